@@ -1,0 +1,12 @@
+import type { Command } from "commander";
+import { registerDecode } from "./commands/decode.ts";
+import type { Terminal } from "./terminal.ts";
+
+/**
+ * A command adds itself to the program: its name, options and help at once, what it does behind a dynamic `import`, so
+ * that `meterkeep --help` stays fast however many commands there are.
+ */
+export type RegisterCommand = (program: Command, terminal: Terminal) => void;
+
+/** All commands, in the order in which the help shows them. */
+export const COMMANDS: readonly RegisterCommand[] = [registerDecode];
