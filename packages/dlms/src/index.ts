@@ -1,1 +1,10 @@
-export {};
+export { concatBytes, equalBytes, fromHex, NO_BYTES, toHex } from "./bytes.ts";
+export { c } from "./codec/c.ts";
+export type { ChoiceOf, Variants } from "./codec/choice.ts";
+export { type Codec, decode, decodeFirst, encode, type Infer } from "./codec/codec.ts";
+export { MAX_DEPTH, Reader } from "./codec/reader.ts";
+export { minimumBytes, type Shape } from "./codec/shape.ts";
+export type { Fields, StructOf } from "./codec/struct.ts";
+export { Writer } from "./codec/writer.ts";
+export { DecodeError, DLMS_ERROR_CODES, DlmsError, type DlmsErrorCode } from "./errors.ts";
+export { manufacturerOf, type SystemTitle, systemTitle, systemTitleCodec, systemTitleText } from "./system-title.ts";
