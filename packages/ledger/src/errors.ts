@@ -1,0 +1,21 @@
+/** Every code a `LedgerError` can carry, in the order of docs/errors.md. */
+export const LEDGER_ERROR_CODES = [
+  "ledger-entry-invalid",
+  "ledger-forked",
+  "ledger-chain-broken",
+  "ledger-closed",
+] as const;
+
+/** A stable name for what went wrong; docs/errors.md says what to do about each. */
+export type LedgerErrorCode = (typeof LEDGER_ERROR_CODES)[number];
+
+/** The one error class of the package. */
+export class LedgerError extends Error {
+  readonly code: LedgerErrorCode;
+
+  constructor(code: LedgerErrorCode, message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.name = "LedgerError";
+    this.code = code;
+  }
+}
