@@ -1,0 +1,119 @@
+/** One meter: who it is, which keys it has (never their octets), how far it is trusted and why. */
+import { type Static, Type } from "typebox";
+import { KeyDescription, SealedMeterKeys } from "./custodian.ts";
+import { MeterSummary } from "./overview.ts";
+import { Identifier, SystemTitleText, TakeoverStageName, Timestamp, TrustState, words } from "./scalars.ts";
+
+export const MeterIdentity = Type.Object({
+  systemTitle: SystemTitleText,
+  manufacturer: Type.String(),
+  logicalDeviceName: Type.Optional(Type.String()),
+  serialNumber: Type.Optional(Type.String()),
+  model: Type.Optional(Type.String()),
+  hardwareRevision: Type.Optional(Type.String()),
+  firmware: Type.Optional(Type.String()),
+  securitySuite: Type.Integer(),
+  shipment: Type.Optional(Type.String({ description: "Id of the shipment it came in" })),
+  holders: Type.Array(Type.String(), { description: "Who could have held the factory keys: the taint set" }),
+  importedAt: Timestamp,
+});
+export type MeterIdentity = Static<typeof MeterIdentity>;
+
+export const TrustChange = Type.Object({
+  at: Timestamp,
+  from: Type.Optional(TrustState),
+  to: TrustState,
+  sentence: Type.String(),
+});
+export type TrustChange = Static<typeof TrustChange>;
+
+export const TakeoverView = Type.Object({
+  stage: TakeoverStageName,
+  phase: Type.String(),
+  grade: words(["none", "exposed", "shielded"], "Who could have listened while the keys were changed"),
+  verdict: Type.String({ description: "pending, proven, keeps-factory-keys, keeps-master-key, unknown" }),
+  provenAt: Type.Optional(Timestamp),
+  sentence: Type.String(),
+  steps: Type.Array(
+    Type.Object({
+      step: Type.String(),
+      sentence: Type.String(),
+      state: words(["done", "current", "ahead", "failed"]),
+      at: Type.Optional(Timestamp),
+      session: Type.Optional(Identifier),
+    }),
+  ),
+});
+export type TakeoverView = Static<typeof TakeoverView>;
+
+/** What the head-end knows of a kind of meter, as data. */
+export const ProfileFacts = Type.Object({
+  id: Type.String(),
+  name: Type.String(),
+  publicClient: Type.Integer(),
+  managementClient: Type.Integer(),
+  counterObject: Type.String(),
+  maxPduSizeBytes: Type.Integer(),
+  securityHeader: words(["service-specific", "general"]),
+  loadProfile: Type.String(),
+  periodSeconds: Type.Integer(),
+  access: words(["range", "entry"], "How a part of the load profile is asked for"),
+  columns: Type.Array(Type.Object({ obis: Type.String(), name: Type.String(), unit: Type.Optional(Type.String()) })),
+});
+export type ProfileFacts = Static<typeof ProfileFacts>;
+
+export const MeterDetail = Type.Object({
+  meter: MeterSummary,
+  identity: MeterIdentity,
+  keys: Type.Array(KeyDescription),
+  trust: Type.Object({
+    state: TrustState,
+    sentence: Type.String(),
+    since: Timestamp,
+    history: Type.Array(TrustChange),
+  }),
+  takeover: TakeoverView,
+  lastSession: Type.Optional(Identifier),
+  destinations: Type.Array(
+    Type.Object({
+      purpose: words(["read", "depot", "push-source"]),
+      address: Type.String(),
+      firstSeenAt: Type.Optional(Timestamp),
+      lastSeenAt: Type.Optional(Timestamp),
+      authenticated: Type.Boolean(),
+    }),
+  ),
+  profile: Type.Optional(ProfileFacts),
+  intervals: Type.Object({
+    held: Type.Integer(),
+    missing: Type.Integer({ description: "Intervals that the head-end should hold by now and does not" }),
+    oldest: Type.Optional(Timestamp),
+    newest: Type.Optional(Timestamp),
+  }),
+});
+export type MeterDetail = Static<typeof MeterDetail>;
+
+export const MeterList = Type.Object({ asOf: Timestamp, meters: Type.Array(MeterSummary) });
+export type MeterList = Static<typeof MeterList>;
+
+/** Attach a real meter. Its keys come sealed to the custodian and pass through here unread. */
+export const AttachMeter = Type.Object(
+  {
+    systemTitle: SystemTitleText,
+    label: Type.String({ minLength: 1, maxLength: 80 }),
+    sealed: SealedMeterKeys,
+    profile: Type.Optional(Type.String({ maxLength: 40 })),
+    layout: Type.Optional(
+      Type.String({ maxLength: 80, description: "Layout of its pushes, where they carry no OBIS codes" }),
+    ),
+    source: Type.Optional(
+      Type.String({
+        maxLength: 200,
+        pattern: "^tcp://",
+        description: "tcp://host:port of a serial gateway to listen to",
+      }),
+    ),
+  },
+  { additionalProperties: false },
+);
+export type AttachMeter = Static<typeof AttachMeter>;

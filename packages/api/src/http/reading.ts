@@ -1,0 +1,108 @@
+/** Readings: each with time, unit, status, evidence, and the trust of its source then and now. */
+import { type Static, Type } from "typebox";
+import { Obis, Octets, Protection, Sha256, SystemTitleText, Timestamp, TrustState, words } from "./scalars.ts";
+
+export const TRUST_FILTERS = ["trusted", "all"] as const;
+
+/** `trusted` (the default) leaves out what decisions may not use, and says how much that was. */
+export const ReadingWindow = Type.Object(
+  {
+    from: Type.Optional(Timestamp),
+    to: Type.Optional(Timestamp),
+    trust: Type.Optional(words(TRUST_FILTERS)),
+    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000 })),
+  },
+  { additionalProperties: false },
+);
+export type ReadingWindow = Static<typeof ReadingWindow>;
+
+const provenance = {
+  evidence: Sha256,
+  protection: Protection,
+  source: words(["session", "push"]),
+  trustAtCapture: TrustState,
+  trustNow: TrustState,
+  decisive: Type.Boolean({ description: "Decisions may use it" }),
+};
+
+export const RegisterReading = Type.Object({
+  obis: Obis,
+  name: Type.String({ description: "What the OBIS code means, in words" }),
+  value: Type.Union([Type.Number(), Type.String()]),
+  unit: Type.Optional(Type.String()),
+  time: Timestamp,
+  receivedAt: Timestamp,
+  status: Type.Optional(Type.String()),
+  ...provenance,
+});
+export type RegisterReading = Static<typeof RegisterReading>;
+
+export const ReadingList = Type.Object({
+  meter: SystemTitleText,
+  trust: words(TRUST_FILTERS),
+  leftOut: Type.Integer({ description: "How many the trust filter left out" }),
+  readings: Type.Array(RegisterReading),
+});
+export type ReadingList = Static<typeof ReadingList>;
+
+export const ProfileColumn = Type.Object({
+  channel: Type.String(),
+  obis: Obis,
+  name: Type.String(),
+  unit: Type.Optional(Type.String()),
+});
+export type ProfileColumn = Static<typeof ProfileColumn>;
+
+export const ProfileRow = Type.Object({
+  time: Timestamp,
+  values: Type.Array(Type.Union([Type.Number(), Type.Null()]), { description: "One for each column, in its order" }),
+  status: Type.Optional(Type.Integer()),
+  statusWords: Type.Array(Type.String()),
+  ...provenance,
+});
+export type ProfileRow = Static<typeof ProfileRow>;
+
+export const ProfileView = Type.Object({
+  meter: SystemTitleText,
+  trust: words(TRUST_FILTERS),
+  periodSeconds: Type.Integer(),
+  leftOut: Type.Integer(),
+  columns: Type.Array(ProfileColumn),
+  rows: Type.Array(ProfileRow),
+});
+export type ProfileView = Static<typeof ProfileView>;
+
+/** What a number rests on: the octets as they came in. */
+export const EvidenceView = Type.Object({
+  hash: Sha256,
+  apdu: Octets,
+  plain: Type.Optional(Octets),
+  meter: SystemTitleText,
+  session: Type.Optional(Type.String()),
+  push: Type.Optional(Type.Object({ source: Type.String(), transport: words(["tcp", "udp", "gateway"]) })),
+  receivedAt: Timestamp,
+  protection: Protection,
+  trustAtCapture: TrustState,
+  trustNow: TrustState,
+  intervals: Type.Integer({ description: "How many intervals rest on it" }),
+  registers: Type.Integer(),
+});
+export type EvidenceView = Static<typeof EvidenceView>;
+
+/** Who pushes to us: known meters and strangers, with what was refused and why. */
+export const PushSource = Type.Object({
+  address: Type.String(),
+  transport: words(["tcp", "udp", "gateway"]),
+  systemTitle: Type.Optional(SystemTitleText),
+  meter: Type.Optional(SystemTitleText),
+  stranger: Type.Boolean(),
+  protection: Type.Optional(Protection),
+  accepted: Type.Integer(),
+  refused: Type.Integer(),
+  lastRefusal: Type.Optional(Type.String({ description: "For example replayed, unknown-meter, not-authentic" })),
+  firstSeenAt: Timestamp,
+  lastSeenAt: Timestamp,
+});
+export type PushSource = Static<typeof PushSource>;
+export const PushSourceList = Type.Object({ sources: Type.Array(PushSource) });
+export type PushSourceList = Static<typeof PushSourceList>;

@@ -1,0 +1,361 @@
+/** Every route of the HTTP API in one table: the server mounts it, the tests walk it, the console types its calls by it. */
+import { type TSchema, Type } from "typebox";
+import { RecipientKeys } from "./custodian.ts";
+import { DrillList, DrillReport, DrillStarted } from "./drill.ts";
+import { RecentEventList } from "./event.ts";
+import { LedgerPage, LedgerWindow } from "./ledger.ts";
+import { AttachMeter, MeterDetail, MeterList } from "./meter.ts";
+import { MeterSummary, Overview } from "./overview.ts";
+import {
+  CreatedMachineToken,
+  CreateMachineToken,
+  Health,
+  MachineTokenList,
+  Me,
+  Passkey,
+  PasskeyList,
+  PasskeyOptions,
+  PasskeyResponse,
+  PublicConfig,
+  SignIn,
+} from "./people.ts";
+import { EvidenceView, ProfileView, PushSourceList, ReadingList, ReadingWindow } from "./reading.ts";
+import { Identifier, METER_KINDS, Sha256, SystemTitleText, TrustState, words } from "./scalars.ts";
+import { SessionDetail, SessionList } from "./session.ts";
+
+/** Prefix of every path below. */
+export const API_PREFIX = "/api/v1";
+
+/**
+ * Who may call a route. `nobody-yet`: without a login (signing in, health). `anyone`: a person or a machine that signed in.
+ * `person`: a person only (machines can neither make tokens nor passkeys).
+ */
+export type RouteAccess = "nobody-yet" | "anyone" | "person";
+
+export interface Route {
+  readonly method: "GET" | "POST" | "DELETE";
+  readonly path: string;
+  readonly access: RouteAccess;
+  readonly tag: string;
+  readonly summary: string;
+  readonly status: 200 | 201 | 202 | 204;
+  readonly params?: TSchema;
+  readonly query?: TSchema;
+  readonly body?: TSchema;
+  readonly response?: TSchema;
+}
+
+const meterParams = Type.Object({ systemTitle: SystemTitleText });
+const idParams = Type.Object({ id: Identifier });
+const noQuery = Type.Object({}, { additionalProperties: false });
+
+export const HTTP_ROUTES = {
+  health: {
+    method: "GET",
+    path: "/healthz",
+    access: "nobody-yet",
+    tag: "status",
+    status: 200,
+    summary: "Say whether the head-end and its database answer",
+    response: Health,
+  },
+  publicConfig: {
+    method: "GET",
+    path: "/config/public",
+    access: "anyone",
+    tag: "status",
+    status: 200,
+    summary: "Read names, version and listening addresses",
+    response: PublicConfig,
+  },
+  overview: {
+    method: "GET",
+    path: "/overview",
+    access: "anyone",
+    tag: "status",
+    status: 200,
+    summary: "Read the grid, all meters in one line each, counts and warnings",
+    response: Overview,
+  },
+  recentEvents: {
+    method: "GET",
+    path: "/events/recent",
+    access: "anyone",
+    tag: "status",
+    status: 200,
+    summary: "Read the newest events in words",
+    query: Type.Object(
+      { limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 500 })) },
+      { additionalProperties: false },
+    ),
+    response: RecentEventList,
+  },
+  events: {
+    method: "GET",
+    path: "/events",
+    access: "anyone",
+    tag: "status",
+    status: 200,
+    summary: "Open the stream of server-sent events",
+    query: Type.Object(
+      {
+        after: Type.Optional(Type.String({ maxLength: 40, description: "As Last-Event-ID, for the first connection" })),
+      },
+      { additionalProperties: false },
+    ),
+  },
+
+  me: {
+    method: "GET",
+    path: "/me",
+    access: "anyone",
+    tag: "people",
+    status: 200,
+    summary: "Say who is asking",
+    response: Me,
+  },
+  signIn: {
+    method: "POST",
+    path: "/sign-in",
+    access: "nobody-yet",
+    tag: "people",
+    status: 200,
+    summary: "Exchange a single-use link for a session",
+    body: SignIn,
+    response: Me,
+  },
+  signOut: {
+    method: "POST",
+    path: "/sign-out",
+    access: "anyone",
+    tag: "people",
+    status: 204,
+    summary: "End this session",
+  },
+  listTokens: {
+    method: "GET",
+    path: "/tokens",
+    access: "person",
+    tag: "people",
+    status: 200,
+    summary: "List machine tokens, without their secrets",
+    response: MachineTokenList,
+  },
+  createToken: {
+    method: "POST",
+    path: "/tokens",
+    access: "person",
+    tag: "people",
+    status: 201,
+    summary: "Make a machine token",
+    body: CreateMachineToken,
+    response: CreatedMachineToken,
+  },
+  deleteToken: {
+    method: "DELETE",
+    path: "/tokens/:id",
+    access: "person",
+    tag: "people",
+    status: 204,
+    summary: "Withdraw a machine token",
+    params: idParams,
+  },
+  listPasskeys: {
+    method: "GET",
+    path: "/passkeys",
+    access: "person",
+    tag: "people",
+    status: 200,
+    summary: "List one's own passkeys",
+    response: PasskeyList,
+  },
+  passkeyOptions: {
+    method: "POST",
+    path: "/passkeys/options",
+    access: "person",
+    tag: "people",
+    status: 200,
+    summary: "Begin to add a passkey",
+    response: PasskeyOptions,
+  },
+  createPasskey: {
+    method: "POST",
+    path: "/passkeys",
+    access: "person",
+    tag: "people",
+    status: 201,
+    summary: "Add a passkey",
+    body: PasskeyResponse,
+    response: Passkey,
+  },
+  passkeySignInOptions: {
+    method: "POST",
+    path: "/sign-in/passkey/options",
+    access: "nobody-yet",
+    tag: "people",
+    status: 200,
+    summary: "Begin to sign in with a passkey",
+    response: PasskeyOptions,
+  },
+  passkeySignIn: {
+    method: "POST",
+    path: "/sign-in/passkey",
+    access: "nobody-yet",
+    tag: "people",
+    status: 200,
+    summary: "Sign in with a passkey",
+    body: PasskeyResponse,
+    response: Me,
+  },
+
+  listMeters: {
+    method: "GET",
+    path: "/meters",
+    access: "anyone",
+    tag: "meters",
+    status: 200,
+    summary: "List meters",
+    query: Type.Object(
+      { kind: Type.Optional(words(METER_KINDS)), trust: Type.Optional(TrustState) },
+      { additionalProperties: false },
+    ),
+    response: MeterList,
+  },
+  attachMeter: {
+    method: "POST",
+    path: "/meters",
+    access: "anyone",
+    tag: "meters",
+    status: 201,
+    summary: "Attach a real meter, its keys sealed to the custodian",
+    body: AttachMeter,
+    response: MeterSummary,
+  },
+  meter: {
+    method: "GET",
+    path: "/meters/:systemTitle",
+    access: "anyone",
+    tag: "meters",
+    status: 200,
+    summary: "Read one meter's identity, keys, trust and takeover",
+    params: meterParams,
+    response: MeterDetail,
+  },
+  meterSessions: {
+    method: "GET",
+    path: "/meters/:systemTitle/sessions",
+    access: "anyone",
+    tag: "sessions",
+    status: 200,
+    summary: "List a meter's sessions, newest first",
+    params: meterParams,
+    query: Type.Object(
+      { limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 200 })) },
+      { additionalProperties: false },
+    ),
+    response: SessionList,
+  },
+  session: {
+    method: "GET",
+    path: "/sessions/:id",
+    access: "anyone",
+    tag: "sessions",
+    status: 200,
+    summary: "Read a session step by step",
+    params: idParams,
+    response: SessionDetail,
+  },
+  readings: {
+    method: "GET",
+    path: "/meters/:systemTitle/readings",
+    access: "anyone",
+    tag: "readings",
+    status: 200,
+    summary: "Read registers; by default only what decisions may use",
+    params: meterParams,
+    query: ReadingWindow,
+    response: ReadingList,
+  },
+  profile: {
+    method: "GET",
+    path: "/meters/:systemTitle/profile",
+    access: "anyone",
+    tag: "readings",
+    status: 200,
+    summary: "Read the load profile; by default only what decisions may use",
+    params: meterParams,
+    query: ReadingWindow,
+    response: ProfileView,
+  },
+  evidence: {
+    method: "GET",
+    path: "/evidence/:hash",
+    access: "anyone",
+    tag: "readings",
+    status: 200,
+    summary: "Read the octets that a value rests on",
+    params: Type.Object({ hash: Sha256 }),
+    response: EvidenceView,
+  },
+  pushSources: {
+    method: "GET",
+    path: "/push-sources",
+    access: "anyone",
+    tag: "readings",
+    status: 200,
+    summary: "List who pushes to us, strangers too",
+    response: PushSourceList,
+  },
+
+  ledger: {
+    method: "GET",
+    path: "/ledger",
+    access: "anyone",
+    tag: "audit",
+    status: 200,
+    summary: "Read the custodian's or the head-end's ledger",
+    query: LedgerWindow,
+    response: LedgerPage,
+  },
+  recipient: {
+    method: "GET",
+    path: "/custodian/recipient",
+    access: "anyone",
+    tag: "audit",
+    status: 200,
+    summary: "Read the public keys to which a meter's keys are sealed",
+    response: RecipientKeys,
+  },
+  startDrill: {
+    method: "POST",
+    path: "/drills/break-in",
+    access: "anyone",
+    tag: "drills",
+    status: 202,
+    summary: "Start the break-in drill against the simulated town",
+    response: DrillStarted,
+  },
+  listDrills: {
+    method: "GET",
+    path: "/drills",
+    access: "anyone",
+    tag: "drills",
+    status: 200,
+    summary: "List drills, newest first",
+    query: noQuery,
+    response: DrillList,
+  },
+  drill: {
+    method: "GET",
+    path: "/drills/:id",
+    access: "anyone",
+    tag: "drills",
+    status: 200,
+    summary: "Read a drill's report",
+    params: idParams,
+    response: DrillReport,
+  },
+} as const satisfies Record<string, Route>;
+
+export type HttpRoutes = typeof HTTP_ROUTES;
+export type RouteId = keyof HttpRoutes;
