@@ -1,0 +1,40 @@
+import { c, type Infer } from "@meterkeep/dlms";
+import { meterTitle, oneOf, record, time } from "./wire.ts";
+
+/**
+ * What a key is for, in the order of the standard's key_id: global unicast encryption, global broadcast encryption,
+ * authentication, master (key encryption).
+ */
+export const KEY_PURPOSES = ["GUEK", "GBEK", "GAK", "KEK"] as const;
+export type KeyPurposeName = (typeof KEY_PURPOSES)[number];
+
+/** NIST SP 800-57 part 1, 7: the states of a key. */
+export const KEY_STATES = [
+  "pre-activation",
+  "active",
+  "suspended",
+  "deactivated",
+  "compromised",
+  "destroyed",
+  "destroyed-compromised",
+] as const;
+export type KeyState = (typeof KEY_STATES)[number];
+
+/** Where a key comes from. */
+export const KEY_ORIGINS = ["imported", "generated", "derived"] as const;
+export type KeyOrigin = (typeof KEY_ORIGINS)[number];
+
+/** What may be known about a key outside the custodian: everything but its octets. */
+export const keyDescription = record({
+  purpose: oneOf(KEY_PURPOSES),
+  version: c.unsigned32,
+  state: oneOf(KEY_STATES),
+  origin: oneOf(KEY_ORIGINS),
+  createdAt: time,
+  /** When the meter proved that it holds the key. */
+  provenAt: c.optional(time),
+});
+export type KeyDescription = Infer<typeof keyDescription>;
+
+export const describeKeysRequest = record({ meter: meterTitle });
+export const describeKeysResponse = record({ keys: c.sequenceOf(keyDescription, { max: 1000 }) });

@@ -1,0 +1,53 @@
+import { c, type Infer } from "@meterkeep/dlms";
+import { oneOf, record, shortText, wholeNumber } from "./wire.ts";
+
+/** The public keys shipments and single keys are sealed to; the octets are SPKI DER. */
+export const recipientKey = record({
+  /** Lower-case hex of SHA-256 over the ECDH SPKI followed by the ML-KEM SPKI. */
+  keyId: c.ascii({ max: 64 }),
+  /** EC P-384. */
+  ecdh: c.bytes({ max: 512 }),
+  /** ML-KEM-768. */
+  mlkem: c.bytes({ max: 2048 }),
+});
+export type RecipientKey = Infer<typeof recipientKey>;
+
+/** The last entry of the custodian's ledger. */
+export const ledgerHead = record({ sequence: wholeNumber, hash: c.fixedBytes(32) });
+
+/** What the custodian says about itself. */
+export const custodianStatus = record({
+  version: shortText,
+  vault: oneOf(["software"]),
+  rootKey: oneOf(["file", "passphrase"]),
+  /** True when this start made the root key. */
+  rootKeyCreated: c.boolean,
+  /** True when the process has an operating-system user of its own. */
+  separateUser: c.boolean,
+  recipient: recipientKey,
+  ledgerHead,
+  /** Meters in custody. */
+  meters: wholeNumber,
+  /** True while every critical command is frozen, whatever token it comes with. */
+  killSwitch: c.boolean,
+});
+export type CustodianStatus = Infer<typeof custodianStatus>;
+
+/** `recipient.json`: the recipient's keys as files and browsers take them, base64url SPKI DER. */
+export interface RecipientFile {
+  readonly keyId: string;
+  readonly ecdhPublicKey: string;
+  readonly mlkemPublicKey: string;
+}
+
+/** Writes the recipient's keys for `recipient.json`. */
+export function recipientFile(key: RecipientKey): RecipientFile {
+  return { keyId: key.keyId, ecdhPublicKey: base64url(key.ecdh), mlkemPublicKey: base64url(key.mlkem) };
+}
+
+function base64url(octets: Uint8Array): string {
+  return btoa(String.fromCharCode(...octets))
+    .replaceAll("+", "-")
+    .replaceAll("/", "_")
+    .replace(/=+$/, "");
+}
