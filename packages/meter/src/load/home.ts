@@ -1,0 +1,185 @@
+import { between } from "../noise.ts";
+import {
+  dayOfInterval,
+  firstIntervalOf,
+  INTERVAL_SECONDS,
+  intervalAt,
+  SLOTS_A_DAY,
+  type UnixSeconds,
+  weekdayOf,
+} from "../time/calendar.ts";
+import type { Consumption, IntervalEnergy, Registers } from "./consumption.ts";
+import { type DayEnergy, dayEnergy } from "./day-energy.ts";
+import type { Feeder } from "./feeder.ts";
+import type { Household } from "./household.ts";
+import { minuteShare, patternOf, shareUntil } from "./minutes.ts";
+import type { RelayHistory } from "./relay-history.ts";
+import type { Weather } from "./weather.ts";
+
+/** Whether an interval is billed in the high tariff. */
+export function isHighTariff(interval: number): boolean {
+  const day = dayOfInterval(interval);
+  const slot = interval - firstIntervalOf(day);
+  return weekdayOf(day) < 5 && slot >= 24 && slot < 88;
+}
+
+/**
+ * Consumption of one home behind its relay.
+ *
+ * States: a list of sums at the start of each day since the first interval, grown when first asked for; the last day's quarter hours; nothing else.
+ * All of it follows from household, weather and relay history, so it may be dropped at any time.
+ */
+export class HomeConsumption implements Consumption {
+  readonly #household: Household;
+  readonly #weather: Weather;
+  readonly #relay: RelayHistory;
+  readonly #firstDay: number;
+  readonly #firstInterval: number;
+  /** Import, high-tariff import and export at the start of each day since #firstDay: three numbers a day. */
+  #dayStarts: number[] = [0, 0, 0];
+  #cachedDay = Number.NaN;
+  #cached: DayEnergy | undefined;
+  #feeder: Feeder | undefined;
+  #position = 0;
+
+  /** @param firstInterval the interval in which the meter was first powered; before it the registers are zero. */
+  constructor(options: { household: Household; weather: Weather; relay: RelayHistory; firstInterval: number }) {
+    this.#household = options.household;
+    this.#weather = options.weather;
+    this.#relay = options.relay;
+    this.#firstInterval = options.firstInterval;
+    this.#firstDay = dayOfInterval(options.firstInterval);
+  }
+
+  get seed(): number {
+    return this.#household.seed;
+  }
+
+  get household(): Household {
+    return this.#household;
+  }
+
+  get relay(): RelayHistory {
+    return this.#relay;
+  }
+
+  get tangentPhi(): number {
+    return this.#household.tangentPhi;
+  }
+
+  /** Joins the home to its feeder; `position` is its place along the line, 0 next to the transformer, 1 at the end. */
+  attach(feeder: Feeder, position: number): void {
+    this.#feeder = feeder;
+    this.#position = position;
+  }
+
+  /** Moves the relay; what was summed up for later days is forgotten. Returns false where it already stood so. */
+  switchSupply(at: UnixSeconds, connected: boolean): boolean {
+    if (!this.#relay.add({ at, connected })) return false;
+    this.#dayStarts.length = Math.min(
+      this.#dayStarts.length,
+      3 * Math.max(1, dayOfInterval(intervalAt(at)) - this.#firstDay + 1),
+    );
+    this.#feeder?.forgetFrom(intervalAt(at));
+    return true;
+  }
+
+  /** Net energy of the interval in Wh as if the relay were closed. */
+  netWhBeforeRelay(interval: number): number {
+    const day = dayOfInterval(interval);
+    return interval < this.#firstInterval ? 0 : (this.#day(day)[interval - firstIntervalOf(day)] ?? 0);
+  }
+
+  /** Share of the interval's energy that passed the relay up to the instant. */
+  #passed(interval: number, until: UnixSeconds): number {
+    const from = interval * INTERVAL_SECONDS;
+    const pattern = patternOf(this.seed, interval);
+    if (!this.#relay.movesIn(interval)) return this.#relay.connectedAt(from) ? shareUntil(pattern, interval, until) : 0;
+    let share = 0;
+    for (const [a, b] of this.#relay.connectedSpans(from, until)) {
+      share += shareUntil(pattern, interval, b) - shareUntil(pattern, interval, a);
+    }
+    return share;
+  }
+
+  /** Energy of the interval up to the instant. */
+  #energy(interval: number, until: UnixSeconds): IntervalEnergy {
+    const net = this.netWhBeforeRelay(interval);
+    // The share has 52 bits; the small addition keeps a full share of a whole number whole.
+    const energy = Math.floor(Math.abs(net) * this.#passed(interval, until) + 1e-9);
+    return net >= 0 ? { importWh: energy, exportWh: 0 } : { importWh: 0, exportWh: energy };
+  }
+
+  interval(interval: number): IntervalEnergy {
+    return this.#energy(interval, (interval + 1) * INTERVAL_SECONDS);
+  }
+
+  registers(at: UnixSeconds): Registers {
+    const now = intervalAt(at);
+    const day = dayOfInterval(now);
+    if (now < this.#firstInterval) return { importWh: 0, importHighWh: 0, exportWh: 0 };
+    let [importWh, importHighWh, exportWh] = this.#startOf(day);
+    for (let n = Math.max(firstIntervalOf(day), this.#firstInterval); n <= now; n++) {
+      const energy = n === now ? this.#energy(n, at) : this.interval(n);
+      importWh += energy.importWh;
+      exportWh += energy.exportWh;
+      if (isHighTariff(n)) importHighWh += energy.importWh;
+    }
+    return { importWh, importHighWh, exportWh };
+  }
+
+  powerW(at: UnixSeconds): number {
+    return this.#relay.connectedAt(at) ? this.powerBeforeRelayW(at) : 0;
+  }
+
+  /** Power in W that would flow with the relay closed. */
+  powerBeforeRelayW(at: UnixSeconds): number {
+    const interval = intervalAt(at);
+    const minute = Math.floor((at - interval * INTERVAL_SECONDS) / 60);
+    return Math.round(this.netWhBeforeRelay(interval) * minuteShare(patternOf(this.seed, interval), minute) * 60);
+  }
+
+  voltageV(at: UnixSeconds, phase: number): number {
+    return this.#voltage(at, this.#feeder?.powerW(at) ?? 0, this.powerW(at), phase);
+  }
+
+  meanVoltageV(interval: number): number {
+    const { importWh, exportWh } = this.interval(interval);
+    const total = this.#feeder?.meanPowerW(interval) ?? 0;
+    return this.#voltage((interval + 0.5) * INTERVAL_SECONDS, total, 4 * (importWh - exportWh), 0);
+  }
+
+  #voltage(at: UnixSeconds, feederW: number, ownW: number, phase: number): number {
+    const source = this.#feeder?.voltageAtHome(at, feederW, this.#position) ?? 232;
+    const unbalance = between(this.seed, 50 + phase, -0.8, 0.8);
+    return source + unbalance - (between(this.seed, 60, 0.04, 0.22) * ownW) / 230;
+  }
+
+  #startOf(day: number): [number, number, number] {
+    const starts = this.#dayStarts;
+    const index = day - this.#firstDay;
+    for (let known = starts.length / 3 - 1; known < index; known++) {
+      let [importWh, importHighWh, exportWh] = [
+        starts[3 * known] ?? 0,
+        starts[3 * known + 1] ?? 0,
+        starts[3 * known + 2] ?? 0,
+      ];
+      const first = firstIntervalOf(this.#firstDay + known);
+      for (let n = Math.max(first, this.#firstInterval); n < first + SLOTS_A_DAY; n++) {
+        const energy = this.interval(n);
+        importWh += energy.importWh;
+        exportWh += energy.exportWh;
+        if (isHighTariff(n)) importHighWh += energy.importWh;
+      }
+      starts.push(importWh, importHighWh, exportWh);
+    }
+    return [starts[3 * index] ?? 0, starts[3 * index + 1] ?? 0, starts[3 * index + 2] ?? 0];
+  }
+
+  #day(day: number): DayEnergy {
+    if (this.#cached !== undefined && this.#cachedDay === day) return this.#cached;
+    this.#cached = dayEnergy(this.#household, this.#weather.day(day), day);
+    this.#cachedDay = day;
+    return this.#cached;
+  }
+}
