@@ -1,5 +1,11 @@
 // The custodian's contract: what its channel carries. The client that speaks it is "./channel.ts".
 export {
+  CUSTODIAN_CHANNEL_CODES,
+  CUSTODIAN_ERROR_CODES,
+  CustodianCallError,
+  type CustodianChannelCode,
+} from "./call-error.ts";
+export {
   CUSTODIAN_CALL_CODES,
   type CustodianCallCode,
   callError,

@@ -1,0 +1,72 @@
+import { CustodianCallError } from "./call-error.ts";
+import { FRAME_LENGTH_BYTES, MAX_FRAME_BYTES } from "./frame.ts";
+
+/**
+ * Cuts a stream into frames. What it gives out are views of the chunks where a frame came in one piece.
+ *
+ * A length over `MAX_FRAME_BYTES` is refused before anything is kept for it.
+ */
+export class FrameCutter {
+  #held: Uint8Array[] = [];
+  #heldBytes = 0;
+
+  /** Takes a chunk and returns the frames it completes. @throws CustodianCallError `channel-malformed`. */
+  push(chunk: Uint8Array): Uint8Array[] {
+    let bytes = chunk;
+    if (this.#heldBytes > 0) {
+      this.#held.push(chunk);
+      this.#heldBytes += chunk.length;
+      if (this.#heldBytes < this.#wanted()) return [];
+      bytes = join(this.#held, this.#heldBytes);
+      this.#held = [];
+      this.#heldBytes = 0;
+    }
+    const frames: Uint8Array[] = [];
+    let at = 0;
+    while (bytes.length - at >= FRAME_LENGTH_BYTES) {
+      const end = at + FRAME_LENGTH_BYTES + checkedLength(bytes, at);
+      if (end > bytes.length) break;
+      frames.push(bytes.subarray(at + FRAME_LENGTH_BYTES, end));
+      at = end;
+    }
+    if (at < bytes.length) {
+      this.#held = [bytes.subarray(at)];
+      this.#heldBytes = bytes.length - at;
+    }
+    return frames;
+  }
+
+  /** Octets that must be there before joining is worth it. */
+  #wanted(): number {
+    const first = this.#held[0] as Uint8Array;
+    return first.length < FRAME_LENGTH_BYTES ? FRAME_LENGTH_BYTES : FRAME_LENGTH_BYTES + checkedLength(first, 0);
+  }
+}
+
+/** Puts the length before a frame. */
+export function framed(frame: Uint8Array): Uint8Array {
+  const octets = new Uint8Array(FRAME_LENGTH_BYTES + frame.length);
+  new DataView(octets.buffer).setUint32(0, frame.length);
+  octets.set(frame, FRAME_LENGTH_BYTES);
+  return octets;
+}
+
+function checkedLength(bytes: Uint8Array, at: number): number {
+  const length = new DataView(bytes.buffer, bytes.byteOffset + at, FRAME_LENGTH_BYTES).getUint32(0);
+  if (length > MAX_FRAME_BYTES)
+    throw new CustodianCallError(
+      "channel-malformed",
+      `a frame of ${length} octets; at most ${MAX_FRAME_BYTES} are taken`,
+    );
+  return length;
+}
+
+function join(parts: readonly Uint8Array[], total: number): Uint8Array {
+  const joined = new Uint8Array(total);
+  let at = 0;
+  for (const part of parts) {
+    joined.set(part, at);
+    at += part.length;
+  }
+  return joined;
+}
