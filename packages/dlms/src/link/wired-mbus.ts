@@ -1,0 +1,106 @@
+import { type Fault, hex, type LinkErrorCode } from "./fault.ts";
+import type { Place, Recognition } from "./scan.ts";
+
+const START = 0x68;
+const STOP = 0x16;
+/** Start, two lengths, start. */
+const HEADER = 4;
+/** Control, address and control information: the least a long frame carries. */
+const SHORTEST = 3;
+
+/** A long frame of wired M-Bus (EN 13757-2, 5.3) that carries DLMS (EN 13757-1, transport layer for wired M-Bus). */
+export interface MbusFrame {
+  readonly link: "wired-mbus";
+  readonly control: number;
+  readonly address: number;
+  /** Number of this segment, from 0 (low half of the CI field). */
+  readonly sequence: number;
+  /** Whether this is the last segment (bit 4 of the CI field). */
+  readonly last: boolean;
+  /** Transport selectors of the sender and the receiver. */
+  readonly source: number;
+  readonly destination: number;
+  /** The segment of the APDU. A view of the input. */
+  readonly information: Uint8Array;
+  /** Where the information begins in the stream. */
+  readonly informationOffset: number;
+  /** One maker sends 257 octets and a length of 1: the length field has overflowed. */
+  readonly lengthOverflowed: boolean;
+}
+
+/** Recognises one long frame at `place`. */
+export function recogniseMbus(place: Place): Recognition<MbusFrame> | undefined {
+  const { bytes, at, end, base } = place;
+  if (bytes[at] !== START) return undefined;
+  if (end < at + HEADER) {
+    const repeated = end < at + 3 || bytes[at + 1] === bytes[at + 2];
+    return repeated ? more(place, HEADER, false) : undefined;
+  }
+  const length = bytes[at + 1] as number;
+  if (bytes[at + 2] !== length || bytes[at + 3] !== START) return undefined;
+
+  let overflow = false;
+  let dataEnd = at + HEADER + length;
+  if (length < SHORTEST || (end >= dataEnd + 2 && bytes[dataEnd + 1] !== STOP)) {
+    overflow = true;
+    dataEnd += 256;
+  }
+  if (end < dataEnd + 2) return more(place, dataEnd + 2 - at, true);
+  const whole = dataEnd + 2 - at;
+  if (bytes[dataEnd + 1] !== STOP) {
+    const wanted = overflow && length >= SHORTEST ? dataEnd - 256 + 1 : dataEnd + 1;
+    return damaged(place, "mbus-malformed", wanted, `no stop octet 16 after ${length} octets`, 1, false);
+  }
+  let sum = 0;
+  for (let index = at + HEADER; index < dataEnd; index += 1) sum = (sum + (bytes[index] as number)) & 0xff;
+  const sent = bytes[dataEnd] as number;
+  if (sum !== sent)
+    return damaged(place, "mbus-checksum", dataEnd, `checksum is ${hex(sent)}, computed ${hex(sum)}`, whole, true);
+
+  const data = at + HEADER;
+  const information = bytes[data + 2] as number;
+  // CI 00 to 1F: segments of the transport layer; others carry M-Bus data records, which is another protocol.
+  if (information > 0x1f || dataEnd < data + 5)
+    return damaged(
+      place,
+      "mbus-malformed",
+      data + 2,
+      `control information ${hex(information)} is not DLMS`,
+      whole,
+      true,
+    );
+  const frame: MbusFrame = {
+    link: "wired-mbus",
+    control: bytes[data] as number,
+    address: bytes[data + 1] as number,
+    sequence: information & 0x0f,
+    last: (information & 0x10) !== 0,
+    source: bytes[data + 3] as number,
+    destination: bytes[data + 4] as number,
+    information: bytes.subarray(data + 5, dataEnd),
+    informationOffset: base + data + 5,
+    lengthOverflowed: overflow,
+  };
+  return { kind: "frame", frame, length: whole };
+}
+
+function more(place: Place, need: number, certain: boolean): Recognition<MbusFrame> {
+  const fault: Fault = {
+    code: "frame-truncated",
+    offset: place.base + place.end,
+    message: `the M-Bus frame at ${place.base + place.at} is cut off after ${place.end - place.at} of ${need} octets`,
+  };
+  return { kind: "more", need, fault, certain };
+}
+
+function damaged(
+  place: Place,
+  code: LinkErrorCode,
+  where: number,
+  message: string,
+  length: number,
+  certain: boolean,
+): Recognition<MbusFrame> {
+  const fault = { code, offset: place.base + where, message: `M-Bus frame at ${place.base + place.at}: ${message}` };
+  return { kind: "damaged", fault, length, certain };
+}

@@ -1,0 +1,70 @@
+import { DlmsError } from "../errors.ts";
+import type { Place, Recognition } from "./scan.ts";
+
+/** The octets of a wrapper header. */
+export const WRAPPER_HEADER_BYTES = 8;
+const VERSION = 1;
+
+/** An APDU in the wrapper of IEC 62056-47: TCP and UDP. */
+export interface WrapperFrame {
+  readonly link: "wrapper";
+  /** Wrapper ports: logical device and client, not those of TCP. */
+  readonly source: number;
+  readonly destination: number;
+  readonly information: Uint8Array;
+  readonly informationOffset: number;
+}
+
+/**
+ * Recognises a wrapper at `place`. The wrapper has no checksum and an unremarkable beginning, so callers look for it
+ * only where a frame must begin, and `startsApdu` must know the first octet of what it carries.
+ */
+export function recogniseWrapper(
+  place: Place,
+  startsApdu: (octet: number) => boolean,
+): Recognition<WrapperFrame> | undefined {
+  const { bytes, at, end, base } = place;
+  if (bytes[at] !== 0) return undefined;
+  if (end > at + 1 && bytes[at + 1] !== VERSION) return undefined;
+  if (end < at + WRAPPER_HEADER_BYTES + 1) return more(place, WRAPPER_HEADER_BYTES + 1, false);
+  const length = unsigned16(bytes, at + 6);
+  if (length === 0 || !startsApdu(bytes[at + WRAPPER_HEADER_BYTES] as number)) return undefined;
+  const whole = WRAPPER_HEADER_BYTES + length;
+  if (end < at + whole) return more(place, whole, true);
+  const frame: WrapperFrame = {
+    link: "wrapper",
+    source: unsigned16(bytes, at + 2),
+    destination: unsigned16(bytes, at + 4),
+    information: bytes.subarray(at + WRAPPER_HEADER_BYTES, at + whole),
+    informationOffset: base + at + WRAPPER_HEADER_BYTES,
+  };
+  return { kind: "frame", frame, length: whole };
+}
+
+/** Puts an APDU into a wrapper. @throws DlmsError `out-of-range` for ports or lengths over 65535. */
+export function encodeWrapper(source: number, destination: number, apdu: Uint8Array): Uint8Array {
+  for (const [name, value] of [
+    ["source port", source],
+    ["destination port", destination],
+    ["length", apdu.length],
+  ] as const)
+    if (!Number.isInteger(value) || value < 0 || value > 0xffff)
+      throw new DlmsError("out-of-range", `wrapper ${name} ${value}: 0 to 65535 fit`);
+  const frame = new Uint8Array(WRAPPER_HEADER_BYTES + apdu.length);
+  const view = new DataView(frame.buffer);
+  view.setUint16(0, VERSION);
+  view.setUint16(2, source);
+  view.setUint16(4, destination);
+  view.setUint16(6, apdu.length);
+  frame.set(apdu, WRAPPER_HEADER_BYTES);
+  return frame;
+}
+
+function unsigned16(bytes: Uint8Array, at: number): number {
+  return ((bytes[at] as number) << 8) | (bytes[at + 1] as number);
+}
+
+function more(place: Place, need: number, certain: boolean): Recognition<WrapperFrame> {
+  const message = `the wrapper at ${place.base + place.at} is cut off after ${place.end - place.at} of ${need} octets`;
+  return { kind: "more", need, fault: { code: "frame-truncated", offset: place.base + place.end, message }, certain };
+}
