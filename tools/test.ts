@@ -1,0 +1,92 @@
+/**
+ * `npm test`: installs what the tests need, checks, and runs every test. `npm test -- packages/dlms test/system` runs just
+ * the groups whose name starts so. The last line is `N passed, N failed`.
+ */
+import { existsSync, globSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { check } from "./check.ts";
+import { prepare } from "./prepare.ts";
+import { ROOT, run } from "./run.ts";
+
+interface Group {
+  readonly name: string;
+  readonly files: readonly string[];
+  /** Files that start processes of their own run one after the other, each in its own process. */
+  readonly isolated: boolean;
+}
+
+const wanted = process.argv.slice(2);
+const counts = { passed: 0, failed: 0, skipped: 0 };
+
+if (!existsSync(`${ROOT}/node_modules`)) throw new Error("run `npm ci` first");
+if (wanted.length === 0) add({ skipped: 0, ...(await check()) });
+const selected = groups().filter(
+  ({ name }) =>
+    wanted.length === 0 || wanted.some((prefix) => name.startsWith(prefix) || prefix.startsWith(`${name}/`)),
+);
+for (const complaint of await prepare(selected.map(({ name }) => name))) {
+  console.error(complaint);
+  counts.failed += 1;
+}
+for (const group of selected) add(await runGroup(group));
+if (counts.skipped > 0) console.log(`${counts.skipped} skipped (the notices above say why)`);
+console.log(`${counts.passed} passed, ${counts.failed} failed`);
+process.exitCode = counts.failed === 0 ? 0 : 1;
+
+function groups(): Group[] {
+  const found = new Map<string, string[]>();
+  for (const file of globSync(
+    ["packages/**/*.test.ts", "apps/**/*.test.ts", "tools/**/*.test.ts", "test/**/*.test.ts"],
+    {
+      cwd: ROOT,
+      exclude: (name) => /(^|\/)(node_modules|dist|var)(\/|$)/.test(name),
+    },
+  )) {
+    const [wing, room] = file.split("/") as [string, string];
+    const name = wing === "tools" ? "tools" : `${wing}/${room.replace(/\.test\.ts$/, "")}`;
+    found.set(name, [...(found.get(name) ?? []), file]);
+  }
+  const order = ["packages/dlms", "packages", "apps", "tools", "test"];
+  const rank = (name: string): number => order.findIndex((prefix) => name.startsWith(prefix));
+  return [...found]
+    .map(([name, files]) => ({ name, files: files.sort(), isolated: name.startsWith("test/") }))
+    .sort((one, other) => rank(one.name) - rank(other.name) || one.name.localeCompare(other.name));
+}
+
+async function runGroup({ name, files, isolated }: Group): Promise<typeof counts> {
+  const directory = mkdtempSync(join(tmpdir(), "meterkeep-test-"));
+  const report = join(directory, "totals.json");
+  console.log(`\n# ${name}`);
+  try {
+    const status = await run(process.execPath, [
+      "--test",
+      isolated ? "--test-isolation=process" : "--test-isolation=none",
+      "--test-concurrency=1",
+      "--test-reporter=dot",
+      "--test-reporter-destination=stdout",
+      `--test-reporter=${ROOT}/tools/totals.ts`,
+      `--test-reporter-destination=${report}`,
+      ...files,
+    ]);
+    const result = existsSync(report)
+      ? (JSON.parse(readFileSync(report, "utf8") || "{}") as Partial<typeof counts>)
+      : {};
+    const failed = result.failed ?? 0;
+    console.log(`\n${name}: ${result.passed ?? 0} passed, ${failed} failed, ${result.skipped ?? 0} skipped`);
+    // A process that dies outside a test fails the group although no test has.
+    return {
+      passed: result.passed ?? 0,
+      failed: status !== 0 && failed === 0 ? 1 : failed,
+      skipped: result.skipped ?? 0,
+    };
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+function add(more: typeof counts): void {
+  counts.passed += more.passed;
+  counts.failed += more.failed;
+  counts.skipped += more.skipped;
+}
