@@ -1,0 +1,47 @@
+/** Every code a `HeadEndError` can carry, in the order of docs/errors.md. */
+export const HEADEND_ERROR_CODES = [
+  "meter-unknown",
+  "meter-exists",
+  "meter-profile-unknown",
+  "meter-address-unknown",
+  "meter-unreachable",
+  "meter-timed-out",
+  "meter-closed",
+  "meter-refused",
+  "meter-answer-unusable",
+  "meter-not-authentic",
+  "seal-refused",
+  "clock-incident",
+  "lease-lost",
+  "grid-invalid",
+  "addresses-invalid",
+  "shipment-refused",
+  "sealed-keys-refused",
+  "sign-in-refused",
+  "passkey-refused",
+  "push-refused",
+  "gateway-address-invalid",
+  "drill-not-simulated",
+  "database-row-invalid",
+  "head-end-closed",
+] as const;
+
+/** A stable name for what went wrong; docs/errors.md says what to do about each. */
+export type HeadEndErrorCode = (typeof HEADEND_ERROR_CODES)[number];
+
+/** The one error class of the package. The message says what, where and, where that helps, what to do. */
+export class HeadEndError extends Error {
+  readonly code: HeadEndErrorCode;
+
+  constructor(code: HeadEndErrorCode, message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.name = "HeadEndError";
+    this.code = code;
+  }
+}
+
+/** The code of any error of ours, or `unexpected`: for sessions and logs, which keep codes and not stacks. */
+export function codeOf(error: unknown): string {
+  const code = (error as { code?: unknown } | null)?.code;
+  return typeof code === "string" ? code : "unexpected";
+}

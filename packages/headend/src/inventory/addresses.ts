@@ -1,0 +1,51 @@
+import { HeadEndError } from "../errors.ts";
+import type { TownTime } from "../time/source-clock.ts";
+import { arrayAt, numberAt, objectAt, optionalAt, stringAt, titleAt } from "./json.ts";
+import type { Address } from "./meter.ts";
+
+/** What the town says of itself in `addresses.json`: its time, and where each meter is reached. */
+export interface TownAddresses {
+  readonly time: TownTime | undefined;
+  readonly meters: readonly { readonly systemTitle: string; readonly wan?: Address; readonly depot?: Address }[];
+}
+
+/** Reads `addresses.json`. @throws HeadEndError `addresses-invalid` naming the field. */
+export function parseAddresses(text: string): TownAddresses {
+  try {
+    const root = objectAt(JSON.parse(text), "addresses");
+    return {
+      time: optionalAt(root, "clock", (object, name) => parseTime(objectAt(object[name], name))),
+      meters: arrayAt(root, "meters").map((value, at) => parseMeter(objectAt(value, `meters[${at}]`))),
+    };
+  } catch (cause) {
+    throw new HeadEndError("addresses-invalid", `addresses.json: ${(cause as Error).message}`, { cause });
+  }
+}
+
+function parseTime(object: Readonly<Record<string, unknown>>): TownTime {
+  const time = {
+    epoch: stringAt(object, "epoch"),
+    wallEpoch: stringAt(object, "wallEpoch"),
+    factor: numberAt(object, "factor"),
+  };
+  if (!(time.factor > 0)) throw new Error(`"factor" must be positive`);
+  for (const name of ["epoch", "wallEpoch"] as const)
+    if (Number.isNaN(Date.parse(time[name]))) throw new Error(`"${name}" is no time`);
+  return time;
+}
+
+function parseMeter(object: Readonly<Record<string, unknown>>): TownAddresses["meters"][number] {
+  const wan = parseAddress(object, "host", "port");
+  const depot = parseAddress(object, "depotHost", "depotPort");
+  return { systemTitle: titleAt(object, "systemTitle"), ...(wan && { wan }), ...(depot && { depot }) };
+}
+
+function parseAddress(
+  object: Readonly<Record<string, unknown>>,
+  hostName: string,
+  portName: string,
+): Address | undefined {
+  const host = optionalAt(object, hostName, stringAt);
+  const port = optionalAt(object, portName, numberAt);
+  return host === undefined || port === undefined ? undefined : { host, port };
+}

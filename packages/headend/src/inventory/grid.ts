@@ -1,0 +1,77 @@
+import { HeadEndError } from "../errors.ts";
+import { arrayAt, numberAt, objectAt, optionalAt, stringAt, titleAt } from "./json.ts";
+
+/** The grid as `grid.json` tells it: feeders with a transformer meter each and the homes behind it. */
+export interface Grid {
+  readonly utility: string;
+  readonly island: string;
+  readonly substation: { readonly id: string; readonly name: string };
+  readonly feeders: readonly GridFeeder[];
+}
+
+export interface GridFeeder {
+  readonly id: string;
+  readonly name: string;
+  readonly path: "wan" | "depot";
+  readonly transformer: { readonly id: string; readonly meter: string; readonly ratedKva: number };
+  readonly homes: readonly GridHome[];
+}
+
+export interface GridHome {
+  readonly meter: string;
+  readonly label: string;
+  readonly phase: number;
+}
+
+/** Reads `grid.json`. @throws HeadEndError `grid-invalid` naming the field. */
+export function parseGrid(text: string): Grid {
+  try {
+    const root = objectAt(JSON.parse(text), "grid");
+    const substation = objectAt(root["substation"], "substation");
+    const grid: Grid = {
+      utility: stringAt(root, "utility"),
+      island: stringAt(root, "island"),
+      substation: { id: stringAt(substation, "id"), name: stringAt(substation, "name") },
+      feeders: arrayAt(root, "feeders").map(parseFeeder),
+    };
+    refuseRepeated(grid);
+    return grid;
+  } catch (cause) {
+    if (cause instanceof HeadEndError) throw cause;
+    throw new HeadEndError("grid-invalid", `grid.json: ${(cause as Error).message}`, { cause });
+  }
+}
+
+function parseFeeder(value: unknown, at: number): GridFeeder {
+  const feeder = objectAt(value, `feeders[${at}]`);
+  const path = stringAt(feeder, "path");
+  if (path !== "wan" && path !== "depot") throw new Error(`feeders[${at}].path is "${path}", not wan or depot`);
+  const transformer = objectAt(feeder["transformer"], `feeders[${at}].transformer`);
+  return {
+    id: stringAt(feeder, "id"),
+    name: stringAt(feeder, "name"),
+    path,
+    transformer: {
+      id: stringAt(transformer, "id"),
+      meter: titleAt(transformer, "meter"),
+      ratedKva: numberAt(transformer, "ratedKva"),
+    },
+    homes: arrayAt(feeder, "homes").map((home, index) => {
+      const fields = objectAt(home, `feeders[${at}].homes[${index}]`);
+      return {
+        meter: titleAt(fields, "meter"),
+        label: stringAt(fields, "label"),
+        phase: optionalAt(fields, "phase", numberAt) ?? 1,
+      };
+    }),
+  };
+}
+
+function refuseRepeated(grid: Grid): void {
+  const seen = new Set<string>();
+  for (const feeder of grid.feeders)
+    for (const meter of [feeder.transformer.meter, ...feeder.homes.map((home) => home.meter)]) {
+      if (seen.has(meter)) throw new Error(`meter ${meter} stands in it twice`);
+      seen.add(meter);
+    }
+}

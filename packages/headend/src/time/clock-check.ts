@@ -1,0 +1,47 @@
+/** How far a meter's clock may be off, and what follows (reference: head-end specifics, clock). Offsets in seconds. */
+export const CLOCK_LIMITS = { ignoreSeconds: 5, adjustSeconds: 60, setSeconds: 900 } as const;
+
+export type ClockVerdict = "in-time" | "adjust" | "set" | "incident";
+
+export interface ClockCheck {
+  /** Meter minus reference, seconds; positive is fast. */
+  readonly offsetSeconds: number;
+  readonly verdict: ClockVerdict;
+  readonly sentence: string;
+}
+
+/**
+ * Judges a clock read between `sent` and `received` (instants at the source): the meter's answer is compared with the
+ * middle of the two. A faster source clock stretches the wall time of the exchange, so the tolerance grows by half the
+ * exchange as the source saw it.
+ */
+export function checkClock(meter: number, sent: number, received: number): ClockCheck {
+  const offsetSeconds = (meter - (sent + received) / 2) / 1000;
+  const slackSeconds = (received - sent) / 2000;
+  const off = Math.max(0, Math.abs(offsetSeconds) - slackSeconds);
+  const verdict = verdictFor(off);
+  return { offsetSeconds, verdict, sentence: sentenceFor(verdict, offsetSeconds) };
+}
+
+function verdictFor(offSeconds: number): ClockVerdict {
+  if (offSeconds <= CLOCK_LIMITS.ignoreSeconds) return "in-time";
+  if (offSeconds <= CLOCK_LIMITS.adjustSeconds) return "adjust";
+  return offSeconds <= CLOCK_LIMITS.setSeconds ? "set" : "incident";
+}
+
+function sentenceFor(verdict: ClockVerdict, offsetSeconds: number): string {
+  const size = Math.abs(offsetSeconds) < 10 ? offsetSeconds.toFixed(1) : offsetSeconds.toFixed(0);
+  const off = `The clock is ${size.replace("-", "")} s ${offsetSeconds < 0 ? "slow" : "fast"}`;
+  switch (verdict) {
+    case "in-time":
+      return `${off}, which is within ${CLOCK_LIMITS.ignoreSeconds} s`;
+    case "adjust":
+      return `${off}; a small adjustment is due`;
+    case "set":
+      return `${off}; it has to be set, and the day's intervals are marked`;
+    case "incident":
+      return `${off}: more than ${CLOCK_LIMITS.setSeconds} s is an incident, not an adjustment`;
+    default:
+      return verdict satisfies never;
+  }
+}

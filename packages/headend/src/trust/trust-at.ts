@@ -1,0 +1,24 @@
+import type { TrustStateName } from "@meterkeep/api";
+
+/** A change of a source's trust as it bears on data. */
+export interface TrustPeriod {
+  /** From when on it counts, time at the source, milliseconds since 1970 UTC. */
+  readonly effective: number;
+  readonly state: TrustStateName;
+}
+
+/**
+ * The trust a source had at an instant of its own time: the state of the latest change that was effective by then, in
+ * the order in which the changes were decided; `held` before the first. So what was captured before the takeover was
+ * proven is `held` for ever, and a lowering that is dated back takes in what was captured since.
+ */
+export function trustAt(history: readonly TrustPeriod[], at: number): TrustStateName {
+  let state: TrustStateName = "held";
+  for (const change of history) if (change.effective <= at) state = change.state;
+  return state;
+}
+
+/** Whether decisions may use a value: its source was trusted when it was captured and is trusted now. */
+export function isDecisive(atCapture: TrustStateName, now: TrustStateName): boolean {
+  return atCapture === "trusted" && now === "trusted";
+}
