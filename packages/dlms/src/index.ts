@@ -6,5 +6,33 @@ export { MAX_DEPTH, Reader } from "./codec/reader.ts";
 export { minimumBytes, type Shape } from "./codec/shape.ts";
 export type { Fields, StructOf } from "./codec/struct.ts";
 export { Writer } from "./codec/writer.ts";
+export { type BitString, bitString, bitStringText, hasBit } from "./data/bit-string.ts";
+export { d } from "./data/d.ts";
+export { data, dataTypeOf } from "./data/data.ts";
+export {
+  CLOCK_STATUS,
+  type CosemDate,
+  type CosemTime,
+  cosemDate,
+  cosemTime,
+  DAY_OF_MONTH,
+  type DateTime,
+  dateOctets,
+  dateTime,
+  dateTimeAt,
+  dateTimeOctets,
+  instantOf,
+  MONTH,
+  timeOctets,
+} from "./data/date-time.ts";
+export type { DataChoiceOf, DataCodec } from "./data/typed.ts";
+export {
+  type CompactArray,
+  DATA_TAGS,
+  type Data,
+  type DataType,
+  NULL_DATA,
+  type TypeDescription,
+} from "./data/value.ts";
 export { DecodeError, DLMS_ERROR_CODES, DlmsError, type DlmsErrorCode } from "./errors.ts";
 export { manufacturerOf, type SystemTitle, systemTitle, systemTitleCodec, systemTitleText } from "./system-title.ts";

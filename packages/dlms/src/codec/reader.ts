@@ -109,6 +109,14 @@ export class Reader {
     return decodeAscii(this.bytes, at, at + count) ?? this.fail("bad-text", "not ASCII", at);
   }
 
+  /** The next `count` octets as Latin-1: every octet is the character of that number, so nothing is refused or lost. */
+  latin1(count: number): string {
+    const at = this.take(count);
+    let text = "";
+    for (let index = at; index < at + count; index += 1) text += String.fromCharCode(this.bytes[index] as number);
+    return text;
+  }
+
   /**
    * A-XDR and BER length: below 128 the octet itself, else 0x81 to 0x84 and that many octets. Longer forms than needed
    * are accepted (meters send them); a length over the octets left is refused here, before anything is allocated.

@@ -18,8 +18,13 @@ export type Shape =
   | { readonly type: "struct"; readonly fields: readonly { readonly name: string; readonly shape: Shape }[] }
   | {
       readonly type: "choice";
-      readonly variants: readonly { readonly kind: string; readonly tag: number; readonly shape: Shape }[];
+      /** `tag` is absent where the variant's own first octet tells it apart. */
+      readonly variants: readonly { readonly kind: string; readonly tag?: number; readonly shape: Shape }[];
     }
+  /** A COSEM Data item of one type: its tag octet, then `of`. */
+  | { readonly type: "tagged"; readonly name: string; readonly tag: number; readonly of: Shape }
+  /** A COSEM Data item that may be null-data instead. */
+  | { readonly type: "nullable"; readonly of: Shape }
   /** A value made from, and turned back into, what `of` describes: `name` says what it is. */
   | { readonly type: "mapped"; readonly name: string; readonly of: Shape }
   /** Declared elsewhere under this name, for recursion and for formats with a decoder of their own. */
@@ -42,7 +47,11 @@ export function minimumBytes(shape: Shape): number {
     case "struct":
       return shape.fields.reduce((sum, field) => sum + minimumBytes(field.shape), 0);
     case "choice":
-      return 1 + Math.min(...shape.variants.map((variant) => minimumBytes(variant.shape)));
+      return Math.min(
+        ...shape.variants.map((variant) => (variant.tag === undefined ? 0 : 1) + minimumBytes(variant.shape)),
+      );
+    case "tagged":
+      return 1 + minimumBytes(shape.of);
     case "boolean":
     case "text":
     case "enumeration":
@@ -51,6 +60,7 @@ export function minimumBytes(shape: Shape): number {
     case "default":
     case "sequence":
     case "named":
+    case "nullable":
       return 1;
     default:
       return shape satisfies never;

@@ -97,12 +97,12 @@ export class Writer {
 
   /** ASCII without a length. @throws DlmsError `bad-text` for a character above 127. */
   ascii(text: string): void {
-    const at = this.#room(text.length);
-    for (let index = 0; index < text.length; index += 1) {
-      const unit = text.charCodeAt(index);
-      if (unit > 0x7f) throw new DlmsError("bad-text", `character ${index} is not ASCII`);
-      this.#bytes[at + index] = unit;
-    }
+    this.#characters(text, 0x7f, "ASCII");
+  }
+
+  /** Latin-1 without a length. @throws DlmsError `bad-text` for a character above 255. */
+  latin1(text: string): void {
+    this.#characters(text, 0xff, "Latin-1");
   }
 
   /** A length or count in its shortest form. */
@@ -133,6 +133,15 @@ export class Writer {
     this.offset = start - 1;
     this.length(length);
     this.offset += length;
+  }
+
+  #characters(text: string, max: number, charset: string): void {
+    const at = this.#room(text.length);
+    for (let index = 0; index < text.length; index += 1) {
+      const unit = text.charCodeAt(index);
+      if (unit > max) throw new DlmsError("bad-text", `character ${index} is not ${charset}`);
+      this.#bytes[at + index] = unit;
+    }
   }
 
   #put16(value: number): void {
