@@ -1,33 +1,73 @@
 import assert from "node:assert/strict";
-import { createPrivateKey, X509Certificate } from "node:crypto";
+import { createPrivateKey, randomBytes, X509Certificate } from "node:crypto";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
-import { createChannelCredential } from "./channel-credential.ts";
-import { PkiError } from "./errors.ts";
+import { connect, createServer, type TLSSocket } from "node:tls";
+import { certificateFingerprint, createChannelCredential } from "./channel-credential.ts";
 
-test("a channel credential is a self-signed end-entity certificate that OpenSSL verifies", () => {
-  const { certificate, privateKey } = createChannelCredential("head-end", new Date("2026-11-21T00:00:00Z"));
-  const parsed = new X509Certificate(certificate);
-  assert.equal(parsed.subject, "CN=head-end");
-  assert.equal(parsed.ca, false);
-  assert.ok(parsed.verify(parsed.publicKey));
-  assert.ok(parsed.checkPrivateKey(createPrivateKey(privateKey)));
-  assert.deepEqual(parsed.keyUsage, ["1.3.6.1.5.5.7.3.1", "1.3.6.1.5.5.7.3.2"]);
-  assert.equal(new Date(parsed.validTo).getUTCFullYear(), 9999);
+const make = (name: string) =>
+  createChannelCredential({
+    name,
+    serial: randomBytes(16),
+    notBefore: new Date("2026-01-01T00:00:00Z"),
+    notAfter: new Date("2056-01-01T00:00:00Z"),
+  });
+
+test("a channel credential is a certificate that node:crypto reads, for the key beside it", () => {
+  const credential = make("head-end");
+  const certificate = new X509Certificate(credential.certificate);
+  assert.equal(certificate.subject, "CN=head-end");
+  assert.ok(certificate.checkPrivateKey(createPrivateKey(credential.privateKey)));
+  assert.ok(certificate.verify(certificate.publicKey));
+  assert.equal(certificate.validFromDate.toISOString(), "2026-01-01T00:00:00.000Z");
+  assert.equal(certificate.validToDate.toISOString(), "2056-01-01T00:00:00.000Z");
+  assert.equal(certificate.ca, false);
 });
 
-test("two credentials share neither key nor serial number", () => {
-  const now = new Date("2026-11-21T00:00:00Z");
-  const [one, other] = [createChannelCredential("a", now), createChannelCredential("a", now)];
-  assert.notEqual(one.privateKey, other.privateKey);
-  assert.notEqual(
-    new X509Certificate(one.certificate).serialNumber,
-    new X509Certificate(other.certificate).serialNumber,
+test("two ends that pin each other speak TLS 1.3 over a Unix socket, and a third is refused", async () => {
+  const directory = mkdtempSync(join(tmpdir(), "mk-pki-"));
+  const path = join(directory, "s");
+  const [server, client, stranger] = [make("custodian"), make("head-end"), make("head-end")];
+  const listener = createServer(
+    {
+      key: server.privateKey,
+      cert: server.certificate,
+      ca: [client.certificate],
+      requestCert: true,
+      rejectUnauthorized: true,
+      minVersion: "TLSv1.3",
+    },
+    (socket: TLSSocket) => {
+      socket.on("error", () => {});
+      socket.end(certificateFingerprint(socket.getPeerX509Certificate()!.raw));
+    },
   );
-});
-
-test("a name that does not fit a common name is refused", () => {
-  assert.throws(
-    () => createChannelCredential("", new Date()),
-    (error: unknown) => error instanceof PkiError && error.code === "certificate-request-invalid",
-  );
+  listener.on("tlsClientError", () => {});
+  listener.listen(path);
+  await once(listener, "listening");
+  const say = async (credential: typeof client) => {
+    const socket = connect({
+      path,
+      key: credential.privateKey,
+      cert: credential.certificate,
+      ca: [server.certificate],
+      checkServerIdentity: () => undefined,
+    });
+    let heard = "";
+    socket.setEncoding("utf8").on("data", (text) => {
+      heard += text;
+    });
+    await Promise.race([once(socket, "close"), once(socket, "error")]);
+    return heard;
+  };
+  try {
+    assert.equal(await say(client), certificateFingerprint(client.certificate));
+    assert.equal(await say(stranger), "");
+  } finally {
+    listener.close();
+    rmSync(directory, { recursive: true });
+  }
 });

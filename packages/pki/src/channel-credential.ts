@@ -1,100 +1,84 @@
-import { createHash, generateKeyPairSync, randomBytes, sign } from "node:crypto";
+import { createHash, createPrivateKey, generateKeyPairSync, sign, X509Certificate } from "node:crypto";
 import { der } from "./der.ts";
-import { PkiError } from "./errors.ts";
-
-/** What one end of the custodian's channel proves itself with, and what the other end pins. */
-export interface ChannelCredential {
-  /** PEM; not a secret. */
-  readonly certificate: string;
-  /** PKCS#8 PEM; for the eyes of its process only. */
-  readonly privateKey: string;
-}
 
 const OID = {
   ecdsaWithSha256: "1.2.840.10045.4.3.2",
   commonName: "2.5.4.3",
-  subjectKeyIdentifier: "2.5.29.14",
-  keyUsage: "2.5.29.15",
   basicConstraints: "2.5.29.19",
+  keyUsage: "2.5.29.15",
   extendedKeyUsage: "2.5.29.37",
-  serverAuthentication: "1.3.6.1.5.5.7.3.1",
-  clientAuthentication: "1.3.6.1.5.5.7.3.2",
+  serverAuth: "1.3.6.1.5.5.7.3.1",
+  clientAuth: "1.3.6.1.5.5.7.3.2",
 } as const;
 
-const SERIAL_BYTES = 16;
-const DIGITAL_SIGNATURE = Uint8Array.of(0x80);
-const NO_EXPIRY = new Date("9999-12-31T23:59:59Z");
+/** What one end of a channel inside the platform proves itself with. */
+export interface ChannelCredential {
+  /** PKCS#8, PEM. Belongs in a file that only its process may read. */
+  readonly privateKey: string;
+  /** Self-signed X.509 v3, PEM. The other end pins it. */
+  readonly certificate: string;
+}
 
 /**
- * Makes an EC P-256 key pair and a self-signed certificate for it: one end of a channel whose other end pins exactly
- * this certificate. It does not expire, since trust in it ends by replacing the pin (RFC 5280 4.1.2.5 for the date).
+ * Makes a credential for a channel between two processes of the platform: an EC P-256 key pair and a self-signed
+ * certificate for TLS on both sides (RFC 5280). Trust comes from pinning the certificate, not from its name.
  *
- * @throws PkiError `certificate-request-invalid` for a name that is empty or over 64 characters.
+ * @param name common name, for people to read; ASCII or UTF-8, 64 characters at most
+ * @param serial 1 to 20 random octets
  */
-export function createChannelCredential(name: string, now: Date): ChannelCredential {
-  if (name.length === 0 || name.length > 64)
-    throw new PkiError("certificate-request-invalid", `a common name has 1 to 64 characters, "${name}" has not`);
-  const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
-  const spki = new Uint8Array(publicKey.export({ type: "spki", format: "der" }));
-  const tbs = tbsCertificate(name, spki, now);
-  const signature = sign("sha256", tbs, { key: privateKey, dsaEncoding: "der" });
-  const certificate = der.sequence(tbs, signatureAlgorithm(), der.bitString(signature));
-  return {
-    certificate: pem("CERTIFICATE", certificate),
-    privateKey: privateKey.export({ type: "pkcs8", format: "pem" }).toString(),
-  };
-}
-
-/** TBSCertificate, RFC 5280 4.1. */
-function tbsCertificate(name: string, spki: Uint8Array, now: Date): Uint8Array {
-  const subject = der.sequence(der.setOf(der.sequence(der.objectIdentifier(OID.commonName), der.utf8String(name))));
-  const serial = randomBytes(SERIAL_BYTES);
-  // Positive and of full length whatever was drawn.
-  serial[0] = ((serial[0] as number) & 0x7f) | 0x40;
-  return der.sequence(
-    der.explicit(0, der.integer(2)),
-    der.integer(serial),
-    signatureAlgorithm(),
-    subject,
-    der.sequence(der.time(now), der.time(NO_EXPIRY)),
-    subject,
-    spki,
-    der.explicit(3, extensions(spki)),
+export function createChannelCredential(options: {
+  readonly name: string;
+  readonly serial: Uint8Array;
+  readonly notBefore: Date;
+  readonly notAfter: Date;
+}): ChannelCredential {
+  const { publicKey, privateKey } = generateKeyPairSync("ec", {
+    namedCurve: "P-256",
+    publicKeyEncoding: { type: "spki", format: "der" },
+    privateKeyEncoding: { type: "pkcs8", format: "pem" },
+  });
+  const name = der.sequence(der.set(der.sequence(der.objectIdentifier(OID.commonName), der.utf8String(options.name))));
+  const algorithm = der.sequence(der.objectIdentifier(OID.ecdsaWithSha256));
+  const toBeSigned = der.sequence(
+    der.explicit(0, der.integer(Uint8Array.of(2))),
+    der.integer(options.serial),
+    algorithm,
+    name,
+    der.sequence(der.time(options.notBefore), der.time(options.notAfter)),
+    name,
+    publicKey,
+    der.explicit(3, der.sequence(...extensions())),
   );
+  const signature = sign("sha256", toBeSigned, createPrivateKey(privateKey));
+  const certificate = der.sequence(toBeSigned, algorithm, der.bitString(signature));
+  return { privateKey, certificate: pem(certificate) };
 }
 
-function extensions(spki: Uint8Array): Uint8Array {
-  const keyIdentifier = createHash("sha1").update(publicKeyOctets(spki)).digest();
-  return der.sequence(
-    extension(OID.basicConstraints, der.sequence(), true),
-    extension(OID.keyUsage, der.bitString(DIGITAL_SIGNATURE, 7), true),
-    extension(
-      OID.extendedKeyUsage,
-      der.sequence(der.objectIdentifier(OID.serverAuthentication), der.objectIdentifier(OID.clientAuthentication)),
-      false,
-    ),
-    extension(OID.subjectKeyIdentifier, der.octetString(keyIdentifier), false),
-  );
+/** SHA-256 of the whole certificate, lower-case hex: what a pin compares. @throws where it is not a certificate */
+export function certificateFingerprint(certificate: string | Uint8Array): string {
+  return createHash("sha256").update(new X509Certificate(certificate).raw).digest("hex");
 }
 
-function extension(oid: string, value: Uint8Array, critical: boolean): Uint8Array {
+function extensions(): Uint8Array[] {
+  // digitalSignature is bit 0 of the BIT STRING: 0x80 with seven unused bits.
+  const digitalSignature = der.bitString(Uint8Array.of(0x80), 7);
+  const usages = der.sequence(der.objectIdentifier(OID.serverAuth), der.objectIdentifier(OID.clientAuth));
+  return [
+    extension(OID.basicConstraints, true, der.sequence()),
+    extension(OID.keyUsage, true, digitalSignature),
+    extension(OID.extendedKeyUsage, false, usages),
+  ];
+}
+
+function extension(id: string, critical: boolean, value: Uint8Array): Uint8Array {
   const flag = critical ? [der.boolean(true)] : [];
-  return der.sequence(der.objectIdentifier(oid), ...flag, der.octetString(value));
+  return der.sequence(der.objectIdentifier(id), ...flag, der.octetString(value));
 }
 
-function signatureAlgorithm(): Uint8Array {
-  return der.sequence(der.objectIdentifier(OID.ecdsaWithSha256));
-}
-
-/** The uncompressed point at the end of a P-256 SPKI: what a subject key identifier is made of (RFC 5280 4.2.1.2). */
-function publicKeyOctets(spki: Uint8Array): Uint8Array {
-  return spki.subarray(spki.length - 65);
-}
-
-function pem(label: string, octets: Uint8Array): string {
+function pem(octets: Uint8Array): string {
   const lines =
     Buffer.from(octets)
       .toString("base64")
       .match(/.{1,64}/g) ?? [];
-  return `-----BEGIN ${label}-----\n${lines.join("\n")}\n-----END ${label}-----\n`;
+  return `-----BEGIN CERTIFICATE-----\n${lines.join("\n")}\n-----END CERTIFICATE-----\n`;
 }
