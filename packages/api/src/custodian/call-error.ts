@@ -1,16 +1,13 @@
-import { CUSTODIAN_CALL_CODES, type CustodianCallCode } from "./frame.ts";
+import { CUSTODIAN_CALL_ERROR_CODES, type CustodianCallCode } from "./frame.ts";
 
 /** What can go wrong on the way to the custodian, before it could answer. */
-export const CUSTODIAN_CHANNEL_CODES = [
+export const CUSTODIAN_CHANNEL_ERROR_CODES = [
   "custodian-unreachable",
   "custodian-not-recognised",
   "channel-closed",
   "channel-malformed",
 ] as const;
-export type CustodianChannelCode = (typeof CUSTODIAN_CHANNEL_CODES)[number];
-
-/** Every code a `CustodianCallError` can carry, in the order of docs/errors.md. */
-export const CUSTODIAN_ERROR_CODES = [...CUSTODIAN_CALL_CODES, ...CUSTODIAN_CHANNEL_CODES] as const;
+export type CustodianChannelCode = (typeof CUSTODIAN_CHANNEL_ERROR_CODES)[number];
 
 /** A call to the custodian that was refused by it (`CustodianCallCode`), or did not reach it. */
 export class CustodianCallError extends Error {

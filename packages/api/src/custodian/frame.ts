@@ -36,7 +36,7 @@ export const namedRequest = c.struct({ name: c.utf8({ max: 64 }), payload: c.res
  *
  * A cryptographic failure has the one code `not-authentic`; its reason is in the ledger.
  */
-export const CUSTODIAN_CALL_CODES = [
+export const CUSTODIAN_CALL_ERROR_CODES = [
   "method-not-offered",
   "method-not-permitted",
   "request-malformed",
@@ -55,10 +55,10 @@ export const CUSTODIAN_CALL_CODES = [
   "custodian-closing",
   "custodian-failed",
 ] as const;
-export type CustodianCallCode = (typeof CUSTODIAN_CALL_CODES)[number];
+export type CustodianCallCode = (typeof CUSTODIAN_CALL_ERROR_CODES)[number];
 
 /** The payload of an error frame. */
 export const callError: Codec<{ readonly code: CustodianCallCode; readonly message: string }> = c.struct({
-  code: oneOf(CUSTODIAN_CALL_CODES),
+  code: oneOf(CUSTODIAN_CALL_ERROR_CODES),
   message: c.utf8({ max: 1024 }),
 });

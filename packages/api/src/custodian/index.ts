@@ -1,12 +1,11 @@
 // The custodian's contract: what its channel carries. The client that speaks it is "./channel.ts".
 export {
-  CUSTODIAN_CHANNEL_CODES,
-  CUSTODIAN_ERROR_CODES,
+  CUSTODIAN_CHANNEL_ERROR_CODES,
   CustodianCallError,
   type CustodianChannelCode,
 } from "./call-error.ts";
 export {
-  CUSTODIAN_CALL_CODES,
+  CUSTODIAN_CALL_ERROR_CODES,
   type CustodianCallCode,
   callError,
   FRAME_KINDS,
@@ -53,6 +52,8 @@ export {
   type PushResult,
 } from "./push.ts";
 export {
+  ASSOCIATION_REFUSAL_CODES,
+  type AssociationRefusalCode,
   advanceSessionRequest,
   advanceSessionResponse,
   closeSessionRequest,

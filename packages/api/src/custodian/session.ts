@@ -21,6 +21,10 @@ export const openSessionResponse = record({
 });
 export type OpenedSession = Infer<typeof openSessionResponse>;
 
+/** Why an association was not made. */
+export const ASSOCIATION_REFUSAL_CODES = ["not-authentic", "association-rejected", "association-malformed"] as const;
+export type AssociationRefusalCode = (typeof ASSOCIATION_REFUSAL_CODES)[number];
+
 export const advanceSessionRequest = record({ session: handle, received: apdu });
 export const advanceSessionResponse = union({
   send: record({ apdu }),
@@ -30,7 +34,7 @@ export const advanceSessionResponse = union({
     /** The longest APDU the meter takes, in octets; 0 is no limit. */
     maxReceivePduSize: c.unsigned16,
   }),
-  failed: record({ code: oneOf(["not-authentic", "rejected", "malformed", "meter-lost"]), message: longText }),
+  failed: record({ code: oneOf(ASSOCIATION_REFUSAL_CODES), message: longText }),
 });
 export type SessionAdvance = Infer<typeof advanceSessionResponse>;
 
