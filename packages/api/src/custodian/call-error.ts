@@ -1,4 +1,4 @@
-import { CUSTODIAN_CALL_ERROR_CODES, type CustodianCallCode } from "./frame.ts";
+import type { CustodianCallCode } from "./frame.ts";
 
 /** What can go wrong on the way to the custodian, before it could answer. */
 export const CUSTODIAN_CHANNEL_ERROR_CODES = [
