@@ -8,8 +8,9 @@ import {
   type UnixSeconds,
 } from "../time/calendar.ts";
 import type { Consumption, IntervalEnergy, Registers } from "./consumption.ts";
-import { type HomeConsumption, isHighTariff } from "./home.ts";
+import type { HomeConsumption } from "./home.ts";
 import { MINUTES, minuteShare, PATTERNS, patternOf } from "./minutes.ts";
+import { plusInterval, RunningSums } from "./running-sums.ts";
 
 interface FinishedDay {
   readonly importWh: Int32Array;
@@ -23,7 +24,7 @@ const COPPER_LOSS = 0.011;
 /**
  * A feeder with its transformer: what the transformer meter measures (the homes' sum plus losses) and the voltage along the line.
  *
- * States: energies of finished quarter hours, kept by day and summed at day starts; the minutes of the current quarter hour. A relay that moves makes it forget from there on.
+ * States: energies of finished quarter hours, kept by day, and their running sums; the minutes of the current quarter hour. A relay that moves makes it forget from there on.
  */
 export class Feeder implements Consumption {
   readonly tangentPhi = 0.18;
@@ -31,9 +32,8 @@ export class Feeder implements Consumption {
   readonly #ratedVa: number;
   readonly #homes: HomeConsumption[] = [];
   readonly #firstInterval: number;
-  readonly #firstDay: number;
   readonly #days = new Map<number, FinishedDay>();
-  #dayStarts: number[] = [0, 0, 0];
+  readonly #sums: RunningSums;
   #minutes: Float64Array | undefined;
   #minutesOf = Number.NaN;
 
@@ -41,7 +41,7 @@ export class Feeder implements Consumption {
     this.#seed = derive(options.seed, 0xfeed);
     this.#ratedVa = options.ratedKva * 1000;
     this.#firstInterval = options.firstInterval;
-    this.#firstDay = dayOfInterval(options.firstInterval);
+    this.#sums = new RunningSums(options.firstInterval, (interval) => this.interval(interval));
   }
 
   get homes(): readonly HomeConsumption[] {
@@ -59,7 +59,7 @@ export class Feeder implements Consumption {
   forgetFrom(interval: number): void {
     const day = dayOfInterval(interval);
     for (const kept of this.#days.keys()) if (kept >= day) this.#days.delete(kept);
-    this.#dayStarts.length = Math.min(this.#dayStarts.length, 3 * Math.max(1, day - this.#firstDay + 1));
+    this.#sums.forgetFrom(interval);
     this.#minutes = undefined;
   }
 
@@ -150,37 +150,7 @@ export class Feeder implements Consumption {
 
   registers(at: UnixSeconds): Registers {
     const now = intervalAt(at);
-    const day = dayOfInterval(now);
-    if (now < this.#firstInterval) return { importWh: 0, importHighWh: 0, exportWh: 0 };
-    let [importWh, importHighWh, exportWh] = this.#startOf(day);
-    for (let n = firstIntervalOf(day); n <= now; n++) {
-      const energy = n === now ? this.#energy(n, at) : this.interval(n);
-      importWh += energy.importWh;
-      exportWh += energy.exportWh;
-      if (isHighTariff(n)) importHighWh += energy.importWh;
-    }
-    return { importWh, importHighWh, exportWh };
-  }
-
-  #startOf(day: number): [number, number, number] {
-    const starts = this.#dayStarts;
-    const index = day - this.#firstDay;
-    for (let known = starts.length / 3 - 1; known < index; known++) {
-      let [importWh, importHighWh, exportWh] = [
-        starts[3 * known] ?? 0,
-        starts[3 * known + 1] ?? 0,
-        starts[3 * known + 2] ?? 0,
-      ];
-      const finished = this.#finished(this.#firstDay + known);
-      for (let slot = 0; slot < SLOTS_A_DAY; slot++) {
-        const energyWh = finished.importWh[slot] ?? 0;
-        importWh += energyWh;
-        exportWh += finished.exportWh[slot] ?? 0;
-        if (isHighTariff(firstIntervalOf(this.#firstDay + known) + slot)) importHighWh += energyWh;
-      }
-      starts.push(importWh, importHighWh, exportWh);
-    }
-    return [starts[3 * index] ?? 0, starts[3 * index + 1] ?? 0, starts[3 * index + 2] ?? 0];
+    return plusInterval(this.#sums.at(now), now, this.#energy(now, at));
   }
 
   powerW(at: UnixSeconds): number {

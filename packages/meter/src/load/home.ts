@@ -1,42 +1,25 @@
 import { between } from "../noise.ts";
-import {
-  dayOfInterval,
-  firstIntervalOf,
-  INTERVAL_SECONDS,
-  intervalAt,
-  SLOTS_A_DAY,
-  type UnixSeconds,
-  weekdayOf,
-} from "../time/calendar.ts";
+import { dayOfInterval, firstIntervalOf, INTERVAL_SECONDS, intervalAt, type UnixSeconds } from "../time/calendar.ts";
 import type { Consumption, IntervalEnergy, Registers } from "./consumption.ts";
 import { type DayEnergy, dayEnergy } from "./day-energy.ts";
 import type { Feeder } from "./feeder.ts";
 import type { Household } from "./household.ts";
 import { minuteShare, patternOf, shareUntil } from "./minutes.ts";
 import type { RelayHistory } from "./relay-history.ts";
+import { plusInterval, RunningSums } from "./running-sums.ts";
 import type { Weather } from "./weather.ts";
-
-/** Whether an interval is billed in the high tariff. */
-export function isHighTariff(interval: number): boolean {
-  const day = dayOfInterval(interval);
-  const slot = interval - firstIntervalOf(day);
-  return weekdayOf(day) < 5 && slot >= 24 && slot < 88;
-}
 
 /**
  * Consumption of one home behind its relay.
  *
- * States: a list of sums at the start of each day since the first interval, grown when first asked for; the last day's quarter hours; nothing else.
- * All of it follows from household, weather and relay history, so it may be dropped at any time.
+ * States: running sums and the last day's quarter hours. All of it follows from household, weather and relay history, so it may be dropped at any time.
  */
 export class HomeConsumption implements Consumption {
   readonly #household: Household;
   readonly #weather: Weather;
   readonly #relay: RelayHistory;
-  readonly #firstDay: number;
   readonly #firstInterval: number;
-  /** Import, high-tariff import and export at the start of each day since #firstDay: three numbers a day. */
-  #dayStarts: number[] = [0, 0, 0];
+  readonly #sums: RunningSums;
   #cachedDay = Number.NaN;
   #cached: DayEnergy | undefined;
   #feeder: Feeder | undefined;
@@ -48,7 +31,7 @@ export class HomeConsumption implements Consumption {
     this.#weather = options.weather;
     this.#relay = options.relay;
     this.#firstInterval = options.firstInterval;
-    this.#firstDay = dayOfInterval(options.firstInterval);
+    this.#sums = new RunningSums(options.firstInterval, (interval) => this.interval(interval));
   }
 
   get seed(): number {
@@ -76,10 +59,7 @@ export class HomeConsumption implements Consumption {
   /** Moves the relay; what was summed up for later days is forgotten. Returns false where it already stood so. */
   switchSupply(at: UnixSeconds, connected: boolean): boolean {
     if (!this.#relay.add({ at, connected })) return false;
-    this.#dayStarts.length = Math.min(
-      this.#dayStarts.length,
-      3 * Math.max(1, dayOfInterval(intervalAt(at)) - this.#firstDay + 1),
-    );
+    this.#sums.forgetFrom(intervalAt(at));
     this.#feeder?.forgetFrom(intervalAt(at));
     return true;
   }
@@ -116,16 +96,7 @@ export class HomeConsumption implements Consumption {
 
   registers(at: UnixSeconds): Registers {
     const now = intervalAt(at);
-    const day = dayOfInterval(now);
-    if (now < this.#firstInterval) return { importWh: 0, importHighWh: 0, exportWh: 0 };
-    let [importWh, importHighWh, exportWh] = this.#startOf(day);
-    for (let n = Math.max(firstIntervalOf(day), this.#firstInterval); n <= now; n++) {
-      const energy = n === now ? this.#energy(n, at) : this.interval(n);
-      importWh += energy.importWh;
-      exportWh += energy.exportWh;
-      if (isHighTariff(n)) importHighWh += energy.importWh;
-    }
-    return { importWh, importHighWh, exportWh };
+    return plusInterval(this.#sums.at(now), now, this.#energy(now, at));
   }
 
   powerW(at: UnixSeconds): number {
@@ -153,27 +124,6 @@ export class HomeConsumption implements Consumption {
     const source = this.#feeder?.voltageAtHome(at, feederW, this.#position) ?? 232;
     const unbalance = between(this.seed, 50 + phase, -0.8, 0.8);
     return source + unbalance - (between(this.seed, 60, 0.04, 0.22) * ownW) / 230;
-  }
-
-  #startOf(day: number): [number, number, number] {
-    const starts = this.#dayStarts;
-    const index = day - this.#firstDay;
-    for (let known = starts.length / 3 - 1; known < index; known++) {
-      let [importWh, importHighWh, exportWh] = [
-        starts[3 * known] ?? 0,
-        starts[3 * known + 1] ?? 0,
-        starts[3 * known + 2] ?? 0,
-      ];
-      const first = firstIntervalOf(this.#firstDay + known);
-      for (let n = Math.max(first, this.#firstInterval); n < first + SLOTS_A_DAY; n++) {
-        const energy = this.interval(n);
-        importWh += energy.importWh;
-        exportWh += energy.exportWh;
-        if (isHighTariff(n)) importHighWh += energy.importWh;
-      }
-      starts.push(importWh, importHighWh, exportWh);
-    }
-    return [starts[3 * index] ?? 0, starts[3 * index + 1] ?? 0, starts[3 * index + 2] ?? 0];
   }
 
   #day(day: number): DayEnergy {

@@ -1,0 +1,91 @@
+import { MeterError } from "../errors.ts";
+import { DSMR_5 } from "./dsmr-5.ts";
+import { IDIS_P2 } from "./idis-p2.ts";
+import { IS_15959 } from "./is15959.ts";
+import type { QuantityKind, QuantityName } from "./quantity.ts";
+
+/** Things a meter writes into its event logs. */
+export type MeterEvent =
+  | "powerUp"
+  | "authenticationFailed"
+  | "keysChanged"
+  | "protectionFailed"
+  | "replay"
+  | "configurationChanged"
+  | "clockAdjusted"
+  | "remoteDisconnection"
+  | "remoteConnection"
+  | "readyForReconnection"
+  | "limiterExceeded"
+  | "limiterOk";
+
+/** One event log: a profile of clock and code. */
+export interface EventLogFacts {
+  readonly name: string;
+  readonly obis: string;
+  /** The Data object that holds the last code; the log's second column. */
+  readonly codeObis: string;
+  readonly capacity: number;
+  /** Code by event; events without a row are not logged here. */
+  readonly codes: Partial<Readonly<Record<MeterEvent, number>>>;
+}
+
+/** A column of a profile. */
+export type Column = "clock" | "status" | QuantityName;
+
+/** A load or daily profile. */
+export interface ProfileFacts {
+  readonly obis: string;
+  readonly capturePeriodSeconds: 900 | 86_400;
+  readonly capacity: number;
+  readonly columns: readonly Column[];
+  /** How a part of it can be asked for. */
+  readonly selection: readonly ("range" | "entry")[];
+}
+
+/** How meters of one companion specification look to a client. Everything that differs between them is here. */
+export interface CompanionProfile {
+  readonly id: string;
+  readonly name: string;
+  readonly models: { readonly singlePhase: string; readonly threePhase: string; readonly transformer: string };
+  /** Further clients with read-only HLS 5 associations under the same security setup. */
+  readonly readingClients: readonly number[];
+  readonly maxReceivePduSizeBytes: number;
+  /** Whether GET, SET and ACTION take lists. */
+  readonly lists: boolean;
+  /** Whether it takes part in general-glo protection besides the service-specific one. */
+  readonly generalProtection: boolean;
+  readonly securitySetupVersion: 0 | 1;
+  readonly associationVersion: 1 | 2 | 3;
+  /** Keys that one key_transfer may carry. */
+  readonly keysPerTransfer: number;
+  /** Whether the clock follows summer time. */
+  readonly summerTime: boolean;
+  /** A value counts `10^scaler` units. */
+  readonly scalers: Readonly<Record<QuantityKind, number>>;
+  readonly registers: readonly QuantityName[];
+  readonly status: { readonly obis: string; readonly type: "unsigned" | "long-unsigned" };
+  readonly loadProfile: ProfileFacts;
+  readonly dailyProfile: ProfileFacts;
+  readonly logs: readonly EventLogFacts[];
+  /** control_mode of disconnect control (Blue Book 4.5.8). */
+  readonly disconnectMode: number;
+  readonly push: { readonly obis: string; readonly columns: readonly Column[]; readonly transport: "tcp" | "udp" };
+}
+
+/** All companion profiles by id. */
+export const COMPANION_PROFILES: Readonly<Record<string, CompanionProfile>> = {
+  [IDIS_P2.id]: IDIS_P2,
+  [DSMR_5.id]: DSMR_5,
+  [IS_15959.id]: IS_15959,
+};
+
+/** The profile of the id. Throws `meter-profile-unknown`. */
+export function companionProfile(id: string): CompanionProfile {
+  const profile = Object.hasOwn(COMPANION_PROFILES, id) ? COMPANION_PROFILES[id] : undefined;
+  if (profile === undefined) {
+    const known = Object.keys(COMPANION_PROFILES).join(", ");
+    throw new MeterError("meter-profile-unknown", `No companion profile is called "${id}"; known are ${known}.`);
+  }
+  return profile;
+}
