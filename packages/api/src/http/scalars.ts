@@ -18,8 +18,8 @@ export const Octets = Type.String({ pattern: "^([0-9A-F]{2})*$", description: "O
 export const Sha256 = Type.String({ pattern: "^[0-9a-f]{64}$", description: "SHA-256, lower-case hex" });
 
 export const Obis = Type.String({
-  pattern: "^\\d{1,3}-\\d{1,3}:\\d{1,3}\\.\\d{1,3}\\.\\d{1,3}(\\.\\d{1,3})?$",
-  description: "OBIS code as A-B:C.D.E, with .F only where it is not 255",
+  pattern: "^\\d{1,3}-\\d{1,3}:\\d{1,3}\\.\\d{1,3}\\.\\d{1,3}(\\*\\d{1,3})?$",
+  description: "OBIS code as A-B:C.D.E, with *F only where F is not 255",
 });
 
 export const Identifier = Type.String({ format: "uuid" });

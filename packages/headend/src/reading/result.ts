@@ -1,0 +1,55 @@
+import type { ProtectionGrade, SupplyState } from "@meterkeep/api";
+import type { Stretch } from "./coverage.ts";
+
+/** Octets that values rest on. */
+export interface EvidenceRecord {
+  readonly hash: Uint8Array;
+  readonly octets: Uint8Array;
+  readonly plain: Uint8Array | undefined;
+  readonly protection: ProtectionGrade;
+  /** Milliseconds since 1970 UTC on our clock. */
+  readonly receivedAt: number;
+}
+
+/** A register's value at a moment of the source. */
+export interface RegisterRecord {
+  readonly obis: string;
+  readonly value: number | string;
+  readonly unit: string | undefined;
+  /** Milliseconds since 1970 UTC at the source. */
+  readonly at: number;
+  readonly status?: string;
+  readonly evidence: EvidenceRecord;
+}
+
+/** One channel's value of one interval. */
+export interface IntervalRecord {
+  readonly obis: string;
+  readonly unit: string;
+  /** End of the interval: milliseconds since 1970 UTC at the source. */
+  readonly at: number;
+  readonly value: number;
+  readonly status: number | undefined;
+  readonly evidence: EvidenceRecord;
+}
+
+/** What a session or a push brought in. */
+export interface ReadResult {
+  readonly registers: readonly RegisterRecord[];
+  readonly intervals: readonly IntervalRecord[];
+  /** Stretches of the profile that were answered in full. */
+  readonly covered: readonly Stretch[];
+  readonly supply?: SupplyState;
+  /** Meter minus reference. */
+  readonly clockOffsetSeconds?: number;
+  /** The newest, for the page's one line. */
+  readonly powerW?: number;
+  readonly energyWh?: number;
+}
+
+export const NOTHING_READ: ReadResult = { registers: [], intervals: [], covered: [] };
+
+/** Each piece of evidence once. */
+export function evidenceOf(result: Pick<ReadResult, "registers" | "intervals">): readonly EvidenceRecord[] {
+  return [...new Set([...result.registers, ...result.intervals].map((record) => record.evidence))];
+}

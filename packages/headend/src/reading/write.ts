@@ -1,0 +1,204 @@
+import type { Scope } from "../database/scope.ts";
+import { rows, type Sql } from "../database/sql.ts";
+import type { MeterId } from "../inventory/meter.ts";
+import { type TrustPeriod, trustAt } from "../trust/trust-at.ts";
+import type { ChannelTable } from "./channels.ts";
+import type { Stretch } from "./coverage.ts";
+import { type EvidenceRecord, evidenceOf, NOTHING_READ, type ReadResult } from "./result.ts";
+
+/** What one meter brought, and how far it was trusted when. */
+export interface MeterRead {
+  readonly meter: MeterId;
+  /** The session, or where the push came from. */
+  readonly session?: string | undefined;
+  readonly push?: { readonly source: string; readonly transport: "tcp" | "udp" | "gateway" };
+  /** When we last spoke with it, milliseconds since 1970 UTC on our clock. */
+  readonly contactAt?: number | undefined;
+  readonly trustHistory: readonly TrustPeriod[];
+  readonly read: ReadResult | undefined;
+}
+
+/**
+ * Writes evidence, registers and intervals with the trust that each had when it was captured, inside the caller's
+ * transaction. What is already there stays: a reading is never overwritten.
+ */
+export async function writeReadings(
+  sql: Sql,
+  scope: Scope,
+  channels: ChannelTable,
+  reads: readonly MeterRead[],
+): Promise<void> {
+  const evidence = await writeEvidence(sql, scope, reads);
+  const idOf = (record: EvidenceRecord): string => evidence.get(Buffer.from(record.hash).toString("hex")) as string;
+  await writeRegisters(sql, scope, reads, idOf);
+  const added = await writeIntervals(sql, scope, channels, reads, idOf);
+  await writeCoverage(sql, scope, reads);
+  await writeLatest(sql, scope, reads, added);
+}
+
+type IdOf = (record: EvidenceRecord) => string;
+
+async function writeEvidence(
+  sql: Sql,
+  scope: Scope,
+  reads: readonly MeterRead[],
+): Promise<ReadonlyMap<string, string>> {
+  const records = reads.flatMap((entry) => evidenceOf(entry.read ?? NOTHING_READ).map((record) => ({ entry, record })));
+  if (records.length === 0) return new Map();
+  const written = await rows<{ evidence_id: string; hash: Buffer }>(sql, INSERT_EVIDENCE, [
+    ...scope.place,
+    records.map(({ record }) => Buffer.from(record.hash)),
+    records.map(({ entry }) => entry.meter),
+    records.map(({ entry }) => entry.session ?? null),
+    records.map(({ entry }) => entry.push?.source ?? null),
+    records.map(({ entry }) => entry.push?.transport ?? null),
+    records.map(({ record }) => Buffer.from(record.octets)),
+    records.map(({ record }) => (record.plain === undefined ? null : Buffer.from(record.plain))),
+    records.map(({ record }) => record.protection),
+    records.map(({ record }) => new Date(record.receivedAt)),
+    records.map(({ entry }) => trustAt(entry.trustHistory, Number.POSITIVE_INFINITY)),
+  ]);
+  return new Map(written.map((row) => [row.hash.toString("hex"), row.evidence_id]));
+}
+
+async function writeRegisters(sql: Sql, scope: Scope, reads: readonly MeterRead[], idOf: IdOf): Promise<void> {
+  const registers = reads.flatMap((entry) => (entry.read?.registers ?? []).map((record) => ({ entry, record })));
+  if (registers.length === 0) return;
+  await sql.query(INSERT_REGISTERS, [
+    ...scope.place,
+    registers.map(({ entry }) => entry.meter),
+    registers.map(({ record }) => record.obis),
+    registers.map(({ record }) => new Date(record.at)),
+    registers.map(({ record }) => new Date(record.evidence.receivedAt)),
+    registers.map(({ record }) => (typeof record.value === "number" ? record.value : null)),
+    registers.map(({ record }) => (typeof record.value === "string" ? record.value : null)),
+    registers.map(({ record }) => record.unit ?? null),
+    registers.map(({ record }) => record.status ?? null),
+    registers.map(({ entry }) => (entry.push === undefined ? "session" : "push")),
+    registers.map(({ record }) => idOf(record.evidence)),
+    registers.map(({ record }) => record.evidence.protection),
+    registers.map(({ entry, record }) => trustAt(entry.trustHistory, record.at)),
+  ]);
+}
+
+async function writeIntervals(
+  sql: Sql,
+  scope: Scope,
+  channels: ChannelTable,
+  reads: readonly MeterRead[],
+  idOf: IdOf,
+): Promise<ReadonlyMap<MeterId, number>> {
+  const intervals = reads.flatMap((entry) => (entry.read?.intervals ?? []).map((record) => ({ entry, record })));
+  if (intervals.length === 0) return new Map();
+  const added = await rows<{ meter_id: number; added: string }>(sql, INSERT_INTERVALS, [
+    ...scope.place,
+    intervals.map(({ entry }) => entry.meter),
+    intervals.map(({ record }) => channels.number(record.obis, record.unit)),
+    intervals.map(({ record }) => new Date(record.at)),
+    intervals.map(({ record }) => record.value),
+    intervals.map(({ record }) => record.status ?? null),
+    intervals.map(({ record }) => idOf(record.evidence)),
+    intervals.map(({ record }) => record.evidence.protection),
+    intervals.map(({ entry, record }) => trustAt(entry.trustHistory, record.at)),
+  ]);
+  return new Map(added.map((row) => [row.meter_id as MeterId, Number(row.added)]));
+}
+
+async function writeCoverage(sql: Sql, scope: Scope, reads: readonly MeterRead[]): Promise<void> {
+  const stretches = reads.flatMap(({ meter, read }) =>
+    (read?.covered ?? []).map((stretch): { meter: MeterId } & Stretch => ({ meter, ...stretch })),
+  );
+  if (stretches.length === 0) return;
+  await sql.query(ADD_COVERAGE, [
+    ...scope.place,
+    stretches.map(({ meter }) => meter),
+    stretches.map(({ from }) => new Date(from)),
+    stretches.map(({ to }) => new Date(to)),
+  ]);
+}
+
+async function writeLatest(
+  sql: Sql,
+  scope: Scope,
+  reads: readonly MeterRead[],
+  added: ReadonlyMap<MeterId, number>,
+): Promise<void> {
+  if (reads.length === 0) return;
+  const newest = reads.map(({ read }) => newestOf(read));
+  await sql.query(PUT_LATEST, [
+    ...scope.place,
+    reads.map(({ meter }) => meter),
+    reads.map(({ read }) => read?.powerW ?? null),
+    reads.map(({ read }) => read?.energyWh ?? null),
+    reads.map(({ read }) => read?.supply ?? null),
+    newest.map((record) => (record === undefined ? null : new Date(record.at))),
+    newest.map((record) => (record === undefined ? null : Buffer.from(record.evidence.hash))),
+    newest.map((record) => record?.evidence.protection ?? null),
+    reads.map(({ contactAt }) => (contactAt === undefined ? null : new Date(contactAt))),
+    reads.map(({ meter }) => added.get(meter) ?? 0),
+    reads.map(({ read }) => read?.clockOffsetSeconds ?? null),
+  ]);
+}
+
+function newestOf(
+  read: ReadResult | undefined,
+): { readonly at: number; readonly evidence: EvidenceRecord } | undefined {
+  let newest: { readonly at: number; readonly evidence: EvidenceRecord } | undefined;
+  for (const record of [...(read?.intervals ?? []), ...(read?.registers ?? [])])
+    if (newest === undefined || record.at >= newest.at) newest = record;
+  return newest;
+}
+
+const INSERT_EVIDENCE = `
+  insert into evidence (utility_id, island_id, hash, meter_id, session_id, push_source, push_transport, octets, plain,
+    protection, received_at, trust_at_capture)
+  select $1, $2, e.* from unnest($3::bytea[], $4::integer[], $5::uuid[], $6::text[], $7::text[], $8::bytea[], $9::bytea[],
+    $10::protection_grade[], $11::timestamptz[], $12::trust_state[]) as e
+  on conflict (utility_id, island_id, hash) do update set hash = excluded.hash
+  returning evidence_id, hash`;
+
+const INSERT_REGISTERS = `
+  insert into register_readings (utility_id, island_id, meter_id, obis, at, received_at, number_value, text_value, unit,
+    status, source, evidence_id, protection, trust_at_capture)
+  select $1, $2, r.* from unnest($3::integer[], $4::text[], $5::timestamptz[], $6::timestamptz[], $7::float8[], $8::text[],
+    $9::text[], $10::text[], $11::text[], $12::bigint[], $13::protection_grade[], $14::trust_state[]) as r
+  on conflict do nothing`;
+
+const INSERT_INTERVALS = `
+  with added as (
+    insert into interval_readings (utility_id, island_id, meter_id, channel_id, at, value, status, evidence_id, protection,
+      trust_at_capture)
+    select $1, $2, i.* from unnest($3::integer[], $4::smallint[], $5::timestamptz[], $6::float8[], $7::integer[],
+      $8::bigint[], $9::protection_grade[], $10::trust_state[]) as i
+    on conflict do nothing
+    returning meter_id
+  )
+  select meter_id, count(*) as added from added group by meter_id`;
+
+const ADD_COVERAGE = `
+  update interval_coverage c set covered = c.covered + a.added
+  from (select meter_id, range_agg(tstzrange(s.from_at, s.to_at, '(]')) as added
+    from unnest($3::integer[], $4::timestamptz[], $5::timestamptz[]) as s(meter_id, from_at, to_at)
+    group by meter_id) a
+  where c.utility_id = $1 and c.island_id = $2 and c.meter_id = a.meter_id`;
+
+const PUT_LATEST = `
+  update meter_latest l set
+    power_w = case when n.power_w is not null and (l.reading_at is null or n.reading_at >= l.reading_at) then n.power_w
+      else l.power_w end,
+    energy_wh = greatest(l.energy_wh, n.energy_wh),
+    supply = coalesce(n.supply, l.supply),
+    supply_at = case when n.supply is null then l.supply_at else n.contact_at end,
+    evidence_hash = case when n.evidence_hash is not null and (l.reading_at is null or n.reading_at >= l.reading_at)
+      then n.evidence_hash else l.evidence_hash end,
+    protection = case when n.protection is not null and (l.reading_at is null or n.reading_at >= l.reading_at)
+      then n.protection else l.protection end,
+    read_ok_at = case when n.reading_at is null then l.read_ok_at else coalesce(n.contact_at, now()) end,
+    reading_at = greatest(l.reading_at, n.reading_at),
+    contact_at = greatest(l.contact_at, n.contact_at),
+    interval_count = l.interval_count + n.added,
+    clock_offset_seconds = coalesce(n.clock_offset, l.clock_offset_seconds)
+  from unnest($3::integer[], $4::float8[], $5::float8[], $6::text[], $7::timestamptz[], $8::bytea[],
+    $9::protection_grade[], $10::timestamptz[], $11::bigint[], $12::float8[])
+    as n(meter_id, power_w, energy_wh, supply, reading_at, evidence_hash, protection, contact_at, added, clock_offset)
+  where l.utility_id = $1 and l.island_id = $2 and l.meter_id = n.meter_id`;

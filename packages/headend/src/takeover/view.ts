@@ -1,0 +1,64 @@
+import type { TakeoverStage } from "@meterkeep/api";
+import type { TakeoverPhase, TakeoverState, TakeoverStep, TakeoverVerdict } from "@meterkeep/api/custodian";
+import type { Scope } from "../database/scope.ts";
+import type { Sql } from "../database/sql.ts";
+import type { MeterId } from "../inventory/meter.ts";
+
+/** The custodian's phase and verdict as the page's one word. */
+export function takeoverStage(phase: TakeoverPhase, verdict: TakeoverVerdict): TakeoverStage {
+  if (phase === "not-applicable") return "not-applicable";
+  switch (verdict) {
+    case "proven":
+      return "proven";
+    case "keeps-factory-keys":
+    case "keeps-master-key":
+    case "identity-differs":
+    case "refuses-key-change":
+      return "refused";
+    case "unknown":
+      return "probing";
+    case "pending":
+      return phase === "not-started" ? "shipped" : phase === "probing" ? "probing" : "under-way";
+    default:
+      return verdict satisfies never;
+  }
+}
+
+/** The steps of a takeover in their order, each as one sentence about what it shows. */
+export const TAKEOVER_LADDER: readonly { readonly step: TakeoverStep; readonly sentence: string }[] = [
+  { step: "factory-association", sentence: "Associates under the factory keys and reads its counter." },
+  { step: "identity-check", sentence: "Names itself as the shipment does." },
+  { step: "transfer-working-keys", sentence: "Takes new encryption, authentication and broadcast keys." },
+  { step: "working-keys-association", sentence: "Associates anew, which proves that it uses them." },
+  { step: "transfer-master", sentence: "Takes a new master key, alone and last." },
+  { step: "prove-master", sentence: "Accepts a key wrapped under the new master, which proves that it has it." },
+  { step: "refuse-old-master", sentence: "Refuses a key wrapped under the factory's master." },
+  { step: "refuse-factory-keys", sentence: "Refuses an association under the factory's keys." },
+];
+
+/** Writes the custodian's view of takeovers, inside the caller's transaction. */
+export async function writeTakeovers(
+  sql: Sql,
+  scope: Scope,
+  views: readonly { readonly meter: MeterId; readonly state: TakeoverState }[],
+): Promise<void> {
+  if (views.length === 0) return;
+  await sql.query(PUT_TAKEOVERS, [
+    ...scope.place,
+    views.map(({ meter }) => meter),
+    views.map(({ state }) => state.phase),
+    views.map(({ state }) => state.step),
+    views.map(({ state }) => state.grade),
+    views.map(({ state }) => state.verdict),
+    views.map(({ state }) => (state.provenAt === undefined ? null : new Date(state.provenAt))),
+    views.map(({ state }) => state.sentence),
+    views.map(({ state }) => JSON.stringify(state.steps)),
+  ]);
+}
+
+const PUT_TAKEOVERS = `
+  update takeovers t set phase = v.phase, step = v.step, grade = v.grade, verdict = v.verdict, proven_at = v.proven_at,
+    sentence = v.sentence, steps = v.steps::jsonb, updated_at = now()
+  from unnest($3::integer[], $4::text[], $5::text[], $6::text[], $7::text[], $8::timestamptz[], $9::text[], $10::text[])
+    as v(meter_id, phase, step, grade, verdict, proven_at, sentence, steps)
+  where t.utility_id = $1 and t.island_id = $2 and t.meter_id = v.meter_id`;

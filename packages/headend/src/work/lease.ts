@@ -1,0 +1,63 @@
+import type { TrustStateName } from "@meterkeep/api";
+import type { TakeoverPhase, TakeoverVerdict } from "@meterkeep/api/custodian";
+import type { Meter, MeterId } from "../inventory/meter.ts";
+import type { Stretch } from "../reading/coverage.ts";
+import type { TrustPeriod } from "../trust/trust-at.ts";
+
+/** Lower lanes are served first. */
+export const LANES = { onDemand: 0, takeover: 1, reading: 2 } as const;
+export type Lane = (typeof LANES)[keyof typeof LANES];
+
+/** What somebody asked for outside the ordinary order: a reading now, or only the state of the supply. */
+export type OnDemand = "read" | "verify";
+
+/**
+ * The right to hold one session with one meter, with what is to be known for it.
+ *
+ * The epoch is the fencing token: it rises with every lease of the meter, and what is written under an older one is
+ * discarded.
+ */
+export interface Lease {
+  readonly meter: Meter;
+  readonly epoch: bigint;
+  /** Failures in a row before this one. */
+  readonly attempts: number;
+  readonly onDemand: OnDemand | undefined;
+  readonly takeover: { readonly phase: TakeoverPhase; readonly verdict: TakeoverVerdict };
+  readonly trust: { readonly state: TrustStateName; readonly reason: string };
+  readonly trustHistory: readonly TrustPeriod[];
+  readonly covered: readonly Stretch[];
+}
+
+/** When a meter is due next, and why. */
+export interface NextDue {
+  /** Milliseconds since 1970 UTC on our clock; infinity when nothing is to be done unless somebody asks. */
+  readonly dueAt: number;
+  readonly lane: Lane;
+  readonly attempts: number;
+  /** Error code of the session that failed. */
+  readonly code?: string;
+}
+
+/** A meter's lease by number: what it takes to end it. */
+export interface LeaseRef {
+  readonly meter: MeterId;
+  readonly epoch: bigint;
+}
+
+/**
+ * Work drawn from desired state (ADR 0005). Every adapter passes `workQueueContract`.
+ */
+export interface WorkQueue {
+  /**
+   * Leases up to `count` meters that are due, on-demand lane first and the longest due first. A meter is leased to one
+   * owner at a time; a lease that ran out is free again under a new epoch.
+   */
+  lease(owner: string, count: number, now: number, leaseSeconds: number): Promise<readonly Lease[]>;
+  /** Ends a lease. @returns false, and nothing changes, when the epoch is no longer the newest. */
+  release(ref: LeaseRef, next: NextDue): Promise<boolean>;
+  /** Makes meters due, unless they are due earlier. */
+  due(meters: readonly MeterId[], at: number, lane: Lane, onDemand?: OnDemand): Promise<void>;
+  /** When the next meter is due that nobody has leased; undefined when there is none. */
+  nextDue(): Promise<number | undefined>;
+}

@@ -1,0 +1,80 @@
+import type { Meter, MeterId } from "../inventory/meter.ts";
+import type { Lane, Lease, LeaseRef, NextDue, OnDemand, WorkQueue } from "./lease.ts";
+
+interface Item {
+  readonly meter: Meter;
+  lane: Lane;
+  dueAt: number;
+  attempts: number;
+  onDemand: OnDemand | undefined;
+  epoch: bigint;
+  leasedUntil: number | undefined;
+}
+
+/** A queue that lasts as long as the process: for tests, and the yardstick of the contract. */
+export function memoryWorkQueue(meters: readonly Meter[]): WorkQueue {
+  const items = new Map<MeterId, Item>();
+  const get = (meter: MeterId): Item | undefined => items.get(meter);
+  const isFree = (item: Item, now: number): boolean => item.leasedUntil === undefined || item.leasedUntil <= now;
+  return {
+    async lease(_owner, count, now, leaseSeconds) {
+      const due = [...items.values()]
+        .filter((item) => item.dueAt <= now && isFree(item, now))
+        .sort((a, b) => a.lane - b.lane || a.dueAt - b.dueAt)
+        .slice(0, count);
+      return due.map((item) => {
+        item.epoch += 1n;
+        item.leasedUntil = now + leaseSeconds * 1000;
+        return leaseOf(item);
+      });
+    },
+    async release(ref: LeaseRef, next: NextDue) {
+      const item = get(ref.meter);
+      if (item === undefined || item.epoch !== ref.epoch || item.leasedUntil === undefined) return false;
+      Object.assign(item, { lane: next.lane, dueAt: next.dueAt, attempts: next.attempts, onDemand: undefined });
+      item.leasedUntil = undefined;
+      return true;
+    },
+    async due(ids, at, lane, onDemand) {
+      for (const id of ids) {
+        const meter = meters.find((candidate) => candidate.id === id);
+        if (meter === undefined) continue;
+        const item = get(id) ?? newItem(meter);
+        items.set(id, item);
+        item.dueAt = Math.min(item.dueAt, at);
+        item.lane = Math.min(item.lane, lane) as Lane;
+        item.onDemand = onDemand ?? item.onDemand;
+      }
+    },
+    async nextDue() {
+      const dues = [...items.values()].filter((item) => item.leasedUntil === undefined).map((item) => item.dueAt);
+      const first = Math.min(...dues);
+      return Number.isFinite(first) ? first : undefined;
+    },
+  };
+}
+
+function newItem(meter: Meter): Item {
+  return {
+    meter,
+    lane: 2,
+    dueAt: Number.POSITIVE_INFINITY,
+    attempts: 0,
+    onDemand: undefined,
+    epoch: 0n,
+    leasedUntil: undefined,
+  };
+}
+
+function leaseOf(item: Item): Lease {
+  return {
+    meter: item.meter,
+    epoch: item.epoch,
+    attempts: item.attempts,
+    onDemand: item.onDemand,
+    takeover: { phase: "not-started", verdict: "pending" },
+    trust: { state: "held", reason: "shipped" },
+    trustHistory: [],
+    covered: [],
+  };
+}

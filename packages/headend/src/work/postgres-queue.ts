@@ -1,0 +1,121 @@
+import type { TrustStateName } from "@meterkeep/api";
+import type { TakeoverPhase, TakeoverVerdict } from "@meterkeep/api/custodian";
+import type { Scope } from "../database/scope.ts";
+import { firstRow, rows, type Sql } from "../database/sql.ts";
+import { METER_COLUMNS, type MeterRow, meterOfRow } from "../inventory/meter.ts";
+import type { Lease, NextDue, OnDemand, WorkQueue } from "./lease.ts";
+
+/** The queue in the table `work`. */
+export function postgresWorkQueue(sql: Sql, scope: Scope): WorkQueue {
+  return {
+    async lease(owner, count, now, leaseSeconds) {
+      const leased = await rows<LeaseRow>(sql, LEASE, [
+        ...scope.place,
+        owner,
+        count,
+        new Date(now),
+        new Date(now + leaseSeconds * 1000),
+      ]);
+      return leased.map(leaseOfRow);
+    },
+    async release(ref, next) {
+      const released = await sql.query(RELEASE, [
+        ...scope.place,
+        [ref.meter],
+        [ref.epoch.toString()],
+        [dueText(next)],
+        [next.lane],
+        [next.attempts],
+        [next.code ?? null],
+      ]);
+      return released.rowCount === 1;
+    },
+    async due(meters, at, lane, onDemand) {
+      await sql.query(MAKE_DUE, [...scope.place, meters, timeText(at), lane, onDemand ?? null]);
+    },
+    async nextDue() {
+      const row = await firstRow<{ at: Date | null }>(
+        sql,
+        `select min(due_at) as at from work
+         where utility_id = $1 and island_id = $2 and leased_by is null and due_at < 'infinity'`,
+        [...scope.place],
+      );
+      return row?.at?.getTime();
+    },
+  };
+}
+
+/** An instant for a `timestamptz`; what never comes is `infinity`. */
+export function timeText(at: number): string {
+  return Number.isFinite(at) ? new Date(at).toISOString() : "infinity";
+}
+
+export function dueText(next: NextDue): string {
+  return timeText(next.dueAt);
+}
+
+/** Ends leases, all in one statement: `$3` meters, `$4` epochs, `$5` due, `$6` lanes, `$7` attempts, `$8` codes. */
+export const RELEASE = `
+  update work w set leased_by = null, leased_until = null, due_at = r.due_at, lane = r.lane, attempts = r.attempts,
+    last_code = r.code, on_demand = null
+  from unnest($3::integer[], $4::bigint[], $5::timestamptz[], $6::smallint[], $7::smallint[], $8::text[])
+    as r(meter_id, epoch, due_at, lane, attempts, code)
+  where w.utility_id = $1 and w.island_id = $2 and w.meter_id = r.meter_id and w.epoch = r.epoch
+    and w.leased_by is not null
+  returning w.meter_id`;
+
+const MAKE_DUE = `
+  insert into work (utility_id, island_id, meter_id, lane, due_at, on_demand)
+  select $1, $2, meter_id, $5, $4::timestamptz, $6 from unnest($3::integer[]) as d(meter_id)
+  on conflict (utility_id, island_id, meter_id) do update set due_at = least(work.due_at, excluded.due_at),
+    lane = least(work.lane, excluded.lane), on_demand = coalesce(excluded.on_demand, work.on_demand)`;
+
+const LEASE = `
+  with picked as (
+    select meter_id from work
+    where utility_id = $1 and island_id = $2 and due_at <= $5 and (leased_until is null or leased_until <= $5)
+    order by lane, due_at limit $4 for update skip locked
+  ), leased as (
+    update work w set epoch = w.epoch + 1, leased_by = $3, leased_until = $6
+    from picked where w.utility_id = $1 and w.island_id = $2 and w.meter_id = picked.meter_id
+    returning w.meter_id, w.epoch, w.attempts, w.on_demand, w.lane, w.due_at
+  )
+  select ${METER_COLUMNS}, l.epoch, l.attempts, l.on_demand, t.phase, t.verdict, tr.state, tr.reason,
+    (select jsonb_agg(jsonb_build_array(extract(epoch from h.effective) * 1000, h.state) order by h.change_id)
+     from trust_history h
+     where h.utility_id = $1 and h.island_id = $2 and h.meter_id = m.meter_id) as history,
+    (select jsonb_agg(jsonb_build_array(extract(epoch from lower(r)) * 1000, extract(epoch from upper(r)) * 1000)
+       order by r)
+     from unnest(c.covered) r) as covered
+  from leased l
+  join meters m on m.utility_id = $1 and m.island_id = $2 and m.meter_id = l.meter_id
+  left join feeders f on (f.utility_id, f.island_id, f.feeder_id) = (m.utility_id, m.island_id, m.feeder_id)
+  join takeovers t on (t.utility_id, t.island_id, t.meter_id) = (m.utility_id, m.island_id, m.meter_id)
+  join trust tr on (tr.utility_id, tr.island_id, tr.meter_id) = (m.utility_id, m.island_id, m.meter_id)
+  join interval_coverage c on (c.utility_id, c.island_id, c.meter_id) = (m.utility_id, m.island_id, m.meter_id)
+  order by l.lane, l.due_at`;
+
+interface LeaseRow extends MeterRow {
+  readonly epoch: string;
+  readonly attempts: number;
+  readonly on_demand: OnDemand | null;
+  readonly phase: TakeoverPhase;
+  readonly verdict: TakeoverVerdict;
+  readonly state: TrustStateName;
+  readonly reason: string;
+  readonly history: readonly (readonly [number, TrustStateName])[] | null;
+  readonly covered: readonly (readonly [number, number])[] | null;
+}
+
+function leaseOfRow(row: LeaseRow): Lease {
+  return {
+    meter: meterOfRow(row),
+    epoch: BigInt(row.epoch),
+    attempts: row.attempts,
+    onDemand: row.on_demand ?? undefined,
+    takeover: { phase: row.phase, verdict: row.verdict },
+    trust: { state: row.state, reason: row.reason },
+    trustHistory: (row.history ?? []).map(([effective, state]) => ({ effective, state })),
+    covered: (row.covered ?? []).map(([from, to]) => ({ from, to })),
+  };
+}

@@ -1,0 +1,122 @@
+import type { Scope } from "../database/scope.ts";
+import { inTransaction, rows, type Sql, type SqlPool } from "../database/sql.ts";
+import { HeadEndError } from "../errors.ts";
+import type { ChannelTable } from "../reading/channels.ts";
+import { writeReadings } from "../reading/write.ts";
+import { writeSessions } from "../session/write.ts";
+import { writeTakeovers } from "../takeover/view.ts";
+import { writeTrust } from "../trust/write.ts";
+import type { Finished } from "./finish.ts";
+import { dueText, RELEASE } from "./postgres-queue.ts";
+
+const MAX_GROUP = 64;
+
+interface Waiting {
+  readonly finished: Finished;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/**
+ * Writes what leases brought, in groups: what finishes while a transaction is under way shares the next one. The
+ * transaction starts by ending the leases; whose epoch is not the newest any more gets nothing written and `lease-lost`.
+ *
+ * States: *idle*, *writing* (one transaction under way, more may wait).
+ */
+export class Results {
+  readonly #pool: SqlPool;
+  readonly #scope: Scope;
+  readonly #channels: ChannelTable;
+  #waiting: Waiting[] = [];
+  #running: Promise<void> | undefined;
+
+  constructor(pool: SqlPool, scope: Scope, channels: ChannelTable) {
+    this.#pool = pool;
+    this.#scope = scope;
+    this.#channels = channels;
+  }
+
+  /** Resolves when it is written. @throws HeadEndError `lease-lost`. */
+  write(finished: Finished): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#waiting.push({ finished, resolve, reject });
+    this.#running ??= this.#run();
+    return promise;
+  }
+
+  /** Waits until everything handed over is written. */
+  async settled(): Promise<void> {
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    await undefined;
+    while (this.#waiting.length > 0) {
+      const group = this.#waiting.splice(0, MAX_GROUP);
+      try {
+        const kept = await this.#writeGroup(group.map((waiting) => waiting.finished));
+        for (const { finished, resolve, reject } of group)
+          if (kept.has(finished.lease.meter.id)) resolve();
+          else reject(leaseLost(finished));
+      } catch (error) {
+        for (const { reject } of group) reject(error);
+      }
+    }
+    this.#running = undefined;
+  }
+
+  async #writeGroup(group: readonly Finished[]): Promise<ReadonlySet<number>> {
+    await this.#channels.prepare(group.flatMap(({ read }) => read?.intervals ?? []));
+    return inTransaction(this.#pool, async (sql) => {
+      // Only readings: what a power cut takes is missing again, and is read again. Trust and takeover wait for the disk.
+      if (group.every(({ trust, takeover }) => trust === undefined && takeover === undefined))
+        await sql.query("set local synchronous_commit = off");
+      const kept = await this.#endLeases(sql, group);
+      const fenced = group.filter(({ lease }) => kept.has(lease.meter.id));
+      await writeSessions(sql, this.#scope, fenced);
+      await writeTakeovers(
+        sql,
+        this.#scope,
+        fenced.flatMap(({ lease, takeover }) => (takeover ? [{ meter: lease.meter.id, state: takeover }] : [])),
+      );
+      await writeTrust(
+        sql,
+        this.#scope,
+        fenced.flatMap(({ lease, trust }) => (trust ? [{ meter: lease.meter.id, change: trust }] : [])),
+      );
+      await writeReadings(
+        sql,
+        this.#scope,
+        this.#channels,
+        fenced.map(({ lease, session, read, trust }) => ({
+          meter: lease.meter.id,
+          session: session?.id,
+          contactAt: session?.outcome === "done" ? session.endedAt : undefined,
+          trustHistory: trust === undefined ? lease.trustHistory : [...lease.trustHistory, trust],
+          read,
+        })),
+      );
+      return kept;
+    });
+  }
+
+  async #endLeases(sql: Sql, group: readonly Finished[]): Promise<ReadonlySet<number>> {
+    const released = await rows<{ meter_id: number }>(sql, RELEASE, [
+      ...this.#scope.place,
+      group.map(({ lease }) => lease.meter.id),
+      group.map(({ lease }) => lease.epoch.toString()),
+      group.map(({ next }) => dueText(next)),
+      group.map(({ next }) => next.lane),
+      group.map(({ next }) => next.attempts),
+      group.map(({ next }) => next.code ?? null),
+    ]);
+    return new Set(released.map((row) => row.meter_id));
+  }
+}
+
+function leaseLost({ lease }: Finished): HeadEndError {
+  return new HeadEndError(
+    "lease-lost",
+    `the lease ${lease.epoch} of meter ${lease.meter.title} ran out and another one was given; its results are dropped`,
+  );
+}
