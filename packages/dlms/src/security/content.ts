@@ -1,0 +1,137 @@
+import { concatBytes, NO_BYTES } from "../bytes.ts";
+import { DecodeError, DlmsError } from "../errors.ts";
+import type { SystemTitle } from "../system-title.ts";
+import { readSecurityControl, type SecurityControl, securityControlOctet } from "./control.ts";
+import type { Ciphers } from "./ports.ts";
+import { LAST_INVOCATION_COUNTER, TAG_BYTES } from "./suites.ts";
+
+/** The keys that protect one direction of one association. */
+export interface ProtectionKeys<Key> {
+  /** The unicast key (or the dedicated one, for the dedicated forms). */
+  readonly encryption: Key;
+  /** Used where the security control says broadcast. */
+  readonly broadcast?: Key | undefined;
+  /** The authentication key. It travels as additional data, so the host always sees its octets. */
+  readonly authentication?: Uint8Array | undefined;
+}
+
+/** What a protected APDU says about itself. */
+export interface ProtectionFacts {
+  readonly control: SecurityControl;
+  readonly counter: number;
+  /** `verified`: authentic. `absent`: no tag was sent, anybody may have changed it. `unchecked`: there was one, not looked at. */
+  readonly tag: "verified" | "absent" | "unchecked";
+}
+
+/** A plain APDU and how it had been protected. */
+export interface Unprotected extends ProtectionFacts {
+  readonly plain: Uint8Array;
+}
+
+const HEADER_BYTES = 5;
+
+/**
+ * Protects `plain` (Green Book 9.2.7.2): security control, counter, then the text, ciphered or not, and the tag if any.
+ *
+ * The caller guarantees that `counter` was never used before under this key by this originator.
+ *
+ * @throws DlmsError `key-missing`; `out-of-range` at the end of the counter; `invalid-value` for a control without protection
+ */
+export function protectContent<Key>(
+  ciphers: Ciphers<Key>,
+  keys: ProtectionKeys<Key>,
+  header: { readonly control: SecurityControl; readonly originator: SystemTitle; readonly counter: number },
+  plain: Uint8Array,
+): Uint8Array {
+  const { control, originator, counter } = header;
+  if (counter < 0 || counter >= LAST_INVOCATION_COUNTER || !Number.isInteger(counter))
+    throw new DlmsError("out-of-range", `invocation counter ${counter}: the key must be changed before it is used up`);
+  if (control.compressed) throw new DlmsError("compression-unsupported", "compressed APDUs are not supported");
+  const octet = securityControlOctet(control);
+  const head = Uint8Array.of(octet, counter >>> 24, (counter >>> 16) & 0xff, (counter >>> 8) & 0xff, counter & 0xff);
+  const key = encryptionKey(keys, control);
+  const iv = initializationVector(originator, counter);
+  if (control.encrypted && control.authenticated)
+    return concatBytes(head, ciphers.seal(key, iv, additionalData(octet, keys), plain));
+  if (control.encrypted) return concatBytes(head, ciphers.crypt(key, iv, plain));
+  if (control.authenticated)
+    return concatBytes(head, plain, ciphers.seal(key, iv, additionalData(octet, keys, plain), NO_BYTES));
+  throw new DlmsError("invalid-value", "security control asks for neither authentication nor encryption");
+}
+
+/**
+ * Verifies and deciphers what `protectContent` made.
+ *
+ * @param options.unverified deciphers although the authentication key is not known; the result says `unchecked`
+ * @throws DecodeError where octets are missing; DlmsError `authentication-failed` when the tag does not fit,
+ *   `key-missing` when there is a tag and no authentication key, `compression-unsupported`
+ */
+export function unprotectContent<Key>(
+  ciphers: Ciphers<Key>,
+  keys: ProtectionKeys<Key>,
+  originator: SystemTitle,
+  content: Uint8Array,
+  options?: { readonly unverified?: boolean },
+): Unprotected {
+  const { control, counter } = readContentHeader(content);
+  if (control.compressed) throw new DlmsError("compression-unsupported", "compressed APDUs are not supported");
+  const key = encryptionKey(keys, control);
+  const iv = initializationVector(originator, counter);
+  if (!control.authenticated) {
+    const body = content.subarray(HEADER_BYTES);
+    const plain = control.encrypted ? ciphers.crypt(key, iv, body) : body;
+    return { plain, control, counter, tag: "absent" };
+  }
+  const tagAt = content.length - TAG_BYTES;
+  if (tagAt < HEADER_BYTES) throw new DecodeError("truncated", content.length, "no room for the authentication tag");
+  const body = content.subarray(HEADER_BYTES, tagAt);
+  if (options?.unverified === true) {
+    const plain = control.encrypted ? ciphers.crypt(key, iv, body) : body;
+    return { plain, control, counter, tag: "unchecked" };
+  }
+  const tag = content.subarray(tagAt);
+  const octet = content[0]!;
+  const plain = control.encrypted
+    ? ciphers.open(key, iv, additionalData(octet, keys), body, tag)
+    : ciphers.open(key, iv, additionalData(octet, keys, body), NO_BYTES, tag) && body;
+  if (plain === undefined) throw new DlmsError("authentication-failed", "the authentication tag does not fit");
+  return { plain, control, counter, tag: "verified" };
+}
+
+/** Security control and counter, without a key. @throws DecodeError `truncated` */
+export function readContentHeader(content: Uint8Array): {
+  readonly control: SecurityControl;
+  readonly counter: number;
+} {
+  if (content.length < HEADER_BYTES)
+    throw new DecodeError("truncated", content.length, "security control and invocation counter take 5 octets");
+  const counter = ((content[1]! << 24) | (content[2]! << 16) | (content[3]! << 8) | content[4]!) >>> 0;
+  return { control: readSecurityControl(content[0]!), counter };
+}
+
+/** System title and counter, 12 octets (Green Book 9.2.3.3.7.3). */
+export function initializationVector(originator: SystemTitle, counter: number): Uint8Array {
+  const iv = new Uint8Array(12);
+  iv.set(originator);
+  iv[8] = counter >>> 24;
+  iv[9] = (counter >>> 16) & 0xff;
+  iv[10] = (counter >>> 8) & 0xff;
+  iv[11] = counter & 0xff;
+  return iv;
+}
+
+function additionalData<Key>(octet: number, keys: ProtectionKeys<Key>, text: Uint8Array = NO_BYTES): Uint8Array {
+  const { authentication } = keys;
+  if (authentication === undefined) throw new DlmsError("key-missing", "the authentication key is not known");
+  const aad = new Uint8Array(1 + authentication.length + text.length);
+  aad[0] = octet;
+  aad.set(authentication, 1);
+  aad.set(text, 1 + authentication.length);
+  return aad;
+}
+
+function encryptionKey<Key>(keys: ProtectionKeys<Key>, control: SecurityControl): Key {
+  if (!control.broadcast) return keys.encryption;
+  if (keys.broadcast === undefined) throw new DlmsError("key-missing", "the broadcast key is not known");
+  return keys.broadcast;
+}
