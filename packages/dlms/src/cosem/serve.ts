@@ -1,0 +1,142 @@
+import type { Codec } from "../codec/codec.ts";
+import { DecodeError } from "../errors.ts";
+import { EncodedData } from "./encoded-data.ts";
+import type {
+  Attribute,
+  AttributeSelection,
+  Attributes,
+  AttributeValue,
+  InterfaceClass,
+  Method,
+  MethodParameter,
+  MethodResult,
+  Methods,
+} from "./interface-class.ts";
+import { noParameter } from "./no-parameter.ts";
+import { Refusal } from "./refusal.ts";
+import { descriptorToSelection, type SelectiveAccessTable } from "./selective-access.ts";
+import type { ServeContext, ServedAttribute, ServedClass, ServedMethod } from "./served.ts";
+
+type GetHandler<Value, Selection, State> = (
+  state: State,
+  context: ServeContext,
+  selection: Selection | undefined,
+) => Value | EncodedData | Refusal;
+// Whatever else than a refusal is returned is ignored, so that `(value) => list.push(value)` may stand here.
+type SetHandler<Value, State> = (value: Value, state: State, context: ServeContext) => unknown;
+type CallHandler<Parameter, Result, State> = (
+  parameter: Parameter,
+  state: State,
+  context: ServeContext,
+) => undefined extends Result ? unknown : Result | EncodedData | Refusal;
+
+/**
+ * What the server does for each attribute and method. What has no handler does not exist for clients: a read without
+ * `get` is refused as `object-undefined`, a write without `set` as `read-write-denied`.
+ *
+ * A handler returns the value, `refuse("temporary-failure")`, or octets encoded before (`encodedData`).
+ */
+export interface Handlers<A extends Attributes, M extends Methods, State> {
+  readonly get?: { readonly [K in keyof A]?: GetHandler<AttributeValue<A[K]>, AttributeSelection<A[K]>, State> };
+  readonly set?: { readonly [K in keyof A]?: SetHandler<AttributeValue<A[K]>, State> };
+  readonly call?: { readonly [K in keyof M]?: CallHandler<MethodParameter<M[K]>, MethodResult<M[K]>, State> };
+}
+
+type AnyHandlers<State> = {
+  readonly get?: Readonly<Record<string, GetHandler<unknown, unknown, State> | undefined>>;
+  readonly set?: Readonly<Record<string, SetHandler<unknown, State> | undefined>>;
+  readonly call?: Readonly<Record<string, CallHandler<unknown, unknown, State> | undefined>>;
+};
+
+/** Folds typed handlers into a class that works on octets. */
+export function serveClass<State>(declared: InterfaceClass, handlers: object): ServedClass<State> {
+  const { get, set, call } = handlers as AnyHandlers<State>;
+  const attributes: (ServedAttribute<State> | undefined)[] = [];
+  for (const [name, attribute] of Object.entries(declared.attributes))
+    attributes[attribute.index] =
+      attribute.index === 1
+        ? serveAttribute(attribute, (_, context) => context.logicalName, undefined)
+        : serveAttribute(attribute, get?.[name], set?.[name]);
+  const methods: (ServedMethod<State> | undefined)[] = [];
+  for (const [name, method] of Object.entries(declared.methods))
+    methods[method.index] = serveMethod(method, call?.[name]);
+  return { classId: declared.id, version: declared.version, attributes, methods };
+}
+
+function serveAttribute<State>(
+  attribute: Attribute<unknown, SelectiveAccessTable>,
+  get: GetHandler<unknown, unknown, State> | undefined,
+  set: SetHandler<unknown, State> | undefined,
+): ServedAttribute<State> {
+  const { index, codec, selection: table } = attribute;
+  return {
+    index,
+    readable: get !== undefined,
+    writable: set !== undefined,
+    selectors: Object.values(table).map((entry) => entry.selector),
+    read(writer, state, context, descriptor) {
+      if (get === undefined) return "object-undefined";
+      let selection: unknown;
+      if (descriptor !== undefined) {
+        const typed = orUndefined(() => descriptorToSelection(table, descriptor));
+        if (typed === undefined) return "scope-of-access-violated";
+        selection = typed;
+      }
+      const value = get(state, context, selection);
+      if (value instanceof Refusal) return value.reason;
+      if (value instanceof EncodedData) writer.octets(value.octets);
+      else codec.encode(writer, value);
+      return "success";
+    },
+    write(reader, state, context) {
+      if (set === undefined) return "read-write-denied";
+      const value = decodeAll(codec, reader);
+      if (value === MISMATCH) return "type-unmatched";
+      const refusal = set(value, state, context);
+      return refusal instanceof Refusal ? refusal.reason : "success";
+    },
+  };
+}
+
+function serveMethod<State>(
+  method: Method<unknown, unknown>,
+  call: CallHandler<unknown, unknown, State> | undefined,
+): ServedMethod<State> {
+  const { index, parameter: codec, result: resultCodec } = method;
+  return {
+    index,
+    callable: call !== undefined,
+    invoke(reader, writer, state, context) {
+      if (call === undefined) return "object-undefined";
+      if (reader === undefined && codec !== noParameter) return "type-unmatched";
+      const parameter = reader === undefined ? undefined : decodeAll(codec, reader);
+      if (parameter === MISMATCH) return "type-unmatched";
+      const result = call(parameter, state, context);
+      if (result instanceof Refusal) return result.reason;
+      if (result instanceof EncodedData) writer.octets(result.octets);
+      else if (resultCodec !== undefined) resultCodec.encode(writer, result);
+      return "success";
+    },
+  };
+}
+
+const MISMATCH = Symbol("the Data does not fit the declaration");
+
+function decodeAll<T>(codec: Codec<T>, reader: Parameters<Codec<T>["decode"]>[0]): T | typeof MISMATCH {
+  try {
+    const value = codec.decode(reader);
+    return reader.remaining === 0 ? value : MISMATCH;
+  } catch (error) {
+    if (error instanceof DecodeError) return MISMATCH;
+    throw error;
+  }
+}
+
+function orUndefined<T>(decode: () => T): T | undefined {
+  try {
+    return decode();
+  } catch (error) {
+    if (error instanceof DecodeError) return undefined;
+    throw error;
+  }
+}
