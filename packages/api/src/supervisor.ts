@@ -1,0 +1,271 @@
+import type { SettingValues } from "./settings.ts";
+
+/**
+ * The contract between the supervisor (`meterkeep start`) and the processes it starts.
+ *
+ * - A process finds its configuration in the JSON file named by the environment variable {@link CONFIG_VARIABLE}. The
+ *   file lies in the process's own state directory (mode 0700) and only its own user can read it (mode 0600). The
+ *   declarations below say what is in it; docs/configuration.md is made from them.
+ * - A process never runs as root: the supervisor starts it under its final user. It need not drop anything.
+ * - It speaks with the supervisor by Node's IPC channel (`process.send`, `process.on("message")`), in the messages below.
+ * - It stops on the message `stop`: it closes what it holds, in order, and exits with status 0. Ctrl-C in a terminal
+ *   reaches every process of the group, so it ignores SIGINT; SIGTERM means the same as `stop`.
+ * - When the channel closes without `stop`, the supervisor is dead: the process exits at once by itself, so that nothing
+ *   is left behind that would block the next start.
+ * - What it writes to standard output and standard error goes to `var/log/<process>.log`.
+ *
+ * `@meterkeep/api/supervised` does the last five points in one call.
+ */
+export const CONFIG_VARIABLE = "METERKEEP_CONFIG";
+
+/** The processes under the supervisor. */
+export const PROCESS_NAMES = ["postgres", "custodian", "factory", "town", "server", "depot", "drill"] as const;
+export type ProcessName = (typeof PROCESS_NAMES)[number];
+
+/** What a process tells the supervisor. */
+export type ProcessMessage =
+  /** Something worth a line on the terminal while the process starts, as a short sentence in the past tense. */
+  | { readonly type: "step"; readonly text: string }
+  /** The process does its work from now on. `facts` are shown behind the name, for example `{ meters: 204 }`. */
+  | { readonly type: "ready"; readonly facts?: { readonly [name: string]: string | number | boolean } }
+  /** Why the process is about to exit with a status other than 0. A restart is tried unless `final` is true. */
+  | { readonly type: "failed"; readonly code: string; readonly message: string; readonly final?: boolean }
+  /** From the server: the single-use link for the first administrator, or anew when nobody has claimed one. */
+  | { readonly type: "sign-in"; readonly url: string }
+  /** From the server: start the process of a drill. */
+  | { readonly type: "run-drill"; readonly drill: string; readonly kind: "break-in" };
+
+/** What the supervisor tells a process. */
+export type SupervisorMessage =
+  /** Close in order and exit with status 0; after {@link STOP_GRACE_MS} the process is killed. */
+  | { readonly type: "stop" }
+  /** To the server, on every change: how the other processes are. When the town is `ready` again, it has new addresses. */
+  | { readonly type: "processes"; readonly processes: readonly ProcessStatus[] }
+  /** To the server: one line that the drill process wrote to its standard output (a JSON text). */
+  | { readonly type: "drill-line"; readonly drill: string; readonly line: string }
+  /** To the server: the drill process has ended; `status` is null when a signal ended it. */
+  | { readonly type: "drill-end"; readonly drill: string; readonly status: number | null; readonly message?: string };
+
+/** How one process is. */
+export interface ProcessStatus {
+  readonly name: ProcessName;
+  readonly state: "starting" | "ready" | "restarting" | "stopped" | "failed";
+  /** Milliseconds since 1970. */
+  readonly since: number;
+  /** How often it was started again since `meterkeep start`. */
+  readonly restarts: number;
+  readonly pid?: number;
+}
+
+/** How long a process may take to close after `stop`, in milliseconds. */
+export const STOP_GRACE_MS = 8_000;
+
+/** Where the custodian listens, and how a process proves who it is there (ADR 0001). */
+const channel = {
+  kind: "record",
+  description: "How the process reaches the custodian.",
+  fields: {
+    socketPath: { kind: "path", description: "The custodian's Unix socket." },
+    keyFile: { kind: "path", description: "The private key of this principal (PEM, PKCS#8, mode 0600)." },
+    certificate: { kind: "text", description: "The certificate of this principal (PEM)." },
+    custodianCertificate: { kind: "text", description: "The custodian's certificate (PEM), to be pinned." },
+  },
+} as const;
+
+const stateDirectory = { kind: "path", description: "The directory of this process alone (mode 0700)." } as const;
+const exchangeDirectory = {
+  kind: "path",
+  description:
+    "Files that pass between the processes, world-readable: recipient.json, manufacturer.json, grid.json, addresses.json, shipments/*.mks. Each is written by one process, under another name first and then renamed.",
+} as const;
+const database = {
+  kind: "text",
+  description: "Connection string of this process's own database and role, for `createPool` of @meterkeep/postgres.",
+} as const;
+const utility = { kind: "text", description: "The utility (tenant) that the meters belong to." } as const;
+const island = { kind: "text", description: "The island that the meters belong to." } as const;
+
+/** Configuration of apps/custodian. */
+export const CUSTODIAN_CONFIG = {
+  stateDirectory,
+  exchangeDirectory,
+  database,
+  utility,
+  island,
+  socketPath: { kind: "path", description: "Where to listen. The directory exists and belongs to the custodian." },
+  keyFile: { kind: "path", description: "The private key of the custodian's own channel credential (PEM, mode 0600)." },
+  certificate: { kind: "text", description: "The custodian's own certificate (PEM)." },
+  rootKeyFile: { kind: "path", description: "The vault's root key (mode 0600); made on first run when absent." },
+  passphraseFile: {
+    kind: "path",
+    description: "A file (mode 0600) with the passphrase that the root key is derived from, instead of rootKeyFile.",
+    optional: true,
+  },
+  separateUser: {
+    kind: "flag",
+    description: "Whether the custodian runs under a user of its own; the page warns if not.",
+  },
+  principals: {
+    kind: "list",
+    description: "Who may connect. The principal is the certificate that was proven.",
+    of: {
+      kind: "record",
+      fields: {
+        name: { kind: "text", description: "The name in the ledger." },
+        role: { kind: "choice", of: ["head-end", "depot", "operator"], description: "What it may ask." },
+        certificate: { kind: "text", description: "Its certificate (PEM)." },
+      },
+    },
+  },
+  manufacturers: {
+    kind: "list",
+    description: "Whose shipments are accepted, by installer-level trust.",
+    of: {
+      kind: "record",
+      fields: {
+        name: { kind: "text", description: "The manufacturer's name." },
+        flag: { kind: "text", description: "Its three-letter FLAG id." },
+        ecdsaPublicKey: { kind: "text", description: "ECDSA P-384 public key (SPKI DER, base64url)." },
+        mldsaPublicKey: { kind: "text", description: "ML-DSA-65 public key (SPKI DER, base64url)." },
+      },
+    },
+  },
+} as const;
+export type CustodianConfig = SettingValues<typeof CUSTODIAN_CONFIG>;
+
+/** Configuration of apps/factory, which runs once for each of its two actions and exits with status 0. */
+export const FACTORY_CONFIG = {
+  stateDirectory,
+  exchangeDirectory,
+  action: {
+    kind: "choice",
+    of: ["identify", "produce"],
+    description:
+      "identify: make the signing keys if absent and write manufacturer.json. produce: make meters, a sealed shipment in shipments/, the production file and grid.json.",
+  },
+  manufacturerName: { kind: "text", description: "The name in manufacturer.json and in shipments." },
+  customer: { kind: "text", description: "The name of the utility in the shipment." },
+  utility,
+  island,
+  homes: {
+    kind: "integer",
+    unit: "meters",
+    minimum: 1,
+    maximum: 100_000,
+    description: "How many homes to make meters for.",
+  },
+  seed: { kind: "text", description: "The seed of layout and load, never of keys." },
+  productionFile: {
+    kind: "path",
+    description:
+      "produce: where to write the meters' own side (JSON lines, mode 0600, in the factory's directory); the supervisor moves it to the town's directory.",
+  },
+} as const;
+export type FactoryConfig = SettingValues<typeof FACTORY_CONFIG>;
+
+/** Configuration of apps/town. */
+export const TOWN_CONFIG = {
+  stateDirectory,
+  exchangeDirectory,
+  productionFile: { kind: "path", description: "The meters' own side, as the factory wrote it (JSON lines)." },
+  host: { kind: "text", description: "The loopback address on which the meters listen." },
+  basePort: {
+    kind: "integer",
+    unit: "port",
+    minimum: 0,
+    maximum: 65_000,
+    description: "The first meter's port, counted up from there; 0 lets the system choose each.",
+  },
+  speed: {
+    kind: "number",
+    unit: "simulated seconds a second",
+    minimum: 1,
+    maximum: 3_600,
+    description: "How fast the town's time runs. A new value takes effect without a jump of the town's clock.",
+  },
+  pushHost: { kind: "text", description: "Where the meters push to." },
+  pushPort: { kind: "integer", unit: "port", minimum: 1, maximum: 65_535, description: "The push port, TCP and UDP." },
+} as const;
+export type TownConfig = SettingValues<typeof TOWN_CONFIG>;
+
+const warnings = {
+  kind: "list",
+  description: "What the page must warn of, found by the supervisor.",
+  of: {
+    kind: "record",
+    fields: {
+      code: { kind: "text", description: "Stable name, for example `shared-user`." },
+      text: { kind: "text", description: "What is the matter." },
+      fix: { kind: "text", description: "What to do." },
+    },
+  },
+} as const;
+
+/** Configuration of apps/server, which runs under `node --permission`: it can read the program and its own directories only. */
+export const SERVER_CONFIG = {
+  stateDirectory,
+  exchangeDirectory,
+  database,
+  utility,
+  island,
+  channel,
+  httpHosts: {
+    kind: "list",
+    of: { kind: "text" },
+    description: "The loopback addresses to serve HTTP on, 127.0.0.1 first.",
+  },
+  httpPort: {
+    kind: "integer",
+    unit: "port",
+    minimum: 0,
+    maximum: 65_535,
+    description: "The port of the console and the API.",
+  },
+  pushHost: {
+    kind: "text",
+    description: "The address of the push port, TCP and UDP: loopback, or what --listen says.",
+  },
+  pushPort: { kind: "integer", unit: "port", minimum: 0, maximum: 65_535, description: "The push port." },
+  adminSocket: {
+    kind: "path",
+    description: "The Unix socket of the machine's owner (mode 0600): new sign-in links, tokens.",
+  },
+  consoleDirectory: { kind: "path", description: "The built console; it may appear later." },
+  speed: {
+    kind: "number",
+    unit: "simulated seconds a second",
+    minimum: 1,
+    maximum: 3_600,
+    description: "How fast the town's time runs. The clock itself is in addresses.json.",
+  },
+  warnings,
+} as const;
+export type ServerConfig = SettingValues<typeof SERVER_CONFIG>;
+
+/** Configuration of apps/depot: the takeover bench of the feeder whose path is `depot` in grid.json. */
+export const DEPOT_CONFIG = { stateDirectory, exchangeDirectory, channel } as const;
+export type DepotConfig = SettingValues<typeof DEPOT_CONFIG>;
+
+/**
+ * Configuration of apps/cli/src/drill/main.ts: a process that holds what a thief of the head-end would hold. It runs
+ * under the head-end's user, writes its report to standard output as JSON lines and ends.
+ */
+export const DRILL_CONFIG = {
+  drill: { kind: "text", description: "The id that the server gave." },
+  kind: { kind: "choice", of: ["break-in"], description: "Which drill." },
+  exchangeDirectory,
+  channel,
+} as const;
+export type DrillConfig = SettingValues<typeof DRILL_CONFIG>;
+
+/**
+ * What the commands of `meterkeep` find in `var/operator/config.json` (readable by whoever ran `meterkeep start` alone):
+ * how to reach a running Meterkeep as the machine's owner.
+ */
+export const OPERATOR_CONFIG = {
+  channel,
+  exchangeDirectory,
+  adminSocket: { kind: "path", description: "The server's Unix socket for the machine's owner." },
+  address: { kind: "text", description: "The console's address, for example http://localhost:8420." },
+} as const;
+export type OperatorConfig = SettingValues<typeof OPERATOR_CONFIG>;
