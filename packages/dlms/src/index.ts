@@ -35,4 +35,40 @@ export {
   type TypeDescription,
 } from "./data/value.ts";
 export { DecodeError, DLMS_ERROR_CODES, DlmsError, type DlmsErrorCode } from "./errors.ts";
+export {
+  initializationVector,
+  type ProtectionFacts,
+  type ProtectionKeys,
+  protectContent,
+  readContentHeader,
+  type Unprotected,
+  unprotectContent,
+} from "./security/content.ts";
+export { readSecurityControl, type SecurityControl, securityControlOctet } from "./security/control.ts";
+export {
+  type ProtectedApdu,
+  parseProtectedApdu,
+  protectApdu,
+  readProtectedApdu,
+  unprotectApdu,
+} from "./security/envelope.ts";
+export { CHALLENGE_BYTES, gmacReply, hashReply, verifyGmacReply } from "./security/hls.ts";
+export type { Ciphers, Hashes, KeyWrap, RandomOctets } from "./security/ports.ts";
+export { type SoftwareKey, softwareCiphers, softwareKey } from "./security/software-aes.ts";
+export {
+  IV_BYTES,
+  isSecuritySuiteId,
+  MAX_INVOCATION_COUNTER,
+  SECURITY_SUITES,
+  type SecuritySuiteId,
+  TAG_BYTES,
+} from "./security/suites.ts";
+export {
+  GENERAL_TAGS,
+  type ProtectionForm,
+  plainTagOf,
+  protectedTag,
+  protectionFormOf,
+  SERVICE_TAGS,
+} from "./security/tags.ts";
 export { manufacturerOf, type SystemTitle, systemTitle, systemTitleCodec, systemTitleText } from "./system-title.ts";

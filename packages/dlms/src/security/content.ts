@@ -3,7 +3,7 @@ import { DecodeError, DlmsError } from "../errors.ts";
 import type { SystemTitle } from "../system-title.ts";
 import { readSecurityControl, type SecurityControl, securityControlOctet } from "./control.ts";
 import type { Ciphers } from "./ports.ts";
-import { LAST_INVOCATION_COUNTER, TAG_BYTES } from "./suites.ts";
+import { MAX_INVOCATION_COUNTER, TAG_BYTES } from "./suites.ts";
 
 /** The keys that protect one direction of one association. */
 export interface ProtectionKeys<Key> {
@@ -44,7 +44,7 @@ export function protectContent<Key>(
   plain: Uint8Array,
 ): Uint8Array {
   const { control, originator, counter } = header;
-  if (counter < 0 || counter >= LAST_INVOCATION_COUNTER || !Number.isInteger(counter))
+  if (counter < 0 || counter >= MAX_INVOCATION_COUNTER || !Number.isInteger(counter))
     throw new DlmsError("out-of-range", `invocation counter ${counter}: the key must be changed before it is used up`);
   if (control.compressed) throw new DlmsError("compression-unsupported", "compressed APDUs are not supported");
   const octet = securityControlOctet(control);

@@ -13,3 +13,8 @@ export const IV_BYTES = 12;
 export const INVOCATION_COUNTER_BYTES = 4;
 /** The last invocation counter there is: a key that has used it must be replaced. */
 export const MAX_INVOCATION_COUNTER = 0xffffffff;
+
+/** Whether a number names a suite that exists. */
+export function isSecuritySuiteId(value: number): value is SecuritySuiteId {
+  return value === 0 || value === 1 || value === 2;
+}
