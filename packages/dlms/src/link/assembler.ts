@@ -3,7 +3,7 @@ import { llcLength, startsApdu, UNSOLICITED } from "./apdu.ts";
 import { BlockTransfer, LONGEST_TRANSFER_BYTES, readBlock } from "./block-transfer.ts";
 import type { Fault } from "./fault.ts";
 import type { HdlcFrame } from "./hdlc.ts";
-import type { P1Checksum } from "./p1.ts";
+import type { P1Checksum, P1Frame } from "./p1.ts";
 import { joinPieces, lengthOf, type Piece, withoutFirst } from "./pieces.ts";
 import type { LinkFrame, ScanEvent } from "./scanner.ts";
 import type { MbusFrame } from "./wired-mbus.ts";
@@ -27,7 +27,7 @@ export interface LinkFacts {
 /** Octets that a link has delivered whole. */
 export type Delivery =
   | { readonly kind: "apdu"; readonly pieces: readonly Piece[]; readonly offset: number; readonly link: LinkFacts }
-  | { readonly kind: "text"; readonly text: string; readonly offset: number; readonly link: LinkFacts }
+  | { readonly kind: "text"; readonly frame: P1Frame; readonly offset: number; readonly link: LinkFacts }
   | { readonly kind: "fault"; readonly fault: Fault }
   | {
       readonly kind: "noise";
@@ -92,7 +92,7 @@ export class Assembler {
   #takeFrame(frame: LinkFrame, offset: number): Delivery[] {
     switch (frame.link) {
       case "p1":
-        return [{ kind: "text", text: frame.text, offset, link: facts({ framing: "p1", checksum: frame.checksum }) }];
+        return [{ kind: "text", frame, offset, link: facts({ framing: "p1", checksum: frame.checksum }) }];
       case "hdlc":
         return this.#takeHdlc(frame, offset);
       case "wired-mbus":

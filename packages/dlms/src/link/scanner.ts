@@ -40,7 +40,7 @@ export class LinkScanner {
   #end = 0;
   /** Whether a frame must begin here. */
   #aligned = true;
-  /** Whether a link with checksums has been seen: bare APDUs in between would be its debris. */
+  /** Whether a link with checksums has been seen: bare APDUs amid noise would be its debris. */
   #checkedLink = false;
   /** Up to here (stream offset) lie the remains of a damaged frame that has been reported. */
   #quietUntil = 0;
@@ -142,10 +142,11 @@ export class LinkScanner {
   }
 
   #recogniseUnchecked(place: Place): Recognition<LinkFrame> | undefined {
-    if (this.#checkedLink) return undefined;
-    if (this.#aligned)
+    if (this.#aligned && !this.#checkedLink)
       return recogniseWrapper(place, startsApdu) ?? recogniseCiphered(place, true) ?? recogniseBlock(place);
-    return this.#noise?.suspect === undefined ? recogniseCiphered(place, false) : undefined;
+    // Where a frame must begin, or in a stream that shows no other link, the name of a maker is enough.
+    const mayStandAlone = this.#aligned || (!this.#checkedLink && this.#noise?.suspect === undefined);
+    return mayStandAlone ? recogniseCiphered(place, false) : undefined;
   }
 
   #accept(frame: LinkFrame | P1Header, length: number, events: ScanEvent[]): void {

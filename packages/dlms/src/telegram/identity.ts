@@ -1,0 +1,44 @@
+import { fromHex } from "../bytes.ts";
+import { titleText } from "./ciphered.ts";
+import { makerOf } from "./maker.ts";
+import type { Reading } from "./reading.ts";
+import type { TelegramMeter } from "./telegram.ts";
+import { printableText } from "./value.ts";
+
+/** Codes and labels under which meters send their number, the most telling first. */
+const NUMBER_CODES = ["0-0:96.1.0", "1-1:0.0.5", "0-0:96.1.1", "1-1:0.0.1"] as const;
+const SHORTEST_HEX_TEXT = 20;
+const DEVICE_NAME_CODES = ["0-0:42.0.0", "logical-device-name"] as const;
+
+/** Says which meter sent these readings. */
+export function identifyMeter(
+  systemTitle: Uint8Array | undefined,
+  readings: readonly Reading[],
+  list: string | undefined,
+): TelegramMeter {
+  const logicalDeviceName = find(readings, DEVICE_NAME_CODES);
+  const title = systemTitle === undefined ? undefined : makerOf(printableText(systemTitle.subarray(0, 3)) ?? "");
+  const listed = makerOf(list ?? "");
+  const maker = title ?? makerOf(logicalDeviceName ?? "") ?? (listed?.name === undefined ? undefined : listed);
+  return {
+    systemTitle: systemTitle === undefined ? null : titleText(systemTitle),
+    maker: maker === undefined ? null : { flag: maker.flag, name: maker.name ?? null },
+    number: find(readings, NUMBER_CODES) ?? null,
+    logicalDeviceName: logicalDeviceName ?? null,
+    list: list ?? null,
+  };
+}
+
+function find(readings: readonly Reading[], codes: readonly string[]): string | undefined {
+  for (const code of codes) {
+    const value = readings.find((one) => one.obis === code)?.value;
+    if (value !== undefined && value !== null && value !== "") return asText(String(value));
+  }
+  return undefined;
+}
+
+/** P1 telegrams carry texts as hex digits: `53414731…` is `SAG1…`. Short ones may as well be numbers. */
+function asText(text: string): string {
+  if (text.length < SHORTEST_HEX_TEXT || !/^(?:[2-7][0-9A-Fa-f])+$/.test(text)) return text;
+  return printableText(fromHex(text)) ?? text;
+}
