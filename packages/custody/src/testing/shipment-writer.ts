@@ -1,0 +1,202 @@
+import {
+  createCipheriv,
+  createHash,
+  createPublicKey,
+  diffieHellman,
+  encapsulate,
+  generateKeyPairSync,
+  hkdfSync,
+  type KeyObject,
+  randomBytes,
+  sign,
+} from "node:crypto";
+import { type TrustedManufacturer, trustedManufacturer } from "../shipment/manufacturer.ts";
+import type { RecipientPublicKeys } from "../shipment/recipient.ts";
+
+// Written from docs/formats/shipment.md for the tests of the reader; the factory's writer is other code.
+
+/** A manufacturer with its private keys. */
+export interface TestManufacturer {
+  readonly trusted: TrustedManufacturer;
+  readonly ecdsa: KeyObject;
+  readonly mldsa: KeyObject;
+}
+
+export function testManufacturer(name = "Test Meters", flag = "TST"): TestManufacturer {
+  const ecdsa = generateKeyPairSync("ec", { namedCurve: "P-384" });
+  const mldsa = generateKeyPairSync("ml-dsa-65");
+  const trusted = trustedManufacturer({
+    name,
+    flag,
+    ecdsaPublicKey: ecdsa.publicKey.export({ type: "spki", format: "der" }).toString("base64url"),
+    mldsaPublicKey: mldsa.publicKey.export({ type: "spki", format: "der" }).toString("base64url"),
+  });
+  return { trusted, ecdsa: ecdsa.privateKey, mldsa: mldsa.privateKey };
+}
+
+/** A meter to be shipped; the keys are in the order GUEK, GBEK, GAK, KEK. */
+export interface TestMeter {
+  readonly systemTitle: string;
+  readonly serialNumber: string;
+  readonly profile: string;
+  readonly securitySuite: number;
+  readonly keys: readonly Uint8Array[];
+}
+
+export function testMeters(count: number, from = 1, profile = "idis-p2"): TestMeter[] {
+  return Array.from({ length: count }, (_, at) => ({
+    systemTitle: `545354${(from + at).toString(16).toUpperCase().padStart(10, "0")}`,
+    serialNumber: `${10_000 + from + at}`,
+    profile,
+    securitySuite: 0,
+    keys: [0, 1, 2, 3].map(() => new Uint8Array(randomBytes(16))),
+  }));
+}
+
+/** What a test may want otherwise; each is applied before signing. */
+export interface TestShipmentOptions {
+  readonly shipment?: Uint8Array;
+  readonly header?: Record<string, unknown>;
+  /** Changes the octets of a line; line 0 is the header. */
+  readonly line?: (text: string, line: number) => string;
+  readonly trailer?: Record<string, unknown>;
+  readonly block?: (block: Buffer, line: number) => Buffer;
+}
+
+/** The lines of a shipment, the trailer last, without their ends. */
+export function writeShipment(
+  manufacturer: TestManufacturer,
+  recipient: RecipientPublicKeys,
+  meters: readonly TestMeter[],
+  options: TestShipmentOptions = {},
+): string[] {
+  const shipment = options.shipment ?? randomBytes(16);
+  const ephemeral = generateKeyPairSync("ec", { namedCurve: "P-384" });
+  const epk = ephemeral.publicKey.export({ type: "spki", format: "der" });
+  const { sharedKey, ciphertext } = encapsulate(spki(recipient.mlkem));
+  const z = diffieHellman({ privateKey: ephemeral.privateKey, publicKey: spki(recipient.ecdh) });
+  const info = Buffer.concat([Buffer.from("meterkeep-shipment-1"), sha256(epk), sha256(ciphertext)]);
+  const contentKey = Buffer.from(hkdfSync("sha384", Buffer.concat([z, sharedKey]), shipment, info, 32));
+  const header = {
+    type: "meterkeep-shipment",
+    version: 1,
+    shipment: Buffer.from(shipment).toString("hex"),
+    manufacturer: {
+      flag: manufacturer.trusted.flag,
+      name: manufacturer.trusted.name,
+      keyId: manufacturer.trusted.keyId,
+    },
+    customer: "Stadtwerke Test",
+    recipient: { keyId: recipient.keyId },
+    created: "2026-11-21T00:00:00Z",
+    count: meters.length,
+    seal: {
+      alg: "ECDH-P384+ML-KEM-768/HKDF-SHA384/A256GCM",
+      epk: epk.toString("base64url"),
+      kem: ciphertext.toString("base64url"),
+    },
+    ...options.header,
+  };
+  const change = options.line ?? ((text: string) => text);
+  const lines = [JSON.stringify(header), ...meters.map((meter, at) => record(meter, at + 1, contentKey, options))].map(
+    change,
+  );
+  return [...lines, change(trailer(manufacturer, lines, meters.length, options), lines.length)];
+}
+
+/** The octets of a file. */
+export function fileOf(lines: readonly string[]): Uint8Array {
+  return Buffer.from(lines.map((line) => `${line}\n`).join(""), "utf8");
+}
+
+/** Signs lines that a test has put together. */
+export function trailer(
+  manufacturer: TestManufacturer,
+  lines: readonly string[],
+  count: number,
+  options: TestShipmentOptions = {},
+): string {
+  const root = merkle(lines.map((line) => Buffer.from(line, "utf8"))).toString("hex");
+  const text = Buffer.from(`meterkeep-shipment-1:${root}`, "ascii");
+  return JSON.stringify({
+    type: "end",
+    count,
+    root,
+    ecdsa: sign("sha384", text, { key: manufacturer.ecdsa, dsaEncoding: "ieee-p1363" }).toString("base64url"),
+    mldsa: sign(null, text, manufacturer.mldsa).toString("base64url"),
+    ...options.trailer,
+  });
+}
+
+/** Seals the keys of one meter as a browser does. */
+export function sealMeterKeys(
+  recipient: RecipientPublicKeys,
+  systemTitle: string,
+  keys: Readonly<Record<number, Uint8Array>>,
+  change: Record<string, unknown> = {},
+): string {
+  const ephemeral = generateKeyPairSync("ec", { namedCurve: "P-384" });
+  const epk = ephemeral.publicKey.export({ type: "spki", format: "der" });
+  const z = diffieHellman({ privateKey: ephemeral.privateKey, publicKey: spki(recipient.ecdh) });
+  const info = Buffer.concat([Buffer.from("meterkeep-meter-1"), sha256(epk)]);
+  const contentKey = Buffer.from(hkdfSync("sha384", z, Buffer.alloc(0), info, 32));
+  const nonce = randomBytes(12);
+  const block = Buffer.concat(
+    Object.entries(keys).map(([purpose, key]) => Buffer.concat([Uint8Array.of(Number(purpose), key.length), key])),
+  );
+  return JSON.stringify({
+    alg: "ECDH-P384/HKDF-SHA384/A256GCM",
+    recipient: recipient.keyId,
+    epk: epk.toString("base64url"),
+    nonce: nonce.toString("base64url"),
+    sealed: seal(contentKey, nonce, Buffer.from(`meterkeep-meter-1:${systemTitle}`), block).toString("base64url"),
+    ...change,
+  });
+}
+
+function record(meter: TestMeter, n: number, contentKey: Buffer, options: TestShipmentOptions): string {
+  const facts = {
+    n,
+    systemTitle: meter.systemTitle,
+    logicalDeviceName: `TST${meter.serialNumber}`,
+    serialNumber: meter.serialNumber,
+    model: "T-100",
+    hardwareRevision: "A",
+    firmware: "1.0",
+    profile: meter.profile,
+    securitySuite: meter.securitySuite,
+  };
+  const holders = ["Test Meters"];
+  const data = createHash("sha384")
+    .update(JSON.stringify({ ...facts, holders }))
+    .digest();
+  const nonce = Buffer.alloc(12);
+  nonce.writeUInt32BE(n, 8);
+  const plain = Buffer.concat(
+    meter.keys.map((key, purpose) => Buffer.concat([Uint8Array.of(purpose, key.length), key])),
+  );
+  const sealed = seal(contentKey, nonce, data, options.block?.(plain, n) ?? plain);
+  return JSON.stringify({ ...facts, keys: sealed.toString("base64url"), holders });
+}
+
+function seal(key: Uint8Array, nonce: Uint8Array, data: Uint8Array, plain: Uint8Array): Buffer {
+  const cipher = createCipheriv("aes-256-gcm", key, nonce).setAAD(data);
+  return Buffer.concat([cipher.update(plain), cipher.final(), cipher.getAuthTag()]);
+}
+
+/** RFC 9162, 2.1.1, as its text has it. */
+function merkle(leaves: readonly Buffer[]): Buffer {
+  if (leaves.length === 0) return sha256(Buffer.alloc(0));
+  if (leaves.length === 1) return sha256(Buffer.concat([Uint8Array.of(0), leaves[0] as Buffer]));
+  let split = 1;
+  while (split * 2 < leaves.length) split *= 2;
+  return sha256(Buffer.concat([Uint8Array.of(1), merkle(leaves.slice(0, split)), merkle(leaves.slice(split))]));
+}
+
+function spki(der: Uint8Array): KeyObject {
+  return createPublicKey({ key: Buffer.from(der), format: "der", type: "spki" });
+}
+
+function sha256(octets: Uint8Array): Buffer {
+  return createHash("sha256").update(octets).digest();
+}

@@ -1,0 +1,104 @@
+import { scryptSync } from "node:crypto";
+import { type BigIntStats, constants } from "node:fs";
+import { type FileHandle, open } from "node:fs/promises";
+import { dirname } from "node:path";
+import { SecretKey } from "@meterkeep/dlms-node";
+import { CustodyError } from "../errors.ts";
+import { VAULT_KEY_BYTES } from "./software-vault.ts";
+
+/** Where the root key comes from. */
+export type RootKeySource =
+  | { readonly kind: "file"; readonly path: string }
+  | { readonly kind: "passphrase"; readonly passphrase: string };
+
+/** How a passphrase becomes the root key (RFC 7914); kept beside the vault, not secret. */
+export interface ScryptParameters {
+  readonly salt: Uint8Array;
+  readonly cost: number;
+  readonly blockSize: number;
+  readonly parallelization: number;
+}
+
+/** 2^17, 8, 1: about 128 MiB and a third of a second. */
+export const DEFAULT_SCRYPT: Omit<ScryptParameters, "salt"> = { cost: 131_072, blockSize: 8, parallelization: 1 };
+
+const OWNER_ONLY = 0o600;
+const OTHERS = 0o077n;
+
+/**
+ * Reads the root key, or makes it where `mayCreate`: 32 octets as 64 hex digits in a file with mode 0600.
+ *
+ * @throws CustodyError `root-key-permissions` when anybody but the owner could read the file or it is another user's,
+ * `root-key-missing` when there is none and none may be made, `root-key-malformed` when it is not 64 hex digits.
+ */
+export async function rootKeyFromFile(
+  path: string,
+  mayCreate: boolean,
+): Promise<{ readonly key: SecretKey; readonly created: boolean }> {
+  // Without O_NOFOLLOW a link could make another process's file the root key.
+  const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW).catch((error: unknown) => {
+    if ((error as { code?: string }).code === "ENOENT") return undefined;
+    throw new CustodyError("root-key-permissions", `the root key ${path} cannot be opened: ${String(error)}`, {
+      cause: error,
+    });
+  });
+  if (file === undefined) {
+    if (!mayCreate)
+      throw new CustodyError(
+        "root-key-missing",
+        `the vault has a root key, but ${path} is not there: put it back from its backup, a new one opens nothing`,
+      );
+    return { key: await createRootKey(path), created: true };
+  }
+  try {
+    return { key: await readRootKey(file, path), created: false };
+  } finally {
+    await file.close();
+  }
+}
+
+/** The root key of a passphrase. */
+export function rootKeyFromPassphrase(passphrase: string, parameters: ScryptParameters): SecretKey {
+  const { salt, cost, blockSize, parallelization } = parameters;
+  const maxmem = 256 * cost * blockSize;
+  return SecretKey.take(
+    scryptSync(passphrase.normalize("NFKC"), salt, VAULT_KEY_BYTES, { cost, blockSize, parallelization, maxmem }),
+  );
+}
+
+async function readRootKey(file: FileHandle, path: string): Promise<SecretKey> {
+  checkPermissions(await file.stat({ bigint: true }), path);
+  const text = await file.readFile();
+  const digits = text.toString("latin1").trimEnd();
+  text.fill(0);
+  if (!/^[0-9a-f]{64}$/.test(digits))
+    throw new CustodyError("root-key-malformed", `the root key ${path} is not 64 lower-case hex digits`);
+  return SecretKey.take(Buffer.from(digits, "hex"));
+}
+
+function checkPermissions(stats: BigIntStats, path: string): void {
+  if (!stats.isFile() || (stats.mode & OTHERS) !== 0n)
+    throw new CustodyError(
+      "root-key-permissions",
+      `the root key ${path} can be read by others (mode ${(stats.mode & 0o777n).toString(8)}): chmod 600 it, and think about who has seen it`,
+    );
+  const user = process.geteuid?.();
+  if (user !== undefined && user !== 0 && stats.uid !== BigInt(user))
+    throw new CustodyError("root-key-permissions", `the root key ${path} belongs to user ${stats.uid}, not to ${user}`);
+}
+
+async function createRootKey(path: string): Promise<SecretKey> {
+  const key = SecretKey.random(VAULT_KEY_BYTES);
+  const file = await open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, OWNER_ONLY);
+  try {
+    await file.chmod(OWNER_ONLY);
+    await file.writeFile(`${key.lend((bytes) => Buffer.from(bytes).toString("hex"))}\n`);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  // The name must be durable before a vault depends on it.
+  const folder = await open(dirname(path), constants.O_RDONLY);
+  await folder.sync().finally(() => folder.close());
+  return key;
+}

@@ -1,0 +1,122 @@
+import { createHmac, hkdfSync, type KeyObject } from "node:crypto";
+import { SecretKey } from "@meterkeep/dlms-node";
+import { CustodyError } from "../errors.ts";
+import { envelopeKeyVersion, openEnvelope, sealEnvelope } from "./envelope.ts";
+import { boundData, keyPlaceData } from "./key-place.ts";
+import type { PlacedKey, PlacedRecord, Vault, VaultKeyRecord, VaultKeys } from "./vault.ts";
+
+/** Octets of the root key and of every vault key: AES-256. */
+export const VAULT_KEY_BYTES = 32;
+
+const ROOT_VERSION = 1;
+
+/**
+ * The vault in software: root key, then a vault key for each utility and island, then the meter keys.
+ *
+ * Nothing is sealed under the root key itself but under keys derived from it for one use each (HKDF-SHA-256).
+ */
+export function softwareVault(rootKey: SecretKey, vaultKeys: VaultKeys): Vault {
+  const wrapping = derived(rootKey, "vault-keys").keyObject();
+  const naming = derived(rootKey, "named-secrets").keyObject();
+  const checking = derived(rootKey, "check-values").keyObject();
+  const opened = new OpenedVaultKeys(wrapping, vaultKeys);
+  return {
+    kind: "software",
+    seal: async (keys: readonly PlacedKey[]) => {
+      const sealed: Uint8Array[] = [];
+      for (const { place, key } of keys) {
+        const { version, object } = await opened.current(place.utility, place.island);
+        sealed.push(key.lend((bytes) => sealEnvelope(object, version, keyPlaceData(place), bytes)));
+      }
+      return sealed;
+    },
+    unseal: async (records: readonly PlacedRecord[]) => {
+      const keys: SecretKey[] = [];
+      for (const { place, sealed } of records) {
+        const object = await opened.version(place.utility, place.island, envelopeKeyVersion(sealed));
+        keys.push(openEnvelope(object, keyPlaceData(place), sealed));
+      }
+      return keys;
+    },
+    checkValues: async (keys) =>
+      keys.map((key) => key.lend((bytes) => new Uint8Array(createHmac("sha256", checking).update(bytes).digest()))),
+    sealNamed: async (name, secret) =>
+      secret.lend((bytes) => sealEnvelope(naming, ROOT_VERSION, boundData("meterkeep-vault-1/named", name), bytes)),
+    unsealNamed: async (name, sealed) => openEnvelope(naming, boundData("meterkeep-vault-1/named", name), sealed),
+  };
+}
+
+function derived(rootKey: SecretKey, use: string): SecretKey {
+  return rootKey.lend((bytes) =>
+    SecretKey.take(
+      new Uint8Array(hkdfSync("sha256", bytes, new Uint8Array(0), `meterkeep-root-1/${use}`, VAULT_KEY_BYTES)),
+    ),
+  );
+}
+
+interface OpenedVaultKey {
+  readonly version: number;
+  readonly object: KeyObject;
+}
+
+/** Vault keys as node:crypto holds them, by utility and island: one is read once and made at first use. */
+class OpenedVaultKeys {
+  readonly #wrapping: KeyObject;
+  readonly #store: VaultKeys;
+  readonly #opened = new Map<string, Promise<readonly OpenedVaultKey[]>>();
+
+  constructor(wrapping: KeyObject, store: VaultKeys) {
+    this.#wrapping = wrapping;
+    this.#store = store;
+  }
+
+  /** The newest version; made when there is none. */
+  async current(utility: string, island: string): Promise<OpenedVaultKey> {
+    const keys = await this.#all(utility, island, true);
+    return keys.at(-1) as OpenedVaultKey;
+  }
+
+  async version(utility: string, island: string, version: number): Promise<KeyObject> {
+    const found = (await this.#all(utility, island, false)).find((key) => key.version === version);
+    if (found === undefined)
+      throw new CustodyError("vault-key-unknown", `no vault key ${version} for ${utility}/${island}`);
+    return found.object;
+  }
+
+  async #all(utility: string, island: string, make: boolean): Promise<readonly OpenedVaultKey[]> {
+    const name = JSON.stringify([utility, island]);
+    let keys = this.#opened.get(name);
+    if (keys === undefined) {
+      keys = this.#load(utility, island, make);
+      this.#opened.set(name, keys);
+      // A failure, or a place that has no key yet, is not remembered.
+      keys.then(
+        (loaded) => loaded.length === 0 && this.#opened.delete(name),
+        () => this.#opened.delete(name),
+      );
+    }
+    return keys;
+  }
+
+  async #load(utility: string, island: string, make: boolean): Promise<readonly OpenedVaultKey[]> {
+    const found = await this.#store.find(utility, island);
+    const records = found.length > 0 || !make ? found : [await this.#make(utility, island)];
+    return [...records].sort((a, b) => a.version - b.version).map((record) => this.#open(record));
+  }
+
+  async #make(utility: string, island: string): Promise<VaultKeyRecord> {
+    using key = SecretKey.random(VAULT_KEY_BYTES);
+    const place = { utility, island, version: 1 };
+    const sealed = key.lend((bytes) => sealEnvelope(this.#wrapping, ROOT_VERSION, vaultKeyData(place), bytes));
+    return this.#store.insert({ ...place, sealed });
+  }
+
+  #open(record: VaultKeyRecord): OpenedVaultKey {
+    using key = openEnvelope(this.#wrapping, vaultKeyData(record), record.sealed);
+    return { version: record.version, object: key.keyObject() };
+  }
+}
+
+function vaultKeyData(record: Omit<VaultKeyRecord, "sealed">): Buffer {
+  return boundData("meterkeep-vault-1/vault-key", record.utility, record.island, String(record.version));
+}

@@ -1,0 +1,51 @@
+import type { SecretKey } from "@meterkeep/dlms-node";
+import type { KeyPlace } from "./key-place.ts";
+
+/** A key to be sealed for its place. */
+export interface PlacedKey {
+  readonly place: KeyPlace;
+  readonly key: SecretKey;
+}
+
+/** A sealed key and the place it stands in. */
+export interface PlacedRecord {
+  readonly place: KeyPlace;
+  readonly sealed: Uint8Array;
+}
+
+/**
+ * Keeps keys under keys: what leaves it is sealed, what it lends is a `SecretKey`.
+ *
+ * Lists, since a token that is not in this process answers in milliseconds. Every adapter passes `vaultContract`.
+ */
+export interface Vault {
+  readonly kind: "software";
+  /** Seals meter keys for the places they belong to. */
+  seal(keys: readonly PlacedKey[]): Promise<Uint8Array[]>;
+  /** Unseals meter keys; the caller disposes of them. @throws CustodyError `vault-record-not-authentic`. */
+  unseal(records: readonly PlacedRecord[]): Promise<SecretKey[]>;
+  /**
+   * Keyed check values: equal for equal keys whatever their place, of no use without the vault. They prove that no two
+   * meters share a key.
+   */
+  checkValues(keys: readonly SecretKey[]): Promise<Uint8Array[]>;
+  /** Seals a secret of the installation (not of a meter) under a name. */
+  sealNamed(name: string, secret: SecretKey): Promise<Uint8Array>;
+  unsealNamed(name: string, sealed: Uint8Array): Promise<SecretKey>;
+}
+
+/** A vault key: sealed under the root key, it seals the meter keys of one utility and island. */
+export interface VaultKeyRecord {
+  readonly utility: string;
+  readonly island: string;
+  readonly version: number;
+  readonly sealed: Uint8Array;
+}
+
+/** Where the software vault keeps its vault keys. */
+export interface VaultKeys {
+  /** All versions for an utility and island. */
+  find(utility: string, island: string): Promise<readonly VaultKeyRecord[]>;
+  /** Stores a version durably unless there is one already: returns what is stored then. */
+  insert(record: VaultKeyRecord): Promise<VaultKeyRecord>;
+}
