@@ -1,0 +1,261 @@
+import assert from "node:assert/strict";
+import {
+  createDecipheriv,
+  createHash,
+  createPublicKey,
+  decapsulate,
+  diffieHellman,
+  generateKeyPairSync,
+  hkdfSync,
+  type KeyObject,
+  verify,
+} from "node:crypto";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, test } from "node:test";
+import { parseProductionLine } from "@meterkeep/meter";
+import { FactoryError } from "./errors.ts";
+import { planTown } from "./layout.ts";
+import { manufacture, type Order } from "./manufacture.ts";
+import { MerkleTree } from "./merkle.ts";
+import { openSigningKeys } from "./signing-keys.ts";
+
+interface Custodian {
+  readonly ecdh: KeyObject;
+  readonly mlkem: KeyObject;
+  readonly keyId: string;
+}
+
+interface Line {
+  readonly [name: string]: unknown;
+}
+
+function withFactory(homes: number, work: (order: Order, custodian: Custodian) => void): void {
+  const root = mkdtempSync(join(tmpdir(), "meterkeep-factory-"));
+  try {
+    const order: Order = {
+      stateDirectory: join(root, "factory"),
+      exchangeDirectory: join(root, "exchange"),
+      productionFile: join(root, "factory", "production.json-lines"),
+      manufacturerName: "Mühlbach Meters",
+      customer: "Stadtwerke Mühlbach",
+      utility: "muehlbach",
+      island: "main",
+      homes,
+      seed: "spring",
+    };
+    mkdirSync(order.stateDirectory);
+    mkdirSync(order.exchangeDirectory);
+    const ecdh = generateKeyPairSync("ec", { namedCurve: "P-384" });
+    const mlkem = generateKeyPairSync("ml-kem-768");
+    const ecdhDer = ecdh.publicKey.export({ type: "spki", format: "der" });
+    const mlkemDer = mlkem.publicKey.export({ type: "spki", format: "der" });
+    const keyId = createHash("sha256").update(ecdhDer).update(mlkemDer).digest("hex");
+    const recipient = {
+      keyId,
+      ecdhPublicKey: ecdhDer.toString("base64url"),
+      mlkemPublicKey: mlkemDer.toString("base64url"),
+    };
+    writeFileSync(join(order.exchangeDirectory, "recipient.json"), JSON.stringify(recipient));
+    work(order, { ecdh: ecdh.privateKey, mlkem: mlkem.privateKey, keyId });
+  } finally {
+    rmSync(root, { recursive: true });
+  }
+}
+
+/** Unseals the keys of every meter, by system title, as the document says. */
+function unseal(lines: readonly string[], custodian: Custodian): Map<string, string> {
+  const header = JSON.parse(lines[0] ?? "") as { shipment: string; seal: { epk: string; kem: string } };
+  const epk = Buffer.from(header.seal.epk, "base64url");
+  const kem = Buffer.from(header.seal.kem, "base64url");
+  const publicKey = createPublicKey({ key: epk, format: "der", type: "spki" });
+  const z = Buffer.concat([
+    diffieHellman({ privateKey: custodian.ecdh, publicKey }),
+    decapsulate(custodian.mlkem, kem),
+  ]);
+  assert.equal(z.length, 48 + 32);
+  const sha256 = (octets: Buffer): Buffer => createHash("sha256").update(octets).digest();
+  const info = Buffer.concat([Buffer.from("meterkeep-shipment-1"), sha256(epk), sha256(kem)]);
+  const key = Buffer.from(hkdfSync("sha384", z, Buffer.from(header.shipment, "hex"), info, 32));
+  const found = new Map<string, string>();
+  for (const line of lines.slice(1, -1)) {
+    const { keys, ...facts } = JSON.parse(line) as Line & { n: number; keys: string; systemTitle: string };
+    const sealed = Buffer.from(keys, "base64url");
+    const nonce = Buffer.alloc(12);
+    nonce.writeUInt32BE(facts.n, 8);
+    const decipher = createDecipheriv("aes-256-gcm", key, nonce, { authTagLength: 16 });
+    decipher.setAAD(
+      createHash("sha384")
+        .update(line.replace(`"keys":"${keys}",`, ""))
+        .digest(),
+    );
+    decipher.setAuthTag(sealed.subarray(-16));
+    const block = Buffer.concat([decipher.update(sealed.subarray(0, -16)), decipher.final()]);
+    found.set(facts.systemTitle, block.toString("hex"));
+  }
+  return found;
+}
+
+describe("a shipment", () => {
+  test("opens for its recipient, verifies under both signatures and holds exactly the keys of the production file", () => {
+    withFactory(20, (order, custodian) => {
+      const { keys: signing } = openSigningKeys(order.stateDirectory);
+      const delivery = manufacture(order, signing);
+      assert.equal(delivery.meters, 24);
+      const text = readFileSync(delivery.file, "utf8");
+      assert.ok(text.endsWith("\n"));
+      const lines = text.slice(0, -1).split("\n");
+      assert.equal(lines.length, 26);
+      for (const line of lines) assert.equal(JSON.stringify(JSON.parse(line)), line);
+      const trailer = JSON.parse(lines.at(-1) ?? "") as { root: string; ecdsa: string; mldsa: string; count: number };
+      const tree = new MerkleTree();
+      for (const line of lines.slice(0, -1)) tree.add(Buffer.from(line));
+      assert.equal(Buffer.from(tree.root()).toString("hex"), trailer.root);
+      const signed = Buffer.from(`meterkeep-shipment-1:${trailer.root}`);
+      const ecdsa = createPublicKey({ key: Buffer.from(signing.ecdsaPublicKey), format: "der", type: "spki" });
+      const mldsa = createPublicKey({ key: Buffer.from(signing.mldsaPublicKey), format: "der", type: "spki" });
+      const ecdsaSignature = Buffer.from(trailer.ecdsa, "base64url");
+      assert.equal(ecdsaSignature.length, 96);
+      assert.ok(verify("sha384", signed, { key: ecdsa, dsaEncoding: "ieee-p1363" }, ecdsaSignature));
+      assert.ok(verify(null, signed, mldsa, Buffer.from(trailer.mldsa, "base64url")));
+
+      const unsealed = unseal(lines, custodian);
+      const produced = readFileSync(order.productionFile, "utf8").trimEnd().split("\n");
+      assert.equal(produced.length, 24);
+      const seen = new Set<string>();
+      for (const [at, line] of produced.entries()) {
+        const record = parseProductionLine(line, at + 1);
+        const { globalUnicastEncryptionKey, globalBroadcastEncryptionKey, authenticationKey, keyEncryptionKey } =
+          record.keys;
+        const octets = [globalUnicastEncryptionKey, globalBroadcastEncryptionKey, authenticationKey, keyEncryptionKey];
+        const block = octets.map((key, purpose) => `0${purpose}10${Buffer.from(key).toString("hex")}`).join("");
+        assert.equal(unsealed.get(record.systemTitle), block);
+        for (const key of octets) seen.add(Buffer.from(key).toString("hex"));
+      }
+      assert.equal(seen.size, 24 * 4, "no key occurs twice");
+      assert.equal(statSync(order.productionFile).mode & 0o777, 0o600);
+      assert.deepEqual(readdirSync(order.stateDirectory).sort(), [
+        "next-serial",
+        "production.json-lines",
+        "signing-keys.pem",
+      ]);
+    });
+  });
+
+  test("shares nothing with the next one: not an identity, not a key, even from the same seed", () => {
+    withFactory(8, (order, custodian) => {
+      const { keys: signing, created } = openSigningKeys(order.stateDirectory);
+      assert.equal(created, true);
+      const first = manufacture(order, signing);
+      const again = openSigningKeys(order.stateDirectory);
+      assert.equal(again.created, false);
+      assert.equal(again.keys.keyId, signing.keyId);
+      const second = manufacture(order, again.keys);
+      const [a, b] = [first, second].map(({ file }) =>
+        unseal(readFileSync(file, "utf8").trimEnd().split("\n"), custodian),
+      );
+      assert.ok(a !== undefined && b !== undefined);
+      for (const [title, keys] of a) {
+        assert.ok(!b.has(title));
+        assert.ok(![...b.values()].includes(keys));
+      }
+    });
+  });
+
+  test("that was complete when the factory died is delivered by the next run, an incomplete one is thrown away", () => {
+    withFactory(8, (order) => {
+      const { keys } = openSigningKeys(order.stateDirectory);
+      const outbox = join(order.stateDirectory, "outbox");
+      mkdirSync(outbox);
+      writeFileSync(join(outbox, "shipment.mks"), "half a line");
+      const first = manufacture(order, keys);
+      assert.ok(!existsSync(outbox));
+      // As if the process had died after the production file was delivered and before the shipment was.
+      mkdirSync(outbox);
+      writeFileSync(join(outbox, "shipment.mks"), readFileSync(first.file));
+      writeFileSync(join(outbox, "complete"), JSON.stringify({ shipment: first.shipment, meters: first.meters }));
+      rmSync(first.file);
+      assert.deepEqual(manufacture(order, keys), first);
+      assert.ok(existsSync(first.file));
+      assert.deepEqual(readdirSync(join(order.exchangeDirectory, "shipments")), [`${first.shipment}.mks`]);
+    });
+  });
+
+  test("is not made for a recipient whose key id does not fit its keys", () => {
+    withFactory(4, (order) => {
+      const file = join(order.exchangeDirectory, "recipient.json");
+      const recipient = JSON.parse(readFileSync(file, "utf8")) as Line;
+      writeFileSync(file, JSON.stringify({ ...recipient, keyId: "00".repeat(32) }));
+      const { keys } = openSigningKeys(order.stateDirectory);
+      assert.throws(
+        () => manufacture(order, keys),
+        (error) => error instanceof FactoryError && error.code === "factory-recipient-malformed",
+      );
+    });
+  });
+
+  test("of five thousand homes is made whole", () => {
+    withFactory(5000, (order) => {
+      const { keys } = openSigningKeys(order.stateDirectory);
+      const delivery = manufacture(order, keys);
+      assert.equal(delivery.meters, 5004);
+      const grid = JSON.parse(readFileSync(join(order.exchangeDirectory, "grid.json"), "utf8")) as {
+        feeders: { homes: { label: string; meter: string }[] }[];
+      };
+      const homes = grid.feeders.flatMap((feeder) => feeder.homes);
+      assert.equal(new Set(homes.map((home) => home.label)).size, 5000, "no address occurs twice");
+      assert.equal(new Set(homes.map((home) => home.meter)).size, 5000);
+    });
+  });
+});
+
+describe("the town's layout", () => {
+  test("is a function of its seed, with four feeders, three profiles and the two liars in the depot", () => {
+    const town = planTown(200, 7);
+    assert.deepEqual(planTown(200, 7), town);
+    assert.notDeepEqual(planTown(200, 8), town);
+    assert.deepEqual(
+      town.map(({ homes, path }) => [homes.length, path]),
+      [
+        [50, "wan"],
+        [50, "wan"],
+        [50, "wan"],
+        [50, "depot"],
+      ],
+    );
+    const homes = town.flatMap((feeder) => feeder.homes);
+    assert.deepEqual([...new Set(homes.map((home) => home.profile))].sort(), ["dsmr-5", "idis-p2", "is15959"]);
+    const liars = homes.flatMap((home, at) => (home.keyFault === "none" ? [] : [[at, home.keyFault]]));
+    assert.deepEqual(liars, [
+      [156, "keepKeys"],
+      [162, "keepMaster"],
+    ]);
+    const tagless = homes.filter((home) => home.pushProtection === "encrypted").length;
+    assert.ok(tagless >= 2 && tagless <= 10, `${tagless} meters push without a tag`);
+  });
+});
+
+describe("the Merkle tree", () => {
+  test("has the roots of RFC 9162", () => {
+    // Leaves of the reference tree of Certificate Transparency implementations.
+    const leaves = ["", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f"];
+    const tree = new MerkleTree();
+    const roots = leaves.map((leaf) => {
+      tree.add(Buffer.from(leaf, "hex"));
+      return Buffer.from(tree.root()).toString("hex");
+    });
+    assert.equal(roots[0], "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d");
+    assert.equal(roots[2], "aeb6bcfe274b70a14fb067a5e5578264db0fa9b51af5e0ba159158f329e06e77");
+    assert.equal(roots[7], "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328");
+  });
+});

@@ -1,0 +1,170 @@
+import { randomBytes } from "node:crypto";
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from "node:fs";
+import { join } from "node:path";
+import { type FactoryKeys, productionLine, seedOf } from "@meterkeep/meter";
+import { FLAG, identityOf, reserveSerials } from "./identity.ts";
+import { type PlannedFeeder, type PlannedMeter, planTown } from "./layout.ts";
+import { syncDirectory, writeDurably } from "./private-file.ts";
+import { parseRecipient } from "./recipient.ts";
+import { ShipmentWriter } from "./shipment-writer.ts";
+import type { SigningKeys } from "./signing-keys.ts";
+
+/** One order of meters. */
+export interface Order {
+  readonly stateDirectory: string;
+  readonly exchangeDirectory: string;
+  readonly productionFile: string;
+  readonly manufacturerName: string;
+  readonly customer: string;
+  readonly utility: string;
+  readonly island: string;
+  readonly homes: number;
+  readonly seed: string;
+}
+
+/** What an order gave. */
+export interface Delivery {
+  readonly shipment: string;
+  readonly meters: number;
+  /** Path of the shipment file. */
+  readonly file: string;
+}
+
+/** All security suites give keys of this length but suite 2, which nothing asks for yet. */
+const KEY_BYTES = 16;
+
+/**
+ * Makes the meters of an order: identities, keys from the system's generator, shipment, production file and grid.
+ *
+ * All files are made in an outbox first, and delivered once it is complete. After a crash the next call delivers the complete outbox, or makes everything
+ * anew and throws the incomplete one away: never a shipment without its meters.
+ */
+export function manufacture(order: Order, signing: SigningKeys): Delivery {
+  const outbox = join(order.stateDirectory, "outbox");
+  if (!existsSync(join(outbox, "complete"))) {
+    rmSync(outbox, { recursive: true, force: true });
+    mkdirSync(outbox, { mode: 0o700 });
+    fillOutbox(outbox, order, signing);
+  }
+  return deliver(outbox, order);
+}
+
+function fillOutbox(outbox: string, order: Order, signing: SigningKeys): void {
+  const recipient = parseRecipient(readFileSync(join(order.exchangeDirectory, "recipient.json"), "utf8"));
+  const feeders = planTown(order.homes, seedOf(order.seed));
+  const count = order.homes + feeders.length;
+  let serial = reserveSerials(order.stateDirectory, count);
+  const shipment = new ShipmentWriter(
+    join(outbox, "shipment.mks"),
+    {
+      manufacturer: { flag: FLAG, name: order.manufacturerName },
+      customer: order.customer,
+      count,
+      created: new Date().toISOString(),
+    },
+    recipient,
+    signing,
+  );
+  const production = openSync(join(outbox, "production.json-lines"), "wx", 0o600);
+  const make = (feeder: PlannedFeeder, meter: PlannedMeter): string => {
+    const identity = identityOf(meter, serial++);
+    const keys = freshKeys();
+    const common = { ...identity, profile: meter.profile, securitySuite: 0 } as const;
+    shipment.add({ ...common, holders: [order.manufacturerName] }, keys);
+    const line = productionLine({
+      ...common,
+      keys,
+      role: meter.role,
+      phases: meter.phases,
+      seed: meter.seed,
+      feeder: feeder.id,
+      position: meter.position,
+      ratedKva: meter.role === "transformer" ? feeder.ratedKva : 0,
+      depot: feeder.path === "depot",
+      keyFault: meter.keyFault,
+      pushProtection: meter.pushProtection,
+    });
+    writeSync(production, line);
+    for (const key of Object.values(keys)) key.fill(0);
+    return identity.systemTitle;
+  };
+  try {
+    const grid = {
+      utility: order.utility,
+      island: order.island,
+      substation: { id: "S1", name: "Substation Mühlbach" },
+      feeders: feeders.map((feeder) => ({
+        id: feeder.id,
+        name: feeder.name,
+        path: feeder.path,
+        transformer: {
+          id: `T${feeder.id.slice(1)}`,
+          meter: make(feeder, feeder.transformer),
+          ratedKva: feeder.ratedKva,
+        },
+        homes: feeder.homes.map((home) => ({ meter: make(feeder, home), label: home.label, phase: home.phase })),
+      })),
+    };
+    shipment.finish();
+    fsyncSync(production);
+    writeDurably(join(outbox, "grid.json"), JSON.stringify(grid), 0o644);
+    writeDurably(join(outbox, "complete"), JSON.stringify({ shipment: shipment.shipment, meters: count }), 0o600);
+  } catch (error) {
+    shipment.abandon();
+    throw error;
+  } finally {
+    closeSync(production);
+  }
+}
+
+/** Moves what is still in the outbox to its places; done again after a crash it only moves the rest. */
+function deliver(outbox: string, order: Order): Delivery {
+  const { shipment, meters } = JSON.parse(readFileSync(join(outbox, "complete"), "utf8")) as Pick<
+    Delivery,
+    "shipment" | "meters"
+  >;
+  const shipments = join(order.exchangeDirectory, "shipments");
+  mkdirSync(shipments, { recursive: true, mode: 0o755 });
+  const file = join(shipments, `${shipment}.mks`);
+  move(join(outbox, "production.json-lines"), order.productionFile, 0o600);
+  move(join(outbox, "grid.json"), join(order.exchangeDirectory, "grid.json"), 0o644);
+  move(join(outbox, "shipment.mks"), file, 0o644);
+  rmSync(outbox, { recursive: true });
+  return { shipment, meters, file };
+}
+
+function move(from: string, to: string, mode: 0o600 | 0o644): void {
+  if (!existsSync(from)) return;
+  try {
+    renameSync(from, to);
+    syncDirectory(join(to, ".."));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EXDEV") throw error;
+    writeDurably(to, readFileSync(from), mode);
+    rmSync(from);
+  }
+}
+
+/** Independent random keys from the system's generator: nothing derives one meter's keys from another's, or from a seed. */
+function freshKeys(): FactoryKeys {
+  const octets = randomBytes(4 * KEY_BYTES);
+  const key = (n: number): Uint8Array => Uint8Array.from(octets.subarray(n * KEY_BYTES, (n + 1) * KEY_BYTES));
+  const keys = {
+    globalUnicastEncryptionKey: key(0),
+    globalBroadcastEncryptionKey: key(1),
+    authenticationKey: key(2),
+    keyEncryptionKey: key(3),
+  };
+  octets.fill(0);
+  return keys;
+}
