@@ -58,7 +58,7 @@ create table meters (
   holders text[] not null default '{}',
   feeder_id text,
   transformer_id text,
-  phase smallint check (phase between 1 and 3),
+  phase text,
   position integer not null default 0,
   -- Where it is read, and where the depot reaches it before it is in the field.
   host text,

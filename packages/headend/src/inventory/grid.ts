@@ -20,7 +20,8 @@ export interface GridFeeder {
 export interface GridHome {
   readonly meter: string;
   readonly label: string;
-  readonly phase: number;
+  /** `L1`, `L2`, `L3` or `L1-3`. */
+  readonly phase: string;
 }
 
 /** Reads `grid.json`. @throws HeadEndError `grid-invalid` naming the field. */
@@ -61,7 +62,7 @@ function parseFeeder(value: unknown, at: number): GridFeeder {
       return {
         meter: titleAt(fields, "meter"),
         label: stringAt(fields, "label"),
-        phase: optionalAt(fields, "phase", numberAt) ?? 1,
+        phase: optionalAt(fields, "phase", stringAt) ?? "L1-3",
       };
     }),
   };

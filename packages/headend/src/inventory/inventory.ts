@@ -173,7 +173,7 @@ interface FeederRow {
   readonly transformer_id: string;
   readonly rated_kva: number;
   readonly transformer_meter: string | null;
-  readonly homes: readonly { meter: string; label: string; phase: number }[] | null;
+  readonly homes: readonly { meter: string; label: string; phase: string }[] | null;
 }
 
 const SELECT_GRID = `
@@ -182,7 +182,7 @@ const SELECT_GRID = `
      where (m.utility_id, m.island_id, m.transformer_id) = (f.utility_id, f.island_id, t.transformer_id)
        and m.role = 'transformer') as transformer_meter,
     (select jsonb_agg(jsonb_build_object('meter', upper(encode(m.system_title, 'hex')), 'label', m.label,
-        'phase', coalesce(m.phase, 1)) order by m.position, m.meter_id)
+        'phase', coalesce(m.phase, 'L1-3')) order by m.position, m.meter_id)
      from meters m where (m.utility_id, m.island_id, m.feeder_id) = (f.utility_id, f.island_id, f.feeder_id)
        and m.role = 'home') as homes
   from feeders f join transformers t using (utility_id, island_id, feeder_id)
@@ -235,7 +235,7 @@ const PUT_TRANSFORMER = `
 const PUT_PLACES = `
   update meters m set feeder_id = $3, transformer_id = $4, label = p.label, phase = p.phase, role = p.role,
     position = p.position
-  from unnest($5::bytea[], $6::text[], $7::smallint[], $8::text[]) with ordinality
+  from unnest($5::bytea[], $6::text[], $7::text[], $8::text[]) with ordinality
     as p(title, label, phase, role, position)
   where m.utility_id = $1 and m.island_id = $2 and m.system_title = p.title`;
 

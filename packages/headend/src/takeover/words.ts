@@ -1,0 +1,50 @@
+/** What each step of a takeover says, out and back. The octets themselves only the custodian can read. */
+const STEP_WORDS: Readonly<Record<string, readonly [toMeter: string, fromMeter: string]>> = {
+  "factory-association": ["Associates under the factory keys", "Answers the association"],
+  "identity-check": ["Asks who it is", "Names itself"],
+  "transfer-working-keys": [
+    "Sends new working keys, wrapped under the factory's master",
+    "Acknowledges new working keys",
+  ],
+  "working-keys-association": ["Associates under the new keys", "Answers under the new keys"],
+  "transfer-master": ["Sends a new master key, alone", "Acknowledges the new master key"],
+  "prove-master": ["Sends a spare key wrapped under the new master", "Answers the proof of its master key"],
+  "refuse-old-master": [
+    "Tries a key wrapped under the factory's master, which must be refused",
+    "Answers the old master",
+  ],
+  "refuse-factory-keys": ["Tries the factory keys, which must be refused", "Answers the factory keys"],
+  probe: ["Tries which keys it holds", "Answers the probe"],
+  "counter-hint": ["Asks for its counter as the public client", "Tells its counter"],
+  release: ["Releases the association", "Confirms the release"],
+};
+
+const APDU_NAMES: Readonly<Record<number, string>> = {
+  96: "AARQ",
+  97: "AARE",
+  98: "RLRQ",
+  99: "RLRE",
+  192: "get-request",
+  196: "get-response",
+  195: "action-request",
+  199: "action-response",
+  200: "glo-get-request",
+  204: "glo-get-response",
+  203: "glo-action-request",
+  207: "glo-action-response",
+  216: "exception-response",
+  219: "general-glo-ciphering",
+  220: "general-ded-ciphering",
+};
+
+/** The name of an APDU by its tag. */
+export function apduName(octets: Uint8Array): string {
+  const tag = octets[0] ?? 0;
+  return APDU_NAMES[tag] ?? `APDU 0x${tag.toString(16).padStart(2, "0")}`;
+}
+
+/** One line about an APDU of a takeover. */
+export function contactSummary(step: string, toMeter: boolean, octets: Uint8Array): string {
+  const words = STEP_WORDS[step]?.[toMeter ? 0 : 1] ?? (toMeter ? "Asks" : "Answers");
+  return `${words} (${apduName(octets)}, ${octets.length} octets)`;
+}

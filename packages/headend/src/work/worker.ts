@@ -1,0 +1,113 @@
+import { HeadEndError } from "../errors.ts";
+import type { Lease, WorkQueue } from "./lease.ts";
+
+/** What a worker needs: work, what to do with it, and time. */
+export interface WorkerPorts {
+  readonly queue: Pick<WorkQueue, "lease" | "nextDue">;
+  /** Holds one session and writes what it brought; it ends the lease, whatever happens. */
+  run(lease: Lease, signal: AbortSignal): Promise<void>;
+  /** An error that `run` let out, or the queue's. */
+  onError(error: unknown): void;
+  now(): number;
+  /** Resolves after so many milliseconds, at once when `signal` aborts. */
+  sleep(milliseconds: number, signal: AbortSignal): Promise<void>;
+}
+
+export interface WorkerOptions {
+  /** Names this worker in leases. */
+  readonly owner: string;
+  /** Sessions at once. */
+  readonly concurrency: number;
+  /** Longer than any session may take. */
+  readonly leaseSeconds: number;
+  /** How long it looks away at most while nothing is due: other processes can make work too. */
+  readonly idleMilliseconds: number;
+}
+
+/**
+ * Keeps as many sessions going as it may. Nothing of what is to be done lives here: a worker that is killed leaves
+ * leases that run out, and the next one finds the same work.
+ *
+ * States: *running* (leases and holds sessions), *closing* (leases nothing more, waits for its sessions), *closed*.
+ */
+export class Worker {
+  readonly #ports: WorkerPorts;
+  readonly #options: WorkerOptions;
+  readonly #sessions = new Set<Promise<void>>();
+  readonly #closing = new AbortController();
+  #wake = new AbortController();
+  #loop: Promise<void> | undefined;
+
+  constructor(ports: WorkerPorts, options: WorkerOptions) {
+    this.#ports = ports;
+    this.#options = options;
+  }
+
+  /** Sessions under way. */
+  get busy(): number {
+    return this.#sessions.size;
+  }
+
+  start(): void {
+    if (this.#closing.signal.aborted) throw new HeadEndError("head-end-closed", "a closed worker does not start again");
+    this.#loop ??= this.#run();
+  }
+
+  /** Says that something may be due. */
+  wake(): void {
+    this.#wake.abort();
+  }
+
+  /** Leases nothing more, cancels what is under way, and waits for it to be put away. */
+  async close(): Promise<void> {
+    this.#closing.abort(new HeadEndError("head-end-closed", "the head-end is closing"));
+    this.#wake.abort();
+    await this.#loop;
+    await Promise.allSettled(this.#sessions);
+  }
+
+  async #run(): Promise<void> {
+    const { queue, now, sleep, onError } = this.#ports;
+    const { owner, concurrency, leaseSeconds, idleMilliseconds } = this.#options;
+    while (!this.#closing.signal.aborted) {
+      this.#wake = new AbortController();
+      const free = concurrency - this.#sessions.size;
+      // Leasing for one free place at a time would cost a statement a session.
+      if (free < Math.min(8, Math.ceil(concurrency / 4))) {
+        await sleep(idleMilliseconds, this.#wake.signal);
+        continue;
+      }
+      try {
+        const leased = await queue.lease(owner, free, now(), leaseSeconds);
+        for (const lease of leased) this.#hold(lease);
+        if (leased.length > 0) continue;
+      } catch (error) {
+        onError(error);
+      }
+      await this.#rest();
+    }
+  }
+
+  #hold(lease: Lease): void {
+    const session = this.#ports
+      .run(lease, this.#closing.signal)
+      .catch((error: unknown) => this.#ports.onError(error))
+      .finally(() => {
+        this.#sessions.delete(session);
+        this.#wake.abort();
+      });
+    this.#sessions.add(session);
+  }
+
+  async #rest(): Promise<void> {
+    const { queue, now, sleep, onError } = this.#ports;
+    let wait = this.#options.idleMilliseconds;
+    try {
+      const due = await queue.nextDue();
+      if (due !== undefined) wait = Math.min(wait, Math.max(20, due - now()));
+    } catch (error) {
+      onError(error);
+    }
+    await sleep(wait, this.#wake.signal);
+  }
+}
