@@ -2,7 +2,7 @@
 import { Type } from "typebox";
 
 /** A closed set of words, as a JSON schema with its type (so that serialisers and form builders need not guess). */
-export function words<const T extends readonly string[]>(values: T, description?: string) {
+export function words<const T extends string[]>(values: readonly [...T], description?: string) {
   return Type.Enum(values, description === undefined ? { type: "string" } : { type: "string", description });
 }
 
