@@ -72,3 +72,4 @@ export {
   SERVICE_TAGS,
 } from "./security/tags.ts";
 export { manufacturerOf, type SystemTitle, systemTitle, systemTitleCodec, systemTitleText } from "./system-title.ts";
+export { type Apdu, apdu, type PlainApdu } from "./xdlms/apdu.ts";

@@ -1,2 +1,2 @@
-/** Effects of APDUs and what they need. Written by the lead on 21 November: leave it to him. */
-export {};
+export { type Act, classify, GUARD_REFUSAL_CODES, type GuardRefusalCode, type Verdict } from "./classify.ts";
+export { type CommandClass, EFFECT_TABLE, EFFECTS, type Effect, type EffectRow, effectOf } from "./effect.ts";

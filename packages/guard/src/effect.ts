@@ -1,0 +1,118 @@
+/**
+ * What a request can do to a meter and the home behind it, and how grave that is: C0 reads, C1 configures, C2 touches
+ * security, firmware or communication, C3 can change the supply or what is paid for it.
+ *
+ * Everything but C0 needs a command token.
+ */
+export const EFFECTS = {
+  read: { class: "C0", words: "reads" },
+  clock: { class: "C1", words: "sets the clock" },
+  configuration: { class: "C1", words: "changes the configuration" },
+  records: { class: "C2", words: "erases or rewrites records" },
+  communication: { class: "C2", words: "changes how the meter is reached" },
+  "push-destination": { class: "C2", words: "changes where the meter sends its data" },
+  access: { class: "C2", words: "changes who may do what" },
+  key: { class: "C2", words: "changes a key or a secret" },
+  firmware: { class: "C2", words: "changes the firmware" },
+  schedule: { class: "C3", words: "plans actions that run later by themselves" },
+  script: { class: "C3", words: "runs a script, which can do anything the meter can" },
+  credit: { class: "C3", words: "changes credit, charges or tokens, on which the supply depends" },
+  supply: { class: "C3", words: "can switch or limit the supply" },
+} as const;
+
+export type Effect = keyof typeof EFFECTS;
+export type CommandClass = (typeof EFFECTS)[Effect]["class"];
+
+/** One row: which members of which class have which effect. The first row that fits decides. */
+export interface EffectRow {
+  readonly classId: number;
+  /** Only objects of this logical name, six octets as hex; any object when absent. */
+  readonly logicalName?: string;
+  /** Only this method or attribute; any when absent. */
+  readonly method?: number;
+  readonly attribute?: number;
+  readonly effect: Exclude<Effect, "read">;
+  /** What the standard calls it, for people. */
+  readonly name: string;
+}
+
+/**
+ * The table of effects. What no row names is `configuration`: the table raises the class of what is known to be worse, it
+ * never lets anything through.
+ */
+export const EFFECT_TABLE: readonly EffectRow[] = [
+  { classId: 70, method: 1, effect: "supply", name: "remote_disconnect" },
+  { classId: 70, method: 2, effect: "supply", name: "remote_reconnect" },
+  { classId: 70, effect: "supply", name: "disconnect control" },
+  { classId: 71, effect: "supply", name: "limiter" },
+  { classId: 68, effect: "supply", name: "arbitrator" },
+  { classId: 9, logicalName: "00000a006aff", effect: "supply", name: "disconnect script table" },
+  { classId: 9, method: 1, effect: "script", name: "execute" },
+  { classId: 9, effect: "script", name: "script table" },
+  { classId: 22, logicalName: "00000f0001ff", effect: "supply", name: "disconnect control scheduler" },
+  { classId: 22, logicalName: "00000f0002ff", effect: "firmware", name: "image activation scheduler" },
+  { classId: 22, effect: "schedule", name: "single action schedule" },
+  { classId: 10, effect: "schedule", name: "schedule" },
+  { classId: 11, effect: "schedule", name: "special days table" },
+  { classId: 20, effect: "schedule", name: "activity calendar" },
+  { classId: 21, effect: "schedule", name: "register monitor" },
+  { classId: 65, effect: "schedule", name: "parameter monitor" },
+  { classId: 67, effect: "schedule", name: "sensor manager" },
+  { classId: 111, effect: "credit", name: "account" },
+  { classId: 112, effect: "credit", name: "credit" },
+  { classId: 113, effect: "credit", name: "charge" },
+  { classId: 115, effect: "credit", name: "token gateway" },
+  { classId: 64, method: 1, effect: "access", name: "security_activate" },
+  { classId: 64, method: 2, effect: "key", name: "key_transfer" },
+  { classId: 64, method: 3, effect: "key", name: "key_agreement" },
+  { classId: 64, method: 4, effect: "key", name: "generate_key_pair" },
+  { classId: 64, method: 6, effect: "key", name: "import_certificate" },
+  { classId: 64, method: 8, effect: "key", name: "remove_certificate" },
+  { classId: 64, effect: "key", name: "security setup" },
+  { classId: 15, method: 2, effect: "key", name: "change_HLS_secret" },
+  { classId: 15, attribute: 7, effect: "key", name: "secret" },
+  { classId: 15, effect: "access", name: "association LN" },
+  { classId: 12, effect: "access", name: "association SN" },
+  { classId: 17, effect: "access", name: "SAP assignment" },
+  { classId: 30, effect: "key", name: "data protection" },
+  { classId: 72, method: 7, effect: "key", name: "set_encryption_key" },
+  { classId: 72, method: 8, effect: "key", name: "transfer_key" },
+  { classId: 72, effect: "configuration", name: "M-Bus client" },
+  { classId: 122, effect: "access", name: "function control" },
+  { classId: 124, effect: "access", name: "communication port protection" },
+  { classId: 18, effect: "firmware", name: "image transfer" },
+  { classId: 40, effect: "push-destination", name: "push setup" },
+  { classId: 28, effect: "communication", name: "auto answer" },
+  { classId: 29, effect: "communication", name: "auto connect" },
+  { classId: 23, effect: "communication", name: "IEC HDLC setup" },
+  { classId: 27, effect: "communication", name: "modem configuration" },
+  { classId: 41, effect: "communication", name: "TCP-UDP setup" },
+  { classId: 42, effect: "communication", name: "IPv4 setup" },
+  { classId: 43, effect: "communication", name: "MAC address setup" },
+  { classId: 44, effect: "communication", name: "PPP setup" },
+  { classId: 45, effect: "communication", name: "GPRS modem setup" },
+  { classId: 46, effect: "communication", name: "SMTP setup" },
+  { classId: 48, effect: "communication", name: "IPv6 setup" },
+  { classId: 7, effect: "records", name: "profile generic" },
+  { classId: 8, effect: "clock", name: "clock" },
+];
+
+/** The effect of setting an attribute or calling a method, and what the standard calls the object. */
+export function effectOf(
+  target: { readonly classId: number; readonly instanceId: Uint8Array } & (
+    | { readonly attribute: number }
+    | { readonly method: number }
+  ),
+): { readonly effect: Exclude<Effect, "read">; readonly name: string } {
+  const logicalName = Array.from(target.instanceId, (octet) => octet.toString(16).padStart(2, "0")).join("");
+  const row = EFFECT_TABLE.find(
+    (candidate) =>
+      candidate.classId === target.classId &&
+      (candidate.logicalName === undefined || candidate.logicalName === logicalName) &&
+      (candidate.method === undefined || ("method" in target && candidate.method === target.method)) &&
+      (candidate.attribute === undefined || ("attribute" in target && candidate.attribute === target.attribute)),
+  );
+  return row === undefined
+    ? { effect: "configuration", name: `class ${target.classId}` }
+    : { effect: row.effect, name: row.name };
+}
