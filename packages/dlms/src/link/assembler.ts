@@ -183,7 +183,7 @@ export class Assembler {
       const before = lengthOf(rest);
       try {
         const block = readBlock(rest);
-        deliveries.push(...this.#takeBlock(block, rest[0].offset, link));
+        deliveries.push(...this.#takeBlock(block, rest === pieces ? offset : rest[0].offset, link));
         rest = withoutFirst(rest, before - block.rest);
         rest = withoutFirst(rest, llcLength(joinPieces(rest)));
       } catch (error) {

@@ -138,7 +138,7 @@ describe("what must not be decoded is refused", options, () => {
     const { telegrams, refusals } = decodeCapture(named("ch-lg-e450-ekz-gbt-resync"));
     assert.deepEqual(
       refusals.map(({ code, offset }) => [code, offset]),
-      [["block-missing", 12]],
+      [["block-missing", 0]],
     );
     assert.equal(telegrams.length, 1);
     assert.equal(telegrams[0]?.notification.invokeId, 0xcbc6);
@@ -210,21 +210,14 @@ describe("keys that do not fit are told apart", options, () => {
     });
     assert.deepEqual(code(decodeTelegrams(captureBytes(foreign), { keys })), ["authentication-key-does-not-fit"]);
   });
-  test("a tag that was changed on its way", () => {
-    const bytes = captureBytes(capture()).slice(20, -3);
-    const apduAt = 0;
-    assert.ok(bytes.length > apduAt);
-    const apdu = fromHex(captureHexOfApdu(capture()));
+  test("a ciphertext that was changed on its way", () => {
+    const text = capture().frames.join("");
+    const apdu = fromHex(text.slice(text.indexOf("DB08"), -6));
     apdu[40] = (apdu[40] ?? 0) ^ 1;
     const keys = keysForAll({ encryptionKey: fromHex(guek()), authenticationKey: fromHex(gak()) });
     assert.deepEqual(code(decodeTelegrams(apdu, { keys })), ["authentication-key-does-not-fit"]);
   });
 });
-
-function captureHexOfApdu(capture: Capture): string {
-  const text = capture.frames.join("");
-  return text.slice(text.indexOf("DB08"), -6);
-}
 
 describe("what is known about keys is said", options, () => {
   const weaknesses = (name: string) =>

@@ -9,21 +9,26 @@ import { printableText } from "./value.ts";
 const NUMBER_CODES = ["0-0:96.1.0", "1-1:0.0.5", "0-0:96.1.1", "1-1:0.0.1"] as const;
 const SHORTEST_HEX_TEXT = 20;
 const DEVICE_NAME_CODES = ["0-0:42.0.0", "logical-device-name"] as const;
+const LIST_CODES = ["1-1:0.2.129"] as const;
 
 /** Says which meter sent these readings. */
 export function identifyMeter(
   systemTitle: Uint8Array | undefined,
   readings: readonly Reading[],
-  list: string | undefined,
+  listId: string | undefined,
 ): TelegramMeter {
+  const number = find(readings, NUMBER_CODES);
   const logicalDeviceName = find(readings, DEVICE_NAME_CODES);
+  // Lists without a name of their own begin with what names the meter.
+  const named = listId === number || listId === logicalDeviceName ? undefined : listId;
+  const list = named ?? find(readings, LIST_CODES);
   const title = systemTitle === undefined ? undefined : makerOf(printableText(systemTitle.subarray(0, 3)) ?? "");
   const listed = makerOf(list ?? "");
   const maker = title ?? makerOf(logicalDeviceName ?? "") ?? (listed?.name === undefined ? undefined : listed);
   return {
     systemTitle: systemTitle === undefined ? null : titleText(systemTitle),
     maker: maker === undefined ? null : { flag: maker.flag, name: maker.name ?? null },
-    number: find(readings, NUMBER_CODES) ?? null,
+    number: number ?? null,
     logicalDeviceName: logicalDeviceName ?? null,
     list: list ?? null,
   };
