@@ -35,6 +35,16 @@ export {
   type TypeDescription,
 } from "./data/value.ts";
 export { DecodeError, DLMS_ERROR_CODES, DlmsError, type DlmsErrorCode } from "./errors.ts";
+export type { LinkFacts } from "./link/assembler.ts";
+export { frameCheck, p1Check } from "./link/crc.ts";
+export { type Fault, LINK_ERROR_CODES, type LinkErrorCode } from "./link/fault.ts";
+export { encodeHdlc, type HdlcFields, type HdlcFrame, UNNUMBERED_INFORMATION } from "./link/hdlc.ts";
+export { type LinkFrame, LinkScanner, type ScanEvent } from "./link/scanner.ts";
+export { encodeWrapper, WRAPPER_HEADER_BYTES } from "./link/wrapper.ts";
+export { formatObis, type ObisCode, obis, obisFromOctets, obisOctets, parseObis } from "./obis/code.ts";
+export { QUANTITY_UNITS, type Quantity, quantityOf } from "./obis/quantity.ts";
+export { UNIT_SYMBOLS, unitNumber, unitSymbol } from "./obis/unit.ts";
+export { obisInWords } from "./obis/words.ts";
 export {
   initializationVector,
   type ProtectionFacts,
@@ -72,4 +82,28 @@ export {
   SERVICE_TAGS,
 } from "./security/tags.ts";
 export { manufacturerOf, type SystemTitle, systemTitle, systemTitleCodec, systemTitleText } from "./system-title.ts";
+export type { BodyKind, MeterObject } from "./telegram/body.ts";
+export { BUILT_IN_LAYOUT_FILES, BUILT_IN_LAYOUTS } from "./telegram/built-in-layouts.ts";
+export type { TelegramCiphers } from "./telegram/decipher.ts";
+export { collectOutcomes, type DecodedTelegrams, decodeTelegrams } from "./telegram/decode.ts";
+export { TelegramDecoder, type TelegramOptions, type TelegramOutcome } from "./telegram/decoder.ts";
+export { weaknessOf } from "./telegram/key-hygiene.ts";
+export { type KeyRing, keysByTitle, keysForAll, type MeterKeys } from "./telegram/keys.ts";
+export type { Layout, LayoutColumn, LayoutMatch, LayoutScale } from "./telegram/layout.ts";
+export { type LayoutFile, parseLayoutFile } from "./telegram/layout-file.ts";
+export { MAKERS, type Maker, makerOf } from "./telegram/maker.ts";
+export {
+  createTelegramMemory,
+  type KeptTelegramMemory,
+  type Observation,
+  parseTelegramMemory,
+  type Recollection,
+  type TelegramMemory,
+  type TelegramMemorySnapshot,
+} from "./telegram/memory.ts";
+export type { RawValue, Reading, ReadingValue } from "./telegram/reading.ts";
+export { type Refusal, TELEGRAM_ERROR_CODES, type TelegramErrorCode } from "./telegram/refusal.ts";
+export { type Authentication, type SecurityFacts, securityInWords } from "./telegram/security-facts.ts";
+export type { Telegram, TelegramMeter } from "./telegram/telegram.ts";
+export { TELEGRAM_WARNING_CODES, type TelegramWarning, type TelegramWarningCode } from "./telegram/warning.ts";
 export { type Apdu, apdu, type PlainApdu } from "./xdlms/apdu.ts";
