@@ -74,7 +74,9 @@ create table meter_latest (
   protection protection_grade,
   contact_at timestamptz,
   read_ok_at timestamptz,
+  -- How many intervals are stored, and how many of them were captured while their source was trusted.
   interval_count bigint not null default 0,
+  trusted_interval_count bigint not null default 0,
   clock_offset_seconds double precision,
   primary key (utility_id, island_id, meter_id),
   foreign key (utility_id, island_id, meter_id) references meters

@@ -36,6 +36,12 @@ export async function writeReadings(
   await writeLatest(sql, scope, reads, added);
 }
 
+/** Intervals that were not there before, and how many of them were captured while their source was trusted. */
+interface Added {
+  readonly all: number;
+  readonly trusted: number;
+}
+
 type IdOf = (record: EvidenceRecord) => string;
 
 async function writeEvidence(
@@ -87,10 +93,10 @@ async function writeIntervals(
   channels: ChannelTable,
   reads: readonly MeterRead[],
   idOf: IdOf,
-): Promise<ReadonlyMap<MeterId, number>> {
+): Promise<ReadonlyMap<MeterId, Added>> {
   const intervals = reads.flatMap((entry) => (entry.read?.intervals ?? []).map((record) => ({ entry, record })));
   if (intervals.length === 0) return new Map();
-  const added = await rows<{ meter_id: number; added: string }>(sql, INSERT_INTERVALS, [
+  const added = await rows<{ meter_id: number; added: string; trusted: string }>(sql, INSERT_INTERVALS, [
     ...scope.place,
     intervals.map(({ entry }) => entry.meter),
     intervals.map(({ record }) => channels.number(record.obis, record.unit)),
@@ -101,7 +107,9 @@ async function writeIntervals(
     intervals.map(({ record }) => record.evidence.protection),
     intervals.map(({ entry, record }) => trustAt(entry.trustHistory, record.at)),
   ]);
-  return new Map(added.map((row) => [row.meter_id as MeterId, Number(row.added)]));
+  return new Map(
+    added.map((row) => [row.meter_id as MeterId, { all: Number(row.added), trusted: Number(row.trusted) }]),
+  );
 }
 
 async function writeCoverage(sql: Sql, scope: Scope, reads: readonly MeterRead[]): Promise<void> {
@@ -121,7 +129,7 @@ async function writeLatest(
   sql: Sql,
   scope: Scope,
   reads: readonly MeterRead[],
-  added: ReadonlyMap<MeterId, number>,
+  added: ReadonlyMap<MeterId, Added>,
 ): Promise<void> {
   if (reads.length === 0) return;
   const newest = reads.map(({ read }) => newestOf(read));
@@ -135,7 +143,8 @@ async function writeLatest(
     newest.map((record) => (record === undefined ? null : Buffer.from(record.evidence.hash))),
     newest.map((record) => record?.evidence.protection ?? null),
     reads.map(({ contactAt }) => (contactAt === undefined ? null : new Date(contactAt))),
-    reads.map(({ meter }) => added.get(meter) ?? 0),
+    reads.map(({ meter }) => added.get(meter)?.all ?? 0),
+    reads.map(({ meter }) => added.get(meter)?.trusted ?? 0),
     reads.map(({ read }) => read?.clockOffsetSeconds ?? null),
   ]);
 }
@@ -171,9 +180,10 @@ const INSERT_INTERVALS = `
     select $1, $2, i.* from unnest($3::integer[], $4::smallint[], $5::timestamptz[], $6::float8[], $7::integer[],
       $8::bigint[], $9::protection_grade[], $10::trust_state[]) as i
     on conflict do nothing
-    returning meter_id
+    returning meter_id, trust_at_capture
   )
-  select meter_id, count(*) as added from added group by meter_id`;
+  select meter_id, count(*) as added, count(*) filter (where trust_at_capture = 'trusted') as trusted
+  from added group by meter_id`;
 
 const ADD_COVERAGE = `
   update interval_coverage c set covered = c.covered + a.added
@@ -197,8 +207,10 @@ const PUT_LATEST = `
     reading_at = greatest(l.reading_at, n.reading_at),
     contact_at = greatest(l.contact_at, n.contact_at),
     interval_count = l.interval_count + n.added,
+    trusted_interval_count = l.trusted_interval_count + n.trusted,
     clock_offset_seconds = coalesce(n.clock_offset, l.clock_offset_seconds)
   from unnest($3::integer[], $4::float8[], $5::float8[], $6::text[], $7::timestamptz[], $8::bytea[],
-    $9::protection_grade[], $10::timestamptz[], $11::bigint[], $12::float8[])
-    as n(meter_id, power_w, energy_wh, supply, reading_at, evidence_hash, protection, contact_at, added, clock_offset)
+    $9::protection_grade[], $10::timestamptz[], $11::bigint[], $12::bigint[], $13::float8[])
+    as n(meter_id, power_w, energy_wh, supply, reading_at, evidence_hash, protection, contact_at, added, trusted,
+      clock_offset)
   where l.utility_id = $1 and l.island_id = $2 and l.meter_id = n.meter_id`;

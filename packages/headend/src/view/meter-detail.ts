@@ -1,0 +1,191 @@
+import type { KeyDescription, MeterDetail, MeterSummary, ProtectionGrade, TrustStateName } from "@meterkeep/api";
+import type {
+  KeyDescription as CustodianKey,
+  TakeoverPhase,
+  TakeoverStepDone,
+  TakeoverVerdict,
+} from "@meterkeep/api/custodian";
+import type { Scope } from "../database/scope.ts";
+import { firstRow, rows, type Sql } from "../database/sql.ts";
+import type { Meter } from "../inventory/meter.ts";
+import { findMeterProfile, type MeterProfile } from "../profile/meter-profile.ts";
+import { quantityWords } from "../reading/words.ts";
+import { TAKEOVER_LADDER, takeoverStage } from "../takeover/view.ts";
+import { optional, optionalTime, timeText } from "./time-text.ts";
+
+/** What the page of one meter shows, from the inventory's meter, its line, and its keys as the custodian describes them. */
+export async function meterDetail(
+  sql: Sql,
+  scope: Scope,
+  meter: Meter,
+  summary: MeterSummary,
+  keys: readonly CustodianKey[],
+  missingIntervals: number,
+): Promise<MeterDetail> {
+  const at = [...scope.place, meter.id];
+  const takeover = (await firstRow<TakeoverRow>(sql, SELECT_TAKEOVER, at)) as TakeoverRow;
+  const history = await rows<TrustRow>(sql, SELECT_TRUST, at);
+  const sources = await rows<SourceRow>(sql, SELECT_SOURCES, at);
+  const held = await firstRow<{ held: string; oldest: Date | null; newest: Date | null }>(sql, SELECT_INTERVALS, at);
+  const last = await firstRow<{ session_id: string }>(sql, SELECT_LAST_SESSION, at);
+  const profile = findMeterProfile(meter.profile);
+  return {
+    meter: summary,
+    identity: identityOf(meter),
+    keys: keys.map(keyOf),
+    trust: trustOf(summary, meter, history),
+    takeover: takeoverOf(takeover),
+    ...optional("lastSession", last?.session_id),
+    destinations: destinationsOf(meter, sources, takeover),
+    ...(profile === undefined ? {} : { profile: profileOf(profile) }),
+    intervals: {
+      held: Number(held?.held ?? 0),
+      missing: missingIntervals,
+      ...optionalTime("oldest", held?.oldest),
+      ...optionalTime("newest", held?.newest),
+    },
+  };
+}
+
+function identityOf(meter: Meter): MeterDetail["identity"] {
+  return {
+    systemTitle: meter.title,
+    manufacturer: meter.manufacturer,
+    ...optional("logicalDeviceName", meter.logicalDeviceName),
+    ...optional("serialNumber", meter.serialNumber),
+    ...optional("model", meter.model),
+    ...optional("hardwareRevision", meter.hardwareRevision),
+    ...optional("firmware", meter.firmware),
+    securitySuite: meter.securitySuite,
+    ...optional("shipment", meter.shipment),
+    holders: [...meter.holders],
+    importedAt: timeText(meter.importedAt),
+  };
+}
+
+function keyOf(key: CustodianKey): KeyDescription {
+  return {
+    purpose: key.purpose,
+    version: key.version,
+    state: key.state,
+    origin: key.origin,
+    createdAt: timeText(key.createdAt),
+    ...(key.provenAt === undefined ? {} : { provenAt: timeText(key.provenAt) }),
+  };
+}
+
+function trustOf(summary: MeterSummary, meter: Meter, history: readonly TrustRow[]): MeterDetail["trust"] {
+  const changes = history.map((row, at) => ({
+    at: timeText(row.decided_at),
+    ...optional("from", history[at - 1]?.state),
+    to: row.state,
+    sentence: row.sentence,
+  }));
+  return {
+    state: summary.trust,
+    sentence: summary.trustSentence,
+    since: changes.at(-1)?.at ?? timeText(meter.importedAt),
+    history: changes.reverse(),
+  };
+}
+
+function takeoverOf(row: TakeoverRow): MeterDetail["takeover"] {
+  const stage = takeoverStage(row.phase, row.verdict);
+  return {
+    stage,
+    phase: row.phase,
+    grade: row.grade,
+    verdict: row.verdict,
+    ...optionalTime("provenAt", row.proven_at),
+    sentence: row.sentence === "" ? "Nobody has spoken with it yet." : row.sentence,
+    steps:
+      row.phase === "not-applicable" ? [] : TAKEOVER_LADDER.map(({ step, sentence }) => stepOf(row, step, sentence)),
+  };
+}
+
+/** A step is done when it passed last; what failed last and has not passed since is where it stopped. */
+function stepOf(row: TakeoverRow, step: string, sentence: string): MeterDetail["takeover"]["steps"][number] {
+  const last = row.steps.findLast((done) => done.step === step);
+  const isCurrent = row.step === step && row.phase !== "done";
+  const state =
+    last?.outcome === "passed" ? "done" : last?.outcome === "failed" ? "failed" : isCurrent ? "current" : "ahead";
+  return { step, sentence: last?.detail || sentence, state, ...(last === undefined ? {} : { at: timeText(last.at) }) };
+}
+
+function destinationsOf(
+  meter: Meter,
+  sources: readonly SourceRow[],
+  takeover: TakeoverRow,
+): MeterDetail["destinations"] {
+  const known: MeterDetail["destinations"] = [];
+  if (meter.address !== undefined)
+    known.push({
+      purpose: "read",
+      address: `${meter.address.host}:${meter.address.port}`,
+      authenticated: takeover.verdict === "proven",
+    });
+  if (meter.depotAddress !== undefined)
+    known.push({
+      purpose: "depot",
+      address: `${meter.depotAddress.host}:${meter.depotAddress.port}`,
+      authenticated: takeover.grade === "shielded",
+    });
+  for (const source of sources)
+    known.push({
+      purpose: "push-source",
+      address: `${source.transport}://${source.address}`,
+      firstSeenAt: timeText(source.first_seen),
+      lastSeenAt: timeText(source.last_seen),
+      authenticated: source.protection === "authenticated",
+    });
+  return known;
+}
+
+function profileOf(profile: MeterProfile): NonNullable<MeterDetail["profile"]> {
+  return {
+    id: profile.id,
+    name: profile.name,
+    publicClient: profile.clients.public,
+    managementClient: profile.clients.management,
+    counterObject: profile.counterObject,
+    maxPduSizeBytes: profile.maxPduSizeBytes,
+    securityHeader: profile.securityHeader,
+    loadProfile: profile.loadProfile.obis,
+    periodSeconds: profile.loadProfile.periodSeconds,
+    access: profile.loadProfile.access,
+    columns: profile.loadProfile.columns.flatMap((column) =>
+      typeof column === "string" ? [] : [{ obis: column.obis, name: quantityWords(column.obis) }],
+    ),
+  };
+}
+
+interface TakeoverRow {
+  readonly phase: TakeoverPhase;
+  readonly step: string;
+  readonly grade: "none" | "exposed" | "shielded";
+  readonly verdict: TakeoverVerdict;
+  readonly proven_at: Date | null;
+  readonly sentence: string;
+  readonly steps: readonly TakeoverStepDone[];
+}
+interface TrustRow {
+  readonly decided_at: Date;
+  readonly state: TrustStateName;
+  readonly sentence: string;
+}
+interface SourceRow {
+  readonly address: string;
+  readonly transport: string;
+  readonly protection: ProtectionGrade | null;
+  readonly first_seen: Date;
+  readonly last_seen: Date;
+}
+
+const WHERE = "where utility_id = $1 and island_id = $2 and meter_id = $3";
+const SELECT_TAKEOVER = `select phase, step, grade, verdict, proven_at, sentence, steps from takeovers ${WHERE}`;
+const SELECT_TRUST = `select decided_at, state, sentence from trust_history ${WHERE} order by change_id`;
+const SELECT_SOURCES = `select address, transport, protection, first_seen, last_seen from push_sources ${WHERE}
+  order by last_seen desc limit 20`;
+const SELECT_INTERVALS = `select count(distinct at) as held, min(at) as oldest, max(at) as newest
+  from interval_readings ${WHERE}`;
+const SELECT_LAST_SESSION = `select session_id from sessions ${WHERE} order by started_at desc limit 1`;
