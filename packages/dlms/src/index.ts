@@ -1,3 +1,12 @@
+export { ACSE_TAGS, type AcseApdu, acseApdu } from "./acse/acse-apdu.ts";
+export { type Aare, type Aarq, ASSOCIATION_RESULTS, type Diagnostic } from "./acse/association.ts";
+export {
+  APPLICATION_CONTEXTS,
+  type ApplicationContextName,
+  MECHANISMS,
+  type MechanismName,
+} from "./acse/names.ts";
+export type { Rlre, Rlrq } from "./acse/release.ts";
 export { concatBytes, equalBytes, fromHex, NO_BYTES, toHex } from "./bytes.ts";
 export { c } from "./codec/c.ts";
 export type { ChoiceOf, Variants } from "./codec/choice.ts";

@@ -1,5 +1,6 @@
 import { type ChoiceOf, choice } from "../codec/choice.ts";
 import type { Codec } from "../codec/codec.ts";
+import { GENERAL_TAGS, SERVICE_TAGS } from "../security/tags.ts";
 import { accessRequest, accessResponse } from "./access.ts";
 import { actionRequest, actionResponse } from "./action.ts";
 import {
@@ -15,41 +16,40 @@ import { initiateRequest, initiateResponse } from "./initiate.ts";
 import { dataNotification, eventNotificationRequest } from "./notification.ts";
 import { confirmedServiceError, exceptionResponse } from "./service-error.ts";
 import { setRequest, setResponse } from "./set.ts";
-import { type CipherableService, GENERAL_TAGS as general, SERVICE_TAGS as service } from "./tags.ts";
 
 const plain = {
-  "initiate-request": [service["initiate-request"].plain, initiateRequest],
-  "initiate-response": [service["initiate-response"].plain, initiateResponse],
-  "confirmed-service-error": [service["confirmed-service-error"].plain, confirmedServiceError],
-  "data-notification": [general["data-notification"], dataNotification],
-  "get-request": [service["get-request"].plain, getRequest],
-  "set-request": [service["set-request"].plain, setRequest],
-  "event-notification-request": [service["event-notification-request"].plain, eventNotificationRequest],
-  "action-request": [service["action-request"].plain, actionRequest],
-  "get-response": [service["get-response"].plain, getResponse],
-  "set-response": [service["set-response"].plain, setResponse],
-  "action-response": [service["action-response"].plain, actionResponse],
-  "exception-response": [general["exception-response"], exceptionResponse],
-  "access-request": [general["access-request"], accessRequest],
-  "access-response": [general["access-response"], accessResponse],
-  "general-block-transfer": [general["general-block-transfer"], generalBlockTransfer],
+  "initiate-request": [0x01, initiateRequest],
+  "initiate-response": [0x08, initiateResponse],
+  "confirmed-service-error": [0x0e, confirmedServiceError],
+  "data-notification": [0x0f, dataNotification],
+  "get-request": [0xc0, getRequest],
+  "set-request": [0xc1, setRequest],
+  "event-notification-request": [0xc2, eventNotificationRequest],
+  "action-request": [0xc3, actionRequest],
+  "get-response": [0xc4, getResponse],
+  "set-response": [0xc5, setResponse],
+  "action-response": [0xc7, actionResponse],
+  "exception-response": [0xd8, exceptionResponse],
+  "access-request": [0xd9, accessRequest],
+  "access-response": [0xda, accessResponse],
+  "general-block-transfer": [0xe0, generalBlockTransfer],
 } as const;
 
 const generalCiphered = {
-  "general-glo-ciphering": [general["general-glo-ciphering"], generalGloCiphering],
-  "general-ded-ciphering": [general["general-ded-ciphering"], generalGloCiphering],
-  "general-ciphering": [general["general-ciphering"], generalCiphering],
-  "general-signing": [general["general-signing"], generalSigning],
+  "general-glo-ciphering": [GENERAL_TAGS.generalGlobal, generalGloCiphering],
+  "general-ded-ciphering": [GENERAL_TAGS.generalDedicated, generalGloCiphering],
+  "general-ciphering": [GENERAL_TAGS.generalCiphering, generalCiphering],
+  "general-signing": [GENERAL_TAGS.generalSigning, generalSigning],
 } as const;
 
 type ServiceCiphered = Readonly<
-  Record<`${"glo" | "ded"}-${CipherableService}`, readonly [tag: number, codec: Codec<SecuredText>]>
+  Record<`${"glo" | "ded"}-${(typeof SERVICE_TAGS)[number]["name"]}`, readonly [tag: number, codec: Codec<SecuredText>]>
 >;
 
 const serviceCipheredVariants = Object.fromEntries(
-  Object.entries(service).flatMap(([name, tags]) => [
-    [`glo-${name}`, [tags.glo, serviceCiphered]],
-    [`ded-${name}`, [tags.ded, serviceCiphered]],
+  SERVICE_TAGS.flatMap(({ name, global, dedicated }) => [
+    [`glo-${name}`, [global, serviceCiphered]],
+    [`ded-${name}`, [dedicated, serviceCiphered]],
   ]),
 ) as unknown as ServiceCiphered;
 
