@@ -1,0 +1,81 @@
+import type { RelayTransition } from "../load/relay-history.ts";
+import type { FactoryKeys, ProductionRecord } from "../production.ts";
+import type { UnixSeconds } from "../time/calendar.ts";
+
+/** A purpose of a key. */
+export type KeyPurposeName = keyof FactoryKeys;
+
+/** An event as a log keeps it. */
+export interface LoggedEvent {
+  readonly log: number;
+  /** Counts the events of the log since the meter was made. */
+  readonly sequence: number;
+  readonly at: UnixSeconds;
+  readonly code: number;
+}
+
+/** What can be set in a meter and must outlive a power cut. Absent members have their factory value. */
+export interface MeterSettings {
+  /** Octets of the push destination, ASCII `host:port`. */
+  readonly pushDestination?: string;
+  /** Limiter threshold in W. */
+  readonly limiterThresholdW?: number;
+  readonly limiterSeconds?: number;
+  /** control_mode of disconnect control. */
+  readonly disconnectMode?: number;
+  /** Whether a reconnection waits for somebody at the meter. */
+  readonly awaitsReconnection?: boolean;
+  /** security_policy in the version of the profile's security setup. */
+  readonly securityPolicy?: number;
+  /** When the scheduled disconnection or reconnection is due, and which script it runs. */
+  readonly scheduled?: { readonly at: UnixSeconds; readonly script: number };
+  /** Whether a depot meter has been handed over to the field. */
+  readonly inField?: boolean;
+}
+
+/** Everything a meter finds in its memory when it comes up. */
+export interface StoredMeter {
+  /** Without keys: those in force are in `keys`. */
+  readonly record: Omit<ProductionRecord, "keys">;
+  readonly keys: FactoryKeys;
+  /** The quarter hour in which it was first powered. */
+  readonly firstInterval: number;
+  /** No counter below this was left unused for sending. */
+  readonly sendCounter: number;
+  /** Highest counters accepted under the unicast and the broadcast key; -1 for none. */
+  readonly receivedUnicast: number;
+  readonly receivedBroadcast: number;
+  readonly relay: readonly RelayTransition[];
+  readonly events: readonly LoggedEvent[];
+  readonly settings: MeterSettings;
+}
+
+/** A change of a meter's memory. */
+export type MemoryChange =
+  | { readonly kind: "key"; readonly purpose: KeyPurposeName; readonly octets: Uint8Array }
+  | { readonly kind: "counters"; readonly send: number; readonly unicast: number; readonly broadcast: number }
+  | { readonly kind: "relay"; readonly transition: RelayTransition }
+  /** `capacity` is that of the log: older events make room. */
+  | { readonly kind: "event"; readonly event: LoggedEvent; readonly capacity: number }
+  | { readonly kind: "settings"; readonly settings: MeterSettings };
+
+/**
+ * The non-volatile memory of a town's meters.
+ *
+ * A change counts once `commit` has returned; before that a power cut undoes all changes since the last commit, never a part of them.
+ * So an answer that rests on a change leaves the meter after `commit`.
+ */
+export interface MeterMemory {
+  /** Takes meters in as the factory made them; those it has already stay as they are. Durable when it returns. */
+  install(meters: readonly { readonly record: ProductionRecord; readonly firstInterval: number }[]): void;
+  /** All meters, in the order in which they were installed. */
+  meters(): StoredMeter[];
+  /** Notes a change of the meter with the system title. */
+  write(systemTitle: string, change: MemoryChange): void;
+  /** Whether changes wait for `commit`. */
+  readonly dirty: boolean;
+  /** Makes all changes noted so far durable: they survive `kill -9`, and keys also a power cut of the machine. */
+  commit(): void;
+  /** Commits and lets go of the store. */
+  close(): void;
+}

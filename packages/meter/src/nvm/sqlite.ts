@@ -1,0 +1,234 @@
+import { DatabaseSync, type StatementSync } from "node:sqlite";
+import { MeterError } from "../errors.ts";
+import type { FactoryKeys, ProductionRecord } from "../production.ts";
+import type { KeyPurposeName, LoggedEvent, MemoryChange, MeterMemory, MeterSettings, StoredMeter } from "./memory.ts";
+
+const SCHEMA_VERSION = 1;
+
+const SCHEMA = `
+  CREATE TABLE meters (
+    id INTEGER PRIMARY KEY, system_title TEXT NOT NULL UNIQUE, record TEXT NOT NULL, first_interval INTEGER NOT NULL,
+    settings TEXT NOT NULL DEFAULT '{}', send INTEGER NOT NULL DEFAULT 0,
+    unicast INTEGER NOT NULL DEFAULT -1, broadcast INTEGER NOT NULL DEFAULT -1
+  ) STRICT;
+  CREATE TABLE keys (
+    meter INTEGER NOT NULL REFERENCES meters, purpose INTEGER NOT NULL, octets BLOB NOT NULL, PRIMARY KEY (meter, purpose)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE relay (id INTEGER PRIMARY KEY, meter INTEGER NOT NULL REFERENCES meters, at REAL NOT NULL, connected INTEGER NOT NULL) STRICT;
+  CREATE TABLE events (
+    meter INTEGER NOT NULL REFERENCES meters, log INTEGER NOT NULL, slot INTEGER NOT NULL,
+    sequence INTEGER NOT NULL, at REAL NOT NULL, code INTEGER NOT NULL, PRIMARY KEY (meter, log, slot)
+  ) STRICT, WITHOUT ROWID;
+  PRAGMA user_version = ${SCHEMA_VERSION};
+`;
+
+const PURPOSES: readonly KeyPurposeName[] = [
+  "globalUnicastEncryptionKey",
+  "globalBroadcastEncryptionKey",
+  "authenticationKey",
+  "keyEncryptionKey",
+];
+
+/**
+ * The meters' memory in one SQLite file.
+ *
+ * Changes of all meters since the last commit share one transaction. A commit with a key in it waits for the disk; one without survives `kill -9` of
+ * the process, which is all that counters and events of a simulated meter need.
+ */
+export class SqliteMemory implements MeterMemory {
+  readonly #database: DatabaseSync;
+  readonly #ids = new Map<string, number>();
+  readonly #statements: Readonly<Record<MemoryChange["kind"], StatementSync>>;
+  #pending: { readonly meter: number; readonly change: MemoryChange }[] = [];
+
+  /**
+   * Opens or makes the file, which only its owner can read.
+   *
+   * Throws `meter-nvm-locked` when another process has it, `meter-nvm-schema-unknown` when a newer program wrote it.
+   */
+  constructor(path: string) {
+    this.#database = open(path);
+    for (const row of this.#database.prepare("SELECT id, system_title FROM meters").all()) {
+      this.#ids.set(String(row["system_title"]), Number(row["id"]));
+    }
+    const prepare = (sql: string): StatementSync => this.#database.prepare(sql);
+    this.#statements = {
+      key: prepare("INSERT OR REPLACE INTO keys (meter, purpose, octets) VALUES (?, ?, ?)"),
+      counters: prepare("UPDATE meters SET send = ?, unicast = ?, broadcast = ? WHERE id = ?"),
+      relay: prepare("INSERT INTO relay (meter, at, connected) VALUES (?, ?, ?)"),
+      event: prepare("INSERT OR REPLACE INTO events (meter, log, slot, sequence, at, code) VALUES (?, ?, ?, ?, ?, ?)"),
+      settings: prepare("UPDATE meters SET settings = ? WHERE id = ?"),
+    };
+  }
+
+  install(meters: readonly { readonly record: ProductionRecord; readonly firstInterval: number }[]): void {
+    this.#transaction(true, () => {
+      const insert = this.#database.prepare(
+        "INSERT INTO meters (system_title, record, first_interval) VALUES (?, ?, ?)",
+      );
+      for (const { record, firstInterval } of meters) {
+        if (this.#ids.has(record.systemTitle)) continue;
+        const { keys, ...rest } = record;
+        const { lastInsertRowid } = insert.run(record.systemTitle, JSON.stringify(rest), firstInterval);
+        const meter = Number(lastInsertRowid);
+        this.#ids.set(record.systemTitle, meter);
+        for (const purpose of PURPOSES) this.#apply(meter, { kind: "key", purpose, octets: keys[purpose] });
+      }
+    });
+  }
+
+  meters(): StoredMeter[] {
+    const all = (sql: string): Record<string, unknown>[] => this.#database.prepare(sql).all();
+    const keys = grouped(all("SELECT meter, purpose, octets FROM keys"));
+    const relay = grouped(all("SELECT meter, at, connected FROM relay ORDER BY id"));
+    const events = grouped(all("SELECT meter, log, sequence, at, code FROM events ORDER BY sequence"));
+    return all("SELECT * FROM meters ORDER BY id").map((row) => {
+      const id = Number(row["id"]);
+      return {
+        record: parsed<Omit<ProductionRecord, "keys">>(row["record"], id),
+        keys: keysOf(keys.get(id) ?? [], id),
+        firstInterval: Number(row["first_interval"]),
+        sendCounter: Number(row["send"]),
+        receivedUnicast: Number(row["unicast"]),
+        receivedBroadcast: Number(row["broadcast"]),
+        relay: (relay.get(id) ?? []).map((each) => ({ at: Number(each["at"]), connected: each["connected"] === 1 })),
+        events: (events.get(id) ?? []).map(
+          (each): LoggedEvent => ({
+            log: Number(each["log"]),
+            sequence: Number(each["sequence"]),
+            at: Number(each["at"]),
+            code: Number(each["code"]),
+          }),
+        ),
+        settings: parsed<MeterSettings>(row["settings"], id),
+      };
+    });
+  }
+
+  write(systemTitle: string, change: MemoryChange): void {
+    const meter = this.#ids.get(systemTitle);
+    if (meter !== undefined) this.#pending.push({ meter, change });
+  }
+
+  get dirty(): boolean {
+    return this.#pending.length > 0;
+  }
+
+  commit(): void {
+    const pending = this.#pending;
+    if (pending.length === 0) return;
+    const withKeys = pending.some(({ change }) => change.kind === "key");
+    this.#transaction(withKeys, () => {
+      for (const { meter, change } of pending) this.#apply(meter, change);
+    });
+    this.#pending = [];
+  }
+
+  close(): void {
+    this.commit();
+    this.#database.close();
+  }
+
+  #transaction(waitForDisk: boolean, work: () => void): void {
+    this.#database.exec(`PRAGMA synchronous = ${waitForDisk ? "FULL" : "NORMAL"}; BEGIN IMMEDIATE`);
+    try {
+      work();
+      this.#database.exec("COMMIT");
+    } catch (error) {
+      this.#database.exec("ROLLBACK");
+      throw error;
+    }
+  }
+
+  #apply(meter: number, change: MemoryChange): void {
+    switch (change.kind) {
+      case "key":
+        this.#statements.key.run(meter, PURPOSES.indexOf(change.purpose), change.octets);
+        return;
+      case "counters":
+        this.#statements.counters.run(change.send, change.unicast, change.broadcast, meter);
+        return;
+      case "relay":
+        this.#statements.relay.run(meter, change.transition.at, change.transition.connected ? 1 : 0);
+        return;
+      case "event": {
+        const { log, sequence, at, code } = change.event;
+        this.#statements.event.run(meter, log, sequence % change.capacity, sequence, at, code);
+        return;
+      }
+      case "settings":
+        this.#statements.settings.run(JSON.stringify(change.settings), meter);
+        return;
+      default:
+        change satisfies never;
+    }
+  }
+}
+
+function open(path: string): DatabaseSync {
+  const database = new DatabaseSync(path);
+  try {
+    // Exclusive locking keeps a second town out, and the log's index in our own memory.
+    database.exec("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; BEGIN IMMEDIATE");
+    const version = Number(database.prepare("PRAGMA user_version").get()?.["user_version"]);
+    if (version > SCHEMA_VERSION) {
+      throw new MeterError(
+        "meter-nvm-schema-unknown",
+        `${path} was written by a newer program (schema ${version}). Start that one.`,
+      );
+    }
+    if (version === 0) database.exec(SCHEMA);
+    database.exec("COMMIT");
+    return database;
+  } catch (cause) {
+    database.close();
+    if ((cause as { errcode?: unknown }).errcode === SQLITE_BUSY) {
+      throw new MeterError("meter-nvm-locked", `Another process has the meters' memory ${path}. Stop it first.`, {
+        cause,
+      });
+    }
+    throw cause;
+  }
+}
+
+const SQLITE_BUSY = 5;
+
+function grouped(rows: readonly Record<string, unknown>[]): Map<number, Record<string, unknown>[]> {
+  const groups = new Map<number, Record<string, unknown>[]>();
+  for (const row of rows) {
+    const meter = Number(row["meter"]);
+    const group = groups.get(meter);
+    if (group === undefined) groups.set(meter, [row]);
+    else group.push(row);
+  }
+  return groups;
+}
+
+function keysOf(rows: readonly Record<string, unknown>[], meter: number): FactoryKeys {
+  const key = (purpose: number): Uint8Array => {
+    const octets = rows.find((row) => row["purpose"] === purpose)?.["octets"];
+    if (octets instanceof Uint8Array) return octets;
+    throw new MeterError(
+      "meter-nvm-damaged",
+      `The memory of meter ${meter} lacks key ${purpose}. Restore the town's directory.`,
+    );
+  };
+  return {
+    globalUnicastEncryptionKey: key(0),
+    globalBroadcastEncryptionKey: key(1),
+    authenticationKey: key(2),
+    keyEncryptionKey: key(3),
+  };
+}
+
+function parsed<T>(text: unknown, meter: number): T {
+  try {
+    return JSON.parse(String(text)) as T;
+  } catch (cause) {
+    throw new MeterError(
+      "meter-nvm-damaged",
+      `The memory of meter ${meter} is not readable. Restore the town's directory.`,
+      { cause },
+    );
+  }
+}
