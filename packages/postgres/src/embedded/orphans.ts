@@ -1,0 +1,68 @@
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+
+/** How long a server that a killed supervisor left behind may take to shut down cleanly, in milliseconds. */
+const CLEAN_STOP_MS = 10_000;
+
+/**
+ * Ends the PostgreSQL processes that work in a data directory: a postmaster whose supervisor was killed, or backends
+ * whose postmaster was. A process counts by its working directory, which for PostgreSQL is its data directory, so that
+ * a reused process id is never hit.
+ *
+ * @returns whether there were any
+ */
+export async function stopOrphans(dataDirectory: string): Promise<boolean> {
+  let found = false;
+  const started = performance.now();
+  for (let pids = processesIn(dataDirectory); pids.length > 0; pids = processesIn(dataDirectory)) {
+    const postmaster = readPostmasterPid(dataDirectory);
+    const waited = performance.now() - started;
+    if (!found || waited > CLEAN_STOP_MS) {
+      // SIGINT to the postmaster is a fast, clean shutdown. What has no postmaster any more ends by itself or by SIGQUIT.
+      const signal = waited > 2 * CLEAN_STOP_MS ? "SIGKILL" : waited > CLEAN_STOP_MS ? "SIGQUIT" : "SIGINT";
+      for (const pid of pids) if (signal !== "SIGINT" || pid === postmaster) kill(pid, signal);
+    }
+    found = true;
+    await sleep(20);
+  }
+  return found;
+}
+
+/** Line 1 of postmaster.pid. */
+function readPostmasterPid(dataDirectory: string): number | undefined {
+  try {
+    return Number(readFileSync(`${dataDirectory}/postmaster.pid`, "utf8").split("\n")[0]);
+  } catch {
+    return undefined;
+  }
+}
+
+function processesIn(directory: string): number[] {
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .filter((pid) => {
+      try {
+        return readlinkSync(`/proc/${pid}/cwd`) === directory;
+      } catch {
+        return false;
+      }
+    })
+    .filter((pid) => readFileOrNothing(`/proc/${pid}/comm`).trim() === "postgres");
+}
+
+function readFileOrNothing(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return "";
+  }
+}
+
+function kill(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch {
+    // It has ended meanwhile.
+  }
+}

@@ -1,0 +1,16 @@
+export {
+  type ConnectionParts,
+  connectionUrl,
+  describeUrl,
+  MAX_SOCKET_PATH_BYTES,
+  withCredentials,
+} from "./connection-url.ts";
+export { type EmbeddedPostgres, type LaunchOptions, launchEmbedded } from "./embedded/launch.ts";
+export { chooseOwner, type DatabaseOwner } from "./embedded/owner.ts";
+export { type PostgresProgram, placeProgram } from "./embedded/program.ts";
+export { POSTGRES_ERROR_CODES, PostgresError, type PostgresErrorCode } from "./error.ts";
+export { acquireLock, type DirectoryLock } from "./lock.ts";
+export { type MigrationReport, type MigrationSource, migrate } from "./migrate.ts";
+export { createPool, createQueries, inTransaction, type PoolOptions } from "./pool.ts";
+export { type OwnedDatabase, provision, randomPassword } from "./provision.ts";
+export { isReachableByOthers, resolveStateDirectory, type StateDirectory } from "./state-directory.ts";

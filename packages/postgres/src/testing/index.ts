@@ -1,0 +1,7 @@
+export {
+  openTestDatabase,
+  type TestDatabase,
+  type TestDatabaseOptions,
+  testServerUrl,
+  withTestDatabase,
+} from "./test-database.ts";
