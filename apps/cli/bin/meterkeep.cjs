@@ -45,29 +45,32 @@ function runHere() {
   require(main);
 }
 
+var SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"];
+
+// Named functions throughout: the formatter would turn function expressions into arrows, which ES5 has not.
 function runWith(node) {
   var child = childProcess.spawn(node, [__filename].concat(process.argv.slice(2)), { stdio: "inherit" });
-  var signals = ["SIGINT", "SIGTERM", "SIGHUP"];
-  // The terminal sends Ctrl-C to the child as well: only the child decides when to stop.
-  signals.forEach((signal) => {
-    process.on(signal, () => {
-      if (signal !== "SIGINT") child.kill(signal);
-    });
-  });
-  child.on("error", (error) => {
+
+  function passOn(signal) {
+    // The terminal sends Ctrl-C to the child as well: only the child decides when to stop.
+    if (signal !== "SIGINT") child.kill(signal);
+  }
+  function cannotStart(error) {
     console.error("meterkeep: cannot start " + node + ": " + error.message);
     process.exit(1);
+  }
+  function end(status, signal) {
+    var i;
+    if (!signal) process.exit(status);
+    for (i = 0; i < SIGNALS.length; i++) process.removeAllListeners(SIGNALS[i]);
+    process.kill(process.pid, signal);
+  }
+
+  SIGNALS.forEach(function listen(signal) {
+    process.on(signal, passOn);
   });
-  child.on("exit", (status, signal) => {
-    if (signal) {
-      signals.forEach((name) => {
-        process.removeAllListeners(name);
-      });
-      process.kill(process.pid, signal);
-    } else {
-      process.exit(status);
-    }
-  });
+  child.on("error", cannotStart);
+  child.on("exit", end);
 }
 
 function runOther() {

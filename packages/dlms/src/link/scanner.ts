@@ -90,6 +90,13 @@ export class LinkScanner {
     return events;
   }
 
+  /** Like {@link pause}, and what comes next may travel over another link: the next file, the next connection. */
+  end(): ScanEvent[] {
+    const events = this.pause();
+    this.#checkedLink = false;
+    return events;
+  }
+
   #hold(chunk: Uint8Array): void {
     const kept = this.#end - this.#at;
     if (this.#end + chunk.length > this.#bytes.length) {

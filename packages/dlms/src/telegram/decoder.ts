@@ -65,8 +65,10 @@ export class TelegramDecoder {
     return this.#scanner.pause().flatMap((event) => this.#deliver(this.#assembler.take(event)));
   }
 
+  /** Gives up what is incomplete. The decoder may go on with another input; its offsets and its memory go on too. */
   end(): TelegramOutcome[] {
-    return [...this.pause(), ...this.#deliver(this.#assembler.end())];
+    const last = this.#scanner.end().flatMap((event) => this.#deliver(this.#assembler.take(event)));
+    return [...last, ...this.#deliver(this.#assembler.end())];
   }
 
   #deliver(deliveries: readonly Delivery[]): TelegramOutcome[] {

@@ -1,0 +1,148 @@
+import { createReadStream, type Stats, statSync } from "node:fs";
+import { connectTcp, METER_SERIAL_SETTINGS, openSerial, type SerialSettings } from "@meterkeep/dlms-node";
+import { CliError } from "../error.ts";
+import type { Terminal } from "../terminal.ts";
+import { HexText, hexOctets, looksLikeHex } from "./hex-text.ts";
+
+/** Where telegrams come from. */
+export interface TelegramInput {
+  /** For messages: the path, the address, `standard input` or `the argument`. */
+  readonly name: string;
+  /** Whether octets come as they are sent, without a known end. */
+  readonly isLive: boolean;
+  /** The octets of telegrams: hex text is already read. */
+  chunks(signal: AbortSignal): AsyncIterable<Uint8Array>;
+}
+
+/** More than this in a file is no recording of telegrams. */
+export const LARGEST_INPUT_BYTES = 64 * 1024 * 1024;
+
+const TCP = /^tcp:\/\/(?:\[([^\]]+)\]|([^:/]+)):(\d{1,5})\/?$/;
+
+/**
+ * Finds out what the arguments of `decode` are: an address, files or devices, hex, or nothing for standard input.
+ *
+ * @throws CliError when an argument is none of these.
+ */
+export function openInputs(
+  args: readonly string[],
+  terminal: Pick<Terminal, "stdin">,
+  serial: SerialSettings = METER_SERIAL_SETTINGS,
+): TelegramInput[] {
+  if (args.length === 0 || (args.length === 1 && args[0] === "-")) return [standardInput(terminal)];
+  const [first = ""] = args;
+  if (first.startsWith("tcp:")) return args.map(tcpInput);
+  const paths = args.map((path) => ({ path, stats: statsOf(path) }));
+  if (paths.every(({ stats }) => stats === undefined)) return [hexArgument(args)];
+  return paths.map(({ path, stats }) => {
+    if (stats === undefined) throw new CliError("input-unreadable", `there is no file ${path}`);
+    if (stats.isDirectory()) throw new CliError("input-unreadable", `${path} is a directory`);
+    if (stats.isCharacterDevice()) return serialInput(path, serial);
+    if (stats.size > LARGEST_INPUT_BYTES)
+      throw new CliError(
+        "input-too-large",
+        `${path} has ${stats.size} octets, at most ${LARGEST_INPUT_BYTES} are read`,
+      );
+    return fileInput(path, stats.isFIFO());
+  });
+}
+
+/** What stands at a path, undefined for nothing: hex may be too long for a path, and then it is none. */
+function statsOf(path: string): Stats | undefined {
+  try {
+    return statSync(path);
+  } catch (cause) {
+    const code = (cause as NodeJS.ErrnoException).code ?? "";
+    if (["ENOENT", "ENAMETOOLONG", "ENOTDIR", "EINVAL"].includes(code)) return undefined;
+    throw new CliError("input-unreadable", `${path}: ${(cause as Error).message}`, { cause });
+  }
+}
+
+/** All octets of an input that has an end. @throws CliError `input-too-large`. */
+export async function readWhole(input: TelegramInput, signal: AbortSignal): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of input.chunks(signal)) {
+    length += chunk.length;
+    if (length > LARGEST_INPUT_BYTES)
+      throw new CliError("input-too-large", `${input.name} has more than ${LARGEST_INPUT_BYTES} octets`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+function hexArgument(args: readonly string[]): TelegramInput {
+  const text = args.join(" ");
+  if (!looksLikeHex(new TextEncoder().encode(text))) {
+    const shown = text.length > 40 ? `${text.slice(0, 40)}…` : text;
+    throw new CliError("input-unreadable", `"${shown}" is no hex, no file, no device and no tcp://host:port`);
+  }
+  const octets = hexOctets(text, "the argument");
+  return { name: "the argument", isLive: false, chunks: () => once(octets) };
+}
+
+function fileInput(path: string, isLive: boolean): TelegramInput {
+  return { name: path, isLive, chunks: (signal) => asOctets(createReadStream(path, { signal }), path) };
+}
+
+function standardInput({ stdin }: Pick<Terminal, "stdin">): TelegramInput {
+  const name = "standard input";
+  // Somebody who pastes means all of it; a pipe may go on for ever.
+  const isLive = stdin.isTTY !== true;
+  return { name, isLive, chunks: (signal) => asOctets(untilAborted(stdin, signal), name) };
+}
+
+function tcpInput(address: string): TelegramInput {
+  const match = TCP.exec(address);
+  const host = match?.[1] ?? match?.[2];
+  const port = Number(match?.[3]);
+  if (host === undefined || port < 1 || port > 65_535)
+    throw new CliError("input-unreadable", `"${address}" is no address: write tcp://host:port`);
+  return {
+    name: address,
+    isLive: true,
+    async *chunks(signal) {
+      const socket = await connectTcp({ host, port, signal });
+      yield* untilAborted(socket, signal);
+    },
+  };
+}
+
+function serialInput(path: string, settings: SerialSettings): TelegramInput {
+  return {
+    name: path,
+    isLive: true,
+    async *chunks(signal) {
+      yield* untilAborted(await openSerial(path, settings, signal), signal);
+    },
+  };
+}
+
+type ChunkStream = AsyncIterable<Uint8Array | string> & { destroy(): unknown };
+
+/** The chunks of a stream, which is destroyed when the signal aborts: that is an end and no failure. */
+async function* untilAborted(stream: ChunkStream, signal: AbortSignal): AsyncIterable<Uint8Array> {
+  const stop = () => stream.destroy();
+  signal.addEventListener("abort", stop, { once: true });
+  try {
+    for await (const chunk of stream) yield typeof chunk === "string" ? Buffer.from(chunk) : chunk;
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  } finally {
+    signal.removeEventListener("abort", stop);
+  }
+}
+
+/** Reads hex where the first chunk is hex, and passes octets on as they are otherwise. */
+async function* asOctets(chunks: AsyncIterable<Uint8Array>, name: string): AsyncIterable<Uint8Array> {
+  let hex: HexText | undefined | "none";
+  for await (const chunk of chunks) {
+    hex ??= looksLikeHex(chunk) ? new HexText(name) : "none";
+    yield hex === "none" ? chunk : hex.push(chunk);
+  }
+  if (hex !== undefined && hex !== "none") hex.end();
+}
+
+async function* once(octets: Uint8Array): AsyncIterable<Uint8Array> {
+  yield octets;
+}
