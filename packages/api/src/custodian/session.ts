@@ -38,18 +38,18 @@ export const advanceSessionResponse = union({
 });
 export type SessionAdvance = Infer<typeof advanceSessionResponse>;
 
-/** Why the custodian did not seal an APDU. */
+/** Why the custodian did not seal an APDU: what package guard says of it, or what is missing. */
 export const SEAL_REFUSAL_CODES = [
   "command-token-missing",
   "command-token-not-accepted",
   "not-decodable",
-  "apdu-already-protected",
-  "apdu-in-blocks",
-  "apdu-not-a-request",
+  "already-protected",
+  "not-a-request",
+  "request-in-blocks",
+  "service-not-offered",
+  "made-by-custodian-only",
   "broadcast-critical",
   "kill-switch-on",
-  "secret-read",
-  "purpose-exceeded",
   "counter-exhausted",
 ] as const;
 export type SealRefusalCode = (typeof SEAL_REFUSAL_CODES)[number];

@@ -29,7 +29,7 @@ export function readKeyBlock(block: SecretKey, keyBytes: number): readonly Block
       if (purpose <= last || purpose > 3) return dropped(keys, `purpose ${purpose} after purpose ${last}`);
       if (length !== keyBytes) return dropped(keys, `a key of ${length} octets where the suite has ${keyBytes}`);
       if (at + 2 + length > bytes.length) return dropped(keys, "the block ends within a key");
-      keys.push({ purpose, key: SecretKey.take(bytes.slice(at + 2, at + 2 + length)) });
+      keys.push({ purpose, key: SecretKey.copy(bytes.subarray(at + 2, at + 2 + length)) });
       at += 2 + length;
     }
     return keys;

@@ -59,7 +59,7 @@ test("a shipment is read whole, whatever the chunks it comes in", async () => {
     );
     const shipped = items.flatMap((item) => (item.kind === "meter" ? [item.meter] : []));
     assert.deepEqual(
-      shipped.map(({ keys }) => keys.map(({ key }) => key.use((bytes) => Buffer.from(bytes).toString("hex")))),
+      shipped.map(({ keys }) => keys.map(({ key }) => key.lend((bytes) => Buffer.from(bytes).toString("hex")))),
       meters.map(({ keys }) => keys.map((key) => Buffer.from(key).toString("hex"))),
     );
     assert.deepEqual(shipped[2]?.serialNumber, meters[2]?.serialNumber);

@@ -42,7 +42,7 @@ export function openSealedKeys(
       ? unsealBlock(contentKey, value.nonce, data, value.sealed)
       : undefined;
   if (block === undefined) throw refuse("meter-keys-not-authentic", "they do not unseal for this meter and custodian");
-  const keyBytes = block.use((bytes) => bytes[1] ?? 0);
+  const keyBytes = block.lend((bytes) => bytes[1] ?? 0);
   if (!KEY_BYTES.includes(keyBytes)) {
     block[Symbol.dispose]();
     throw refuse("meter-keys-incomplete", `a key of ${keyBytes} octets; 16, or 32 for suite 2, are known`);

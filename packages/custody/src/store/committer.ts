@@ -1,0 +1,116 @@
+import { chain, checkDraft, type LedgerDraft, type LedgerEntry, type LedgerHead } from "@meterkeep/ledger";
+import { CustodyError } from "../errors.ts";
+import type { CustodyStore, Write, WriteResult } from "./store.ts";
+
+/** Writes and ledger entries that belong together: durable all, or none. */
+export interface Change {
+  readonly writes?: readonly Write[];
+  readonly entries?: readonly LedgerDraft[];
+}
+
+/** What became of a change. */
+export interface Committed {
+  /** One a write, in order. */
+  readonly results: readonly WriteResult[];
+  readonly entries: readonly LedgerEntry[];
+}
+
+/** Makes changes durable. Octets leave only after the promise has been kept. */
+export interface Committer {
+  submit(change: Change): Promise<Committed>;
+}
+
+interface Waiting {
+  readonly change: Change;
+  readonly resolve: (committed: Committed) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/**
+ * Commits in groups: what is submitted while a commit is under way shares the next one, so that durability costs a
+ * session about one commit whatever the load.
+ *
+ * States: *idle*, *committing* (one commit under way, changes may wait), *closed* (nothing more is taken).
+ * When the database refuses a group, each change is tried alone, so that only the one to blame fails. After any failure
+ * the ledger's head is read again.
+ */
+export class GroupCommitter implements Committer {
+  static readonly MAX_GROUP = 512;
+  readonly #store: Pick<CustodyStore, "commit" | "ledgerHead">;
+  #head: LedgerHead | undefined;
+  #waiting: Waiting[] = [];
+  #running: Promise<void> | undefined;
+  #closed = false;
+
+  constructor(store: Pick<CustodyStore, "commit" | "ledgerHead">) {
+    this.#store = store;
+  }
+
+  async submit(change: Change): Promise<Committed> {
+    if (this.#closed) throw new CustodyError("custody-closed", "custody is closing: nothing more is written");
+    for (const draft of change.entries ?? []) checkDraft(draft);
+    const { promise, resolve, reject } = Promise.withResolvers<Committed>();
+    this.#waiting.push({ change, resolve, reject });
+    this.#running ??= this.#run();
+    return promise;
+  }
+
+  /** The ledger's last entry. */
+  async head(): Promise<LedgerHead> {
+    this.#head ??= await this.#store.ledgerHead();
+    return this.#head;
+  }
+
+  /** Waits for what was submitted and takes nothing more. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    // Lets everything submitted in this turn of the event loop into the first group.
+    await undefined;
+    while (this.#waiting.length > 0) {
+      const group = this.#waiting.splice(0, GroupCommitter.MAX_GROUP);
+      await this.#commit(group);
+    }
+    this.#running = undefined;
+  }
+
+  async #commit(group: readonly Waiting[]): Promise<void> {
+    try {
+      const entries = chain(
+        await this.head(),
+        group.flatMap(({ change }) => change.entries ?? []),
+      );
+      const results = await this.#store.commit(
+        group.flatMap(({ change }) => change.writes ?? []),
+        entries,
+      );
+      this.#head = entries.at(-1) ?? this.#head;
+      settle(group, results, entries);
+    } catch (error) {
+      this.#head = undefined;
+      if (group.length > 1 && isRefusal(error)) for (const one of group) await this.#commit([one]);
+      else for (const { reject } of group) reject(error);
+    }
+  }
+}
+
+function settle(group: readonly Waiting[], results: readonly WriteResult[], entries: readonly LedgerEntry[]): void {
+  let [result, entry] = [0, 0];
+  for (const { change, resolve } of group) {
+    const [writes, drafts] = [change.writes?.length ?? 0, change.entries?.length ?? 0];
+    resolve({ results: results.slice(result, result + writes), entries: entries.slice(entry, entry + drafts) });
+    result += writes;
+    entry += drafts;
+  }
+}
+
+/** Refused by the database, so surely not written: trying the parts alone cannot write anything twice. */
+function isRefusal(error: unknown): boolean {
+  return (
+    error instanceof CustodyError &&
+    (error.code === "custody-write-conflict" || error.code === "counter-line-exhausted")
+  );
+}

@@ -1,0 +1,248 @@
+import { EMPTY_LEDGER, type LedgerEntry } from "@meterkeep/ledger";
+import { CustodyError } from "../errors.ts";
+import type { VaultKeyRecord } from "../vault/vault.ts";
+import type {
+  KeyRecord,
+  MeterFile,
+  MeterRecord,
+  SetupPlace,
+  ShipmentRecord,
+  TakeoverRecord,
+  WindowRecord,
+} from "./records.ts";
+import type {
+  CustodyStore,
+  ReserveCounters,
+  RootRecord,
+  StageConflict,
+  StagedMeter,
+  Write,
+  WriteResult,
+} from "./store.ts";
+
+const MAX_COUNTER = 0xffffffff;
+
+/** Everything a store holds; maps are replaced as a whole, so that a failed commit leaves no trace. */
+interface Held {
+  meters: Map<string, MeterRecord>;
+  keys: Map<string, KeyRecord>;
+  checkValues: Map<string, string>;
+  counters: Map<string, number>;
+  windows: Map<string, WindowRecord>;
+  takeovers: Map<string, TakeoverRecord>;
+  shipments: Map<string, ShipmentRecord>;
+  ledger: LedgerEntry[];
+}
+
+/** Custody that lasts as long as the process: for tests. It keeps the rules that the database keeps. */
+export function memoryCustodyStore(): CustodyStore {
+  let held: Held = {
+    meters: new Map(),
+    keys: new Map(),
+    checkValues: new Map(),
+    counters: new Map(),
+    windows: new Map(),
+    takeovers: new Map(),
+    shipments: new Map(),
+    ledger: [],
+  };
+  const vaultKeys = new Map<string, VaultKeyRecord[]>();
+  const named = new Map<string, Uint8Array>();
+  let root: RootRecord | undefined;
+  return {
+    commit: async (writes, entries) => {
+      const draft = copyOf(held);
+      const results = writes.map((write) => apply(draft, write));
+      const head = draft.ledger.at(-1)?.sequence ?? 0;
+      if (entries[0] !== undefined && entries[0].sequence !== head + 1)
+        throw new CustodyError("custody-write-conflict", "the ledger has another head");
+      draft.ledger.push(...entries);
+      held = draft;
+      return results;
+    },
+    load: async (systemTitle) => fileOf(held, systemTitle),
+    loadPage: async (titles, after, limit) => {
+      const all = titles.length > 0 ? [...titles] : [...held.meters.keys()].filter((title) => title > (after ?? ""));
+      return all
+        .sort()
+        .slice(0, limit)
+        .flatMap((title) => fileOf(held, title) ?? []);
+    },
+    meterCount: async () => held.meters.size,
+    shipmentMeters: async ({ utility, island, shipment }, from, limit) =>
+      [...held.meters.values()]
+        .filter((meter) => meter.utility === utility && meter.island === island && meter.shipment?.id === shipment)
+        .filter((meter) => (meter.shipment?.line ?? 0) > from)
+        .sort((a, b) => (a.shipment?.line ?? 0) - (b.shipment?.line ?? 0))
+        .slice(0, limit),
+    stageShipment: async () => {
+      const draft = copyOf(held);
+      return {
+        add: async (meters) => {
+          for (const staged of meters) {
+            const conflict = conflictOf(draft, staged);
+            if (conflict !== undefined) return conflict;
+            addMeter(draft, staged);
+          }
+          return undefined;
+        },
+        commit: async (shipment) => {
+          const name = `${shipment.manufacturerKey}/${shipment.shipment}`;
+          if (held.shipments.has(name)) throw conflict(`shipment ${shipment.shipment} has been imported`);
+          draft.shipments.set(name, shipment);
+          held = { ...draft, ledger: held.ledger };
+        },
+        drop: async () => {},
+      };
+    },
+    ledgerHead: async () => held.ledger.at(-1) ?? EMPTY_LEDGER,
+    ledgerEntries: async (after, limit) => held.ledger.slice(after, after + limit),
+    vaultKeys: {
+      find: async (utility, island) => vaultKeys.get(JSON.stringify([utility, island])) ?? [],
+      insert: async (record) => {
+        const name = JSON.stringify([record.utility, record.island]);
+        const stored = vaultKeys.get(name) ?? [];
+        const same = stored.find(({ version }) => version === record.version);
+        if (same === undefined) vaultKeys.set(name, [...stored, record]);
+        return same ?? record;
+      },
+    },
+    installation: {
+      root: async () => root,
+      insertRoot: async (record) => {
+        root ??= record;
+        return root;
+      },
+      namedSecret: async (name) => named.get(name),
+      insertNamedSecret: async (name, sealed) => {
+        if (!named.has(name)) named.set(name, sealed);
+        return named.get(name) as Uint8Array;
+      },
+    },
+  };
+}
+
+function apply(draft: Held, write: Write): WriteResult {
+  switch (write.kind) {
+    case "reserve-counters":
+      return reserve(draft, write);
+    case "put-windows":
+      for (const window of write.windows) draft.windows.set(setupName(window, window.keyVersion), window);
+      return undefined;
+    case "add-keys":
+      addKeys(draft, write.keys, write.checkValues);
+      return undefined;
+    case "set-key-state": {
+      const name = setupName(write.place, write.purpose, write.version);
+      const key = draft.keys.get(name);
+      if (key === undefined) throw conflict(`no key ${name}`);
+      draft.keys.set(name, { ...key, state: write.state, provenAt: write.provenAt ?? key.provenAt });
+      checkOneActive(draft, key);
+      return undefined;
+    }
+    case "put-takeover": {
+      const name = setupName(write.takeover, write.takeover.takeover);
+      const before = draft.takeovers.get(name)?.revision ?? 0;
+      if (write.takeover.revision !== before + 1) throw conflict(`takeover ${name} is at revision ${before}`);
+      draft.takeovers.set(name, write.takeover);
+      const open = [...draft.takeovers.values()].filter(
+        (other) => setupName(other) === setupName(write.takeover) && other.closedAt === undefined,
+      );
+      if (open.length > 1) throw conflict(`two takeovers are open for ${setupName(write.takeover)}`);
+      return undefined;
+    }
+    case "add-meter": {
+      const problem = conflictOf(draft, write);
+      if (problem !== undefined) throw conflict(`meter ${write.meter.systemTitle}: ${problem.problem}`);
+      addMeter(draft, write);
+      return undefined;
+    }
+    default:
+      return write satisfies never;
+  }
+}
+
+function reserve(draft: Held, { place, keyVersion, count, atLeast }: ReserveCounters): WriteResult {
+  const prefix = `${setupName(place)}/`;
+  const lines = [...draft.counters].filter(([name]) => name.startsWith(prefix)).map(([, next]) => next);
+  const from = Math.max(atLeast, 1, ...lines);
+  if (from + count > MAX_COUNTER)
+    throw new CustodyError("counter-line-exhausted", `no ${count} counters are left for ${setupName(place)}`);
+  draft.counters.set(`${prefix}${keyVersion}`, from + count);
+  return { from };
+}
+
+function conflictOf(draft: Held, { meter, checkValues }: StagedMeter): StageConflict | undefined {
+  const { systemTitle } = meter;
+  const stored = draft.meters.get(systemTitle);
+  if (stored !== undefined) {
+    const sameFile = stored.shipment !== undefined && stored.shipment.id === meter.shipment?.id;
+    return { systemTitle, problem: sameFile ? "in-file" : "in-custody" };
+  }
+  const shared = checkValues.some((value) => (draft.checkValues.get(hex(value)) ?? systemTitle) !== systemTitle);
+  return shared ? { systemTitle, problem: "key-shared" } : undefined;
+}
+
+function addMeter(draft: Held, { meter, keys, checkValues }: StagedMeter): void {
+  draft.meters.set(meter.systemTitle, meter);
+  addKeys(draft, keys, checkValues);
+}
+
+function addKeys(draft: Held, keys: readonly KeyRecord[], checkValues: readonly Uint8Array[]): void {
+  for (const key of keys) {
+    const name = setupName(key, key.purpose, key.version);
+    if (draft.keys.has(name)) throw conflict(`key ${name} is there`);
+    draft.keys.set(name, key);
+    checkOneActive(draft, key);
+  }
+  for (const value of checkValues) {
+    const owner = keys[0]?.systemTitle ?? "";
+    if ((draft.checkValues.get(hex(value)) ?? owner) !== owner) throw conflict("two meters would share a key");
+    draft.checkValues.set(hex(value), owner);
+  }
+}
+
+function checkOneActive(draft: Held, key: KeyRecord): void {
+  const prefix = `${setupName(key, key.purpose)}/`;
+  const active = [...draft.keys].filter(([name, { state }]) => name.startsWith(prefix) && state === "active");
+  if (active.length > 1) throw conflict(`two active keys at ${prefix}`);
+}
+
+function fileOf(held: Held, systemTitle: string): MeterFile | undefined {
+  const meter = held.meters.get(systemTitle);
+  if (meter === undefined) return undefined;
+  const own = <T extends SetupPlace>(records: Iterable<T>) =>
+    [...records].filter((record) => record.systemTitle === systemTitle);
+  const takeovers = own(held.takeovers.values()).sort((a, b) => b.takeover - a.takeover);
+  return {
+    meter,
+    keys: own(held.keys.values()).sort((a, b) => a.setup - b.setup || a.purpose - b.purpose || a.version - b.version),
+    takeovers: takeovers.filter(({ setup }, at) => takeovers.findIndex((other) => other.setup === setup) === at),
+    windows: own(held.windows.values()),
+  };
+}
+
+function copyOf(held: Held): Held {
+  return {
+    meters: new Map(held.meters),
+    keys: new Map(held.keys),
+    checkValues: new Map(held.checkValues),
+    counters: new Map(held.counters),
+    windows: new Map(held.windows),
+    takeovers: new Map(held.takeovers),
+    shipments: new Map(held.shipments),
+    ledger: [...held.ledger],
+  };
+}
+
+function setupName(place: SetupPlace, ...more: readonly number[]): string {
+  return [place.utility, place.island, place.systemTitle, place.setup, ...more].join("/");
+}
+
+function hex(octets: Uint8Array): string {
+  return Buffer.from(octets).toString("hex");
+}
+
+function conflict(message: string): CustodyError {
+  return new CustodyError("custody-write-conflict", message);
+}

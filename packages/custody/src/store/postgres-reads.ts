@@ -1,0 +1,172 @@
+import type { Pool } from "pg";
+import { titleOctets } from "./postgres-writes.ts";
+import type { KeyRecord, MeterFile, MeterRecord, SetupPlace, TakeoverRecord, WindowRecord } from "./records.ts";
+
+interface MeterRow {
+  readonly utility: string;
+  readonly island: string;
+  readonly title: string;
+  readonly origin: "shipped" | "added";
+  readonly logical_device_name: string;
+  readonly serial_number: string;
+  readonly model: string;
+  readonly hardware_revision: string;
+  readonly firmware: string;
+  readonly profile: string;
+  readonly security_suite: number;
+  readonly manufacturer_flag: string;
+  readonly manufacturer_name: string;
+  readonly holders: readonly string[];
+  readonly shipment: string | null;
+  readonly shipment_line: number | null;
+  readonly created_ms: string;
+}
+
+type KeyRow = readonly [
+  setup: number,
+  purpose: number,
+  version: number,
+  state: string,
+  origin: string,
+  sealed: string,
+  createdAt: number,
+  provenAt: number | null,
+];
+type TakeoverRow = readonly [
+  setup: number,
+  takeover: number,
+  revision: number,
+  journal: string,
+  openedAt: number,
+  closedAt: number | null,
+];
+type WindowRow = readonly [setup: number, keyVersion: number, highest: number, seen: string];
+
+interface FileRow extends MeterRow {
+  readonly keys: readonly KeyRow[] | null;
+  readonly takeovers: readonly TakeoverRow[] | null;
+  readonly windows: readonly WindowRow[] | null;
+}
+
+const METER = `m.utility, m.island, upper(encode(m.system_title, 'hex')) as title, m.origin, m.logical_device_name,
+  m.serial_number, m.model, m.hardware_revision, m.firmware, m.profile, m.security_suite, m.manufacturer_flag,
+  m.manufacturer_name, m.holders, m.shipment, m.shipment_line, m.created_ms`;
+
+const OWN = "where (x.utility, x.island, x.system_title) = (m.utility, m.island, m.system_title)";
+
+// One round trip a meter: opening a session reads all of this.
+const FILE = `
+  select ${METER},
+    (select jsonb_agg(jsonb_build_array(setup, purpose, version, state, origin, encode(sealed, 'hex'), created_ms,
+      proven_ms) order by setup, purpose, version) from meter_keys x ${OWN}) as keys,
+    (select jsonb_agg(jsonb_build_array(setup, takeover, revision, journal, opened_ms, closed_ms))
+      from (select distinct on (setup) * from takeovers x ${OWN} order by setup, takeover desc) newest) as takeovers,
+    (select jsonb_agg(jsonb_build_array(setup, key_version, highest, encode(seen, 'hex'))) from receive_windows x ${OWN})
+      as windows
+  from meters m`;
+
+/** The meters asked for, or all after `after`, with everything that belongs to them. */
+export async function loadFiles(
+  pool: Pool,
+  titles: readonly string[],
+  after: string | undefined,
+  limit: number,
+): Promise<MeterFile[]> {
+  const { rows } =
+    titles.length > 0
+      ? await pool.query<FileRow>({
+          name: "custody-files",
+          text: `${FILE} where m.system_title = any($1::bytea[]) order by m.system_title limit $2`,
+          values: [titles.map(titleOctets), limit],
+        })
+      : await pool.query<FileRow>(`${FILE} where m.system_title > $1 order by m.system_title limit $2`, [
+          titleOctets(after ?? ""),
+          limit,
+        ]);
+  return rows.map(fileOf);
+}
+
+export async function countMeters(pool: Pool): Promise<number> {
+  const { rows } = await pool.query<{ count: string }>("select count(*) from meters");
+  return Number(rows[0]?.count);
+}
+
+/** Meters of a shipment after line `from`. */
+export async function shipmentMeters(
+  pool: Pool,
+  { utility, island, shipment }: { readonly utility: string; readonly island: string; readonly shipment: string },
+  from: number,
+  limit: number,
+): Promise<MeterRecord[]> {
+  const { rows } = await pool.query<MeterRow>(
+    `select ${METER} from meters m where m.utility = $1 and m.island = $2 and m.shipment = $3 and m.shipment_line > $4
+     order by m.shipment_line limit $5`,
+    [utility, island, shipment, from, limit],
+  );
+  return rows.map(meterOf);
+}
+
+function fileOf(row: FileRow): MeterFile {
+  const meter = meterOf(row);
+  const place = (setup: number): SetupPlace => ({
+    utility: meter.utility,
+    island: meter.island,
+    systemTitle: meter.systemTitle,
+    setup,
+  });
+  return {
+    meter,
+    keys: (row.keys ?? []).map(
+      ([setup, purpose, version, state, origin, sealed, createdAt, provenAt]) =>
+        ({
+          ...place(setup),
+          purpose,
+          version,
+          state,
+          origin,
+          sealed: new Uint8Array(Buffer.from(sealed, "hex")),
+          createdAt,
+          provenAt: provenAt ?? undefined,
+        }) as KeyRecord,
+    ),
+    takeovers: (row.takeovers ?? []).map(
+      ([setup, takeover, revision, journal, openedAt, closedAt]): TakeoverRecord => ({
+        ...place(setup),
+        takeover,
+        revision,
+        journal,
+        openedAt,
+        closedAt: closedAt ?? undefined,
+      }),
+    ),
+    windows: (row.windows ?? []).map(
+      ([setup, keyVersion, highest, seen]): WindowRecord => ({
+        ...place(setup),
+        keyVersion,
+        highest,
+        seen: new Uint8Array(Buffer.from(seen, "hex")),
+      }),
+    ),
+  };
+}
+
+function meterOf(row: MeterRow): MeterRecord {
+  return {
+    utility: row.utility,
+    island: row.island,
+    systemTitle: row.title,
+    origin: row.origin,
+    logicalDeviceName: row.logical_device_name,
+    serialNumber: row.serial_number,
+    model: row.model,
+    hardwareRevision: row.hardware_revision,
+    firmware: row.firmware,
+    profile: row.profile,
+    securitySuite: row.security_suite,
+    manufacturer: { flag: row.manufacturer_flag, name: row.manufacturer_name },
+    holders: row.holders,
+    shipment:
+      row.shipment === null || row.shipment_line === null ? undefined : { id: row.shipment, line: row.shipment_line },
+    createdAt: Number(row.created_ms),
+  };
+}

@@ -1,0 +1,183 @@
+import { LEDGER_MIGRATIONS, type LedgerEntry, postgresLedgerStore } from "@meterkeep/ledger";
+import { inTransaction, type MigrationSource } from "@meterkeep/postgres";
+import type { Pool, PoolClient } from "pg";
+import { CustodyError } from "../errors.ts";
+import type { VaultKeyRecord } from "../vault/vault.ts";
+import { countMeters, loadFiles, shipmentMeters } from "./postgres-reads.ts";
+import {
+  addKeys,
+  addMeters,
+  insertShipment,
+  putTakeovers,
+  putWindows,
+  reserveCounters,
+  setKeyStates,
+} from "./postgres-writes.ts";
+import type { CustodyStore, InstallationRecords, RootRecord, ShipmentStage, Write, WriteResult } from "./store.ts";
+
+/** The migrations of a custodian's database: the ledger's and custody's own. */
+export const CUSTODY_MIGRATIONS: readonly MigrationSource[] = [
+  { component: "ledger", directory: LEDGER_MIGRATIONS },
+  { component: "custody", directory: new URL("../../migrations/", import.meta.url) },
+];
+
+/** Custody in PostgreSQL. */
+export function postgresCustodyStore(pool: Pool): CustodyStore {
+  const ledger = postgresLedgerStore(pool);
+  return {
+    commit: async (writes, entries) => {
+      try {
+        return await inTransaction(pool, (client) => commitAll(client, writes, entries));
+      } catch (error) {
+        throw asConflict(error);
+      }
+    },
+    load: async (systemTitle) => (await loadFiles(pool, [systemTitle], undefined, 1))[0],
+    loadPage: (titles, after, limit) => loadFiles(pool, titles, after, limit),
+    meterCount: () => countMeters(pool),
+    shipmentMeters: (shipment, from, limit) => shipmentMeters(pool, shipment, from, limit),
+    stageShipment: () => stageShipment(pool),
+    ledgerHead: () => ledger.head(),
+    ledgerEntries: (after, limit) => ledger.read(after, limit),
+    vaultKeys: vaultKeysIn(pool),
+    installation: installationIn(pool),
+  };
+}
+
+async function commitAll(
+  client: PoolClient,
+  writes: readonly Write[],
+  entries: readonly LedgerEntry[],
+): Promise<WriteResult[]> {
+  const of = <K extends Write["kind"]>(kind: K) =>
+    writes.filter((write): write is Extract<Write, { kind: K }> => write.kind === kind);
+  const counters = await reserveCounters(client, of("reserve-counters"));
+  for (const write of of("add-meter")) {
+    const conflict = await addMeters(client, [write]);
+    if (conflict !== undefined)
+      throw new CustodyError("custody-write-conflict", `meter ${conflict.systemTitle}: ${conflict.problem}`);
+  }
+  for (const { keys, checkValues } of of("add-keys")) await addKeys(client, [{ keys, checkValues }]);
+  await setKeyStates(client, of("set-key-state"));
+  await putWindows(
+    client,
+    of("put-windows").flatMap(({ windows }) => windows),
+  );
+  await putTakeovers(
+    client,
+    of("put-takeover").map(({ takeover }) => takeover),
+  );
+  await postgresLedgerStore(client).append(entries);
+  return writes.map((write) => (write.kind === "reserve-counters" ? counters.get(write) : undefined));
+}
+
+async function stageShipment(pool: Pool): Promise<ShipmentStage> {
+  const client = await pool.connect();
+  let open = true;
+  const end = async (statement: "commit" | "rollback") => {
+    if (!open) return;
+    open = false;
+    try {
+      await client.query(statement);
+      client.release();
+    } catch (error) {
+      client.release(true);
+      throw asConflict(error);
+    }
+  };
+  await client.query("begin");
+  return {
+    add: async (meters) => {
+      try {
+        return await addMeters(client, meters);
+      } catch (error) {
+        throw asConflict(error);
+      }
+    },
+    commit: async (shipment) => {
+      try {
+        await insertShipment(client, shipment);
+      } catch (error) {
+        throw asConflict(error);
+      }
+      await end("commit");
+    },
+    drop: () => end("rollback"),
+  };
+}
+
+/** SQLSTATE class 23, integrity constraint violation: surely rolled back. */
+function asConflict(error: unknown): unknown {
+  const { code, constraint } = error as { code?: string; constraint?: string };
+  if (typeof code !== "string" || !code.startsWith("23")) return error;
+  const exhausted = constraint === "send_counters_next_check";
+  return new CustodyError(
+    exhausted ? "counter-line-exhausted" : "custody-write-conflict",
+    exhausted
+      ? "the invocation counters of a security setup are used up: its key must be changed"
+      : `the database refused a write: ${(error as Error).message}`,
+    { cause: error },
+  );
+}
+
+function vaultKeysIn(pool: Pool): CustodyStore["vaultKeys"] {
+  const find = async (utility: string, island: string): Promise<VaultKeyRecord[]> => {
+    const { rows } = await pool.query<VaultKeyRecord>(
+      "select utility, island, version, sealed from vault_keys where utility = $1 and island = $2 order by version",
+      [utility, island],
+    );
+    return rows.map((row) => ({ ...row, sealed: new Uint8Array(row.sealed) }));
+  };
+  return {
+    find,
+    insert: async ({ utility, island, version, sealed }) => {
+      await pool.query(
+        "insert into vault_keys (utility, island, version, sealed) values ($1, $2, $3, $4) on conflict do nothing",
+        [utility, island, version, Buffer.from(sealed)],
+      );
+      return (await find(utility, island)).find((record) => record.version === version) as VaultKeyRecord;
+    },
+  };
+}
+
+// The installation itself: no utility and no island in particular.
+const WHOLE = ["*", "*"] as const;
+
+function installationIn(pool: Pool): InstallationRecords {
+  const root = async (): Promise<RootRecord | undefined> => {
+    const { rows } = await pool.query<{
+      kind: "file" | "passphrase";
+      parameters: string;
+      proof: Buffer;
+      created_ms: string;
+    }>("select kind, parameters, proof, created_ms from vault_roots where utility = $1 and island = $2", [...WHOLE]);
+    const [row] = rows;
+    return row && { kind: row.kind, parameters: row.parameters, proof: row.proof, createdAt: Number(row.created_ms) };
+  };
+  const namedSecret = async (name: string): Promise<Uint8Array | undefined> => {
+    const { rows } = await pool.query<{ sealed: Buffer }>(
+      "select sealed from named_secrets where utility = $1 and island = $2 and name = $3",
+      [...WHOLE, name],
+    );
+    return rows[0]?.sealed;
+  };
+  return {
+    root,
+    insertRoot: async (record) => {
+      await pool.query(
+        `insert into vault_roots (utility, island, kind, parameters, proof, created_ms) values ($1, $2, $3, $4, $5, $6)
+         on conflict do nothing`,
+        [...WHOLE, record.kind, record.parameters, Buffer.from(record.proof), record.createdAt],
+      );
+      return (await root()) as RootRecord;
+    },
+    namedSecret,
+    insertNamedSecret: async (name, sealed) => {
+      await pool.query(
+        "insert into named_secrets (utility, island, name, sealed) values ($1, $2, $3, $4) on conflict do nothing",
+        [...WHOLE, name, Buffer.from(sealed)],
+      );
+      return (await namedSecret(name)) as Uint8Array;
+    },
+  };
+}

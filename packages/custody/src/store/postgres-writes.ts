@@ -1,0 +1,292 @@
+import type { PoolClient } from "pg";
+import { CustodyError } from "../errors.ts";
+import type { KeyRecord, SetupPlace, ShipmentRecord, TakeoverRecord, WindowRecord } from "./records.ts";
+import type { ReserveCounters, StageConflict, StagedMeter, Write } from "./store.ts";
+
+// Each function writes a list in one statement: a group commit of a hundred sessions is a handful of round trips.
+
+const PLACE = "utility, island, system_title, setup";
+
+function places(records: readonly SetupPlace[]): [string[], string[], Buffer[], number[]] {
+  return [
+    records.map(({ utility }) => utility),
+    records.map(({ island }) => island),
+    records.map(({ systemTitle }) => titleOctets(systemTitle)),
+    records.map(({ setup }) => setup),
+  ];
+}
+
+/** The octets of a system title, as the database holds them. */
+export function titleOctets(systemTitle: string): Buffer {
+  return Buffer.from(systemTitle, "hex");
+}
+
+// The first counter is above every one ever reserved in the setup, whichever version of the key it was for.
+const RESERVE = `
+  with wanted as (
+    select * from unnest($1::text[], $2::text[], $3::bytea[], $4::smallint[], $5::int[], $6::bigint[], $7::bigint[])
+      with ordinality as w (utility, island, system_title, setup, key_version, count, at_least, place)
+  ), first as (
+    select w.place, greatest(w.at_least, 1, coalesce(max(c.next), 1)) as counter
+    from wanted w left join send_counters c using (${PLACE}) group by w.place, w.at_least
+  ), written as (
+    insert into send_counters (${PLACE}, key_version, next)
+    select utility, island, system_title, setup, key_version, counter + count from wanted join first using (place)
+    on conflict (${PLACE}, key_version) do update set next = excluded.next
+  )
+  select place, counter from first`;
+
+/** Reserves counters and gives the first of each. */
+export async function reserveCounters(
+  client: PoolClient,
+  wanted: readonly ReserveCounters[],
+): Promise<Map<ReserveCounters, { readonly from: number }>> {
+  const given = new Map<ReserveCounters, { readonly from: number }>();
+  // A statement does not see its own writes: two reservations of one setup go one after the other.
+  let rest = wanted;
+  while (rest.length > 0) {
+    const batch = firstOfEach(rest, ({ place }) => `${place.systemTitle}/${place.setup}`);
+    const { rows } = await client.query<{ place: string; counter: string }>(RESERVE, [
+      ...places(batch.map(({ place }) => place)),
+      batch.map(({ keyVersion }) => keyVersion),
+      batch.map(({ count }) => count),
+      batch.map(({ atLeast }) => atLeast),
+    ]);
+    for (const row of rows) given.set(batch[Number(row.place) - 1] as ReserveCounters, { from: Number(row.counter) });
+    rest = rest.filter((one) => !batch.includes(one));
+  }
+  return given;
+}
+
+function firstOfEach<T>(values: readonly T[], name: (value: T) => string): T[] {
+  return [...new Map([...values].reverse().map((value) => [name(value), value])).values()];
+}
+
+/** Stores windows; the last one given for a place counts. */
+export async function putWindows(client: PoolClient, windows: readonly WindowRecord[]): Promise<void> {
+  const batch = firstOfEach([...windows].reverse(), (w) => `${w.systemTitle}/${w.setup}/${w.keyVersion}`);
+  if (batch.length === 0) return;
+  await client.query(
+    `insert into receive_windows (${PLACE}, key_version, highest, seen)
+     select * from unnest($1::text[], $2::text[], $3::bytea[], $4::smallint[], $5::int[], $6::bigint[], $7::bytea[])
+     on conflict (${PLACE}, key_version) do update set highest = excluded.highest, seen = excluded.seen`,
+    [
+      ...places(batch),
+      batch.map(({ keyVersion }) => keyVersion),
+      batch.map(({ highest }) => highest),
+      batch.map(({ seen }) => Buffer.from(seen)),
+    ],
+  );
+}
+
+/** Adds keys with their check values. */
+export async function addKeys(
+  client: PoolClient,
+  sets: readonly { readonly keys: readonly KeyRecord[]; readonly checkValues: readonly Uint8Array[] }[],
+): Promise<void> {
+  await insertKeys(
+    client,
+    sets.flatMap(({ keys }) => keys),
+  );
+  const shared = await insertCheckValues(client, sets);
+  if (shared !== undefined)
+    throw new CustodyError("custody-write-conflict", `a key of ${shared} is another meter's too`);
+}
+
+async function insertKeys(client: PoolClient, keys: readonly KeyRecord[]): Promise<void> {
+  if (keys.length === 0) return;
+  await client.query(
+    `insert into meter_keys (${PLACE}, purpose, version, state, origin, sealed, created_ms, proven_ms)
+     select * from unnest($1::text[], $2::text[], $3::bytea[], $4::smallint[], $5::smallint[], $6::int[], $7::text[],
+       $8::text[], $9::bytea[], $10::bigint[], $11::bigint[])`,
+    [
+      ...places(keys),
+      keys.map(({ purpose }) => purpose),
+      keys.map(({ version }) => version),
+      keys.map(({ state }) => state),
+      keys.map(({ origin }) => origin),
+      keys.map(({ sealed }) => Buffer.from(sealed)),
+      keys.map(({ createdAt }) => createdAt),
+      keys.map(({ provenAt }) => provenAt ?? null),
+    ],
+  );
+}
+
+/** Inserts check values; gives the system title of a meter that shares one with another meter. */
+async function insertCheckValues(
+  client: PoolClient,
+  sets: readonly { readonly keys: readonly KeyRecord[]; readonly checkValues: readonly Uint8Array[] }[],
+): Promise<string | undefined> {
+  const rows = sets.flatMap(({ keys, checkValues }) => {
+    const owner = keys[0];
+    return owner === undefined ? [] : checkValues.map((value) => ({ ...owner, value: Buffer.from(value) }));
+  });
+  if (rows.length === 0) return undefined;
+  const [utilities, islands, titles] = places(rows);
+  const values = rows.map(({ value }) => value);
+  await client.query(
+    `insert into key_check_values (check_value, utility, island, system_title)
+     select * from unnest($1::bytea[], $2::text[], $3::text[], $4::bytea[]) on conflict do nothing`,
+    [values, utilities, islands, titles],
+  );
+  const { rows: shared } = await client.query<{ system_title: Buffer }>(
+    `select w.system_title from unnest($1::bytea[], $2::bytea[]) with ordinality as w (check_value, system_title, place)
+     join key_check_values k using (check_value) where k.system_title <> w.system_title order by w.place limit 1`,
+    [values, titles],
+  );
+  return shared[0]?.system_title.toString("hex").toUpperCase();
+}
+
+/** Changes states; what leaves `active` goes first, since a purpose has one active key. */
+export async function setKeyStates(
+  client: PoolClient,
+  changes: readonly Extract<Write, { kind: "set-key-state" }>[],
+): Promise<void> {
+  const leaving = changes.filter(({ state }) => state !== "active");
+  const entering = changes.filter(({ state }) => state === "active");
+  for (const batch of [leaving, entering]) {
+    if (batch.length === 0) continue;
+    const { rowCount } = await client.query(
+      `update meter_keys k set state = w.state, proven_ms = coalesce(w.proven_ms, k.proven_ms)
+       from unnest($1::text[], $2::text[], $3::bytea[], $4::smallint[], $5::smallint[], $6::int[], $7::text[], $8::bigint[])
+         as w (${PLACE}, purpose, version, state, proven_ms)
+       where (k.utility, k.island, k.system_title, k.setup, k.purpose, k.version)
+         = (w.utility, w.island, w.system_title, w.setup, w.purpose, w.version)`,
+      [
+        ...places(batch.map(({ place }) => place)),
+        batch.map(({ purpose }) => purpose),
+        batch.map(({ version }) => version),
+        batch.map(({ state }) => state),
+        batch.map(({ provenAt }) => provenAt ?? null),
+      ],
+    );
+    if (rowCount !== batch.length)
+      throw new CustodyError(
+        "custody-write-conflict",
+        `${batch.length - (rowCount ?? 0)} keys to be changed are not there`,
+      );
+  }
+}
+
+/** Opens takeovers (revision 1) and replaces journals of the revision before. */
+export async function putTakeovers(client: PoolClient, takeovers: readonly TakeoverRecord[]): Promise<void> {
+  const opened = takeovers.filter(({ revision }) => revision === 1);
+  const advanced = takeovers.filter(({ revision }) => revision > 1);
+  const columns = (records: readonly TakeoverRecord[]) => [
+    ...places(records),
+    records.map(({ takeover }) => takeover),
+    records.map(({ revision }) => revision),
+    records.map(({ journal }) => journal),
+    records.map(({ openedAt }) => openedAt),
+    records.map(({ closedAt }) => closedAt ?? null),
+  ];
+  const source =
+    "unnest($1::text[], $2::text[], $3::bytea[], $4::smallint[], $5::int[], $6::int[], $7::text[], $8::bigint[], $9::bigint[])";
+  if (opened.length > 0)
+    await client.query(
+      `insert into takeovers (${PLACE}, takeover, revision, journal, opened_ms, closed_ms) select * from ${source}`,
+      columns(opened),
+    );
+  if (advanced.length === 0) return;
+  const { rowCount } = await client.query(
+    `update takeovers t set revision = w.revision, journal = w.journal, closed_ms = w.closed_ms
+     from ${source} as w (${PLACE}, takeover, revision, journal, opened_ms, closed_ms)
+     where (t.utility, t.island, t.system_title, t.setup, t.takeover, t.revision)
+       = (w.utility, w.island, w.system_title, w.setup, w.takeover, w.revision - 1)`,
+    columns(advanced),
+  );
+  if (rowCount !== advanced.length)
+    throw new CustodyError("custody-write-conflict", "a takeover's journal is not at the revision that was expected");
+}
+
+/** Adds meters with their keys; gives the first that cannot be added, and the transaction is then of no more use. */
+export async function addMeters(
+  client: PoolClient,
+  staged: readonly StagedMeter[],
+): Promise<StageConflict | undefined> {
+  const meters = staged.map(({ meter }) => meter);
+  const titles = meters.map(({ systemTitle }) => titleOctets(systemTitle));
+  const { rows } = await client.query<{ system_title: Buffer }>(
+    `insert into meters (utility, island, system_title, origin, logical_device_name, serial_number, model,
+       hardware_revision, firmware, profile, security_suite, manufacturer_flag, manufacturer_name, holders, shipment,
+       shipment_line, created_ms)
+     select utility, island, system_title, origin, logical_device_name, serial_number, model, hardware_revision, firmware,
+       profile, security_suite, manufacturer_flag, manufacturer_name,
+       array(select jsonb_array_elements_text(holders)), shipment, shipment_line, created_ms
+     from unnest($1::text[], $2::text[], $3::bytea[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
+       $9::text[], $10::text[], $11::smallint[], $12::text[], $13::text[], $14::jsonb[], $15::text[], $16::int[],
+       $17::bigint[])
+       as w (utility, island, system_title, origin, logical_device_name, serial_number, model, hardware_revision,
+       firmware, profile, security_suite, manufacturer_flag, manufacturer_name, holders, shipment, shipment_line,
+       created_ms)
+     on conflict (system_title) do nothing returning system_title`,
+    [
+      meters.map(({ utility }) => utility),
+      meters.map(({ island }) => island),
+      titles,
+      meters.map(({ origin }) => origin),
+      meters.map(({ logicalDeviceName }) => logicalDeviceName),
+      meters.map(({ serialNumber }) => serialNumber),
+      meters.map(({ model }) => model),
+      meters.map(({ hardwareRevision }) => hardwareRevision),
+      meters.map(({ firmware }) => firmware),
+      meters.map(({ profile }) => profile),
+      meters.map(({ securitySuite }) => securitySuite),
+      meters.map(({ manufacturer }) => manufacturer.flag),
+      meters.map(({ manufacturer }) => manufacturer.name),
+      meters.map(({ holders }) => JSON.stringify(holders)),
+      meters.map(({ shipment }) => shipment?.id ?? null),
+      meters.map(({ shipment }) => shipment?.line ?? null),
+      meters.map(({ createdAt }) => createdAt),
+    ],
+  );
+  if (rows.length !== meters.length)
+    return duplicateOf(
+      client,
+      staged,
+      rows.map((row) => row.system_title),
+    );
+  await insertKeys(
+    client,
+    staged.flatMap(({ keys }) => keys),
+  );
+  const shared = await insertCheckValues(client, staged);
+  return shared === undefined ? undefined : { systemTitle: shared, problem: "key-shared" };
+}
+
+/** The first meter that was not inserted: it was there before, or stands in the same list twice. */
+async function duplicateOf(
+  client: PoolClient,
+  staged: readonly StagedMeter[],
+  inserted: readonly Buffer[],
+): Promise<StageConflict> {
+  const fresh = new Set(inserted.map((title) => title.toString("hex").toUpperCase()));
+  const meter = staged
+    .map((one) => one.meter)
+    .find(({ systemTitle }) => !fresh.delete(systemTitle)) as StagedMeter["meter"];
+  const { rows } = await client.query<{ shipment: string | null }>(
+    "select shipment from meters where system_title = $1",
+    [titleOctets(meter.systemTitle)],
+  );
+  const sameFile = meter.shipment !== undefined && rows[0]?.shipment === meter.shipment.id;
+  return { systemTitle: meter.systemTitle, problem: sameFile ? "in-file" : "in-custody" };
+}
+
+export async function insertShipment(client: PoolClient, shipment: ShipmentRecord): Promise<void> {
+  await client.query(
+    `insert into shipments (utility, island, manufacturer_key, shipment, manufacturer, customer, created, meters, root,
+       imported_ms) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+    [
+      shipment.utility,
+      shipment.island,
+      shipment.manufacturerKey,
+      shipment.shipment,
+      shipment.manufacturer,
+      shipment.customer,
+      shipment.created,
+      shipment.meters,
+      shipment.root,
+      shipment.importedAt,
+    ],
+  );
+}

@@ -1,0 +1,91 @@
+import type { KeyOrigin, KeyState } from "@meterkeep/api/custodian";
+
+/** A meter in its tenant and cell. */
+export interface MeterPlace {
+  readonly utility: string;
+  readonly island: string;
+  /** 16 upper-case hex digits. */
+  readonly systemTitle: string;
+}
+
+/** A security setup of a meter: counters, windows and takeovers belong to one. */
+export interface SetupPlace extends MeterPlace {
+  /** The `e` of 0-0:43.0.e.255. */
+  readonly setup: number;
+}
+
+/** The standard's key_id. */
+export const PURPOSE = { GUEK: 0, GBEK: 1, GAK: 2, KEK: 3 } as const;
+export type Purpose = (typeof PURPOSE)[keyof typeof PURPOSE];
+
+/** What is known about a meter in custody. */
+export interface MeterRecord extends MeterPlace {
+  /** `shipped` in a signed shipment, or `added` by hand: a real meter whose keys its owner knows. */
+  readonly origin: "shipped" | "added";
+  readonly logicalDeviceName: string;
+  readonly serialNumber: string;
+  readonly model: string;
+  readonly hardwareRevision: string;
+  readonly firmware: string;
+  readonly profile: string;
+  readonly securitySuite: number;
+  readonly manufacturer: { readonly flag: string; readonly name: string };
+  /** Who could have held the factory keys. */
+  readonly holders: readonly string[];
+  readonly shipment: { readonly id: string; readonly line: number } | undefined;
+  readonly createdAt: number;
+}
+
+/** A key as stored. */
+export interface KeyRecord extends SetupPlace {
+  readonly purpose: Purpose;
+  readonly version: number;
+  readonly state: KeyState;
+  readonly origin: KeyOrigin;
+  readonly sealed: Uint8Array;
+  readonly createdAt: number;
+  readonly provenAt: number | undefined;
+}
+
+/** A takeover's journal, as stored. */
+export interface TakeoverRecord extends SetupPlace {
+  /** From 1, counted per setup. */
+  readonly takeover: number;
+  readonly revision: number;
+  /** JSON text. */
+  readonly journal: string;
+  readonly openedAt: number;
+  readonly closedAt: number | undefined;
+}
+
+/** The counters of a meter that were accepted under one version of the unicast key. */
+export interface WindowRecord extends SetupPlace {
+  readonly keyVersion: number;
+  readonly highest: number;
+  /** 128 octets: bit n, counted from the least significant of octet 0, is counter `highest - n`. */
+  readonly seen: Uint8Array;
+}
+
+/** A shipment that was imported. */
+export interface ShipmentRecord {
+  readonly utility: string;
+  readonly island: string;
+  readonly manufacturerKey: string;
+  readonly shipment: string;
+  readonly manufacturer: string;
+  readonly customer: string;
+  readonly created: string;
+  readonly meters: number;
+  readonly root: string;
+  readonly importedAt: number;
+}
+
+/** Everything about one meter, read at once. */
+export interface MeterFile {
+  readonly meter: MeterRecord;
+  /** In the order of setup, purpose, version. */
+  readonly keys: readonly KeyRecord[];
+  /** The newest takeover of each setup. */
+  readonly takeovers: readonly TakeoverRecord[];
+  readonly windows: readonly WindowRecord[];
+}

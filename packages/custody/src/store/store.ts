@@ -1,0 +1,126 @@
+import type { KeyState } from "@meterkeep/api/custodian";
+import type { LedgerEntry, LedgerHead } from "@meterkeep/ledger";
+import type { VaultKeys } from "../vault/vault.ts";
+import type {
+  KeyRecord,
+  MeterFile,
+  MeterRecord,
+  Purpose,
+  SetupPlace,
+  ShipmentRecord,
+  TakeoverRecord,
+  WindowRecord,
+} from "./records.ts";
+
+/** Keeps counters apart from what was used: the next ones that were never reserved. */
+export interface ReserveCounters {
+  readonly kind: "reserve-counters";
+  readonly place: SetupPlace;
+  readonly keyVersion: number;
+  readonly count: number;
+  /** The first one is not below this: 1, or what an authenticated or bounded hint says. */
+  readonly atLeast: number;
+}
+
+/** One durable change. */
+export type Write =
+  | ReserveCounters
+  | { readonly kind: "put-windows"; readonly windows: readonly WindowRecord[] }
+  | {
+      readonly kind: "add-keys";
+      readonly keys: readonly KeyRecord[];
+      /** Of the unicast, authentication and master keys among them. */
+      readonly checkValues: readonly Uint8Array[];
+    }
+  | {
+      readonly kind: "set-key-state";
+      readonly place: SetupPlace;
+      readonly purpose: Purpose;
+      readonly version: number;
+      readonly state: KeyState;
+      readonly provenAt?: number | undefined;
+    }
+  /** Revision 1 opens a takeover; another one replaces the revision before it. */
+  | { readonly kind: "put-takeover"; readonly takeover: TakeoverRecord }
+  | {
+      readonly kind: "add-meter";
+      readonly meter: MeterRecord;
+      readonly keys: readonly KeyRecord[];
+      readonly checkValues: readonly Uint8Array[];
+    };
+
+/** What a write gave: the first of the counters reserved, else nothing. */
+export type WriteResult = { readonly from: number } | undefined;
+
+/** A meter to be imported. */
+export interface StagedMeter {
+  readonly meter: MeterRecord;
+  readonly keys: readonly KeyRecord[];
+  readonly checkValues: readonly Uint8Array[];
+}
+
+/** What stands in the way of a staged meter. */
+export interface StageConflict {
+  readonly systemTitle: string;
+  readonly problem: "in-custody" | "in-file" | "key-shared";
+}
+
+/** An import under way: nothing of it is seen by others until `commit`. */
+export interface ShipmentStage {
+  /** Adds meters, or says about the first one that cannot be; the stage must be dropped then. */
+  add(meters: readonly StagedMeter[]): Promise<StageConflict | undefined>;
+  /** Makes all of it durable. @throws CustodyError `custody-write-conflict` when the shipment has been imported. */
+  commit(shipment: ShipmentRecord): Promise<void>;
+  /** Drops all of it; safe to call after `commit`. */
+  drop(): Promise<void>;
+}
+
+/**
+ * Where custody is kept. Every adapter passes `custodyStoreContract`.
+ *
+ * `commit` is the one way in for everything that must be durable before octets leave: all of its writes and ledger
+ * entries, or none.
+ */
+export interface CustodyStore {
+  /**
+   * Writes all or nothing, in order, durably.
+   *
+   * @throws CustodyError `custody-write-conflict` where a unique place is taken or a revision is not the next one;
+   * LedgerError `ledger-forked`. Anything else may have been written or not.
+   */
+  commit(writes: readonly Write[], entries: readonly LedgerEntry[]): Promise<WriteResult[]>;
+  /** Everything about a meter, or undefined. */
+  load(systemTitle: string): Promise<MeterFile | undefined>;
+  /** In the order of system titles: those asked for, or all after `after`. */
+  loadPage(titles: readonly string[], after: string | undefined, limit: number): Promise<MeterFile[]>;
+  meterCount(): Promise<number>;
+  /** Meters of a shipment from line `from` + 1 on. */
+  shipmentMeters(
+    place: { readonly utility: string; readonly island: string; readonly shipment: string },
+    from: number,
+    limit: number,
+  ): Promise<MeterRecord[]>;
+  stageShipment(): Promise<ShipmentStage>;
+  ledgerHead(): Promise<LedgerHead>;
+  ledgerEntries(after: number, limit: number): Promise<LedgerEntry[]>;
+  readonly vaultKeys: VaultKeys;
+  readonly installation: InstallationRecords;
+}
+
+/** What the installation as a whole remembers. */
+export interface InstallationRecords {
+  root(): Promise<RootRecord | undefined>;
+  /** Stores it unless there is one: returns what is stored then. */
+  insertRoot(root: RootRecord): Promise<RootRecord>;
+  namedSecret(name: string): Promise<Uint8Array | undefined>;
+  insertNamedSecret(name: string, sealed: Uint8Array): Promise<Uint8Array>;
+}
+
+/** How the root key is known again. */
+export interface RootRecord {
+  readonly kind: "file" | "passphrase";
+  /** JSON text: scrypt's parameters for a passphrase. */
+  readonly parameters: string;
+  readonly proof: Uint8Array;
+  readonly createdAt: number;
+}

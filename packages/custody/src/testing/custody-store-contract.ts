@@ -1,0 +1,272 @@
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { test } from "node:test";
+import { chain, EMPTY_LEDGER } from "@meterkeep/ledger";
+import { CustodyError } from "../errors.ts";
+import { GroupCommitter } from "../store/committer.ts";
+import { PURPOSE, type SetupPlace, type ShipmentRecord, type TakeoverRecord } from "../store/records.ts";
+import type { CustodyStore, StagedMeter } from "../store/store.ts";
+import { sampleEntry, sampleKey, sampleMeter } from "./samples.ts";
+
+const conflict = (error: unknown) => error instanceof CustodyError && error.code === "custody-write-conflict";
+
+const shipment: ShipmentRecord = {
+  utility: "stadtwerke",
+  island: "mainland",
+  manufacturerKey: "ab".repeat(32),
+  shipment: "00112233445566778899aabbccddeeff",
+  manufacturer: "Test Meters",
+  customer: "Stadtwerke Test",
+  created: "2026-11-21T00:00:00Z",
+  meters: 3,
+  root: "cd".repeat(32),
+  importedAt: 1_795_000_000_000,
+};
+
+async function imported(store: CustodyStore, ...meters: readonly StagedMeter[]): Promise<SetupPlace> {
+  const stage = await store.stageShipment();
+  assert.equal(await stage.add(meters), undefined);
+  await stage.commit({ ...shipment, shipment: randomBytes(16).toString("hex") });
+  return { ...(meters[0] as StagedMeter).meter, setup: 0 };
+}
+
+/** What every adapter of `CustodyStore` keeps to. */
+export function custodyStoreContract(
+  name: string,
+  withStore: (body: (store: CustodyStore) => Promise<void>) => Promise<void>,
+): void {
+  const contract = (sentence: string, body: (store: CustodyStore) => Promise<void>) =>
+    test(`${name}: ${sentence}`, () => withStore(body));
+
+  contract("a meter comes back with everything that belongs to it", async (store) => {
+    const sample = sampleMeter(1);
+    const place = await imported(store, sample);
+    const window = { ...placeOf(place), keyVersion: 1, highest: 77, seen: new Uint8Array(randomBytes(128)) };
+    const takeover = takeoverOf(place);
+    await store.commit(
+      [
+        { kind: "put-windows", windows: [window] },
+        { kind: "put-takeover", takeover },
+      ],
+      [],
+    );
+    assert.deepEqual(await store.load(sample.meter.systemTitle), {
+      meter: sample.meter,
+      keys: sample.keys,
+      takeovers: [takeover],
+      windows: [window],
+    });
+    assert.equal(await store.load("5453540000009999"), undefined);
+    assert.equal(await store.meterCount(), 1);
+  });
+
+  contract("a stage that is dropped leaves nothing, and one that is committed is whole", async (store) => {
+    const stage = await store.stageShipment();
+    await stage.add([sampleMeter(1), sampleMeter(2)]);
+    await stage.drop();
+    assert.equal(await store.meterCount(), 0);
+    const again = await store.stageShipment();
+    await again.add([sampleMeter(1)]);
+    await again.add([sampleMeter(2), sampleMeter(3)]);
+    await again.commit(shipment);
+    await again.drop();
+    const of = { utility: "stadtwerke", island: "mainland", shipment: shipment.shipment };
+    assert.deepEqual(
+      (await store.shipmentMeters(of, 1, 1)).map(({ serialNumber }) => serialNumber),
+      ["2"],
+    );
+    assert.deepEqual((await store.shipmentMeters({ ...of, island: "other" }, 0, 9)).length, 0);
+    const pages = await store.loadPage([], "5453540000000001", 10);
+    assert.deepEqual(
+      pages.map(({ meter }) => meter.serialNumber),
+      ["2", "3"],
+    );
+  });
+
+  contract("a shipment is imported once", async (store) => {
+    for (const [number, outcome] of [
+      [1, true],
+      [2, false],
+    ] as const) {
+      const stage = await store.stageShipment();
+      await stage.add([sampleMeter(number)]);
+      if (outcome) await stage.commit(shipment);
+      else await assert.rejects(stage.commit(shipment), conflict);
+      await stage.drop();
+    }
+    assert.equal(await store.meterCount(), 1);
+  });
+
+  contract("a system title is in custody once, whatever the tenant", async (store) => {
+    await imported(store, sampleMeter(1));
+    const stage = await store.stageShipment();
+    const elsewhere = sampleMeter(1, { utility: "other", island: "isle", shipment: { id: "ff".repeat(16), line: 1 } });
+    assert.deepEqual(await stage.add([sampleMeter(5), elsewhere]), {
+      systemTitle: "5453540000000001",
+      problem: "in-custody",
+    });
+    await stage.drop();
+  });
+
+  contract("a system title that stands twice in a file is named", async (store) => {
+    const twice = await store.stageShipment();
+    const again = sampleMeter(2, { shipment: { id: shipment.shipment, line: 9 } });
+    assert.deepEqual(await twice.add([sampleMeter(1), sampleMeter(2), again]), {
+      systemTitle: "5453540000000002",
+      problem: "in-file",
+    });
+    await twice.drop();
+    const later = await store.stageShipment();
+    assert.equal(await later.add([sampleMeter(2)]), undefined);
+    assert.equal((await later.add([again]))?.problem, "in-file");
+    await later.drop();
+  });
+
+  contract("two meters cannot share a key, in one file or across imports", async (store) => {
+    const first = sampleMeter(1);
+    const shared = { ...sampleMeter(2), checkValues: [randomBytes(32), first.checkValues[1] as Uint8Array] };
+    const stage = await store.stageShipment();
+    assert.deepEqual(await stage.add([first, shared]), { systemTitle: "5453540000000002", problem: "key-shared" });
+    await stage.drop();
+    const place = await imported(store, first);
+    const later = await store.stageShipment();
+    assert.equal((await later.add([shared]))?.problem, "key-shared");
+    await later.drop();
+    const other = await imported(store, sampleMeter(3));
+    const key = sampleKey({ ...first.meter, ...other }, PURPOSE.GUEK, { version: 2, state: "pre-activation" });
+    const add = { kind: "add-keys", keys: [key], checkValues: first.checkValues.slice(0, 1) } as const;
+    await assert.rejects(store.commit([add], []), conflict);
+    assert.equal((await store.load(place.systemTitle))?.keys.length, 4);
+  });
+
+  contract(
+    "counters are reserved above every one reserved before in the setup, whatever the key version",
+    async (store) => {
+      const place = await imported(store, sampleMeter(1));
+      const reserve = (keyVersion: number, count: number, atLeast = 1) =>
+        ({ kind: "reserve-counters", place, keyVersion, count, atLeast }) as const;
+      assert.deepEqual(await store.commit([reserve(1, 64, 256)], []), [{ from: 256 }]);
+      assert.deepEqual(await store.commit([reserve(2, 10), reserve(1, 5), reserve(1, 1)], []), [
+        { from: 320 },
+        { from: 330 },
+        { from: 335 },
+      ]);
+      assert.deepEqual(await store.commit([reserve(1, 1, 5000)], []), [{ from: 5000 }]);
+      assert.deepEqual(await store.commit([reserve(1, 1, 10)], []), [{ from: 5001 }]);
+      const other = { ...place, setup: 1 };
+      assert.deepEqual(await store.commit([{ ...reserve(1, 1), place: other }], []), [{ from: 1 }]);
+    },
+  );
+
+  contract("a counter line ends before it wraps", async (store) => {
+    const place = await imported(store, sampleMeter(1));
+    const write = { kind: "reserve-counters", place, keyVersion: 1, count: 64, atLeast: 0xffffffff - 64 } as const;
+    await store.commit([write], []);
+    await assert.rejects(store.commit([{ ...write, atLeast: 1, count: 1 }], []), { code: "counter-line-exhausted" });
+  });
+
+  contract("a purpose has one active key, and its successor takes its place in one commit", async (store) => {
+    const sample = sampleMeter(1);
+    const place = await imported(store, sample);
+    const next = sampleKey(sample.meter, PURPOSE.GUEK, { version: 2, state: "pre-activation", origin: "generated" });
+    await store.commit([{ kind: "add-keys", keys: [next], checkValues: [randomBytes(32)] }], []);
+    const set = (version: number, state: "active" | "deactivated", provenAt?: number) =>
+      ({ kind: "set-key-state", place, purpose: PURPOSE.GUEK, version, state, provenAt }) as const;
+    await assert.rejects(store.commit([set(2, "active")], []), conflict);
+    await store.commit([set(1, "deactivated"), set(2, "active", 1_795_000_000_123)], []);
+    const keys = (await store.load(place.systemTitle))?.keys.filter(({ purpose }) => purpose === PURPOSE.GUEK);
+    assert.deepEqual(
+      keys?.map(({ version, state, provenAt }) => [version, state, provenAt]),
+      [
+        [1, "deactivated", undefined],
+        [2, "active", 1_795_000_000_123],
+      ],
+    );
+    await assert.rejects(store.commit([set(9, "deactivated")], []), conflict);
+  });
+
+  contract(
+    "a takeover's journal moves on from the revision that was seen, and one is open at a time",
+    async (store) => {
+      const place = await imported(store, sampleMeter(1));
+      const put = (change: Partial<TakeoverRecord>) =>
+        store.commit([{ kind: "put-takeover", takeover: { ...takeoverOf(place), ...change } }], []);
+      await put({});
+      await put({ revision: 2, journal: '{"step":2}' });
+      await assert.rejects(put({ revision: 2, journal: "{}" }), conflict);
+      await assert.rejects(put({ revision: 4, journal: "{}" }), conflict);
+      await assert.rejects(put({ takeover: 2 }), conflict);
+      await put({ revision: 3, journal: '{"step":3}', closedAt: 1_795_000_000_009 });
+      await put({ takeover: 2 });
+      assert.deepEqual(
+        (await store.load(place.systemTitle))?.takeovers.map(({ takeover, revision }) => [takeover, revision]),
+        [[2, 1]],
+      );
+    },
+  );
+
+  contract("a commit is whole or not at all", async (store) => {
+    const place = await imported(store, sampleMeter(1));
+    const entries = chain(EMPTY_LEDGER, [sampleEntry("a")]);
+    const bad = { kind: "set-key-state", place, purpose: PURPOSE.KEK, version: 7, state: "active" } as const;
+    const reserve = { kind: "reserve-counters", place, keyVersion: 1, count: 1, atLeast: 1 } as const;
+    await assert.rejects(store.commit([reserve, bad], entries));
+    assert.equal((await store.ledgerHead()).sequence, 0);
+    assert.deepEqual(await store.commit([reserve], entries), [{ from: 1 }]);
+    assert.deepEqual(await store.ledgerEntries(0, 5), entries);
+  });
+
+  contract("a group gives each change its own results, and one that is refused fails alone", async (store) => {
+    const place = await imported(store, sampleMeter(1));
+    const committer = new GroupCommitter(store);
+    const reserve = { kind: "reserve-counters", place, keyVersion: 1, count: 10, atLeast: 1 } as const;
+    const bad = { kind: "set-key-state", place, purpose: PURPOSE.KEK, version: 7, state: "active" } as const;
+    const outcomes = await Promise.allSettled([
+      committer.submit({ writes: [reserve], entries: [sampleEntry("one"), sampleEntry("two")] }),
+      committer.submit({ writes: [reserve, bad], entries: [sampleEntry("never")] }),
+      committer.submit({ writes: [reserve], entries: [sampleEntry("three")] }),
+    ]);
+    assert.deepEqual(
+      outcomes.map((outcome) => outcome.status === "fulfilled" && outcome.value.results[0]),
+      [{ from: 1 }, false, { from: 11 }],
+    );
+    assert.deepEqual(
+      (await store.ledgerEntries(0, 9)).map(({ kind }) => kind),
+      ["one", "two", "three"],
+    );
+    await committer.close();
+    await assert.rejects(committer.submit({}), { code: "custody-closed" });
+  });
+
+  contract("the installation's secrets and vault keys are stored once", async (store) => {
+    const key = { utility: "u", island: "i", version: 1, sealed: new Uint8Array([1]) };
+    await store.vaultKeys.insert(key);
+    const second = await store.vaultKeys.insert({ ...key, sealed: new Uint8Array([2]) });
+    assert.deepEqual(new Uint8Array(second.sealed), key.sealed);
+    assert.equal((await store.vaultKeys.find("u", "i")).length, 1);
+    assert.equal((await store.vaultKeys.find("u", "j")).length, 0);
+    const root = { kind: "file", parameters: "", proof: Uint8Array.of(5), createdAt: 3 } as const;
+    assert.equal(await store.installation.root(), undefined);
+    await store.installation.insertRoot(root);
+    const kept = await store.installation.insertRoot({ ...root, kind: "passphrase" });
+    assert.equal(kept.kind, "file");
+    await store.installation.insertNamedSecret("recipient", Uint8Array.of(1));
+    const secret = await store.installation.insertNamedSecret("recipient", Uint8Array.of(2));
+    assert.deepEqual([...secret], [1]);
+  });
+}
+
+function placeOf({ utility, island, systemTitle, setup }: SetupPlace): SetupPlace {
+  return { utility, island, systemTitle, setup };
+}
+
+function takeoverOf(place: SetupPlace): TakeoverRecord {
+  return {
+    ...placeOf(place),
+    takeover: 1,
+    revision: 1,
+    journal: '{"step":"ü"}',
+    openedAt: 1_795_000_000_001,
+    closedAt: undefined,
+  };
+}
