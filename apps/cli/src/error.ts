@@ -2,13 +2,11 @@
 export const CLI_ERROR_CODES = [
   "input-unreadable",
   "input-not-hex",
-  "input-empty",
   "input-too-large",
   "key-not-hex",
   "key-file-invalid",
   "layout-file-invalid",
   "memory-file-invalid",
-  "serial-setup-failed",
   "option-invalid",
 ] as const;
 export type CliErrorCode = (typeof CLI_ERROR_CODES)[number];
