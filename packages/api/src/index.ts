@@ -48,6 +48,7 @@ export {
   PasskeyResponse,
   PublicConfig,
   SignIn,
+  SignInLink,
 } from "./http/people.ts";
 export { HTTP_PROBLEM_CODES, HTTP_PROBLEMS, type HttpProblemCode, Problem } from "./http/problem.ts";
 export {

@@ -20,6 +20,10 @@ export const SignIn = Type.Object(
 );
 export type SignIn = Static<typeof SignIn>;
 
+/** Made for the machine's owner: `http://localhost:8420/sign-in#TOKEN`. */
+export const SignInLink = Type.Object({ url: Type.String() });
+export type SignInLink = Static<typeof SignInLink>;
+
 export const MachineToken = Type.Object({
   id: Identifier,
   name: Type.String(),

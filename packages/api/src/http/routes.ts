@@ -18,6 +18,7 @@ import {
   PasskeyResponse,
   PublicConfig,
   SignIn,
+  SignInLink,
 } from "./people.ts";
 import { EvidenceView, ProfileView, PushSourceList, ReadingList, ReadingWindow } from "./reading.ts";
 import { Identifier, METER_KINDS, Sha256, SystemTitleText, TrustState, words } from "./scalars.ts";
@@ -28,9 +29,10 @@ export const API_PREFIX = "/api/v1";
 
 /**
  * Who may call a route. `nobody-yet`: without a login (signing in, health). `anyone`: a person or a machine that signed in.
- * `person`: a person only (machines can neither make tokens nor passkeys).
+ * `person`: a person or the machine's owner (other machines can neither make tokens nor passkeys). `owner`: only over the
+ * admin socket, which the file system keeps for the machine's owner.
  */
-export type RouteAccess = "nobody-yet" | "anyone" | "person";
+export type RouteAccess = "nobody-yet" | "anyone" | "person" | "owner";
 
 export interface Route {
   readonly method: "GET" | "POST" | "DELETE";
@@ -206,6 +208,16 @@ export const HTTP_ROUTES = {
     summary: "Sign in with a passkey",
     body: PasskeyResponse,
     response: Me,
+  },
+
+  newSignInLink: {
+    method: "POST",
+    path: "/admin/sign-in-link",
+    access: "owner",
+    tag: "people",
+    status: 201,
+    summary: "Make a new single-use sign-in link; the administrator's sessions and passkeys end",
+    response: SignInLink,
   },
 
   listMeters: {

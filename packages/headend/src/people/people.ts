@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
+import { inTransaction } from "@meterkeep/postgres";
 import type { Scope } from "../database/scope.ts";
-import { firstRow, inTransaction, type Sql, type SqlPool } from "../database/sql.ts";
+import { firstRow, type Sql, type SqlPool } from "../database/sql.ts";
 import { HeadEndError } from "../errors.ts";
 import { newSecretToken, tokenHash } from "./secret-token.ts";
 

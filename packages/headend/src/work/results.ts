@@ -1,5 +1,6 @@
+import { inTransaction } from "@meterkeep/postgres";
 import type { Scope } from "../database/scope.ts";
-import { inTransaction, rows, type Sql, type SqlPool } from "../database/sql.ts";
+import { rows, type Sql, type SqlPool } from "../database/sql.ts";
 import { HeadEndError } from "../errors.ts";
 import type { ChannelTable } from "../reading/channels.ts";
 import { writeReadings } from "../reading/write.ts";
