@@ -78,6 +78,7 @@ export function memoryCustodyStore(): CustodyStore {
     stageShipment: async () => {
       const draft = copyOf(held);
       return {
+        knows: async (manufacturerKey, shipment) => held.shipments.has(`${manufacturerKey}/${shipment}`),
         add: async (meters) => {
           for (const staged of meters) {
             const conflict = conflictOf(draft, staged);

@@ -87,6 +87,13 @@ async function stageShipment(pool: Pool): Promise<ShipmentStage> {
   };
   await client.query("begin");
   return {
+    knows: async (manufacturerKey, shipment) => {
+      const { rows } = await client.query("select 1 from shipments where manufacturer_key = $1 and shipment = $2", [
+        manufacturerKey,
+        shipment,
+      ]);
+      return rows.length > 0;
+    },
     add: async (meters) => {
       try {
         return await addMeters(client, meters);

@@ -67,6 +67,8 @@ export interface StageConflict {
 
 /** An import under way: nothing of it is seen by others until `commit`. */
 export interface ShipmentStage {
+  /** Whether a shipment has been imported before. */
+  knows(manufacturerKey: string, shipment: string): Promise<boolean>;
   /** Adds meters, or says about the first one that cannot be; the stage must be dropped then. */
   add(meters: readonly StagedMeter[]): Promise<StageConflict | undefined>;
   /** Makes all of it durable. @throws CustodyError `custody-write-conflict` when the shipment has been imported. */

@@ -89,6 +89,7 @@ export function custodyStoreContract(
       [2, false],
     ] as const) {
       const stage = await store.stageShipment();
+      assert.equal(await stage.knows(shipment.manufacturerKey, shipment.shipment), !outcome);
       await stage.add([sampleMeter(number)]);
       if (outcome) await stage.commit(shipment);
       else await assert.rejects(stage.commit(shipment), conflict);

@@ -1,0 +1,201 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { SecretKey } from "@meterkeep/dlms-node";
+import { withTestDatabase } from "@meterkeep/postgres/testing";
+import { GroupCommitter } from "../store/committer.ts";
+import { CUSTODY_MIGRATIONS, postgresCustodyStore } from "../store/postgres-store.ts";
+import type { CustodyStore } from "../store/store.ts";
+import {
+  fileOf,
+  sealMeterKeys,
+  type TestMeter,
+  testManufacturer,
+  testMeters,
+  writeShipment,
+} from "../testing/shipment-writer.ts";
+import { softwareVault } from "../vault/software-vault.ts";
+import { addSingleMeter, type ImportDependencies, importShipment } from "./import.ts";
+import { generateRecipientSecret, recipientOf } from "./recipient.ts";
+import { ShipmentRefusal } from "./refusal.ts";
+
+const maker = testManufacturer();
+const recipient = recipientOf(generateRecipientSecret());
+const place = { utility: "stadtwerke", island: "mainland", principal: "head-end" };
+
+function withCustody(body: (custody: ImportDependencies & { readonly store: CustodyStore }) => Promise<void>) {
+  return withTestDatabase({ migrations: CUSTODY_MIGRATIONS }, async ({ pool }) => {
+    const store = postgresCustodyStore(pool);
+    const vault = softwareVault(SecretKey.random(32), store.vaultKeys);
+    const trust = { manufacturers: [maker.trusted], recipient };
+    await body({ store, committer: new GroupCommitter(store), vault, trust, now: () => 1_795_000_000_000 });
+  });
+}
+
+const file = (meters: readonly TestMeter[], shipment?: Uint8Array) => [
+  fileOf(writeShipment(maker, recipient.publicKeys, meters, shipment === undefined ? {} : { shipment })),
+];
+
+const refusal = (code: string, line: number, systemTitle?: string) => (error: unknown) => {
+  assert.ok(error instanceof ShipmentRefusal, String(error));
+  assert.deepEqual([error.code, error.line, error.systemTitle], [code, line, systemTitle], error.message);
+  return true;
+};
+
+const kinds = async (store: CustodyStore) => (await store.ledgerEntries(0, 100)).map(({ kind }) => kind);
+
+test("an import brings every meter with its keys, and the ledger has it before it is done", () =>
+  withCustody(async (custody) => {
+    const meters = testMeters(600);
+    const imported = await importShipment(custody, place, file(meters));
+    assert.deepEqual([imported.count, imported.warnings.length], [600, 0]);
+    assert.equal(await custody.store.meterCount(), 600);
+    assert.deepEqual(await kinds(custody.store), ["shipment-accepted", "shipment-imported"]);
+    const last = meters.at(-1) as TestMeter;
+    const stored = await custody.store.load(last.systemTitle);
+    assert.deepEqual(stored?.meter.shipment, { id: imported.shipment, line: 600 });
+    const systemTitle = Buffer.from(last.systemTitle, "hex");
+    const keys = await custody.vault.unseal(
+      (stored?.keys ?? []).map((key) => ({ place: { ...key, systemTitle }, sealed: key.sealed })),
+    );
+    assert.deepEqual(
+      keys.map((key) => key.lend((octets) => Buffer.from(octets).toString("hex"))),
+      last.keys.map((key) => Buffer.from(key).toString("hex")),
+    );
+  }));
+
+test("a shipment is imported once, under whatever tenant", () =>
+  withCustody(async (custody) => {
+    const octets = file(testMeters(2));
+    await importShipment(custody, place, octets);
+    const elsewhere = { ...place, utility: "other" };
+    await assert.rejects(importShipment(custody, elsewhere, octets), refusal("shipment-already-imported", 0));
+    const id = new Uint8Array(16).fill(7);
+    await importShipment(custody, place, file(testMeters(1, 50), id));
+    await assert.rejects(
+      importShipment(custody, place, file(testMeters(1, 60), id)),
+      refusal("shipment-already-imported", 0),
+    );
+    assert.equal(await custody.store.meterCount(), 3);
+  }));
+
+test("a meter that is in custody refuses the whole file, with its line", () =>
+  withCustody(async (custody) => {
+    await importShipment(custody, place, file(testMeters(1, 300)));
+    await assert.rejects(
+      importShipment(custody, place, file(testMeters(600))),
+      refusal("meter-already-in-custody", 300, testMeters(1, 300)[0]?.systemTitle),
+    );
+    assert.equal(await custody.store.meterCount(), 1);
+    const entries = await custody.store.ledgerEntries(2, 10);
+    assert.deepEqual(
+      entries.map(({ kind, meter }) => [kind, meter]),
+      [["shipment-refused", testMeters(1, 300)[0]?.systemTitle]],
+    );
+  }));
+
+test("a system title that stands twice in a file refuses it, near or far apart", () =>
+  withCustody(async (custody) => {
+    for (const [count, at] of [
+      [10, 7],
+      [600, 550],
+    ] as const) {
+      const meters = testMeters(count);
+      const twice = meters.with(at - 1, {
+        ...(meters[at - 1] as TestMeter),
+        systemTitle: meters[1]?.systemTitle as string,
+      });
+      await assert.rejects(
+        importShipment(custody, place, file(twice)),
+        refusal("meter-duplicate-in-file", at, meters[1]?.systemTitle),
+      );
+    }
+    assert.equal(await custody.store.meterCount(), 0);
+  }));
+
+test("two meters that share a unicast, authentication or master key refuse the file; the broadcast key may be shared", () =>
+  withCustody(async (custody) => {
+    const sharing = (purpose: number, from: number) => {
+      const meters = testMeters(5, from);
+      const [second, fourth] = [meters[1] as TestMeter, meters[3] as TestMeter];
+      return meters.with(3, { ...fourth, keys: fourth.keys.with(purpose, second.keys[purpose] as Uint8Array) });
+    };
+    for (const purpose of [0, 2, 3])
+      await assert.rejects(
+        importShipment(custody, place, file(sharing(purpose, 1))),
+        refusal("meter-key-shared", 4, "5453540000000004"),
+      );
+    await importShipment(custody, place, file(sharing(1, 1)));
+    const [known] = testMeters(1, 900) as [TestMeter];
+    await importShipment(custody, place, file([known]));
+    const [fresh] = testMeters(1, 901) as [TestMeter];
+    await assert.rejects(
+      importShipment(custody, place, file([{ ...fresh, keys: fresh.keys.with(2, known.keys[2] as Uint8Array) }])),
+      refusal("meter-key-shared", 1, fresh.systemTitle),
+      "across imports",
+    );
+  }));
+
+test("weak keys are imported and named", () =>
+  withCustody(async (custody) => {
+    const weak = [
+      new Uint8Array(16),
+      Uint8Array.from({ length: 16 }, (_, at) => at),
+      Uint8Array.from({ length: 16 }, (_, at) => 0xd0 + at),
+      Buffer.from("AnthraciteMeters"),
+    ];
+    const [meter] = testMeters(1) as [TestMeter];
+    const { warnings } = await importShipment(custody, place, file([{ ...meter, keys: weak }]));
+    assert.deepEqual(
+      warnings.map(({ purpose }) => purpose),
+      ["GUEK", "GBEK", "GAK", "KEK"],
+    );
+    for (const { message } of warnings) assert.doesNotMatch(message, /[0-9a-f]{8}/i);
+  }));
+
+test("the sealed keys of one meter are taken into custody, for that meter only", () =>
+  withCustody(async (custody) => {
+    const keys = {
+      0: new Uint8Array(16).fill(9).map((_, at) => at * 17 + 3),
+      2: new Uint8Array(16).map((_, at) => at * 31 + 5),
+    };
+    const sealed = sealMeterKeys(recipient.publicKeys, "4B464D1020012345", keys);
+    await assert.rejects(
+      addSingleMeter(custody, place, "4B464D1020012346", sealed),
+      refusal("meter-keys-not-authentic", 0, "4B464D1020012346"),
+    );
+    assert.deepEqual(await addSingleMeter(custody, place, "4B464D1020012345", sealed), []);
+    await assert.rejects(
+      addSingleMeter(custody, place, "4B464D1020012345", sealed),
+      refusal("meter-already-in-custody", 0, "4B464D1020012345"),
+    );
+    const stored = await custody.store.load("4B464D1020012345");
+    assert.deepEqual(
+      stored?.keys.map(({ purpose, origin }) => [purpose, origin]),
+      [
+        [0, "imported"],
+        [2, "imported"],
+      ],
+    );
+    assert.deepEqual(await kinds(custody.store), ["meter-refused", "meter-added", "meter-refused"]);
+  }));
+
+test("what is wrong with sealed keys is said, whatever it is", () =>
+  withCustody(async (custody) => {
+    const title = "4B464D1020012345";
+    const key = new Uint8Array(16).map((_, at) => at * 41 + 7);
+    const add = (sealed: string) => addSingleMeter(custody, place, title, sealed);
+    const seal = (keys: Record<number, Uint8Array>, change = {}) =>
+      sealMeterKeys(recipient.publicKeys, title, keys, change);
+    await assert.rejects(add("{"), refusal("shipment-malformed", 0, title));
+    await assert.rejects(add(seal({ 0: key }, { alg: "none" })), refusal("shipment-malformed", 0, title));
+    await assert.rejects(
+      add(seal({ 0: key }, { recipient: "0".repeat(64) })),
+      refusal("shipment-recipient-wrong", 0, title),
+    );
+    await assert.rejects(add(seal({ 0: key }, { nonce: "AAAA" })), refusal("meter-keys-not-authentic", 0, title));
+    await assert.rejects(add(seal({ 0: key }, { epk: "AAAA" })), refusal("meter-keys-not-authentic", 0, title));
+    await assert.rejects(add(seal({ 2: key })), refusal("meter-keys-incomplete", 0, title));
+    await assert.rejects(add(seal({ 0: key.subarray(0, 15) })), refusal("meter-keys-incomplete", 0, title));
+    await assert.rejects(add(seal({ 0: key, 2: new Uint8Array(32) })), refusal("meter-keys-incomplete", 0, title));
+    assert.equal(await custody.store.meterCount(), 0);
+  }));

@@ -1,0 +1,287 @@
+import { KEY_PURPOSES, type KeyWarning, type ShipmentRefusalCode } from "@meterkeep/api/custodian";
+import { systemTitle as brandTitle, fromHex } from "@meterkeep/dlms";
+import type { Committer } from "../store/committer.ts";
+import { type KeyRecord, type MeterRecord, PURPOSE, type Purpose } from "../store/records.ts";
+import type { CustodyStore, ShipmentStage, StageConflict, StagedMeter } from "../store/store.ts";
+import type { PlacedKey, Vault } from "../vault/vault.ts";
+import type { BlockKey } from "./key-block.ts";
+import { weakness } from "./key-hygiene.ts";
+import { linesOf } from "./lines.ts";
+import { readShipment, type ShipmentHeader, type ShipmentTrust, type ShippedMeter } from "./reader.ts";
+import { ShipmentRefusal } from "./refusal.ts";
+import { openSealedKeys } from "./sealed-keys.ts";
+
+/** What an import needs. */
+export interface ImportDependencies {
+  readonly store: Pick<CustodyStore, "stageShipment">;
+  readonly committer: Committer;
+  readonly vault: Vault;
+  readonly trust: ShipmentTrust;
+  readonly now: () => number;
+}
+
+/** For whom, and on whose behalf. */
+export interface ImportPlace {
+  readonly utility: string;
+  readonly island: string;
+  /** The proven name of the caller. */
+  readonly principal: string;
+}
+
+/** What was imported. */
+export interface ImportedShipment {
+  readonly shipment: string;
+  readonly count: number;
+  readonly warnings: readonly KeyWarning[];
+}
+
+const BATCH_METERS = 250;
+const MAX_WARNINGS = 100;
+
+/**
+ * Imports a shipment: all of it in one transaction, or nothing. The ledger has the acceptance before the transaction
+ * ends, and every refusal.
+ *
+ * @throws ShipmentRefusal for the first thing that is wrong.
+ */
+export async function importShipment(
+  dependencies: ImportDependencies,
+  place: ImportPlace,
+  chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+): Promise<ImportedShipment> {
+  const stage = await dependencies.store.stageShipment();
+  try {
+    return await stageAndCommit(dependencies, place, chunks, stage);
+  } catch (error) {
+    const refusal = asRefusal(error);
+    await stage.drop();
+    if (refusal !== undefined) await recordRefusal(dependencies, place, "shipment-refused", refusal);
+    throw refusal ?? error;
+  } finally {
+    await stage.drop();
+  }
+}
+
+async function stageAndCommit(
+  dependencies: ImportDependencies,
+  place: ImportPlace,
+  chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  stage: ShipmentStage,
+): Promise<ImportedShipment> {
+  const { committer, trust, now } = dependencies;
+  const warnings: KeyWarning[] = [];
+  let header: ShipmentHeader | undefined;
+  let root = "";
+  let batch: ShippedMeter[] = [];
+  const flush = async (of: ShipmentHeader) => {
+    await addBatch(dependencies, place, of, batch, stage, warnings);
+    batch = [];
+  };
+  for await (const item of readShipment(linesOf(chunks), trust)) {
+    if (item.kind === "header") header = await notImported(item.header, stage);
+    else if (item.kind === "verified") root = item.root;
+    else if (batch.push(item.meter) >= BATCH_METERS) await flush(header as ShipmentHeader);
+  }
+  const { shipment, manufacturer, customer, created, count } = header as ShipmentHeader;
+  await flush(header as ShipmentHeader);
+  const body = { shipment, manufacturer: manufacturer.name, count, root };
+  await committer.submit({ entries: [entry(now(), "shipment-accepted", place, body)] });
+  await stage.commit({
+    utility: place.utility,
+    island: place.island,
+    manufacturerKey: manufacturer.keyId,
+    shipment,
+    manufacturer: manufacturer.name,
+    customer,
+    created,
+    meters: count,
+    root,
+    importedAt: now(),
+  });
+  await committer.submit({ entries: [entry(now(), "shipment-imported", place, { shipment, count })] });
+  return { shipment, count, warnings };
+}
+
+async function notImported(header: ShipmentHeader, stage: ShipmentStage): Promise<ShipmentHeader> {
+  if (await stage.knows(header.manufacturer.keyId, header.shipment))
+    throw new ShipmentRefusal("shipment-already-imported", 0, `shipment ${header.shipment} has been imported before`);
+  return header;
+}
+
+async function addBatch(
+  { vault, now }: ImportDependencies,
+  place: ImportPlace,
+  { shipment, manufacturer }: ShipmentHeader,
+  batch: readonly ShippedMeter[],
+  stage: ShipmentStage,
+  warnings: KeyWarning[],
+): Promise<void> {
+  if (batch.length === 0) return;
+  const meters = batch.map(({ keys, line, systemTitle, ...facts }) => ({
+    keys,
+    meter: {
+      ...facts,
+      systemTitle,
+      utility: place.utility,
+      island: place.island,
+      origin: "shipped",
+      manufacturer: { flag: manufacturer.flag, name: manufacturer.name },
+      shipment: { id: shipment, line },
+      createdAt: now(),
+    } satisfies MeterRecord,
+  }));
+  for (const { meter, keys } of meters) warnings.push(...warningsOf(meter.systemTitle, keys));
+  warnings.splice(MAX_WARNINGS);
+  const conflict = await stage.add(await sealMeters(vault, meters));
+  if (conflict === undefined) return;
+  const line = batch.findLast(({ systemTitle }) => systemTitle === conflict.systemTitle)?.line ?? 0;
+  throw refusalOf(conflict, line);
+}
+
+/**
+ * Takes a single meter into custody whose keys its owner sealed to the custodian.
+ *
+ * @param systemTitle 16 upper-case hex digits
+ * @throws ShipmentRefusal with line 0.
+ */
+export async function addSingleMeter(
+  dependencies: ImportDependencies,
+  place: ImportPlace,
+  systemTitle: string,
+  sealed: string,
+): Promise<readonly KeyWarning[]> {
+  const { store, committer, vault, trust, now } = dependencies;
+  const stage = await store.stageShipment();
+  try {
+    const { keys, securitySuite } = openSealedKeys(sealed, systemTitle, trust.recipient);
+    const meter = addedMeter(place, systemTitle, securitySuite, now());
+    const warnings = warningsOf(systemTitle, keys);
+    const [staged] = (await sealMeters(vault, [{ meter, keys }])) as [StagedMeter];
+    const conflict = await stage.add([staged]);
+    if (conflict !== undefined) throw refusalOf(conflict, 0);
+    await stage.drop();
+    const purposes = staged.keys.map(({ purpose }) => KEY_PURPOSES[purpose]);
+    await committer.submit({
+      writes: [{ kind: "add-meter", ...staged }],
+      entries: [{ ...entry(now(), "meter-added", place, { purposes }), meter: systemTitle }],
+    });
+    return warnings;
+  } catch (error) {
+    const refusal = asRefusal(error);
+    await stage.drop();
+    if (refusal !== undefined) await recordRefusal(dependencies, place, "meter-refused", refusal);
+    throw refusal ?? error;
+  }
+}
+
+/** What is not known of a meter that somebody added by hand stays empty: nobody vouches for it. */
+function addedMeter(place: ImportPlace, systemTitle: string, securitySuite: number, createdAt: number): MeterRecord {
+  const flag = Buffer.from(systemTitle.slice(0, 6), "hex").toString("latin1");
+  return {
+    utility: place.utility,
+    island: place.island,
+    systemTitle,
+    origin: "added",
+    logicalDeviceName: "",
+    serialNumber: "",
+    model: "",
+    hardwareRevision: "",
+    firmware: "",
+    profile: "",
+    securitySuite,
+    manufacturer: { flag: /^[A-Za-z]{3}$/.test(flag) ? flag.toUpperCase() : "", name: "" },
+    holders: [],
+    shipment: undefined,
+    createdAt,
+  };
+}
+
+/** Seals the keys of meters for their places and disposes of them. */
+async function sealMeters(
+  vault: Vault,
+  meters: readonly { readonly meter: MeterRecord; readonly keys: readonly BlockKey[] }[],
+): Promise<StagedMeter[]> {
+  try {
+    const placed: PlacedKey[] = meters.flatMap(({ meter, keys }) =>
+      keys.map(({ purpose, key }) => ({
+        place: { ...meter, systemTitle: fromHex(meter.systemTitle), setup: 0, purpose, version: 1 },
+        key,
+      })),
+    );
+    const sealed = await vault.seal(placed);
+    const values = await vault.checkValues(placed.map(({ key }) => key));
+    let at = 0;
+    return meters.map(({ meter, keys }) => {
+      const from = at;
+      at += keys.length;
+      return {
+        meter,
+        keys: keys.map(({ purpose }, index) => importedKey(meter, purpose, sealed[from + index] as Uint8Array)),
+        // The broadcast key is shared by design.
+        checkValues: values.slice(from, at).filter((_, index) => keys[index]?.purpose !== PURPOSE.GBEK),
+      };
+    });
+  } finally {
+    for (const { keys } of meters) for (const { key } of keys) key[Symbol.dispose]();
+  }
+}
+
+function importedKey(meter: MeterRecord, purpose: number, sealed: Uint8Array): KeyRecord {
+  return {
+    utility: meter.utility,
+    island: meter.island,
+    systemTitle: meter.systemTitle,
+    setup: 0,
+    purpose: purpose as Purpose,
+    version: 1,
+    state: "active",
+    origin: "imported",
+    sealed,
+    createdAt: meter.createdAt,
+    provenAt: undefined,
+  };
+}
+
+function warningsOf(systemTitle: string, keys: readonly BlockKey[]): KeyWarning[] {
+  return keys.flatMap(({ purpose, key }) => {
+    const why = weakness(key);
+    const name = KEY_PURPOSES[purpose] ?? String(purpose);
+    return why === undefined
+      ? []
+      : [{ systemTitle: brandTitle(fromHex(systemTitle)), purpose: name, message: `The ${name} ${why}.` }];
+  });
+}
+
+const CONFLICTS: Readonly<Record<StageConflict["problem"], readonly [ShipmentRefusalCode, string]>> = {
+  "in-custody": ["meter-already-in-custody", "is in custody already"],
+  "in-file": ["meter-duplicate-in-file", "stands twice in the shipment"],
+  "key-shared": ["meter-key-shared", "shares a key with another meter"],
+};
+
+function refusalOf({ systemTitle, problem }: StageConflict, line: number): ShipmentRefusal {
+  const [code, words] = CONFLICTS[problem];
+  const where = line === 0 ? "" : `line ${line}, `;
+  return new ShipmentRefusal(code, line, `${where}meter ${systemTitle} ${words}`, { systemTitle });
+}
+
+function asRefusal(error: unknown): ShipmentRefusal | undefined {
+  if (error instanceof ShipmentRefusal) return error;
+  if ((error as { code?: string }).code !== "custody-write-conflict") return undefined;
+  return new ShipmentRefusal("shipment-already-imported", 0, "it, or a part of it, has just been imported", {
+    cause: error,
+  });
+}
+
+async function recordRefusal(
+  { committer, now }: ImportDependencies,
+  place: ImportPlace,
+  kind: string,
+  { code, line, systemTitle, message }: ShipmentRefusal,
+): Promise<void> {
+  const draft = entry(now(), kind, place, { code, line, message });
+  await committer.submit({ entries: [systemTitle === undefined ? draft : { ...draft, meter: systemTitle }] });
+}
+
+function entry(at: number, kind: string, { utility, island, principal }: ImportPlace, body: unknown) {
+  return { at, kind, principal, utility, island, body };
+}

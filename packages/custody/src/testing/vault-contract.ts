@@ -1,0 +1,91 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { SecretKey } from "@meterkeep/dlms-node";
+import { CustodyError } from "../errors.ts";
+import type { KeyPlace } from "../vault/key-place.ts";
+import type { Vault } from "../vault/vault.ts";
+
+const place: KeyPlace = {
+  utility: "stadtwerke",
+  island: "mainland",
+  systemTitle: Uint8Array.of(0x4d, 0x4b, 0x56, 0, 0, 0, 0, 1),
+  setup: 0,
+  purpose: 0,
+  version: 1,
+};
+
+/** Another place in every single way a row could be moved. */
+const elsewhere: Readonly<Record<string, KeyPlace>> = {
+  utility: { ...place, utility: "nachbarwerke" },
+  island: { ...place, island: "isle" },
+  // Fields must not run into each other.
+  "utility and island joined otherwise": { ...place, utility: "stadtwerkemain", island: "land" },
+  meter: { ...place, systemTitle: Uint8Array.of(0x4d, 0x4b, 0x56, 0, 0, 0, 0, 2) },
+  "security setup": { ...place, setup: 1 },
+  purpose: { ...place, purpose: 2 },
+  version: { ...place, version: 2 },
+};
+
+const notAuthentic = (error: unknown) => error instanceof CustodyError && error.code === "vault-record-not-authentic";
+const hex = (key: SecretKey) => key.lend((octets) => Buffer.from(octets).toString("hex"));
+
+/** What every adapter of `Vault` keeps to. */
+export function vaultContract(name: string, withVault: (body: (vault: Vault) => Promise<void>) => Promise<void>): void {
+  const contract = (sentence: string, body: (vault: Vault) => Promise<void>) =>
+    test(`${name}: ${sentence}`, () => withVault(body));
+
+  contract("a key opens in its place, and its sealed form differs each time", async (vault) => {
+    for (const bytes of [16, 32]) {
+      const key = SecretKey.random(bytes);
+      const [one, other] = (await vault.seal([
+        { place, key },
+        { place, key },
+      ])) as [Uint8Array, Uint8Array];
+      assert.notDeepEqual(one, other);
+      const opened = await vault.unseal([
+        { place, sealed: one },
+        { place, sealed: other },
+      ]);
+      assert.deepEqual(opened.map(hex), [hex(key), hex(key)]);
+    }
+  });
+
+  contract("a key that was moved in any way does not open", async (vault) => {
+    const key = SecretKey.random(16);
+    const places = [place, ...Object.values(elsewhere)];
+    const sealed = await vault.seal(places.map((each) => ({ place: each, key })));
+    for (const [from, record] of sealed.entries())
+      for (const [to, target] of places.entries()) {
+        const opening = vault.unseal([{ place: target, sealed: record }]);
+        if (from === to) assert.equal(hex((await opening)[0] as SecretKey), hex(key));
+        // Another utility or island has another vault key, which may not even exist.
+        else await assert.rejects(opening, CustodyError, `${from} opened at ${to}`);
+      }
+  });
+
+  contract("a record changed in any octet does not open", async (vault) => {
+    const key = SecretKey.random(16);
+    const [sealed] = (await vault.seal([{ place, key }])) as [Uint8Array];
+    for (let at = 0; at < sealed.length; at += 1) {
+      const spoilt = new Uint8Array(sealed);
+      spoilt[at] = (spoilt[at] as number) ^ 1;
+      await assert.rejects(vault.unseal([{ place, sealed: spoilt }]), CustodyError);
+    }
+    await assert.rejects(vault.unseal([{ place, sealed: sealed.subarray(0, 10) }]), notAuthentic);
+  });
+
+  contract("check values are equal for equal keys, wherever they stand, and only for those", async (vault) => {
+    const [one, two] = [SecretKey.random(16), SecretKey.random(16)];
+    const same = SecretKey.copy(one.lend((octets) => octets));
+    const values = (await vault.checkValues([one, two, same])).map((value) => Buffer.from(value).toString("hex"));
+    assert.equal(values[0], values[2]);
+    assert.notEqual(values[0], values[1]);
+  });
+
+  contract("a named secret opens under its name only", async (vault) => {
+    const secret = SecretKey.random(100);
+    const sealed = await vault.sealNamed("recipient", secret);
+    assert.equal(hex(await vault.unsealNamed("recipient", sealed)), hex(secret));
+    await assert.rejects(vault.unsealNamed("other", sealed), notAuthentic);
+  });
+}
