@@ -1,0 +1,43 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import pg from "pg";
+import { createPool, createQueries, inTransaction } from "./pool.ts";
+import { withTestDatabase } from "./testing/test-database.ts";
+
+test("a pool outlives its connections", () =>
+  withTestDatabase({}, async ({ url, adminUrl, role }) => {
+    const broken: Error[] = [];
+    const pool = createPool(url, { applicationName: "outlives", onIdleError: (error) => broken.push(error) });
+    try {
+      await pool.query("select 1");
+      const admin = new pg.Client({ connectionString: adminUrl });
+      await admin.connect();
+      await admin.query("select pg_terminate_backend(pid) from pg_stat_activity where usename = $1", [role]);
+      await admin.end();
+      while (broken.length === 0) await new Promise(setImmediate);
+      assert.equal((await pool.query("select 2 as two")).rows[0].two, 2);
+    } finally {
+      await pool.end();
+    }
+  }));
+
+test("what throws inside a transaction leaves nothing behind", () =>
+  withTestDatabase({}, async ({ pool }) => {
+    await pool.query("create table entry (a integer)");
+    await assert.rejects(
+      inTransaction(pool, async (client) => {
+        await client.query("insert into entry values (1)");
+        throw new Error("changed my mind");
+      }),
+      /changed my mind/,
+    );
+    await inTransaction(pool, (client) => client.query("insert into entry values (2)"));
+    assert.deepEqual((await pool.query("select a from entry")).rows, [{ a: 2 }]);
+  }));
+
+test("typed queries run over the same pool", () =>
+  withTestDatabase({}, async ({ pool }) => {
+    await pool.query("create table entry (a integer); insert into entry values (7)");
+    const queries = createQueries<{ entry: { a: number } }>(pool);
+    assert.deepEqual(await queries.selectFrom("entry").selectAll().execute(), [{ a: 7 }]);
+  }));
