@@ -1,0 +1,139 @@
+import type { TrustStateName } from "@meterkeep/api";
+import type { Custodian, TakeoverState } from "@meterkeep/api/custodian";
+import { systemTitleText } from "@meterkeep/dlms";
+import type { Ledger } from "@meterkeep/ledger";
+import { inTransaction } from "@meterkeep/postgres";
+import type { Scope } from "../database/scope.ts";
+import { rows, type SqlPool } from "../database/sql.ts";
+import { METER_COLUMNS, METERS_WITH_FEEDER, type Meter, type MeterRow, meterOfRow } from "../inventory/meter.ts";
+import type { SourceClock } from "../time/source-clock.ts";
+import { judgeTrust } from "../trust/trust.ts";
+import { changeOf, trustDraft } from "../trust/trust-record.ts";
+import { writeTrust } from "../trust/write.ts";
+import type { TrustChangeRecord } from "../work/finish.ts";
+import { LANES, type WorkQueue } from "../work/lease.ts";
+import { writeTakeovers } from "./view.ts";
+
+export interface TakeoverWatchPorts {
+  readonly pool: SqlPool;
+  readonly scope: Scope;
+  readonly custodian: Pick<Custodian, "takeoverStates">;
+  readonly ledger: Pick<Ledger, "append">;
+  readonly queue: Pick<WorkQueue, "due">;
+  clockOf(kind: Meter["kind"]): SourceClock;
+  now(): number;
+  /** A meter's view has changed. */
+  onChange(meter: Meter, state: TakeoverState, trust: TrustChangeRecord | undefined): void;
+}
+
+/** The custodian answers so many at a time. */
+const PAGE = 200;
+
+interface Watched {
+  readonly meter: Meter;
+  readonly trust: { readonly state: TrustStateName; readonly reason: string };
+  readonly seen: string;
+}
+
+/**
+ * Learns from the custodian how takeovers stand that others carry: those of the depot, which has no way to us, and any
+ * that went on while this process was down.
+ */
+export class TakeoverWatch {
+  readonly #ports: TakeoverWatchPorts;
+
+  constructor(ports: TakeoverWatchPorts) {
+    this.#ports = ports;
+  }
+
+  /** Brings the views up to date. @returns how many depot takeovers are not finished. */
+  async look(which: "depot" | "all"): Promise<number> {
+    const watched = await this.#unfinished(which);
+    let open = 0;
+    for (let at = 0; at < watched.length; at += PAGE) {
+      const page = watched.slice(at, at + PAGE);
+      const { states } = await this.#ports.custodian.takeoverStates({
+        meters: page.map(({ meter }) => meter.systemTitle),
+        after: undefined,
+      });
+      const byTitle = new Map(states.map((state) => [systemTitleText(state.meter), state]));
+      const changed = page.flatMap((entry) => {
+        const state = byTitle.get(entry.meter.title);
+        if (state === undefined) return [];
+        if (state.phase !== "done") open += 1;
+        return mark(state) === entry.seen ? [] : [{ ...entry, state }];
+      });
+      await this.#write(changed);
+    }
+    return open;
+  }
+
+  async #unfinished(which: "depot" | "all"): Promise<readonly Watched[]> {
+    const { pool, scope } = this.#ports;
+    const found = await rows<WatchedRow>(pool, select(which), [...scope.place]);
+    return found.map((row) => ({
+      meter: meterOfRow(row),
+      trust: { state: row.state, reason: row.reason },
+      seen: row.seen,
+    }));
+  }
+
+  async #write(changed: readonly (Watched & { readonly state: TakeoverState })[]): Promise<void> {
+    if (changed.length === 0) return;
+    const { pool, scope, ledger, queue, onChange } = this.#ports;
+    const judged = changed.map(({ meter, trust, state }) => ({
+      meter,
+      state,
+      trust,
+      change: this.#judge(meter, trust, state),
+    }));
+    const drafts = judged.flatMap(({ meter, trust, change }) =>
+      change === undefined ? [] : [trustDraft(scope, meter.title, trust, change)],
+    );
+    if (drafts.length > 0) await ledger.append(...drafts);
+    await inTransaction(pool, async (sql) => {
+      await writeTakeovers(
+        sql,
+        scope,
+        judged.map(({ meter, state }) => ({ meter: meter.id, state })),
+      );
+      await writeTrust(
+        sql,
+        scope,
+        judged.flatMap(({ meter, change }) => (change === undefined ? [] : [{ meter: meter.id, change }])),
+      );
+    });
+    const ready = judged.filter(({ state }) => state.phase === "done").map(({ meter }) => meter.id);
+    if (ready.length > 0) await queue.due(ready, this.#ports.now(), LANES.reading);
+    for (const { meter, state, change } of judged) onChange(meter, state, change);
+  }
+
+  #judge(meter: Meter, trust: Watched["trust"], state: TakeoverState): TrustChangeRecord | undefined {
+    const { clockOf, now } = this.#ports;
+    const decidedAt = now();
+    const judged = judgeTrust({ ...state, kind: meter.kind, protection: undefined });
+    return changeOf(trust, judged, decidedAt, clockOf(meter.kind).atSource(state.provenAt ?? decidedAt));
+  }
+}
+
+/** What tells whether a view is the same as before. */
+function mark(state: TakeoverState): string {
+  return `${state.phase} ${state.step} ${state.verdict} ${state.steps.length}`;
+}
+
+interface WatchedRow extends MeterRow {
+  readonly state: TrustStateName;
+  readonly reason: string;
+  readonly seen: string;
+}
+
+function select(which: "depot" | "all"): string {
+  return `
+  select ${METER_COLUMNS}, tr.state, tr.reason,
+    concat_ws(' ', t.phase, t.step, t.verdict, jsonb_array_length(t.steps)) as seen
+  from ${METERS_WITH_FEEDER}
+  join takeovers t on (t.utility_id, t.island_id, t.meter_id) = (m.utility_id, m.island_id, m.meter_id)
+  join trust tr on (tr.utility_id, tr.island_id, tr.meter_id) = (m.utility_id, m.island_id, m.meter_id)
+  where m.utility_id = $1 and m.island_id = $2 and t.phase not in ('done', 'not-applicable')
+    ${which === "depot" ? "and f.path = 'depot'" : ""}`;
+}
