@@ -1,4 +1,4 @@
-import { CliError } from "../error.ts";
+import { CliError, EXIT } from "../error.ts";
 
 const SEPARATORS = new Set([..." \t\r\n\f:,;_-|\"'[](){}"].map((character) => character.charCodeAt(0)));
 const NEW_LINE = 0x0a;
@@ -65,7 +65,8 @@ export class HexText {
 
   #notHex(what: string): CliError {
     const place = `line ${this.#line}, column ${this.#column}`;
-    return new CliError("input-not-hex", `${this.#name} begins like hex, but at ${place} ${what}`);
+    const message = `${this.#name} begins like hex, but at ${place} ${what}`;
+    return new CliError("input-not-hex", message, { exitStatus: EXIT.refused });
   }
 }
 
