@@ -25,8 +25,27 @@ export const DLMS_ERROR_CODES = [
   "key-unwrap-failed",
 ] as const;
 
+/** What an association or a request with a server can come to; `SessionError` carries these. */
+export const SESSION_ERROR_CODES = [
+  "association-rejected",
+  "server-not-authentic",
+  "counter-replayed",
+  "exception-response",
+  "invocation-counter-error",
+  "service-error",
+  "data-access-refused",
+  "action-refused",
+  "unexpected-response",
+  "response-unprotected",
+  "response-too-long",
+  "request-too-long",
+  "service-not-negotiated",
+  "not-associated",
+] as const;
+export type SessionErrorCode = (typeof SESSION_ERROR_CODES)[number];
+
 /** A stable name for what went wrong; docs/errors.md says what to do about each. */
-export type DlmsErrorCode = (typeof DLMS_ERROR_CODES)[number];
+export type DlmsErrorCode = (typeof DLMS_ERROR_CODES)[number] | SessionErrorCode;
 
 /** The one error class of the package. The message says what, where and, where that helps, what to do. */
 export class DlmsError extends Error {

@@ -15,6 +15,54 @@ export { MAX_DEPTH, Reader } from "./codec/reader.ts";
 export { minimumBytes, type Shape } from "./codec/shape.ts";
 export type { Fields, StructOf } from "./codec/struct.ts";
 export { Writer } from "./codec/writer.ts";
+export {
+  AssociationLn,
+  AssociationLnV1,
+  AssociationLnV2,
+  type ObjectListElement,
+  objectListElement,
+} from "./cosem/classes/association-ln.ts";
+export { Clock } from "./cosem/classes/clock.ts";
+export { DataClass } from "./cosem/classes/data-class.ts";
+export { DisconnectControl } from "./cosem/classes/disconnect-control.ts";
+export { ImageTransfer } from "./cosem/classes/image-transfer.ts";
+export { Limiter } from "./cosem/classes/limiter.ts";
+export { ProfileGeneric } from "./cosem/classes/profile-generic.ts";
+export { PushSetup } from "./cosem/classes/push-setup.ts";
+export { ExtendedRegister, Register } from "./cosem/classes/register.ts";
+export { SapAssignment } from "./cosem/classes/sap-assignment.ts";
+export { ScriptTable } from "./cosem/classes/script-table.ts";
+export { KEY_IDS, SecuritySetup, SecuritySetupV0 } from "./cosem/classes/security-setup.ts";
+export { SingleActionSchedule } from "./cosem/classes/single-action-schedule.ts";
+export { EncodedData, encodedData } from "./cosem/encoded-data.ts";
+export {
+  type Attribute,
+  type AttributeSelection,
+  type Attributes,
+  type AttributeValue,
+  attribute,
+  type InterfaceClass,
+  interfaceClass,
+  type Method,
+  type MethodParameter,
+  type MethodResult,
+  type Methods,
+  method,
+} from "./cosem/interface-class.ts";
+export { type LogicalName, logicalNameOctets, logicalNameText } from "./cosem/logical-name.ts";
+export { logicalNameData } from "./cosem/logical-name-data.ts";
+export { AccessRefusal, type RefusalReason, refuse } from "./cosem/refusal.ts";
+export { type SelectiveAccessDescriptor, type SelectiveAccessTable, selector } from "./cosem/selective-access.ts";
+export type { Handlers } from "./cosem/serve.ts";
+export type { ServeContext, ServedClass } from "./cosem/served.ts";
+export {
+  attributeReference,
+  type CaptureObject,
+  captureObject,
+  type ScalerUnit,
+  scalerUnit,
+  scriptReference,
+} from "./cosem/structures.ts";
 export { type BitString, bitString, bitStringText, hasBit } from "./data/bit-string.ts";
 export { d } from "./data/d.ts";
 export { data, dataTypeOf } from "./data/data.ts";
@@ -90,6 +138,42 @@ export {
   protectionFormOf,
   SERVICE_TAGS,
 } from "./security/tags.ts";
+export {
+  ACCESS_MODE,
+  type AccessRule,
+  fullAccess,
+  type Members,
+  type ObjectAccess,
+  onlyReading,
+  type RequiredProtection,
+  readOnly,
+} from "./server/access.ts";
+export { CURRENT_ASSOCIATION } from "./server/association-object.ts";
+export type { Connection } from "./server/connection.ts";
+export {
+  type AssociationAuthentication,
+  type AssociationDefinition,
+  type DeviceModel,
+  deviceModel,
+  type ModelObject,
+  mount,
+} from "./server/device-model.ts";
+export { DEFAULT_MAX_RECEIVE_PDU_BYTES, OFFERED_CONFORMANCE } from "./server/offer.ts";
+export type {
+  Device,
+  InvocationCounters,
+  KeyPurpose,
+  KeySet,
+  RefusedRequest,
+  SecurityPolicy,
+  SecuritySetupKeys,
+  SecuritySetupPort,
+  ServerEvent,
+} from "./server/ports.ts";
+export { type ProfileRows, type ProfileSource, serveProfile } from "./server/profile.ts";
+export { buildPush, type PushProtection } from "./server/push.ts";
+export { serveSecuritySetup, serveSecuritySetupV0 } from "./server/security-setup-object.ts";
+export { CosemServer, type ServerOptions } from "./server/server.ts";
 export { manufacturerOf, type SystemTitle, systemTitle, systemTitleCodec, systemTitleText } from "./system-title.ts";
 export type { BodyKind, MeterObject } from "./telegram/body.ts";
 export { BUILT_IN_LAYOUT_FILES, BUILT_IN_LAYOUTS } from "./telegram/built-in-layouts.ts";

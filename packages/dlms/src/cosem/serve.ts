@@ -13,7 +13,7 @@ import type {
   Methods,
 } from "./interface-class.ts";
 import { noParameter } from "./no-parameter.ts";
-import { Refusal } from "./refusal.ts";
+import { AccessRefusal } from "./refusal.ts";
 import { descriptorToSelection, type SelectiveAccessTable } from "./selective-access.ts";
 import type { ServeContext, ServedAttribute, ServedClass, ServedMethod } from "./served.ts";
 
@@ -21,14 +21,14 @@ type GetHandler<Value, Selection, State> = (
   state: State,
   context: ServeContext,
   selection: Selection | undefined,
-) => Value | EncodedData | Refusal;
+) => Value | EncodedData | AccessRefusal;
 // Whatever else than a refusal is returned is ignored, so that `(value) => list.push(value)` may stand here.
 type SetHandler<Value, State> = (value: Value, state: State, context: ServeContext) => unknown;
 type CallHandler<Parameter, Result, State> = (
   parameter: Parameter,
   state: State,
   context: ServeContext,
-) => undefined extends Result ? unknown : Result | EncodedData | Refusal;
+) => undefined extends Result ? unknown : Result | EncodedData | AccessRefusal;
 
 /**
  * What the server does for each attribute and method. What has no handler does not exist for clients: a read without
@@ -83,7 +83,7 @@ function serveAttribute<State>(
         selection = typed;
       }
       const value = get(state, context, selection);
-      if (value instanceof Refusal) return value.reason;
+      if (value instanceof AccessRefusal) return value.reason;
       if (value instanceof EncodedData) writer.octets(value.octets);
       else codec.encode(writer, value);
       return "success";
@@ -93,7 +93,7 @@ function serveAttribute<State>(
       const value = decodeAll(codec, reader);
       if (value === MISMATCH) return "type-unmatched";
       const refusal = set(value, state, context);
-      return refusal instanceof Refusal ? refusal.reason : "success";
+      return refusal instanceof AccessRefusal ? refusal.reason : "success";
     },
   };
 }
@@ -112,7 +112,7 @@ function serveMethod<State>(
       const parameter = reader === undefined ? undefined : decodeAll(codec, reader);
       if (parameter === MISMATCH) return "type-unmatched";
       const result = call(parameter, state, context);
-      if (result instanceof Refusal) return result.reason;
+      if (result instanceof AccessRefusal) return result.reason;
       if (result instanceof EncodedData) writer.octets(result.octets);
       else if (resultCodec !== undefined) resultCodec.encode(writer, result);
       return "success";

@@ -1,0 +1,82 @@
+import { acseApdu } from "../acse/acse-apdu.ts";
+import { encode } from "../codec/codec.ts";
+import { DlmsError } from "../errors.ts";
+import { apdu as anyApdu } from "../xdlms/apdu.ts";
+import { DLMS_VERSION } from "../xdlms/initiate.ts";
+import { type AssociationConfig, PROPOSED_CONFORMANCE } from "./association-config.ts";
+import { sealApdu } from "./protection.ts";
+
+/** The ciphering of the association's APDUs, or undefined when they stay plain. */
+export function contextCiphering<Key>(config: AssociationConfig<Key>) {
+  return config.cipheredContext === false ? undefined : config.ciphering;
+}
+
+/**
+ * Builds the AARQ (Green Book 9.4.2.2), its InitiateRequest ciphered where the association is.
+ *
+ * @throws DlmsError `key-missing` or `invalid-value` when the configuration lacks what the association needs.
+ */
+export function buildAarq<Key>(config: AssociationConfig<Key>, invocationCounter: number): Uint8Array {
+  const { authentication, systemTitle, ciphering } = config;
+  const usesKeys = ciphering !== undefined || authentication.kind === "gmac";
+  if (usesKeys && systemTitle === undefined)
+    throw new DlmsError("invalid-value", "a client that ciphers or proves itself with GMAC needs a system title");
+  if (authentication.kind === "gmac" && ciphering === undefined)
+    throw new DlmsError("key-missing", "mechanism 5 needs the keys of the security setup");
+  return encode(acseApdu, {
+    kind: "aarq",
+    value: {
+      applicationContextName: contextCiphering(config) === undefined ? "logical-name" : "logical-name-ciphered",
+      ...(usesKeys && systemTitle !== undefined ? { callingApTitle: systemTitle } : {}),
+      ...authenticationFields(config),
+      userInformation: initiateRequest(config, invocationCounter),
+    },
+  });
+}
+
+/** Builds the RLRQ; in a ciphered association it carries a ciphered InitiateRequest as proof. */
+export function buildRlrq<Key>(config: AssociationConfig<Key>, invocationCounter: number): Uint8Array {
+  const proof =
+    contextCiphering(config) === undefined ? {} : { userInformation: initiateRequest(config, invocationCounter) };
+  return encode(acseApdu, { kind: "rlrq", value: { reason: "normal", ...proof } });
+}
+
+function authenticationFields<Key>({ authentication }: AssociationConfig<Key>) {
+  switch (authentication.kind) {
+    case "none":
+      return {};
+    case "lls":
+      return {
+        senderAcseRequirements: true,
+        mechanismName: "low",
+        callingAuthenticationValue: authentication.password,
+      } as const;
+    case "gmac":
+      return {
+        senderAcseRequirements: true,
+        mechanismName: "high-gmac",
+        callingAuthenticationValue: authentication.challenge,
+      } as const;
+    default:
+      return authentication satisfies never;
+  }
+}
+
+function initiateRequest<Key>(config: AssociationConfig<Key>, invocationCounter: number): Uint8Array {
+  const ciphering = contextCiphering(config);
+  const dedicated = ciphering?.form === "dedicated" || ciphering?.form === "general-dedicated";
+  if (dedicated && ciphering.dedicatedKey === undefined)
+    throw new DlmsError("key-missing", `the form "${ciphering.form}" needs a dedicated key`);
+  const plain = encode(anyApdu, {
+    kind: "initiate-request",
+    value: {
+      ...(dedicated && ciphering.dedicatedKey !== undefined ? { dedicatedKey: ciphering.dedicatedKey.octets } : {}),
+      responseAllowed: true,
+      proposedDlmsVersionNumber: DLMS_VERSION,
+      proposedConformance: config.conformance ?? PROPOSED_CONFORMANCE,
+      clientMaxReceivePduSize: config.maxReceivePduSize ?? 0,
+    },
+  });
+  if (ciphering === undefined || config.systemTitle === undefined) return plain;
+  return sealApdu({ ciphering, client: config.systemTitle }, plain, invocationCounter, "global");
+}

@@ -1,0 +1,123 @@
+import { Reader } from "../codec/reader.ts";
+import type { Writer } from "../codec/writer.ts";
+import { logicalNameKey } from "../cosem/logical-name.ts";
+import type { SelectiveAccessDescriptor } from "../cosem/selective-access.ts";
+import type { ServedResult } from "../cosem/served.ts";
+import type { ConformanceBit } from "../xdlms/conformance.ts";
+import type { AttributeDescriptor, MethodDescriptor } from "../xdlms/descriptors.ts";
+import { ACCESS_MODE } from "./access.ts";
+import type { Association, OpenTransfer, RequestProtection } from "./connection.ts";
+import type { AssociationModel, ReachableObject } from "./device-model.ts";
+import type { Device } from "./ports.ts";
+import { RequestContext } from "./request-context.ts";
+
+/** One request being served: who asks, how well protected it came, and what its response may weigh. */
+export interface Call<Key, State> {
+  readonly device: Device<Key, State>;
+  readonly model: AssociationModel<State>;
+  readonly association: Association<Key>;
+  readonly serverSap: number;
+  readonly protection: RequestProtection;
+  /** Octets that a plain response may have so that the client takes it, protected, as one APDU. */
+  readonly maxResponseBytes: number;
+  /** Octets that a long request may grow to. */
+  readonly maxRequestBytes: number;
+  /** The transfer under way when the request came. */
+  readonly pending: OpenTransfer | undefined;
+  /** The transfer under way from here on: every request that does not continue one ends it. */
+  transfer: OpenTransfer | undefined;
+}
+
+/** Whether the association agreed on a service or option. */
+export function agreed(call: Pick<Call<unknown, never>, "association">, bit: ConformanceBit): boolean {
+  return call.association.agreement.conformance.includes(bit);
+}
+
+/** Reads an attribute: its Data is appended to `writer`, which after another result than `success` is as before. */
+export function readAttribute<Key, State>(
+  call: Call<Key, State>,
+  writer: Writer,
+  { classId, instanceId, attributeId }: AttributeDescriptor,
+  selection: SelectiveAccessDescriptor | undefined,
+): ServedResult {
+  const object = find(call, classId, instanceId);
+  if (typeof object === "string") return object;
+  const attribute = object.served.attributes[attributeId];
+  if (attribute === undefined) return "object-undefined";
+  const denied = deny(call, object.modes.attributes[attributeId] ?? 0, ACCESS_MODE.read);
+  if (denied !== undefined) return denied;
+  if (selection !== undefined && !agreed(call, "selective-access")) return "scope-of-access-violated";
+  const start = writer.offset;
+  const result = guarded(call, object, (context) => attribute.read(writer, call.device.state, context, selection));
+  if (result !== "success") writer.offset = start;
+  return result;
+}
+
+/** Writes an attribute from one encoded Data value. */
+export function writeAttribute<Key, State>(
+  call: Call<Key, State>,
+  { classId, instanceId, attributeId }: AttributeDescriptor,
+  value: Uint8Array,
+): ServedResult {
+  const object = find(call, classId, instanceId);
+  if (typeof object === "string") return object;
+  const attribute = object.served.attributes[attributeId];
+  if (attribute === undefined) return "object-undefined";
+  const denied = deny(call, object.modes.attributes[attributeId] ?? 0, ACCESS_MODE.write);
+  if (denied !== undefined) return denied;
+  return guarded(call, object, (context) => attribute.write(new Reader(value), call.device.state, context));
+}
+
+/** Calls a method; what it returns is appended to `writer`, which after another result than `success` is as before. */
+export function callMethod<Key, State>(
+  call: Call<Key, State>,
+  writer: Writer,
+  { classId, instanceId, methodId }: MethodDescriptor,
+  parameter: Uint8Array | undefined,
+): ServedResult {
+  const object = find(call, classId, instanceId);
+  if (typeof object === "string") return object;
+  const method = object.served.methods[methodId];
+  if (method === undefined) return "object-undefined";
+  const denied = deny(call, object.modes.methods[methodId] ?? 0, ACCESS_MODE.call);
+  if (denied !== undefined) return denied;
+  const start = writer.offset;
+  const reader = parameter === undefined ? undefined : new Reader(parameter);
+  const result = guarded(call, object, (context) => method.invoke(reader, writer, call.device.state, context));
+  if (result !== "success") writer.offset = start;
+  return result;
+}
+
+function find<State>(
+  { model }: Pick<Call<never, State>, "model">,
+  classId: number,
+  instanceId: Uint8Array,
+): ReachableObject<State> | "object-undefined" | "object-class-inconsistent" {
+  const object = model.objects.get(logicalNameKey(instanceId));
+  if (object === undefined) return "object-undefined";
+  return object.served.classId === classId ? object : "object-class-inconsistent";
+}
+
+function deny(call: Pick<Call<never, never>, "protection">, mode: number, right: number): ServedResult | undefined {
+  if ((mode & right) === 0) return "read-write-denied";
+  const { authenticated, encrypted } = call.protection;
+  const unprotected =
+    ((mode & ACCESS_MODE.authenticatedRequest) !== 0 && !authenticated) ||
+    ((mode & ACCESS_MODE.encryptedRequest) !== 0 && !encrypted);
+  return unprotected ? "scope-of-access-violated" : undefined;
+}
+
+/** A handler that throws is a fault of the meter's program: its owner hears of it, the client gets `other-reason`. */
+function guarded<Key, State>(
+  call: Call<Key, State>,
+  { logicalName }: ReachableObject<State>,
+  work: (context: RequestContext<Key, State>) => ServedResult,
+): ServedResult {
+  try {
+    const { model, device, association, serverSap } = call;
+    return work(new RequestContext(logicalName, { model, device, agreement: association.agreement, serverSap }));
+  } catch (error) {
+    call.device.onEvent?.({ kind: "handler-failed", logicalName, error });
+    return "other-reason";
+  }
+}

@@ -1,0 +1,21 @@
+import type { Conformance } from "../xdlms/conformance.ts";
+
+/** The services that an association offers unless its definition says otherwise: all that this server can do. */
+export const OFFERED_CONFORMANCE: Conformance = [
+  "general-protection",
+  "block-transfer-with-get-or-read",
+  "block-transfer-with-set-or-write",
+  "block-transfer-with-action",
+  "multiple-references",
+  "data-notification",
+  "get",
+  "set",
+  "selective-access",
+  "action",
+];
+
+/** Octets of the longest APDU taken, unless the definition says otherwise. */
+export const DEFAULT_MAX_RECEIVE_PDU_BYTES = 1024;
+
+/** Octets that a request in blocks may grow to. */
+export const MAX_LONG_REQUEST_BYTES = 65_536;

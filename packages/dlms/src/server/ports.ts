@@ -1,0 +1,111 @@
+import type { LogicalName } from "../cosem/logical-name.ts";
+import type { Ciphers, KeyWrap, RandomOctets } from "../security/ports.ts";
+import type { SecuritySuiteId } from "../security/suites.ts";
+import type { SystemTitle } from "../system-title.ts";
+
+/** The keys of a security setup by purpose, as `key_id` of key_transfer tells them apart. */
+export type KeyPurpose =
+  | "globalUnicastEncryptionKey"
+  | "globalBroadcastEncryptionKey"
+  | "authenticationKey"
+  | "keyEncryptionKey";
+
+/** A set of keys as it was when it was asked for. The object must not change afterwards: a change makes a new one. */
+export interface KeySet<Key> {
+  readonly globalUnicastEncryptionKey: Key;
+  readonly globalBroadcastEncryptionKey?: Key | undefined;
+  /** Travels as additional data, so it is octets here; see `ProtectionKeys`. */
+  readonly authenticationKey: Uint8Array;
+  /** The master key, under which new keys come wrapped. */
+  readonly keyEncryptionKey: Key;
+}
+
+/** The live keys of one security setup. */
+export interface SecuritySetupKeys<Key> {
+  /** The keys in force. The same object as long as none has changed. */
+  current(): KeySet<Key>;
+  /**
+   * Takes new keys into use, in the order given. False refuses them all: the call is then answered `other-reason`.
+   *
+   * The octets are the port's to keep.
+   */
+  install(keys: readonly { readonly purpose: KeyPurpose; readonly octets: Uint8Array }[]): boolean;
+}
+
+/** Invocation counters of one security setup. Durable: no counter may be used or accepted twice under one key. */
+export interface InvocationCounters {
+  /** The next counter for an APDU that this meter protects. */
+  next(): number;
+  /** The lowest counter that is still acceptable from the client. */
+  lowestAcceptable(): number;
+  /** Remembers that `counter` was used. Called after the APDU has proven authentic, where it can be. */
+  accept(counter: number): void;
+}
+
+/** Protection that a security setup demands (class 64, security_policy), signatures apart. */
+export interface SecurityPolicy {
+  readonly authenticatedRequest: boolean;
+  readonly encryptedRequest: boolean;
+  readonly authenticatedResponse: boolean;
+  readonly encryptedResponse: boolean;
+}
+
+/** One security setup (class 64) as the server needs it. */
+export interface SecuritySetupPort<Key> {
+  readonly suite: SecuritySuiteId;
+  /** Read for each request, since `security_activate` may raise it. */
+  readonly policy: SecurityPolicy;
+  /** The meter's own system title. */
+  readonly systemTitle: SystemTitle;
+  /** The client's title where no AARQ tells it: pre-established associations. */
+  readonly clientSystemTitle?: SystemTitle | undefined;
+  readonly keys: SecuritySetupKeys<Key>;
+  readonly counters: InvocationCounters;
+  /** Takes a stronger policy into use (security_activate); false or absent refuses it. */
+  activate?(policy: SecurityPolicy): boolean;
+}
+
+/** What one meter lends its server: one small object a meter; everything large is shared through the model. */
+export interface Device<Key, State = unknown> {
+  /** Given to every handler. */
+  readonly state: State;
+  readonly ciphers: Ciphers<Key>;
+  readonly keyWrap: KeyWrap<Key>;
+  /** Turns the octets of a dedicated key into a key of the platform. */
+  readonly importKey: (octets: Uint8Array) => Key;
+  /** For challenges: a cryptographic source, or a seeded one where a test has to repeat itself. */
+  readonly random: RandomOctets;
+  /** The security setup of this logical name; undefined when the meter has none there. */
+  securitySetup(logicalName: LogicalName): SecuritySetupPort<Key> | undefined;
+  /** Whether `password` opens an LLS association. Compares in constant time. */
+  checkPassword(association: string, password: Uint8Array): boolean;
+  /** Takes a new password (attribute 7 of association LN, LLS); false refuses it. */
+  setPassword(association: string, password: Uint8Array): boolean;
+  /** Hears of what happened; must not throw. Nothing of it goes to the client. */
+  readonly onEvent?: ((event: ServerEvent) => void) | undefined;
+}
+
+/** Something the server met that its owner may want to know. */
+export type ServerEvent =
+  | { readonly kind: "associated"; readonly association: string; readonly clientSystemTitle: SystemTitle | undefined }
+  | { readonly kind: "association-refused"; readonly association: string; readonly reason: string }
+  | { readonly kind: "released"; readonly association: string }
+  | {
+      readonly kind: "request-refused";
+      readonly association: string;
+      readonly reason: RefusedRequest;
+      /** What a port of the meter threw, for `failed`. */
+      readonly error?: unknown;
+    }
+  | { readonly kind: "handler-failed"; readonly logicalName: LogicalName; readonly error: unknown };
+
+/** Why a request was answered with an exception-response. */
+export type RefusedRequest =
+  | "not-associated"
+  | "not-authentic"
+  | "counter-too-low"
+  | "not-protected-enough"
+  | "keys-changed"
+  | "not-decodable"
+  | "not-supported"
+  | "failed";

@@ -1,0 +1,124 @@
+import type { Infer } from "../codec/codec.ts";
+import { decode } from "../codec/codec.ts";
+import { Writer } from "../codec/writer.ts";
+import { ProfileGeneric } from "../cosem/classes/profile-generic.ts";
+import { type EncodedData, encodedData } from "../cosem/encoded-data.ts";
+import type { AttributeSelection } from "../cosem/interface-class.ts";
+import { type AccessRefusal, refuse } from "../cosem/refusal.ts";
+import type { ServedClass } from "../cosem/served.ts";
+import type { CaptureObject } from "../cosem/structures.ts";
+import { dateTimeOctets, instantOf } from "../data/date-time.ts";
+import type { Data } from "../data/value.ts";
+import { DATA_TAGS } from "../data/value.ts";
+
+/** The rows of a profile as its owner keeps them: packed, computed, or in a file. Row 0 is the oldest. */
+export interface ProfileRows {
+  readonly length: number;
+  /** When the row was captured, in milliseconds since 1970 UTC: ranges select by it. */
+  instant(row: number): number;
+  /** Writes one cell as Data; `column` counts from 0. */
+  writeCell(writer: Writer, row: number, column: number): void;
+}
+
+/** What a profile captures and where its rows are. */
+export interface ProfileSource<State> {
+  readonly columns: readonly CaptureObject[];
+  /** Seconds. */
+  readonly capturePeriod: number;
+  /** The most rows it holds. */
+  readonly profileEntries: number;
+  /** Minutes from local time to UTC, for range limits that do not say it themselves. */
+  readonly deviation: number;
+  rows(state: State): ProfileRows;
+}
+
+type ProfileSelection = AttributeSelection<typeof ProfileGeneric.attributes.buffer>;
+type RangeSelection = Extract<ProfileSelection, { kind: "range" }>["value"];
+type EntrySelection = Extract<ProfileSelection, { kind: "entry" }>["value"];
+
+const CLOCK_CLASS = 8;
+
+/** Serves a profile from its rows: buffer with selection by range of the clock and by entry, and what describes it. */
+export function serveProfile<State>(source: ProfileSource<State>): ServedClass<State> {
+  const clock = source.columns.find((column) => column.classId === CLOCK_CLASS) ?? source.columns[0];
+  return ProfileGeneric.serve<State>({
+    get: {
+      buffer: (state, _, selection) => selectRows(source, source.rows(state), selection),
+      captureObjects: () => source.columns,
+      capturePeriod: () => source.capturePeriod,
+      sortMethod: () => "fifo",
+      sortObject: () => clock ?? NO_OBJECT,
+      entriesInUse: (state) => source.rows(state).length,
+      profileEntries: () => source.profileEntries,
+    },
+  });
+}
+
+const NO_OBJECT: CaptureObject = { classId: 0, logicalName: "0.0.0.0.0.0", attributeIndex: 0, dataIndex: 0 };
+
+function selectRows(
+  source: Pick<ProfileSource<never>, "columns" | "deviation">,
+  rows: ProfileRows,
+  selection: ProfileSelection | undefined,
+): EncodedData | AccessRefusal {
+  const all = source.columns.map((_, column) => column);
+  if (selection === undefined) return encodeRows(rows, everyRow(rows), all);
+  return selection.kind === "range"
+    ? selectRange(source, rows, selection.value)
+    : selectEntries(rows, all, selection.value);
+}
+
+function selectRange(
+  { columns, deviation }: Pick<ProfileSource<never>, "columns" | "deviation">,
+  rows: ProfileRows,
+  range: RangeSelection,
+): EncodedData | AccessRefusal {
+  if (range.restrictingObject.classId !== CLOCK_CLASS) return refuse("scope-of-access-violated");
+  const from = limitInstant(range.fromValue, deviation);
+  const to = limitInstant(range.toValue, deviation);
+  if (from === undefined || to === undefined) return refuse("scope-of-access-violated");
+  const selected = range.selectedValues.map((wanted) => columns.findIndex((column) => sameObject(column, wanted)));
+  if (selected.includes(-1)) return refuse("scope-of-access-violated");
+  const within = everyRow(rows).filter((row) => rows.instant(row) >= from && rows.instant(row) <= to);
+  return encodeRows(rows, within, selected.length === 0 ? columns.map((_, column) => column) : selected);
+}
+
+function selectEntries(rows: ProfileRows, all: readonly number[], entry: EntrySelection): EncodedData {
+  const last = entry.toEntry === 0 ? rows.length : Math.min(entry.toEntry, rows.length);
+  const first = Math.max(entry.fromEntry, 1);
+  const chosen = everyRow(rows).slice(first - 1, last);
+  const lastColumn = entry.toSelectedValue === 0 ? all.length : entry.toSelectedValue;
+  return encodeRows(rows, chosen, all.slice(Math.max(entry.fromSelectedValue, 1) - 1, lastColumn));
+}
+
+/** A range limit in milliseconds since 1970: "not specified" is open on that side. */
+function limitInstant(limit: Data, deviation: number): number | undefined {
+  if (limit.type === "date-time") return instantOf(limit.value, deviation);
+  if (limit.type !== "octet-string" || limit.value.length !== 12) return undefined;
+  return instantOf(decode(dateTimeOctets, limit.value), deviation);
+}
+
+function sameObject(a: CaptureObject, b: Infer<typeof ProfileGeneric.attributes.sortObject.codec>): boolean {
+  return (
+    a.classId === b.classId &&
+    a.logicalName === b.logicalName &&
+    a.attributeIndex === b.attributeIndex &&
+    a.dataIndex === b.dataIndex
+  );
+}
+
+function everyRow(rows: ProfileRows): number[] {
+  return Array.from({ length: rows.length }, (_, row) => row);
+}
+
+function encodeRows(rows: ProfileRows, chosen: readonly number[], columns: readonly number[]): EncodedData {
+  const writer = new Writer(16 + chosen.length * columns.length * 6);
+  writer.unsigned8(DATA_TAGS.array);
+  writer.length(chosen.length);
+  for (const row of chosen) {
+    writer.unsigned8(DATA_TAGS.structure);
+    writer.length(columns.length);
+    for (const column of columns) rows.writeCell(writer, row, column);
+  }
+  return encodedData(writer.finish());
+}

@@ -1,0 +1,51 @@
+import type { LogicalName } from "../cosem/logical-name.ts";
+import type { ServeContext } from "../cosem/served.ts";
+import type { SystemTitle } from "../system-title.ts";
+import type { Conformance } from "../xdlms/conformance.ts";
+import type { AssociationModel } from "./device-model.ts";
+import type { Device } from "./ports.ts";
+
+/** What an association agreed on. */
+export interface Agreement {
+  readonly conformance: Conformance;
+  /** Octets of the longest APDU that the client takes; undefined when it named no limit. */
+  readonly maxSendPduSize: number | undefined;
+  /** Octets of the longest APDU that this server takes. */
+  readonly maxReceivePduSize: number;
+  /** A ciphered application context was agreed. */
+  readonly ciphered: boolean;
+  readonly clientSystemTitle: SystemTitle | undefined;
+}
+
+/** A `ServeContext` with what the server's own classes need beside it. */
+export class RequestContext<Key = unknown, State = unknown> implements ServeContext {
+  readonly logicalName: LogicalName;
+  readonly model: AssociationModel<State>;
+  readonly device: Device<Key, State>;
+  readonly agreement: Agreement;
+  readonly serverSap: number;
+
+  constructor(
+    logicalName: LogicalName,
+    association: {
+      readonly model: AssociationModel<State>;
+      readonly device: Device<Key, State>;
+      readonly agreement: Agreement;
+      readonly serverSap: number;
+    },
+  ) {
+    this.logicalName = logicalName;
+    this.model = association.model;
+    this.device = association.device;
+    this.agreement = association.agreement;
+    this.serverSap = association.serverSap;
+  }
+
+  get association(): string {
+    return this.model.definition.name;
+  }
+
+  get clientSap(): number {
+    return this.model.definition.clientSap;
+  }
+}

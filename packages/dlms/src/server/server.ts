@@ -1,0 +1,242 @@
+import { ACSE_TAGS } from "../acse/acse-apdu.ts";
+import { NORMAL } from "../cosem/normal-apdus.ts";
+import { DecodeError } from "../errors.ts";
+import { protectionFormOf } from "../security/tags.ts";
+import { serveAction } from "./action.ts";
+import { associate } from "./associate.ts";
+import { authenticate } from "./authenticate.ts";
+import type { Call } from "./call.ts";
+import {
+  type Association,
+  type AssociationSecurity,
+  Connection,
+  type RequestProtection,
+  type Standing,
+  UNPROTECTED,
+} from "./connection.ts";
+import type { AssociationModel, DeviceModel } from "./device-model.ts";
+import { exceptionFor, RequestRefused } from "./exception.ts";
+import { serveGet } from "./get.ts";
+import { DEFAULT_MAX_RECEIVE_PDU_BYTES, MAX_LONG_REQUEST_BYTES, OFFERED_CONFORMANCE } from "./offer.ts";
+import type { Device } from "./ports.ts";
+import { openRequest, protectionOverheadBytes, requirePolicy, sealResponse } from "./protection.ts";
+import { release } from "./release.ts";
+import { serveSet } from "./set.ts";
+
+const [GET_REQUEST] = NORMAL.getRequest;
+const [SET_REQUEST] = NORMAL.setRequest;
+const [ACTION_REQUEST] = NORMAL.actionRequest;
+/** What the wrapper and the block lengths can carry when the client names no limit. */
+const UNLIMITED_PDU_BYTES = 65_535;
+
+/** Options of a server that belong to no association. */
+export interface ServerOptions {
+  /**
+   * When new keys take effect for an association that is open: `next-association` (the default) lets it end with the
+   * keys it began with; `at-once` is what some meters do.
+   */
+  readonly keyChange?: "next-association" | "at-once";
+  /** Octets that a SET or ACTION in blocks may grow to; 65 536 unless given. */
+  readonly maxLongRequestBytes?: number;
+}
+
+/**
+ * A COSEM server: one meter, any number of clients. Synchronous, without sockets and clock; a runner carries octets.
+ *
+ * Whatever arrives is answered with a response or an exception-response, never with a thrown error, and nothing in the
+ * answers of a security failure tells one failure from another.
+ */
+export class CosemServer<Key, State = unknown> {
+  readonly #model: DeviceModel<State>;
+  readonly #device: Device<Key, State>;
+  readonly #options: ServerOptions;
+
+  constructor(model: DeviceModel<State>, device: Device<Key, State>, options: ServerOptions = {}) {
+    this.#model = model;
+    this.#device = device;
+    this.#options = options;
+  }
+
+  /** A client begins to speak. */
+  connect(clientSap: number, serverSap: number): Connection<Key, State> {
+    const model = this.#model.bySap.get(clientSap);
+    return new Connection({ clientSap, serverSap }, model, this.#firstStanding(model));
+  }
+
+  /** The client is gone, and its association with it. */
+  disconnect(connection: Connection<Key, State>): void {
+    connection.standing = { kind: "idle" };
+  }
+
+  /** Answers one APDU; undefined where the service wants no answer. */
+  handle(connection: Connection<Key, State>, apdu: Uint8Array): Uint8Array | undefined {
+    try {
+      return this.#handle(connection, apdu);
+    } catch (error) {
+      const refused = asRefusal(error);
+      const association = connection.model?.definition.name ?? `client ${connection.clientSap}`;
+      const { reason, cause } = refused;
+      this.#device.onEvent?.({ kind: "request-refused", association, reason, error: cause });
+      return exceptionFor(refused);
+    }
+  }
+
+  #handle(connection: Connection<Key, State>, apdu: Uint8Array): Uint8Array | undefined {
+    const { model } = connection;
+    if (model === undefined) throw new RequestRefused("not-associated");
+    const tag = apdu[0] ?? 0;
+    if (tag === ACSE_TAGS.aarq) return this.#associate(connection, model, apdu);
+    const { standing } = connection;
+    if (standing.kind === "idle") throw new RequestRefused("not-associated");
+    if (tag === ACSE_TAGS.rlrq) return this.#release(connection, model, standing.association, apdu);
+    return this.#request(connection, model, standing, apdu);
+  }
+
+  #associate(connection: Connection<Key, State>, model: AssociationModel<State>, apdu: Uint8Array): Uint8Array {
+    connection.standing = { kind: "idle" };
+    const { response, standing, rejected } = associate(this.#device, model, apdu);
+    connection.standing = standing;
+    const association = model.definition.name;
+    if (rejected !== undefined) this.#device.onEvent?.({ kind: "association-refused", association, reason: rejected });
+    else if (standing.kind === "associated") this.#associated(model, standing.association);
+    return response;
+  }
+
+  #associated({ definition }: AssociationModel<State>, { agreement }: Association<Key>): void {
+    const { clientSystemTitle } = agreement;
+    this.#device.onEvent?.({ kind: "associated", association: definition.name, clientSystemTitle });
+  }
+
+  #release(
+    connection: Connection<Key, State>,
+    model: AssociationModel<State>,
+    association: Association<Key>,
+    apdu: Uint8Array,
+  ): Uint8Array {
+    this.#currentSecurity(association);
+    const standing = this.#firstStanding(model);
+    const response = release(this.#device, association, apdu, standing.kind === "idle" ? "normal" : "not-finished");
+    connection.standing = standing;
+    if (standing.kind === "idle") this.#device.onEvent?.({ kind: "released", association: model.definition.name });
+    return response;
+  }
+
+  #request(
+    connection: Connection<Key, State>,
+    model: AssociationModel<State>,
+    standing: Exclude<Standing<Key>, { kind: "idle" }>,
+    apdu: Uint8Array,
+  ): Uint8Array | undefined {
+    const { association } = standing;
+    const security = this.#currentSecurity(association);
+    const { plain, protection } = this.#open(association, security, apdu);
+    const seal = (response: Uint8Array) =>
+      security === undefined || !association.agreement.ciphered
+        ? response
+        : sealResponse(this.#device.ciphers, security, protection, response);
+    if (standing.kind === "authenticating") {
+      if (security === undefined) throw new RequestRefused("not-associated");
+      const outcome = authenticate(this.#device, standing, security, protection, plain);
+      connection.standing = outcome.authentic
+        ? { kind: "associated", association, transfer: undefined }
+        : { kind: "idle" };
+      if (outcome.authentic) this.#associated(model, association);
+      else this.#refusedHls(model);
+      return seal(outcome.response);
+    }
+    const call = this.#call(connection, model, association, protection, standing.transfer);
+    // Whatever goes wrong from here on, a transfer that was not continued is over.
+    standing.transfer = undefined;
+    const response = serve(call, plain);
+    standing.transfer = call.transfer;
+    if (security !== undefined && security.setup.keys.current() !== security.keys) security.changedKeys = true;
+    return response === undefined ? undefined : seal(response);
+  }
+
+  #refusedHls({ definition }: AssociationModel<State>): void {
+    const association = definition.name;
+    this.#device.onEvent?.({ kind: "association-refused", association, reason: "authentication-failure" });
+  }
+
+  /** The security of the association, unless somebody else has changed the keys since. */
+  #currentSecurity({ security }: Association<Key>): AssociationSecurity<Key> | undefined {
+    if (security === undefined || security.setup.keys.current() === security.keys) return security;
+    if (!security.changedKeys || this.#options.keyChange === "at-once") throw new RequestRefused("keys-changed");
+    return security;
+  }
+
+  #open(
+    { agreement }: Association<Key>,
+    security: AssociationSecurity<Key> | undefined,
+    apdu: Uint8Array,
+  ): { readonly plain: Uint8Array; readonly protection: RequestProtection } {
+    const isProtected = protectionFormOf(apdu[0] ?? 0) !== undefined;
+    if (isProtected) {
+      if (security === undefined || !agreement.ciphered) throw new RequestRefused("not-authentic");
+      return openRequest(this.#device.ciphers, security, agreement, apdu);
+    }
+    if (security !== undefined) requirePolicy(security.setup.policy, UNPROTECTED);
+    return { plain: apdu, protection: UNPROTECTED };
+  }
+
+  #call(
+    { serverSap }: Connection<Key, State>,
+    model: AssociationModel<State>,
+    association: Association<Key>,
+    protection: RequestProtection,
+    pending: Call<Key, State>["pending"],
+  ): Call<Key, State> {
+    const pduBytes = association.agreement.maxSendPduSize ?? UNLIMITED_PDU_BYTES;
+    const ciphered = association.agreement.ciphered;
+    const overhead = ciphered ? protectionOverheadBytes(protection.form ?? "global") : 0;
+    return {
+      device: this.#device,
+      model,
+      association,
+      serverSap,
+      protection,
+      pending,
+      maxResponseBytes: pduBytes - overhead,
+      maxRequestBytes: this.#options.maxLongRequestBytes ?? MAX_LONG_REQUEST_BYTES,
+      transfer: undefined,
+    };
+  }
+
+  /** Associated from the start where the association is pre-established, else idle. */
+  #firstStanding(model: AssociationModel<State> | undefined): Standing<Key> {
+    const definition = model?.definition;
+    if (definition?.preEstablished !== true) return { kind: "idle" };
+    const { securitySetup } = definition;
+    const setup = securitySetup === undefined ? undefined : this.#device.securitySetup(securitySetup);
+    const security =
+      setup === undefined ? undefined : { setup, keys: setup.keys.current(), dedicated: undefined, changedKeys: false };
+    const agreement = {
+      conformance: definition.conformance ?? OFFERED_CONFORMANCE,
+      maxReceivePduSize: definition.maxReceivePduSize ?? DEFAULT_MAX_RECEIVE_PDU_BYTES,
+      maxSendPduSize: undefined,
+      ciphered: setup !== undefined,
+      clientSystemTitle: setup?.clientSystemTitle,
+    };
+    return { kind: "associated", association: { agreement, security }, transfer: undefined };
+  }
+}
+
+function serve<Key, State>(call: Call<Key, State>, plain: Uint8Array): Uint8Array | undefined {
+  switch (plain[0]) {
+    case GET_REQUEST:
+      return serveGet(call, plain);
+    case SET_REQUEST:
+      return serveSet(call, plain);
+    case ACTION_REQUEST:
+      return serveAction(call, plain);
+    default:
+      throw new RequestRefused("not-supported");
+  }
+}
+
+function asRefusal(error: unknown): RequestRefused {
+  if (error instanceof RequestRefused) return error;
+  if (error instanceof DecodeError) return new RequestRefused("not-decodable");
+  // A port of the meter failed, or a counter is used up: the client is told no more than that it cannot be done.
+  return new RequestRefused("failed", 0, error);
+}
