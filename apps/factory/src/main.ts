@@ -1,7 +1,7 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { FACTORY_CONFIG } from "@meterkeep/api";
 import { runSupervised } from "@meterkeep/api/supervised";
+import { FACTORY_CONFIG } from "@meterkeep/api/supervisor";
 import { FLAG } from "./identity.ts";
 import { manufacture } from "./manufacture.ts";
 import { writeDurably } from "./private-file.ts";

@@ -1,0 +1,80 @@
+import {
+  type AssociationDefinition,
+  type DeviceModel,
+  deviceModel,
+  fullAccess,
+  type ModelObject,
+  OFFERED_CONFORMANCE,
+  onlyReading,
+  readOnly,
+} from "@meterkeep/dlms";
+import { communicationObjects } from "./objects/communication.ts";
+import { identityObjects } from "./objects/identity.ts";
+import { measurementObjects } from "./objects/measurement.ts";
+import { COUNTER_OBJECT, SECURITY_SETUP, securityObjects } from "./objects/security.ts";
+import { supplyObjects } from "./objects/supply.ts";
+import type { ProductionRecord } from "./production.ts";
+import { type CompanionProfile, companionProfile } from "./profile/companion-profile.ts";
+import type { VirtualMeter } from "./virtual-meter.ts";
+
+/** Service access points that all profiles share. */
+export const CLIENT_SAPS = { public: 16, management: 1 } as const;
+/** The logical device. */
+export const SERVER_SAP = 1;
+
+/** The kind of a meter: all meters of one kind share one model. */
+export type MeterKind = Pick<ProductionRecord, "profile" | "role" | "phases">;
+
+/** Everything a meter of the kind has, before access rights. */
+export function meterObjects(kind: MeterKind): readonly ModelObject<VirtualMeter>[] {
+  const profile = companionProfile(kind.profile);
+  const relay = kind.role === "home";
+  return [
+    ...identityObjects(),
+    ...measurementObjects(profile, kind.phases, relay),
+    ...securityObjects(profile),
+    ...(relay ? supplyObjects() : []),
+    ...communicationObjects(profile),
+  ];
+}
+
+function associations(profile: CompanionProfile): AssociationDefinition[] {
+  const conformance = OFFERED_CONFORMANCE.filter(
+    (bit) =>
+      (bit !== "multiple-references" || profile.lists) && (bit !== "general-protection" || profile.generalProtection),
+  );
+  const common = {
+    conformance,
+    maxReceivePduSize: profile.maxReceivePduSizeBytes,
+    associationVersion: profile.associationVersion,
+  } as const;
+  const secured = { ...common, authentication: { kind: "gmac" }, securitySetup: SECURITY_SETUP } as const;
+  return [
+    {
+      ...common,
+      name: "public",
+      clientSap: CLIENT_SAPS.public,
+      authentication: { kind: "none" },
+      access: onlyReading("0.0.42.0.0.255", "0.0.1.0.0.255", COUNTER_OBJECT),
+    },
+    { ...secured, name: "management", clientSap: CLIENT_SAPS.management, access: fullAccess },
+    ...profile.readingClients.map((clientSap) => ({ ...secured, name: "reading", clientSap, access: readOnly })),
+  ];
+}
+
+/** Models by kind, each built when the first meter of the kind comes up. */
+export class MeterModels {
+  readonly #models = new Map<string, DeviceModel<VirtualMeter>>();
+
+  of(kind: MeterKind): DeviceModel<VirtualMeter> {
+    const name = `${kind.profile} ${kind.role} ${kind.phases}`;
+    const known = this.#models.get(name);
+    if (known !== undefined) return known;
+    const made = deviceModel<VirtualMeter>({
+      objects: meterObjects(kind),
+      associations: associations(companionProfile(kind.profile)),
+    });
+    this.#models.set(name, made);
+    return made;
+  }
+}

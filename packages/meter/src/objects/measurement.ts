@@ -1,0 +1,166 @@
+import {
+  type CaptureObject,
+  Clock,
+  encodedData,
+  type ModelObject,
+  mount,
+  Register,
+  type ServedClass,
+  serveProfile,
+  Writer,
+} from "@meterkeep/dlms";
+import type { Column, CompanionProfile, ProfileFacts } from "../profile/companion-profile.ts";
+import { QUANTITIES, type QuantityName } from "../profile/quantity.ts";
+import {
+  cellWriter,
+  clockValue,
+  dailyProfileRows,
+  deviationMinutes,
+  eventRows,
+  loadProfileRows,
+  statusAt,
+} from "../profile/rows.ts";
+import { STANDARD_OFFSET_SECONDS } from "../time/calendar.ts";
+import type { VirtualMeter } from "../virtual-meter.ts";
+import { data } from "./identity.ts";
+
+/** Clock, registers, status, profiles and event logs. */
+export function measurementObjects(
+  profile: CompanionProfile,
+  phases: 1 | 3,
+  relay: boolean,
+): ModelObject<VirtualMeter>[] {
+  const registers = profile.registers.filter((name) => {
+    const quantity = QUANTITIES[name];
+    if (name === "loadSideVoltage") return relay;
+    return !("phase" in quantity) || quantity.phase === undefined || quantity.phase <= phases;
+  });
+  // What a profile captures can also be read on its own.
+  const captured = profile.loadProfile.columns.filter((column) => column !== "clock" && column !== "status");
+  return [
+    clock(profile),
+    data(profile.status.obis, (meter) => ({
+      type: profile.status.type,
+      value: statusAt(profile, meter, meter.now()),
+    })),
+    ...[...new Set([...registers, ...captured])].map((name) => register(profile, name)),
+    loadProfile(profile),
+    dailyProfile(profile),
+    ...profile.logs.flatMap((facts, log) => eventLog(profile, facts, log)),
+  ];
+}
+
+function clock(profile: CompanionProfile): ModelObject<VirtualMeter> {
+  return mount(
+    "0.0.1.0.0.255",
+    Clock.serve<VirtualMeter>({
+      get: {
+        time: (meter) => clockValue(profile, meter.now()),
+        timeZone: () => -STANDARD_OFFSET_SECONDS / 60,
+        status: (meter) => clockValue(profile, meter.now()).status ?? 0,
+        daylightSavingsDeviation: () => 60,
+        daylightSavingsEnabled: () => profile.summerTime,
+        clockBase: () => "internalCrystal",
+      },
+    }),
+  );
+}
+
+function register(profile: CompanionProfile, name: QuantityName): ModelObject<VirtualMeter> {
+  const { obis, kind, unit } = QUANTITIES[name];
+  const write = cellWriter(profile, name);
+  return mount(
+    obis,
+    Register.serve<VirtualMeter>({
+      get: {
+        value: (meter) => {
+          const writer = new Writer(8);
+          write(writer, meter, meter.now());
+          return encodedData(writer.finish());
+        },
+        scalerUnit: () => ({ scaler: profile.scalers[kind], unit }),
+      },
+    }),
+  );
+}
+
+function captureObject(profile: CompanionProfile, column: Column): CaptureObject {
+  const whole = { attributeIndex: 2, dataIndex: 0 } as const;
+  if (column === "clock") return { classId: 8, logicalName: "0.0.1.0.0.255", ...whole };
+  if (column === "status") return { classId: 1, logicalName: profile.status.obis, ...whole };
+  return { classId: 3, logicalName: QUANTITIES[column].obis, ...whole };
+}
+
+/** The columns of a profile as capture objects. */
+export function captureObjects(profile: CompanionProfile, columns: readonly Column[]): CaptureObject[] {
+  return columns.map((column) => captureObject(profile, column));
+}
+
+function loadProfile(profile: CompanionProfile): ModelObject<VirtualMeter> {
+  const { obis, capturePeriodSeconds, capacity, columns } = profile.loadProfile;
+  const cells = columns.map((column) => cellWriter(profile, column));
+  const served = serveProfile<VirtualMeter>({
+    columns: captureObjects(profile, columns),
+    capturePeriod: capturePeriodSeconds,
+    profileEntries: capacity,
+    deviation: deviationMinutes(profile, 0),
+    rows: (meter) => loadProfileRows(meter, capacity, cells),
+  });
+  return mount(obis, restricted(served, profile.loadProfile));
+}
+
+function dailyProfile(profile: CompanionProfile): ModelObject<VirtualMeter> {
+  const { obis, capturePeriodSeconds, capacity, columns } = profile.dailyProfile;
+  const cells = columns.map((column) => cellWriter(profile, column));
+  const served = serveProfile<VirtualMeter>({
+    columns: captureObjects(profile, columns),
+    capturePeriod: capturePeriodSeconds,
+    profileEntries: capacity,
+    deviation: deviationMinutes(profile, 0),
+    rows: (meter) => dailyProfileRows(profile, meter, cells),
+  });
+  return mount(obis, restricted(served, profile.dailyProfile));
+}
+
+function eventLog(
+  profile: CompanionProfile,
+  facts: CompanionProfile["logs"][number],
+  log: number,
+): ModelObject<VirtualMeter>[] {
+  const codeColumn: CaptureObject = { classId: 1, logicalName: facts.codeObis, attributeIndex: 2, dataIndex: 0 };
+  return [
+    data(facts.codeObis, (meter) => ({ type: "long-unsigned", value: meter.events.of(log).at(-1)?.code ?? 0 })),
+    mount(
+      facts.obis,
+      serveProfile<VirtualMeter>({
+        columns: [captureObject(profile, "clock"), codeColumn],
+        capturePeriod: 0,
+        profileEntries: facts.capacity,
+        deviation: deviationMinutes(profile, 0),
+        rows: (meter) => eventRows(profile, meter.events.of(log)),
+      }),
+    ),
+  ];
+}
+
+const SELECTORS = { range: 1, entry: 2 } as const;
+const BUFFER = 2;
+
+/** The profile with only the ways of selection that meters of this companion profile know. */
+function restricted(served: ServedClass<VirtualMeter>, { selection }: ProfileFacts): ServedClass<VirtualMeter> {
+  const known = selection.map((name): number => SELECTORS[name]);
+  return {
+    ...served,
+    attributes: served.attributes.map((attribute) => {
+      if (attribute?.index !== BUFFER) return attribute;
+      return {
+        ...attribute,
+        selectors: known,
+        read: (writer, meter, context, descriptor) =>
+          descriptor !== undefined && !known.includes(descriptor.selector)
+            ? "scope-of-access-violated"
+            : attribute.read(writer, meter, context, descriptor),
+      };
+    }),
+  };
+}

@@ -1,0 +1,284 @@
+import { createSecretKey, type KeyObject } from "node:crypto";
+import {
+  buildPush,
+  type Connection,
+  CosemServer,
+  type Data,
+  type DateTime,
+  type Device,
+  type DeviceModel,
+  data,
+  decode,
+  type KeyPurpose,
+  type ServerEvent,
+  systemTitle,
+  Writer,
+} from "@meterkeep/dlms";
+import { nodeCiphers, nodeKeyWrap, nodeRandom } from "@meterkeep/dlms-node";
+import { EventLogs } from "./event-log.ts";
+import { Faults, type KeyTransferFault, type LineFault } from "./faults.ts";
+import type { Consumption } from "./load/consumption.ts";
+import { HomeConsumption } from "./load/home.ts";
+import type { RelayTransition } from "./load/relay-history.ts";
+import type { MemoryChange, MeterMemory, MeterSettings, StoredMeter } from "./nvm/memory.ts";
+import { ascii } from "./objects/identity.ts";
+import { SECURITY_SETUP } from "./objects/security.ts";
+import { type CompanionProfile, companionProfile, type MeterEvent } from "./profile/companion-profile.ts";
+import { cellWriter, clockValue, type ProfileOwner } from "./profile/rows.ts";
+import { type PushKind, PushSchedule } from "./push-schedule.ts";
+import { FULL_POLICY, MeterSecurity, type SecurityOwner } from "./security.ts";
+import { Supply, type SupplyOwner } from "./supply.ts";
+import type { UnixSeconds } from "./time/calendar.ts";
+import type { MeterClock } from "./time/town-clock.ts";
+
+/** What a meter is put together from. */
+export interface MeterParts {
+  readonly stored: StoredMeter;
+  readonly model: DeviceModel<VirtualMeter>;
+  readonly consumption: Consumption;
+  readonly clock: MeterClock;
+  readonly memory: Pick<MeterMemory, "write">;
+  /** `host:port` of the head-end's push port, unless a client sets another. */
+  readonly pushDestination: string;
+}
+
+/** What became of a request. The runner commits the memory before it lets an answer out. */
+export interface Served {
+  readonly response: Uint8Array | undefined;
+  readonly fault: LineFault | undefined;
+}
+
+/** One client on one line. */
+export type MeterConnection = Connection<KeyObject, VirtualMeter>;
+
+const ALARM_BITS: Partial<Readonly<Record<MeterEvent, number>>> = {
+  authenticationFailed: 13,
+  protectionFailed: 13,
+  replay: 13,
+};
+/** What may flow without the limiter being set lower, in W. */
+const CONTRACT_W = { 1: 14_000, 3: 43_000 } as const;
+const AARQ_TAG = 0x60;
+
+/**
+ * A virtual meter: identity, load, memory and a DLMS server in front of them.
+ *
+ * States: in the depot, until it has acknowledged a new master key there; then in the field, where it pushes. `powerCycle` is what a power cut leaves:
+ * everything but the memory is gone.
+ */
+export class VirtualMeter implements ProfileOwner, SupplyOwner, SecurityOwner {
+  readonly record: StoredMeter["record"];
+  readonly profile: CompanionProfile;
+  readonly consumption: Consumption;
+  readonly firstInterval: number;
+  readonly supply: Supply | undefined;
+  readonly security: MeterSecurity;
+  readonly events: EventLogs;
+  readonly faults: Faults;
+  readonly pushes: PushSchedule;
+  /** Alarm register: gone with the power, as its causes stay in the logs. */
+  alarms = 0;
+  /** Is called when the meter has been handed over to the field. */
+  onInField: (() => void) | undefined;
+  readonly #parts: MeterParts;
+  readonly #server: CosemServer<KeyObject, VirtualMeter>;
+  #settings: MeterSettings;
+  #struck: LineFault | undefined;
+  #invokeId = 0;
+
+  constructor(parts: MeterParts) {
+    const { stored, consumption } = parts;
+    this.#parts = parts;
+    this.record = stored.record;
+    this.profile = companionProfile(stored.record.profile);
+    this.consumption = consumption;
+    this.firstInterval = stored.firstInterval;
+    this.#settings = stored.settings;
+    this.faults = new Faults(stored.record.keyFault);
+    this.pushes = new PushSchedule(stored.record.seed);
+    const title = systemTitle(Buffer.from(stored.record.systemTitle, "hex"));
+    this.security = new MeterSecurity(stored, title, this.profile.keysPerTransfer, this);
+    this.supply =
+      consumption instanceof HomeConsumption ? new Supply(consumption, this, this.profile.disconnectMode) : undefined;
+    this.events = new EventLogs(this.profile.logs, stored.events, (event, capacity) =>
+      this.write({ kind: "event", event, capacity }),
+    );
+    this.#server = new CosemServer(parts.model, this.#device());
+    this.log("powerUp", this.now());
+    if (this.inField) this.pushes.start(this.now());
+  }
+
+  now(): UnixSeconds {
+    return this.#parts.clock();
+  }
+
+  get phases(): 1 | 3 {
+    return this.record.phases;
+  }
+
+  suppliedAt(at: UnixSeconds): boolean {
+    return this.consumption instanceof HomeConsumption ? this.consumption.relay.connectedAt(at) : true;
+  }
+
+  /** What the customer may draw, in W. */
+  get contractW(): number {
+    return CONTRACT_W[this.phases];
+  }
+
+  /** Whether it has its place in the field; a depot meter only after its takeover. */
+  get inField(): boolean {
+    return !this.record.depot || this.#settings.inField === true;
+  }
+
+  get settings(): MeterSettings {
+    return this.#settings;
+  }
+
+  get pushDestination(): string {
+    return this.#settings.pushDestination ?? this.#parts.pushDestination;
+  }
+
+  get keyTransferFault(): KeyTransferFault {
+    return this.faults.keyTransfer;
+  }
+
+  get policyBits(): number {
+    return this.#settings.securityPolicy ?? FULL_POLICY;
+  }
+
+  setPolicyBits(securityPolicy: number): void {
+    this.changeSettings({ ...this.#settings, securityPolicy });
+  }
+
+  /** The instant as the meter's clock shows it. */
+  clockTime(at: UnixSeconds): DateTime {
+    return clockValue(this.profile, at);
+  }
+
+  changeSettings(settings: MeterSettings): void {
+    this.#settings = settings;
+    this.write({ kind: "settings", settings });
+  }
+
+  keepTransition(transition: RelayTransition): void {
+    this.write({ kind: "relay", transition });
+  }
+
+  write(change: MemoryChange): void {
+    this.#parts.memory.write(this.record.systemTitle, change);
+  }
+
+  log(event: MeterEvent, at: UnixSeconds): void {
+    this.events.add(event, at);
+    const bit = ALARM_BITS[event];
+    if (bit === undefined) return;
+    this.alarms |= 1 << bit;
+    this.pushes.request("alarm", at);
+  }
+
+  clearAlarms(bits: number): void {
+    this.alarms &= ~bits;
+  }
+
+  onKeys(purposes: readonly KeyPurpose[]): void {
+    this.log("keysChanged", this.now());
+    if (this.inField || !purposes.includes("keyEncryptionKey")) return;
+    this.changeSettings({ ...this.#settings, inField: true });
+    this.pushes.start(this.now());
+    this.onInField?.();
+  }
+
+  crashesNow(): boolean {
+    this.#struck ??= this.faults.strike("key-transfer");
+    return this.#struck?.kind === "crash-before";
+  }
+
+  /** A client begins to speak. */
+  connect(clientSap: number, serverSap: number): MeterConnection {
+    return this.#server.connect(clientSap, serverSap);
+  }
+
+  /** The client is gone. */
+  disconnect(connection: MeterConnection): void {
+    this.#server.disconnect(connection);
+  }
+
+  /** Answers one APDU. Never throws, whatever it is. */
+  serve(connection: MeterConnection, apdu: Uint8Array): Served {
+    this.#struck = this.faults.strike(apdu[0] === AARQ_TAG ? "association" : undefined);
+    if (this.#struck?.kind === "crash-before") return { response: undefined, fault: this.#struck };
+    const response = this.#server.handle(connection, apdu);
+    return { response, fault: this.#struck };
+  }
+
+  /** Comes up after a power cut. The runner has closed all connections. */
+  powerCycle(): void {
+    this.alarms = 0;
+    this.security.powerCycle();
+    this.log("powerUp", this.now());
+    if (this.inField) this.pushes.start(this.now());
+  }
+
+  /** Asks for a push at the next opportunity. */
+  requestPush(kind: PushKind): void {
+    this.pushes.request(kind, this.now());
+  }
+
+  /** Builds the data-notification of a push; its counter is reserved in memory, which the runner commits before it sends. */
+  buildPush(kind: PushKind): Uint8Array {
+    const at = this.now();
+    const columns = kind === "report" ? this.profile.push.columns : (["clock"] as const);
+    const body: Data[] = [{ type: "octet-string", value: ascii(this.record.logicalDeviceName) }];
+    for (const column of columns) {
+      const writer = new Writer(16);
+      cellWriter(this.profile, column)(writer, this, at);
+      body.push(decode(data, writer.finish()));
+    }
+    if (kind === "alarm") body.push({ type: "double-long-unsigned", value: this.alarms });
+    this.#invokeId = (this.#invokeId + 1) & 0xff_ffff;
+    return buildPush(
+      {
+        invokeIdAndPriority: {
+          invokeId: this.#invokeId,
+          selfDescriptive: false,
+          breakOnError: false,
+          confirmed: false,
+          highPriority: kind === "alarm",
+        },
+        dateTime: this.clockTime(at),
+        body: { type: "structure", value: body },
+      },
+      {
+        ciphers: nodeCiphers,
+        setup: this.security,
+        authenticated: this.record.pushProtection === "authenticated-encrypted",
+        encrypted: true,
+      },
+    );
+  }
+
+  #device(): Device<KeyObject, VirtualMeter> {
+    return {
+      state: this,
+      ciphers: nodeCiphers,
+      keyWrap: nodeKeyWrap,
+      importKey: (octets) => createSecretKey(octets),
+      random: nodeRandom,
+      securitySetup: (logicalName) => (logicalName === SECURITY_SETUP ? this.security : undefined),
+      checkPassword: () => false,
+      setPassword: () => false,
+      onEvent: (event) => this.#hear(event),
+    };
+  }
+
+  #hear(event: ServerEvent): void {
+    if (event.kind === "association-refused" && event.reason === "authentication-failure") {
+      this.log("authenticationFailed", this.now());
+    } else if (event.kind === "request-refused") {
+      if (event.reason === "counter-too-low") this.log("replay", this.now());
+      else if (event.reason === "not-authentic" || event.reason === "not-protected-enough") {
+        this.log("protectionFailed", this.now());
+      }
+    }
+  }
+}
