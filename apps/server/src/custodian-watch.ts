@@ -1,0 +1,85 @@
+import type { CustodianSummary, LedgerEvent } from "@meterkeep/api";
+import type { Custodian, CustodianLedgerEntry } from "@meterkeep/api/custodian";
+import { toHex } from "@meterkeep/dlms";
+import type { EventHub } from "@meterkeep/headend";
+
+/** Entries of the custodian's ledger that a person wants to see as they happen; sessions come by the hundred. */
+const ROUTINE: ReadonlySet<string> = new Set(["session-opened", "session-closed", "contact-opened", "contact-closed"]);
+/** More than this many new entries at once are not told one by one. */
+const MAX_TOLD = 200;
+
+/** Keeps what the custodian says of itself, and tells watchers what it wrote into its ledger. */
+export class CustodianWatch {
+  readonly #custodian: Pick<Custodian, "status" | "ledgerEntries">;
+  readonly #hub: Pick<EventHub, "publish">;
+  readonly #now: () => number;
+  #summary: CustodianSummary;
+  #told: number | undefined;
+
+  constructor(
+    custodian: Pick<Custodian, "status" | "ledgerEntries">,
+    hub: Pick<EventHub, "publish">,
+    now: () => number,
+  ) {
+    this.#custodian = custodian;
+    this.#hub = hub;
+    this.#now = now;
+    this.#summary = { reachable: false, asOf: new Date(now()).toISOString() };
+  }
+
+  /** As of the last look. */
+  get summary(): CustodianSummary {
+    return this.#summary;
+  }
+
+  /** Asks how it is. An unreachable custodian is a state, not an error. */
+  async look(): Promise<void> {
+    const asOf = new Date(this.#now()).toISOString();
+    try {
+      const status = await this.#custodian.status({});
+      this.#summary = {
+        reachable: true,
+        version: status.version,
+        vault: status.vault,
+        rootKey: status.rootKey,
+        rootKeyCreated: status.rootKeyCreated,
+        separateUser: status.separateUser,
+        meters: status.meters,
+        killSwitch: status.killSwitch,
+        ledgerHead: { sequence: status.ledgerHead.sequence, hash: toHex(status.ledgerHead.hash) },
+        asOf,
+      };
+      await this.#tell(status.ledgerHead.sequence);
+    } catch {
+      this.#summary = { ...this.#summary, reachable: false, asOf };
+    }
+  }
+
+  async #tell(head: number): Promise<void> {
+    const from = this.#told ?? head;
+    this.#told = head;
+    if (head <= from) return;
+    const after = Math.max(from, head - MAX_TOLD);
+    const { entries } = await this.#custodian.ledgerEntries({ after, limit: MAX_TOLD });
+    for (const entry of entries) if (entry.sequence <= head && !ROUTINE.has(entry.kind)) this.#publish(entry);
+  }
+
+  #publish(entry: CustodianLedgerEntry): void {
+    const meter = entry.meter === undefined || entry.meter === "" ? {} : { meter: entry.meter };
+    const sentence = `${entry.kind.replaceAll("-", " ")}, asked by ${entry.principal}.`;
+    const event: LedgerEvent = {
+      source: "custodian",
+      sequence: entry.sequence,
+      at: new Date(entry.at).toISOString(),
+      kind: entry.kind,
+      ...meter,
+      sentence: sentence[0]?.toUpperCase() + sentence.slice(1),
+    };
+    const isRefusal = entry.kind.includes("refused");
+    this.#hub.publish("ledger", event, {
+      sentence: event.sentence,
+      ...meter,
+      severity: isRefusal ? "warning" : "info",
+    });
+  }
+}

@@ -1,0 +1,90 @@
+import type { LedgerPage, LedgerRow, LedgerWindow, RecipientKeys } from "@meterkeep/api";
+import { type CustodianLedgerEntry, recipientFile } from "@meterkeep/api/custodian";
+import { toHex } from "@meterkeep/dlms";
+import type { LedgerEntry } from "@meterkeep/ledger";
+import type { Handlers } from "../http/mount.ts";
+import type { Context } from "./context.ts";
+
+const DEFAULT_LIMIT = 100;
+/** The custodian gives pages of this many. */
+const CUSTODIAN_PAGE = 200;
+
+/** The two ledgers and the custodian's public keys. */
+export function auditHandlers(context: Context): Pick<Handlers, "ledger" | "recipient"> {
+  return {
+    ledger: ({ query }) => (query.source === "head-end" ? ownPage(context, query) : custodianPage(context, query)),
+    recipient: async (): Promise<RecipientKeys> => recipientFile((await context.custodian.status({})).recipient),
+  };
+}
+
+async function ownPage(context: Context, query: LedgerWindow): Promise<LedgerPage> {
+  const head = await context.ledger.head();
+  const rows = await page(query, head.sequence, async (after, limit) =>
+    (await context.ledger.read(after, limit)).map(ownRow),
+  );
+  return { source: "head-end", head: { sequence: head.sequence, hash: toHex(head.hash) }, entries: rows };
+}
+
+async function custodianPage(context: Context, query: LedgerWindow): Promise<LedgerPage> {
+  const { ledgerHead } = await context.custodian.status({});
+  const read = async (after: number, limit: number): Promise<LedgerRow[]> => {
+    const { entries } = await context.custodian.ledgerEntries({ after, limit: Math.min(limit, CUSTODIAN_PAGE) });
+    return entries.map(custodianRow);
+  };
+  return {
+    source: "custodian",
+    head: { sequence: ledgerHead.sequence, hash: toHex(ledgerHead.hash) },
+    entries: await page(query, ledgerHead.sequence, read),
+  };
+}
+
+/**
+ * `after` reads on from there, oldest first. Otherwise the newest come first, below `before` where given. With a meter
+ * only its own are kept, looking back as far as a page of the whole.
+ */
+async function page(
+  query: LedgerWindow,
+  head: number,
+  read: (after: number, limit: number) => Promise<LedgerRow[]>,
+): Promise<LedgerRow[]> {
+  const limit = query.limit ?? DEFAULT_LIMIT;
+  if (query.after !== undefined) return ofMeter(await read(query.after, limit), query.meter);
+  const top = Math.min(query.before ?? head + 1, head + 1);
+  const kept: LedgerRow[] = [];
+  for (let upper = top; upper > 1 && kept.length < limit && top - upper < LOOK_BACK; upper -= CUSTODIAN_PAGE) {
+    const after = Math.max(0, upper - 1 - CUSTODIAN_PAGE);
+    const rows = (await read(after, CUSTODIAN_PAGE)).filter((row) => row.sequence < upper).reverse();
+    kept.push(...ofMeter(rows, query.meter));
+  }
+  return kept.slice(0, limit);
+}
+
+/** Entries that a page looks through at most. */
+const LOOK_BACK = 5_000;
+
+function ofMeter(rows: LedgerRow[], meter: string | undefined): LedgerRow[] {
+  return meter === undefined ? rows : rows.filter((row) => row.meter === meter);
+}
+
+function ownRow(entry: LedgerEntry): LedgerRow {
+  return rowOf({ ...entry, meter: entry.meter });
+}
+
+function custodianRow(entry: CustodianLedgerEntry): LedgerRow {
+  return rowOf({ ...entry, meter: entry.meter });
+}
+
+function rowOf(
+  entry: Pick<LedgerEntry, "sequence" | "at" | "kind" | "principal" | "meter" | "body" | "hash" | "previousHash">,
+): LedgerRow {
+  return {
+    sequence: entry.sequence,
+    at: new Date(entry.at).toISOString(),
+    kind: entry.kind,
+    principal: entry.principal,
+    ...(entry.meter === undefined || entry.meter === "" ? {} : { meter: entry.meter }),
+    body: entry.body,
+    hash: toHex(entry.hash),
+    previousHash: toHex(entry.previousHash),
+  };
+}

@@ -1,0 +1,48 @@
+import type { MeterKind, PublicConfig, Warning } from "@meterkeep/api";
+import type { Custodian } from "@meterkeep/api/custodian";
+import type {
+  ChangedMeters,
+  EventHub,
+  Inventory,
+  MachineTokens,
+  Passkeys,
+  People,
+  PushSources,
+  Scope,
+  SourceClock,
+  SqlPool,
+  WorkQueue,
+} from "@meterkeep/headend";
+import type { Ledger } from "@meterkeep/ledger";
+import type { CustodianWatch } from "../custodian-watch.ts";
+import type { Drills } from "../drill/drills.ts";
+import type { EventStreams } from "../http/event-stream.ts";
+
+/** What the handlers of the API work with: the parts of a running head-end. */
+export interface Context {
+  readonly pool: SqlPool;
+  readonly scope: Scope;
+  readonly inventory: Inventory;
+  readonly queue: WorkQueue;
+  /** Says that work may be due. */
+  wake(): void;
+  readonly people: People;
+  readonly tokens: MachineTokens;
+  readonly passkeys: Passkeys;
+  readonly pushSources: PushSources;
+  /** Starts to listen to what a newly attached meter pushes. */
+  listenTo(source: string): void;
+  readonly custodian: Pick<Custodian, "addMeter" | "describeKeys" | "ledgerEntries" | "status">;
+  readonly custodianWatch: CustodianWatch;
+  readonly ledger: Ledger;
+  readonly drills: Drills;
+  readonly hub: EventHub;
+  readonly streams: EventStreams;
+  readonly changed: ChangedMeters;
+  clockOf(kind: MeterKind): SourceClock;
+  /** How many days of intervals the head-end should hold. */
+  readonly collectDays: number;
+  readonly config: PublicConfig;
+  warnings(): readonly Warning[];
+  now(): number;
+}

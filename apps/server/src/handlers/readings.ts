@@ -1,0 +1,33 @@
+import type { ReadingWindow } from "@meterkeep/api";
+import { evidenceView, profileReadings, registerReadings } from "@meterkeep/headend";
+import type { Handlers } from "../http/mount.ts";
+import { ProblemError } from "../http/problem-error.ts";
+import type { Context } from "./context.ts";
+
+const DEFAULT_LIMIT = 1000;
+
+/** Readings, what they rest on, and who pushes. */
+export function readingHandlers(context: Context): Pick<Handlers, "readings" | "profile" | "evidence" | "pushSources"> {
+  const { pool, scope, inventory } = context;
+  return {
+    readings: async ({ params, query }) =>
+      registerReadings(pool, scope, await inventory.get(params.systemTitle), windowOf(query)),
+    profile: async ({ params, query }) =>
+      profileReadings(pool, scope, await inventory.get(params.systemTitle), windowOf(query)),
+    evidence: async ({ params }) => {
+      const found = await evidenceView(pool, scope, params.hash);
+      if (found === undefined) throw new ProblemError("evidence-unknown", `no reading rests on ${params.hash}`);
+      return found;
+    },
+    pushSources: async () => ({ sources: [...(await context.pushSources.list())] }),
+  };
+}
+
+function windowOf(query: ReadingWindow): Parameters<typeof registerReadings>[3] {
+  return {
+    from: query.from === undefined ? undefined : new Date(query.from),
+    to: query.to === undefined ? undefined : new Date(query.to),
+    trust: query.trust ?? "trusted",
+    limit: query.limit ?? DEFAULT_LIMIT,
+  };
+}

@@ -1,0 +1,42 @@
+import type { LedgerEvent } from "@meterkeep/api";
+import type { Context } from "./context.ts";
+
+const SENTENCES: Readonly<Record<string, string>> = {
+  "signed-in": "signed in",
+  "token-created": "made a machine token",
+  "token-withdrawn": "withdrew a machine token",
+  "login-recovered": "replaced the administrator's login",
+  "passkey-added": "added a passkey",
+  "meter-attached": "attached a meter",
+  "drill-started": "started a drill",
+};
+
+/** Writes an act of a person or machine to the head-end's ledger, before the act (house invariant 8), and tells watchers. */
+export async function record(
+  context: Pick<Context, "ledger" | "scope" | "hub" | "now">,
+  kind: string,
+  principal: string,
+  body: unknown,
+  meter?: string,
+): Promise<void> {
+  const [entry] = await context.ledger.append({
+    at: context.now(),
+    kind,
+    principal,
+    utility: context.scope.utility,
+    island: context.scope.island,
+    ...(meter === undefined ? {} : { meter }),
+    body,
+  });
+  if (entry === undefined) return;
+  const sentence = `${principal} ${SENTENCES[kind] ?? kind.replaceAll("-", " ")}.`;
+  const event: LedgerEvent = {
+    source: "head-end",
+    sequence: entry.sequence,
+    at: new Date(entry.at).toISOString(),
+    kind,
+    ...(meter === undefined ? {} : { meter }),
+    sentence,
+  };
+  context.hub.publish("ledger", event, { sentence, ...(meter === undefined ? {} : { meter }), severity: "notice" });
+}

@@ -1,0 +1,71 @@
+import fastifyCookie from "@fastify/cookie";
+import fastifyRateLimit from "@fastify/rate-limit";
+import { type FastifyInstance, fastify } from "fastify";
+import type { Logger } from "pino";
+import { auditHandlers } from "../handlers/audit.ts";
+import type { Context } from "../handlers/context.ts";
+import { drillHandlers } from "../handlers/drills.ts";
+import { meterHandlers } from "../handlers/meters.ts";
+import { passkeyHandlers } from "../handlers/passkeys.ts";
+import { peopleHandlers } from "../handlers/people.ts";
+import { readingHandlers } from "../handlers/readings.ts";
+import { statusHandlers } from "../handlers/status.ts";
+import { serveConsole } from "./console.ts";
+import { describeApi } from "./docs.ts";
+import { requireLogin } from "./login.ts";
+import { type Metrics, serveMetrics } from "./metrics.ts";
+import { mountRoutes } from "./mount.ts";
+import { ProblemError, problemOf } from "./problem-error.ts";
+import { secure } from "./security.ts";
+
+const MAX_BODY_BYTES = 64 * 1024;
+
+export interface AppOptions {
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  /** Names besides localhost that the server answers to. */
+  readonly hostNames: readonly string[];
+  readonly consoleDirectory: string;
+}
+
+/** The HTTP side of a head-end: every route, the console and the documentation, behind one door. */
+export async function createApp(context: Context, options: AppOptions): Promise<FastifyInstance> {
+  const app = fastify({
+    loggerInstance: options.logger,
+    disableRequestLogging: true,
+    bodyLimit: MAX_BODY_BYTES,
+    requestTimeout: 30_000,
+    ajv: { customOptions: { removeAdditional: false, coerceTypes: true, allErrors: false } },
+    genReqId: () => crypto.randomUUID(),
+    forceCloseConnections: true,
+  }) as unknown as FastifyInstance;
+  app.removeContentTypeParser("text/plain");
+  app.setErrorHandler((error, request, reply) => {
+    const problem = problemOf(error, request.id);
+    if (problem.status >= 500) request.log.error({ err: error, req: request }, problem.title);
+    return reply.status(problem.status).type("application/problem+json").send(problem);
+  });
+  app.setNotFoundHandler((request) => {
+    throw new ProblemError("not-found", `there is no ${request.method} ${request.url.split("?")[0]}`);
+  });
+  secure(app, options.hostNames);
+  await app.register(fastifyCookie);
+  requireLogin(app, context.people, context.tokens);
+  await app.register(fastifyRateLimit, { global: false });
+  await describeApi(app, context.config.version);
+  mountRoutes(app, {
+    ...statusHandlers(context),
+    ...peopleHandlers(context),
+    ...passkeyHandlers(context),
+    ...meterHandlers(context),
+    ...readingHandlers(context),
+    ...auditHandlers(context),
+    ...drillHandlers(context),
+  });
+  app.get("/healthz", { config: { access: "nobody-yet" }, schema: { hide: true } }, async () =>
+    statusHandlers(context).health({} as never),
+  );
+  serveMetrics(app, options.metrics);
+  await serveConsole(app, options.consoleDirectory);
+  return app;
+}

@@ -1,0 +1,77 @@
+import { API_PREFIX, HTTP_ROUTES, type HttpRoutes, Problem, type Route, type RouteId } from "@meterkeep/api";
+import type { FastifyInstance, FastifyReply, FastifyRequest, FastifySchema } from "fastify";
+import type { Static, TSchema } from "typebox";
+
+type Part<R, K extends string> = R extends { readonly [P in K]: infer S extends TSchema } ? Static<S> : undefined;
+
+/** A request whose parts have been checked against the route's schemas. */
+export interface Call<Id extends RouteId> {
+  readonly params: Part<HttpRoutes[Id], "params">;
+  readonly query: Part<HttpRoutes[Id], "query">;
+  readonly body: Part<HttpRoutes[Id], "body">;
+  readonly request: FastifyRequest;
+  readonly reply: FastifyReply;
+}
+
+/** What answers a route. A route without a response schema answers by itself, or with nothing. */
+export type Handler<Id extends RouteId> = (
+  call: Call<Id>,
+) => Promise<HttpRoutes[Id] extends { readonly response: infer S extends TSchema } ? Static<S> : void>;
+
+/** One for each route of the table: a missing one does not compile. */
+export type Handlers = { readonly [Id in RouteId]: Handler<Id> };
+
+/** Limits of routes that a guesser would call often; the others have none. */
+const GUESSED: ReadonlySet<RouteId> = new Set(["signIn", "passkeySignIn", "passkeySignInOptions"]);
+const GUESSES_A_MINUTE = 20;
+
+/** Mounts every route of the API's table. */
+export function mountRoutes(app: FastifyInstance, handlers: Handlers): void {
+  for (const id of Object.keys(HTTP_ROUTES) as RouteId[])
+    mountRoute(app, id, HTTP_ROUTES[id], handlers[id] as AnyHandler);
+}
+
+type AnyHandler = (call: {
+  params: unknown;
+  query: unknown;
+  body: unknown;
+  request: FastifyRequest;
+  reply: FastifyReply;
+}) => Promise<unknown>;
+
+function mountRoute(app: FastifyInstance, id: RouteId, route: Route, handler: AnyHandler): void {
+  app.route({
+    method: route.method,
+    url: API_PREFIX + route.path,
+    schema: schemaOf(id, route),
+    config: {
+      access: route.access,
+      ...(GUESSED.has(id) ? { rateLimit: { max: GUESSES_A_MINUTE, timeWindow: "1 minute" } } : {}),
+    },
+    handler: async (request, reply) => {
+      const { params, query, body } = request;
+      reply.status(route.status);
+      const answer = await handler({ params, query, body, request, reply });
+      // An event stream has taken the socket over.
+      if (reply.sent) return reply;
+      return route.response === undefined ? reply.send() : answer;
+    },
+  });
+}
+
+function schemaOf(id: RouteId, route: Route): FastifySchema {
+  const isOpen = route.access === "nobody-yet";
+  return {
+    operationId: id,
+    tags: [route.tag],
+    summary: route.summary,
+    security: isOpen ? [] : [{ session: [] }, { token: [] }],
+    ...(route.params === undefined ? {} : { params: route.params }),
+    ...(route.query === undefined ? {} : { querystring: route.query }),
+    ...(route.body === undefined ? {} : { body: route.body }),
+    response: {
+      [route.status]: route.response ?? { type: "null", description: "Done" },
+      default: { description: "A problem", content: { "application/problem+json": { schema: Problem } } },
+    },
+  };
+}
