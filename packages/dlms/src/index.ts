@@ -93,10 +93,13 @@ export {
 } from "./data/value.ts";
 export { DecodeError, DLMS_ERROR_CODES, DlmsError, type DlmsErrorCode } from "./errors.ts";
 export type { LinkFacts } from "./link/assembler.ts";
+export { encodeBlocks } from "./link/block-transfer.ts";
 export { frameCheck, p1Check } from "./link/crc.ts";
 export { type Fault, LINK_ERROR_CODES, type LinkErrorCode } from "./link/fault.ts";
 export { encodeHdlc, type HdlcFields, type HdlcFrame, UNNUMBERED_INFORMATION } from "./link/hdlc.ts";
+export { encodeP1 } from "./link/p1.ts";
 export { type LinkFrame, LinkScanner, type ScanEvent } from "./link/scanner.ts";
+export { encodeMbus, type MbusFields } from "./link/wired-mbus.ts";
 export { encodeWrapper, WRAPPER_HEADER_BYTES } from "./link/wrapper.ts";
 export { formatObis, type ObisCode, obis, obisFromOctets, obisOctets, parseObis } from "./obis/code.ts";
 export { QUANTITY_UNITS, type Quantity, quantityOf } from "./obis/quantity.ts";

@@ -1,6 +1,7 @@
 import { equalBytes } from "../bytes.ts";
 import { Reader } from "../codec/reader.ts";
-import { DecodeError } from "../errors.ts";
+import { Writer } from "../codec/writer.ts";
+import { DecodeError, DlmsError } from "../errors.ts";
 import { UNSOLICITED } from "./apdu.ts";
 import type { Fault, LinkErrorCode } from "./fault.ts";
 import { joinPieces, locate, type Piece } from "./pieces.ts";
@@ -10,6 +11,7 @@ export const LONGEST_TRANSFER_BYTES = 65_535;
 /** The most blocks of one transfer: blocks may be empty, so that octets alone bound nothing. */
 export const MOST_BLOCKS = 4096;
 const LAST_BLOCK = 0x80;
+const STREAMING = 0x40;
 
 /** One general-block-transfer APDU (Green Book 9.4.6.13). */
 export interface Block {
@@ -32,6 +34,28 @@ export function readBlock(pieces: readonly Piece[]): Block {
   const at = r.offset;
   const data = { octets: r.octets(length), offset: locate(pieces, at) };
   return { number, last: (control & LAST_BLOCK) !== 0, data, rest: r.remaining };
+}
+
+/**
+ * Writes an APDU as general-block-transfer APDUs that are streamed without waiting for an answer, as pushes are.
+ *
+ * @throws DlmsError `out-of-range` for a block size that is none
+ */
+export function encodeBlocks(apdu: Uint8Array, blockBytes: number): Uint8Array[] {
+  if (!Number.isInteger(blockBytes) || blockBytes < 1)
+    throw new DlmsError("out-of-range", `blocks of ${blockBytes} octets`);
+  const count = Math.max(1, Math.ceil(apdu.length / blockBytes));
+  return Array.from({ length: count }, (_, index) => {
+    const data = apdu.subarray(index * blockBytes, (index + 1) * blockBytes);
+    const w = new Writer(data.length + 10);
+    w.unsigned8(UNSOLICITED.generalBlockTransfer);
+    w.unsigned8(STREAMING | (index === count - 1 ? LAST_BLOCK : 0));
+    w.unsigned16(index + 1);
+    w.unsigned16(0);
+    w.length(data.length);
+    w.octets(data);
+    return w.finish();
+  });
 }
 
 /** What a block did to the transfer it belongs to. */

@@ -1,3 +1,4 @@
+import { Writer } from "../codec/writer.ts";
 import { p1Check, p1CheckStep } from "./crc.ts";
 import { type Fault, hex, type LinkErrorCode } from "./fault.ts";
 import type { Place, Recognition } from "./scan.ts";
@@ -113,6 +114,20 @@ function finished(place: Place, index: number, hasChecksum: boolean): Recognitio
     return frame(checkWithCrLf(bytes, at, index + 1) === claimed ? "valid-with-crlf" : "unverifiable");
   const message = `checksum is ${sent.toUpperCase()}, computed ${hex(computed, 4)}`;
   return damaged(place, "p1-checksum", index + 1, message, endAt - at);
+}
+
+/**
+ * Writes a P1 telegram: identification (without `/`), lines of data, checksum.
+ *
+ * @throws DlmsError `bad-text` for anything but ASCII
+ */
+export function encodeP1(identification: string, lines: readonly string[]): Uint8Array {
+  const body = `/${identification}\r\n\r\n${lines.map((line) => `${line}\r\n`).join("")}!`;
+  const w = new Writer(body.length + 6);
+  w.ascii(body);
+  const check = p1Check(w.finish());
+  w.ascii(`${hex(check, CHECKSUM_DIGITS)}\r\n`);
+  return w.finish();
 }
 
 /** Where the line of identification ends, when there is one: `/`, three letters, printable text, a line end. */

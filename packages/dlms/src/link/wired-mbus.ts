@@ -1,3 +1,5 @@
+import { concatBytes } from "../bytes.ts";
+import { DlmsError } from "../errors.ts";
 import { type Fault, hex, type LinkErrorCode } from "./fault.ts";
 import type { Place, Recognition } from "./scan.ts";
 
@@ -82,6 +84,40 @@ export function recogniseMbus(place: Place): Recognition<MbusFrame> | undefined 
     lengthOverflowed: overflow,
   };
   return { kind: "frame", frame, length: whole };
+}
+
+/** What the segments of {@link encodeMbus} carry besides the APDU; what meters send unless given. */
+export interface MbusFields {
+  /** Control field: 53 is SND-UD. */
+  readonly control?: number;
+  /** 255 is everybody. */
+  readonly address?: number;
+  readonly source?: number;
+  readonly destination?: number;
+}
+
+/** The most octets of an APDU that one segment takes: the length octet also counts the five header octets. */
+const MOST_SEGMENT_BYTES = 250;
+const MOST_SEGMENTS = 16;
+
+/**
+ * Writes an APDU as long frames, one behind the other.
+ *
+ * @throws DlmsError `out-of-range` for more octets than 16 segments take
+ */
+export function encodeMbus(apdu: Uint8Array, fields: MbusFields = {}): Uint8Array {
+  const { control = 0x53, address = 0xff, source = 0x01, destination = 0x67 } = fields;
+  const count = Math.max(1, Math.ceil(apdu.length / MOST_SEGMENT_BYTES));
+  if (count > MOST_SEGMENTS)
+    throw new DlmsError("out-of-range", `${apdu.length} octets take ${count} M-Bus segments: at most ${MOST_SEGMENTS}`);
+  const frames = Array.from({ length: count }, (_, sequence) => {
+    const information = sequence | (sequence === count - 1 ? 0x10 : 0);
+    const segment = apdu.subarray(sequence * MOST_SEGMENT_BYTES, (sequence + 1) * MOST_SEGMENT_BYTES);
+    const data = concatBytes(Uint8Array.of(control, address, information, source, destination), segment);
+    const sum = data.reduce((total, octet) => (total + octet) & 0xff, 0);
+    return concatBytes(Uint8Array.of(START, data.length, data.length, START), data, Uint8Array.of(sum, STOP));
+  });
+  return concatBytes(...frames);
 }
 
 function more(place: Place, need: number, certain: boolean): Recognition<MbusFrame> {

@@ -6,6 +6,8 @@ const PUBLISHED_KEYS: readonly (readonly [hex: string, from: string])[] = [
   ["d0d1d2d3d4d5d6d7d8d9dadbdcdddedf", "the example authentication key of the Green Book"],
   ["c0c1c2c3c4c5c6c7c8c9cacbcccdcecf", "a factory authentication key that was never changed"],
   ["101112131415161718191a1b1c1d1e1f", "a published vendor default"],
+  ["3f1c9a7e5b2d48c6a1f0e3d29b8c7a65", "published in the examples of Meterkeep"],
+  ["9e4b2c7d10f5a8634cb7e1d29f3a5860", "published in the examples of Meterkeep"],
   ["00112233445566778899aabbccddeeff", "one key for a whole country, and an example of FIPS 197"],
 ];
 
