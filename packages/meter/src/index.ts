@@ -1,11 +1,16 @@
 export { METER_ERROR_CODES, MeterError, type MeterErrorCode } from "./errors.ts";
+export type { ArmedFault, FaultScope, KeyTransferFault, LineFault } from "./faults.ts";
 export type { Consumption, IntervalEnergy, Registers } from "./load/consumption.ts";
 export { Feeder } from "./load/feeder.ts";
 export { HomeConsumption } from "./load/home.ts";
 export { HOUSEHOLD_KINDS, type Household, type HouseholdKind, household } from "./load/household.ts";
 export { RelayHistory, type RelayTransition } from "./load/relay-history.ts";
 export { Weather } from "./load/weather.ts";
+export { CLIENT_SAPS, type MeterKind, MeterModels, meterObjects, SERVER_SAP } from "./meter-model.ts";
 export { between, derive, seedOf, uniform } from "./noise.ts";
+export type { KeyPurposeName, MemoryChange, MeterMemory, MeterSettings, StoredMeter } from "./nvm/memory.ts";
+export { SqliteMemory } from "./nvm/sqlite.ts";
+export { VolatileMemory } from "./nvm/volatile.ts";
 export {
   type FactoryKeys,
   KEY_FAULTS,
@@ -15,3 +20,14 @@ export {
   productionLine,
 } from "./production.ts";
 export { COMPANION_PROFILES, type CompanionProfile, companionProfile } from "./profile/companion-profile.ts";
+export type { PushKind } from "./push-schedule.ts";
+export { INTERVAL_SECONDS, intervalAt, localMidnight, type UnixSeconds } from "./time/calendar.ts";
+export {
+  type KeptTime,
+  type MeterClock,
+  resumeTime,
+  STOP_SECONDS,
+  type TownTime,
+  townTimeAt,
+} from "./time/town-clock.ts";
+export { type MeterConnection, type MeterParts, type Served, VirtualMeter } from "./virtual-meter.ts";

@@ -15,7 +15,7 @@ import type { MemoryChange, StoredMeter } from "./nvm/memory.ts";
 import type { FactoryKeys } from "./production.ts";
 
 /** How many send counters are reserved in memory at a time: a power cut skips what is left of them and repeats none. */
-const RESERVED_AT_ONCE = 64;
+export const RESERVED_AT_ONCE = 64;
 
 /** What happened to a call of key_transfer. */
 export type KeyTransferOutcome = "applied" | "refused" | "crashed";

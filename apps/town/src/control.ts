@@ -1,0 +1,155 @@
+import { chmodSync, rmSync } from "node:fs";
+import { createServer, type Socket } from "node:net";
+import { KEY_FAULTS, type KeyTransferFault, type LineFault } from "@meterkeep/meter";
+import { TownError } from "./errors.ts";
+import type { Town, TownMeter } from "./town.ts";
+
+// For tests alone: what it tells is the truth that no protocol can hide. It lies in the town's own directory and gives nobody rights that reading that
+// directory does not give already; no key leaves through it.
+
+/** The longest path of a Unix socket on Linux, with its closing zero. */
+const MAX_PATH_BYTES = 107;
+const MAX_LINE_BYTES = 4096;
+
+interface Fields {
+  readonly [name: string]: unknown;
+}
+
+/** A control socket that is open. */
+export interface Control {
+  close(): Promise<void>;
+}
+
+/** Opens the control socket: one JSON request a line, one JSON answer a line. Nothing where the path is too long for a socket. */
+export async function openControl(path: string, town: Town): Promise<Control | undefined> {
+  if (Buffer.byteLength(path) > MAX_PATH_BYTES) return undefined;
+  rmSync(path, { force: true });
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => {
+    sockets.add(socket);
+    socket.on("close", () => sockets.delete(socket));
+    socket.on("error", () => undefined);
+    let pending = "";
+    socket.setEncoding("utf8");
+    socket.on("data", (chunk: string) => {
+      const lines = (pending + chunk).split("\n");
+      pending = lines.pop() ?? "";
+      for (const line of lines) socket.write(`${JSON.stringify(answer(town, line))}\n`);
+      if (pending.length > MAX_LINE_BYTES) socket.destroy();
+    });
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(path, resolve);
+  });
+  chmodSync(path, 0o600);
+  return {
+    close: async () => {
+      for (const socket of sockets) socket.destroy();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+function answer(town: Town, line: string): object {
+  try {
+    return { ok: true, ...perform(town, JSON.parse(line) as Fields) };
+  } catch (error) {
+    return { ok: false, message: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+function perform(town: Town, request: Fields): object {
+  switch (request["do"]) {
+    case "truth":
+      return { now: town.clock.now(), meters: [...town.meters.values()].map(truthOf) };
+    case "fault":
+      meterOf(town, request).meter.faults.arm(armedOf(request));
+      return {};
+    case "key-fault":
+      meterOf(town, request).meter.faults.keyTransfer = keyFaultOf(request["fault"]);
+      return {};
+    case "power-cycle": {
+      const { meter, line } = meterOf(town, request);
+      line.hangUp();
+      meter.powerCycle();
+      return {};
+    }
+    case "push":
+      meterOf(town, request).meter.requestPush(request["kind"] === "alarm" ? "alarm" : "report");
+      return {};
+    default:
+      throw malformed(`no such request: ${String(request["do"])}`);
+  }
+}
+
+/** What is really so, whatever the meter may say. */
+function truthOf({ meter, line, port, depotPort }: TownMeter): object {
+  const now = meter.now();
+  return {
+    systemTitle: meter.record.systemTitle,
+    role: meter.record.role,
+    feeder: meter.record.feeder,
+    profile: meter.record.profile,
+    supplied: meter.supply?.connected ?? true,
+    powerW: meter.consumption.powerW(now),
+    registers: meter.consumption.registers(now),
+    inField: meter.inField,
+    connected: line.taken,
+    lastReceivedCounter: meter.security.lastReceived,
+    port,
+    depotPort: depotPort ?? null,
+  };
+}
+
+function meterOf(town: Town, request: Fields): TownMeter {
+  const found = town.meters.get(String(request["meter"]));
+  if (found === undefined) throw malformed(`no such meter: ${String(request["meter"])}`);
+  return found;
+}
+
+const LINE_FAULTS: readonly LineFault["kind"][] = [
+  "drop",
+  "delay",
+  "duplicate",
+  "truncate",
+  "reset",
+  "crash-before",
+  "crash-after",
+];
+const SCOPES = ["any", "association", "key-transfer"] as const;
+
+function armedOf(request: Fields): Parameters<TownMeter["meter"]["faults"]["arm"]>[0] {
+  const kind = LINE_FAULTS.find((name) => name === request["fault"]);
+  if (kind === undefined) {
+    if (request["fault"] === null) return undefined;
+    throw malformed(`no such fault: ${String(request["fault"])}`);
+  }
+  const amount = count(request["amount"]) ?? 0;
+  const fault: LineFault =
+    kind === "delay" ? { kind, milliseconds: amount } : kind === "truncate" ? { kind, octets: amount } : { kind };
+  const times = count(request["times"]);
+  const after = count(request["after"]);
+  return {
+    fault,
+    scope: SCOPES.find((scope) => scope === request["scope"]) ?? "any",
+    ...(times === undefined ? {} : { times }),
+    ...(after === undefined ? {} : { after }),
+  };
+}
+
+function keyFaultOf(value: unknown): KeyTransferFault {
+  const keys = count(value);
+  if (keys !== undefined) return { kind: "partial", keys };
+  const fault = KEY_FAULTS.find((name) => name === value);
+  if (fault === undefined) throw malformed(`no such key fault: ${String(value)}`);
+  return fault;
+}
+
+function count(value: unknown): number | undefined {
+  return typeof value === "number" && Number.isSafeInteger(value) && value >= 0 ? value : undefined;
+}
+
+function malformed(what: string): TownError {
+  return new TownError("town-control-request-malformed", what);
+}

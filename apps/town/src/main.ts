@@ -1,0 +1,37 @@
+import { join } from "node:path";
+import { runSupervised } from "@meterkeep/api/supervised";
+import { TOWN_CONFIG } from "@meterkeep/api/supervisor";
+import { openControl } from "./control.ts";
+import { startTown } from "./town.ts";
+
+// What the meters remember is for this process alone.
+process.umask(0o077);
+
+await runSupervised(TOWN_CONFIG, async (config, supervisor) => {
+  const town = await startTown({
+    ...config,
+    onFailure: (error) => {
+      // Answers that rest on what cannot be remembered must not leave, and neither must any later ones.
+      const message = error instanceof Error ? error.message : String(error);
+      supervisor.send({
+        type: "failed",
+        code: "meter-nvm-damaged",
+        message: `The meters' memory cannot be written: ${message}`,
+      });
+      process.exit(1);
+    },
+  });
+  const control = await openControl(join(config.stateDirectory, "control.sock"), town);
+  const { factor } = town.clock.time;
+  supervisor.send({
+    type: "step",
+    text: `${town.meters.size} meters opened their ports; their time runs ${factor} times as fast`,
+  });
+  supervisor.send({ type: "ready", facts: { meters: town.meters.size, factor } });
+  return {
+    close: async () => {
+      await control?.close();
+      await town.close();
+    },
+  };
+});

@@ -1,0 +1,148 @@
+import type { Socket } from "node:net";
+import { encodeWrapper } from "@meterkeep/dlms";
+import { TransportError, type WrapperApdu, WrapperFrames } from "@meterkeep/dlms-node";
+import type { LineFault, MeterConnection, Served, VirtualMeter } from "@meterkeep/meter";
+
+/** Silence after which a meter hangs up. Milliseconds. */
+const IDLE_MS = 60_000;
+/** Time in which a wrapper frame that has begun must be complete. Milliseconds. */
+const FRAME_MS = 10_000;
+/** Pairs of client and server that one connection may speak for. */
+const MAX_SAP_PAIRS = 4;
+
+/** Lets answers out only when what they rest on is in memory. */
+export interface Durability {
+  /** Calls back after all that the meters have noted so far is in memory; at once where nothing is noted. */
+  afterCommit(callback: () => void): void;
+}
+
+/**
+ * The line of one meter, whichever of its addresses it is reached on: one connection at a time, others are refused, as meters behind 2N gateways do.
+ *
+ * States: free, or taken by one socket until that closes.
+ */
+export class MeterLine {
+  readonly #meter: VirtualMeter;
+  readonly #durability: Durability;
+  #socket: Socket | undefined;
+
+  constructor(meter: VirtualMeter, durability: Durability) {
+    this.#meter = meter;
+    this.#durability = durability;
+  }
+
+  /** Whether somebody is connected. */
+  get taken(): boolean {
+    return this.#socket !== undefined;
+  }
+
+  /** Takes a connection, or refuses it where the line is taken. */
+  accept(socket: Socket): void {
+    socket.on("error", () => undefined);
+    if (this.#socket !== undefined) {
+      socket.resetAndDestroy();
+      return;
+    }
+    this.#socket = socket;
+    socket.setNoDelay(true);
+    socket.setTimeout(IDLE_MS, () => socket.destroy());
+    const frames = new WrapperFrames();
+    const connections = new Map<number, MeterConnection>();
+    let unfinished = 0;
+    let frameTimer: NodeJS.Timeout | undefined;
+    socket.on("data", (chunk) => {
+      try {
+        unfinished += chunk.length;
+        for (const frame of frames.push(chunk)) {
+          unfinished -= HEADER_BYTES + frame.apdu.length;
+          this.#answer(socket, connections, frame);
+        }
+      } catch (error) {
+        if (!(error instanceof TransportError)) throw error;
+        socket.destroy();
+        return;
+      }
+      clearTimeout(frameTimer);
+      frameTimer = unfinished > 0 ? setTimeout(() => socket.destroy(), FRAME_MS) : undefined;
+    });
+    socket.on("close", () => {
+      clearTimeout(frameTimer);
+      for (const connection of connections.values()) this.#meter.disconnect(connection);
+      if (this.#socket === socket) this.#release();
+    });
+  }
+
+  /** Ends the connection, if there is one. */
+  hangUp(): void {
+    const socket = this.#socket;
+    this.#release();
+    socket?.resetAndDestroy();
+  }
+
+  #release(): void {
+    this.#socket = undefined;
+    this.#meter.security.rest();
+  }
+
+  #answer(socket: Socket, connections: Map<number, MeterConnection>, frame: WrapperApdu): void {
+    // What arrives behind a reset is no longer heard.
+    if (socket.destroyed) return;
+    const { source, destination, apdu } = frame;
+    const pair = source * 0x1_0000 + destination;
+    let connection = connections.get(pair);
+    if (connection === undefined) {
+      if (connections.size >= MAX_SAP_PAIRS) throw new TransportError("frame-malformed", "too many pairs of SAPs");
+      connection = this.#meter.connect(source, destination);
+      connections.set(pair, connection);
+    }
+    const served = this.#meter.serve(connection, apdu);
+    this.#durability.afterCommit(() => this.#send(socket, frame, served));
+  }
+
+  #send(socket: Socket, { source, destination }: WrapperApdu, { response, fault }: Served): void {
+    const write = (octets: Uint8Array): void => {
+      if (socket.writable) socket.write(octets);
+    };
+    const answer = response === undefined ? undefined : encodeWrapper(destination, source, response);
+    if (fault !== undefined) this.#sendWithFault(socket, fault, answer, write);
+    else if (answer !== undefined) write(answer);
+  }
+
+  #sendWithFault(
+    socket: Socket,
+    fault: LineFault,
+    answer: Uint8Array | undefined,
+    write: (octets: Uint8Array) => void,
+  ): void {
+    switch (fault.kind) {
+      case "drop":
+        return;
+      case "delay": {
+        const timer = setTimeout(() => answer !== undefined && write(answer), fault.milliseconds);
+        socket.once("close", () => clearTimeout(timer));
+        return;
+      }
+      case "duplicate":
+        if (answer === undefined) return;
+        write(answer);
+        write(answer);
+        return;
+      case "truncate":
+        if (answer !== undefined) write(answer.subarray(0, fault.octets));
+        socket.end();
+        return;
+      case "reset":
+        this.hangUp();
+        return;
+      case "crash-before":
+      case "crash-after":
+        this.hangUp();
+        this.#meter.powerCycle();
+        return;
+      default:
+        fault satisfies never;
+    }
+  }
+}
+
+const HEADER_BYTES = 8;
