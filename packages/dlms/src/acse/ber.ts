@@ -47,7 +47,7 @@ export function sequence<F extends BerFields>(
     })),
   };
   return {
-    shape: { type: "mapped", name: "ber-sequence", of: shape },
+    shape: { type: "framed", name: "length", of: shape },
     encode(w, value) {
       const source = value as Readonly<Record<string, unknown>>;
       const start = w.openField();
@@ -95,7 +95,7 @@ export function sequence<F extends BerFields>(
 /** A tag, a length and one value of `codec` that fills it. */
 export function element<T>(tag: number, codec: Codec<T>): Codec<T> {
   return {
-    shape: { type: "mapped", name: `ber 0x${tag.toString(16)}`, of: codec.shape },
+    shape: { type: "framed", name: `tag 0x${tag.toString(16)} and length`, of: codec.shape },
     encode(w, value) {
       w.unsigned8(tag);
       const start = w.openField();

@@ -60,7 +60,7 @@ export function lazy<T>(name: string, target: () => Codec<T>): Codec<T> {
 /** Octets with a length before them that hold one value of `codec` and nothing else. */
 export function lengthPrefixed<T>(codec: Codec<T>): Codec<T> {
   return {
-    shape: { type: "mapped", name: "length-prefixed", of: codec.shape },
+    shape: { type: "framed", name: "length", of: codec.shape },
     encode(w, value) {
       const start = w.openField();
       codec.encode(w, value);

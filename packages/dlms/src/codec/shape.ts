@@ -25,6 +25,8 @@ export type Shape =
   | { readonly type: "tagged"; readonly name: string; readonly tag: number; readonly of: Shape }
   /** A COSEM Data item that may be null-data instead. */
   | { readonly type: "nullable"; readonly of: Shape }
+  /** The same value with something of the format around it that the value does not show: a length, a tag. */
+  | { readonly type: "framed"; readonly name: string; readonly of: Shape }
   /** A value made from, and turned back into, what `of` describes: `name` says what it is. */
   | { readonly type: "mapped"; readonly name: string; readonly of: Shape }
   /** Declared elsewhere under this name, for recursion and for formats with a decoder of their own. */
@@ -51,6 +53,7 @@ export function minimumBytes(shape: Shape): number {
         ...shape.variants.map((variant) => (variant.tag === undefined ? 0 : 1) + minimumBytes(variant.shape)),
       );
     case "tagged":
+    case "framed":
       return 1 + minimumBytes(shape.of);
     case "boolean":
     case "text":

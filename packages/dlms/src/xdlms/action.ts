@@ -20,8 +20,16 @@ export const actionRequest = c.choice({
 });
 export type ActionRequest = Infer<typeof actionRequest>;
 
+const presentOrNot = c.optional(getDataResult);
+
+/** Some servers that refuse a call leave out even the octet that says that nothing is returned. */
+const returned: typeof presentOrNot = {
+  ...presentOrNot,
+  decode: (r) => (r.remaining === 0 ? undefined : presentOrNot.decode(r)),
+};
+
 /** Action-Response-With-Optional-Data ::= SEQUENCE { result, return-parameters Get-Data-Result OPTIONAL } */
-export const actionOutcome = c.struct({ result: actionResult, returned: c.optional(getDataResult) });
+export const actionOutcome = c.struct({ result: actionResult, returned });
 export type ActionOutcome = Infer<typeof actionOutcome>;
 
 /** Action-Response ::= CHOICE { normal [1], with-pblock [2], with-list [3], next-pblock [4] } */
