@@ -149,8 +149,9 @@ export class LinkScanner {
   }
 
   #recogniseUnchecked(place: Place): Recognition<LinkFrame> | undefined {
-    if (this.#aligned && !this.#checkedLink)
-      return recogniseWrapper(place, startsApdu) ?? recogniseCiphered(place, true) ?? recogniseBlock(place);
+    const wrapped = this.#aligned ? recogniseWrapper(place, startsApdu) : undefined;
+    if (wrapped !== undefined) return wrapped;
+    if (this.#aligned && !this.#checkedLink) return recogniseCiphered(place, true) ?? recogniseBlock(place);
     // Where a frame must begin, or in a stream that shows no other link, the name of a maker is enough.
     const mayStandAlone = this.#aligned || (!this.#checkedLink && this.#noise?.suspect === undefined);
     return mayStandAlone ? recogniseCiphered(place, false) : undefined;
