@@ -1,0 +1,245 @@
+import type { EventData, PushSource } from "@meterkeep/api";
+import type { Custodian, PushResult } from "@meterkeep/api/custodian";
+import { manufacturerOf, systemTitleText } from "@meterkeep/dlms";
+import type { Ledger } from "@meterkeep/ledger";
+import type { Scope } from "../database/scope.ts";
+import { codeOf } from "../errors.ts";
+import type { EventSink } from "../event/event-hub.ts";
+import type { MeterDirectory } from "../inventory/directory.ts";
+import type { Meter, MeterId } from "../inventory/meter.ts";
+import type { SourceClock } from "../time/source-clock.ts";
+import { judgeTrust } from "../trust/trust.ts";
+import { changeOf, trustDraft } from "../trust/trust-record.ts";
+import type { TrustChangeRecord } from "../work/finish.ts";
+import { claimedTitle } from "./claimed-title.ts";
+import { type OpenedPush, pushProtection, readPush } from "./push-reading.ts";
+import type { PushSources, PushTally } from "./push-sources.ts";
+import type { PushStanding, PushStore, StoredPush } from "./push-store.ts";
+import { SourceBuckets } from "./source-limit.ts";
+
+/** An APDU that arrived unasked. Its address proves nothing. */
+export interface ArrivedPush {
+  readonly apdu: Uint8Array;
+  readonly transport: PushSource["transport"];
+  readonly address: string;
+}
+
+export interface PushIntakePorts {
+  readonly custodian: Pick<Custodian, "openPush">;
+  readonly directory: Pick<MeterDirectory, "find">;
+  readonly store: Pick<PushStore, "standings" | "write">;
+  readonly sources: Pick<PushSources, "stranger">;
+  readonly ledger: Pick<Ledger, "append">;
+  readonly scope: Scope;
+  readonly events: EventSink;
+  clockOf(kind: Meter["kind"]): SourceClock;
+  now(): number;
+  /** Meters whose line has changed. */
+  onChange(meters: readonly MeterId[]): void;
+  /** Counts, for metrics: `accepted`, `dropped` or the code of a refusal. */
+  onOutcome(outcome: string): void;
+  onError(error: unknown): void;
+}
+
+const MAX_BATCH = 256;
+/** What waits beyond this is dropped: a flood must not become memory. */
+const MAX_WAITING = 8_192;
+
+interface Waiting extends ArrivedPush {
+  readonly at: number;
+}
+
+/**
+ * Takes what meters push: the custodian opens it or refuses it, the rest is told apart and stored. Nothing that was not
+ * opened changes anything but a count.
+ *
+ * States: *idle*, *taking* (one batch at the custodian or the database; more may wait).
+ */
+export class PushIntake {
+  readonly #ports: PushIntakePorts;
+  readonly #buckets = new SourceBuckets();
+  #waiting: Waiting[] = [];
+  #running: Promise<void> | undefined;
+
+  constructor(ports: PushIntakePorts) {
+    this.#ports = ports;
+  }
+
+  /** Takes one. It never throws and never waits. */
+  take(push: ArrivedPush): void {
+    const at = this.#ports.now();
+    if (this.#waiting.length >= MAX_WAITING || !this.#buckets.allow(push.address, at)) {
+      this.#ports.onOutcome("dropped");
+      return;
+    }
+    this.#waiting.push({ ...push, at });
+    this.#running ??= this.#run();
+  }
+
+  /** Waits until everything that was taken is stored. */
+  async settled(): Promise<void> {
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    await undefined;
+    while (this.#waiting.length > 0) {
+      const batch = this.#waiting.splice(0, MAX_BATCH);
+      try {
+        await this.#takeBatch(batch);
+      } catch (error) {
+        for (const _ of batch) this.#ports.onOutcome(codeOf(error));
+        this.#ports.onError(error);
+      }
+    }
+    this.#running = undefined;
+  }
+
+  async #takeBatch(batch: readonly Waiting[]): Promise<void> {
+    const { custodian, store } = this.#ports;
+    const results = await custodian.openPush({
+      items: batch.map(({ apdu, transport }) => ({ apdu, transport: transport === "udp" ? "udp" : "tcp" })),
+    });
+    const pairs = batch.flatMap((push, at) => {
+      const result = results[at];
+      return result === undefined ? [] : [{ push, result, meter: this.#meterOf(push, result) }];
+    });
+    const known = [...new Set(pairs.flatMap(({ meter }) => (meter === undefined ? [] : [meter.id])))];
+    const standings = known.length === 0 ? new Map<MeterId, PushStanding>() : await store.standings(known);
+    const stored: StoredPush[] = [];
+    const tallies: PushTally[] = [];
+    for (const { push, result, meter } of pairs) {
+      const judged = this.#judge(push, result, meter, standings);
+      if (judged.stored !== undefined) stored.push(judged.stored);
+      if (judged.tally !== undefined) tallies.push(judged.tally);
+    }
+    await this.#recordTrust(stored, standings);
+    await store.write(stored, tallies, standings);
+    if (known.length > 0) this.#ports.onChange(known);
+  }
+
+  #meterOf(push: Waiting, result: PushResult): Meter | undefined {
+    const title = result.meter ?? claimedTitle(push.apdu);
+    return title === undefined ? undefined : this.#ports.directory.find(title);
+  }
+
+  #judge(
+    push: Waiting,
+    result: PushResult,
+    meter: Meter | undefined,
+    standings: ReadonlyMap<MeterId, PushStanding>,
+  ): { readonly stored?: StoredPush; readonly tally?: PushTally } {
+    if (meter === undefined) {
+      this.#stranger(push, result.kind === "refused" ? result.code : "unknown-meter");
+      return {};
+    }
+    if (result.kind === "refused") return { tally: this.#refuse(push, meter, result.code) };
+    const opened: OpenedPush = {
+      protectedApdu: push.apdu,
+      plainApdu: result.apdu,
+      authenticated: result.authenticated,
+      encrypted: result.encrypted,
+      counter: result.counter,
+      receivedAt: push.at,
+    };
+    const protection = pushProtection(opened);
+    try {
+      const read = readPush(meter, opened, this.#ports.clockOf(meter.kind).atSource(push.at));
+      const trust = this.#trustOf(meter, protection, push.at, standings.get(meter.id));
+      this.#accept(push, meter, read.registers.length, protection);
+      return {
+        stored: {
+          meter: meter.id,
+          title: meter.title,
+          read,
+          source: push.address,
+          transport: push.transport,
+          receivedAt: push.at,
+          trust,
+        },
+        tally: this.#tally(push, meter, { accepted: true, protection }),
+      };
+    } catch (error) {
+      return { tally: this.#refuse(push, meter, codeOf(error)) };
+    }
+  }
+
+  /** A source that is not taken over is worth what its messages prove; one that is, keeps what its takeover proved. */
+  #trustOf(
+    meter: Meter,
+    protection: OpenedProtection,
+    at: number,
+    standing: PushStanding | undefined,
+  ): TrustChangeRecord | undefined {
+    if (meter.kind !== "real" || standing === undefined) return undefined;
+    if (standing.state !== "held" && standing.state !== "provisional") return undefined;
+    const judged = judgeTrust({
+      kind: "real",
+      phase: "not-applicable",
+      grade: "none",
+      verdict: "pending",
+      holders: meter.holders,
+      protection,
+    });
+    return changeOf(standing, judged, at, this.#ports.clockOf("real").atSource(at));
+  }
+
+  async #recordTrust(stored: readonly StoredPush[], standings: ReadonlyMap<MeterId, PushStanding>): Promise<void> {
+    const { ledger, scope } = this.#ports;
+    const drafts = stored.flatMap(({ meter, title, trust }) => {
+      const standing = standings.get(meter);
+      return trust === undefined || standing === undefined ? [] : [trustDraft(scope, title, standing, trust)];
+    });
+    if (drafts.length > 0) await ledger.append(...drafts);
+  }
+
+  #accept(push: Waiting, meter: Meter, readings: number, protection: OpenedProtection): void {
+    this.#ports.onOutcome("accepted");
+    const how = protection === "authenticated" ? "authenticated" : "confidential only, not authenticated";
+    const sentence = `${meter.label} pushed ${readings} readings over ${push.transport.toUpperCase()}: ${how}.`;
+    this.#publish(
+      push,
+      { meter: meter.title, accepted: true, sentence },
+      protection === "authenticated" ? "info" : "notice",
+    );
+  }
+
+  #refuse(push: Waiting, meter: Meter, code: string): PushTally {
+    this.#ports.onOutcome(code);
+    const sentence = `A push in the name of ${meter.label} was refused: ${code}.`;
+    this.#publish(push, { meter: meter.title, accepted: false, code, sentence }, "warning");
+    return this.#tally(push, meter, { accepted: false, refusal: code });
+  }
+
+  #stranger(push: Waiting, code: string): void {
+    this.#ports.onOutcome(code);
+    const claimed = claimedTitle(push.apdu);
+    const title = claimed === undefined ? undefined : systemTitleText(claimed);
+    const isNew = this.#ports.sources.stranger(
+      { address: push.address, transport: push.transport, ...(title === undefined ? {} : { systemTitle: title }) },
+      code,
+      new Date(push.at),
+    );
+    if (!isNew) return;
+    const maker = claimed === undefined ? undefined : manufacturerOf(claimed);
+    const name = title === undefined ? "Something" : `A meter ${title}${maker === undefined ? "" : ` (${maker})`}`;
+    const sentence = `${name} that nobody has shipped or added sends to us: it is shown and not believed.`;
+    this.#publish(push, { accepted: false, code, sentence }, "notice");
+  }
+
+  #tally(push: Waiting, meter: Meter, more: Pick<PushTally, "accepted" | "refusal" | "protection">): PushTally {
+    return { meter: meter.id, address: push.address, transport: push.transport, at: new Date(push.at), ...more };
+  }
+
+  #publish(
+    push: Waiting,
+    event: Omit<EventData["push"], "at" | "source">,
+    severity: "info" | "notice" | "warning",
+  ): void {
+    const data = { at: new Date(push.at).toISOString(), source: `${push.transport}://${push.address}`, ...event };
+    const { meter, sentence } = event;
+    this.#ports.events.publish("push", data, { sentence, severity, ...(meter === undefined ? {} : { meter }) });
+  }
+}
+
+type OpenedProtection = ReturnType<typeof pushProtection>;

@@ -1,0 +1,100 @@
+import type { ProtectionGrade } from "@meterkeep/api";
+import { readOpenedTelegrams, type SecurityFacts, type Telegram } from "@meterkeep/dlms";
+import { HeadEndError } from "../errors.ts";
+import type { Meter } from "../inventory/meter.ts";
+import type { EvidenceRecord, ReadResult, RegisterRecord } from "../reading/result.ts";
+import { evidenceHash } from "../session/ladder.ts";
+import { pushLayoutOf } from "./push-layout.ts";
+
+/** A push as the custodian opened it. */
+export interface OpenedPush {
+  /** As received. */
+  readonly protectedApdu: Uint8Array;
+  readonly plainApdu: Uint8Array;
+  readonly authenticated: boolean;
+  readonly encrypted: boolean;
+  readonly counter: number;
+  /** Milliseconds since 1970 UTC on our clock. */
+  readonly receivedAt: number;
+}
+
+/** How a push was protected. */
+export function pushProtection(push: Pick<OpenedPush, "authenticated" | "encrypted">): ProtectionGrade {
+  if (push.authenticated) return "authenticated";
+  return push.encrypted ? "confidential" : "none";
+}
+
+/**
+ * The readings of a push. A value without a time of its own has that of its notification, and where that says none the
+ * time at which it came.
+ *
+ * @throws HeadEndError `push-refused` where it opened and makes no sense.
+ */
+export function readPush(meter: Meter, push: OpenedPush, receivedAtSource: number): ReadResult {
+  const layout = pushLayoutOf(meter);
+  const telegrams = readOpenedTelegrams({
+    apdu: push.plainApdu,
+    systemTitle: meter.systemTitle,
+    security: securityOf(push),
+    ...(layout === undefined ? {} : { layout }),
+  });
+  if ("code" in telegrams)
+    throw new HeadEndError("push-refused", `${telegrams.code} at ${telegrams.offset}: ${telegrams.message}`);
+  const evidence: EvidenceRecord = {
+    hash: evidenceHash(push.protectedApdu),
+    octets: push.protectedApdu,
+    plain: push.plainApdu,
+    protection: pushProtection(push),
+    receivedAt: push.receivedAt,
+  };
+  const registers = telegrams.flatMap((telegram) => registersOf(telegram, evidence, receivedAtSource));
+  return {
+    registers,
+    intervals: [],
+    covered: [],
+    ...numberOf(registers, "powerW", "1-0:1.7.0", "W"),
+    ...numberOf(registers, "energyWh", "1-0:1.8.0", "Wh"),
+  };
+}
+
+function registersOf(telegram: Telegram, evidence: EvidenceRecord, receivedAtSource: number): RegisterRecord[] {
+  return telegram.readings.flatMap((reading): readonly RegisterRecord[] => {
+    if (reading.value === null || !OBIS.test(reading.obis)) return [];
+    const at = reading.time === null ? Number.NaN : Date.parse(reading.time);
+    return [
+      {
+        obis: reading.obis,
+        value: typeof reading.value === "boolean" ? String(reading.value) : reading.value,
+        unit: reading.unit === null || reading.unit === "" ? undefined : reading.unit,
+        at: Number.isNaN(at) ? receivedAtSource : at,
+        ...(Number.isNaN(at) ? { status: "time of arrival" } : {}),
+        evidence,
+      },
+    ];
+  });
+}
+
+/** Operators' layouts name some columns in words; those are no readings of an object. */
+const OBIS = /^\d+-\d+:\d+\.\d+\.\d+(\*\d+)?$/;
+
+function numberOf<N extends "powerW" | "energyWh">(
+  registers: readonly RegisterRecord[],
+  name: N,
+  obis: string,
+  unit: string,
+): { [K in N]?: number } {
+  const value = registers.findLast((register) => register.obis === obis && register.unit === unit)?.value;
+  return (typeof value === "number" ? { [name]: value } : {}) as { [K in N]?: number };
+}
+
+function securityOf(push: OpenedPush): SecurityFacts {
+  return {
+    encrypted: push.encrypted,
+    authentication: push.authenticated ? "verified" : "absent",
+    claimedSuite: null,
+    securityControl: null,
+    cipher: null,
+    keySet: null,
+    invocationCounter: push.counter,
+  };
+}

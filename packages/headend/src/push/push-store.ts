@@ -1,0 +1,124 @@
+import type { TrustStateName } from "@meterkeep/api";
+import { inTransaction } from "@meterkeep/postgres";
+import type { Scope } from "../database/scope.ts";
+import { rows, type SqlPool } from "../database/sql.ts";
+import type { MeterId } from "../inventory/meter.ts";
+import type { ChannelTable } from "../reading/channels.ts";
+import type { ReadResult } from "../reading/result.ts";
+import { writeReadings } from "../reading/write.ts";
+import type { TrustPeriod } from "../trust/trust-at.ts";
+import { writeTrust } from "../trust/write.ts";
+import type { TrustChangeRecord } from "../work/finish.ts";
+import type { PushSources, PushTally } from "./push-sources.ts";
+
+/** A push that was opened, read and judged. */
+export interface StoredPush {
+  readonly meter: MeterId;
+  /** Its system title. */
+  readonly title: string;
+  readonly read: ReadResult;
+  readonly source: string;
+  readonly transport: "tcp" | "udp" | "gateway";
+  readonly receivedAt: number;
+  readonly trust: TrustChangeRecord | undefined;
+}
+
+/** How meters stand, as far as it bears on what they push. */
+export interface PushStanding {
+  readonly state: TrustStateName;
+  readonly reason: string;
+  readonly history: readonly TrustPeriod[];
+}
+
+/** Where pushes are kept. */
+export class PushStore {
+  readonly #pool: SqlPool;
+  readonly #scope: Scope;
+  readonly #channels: ChannelTable;
+  readonly #sources: PushSources;
+
+  constructor(pool: SqlPool, scope: Scope, channels: ChannelTable, sources: PushSources) {
+    this.#pool = pool;
+    this.#scope = scope;
+    this.#channels = channels;
+    this.#sources = sources;
+  }
+
+  async standings(meters: readonly MeterId[]): Promise<ReadonlyMap<MeterId, PushStanding>> {
+    const found = await rows<StandingRow>(this.#pool, SELECT_STANDINGS, [...this.#scope.place, meters]);
+    return new Map(
+      found.map((row) => [
+        row.meter_id as MeterId,
+        {
+          state: row.state,
+          reason: row.reason,
+          history: (row.history ?? []).map(([effective, state]) => ({ effective, state })),
+        },
+      ]),
+    );
+  }
+
+  /** Writes pushes and the counts of their senders in one transaction. */
+  async write(
+    pushes: readonly StoredPush[],
+    tallies: readonly PushTally[],
+    standings: ReadonlyMap<MeterId, PushStanding>,
+  ): Promise<void> {
+    await inTransaction(this.#pool, async (sql) => {
+      // A meter's last change is the one that holds.
+      const changes = new Map(pushes.flatMap(({ meter, trust }) => (trust === undefined ? [] : [[meter, trust]])));
+      await writeTrust(
+        sql,
+        this.#scope,
+        [...changes].map(([meter, change]) => ({ meter, change })),
+      );
+      // One statement cannot update a meter's line twice: pushes of one meter are written one after the other.
+      for (const round of rounds(pushes))
+        await writeReadings(
+          sql,
+          this.#scope,
+          this.#channels,
+          round.map((push) => ({
+            meter: push.meter,
+            push: { source: push.source, transport: push.transport },
+            contactAt: push.receivedAt,
+            trustHistory: [...(standings.get(push.meter)?.history ?? []), ...historyOf(changes.get(push.meter))],
+            read: push.read,
+          })),
+        );
+      await this.#sources.count(tallies, sql);
+    });
+  }
+}
+
+function historyOf(change: TrustChangeRecord | undefined): readonly TrustPeriod[] {
+  return change === undefined ? [] : [change];
+}
+
+/** Deals pushes out so that no meter occurs twice in a round, in the order they came. */
+function rounds(pushes: readonly StoredPush[]): readonly (readonly StoredPush[])[] {
+  const dealt: StoredPush[][] = [];
+  const seen = new Map<MeterId, number>();
+  for (const push of pushes) {
+    const round = seen.get(push.meter) ?? 0;
+    seen.set(push.meter, round + 1);
+    const other = dealt[round];
+    if (other === undefined) dealt.push([push]);
+    else other.push(push);
+  }
+  return dealt;
+}
+
+interface StandingRow {
+  readonly meter_id: number;
+  readonly state: TrustStateName;
+  readonly reason: string;
+  readonly history: readonly (readonly [number, TrustStateName])[] | null;
+}
+
+const SELECT_STANDINGS = `
+  select t.meter_id, t.state, t.reason,
+    (select jsonb_agg(jsonb_build_array(extract(epoch from h.effective) * 1000, h.state) order by h.change_id)
+     from trust_history h
+     where (h.utility_id, h.island_id, h.meter_id) = (t.utility_id, t.island_id, t.meter_id)) as history
+  from trust t where t.utility_id = $1 and t.island_id = $2 and t.meter_id = any($3::integer[])`;
