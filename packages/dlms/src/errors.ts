@@ -22,7 +22,6 @@ export const DLMS_ERROR_CODES = [
   "protection-mismatch",
   "compression-unsupported",
   "key-missing",
-  "key-unwrap-failed",
 ] as const;
 
 /** What an association or a request with a server can come to; `SessionError` carries these. */

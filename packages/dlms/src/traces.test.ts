@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
-import { createSecretKey } from "node:crypto";
+import { createSecretKey, type KeyObject } from "node:crypto";
 import { test } from "node:test";
 import { nodeCiphers } from "@meterkeep/dlms-node";
 import { acseApdu } from "./acse/acse-apdu.ts";
 import { fromHex, toHex } from "./bytes.ts";
 import { decodeFirst, encode } from "./codec/codec.ts";
 import { DecodeError } from "./errors.ts";
+import type { ProtectionKeys } from "./security/content.ts";
 import { parseProtectedApdu, unprotectApdu } from "./security/envelope.ts";
 import { verifyGmacReply } from "./security/hls.ts";
 import { sharedFiles } from "./shared-folder.test.ts";
@@ -87,7 +88,10 @@ test("every ciphered APDU of the exchanges opens to what it was, its tag verifie
       if (title === null && parsed.originator === undefined) continue;
       const key: string | null = parsed.form.includes("dedicated") ? dedicated : guek;
       assert.ok(key !== null, `${name}: no dedicated key was recorded`);
-      const keys = { encryption: createSecretKey(fromHex(key)), authentication: fromHex(gak) };
+      const keys: ProtectionKeys<KeyObject> = {
+        encryption: createSecretKey(fromHex(key)),
+        authentication: fromHex(gak),
+      };
       const originator = title === null ? undefined : systemTitle(fromHex(title));
       const { plain, tag, control } = unprotectApdu(nodeCiphers, keys, parsed, originator);
       assert.equal(toHex(plain), item.deciphered.plain, `${name} message ${item.msg}`);
