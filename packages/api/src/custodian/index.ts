@@ -123,6 +123,7 @@ export {
   nextContactRequest,
   nextContactResponse,
   STEP_OUTCOMES,
+  type StepOutcome,
   TAKEOVER_GRADES,
   TAKEOVER_PHASES,
   TAKEOVER_STEPS,

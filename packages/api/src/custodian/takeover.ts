@@ -40,6 +40,7 @@ export type TakeoverVerdict = (typeof TAKEOVER_VERDICTS)[number];
 
 /** What happened at a step. */
 export const STEP_OUTCOMES = ["passed", "refused", "failed", "lost"] as const;
+export type StepOutcome = (typeof STEP_OUTCOMES)[number];
 
 /** One line of a takeover's history. */
 export const takeoverStepDone = record({

@@ -1,0 +1,180 @@
+import type { LostReason, TakeoverStep, TakeoverStepDone, TakeoverVerdict } from "@meterkeep/api/custodian";
+import { PURPOSE, type Purpose } from "../store/records.ts";
+
+/** Purposes whose keys an association needs. */
+export const WORKING = [PURPOSE.GUEK, PURPOSE.GAK] as const;
+
+/** For each purpose something. */
+export type ByPurpose<T> = Readonly<Record<Purpose, T>>;
+
+/** Whom a contact was opened for: the grade of a takeover follows from it. */
+export type Carrier = "head-end" | "depot";
+
+/** What a contact waits for. */
+export type ContactStage =
+  | "associating"
+  | "counter-hint"
+  | "identity"
+  | "transferring-broadcast"
+  | "transferring-working"
+  | "transferring-master"
+  | "proving-master"
+  | "refusing-master"
+  | "refusing-factory"
+  | "releasing";
+
+/** A contact under way: lost with the line, or with the process. */
+export interface Contact {
+  readonly carrier: Carrier;
+  readonly stage: ContactStage;
+  readonly step: TakeoverStep;
+  /** The versions it associates with. */
+  readonly GUEK: number;
+  readonly GAK: number;
+  /** Made to show that the meter answers at all, after the factory keys had got no answer. */
+  readonly control: boolean;
+  /** The master was transferred in this very association: some meters use it from the next one on. */
+  readonly masterSentHere: boolean;
+  /** Which candidate for the master is being tried. */
+  readonly masterTry: number;
+}
+
+/** A transfer whose effect has not been seen yet. */
+export interface SentTransfer {
+  readonly kind: "working" | "master";
+  readonly versions: Partial<ByPurpose<number>>;
+  /** The meter said that it had done it: it can be held to that. */
+  readonly acknowledged: boolean;
+}
+
+/**
+ * Everything a takeover must remember over a crash; plain data, stored as JSON before the octets leave that make it true.
+ *
+ * At its heart stands `belief`: for each purpose the versions that may be on the meter, the likeliest first. Sending a
+ * key adds a version, only a proof takes one away, and what is believed is always held.
+ */
+export interface Journal {
+  readonly form: 1;
+  readonly belief: ByPurpose<readonly number[]>;
+  /** The versions that must go. */
+  readonly factory: ByPurpose<number>;
+  /** The version the next key generated gets: none is used twice. */
+  readonly nextVersion: ByPurpose<number>;
+  readonly identity: "unchecked" | "matched" | "differs";
+  readonly sent: SentTransfer | undefined;
+  /** Transfers that were acknowledged and had no effect. */
+  readonly fruitless: { readonly working: number; readonly master: number };
+  /** Transfers that were refused outright. */
+  readonly refused: { readonly working: number; readonly master: number };
+  readonly proven: {
+    readonly working: boolean;
+    readonly master: boolean;
+    readonly oldMasterDead: boolean;
+    readonly factoryDead: boolean;
+  };
+  /** A key has travelled where a holder of the factory keys could have recorded it. */
+  readonly exposed: boolean;
+  /** The one attempt with factory keys got no answer. */
+  readonly factorySilent: boolean;
+  /** Associations that were tried in vain since the last that was made. */
+  readonly tries: readonly { readonly GUEK: number; readonly GAK: number; readonly at: number }[];
+  /** When the counter was last asked for, by the public client. */
+  readonly hintAt: number | undefined;
+  /** Contacts in a row that led nowhere. */
+  readonly failures: number;
+  /** No contact before this. */
+  readonly notBefore: number;
+  readonly verdict: TakeoverVerdict;
+  readonly provenAt: number | undefined;
+  readonly steps: readonly TakeoverStepDone[];
+  readonly contact: Contact | undefined;
+}
+
+/** What happens to a takeover. `at` is milliseconds since 1970. */
+export type TakeoverEvent = { readonly at: number } & (
+  | { readonly kind: "contact-asked"; readonly carrier: Carrier }
+  | { readonly kind: "associated" }
+  | {
+      readonly kind: "association-refused";
+      readonly detail: string;
+      /** The meter named the counter it would accept: it judged the counter, not the keys. */
+      readonly expectedCounter?: number | undefined;
+    }
+  | { readonly kind: "counter-read"; readonly counter: number | undefined }
+  | { readonly kind: "identity-read"; readonly matches: boolean; readonly detail: string }
+  | { readonly kind: "transfer-answered"; readonly accepted: boolean; readonly detail: string }
+  | { readonly kind: "released" }
+  | { readonly kind: "lost"; readonly reason: LostReason }
+);
+
+/** A key by purpose and version. */
+export interface KeyName {
+  readonly purpose: Purpose;
+  readonly version: number;
+}
+
+/** What is to be done; the journal beside it must be durable first. */
+export type TakeoverEffect =
+  | { readonly kind: "nothing" }
+  | { readonly kind: "wait"; readonly milliseconds: number }
+  | { readonly kind: "associate"; readonly step: TakeoverStep; readonly GUEK: number; readonly GAK: number }
+  | { readonly kind: "read-counter"; readonly step: TakeoverStep }
+  | { readonly kind: "raise-counter"; readonly to: number }
+  | { readonly kind: "read-identity"; readonly step: TakeoverStep }
+  /** Generate these keys, keep them, wrap them under that version of the master, send them in one transfer. */
+  | {
+      readonly kind: "transfer";
+      readonly step: TakeoverStep;
+      readonly keys: readonly KeyName[];
+      readonly under: number;
+    }
+  /** The meter uses this key from now on, by its proof or by its word alone; the one before is kept, deactivated. */
+  | { readonly kind: "key-active"; readonly key: KeyName; readonly proven: boolean }
+  | { readonly kind: "note"; readonly what: string; readonly detail: string }
+  | { readonly kind: "release"; readonly step: TakeoverStep }
+  | {
+      readonly kind: "close";
+      readonly step: TakeoverStep;
+      readonly next: "reconnect" | "wait" | "done";
+      readonly milliseconds: number;
+    };
+
+/** The journal of a takeover that has not begun: the factory keys, version 1 each, are on the meter. */
+export function newJournal(): Journal {
+  return {
+    form: 1,
+    belief: { 0: [1], 1: [1], 2: [1], 3: [1] },
+    factory: { 0: 1, 1: 1, 2: 1, 3: 1 },
+    nextVersion: { 0: 2, 1: 2, 2: 2, 3: 2 },
+    identity: "unchecked",
+    sent: undefined,
+    fruitless: { working: 0, master: 0 },
+    refused: { working: 0, master: 0 },
+    proven: { working: false, master: false, oldMasterDead: false, factoryDead: false },
+    exposed: false,
+    factorySilent: false,
+    tries: [],
+    hintAt: undefined,
+    failures: 0,
+    notBefore: 0,
+    verdict: "pending",
+    provenAt: undefined,
+    steps: [],
+    contact: undefined,
+  };
+}
+
+/** Verdicts after which nothing more is tried. */
+export function isFinal(verdict: TakeoverVerdict): boolean {
+  return verdict !== "pending" && verdict !== "unknown";
+}
+
+const FIRST_STEPS = 24;
+const MAX_STEPS = 60;
+
+/** Adds a line to the history; of a long one the beginning and the end are kept. */
+export function withStep(journal: Journal, done: TakeoverStepDone): Journal {
+  const steps = [...journal.steps, done];
+  const kept = steps.length <= MAX_STEPS ? steps : [...steps.slice(0, FIRST_STEPS), ...steps.slice(FIRST_STEPS + 1)];
+  return { ...journal, steps: kept };
+}

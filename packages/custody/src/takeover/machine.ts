@@ -1,0 +1,256 @@
+import type { TakeoverStep } from "@meterkeep/api/custodian";
+import { PURPOSE } from "../store/records.ts";
+import { type Candidate, candidates, nextCandidate, type Pace, retryAfter } from "./candidates.ts";
+import { type Contact, isFinal, type Journal, type TakeoverEffect, type TakeoverEvent, WORKING } from "./journal.ts";
+import { conclude, contactOf, noted, release, type Stepped, type TakeoverRules } from "./moves.ts";
+import { judgeTransfer, proceed } from "./proceed.ts";
+
+/**
+ * The takeover of a meter, a pure machine.
+ *
+ * The order of proofs: factory keys open an association; the meter is who the shipment says; new working keys (GUEK,
+ * GAK, GBEK) are transferred and proven by a fresh association; the new master alone, proven by a transfer wrapped under
+ * it; the old master's death by refusal of one wrapped under it; the factory keys' death by refusal of an association.
+ * Whatever gets lost on the way leaves `belief` wider, and the next contact tries what it holds, spaced.
+ */
+export function step(journal: Journal, event: TakeoverEvent, rules: TakeoverRules): Stepped {
+  switch (event.kind) {
+    case "contact-asked":
+      return contactAsked(dropContact(journal, event.at, rules), event, rules);
+    case "associated":
+      return associated(journal, event.at, rules);
+    case "association-refused":
+      return associationRefused(journal, event, rules);
+    case "counter-read":
+      return counterRead(journal, event);
+    case "identity-read":
+      return identityRead(journal, event, rules);
+    case "transfer-answered":
+      return judgeTransfer(journal, event, rules);
+    case "released":
+      return closed(journal, event.at);
+    case "lost":
+      return lost(journal, event, rules);
+    default:
+      return event satisfies never;
+  }
+}
+
+function contactAsked(
+  journal: Journal,
+  { at, carrier }: Extract<TakeoverEvent, { kind: "contact-asked" }>,
+  rules: TakeoverRules,
+): Stepped {
+  if (isFinal(journal.verdict)) return [journal, { kind: "nothing" }];
+  if (at < journal.notBefore) return [journal, { kind: "wait", milliseconds: journal.notBefore - at }];
+  const { proven, belief, factory } = journal;
+  const open = (contact: Pick<Contact, "stage" | "step"> & Candidate & { control?: boolean }): Stepped => {
+    const begun = {
+      ...journal,
+      contact: { carrier, control: false, masterSentHere: false, masterTry: 0, ...contact },
+    };
+    return [
+      begun,
+      contact.stage === "counter-hint"
+        ? { kind: "read-counter", step: contact.step }
+        : { kind: "associate", step: contact.step, GUEK: contact.GUEK, GAK: contact.GAK },
+    ];
+  };
+  const current = { GUEK: belief[PURPOSE.GUEK][0] as number, GAK: belief[PURPOSE.GAK][0] as number };
+  if (proven.working && proven.master && proven.oldMasterDead) {
+    const name = "refuse-factory-keys";
+    return journal.factorySilent
+      ? open({ stage: "associating", step: name, ...current, control: true })
+      : open({ stage: "refusing-factory", step: name, GUEK: factory[PURPOSE.GUEK], GAK: factory[PURPOSE.GAK] });
+  }
+  if (wantsHint(journal, at, rules.pace)) return open({ stage: "counter-hint", step: "counter-hint", ...current });
+  const next = nextCandidate(journal, at, rules.pace);
+  if ("milliseconds" in next) return [journal, { kind: "wait", milliseconds: next.milliseconds }];
+  return open({ stage: "associating", step: stepName(journal, next.candidate), ...next.candidate });
+}
+
+/** The name on the ladder: a guess is a probe, what the meter has acknowledged is not a guess. */
+function stepName({ belief, factory, sent, tries }: Journal, { GUEK, GAK }: Candidate): TakeoverStep {
+  const certain = belief[PURPOSE.GUEK].length === 1 && belief[PURPOSE.GAK].length === 1;
+  const newest = belief[PURPOSE.GUEK][0] === GUEK && belief[PURPOSE.GAK][0] === GAK;
+  if (!certain && !(newest && sent?.acknowledged === true && tries.length === 0)) return "probe";
+  return GUEK === factory[PURPOSE.GUEK] && GAK === factory[PURPOSE.GAK]
+    ? "factory-association"
+    : "working-keys-association";
+}
+
+/** All candidates have been refused, and nobody has asked the meter for its counter since: perhaps it is only that. */
+function wantsHint(journal: Journal, at: number, pace: Pace): boolean {
+  const { tries, hintAt } = journal;
+  if (hintAt !== undefined && at < hintAt + pace.sameKeysMilliseconds) return false;
+  return candidates(journal).every(({ GUEK, GAK }) => tries.some((tried) => tried.GUEK === GUEK && tried.GAK === GAK));
+}
+
+function associated(journal: Journal, at: number, rules: TakeoverRules): Stepped {
+  const contact = contactOf(journal);
+  const { GUEK, GAK, step: name } = contact;
+  if (contact.stage === "refusing-factory") {
+    const detail = "an association with the factory keys was made";
+    return conclude(bothBelieved(noted(journal, name, at, "failed", detail)), "keeps-factory-keys", detail);
+  }
+  const believed: Journal = {
+    ...noted(journal, name, at, "passed", "an association was made with these keys"),
+    belief: { ...journal.belief, [PURPOSE.GUEK]: [GUEK], [PURPOSE.GAK]: [GAK] },
+    tries: [],
+    failures: 0,
+    notBefore: 0,
+    verdict: journal.verdict === "unknown" ? "pending" : journal.verdict,
+  };
+  if (contact.control) return factoryKeysDead(believed, at, "they got no answer, where the new keys do", "release");
+  return proceed(workingTransferSeen(believed), at, rules);
+}
+
+/** The meter opens with the factory keys as well as with the new ones. */
+function bothBelieved(journal: Journal): Journal {
+  let { belief } = journal;
+  for (const purpose of WORKING) belief = { ...belief, [purpose]: [...belief[purpose], journal.factory[purpose]] };
+  return { ...journal, belief };
+}
+
+/** Which of the working keys that were sent are on the meter: the association just made says it. */
+function workingTransferSeen(journal: Journal): Journal {
+  const { sent, belief, fruitless } = journal;
+  if (sent?.kind !== "working") return journal;
+  const applied = WORKING.every(
+    (purpose) => sent.versions[purpose] === undefined || sent.versions[purpose] === belief[purpose][0],
+  );
+  const held = sent.acknowledged && !applied ? fruitless.working + 1 : fruitless.working;
+  return { ...journal, sent: undefined, fruitless: { ...fruitless, working: held } };
+}
+
+function associationRefused(
+  journal: Journal,
+  { at, detail, expectedCounter }: Extract<TakeoverEvent, { kind: "association-refused" }>,
+  { pace }: TakeoverRules,
+): Stepped {
+  const { GUEK, GAK, step: name, stage, control } = contactOf(journal);
+  const raise: readonly TakeoverEffect[] =
+    expectedCounter === undefined ? [] : [{ kind: "raise-counter", to: expectedCounter }];
+  if (stage === "refusing-factory" && expectedCounter === undefined)
+    return factoryKeysDead(journal, at, detail, "close");
+  const refused = noted(journal, name, at, "refused", detail);
+  const refusedUntil = () => {
+    if (expectedCounter !== undefined) return at + retryAfter(journal.failures + 1, pace);
+    return control ? at + pace.sameKeysMilliseconds : 0;
+  };
+  const tried: Journal = {
+    ...refused,
+    contact: undefined,
+    // A counter that was named is not a judgement over the keys: they may be tried again at once.
+    tries: expectedCounter === undefined ? [...journal.tries, { GUEK, GAK, at }] : journal.tries,
+    failures: journal.failures + 1,
+    notBefore: refusedUntil(),
+  };
+  const hopeless = candidates(tried).every((one) => tried.tries.some((t) => t.GUEK === one.GUEK && t.GAK === one.GAK));
+  const judged: Journal = hopeless ? atALoss(tried, at, pace) : tried;
+  return [judged, ...raise, ...reopen(judged, at, name, pace)];
+}
+
+/** Nothing believed opens the meter, whatever its counter: from now on everything that was ever sent is believed again. */
+function atALoss(journal: Journal, at: number, pace: Pace): Journal {
+  if (wantsHint(journal, at, pace)) return { ...journal, verdict: "unknown" };
+  let { belief } = journal;
+  for (const purpose of [...WORKING, PURPOSE.KEK] as const) {
+    const sent = Array.from({ length: journal.nextVersion[purpose] - 1 }, (_, index) => index + 1).reverse();
+    belief = { ...belief, [purpose]: [...new Set([...belief[purpose], ...sent])] };
+  }
+  return { ...journal, belief, verdict: "unknown" };
+}
+
+/** Closes this contact and says when the next one makes sense. */
+function reopen(journal: Journal, at: number, name: TakeoverStep, pace: Pace): readonly TakeoverEffect[] {
+  const next = wantsHint(journal, at, pace) ? { candidate: undefined } : nextCandidate(journal, at, pace);
+  const wait = Math.max("milliseconds" in next ? next.milliseconds : 0, journal.notBefore - at, 0);
+  return [{ kind: "close", step: name, next: wait === 0 ? "reconnect" : "wait", milliseconds: wait }];
+}
+
+function counterRead(journal: Journal, { at, counter }: Extract<TakeoverEvent, { kind: "counter-read" }>): Stepped {
+  const { step: name } = contactOf(journal);
+  const detail = counter === undefined ? "the meter does not tell its counter" : "a hint, believed within bounds";
+  const read: Journal = {
+    ...noted(journal, name, at, counter === undefined ? "failed" : "passed", detail),
+    contact: undefined,
+    hintAt: at,
+    // With another counter the same keys are another try.
+    tries: counter === undefined ? journal.tries : [],
+  };
+  const raise: readonly TakeoverEffect[] = counter === undefined ? [] : [{ kind: "raise-counter", to: counter + 1 }];
+  return [read, ...raise, { kind: "close", step: name, next: "reconnect", milliseconds: 0 }];
+}
+
+function identityRead(
+  journal: Journal,
+  { at, matches, detail }: Extract<TakeoverEvent, { kind: "identity-read" }>,
+  rules: TakeoverRules,
+): Stepped {
+  const read = noted(journal, "identity-check", at, matches ? "passed" : "failed", detail);
+  if (!matches) return conclude({ ...read, identity: "differs" }, "identity-differs", detail);
+  return proceed({ ...read, identity: "matched" }, at, rules);
+}
+
+function lost(
+  journal: Journal,
+  { at, reason }: Extract<TakeoverEvent, { kind: "lost" }>,
+  { pace }: TakeoverRules,
+): Stepped {
+  const { contact } = journal;
+  if (contact === undefined) return [journal, { kind: "close", step: "release", next: "reconnect", milliseconds: 0 }];
+  const after = dropContact(journal, at, { pace }, reason);
+  if (isFinal(after.verdict)) return [after, { kind: "close", step: "done", next: "done", milliseconds: 0 }];
+  return [after, ...reopen(after, at, contact.step, pace)];
+}
+
+/** Takes a contact that ended without a word into account. */
+function dropContact(
+  journal: Journal,
+  at: number,
+  { pace }: Pick<TakeoverRules, "pace">,
+  reason: Extract<TakeoverEvent, { kind: "lost" }>["reason"] = "abandoned",
+): Journal {
+  const { contact } = journal;
+  if (contact === undefined) return journal;
+  const over = { ...journal, contact: undefined };
+  if (contact.stage === "releasing") return over;
+  const failures = journal.failures + 1;
+  const retry = { ...over, failures, notBefore: at + retryAfter(failures, pace) };
+  // The meter has heard nothing: nothing to remember but that it was not there.
+  if (reason === "unreachable") return retry;
+  const written = noted(retry, contact.step, at, "lost", `the line was lost (${reason})`);
+  switch (contact.stage) {
+    case "refusing-factory":
+      return { ...written, factorySilent: true };
+    case "counter-hint":
+      return { ...written, hintAt: at };
+    case "associating": {
+      const { GUEK, GAK } = contact;
+      const certain = candidates(journal).length === 1;
+      return certain ? written : { ...written, tries: [...journal.tries, { GUEK, GAK, at }] };
+    }
+    default:
+      return written;
+  }
+}
+
+function factoryKeysDead(journal: Journal, at: number, detail: string, end: "release" | "close"): Stepped {
+  const dead: Journal = {
+    ...noted(noted(journal, "refuse-factory-keys", at, "passed", detail), "done", at, "passed", "every key is proven"),
+    proven: { ...journal.proven, factoryDead: true },
+    verdict: "proven",
+    provenAt: at,
+  };
+  const note: TakeoverEffect = { kind: "note", what: "takeover-proven", detail: dead.exposed ? "exposed" : "shielded" };
+  if (end === "release") return release(dead, note);
+  return [{ ...dead, contact: undefined }, note, { kind: "close", step: "done", next: "done", milliseconds: 0 }];
+}
+
+function closed(journal: Journal, at: number): Stepped {
+  const over = { ...journal, contact: undefined };
+  if (isFinal(journal.verdict)) return [over, { kind: "close", step: "done", next: "done", milliseconds: 0 }];
+  const milliseconds = Math.max(journal.notBefore - at, 0);
+  return [over, { kind: "close", step: "release", next: milliseconds === 0 ? "reconnect" : "wait", milliseconds }];
+}
