@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { createSecretKey, type KeyObject } from "node:crypto";
 import { test } from "node:test";
-import { nodeCiphers } from "@meterkeep/dlms-node";
+import { nodeCiphers, nodeHashes } from "@meterkeep/dlms-node";
 import { acseApdu } from "./acse/acse-apdu.ts";
 import { fromHex, toHex } from "./bytes.ts";
 import { decodeFirst, encode } from "./codec/codec.ts";
 import { DecodeError } from "./errors.ts";
 import type { ProtectionKeys } from "./security/content.ts";
 import { parseProtectedApdu, unprotectApdu } from "./security/envelope.ts";
-import { verifyGmacReply } from "./security/hls.ts";
+import { hashReply, verifyGmacReply } from "./security/hls.ts";
 import { sharedFiles } from "./shared-folder.test.ts";
 import { systemTitle } from "./system-title.ts";
 import { apdu } from "./xdlms/apdu.ts";
@@ -16,6 +16,7 @@ import { apdu } from "./xdlms/apdu.ts";
 /** What a recorded exchange holds, as far as these tests read it. */
 interface Trace {
   readonly mechanism: number | null;
+  readonly password: string | null;
   readonly clientSystemTitle: string | null;
   readonly serverSystemTitle: string | null;
   readonly keys: { readonly guek: string | null; readonly gak: string | null; readonly dedicated: string | null };
@@ -122,10 +123,38 @@ test("the recorded answers to challenges under mechanism 5 verify", { skip }, ()
   assert.ok(verified >= 76, `${verified} verified`);
 });
 
+test("the recorded answers under mechanisms 4 (SHA-1) and 6 (SHA-256) are what we would answer", { skip }, () => {
+  const verified: Record<number, number> = {};
+  for (const { trace } of traces) {
+    const { mechanism, password } = trace;
+    if ((mechanism !== 4 && mechanism !== 6) || password === null) continue;
+    const titles = {
+      "c>s": systemTitle(fromHex(trace.clientSystemTitle ?? "0000000000000000")),
+      "s>c": systemTitle(fromHex(trace.serverSystemTitle ?? "0000000000000000")),
+    };
+    const challenges = { "c>s": "", "s>c": "" };
+    for (const item of trace.apdus) {
+      if (item.authValue !== undefined) challenges[item.dir] = item.authValue;
+      const reply = replyIn(item.deciphered?.plain ?? item.apdu);
+      if (reply === undefined) continue;
+      const other = item.dir === "c>s" ? "s>c" : "c>s";
+      const expected = hashReply(nodeHashes, mechanism, {
+        secret: Uint8Array.from(password, (character) => character.charCodeAt(0)),
+        challenge: fromHex(challenges[other]),
+        ownChallenge: fromHex(challenges[item.dir]),
+        ownTitle: titles[item.dir],
+        otherTitle: titles[other],
+      });
+      assert.equal(toHex(reply), toHex(expected), `mechanism ${mechanism}, ${item.dir}`);
+      verified[mechanism] = (verified[mechanism] ?? 0) + 1;
+    }
+  }
+  assert.deepEqual(verified, { 4: 2, 6: 2 });
+});
+
 /** The octets of reply_to_HLS_authentication in its request or response. */
 function replyIn(hex: string): Uint8Array | undefined {
-  const request = /^c301..000f0000280000ff01010911(.{34})$/.exec(hex);
-  const response = /^c701..0001000911(.{34})$/.exec(hex);
-  const reply = request?.[1] ?? response?.[1];
-  return reply === undefined ? undefined : fromHex(reply);
+  const match = /^(?:c301..000f0000280000ff010109|c701..00010009)(..)((?:..)+)$/.exec(hex);
+  const reply = match === null ? undefined : fromHex(match[2]!);
+  return reply?.length === Number.parseInt(match?.[1] ?? "", 16) ? reply : undefined;
 }
