@@ -97,36 +97,3 @@ export {
   type SessionPurpose,
   SessionSummary,
 } from "./http/session.ts";
-// The supervisor and its processes.
-export {
-  parseSettings,
-  SETTING_ERROR_CODES,
-  type Setting,
-  SettingError,
-  type SettingErrorCode,
-  type Settings,
-  type SettingValues,
-} from "./settings.ts";
-export {
-  CONFIG_VARIABLE,
-  CUSTODIAN_CONFIG,
-  type CustodianConfig,
-  DEPOT_CONFIG,
-  type DepotConfig,
-  DRILL_CONFIG,
-  type DrillConfig,
-  FACTORY_CONFIG,
-  type FactoryConfig,
-  OPERATOR_CONFIG,
-  type OperatorConfig,
-  PROCESS_NAMES,
-  type ProcessMessage,
-  type ProcessName,
-  type ProcessStatus,
-  SERVER_CONFIG,
-  type ServerConfig,
-  STOP_GRACE_MS,
-  type SupervisorMessage,
-  TOWN_CONFIG,
-  type TownConfig,
-} from "./supervisor.ts";
