@@ -8,6 +8,60 @@ export {
 } from "./acse/names.ts";
 export type { Rlre, Rlrq } from "./acse/release.ts";
 export { concatBytes, equalBytes, fromHex, NO_BYTES, toHex } from "./bytes.ts";
+export type { ActionItem } from "./client/action-transfer.ts";
+export type { AttributeAddress, MethodAddress } from "./client/ask.ts";
+export {
+  type AssociationConfig,
+  type CipheringForm,
+  type ClientAuthentication,
+  type ClientCiphering,
+  PROPOSED_CONFORMANCE,
+} from "./client/association-config.ts";
+export {
+  type AssociationEffect,
+  type AssociationEvent,
+  type AssociationState,
+  COUNTERS_PER_ASSOCIATION,
+  partiesOf,
+  stepAssociation,
+} from "./client/association-machine.ts";
+export type { ListItem } from "./client/get-transfer.ts";
+export { type AssociatorCounters, localAssociator, preEstablishedAssociator } from "./client/local-associator.ts";
+export type {
+  AssociationStep,
+  Associator,
+  Cancellation,
+  Exchange,
+  ExchangeEvent,
+  Negotiated,
+  Protection,
+} from "./client/ports.ts";
+export {
+  CLOCK_COLUMN,
+  type ProfileEntries,
+  type ProfileRange,
+  type ProfileRow,
+  readProfile,
+  readProfileEntries,
+  readProfileRange,
+} from "./client/profile-reader.ts";
+export {
+  type CipheredParties,
+  type FrameCounters,
+  frameCountersFrom,
+  localProtection,
+  NO_PROTECTION,
+  type OpenedResponse,
+  openApdu,
+  type ReceivedCounters,
+  risingCountersFrom,
+  sealApdu,
+} from "./client/protection.ts";
+export { type OpenedPush, openPush, type PushKeys } from "./client/push.ts";
+export { refusalOf } from "./client/refusal.ts";
+export { type Remote, remote } from "./client/remote.ts";
+export { type GetItem, openSession, Session, type SessionOptions } from "./client/session.ts";
+export { SessionError, type SessionErrorDetails } from "./client/session-error.ts";
 export { c } from "./codec/c.ts";
 export type { ChoiceOf, Variants } from "./codec/choice.ts";
 export { type Codec, decode, decodeFirst, encode, type Infer } from "./codec/codec.ts";
@@ -91,13 +145,21 @@ export {
   NULL_DATA,
   type TypeDescription,
 } from "./data/value.ts";
-export { DecodeError, DLMS_ERROR_CODES, DlmsError, type DlmsErrorCode } from "./errors.ts";
-export type { LinkFacts } from "./link/assembler.ts";
+export {
+  DecodeError,
+  DLMS_ERROR_CODES,
+  DlmsError,
+  type DlmsErrorCode,
+  SESSION_ERROR_CODES,
+  type SessionErrorCode,
+} from "./errors.ts";
+export { Assembler, type Delivery, type LinkFacts } from "./link/assembler.ts";
 export { encodeBlocks } from "./link/block-transfer.ts";
 export { frameCheck, p1Check } from "./link/crc.ts";
 export { type Fault, LINK_ERROR_CODES, type LinkErrorCode } from "./link/fault.ts";
 export { encodeHdlc, type HdlcFields, type HdlcFrame, UNNUMBERED_INFORMATION } from "./link/hdlc.ts";
 export { encodeP1 } from "./link/p1.ts";
+export { joinPieces, type Piece } from "./link/pieces.ts";
 export { type LinkFrame, LinkScanner, type ScanEvent } from "./link/scanner.ts";
 export { encodeMbus, type MbusFields } from "./link/wired-mbus.ts";
 export { encodeWrapper, WRAPPER_HEADER_BYTES } from "./link/wrapper.ts";
@@ -197,9 +259,13 @@ export {
   type TelegramMemory,
   type TelegramMemorySnapshot,
 } from "./telegram/memory.ts";
+export { type OpenedApdu, readOpenedTelegrams } from "./telegram/opened.ts";
 export type { RawValue, Reading, ReadingValue } from "./telegram/reading.ts";
 export { type Refusal, TELEGRAM_ERROR_CODES, type TelegramErrorCode } from "./telegram/refusal.ts";
 export { type Authentication, type SecurityFacts, securityInWords } from "./telegram/security-facts.ts";
 export type { Telegram, TelegramMeter } from "./telegram/telegram.ts";
 export { TELEGRAM_WARNING_CODES, type TelegramWarning, type TelegramWarningCode } from "./telegram/warning.ts";
 export { type Apdu, apdu, type PlainApdu } from "./xdlms/apdu.ts";
+export { CONFORMANCE_BITS, type Conformance, type ConformanceBit } from "./xdlms/conformance.ts";
+export type { DataNotification } from "./xdlms/notification.ts";
+export { ACTION_RESULTS, type ActionResult, DATA_ACCESS_RESULTS, type DataAccessResult } from "./xdlms/results.ts";

@@ -1,0 +1,125 @@
+import { c } from "../codec/c.ts";
+import { decode, encode } from "../codec/codec.ts";
+import { NORMAL, setRequestNormal } from "../cosem/normal-apdus.ts";
+import { decodeApdu, encodeApdu, encodeForm } from "../cosem/service-octets.ts";
+import { data } from "../data/data.ts";
+import type { AttributeDescriptor } from "../xdlms/descriptors.ts";
+import type { DataAccessResult } from "../xdlms/results.ts";
+import { type SetRequest, setRequest, setResponse } from "../xdlms/set.ts";
+import { attributeText, type RequestContext, requireSameId, unexpected } from "./ask.ts";
+import { dataAccessRefused } from "./get-transfer.ts";
+import { blocksOf, firstBlockBytes, type SplitBlock } from "./request-blocks.ts";
+
+const [SET_REQUEST] = NORMAL.setRequest;
+const valueList = c.sequenceOf(data);
+
+/** Writes one attribute, in blocks where it does not fit otherwise. @throws SessionError `data-access-refused` */
+export async function setOne(
+  context: RequestContext,
+  attribute: AttributeDescriptor,
+  value: Uint8Array,
+  blocksAgreed: boolean,
+): Promise<void> {
+  const step = `set ${attributeText(attribute)}`;
+  const whole = encodeForm(NORMAL.setRequest, setRequestNormal, {
+    invokeIdAndPriority: context.id,
+    attribute,
+    value,
+  });
+  const fits = whole.length <= context.maxRequestBytes;
+  const result = fits
+    ? (await answerOf(context, step, whole))[0]
+    : (
+        await inBlocks(context, step, value, blocksAgreed, (block) => ({
+          kind: "with-first-datablock",
+          value: { invokeIdAndPriority: context.id, attribute, block },
+        }))
+      )[0];
+  if (result !== "success") throw dataAccessRefused(step, result ?? "other-reason");
+}
+
+/** Writes several attributes; the results are in their order. */
+export async function setList(
+  context: RequestContext,
+  attributes: readonly AttributeDescriptor[],
+  values: readonly Uint8Array[],
+  blocksAgreed: boolean,
+): Promise<readonly DataAccessResult[]> {
+  const step = `set ${attributes.length} attributes`;
+  const targets = attributes.map((attribute) => ({ attribute }));
+  const decoded = values.map((value) => decode(data, value));
+  const whole = encodeApdu(SET_REQUEST, setRequest, {
+    kind: "with-list",
+    value: { invokeIdAndPriority: context.id, attributes: targets, values: decoded },
+  });
+  const results =
+    whole.length <= context.maxRequestBytes
+      ? await answerOf(context, step, whole)
+      : await inBlocks(context, step, encode(valueList, decoded), blocksAgreed, (block) => ({
+          kind: "with-list-and-first-datablock",
+          value: { invokeIdAndPriority: context.id, attributes: targets, block },
+        }));
+  if (results.length !== attributes.length)
+    throw unexpected(step, `${results.length} results for ${attributes.length} attributes`);
+  return results;
+}
+
+async function inBlocks(
+  context: RequestContext,
+  step: string,
+  octets: Uint8Array,
+  agreed: boolean,
+  first: (block: SplitBlock) => SetRequest,
+): Promise<readonly DataAccessResult[]> {
+  const head = encodeApdu(
+    SET_REQUEST,
+    setRequest,
+    first({ lastBlock: false, blockNumber: 1, rawData: new Uint8Array(0) }),
+  );
+  for (const block of blocksOf(octets, firstBlockBytes(context, step, head.length, agreed), context.maxRequestBytes)) {
+    const request: SetRequest =
+      block.blockNumber === 1
+        ? first(block)
+        : { kind: "with-datablock", value: { invokeIdAndPriority: context.id, block } };
+    const octetsOfRequest = encodeApdu(SET_REQUEST, setRequest, request);
+    const response = await context.ask(octetsOfRequest, `${step} block ${block.blockNumber}`);
+    const answer = readAnswer(context, step, response);
+    if (answer.kind === "results") return answer.results;
+    if (block.lastBlock || answer.blockNumber !== block.blockNumber)
+      throw unexpected(step, `block ${answer.blockNumber} acknowledged after block ${block.blockNumber}`);
+  }
+  throw unexpected(step, "no answer to the last block");
+}
+
+async function answerOf(
+  context: RequestContext,
+  step: string,
+  request: Uint8Array,
+): Promise<readonly DataAccessResult[]> {
+  const answer = readAnswer(context, step, await context.ask(request, step));
+  if (answer.kind === "results") return answer.results;
+  throw unexpected(step, "a block is acknowledged where none was sent");
+}
+
+type Answer =
+  | { readonly kind: "results"; readonly results: readonly DataAccessResult[] }
+  | { readonly kind: "acknowledged"; readonly blockNumber: number };
+
+function readAnswer(context: RequestContext, step: string, response: Uint8Array): Answer {
+  const [tag] = NORMAL.setResponse;
+  if (response[0] !== tag) throw unexpected(step, `tag 0x${(response[0] ?? 0).toString(16)} is no set-response`);
+  const answer = decodeApdu(setResponse, response);
+  requireSameId(context.id, answer.value.invokeIdAndPriority);
+  switch (answer.kind) {
+    case "normal":
+    case "last-datablock":
+      return { kind: "results", results: [answer.value.result] };
+    case "with-list":
+    case "last-datablock-with-list":
+      return { kind: "results", results: answer.value.results };
+    case "datablock":
+      return { kind: "acknowledged", blockNumber: answer.value.blockNumber };
+    default:
+      return answer satisfies never;
+  }
+}
