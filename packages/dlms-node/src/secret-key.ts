@@ -1,4 +1,4 @@
-import { createSecretKey, type KeyObject, randomBytes } from "node:crypto";
+import { createSecretKey, type KeyObject, randomFillSync } from "node:crypto";
 import { inspect } from "node:util";
 import { constantTimeEqual } from "./constant-time.ts";
 
@@ -30,8 +30,8 @@ export class SecretKey implements Disposable {
 
   /** A key from the operating system's randomness. */
   static random(bytes: number): SecretKey {
-    // Not from Buffer's pool: zeroing must not leave a copy in shared memory.
-    return new SecretKey(new Uint8Array(randomBytes(bytes)));
+    // Filled in place: a copy of randomBytes would leave the original behind, out of reach of dispose.
+    return new SecretKey(randomFillSync(new Uint8Array(bytes)));
   }
 
   get length(): number {

@@ -14,10 +14,16 @@ export const nodeKeyWrap: KeyWrap<KeyObject> = {
   unwrap(kek, wrapped) {
     if (wrapped.length < 24 || wrapped.length % 8 !== 0) return undefined;
     const decipher = createDecipheriv(algorithm(kek), kek, INITIAL_VALUE);
+    let octets: Buffer | undefined;
     try {
-      return new Uint8Array(Buffer.concat([decipher.update(wrapped), decipher.final()]));
+      // All octets come with update; final checks the integrity value, so nothing leaves before it.
+      octets = decipher.update(wrapped);
+      decipher.final();
+      return new Uint8Array(octets);
     } catch {
       return undefined;
+    } finally {
+      octets?.fill(0);
     }
   },
 };

@@ -15,7 +15,11 @@ export type ChoiceOf<V extends Variants> = {
 export function choice<const V extends Variants>(variants: V): Codec<ChoiceOf<V>> {
   const byKind = new Map<string, readonly [number, Codec<unknown>]>(Object.entries(variants));
   const byTag: ({ readonly kind: string; readonly codec: Codec<unknown> } | undefined)[] = [];
-  for (const [kind, [tag, codec]] of byKind) byTag[tag] = { kind, codec };
+  for (const [kind, [tag, codec]] of byKind) {
+    if (byTag[tag] !== undefined || tag < 0 || tag > 0xff)
+      throw new DlmsError("invalid-value", `variant "${kind}" needs a tag octet of its own, ${tag} is none`);
+    byTag[tag] = { kind, codec };
+  }
   return {
     shape: {
       type: "choice",

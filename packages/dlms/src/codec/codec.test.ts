@@ -74,6 +74,10 @@ test("a choice is a tag and a value, and an unknown tag is refused where it stan
   assert.throws(() => decode(answer, fromHex("0005aa")), { code: "truncated", path: "data" });
 });
 
+test("two variants of a choice cannot share a tag", () => {
+  assert.throws(() => c.choice({ one: [1, c.unsigned8], other: [1, c.bytes()] }), { code: "invalid-value" });
+});
+
 test("an enumeration speaks names, and only an open one lets numbers through", () => {
   const closed = c.enumeration({ suite0: 0, suite1: 1 });
   const open = c.openEnumeration({ success: 0, "object-undefined": 4 });
