@@ -2,7 +2,25 @@ export { constantTimeEqual } from "./constant-time.ts";
 export { nodeCiphers } from "./crypto/ciphers.ts";
 export { nodeHashes, nodeRandom } from "./crypto/hashes.ts";
 export { nodeKeyWrap } from "./crypto/key-wrap.ts";
+export {
+  listenForPushesTcp,
+  listenForPushesUdp,
+  type PushDestination,
+  type PushListener,
+  type PushListenerOptions,
+  type ReceivedPush,
+  sendPush,
+} from "./push-transport.ts";
 export { SecretKey } from "./secret-key.ts";
 export { METER_SERIAL_SETTINGS, openSerial, parseSerialSettings, type SerialSettings } from "./serial.ts";
-export { connectTcp, type TcpTarget } from "./tcp.ts";
+export { connectTcp, onOctets, type TcpTarget } from "./tcp.ts";
 export { TRANSPORT_ERROR_CODES, TransportError, type TransportErrorCode } from "./transport-error.ts";
+export { connectWrapper, WrapperConnection, type WrapperTarget } from "./wrapper-client.ts";
+export { type WrapperApdu, WrapperFrames } from "./wrapper-frames.ts";
+export {
+  type ApduServer,
+  listenWrapper,
+  type TransmitLine,
+  type WrapperListener,
+  type WrapperListenerOptions,
+} from "./wrapper-server.ts";

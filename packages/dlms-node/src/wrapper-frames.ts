@@ -1,0 +1,53 @@
+import { TransportError } from "./transport-error.ts";
+
+/** An APDU as it arrived in a wrapper (IEC 62056-47). */
+export interface WrapperApdu {
+  /** Wrapper ports: the service access points of sender and receiver. */
+  readonly source: number;
+  readonly destination: number;
+  readonly apdu: Uint8Array;
+}
+
+const HEADER_BYTES = 8;
+const VERSION = 1;
+
+/**
+ * Cuts a TCP stream into wrapper frames.
+ *
+ * Holds at most one frame (65 543 octets) beside the chunk it was given last.
+ */
+export class WrapperFrames {
+  #pending: Uint8Array = new Uint8Array(0);
+
+  /**
+   * Takes the next chunk and returns the frames it completes. APDUs may be views into the chunk.
+   *
+   * @throws TransportError `frame-malformed` when the stream is not wrapper version 1: it cannot be resynchronised and
+   * the connection has to be closed.
+   */
+  push(chunk: Uint8Array): readonly WrapperApdu[] {
+    const bytes = this.#pending.length === 0 ? chunk : Buffer.concat([this.#pending, chunk]);
+    const frames: WrapperApdu[] = [];
+    let at = 0;
+    while (bytes.length - at >= HEADER_BYTES) {
+      const version = unsigned16(bytes, at);
+      if (version !== VERSION)
+        throw new TransportError("frame-malformed", `wrapper version ${version} where 1 belongs: not a DLMS wrapper`);
+      const end = at + HEADER_BYTES + unsigned16(bytes, at + 6);
+      if (end > bytes.length) break;
+      frames.push({
+        source: unsigned16(bytes, at + 2),
+        destination: unsigned16(bytes, at + 4),
+        apdu: bytes.subarray(at + HEADER_BYTES, end),
+      });
+      at = end;
+    }
+    // Copied, so that a short rest does not keep a large chunk alive.
+    this.#pending = at === bytes.length ? new Uint8Array(0) : Uint8Array.from(bytes.subarray(at));
+    return frames;
+  }
+}
+
+function unsigned16(bytes: Uint8Array, at: number): number {
+  return ((bytes[at] as number) << 8) | (bytes[at + 1] as number);
+}
