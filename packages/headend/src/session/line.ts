@@ -1,9 +1,10 @@
+import type { Exchange } from "@meterkeep/dlms";
 import type { Address } from "../inventory/meter.ts";
 
 /** A connection to one client-server pair of a meter: one request at a time. */
 export interface MeterLine extends AsyncDisposable {
   /** Sends an APDU and gives the answer. @throws with code `response-timeout`, `connection-closed` or `exchange-aborted`. */
-  exchange(apdu: Uint8Array, signal: AbortSignal): Promise<Uint8Array>;
+  readonly exchange: Exchange;
 }
 
 /** Service access points of a connection. */

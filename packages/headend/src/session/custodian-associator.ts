@@ -1,0 +1,95 @@
+import type { ProtectionGrade } from "@meterkeep/api";
+import type { Custodian, OpenedSession } from "@meterkeep/api/custodian";
+import type { AssociationStep, Associator, Negotiated, Protection } from "@meterkeep/dlms";
+import { HeadEndError } from "../errors.ts";
+
+/** The custodian's part of a reading session. */
+export type SessionCustodian = Pick<
+  Custodian,
+  "openSession" | "advanceSession" | "seal" | "open" | "releaseSession" | "closeSession"
+>;
+
+/** How received octets turned out to be protected, by the octets themselves. */
+export type ProtectionRecord = WeakMap<Uint8Array, ProtectionGrade>;
+
+/**
+ * Makes an association whose keys are in the custodian: octets go back and forth, and the head-end sees what they say
+ * but never what protects them.
+ */
+export class CustodianAssociator implements Associator {
+  readonly #custodian: SessionCustodian;
+  readonly #opened: OpenedSession;
+  readonly #record: ProtectionRecord;
+
+  constructor(custodian: SessionCustodian, opened: OpenedSession, record: ProtectionRecord) {
+    this.#custodian = custodian;
+    this.#opened = opened;
+    this.#record = record;
+  }
+
+  async start(): Promise<AssociationStep> {
+    return { kind: "send", apdu: this.#opened.apdu };
+  }
+
+  async next(received: Uint8Array): Promise<AssociationStep> {
+    const answer = await this.#custodian.advanceSession({ session: this.#opened.session, received });
+    switch (answer.kind) {
+      case "send":
+        return { kind: "send", apdu: answer.apdu };
+      case "established":
+        return {
+          kind: "established",
+          protection: this.#protection(),
+          negotiated: {
+            conformance: answer.conformance as Negotiated["conformance"],
+            maxReceivePduSize: answer.maxReceivePduSize === 0 ? undefined : answer.maxReceivePduSize,
+            serverSystemTitle: undefined,
+          },
+        };
+      case "failed":
+        throw new HeadEndError(
+          answer.code === "not-authentic" ? "meter-not-authentic" : "meter-refused",
+          `${answer.code}: ${answer.message}`,
+        );
+      default:
+        return answer satisfies never;
+    }
+  }
+
+  async release(): Promise<Uint8Array> {
+    return (await this.#custodian.releaseSession({ session: this.#opened.session })).apdu;
+  }
+
+  /** Whatever the meter answers, the line ends now. */
+  async released(): Promise<void> {}
+
+  #protection(): Protection {
+    const { session } = this.#opened;
+    return {
+      seal: async (apdus) => {
+        const results = await this.#custodian.seal({
+          session,
+          items: apdus.map((apdu) => ({ apdu, token: undefined })),
+        });
+        return results.map((result) => {
+          if (result.kind === "sealed") return result.apdu;
+          throw new HeadEndError("seal-refused", `the custodian did not seal it: ${result.code}: ${result.message}`);
+        });
+      },
+      open: async (apdus) => {
+        const results = await this.#custodian.open({ session, apdus: [...apdus] });
+        return results.map((result, at) => {
+          if (result.kind === "refused")
+            throw new HeadEndError("meter-not-authentic", `the meter's answer was not accepted: ${result.code}`);
+          this.#record.set(apdus[at] as Uint8Array, gradeOf(result));
+          return result.apdu;
+        });
+      },
+    };
+  }
+}
+
+function gradeOf(opened: { readonly authenticated: boolean; readonly encrypted: boolean }): ProtectionGrade {
+  if (opened.authenticated) return "authenticated";
+  return opened.encrypted ? "confidential" : "none";
+}

@@ -1,0 +1,293 @@
+import { randomUUID } from "node:crypto";
+import type { SessionOutcome, SessionPurpose, SupplyState } from "@meterkeep/api";
+import { openSession } from "@meterkeep/dlms";
+import { codeOf, HeadEndError } from "../errors.ts";
+import type { Address, Meter } from "../inventory/meter.ts";
+import type { MeterProfile } from "../profile/meter-profile.ts";
+import { intervalCount, type Stretch } from "../reading/coverage.ts";
+import type { ReadResult, RegisterRecord } from "../reading/result.ts";
+import { checkClock } from "../time/clock-check.ts";
+import type { SourceClock } from "../time/source-clock.ts";
+import { CustodianAssociator, type ProtectionRecord, type SessionCustodian } from "./custodian-associator.ts";
+import type { LadderEntry, SessionRecord } from "./ladder.ts";
+import type { Dial, MeterLine } from "./line.ts";
+import { MeterReader, type RegisterSnapshot } from "./meter-reader.ts";
+import { readRows } from "./profile-rows.ts";
+import { type ScalerTable, scaledValue } from "./scaler-table.ts";
+import { SessionRecorder } from "./session-recorder.ts";
+
+export interface ReadingPorts {
+  readonly custodian: SessionCustodian;
+  readonly dial: Dial;
+  readonly scalers: ScalerTable;
+  /** Milliseconds since 1970 UTC. */
+  now(): number;
+}
+
+/** What is to be read of which meter. */
+export interface ReadingOrder {
+  readonly meter: Meter;
+  readonly address: Address;
+  readonly profile: MeterProfile;
+  readonly clock: SourceClock;
+  readonly purpose: Extract<SessionPurpose, "read" | "verify">;
+  /** Stretches of the load profile that are missing. */
+  readonly gaps: readonly Stretch[];
+}
+
+/** How it went. What was read before something failed is kept. */
+export interface ReadingOutcome {
+  readonly session: SessionRecord;
+  readonly read: ReadResult;
+  /** Undefined when all went well. */
+  readonly error: unknown;
+}
+
+/** Rows asked for in one request: more would be long on a slow line, and lost with it. */
+const ROWS_A_REQUEST = 200;
+
+/** Reads a meter in one session: clock, relay, registers, and of the load profile only what is missing. */
+export async function holdReadingSession(
+  ports: ReadingPorts,
+  order: ReadingOrder,
+  signal: AbortSignal,
+): Promise<ReadingOutcome> {
+  const startedAt = ports.now();
+  const grades: ProtectionRecord = new WeakMap();
+  const recorder = new SessionRecorder(grades, ports.now);
+  const collected = new Collected();
+  let error: unknown;
+  try {
+    const opened = await ports.custodian.openSession({ meter: order.meter.systemTitle, purpose: "read" });
+    try {
+      await using line = await ports.dial(order.address, opened, signal);
+      await converse(
+        ports,
+        order,
+        line,
+        new CustodianAssociator(ports.custodian, opened, grades),
+        recorder,
+        collected,
+        signal,
+      );
+    } catch (cause) {
+      error = cause;
+    }
+    await ports.custodian.closeSession({ session: opened.session, outcome: custodianOutcome(error) });
+  } catch (cause) {
+    error ??= cause;
+  }
+  const read = collected.result();
+  const session = recordOf(order, startedAt, ports.now(), recorder.ladder, read, error);
+  return { session, read, error };
+}
+
+async function converse(
+  ports: ReadingPorts,
+  order: ReadingOrder,
+  line: MeterLine,
+  associator: CustodianAssociator,
+  recorder: SessionRecorder,
+  collected: Collected,
+  signal: AbortSignal,
+): Promise<void> {
+  // Released at the end; a meter that refuses that has given its readings all the same.
+  await using session = await openSession({
+    exchange: line.exchange,
+    associator,
+    signal,
+    onExchange: recorder.observe,
+  });
+  const reader = new MeterReader(session, order.meter, order.profile, ports.scalers);
+  await readRegisters(ports, order, reader, recorder, collected);
+  if (order.purpose === "read") await readGaps(order, reader, recorder, collected);
+}
+
+async function readRegisters(
+  ports: ReadingPorts,
+  order: ReadingOrder,
+  reader: MeterReader,
+  recorder: SessionRecorder,
+  collected: Collected,
+): Promise<void> {
+  const registers = order.purpose === "verify" ? [] : order.profile.registers;
+  await reader.learnScales(registers);
+  recorder.begin();
+  const sent = ports.now();
+  const snapshot = await reader.snapshot(registers);
+  const received = ports.now();
+  const evidence = recorder.evidence();
+  const at = snapshot.clock ?? order.clock.atSource(received);
+  if (snapshot.clock !== undefined)
+    collected.clockOffsetSeconds = checkClock(
+      snapshot.clock,
+      order.clock.atSource(sent),
+      order.clock.atSource(received),
+    ).offsetSeconds;
+  collected.supply = supplyOf(snapshot);
+  for (const { obis, count } of snapshot.values) {
+    const scale = reader.scale(obis);
+    collected.registers.push({
+      obis,
+      value: scaledValue(count, scale),
+      unit: scale.unit === "" ? undefined : scale.unit,
+      at,
+      evidence,
+    });
+  }
+  if (snapshot.supplied !== undefined)
+    collected.registers.push({
+      obis: order.profile.disconnectControl,
+      value: snapshot.supplied ? "connected" : "disconnected",
+      unit: undefined,
+      at,
+      evidence,
+    });
+}
+
+function supplyOf({ supplied }: RegisterSnapshot): SupplyState | undefined {
+  if (supplied === undefined) return undefined;
+  return supplied ? "connected" : "disconnected";
+}
+
+async function readGaps(
+  order: ReadingOrder,
+  reader: MeterReader,
+  recorder: SessionRecorder,
+  collected: Collected,
+): Promise<void> {
+  if (order.gaps.length === 0) return;
+  const { loadProfile } = order.profile;
+  await reader.learnScales(loadProfile.columns.flatMap((column) => (typeof column === "string" ? [] : [column.obis])));
+  if (loadProfile.access === "entry") await readNewest(order, reader, recorder, collected);
+  else
+    for (const gap of order.gaps)
+      for (const stretch of portions(gap, loadProfile.periodSeconds)) {
+        recorder.begin();
+        // From just behind the start: the row that ends there is known.
+        const rows = await reader.rowsInRange(stretch.from + 1000, stretch.to);
+        collected.take(
+          readRows(rows, order.profile, (obis) => reader.scale(obis), recorder.evidence()),
+          stretch,
+        );
+      }
+}
+
+/**
+ * Entries are counted from the oldest row, and an outage leaves none: so many of the newest as there are intervals since
+ * the first gap contain all that is missing, and no more than needed unless rows are absent.
+ */
+async function readNewest(
+  order: ReadingOrder,
+  reader: MeterReader,
+  recorder: SessionRecorder,
+  collected: Collected,
+): Promise<void> {
+  const { periodSeconds } = order.profile.loadProfile;
+  const from = order.gaps[0]?.from ?? 0;
+  const to = order.gaps.at(-1)?.to ?? 0;
+  const nowAtSource = order.clock.atSource(recorder.now());
+  recorder.begin();
+  const wanted = intervalCount([{ from, to: Math.max(to, nowAtSource) }], periodSeconds);
+  const { rows, fromOldest } = await reader.newestRows(wanted);
+  const read = readRows(rows, order.profile, (obis) => reader.scale(obis), recorder.evidence());
+  const first = read[0]?.at;
+  // A row may have been captured between the two requests and moved all others by one: what is before the first row
+  // that came is only known to be absent when the first one was asked for.
+  const knownFrom = fromOldest || first === undefined ? from : Math.max(from, first - periodSeconds * 1000);
+  collected.take(
+    read.filter((row) => row.at > from && row.at <= to),
+    { from: knownFrom, to },
+  );
+}
+
+/** A stretch in parts that a meter can answer at a time. */
+function portions(gap: Stretch, periodSeconds: number): readonly Stretch[] {
+  const length = ROWS_A_REQUEST * periodSeconds * 1000;
+  const parts: Stretch[] = [];
+  for (let from = gap.from; from < gap.to; from += length) parts.push({ from, to: Math.min(gap.to, from + length) });
+  return parts;
+}
+
+/** What has been read so far. */
+class Collected {
+  readonly registers: RegisterRecord[] = [];
+  readonly #intervals: ReadResult["intervals"][number][] = [];
+  readonly #covered: Stretch[] = [];
+  supply: SupplyState | undefined;
+  clockOffsetSeconds: number | undefined;
+
+  take(rows: ReturnType<typeof readRows>, stretch: Stretch): void {
+    for (const row of rows) this.#intervals.push(...row.intervals);
+    if (stretch.to > stretch.from) this.#covered.push(stretch);
+  }
+
+  result(): ReadResult {
+    return {
+      registers: this.registers,
+      intervals: this.#intervals,
+      covered: this.#covered,
+      ...(this.supply === undefined ? {} : { supply: this.supply }),
+      ...(this.clockOffsetSeconds === undefined ? {} : { clockOffsetSeconds: this.clockOffsetSeconds }),
+      ...this.#newest("powerW", "1-0:1.7.0"),
+      ...this.#newest("energyWh", "1-0:1.8.0"),
+    };
+  }
+
+  #newest<N extends "powerW" | "energyWh">(name: N, obis: string): { [K in N]?: number } {
+    const value = this.registers.find((register) => register.obis === obis)?.value;
+    return (typeof value === "number" ? { [name]: value } : {}) as { [K in N]?: number };
+  }
+}
+
+function recordOf(
+  order: ReadingOrder,
+  startedAt: number,
+  endedAt: number,
+  ladder: readonly LadderEntry[],
+  read: ReadResult,
+  error: unknown,
+): SessionRecord {
+  return {
+    id: randomUUID(),
+    purpose: order.purpose,
+    outcome: outcomeOf(error),
+    ...(error === undefined ? {} : { code: codeOf(error) }),
+    sentence: sentenceOf(order, read, error),
+    startedAt,
+    endedAt,
+    ladder,
+  };
+}
+
+function sentenceOf(order: ReadingOrder, read: ReadResult, error: unknown): string {
+  const rows = new Set(read.intervals.map((interval) => interval.at)).size;
+  const { length } = read.registers;
+  const values = `${length} ${length === 1 ? "value" : "values"}`;
+  const what = order.purpose === "verify" ? "Supply read back" : `${values} and ${rows} intervals read`;
+  if (error === undefined) return `${what}.`;
+  const why = error instanceof Error ? error.message : String(error);
+  return read.registers.length === 0 ? `Nothing read: ${why}` : `${what}, then: ${why}`;
+}
+
+const LOST: ReadonlySet<string> = new Set([
+  "connect-timeout",
+  "connection-failed",
+  "connection-closed",
+  "response-timeout",
+  "exchange-aborted",
+]);
+
+function outcomeOf(error: unknown): SessionOutcome {
+  if (error === undefined) return "done";
+  const code = codeOf(error);
+  if (LOST.has(code)) return "lost";
+  const isRefusal = error instanceof HeadEndError && (code === "meter-refused" || code === "seal-refused");
+  return isRefusal ? "refused" : "failed";
+}
+
+function custodianOutcome(error: unknown): "completed" | "lost" | "failed" {
+  const outcome = outcomeOf(error);
+  if (outcome === "done") return "completed";
+  return outcome === "lost" ? "lost" : "failed";
+}

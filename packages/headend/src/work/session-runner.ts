@@ -1,0 +1,270 @@
+import type { EventData } from "@meterkeep/api";
+import type { Custodian } from "@meterkeep/api/custodian";
+import type { Ledger } from "@meterkeep/ledger";
+import type { Scope } from "../database/scope.ts";
+import { codeOf, HeadEndError } from "../errors.ts";
+import type { EventSink } from "../event/event-hub.ts";
+import type { Meter, MeterId } from "../inventory/meter.ts";
+import { findMeterProfile } from "../profile/meter-profile.ts";
+import { desiredWindow, missing, nextIntervalAt } from "../reading/coverage.ts";
+import { octetCounts, type SessionRecord } from "../session/ladder.ts";
+import type { Dial, SessionLimits } from "../session/line.ts";
+import { holdReadingSession, type ReadingOutcome } from "../session/reading-session.ts";
+import type { ScalerTable } from "../session/scaler-table.ts";
+import { type ContactResult, carryContact } from "../takeover/contact.ts";
+import { contactRecord } from "../takeover/contact-record.ts";
+import type { SourceClock } from "../time/source-clock.ts";
+import { judgeTrust } from "../trust/trust.ts";
+import { trustEvent, trustLine } from "../trust/trust-event.ts";
+import { changeOf, trustDraft } from "../trust/trust-record.ts";
+import { SETTLE_SECONDS } from "../view/missing.ts";
+import { backoffSeconds } from "./backoff.ts";
+import type { Finished } from "./finish.ts";
+import { LANES, type Lease, type NextDue } from "./lease.ts";
+import type { Results } from "./results.ts";
+
+export interface SessionRunnerPorts {
+  readonly custodian: Pick<
+    Custodian,
+    | "nextContact"
+    | "advanceContact"
+    | "openSession"
+    | "advanceSession"
+    | "seal"
+    | "open"
+    | "releaseSession"
+    | "closeSession"
+  >;
+  readonly dial: Dial;
+  readonly scalers: ScalerTable;
+  readonly results: Pick<Results, "write">;
+  readonly ledger: Pick<Ledger, "append">;
+  readonly scope: Scope;
+  readonly events: EventSink;
+  clockOf(kind: Meter["kind"]): SourceClock;
+  now(): number;
+  /** In [0, 1), for jitter. */
+  random(): number;
+  onChange(meters: readonly MeterId[]): void;
+  /** A session has ended and is stored. */
+  onSession(meter: Meter, session: SessionRecord, intervals: number): void;
+}
+
+export interface SessionRunnerOptions {
+  readonly limits: SessionLimits;
+  /** How many days of intervals should be held. */
+  readonly collectDays: number;
+}
+
+/** A meter that nobody can read looks again after this long. */
+const HOPELESS_SECONDS = 3_600;
+/** Meters of one profile end their intervals together; reads are spread over this much of the period. */
+const SPREAD = 0.3;
+
+/** Holds the session that a lease calls for, takes over or reads, and writes what it brought. */
+export class SessionRunner {
+  readonly #ports: SessionRunnerPorts;
+  readonly #options: SessionRunnerOptions;
+
+  constructor(ports: SessionRunnerPorts, options: SessionRunnerOptions) {
+    this.#ports = ports;
+    this.#options = options;
+  }
+
+  /** Ends the lease in any case; rejects only when the results cannot be written. */
+  async run(lease: Lease, closing: AbortSignal): Promise<void> {
+    const signal = AbortSignal.any([closing, AbortSignal.timeout(this.#options.limits.totalSeconds * 1000)]);
+    const finished = await this.#hold(lease, signal).catch((error: unknown) => this.#failed(lease, error));
+    await this.#record(finished);
+    await this.#ports.results.write(finished);
+    this.#tell(finished);
+  }
+
+  #hold(lease: Lease, signal: AbortSignal): Promise<Finished> {
+    const { takeover } = lease;
+    if (takeover.phase === "not-applicable") return Promise.resolve(this.#nothing(lease));
+    // The depot has the meter on its bench: until that is over there is nobody in the field to speak with.
+    if (takeover.phase !== "done")
+      return lease.meter.path === "depot" ? Promise.resolve(this.#nothing(lease)) : this.#takeOver(lease, signal);
+    return this.#read(lease, signal);
+  }
+
+  async #takeOver(lease: Lease, signal: AbortSignal): Promise<Finished> {
+    const { meter } = lease;
+    const { custodian, dial, now } = this.#ports;
+    const address = addressOf(meter);
+    const startedAt = now();
+    const result = await carryContact({ custodian, dial, now }, { systemTitle: meter.systemTitle, address }, signal);
+    const session = result.ladder.length === 0 ? undefined : contactRecord(result, startedAt, now());
+    const judged = judgeTrust({ ...result.state, kind: meter.kind, protection: undefined });
+    const decidedAt = now();
+    const effective = this.#ports.clockOf(meter.kind).atSource(result.state.provenAt ?? decidedAt);
+    const trust = changeOf(lease.trust, judged, decidedAt, effective);
+    return {
+      lease,
+      ...(session === undefined ? {} : { session }),
+      takeover: result.state,
+      ...(trust === undefined ? {} : { trust }),
+      next: this.#afterContact(lease, result),
+    };
+  }
+
+  #afterContact(lease: Lease, result: ContactResult): NextDue {
+    const now = this.#ports.now();
+    switch (result.next) {
+      case "done":
+        return { dueAt: now, lane: LANES.reading, attempts: 0 };
+      case "reconnect":
+        if (result.lost === undefined) return { dueAt: now, lane: LANES.takeover, attempts: 0 };
+        return this.#retry(lease, LANES.takeover, result.lost.code);
+      case "wait":
+        return {
+          dueAt: now + Math.max(result.milliseconds, result.lost === undefined ? 0 : this.#pause(lease)),
+          lane: LANES.takeover,
+          attempts: result.lost === undefined ? 0 : lease.attempts + 1,
+          ...(result.lost === undefined ? {} : { code: result.lost.code }),
+        };
+      default:
+        return result.next satisfies never;
+    }
+  }
+
+  async #read(lease: Lease, signal: AbortSignal): Promise<Finished> {
+    const { meter } = lease;
+    const profile = findMeterProfile(meter.profile);
+    if (profile === undefined)
+      throw new HeadEndError("meter-profile-unknown", `this head-end does not know how to read "${meter.profile}"`);
+    const clock = this.#ports.clockOf(meter.kind);
+    const { periodSeconds } = profile.loadProfile;
+    const window = desiredWindow(
+      clock.atSource(this.#ports.now()),
+      { days: this.#options.collectDays, settleSeconds: SETTLE_SECONDS },
+      periodSeconds,
+    );
+    const outcome = await holdReadingSession(
+      this.#ports,
+      {
+        meter,
+        address: addressOf(meter),
+        profile,
+        clock,
+        purpose: lease.onDemand === "verify" ? "verify" : "read",
+        gaps: missing(lease.covered, window),
+      },
+      signal,
+    );
+    return {
+      lease,
+      session: outcome.session,
+      read: outcome.read,
+      next: this.#afterRead(lease, outcome, clock, periodSeconds),
+    };
+  }
+
+  #afterRead(lease: Lease, outcome: ReadingOutcome, clock: SourceClock, periodSeconds: number): NextDue {
+    if (outcome.error !== undefined) return this.#retry(lease, LANES.reading, codeOf(outcome.error));
+    const now = this.#ports.now();
+    const settled = nextIntervalAt(clock.atSource(now), SETTLE_SECONDS, periodSeconds);
+    const spread = this.#ports.random() * SPREAD * periodSeconds * 1000;
+    return { dueAt: clock.atWall(settled + spread), lane: LANES.reading, attempts: 0 };
+  }
+
+  #retry(lease: Lease, lane: NextDue["lane"], code: string): NextDue {
+    return { dueAt: this.#ports.now() + this.#pause(lease), lane, attempts: Math.min(lease.attempts + 1, 1000), code };
+  }
+
+  #pause(lease: Lease): number {
+    return backoffSeconds(lease.attempts + 1, this.#ports.random()) * 1000;
+  }
+
+  #nothing(lease: Lease): Finished {
+    return { lease, next: { dueAt: Number.POSITIVE_INFINITY, lane: LANES.reading, attempts: 0 } };
+  }
+
+  /** Something that is not the meter's doing: the custodian is away, or there is no way to read it. */
+  #failed(lease: Lease, error: unknown): Finished {
+    const code = codeOf(error);
+    const lane = lease.takeover.phase === "done" ? LANES.reading : LANES.takeover;
+    const isHopeless = code === "meter-profile-unknown" || code === "meter-address-unknown";
+    const next = this.#retry(lease, lane, code);
+    return { lease, next: isHopeless ? { ...next, dueAt: this.#ports.now() + HOPELESS_SECONDS * 1000 } : next };
+  }
+
+  /** What cannot be written to the ledger does not happen. */
+  async #record({ lease, trust }: Finished): Promise<void> {
+    if (trust === undefined) return;
+    await this.#ports.ledger.append(trustDraft(this.#ports.scope, lease.meter.title, lease.trust, trust));
+  }
+
+  #tell({ lease: { meter }, session, read, takeover, trust }: Finished): void {
+    const { events, onChange, onSession } = this.#ports;
+    onChange([meter.id]);
+    if (takeover !== undefined && session !== undefined) {
+      const data = {
+        meter: meter.title,
+        at: new Date(session.endedAt).toISOString(),
+        step: takeover.step,
+        sentence: takeover.sentence,
+        grade: takeover.grade,
+        verdict: takeover.verdict,
+      };
+      events.publish("takeover", data);
+    }
+    if (trust !== undefined) events.publish("takeover", trustEvent(meter, takeover, trust), trustLine(meter, trust));
+    if (session === undefined) return;
+    onSession(meter, session, read?.intervals.length ?? 0);
+    const failed = session.outcome !== "done";
+    events.publish(
+      "session",
+      summaryOf(meter, session),
+      ...(failed || session.purpose === "verify"
+        ? ([
+            {
+              sentence: `${meter.label}: ${session.sentence}`,
+              meter: meter.title,
+              session: session.id,
+              severity: failed ? "notice" : "info",
+            },
+          ] as const)
+        : []),
+    );
+    if (read === undefined || session.purpose === "verify") return;
+    if (read.registers.length + read.intervals.length === 0) return;
+    const newest = read.intervals.at(-1);
+    const evidence = (newest ?? read.registers[0])?.evidence.hash;
+    const data: EventData["reading"] = {
+      meter: meter.title,
+      at: new Date(session.endedAt).toISOString(),
+      intervals: read.intervals.length,
+      registers: read.registers.length,
+      ...(newest === undefined ? {} : { newest: new Date(newest.at).toISOString() }),
+      ...(read.powerW === undefined ? {} : { powerW: read.powerW }),
+      ...(read.energyWh === undefined ? {} : { energyWh: read.energyWh }),
+      ...(evidence === undefined ? {} : { evidence: Buffer.from(evidence).toString("hex") }),
+    };
+    events.publish("reading", data);
+  }
+}
+
+function addressOf(meter: Meter): NonNullable<Meter["address"]> {
+  if (meter.address === undefined)
+    throw new HeadEndError("meter-address-unknown", `nobody has told where meter ${meter.title} is reached`);
+  return meter.address;
+}
+
+function summaryOf(meter: Meter, session: SessionRecord): EventData["session"] {
+  const { sent, received } = octetCounts(session.ladder);
+  return {
+    id: session.id,
+    meter: meter.title,
+    purpose: session.purpose,
+    outcome: session.outcome,
+    ...(session.code === undefined ? {} : { code: session.code }),
+    sentence: session.sentence,
+    startedAt: new Date(session.startedAt).toISOString(),
+    endedAt: new Date(session.endedAt).toISOString(),
+    steps: session.ladder.length,
+    octetsSent: sent,
+    octetsReceived: received,
+  };
+}
