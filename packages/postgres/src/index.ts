@@ -9,7 +9,7 @@ export { type EmbeddedPostgres, type LaunchOptions, launchEmbedded } from "./emb
 export { chooseOwner, type DatabaseOwner } from "./embedded/owner.ts";
 export { type PostgresProgram, placeProgram } from "./embedded/program.ts";
 export { POSTGRES_ERROR_CODES, PostgresError, type PostgresErrorCode } from "./error.ts";
-export { acquireLock, type DirectoryLock } from "./lock.ts";
+export { acquireLock, type DirectoryLock, processStartTime } from "./lock.ts";
 export { type MigrationReport, type MigrationSource, migrate } from "./migrate.ts";
 export { createPool, createQueries, inTransaction, type PoolOptions } from "./pool.ts";
 export { type OwnedDatabase, provision, randomPassword } from "./provision.ts";

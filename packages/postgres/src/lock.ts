@@ -13,7 +13,7 @@ export interface DirectoryLock {
  * @throws {PostgresError} `already-running`, with the id of the process that holds it
  */
 export function acquireLock(file: string, what: string): DirectoryLock {
-  const mine = `${process.pid} ${startTime(process.pid)}\n`;
+  const mine = `${process.pid} ${processStartTime(process.pid)}\n`;
   const draft = `${file}.${process.pid}`;
   writeFileSync(draft, mine, { mode: 0o644 });
   try {
@@ -56,7 +56,7 @@ function readLock(file: string): { readonly text: string; readonly pid: number; 
     return undefined;
   }
   const [pid, started] = text.trim().split(" ");
-  return { text, pid: Number(pid), alive: started !== undefined && startTime(Number(pid)) === started };
+  return { text, pid: Number(pid), alive: started !== undefined && processStartTime(Number(pid)) === started };
 }
 
 /** Renaming is atomic: of several that saw the same stale lock, one gets it, and who gets a fresh one by mistake returns it. */
@@ -80,10 +80,11 @@ function releaseLock(file: string, mine: string): void {
 }
 
 /**
+ * When a process started, in a form that only serves to tell it from another with the same id; nothing when there is none.
  * Field 22 of /proc/PID/stat (proc(5)): clock ticks since boot; the name in field 2 may hold spaces and parentheses. A
  * process that has ended but was not waited for (state Z) counts as gone.
  */
-function startTime(pid: number): string | undefined {
+export function processStartTime(pid: number): string | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
     const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
