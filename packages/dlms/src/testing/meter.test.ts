@@ -28,6 +28,9 @@ import { type SystemTitle, systemTitle } from "../system-title.ts";
 
 // A meter in memory for the tests of client and server: every kind of association, keys that change, an event list.
 
+/** What the method `crash` throws. */
+export class MeterFault extends Error {}
+
 /** A class of our own: what no standard class has small enough for a test. */
 export const Echo = interfaceClass({
   id: 9000,
@@ -118,7 +121,7 @@ export const MODEL = deviceModel<MeterState>({
           repeat: (text) => Uint8Array.from([...text, ...text]),
           fail: () => refuse("hardware-fault"),
           crash: () => {
-            throw new Error("a fault of the meter's program");
+            throw new MeterFault("a fault of the meter's program");
           },
         },
       }),
