@@ -1,0 +1,104 @@
+/** What the pages read, with the key under which each answer is kept. Nothing is read again by a timer: events of the stream say when. */
+import type {
+  DrillList,
+  DrillReport,
+  EvidenceView,
+  LedgerPage,
+  Me,
+  MeterDetail,
+  Overview,
+  PasskeyList,
+  ProfileView,
+  PublicConfig,
+  ReadingList,
+  RecentEventList,
+  SessionDetail,
+  SessionList,
+} from "@meterkeep/api";
+import { queryOptions } from "@tanstack/react-query";
+import { getJson } from "./request.ts";
+
+export const overviewQuery = queryOptions({
+  queryKey: ["overview"],
+  queryFn: ({ signal }) => getJson<Overview>("/overview", signal),
+});
+
+export const meQuery = queryOptions({ queryKey: ["me"], queryFn: ({ signal }) => getJson<Me>("/me", signal) });
+
+export const configQuery = queryOptions({
+  queryKey: ["config"],
+  queryFn: ({ signal }) => getJson<PublicConfig>("/config/public", signal),
+});
+
+export const recentEventsQuery = queryOptions({
+  queryKey: ["events"],
+  queryFn: ({ signal }) => getJson<RecentEventList>("/events/recent?limit=100", signal),
+});
+
+export const meterQuery = (systemTitle: string) =>
+  queryOptions({
+    queryKey: ["meter", systemTitle],
+    queryFn: ({ signal }) => getJson<MeterDetail>(`/meters/${systemTitle}`, signal),
+  });
+
+export const sessionsQuery = (systemTitle: string) =>
+  queryOptions({
+    queryKey: ["sessions", systemTitle],
+    queryFn: ({ signal }) => getJson<SessionList>(`/meters/${systemTitle}/sessions?limit=30`, signal),
+  });
+
+export const sessionQuery = (id: string) =>
+  queryOptions({
+    queryKey: ["session", id],
+    queryFn: ({ signal }) => getJson<SessionDetail>(`/sessions/${id}`, signal),
+  });
+
+/** Newest registers, everything the source ever said: the page marks what decisions may not use instead of hiding it. */
+export const readingsQuery = (systemTitle: string) =>
+  queryOptions({
+    queryKey: ["readings", systemTitle],
+    queryFn: ({ signal }) => getJson<ReadingList>(`/meters/${systemTitle}/readings?trust=all&limit=200`, signal),
+  });
+
+/** Intervals from `from` on (RFC 3339), marked with their trust. */
+export const profileQuery = (systemTitle: string, from: string | undefined) =>
+  queryOptions({
+    queryKey: ["profile", systemTitle, from ?? "all"],
+    queryFn: ({ signal }) =>
+      getJson<ProfileView>(
+        `/meters/${systemTitle}/profile?trust=all&limit=2000${from === undefined ? "" : `&from=${from}`}`,
+        signal,
+      ),
+  });
+
+export const evidenceQuery = (hash: string) =>
+  queryOptions({
+    queryKey: ["evidence", hash],
+    queryFn: ({ signal }) => getJson<EvidenceView>(`/evidence/${hash}`, signal),
+  });
+
+export const drillsQuery = queryOptions({
+  queryKey: ["drills"],
+  queryFn: ({ signal }) => getJson<DrillList>("/drills", signal),
+});
+
+export const drillQuery = (id: string) =>
+  queryOptions({
+    queryKey: ["drill", id],
+    queryFn: ({ signal }) => getJson<DrillReport>(`/drills/${id}`, signal),
+  });
+
+export type LedgerSource = "custodian" | "head-end";
+
+/** A page of a ledger, newest first, below `before`. */
+export const ledgerQuery = (source: LedgerSource, before: number | undefined) =>
+  queryOptions({
+    queryKey: ["ledger", source, before ?? "head"],
+    queryFn: ({ signal }) =>
+      getJson<LedgerPage>(`/ledger?source=${source}&limit=100&before=${before ?? Number.MAX_SAFE_INTEGER}`, signal),
+  });
+
+export const passkeysQuery = queryOptions({
+  queryKey: ["passkeys"],
+  queryFn: ({ signal }) => getJson<PasskeyList>("/passkeys", signal),
+});

@@ -1,0 +1,145 @@
+/** A drill, live: three numbers, one cell an ask, and behind each cell the APDU and why it was not sealed. */
+import { useQuery, useSuspenseQuery } from "@tanstack/react-query";
+import { Link, useParams } from "@tanstack/react-router";
+import { type KeyboardEvent, useMemo, useRef, useState } from "react";
+import { drillQuery, overviewQuery } from "../api/queries.ts";
+import { formatCount } from "../format/quantity.ts";
+import { localTime } from "../live/live-context.tsx";
+import { keyed } from "../shell/keyed.ts";
+import { SimulatedMark } from "../shell/marks.tsx";
+import { AskView } from "./ask-view.tsx";
+import { cellSentence, DRILL_STATE_WORDS, drillVerdict, wallOf } from "./drill-words.ts";
+import { StartDrill } from "./start-drill.tsx";
+import { moveInWall } from "./wall-keys.ts";
+import "./drill.css";
+
+export function DrillPage() {
+  const { id } = useParams({ from: "/frame/drill/$id" });
+  const { data: report } = useSuspenseQuery(drillQuery(id));
+  const { data: overview } = useQuery(overviewQuery);
+  const labels = useMemo(
+    () => new Map(overview?.meters.map(({ systemTitle, label }) => [systemTitle, label])),
+    [overview?.meters],
+  );
+  const [chosen, setChosen] = useState(0);
+  const homes = overview?.grid?.feeders.reduce((sum, feeder) => sum + feeder.homes.length, 0) ?? 0;
+  const wall = wallOf(report, report.state === "done" || report.state === "failed" ? 0 : homes + 1);
+  const verdict = drillVerdict(report);
+  const running = report.state !== "done" && report.state !== "failed";
+  const cell = wall[chosen];
+
+  return (
+    <>
+      <div className="page-head">
+        <div>
+          <p className="crumb">
+            <Link to="/drill">Drills</Link>
+          </p>
+          <h1>Break-in</h1>
+          <p className="lede" role="status">
+            {DRILL_STATE_WORDS[report.state]} {report.failure ?? ""}
+            {verdict === "held" ? " The town stayed lit." : ""} <SimulatedMark />
+          </p>
+        </div>
+        {running ? null : <StartDrill again />}
+      </div>
+      <section className={`drill-result ${verdict}`} aria-label="Result">
+        <BigNumber value={report.asked} name="asked" says={`as ${report.principal}`} />
+        <BigNumber
+          value={report.sealed}
+          name="sealed"
+          says={
+            report.sealed === 0
+              ? `${formatCount(report.refused)} refused by the custodian`
+              : "the custodian sealed what it must not"
+          }
+        />
+        <BigNumber
+          value={report.dark}
+          name={report.dark === 1 ? "home dark" : "homes dark"}
+          says={
+            report.readBack === 0
+              ? "not read back yet"
+              : `${formatCount(report.readBack)} of ${formatCount(homes)} read back from the meters`
+          }
+        />
+      </section>
+      <div className="drill-grid">
+        <section className="panel" aria-labelledby="wall-title">
+          <div className="panel-head">
+            <h2 id="wall-title">Every ask</h2>
+            <span className="dim">
+              <time dateTime={report.startedAt}>{localTime.full(report.startedAt)}</time>
+            </span>
+          </div>
+          <Wall
+            cells={wall.map((one, index) => ({
+              state: one.state,
+              says: cellSentence(one, index, one.item?.meter === undefined ? undefined : labels.get(one.item.meter)),
+              kind: one.item !== undefined && one.item.meter === undefined ? "key" : "home",
+            }))}
+            chosen={chosen}
+            choose={setChosen}
+          />
+          <p className="wall-legend">
+            <span className="ask-cell refused" aria-hidden="true" /> refused{" "}
+            <span className="ask-cell asked" aria-hidden="true" /> asked{" "}
+            <span className="ask-cell sealed" aria-hidden="true" /> sealed{" "}
+            <span className="ask-cell ahead" aria-hidden="true" /> to come
+          </p>
+        </section>
+        <AskView
+          item={cell?.item}
+          label={cell?.item?.meter === undefined ? undefined : labels.get(cell.item.meter)}
+          running={running}
+        />
+      </div>
+    </>
+  );
+}
+
+function BigNumber({ value, name, says }: { value: number; name: string; says: string }) {
+  return (
+    <p className="big-number">
+      <strong>{formatCount(value)}</strong> <span className="big-name">{name}</span>{" "}
+      <span className="big-says">{says}</span>
+    </p>
+  );
+}
+
+interface WallProps {
+  readonly cells: readonly { readonly state: string; readonly says: string; readonly kind: "home" | "key" }[];
+  readonly chosen: number;
+  readonly choose: (index: number) => void;
+}
+
+/** One stop of the tab key; arrows walk, and what stands beside follows. */
+function Wall({ cells, chosen, choose }: WallProps) {
+  const root = useRef<HTMLDivElement>(null);
+  const onKeyDown = (event: KeyboardEvent) => {
+    const buttons = root.current?.querySelectorAll<HTMLButtonElement>("button");
+    const first = buttons?.[0];
+    if (buttons === undefined || first === undefined) return;
+    const perRow = [...buttons].findIndex((button) => button.offsetTop > first.offsetTop);
+    const next = moveInWall(chosen, event.key, cells.length, perRow === -1 ? cells.length : perRow);
+    if (next === undefined) return;
+    event.preventDefault();
+    choose(next);
+    buttons[next]?.focus();
+  };
+  return (
+    <div className="wall" role="toolbar" aria-label="Every ask" ref={root} onKeyDown={onKeyDown}>
+      {keyed(cells).map(({ key: index, item: { state, says, kind } }) => (
+        <button
+          key={index}
+          type="button"
+          className={`ask-cell ${state} ${kind}`}
+          tabIndex={index === chosen ? 0 : -1}
+          aria-pressed={index === chosen}
+          aria-label={says}
+          onClick={() => choose(index)}
+        />
+      ))}
+    </div>
+  );
+}

@@ -1,0 +1,65 @@
+import type { LedgerRow } from "@meterkeep/api";
+import { Link } from "@tanstack/react-router";
+import { useState } from "react";
+import { formatCount } from "../format/quantity.ts";
+import { localTime } from "../live/live-context.tsx";
+import { ScrollRegion } from "../shell/scroll-region.tsx";
+
+/** One link of the chain; its body on demand. */
+export function LedgerEntry({ entry, broken }: { entry: LedgerRow; broken: boolean }) {
+  const [open, setOpen] = useState(false);
+  const refusal = entry.kind.includes("refus");
+  return (
+    <li className={`ledger-entry ${broken ? "broken" : ""} ${refusal ? "refusal" : ""}`}>
+      <span className="ledger-sequence">{formatCount(entry.sequence)}</span>
+      <time dateTime={entry.at} title={localTime.full(entry.at)} className="dim">
+        {localTime.seconds(entry.at)}
+      </time>
+      <span className="ledger-kind">{entry.kind.replaceAll("-", " ")}</span>
+      <span className="dim">{entry.principal}</span>
+      <span>
+        {entry.meter === undefined ? null : (
+          <Link to="/meters/$systemTitle" params={{ systemTitle: entry.meter }}>
+            <code>{entry.meter}</code>
+          </Link>
+        )}
+      </span>
+      <button
+        type="button"
+        className="text-button"
+        aria-expanded={open}
+        aria-label={`${open ? "Hide" : "Show"} entry ${entry.sequence}`}
+        onClick={() => setOpen(!open)}
+      >
+        <code>{entry.hash.slice(0, 8)}</code>
+      </button>
+      {open ? (
+        <div className="ledger-open">
+          <dl className="facts">
+            <dt>Time</dt>
+            <dd>{localTime.full(entry.at)}</dd>
+            <dt>Hash</dt>
+            <dd>
+              <code>{entry.hash}</code>
+            </dd>
+            <dt>Before it</dt>
+            <dd>
+              <code>{entry.previousHash}</code>
+            </dd>
+          </dl>
+          <ScrollRegion className="ledger-body" label="Body, as hashed">
+            <pre>{pretty(entry.body)}</pre>
+          </ScrollRegion>
+        </div>
+      ) : null}
+    </li>
+  );
+}
+
+function pretty(body: string): string {
+  try {
+    return JSON.stringify(JSON.parse(body), undefined, 2);
+  } catch {
+    return body;
+  }
+}

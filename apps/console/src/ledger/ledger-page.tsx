@@ -1,0 +1,146 @@
+/** The two audit logs, newest first, each entry chained to the one before, checked again in this browser. */
+import type { LedgerPage as Page } from "@meterkeep/api";
+import { IconLink, IconLinkOff } from "@tabler/icons-react";
+import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
+import { useEffect, useMemo, useState } from "react";
+import { configQuery, type LedgerSource, ledgerQuery } from "../api/queries.ts";
+import { formatCount } from "../format/quantity.ts";
+import { useLive } from "../live/live-context.tsx";
+import { Empty } from "../shell/empty.tsx";
+import { Failure } from "../shell/failure.tsx";
+import { type ChainCheck, checkChain } from "./chain.ts";
+import { LedgerEntry } from "./ledger-entry.tsx";
+import "./ledger.css";
+
+const SOURCES = {
+  custodian: "Custodian",
+  "head-end": "Head-end",
+} as const;
+
+const SAYS = {
+  custodian: "Every key use and every refusal: one entry before a session's first octet, one after its last.",
+  "head-end": "People, tokens, meters and every change of trust.",
+} as const;
+
+export function LedgerPage() {
+  const [source, setSource] = useState<LedgerSource>("custodian");
+  const { data, error, fetchNextPage, hasNextPage, isFetchingNextPage, refetch } = useInfiniteQuery({
+    queryKey: ["ledger", source, "pages"],
+    queryFn: ({ pageParam, client }) => client.fetchQuery({ ...ledgerQuery(source, pageParam), staleTime: 0 }),
+    initialPageParam: undefined as number | undefined,
+    getNextPageParam: (page: Page) => {
+      const last = page.entries.at(-1)?.sequence;
+      return last === undefined || last <= 1 ? undefined : last;
+    },
+  });
+  const entries = useMemo(() => data?.pages.flatMap((page) => page.entries) ?? [], [data]);
+  const head = data?.pages[0]?.head;
+  const check = useChainCheck(entries);
+  const newer = useNewer(source, entries[0]?.sequence);
+
+  return (
+    <>
+      <div className="page-head">
+        <div>
+          <h1>Ledger</h1>
+          <p className="lede">{SAYS[source]} What cannot be written here does not happen.</p>
+        </div>
+        <fieldset className="choice" aria-label="Whose ledger">
+          {(["custodian", "head-end"] as const).map((one) => (
+            <button key={one} type="button" aria-pressed={source === one} onClick={() => setSource(one)}>
+              {SOURCES[one]}
+            </button>
+          ))}
+        </fieldset>
+      </div>
+      <section className="panel" aria-labelledby="entries-title">
+        <div className="panel-head">
+          <h2 id="entries-title">{SOURCES[source]}'s entries</h2>
+          <ChainVerdict check={check} />
+          {newer > 0 ? (
+            <button type="button" className="text-button" onClick={() => void refetch()}>
+              Show {formatCount(newer)} newer
+            </button>
+          ) : head === undefined ? null : (
+            <span className="dim">
+              head {formatCount(head.sequence)} <code>{head.hash.slice(0, 12)}</code>
+            </span>
+          )}
+        </div>
+        {error !== null ? (
+          <Failure error={error} retry={() => void refetch()} />
+        ) : entries.length === 0 ? (
+          <div className="panel-body">
+            {data === undefined ? (
+              <p className="dim">Fetching the entries …</p>
+            ) : (
+              <Empty command="npx meterkeep status">
+                Nothing has been written yet. The first use of a key is the first entry.
+              </Empty>
+            )}
+          </div>
+        ) : (
+          <ol className="ledger">
+            {entries.map((entry) => (
+              <LedgerEntry
+                key={entry.sequence}
+                entry={entry}
+                broken={check?.broken.includes(entry.sequence) ?? false}
+              />
+            ))}
+          </ol>
+        )}
+        {hasNextPage ? (
+          <p className="list-end">
+            <button
+              type="button"
+              className="text-button"
+              disabled={isFetchingNextPage}
+              onClick={() => void fetchNextPage()}
+            >
+              {isFetchingNextPage ? "Fetching …" : "Show older entries"}
+            </button>
+          </p>
+        ) : null}
+      </section>
+    </>
+  );
+}
+
+function ChainVerdict({ check }: { check: ChainCheck | undefined }) {
+  if (check === undefined || check.checked === 0) return <span className="dim">checking the chain …</span>;
+  return check.broken.length === 0 ? (
+    <span className="chain-verdict tone-trusted" role="status">
+      <IconLink size={16} aria-hidden /> {formatCount(check.checked)} hashes computed again in this browser, all fit
+    </span>
+  ) : (
+    <span className="chain-verdict tone-quarantined" role="alert">
+      <IconLinkOff size={16} aria-hidden /> {formatCount(check.broken.length)} of {formatCount(check.checked)} entries
+      do not fit the chain
+    </span>
+  );
+}
+
+function useChainCheck(entries: Page["entries"]): ChainCheck | undefined {
+  const config = useQuery(configQuery);
+  const [check, setCheck] = useState<ChainCheck>();
+  const { utility, island } = config.data ?? {};
+  useEffect(() => {
+    if (utility === undefined || island === undefined) return;
+    let wanted = true;
+    setCheck(undefined);
+    void checkChain(entries, { utility, island }).then((result) => {
+      if (wanted) setCheck(result);
+    });
+    return () => {
+      wanted = false;
+    };
+  }, [entries, utility, island]);
+  return check;
+}
+
+/** How many entries the stream has told of since the page was read; they are shown when asked for, so that nothing moves under the eyes. */
+function useNewer(source: LedgerSource, top: number | undefined): number {
+  const newest = useLive((live) => live.ledgerHeads[source]);
+  return newest === undefined || top === undefined ? 0 : Math.max(0, newest - top);
+}

@@ -1,0 +1,163 @@
+/**
+ * What the page knows from the stream, outside React: connection state, town clock, newest event lines, and lines of meters on their way into the overview.
+ *
+ * States: closed until `open`; then as in `live-state.ts`. Events are gathered and handed on together, at most five times a second, so that a burst of two hundred
+ * readings costs one drawing.
+ */
+import type { MeterSummary, Overview, RecentEvent } from "@meterkeep/api";
+import type { QueryClient } from "@tanstack/react-query";
+import { drillQuery, type LedgerSource, overviewQuery } from "../api/queries.ts";
+import { eventLine, joinLines } from "./event-line.ts";
+import { INITIAL_LIVE_STATE, type LiveEvent, type LiveState, step } from "./live-state.ts";
+import { mergeMeters } from "./merge.ts";
+import { openStream, type StreamEvent } from "./stream.ts";
+import { type ClockBase, clockBase } from "./town-clock.ts";
+
+export interface LiveSnapshot extends LiveState {
+  readonly clock: ClockBase | undefined;
+  readonly lines: readonly RecentEvent[];
+  /** Newest sequence of each ledger that the stream told of. */
+  readonly ledgerHeads: Readonly<Partial<Record<LedgerSource, number>>>;
+}
+
+const FLUSH_MS = 200;
+const CHECK_MS = 5_000;
+const LINES_KEPT = 400;
+
+export class LiveStore {
+  readonly #queries: QueryClient;
+  readonly #listeners = new Set<() => void>();
+  #snapshot: LiveSnapshot = { ...INITIAL_LIVE_STATE, clock: undefined, lines: [], ledgerHeads: {} };
+  #pending: StreamEvent[] = [];
+  #flush: ReturnType<typeof setTimeout> | undefined;
+  #check: ReturnType<typeof setInterval> | undefined;
+  #abort: AbortController | undefined;
+
+  constructor(queries: QueryClient) {
+    this.#queries = queries;
+  }
+
+  readonly subscribe = (listener: () => void): (() => void) => {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  };
+
+  readonly snapshot = (): LiveSnapshot => this.#snapshot;
+
+  /** Opens the stream where the overview ended. */
+  open(overview: Overview): void {
+    if (this.#abort !== undefined) return;
+    this.#abort = new AbortController();
+    const clock = clockBase(overview.clock, Date.now());
+    this.#snapshot = { ...this.#snapshot, clock, heardAt: Date.now() };
+    this.#notify();
+    openStream(
+      overview.lastEventId,
+      { heard: (event) => this.#take(event), broken: () => this.#advance({ kind: "broken" }) },
+      this.#abort.signal,
+    );
+    // Silence makes no event: only a look at the clock notices it. Nothing is asked of the server.
+    this.#check = setInterval(() => this.#advance({ kind: "checked", at: Date.now() }), CHECK_MS);
+  }
+
+  close(): void {
+    this.#abort?.abort();
+    this.#abort = undefined;
+    clearInterval(this.#check);
+    clearTimeout(this.#flush);
+    this.#flush = undefined;
+    this.#pending = [];
+  }
+
+  #take(event: StreamEvent): void {
+    const wasLost = this.#snapshot.connection === "lost";
+    this.#advance({ kind: "heard", at: Date.now() });
+    if (event.type === "heartbeat") {
+      if (wasLost) void this.#queries.invalidateQueries();
+      return;
+    }
+    this.#pending.push(event);
+    this.#flush ??= setTimeout(() => this.#hand(), FLUSH_MS);
+  }
+
+  #advance(event: LiveEvent): void {
+    const next = step(this.#snapshot, event);
+    if (next === this.#snapshot) return;
+    // A heartbeat alone changes nothing on the page: `heardAt` is read when the connection is lost.
+    const visible = next.connection !== this.#snapshot.connection;
+    this.#snapshot = { ...this.#snapshot, ...next };
+    if (visible) this.#notify();
+  }
+
+  #hand(): void {
+    this.#flush = undefined;
+    const events = this.#pending;
+    this.#pending = [];
+    const meters = new Map<string, MeterSummary>();
+    const touched = new Set<string>();
+    const lines: RecentEvent[] = [];
+    let { clock, ledgerHeads } = this.#snapshot;
+    for (const event of events) {
+      const line = eventLine(event.type, event.data, event.id);
+      if (line !== undefined) lines.unshift(line);
+      if (is(event, "meter")) meters.set(event.data.systemTitle, event.data);
+      else if (is(event, "clock"))
+        clock = clockBase({ simulated: clock?.simulated ?? false, ...event.data }, Date.now());
+      else if (is(event, "reset")) void this.#queries.invalidateQueries();
+      else if (is(event, "drill")) this.#drill(event);
+      else if (is(event, "ledger")) ledgerHeads = { ...ledgerHeads, [event.data.source]: event.data.sequence };
+      else for (const key of keysTouchedBy(event)) touched.add(JSON.stringify(key));
+    }
+    this.#snapshot = {
+      ...this.#snapshot,
+      clock,
+      ledgerHeads,
+      lines: joinLines(lines, this.#snapshot.lines, LINES_KEPT),
+    };
+    this.#queries.setQueryData(overviewQuery.queryKey, (overview) =>
+      overview === undefined ? undefined : mergeMeters(overview, meters, new Date().toISOString()),
+    );
+    // Only what is on the page is read again; the rest is marked and read when it is opened.
+    for (const key of touched) void this.#queries.invalidateQueries({ queryKey: JSON.parse(key) as string[] });
+    this.#notify();
+  }
+
+  /** Counts move at once; the report with its items is read again at the end. */
+  #drill({ data }: StreamEvent<"drill">): void {
+    const { drill, state, asked, sealed, refused, dark, readBack } = data;
+    this.#queries.setQueryData(drillQuery(drill).queryKey, (report) =>
+      report === undefined
+        ? undefined
+        : { ...report, state: state as typeof report.state, asked, sealed, refused, dark, readBack },
+    );
+    if (state !== "done" && state !== "failed" && state !== "reading-back") return;
+    void this.#queries.invalidateQueries({ queryKey: ["drills"] });
+    if (state !== "reading-back" || readBack === 0)
+      void this.#queries.invalidateQueries({ queryKey: ["drill", drill] });
+  }
+
+  #notify(): void {
+    for (const listener of this.#listeners) listener();
+  }
+}
+
+function is<K extends StreamEvent["type"]>(event: StreamEvent, type: K): event is StreamEvent<K> {
+  return event.type === type;
+}
+
+/** Which kept answers an event makes old. */
+function keysTouchedBy(event: StreamEvent): readonly (readonly string[])[] {
+  if (is(event, "reading"))
+    return [
+      ["profile", event.data.meter],
+      ["readings", event.data.meter],
+    ];
+  if (is(event, "takeover")) return [["meter", event.data.meter]];
+  if (is(event, "session"))
+    return [
+      ["sessions", event.data.meter],
+      ["session", event.data.id],
+      ["meter", event.data.meter],
+    ];
+  return [];
+}

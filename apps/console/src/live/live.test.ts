@@ -1,0 +1,99 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Overview, RecentEvent } from "@meterkeep/api";
+import { sampleMeter } from "../town/sample.ts";
+import { condense } from "./condense.ts";
+import { eventLine, joinLines } from "./event-line.ts";
+import { INITIAL_LIVE_STATE, SILENCE_LIMIT_MS, step } from "./live-state.ts";
+import { mergeMeters } from "./merge.ts";
+import { clockBase, clockLabel, townTime } from "./town-clock.ts";
+
+test("silence for longer than two heartbeats is a lost stream, and the page knows as of when", () => {
+  let state = step(INITIAL_LIVE_STATE, { kind: "heard", at: 1000 });
+  state = step(state, { kind: "checked", at: 1000 + SILENCE_LIMIT_MS });
+  assert.equal(state.connection, "live");
+  state = step(state, { kind: "checked", at: 1001 + SILENCE_LIMIT_MS });
+  assert.deepEqual(state, { connection: "lost", heardAt: 1000 });
+  assert.equal(step(state, { kind: "heard", at: 99_000 }).connection, "live");
+});
+
+test("a broken stream is lost at once and keeps the time it was last heard", () => {
+  const heard = step(INITIAL_LIVE_STATE, { kind: "heard", at: 5 });
+  const lost = step(heard, { kind: "broken" });
+  assert.deepEqual(lost, { connection: "lost", heardAt: 5 });
+  assert.equal(step(lost, { kind: "broken" }), lost);
+});
+
+test("nothing that was never live calls itself live", () => {
+  assert.equal(step(INITIAL_LIVE_STATE, { kind: "checked", at: 9e9 }).connection, "connecting");
+});
+
+test("town time runs at its factor from when the server said it, whatever this machine's clock shows", () => {
+  const base = clockBase({ now: "2026-11-21T12:00:00Z", factor: 60, simulated: true }, 500);
+  assert.equal(new Date(townTime(base, 2500)).toISOString(), "2026-11-21T12:02:00.000Z");
+  assert.equal(townTime(base, 0), base.townMs);
+  assert.equal(clockLabel(base), "simulated, time runs 60x");
+  assert.equal(clockLabel({ simulated: false, factor: 1 }), "wall clock");
+});
+
+const overview = { asOf: "2026-11-21T12:00:00Z", meters: [sampleMeter("A"), sampleMeter("B")] } as unknown as Overview;
+
+test("a meter's new line replaces its old one, a new meter is added, the rest stays the same object", () => {
+  const a = sampleMeter("A", { powerW: 5 });
+  const c = sampleMeter("C");
+  const merged = mergeMeters(
+    overview,
+    new Map([
+      ["A", a],
+      ["C", c],
+    ]),
+    "2026-11-21T12:00:01Z",
+  );
+  assert.deepEqual(merged.meters, [a, overview.meters[1], c]);
+  assert.equal(merged.meters[1], overview.meters[1]);
+  assert.equal(mergeMeters(overview, new Map(), "x"), overview);
+});
+
+test("events read as sentences, and those that only move the picture make no line", () => {
+  const reading = eventLine("reading", { meter: "A", at: "2026-11-21T12:00:00Z", intervals: 1, registers: 5 }, "7");
+  assert.equal(reading?.sentence, "Stored 1 interval and 5 registers");
+  assert.equal(eventLine("heartbeat", { at: "2026-11-21T12:00:00Z" }, "8"), undefined);
+  const caught = eventLine(
+    "takeover",
+    { meter: "A", at: "x", step: "y", sentence: "It kept a key.", grade: "exposed", verdict: "keeps-master-key" },
+    "9",
+  );
+  assert.equal(caught?.severity, "warning");
+});
+
+const line = (id: string, seconds: number, changes: Partial<RecentEvent> = {}): RecentEvent => ({
+  id,
+  at: new Date(1e12 - seconds * 1000).toISOString(),
+  type: "reading",
+  meter: id,
+  sentence: `Stored ${id} intervals`,
+  severity: "info",
+  ...changes,
+});
+
+test("lines seen twice stand once, newest first, and the list is bounded", () => {
+  assert.deepEqual(
+    joinLines([line("3", 0), line("2", 1)], [line("2", 1), line("1", 2)], 3).map(({ id }) => id),
+    ["3", "2", "1"],
+  );
+  assert.equal(joinLines([], [line("2", 0), line("1", 1)], 1).length, 1);
+});
+
+test("equal calm lines become one that counts; a warning always stands alone", () => {
+  const warning = { severity: "warning", sentence: "Refused 1 push" } as const;
+  const groups = condense([line("9", 0), line("8", 1, warning), line("7", 2), line("6", 3, warning), line("5", 90)]);
+  assert.deepEqual(
+    groups.map(({ event, count }) => [event.id, count]),
+    [
+      ["9", 2],
+      ["8", 1],
+      ["6", 1],
+      ["5", 1],
+    ],
+  );
+});

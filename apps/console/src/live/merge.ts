@@ -1,0 +1,14 @@
+/** Events of the stream laid over the overview that the page loaded: whole lines replace lines, nothing is guessed. */
+import type { MeterSummary, Overview } from "@meterkeep/api";
+
+/** The overview with the given lines replaced or added; the same object when nothing changed. */
+export function mergeMeters(overview: Overview, changed: ReadonlyMap<string, MeterSummary>, asOf: string): Overview {
+  if (changed.size === 0) return overview;
+  const known = new Set<string>();
+  const meters = overview.meters.map((meter) => {
+    known.add(meter.systemTitle);
+    return changed.get(meter.systemTitle) ?? meter;
+  });
+  for (const [systemTitle, meter] of changed) if (!known.has(systemTitle)) meters.push(meter);
+  return { ...overview, asOf, meters };
+}

@@ -1,0 +1,67 @@
+import type { MeterDetail } from "@meterkeep/api";
+import { localTime } from "../live/live-context.tsx";
+import { Empty } from "../shell/empty.tsx";
+import { ScrollRegion } from "../shell/scroll-region.tsx";
+
+const PURPOSES: Readonly<Record<string, string>> = {
+  GUEK: "encrypts, one meter",
+  GBEK: "encrypts, to all",
+  GAK: "authenticates",
+  KEK: "master, wraps the others",
+};
+
+/** Keys by purpose and version. Their octets are in the custodian's process and nowhere else. */
+export function Keys({ keys }: { keys: MeterDetail["keys"] }) {
+  return (
+    <section className="panel" aria-labelledby="keys-title">
+      <div className="panel-head">
+        <h2 id="keys-title">Keys</h2>
+        <span className="dim">octets never leave the custodian</span>
+      </div>
+      {keys.length === 0 ? (
+        <div className="panel-body">
+          <Empty command="npx meterkeep status">The custodian describes no key of this meter.</Empty>
+        </div>
+      ) : (
+        <ScrollRegion className="panel-body scroll-x" label="Keys by purpose and version">
+          <table>
+            <thead>
+              <tr>
+                <th scope="col">Purpose</th>
+                <th scope="col" className="number">
+                  Version
+                </th>
+                <th scope="col">State</th>
+                <th scope="col">Proven</th>
+              </tr>
+            </thead>
+            <tbody>
+              {keys.map(({ purpose, version, state, origin, createdAt, provenAt }) => (
+                <tr key={`${purpose} ${version}`} className={state === "active" ? undefined : "dim"}>
+                  <td>
+                    <strong>{purpose}</strong>
+                    {state === "active" ? <span className="key-says">{PURPOSES[purpose] ?? ""}</span> : null}
+                  </td>
+                  <td className="number">{version}</td>
+                  <td>
+                    {state}
+                    <span className="key-says">
+                      {origin}, {localTime.near(createdAt, Date.now())}
+                    </span>
+                  </td>
+                  <td>
+                    {provenAt !== undefined
+                      ? localTime.near(provenAt, Date.now())
+                      : state === "active"
+                        ? "not yet"
+                        : "–"}
+                  </td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </ScrollRegion>
+      )}
+    </section>
+  );
+}

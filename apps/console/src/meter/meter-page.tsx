@@ -1,0 +1,69 @@
+/** One meter: who it is, how far it is trusted and why, which keys it has, what it said, and how. */
+import { useQuery, useSuspenseQuery } from "@tanstack/react-query";
+import { Link, useParams } from "@tanstack/react-router";
+import { meterQuery, overviewQuery } from "../api/queries.ts";
+import { ProtectionMark, SimulatedMark, TrustShape } from "../shell/marks.tsx";
+import { TRUST_LOOKS } from "../town/trust.ts";
+import { Identity } from "./identity.tsx";
+import { Keys } from "./keys.tsx";
+import { ReadingsChart } from "./readings-chart.tsx";
+import { Registers } from "./registers.tsx";
+import { Sessions } from "./sessions.tsx";
+import { Takeover } from "./takeover.tsx";
+import { TrustHistory } from "./trust-history.tsx";
+import "./meter.css";
+
+const SUPPLY_WORDS = { connected: "supplied", disconnected: "dark", unknown: "supply not read yet" } as const;
+
+export function MeterPage() {
+  const { systemTitle } = useParams({ from: "/frame/meters/$systemTitle" });
+  const { data } = useSuspenseQuery(meterQuery(systemTitle));
+  const overview = useQuery(overviewQuery);
+  // The stream keeps the town's lines fresh; the page's own answer is read again when something else changes.
+  const meter = overview.data?.meters.find((line) => line.systemTitle === systemTitle) ?? data.meter;
+  const feeder = overview.data?.grid?.feeders.find(({ id }) => id === meter.feeder);
+  const look = TRUST_LOOKS[meter.trust];
+  return (
+    <>
+      <div className="page-head">
+        <div>
+          <p className="crumb">
+            <Link to="/">Town</Link>
+            {feeder === undefined ? null : ` / ${feeder.name}`}
+          </p>
+          <h1 className="meter-title">
+            <TrustShape trust={meter.trust} size={34} />
+            {meter.label}
+          </h1>
+          <p className="lede">
+            <strong className={`tone-${look.tone}`}>{capital(look.word)}.</strong> {meter.trustSentence}
+          </p>
+        </div>
+        <span className="marks">
+          {meter.kind === "simulated" ? <SimulatedMark /> : <span className="mark">real</span>}
+          <span className="mark">{SUPPLY_WORDS[meter.supply]}</span>
+          {meter.protection === undefined ? null : <ProtectionMark protection={meter.protection} />}
+          {meter.stale ? <span className="mark">stale</span> : null}
+          <span className="mark">{meter.profile}</span>
+        </span>
+      </div>
+      <div className="meter-grid">
+        <div className="meter-main">
+          <ReadingsChart detail={data} />
+          <Registers systemTitle={systemTitle} simulated={meter.kind === "simulated"} />
+          <Sessions systemTitle={systemTitle} lastSession={data.lastSession} meterName={meter.label} />
+        </div>
+        <div className="meter-side">
+          <Takeover takeover={data.takeover} />
+          <Keys keys={data.keys} />
+          <TrustHistory trust={data.trust} />
+          <Identity detail={data} />
+        </div>
+      </div>
+    </>
+  );
+}
+
+function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}

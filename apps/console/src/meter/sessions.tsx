@@ -1,0 +1,92 @@
+/** The last session as a ladder, and the ones before it. */
+import { useQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
+import { useState } from "react";
+import { sessionQuery, sessionsQuery } from "../api/queries.ts";
+import { formatOctets, spoken } from "../format/quantity.ts";
+import { localTime } from "../live/live-context.tsx";
+import { Ladder } from "../session/ladder.tsx";
+import { OutcomeMark } from "../session/outcome-mark.tsx";
+import { PURPOSE_WORDS } from "../session/purpose.ts";
+import { Empty } from "../shell/empty.tsx";
+
+interface SessionsProps {
+  readonly systemTitle: string;
+  readonly lastSession: string | undefined;
+  readonly meterName: string;
+}
+
+export function Sessions({ systemTitle, lastSession, meterName }: SessionsProps) {
+  // The session shown stays while newer ones come in: nobody reads a ladder that is pulled away every quarter of an hour of town time.
+  const [first, setFirst] = useState(lastSession);
+  const shown = first ?? lastSession;
+  const { data: list } = useQuery(sessionsQuery(systemTitle));
+  return (
+    <>
+      <section className="panel" aria-labelledby="last-session-title">
+        <div className="panel-head">
+          <h2 id="last-session-title">Last session, step by step</h2>
+          {lastSession !== undefined && shown !== lastSession ? (
+            <button type="button" className="text-button" onClick={() => setFirst(lastSession)}>
+              Show the newer one
+            </button>
+          ) : null}
+        </div>
+        {shown === undefined ? (
+          <div className="panel-body">
+            <Empty command={`npx meterkeep meter show ${systemTitle}`}>
+              Nobody has spoken with this meter yet. Its first contact changes its keys, and stands here step by step.
+            </Empty>
+          </div>
+        ) : (
+          <LastSession id={shown} meterName={meterName} />
+        )}
+      </section>
+      {list === undefined || list.sessions.length < 2 ? null : (
+        <section className="panel" aria-labelledby="sessions-title">
+          <div className="panel-head">
+            <h2 id="sessions-title">Sessions before</h2>
+          </div>
+          <ol className="session-list">
+            {list.sessions
+              .filter(({ id }) => id !== shown)
+              .map((session) => (
+                <li key={session.id} className="session-line">
+                  <time dateTime={session.startedAt} className="dim">
+                    {localTime.seconds(session.startedAt)}
+                  </time>
+                  <Link to="/sessions/$id" params={{ id: session.id }}>
+                    {PURPOSE_WORDS[session.purpose]}
+                  </Link>
+                  <OutcomeMark outcome={session.outcome} />
+                  <span className="session-says">{session.sentence}</span>
+                </li>
+              ))}
+          </ol>
+        </section>
+      )}
+    </>
+  );
+}
+
+function LastSession({ id, meterName }: { id: string; meterName: string }) {
+  const { data } = useQuery(sessionQuery(id));
+  if (data === undefined) return <p className="panel-body dim">Fetching the steps …</p>;
+  const { session, ladder } = data;
+  return (
+    <>
+      <p className="session-head">
+        <Link to="/sessions/$id" params={{ id }}>
+          {PURPOSE_WORDS[session.purpose]}
+        </Link>
+        <OutcomeMark outcome={session.outcome} />
+        <span>{session.sentence}</span>
+        <span className="dim">
+          {localTime.full(session.startedAt)}, {spoken(formatOctets(session.octetsSent))} sent,{" "}
+          {spoken(formatOctets(session.octetsReceived))} received
+        </span>
+      </p>
+      <Ladder ladder={ladder} meterName={meterName} />
+    </>
+  );
+}

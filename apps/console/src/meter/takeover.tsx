@@ -1,0 +1,56 @@
+import type { MeterDetail } from "@meterkeep/api";
+import { IconCheck, IconX } from "@tabler/icons-react";
+import { Link } from "@tanstack/react-router";
+import { localTime } from "../live/live-context.tsx";
+import { stepWords } from "../session/ladder-rows.ts";
+
+const GRADES = {
+  none: "not taken over",
+  exposed: "exposed: somebody with the factory keys could have listened",
+  shielded: "shielded: nobody could have listened",
+} as const;
+
+const STATES = { done: "done", current: "under way", ahead: "ahead", failed: "failed" } as const;
+
+/** How the keys of this meter became the utility's own, one step after the other. */
+export function Takeover({ takeover }: { takeover: MeterDetail["takeover"] }) {
+  return (
+    <section className="panel" aria-labelledby="takeover-title">
+      <div className="panel-head">
+        <h2 id="takeover-title">Takeover</h2>
+        <span className="dim">{takeover.verdict.replaceAll("-", " ")}</span>
+      </div>
+      <div className="panel-body">
+        <p className="why">{takeover.sentence}</p>
+        {takeover.steps.length === 0 ? null : (
+          <ol className="steps">
+            {takeover.steps.map(({ step, sentence, state, at, session }) => (
+              <li key={step} className={`takeover-step ${state}`}>
+                <span className="step-sign" aria-hidden="true">
+                  {state === "done" ? <IconCheck size={12} /> : state === "failed" ? <IconX size={12} /> : null}
+                </span>
+                <div>
+                  <p className="step-name">
+                    {stepWords(step)} <span className="visually-hidden">({STATES[state]})</span>
+                  </p>
+                  <p className="step-says">{sentence}</p>
+                  {at === undefined && session === undefined ? null : (
+                    <p className="step-when">
+                      {at === undefined ? null : localTime.seconds(at)}{" "}
+                      {session === undefined ? null : (
+                        <Link to="/sessions/$id" params={{ id: session }}>
+                          session
+                        </Link>
+                      )}
+                    </p>
+                  )}
+                </div>
+              </li>
+            ))}
+          </ol>
+        )}
+        {takeover.grade === "none" ? null : <p className="dim">{GRADES[takeover.grade]}</p>}
+      </div>
+    </section>
+  );
+}

@@ -1,0 +1,51 @@
+/** A session's steps as the ladder shows them: grouped by what they were for, with the time each took. Pure. */
+import type { LadderStep } from "@meterkeep/api";
+
+export interface LadderRow {
+  readonly index: number;
+  readonly step: LadderStep;
+  /** Since the step before, ms; 0 for the first. */
+  readonly afterMs: number;
+  /** Since the session began, ms. */
+  readonly sinceMs: number;
+}
+
+export interface LadderGroup {
+  readonly name: string;
+  readonly words: string;
+  readonly rows: readonly LadderRow[];
+}
+
+/** Neighbours with the same step name stand together. */
+export function ladderGroups(ladder: readonly LadderStep[]): readonly LadderGroup[] {
+  const begun = Date.parse(ladder[0]?.at ?? "");
+  const groups: { name: string; words: string; rows: LadderRow[] }[] = [];
+  ladder.forEach((step, index) => {
+    const at = Date.parse(step.at);
+    const before = Date.parse(ladder[index - 1]?.at ?? step.at);
+    const row = { index, step, afterMs: Math.max(0, at - before), sinceMs: Math.max(0, at - begun) };
+    const open = groups.at(-1);
+    if (open?.name === step.step) open.rows.push(row);
+    else groups.push({ name: step.step, words: stepWords(step.step), rows: [row] });
+  });
+  return groups;
+}
+
+/** Step names are words joined by hyphens; a few read better with a word more. */
+const STEP_WORDS: Readonly<Record<string, string>> = {
+  "factory-association": "Associate with the factory keys",
+  "identity-check": "Check who it is",
+  "transfer-working-keys": "Hand over the working keys",
+  "working-keys-association": "Prove the working keys by a fresh association",
+  "transfer-master": "Hand over the master key, alone and last",
+  "prove-master": "Prove the master key",
+  "refuse-old-master": "Prove that the old master key is dead",
+  "refuse-factory-keys": "Prove that the factory keys are dead",
+};
+
+export function stepWords(name: string): string {
+  const known = STEP_WORDS[name];
+  if (known !== undefined) return known;
+  const text = name.replaceAll("-", " ");
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}

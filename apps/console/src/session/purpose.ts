@@ -1,0 +1,8 @@
+import type { SessionSummary } from "@meterkeep/api";
+
+export const PURPOSE_WORDS = {
+  takeover: "Takeover",
+  read: "Reading",
+  push: "Push",
+  verify: "Verification",
+} as const satisfies Record<SessionSummary["purpose"], string>;

@@ -1,0 +1,59 @@
+import { useQuery, useSuspenseQuery } from "@tanstack/react-query";
+import { Link, useParams } from "@tanstack/react-router";
+import { overviewQuery, sessionQuery } from "../api/queries.ts";
+import { formatOctets, spoken } from "../format/quantity.ts";
+import { formatDuration } from "../format/time.ts";
+import { localTime } from "../live/live-context.tsx";
+import { Empty } from "../shell/empty.tsx";
+import { SimulatedMark } from "../shell/marks.tsx";
+import { Ladder } from "./ladder.tsx";
+import { OutcomeMark } from "./outcome-mark.tsx";
+import { PURPOSE_WORDS } from "./purpose.ts";
+
+/** One session, step by step. */
+export function SessionPage() {
+  const { id } = useParams({ from: "/frame/sessions/$id" });
+  const { data } = useSuspenseQuery(sessionQuery(id));
+  const overview = useQuery(overviewQuery);
+  const { session, ladder } = data;
+  const meter = overview.data?.meters.find(({ systemTitle }) => systemTitle === session.meter);
+  const name = meter?.label ?? session.meter;
+  const lasted =
+    session.endedAt === undefined ? undefined : Date.parse(session.endedAt) - Date.parse(session.startedAt);
+  return (
+    <>
+      <div className="page-head">
+        <div>
+          <p className="crumb">
+            <Link to="/meters/$systemTitle" params={{ systemTitle: session.meter }}>
+              {name}
+            </Link>
+          </p>
+          <h1>{PURPOSE_WORDS[session.purpose]}</h1>
+          <p className="lede">{session.sentence}</p>
+        </div>
+        <span className="marks">
+          <OutcomeMark outcome={session.outcome} />
+          {meter?.kind === "simulated" ? <SimulatedMark /> : null}
+        </span>
+      </div>
+      <section className="panel" aria-labelledby="ladder-title">
+        <div className="panel-head">
+          <h2 id="ladder-title">Step by step</h2>
+          <span className="dim">
+            {localTime.full(session.startedAt)}
+            {lasted === undefined ? "" : `, ${formatDuration(lasted)}`}, {spoken(formatOctets(session.octetsSent))}{" "}
+            sent, {spoken(formatOctets(session.octetsReceived))} received
+          </span>
+        </div>
+        {ladder.length === 0 ? (
+          <div className="panel-body">
+            <Empty>Nothing went over the line in this session. {session.sentence}</Empty>
+          </div>
+        ) : (
+          <Ladder ladder={ladder} meterName={name} />
+        )}
+      </section>
+    </>
+  );
+}

@@ -1,0 +1,51 @@
+import type { MeterSummary } from "@meterkeep/api";
+import { IconLock, IconLockOpen, IconShieldCheck } from "@tabler/icons-react";
+import { TRUST_LOOKS, type Trust, trustPath } from "../town/trust.ts";
+
+/** The trust of a source: its shape and its word. */
+export function TrustMark({ trust, size = 14 }: { trust: Trust; size?: number }) {
+  const look = TRUST_LOOKS[trust];
+  return (
+    <span className={`trust-mark tone-${look.tone}`}>
+      <TrustShape trust={trust} size={size} />
+      {look.word}
+    </span>
+  );
+}
+
+export function TrustShape({ trust, size }: { trust: Trust; size: number }) {
+  const look = TRUST_LOOKS[trust];
+  return (
+    <svg
+      width={size}
+      height={size}
+      viewBox="-10 -10 20 20"
+      aria-hidden="true"
+      className={`trust-shape tone-${look.tone}`}
+    >
+      <path d={trustPath(trust, 7.6)} className={`outline-${look.outline}`} />
+      {look.outline === "double" ? <path d={trustPath(trust, 3.4)} className="inner" /> : null}
+    </svg>
+  );
+}
+
+/** That a number comes from the virtual town. */
+export function SimulatedMark() {
+  return <span className="mark simulated">simulated</span>;
+}
+
+const PROTECTION = {
+  authenticated: { word: "authenticated", Icon: IconShieldCheck, says: "its tag was verified" },
+  confidential: { word: "confidential only", Icon: IconLock, says: "encrypted, but anybody could have changed it" },
+  none: { word: "in clear", Icon: IconLockOpen, says: "neither encrypted nor authenticated" },
+} as const;
+
+export function ProtectionMark({ protection }: { protection: NonNullable<MeterSummary["protection"]> }) {
+  const { word, Icon, says } = PROTECTION[protection];
+  return (
+    <span className="mark" title={says}>
+      <Icon size={13} aria-hidden />
+      {word}
+    </span>
+  );
+}

@@ -1,0 +1,135 @@
+/** Who is signed in, with which passkeys, and the way out. */
+import type { Passkey, PasskeyOptions } from "@meterkeep/api";
+import { IconFingerprint } from "@tabler/icons-react";
+import { useMutation, useQuery, useQueryClient, useSuspenseQuery } from "@tanstack/react-query";
+import { configQuery, meQuery, passkeysQuery } from "../api/queries.ts";
+import { postJson } from "../api/request.ts";
+import { localTime, useLiveStore } from "../live/live-context.tsx";
+import { Command } from "../shell/command.tsx";
+import { Failure } from "../shell/failure.tsx";
+import "./sign-in.css";
+
+export function AccountPage() {
+  const queries = useQueryClient();
+  const live = useLiveStore();
+  const { data: me } = useSuspenseQuery(meQuery);
+  const { data: config } = useQuery(configQuery);
+  const { data: list } = useQuery(passkeysQuery);
+  const enrol = useMutation({
+    mutationFn: addPasskey,
+    onSuccess: () => {
+      void queries.invalidateQueries({ queryKey: passkeysQuery.queryKey });
+      void queries.invalidateQueries({ queryKey: meQuery.queryKey });
+    },
+  });
+  const leave = useMutation({
+    mutationFn: () => postJson<void>("/sign-out"),
+    onSuccess: () => {
+      live.close();
+      // A full load drops everything this page knew.
+      location.assign("/sign-in");
+    },
+  });
+  const passkeys = list?.passkeys ?? [];
+  return (
+    <>
+      <div className="page-head">
+        <div>
+          <h1>{me.name}</h1>
+          <p className="lede">
+            {me.roles.join(", ")}
+            {me.signedInAt === undefined ? "" : `, signed in ${localTime.full(me.signedInAt)}`}
+            {me.expiresAt === undefined ? "" : `, until ${localTime.full(me.expiresAt)}`}
+          </p>
+        </div>
+        <button type="button" className="button" disabled={leave.isPending} onClick={() => leave.mutate()}>
+          Sign out
+        </button>
+      </div>
+      <div className="account-grid">
+        <section className="panel" aria-labelledby="passkeys-title">
+          <div className="panel-head">
+            <h2 id="passkeys-title">Passkeys</h2>
+          </div>
+          <div className="panel-body account-body">
+            {passkeys.length === 0 ? (
+              <p>You came by a link that works once. With a passkey you need no link the next time.</p>
+            ) : (
+              <ul>
+                {passkeys.map(({ id, name, createdAt, lastUsedAt }) => (
+                  <li key={id}>
+                    {name}{" "}
+                    <span className="dim">
+                      added {localTime.full(createdAt)}
+                      {lastUsedAt === undefined ? ", not used yet" : `, used ${localTime.full(lastUsedAt)}`}
+                    </span>
+                  </li>
+                ))}
+              </ul>
+            )}
+            {config?.passkeys === false ? (
+              <p className="dim">
+                Passkeys need a name in the address, such as localhost. Open <code>{config.url}</code>.
+              </p>
+            ) : (
+              <button type="button" className="button" disabled={enrol.isPending} onClick={() => enrol.mutate()}>
+                <IconFingerprint size={18} aria-hidden />{" "}
+                {enrol.isPending ? "Waiting for your device …" : "Add a passkey"}
+              </button>
+            )}
+            {enrol.error === null ? null : <Failure error={enrol.error} />}
+          </div>
+        </section>
+        <section className="panel" aria-labelledby="machines-title">
+          <div className="panel-head">
+            <h2 id="machines-title">Machines</h2>
+          </div>
+          <div className="panel-body account-body">
+            <p>
+              Programs sign in with a token. The API is described at <a href="/api/docs">/api/docs</a>.
+            </p>
+            <Command text="npx meterkeep token create my-program" />
+          </div>
+        </section>
+        {config === undefined ? null : (
+          <section className="panel" aria-labelledby="installation-title">
+            <div className="panel-head">
+              <h2 id="installation-title">This installation</h2>
+            </div>
+            <dl className="panel-body facts">
+              <dt>Version</dt>
+              <dd>{config.version}</dd>
+              <dt>Utility</dt>
+              <dd>
+                {config.utility}, island {config.island}
+              </dd>
+              <dt>Address</dt>
+              <dd>{config.url}</dd>
+              <dt>Push, TCP</dt>
+              <dd>{config.pushListen.tcp ?? "not listening"}</dd>
+              <dt>Push, UDP</dt>
+              <dd>{config.pushListen.udp ?? "not listening"}</dd>
+              <dt>Reach</dt>
+              <dd>{config.pushListen.lan ? "open to the local network" : "this machine only"}</dd>
+            </dl>
+          </section>
+        )}
+      </div>
+    </>
+  );
+}
+
+async function addPasskey(): Promise<Passkey> {
+  const [{ startRegistration }, { challengeId, options }] = await Promise.all([
+    import("@simplewebauthn/browser"),
+    postJson<PasskeyOptions>("/passkeys/options"),
+  ]);
+  const response = await startRegistration({ optionsJSON: options as never });
+  return postJson<Passkey>("/passkeys", { challengeId, name: deviceName(), response });
+}
+
+/** A name to tell passkeys apart by; the browser knows no better one than its platform. */
+function deviceName(): string {
+  const platform = /Mac|iPhone|iPad|Windows|Android|Linux/.exec(navigator.userAgent)?.[0] ?? "device";
+  return `${platform}, ${localTime.day(Date.now())}`;
+}

@@ -1,0 +1,142 @@
+/** The meters as a list: the same facts in words, findable, and full-size targets where the diagram is dense. */
+import type { MeterSummary } from "@meterkeep/api";
+import { Link } from "@tanstack/react-router";
+import { useDeferredValue, useState } from "react";
+import { EvidenceLink } from "../evidence/evidence-link.tsx";
+import { counted, formatEnergy, formatPower } from "../format/quantity.ts";
+import { localTime, useTownTime } from "../live/live-context.tsx";
+import { ProtectionMark, TrustMark } from "../shell/marks.tsx";
+import { Amount } from "../shell/quantity.tsx";
+import { isEmptyFilter, type MeterFilter, matches } from "./filter.ts";
+
+const PAGE = 25;
+
+interface MeterListProps {
+  readonly meters: readonly MeterSummary[];
+  readonly filter: MeterFilter;
+  readonly change: (filter: MeterFilter) => void;
+}
+
+export function MeterList({ meters, filter, change }: MeterListProps) {
+  const [limit, setLimit] = useState(PAGE);
+  const now = useTownTime();
+  const used = useDeferredValue(filter);
+  const found = isEmptyFilter(used) ? meters : meters.filter((meter) => matches(used, meter));
+  const feeders = [...new Set(meters.flatMap(({ feeder }) => (feeder === undefined ? [] : [feeder])))].toSorted();
+  return (
+    <section className="panel" aria-labelledby="list-title">
+      <div className="panel-head">
+        <h2 id="list-title">Meters</h2>
+        <span className="dim" role="status">
+          {found.length === meters.length
+            ? counted(meters.length, "meter")
+            : `${found.length} of ${counted(meters.length, "meter")}`}
+        </span>
+        <span className="list-tools">
+          <label>
+            <span className="visually-hidden">Find a meter</span>
+            <input
+              id="find"
+              type="search"
+              className="field"
+              placeholder="Label, system title, trust …"
+              aria-keyshortcuts="/"
+              value={filter.text ?? ""}
+              onChange={(event) => change({ ...filter, text: event.currentTarget.value })}
+            />
+          </label>
+          <label>
+            <span className="visually-hidden">Feeder</span>
+            <select
+              className="field"
+              value={filter.feeder ?? ""}
+              onChange={(event) => change({ ...filter, feeder: event.currentTarget.value || undefined })}
+            >
+              <option value="">every feeder</option>
+              {feeders.map((feeder) => (
+                <option key={feeder}>{feeder}</option>
+              ))}
+            </select>
+          </label>
+          {isEmptyFilter(filter) ? null : (
+            <button type="button" className="text-button" onClick={() => change({})}>
+              Show all
+            </button>
+          )}
+        </span>
+      </div>
+      <div className="scroll-x">
+        <table className="meter-table">
+          <thead>
+            <tr>
+              <th scope="col">Meter</th>
+              <th scope="col">System title</th>
+              <th scope="col">Trust</th>
+              <th scope="col">Supply</th>
+              <th scope="col" className="number">
+                Power
+              </th>
+              <th scope="col" className="number">
+                Import
+              </th>
+              <th scope="col">Read at</th>
+              <th scope="col">Protected</th>
+            </tr>
+          </thead>
+          <tbody>
+            {found.slice(0, limit).map((meter) => (
+              <tr key={meter.systemTitle}>
+                <th scope="row">
+                  <Link to="/meters/$systemTitle" params={{ systemTitle: meter.systemTitle }}>
+                    {meter.label}
+                  </Link>
+                </th>
+                <td>
+                  <code>{meter.systemTitle}</code>
+                </td>
+                <td>
+                  <TrustMark trust={meter.trust} />
+                </td>
+                <td>{{ connected: "supplied", disconnected: "dark", unknown: "not read" }[meter.supply]}</td>
+                <td className="number">
+                  {meter.powerW === undefined ? (
+                    "–"
+                  ) : (
+                    <EvidenceLink hash={meter.lastReadingEvidence}>
+                      <Amount of={formatPower(meter.powerW)} />
+                    </EvidenceLink>
+                  )}
+                </td>
+                <td className="number">
+                  {meter.energyWh === undefined ? (
+                    "–"
+                  ) : (
+                    <EvidenceLink hash={meter.lastReadingEvidence}>
+                      <Amount of={formatEnergy(meter.energyWh)} />
+                    </EvidenceLink>
+                  )}
+                </td>
+                <td className="nowrap">
+                  {meter.lastReadingAt === undefined || now === undefined
+                    ? "–"
+                    : localTime.near(meter.lastReadingAt, now)}
+                  {meter.stale ? <span className="mark"> stale</span> : null}
+                </td>
+                <td>{meter.protection === undefined ? "–" : <ProtectionMark protection={meter.protection} />}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+      {found.length === 0 ? (
+        <p className="list-end dim">No meter is like that. Fewer words find more.</p>
+      ) : found.length > limit ? (
+        <p className="list-end">
+          <button type="button" className="text-button" onClick={() => setLimit(limit + 100)}>
+            Show {Math.min(100, found.length - limit)} more
+          </button>
+        </p>
+      ) : null}
+    </section>
+  );
+}

@@ -1,0 +1,139 @@
+/** The first page: is the town supplied, how far is each meter trusted, what is happening, what can I do next. */
+import type { MeterSummary } from "@meterkeep/api";
+import { IconHammer } from "@tabler/icons-react";
+import { useSuspenseQuery } from "@tanstack/react-query";
+import { Link, useLocation } from "@tanstack/react-router";
+import { useEffect, useMemo, useState } from "react";
+import { overviewQuery } from "../api/queries.ts";
+import { counted, formatPower } from "../format/quantity.ts";
+import { Empty } from "../shell/empty.tsx";
+import { SimulatedMark } from "../shell/marks.tsx";
+import { Amount } from "../shell/quantity.tsx";
+import { AttachedMeters } from "./attached.tsx";
+import { Diagram } from "./diagram.tsx";
+import { EventList } from "./event-list.tsx";
+import { isEmptyFilter, type MeterFilter, matches } from "./filter.ts";
+import { Legend } from "./legend.tsx";
+import { LoadChart } from "./load-chart.tsx";
+import { MeterList } from "./meter-list.tsx";
+import { NextPanel } from "./next-panel.tsx";
+import { countStages } from "./stage.ts";
+import { StageRail } from "./stage-rail.tsx";
+import { supplySentence, townFacts } from "./summary.ts";
+import { Warnings } from "./warnings.tsx";
+import "./town.css";
+import "./diagram.css";
+
+export function TownPage() {
+  const { data: overview } = useSuspenseQuery(overviewQuery);
+  const [filter, setFilter] = useState<MeterFilter>({});
+  const meters = useMemo(
+    () => new Map(overview.meters.map((meter): [string, MeterSummary] => [meter.systemTitle, meter])),
+    [overview.meters],
+  );
+  const stages = useMemo(() => countStages(overview.meters), [overview.meters]);
+  const present = useMemo(() => new Set(overview.meters.map(({ trust }) => trust)), [overview.meters]);
+  const shown = useShown(overview.meters, filter);
+  const [townStart] = useState(() => Date.parse(overview.clock.now));
+  const { grid } = overview;
+  useFindHash();
+
+  return (
+    <div className="town">
+      <TownHead grid={grid} meters={meters} showDark={() => setFilter({ supply: "disconnected" })} />
+      <StageRail counts={stages} chosen={filter.stage} choose={(stage) => setFilter({ ...filter, stage })} />
+      <div className="town-grid">
+        <section className="panel town-diagram" aria-labelledby="diagram-title">
+          <div className="panel-head">
+            <h2 id="diagram-title">One-line diagram</h2>
+            <Legend present={present} />
+          </div>
+          {grid === undefined ? (
+            <div className="panel-body">
+              <Empty command="npx meterkeep status">
+                No shipment has been imported, so there is no town yet. It appears here as soon as the first one is.
+              </Empty>
+            </div>
+          ) : (
+            <Diagram grid={grid} meters={meters} shown={shown} />
+          )}
+          <AttachedMeters meters={overview.meters.filter(({ role }) => role === "attached")} />
+        </section>
+        <div className="town-side">
+          <Warnings warnings={overview.warnings} />
+          <NextPanel counts={overview.counts} />
+          <EventList meters={meters} />
+        </div>
+        <div className="town-more">
+          {grid === undefined ? null : <LoadChart grid={grid} meters={meters} townStart={townStart} />}
+          <MeterList meters={overview.meters} filter={filter} change={setFilter} />
+        </div>
+      </div>
+    </div>
+  );
+}
+
+function TownHead({
+  grid,
+  meters,
+  showDark,
+}: {
+  grid: Parameters<typeof townFacts>[0] | undefined;
+  meters: ReadonlyMap<string, MeterSummary>;
+  showDark: () => void;
+}) {
+  const facts = useMemo(() => (grid === undefined ? undefined : townFacts(grid, meters)), [grid, meters]);
+  return (
+    <div className="page-head">
+      <div>
+        <h1>{facts === undefined ? "No town yet" : supplySentence(facts)}</h1>
+        {facts === undefined ? null : (
+          <p className="lede">
+            {facts.loadW === undefined ? (
+              "The load has not been read yet."
+            ) : (
+              <>
+                <a href="#load" className="evidence-link town-load">
+                  <Amount of={formatPower(facts.loadW)} />
+                </a>{" "}
+                {facts.feedersWithLoad === facts.feeders
+                  ? "is the town's load"
+                  : `on ${facts.feedersWithLoad} of ${facts.feeders} feeders`}
+                , as its transformer meters measured it.
+              </>
+            )}{" "}
+            {facts.stale > 0 ? `${counted(facts.stale, "meter is", "meters are")} stale. ` : ""}
+            <SimulatedMark />{" "}
+            {facts.dark === 0 ? null : (
+              <button type="button" className="text-button" onClick={showDark}>
+                Show the dark
+              </button>
+            )}
+          </p>
+        )}
+      </div>
+      <Link to="/drill" className="button primary">
+        <IconHammer size={17} aria-hidden /> Break in
+      </Link>
+    </div>
+  );
+}
+
+/** The meters that the filter singles out, the same set while it names the same meters. */
+function useShown(meters: readonly MeterSummary[], filter: MeterFilter): ReadonlySet<string> | undefined {
+  const key = isEmptyFilter(filter)
+    ? undefined
+    : meters.flatMap((meter) => (matches(filter, meter) ? [meter.systemTitle] : [])).join();
+  return useMemo(() => (key === undefined ? undefined : new Set(key.split(","))), [key]);
+}
+
+/** `/#find`, where the shortcut leads, puts the focus into the search field. */
+function useFindHash(): void {
+  const location = useLocation();
+  useEffect(() => {
+    if (location.hash !== "find") return;
+    const field = document.getElementById("find");
+    field?.focus();
+    field?.scrollIntoView({ block: "center" });
+  }, [location]);
+}
