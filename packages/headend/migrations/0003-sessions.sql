@@ -24,6 +24,8 @@ create table sessions (
 
 create index sessions_by_meter on sessions (utility_id, island_id, meter_id, started_at desc);
 
+create index sessions_by_age on sessions (utility_id, island_id, ended_at);
+
 -- The ladder of a session: parallel arrays, one element a step, so that a session costs one row. Ladders of ordinary
 -- reading sessions are thinned out later; the session row and the evidence stay.
 create table ladders (

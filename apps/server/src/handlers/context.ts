@@ -1,7 +1,6 @@
 import type { MeterKind, PublicConfig, Warning } from "@meterkeep/api";
 import type { Custodian } from "@meterkeep/api/custodian";
 import type {
-  ChangedMeters,
   EventHub,
   Inventory,
   MachineTokens,
@@ -30,15 +29,14 @@ export interface Context {
   readonly tokens: MachineTokens;
   readonly passkeys: Passkeys;
   readonly pushSources: PushSources;
-  /** Starts to listen to what a newly attached meter pushes. */
-  listenTo(source: string): void;
+  /** A real meter is in the inventory from now on: it is recognised, and its gateway listened to. */
+  attached(meter: { readonly systemTitle: string; readonly source: string | undefined }): Promise<void>;
   readonly custodian: Pick<Custodian, "addMeter" | "describeKeys" | "ledgerEntries" | "status">;
   readonly custodianWatch: CustodianWatch;
   readonly ledger: Ledger;
   readonly drills: Drills;
   readonly hub: EventHub;
   readonly streams: EventStreams;
-  readonly changed: ChangedMeters;
   clockOf(kind: MeterKind): SourceClock;
   /** How many days of intervals the head-end should hold. */
   readonly collectDays: number;

@@ -112,8 +112,7 @@ async function attach(context: Context, { body, request, reply }: Call<"attachMe
     ],
     new Date(context.now()),
   );
-  context.pushSources.recognise(body.systemTitle);
-  if (body.source !== undefined) context.listenTo(body.source);
+  await context.attached({ systemTitle: body.systemTitle, source: body.source });
   const added = await summary(context, body.systemTitle);
   context.hub.publish("meter", added);
   reply.header("location", `/api/v1/meters/${body.systemTitle}`);

@@ -59,10 +59,10 @@ export class MeterReader {
     const [clock, ...rest] = await this.#session.getList(items);
     const relay = hasRelay ? rest.shift() : undefined;
     return {
-      clock: clockOf(valueOf(clock)),
-      supplied: booleanOf(valueOf(relay)),
+      clock: clockOf(dataOf(clock)),
+      supplied: booleanOf(dataOf(relay)),
       values: registers.flatMap((obis, at) => {
-        const count = numberOf(valueOf(rest[at]));
+        const count = numberOf(dataOf(rest[at]));
         return count === undefined ? [] : [{ obis, count }];
       }),
     };
@@ -123,7 +123,7 @@ function wholeSecond(instant: number): DateTime {
   return dateTimeAt(Math.floor(instant / 1000) * 1000);
 }
 
-function valueOf(item: ListItem | undefined): Data | undefined {
+function dataOf(item: ListItem | undefined): Data | undefined {
   return item?.kind === "data" ? decode(data, item.value, { trailing: "ignore" }) : undefined;
 }
 

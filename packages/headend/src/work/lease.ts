@@ -54,6 +54,8 @@ export interface WorkQueue {
    * owner at a time; a lease that ran out is free again under a new epoch.
    */
   lease(owner: string, count: number, now: number, leaseSeconds: number): Promise<readonly Lease[]>;
+  /** Takes meters into the queue, due at `at`; those that are in it stay as they are. */
+  enrol(meters: readonly MeterId[], at: number, lane: Lane): Promise<void>;
   /** Ends a lease. @returns false, and nothing changes, when the epoch is no longer the newest. */
   release(ref: LeaseRef, next: NextDue): Promise<boolean>;
   /** Makes meters due, unless they are due earlier. */

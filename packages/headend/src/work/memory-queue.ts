@@ -28,6 +28,12 @@ export function memoryWorkQueue(meters: readonly Meter[]): WorkQueue {
         return leaseOf(item);
       });
     },
+    async enrol(ids, at, lane) {
+      for (const id of ids) {
+        const meter = meters.find((candidate) => candidate.id === id);
+        if (meter !== undefined && !items.has(id)) items.set(id, { ...newItem(meter), dueAt: at, lane });
+      }
+    },
     async release(ref: LeaseRef, next: NextDue) {
       const item = get(ref.meter);
       if (item === undefined || item.epoch !== ref.epoch || item.leasedUntil === undefined) return false;

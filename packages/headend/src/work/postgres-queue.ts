@@ -18,6 +18,9 @@ export function postgresWorkQueue(sql: Sql, scope: Scope): WorkQueue {
       ]);
       return leased.map(leaseOfRow);
     },
+    async enrol(meters, at, lane) {
+      await sql.query(ENROL, [...scope.place, meters, timeText(at), lane]);
+    },
     async release(ref, next) {
       const released = await sql.query(RELEASE, [
         ...scope.place,
@@ -63,6 +66,11 @@ export const RELEASE = `
   where w.utility_id = $1 and w.island_id = $2 and w.meter_id = r.meter_id and w.epoch = r.epoch
     and w.leased_by is not null
   returning w.meter_id`;
+
+const ENROL = `
+  insert into work (utility_id, island_id, meter_id, lane, due_at)
+  select $1, $2, meter_id, $5, $4::timestamptz from unnest($3::integer[]) as d(meter_id)
+  on conflict do nothing`;
 
 const MAKE_DUE = `
   insert into work (utility_id, island_id, meter_id, lane, due_at, on_demand)

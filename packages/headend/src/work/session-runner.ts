@@ -7,6 +7,7 @@ import type { EventSink } from "../event/event-hub.ts";
 import type { Meter, MeterId } from "../inventory/meter.ts";
 import { findMeterProfile } from "../profile/meter-profile.ts";
 import { desiredWindow, missing, nextIntervalAt } from "../reading/coverage.ts";
+import type { ReadResult } from "../reading/result.ts";
 import { octetCounts, type SessionRecord } from "../session/ladder.ts";
 import type { Dial, SessionLimits } from "../session/line.ts";
 import { holdReadingSession, type ReadingOutcome } from "../session/reading-session.ts";
@@ -47,7 +48,7 @@ export interface SessionRunnerPorts {
   random(): number;
   onChange(meters: readonly MeterId[]): void;
   /** A session has ended and is stored. */
-  onSession(meter: Meter, session: SessionRecord, intervals: number): void;
+  onSession(meter: Meter, session: SessionRecord, read: ReadResult | undefined): void;
 }
 
 export interface SessionRunnerOptions {
@@ -212,7 +213,7 @@ export class SessionRunner {
     }
     if (trust !== undefined) events.publish("takeover", trustEvent(meter, takeover, trust), trustLine(meter, trust));
     if (session === undefined) return;
-    onSession(meter, session, read?.intervals.length ?? 0);
+    onSession(meter, session, read);
     const failed = session.outcome !== "done";
     events.publish(
       "session",

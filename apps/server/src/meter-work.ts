@@ -1,0 +1,149 @@
+import { randomUUID } from "node:crypto";
+import type { MeterKind } from "@meterkeep/api";
+import type { Custodian } from "@meterkeep/api/custodian";
+import { connectWrapper } from "@meterkeep/dlms-node";
+import {
+  ChangedMeters,
+  type ChannelTable,
+  type Dial,
+  type EventHub,
+  type MeterDirectory,
+  meterSummaries,
+  type ReadResult,
+  Results,
+  ScalerTable,
+  type Scope,
+  SESSION_LIMITS,
+  SessionRunner,
+  type SourceClock,
+  type SqlPool,
+  TakeoverWatch,
+  trustEvent,
+  trustLine,
+  Worker,
+  type WorkQueue,
+} from "@meterkeep/headend";
+import type { Ledger } from "@meterkeep/ledger";
+import type { Metrics } from "./http/metrics.ts";
+import { pause } from "./repeat.ts";
+
+export interface MeterWorkPorts {
+  readonly pool: SqlPool;
+  readonly scope: Scope;
+  readonly custodian: Custodian;
+  readonly ledger: Ledger;
+  readonly queue: WorkQueue;
+  readonly channels: ChannelTable;
+  readonly directory: MeterDirectory;
+  readonly hub: EventHub;
+  readonly metrics: () => Pick<Metrics, "sessions" | "sessionSeconds" | "intervals">;
+  clockOf(kind: MeterKind): SourceClock;
+  readonly collectDays: number;
+  readonly concurrency: number;
+  onSession(...args: Parameters<ConstructorParameters<typeof SessionRunner>[0]["onSession"]>): void;
+  onError(error: unknown): void;
+}
+
+/** What speaks with meters: the worker that holds sessions, and the watch over the depot's takeovers. */
+export interface MeterWork {
+  readonly worker: Worker;
+  readonly watch: TakeoverWatch;
+  readonly changed: ChangedMeters;
+  close(): Promise<void>;
+}
+
+/** A lease outlives the longest session. */
+const LEASE_SECONDS = SESSION_LIMITS.totalSeconds + 60;
+const IDLE_MILLISECONDS = 500;
+
+/** Puts the parts that speak with meters together. Nothing starts yet. */
+export function createMeterWork(ports: MeterWorkPorts): MeterWork {
+  const { pool, scope, custodian, ledger, queue, channels, hub, clockOf, onError } = ports;
+  const now = (): number => Date.now();
+  const changed = new ChangedMeters({
+    summaries: (ids) => meterSummaries(pool, scope, clockOf, now(), { ids }),
+    events: hub,
+    onError,
+  });
+  const results = new Results(pool, scope, channels);
+  const runner = new SessionRunner(
+    {
+      custodian,
+      dial,
+      scalers: new ScalerTable(),
+      results,
+      ledger,
+      scope,
+      events: hub,
+      clockOf,
+      now,
+      random: Math.random,
+      onChange: (meters) => changed.add(...meters),
+      onSession: (meter, session, read) => {
+        count(ports.metrics(), session.purpose, session.outcome, session.endedAt - session.startedAt, read);
+        ports.onSession(meter, session, read);
+      },
+    },
+    { limits: SESSION_LIMITS, collectDays: ports.collectDays },
+  );
+  const worker = new Worker(
+    { queue, run: (lease, signal) => runner.run(lease, signal), onError, now, sleep: pause },
+    {
+      owner: randomUUID(),
+      concurrency: ports.concurrency,
+      leaseSeconds: LEASE_SECONDS,
+      idleMilliseconds: IDLE_MILLISECONDS,
+    },
+  );
+  const watch = new TakeoverWatch({
+    pool,
+    scope,
+    custodian,
+    ledger,
+    queue,
+    clockOf,
+    now,
+    onChange: (meter, state, trust) => {
+      changed.add(meter.id);
+      const { step, sentence, grade, verdict } = state;
+      const at = new Date(now()).toISOString();
+      hub.publish("takeover", { meter: meter.title, at, step, sentence, grade, verdict });
+      if (trust !== undefined) hub.publish("takeover", trustEvent(meter, state, trust), trustLine(meter, trust));
+      if (state.phase === "done") worker.wake();
+    },
+  });
+  return {
+    worker,
+    watch,
+    changed,
+    close: async () => {
+      await worker.close();
+      await results.settled();
+      changed.close();
+    },
+  };
+}
+
+/** Connects over TCP with the wrapper, within the limits. */
+const dial: Dial = ({ host, port }, { clientSap, serverSap }, signal) =>
+  connectWrapper({
+    host,
+    port,
+    clientSap,
+    serverSap,
+    signal,
+    connectTimeoutMilliseconds: SESSION_LIMITS.connectSeconds * 1000,
+    responseTimeoutMilliseconds: SESSION_LIMITS.responseSeconds * 1000,
+  });
+
+function count(
+  metrics: Pick<Metrics, "sessions" | "sessionSeconds" | "intervals">,
+  purpose: string,
+  outcome: string,
+  milliseconds: number,
+  read: ReadResult | undefined,
+): void {
+  metrics.sessions.inc({ purpose, outcome });
+  metrics.sessionSeconds.observe({ purpose }, milliseconds / 1000);
+  if (read !== undefined) metrics.intervals.inc(read.intervals.length);
+}

@@ -1,0 +1,272 @@
+import { randomBytes } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import type { MeterKind, PublicConfig } from "@meterkeep/api";
+import { custodianClient } from "@meterkeep/api/custodian-channel";
+import type { SupervisedProcess, Supervisor } from "@meterkeep/api/supervised";
+import type { ServerConfig } from "@meterkeep/api/supervisor";
+import {
+  announceWorker,
+  ChannelTable,
+  EventHub,
+  HEADEND_MIGRATIONS,
+  Inventory,
+  MachineTokens,
+  MeterDirectory,
+  openScope,
+  Passkeys,
+  People,
+  PushIntake,
+  PushSources,
+  PushStore,
+  parseGatewayAddress,
+  postgresWorkQueue,
+  type SourceClock,
+  thinOut,
+  WALL_SOURCE_CLOCK,
+} from "@meterkeep/headend";
+import { Ledger, postgresLedgerStore } from "@meterkeep/ledger";
+import { createPool, migrate } from "@meterkeep/postgres";
+import packageJson from "../package.json" with { type: "json" };
+import { listenForOwner } from "./admin/admin-socket.ts";
+import { Commissioning } from "./commissioning.ts";
+import { CustodianWatch } from "./custodian-watch.ts";
+import { Drills } from "./drill/drills.ts";
+import { ReadBack } from "./drill/read-back.ts";
+import type { Context } from "./handlers/context.ts";
+import { signInUrl } from "./handlers/people.ts";
+import { clockView } from "./handlers/status.ts";
+import { createApp } from "./http/app.ts";
+import { EventStreams } from "./http/event-stream.ts";
+import { listenHttp } from "./http/listen.ts";
+import { Metrics } from "./http/metrics.ts";
+import { createLogger } from "./log/logger.ts";
+import { createMeterWork } from "./meter-work.ts";
+import { PushListeners } from "./push-listeners.ts";
+import { repeat } from "./repeat.ts";
+import { currentWarnings, isLoopback } from "./warnings.ts";
+
+const KEPT_EVENTS = 4_000;
+const KEPT_LINES = 500;
+const MAX_STREAMS = 64;
+const SESSIONS_AT_ONCE = 48;
+const POOL_CONNECTIONS = 8;
+/** Days of intervals that the head-end should hold. */
+const COLLECT_DAYS = 1;
+
+const CLOCK_MILLISECONDS = 10_000;
+const CUSTODIAN_MILLISECONDS = 1_000;
+const DEPOT_MILLISECONDS = 500;
+const COMMISSIONING_MILLISECONDS = 5_000;
+const THIN_OUT_MILLISECONDS = 60_000;
+
+/** Puts a head-end together and starts it: database, custodian, inventory, work, pushes, pages. */
+export async function startServer(config: ServerConfig, supervisor: Supervisor): Promise<SupervisedProcess> {
+  await using stack = new AsyncDisposableStack();
+  const logger = createLogger();
+  const onError = (error: unknown): void => logger.error({ err: error }, "something failed in the background");
+  const now = (): number => Date.now();
+
+  const pool = createPool(config.database, {
+    applicationName: "meterkeep server",
+    maxConnections: POOL_CONNECTIONS,
+    onIdleError: onError,
+  });
+  stack.defer(() => pool.end());
+  const { applied } = await migrate(pool, HEADEND_MIGRATIONS, { version: packageJson.version });
+  if (applied.length > 0)
+    supervisor.send({ type: "step", text: `Laid out the head-end's tables (${applied.length} migrations)` });
+  const scope = await openScope(pool, config.utility, config.island);
+  const presence = await announceWorker(pool, scope);
+  stack.use(presence);
+
+  const ledger = new Ledger(postgresLedgerStore(pool));
+  stack.defer(() => ledger.close());
+  const hub = new EventHub({
+    run: randomBytes(6).toString("hex"),
+    keptEvents: KEPT_EVENTS,
+    keptLines: KEPT_LINES,
+    now: () => new Date(now()),
+  });
+  const custodian = custodianClient({
+    socketPath: config.channel.socketPath,
+    certificate: config.channel.certificate,
+    privateKey: await readFile(config.channel.keyFile, "utf8"),
+    custodianCertificate: config.channel.custodianCertificate,
+  });
+  stack.defer(() => custodian.close());
+  const custodianWatch = new CustodianWatch(custodian, hub, now);
+
+  const inventory = new Inventory(pool, scope);
+  const directory = new MeterDirectory(inventory);
+  const queue = postgresWorkQueue(pool, scope);
+  const channels = new ChannelTable(pool, scope);
+  const commissioning = new Commissioning({
+    sql: pool,
+    scope,
+    exchangeDirectory: config.exchangeDirectory,
+    custodian,
+    inventory,
+    directory,
+    queue,
+    now,
+    onStep: (text) => supervisor.send({ type: "step", text }),
+  });
+  const clockOf = (kind: MeterKind): SourceClock =>
+    kind === "simulated" ? commissioning.townClock : WALL_SOURCE_CLOCK;
+
+  const readBack = new ReadBack({ directory, queue, wake: () => work.worker.wake(), now });
+  const work = createMeterWork({
+    pool,
+    scope,
+    custodian,
+    ledger,
+    queue,
+    channels,
+    directory,
+    hub,
+    metrics: () => metrics,
+    clockOf,
+    collectDays: COLLECT_DAYS,
+    concurrency: SESSIONS_AT_ONCE,
+    onSession: (meter, session, read) => readBack.onSession(meter.title, session, read),
+    onError,
+  });
+
+  const pushSources = new PushSources(pool, scope);
+  const intake = new PushIntake({
+    custodian,
+    directory,
+    store: new PushStore(pool, scope, channels, pushSources),
+    sources: pushSources,
+    ledger,
+    scope,
+    events: hub,
+    clockOf,
+    now,
+    onChange: (meters) => work.changed.add(...meters),
+    onOutcome: (outcome) => metrics.pushes.inc({ outcome }),
+    onError,
+  });
+  stack.defer(() => intake.settled());
+  const listeners = stack.use(new PushListeners(intake, logger));
+
+  const drills = new Drills({
+    sql: pool,
+    scope,
+    hub,
+    launch:
+      process.send === undefined
+        ? undefined
+        : (drill) => supervisor.send({ type: "run-drill", drill, kind: "break-in" }),
+    targets: async () =>
+      directory.meters.filter(({ kind, role }) => kind === "simulated" && role === "home").map(({ title }) => title),
+    readBack: (homes, onRead) => readBack.read(homes, onRead),
+    now,
+  });
+  await drills.recover();
+
+  const streams = new EventStreams(hub, MAX_STREAMS);
+  const metrics = new Metrics({ streams: () => streams.open, busySessions: () => work.worker.busy });
+  const publicConfig: { -readonly [K in keyof PublicConfig]: PublicConfig[K] } = {
+    version: packageJson.version,
+    utility: config.utility,
+    island: config.island,
+    url: `http://localhost:${config.httpPort}`,
+    pushListen: { lan: !isLoopback(config.pushHost) },
+    passkeys: true,
+  };
+  const people = new People(pool, scope, () => new Date(now()));
+  const context: Context = {
+    pool,
+    scope,
+    inventory,
+    queue,
+    wake: () => work.worker.wake(),
+    people,
+    tokens: new MachineTokens(pool, scope, () => new Date(now())),
+    passkeys: new Passkeys(pool, scope, () => new Date(now())),
+    pushSources,
+    attached: async (meter) => {
+      await directory.refresh();
+      pushSources.recognise(meter.systemTitle);
+      if (meter.source !== undefined) listeners.follow(parseGatewayAddress(meter.source));
+    },
+    custodian,
+    custodianWatch,
+    ledger,
+    drills,
+    hub,
+    streams,
+    clockOf,
+    collectDays: COLLECT_DAYS,
+    config: publicConfig,
+    warnings: () => currentWarnings(config, custodianWatch.summary),
+    now,
+  };
+  const app = await createApp(context, {
+    logger,
+    metrics,
+    hostNames: [],
+    consoleDirectory: config.consoleDirectory,
+  });
+  stack.defer(() => app.close());
+  const http = stack.use(await listenHttp(app, config.httpHosts, config.httpPort));
+  publicConfig.url = `http://localhost:${http.port}`;
+  stack.use(await listenForOwner(app, config.adminSocket));
+  stack.defer(() => streams.close());
+
+  const pushPort = await listeners.listen(config.pushHost, config.pushPort);
+  publicConfig.pushListen = {
+    tcp: `${config.pushHost}:${pushPort}`,
+    udp: `${config.pushHost}:${pushPort}`,
+    lan: !isLoopback(config.pushHost),
+  };
+
+  const closing = new AbortController();
+  const loops: Promise<void>[] = [];
+  const loop = (milliseconds: number, body: () => Promise<void>): void => {
+    loops.push(repeat(milliseconds, closing.signal, body, onError));
+  };
+  let isTakenIn = false;
+  const takeIn = async (): Promise<void> => {
+    await commissioning.takeIn();
+    for (const { pushSource } of directory.meters)
+      if (pushSource !== undefined) listeners.follow(parseGatewayAddress(pushSource));
+    await work.watch.look("all");
+    work.worker.start();
+    work.worker.wake();
+    isTakenIn = true;
+  };
+  // Until the custodian and the town are there, and then whenever the town says so.
+  loop(COMMISSIONING_MILLISECONDS, async () => {
+    if (!isTakenIn) await takeIn();
+  });
+  loop(CUSTODIAN_MILLISECONDS, () => custodianWatch.look());
+  loop(DEPOT_MILLISECONDS, async () => {
+    if (isTakenIn) await work.watch.look("depot");
+  });
+  loop(CLOCK_MILLISECONDS, async () => {
+    const { now: town, wallNow, factor } = clockView(context, now());
+    hub.publish("clock", { now: town, wallNow, factor });
+  });
+  loop(THIN_OUT_MILLISECONDS, () => thinOut(pool, scope, now()));
+  stack.defer(async () => {
+    closing.abort();
+    await Promise.all(loops);
+    await work.close();
+  });
+
+  supervisor.onMessage((message) => {
+    if (message.type === "drill-line") drills.line(message.drill, message.line);
+    else if (message.type === "drill-end")
+      void drills.ended(message.drill, message.status, message.message).catch(onError);
+    else if (message.processes.some(({ name, state }) => name === "town" && state === "ready"))
+      void takeIn().catch(onError);
+  });
+  if (!(await people.isClaimed()))
+    supervisor.send({ type: "sign-in", url: signInUrl(publicConfig.url, await people.newLink("first-start")) });
+  supervisor.send({ type: "ready", facts: { address: publicConfig.url, push: `${config.pushHost}:${pushPort}` } });
+
+  const running = stack.move();
+  return { close: () => running.disposeAsync() };
+}

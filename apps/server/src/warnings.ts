@@ -1,0 +1,46 @@
+import type { CustodianSummary, Warning } from "@meterkeep/api";
+import type { ServerConfig } from "@meterkeep/api/supervisor";
+
+/** What the page must warn of: what the supervisor found, and what shows while it runs. */
+export function currentWarnings(
+  config: Pick<ServerConfig, "warnings" | "pushHost">,
+  custodian: CustodianSummary,
+): readonly Warning[] {
+  const found: Warning[] = [...config.warnings];
+  const has = (code: string): boolean => found.some((warning) => warning.code === code);
+  if (!custodian.reachable)
+    found.push({
+      code: "custodian-unreachable",
+      text: "The custodian does not answer: nothing new is read or taken over, and no push is believed.",
+      fix: "It is started again by itself; if not, look into var/log/custodian.log.",
+    });
+  if (custodian.rootKeyCreated === true)
+    found.push({
+      code: "root-key-created",
+      text: "The vault's root key was made by this start and lies in a file that only the custodian can read.",
+      fix: "Back up var/custodian/root.key, or start with --passphrase-file.",
+    });
+  if (custodian.separateUser === false && !has("shared-user"))
+    found.push({
+      code: "shared-user",
+      text: "The custodian runs under the same operating-system user as everything else: a break-in into one reaches the other.",
+      fix: "Start as root: each process then gets a user of its own.",
+    });
+  if (custodian.killSwitch === true)
+    found.push({
+      code: "kill-switch-on",
+      text: "The custodian's kill switch is on: every critical command is frozen.",
+      fix: "Two people release it.",
+    });
+  if (!isLoopback(config.pushHost))
+    found.push({
+      code: "push-port-open",
+      text: `The push port listens on ${config.pushHost}, beyond this machine. It takes data only that the custodian can open.`,
+      fix: "Start without --listen to close it.",
+    });
+  return found;
+}
+
+export function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || host.startsWith("127.");
+}
