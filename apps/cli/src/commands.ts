@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { registerDecode } from "./commands/decode.ts";
+import { registerStart } from "./commands/start.ts";
 import type { Terminal } from "./terminal.ts";
 
 /**
@@ -9,4 +10,4 @@ import type { Terminal } from "./terminal.ts";
 export type RegisterCommand = (program: Command, terminal: Terminal) => void;
 
 /** All commands, in the order in which the help shows them. */
-export const COMMANDS: readonly RegisterCommand[] = [registerDecode];
+export const COMMANDS: readonly RegisterCommand[] = [registerStart, registerDecode];

@@ -1,0 +1,182 @@
+import { existsSync, readFileSync } from "node:fs";
+import { networkInterfaces } from "node:os";
+import type {
+  CustodianConfig,
+  DepotConfig,
+  DrillConfig,
+  FactoryConfig,
+  OperatorConfig,
+  ServerConfig,
+  TownConfig,
+} from "@meterkeep/api/supervisor";
+import type { StoredCredential } from "./credentials.ts";
+import type { Directories } from "./directories.ts";
+import type { Installation } from "./installation.ts";
+import type { StartConfig } from "./options.ts";
+
+/** What all configurations are made from. */
+export interface ConfigSources {
+  readonly config: StartConfig;
+  readonly installation: Installation;
+  readonly directories: Directories;
+  readonly credentials: {
+    readonly custodian: StoredCredential;
+    readonly headEnd: StoredCredential;
+    readonly depot: StoredCredential;
+    readonly operator: StoredCredential;
+  };
+  readonly databases: { readonly headEnd: string; readonly custodian: string };
+  readonly separateUsers: boolean;
+  readonly warnings: ServerConfig["warnings"];
+}
+
+const MANUFACTURER = "Meterkeep Virtual Meters";
+const UTILITY_NAME = "Meterkeep Town Utility";
+
+export function productionFile({ town }: Directories): string {
+  return `${town}/production.jsonl`;
+}
+
+export function factoryConfig(
+  { directories, installation }: Pick<ConfigSources, "directories" | "installation">,
+  action: FactoryConfig["action"],
+): FactoryConfig {
+  return {
+    stateDirectory: directories.factory,
+    exchangeDirectory: directories.exchange,
+    action,
+    manufacturerName: MANUFACTURER,
+    customer: UTILITY_NAME,
+    utility: installation.utility,
+    island: installation.island,
+    homes: installation.meters,
+    seed: installation.seed,
+    productionFile: `${directories.factory}/production.jsonl`,
+  };
+}
+
+export function custodianConfig(sources: ConfigSources): CustodianConfig {
+  const { config, directories, credentials, installation } = sources;
+  return {
+    stateDirectory: directories.custodian,
+    exchangeDirectory: directories.exchange,
+    database: sources.databases.custodian,
+    utility: installation.utility,
+    island: installation.island,
+    socketPath: custodianSocket(directories),
+    keyFile: credentials.custodian.keyFile,
+    certificate: credentials.custodian.certificate,
+    rootKeyFile: `${directories.custodian}/root.key`,
+    ...(config.passphraseFile !== undefined && { passphraseFile: `${directories.custodian}/passphrase` }),
+    separateUser: sources.separateUsers,
+    principals: [
+      { name: "head-end", role: "head-end", certificate: credentials.headEnd.certificate },
+      { name: "depot", role: "depot", certificate: credentials.depot.certificate },
+      { name: "operator", role: "operator", certificate: credentials.operator.certificate },
+    ],
+    manufacturers: readManufacturers(directories),
+  };
+}
+
+/** The installer's trust: the manufacturer on this machine, whose public keys the factory wrote. */
+function readManufacturers({ exchange }: Directories): CustodianConfig["manufacturers"] {
+  const file = `${exchange}/manufacturer.json`;
+  if (!existsSync(file)) return [];
+  const { name, flag, ecdsaPublicKey, mldsaPublicKey } = JSON.parse(
+    readFileSync(file, "utf8"),
+  ) as CustodianConfig["manufacturers"][number];
+  return [{ name, flag, ecdsaPublicKey, mldsaPublicKey }];
+}
+
+export function townConfig({ config, directories }: Pick<ConfigSources, "config" | "directories">): TownConfig {
+  return {
+    stateDirectory: directories.town,
+    exchangeDirectory: directories.exchange,
+    productionFile: productionFile(directories),
+    host: "127.0.0.1",
+    basePort: config.meterPort,
+    speed: config.speed,
+    pushHost: ANY_ADDRESS[config.listen] ?? config.listen,
+    pushPort: config.pushPort,
+  };
+}
+
+const ANY_ADDRESS: Readonly<Record<string, string>> = { "0.0.0.0": "127.0.0.1", "::": "::1" };
+
+export function serverConfig(sources: ConfigSources): ServerConfig {
+  const { config, directories, installation } = sources;
+  return {
+    stateDirectory: directories.headEnd,
+    exchangeDirectory: directories.exchange,
+    database: sources.databases.headEnd,
+    utility: installation.utility,
+    island: installation.island,
+    channel: channelOf(sources, "headEnd"),
+    httpHosts: loopbackHosts(),
+    httpPort: config.port,
+    pushHost: config.listen,
+    pushPort: config.pushPort,
+    adminSocket: adminSocket(directories),
+    consoleDirectory: directories.console,
+    speed: config.speed,
+    warnings: sources.warnings,
+  };
+}
+
+export function depotConfig(sources: ConfigSources): DepotConfig {
+  const { directories } = sources;
+  return {
+    stateDirectory: directories.depot,
+    exchangeDirectory: directories.exchange,
+    channel: channelOf(sources, "depot"),
+  };
+}
+
+export function drillConfig(sources: ConfigSources, drill: string): DrillConfig {
+  return {
+    drill,
+    kind: "break-in",
+    exchangeDirectory: sources.directories.exchange,
+    channel: channelOf(sources, "headEnd"),
+  };
+}
+
+export function operatorConfig(sources: ConfigSources): OperatorConfig {
+  return {
+    channel: channelOf(sources, "operator"),
+    exchangeDirectory: sources.directories.exchange,
+    adminSocket: adminSocket(sources.directories),
+    address: consoleAddress(sources.config),
+  };
+}
+
+/** `localhost` by name: passkeys refuse addresses. */
+export function consoleAddress({ port }: Pick<StartConfig, "port">): string {
+  return `http://localhost:${port}`;
+}
+
+/** `localhost` may mean either address; a machine without IPv6 has only the first. */
+export function loopbackHosts(): string[] {
+  const hasIpv6 = Object.values(networkInterfaces()).some((list) => list?.some(({ address }) => address === "::1"));
+  return hasIpv6 ? ["127.0.0.1", "::1"] : ["127.0.0.1"];
+}
+
+function channelOf(
+  { directories, credentials }: Pick<ConfigSources, "directories" | "credentials">,
+  principal: "headEnd" | "depot" | "operator",
+): DepotConfig["channel"] {
+  return {
+    socketPath: custodianSocket(directories),
+    keyFile: credentials[principal].keyFile,
+    certificate: credentials[principal].certificate,
+    custodianCertificate: credentials.custodian.certificate,
+  };
+}
+
+function custodianSocket({ sockets }: Directories): string {
+  return `${sockets.custodian}/channel.sock`;
+}
+
+function adminSocket({ sockets }: Directories): string {
+  return `${sockets.headEnd}/admin.sock`;
+}

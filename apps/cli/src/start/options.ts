@@ -1,0 +1,143 @@
+import { isIP } from "node:net";
+import type { Setting, SettingValues } from "@meterkeep/api/settings";
+import { CliError } from "../error.ts";
+
+/** An option of `meterkeep start`: its name gives `--name` and `METERKEEP_NAME`. */
+type StartOption = Setting & { readonly default?: string | number | boolean };
+
+/** What can be said to `meterkeep start`, in one place: help, environment, `--print-config` and the documentation come from here. */
+export const START_OPTIONS = {
+  meters: {
+    kind: "integer",
+    unit: "homes",
+    minimum: 1,
+    maximum: 20_000,
+    default: 200,
+    description: "How many homes the virtual town has. Only the first start of a state directory makes meters.",
+  },
+  speed: {
+    kind: "number",
+    unit: "simulated seconds a second",
+    minimum: 1,
+    maximum: 3_600,
+    default: 60,
+    description: "How fast the town's time runs.",
+  },
+  seed: {
+    kind: "text",
+    default: "meterkeep",
+    description: "Layout and load of the town follow from this text; keys never do.",
+  },
+  port: {
+    kind: "integer",
+    unit: "port",
+    minimum: 1,
+    maximum: 65_535,
+    default: 8420,
+    description: "The port of the console and the API, on loopback only.",
+  },
+  pushPort: {
+    kind: "integer",
+    unit: "port",
+    minimum: 1,
+    maximum: 65_535,
+    default: 4059,
+    description: "The port on which meters push, TCP and UDP.",
+  },
+  listen: {
+    kind: "text",
+    default: "127.0.0.1",
+    description: "The address of the push port. Another than loopback opens it, and nothing else, to that network.",
+  },
+  meterPort: {
+    kind: "integer",
+    unit: "port",
+    minimum: 0,
+    maximum: 65_000,
+    default: 0,
+    description: "The first port of the virtual meters, counted up from there; 0 lets the system choose.",
+  },
+  state: {
+    kind: "path",
+    optional: true,
+    description: "The directory of everything that Meterkeep keeps. Default: ./var of the checkout.",
+  },
+  utility: { kind: "text", default: "demo", description: "The utility that the meters belong to." },
+  island: { kind: "text", default: "main", description: "The island that the meters belong to." },
+  databaseUrl: {
+    kind: "text",
+    optional: true,
+    description:
+      "A PostgreSQL 15 or later to use instead of the embedded one, as a user with CREATEDB and CREATEROLE; also read from DATABASE_URL.",
+  },
+  databaseSuffix: {
+    kind: "text",
+    optional: true,
+    description: "Is put behind the names of the databases and roles, for several installations on one server.",
+  },
+  passphraseFile: {
+    kind: "path",
+    optional: true,
+    description: "A file (mode 0600) with the passphrase of the custodian's vault, instead of a root key file.",
+  },
+  userIds: {
+    kind: "integer",
+    unit: "user id",
+    minimum: 1_000,
+    maximum: 65_000,
+    default: 60_900,
+    description: "The first of the ten user ids that the processes run under when Meterkeep is started as root.",
+  },
+} as const satisfies Readonly<Record<string, StartOption>>;
+
+/** The options of one start, checked. */
+export type StartConfig = SettingValues<typeof START_OPTIONS>;
+
+/** `pushPort` as a command line writes it: `push-port`. */
+export function optionName(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}
+
+/** `pushPort` as the environment writes it: `METERKEEP_PUSH_PORT`. */
+export function variableName(name: string): string {
+  return `METERKEEP_${optionName(name).replaceAll("-", "_").toUpperCase()}`;
+}
+
+/**
+ * Puts options together: the command line counts before the environment, and that before the defaults.
+ *
+ * @throws {CliError} `option-invalid`, naming the option or variable
+ */
+export function resolveOptions(
+  given: Readonly<Record<string, string | undefined>>,
+  env: Readonly<Record<string, string | undefined>>,
+): StartConfig {
+  const values: Record<string, string | number> = {};
+  for (const [name, option] of Object.entries<StartOption>(START_OPTIONS)) {
+    const fromEnvironment = env[variableName(name)] ?? (name === "databaseUrl" ? env["DATABASE_URL"] : undefined);
+    const [text, source] =
+      given[name] === undefined ? [fromEnvironment, variableName(name)] : [given[name], `--${optionName(name)}`];
+    const value = text === undefined || text === "" ? option.default : parse(option, text, source);
+    if (typeof value === "string" || typeof value === "number") values[name] = value;
+  }
+  const config = values as unknown as StartConfig;
+  if (isIP(config.listen) === 0) refuse("--listen", `must be an IP address of this machine, not ${config.listen}`);
+  if (config.databaseSuffix !== undefined && !/^[a-z0-9_]{1,20}$/.test(config.databaseSuffix)) {
+    refuse("--database-suffix", "must be 1 to 20 of a-z, 0-9 and _");
+  }
+  return config;
+}
+
+function parse(option: StartOption, text: string, source: string): string | number {
+  if (option.kind !== "integer" && option.kind !== "number") return text;
+  const value = Number(text);
+  const fits = option.kind === "integer" ? Number.isSafeInteger(value) : Number.isFinite(value);
+  if (!fits || value < option.minimum || value > option.maximum) {
+    refuse(source, `must be a number from ${option.minimum} to ${option.maximum} (${option.unit}), not ${text}`);
+  }
+  return value;
+}
+
+function refuse(source: string, message: string): never {
+  throw new CliError("option-invalid", `${source} ${message}`);
+}

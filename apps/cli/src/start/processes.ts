@@ -1,0 +1,124 @@
+import type { ProcessName } from "@meterkeep/api/supervisor";
+import type { Directories } from "./directories.ts";
+import type { Program } from "./program.ts";
+import type { ProcessUser, ProcessUsers } from "./users.ts";
+
+/** A process of ours, as opposed to PostgreSQL. */
+export type AppName = Exclude<ProcessName, "postgres">;
+
+interface AppFacts {
+  /** Of the program. */
+  readonly entry: string;
+  readonly directory: (directories: Directories) => string;
+  readonly user: (users: ProcessUsers) => ProcessUser | undefined;
+  /** What V8 may keep: a smaller limit makes it collect sooner. */
+  readonly heapMegabytes: (homes: number) => number;
+  /**
+   * What it may touch beside the program (read) and its own directory (read and write), under `node --permission`;
+   * everything when absent.
+   */
+  readonly permission?: (directories: Directories) => {
+    readonly read: readonly string[];
+    readonly write: readonly string[];
+  };
+  readonly nodeOptions?: readonly string[];
+}
+
+const APPS: Readonly<Record<AppName, AppFacts>> = {
+  custodian: {
+    entry: "apps/custodian/src/main.ts",
+    directory: ({ custodian }) => custodian,
+    user: ({ custodian }) => custodian,
+    heapMegabytes: () => 192,
+    permission: ({ exchange, sockets }) => ({ read: [exchange], write: [exchange, sockets.custodian] }),
+    nodeOptions: ["--disallow-code-generation-from-strings"],
+  },
+  server: {
+    entry: "apps/server/src/main.ts",
+    directory: ({ headEnd }) => headEnd,
+    user: ({ headEnd }) => headEnd,
+    heapMegabytes: () => 256,
+    permission: ({ exchange, console, sockets }) => ({ read: [exchange, console], write: [sockets.headEnd] }),
+  },
+  depot: {
+    entry: "apps/depot/src/main.ts",
+    directory: ({ depot }) => depot,
+    user: ({ depot }) => depot,
+    heapMegabytes: () => 128,
+    permission: ({ exchange }) => ({ read: [exchange], write: [] }),
+  },
+  town: {
+    entry: "apps/town/src/main.ts",
+    directory: ({ town }) => town,
+    user: ({ town }) => town,
+    heapMegabytes: (homes) => 192 + Math.ceil(homes / 8),
+  },
+  factory: {
+    entry: "apps/factory/src/main.ts",
+    directory: ({ factory }) => factory,
+    user: ({ factory }) => factory,
+    heapMegabytes: () => 512,
+  },
+  drill: {
+    entry: "apps/cli/src/drill/main.ts",
+    directory: ({ headEnd }) => headEnd,
+    // What has broken into the head-end is the head-end, as far as the operating system can tell.
+    user: ({ headEnd }) => headEnd,
+    heapMegabytes: () => 128,
+  },
+};
+
+/** How to start a process: everything but its configuration and what listens to it. */
+export interface AppLaunch {
+  readonly name: AppName;
+  readonly node: string;
+  readonly nodeOptions: readonly string[];
+  readonly entry: string;
+  readonly configFile: string;
+  readonly compileCache: string;
+  readonly user: ProcessUser | undefined;
+}
+
+/** Looks up how to start a process of this program with these directories and users. */
+export function describeApp(
+  name: AppName,
+  {
+    program,
+    directories,
+    users,
+    homes,
+  }: {
+    readonly program: Program;
+    readonly directories: Directories;
+    readonly users: ProcessUsers;
+    readonly homes: number;
+  },
+): AppLaunch {
+  const app = APPS[name];
+  const own = app.directory(directories);
+  const permission = app.permission?.(directories);
+  return {
+    name,
+    node: program.node,
+    nodeOptions: [
+      // The permission model and its --allow-net say so themselves in every log otherwise.
+      "--disable-warning=ExperimentalWarning",
+      `--max-old-space-size=${app.heapMegabytes(homes)}`,
+      ...(app.nodeOptions ?? []),
+      ...(permission === undefined
+        ? []
+        : [
+            "--permission",
+            "--allow-net",
+            ...[...program.readable, own, ...permission.read, ...permission.write].map(
+              (path) => `--allow-fs-read=${path}`,
+            ),
+            ...[own, ...permission.write].map((path) => `--allow-fs-write=${path}`),
+          ]),
+    ],
+    entry: `${program.directory}/${app.entry}`,
+    configFile: `${own}/${name === "drill" ? "drill" : "config"}.json`,
+    compileCache: `${own}/compile-cache`,
+    user: app.user(users),
+  };
+}

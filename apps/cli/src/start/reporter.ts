@@ -1,0 +1,72 @@
+import type { TerminalOutput } from "../terminal.ts";
+
+/** Where Meterkeep can be reached, said when it runs. */
+export interface RunningFacts {
+  readonly address: string;
+  /** Absent when the first administrator has signed in already. */
+  readonly signIn?: string;
+  readonly homes: number;
+  readonly speed: number;
+  /** `address:port` that meters push to. */
+  readonly push: string;
+  readonly openToNetwork: boolean;
+  readonly state: string;
+  readonly seconds: number;
+}
+
+/** Tells the person at the terminal, or a program with `--json`, what happens. */
+export interface Reporter {
+  /** Something was done; `milliseconds` is how long it took. */
+  step(text: string, milliseconds?: number): void;
+  /** Something to know or to mend. */
+  warn(text: string): void;
+  running(facts: RunningFacts): void;
+  /** A new single-use link while running. */
+  signIn(url: string): void;
+}
+
+/** Steps as lines; with a mark in colour where the output is a terminal. */
+export function textReporter(output: TerminalOutput, colour: boolean): Reporter {
+  const paint = (code: number, text: string): string => (colour ? `\u001b[${code}m${text}\u001b[0m` : text);
+  const line = (text: string): void => void output.write(`${text}\n`);
+  return {
+    step: (text, milliseconds) => {
+      const duration = milliseconds === undefined ? "" : `  ${(milliseconds / 1_000).toFixed(1)} s`;
+      line(`  ${paint(32, "✓")} ${text}${paint(2, duration)}`);
+    },
+    warn: (text) => line(`  ${paint(33, "!")} ${text}`),
+    running: (facts) => {
+      line("");
+      line(`Meterkeep runs at ${paint(1, facts.address)} after ${facts.seconds.toFixed(1)} s`);
+      line(
+        `${facts.homes} simulated homes, whose time runs ${facts.speed} times as fast; meters push to ${facts.push}${facts.openToNetwork ? ", which is open to the network" : ""}`,
+      );
+      line("");
+      if (facts.signIn !== undefined) line(`Sign in, once, with    ${paint(36, facts.signIn)}`);
+      else line("Sign in with your passkey; a lost one: npx meterkeep admin recover");
+      line("");
+      line("Try next, in another terminal:");
+      for (const [command, meaning] of TRY_NEXT) line(`  ${command.padEnd(46)} ${paint(2, meaning)}`);
+      line("");
+      line(`Ctrl-C stops it; the next start goes on where it was (${facts.state}).`);
+    },
+    signIn: (url) => line(`  New sign-in link       ${paint(36, url)}`),
+  };
+}
+
+const TRY_NEXT = [
+  ["npx meterkeep drill break-in", "a stolen head-end asks for the lights of the whole town"],
+  ["npx meterkeep meter list", "every meter, its trust and why"],
+  ["npx meterkeep decode examples/plain.hex", "a telegram as a meter pushed it, decoded"],
+] as const;
+
+/** One JSON object a line: `{ "type": "step" | "warning" | "running" | "sign-in", … }`. */
+export function jsonReporter(output: TerminalOutput): Reporter {
+  const line = (value: object): void => void output.write(`${JSON.stringify(value)}\n`);
+  return {
+    step: (text, milliseconds) => line({ type: "step", text, ...(milliseconds !== undefined && { milliseconds }) }),
+    warn: (text) => line({ type: "warning", text }),
+    running: (facts) => line({ type: "running", ...facts }),
+    signIn: (url) => line({ type: "sign-in", url }),
+  };
+}

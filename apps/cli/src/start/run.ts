@@ -1,0 +1,53 @@
+import { fileURLToPath } from "node:url";
+import packageJson from "../../package.json" with { type: "json" };
+import { mayColour, type Terminal, write } from "../terminal.ts";
+import { optionName, resolveOptions, START_OPTIONS, type StartConfig, variableName } from "./options.ts";
+import { jsonReporter, textReporter } from "./reporter.ts";
+import { start } from "./start.ts";
+
+/** The root of the checkout, or of what npm installed. */
+const CHECKOUT = fileURLToPath(new URL("../../../../", import.meta.url)).replace(/\/$/, "");
+
+/** Runs `meterkeep start` with the options as they were given. */
+export async function runStart(
+  given: Readonly<Record<string, string | undefined>> & { readonly json?: unknown; readonly printConfig?: unknown },
+  terminal: Terminal,
+): Promise<void> {
+  const config = resolveOptions(given, terminal.env);
+  if (given.printConfig !== undefined) return await printConfig(config, terminal);
+  const reporter =
+    given.json === undefined
+      ? textReporter(terminal.stdout, mayColour(terminal, terminal.stdout))
+      : jsonReporter(terminal.stdout);
+  if (given.json === undefined) await write(terminal.stdout, `Meterkeep ${packageJson.version}\n`);
+  const terminated = new AbortController();
+  const terminate = (): void => terminated.abort();
+  for (const signal of ["SIGTERM", "SIGHUP"] as const) process.once(signal, terminate);
+  try {
+    await start(config, {
+      checkout: CHECKOUT,
+      version: packageJson.version,
+      reporter,
+      signal: AbortSignal.any([terminal.interrupted, terminated.signal]),
+    });
+  } catch (error) {
+    // Who stops a start that is still under way gets no complaint about what did not become ready.
+    if (!terminal.interrupted.aborted && !terminated.signal.aborted) throw error;
+  } finally {
+    for (const signal of ["SIGTERM", "SIGHUP"] as const) process.off(signal, terminate);
+  }
+}
+
+async function printConfig(config: StartConfig, terminal: Terminal): Promise<void> {
+  const settings = Object.entries(START_OPTIONS).map(([name, { description }]) => ({
+    option: `--${optionName(name)}`,
+    variable: variableName(name),
+    value: hidePassword(config[name as keyof StartConfig]) ?? null,
+    description,
+  }));
+  await write(terminal.stdout, `${JSON.stringify(settings, undefined, 2)}\n`);
+}
+
+function hidePassword(value: string | number | undefined): string | number | undefined {
+  return typeof value === "string" && value.includes("://") ? value.replace(/:[^:@/]+@/, ":***@") : value;
+}

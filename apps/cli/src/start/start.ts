@@ -1,0 +1,254 @@
+import { once } from "node:events";
+import { chownSync, existsSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
+import { networkInterfaces } from "node:os";
+import type { FactoryConfig, ProcessMessage, ServerConfig } from "@meterkeep/api/supervisor";
+import { acquireLock, describeUrl, resolveStateDirectory } from "@meterkeep/postgres";
+import { checkPort, describePortProblem, type WantedPort } from "../doctor/ports.ts";
+import {
+  type ConfigSources,
+  consoleAddress,
+  custodianConfig,
+  depotConfig,
+  drillConfig,
+  factoryConfig,
+  loopbackHosts,
+  operatorConfig,
+  productionFile,
+  serverConfig,
+  townConfig,
+} from "./configs.ts";
+import { buildConsole } from "./console-build.ts";
+import { openCredential } from "./credentials.ts";
+import { launchDatabase, provisionDatabases } from "./database.ts";
+import { makeDirectories, writePrivate } from "./directories.ts";
+import { runDrill } from "./drill.ts";
+import { StartError } from "./error.ts";
+import { openInstallation } from "./installation.ts";
+import type { StartConfig } from "./options.ts";
+import { describeApp } from "./processes.ts";
+import { placeProgram } from "./program.ts";
+import type { Reporter } from "./reporter.ts";
+import { endStaleProcesses } from "./stale-processes.ts";
+import { Supervisor } from "./supervisor.ts";
+import { chooseUsers } from "./users.ts";
+
+/** What a start needs of its surroundings. */
+export interface StartContext {
+  readonly checkout: string;
+  readonly version: string;
+  readonly reporter: Reporter;
+  /** Aborted when everything shall close. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Starts everything, keeps it running until the signal is aborted, and closes it in order.
+ *
+ * @throws {StartError | PostgresError} when something cannot be started; what had been started is closed then
+ */
+export async function start(config: StartConfig, context: StartContext): Promise<void> {
+  const { checkout, version, reporter } = context;
+  const started = performance.now();
+  process.umask(0o022);
+  const isRoot = process.getuid?.() === 0;
+  const place = resolveStateDirectory({
+    checkout,
+    isRoot,
+    ...(config.state !== undefined && { requested: config.state }),
+  });
+  const state = place.path;
+  await using closing = new AsyncDisposableStack();
+  // What is still under way when a start fails is given up like on Ctrl-C.
+  const failing = new AbortController();
+  const signal = AbortSignal.any([context.signal, failing.signal]);
+  const lock = acquireLock(`${state}/lock`, `the state directory ${state}`);
+  closing.defer(() => lock.release());
+  if (place.notice !== undefined) reporter.warn(place.notice);
+  for (const name of await endStaleProcesses(`${state}/pids`)) reporter.warn(`ended a ${name} that was left behind`);
+
+  const users = chooseUsers(config.userIds, isRoot);
+  const directories = makeDirectories(state, users);
+  closing.defer(() => {
+    if (directories.sockets.temporary !== undefined) rmSync(directories.sockets.temporary, { recursive: true });
+  });
+  const { installation, ignored } = openInstallation(state, config, version);
+  for (const option of ignored) reporter.warn(`ignored ${option}`);
+  await checkAddresses(config);
+  const program = placeProgram(checkout, `${state}/program`, isRoot);
+  const now = Date.now();
+  const credentials = {
+    custodian: openCredential(directories.custodian, "custodian", now, users.custodian),
+    headEnd: openCredential(directories.headEnd, "head-end", now, users.headEnd),
+    depot: openCredential(directories.depot, "depot", now, users.depot),
+    operator: openCredential(directories.operator, "operator", now),
+  };
+  importPassphrase(config, directories.custodian, users.custodian);
+
+  const supervisor = new Supervisor({
+    logDirectory: directories.log,
+    pidDirectory: `${state}/pids`,
+    describe: (name) => describeApp(name, { program, directories, users, homes: installation.meters }),
+    reporter,
+    onMessage: (name, message) => {
+      if (name === "server" && message.type === "sign-in") onSignIn(message);
+      if (name === "server" && message.type === "run-drill") drill(message);
+    },
+    signal,
+  });
+  closing.defer(() => supervisor.stop());
+  closing.defer(() => failing.abort());
+
+  // Independent of each other, and the longest parts of a first start.
+  const consoleBuild = timed(() => buildConsole(checkout, directories.console, signal));
+  const warnings: ServerConfig["warnings"][number][] = [];
+  const [databases] = await Promise.all([
+    prepareDatabases(),
+    supervisor.runOnce("factory", factoryConfig({ directories, installation }, "identify")),
+  ]);
+  if (!isRoot) warnings.push(SHARED_USER);
+  const sources: ConfigSources = {
+    config,
+    installation,
+    directories,
+    credentials,
+    databases,
+    separateUsers: isRoot,
+    warnings,
+  };
+  writePrivate(`${directories.operator}/config.json`, JSON.stringify(operatorConfig(sources), undefined, 2));
+
+  await supervisor.keep("custodian", () => custodianConfig(sources));
+  await produce(factoryConfig({ directories, installation }, "produce"));
+  await supervisor.keep("town", () => townConfig(sources));
+  const built = await consoleBuild;
+  if (built.result.kind === "missing") reporter.warn(built.result.reason);
+  else reporter.step(`Console ${built.result.kind}`, built.milliseconds);
+  let signIn: string | undefined;
+  let running = false;
+  await Promise.all([
+    supervisor.keep("server", () => serverConfig(sources)),
+    supervisor.keep("depot", () => depotConfig(sources)),
+  ]);
+  running = true;
+  if (signal.aborted) return;
+  reporter.running({
+    address: consoleAddress(config),
+    ...(signIn !== undefined && { signIn }),
+    homes: installation.meters,
+    speed: config.speed,
+    push: `${config.listen}:${config.pushPort}`,
+    openToNetwork: !isLoopback(config.listen),
+    state,
+    seconds: (performance.now() - started) / 1_000,
+  });
+  if (!signal.aborted) await once(signal, "abort");
+  const stopping = performance.now();
+  await closing.disposeAsync();
+  reporter.step("Everything is closed", performance.now() - stopping);
+
+  async function prepareDatabases(): Promise<ConfigSources["databases"]> {
+    let adminUrl = config.databaseUrl;
+    const { milliseconds, result } = await timed(async () => {
+      if (adminUrl === undefined) {
+        const server = await supervisor.keepDatabase(launchDatabase(directories, supervisor.logOf("postgres")));
+        adminUrl = server.adminUrl;
+        for (const text of server.warnings) {
+          reporter.warn(text);
+          warnings.push({ code: "shared-database-user", text, fix: "adduser --system --group postgres" });
+        }
+        const { version: serverVersion, user, initialised, stoppedOrphan } = server.facts;
+        if (stoppedOrphan === true) reporter.warn("stopped a PostgreSQL that was left behind");
+        return `PostgreSQL ${serverVersion} (embedded, user ${user}${initialised === true ? ", new" : ""})`;
+      }
+      return `PostgreSQL at ${describeUrl(adminUrl)}`;
+    });
+    const urls = await provisionDatabases(adminUrl!, directories, users, config);
+    reporter.step(result, milliseconds);
+    return urls;
+  }
+
+  /** The first start makes the meters. The town's file is put in place last: while it is absent, nothing of them is in use. */
+  async function produce(order: FactoryConfig): Promise<void> {
+    const target = productionFile(directories);
+    if (existsSync(target)) return;
+    rmSync(`${directories.exchange}/shipments`, { recursive: true });
+    makeDirectories(state, users);
+    await supervisor.runOnce("factory", order);
+    renameSync(order.productionFile, target);
+    if (users.town !== undefined) chownSync(target, users.town.uid, users.town.gid);
+  }
+
+  function onSignIn({ url }: Extract<ProcessMessage, { type: "sign-in" }>): void {
+    if (running) reporter.signIn(url);
+    else signIn = url;
+  }
+
+  function drill(message: Extract<ProcessMessage, { type: "run-drill" }>): void {
+    const launch = describeApp("drill", { program, directories, users, homes: installation.meters });
+    runDrill(launch, message.drill, drillConfig(sources, message.drill), {
+      send: (answer) => supervisor.send("server", answer),
+      log: supervisor.logOf("drill"),
+      signal,
+    });
+  }
+}
+
+const SHARED_USER = {
+  code: "shared-user",
+  text: "All processes run under one user of this machine: who breaks into the head-end as that user can read the custodian's files and memory.",
+  fix: "Start Meterkeep as root (it gives every process a user of its own), or install the custodian on a machine of its own.",
+} as const;
+
+/** Everything that wants a port, tried before anything is started, so that the message names who holds it. */
+async function checkAddresses(config: StartConfig): Promise<void> {
+  const wanted: (WantedPort & { readonly option: string })[] = [
+    ...loopbackHosts().map((host) => ({
+      transport: "tcp" as const,
+      host,
+      port: config.port,
+      use: "console",
+      option: "--port",
+    })),
+    ...(["tcp", "udp"] as const).map((transport) => ({
+      transport,
+      host: config.listen,
+      port: config.pushPort,
+      use: "pushes of meters",
+      option: "--push-port",
+    })),
+  ];
+  for (const { option, ...port } of wanted) {
+    const problem = await checkPort(port);
+    if (problem === undefined) continue;
+    if (problem.code === "EADDRNOTAVAIL") {
+      const addresses = Object.values(networkInterfaces()).flatMap((list) => list?.map(({ address }) => address) ?? []);
+      throw new StartError("address-not-here", `--listen ${port.host}: this machine has ${addresses.join(", ")}`);
+    }
+    throw new StartError("port-in-use", describePortProblem(problem, option));
+  }
+}
+
+/** The custodian gets a copy that it may read: the original belongs to the installer. */
+function importPassphrase(
+  { passphraseFile }: StartConfig,
+  directory: string,
+  user: { readonly uid: number; readonly gid: number } | undefined,
+): void {
+  if (passphraseFile === undefined) return;
+  if ((statSync(passphraseFile).mode & 0o077) !== 0) {
+    throw new StartError("file-not-private", `others can read ${passphraseFile}: chmod 600 ${passphraseFile}`);
+  }
+  writePrivate(`${directory}/passphrase`, readFileSync(passphraseFile, "utf8"), user);
+}
+
+function isLoopback(address: string): boolean {
+  return address === "::1" || address.startsWith("127.");
+}
+
+async function timed<Result>(
+  body: () => Promise<Result>,
+): Promise<{ readonly result: Result; readonly milliseconds: number }> {
+  const started = performance.now();
+  const result = await body();
+  return { result, milliseconds: performance.now() - started };
+}
