@@ -11,7 +11,7 @@ import {
   type TaggedItem,
 } from "./item.ts";
 import type { Layout } from "./layout.ts";
-import { findTaggedLayout, type LayoutContext, meets } from "./layout-match.ts";
+import { findTaggedLayout, type LayoutContext, mayMeet, meets } from "./layout-match.ts";
 import { makerOf } from "./maker.ts";
 import { fitsColumns, nameText, readColumns } from "./positional.ts";
 import { type RawValue, type Reading, reading } from "./reading.ts";
@@ -94,16 +94,19 @@ function interpretPositional(value: Data, context: BodyContext): Body | undefine
   const maker = context.maker ?? (listId === undefined ? undefined : makerOf(listId)?.flag);
   const known: LayoutContext = { ...context, maker, listId, list: undefined };
   const candidates = context.chosen === undefined ? context.layouts : [context.chosen];
-  const layout = candidates.find(
-    (one) =>
-      one.columns !== undefined &&
-      (one === context.chosen || meets(known, one.match)) &&
-      fitsColumns(values, one.columns),
-  );
+  const fitting = candidates.filter(({ columns }) => columns !== undefined && fitsColumns(values, columns));
+  const certain = fitting.find((one) => one === context.chosen || meets(known, one.match));
+  // A plaintext from a log has lost the title that names the maker. Many columns in a row are no coincidence.
+  const likely = values.length >= TELLING_COLUMNS ? fitting.find((one) => mayMeet(known, one.match)) : undefined;
+  const layout = certain ?? likely;
   if (layout?.columns === undefined) return undefined;
   const { readings, raw, clock } = readColumns(values, layout.columns);
-  return { ...NOTHING, kind: "positional", layout, readings, raw, clock, listId, warnings: aboutLayout(layout) };
+  const warnings = aboutLayout(certain === undefined ? { ...layout, assumed: true } : layout);
+  return { ...NOTHING, kind: "positional", layout, readings, raw, clock, listId, warnings };
 }
+
+/** Lists of fewer columns than this look alike with many makers. */
+const TELLING_COLUMNS = 8;
 
 function interpretList(list: ItemList, value: Data, context: BodyContext): Body {
   const listId = listIdOf(childrenOf(value) ?? []);
@@ -166,7 +169,7 @@ function unknownBody(value: Data, context: BodyContext): Body {
 function aboutLayout(layout: Layout): TelegramWarning[] {
   const warnings: TelegramWarning[] = [];
   if (layout.assumed === true) {
-    const message = `the meaning of these values was worked out and never published (layout ${layout.id})`;
+    const message = `these values are taken for layout ${layout.id}, which they fit; nothing else confirms it`;
     warnings.push(warning("layout-assumed", message));
   }
   if (layout.note !== undefined) warnings.push(warning("layout-note", layout.note));

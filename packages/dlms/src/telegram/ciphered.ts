@@ -21,6 +21,8 @@ export interface CipheredApdu {
   readonly content: Uint8Array;
   /** 12 octets, or none. */
   readonly tag: Uint8Array;
+  /** Octets that the APDU takes; what follows is another one. */
+  readonly length: number;
 }
 
 /** Which key a ciphered APDU was made with, as far as its form tells. */
@@ -37,7 +39,7 @@ export function isCiphered(tag: number | undefined): boolean {
   return tag !== undefined && CIPHERED.has(tag);
 }
 
-/** Takes a ciphered APDU apart (Green Book 9.4.6). @throws DecodeError */
+/** Takes the ciphered APDU apart that stands first in `apdu` (Green Book 9.4.6). @throws DecodeError */
 export function readCiphered(apdu: Uint8Array): CipheredApdu {
   const r = new Reader(apdu, 1);
   if (apdu[0] === UNSOLICITED.generalCiphering) {
@@ -67,7 +69,6 @@ function takeApart(
     throw new DecodeError("wrong-length", 2, `a system title has 8 octets, this one ${systemTitle.length}`);
   const length = text.length - (securityControl.authenticated ? TAG_BYTES : 0);
   if (length < 0) throw new DecodeError("truncated", textAt, "there is no room for the authentication tag");
-  if (r.remaining > 0) r.fail("trailing-bytes", `${r.remaining} octets behind the ciphered APDU`);
   return {
     systemTitle,
     securityControl,
@@ -77,6 +78,7 @@ function takeApart(
     key,
     content: text.subarray(0, length),
     tag: text.subarray(length),
+    length: r.offset,
   };
 }
 

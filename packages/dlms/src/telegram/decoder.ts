@@ -1,7 +1,8 @@
 import { DecodeError } from "../errors.ts";
+import { llcLength } from "../link/apdu.ts";
 import { Assembler, type Delivery, type LinkFacts } from "../link/assembler.ts";
 import type { Fault } from "../link/fault.ts";
-import { joinPieces, locate, type Piece } from "../link/pieces.ts";
+import { joinPieces, locate, type Piece, withoutFirst } from "../link/pieces.ts";
 import { LinkScanner } from "../link/scanner.ts";
 import { BUILT_IN_LAYOUTS } from "./built-in-layouts.ts";
 import { type CipheredApdu, isCiphered, readCiphered, titleText } from "./ciphered.ts";
@@ -95,13 +96,23 @@ export class TelegramDecoder {
   #decodeApdu(pieces: readonly Piece[], offset: number, link: LinkFacts): TelegramOutcome[] {
     const apdu = joinPieces(pieces);
     try {
-      if (isCiphered(apdu[0])) return this.#decodeCiphered(readCiphered(apdu), apdu, offset, link);
-      return this.#interpret(readContent(apdu), this.#context(offset, link));
+      if (!isCiphered(apdu[0])) return this.#interpret(readContent(apdu), this.#context(offset, link));
+      const ciphered = readCiphered(apdu);
+      const outcomes = this.#decodeCiphered(ciphered, apdu.subarray(0, ciphered.length), offset, link);
+      return [...outcomes, ...this.#decodeRest(withoutFirst(pieces, ciphered.length), link)];
     } catch (error) {
       if (!(error instanceof DecodeError)) throw error;
       const isUnknown = error.code === "unknown-tag" && error.offset === 0;
       return [refused(isUnknown ? "apdu-unknown" : "apdu-malformed", locate(pieces, error.offset), error.message)];
     }
+  }
+
+  /** What stands behind a ciphered APDU in the same frame: nothing, padding, or another APDU with a header of its own. */
+  #decodeRest(pieces: readonly Piece[], link: LinkFacts): TelegramOutcome[] {
+    const octets = joinPieces(pieces);
+    if (octets.every((octet) => octet === 0)) return [];
+    const next = withoutFirst(pieces, llcLength(octets));
+    return this.#decodeApdu(next, next[0]?.offset ?? 0, link);
   }
 
   #decodeCiphered(ciphered: CipheredApdu, apdu: Uint8Array, offset: number, link: LinkFacts): TelegramOutcome[] {

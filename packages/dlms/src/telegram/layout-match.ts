@@ -20,8 +20,18 @@ export interface LayoutContext {
 
 /** Whether a telegram meets all conditions of a layout. */
 export function meets(context: LayoutContext, match: LayoutMatch): boolean {
-  const { maker, hdlc, invokeId, listId, list } = context;
-  if (match.makers !== undefined && (maker === undefined || !match.makers.includes(maker))) return false;
+  const { maker } = context;
+  const isMaker = match.makers === undefined || (maker !== undefined && match.makers.includes(maker));
+  return isMaker && meetsApartFromMaker(context, match);
+}
+
+/** Whether a telegram that does not name its maker meets all other conditions. */
+export function mayMeet(context: LayoutContext, match: LayoutMatch): boolean {
+  return context.maker === undefined && meetsApartFromMaker(context, match);
+}
+
+function meetsApartFromMaker(context: LayoutContext, match: LayoutMatch): boolean {
+  const { hdlc, invokeId, listId, list } = context;
   if (match.listId !== undefined && match.listId !== listId) return false;
   if (match.invokeId !== undefined && (invokeId === undefined || hex(invokeId, 8) !== match.invokeId)) return false;
   if (match.hdlc !== undefined) {

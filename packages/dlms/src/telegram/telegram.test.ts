@@ -313,6 +313,18 @@ describe("ciphered telegrams", () => {
     assert.deepEqual(warned(telegram), []);
   });
 
+  test("that stand together in one frame are all decoded", () => {
+    const second = notify(structure(code("1-0:1.8.0"), u32(2), scaling(0, 30)));
+    const both = concatBytes(ciphered(plain, 7), fromHex("e6e700"), ciphered(second, 8), fromHex("0000"));
+    const { telegrams, refusals } = decodeTelegrams(hdlc(both), { keys });
+    assert.deepEqual([telegrams.map((one) => one.readings[0]?.value), refusals], [[1, 2], []]);
+    const { refusals: bad } = decodeTelegrams(hdlc(concatBytes(ciphered(plain, 7), fromHex("55"))), { keys });
+    assert.deepEqual(
+      bad.map((one) => one.code),
+      ["apdu-unknown"],
+    );
+  });
+
   test("of a broadcast key open with it", () => {
     const bytes = ciphered(plain, 7, { broadcast: true });
     const telegram = only(bytes, { keys: keysForAll({ broadcastKey: KEY, authenticationKey: AUTH_KEY }) });
