@@ -1,12 +1,25 @@
 import type { Socket } from "node:net";
 import { encodeWrapper } from "@meterkeep/dlms";
-import { TransportError, type WrapperApdu, WrapperFrames } from "@meterkeep/dlms-node";
+import { onOctets, TransportError, type WrapperApdu, WrapperFrames } from "@meterkeep/dlms-node";
 import type { LineFault, MeterConnection, Served, VirtualMeter } from "@meterkeep/meter";
 
-/** Silence after which a meter hangs up. Milliseconds. */
-const IDLE_MS = 60_000;
-/** Time in which a wrapper frame that has begun must be complete. Milliseconds. */
-const FRAME_MS = 10_000;
+/** How patient a meter is. */
+export interface LinePatience {
+  /** Silence after which it hangs up. */
+  readonly idleMilliseconds: number;
+  /** Time in which a wrapper frame that has begun must be complete. */
+  readonly frameMilliseconds: number;
+  /** How long a second client may wait for the first one's end: whoever hangs up and calls again at once must not find the line taken by itself. */
+  readonly waitMilliseconds: number;
+}
+
+/** The patience of the town's meters. */
+export const LINE_PATIENCE: LinePatience = {
+  idleMilliseconds: 60_000,
+  frameMilliseconds: 10_000,
+  waitMilliseconds: 250,
+};
+
 /** Pairs of client and server that one connection may speak for. */
 const MAX_SAP_PAIRS = 4;
 
@@ -19,16 +32,19 @@ export interface Durability {
 /**
  * The line of one meter, whichever of its addresses it is reached on: one connection at a time, others are refused, as meters behind 2N gateways do.
  *
- * States: free, or taken by one socket until that closes.
+ * States: free; taken by one socket until that closes; taken, with one more socket waiting briefly for its turn.
  */
 export class MeterLine {
   readonly #meter: VirtualMeter;
   readonly #durability: Durability;
+  readonly #patience: LinePatience;
   #socket: Socket | undefined;
+  #waiting: { readonly socket: Socket; readonly timer: NodeJS.Timeout } | undefined;
 
-  constructor(meter: VirtualMeter, durability: Durability) {
+  constructor(meter: VirtualMeter, durability: Durability, patience: LinePatience = LINE_PATIENCE) {
     this.#meter = meter;
     this.#durability = durability;
+    this.#patience = patience;
   }
 
   /** Whether somebody is connected. */
@@ -39,18 +55,30 @@ export class MeterLine {
   /** Takes a connection, or refuses it where the line is taken. */
   accept(socket: Socket): void {
     socket.on("error", () => undefined);
-    if (this.#socket !== undefined) {
-      socket.resetAndDestroy();
-      return;
+    if (this.#socket === undefined) this.#serve(socket);
+    else if (this.#waiting !== undefined) socket.resetAndDestroy();
+    else {
+      const timer = setTimeout(() => this.#refuseWaiting(), this.#patience.waitMilliseconds);
+      this.#waiting = { socket, timer };
     }
+  }
+
+  #refuseWaiting(): void {
+    clearTimeout(this.#waiting?.timer);
+    this.#waiting?.socket.resetAndDestroy();
+    this.#waiting = undefined;
+  }
+
+  #serve(socket: Socket): void {
     this.#socket = socket;
     socket.setNoDelay(true);
-    socket.setTimeout(IDLE_MS, () => socket.destroy());
+    socket.setTimeout(this.#patience.idleMilliseconds, () => socket.destroy());
     const frames = new WrapperFrames();
     const connections = new Map<number, MeterConnection>();
     let unfinished = 0;
     let frameTimer: NodeJS.Timeout | undefined;
-    socket.on("data", (chunk) => {
+    onOctets(socket, (chunk) => {
+      const before = unfinished;
       try {
         unfinished += chunk.length;
         for (const frame of frames.push(chunk)) {
@@ -62,8 +90,10 @@ export class MeterLine {
         socket.destroy();
         return;
       }
+      // More octets of the same frame buy no more time.
+      if (unfinished === before + chunk.length && frameTimer !== undefined) return;
       clearTimeout(frameTimer);
-      frameTimer = unfinished > 0 ? setTimeout(() => socket.destroy(), FRAME_MS) : undefined;
+      frameTimer = unfinished > 0 ? setTimeout(() => socket.destroy(), this.#patience.frameMilliseconds) : undefined;
     });
     socket.on("close", () => {
       clearTimeout(frameTimer);
@@ -74,6 +104,7 @@ export class MeterLine {
 
   /** Ends the connection, if there is one. */
   hangUp(): void {
+    this.#refuseWaiting();
     const socket = this.#socket;
     this.#release();
     socket?.resetAndDestroy();
@@ -82,6 +113,11 @@ export class MeterLine {
   #release(): void {
     this.#socket = undefined;
     this.#meter.security.rest();
+    if (this.#waiting === undefined) return;
+    const { socket, timer } = this.#waiting;
+    this.#waiting = undefined;
+    clearTimeout(timer);
+    if (!socket.destroyed) this.#serve(socket);
   }
 
   #answer(socket: Socket, connections: Map<number, MeterConnection>, frame: WrapperApdu): void {

@@ -18,7 +18,7 @@ import {
 import { startClock, type TownClock } from "./clock-file.ts";
 import { DurableAnswers } from "./durable-answers.ts";
 import { TownError } from "./errors.ts";
-import { MeterLine } from "./meter-line.ts";
+import { type LinePatience, MeterLine } from "./meter-line.ts";
 import { readProduction } from "./production-file.ts";
 import { Pusher } from "./pusher.ts";
 
@@ -36,6 +36,8 @@ export interface TownOptions {
   readonly pushPort: number;
   /** Is called when the meters' memory cannot be written any more. */
   readonly onFailure: (error: unknown) => void;
+  /** How patient the meters are with their clients. */
+  readonly patience?: LinePatience;
 }
 
 /** One meter of the town with its line and addresses. */
@@ -104,7 +106,7 @@ export async function startTown(options: TownOptions): Promise<Town> {
         memory,
         pushDestination: `${options.pushHost}:${options.pushPort}`,
       });
-      const line = new MeterLine(meter, answers);
+      const line = new MeterLine(meter, answers, options.patience);
       const port = await listen((socket) => {
         // A meter that still stands in the depot has no line in the field.
         if (meter.inField) line.accept(socket);
