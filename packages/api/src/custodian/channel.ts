@@ -7,6 +7,9 @@ import { FrameCutter } from "./frame-stream.ts";
 import { FrameWriter } from "./frame-writer.ts";
 import { CUSTODIAN_METHODS, type Custodian } from "./methods.ts";
 
+export { FrameCutter } from "./frame-stream.ts";
+export { FrameWriter } from "./frame-writer.ts";
+
 /** How to reach the custodian, and as whom. */
 export interface CustodianChannelOptions {
   /** The Unix socket. */

@@ -1,0 +1,98 @@
+import {
+  CUSTODIAN_METHODS,
+  type CustodianCallCode,
+  type CustodianMethod,
+  callError,
+  type Frame,
+  frame,
+  METHOD_BY_NAME,
+  namedRequest,
+} from "@meterkeep/api/custodian";
+import { type Codec, DlmsError, decode, encode } from "@meterkeep/dlms";
+import type { LedgerDraft } from "@meterkeep/ledger";
+import { CallRefusal } from "../service/call-refusal.ts";
+import type { Caller } from "../service/caller.ts";
+import type { CustodianService } from "../service/custodian-service.ts";
+import type { Committer } from "../store/committer.ts";
+
+/** What answering a frame needs. */
+export interface Dispatching {
+  readonly service: CustodianService;
+  readonly committer: Committer;
+  readonly now: () => number;
+  /** Hears of what should not happen; the caller is told no more than that it did. */
+  readonly onFailure: (error: unknown) => void;
+}
+
+const BY_NUMBER = new Map(
+  (Object.keys(CUSTODIAN_METHODS) as CustodianMethod[]).map((name) => [CUSTODIAN_METHODS[name].number as number, name]),
+);
+
+/**
+ * Answers one frame of a caller. It never throws: every failure is an error frame, and what is not offered, or not to
+ * this caller, stands in the ledger before the caller hears of it.
+ */
+export async function answer(octets: Uint8Array, caller: Caller, dispatching: Dispatching): Promise<Uint8Array> {
+  const request = decode(frame, octets);
+  const { correlation, method } = request;
+  try {
+    const payload = await carryOut(request, caller, dispatching);
+    return encode(frame, { kind: "response", correlation, method, payload });
+  } catch (error) {
+    const { code, message } = outward(error, dispatching);
+    return encode(frame, { kind: "error", correlation, method, payload: encode(callError, { code, message }) });
+  }
+}
+
+async function carryOut(
+  { kind, method, payload }: Frame,
+  caller: Caller,
+  dispatching: Dispatching,
+): Promise<Uint8Array> {
+  if (kind !== "request") throw new CallRefusal("request-malformed", "only requests are answered here");
+  const name = BY_NUMBER.get(method);
+  if (name === undefined) {
+    const asked = method === METHOD_BY_NAME ? askedName(payload) : `number ${method}`;
+    await record(dispatching, caller, "method-not-offered", asked);
+    throw new CallRefusal("method-not-offered", `there is no method "${asked}": nothing this custodian does gives it`);
+  }
+  const { request, response, roles } = CUSTODIAN_METHODS[name];
+  if (!(roles as readonly string[]).includes(caller.role)) {
+    await record(dispatching, caller, "method-not-permitted", name);
+    throw new CallRefusal("method-not-permitted", `a ${caller.role} may not call ${name}`);
+  }
+  // The table ties each name to its request and response; TypeScript cannot follow it through a lookup.
+  const call = dispatching.service[name] as (value: unknown, caller: Caller) => Promise<unknown>;
+  const value = await call(decode(request as Codec<unknown>, payload), caller);
+  return encode(response as Codec<unknown>, value);
+}
+
+function askedName(payload: Uint8Array): string {
+  const { name } = decode(namedRequest, payload);
+  return name.replaceAll(/[^\w .-]/g, "?");
+}
+
+async function record({ committer, now }: Dispatching, caller: Caller, kind: string, method: string): Promise<void> {
+  const entry: LedgerDraft = {
+    at: now(),
+    kind,
+    principal: caller.name,
+    utility: "*",
+    island: "*",
+    body: { role: caller.role, method },
+  };
+  await committer.submit({ entries: [entry] });
+}
+
+function outward(
+  error: unknown,
+  { onFailure }: Dispatching,
+): { readonly code: CustodianCallCode; readonly message: string } {
+  if (error instanceof CallRefusal) return { code: error.code, message: error.message.slice(0, MOST_CHARACTERS) };
+  if (error instanceof DlmsError && error.name === "DecodeError")
+    return { code: "request-malformed", message: error.message.slice(0, MOST_CHARACTERS) };
+  onFailure(error);
+  return { code: "custodian-failed", message: "the custodian could not do this; its own log says why" };
+}
+
+const MOST_CHARACTERS = 256;

@@ -1,0 +1,37 @@
+/** How many counters below the highest one are told apart: a push may overtake a response. */
+export const WINDOW_COUNTERS = 1024;
+
+const WINDOW_BYTES = WINDOW_COUNTERS / 8;
+const MASK = (1n << BigInt(WINDOW_COUNTERS)) - 1n;
+
+/** Which counters were accepted: the highest, and bit n for counter `highest - n`. */
+export interface ReceiveWindow {
+  readonly highest: number;
+  readonly seen: bigint;
+}
+
+/** The window after `counter`, or undefined where it was accepted before or is too old to tell. */
+export function accepted(window: ReceiveWindow | undefined, counter: number): ReceiveWindow | undefined {
+  if (window === undefined) return { highest: counter, seen: 1n };
+  const { highest, seen } = window;
+  if (counter > highest) {
+    const ahead = counter - highest;
+    return { highest: counter, seen: ahead >= WINDOW_COUNTERS ? 1n : ((seen << BigInt(ahead)) & MASK) | 1n };
+  }
+  const behind = BigInt(highest - counter);
+  if (behind >= WINDOW_COUNTERS || ((seen >> behind) & 1n) === 1n) return undefined;
+  return { highest, seen: seen | (1n << behind) };
+}
+
+/** The bits as the store keeps them, least significant octet first. */
+export function windowOctets({ seen }: ReceiveWindow): Uint8Array {
+  const octets = new Uint8Array(WINDOW_BYTES);
+  const hex = seen.toString(16).padStart(WINDOW_BYTES * 2, "0");
+  octets.set(Buffer.from(hex, "hex").reverse());
+  return octets;
+}
+
+/** What `windowOctets` wrote. */
+export function windowOf(highest: number, octets: Uint8Array): ReceiveWindow {
+  return { highest, seen: BigInt(`0x${Buffer.from(octets).reverse().toString("hex")}`) };
+}

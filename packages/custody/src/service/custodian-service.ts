@@ -1,0 +1,162 @@
+import type {
+  CustodianLedgerEntry,
+  CustodianMethod,
+  CustodianRequest,
+  CustodianResponse,
+  CustodianStatus,
+  ImportedMeter,
+  ShipmentOutcome,
+} from "@meterkeep/api/custodian";
+import { KEY_PURPOSES, MAX_PAGE_ENTRIES, MAX_PAGE_METERS, MAX_PAGE_STATES } from "@meterkeep/api/custodian";
+import { fromHex, systemTitle, systemTitleText } from "@meterkeep/dlms";
+import type { LedgerEntry, LedgerHead } from "@meterkeep/ledger";
+import type { Pushes } from "../push/pushes.ts";
+import type { Sessions } from "../session/sessions.ts";
+import { addSingleMeter, type ImportDependencies, importShipment } from "../shipment/import.ts";
+import { ShipmentRefusal } from "../shipment/refusal.ts";
+import type { Uploads } from "../shipment/uploads.ts";
+import type { KeyRecord, MeterRecord } from "../store/records.ts";
+import type { CustodyStore } from "../store/store.ts";
+import type { Contacts } from "../takeover/contacts.ts";
+import { takeoverStateOf } from "../takeover/view.ts";
+import { CallRefusal } from "./call-refusal.ts";
+import type { Caller } from "./caller.ts";
+
+/** The custodian's methods, each told who calls. */
+export type CustodianService = {
+  readonly [M in CustodianMethod]: (request: CustodianRequest<M>, caller: Caller) => Promise<CustodianResponse<M>>;
+};
+
+/** The parts a custodian is made of. */
+export interface CustodianParts {
+  readonly store: Pick<CustodyStore, "load" | "loadPage" | "meterCount" | "shipmentMeters" | "ledgerEntries">;
+  readonly importing: ImportDependencies;
+  readonly uploads: Uploads;
+  readonly sessions: Sessions;
+  readonly contacts: Contacts;
+  readonly pushes: Pushes;
+  readonly ledgerHead: () => Promise<LedgerHead>;
+  /** What never changes while it runs. */
+  readonly facts: Pick<
+    CustodianStatus,
+    "version" | "vault" | "rootKey" | "rootKeyCreated" | "separateUser" | "recipient"
+  >;
+}
+
+/** The custodian, as its channel serves it. */
+export function custodianService(parts: CustodianParts): CustodianService {
+  const { store, importing, uploads, sessions, contacts, pushes, facts } = parts;
+  return {
+    status: async () => {
+      const { sequence, hash } = await parts.ledgerHead();
+      // Nothing that could be frozen is sealed by this version at all, so that the switch is not there to be thrown.
+      return { ...facts, ledgerHead: { sequence, hash }, meters: await store.meterCount(), killSwitch: false };
+    },
+    beginShipment: async (place, caller) => ({ upload: await uploads.begin(place, caller) }),
+    shipmentChunk: async ({ upload, bytes }, caller) => ({ received: await uploads.append(upload, bytes, caller) }),
+    commitShipment: ({ upload }, caller) =>
+      uploads.finish(upload, caller, (chunks, place) =>
+        shipmentOutcome(parts, { ...place, principal: caller.name }, chunks),
+      ),
+    shipmentMeters: async ({ utility, island, shipment, from }) => {
+      const meters = await store.shipmentMeters({ utility, island, shipment }, from, MAX_PAGE_METERS);
+      return { meters: meters.map(importedMeter) };
+    },
+    addMeter: async ({ utility, island, systemTitle: title, sealed }, caller) => {
+      const place = { utility, island, principal: caller.name };
+      try {
+        const warnings = await addSingleMeter(importing, place, systemTitleText(title), sealed);
+        return { kind: "added", warnings };
+      } catch (error) {
+        if (error instanceof ShipmentRefusal) return refused(error);
+        throw error;
+      }
+    },
+    nextContact: (request, caller) => contacts.next(request, caller),
+    advanceContact: (request, caller) => contacts.advance(request, caller),
+    takeoverStates: async ({ meters, after }) => {
+      const titles = meters.map(systemTitleText);
+      const files = await store.loadPage(titles, after && systemTitleText(after), MAX_PAGE_STATES);
+      return { states: files.map(takeoverStateOf) };
+    },
+    openSession: (request, caller) => sessions.open(request, caller),
+    advanceSession: (request, caller) => sessions.advance(request, caller),
+    seal: (request, caller) => sessions.seal(request, caller),
+    open: async (request, caller) => sessions.openApdus(request, caller),
+    releaseSession: (request, caller) => sessions.release(request, caller),
+    closeSession: async (request, caller) => {
+      await sessions.close(request, caller);
+      return {};
+    },
+    openPush: (request, caller) => pushes.open(request, caller),
+    describeKeys: async ({ meter }) => {
+      const title = systemTitleText(meter);
+      const file = await store.load(title);
+      if (file === undefined) throw new CallRefusal("unknown-meter", `meter ${title} is not in custody`);
+      return { keys: file.keys.map(keyDescription) };
+    },
+    ledgerEntries: async ({ after, limit }) => {
+      const entries = await store.ledgerEntries(after, Math.min(limit, MAX_PAGE_ENTRIES));
+      return { entries: within(entries.map(ledgerEntry), PAGE_BYTES) };
+    },
+  };
+}
+
+/** Entries of one page together, so that a page of long ones fits a frame. */
+const PAGE_BYTES = 512 * 1024;
+
+function within(entries: readonly CustodianLedgerEntry[], bytes: number): readonly CustodianLedgerEntry[] {
+  let left = bytes;
+  const end = entries.findIndex(({ body }) => {
+    left -= body.length * 3 + 256;
+    return left < 0;
+  });
+  return end < 0 ? entries : entries.slice(0, Math.max(end, 1));
+}
+
+async function shipmentOutcome(
+  { store, importing }: CustodianParts,
+  place: Parameters<typeof importShipment>[1],
+  chunks: AsyncIterable<Uint8Array>,
+): Promise<ShipmentOutcome> {
+  try {
+    const { shipment, count, warnings } = await importShipment(importing, place, chunks);
+    const { utility, island } = place;
+    const meters = await store.shipmentMeters({ utility, island, shipment }, 0, MAX_PAGE_METERS);
+    return { kind: "imported", shipment, count, meters: meters.map(importedMeter), warnings };
+  } catch (error) {
+    if (error instanceof ShipmentRefusal) return refused(error);
+    throw error;
+  }
+}
+
+function refused({ code, line, systemTitle: title, message }: ShipmentRefusal) {
+  const meter = title === undefined ? {} : { systemTitle: systemTitle(fromHex(title)) };
+  return { kind: "refused", code, line, ...meter, message } as const;
+}
+
+function importedMeter(meter: MeterRecord): ImportedMeter {
+  return {
+    systemTitle: systemTitle(fromHex(meter.systemTitle)),
+    logicalDeviceName: meter.logicalDeviceName,
+    serialNumber: meter.serialNumber,
+    model: meter.model,
+    hardwareRevision: meter.hardwareRevision,
+    firmware: meter.firmware,
+    profile: meter.profile,
+    securitySuite: meter.securitySuite,
+    manufacturer: meter.manufacturer,
+    holders: meter.holders,
+  };
+}
+
+function keyDescription({ purpose, version, state, origin, createdAt, provenAt }: KeyRecord) {
+  const proven = provenAt === undefined ? {} : { provenAt };
+  return { purpose: KEY_PURPOSES[purpose], version, state, origin, createdAt, ...proven };
+}
+
+function ledgerEntry(entry: LedgerEntry): CustodianLedgerEntry {
+  const { sequence, at, kind, principal, utility, island, meter, body, hash, previousHash } = entry;
+  const of = meter === undefined ? {} : { meter };
+  return { sequence, at, kind, principal, utility, island, ...of, body, hash, previousHash };
+}

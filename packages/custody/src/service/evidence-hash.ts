@@ -1,0 +1,30 @@
+import { createHash, type Hash } from "node:crypto";
+
+/** Counts and a hash over the APDUs of a crypto session, as they went over the line: for its closing entry. */
+export class EvidenceHash {
+  readonly #hash: Hash = createHash("sha256");
+  #toMeter = 0;
+  #fromMeter = 0;
+
+  sent(apdu: Uint8Array): void {
+    this.#toMeter += 1;
+    this.#add(0x00, apdu);
+  }
+
+  received(apdu: Uint8Array): void {
+    this.#fromMeter += 1;
+    this.#add(0x01, apdu);
+  }
+
+  /** For the ledger; the hash covers each APDU with its direction and length. */
+  summary(): { readonly toMeter: number; readonly fromMeter: number; readonly sha256: string } {
+    return { toMeter: this.#toMeter, fromMeter: this.#fromMeter, sha256: this.#hash.copy().digest("hex") };
+  }
+
+  #add(direction: number, apdu: Uint8Array): void {
+    const header = Buffer.alloc(5);
+    header[0] = direction;
+    header.writeUInt32BE(apdu.length, 1);
+    this.#hash.update(header).update(apdu);
+  }
+}

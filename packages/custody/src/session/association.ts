@@ -1,0 +1,89 @@
+import type { KeyObject } from "node:crypto";
+import {
+  type AssociationConfig,
+  type AssociationEffect,
+  type AssociationEvent,
+  type AssociationState,
+  type CipheredParties,
+  fromHex,
+  isSecuritySuiteId,
+  partiesOf,
+  type SystemTitle,
+  stepAssociation,
+  systemTitle,
+} from "@meterkeep/dlms";
+import { nodeCiphers } from "@meterkeep/dlms-node";
+import type { MeterFacts } from "../protocol/meter-facts.ts";
+import type { WorkingKeys } from "../protocol/meter-keys.ts";
+import type { MeterRecord } from "../store/records.ts";
+
+const CHALLENGE_BYTES = 16;
+const MAX_RECEIVE_PDU_BYTES = 0xffff;
+
+/**
+ * The custodian's end of an association: the pure machine of the protocol library, its state, and the keys it uses.
+ */
+export class Association {
+  readonly #keys: WorkingKeys | undefined;
+  #state: AssociationState<KeyObject>;
+
+  private constructor(config: AssociationConfig<KeyObject>, keys: WorkingKeys | undefined) {
+    this.#state = { kind: "idle", config };
+    this.#keys = keys;
+  }
+
+  /** HLS mechanism 5 with authenticated encryption. The keys are disposed of with the association. */
+  static secured(
+    meter: MeterRecord,
+    facts: MeterFacts,
+    keys: WorkingKeys,
+    client: SystemTitle,
+    random: (octets: number) => Uint8Array,
+  ): Association {
+    const suite = isSecuritySuiteId(meter.securitySuite) ? meter.securitySuite : 0;
+    const config: AssociationConfig<KeyObject> = {
+      authentication: { kind: "gmac", challenge: random(CHALLENGE_BYTES) },
+      systemTitle: client,
+      serverSystemTitle: systemTitle(fromHex(meter.systemTitle)),
+      maxReceivePduSize: MAX_RECEIVE_PDU_BYTES,
+      ciphering: {
+        ciphers: nodeCiphers,
+        suite,
+        authenticated: true,
+        encrypted: true,
+        form: facts.form,
+        encryptionKey: keys.encryptionKey,
+        authenticationKey: keys.authenticationKey,
+      },
+    };
+    return new Association(config, keys);
+  }
+
+  /** The public client: no keys, no proof. */
+  static open(): Association {
+    return new Association(
+      { authentication: { kind: "none" }, maxReceivePduSize: MAX_RECEIVE_PDU_BYTES, conformance: ["get"] },
+      undefined,
+    );
+  }
+
+  /** Takes one event; the machine answers each with one effect, or none where the event has no place. */
+  take(event: AssociationEvent): AssociationEffect | undefined {
+    const [state, effect] = stepAssociation(this.#state, event);
+    this.#state = state;
+    return effect;
+  }
+
+  /** Both ends, once it is established and ciphered. */
+  get parties(): CipheredParties<KeyObject> | undefined {
+    return this.#state.kind === "established" ? partiesOf(this.#state.config, this.#state.negotiated) : undefined;
+  }
+
+  get established(): boolean {
+    return this.#state.kind === "established";
+  }
+
+  [Symbol.dispose](): void {
+    this.#keys?.[Symbol.dispose]();
+  }
+}

@@ -1,0 +1,313 @@
+import type {
+  CustodianRequest,
+  CustodianResponse,
+  OpenResult,
+  SealResult,
+  SessionAdvance,
+  SessionOutcome,
+} from "@meterkeep/api/custodian";
+import { COUNTERS_PER_ASSOCIATION, DlmsError, openApdu, sealApdu, systemTitleText } from "@meterkeep/dlms";
+import { classify, type Verdict } from "@meterkeep/guard";
+import type { LedgerDraft } from "@meterkeep/ledger";
+import { CustodyError } from "../errors.ts";
+import { meterFacts } from "../protocol/meter-facts.ts";
+import { unsealKeys, workingKeys } from "../protocol/meter-keys.ts";
+import { accepted, type ReceiveWindow } from "../protocol/receive-window.ts";
+import { reasonOf } from "../protocol/requests.ts";
+import { CallRefusal } from "../service/call-refusal.ts";
+import type { Caller } from "../service/caller.ts";
+import type { ConversationDependencies } from "../service/dependencies.ts";
+import { EvidenceHash } from "../service/evidence-hash.ts";
+import { Handles } from "../service/handles.ts";
+import { type MeterFile, PURPOSE, type SetupPlace } from "../store/records.ts";
+import { isFinal } from "../takeover/journal.ts";
+import { canBeTakenOver, journalOf } from "../takeover/view.ts";
+import { Association } from "./association.ts";
+
+/** Sessions open at once, over all callers. */
+const MOST_SESSIONS = 20_000;
+
+/** A session that nobody uses for so long is closed. */
+export const IDLE_MILLISECONDS = 5 * 60_000;
+
+interface Session {
+  readonly caller: Caller;
+  lastUsed: number;
+  readonly place: SetupPlace;
+  readonly keyVersion: number;
+  readonly association: Association;
+  readonly evidence: EvidenceHash;
+  /** The counters of this session: nothing below the meter's proof, which answered a fresh challenge. */
+  floor: number;
+  window: ReceiveWindow | undefined;
+  refused: number;
+}
+
+/**
+ * Crypto sessions: associations with meters whose keys have been settled, for reading.
+ *
+ * States of a session: *associating* (AARQ out, `advance` goes on), *established* (`seal` and `open`), *gone* (closed,
+ * failed, or idle for too long). The opening entry is in the ledger before the AARQ leaves, the closing one when it is
+ * over.
+ */
+export class Sessions {
+  readonly #dependencies: ConversationDependencies;
+  readonly #sessions = new Handles<Session>();
+
+  constructor(dependencies: ConversationDependencies) {
+    this.#dependencies = dependencies;
+  }
+
+  async open(
+    { meter, purpose }: CustodianRequest<"openSession">,
+    caller: Caller,
+  ): Promise<CustodianResponse<"openSession">> {
+    const { store, vault, committer, sendCounters, random, now, clientTitle, receiveWindows } = this.#dependencies;
+    if (this.#sessions.size >= MOST_SESSIONS)
+      throw new CallRefusal("too-many-open", `${MOST_SESSIONS} sessions are open`);
+    const title = systemTitleText(meter);
+    const file = await store.load(title);
+    if (file === undefined) throw new CallRefusal("unknown-meter", `meter ${title} is not in custody`);
+    const { GUEK, GAK } = settledKeys(file);
+    const place = placeOf(file);
+    receiveWindows.learn(file.windows);
+    const facts = meterFacts(file.meter.profile);
+    const [unicast, authentication] = (await unsealKeys(vault, file.keys, [
+      { purpose: PURPOSE.GUEK, version: GUEK },
+      { purpose: PURPOSE.GAK, version: GAK },
+    ])) as [Parameters<typeof workingKeys>[0], Parameters<typeof workingKeys>[1]];
+    const keys = workingKeys(unicast, authentication);
+    const association = Association.secured(file.meter, facts, keys, clientTitle(place.utility), random);
+    try {
+      // Both join one commit; neither the counters nor the entry may be missing when the AARQ leaves.
+      const [first] = await Promise.all([
+        sendCounters.take(place, GUEK, COUNTERS_PER_ASSOCIATION),
+        committer.submit({ entries: [entry("session-opened", caller, place, now(), { purpose, GUEK, GAK })] }),
+      ]);
+      const effect = association.take({ kind: "associate", invocationCounter: first });
+      if (effect?.kind !== "send") throw new CallRefusal("custodian-failed", "no AARQ could be made");
+      const evidence = new EvidenceHash();
+      evidence.sent(effect.apdu);
+      const session = this.#sessions.add({
+        caller,
+        lastUsed: now(),
+        place,
+        keyVersion: GUEK,
+        association,
+        evidence,
+        floor: 0,
+        window: undefined,
+        refused: 0,
+      });
+      return { session, clientSap: facts.managementClientSap, serverSap: facts.serverSap, apdu: effect.apdu };
+    } catch (error) {
+      association[Symbol.dispose]();
+      throw asCallRefusal(error);
+    }
+  }
+
+  async advance({ session, received }: CustodianRequest<"advanceSession">, caller: Caller): Promise<SessionAdvance> {
+    const open = this.#find(session, caller);
+    open.evidence.received(received);
+    const effect = open.association.take({ kind: "received", apdu: received });
+    switch (effect?.kind) {
+      case "send":
+        open.evidence.sent(effect.apdu);
+        return { kind: "send", apdu: effect.apdu };
+      case "established": {
+        for (const counter of effect.serverCounters) {
+          open.window = accepted(open.window, counter) ?? open.window;
+          open.floor = Math.max(open.floor, counter);
+        }
+        const { conformance, maxReceivePduSize } = effect.negotiated;
+        return { kind: "established", conformance: [...conformance], maxReceivePduSize: maxReceivePduSize ?? 0 };
+      }
+      case "failed":
+        await this.#end(session, open, "failed", reasonOf(effect.error));
+        return failureOf(effect.error);
+      default:
+        throw new CallRefusal("session-not-established", "nothing is awaited from the meter in this session");
+    }
+  }
+
+  async seal({ session, items }: CustodianRequest<"seal">, caller: Caller): Promise<SealResult[]> {
+    const open = this.#find(session, caller);
+    const parties = open.association.parties;
+    if (parties === undefined) throw new CallRefusal("session-not-established", "nothing can be sealed yet");
+    const verdicts = items.map(({ apdu }) => classify(apdu));
+    const refused = items.flatMap(({ token }, at) => refusalOf(verdicts[at] as Verdict, token !== undefined) ?? []);
+    const passing = items.length - refused.length;
+    const [first] = await Promise.all([
+      passing === 0 ? 0 : this.#counters(open, passing),
+      refused.length === 0 ? undefined : this.#record(open, caller, refused),
+    ]);
+    open.refused += refused.length;
+    let counter = first;
+    return items.map(({ apdu, token }, at): SealResult => {
+      const refusal = refusalOf(verdicts[at] as Verdict, token !== undefined);
+      if (refusal !== undefined) return { kind: "refused", ...refusal };
+      const sealed = sealApdu(parties, apdu, counter);
+      counter += 1;
+      open.evidence.sent(sealed);
+      return { kind: "sealed", apdu: sealed };
+    });
+  }
+
+  openApdus({ session, apdus }: CustodianRequest<"open">, caller: Caller): OpenResult[] {
+    const open = this.#find(session, caller);
+    const { parties } = open.association;
+    if (parties === undefined) throw new CallRefusal("session-not-established", "nothing can be opened yet");
+    return apdus.map((apdu): OpenResult => {
+      open.evidence.received(apdu);
+      try {
+        const { plain, counter } = openApdu(parties, apdu);
+        if (counter === undefined)
+          return { kind: "opened", apdu: plain, authenticated: false, encrypted: false, counter: 0 };
+        const window = counter > open.floor ? accepted(open.window, counter) : undefined;
+        if (window === undefined) return { kind: "refused", code: "replayed" };
+        open.window = window;
+        return { kind: "opened", apdu: plain, authenticated: true, encrypted: true, counter };
+      } catch (error) {
+        if (!(error instanceof DlmsError)) throw error;
+        return { kind: "refused", code: "not-authentic" };
+      }
+    });
+  }
+
+  async release(
+    { session }: CustodianRequest<"releaseSession">,
+    caller: Caller,
+  ): Promise<{ readonly apdu: Uint8Array }> {
+    const open = this.#find(session, caller);
+    if (!open.association.established)
+      throw new CallRefusal("session-not-established", "there is no association to be released");
+    const counter = await this.#counters(open, 1);
+    const effect = open.association.take({ kind: "release", invocationCounter: counter });
+    if (effect?.kind !== "send") throw new CallRefusal("custodian-failed", "no RLRQ could be made");
+    open.evidence.sent(effect.apdu);
+    return { apdu: effect.apdu };
+  }
+
+  async close({ session, outcome }: CustodianRequest<"closeSession">, caller: Caller): Promise<void> {
+    await this.#end(session, this.#find(session, caller), outcome);
+  }
+
+  /** Closes what nobody has used for long. */
+  async sweep(): Promise<void> {
+    const idle = this.#sessions.idleSince(this.#dependencies.now() - IDLE_MILLISECONDS);
+    for (const [handle, session] of idle) await this.#end(handle, session, "abandoned");
+  }
+
+  /** Closes everything: the custodian is going. */
+  async closeAll(): Promise<void> {
+    await Promise.all(
+      [...this.#sessions.entries()].map(([handle, session]) => this.#end(handle, session, "abandoned")),
+    );
+  }
+
+  #find(handle: string, caller: Caller): Session {
+    const session = this.#sessions.find(handle, caller, this.#dependencies.now());
+    if (session === undefined) throw new CallRefusal("session-unknown", "no such session is open for this principal");
+    return session;
+  }
+
+  async #counters(session: Session, count: number): Promise<number> {
+    const { sendCounters } = this.#dependencies;
+    const { place, keyVersion } = session;
+    try {
+      const atHand = sendCounters.takeAtHand(place, keyVersion, count);
+      return atHand ?? (await sendCounters.take(place, keyVersion, count));
+    } catch (error) {
+      throw asCallRefusal(error);
+    }
+  }
+
+  /** One entry for each request that was refused, before the caller hears of it. */
+  async #record(session: Session, caller: Caller, refused: readonly SealRefusal[]): Promise<void> {
+    const { committer, now } = this.#dependencies;
+    const entries = refused.map(({ code, effect, message }) =>
+      entry("seal-refused", caller, session.place, now(), { code, effect, message }),
+    );
+    await committer.submit({ entries });
+  }
+
+  async #end(handle: string, session: Session, outcome: SessionOutcome, reason?: string): Promise<void> {
+    const { committer, receiveWindows, now } = this.#dependencies;
+    this.#sessions.remove(handle);
+    session.association[Symbol.dispose]();
+    const { place, keyVersion, window, refused, evidence, caller } = session;
+    // A push must not be able to use a counter that a response has used.
+    if (window !== undefined) receiveWindows.accept(place, keyVersion, window.highest);
+    const stored = window === undefined ? undefined : receiveWindows.record(place, keyVersion);
+    const body = { outcome, ...(reason === undefined ? {} : { reason }), refused, ...evidence.summary() };
+    await committer.submit({
+      writes: stored === undefined ? [] : [{ kind: "put-windows", windows: [stored] }],
+      entries: [entry("session-closed", caller, place, now(), body)],
+    });
+  }
+}
+
+type SealRefusal = Omit<Extract<SealResult, { kind: "refused" }>, "kind">;
+
+function refusalOf(verdict: Verdict, hasToken: boolean): SealRefusal | undefined {
+  switch (verdict.kind) {
+    case "allowed":
+      return undefined;
+    case "refused":
+      return { code: verdict.code, effect: "none", message: verdict.message };
+    case "needs-token": {
+      const { effect, summary } = verdict.gravest;
+      return hasToken
+        ? {
+            code: "command-token-not-accepted",
+            effect,
+            message: `${summary}: the command token that came with it is from no issuer that this custodian knows`,
+          }
+        : {
+            code: "command-token-missing",
+            effect,
+            message: `${summary}: that needs a command token, and none came with it`,
+          };
+    }
+    default:
+      return verdict satisfies never;
+  }
+}
+
+/** The working keys of a meter, where it is settled which they are. */
+function settledKeys(file: MeterFile): { readonly GUEK: number; readonly GAK: number } {
+  const { systemTitle } = file.meter;
+  const { journal } = journalOf(file);
+  if (!canBeTakenOver(file.meter) || !isFinal(journal.verdict) || journal.verdict === "identity-differs")
+    throw new CallRefusal(
+      "meter-not-taken-over",
+      `the keys of meter ${systemTitle} are not settled: takeover comes first`,
+    );
+  return { GUEK: journal.belief[PURPOSE.GUEK][0] as number, GAK: journal.belief[PURPOSE.GAK][0] as number };
+}
+
+function failureOf(error: DlmsError): SessionAdvance {
+  if (error.code === "association-rejected" || error.code === "exception-response" || error.code === "service-error")
+    return { kind: "failed", code: "association-rejected", message: error.message };
+  if (error.code === "unexpected-response")
+    return { kind: "failed", code: "association-malformed", message: error.message };
+  return { kind: "failed", code: "not-authentic", message: "the meter did not prove its keys" };
+}
+
+function placeOf({ meter }: MeterFile): SetupPlace {
+  const { utility, island, systemTitle } = meter;
+  return { utility, island, systemTitle, setup: 0 };
+}
+
+function entry(kind: string, caller: Caller, place: SetupPlace, at: number, body: unknown): LedgerDraft {
+  const { utility, island, systemTitle } = place;
+  return { at, kind, principal: caller.name, utility, island, meter: systemTitle, body };
+}
+
+function asCallRefusal(error: unknown): unknown {
+  if (!(error instanceof CustodyError)) return error;
+  if (error.code === "counter-line-exhausted")
+    return new CallRefusal("counter-exhausted", error.message, { cause: error });
+  if (error.code === "vault-key-unknown") return new CallRefusal("keys-missing", error.message, { cause: error });
+  return error;
+}

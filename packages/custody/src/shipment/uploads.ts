@@ -1,0 +1,111 @@
+import { randomBytes } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { type FileHandle, mkdir, open, readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { CallRefusal } from "../service/call-refusal.ts";
+import type { Caller } from "../service/caller.ts";
+import { Handles } from "../service/handles.ts";
+
+const MOST_UPLOADS = 8;
+const MOST_BYTES = 4 * 1024 ** 3;
+const IDLE_MILLISECONDS = 10 * 60_000;
+
+interface Upload {
+  readonly caller: Caller;
+  lastUsed: number;
+  readonly place: { readonly utility: string; readonly island: string };
+  readonly path: string;
+  readonly file: FileHandle;
+  bytes: number;
+  /** Chunks are written one after the other. */
+  writing: Promise<void>;
+}
+
+/**
+ * Shipments on their way in, spooled to a folder of the custodian's own: they are sealed, and memory stays flat however
+ * large they are.
+ */
+export class Uploads {
+  readonly #folder: string;
+  readonly #now: () => number;
+  readonly #uploads = new Handles<Upload>();
+
+  constructor(folder: string, now: () => number) {
+    this.#folder = folder;
+    this.#now = now;
+  }
+
+  /** Makes the folder and removes what a former process has left there. */
+  async prepare(): Promise<void> {
+    await mkdir(this.#folder, { recursive: true, mode: 0o700 });
+    for (const name of await readdir(this.#folder)) await rm(join(this.#folder, name), { force: true });
+  }
+
+  async begin(place: Upload["place"], caller: Caller): Promise<string> {
+    await this.sweep();
+    if (this.#uploads.size >= MOST_UPLOADS) throw new CallRefusal("too-many-open", `${MOST_UPLOADS} uploads are open`);
+    const path = join(this.#folder, `${randomBytes(12).toString("hex")}.mks`);
+    const file = await open(path, "wx", 0o600);
+    return this.#uploads.add({
+      caller,
+      lastUsed: this.#now(),
+      place,
+      path,
+      file,
+      bytes: 0,
+      writing: Promise.resolve(),
+    });
+  }
+
+  /** Appends a chunk; gives how many octets have come. */
+  async append(handle: string, bytes: Uint8Array, caller: Caller): Promise<number> {
+    const upload = this.#find(handle, caller);
+    upload.bytes += bytes.length;
+    if (upload.bytes > MOST_BYTES) {
+      await this.#remove(handle, upload);
+      throw new CallRefusal("upload-too-large", `a shipment has at most ${MOST_BYTES} octets`);
+    }
+    upload.writing = upload.writing.then(() => upload.file.appendFile(bytes));
+    await upload.writing;
+    return upload.bytes;
+  }
+
+  /** Reads what was uploaded, and removes it when `read` is done. */
+  async finish<T>(
+    handle: string,
+    caller: Caller,
+    read: (chunks: AsyncIterable<Uint8Array>, place: Upload["place"]) => Promise<T>,
+  ): Promise<T> {
+    const upload = this.#find(handle, caller);
+    this.#uploads.remove(handle);
+    try {
+      await upload.writing;
+      return await read(createReadStream(upload.path) as AsyncIterable<Uint8Array>, upload.place);
+    } finally {
+      await this.#remove(handle, upload);
+    }
+  }
+
+  /** Removes what nobody has gone on with. */
+  async sweep(): Promise<void> {
+    for (const [handle, upload] of this.#uploads.idleSince(this.#now() - IDLE_MILLISECONDS))
+      await this.#remove(handle, upload);
+  }
+
+  async closeAll(): Promise<void> {
+    for (const [handle, upload] of [...this.#uploads.entries()]) await this.#remove(handle, upload);
+  }
+
+  #find(handle: string, caller: Caller): Upload {
+    const upload = this.#uploads.find(handle, caller, this.#now());
+    if (upload === undefined) throw new CallRefusal("upload-unknown", "no such upload is open for this principal");
+    return upload;
+  }
+
+  async #remove(handle: string, upload: Upload): Promise<void> {
+    this.#uploads.remove(handle);
+    await upload.writing.catch(() => undefined);
+    await upload.file.close().catch(() => undefined);
+    await rm(upload.path, { force: true });
+  }
+}

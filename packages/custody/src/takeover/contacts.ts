@@ -1,0 +1,393 @@
+import type { ContactAdvance, CustodianRequest, NextContact, TakeoverState } from "@meterkeep/api/custodian";
+import { COUNTERS_PER_ASSOCIATION, systemTitleText } from "@meterkeep/dlms";
+import type { LedgerDraft } from "@meterkeep/ledger";
+import { counterObject, IDENTITY_OBJECTS, meterFacts } from "../protocol/meter-facts.ts";
+import { unsealKeys, workingKeys } from "../protocol/meter-keys.ts";
+import { type AttributeName, getRequest } from "../protocol/requests.ts";
+import { FIRST_COUNTER } from "../protocol/send-counters.ts";
+import type { MeterKeyCache } from "../push/key-cache.ts";
+import { CallRefusal } from "../service/call-refusal.ts";
+import type { Caller } from "../service/caller.ts";
+import type { ConversationDependencies } from "../service/dependencies.ts";
+import { Handles } from "../service/handles.ts";
+import { Association } from "../session/association.ts";
+import { type MeterFile, PURPOSE, type SetupPlace, type TakeoverRecord } from "../store/records.ts";
+import type { Write } from "../store/store.ts";
+import { isFinal, type Journal, type TakeoverEffect, type TakeoverEvent } from "./journal.ts";
+import { keyStateWrites, withKeyStates } from "./key-states.ts";
+import { type Happened, LiveContact } from "./live-contact.ts";
+import { step } from "./machine.ts";
+import { type PreparedTransfer, prepareTransfer, transferRequest } from "./transfer.ts";
+import { canBeTakenOver, journalOf, takeoverState } from "./view.ts";
+
+/** A contact that nobody advances for so long is over. */
+const IDLE_MILLISECONDS = 120_000;
+const MOST_CONTACTS = 20_000;
+/** How soon another principal may ask again while a contact is under way. */
+const BUSY_MILLISECONDS = 5000;
+/** Bounds of a counter hint (`headend.md` 1.4): so far ahead, and so much more each day since the last contact. */
+const HINT_AHEAD = 10_000;
+const HINT_AHEAD_A_DAY = 2000;
+const DAY_MILLISECONDS = 86_400_000;
+
+type Effect<K extends TakeoverEffect["kind"]> = Extract<TakeoverEffect, { kind: K }>;
+const EXCHANGES = ["associate", "read-counter", "read-identity", "transfer", "release"] as const;
+type Exchange = Effect<(typeof EXCHANGES)[number]>;
+
+/**
+ * Runs takeovers: the machine decides, this does. Before any octet leaves, the journal that the machine gave, the keys
+ * it asked for and the ledger's entries are durable, in one commit.
+ *
+ * A contact lives in this process alone. Whatever ends it, the next one starts from the journal.
+ */
+export class Contacts {
+  readonly #dependencies: ConversationDependencies;
+  readonly #keyCache: Pick<MeterKeyCache, "forget">;
+  readonly #contacts = new Handles<LiveContact>();
+  /** Handle of the contact of a meter. */
+  readonly #byMeter = new Map<string, string>();
+  /** Meters somebody is being answered about: two askers must not start from one journal. */
+  readonly #asking = new Set<string>();
+
+  constructor(dependencies: ConversationDependencies, keyCache: Pick<MeterKeyCache, "forget">) {
+    this.#dependencies = dependencies;
+    this.#keyCache = keyCache;
+  }
+
+  async next({ meter }: CustodianRequest<"nextContact">, caller: Caller): Promise<NextContact> {
+    const title = systemTitleText(meter);
+    if (this.#asking.has(title)) throw new CallRefusal("meter-busy", `meter ${title} is being asked for already`);
+    this.#asking.add(title);
+    try {
+      return await this.#next(title, caller);
+    } finally {
+      this.#asking.delete(title);
+    }
+  }
+
+  async advance({ contact, event }: CustodianRequest<"advanceContact">, caller: Caller): Promise<ContactAdvance> {
+    const live = this.#contacts.find(contact, caller, this.#dependencies.now());
+    if (live === undefined)
+      throw new CallRefusal("contact-unknown", "no such contact is open for this principal: ask for the next one");
+    if (live.busy) throw new CallRefusal("meter-busy", "this contact is being advanced already");
+    live.busy = true;
+    try {
+      return event.kind === "lost"
+        ? await this.#happened(contact, live, event)
+        : await this.#received(contact, live, event.apdu);
+    } catch (error) {
+      // What is durable is durable; what this process believes of the contact is not worth keeping.
+      this.#drop(contact, live);
+      throw error;
+    } finally {
+      live.busy = false;
+    }
+  }
+
+  /** Drops contacts that nobody advances; their journals say all that is needed. */
+  sweep(): void {
+    for (const [handle, live] of this.#contacts.idleSince(this.#dependencies.now() - IDLE_MILLISECONDS))
+      this.#drop(handle, live);
+  }
+
+  closeAll(): void {
+    for (const [handle, live] of [...this.#contacts.entries()]) this.#drop(handle, live);
+  }
+
+  async #next(title: string, caller: Caller): Promise<NextContact> {
+    const { store, now } = this.#dependencies;
+    if (this.#contacts.size >= MOST_CONTACTS)
+      throw new CallRefusal("too-many-open", `${MOST_CONTACTS} contacts are open`);
+    const file = await store.load(title);
+    if (file === undefined) throw new CallRefusal("unknown-meter", `meter ${title} is not in custody`);
+    const { journal, record } = journalOf(file);
+    const state = () => takeoverState(file.meter, journal, record !== undefined);
+    if (!canBeTakenOver(file.meter) || isFinal(journal.verdict)) return { kind: "nothing", state: state() };
+    const handle = this.#byMeter.get(title);
+    const running = handle === undefined ? undefined : this.#running(handle);
+    if (running !== undefined && running.caller.name !== caller.name && now() - running.lastUsed < IDLE_MILLISECONDS)
+      return { kind: "wait", milliseconds: BUSY_MILLISECONDS, state: state() };
+    if (handle !== undefined && running !== undefined) this.#drop(handle, running);
+    const carrier = caller.role === "depot" ? "depot" : "head-end";
+    const [asked, ...effects] = this.#step(file, journal, { kind: "contact-asked", at: now(), carrier });
+    const exchange = effects.find(isExchange);
+    if (exchange === undefined) return this.#notNow(file, asked, record, effects);
+    return this.#begin(file, asked, record, effects, exchange, caller);
+  }
+
+  #running(handle: string): LiveContact | undefined {
+    for (const [name, live] of this.#contacts.entries()) if (name === handle) return live;
+    return undefined;
+  }
+
+  /** Waits and ends are written down too: a contact that was lost may have been taken into account. */
+  async #notNow(
+    file: MeterFile,
+    journal: Journal,
+    record: TakeoverRecord | undefined,
+    effects: readonly TakeoverEffect[],
+  ): Promise<NextContact> {
+    if (record !== undefined && JSON.stringify(journal) !== record.journal) {
+      const takeover = nextRecord(record, journal, this.#dependencies.now());
+      await this.#dependencies.committer.submit({ writes: [{ kind: "put-takeover", takeover }] });
+    }
+    const state = takeoverState(file.meter, journal, record !== undefined);
+    const wait = effects.find((effect): effect is Effect<"wait"> => effect.kind === "wait");
+    return wait === undefined ? { kind: "nothing", state } : { kind: "wait", milliseconds: wait.milliseconds, state };
+  }
+
+  async #begin(
+    file: MeterFile,
+    journal: Journal,
+    record: TakeoverRecord | undefined,
+    effects: readonly TakeoverEffect[],
+    exchange: Exchange,
+    caller: Caller,
+  ): Promise<NextContact> {
+    const { now } = this.#dependencies;
+    const facts = meterFacts(file.meter.profile);
+    const { utility, island, systemTitle } = file.meter;
+    const place: SetupPlace = { utility, island, systemTitle, setup: 0 };
+    const associate = exchange.kind === "associate" ? exchange : undefined;
+    const live = new LiveContact({
+      caller,
+      lastUsed: now(),
+      meter: file.meter,
+      place,
+      keyVersion: associate?.GUEK ?? 0,
+      association: associate === undefined ? Association.open() : await this.#secured(file, associate),
+      journal,
+      record: record ?? openedRecord(place, now()),
+      keys: file.keys,
+    });
+    try {
+      const opened = this.#entry(live, "takeover-contact-opened", {
+        step: exchange.step,
+        carrier: journal.contact?.carrier,
+        ...(associate === undefined ? {} : { GUEK: associate.GUEK, GAK: associate.GAK }),
+      });
+      const apdu = await this.#perform(live, journal, effects, exchange, [opened]);
+      const contact = this.#contacts.add(live);
+      this.#byMeter.set(systemTitle, contact);
+      const clientSap = associate === undefined ? facts.publicClientSap : facts.managementClientSap;
+      return { kind: "connect", contact, clientSap, serverSap: facts.serverSap, step: exchange.step, apdu };
+    } catch (error) {
+      live.association[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  async #secured(file: MeterFile, { GUEK, GAK }: Effect<"associate">): Promise<Association> {
+    const { vault, clientTitle, random } = this.#dependencies;
+    const [unicast, authentication] = await unsealKeys(vault, file.keys, [
+      { purpose: PURPOSE.GUEK, version: GUEK },
+      { purpose: PURPOSE.GAK, version: GAK },
+    ]);
+    const keys = workingKeys(unicast as NonNullable<typeof unicast>, authentication as NonNullable<typeof unicast>);
+    return Association.secured(
+      file.meter,
+      meterFacts(file.meter.profile),
+      keys,
+      clientTitle(file.meter.utility),
+      random,
+    );
+  }
+
+  async #received(handle: string, live: LiveContact, apdu: Uint8Array): Promise<ContactAdvance> {
+    const outcome = live.receive(apdu);
+    switch (outcome.kind) {
+      case "send":
+        live.evidence.sent(outcome.apdu);
+        return { kind: "send", step: stepOf(live.journal), apdu: outcome.apdu };
+      case "ask":
+        return { kind: "send", step: stepOf(live.journal), apdu: await this.#ask(live, outcome.request) };
+      case "event":
+        // The public client's association is part of reading the counter.
+        if (live.awaited.kind === "counter" && outcome.event.kind === "associated") {
+          const request = getRequest(counterObject(live.place.setup));
+          live.evidence.sent(request);
+          return { kind: "send", step: stepOf(live.journal), apdu: request };
+        }
+        return this.#happened(handle, live, outcome.event);
+      default:
+        return outcome satisfies never;
+    }
+  }
+
+  async #ask(live: LiveContact, request: AttributeName): Promise<Uint8Array> {
+    const counter = await this.#dependencies.sendCounters.take(live.place, live.keyVersion, 1);
+    const sealed = live.seal(getRequest(request), counter);
+    live.evidence.sent(sealed);
+    return sealed;
+  }
+
+  /** Lets the machine decide and does what it wants. */
+  async #happened(handle: string, live: LiveContact, event: Happened): Promise<ContactAdvance> {
+    const at = this.#dependencies.now();
+    const file = { meter: live.meter } as Pick<MeterFile, "meter">;
+    const [journal, ...effects] = this.#step(file, live.journal, { ...event, at } as TakeoverEvent);
+    const exchange = effects.find(isExchange);
+    if (exchange !== undefined) {
+      const apdu = await this.#perform(live, journal, effects, exchange, []);
+      return { kind: "send", step: exchange.step, apdu };
+    }
+    const close = effects.find((effect): effect is Effect<"close"> => effect.kind === "close");
+    if (close === undefined) throw new CallRefusal("custodian-failed", "a takeover stands still");
+    const body = { step: close.step, next: close.next, ...live.evidence.summary() };
+    await this.#commit(live, journal, effects, [this.#entry(live, "takeover-contact-closed", body)], undefined);
+    this.#drop(handle, live);
+    const state: TakeoverState = takeoverState(live.meter, journal, true);
+    return { kind: "close", next: close.next, milliseconds: close.milliseconds, state, step: close.step };
+  }
+
+  #step(file: Pick<MeterFile, "meter">, journal: Journal, event: TakeoverEvent) {
+    const { arrays } = meterFacts(file.meter.profile);
+    return step(journal, event, { arrays, pace: this.#dependencies.pace });
+  }
+
+  /** Commits what the machine decided, then builds the octets that it makes true. */
+  async #perform(
+    live: LiveContact,
+    journal: Journal,
+    effects: readonly TakeoverEffect[],
+    exchange: Exchange,
+    entries: readonly LedgerDraft[],
+  ): Promise<Uint8Array> {
+    const { sendCounters, vault, now } = this.#dependencies;
+    const prepared =
+      exchange.kind === "transfer" ? await prepareTransfer(vault, live, exchange.keys, now()) : undefined;
+    const counters = countersOf(exchange);
+    const sealed = this.#entriesOf(live, exchange, prepared);
+    // The reservation, where one is needed, joins the same commit.
+    const [first] = await Promise.all([
+      counters === 0 ? 0 : sendCounters.take(live.place, live.keyVersion, counters),
+      this.#commit(live, journal, effects, [...entries, ...sealed], prepared),
+    ]);
+    const apdu = await this.#octets(live, exchange, first, prepared);
+    live.evidence.sent(apdu);
+    return apdu;
+  }
+
+  #entriesOf(live: LiveContact, exchange: Exchange, prepared: PreparedTransfer | undefined): LedgerDraft[] {
+    if (exchange.kind !== "transfer" || prepared === undefined) return [];
+    const { keys, under, step: name } = exchange;
+    return [this.#entry(live, "key-transfer-sealed", { step: name, keys, under })];
+  }
+
+  async #octets(
+    live: LiveContact,
+    exchange: Exchange,
+    counter: number,
+    prepared: PreparedTransfer | undefined,
+  ): Promise<Uint8Array> {
+    switch (exchange.kind) {
+      case "associate":
+        live.awaited = { kind: "association" };
+        return sendOf(live.association.take({ kind: "associate", invocationCounter: counter }));
+      case "read-counter":
+        live.awaited = { kind: "counter" };
+        return sendOf(live.association.take({ kind: "associate", invocationCounter: 0 }));
+      case "read-identity": {
+        const { logicalDeviceName, serialNumber } = IDENTITY_OBJECTS;
+        const asked = [
+          ["logicalDeviceName", logicalDeviceName],
+          ["serialNumber", serialNumber],
+        ] as const;
+        live.awaited = { kind: "identity", asked };
+        return live.seal(getRequest(logicalDeviceName), counter);
+      }
+      case "transfer": {
+        if (prepared === undefined) throw new CallRefusal("custodian-failed", "no keys were prepared for a transfer");
+        live.awaited = { kind: "transfer" };
+        const plain = await transferRequest(this.#dependencies.vault, live, exchange.under, prepared);
+        return live.seal(plain, counter);
+      }
+      case "release":
+        live.awaited = { kind: "release" };
+        return sendOf(live.association.take({ kind: "release", invocationCounter: counter }));
+      default:
+        return exchange satisfies never;
+    }
+  }
+
+  async #commit(
+    live: LiveContact,
+    journal: Journal,
+    effects: readonly TakeoverEffect[],
+    entries: readonly LedgerDraft[],
+    prepared: PreparedTransfer | undefined,
+  ): Promise<void> {
+    const { committer, now } = this.#dependencies;
+    const takeover = nextRecord(live.record, journal, now());
+    const added = prepared?.records ?? [];
+    const keys = [...live.keys, ...added];
+    const states = keyStateWrites(keys, effects, now());
+    const writes: Write[] = [
+      { kind: "put-takeover", takeover },
+      ...(prepared === undefined
+        ? []
+        : [{ kind: "add-keys", keys: added, checkValues: prepared.checkValues } as const]),
+      ...states,
+    ];
+    for (const effect of effects) if (effect.kind === "raise-counter") this.#raise(live, effect.to);
+    const notes = effects
+      .filter((effect): effect is Effect<"note"> => effect.kind === "note")
+      .map(({ what, detail }) => this.#entry(live, what, { detail }));
+    await committer.submit({ writes, entries: [...entries, ...notes] });
+    live.record = takeover;
+    live.journal = journal;
+    live.keys = withKeyStates(keys, states);
+    if (prepared !== undefined || states.length > 0) this.#keyCache.forget(live.place.systemTitle);
+  }
+
+  /** A hint is believed within bounds: a meter, or who speaks in its place, must not use up our counters. */
+  #raise(live: LiveContact, to: number): void {
+    const { sendCounters, now } = this.#dependencies;
+    const known = sendCounters.known(live.place) ?? FIRST_COUNTER;
+    const days = Math.floor((now() - live.record.openedAt) / DAY_MILLISECONDS);
+    if (to <= known + HINT_AHEAD + HINT_AHEAD_A_DAY * days) sendCounters.raise(live.place, to);
+  }
+
+  #entry({ caller, place }: LiveContact, kind: string, body: unknown): LedgerDraft {
+    const { utility, island, systemTitle } = place;
+    return { at: this.#dependencies.now(), kind, principal: caller.name, utility, island, meter: systemTitle, body };
+  }
+
+  #drop(handle: string, live: LiveContact): void {
+    this.#contacts.remove(handle);
+    if (this.#byMeter.get(live.place.systemTitle) === handle) this.#byMeter.delete(live.place.systemTitle);
+    live.association[Symbol.dispose]();
+  }
+}
+
+function isExchange(effect: TakeoverEffect): effect is Exchange {
+  return (EXCHANGES as readonly string[]).includes(effect.kind);
+}
+
+function countersOf(exchange: Exchange): number {
+  if (exchange.kind === "associate") return COUNTERS_PER_ASSOCIATION;
+  return exchange.kind === "read-counter" ? 0 : 1;
+}
+
+function sendOf(effect: ReturnType<Association["take"]>): Uint8Array {
+  if (effect?.kind === "send") return effect.apdu;
+  throw new CallRefusal("custodian-failed", "the association has nothing to send");
+}
+
+function stepOf({ contact }: Journal) {
+  return contact?.step ?? "release";
+}
+
+function openedRecord(place: SetupPlace, at: number): TakeoverRecord {
+  return { ...place, takeover: 1, revision: 0, journal: "", openedAt: at, closedAt: undefined };
+}
+
+function nextRecord(record: TakeoverRecord, journal: Journal, at: number): TakeoverRecord {
+  const over = isFinal(journal.verdict) && journal.contact === undefined;
+  return {
+    ...record,
+    revision: record.revision + 1,
+    journal: JSON.stringify(journal),
+    closedAt: over ? at : undefined,
+  };
+}

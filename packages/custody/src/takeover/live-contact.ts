@@ -1,0 +1,186 @@
+import { type AssociationEffect, DecodeError, DlmsError, openApdu, sealApdu } from "@meterkeep/dlms";
+import { accepted, type ReceiveWindow } from "../protocol/receive-window.ts";
+import { type AttributeName, actionResult, getResult, reasonOf, textOf } from "../protocol/requests.ts";
+import type { Caller } from "../service/caller.ts";
+import { EvidenceHash } from "../service/evidence-hash.ts";
+import type { Association } from "../session/association.ts";
+import type { KeyRecord, MeterRecord, SetupPlace, TakeoverRecord } from "../store/records.ts";
+import type { Journal, TakeoverEvent } from "./journal.ts";
+
+/** What the meter's next answer is for. */
+export type Awaited =
+  | { readonly kind: "association" }
+  | { readonly kind: "counter" }
+  /** Attributes still to be read, the first one asked for. */
+  | { readonly kind: "identity"; readonly asked: readonly (readonly [IdentityFact, AttributeName])[] }
+  | { readonly kind: "transfer" }
+  | { readonly kind: "release" };
+
+/** What is compared of a meter's identity. */
+type IdentityFact = "logicalDeviceName" | "serialNumber";
+
+type WithoutTime<E> = E extends unknown ? Omit<E, "at"> : never;
+/** What an answer meant to the machine; the time is added by who hands it in. */
+export type Happened = WithoutTime<TakeoverEvent>;
+
+/** What came of an answer: something more to send within the same step, or an event for the machine. */
+export type Outcome =
+  | { readonly kind: "send"; readonly apdu: Uint8Array }
+  | { readonly kind: "ask"; readonly request: AttributeName }
+  | { readonly kind: "event"; readonly event: Happened };
+
+/** One contact with one meter, as long as it lasts in this process. The journal survives it, this does not. */
+export class LiveContact {
+  readonly caller: Caller;
+  lastUsed: number;
+  readonly meter: MeterRecord;
+  readonly place: SetupPlace;
+  readonly keyVersion: number;
+  readonly association: Association;
+  readonly evidence = new EvidenceHash();
+  journal: Journal;
+  record: TakeoverRecord;
+  keys: readonly KeyRecord[];
+  awaited: Awaited = { kind: "association" };
+  /** One event at a time. */
+  busy = false;
+  readonly #identity = new Map<IdentityFact, string>();
+  #floor = 0;
+  #window: ReceiveWindow | undefined;
+
+  constructor(
+    parts: Pick<
+      LiveContact,
+      "caller" | "lastUsed" | "meter" | "place" | "keyVersion" | "association" | "journal" | "record" | "keys"
+    >,
+  ) {
+    this.caller = parts.caller;
+    this.lastUsed = parts.lastUsed;
+    this.meter = parts.meter;
+    this.place = parts.place;
+    this.keyVersion = parts.keyVersion;
+    this.association = parts.association;
+    this.journal = parts.journal;
+    this.record = parts.record;
+    this.keys = parts.keys;
+  }
+
+  /** Protects a request of ours under the keys of the association. */
+  seal(plain: Uint8Array, counter: number): Uint8Array {
+    const { parties } = this.association;
+    return parties === undefined ? plain : sealApdu(parties, plain, counter);
+  }
+
+  /** Reads an answer of the meter. What is not authentic is no answer: the line counts as lost. */
+  receive(octets: Uint8Array): Outcome {
+    this.evidence.received(octets);
+    switch (this.awaited.kind) {
+      case "association":
+        return this.#associationAnswer(this.association.take({ kind: "received", apdu: octets }));
+      case "counter":
+        return this.#counterAnswer(octets);
+      case "identity":
+        return this.#identityAnswer(octets, this.awaited.asked);
+      case "transfer":
+        return this.#transferAnswer(octets);
+      case "release":
+        return { kind: "event", event: { kind: "released" } };
+      default:
+        return this.awaited satisfies never;
+    }
+  }
+
+  #associationAnswer(effect: AssociationEffect | undefined): Outcome {
+    switch (effect?.kind) {
+      case "send":
+        return { kind: "send", apdu: effect.apdu };
+      case "established":
+        this.#floor = Math.max(0, ...effect.serverCounters);
+        return { kind: "event", event: { kind: "associated" } };
+      case "failed":
+        return refusedBy(effect.error);
+      default:
+        return LOST;
+    }
+  }
+
+  /** The public client's association and read: plain, believed within bounds only. */
+  #counterAnswer(octets: Uint8Array): Outcome {
+    if (!this.association.established) {
+      const effect = this.association.take({ kind: "received", apdu: octets });
+      if (effect?.kind === "established") return { kind: "event", event: { kind: "associated" } };
+      return { kind: "event", event: { kind: "counter-read", counter: undefined } };
+    }
+    const value = readable(() => getResult(octets));
+    const counter = typeof value?.value === "number" ? value.value : undefined;
+    const isCounter = counter !== undefined && Number.isInteger(counter) && counter >= 0 && counter < 0xffffffff;
+    return { kind: "event", event: { kind: "counter-read", counter: isCounter ? counter : undefined } };
+  }
+
+  #identityAnswer(octets: Uint8Array, asked: readonly (readonly [IdentityFact, AttributeName])[]): Outcome {
+    const plain = this.#open(octets);
+    if (plain === undefined) return LOST;
+    const [[name], ...rest] = asked as [readonly [IdentityFact, AttributeName], ...typeof asked];
+    const read = textOf(readable(() => getResult(plain)));
+    this.#identity.set(name, read ?? "");
+    this.awaited = { kind: "identity", asked: rest };
+    const [next] = rest;
+    return next === undefined ? this.#identityCompared() : { kind: "ask", request: next[1] };
+  }
+
+  #identityCompared(): Outcome {
+    const differing = (["logicalDeviceName", "serialNumber"] as const).filter(
+      (name) => this.#identity.get(name) !== this.meter[name],
+    );
+    const matches = differing.length === 0;
+    const detail = matches
+      ? `it says that it is ${this.meter.logicalDeviceName}, serial number ${this.meter.serialNumber}`
+      : differing
+          .map((name) => `${name} is "${this.#identity.get(name)}", the shipment says "${this.meter[name]}"`)
+          .join("; ");
+    return { kind: "event", event: { kind: "identity-read", matches, detail } };
+  }
+
+  #transferAnswer(octets: Uint8Array): Outcome {
+    const plain = this.#open(octets);
+    const result = plain === undefined ? undefined : readable(() => actionResult(plain));
+    if (result === undefined) return LOST;
+    const detail = `the meter answered ${result}`;
+    return { kind: "event", event: { kind: "transfer-answered", accepted: result === "success", detail } };
+  }
+
+  /** The plain answer, where it is authentic and new. A plain exception-response is neither yes nor no: anybody can send one. */
+  #open(octets: Uint8Array): Uint8Array | undefined {
+    const { parties } = this.association;
+    if (parties === undefined) return undefined;
+    try {
+      const { plain, counter } = openApdu(parties, octets);
+      if (counter === undefined || counter <= this.#floor) return undefined;
+      const window = accepted(this.#window, counter);
+      if (window === undefined) return undefined;
+      this.#window = window;
+      return plain;
+    } catch (error) {
+      if (error instanceof DlmsError) return undefined;
+      throw error;
+    }
+  }
+}
+
+const LOST: Outcome = { kind: "event", event: { kind: "lost", reason: "closed" } };
+
+/** An association that was not made: the meter refused it, or did not prove itself. */
+function refusedBy(error: DlmsError): Outcome {
+  const expectedCounter = (error as { expectedInvocationCounter?: number }).expectedInvocationCounter;
+  return { kind: "event", event: { kind: "association-refused", detail: reasonOf(error), expectedCounter } };
+}
+
+/** What does not decode was not said. */
+function readable<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof DecodeError || error instanceof DlmsError) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,77 @@
+import { fromHex } from "@meterkeep/dlms";
+import { nodeKeyWrap, SecretKey } from "@meterkeep/dlms-node";
+import { securitySetupName } from "../protocol/meter-facts.ts";
+import { unsealKeys } from "../protocol/meter-keys.ts";
+import { keyTransferRequest } from "../protocol/requests.ts";
+import { keyBytesOfSuite } from "../shipment/key-block.ts";
+import { type KeyRecord, PURPOSE } from "../store/records.ts";
+import type { Vault } from "../vault/vault.ts";
+import type { KeyName } from "./journal.ts";
+import type { LiveContact } from "./live-contact.ts";
+
+/** Fresh keys, sealed and ready to be stored; their octets are unsealed again only when the transfer is built. */
+export interface PreparedTransfer {
+  readonly names: readonly KeyName[];
+  readonly records: readonly KeyRecord[];
+  readonly checkValues: readonly Uint8Array[];
+}
+
+/** Generates the keys of a transfer. No key value is ever transferred twice: each has its own octets. */
+export async function prepareTransfer(
+  vault: Vault,
+  { meter, place }: Pick<LiveContact, "meter" | "place">,
+  names: readonly KeyName[],
+  at: number,
+): Promise<PreparedTransfer> {
+  const keys = names.map(() => SecretKey.random(keyBytesOfSuite(meter.securitySuite)));
+  try {
+    const systemTitle = fromHex(place.systemTitle);
+    const sealed = await vault.seal(
+      names.map(({ purpose, version }, index) => ({
+        place: { ...place, systemTitle, purpose, version },
+        key: keys[index] as SecretKey,
+      })),
+    );
+    const checkValues = await vault.checkValues(keys.filter((_, index) => names[index]?.purpose !== PURPOSE.GBEK));
+    const records = names.map(
+      ({ purpose, version }, index): KeyRecord => ({
+        ...place,
+        purpose,
+        version,
+        state: "pre-activation",
+        origin: "generated",
+        sealed: sealed[index] as Uint8Array,
+        createdAt: at,
+        provenAt: undefined,
+      }),
+    );
+    return { names, records, checkValues };
+  } finally {
+    for (const key of keys) key[Symbol.dispose]();
+  }
+}
+
+/** The key_transfer that carries prepared keys, wrapped under a version of the master. */
+export async function transferRequest(
+  vault: Vault,
+  { keys, place }: Pick<LiveContact, "keys" | "place">,
+  under: number,
+  { names, records }: PreparedTransfer,
+): Promise<Uint8Array> {
+  const [master, ...fresh] = await unsealKeys(
+    vault,
+    [...keys, ...records],
+    [{ purpose: PURPOSE.KEK, version: under }, ...names],
+  );
+  using kek = master as SecretKey;
+  try {
+    const wrapping = kek.keyObject();
+    const wrapped = names.map(({ purpose }, index) => ({
+      keyId: purpose,
+      wrapped: (fresh[index] as SecretKey).lend((octets) => nodeKeyWrap.wrap(wrapping, octets)),
+    }));
+    return keyTransferRequest(securitySetupName(place.setup), wrapped);
+  } finally {
+    for (const key of fresh) key[Symbol.dispose]();
+  }
+}

@@ -1,0 +1,102 @@
+import type { TakeoverGrade, TakeoverPhase, TakeoverState, TakeoverStep } from "@meterkeep/api/custodian";
+import { fromHex, systemTitle } from "@meterkeep/dlms";
+import type { MeterFile, MeterRecord, TakeoverRecord } from "../store/records.ts";
+import { candidates } from "./candidates.ts";
+import { isFinal, type Journal, newJournal } from "./journal.ts";
+
+/** The journal of a meter's takeover, and the record it stands in; a fresh one where none has begun. */
+export function journalOf(
+  file: MeterFile,
+  setup = 0,
+): { readonly journal: Journal; readonly record: TakeoverRecord | undefined } {
+  const record = file.takeovers.find((takeover) => takeover.setup === setup);
+  return { journal: record === undefined ? newJournal() : (JSON.parse(record.journal) as Journal), record };
+}
+
+/** Whether takeovers apply to a meter: one that was added by hand keeps the keys its owner knows. */
+export function canBeTakenOver({ origin }: MeterRecord): boolean {
+  return origin === "shipped";
+}
+
+/** Where a meter's takeover stands. */
+export function takeoverStateOf(file: MeterFile): TakeoverState {
+  const { journal, record } = journalOf(file);
+  return takeoverState(file.meter, journal, record !== undefined);
+}
+
+/** Where a takeover stands, as callers see it. */
+export function takeoverState(meter: MeterRecord, journal: Journal, begun: boolean): TakeoverState {
+  const applicable = canBeTakenOver(meter);
+  const phase = applicable ? phaseOf(journal, begun) : "not-applicable";
+  const grade = gradeOf(journal);
+  return {
+    meter: systemTitle(fromHex(meter.systemTitle)),
+    phase,
+    step: currentStep(journal),
+    grade,
+    verdict: journal.verdict,
+    ...(journal.provenAt === undefined ? {} : { provenAt: journal.provenAt }),
+    steps: journal.steps,
+    holders: meter.holders,
+    sentence: applicable ? sentenceOf(journal, phase, grade, meter.holders) : NOT_APPLICABLE,
+  };
+}
+
+function phaseOf(journal: Journal, begun: boolean): TakeoverPhase {
+  if (!begun) return "not-started";
+  if (isFinal(journal.verdict)) return "done";
+  const guessing = candidates(journal).length > 1 && journal.sent?.acknowledged !== true;
+  return guessing || journal.verdict === "unknown" ? "probing" : "in-progress";
+}
+
+/** What the way of the keys is worth; nothing as long as they are not proven. */
+function gradeOf({ proven, verdict, exposed }: Journal): TakeoverGrade {
+  if (!proven.working || !proven.master || (isFinal(verdict) && verdict !== "proven")) return "none";
+  return exposed ? "exposed" : "shielded";
+}
+
+function currentStep({ verdict, contact, steps }: Journal): TakeoverStep {
+  if (isFinal(verdict)) return "done";
+  return contact?.step ?? steps.at(-1)?.step ?? "factory-association";
+}
+
+const NOT_APPLICABLE =
+  "Its owner knows its keys and keeps them: they are used as they are and never changed from here.";
+
+function sentenceOf(journal: Journal, phase: TakeoverPhase, grade: TakeoverGrade, holders: readonly string[]): string {
+  const who = holders.length === 0 ? "anybody who held the factory keys" : listOf(holders);
+  switch (journal.verdict) {
+    case "proven":
+      return grade === "shielded"
+        ? "New keys are proven, the factory's are dead, and nobody who held those could watch the change."
+        : `New keys are proven and the factory's are dead; but ${who} could have recorded the change and read the new keys from it.`;
+    case "keeps-factory-keys":
+      return `It said that it took new keys and still answers to the factory's, which ${who} may hold.`;
+    case "keeps-master-key":
+      return `It said that it took a new master key and still takes keys wrapped under the factory's, which ${who} may hold.`;
+    case "identity-differs":
+      return "It answers under the keys of the shipment, yet it is not the meter that the shipment names.";
+    case "refuses-key-change":
+      return "It refuses new keys: whoever holds the factory's can speak to it.";
+    case "unknown":
+      return "It answers to none of the keys that it may hold: all of them are kept, and tried again, spaced.";
+    case "pending":
+      return PENDING[phase];
+    default:
+      return journal.verdict satisfies never;
+  }
+}
+
+const PENDING: Readonly<Record<TakeoverPhase, string>> = {
+  "not-started": "It is in custody with its factory keys; nobody has spoken to it yet.",
+  "in-progress": "Its keys are being changed.",
+  probing:
+    "An answer was lost while its keys were changed: old and new ones are kept, and it is being asked which it holds.",
+  done: "Done.",
+  "not-applicable": NOT_APPLICABLE,
+};
+
+function listOf(names: readonly string[]): string {
+  if (names.length === 1) return names[0] as string;
+  return `${names.slice(0, -1).join(", ")} or ${names.at(-1)}`;
+}
