@@ -39,9 +39,10 @@ export function readAare<Key>(config: AssociationConfig<Key>, octets: Uint8Array
     throw new SessionError("unexpected-response", `the server answers the AARQ with "${answer.kind}"`);
   const aare = answer.value;
   if (aare.result !== "accepted") throw rejected(aare);
-  const ciphered = contextCiphering(config) !== undefined;
-  const expected = ciphered ? "logical-name-ciphered" : "logical-name";
-  if (aare.applicationContextName !== expected)
+  // A server that names the ciphered context where plain APDUs were asked for does no harm; the other way it does.
+  const contexts: readonly unknown[] =
+    contextCiphering(config) === undefined ? ["logical-name", "logical-name-ciphered"] : ["logical-name-ciphered"];
+  if (!contexts.includes(aare.applicationContextName))
     throw new SessionError("unexpected-response", `the server accepts the context "${aare.applicationContextName}"`);
   const serverSystemTitle = serverTitle(config, aare);
   const { plain, counter } = openInitiateResponse(config, aare, serverSystemTitle);
@@ -109,7 +110,8 @@ function openInitiateResponse<Key>(
 
 function serverChallenge<Key>({ authentication }: AssociationConfig<Key>, aare: Aare): Uint8Array | undefined {
   if (authentication.kind !== "gmac") return undefined;
-  const { mechanismName, respondingAuthenticationValue: challenge } = aare;
+  // One stack leaves the mechanism out; whether it is the right one the proof will show.
+  const { mechanismName = "high-gmac", respondingAuthenticationValue: challenge } = aare;
   if (mechanismName !== "high-gmac" || challenge === undefined)
     throw new SessionError("server-not-authentic", "the server does not take part in mechanism 5");
   if (challenge.length < CHALLENGE_BYTES.least || challenge.length > CHALLENGE_BYTES.most)

@@ -27,7 +27,7 @@ export function buildAarq<Key>(config: AssociationConfig<Key>, invocationCounter
     kind: "aarq",
     value: {
       applicationContextName: contextCiphering(config) === undefined ? "logical-name" : "logical-name-ciphered",
-      ...(usesKeys && systemTitle !== undefined ? { callingApTitle: systemTitle } : {}),
+      ...(systemTitle === undefined ? {} : { callingApTitle: systemTitle }),
       ...authenticationFields(config),
       userInformation: initiateRequest(config, invocationCounter),
     },

@@ -31,7 +31,7 @@ export interface ClientCiphering<Key> {
 /** What a client wants of an association. */
 export interface AssociationConfig<Key> {
   readonly authentication: ClientAuthentication;
-  /** Needed with ciphering and with mechanism 5. */
+  /** Sent where it is given; needed with ciphering and with mechanism 5. */
   readonly systemTitle?: SystemTitle;
   /** Keys; with mechanism 5 always, also where `applicationContext` is not ciphered. */
   readonly ciphering?: ClientCiphering<Key>;

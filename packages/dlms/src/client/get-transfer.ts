@@ -3,7 +3,7 @@ import { c } from "../codec/c.ts";
 import { decode, encode } from "../codec/codec.ts";
 import { getRequestNormal, getResponseNormal, NORMAL } from "../cosem/normal-apdus.ts";
 import type { SelectiveAccessDescriptor } from "../cosem/selective-access.ts";
-import { decodeApdu, decodeForm, encodeApdu, encodeForm } from "../cosem/service-octets.ts";
+import { decodeFirstApdu, decodeForm, encodeApdu, encodeForm } from "../cosem/service-octets.ts";
 import { data } from "../data/data.ts";
 import type { AttributeDescriptor } from "../xdlms/descriptors.ts";
 import { type GetDataResult, getDataResult, getRequest, getResponse } from "../xdlms/get.ts";
@@ -63,7 +63,7 @@ export function readGetAnswer(id: RequestContext["id"], step: string, response: 
     requireSameId(id, invokeIdAndPriority);
     return result.kind === "data" ? { kind: "data", octets: result.value } : { kind: "refused", reason: result.value };
   }
-  const answer = decodeApdu(getResponse, response);
+  const answer = decodeFirstApdu(getResponse, response);
   requireSameId(id, answer.value.invokeIdAndPriority);
   switch (answer.kind) {
     case "with-list":

@@ -29,6 +29,8 @@ export interface SessionOptions {
   readonly onExchange?: (event: ExchangeEvent) => void;
   /** Octets that a response in blocks may grow to; 16 MiB unless given. */
   readonly maxResponseBytes?: number;
+  /** Gives the invoke id and priority of each request; 1 to 15 in turn with high priority unless given. */
+  readonly invokeIds?: () => InvokeIdAndPriority;
 }
 
 /** One attribute to read, with the part of it that is wanted. */
@@ -217,6 +219,8 @@ export class Session implements AsyncDisposable {
   }
 
   #nextId(): InvokeIdAndPriority {
+    const { invokeIds } = this.#options;
+    if (invokeIds !== undefined) return invokeIds();
     this.#invokeId = (this.#invokeId % HIGHEST_INVOKE_ID) + 1;
     return { invokeId: this.#invokeId, confirmed: true, highPriority: true };
   }

@@ -7,6 +7,11 @@ export function decodeApdu<T>(codec: Codec<T>, apdu: Uint8Array): T {
   return decodeFrom(codec, apdu, 1);
 }
 
+/** As `decodeApdu`, but octets that follow are ignored: some servers send an APDU twice in one. @throws DecodeError */
+export function decodeFirstApdu<T>(codec: Codec<T>, apdu: Uint8Array): T {
+  return codec.decode(new Reader(apdu, Math.min(1, apdu.length)));
+}
+
 /** Decodes what stands after tag and choice of an APDU, all of it. @throws DecodeError */
 export function decodeForm<T>(codec: Codec<T>, apdu: Uint8Array): T {
   return decodeFrom(codec, apdu, 2);
