@@ -245,6 +245,7 @@ export { BUILT_IN_LAYOUT_FILES, BUILT_IN_LAYOUTS } from "./telegram/built-in-lay
 export type { TelegramCiphers } from "./telegram/decipher.ts";
 export { collectOutcomes, type DecodedTelegrams, decodeTelegrams } from "./telegram/decode.ts";
 export { TelegramDecoder, type TelegramOptions, type TelegramOutcome } from "./telegram/decoder.ts";
+export { type Identification, identify } from "./telegram/identify.ts";
 export { weaknessOf } from "./telegram/key-hygiene.ts";
 export { type KeyRing, keysByTitle, keysForAll, type MeterKeys } from "./telegram/keys.ts";
 export type { Layout, LayoutColumn, LayoutMatch, LayoutScale } from "./telegram/layout.ts";

@@ -105,6 +105,29 @@ describe("every capture decodes to its readings", options, () => {
     }
   });
 
+  test("behind the end of another telegram, wherever that was joined, and never mixed with it", () => {
+    for (const capture of captures.filter(({ kind }) => /push|p1-text/.test(kind))) {
+      if (capture.frames[0]?.startsWith("0F") === true) continue;
+      const whole = captureBytes(capture);
+      const genuine = new Set(decodeCapture(capture).telegrams.map((one) => JSON.stringify(one.readings)));
+      for (let cut = 1; cut < whole.length; cut += 1 + Math.floor(whole.length / 23)) {
+        const { telegrams } = decodeTelegrams(concatBytes(whole.subarray(cut), whole), optionsFor(capture));
+        const readings = telegrams.map((one) => JSON.stringify(one.readings));
+        for (const one of genuine) assert.ok(readings.includes(one), `${capture.name} joined at ${cut}`);
+        for (const one of readings) assert.ok(genuine.has(one), `${capture.name} joined at ${cut}`);
+      }
+    }
+  });
+
+  test("with every flag between frames lost", () => {
+    for (const capture of captures.filter(({ kind, frames }) => /push$/.test(kind) && frames[0]?.startsWith("7E"))) {
+      const bare = concatBytes(...capture.frames.map((frame) => fromHex(frame).slice(1, -1)));
+      const decoded = decodeTelegrams(bare, optionsFor(capture));
+      assert.deepEqual(decoded.refusals, [], capture.name);
+      assertReadings(capture, decoded);
+    }
+  });
+
   test("twice in a row, the second time as a repetition where they have a counter", () => {
     for (const capture of captures.filter(({ kind }) => /push|p1-text/.test(kind))) {
       // A bare APDU in the clear ends only where the input ends.

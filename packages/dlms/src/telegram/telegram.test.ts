@@ -13,6 +13,7 @@ import { systemTitle } from "../system-title.ts";
 import { dataNotification } from "../xdlms/notification.ts";
 import { decodeTelegrams } from "./decode.ts";
 import type { TelegramOptions } from "./decoder.ts";
+import { identify } from "./identify.ts";
 import { keysByTitle, keysForAll } from "./keys.ts";
 import { parseLayoutFile } from "./layout-file.ts";
 import type { Telegram } from "./telegram.ts";
@@ -369,6 +370,24 @@ describe("ciphered telegrams", () => {
     );
     assert.equal(only(nameless, { keys, systemTitle: fromHex(TITLE) }).security.authentication, "verified");
   });
+});
+
+test("what a telegram is can be told without a key", () => {
+  const apdu = notify(structure(u32(1)));
+  assert.deepEqual(identify(hdlc(apdu)), { framing: "hdlc", content: "notification", offset: 0 });
+  assert.deepEqual(identify(encodeWrapper(1, 102, ciphered(apdu, 1))), {
+    framing: "wrapper",
+    content: "ciphered",
+    offset: 0,
+  });
+  assert.deepEqual(identify(concatBytes(fromHex("55"), hdlc(fromHex("e04000010000010f")))), {
+    framing: "hdlc",
+    content: "block",
+    offset: 1,
+  });
+  const damaged = identify(hdlc(apdu).map((octet, at) => (at === 20 ? octet ^ 1 : octet)));
+  assert.equal(damaged !== undefined && "fault" in damaged ? damaged.fault.code : undefined, "hdlc-frame-check");
+  assert.equal(identify(fromHex("55aa")), undefined);
 });
 
 test("nothing is nothing", () => {
