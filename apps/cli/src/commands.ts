@@ -1,6 +1,12 @@
 import type { Command } from "commander";
+import { registerAdmin } from "./commands/admin.ts";
 import { registerDecode } from "./commands/decode.ts";
+import { registerDoctor } from "./commands/doctor.ts";
+import { registerDrill } from "./commands/drill.ts";
+import { registerMeter } from "./commands/meter.ts";
 import { registerStart } from "./commands/start.ts";
+import { registerStatus } from "./commands/status.ts";
+import { registerToken } from "./commands/token.ts";
 import type { Terminal } from "./terminal.ts";
 
 /**
@@ -10,4 +16,13 @@ import type { Terminal } from "./terminal.ts";
 export type RegisterCommand = (program: Command, terminal: Terminal) => void;
 
 /** All commands, in the order in which the help shows them. */
-export const COMMANDS: readonly RegisterCommand[] = [registerStart, registerDecode];
+export const COMMANDS: readonly RegisterCommand[] = [
+  registerStart,
+  registerDoctor,
+  registerDecode,
+  registerStatus,
+  registerDrill,
+  registerMeter,
+  registerAdmin,
+  registerToken,
+];

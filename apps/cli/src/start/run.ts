@@ -1,12 +1,9 @@
-import { fileURLToPath } from "node:url";
 import packageJson from "../../package.json" with { type: "json" };
 import { mayColour, type Terminal, write } from "../terminal.ts";
+import { checkoutDirectory } from "./checkout.ts";
 import { optionName, resolveOptions, START_OPTIONS, type StartConfig, variableName } from "./options.ts";
 import { jsonReporter, textReporter } from "./reporter.ts";
 import { start } from "./start.ts";
-
-/** The root of the checkout, or of what npm installed. */
-const CHECKOUT = fileURLToPath(new URL("../../../../", import.meta.url)).replace(/\/$/, "");
 
 /** Runs `meterkeep start` with the options as they were given. */
 export async function runStart(
@@ -25,7 +22,7 @@ export async function runStart(
   for (const signal of ["SIGTERM", "SIGHUP"] as const) process.once(signal, terminate);
   try {
     await start(config, {
-      checkout: CHECKOUT,
+      checkout: checkoutDirectory(),
       version: packageJson.version,
       reporter,
       signal: AbortSignal.any([terminal.interrupted, terminated.signal]),

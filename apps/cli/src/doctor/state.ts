@@ -1,0 +1,96 @@
+import { existsSync, readFileSync, statfsSync } from "node:fs";
+import { chooseOwner, PostgresError, processStartTime, resolveStateDirectory } from "@meterkeep/postgres";
+import { StartError } from "../start/error.ts";
+import type { StartConfig } from "../start/options.ts";
+import { chooseUsers } from "../start/users.ts";
+import { type Finding, ok, problem } from "./finding.ts";
+
+const LITTLE_BYTES = 2_000_000_000;
+const TOO_LITTLE_BYTES = 300_000_000;
+
+/** What was found about the state directory; `runningPid` when a Meterkeep runs in it now. */
+export interface StateFindings {
+  readonly findings: readonly Finding[];
+  readonly runningPid?: number;
+}
+
+/** Looks at the state directory: whether it can be used, how much room it has, whether somebody uses it. */
+export function checkState(checkout: string, config: StartConfig, isRoot: boolean): StateFindings {
+  let path: string;
+  try {
+    const place = resolveStateDirectory({
+      checkout,
+      isRoot,
+      ...(config.state !== undefined && { requested: config.state }),
+    });
+    path = place.path;
+  } catch (error) {
+    const text = error instanceof PostgresError ? error.message : String(error);
+    return { findings: [problem("state-directory", "failed", text, "Choose another with --state.")] };
+  }
+  const runningPid = readRunningPid(`${path}/lock`);
+  return {
+    findings: [
+      ok("state-directory", `${path}${runningPid === undefined ? "" : `, in use by process ${runningPid}`}`),
+      room(path),
+    ],
+    ...(runningPid !== undefined && { runningPid }),
+  };
+}
+
+function room(path: string): Finding {
+  const { bavail, bsize } = statfsSync(path);
+  const free = bavail * bsize;
+  const text = `${(free / 1e9).toFixed(1)} GB free at ${path}`;
+  const fix = "Make room, or choose another disk with --state.";
+  if (free < TOO_LITTLE_BYTES) return problem("disk", "failed", text, fix);
+  return free < LITTLE_BYTES ? problem("disk", "warning", text, fix) : ok("disk", text);
+}
+
+function readRunningPid(lock: string): number | undefined {
+  if (!existsSync(lock)) return undefined;
+  const [pid, started] = readFileSync(lock, "utf8").trim().split(" ");
+  return processStartTime(Number(pid)) === started ? Number(pid) : undefined;
+}
+
+/** Looks at the users that the processes would run under. */
+export function checkUsers({ userIds, databaseUrl }: StartConfig, isRoot: boolean): Finding[] {
+  const findings: Finding[] = [];
+  if (!isRoot) {
+    findings.push(
+      problem(
+        "users",
+        "warning",
+        "all processes would run under one user: who takes over the head-end as that user can read the custodian's files",
+        "For separate users start it as root (sudo npm start); for a look around it does not matter.",
+      ),
+    );
+  } else {
+    try {
+      chooseUsers(userIds, isRoot);
+      findings.push(ok("users", `each process has a user of its own (${userIds} to ${userIds + 9})`));
+    } catch (error) {
+      const text = error instanceof StartError ? error.message : String(error);
+      findings.push(problem("users", "failed", text, "Choose another first id with --user-ids."));
+    }
+  }
+  if (databaseUrl === undefined) findings.push(databaseUser());
+  return findings;
+}
+
+function databaseUser(): Finding {
+  const fix = "adduser --system --group postgres, or set DATABASE_URL.";
+  try {
+    const { name, uid, warning } = chooseOwner();
+    if (warning !== undefined) return problem("database-user", "warning", warning, fix);
+    if (name !== undefined) return ok("database-user", `PostgreSQL would run as ${name}`);
+    return problem(
+      "database-user",
+      "warning",
+      `the user ${uid} has no name, and initdb wants one: it is run in a user namespace, which some containers forbid`,
+      "Add a line for the user to /etc/passwd, or set DATABASE_URL.",
+    );
+  } catch (error) {
+    return problem("database-user", "failed", error instanceof Error ? error.message : String(error), fix);
+  }
+}
