@@ -8,6 +8,9 @@ export const CLI_ERROR_CODES = [
   "layout-file-invalid",
   "memory-file-invalid",
   "option-invalid",
+  "keys-needed",
+  "not-running",
+  "server-refused",
 ] as const;
 export type CliErrorCode = (typeof CLI_ERROR_CODES)[number];
 

@@ -63,7 +63,18 @@ export {
   RegisterReading,
   TRUST_FILTERS,
 } from "./http/reading.ts";
-export { API_PREFIX, HTTP_ROUTES, type HttpRoutes, type Route, type RouteAccess, type RouteId } from "./http/routes.ts";
+export {
+  API_PREFIX,
+  HTTP_ROUTES,
+  type HttpRoutes,
+  type Route,
+  type RouteAccess,
+  type RouteAnswer,
+  type RouteBody,
+  type RouteId,
+  type RouteParams,
+  type RouteQuery,
+} from "./http/routes.ts";
 export {
   Identifier,
   METER_KINDS,

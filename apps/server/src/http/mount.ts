@@ -1,14 +1,21 @@
-import { API_PREFIX, HTTP_ROUTES, type HttpRoutes, Problem, type Route, type RouteId } from "@meterkeep/api";
+import {
+  API_PREFIX,
+  HTTP_ROUTES,
+  Problem,
+  type Route,
+  type RouteAnswer,
+  type RouteBody,
+  type RouteId,
+  type RouteParams,
+  type RouteQuery,
+} from "@meterkeep/api";
 import type { FastifyInstance, FastifyReply, FastifyRequest, FastifySchema } from "fastify";
-import type { Static, TSchema } from "typebox";
-
-type Part<R, K extends string> = R extends { readonly [P in K]: infer S extends TSchema } ? Static<S> : undefined;
 
 /** A request whose parts have been checked against the route's schemas. */
 export interface Call<Id extends RouteId> {
-  readonly params: Part<HttpRoutes[Id], "params">;
-  readonly query: Part<HttpRoutes[Id], "query">;
-  readonly body: Part<HttpRoutes[Id], "body">;
+  readonly params: RouteParams<Id>;
+  readonly query: RouteQuery<Id>;
+  readonly body: RouteBody<Id>;
   readonly request: FastifyRequest;
   readonly reply: FastifyReply;
 }
@@ -16,7 +23,7 @@ export interface Call<Id extends RouteId> {
 /** What answers a route. A route without a response schema answers by itself, or with nothing. */
 export type Handler<Id extends RouteId> = (
   call: Call<Id>,
-) => Promise<HttpRoutes[Id] extends { readonly response: infer S extends TSchema } ? Static<S> : void>;
+) => Promise<RouteAnswer<Id> extends undefined ? void : RouteAnswer<Id>>;
 
 /** One for each route of the table: a missing one does not compile. */
 export type Handlers = { readonly [Id in RouteId]: Handler<Id> };

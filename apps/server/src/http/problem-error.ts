@@ -20,7 +20,6 @@ const HEADEND_PROBLEMS: Partial<Readonly<Record<HeadEndErrorCode, HttpProblemCod
   "sealed-keys-refused": "meter-refused",
   "gateway-address-invalid": "body-invalid",
   "sign-in-refused": "sign-in-refused",
-  "passkey-refused": "sign-in-refused",
   "drill-not-simulated": "drill-real-meters",
 };
 

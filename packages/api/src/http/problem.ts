@@ -1,7 +1,35 @@
 /** RFC 9457 problem details: what every error of the HTTP API looks like. */
 import { type Static, Type } from "typebox";
 
-/** Every `code` that the HTTP API answers with, and its status. The texts are in `docs/errors.md`. */
+/** Every `code` that the HTTP API answers with; docs/errors.md explains each one. */
+export const HTTP_PROBLEM_CODES = [
+  "body-invalid",
+  "sign-in-required",
+  "sign-in-refused",
+  "origin-refused",
+  "not-allowed",
+  "not-found",
+  "meter-unknown",
+  "session-unknown",
+  "evidence-unknown",
+  "drill-unknown",
+  "method-not-allowed",
+  "meter-exists",
+  "drill-running",
+  "body-too-large",
+  "media-type-unsupported",
+  "host-refused",
+  "meter-refused",
+  "drill-real-meters",
+  "rate-limited",
+  "internal-error",
+  "custodian-unavailable",
+  "supervisor-unavailable",
+  "too-many-streams",
+] as const;
+export type HttpProblemCode = (typeof HTTP_PROBLEM_CODES)[number];
+
+/** Status and title of every problem. */
 export const HTTP_PROBLEMS = {
   "body-invalid": { status: 400, title: "The request is not as the schema says" },
   "sign-in-required": { status: 401, title: "Sign in first" },
@@ -26,9 +54,7 @@ export const HTTP_PROBLEMS = {
   "custodian-unavailable": { status: 503, title: "The custodian does not answer" },
   "supervisor-unavailable": { status: 503, title: "The supervisor does not answer" },
   "too-many-streams": { status: 503, title: "Too many event streams are open" },
-} as const;
-export type HttpProblemCode = keyof typeof HTTP_PROBLEMS;
-export const HTTP_PROBLEM_CODES = Object.keys(HTTP_PROBLEMS) as HttpProblemCode[];
+} as const satisfies Readonly<Record<HttpProblemCode, { readonly status: number; readonly title: string }>>;
 
 export const Problem = Type.Object(
   {

@@ -1,5 +1,5 @@
 /** Every route of the HTTP API in one table: the server mounts it, the tests walk it, the console types its calls by it. */
-import { type TSchema, Type } from "typebox";
+import { type Static, type TSchema, Type } from "typebox";
 import { RecipientKeys } from "./custodian.ts";
 import { DrillList, DrillReport, DrillStarted } from "./drill.ts";
 import { RecentEventList } from "./event.ts";
@@ -371,3 +371,13 @@ export const HTTP_ROUTES = {
 
 export type HttpRoutes = typeof HTTP_ROUTES;
 export type RouteId = keyof HttpRoutes;
+
+type Part<Id extends RouteId, K extends string> = HttpRoutes[Id] extends { readonly [P in K]: infer S extends TSchema }
+  ? Static<S>
+  : undefined;
+
+/** What a route is asked with and answers: `undefined` where its table row names no schema. */
+export type RouteParams<Id extends RouteId> = Part<Id, "params">;
+export type RouteQuery<Id extends RouteId> = Part<Id, "query">;
+export type RouteBody<Id extends RouteId> = Part<Id, "body">;
+export type RouteAnswer<Id extends RouteId> = Part<Id, "response">;

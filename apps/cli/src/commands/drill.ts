@@ -1,0 +1,20 @@
+import type { Command } from "commander";
+import type { OperatorOptions } from "../operator/commands.ts";
+import type { Terminal } from "../terminal.ts";
+import { operatorCommand } from "./status.ts";
+
+/** `meterkeep drill`: attacks on the simulated town, by real processes over the real channels. */
+export function registerDrill(program: Command, terminal: Terminal): void {
+  const drill = program
+    .command("drill")
+    .summary("attack the simulated town and see what holds")
+    .description("Attack the simulated town and see what holds. Real meters are never targets.");
+  operatorCommand(
+    drill,
+    "break-in",
+    "use the head-end's stolen credentials to switch off the town and take a key",
+  ).action(async (options: OperatorOptions) => {
+    const { drillBreakIn } = await import("../operator/commands.ts");
+    await drillBreakIn(options, terminal);
+  });
+}

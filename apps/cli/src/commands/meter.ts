@@ -1,0 +1,38 @@
+import type { Command } from "commander";
+import type { KeyOptions } from "../decode/keys.ts";
+import type { OperatorOptions } from "../operator/commands.ts";
+import type { Terminal } from "../terminal.ts";
+import { operatorCommand } from "./status.ts";
+
+/** `meterkeep meter`: list meters, look at one, attach a real one. */
+export function registerMeter(program: Command, terminal: Terminal): void {
+  const meter = program
+    .command("meter")
+    .summary("list, show and attach meters")
+    .description("List, show and attach meters.");
+  operatorCommand(meter, "list", "list meters with their trust")
+    .option("--kind <kind>", "simulated or real")
+    .option("--trust <state>", "held, provisional, trusted, degraded, quarantined, distrusted or retired")
+    .action(async (options: OperatorOptions & { kind?: string; trust?: string }) => {
+      const { listMeters } = await import("../operator/commands.ts");
+      await listMeters(options, terminal);
+    });
+  operatorCommand(meter, "show", "show one meter: identity, keys without their octets, trust")
+    .argument("<system-title>", "16 hex digits")
+    .action(async (title: string, options: OperatorOptions) => {
+      const { showMeter } = await import("../operator/commands.ts");
+      await showMeter(title, options, terminal);
+    });
+  operatorCommand(meter, "add", "attach a real meter; its keys are sealed here to the custodian")
+    .argument("<system-title>", "16 hex digits")
+    .option("--label <text>", "what to call it")
+    .option("--key-file <file>", "JSON file of keys, by meter or for all")
+    .option("--key <hex>", "encryption key; - reads the keys from standard input, one a line")
+    .option("--auth-key <hex>", "authentication key, to prove who sent its pushes")
+    .option("--source <tcp://host:port>", "a serial gateway behind which it pushes; else the push port is used")
+    .option("--layout <id>", "layout of its pushes, where they carry no OBIS codes")
+    .action(async (title: string, options: OperatorOptions & KeyOptions) => {
+      const { addMeter } = await import("../operator/commands.ts");
+      await addMeter(title, options, terminal);
+    });
+}

@@ -1,0 +1,171 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { DrillReport } from "@meterkeep/api";
+import { type KeyOptions, openKeys } from "../decode/keys.ts";
+import { CliError, EXIT } from "../error.ts";
+import { type Terminal, write } from "../terminal.ts";
+import { metersText, meterText, overviewText } from "./print.ts";
+import { sealMeterKeys } from "./seal-keys.ts";
+import { runningServer } from "./server.ts";
+
+/** Options of every command that speaks with a running Meterkeep. */
+export interface OperatorOptions {
+  readonly state?: string;
+  readonly json?: boolean;
+}
+
+/** Prints a value as JSON, or as text for people. */
+async function print(terminal: Terminal, options: OperatorOptions, value: unknown, text: string): Promise<void> {
+  await write(terminal.stdout, options.json === true ? `${JSON.stringify(value)}\n` : text);
+}
+
+/** `meterkeep status` */
+export async function status(options: OperatorOptions, terminal: Terminal): Promise<void> {
+  const server = runningServer(options.state, terminal);
+  const overview = await server.call("overview");
+  await print(terminal, options, overview, overviewText(overview, server.address));
+}
+
+/** `meterkeep meter list` */
+export async function listMeters(
+  options: OperatorOptions & { readonly kind?: string; readonly trust?: string },
+  terminal: Terminal,
+): Promise<void> {
+  const query = {
+    ...(options.kind === undefined ? {} : { kind: options.kind }),
+    ...(options.trust === undefined ? {} : { trust: options.trust }),
+  };
+  const { meters } = await runningServer(options.state, terminal).call("listMeters", { query });
+  await print(terminal, options, meters, metersText(meters));
+}
+
+/** `meterkeep meter show` */
+export async function showMeter(title: string, options: OperatorOptions, terminal: Terminal): Promise<void> {
+  const detail = await runningServer(options.state, terminal).call("meter", {
+    params: { systemTitle: systemTitleOf(title) },
+  });
+  await print(terminal, options, detail, meterText(detail));
+}
+
+/** `meterkeep meter add`: the keys are sealed to the custodian here, so that the head-end carries what it cannot read. */
+export async function addMeter(
+  title: string,
+  options: OperatorOptions &
+    KeyOptions & { readonly label?: string; readonly source?: string; readonly layout?: string },
+  terminal: Terminal,
+): Promise<void> {
+  const systemTitle = systemTitleOf(title);
+  const server = runningServer(options.state, terminal);
+  const source = await openKeys(options, terminal, false);
+  let keys = source.ring(systemTitle);
+  if (keys?.encryptionKey === undefined && (await source.ask())) keys = source.ring(systemTitle);
+  if (keys?.encryptionKey === undefined)
+    throw new CliError(
+      "keys-needed",
+      "the meter's encryption key is needed: --key-file, --key -, or answer the prompt",
+    );
+  const sealed = sealMeterKeys(keys, systemTitle, await server.call("recipient"));
+  const meter = await server.call("attachMeter", {
+    body: {
+      systemTitle,
+      label: options.label ?? systemTitle,
+      sealed,
+      ...(options.source === undefined ? {} : { source: options.source }),
+      ...(options.layout === undefined ? {} : { layout: options.layout }),
+    },
+  });
+  await print(
+    terminal,
+    options,
+    meter,
+    `${meter.label} is attached. ${meter.trustSentence}\n${server.address}/meters/${systemTitle}\n`,
+  );
+}
+
+/** `meterkeep admin recover` */
+export async function recoverAdmin(options: OperatorOptions, terminal: Terminal): Promise<void> {
+  const link = await runningServer(options.state, terminal).call("newSignInLink");
+  const text = `Sign in with this link; it works once, within an hour. Older sessions and passkeys have ended.\n${link.url}\n`;
+  await print(terminal, options, link, text);
+}
+
+/** `meterkeep token create` */
+export async function createToken(
+  name: string,
+  options: OperatorOptions & { readonly days?: string },
+  terminal: Terminal,
+): Promise<void> {
+  const days = options.days === undefined ? undefined : Number(options.days);
+  if (days !== undefined && !(Number.isInteger(days) && days >= 1 && days <= 3650))
+    throw new CliError("option-invalid", "--days must be a whole number from 1 to 3650");
+  const body = { name, ...(days === undefined ? {} : { days }) };
+  const created = await runningServer(options.state, terminal).call("createToken", { body });
+  await print(
+    terminal,
+    options,
+    created,
+    `${created.token}\nIt is shown this once. Use it as: Authorization: Bearer …\n`,
+  );
+}
+
+/** `meterkeep token list` */
+export async function listTokens(options: OperatorOptions, terminal: Terminal): Promise<void> {
+  const { tokens } = await runningServer(options.state, terminal).call("listTokens");
+  const lines = tokens.map((token) => `${token.id}  ${token.name}  last used ${token.lastUsedAt ?? "never"}\n`);
+  await print(
+    terminal,
+    options,
+    tokens,
+    lines.length === 0 ? "No tokens. Make one: meterkeep token create NAME\n" : lines.join(""),
+  );
+}
+
+/** `meterkeep token withdraw` */
+export async function withdrawToken(id: string, options: OperatorOptions, terminal: Terminal): Promise<void> {
+  await runningServer(options.state, terminal).call("deleteToken", { params: { id } });
+  await print(terminal, options, { withdrawn: id }, "Withdrawn.\n");
+}
+
+const LOOK_MILLISECONDS = 300;
+
+/** `meterkeep drill break-in` */
+export async function drillBreakIn(options: OperatorOptions, terminal: Terminal): Promise<void> {
+  const server = runningServer(options.state, terminal);
+  const { drill } = await server.call("startDrill");
+  let report: DrillReport;
+  let said = "";
+  do {
+    await sleep(LOOK_MILLISECONDS, undefined, { signal: terminal.interrupted });
+    report = await server.call("drill", { params: { id: drill } });
+    if (options.json !== true && report.sentence !== said) {
+      said = report.sentence;
+      await write(terminal.stderr, `${said}\n`);
+    }
+  } while (report.state !== "done" && report.state !== "failed");
+  await print(terminal, options, report, drillText(report, server.address));
+  if (report.state === "failed" || report.sealed > 0 || report.dark > 0) terminal.exitStatus = EXIT.refused;
+}
+
+function drillText(report: DrillReport, address: string): string {
+  const refusals = new Map<string, number>();
+  for (const item of report.items) {
+    const what = `${item.ask}: ${item.outcome}${item.code === undefined ? "" : `, ${item.code}`}`;
+    refusals.set(what, (refusals.get(what) ?? 0) + 1);
+  }
+  const example = report.items.find((item) => item.apdu !== undefined);
+  return [
+    "",
+    report.sentence,
+    ...[...refusals].map(([what, count]) => `  ${count} × ${what}`),
+    ...(example?.apdu === undefined ? [] : [`  asked with the APDU ${example.apdu}`, `  ${example.message ?? ""}`]),
+    ...(report.failure === undefined ? [] : [`  ${report.failure}`]),
+    `  ${address}/drill`,
+    "",
+  ].join("\n");
+}
+
+function systemTitleOf(text: string): string {
+  const title = text.replace(/[\s:-]/g, "").toUpperCase();
+  if (!/^[0-9A-F]{16}$/.test(title))
+    throw new CliError("option-invalid", `"${text}" is no system title of 16 hex digits`);
+  return title;
+}

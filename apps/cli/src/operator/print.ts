@@ -1,0 +1,58 @@
+import type { MeterDetail, MeterSummary, Overview } from "@meterkeep/api";
+import Table from "cli-table3";
+
+/** Numbers of a town as a few lines of text. */
+export function overviewText(overview: Overview, address: string): string {
+  const { counts, clock, custodian, warnings } = overview;
+  const trust = Object.entries(counts.byTrust).filter(([, count]) => count > 0);
+  const lines = [
+    `Console        ${address}`,
+    `Meters         ${counts.meters} (${counts.simulated} simulated, ${counts.real} real)`,
+    `Trust          ${trust.map(([state, count]) => `${count} ${state}`).join(", ")}`,
+    `Supply         ${counts.connected} connected, ${counts.disconnected} disconnected`,
+    `Intervals      ${counts.intervalsTrusted} that decisions may use, ${counts.intervalsAll} in all`,
+    `Stale          ${counts.stale}`,
+    `Custodian      ${custodian.reachable ? `answers, ${custodian.meters} meters in custody` : "does not answer"}`,
+    `Town's time    ${clock.now}${clock.simulated ? ` (simulated, ${clock.factor} times as fast)` : ""}`,
+    ...warnings.map((warning) => `Warning        ${warning.text} ${warning.fix}`),
+  ];
+  return `${lines.join("\n")}\n`;
+}
+
+/** Meters, one a line. */
+export function metersText(meters: readonly MeterSummary[]): string {
+  const table = new Table({
+    head: ["system title", "label", "kind", "trust", "takeover", "supply", "power", "last reading"],
+    style: { head: [], border: [] },
+  });
+  for (const meter of meters)
+    table.push([
+      meter.systemTitle,
+      meter.label,
+      meter.kind,
+      meter.trust,
+      meter.takeover,
+      meter.supply,
+      meter.powerW === undefined ? "" : `${Math.round(meter.powerW)} W`,
+      `${meter.lastReadingAt ?? "never"}${meter.stale ? " (stale)" : ""}`,
+    ]);
+  return `${table.toString()}\n`;
+}
+
+/** One meter: who it is, its keys, how far it is trusted and why. */
+export function meterText({ meter, identity, keys, trust, takeover, destinations, intervals }: MeterDetail): string {
+  const lines = [
+    `${meter.label} (${meter.systemTitle}), ${meter.kind}`,
+    `  ${identity.manufacturer} ${identity.model ?? ""} ${identity.serialNumber ?? ""}, firmware ${identity.firmware ?? "unknown"}`,
+    `  Trust: ${trust.state} since ${trust.since}. ${trust.sentence}`,
+    `  Takeover: ${takeover.stage}, ${takeover.grade}. ${takeover.sentence}`,
+    ...takeover.steps.map(({ step, state, at }) => `    ${MARKS[state]} ${step}${at === undefined ? "" : `  ${at}`}`),
+    "  Keys (never their octets):",
+    ...keys.map((key) => `    ${key.purpose} version ${key.version}: ${key.state}, ${key.origin} ${key.createdAt}`),
+    ...destinations.map((entry) => `  ${entry.purpose}: ${entry.address}${entry.authenticated ? "" : " (not proven)"}`),
+    `  Intervals: ${intervals.held} held, ${intervals.missing} missing`,
+  ];
+  return `${lines.join("\n")}\n`;
+}
+
+const MARKS = { done: "+", current: ">", ahead: ".", failed: "x" } as const;
