@@ -101,6 +101,15 @@ export const CUSTODIAN_CONFIG = {
     description: "A file (mode 0600) with the passphrase that the root key is derived from, instead of rootKeyFile.",
     optional: true,
   },
+  probeSpacing: {
+    kind: "integer",
+    unit: "milliseconds",
+    minimum: 0,
+    maximum: 86_400_000,
+    description:
+      "How long to wait before a meter that may hold other keys is tried with the same ones again. An hour when absent, as meters in the field want it.",
+    optional: true,
+  },
   separateUser: {
     kind: "flag",
     description: "Whether the custodian runs under a user of its own; the page warns if not.",

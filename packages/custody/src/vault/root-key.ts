@@ -57,6 +57,21 @@ export async function rootKeyFromFile(
   }
 }
 
+/** Reads a passphrase from a file with mode 0600. @throws CustodyError `root-key-permissions`, `root-key-missing`. */
+export async function readPassphrase(path: string): Promise<string> {
+  const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW).catch((cause: unknown) => {
+    throw new CustodyError("root-key-missing", `the passphrase file ${path} cannot be opened: ${String(cause)}`, {
+      cause,
+    });
+  });
+  try {
+    checkPermissions(await file.stat({ bigint: true }), path);
+    return (await file.readFile("utf8")).replace(/\r?\n$/, "");
+  } finally {
+    await file.close();
+  }
+}
+
 /** The root key of a passphrase. */
 export function rootKeyFromPassphrase(passphrase: string, parameters: ScryptParameters): SecretKey {
   const { salt, cost, blockSize, parallelization } = parameters;

@@ -1,0 +1,102 @@
+import { readFile, rename, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { recipientFile } from "@meterkeep/api/custodian";
+import type { SupervisedProcess, Supervisor } from "@meterkeep/api/supervised";
+import type { CustodianConfig } from "@meterkeep/api/supervisor";
+import {
+  CUSTODY_MIGRATIONS,
+  FIELD_PACE,
+  listenOnChannel,
+  openCustody,
+  type Pace,
+  type RootKeySource,
+  readPassphrase,
+  trustedManufacturer,
+} from "@meterkeep/custody";
+import { createPool, migrate } from "@meterkeep/postgres";
+import { closeDoors } from "./doors.ts";
+import { VERSION } from "./version.ts";
+
+const SWEEP_MILLISECONDS = 15_000;
+const MOST_CONNECTIONS = 8;
+
+/** Puts the custodian together: database, vault, channel. */
+export async function startCustodian(config: CustodianConfig, supervisor: Supervisor): Promise<SupervisedProcess> {
+  closeDoors();
+  const pool = createPool(config.database, {
+    applicationName: "meterkeep-custodian",
+    maxConnections: MOST_CONNECTIONS,
+  });
+  try {
+    await migrate(pool, CUSTODY_MIGRATIONS, { version: VERSION });
+    const custody = await openCustody(
+      pool,
+      {
+        rootKey: await rootKeySource(config),
+        manufacturers: config.manufacturers.map(trustedManufacturer),
+        stateFolder: config.stateDirectory,
+        version: VERSION,
+        separateUser: config.separateUser,
+        pace: paceOf(config),
+        now: () => Date.now(),
+        onFailure: (error) => console.error(error),
+      },
+      (error) => {
+        supervisor.send({ type: "failed", code: error.code, message: error.message });
+        process.exit(1);
+      },
+    );
+    if (custody.rootKeyCreated) supervisor.send({ type: "step", text: rootKeySentence(config) });
+    await writeRecipient(config.exchangeDirectory, JSON.stringify(recipientFile(custody.recipient)));
+    const channel = await listenOnChannel({
+      ...custody,
+      socketPath: config.socketPath,
+      certificate: config.certificate,
+      privateKey: await readFile(config.keyFile, "utf8"),
+      principals: config.principals,
+    });
+    const sweeping = setInterval(() => void custody.sweep().catch(custody.onFailure), SWEEP_MILLISECONDS);
+    supervisor.send({ type: "ready", facts: { meters: custody.meters, vault: "software" } });
+    return {
+      close: async () => {
+        clearInterval(sweeping);
+        await channel.close();
+        await custody.close();
+        await pool.end();
+      },
+    };
+  } catch (error) {
+    await pool.end();
+    throw error;
+  }
+}
+
+async function rootKeySource({ passphraseFile, rootKeyFile }: CustodianConfig): Promise<RootKeySource> {
+  return passphraseFile === undefined
+    ? { kind: "file", path: rootKeyFile }
+    : { kind: "passphrase", passphrase: await readPassphrase(passphraseFile) };
+}
+
+function rootKeySentence({ passphraseFile, rootKeyFile }: CustodianConfig): string {
+  return passphraseFile === undefined
+    ? `Made the vault's root key in ${rootKeyFile}. Whoever has it has every key; without it none of them opens again.`
+    : "Founded the vault on the passphrase. Whoever knows it has every key; without it none of them opens again.";
+}
+
+/** Virtual meters have no lock-out and restart within seconds: they may be tried again sooner than those in the field. */
+function paceOf({ probeSpacing }: CustodianConfig): Pace {
+  if (probeSpacing === undefined) return FIELD_PACE;
+  return {
+    sameKeysMilliseconds: probeSpacing,
+    anyKeysMilliseconds: Math.min(probeSpacing, FIELD_PACE.anyKeysMilliseconds),
+    firstRetryMilliseconds: Math.min(probeSpacing, FIELD_PACE.firstRetryMilliseconds),
+  };
+}
+
+/** Under another name first, so that nobody reads half of it. */
+async function writeRecipient(folder: string, text: string): Promise<void> {
+  const path = join(folder, "recipient.json");
+  const draft = `${path}.${process.pid}`;
+  await writeFile(draft, `${text}\n`, { mode: 0o644 });
+  await rename(draft, path);
+}

@@ -1,0 +1,150 @@
+import { join } from "node:path";
+import type { RecipientKey } from "@meterkeep/api/custodian";
+import { nodeRandom } from "@meterkeep/dlms-node";
+import type { Pool } from "pg";
+import type { Dispatching } from "../channel/dispatch.ts";
+import type { CustodyError } from "../errors.ts";
+import { ReceiveWindows } from "../protocol/receive-windows.ts";
+import { SendCounters } from "../protocol/send-counters.ts";
+import { MeterKeyCache } from "../push/key-cache.ts";
+import { Pushes } from "../push/pushes.ts";
+import { Sessions } from "../session/sessions.ts";
+import type { TrustedManufacturer } from "../shipment/manufacturer.ts";
+import { Uploads } from "../shipment/uploads.ts";
+import { GroupCommitter } from "../store/committer.ts";
+import { postgresCustodyStore } from "../store/postgres-store.ts";
+import type { CustodyStore } from "../store/store.ts";
+import { FIELD_PACE, type Pace } from "../takeover/candidates.ts";
+import { Contacts } from "../takeover/contacts.ts";
+import { openRecipient, openSoftwareVault } from "../vault/open-vault.ts";
+import type { RootKeySource } from "../vault/root-key.ts";
+import { clientTitles } from "./client-title.ts";
+import { custodianService } from "./custodian-service.ts";
+import type { ConversationDependencies } from "./dependencies.ts";
+import { holdInstanceLock } from "./instance-lock.ts";
+
+/** What custody is opened with. */
+export interface CustodyOptions {
+  readonly rootKey: RootKeySource;
+  readonly manufacturers: readonly TrustedManufacturer[];
+  /** A folder of the custodian's own; it makes `uploads` in it. */
+  readonly stateFolder: string;
+  readonly version: string;
+  readonly separateUser: boolean;
+  /** How often meters are tried with keys they may not hold; `FIELD_PACE` unless given. */
+  readonly pace?: Pace;
+  readonly now: () => number;
+  /** Hears of what should not happen. */
+  readonly onFailure: (error: unknown) => void;
+}
+
+/** Custody, open. */
+export interface Custody extends Dispatching {
+  readonly recipient: RecipientKey;
+  readonly rootKeyCreated: boolean;
+  readonly meters: number;
+  /** Closes what was left open by callers that went away; to be called every few seconds. */
+  sweep(): Promise<void>;
+  /** Ends what is open and waits until everything is written. */
+  close(): Promise<void>;
+}
+
+/** Opens custody in a migrated database of its own. `onLost` is called when another custodian has taken it over. */
+export async function openCustody(
+  pool: Pool,
+  options: CustodyOptions,
+  onLost: (error: CustodyError) => void,
+): Promise<Custody> {
+  const lock = await holdInstanceLock(pool, onLost);
+  try {
+    const custody = await openCustodyIn(postgresCustodyStore(pool), options);
+    return {
+      ...custody,
+      close: async () => {
+        await custody.close();
+        await lock.release();
+      },
+    };
+  } catch (error) {
+    await lock.release();
+    throw error;
+  }
+}
+
+/** Opens custody in a store. */
+export async function openCustodyIn(store: CustodyStore, options: CustodyOptions): Promise<Custody> {
+  const { now, onFailure } = options;
+  const { vault, rootKey, created } = await openSoftwareVault(store, options.rootKey, now());
+  const recipient = await openRecipient(vault, store.installation);
+  const committer = new GroupCommitter(store);
+  const uploads = new Uploads(join(options.stateFolder, "uploads"), now);
+  await uploads.prepare();
+  const receiveWindows = new ReceiveWindows();
+  const keyCache = new MeterKeyCache(store, vault, receiveWindows, now);
+  const conversation: ConversationDependencies = {
+    store,
+    committer,
+    vault,
+    sendCounters: new SendCounters(committer),
+    receiveWindows,
+    random: nodeRandom,
+    now,
+    clientTitle: clientTitles(recipient.publicKeys.keyId),
+    pace: options.pace ?? FIELD_PACE,
+  };
+  const sessions = new Sessions(conversation);
+  const contacts = new Contacts(conversation, keyCache);
+  const service = custodianService({
+    store,
+    importing: { store, committer, vault, trust: { manufacturers: options.manufacturers, recipient }, now },
+    uploads,
+    sessions,
+    contacts,
+    pushes: new Pushes(conversation, keyCache),
+    ledgerHead: () => committer.head(),
+    facts: {
+      version: options.version,
+      vault: vault.kind,
+      rootKey,
+      rootKeyCreated: created,
+      separateUser: options.separateUser,
+      recipient: recipient.publicKeys,
+    },
+  });
+  const meters = await store.meterCount();
+  const { keyId } = recipient.publicKeys;
+  const body = {
+    version: options.version,
+    vault: vault.kind,
+    rootKey,
+    rootKeyCreated: created,
+    recipient: keyId,
+    meters,
+  };
+  await committer.submit({ entries: [installationEntry(now(), "custodian-started", body)] });
+  return {
+    service,
+    committer,
+    now,
+    onFailure,
+    recipient: recipient.publicKeys,
+    rootKeyCreated: created,
+    meters,
+    sweep: async () => {
+      contacts.sweep();
+      await sessions.sweep();
+      await uploads.sweep();
+    },
+    close: async () => {
+      contacts.closeAll();
+      await sessions.closeAll();
+      await uploads.closeAll();
+      await committer.submit({ entries: [installationEntry(now(), "custodian-stopped", {})] });
+      await committer.close();
+    },
+  };
+}
+
+function installationEntry(at: number, kind: string, body: unknown) {
+  return { at, kind, principal: "custodian", utility: "*", island: "*", body };
+}
