@@ -48,17 +48,17 @@ export function AskView({
             )}
           </span>
         </p>
-        {isKey ? null : (
-          <dl className="facts token">
-            <dt>Command token</dt>
-            <dd>
-              <span className="token-missing">none</span>
-            </dd>
-            <dt>It would name</dt>
-            <dd className="dim">what, which meters, when, and who approved, with their signatures</dd>
-          </dl>
-        )}
         <dl className="facts">
+          {isKey ? null : (
+            <>
+              <dt>Command token</dt>
+              <dd>
+                <span className="token-missing">none</span>
+              </dd>
+              <dt>It would name</dt>
+              <dd className="dim">what, which meters, when, and who approved, with their signatures</dd>
+            </>
+          )}
           {item.meter === undefined ? null : (
             <>
               <dt>Meter</dt>

@@ -34,13 +34,15 @@ export function wallOf(report: DrillReport, expected: number): readonly Cell[] {
   return Array.from({ length: size }, (_, index): Cell => {
     const item = report.items[index];
     if (item !== undefined) return { state: item.outcome, item };
+    // While nothing was sealed, the answers that came in belong to the asks that went out first.
+    if (report.sealed === 0 && index < report.refused) return { state: "refused", item: undefined };
     return { state: index < report.asked ? "asked" : "ahead", item: undefined };
   });
 }
 
 /** What the wall's cell says to those who hear it. */
 export function cellSentence({ state, item }: Cell, index: number, label: string | undefined): string {
-  if (item === undefined) return `Ask ${index + 1}, ${state === "asked" ? "asked" : "not asked yet"}`;
+  if (item === undefined) return `Ask ${index + 1}, ${state === "ahead" ? "not asked yet" : state}`;
   const supply =
     item.supply === undefined ? "" : `, read back ${item.supply === "connected" ? "supplied" : item.supply}`;
   return `${item.ask}${label === undefined ? "" : `, ${label}`}: ${item.outcome}${supply}`;

@@ -32,10 +32,10 @@ test("the drill holds only when it is done, and is broken by one seal or one dar
 });
 
 test("the wall has a cell for every ask, from the counts until the items are known", () => {
-  const wall = wallOf(report({ state: "asking", asked: 2 }), 4);
+  const wall = wallOf(report({ state: "asking", asked: 2, refused: 1 }), 4);
   assert.deepEqual(
     wall.map(({ state }) => state),
-    ["asked", "asked", "ahead", "ahead"],
+    ["refused", "asked", "ahead", "ahead"],
   );
   const [cell] = wallOf(
     report({

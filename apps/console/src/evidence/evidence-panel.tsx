@@ -26,17 +26,18 @@ export function EvidencePanel({ hash }: { hash: string }) {
       resetScroll: false,
     });
   return (
-    <Drawer
-      opened
-      onClose={close}
-      position="right"
-      size="min(44rem, 100vw)"
-      title="Evidence"
-      lockScroll={false}
-      closeButtonProps={{ "aria-label": "Close" }}
-    >
-      <EvidenceFacts hash={hash} />
-    </Drawer>
+    <Drawer.Root opened onClose={close} position="right" size="min(44rem, 100vw)" lockScroll={false}>
+      <Drawer.Overlay />
+      <Drawer.Content>
+        <div className="layer-head">
+          <Drawer.Title>Evidence</Drawer.Title>
+          <Drawer.CloseButton aria-label="Close" />
+        </div>
+        <Drawer.Body>
+          <EvidenceFacts hash={hash} />
+        </Drawer.Body>
+      </Drawer.Content>
+    </Drawer.Root>
   );
 }
 
@@ -95,7 +96,12 @@ function EvidenceFacts({ hash }: { hash: string }) {
           <code>{data.hash}</code>
         </dd>
       </dl>
-      <OctetView wire={data.apdu} plain={data.plain} decoded={decoded} />
+      <OctetView
+        key={decoded === undefined ? "octets" : "decoded"}
+        wire={data.apdu}
+        plain={data.plain}
+        decoded={decoded}
+      />
     </div>
   );
 }

@@ -16,7 +16,7 @@ export function LedgerEntry({ entry, broken }: { entry: LedgerRow; broken: boole
         {localTime.seconds(entry.at)}
       </time>
       <span className="ledger-kind">{entry.kind.replaceAll("-", " ")}</span>
-      <span className="dim">{entry.principal}</span>
+      <span className="ledger-principal dim">{entry.principal}</span>
       <span>
         {entry.meter === undefined ? null : (
           <Link to="/meters/$systemTitle" params={{ systemTitle: entry.meter }}>
@@ -24,18 +24,15 @@ export function LedgerEntry({ entry, broken }: { entry: LedgerRow; broken: boole
           </Link>
         )}
       </span>
-      <button
-        type="button"
-        className="text-button"
-        aria-expanded={open}
-        aria-label={`${open ? "Hide" : "Show"} entry ${entry.sequence}`}
-        onClick={() => setOpen(!open)}
-      >
+      <button type="button" className="text-button" aria-expanded={open} onClick={() => setOpen(!open)}>
+        <span className="visually-hidden">Entry {entry.sequence}, hash </span>
         <code>{entry.hash.slice(0, 8)}</code>
       </button>
       {open ? (
         <div className="ledger-open">
           <dl className="facts">
+            <dt>Principal</dt>
+            <dd>{entry.principal}</dd>
             <dt>Time</dt>
             <dd>{localTime.full(entry.at)}</dd>
             <dt>Hash</dt>

@@ -1,6 +1,6 @@
 /**
  * Two hundred meters read every quarter of an hour of town time say two hundred times the same. Equal calm lines become one that counts;
- * what is worth a look (notices, warnings) always stands alone.
+ * a warning always stands alone.
  */
 import type { RecentEvent } from "@meterkeep/api";
 
@@ -20,14 +20,14 @@ export function condense(lines: readonly RecentEvent[]): readonly EventGroup[] {
   for (const event of lines) {
     const key = `${event.type} ${skeleton(event.sentence)}`;
     const at = Date.parse(event.at);
-    const group = event.severity === "info" ? open.get(key) : undefined;
+    const group = event.severity === "warning" ? undefined : open.get(key);
     if (group !== undefined && group.newest - at <= TOGETHER_MS) {
       group.count += 1;
       continue;
     }
     const fresh = { event, count: 1, newest: at };
     groups.push(fresh);
-    if (event.severity === "info") open.set(key, fresh);
+    if (event.severity !== "warning") open.set(key, fresh);
   }
   return groups.map(({ event, count }) => ({ event, count }));
 }

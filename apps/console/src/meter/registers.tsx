@@ -30,7 +30,7 @@ export function Registers({ systemTitle, simulated }: { systemTitle: string; sim
           </Empty>
         </div>
       ) : (
-        <ScrollRegion className="panel-body scroll-x" label="Newest readings">
+        <ScrollRegion className="panel-body scroll-x" label="Table of the newest readings">
           <table>
             <thead>
               <tr>

@@ -20,6 +20,7 @@ export function Sessions({ systemTitle, lastSession, meterName }: SessionsProps)
   // The session shown stays while newer ones come in: nobody reads a ladder that is pulled away every quarter of an hour of town time.
   const [first, setFirst] = useState(lastSession);
   const shown = first ?? lastSession;
+  const [before, setBefore] = useState(6);
   const { data: list } = useQuery(sessionsQuery(systemTitle));
   return (
     <>
@@ -50,6 +51,7 @@ export function Sessions({ systemTitle, lastSession, meterName }: SessionsProps)
           <ol className="session-list">
             {list.sessions
               .filter(({ id }) => id !== shown)
+              .slice(0, before)
               .map((session) => (
                 <li key={session.id} className="session-line">
                   <time dateTime={session.startedAt} className="dim">
@@ -63,6 +65,13 @@ export function Sessions({ systemTitle, lastSession, meterName }: SessionsProps)
                 </li>
               ))}
           </ol>
+          {list.sessions.length - 1 > before ? (
+            <p className="list-end">
+              <button type="button" className="text-button" onClick={() => setBefore(list.sessions.length)}>
+                Show {list.sessions.length - 1 - before} more
+              </button>
+            </p>
+          ) : null}
         </section>
       )}
     </>

@@ -2,7 +2,7 @@
 
 import { IconKeyboard, IconUser } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
-import { Link, Outlet, useNavigate, useRouterState } from "@tanstack/react-router";
+import { Link, Outlet, useNavigate, useRouterState, useSearch } from "@tanstack/react-router";
 import { lazy, Suspense, useEffect, useRef, useState } from "react";
 import { overviewQuery } from "../api/queries.ts";
 import { useLive, useLiveStore } from "../live/live-context.tsx";
@@ -26,7 +26,7 @@ export function Frame() {
   const store = useLiveStore();
   const overview = useQuery(overviewQuery);
   const lost = useLive((live) => live.connection === "lost");
-  const evidence = useRouterState({ select: (state) => (state.location.search as { evidence?: string }).evidence });
+  const { evidence } = useSearch({ from: "/frame" });
   const path = useRouterState({ select: (state) => state.location.pathname });
   const [listing, setListing] = useState(false);
   const main = useRef<HTMLElement>(null);

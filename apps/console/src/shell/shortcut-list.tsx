@@ -17,30 +17,32 @@ export function ShortcutList({ onClose }: { onClose: () => void }) {
     setOn(next);
   };
   return (
-    <Modal
-      opened
-      onClose={onClose}
-      title="Keyboard"
-      lockScroll={false}
-      centered
-      closeButtonProps={{ "aria-label": "Close" }}
-    >
-      <dl className="shortcut-list">
-        {SHORTCUTS.map(({ keys, says }) => (
-          <div key={says}>
-            <dt>
-              {keys.map((key) => (
-                <kbd key={key}>{key}</kbd>
-              ))}
-            </dt>
-            <dd>{says}</dd>
-          </div>
-        ))}
-      </dl>
-      <label className="check">
-        <input type="checkbox" checked={on} onChange={(event) => change(event.currentTarget.checked)} />
-        Single letters work as shortcuts
-      </label>
-    </Modal>
+    <Modal.Root opened onClose={onClose} lockScroll={false} centered>
+      <Modal.Overlay />
+      <Modal.Content>
+        <div className="layer-head">
+          <Modal.Title>Keyboard</Modal.Title>
+          <Modal.CloseButton aria-label="Close" />
+        </div>
+        <Modal.Body>
+          <dl className="shortcut-list">
+            {SHORTCUTS.map(({ keys, says }) => (
+              <div key={says}>
+                <dt>
+                  {keys.map((key) => (
+                    <kbd key={key}>{key}</kbd>
+                  ))}
+                </dt>
+                <dd>{says}</dd>
+              </div>
+            ))}
+          </dl>
+          <label className="check">
+            <input type="checkbox" checked={on} onChange={(event) => change(event.currentTarget.checked)} />
+            Single letters work as shortcuts
+          </label>
+        </Modal.Body>
+      </Modal.Content>
+    </Modal.Root>
   );
 }

@@ -6,6 +6,7 @@ import { Link, useLocation } from "@tanstack/react-router";
 import { useEffect, useMemo, useState } from "react";
 import { overviewQuery } from "../api/queries.ts";
 import { counted, formatPower } from "../format/quantity.ts";
+import { localTime, useLive } from "../live/live-context.tsx";
 import { Empty } from "../shell/empty.tsx";
 import { SimulatedMark } from "../shell/marks.tsx";
 import { Amount } from "../shell/quantity.tsx";
@@ -83,10 +84,14 @@ function TownHead({
   showDark: () => void;
 }) {
   const facts = useMemo(() => (grid === undefined ? undefined : townFacts(grid, meters)), [grid, meters]);
+  const asOf = useLive((live) => (live.connection === "lost" ? live.heardAt : undefined));
   return (
     <div className="page-head">
       <div>
-        <h1>{facts === undefined ? "No town yet" : supplySentence(facts)}</h1>
+        <h1>
+          {asOf === undefined ? "" : `As of ${localTime.clock(asOf)}: `}
+          {facts === undefined ? "No town yet" : supplySentence(facts)}
+        </h1>
         {facts === undefined ? null : (
           <p className="lede">
             {facts.loadW === undefined ? (
