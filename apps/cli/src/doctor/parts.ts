@@ -29,7 +29,13 @@ export function checkParts(checkout: string, hasDatabaseUrl: boolean): Finding[]
 
 /** Programs that only tests want. */
 const TOOLS = [
-  { id: "chromium", commands: ["chromium"], files: [], use: "the browser test", install: "sudo apt-get install chromium" },
+  {
+    id: "chromium",
+    commands: ["chromium"],
+    files: [],
+    use: "the browser test",
+    install: "sudo apt-get install chromium",
+  },
   {
     id: "softhsm",
     commands: ["softhsm2-util"],

@@ -22,6 +22,20 @@ export interface KeeperEvents<R extends Running> {
   onReturn(running: R): void;
 }
 
+/** The time a keeper lives by. */
+export interface KeeperTime {
+  /** Milliseconds since 1970. */
+  now(): number;
+  /** Is rejected when the signal is aborted. */
+  sleep(milliseconds: number, signal: AbortSignal): Promise<void>;
+}
+
+/** The machine's own time. */
+export const SYSTEM_TIME: KeeperTime = {
+  now: Date.now,
+  sleep: (milliseconds, signal) => sleep(milliseconds, undefined, { signal }),
+};
+
 const FIRST_DELAY_MS = 500;
 const MAX_DELAY_MS = 30_000;
 /** Who has run this long has recovered: the next death waits the shortest time again. */
@@ -36,18 +50,18 @@ export class Keeper<R extends Running> {
   readonly name: ProcessName;
   readonly #launch: Launch<R>;
   readonly #events: KeeperEvents<R>;
-  readonly #now: () => number;
+  readonly #time: KeeperTime;
   readonly #stopping = new AbortController();
   #status: ProcessStatus;
   #running: R | undefined;
   #life: Promise<void> = Promise.resolve();
 
-  constructor(name: ProcessName, launch: Launch<R>, events: KeeperEvents<R>, now: () => number) {
+  constructor(name: ProcessName, launch: Launch<R>, events: KeeperEvents<R>, time: KeeperTime) {
     this.name = name;
     this.#launch = launch;
     this.#events = events;
-    this.#now = now;
-    this.#status = { name, state: "starting", since: now(), restarts: 0 };
+    this.#time = time;
+    this.#status = { name, state: "starting", since: time.now(), restarts: 0 };
   }
 
   get status(): ProcessStatus {
@@ -84,10 +98,10 @@ export class Keeper<R extends Running> {
   async #keep(first: R): Promise<void> {
     let life: { readonly running: R; readonly nextDelayMs: number } = { running: first, nextDelayMs: FIRST_DELAY_MS };
     for (;;) {
-      const readySince = this.#now();
+      const readySince = this.#time.now();
       const reason = await life.running.ended;
       this.#running = undefined;
-      const recovered = this.#now() - readySince > RECOVERED_MS;
+      const recovered = this.#time.now() - readySince > RECOVERED_MS;
       const next = await this.#revive(reason, recovered ? FIRST_DELAY_MS : life.nextDelayMs);
       if (next === undefined) return;
       life = next;
@@ -102,7 +116,7 @@ export class Keeper<R extends Running> {
       this.#become("restarting");
       this.#events.onDeath(reason, delayMs);
       try {
-        await sleep(delayMs, undefined, { signal: this.#stopping.signal });
+        await this.#time.sleep(delayMs, this.#stopping.signal);
         const running = await this.#launch(this.#stopping.signal);
         this.#running = running;
         this.#become("ready", running.pid);
@@ -118,7 +132,7 @@ export class Keeper<R extends Running> {
 
   #become(state: ProcessStatus["state"], pid?: number): void {
     const { name, restarts } = this.#status;
-    this.#status = { name, state, since: this.#now(), restarts, ...(pid !== undefined && { pid }) };
+    this.#status = { name, state, since: this.#time.now(), restarts, ...(pid !== undefined && { pid }) };
     this.#events.onStatus(this.#status);
   }
 }

@@ -1,7 +1,7 @@
 import type { ProcessMessage, ProcessName, ProcessStatus, SupervisorMessage } from "@meterkeep/api/supervisor";
 import type { RunningDatabase } from "./database.ts";
 import { writePrivate } from "./directories.ts";
-import { Keeper, type Launch, type Running } from "./keeper.ts";
+import { Keeper, type Launch, type Running, SYSTEM_TIME } from "./keeper.ts";
 import { launchProcess, type RunningProcess, runProcess } from "./launch-process.ts";
 import type { AppLaunch, AppName } from "./processes.ts";
 import type { Reporter } from "./reporter.ts";
@@ -72,14 +72,14 @@ export class Supervisor {
       writePrivate(app.configFile, JSON.stringify(config()), app.user);
       return await launchProcess({ ...app, ...this.#listeners(name) }, AbortSignal.any([signal, this.#options.signal]));
     };
-    const keeper = new Keeper(name, launch, this.#events(name), Date.now);
+    const keeper = new Keeper(name, launch, this.#events(name), SYSTEM_TIME);
     this.#apps.set(name, keeper);
     return await this.#begin(keeper);
   }
 
   /** Starts the embedded database and keeps it running. */
   async keepDatabase(launch: Launch<RunningDatabase>): Promise<RunningDatabase> {
-    this.#database = new Keeper("postgres", launch, this.#events("postgres"), Date.now);
+    this.#database = new Keeper("postgres", launch, this.#events("postgres"), SYSTEM_TIME);
     return await this.#begin(this.#database, false);
   }
 
