@@ -39,20 +39,15 @@ function instantTime(): KeeperTime & { move(milliseconds: number): void } {
 
 /** Lets everything run that waits for nothing but promises. */
 function settle(): Promise<void> {
-  return new Promise(setImmediate);
+  return new Promise((resolve) => setImmediate(resolve));
 }
 
 test("who dies again and again waits twice as long each time, and the shortest time after a good minute", async () => {
   const time = instantTime();
   const lives = [life(1), life(2), life(3), life(4)];
-  let next = 0;
+  const left = [...lives];
   const { events, seen } = recording();
-  const keeper = new Keeper(
-    "town",
-    () => Promise.resolve(lives[next++]!.running),
-    events,
-    () => now,
-  );
+  const keeper = new Keeper("town", () => Promise.resolve(left.shift()!.running), events, time);
   await keeper.start();
   lives[0]!.die("one");
   await settle();
@@ -72,12 +67,7 @@ test("who dies again and again waits twice as long each time, and the shortest t
 
 test("a start that fails is not tried again; a restart that fails is", async () => {
   const { events, seen } = recording();
-  const refused = new Keeper(
-    "depot",
-    () => Promise.reject(new Error("no")),
-    events,
-    () => 0,
-  );
+  const refused = new Keeper("depot", () => Promise.reject(new Error("no")), events, instantTime());
   await assert.rejects(refused.start(), /no/);
   assert.deepEqual(seen.splice(0), ["starting", "failed"]);
   const [first, third] = [life(1), life(3)];
@@ -86,12 +76,7 @@ test("a start that fails is not tried again; a restart that fails is", async () 
     () => Promise.reject(new Error("still no")),
     () => Promise.resolve(third.running),
   ];
-  const keeper = new Keeper(
-    "depot",
-    () => launches.shift()!(),
-    events,
-    () => 0,
-  );
+  const keeper = new Keeper("depot", () => launches.shift()!(), events, instantTime());
   await keeper.start();
   first.die("gone");
   await settle();
@@ -111,15 +96,10 @@ test("a start that fails is not tried again; a restart that fails is", async () 
 test("stopping while it waits for the next try ends the waiting", async () => {
   const { events } = recording();
   const only = life(1);
-  const keeper = new Keeper(
-    "town",
-    () => Promise.resolve(only.running),
-    events,
-    () => 0,
-  );
+  const keeper = new Keeper("town", () => Promise.resolve(only.running), events, SYSTEM_TIME);
   await keeper.start();
   only.die("gone");
-  await new Promise(setImmediate);
+  await settle();
   assert.equal(keeper.status.state, "restarting");
   await keeper.stop();
   assert.equal(keeper.status.state, "stopped");
