@@ -106,6 +106,7 @@ async function createRootKey(path: string): Promise<SecretKey> {
   const key = SecretKey.random(VAULT_KEY_BYTES);
   const file = await open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, OWNER_ONLY);
   try {
+    await file.chmod(OWNER_ONLY);
     await file.writeFile(`${key.lend((bytes) => Buffer.from(bytes).toString("hex"))}\n`);
     await file.sync();
   } finally {
