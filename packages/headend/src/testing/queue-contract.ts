@@ -1,0 +1,111 @@
+import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
+import { test } from "node:test";
+import type { Meter } from "../inventory/meter.ts";
+import { LANES, type Lease, type WorkQueue } from "../work/lease.ts";
+
+/** A fresh queue over some meters, none of which is in it yet. */
+export interface QueueUnderTest extends AsyncDisposable {
+  readonly queue: WorkQueue;
+  readonly meters: readonly Meter[];
+}
+
+const NOW = Date.parse("2026-11-21T12:00:00Z");
+const LEASE_SECONDS = 60;
+
+/** What every adapter of `WorkQueue` does. `open` gives a queue over at least eight meters. */
+export function workQueueContract(name: string, open: () => Promise<QueueUnderTest>): void {
+  const withQueue = (body: (under: QueueUnderTest) => Promise<void>) => async (): Promise<void> => {
+    await using under = await open();
+    await body(under);
+  };
+  const lease = (queue: WorkQueue, count: number, now = NOW): Promise<readonly Lease[]> =>
+    queue.lease(randomUUID(), count, now, LEASE_SECONDS);
+
+  test(
+    `${name}: leases what is due, on-demand first and the longest due before others`,
+    withQueue(async ({ queue, meters }) => {
+      const [a, b, c, d] = meters.map(({ id }) => id);
+      await queue.due([a!], NOW - 1_000, LANES.reading);
+      await queue.due([b!], NOW - 9_000, LANES.reading);
+      await queue.due([c!], NOW - 1, LANES.onDemand, "verify");
+      await queue.due([d!], NOW + 1, LANES.onDemand);
+      const leased = await lease(queue, 10);
+      assert.deepEqual(
+        leased.map(({ meter, onDemand }) => [meter.id, onDemand]),
+        [
+          [c, "verify"],
+          [b, undefined],
+          [a, undefined],
+        ],
+      );
+      assert.equal(await queue.nextDue(), NOW + 1);
+    }),
+  );
+
+  test(
+    `${name}: a meter has one owner at a time`,
+    withQueue(async ({ queue, meters }) => {
+      await queue.due(
+        meters.map(({ id }) => id),
+        NOW - 1,
+        LANES.reading,
+      );
+      const leases = await Promise.all(Array.from({ length: 6 }, () => lease(queue, 3)));
+      const ids = leases.flat().map(({ meter }) => meter.id);
+      assert.equal(new Set(ids).size, ids.length);
+      assert.deepEqual(await lease(queue, 100, NOW + 1).then((more) => more.length), meters.length - ids.length);
+      assert.equal((await lease(queue, 100, NOW + 2)).length, 0);
+    }),
+  );
+
+  test(
+    `${name}: a lease that ran out is given again, and fences the first one off`,
+    withQueue(async ({ queue, meters }) => {
+      const meter = meters[0]!.id;
+      await queue.due([meter], NOW, LANES.reading);
+      const [first] = await lease(queue, 1);
+      assert.deepEqual(await lease(queue, 1, NOW + LEASE_SECONDS * 1000 - 1), []);
+      const [second] = await lease(queue, 1, NOW + LEASE_SECONDS * 1000 + 1);
+      assert.equal(second!.epoch, first!.epoch + 1n);
+      const next = { dueAt: NOW + 900_000, lane: LANES.reading, attempts: 0 };
+      assert.equal(await queue.release({ meter, epoch: first!.epoch }, next), false);
+      assert.equal(await queue.release({ meter, epoch: second!.epoch }, next), true);
+      assert.equal(await queue.release({ meter, epoch: second!.epoch }, next), false);
+      assert.equal(await queue.nextDue(), next.dueAt);
+    }),
+  );
+
+  test(
+    `${name}: failures are counted, and asking on demand is answered once`,
+    withQueue(async ({ queue, meters }) => {
+      const meter = meters[0]!.id;
+      await queue.due([meter], NOW, LANES.onDemand, "read");
+      const [first] = await lease(queue, 1);
+      await queue.release(
+        { meter, epoch: first!.epoch },
+        { dueAt: NOW, lane: LANES.reading, attempts: first!.attempts + 1, code: "response-timeout" },
+      );
+      const [second] = await lease(queue, 1);
+      assert.equal(second!.attempts, 1);
+      assert.equal(second!.onDemand, undefined);
+    }),
+  );
+
+  test(
+    `${name}: enrolling leaves what is in the queue as it is, and what is never due is not leased`,
+    withQueue(async ({ queue, meters }) => {
+      const [a, b] = meters.map(({ id }) => id);
+      await queue.due([a!], NOW + 5_000, LANES.reading);
+      await queue.enrol([a!], NOW, LANES.takeover);
+      await queue.enrol([b!], Number.POSITIVE_INFINITY, LANES.reading);
+      assert.deepEqual(await lease(queue, 9, NOW + 4_000), []);
+      assert.equal(await queue.nextDue(), NOW + 5_000);
+      await queue.due([b!], NOW, LANES.reading);
+      assert.deepEqual(
+        (await lease(queue, 9)).map(({ meter }) => meter.id),
+        [b],
+      );
+    }),
+  );
+}

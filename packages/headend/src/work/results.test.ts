@@ -1,0 +1,229 @@
+import assert from "node:assert/strict";
+import { randomBytes, randomUUID } from "node:crypto";
+import { after, before, test } from "node:test";
+import type { HeadEndError } from "../errors.ts";
+import { ChannelTable } from "../reading/channels.ts";
+import type { EvidenceRecord, ReadResult } from "../reading/result.ts";
+import { evidenceHash } from "../session/ladder.ts";
+import { type HeadEndDatabase, openHeadEndDatabase } from "../testing/database.ts";
+import { WALL_SOURCE_CLOCK } from "../time/source-clock.ts";
+import { evidenceView } from "../view/evidence.ts";
+import { meterSummaries } from "../view/meter-summary.ts";
+import { profileReadings, registerReadings } from "../view/readings.ts";
+import { sessionDetail, sessionsOf } from "../view/sessions.ts";
+import type { Finished } from "./finish.ts";
+import { LANES, type Lease } from "./lease.ts";
+import { postgresWorkQueue } from "./postgres-queue.ts";
+import { Results } from "./results.ts";
+
+const QUARTER = 900_000;
+const NOON = Date.parse("2026-11-21T12:00:00Z");
+
+let database: HeadEndDatabase;
+before(async () => {
+  database = await openHeadEndDatabase(12);
+});
+after(() => database[Symbol.asyncDispose]());
+
+async function leaseOne(index: number, now = NOON): Promise<Lease> {
+  const { pool, scope, meters } = database;
+  const queue = postgresWorkQueue(pool, scope);
+  await queue.due([meters[index]!.id], now - 1, LANES.onDemand);
+  const [lease] = await queue.lease(randomUUID(), 1, now, 60);
+  assert.equal(lease?.meter.id, meters[index]!.id);
+  return lease;
+}
+
+function results(): Results {
+  return new Results(database.pool, database.scope, new ChannelTable(database.pool, database.scope));
+}
+
+function evidence(): EvidenceRecord {
+  const octets = new Uint8Array(randomBytes(64));
+  return { hash: evidenceHash(octets), octets, plain: Uint8Array.of(1), protection: "authenticated", receivedAt: NOON };
+}
+
+/** Four quarter hours before noon on one channel, and a register. */
+function reading(record = evidence()): ReadResult {
+  return {
+    registers: [{ obis: "1-0:1.8.0", value: 5_000, unit: "Wh", at: NOON, evidence: record }],
+    intervals: [0, 1, 2, 3].map((n) => ({
+      obis: "1-0:1.8.0",
+      unit: "Wh",
+      at: NOON - n * QUARTER,
+      value: 5_000 - n * 100,
+      status: 8,
+      evidence: record,
+    })),
+    covered: [{ from: NOON - 4 * QUARTER, to: NOON }],
+    powerW: 400,
+    energyWh: 5_000,
+    supply: "connected",
+  };
+}
+
+function finished(lease: Lease, more: Partial<Finished> = {}): Finished {
+  return { lease, next: { dueAt: NOON + QUARTER, lane: LANES.reading, attempts: 0 }, ...more };
+}
+
+const window = { from: undefined, to: undefined, limit: 100 } as const;
+
+test("what was captured before the takeover was proven never counts, what comes after does, and the default says how much it left out", async () => {
+  const lease = await leaseOne(0);
+  const trust = {
+    state: "trusted",
+    reason: "proven-shielded",
+    sentence: "Proven.",
+    decidedAt: NOON,
+    effective: NOON - 2 * QUARTER,
+  } as const;
+  await results().write(finished(lease, { read: reading(), trust }));
+  const { pool, scope } = database;
+  const decisive = await profileReadings(pool, scope, lease.meter, { ...window, trust: "trusted" });
+  assert.deepEqual(
+    decisive.rows.map(({ values }) => values),
+    [[4_800], [4_900], [5_000]],
+  );
+  assert.equal(decisive.leftOut, 1);
+  const all = await profileReadings(pool, scope, lease.meter, { ...window, trust: "all" });
+  assert.deepEqual(
+    all.rows.map(({ trustAtCapture, decisive: is }) => [trustAtCapture, is]),
+    [
+      ["held", false],
+      ["trusted", true],
+      ["trusted", true],
+      ["trusted", true],
+    ],
+  );
+});
+
+test("a source that is quarantined later takes its readings out of decisions, and they stay readable", async () => {
+  const proven = { reason: "proven-shielded", sentence: "Proven.", decidedAt: NOON, effective: 0 } as const;
+  await results().write(finished(await leaseOne(1), { read: reading(), trust: { ...proven, state: "trusted" } }));
+  const lease = await leaseOne(1);
+  assert.equal(lease.trust.state, "trusted");
+  await results().write(finished(lease, { trust: { ...proven, state: "quarantined", reason: "keeps-master-key" } }));
+  const { pool, scope } = database;
+  assert.equal((await registerReadings(pool, scope, lease.meter, { ...window, trust: "trusted" })).readings.length, 0);
+  const all = await registerReadings(pool, scope, lease.meter, { ...window, trust: "all" });
+  assert.deepEqual(
+    all.readings.map(({ trustAtCapture, trustNow }) => [trustAtCapture, trustNow]),
+    [["trusted", "quarantined"]],
+  );
+});
+
+test("results under an older epoch change nothing", async () => {
+  const first = await leaseOne(2);
+  const second = (await postgresWorkQueue(database.pool, database.scope).lease(randomUUID(), 1, NOON + 61_000, 60))[0]!;
+  assert.equal(second.epoch, first.epoch + 1n);
+  await assert.rejects(
+    results().write(finished(first, { read: reading() })),
+    (error: HeadEndError) => error.code === "lease-lost",
+  );
+  const { pool, scope } = database;
+  assert.equal((await profileReadings(pool, scope, first.meter, { ...window, trust: "all" })).rows.length, 0);
+  await results().write(finished(second, { read: reading() }));
+  assert.equal((await profileReadings(pool, scope, first.meter, { ...window, trust: "all" })).rows.length, 4);
+});
+
+test("one group keeps what is fenced in and drops what is not", async () => {
+  const stale = await leaseOne(3);
+  await postgresWorkQueue(database.pool, database.scope).lease(randomUUID(), 1, NOON + 61_000, 60);
+  const good = await leaseOne(4);
+  const writer = results();
+  const outcomes = await Promise.allSettled([
+    writer.write(finished(stale, { read: reading() })),
+    writer.write(finished(good, { read: reading() })),
+  ]);
+  assert.deepEqual(
+    outcomes.map(({ status }) => status),
+    ["rejected", "fulfilled"],
+  );
+});
+
+test("reading the same intervals again changes none of them, and the same octets are one piece of evidence", async () => {
+  const record = evidence();
+  await results().write(finished(await leaseOne(5), { read: reading(record) }));
+  const lease = await leaseOne(5);
+  assert.deepEqual(lease.covered, [{ from: NOON - 4 * QUARTER, to: NOON }]);
+  const again = reading(record);
+  await results().write(
+    finished(lease, { read: { ...again, intervals: again.intervals.map((one) => ({ ...one, value: 1 })) } }),
+  );
+  const { pool, scope } = database;
+  const { rows } = await profileReadings(pool, scope, lease.meter, { ...window, trust: "all" });
+  assert.deepEqual(
+    rows.map(({ values }) => values[0]),
+    [4_700, 4_800, 4_900, 5_000],
+  );
+  const view = await evidenceView(pool, scope, Buffer.from(record.hash).toString("hex"));
+  assert.equal(view?.apdu, Buffer.from(record.octets).toString("hex").toUpperCase());
+  assert.deepEqual([view?.intervals, view?.registers], [4, 1]);
+});
+
+test("a session keeps its ladder in order, and the meter's line shows the newest", async () => {
+  const lease = await leaseOne(6);
+  const record = evidence();
+  const id = randomUUID();
+  const step = {
+    at: NOON,
+    toMeter: true,
+    step: "associate",
+    summary: "Asks",
+    octets: Uint8Array.of(0x60),
+    plain: undefined,
+    protection: "none",
+  } as const;
+  await results().write(
+    finished(lease, {
+      read: reading(record),
+      session: {
+        id,
+        purpose: "read",
+        outcome: "done",
+        sentence: "Read.",
+        startedAt: NOON - 50,
+        endedAt: NOON,
+        ladder: [
+          step,
+          {
+            ...step,
+            toMeter: false,
+            octets: record.octets,
+            plain: Uint8Array.of(0xc4),
+            protection: "authenticated",
+            evidence: record.hash,
+          },
+        ],
+      },
+    }),
+  );
+  const { pool, scope } = database;
+  const detail = await sessionDetail(pool, scope, id);
+  assert.deepEqual(
+    detail?.ladder.map(({ direction, octets }) => [direction, octets.length]),
+    [
+      ["to-meter", 2],
+      ["from-meter", 128],
+    ],
+  );
+  assert.equal(detail?.ladder[1]?.evidence, Buffer.from(record.hash).toString("hex"));
+  assert.equal((await sessionsOf(pool, scope, lease.meter.id, 5)).length, 1);
+  const [line] = await meterSummaries(pool, scope, () => WALL_SOURCE_CLOCK, NOON + 1_000, { ids: [lease.meter.id] });
+  assert.deepEqual(
+    [line?.powerW, line?.energyWh, line?.supply, line?.stale, line?.authenticated],
+    [400, 5_000, "connected", false, true],
+  );
+});
+
+test("an island sees its own meters and no other's", async () => {
+  const { pool, meters } = database;
+  const { openScope } = await import("../database/scope.ts");
+  const other = await openScope(pool, "utility", "another island");
+  const neighbour = await openScope(pool, "neighbour", "island");
+  for (const scope of [other, neighbour]) {
+    assert.deepEqual(await meterSummaries(pool, scope, () => WALL_SOURCE_CLOCK, NOON), []);
+    assert.deepEqual(await postgresWorkQueue(pool, scope).lease(randomUUID(), 9, NOON + QUARTER * 10, 60), []);
+    assert.deepEqual((await registerReadings(pool, scope, meters[0]!, { ...window, trust: "all" })).readings, []);
+  }
+});
