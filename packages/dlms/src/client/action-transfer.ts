@@ -13,7 +13,7 @@ import {
 } from "../xdlms/action.ts";
 import type { MethodDescriptor } from "../xdlms/descriptors.ts";
 import type { ActionResult } from "../xdlms/results.ts";
-import { methodText, type RequestContext, requireSameId, unexpected } from "./ask.ts";
+import { methodText, type RequestScope, requireSameId, unexpected } from "./ask.ts";
 import { blocksOf, firstBlockBytes } from "./request-blocks.ts";
 import { SessionError } from "./session-error.ts";
 
@@ -29,7 +29,7 @@ export interface ActionItem {
 
 /** Calls one method and gives what it returns, encoded. @throws SessionError `action-refused` */
 export async function callOne(
-  context: RequestContext,
+  context: RequestScope,
   method: MethodDescriptor,
   parameter: Uint8Array | undefined,
   blocksAgreed: boolean,
@@ -52,7 +52,7 @@ export async function callOne(
 
 /** Calls several methods; what went wrong with one is in its item. */
 export async function callList(
-  context: RequestContext,
+  context: RequestScope,
   methods: readonly MethodDescriptor[],
   parameters: readonly Uint8Array[],
 ): Promise<readonly ActionItem[]> {
@@ -71,7 +71,7 @@ export async function callList(
 }
 
 async function sendBlocks(
-  context: RequestContext,
+  context: RequestScope,
   step: string,
   method: MethodDescriptor,
   parameter: Uint8Array,
@@ -99,7 +99,7 @@ async function sendBlocks(
   throw unexpected(step, "no answer to the last block");
 }
 
-async function outcomeOf(context: RequestContext, step: string, response: Uint8Array): Promise<ActionItem> {
+async function outcomeOf(context: RequestScope, step: string, response: Uint8Array): Promise<ActionItem> {
   const answer = readAnswer(context, step, response);
   if (answer.kind === "one") return answer.item;
   const octets = await collectBlocks(context, step, answer);
@@ -111,7 +111,7 @@ async function outcomeOf(context: RequestContext, step: string, response: Uint8A
   return { result: "success", returned: octets };
 }
 
-async function collectBlocks(context: RequestContext, step: string, first: Answer): Promise<Uint8Array> {
+async function collectBlocks(context: RequestScope, step: string, first: Answer): Promise<Uint8Array> {
   const parts: Uint8Array[] = [];
   let answer = first;
   for (let expected = 1, total = 0; ; expected += 1) {
@@ -142,7 +142,7 @@ type Answer =
   | { readonly kind: "acknowledged"; readonly blockNumber: number }
   | { readonly kind: "block"; readonly lastBlock: boolean; readonly blockNumber: number; readonly rawData: Uint8Array };
 
-function readAnswer(context: RequestContext, step: string, response: Uint8Array): Answer {
+function readAnswer(context: RequestScope, step: string, response: Uint8Array): Answer {
   const [tag, normal] = NORMAL.actionResponse;
   if (response[0] !== tag) throw unexpected(step, `tag 0x${(response[0] ?? 0).toString(16)} is no action-response`);
   if (response[1] === normal) {
@@ -160,8 +160,10 @@ function readAnswer(context: RequestContext, step: string, response: Uint8Array)
       return { kind: "block", ...answer.value.block };
     case "next-pblock":
       return { kind: "acknowledged", blockNumber: answer.value.blockNumber };
-    default:
+    case "normal":
       throw unexpected(step, "the answer has no known form");
+    default:
+      return answer satisfies never;
   }
 }
 

@@ -7,7 +7,7 @@ import { SessionError } from "./session-error.ts";
 export type Ask = (plain: Uint8Array, step: string) => Promise<Uint8Array>;
 
 /** What the transfers of one request need of their session. */
-export interface RequestContext {
+export interface RequestScope {
   readonly ask: Ask;
   readonly id: InvokeIdAndPriority;
   /** Octets that a plain request may have. */

@@ -1,5 +1,5 @@
 import { concatBytes } from "../bytes.ts";
-import { attributeText, type RequestContext } from "./ask.ts";
+import { attributeText, type RequestScope } from "./ask.ts";
 import {
   continueGet,
   type GetAnswer,
@@ -15,7 +15,7 @@ import { SessionError } from "./session-error.ts";
 /** What reading one by one needs of a session. */
 export interface EachPorts {
   /** A context with an invoke id of its own. */
-  readonly context: () => RequestContext;
+  readonly context: () => RequestScope;
   /** Seals all, sends one after the other, opens all. */
   readonly askAll: (plains: readonly Uint8Array[], steps: readonly string[]) => Promise<readonly Uint8Array[]>;
 }
@@ -45,14 +45,14 @@ export async function getEach(targets: readonly GetTarget[], ports: EachPorts): 
   return items;
 }
 
-function answerOf(context: RequestContext, step: string, response: Uint8Array | undefined): GetAnswer {
+function answerOf(context: RequestScope, step: string, response: Uint8Array | undefined): GetAnswer {
   const refusal = response === undefined ? undefined : refusalOf(response);
   if (refusal !== undefined) throw refusal;
   return readGetAnswer(context.id, step, response ?? new Uint8Array(0));
 }
 
 async function finish(
-  entry: { readonly target: GetTarget; readonly context: RequestContext } | undefined,
+  entry: { readonly target: GetTarget; readonly context: RequestScope } | undefined,
   answer: GetAnswer | undefined,
   step: string,
   underWay: boolean,

@@ -8,7 +8,7 @@ import { data } from "../data/data.ts";
 import type { AttributeDescriptor } from "../xdlms/descriptors.ts";
 import { type GetDataResult, getDataResult, getRequest, getResponse } from "../xdlms/get.ts";
 import type { DataAccessResult } from "../xdlms/results.ts";
-import { attributeText, type RequestContext, requireSameId, unexpected } from "./ask.ts";
+import { attributeText, type RequestScope, requireSameId, unexpected } from "./ask.ts";
 import { SessionError } from "./session-error.ts";
 
 const [GET_REQUEST] = NORMAL.getRequest;
@@ -26,13 +26,13 @@ export interface GetTarget {
 }
 
 /** The request that reads one attribute. */
-export function getOneRequest(id: RequestContext["id"], { attribute, access }: GetTarget): Uint8Array {
+export function getOneRequest(id: RequestScope["id"], { attribute, access }: GetTarget): Uint8Array {
   const value = { invokeIdAndPriority: id, attribute };
   return encodeForm(NORMAL.getRequest, getRequestNormal, access === undefined ? value : { ...value, access });
 }
 
 /** The request that reads several. */
-export function getListRequest(id: RequestContext["id"], targets: readonly GetTarget[]): Uint8Array {
+export function getListRequest(id: RequestScope["id"], targets: readonly GetTarget[]): Uint8Array {
   const attributes = targets.map(({ attribute, access }) =>
     access === undefined
       ? { attribute }
@@ -55,7 +55,7 @@ interface Block {
 }
 
 /** Reads the answer to a GET. @throws SessionError `unexpected-response`; DecodeError */
-export function readGetAnswer(id: RequestContext["id"], step: string, response: Uint8Array): GetAnswer {
+export function readGetAnswer(id: RequestScope["id"], step: string, response: Uint8Array): GetAnswer {
   const [tag, normal] = NORMAL.getResponse;
   if (response[0] !== tag) throw unexpected(step, `tag 0x${(response[0] ?? 0).toString(16)} is no get-response`);
   if (response[1] === normal) {
@@ -73,13 +73,15 @@ export function readGetAnswer(id: RequestContext["id"], step: string, response: 
       if (result.kind === "data-access-result") return { kind: "refused", reason: result.value };
       return { kind: "block", block: { last: lastBlock, number: blockNumber, octets: result.value } };
     }
-    default:
+    case "normal":
       throw unexpected(step, "the answer has no known form");
+    default:
+      return answer satisfies never;
   }
 }
 
 /** Reads one attribute: encoded Data, which some meters let octets follow that are none of it. */
-export async function getOne(context: RequestContext, target: GetTarget): Promise<Uint8Array> {
+export async function getOne(context: RequestScope, target: GetTarget): Promise<Uint8Array> {
   const step = `get ${attributeText(target.attribute)}`;
   const parts: Uint8Array[] = [];
   for await (const part of getParts(context, target, step)) parts.push(part);
@@ -88,7 +90,7 @@ export async function getOne(context: RequestContext, target: GetTarget): Promis
 
 /** Reads one attribute block by block, as they come: nothing is kept. */
 export async function* getParts(
-  context: RequestContext,
+  context: RequestScope,
   target: GetTarget,
   step = `get ${attributeText(target.attribute)}`,
 ): AsyncGenerator<Uint8Array, void, void> {
@@ -98,7 +100,7 @@ export async function* getParts(
 
 /** Goes on after the first answer: gives its octets and, where they come in blocks, those of the blocks that follow. */
 export async function* continueGet(
-  context: RequestContext,
+  context: RequestScope,
   step: string,
   first: GetAnswer,
 ): AsyncGenerator<Uint8Array, void, void> {
@@ -130,7 +132,7 @@ export async function* continueGet(
 }
 
 /** Reads several attributes with one request, whose answer may come in blocks. */
-export async function getList(context: RequestContext, targets: readonly GetTarget[]): Promise<readonly ListItem[]> {
+export async function getList(context: RequestScope, targets: readonly GetTarget[]): Promise<readonly ListItem[]> {
   const step = `get ${targets.length} attributes`;
   const answer = readGetAnswer(context.id, step, await context.ask(getListRequest(context.id, targets), step));
   const items = answer.kind === "list" ? answer.items : await listInBlocks(context, step, answer);
@@ -139,7 +141,7 @@ export async function getList(context: RequestContext, targets: readonly GetTarg
   return items;
 }
 
-async function listInBlocks(context: RequestContext, step: string, first: GetAnswer): Promise<readonly ListItem[]> {
+async function listInBlocks(context: RequestScope, step: string, first: GetAnswer): Promise<readonly ListItem[]> {
   if (first.kind === "data") throw unexpected(step, "one value where a list was asked for");
   const parts: Uint8Array[] = [];
   for await (const part of continueGet(context, step, first)) parts.push(part);

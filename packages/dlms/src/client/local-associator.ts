@@ -42,8 +42,12 @@ export function localAssociator<Key>(config: AssociationConfig<Key>, counters?: 
         return { kind: "send", apdu: effect.apdu, plain: effect.plain };
       case "established":
         return { kind: "established", negotiated: effect.negotiated, protection: establish(effect) };
-      default:
+      case "failed":
+        throw effect.error;
+      case "released":
         throw new SessionError("not-associated", "the association is over");
+      default:
+        return effect satisfies never;
     }
   }
 

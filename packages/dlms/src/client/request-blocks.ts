@@ -1,5 +1,5 @@
 import type { Datablock } from "../xdlms/datablock.ts";
-import type { RequestContext } from "./ask.ts";
+import type { RequestScope } from "./ask.ts";
 import { SessionError } from "./session-error.ts";
 
 export type SplitBlock = Datablock;
@@ -14,7 +14,7 @@ const LONGER_LENGTH_BYTES = 2;
  *
  * @throws SessionError `request-too-long` when blocks were not agreed, or when not even one octet fits.
  */
-export function firstBlockBytes(context: RequestContext, step: string, headBytes: number, agreed: boolean): number {
+export function firstBlockBytes(context: RequestScope, step: string, headBytes: number, agreed: boolean): number {
   const room = context.maxRequestBytes - headBytes - LONGER_LENGTH_BYTES;
   if (!agreed || room < 1)
     throw new SessionError(

@@ -5,7 +5,7 @@ import { encode } from "../codec/codec.ts";
 import { AssociationLn } from "../cosem/classes/association-ln.ts";
 import { Clock } from "../cosem/classes/clock.ts";
 import { Register } from "../cosem/classes/register.ts";
-import { dateTimeAt } from "../data/date-time.ts";
+import { dateTime, dateTimeAt } from "../data/date-time.ts";
 import {
   CLIENTS,
   CLOCK,
@@ -75,6 +75,8 @@ test("a profile is read by range and by entry, whole rows or some columns", asyn
   ]);
   const last = await readProfileEntries(session, PROFILE, { fromEntry: 95, toEntry: 0, fromColumn: 2 });
   assert.deepEqual(last, [[unsigned32(1094)], [unsigned32(1095)]]);
+  const open = await readProfileRange(session, PROFILE, { from: dateTime({}), to: range.to });
+  assert.equal(open.length, 9);
   const missing = [{ classId: 3, logicalName: "1.0.2.8.0.255", attributeIndex: 2, dataIndex: 0 }];
   await assert.rejects(readProfileRange(session, PROFILE, { ...range, columns: missing }), {
     code: "data-access-refused",

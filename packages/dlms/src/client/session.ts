@@ -9,7 +9,7 @@ import {
   attributeDescriptorOf,
   type MethodAddress,
   methodDescriptorOf,
-  type RequestContext,
+  type RequestScope,
 } from "./ask.ts";
 import { getEach } from "./get-each.ts";
 import { type GetTarget, getList, getListRequest, getOne, getParts, type ListItem } from "./get-transfer.ts";
@@ -208,7 +208,7 @@ export class Session implements AsyncDisposable {
     });
   }
 
-  #context(service: ConformanceBit): RequestContext {
+  #context(service: ConformanceBit): RequestScope {
     this.#require(service);
     return {
       ask: (plain, step) => this.#ask(plain, step),
@@ -274,7 +274,7 @@ export class Session implements AsyncDisposable {
 }
 
 /** As many of the targets as one request holds, at least one. */
-function listLength({ id, maxRequestBytes }: RequestContext, targets: readonly GetTarget[]): number {
+function listLength({ id, maxRequestBytes }: RequestScope, targets: readonly GetTarget[]): number {
   let count = Math.min(targets.length, MOST_OF_A_LIST);
   while (count > 1 && getListRequest(id, targets.slice(0, count)).length > maxRequestBytes)
     count = Math.ceil(count / 2);

@@ -6,7 +6,7 @@ import { data } from "../data/data.ts";
 import type { AttributeDescriptor } from "../xdlms/descriptors.ts";
 import type { DataAccessResult } from "../xdlms/results.ts";
 import { type SetRequest, setRequest, setResponse } from "../xdlms/set.ts";
-import { attributeText, type RequestContext, requireSameId, unexpected } from "./ask.ts";
+import { attributeText, type RequestScope, requireSameId, unexpected } from "./ask.ts";
 import { dataAccessRefused } from "./get-transfer.ts";
 import { blocksOf, firstBlockBytes, type SplitBlock } from "./request-blocks.ts";
 
@@ -15,7 +15,7 @@ const valueList = c.sequenceOf(data);
 
 /** Writes one attribute, in blocks where it does not fit otherwise. @throws SessionError `data-access-refused` */
 export async function setOne(
-  context: RequestContext,
+  context: RequestScope,
   attribute: AttributeDescriptor,
   value: Uint8Array,
   blocksAgreed: boolean,
@@ -40,7 +40,7 @@ export async function setOne(
 
 /** Writes several attributes; the results are in their order. */
 export async function setList(
-  context: RequestContext,
+  context: RequestScope,
   attributes: readonly AttributeDescriptor[],
   values: readonly Uint8Array[],
   blocksAgreed: boolean,
@@ -65,7 +65,7 @@ export async function setList(
 }
 
 async function inBlocks(
-  context: RequestContext,
+  context: RequestScope,
   step: string,
   octets: Uint8Array,
   agreed: boolean,
@@ -92,7 +92,7 @@ async function inBlocks(
 }
 
 async function answerOf(
-  context: RequestContext,
+  context: RequestScope,
   step: string,
   request: Uint8Array,
 ): Promise<readonly DataAccessResult[]> {
@@ -105,7 +105,7 @@ type Answer =
   | { readonly kind: "results"; readonly results: readonly DataAccessResult[] }
   | { readonly kind: "acknowledged"; readonly blockNumber: number };
 
-function readAnswer(context: RequestContext, step: string, response: Uint8Array): Answer {
+function readAnswer(context: RequestScope, step: string, response: Uint8Array): Answer {
   const [tag] = NORMAL.setResponse;
   if (response[0] !== tag) throw unexpected(step, `tag 0x${(response[0] ?? 0).toString(16)} is no set-response`);
   const answer = decodeApdu(setResponse, response);

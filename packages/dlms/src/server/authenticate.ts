@@ -40,7 +40,9 @@ export function authenticate<Key, State>(
   const { setup } = security;
   const { clientSystemTitle } = standing.association.agreement;
   const keys = keysFor(security, "global");
-  const lowest = protection.form === undefined ? setup.counters.lowestAcceptable() : protection.lowestBefore;
+  // A carrier under the dedicated key has counters of its own and says nothing about these.
+  const underGlobalKey = protection.form === "global" || protection.form === "general-global";
+  const lowest = underGlobalKey ? protection.lowestBefore : setup.counters.lowestAcceptable();
   const verified =
     clientSystemTitle === undefined
       ? undefined

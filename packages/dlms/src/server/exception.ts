@@ -13,6 +13,7 @@ const ANSWERS: Readonly<Record<Exclude<RefusedRequest, "counter-too-low">, Excep
   "keys-changed": { stateError: "service-not-allowed", serviceError: { kind: "deciphering-error" } },
   "not-decodable": { stateError: "service-unknown", serviceError: { kind: "operation-not-possible" } },
   failed: { stateError: "service-not-allowed", serviceError: { kind: "operation-not-possible" } },
+  "too-long": { stateError: "service-not-allowed", serviceError: { kind: "pdu-too-long" } },
   "not-supported": { stateError: "service-unknown", serviceError: { kind: "service-not-supported" } },
 };
 

@@ -11,6 +11,7 @@ import { DATA_ACCESS_RESULTS, type DataAccessResult } from "../xdlms/results.ts"
 import { OutgoingBlocks } from "./block-transfer.ts";
 import { agreed, type Call, readAttribute } from "./call.ts";
 import { RequestRefused } from "./exception.ts";
+import { MAX_LONG_RESPONSE_BYTES } from "./offer.ts";
 
 /** Tag, choice, invoke id, last-block, block number, result choice and the longest length that stands before raw data. */
 const BLOCK_OVERHEAD_BYTES = 13;
@@ -67,7 +68,8 @@ function getList<Key, State>(
       access === undefined ? undefined : { selector: access.selector, parameters: encode(data, access.parameters) };
     const at = writer.offset;
     writer.unsigned8(DATA);
-    const result = readAttribute(call, writer, attribute, selection);
+    const room = at < MAX_LONG_RESPONSE_BYTES;
+    const result = room ? readAttribute(call, writer, attribute, selection) : "other-reason";
     if (result === "success") continue;
     writer.offset = at;
     writer.unsigned8(DATA_ACCESS_RESULT);

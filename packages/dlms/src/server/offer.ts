@@ -17,5 +17,8 @@ export const OFFERED_CONFORMANCE: Conformance = [
 /** Octets of the longest APDU taken, unless the definition says otherwise. */
 export const DEFAULT_MAX_RECEIVE_PDU_BYTES = 1024;
 
+/** Octets that a response may grow to: a short request must not make the meter build an endless one. */
+export const MAX_LONG_RESPONSE_BYTES = 4 * 1024 * 1024;
+
 /** Octets that a request in blocks may grow to. */
 export const MAX_LONG_REQUEST_BYTES = 65_536;

@@ -108,4 +108,5 @@ export type RefusedRequest =
   | "keys-changed"
   | "not-decodable"
   | "not-supported"
+  | "too-long"
   | "failed";

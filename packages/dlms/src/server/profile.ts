@@ -7,7 +7,7 @@ import type { AttributeSelection } from "../cosem/interface-class.ts";
 import { type AccessRefusal, refuse } from "../cosem/refusal.ts";
 import type { ServedClass } from "../cosem/served.ts";
 import type { CaptureObject } from "../cosem/structures.ts";
-import { dateTimeOctets, instantOf } from "../data/date-time.ts";
+import { type DateTime, dateTimeOctets, instantOf } from "../data/date-time.ts";
 import type { Data } from "../data/value.ts";
 import { DATA_TAGS } from "../data/value.ts";
 
@@ -74,8 +74,8 @@ function selectRange(
   range: RangeSelection,
 ): EncodedData | AccessRefusal {
   if (range.restrictingObject.classId !== CLOCK_CLASS) return refuse("scope-of-access-violated");
-  const from = limitInstant(range.fromValue, deviation);
-  const to = limitInstant(range.toValue, deviation);
+  const from = limitInstant(range.fromValue, deviation, Number.NEGATIVE_INFINITY);
+  const to = limitInstant(range.toValue, deviation, Number.POSITIVE_INFINITY);
   if (from === undefined || to === undefined) return refuse("scope-of-access-violated");
   const selected = range.selectedValues.map((wanted) => columns.findIndex((column) => sameObject(column, wanted)));
   if (selected.includes(-1)) return refuse("scope-of-access-violated");
@@ -91,11 +91,19 @@ function selectEntries(rows: ProfileRows, all: readonly number[], entry: EntrySe
   return encodeRows(rows, chosen, all.slice(Math.max(entry.fromSelectedValue, 1) - 1, lastColumn));
 }
 
-/** A range limit in milliseconds since 1970: "not specified" is open on that side. */
-function limitInstant(limit: Data, deviation: number): number | undefined {
-  if (limit.type === "date-time") return instantOf(limit.value, deviation);
+/** A range limit in milliseconds since 1970; a date that is not specified is `open`, on that side. */
+function limitInstant(limit: Data, deviation: number, open: number): number | undefined {
+  const value = limitDateTime(limit);
+  if (value === undefined) return undefined;
+  const { year, month, dayOfMonth } = value;
+  const unspecified = year === undefined && month === undefined && dayOfMonth === undefined;
+  return unspecified ? open : instantOf(value, deviation);
+}
+
+function limitDateTime(limit: Data): DateTime | undefined {
+  if (limit.type === "date-time") return limit.value;
   if (limit.type !== "octet-string" || limit.value.length !== 12) return undefined;
-  return instantOf(decode(dateTimeOctets, limit.value), deviation);
+  return decode(dateTimeOctets, limit.value);
 }
 
 function sameObject(a: CaptureObject, b: Infer<typeof ProfileGeneric.attributes.sortObject.codec>): boolean {

@@ -16,6 +16,7 @@ import {
   managementConfig,
   NONE,
   openTestSession,
+  PROFILE,
   testKey,
   testKeys,
   testMeter,
@@ -158,6 +159,20 @@ test("a counter at its end is not accepted, so that the last one cannot be used 
   const { server: other } = testMeter({ policy: STRICT });
   assert.throws(() => aarqOf(managementConfig(), 0xffffffff));
   assert.equal(other.connect(CLIENTS.management, 1).standing.kind, "idle");
+});
+
+test("a request longer than agreed is refused, and a list cannot make an endless answer", async () => {
+  const meter = testMeter({ rows: 6000 });
+  const connection = meter.server.connect(CLIENTS.management, 1);
+  const config = { ...managementConfig(), cipheredContext: false };
+  const exchange = async (apdu: Uint8Array) => meter.server.handle(connection, apdu) ?? fromHex("");
+  const session = await openTestSession(meter, CLIENTS.management, config, { exchange });
+  const long = fromHex(`c101c1 2328 0000600109ff 02 00 09820200 ${"00".repeat(512)}`);
+  assert.equal(toHex(await exchange(long)), "d80104");
+  const profile = { classId: 7, logicalName: PROFILE, attributeId: 2 };
+  const items = await session.getList(Array.from({ length: 45 }, () => profile));
+  assert.equal(items.filter(({ kind }) => kind === "data").length, 34);
+  assert.deepEqual(items.at(-1), { kind: "refused", reason: "other-reason" });
 });
 
 test("unconfirmed SET and ACTION are carried out without an answer", async () => {

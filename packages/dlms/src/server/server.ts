@@ -128,6 +128,7 @@ export class CosemServer<Key, State = unknown> {
     apdu: Uint8Array,
   ): Uint8Array | undefined {
     const { association } = standing;
+    if (apdu.length > association.agreement.maxReceivePduSize) throw new RequestRefused("too-long");
     const security = this.#currentSecurity(association);
     const { plain, protection } = this.#open(association, security, apdu);
     const seal = (response: Uint8Array) =>
@@ -222,16 +223,11 @@ export class CosemServer<Key, State = unknown> {
 }
 
 function serve<Key, State>(call: Call<Key, State>, plain: Uint8Array): Uint8Array | undefined {
-  switch (plain[0]) {
-    case GET_REQUEST:
-      return serveGet(call, plain);
-    case SET_REQUEST:
-      return serveSet(call, plain);
-    case ACTION_REQUEST:
-      return serveAction(call, plain);
-    default:
-      throw new RequestRefused("not-supported");
-  }
+  const [tag] = plain;
+  if (tag === GET_REQUEST) return serveGet(call, plain);
+  if (tag === SET_REQUEST) return serveSet(call, plain);
+  if (tag === ACTION_REQUEST) return serveAction(call, plain);
+  throw new RequestRefused("not-supported");
 }
 
 function asRefusal(error: unknown): RequestRefused {
