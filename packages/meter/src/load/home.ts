@@ -73,8 +73,12 @@ export class HomeConsumption implements Consumption {
   /** Share of the interval's energy that passed the relay up to the instant. */
   #passed(interval: number, until: UnixSeconds): number {
     const from = interval * INTERVAL_SECONDS;
+    if (!this.#relay.movesIn(interval)) {
+      if (!this.#relay.connectedAt(from)) return 0;
+      // Nearly all that is asked for are finished intervals, which need no pattern.
+      return until >= from + INTERVAL_SECONDS ? 1 : shareUntil(patternOf(this.seed, interval), interval, until);
+    }
     const pattern = patternOf(this.seed, interval);
-    if (!this.#relay.movesIn(interval)) return this.#relay.connectedAt(from) ? shareUntil(pattern, interval, until) : 0;
     let share = 0;
     for (const [a, b] of this.#relay.connectedSpans(from, until)) {
       share += shareUntil(pattern, interval, b) - shareUntil(pattern, interval, a);

@@ -35,6 +35,9 @@ export function dayOfYear(day: number): number {
   return Math.floor((date.getTime() - Date.UTC(date.getUTCFullYear(), 0, 1)) / (DAY_SECONDS * 1000));
 }
 
+const MARCH = 2;
+const OCTOBER = 9;
+
 function lastSundayAtOne(year: number, month: number): UnixSeconds {
   const last = new Date(Date.UTC(year, month + 1, 0, 1));
   return last.getTime() / 1000 - last.getUTCDay() * DAY_SECONDS;
@@ -42,8 +45,11 @@ function lastSundayAtOne(year: number, month: number): UnixSeconds {
 
 /** Whether European summer time holds: from the last Sunday of March to that of October, changing at 01:00 UTC. */
 export function isSummerTime(at: UnixSeconds): boolean {
-  const year = new Date(at * 1000).getUTCFullYear();
-  return at >= lastSundayAtOne(year, 2) && at < lastSundayAtOne(year, 9);
+  const date = new Date(at * 1000);
+  const month = date.getUTCMonth();
+  if (month !== MARCH && month !== OCTOBER) return month > MARCH && month < OCTOBER;
+  const year = date.getUTCFullYear();
+  return at >= lastSundayAtOne(year, MARCH) && at < lastSundayAtOne(year, OCTOBER);
 }
 
 /** Seconds that local civil time is ahead of UTC. */
