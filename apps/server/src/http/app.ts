@@ -1,6 +1,6 @@
 import fastifyCookie from "@fastify/cookie";
 import fastifyRateLimit from "@fastify/rate-limit";
-import { type FastifyInstance, fastify } from "fastify";
+import { type FastifyInstance, fastify, LogController } from "fastify";
 import type { Logger } from "pino";
 import { auditHandlers } from "../handlers/audit.ts";
 import type { Context } from "../handlers/context.ts";
@@ -32,7 +32,7 @@ export interface AppOptions {
 export async function createApp(context: Context, options: AppOptions): Promise<FastifyInstance> {
   const app = fastify({
     loggerInstance: options.logger,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: MAX_BODY_BYTES,
     requestTimeout: 30_000,
     ajv: { customOptions: { removeAdditional: false, coerceTypes: true, allErrors: false } },

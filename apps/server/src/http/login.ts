@@ -39,7 +39,8 @@ export function requireLogin(
   app.decorateRequest("login", undefined);
   app.addHook("onRequest", async (request) => {
     const access = request.routeOptions.config.access;
-    if (access === "asset" || access === "nobody-yet") return;
+    const isAsset = access === "asset" && !request.url.startsWith("/api/");
+    if (isAsset || access === "nobody-yet") return;
     const login = await whoAsks(request, people, tokens);
     if (login === undefined)
       throw new ProblemError(

@@ -1,0 +1,310 @@
+import assert from "node:assert/strict";
+import { request } from "node:http";
+import { after, before, test } from "node:test";
+import { API_PREFIX, HTTP_PROBLEMS, HTTP_ROUTES, type Problem, type Route } from "@meterkeep/api";
+import { startTestServer, type TestServer } from "../testing/test-server.ts";
+
+const METER = "4D4B560000000001";
+const SEALED = { alg: "ECDH-P384/HKDF-SHA384/A256GCM", recipient: "ab", epk: "AA", nonce: "AA", sealed: "AA" };
+
+let server: TestServer;
+before(async () => {
+  server = await startTestServer();
+});
+after(() => server[Symbol.asyncDispose]());
+
+async function problem(response: Response): Promise<Problem> {
+  assert.match(response.headers.get("content-type") ?? "", /^application\/problem\+json/);
+  return (await response.json()) as Problem;
+}
+
+/** A path of the table with something in the place of every parameter. */
+function example(route: Route): string {
+  return (
+    API_PREFIX +
+    route.path
+      .replace(":systemTitle", METER)
+      .replace(":id", "00000000-0000-4000-8000-000000000000")
+      .replace(":hash", "0".repeat(64))
+  );
+}
+
+/** What `fetch` will not do: send a Host header of our choice. */
+function rawStatus(path: string, headers: Record<string, string>): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const { hostname, port } = new URL(server.url);
+    request({ hostname, port, path, headers }, (response) => {
+      response.resume();
+      resolve(response.statusCode ?? 0);
+    })
+      .on("error", reject)
+      .end();
+  });
+}
+
+test("nothing of the API is reachable without a login, save signing in and health", async () => {
+  for (const route of Object.values<Route>(HTTP_ROUTES)) {
+    const response = await fetch(server.url + example(route), {
+      method: route.method,
+      headers: { origin: server.url, ...(route.body === undefined ? {} : { "content-type": "application/json" }) },
+      ...(route.body === undefined ? {} : { body: "{}" }),
+    });
+    if (route.access !== "nobody-yet") {
+      assert.equal(response.status, 401, `${route.method} ${route.path}`);
+      assert.equal((await problem(response)).code, "sign-in-required");
+    }
+  }
+  for (const path of [
+    "/metrics",
+    "/api/docs",
+    "/api/docs/json",
+    "/api/docs/static/index.html",
+    "/api/openapi.json",
+    "/api/v1/nothing",
+    "/api/nothing",
+  ])
+    assert.equal((await server.get(path)).status, 401, path);
+  assert.deepEqual(await (await server.get("/healthz")).json(), { status: "ok" });
+});
+
+test("neither a wrong cookie nor a wrong token is a login", async () => {
+  assert.equal((await server.get("/api/v1/me", { cookie: `meterkeep_session=mkc_${"A".repeat(43)}` })).status, 401);
+  assert.equal((await server.get("/api/v1/me", { authorization: `Bearer mkt_${"A".repeat(43)}` })).status, 401);
+  assert.equal((await server.get("/api/v1/me", { authorization: "Bearer ' or 1=1" })).status, 401);
+});
+
+test("a sign-in link works once, and its cookie is for this site and for no script", async () => {
+  const token = await server.context.people.newLink("first-start");
+  const first = await server.post("/api/v1/sign-in", { token });
+  assert.equal(first.status, 200);
+  assert.match(first.headers.get("set-cookie") ?? "", /HttpOnly; SameSite=Strict/i);
+  const second = await server.post("/api/v1/sign-in", { token });
+  assert.equal(second.status, 401);
+  assert.equal((await problem(second)).code, "sign-in-refused");
+});
+
+test("a new link ends the one before, and signing out ends the session", async () => {
+  const old = await server.context.people.newLink("first-start");
+  const cookie = await server.signIn();
+  assert.equal((await server.post("/api/v1/sign-in", { token: old })).status, 401);
+  assert.equal((await server.get("/api/v1/me", { cookie })).status, 200);
+  assert.equal((await server.post("/api/v1/sign-out", undefined, { cookie })).status, 204);
+  assert.equal((await server.get("/api/v1/me", { cookie })).status, 401);
+});
+
+test("guessing sign-in links is slowed down", async () => {
+  await using other = await startTestServer();
+  const statuses: number[] = [];
+  for (let n = 0; n < 25; n += 1)
+    statuses.push((await other.post("/api/v1/sign-in", { token: `mks_${"A".repeat(40)}${n}` })).status);
+  assert.ok(statuses.includes(429));
+  assert.equal(statuses[0], 401);
+});
+
+test("a machine's token reads, and makes neither tokens nor links", async () => {
+  const cookie = await server.signIn();
+  const made = await server.post("/api/v1/tokens", { name: "billing" }, { cookie });
+  assert.equal(made.status, 201);
+  const { token, record } = (await made.json()) as { token: string; record: { id: string } };
+  const bearer = { authorization: `Bearer ${token}` };
+  assert.deepEqual(((await (await server.get("/api/v1/me", bearer)).json()) as { kind: string }).kind, "machine");
+  assert.equal((await server.get("/metrics", bearer)).status, 200);
+  assert.equal((await problem(await server.post("/api/v1/tokens", { name: "x" }, bearer))).code, "not-allowed");
+  assert.equal((await problem(await server.post("/api/v1/admin/sign-in-link", undefined, bearer))).code, "not-allowed");
+  const listed = await (await server.get("/api/v1/tokens", { cookie })).text();
+  assert.ok(!listed.includes(token));
+  const withdrawn = await fetch(`${server.url}/api/v1/tokens/${record.id}`, {
+    method: "DELETE",
+    headers: { cookie, origin: server.url },
+  });
+  assert.equal(withdrawn.status, 204);
+  assert.equal((await server.get("/api/v1/me", bearer)).status, 401);
+});
+
+test("tokens and sessions are not in the database as they are", async () => {
+  const cookie = await server.signIn();
+  const { rows } = await server.context.pool.query(
+    "select encode(session_hash, 'escape') as a, session_hash from person_sessions",
+  );
+  assert.ok(!JSON.stringify(rows).includes(cookie.split("=")[1] as string));
+});
+
+test("another site's page can do nothing with our cookie", async () => {
+  const cookie = await server.signIn();
+  for (const headers of [{ origin: "https://evil.example" }, { origin: "null" }, { origin: "http://localhost:1" }])
+    assert.equal(
+      (await problem(await server.post("/api/v1/tokens", { name: "x" }, { cookie, ...headers }))).code,
+      "origin-refused",
+    );
+  const bare = await fetch(`${server.url}/api/v1/sign-out`, {
+    method: "POST",
+    headers: { cookie, "sec-fetch-site": "cross-site" },
+  });
+  assert.equal(bare.status, 403);
+});
+
+test("a name that is not ours is not answered, whatever its page asks", async () => {
+  assert.equal(await rawStatus("/api/v1/me", { host: "evil.example" }), 421);
+  assert.equal(await rawStatus("/", { host: "evil.example" }), 421);
+  assert.equal(await rawStatus("/healthz", { host: "localhost:1" }), 200);
+});
+
+test("every answer carries the strict headers, and no page loads anything from elsewhere", async () => {
+  for (const path of ["/", "/api/v1/me", "/healthz"]) {
+    const { headers } = await server.get(path);
+    assert.match(headers.get("content-security-policy") ?? "", /^default-src 'self'; .*frame-ancestors 'none'/);
+    assert.equal(headers.get("x-content-type-options"), "nosniff");
+    assert.equal(headers.get("referrer-policy"), "no-referrer");
+    assert.equal(headers.get("access-control-allow-origin"), null);
+  }
+});
+
+test("bad input gets a problem with a stable code that says where", async () => {
+  const cookie = await server.signIn();
+  const cases: readonly (readonly [() => Promise<Response>, string])[] = [
+    [() => server.get("/api/v1/meters/abc", { cookie }), "body-invalid"],
+    [() => server.get(`/api/v1/meters/${METER}`, { cookie }), "meter-unknown"],
+    [() => server.get("/api/v1/sessions/00000000-0000-4000-8000-000000000000", { cookie }), "session-unknown"],
+    [() => server.get(`/api/v1/evidence/${"0".repeat(64)}`, { cookie }), "evidence-unknown"],
+    [() => server.get("/api/v1/drills/00000000-0000-4000-8000-000000000000", { cookie }), "drill-unknown"],
+    [() => server.get("/api/v1/ledger?limit=9999", { cookie }), "body-invalid"],
+    [() => server.get("/api/v1/ledger?colour=red", { cookie }), "body-invalid"],
+    [() => server.post("/api/v1/tokens", { name: "x", extra: 1 }, { cookie }), "body-invalid"],
+    [() => server.post("/api/v1/tokens", { name: "x".repeat(70_000) }, { cookie }), "body-too-large"],
+    [
+      () =>
+        fetch(`${server.url}/api/v1/tokens`, {
+          method: "POST",
+          body: "{",
+          headers: { cookie, origin: server.url, "content-type": "application/json" },
+        }),
+      "body-invalid",
+    ],
+    [
+      () =>
+        fetch(`${server.url}/api/v1/tokens`, {
+          method: "POST",
+          body: "a=b",
+          headers: { cookie, origin: server.url, "content-type": "application/x-www-form-urlencoded" },
+        }),
+      "media-type-unsupported",
+    ],
+    [() => server.get("/api/v1/nothing", { cookie }), "not-found"],
+  ];
+  for (const [ask, code] of cases) {
+    const response = await ask();
+    const body = await problem(response);
+    assert.equal(body.code, code, JSON.stringify(body));
+    assert.equal(response.status, HTTP_PROBLEMS[code as keyof typeof HTTP_PROBLEMS].status);
+    assert.match(body.instance, /^request:[0-9a-f-]{36}$/);
+  }
+});
+
+test("an error of ours says nothing outside, and its request's id", async () => {
+  await using broken = await startTestServer({
+    custodian: { describeKeys: () => Promise.reject(new Error("secret words")) },
+  });
+  const cookie = await broken.signIn();
+  await broken.post("/api/v1/meters", { systemTitle: METER, label: "Mine", sealed: SEALED }, { cookie });
+  const response = await broken.get(`/api/v1/meters/${METER}`, { cookie });
+  assert.equal(response.status, 500);
+  const text = await response.text();
+  assert.ok(!text.includes("secret words"));
+  assert.match(text, /internal-error/);
+});
+
+test("a real meter is attached with sealed keys, once, and marked as what it is", async () => {
+  const cookie = await server.signIn();
+  const body = { systemTitle: METER, label: "My meter", sealed: SEALED, layout: "none" };
+  const attached = await server.post("/api/v1/meters", body, { cookie });
+  assert.equal(attached.status, 201);
+  const line = (await attached.json()) as { kind: string; trust: string; takeover: string; stale: boolean };
+  assert.deepEqual([line.kind, line.trust, line.takeover, line.stale], ["real", "held", "not-applicable", true]);
+  assert.equal((await problem(await server.post("/api/v1/meters", body, { cookie }))).code, "meter-exists");
+  const refused = { ...body, systemTitle: "4D4B56FFFFFFFFFF" };
+  assert.equal((await problem(await server.post("/api/v1/meters", refused, { cookie }))).code, "meter-refused");
+  assert.equal((await problem(await server.get("/api/v1/meters/4D4B56FFFFFFFFFF", { cookie }))).code, "meter-unknown");
+  const detail = (await (await server.get(`/api/v1/meters/${METER}`, { cookie })).json()) as { keys: unknown[] };
+  assert.deepEqual(detail.keys, [
+    { purpose: "GUEK", version: 1, state: "active", origin: "imported", createdAt: "1970-01-01T00:00:00.000Z" },
+  ]);
+});
+
+test("what people do is in the head-end's ledger, chained, before it is done", async () => {
+  const cookie = await server.signIn();
+  await server.post("/api/v1/tokens", { name: "audit me" }, { cookie });
+  const page = (await (await server.get("/api/v1/ledger?source=head-end&limit=2", { cookie })).json()) as {
+    head: { sequence: number; hash: string };
+    entries: { sequence: number; kind: string; hash: string; previousHash: string; body: string }[];
+  };
+  assert.deepEqual(
+    page.entries.map(({ kind }) => kind),
+    ["token-created", "signed-in"],
+  );
+  assert.equal(page.entries[0]?.hash, page.head.hash);
+  assert.equal(page.entries[0]?.previousHash, page.entries[1]?.hash);
+  assert.match(page.entries[0]?.body ?? "", /audit me/);
+});
+
+test("the overview is whole from the first moment, without a meter in it", async () => {
+  await using empty = await startTestServer();
+  const cookie = await empty.signIn();
+  const overview = (await (await empty.get("/api/v1/overview", { cookie })).json()) as Record<string, unknown>;
+  assert.deepEqual(overview["meters"], []);
+  assert.match(String(overview["lastEventId"]), /^test\.\d+$/);
+  for (const path of [
+    "/events/recent",
+    "/meters",
+    "/push-sources",
+    "/ledger",
+    "/ledger?source=head-end",
+    "/custodian/recipient",
+    "/drills",
+    "/config/public",
+    "/passkeys",
+  ])
+    assert.equal((await empty.get(`/api/v1${path}`, { cookie })).status, 200, path);
+});
+
+test("the description is OpenAPI 3.1 of every route, with problems", async () => {
+  const cookie = await server.signIn();
+  const api = (await (await server.get("/api/openapi.json", { cookie })).json()) as {
+    openapi: string;
+    paths: Record<
+      string,
+      Record<string, { operationId: string; responses: Record<string, unknown>; security: unknown[] }>
+    >;
+  };
+  assert.equal(api.openapi, "3.1.0");
+  const described = Object.values(api.paths).flatMap((methods) => Object.values(methods));
+  assert.deepEqual(described.map(({ operationId }) => operationId).sort(), Object.keys(HTTP_ROUTES).sort());
+  for (const { responses } of described) assert.ok("default" in responses);
+  assert.ok(!JSON.stringify(api).includes('"$ref":"def-'));
+  assert.equal((await server.get("/api/docs", { cookie })).status, 200);
+});
+
+test("the owner of the machine is let in by the socket, and nobody else may have a link made", async () => {
+  const answer = await new Promise<{ status: number; text: string }>((resolve, reject) => {
+    request({ socketPath: server.adminSocket, method: "POST", path: "/api/v1/admin/sign-in-link" }, (response) => {
+      let text = "";
+      response.setEncoding("utf8").on("data", (chunk: string) => {
+        text += chunk;
+      });
+      response.on("end", () => resolve({ status: response.statusCode ?? 0, text }));
+    })
+      .on("error", reject)
+      .end();
+  });
+  assert.equal(answer.status, 201, answer.text);
+  const { url } = JSON.parse(answer.text) as { url: string };
+  const token = new URL(url).hash.slice(1);
+  assert.equal((await server.post("/api/v1/sign-in", { token })).status, 200);
+  const cookie = await server.signIn();
+  assert.equal((await server.post("/api/v1/admin/sign-in-link", undefined, { cookie })).status, 403);
+});
+
+test("before the console is built a plain page says so, and no path leaves its directory", async () => {
+  assert.match(await (await server.get("/")).text(), /has not been built yet/);
+  for (const path of ["/../../etc/passwd", "/%2e%2e/%2e%2e/etc/passwd", "/assets/..%2f..%2fetc%2fpasswd"])
+    assert.ok(!(await (await server.get(path)).text()).includes("root:"));
+});

@@ -1,0 +1,75 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { startTestServer, type TestServer } from "../testing/test-server.ts";
+
+/** Reads the stream until `count` events with an id have come. */
+async function events(
+  server: TestServer,
+  cookie: string,
+  path: string,
+  count: number,
+  headers: Record<string, string> = {},
+): Promise<string[]> {
+  const abort = new AbortController();
+  const response = await fetch(`${server.url}/api/v1${path}`, {
+    headers: { cookie, ...headers },
+    signal: abort.signal,
+  });
+  assert.equal(response.headers.get("content-type"), "text/event-stream");
+  const found: string[] = [];
+  let text = "";
+  for await (const chunk of response.body!) {
+    text += Buffer.from(chunk).toString("utf8");
+    for (let end = text.indexOf("\n\n"); end >= 0; end = text.indexOf("\n\n")) {
+      const block = text.slice(0, end);
+      text = text.slice(end + 2);
+      if (block.startsWith("id:")) found.push(block);
+    }
+    if (found.length >= count) break;
+  }
+  abort.abort();
+  return found;
+}
+
+const clock = (n: number) => ({ now: new Date(n).toISOString(), wallNow: new Date(n).toISOString(), factor: 1 });
+
+test("a stream that broke off resumes after its last event, or says that it cannot", async () => {
+  await using server = await startTestServer();
+  const cookie = await server.signIn();
+  const { hub } = server.context;
+  hub.publish("clock", clock(1));
+  const last = hub.lastId;
+  hub.publish("clock", clock(2));
+  hub.publish("clock", clock(3));
+  const resumed = await events(server, cookie, "/events", 2, { "last-event-id": last });
+  assert.deepEqual(
+    resumed.map((block) => /event: (\w+)/.exec(block)?.[1]),
+    ["clock", "clock"],
+  );
+  assert.match(resumed[0] ?? "", /1970-01-01T00:00:00.002Z/);
+  assert.match((await events(server, cookie, `/events?after=${last}`, 2))[1] ?? "", /00:00:00.003Z/);
+  for (let n = 0; n < 500; n += 1) hub.publish("clock", clock(n));
+  assert.match((await events(server, cookie, "/events", 1, { "last-event-id": last }))[0] ?? "", /event: reset/);
+  assert.match((await events(server, cookie, "/events", 1, { "last-event-id": "another.3" }))[0] ?? "", /event: reset/);
+});
+
+test("streams are bounded in number, and one that ended makes room", async () => {
+  await using server = await startTestServer({ maxStreams: 2 });
+  const cookie = await server.signIn();
+  const open = async (): Promise<[Response, AbortController]> => {
+    const abort = new AbortController();
+    return [await fetch(`${server.url}/api/v1/events`, { headers: { cookie }, signal: abort.signal }), abort];
+  };
+  const [first, endFirst] = await open();
+  const [second, endSecond] = await open();
+  assert.deepEqual([first.status, second.status], [200, 200]);
+  const [third] = await open();
+  assert.equal(third.status, 503);
+  assert.equal(((await third.json()) as { code: string }).code, "too-many-streams");
+  endFirst.abort();
+  while (server.context.streams.open > 1) await new Promise((resolve) => setImmediate(resolve));
+  const [again, endAgain] = await open();
+  assert.equal(again.status, 200);
+  endSecond.abort();
+  endAgain.abort();
+});

@@ -1,0 +1,178 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Custodian } from "@meterkeep/api/custodian";
+import { systemTitleText } from "@meterkeep/dlms";
+import {
+  EventHub,
+  HEADEND_MIGRATIONS,
+  Inventory,
+  MachineTokens,
+  openScope,
+  Passkeys,
+  People,
+  PushSources,
+  postgresWorkQueue,
+  WALL_SOURCE_CLOCK,
+} from "@meterkeep/headend";
+import { Ledger, postgresLedgerStore } from "@meterkeep/ledger";
+import { openTestDatabase } from "@meterkeep/postgres/testing";
+import { pino } from "pino";
+import { listenForOwner } from "../admin/admin-socket.ts";
+import { CustodianWatch } from "../custodian-watch.ts";
+import { Drills, type DrillsPorts } from "../drill/drills.ts";
+import type { Context } from "../handlers/context.ts";
+import { createApp } from "../http/app.ts";
+import { EventStreams } from "../http/event-stream.ts";
+import { listenHttp } from "../http/listen.ts";
+import { SESSION_COOKIE } from "../http/login.ts";
+import { Metrics } from "../http/metrics.ts";
+
+type Calls = Context["custodian"];
+
+/** A custodian as the API's handlers see it: it has the meters it was given and refuses `4D4B56FFFFFFFFFF`. */
+export function scriptedCustodian(more: Partial<Calls> = {}): Calls {
+  const zero = new Uint8Array(32);
+  const status: Awaited<ReturnType<Custodian["status"]>> = {
+    version: "test",
+    vault: "software",
+    rootKey: "file",
+    rootKeyCreated: false,
+    separateUser: true,
+    recipient: { keyId: "ab".repeat(32), ecdh: Uint8Array.of(1), mlkem: Uint8Array.of(2) },
+    ledgerHead: { sequence: 0, hash: zero },
+    meters: 1,
+    killSwitch: false,
+  };
+  return {
+    status: async () => status,
+    ledgerEntries: async () => ({ entries: [] }),
+    describeKeys: async () => ({
+      keys: [{ purpose: "GUEK", version: 1, state: "active", origin: "imported", createdAt: 0, provenAt: undefined }],
+    }),
+    addMeter: async ({ systemTitle }) =>
+      systemTitleText(systemTitle) === "4D4B56FFFFFFFFFF"
+        ? {
+            kind: "refused",
+            code: "meter-keys-not-authentic",
+            line: 0,
+            systemTitle: undefined,
+            message: "does not open",
+          }
+        : { kind: "added", warnings: [] },
+    ...more,
+  };
+}
+
+/** A head-end's HTTP side on a real port and a real database, for tests. */
+export interface TestServer extends AsyncDisposable {
+  readonly url: string;
+  readonly adminSocket: string;
+  readonly context: Context;
+  /** Signs in by a fresh link and gives the cookie to send. */
+  signIn(): Promise<string>;
+  get(path: string, headers?: Record<string, string>): Promise<Response>;
+  post(path: string, body: unknown, headers?: Record<string, string>): Promise<Response>;
+}
+
+export async function startTestServer(
+  options: {
+    readonly custodian?: Partial<Calls>;
+    readonly drills?: Partial<DrillsPorts>;
+    readonly maxStreams?: number;
+  } = {},
+): Promise<TestServer> {
+  await using stack = new AsyncDisposableStack();
+  const database = stack.use(await openTestDatabase({ migrations: HEADEND_MIGRATIONS }));
+  const { pool } = database;
+  const scope = await openScope(pool, "utility", "island");
+  const now = (): number => Date.now();
+  const date = (): Date => new Date();
+  const hub = new EventHub({ run: "test", keptEvents: 100, keptLines: 50, now: date });
+  const custodian = scriptedCustodian(options.custodian);
+  const custodianWatch = new CustodianWatch(custodian, hub, now);
+  await custodianWatch.look();
+  const inventory = new Inventory(pool, scope);
+  const people = new People(pool, scope, date);
+  const streams = new EventStreams(hub, options.maxStreams ?? 4);
+  const directory = mkdtempSync(join(tmpdir(), "meterkeep-server-"));
+  stack.defer(() => rmSync(directory, { recursive: true, force: true }));
+  const config = {
+    version: "test",
+    utility: "utility",
+    island: "island",
+    url: "http://localhost",
+    pushListen: { lan: false },
+    passkeys: true,
+  };
+  const context: Context = {
+    pool,
+    scope,
+    inventory,
+    queue: postgresWorkQueue(pool, scope),
+    wake: () => undefined,
+    people,
+    tokens: new MachineTokens(pool, scope, date),
+    passkeys: new Passkeys(pool, scope, date),
+    pushSources: new PushSources(pool, scope),
+    attached: async () => undefined,
+    custodian,
+    custodianWatch,
+    ledger: new Ledger(postgresLedgerStore(pool)),
+    drills: new Drills({
+      sql: pool,
+      scope,
+      hub,
+      launch: () => undefined,
+      targets: async () => [],
+      readBack: async () => undefined,
+      now,
+      ...options.drills,
+    }),
+    hub,
+    streams,
+    clockOf: () => WALL_SOURCE_CLOCK,
+    collectDays: 1,
+    config,
+    warnings: () => [],
+    now,
+  };
+  const metrics = new Metrics({ streams: () => streams.open, busySessions: () => 0 });
+  const app = await createApp(context, {
+    logger: pino({ level: "silent" }),
+    metrics,
+    hostNames: [],
+    consoleDirectory: join(directory, "console"),
+  });
+  stack.defer(() => app.close());
+  const http = stack.use(await listenHttp(app, ["127.0.0.1"], 0));
+  const adminSocket = join(directory, "admin.sock");
+  stack.use(await listenForOwner(app, adminSocket));
+  stack.defer(() => streams.close());
+  const url = `http://localhost:${http.port}`;
+  config.url = url;
+  const base = `http://127.0.0.1:${http.port}`;
+  const call = (path: string, init: RequestInit): Promise<Response> =>
+    fetch(base + path, { ...init, headers: { host: `localhost:${http.port}`, ...init.headers } });
+  const post = (path: string, body: unknown, headers: Record<string, string> = {}): Promise<Response> =>
+    call(path, {
+      method: "POST",
+      headers: { ...(body === undefined ? {} : { "content-type": "application/json" }), origin: base, ...headers },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+  const running = stack.move();
+  return {
+    url: base,
+    adminSocket,
+    context,
+    signIn: async () => {
+      const response = await post("/api/v1/sign-in", { token: await people.newLink("first-start") });
+      const cookie = new RegExp(`${SESSION_COOKIE}=[^;]+`).exec(response.headers.get("set-cookie") ?? "")?.[0];
+      if (cookie === undefined) throw new Error(`sign-in answered ${response.status}: ${await response.text()}`);
+      return cookie;
+    },
+    get: (path, headers = {}) => call(path, { headers }),
+    post,
+    [Symbol.asyncDispose]: () => running.disposeAsync(),
+  };
+}
