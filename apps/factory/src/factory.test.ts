@@ -180,9 +180,15 @@ describe("a shipment", () => {
       writeFileSync(join(outbox, "shipment.mks"), "half a line");
       const first = manufacture(order, keys);
       assert.ok(!existsSync(outbox));
-      // As if the process had died after the production file was delivered and before the shipment was.
+      // As if the process had died on its way out, with everything delivered but the outbox still there, and somebody had removed the shipment since.
       mkdirSync(outbox);
-      writeFileSync(join(outbox, "shipment.mks"), readFileSync(first.file));
+      for (const [name, from] of [
+        ["shipment.mks", first.file],
+        ["production.json-lines", order.productionFile],
+        ["grid.json", join(order.exchangeDirectory, "grid.json")],
+      ] as const) {
+        writeFileSync(join(outbox, name), readFileSync(from));
+      }
       writeFileSync(join(outbox, "complete"), JSON.stringify({ shipment: first.shipment, meters: first.meters }));
       rmSync(first.file);
       assert.deepEqual(manufacture(order, keys), first);

@@ -14,7 +14,7 @@ import { join } from "node:path";
 import { type FactoryKeys, productionLine, seedOf } from "@meterkeep/meter";
 import { FLAG, identityOf, reserveSerials } from "./identity.ts";
 import { type PlannedFeeder, type PlannedMeter, planTown } from "./layout.ts";
-import { syncDirectory, writeDurably } from "./private-file.ts";
+import { writeDurably } from "./private-file.ts";
 import { parseRecipient } from "./recipient.ts";
 import { ShipmentWriter } from "./shipment-writer.ts";
 import type { SigningKeys } from "./signing-keys.ts";
@@ -51,6 +51,7 @@ const KEY_BYTES = 16;
  */
 export function manufacture(order: Order, signing: SigningKeys): Delivery {
   const outbox = join(order.stateDirectory, "outbox");
+  rmSync(`${outbox}-delivered`, { recursive: true, force: true });
   if (!existsSync(join(outbox, "complete"))) {
     rmSync(outbox, { recursive: true, force: true });
     mkdirSync(outbox, { mode: 0o700 });
@@ -127,7 +128,7 @@ function fillOutbox(outbox: string, order: Order, signing: SigningKeys): void {
   }
 }
 
-/** Moves what is still in the outbox to its places; done again after a crash it only moves the rest. */
+/** Copies everything in a complete outbox to its place. Nothing leaves the outbox before all of it has arrived, so a crash on the way is made good by doing it again. */
 function deliver(outbox: string, order: Order): Delivery {
   const { shipment, meters } = JSON.parse(readFileSync(join(outbox, "complete"), "utf8")) as Pick<
     Delivery,
@@ -136,23 +137,13 @@ function deliver(outbox: string, order: Order): Delivery {
   const shipments = join(order.exchangeDirectory, "shipments");
   mkdirSync(shipments, { recursive: true, mode: 0o755 });
   const file = join(shipments, `${shipment}.mks`);
-  move(join(outbox, "production.json-lines"), order.productionFile, 0o600);
-  move(join(outbox, "grid.json"), join(order.exchangeDirectory, "grid.json"), 0o644);
-  move(join(outbox, "shipment.mks"), file, 0o644);
-  rmSync(outbox, { recursive: true });
+  writeDurably(order.productionFile, readFileSync(join(outbox, "production.json-lines")), 0o600);
+  writeDurably(join(order.exchangeDirectory, "grid.json"), readFileSync(join(outbox, "grid.json")), 0o644);
+  writeDurably(file, readFileSync(join(outbox, "shipment.mks")), 0o644);
+  // One rename ends it; what is left of the removal is swept by the next call.
+  renameSync(outbox, `${outbox}-delivered`);
+  rmSync(`${outbox}-delivered`, { recursive: true });
   return { shipment, meters, file };
-}
-
-function move(from: string, to: string, mode: 0o600 | 0o644): void {
-  if (!existsSync(from)) return;
-  try {
-    renameSync(from, to);
-    syncDirectory(join(to, ".."));
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "EXDEV") throw error;
-    writeDurably(to, readFileSync(from), mode);
-    rmSync(from);
-  }
 }
 
 /** Independent random keys from the system's generator: nothing derives one meter's keys from another's, or from a seed. */

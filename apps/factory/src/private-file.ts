@@ -21,7 +21,7 @@ export function writeDurably(path: string, content: string | Uint8Array, mode: 0
 }
 
 /** Makes renames within a directory durable. */
-export function syncDirectory(path: string): void {
+function syncDirectory(path: string): void {
   const directory = openSync(path, "r");
   try {
     fsyncSync(directory);
