@@ -3,8 +3,13 @@ import type { Problem } from "@meterkeep/api";
 
 const PREFIX = "/api/v1";
 
+/** What the page itself may say of a call; every other code is the server's. */
+export const CONSOLE_ERROR_CODES = ["no-answer", "answer-unreadable"] as const;
+type ConsoleErrorCode = (typeof CONSOLE_ERROR_CODES)[number];
+
 /** A refused or failed call. `status` is 0 when no answer came. */
 export class RequestError extends Error {
+  /** A code of the HTTP API, or one of `CONSOLE_ERROR_CODES`. */
   readonly code: string;
   readonly status: number;
 
@@ -37,21 +42,27 @@ async function answer(path: string, init: RequestInit): Promise<Response> {
     response = await fetch(PREFIX + path, { credentials: "same-origin", ...init });
   } catch (cause) {
     if (cause instanceof DOMException && cause.name === "AbortError") throw cause;
-    throw new RequestError("no-answer", 0, "The server does not answer. Is meterkeep still running?", { cause });
+    throw failure("no-answer", 0, "The server does not answer. Is meterkeep still running?", { cause });
   }
   if (response.ok) return response;
   throw await refusal(response);
+}
+
+const UNREADABLE = "answer-unreadable" satisfies ConsoleErrorCode;
+
+function failure(code: ConsoleErrorCode, status: number, message: string, options?: { cause?: unknown }): RequestError {
+  return new RequestError(code, status, message, options);
 }
 
 async function refusal(response: Response): Promise<RequestError> {
   try {
     const problem = (await response.json()) as Partial<Problem>;
     return new RequestError(
-      problem.code ?? "unknown",
+      problem.code ?? UNREADABLE,
       response.status,
       problem.detail ?? problem.title ?? `The server answered ${response.status}.`,
     );
   } catch {
-    return new RequestError("unknown", response.status, `The server answered ${response.status}.`);
+    return failure(UNREADABLE, response.status, `The server answered ${response.status}.`);
   }
 }

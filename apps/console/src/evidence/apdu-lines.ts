@@ -48,8 +48,8 @@ function unwrap(value: object): { label: string | undefined; content: unknown } 
 
 function textOf(value: unknown): string | undefined {
   if (value instanceof Uint8Array) return octets(value);
-  if (typeof value === "object" || value === undefined) return undefined;
-  return String(value);
+  if (typeof value === "string") return value;
+  return typeof value === "number" || typeof value === "bigint" || typeof value === "boolean" ? `${value}` : undefined;
 }
 
 function octets(bytes: Uint8Array): string {
