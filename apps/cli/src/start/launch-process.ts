@@ -61,6 +61,9 @@ export function launchProcess(launch: ProcessLaunch, signal: AbortSignal): Promi
     clearTimeout(late);
   };
   const ready = new Promise<void>((resolve, reject) => {
+    // Once it is ready, its keeper stops it when its turn comes.
+    const abort = (): void => void stop();
+    signal.addEventListener("abort", abort, { once: true });
     const timer = setTimeout(() => {
       child.kill("SIGKILL");
       reject(new StartError("process-failed", `${name} was not ready after ${READY_MS / 1_000} s`));
@@ -69,13 +72,12 @@ export function launchProcess(launch: ProcessLaunch, signal: AbortSignal): Promi
       if (message.type === "failed") failure = `failed: ${message.message} [${message.code}]`;
       if (message.type === "ready") {
         clearTimeout(timer);
+        signal.removeEventListener("abort", abort);
         facts = message.facts ?? {};
         resolve();
       }
       launch.onMessage(message);
     });
-    const abort = (): void => void stop();
-    signal.addEventListener("abort", abort, { once: true });
     void ended.then((reason) => {
       signal.removeEventListener("abort", abort);
       clearTimeout(timer);

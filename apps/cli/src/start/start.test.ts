@@ -75,6 +75,8 @@ describe("the supervisor", () => {
     for (const name of ["custodian", "head-end", "depot", "town"]) {
       assert.equal(checkout.events(name).at(-1)!.event, "closed", name);
     }
+    assert.deepEqual(first.lines.slice(-1), ["Everything is closed"]);
+    assert.ok(!first.lines.some((line) => line.includes("starting it again")), first.lines.join("\n"));
     const second = await begin(checkout, { meters: "9" });
     assert.equal(second.facts.homes, 3);
     assert.ok(second.lines.some((line) => line.startsWith("! ignored --meters 9")));
