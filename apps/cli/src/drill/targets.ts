@@ -20,11 +20,12 @@ export async function simulatedHomes(exchangeDirectory: string): Promise<readonl
     feeders: readonly { homes: readonly { meter: string }[] }[];
   };
   const { meters } = JSON.parse(await readFile(join(exchangeDirectory, "addresses.json"), "utf8")) as {
-    meters: Readonly<Record<string, { host: string; port: number }>>;
+    meters: readonly { systemTitle: string; host: string; port: number }[];
   };
+  const addresses = new Map(meters.map((meter) => [meter.systemTitle, meter]));
   return grid.feeders.flatMap(({ homes }) =>
     homes.flatMap(({ meter }) => {
-      const address = Object.hasOwn(meters, meter) ? meters[meter] : undefined;
+      const address = addresses.get(meter);
       if (address === undefined) return [];
       if (!/^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$|^::1$|^localhost$/.test(address.host))
         throw new Error(`meter ${meter} is at ${address.host}, which is no virtual meter: the drill targets nobody`);

@@ -1,6 +1,6 @@
 import { HeadEndError } from "../errors.ts";
 import type { TownTime } from "../time/source-clock.ts";
-import { numberAt, objectAt, optionalAt, stringAt } from "./json.ts";
+import { arrayAt, numberAt, objectAt, optionalAt, stringAt, titleAt } from "./json.ts";
 import type { Address } from "./meter.ts";
 
 /** What the town says of itself in `addresses.json`: its time, and where each meter is reached. */
@@ -15,9 +15,7 @@ export function parseAddresses(text: string): TownAddresses {
     const root = objectAt(JSON.parse(text), "addresses");
     return {
       time: optionalAt(root, "clock", (object, name) => parseTime(objectAt(object[name], name))),
-      meters: Object.entries(objectAt(root["meters"], "meters")).map(([title, value]) =>
-        parseMeter(title, objectAt(value, `meters.${title}`)),
-      ),
+      meters: arrayAt(root, "meters").map((value, at) => parseMeter(objectAt(value, `meters[${at}]`))),
     };
   } catch (cause) {
     throw new HeadEndError("addresses-invalid", `addresses.json: ${(cause as Error).message}`, { cause });
@@ -36,15 +34,14 @@ function parseTime(object: Readonly<Record<string, unknown>>): TownTime {
   return time;
 }
 
-function parseMeter(title: string, object: Readonly<Record<string, unknown>>): TownAddresses["meters"][number] {
-  if (!/^[0-9A-F]{16}$/.test(title)) throw new Error(`"${title}" is no system title`);
-  const wan = optionalAt(object, "host", stringAt) === undefined ? undefined : parseAddress(object);
-  const depot = optionalAt(object, "depot", (outer, name) => parseAddress(objectAt(outer[name], name)));
-  return { systemTitle: title, ...(wan && { wan }), ...(depot && { depot }) };
+function parseMeter(object: Readonly<Record<string, unknown>>): TownAddresses["meters"][number] {
+  const wan = optionalAt(object, "port", (fields) => parseAddress(fields, "host", "port"));
+  const depot = optionalAt(object, "depotPort", (fields) => parseAddress(fields, "depotHost", "depotPort"));
+  return { systemTitle: titleAt(object, "systemTitle"), ...(wan && { wan }), ...(depot && { depot }) };
 }
 
-function parseAddress(object: Readonly<Record<string, unknown>>): Address {
-  const port = numberAt(object, "port");
+function parseAddress(object: Readonly<Record<string, unknown>>, hostName: string, portName: string): Address {
+  const port = numberAt(object, portName);
   if (!Number.isInteger(port) || port < 1 || port > 65_535) throw new Error(`${port} is no port`);
-  return { host: stringAt(object, "host"), port };
+  return { host: stringAt(object, hostName), port };
 }

@@ -62,11 +62,14 @@ function parseFeeder(value: unknown, at: number): GridFeeder {
       return {
         meter: titleAt(fields, "meter"),
         label: stringAt(fields, "label"),
-        phase: optionalAt(fields, "phase", stringAt) ?? "L1-3",
+        phase: PHASES[optionalAt(fields, "phase", numberAt) ?? 0] ?? "L1-3",
       };
     }),
   };
 }
+
+/** By the file's numbers: 0 for a home on all three. */
+const PHASES = ["L1-3", "L1", "L2", "L3"];
 
 function refuseRepeated(grid: Grid): void {
   const seen = new Set<string>();
