@@ -24,7 +24,7 @@ export interface BenchPorts {
 
 /** Contacts at once. */
 const CONCURRENCY = 16;
-const FIRST_PAUSE_MILLISECONDS = 500;
+const FIRST_PAUSE_MILLISECONDS = 300;
 const LONGEST_PAUSE_MILLISECONDS = 60_000;
 
 /**
@@ -56,9 +56,11 @@ async function takeOver(ports: BenchPorts, meter: BenchMeter, signal: AbortSigna
       const pause = Math.max(result.milliseconds, failures === 0 ? 0 : backoff(failures, ports.random()));
       if (pause > 0) await rest(pause, signal);
     } catch (error) {
-      failures += 1;
-      ports.onFailure(meter, codeOf(error));
-      await rest(backoff(failures, ports.random()), signal);
+      const code = codeOf(error);
+      // The shipment is on its way into custody: that is nobody's failure, and soon over.
+      failures = code === "unknown-meter" ? 0 : failures + 1;
+      if (failures > 0) ports.onFailure(meter, code);
+      await rest(failures === 0 ? FIRST_PAUSE_MILLISECONDS : backoff(failures, ports.random()), signal);
     }
   }
 }

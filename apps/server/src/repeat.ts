@@ -21,3 +21,22 @@ export async function repeat(
 export async function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
   await sleep(milliseconds, undefined, { signal }).catch(() => undefined);
 }
+
+/** `work` so that it never runs twice at once: a call while it runs waits, and then it runs once more for all who wait. */
+export function oneAtATime(work: () => Promise<void>): () => Promise<void> {
+  let running: Promise<void> | undefined;
+  let next: Promise<void> | undefined;
+  const start = (): Promise<void> => {
+    running = work().finally(() => {
+      running = undefined;
+    });
+    return running;
+  };
+  return () => {
+    if (running === undefined) return start();
+    next ??= running.then(start, start).finally(() => {
+      next = undefined;
+    });
+    return next;
+  };
+}

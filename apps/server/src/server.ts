@@ -42,7 +42,7 @@ import { Metrics } from "./http/metrics.ts";
 import { createLogger } from "./log/logger.ts";
 import { createMeterWork } from "./meter-work.ts";
 import { PushListeners } from "./push-listeners.ts";
-import { repeat } from "./repeat.ts";
+import { oneAtATime, repeat } from "./repeat.ts";
 import { currentWarnings, isLoopback } from "./warnings.ts";
 
 const KEPT_EVENTS = 4_000;
@@ -228,7 +228,7 @@ export async function startServer(config: ServerConfig, supervisor: Supervisor):
     loops.push(repeat(milliseconds, closing.signal, body, onError));
   };
   let isTakenIn = false;
-  const takeIn = async (): Promise<void> => {
+  const takeIn = oneAtATime(async () => {
     await commissioning.takeIn();
     for (const { pushSource } of directory.meters)
       if (pushSource !== undefined) listeners.follow(parseGatewayAddress(pushSource));
@@ -236,7 +236,7 @@ export async function startServer(config: ServerConfig, supervisor: Supervisor):
     work.worker.start();
     work.worker.wake();
     isTakenIn = true;
-  };
+  });
   // Until the custodian and the town are there, and then whenever the town says so.
   loop(COMMISSIONING_MILLISECONDS, async () => {
     if (!isTakenIn) await takeIn();
