@@ -73,7 +73,7 @@ export class Contacts {
     live.busy = true;
     try {
       return event.kind === "lost"
-        ? await this.#happened(contact, live, event)
+        ? await this.#happened(contact, live, live.lost(event.reason))
         : await this.#received(contact, live, event.apdu);
     } catch (error) {
       // What is durable is durable; what this process believes of the contact is not worth keeping.

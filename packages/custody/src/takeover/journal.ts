@@ -100,6 +100,8 @@ export type TakeoverEvent = { readonly at: number } & (
       /** The meter named the counter it would accept: it judged the counter, not the keys. */
       readonly expectedCounter?: number | undefined;
     }
+  /** No association was made, yet an answer was authentic under its keys: the meter has them. */
+  | { readonly kind: "answered-under-keys"; readonly detail: string }
   | { readonly kind: "counter-read"; readonly counter: number | undefined }
   | { readonly kind: "identity-read"; readonly matches: boolean; readonly detail: string }
   | { readonly kind: "transfer-answered"; readonly accepted: boolean; readonly detail: string }

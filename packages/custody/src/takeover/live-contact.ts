@@ -1,3 +1,4 @@
+import type { LostReason } from "@meterkeep/api/custodian";
 import { type AssociationEffect, DecodeError, DlmsError, openApdu, sealApdu } from "@meterkeep/dlms";
 import { accepted, type ReceiveWindow } from "../protocol/receive-window.ts";
 import { type AttributeName, actionResult, getResult, reasonOf, textOf } from "../protocol/requests.ts";
@@ -45,6 +46,7 @@ export class LiveContact {
   /** One event at a time. */
   busy = false;
   readonly #identity = new Map<IdentityFact, string>();
+  #answered = false;
   #floor = 0;
   #window: ReceiveWindow | undefined;
 
@@ -71,6 +73,13 @@ export class LiveContact {
     return parties === undefined ? plain : sealApdu(parties, plain, counter);
   }
 
+  /** The line is gone: after an answer under factory keys that is all there is to know. */
+  lost(reason: LostReason): Happened {
+    return this.#answered && !this.association.established
+      ? { kind: "answered-under-keys", detail: `then the line was lost (${reason})` }
+      : { kind: "lost", reason };
+  }
+
   /** Reads an answer of the meter. What is not authentic is no answer: the line counts as lost. */
   receive(octets: Uint8Array): Outcome {
     this.evidence.received(octets);
@@ -93,12 +102,16 @@ export class LiveContact {
   #associationAnswer(effect: AssociationEffect | undefined): Outcome {
     switch (effect?.kind) {
       case "send":
+        // The machine goes on to prove itself only after an InitiateResponse that was authentic under these keys.
+        this.#answered = true;
         return { kind: "send", apdu: effect.apdu };
       case "established":
         this.#floor = Math.max(0, ...effect.serverCounters);
         return { kind: "event", event: { kind: "associated" } };
       case "failed":
-        return refusedBy(effect.error);
+        return this.#answered
+          ? { kind: "event", event: { kind: "answered-under-keys", detail: reasonOf(effect.error) } }
+          : refusedBy(effect.error);
       default:
         return LOST;
     }

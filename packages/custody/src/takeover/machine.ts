@@ -21,6 +21,8 @@ export function step(journal: Journal, event: TakeoverEvent, rules: TakeoverRule
       return associated(journal, event.at, rules);
     case "association-refused":
       return associationRefused(journal, event, rules);
+    case "answered-under-keys":
+      return answeredUnderKeys(journal, event, rules);
     case "counter-read":
       return counterRead(journal, event);
     case "identity-read":
@@ -103,6 +105,23 @@ function associated(journal: Journal, at: number, rules: TakeoverRules): Stepped
   };
   if (contact.control) return factoryKeysDead(believed, at, "they got no answer, where the new keys do", "release");
   return proceed(workingTransferSeen(believed), at, rules);
+}
+
+/** For the factory keys that is as bad as an association; for others the line is lost on the way to one. */
+function answeredUnderKeys(
+  journal: Journal,
+  { at, detail }: Extract<TakeoverEvent, { kind: "answered-under-keys" }>,
+  rules: TakeoverRules,
+): Stepped {
+  const { stage, step: name } = contactOf(journal);
+  if (stage !== "refusing-factory") return lost(journal, { kind: "lost", at, reason: "closed" }, rules);
+  const why = `it answered under the factory keys (${detail})`;
+  const verdict = "keeps-factory-keys";
+  return [
+    { ...bothBelieved(noted(journal, name, at, "failed", why)), verdict, contact: undefined },
+    { kind: "note", what: "takeover-concluded", detail: `${verdict}: ${why}` },
+    { kind: "close", step: "done", next: "done", milliseconds: 0 },
+  ];
 }
 
 /** The meter opens with the factory keys as well as with the new ones. */

@@ -1,0 +1,274 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { verifyChain } from "@meterkeep/ledger";
+import { withTestDatabase } from "@meterkeep/postgres/testing";
+import fc from "fast-check";
+import { CUSTODY_MIGRATIONS, postgresCustodyStore } from "../store/postgres-store.ts";
+import {
+  carryTakeover,
+  DEPOT,
+  HEAD_END,
+  heldKeys,
+  type TestCustody,
+  withTestCustody,
+} from "../testing/test-custody.ts";
+import { type MeterFault, TestMeter } from "../testing/test-meter.ts";
+
+const TITLE = "5453540000000007";
+const hex = (octets: Uint8Array) => Buffer.from(octets).toString("hex");
+
+/** Never stranded: what is on the meter is held, and the newest proven keys are what is on it. */
+async function checkKeys(custody: TestCustody, meter: TestMeter): Promise<void> {
+  const held = await heldKeys(custody, meter);
+  for (const [purpose, key] of meter.keys.entries())
+    assert.ok(held[purpose]?.includes(hex(key)), `key ${purpose} is on the meter and forgotten`);
+  assert.equal(new Set(meter.everSent).size, meter.everSent.length, "a key value was transferred twice");
+}
+
+async function takenOver(custody: TestCustody, meter: TestMeter): Promise<void> {
+  await checkKeys(custody, meter);
+  const file = await custody.store.load(meter.systemTitle);
+  const active = file?.keys.filter(({ state }) => state === "active") ?? [];
+  assert.deepEqual(
+    active.map(({ purpose }) => purpose),
+    [0, 1, 2, 3],
+  );
+  for (const record of active) {
+    const held = await heldKeys(
+      { ...custody, store: { ...custody.store, load: async () => ({ ...file!, keys: [record] }) } },
+      meter,
+    );
+    assert.deepEqual(
+      held[record.purpose],
+      [hex(meter.keys[record.purpose] as Uint8Array)],
+      `purpose ${record.purpose}`,
+    );
+    assert.equal(record.provenAt !== undefined, record.purpose !== 1, "all but the broadcast key are proven");
+  }
+  for (const [purpose, key] of meter.keys.entries())
+    assert.notEqual(hex(key), hex(meter.factoryKeys[purpose] as Uint8Array));
+}
+
+test("a meter is taken over octet by octet, its ladder is the one of the contract, and the ledger has it all", () =>
+  withTestCustody(async (custody) => {
+    const meter = new TestMeter({ systemTitle: TITLE });
+    await custody.add(meter);
+    const { state, contacts, steps } = await carryTakeover(custody, meter);
+    assert.equal(state.verdict, "proven");
+    assert.deepEqual([state.phase, state.grade, state.step], ["done", "exposed", "done"]);
+    assert.equal(contacts, 4);
+    assert.deepEqual(
+      state.steps.map(({ step, outcome }) => `${step} ${outcome}`),
+      [
+        "factory-association passed",
+        "identity-check passed",
+        "transfer-working-keys passed",
+        "working-keys-association passed",
+        "transfer-master passed",
+        "prove-master passed",
+        "refuse-old-master passed",
+        "refuse-factory-keys passed",
+        "done passed",
+      ],
+    );
+    assert.equal(steps.length, 12);
+    await takenOver(custody, meter);
+    const entries = await custody.store.ledgerEntries(0, 1000);
+    assert.equal((await verifyChain(entries)).fault, undefined);
+    const kinds = entries.map(({ kind }) => kind);
+    assert.equal(kinds.filter((kind) => kind === "key-transfer-sealed").length, 4);
+    assert.equal(kinds.filter((kind) => kind === "takeover-contact-opened").length, 3);
+    assert.equal(kinds.filter((kind) => kind === "takeover-contact-closed").length, 3);
+    const text = JSON.stringify(entries.map(({ body }) => body));
+    for (const key of [...meter.keys, ...meter.factoryKeys])
+      assert.ok(!text.includes(hex(key)), "a key is in the ledger");
+  }));
+
+test("meters of every profile are taken over, with arrays of keys and one by one", async () => {
+  for (const profile of ["idis-p2", "dsmr-5", "is15959", "somebody-elses"])
+    await withTestCustody(async (custody) => {
+      const meter = new TestMeter({ systemTitle: TITLE });
+      await custody.add(meter, { profile });
+      assert.equal((await carryTakeover(custody, meter)).state.verdict, "proven", profile);
+      await takenOver(custody, meter);
+    });
+});
+
+test("in the depot a takeover is shielded, with one contact over the head-end it is not", () =>
+  withTestCustody(async (custody) => {
+    const [shielded, mixed] = [
+      new TestMeter({ systemTitle: TITLE }),
+      new TestMeter({ systemTitle: "5453540000000008" }),
+    ];
+    await custody.add(shielded);
+    await custody.add(mixed);
+    assert.equal((await carryTakeover(custody, shielded, { by: DEPOT })).state.grade, "shielded");
+    const lost: MeterFault[] = ["none", "none", "none", "none", "dies-after"];
+    let carried = carryTakeover(custody, mixed, { by: HEAD_END, faults: lost }).catch(() => undefined);
+    await carried;
+    carried = carryTakeover(custody, mixed, { by: DEPOT });
+    assert.equal((await carried)?.state.grade, "exposed");
+  }));
+
+test("liars are caught: kept keys, kept master, both sets at once, an AARE under both, both masters at once, another meter", async () => {
+  for (const [character, verdict] of [
+    ["keeps-all-keys", "keeps-factory-keys"],
+    ["keeps-master", "keeps-master-key"],
+    ["opens-with-both", "keeps-factory-keys"],
+    ["answers-to-both", "keeps-factory-keys"],
+    ["takes-both-masters", "keeps-master-key"],
+    ["is-another", "identity-differs"],
+  ] as const)
+    await withTestCustody(async (custody) => {
+      const meter = new TestMeter({ systemTitle: TITLE, character });
+      await custody.add(meter);
+      const { state } = await carryTakeover(custody, meter);
+      assert.deepEqual([state.verdict, state.grade], [verdict, "none"], character);
+      await checkKeys(custody, meter);
+    });
+});
+
+test("a meter whose counter is far ahead is asked for it by the public client, and taken over", () =>
+  withTestCustody(async (custody) => {
+    const meter = new TestMeter({ systemTitle: TITLE, lowestCounter: 9000 });
+    await custody.add(meter);
+    const { state } = await carryTakeover(custody, meter);
+    assert.equal(state.verdict, "proven");
+    assert.ok(meter.lowestCounter > 9000);
+  }));
+
+test("a meter that dies at any APDU, before or after it has acted, is taken over in the end", async () => {
+  const exchanges = 12;
+  for (const fault of ["dies-before", "dies-after", "dies-half-applied", "says-nothing"] as const)
+    for (let at = 0; at < exchanges; at += 1)
+      await withTestCustody(async (custody) => {
+        const meter = new TestMeter({ systemTitle: TITLE });
+        await custody.add(meter);
+        const faults: MeterFault[] = [...Array.from({ length: at }, (): MeterFault => "none"), fault];
+        const { state } = await carryTakeover(custody, meter, { faults });
+        assert.equal(state.verdict, "proven", `${fault} at APDU ${at}`);
+        await takenOver(custody, meter);
+      });
+});
+
+test("a custodian that is killed at any commit, before or after it is written, strands no meter", async () => {
+  for (const profile of ["idis-p2", "dsmr-5"])
+    for (const when of ["before", "after"] as const)
+      for (let at = 0, more = true; more; at += 1)
+        await withTestCustody(async (custody) => {
+          const meter = new TestMeter({ systemTitle: TITLE });
+          await custody.add(meter, { profile });
+          custody.crashAt(at, when);
+          const { state, crashes } = await carryTakeover(custody, meter);
+          // The last round is the one that needs fewer commits than that.
+          more = crashes === 1;
+          assert.equal(state.verdict, "proven", `${profile}, killed ${when} commit ${at}`);
+          assert.ok(more || at >= 10, `only ${at} commits`);
+          await takenOver(custody, meter);
+        });
+});
+
+test("kills of the custodian and of the meter in any order strand no meter", async () => {
+  const fault = fc.constantFrom<MeterFault>(
+    "none",
+    "none",
+    "none",
+    "dies-before",
+    "dies-after",
+    "dies-half-applied",
+    "says-nothing",
+  );
+  const kill = fc.record({ at: fc.nat(6), when: fc.constantFrom("before" as const, "after" as const) });
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fault, { maxLength: 25 }),
+      fc.array(kill, { maxLength: 4 }),
+      fc.constantFrom("idis-p2", "dsmr-5"),
+      (faults, kills, profile) =>
+        withTestCustody(async (custody) => {
+          const meter = new TestMeter({ systemTitle: TITLE });
+          await custody.add(meter, { profile });
+          const restart = custody.restart.bind(custody);
+          const arm = () => {
+            const next = kills.shift();
+            custody.crashAt(next?.at, next?.when ?? "before");
+          };
+          const armed: TestCustody = Object.assign(custody, {
+            restart: async () => {
+              custody.crashAt(undefined, "before");
+              await restart();
+              arm();
+            },
+          });
+          arm();
+          const { state } = await carryTakeover(armed, meter, { faults });
+          assert.equal(state.verdict, "proven");
+          await takenOver(custody, meter);
+        }),
+    ),
+    { numRuns: 60 },
+  );
+});
+
+test("what a contact is asked by another principal, or after it is over, it does not know", () =>
+  withTestCustody(async (custody) => {
+    const meter = new TestMeter({ systemTitle: TITLE });
+    await custody.add(meter);
+    const { service } = custody.custody;
+    const title = Buffer.from(TITLE, "hex") as never;
+    const next = await service.nextContact({ meter: title }, HEAD_END);
+    assert.equal(next.kind, "connect");
+    const contact = next.kind === "connect" ? next.contact : "";
+    const event = { kind: "lost", reason: "closed" } as const;
+    await assert.rejects(service.advanceContact({ contact, event }, DEPOT), { code: "contact-unknown" });
+    assert.equal((await service.nextContact({ meter: title }, DEPOT)).kind, "wait");
+    await service.advanceContact({ contact, event }, HEAD_END);
+    await assert.rejects(service.advanceContact({ contact, event }, HEAD_END), { code: "contact-unknown" });
+    await assert.rejects(service.nextContact({ meter: Buffer.alloc(8) as never }, HEAD_END), { code: "unknown-meter" });
+  }));
+
+test("an answer that is not authentic changes nothing, whatever it says", () =>
+  withTestCustody(async (custody) => {
+    const meter = new TestMeter({ systemTitle: TITLE });
+    await custody.add(meter);
+    const { service } = custody.custody;
+    const title = Buffer.from(TITLE, "hex") as never;
+    const next = await service.nextContact({ meter: title }, HEAD_END);
+    assert.ok(next.kind === "connect");
+    const line = meter.connect(next.clientSap, next.serverSap);
+    let apdu: Uint8Array = next.apdu;
+    let last: Uint8Array = new Uint8Array(0);
+    let step: string = next.step;
+    while (step !== "transfer-working-keys") {
+      last = line.exchange(apdu) as Uint8Array;
+      const advanced = await service.advanceContact(
+        { contact: next.contact, event: { kind: "received", apdu: last } },
+        HEAD_END,
+      );
+      assert.ok(advanced.kind === "send");
+      ({ apdu, step } = advanced);
+    }
+    // A former answer, played again in place of the acknowledgement.
+    const replayed = await service.advanceContact(
+      { contact: next.contact, event: { kind: "received", apdu: last } },
+      HEAD_END,
+    );
+    assert.equal(replayed.kind, "close");
+    const { state } = await carryTakeover(custody, meter);
+    assert.equal(state.verdict, "proven");
+    await takenOver(custody, meter);
+  }));
+
+test("in PostgreSQL a takeover is the same, and a crash at every third commit leaves it whole", () =>
+  withTestDatabase({ migrations: CUSTODY_MIGRATIONS }, ({ pool }) =>
+    withTestCustody(async (custody) => {
+      for (let at = 0; at < 9; at += 1) {
+        const meter = new TestMeter({ systemTitle: `54535400000001${at.toString(16).padStart(2, "0")}` });
+        await custody.add(meter);
+        custody.crashAt(at * 3, at % 2 === 0 ? "before" : "after");
+        assert.equal((await carryTakeover(custody, meter)).state.verdict, "proven");
+        await takenOver(custody, meter);
+      }
+      assert.equal((await verifyChain(await custody.store.ledgerEntries(0, 10_000))).fault, undefined);
+    }, postgresCustodyStore(pool)),
+  ));

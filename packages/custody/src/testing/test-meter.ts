@@ -1,0 +1,279 @@
+import { createSecretKey, type KeyObject, randomBytes } from "node:crypto";
+import {
+  buildPush,
+  type Connection,
+  CosemServer,
+  DataClass,
+  type Device,
+  type DeviceModel,
+  DisconnectControl,
+  deviceModel,
+  fromHex,
+  fullAccess,
+  type KeyPurpose,
+  type KeySet,
+  type KeyWrap,
+  mount,
+  onlyReading,
+  type SecuritySetupPort,
+  serveSecuritySetup,
+  systemTitle,
+} from "@meterkeep/dlms";
+import { nodeCiphers, nodeKeyWrap, nodeRandom } from "@meterkeep/dlms-node";
+import type { Purpose } from "../store/records.ts";
+
+/** Ways in which a meter is not honest. */
+export type TestCharacter =
+  | "honest"
+  | "keeps-all-keys"
+  | "keeps-master"
+  | "opens-with-both"
+  | "answers-to-both"
+  | "takes-both-masters"
+  | "is-another";
+
+/** What happens to the meter while it serves one APDU. */
+export type MeterFault = "none" | "dies-before" | "dies-after" | "dies-half-applied" | "says-nothing";
+
+/** A new meter. */
+export interface TestMeterOptions {
+  readonly systemTitle: string;
+  readonly character?: TestCharacter;
+  /** In the order GUEK, GBEK, GAK, KEK; random unless given. */
+  readonly keys?: readonly Uint8Array[];
+  /** Counters below are refused. */
+  readonly lowestCounter?: number;
+}
+
+const PURPOSES: readonly KeyPurpose[] = [
+  "globalUnicastEncryptionKey",
+  "globalBroadcastEncryptionKey",
+  "authenticationKey",
+  "keyEncryptionKey",
+];
+
+/**
+ * A meter for the tests of takeover and sessions: the protocol library's server over keys and counters that faults can
+ * strike. It shares no code with custody.
+ */
+export class TestMeter {
+  readonly systemTitle: string;
+  readonly character: TestCharacter;
+  readonly factoryKeys: readonly Uint8Array[];
+  /** What is in the meter's memory now, by purpose. */
+  keys: readonly Uint8Array[];
+  /** Every key that was ever sent to it, as unwrapped: none may come twice. */
+  readonly everSent: string[] = [];
+  supply: "connected" | "disconnected" = "connected";
+  /** Strikes the next APDU served. */
+  fault: MeterFault = "none";
+  #lowest: number;
+  #next = 1;
+  #set: KeySet<KeyObject> | undefined;
+  #halfApplied = false;
+
+  constructor({ systemTitle: title, character = "honest", keys, lowestCounter = 0 }: TestMeterOptions) {
+    this.systemTitle = title;
+    this.character = character;
+    this.factoryKeys = keys ?? [0, 1, 2, 3].map(() => new Uint8Array(randomBytes(16)));
+    this.keys = this.factoryKeys;
+    this.#lowest = lowestCounter;
+  }
+
+  get serialNumber(): string {
+    return this.character === "is-another" ? "666" : String(Number.parseInt(this.systemTitle.slice(6), 16));
+  }
+
+  get logicalDeviceName(): string {
+    return `TST${Number.parseInt(this.systemTitle.slice(6), 16)}`;
+  }
+
+  /** A line to the meter. `exchange` gives nothing where no answer comes; the line is dead then. */
+  connect(clientSap: number, serverSap: number): { exchange(apdu: Uint8Array): Uint8Array | undefined } {
+    const current = new CosemServer(
+      MODEL,
+      this.#device(() => this.#current()),
+    );
+    const factory = setOf(this.factoryKeys);
+    // A set made anew each time looks like changed keys to the server: it then fails after its AARE.
+    const former = new CosemServer(
+      MODEL,
+      this.#device(() => (this.character === "answers-to-both" ? setOf(this.factoryKeys) : factory)),
+    );
+    let server = current;
+    let connection: Connection<KeyObject, TestMeter> = current.connect(clientSap, serverSap);
+    let dead = false;
+    return {
+      exchange: (apdu) => {
+        const fault = this.fault;
+        this.fault = "none";
+        if (dead) return undefined;
+        dead = fault !== "none";
+        if (fault === "dies-before" || fault === "says-nothing") return undefined;
+        this.#halfApplied = fault === "dies-half-applied";
+        const answer = server.handle(connection, apdu);
+        this.#halfApplied = false;
+        const both = this.character === "opens-with-both" || this.character === "answers-to-both";
+        if (both && connection.standing.kind === "idle" && server === current) {
+          server = former;
+          connection = former.connect(clientSap, serverSap);
+          return server.handle(connection, apdu);
+        }
+        return dead ? undefined : answer;
+      },
+    };
+  }
+
+  /** A data-notification as the meter sends it unasked. */
+  push(protection: "authenticated" | "encrypted", value = 42): Uint8Array {
+    return buildPush(
+      {
+        invokeIdAndPriority: {
+          invokeId: 1,
+          selfDescriptive: false,
+          breakOnError: false,
+          confirmed: false,
+          highPriority: false,
+        },
+        dateTime: undefined,
+        body: { type: "structure", value: [{ type: "double-long-unsigned", value }] },
+      },
+      {
+        ciphers: nodeCiphers,
+        setup: this.#setup(() => this.#current()),
+        authenticated: protection === "authenticated",
+        encrypted: true,
+      },
+    );
+  }
+
+  #current(): KeySet<KeyObject> {
+    this.#set ??= setOf(this.keys);
+    return this.#set;
+  }
+
+  #install(keys: readonly { readonly purpose: KeyPurpose; readonly octets: Uint8Array }[]): boolean {
+    for (const { octets } of keys) this.everSent.push(Buffer.from(octets).toString("hex"));
+    if (this.character === "keeps-all-keys") return true;
+    const applied = this.#halfApplied ? keys.slice(0, 1) : keys;
+    for (const { purpose, octets } of applied) {
+      const at = PURPOSES.indexOf(purpose);
+      if (this.character === "keeps-master" && at === 3) continue;
+      this.keys = this.keys.with(at, Uint8Array.from(octets));
+    }
+    this.#set = undefined;
+    return true;
+  }
+
+  #setup(current: () => KeySet<KeyObject>): SecuritySetupPort<KeyObject> {
+    return {
+      suite: 0,
+      policy: {
+        authenticatedRequest: true,
+        encryptedRequest: true,
+        authenticatedResponse: true,
+        encryptedResponse: true,
+      },
+      systemTitle: systemTitle(fromHex(this.systemTitle)),
+      keys: { current, install: (keys) => this.#install(keys) },
+      counters: {
+        next: () => this.#next++,
+        lowestAcceptable: () => this.#lowest,
+        accept: (counter) => {
+          this.#lowest = Math.max(this.#lowest, counter + 1);
+        },
+      },
+    };
+  }
+
+  #device(current: () => KeySet<KeyObject>): Device<KeyObject, TestMeter> {
+    const setup = this.#setup(current);
+    return {
+      state: this,
+      ciphers: nodeCiphers,
+      keyWrap: this.#keyWrap(),
+      importKey: (octets) => createSecretKey(octets),
+      random: nodeRandom,
+      securitySetup: () => setup,
+      checkPassword: () => false,
+      setPassword: () => false,
+    };
+  }
+
+  #keyWrap(): KeyWrap<KeyObject> {
+    if (this.character !== "takes-both-masters") return nodeKeyWrap;
+    const factory = createSecretKey(this.factoryKeys[3] as Uint8Array);
+    return {
+      ...nodeKeyWrap,
+      unwrap: (kek, wrapped) => nodeKeyWrap.unwrap(kek, wrapped) ?? nodeKeyWrap.unwrap(factory, wrapped),
+    };
+  }
+
+  /** Reads and checks what a security officer would: which key is on the meter. */
+  holds(purpose: Purpose, octets: Uint8Array): boolean {
+    return Buffer.from(this.keys[purpose] as Uint8Array).equals(octets);
+  }
+
+  /** What the public client reads. */
+  get lowestCounter(): number {
+    return this.#lowest;
+  }
+}
+
+function setOf(keys: readonly Uint8Array[]): KeySet<KeyObject> {
+  const [GUEK, GBEK, GAK, KEK] = keys as [Uint8Array, Uint8Array, Uint8Array, Uint8Array];
+  return {
+    globalUnicastEncryptionKey: createSecretKey(GUEK),
+    globalBroadcastEncryptionKey: createSecretKey(GBEK),
+    authenticationKey: GAK,
+    keyEncryptionKey: createSecretKey(KEK),
+  };
+}
+
+const text = (logicalName: string, value: (meter: TestMeter) => string) =>
+  mount(
+    logicalName,
+    DataClass.serve<TestMeter>({
+      get: { value: (meter) => ({ type: "octet-string", value: Buffer.from(value(meter), "ascii") }) },
+    }),
+  );
+
+const MODEL: DeviceModel<TestMeter> = deviceModel<TestMeter>({
+  objects: [
+    text("0.0.42.0.0.255", (meter) => meter.logicalDeviceName),
+    text("0.0.96.1.0.255", (meter) => meter.serialNumber),
+    mount(
+      "0.0.43.1.0.255",
+      DataClass.serve<TestMeter>({
+        get: { value: (meter) => ({ type: "double-long-unsigned", value: Math.max(meter.lowestCounter - 1, 0) }) },
+      }),
+    ),
+    mount("0.0.43.0.0.255", serveSecuritySetup<TestMeter>()),
+    mount(
+      "0.0.96.3.10.255",
+      DisconnectControl.serve<TestMeter>({
+        get: { outputState: (meter) => meter.supply === "connected" },
+        call: {
+          remoteDisconnect: (_, meter) => {
+            meter.supply = "disconnected";
+          },
+        },
+      }),
+    ),
+  ],
+  associations: [
+    {
+      name: "public",
+      clientSap: 16,
+      authentication: { kind: "none" },
+      access: onlyReading("0.0.42.0.0.255", "0.0.43.1.0.255"),
+    },
+    {
+      name: "management",
+      clientSap: 1,
+      authentication: { kind: "gmac" },
+      securitySetup: "0.0.43.0.0.255",
+      access: fullAccess,
+    },
+  ],
+});
