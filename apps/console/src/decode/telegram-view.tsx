@@ -1,6 +1,7 @@
 import { type Refusal, securityInWords, type Telegram } from "@meterkeep/dlms";
 import { IconAlertTriangle, IconLock, IconLockOpen, IconShieldCheck } from "@tabler/icons-react";
 import { formatCount, formatGiven } from "../format/quantity.ts";
+import { asSentence } from "../format/words.ts";
 import { keyed } from "../shell/keyed.ts";
 import { Amount } from "../shell/quantity.tsx";
 import { ScrollRegion } from "../shell/scroll-region.tsx";
@@ -39,7 +40,7 @@ export function TelegramView({ telegram }: { telegram: Telegram }) {
               <li key={`${code} ${message}`}>
                 <IconAlertTriangle size={15} aria-hidden />
                 <span>
-                  {message} <code className="dim">{code}</code>
+                  {asSentence(message)} <code className="dim">{code}</code>
                 </span>
               </li>
             ))}
@@ -122,8 +123,7 @@ export function RefusalView({ refusal }: { refusal: Refusal }) {
         <code className="dim">{refusal.code}</code>
       </div>
       <p className="panel-body">
-        {refusal.message.charAt(0).toUpperCase() + refusal.message.slice(1)}
-        {/[.!?]$/.test(refusal.message) ? "" : "."} <span className="dim">At octet {refusal.offset}.</span>
+        {asSentence(refusal.message)} <span className="dim">At octet {refusal.offset}.</span>
       </p>
     </section>
   );

@@ -4,6 +4,8 @@
  */
 import type { RecentEvent } from "@meterkeep/api";
 
+import { withoutName } from "./about.ts";
+
 export interface EventGroup {
   /** The newest of them. */
   readonly event: RecentEvent;
@@ -13,12 +15,16 @@ export interface EventGroup {
 /** Lines within this of the newest of their kind are counted with it. */
 const TOGETHER_MS = 60_000;
 
-/** Groups lines that are newest first. The order is that of each group's newest line. */
-export function condense(lines: readonly RecentEvent[]): readonly EventGroup[] {
+/** Groups lines that are newest first; which meter a sentence names makes no difference. The order is that of each group's newest line. */
+export function condense(
+  lines: readonly RecentEvent[],
+  nameOf: (meter: string) => string | undefined,
+): readonly EventGroup[] {
   const groups: { event: RecentEvent; count: number; newest: number }[] = [];
   const open = new Map<string, (typeof groups)[number]>();
   for (const event of lines) {
-    const key = `${event.type} ${skeleton(event.sentence)}`;
+    const said = event.meter === undefined ? event.sentence : withoutName(event.sentence, nameOf(event.meter));
+    const key = `${event.type} ${skeleton(said)}`;
     const at = Date.parse(event.at);
     const group = event.severity === "warning" ? undefined : open.get(key);
     if (group !== undefined && group.newest - at <= TOGETHER_MS) {

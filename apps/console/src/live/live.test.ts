@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Overview, RecentEvent } from "@meterkeep/api";
 import { sampleMeter } from "../town/sample.ts";
+import { withoutName } from "./about.ts";
 import { condense } from "./condense.ts";
 import { eventLine, joinLines } from "./event-line.ts";
 import { INITIAL_LIVE_STATE, SILENCE_LIMIT_MS, step } from "./live-state.ts";
@@ -86,7 +87,10 @@ test("lines seen twice stand once, newest first, and the list is bounded", () =>
 
 test("equal calm lines become one that counts; a warning always stands alone", () => {
   const warning = { severity: "warning", sentence: "Refused 1 push" } as const;
-  const groups = condense([line("9", 0), line("8", 1, warning), line("7", 2), line("6", 3, warning), line("5", 90)]);
+  const groups = condense(
+    [line("9", 0), line("8", 1, warning), line("7", 2), line("6", 3, warning), line("5", 90)],
+    () => undefined,
+  );
   assert.deepEqual(
     groups.map(({ event, count }) => [event.id, count]),
     [
@@ -96,4 +100,16 @@ test("equal calm lines become one that counts; a warning always stands alone", (
       ["5", 1],
     ],
   );
+});
+
+test("what two meters did alike is one line, whatever they are called", () => {
+  const names: Record<string, string> = { "2": "Feldweg 4", "1": "Am Anger, transformer" };
+  const says = (id: string) => ({ type: "push", sentence: `${names[id]} pushed 3 readings over TCP.` }) as const;
+  const groups = condense([line("2", 0, says("2")), line("1", 1, says("1"))], (meter) => names[meter]);
+  assert.deepEqual(
+    groups.map(({ count }) => count),
+    [2],
+  );
+  assert.equal(withoutName("Feldweg 4: Nothing read.", "Feldweg 4"), "Nothing read.");
+  assert.equal(withoutName("Pushes opened.", undefined), "Pushes opened.");
 });

@@ -1,7 +1,9 @@
 import type { MeterDetail } from "@meterkeep/api";
+import { useState } from "react";
 import { localTime } from "../live/live-context.tsx";
 import { Empty } from "../shell/empty.tsx";
 import { ScrollRegion } from "../shell/scroll-region.tsx";
+import { keysByUse } from "./key-order.ts";
 
 const PURPOSES: Readonly<Record<string, string>> = {
   GUEK: "encrypts, one meter",
@@ -12,6 +14,8 @@ const PURPOSES: Readonly<Record<string, string>> = {
 
 /** Keys by purpose and version. Their octets are in the custodian's process and nowhere else. */
 export function Keys({ keys }: { keys: MeterDetail["keys"] }) {
+  const { inUse, others } = keysByUse(keys);
+  const [all, setAll] = useState(inUse.length === 0);
   return (
     <section className="panel" aria-labelledby="keys-title">
       <div className="panel-head">
@@ -36,7 +40,7 @@ export function Keys({ keys }: { keys: MeterDetail["keys"] }) {
               </tr>
             </thead>
             <tbody>
-              {keys.map(({ purpose, version, state, origin, createdAt, provenAt }) => (
+              {(all ? [...inUse, ...others] : inUse).map(({ purpose, version, state, origin, createdAt, provenAt }) => (
                 <tr key={`${purpose} ${version}`} className={state === "active" ? undefined : "dim"}>
                   <td>
                     <strong>{purpose}</strong>
@@ -60,6 +64,11 @@ export function Keys({ keys }: { keys: MeterDetail["keys"] }) {
               ))}
             </tbody>
           </table>
+          {others.length === 0 ? null : (
+            <button type="button" className="text-button" aria-expanded={all} onClick={() => setAll(!all)}>
+              {all ? "Only those in use" : `Show ${others.length} not in use`}
+            </button>
+          )}
         </ScrollRegion>
       )}
     </section>

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import type { RegisterReading } from "@meterkeep/api";
 import type { PowerPoint } from "../chart/power-series.ts";
 import { decisiveSentence, intervalBars } from "./interval-view.ts";
+import { keysByUse } from "./key-order.ts";
 import { newestRegisters } from "./newest-registers.ts";
 
 const point = (time: number, decisive: boolean): PowerPoint => ({
@@ -38,5 +39,29 @@ test("of each register only the newest value is shown", () => {
   assert.deepEqual(
     newest.map(({ obis, time }) => `${obis} ${time.slice(11, 16)}`),
     ["1-0:1.8.0 12:15", "1-0:2.8.0 12:00"],
+  );
+});
+
+test("keys in use come first, by purpose; the others by purpose and newest version", () => {
+  const key = (purpose: string, version: number, state: string) => ({
+    purpose,
+    version,
+    state,
+    origin: "generated",
+    createdAt: "2026-11-21T12:00:00Z",
+  });
+  const { inUse, others } = keysByUse([
+    key("KEK", 2, "active"),
+    key("GUEK", 1, "deactivated"),
+    key("GBEK", 1, "deactivated"),
+    key("GBEK", 4, "pre-activation"),
+    key("GUEK", 2, "active"),
+  ]);
+  assert.deepEqual(
+    [inUse, others].map((keys) => keys.map(({ purpose, version }) => `${purpose} ${version}`)),
+    [
+      ["GUEK 2", "KEK 2"],
+      ["GUEK 1", "GBEK 4", "GBEK 1"],
+    ],
   );
 });

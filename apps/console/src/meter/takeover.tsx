@@ -1,6 +1,7 @@
 import type { MeterDetail } from "@meterkeep/api";
 import { IconCheck, IconX } from "@tabler/icons-react";
 import { Link } from "@tanstack/react-router";
+import { asSentence } from "../format/words.ts";
 import { localTime } from "../live/live-context.tsx";
 import { stepWords } from "../session/ladder-rows.ts";
 
@@ -21,7 +22,7 @@ export function Takeover({ takeover }: { takeover: MeterDetail["takeover"] }) {
         <span className="dim">{takeover.verdict.replaceAll("-", " ")}</span>
       </div>
       <div className="panel-body">
-        <p className="why">{takeover.sentence}</p>
+        <p className="why">{asSentence(takeover.sentence)}</p>
         {takeover.steps.length === 0 ? null : (
           <ol className="steps">
             {takeover.steps.map(({ step, sentence, state, at, session }) => (
@@ -33,7 +34,7 @@ export function Takeover({ takeover }: { takeover: MeterDetail["takeover"] }) {
                   <p className="step-name">
                     {stepWords(step)} <span className="visually-hidden">({STATES[state]})</span>
                   </p>
-                  <p className="step-says">{sentence}</p>
+                  <p className="step-says">{asSentence(sentence)}</p>
                   {at === undefined && session === undefined ? null : (
                     <p className="step-when">
                       {at === undefined ? null : localTime.seconds(at)}{" "}

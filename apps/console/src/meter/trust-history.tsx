@@ -14,7 +14,7 @@ export function TrustHistory({ trust }: { trust: MeterDetail["trust"] }) {
       <div className="panel-body">
         <p className="why">{TRUST_LOOKS[trust.state].means}</p>
         <ol className="history">
-          {trust.history.toReversed().map(({ at, to, sentence }) => (
+          {newestFirst(trust.history).map(({ at, to, sentence }) => (
             <li key={`${at} ${to}`}>
               <time dateTime={at} className="dim">
                 {localTime.near(at, Date.now())}
@@ -29,4 +29,8 @@ export function TrustHistory({ trust }: { trust: MeterDetail["trust"] }) {
       </div>
     </section>
   );
+}
+
+function newestFirst(history: MeterDetail["trust"]["history"]): MeterDetail["trust"]["history"] {
+  return history.toSorted((a, b) => Date.parse(b.at) - Date.parse(a.at));
 }

@@ -23,10 +23,12 @@ export function ladderGroups(ladder: readonly LadderStep[]): readonly LadderGrou
   ladder.forEach((step, index) => {
     const at = Date.parse(step.at);
     const before = Date.parse(ladder[index - 1]?.at ?? step.at);
+    // Each GET names its object, and answers overtake each other: together they are one reading.
+    const name = step.step.startsWith("get ") ? "read" : step.step;
     const row = { index, step, afterMs: Math.max(0, at - before), sinceMs: Math.max(0, at - begun) };
     const open = groups.at(-1);
-    if (open?.name === step.step) open.rows.push(row);
-    else groups.push({ name: step.step, words: stepWords(step.step), rows: [row] });
+    if (open?.name === name) open.rows.push(row);
+    else groups.push({ name, words: stepWords(name), rows: [row] });
   });
   return groups;
 }

@@ -28,6 +28,22 @@ test("neighbouring messages of one step stand together, with the time since the 
   assert.deepEqual(ladderGroups([]), []);
 });
 
+test("the GETs of a reading stand together, whatever they ask for", () => {
+  const at = "2026-11-21T12:00:00.000Z";
+  const groups = ladderGroups([
+    step(at, "authenticate"),
+    step(at, "get 1.0.1.8.0.255/2"),
+    step(at, "get 0.0.1.0.0.255/2"),
+  ]);
+  assert.deepEqual(
+    groups.map(({ words, rows }) => [words, rows.length]),
+    [
+      ["Authenticate", 1],
+      ["Read", 2],
+    ],
+  );
+});
+
 test("a step that has no words of its own reads its name", () => {
   assert.equal(stepWords("read-load-profile"), "Read load profile");
 });

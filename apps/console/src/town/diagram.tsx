@@ -55,7 +55,8 @@ export function Diagram({ grid, meters, shown }: DiagramProps) {
   return (
     <div className="diagram">
       <p className="substation">
-        <strong>{grid.substation.name}</strong> <span className="dim">substation</span>
+        <strong>{grid.substation.name}</strong>
+        {/substation/i.test(grid.substation.name) ? null : <span className="dim"> substation</span>}
       </p>
       <section
         aria-label="Homes, feeder by feeder"

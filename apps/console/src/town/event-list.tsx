@@ -8,6 +8,7 @@ import { useState } from "react";
 import { recentEventsQuery } from "../api/queries.ts";
 import { EvidenceLink } from "../evidence/evidence-link.tsx";
 import { formatCount } from "../format/quantity.ts";
+import { withoutName } from "../live/about.ts";
 import { condense } from "../live/condense.ts";
 import { joinLines } from "../live/event-line.ts";
 import { localTime, useLive } from "../live/live-context.tsx";
@@ -21,8 +22,9 @@ export function EventList({ meters }: { meters: ReadonlyMap<string, MeterSummary
   const live = useLive((snapshot) => snapshot.lines);
   const [paused, setPaused] = useState<readonly RecentEvent[]>();
   const current = joinLines(live, recent.data?.events ?? [], KEPT);
+  const nameOf = (meter: string) => meters.get(meter)?.label ?? meter;
   const full = (paused ?? current).length === KEPT;
-  const groups = condense(paused ?? current).slice(0, SHOWN);
+  const groups = condense(paused ?? current, nameOf).slice(0, SHOWN);
   return (
     <section className="panel events" aria-labelledby="events-title">
       <div className="panel-head">
@@ -48,19 +50,20 @@ export function EventList({ meters }: { meters: ReadonlyMap<string, MeterSummary
                   {localTime.seconds(event.at)}
                 </time>
                 <div>
-                  {event.meter === undefined ? null : (
-                    <Link to="/meters/$systemTitle" params={{ systemTitle: event.meter }} className="event-meter">
-                      {meters.get(event.meter)?.label ?? event.meter}
-                    </Link>
-                  )}
-                  {count === 1 ? null : (
-                    <span className="dim">
-                      {" "}
-                      and {full ? "over " : ""}
-                      {formatCount(count - 1)} more like it
-                    </span>
-                  )}
-                  <p>{event.sentence}</p>
+                  <p>
+                    {event.meter === undefined ? null : (
+                      <Link to="/meters/$systemTitle" params={{ systemTitle: event.meter }} className="event-meter">
+                        {nameOf(event.meter)}
+                      </Link>
+                    )}{" "}
+                    {event.meter === undefined ? event.sentence : withoutName(event.sentence, nameOf(event.meter))}{" "}
+                    {count === 1 ? null : (
+                      <span className="dim">
+                        and {full ? "over " : ""}
+                        {formatCount(count - 1)} more like it
+                      </span>
+                    )}
+                  </p>
                   {event.session === undefined ? null : (
                     <Link to="/sessions/$id" params={{ id: event.session }} className="event-more">
                       step by step

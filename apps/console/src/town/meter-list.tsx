@@ -7,9 +7,10 @@ import { counted, formatEnergy, formatPower } from "../format/quantity.ts";
 import { localTime, useTownTime } from "../live/live-context.tsx";
 import { ProtectionMark, TrustMark } from "../shell/marks.tsx";
 import { Amount } from "../shell/quantity.tsx";
-import { isEmptyFilter, type MeterFilter, matches } from "./filter.ts";
+import { attentionFirst, isEmptyFilter, type MeterFilter, matches } from "./filter.ts";
 
 const PAGE = 25;
+const SUPPLY_WORDS = { connected: "supplied", disconnected: "dark", unknown: "not read" } as const;
 
 interface MeterListProps {
   readonly meters: readonly MeterSummary[];
@@ -21,7 +22,7 @@ export function MeterList({ meters, filter, change }: MeterListProps) {
   const [limit, setLimit] = useState(PAGE);
   const now = useTownTime();
   const used = useDeferredValue(filter);
-  const found = isEmptyFilter(used) ? meters : meters.filter((meter) => matches(used, meter));
+  const found = attentionFirst(isEmptyFilter(used) ? meters : meters.filter((meter) => matches(used, meter)));
   const feeders = [...new Set(meters.flatMap(({ feeder }) => (feeder === undefined ? [] : [feeder])))].toSorted();
   return (
     <section className="panel" aria-labelledby="list-title">
@@ -97,7 +98,7 @@ export function MeterList({ meters, filter, change }: MeterListProps) {
                 <td>
                   <TrustMark trust={meter.trust} />
                 </td>
-                <td>{{ connected: "supplied", disconnected: "dark", unknown: "not read" }[meter.supply]}</td>
+                <td>{meter.role === "home" ? SUPPLY_WORDS[meter.supply] : "–"}</td>
                 <td className="number">
                   {meter.powerW === undefined ? (
                     "–"

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { GridView, MeterSummary } from "@meterkeep/api";
-import { isEmptyFilter, matches } from "./filter.ts";
+import { attentionFirst, isEmptyFilter, matches } from "./filter.ts";
 import { nextSteps } from "./next-steps.ts";
 import { sampleMeter } from "./sample.ts";
 import { countStages, stageOf } from "./stage.ts";
@@ -74,6 +74,17 @@ test("each word of a search must be found somewhere in the meter", () => {
   assert.ok(!matches({ stage: "provisional" }, meter));
   assert.ok(matches({ supply: "connected", feeder: "F1" }, meter));
   assert.ok(isEmptyFilter({ text: "" }) && !isEmptyFilter({ stage: "trusted" }));
+});
+
+test("what needs a look comes first, the rest keeps its order", () => {
+  const meters = [
+    sampleMeter("A"),
+    sampleMeter("B", { trust: "quarantined" }),
+    sampleMeter("C", { stale: true }),
+    sampleMeter("D", { supply: "disconnected" }),
+  ];
+  const order = attentionFirst(meters).map(({ systemTitle }) => systemTitle);
+  assert.deepEqual(order, ["B", "D", "A", "C"]);
 });
 
 test("what to do next begins with what has not been done", () => {
