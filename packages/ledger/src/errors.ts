@@ -1,10 +1,5 @@
 /** Every code a `LedgerError` can carry, in the order of docs/errors.md. */
-export const LEDGER_ERROR_CODES = [
-  "ledger-entry-invalid",
-  "ledger-forked",
-  "ledger-chain-broken",
-  "ledger-closed",
-] as const;
+export const LEDGER_ERROR_CODES = ["ledger-entry-invalid", "ledger-forked", "ledger-closed"] as const;
 
 /** A stable name for what went wrong; docs/errors.md says what to do about each. */
 export type LedgerErrorCode = (typeof LEDGER_ERROR_CODES)[number];

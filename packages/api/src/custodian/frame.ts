@@ -31,11 +31,7 @@ export const METHOD_BY_NAME = 0;
 /** The payload of a request by name. */
 export const namedRequest = c.struct({ name: c.utf8({ max: 64 }), payload: c.restBytes });
 
-/**
- * Why a call was not carried out.
- *
- * A cryptographic failure has the one code `not-authentic`; its reason is in the ledger.
- */
+/** Why a call was not carried out. */
 export const CUSTODIAN_CALL_ERROR_CODES = [
   "method-not-offered",
   "method-not-permitted",
@@ -48,7 +44,6 @@ export const CUSTODIAN_CALL_ERROR_CODES = [
   "contact-unknown",
   "upload-unknown",
   "upload-too-large",
-  "not-authentic",
   "keys-missing",
   "counter-exhausted",
   "too-many-open",

@@ -48,9 +48,6 @@ export const SEAL_REFUSAL_CODES = [
   "request-in-blocks",
   "service-not-offered",
   "made-by-custodian-only",
-  "broadcast-critical",
-  "kill-switch-on",
-  "counter-exhausted",
 ] as const;
 export type SealRefusalCode = (typeof SEAL_REFUSAL_CODES)[number];
 

@@ -10,6 +10,7 @@ import {
 } from "@meterkeep/api/custodian";
 import { type Codec, DlmsError, decode, encode } from "@meterkeep/dlms";
 import type { LedgerDraft } from "@meterkeep/ledger";
+import { CustodyError } from "../errors.ts";
 import { CallRefusal } from "../service/call-refusal.ts";
 import type { Caller } from "../service/caller.ts";
 import type { CustodianService } from "../service/custodian-service.ts";
@@ -91,6 +92,8 @@ function outward(
   if (error instanceof CallRefusal) return { code: error.code, message: error.message.slice(0, MOST_CHARACTERS) };
   if (error instanceof DlmsError && error.name === "DecodeError")
     return { code: "request-malformed", message: error.message.slice(0, MOST_CHARACTERS) };
+  if (error instanceof CustodyError && error.code === "custody-closed")
+    return { code: "custodian-closing", message: "the custodian is closing; ask again when it is back" };
   onFailure(error);
   return { code: "custodian-failed", message: "the custodian could not do this; its own log says why" };
 }
