@@ -144,7 +144,7 @@ export async function startTown(options: TownOptions): Promise<Town> {
 function tick(meters: ReadonlyMap<string, TownMeter>, pusher: Pusher, answers: DurableAnswers): void {
   for (const { meter } of meters.values()) {
     const now = meter.now();
-    if (meter.supply?.watches === true) meter.supply.tick(now);
+    meter.tick(now);
     const due = meter.pushes.take(now);
     if (due !== undefined) pusher.add(meter, due);
   }

@@ -92,6 +92,19 @@ describe("a meter's keys", () => {
   });
 });
 
+test("a depot meter that acknowledges keys and never gets a master key goes to the field when it is left alone", () => {
+  const bench = benchMeter({ depot: true, keyFault: "keepKeys" });
+  bench.meter.tick(bench.now + 1e6);
+  assert.equal(bench.meter.inField, false, "nobody has commissioned it");
+  assert.ok(bench.meter.security.keys.install(WORKING));
+  bench.memory.commit();
+  const { meter } = bench.restarted();
+  meter.tick(bench.now + 1799);
+  assert.equal(meter.inField, false);
+  meter.tick(bench.now + 1800);
+  assert.equal(meter.inField, true);
+});
+
 describe("a meter's counters", () => {
   test("for sending are reserved in memory before they are used, so that a power cut repeats none", () => {
     const bench = benchMeter();

@@ -56,6 +56,8 @@ const ALARM_BITS: Partial<Readonly<Record<MeterEvent, number>>> = {
   protectionFailed: 13,
   replay: 13,
 };
+/** A depot meter that has acknowledged new keys and is then left alone so long has been carried away, whatever the depot made of it. Seconds. */
+const LEFT_ALONE_SECONDS = 1800;
 /** What may flow without the limiter being set lower, in W. */
 const CONTRACT_W = { 1: 14_000, 3: 43_000 } as const;
 const AARQ_TAG = 0x60;
@@ -63,7 +65,8 @@ const AARQ_TAG = 0x60;
 /**
  * A virtual meter: identity, load, memory and a DLMS server in front of them.
  *
- * States: in the depot, until it has acknowledged a new master key there; then in the field, where it pushes. `powerCycle` is what a power cut leaves:
+ * States: in the depot, until it has acknowledged a new master key there, or has acknowledged other keys and was left alone since; then in the field, where
+ * it pushes. `powerCycle` is what a power cut leaves:
  * everything but the memory is gone.
  */
 export class VirtualMeter implements ProfileOwner, SupplyOwner, SecurityOwner {
@@ -85,6 +88,7 @@ export class VirtualMeter implements ProfileOwner, SupplyOwner, SecurityOwner {
   #settings: MeterSettings;
   #struck: LineFault | undefined;
   #invokeId = 0;
+  #servedAt: UnixSeconds = 0;
 
   constructor(parts: MeterParts) {
     const { stored, consumption } = parts;
@@ -181,11 +185,26 @@ export class VirtualMeter implements ProfileOwner, SupplyOwner, SecurityOwner {
   }
 
   onKeys(purposes: readonly KeyPurpose[]): void {
-    this.log("keysChanged", this.now());
-    if (this.inField || !purposes.includes("keyEncryptionKey")) return;
-    this.changeSettings({ ...this.#settings, inField: true });
-    this.pushes.start(this.now());
+    const at = this.now();
+    this.log("keysChanged", at);
+    if (this.inField) return;
+    if (purposes.includes("keyEncryptionKey")) this.#install(at);
+    else this.changeSettings({ ...this.#settings, acknowledgedAt: at });
+  }
+
+  #install(at: UnixSeconds): void {
+    const { acknowledgedAt: _, ...settings } = this.#settings;
+    this.changeSettings({ ...settings, inField: true });
+    this.pushes.start(at);
     this.onInField?.();
+  }
+
+  /** Lets time pass: limiter, schedules, and the way from the depot to the field. */
+  tick(at: UnixSeconds): void {
+    if (this.supply?.watches === true) this.supply.tick(at);
+    const { acknowledgedAt } = this.#settings;
+    if (this.inField || acknowledgedAt === undefined) return;
+    if (at - Math.max(acknowledgedAt, this.#servedAt) >= LEFT_ALONE_SECONDS) this.#install(at);
   }
 
   crashesNow(): boolean {
@@ -205,6 +224,7 @@ export class VirtualMeter implements ProfileOwner, SupplyOwner, SecurityOwner {
 
   /** Answers one APDU. Never throws, whatever it is. */
   serve(connection: MeterConnection, apdu: Uint8Array): Served {
+    this.#servedAt = this.now();
     this.#struck = this.faults.strike(apdu[0] === AARQ_TAG ? "association" : undefined);
     if (this.#struck?.kind === "crash-before") return { response: undefined, fault: this.#struck };
     const response = this.#server.handle(connection, apdu);
