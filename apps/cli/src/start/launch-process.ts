@@ -44,7 +44,7 @@ export function launchProcess(launch: ProcessLaunch, signal: AbortSignal): Promi
       isEnded = true;
       resolve(error.message);
     });
-    child.once("exit", (status, exitSignal) => {
+    onceEnded(child, (status, exitSignal) => {
       isEnded = true;
       resolve(failure ?? describeExit(status, exitSignal, lastWords()));
     });
@@ -100,7 +100,7 @@ export function runProcess(launch: ProcessLaunch, signal: AbortSignal): Promise<
     const abort = (): void => void child.kill("SIGTERM");
     signal.addEventListener("abort", abort, { once: true });
     child.once("error", reject);
-    child.once("exit", (status, exitSignal) => {
+    onceEnded(child, (status, exitSignal) => {
       signal.removeEventListener("abort", abort);
       if (status === 0) return resolve();
       const reason = failure ?? describeExit(status, exitSignal, lastWords());
@@ -121,6 +121,14 @@ function spawnProcess(launch: ProcessLaunch): ChildProcess {
   child.stdout!.setEncoding("utf8").on("data", launch.log);
   child.stderr!.setEncoding("utf8").on("data", launch.log);
   return child;
+}
+
+/** Waits for the channel as well: the reason that a process gives for its end may arrive after it has ended. */
+function onceEnded(child: ChildProcess, tell: (status: number | null, signal: NodeJS.Signals | null) => void): void {
+  child.once("exit", (status, signal) => {
+    if (child.connected) child.once("disconnect", () => tell(status, signal));
+    else tell(status, signal);
+  });
 }
 
 /** The end of what a process wrote to its standard error: the message of the error that ended it, when it could not say so itself. */
