@@ -1,0 +1,42 @@
+import { randomBytes } from "node:crypto";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createChannelCredential } from "@meterkeep/pki";
+import { listenOnChannel } from "../src/channel/server.ts";
+import { carryTakeover, withTestCustody } from "../src/testing/test-custody.ts";
+import { TestMeter } from "../src/testing/test-meter.ts";
+
+// The custodian of the bench `seal`, in a process of its own: one meter that is taken over, and its line over IPC.
+
+const credential = (name: string) =>
+  createChannelCredential({
+    name,
+    serial: randomBytes(16),
+    notBefore: new Date("2026-01-01T00:00:00Z"),
+    notAfter: new Date("2056-01-01T00:00:00Z"),
+  });
+
+const folder = mkdtempSync(join(tmpdir(), "meterkeep-bench-"));
+const socketPath = join(folder, "channel.sock");
+const [own, headEnd] = [credential("custodian"), credential("head-end")];
+await withTestCustody(async (custody) => {
+  const meter = new TestMeter({ systemTitle: "5453540000000007" });
+  await custody.add(meter);
+  await carryTakeover(custody, meter);
+  const principals = [{ name: "head-end", role: "head-end", certificate: headEnd.certificate }] as const;
+  const server = await listenOnChannel({ ...custody.custody, socketPath, ...own, principals });
+  const line = meter.connect(1, 1);
+  const over = new Promise<void>((resolve) => process.once("disconnect", () => resolve()));
+  process.on("message", (message: { readonly exchange: string } | { readonly cpu: true }) => {
+    if ("cpu" in message) process.send?.({ cpu: process.cpuUsage() });
+    else {
+      const answer = line.exchange(Buffer.from(message.exchange, "hex"));
+      process.send?.({ answer: Buffer.from(answer ?? []).toString("hex") });
+    }
+  });
+  process.send?.({ socketPath, systemTitle: meter.systemTitle, headEnd, custodianCertificate: own.certificate });
+  await over;
+  await server.close();
+});
+rmSync(folder, { recursive: true });
