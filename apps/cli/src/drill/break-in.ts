@@ -68,7 +68,7 @@ async function askOnce(custodian: CustodianClient, home: DrillTarget): Promise<D
   const opened = await custodian.openSession({ meter, purpose: "configure" });
   const { session, clientSap, serverSap } = opened;
   try {
-    await using line = await connect(home, { clientSap, serverSap });
+    await using line = await connectWrapper({ host: home.host, port: home.port, clientSap, serverSap });
     await associate(custodian, session, opened.apdu, line);
     const [result] = await custodian.seal({ session, items: [{ apdu: DISCONNECT, token: undefined }] });
     if (result === undefined) throw new Error("the custodian gave no answer");
@@ -79,19 +79,6 @@ async function askOnce(custodian: CustodianClient, home: DrillTarget): Promise<D
     return { ...asked(home), outcome: "sealed", message: "The custodian sealed it, and it was sent to the meter." };
   } finally {
     await custodian.closeSession({ session, outcome: "completed" });
-  }
-}
-
-/** Connects in the field, or on the bench where the meter has not left it. */
-async function connect(
-  { host, port, depot }: DrillTarget,
-  saps: { readonly clientSap: number; readonly serverSap: number },
-): Promise<WrapperConnection> {
-  try {
-    return await connectWrapper({ host, port, ...saps });
-  } catch (error) {
-    if (depot === undefined) throw error;
-    return connectWrapper({ ...depot, ...saps });
   }
 }
 

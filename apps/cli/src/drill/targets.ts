@@ -7,13 +7,6 @@ export interface DrillTarget {
   readonly meter: string;
   readonly host: string;
   readonly port: number;
-  /** Where it is while it is on the depot's bench. */
-  readonly depot: Place | undefined;
-}
-
-interface Place {
-  readonly host: string;
-  readonly port: number;
 }
 
 /**
@@ -34,12 +27,9 @@ export async function simulatedHomes(exchangeDirectory: string): Promise<readonl
     homes.flatMap(({ meter }) => {
       const address = addresses.get(meter);
       if (address === undefined) return [];
-      for (const { host } of address.depot === undefined ? [address] : [address, address.depot])
-        if (!LOOPBACK.test(host))
-          throw new Error(`meter ${meter} is at ${host}, which is no virtual meter: the drill targets nobody`);
-      return [{ meter, host: address.host, port: address.port, depot: address.depot }];
+      if (!/^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$|^::1$|^localhost$/.test(address.host))
+        throw new Error(`meter ${meter} is at ${address.host}, which is no virtual meter: the drill targets nobody`);
+      return [{ meter, host: address.host, port: address.port }];
     }),
   );
 }
-
-const LOOPBACK = /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$|^::1$|^localhost$/;

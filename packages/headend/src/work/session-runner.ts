@@ -4,7 +4,7 @@ import type { Ledger } from "@meterkeep/ledger";
 import type { Scope } from "../database/scope.ts";
 import { codeOf, HeadEndError } from "../errors.ts";
 import type { EventSink } from "../event/event-hub.ts";
-import type { Address, Meter, MeterId } from "../inventory/meter.ts";
+import type { Meter, MeterId } from "../inventory/meter.ts";
 import { findMeterProfile } from "../profile/meter-profile.ts";
 import { desiredWindow, missing, nextIntervalAt } from "../reading/coverage.ts";
 import type { ReadResult } from "../reading/result.ts";
@@ -93,7 +93,7 @@ export class SessionRunner {
   async #takeOver(lease: Lease, signal: AbortSignal): Promise<Finished> {
     const { meter } = lease;
     const { custodian, dial, now } = this.#ports;
-    const address = addressOf(lease);
+    const address = addressOf(meter);
     const startedAt = now();
     const result = await carryContact({ custodian, dial, now }, { systemTitle: meter.systemTitle, address }, signal);
     const session = result.ladder.length === 0 ? undefined : contactRecord(result, startedAt, now());
@@ -146,7 +146,7 @@ export class SessionRunner {
       this.#ports,
       {
         meter,
-        address: addressOf(lease),
+        address: addressOf(meter),
         profile,
         clock,
         purpose: lease.onDemand === "verify" ? "verify" : "read",
@@ -247,13 +247,10 @@ export class SessionRunner {
   }
 }
 
-/** A meter that never left the bench is still there; every other one is in the field. */
-function addressOf({ meter, takeover }: Lease): Address {
-  const stayed = meter.path === "depot" && takeover.verdict !== "proven";
-  const address = stayed ? (meter.depotAddress ?? meter.address) : meter.address;
-  if (address === undefined)
+function addressOf(meter: Meter): NonNullable<Meter["address"]> {
+  if (meter.address === undefined)
     throw new HeadEndError("meter-address-unknown", `nobody has told where meter ${meter.title} is reached`);
-  return address;
+  return meter.address;
 }
 
 function summaryOf(meter: Meter, session: SessionRecord): EventData["session"] {
