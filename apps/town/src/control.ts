@@ -79,7 +79,7 @@ function perform(town: Town, request: Fields): object {
       meterOf(town, request).meter.requestPush(request["kind"] === "alarm" ? "alarm" : "report");
       return {};
     default:
-      throw malformed(`no such request: ${String(request["do"])}`);
+      throw malformed(`no such request: ${JSON.stringify(request["do"])}`);
   }
 }
 
@@ -104,7 +104,7 @@ function truthOf({ meter, line, port, depotPort }: TownMeter): object {
 
 function meterOf(town: Town, request: Fields): TownMeter {
   const found = town.meters.get(String(request["meter"]));
-  if (found === undefined) throw malformed(`no such meter: ${String(request["meter"])}`);
+  if (found === undefined) throw malformed(`no such meter: ${JSON.stringify(request["meter"])}`);
   return found;
 }
 
@@ -123,7 +123,7 @@ function armedOf(request: Fields): Parameters<TownMeter["meter"]["faults"]["arm"
   const kind = LINE_FAULTS.find((name) => name === request["fault"]);
   if (kind === undefined) {
     if (request["fault"] === null) return undefined;
-    throw malformed(`no such fault: ${String(request["fault"])}`);
+    throw malformed(`no such fault: ${JSON.stringify(request["fault"])}`);
   }
   const amount = count(request["amount"]) ?? 0;
   const fault: LineFault =
@@ -142,7 +142,7 @@ function keyFaultOf(value: unknown): KeyTransferFault {
   const keys = count(value);
   if (keys !== undefined) return { kind: "partial", keys };
   const fault = KEY_FAULTS.find((name) => name === value);
-  if (fault === undefined) throw malformed(`no such key fault: ${String(value)}`);
+  if (fault === undefined) throw malformed(`no such key fault: ${JSON.stringify(value)}`);
   return fault;
 }
 
