@@ -142,14 +142,24 @@ export function makeStateDirectory(): string {
   return directory;
 }
 
-/** A TCP port that is free on loopback now. */
+/** Below the ports that the system hands out by itself: the town opens hundreds of those between our choice and its use. */
+const LOWEST_PORT = 20_000;
+const PORT_SPAN = 12_000;
+
+/** A TCP port that is free on loopback now, and that nobody is given who asks for any. */
 export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, "close");
-  return port;
+  for (;;) {
+    const port = LOWEST_PORT + Math.floor(Math.random() * PORT_SPAN);
+    const server = createServer().listen(port, "127.0.0.1");
+    const isFree = await Promise.race([
+      once(server, "listening").then(() => true),
+      once(server, "error").then(() => false),
+    ]).catch(() => false);
+    if (!isFree) continue;
+    server.close();
+    await once(server, "close");
+    return port;
+  }
 }
 
 function readOutput(child: ChildProcess) {

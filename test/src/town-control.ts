@@ -1,0 +1,72 @@
+import { once } from "node:events";
+import { existsSync } from "node:fs";
+import { connect } from "node:net";
+import { createInterface } from "node:readline";
+
+/** What is really so with a meter, whatever it may say. */
+export interface MeterTruth {
+  readonly systemTitle: string;
+  readonly role: "home" | "transformer";
+  readonly feeder: string;
+  readonly profile: string;
+  /** Whether the home has power. */
+  readonly supplied: boolean;
+  readonly inField: boolean;
+  /** Whether somebody is connected to it now. */
+  readonly connected: boolean;
+  readonly lastReceivedCounter: number;
+  readonly port: number;
+  readonly depotPort: number | null;
+}
+
+/** A request of the town's control socket (apps/town/src/control.ts). */
+export type TownRequest =
+  | { readonly do: "truth" }
+  | {
+      readonly do: "fault";
+      readonly meter: string;
+      readonly fault: "delay" | "drop" | "crash-before" | "crash-after" | null;
+      readonly amount?: number;
+      readonly scope?: "any" | "association" | "key-transfer";
+      readonly times?: number;
+      readonly after?: number;
+    }
+  | { readonly do: "key-fault"; readonly meter: string; readonly fault: string | number }
+  | { readonly do: "push"; readonly meter: string; readonly kind: "alarm" | "report" };
+
+/** The town's control socket of an installation. */
+export interface TownControl {
+  /** All requests, in order, over one connection. @throws Error when one is refused or the town is not there */
+  ask(requests: readonly TownRequest[]): Promise<readonly unknown[]>;
+  truth(): Promise<readonly MeterTruth[]>;
+  isThere(): boolean;
+}
+
+/** Speaks with the town of an installation; the file system lets its owner and root alone. */
+export function townControl(stateDirectory: string): TownControl {
+  const path = `${stateDirectory}/town/control.sock`;
+  const ask = async (requests: readonly TownRequest[]): Promise<readonly unknown[]> => {
+    const socket = connect(path);
+    await once(socket, "connect");
+    const answers: unknown[] = [];
+    try {
+      const lines = createInterface({ input: socket })[Symbol.asyncIterator]();
+      for (const request of requests) {
+        socket.write(`${JSON.stringify(request)}\n`);
+        const { value, done } = await lines.next();
+        if (done === true) throw new Error("the town hung up");
+        const answer = JSON.parse(value) as { readonly ok: boolean; readonly message?: string };
+        if (!answer.ok) throw new Error(`the town refused ${JSON.stringify(request)}: ${answer.message}`);
+        answers.push(answer);
+      }
+      return answers;
+    } finally {
+      socket.destroy();
+    }
+  };
+  return {
+    ask,
+    truth: async () => ((await ask([{ do: "truth" }]))[0] as { readonly meters: readonly MeterTruth[] }).meters,
+    isThere: () => existsSync(path),
+  };
+}
