@@ -25,7 +25,8 @@ describe("a process under a supervisor", () => {
        const SETTINGS = { name: { kind: "text", description: "" } } as const;
        await runSupervised(SETTINGS, async (config, supervisor) => { ${body} });`,
     );
-    return fork(file, { env: { ...process.env, METERKEEP_CONFIG: config }, silent: true });
+    // Without our own options: `--test` would make it a test runner, which ends on SIGINT.
+    return fork(file, { env: { ...process.env, METERKEEP_CONFIG: config }, execArgv: [], silent: true });
   }
 
   async function messages(child: ChildProcess): Promise<{ readonly all: unknown[]; readonly status: number | null }> {
