@@ -30,6 +30,7 @@ export interface ConfigSources {
   readonly warnings: ServerConfig["warnings"];
 }
 
+const VIRTUAL_PROBE_SPACING_MILLISECONDS = 2_000;
 const MANUFACTURER = "Meterkeep Virtual Meters";
 const UTILITY_NAME = "Meterkeep Town Utility";
 
@@ -69,6 +70,8 @@ export function custodianConfig(sources: ConfigSources): CustodianConfig {
     rootKeyFile: `${directories.custodian}/root.key`,
     ...(config.passphraseFile !== undefined && { passphraseFile: `${directories.custodian}/passphrase` }),
     separateUser: sources.separateUsers,
+    // The meters of this start are virtual: they have no lock-out, and a newcomer should see the liars caught.
+    probeSpacing: VIRTUAL_PROBE_SPACING_MILLISECONDS,
     principals: [
       { name: "head-end", role: "head-end", certificate: credentials.headEnd.certificate },
       { name: "depot", role: "depot", certificate: credentials.depot.certificate },
