@@ -4,7 +4,13 @@ import { toHex } from "@meterkeep/dlms";
 import type { EventHub } from "@meterkeep/headend";
 
 /** Entries of the custodian's ledger that a person wants to see as they happen; sessions come by the hundred. */
-const ROUTINE: ReadonlySet<string> = new Set(["session-opened", "session-closed", "contact-opened", "contact-closed"]);
+const ROUTINE: ReadonlySet<string> = new Set([
+  "session-opened",
+  "session-closed",
+  "contact-opened",
+  "contact-closed",
+  "pushes-opened",
+]);
 /** More than this many new entries at once are not told one by one. */
 const MAX_TOLD = 200;
 

@@ -1,20 +1,26 @@
 import type { DecodedLine } from "@meterkeep/api";
-import { apdu, decode, formatObis, obisFromOctets, obisInWords, toHex } from "@meterkeep/dlms";
+import { acseApdu, apdu, decode, formatObis, obisFromOctets, obisInWords, toHex } from "@meterkeep/dlms";
 
 const MAX_LINES = 600;
 
 /** An APDU as lines of name and value, a tree in pre-order; undefined where it cannot be decoded. */
 export function decodedLines(octets: Uint8Array): readonly DecodedLine[] | undefined {
-  let value: unknown;
-  try {
-    value = decode(apdu, octets);
-  } catch {
-    return undefined;
-  }
+  const value = decodeAny(octets);
+  if (value === undefined) return undefined;
   const lines: DecodedLine[] = [];
   const { kind, value: content } = value as { kind: string; value: unknown };
   add(lines, 0, kind, content);
   return lines;
+}
+
+/** An xDLMS APDU or one of the association's; undefined for neither. */
+function decodeAny(octets: Uint8Array): unknown {
+  const tag = octets[0] ?? 0;
+  try {
+    return tag >= 0x60 && tag <= 0x63 ? decode<unknown>(acseApdu, octets) : decode<unknown>(apdu, octets);
+  } catch {
+    return undefined;
+  }
 }
 
 function add(lines: DecodedLine[], depth: number, name: string, value: unknown): void {

@@ -69,6 +69,10 @@ function gradeOfTag(octets: Uint8Array): ProtectionGrade {
   return (tag >= 0xc8 && tag <= 0xd7) || tag === 0xdb || tag === 0xdc ? "authenticated" : "none";
 }
 
+/** What attributes of a register and of a profile are, beside the value itself. */
+const REGISTER_PARTS: Readonly<Record<string, string>> = { "3": ": scaler and unit" };
+const PROFILE_PARTS: Readonly<Record<string, string>> = { "7": ": how many rows it holds" };
+
 const STEP_WORDS: Readonly<Record<string, readonly [string, string]>> = {
   associate: ["Asks to associate", "Answers, with its challenge"],
   authenticate: ["Answers the meter's challenge", "Answers ours: it holds its keys"],
@@ -83,10 +87,17 @@ function summaryOf(step: string, toMeter: boolean, octets: Uint8Array): string {
 
 /** `get 1.0.1.8.0.255/2` in words. */
 function requestWords(step: string, toMeter: boolean): string {
+  const several = /^get (\d+) attributes(?: block (\d+))?$/.exec(step);
+  if (several !== null) {
+    const block = several[2] === undefined ? "" : `, block ${several[2]}`;
+    return `${toMeter ? "Asks for" : "Gives"} ${several[1]} values${block}`;
+  }
   const match = /^get ([\d.]+)\/(\d+)(?: block (\d+))?$/.exec(step);
   const code = match?.[1] === undefined ? undefined : parseObis(match[1]);
   if (code === undefined) return toMeter ? `Asks: ${step}` : `Answers: ${step}`;
   const block = match?.[3] === undefined ? "" : `, block ${match[3]}`;
-  const part = match?.[2] === "2" ? "" : `, attribute ${match?.[2]}`;
-  return `${toMeter ? "Asks for" : "Gives"} ${obisInWords(code)}${part}${block}`;
+  const isProfile = code.a === 1 && code.c === 99;
+  const what = isProfile ? "the load profile" : obisInWords(code);
+  const part = isProfile ? PROFILE_PARTS[match?.[2] ?? ""] : REGISTER_PARTS[match?.[2] ?? ""];
+  return `${toMeter ? "Asks for" : "Gives"} ${what}${part ?? ""}${block}`;
 }
