@@ -40,7 +40,7 @@ export function configurationDocument(): string {
     "",
     "| option | variable | default | what |",
     "|---|---|---|---|",
-    ...Object.entries<Setting & { default?: unknown }>(START_OPTIONS).map(
+    ...Object.entries<Setting & { default?: string | number | boolean }>(START_OPTIONS).map(
       ([name, option]) =>
         `| \`--${optionName(name)}\` | \`${variableName(name)}\`${name === "databaseUrl" ? ", `DATABASE_URL`" : ""} | ${describeDefault(option)} | ${option.description}${describeRange(option)} |`,
     ),
@@ -97,7 +97,7 @@ function describeKind(setting: Kind): string {
 }
 
 function describeDefault({ default: value }: { readonly default?: unknown }): string {
-  return value === undefined ? "none" : `\`${String(value)}\``;
+  return value === undefined ? "none" : `\`${typeof value === "string" ? value : JSON.stringify(value)}\``;
 }
 
 function describeRange(option: Setting): string {

@@ -55,7 +55,7 @@ export class Ledger {
   }
 
   async #run(): Promise<void> {
-    await undefined;
+    await Promise.resolve();
     while (this.#waiting.length > 0) {
       const group = this.#waiting.splice(0, MAX_GROUP);
       try {

@@ -69,7 +69,7 @@ export class GroupCommitter implements Committer {
 
   async #run(): Promise<void> {
     // Lets everything submitted in this turn of the event loop into the first group.
-    await undefined;
+    await Promise.resolve();
     while (this.#waiting.length > 0) {
       const group = this.#waiting.splice(0, GroupCommitter.MAX_GROUP);
       await this.#commit(group);

@@ -114,6 +114,10 @@ async function createRootKey(path: string): Promise<SecretKey> {
   }
   // The name must be durable before a vault depends on it.
   const folder = await open(dirname(path), constants.O_RDONLY);
-  await folder.sync().finally(() => folder.close());
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
   return key;
 }

@@ -82,7 +82,7 @@ export class PushIntake {
   }
 
   async #run(): Promise<void> {
-    await undefined;
+    await Promise.resolve();
     while (this.#waiting.length > 0) {
       const batch = this.#waiting.splice(0, MAX_BATCH);
       try {

@@ -266,7 +266,7 @@ function sentenceOf(order: ReadingOrder, read: ReadResult, error: unknown): stri
   const values = `${length} ${length === 1 ? "value" : "values"}`;
   const what = order.purpose === "verify" ? "Supply read back" : `${values} and ${rows} intervals read`;
   if (error === undefined) return `${what}.`;
-  const why = error instanceof Error ? error.message : String(error);
+  const why = error instanceof Error ? error.message : "it ended without a reason";
   return read.registers.length === 0 ? `Nothing read: ${why}` : `${what}, then: ${why}`;
 }
 
