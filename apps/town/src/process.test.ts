@@ -46,6 +46,7 @@ describe("a town in its own process", () => {
     await withProcess(bench, async (town) => {
       const field = bench.records.filter(({ role, depot }) => role === "home" && !depot);
       const changed = new Map<string, FactoryKeys>();
+      const { clock } = bench.addresses();
       let counter = 10;
       for (const record of field) {
         const key = (): Uint8Array => new Uint8Array(randomBytes(16));
@@ -65,6 +66,7 @@ describe("a town in its own process", () => {
         town.current = await startTownProcess(bench);
         counter += 100;
       }
+      assert.deepEqual(bench.addresses().clock, clock, "a crash does not move the town's clock");
       for (const record of field) {
         const keys = changed.get(record.systemTitle);
         assert.ok(keys !== undefined);
