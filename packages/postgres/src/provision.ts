@@ -39,8 +39,8 @@ export async function provision(adminUrl: string, databases: readonly OwnedDatab
     });
   }
   try {
-    await checkVersion(client);
-    for (const owned of databases) await provisionOne(client, owned);
+    const version = await checkVersion(client);
+    for (const owned of databases) await provisionOne(client, owned, version);
   } catch (error) {
     if (error instanceof PostgresError) throw error;
     throw new PostgresError(
@@ -54,7 +54,7 @@ export async function provision(adminUrl: string, databases: readonly OwnedDatab
   return databases.map(({ database, role, password }) => withCredentials(adminUrl, { database, user: role, password }));
 }
 
-async function checkVersion(client: pg.Client): Promise<void> {
+async function checkVersion(client: pg.Client): Promise<number> {
   const { rows } = await client.query<{ version: string; number: number }>(
     "select current_setting('server_version') as version, current_setting('server_version_num')::integer as number",
   );
@@ -62,9 +62,14 @@ async function checkVersion(client: pg.Client): Promise<void> {
   if (number < MIN_SERVER_VERSION) {
     throw new PostgresError("server-too-old", `the server is PostgreSQL ${version}; version 15 or later is needed`);
   }
+  return number;
 }
 
-async function provisionOne(client: pg.Client, { database, role, password }: OwnedDatabase): Promise<void> {
+async function provisionOne(
+  client: pg.Client,
+  { database, role, password }: OwnedDatabase,
+  serverVersion: number,
+): Promise<void> {
   const [quotedRole, quotedDatabase] = [pg.escapeIdentifier(role), pg.escapeIdentifier(database)];
   const known = await client.query("select 1 from pg_roles where rolname = $1", [role]);
   const verb = known.rowCount === 0 ? "create" : "alter";
@@ -72,10 +77,11 @@ async function provisionOne(client: pg.Client, { database, role, password }: Own
   const existing = await client.query("select 1 from pg_database where datname = $1", [database]);
   if (existing.rowCount === 0) {
     // A user who is no superuser must be a member of the role to give it a database; the membership ends here.
-    const { rows } = await client.query<{ member: boolean }>("select pg_has_role($1, 'set') as member", [role]).catch(
-      // PostgreSQL 15 does not know the privilege SET.
-      () => client.query<{ member: boolean }>("select pg_has_role($1, 'member') as member", [role]),
-    );
+    // Since PostgreSQL 16 a member may be one without being allowed to act as the role, which is what counts here.
+    const { rows } = await client.query<{ member: boolean }>("select pg_has_role($1, $2) as member", [
+      role,
+      serverVersion >= 160_000 ? "set" : "member",
+    ]);
     const borrowed = rows[0]?.member !== true;
     if (borrowed) await client.query(`grant ${quotedRole} to current_user`);
     try {
