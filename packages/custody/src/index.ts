@@ -2,6 +2,7 @@ export { type ChannelServer, listenOnChannel, type Principal } from "./channel/s
 export { CUSTODY_ERROR_CODES, CustodyError, type CustodyErrorCode } from "./errors.ts";
 export { type Custody, type CustodyOptions, openCustody } from "./service/open-custody.ts";
 export { type TrustedManufacturer, trustedManufacturer } from "./shipment/manufacturer.ts";
-export { CUSTODY_MIGRATIONS } from "./store/postgres-store.ts";
+export { CUSTODY_MIGRATIONS, postgresCustodyStore } from "./store/postgres-store.ts";
 export { FIELD_PACE, type Pace } from "./takeover/candidates.ts";
+export { type OpenedVault, openSoftwareVault } from "./vault/open-vault.ts";
 export { type RootKeySource, readPassphrase } from "./vault/root-key.ts";
