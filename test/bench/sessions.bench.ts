@@ -56,14 +56,20 @@ const after = await sample();
 const elapsed = (after.at - before.at) / 1000;
 const sessions = after.done - before.done;
 const rate = (value: number): string => (value / elapsed).toFixed(1);
-console.log(`${meters} homes, time ${speed} times as fast, ${elapsed.toFixed(0)} s measured, load of the machine ${machineLoad()}`);
-console.log(`  full secured sessions      ${rate(sessions)} a second (${rate(after.other - before.other)} that failed or were takeovers)`);
+console.log(
+  `${meters} homes, time ${speed} times as fast, ${elapsed.toFixed(0)} s measured, load of the machine ${machineLoad()}`,
+);
+console.log(
+  `  full secured sessions      ${rate(sessions)} a second (${rate(after.other - before.other)} that failed or were takeovers)`,
+);
 console.log(`  interval values stored     ${rate(after.intervals - before.intervals)} a second`);
 console.log(`  pushes stored besides      ${rate(after.pushes - before.pushes)} a second`);
 let total = 0;
 for (const [name, cpu] of after.cpu) {
   const used = cpu - (before.cpu.get(name) ?? 0);
   total += used;
-  console.log(`  CPU of ${name.padEnd(18)} ${((used * 1000) / sessions).toFixed(2)} ms a session, ${((used / elapsed) * 100).toFixed(0)} % of a core`);
+  console.log(
+    `  CPU of ${name.padEnd(18)} ${((used * 1000) / sessions).toFixed(2)} ms a session, ${((used / elapsed) * 100).toFixed(0)} % of a core`,
+  );
 }
 console.log(`  CPU of all                 ${((total * 1000) / sessions).toFixed(2)} ms a session`);

@@ -38,7 +38,10 @@ while (all === undefined && seconds() < GIVE_UP_SECONDS) {
   }
   // The two liars never get there: they are quarantined, and that is right.
   unread = lines
-    .filter(({ takeover, energyWh, stale }) => !(takeover === "refused" || (takeover === "proven" && energyWh !== undefined && !stale)))
+    .filter(
+      ({ takeover, energyWh, stale }) =>
+        !(takeover === "refused" || (takeover === "proven" && energyWh !== undefined && !stale)),
+    )
     .map(({ label }) => label);
   const refused = lines.filter(({ takeover }) => takeover === "refused").length;
   if (lines.length >= meters && unread.length <= Math.max(0, 2 - refused)) all = seconds();
@@ -54,7 +57,11 @@ const show = (value: number | undefined): string => (value === undefined ? "not 
 console.log(`${meters} homes from an empty directory, load of the machine ${machineLoad()}`);
 console.log(`  everything runs                 ${show(ready)}`);
 console.log(`  first trusted reading           ${show(firstTrusted)}`);
-console.log(`  all taken over and read         ${show(all)}${all === undefined ? `, missing: ${unread.slice(0, 5).join(", ")}` : ""}`);
-console.log(`  intervals stored                ${counts.intervalsAll}, of which decisions may use ${counts.intervalsTrusted}`);
+console.log(
+  `  all taken over and read         ${show(all)}${all === undefined ? `, missing: ${unread.slice(0, 5).join(", ")}` : ""}`,
+);
+console.log(
+  `  intervals stored                ${counts.intervalsAll}, of which decisions may use ${counts.intervalsTrusted}`,
+);
 console.log(`  peak memory of all processes    ${peak.toFixed(0)} MB (PSS)`);
 for (const [name, size] of peakOf) console.log(`    ${name.padEnd(12)} ${size.toFixed(0)} MB`);
