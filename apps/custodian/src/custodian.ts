@@ -88,7 +88,7 @@ function paceOf({ probeSpacing }: CustodianConfig): Pace {
   if (probeSpacing === undefined) return FIELD_PACE;
   return {
     sameKeysMilliseconds: probeSpacing,
-    anyKeysMilliseconds: Math.min(probeSpacing, FIELD_PACE.anyKeysMilliseconds),
+    anyKeysMilliseconds: Math.min(Math.ceil(probeSpacing / 4), FIELD_PACE.anyKeysMilliseconds),
     firstRetryMilliseconds: Math.min(probeSpacing, FIELD_PACE.firstRetryMilliseconds),
   };
 }

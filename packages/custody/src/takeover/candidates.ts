@@ -46,18 +46,23 @@ export function nextCandidate(
   pace: Pace,
 ): { readonly candidate: Candidate } | { readonly milliseconds: number } {
   const all = candidates(journal);
-  const waits = all.map((candidate) => waitFor(journal, candidate, at, pace));
-  const least = Math.min(...waits);
+  const least = Math.min(...all.map((candidate) => waitFor(journal, candidate, at, pace)));
   if (least > 0) return { milliseconds: least };
-  return { candidate: all[waits.indexOf(0)] as Candidate };
+  const due = all.filter((candidate) => waitFor(journal, candidate, at, pace) === 0);
+  // Of those whose turn it is the one that has waited longest: none may keep another from its turn.
+  const [first] = due.sort((a, b) => lastTry(journal, a) - lastTry(journal, b));
+  return { candidate: first as Candidate };
 }
 
-function waitFor({ tries }: Journal, candidate: Candidate, at: number, pace: Pace): number {
-  const same = tries.filter(({ GUEK, GAK }) => GUEK === candidate.GUEK && GAK === candidate.GAK).at(-1);
-  const last = tries.at(-1);
+function lastTry({ tries }: Journal, { GUEK, GAK }: Candidate): number {
+  return tries.findLast((tried) => tried.GUEK === GUEK && tried.GAK === GAK)?.at ?? Number.NEGATIVE_INFINITY;
+}
+
+function waitFor(journal: Journal, candidate: Candidate, at: number, pace: Pace): number {
+  const last = journal.tries.at(-1);
   return Math.max(
     0,
-    same === undefined ? 0 : same.at + pace.sameKeysMilliseconds - at,
+    lastTry(journal, candidate) + pace.sameKeysMilliseconds - at,
     last === undefined ? 0 : last.at + pace.anyKeysMilliseconds - at,
   );
 }

@@ -203,3 +203,12 @@ test("in the field the same keys are tried once an hour at most, any keys every 
   ].map(([GUEK, GAK], at) => ({ GUEK, GAK, at: at * 20_000 }) as never);
   assert.deepEqual(nextCandidate({ ...journal, tries: all }, 80_000, FIELD_PACE), { milliseconds: 3_520_000 });
 });
+
+test("no candidate keeps another from its turn, however short the spacing is", () => {
+  const belief = { 0: [2, 1], 1: [2, 1], 2: [1], 3: [1] };
+  const pace = { ...FAST, sameKeysMilliseconds: 1000, anyKeysMilliseconds: 1000 };
+  const journal = { ...newJournal(), belief, tries: [{ GUEK: 2, GAK: 1, at: 0 }] };
+  assert.deepEqual(nextCandidate(journal, 1000, pace), { candidate: { GUEK: 1, GAK: 1 } });
+  const both = { ...journal, tries: [...journal.tries, { GUEK: 1, GAK: 1, at: 1000 }] };
+  assert.deepEqual(nextCandidate(both, 2000, pace), { candidate: { GUEK: 2, GAK: 1 } });
+});
