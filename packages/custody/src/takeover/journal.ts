@@ -78,6 +78,8 @@ export interface Journal {
   readonly factorySilent: boolean;
   /** Associations that were tried in vain since the last that was made. */
   readonly tries: readonly { readonly GUEK: number; readonly GAK: number; readonly at: number }[];
+  /** When the factory keys were last tried in vain: the attempt that proves them dead keeps its distance. */
+  readonly factoryTriedAt: number | undefined;
   /** When the counter was last asked for, by the public client. */
   readonly hintAt: number | undefined;
   /** Contacts in a row that led nowhere. */
@@ -156,6 +158,7 @@ export function newJournal(): Journal {
     exposed: false,
     factorySilent: false,
     tries: [],
+    factoryTriedAt: undefined,
     hintAt: undefined,
     failures: 0,
     notBefore: 0,

@@ -61,6 +61,9 @@ function contactAsked(
   const current = { GUEK: belief[PURPOSE.GUEK][0] as number, GAK: belief[PURPOSE.GAK][0] as number };
   if (proven.working && proven.master && proven.oldMasterDead) {
     const name = "refuse-factory-keys";
+    const since = journal.factoryTriedAt;
+    const wait = since === undefined || journal.factorySilent ? 0 : since + rules.pace.sameKeysMilliseconds - at;
+    if (wait > 0) return [journal, { kind: "wait", milliseconds: wait }];
     return journal.factorySilent
       ? open({ stage: "associating", step: name, ...current, control: true })
       : open({ stage: "refusing-factory", step: name, GUEK: factory[PURPOSE.GUEK], GAK: factory[PURPOSE.GAK] });
@@ -161,7 +164,7 @@ function associationRefused(
     ...refused,
     contact: undefined,
     // A counter that was named is not a judgement over the keys: they may be tried again at once.
-    tries: expectedCounter === undefined ? [...journal.tries, { GUEK, GAK, at }] : journal.tries,
+    ...(expectedCounter === undefined ? triedInVain(journal, { GUEK, GAK }, at) : {}),
     failures: journal.failures + 1,
     notBefore: refusedUntil(),
   };
@@ -248,11 +251,23 @@ function dropContact(
     case "associating": {
       const { GUEK, GAK } = contact;
       const certain = candidates(journal).length === 1;
-      return certain ? written : { ...written, tries: [...journal.tries, { GUEK, GAK, at }] };
+      return certain ? written : { ...written, ...triedInVain(journal, { GUEK, GAK }, at) };
     }
     default:
       return written;
   }
+}
+
+/** Remembers the last try with these keys. */
+function triedInVain(
+  journal: Journal,
+  { GUEK, GAK }: Candidate,
+  at: number,
+): Pick<Journal, "tries" | "factoryTriedAt"> {
+  const { factory, tries, factoryTriedAt } = journal;
+  const isFactory = GUEK === factory[PURPOSE.GUEK] && GAK === factory[PURPOSE.GAK];
+  const others = tries.filter((tried) => tried.GUEK !== GUEK || tried.GAK !== GAK);
+  return { tries: [...others, { GUEK, GAK, at }], factoryTriedAt: isFactory ? at : factoryTriedAt };
 }
 
 function factoryKeysDead(journal: Journal, at: number, detail: string, end: "release" | "close"): Stepped {
