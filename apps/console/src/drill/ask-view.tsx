@@ -1,6 +1,7 @@
 import type { DrillReport } from "@meterkeep/api";
 import { IconKeyOff, IconTicketOff } from "@tabler/icons-react";
 import { Link } from "@tanstack/react-router";
+import { asSentence } from "../format/words.ts";
 import { OctetView } from "../session/octet-view.tsx";
 
 type Item = DrillReport["items"][number];
@@ -39,7 +40,9 @@ export function AskView({
         <p className="ask-why">
           {isKey ? <IconKeyOff size={22} aria-hidden /> : <IconTicketOff size={22} aria-hidden />}
           <span>
-            <strong>{item.message ?? (item.outcome === "sealed" ? "It was sealed." : "It was refused.")}</strong>
+            <strong>
+              {asSentence(item.message ?? (item.outcome === "sealed" ? "it was sealed" : "it was refused"))}
+            </strong>
             {item.code === undefined ? null : (
               <>
                 {" "}

@@ -8,10 +8,18 @@ import { localTime } from "../live/live-context.tsx";
 import { keyed } from "../shell/keyed.ts";
 import { SimulatedMark } from "../shell/marks.tsx";
 import { AskView } from "./ask-view.tsx";
-import { cellSentence, DRILL_STATE_WORDS, drillVerdict, wallOf } from "./drill-words.ts";
+import { cellSentence, DRILL_STATE_WORDS, drillVerdict, outcomeSentence, wallOf } from "./drill-words.ts";
 import { StartDrill } from "./start-drill.tsx";
 import { moveInWall } from "./wall-keys.ts";
 import "./drill.css";
+
+const LEGEND = [
+  { state: "refused", word: "refused" },
+  { state: "sealed", word: "sealed" },
+  { state: "failed", word: "not answered" },
+  { state: "asked", word: "asked" },
+  { state: "ahead", word: "to come" },
+] as const;
 
 export function DrillPage() {
   const { id } = useParams({ from: "/frame/drill/$id" });
@@ -38,7 +46,7 @@ export function DrillPage() {
           <h1>Break-in</h1>
           <p className="lede" role="status">
             {DRILL_STATE_WORDS[report.state]} {report.failure ?? ""}
-            {verdict === "held" ? " The town stayed lit." : ""} <SimulatedMark />
+            {outcomeSentence(report, homes)} <SimulatedMark />
           </p>
         </div>
         {running ? null : <StartDrill again />}
@@ -82,10 +90,11 @@ export function DrillPage() {
             choose={setChosen}
           />
           <p className="wall-legend">
-            <span className="ask-cell refused" aria-hidden="true" /> refused{" "}
-            <span className="ask-cell asked" aria-hidden="true" /> asked{" "}
-            <span className="ask-cell sealed" aria-hidden="true" /> sealed{" "}
-            <span className="ask-cell ahead" aria-hidden="true" /> to come
+            {LEGEND.filter(({ state }) => wall.some((one) => one.state === state)).map(({ state, word }) => (
+              <span key={state} className="wall-legend-item">
+                <span className={`ask-cell ${state}`} aria-hidden="true" /> {word}
+              </span>
+            ))}
           </p>
         </section>
         <AskView

@@ -28,6 +28,15 @@ export interface Cell {
   readonly item: DrillReport["items"][number] | undefined;
 }
 
+/** What the meters said in the end; nothing while it runs or when it went wrong. */
+export function outcomeSentence(drill: DrillCounts, homes: number): string {
+  if (drillVerdict(drill) !== "held") return "";
+  const unread = homes - drill.readBack;
+  return unread <= 0
+    ? "The town stayed lit."
+    : `No home is dark, but ${counted(unread, "home")} could not be read back.`;
+}
+
 /** One cell an ask: from the items where they are known, from the counts while they come in. */
 export function wallOf(report: DrillReport, expected: number): readonly Cell[] {
   const size = Math.max(expected, report.asked, report.items.length);

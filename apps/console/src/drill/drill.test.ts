@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { DrillReport } from "@meterkeep/api";
-import { cellSentence, drillSentence, drillVerdict, wallOf } from "./drill-words.ts";
+import { cellSentence, drillSentence, drillVerdict, outcomeSentence, wallOf } from "./drill-words.ts";
 import { moveInWall } from "./wall-keys.ts";
 
 const report = (changes: Partial<DrillReport>): DrillReport => ({
@@ -29,6 +29,13 @@ test("the drill holds only when it is done, and is broken by one seal or one dar
   assert.equal(drillVerdict(report({ state: "asking" })), "pending");
   assert.equal(drillVerdict(report({ sealed: 1 })), "broken");
   assert.equal(drillVerdict(report({ state: "reading-back", dark: 1 })), "broken");
+});
+
+test("what could not be read back is not called lit", () => {
+  assert.equal(outcomeSentence(report({}), 200), "The town stayed lit.");
+  assert.equal(outcomeSentence(report({ readBack: 199 }), 200), "No home is dark, but 1 home could not be read back.");
+  assert.equal(outcomeSentence(report({ dark: 1 }), 200), "");
+  assert.equal(outcomeSentence(report({ state: "asking" }), 200), "");
 });
 
 test("the wall has a cell for every ask, from the counts until the items are known", () => {

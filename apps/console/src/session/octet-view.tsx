@@ -66,9 +66,9 @@ export function Dump({ hex, label }: { hex: string; label: string }) {
       <pre>
         {lines.map(({ offset, hex: octets, text }) => (
           <span key={offset} className="dump-line">
-            <span className="dump-offset">{offset}</span>
-            <span className="dump-hex">{octets}</span>
-            <span className="dump-text">{text}</span>
+            <span className="dump-offset">{offset} </span>
+            <span className="dump-hex">{octets.padEnd(47)}</span>
+            <span className="dump-text"> {text}</span>
             {"\n"}
           </span>
         ))}
