@@ -26,6 +26,11 @@ export class Handles<T extends { readonly caller: Caller; lastUsed: number }> {
     return thing;
   }
 
+  /** The thing, whosever it is, without counting as its use. */
+  peek(handle: string): T | undefined {
+    return this.#held.get(handle);
+  }
+
   remove(handle: string): void {
     this.#held.delete(handle);
   }

@@ -20,9 +20,13 @@ export interface InstanceLock {
  *
  * @throws CustodyError `custody-already-running`.
  */
-export async function holdInstanceLock(pool: Pool, onLost: (error: CustodyError) => void): Promise<InstanceLock> {
+export async function holdInstanceLock(
+  pool: Pool,
+  onLost: (error: CustodyError) => void,
+  waitMilliseconds = WAIT_MILLISECONDS,
+): Promise<InstanceLock> {
   let released = false;
-  let client = await lock(pool);
+  let client = await lock(pool, waitMilliseconds);
   const watch = (): void => {
     client.once("error", () => {
       client.release(true);
@@ -32,7 +36,7 @@ export async function holdInstanceLock(pool: Pool, onLost: (error: CustodyError)
   const again = async (): Promise<void> => {
     for (;;) {
       try {
-        client = await lock(pool);
+        client = await lock(pool, waitMilliseconds);
         if (released) client.release(true);
         else watch();
         return;
@@ -57,10 +61,10 @@ export async function holdInstanceLock(pool: Pool, onLost: (error: CustodyError)
   };
 }
 
-async function lock(pool: Pool): Promise<PoolClient> {
+async function lock(pool: Pool, waitMilliseconds: number): Promise<PoolClient> {
   const client = await pool.connect();
   try {
-    for (let waited = 0; waited <= WAIT_MILLISECONDS; waited += RETRY_MILLISECONDS) {
+    for (let waited = 0; waited <= waitMilliseconds; waited += RETRY_MILLISECONDS) {
       const { rows } = await client.query<{ held: boolean }>("select pg_try_advisory_lock($1) as held", [LOCK]);
       if (rows[0]?.held === true) return client;
       await pause();

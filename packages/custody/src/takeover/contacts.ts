@@ -104,7 +104,7 @@ export class Contacts {
     const state = () => takeoverState(file.meter, journal, record !== undefined);
     if (!canBeTakenOver(file.meter) || isFinal(journal.verdict)) return { kind: "nothing", state: state() };
     const handle = this.#byMeter.get(title);
-    const running = handle === undefined ? undefined : this.#running(handle);
+    const running = handle === undefined ? undefined : this.#contacts.peek(handle);
     if (running !== undefined && running.caller.name !== caller.name && now() - running.lastUsed < IDLE_MILLISECONDS)
       return { kind: "wait", milliseconds: BUSY_MILLISECONDS, state: state() };
     if (handle !== undefined && running !== undefined) this.#drop(handle, running);
@@ -113,11 +113,6 @@ export class Contacts {
     const exchange = effects.find(isExchange);
     if (exchange === undefined) return this.#notNow(file, asked, record, effects);
     return this.#begin(file, asked, record, effects, exchange, caller);
-  }
-
-  #running(handle: string): LiveContact | undefined {
-    for (const [name, live] of this.#contacts.entries()) if (name === handle) return live;
-    return undefined;
   }
 
   /** Waits and ends are written down too: a contact that was lost may have been taken into account. */
