@@ -21,6 +21,9 @@ export interface SupervisorOptions {
   readonly signal: AbortSignal;
 }
 
+/** Who closes before whom: nobody loses what it still works with. Those in one row close at the same time. */
+const STOP_ORDER: readonly (readonly AppName[])[] = [["depot", "server"], ["town"], ["custodian"]];
+
 /** Names for people. */
 const TITLES: Readonly<Record<ProcessName, string>> = {
   postgres: "PostgreSQL",
@@ -33,13 +36,12 @@ const TITLES: Readonly<Record<ProcessName, string>> = {
 };
 
 /**
- * Holds the processes, in the order in which they were started. It is open until {@link Supervisor.stop}, which closes them in the
- * opposite order; the server hears of every change of the others.
+ * Holds the processes and keeps them running until {@link Supervisor.stop}; the server hears of every change of the
+ * others.
  */
 export class Supervisor {
   readonly #options: SupervisorOptions;
   readonly #apps = new Map<AppName, Keeper<RunningProcess>>();
-  readonly #stopOrder: { stop(): Promise<void> }[] = [];
   readonly #statuses = new Map<ProcessName, ProcessStatus>();
   readonly #logs = new Map<ProcessName, RotatingLog>();
   #database: Keeper<RunningDatabase> | undefined;
@@ -88,15 +90,15 @@ export class Supervisor {
     this.#apps.get(name)?.running?.send(message);
   }
 
-  /** Closes everything, the last started first. */
+  /** Closes everything, the database last. */
   async stop(): Promise<void> {
-    for (const keeper of this.#stopOrder.toReversed()) await keeper.stop();
+    for (const names of STOP_ORDER) await Promise.all(names.map((name) => this.#apps.get(name)?.stop()));
+    await this.#database?.stop();
     for (const log of this.#logs.values()) log.close();
     this.#logs.clear();
   }
 
   async #begin<R extends Running>(keeper: Keeper<R>, announce = true): Promise<R> {
-    this.#stopOrder.push(keeper);
     const started = performance.now();
     const running = await keeper.start();
     if (announce) {
