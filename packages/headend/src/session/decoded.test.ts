@@ -27,7 +27,8 @@ test("what is no APDU has no tree", () => {
 });
 
 test("an association request is read too", () => {
-  const aarq = "6036A1090607608574050801018A0207808B0760857405080201AC0A80083132333435363738BE10040E01000000065F1F0400007E1F04B0";
+  const aarq =
+    "6036A1090607608574050801018A0207808B0760857405080201AC0A80083132333435363738BE10040E01000000065F1F0400007E1F04B0";
   const [first] = decodedLines(fromHex(aarq)) ?? [];
   assert.equal(first?.name, "aarq");
 });

@@ -1,0 +1,45 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { EventHub } from "./event-hub.ts";
+
+const hub = (keptEvents = 4, keptLines = 3): EventHub =>
+  new EventHub({ run: "r", keptEvents, keptLines, now: () => new Date(0) });
+const beat = { at: "x" };
+
+test("who comes back gets what was missed, in order, or hears that it is gone", () => {
+  const under = hub();
+  const start = under.lastId;
+  for (let n = 0; n < 3; n += 1) under.publish("heartbeat", beat);
+  assert.deepEqual(
+    under.since(start)?.map(({ id }) => id),
+    ["r.1", "r.2", "r.3"],
+  );
+  assert.deepEqual(under.since("r.3"), []);
+  for (let n = 0; n < 20; n += 1) under.publish("heartbeat", beat);
+  assert.equal(under.since(start), undefined);
+  for (const id of ["other.1", "r.999", "r.x", "", "r.-1"]) assert.equal(under.since(id), undefined, id);
+});
+
+test("it keeps no more than it may, and the newest lines come first", () => {
+  const under = hub();
+  for (let n = 0; n < 100; n += 1) under.publish("heartbeat", beat, { sentence: `${n}` });
+  assert.deepEqual(
+    under.recent(2).map(({ sentence, severity }) => [sentence, severity]),
+    [
+      ["99", "info"],
+      ["98", "info"],
+    ],
+  );
+  assert.ok(under.recent(1000).length <= 6);
+});
+
+test("a watcher sees what comes and nothing after it has left", () => {
+  const under = hub();
+  const seen: string[] = [];
+  const leave = under.watch(({ id }) => seen.push(id));
+  under.publish("heartbeat", beat);
+  leave();
+  under.publish("heartbeat", beat);
+  assert.deepEqual(seen, ["r.1"]);
+  assert.equal(under.watchers, 0);
+});

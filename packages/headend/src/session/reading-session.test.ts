@@ -1,0 +1,205 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { fromHex, systemTitle } from "@meterkeep/dlms";
+import type { Meter } from "../inventory/meter.ts";
+import { METER_PROFILES, type MeterProfile } from "../profile/meter-profile.ts";
+import { type BenchState, benchMeter, openCustodian } from "../testing/bench-meter.ts";
+import { WALL_SOURCE_CLOCK } from "../time/source-clock.ts";
+import { evidenceHash } from "./ladder.ts";
+import { holdReadingSession, type ReadingOrder } from "./reading-session.ts";
+import { ScalerTable } from "./scaler-table.ts";
+
+const QUARTER = 900_000;
+const NOON = Date.parse("2026-11-21T12:00:00Z");
+const METER = {
+  systemTitle: systemTitle(fromHex("4D4B560000000001")),
+  title: "4D4B560000000001",
+  role: "home",
+  kind: "real",
+  profile: "bench",
+  model: "B",
+  firmware: "1",
+} as Meter;
+
+const profile = (access: "range" | "entry"): MeterProfile => ({
+  ...METER_PROFILES["idis-p2"],
+  registers: ["1-0:1.8.0", "1-0:1.7.0"],
+  loadProfile: {
+    ...METER_PROFILES["idis-p2"].loadProfile,
+    access,
+    columns: ["clock", { obis: "1-0:1.8.0", kind: "register" }],
+  },
+});
+
+/** A meter at noon that holds the last `count` quarter hours, without those that an outage took. */
+function state(count: number, absent: readonly number[] = []): BenchState {
+  const rows = Array.from({ length: count }, (_, n) => ({
+    at: NOON - (count - 1 - n) * QUARTER,
+    wattHours: 1_000 + n,
+  }));
+  return { now: NOON + 60_000, connected: true, rows: rows.filter((_, n) => !absent.includes(n)) };
+}
+
+function order(
+  access: "range" | "entry",
+  gaps: ReadingOrder["gaps"],
+  purpose: ReadingOrder["purpose"] = "read",
+): ReadingOrder {
+  return {
+    meter: METER,
+    address: { host: "", port: 0 },
+    profile: profile(access),
+    clock: WALL_SOURCE_CLOCK,
+    purpose,
+    gaps,
+  };
+}
+
+function ports(meter: BenchState, calls: string[] = [], onExchange?: (count: number) => void) {
+  const connect = benchMeter(meter, onExchange);
+  return {
+    custodian: openCustodian(calls),
+    dial: async () => connect(),
+    scalers: new ScalerTable(),
+    now: () => NOON + 60_000,
+  };
+}
+
+const never = new AbortController().signal;
+
+for (const access of ["range", "entry"] as const) {
+  test(`by ${access}: only the missing part of the load profile is stored, and all of it is covered`, async () => {
+    const gap = { from: NOON - 6 * QUARTER, to: NOON };
+    const { session, read, error } = await holdReadingSession(ports(state(40)), order(access, [gap]), never);
+    assert.equal(error, undefined);
+    assert.equal(session.outcome, "done");
+    assert.deepEqual(
+      read.intervals.map(({ at, value, unit }) => [(NOON - at) / QUARTER, value, unit]),
+      [
+        [5, 1_034, "Wh"],
+        [4, 1_035, "Wh"],
+        [3, 1_036, "Wh"],
+        [2, 1_037, "Wh"],
+        [1, 1_038, "Wh"],
+        [0, 1_039, "Wh"],
+      ],
+    );
+    assert.deepEqual(read.covered, [gap]);
+  });
+
+  test(`by ${access}: rows that an outage took are covered and not asked for again`, async () => {
+    const gap = { from: NOON - 6 * QUARTER, to: NOON };
+    const { read } = await holdReadingSession(ports(state(40, [36, 37])), order(access, [gap]), never);
+    assert.deepEqual(
+      read.intervals.map(({ value }) => value),
+      [1_034, 1_035, 1_038, 1_039],
+    );
+    assert.deepEqual(read.covered, [gap]);
+  });
+}
+
+test("a meter that has captured less than is wanted gives what it has", async () => {
+  const gap = { from: NOON - 96 * QUARTER, to: NOON };
+  const { read } = await holdReadingSession(ports(state(3)), order("entry", [gap]), never);
+  assert.equal(read.intervals.length, 3);
+  assert.deepEqual(read.covered, [gap]);
+});
+
+test("every value rests on octets that came in, and its evidence is their hash", async () => {
+  const { session, read } = await holdReadingSession(
+    ports(state(4)),
+    order("range", [{ from: NOON - QUARTER, to: NOON }]),
+    never,
+  );
+  const [energy] = read.registers;
+  assert.equal(energy?.evidence.protection, "authenticated");
+  for (const { evidence } of [...read.registers, ...read.intervals]) {
+    assert.deepEqual(evidence.hash, evidenceHash(evidence.octets));
+    const steps = session.ladder.filter(
+      (step) => step.evidence !== undefined && Buffer.from(step.evidence).equals(evidence.hash),
+    );
+    assert.deepEqual(Buffer.concat(steps.map(({ octets }) => octets)), Buffer.from(evidence.octets));
+  }
+  assert.deepEqual(
+    read.registers.map(({ obis, value, unit }) => [obis, value, unit]),
+    [
+      ["1-0:1.8.0", 1_003, "Wh"],
+      ["1-0:1.7.0", 420, "W"],
+      ["0-0:96.3.10", "connected", undefined],
+    ],
+  );
+  assert.deepEqual([read.powerW, read.energyWh, read.supply], [420, 1_003, "connected"]);
+});
+
+test("the ladder tells the session from association to release in words", async () => {
+  const { session } = await holdReadingSession(ports(state(4)), order("range", []), never);
+  assert.deepEqual([...new Set(session.ladder.map(({ step }) => step))].at(0), "associate");
+  assert.equal(session.ladder.at(-1)?.step, "release");
+  for (const [at, step] of session.ladder.entries())
+    assert.equal(step.toMeter, at % 2 === 0 || step.toMeter, step.summary);
+  assert.match(session.ladder[0]?.summary ?? "", /Asks to associate \(AARQ/);
+});
+
+test("scalers are asked for once for all meters of a kind", async () => {
+  const shared = ports(state(4));
+  const first = await holdReadingSession(shared, order("range", []), never);
+  const second = await holdReadingSession(shared, order("range", []), never);
+  assert.ok(second.session.ladder.length < first.session.ladder.length);
+  assert.deepEqual(
+    second.read.registers.map(({ unit }) => unit),
+    first.read.registers.map(({ unit }) => unit),
+  );
+});
+
+test("verifying asks for the relay and stores nothing of the profile", async () => {
+  const dark = { ...state(4), connected: false };
+  const { session, read } = await holdReadingSession(
+    ports(dark),
+    order("range", [{ from: 0, to: NOON }], "verify"),
+    never,
+  );
+  assert.equal(read.supply, "disconnected");
+  assert.deepEqual([read.intervals.length, read.registers.length, session.purpose], [0, 1, "verify"]);
+});
+
+test("a line that breaks off keeps what was read before, and the custodian is told", async () => {
+  const calls: string[] = [];
+  const breaking = ports(state(40), calls, (count) => {
+    if (count === 4) throw Object.assign(new Error("the meter closed the connection"), { code: "connection-closed" });
+  });
+  const { session, read, error } = await holdReadingSession(
+    breaking,
+    order("range", [{ from: NOON - QUARTER, to: NOON }]),
+    never,
+  );
+  assert.notEqual(error, undefined);
+  assert.deepEqual([session.outcome, session.code], ["lost", "connection-closed"]);
+  assert.ok(read.registers.length > 0);
+  assert.deepEqual([read.intervals.length, read.covered.length], [0, 0]);
+  assert.deepEqual(calls, ["open", "close lost"]);
+});
+
+test("a meter that cannot be reached costs a session row and nothing else", async () => {
+  const calls: string[] = [];
+  const unreachable = {
+    ...ports(state(1), calls),
+    dial: () => Promise.reject(Object.assign(new Error("refused"), { code: "connection-failed" })),
+  };
+  const { session, read } = await holdReadingSession(unreachable, order("range", []), never);
+  assert.deepEqual([session.outcome, session.ladder.length, read.registers.length], ["lost", 0, 0]);
+  assert.deepEqual(calls, ["open", "close lost"]);
+});
+
+test("rows that are not as the companion profile says are refused with a code, and nothing of them is kept", async () => {
+  const wrong = order("range", [{ from: NOON - QUARTER, to: NOON }]);
+  const { columns } = METER_PROFILES["dsmr-5"].loadProfile;
+  const { session, read } = await holdReadingSession(
+    ports(state(4)),
+    {
+      ...wrong,
+      profile: { ...wrong.profile, loadProfile: { ...wrong.profile.loadProfile, columns: columns.slice(0, 3) } },
+    },
+    never,
+  );
+  assert.deepEqual([session.outcome, session.code, read.intervals.length], ["failed", "meter-answer-unusable", 0]);
+});

@@ -1,0 +1,146 @@
+import type { SessionAdvance } from "@meterkeep/api/custodian";
+import {
+  Clock,
+  CosemServer,
+  DisconnectControl,
+  d,
+  dateTimeAt,
+  deviceModel,
+  localAssociator,
+  mount,
+  onlyReading,
+  type Protection,
+  Register,
+  serveProfile,
+} from "@meterkeep/dlms";
+import { nodeCiphers, nodeKeyWrap, nodeRandom } from "@meterkeep/dlms-node";
+import type { SessionCustodian } from "../session/custodian-associator.ts";
+import type { MeterLine } from "../session/line.ts";
+
+const ENERGY = "1.0.1.8.0.255";
+const POWER = "1.0.1.7.0.255";
+const PROFILE = "1.0.99.1.0.255";
+const SWITCH = "0.0.96.3.10.255";
+const CLOCK = "0.0.1.0.0.255";
+const PUBLIC_SAP = 16;
+
+/** What a meter on the test's bench is made of; it may change between sessions. */
+export interface BenchState {
+  now: number;
+  connected: boolean;
+  /** One row a quarter hour, oldest first. */
+  rows: readonly { readonly at: number; readonly wattHours: number }[];
+}
+
+const model = deviceModel<BenchState>({
+  objects: [
+    mount(CLOCK, Clock.serve<BenchState>({ get: { time: ({ now }) => dateTimeAt(now) } })),
+    register(ENERGY, 30, ({ rows }) => rows.at(-1)?.wattHours ?? 0),
+    register(POWER, 27, () => 420),
+    mount(SWITCH, DisconnectControl.serve<BenchState>({ get: { outputState: ({ connected }) => connected } })),
+    mount(
+      PROFILE,
+      serveProfile<BenchState>({
+        columns: [
+          { classId: 8, logicalName: CLOCK, attributeIndex: 2, dataIndex: 0 },
+          { classId: 3, logicalName: ENERGY, attributeIndex: 2, dataIndex: 0 },
+        ],
+        capturePeriod: 900,
+        profileEntries: 960,
+        deviation: 0,
+        rows: ({ rows }) => ({
+          length: rows.length,
+          instant: (row) => rows[row]?.at ?? 0,
+          writeCell: (writer, row, column) => {
+            const { at = 0, wattHours = 0 } = rows[row] ?? {};
+            if (column === 0) d.dateTime.encode(writer, dateTimeAt(at));
+            else d.doubleLongUnsigned.encode(writer, wattHours);
+          },
+        }),
+      }),
+    ),
+  ],
+  associations: [
+    {
+      name: "public",
+      clientSap: PUBLIC_SAP,
+      authentication: { kind: "none" },
+      access: onlyReading(CLOCK, ENERGY, POWER, SWITCH, PROFILE),
+    },
+  ],
+});
+
+function register(logicalName: string, unit: number, value: (state: BenchState) => number) {
+  return mount(
+    logicalName,
+    Register.serve<BenchState>({
+      get: {
+        value: (state) => ({ type: "double-long-unsigned", value: value(state) }),
+        scalerUnit: () => ({ scaler: 0, unit }),
+      },
+    }),
+  );
+}
+
+/** A meter in memory that speaks DLMS in clear, so that a test needs no key; `onExchange` may fail an exchange. */
+export function benchMeter(state: BenchState, onExchange: (count: number) => void = () => undefined): () => MeterLine {
+  const server = new CosemServer<never, BenchState>(model, {
+    state,
+    ciphers: nodeCiphers as never,
+    keyWrap: nodeKeyWrap as never,
+    importKey: () => {
+      throw new Error("this meter has no keys");
+    },
+    random: nodeRandom,
+    securitySetup: () => undefined,
+    checkPassword: () => false,
+    setPassword: () => false,
+  });
+  return () => {
+    const connection = server.connect(PUBLIC_SAP, 1);
+    let count = 0;
+    return {
+      exchange: async (apdu) => {
+        count += 1;
+        onExchange(count);
+        const answer = server.handle(connection, apdu);
+        if (answer === undefined) throw Object.assign(new Error("no answer"), { code: "response-timeout" });
+        return answer;
+      },
+      [Symbol.asyncDispose]: async () => server.disconnect(connection),
+    };
+  };
+}
+
+/** A custodian that associates without keys and seals nothing, and writes down what it was asked. */
+export function openCustodian(calls: string[] = []): SessionCustodian {
+  let associator = localAssociator({ authentication: { kind: "none" } });
+  let protection: Protection | undefined;
+  const send = async (step: Awaited<ReturnType<typeof associator.start>>): Promise<SessionAdvance> => {
+    if (step.kind === "send") return { kind: "send", apdu: step.apdu };
+    protection = step.protection;
+    const { conformance, maxReceivePduSize } = step.negotiated;
+    return { kind: "established", conformance: [...conformance], maxReceivePduSize: maxReceivePduSize ?? 0 };
+  };
+  return {
+    openSession: async () => {
+      calls.push("open");
+      associator = localAssociator({ authentication: { kind: "none" } });
+      const step = await associator.start();
+      if (step.kind !== "send") throw new Error("an association starts with a request");
+      return { session: "s", clientSap: PUBLIC_SAP, serverSap: 1, apdu: step.apdu };
+    },
+    advanceSession: async ({ received }) => send(await associator.next(received)),
+    seal: async ({ items }) => {
+      const sealed = (await protection?.seal(items.map(({ apdu }) => apdu))) ?? [];
+      return sealed.map((apdu) => ({ kind: "sealed", apdu }));
+    },
+    open: async ({ apdus }) =>
+      apdus.map((apdu) => ({ kind: "opened", apdu, authenticated: true, encrypted: true, counter: 1 })),
+    releaseSession: async () => ({ apdu: await associator.release() }),
+    closeSession: async ({ outcome }) => {
+      calls.push(`close ${outcome}`);
+      return {};
+    },
+  };
+}

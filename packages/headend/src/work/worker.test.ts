@@ -1,0 +1,77 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Lease } from "./lease.ts";
+import { Worker, type WorkerPorts } from "./worker.ts";
+
+/** A queue with `count` leases, each given once, and sessions that end when they are let go. */
+function bench(count: number) {
+  const given: number[] = [];
+  const open = new Map<number, () => void>();
+  const errors: unknown[] = [];
+  let peak = 0;
+  const ports: WorkerPorts = {
+    queue: {
+      lease: async (_owner, wanted) => {
+        const batch = Array.from({ length: Math.min(wanted, count - given.length) }, (_, n) => given.length + n);
+        given.push(...batch);
+        return batch.map((n) => ({ epoch: BigInt(n) }) as Lease);
+      },
+      nextDue: async () => undefined,
+    },
+    run: ({ epoch }, signal) =>
+      new Promise((resolve, reject) => {
+        if (epoch === 3n) return reject(new Error("a session that goes wrong"));
+        open.set(Number(epoch), resolve);
+        peak = Math.max(peak, open.size);
+        signal.addEventListener("abort", () => {
+          open.delete(Number(epoch));
+          resolve();
+        });
+      }),
+    onError: (error) => errors.push(error),
+    now: () => 0,
+    sleep: (_, signal) =>
+      new Promise((resolve) => {
+        if (signal.aborted) resolve();
+        signal.addEventListener("abort", () => resolve());
+      }),
+  };
+  const finish = (n: number): void => {
+    open.get(n)?.();
+    open.delete(n);
+  };
+  return { ports, given, open, errors, finish, peak: () => peak };
+}
+
+const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+const OPTIONS = { owner: "w", concurrency: 4, leaseSeconds: 60, idleMilliseconds: 1_000 };
+
+test("no more sessions than it may hold, and all work is done", async () => {
+  const under = bench(30);
+  const worker = new Worker(under.ports, OPTIONS);
+  worker.start();
+  for (let round = 0; round < 200 && under.given.length < 30; round += 1) {
+    await settle();
+    for (const n of [...under.open.keys()]) under.finish(n);
+  }
+  await settle();
+  assert.equal(under.given.length, 30);
+  assert.ok(under.peak() <= 4);
+  assert.equal(under.errors.length, 1);
+  await worker.close();
+});
+
+test("closing leases nothing more, cancels what is under way and waits for it", async () => {
+  const under = bench(30);
+  const worker = new Worker(under.ports, OPTIONS);
+  worker.start();
+  await settle();
+  assert.equal(worker.busy, 4);
+  await worker.close();
+  assert.equal(worker.busy, 0);
+  const { length } = under.given;
+  worker.wake();
+  await settle();
+  assert.equal(under.given.length, length);
+  assert.throws(() => worker.start(), { code: "head-end-closed" });
+});
