@@ -15,6 +15,11 @@ test("reading is allowed, alone, in a list and block by block", () => {
   }
 });
 
+test("reading a secret is not reading", () => {
+  const verdict = classify(fromHex("c001c1000f0000280000ff0700"));
+  assert.equal(verdict.kind === "needs-token" && verdict.gravest.effect, "key");
+});
+
 test("a disconnect needs a token, however it is dressed", () => {
   const dressed = {
     remote_disconnect: DISCONNECT,

@@ -100,6 +100,9 @@ function readActs(request: GetRequest): Act[] {
 }
 
 function readAct(attribute: Target & { readonly attributeId: number }): Act {
+  // Association LN, attribute 7 `secret`: whoever reads it can associate as somebody else.
+  if (attribute.classId === 15 && attribute.attributeId === 7)
+    return { effect: "key", summary: `reads the secret of ${objectText(attribute)}` };
   return { effect: "read", summary: `reads attribute ${attribute.attributeId} of ${objectText(attribute)}` };
 }
 
