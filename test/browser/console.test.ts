@@ -1,23 +1,36 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import { after, before, test } from "node:test";
 import type { Page } from "playwright-core";
-import { CHECKOUT, type Meterkeep, startMeterkeep } from "../src/start-meterkeep.ts";
+import { CHECKOUT, type Meterkeep, makeStateDirectory, startMeterkeep } from "../src/start-meterkeep.ts";
 import { openBrowser, type TestBrowser, type WatchedPage } from "./chromium.ts";
 
 /** Enough homes that the depot's feeder has its two liars, numbers 7 and 13. */
 const HOMES = 60;
 
+/** A device that says yes by itself. */
+const AUTHENTICATOR = {
+  protocol: "ctap2",
+  transport: "internal",
+  hasResidentKey: true,
+  hasUserVerification: true,
+  isUserVerified: true,
+  automaticPresenceSimulation: true,
+} as const;
+
 let meterkeep: Meterkeep;
+let stateDirectory: string;
 let browser: TestBrowser;
 
 before(async () => {
-  meterkeep = await startMeterkeep({ meters: HOMES });
+  stateDirectory = makeStateDirectory();
+  meterkeep = await startMeterkeep({ meters: HOMES, stateDirectory });
   browser = await openBrowser({ locale: "en-GB" });
 });
 after(async () => {
   await browser?.[Symbol.asyncDispose]();
   await meterkeep?.stop();
+  rmSync(stateDirectory, { recursive: true, force: true });
 });
 
 const open = (path: string): Promise<WatchedPage> => browser.open(meterkeep.address + path);
@@ -63,6 +76,22 @@ test("the link signs in once, and its token does not stay in the address bar", a
   await second.page.getByRole("alert").waitFor();
 });
 
+test("a passkey takes the place of the link", async () => {
+  const { page, complaints } = await open("/account");
+  const devtools = await browser.context.newCDPSession(page);
+  await devtools.send("WebAuthn.enable");
+  await devtools.send("WebAuthn.addVirtualAuthenticator", { options: AUTHENTICATOR });
+  await page.getByRole("button", { name: "Add a passkey" }).click();
+  await page.getByText("not used yet").waitFor();
+  await page.getByRole("button", { name: "Sign out" }).click();
+  await page.waitForURL(/\/sign-in/);
+  assert.equal((await page.request.get(`${meterkeep.address}/api/v1/overview`)).status(), 401);
+  await page.getByRole("button", { name: "Use a passkey" }).click();
+  await page.getByRole("heading", { level: 1 }).filter({ hasText: "home" }).waitFor();
+  assert.deepEqual(complaints, []);
+  await page.close();
+});
+
 test("the town comes to trust before one's eyes, and the liars are set aside", async () => {
   const { page, complaints } = await open("/");
   await eventually("trusted meters", async () => (await atStation(page, "Trusted")) >= HOMES / 4 - 2);
@@ -80,6 +109,7 @@ test("the town comes to trust before one's eyes, and the liars are set aside", a
 test("a station singles out its meters", async () => {
   const { page } = await open("/");
   await page.getByRole("button", { name: /Set aside/ }).click();
+  assert.equal(await page.title(), "Town · Meterkeep");
   const setAside = await atStation(page, "Set aside");
   await eventually("their rows", async () => (await page.locator(".meter-table tbody tr").count()) === setAside);
   assert.equal(await page.locator("a.home:not(.dimmed):not(.witness)").count(), setAside);
@@ -230,7 +260,7 @@ test("the ledger's chain is computed again in the browser and fits", async () =>
   await page.close();
 });
 
-test("a lost stream says as of when, and nothing stays green", async () => {
+test("a lost stream says as of when, nothing stays green, and the page goes on when it is back", async () => {
   const { page } = await open("/");
   await page.getByText("live", { exact: true }).waitFor();
   const green = await colourOf(page, "a.home.tone-trusted");
@@ -243,6 +273,11 @@ test("a lost stream says as of when, and nothing stays green", async () => {
   await page.getByRole("heading", { level: 1, name: /^As of \d\d:\d\d/ }).waitFor();
   assert.notEqual(await colourOf(page, "a.home.tone-trusted"), green);
   assert.equal(await colourOf(page, "a.home.tone-trusted"), await colourOf(page, "a.home.tone-provisional"));
+
+  meterkeep = await startMeterkeep({ stateDirectory, ports: meterkeep.ports });
+  await page.getByText("live", { exact: true }).waitFor({ timeout: 60_000 });
+  assert.equal(await page.getByRole("alert").count(), 0);
+  assert.equal(await colourOf(page, "a.home.tone-trusted"), green);
   await page.close();
 });
 

@@ -5,9 +5,10 @@ import "./shell/tokens.css";
 import "./shell/base.css";
 import "./shell/frame.css";
 import { MantineProvider } from "@mantine/core";
-import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
+import { QueryCache, QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { RouterProvider } from "@tanstack/react-router";
 import { createRoot } from "react-dom/client";
+import { meQuery } from "./api/queries.ts";
 import { RequestError } from "./api/request.ts";
 import { LiveProvider } from "./live/live-context.tsx";
 import { LiveStore } from "./live/live-store.ts";
@@ -15,6 +16,17 @@ import { makeRouter } from "./router.tsx";
 import { useScheme } from "./shell/scheme.tsx";
 
 const queries = new QueryClient({
+  // A login that ended shows the way to a new one, wherever it is noticed.
+  queryCache: new QueryCache({
+    onError: (error, { queryKey }) => {
+      // Whether there is a login at all is asked before a page opens, and answered by the router.
+      if (queryKey === meQuery.queryKey || location.pathname === "/sign-in") return;
+      if (!(error instanceof RequestError) || error.status !== 401) return;
+      live.close();
+      const next = encodeURIComponent(location.pathname + location.search);
+      location.assign(`/sign-in?next=${next}`);
+    },
+  }),
   defaultOptions: {
     queries: {
       // The stream says when something is old; nothing is read again because time went by or a window got the focus.

@@ -17,7 +17,7 @@ export type ConsoleBuild =
   | { readonly kind: "built" | "up to date" | "copied" }
   | { readonly kind: "missing"; readonly reason: string };
 
-const SOURCES = ["apps/console", "packages/api/src", "packages/dlms/src", "package-lock.json"] as const;
+const SOURCES = ["apps/console", "examples", "packages/api/src", "packages/dlms/src", "package-lock.json"] as const;
 
 /** Puts the console into `target`, built with Vite when its sources have changed since. Never throws: the API works without it. */
 export async function buildConsole(checkout: string, target: string, signal: AbortSignal): Promise<ConsoleBuild> {

@@ -10,6 +10,7 @@ import type {
   PasskeyList,
   ProfileView,
   PublicConfig,
+  PushSourceList,
   ReadingList,
   RecentEventList,
   SessionDetail,
@@ -97,6 +98,11 @@ export const ledgerQuery = (source: LedgerSource, before: number | undefined) =>
     queryFn: ({ signal }) =>
       getJson<LedgerPage>(`/ledger?source=${source}&limit=100&before=${before ?? Number.MAX_SAFE_INTEGER}`, signal),
   });
+
+export const pushSourcesQuery = queryOptions({
+  queryKey: ["push-sources"],
+  queryFn: ({ signal }) => getJson<PushSourceList>("/push-sources", signal),
+});
 
 export const passkeysQuery = queryOptions({
   queryKey: ["passkeys"],

@@ -3,6 +3,7 @@
 import { IconLockCheck } from "@tabler/icons-react";
 import { useDeferredValue, useMemo, useState } from "react";
 import { counted } from "../format/quantity.ts";
+import { usePageTitle } from "../shell/page-title.ts";
 import { decodeView } from "./decode-telegram.ts";
 import { EXAMPLES, type Example } from "./examples.ts";
 import { readKey } from "./hex-input.ts";
@@ -12,6 +13,7 @@ import "./decode.css";
 
 export function DecodePage() {
   const [input, setInput] = useState<Omit<Example, "name" | "says">>(EXAMPLES[0]);
+  usePageTitle("Decode");
   const used = useDeferredValue(input);
   const view = useMemo(() => decodeView(used), [used]);
   const guek = readKey(input.encryptionKey);

@@ -45,7 +45,7 @@ export function KeepMeter(props: KeepMeterProps) {
             stands beside the town now. Its keys are in the custodian. Let its telegrams come in, over a serial gateway
             or the push port:
           </p>
-          <Command text="npx meterkeep start --listen 0.0.0.0" />
+          <Command text="npm start -- --listen 0.0.0.0" />
         </div>
       </section>
     );

@@ -5,12 +5,14 @@ import { drillsQuery } from "../api/queries.ts";
 import { localTime } from "../live/live-context.tsx";
 import { Command } from "../shell/command.tsx";
 import { Failure } from "../shell/failure.tsx";
+import { usePageTitle } from "../shell/page-title.ts";
 import { drillSentence, drillVerdict } from "./drill-words.ts";
 import { StartDrill } from "./start-drill.tsx";
 import "./drill.css";
 
 export function DrillHome() {
   const { data, error, refetch } = useQuery(drillsQuery);
+  usePageTitle("Drill");
   const drills = data?.drills ?? [];
   return (
     <>

@@ -7,8 +7,16 @@ import { formatCount } from "../format/quantity.ts";
 import { localTime } from "../live/live-context.tsx";
 import { keyed } from "../shell/keyed.ts";
 import { SimulatedMark } from "../shell/marks.tsx";
+import { usePageTitle } from "../shell/page-title.ts";
 import { AskView } from "./ask-view.tsx";
-import { cellSentence, DRILL_STATE_WORDS, drillVerdict, outcomeSentence, wallOf } from "./drill-words.ts";
+import {
+  cellSentence,
+  DRILL_STATE_WORDS,
+  drillSentence,
+  drillVerdict,
+  outcomeSentence,
+  wallOf,
+} from "./drill-words.ts";
 import { StartDrill } from "./start-drill.tsx";
 import { moveInWall } from "./wall-keys.ts";
 import "./drill.css";
@@ -32,6 +40,7 @@ export function DrillPage() {
   const [chosen, setChosen] = useState(0);
   const homes = overview?.grid?.feeders.reduce((sum, feeder) => sum + feeder.homes.length, 0) ?? 0;
   const wall = wallOf(report, report.state === "done" || report.state === "failed" ? 0 : homes + 1);
+  usePageTitle(`Drill, ${drillSentence(report)}`);
   const verdict = drillVerdict(report);
   const running = report.state !== "done" && report.state !== "failed";
   const cell = wall[chosen];

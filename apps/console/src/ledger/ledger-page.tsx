@@ -8,6 +8,7 @@ import { formatCount } from "../format/quantity.ts";
 import { useLive } from "../live/live-context.tsx";
 import { Empty } from "../shell/empty.tsx";
 import { Failure } from "../shell/failure.tsx";
+import { usePageTitle } from "../shell/page-title.ts";
 import { type ChainCheck, checkChain } from "./chain.ts";
 import { LedgerEntry } from "./ledger-entry.tsx";
 import "./ledger.css";
@@ -33,6 +34,7 @@ export function LedgerPage() {
       return last === undefined || last <= 1 ? undefined : last;
     },
   });
+  usePageTitle(`${SOURCES[source]}'s ledger`);
   const entries = useMemo(() => data?.pages.flatMap((page) => page.entries) ?? [], [data]);
   const head = data?.pages[0]?.head;
   const check = useChainCheck(entries);

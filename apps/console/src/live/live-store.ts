@@ -159,5 +159,7 @@ function keysTouchedBy(event: StreamEvent): readonly (readonly string[])[] {
       ["session", event.data.id],
       ["meter", event.data.meter],
     ];
+  // A push that belongs to no meter came from somebody new or unknown.
+  if (is(event, "push") && event.data.meter === undefined) return [["push-sources"]];
   return [];
 }

@@ -2,7 +2,9 @@
 import { useQuery, useSuspenseQuery } from "@tanstack/react-query";
 import { Link, useParams } from "@tanstack/react-router";
 import { meterQuery, overviewQuery } from "../api/queries.ts";
+import { asSentence } from "../format/words.ts";
 import { ProtectionMark, SimulatedMark, TrustShape } from "../shell/marks.tsx";
+import { usePageTitle } from "../shell/page-title.ts";
 import { TRUST_LOOKS } from "../town/trust.ts";
 import { Identity } from "./identity.tsx";
 import { Keys } from "./keys.tsx";
@@ -23,6 +25,7 @@ export function MeterPage() {
   const meter = overview.data?.meters.find((line) => line.systemTitle === systemTitle) ?? data.meter;
   const feeder = overview.data?.grid?.feeders.find(({ id }) => id === meter.feeder);
   const look = TRUST_LOOKS[meter.trust];
+  usePageTitle(meter.label);
   return (
     <>
       <div className="page-head">
@@ -36,7 +39,7 @@ export function MeterPage() {
             {meter.label}
           </h1>
           <p className="lede">
-            <strong className={`tone-${look.tone}`}>{capital(look.word)}.</strong> {meter.trustSentence}
+            <strong className={`tone-${look.tone}`}>{asSentence(look.word)}</strong> {meter.trustSentence}
           </p>
         </div>
         <span className="marks">
@@ -62,8 +65,4 @@ export function MeterPage() {
       </div>
     </>
   );
-}
-
-function capital(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1);
 }

@@ -6,6 +6,7 @@ import { formatDuration } from "../format/time.ts";
 import { localTime } from "../live/live-context.tsx";
 import { Empty } from "../shell/empty.tsx";
 import { SimulatedMark } from "../shell/marks.tsx";
+import { usePageTitle } from "../shell/page-title.ts";
 import { Ladder } from "./ladder.tsx";
 import { OutcomeMark } from "./outcome-mark.tsx";
 import { PURPOSE_WORDS } from "./purpose.ts";
@@ -18,6 +19,7 @@ export function SessionPage() {
   const { session, ladder } = data;
   const meter = overview.data?.meters.find(({ systemTitle }) => systemTitle === session.meter);
   const name = meter?.label ?? session.meter;
+  usePageTitle(`${PURPOSE_WORDS[session.purpose]}, ${name}`);
   const lasted =
     session.endedAt === undefined ? undefined : Date.parse(session.endedAt) - Date.parse(session.startedAt);
   return (

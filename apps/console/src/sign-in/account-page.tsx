@@ -1,12 +1,14 @@
 /** Who is signed in, with which passkeys, and the way out. */
-import type { Passkey, PasskeyOptions } from "@meterkeep/api";
+import type { CustodianSummary, Passkey, PasskeyOptions } from "@meterkeep/api";
 import { IconFingerprint } from "@tabler/icons-react";
 import { useMutation, useQuery, useQueryClient, useSuspenseQuery } from "@tanstack/react-query";
-import { configQuery, meQuery, passkeysQuery } from "../api/queries.ts";
+import { configQuery, meQuery, overviewQuery, passkeysQuery } from "../api/queries.ts";
 import { postJson } from "../api/request.ts";
+import { counted } from "../format/quantity.ts";
 import { localTime, useLiveStore } from "../live/live-context.tsx";
 import { Command } from "../shell/command.tsx";
 import { Failure } from "../shell/failure.tsx";
+import { usePageTitle } from "../shell/page-title.ts";
 import "./sign-in.css";
 
 export function AccountPage() {
@@ -14,7 +16,9 @@ export function AccountPage() {
   const live = useLiveStore();
   const { data: me } = useSuspenseQuery(meQuery);
   const { data: config } = useQuery(configQuery);
+  const custodian = useQuery(overviewQuery).data?.custodian;
   const { data: list } = useQuery(passkeysQuery);
+  usePageTitle("Your account");
   const enrol = useMutation({
     mutationFn: addPasskey,
     onSuccess: () => {
@@ -103,6 +107,8 @@ export function AccountPage() {
               <dd>
                 {config.utility}, island {config.island}
               </dd>
+              <dt>Custodian</dt>
+              <dd>{custodian === undefined ? "" : custodianSentence(custodian)}</dd>
               <dt>Address</dt>
               <dd>{config.url}</dd>
               <dt>Push, TCP</dt>
@@ -117,6 +123,17 @@ export function AccountPage() {
       </div>
     </>
   );
+}
+
+function custodianSentence(custodian: CustodianSummary): string {
+  if (!custodian.reachable) return "does not answer";
+  return [
+    `${custodian.vault ?? "unknown"} vault`,
+    custodian.rootKey === "passphrase" ? "root key from a passphrase" : "root key in a file of its own",
+    custodian.separateUser === true ? "a user of its own" : "no user of its own",
+    `keys of ${counted(custodian.meters ?? 0, "meter")}`,
+    custodian.killSwitch === true ? "kill switch on" : "kill switch off",
+  ].join(", ");
 }
 
 async function addPasskey(): Promise<Passkey> {

@@ -9,6 +9,7 @@ import { postJson, RequestError } from "../api/request.ts";
 import { Command } from "../shell/command.tsx";
 import { Failure } from "../shell/failure.tsx";
 import { KeepMark } from "../shell/mark.tsx";
+import { usePageTitle } from "../shell/page-title.ts";
 import { nextPath } from "./next-path.ts";
 import "./sign-in.css";
 
@@ -23,6 +24,7 @@ export function SignInPage() {
   };
   const claim = useMutation({ mutationFn: (token: string) => postJson<Me>("/sign-in", { token }), onSuccess: enter });
   const passkey = useMutation({ mutationFn: signInWithPasskey, onSuccess: enter });
+  usePageTitle("Sign in");
   const begun = useRef(false);
   const { mutate } = claim;
 

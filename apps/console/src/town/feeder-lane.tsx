@@ -112,6 +112,7 @@ function LaneHead({ feeder, facts, transformer }: Pick<FeederLaneProps, "feeder"
             {transformer === undefined || transformer.trust === "trusted" ? null : (
               <span className="dim">{transformer.trust}</span>
             )}
+            {facts.loadStale ? <span className="mark">stale</span> : null}
             <LoadBar loadW={facts.loadW} ratedW={facts.ratedW} />
             <span className="lane-power">
               <EvidenceLink hash={facts.loadEvidence} label={`Evidence for the load of ${feeder.name}`}>

@@ -33,6 +33,7 @@ export function MeterList({ meters, filter, change }: MeterListProps) {
             ? counted(meters.length, "meter")
             : `${found.length} of ${counted(meters.length, "meter")}`}
         </span>
+        <span className="mark simulated">simulated unless marked real</span>
         <span className="list-tools">
           <label>
             <span className="visually-hidden">Find a meter</span>
@@ -90,7 +91,8 @@ export function MeterList({ meters, filter, change }: MeterListProps) {
                 <th scope="row">
                   <Link to="/meters/$systemTitle" params={{ systemTitle: meter.systemTitle }}>
                     {meter.label}
-                  </Link>
+                  </Link>{" "}
+                  {meter.kind === "real" ? <span className="mark">real</span> : null}
                 </th>
                 <td>
                   <code>{meter.systemTitle}</code>

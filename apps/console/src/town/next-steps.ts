@@ -28,7 +28,7 @@ export function nextSteps({ drillsRun, realMeters, passkeys, passkeysOffered }: 
     steps.push({
       title: "Decode your own meter",
       why: "Paste a telegram; it is decoded in this browser and sent nowhere.",
-      command: "npx meterkeep decode examples/",
+      command: "npx meterkeep decode examples/authenticated.hex --key-file examples/keys.json",
       to: "/decode",
     });
   if (passkeysOffered && passkeys === 0)

@@ -12,6 +12,7 @@ export interface FeederFacts {
   readonly loadW: number | undefined;
   readonly loadAt: string | undefined;
   readonly loadTrusted: boolean;
+  readonly loadStale: boolean;
   readonly loadEvidence: string | undefined;
   readonly ratedW: number;
 }
@@ -35,6 +36,7 @@ export function feederFacts(grid: GridView, meters: ReadonlyMap<string, MeterSum
       loadW: meter?.powerW,
       loadAt: meter?.lastReadingAt,
       loadTrusted: meter?.trust === "trusted",
+      loadStale: meter?.stale ?? false,
       loadEvidence: meter?.lastReadingEvidence,
       ratedW: transformer.ratedKva * 1000,
     };
@@ -50,6 +52,8 @@ export interface TownFacts {
   readonly loadW: number | undefined;
   readonly feedersWithLoad: number;
   readonly feeders: number;
+  /** Every transformer meter that the sum rests on is trusted. */
+  readonly loadTrusted: boolean;
   readonly stale: number;
 }
 
@@ -70,6 +74,7 @@ export function townFacts(grid: GridView, meters: ReadonlyMap<string, MeterSumma
     loadW: loaded.length === 0 ? undefined : loaded.reduce((total, feeder) => total + (feeder.loadW ?? 0), 0),
     feedersWithLoad: loaded.length,
     feeders: feeders.length,
+    loadTrusted: loaded.every((feeder) => feeder.loadTrusted),
     stale,
   };
 }

@@ -9,6 +9,7 @@ import { counted, formatPower } from "../format/quantity.ts";
 import { localTime, useLive } from "../live/live-context.tsx";
 import { Empty } from "../shell/empty.tsx";
 import { SimulatedMark } from "../shell/marks.tsx";
+import { usePageTitle } from "../shell/page-title.ts";
 import { Amount } from "../shell/quantity.tsx";
 import { AttachedMeters } from "./attached.tsx";
 import { Diagram } from "./diagram.tsx";
@@ -20,6 +21,7 @@ import { MeterList } from "./meter-list.tsx";
 import { NextPanel } from "./next-panel.tsx";
 import { countStages } from "./stage.ts";
 import { StageRail } from "./stage-rail.tsx";
+import { Strangers } from "./strangers.tsx";
 import { supplySentence, townFacts } from "./summary.ts";
 import { Warnings } from "./warnings.tsx";
 import "./town.css";
@@ -38,6 +40,7 @@ export function TownPage() {
   const [townStart] = useState(() => Date.parse(overview.clock.now));
   const { grid } = overview;
   useFindHash();
+  usePageTitle("Town");
 
   return (
     <div className="town">
@@ -59,6 +62,7 @@ export function TownPage() {
             <Diagram grid={grid} meters={meters} shown={shown} />
           )}
           <AttachedMeters meters={overview.meters.filter(({ role }) => role === "attached")} />
+          <Strangers />
         </section>
         <div className="town-side">
           <Warnings warnings={overview.warnings} />
@@ -108,7 +112,10 @@ function TownHead({
               </>
             )}{" "}
             {facts.stale > 0 ? `${counted(facts.stale, "meter is", "meters are")} stale. ` : ""}
-            <SimulatedMark />{" "}
+            <span className="marks">
+              <SimulatedMark />
+              {facts.loadW === undefined || facts.loadTrusted ? null : <span className="mark">provisional</span>}
+            </span>{" "}
             {facts.dark === 0 ? null : (
               <button type="button" className="text-button" onClick={showDark}>
                 Show the dark
