@@ -1,8 +1,9 @@
 import { spawn } from "node:child_process";
 import { chownSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
 import { PostgresError } from "../error.ts";
 import { randomPassword } from "../provision.ts";
-import { stopOrphans } from "./orphans.ts";
+import { stopInitdb, stopOrphans } from "./orphans.ts";
 import type { DatabaseOwner } from "./owner.ts";
 import type { PostgresProgram } from "./program.ts";
 
@@ -34,6 +35,7 @@ export async function prepareDataDirectory(options: DataDirectoryOptions): Promi
     writeAuthentication(directory, owner);
     return false;
   }
+  await stopInitdb(dirname(directory));
   await stopOrphans(draft);
   rmSync(draft, { recursive: true, force: true });
   if (owner.name === undefined) {
@@ -76,7 +78,7 @@ async function initialise(options: DataDirectoryOptions, draft: string): Promise
     owner.name === undefined
       ? ["unshare", "--user", "--map-user=65534", "--map-group=65534", program.initdb, ...args]
       : [program.initdb, ...args];
-  const { status, output } = await runToEnd(command!, rest, owner);
+  const { status, output } = await runToEnd(command!, rest, owner, dirname(draft));
   if (status === 0) return;
   const advice =
     owner.name === undefined
@@ -89,10 +91,12 @@ function runToEnd(
   command: string,
   args: readonly string[],
   owner: DatabaseOwner,
+  directory: string,
 ): Promise<{ readonly status: number; readonly output: string }> {
   return new Promise((resolve) => {
     const child = spawn(command, args, {
-      cwd: "/",
+      // Where a later start looks for it, should this process be killed.
+      cwd: directory,
       env: { PATH: process.env["PATH"] ?? "/usr/bin:/bin", LC_ALL: "C" },
       stdio: ["ignore", "ignore", "pipe"],
       ...(owner.switches && { uid: owner.uid, gid: owner.gid }),

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { afterEach, beforeEach, describe, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import pg from "pg";
 import { type EmbeddedPostgres, launchEmbedded } from "./launch.ts";
@@ -96,6 +97,22 @@ describe("the embedded server", () => {
     assert.deepEqual(await first.exited, { status: null, signal: "SIGKILL" });
     const second = await launch();
     assert.deepEqual(await query(second, "select a from kept"), [{ a: 3 }]);
+  });
+
+  test("it starts after its starter was killed while the data directory was being made", async () => {
+    const script = `
+      import { launchEmbedded } from ${JSON.stringify(fileURLToPath(new URL("./launch.ts", import.meta.url)))};
+      await launchEmbedded({ stateDirectory: ${JSON.stringify(`${base}/pg`)}, log: () => undefined });`;
+    const starter = spawn(process.execPath, ["--input-type=module-typescript", "-e", script], {
+      cwd: fileURLToPath(new URL("../..", import.meta.url)),
+      stdio: ["ignore", "ignore", "inherit"],
+    });
+    while (!existsSync(`${base}/pg/data.new/base`)) await sleep(2);
+    starter.kill("SIGKILL");
+    await once(starter, "exit");
+    const server = await launch();
+    assert.equal(server.facts.initialised, true);
+    assert.equal(existsSync(`${base}/pg/data.new`), false);
   });
 
   test("data of another version is refused by name", async () => {

@@ -14,7 +14,11 @@ const CLEAN_STOP_MS = 10_000;
 export async function stopOrphans(dataDirectory: string): Promise<boolean> {
   let found = false;
   const started = performance.now();
-  for (let pids = processesIn(dataDirectory); pids.length > 0; pids = processesIn(dataDirectory)) {
+  for (
+    let pids = processesIn(dataDirectory, "postgres");
+    pids.length > 0;
+    pids = processesIn(dataDirectory, "postgres")
+  ) {
     const postmaster = readPostmasterPid(dataDirectory);
     const waited = performance.now() - started;
     if (!found || waited > CLEAN_STOP_MS) {
@@ -28,6 +32,18 @@ export async function stopOrphans(dataDirectory: string): Promise<boolean> {
   return found;
 }
 
+/** Ends the initdb of a starter that was killed; it works in the directory above the one it makes. */
+export async function stopInitdb(stateDirectory: string): Promise<void> {
+  for (
+    let pids = processesIn(stateDirectory, "initdb");
+    pids.length > 0;
+    pids = processesIn(stateDirectory, "initdb")
+  ) {
+    for (const pid of pids) kill(pid, "SIGKILL");
+    await sleep(20);
+  }
+}
+
 /** Line 1 of postmaster.pid. */
 function readPostmasterPid(dataDirectory: string): number | undefined {
   try {
@@ -37,7 +53,7 @@ function readPostmasterPid(dataDirectory: string): number | undefined {
   }
 }
 
-function processesIn(directory: string): number[] {
+function processesIn(directory: string, command: "postgres" | "initdb"): number[] {
   return readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name))
     .map(Number)
@@ -48,7 +64,7 @@ function processesIn(directory: string): number[] {
         return false;
       }
     })
-    .filter((pid) => readFileOrNothing(`/proc/${pid}/comm`).trim() === "postgres");
+    .filter((pid) => readFileOrNothing(`/proc/${pid}/comm`).trim() === command);
 }
 
 function readFileOrNothing(path: string): string {
