@@ -1,0 +1,219 @@
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import type { PushResult } from "@meterkeep/api/custodian";
+import { type Data, dateTimeAt, dateTimeOctets, encode, fromHex, systemTitle, apdu as xdlms } from "@meterkeep/dlms";
+import { Ledger, memoryLedgerStore } from "@meterkeep/ledger";
+import { EventHub } from "../event/event-hub.ts";
+import { MeterDirectory } from "../inventory/directory.ts";
+import { ChannelTable } from "../reading/channels.ts";
+import { type HeadEndDatabase, openHeadEndDatabase, testMeter, testTitle } from "../testing/database.ts";
+import { WALL_SOURCE_CLOCK } from "../time/source-clock.ts";
+import { meterSummaries } from "../view/meter-summary.ts";
+import { registerReadings } from "../view/readings.ts";
+import { PushIntake } from "./intake.ts";
+import { PushSources } from "./push-sources.ts";
+import { PushStore } from "./push-store.ts";
+
+const AT = Date.parse("2026-11-21T12:00:00Z");
+const REAL = "4C475A0000000007";
+
+let database: HeadEndDatabase;
+before(async () => {
+  database = await openHeadEndDatabase(2);
+  await database.inventory.add(
+    [testMeter(7, { systemTitle: REAL, kind: "real", profile: "push-only", label: "Mine" })],
+    new Date(),
+  );
+});
+after(() => database[Symbol.asyncDispose]());
+
+const number = (value: number): Data => ({ type: "double-long-unsigned", value });
+const text = (value: string): Data => ({ type: "octet-string", value: new TextEncoder().encode(value) });
+
+/** What an `idis-p2` meter pushes, in clear: name, clock, import, export, power. */
+function notification(energyWh: number): Uint8Array {
+  const value: Data[] = [
+    text("MKV0000000001"),
+    { type: "octet-string", value: encode(dateTimeOctets, dateTimeAt(AT)) },
+    number(energyWh),
+    number(3),
+    number(250),
+  ];
+  return encode(xdlms, {
+    kind: "data-notification",
+    value: {
+      invokeIdAndPriority: {
+        invokeId: 1,
+        confirmed: false,
+        highPriority: false,
+        selfDescriptive: false,
+        breakOnError: false,
+      } as never,
+      dateTime: undefined,
+      body: { type: "structure", value },
+    },
+  });
+}
+
+/** A protected APDU as far as an intake can see: general-glo-ciphering from `title`, then octets that say which. */
+function protectedApdu(title: string, n: number): Uint8Array {
+  return Uint8Array.of(0xdb, 8, ...fromHex(title), 5, 0x30, 0, 0, 0, n);
+}
+
+function bench(answer: (apdu: Uint8Array, n: number) => PushResult) {
+  const { pool, scope, inventory } = database;
+  const hub = new EventHub({ run: "t", keptEvents: 500, keptLines: 500, now: () => new Date(AT) });
+  const sources = new PushSources(pool, scope);
+  const outcomes: string[] = [];
+  const errors: unknown[] = [];
+  const directory = new MeterDirectory(inventory);
+  const intake = new PushIntake({
+    custodian: { openPush: async ({ items }) => items.map(({ apdu }) => answer(apdu, apdu.at(-1) ?? 0)) },
+    directory,
+    store: new PushStore(pool, scope, new ChannelTable(pool, scope), sources),
+    sources,
+    ledger: new Ledger(memoryLedgerStore()),
+    scope,
+    events: hub,
+    clockOf: () => WALL_SOURCE_CLOCK,
+    now: () => AT,
+    onChange: () => undefined,
+    onOutcome: (outcome) => outcomes.push(outcome),
+    onError: (error) => errors.push(error),
+  });
+  return { intake, directory, hub, sources, outcomes, errors };
+}
+
+const opened = (title: string, apdu: Uint8Array, authenticated = true): PushResult => ({
+  kind: "opened",
+  meter: systemTitle(fromHex(title)),
+  apdu,
+  authenticated,
+  encrypted: true,
+  counter: 1,
+});
+
+test("a push becomes readings with the time its meter gave, and a replay of it changes nothing and is shown", async () => {
+  const title = testTitle(0);
+  let first = true;
+  const { intake, directory, hub, sources, outcomes, errors } = bench(() => {
+    if (!first) return { kind: "refused", code: "replayed", meter: systemTitle(fromHex(title)) };
+    first = false;
+    return opened(title, notification(12_345));
+  });
+  await directory.refresh();
+  const push = { apdu: protectedApdu(title, 1), transport: "udp", address: "10.0.0.1" } as const;
+  intake.take(push);
+  await intake.settled();
+  intake.take(push);
+  await intake.settled();
+  assert.deepEqual(errors, []);
+  assert.deepEqual(outcomes, ["accepted", "replayed"]);
+  const meter = await database.inventory.get(title);
+  const { readings } = await registerReadings(database.pool, database.scope, meter, {
+    from: undefined,
+    to: undefined,
+    trust: "all",
+    limit: 50,
+  });
+  assert.deepEqual(
+    readings
+      .filter(({ unit }) => unit !== undefined)
+      .map(({ obis, value, unit, time, source }) => [obis, value, unit, time, source]),
+    [
+      ["1-0:1.7.0", 250, "W", "2026-11-21T12:00:00.000Z", "push"],
+      ["1-0:1.8.0", 12_345, "Wh", "2026-11-21T12:00:00.000Z", "push"],
+      ["1-0:2.8.0", 3, "Wh", "2026-11-21T12:00:00.000Z", "push"],
+    ],
+  );
+  const [source] = await sources.list();
+  assert.deepEqual([source?.meter, source?.accepted, source?.refused, source?.lastRefusal], [title, 1, 1, "replayed"]);
+  assert.deepEqual(
+    hub.recent(9).map(({ severity, sentence }) => [severity, /refused: replayed/.test(sentence)]),
+    [
+      ["warning", true],
+      ["info", false],
+    ],
+  );
+});
+
+test("a sender that nobody knows is shown as a stranger, stores nothing, and is forgotten when it is attached", async () => {
+  const stranger = "5A5A5A0000000001";
+  const { intake, directory, hub, sources, outcomes } = bench(() => ({
+    kind: "refused",
+    code: "unknown-meter",
+    meter: undefined,
+  }));
+  await directory.refresh();
+  for (let n = 0; n < 3; n += 1)
+    intake.take({ apdu: protectedApdu(stranger, n), transport: "tcp", address: "10.0.0.9" });
+  intake.take({ apdu: Uint8Array.of(1, 2, 3), transport: "tcp", address: "10.0.0.9" });
+  await intake.settled();
+  assert.deepEqual(outcomes, ["unknown-meter", "unknown-meter", "unknown-meter", "unknown-meter"]);
+  assert.equal(sources.strangers, 2);
+  assert.equal(hub.recent(9).length, 2);
+  assert.match(hub.recent(9)[1]?.sentence ?? "", /5A5A5A0000000001 \(ZZZ\) that nobody has shipped or added/);
+  sources.recognise(stranger);
+  assert.equal(sources.strangers, 1);
+});
+
+test("a real meter is worth what protects its messages: confidential is held, a tag is provisional, and it is raised once", async () => {
+  const { intake, directory, errors } = bench((_, n) => opened(REAL, notification(n), n > 1));
+  await directory.refresh();
+  const trust = async (): Promise<string | undefined> =>
+    (await meterSummaries(database.pool, database.scope, () => WALL_SOURCE_CLOCK, AT, { title: REAL }))[0]?.trust;
+  intake.take({ apdu: protectedApdu(REAL, 1), transport: "gateway", address: "10.0.0.2:1" });
+  await intake.settled();
+  assert.equal(await trust(), "held");
+  intake.take({ apdu: protectedApdu(REAL, 2), transport: "gateway", address: "10.0.0.2:1" });
+  await intake.settled();
+  intake.take({ apdu: protectedApdu(REAL, 3), transport: "gateway", address: "10.0.0.2:1" });
+  await intake.settled();
+  assert.deepEqual(errors, []);
+  assert.equal(await trust(), "provisional");
+  const { rows } = await database.pool.query(
+    "select state from trust_history h join meters m using (meter_id) where m.kind = 'real'",
+  );
+  assert.deepEqual(
+    rows.map((row: { state: string }) => row.state),
+    ["held", "provisional"],
+  );
+});
+
+test("what opens and makes no sense is refused with the place, and one bad push spoils no other", async () => {
+  const title = testTitle(1);
+  const { intake, directory, outcomes } = bench((_, n) =>
+    opened(title, n === 1 ? Uint8Array.of(0x0f, 1) : notification(7)),
+  );
+  await directory.refresh();
+  for (const n of [1, 2]) intake.take({ apdu: protectedApdu(title, n), transport: "tcp", address: "10.0.0.3" });
+  await intake.settled();
+  assert.deepEqual(outcomes, ["push-refused", "accepted"]);
+});
+
+test("one sender cannot crowd out the others", async () => {
+  const { intake, directory, outcomes } = bench(() => ({ kind: "refused", code: "unknown-meter", meter: undefined }));
+  await directory.refresh();
+  for (let n = 0; n < 6_000; n += 1) intake.take({ apdu: Uint8Array.of(1), transport: "tcp", address: "10.9.9.9" });
+  intake.take({ apdu: Uint8Array.of(2), transport: "tcp", address: "10.0.0.4" });
+  await intake.settled();
+  assert.equal(outcomes.filter((outcome) => outcome === "dropped").length, 1_000);
+  assert.equal(outcomes.filter((outcome) => outcome === "unknown-meter").length, 5_001);
+});
+
+test("a custodian that is away costs the pushes of that moment, and the intake goes on", async () => {
+  const title = testTitle(1);
+  let away = true;
+  const { intake, directory, outcomes, errors } = bench(() => {
+    if (away) throw Object.assign(new Error("away"), { code: "custodian-unreachable" });
+    return opened(title, notification(8));
+  });
+  await directory.refresh();
+  intake.take({ apdu: protectedApdu(title, 9), transport: "tcp", address: "10.0.0.5" });
+  await intake.settled();
+  away = false;
+  intake.take({ apdu: protectedApdu(title, 10), transport: "tcp", address: "10.0.0.5" });
+  await intake.settled();
+  assert.deepEqual(outcomes, ["custodian-unreachable", "accepted"]);
+  assert.equal(errors.length, 1);
+});

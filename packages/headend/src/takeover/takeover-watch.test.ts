@@ -1,0 +1,99 @@
+import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
+import { test } from "node:test";
+import type { TakeoverState } from "@meterkeep/api/custodian";
+import { Ledger, memoryLedgerStore } from "@meterkeep/ledger";
+import { openHeadEndDatabase } from "../testing/database.ts";
+import { WALL_SOURCE_CLOCK } from "../time/source-clock.ts";
+import { meterSummaries } from "../view/meter-summary.ts";
+import { LANES } from "../work/lease.ts";
+import { postgresWorkQueue } from "../work/postgres-queue.ts";
+import { TakeoverWatch } from "./takeover-watch.ts";
+
+const NOW = Date.parse("2026-11-21T12:00:00Z");
+
+test("what the depot has proven raises trust from the moment it was proven, is ledgered, and makes the meter due", async () => {
+  await using database = await openHeadEndDatabase(4);
+  const { pool, scope, meters, inventory } = database;
+  const titles = meters.map(({ title }) => title);
+  await inventory.placeOnGrid({
+    utility: "utility",
+    island: "island",
+    substation: { id: "s", name: "S" },
+    feeders: [
+      {
+        id: "f",
+        name: "F",
+        path: "depot",
+        transformer: { id: "t", meter: titles[0]!, ratedKva: 100 },
+        homes: titles.slice(1, 3).map((meter) => ({ meter, label: meter, phase: "L1" })),
+      },
+    ],
+  });
+  const queue = postgresWorkQueue(pool, scope);
+  await queue.enrol(
+    meters.map(({ id }) => id),
+    Number.POSITIVE_INFINITY,
+    LANES.reading,
+  );
+  const state = (at: number, more: Partial<TakeoverState>): TakeoverState => ({
+    meter: meters[at]!.systemTitle,
+    phase: "done",
+    step: "done",
+    grade: "shielded",
+    verdict: "proven",
+    provenAt: NOW - 60_000,
+    steps: [],
+    holders: ["Maker"],
+    sentence: "Proven.",
+    ...more,
+  });
+  const states = [
+    state(0, {}),
+    state(1, { verdict: "keeps-master-key", provenAt: undefined }),
+    state(2, { phase: "in-progress", verdict: "pending", provenAt: undefined }),
+  ];
+  const ledger = new Ledger(memoryLedgerStore());
+  const asked: number[] = [];
+  const watch = new TakeoverWatch({
+    pool,
+    scope,
+    custodian: {
+      takeoverStates: async ({ meters: wanted }) => {
+        asked.push(wanted.length);
+        return { states: states.filter(({ meter }) => wanted.some((title) => Buffer.from(title).equals(meter))) };
+      },
+    },
+    ledger,
+    queue,
+    clockOf: () => WALL_SOURCE_CLOCK,
+    now: () => NOW,
+    onChange: () => undefined,
+  });
+  assert.equal(await watch.look("depot"), 1);
+  assert.equal(await watch.look("depot"), 1);
+  assert.deepEqual(asked, [3, 1], "what is done is not asked for again, and meters of the field not at all");
+  const lines = await meterSummaries(pool, scope, () => WALL_SOURCE_CLOCK, NOW);
+  assert.deepEqual(
+    lines.map(({ trust, takeover }) => [trust, takeover]),
+    [
+      ["trusted", "proven"],
+      ["quarantined", "refused"],
+      ["held", "under-way"],
+      ["held", "shipped"],
+    ],
+  );
+  const entries = await ledger.read(0, 10);
+  assert.deepEqual(
+    entries.map(({ kind, meter }) => [kind, meter]),
+    [
+      ["trust-changed", titles[0]],
+      ["trust-changed", titles[1]],
+      ["trust-changed", titles[2]],
+    ],
+  );
+  const { rows } = await pool.query("select effective from trust_history where state = 'trusted'");
+  assert.equal((rows[0] as { effective: Date }).effective.getTime(), NOW - 60_000);
+  const due = await queue.lease(randomUUID(), 9, NOW, 60);
+  assert.deepEqual(due.map(({ meter }) => meter.title).sort(), titles.slice(0, 2).sort());
+});
