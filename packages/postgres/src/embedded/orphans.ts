@@ -24,7 +24,9 @@ export async function stopOrphans(dataDirectory: string): Promise<boolean> {
     if (!found || waited > CLEAN_STOP_MS) {
       // SIGINT to the postmaster is a fast, clean shutdown. What has no postmaster any more ends by itself or by SIGQUIT.
       const signal = waited > 2 * CLEAN_STOP_MS ? "SIGKILL" : waited > CLEAN_STOP_MS ? "SIGQUIT" : "SIGINT";
-      for (const pid of pids) if (signal !== "SIGINT" || pid === postmaster) kill(pid, signal);
+      for (const pid of pids) {
+        if (signal !== "SIGINT" || pid === postmaster || isToldOf(pid, dataDirectory)) kill(pid, signal);
+      }
     }
     found = true;
     await sleep(20);
@@ -57,14 +59,22 @@ function processesIn(directory: string, command: "postgres" | "initdb"): number[
   return readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name))
     .map(Number)
-    .filter((pid) => {
-      try {
-        return readlinkSync(`/proc/${pid}/cwd`) === directory;
-      } catch {
-        return false;
-      }
-    })
-    .filter((pid) => readFileOrNothing(`/proc/${pid}/comm`).trim() === command);
+    .filter((pid) => readFileOrNothing(`/proc/${pid}/comm`).trim() === command)
+    .filter((pid) => workingDirectory(pid) === directory || isToldOf(pid, directory));
+}
+
+function workingDirectory(pid: number): string | undefined {
+  try {
+    return readlinkSync(`/proc/${pid}/cwd`);
+  } catch {
+    return undefined;
+  }
+}
+
+/** A server that has just been started is not in its directory yet, but has it on its command line. */
+function isToldOf(pid: number, directory: string): boolean {
+  const args = readFileOrNothing(`/proc/${pid}/cmdline`).split("\0");
+  return args[args.indexOf("-D") + 1] === directory;
 }
 
 function readFileOrNothing(path: string): string {
