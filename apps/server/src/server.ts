@@ -257,8 +257,13 @@ export async function startServer(config: ServerConfig, supervisor: Supervisor):
   });
 
   supervisor.onMessage((message) => {
-    if (message.type === "drill-line") drills.line(message.drill, message.line);
-    else if (message.type === "drill-end")
+    if (message.type === "drill-line") {
+      try {
+        drills.line(message.drill, message.line);
+      } catch (error) {
+        onError(error);
+      }
+    } else if (message.type === "drill-end")
       void drills.ended(message.drill, message.status, message.message).catch(onError);
     else if (message.processes.some(({ name, state }) => name === "town" && state === "ready"))
       void takeIn().catch(onError);
