@@ -1,11 +1,11 @@
-import { readFile } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { custodianClient } from "@meterkeep/api/custodian-channel";
 import type { SupervisedProcess, Supervisor } from "@meterkeep/api/supervised";
 import type { DepotConfig } from "@meterkeep/api/supervisor";
 import { connectWrapper } from "@meterkeep/dlms-node";
-import { type Dial, parseAddresses, parseGrid, SESSION_LIMITS } from "@meterkeep/headend";
+import { type Address, type Dial, parseAddresses, parseGrid, SESSION_LIMITS } from "@meterkeep/headend";
 import { type BenchMeter, runBench } from "./bench.ts";
 
 const LOOK_AGAIN_MILLISECONDS = 500;
@@ -20,9 +20,21 @@ export async function startDepot(config: DepotConfig, supervisor: Supervisor): P
   });
   const closing = new AbortController();
   const done = new Set<string>();
+  let places: ReadonlyMap<string, Address> = new Map();
+  let seen = "";
+  const look = async (): Promise<void> => {
+    const stamp = await stampOf(config.exchangeDirectory);
+    if (stamp === seen) return;
+    places = await metersOnBench(config.exchangeDirectory);
+    seen = stamp;
+  };
+  await look();
+  const looking = repeatUntil(closing.signal, look);
   const work = (async () => {
     while (!closing.signal.aborted) {
-      const meters = (await metersOnBench(config.exchangeDirectory)).filter(({ title }) => !done.has(title));
+      const meters = [...places.keys()]
+        .filter((title) => !done.has(title))
+        .map((title): BenchMeter => ({ title, address: () => places.get(title) }));
       if (meters.length > 0)
         await runBench(
           {
@@ -37,36 +49,59 @@ export async function startDepot(config: DepotConfig, supervisor: Supervisor): P
           meters,
           closing.signal,
         );
-      await sleep(LOOK_AGAIN_MILLISECONDS, undefined, { signal: closing.signal }).catch(() => undefined);
+      await rest(closing.signal);
     }
   })();
   supervisor.send({ type: "ready" });
   return {
     close: async () => {
       closing.abort();
-      await work;
+      await Promise.all([looking, work]);
       await custodian.close();
     },
   };
 }
 
-/** The meters of the feeders whose path is the depot, as far as the town has told where they are. */
-async function metersOnBench(exchange: string): Promise<readonly BenchMeter[]> {
+/** Looks again and again: the town says anew where its meters are whenever it starts. */
+async function repeatUntil(closed: AbortSignal, look: () => Promise<void>): Promise<void> {
+  while (!closed.aborted) {
+    await rest(closed);
+    await look();
+  }
+}
+
+/** Changes whenever one of the files is written anew. */
+async function stampOf(exchange: string): Promise<string> {
+  const stamps = ["grid.json", "addresses.json"].map(async (name) => {
+    const facts = await stat(join(exchange, name)).catch(() => undefined);
+    return `${facts?.ino} ${facts?.mtimeMs}`;
+  });
+  return (await Promise.all(stamps)).join(" ");
+}
+
+async function rest(closed: AbortSignal): Promise<void> {
+  await sleep(LOOK_AGAIN_MILLISECONDS, undefined, { signal: closed }).catch(() => undefined);
+}
+
+/** The meters of the feeders whose path is the depot, with their places as far as the town has told them. */
+async function metersOnBench(exchange: string): Promise<ReadonlyMap<string, Address>> {
   const gridText = await readIfThere(join(exchange, "grid.json"));
   const addressText = await readIfThere(join(exchange, "addresses.json"));
-  if (gridText === undefined || addressText === undefined) return [];
+  if (gridText === undefined || addressText === undefined) return new Map();
   const depot = new Map(
     parseAddresses(addressText).meters.flatMap((meter) =>
       meter.depot === undefined ? [] : [[meter.systemTitle, meter.depot]],
     ),
   );
-  return parseGrid(gridText)
+  const titles = parseGrid(gridText)
     .feeders.filter(({ path }) => path === "depot")
-    .flatMap((feeder) => [feeder.transformer.meter, ...feeder.homes.map(({ meter }) => meter)])
-    .flatMap((title) => {
+    .flatMap((feeder) => [feeder.transformer.meter, ...feeder.homes.map(({ meter }) => meter)]);
+  return new Map(
+    titles.flatMap((title) => {
       const address = depot.get(title);
-      return address === undefined ? [] : [{ title, address }];
-    });
+      return address === undefined ? [] : [[title, address]];
+    }),
+  );
 }
 
 async function readIfThere(file: string): Promise<string | undefined> {

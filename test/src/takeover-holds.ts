@@ -1,0 +1,68 @@
+import { TAKEOVER_STEPS, type TakeoverStep } from "@meterkeep/api/custodian";
+import type { MeterTruth, TownControl, TownRequest } from "./town-control.ts";
+import { until } from "./until.ts";
+
+/** The steps that every takeover goes through; the others happen when something was lost. */
+export const HELD_STEPS = TAKEOVER_STEPS.filter(
+  (step) => !(["done", "probe", "counter-hint", "release"] as readonly TakeoverStep[]).includes(step),
+);
+
+/** How many homes of the depot's feeder it takes until both liars are among them: they are the 7th and the 13th. */
+const HOMES_WITH_LIARS = 13;
+/** Homes of a town whose depot has both liars. */
+export const HOMES = 4 * HOMES_WITH_LIARS;
+
+/** A meter that answers late at one step of its takeover, so that something can happen there. */
+export interface Hold {
+  readonly meter: string;
+  readonly step: TakeoverStep;
+  readonly path: "wan" | "depot";
+  readonly profile: string;
+}
+
+/** Which request it is whose answer comes late: the n-th of its kind. One key at a time takes more of them. */
+const HOLD_AT: Readonly<
+  Partial<Record<TakeoverStep, { scope: "association" | "key-transfer" | "any"; array: number; single: number }>>
+> = {
+  "factory-association": { scope: "association", array: 0, single: 0 },
+  "identity-check": { scope: "any", array: 2, single: 2 },
+  // Of single transfers the second: the unicast key is new then, and the authentication key is not.
+  "transfer-working-keys": { scope: "key-transfer", array: 0, single: 1 },
+  "working-keys-association": { scope: "association", array: 1, single: 1 },
+  "transfer-master": { scope: "key-transfer", array: 1, single: 3 },
+  "prove-master": { scope: "key-transfer", array: 2, single: 4 },
+  // What the meter refuses is none of its transfers: this one is counted among all requests, where each transfer counts twice.
+  "refuse-old-master": { scope: "any", array: 12, single: 18 },
+  "refuse-factory-keys": { scope: "association", array: 2, single: 3 },
+};
+
+/**
+ * Arms every honest meter of a town to answer late once, each at one step, all steps on both paths. It acts as soon as the
+ * town is there, which is before anybody speaks with its meters.
+ */
+export async function armHolds(town: TownControl, milliseconds: number): Promise<readonly Hold[]> {
+  await until("the town is there", () => town.isThere(), { everyMs: 5 });
+  const truth = await until("the town answers", () => town.truth().catch(() => undefined), { everyMs: 5 });
+  const holds = planHolds(truth);
+  await town.ask(holds.map((hold) => armed(hold, milliseconds)));
+  return holds;
+}
+
+function planHolds(truth: readonly MeterTruth[]): Hold[] {
+  const paths = { wan: 0, depot: 0 };
+  let depotHomes = 0;
+  return truth.flatMap((meter): Hold[] => {
+    const path = meter.depotPort === null ? "wan" : "depot";
+    if (path === "depot" && meter.role === "home") depotHomes += 1;
+    if (path === "depot" && meter.role === "home" && [7, 13].includes(depotHomes)) return [];
+    const step = HELD_STEPS[paths[path] % HELD_STEPS.length]!;
+    paths[path] += 1;
+    return [{ meter: meter.systemTitle, step, path, profile: meter.profile }];
+  });
+}
+
+function armed({ meter, step, profile }: Hold, amount: number): TownRequest {
+  const at = HOLD_AT[step]!;
+  const after = profile === "dsmr-5" ? at.single : at.array;
+  return { do: "fault", meter, fault: "delay", amount, scope: at.scope, times: 1, after };
+}

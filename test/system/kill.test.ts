@@ -1,0 +1,141 @@
+import assert from "node:assert/strict";
+import { rmSync } from "node:fs";
+import { describe, type TestContext, test } from "node:test";
+import type { TakeoverStep } from "@meterkeep/api/custodian";
+import { createPool } from "@meterkeep/postgres";
+import { type ApiClient, ownerClient } from "../src/api-client.ts";
+import { assertCustodyIsWhole } from "../src/custody-check.ts";
+import { custodianConfigOf } from "../src/installation-files.ts";
+import { processFacts } from "../src/process-facts.ts";
+import { type Meterkeep, makeStateDirectory, startMeterkeep } from "../src/start-meterkeep.ts";
+import { armHolds, HELD_STEPS, HOMES, type Hold } from "../src/takeover-holds.ts";
+import { townControl } from "../src/town-control.ts";
+import { until } from "../src/until.ts";
+
+const METERS = HOMES + 4;
+/** How late a held meter answers: longer than it takes until all are held, shorter than anybody's patience with a meter. */
+const HOLD_MS = 14_000;
+const RECOVERY_PATIENCE_MS = 120_000;
+
+type Victim = "custodian" | "server" | "depot" | "town" | "postgres" | "supervisor";
+
+/** At which step a takeover stands by the custodian's journal, which is durable before the octets of the step leave. */
+async function stepsByJournal(database: string): Promise<ReadonlyMap<string, TakeoverStep>> {
+  const pool = createPool(database, { applicationName: "kill test", maxConnections: 1 });
+  try {
+    const { rows } = await pool.query<{ title: string; step: TakeoverStep | null }>(
+      `select upper(encode(system_title, 'hex')) as title, journal::jsonb #>> '{contact,step}' as step from takeovers`,
+    );
+    return new Map(rows.flatMap(({ title, step }) => (step === null ? [] : [[title, step]])));
+  } finally {
+    await pool.end();
+  }
+}
+
+/** Starts a town whose honest meters all stop at some step of their takeover, and waits until they do. */
+async function startHeld(stateDirectory: string) {
+  const starting = startMeterkeep({ meters: HOMES, stateDirectory });
+  const [meterkeep, holds] = await Promise.all([starting, armHolds(townControl(stateDirectory), HOLD_MS)]);
+  const { database } = custodianConfigOf(stateDirectory);
+  const held = await until(
+    "every meter stands at its step",
+    async () => {
+      const steps = await stepsByJournal(database);
+      return holds.every(({ meter, step }) => steps.get(meter) === step) && steps;
+    },
+    { patienceMs: HOLD_MS - 2_000 },
+  ).catch(async () => await stepsByJournal(database));
+  return { meterkeep, holds, held };
+}
+
+async function killVictim(meterkeep: Meterkeep, victim: Victim): Promise<Meterkeep> {
+  const before = meterkeep.pids();
+  if (victim !== "supervisor") {
+    process.kill(before[victim]!, "SIGKILL");
+    await until(`the ${victim} is back`, () => {
+      const pid = meterkeep.pids()[victim];
+      return pid !== undefined && pid !== before[victim] && processFacts(pid) !== undefined;
+    });
+    return meterkeep;
+  }
+  await meterkeep.kill();
+  const ours = Object.entries(before).filter(([name]) => name !== "postgres");
+  await until("the processes have noticed that their supervisor is dead", () =>
+    ours.every(([, pid]) => processFacts(pid) === undefined),
+  );
+  return await startMeterkeep({ stateDirectory: meterkeep.stateDirectory, ports: meterkeep.ports });
+}
+
+/** Everything that must be so in the end, whatever was killed. */
+async function assertNothingIsLost(meterkeep: Meterkeep, api: ApiClient, holds: readonly Hold[]): Promise<void> {
+  const meters = await until(
+    "every takeover has its verdict",
+    async () => {
+      const all = await api.meters().catch(() => []);
+      return all.length === METERS && all.every(({ takeover }) => ["proven", "refused"].includes(takeover)) && all;
+    },
+    { patienceMs: RECOVERY_PATIENCE_MS, everyMs: 250 },
+  ).catch(async (error: unknown) => {
+    const left = (await api.meters()).filter(({ takeover }) => !["proven", "refused"].includes(takeover));
+    const told = left.map(({ systemTitle, takeoverPhase, trustSentence }) => {
+      const hold = holds.find(({ meter }) => meter === systemTitle);
+      return `${systemTitle} (${hold?.path} ${hold?.profile}, held at ${hold?.step}): ${takeoverPhase}; ${trustSentence}`;
+    });
+    throw new Error(`${String(error)}\n${told.join("\n")}`);
+  });
+  const honest = new Map(holds.map((hold) => [hold.meter, hold]));
+  const liars = meters.filter(({ systemTitle }) => !honest.has(systemTitle));
+  assert.deepEqual(
+    liars.map(({ takeover, trust }) => `${takeover}, ${trust}`),
+    Array(2).fill("refused, quarantined"),
+  );
+  const verdicts = await Promise.all(liars.map(({ systemTitle }) => api.call("meter", { params: { systemTitle } })));
+  assert.deepEqual(verdicts.map(({ takeover }) => takeover.verdict).sort(), ["keeps-factory-keys", "keeps-master-key"]);
+  for (const { systemTitle, takeover, trust } of meters) {
+    const hold = honest.get(systemTitle);
+    if (hold === undefined) continue;
+    const expected = `proven, ${hold.path === "depot" ? "trusted" : "provisional"}`;
+    assert.equal(`${takeover}, ${trust}`, expected, `${systemTitle}, held at ${hold.step} on ${hold.path}`);
+  }
+  for (const { meter } of holds) {
+    await until(
+      `${meter} is read under its new keys`,
+      async () => (await api.call("meter", { params: { systemTitle: meter } })).intervals.held > 0,
+      { everyMs: 250 },
+    );
+  }
+  await assertCustodyIsWhole(meterkeep.stateDirectory, METERS);
+}
+
+async function killAtEveryStep(context: TestContext, victim: Victim): Promise<void> {
+  const stateDirectory = makeStateDirectory();
+  await using cleanup = new AsyncDisposableStack();
+  cleanup.defer(() => rmSync(stateDirectory, { recursive: true, force: true }));
+  const { meterkeep, holds, held } = await startHeld(stateDirectory);
+  cleanup.use(meterkeep);
+  const api = await ownerClient(meterkeep);
+  const killed = performance.now();
+  const after = await killVictim(meterkeep, victim);
+  if (after !== meterkeep) cleanup.use(after);
+  await assertNothingIsLost(after, api, holds);
+  const seconds = ((performance.now() - killed) / 1_000).toFixed(1);
+  // A process that carries nothing for the depot's meters is killed at the steps of the others, and the other way round.
+  const concerned = holds.filter(
+    ({ path }) => !(victim === "depot" && path === "wan") && !(victim === "server" && path === "depot"),
+  );
+  for (const step of HELD_STEPS) {
+    const there = concerned.filter((hold) => hold.step === step && held.get(hold.meter) === step);
+    const profiles = [...new Set(there.map(({ profile }) => profile))].join(", ");
+    const line = `kill -9 ${victim} at ${step}: ${there.length} meters (${profiles}), all proven and read again`;
+    context.diagnostic(line);
+    assert.ok(there.length > 0, `no meter stood at ${step} when the ${victim} was killed`);
+  }
+  context.diagnostic(`after ${seconds} s every meter had its verdict and was read`);
+}
+
+describe("takeovers under kill -9: no meter is lost, and liars are caught", { concurrency: 2 }, () => {
+  for (const victim of ["custodian", "server", "depot", "town", "postgres", "supervisor"] as const) {
+    test(`the ${victim} is killed while meters stand at every step of their takeover`, (context) =>
+      killAtEveryStep(context, victim));
+  }
+});
