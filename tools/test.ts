@@ -16,6 +16,8 @@ interface Group {
   readonly isolated: boolean;
 }
 
+const HANGING_MS = 600_000;
+
 const wanted = process.argv.slice(2);
 const counts = { passed: 0, failed: 0, skipped: 0 };
 
@@ -63,6 +65,8 @@ async function runGroup({ name, files, isolated }: Group): Promise<typeof counts
       "--test",
       isolated ? "--test-isolation=process" : "--test-isolation=none",
       "--test-concurrency=1",
+      // Only for what hangs: no test takes a tenth of it.
+      `--test-timeout=${HANGING_MS}`,
       "--test-reporter=dot",
       "--test-reporter-destination=stdout",
       `--test-reporter=${ROOT}/tools/totals.ts`,
