@@ -29,6 +29,8 @@ export class Uploads {
   readonly #folder: string;
   readonly #now: () => number;
   readonly #uploads = new Handles<Upload>();
+  /** Uploads whose file is being made: they count, or requests that come at once would all find room. */
+  #beginning = 0;
 
   constructor(folder: string, now: () => number) {
     this.#folder = folder;
@@ -43,18 +45,24 @@ export class Uploads {
 
   async begin(place: Upload["place"], caller: Caller): Promise<string> {
     await this.sweep();
-    if (this.#uploads.size >= MOST_UPLOADS) throw new CallRefusal("too-many-open", `${MOST_UPLOADS} uploads are open`);
-    const path = join(this.#folder, `${randomBytes(12).toString("hex")}.mks`);
-    const file = await open(path, "wx", 0o600);
-    return this.#uploads.add({
-      caller,
-      lastUsed: this.#now(),
-      place,
-      path,
-      file,
-      bytes: 0,
-      writing: Promise.resolve(),
-    });
+    if (this.#uploads.size + this.#beginning >= MOST_UPLOADS)
+      throw new CallRefusal("too-many-open", `${MOST_UPLOADS} uploads are open`);
+    this.#beginning += 1;
+    try {
+      const path = join(this.#folder, `${randomBytes(12).toString("hex")}.mks`);
+      const file = await open(path, "wx", 0o600);
+      return this.#uploads.add({
+        caller,
+        lastUsed: this.#now(),
+        place,
+        path,
+        file,
+        bytes: 0,
+        writing: Promise.resolve(),
+      });
+    } finally {
+      this.#beginning -= 1;
+    }
   }
 
   /** Appends a chunk; gives how many octets have come. */
