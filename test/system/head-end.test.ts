@@ -18,10 +18,14 @@ after(() => meterkeep.stop());
 const intervals = async (): Promise<number> => (await api.call("overview")).counts.intervalsAll;
 
 test("every meter is taken over and read: the field provisional, the depot trusted, the liars set aside", async () => {
-  await until(async () => {
-    const { counts } = await api.call("overview");
-    return counts.byTakeover["proven"] === counts.meters - 2 && counts.byTakeover["refused"] === 2;
-  }, 90_000);
+  await until(
+    "every takeover has ended",
+    async () => {
+      const { counts } = await api.call("overview");
+      return counts.byTakeover["proven"] === counts.meters - 2 && counts.byTakeover["refused"] === 2;
+    },
+    { patienceMs: 120_000 },
+  );
   const { meters, grid, counts } = await api.call("overview");
   const depot = new Set(
     grid?.feeders
@@ -39,7 +43,7 @@ test("every meter is taken over and read: the field provisional, the depot trust
 test("the default answer holds only what decisions may use, and every number opens its evidence and its session", async () => {
   const trusted = (await api.meters()).find(({ trust, role }) => trust === "trusted" && role === "home")!;
   const at = { params: { systemTitle: trusted.systemTitle } };
-  await until(async () => (await api.call("profile", at)).rows.length > 0, 60_000);
+  await until("a trusted interval is there", async () => (await api.call("profile", at)).rows.length > 0);
   const decisive = await api.call("profile", at);
   const all = await api.call("profile", { ...at, query: { trust: "all" } });
   assert.ok(decisive.leftOut > 0, "ten days of history were captured before the takeover");
@@ -56,17 +60,15 @@ test("the default answer holds only what decisions may use, and every number ope
 test("a server that is killed goes on where it was, reads nothing twice and loses no meter", async () => {
   const pid = meterkeep.pids()["server"]!;
   process.kill(pid, "SIGKILL");
-  await until(
-    async () =>
-      meterkeep.pids()["server"] !== pid &&
-      (await api.call("health").then(
-        () => true,
-        () => false,
-      )),
-    60_000,
-  );
+  await until("the server is back", async () => {
+    if (meterkeep.pids()["server"] === pid) return false;
+    return api.call("health").then(
+      () => true,
+      () => false,
+    );
+  });
   const before = await intervals();
-  await until(async () => (await intervals()) > before + HOMES, 60_000);
+  await until("new intervals are read", async () => (await intervals()) > before + HOMES);
   const [first] = (await api.meters()).filter(({ takeover }) => takeover === "proven");
   const { rows } = await api.call("profile", {
     params: { systemTitle: first!.systemTitle },
