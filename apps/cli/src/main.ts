@@ -4,6 +4,10 @@ import type { Terminal } from "./terminal.ts";
 const interrupt = new AbortController();
 process.once("SIGINT", () => interrupt.abort());
 
+// Left alone, this signal opens a debugger to everybody on the machine, and the supervisor's other processes could send
+// it where they run as the same user.
+process.on("SIGUSR1", () => undefined);
+
 const terminal: Terminal = {
   stdin: process.stdin,
   stdout: process.stdout,

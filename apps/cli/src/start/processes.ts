@@ -103,6 +103,8 @@ export function describeApp(
     nodeOptions: [
       // The permission model and its --allow-net say so themselves in every log otherwise.
       "--disable-warning=ExperimentalWarning",
+      // That signal opens a debugger, and whoever runs as the same user may send it: the permission model does not mind.
+      "--disable-sigusr1",
       `--max-old-space-size=${app.heapMegabytes(homes)}`,
       ...(app.nodeOptions ?? []),
       ...(permission === undefined
