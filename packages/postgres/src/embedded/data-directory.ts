@@ -13,7 +13,7 @@ export const SUPERUSER = "postgres";
 /** What making a data directory needs to know. */
 export interface DataDirectoryOptions {
   readonly directory: string;
-  /** Where the superuser's password is kept when the owner has no name that `peer` could check. */
+  /** Where the superuser's password is kept, unless root is the installer: see `authenticationOf`. */
   readonly passwordFile: string;
   readonly owner: DatabaseOwner;
   readonly program: PostgresProgram;
@@ -32,18 +32,18 @@ export async function prepareDataDirectory(options: DataDirectoryOptions): Promi
   const draft = `${directory}.new`;
   if (existsSync(directory)) {
     checkVersion(directory, program);
-    writeAuthentication(directory, owner);
+    writeAuthentication(directory, owner, existsSync(passwordFile));
     return false;
   }
   await stopInitdb(dirname(directory));
   await stopOrphans(draft);
   rmSync(draft, { recursive: true, force: true });
-  if (owner.name === undefined) {
+  if (!owner.switches) {
     rmSync(passwordFile, { force: true });
     writeFileSync(passwordFile, randomPassword(), { mode: 0o600 });
   }
   await initialise(options, draft);
-  writeAuthentication(draft, owner);
+  writeAuthentication(draft, owner, !owner.switches);
   renameSync(draft, directory);
   return true;
 }
@@ -71,7 +71,7 @@ async function initialise(options: DataDirectoryOptions, draft: string): Promise
     "--auth=scram-sha-256",
     "--no-instructions",
     ...(durable ? [] : ["--no-sync"]),
-    ...(owner.name === undefined ? [`--pwfile=${passwordFile}`] : ["--auth-local=peer"]),
+    ...(owner.switches ? ["--auth-local=peer"] : [`--pwfile=${passwordFile}`]),
   ];
   // initdb wants a user with a name. In a user namespace of its own, any user can be called nobody.
   const [command, ...rest] =
@@ -111,20 +111,28 @@ function runToEnd(
 }
 
 /**
- * Who may connect: the superuser when the operating system says that it is the installer (or by password where that user
- * has no name), everybody else by password, and all of them over the Unix socket alone.
+ * Who may connect, over the Unix socket alone: everybody by password, and root as the superuser when the operating
+ * system says that it is root.
+ *
+ * Any other installer needs a password too: the head-end then runs as the same user, and must not become the superuser
+ * by saying so, for that one reads files and runs programs. A directory that was made before there were passwords keeps
+ * to the user's name.
  */
-function writeAuthentication(directory: string, owner: DatabaseOwner): void {
+export function authenticationOf(
+  owner: Pick<DatabaseOwner, "name" | "switches">,
+  hasPassword: boolean,
+): Readonly<Record<"pg_hba.conf" | "pg_ident.conf", string>> {
   const installer = owner.switches ? "root" : owner.name;
-  const files = {
-    "pg_hba.conf": [
-      installer === undefined ? `local all ${SUPERUSER} scram-sha-256` : `local all ${SUPERUSER} peer map=installer`,
-      "local all all scram-sha-256",
-      "",
-    ].join("\n"),
-    "pg_ident.conf": installer === undefined ? "" : `installer "${installer}" ${SUPERUSER}\n`,
+  const byName = owner.switches || (!hasPassword && installer !== undefined);
+  const superuser = byName ? "peer map=installer" : "scram-sha-256";
+  return {
+    "pg_hba.conf": `local all ${SUPERUSER} ${superuser}\nlocal all all scram-sha-256\n`,
+    "pg_ident.conf": byName ? `installer "${installer}" ${SUPERUSER}\n` : "",
   };
-  for (const [name, text] of Object.entries(files)) {
+}
+
+function writeAuthentication(directory: string, owner: DatabaseOwner, hasPassword: boolean): void {
+  for (const [name, text] of Object.entries(authenticationOf(owner, hasPassword))) {
     const path = `${directory}/${name}`;
     writeFileSync(path, text, { mode: 0o600 });
     if (owner.switches) chownSync(path, owner.uid, owner.gid);

@@ -28,7 +28,7 @@ export interface LaunchOptions {
 
 /** A running embedded server. */
 export interface EmbeddedPostgres {
-  /** Connects as the superuser; works for the user who launched the server. */
+  /** Connects as the superuser, with a password unless root launched the server: keep it out of logs. */
   readonly adminUrl: string;
   readonly socketDirectory: string;
   readonly pid: number;
@@ -76,7 +76,7 @@ export async function launchEmbedded(options: LaunchOptions): Promise<EmbeddedPo
     const child = spawnServer(program.postgres, directory, sockets.path, owner, durable);
     const server = watch(child, options.log, lock, sockets);
     await server.ready(directory);
-    const password = owner.name === undefined ? readFileSync(passwordFile, "utf8") : undefined;
+    const password = !owner.switches && existsSync(passwordFile) ? readFileSync(passwordFile, "utf8") : undefined;
     return {
       adminUrl: connectionUrl({
         host: sockets.path,
