@@ -77,6 +77,16 @@ describe("the program for processes under other users", () => {
     }
   });
 
+  test("a Node.js that they cannot reach gets a twin as well", () => {
+    open(0o755);
+    mkdirSync(`${base}/hidden`, { mode: 0o700 });
+    writeFileSync(`${base}/hidden/node`, "node", { mode: 0o755 });
+    const { directory, node } = placeProgram(checkout, `${base}/twin`, true, `${base}/hidden/node`);
+    assert.deepEqual([directory, node], [checkout, `${base}/twin/bin/node`]);
+    assert.equal(readFileSync(node, "utf8"), "node");
+    assert.equal(placeProgram(checkout, `${base}/twin`, false, `${base}/hidden/node`).node, `${base}/hidden/node`);
+  });
+
   test("a twin is never older than the checkout", () => {
     open(0o700);
     rmSync(`${checkout}/packages/dlms/src/index.ts`);

