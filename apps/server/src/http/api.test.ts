@@ -308,3 +308,24 @@ test("before the console is built a plain page says so, and no path leaves its d
   for (const path of ["/../../etc/passwd", "/%2e%2e/%2e%2e/etc/passwd", "/assets/..%2f..%2fetc%2fpasswd"])
     assert.ok(!(await (await server.get(path)).text()).includes("root:"));
 });
+
+test("passkeys are offered for this name alone, a challenge is good once, and junk is refused without a word why", async () => {
+  const cookie = await server.signIn();
+  const offered = (await (await server.post("/api/v1/passkeys/options", undefined, { cookie })).json()) as {
+    challengeId: string;
+    options: { rp: { id: string }; challenge: string; authenticatorSelection: { userVerification: string } };
+  };
+  assert.equal(offered.options.rp.id, "localhost");
+  assert.equal(offered.options.authenticatorSelection.userVerification, "required");
+  const junk = {
+    challengeId: offered.challengeId,
+    response: { id: "a", rawId: "a", type: "public-key", response: {} },
+  };
+  for (const path of ["/api/v1/passkeys", "/api/v1/sign-in/passkey"])
+    assert.equal((await problem(await server.post(path, junk, { cookie }))).code, "sign-in-refused");
+  const { rows } = await server.context.pool.query(
+    "select count(*)::int as left from passkey_challenges where person_id is not null",
+  );
+  assert.deepEqual(rows, [{ left: 0 }]);
+  assert.equal((await server.post("/api/v1/sign-in/passkey/options", undefined)).status, 200);
+});

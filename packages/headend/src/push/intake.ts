@@ -197,11 +197,10 @@ export class PushIntake {
     this.#ports.onOutcome("accepted");
     const how = protection === "authenticated" ? "authenticated" : "confidential only, not authenticated";
     const sentence = `${meter.label} pushed ${readings} readings over ${push.transport.toUpperCase()}: ${how}.`;
-    this.#publish(
-      push,
-      { meter: meter.title, accepted: true, sentence },
-      protection === "authenticated" ? "info" : "notice",
-    );
+    // Simulated meters push several times a second: who watches sees it, and the list of recent events keeps the rest.
+    const isOrdinary = meter.kind === "simulated" && protection === "authenticated";
+    const severity = protection === "authenticated" ? "info" : "notice";
+    this.#publish(push, { meter: meter.title, accepted: true, sentence }, isOrdinary ? undefined : severity);
   }
 
   #refuse(push: Waiting, meter: Meter, code: string): PushTally {
@@ -234,11 +233,12 @@ export class PushIntake {
   #publish(
     push: Waiting,
     event: Omit<EventData["push"], "at" | "source">,
-    severity: "info" | "notice" | "warning",
+    severity: "info" | "notice" | "warning" | undefined,
   ): void {
     const data = { at: new Date(push.at).toISOString(), source: `${push.transport}://${push.address}`, ...event };
     const { meter, sentence } = event;
-    this.#ports.events.publish("push", data, { sentence, severity, ...(meter === undefined ? {} : { meter }) });
+    if (severity === undefined) this.#ports.events.publish("push", data);
+    else this.#ports.events.publish("push", data, { sentence, severity, ...(meter === undefined ? {} : { meter }) });
   }
 }
 

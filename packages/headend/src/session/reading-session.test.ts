@@ -203,3 +203,12 @@ test("rows that are not as the companion profile says are refused with a code, a
   );
   assert.deepEqual([session.outcome, session.code, read.intervals.length], ["failed", "meter-answer-unusable", 0]);
 });
+
+test("a clock that is off is said, and how far", async () => {
+  const late = { ...state(4), now: NOON - 7_200_000 };
+  const { session, read } = await holdReadingSession(ports(late), order("range", []), never);
+  assert.equal(read.clockOffsetSeconds, -7_260);
+  assert.match(session.sentence, /The clock is 7260 s slow: more than 900 s is an incident/);
+  const right = await holdReadingSession(ports(state(4)), order("range", []), never);
+  assert.doesNotMatch(right.session.sentence, /clock/);
+});

@@ -6,7 +6,7 @@ import type { Address, Meter } from "../inventory/meter.ts";
 import type { MeterProfile } from "../profile/meter-profile.ts";
 import { intervalCount, type Stretch } from "../reading/coverage.ts";
 import type { ReadResult, RegisterRecord } from "../reading/result.ts";
-import { checkClock } from "../time/clock-check.ts";
+import { type ClockCheck, checkClock } from "../time/clock-check.ts";
 import type { SourceClock } from "../time/source-clock.ts";
 import { CustodianAssociator, type ProtectionRecord, type SessionCustodian } from "./custodian-associator.ts";
 import type { LadderEntry, SessionRecord } from "./ladder.ts";
@@ -78,7 +78,7 @@ export async function holdReadingSession(
     error ??= cause;
   }
   const read = collected.result();
-  const session = recordOf(order, startedAt, ports.now(), recorder.ladder, read, error);
+  const session = recordOf(order, startedAt, ports.now(), recorder.ladder, read, collected.clock, error);
   return { session, read, error };
 }
 
@@ -119,11 +119,7 @@ async function readRegisters(
   const evidence = recorder.evidence();
   const at = snapshot.clock ?? order.clock.atSource(received);
   if (snapshot.clock !== undefined)
-    collected.clockOffsetSeconds = checkClock(
-      snapshot.clock,
-      order.clock.atSource(sent),
-      order.clock.atSource(received),
-    ).offsetSeconds;
+    collected.clock = checkClock(snapshot.clock, order.clock.atSource(sent), order.clock.atSource(received));
   collected.supply = supplyOf(snapshot);
   for (const { obis, count } of snapshot.values) {
     const scale = reader.scale(obis);
@@ -215,7 +211,7 @@ class Collected {
   readonly #intervals: ReadResult["intervals"][number][] = [];
   readonly #covered: Stretch[] = [];
   supply: SupplyState | undefined;
-  clockOffsetSeconds: number | undefined;
+  clock: ClockCheck | undefined;
 
   take(rows: ReturnType<typeof readRows>, stretch: Stretch): void {
     for (const row of rows) this.#intervals.push(...row.intervals);
@@ -228,7 +224,7 @@ class Collected {
       intervals: this.#intervals,
       covered: this.#covered,
       ...(this.supply === undefined ? {} : { supply: this.supply }),
-      ...(this.clockOffsetSeconds === undefined ? {} : { clockOffsetSeconds: this.clockOffsetSeconds }),
+      ...(this.clock === undefined ? {} : { clockOffsetSeconds: this.clock.offsetSeconds }),
       ...this.#newest("powerW", "1-0:1.7.0"),
       ...this.#newest("energyWh", "1-0:1.8.0"),
     };
@@ -246,6 +242,7 @@ function recordOf(
   endedAt: number,
   ladder: readonly LadderEntry[],
   read: ReadResult,
+  clock: ClockCheck | undefined,
   error: unknown,
 ): SessionRecord {
   return {
@@ -253,7 +250,7 @@ function recordOf(
     purpose: order.purpose,
     outcome: outcomeOf(error),
     ...(error === undefined ? {} : { code: codeOf(error) }),
-    sentence: sentenceOf(order, read, error),
+    sentence: sentenceOf(order, read, error) + clockWords(clock),
     startedAt,
     endedAt,
     ladder,
@@ -268,6 +265,11 @@ function sentenceOf(order: ReadingOrder, read: ReadResult, error: unknown): stri
   if (error === undefined) return `${what}.`;
   const why = error instanceof Error ? error.message : "it ended without a reason";
   return read.registers.length === 0 ? `Nothing read: ${why}` : `${what}, then: ${why}`;
+}
+
+/** A clock that is right needs no words. */
+function clockWords(clock: ClockCheck | undefined): string {
+  return clock === undefined || clock.verdict === "in-time" ? "" : ` ${clock.sentence}.`;
 }
 
 const LOST: ReadonlySet<string> = new Set([

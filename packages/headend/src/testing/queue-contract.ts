@@ -77,6 +77,29 @@ export function workQueueContract(name: string, open: () => Promise<QueueUnderTe
   );
 
   test(
+    `${name}: an owner that has lost track gives back what it does not hold, and nobody else's`,
+    withQueue(async ({ queue, meters }) => {
+      const [a, b, c] = meters.map(({ id }) => id);
+      const owner = randomUUID();
+      await queue.due([a!, b!], NOW - 1, LANES.takeover);
+      const leases = await queue.lease(owner, 9, NOW, LEASE_SECONDS);
+      await queue.due([c!], NOW - 1, LANES.reading);
+      await lease(queue, 9);
+      await queue.abandon(owner, [a!], NOW);
+      assert.deepEqual(await lease(queue, 9), [], "not before a pause");
+      const again = await lease(queue, 9, NOW + 3_000);
+      assert.deepEqual(
+        again.map(({ meter, attempts }) => [meter.id, attempts]),
+        [[b, 1]],
+      );
+      const next = { dueAt: NOW + 900_000, lane: LANES.reading, attempts: 0 };
+      const given = (meter: number) => leases.find((one) => one.meter.id === meter)!;
+      assert.equal(await queue.release({ meter: b!, epoch: given(b!).epoch }, next), false);
+      assert.equal(await queue.release({ meter: a!, epoch: given(a!).epoch }, next), true);
+    }),
+  );
+
+  test(
     `${name}: failures are counted, and asking on demand is answered once`,
     withQueue(async ({ queue, meters }) => {
       const meter = meters[0]!.id;

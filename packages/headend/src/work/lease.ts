@@ -58,6 +58,12 @@ export interface WorkQueue {
   enrol(meters: readonly MeterId[], at: number, lane: Lane): Promise<void>;
   /** Ends a lease. @returns false, and nothing changes, when the epoch is no longer the newest. */
   release(ref: LeaseRef, next: NextDue): Promise<boolean>;
+  /**
+   * Frees all leases of an owner but those of `held`: when the database was away, results may have been lost with their
+   * leases still standing, and leases may have been given that nobody heard of. Each counts as a failure and is due after a
+   * backoff.
+   */
+  abandon(owner: string, held: readonly MeterId[], now: number): Promise<void>;
   /** Makes meters due, unless they are due earlier. */
   due(meters: readonly MeterId[], at: number, lane: Lane, onDemand?: OnDemand): Promise<void>;
   /** When the next meter is due that nobody has leased; undefined when there is none. */

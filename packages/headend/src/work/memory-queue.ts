@@ -1,4 +1,5 @@
 import type { Meter, MeterId } from "../inventory/meter.ts";
+import { backoffSeconds } from "./backoff.ts";
 import type { Lane, Lease, LeaseRef, NextDue, OnDemand, WorkQueue } from "./lease.ts";
 
 interface Item {
@@ -9,6 +10,7 @@ interface Item {
   onDemand: OnDemand | undefined;
   epoch: bigint;
   leasedUntil: number | undefined;
+  owner: string;
 }
 
 /** A queue that lasts as long as the process: for tests, and the yardstick of the contract. */
@@ -17,7 +19,7 @@ export function memoryWorkQueue(meters: readonly Meter[]): WorkQueue {
   const get = (meter: MeterId): Item | undefined => items.get(meter);
   const isFree = (item: Item, now: number): boolean => item.leasedUntil === undefined || item.leasedUntil <= now;
   return {
-    async lease(_owner, count, now, leaseSeconds) {
+    async lease(owner, count, now, leaseSeconds) {
       const due = [...items.values()]
         .filter((item) => item.dueAt <= now && isFree(item, now))
         .sort((a, b) => a.lane - b.lane || a.dueAt - b.dueAt)
@@ -25,6 +27,7 @@ export function memoryWorkQueue(meters: readonly Meter[]): WorkQueue {
       return due.map((item) => {
         item.epoch += 1n;
         item.leasedUntil = now + leaseSeconds * 1000;
+        item.owner = owner;
         return leaseOf(item);
       });
     },
@@ -40,6 +43,14 @@ export function memoryWorkQueue(meters: readonly Meter[]): WorkQueue {
       Object.assign(item, { lane: next.lane, dueAt: next.dueAt, attempts: next.attempts, onDemand: undefined });
       item.leasedUntil = undefined;
       return true;
+    },
+    async abandon(owner, held, now) {
+      for (const item of items.values()) {
+        if (item.leasedUntil === undefined || item.owner !== owner || held.includes(item.meter.id)) continue;
+        item.leasedUntil = undefined;
+        item.attempts += 1;
+        item.dueAt = Math.max(item.dueAt, now + backoffSeconds(item.attempts, 0) * 1000);
+      }
     },
     async due(ids, at, lane, onDemand) {
       for (const id of ids) {
@@ -69,6 +80,7 @@ function newItem(meter: Meter): Item {
     onDemand: undefined,
     epoch: 0n,
     leasedUntil: undefined,
+    owner: "",
   };
 }
 

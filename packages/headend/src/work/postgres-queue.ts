@@ -3,6 +3,7 @@ import type { TakeoverPhase, TakeoverVerdict } from "@meterkeep/api/custodian";
 import type { Scope } from "../database/scope.ts";
 import { firstRow, rows, type Sql } from "../database/sql.ts";
 import { METER_COLUMNS, type MeterRow, meterOfRow } from "../inventory/meter.ts";
+import { SESSION_BACKOFF } from "./backoff.ts";
 import type { Lease, NextDue, OnDemand, WorkQueue } from "./lease.ts";
 
 /** The queue in the table `work`. */
@@ -32,6 +33,10 @@ export function postgresWorkQueue(sql: Sql, scope: Scope): WorkQueue {
         [next.code ?? null],
       ]);
       return released.rowCount === 1;
+    },
+    async abandon(owner, held, now) {
+      const { firstSeconds, ceilingSeconds } = SESSION_BACKOFF;
+      await sql.query(ABANDON, [...scope.place, owner, held, new Date(now), firstSeconds / 2, ceilingSeconds / 2]);
     },
     async due(meters, at, lane, onDemand) {
       await sql.query(MAKE_DUE, [...scope.place, meters, timeText(at), lane, onDemand ?? null]);
@@ -66,6 +71,12 @@ export const RELEASE = `
   where w.utility_id = $1 and w.island_id = $2 and w.meter_id = r.meter_id and w.epoch = r.epoch
     and w.leased_by is not null
   returning w.meter_id`;
+
+const ABANDON = `
+  update work set leased_by = null, leased_until = null, attempts = least(attempts + 1, 1000),
+    due_at = greatest(due_at,
+      $5::timestamptz + make_interval(secs => least($7::double precision, $6::double precision * 2 ^ least(attempts, 30))))
+  where utility_id = $1 and island_id = $2 and leased_by = $3 and not meter_id = any($4::integer[])`;
 
 const ENROL = `
   insert into work (utility_id, island_id, meter_id, lane, due_at)

@@ -8,13 +8,17 @@ function bench(count: number) {
   const given: number[] = [];
   const open = new Map<number, () => void>();
   const errors: unknown[] = [];
+  const abandoned: (readonly number[])[] = [];
   let peak = 0;
   const ports: WorkerPorts = {
     queue: {
       lease: async (_owner, wanted) => {
         const batch = Array.from({ length: Math.min(wanted, count - given.length) }, (_, n) => given.length + n);
         given.push(...batch);
-        return batch.map((n) => ({ epoch: BigInt(n) }) as Lease);
+        return batch.map((n) => ({ epoch: BigInt(n), meter: { id: n } }) as Lease);
+      },
+      abandon: async (_owner, held) => {
+        abandoned.push(held);
       },
       nextDue: async () => undefined,
     },
@@ -40,7 +44,7 @@ function bench(count: number) {
     open.get(n)?.();
     open.delete(n);
   };
-  return { ports, given, open, errors, finish, peak: () => peak };
+  return { ports, given, open, errors, abandoned, finish, peak: () => peak };
 }
 
 const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
@@ -58,6 +62,17 @@ test("no more sessions than it may hold, and all work is done", async () => {
   assert.equal(under.given.length, 30);
   assert.ok(under.peak() <= 4);
   assert.equal(under.errors.length, 1);
+  await worker.close();
+});
+
+test("a session whose results are lost makes the worker give back what it does not hold", async () => {
+  const under = bench(6);
+  const worker = new Worker(under.ports, OPTIONS);
+  worker.start();
+  await settle();
+  await settle();
+  assert.equal(under.errors.length, 1);
+  assert.deepEqual(under.abandoned, [[0, 1, 2]]);
   await worker.close();
 });
 

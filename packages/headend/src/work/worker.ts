@@ -1,9 +1,10 @@
 import { HeadEndError } from "../errors.ts";
+import type { MeterId } from "../inventory/meter.ts";
 import type { Lease, WorkQueue } from "./lease.ts";
 
 /** What a worker needs: work, what to do with it, and time. */
 export interface WorkerPorts {
-  readonly queue: Pick<WorkQueue, "lease" | "nextDue">;
+  readonly queue: Pick<WorkQueue, "lease" | "abandon" | "nextDue">;
   /** Holds one session and writes what it brought; it ends the lease, whatever happens. */
   run(lease: Lease, signal: AbortSignal): Promise<void>;
   /** An error that `run` let out, or the queue's. */
@@ -33,10 +34,12 @@ export interface WorkerOptions {
 export class Worker {
   readonly #ports: WorkerPorts;
   readonly #options: WorkerOptions;
-  readonly #sessions = new Set<Promise<void>>();
+  readonly #sessions = new Map<Promise<void>, MeterId>();
   readonly #closing = new AbortController();
   #wake = new AbortController();
   #loop: Promise<void> | undefined;
+  /** Something could not be written or asked: leases may stand in our name that we do not hold. */
+  #doubtful = false;
 
   constructor(ports: WorkerPorts, options: WorkerOptions) {
     this.#ports = ports;
@@ -63,7 +66,7 @@ export class Worker {
     this.#closing.abort(new HeadEndError("head-end-closed", "the head-end is closing"));
     this.#wake.abort();
     await this.#loop;
-    await Promise.allSettled(this.#sessions);
+    await Promise.allSettled(this.#sessions.keys());
   }
 
   async #run(): Promise<void> {
@@ -78,10 +81,15 @@ export class Worker {
         continue;
       }
       try {
+        if (this.#doubtful) {
+          this.#doubtful = false;
+          await queue.abandon(owner, [...this.#sessions.values()], now());
+        }
         const leased = await queue.lease(owner, free, now(), leaseSeconds);
         for (const lease of leased) this.#hold(lease);
         if (leased.length > 0) continue;
       } catch (error) {
+        this.#doubtful = true;
         onError(error);
       }
       await this.#rest();
@@ -89,14 +97,19 @@ export class Worker {
   }
 
   #hold(lease: Lease): void {
+    let failed = false;
     const session = this.#ports
       .run(lease, this.#closing.signal)
-      .catch((error: unknown) => this.#ports.onError(error))
+      .catch((error: unknown) => {
+        failed = true;
+        this.#ports.onError(error);
+      })
       .finally(() => {
         this.#sessions.delete(session);
+        this.#doubtful ||= failed;
         this.#wake.abort();
       });
-    this.#sessions.add(session);
+    this.#sessions.set(session, lease.meter.id);
   }
 
   async #rest(): Promise<void> {
