@@ -63,8 +63,10 @@ export const readingsQuery = (systemTitle: string) =>
 
 /** Intervals from `from` on (RFC 3339), marked with their trust. */
 export const profileQuery = (systemTitle: string, from: string | undefined) =>
-  queryOptions({
+  queryOptions<ProfileView, Error, ProfileView, string[]>({
     queryKey: ["profile", systemTitle, from ?? "all"],
+    // While another stretch of the same meter is on its way, the one at hand stays in sight.
+    placeholderData: (before) => (before?.meter === systemTitle ? before : undefined),
     queryFn: ({ signal }) =>
       getJson<ProfileView>(
         `/meters/${systemTitle}/profile?trust=all&limit=2000${from === undefined ? "" : `&from=${from}`}`,

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import type { ProfileView } from "@meterkeep/api";
 import { spread } from "./direct-labels.ts";
 import { alignSeries, powerColumn, powerSeries, sumSeries } from "./power-series.ts";
+import { lastHours, nextStart, spanStart } from "./span.ts";
 
 type Row = ProfileView["rows"][number];
 const row = (time: string, ...values: (number | null)[]): Row => ({
@@ -76,4 +77,15 @@ test("a sum exists only where every feeder has a value", () => {
 test("labels that would overlap are moved apart, in order, above the floor", () => {
   assert.deepEqual(spread([50, 10, 52], 14, 300), [50, 10, 64]);
   assert.deepEqual(spread([100, 99], 14, 100), [100, 86]);
+});
+
+test("the span follows what was measured, in steps", () => {
+  const start = spanStart(Date.parse("2026-11-21T13:40:00Z"), 24);
+  assert.equal(start, "2026-11-20T12:00:00.000Z");
+  assert.equal(nextStart(start, Date.parse("2026-11-21T23:00:00Z"), 24), start);
+  assert.equal(nextStart(start, Date.parse("2026-11-22T09:00:00Z"), 24), "2026-11-21T06:00:00.000Z");
+  assert.equal(nextStart(start, undefined, 24), start);
+  const points = [{ time: 0 }, { time: 3600 }, { time: 90_000 }];
+  assert.deepEqual(lastHours(points, 24), [{ time: 90_000 }]);
+  assert.deepEqual(lastHours([], 24), []);
 });

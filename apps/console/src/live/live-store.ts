@@ -9,7 +9,8 @@ import type { QueryClient } from "@tanstack/react-query";
 import { drillQuery, type LedgerSource, overviewQuery } from "../api/queries.ts";
 import { eventLine, joinLines } from "./event-line.ts";
 import { INITIAL_LIVE_STATE, type LiveEvent, type LiveState, step } from "./live-state.ts";
-import { mergeMeters } from "./merge.ts";
+import { mergeMeters, standsOutside } from "./merge.ts";
+import { PerKeyRate } from "./rate.ts";
 import { openStream, type StreamEvent } from "./stream.ts";
 import { type ClockBase, clockBase } from "./town-clock.ts";
 
@@ -23,15 +24,24 @@ export interface LiveSnapshot extends LiveState {
 const FLUSH_MS = 200;
 const CHECK_MS = 5_000;
 const LINES_KEPT = 400;
+/** No answer is read again more often than this, however much happens to it. */
+const AGAIN_MS = 2_000;
 
 export class LiveStore {
   readonly #queries: QueryClient;
   readonly #listeners = new Set<() => void>();
   #snapshot: LiveSnapshot = { ...INITIAL_LIVE_STATE, clock: undefined, lines: [], ledgerHeads: {} };
+  /** Answers that events have made old; those on the page are read again. */
+  readonly #old = new PerKeyRate(
+    (key) => void this.#queries.invalidateQueries({ queryKey: JSON.parse(key) as string[] }),
+    AGAIN_MS,
+  );
   #pending: StreamEvent[] = [];
   #flush: ReturnType<typeof setTimeout> | undefined;
   #check: ReturnType<typeof setInterval> | undefined;
   #abort: AbortController | undefined;
+  /** The clock of the last overview that was read; lines merged into it since do not bring another. */
+  #read: ClockBase | undefined;
 
   constructor(queries: QueryClient) {
     this.#queries = queries;
@@ -44,13 +54,18 @@ export class LiveStore {
 
   readonly snapshot = (): LiveSnapshot => this.#snapshot;
 
-  /** Opens the stream where the overview ended. */
+  /** Takes the town's clock from an overview that was read, and opens the stream where the first one ended. */
   open(overview: Overview): void {
+    const clock = clockBase(overview.clock, Date.parse(overview.clock.wallNow));
+    const isNew = clock.townMs !== this.#read?.townMs || clock.simulated !== this.#read.simulated;
+    this.#read = clock;
+    if (isNew) {
+      this.#snapshot = { ...this.#snapshot, clock: { ...clock, heardAt: Date.now() } };
+      this.#notify();
+    }
     if (this.#abort !== undefined) return;
     this.#abort = new AbortController();
-    const clock = clockBase(overview.clock, Date.now());
-    this.#snapshot = { ...this.#snapshot, clock, heardAt: Date.now() };
-    this.#notify();
+    this.#snapshot = { ...this.#snapshot, heardAt: Date.now() };
     openStream(
       overview.lastEventId,
       { heard: (event) => this.#take(event), broken: () => this.#advance({ kind: "broken" }) },
@@ -65,6 +80,7 @@ export class LiveStore {
     this.#abort = undefined;
     clearInterval(this.#check);
     clearTimeout(this.#flush);
+    this.#old.close();
     this.#flush = undefined;
     this.#pending = [];
   }
@@ -118,7 +134,11 @@ export class LiveStore {
       overview === undefined ? undefined : mergeMeters(overview, meters, new Date().toISOString()),
     );
     // Only what is on the page is read again; the rest is marked and read when it is opened.
-    for (const key of touched) void this.#queries.invalidateQueries({ queryKey: JSON.parse(key) as string[] });
+    for (const key of touched) this.#old.ask(key);
+    // The page was opened while the town was being imported: whatever happens may have brought its grid.
+    const overview = this.#queries.getQueryData(overviewQuery.queryKey);
+    if (overview !== undefined && (overview.grid === undefined || standsOutside(overview, meters.values())))
+      this.#old.ask(JSON.stringify(overviewQuery.queryKey));
     this.#notify();
   }
 

@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { mock, test } from "node:test";
 import type { Overview, RecentEvent } from "@meterkeep/api";
 import { sampleMeter } from "../town/sample.ts";
 import { withoutName } from "./about.ts";
 import { condense } from "./condense.ts";
 import { eventLine, joinLines } from "./event-line.ts";
 import { INITIAL_LIVE_STATE, SILENCE_LIMIT_MS, step } from "./live-state.ts";
-import { mergeMeters } from "./merge.ts";
+import { mergeMeters, standsOutside } from "./merge.ts";
+import { PerKeyRate } from "./rate.ts";
 import { clockBase, clockLabel, townTime } from "./town-clock.ts";
 
 test("silence for longer than two heartbeats is a lost stream, and the page knows as of when", () => {
@@ -112,4 +113,41 @@ test("what two meters did alike is one line, whatever they are called", () => {
   );
   assert.equal(withoutName("Feldweg 4: Nothing read.", "Feldweg 4"), "Nothing read.");
   assert.equal(withoutName("Pushes opened.", undefined), "Pushes opened.");
+});
+
+test("a meter of a feeder that the page has not seen makes it read the grid again", () => {
+  const grid = {
+    substation: { id: "S", name: "North" },
+    feeders: [
+      { id: "F1", name: "One", path: "wan", transformer: { id: "T1", meter: "T", ratedKva: 160 }, homes: ["A"] },
+    ],
+  } as const;
+  const seen = { ...overview, grid } as unknown as Overview;
+  assert.ok(!standsOutside(seen, [sampleMeter("A"), sampleMeter("T", { role: "transformer" })]));
+  assert.ok(!standsOutside(seen, [sampleMeter("R", { kind: "real", role: "attached" })]));
+  assert.ok(standsOutside(seen, [sampleMeter("B")]));
+  assert.ok(standsOutside(seen, [sampleMeter("A", { feeder: "F2" })]));
+  assert.ok(standsOutside(overview, [sampleMeter("A")]));
+});
+
+test("an answer is read again at once, and once more after a burst, not for each event of it", () => {
+  mock.timers.enable({ apis: ["setTimeout"] });
+  try {
+    const calls: string[] = [];
+    const rate = new PerKeyRate((key) => calls.push(key), 2000);
+    for (let event = 0; event < 9; event += 1) rate.ask("a");
+    rate.ask("b");
+    assert.deepEqual(calls, ["a", "b"]);
+    mock.timers.tick(2000);
+    assert.deepEqual(calls, ["a", "b", "a"]);
+    mock.timers.tick(4000);
+    assert.deepEqual(calls, ["a", "b", "a"]);
+    rate.ask("a");
+    rate.ask("a");
+    rate.close();
+    mock.timers.tick(4000);
+    assert.deepEqual(calls, ["a", "b", "a", "a"]);
+  } finally {
+    mock.timers.reset();
+  }
 });

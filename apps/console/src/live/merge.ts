@@ -12,3 +12,15 @@ export function mergeMeters(overview: Overview, changed: ReadonlyMap<string, Met
   for (const [systemTitle, meter] of changed) if (!known.has(systemTitle)) meters.push(meter);
   return { ...overview, asOf, meters };
 }
+
+/** Whether one of the town's meters has no place in the overview's grid: the grid is read before its meters have one. */
+export function standsOutside(overview: Overview, meters: Iterable<MeterSummary>): boolean {
+  const feeders = new Map(overview.grid?.feeders.map((feeder) => [feeder.id, feeder]));
+  for (const { systemTitle, kind, role, feeder: id } of meters) {
+    if (kind === "real") continue;
+    const feeder = id === undefined ? undefined : feeders.get(id);
+    if (feeder === undefined) return true;
+    if (role === "home" && !feeder.homes.includes(systemTitle)) return true;
+  }
+  return false;
+}

@@ -19,6 +19,11 @@ const SUPPLY_WORDS = { connected: "supplied", disconnected: "dark", unknown: "su
 
 export function MeterPage() {
   const { systemTitle } = useParams({ from: "/frame/meters/$systemTitle" });
+  // Another meter is another page: what was opened on this one stays with it.
+  return <Meter key={systemTitle} systemTitle={systemTitle} />;
+}
+
+function Meter({ systemTitle }: { systemTitle: string }) {
   const { data } = useSuspenseQuery(meterQuery(systemTitle));
   const overview = useQuery(overviewQuery);
   // The stream keeps the town's lines fresh; the page's own answer is read again when something else changes.

@@ -2,10 +2,12 @@
 import type { MeterDetail } from "@meterkeep/api";
 import { useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
-import { useMemo, useState } from "react";
+import { useEffect, useMemo, useState } from "react";
 import { profileQuery } from "../api/queries.ts";
 import { Plot, type PlotSeries } from "../chart/plot.tsx";
 import { powerSeries } from "../chart/power-series.ts";
+import { lastHours } from "../chart/span.ts";
+import { useSpanStart } from "../chart/use-span.ts";
 import { EvidenceLink } from "../evidence/evidence-link.tsx";
 import { formatPower, spoken } from "../format/quantity.ts";
 import { localTime, useLive, useLiveStore } from "../live/live-context.tsx";
@@ -32,9 +34,11 @@ export function ReadingsChart({ detail }: { detail: MeterDetail }) {
     const { clock } = live.snapshot();
     return clock !== undefined && detail.meter.kind === "simulated" ? townTime(clock, Date.now()) : Date.now();
   });
-  const from = new Date(Math.floor((opened - SPANS[span] * 3_600_000) / 900_000) * 900_000).toISOString();
+  const [from, follow] = useSpanStart(opened, SPANS[span]);
   const { data, error, refetch } = useQuery(profileQuery(detail.meter.systemTitle, from));
-  const points = useMemo(() => (data === undefined ? [] : powerSeries(data)), [data]);
+  const points = useMemo(() => (data === undefined ? [] : lastHours(powerSeries(data), SPANS[span])), [data, span]);
+  const newest = points.at(-1)?.time;
+  useEffect(() => follow(newest === undefined ? undefined : newest * 1000));
   const bars = useMemo(() => intervalBars(points), [points]);
   const values = useMemo(() => [bars.decisive, bars.setAside], [bars]);
   const index = Math.min(at ?? points.length - 1, points.length - 1);

@@ -2,17 +2,19 @@
 import type { GridView, MeterSummary, ProfileView } from "@meterkeep/api";
 import { useQueries } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
-import { useMemo, useState } from "react";
+import { useEffect, useMemo, useState } from "react";
 import { profileQuery } from "../api/queries.ts";
 import { Plot, type PlotSeries } from "../chart/plot.tsx";
 import { alignSeries, powerSeries, sumSeries } from "../chart/power-series.ts";
+import { lastHours } from "../chart/span.ts";
+import { useSpanStart } from "../chart/use-span.ts";
 import { EvidenceLink } from "../evidence/evidence-link.tsx";
 import { formatPower, spoken } from "../format/quantity.ts";
 import { localTime, useLive } from "../live/live-context.tsx";
 import { SimulatedMark } from "../shell/marks.tsx";
 import { Amount } from "../shell/quantity.tsx";
 
-const WINDOW_MS = 24 * 3600 * 1000;
+const HOURS = 24;
 const DASHES: readonly (readonly number[])[] = [[], [7, 3], [2, 3], [10, 3, 2, 3]];
 
 interface LoadChartProps {
@@ -26,10 +28,7 @@ export function LoadChart({ grid, meters, townStart }: LoadChartProps) {
   const navigate = useNavigate();
   const lost = useLive((live) => live.connection === "lost");
   const [at, setAt] = useState<number>();
-  const from = useMemo(
-    () => new Date(Math.floor((townStart - WINDOW_MS) / 900_000) * 900_000).toISOString(),
-    [townStart],
-  );
+  const [from, follow] = useSpanStart(townStart, HOURS);
   const measured = useMemo(
     () =>
       grid.feeders.flatMap((feeder) =>
@@ -40,10 +39,13 @@ export function LoadChart({ grid, meters, townStart }: LoadChartProps) {
   const profiles = useQueries({ queries: measured.map(({ meter }) => profileQuery(meter, from)), combine: dataOf });
 
   const { points, times, values } = useMemo(() => {
-    const series = profiles.map((profile) => (profile === undefined ? [] : powerSeries(profile)));
+    const series = profiles.map((profile) => (profile === undefined ? [] : lastHours(powerSeries(profile), HOURS)));
     const aligned = alignSeries(series);
     return { points: series, times: aligned.times, values: [sumSeries(aligned.values), ...aligned.values] };
   }, [profiles]);
+
+  const newestTime = times.at(-1);
+  useEffect(() => follow(newestTime === undefined ? undefined : newestTime * 1000));
 
   const series = useMemo<PlotSeries[]>(
     () => [

@@ -79,6 +79,11 @@ export function townFacts(grid: GridView, meters: ReadonlyMap<string, MeterSumma
   };
 }
 
+/** The headline while there is no grid: nothing, or a town on its way in. */
+export function emptySentence(meters: number): string {
+  return meters === 0 ? "No town yet" : "A town is being imported";
+}
+
 /** The headline: what a person wants to know first. */
 export function supplySentence({ homes, lit, dark, unknown }: TownFacts): string {
   if (homes === 0) return "No homes yet";

@@ -22,7 +22,7 @@ import { NextPanel } from "./next-panel.tsx";
 import { countStages } from "./stage.ts";
 import { StageRail } from "./stage-rail.tsx";
 import { Strangers } from "./strangers.tsx";
-import { supplySentence, townFacts } from "./summary.ts";
+import { emptySentence, supplySentence, townFacts } from "./summary.ts";
 import { Warnings } from "./warnings.tsx";
 import "./town.css";
 import "./diagram.css";
@@ -55,7 +55,9 @@ export function TownPage() {
           {grid === undefined ? (
             <div className="panel-body">
               <Empty command="npx meterkeep status">
-                No shipment has been imported, so there is no town yet. It appears here as soon as the first one is.
+                {overview.meters.length === 0
+                  ? "No shipment has been imported, so there is no town yet. It appears here as soon as the first one is."
+                  : "The shipment is being imported. The town appears here as soon as all of it is in custody."}
               </Empty>
             </div>
           ) : (
@@ -94,7 +96,7 @@ function TownHead({
       <div>
         <h1>
           {asOf === undefined ? "" : `As of ${localTime.clock(asOf)}: `}
-          {facts === undefined ? "No town yet" : supplySentence(facts)}
+          {facts === undefined ? emptySentence(meters.size) : supplySentence(facts)}
         </h1>
         {facts === undefined ? null : (
           <p className="lede">
