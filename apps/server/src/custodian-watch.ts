@@ -7,8 +7,8 @@ import type { EventHub } from "@meterkeep/headend";
 const ROUTINE: ReadonlySet<string> = new Set([
   "session-opened",
   "session-closed",
-  "contact-opened",
-  "contact-closed",
+  "takeover-contact-opened",
+  "takeover-contact-closed",
   "pushes-opened",
 ]);
 /** More than this many new entries at once are not told one by one. */
