@@ -10,13 +10,20 @@ export interface FrameSink {
 export class FrameWriter {
   readonly #sink: FrameSink;
   #queue: Uint8Array[] = [];
+  #queuedBytes = 0;
 
   constructor(sink: FrameSink) {
     this.#sink = sink;
   }
 
+  /** Octets that the socket has not been given yet. */
+  get queuedBytes(): number {
+    return this.#queuedBytes;
+  }
+
   write(frame: Uint8Array): void {
     this.#queue.push(framed(frame));
+    this.#queuedBytes += frame.length;
     if (this.#queue.length === 1) setImmediate(() => this.flush());
   }
 
@@ -24,6 +31,7 @@ export class FrameWriter {
   flush(): void {
     const queue = this.#queue;
     this.#queue = [];
+    this.#queuedBytes = 0;
     if (queue.length > 0 && !this.#sink.destroyed) this.#sink.write(Buffer.concat(queue));
   }
 }

@@ -22,6 +22,8 @@ export interface ChannelServerOptions extends Dispatching {
 
 /** Requests of one connection that may be under way; beyond them its socket is not read. */
 const MOST_UNDER_WAY = 256;
+/** Answers that a caller has not read yet; beyond them none of its requests is begun. */
+const MOST_UNREAD_BYTES = 4 * 1024 * 1024;
 const MOST_CONNECTIONS = 64;
 const HANDSHAKE_MILLISECONDS = 10_000;
 const SOCKET_MODE = 0o666;
@@ -78,10 +80,10 @@ export async function listenOnChannel(options: ChannelServerOptions): Promise<Ch
 function serve(socket: TLSSocket, caller: Caller, dispatching: Dispatching): void {
   const cutter = new FrameCutter();
   const writer = new FrameWriter(socket);
+  const waiting: Uint8Array[] = [];
   let underWay = 0;
   const handle = async (octets: Uint8Array): Promise<void> => {
     underWay += 1;
-    if (underWay >= MOST_UNDER_WAY) socket.pause();
     try {
       const response = await answer(octets, caller, dispatching);
       if (!socket.destroyed) writer.write(response);
@@ -90,16 +92,29 @@ function serve(socket: TLSSocket, caller: Caller, dispatching: Dispatching): voi
       socket.destroy();
     } finally {
       underWay -= 1;
-      if (underWay < MOST_UNDER_WAY && socket.isPaused()) socket.resume();
+      begin();
     }
+  };
+  /** A caller that asks and does not read must not fill our memory with answers: it waits until it has read. */
+  const begin = (): void => {
+    if (socket.destroyed) waiting.length = 0;
+    while (underWay < MOST_UNDER_WAY && writer.queuedBytes + socket.writableLength <= MOST_UNREAD_BYTES) {
+      const octets = waiting.shift();
+      if (octets === undefined) break;
+      void handle(octets);
+    }
+    if (waiting.length > 0) socket.pause();
+    else if (socket.isPaused()) socket.resume();
   };
   socket.on("data", (chunk: Buffer) => {
     try {
-      for (const octets of cutter.push(chunk)) void handle(octets);
+      waiting.push(...cutter.push(chunk));
     } catch {
       socket.destroy();
     }
+    begin();
   });
+  socket.on("drain", begin);
   socket.on("error", () => undefined);
 }
 
