@@ -20,4 +20,5 @@ test("PostgreSQL itself never lets a send counter go down or disappear", () =>
     await store.commit([{ kind: "reserve-counters", place, keyVersion: 1, count: 64, atLeast: 256 }], []);
     await assert.rejects(pool.query("update send_counters set next = 100"), /never goes down/);
     await assert.rejects(pool.query("delete from send_counters"), /never goes down/);
+    await assert.rejects(pool.query("truncate send_counters"), /never goes down/);
   }));
