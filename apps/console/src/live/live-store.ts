@@ -22,6 +22,8 @@ export interface LiveSnapshot extends LiveState {
 }
 
 const FLUSH_MS = 200;
+/** Longer in a large town, where a drawing costs more and no eye follows a single home: 5 000 meters are drawn once a second. */
+const FLUSH_MS_PER_METER = 0.2;
 const CHECK_MS = 5_000;
 const LINES_KEPT = 400;
 /** No answer is read again more often than this, however much happens to it. */
@@ -29,6 +31,7 @@ const AGAIN_MS = 2_000;
 
 export class LiveStore {
   readonly #queries: QueryClient;
+  #meters = 0;
   readonly #listeners = new Set<() => void>();
   #snapshot: LiveSnapshot = { ...INITIAL_LIVE_STATE, clock: undefined, lines: [], ledgerHeads: {} };
   /** Answers that events have made old; those on the page are read again. */
@@ -56,6 +59,7 @@ export class LiveStore {
 
   /** Takes the town's clock from an overview that was read, and opens the stream where the first one ended. */
   open(overview: Overview): void {
+    this.#meters = overview.meters.length;
     const clock = clockBase(overview.clock, Date.parse(overview.clock.wallNow));
     const isNew = clock.townMs !== this.#read?.townMs || clock.simulated !== this.#read.simulated;
     this.#read = clock;
@@ -93,7 +97,7 @@ export class LiveStore {
       return;
     }
     this.#pending.push(event);
-    this.#flush ??= setTimeout(() => this.#hand(), FLUSH_MS);
+    this.#flush ??= setTimeout(() => this.#hand(), FLUSH_MS + this.#meters * FLUSH_MS_PER_METER);
   }
 
   #advance(event: LiveEvent): void {

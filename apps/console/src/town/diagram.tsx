@@ -64,7 +64,7 @@ export function Diagram({ grid, meters, shown }: DiagramProps) {
           root.current = element;
           return ref(element) as (() => void) | undefined;
         }}
-        className="lanes"
+        className={density.stem === 0 ? "lanes dense" : "lanes"}
         onKeyDown={onKeyDown}
         onClick={onClick}
         onFocus={(event) => setCurrent((before) => meterAt(event.target) ?? before)}
