@@ -108,3 +108,10 @@ test("the recipient's file is base64url of its SPKIs", () => {
   const file = recipientFile({ keyId: "ab", ecdh: Uint8Array.of(0xfb, 0xff), mlkem: Uint8Array.of(1) });
   assert.deepEqual(file, { keyId: "ab", ecdhPublicKey: "-_8", mlkemPublicKey: "AQ" });
 });
+
+test("no place is taken that the store could not keep, or that is the installation itself", () => {
+  const { request } = CUSTODIAN_METHODS.beginShipment;
+  const read = (utility: string) => decode(request, encode(request, { utility, island: "main" }));
+  assert.deepEqual(read("Stadtwerke Mühlbach"), { utility: "Stadtwerke Mühlbach", island: "main" });
+  for (const name of ["", "*", "a\u0000b", "a\nb"]) assert.throws(() => read(name), { code: "invalid-value" });
+});

@@ -54,8 +54,15 @@ export const shortText: Codec<string> = c.utf8({ max: 256 });
 /** What a person reads. */
 export const longText: Codec<string> = c.utf8({ max: 4096 });
 
+const placeName: Codec<string> = c.brand("place name", c.utf8({ max: 64 }), (name) => {
+  // PostgreSQL takes no NUL, and refuses whatever else is in the same commit with it; "*" is the installation itself.
+  if (!/^[^\p{Cc}]+$/u.test(name) || name === "*")
+    throw new RangeError('a utility or island has 1 to 64 octets of text without control characters, and is not "*"');
+  return name;
+});
+
 /** A tenant and a cell of it. */
-export const place = { utility: c.utf8({ max: 64 }), island: c.utf8({ max: 64 }) } as const;
+export const place = { utility: placeName, island: placeName } as const;
 
 /** A meter by its system title. */
 export const meterTitle = systemTitleCodec;
