@@ -55,6 +55,20 @@ test("keys, firmware, push destinations, schedules and scripts need a token, and
   }
 });
 
+test("reading a secret needs a token, by its number, as one of all, and in a list", () => {
+  for (const hex of [
+    "c001c1 000f 0000280002ff 07 00",
+    "c001c1 000f 0000280002ff 00 00",
+    "c001c1 002c 0000190300ff 05 00",
+    "c001c1 002e 0000190500ff 04 00",
+    "c003c1 02 0003 0100010800ff 02 00 000f 0000280002ff 07 00",
+  ]) {
+    const verdict = classify(fromHex(hex));
+    assert.equal(verdict.kind === "needs-token" && verdict.gravest.effect, "key", hex);
+  }
+  assert.equal(classify(fromHex("c001c1 000f 0000280000ff 02 00")).kind, "allowed", "its object list is none");
+});
+
 test("what cannot be judged is refused with its reason", () => {
   const refused = {
     "not-decodable": `${GET}00`,

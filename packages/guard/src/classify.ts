@@ -1,5 +1,5 @@
 import { type Apdu, apdu, DecodeError, decode } from "@meterkeep/dlms";
-import { EFFECTS, type Effect, effectOf } from "./effect.ts";
+import { EFFECTS, type Effect, effectOf, holdsSecret } from "./effect.ts";
 
 /** Why an APDU is never sealed, with or without a token. */
 export const GUARD_REFUSAL_CODES = [
@@ -103,7 +103,8 @@ function readAct(attribute: Target & { readonly attributeId: number }): Act {
   // Association LN, attribute 7 `secret`: whoever reads it can associate as somebody else.
   if (attribute.classId === 15 && attribute.attributeId === 7)
     return { effect: "key", summary: `reads the secret of ${objectText(attribute)}` };
-  return { effect: "read", summary: `reads attribute ${attribute.attributeId} of ${objectText(attribute)}` };
+  const effect = holdsSecret(attribute.classId, attribute.attributeId) ? "key" : "read";
+  return { effect, summary: `reads attribute ${attribute.attributeId} of ${objectText(attribute)}` };
 }
 
 function setAct(attribute: Target & { readonly attributeId: number }): Act {

@@ -97,6 +97,21 @@ export const EFFECT_TABLE: readonly EffectRow[] = [
   { classId: 8, effect: "clock", name: "clock" },
 ];
 
+/** Attributes that hold a password or another secret in clear, by class. Some meters let them be read. */
+const SECRETS: Readonly<Record<number, number>> = {
+  // association LN, secret: who has the password of another client associates without the custodian
+  15: 7,
+  // PPP setup, PPP_authentication
+  44: 5,
+  // SMTP setup, login_password
+  46: 4,
+};
+
+/** Whether reading an attribute may give a secret away. Attribute 0 (and below, for its kin) stands for all of them. */
+export function holdsSecret(classId: number, attributeId: number): boolean {
+  return SECRETS[classId] !== undefined && (attributeId === SECRETS[classId] || attributeId <= 0);
+}
+
 /** The effect of setting an attribute or calling a method, and what the standard calls the object. */
 export function effectOf(
   target: { readonly classId: number; readonly instanceId: Uint8Array } & (
