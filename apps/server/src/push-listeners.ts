@@ -2,10 +2,12 @@ import { connectTcp, listenForPushesTcp, listenForPushesUdp, type ReceivedPush }
 import { type Address, listenToGateway, type PushIntake } from "@meterkeep/headend";
 import type { Logger } from "pino";
 import { pause } from "./repeat.ts";
+import { isLoopback } from "./warnings.ts";
 
 /** The longest silence of a serial gateway before its line counts as dead. */
 const GATEWAY_SILENCE_MILLISECONDS = 15 * 60_000;
 const MAX_GATEWAYS = 64;
+const CONNECTIONS_PER_ADDRESS = 32;
 
 /** Everything that hears meters which speak unasked: the push port over TCP and UDP, and serial gateways. */
 export class PushListeners implements AsyncDisposable {
@@ -24,7 +26,13 @@ export class PushListeners implements AsyncDisposable {
   async listen(host: string, port: number): Promise<number> {
     const onPush = (push: ReceivedPush): void =>
       this.#intake.take({ apdu: push.apdu, transport: push.transport, address: push.remoteAddress });
-    const tcp = await listenForPushesTcp({ host, port, onPush });
+    const tcp = await listenForPushesTcp({
+      host,
+      port,
+      onPush,
+      // The whole town has one address; in a network, one address is one meter or one concentrator.
+      ...(isLoopback(host) ? {} : { maxConnectionsPerAddress: CONNECTIONS_PER_ADDRESS }),
+    });
     this.#ports.push(tcp);
     this.#ports.push(await listenForPushesUdp({ host, port: tcp.port, onPush }));
     return tcp.port;

@@ -22,6 +22,10 @@ export interface PushListenerOptions {
   readonly maxConnections?: number;
   /** Milliseconds of silence after which a connection is closed (TCP); 60 000 unless given. */
   readonly idleTimeoutMilliseconds?: number;
+  /** Milliseconds in which a frame that has begun must be whole (TCP), however its octets drip; 10 000 unless given. */
+  readonly frameTimeoutMilliseconds?: number;
+  /** Connections at once from one address (TCP); as many as in all unless given. */
+  readonly maxConnectionsPerAddress?: number;
 }
 
 /** A listening push receiver. Disposing closes the port and every connection. */
@@ -33,12 +37,20 @@ export interface PushListener extends AsyncDisposable {
 const LOOPBACK = "127.0.0.1";
 const DEFAULT_MAX_CONNECTIONS = 1024;
 const DEFAULT_IDLE_TIMEOUT_MILLISECONDS = 60_000;
+const DEFAULT_FRAME_TIMEOUT_MILLISECONDS = 10_000;
 
 /** Receives pushes in wrappers over TCP. A connection that sends anything else is closed. @throws TransportError `listen-failed`. */
 export function listenForPushesTcp(options: PushListenerOptions): Promise<PushListener> {
   const host = options.host ?? LOOPBACK;
   const sockets = new Set<Socket>();
+  const perAddress = options.maxConnectionsPerAddress ?? Number.POSITIVE_INFINITY;
   const listener = createServer((socket) => {
+    const { remoteAddress } = socket;
+    if ([...sockets].filter((other) => other.remoteAddress === remoteAddress).length >= perAddress) {
+      socket.on("error", () => {});
+      socket.destroy();
+      return;
+    }
     sockets.add(socket);
     socket.on("close", () => sockets.delete(socket));
     receive(socket, options);
@@ -58,14 +70,24 @@ export function listenForPushesTcp(options: PushListenerOptions): Promise<PushLi
   });
 }
 
-function receive(socket: Socket, { onPush, idleTimeoutMilliseconds }: PushListenerOptions): void {
+function receive(socket: Socket, options: PushListenerOptions): void {
+  const { onPush, idleTimeoutMilliseconds, frameTimeoutMilliseconds = DEFAULT_FRAME_TIMEOUT_MILLISECONDS } = options;
   const frames = new WrapperFrames();
   const from = { remoteAddress: socket.remoteAddress ?? "", remotePort: socket.remotePort ?? 0 };
   socket.setTimeout(idleTimeoutMilliseconds ?? DEFAULT_IDLE_TIMEOUT_MILLISECONDS, () => socket.destroy());
   socket.on("error", () => {});
+  let deadline: NodeJS.Timeout | undefined;
+  socket.on("close", () => clearTimeout(deadline));
   onOctets(socket, (chunk) => {
     try {
-      for (const frame of frames.push(chunk)) onPush({ ...frame, ...from, transport: "tcp" });
+      const whole = frames.push(chunk);
+      for (const frame of whole) onPush({ ...frame, ...from, transport: "tcp" });
+      // More octets of the same frame buy no more time.
+      if (whole.length > 0 || !frames.unfinished) {
+        clearTimeout(deadline);
+        deadline = undefined;
+      }
+      if (frames.unfinished) deadline ??= setTimeout(() => socket.destroy(), frameTimeoutMilliseconds);
     } catch (error) {
       if (!(error instanceof TransportError)) throw error;
       socket.destroy();

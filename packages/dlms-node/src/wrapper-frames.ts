@@ -19,6 +19,11 @@ const VERSION = 1;
 export class WrapperFrames {
   #pending: Uint8Array = new Uint8Array(0);
 
+  /** Whether a frame has begun that is not whole yet. */
+  get unfinished(): boolean {
+    return this.#pending.length > 0;
+  }
+
   /**
    * Takes the next chunk and returns the frames it completes. APDUs may be views into the chunk.
    *

@@ -1,0 +1,56 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { connect, type Socket } from "node:net";
+import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { encodeWrapper } from "@meterkeep/dlms";
+import { listenForPushesTcp, type ReceivedPush } from "./push-transport.ts";
+
+/** Not `once`, which takes a reset for a failure. */
+const closed = (socket: Socket): Promise<void> => new Promise((resolve) => socket.once("close", () => resolve()));
+
+const FRAME = encodeWrapper(1, 16, Uint8Array.of(0x0f, 1, 2, 3));
+
+test("whoever drips a frame is cut off when its time is up, and whoever sends whole ones stays", async () => {
+  const pushes: ReceivedPush[] = [];
+  await using listener = await listenForPushesTcp({
+    onPush: (push) => pushes.push(push),
+    frameTimeoutMilliseconds: 60,
+  });
+  const slow = connect({ host: listener.host, port: listener.port });
+  const good = connect({ host: listener.host, port: listener.port });
+  for (const socket of [slow, good]) socket.on("error", () => undefined);
+  await Promise.all([once(slow, "connect"), once(good, "connect")]);
+  const cut = closed(slow);
+  for (const octet of FRAME.subarray(0, 9)) {
+    if (slow.destroyed) break;
+    slow.write(Uint8Array.of(octet));
+    good.write(FRAME);
+    await sleep(15);
+  }
+  await cut;
+  good.write(FRAME);
+  const sent = 10;
+  while (pushes.length < sent && !good.destroyed) await sleep(5);
+  assert.equal(good.destroyed, false);
+  good.destroy();
+});
+
+test("one address holds no more connections than it may", async () => {
+  await using listener = await listenForPushesTcp({ onPush: () => undefined, maxConnectionsPerAddress: 2 });
+  const open = async () => {
+    const socket = connect({ host: listener.host, port: listener.port });
+    socket.on("error", () => undefined);
+    await once(socket, "connect");
+    return socket;
+  };
+  const [first, second] = [await open(), await open()];
+  const third = await open();
+  await closed(third);
+  first.destroy();
+  await sleep(20);
+  const again = await open();
+  await sleep(20);
+  assert.deepEqual([second.destroyed, again.destroyed], [false, false]);
+  for (const socket of [second, again]) socket.destroy();
+});
