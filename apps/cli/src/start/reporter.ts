@@ -43,7 +43,7 @@ export function textReporter(output: TerminalOutput, colour: boolean): Reporter 
       );
       line("");
       if (facts.signIn !== undefined) line(`Sign in, once, with    ${paint(36, facts.signIn)}`);
-      else line("Sign in with your passkey; a lost one: npx meterkeep admin recover");
+      else line("Sign in as before; without a session or passkey: npx meterkeep admin recover");
       line("");
       line("Try next, in another terminal:");
       for (const [command, meaning] of TRY_NEXT) line(`  ${command.padEnd(46)} ${paint(2, meaning)}`);

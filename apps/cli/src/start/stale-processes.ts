@@ -2,6 +2,8 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "nod
 import { setTimeout as sleep } from "node:timers/promises";
 import { processStartTime } from "@meterkeep/postgres";
 
+/** How long processes may take to notice that their supervisor is gone, before this is taken into its own hands. */
+const NOTICE_MS = 1_500;
 const END_MS = 3_000;
 
 /** Notes which process runs under a name, so that a later start can find it when this supervisor is killed. */
@@ -11,21 +13,19 @@ export function noteProcess(directory: string, name: string, pid: number): void 
 }
 
 /**
- * Ends what a killed supervisor left behind. Its processes end by themselves when they lose it; one that hangs is ended
- * here, recognised by id and start time.
+ * Waits for what a killed supervisor left behind: its processes end by themselves when they lose it. One that hangs is
+ * ended here, recognised by id and start time.
  *
- * @returns the names of those that were still there
+ * @returns the names of those that had to be ended
  */
 export async function endStaleProcesses(directory: string): Promise<string[]> {
-  const found: string[] = [];
-  for (const { name, pid, alive } of readNotes(directory)) {
-    if (alive()) {
-      found.push(name);
-      await end(pid, alive);
-    }
-    rmSync(`${directory}/${name}`, { force: true });
-  }
-  return found;
+  const notes = readNotes(directory);
+  const started = performance.now();
+  while (notes.some(({ alive }) => alive()) && performance.now() - started < NOTICE_MS) await sleep(20);
+  const hanging = notes.filter(({ alive }) => alive());
+  await Promise.all(hanging.map(({ pid, alive }) => end(pid, alive)));
+  for (const { name } of notes) rmSync(`${directory}/${name}`, { force: true });
+  return hanging.map(({ name }) => name);
 }
 
 function readNotes(directory: string): { name: string; pid: number; alive: () => boolean }[] {
@@ -39,12 +39,20 @@ function readNotes(directory: string): { name: string; pid: number; alive: () =>
 async function end(pid: number, alive: () => boolean): Promise<void> {
   const started = performance.now();
   let signal: NodeJS.Signals = "SIGTERM";
-  process.kill(pid, signal);
+  kill(pid, signal);
   while (alive()) {
     if (signal === "SIGTERM" && performance.now() - started > END_MS) {
       signal = "SIGKILL";
-      process.kill(pid, signal);
+      kill(pid, signal);
     }
     await sleep(20);
+  }
+}
+
+function kill(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch {
+    // It has ended meanwhile.
   }
 }

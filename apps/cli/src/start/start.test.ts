@@ -146,6 +146,7 @@ describe("the supervisor", () => {
         code: "port-in-use",
         message: new RegExp(`TCP 127.0.0.1:${port} \\(console\\) is held by .*\\(process ${process.pid}\\).*--port`),
       });
+      assert.ok(!existsSync(`${checkout.directory}/var/installation.json`), "the next start still chooses its meters");
     } finally {
       holder.close();
     }

@@ -71,9 +71,10 @@ export async function start(config: StartConfig, context: StartContext): Promise
   closing.defer(() => {
     if (directories.sockets.temporary !== undefined) rmSync(directories.sockets.temporary, { recursive: true });
   });
+  // Before the installation: a start that fails for a port must not fix --meters and --seed for the next one.
+  await checkAddresses(config);
   const { installation, ignored } = openInstallation(state, config, version);
   for (const option of ignored) reporter.warn(`ignored ${option}`);
-  await checkAddresses(config);
   const program = placeProgram(checkout, `${state}/program`, isRoot);
   const now = Date.now();
   const credentials = {
