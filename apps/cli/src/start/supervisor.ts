@@ -92,7 +92,7 @@ export class Supervisor {
 
   /** Closes everything, the database last. */
   async stop(): Promise<void> {
-    for (const names of STOP_ORDER) await Promise.all(names.map((name) => this.#apps.get(name)?.stop()));
+    for (const names of STOP_ORDER) await Promise.all(names.map(async (name) => this.#apps.get(name)?.stop()));
     await this.#database?.stop();
     for (const log of this.#logs.values()) log.close();
     this.#logs.clear();
