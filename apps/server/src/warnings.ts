@@ -18,7 +18,7 @@ export function currentWarnings(
     found.push({
       code: "root-key-created",
       text: "The vault's root key was made by this start and lies in a file that only the custodian can read.",
-      fix: "Back up var/custodian/root.key, or start with --passphrase-file.",
+      fix: "Back up custodian/root.key of the state directory (./var unless --state says otherwise), or start with --passphrase-file.",
     });
   if (custodian.separateUser === false && !has("shared-user"))
     found.push({
