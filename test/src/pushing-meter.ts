@@ -27,9 +27,12 @@ export interface PushingMeter {
 export function makePush(
   meter: PushingMeter,
   counter: number,
-  { energyWh, authenticated = true }: { readonly energyWh: number; readonly authenticated?: boolean },
+  {
+    energyWh,
+    authenticated = true,
+    now = new Date(),
+  }: { readonly energyWh: number; readonly authenticated?: boolean; readonly now?: Date },
 ): Uint8Array {
-  const now = new Date();
   const clock = dateTime({
     year: now.getUTCFullYear(),
     month: now.getUTCMonth() + 1,

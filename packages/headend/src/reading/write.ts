@@ -180,9 +180,10 @@ const INSERT_INTERVALS = `
     select $1, $2, i.* from unnest($3::integer[], $4::smallint[], $5::timestamptz[], $6::float8[], $7::integer[],
       $8::bigint[], $9::protection_grade[], $10::trust_state[]) as i
     on conflict do nothing
-    returning meter_id, trust_at_capture
+    returning meter_id, trust_at_capture, protection
   )
-  select meter_id, count(*) as added, count(*) filter (where trust_at_capture = 'trusted') as trusted
+  select meter_id, count(*) as added,
+    count(*) filter (where trust_at_capture = 'trusted' and protection = 'authenticated') as trusted
   from added group by meter_id`;
 
 const ADD_COVERAGE = `

@@ -26,8 +26,10 @@ test("a lowering that is dated back takes in what was captured since", () => {
 });
 
 test("decisions use what was trusted then and is trusted now, nothing else", () => {
-  assert.equal(isDecisive("trusted", "trusted"), true);
-  assert.equal(isDecisive("provisional", "trusted"), false);
-  assert.equal(isDecisive("held", "trusted"), false);
-  assert.equal(isDecisive("trusted", "quarantined"), false);
+  assert.equal(isDecisive("trusted", "trusted", "authenticated"), true);
+  assert.equal(isDecisive("trusted", "trusted", "confidential"), false);
+  assert.equal(isDecisive("trusted", "trusted", "none"), false);
+  assert.equal(isDecisive("provisional", "trusted", "authenticated"), false);
+  assert.equal(isDecisive("held", "trusted", "authenticated"), false);
+  assert.equal(isDecisive("trusted", "quarantined", "authenticated"), false);
 });

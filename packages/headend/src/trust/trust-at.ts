@@ -1,4 +1,4 @@
-import type { TrustStateName } from "@meterkeep/api";
+import type { ProtectionGrade, TrustStateName } from "@meterkeep/api";
 
 /** A change of a source's trust as it bears on data. */
 export interface TrustPeriod {
@@ -18,7 +18,10 @@ export function trustAt(history: readonly TrustPeriod[], at: number): TrustState
   return state;
 }
 
-/** Whether decisions may use a value: its source was trusted when it was captured and is trusted now. */
-export function isDecisive(atCapture: TrustStateName, now: TrustStateName): boolean {
-  return atCapture === "trusted" && now === "trusted";
+/**
+ * Whether decisions may use a value: its source was trusted when it was captured and is trusted now, and its octets proved
+ * that they come from it. Without a tag anybody on the way could have changed them.
+ */
+export function isDecisive(atCapture: TrustStateName, now: TrustStateName, protection: ProtectionGrade): boolean {
+  return atCapture === "trusted" && now === "trusted" && protection === "authenticated";
 }

@@ -41,7 +41,7 @@ export async function registerReadings(sql: Sql, scope: Scope, meter: Meter, win
       source: row.source,
       trustAtCapture: row.trust_at_capture,
       trustNow: row.trust_now,
-      decisive: isDecisive(row.trust_at_capture, row.trust_now),
+      decisive: isDecisive(row.trust_at_capture, row.trust_now, row.protection),
     })),
   };
 }
@@ -74,14 +74,18 @@ export async function profileReadings(sql: Sql, scope: Scope, meter: Meter, wind
       source: row.source,
       trustAtCapture: row.trust_at_capture,
       trustNow: row.trust_now,
-      decisive: isDecisive(row.trust_at_capture, row.trust_now),
+      decisive: isDecisive(row.trust_at_capture, row.trust_now, row.protection),
     })),
   };
 }
 
 function trustFilter(window: Window, alias: string): string {
-  return window.trust === "all" ? "" : `and ${alias}.trust_at_capture = 'trusted' and t.state = 'trusted'`;
+  return window.trust === "all" ? "" : `and ${DECISIVE(alias)}`;
 }
+
+/** `isDecisive` in SQL. */
+const DECISIVE = (alias: string): string =>
+  `${alias}.trust_at_capture = 'trusted' and t.state = 'trusted' and ${alias}.protection = 'authenticated'`;
 
 interface RegisterRow {
   readonly obis: string;
@@ -125,10 +129,10 @@ const SELECT_REGISTERS = `
   from register_readings r ${WITH_TRUST} ${WITH_EVIDENCE} ${IN_WINDOW}`;
 
 const COUNTS = `select count(*) as all,
-  count(*) filter (where r.trust_at_capture = 'trusted' and t.state = 'trusted') as kept`;
+  count(*) filter (where ${DECISIVE("r")}) as kept`;
 const COUNT_REGISTERS = `${COUNTS} from register_readings r ${WITH_TRUST} ${IN_WINDOW}`;
 const COUNT_INTERVALS = `select count(distinct r.at) as all,
-  count(distinct r.at) filter (where r.trust_at_capture = 'trusted' and t.state = 'trusted') as kept
+  count(distinct r.at) filter (where ${DECISIVE("r")}) as kept
   from interval_readings r ${WITH_TRUST} ${IN_WINDOW}`;
 
 const SELECT_COLUMNS = `
