@@ -28,8 +28,11 @@ const DISCONNECT_HEX = toHex(DISCONNECT).toUpperCase();
 const ASK = "Switch the supply off";
 
 const CONCURRENCY = 12;
-/** A meter takes one connection at a time; the head-end may be reading it just now. */
-const PATIENCE_MILLISECONDS = 15_000;
+/**
+ * A meter takes one connection at a time, and the head-end may be reading it just now; one that failed on the depot's
+ * bench comes to the field half a simulated hour later.
+ */
+const PATIENCE_MILLISECONDS = 45_000;
 const AGAIN_MILLISECONDS = 150;
 
 /**
@@ -78,7 +81,8 @@ async function askOnce(custodian: CustodianClient, home: DrillTarget): Promise<D
     await line.exchange(result.apdu, AbortSignal.timeout(PATIENCE_MILLISECONDS));
     return { ...asked(home), outcome: "sealed", message: "The custodian sealed it, and it was sent to the meter." };
   } finally {
-    await custodian.closeSession({ session, outcome: "completed" });
+    // A session whose association failed is closed already; that must not hide why.
+    await custodian.closeSession({ session, outcome: "completed" }).catch(() => undefined);
   }
 }
 
@@ -93,7 +97,7 @@ async function associate(
     const received = await line.exchange(send, AbortSignal.timeout(PATIENCE_MILLISECONDS));
     const answer = await custodian.advanceSession({ session, received });
     if (answer.kind === "established") return;
-    if (answer.kind === "failed") throw new Error(`the association failed: ${answer.code}: ${answer.message}`);
+    if (answer.kind === "failed") throw new AssociationFailed(`${answer.code}: ${answer.message}`);
     send = answer.apdu;
   }
 }
@@ -128,7 +132,12 @@ const UNASKED: ReadonlySet<string> = new Set([
   "meter-busy",
 ]);
 
+/** The head-end spoke with the meter in between, with higher counters: another try has the highest. */
+class AssociationFailed extends Error {
+  readonly code = "association-failed";
+}
+
 function isBusy(error: unknown): boolean {
-  if (error instanceof TransportError) return true;
+  if (error instanceof TransportError || error instanceof AssociationFailed) return true;
   return error instanceof CustodianCallError && (error.code === "meter-busy" || error.code === "too-many-open");
 }
