@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { readdirSync } from "node:fs";
+import { existsSync, readdirSync, readlinkSync } from "node:fs";
 import { after, before, test } from "node:test";
 import pg from "pg";
 import { atDatabase, custodianConfigOf, databaseOf, serverConfigOf } from "../src/installation-files.ts";
 import { processFacts } from "../src/process-facts.ts";
-import { type Meterkeep, startMeterkeep } from "../src/start-meterkeep.ts";
+import { CHECKOUT, type Meterkeep, startMeterkeep } from "../src/start-meterkeep.ts";
 
 const isRoot = process.getuid?.() === 0;
 /** SQLSTATE insufficient_privilege. */
@@ -110,14 +110,19 @@ test("the superuser is not for the users of our processes", { skip: !isRoot && "
   assert.equal(stdout.trim().split("\n").length, 4);
 });
 
-/** Runs a script of Node as another user, in the checkout. */
+/** Runs a script of Node as another user, with the program that the processes run: other users may not reach the checkout. */
 function asUser(uid: number, script: string, args: readonly string[]) {
-  return spawnSync(process.execPath, ["--input-type=module", "-e", script, ...args], {
-    uid,
-    gid: uid,
-    cwd: new URL("../../", import.meta.url),
-    encoding: "utf8",
-  });
+  const twin = `${meterkeep.stateDirectory}/program`;
+  return spawnSync(
+    readlinkSync(`/proc/${meterkeep.pids()["server"]}/exe`),
+    ["--input-type=module", "-e", script, ...args],
+    {
+      uid,
+      gid: uid,
+      cwd: existsSync(`${twin}/package.json`) ? twin : CHECKOUT,
+      encoding: "utf8",
+    },
+  );
 }
 
 const OPEN_ALL = `
