@@ -69,6 +69,17 @@ export { MAX_DEPTH, Reader } from "./codec/reader.ts";
 export { minimumBytes, type Shape } from "./codec/shape.ts";
 export type { Fields, StructOf } from "./codec/struct.ts";
 export { Writer } from "./codec/writer.ts";
+export type {
+  Attribute,
+  AttributeSelection,
+  Attributes,
+  AttributeValue,
+  ClassDeclaration,
+  Method,
+  MethodParameter,
+  MethodResult,
+  Methods,
+} from "./cosem/class-declaration.ts";
 export {
   AssociationLn,
   AssociationLnV1,
@@ -89,20 +100,7 @@ export { ScriptTable } from "./cosem/classes/script-table.ts";
 export { KEY_IDS, SecuritySetup, SecuritySetupV0 } from "./cosem/classes/security-setup.ts";
 export { SingleActionSchedule } from "./cosem/classes/single-action-schedule.ts";
 export { EncodedData, encodedData } from "./cosem/encoded-data.ts";
-export {
-  type Attribute,
-  type AttributeSelection,
-  type Attributes,
-  type AttributeValue,
-  attribute,
-  type InterfaceClass,
-  interfaceClass,
-  type Method,
-  type MethodParameter,
-  type MethodResult,
-  type Methods,
-  method,
-} from "./cosem/interface-class.ts";
+export { attribute, type InterfaceClass, interfaceClass, method } from "./cosem/interface-class.ts";
 export { type LogicalName, logicalNameOctets, logicalNameText } from "./cosem/logical-name.ts";
 export { logicalNameData } from "./cosem/logical-name-data.ts";
 export { AccessRefusal, type RefusalReason, refuse } from "./cosem/refusal.ts";
@@ -213,16 +211,10 @@ export {
   type RequiredProtection,
   readOnly,
 } from "./server/access.ts";
+export type { AssociationAuthentication, AssociationDefinition, ModelObject } from "./server/association-model.ts";
 export { CURRENT_ASSOCIATION } from "./server/association-object.ts";
 export type { Connection } from "./server/connection.ts";
-export {
-  type AssociationAuthentication,
-  type AssociationDefinition,
-  type DeviceModel,
-  deviceModel,
-  type ModelObject,
-  mount,
-} from "./server/device-model.ts";
+export { type DeviceModel, deviceModel, mount } from "./server/device-model.ts";
 export { DEFAULT_MAX_RECEIVE_PDU_BYTES, OFFERED_CONFORMANCE } from "./server/offer.ts";
 export type {
   Device,

@@ -19,7 +19,8 @@ export {
   parseProductionLine,
   productionLine,
 } from "./production.ts";
-export { COMPANION_PROFILES, type CompanionProfile, companionProfile } from "./profile/companion-profile.ts";
+export type { CompanionProfile } from "./profile/companion-profile.ts";
+export { COMPANION_PROFILES, companionProfile } from "./profile/companion-profiles.ts";
 export type { PushKind } from "./push-schedule.ts";
 export { INTERVAL_SECONDS, intervalAt, localMidnight, type UnixSeconds } from "./time/calendar.ts";
 export {

@@ -13,7 +13,7 @@ import {
 import { nodeKeyWrap } from "@meterkeep/dlms-node";
 import fc from "fast-check";
 import type { FactoryKeys } from "./production.ts";
-import { companionProfile } from "./profile/companion-profile.ts";
+import { companionProfile } from "./profile/companion-profiles.ts";
 import { type BenchMeter, benchMeter } from "./testing/bench.ts";
 import { openBenchSession } from "./testing/bench-client.ts";
 

@@ -11,11 +11,13 @@ import {
 import { communicationObjects } from "./objects/communication.ts";
 import { identityObjects } from "./objects/identity.ts";
 import { measurementObjects } from "./objects/measurement.ts";
-import { COUNTER_OBJECT, SECURITY_SETUP, securityObjects } from "./objects/security.ts";
+import { securityObjects } from "./objects/security.ts";
 import { supplyObjects } from "./objects/supply.ts";
 import type { ProductionRecord } from "./production.ts";
-import { type CompanionProfile, companionProfile } from "./profile/companion-profile.ts";
+import type { CompanionProfile } from "./profile/companion-profile.ts";
+import { companionProfile } from "./profile/companion-profiles.ts";
 import type { VirtualMeter } from "./virtual-meter.ts";
+import { COUNTER_OBJECT, SECURITY_SETUP } from "./well-known.ts";
 
 /** Service access points that all profiles share. */
 export const CLIENT_SAPS = { public: 16, management: 1 } as const;

@@ -23,7 +23,7 @@ import {
   SingleActionSchedule,
 } from "@meterkeep/dlms";
 import { meterObjects } from "./meter-model.ts";
-import { COMPANION_PROFILES, companionProfile } from "./profile/companion-profile.ts";
+import { COMPANION_PROFILES, companionProfile } from "./profile/companion-profiles.ts";
 import { BENCH_NOW, benchMeter } from "./testing/bench.ts";
 import { openBenchSession, openPublicSession } from "./testing/bench-client.ts";
 import { INTERVAL_SECONDS, intervalAt } from "./time/calendar.ts";

@@ -1,5 +1,5 @@
 import { MeterError } from "./errors.ts";
-import { COMPANION_PROFILES } from "./profile/companion-profile.ts";
+import { COMPANION_PROFILES } from "./profile/companion-profiles.ts";
 
 /** Keys of a meter as the factory burns them in, by purpose. The octets are the meter's own; nobody else reads them from here. */
 export interface FactoryKeys {

@@ -21,15 +21,16 @@ import type { Consumption } from "./load/consumption.ts";
 import { HomeConsumption } from "./load/home.ts";
 import type { RelayTransition } from "./load/relay-history.ts";
 import type { MemoryChange, MeterMemory, MeterSettings, StoredMeter } from "./nvm/memory.ts";
-import { ascii } from "./objects/identity.ts";
-import { SECURITY_SETUP } from "./objects/security.ts";
-import { type CompanionProfile, companionProfile, type MeterEvent } from "./profile/companion-profile.ts";
+import type { CompanionProfile, MeterEvent } from "./profile/companion-profile.ts";
+import { companionProfile } from "./profile/companion-profiles.ts";
 import { cellWriter, clockValue, type ProfileOwner } from "./profile/rows.ts";
 import { type PushKind, PushSchedule } from "./push-schedule.ts";
 import { FULL_POLICY, MeterSecurity, type SecurityOwner } from "./security.ts";
 import { Supply, type SupplyOwner } from "./supply.ts";
+import { ascii } from "./text.ts";
 import type { UnixSeconds } from "./time/calendar.ts";
 import type { MeterClock } from "./time/town-clock.ts";
+import { SECURITY_SETUP } from "./well-known.ts";
 
 /** What a meter is put together from. */
 export interface MeterParts {

@@ -1,6 +1,6 @@
 import { decode, encode } from "../codec/codec.ts";
+import type { AttributeSelection } from "../cosem/class-declaration.ts";
 import { ProfileGeneric } from "../cosem/classes/profile-generic.ts";
-import type { AttributeSelection } from "../cosem/interface-class.ts";
 import { selectionToDescriptor } from "../cosem/selective-access.ts";
 import type { CaptureObject } from "../cosem/structures.ts";
 import { type DateTime, dateTimeOctets } from "../data/date-time.ts";

@@ -1,11 +1,6 @@
 import { decode, encode } from "../codec/codec.ts";
-import type {
-  AttributeSelection,
-  AttributeValue,
-  InterfaceClass,
-  MethodParameter,
-  MethodResult,
-} from "../cosem/interface-class.ts";
+import type { AttributeSelection, AttributeValue, MethodParameter, MethodResult } from "../cosem/class-declaration.ts";
+import type { InterfaceClass } from "../cosem/interface-class.ts";
 import { selectionToDescriptor } from "../cosem/selective-access.ts";
 import { d } from "../data/d.ts";
 import type { AttributeAddress } from "./ask.ts";

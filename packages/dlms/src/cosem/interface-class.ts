@@ -1,57 +1,23 @@
 import type { Codec } from "../codec/codec.ts";
+import type { Attribute, Attributes, ClassDeclaration, Method, Methods, WithLogicalName } from "./class-declaration.ts";
 import { logicalNameData } from "./logical-name-data.ts";
 import { noParameter } from "./no-parameter.ts";
-import type { SelectiveAccessTable, SelectiveAccessValue } from "./selective-access.ts";
+import type { SelectiveAccessTable } from "./selective-access.ts";
 import { type Handlers, serveClass } from "./serve.ts";
 import type { ServedClass } from "./served.ts";
-
-/** One attribute of an interface class: its number, the Data it holds, and how parts of it can be selected. */
-export interface Attribute<T, Selection extends SelectiveAccessTable = Record<never, never>> {
-  readonly index: number;
-  readonly codec: Codec<T>;
-  readonly selection: Selection;
-}
-
-/** One method of an interface class: its number, its parameter and what it returns, if anything. */
-export interface Method<Parameter, Result> {
-  readonly index: number;
-  readonly parameter: Codec<Parameter>;
-  /** Absent where the class defines no return parameter. */
-  readonly result: Codec<Result> | undefined;
-}
-
-export type Attributes = Readonly<Record<string, Attribute<unknown, SelectiveAccessTable>>>;
-export type Methods = Readonly<Record<string, Method<unknown, unknown>>>;
-
-/** The value of an attribute. */
-export type AttributeValue<A> = A extends { readonly codec: Codec<infer T> } ? T : never;
-/** The selections that an attribute knows: `{ kind, value }`. */
-export type AttributeSelection<A> = A extends { readonly selection: infer S extends SelectiveAccessTable }
-  ? SelectiveAccessValue<S>
-  : never;
-export type MethodParameter<M> = M extends { readonly parameter: Codec<infer P> } ? P : never;
-export type MethodResult<M> = M extends { readonly result: Codec<infer R> | undefined } ? R : never;
 
 /**
  * A COSEM interface class, declared once (Blue Book clause 4): the typed client and the server are both made from it.
  *
  * Attribute 1, `logicalName`, belongs to every class and is added by `interfaceClass`.
  */
-export interface InterfaceClass<A extends Attributes = Attributes, M extends Methods = Methods> {
-  /** `class_id`. */
-  readonly id: number;
-  readonly version: number;
-  readonly attributes: A & WithLogicalName;
-  readonly methods: M;
+export interface InterfaceClass<A extends Attributes = Attributes, M extends Methods = Methods>
+  extends ClassDeclaration<A, M> {
   /**
    * Makes the server's side of the class from plain functions. Each gets the state of the meter it runs for, so one
    * served class is shared by any number of meters and objects.
    */
   serve<State = unknown>(handlers: Handlers<A, M, State>): ServedClass<State>;
-}
-
-export interface WithLogicalName {
-  readonly logicalName: Attribute<string>;
 }
 
 /** Declares attribute `index` (from 2; 1 is the logical name). */

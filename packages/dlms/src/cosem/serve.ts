@@ -1,17 +1,17 @@
 import type { Codec } from "../codec/codec.ts";
 import { DecodeError } from "../errors.ts";
-import { EncodedData } from "./encoded-data.ts";
 import type {
   Attribute,
   AttributeSelection,
   Attributes,
   AttributeValue,
-  InterfaceClass,
+  ClassDeclaration,
   Method,
   MethodParameter,
   MethodResult,
   Methods,
-} from "./interface-class.ts";
+} from "./class-declaration.ts";
+import { EncodedData } from "./encoded-data.ts";
 import { noParameter } from "./no-parameter.ts";
 import { AccessRefusal } from "./refusal.ts";
 import { descriptorToSelection, type SelectiveAccessTable } from "./selective-access.ts";
@@ -49,7 +49,7 @@ type AnyHandlers<State> = {
 };
 
 /** Folds typed handlers into a class that works on octets. */
-export function serveClass<State>(declared: InterfaceClass, handlers: object): ServedClass<State> {
+export function serveClass<State>(declared: ClassDeclaration, handlers: object): ServedClass<State> {
   const { get, set, call } = handlers as AnyHandlers<State>;
   const attributes: (ServedAttribute<State> | undefined)[] = [];
   for (const [name, attribute] of Object.entries(declared.attributes))

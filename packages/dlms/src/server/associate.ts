@@ -9,6 +9,7 @@ import { type SystemTitle, systemTitle } from "../system-title.ts";
 import { apdu as anyApdu } from "../xdlms/apdu.ts";
 import { intersectConformance } from "../xdlms/conformance.ts";
 import { DLMS_VERSION, type InitiateRequest, initiateRequest, VAA_NAME_LN } from "../xdlms/initiate.ts";
+import type { AssociationDefinition, AssociationModel } from "./association-model.ts";
 import {
   type Association,
   type AssociationSecurity,
@@ -17,7 +18,6 @@ import {
   type Standing,
   UNPROTECTED,
 } from "./connection.ts";
-import type { AssociationDefinition, AssociationModel } from "./device-model.ts";
 import { RequestRefused } from "./exception.ts";
 import { DEFAULT_MAX_RECEIVE_PDU_BYTES, OFFERED_CONFORMANCE } from "./offer.ts";
 import type { Device, SecuritySetupPort } from "./ports.ts";

@@ -13,7 +13,7 @@ import type { Data } from "../data/value.ts";
 import { conformanceOctets } from "../xdlms/conformance.ts";
 import { DLMS_VERSION } from "../xdlms/initiate.ts";
 import { attributeModeBeforeV3, methodModeBeforeV3 } from "./access.ts";
-import type { AssociationModel, ReachableObject } from "./device-model.ts";
+import type { AssociationModel, ReachableObject } from "./association-model.ts";
 import type { RequestContext } from "./request-context.ts";
 
 /** The object that stands for the association it is asked through. */

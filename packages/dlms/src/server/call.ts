@@ -6,8 +6,8 @@ import type { ServedResult } from "../cosem/served.ts";
 import type { ConformanceBit } from "../xdlms/conformance.ts";
 import type { AttributeDescriptor, MethodDescriptor } from "../xdlms/descriptors.ts";
 import { ACCESS_MODE } from "./access.ts";
+import type { AssociationModel, ReachableObject } from "./association-model.ts";
 import type { Association, OpenTransfer, RequestProtection } from "./connection.ts";
-import type { AssociationModel, ReachableObject } from "./device-model.ts";
 import type { Device } from "./ports.ts";
 import { RequestContext } from "./request-context.ts";
 

@@ -1,8 +1,8 @@
 import type { ProtectionForm } from "../security/tags.ts";
 import type { AttributeWithSelection, MethodDescriptor } from "../xdlms/descriptors.ts";
 import type { InvokeIdAndPriority } from "../xdlms/invoke-id.ts";
+import type { AssociationModel } from "./association-model.ts";
 import type { IncomingBlocks, OutgoingBlocks } from "./block-transfer.ts";
-import type { AssociationModel } from "./device-model.ts";
 import type { KeySet, SecuritySetupPort } from "./ports.ts";
 import type { Agreement } from "./request-context.ts";
 

@@ -1,9 +1,9 @@
 import type { Infer } from "../codec/codec.ts";
 import { decode } from "../codec/codec.ts";
 import { Writer } from "../codec/writer.ts";
+import type { AttributeSelection } from "../cosem/class-declaration.ts";
 import { ProfileGeneric } from "../cosem/classes/profile-generic.ts";
 import { type EncodedData, encodedData } from "../cosem/encoded-data.ts";
-import type { AttributeSelection } from "../cosem/interface-class.ts";
 import { type AccessRefusal, refuse } from "../cosem/refusal.ts";
 import type { ServedClass } from "../cosem/served.ts";
 import type { CaptureObject } from "../cosem/structures.ts";

@@ -2,7 +2,7 @@ import type { LogicalName } from "../cosem/logical-name.ts";
 import type { ServeContext } from "../cosem/served.ts";
 import type { SystemTitle } from "../system-title.ts";
 import type { Conformance } from "../xdlms/conformance.ts";
-import type { AssociationModel } from "./device-model.ts";
+import type { AssociationModel } from "./association-model.ts";
 import type { Device } from "./ports.ts";
 
 /** What an association agreed on. */

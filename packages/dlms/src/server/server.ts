@@ -4,6 +4,7 @@ import { DecodeError } from "../errors.ts";
 import { protectionFormOf } from "../security/tags.ts";
 import { serveAction } from "./action.ts";
 import { associate } from "./associate.ts";
+import type { AssociationModel } from "./association-model.ts";
 import { authenticate } from "./authenticate.ts";
 import type { Call } from "./call.ts";
 import {
@@ -14,7 +15,7 @@ import {
   type Standing,
   UNPROTECTED,
 } from "./connection.ts";
-import type { AssociationModel, DeviceModel } from "./device-model.ts";
+import type { DeviceModel } from "./device-model.ts";
 import { exceptionFor, RequestRefused } from "./exception.ts";
 import { serveGet } from "./get.ts";
 import { DEFAULT_MAX_RECEIVE_PDU_BYTES, MAX_LONG_REQUEST_BYTES, OFFERED_CONFORMANCE } from "./offer.ts";

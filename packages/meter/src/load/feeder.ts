@@ -9,6 +9,7 @@ import {
 } from "../time/calendar.ts";
 import type { Consumption, IntervalEnergy, Registers } from "./consumption.ts";
 import type { HomeConsumption } from "./home.ts";
+import type { Line } from "./line.ts";
 import { MINUTES, minuteShare, PATTERNS, patternOf } from "./minutes.ts";
 import { plusInterval, RunningSums } from "./running-sums.ts";
 
@@ -26,7 +27,7 @@ const COPPER_LOSS = 0.011;
  *
  * States: energies of finished quarter hours, kept by day, and their running sums; the minutes of the current quarter hour. A relay that moves makes it forget from there on.
  */
-export class Feeder implements Consumption {
+export class Feeder implements Consumption, Line {
   readonly tangentPhi = 0.18;
   readonly #seed: number;
   readonly #ratedVa: number;

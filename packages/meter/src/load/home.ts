@@ -2,8 +2,8 @@ import { between } from "../noise.ts";
 import { dayOfInterval, firstIntervalOf, INTERVAL_SECONDS, intervalAt, type UnixSeconds } from "../time/calendar.ts";
 import type { Consumption, IntervalEnergy, Registers } from "./consumption.ts";
 import { type DayEnergy, dayEnergy } from "./day-energy.ts";
-import type { Feeder } from "./feeder.ts";
 import type { Household } from "./household.ts";
+import type { Line } from "./line.ts";
 import { minuteShare, patternOf, shareUntil } from "./minutes.ts";
 import type { RelayHistory } from "./relay-history.ts";
 import { plusInterval, RunningSums } from "./running-sums.ts";
@@ -22,7 +22,7 @@ export class HomeConsumption implements Consumption {
   readonly #sums: RunningSums;
   #cachedDay = Number.NaN;
   #cached: DayEnergy | undefined;
-  #feeder: Feeder | undefined;
+  #line: Line | undefined;
   #position = 0;
 
   /** @param firstInterval the interval in which the meter was first powered; before it the registers are zero. */
@@ -50,9 +50,9 @@ export class HomeConsumption implements Consumption {
     return this.#household.tangentPhi;
   }
 
-  /** Joins the home to its feeder; `position` is its place along the line, 0 next to the transformer, 1 at the end. */
-  attach(feeder: Feeder, position: number): void {
-    this.#feeder = feeder;
+  /** Joins the home to its line; `position` is its place along the line, 0 next to the transformer, 1 at the end. */
+  attach(line: Line, position: number): void {
+    this.#line = line;
     this.#position = position;
   }
 
@@ -60,7 +60,7 @@ export class HomeConsumption implements Consumption {
   switchSupply(at: UnixSeconds, connected: boolean): boolean {
     if (!this.#relay.add({ at, connected })) return false;
     this.#sums.forgetFrom(intervalAt(at));
-    this.#feeder?.forgetFrom(intervalAt(at));
+    this.#line?.forgetFrom(intervalAt(at));
     return true;
   }
 
@@ -115,17 +115,17 @@ export class HomeConsumption implements Consumption {
   }
 
   voltageV(at: UnixSeconds, phase: number): number {
-    return this.#voltage(at, this.#feeder?.powerW(at) ?? 0, this.powerW(at), phase);
+    return this.#voltage(at, this.#line?.powerW(at) ?? 0, this.powerW(at), phase);
   }
 
   meanVoltageV(interval: number): number {
     const { importWh, exportWh } = this.interval(interval);
-    const total = this.#feeder?.meanPowerW(interval) ?? 0;
+    const total = this.#line?.meanPowerW(interval) ?? 0;
     return this.#voltage((interval + 0.5) * INTERVAL_SECONDS, total, 4 * (importWh - exportWh), 0);
   }
 
   #voltage(at: UnixSeconds, feederW: number, ownW: number, phase: number): number {
-    const source = this.#feeder?.voltageAtHome(at, feederW, this.#position) ?? 232;
+    const source = this.#line?.voltageAtHome(at, feederW, this.#position) ?? 232;
     const unbalance = between(this.seed, 50 + phase, -0.8, 0.8);
     return source + unbalance - (between(this.seed, 60, 0.04, 0.22) * ownW) / 230;
   }

@@ -1,7 +1,7 @@
 import { DataClass, ImageTransfer, type ModelObject, mount, PushSetup, refuse } from "@meterkeep/dlms";
 import type { Column, CompanionProfile } from "../profile/companion-profile.ts";
+import { ascii } from "../text.ts";
 import type { VirtualMeter } from "../virtual-meter.ts";
-import { ascii } from "./identity.ts";
 import { captureObjects } from "./measurement.ts";
 
 /** Alarm register 1 (Blue Book, abstract objects): one bit an alarm. */

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { ModelObject } from "@meterkeep/dlms";
 import { DataClass, type Data as DataValue, mount, SapAssignment } from "@meterkeep/dlms";
+import { ascii } from "../text.ts";
 import type { VirtualMeter } from "../virtual-meter.ts";
 
 /** The objects that say which meter this is. */
@@ -28,11 +29,6 @@ export function data(logicalName: string, value: (meter: VirtualMeter) => DataVa
 
 function text(logicalName: string, value: (meter: VirtualMeter) => string): ModelObject<VirtualMeter> {
   return data(logicalName, (meter) => ({ type: "octet-string", value: ascii(value(meter)) }));
-}
-
-/** Octets of an ASCII text. */
-export function ascii(value: string): Uint8Array {
-  return Uint8Array.from(value, (character) => character.charCodeAt(0));
 }
 
 /** What the firmware says of itself: a digest over its name stands for one over its image, which these meters do not have. */

@@ -1,0 +1,22 @@
+import { MeterError } from "../errors.ts";
+import type { CompanionProfile } from "./companion-profile.ts";
+import { DSMR_5 } from "./dsmr-5.ts";
+import { IDIS_P2 } from "./idis-p2.ts";
+import { IS_15959 } from "./is15959.ts";
+
+/** All companion profiles by id. */
+export const COMPANION_PROFILES: Readonly<Record<string, CompanionProfile>> = {
+  [IDIS_P2.id]: IDIS_P2,
+  [DSMR_5.id]: DSMR_5,
+  [IS_15959.id]: IS_15959,
+};
+
+/** The profile of the id. Throws `meter-profile-unknown`. */
+export function companionProfile(id: string): CompanionProfile {
+  const profile = Object.hasOwn(COMPANION_PROFILES, id) ? COMPANION_PROFILES[id] : undefined;
+  if (profile === undefined) {
+    const known = Object.keys(COMPANION_PROFILES).join(", ");
+    throw new MeterError("meter-profile-unknown", `No companion profile is called "${id}"; known are ${known}.`);
+  }
+  return profile;
+}
