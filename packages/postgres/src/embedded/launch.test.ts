@@ -1,13 +1,33 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import pg from "pg";
+import { processStartTime } from "../lock.ts";
 import { type EmbeddedPostgres, launchEmbedded } from "./launch.ts";
+
+function guardianOf(postmaster: number): number {
+  const pid = readdirSync("/proc").find((name) => {
+    if (!/^\d+$/.test(name) || !existsSync(`/proc/${name}/cmdline`)) return false;
+    const args = readFileSync(`/proc/${name}/cmdline`, "utf8").split("\0");
+    return args.includes("postgres-guardian") && args.includes(String(postmaster));
+  });
+  assert.ok(pid !== undefined, "there is a guardian");
+  return Number(pid);
+}
 
 describe("the embedded server", () => {
   let base: string;
@@ -67,7 +87,8 @@ describe("the embedded server", () => {
     });
   });
 
-  test("a server whose starter was killed is stopped, and what it had committed is there", async () => {
+  /** A starter of its own that is killed when its server has something to lose. */
+  async function abandon(): Promise<{ readonly postmaster: number; readonly guardian: number }> {
     const script = `
     import { launchEmbedded } from ${JSON.stringify(fileURLToPath(new URL("./launch.ts", import.meta.url)))};
     import pg from "pg";
@@ -82,12 +103,39 @@ describe("the embedded server", () => {
       stdio: ["ignore", "pipe", "inherit"],
     });
     const [output] = (await once(starter.stdout, "data")) as [Buffer];
+    const postmaster = Number(output.toString());
+    const guardian = guardianOf(postmaster);
+    // Nobody looks after what a guardian that was stopped does not see.
+    process.kill(guardian, "SIGSTOP");
     starter.kill("SIGKILL");
     await once(starter, "exit");
+    return { postmaster, guardian };
+  }
+
+  test("a server whose starter was killed is shut down at once, by a process that has nothing else to do", async () => {
+    const { postmaster, guardian } = await abandon();
+    assert.notEqual(processStartTime(postmaster), undefined);
+    process.kill(guardian, "SIGCONT");
+    for (const pid of [postmaster, guardian]) while (processStartTime(pid) !== undefined) await sleep(10);
+    const server = await launch();
+    assert.equal(server.facts.stoppedOrphan, false);
+    assert.deepEqual(await query(server, "select a from kept"), [{ a: 2 }]);
+  });
+
+  test("where that one was killed too, the next start stops the server, and what it had committed is there", async () => {
+    const { postmaster, guardian } = await abandon();
+    process.kill(guardian, "SIGKILL");
     const server = await launch();
     assert.equal(server.facts.stoppedOrphan, true);
-    assert.notEqual(server.pid, Number(output.toString()));
+    assert.notEqual(server.pid, postmaster);
     assert.deepEqual(await query(server, "select a from kept"), [{ a: 2 }]);
+  });
+
+  test("no guardian outlives the server that it guards", async () => {
+    const server = await launch();
+    const guardian = guardianOf(server.pid);
+    await server.stop();
+    while (processStartTime(guardian) !== undefined) await sleep(10);
   });
 
   test("it starts again after the postmaster was killed", async () => {
@@ -97,6 +145,31 @@ describe("the embedded server", () => {
     assert.deepEqual(await first.exited, { status: null, signal: "SIGKILL" });
     const second = await launch();
     assert.deepEqual(await query(second, "select a from kept"), [{ a: 3 }]);
+  });
+
+  test("locks of a killed postmaster do not keep it from starting, even when somebody else has its process id", async () => {
+    await (await launch()).stop();
+    const [socket, data] = [`${base}/run/.s.PGSQL.5432`, `${base}/pg/data`];
+    // A living process of another user: PostgreSQL takes it for a server.
+    for (const pid of [process.pid, process.ppid]) {
+      writeFileSync(`${data}/postmaster.pid`, `${pid}\n${data}\n`);
+      writeFileSync(`${socket}.lock`, `${pid}\n${data}\n1\n5432\n`);
+      writeFileSync(socket, "");
+      await (await launch()).stop();
+    }
+    writeFileSync(`${socket}.lock`, "");
+    await launch();
+  });
+
+  test("the socket of another server in the same directory is not taken away", async () => {
+    const first = await launch();
+    const other = launchEmbedded({
+      stateDirectory: `${base}/other`,
+      socketDirectory: `${base}/run`,
+      log: () => undefined,
+    });
+    await assert.rejects(other, { code: "postgres-start-failed", message: /already exists/ });
+    assert.deepEqual(await query(first, "select 1 as a"), [{ a: 1 }]);
   });
 
   test("it starts after its starter was killed while the data directory was being made", async () => {

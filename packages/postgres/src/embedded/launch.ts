@@ -1,12 +1,22 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { connectionUrl, MAX_SOCKET_PATH_BYTES } from "../connection-url.ts";
 import { PostgresError } from "../error.ts";
 import { acquireLock, type DirectoryLock } from "../lock.ts";
 import { prepareDataDirectory, SUPERUSER } from "./data-directory.ts";
-import { stopOrphans } from "./orphans.ts";
+import { removeStaleSocket, stopOrphans } from "./orphans.ts";
 import { chooseOwner, type DatabaseOwner } from "./owner.ts";
 import { placeProgram } from "./program.ts";
 import { SERVER_SETTINGS, THROWAWAY_SETTINGS } from "./settings.ts";
@@ -73,8 +83,11 @@ export async function launchEmbedded(options: LaunchOptions): Promise<EmbeddedPo
     const stoppedOrphan = existsSync(directory) && (await stopOrphans(directory));
     const initialised = await prepareDataDirectory({ directory, passwordFile, owner, program, durable });
     const sockets = prepareSocketDirectory(options.socketDirectory, stateDirectory, owner);
+    removeStaleSocket(sockets.path, PORT, directory);
     const child = spawnServer(program.postgres, directory, sockets.path, owner, durable);
     const server = watch(child, options.log, lock, sockets);
+    const guardian = guard(child.pid, directory, owner);
+    void server.exited.then(() => guardian?.kill("SIGKILL"));
     await server.ready(directory);
     const password = !owner.switches && existsSync(passwordFile) ? readFileSync(passwordFile, "utf8") : undefined;
     return {
@@ -156,6 +169,31 @@ function spawnServer(
       ...(owner.switches && { uid: owner.uid, gid: owner.gid }),
     },
   );
+}
+
+/**
+ * Shuts the server down when this process is gone, however it went: a postmaster does not notice that by itself. It runs
+ * under the server's own user. Arguments: process id of the postmaster, data directory (by which a reused id is told apart).
+ */
+const GUARDIAN = `
+  read -r _
+  [ "$(readlink "/proc/$1/cwd")" = "$2" ] && kill -INT "$1"`;
+
+function guard(pid: number | undefined, directory: string, owner: DatabaseOwner): ChildProcess | undefined {
+  // A server that could not be spawned has no id; its error says so elsewhere.
+  if (pid === undefined) return undefined;
+  const guardian = spawn("/bin/sh", ["-c", GUARDIAN, "postgres-guardian", String(pid), realpathSync(directory)], {
+    cwd: "/",
+    env: { PATH: "/usr/bin:/bin" },
+    stdio: ["pipe", "ignore", "ignore"],
+    detached: true,
+    ...(owner.switches && { uid: owner.uid, gid: owner.gid }),
+  });
+  // Without a shell the next start still finds what is left behind.
+  guardian.on("error", () => undefined);
+  guardian.unref();
+  (guardian.stdin as unknown as { unref(): void }).unref();
+  return guardian;
 }
 
 function watch(child: ChildProcess, log: (text: string) => void, lock: DirectoryLock, sockets: SocketDirectory) {

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 
 /** How long a server that a killed supervisor left behind may take to shut down cleanly, in milliseconds. */
@@ -31,7 +31,25 @@ export async function stopOrphans(dataDirectory: string): Promise<boolean> {
     found = true;
     await sleep(20);
   }
+  // Nobody works here, but PostgreSQL would take whoever has the id in this file now for a server: a process that reused
+  // it, or the killed one itself, as long as nobody has collected its exit status.
+  rmSync(`${dataDirectory}/postmaster.pid`, { force: true });
   return found;
+}
+
+/**
+ * Removes the socket of a killed postmaster and its lock, once {@link stopOrphans} has found nobody in the data
+ * directory. PostgreSQL goes by the process id in the lock alone: one that somebody else has now, or that nobody has
+ * collected yet, keeps it from starting. A lock that names another data directory is a living server's, and is left.
+ */
+export function removeStaleSocket(socketDirectory: string, port: number, dataDirectory: string): void {
+  const socket = `${socketDirectory}/.s.PGSQL.${port}`;
+  const lock = `${socket}.lock`;
+  if (!existsSync(lock)) return;
+  // Lines: process id, data directory, and more. Killed before it wrote, a postmaster leaves an empty one.
+  const [pid, owner] = readFileOrNothing(lock).split("\n");
+  if (pid !== "" && owner !== dataDirectory) return;
+  for (const path of [socket, lock]) rmSync(path, { force: true });
 }
 
 /** Ends the initdb of a starter that was killed; it works in the directory above the one it makes. */
