@@ -43,8 +43,23 @@ export const SESSION_ERROR_CODES = [
 ] as const;
 export type SessionErrorCode = (typeof SESSION_ERROR_CODES)[number];
 
+/** What a line (HDLC, wired M-Bus, an optical port) or a transfer in blocks can come to; `LineError` carries these. */
+export const LINE_ERROR_CODES = [
+  "line-silent",
+  "line-refused",
+  "line-closed",
+  "line-rejected",
+  "line-misused",
+  "apdu-too-long",
+  "transfer-aborted",
+  "transfer-inconsistent",
+  "opening-refused",
+  "opening-malformed",
+] as const;
+export type LineErrorCode = (typeof LINE_ERROR_CODES)[number];
+
 /** A stable name for what went wrong; docs/errors.md says what to do about each. */
-export type DlmsErrorCode = (typeof DLMS_ERROR_CODES)[number] | SessionErrorCode;
+export type DlmsErrorCode = (typeof DLMS_ERROR_CODES)[number] | SessionErrorCode | LineErrorCode;
 
 /** The one error class of the package. The message says what, where and, where that helps, what to do. */
 export class DlmsError extends Error {
