@@ -92,12 +92,12 @@ test("a passkey takes the place of the link", async () => {
   await page.close();
 });
 
-test("the town comes to trust before one's eyes, and the liars are set aside", async () => {
+test("the town comes to trust before one's eyes, and the liars are quarantined", async () => {
   const { page, complaints } = await open("/");
   await eventually("trusted meters", async () => (await atStation(page, "Trusted")) >= HOMES / 4 - 2);
   await eventually("provisional meters", async () => (await atStation(page, "Provisional")) >= (HOMES * 3) / 4);
   // The custodian spaces its probes of a meter that lies, so that no meter locks it out.
-  await eventually("the two liars", async () => (await atStation(page, "Set aside")) === 2, 180_000);
+  await eventually("the two liars", async () => (await atStation(page, "Quarantined")) === 2, 180_000);
   await page.getByText("simulated, time runs 60x").waitFor();
   await page.getByRole("heading", { name: /homes are supplied/ }).waitFor({ timeout: 60_000 });
   assert.equal(await page.locator("a.home.trusted, a.home.tone-trusted").first().isVisible(), true);
@@ -108,11 +108,11 @@ test("the town comes to trust before one's eyes, and the liars are set aside", a
 
 test("a station singles out its meters", async () => {
   const { page } = await open("/");
-  await page.getByRole("button", { name: /Set aside/ }).click();
+  await page.getByRole("button", { name: /\d\s*Quarantined/ }).click();
   assert.equal(await page.title(), "Town · Meterkeep");
-  const setAside = await atStation(page, "Set aside");
-  await eventually("their rows", async () => (await page.locator(".meter-table tbody tr").count()) === setAside);
-  assert.equal(await page.locator("a.home:not(.dimmed):not(.witness)").count(), setAside);
+  const quarantined = await atStation(page, "Quarantined");
+  await eventually("their rows", async () => (await page.locator(".meter-table tbody tr").count()) === quarantined);
+  assert.equal(await page.locator("a.home:not(.dimmed):not(.witness)").count(), quarantined);
   await page.close();
 });
 

@@ -3,6 +3,7 @@ import "@mantine/core/styles/default-css-variables.layer.css";
 import "./shell/mantine.css";
 import "./shell/tokens.css";
 import "./shell/base.css";
+import "./shell/parts.css";
 import "./shell/frame.css";
 import { MantineProvider } from "@mantine/core";
 import { QueryCache, QueryClient, QueryClientProvider } from "@tanstack/react-query";

@@ -1,6 +1,6 @@
 /** Names at the ends of lines instead of a colour key. */
 import type uPlot from "uplot";
-import type { PlotSeries } from "./plot.tsx";
+import type { PlotSeries } from "./series.ts";
 
 /** Moves labels apart that would overlap, keeping their order; `gap` is the least distance. */
 export function spread(positions: readonly number[], gap: number, floor: number): number[] {

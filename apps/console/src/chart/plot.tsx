@@ -7,19 +7,7 @@ import "./chart.css";
 import { formatPower, spoken } from "../format/quantity.ts";
 import { useScheme } from "../shell/scheme.tsx";
 import { directLabels } from "./direct-labels.ts";
-
-export interface PlotSeries {
-  readonly label: string;
-  /** Name of a palette variable without its dashes, for example `accent`. */
-  readonly tone: string;
-  readonly widthPx: number;
-  readonly dash?: readonly number[];
-  readonly filled?: boolean;
-  /** A bar for each point, plain or hatched, instead of a line. */
-  readonly bars?: "plain" | "hatched";
-  /** Written at the end of the line. */
-  readonly directLabel?: boolean;
-}
+import type { PlotSeries } from "./series.ts";
 
 interface PlotProps {
   readonly times: readonly number[];

@@ -5,14 +5,14 @@ import { counted } from "../format/quantity.ts";
 export interface IntervalBars {
   readonly times: readonly number[];
   readonly decisive: readonly (number | null)[];
-  readonly setAside: readonly (number | null)[];
+  readonly excluded: readonly (number | null)[];
 }
 
 export function intervalBars(points: readonly PowerPoint[]): IntervalBars {
   return {
     times: points.map(({ time }) => time),
     decisive: points.map(({ powerW, decisive }) => (decisive ? powerW : null)),
-    setAside: points.map(({ powerW, decisive }) => (decisive ? null : powerW)),
+    excluded: points.map(({ powerW, decisive }) => (decisive ? null : powerW)),
   };
 }
 

@@ -19,7 +19,7 @@ const point = (time: number, decisive: boolean): PowerPoint => ({
 
 test("an interval is either a full bar or a hollow one, never both", () => {
   const bars = intervalBars([point(1, false), point(2, true)]);
-  assert.deepEqual(bars, { times: [1, 2], decisive: [null, 20], setAside: [10, null] });
+  assert.deepEqual(bars, { times: [1, 2], decisive: [null, 20], excluded: [10, null] });
 });
 
 test("how many intervals decisions may use is said in a sentence", () => {

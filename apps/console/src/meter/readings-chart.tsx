@@ -4,8 +4,9 @@ import { useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { useEffect, useMemo, useState } from "react";
 import { profileQuery } from "../api/queries.ts";
-import { Plot, type PlotSeries } from "../chart/plot.tsx";
+import { Plot } from "../chart/plot.tsx";
 import { powerSeries } from "../chart/power-series.ts";
+import type { PlotSeries } from "../chart/series.ts";
 import { lastHours } from "../chart/span.ts";
 import { useSpanStart } from "../chart/use-span.ts";
 import { EvidenceLink } from "../evidence/evidence-link.tsx";
@@ -20,7 +21,7 @@ import { decisiveSentence, intervalBars } from "./interval-view.ts";
 
 const SERIES: readonly PlotSeries[] = [
   { label: "for decisions", tone: "accent", widthPx: 0, bars: "plain" },
-  { label: "set aside", tone: "ink-3", widthPx: 1, bars: "hatched" },
+  { label: "not for decisions", tone: "ink-3", widthPx: 1, bars: "hatched" },
 ];
 const SPANS = { day: 24, week: 24 * 7 } as const;
 
@@ -40,7 +41,7 @@ export function ReadingsChart({ detail }: { detail: MeterDetail }) {
   const newest = points.at(-1)?.time;
   useEffect(() => follow(newest === undefined ? undefined : newest * 1000));
   const bars = useMemo(() => intervalBars(points), [points]);
-  const values = useMemo(() => [bars.decisive, bars.setAside], [bars]);
+  const values = useMemo(() => [bars.decisive, bars.excluded], [bars]);
   const index = Math.min(at ?? points.length - 1, points.length - 1);
   const point = points[index];
   const open = (where: number) => {
@@ -89,7 +90,7 @@ export function ReadingsChart({ detail }: { detail: MeterDetail }) {
                   </>
                 )}
               </span>
-              <span className="dim">{point.decisive ? "decisions may use it" : "set aside"}</span>
+              <span className="dim">{point.decisive ? "decisions may use it" : "not for decisions"}</span>
               {point.statusWords.length === 0 ? null : <span className="dim">{point.statusWords.join(", ")}</span>}
             </p>
             <Plot
@@ -114,7 +115,7 @@ export function ReadingsChart({ detail }: { detail: MeterDetail }) {
             />
             <p className="chart-key">
               <span className="key-full" aria-hidden="true" /> for decisions
-              <span className="key-hollow" aria-hidden="true" /> set aside
+              <span className="key-hollow" aria-hidden="true" /> not for decisions
               <span className="dim">{decisiveSentence(points)}</span>
             </p>
           </>

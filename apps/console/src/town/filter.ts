@@ -35,8 +35,8 @@ export function matches(filter: MeterFilter, meter: MeterSummary): boolean {
   return text.split(/\s+/).every((word) => hay.includes(word));
 }
 
-/** Dark homes and meters that were set aside come first; the rest keeps its order, so that rows do not move while they are read. */
+/** Dark homes and quarantined meters come first; the rest keeps its order, so that rows do not move while they are read. */
 export function attentionFirst(meters: readonly MeterSummary[]): readonly MeterSummary[] {
-  const needs = (meter: MeterSummary) => meter.supply === "disconnected" || stageOf(meter) === "set-aside";
+  const needs = (meter: MeterSummary) => meter.supply === "disconnected" || stageOf(meter) === "quarantined";
   return [...meters.filter(needs), ...meters.filter((meter) => !needs(meter))];
 }

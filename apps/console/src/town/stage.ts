@@ -1,7 +1,7 @@
 /** The way a meter goes, from the shipment to trust, as the five stations that the page counts. */
 import type { MeterSummary } from "@meterkeep/api";
 
-export const STAGES = ["shipped", "taking-over", "provisional", "trusted", "set-aside"] as const;
+export const STAGES = ["shipped", "taking-over", "provisional", "trusted", "quarantined"] as const;
 export type Stage = (typeof STAGES)[number];
 
 export const STAGE_WORDS = {
@@ -9,13 +9,13 @@ export const STAGE_WORDS = {
   "taking-over": { name: "Taking over", says: "factory keys are being replaced" },
   provisional: { name: "Provisional", says: "own keys proven, the change could have been overheard" },
   trusted: { name: "Trusted", says: "own keys proven, nobody could have overheard" },
-  "set-aside": { name: "Set aside", says: "kept a key it said it had changed, or lost its trust since" },
+  quarantined: { name: "Quarantined", says: "kept a key it said it had changed, or lost its trust since" },
 } as const satisfies Record<Stage, { name: string; says: string }>;
 
 /** Facts that a stage rests on. */
 export type StageFacts = Pick<MeterSummary, "takeover" | "trust">;
 
-/** The station a meter is at now. Trust outranks the takeover: a meter that lost its trust is set aside, whatever its keys are. */
+/** The station a meter is at now. Trust outranks the takeover: a meter that lost its trust is quarantined, whatever its keys are. */
 export function stageOf({ takeover, trust }: StageFacts): Stage {
   switch (trust) {
     case "trusted":
@@ -24,7 +24,7 @@ export function stageOf({ takeover, trust }: StageFacts): Stage {
     case "distrusted":
     case "degraded":
     case "retired":
-      return "set-aside";
+      return "quarantined";
     case "provisional":
       return "provisional";
     case "held":
@@ -39,7 +39,7 @@ export function stageOf({ takeover, trust }: StageFacts): Stage {
     case "probing":
       return "taking-over";
     case "refused":
-      return "set-aside";
+      return "quarantined";
     case "proven":
     case "not-applicable":
       return "provisional";
@@ -51,7 +51,7 @@ export function stageOf({ takeover, trust }: StageFacts): Stage {
 
 /** How many meters are at each station. */
 export function countStages(meters: Iterable<StageFacts>): Record<Stage, number> {
-  const counts: Record<Stage, number> = { shipped: 0, "taking-over": 0, provisional: 0, trusted: 0, "set-aside": 0 };
+  const counts: Record<Stage, number> = { shipped: 0, "taking-over": 0, provisional: 0, trusted: 0, quarantined: 0 };
   for (const meter of meters) counts[stageOf(meter)] += 1;
   return counts;
 }

@@ -48,10 +48,10 @@ test("a meter's station follows its trust first, its takeover second", () => {
   assert.equal(stageOf({ trust: "held", takeover: "probing" }), "taking-over");
   assert.equal(stageOf({ trust: "provisional", takeover: "proven" }), "provisional");
   assert.equal(stageOf({ trust: "trusted", takeover: "proven" }), "trusted");
-  assert.equal(stageOf({ trust: "quarantined", takeover: "refused" }), "set-aside");
-  assert.equal(stageOf({ trust: "quarantined", takeover: "proven" }), "set-aside");
+  assert.equal(stageOf({ trust: "quarantined", takeover: "refused" }), "quarantined");
+  assert.equal(stageOf({ trust: "quarantined", takeover: "proven" }), "quarantined");
   const counts = countStages([sampleMeter("A"), sampleMeter("B", { trust: "held", takeover: "shipped" })]);
-  assert.deepEqual(counts, { shipped: 1, "taking-over": 0, provisional: 0, trusted: 1, "set-aside": 0 });
+  assert.deepEqual(counts, { shipped: 1, "taking-over": 0, provisional: 0, trusted: 1, quarantined: 0 });
 });
 
 test("a home says its supply, its trust and where it is on its way", () => {

@@ -47,7 +47,7 @@ export const TRUST_LOOKS = {
     tone: "quarantined",
     shape: "octagon",
     outline: "double",
-    means: "It has shown that it cannot be believed. The supply stays on, its readings are set aside.",
+    means: "It has shown that it cannot be believed. The supply stays on, its readings are kept and not used.",
   },
   distrusted: {
     word: "distrusted",
