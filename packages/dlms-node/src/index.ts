@@ -1,7 +1,9 @@
 export { constantTimeEqual } from "./constant-time.ts";
 export { nodeCiphers } from "./crypto/ciphers.ts";
+export { importPrivateKey, nodeCurves, publicKeyOctets } from "./crypto/curves.ts";
 export { nodeHashes, nodeRandom } from "./crypto/hashes.ts";
 export { nodeKeyWrap } from "./crypto/key-wrap.ts";
+export { nodePlatform } from "./crypto/platform.ts";
 export {
   listenForPushesTcp,
   listenForPushesUdp,

@@ -166,6 +166,7 @@ export { QUANTITY_UNITS, type Quantity, quantityOf } from "./obis/quantity.ts";
 export { UNIT_SYMBOLS, unitNumber, unitSymbol } from "./obis/unit.ts";
 export { obisInWords } from "./obis/words.ts";
 export {
+  type ContentContext,
   initializationVector,
   type ProtectionFacts,
   type ProtectionKeys,
@@ -182,8 +183,44 @@ export {
   readProtectedApdu,
   unprotectApdu,
 } from "./security/envelope.ts";
+export {
+  type GeneralCipheredApdu,
+  openGeneralCiphering,
+  parseGeneralCiphering,
+  sealGeneralCiphering,
+  type UnprotectedGeneral,
+} from "./security/general-ciphering.ts";
+export { type GeneralHeader, generalHeaderOctets, type ReceivedGeneralHeader } from "./security/general-header.ts";
+export {
+  parseGeneralSigning,
+  type SignedApdu,
+  type Signing,
+  signApdu,
+  verifySignedApdu,
+} from "./security/general-signing.ts";
 export { CHALLENGE_BYTES, gmacReply, hashReply, verifyGmacReply } from "./security/hls.ts";
-export type { Ciphers, Hashes, KeyWrap, RandomOctets } from "./security/ports.ts";
+export {
+  answerKeyAgreement,
+  completeKeyAgreement,
+  type KeyAgreement,
+  type OfferedKey,
+  offerKeyAgreement,
+} from "./security/key-agreement.ts";
+export { type DerivationInput, deriveKey, staticPartyInfo } from "./security/key-derivation.ts";
+export { AGREEMENT_SCHEMES, type KeyInfo, type KeySource } from "./security/key-info.ts";
+export type { GeneralKeys, GeneralSetup } from "./security/message-key.ts";
+export type {
+  Ciphers,
+  Curve,
+  Curves,
+  Hashes,
+  HashName,
+  KeyPair,
+  KeyWrap,
+  RandomOctets,
+  SecurityPlatform,
+} from "./security/ports.ts";
+export { GBCS_SECURITY, type SecurityProfile, STANDARD_SECURITY } from "./security/profile.ts";
 export { type SoftwareKey, softwareCiphers, softwareKey } from "./security/software-aes.ts";
 export {
   IV_BYTES,

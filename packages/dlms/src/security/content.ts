@@ -15,6 +15,15 @@ export interface ProtectionKeys<Key> {
   readonly authentication?: Uint8Array | undefined;
 }
 
+/** Where a protected text stands. */
+export interface ContentContext {
+  readonly originator: SystemTitle;
+  /** Octets outside the text that the tag covers as well: the header of general-ciphering. */
+  readonly associated?: Uint8Array | undefined;
+  /** The counter of the initialisation vector, where it is not the one carried: see `SecurityProfile`. */
+  readonly vectorCounter?: number | undefined;
+}
+
 /** What a protected APDU says about itself. */
 export interface ProtectionFacts {
   readonly control: SecurityControl;
@@ -40,22 +49,22 @@ const HEADER_BYTES = 5;
 export function protectContent<Key>(
   ciphers: Ciphers<Key>,
   keys: ProtectionKeys<Key>,
-  header: { readonly control: SecurityControl; readonly originator: SystemTitle; readonly counter: number },
+  header: ContentContext & { readonly control: SecurityControl; readonly counter: number },
   plain: Uint8Array,
 ): Uint8Array {
-  const { control, originator, counter } = header;
+  const { control, originator, counter, associated, vectorCounter = counter } = header;
   if (counter < 0 || counter >= MAX_INVOCATION_COUNTER || !Number.isInteger(counter))
     throw new DlmsError("out-of-range", `invocation counter ${counter}: the key must be changed before it is used up`);
   if (control.compressed) throw new DlmsError("compression-unsupported", "compressed APDUs are not supported");
   const octet = securityControlOctet(control);
   const head = Uint8Array.of(octet, counter >>> 24, (counter >>> 16) & 0xff, (counter >>> 8) & 0xff, counter & 0xff);
   const key = encryptionKey(keys, control);
-  const iv = initializationVector(originator, counter);
+  const iv = initializationVector(originator, vectorCounter);
   if (control.encrypted && control.authenticated)
-    return concatBytes(head, ciphers.seal(key, iv, additionalData(octet, keys), plain));
+    return concatBytes(head, ciphers.seal(key, iv, additionalData(octet, keys, associated), plain));
   if (control.encrypted) return concatBytes(head, ciphers.crypt(key, iv, plain));
   if (control.authenticated)
-    return concatBytes(head, plain, ciphers.seal(key, iv, additionalData(octet, keys, plain), NO_BYTES));
+    return concatBytes(head, plain, ciphers.seal(key, iv, additionalData(octet, keys, associated, plain), NO_BYTES));
   throw new DlmsError("invalid-value", "security control asks for neither authentication nor encryption");
 }
 
@@ -69,14 +78,14 @@ export function protectContent<Key>(
 export function unprotectContent<Key>(
   ciphers: Ciphers<Key>,
   keys: ProtectionKeys<Key>,
-  originator: SystemTitle,
+  { originator, associated, vectorCounter }: ContentContext,
   content: Uint8Array,
   options?: { readonly unverified?: boolean },
 ): Unprotected {
   const { control, counter } = readContentHeader(content);
   if (control.compressed) throw new DlmsError("compression-unsupported", "compressed APDUs are not supported");
   const key = encryptionKey(keys, control);
-  const iv = initializationVector(originator, counter);
+  const iv = initializationVector(originator, vectorCounter ?? counter);
   if (!control.authenticated) {
     const body = content.subarray(HEADER_BYTES);
     const plain = control.encrypted ? ciphers.crypt(key, iv, body) : body;
@@ -92,8 +101,8 @@ export function unprotectContent<Key>(
   const tag = content.subarray(tagAt);
   const octet = content[0]!;
   const plain = control.encrypted
-    ? ciphers.open(key, iv, additionalData(octet, keys), body, tag)
-    : ciphers.open(key, iv, additionalData(octet, keys, body), NO_BYTES, tag) && body;
+    ? ciphers.open(key, iv, additionalData(octet, keys, associated), body, tag)
+    : ciphers.open(key, iv, additionalData(octet, keys, associated, body), NO_BYTES, tag) && body;
   if (plain === undefined) throw new DlmsError("authentication-failed", "the authentication tag does not fit");
   return { plain, control, counter, tag: "verified" };
 }
@@ -120,13 +129,20 @@ export function initializationVector(originator: SystemTitle, counter: number): 
   return iv;
 }
 
-function additionalData<Key>(octet: number, keys: ProtectionKeys<Key>, text: Uint8Array = NO_BYTES): Uint8Array {
+function additionalData<Key>(
+  octet: number,
+  keys: ProtectionKeys<Key>,
+  associated: Uint8Array = NO_BYTES,
+  text: Uint8Array = NO_BYTES,
+): Uint8Array {
   const { authentication } = keys;
   if (authentication === undefined) throw new DlmsError("key-missing", "the authentication key is not known");
-  const aad = new Uint8Array(1 + authentication.length + text.length);
+  const textAt = 1 + authentication.length + associated.length;
+  const aad = new Uint8Array(textAt + text.length);
   aad[0] = octet;
   aad.set(authentication, 1);
-  aad.set(text, 1 + authentication.length);
+  aad.set(associated, 1 + authentication.length);
+  aad.set(text, textAt);
   return aad;
 }
 

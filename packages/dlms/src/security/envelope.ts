@@ -105,7 +105,7 @@ export function unprotectApdu<Key>(
   if (title === undefined) throw new DlmsError("protection-mismatch", "the originator's system title is not known");
   if (originator !== undefined && !title.every((octet, at) => octet === originator[at]))
     throw new DlmsError("protection-mismatch", "the APDU names another originator");
-  const opened = unprotectContent(ciphers, keys, title, parsed.content, options);
+  const opened = unprotectContent(ciphers, keys, { originator: title }, parsed.content, options);
   if (parsed.plainTag !== undefined && opened.plain[0] !== parsed.plainTag)
     throw new DlmsError(
       "protection-mismatch",

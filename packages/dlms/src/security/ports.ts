@@ -18,9 +18,45 @@ export interface KeyWrap<Key> {
   unwrap(kek: Key, wrapped: Uint8Array): Uint8Array | undefined;
 }
 
-/** Hashes of the authentication mechanisms. */
+/** Hashes of the authentication mechanisms and of key derivation. */
 export interface Hashes {
-  digest(algorithm: "md5" | "sha-1" | "sha-256" | "sha-384", octets: Uint8Array): Uint8Array;
+  digest(algorithm: HashName, octets: Uint8Array): Uint8Array;
+}
+export type HashName = "md5" | "sha-1" | "sha-256" | "sha-384";
+
+/** The curves of suites 1 and 2. */
+export type Curve = "P-256" | "P-384";
+
+/** A key pair: the private key as the platform holds it, the public one as octets x and y (64 or 96). */
+export interface KeyPair<Key> {
+  readonly privateKey: Key;
+  readonly publicKey: Uint8Array;
+}
+
+/**
+ * ECDSA and ECDH (Green Book 9.2.3.4). Public keys are x and y without a leading 04, signatures r and s, each
+ * of the curve's length; the hash of a signature is the curve's (SHA-256, SHA-384).
+ */
+export interface Curves<Key> {
+  /** A fresh pair from a cryptographic source. */
+  generate(curve: Curve): KeyPair<Key>;
+  sign(curve: Curve, privateKey: Key, message: Uint8Array): Uint8Array;
+  /** False as well for a signature of the wrong length and for a public key that is no point of the curve. */
+  verify(curve: Curve, publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean;
+  /** The shared secret Z, which the caller destroys; undefined for a public key that is no point of the curve. */
+  agree(curve: Curve, privateKey: Key, publicKey: Uint8Array): Uint8Array | undefined;
+}
+
+/** Everything that the security of suites 0 to 2 needs of a platform. */
+export interface SecurityPlatform<Key> {
+  readonly ciphers: Ciphers<Key>;
+  readonly keyWrap: KeyWrap<Key>;
+  readonly hashes: Hashes;
+  readonly curves: Curves<Key>;
+  /** For challenges and fresh keys. */
+  readonly random: RandomOctets;
+  /** Turns the octets of an AES key into a key of the platform; the octets stay the caller's to destroy. */
+  readonly importKey: (octets: Uint8Array) => Key;
 }
 
 /** Random octets from a cryptographic source. */

@@ -79,10 +79,10 @@ test("every single-bit change of an authenticated APDU is refused, by both ciphe
         return (error as { code: string }).code;
       }
     };
-    const one = outcome(() => unprotectContent(nodeCiphers, node, originator, changed));
+    const one = outcome(() => unprotectContent(nodeCiphers, node, { originator }, changed));
     assert.notEqual(one, "verified");
     assert.equal(
-      outcome(() => unprotectContent(softwareCiphers, software, originator, changed)),
+      outcome(() => unprotectContent(softwareCiphers, software, { originator }, changed)),
       one,
     );
   }
@@ -116,8 +116,8 @@ test("a missing authentication key is named, unless the caller wants the text un
   const control = securityControl({ authenticated: true, encrypted: true });
   const content = protectContent(nodeCiphers, node, { control, originator, counter }, getRequest);
   const blind = { encryption: node.encryption };
-  assert.throws(() => unprotectContent(nodeCiphers, blind, originator, content), { code: "key-missing" });
-  const opened = unprotectContent(nodeCiphers, blind, originator, content, { unverified: true });
+  assert.throws(() => unprotectContent(nodeCiphers, blind, { originator }, content), { code: "key-missing" });
+  const opened = unprotectContent(nodeCiphers, blind, { originator }, content, { unverified: true });
   assert.deepEqual([toHex(opened.plain), opened.tag], [toHex(getRequest), "unchecked"]);
 });
 

@@ -1,8 +1,8 @@
 /** The security suites of DLMS (Green Book 9.2.3.7): which algorithms, and how long keys and signatures are. */
 export const SECURITY_SUITES = {
   0: { aead: "aes-128-gcm", keyWrap: "aes-128", keyBytes: 16, curve: undefined, hash: undefined, signatureBytes: 0 },
-  1: { aead: "aes-128-gcm", keyWrap: "aes-128", keyBytes: 16, curve: "P-256", hash: "sha256", signatureBytes: 64 },
-  2: { aead: "aes-256-gcm", keyWrap: "aes-256", keyBytes: 32, curve: "P-384", hash: "sha384", signatureBytes: 96 },
+  1: { aead: "aes-128-gcm", keyWrap: "aes-128", keyBytes: 16, curve: "P-256", hash: "sha-256", signatureBytes: 64 },
+  2: { aead: "aes-256-gcm", keyWrap: "aes-256", keyBytes: 32, curve: "P-384", hash: "sha-384", signatureBytes: 96 },
 } as const;
 
 export type SecuritySuiteId = keyof typeof SECURITY_SUITES;

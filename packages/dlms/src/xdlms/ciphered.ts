@@ -1,6 +1,8 @@
 import { c } from "../codec/c.ts";
 import type { Infer } from "../codec/codec.ts";
 import { securityControlCodec } from "../security/control.ts";
+import { generalHeaderFields } from "../security/general-header.ts";
+import { keyInfo } from "../security/key-info.ts";
 
 /**
  * What stands in every ciphered APDU: security control, invocation counter, and the text with its tag, as
@@ -25,25 +27,14 @@ export const generalGloCiphering = c.struct({
 });
 export type GeneralGloCiphering = Infer<typeof generalGloCiphering>;
 
-const generalHeader = {
-  transactionId: c.bytes(),
-  originatorSystemTitle: c.bytes({ max: 8 }),
-  recipientSystemTitle: c.bytes({ max: 8 }),
-  dateTime: c.bytes(),
-  otherInformation: c.bytes(),
-} as const;
-
-/** Key-Info ::= CHOICE { identified-key [0], wrapped-key [1], agreed-key [2] } */
-const keyInfo = c.choice({
-  "identified-key": [0, c.struct({ keyId: c.enumeration({ "global-unicast": 0, "global-broadcast": 1 }) })],
-  "wrapped-key": [1, c.struct({ kekId: c.enumeration({ "master-key": 0 }), keyCipheredData: c.bytes() })],
-  "agreed-key": [2, c.struct({ keyParameters: c.bytes(), keyCipheredData: c.bytes() })],
-});
-
 /** General-Ciphering ::= SEQUENCE { transaction-id, …, key-info OPTIONAL, ciphered-content } */
-export const generalCiphering = c.struct({ ...generalHeader, keyInfo: c.optional(keyInfo), content: serviceCiphered });
+export const generalCiphering = c.struct({
+  ...generalHeaderFields,
+  keyInfo: c.optional(keyInfo),
+  content: serviceCiphered,
+});
 export type GeneralCiphering = Infer<typeof generalCiphering>;
 
 /** General-Signing ::= SEQUENCE { transaction-id, …, content, signature } */
-export const generalSigning = c.struct({ ...generalHeader, content: c.bytes(), signature: c.bytes() });
+export const generalSigning = c.struct({ ...generalHeaderFields, content: c.bytes(), signature: c.bytes() });
 export type GeneralSigning = Infer<typeof generalSigning>;
