@@ -40,6 +40,7 @@ export const SESSION_ERROR_CODES = [
   "request-too-long",
   "service-not-negotiated",
   "not-associated",
+  "line-missing",
 ] as const;
 export type SessionErrorCode = (typeof SESSION_ERROR_CODES)[number];
 

@@ -8,6 +8,7 @@ export {
 } from "./acse/names.ts";
 export type { Rlre, Rlrq } from "./acse/release.ts";
 export { concatBytes, equalBytes, fromHex, NO_BYTES, toHex } from "./bytes.ts";
+export type { AccessItem, AccessOptions, AccessResult } from "./client/access-transfer.ts";
 export type { ActionItem } from "./client/action-transfer.ts";
 export type { AttributeAddress, MethodAddress } from "./client/ask.ts";
 export {
@@ -25,6 +26,7 @@ export {
   partiesOf,
   stepAssociation,
 } from "./client/association-machine.ts";
+export type { SessionOptions } from "./client/conversation.ts";
 export type { ListItem } from "./client/get-transfer.ts";
 export { type AssociatorCounters, localAssociator, preEstablishedAssociator } from "./client/local-associator.ts";
 export type {
@@ -33,6 +35,7 @@ export type {
   Cancellation,
   Exchange,
   ExchangeEvent,
+  Line,
   Negotiated,
   Protection,
 } from "./client/ports.ts";
@@ -60,7 +63,7 @@ export {
 export { type OpenedPush, openPush, type PushKeys } from "./client/push.ts";
 export { refusalOf } from "./client/refusal.ts";
 export { type Remote, remote } from "./client/remote.ts";
-export { type GetItem, openSession, Session, type SessionOptions } from "./client/session.ts";
+export { type GetItem, openSession, Session } from "./client/session.ts";
 export { SessionError, type SessionErrorDetails } from "./client/session-error.ts";
 export { c } from "./codec/c.ts";
 export type { ChoiceOf, Variants } from "./codec/choice.ts";

@@ -14,17 +14,29 @@ import {
 import type { MethodDescriptor } from "../xdlms/descriptors.ts";
 import type { ActionResult } from "../xdlms/results.ts";
 import { methodText, type RequestScope, requireSameId, unexpected } from "./ask.ts";
-import { blocksOf, firstBlockBytes } from "./request-blocks.ts";
+import { blocksOf, firstBlockBytes, type SplitBlock } from "./request-blocks.ts";
 import { SessionError } from "./session-error.ts";
 
 const [ACTION_REQUEST] = NORMAL.actionRequest;
 const outcomeList = c.sequenceOf(actionOutcome);
+const parameterList = c.sequenceOf(data);
 
 /** How one method of a list went. */
 export interface ActionItem {
   readonly result: ActionResult;
   /** Encoded Data. */
   readonly returned: Uint8Array | undefined;
+}
+
+/** The request that calls one method. */
+export function callOneRequest(
+  id: RequestScope["id"],
+  method: MethodDescriptor,
+  parameter: Uint8Array | undefined,
+): Uint8Array {
+  const value = { invokeIdAndPriority: id, method };
+  const whole = parameter === undefined ? value : { ...value, parameters: parameter };
+  return encodeForm(NORMAL.actionRequest, actionRequestNormal, whole);
 }
 
 /** Calls one method and gives what it returns, encoded. @throws SessionError `action-refused` */
@@ -35,16 +47,14 @@ export async function callOne(
   blocksAgreed: boolean,
 ): Promise<Uint8Array | undefined> {
   const step = `call ${methodText(method)}`;
-  const value = { invokeIdAndPriority: context.id, method };
-  const whole = encodeForm(
-    NORMAL.actionRequest,
-    actionRequestNormal,
-    parameter === undefined ? value : { ...value, parameters: parameter },
-  );
+  const whole = callOneRequest(context.id, method, parameter);
   const fits = whole.length <= context.maxRequestBytes || parameter === undefined;
   const response = fits
     ? await context.ask(whole, step)
-    : await sendBlocks(context, step, method, parameter, blocksAgreed);
+    : await sendBlocks(context, step, parameter, blocksAgreed, (block) => ({
+        kind: "with-first-pblock",
+        value: { invokeIdAndPriority: context.id, method, block },
+      }));
   const { result, returned } = await outcomeOf(context, step, response);
   if (result !== "success") throw new SessionError("action-refused", `${step}: ${result}`, { reason: String(result) });
   return returned;
@@ -55,15 +65,23 @@ export async function callList(
   context: RequestScope,
   methods: readonly MethodDescriptor[],
   parameters: readonly Uint8Array[],
+  blocksAgreed: boolean,
 ): Promise<readonly ActionItem[]> {
   const step = `call ${methods.length} methods`;
+  const invokeIdAndPriority = context.id;
+  const decoded = parameters.map((item) => decode(data, item));
   const request = encodeApdu(ACTION_REQUEST, actionRequest, {
     kind: "with-list",
-    value: { invokeIdAndPriority: context.id, methods, parameters: parameters.map((item) => decode(data, item)) },
+    value: { invokeIdAndPriority, methods, parameters: decoded },
   });
-  if (request.length > context.maxRequestBytes)
-    throw new SessionError("request-too-long", `${step}: the server takes ${context.maxRequestBytes} octets`);
-  const answer = readAnswer(context, step, await context.ask(request, step));
+  const response =
+    request.length <= context.maxRequestBytes
+      ? await context.ask(request, step)
+      : await sendBlocks(context, step, encode(parameterList, decoded), blocksAgreed, (block) => ({
+          kind: "with-list-and-first-pblock",
+          value: { invokeIdAndPriority, methods, block },
+        }));
+  const answer = readAnswer(context, step, response);
   const items =
     answer.kind === "list" ? answer.items : decode(outcomeList, await collectBlocks(context, step, answer)).map(item);
   if (items.length !== methods.length) throw unexpected(step, `${items.length} results for ${methods.length} methods`);
@@ -73,15 +91,11 @@ export async function callList(
 async function sendBlocks(
   context: RequestScope,
   step: string,
-  method: MethodDescriptor,
   parameter: Uint8Array,
   agreed: boolean,
+  first: (block: SplitBlock) => ActionRequest,
 ): Promise<Uint8Array> {
   const invokeIdAndPriority = context.id;
-  const first = (block: { lastBlock: boolean; blockNumber: number; rawData: Uint8Array }): ActionRequest => ({
-    kind: "with-first-pblock",
-    value: { invokeIdAndPriority, method, block },
-  });
   const empty = first({ lastBlock: false, blockNumber: 1, rawData: new Uint8Array(0) });
   const head = encodeApdu(ACTION_REQUEST, actionRequest, empty).length;
   for (const block of blocksOf(parameter, firstBlockBytes(context, step, head, agreed), context.maxRequestBytes)) {

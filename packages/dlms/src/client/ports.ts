@@ -20,6 +20,8 @@ export interface Negotiated {
   readonly maxReceivePduSize: number | undefined;
   /** The server's system title, where it gave one. */
   readonly serverSystemTitle: SystemTitle | undefined;
+  /** The base name of the association object, under short-name referencing; absent under logical names. */
+  readonly associationBaseName?: number;
 }
 
 /** The next step of an association in the making. */
@@ -53,6 +55,13 @@ export interface Cancellation {
 
 /** One request, one response. Rejects on timeouts, lost connections, and when `signal` aborts. */
 export type Exchange = (apdu: Uint8Array, signal: Cancellation) => Promise<Uint8Array>;
+
+/** A line used one way at a time, beside `Exchange`: for services that nobody answers, and for blocks in a row. */
+export interface Line {
+  send(apdu: Uint8Array): void | Promise<void>;
+  /** The next APDU from the server. Rejects as `Exchange` does. */
+  receive(signal: Cancellation): Promise<Uint8Array>;
+}
 
 /** What travelled, for a ladder diagram: `plain` is what it says, `wire` the octets as sent. */
 export interface ExchangeEvent {

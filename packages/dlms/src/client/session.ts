@@ -3,46 +3,28 @@ import { DlmsError } from "../errors.ts";
 import type { ConformanceBit } from "../xdlms/conformance.ts";
 import type { InvokeIdAndPriority } from "../xdlms/invoke-id.ts";
 import type { DataAccessResult } from "../xdlms/results.ts";
-import { type ActionItem, callList, callOne } from "./action-transfer.ts";
+import { type AccessItem, type AccessOptions, type AccessResult, askAccess } from "./access-transfer.ts";
+import { type ActionItem, callList, callOne, callOneRequest } from "./action-transfer.ts";
 import {
   type AttributeAddress,
   attributeDescriptorOf,
+  attributeText,
   type MethodAddress,
   methodDescriptorOf,
+  methodText,
   type RequestScope,
 } from "./ask.ts";
+import { type Conversation, converse, type SessionOptions } from "./conversation.ts";
 import { getEach } from "./get-each.ts";
 import { type GetTarget, getList, getListRequest, getOne, getParts, type ListItem } from "./get-transfer.ts";
-import type { Associator, Cancellation, Exchange, ExchangeEvent, Negotiated, Protection } from "./ports.ts";
-import { refusalOf } from "./refusal.ts";
+import type { Negotiated } from "./ports.ts";
 import { SessionError } from "./session-error.ts";
-import { setList, setOne } from "./set-transfer.ts";
-import { Turn } from "./turn.ts";
-
-/** What a session is made of: who carries octets, and who holds the keys. */
-export interface SessionOptions {
-  readonly exchange: Exchange;
-  readonly associator: Associator;
-  /** Ends the session's waiting; time-outs are the exchange's business. */
-  readonly signal?: Cancellation;
-  /** Sees every APDU that travels; must not throw. */
-  readonly onExchange?: (event: ExchangeEvent) => void;
-  /** Octets that a response in blocks may grow to; 16 MiB unless given. */
-  readonly maxResponseBytes?: number;
-  /** Gives the invoke id and priority of each request; 1 to 15 in turn with high priority unless given. */
-  readonly invokeIds?: () => InvokeIdAndPriority;
-}
+import { setList, setOne, setOneRequest } from "./set-transfer.ts";
 
 /** One attribute to read, with the part of it that is wanted. */
 export interface GetItem extends AttributeAddress {
   readonly selection?: SelectiveAccessDescriptor | undefined;
 }
-
-const DEFAULT_MAX_RESPONSE_BYTES = 16 * 1024 * 1024;
-/** What ciphering in its longest form adds to an APDU: tag, title, length, security control, counter, tag. */
-const PROTECTION_BYTES = 30;
-const NO_LIMIT_BYTES = 65_535;
-const HIGHEST_INVOKE_ID = 15;
 
 /**
  * Associates, and gives the session to read and write with.
@@ -50,16 +32,7 @@ const HIGHEST_INVOKE_ID = 15;
  * @throws SessionError when the server refuses or does not prove itself; what the exchange throws.
  */
 export async function openSession(options: SessionOptions): Promise<Session> {
-  const { associator, exchange, onExchange, signal = NEVER } = options;
-  let step = await associator.start();
-  for (let name = "associate"; step.kind === "send"; name = "authenticate") {
-    const { apdu, plain } = step;
-    onExchange?.({ direction: "sent", step: name, plain: plain ?? undefined, wire: apdu });
-    const received = await exchange(apdu, signal);
-    onExchange?.({ direction: "received", step: name, plain: undefined, wire: received });
-    step = await associator.next(received);
-  }
-  return new Session(options, step.protection, step.negotiated);
+  return new Session(await converse(options));
 }
 
 /**
@@ -72,17 +45,12 @@ export async function openSession(options: SessionOptions): Promise<Session> {
  */
 export class Session implements AsyncDisposable {
   readonly negotiated: Negotiated;
-  readonly #options: SessionOptions;
-  readonly #protection: Protection;
-  readonly #turn = new Turn();
-  #invokeId = 0;
+  readonly #conversation: Conversation;
   #listsRefused = false;
-  #closed = false;
 
-  constructor(options: SessionOptions, protection: Protection, negotiated: Negotiated) {
-    this.#options = options;
-    this.#protection = protection;
-    this.negotiated = negotiated;
+  constructor(conversation: Conversation) {
+    this.#conversation = conversation;
+    this.negotiated = conversation.negotiated;
   }
 
   /**
@@ -91,7 +59,7 @@ export class Session implements AsyncDisposable {
    * @throws SessionError `data-access-refused` with the server's reason, and others
    */
   get(address: AttributeAddress, selection?: SelectiveAccessDescriptor): Promise<Uint8Array> {
-    return this.#turn.run(() => getOne(this.#context("get"), targetOf(address, selection)));
+    return this.#conversation.run(() => getOne(this.#context("get"), targetOf(address, selection)));
   }
 
   /**
@@ -99,7 +67,7 @@ export class Session implements AsyncDisposable {
    * requests wait until the stream is read to its end or given up: await none of them in between.
    */
   async *getStream(address: AttributeAddress, selection?: SelectiveAccessDescriptor): AsyncGenerator<Uint8Array> {
-    const pass = await this.#turn.take();
+    const pass = await this.#conversation.takeTurn();
     try {
       yield* getParts(this.#context("get"), targetOf(address, selection));
     } finally {
@@ -114,9 +82,10 @@ export class Session implements AsyncDisposable {
    * together. A server that agrees on lists and then refuses one is not asked for lists again.
    */
   getList(items: readonly GetItem[]): Promise<readonly ListItem[]> {
-    return this.#turn.run(async () => {
+    return this.#conversation.run(async () => {
       const targets = items.map((item) => targetOf(item, item.selection));
-      if (this.#listsRefused || items.length < 2 || !this.#agreed("multiple-references")) return this.#getEach(targets);
+      if (this.#listsRefused || items.length < 2 || !this.#conversation.agreed("multiple-references"))
+        return this.#getEach(targets);
       const results: ListItem[] = [];
       let rest = targets;
       while (rest.length > 0) {
@@ -137,17 +106,17 @@ export class Session implements AsyncDisposable {
 
   /** Writes an attribute from encoded Data. @throws SessionError `data-access-refused` */
   set(address: AttributeAddress, value: Uint8Array): Promise<void> {
-    return this.#turn.run(() => {
-      const blocks = this.#agreed("block-transfer-with-set-or-write");
+    return this.#conversation.run(() => {
+      const blocks = this.#conversation.agreed("block-transfer-with-set-or-write");
       return setOne(this.#context("set"), attributeDescriptorOf(address), value, blocks);
     });
   }
 
   /** Writes several attributes with one request; the results are in their order. */
   setList(items: readonly (AttributeAddress & { readonly value: Uint8Array })[]): Promise<readonly DataAccessResult[]> {
-    return this.#turn.run(() => {
-      this.#require("multiple-references");
-      const blocks = this.#agreed("block-transfer-with-set-or-write");
+    return this.#conversation.run(() => {
+      this.#conversation.require("multiple-references");
+      const blocks = this.#conversation.agreed("block-transfer-with-set-or-write");
       const values = items.map(({ value }) => value);
       return setList(this.#context("set"), items.map(attributeDescriptorOf), values, blocks);
     });
@@ -155,19 +124,50 @@ export class Session implements AsyncDisposable {
 
   /** Calls a method; parameter and result are encoded Data. @throws SessionError `action-refused` */
   call(address: MethodAddress, parameter?: Uint8Array): Promise<Uint8Array | undefined> {
-    return this.#turn.run(() => {
-      const blocks = this.#agreed("block-transfer-with-action");
+    return this.#conversation.run(() => {
+      const blocks = this.#conversation.agreed("block-transfer-with-action");
       return callOne(this.#context("action"), methodDescriptorOf(address), parameter, blocks);
     });
   }
 
   /** Calls several methods with one request. */
   callList(items: readonly (MethodAddress & { readonly parameter: Uint8Array })[]): Promise<readonly ActionItem[]> {
-    return this.#turn.run(() => {
-      this.#require("multiple-references");
+    return this.#conversation.run(() => {
+      this.#conversation.require("multiple-references");
+      const blocks = this.#conversation.agreed("block-transfer-with-action");
       const parameters = items.map(({ parameter }) => parameter);
-      return callList(this.#context("action"), items.map(methodDescriptorOf), parameters);
+      return callList(this.#context("action"), items.map(methodDescriptorOf), parameters, blocks);
     });
+  }
+
+  /** Writes an attribute without asking how it went. @throws SessionError `line-missing`, `request-too-long` */
+  setUnconfirmed(address: AttributeAddress, value: Uint8Array): Promise<void> {
+    return this.#conversation.run(() => {
+      const scope = this.#context("set");
+      return this.#tell(
+        setOneRequest(unconfirmed(scope.id), attributeDescriptorOf(address), value),
+        `set ${textOf(address)}`,
+      );
+    });
+  }
+
+  /** Calls a method without asking how it went. @throws SessionError `line-missing`, `request-too-long` */
+  callUnconfirmed(address: MethodAddress, parameter?: Uint8Array): Promise<void> {
+    return this.#conversation.run(() => {
+      const scope = this.#context("action");
+      return this.#tell(
+        callOneRequest(unconfirmed(scope.id), methodDescriptorOf(address), parameter),
+        `call ${textOf(address)}`,
+      );
+    });
+  }
+
+  /**
+   * Does several things with one ACCESS request: what fails says so in its result, the others are done all the same,
+   * unless `breakOnError` is set.
+   */
+  access(items: readonly AccessItem[], options: AccessOptions = {}): Promise<readonly AccessResult[]> {
+    return this.#conversation.run(() => askAccess(this.#context("access"), items, options));
   }
 
   /**
@@ -176,15 +176,7 @@ export class Session implements AsyncDisposable {
    * @throws SessionError when the server refuses: after a key change some do.
    */
   release(): Promise<void> {
-    return this.#turn.run(async () => {
-      if (this.#closed) return;
-      this.#closed = true;
-      const { associator } = this.#options;
-      const request = await associator.release();
-      const response = await this.#carry("release", request, request);
-      this.#options.onExchange?.({ direction: "received", step: "release", plain: response, wire: response });
-      await associator.released(response);
-    });
+    return this.#conversation.release();
   }
 
   /** Releases, and takes it as released whatever the server or the line says. */
@@ -198,79 +190,44 @@ export class Session implements AsyncDisposable {
 
   /** Sends one plain APDU, protected, and gives the plain answer. For services that have no method here. */
   request(plain: Uint8Array, step: string): Promise<Uint8Array> {
-    return this.#turn.run(() => this.#ask(plain, step));
+    return this.#conversation.run(() => this.#conversation.ask(plain, step));
+  }
+
+  #tell(plain: Uint8Array, step: string): Promise<void> {
+    const { maxRequestBytes } = this.#conversation;
+    if (plain.length > maxRequestBytes)
+      throw new SessionError("request-too-long", `${step}: the server takes ${maxRequestBytes} octets at a time`);
+    return this.#conversation.tell(plain, step);
   }
 
   async #getEach(targets: readonly GetTarget[]): Promise<readonly ListItem[]> {
     return getEach(targets, {
       context: () => this.#context("get"),
-      askAll: (plains, steps) => this.#askAll(plains, steps),
+      askAll: (plains, steps) => this.#conversation.askAll(plains, steps),
     });
   }
 
   #context(service: ConformanceBit): RequestScope {
-    this.#require(service);
+    const conversation = this.#conversation;
+    conversation.require(service);
+    const { maxRequestBytes, maxResponseBytes } = conversation;
     return {
-      ask: (plain, step) => this.#ask(plain, step),
-      id: this.#nextId(),
-      maxRequestBytes: (this.negotiated.maxReceivePduSize ?? NO_LIMIT_BYTES) - PROTECTION_BYTES,
-      maxResponseBytes: this.#options.maxResponseBytes ?? DEFAULT_MAX_RESPONSE_BYTES,
+      ask: (plain, step) => conversation.ask(plain, step),
+      id: conversation.nextId(),
+      maxRequestBytes,
+      maxResponseBytes,
     };
   }
+}
 
-  #nextId(): InvokeIdAndPriority {
-    const { invokeIds } = this.#options;
-    if (invokeIds !== undefined) return invokeIds();
-    this.#invokeId = (this.#invokeId % HIGHEST_INVOKE_ID) + 1;
-    return { invokeId: this.#invokeId, confirmed: true, highPriority: true };
-  }
+function unconfirmed(id: InvokeIdAndPriority): InvokeIdAndPriority {
+  return { ...id, confirmed: false };
+}
 
-  #agreed(service: ConformanceBit): boolean {
-    return this.negotiated.conformance.includes(service);
-  }
-
-  #require(service: ConformanceBit): void {
-    if (this.#closed) throw new SessionError("not-associated", "the session was released");
-    if (!this.#agreed(service))
-      throw new SessionError("service-not-negotiated", `the association did not agree on "${service}"`);
-  }
-
-  async #ask(plain: Uint8Array, step: string): Promise<Uint8Array> {
-    const [sealed] = await this.#protection.seal([plain]);
-    if (sealed === undefined) throw new SessionError("not-associated", `${step}: nothing was sealed`);
-    const wire = await this.#carry(step, plain, sealed);
-    const [opened] = await this.#open([wire], [step]);
-    const refusal = opened === undefined ? undefined : refusalOf(opened);
-    if (refusal !== undefined) throw refusal;
-    return opened as Uint8Array;
-  }
-
-  /** Seals all, sends one after the other, opens all. Refusals of whole requests stay in the answers. */
-  async #askAll(plains: readonly Uint8Array[], steps: readonly string[]): Promise<readonly Uint8Array[]> {
-    const sealed = await this.#protection.seal(plains);
-    const wires: Uint8Array[] = [];
-    for (const [at, octets] of sealed.entries())
-      wires.push(await this.#carry(steps[at] as string, plains[at] as Uint8Array, octets));
-    return this.#open(wires, steps);
-  }
-
-  async #carry(step: string, plain: Uint8Array, wire: Uint8Array): Promise<Uint8Array> {
-    const { exchange, onExchange, signal = NEVER } = this.#options;
-    onExchange?.({ direction: "sent", step, plain, wire });
-    return exchange(wire, signal);
-  }
-
-  async #open(wires: readonly Uint8Array[], steps: readonly string[]): Promise<readonly Uint8Array[]> {
-    const { onExchange } = this.#options;
-    let plains: readonly Uint8Array[] = [];
-    try {
-      plains = await this.#protection.open(wires);
-      return plains;
-    } finally {
-      for (const [at, wire] of wires.entries())
-        onExchange?.({ direction: "received", step: steps[at] as string, plain: plains[at], wire });
-    }
-  }
+function textOf(address: AttributeAddress | MethodAddress): string {
+  return "methodId" in address
+    ? methodText(methodDescriptorOf(address))
+    : attributeText(attributeDescriptorOf(address));
 }
 
 /** As many of the targets as one request holds, at least one. */
@@ -293,5 +250,3 @@ function isRefusal(error: unknown): boolean {
 function targetOf(address: AttributeAddress, selection: SelectiveAccessDescriptor | undefined): GetTarget {
   return { attribute: attributeDescriptorOf(address), access: selection };
 }
-
-const NEVER: Cancellation = { aborted: false, addEventListener: () => {}, removeEventListener: () => {} };

@@ -13,6 +13,11 @@ import { blocksOf, firstBlockBytes, type SplitBlock } from "./request-blocks.ts"
 const [SET_REQUEST] = NORMAL.setRequest;
 const valueList = c.sequenceOf(data);
 
+/** The request that writes one attribute. */
+export function setOneRequest(id: RequestScope["id"], attribute: AttributeDescriptor, value: Uint8Array): Uint8Array {
+  return encodeForm(NORMAL.setRequest, setRequestNormal, { invokeIdAndPriority: id, attribute, value });
+}
+
 /** Writes one attribute, in blocks where it does not fit otherwise. @throws SessionError `data-access-refused` */
 export async function setOne(
   context: RequestScope,
@@ -21,11 +26,7 @@ export async function setOne(
   blocksAgreed: boolean,
 ): Promise<void> {
   const step = `set ${attributeText(attribute)}`;
-  const whole = encodeForm(NORMAL.setRequest, setRequestNormal, {
-    invokeIdAndPriority: context.id,
-    attribute,
-    value,
-  });
+  const whole = setOneRequest(context.id, attribute, value);
   const fits = whole.length <= context.maxRequestBytes;
   const result = fits
     ? (await answerOf(context, step, whole))[0]

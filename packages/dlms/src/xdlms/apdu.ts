@@ -12,16 +12,26 @@ import {
 } from "./ciphered.ts";
 import { generalBlockTransfer } from "./datablock.ts";
 import { getRequest, getResponse } from "./get.ts";
+import { informationReport } from "./information-report.ts";
 import { initiateRequest, initiateResponse } from "./initiate.ts";
-import { dataNotification, eventNotificationRequest } from "./notification.ts";
+import { dataNotification, dataNotificationConfirm, eventNotificationRequest } from "./notification.ts";
+import { readRequest, readResponse } from "./read.ts";
 import { confirmedServiceError, exceptionResponse } from "./service-error.ts";
 import { setRequest, setResponse } from "./set.ts";
+import { writeRequest, writeResponse } from "./write.ts";
 
 const plain = {
   "initiate-request": [0x01, initiateRequest],
+  "read-request": [0x05, readRequest],
+  "write-request": [0x06, writeRequest],
   "initiate-response": [0x08, initiateResponse],
+  "read-response": [0x0c, readResponse],
+  "write-response": [0x0d, writeResponse],
   "confirmed-service-error": [0x0e, confirmedServiceError],
   "data-notification": [0x0f, dataNotification],
+  "data-notification-confirm": [0x10, dataNotificationConfirm],
+  "unconfirmed-write-request": [0x16, writeRequest],
+  "information-report-request": [0x18, informationReport],
   "get-request": [0xc0, getRequest],
   "set-request": [0xc1, setRequest],
   "event-notification-request": [0xc2, eventNotificationRequest],
@@ -56,8 +66,7 @@ const serviceCipheredVariants = Object.fromEntries(
 /**
  * Any xDLMS APDU, told apart by its tag: `{ kind: "get-request", value: { kind: "normal", value: { … } } }`.
  *
- * Ciphered ones stay sealed. The ACSE's (AARQ, AARE, RLRQ, RLRE) are read by `acseApdu`; the services of short-name
- * referencing are not declared yet.
+ * Ciphered ones stay sealed. The ACSE's (AARQ, AARE, RLRQ, RLRE) are read by `acseApdu`.
  */
 export const apdu = choice({ ...plain, ...generalCiphered, ...serviceCipheredVariants });
 

@@ -41,6 +41,13 @@ export const dataNotification = c.struct({
 });
 export type DataNotification = Infer<typeof dataNotification>;
 
+/** Data-Notification-Confirm ::= SEQUENCE { long-invoke-id-and-priority, date-time }: of a confirmed push. */
+export const dataNotificationConfirm = c.struct({
+  invokeIdAndPriority: longInvokeIdAndPriority,
+  dateTime: emptyOrDateTime,
+});
+export type DataNotificationConfirm = Infer<typeof dataNotificationConfirm>;
+
 /** EventNotificationRequest ::= SEQUENCE { time OPTIONAL, cosem-attribute-descriptor, attribute-value } */
 export const eventNotificationRequest = c.struct({
   time: c.optional(c.lengthPrefixed(dateTimeOctets)),

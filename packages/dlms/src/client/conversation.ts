@@ -1,0 +1,163 @@
+import type { ConformanceBit } from "../xdlms/conformance.ts";
+import type { InvokeIdAndPriority } from "../xdlms/invoke-id.ts";
+import type { Associator, Cancellation, Exchange, ExchangeEvent, Line, Negotiated, Protection } from "./ports.ts";
+import { refusalOf } from "./refusal.ts";
+import { SessionError } from "./session-error.ts";
+import { Turn } from "./turn.ts";
+
+/** What a session is made of: who carries octets, and who holds the keys. */
+export interface SessionOptions {
+  readonly exchange: Exchange;
+  readonly associator: Associator;
+  /** Sends without waiting, and waits without sending: for services that want no answer, and for several blocks in a row. */
+  readonly line?: Line;
+  /** Ends the session's waiting; time-outs are the exchange's business. */
+  readonly signal?: Cancellation;
+  /** Sees every APDU that travels; must not throw. */
+  readonly onExchange?: (event: ExchangeEvent) => void;
+  /** Octets that a response in blocks may grow to; 16 MiB unless given. */
+  readonly maxResponseBytes?: number;
+  /** Gives the invoke id and priority of each request; 1 to 15 in turn with high priority unless given. */
+  readonly invokeIds?: () => InvokeIdAndPriority;
+}
+
+const DEFAULT_MAX_RESPONSE_BYTES = 16 * 1024 * 1024;
+/** What ciphering in its longest form adds to an APDU: tag, title, length, security control, counter, tag. */
+const PROTECTION_BYTES = 30;
+const NO_LIMIT_BYTES = 65_535;
+const HIGHEST_INVOKE_ID = 15;
+const NEVER: Cancellation = { aborted: false, addEventListener: () => {}, removeEventListener: () => {} };
+
+/** Associates. @throws SessionError when the server refuses or does not prove itself; what the exchange throws. */
+export async function converse(options: SessionOptions): Promise<Conversation> {
+  const { associator, exchange, onExchange, signal = NEVER } = options;
+  let step = await associator.start();
+  for (let name = "associate"; step.kind === "send"; name = "authenticate") {
+    const { apdu, plain } = step;
+    onExchange?.({ direction: "sent", step: name, plain: plain ?? undefined, wire: apdu });
+    const received = await exchange(apdu, signal);
+    onExchange?.({ direction: "received", step: name, plain: undefined, wire: received });
+    step = await associator.next(received);
+  }
+  return new Conversation(options, step.protection, step.negotiated);
+}
+
+/**
+ * What sessions of logical and of short names share: an association, one request at a time, protection both ways.
+ *
+ * States: open, with at most one request under way (others wait for their turn); closed, by `release`.
+ */
+export class Conversation {
+  readonly negotiated: Negotiated;
+  /** Octets that a response in blocks may grow to. */
+  readonly maxResponseBytes: number;
+  /** Octets of the longest plain request that the server takes in one APDU, however it is protected. */
+  readonly maxRequestBytes: number;
+  readonly #options: SessionOptions;
+  readonly #protection: Protection;
+  readonly #turn = new Turn();
+  #invokeId = 0;
+  #closed = false;
+
+  constructor(options: SessionOptions, protection: Protection, negotiated: Negotiated) {
+    this.#options = options;
+    this.#protection = protection;
+    this.negotiated = negotiated;
+    this.maxResponseBytes = options.maxResponseBytes ?? DEFAULT_MAX_RESPONSE_BYTES;
+    this.maxRequestBytes = (negotiated.maxReceivePduSize ?? NO_LIMIT_BYTES) - PROTECTION_BYTES;
+  }
+
+  /** Runs `work` when it is its turn. */
+  run<T>(work: () => Promise<T>): Promise<T> {
+    return this.#turn.run(work);
+  }
+
+  /** Waits for the turn and returns the function that passes it on. */
+  takeTurn(): Promise<() => void> {
+    return this.#turn.take();
+  }
+
+  nextId(): InvokeIdAndPriority {
+    const { invokeIds } = this.#options;
+    if (invokeIds !== undefined) return invokeIds();
+    this.#invokeId = (this.#invokeId % HIGHEST_INVOKE_ID) + 1;
+    return { invokeId: this.#invokeId, confirmed: true, highPriority: true };
+  }
+
+  agreed(service: ConformanceBit): boolean {
+    return this.negotiated.conformance.includes(service);
+  }
+
+  /** @throws SessionError `not-associated`, `service-not-negotiated` */
+  require(service: ConformanceBit): void {
+    if (this.#closed) throw new SessionError("not-associated", "the session was released");
+    if (!this.agreed(service))
+      throw new SessionError("service-not-negotiated", `the association did not agree on "${service}"`);
+  }
+
+  /** Sends one plain APDU, protected, and gives the plain answer; a refusal of the whole request is thrown. */
+  async ask(plain: Uint8Array, step: string): Promise<Uint8Array> {
+    const sealed = await this.#seal(plain, step);
+    const wire = await this.#carry(step, plain, sealed);
+    const [opened] = await this.#open([wire], [step]);
+    const refusal = opened === undefined ? undefined : refusalOf(opened);
+    if (refusal !== undefined) throw refusal;
+    return opened as Uint8Array;
+  }
+
+  /** Seals all, sends one after the other, opens all. Refusals of whole requests stay in the answers. */
+  async askAll(plains: readonly Uint8Array[], steps: readonly string[]): Promise<readonly Uint8Array[]> {
+    const sealed = await this.#protection.seal(plains);
+    const wires: Uint8Array[] = [];
+    for (const [at, octets] of sealed.entries())
+      wires.push(await this.#carry(steps[at] as string, plains[at] as Uint8Array, octets));
+    return this.#open(wires, steps);
+  }
+
+  /** Sends one plain APDU, protected, that nobody answers. @throws SessionError `line-missing` */
+  async tell(plain: Uint8Array, step: string): Promise<void> {
+    const { line, onExchange } = this.#options;
+    if (line === undefined)
+      throw new SessionError("line-missing", `${step}: a service without an answer needs the option "line"`);
+    const wire = await this.#seal(plain, step);
+    onExchange?.({ direction: "sent", step, plain, wire });
+    await line.send(wire);
+  }
+
+  /** Releases the association; closed whatever comes back. @throws SessionError when the server refuses */
+  release(): Promise<void> {
+    return this.#turn.run(async () => {
+      if (this.#closed) return;
+      this.#closed = true;
+      const { associator } = this.#options;
+      const request = await associator.release();
+      const response = await this.#carry("release", request, request);
+      this.#options.onExchange?.({ direction: "received", step: "release", plain: response, wire: response });
+      await associator.released(response);
+    });
+  }
+
+  async #seal(plain: Uint8Array, step: string): Promise<Uint8Array> {
+    const [sealed] = await this.#protection.seal([plain]);
+    if (sealed === undefined) throw new SessionError("not-associated", `${step}: nothing was sealed`);
+    return sealed;
+  }
+
+  async #carry(step: string, plain: Uint8Array, wire: Uint8Array): Promise<Uint8Array> {
+    const { exchange, onExchange, signal = NEVER } = this.#options;
+    onExchange?.({ direction: "sent", step, plain, wire });
+    return exchange(wire, signal);
+  }
+
+  async #open(wires: readonly Uint8Array[], steps: readonly string[]): Promise<readonly Uint8Array[]> {
+    const { onExchange } = this.#options;
+    let plains: readonly Uint8Array[] = [];
+    try {
+      plains = await this.#protection.open(wires);
+      return plains;
+    } finally {
+      for (const [at, wire] of wires.entries())
+        onExchange?.({ direction: "received", step: steps[at] as string, plain: plains[at], wire });
+    }
+  }
+}
