@@ -8,6 +8,7 @@ import {
   type MeterDirectory,
   parseAddresses,
   parseGrid,
+  refreshStatistics,
   rows,
   type Scope,
   type SourceClock,
@@ -66,6 +67,7 @@ export class Commissioning {
       Number.POSITIVE_INFINITY,
       LANES.reading,
     );
+    await refreshStatistics(this.#ports.sql);
   }
 
   async #takeShipments(): Promise<void> {

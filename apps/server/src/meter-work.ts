@@ -54,7 +54,8 @@ export interface MeterWork {
 
 /** A lease outlives the longest session. */
 const LEASE_SECONDS = SESSION_LIMITS.totalSeconds + 60;
-const IDLE_MILLISECONDS = 500;
+/** Whoever makes work says so; this is for what nobody says. */
+const IDLE_MILLISECONDS = 10_000;
 
 /** Puts the parts that speak with meters together. Nothing starts yet. */
 export function createMeterWork(ports: MeterWorkPorts): MeterWork {

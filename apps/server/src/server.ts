@@ -40,7 +40,7 @@ import { EventStreams } from "./http/event-stream.ts";
 import { listenHttp } from "./http/listen.ts";
 import { Metrics } from "./http/metrics.ts";
 import { createLogger } from "./log/logger.ts";
-import { createMeterWork } from "./meter-work.ts";
+import { createMeterWork, type MeterWork } from "./meter-work.ts";
 import { PushListeners } from "./push-listeners.ts";
 import { oneAtATime, repeat } from "./repeat.ts";
 import { currentWarnings, isLoopback } from "./warnings.ts";
@@ -76,8 +76,7 @@ export async function startServer(config: ServerConfig, supervisor: Supervisor):
   if (applied.length > 0)
     supervisor.send({ type: "step", text: `Laid out the head-end's tables (${applied.length} migrations)` });
   const scope = await openScope(pool, config.utility, config.island);
-  const presence = await announceWorker(pool, scope);
-  stack.use(presence);
+  stack.use(await announceWorker(pool, scope, () => work.worker.wake()));
 
   const ledger = new Ledger(postgresLedgerStore(pool));
   stack.defer(() => ledger.close());
@@ -115,7 +114,7 @@ export async function startServer(config: ServerConfig, supervisor: Supervisor):
     kind === "simulated" ? commissioning.townClock : WALL_SOURCE_CLOCK;
 
   const readBack = new ReadBack({ directory, queue, wake: () => work.worker.wake(), now });
-  const work = createMeterWork({
+  const work: MeterWork = createMeterWork({
     pool,
     scope,
     custodian,
@@ -228,8 +227,11 @@ export async function startServer(config: ServerConfig, supervisor: Supervisor):
     loops.push(repeat(milliseconds, closing.signal, body, onError));
   };
   let isTakenIn = false;
+  /** Imports so far, and at which of them nobody was left on the bench. */
+  let [imports, benchEmptyAt] = [0, 0];
   const takeIn = oneAtATime(async () => {
     await commissioning.takeIn();
+    imports += 1;
     for (const { pushSource } of directory.meters)
       if (pushSource !== undefined) listeners.follow(parseGatewayAddress(pushSource));
     await work.watch.look("all");
@@ -243,7 +245,8 @@ export async function startServer(config: ServerConfig, supervisor: Supervisor):
   });
   loop(CUSTODIAN_MILLISECONDS, () => custodianWatch.look());
   loop(DEPOT_MILLISECONDS, async () => {
-    if (isTakenIn) await work.watch.look("depot");
+    const at = imports;
+    if (isTakenIn && at !== benchEmptyAt && (await work.watch.look("depot")) === 0) benchEmptyAt = at;
   });
   loop(CLOCK_MILLISECONDS, async () => {
     const { now: town, wallNow, factor } = clockView(context, now());

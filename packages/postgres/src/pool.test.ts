@@ -41,3 +41,28 @@ test("typed queries run over the same pool", () =>
     const queries = createQueries<{ entry: { a: number } }>(pool);
     assert.deepEqual(await queries.selectFrom("entry").selectAll().execute(), [{ a: 7 }]);
   }));
+
+test("what is asked again is parsed once, on whichever way it comes", () =>
+  withTestDatabase({}, async ({ url }) => {
+    const pool = createPool(url, { applicationName: "prepared", maxConnections: 1 });
+    try {
+      const text = "select $1::integer as n";
+      for (let n = 0; n < 3; n += 1) assert.deepEqual((await pool.query(text, [n])).rows, [{ n }]);
+      assert.equal(await inTransaction(pool, async (client) => (await client.query(text, [7])).rows[0].n), 7);
+      await inTransaction(pool, async (client) => {
+        await client.query("savepoint here");
+        for (let n = 0; n < 3; n += 1) {
+          await assert.rejects(client.query("select $1::text from nowhere", ["x"]), /nowhere/);
+          await client.query("rollback to here");
+        }
+      });
+      for (let n = 0; n < 300; n += 1) for (const _ of "two") await pool.query(`select $1::integer + ${n} as n`, [1]);
+      const { rows } = await pool.query(
+        "select count(*)::integer as kept, count(*) filter (where statement = 'select $1::integer as n')::integer as asked from pg_prepared_statements",
+      );
+      assert.equal(rows[0].asked, 1);
+      assert.ok(rows[0].kept <= 200, `${rows[0].kept} statements`);
+    } finally {
+      await pool.end();
+    }
+  }));

@@ -1,5 +1,6 @@
 import { Kysely, PostgresDialect } from "kysely";
 import pg from "pg";
+import { prepareStatements } from "./prepared.ts";
 
 /** What a pool needs to know beyond its connection string. */
 export interface PoolOptions {
@@ -13,7 +14,7 @@ export interface PoolOptions {
 
 /**
  * Opens a pool. A connection that breaks is replaced: a server that restarts costs its callers an error for what was
- * under way, never the process.
+ * under way, never the process. Statements with values are prepared ({@link prepareStatements}).
  */
 export function createPool(url: string, options: PoolOptions): pg.Pool {
   const pool = new pg.Pool({
@@ -29,6 +30,7 @@ export function createPool(url: string, options: PoolOptions): pg.Pool {
   pool.on("error", onIdleError);
   pool.on("connect", (client) => {
     client.on("error", onIdleError);
+    prepareStatements(client);
   });
   return pool;
 }

@@ -104,6 +104,8 @@ async function stageShipment(pool: Pool): Promise<ShipmentStage> {
     commit: async (shipment) => {
       try {
         await insertShipment(client, shipment);
+        // Else the planner takes them for empty until autovacuum comes by, and looks at every row for every meter.
+        await client.query("analyze meters, meter_keys, key_check_values, takeovers");
       } catch (error) {
         throw asConflict(error);
       }

@@ -2,6 +2,7 @@ import type { Scope } from "../database/scope.ts";
 import type { Sql } from "../database/sql.ts";
 import type { MeterId } from "../inventory/meter.ts";
 import { octetCounts, type SessionRecord } from "./ladder.ts";
+import { packLadder } from "./packed-ladder.ts";
 
 /** Anything that ends with a session under a lease. */
 interface Ended {
@@ -29,22 +30,12 @@ export async function writeSessions(sql: Sql, scope: Scope, ended: readonly Ende
     sessions.map(({ session }) => session.ladder.length),
     sessions.map(({ lease }) => lease.epoch.toString()),
   ]);
-  // One array a ladder: PostgreSQL has no arrays of arrays of different lengths, so ladders are dealt out by number.
-  const steps = sessions.flatMap(({ session }, number) =>
-    session.ladder.map((entry) => ({ entry, number: number + 1 })),
-  );
+  const ladders = sessions.map(({ session }) => packLadder(session.ladder));
   await sql.query(INSERT_LADDERS, [
     ...scope.place,
     sessions.map(({ session }) => session.id),
-    steps.map(({ number }) => number),
-    steps.map(({ entry }) => new Date(entry.at)),
-    steps.map(({ entry }) => entry.toMeter),
-    steps.map(({ entry }) => entry.step),
-    steps.map(({ entry }) => entry.summary),
-    steps.map(({ entry }) => Buffer.from(entry.octets)),
-    steps.map(({ entry }) => (entry.plain === undefined ? null : Buffer.from(entry.plain))),
-    steps.map(({ entry }) => entry.protection),
-    steps.map(({ entry }) => (entry.evidence === undefined ? null : Buffer.from(entry.evidence))),
+    ladders.map(({ steps }) => steps),
+    ladders.map(({ octets }) => octets),
   ]);
 }
 
@@ -55,11 +46,5 @@ const INSERT_SESSIONS = `
     $9::timestamptz[], $10::timestamptz[], $11::integer[], $12::integer[], $13::smallint[], $14::bigint[]) as s`;
 
 const INSERT_LADDERS = `
-  insert into ladders (utility_id, island_id, session_id, at, to_meter, step, summary, octets, plain, protection, evidence)
-  select $1, $2, ($3::uuid[])[l.number], array_agg(l.at order by n), array_agg(l.to_meter order by n),
-    array_agg(l.step order by n), array_agg(l.summary order by n), array_agg(l.octets order by n),
-    array_agg(l.plain order by n), array_agg(l.protection order by n), array_agg(l.evidence order by n)
-  from unnest($4::integer[], $5::timestamptz[], $6::boolean[], $7::text[], $8::text[], $9::bytea[], $10::bytea[],
-    $11::text[], $12::bytea[]) with ordinality
-    as l(number, at, to_meter, step, summary, octets, plain, protection, evidence, n)
-  group by l.number`;
+  insert into ladders (utility_id, island_id, session_id, steps, octets)
+  select $1, $2, l.* from unnest($3::uuid[], $4::text[], $5::bytea[]) as l`;

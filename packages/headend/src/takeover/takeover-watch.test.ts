@@ -70,7 +70,7 @@ test("what the depot has proven raises trust from the moment it was proven, is l
     now: () => NOW,
     onChange: () => undefined,
   });
-  assert.equal(await watch.look("depot"), 1);
+  assert.equal(await watch.look("depot"), 3);
   assert.equal(await watch.look("depot"), 1);
   assert.deepEqual(asked, [3, 1], "what is done is not asked for again, and meters of the field not at all");
   const lines = await meterSummaries(pool, scope, () => WALL_SOURCE_CLOCK, NOW);

@@ -49,10 +49,9 @@ export class TakeoverWatch {
     this.#ports = ports;
   }
 
-  /** Brings the views up to date. @returns how many of those looked at are not finished. */
+  /** Brings the views up to date. @returns how many were looked at; with none left there is nothing to learn. */
   async look(which: "depot" | "all"): Promise<number> {
     const watched = await this.#unfinished(which);
-    let open = 0;
     for (let at = 0; at < watched.length; at += PAGE) {
       const page = watched.slice(at, at + PAGE);
       const { states } = await this.#ports.custodian.takeoverStates({
@@ -63,12 +62,11 @@ export class TakeoverWatch {
       const changed = page.flatMap((entry) => {
         const state = byTitle.get(entry.meter.title);
         if (state === undefined) return [];
-        if (state.phase !== "done") open += 1;
         return mark(state) === entry.seen ? [] : [{ ...entry, state }];
       });
       await this.#write(changed);
     }
-    return open;
+    return watched.length;
   }
 
   async #unfinished(which: "depot" | "all"): Promise<readonly Watched[]> {

@@ -1,15 +1,11 @@
-import type {
-  LadderStep,
-  ProtectionGrade,
-  SessionDetail,
-  SessionOutcome,
-  SessionPurpose,
-  SessionSummary,
-} from "@meterkeep/api";
+import type { LadderStep, SessionDetail, SessionOutcome, SessionPurpose, SessionSummary } from "@meterkeep/api";
+import { toHex } from "@meterkeep/dlms";
 import type { Scope } from "../database/scope.ts";
 import { firstRow, rows, type Sql } from "../database/sql.ts";
 import type { MeterId } from "../inventory/meter.ts";
 import { decodedLines } from "../session/decoded.ts";
+import type { LadderEntry } from "../session/ladder.ts";
+import { type PackedLadder, unpackLadder } from "../session/packed-ladder.ts";
 import { optional, optionalTime, timeText } from "./time-text.ts";
 
 /** A meter's sessions, newest first. */
@@ -35,8 +31,8 @@ export async function sessionDetail(sql: Sql, scope: Scope, id: string): Promise
     [...scope.place, id],
   );
   if (row === undefined) return undefined;
-  const steps = await rows<StepRow>(sql, SELECT_LADDER, [...scope.place, id]);
-  return { session: summaryOfRow(row), ladder: steps.map(stepOfRow) };
+  const packed = await firstRow<PackedLadder>(sql, SELECT_LADDER, [...scope.place, id]);
+  return { session: summaryOfRow(row), ladder: packed === undefined ? [] : unpackLadder(packed).map(stepOf) };
 }
 
 function summaryOfRow(row: SessionRow): SessionSummary {
@@ -55,24 +51,24 @@ function summaryOfRow(row: SessionRow): SessionSummary {
   };
 }
 
-function stepOfRow(row: StepRow): LadderStep {
-  const shown = row.plain ?? (row.protection === "none" ? row.octets : undefined);
-  const decoded = shown === undefined ? undefined : decodedLines(new Uint8Array(shown));
+function stepOf(entry: LadderEntry): LadderStep {
+  const shown = entry.plain ?? (entry.protection === "none" ? entry.octets : undefined);
+  const decoded = shown === undefined ? undefined : decodedLines(shown);
   return {
-    at: timeText(row.at),
-    direction: row.to_meter ? "to-meter" : "from-meter",
-    step: row.step,
-    summary: row.summary,
-    octets: hex(row.octets),
-    ...(row.plain === null ? {} : { plain: hex(row.plain) }),
+    at: new Date(entry.at).toISOString(),
+    direction: entry.toMeter ? "to-meter" : "from-meter",
+    step: entry.step,
+    summary: entry.summary,
+    octets: hex(entry.octets),
+    ...(entry.plain === undefined ? {} : { plain: hex(entry.plain) }),
     ...(decoded === undefined ? {} : { decoded: [...decoded] }),
-    protection: row.protection,
-    ...(row.evidence === null ? {} : { evidence: row.evidence.toString("hex") }),
+    protection: entry.protection,
+    ...(entry.evidence === undefined ? {} : { evidence: toHex(entry.evidence) }),
   };
 }
 
-function hex(octets: Buffer): string {
-  return octets.toString("hex").toUpperCase();
+function hex(octets: Uint8Array): string {
+  return toHex(octets).toUpperCase();
 }
 
 interface SessionRow {
@@ -88,24 +84,10 @@ interface SessionRow {
   readonly octets_sent: number;
   readonly octets_received: number;
 }
-interface StepRow {
-  readonly at: Date;
-  readonly to_meter: boolean;
-  readonly step: string;
-  readonly summary: string;
-  readonly octets: Buffer;
-  readonly plain: Buffer | null;
-  readonly protection: ProtectionGrade;
-  readonly evidence: Buffer | null;
-}
-
 const SELECT = `
   select s.session_id, upper(encode(m.system_title, 'hex')) as title, s.purpose, s.outcome, s.code, s.sentence, s.started_at,
     s.ended_at, s.step_count, s.octets_sent, s.octets_received
   from sessions s join meters m using (utility_id, island_id, meter_id)`;
 
 const SELECT_LADDER = `
-  select x.at, x.to_meter, x.step, x.summary, x.octets, x.plain, x.protection, x.evidence
-  from ladders l, unnest(l.at, l.to_meter, l.step, l.summary, l.octets, l.plain, l.protection, l.evidence) with ordinality
-    as x(at, to_meter, step, summary, octets, plain, protection, evidence, n)
-  where l.utility_id = $1 and l.island_id = $2 and l.session_id = $3 order by x.n`;
+  select steps, octets from ladders where utility_id = $1 and island_id = $2 and session_id = $3`;

@@ -5,6 +5,7 @@ import { firstRow, rows, type Sql } from "../database/sql.ts";
 import { METER_COLUMNS, type MeterRow, meterOfRow } from "../inventory/meter.ts";
 import { SESSION_BACKOFF } from "./backoff.ts";
 import type { Lease, NextDue, OnDemand, WorkQueue } from "./lease.ts";
+import { WORK_CHANNEL } from "./presence.ts";
 
 /** The queue in the table `work`. */
 export function postgresWorkQueue(sql: Sql, scope: Scope): WorkQueue {
@@ -21,6 +22,7 @@ export function postgresWorkQueue(sql: Sql, scope: Scope): WorkQueue {
     },
     async enrol(meters, at, lane) {
       await sql.query(ENROL, [...scope.place, meters, timeText(at), lane]);
+      await sql.query(TELL_WORKERS);
     },
     async release(ref, next) {
       const released = await sql.query(RELEASE, [
@@ -40,6 +42,7 @@ export function postgresWorkQueue(sql: Sql, scope: Scope): WorkQueue {
     },
     async due(meters, at, lane, onDemand) {
       await sql.query(MAKE_DUE, [...scope.place, meters, timeText(at), lane, onDemand ?? null]);
+      await sql.query(TELL_WORKERS);
     },
     async nextDue() {
       const row = await firstRow<{ at: Date | null }>(
@@ -82,6 +85,8 @@ const ENROL = `
   insert into work (utility_id, island_id, meter_id, lane, due_at)
   select $1, $2, meter_id, $5, $4::timestamptz from unnest($3::integer[]) as d(meter_id)
   on conflict do nothing`;
+
+const TELL_WORKERS = `notify ${WORK_CHANNEL}`;
 
 const MAKE_DUE = `
   insert into work (utility_id, island_id, meter_id, lane, due_at, on_demand)

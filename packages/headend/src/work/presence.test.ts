@@ -18,7 +18,7 @@ test("who finds himself alone frees the leases of the dead; who does not, leaves
   );
   const [dead] = await queue.lease(randomUUID(), 1, now, 3_600);
   {
-    await using _first = await announceWorker(pool, scope);
+    await using _first = await announceWorker(pool, scope, () => undefined);
     const [again, other] = await queue.lease(randomUUID(), 2, now, 3_600);
     assert.deepEqual([again, other].map((lease) => lease?.epoch).sort(), [1n, 2n]);
     assert.equal(
@@ -28,7 +28,17 @@ test("who finds himself alone frees the leases of the dead; who does not, leaves
       ),
       false,
     );
-    await using _second = await announceWorker(pool, scope);
+    await using _second = await announceWorker(pool, scope, () => undefined);
     assert.deepEqual(await queue.lease(randomUUID(), 2, now, 3_600), []);
   }
+});
+
+test("a worker hears of work that anybody makes", async () => {
+  await using database = await openHeadEndDatabase(1);
+  const { pool, scope, meters } = database;
+  const queue = postgresWorkQueue(pool, scope);
+  const heard = Promise.withResolvers<void>();
+  await using _worker = await announceWorker(pool, scope, heard.resolve);
+  await queue.due([meters[0]!.id], Date.now(), LANES.onDemand, "read");
+  await heard.promise;
 });

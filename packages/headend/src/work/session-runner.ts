@@ -72,13 +72,16 @@ export class SessionRunner {
     this.#options = options;
   }
 
-  /** Ends the lease in any case; rejects only when the results cannot be written. */
-  async run(lease: Lease, closing: AbortSignal): Promise<void> {
+  /**
+   * Ends the lease in any case; rejects only when the results cannot be written. @returns when the meter is due again.
+   */
+  async run(lease: Lease, closing: AbortSignal): Promise<number> {
     const signal = AbortSignal.any([closing, AbortSignal.timeout(this.#options.limits.totalSeconds * 1000)]);
     const finished = await this.#hold(lease, signal).catch((error: unknown) => this.#failed(lease, error));
     await this.#record(finished);
     await this.#ports.results.write(finished);
     this.#tell(finished);
+    return finished.next.dueAt;
   }
 
   #hold(lease: Lease, signal: AbortSignal): Promise<Finished> {

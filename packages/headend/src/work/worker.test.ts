@@ -23,13 +23,13 @@ function bench(count: number) {
       nextDue: async () => undefined,
     },
     run: ({ epoch }, signal) =>
-      new Promise((resolve, reject) => {
+      new Promise<number>((resolve, reject) => {
         if (epoch === 3n) return reject(new Error("a session that goes wrong"));
-        open.set(Number(epoch), resolve);
+        open.set(Number(epoch), () => resolve(Number.POSITIVE_INFINITY));
         peak = Math.max(peak, open.size);
         signal.addEventListener("abort", () => {
           open.delete(Number(epoch));
-          resolve();
+          resolve(Number.POSITIVE_INFINITY);
         });
       }),
     onError: (error) => errors.push(error),

@@ -5,8 +5,11 @@ import type { Lease, WorkQueue } from "./lease.ts";
 /** What a worker needs: work, what to do with it, and time. */
 export interface WorkerPorts {
   readonly queue: Pick<WorkQueue, "lease" | "abandon" | "nextDue">;
-  /** Holds one session and writes what it brought; it ends the lease, whatever happens. */
-  run(lease: Lease, signal: AbortSignal): Promise<void>;
+  /**
+   * Holds one session and writes what it brought; it ends the lease, whatever happens. Resolves with the time at which the
+   * meter is due again.
+   */
+  run(lease: Lease, signal: AbortSignal): Promise<number>;
   /** An error that `run` let out, or the queue's. */
   onError(error: unknown): void;
   now(): number;
@@ -21,9 +24,12 @@ export interface WorkerOptions {
   readonly concurrency: number;
   /** Longer than any session may take. */
   readonly leaseSeconds: number;
-  /** How long it looks away at most while nothing is due: other processes can make work too. */
+  /** How long it looks away at most while nothing is due: a lease of a dead worker may have run out. */
   readonly idleMilliseconds: number;
 }
+
+/** What comes due within this is leased together. */
+const SHORTEST_REST_MILLISECONDS = 50;
 
 /**
  * Keeps as many sessions going as it may. Nothing of what is to be done lives here: a worker that is killed leaves
@@ -37,6 +43,9 @@ export class Worker {
   readonly #sessions = new Map<Promise<void>, MeterId>();
   readonly #closing = new AbortController();
   #wake = new AbortController();
+  /** While everything due is leased: when the next look is. Who is due before wakes it. */
+  #restsUntil = Number.NEGATIVE_INFINITY;
+  #waitsForPlace = false;
   #loop: Promise<void> | undefined;
   /** Something could not be written or asked: leases may stand in our name that we do not hold. */
   #doubtful = false;
@@ -70,14 +79,14 @@ export class Worker {
   }
 
   async #run(): Promise<void> {
-    const { queue, now, sleep, onError } = this.#ports;
-    const { owner, concurrency, leaseSeconds, idleMilliseconds } = this.#options;
+    const { queue, now, onError } = this.#ports;
+    const { owner, concurrency, leaseSeconds } = this.#options;
     while (!this.#closing.signal.aborted) {
       this.#wake = new AbortController();
       const free = concurrency - this.#sessions.size;
       // Leasing for one free place at a time would cost a statement a session.
       if (free < Math.min(8, Math.ceil(concurrency / 4))) {
-        await sleep(idleMilliseconds, this.#wake.signal);
+        await this.#waitForPlace();
         continue;
       }
       try {
@@ -97,30 +106,40 @@ export class Worker {
   }
 
   #hold(lease: Lease): void {
-    let failed = false;
     const session = this.#ports
       .run(lease, this.#closing.signal)
       .catch((error: unknown) => {
-        failed = true;
+        this.#doubtful = true;
         this.#ports.onError(error);
+        return Number.NEGATIVE_INFINITY;
       })
-      .finally(() => {
+      .then((dueAt) => {
         this.#sessions.delete(session);
-        this.#doubtful ||= failed;
-        this.#wake.abort();
+        if (this.#waitsForPlace || dueAt < this.#restsUntil) this.#wake.abort();
       });
     this.#sessions.set(session, lease.meter.id);
   }
 
+  /** Everything that is due is leased: looks away until more comes due. */
   async #rest(): Promise<void> {
     const { queue, now, sleep, onError } = this.#ports;
     let wait = this.#options.idleMilliseconds;
+    this.#restsUntil = now() + wait;
     try {
       const due = await queue.nextDue();
-      if (due !== undefined) wait = Math.min(wait, Math.max(20, due - now()));
+      if (due !== undefined) wait = Math.min(wait, Math.max(SHORTEST_REST_MILLISECONDS, due - now()));
     } catch (error) {
       onError(error);
     }
+    this.#restsUntil = now() + wait;
     await sleep(wait, this.#wake.signal);
+    this.#restsUntil = Number.NEGATIVE_INFINITY;
+  }
+
+  /** All places are taken: waits for one. */
+  async #waitForPlace(): Promise<void> {
+    this.#waitsForPlace = true;
+    await this.#ports.sleep(this.#options.idleMilliseconds, this.#wake.signal);
+    this.#waitsForPlace = false;
   }
 }

@@ -20,6 +20,8 @@ export const SERVER_SETTINGS = {
   max_worker_processes: "2",
   max_parallel_workers: "0",
   autovacuum_max_workers: "2",
+  // A town is imported and taken over within a minute, and the tables of work change by the hundred a second.
+  autovacuum_naptime: "15s",
   jit: "off",
   huge_pages: "off",
   password_encryption: "scram-sha-256",
