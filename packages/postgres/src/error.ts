@@ -5,6 +5,7 @@ export const POSTGRES_ERROR_CODES = [
   "initdb-failed",
   "postgres-start-failed",
   "data-of-other-version",
+  "data-missing",
   "already-running",
   "state-directory-unusable",
   "socket-path-too-long",
@@ -15,6 +16,7 @@ export const POSTGRES_ERROR_CODES = [
   "migration-changed",
   "migration-failed",
   "migrations-invalid",
+  "schema-owner-missing",
 ] as const;
 export type PostgresErrorCode = (typeof POSTGRES_ERROR_CODES)[number];
 

@@ -44,3 +44,12 @@ test("releasing leaves alone a lock that somebody else has taken since", () => {
   lock.release();
   assert.equal(readFileSync(`${directory}/d`, "utf8"), "1 1\n");
 });
+
+test("a lock is lost with its file, and to whoever puts another in its place", () => {
+  const lock = acquireLock(`${directory}/e`, "the directory");
+  assert.equal(lock.isHeld(), true);
+  writeFileSync(`${directory}/e`, "1 1\n");
+  assert.equal(lock.isHeld(), false);
+  rmSync(`${directory}/e`);
+  assert.equal(lock.isHeld(), false);
+});

@@ -4,6 +4,8 @@ import { PostgresError } from "./error.ts";
 /** A lock that is held until it is released or its process ends. */
 export interface DirectoryLock {
   release(): void;
+  /** False when its file is gone or another's: whoever deletes or replaces the directory takes the lock with it. */
+  isHeld(): boolean;
 }
 
 /**
@@ -18,7 +20,7 @@ export function acquireLock(file: string, what: string): DirectoryLock {
   writeFileSync(draft, mine, { mode: 0o644 });
   try {
     for (let attempt = 0; attempt < 10; attempt += 1) {
-      if (link(draft, file)) return { release: () => releaseLock(file, mine) };
+      if (link(draft, file)) return { release: () => releaseLock(file, mine), isHeld: () => isIn(file, mine) };
       const holder = readLock(file);
       if (holder === undefined) continue;
       if (holder.alive) {
@@ -69,6 +71,15 @@ function removeStale(file: string, staleText: string): void {
   }
   if (readFileSync(aside, "utf8") !== staleText) link(aside, file);
   rmSync(aside, { force: true });
+}
+
+/** A disk that cannot be read at the moment does not count as a directory that is gone. */
+function isIn(file: string, mine: string): boolean {
+  try {
+    return readFileSync(file, "utf8") === mine;
+  } catch (error) {
+    return !["ENOENT", "ENOTDIR"].includes((error as NodeJS.ErrnoException).code ?? "");
+  }
 }
 
 function releaseLock(file: string, mine: string): void {

@@ -5,6 +5,11 @@ export const START_ERROR_CODES = [
   "process-failed",
   "user-ids-taken",
   "file-not-private",
+  "state-foreign",
+  "state-incomplete",
+  "state-vanished",
+  "database-missing",
+  "database-foreign",
 ] as const;
 export type StartErrorCode = (typeof START_ERROR_CODES)[number];
 

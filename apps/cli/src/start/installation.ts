@@ -1,6 +1,7 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { parseSettings, type SettingValues } from "@meterkeep/api/settings";
 import { writePrivate } from "./directories.ts";
+import { StartError } from "./error.ts";
 import type { StartConfig } from "./options.ts";
 
 const INSTALLATION = {
@@ -9,28 +10,80 @@ const INSTALLATION = {
   seed: { kind: "text", description: "Seed of the town." },
   utility: { kind: "text", description: "Utility of all meters." },
   island: { kind: "text", description: "Island of all meters." },
+  databases: {
+    kind: "choice",
+    of: ["planned", "begun", "made"],
+    optional: true,
+    description: "How far the first start came with the databases.",
+  },
 } as const;
+
+/**
+ * How far an installation's databases are: `planned` (nothing of the kind may exist), `begun` (a start was killed while
+ * it made them, or nobody wrote it down: anything may exist) or `made` (they must exist).
+ */
+export type DatabaseStage = "planned" | "begun" | "made";
 
 /** What the first start of a state directory decided for good. */
 export type Installation = SettingValues<typeof INSTALLATION>;
 
-/** Reads what the first start decided; the first start itself writes it down. `ignored` names options that come too late. */
-export function openInstallation(
-  state: string,
-  config: StartConfig,
-  version: string,
-): { readonly installation: Installation; readonly isNew: boolean; readonly ignored: readonly string[] } {
+/** The record of an installation in its state directory. */
+export interface InstallationRecord {
+  readonly installation: Installation;
+  /** Options that were said and come too late. */
+  readonly ignored: readonly string[];
+  readonly databases: DatabaseStage;
+  /** Writes down how far the databases are. */
+  note(databases: DatabaseStage): void;
+}
+
+/** Reads what the first start decided; the first start itself writes it down. */
+export function openInstallation(state: string, config: StartConfig, version: string): InstallationRecord {
   const file = `${state}/installation.json`;
   const wanted = { meters: config.meters, seed: config.seed, utility: config.utility, island: config.island };
-  if (!existsSync(file)) {
-    const installation = { version, ...wanted };
-    writePrivate(file, `${JSON.stringify(installation, undefined, 2)}\n`);
-    return { installation, isNew: true, ignored: [] };
-  }
-  const installation = parseSettings(INSTALLATION, JSON.parse(readFileSync(file, "utf8")), file);
+  const isNew = !existsSync(file);
+  const installation: Installation = isNew
+    ? { version, ...wanted, databases: "planned" }
+    : parseSettings(INSTALLATION, JSON.parse(readFileSync(file, "utf8")), file);
+  const note = (databases: DatabaseStage): void =>
+    writePrivate(file, `${JSON.stringify({ ...installation, databases }, undefined, 2)}\n`);
+  if (isNew) note("planned");
   const ignored = Object.entries(wanted).flatMap(([name, value]) => {
     const fixed = installation[name as keyof typeof wanted];
-    return fixed === value ? [] : [`--${name} ${value} (this state directory was made with ${fixed})`];
+    return fixed === value || !config.said.has(name)
+      ? []
+      : [`--${name} ${value} (this state directory was made with ${fixed})`];
   });
-  return { installation, isNew: false, ignored };
+  return { installation, ignored, databases: installation.databases ?? "begun", note };
+}
+
+/** What Meterkeep itself puts into its state directory; the lock comes with drafts. */
+const OURS =
+  /^(lock.*|pids|installation\.json.*|custodian|head-end|depot|town|factory|operator|postgres|exchange|log|console|run|run-directory|program)$/;
+
+/** What no start makes before the installation is written down. */
+const PRECIOUS = ["postgres/data", "custodian/root.key", "town/production.jsonl"];
+
+/**
+ * Looks at a state directory before anything is written into it.
+ *
+ * @throws {StartError} `state-foreign` when it is somebody else's, `state-incomplete` when it is what is left of ours
+ */
+export function checkStateDirectory(state: string): void {
+  if (!existsSync(state) || existsSync(`${state}/installation.json`)) return;
+  const foreign = readdirSync(state).filter(
+    (name) => !OURS.test(name) && !name.startsWith(".") && name !== "lost+found",
+  );
+  if (foreign.length > 0) {
+    throw new StartError(
+      "state-foreign",
+      `${state} holds files that are not Meterkeep's (${foreign.slice(0, 3).join(", ")}${foreign.length > 3 ? ", …" : ""}): choose an empty directory with --state`,
+    );
+  }
+  const left = PRECIOUS.filter((path) => existsSync(`${state}/${path}`));
+  if (left.length === 0) return;
+  throw new StartError(
+    "state-incomplete",
+    `${state} has ${left.join(", ")} but no installation.json: restore the whole directory from one backup, or move it away to start anew`,
+  );
 }

@@ -6,6 +6,7 @@ test("an option counts before its variable, and that before the default", () => 
   const env = { METERKEEP_METERS: "7", METERKEEP_PUSH_PORT: "5000" };
   const config = resolveOptions({ meters: "9" }, env);
   assert.deepEqual([config.meters, config.pushPort, config.port], [9, 5000, 8420]);
+  assert.deepEqual([...config.said], ["meters", "pushPort"]);
 });
 
 test("DATABASE_URL names the server unless Meterkeep's own variable does", () => {

@@ -91,7 +91,10 @@ export const START_OPTIONS = {
 } as const satisfies Readonly<Record<string, StartOption>>;
 
 /** The options of one start, checked. */
-export type StartConfig = SettingValues<typeof START_OPTIONS>;
+export type StartConfig = SettingValues<typeof START_OPTIONS> & {
+  /** Names of the options that were said, as opposed to left at their default. */
+  readonly said: ReadonlySet<string>;
+};
 
 /** `pushPort` as a command line writes it: `push-port`. */
 export function optionName(name: string): string {
@@ -113,14 +116,17 @@ export function resolveOptions(
   env: Readonly<Record<string, string | undefined>>,
 ): StartConfig {
   const values: Record<string, string | number> = {};
+  const said = new Set<string>();
   for (const [name, option] of Object.entries<StartOption>(START_OPTIONS)) {
     const fromEnvironment = env[variableName(name)] ?? (name === "databaseUrl" ? env["DATABASE_URL"] : undefined);
     const [text, source] =
       given[name] === undefined ? [fromEnvironment, variableName(name)] : [given[name], `--${optionName(name)}`];
-    const value = text === undefined || text === "" ? option.default : parse(option, text, source);
+    const isSaid = text !== undefined && text !== "";
+    if (isSaid) said.add(name);
+    const value = isSaid ? parse(option, text, source) : option.default;
     if (typeof value === "string" || typeof value === "number") values[name] = value;
   }
-  const config = values as unknown as StartConfig;
+  const config = { ...values, said } as unknown as StartConfig;
   if (isIP(config.listen) === 0) refuse("--listen", `must be an IP address of this machine, not ${config.listen}`);
   if (config.databaseSuffix !== undefined && !/^[a-z0-9_]{1,20}$/.test(config.databaseSuffix)) {
     refuse("--database-suffix", "must be 1 to 20 of a-z, 0-9 and _");

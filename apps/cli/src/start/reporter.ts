@@ -11,7 +11,19 @@ export interface RunningFacts {
   readonly push: string;
   readonly openToNetwork: boolean;
   readonly state: string;
+  /** Where `npx meterkeep` finds the program. */
+  readonly checkout: string;
+  /** Commands to try next, each as it can be typed there. */
+  readonly tryNext: readonly Suggestion[];
+  /** Gets a new sign-in link. */
+  readonly recover: string;
   readonly seconds: number;
+}
+
+/** A command, and what it shows. */
+export interface Suggestion {
+  readonly command: string;
+  readonly meaning: string;
 }
 
 /** Tells the person at the terminal, or a program with `--json`, what happens. */
@@ -43,22 +55,17 @@ export function textReporter(output: TerminalOutput, colour: boolean): Reporter 
       );
       line("");
       if (facts.signIn !== undefined) line(`Sign in, once, with    ${paint(36, facts.signIn)}`);
-      else line("Sign in as before; without a session or passkey: npx meterkeep admin recover");
+      else line(`Sign in as before; without a session or passkey: ${facts.recover}`);
       line("");
-      line("Try next, in another terminal:");
-      for (const [command, meaning] of TRY_NEXT) line(`  ${command.padEnd(46)} ${paint(2, meaning)}`);
+      line(`Try next, in another terminal (in ${facts.checkout}):`);
+      const width = Math.max(...facts.tryNext.map(({ command }) => command.length)) + 2;
+      for (const { command, meaning } of facts.tryNext) line(`  ${command.padEnd(width)} ${paint(2, meaning)}`);
       line("");
       line(`Ctrl-C stops it; the next start goes on where it was (${facts.state}).`);
     },
     signIn: (url) => line(`  New sign-in link       ${paint(36, url)}`),
   };
 }
-
-const TRY_NEXT = [
-  ["npx meterkeep drill break-in", "a stolen head-end asks for the lights of the whole town"],
-  ["npx meterkeep meter list", "every meter, its trust and why"],
-  ["npx meterkeep decode examples/plain.hex", "a telegram as a meter pushed it, decoded"],
-] as const;
 
 /** One JSON object a line: `{ "type": "step" | "warning" | "running" | "sign-in", … }`. */
 export function jsonReporter(output: TerminalOutput): Reporter {

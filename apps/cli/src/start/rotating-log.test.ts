@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { test } from "node:test";
 import { openRotatingLog } from "./rotating-log.ts";
@@ -18,6 +18,21 @@ test("a full log is renamed, the newest text is in the first file, and the oldes
     again.write("more\n");
     again.close();
     assert.equal(readFileSync(`${directory}/a.log`, "utf8"), "line number 5\nmore\n");
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+});
+
+test("a log whose directory is gone takes what is written and ends nobody", () => {
+  const directory = mkdtempSync(`${tmpdir()}/log-`);
+  const log = openRotatingLog(`${directory}/a.log`, 10);
+  rmSync(directory, { recursive: true });
+  for (let number = 0; number < 4; number += 1) log.write("longer than ten octets\n");
+  mkdirSync(directory);
+  try {
+    log.write("back\n");
+    assert.equal(readFileSync(`${directory}/a.log`, "utf8"), "back\n");
+    log.close();
   } finally {
     rmSync(directory, { recursive: true });
   }

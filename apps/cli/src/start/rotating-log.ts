@@ -9,12 +9,19 @@ export interface RotatingLog {
 const MAX_BYTES = 4_000_000;
 const KEPT = 3;
 
-/** Opens `path` for appending; `path.1` is the one before it. Mode 0600. */
+/**
+ * Opens `path` for appending; `path.1` is the one before it. Mode 0600. A full disk or a directory that is gone costs
+ * lines, never whoever writes them.
+ */
 export function openRotatingLog(path: string, maxBytes = MAX_BYTES): RotatingLog {
-  let descriptor = openSync(path, "a", 0o600);
+  let descriptor: number | undefined = openSync(path, "a", 0o600);
   let bytes = fstatSync(descriptor).size;
-  const rotate = (): void => {
-    closeSync(descriptor);
+  const close = (): void => {
+    if (descriptor !== undefined) closeSync(descriptor);
+    descriptor = undefined;
+  };
+  const rotate = (): number => {
+    close();
     for (let number = KEPT - 1; number >= 0; number -= 1) {
       try {
         renameSync(number === 0 ? path : `${path}.${number}`, `${path}.${number + 1}`);
@@ -22,14 +29,18 @@ export function openRotatingLog(path: string, maxBytes = MAX_BYTES): RotatingLog
         // There are not that many yet.
       }
     }
-    descriptor = openSync(path, "a", 0o600);
     bytes = 0;
+    return openSync(path, "a", 0o600);
   };
   return {
     write: (text) => {
-      if (bytes >= maxBytes) rotate();
-      bytes += writeSync(descriptor, text);
+      try {
+        if (descriptor === undefined || bytes >= maxBytes) descriptor = rotate();
+        bytes += writeSync(descriptor, text);
+      } catch {
+        // There is nowhere to say it.
+      }
     },
-    close: () => closeSync(descriptor),
+    close,
   };
 }

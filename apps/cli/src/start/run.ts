@@ -39,7 +39,7 @@ async function printConfig(config: StartConfig, terminal: Terminal): Promise<voi
   const settings = Object.entries(START_OPTIONS).map(([name, { description }]) => ({
     option: `--${optionName(name)}`,
     variable: variableName(name),
-    value: hidePassword(config[name as keyof StartConfig]) ?? null,
+    value: hidePassword(config[name as keyof typeof START_OPTIONS]) ?? null,
     description,
   }));
   await write(terminal.stdout, `${JSON.stringify(settings, undefined, 2)}\n`);

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
 import { createServer } from "node:net";
 import { createInterface } from "node:readline";
 import { describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { processStartTime } from "@meterkeep/postgres";
+import { launchEmbedded, processStartTime } from "@meterkeep/postgres";
 import { resolveOptions } from "./options.ts";
 import type { Reporter, RunningFacts } from "./reporter.ts";
 import { start } from "./start.ts";
@@ -17,6 +17,8 @@ const isRoot = process.getuid?.() === 0;
 
 /** A start in this process, with what it reported. */
 interface Started {
+  /** Is fulfilled, or rejected with the reason, when everything is closed. */
+  readonly ended: Promise<void>;
   readonly facts: RunningFacts;
   readonly lines: string[];
   readonly port: number;
@@ -38,6 +40,7 @@ async function begin(checkout: ScratchCheckout, given: Readonly<Record<string, s
   const ended = start(config, { checkout: checkout.directory, version: "1.0.0", reporter, signal: stopping.signal });
   const facts = await Promise.race([running.promise, ended.then(() => assert.fail("it ended"))]);
   return {
+    ended,
     facts,
     lines,
     port,
@@ -46,6 +49,16 @@ async function begin(checkout: ScratchCheckout, given: Readonly<Record<string, s
       await ended;
     },
   };
+}
+
+/** A server that somebody else runs. */
+async function anotherServer(checkout: ScratchCheckout, name: string): Promise<AsyncDisposable & { adminUrl: string }> {
+  const { adminUrl, stop } = await launchEmbedded({
+    stateDirectory: `${checkout.directory}/${name}`,
+    log: () => undefined,
+    durable: false,
+  });
+  return { adminUrl, [Symbol.asyncDispose]: stop };
 }
 
 async function until(condition: () => boolean): Promise<void> {
@@ -77,9 +90,17 @@ describe("the supervisor", () => {
     }
     assert.deepEqual(first.lines.slice(-1), ["Everything is closed"]);
     assert.ok(!first.lines.some((line) => line.includes("starting it again")), first.lines.join("\n"));
-    const second = await begin(checkout, { meters: "9" });
+    assert.deepEqual(
+      first.facts.tryNext.map(({ command }) => command.includes("--state")),
+      [false, false, false],
+    );
+    const second = await begin(checkout, { meters: "9", state: checkout.state });
     assert.equal(second.facts.homes, 3);
-    assert.ok(second.lines.some((line) => line.startsWith("! ignored --meters 9")));
+    assert.deepEqual(
+      second.lines.filter((line) => line.startsWith("! ") && !line.includes("console")),
+      ["! ignored --meters 9 (this state directory was made with 3)"],
+    );
+    assert.equal(second.facts.tryNext[0]!.command, `npx meterkeep drill break-in --state ${checkout.state}`);
     await second.stop();
     const orders = checkout.events("factory").filter(({ event }) => event === "started");
     assert.equal(orders.length, 3, "identify, produce, identify");
@@ -157,6 +178,58 @@ describe("the supervisor", () => {
     const run = await begin(checkout);
     await assert.rejects(begin(checkout), { code: "already-running", message: new RegExp(`process ${process.pid}`) });
     await run.stop();
+  });
+
+  test("a state directory that is deleted stops everything, and nothing is made in its place", async () => {
+    using checkout = makeScratchCheckout();
+    const run = await begin(checkout);
+    const pids = ["custodian", "town", "server", "depot"].map((name) => pidOf(checkout, name));
+    rmSync(checkout.state, { recursive: true, force: true, maxRetries: 20 });
+    await assert.rejects(run.ended, { code: "state-vanished", message: /was deleted, moved or replaced/ });
+    for (const pid of pids) assert.equal(processStartTime(pid), undefined);
+    assert.ok(!existsSync(checkout.state));
+    assert.ok(!run.lines.some((line) => line.includes("is back")), run.lines.join("\n"));
+  });
+
+  test("a state directory that is moved away stops everything, and goes on where it was when it is back", async () => {
+    using checkout = makeScratchCheckout();
+    const run = await begin(checkout);
+    renameSync(checkout.state, `${checkout.directory}/aside`);
+    await assert.rejects(run.ended, { code: "state-vanished" });
+    assert.ok(!existsSync(checkout.state));
+    renameSync(`${checkout.directory}/aside`, checkout.state);
+    // They name this process, which lives on here; a supervisor has ended.
+    for (const lock of ["lock", "postgres/lock"]) rmSync(`${checkout.state}/${lock}`, { force: true });
+    const second = await begin(checkout);
+    await second.stop();
+    assert.ok(!second.lines.some((line) => line.includes("new)")), second.lines.join("\n"));
+  });
+
+  test("a database that is gone is not replaced by an empty one", async () => {
+    using checkout = makeScratchCheckout();
+    await (await begin(checkout)).stop();
+    renameSync(`${checkout.state}/postgres/data`, `${checkout.directory}/data`);
+    await assert.rejects(begin(checkout), { code: "data-missing", message: /restore the whole state directory/ });
+    assert.ok(!existsSync(`${checkout.state}/postgres/data`));
+    // Another PostgreSQL in its place.
+    await using other = await anotherServer(checkout, "other");
+    await assert.rejects(begin(checkout, { databaseUrl: other.adminUrl }), {
+      code: "database-missing",
+      message: /has no database meterkeep and no meterkeep_custodian/,
+    });
+    renameSync(`${checkout.directory}/data`, `${checkout.state}/postgres/data`);
+    await (await begin(checkout)).stop();
+  });
+
+  test("databases of another installation are not taken over, and several live side by side under other names", async () => {
+    using checkout = makeScratchCheckout();
+    using another = makeScratchCheckout();
+    await using server = await anotherServer(checkout, "pg");
+    const given = { databaseUrl: server.adminUrl };
+    await (await begin(checkout, given)).stop();
+    await assert.rejects(begin(another, given), { code: "database-foreign", message: /--database-suffix/ });
+    await (await begin(another, { ...given, databaseSuffix: "_two" })).stop();
+    await (await begin(checkout, given)).stop();
   });
 });
 

@@ -19,16 +19,18 @@ import {
 } from "./configs.ts";
 import { buildConsole } from "./console-build.ts";
 import { openCredential } from "./credentials.ts";
-import { launchDatabase, provisionDatabases } from "./database.ts";
+import { checkDatabases, launchDatabase, provisionDatabases } from "./database.ts";
 import { makeDirectories, writePrivate } from "./directories.ts";
 import { runDrill } from "./drill.ts";
 import { StartError } from "./error.ts";
-import { openInstallation } from "./installation.ts";
+import { checkStateDirectory, openInstallation } from "./installation.ts";
 import type { StartConfig } from "./options.ts";
 import { describeApp } from "./processes.ts";
 import { placeProgram } from "./program.ts";
 import type { Reporter } from "./reporter.ts";
 import { endStaleProcesses } from "./stale-processes.ts";
+import { watchState } from "./state-watch.ts";
+import { suggestionsFor } from "./suggestions.ts";
 import { Supervisor } from "./supervisor.ts";
 import { chooseUsers } from "./users.ts";
 
@@ -47,23 +49,38 @@ export interface StartContext {
  * @throws {StartError | PostgresError} when something cannot be started; what had been started is closed then
  */
 export async function start(config: StartConfig, context: StartContext): Promise<void> {
-  const { checkout, version, reporter } = context;
-  const started = performance.now();
+  const { checkout, reporter } = context;
   process.umask(0o022);
-  const isRoot = process.getuid?.() === 0;
   const place = resolveStateDirectory({
     checkout,
-    isRoot,
+    isRoot: process.getuid?.() === 0,
     ...(config.state !== undefined && { requested: config.state }),
   });
-  const state = place.path;
+  checkStateDirectory(place.path);
+  using stack = new DisposableStack();
+  const lock = acquireLock(`${place.path}/lock`, `the state directory ${place.path}`);
+  stack.defer(() => lock.release());
+  const { vanished } = stack.use(watchState(place.path, lock));
+  if (place.notice !== undefined) reporter.warn(place.notice);
+  try {
+    const signal = AbortSignal.any([context.signal, vanished]);
+    await startIn(place.path, config, { ...context, signal });
+  } catch (error) {
+    // Whatever else fails without the directory, fails for that.
+    vanished.throwIfAborted();
+    throw error;
+  }
+  vanished.throwIfAborted();
+}
+
+async function startIn(state: string, config: StartConfig, context: StartContext): Promise<void> {
+  const { checkout, version, reporter } = context;
+  const started = performance.now();
+  const isRoot = process.getuid?.() === 0;
   await using closing = new AsyncDisposableStack();
   // What is still under way when a start fails is given up like on Ctrl-C.
   const failing = new AbortController();
   const signal = AbortSignal.any([context.signal, failing.signal]);
-  const lock = acquireLock(`${state}/lock`, `the state directory ${state}`);
-  closing.defer(() => lock.release());
-  if (place.notice !== undefined) reporter.warn(place.notice);
   for (const name of await endStaleProcesses(`${state}/pids`)) reporter.warn(`ended a ${name} that was left behind`);
 
   const users = chooseUsers(config.userIds, isRoot);
@@ -73,8 +90,9 @@ export async function start(config: StartConfig, context: StartContext): Promise
   });
   // Before the installation: a start that fails for a port must not fix --meters and --seed for the next one.
   await checkAddresses(config);
-  const { installation, ignored } = openInstallation(state, config, version);
-  for (const option of ignored) reporter.warn(`ignored ${option}`);
+  const record = openInstallation(state, config, version);
+  const { installation } = record;
+  for (const option of record.ignored) reporter.warn(`ignored ${option}`);
   const program = placeProgram(checkout, `${state}/program`, isRoot);
   const now = Date.now();
   const credentials = {
@@ -140,6 +158,8 @@ export async function start(config: StartConfig, context: StartContext): Promise
     push: `${config.listen}:${config.pushPort}`,
     openToNetwork: !isLoopback(config.listen),
     state,
+    checkout,
+    ...suggestionsFor(config.state === undefined ? undefined : state),
     seconds: (performance.now() - started) / 1_000,
   });
   if (!signal.aborted) await once(signal, "abort");
@@ -151,7 +171,9 @@ export async function start(config: StartConfig, context: StartContext): Promise
     let adminUrl = config.databaseUrl;
     const { milliseconds, result } = await timed(async () => {
       if (adminUrl === undefined) {
-        const server = await supervisor.keepDatabase(launchDatabase(directories, supervisor.logOf("postgres")));
+        const server = await supervisor.keepDatabase(
+          launchDatabase(directories, record.databases !== "made", supervisor.logOf("postgres")),
+        );
         adminUrl = server.adminUrl;
         for (const text of server.warnings) {
           reporter.warn(text);
@@ -163,7 +185,10 @@ export async function start(config: StartConfig, context: StartContext): Promise
       }
       return `PostgreSQL at ${describeUrl(adminUrl)}`;
     });
+    await checkDatabases(adminUrl!, record.databases, config);
+    if (record.databases === "planned") record.note("begun");
     const urls = await provisionDatabases(adminUrl!, directories, users, config);
+    if (record.databases !== "made") record.note("made");
     reporter.step(result, milliseconds);
     return urls;
   }

@@ -32,6 +32,8 @@ export interface LaunchOptions {
   readonly socketDirectory?: string;
   /** Takes what the server logs, in pieces of text. */
   readonly log: (text: string) => void;
+  /** False where there has been a database: a data directory that is gone is refused then, not made anew. Default true. */
+  readonly mayInitialise?: boolean;
   /** False for throwaway databases of tests: faster, and lost when the machine crashes. Default true. */
   readonly durable?: boolean;
 }
@@ -67,15 +69,21 @@ const FAST_STOP_MS = 20_000;
  * Launches PostgreSQL under the right user with its data in `stateDirectory`, reachable by Unix socket only, and waits until it
  * takes connections. A server that was left behind in the directory is stopped first.
  *
- * @throws {PostgresError} `already-running`, `embedded-not-installed`, `no-unprivileged-user`, `initdb-failed`,
+ * @throws {PostgresError} `already-running`, `embedded-not-installed`, `no-unprivileged-user`, `initdb-failed`, `data-missing`,
  * `data-of-other-version`, `socket-path-too-long`, `postgres-start-failed`
  */
 export async function launchEmbedded(options: LaunchOptions): Promise<EmbeddedPostgres> {
-  const { stateDirectory, durable = true } = options;
+  const { stateDirectory, durable = true, mayInitialise = true } = options;
+  const directory = `${stateDirectory}/data`;
+  if (!mayInitialise && !existsSync(directory)) {
+    throw new PostgresError(
+      "data-missing",
+      `${directory} is gone, and with it every key and reading: restore the whole state directory from a backup, or move what is left of it away to start anew`,
+    );
+  }
   const owner = chooseOwner();
   mkdirSync(stateDirectory, { recursive: true, mode: 0o755 });
   const lock = acquireLock(`${stateDirectory}/lock`, `the PostgreSQL in ${stateDirectory}`);
-  const directory = `${stateDirectory}/data`;
   const passwordFile = `${stateDirectory}/superuser.password`;
   try {
     const program = placeProgram({ spareDirectory: `${stateDirectory}/program`, forOtherUser: owner.switches });

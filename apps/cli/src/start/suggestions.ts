@@ -1,0 +1,35 @@
+import type { Suggestion } from "./reporter.ts";
+
+/** Three commands that show what this is, and the one that brings back a lost login. */
+export interface Suggestions {
+  readonly tryNext: readonly Suggestion[];
+  readonly recover: string;
+}
+
+/**
+ * Writes commands so that they reach this Meterkeep when they are typed in the checkout.
+ *
+ * @param state its state directory, unless it is the one that commands look in by themselves
+ */
+export function suggestionsFor(state: string | undefined): Suggestions {
+  const where = state === undefined ? "" : ` --state ${quoted(state)}`;
+  return {
+    tryNext: [
+      {
+        command: `npx meterkeep drill break-in${where}`,
+        meaning: "a stolen head-end asks for the lights of the whole town",
+      },
+      { command: `npx meterkeep meter list${where}`, meaning: "every meter, its trust and why" },
+      {
+        command: "npx meterkeep decode examples/plain.hex",
+        meaning: "a telegram as a meter pushed it, decoded",
+      },
+    ],
+    recover: `npx meterkeep admin recover${where}`,
+  };
+}
+
+/** As one word of a POSIX shell. */
+function quoted(path: string): string {
+  return /^[\w/.,:@%+=-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
+}
