@@ -151,14 +151,24 @@ export {
   DLMS_ERROR_CODES,
   DlmsError,
   type DlmsErrorCode,
+  LINE_ERROR_CODES,
+  type LineErrorCode,
   SESSION_ERROR_CODES,
   type SessionErrorCode,
 } from "./errors.ts";
+export {
+  BLOCK_OVERHEAD_BYTES,
+  BlockTransferMachine,
+  type BlockTransferOptions,
+  type BlockTransferStep,
+  isBlock,
+} from "./gbt/transfer.ts";
 export { Assembler, type Delivery, type LinkFacts } from "./link/assembler.ts";
 export { encodeBlocks } from "./link/block-transfer.ts";
 export { frameCheck, p1Check } from "./link/crc.ts";
 export { type Fault, LINK_ERROR_CODES, type LinkErrorCode } from "./link/fault.ts";
 export { encodeHdlc, type HdlcFields, type HdlcFrame, UNNUMBERED_INFORMATION } from "./link/hdlc.ts";
+export { LineError } from "./link/line-error.ts";
 export { encodeP1 } from "./link/p1.ts";
 export { joinPieces, type Piece } from "./link/pieces.ts";
 export { type LinkFrame, LinkScanner, type ScanEvent } from "./link/scanner.ts";

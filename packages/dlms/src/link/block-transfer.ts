@@ -1,7 +1,7 @@
-import { equalBytes } from "../bytes.ts";
-import { Reader } from "../codec/reader.ts";
-import { Writer } from "../codec/writer.ts";
+import { concatBytes, equalBytes } from "../bytes.ts";
+import { decodeFirst, encode } from "../codec/codec.ts";
 import { DecodeError, DlmsError } from "../errors.ts";
+import { generalBlockTransfer } from "../xdlms/datablock.ts";
 import { UNSOLICITED } from "./apdu.ts";
 import type { Fault, LinkErrorCode } from "./fault.ts";
 import { joinPieces, locate, type Piece } from "./pieces.ts";
@@ -10,8 +10,6 @@ import { joinPieces, locate, type Piece } from "./pieces.ts";
 export const LONGEST_TRANSFER_BYTES = 65_535;
 /** The most blocks of one transfer: blocks may be empty, so that octets alone bound nothing. */
 export const MOST_BLOCKS = 4096;
-const LAST_BLOCK = 0x80;
-const STREAMING = 0x40;
 
 /** One general-block-transfer APDU (Green Book 9.4.6.13). */
 export interface Block {
@@ -25,15 +23,12 @@ export interface Block {
 
 /** Reads one block. @throws DecodeError where its length does not fit. */
 export function readBlock(pieces: readonly Piece[]): Block {
-  const r = new Reader(joinPieces(pieces));
-  if (r.unsigned8() !== UNSOLICITED.generalBlockTransfer) throw new DecodeError("unknown-tag", 0, "not a block");
-  const control = r.unsigned8();
-  const number = r.unsigned16();
-  r.unsigned16();
-  const length = r.length();
-  const at = r.offset;
-  const data = { octets: r.octets(length), offset: locate(pieces, at) };
-  return { number, last: (control & LAST_BLOCK) !== 0, data, rest: r.remaining };
+  const whole = joinPieces(pieces);
+  if (whole[0] !== UNSOLICITED.generalBlockTransfer) throw new DecodeError("unknown-tag", 0, "not a block");
+  const { value, rest } = decodeFirst(generalBlockTransfer, whole.subarray(1));
+  const { control, blockNumber, blockData } = value;
+  const data = { octets: blockData, offset: locate(pieces, whole.length - rest.length - blockData.length) };
+  return { number: blockNumber, last: control.lastBlock, data, rest: rest.length };
 }
 
 /**
@@ -46,15 +41,13 @@ export function encodeBlocks(apdu: Uint8Array, blockBytes: number): Uint8Array[]
     throw new DlmsError("out-of-range", `blocks of ${blockBytes} octets`);
   const count = Math.max(1, Math.ceil(apdu.length / blockBytes));
   return Array.from({ length: count }, (_, index) => {
-    const data = apdu.subarray(index * blockBytes, (index + 1) * blockBytes);
-    const w = new Writer(data.length + 10);
-    w.unsigned8(UNSOLICITED.generalBlockTransfer);
-    w.unsigned8(STREAMING | (index === count - 1 ? LAST_BLOCK : 0));
-    w.unsigned16(index + 1);
-    w.unsigned16(0);
-    w.length(data.length);
-    w.octets(data);
-    return w.finish();
+    const block = encode(generalBlockTransfer, {
+      control: { lastBlock: index === count - 1, streaming: true, window: 0 },
+      blockNumber: index + 1,
+      blockNumberAck: 0,
+      blockData: apdu.subarray(index * blockBytes, (index + 1) * blockBytes),
+    });
+    return concatBytes(Uint8Array.of(UNSOLICITED.generalBlockTransfer), block);
   });
 }
 
