@@ -1,7 +1,7 @@
 // The command as people run it: a process of its own, its exit status and what it prints.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -120,6 +120,7 @@ describe("meterkeep decode", { concurrency: 2 }, () => {
 
   test("takes keys from a file, by system title, and from standard input", async () => {
     const byFile = await run(["decode", example("authenticated.hex"), "--key-file", example("keys.json"), "--json"]);
+    assert.equal(byFile.stderr, "", "keys that everybody knows need no warning about their file");
     assert.equal(lines(byFile)[0]?.security.authentication, "verified");
     const byInput = await run(
       ["decode", example("authenticated.hex"), "--key", "-", "--json"],
@@ -165,6 +166,31 @@ describe("meterkeep decode", { concurrency: 2 }, () => {
       ["decode", "7E", "--layout", "none"],
     ];
     for (const args of calls) assert.equal((await run(args)).status, 2, args.join(" "));
+  });
+
+  test("says of what is no telegram what it is, and what to give instead", async () => {
+    const table = join(directory, "readings.csv");
+    writeFileSync(table, "time;Zählerstand\n12:00;1234567\n");
+    const empty = join(directory, "empty");
+    mkdirSync(empty);
+    const cases: readonly (readonly [string, RegExp])[] = [
+      [EXAMPLES, /is a directory: name a file in it, for instance .*\.hex, or several: .*\*\.hex \[input-unreadable\]/],
+      [empty, /is a directory: name a file in it that holds a telegram/],
+      [fileURLToPath(new URL("../../package.json", import.meta.url)), /package\.json is JSON and no telegram: give/],
+      [example("keys.json"), /is JSON and no telegram: .*decode TELEGRAM --key-file .*keys\.json/],
+      [table, /readings\.csv is text and no telegram/],
+    ];
+    for (const [input, message] of cases) {
+      const outcome = await run(["decode", input]);
+      assert.deepEqual([outcome.status, outcome.stdout], [2, ""], input);
+      assert.match(outcome.stderr, message);
+    }
+  });
+
+  test("finds P1 text in the middle of other text", async () => {
+    const log = join(directory, "console.log");
+    writeFileSync(log, `connected to the meter\n${readFileSync(example("p1.txt"), "latin1")}\nbye\n`);
+    assert.deepEqual(energy(await run(["decode", log, "--json"])), [1234.567]);
   });
 
   test("refuses a forgery whose sibling is in the same input, whatever their order", async () => {

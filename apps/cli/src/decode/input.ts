@@ -1,4 +1,5 @@
-import { createReadStream, type Stats, statSync } from "node:fs";
+import { createReadStream, readdirSync, type Stats, statSync } from "node:fs";
+import { join } from "node:path";
 import { connectTcp, METER_SERIAL_SETTINGS, openSerial, type SerialSettings } from "@meterkeep/dlms-node";
 import { CliError } from "../error.ts";
 import type { Terminal } from "../terminal.ts";
@@ -36,7 +37,7 @@ export function openInputs(
   if (paths.every(({ stats }) => stats === undefined)) return [hexArgument(args)];
   return paths.map(({ path, stats }) => {
     if (stats === undefined) throw new CliError("input-unreadable", `there is no file ${path}`);
-    if (stats.isDirectory()) throw new CliError("input-unreadable", `${path} is a directory`);
+    if (stats.isDirectory()) throw new CliError("input-unreadable", `${path} is a directory: ${adviceFor(path)}`);
     if (stats.isCharacterDevice()) return serialInput(path, serial);
     if (stats.size > LARGEST_INPUT_BYTES)
       throw new CliError(
@@ -45,6 +46,17 @@ export function openInputs(
       );
     return fileInput(path, stats.isFIFO());
   });
+}
+
+const TELEGRAM_NAME = /\.(hex|bin|dat|txt|log|raw|p1)$/i;
+
+/** Which of the files in a directory may have been meant. */
+function adviceFor(directory: string): string {
+  const names = readdirSync(directory).filter((name) => TELEGRAM_NAME.test(name));
+  const [first] = names.sort();
+  if (first === undefined) return "name a file in it that holds a telegram";
+  const ending = first.slice(first.lastIndexOf("."));
+  return `name a file in it, for instance ${join(directory, first)}, or several: ${join(directory, `*${ending}`)}`;
 }
 
 /** What stands at a path, undefined for nothing: hex may be too long for a path, and then it is none. */
@@ -82,7 +94,9 @@ function hexArgument(args: readonly string[]): TelegramInput {
 }
 
 function fileInput(path: string, isLive: boolean): TelegramInput {
-  return { name: path, isLive, chunks: (signal) => asOctets(createReadStream(path, { signal }), path) };
+  const open = (signal: AbortSignal): AsyncIterable<Uint8Array> => asOctets(createReadStream(path, { signal }), path);
+  // A pipe may begin in the midst of anything.
+  return { name: path, isLive, chunks: isLive ? open : (signal) => refuseOtherText(open(signal), path) };
 }
 
 function standardInput({ stdin }: Pick<Terminal, "stdin">): TelegramInput {
@@ -141,6 +155,34 @@ async function* asOctets(chunks: AsyncIterable<Uint8Array>, name: string): Async
     yield hex === "none" ? chunk : hex.push(chunk);
   }
   if (hex !== undefined && hex !== "none") hex.end();
+}
+
+/** P1 begins with a line such as `/KFM5KAIFA-METER`. */
+const P1_OPENING = /^\/[A-Za-z0-9]{3}/m;
+/** Printable ASCII, as all P1 text is, and UTF-8 beyond it, as other text may be. */
+const TEXT = /^[\t\n\r\f -~\u00a0-\uffff]+$/;
+
+/** Refuses a file that is text of another kind before a telegram is looked for in its words. */
+async function* refuseOtherText(chunks: AsyncIterable<Uint8Array>, path: string): AsyncIterable<Uint8Array> {
+  let isFirst = true;
+  for await (const chunk of chunks) {
+    if (isFirst) checkText(chunk, path);
+    isFirst = false;
+    yield chunk;
+  }
+}
+
+function checkText(octets: Uint8Array, path: string): void {
+  // The last characters of a piece may be cut.
+  const text = new TextDecoder("utf-8").decode(octets.subarray(0, 16_384), { stream: true });
+  if (text.includes("\ufffd") || !TEXT.test(text) || P1_OPENING.test(text)) return;
+  const isJson = /^\s*[{[]\s*["{[\]}\d]/.test(text);
+  const isKeyFile = isJson && /"(key|authKey|meters)"\s*:/.test(text);
+  const what = isJson ? "JSON" : "text";
+  const advice = isKeyFile
+    ? `to use the keys in it, decode TELEGRAM --key-file ${path}`
+    : "give the telegram alone, as hex, as the octets that were sent, or as P1 text";
+  throw new CliError("input-unreadable", `${path} is ${what} and no telegram: ${advice}`);
 }
 
 async function* once(octets: Uint8Array): AsyncIterable<Uint8Array> {

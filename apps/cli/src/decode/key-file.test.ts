@@ -9,6 +9,7 @@ const directory = mkdtempSync(join(tmpdir(), "meterkeep-key-file-"));
 after(() => rmSync(directory, { recursive: true, force: true }));
 
 const KEY = "3f1c9a7e5b2d48c6a1f0e3d29b8c7a65";
+const SECRET = "5d0e8b7741f2c39a06d4b81ec7532fa9";
 
 function file(content: unknown, mode = 0o600): string {
   const path = join(directory, "keys.json");
@@ -28,7 +29,13 @@ test("keys are found by system title, and others have those outside", () => {
 });
 
 test("a file that others can read is used with a warning", () => {
-  assert.match(readKeyFile(file({ key: KEY }, 0o644)).warning ?? "", /chmod 600/);
+  assert.match(readKeyFile(file({ key: SECRET }, 0o644)).warning ?? "", /chmod 600/);
+  const mixed = { meters: { "4d4b5000000007e9": { key: KEY, authKey: SECRET } } };
+  assert.match(readKeyFile(file(mixed, 0o644)).warning ?? "", /chmod 600/);
+});
+
+test("keys that everybody knows may lie open: a fresh clone has those of the examples", () => {
+  assert.equal(readKeyFile(file({ key: KEY, authKey: "00".repeat(16) }, 0o644)).warning, undefined);
 });
 
 test("what is wrong is named, and no key is shown", () => {

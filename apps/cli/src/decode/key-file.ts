@@ -1,5 +1,5 @@
 import { readFileSync, statSync } from "node:fs";
-import { type KeyRing, keysByTitle, type MeterKeys } from "@meterkeep/dlms";
+import { type KeyRing, keysByTitle, type MeterKeys, weaknessOf } from "@meterkeep/dlms";
 import { CliError } from "../error.ts";
 import { readKey } from "./key-text.ts";
 
@@ -35,7 +35,11 @@ export function readKeyFile(path: string): KeyFile {
   });
   const forOthers = readKeys(others, path, "");
   const ring = keysByTitle(Object.fromEntries(byTitle), Object.keys(forOthers).length > 0 ? forOthers : undefined);
-  const isOpen = process.platform !== "win32" && (stats.mode & READABLE_BY_OTHERS) !== 0;
+  // Keys that everybody knows need no secret place: git cannot keep the mode of examples/keys.json.
+  const hasSecret = [...byTitle.map(([, keys]) => keys), forOthers].some((keys) =>
+    Object.values(keys).some((key: Uint8Array) => weaknessOf(key) === undefined),
+  );
+  const isOpen = hasSecret && process.platform !== "win32" && (stats.mode & READABLE_BY_OTHERS) !== 0;
   const warning = isOpen ? `${path} can be read by others than its owner: chmod 600 ${path}` : undefined;
   return { ring, warning };
 }

@@ -3,6 +3,7 @@ import type { DrillReport } from "@meterkeep/api";
 import { type KeyOptions, openKeys } from "../decode/keys.ts";
 import { CliError, EXIT } from "../error.ts";
 import { type Terminal, write } from "../terminal.ts";
+import { keyWarnings } from "./key-warnings.ts";
 import { metersText, meterText, overviewText } from "./print.ts";
 import { sealMeterKeys } from "./seal-keys.ts";
 import { runningServer } from "./server.ts";
@@ -63,6 +64,8 @@ export async function addMeter(
       "keys-needed",
       "the meter's encryption key is needed: --key-file, --key -, or answer the prompt",
     );
+  const warnings = keyWarnings(keys);
+  for (const warning of warnings) await write(terminal.stderr, `meterkeep: ${warning}\n`);
   const sealed = sealMeterKeys(keys, systemTitle, await server.call("recipient"));
   const meter = await server.call("attachMeter", {
     body: {

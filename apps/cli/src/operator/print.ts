@@ -23,7 +23,7 @@ export function overviewText(overview: Overview, address: string): string {
 export function metersText(meters: readonly MeterSummary[]): string {
   const table = new Table({
     head: ["system title", "label", "kind", "trust", "takeover", "supply", "power", "last reading"],
-    style: { head: [], border: [] },
+    style: { head: [], border: [], compact: true },
   });
   for (const meter of meters)
     table.push([
