@@ -1,5 +1,5 @@
 import type { Socket } from "node:net";
-import { type Cancellation, type Exchange, encodeWrapper } from "@meterkeep/dlms";
+import { type Cancellation, type Exchange, encodeWrapper, type Line } from "@meterkeep/dlms";
 import { connectTcp, onOctets, type TcpTarget } from "./tcp.ts";
 import { TransportError } from "./transport-error.ts";
 import { type WrapperApdu, WrapperFrames } from "./wrapper-frames.ts";
@@ -19,8 +19,13 @@ const DEFAULT_RESPONSE_TIMEOUT_MILLISECONDS = 30_000;
 /** data-notification and event-notification-request: never the answer to a request. */
 const UNSOLICITED_TAGS: ReadonlySet<number> = new Set([0x0f, 0xc2]);
 
+/** general-block-transfer: blocks in a row come before anybody waits for the second. */
+const BLOCK_TAG = 0xe0;
+/** A window holds no more. */
+const MOST_EARLY_BLOCKS = 64;
+
 interface Waiting {
-  readonly resolve: (apdu: Uint8Array) => void;
+  readonly resolve: (apdu: Uint8Array | undefined) => void;
   readonly reject: (error: TransportError) => void;
 }
 
@@ -34,6 +39,8 @@ export class WrapperConnection implements AsyncDisposable {
   readonly #socket: Socket;
   readonly #target: WrapperTarget;
   readonly #frames = new WrapperFrames();
+  /** Blocks that came before anybody waited for them. */
+  readonly #early: Uint8Array[] = [];
   #waiting: Waiting | undefined;
   #closed: TransportError | undefined;
 
@@ -55,6 +62,12 @@ export class WrapperConnection implements AsyncDisposable {
    */
   readonly exchange: Exchange = (apdu, signal) => this.#exchange(apdu, signal);
 
+  /** The same connection one way at a time; silence is told as `undefined`, and the connection stays open. */
+  readonly line: Line = {
+    send: (apdu) => this.send(apdu),
+    receive: (signal) => this.#wait(signal, () => {}, "stay-open"),
+  };
+
   /** Sends an APDU without waiting for anything. */
   send(apdu: Uint8Array): void {
     if (this.#closed !== undefined) throw this.#closed;
@@ -69,22 +82,36 @@ export class WrapperConnection implements AsyncDisposable {
   }
 
   async #exchange(apdu: Uint8Array, signal: Cancellation): Promise<Uint8Array> {
+    // Left over from a transfer that was given up: no answer to what is asked now.
+    this.#early.length = 0;
+    return (await this.#wait(signal, () => this.send(apdu), "close")) as Uint8Array;
+  }
+
+  async #wait(
+    signal: Cancellation,
+    begin: () => void,
+    onSilence: "close" | "stay-open",
+  ): Promise<Uint8Array | undefined> {
+    const early = this.#early.shift();
+    if (early !== undefined) return early;
     if (this.#waiting !== undefined)
       throw new TransportError("exchange-busy", "one exchange at a time: await the last");
     const where = `${this.#target.host}:${this.#target.port}`;
     if (signal.aborted) throw new TransportError("exchange-aborted", `cancelled before sending to ${where}`);
     const timeout = this.#target.responseTimeoutMilliseconds ?? DEFAULT_RESPONSE_TIMEOUT_MILLISECONDS;
     const abort = () => this.#close("exchange-aborted", `the exchange with ${where} was cancelled`, signal.reason);
-    const timer = setTimeout(
-      () => this.#close("response-timeout", `no answer from ${where} in ${timeout} ms`),
-      timeout,
-    );
+    const silent = () => {
+      if (onSilence === "close") return this.#close("response-timeout", `no answer from ${where} in ${timeout} ms`);
+      this.#waiting?.resolve(undefined);
+      this.#waiting = undefined;
+    };
+    const timer = setTimeout(silent, timeout);
     signal.addEventListener("abort", abort, { once: true });
     try {
-      return await new Promise<Uint8Array>((resolve, reject) => {
+      return await new Promise<Uint8Array | undefined>((resolve, reject) => {
         if (this.#closed !== undefined) return reject(this.#closed);
         this.#waiting = { resolve, reject };
-        this.send(apdu);
+        begin();
       });
     } finally {
       clearTimeout(timer);
@@ -111,7 +138,8 @@ export class WrapperConnection implements AsyncDisposable {
       const { resolve } = this.#waiting;
       this.#waiting = undefined;
       resolve(apdu);
-    } else onUnsolicited?.(apdu);
+    } else if (ours && apdu[0] === BLOCK_TAG && this.#early.length < MOST_EARLY_BLOCKS) this.#early.push(apdu);
+    else onUnsolicited?.(apdu);
   }
 
   #close(code: TransportError["code"], message: string, cause?: unknown): void {

@@ -10,6 +10,8 @@ export interface ApduServer<Connection> {
   connect(clientSap: number, serverSap: number): Connection;
   /** The answer, or undefined where there is none. */
   handle(connection: Connection, apdu: Uint8Array): Uint8Array | undefined;
+  /** What has to be sent right after that answer, in order: blocks in a row. */
+  following?(connection: Connection): readonly Uint8Array[];
   /** The client is gone. */
   disconnect(connection: Connection): void;
 }
@@ -117,7 +119,8 @@ function serveSocket<Connection>(socket: Socket, options: WrapperListenerOptions
       },
       drop: () => socket.resetAndDestroy(),
     };
-    if (transmit === undefined) line.send(response);
-    else transmit(response, line);
+    for (const octets of [response, ...(server.following?.(connection) ?? [])])
+      if (transmit === undefined) line.send(octets);
+      else transmit(octets, line);
   }
 }

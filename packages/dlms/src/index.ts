@@ -26,6 +26,7 @@ export {
   partiesOf,
   stepAssociation,
 } from "./client/association-machine.ts";
+export type { BlockTransferSettings } from "./client/block-carrier.ts";
 export type { SessionOptions } from "./client/conversation.ts";
 export type { ListItem } from "./client/get-transfer.ts";
 export { type AssociatorCounters, localAssociator, preEstablishedAssociator } from "./client/local-associator.ts";
@@ -190,12 +191,33 @@ export {
 } from "./security/content.ts";
 export { readSecurityControl, type SecurityControl, securityControlOctet } from "./security/control.ts";
 export {
+  type DataProtectionForm,
+  type DataProtectionType,
+  type LayerRemoved,
+  type LayerWanted,
+  type ProtectedData,
+  type ProtectionParameters,
+  protectData,
+  protectionParameters,
+  unprotectData,
+} from "./security/data-protection.ts";
+export {
   type ProtectedApdu,
   parseProtectedApdu,
   protectApdu,
   readProtectedApdu,
   unprotectApdu,
 } from "./security/envelope.ts";
+export {
+  GBCS_FLAGS,
+  type GbcsFlag,
+  type GbcsKeyUse,
+  type GbcsMessage,
+  gbcsKey,
+  openGbcsPayload,
+  parseGbcsMessage,
+  verifyGbcsMac,
+} from "./security/gbcs.ts";
 export {
   type GeneralCipheredApdu,
   openGeneralCiphering,

@@ -1,5 +1,7 @@
+import { isBlock } from "../gbt/transfer.ts";
 import type { ConformanceBit } from "../xdlms/conformance.ts";
 import type { InvokeIdAndPriority } from "../xdlms/invoke-id.ts";
+import { BlockCarrier, type BlockLine, type BlockTransferSettings } from "./block-carrier.ts";
 import type { Associator, Cancellation, Exchange, ExchangeEvent, Line, Negotiated, Protection } from "./ports.ts";
 import { refusalOf } from "./refusal.ts";
 import { SessionError } from "./session-error.ts";
@@ -17,6 +19,8 @@ export interface SessionOptions {
   readonly onExchange?: (event: ExchangeEvent) => void;
   /** Octets that a response in blocks may grow to; 16 MiB unless given. */
   readonly maxResponseBytes?: number;
+  /** How general block transfer is used where it was agreed on. */
+  readonly blockTransfer?: BlockTransferSettings;
   /** Gives the invoke id and priority of each request; 1 to 15 in turn with high priority unless given. */
   readonly invokeIds?: () => InvokeIdAndPriority;
 }
@@ -51,8 +55,8 @@ export class Conversation {
   readonly negotiated: Negotiated;
   /** Octets that a response in blocks may grow to. */
   readonly maxResponseBytes: number;
-  /** Octets of the longest plain request that the server takes in one APDU, however it is protected. */
-  readonly maxRequestBytes: number;
+  /** Octets of the longest APDU that the server takes. */
+  readonly #maxSendBytes: number;
   readonly #options: SessionOptions;
   readonly #protection: Protection;
   readonly #turn = new Turn();
@@ -64,7 +68,17 @@ export class Conversation {
     this.#protection = protection;
     this.negotiated = negotiated;
     this.maxResponseBytes = options.maxResponseBytes ?? DEFAULT_MAX_RESPONSE_BYTES;
-    this.maxRequestBytes = (negotiated.maxReceivePduSize ?? NO_LIMIT_BYTES) - PROTECTION_BYTES;
+    this.#maxSendBytes = negotiated.maxReceivePduSize ?? NO_LIMIT_BYTES;
+  }
+
+  /**
+   * Octets of the longest plain request of a service. Where general block transfer carries it any length will do;
+   * `blocks` are those of the service itself, which come first unless the session says otherwise.
+   */
+  maxRequestBytes(blocks?: ConformanceBit): number {
+    const own = blocks !== undefined && this.agreed(blocks) && this.#options.blockTransfer?.preferred !== true;
+    if (!own && this.agreed("general-block-transfer")) return this.maxResponseBytes;
+    return this.#maxSendBytes - PROTECTION_BYTES;
   }
 
   /** Runs `work` when it is its turn. */
@@ -146,7 +160,13 @@ export class Conversation {
   async #carry(step: string, plain: Uint8Array, wire: Uint8Array): Promise<Uint8Array> {
     const { exchange, onExchange, signal = NEVER } = this.#options;
     onExchange?.({ direction: "sent", step, plain, wire });
-    return exchange(wire, signal);
+    if (!this.agreed("general-block-transfer")) return exchange(wire, signal);
+    const { line, blockTransfer = {} } = this.#options;
+    const { maxResponseBytes } = this;
+    const over: BlockLine = { exchange, line, signal, maxSendBytes: this.#maxSendBytes, maxResponseBytes };
+    if (wire.length > this.#maxSendBytes) return new BlockCarrier(over, blockTransfer).send(wire);
+    const response = await exchange(wire, signal);
+    return isBlock(response) ? new BlockCarrier(over, blockTransfer).receive(response) : response;
   }
 
   async #open(wires: readonly Uint8Array[], steps: readonly string[]): Promise<readonly Uint8Array[]> {

@@ -59,8 +59,8 @@ export type Exchange = (apdu: Uint8Array, signal: Cancellation) => Promise<Uint8
 /** A line used one way at a time, beside `Exchange`: for services that nobody answers, and for blocks in a row. */
 export interface Line {
   send(apdu: Uint8Array): void | Promise<void>;
-  /** The next APDU from the server. Rejects as `Exchange` does. */
-  receive(signal: Cancellation): Promise<Uint8Array>;
+  /** The next APDU from the server; undefined when none came in time. Rejects when the line is lost or `signal` aborts. */
+  receive(signal: Cancellation): Promise<Uint8Array | undefined>;
 }
 
 /** What travelled, for a ladder diagram: `plain` is what it says, `wire` the octets as sent. */

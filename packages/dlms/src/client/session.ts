@@ -194,7 +194,7 @@ export class Session implements AsyncDisposable {
   }
 
   #tell(plain: Uint8Array, step: string): Promise<void> {
-    const { maxRequestBytes } = this.#conversation;
+    const maxRequestBytes = this.#conversation.maxRequestBytes("block-transfer-with-action");
     if (plain.length > maxRequestBytes)
       throw new SessionError("request-too-long", `${step}: the server takes ${maxRequestBytes} octets at a time`);
     return this.#conversation.tell(plain, step);
@@ -210,15 +210,20 @@ export class Session implements AsyncDisposable {
   #context(service: ConformanceBit): RequestScope {
     const conversation = this.#conversation;
     conversation.require(service);
-    const { maxRequestBytes, maxResponseBytes } = conversation;
     return {
       ask: (plain, step) => conversation.ask(plain, step),
       id: conversation.nextId(),
-      maxRequestBytes,
-      maxResponseBytes,
+      maxRequestBytes: conversation.maxRequestBytes(REQUEST_BLOCKS[service]),
+      maxResponseBytes: conversation.maxResponseBytes,
     };
   }
 }
+
+/** The blocks that long requests of a service may go in. */
+const REQUEST_BLOCKS: { readonly [Service in ConformanceBit]?: ConformanceBit } = {
+  set: "block-transfer-with-set-or-write",
+  action: "block-transfer-with-action",
+};
 
 function unconfirmed(id: InvokeIdAndPriority): InvokeIdAndPriority {
   return { ...id, confirmed: false };

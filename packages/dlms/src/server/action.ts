@@ -10,11 +10,12 @@ import type { MethodDescriptor } from "../xdlms/descriptors.ts";
 import type { InvokeIdAndPriority } from "../xdlms/invoke-id.ts";
 import type { ActionResult } from "../xdlms/results.ts";
 import { IncomingBlocks, OutgoingBlocks } from "./block-transfer.ts";
-import { agreed, type Call, callMethod } from "./call.ts";
+import { agreed, type Call, callMethod, fitsResponse } from "./call.ts";
 import { RequestRefused } from "./exception.ts";
 
 /** Tag, choice, invoke id, last-block, block number and the longest length that stands before raw data. */
 const BLOCK_OVERHEAD_BYTES = 12;
+const BLOCKS = "block-transfer-with-action";
 const [ACTION_RESPONSE] = NORMAL.actionResponse;
 const parameterList = c.sequenceOf(data);
 
@@ -60,7 +61,7 @@ function callOne<Key, State>(
   const outcome = outcomeOf(call, method, parameter);
   if (!id.confirmed) return undefined;
   const response = encodeForm(NORMAL.actionResponse, actionResponseNormal, { invokeIdAndPriority: id, outcome });
-  if (response.length <= call.maxResponseBytes) return response;
+  if (fitsResponse(call, response.length, BLOCKS)) return response;
   return inBlocks(call, id, encode(actionOutcomeOctets, outcome)) ?? refused(id);
 }
 
@@ -83,7 +84,7 @@ function callAll<Key, State>(
   const writer = new Writer(head.length + list.length);
   writer.octets(head.subarray(0, -1));
   writer.octets(list);
-  if (writer.offset <= call.maxResponseBytes) return writer.finish();
+  if (fitsResponse(call, writer.offset, BLOCKS)) return writer.finish();
   return inBlocks(call, id, list) ?? refused(id);
 }
 
@@ -111,7 +112,7 @@ function firstBlock<Key, State>(
   list: boolean,
   block: Datablock,
 ): Uint8Array | undefined {
-  if (!agreed(call, "block-transfer-with-action")) throw new RequestRefused("not-supported");
+  if (!agreed(call, BLOCKS)) throw new RequestRefused("not-supported");
   const blocks = new IncomingBlocks(call.maxRequestBytes);
   return takeBlock(call, id, { kind: "action-request", methods, list, blocks }, block);
 }
@@ -163,7 +164,7 @@ function inBlocks<Key, State>(
   id: InvokeIdAndPriority,
   octets: Uint8Array,
 ): Uint8Array | undefined {
-  if (!agreed(call, "block-transfer-with-action")) return undefined;
+  if (!agreed(call, BLOCKS)) return undefined;
   return sendBlock(call, id, new OutgoingBlocks(octets, call.maxResponseBytes - BLOCK_OVERHEAD_BYTES));
 }
 

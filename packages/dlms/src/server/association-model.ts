@@ -28,6 +28,8 @@ export interface AssociationDefinition {
   /** The octets of the longest APDU this server takes in this association. */
   readonly maxReceivePduSize?: number;
   readonly access: AccessRule;
+  /** Long responses go in general blocks also where blocks of their own service were agreed, as some meters do it. */
+  readonly prefersGeneralBlocks?: boolean;
   /** The version of association LN served at 0.0.40.0.0.255: 1, 2 or 3. */
   readonly associationVersion?: 1 | 2 | 3;
 }

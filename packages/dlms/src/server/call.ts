@@ -20,6 +20,8 @@ export interface Call<Key, State> {
   readonly protection: RequestProtection;
   /** Octets that a plain response may have so that the client takes it, protected, as one APDU. */
   readonly maxResponseBytes: number;
+  /** General block transfer carries what is longer: always, only where blocks of the service were not agreed, or never. */
+  readonly generalBlocks: "preferred" | "agreed" | "none";
   /** Octets that a long request may grow to. */
   readonly maxRequestBytes: number;
   /** The transfer under way when the request came. */
@@ -31,6 +33,16 @@ export interface Call<Key, State> {
 /** Whether the association agreed on a service or option. */
 export function agreed(call: Pick<Call<unknown, never>, "association">, bit: ConformanceBit): boolean {
   return call.association.agreement.conformance.includes(bit);
+}
+
+/** Whether a plain response can go out whole; else it needs `blocks`, those of its service, where there are any. */
+export function fitsResponse(
+  call: Pick<Call<unknown, never>, "association" | "maxResponseBytes" | "generalBlocks">,
+  bytes: number,
+  blocks?: ConformanceBit,
+): boolean {
+  if (bytes <= call.maxResponseBytes || call.generalBlocks === "preferred") return true;
+  return call.generalBlocks === "agreed" && (blocks === undefined || !agreed(call, blocks));
 }
 
 /** Reads an attribute: its Data is appended to `writer`, which after another result than `success` is as before. */

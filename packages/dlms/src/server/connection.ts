@@ -3,6 +3,7 @@ import type { AttributeWithSelection, MethodDescriptor } from "../xdlms/descript
 import type { InvokeIdAndPriority } from "../xdlms/invoke-id.ts";
 import type { AssociationModel } from "./association-model.ts";
 import type { IncomingBlocks, OutgoingBlocks } from "./block-transfer.ts";
+import type { BlockTransfers } from "./block-transfers.ts";
 import type { KeySet, SecuritySetupPort } from "./ports.ts";
 import type { Agreement } from "./request-context.ts";
 
@@ -92,6 +93,10 @@ export class Connection<Key, State> {
   /** Undefined when the meter offers nothing to this client SAP. */
   readonly model: AssociationModel<State> | undefined;
   standing: Standing<Key>;
+  /** The general block transfers of the association, once there are any. */
+  blocks: BlockTransfers | undefined;
+  /** What has to be sent after the answer given last. */
+  following: readonly Uint8Array[] = [];
 
   constructor(
     saps: { readonly clientSap: number; readonly serverSap: number },

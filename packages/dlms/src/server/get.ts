@@ -9,13 +9,14 @@ import { getRequest, getResponse } from "../xdlms/get.ts";
 import { type InvokeIdAndPriority, invokeIdAndPriority } from "../xdlms/invoke-id.ts";
 import { DATA_ACCESS_RESULTS, type DataAccessResult } from "../xdlms/results.ts";
 import { OutgoingBlocks } from "./block-transfer.ts";
-import { agreed, type Call, readAttribute } from "./call.ts";
+import { agreed, type Call, fitsResponse, readAttribute } from "./call.ts";
 import { RequestRefused } from "./exception.ts";
 import { MAX_LONG_RESPONSE_BYTES } from "./offer.ts";
 
 /** Tag, choice, invoke id, last-block, block number, result choice and the longest length that stands before raw data. */
 const BLOCK_OVERHEAD_BYTES = 13;
 const [GET_RESPONSE] = NORMAL.getResponse;
+const BLOCKS = "block-transfer-with-get-or-read";
 const WITH_LIST = 3;
 const DATA = 0;
 const DATA_ACCESS_RESULT = 1;
@@ -47,7 +48,7 @@ function getOne<Key, State>(call: Call<Key, State>, apdu: Uint8Array): Uint8Arra
   const start = writer.offset;
   const result = readAttribute(call, writer, request.attribute, request.access);
   if (result !== "success") return refusal(request.invokeIdAndPriority, result);
-  if (writer.offset <= call.maxResponseBytes) return writer.finish();
+  if (fitsResponse(call, writer.offset, BLOCKS)) return writer.finish();
   return inBlocks(call, request.invokeIdAndPriority, writer.finish().subarray(start));
 }
 
@@ -75,12 +76,12 @@ function getList<Key, State>(
     writer.unsigned8(DATA_ACCESS_RESULT);
     writer.unsigned8(DATA_ACCESS_RESULTS[result]);
   }
-  if (writer.offset <= call.maxResponseBytes) return writer.finish();
+  if (fitsResponse(call, writer.offset, BLOCKS)) return writer.finish();
   return inBlocks(call, id, writer.finish().subarray(start));
 }
 
 function inBlocks<Key, State>(call: Call<Key, State>, id: InvokeIdAndPriority, octets: Uint8Array): Uint8Array {
-  if (!agreed(call, "block-transfer-with-get-or-read")) return refusal(id, "other-reason");
+  if (!agreed(call, BLOCKS)) return refusal(id, "other-reason");
   const blocks = new OutgoingBlocks(octets, call.maxResponseBytes - BLOCK_OVERHEAD_BYTES);
   return sendBlock(call, id, blocks);
 }

@@ -3,11 +3,13 @@ import type { Conformance } from "../xdlms/conformance.ts";
 /** The services that an association offers unless its definition says otherwise: all that this server can do. */
 export const OFFERED_CONFORMANCE: Conformance = [
   "general-protection",
+  "general-block-transfer",
   "block-transfer-with-get-or-read",
   "block-transfer-with-set-or-write",
   "block-transfer-with-action",
   "multiple-references",
   "data-notification",
+  "access",
   "get",
   "set",
   "selective-access",

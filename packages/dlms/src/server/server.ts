@@ -1,12 +1,15 @@
 import { ACSE_TAGS } from "../acse/acse-apdu.ts";
 import { NORMAL } from "../cosem/normal-apdus.ts";
 import { DecodeError } from "../errors.ts";
+import { isBlock } from "../gbt/transfer.ts";
 import { protectionFormOf } from "../security/tags.ts";
+import { ACCESS_REQUEST, serveAccess } from "./access-service.ts";
 import { serveAction } from "./action.ts";
 import { associate } from "./associate.ts";
 import type { AssociationModel } from "./association-model.ts";
 import { authenticate } from "./authenticate.ts";
-import type { Call } from "./call.ts";
+import { type Answers, BlockTransfers } from "./block-transfers.ts";
+import { agreed, type Call } from "./call.ts";
 import {
   type Association,
   type AssociationSecurity,
@@ -37,6 +40,8 @@ export interface ServerOptions {
    * keys it began with; `at-once` is what some meters do.
    */
   readonly keyChange?: "next-association" | "at-once";
+  /** Blocks that this server takes in a row under general block transfer; 1 unless given. */
+  readonly blockWindow?: number;
   /** Octets that a SET or ACTION in blocks may grow to; 65 536 unless given. */
   readonly maxLongRequestBytes?: number;
 }
@@ -69,32 +74,90 @@ export class CosemServer<Key, State = unknown> {
     connection.standing = { kind: "idle" };
   }
 
-  /** Answers one APDU; undefined where the service wants no answer. */
+  /**
+   * Answers one APDU; undefined where the service wants no answer. Under general block transfer more may have to be sent
+   * after the answer: `following` has it.
+   */
   handle(connection: Connection<Key, State>, apdu: Uint8Array): Uint8Array | undefined {
+    connection.following = [];
     try {
-      return this.#handle(connection, apdu);
+      const [answer, ...following] = this.#handle(connection, apdu);
+      connection.following = following;
+      return answer;
     } catch (error) {
-      const refused = asRefusal(error);
-      const association = connection.model?.definition.name ?? `client ${connection.clientSap}`;
-      const { reason, cause } = refused;
-      this.#device.onEvent?.({ kind: "request-refused", association, reason, error: cause });
-      return exceptionFor(refused);
+      return this.#refuse(connection, error);
     }
   }
 
-  #handle(connection: Connection<Key, State>, apdu: Uint8Array): Uint8Array | undefined {
+  /** What has to be sent right after the answer to the last APDU: blocks in a row. */
+  following(connection: Connection<Key, State>): readonly Uint8Array[] {
+    return connection.following;
+  }
+
+  #handle(connection: Connection<Key, State>, apdu: Uint8Array): Answers {
     const { model } = connection;
     if (model === undefined) throw new RequestRefused("not-associated");
     const tag = apdu[0] ?? 0;
-    if (tag === ACSE_TAGS.aarq) return this.#associate(connection, model, apdu);
+    if (tag === ACSE_TAGS.aarq) return [this.#associate(connection, model, apdu)];
     const { standing } = connection;
     if (standing.kind === "idle") throw new RequestRefused("not-associated");
-    if (tag === ACSE_TAGS.rlrq) return this.#release(connection, model, standing.association, apdu);
-    return this.#request(connection, model, standing, apdu);
+    if (tag === ACSE_TAGS.rlrq) return [this.#release(connection, model, standing.association, apdu)];
+    return this.#transfer(connection, model, standing, apdu);
+  }
+
+  /** A request or a response that may come and go in general blocks. */
+  #transfer(
+    connection: Connection<Key, State>,
+    model: AssociationModel<State>,
+    standing: Exclude<Standing<Key>, { kind: "idle" }>,
+    apdu: Uint8Array,
+  ): Answers {
+    const { association } = standing;
+    const { maxReceivePduSize, maxSendPduSize = UNLIMITED_PDU_BYTES } = association.agreement;
+    if (apdu.length > maxReceivePduSize) throw new RequestRefused("too-long");
+    const general = agreed({ association }, "general-block-transfer");
+    if (!general) {
+      const response = this.#request(connection, model, standing, apdu);
+      return response === undefined ? [] : [response];
+    }
+    connection.blocks ??= new BlockTransfers({
+      maxSendBytes: maxSendPduSize,
+      maxRequestBytes: this.#options.maxLongRequestBytes ?? MAX_LONG_REQUEST_BYTES,
+      windowBlocks: this.#options.blockWindow ?? 1,
+    });
+    if (isBlock(apdu)) return connection.blocks.take(apdu, (whole) => this.#answer(connection, model, whole));
+    connection.blocks.end();
+    const response = this.#request(connection, model, standing, apdu);
+    if (response === undefined) return [];
+    return response.length > maxSendPduSize ? connection.blocks.send(response) : [response];
+  }
+
+  /** Answers a request that came in blocks, a refusal included, since the answer goes in blocks too. */
+  #answer(
+    connection: Connection<Key, State>,
+    model: AssociationModel<State>,
+    apdu: Uint8Array,
+  ): Uint8Array | undefined {
+    const { standing } = connection;
+    try {
+      if (standing.kind === "idle") throw new RequestRefused("not-associated");
+      return this.#request(connection, model, standing, apdu);
+    } catch (error) {
+      return this.#refuse(connection, error);
+    }
+  }
+
+  #refuse({ model, clientSap }: Connection<Key, State>, error: unknown): Uint8Array {
+    const refused = asRefusal(error);
+    const association = model?.definition.name ?? `client ${clientSap}`;
+    const { reason, cause } = refused;
+    this.#device.onEvent?.({ kind: "request-refused", association, reason, error: cause });
+    return exceptionFor(refused);
   }
 
   #associate(connection: Connection<Key, State>, model: AssociationModel<State>, apdu: Uint8Array): Uint8Array {
     connection.standing = { kind: "idle" };
+    connection.blocks = undefined;
     const { response, standing, rejected } = associate(this.#device, model, apdu);
     connection.standing = standing;
     const association = model.definition.name;
@@ -129,7 +192,6 @@ export class CosemServer<Key, State = unknown> {
     apdu: Uint8Array,
   ): Uint8Array | undefined {
     const { association } = standing;
-    if (apdu.length > association.agreement.maxReceivePduSize) throw new RequestRefused("too-long");
     const security = this.#currentSecurity(association);
     const { plain, protection } = this.#open(association, security, apdu);
     const seal = (response: Uint8Array) =>
@@ -199,6 +261,7 @@ export class CosemServer<Key, State = unknown> {
       protection,
       pending,
       maxResponseBytes: pduBytes - overhead,
+      generalBlocks: generalBlocks(model, association),
       maxRequestBytes: this.#options.maxLongRequestBytes ?? MAX_LONG_REQUEST_BYTES,
       transfer: undefined,
     };
@@ -228,7 +291,16 @@ function serve<Key, State>(call: Call<Key, State>, plain: Uint8Array): Uint8Arra
   if (tag === GET_REQUEST) return serveGet(call, plain);
   if (tag === SET_REQUEST) return serveSet(call, plain);
   if (tag === ACTION_REQUEST) return serveAction(call, plain);
+  if (tag === ACCESS_REQUEST) return serveAccess(call, plain);
   throw new RequestRefused("not-supported");
+}
+
+function generalBlocks<Key, State>(
+  { definition }: AssociationModel<State>,
+  association: Association<Key>,
+): Call<Key, State>["generalBlocks"] {
+  if (!agreed({ association }, "general-block-transfer")) return "none";
+  return definition.prefersGeneralBlocks === true ? "preferred" : "agreed";
 }
 
 function asRefusal(error: unknown): RequestRefused {

@@ -1,8 +1,9 @@
 import { createCipheriv, createDecipheriv } from "node:crypto";
 import { fromHex } from "../bytes.ts";
 import type { AssociationConfig, CipheringForm } from "../client/association-config.ts";
+import type { BlockTransferSettings } from "../client/block-carrier.ts";
 import { localAssociator } from "../client/local-associator.ts";
-import type { Exchange, ExchangeEvent } from "../client/ports.ts";
+import type { Exchange, ExchangeEvent, Line } from "../client/ports.ts";
 import { type FrameCounters, frameCountersFrom, risingCountersFrom } from "../client/protection.ts";
 import { openSession, type Session } from "../client/session.ts";
 import { Clock } from "../cosem/classes/clock.ts";
@@ -34,6 +35,7 @@ export class MeterFault extends Error {}
 /** A class of our own: what no standard class has small enough for a test. */
 export const Echo = interfaceClass({
   id: 9000,
+  name: "Echo",
   version: 0,
   attributes: { text: attribute(2, d.octetString) },
   methods: { repeat: method(1, d.octetString, d.octetString), fail: method(2), crash: method(3) },
@@ -312,6 +314,34 @@ export function exchangeWith(meter: Pick<TestMeter, "server">, clientSap: number
   };
 }
 
+/** A line to a server in memory that is used one way at a time, and the exchange beside it. */
+export function lineTo(
+  meter: Pick<TestMeter, "server">,
+  clientSap: number,
+  onSent: (apdu: Uint8Array) => void = () => {},
+): Line & { readonly exchange: Exchange } {
+  const connection = meter.server.connect(clientSap, 1);
+  const waiting: Uint8Array[] = [];
+  const line = {
+    send(apdu: Uint8Array): void {
+      onSent(apdu);
+      const response = meter.server.handle(connection, apdu.slice());
+      if (response !== undefined) waiting.push(response.slice());
+      waiting.push(...meter.server.following(connection).map((octets) => octets.slice()));
+    },
+    receive: async () => waiting.shift(),
+  };
+  return {
+    ...line,
+    async exchange(apdu) {
+      line.send(apdu);
+      const response = waiting.shift();
+      if (response === undefined) throw new Error("no answer");
+      return response;
+    },
+  };
+}
+
 export interface CipheredClient {
   readonly suite?: SecuritySuiteId;
   readonly authenticated?: boolean;
@@ -346,6 +376,8 @@ export interface OpenOptions {
   readonly onExchange?: (event: ExchangeEvent) => void;
   readonly exchange?: Exchange;
   readonly maxResponseBytes?: number;
+  readonly line?: Line;
+  readonly blockTransfer?: BlockTransferSettings;
 }
 
 /** Opens a session with a meter in memory. */
