@@ -73,6 +73,13 @@ export { MAX_DEPTH, Reader } from "./codec/reader.ts";
 export { minimumBytes, type Shape } from "./codec/shape.ts";
 export type { Fields, StructOf } from "./codec/struct.ts";
 export { Writer } from "./codec/writer.ts";
+export {
+  type AnyInterfaceClass,
+  attributeNumbered,
+  methodNumbered,
+  type NamedAttribute,
+  type NamedMethod,
+} from "./cosem/any-interface-class.ts";
 export type {
   Attribute,
   AttributeSelection,
@@ -84,40 +91,114 @@ export type {
   MethodResult,
   Methods,
 } from "./cosem/class-declaration.ts";
+export { classVersions, INTERFACE_CLASSES, interfaceClassOf } from "./cosem/class-registry.ts";
+export { Account } from "./cosem/classes/account.ts";
+export { ActivityCalendar } from "./cosem/classes/activity-calendar.ts";
+export { Arbitrator } from "./cosem/classes/arbitrator.ts";
+export { ArrayManager } from "./cosem/classes/array-manager.ts";
 export {
   AssociationLn,
+  AssociationLnV0,
   AssociationLnV1,
   AssociationLnV2,
   type ObjectListElement,
   objectListElement,
 } from "./cosem/classes/association-ln.ts";
+export {
+  AssociationSn,
+  AssociationSnV0,
+  AssociationSnV1,
+  AssociationSnV2,
+  AssociationSnV3,
+  type ShortNameListElement,
+  shortNameListElement,
+} from "./cosem/classes/association-sn.ts";
+export { AutoAnswer, AutoAnswerV0 } from "./cosem/classes/auto-answer.ts";
+export { AutoConnect, AutoConnectV0, AutoConnectV1 } from "./cosem/classes/auto-connect.ts";
+export { GprsModemSetup, GsmDiagnostic, GsmDiagnosticV0, GsmDiagnosticV1 } from "./cosem/classes/cellular.ts";
+export { Charge } from "./cosem/classes/charge.ts";
 export { Clock } from "./cosem/classes/clock.ts";
+export { CommunicationPortProtection } from "./cosem/classes/communication-port-protection.ts";
+export { CompactData, CompactDataV0 } from "./cosem/classes/compact-data.ts";
+export { Credit } from "./cosem/classes/credit.ts";
 export { DataClass } from "./cosem/classes/data-class.ts";
-export { DisconnectControl } from "./cosem/classes/disconnect-control.ts";
+export { DataProtection, type ProtectionParameters, protectionParameters } from "./cosem/classes/data-protection.ts";
+export { DemandRegister } from "./cosem/classes/demand-register.ts";
+export { DisconnectControl, DisconnectControlV1 } from "./cosem/classes/disconnect-control.ts";
+export { FunctionControl } from "./cosem/classes/function-control.ts";
+export {
+  G3AdaptationLayerSetup,
+  G3AdaptationLayerSetupV0,
+  G3AdaptationLayerSetupV1,
+  G3AdaptationLayerSetupV2,
+  G3AdaptationLayerSetupV3,
+} from "./cosem/classes/g3-adaptation-layer.ts";
+export { G3MacLayerCounters, G3MacSetup, G3MacSetupV1, G3MacSetupV2, G3MacSetupV3 } from "./cosem/classes/g3-mac.ts";
+export { HdlcSetup, HdlcSetupV0 } from "./cosem/classes/hdlc-setup.ts";
+export { IecLocalPortSetup, IecLocalPortSetupV0 } from "./cosem/classes/iec-local-port-setup.ts";
 export { ImageTransfer } from "./cosem/classes/image-transfer.ts";
+export {
+  Ipv4Setup,
+  Ipv6Setup,
+  MacAddressSetup,
+  NtpSetup,
+  PppSetup,
+  SmtpSetup,
+  TcpUdpSetup,
+} from "./cosem/classes/ip-setup.ts";
 export { Limiter } from "./cosem/classes/limiter.ts";
+export { MBusClient, MBusClientV0 } from "./cosem/classes/m-bus-client.ts";
+export { MBusMasterPortSetup, MBusSlavePortSetup, WirelessModeQChannel } from "./cosem/classes/m-bus-port-setup.ts";
+export { MeasurementDataMonitoring } from "./cosem/classes/measurement-data-monitoring.ts";
+export { ModemConfiguration, ModemConfigurationV0 } from "./cosem/classes/modem-configuration.ts";
+export { ParameterMonitor, ParameterMonitorV0 } from "./cosem/classes/parameter-monitor.ts";
+export {
+  LlcSscsSetup,
+  PrimeApplicationsIdentification,
+  PrimeMacCounters,
+  PrimeMacFunctionalParameters,
+  PrimeMacNetworkAdministrationData,
+  PrimeMacSetup,
+  PrimePhysicalLayerCounters,
+} from "./cosem/classes/prime-setup.ts";
 export { ProfileGeneric } from "./cosem/classes/profile-generic.ts";
-export { PushSetup } from "./cosem/classes/push-setup.ts";
+export { PushSetup, PushSetupV1, PushSetupV2, PushSetupV3 } from "./cosem/classes/push-setup.ts";
 export { ExtendedRegister, Register } from "./cosem/classes/register.ts";
+export { RegisterActivation } from "./cosem/classes/register-activation.ts";
+export { RegisterMonitor } from "./cosem/classes/register-monitor.ts";
 export { SapAssignment } from "./cosem/classes/sap-assignment.ts";
+export { Schedule } from "./cosem/classes/schedule.ts";
 export { ScriptTable } from "./cosem/classes/script-table.ts";
 export { KEY_IDS, SecuritySetup, SecuritySetupV0 } from "./cosem/classes/security-setup.ts";
+export type { Restriction, SelectedCaptureObject } from "./cosem/classes/selected-capture.ts";
+export { SensorManager } from "./cosem/classes/sensor-manager.ts";
+export { shortName } from "./cosem/classes/short-name.ts";
 export { SingleActionSchedule } from "./cosem/classes/single-action-schedule.ts";
+export { SpecialDaysTable } from "./cosem/classes/special-days-table.ts";
+export { StatusMapping } from "./cosem/classes/status-mapping.ts";
+export { TokenGateway } from "./cosem/classes/token-gateway.ts";
+export { UtilityTables } from "./cosem/classes/utility-tables.ts";
 export { EncodedData, encodedData } from "./cosem/encoded-data.ts";
-export { attribute, type InterfaceClass, interfaceClass, method } from "./cosem/interface-class.ts";
+export { attribute, type InterfaceClass, interfaceClass, method, SHORT_NAME_STEP } from "./cosem/interface-class.ts";
 export { type LogicalName, logicalNameOctets, logicalNameText } from "./cosem/logical-name.ts";
 export { logicalNameData } from "./cosem/logical-name-data.ts";
+export { type RawClass, type RawMembers, rawClass } from "./cosem/raw-class.ts";
 export { AccessRefusal, type RefusalReason, refuse } from "./cosem/refusal.ts";
 export { type SelectiveAccessDescriptor, type SelectiveAccessTable, selector } from "./cosem/selective-access.ts";
 export type { Handlers } from "./cosem/serve.ts";
 export type { ServeContext, ServedClass } from "./cosem/served.ts";
 export {
+  type AttributeReference,
   attributeReference,
   type CaptureObject,
   captureObject,
+  type ObjectReference,
+  objectReference,
   type ScalerUnit,
+  type ScriptReference,
   scalerUnit,
   scriptReference,
+  type TimeWindow,
 } from "./cosem/structures.ts";
 export { type BitString, bitString, bitStringText, hasBit } from "./data/bit-string.ts";
 export { d } from "./data/d.ts";

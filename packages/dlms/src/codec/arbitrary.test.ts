@@ -145,6 +145,11 @@ const KNOWN: Readonly<Record<string, () => Any>> = {
   "application context name": () => fc.constantFrom("logical-name", "short-name-ciphered", 99),
   "mechanism name": () => fc.constantFrom("lowest", "high-gmac", 200),
   "one bit": () => fc.boolean(),
+  "logical name": () => octets(6, 6).map((name) => name.join(".")),
+  "short name": () => unsigned(0xffff),
+  "called or not": () => unsigned(1),
+  "integer (0)": () => fc.constant(undefined),
+  number: () => fc.oneof(fc.integer(), fc.constantFrom(0.5, 70_000, -129)),
   even: () => unsigned(100).map((half) => half * 2),
 };
 

@@ -33,11 +33,15 @@ export interface ClassDeclaration<A extends Attributes = Attributes, M extends M
   /** `class_id`. */
   readonly id: number;
   readonly version: number;
+  /** What the Blue Book calls it: `Profile generic`. */
+  readonly name: string;
+  /** What is added to the base name for method 1 with short-name referencing; undefined where the class has no methods. */
+  readonly methodOffset: number | undefined;
   readonly attributes: A & WithLogicalName;
   readonly methods: M;
 }
 
 /** Attribute 1, which every class has. */
-export interface WithLogicalName {
+export type WithLogicalName = {
   readonly logicalName: Attribute<string>;
-}
+};

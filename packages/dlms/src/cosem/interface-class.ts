@@ -43,18 +43,31 @@ const logicalName: Attribute<string> = attribute(1, logicalNameData);
 export function interfaceClass<A extends Attributes, M extends Methods = Record<never, never>>(declaration: {
   readonly id: number;
   readonly version: number;
+  readonly name: string;
   readonly attributes: A;
   readonly methods?: M;
+  /** Where short-name referencing finds method 1; unless given, right behind the attributes. */
+  readonly methodOffset?: number;
 }): InterfaceClass<A, M> {
   const attributes: A & WithLogicalName = { logicalName, ...declaration.attributes };
   const methods = declaration.methods ?? ({} as M);
-  const { id, version } = declaration;
+  const { id, version, name } = declaration;
+  const { methodOffset = offsetBehind(attributes) } = declaration;
   const declared: InterfaceClass<A, M> = {
     id,
     version,
+    name,
     attributes,
     methods,
+    methodOffset: Object.keys(methods).length === 0 ? undefined : methodOffset,
     serve: (handlers) => serveClass(declared, handlers),
   };
   return declared;
+}
+
+/** Short names go in steps of 8, attribute 1 at the base name itself (Blue Book 4.1.3). */
+export const SHORT_NAME_STEP = 8;
+
+function offsetBehind(attributes: Attributes): number {
+  return SHORT_NAME_STEP * Math.max(...Object.values(attributes).map(({ index }) => index));
 }

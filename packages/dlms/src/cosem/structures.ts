@@ -15,12 +15,25 @@ export const captureObject = d.structure({
 });
 export type CaptureObject = Infer<typeof captureObject>;
 
+/** An object without saying which part of it. */
+export const objectReference = d.structure({ classId: d.longUnsigned, logicalName: logicalNameData });
+export type ObjectReference = Infer<typeof objectReference>;
+
 /** value_definition: an attribute of an object. */
 export const attributeReference = d.structure({
   classId: d.longUnsigned,
   logicalName: logicalNameData,
   attributeIndex: d.integer,
 });
+export type AttributeReference = Infer<typeof attributeReference>;
 
 /** action_item: a script of a script table. */
 export const scriptReference = d.structure({ scriptLogicalName: logicalNameData, scriptSelector: d.longUnsigned });
+export type ScriptReference = Infer<typeof scriptReference>;
+
+/** action_set: what runs when a value rises over a threshold, and when it falls below it. */
+export const actionSet = d.structure({ actionUp: scriptReference, actionDown: scriptReference });
+
+/** window_element: from one time to another, wildcards allowed. */
+export const timeWindow = d.structure({ startTime: d.dateTime, endTime: d.dateTime });
+export type TimeWindow = Infer<typeof timeWindow>;

@@ -5,6 +5,8 @@ import { attribute, interfaceClass, method } from "../interface-class.ts";
 export const Clock = interfaceClass({
   id: 8,
   version: 0,
+  name: "Clock",
+  methodOffset: 0x60,
   attributes: {
     time: attribute(2, d.dateTime),
     /** Minutes from local time to UTC: -60 for Central European Time. */

@@ -5,6 +5,8 @@ import { attribute, interfaceClass, method } from "../interface-class.ts";
 export const ImageTransfer = interfaceClass({
   id: 18,
   version: 0,
+  name: "Image transfer",
+  methodOffset: 0x40,
   attributes: {
     /** Octets. */
     imageBlockSize: attribute(2, d.doubleLongUnsigned),

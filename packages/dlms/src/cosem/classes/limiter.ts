@@ -6,6 +6,7 @@ import { attributeReference, scriptReference } from "../structures.ts";
 export const Limiter = interfaceClass({
   id: 71,
   version: 0,
+  name: "Limiter",
   attributes: {
     monitoredValue: attribute(2, attributeReference),
     thresholdActive: attribute(3, d.any),

@@ -24,6 +24,8 @@ const entryDescriptor = d.structure({
 export const ProfileGeneric = interfaceClass({
   id: 7,
   version: 1,
+  name: "Profile generic",
+  methodOffset: 0x58,
   attributes: {
     buffer: attribute(2, d.array(d.any), { range: selector(1, rangeDescriptor), entry: selector(2, entryDescriptor) }),
     captureObjects: attribute(3, d.array(captureObject)),

@@ -6,6 +6,8 @@ import { scalerUnit } from "../structures.ts";
 export const Register = interfaceClass({
   id: 3,
   version: 0,
+  name: "Register",
+  methodOffset: 0x28,
   attributes: { value: attribute(2, d.any), scalerUnit: attribute(3, scalerUnit) },
   methods: { reset: method(1) },
 });
@@ -14,6 +16,8 @@ export const Register = interfaceClass({
 export const ExtendedRegister = interfaceClass({
   id: 4,
   version: 0,
+  name: "Extended register",
+  methodOffset: 0x38,
   attributes: {
     value: attribute(2, d.any),
     scalerUnit: attribute(3, scalerUnit),

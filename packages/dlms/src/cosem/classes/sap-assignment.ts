@@ -7,6 +7,8 @@ const logicalDevice = d.structure({ sap: d.longUnsigned, logicalDeviceName: d.oc
 export const SapAssignment = interfaceClass({
   id: 17,
   version: 0,
+  name: "SAP assignment",
+  methodOffset: 0x20,
   attributes: { sapAssignmentList: attribute(2, d.array(logicalDevice)) },
   methods: { connectLogicalDevice: method(1, logicalDevice) },
 });

@@ -19,6 +19,8 @@ const script = d.structure({
 export const ScriptTable = interfaceClass({
   id: 9,
   version: 0,
+  name: "Script table",
+  methodOffset: 0x20,
   attributes: { scripts: attribute(2, d.array(script)) },
   methods: { execute: method(1, d.longUnsigned) },
 });

@@ -23,6 +23,8 @@ const keyAgreement = d.array(d.structure({ keyId, keyData: d.octetString }));
 export const SecuritySetupV0 = interfaceClass({
   id: 64,
   version: 0,
+  name: "Security setup",
+  methodOffset: 0x30,
   attributes: {
     securityPolicy: attribute(
       2,
@@ -48,6 +50,8 @@ const certificateIdentification = d.structure({
 export const SecuritySetup = interfaceClass({
   id: 64,
   version: 1,
+  name: "Security setup",
+  methodOffset: 0x30,
   attributes: {
     securityPolicy: attribute(
       2,

@@ -6,6 +6,7 @@ import { scriptReference } from "../structures.ts";
 export const SingleActionSchedule = interfaceClass({
   id: 22,
   version: 0,
+  name: "Single action schedule",
   attributes: {
     executedScript: attribute(2, scriptReference),
     /** 1: one execution time, wildcards allowed; 2 to 5: several, as the Blue Book tells them apart. */
