@@ -122,7 +122,7 @@ export { CommunicationPortProtection } from "./cosem/classes/communication-port-
 export { CompactData, CompactDataV0 } from "./cosem/classes/compact-data.ts";
 export { Credit } from "./cosem/classes/credit.ts";
 export { DataClass } from "./cosem/classes/data-class.ts";
-export { DataProtection, type ProtectionParameters, protectionParameters } from "./cosem/classes/data-protection.ts";
+export { DataProtection } from "./cosem/classes/data-protection.ts";
 export { DemandRegister } from "./cosem/classes/demand-register.ts";
 export { DisconnectControl, DisconnectControlV1 } from "./cosem/classes/disconnect-control.ts";
 export { FunctionControl } from "./cosem/classes/function-control.ts";

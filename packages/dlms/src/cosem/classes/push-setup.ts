@@ -1,8 +1,8 @@
 import { d } from "../../data/d.ts";
+import { protectionParameters } from "../../security/data-protection.ts";
 import { attribute, interfaceClass, method } from "../interface-class.ts";
 import { logicalNameData } from "../logical-name-data.ts";
 import { captureObject, timeWindow } from "../structures.ts";
-import { protectionParameters } from "./data-protection.ts";
 import { restrictedCaptureObject, selectedCaptureObject } from "./selected-capture.ts";
 
 /** transport_service_type (Blue Book 4.4.8): how a push travels. */
@@ -49,7 +49,7 @@ const growingRepetitionDelay = attribute(
 const protection = {
   portReference: attribute(8, logicalNameData),
   pushClientSap: attribute(9, d.integer),
-  pushProtectionParameters: attribute(10, d.array(protectionParameters)),
+  pushProtectionParameters: attribute(10, protectionParameters),
 };
 
 const confirmation = {
