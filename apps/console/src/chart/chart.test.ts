@@ -25,9 +25,11 @@ const column = (obis: string, unit?: string) => ({
 });
 
 test("power comes from a power column before the interval's energy before a register", () => {
-  assert.equal(powerColumn([column("1-0:1.8.0", "Wh"), column("1-0:1.5.0", "W")])?.index, 1);
-  assert.equal(powerColumn([column("1-0:1.8.0", "kWh"), column("1-0:1.29.0", "kWh")])?.reading, "interval-energy");
-  assert.equal(powerColumn([column("1-0:32.7.0", "V")]), undefined);
+  assert.equal(powerColumn([column("1-0:1.8.0", "Wh"), column("1-0:1.5.0", "W")], "import")?.index, 1);
+  const energies = [column("1-0:1.8.0", "kWh"), column("1-0:1.29.0", "kWh")];
+  assert.equal(powerColumn(energies, "import")?.reading, "interval-energy");
+  assert.equal(powerColumn(energies, "export"), undefined);
+  assert.equal(powerColumn([column("1-0:32.7.0", "V")], "import"), undefined);
 });
 
 test("a register gives mean power between neighbours and nothing over a gap", () => {
@@ -55,6 +57,22 @@ test("the energy of an interval becomes its mean power in watts", () => {
     rows: [row("2026-11-21T12:15:00Z", 0.103)],
   });
   assert.equal(point?.powerW, 412);
+});
+
+test("what is fed in counts against what is drawn, and half an answer is none", () => {
+  const points = powerSeries({
+    periodSeconds: 900,
+    columns: [column("1-0:1.29.0", "Wh"), column("1-0:2.29.0", "Wh")],
+    rows: [
+      row("2026-11-21T12:00:00Z", 50, 0),
+      row("2026-11-21T12:15:00Z", 0, 240),
+      row("2026-11-21T12:30:00Z", 30, null),
+    ],
+  });
+  assert.deepEqual(
+    points.map(({ powerW }) => powerW),
+    [200, -960],
+  );
 });
 
 test("a sum exists only where every feeder has a value", () => {

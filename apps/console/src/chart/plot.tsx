@@ -1,11 +1,11 @@
 /** A uPlot chart in the house's colours. Its pointer, its slider and its readout show the same moment. */
-import { useElementSize } from "@mantine/hooks";
 import { useEffect, useRef } from "react";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import "./chart.css";
-import { formatPower, spoken } from "../format/quantity.ts";
+import { formatTick } from "../format/quantity.ts";
 import { useScheme } from "../shell/scheme.tsx";
+import { useWidth } from "../shell/use-width.ts";
 import { directLabels } from "./direct-labels.ts";
 import type { PlotSeries } from "./series.ts";
 
@@ -21,7 +21,7 @@ interface PlotProps {
 }
 
 export function Plot({ times, values, series, heightPx, at, onMove, onOpen, faded }: PlotProps) {
-  const { ref, width } = useElementSize<HTMLDivElement>();
+  const [measure, width] = useWidth<HTMLDivElement>();
   const host = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot>(undefined);
   const scheme = useScheme();
@@ -73,7 +73,7 @@ export function Plot({ times, values, series, heightPx, at, onMove, onOpen, fade
     <div
       ref={(element) => {
         host.current = element;
-        return ref(element) as (() => void) | undefined;
+        return measure(element);
       }}
       className="plot"
       aria-hidden="true"
@@ -111,7 +111,10 @@ function optionsFor(
         },
       },
     },
-    scales: { x: { time: true }, y: { range: (_chart, min, max) => [Math.min(0, min), max <= 0 ? 1 : max * 1.12] } },
+    scales: {
+      x: { time: true },
+      y: { range: (_chart, min, max) => [Math.min(0, min * 1.12), max <= 0 ? 1 : max * 1.12] },
+    },
     axes: [
       {
         ...axis,
@@ -124,7 +127,7 @@ function optionsFor(
         ...axis,
         grid: { stroke: colour("rule"), width: 1 },
         size: 62,
-        values: (_chart, splits) => splits.map((value) => spoken(formatPower(value))),
+        values: (_chart, splits) => splits.map(formatTick),
       },
     ],
     series: [{}, ...series.map((one) => seriesOptions(one, colour))],

@@ -8,6 +8,7 @@ import {
   formatOctets,
   formatPower,
   formatShare,
+  formatTick,
   spoken,
 } from "./quantity.ts";
 
@@ -16,6 +17,17 @@ const NARROW = "\u202f";
 test("power keeps three digits and takes the unit that needs no leading zero", () => {
   const shown = [0, 7, 412, 999.6, 1240, 52_230, 1_520_000, -3400].map((powerW) => spoken(formatPower(powerW)));
   assert.deepEqual(shown, ["0 W", "7 W", "412 W", "1.00 kW", "1.24 kW", "52.2 kW", "1.52 MW", "\u22123.40 kW"]);
+});
+
+test("the tick of an axis has no digit that says nothing", () => {
+  assert.deepEqual([0, 500, 1000, 1500, 50_000, -2000].map(formatTick), [
+    "0 W",
+    "500 W",
+    "1 kW",
+    "1.5 kW",
+    "50 kW",
+    "\u22122 kW",
+  ]);
 });
 
 test("energy keeps whole watt-hours, as the meter's display does", () => {

@@ -30,6 +30,18 @@ export function formatPower(powerW: number): Quantity {
   return scaled(powerW, "W", 3);
 }
 
+/** What a transformer is rated for, `160 kVA`. */
+export function formatRating(ratedVa: number): Quantity {
+  const { text, unit } = scaled(ratedVa, "VA", 3);
+  return { text: text.includes(".") ? text.replace(/\.?0+$/, "") : text, unit };
+}
+
+/** Power at the tick of an axis: no digit that says nothing, `50 kW` and not `50.0 kW`. */
+export function formatTick(powerW: number): string {
+  const { text, unit } = formatPower(powerW);
+  return spoken({ text: text.includes(".") ? text.replace(/\.?0+$/, "") : text, unit });
+}
+
 /** Energy in Wh, kWh, MWh or GWh; registers keep whole watt-hours (`4 312.586 kWh`), so that a reading can be compared with the meter's display. */
 export function formatEnergy(energyWh: number): Quantity {
   if (Math.abs(energyWh) < 1000) return { text: formatCount(energyWh), unit: "Wh" };

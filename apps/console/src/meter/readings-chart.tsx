@@ -82,6 +82,7 @@ export function ReadingsChart({ detail }: { detail: MeterDetail }) {
               <EvidenceLink hash={point.evidence}>
                 <Amount of={formatPower(point.powerW)} />
               </EvidenceLink>
+              {point.powerW < 0 ? <span>fed into the grid</span> : null}
               <span>
                 captured <TrustMark trust={point.trustAtCapture} size={12} />
                 {point.trustNow === point.trustAtCapture ? null : (

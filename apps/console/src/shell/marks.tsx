@@ -1,5 +1,6 @@
 import type { MeterSummary } from "@meterkeep/api";
 import { IconLock, IconLockOpen, IconShieldCheck } from "@tabler/icons-react";
+import { useLive } from "../live/live-context.tsx";
 import { TRUST_LOOKS, type Trust, trustPath } from "../town/trust.ts";
 
 /** The trust of a source: its shape and its word. */
@@ -32,6 +33,12 @@ export function TrustShape({ trust, size }: { trust: Trust; size: number }) {
 /** That a number comes from the virtual town. */
 export function SimulatedMark() {
   return <span className="mark simulated">simulated</span>;
+}
+
+/** Beside times that are people's and machines', where the meters' own time runs at another pace. */
+export function WallClock() {
+  const differs = useLive(({ clock }) => clock?.simulated === true && clock.factor !== 1);
+  return differs ? <span className="dim">wall clock</span> : null;
 }
 
 const PROTECTION = {

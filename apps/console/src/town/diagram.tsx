@@ -1,9 +1,8 @@
 /** The town as a one-line diagram. One stop of the tab key; arrows move inside; Enter opens a meter. */
-
-import { useElementSize } from "@mantine/hooks";
 import type { GridView, MeterSummary } from "@meterkeep/api";
 import { useNavigate } from "@tanstack/react-router";
-import { type KeyboardEvent, type MouseEvent, useMemo, useRef, useState } from "react";
+import { type KeyboardEvent, type MouseEvent, memo, useDeferredValue, useMemo, useRef, useState } from "react";
+import { useWidth } from "../shell/use-width.ts";
 import { FeederLane } from "./feeder-lane.tsx";
 import { densityFor, gutterFor, layoutLane } from "./layout.ts";
 import { Readout } from "./readout.tsx";
@@ -16,9 +15,9 @@ interface DiagramProps {
   readonly shown: ReadonlySet<string> | undefined;
 }
 
-export function Diagram({ grid, meters, shown }: DiagramProps) {
+export const Diagram = memo(function Diagram({ grid, meters, shown }: DiagramProps) {
   const navigate = useNavigate();
-  const { ref, width: measured } = useElementSize<HTMLElement>();
+  const [measure, measured] = useWidth<HTMLElement>();
   const width = Math.max(240, Math.floor(measured));
   const root = useRef<HTMLElement>(null);
   const [current, setCurrent] = useState<string>();
@@ -38,6 +37,8 @@ export function Diagram({ grid, meters, shown }: DiagramProps) {
   const spots = useMemo(() => spotsOf(lanes), [lanes]);
   const facts = useMemo(() => feederFacts(grid, meters), [grid, meters]);
   const reachable = current ?? spots[0]?.meter;
+  // Thousands of homes are drawn after the first painting, into the room that is kept for them.
+  const homesDrawn = useDeferredValue(true, density.stem !== 0);
 
   const onKeyDown = (event: KeyboardEvent) => {
     if (!isRovingKey(event.key) || event.ctrlKey || event.metaKey || event.altKey) return;
@@ -62,7 +63,7 @@ export function Diagram({ grid, meters, shown }: DiagramProps) {
         aria-label="Homes, feeder by feeder"
         ref={(element) => {
           root.current = element;
-          return ref(element) as (() => void) | undefined;
+          return measure(element);
         }}
         className={density.stem === 0 ? "lanes dense" : "lanes"}
         onKeyDown={onKeyDown}
@@ -85,13 +86,14 @@ export function Diagram({ grid, meters, shown }: DiagramProps) {
                 shown={shown}
                 reachable={inLane(feeder, reachable) ? reachable : undefined}
                 last={index === lanes.length - 1}
+                homesDrawn={homesDrawn}
               />
             ))}
       </section>
       <Readout meter={meters.get(pointed ?? current ?? "")} />
     </div>
   );
-}
+});
 
 function inLane(feeder: GridView["feeders"][number], meter: string | undefined): boolean {
   return meter !== undefined && (feeder.transformer.meter === meter || feeder.homes.includes(meter));

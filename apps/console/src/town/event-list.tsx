@@ -4,7 +4,7 @@ import type { MeterSummary, RecentEvent } from "@meterkeep/api";
 import { IconPlayerPause, IconPlayerPlay } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import { useState } from "react";
+import { memo, useMemo, useState } from "react";
 import { recentEventsQuery } from "../api/queries.ts";
 import { EvidenceLink } from "../evidence/evidence-link.tsx";
 import { formatCount } from "../format/quantity.ts";
@@ -12,23 +12,29 @@ import { withoutName } from "../live/about.ts";
 import { condense } from "../live/condense.ts";
 import { joinLines } from "../live/event-line.ts";
 import { localTime, useLive } from "../live/live-context.tsx";
+import { WallClock } from "../shell/marks.tsx";
 import { ScrollRegion } from "../shell/scroll-region.tsx";
 
 const KEPT = 400;
 const SHOWN = 60;
 
-export function EventList({ meters }: { meters: ReadonlyMap<string, MeterSummary> }) {
+export const EventList = memo(function EventList({ meters }: { meters: ReadonlyMap<string, MeterSummary> }) {
   const recent = useQuery(recentEventsQuery);
   const live = useLive((snapshot) => snapshot.lines);
   const [paused, setPaused] = useState<readonly RecentEvent[]>();
-  const current = joinLines(live, recent.data?.events ?? [], KEPT);
+  const current = useMemo(() => joinLines(live, recent.data?.events ?? [], KEPT), [live, recent.data]);
   const nameOf = (meter: string) => meters.get(meter)?.label ?? meter;
-  const full = (paused ?? current).length === KEPT;
-  const groups = condense(paused ?? current, nameOf).slice(0, SHOWN);
+  const lines = paused ?? current;
+  const full = lines.length === KEPT;
+  const groups = useMemo(
+    () => condense(lines, (meter) => meters.get(meter)?.label ?? meter).slice(0, SHOWN),
+    [lines, meters],
+  );
   return (
     <section className="panel events" aria-labelledby="events-title">
       <div className="panel-head">
         <h2 id="events-title">Events</h2>
+        <WallClock />
         <button
           type="button"
           className="text-button"
@@ -82,4 +88,4 @@ export function EventList({ meters }: { meters: ReadonlyMap<string, MeterSummary
       </ScrollRegion>
     </section>
   );
-}
+});

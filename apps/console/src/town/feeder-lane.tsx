@@ -2,7 +2,7 @@
 import type { GridView, MeterSummary } from "@meterkeep/api";
 import { memo } from "react";
 import { EvidenceLink } from "../evidence/evidence-link.tsx";
-import { formatPower, spoken } from "../format/quantity.ts";
+import { formatPower, formatRating, formatShare, spoken } from "../format/quantity.ts";
 import { Amount } from "../shell/quantity.tsx";
 import { HomeGlyph } from "./home-glyph.tsx";
 import { type Density, gutterFor, type LaneLayout } from "./layout.ts";
@@ -22,7 +22,11 @@ interface FeederLaneProps {
   readonly shown: ReadonlySet<string> | undefined;
   readonly reachable: string | undefined;
   readonly last: boolean;
+  readonly homesDrawn: boolean;
 }
+
+/** Height of a lane's head and the space below it; only the first guess for lanes out of sight. */
+const HEAD_PX = 38;
 
 const PATH_WORDS = {
   wan: "taken over in the field",
@@ -36,7 +40,11 @@ export const FeederLane = memo(
     const top = layout.conductors[0]?.y ?? 12;
     const bottom = layout.conductors.at(-1)?.y ?? top;
     return (
-      <section className="lane" aria-label={feeder.name}>
+      <section
+        className="lane"
+        aria-label={feeder.name}
+        style={{ containIntrinsicBlockSize: `auto ${layout.height + HEAD_PX}px` }}
+      >
         <LaneHead feeder={feeder} facts={facts} transformer={transformer} />
         <svg
           className="lane-picture"
@@ -63,7 +71,7 @@ export const FeederLane = memo(
           )}
           {layout.homes.map(({ meter, x, y }, index) => {
             const summary = homes[index];
-            return summary === undefined ? null : (
+            return summary === undefined || !props.homesDrawn ? null : (
               <HomeGlyph
                 key={meter}
                 meter={summary}
@@ -87,6 +95,7 @@ export const FeederLane = memo(
     before.transformer === after.transformer &&
     before.shown === after.shown &&
     before.reachable === after.reachable &&
+    before.homesDrawn === after.homesDrawn &&
     sameFacts(before.facts, after.facts) &&
     before.homes.length === after.homes.length &&
     before.homes.every((home, index) => home === after.homes[index]),
@@ -114,6 +123,10 @@ function LaneHead({ feeder, facts, transformer }: Pick<FeederLaneProps, "feeder"
             )}
             {facts.loadStale ? <span className="mark">stale</span> : null}
             <LoadBar loadW={facts.loadW} ratedW={facts.ratedW} />
+            <span className="lane-share dim">
+              {spoken(formatShare(Math.max(0, facts.loadW), facts.ratedW))} of{" "}
+              <Amount of={formatRating(facts.ratedW)} />
+            </span>
             <span className="lane-power">
               <EvidenceLink hash={facts.loadEvidence} label={`Evidence for the load of ${feeder.name}`}>
                 <Amount of={formatPower(facts.loadW)} />
@@ -134,7 +147,7 @@ function LoadBar({ loadW, ratedW }: { loadW: number; ratedW: number }) {
       width="72"
       height="8"
       role="img"
-      aria-label={`${Math.round(share * 100)} % of the transformer's ${spoken(formatPower(ratedW)).replace("W", "VA")}`}
+      aria-label={`${spoken(formatShare(Math.max(0, loadW), ratedW))} of the transformer's ${spoken(formatRating(ratedW))}`}
     >
       <rect className="load-rail" x="0" y="0" width="72" height="8" />
       <rect className="load-fill" x="0" y="0" width={72 * share} height="8" />

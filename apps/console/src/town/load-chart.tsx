@@ -2,7 +2,7 @@
 import type { GridView, MeterSummary, ProfileView } from "@meterkeep/api";
 import { useQueries } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
-import { useEffect, useMemo, useState } from "react";
+import { memo, useEffect, useMemo, useState } from "react";
 import { profileQuery } from "../api/queries.ts";
 import { Plot } from "../chart/plot.tsx";
 import { alignSeries, powerSeries, sumSeries } from "../chart/power-series.ts";
@@ -25,7 +25,7 @@ interface LoadChartProps {
   readonly townStart: number;
 }
 
-export function LoadChart({ grid, meters, townStart }: LoadChartProps) {
+export const LoadChart = memo(function LoadChart({ grid, meters, townStart }: LoadChartProps) {
   const navigate = useNavigate();
   const lost = useLive((live) => live.connection === "lost");
   const [at, setAt] = useState<number>();
@@ -74,7 +74,7 @@ export function LoadChart({ grid, meters, townStart }: LoadChartProps) {
   };
 
   return (
-    <section className="panel" aria-labelledby="load-title" id="load">
+    <section className="panel town-chart" aria-labelledby="load-title" id="load">
       <div className="panel-head">
         <h2 id="load-title">Load, last 24 hours of town time</h2>
         <span className="marks">
@@ -138,7 +138,7 @@ export function LoadChart({ grid, meters, townStart }: LoadChartProps) {
       </div>
     </section>
   );
-}
+});
 
 /** Only the answers: the list stays the same while they do. */
 function dataOf(results: readonly { readonly data: ProfileView | undefined }[]): readonly (ProfileView | undefined)[] {

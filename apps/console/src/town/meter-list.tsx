@@ -1,7 +1,7 @@
 /** The meters as a list: the same facts in words, findable, and full-size targets where the diagram is dense. */
 import type { MeterSummary } from "@meterkeep/api";
 import { Link } from "@tanstack/react-router";
-import { useDeferredValue, useState } from "react";
+import { memo, useMemo, useState } from "react";
 import { EvidenceLink } from "../evidence/evidence-link.tsx";
 import { counted, formatEnergy, formatPower } from "../format/quantity.ts";
 import { localTime, useTownTime } from "../live/live-context.tsx";
@@ -14,18 +14,26 @@ const SUPPLY_WORDS = { connected: "supplied", disconnected: "dark", unknown: "no
 
 interface MeterListProps {
   readonly meters: readonly MeterSummary[];
+  /** What the fields show. */
   readonly filter: MeterFilter;
+  /** What the list follows: a moment behind the fields where the town is large. */
+  readonly used: MeterFilter;
   readonly change: (filter: MeterFilter) => void;
 }
 
-export function MeterList({ meters, filter, change }: MeterListProps) {
+export const MeterList = memo(function MeterList({ meters, filter, used, change }: MeterListProps) {
   const [limit, setLimit] = useState(PAGE);
   const now = useTownTime();
-  const used = useDeferredValue(filter);
-  const found = attentionFirst(isEmptyFilter(used) ? meters : meters.filter((meter) => matches(used, meter)));
-  const feeders = [...new Set(meters.flatMap(({ feeder }) => (feeder === undefined ? [] : [feeder])))].toSorted();
+  const found = useMemo(
+    () => attentionFirst(isEmptyFilter(used) ? meters : meters.filter((meter) => matches(used, meter))),
+    [meters, used],
+  );
+  const feeders = useMemo(
+    () => [...new Set(meters.flatMap(({ feeder }) => (feeder === undefined ? [] : [feeder])))].toSorted(),
+    [meters],
+  );
   return (
-    <section className="panel" aria-labelledby="list-title">
+    <section className="panel town-list" aria-labelledby="list-title">
       <div className="panel-head">
         <h2 id="list-title">Meters</h2>
         <span className="dim" role="status">
@@ -142,4 +150,4 @@ export function MeterList({ meters, filter, change }: MeterListProps) {
       ) : null}
     </section>
   );
-}
+});

@@ -7,9 +7,13 @@ import { Command } from "../shell/command.tsx";
 
 const SHOWN = 5;
 
-export function Strangers() {
+/** Who has been shipped or added since it was refused is no stranger any more: `meters` are those that are known now. */
+export function Strangers({ meters }: { meters: ReadonlyMap<string, unknown> }) {
   const { data } = useQuery(pushSourcesQuery);
-  const strangers = data?.sources.filter(({ stranger }) => stranger) ?? [];
+  const strangers =
+    data?.sources.filter(
+      ({ stranger, systemTitle }) => stranger && (systemTitle === undefined || !meters.has(systemTitle)),
+    ) ?? [];
   if (strangers.length === 0) return null;
   return (
     <section className="attached" aria-labelledby="strangers-title">

@@ -1,9 +1,9 @@
 /** The first page: is the town supplied, how far is each meter trusted, what is happening, what can I do next. */
-import type { MeterSummary } from "@meterkeep/api";
+import type { MeterSummary, Overview } from "@meterkeep/api";
 import { IconHammer } from "@tabler/icons-react";
 import { useSuspenseQuery } from "@tanstack/react-query";
 import { Link, useLocation } from "@tanstack/react-router";
-import { useEffect, useMemo, useState } from "react";
+import { memo, useDeferredValue, useEffect, useMemo, useState } from "react";
 import { overviewQuery } from "../api/queries.ts";
 import { counted, formatPower } from "../format/quantity.ts";
 import { localTime, useLive } from "../live/live-context.tsx";
@@ -28,15 +28,23 @@ import "./town.css";
 import "./diagram.css";
 
 export function TownPage() {
-  const { data: overview } = useSuspenseQuery(overviewQuery);
+  const { data } = useSuspenseQuery(overviewQuery);
+  // A large town is drawn in slices: a key or a click that comes in between goes first.
+  const overview = useDeferredValue(data);
+  return <Town overview={overview} />;
+}
+
+const Town = memo(function Town({ overview }: { overview: Overview }) {
   const [filter, setFilter] = useState<MeterFilter>({});
+  const used = useDeferredValue(filter);
   const meters = useMemo(
     () => new Map(overview.meters.map((meter): [string, MeterSummary] => [meter.systemTitle, meter])),
     [overview.meters],
   );
   const stages = useMemo(() => countStages(overview.meters), [overview.meters]);
   const present = useMemo(() => new Set(overview.meters.map(({ trust }) => trust)), [overview.meters]);
-  const shown = useShown(overview.meters, filter);
+  const attached = useMemo(() => overview.meters.filter(({ role }) => role === "attached"), [overview.meters]);
+  const shown = useShown(overview.meters, used);
   const [townStart] = useState(() => Date.parse(overview.clock.now));
   const { grid } = overview;
   useFindHash();
@@ -63,22 +71,20 @@ export function TownPage() {
           ) : (
             <Diagram grid={grid} meters={meters} shown={shown} />
           )}
-          <AttachedMeters meters={overview.meters.filter(({ role }) => role === "attached")} />
-          <Strangers />
+          <AttachedMeters meters={attached} />
+          <Strangers meters={meters} />
         </section>
         <div className="town-side">
           <Warnings warnings={overview.warnings} />
           <NextPanel counts={overview.counts} />
           <EventList meters={meters} />
         </div>
-        <div className="town-more">
-          {grid === undefined ? null : <LoadChart grid={grid} meters={meters} townStart={townStart} />}
-          <MeterList meters={overview.meters} filter={filter} change={setFilter} />
-        </div>
+        {grid === undefined ? null : <LoadChart grid={grid} meters={meters} townStart={townStart} />}
+        <MeterList meters={overview.meters} filter={filter} used={used} change={setFilter} />
       </div>
     </div>
   );
-}
+});
 
 function TownHead({
   grid,
