@@ -2,7 +2,14 @@ import { c } from "../codec/c.ts";
 import { Reader } from "../codec/reader.ts";
 import { Writer } from "../codec/writer.ts";
 import { DlmsError } from "../errors.ts";
-import { protectContent, readContentHeader, type Unprotected, unprotectContent } from "./content.ts";
+import type { SystemTitle } from "../system-title.ts";
+import {
+  type ContentContext,
+  protectContent,
+  readContentHeader,
+  type Unprotected,
+  unprotectContent,
+} from "./content.ts";
 import type { SecurityControl } from "./control.ts";
 import {
   type GeneralHeader,
@@ -65,13 +72,12 @@ export function sealGeneralCiphering<Key>(
   requireUnicastSet(control);
   if (originator === undefined) throw new DlmsError("invalid-value", "general-ciphering names its originator");
   const { info, keys, source: used } = messageKeyFor(setup, source ?? "unicast", header);
-  const associated = generalHeaderOctets(header);
-  const vectorCounter = vectorCounterOf(setup, used);
-  const context = { control, counter, originator, associated, vectorCounter };
+  const fields = generalHeaderOctets(header);
+  const context = { control, counter, ...contextOf(setup, originator, fields, used) };
   const content = protectContent(setup.platform.ciphers, keys, context, plain);
-  const w = new Writer(associated.length + content.length + 160);
+  const w = new Writer(fields.length + content.length + 160);
   w.unsigned8(GENERAL_TAGS.generalCiphering);
-  w.octets(associated);
+  w.octets(fields);
   optionalKeyInfo.encode(w, source === undefined ? undefined : info);
   w.length(content.length);
   w.octets(content);
@@ -94,13 +100,22 @@ export function openGeneralCiphering<Key>(setup: GeneralSetup<Key>, apdu: Genera
   if (control.compressed) throw new DlmsError("compression-unsupported", "compressed APDUs are not supported");
   requireUnicastSet(control);
   const { keys, source } = messageKeyIn(setup, apdu.keyInfo, header);
-  const context = { originator, associated: octets, vectorCounter: vectorCounterOf(setup, source) };
+  const context = contextOf(setup, originator, octets, source);
   return { ...unprotectContent(setup.platform.ciphers, keys, context, content), header, source };
 }
 
-function vectorCounterOf<Key>({ profile }: GeneralSetup<Key>, source: KeySource): number | undefined {
+function contextOf<Key>(
+  { profile }: GeneralSetup<Key>,
+  originator: SystemTitle,
+  fields: Uint8Array,
+  source: KeySource,
+): ContentContext {
   const agreed = source === "one-pass" || source === "static";
-  return agreed && profile.agreedKeyCounter === "zero" ? 0 : undefined;
+  return {
+    originator,
+    associated: profile.authenticatedHeader ? fields : undefined,
+    vectorCounter: agreed && profile.agreedKeyCounter === "zero" ? 0 : undefined,
+  };
 }
 
 /** Key-info says which key it is; the key-set bit has no meaning here and must be 0. */

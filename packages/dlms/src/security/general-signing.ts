@@ -1,4 +1,4 @@
-import { concatBytes } from "../bytes.ts";
+import { concatBytes, NO_BYTES } from "../bytes.ts";
 import { Reader } from "../codec/reader.ts";
 import { Writer } from "../codec/writer.ts";
 import { DlmsError } from "../errors.ts";
@@ -32,8 +32,13 @@ export interface Signing<Key> {
   readonly profile: Pick<SecurityProfile, "signedContentLength">;
 }
 
-/** Reads general-signing. @throws DecodeError */
-export function parseGeneralSigning(apdu: Uint8Array): SignedApdu {
+/**
+ * Reads general-signing.
+ *
+ * @param options.mayBeUnsigned accepts an APDU that ends with its content: one that its signer has not seen yet
+ * @throws DecodeError
+ */
+export function parseGeneralSigning(apdu: Uint8Array, options?: { readonly mayBeUnsigned?: boolean }): SignedApdu {
   const r = new Reader(apdu);
   const tag = r.unsigned8();
   if (tag !== GENERAL_TAGS.generalSigning)
@@ -41,7 +46,8 @@ export function parseGeneralSigning(apdu: Uint8Array): SignedApdu {
   const header = readGeneralHeader(r);
   const content = r.octets(r.length());
   const octets = apdu.subarray(1, r.offset);
-  const signature = r.octets(r.length());
+  const unsigned = options?.mayBeUnsigned === true && r.remaining === 0;
+  const signature = unsigned ? NO_BYTES : r.octets(r.length());
   if (r.remaining > 0) r.fail("trailing-bytes", `${r.remaining} octets after the APDU`);
   return { header, content, signature, octets };
 }

@@ -12,6 +12,8 @@ export interface SecurityProfile {
   readonly algorithmIdPrefix: "6085740508" | "6085740608";
   /** What the signature over an ephemeral public key in general-ciphering covers. */
   readonly ephemeralSignature: "public-key" | "key-id-and-public-key";
+  /** Whether the tag of general-ciphering covers the header, as the standard has it. */
+  readonly authenticatedHeader: boolean;
   /** Whether the signature of general-signing covers the length octets before the content. */
   readonly signedContentLength: boolean;
   /** The counter in the initialisation vector of general-ciphering with an agreed key. */
@@ -28,6 +30,7 @@ export interface SecurityProfile {
 export const STANDARD_SECURITY: SecurityProfile = {
   algorithmIdPrefix: "6085740508",
   ephemeralSignature: "public-key",
+  authenticatedHeader: true,
   signedContentLength: true,
   agreedKeyCounter: "carried",
   dataProtection: "standard",
