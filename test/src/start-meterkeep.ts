@@ -199,7 +199,7 @@ function guard(child: ChildProcess, directory: string, remove: boolean): ChildPr
 }
 
 /** Settings of the surroundings must not reach the Meterkeep under test. */
-function cleanEnvironment(): NodeJS.ProcessEnv {
+export function cleanEnvironment(): NodeJS.ProcessEnv {
   return Object.fromEntries(
     Object.entries(process.env).filter(
       ([name]) => !name.startsWith("METERKEEP_") && !name.startsWith("NODE_TEST_") && name !== "DATABASE_URL",
