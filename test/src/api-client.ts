@@ -60,7 +60,14 @@ export async function signIn(link: string): Promise<ApiClient> {
 
 /** Makes a machine token as the machine's owner, and calls with it. */
 export async function ownerClient(meterkeep: Pick<Meterkeep, "command" | "address">): Promise<ApiClient> {
-  const { status, stdout, stderr } = await meterkeep.command(["token", "create", "system test", "--json"]);
+  const { status, stdout, stderr } = await meterkeep.command([
+    "token",
+    "create",
+    "system test",
+    "--scope",
+    "operate",
+    "--json",
+  ]);
   if (status !== 0) throw new Error(`meterkeep token create: ${stderr}`);
   const { token } = JSON.parse(stdout) as { readonly token: string };
   return clientOf(meterkeep.address, { authorization: `Bearer ${token}` });

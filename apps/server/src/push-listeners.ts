@@ -1,5 +1,5 @@
 import { connectTcp, listenForPushesTcp, listenForPushesUdp, type ReceivedPush } from "@meterkeep/dlms-node";
-import { type Address, listenToGateway, type PushIntake } from "@meterkeep/headend";
+import { type Address, type GatewayPolicy, listenToGateway, type PushIntake } from "@meterkeep/headend";
 import type { Logger } from "pino";
 import { pause } from "./repeat.ts";
 import { isLoopback } from "./warnings.ts";
@@ -12,13 +12,15 @@ const CONNECTIONS_PER_ADDRESS = 32;
 /** Everything that hears meters which speak unasked: the push port over TCP and UDP, and serial gateways. */
 export class PushListeners implements AsyncDisposable {
   readonly #intake: Pick<PushIntake, "take">;
+  readonly #gatewayPolicy: GatewayPolicy;
   readonly #logger: Logger;
   readonly #closing = new AbortController();
   readonly #gateways = new Map<string, Promise<void>>();
   readonly #ports: AsyncDisposable[] = [];
 
-  constructor(intake: Pick<PushIntake, "take">, logger: Logger) {
+  constructor(intake: Pick<PushIntake, "take">, gatewayPolicy: GatewayPolicy, logger: Logger) {
     this.#intake = intake;
+    this.#gatewayPolicy = gatewayPolicy;
     this.#logger = logger;
   }
 
@@ -48,7 +50,7 @@ export class PushListeners implements AsyncDisposable {
     }
     const following = listenToGateway(
       {
-        open: openGateway,
+        open: async (place, signal) => openGateway(await this.#gatewayPolicy.permit(place), signal),
         take: (push) => this.#intake.take(push),
         sleep: pause,
         random: Math.random,

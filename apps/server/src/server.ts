@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { lookup } from "node:dns/promises";
 import { readFile } from "node:fs/promises";
 import type { MeterKind, PublicConfig } from "@meterkeep/api";
 import { custodianClient } from "@meterkeep/api/custodian-channel";
@@ -7,6 +8,7 @@ import type { ServerConfig } from "@meterkeep/api/supervisor";
 import {
   announceWorker,
   ChannelTable,
+  createGatewayPolicy,
   EventHub,
   HEADEND_MIGRATIONS,
   Inventory,
@@ -147,7 +149,13 @@ export async function startServer(config: ServerConfig, supervisor: Supervisor):
     onError,
   });
   stack.defer(() => intake.settled());
-  const listeners = stack.use(new PushListeners(intake, logger));
+  let pushPort = config.pushPort;
+  const gateways = createGatewayPolicy({
+    networks: config.gatewayNetworks,
+    ownPorts: () => [Number(new URL(publicConfig.url).port), pushPort],
+    resolve: async (host) => (await lookup(host, { all: true })).map(({ address }) => address),
+  });
+  const listeners = stack.use(new PushListeners(intake, gateways, logger));
 
   const drills = new Drills({
     sql: pool,
@@ -185,6 +193,7 @@ export async function startServer(config: ServerConfig, supervisor: Supervisor):
     tokens: new MachineTokens(pool, scope, () => new Date(now())),
     passkeys: new Passkeys(pool, scope, () => new Date(now())),
     pushSources,
+    gateways,
     attached: async (meter) => {
       await directory.refresh();
       pushSources.recognise(meter.systemTitle);
@@ -214,7 +223,7 @@ export async function startServer(config: ServerConfig, supervisor: Supervisor):
   stack.use(await listenForOwner(app, config.adminSocket));
   stack.defer(() => streams.close());
 
-  const pushPort = await listeners.listen(config.pushHost, config.pushPort);
+  pushPort = await listeners.listen(config.pushHost, config.pushPort);
   publicConfig.pushListen = {
     tcp: `${config.pushHost}:${pushPort}`,
     udp: `${config.pushHost}:${pushPort}`,

@@ -97,6 +97,7 @@ export {
   type TrustStateName,
   words,
 } from "./http/scalars.ts";
+export { scopeIncludes, TOKEN_SCOPES, TokenScope, type TokenScopeName } from "./http/scope.ts";
 export {
   DecodedLine,
   LadderStep,

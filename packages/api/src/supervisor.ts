@@ -90,6 +90,12 @@ export const CUSTODIAN_CONFIG = {
   stateDirectory,
   exchangeDirectory,
   database,
+  ownerDatabase: {
+    kind: "text",
+    description:
+      "Connection string of the database's owner, who alone may change the schema. The custodian brings the schema up to date with it and then makes its password useless; `database` is a role that may neither change the schema nor delete.",
+    optional: true,
+  },
   utility,
   island,
   socketPath: { kind: "path", description: "Where to listen. The directory exists and belongs to the custodian." },
@@ -108,6 +114,22 @@ export const CUSTODIAN_CONFIG = {
     maximum: 86_400_000,
     description:
       "How long to wait before a meter that may hold other keys is tried with the same ones again. An hour when absent, as meters in the field want it.",
+    optional: true,
+  },
+  sealBudget: {
+    kind: "record",
+    description:
+      "How many invocation counters of one meter one principal may use up; opening a session costs 8. A burst of 4 096 and 32 a second when absent: enough for a session of twenty requests every second, and 2^32 counters last four years.",
+    fields: {
+      burst: { kind: "integer", unit: "counters", minimum: 64, maximum: 1_000_000_000, description: "At once." },
+      perSecond: {
+        kind: "number",
+        unit: "counters a second",
+        minimum: 0.1,
+        maximum: 1_000_000_000,
+        description: "What comes back.",
+      },
+    },
     optional: true,
   },
   separateUser: {
@@ -235,6 +257,12 @@ export const SERVER_CONFIG = {
     description: "The address of the push port, TCP and UDP: loopback, or what --listen says.",
   },
   pushPort: { kind: "integer", unit: "port", minimum: 0, maximum: 65_535, description: "The push port." },
+  gatewayNetworks: {
+    kind: "list",
+    of: { kind: "text" },
+    description:
+      "Networks (CIDR) in which serial gateways may stand that the head-end listens to because a user said so.",
+  },
   adminSocket: {
     kind: "path",
     description: "The Unix socket of the machine's owner (mode 0600): new sign-in links, tokens.",

@@ -16,6 +16,7 @@ export const HEADEND_ERROR_CODES = [
   "sign-in-refused",
   "push-refused",
   "gateway-address-invalid",
+  "gateway-address-refused",
   "drill-not-simulated",
   "head-end-closed",
 ] as const;

@@ -17,6 +17,11 @@ export { type Login, type OpenedLogin, People } from "./people/people.ts";
 export { findMeterProfile, METER_PROFILES, type MeterProfile } from "./profile/meter-profile.ts";
 export { listenToGateway } from "./push/gateway.ts";
 export { parseGatewayAddress } from "./push/gateway-address.ts";
+export {
+  createGatewayPolicy,
+  DEFAULT_GATEWAY_NETWORKS,
+  type GatewayPolicy,
+} from "./push/gateway-policy.ts";
 export { type ArrivedPush, PushIntake } from "./push/intake.ts";
 export { PushSources } from "./push/push-sources.ts";
 export { PushStore } from "./push/push-store.ts";

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { DrillReport } from "@meterkeep/api";
+import { type DrillReport, TOKEN_SCOPES } from "@meterkeep/api";
 import { type KeyOptions, openKeys } from "../decode/keys.ts";
 import { CliError, EXIT } from "../error.ts";
 import { type Terminal, write } from "../terminal.ts";
@@ -94,26 +94,30 @@ export async function recoverAdmin(options: OperatorOptions, terminal: Terminal)
 /** `meterkeep token create` */
 export async function createToken(
   name: string,
-  options: OperatorOptions & { readonly days?: string },
+  options: OperatorOptions & { readonly days?: string; readonly scope?: string },
   terminal: Terminal,
 ): Promise<void> {
+  const scope = TOKEN_SCOPES.find((name) => name === (options.scope ?? "read"));
+  if (scope === undefined) throw new CliError("option-invalid", `--scope must be one of ${TOKEN_SCOPES.join(", ")}`);
   const days = options.days === undefined ? undefined : Number(options.days);
   if (days !== undefined && !(Number.isInteger(days) && days >= 1 && days <= 3650))
     throw new CliError("option-invalid", "--days must be a whole number from 1 to 3650");
-  const body = { name, ...(days === undefined ? {} : { days }) };
+  const body = { name, scope, ...(days === undefined ? {} : { days }) };
   const created = await runningServer(options.state, terminal).call("createToken", { body });
   await print(
     terminal,
     options,
     created,
-    `${created.token}\nIt is shown this once. Use it as: Authorization: Bearer …\n`,
+    `${created.token}\nIt is shown this once, and its scope is "${scope}". Use it as: Authorization: Bearer …\n`,
   );
 }
 
 /** `meterkeep token list` */
 export async function listTokens(options: OperatorOptions, terminal: Terminal): Promise<void> {
   const { tokens } = await runningServer(options.state, terminal).call("listTokens");
-  const lines = tokens.map((token) => `${token.id}  ${token.name}  last used ${token.lastUsedAt ?? "never"}\n`);
+  const lines = tokens.map(
+    (token) => `${token.id}  ${token.name}  ${token.scope}  last used ${token.lastUsedAt ?? "never"}\n`,
+  );
   await print(
     terminal,
     options,

@@ -12,7 +12,7 @@ import type {
 import type { StoredCredential } from "./credentials.ts";
 import type { Directories } from "./directories.ts";
 import type { Installation } from "./installation.ts";
-import type { StartConfig } from "./options.ts";
+import { networksOf, type StartConfig } from "./options.ts";
 
 /** What all configurations are made from. */
 export interface ConfigSources {
@@ -119,6 +119,7 @@ export function serverConfig(sources: ConfigSources): ServerConfig {
     httpPort: config.port,
     pushHost: config.listen,
     pushPort: config.pushPort,
+    gatewayNetworks: networksOf(config),
     adminSocket: adminSocket(directories),
     consoleDirectory: directories.console,
     speed: config.speed,

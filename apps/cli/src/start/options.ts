@@ -49,6 +49,12 @@ export const START_OPTIONS = {
     default: "127.0.0.1",
     description: "The address of the push port. Another than loopback opens it, and nothing else, to that network.",
   },
+  gatewayNetworks: {
+    kind: "text",
+    default: "10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,fc00::/7",
+    description:
+      "Networks, with commas between, in which serial gateways may stand that somebody adds to a meter. Loopback counts only when it is named by itself; link-local and metadata addresses and Meterkeep's own ports never.",
+  },
   meterPort: {
     kind: "integer",
     unit: "port",
@@ -128,10 +134,25 @@ export function resolveOptions(
   }
   const config = { ...values, said } as unknown as StartConfig;
   if (isIP(config.listen) === 0) refuse("--listen", `must be an IP address of this machine, not ${config.listen}`);
+  for (const network of networksOf(config))
+    if (!isNetwork(network))
+      refuse("--gateway-networks", `must be networks such as 10.0.0.0/8 with commas between, not ${network}`);
   if (config.databaseSuffix !== undefined && !/^[a-z0-9_]{1,20}$/.test(config.databaseSuffix)) {
     refuse("--database-suffix", "must be 1 to 20 of a-z, 0-9 and _");
   }
   return config;
+}
+
+/** The networks of `--gateway-networks`; none at all is allowed. */
+export function networksOf({ gatewayNetworks }: Pick<StartConfig, "gatewayNetworks">): string[] {
+  return gatewayNetworks.split(",").flatMap((network) => (network.trim() === "" ? [] : [network.trim()]));
+}
+
+function isNetwork(text: string): boolean {
+  const [base = "", bits = "", ...rest] = text.split("/");
+  return (
+    isIP(base) !== 0 && /^\d{1,3}$/.test(bits) && Number(bits) <= (isIP(base) === 4 ? 32 : 128) && rest.length === 0
+  );
 }
 
 function parse(option: StartOption, text: string, source: string): string | number {

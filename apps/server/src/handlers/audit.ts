@@ -75,13 +75,18 @@ function custodianRow(entry: CustodianLedgerEntry): LedgerRow {
 }
 
 function rowOf(
-  entry: Pick<LedgerEntry, "sequence" | "at" | "kind" | "principal" | "meter" | "body" | "hash" | "previousHash">,
+  entry: Pick<
+    LedgerEntry,
+    "sequence" | "at" | "kind" | "principal" | "utility" | "island" | "meter" | "body" | "hash" | "previousHash"
+  >,
 ): LedgerRow {
   return {
     sequence: entry.sequence,
     at: new Date(entry.at).toISOString(),
     kind: entry.kind,
     principal: entry.principal,
+    utility: entry.utility,
+    island: entry.island,
     ...(entry.meter === undefined || entry.meter === "" ? {} : { meter: entry.meter }),
     body: entry.body,
     hash: toHex(entry.hash),

@@ -2,6 +2,7 @@ import type { MeterKind, PublicConfig, Warning } from "@meterkeep/api";
 import type { Custodian } from "@meterkeep/api/custodian";
 import type {
   EventHub,
+  GatewayPolicy,
   Inventory,
   MachineTokens,
   Passkeys,
@@ -29,6 +30,7 @@ export interface Context {
   readonly tokens: MachineTokens;
   readonly passkeys: Passkeys;
   readonly pushSources: PushSources;
+  readonly gateways: GatewayPolicy;
   /** A real meter is in the inventory from now on: it is recognised, and its gateway listened to. */
   attached(meter: { readonly systemTitle: string; readonly source: string | undefined }): Promise<void>;
   readonly custodian: Pick<Custodian, "addMeter" | "describeKeys" | "ledgerEntries" | "status">;

@@ -75,7 +75,7 @@ async function summary(context: Context, title: string): Promise<MeterSummary> {
 /** The custodian takes the sealed keys first: a meter that it refuses never gets into the inventory. */
 async function attach(context: Context, { body, request, reply }: Call<"attachMeter">): Promise<MeterSummary> {
   const { inventory, scope, custodian } = context;
-  if (body.source !== undefined) parseGatewayAddress(body.source);
+  if (body.source !== undefined) await permitGateway(context, body.source);
   const title = systemTitle(fromHex(body.systemTitle));
   if (await isKnown(context, body.systemTitle))
     throw new HeadEndError("meter-exists", `meter ${body.systemTitle} is in the inventory already`);
@@ -117,6 +117,15 @@ async function attach(context: Context, { body, request, reply }: Call<"attachMe
   context.hub.publish("meter", added);
   reply.header("location", `/api/v1/meters/${body.systemTitle}`);
   return added;
+}
+
+/** A name that nobody knows now may be known later; it is looked at again whenever its gateway is connected to. */
+async function permitGateway(context: Context, source: string): Promise<void> {
+  try {
+    await context.gateways.permit(parseGatewayAddress(source));
+  } catch (error) {
+    if (error instanceof HeadEndError) throw error;
+  }
 }
 
 async function isKnown(context: Context, title: string): Promise<boolean> {

@@ -27,9 +27,16 @@ export function peopleHandlers(
     listTokens: async () => ({ tokens: (await tokens.list()).map(tokenOf) }),
     createToken: async ({ body, request }) => {
       const login = loginOf(request);
-      await record(context, "token-created", login.name, { name: body.name, days: body.days ?? 365 });
+      // Least privilege: whoever wants more says so.
+      const scope = body.scope ?? "read";
+      await record(context, "token-created", login.name, {
+        name: body.name,
+        scope,
+        days: body.days ?? 365,
+      });
       const { token, record: created } = await tokens.create(
         body.name,
+        scope,
         login.kind === "person" ? login.id : undefined,
         body.days,
       );
@@ -57,7 +64,8 @@ export function admit(context: Context, { cookie, login }: OpenedLogin, reply: F
     path: "/",
     httpOnly: true,
     sameSite: "strict",
-    // On localhost over http; a browser treats localhost as trustworthy without it.
+    // Over https always. Over http the console answers to localhost alone, which never leaves this machine, and there a
+    // cookie that is marked Secure is dropped by some browsers (Safari) and by every program but a browser.
     secure: context.config.url.startsWith("https:"),
     ...(login.expiresAt === undefined ? {} : { expires: login.expiresAt }),
   });
@@ -71,6 +79,7 @@ async function meOf(context: Context, login: Login): Promise<Me> {
     id: login.id,
     name: login.name,
     roles: [...login.roles],
+    scope: login.scope,
     ...(login.signedInAt === undefined ? {} : { signedInAt: login.signedInAt.toISOString() }),
     ...(login.expiresAt === undefined ? {} : { expiresAt: login.expiresAt.toISOString() }),
     passkeys: passkeys.length,
@@ -81,6 +90,7 @@ function tokenOf(token: Awaited<ReturnType<Context["tokens"]["list"]>>[number]):
   return {
     id: token.id,
     name: token.name,
+    scope: token.scope,
     createdAt: token.createdAt.toISOString(),
     ...(token.expiresAt === undefined ? {} : { expiresAt: token.expiresAt.toISOString() }),
     ...(token.lastUsedAt === undefined ? {} : { lastUsedAt: token.lastUsedAt.toISOString() }),

@@ -25,9 +25,18 @@ export function readingHandlers(context: Context): Pick<Handlers, "readings" | "
 
 function windowOf(query: ReadingWindow): Parameters<typeof registerReadings>[3] {
   return {
-    from: query.from === undefined ? undefined : new Date(query.from),
-    to: query.to === undefined ? undefined : new Date(query.to),
+    from: timeOf("from", query.from),
+    to: timeOf("to", query.to),
     trust: query.trust ?? "trusted",
     limit: query.limit ?? DEFAULT_LIMIT,
   };
+}
+
+/** RFC 3339 knows leap seconds, and no clock here shows them. */
+function timeOf(name: string, text: string | undefined): Date | undefined {
+  if (text === undefined) return undefined;
+  const time = new Date(text);
+  if (Number.isNaN(time.getTime()))
+    throw new ProblemError("body-invalid", `querystring/${name}: no clock shows ${text}`);
+  return time;
 }

@@ -1,8 +1,17 @@
 import assert from "node:assert/strict";
 import { request } from "node:http";
 import { after, before, test } from "node:test";
-import { API_PREFIX, HTTP_PROBLEMS, HTTP_ROUTES, type Problem, type Route } from "@meterkeep/api";
+import {
+  API_PREFIX,
+  HTTP_PROBLEMS,
+  HTTP_ROUTES,
+  type Problem,
+  type Route,
+  scopeIncludes,
+  TOKEN_SCOPES,
+} from "@meterkeep/api";
 import { startTestServer, type TestServer } from "../testing/test-server.ts";
+import { docsPage } from "./docs-page.ts";
 
 const METER = "4D4B560000000001";
 const SEALED = { alg: "ECDH-P384/HKDF-SHA384/A256GCM", recipient: "ab", epk: "AA", nonce: "AA", sealed: "AA" };
@@ -57,8 +66,7 @@ test("nothing of the API is reachable without a login, save signing in and healt
   for (const path of [
     "/metrics",
     "/api/docs",
-    "/api/docs/json",
-    "/api/docs/static/index.html",
+    "/api/docs/style.css",
     "/api/openapi.json",
     "/api/v1/nothing",
     "/api/nothing",
@@ -77,7 +85,11 @@ test("a sign-in link works once, and its cookie is for this site and for no scri
   const token = await server.context.people.newLink("first-start");
   const first = await server.post("/api/v1/sign-in", { token });
   assert.equal(first.status, 200);
-  assert.match(first.headers.get("set-cookie") ?? "", /HttpOnly; SameSite=Strict/i);
+  const cookie = first.headers.get("set-cookie") ?? "";
+  assert.match(cookie, /; Path=\/; .*HttpOnly; SameSite=Strict/i);
+  assert.doesNotMatch(cookie, /Domain/i);
+  // Over http the page is on localhost alone, where some browsers drop what is marked Secure.
+  assert.doesNotMatch(cookie, /Secure/i);
   const second = await server.post("/api/v1/sign-in", { token });
   assert.equal(second.status, 401);
   assert.equal((await problem(second)).code, "sign-in-refused");
@@ -90,6 +102,13 @@ test("a new link ends the one before, and signing out ends the session", async (
   assert.equal((await server.get("/api/v1/me", { cookie })).status, 200);
   assert.equal((await server.post("/api/v1/sign-out", undefined, { cookie })).status, 204);
   assert.equal((await server.get("/api/v1/me", { cookie })).status, 401);
+});
+
+test("over https the cookie is for https alone", async () => {
+  await using other = await startTestServer();
+  (other.context.config as { url: string }).url = "https://localhost:8420";
+  const response = await other.post("/api/v1/sign-in", { token: await other.context.people.newLink("first-start") });
+  assert.match(response.headers.get("set-cookie") ?? "", /; HttpOnly; Secure; SameSite=Strict/i);
 });
 
 test("guessing sign-in links is slowed down", async () => {
@@ -121,6 +140,44 @@ test("a machine's token reads, and makes neither tokens nor links", async () => 
   assert.equal((await server.get("/api/v1/me", bearer)).status, 401);
 });
 
+test("a token reaches as far as its scope, on every route of the table", async () => {
+  const cookie = await server.signIn();
+  for (const scope of TOKEN_SCOPES) {
+    const made = await server.post("/api/v1/tokens", { name: scope, scope }, { cookie });
+    const { token, record } = (await made.json()) as { token: string; record: { scope: string } };
+    assert.equal(record.scope, scope);
+    const authorization = `Bearer ${token}`;
+    for (const [id, route] of Object.entries<Route>(HTTP_ROUTES)) {
+      if (route.access === "nobody-yet" || id === "events") continue;
+      const response = await fetch(server.url + example(route), {
+        method: route.method,
+        headers: { authorization, ...(route.body === undefined ? {} : { "content-type": "application/json" }) },
+        ...(route.body === undefined ? {} : { body: "{}" }),
+      });
+      const { code } = (await response.json().catch(() => ({}))) as { code?: string };
+      const refused = code === "scope-missing" || code === "not-allowed";
+      const isOpen = route.access === "anyone" && route.scope !== undefined && scopeIncludes(scope, route.scope);
+      assert.equal(refused, !isOpen, `${scope}: ${route.method} ${route.path} answered ${response.status} ${code}`);
+    }
+  }
+});
+
+test("who asks for no scope gets a token that only reads", async () => {
+  const cookie = await server.signIn();
+  const made = await server.post("/api/v1/tokens", { name: "least" }, { cookie });
+  assert.equal(((await made.json()) as { record: { scope: string } }).record.scope, "read");
+});
+
+test("a gateway's address that is not in a permitted network is refused with a code of its own", async () => {
+  const cookie = await server.signIn();
+  const body = { systemTitle: "4D4B560000000077", label: "Gateway", sealed: SEALED };
+  for (const source of ["tcp://127.0.0.1:5432", "tcp://[::1]:22", "tcp://169.254.169.254:80", "tcp://8.8.8.8:53"]) {
+    const answer = await problem(await server.post("/api/v1/meters", { ...body, source }, { cookie }));
+    assert.deepEqual([answer.status, answer.code], [422, "gateway-refused"], source);
+  }
+  assert.equal((await server.get("/api/v1/meters/4D4B560000000077", { cookie })).status, 404);
+});
+
 test("tokens and sessions are not in the database as they are", async () => {
   const cookie = await server.signIn();
   const { rows } = await server.context.pool.query(
@@ -150,13 +207,23 @@ test("a name that is not ours is not answered, whatever its page asks", async ()
 });
 
 test("every answer carries the strict headers, and no page loads anything from elsewhere", async () => {
-  for (const path of ["/", "/api/v1/me", "/healthz"]) {
-    const { headers } = await server.get(path);
-    assert.match(headers.get("content-security-policy") ?? "", /^default-src 'self'; .*frame-ancestors 'none'/);
+  const cookie = await server.signIn();
+  for (const path of ["/", "/api/v1/me", "/healthz", "/api/docs", "/api/docs/style.css", "/api/openapi.json"]) {
+    const { headers } = await server.get(path, { cookie });
+    const policy = headers.get("content-security-policy") ?? "";
+    assert.match(policy, /^default-src 'self'; .*frame-ancestors 'none'/, path);
+    assert.doesNotMatch(policy, /unsafe|nonce|sha\d/, path);
     assert.equal(headers.get("x-content-type-options"), "nosniff");
     assert.equal(headers.get("referrer-policy"), "no-referrer");
     assert.equal(headers.get("access-control-allow-origin"), null);
   }
+});
+
+test("the description of the API needs neither a script nor a style of its own, and escapes what it shows", async () => {
+  const html = await (await server.get("/api/docs", { cookie: await server.signIn() })).text();
+  assert.doesNotMatch(html, /<script|<style|\sstyle=|\son\w+=|javascript:|https?:\/\//i);
+  const hostile = docsPage({ info: { title: "<script>", version: "\"'&" }, paths: {} });
+  assert.ok(!hostile.includes("<script>"));
 });
 
 test("bad input gets a problem with a stable code that says where", async () => {
@@ -279,8 +346,15 @@ test("the description is OpenAPI 3.1 of every route, with problems", async () =>
   const described = Object.values(api.paths).flatMap((methods) => Object.values(methods));
   assert.deepEqual(described.map(({ operationId }) => operationId).sort(), Object.keys(HTTP_ROUTES).sort());
   for (const { responses } of described) assert.ok("default" in responses);
+  for (const { operationId, security } of described) {
+    const { scope } = HTTP_ROUTES[operationId as keyof typeof HTTP_ROUTES] as Route;
+    if (scope !== undefined) assert.deepEqual(security, [{ session: [] }, { token: [scope] }], operationId);
+  }
   assert.ok(!JSON.stringify(api).includes('"$ref":"def-'));
-  assert.equal((await server.get("/api/docs", { cookie })).status, 200);
+  const page = await server.get("/api/docs", { cookie });
+  assert.equal(page.status, 200);
+  const html = await page.text();
+  for (const { operationId } of described) assert.ok(html.includes(`<article id="${operationId}">`), operationId);
 });
 
 test("the owner of the machine is let in by the socket, and nobody else may have a link made", async () => {

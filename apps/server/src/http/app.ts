@@ -1,6 +1,7 @@
 import fastifyCookie from "@fastify/cookie";
 import fastifyRateLimit from "@fastify/rate-limit";
-import { type FastifyInstance, fastify, LogController } from "fastify";
+import type { Problem } from "@meterkeep/api";
+import { type FastifyInstance, type FastifyReply, fastify, LogController } from "fastify";
 import type { Logger } from "pino";
 import { auditHandlers } from "../handlers/audit.ts";
 import type { Context } from "../handlers/context.ts";
@@ -16,7 +17,7 @@ import { requireLogin } from "./login.ts";
 import { type Metrics, serveMetrics } from "./metrics.ts";
 import { mountRoutes } from "./mount.ts";
 import { ProblemError, problemOf } from "./problem-error.ts";
-import { secure } from "./security.ts";
+import { SECURITY_HEADERS, secure } from "./security.ts";
 
 const MAX_BODY_BYTES = 64 * 1024;
 
@@ -38,12 +39,15 @@ export async function createApp(context: Context, options: AppOptions): Promise<
     ajv: { customOptions: { removeAdditional: false, coerceTypes: true, allErrors: false } },
     genReqId: () => crypto.randomUUID(),
     forceCloseConnections: true,
+    // An address that the router itself refuses: it comes by none of the hooks.
+    frameworkErrors: (error, request, reply) =>
+      void refuse((reply as unknown as FastifyReply).headers(SECURITY_HEADERS), problemOf(error, request.id)),
   }) as unknown as FastifyInstance;
   app.removeContentTypeParser("text/plain");
   app.setErrorHandler((error, request, reply) => {
     const problem = problemOf(error, request.id);
     if (problem.status >= 500) request.log.error({ err: error, req: request }, problem.title);
-    return reply.status(problem.status).type("application/problem+json").send(problem);
+    return refuse(reply, problem);
   });
   app.setNotFoundHandler((request) => {
     throw new ProblemError("not-found", `there is no ${request.method} ${request.url.split("?")[0]}`);
@@ -68,4 +72,8 @@ export async function createApp(context: Context, options: AppOptions): Promise<
   serveMetrics(app, options.metrics);
   await serveConsole(app, options.consoleDirectory);
   return app;
+}
+
+function refuse(reply: FastifyReply, problem: Problem): FastifyReply {
+  return reply.status(problem.status).type("application/problem+json").send(problem);
 }

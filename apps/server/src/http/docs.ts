@@ -1,9 +1,16 @@
+import { readFile } from "node:fs/promises";
 import fastifySwagger from "@fastify/swagger";
-import fastifySwaggerUi from "@fastify/swagger-ui";
 import type { FastifyInstance } from "fastify";
+import { docsPage, type OpenApi } from "./docs-page.ts";
 import { SESSION_COOKIE } from "./login.ts";
 
-/** Describes the API from its routes: OpenAPI 3.1 at `/api/openapi.json`, to be read at `/api/docs`. */
+const STYLE = new URL("./docs.css", import.meta.url);
+const READ = { config: { access: "anyone", scope: "read" }, schema: { hide: true } } as const;
+
+/**
+ * Describes the API from its routes: OpenAPI 3.1 at `/api/openapi.json`, to be read at `/api/docs`. The page is plain text with
+ * a style sheet and no script, so that it stands under the same strict policy as everything else.
+ */
 export async function describeApi(app: FastifyInstance, version: string): Promise<void> {
   await app.register(fastifySwagger, {
     openapi: {
@@ -22,9 +29,13 @@ export async function describeApi(app: FastifyInstance, version: string): Promis
           token: { type: "http", scheme: "bearer" },
         },
       },
-      security: [{ session: [] }, { token: [] }],
+      security: [{ session: [] }, { token: ["read"] }],
     },
   });
-  await app.register(fastifySwaggerUi, { routePrefix: "/api/docs", staticCSP: true });
-  app.get("/api/openapi.json", { config: { access: "anyone" }, schema: { hide: true } }, async () => app.swagger());
+  const style = await readFile(STYLE, "utf8");
+  app.get("/api/openapi.json", READ, async () => app.swagger());
+  app.get("/api/docs", READ, async (_request, reply) =>
+    reply.type("text/html; charset=utf-8").send(docsPage(app.swagger() as unknown as OpenApi)),
+  );
+  app.get("/api/docs/style.css", READ, async (_request, reply) => reply.type("text/css; charset=utf-8").send(style));
 }

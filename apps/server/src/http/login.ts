@@ -1,4 +1,4 @@
-import type { RouteAccess } from "@meterkeep/api";
+import { type RouteAccess, scopeIncludes, type TokenScopeName } from "@meterkeep/api";
 import type { Login, MachineTokens, People } from "@meterkeep/headend";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { ProblemError } from "./problem-error.ts";
@@ -12,6 +12,7 @@ const OWNER_LOGIN: Login = {
   id: "00000000-0000-0000-0000-000000000000",
   name: "owner of this machine",
   roles: ["owner"],
+  scope: "admin",
   signedInAt: undefined,
   expiresAt: undefined,
 };
@@ -20,6 +21,8 @@ declare module "fastify" {
   interface FastifyContextConfig {
     /** Who may call the route. A route that does not say it is closed to everybody. */
     readonly access?: RouteAccess | "asset";
+    /** How far a login has to reach. A route that does not say it is closed to tokens. */
+    readonly scope?: TokenScopeName;
   }
   interface FastifyRequest {
     /** Who asks; set wherever the route is not open to everybody. */
@@ -53,7 +56,17 @@ export function requireLogin(
       throw new ProblemError("not-allowed", "only the owner of this machine may do that, with the command meterkeep");
     if (access === "person" && login.kind !== "person" && !isOwner)
       throw new ProblemError("not-allowed", "a machine's token may not do that; sign in as a person");
+    refuseShortScope(request, login);
   });
+}
+
+function refuseShortScope(request: FastifyRequest, login: Login): void {
+  const { scope } = request.routeOptions.config;
+  if (scope === undefined) {
+    if (login.kind === "machine" && login !== OWNER_LOGIN && !request.is404)
+      throw new ProblemError("not-allowed", "no token may do that");
+  } else if (!scopeIncludes(login.scope, scope))
+    throw new ProblemError("scope-missing", `this login has the scope "${login.scope}", and that takes "${scope}"`);
 }
 
 async function whoAsks(

@@ -53,7 +53,9 @@ export class Metrics {
 
 /** Serves the metrics, to who has a login or a token like everything else. */
 export function serveMetrics(app: FastifyInstance, { registry }: Metrics): void {
-  app.get("/metrics", { config: { access: "anyone" }, schema: { hide: true } }, async (_request, reply) =>
-    reply.type(registry.contentType).send(await registry.metrics()),
+  app.get(
+    "/metrics",
+    { config: { access: "anyone", scope: "read" }, schema: { hide: true } },
+    async (_request, reply) => reply.type(registry.contentType).send(await registry.metrics()),
   );
 }

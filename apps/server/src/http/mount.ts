@@ -10,6 +10,7 @@ import {
   type RouteQuery,
 } from "@meterkeep/api";
 import type { FastifyInstance, FastifyReply, FastifyRequest, FastifySchema } from "fastify";
+import { ProblemError } from "./problem-error.ts";
 
 /** A request whose parts have been checked against the route's schemas. */
 export interface Call<Id extends RouteId> {
@@ -53,10 +54,12 @@ function mountRoute(app: FastifyInstance, id: RouteId, route: Route, handler: An
     schema: schemaOf(id, route),
     config: {
       access: route.access,
+      ...(route.scope === undefined ? {} : { scope: route.scope }),
       ...(GUESSED.has(id) ? { rateLimit: { max: GUESSES_A_MINUTE, timeWindow: "1 minute" } } : {}),
     },
     handler: async (request, reply) => {
       const { params, query, body } = request;
+      for (const [where, part] of Object.entries({ params, querystring: query, body })) refuseInfinite(where, part);
       reply.status(route.status);
       const answer = await handler({ params, query, body, request, reply });
       // An event stream has taken the socket over.
@@ -66,13 +69,21 @@ function mountRoute(app: FastifyInstance, id: RouteId, route: Route, handler: An
   });
 }
 
+/** The validator turns the text "1e999" into infinity, and then skips the limits of a number that is none. */
+function refuseInfinite(where: string, part: unknown): void {
+  if (typeof part !== "object" || part === null) return;
+  for (const [name, value] of Object.entries(part))
+    if (typeof value === "number" && !Number.isFinite(value))
+      throw new ProblemError("body-invalid", `${where}/${name} must be a finite number`);
+}
+
 function schemaOf(id: RouteId, route: Route): FastifySchema {
   const isOpen = route.access === "nobody-yet";
   return {
     operationId: id,
     tags: [route.tag],
     summary: route.summary,
-    security: isOpen ? [] : [{ session: [] }, { token: [] }],
+    security: isOpen ? [] : [{ session: [] }, { token: route.scope === undefined ? [] : [route.scope] }],
     ...(route.params === undefined ? {} : { params: route.params }),
     ...(route.query === undefined ? {} : { querystring: route.query }),
     ...(route.body === undefined ? {} : { body: route.body }),

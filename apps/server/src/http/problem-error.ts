@@ -19,6 +19,7 @@ const HEADEND_PROBLEMS: Partial<Readonly<Record<HeadEndErrorCode, HttpProblemCod
   "meter-exists": "meter-exists",
   "sealed-keys-refused": "meter-refused",
   "gateway-address-invalid": "body-invalid",
+  "gateway-address-refused": "gateway-refused",
   "sign-in-refused": "sign-in-refused",
   "drill-not-simulated": "drill-real-meters",
 };

@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyRequest } from "fastify";
 import { ProblemError } from "./problem-error.ts";
 
 /** What every answer carries. The console needs nothing but itself: no inline script or style, no other origin. */
-const HEADERS: Readonly<Record<string, string>> = {
+export const SECURITY_HEADERS: Readonly<Record<string, string>> = {
   "content-security-policy":
     "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'",
   "x-content-type-options": "nosniff",
@@ -25,7 +25,7 @@ const SAFE_METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
 export function secure(app: FastifyInstance, hostNames: readonly string[]): void {
   const names: ReadonlySet<string> = new Set([...LOCAL_NAMES, ...hostNames]);
   app.addHook("onRequest", async (request, reply) => {
-    reply.headers(HEADERS);
+    reply.headers(SECURITY_HEADERS);
     if (request.url.startsWith("/api/")) reply.header("cache-control", "no-store");
     if (isLocalSocket(request)) return;
     const host = request.headers.host;

@@ -4,6 +4,8 @@ import { join } from "node:path";
 import type { Custodian } from "@meterkeep/api/custodian";
 import { systemTitleText } from "@meterkeep/dlms";
 import {
+  createGatewayPolicy,
+  DEFAULT_GATEWAY_NETWORKS,
   EventHub,
   HEADEND_MIGRATIONS,
   Inventory,
@@ -43,6 +45,7 @@ export function scriptedCustodian(more: Partial<Calls> = {}): Calls {
     ledgerHead: { sequence: 0, hash: zero },
     meters: 1,
     killSwitch: false,
+    refusals: { sealBudget: 0, records: 0, entriesCounted: 0 },
   };
   return {
     status: async () => status,
@@ -115,6 +118,11 @@ export async function startTestServer(
     tokens: new MachineTokens(pool, scope, date),
     passkeys: new Passkeys(pool, scope, date),
     pushSources: new PushSources(pool, scope),
+    gateways: createGatewayPolicy({
+      networks: DEFAULT_GATEWAY_NETWORKS,
+      ownPorts: () => [],
+      resolve: async (host) => [host],
+    }),
     attached: async () => undefined,
     custodian,
     custodianWatch,

@@ -2,7 +2,7 @@
 import { type Static, Type } from "typebox";
 import { KeyDescription, SealedMeterKeys } from "./custodian.ts";
 import { MeterSummary } from "./overview.ts";
-import { Identifier, SystemTitleText, TakeoverStageName, Timestamp, TrustState, words } from "./scalars.ts";
+import { Identifier, PlainText, SystemTitleText, TakeoverStageName, Timestamp, TrustState, words } from "./scalars.ts";
 
 export const MeterIdentity = Type.Object({
   systemTitle: SystemTitleText,
@@ -100,11 +100,11 @@ export type MeterList = Static<typeof MeterList>;
 export const AttachMeter = Type.Object(
   {
     systemTitle: SystemTitleText,
-    label: Type.String({ minLength: 1, maxLength: 80 }),
+    label: PlainText({ minLength: 1, maxLength: 80 }),
     sealed: SealedMeterKeys,
-    profile: Type.Optional(Type.String({ maxLength: 40 })),
+    profile: Type.Optional(PlainText({ maxLength: 40 })),
     layout: Type.Optional(
-      Type.String({ maxLength: 80, description: "Layout of its pushes, where they carry no OBIS codes" }),
+      PlainText({ maxLength: 80, description: "Layout of its pushes, where they carry no OBIS codes" }),
     ),
     source: Type.Optional(
       Type.String({

@@ -1,12 +1,14 @@
 /** People and machines that may ask: sign-in links, passkeys, sessions and tokens. */
 import { type Static, Type } from "typebox";
-import { Identifier, Timestamp, words } from "./scalars.ts";
+import { Identifier, PlainText, Timestamp, words } from "./scalars.ts";
+import { TokenScope } from "./scope.ts";
 
 export const Me = Type.Object({
   kind: words(["person", "machine"]),
   id: Identifier,
   name: Type.String(),
   roles: Type.Array(Type.String()),
+  scope: TokenScope,
   signedInAt: Type.Optional(Timestamp),
   expiresAt: Type.Optional(Timestamp),
   passkeys: Type.Integer(),
@@ -27,6 +29,7 @@ export type SignInLink = Static<typeof SignInLink>;
 export const MachineToken = Type.Object({
   id: Identifier,
   name: Type.String(),
+  scope: TokenScope,
   createdAt: Timestamp,
   lastUsedAt: Type.Optional(Timestamp),
   expiresAt: Type.Optional(Timestamp),
@@ -37,7 +40,8 @@ export type MachineTokenList = Static<typeof MachineTokenList>;
 
 export const CreateMachineToken = Type.Object(
   {
-    name: Type.String({ minLength: 1, maxLength: 80 }),
+    name: PlainText({ minLength: 1, maxLength: 80 }),
+    scope: Type.Optional(TokenScope),
     days: Type.Optional(
       Type.Integer({ minimum: 1, maximum: 3650, description: "Valid for so many days; default 365" }),
     ),
@@ -61,7 +65,7 @@ export type PasskeyOptions = Static<typeof PasskeyOptions>;
 export const PasskeyResponse = Type.Object(
   {
     challengeId: Identifier,
-    name: Type.Optional(Type.String({ maxLength: 80 })),
+    name: Type.Optional(PlainText({ maxLength: 80 })),
     response: Type.Record(Type.String(), Type.Unknown()),
   },
   { additionalProperties: false },

@@ -22,6 +22,7 @@ import {
 } from "./people.ts";
 import { EvidenceView, ProfileView, PushSourceList, ReadingList, ReadingWindow } from "./reading.ts";
 import { Identifier, METER_KINDS, Sha256, SystemTitleText, TrustState, words } from "./scalars.ts";
+import type { TokenScopeName } from "./scope.ts";
 import { SessionDetail, SessionList } from "./session.ts";
 
 /** Prefix of every path below. */
@@ -29,8 +30,8 @@ export const API_PREFIX = "/api/v1";
 
 /**
  * Who may call a route. `nobody-yet`: without a login (signing in, health). `anyone`: a person or a machine that signed in.
- * `person`: a person or the machine's owner (other machines can neither make tokens nor passkeys). `owner`: only over the
- * admin socket, which the file system keeps for the machine's owner.
+ * `person`: a person or the machine's owner (machines with a token can neither make tokens nor passkeys). `owner`: only over
+ * the admin socket, which the file system keeps for the machine's owner.
  */
 export type RouteAccess = "nobody-yet" | "anyone" | "person" | "owner";
 
@@ -38,6 +39,8 @@ export interface Route {
   readonly method: "GET" | "POST" | "DELETE";
   readonly path: string;
   readonly access: RouteAccess;
+  /** How far a login has to reach. Every route that a token might call names it; one that does not is closed to tokens. */
+  readonly scope?: TokenScopeName;
   readonly tag: string;
   readonly summary: string;
   readonly status: 200 | 201 | 202 | 204;
@@ -65,6 +68,7 @@ export const HTTP_ROUTES = {
     method: "GET",
     path: "/config/public",
     access: "anyone",
+    scope: "read",
     tag: "status",
     status: 200,
     summary: "Read names, version and listening addresses",
@@ -74,6 +78,7 @@ export const HTTP_ROUTES = {
     method: "GET",
     path: "/overview",
     access: "anyone",
+    scope: "read",
     tag: "status",
     status: 200,
     summary: "Read the grid, all meters in one line each, counts and warnings",
@@ -83,6 +88,7 @@ export const HTTP_ROUTES = {
     method: "GET",
     path: "/events/recent",
     access: "anyone",
+    scope: "read",
     tag: "status",
     status: 200,
     summary: "Read the newest events in words",
@@ -96,6 +102,7 @@ export const HTTP_ROUTES = {
     method: "GET",
     path: "/events",
     access: "anyone",
+    scope: "read",
     tag: "status",
     status: 200,
     summary: "Open the stream of server-sent events",
@@ -111,6 +118,7 @@ export const HTTP_ROUTES = {
     method: "GET",
     path: "/me",
     access: "anyone",
+    scope: "read",
     tag: "people",
     status: 200,
     summary: "Say who is asking",
@@ -130,6 +138,7 @@ export const HTTP_ROUTES = {
     method: "POST",
     path: "/sign-out",
     access: "anyone",
+    scope: "read",
     tag: "people",
     status: 204,
     summary: "End this session",
@@ -137,7 +146,8 @@ export const HTTP_ROUTES = {
   listTokens: {
     method: "GET",
     path: "/tokens",
-    access: "person",
+    access: "anyone",
+    scope: "admin",
     tag: "people",
     status: 200,
     summary: "List machine tokens, without their secrets",
@@ -147,6 +157,7 @@ export const HTTP_ROUTES = {
     method: "POST",
     path: "/tokens",
     access: "person",
+    scope: "admin",
     tag: "people",
     status: 201,
     summary: "Make a machine token",
@@ -156,7 +167,8 @@ export const HTTP_ROUTES = {
   deleteToken: {
     method: "DELETE",
     path: "/tokens/:id",
-    access: "person",
+    access: "anyone",
+    scope: "admin",
     tag: "people",
     status: 204,
     summary: "Withdraw a machine token",
@@ -166,6 +178,7 @@ export const HTTP_ROUTES = {
     method: "GET",
     path: "/passkeys",
     access: "person",
+    scope: "read",
     tag: "people",
     status: 200,
     summary: "List one's own passkeys",
@@ -175,6 +188,7 @@ export const HTTP_ROUTES = {
     method: "POST",
     path: "/passkeys/options",
     access: "person",
+    scope: "read",
     tag: "people",
     status: 200,
     summary: "Begin to add a passkey",
@@ -184,6 +198,7 @@ export const HTTP_ROUTES = {
     method: "POST",
     path: "/passkeys",
     access: "person",
+    scope: "read",
     tag: "people",
     status: 201,
     summary: "Add a passkey",
@@ -224,6 +239,7 @@ export const HTTP_ROUTES = {
     method: "GET",
     path: "/meters",
     access: "anyone",
+    scope: "read",
     tag: "meters",
     status: 200,
     summary: "List meters",
@@ -237,6 +253,7 @@ export const HTTP_ROUTES = {
     method: "POST",
     path: "/meters",
     access: "anyone",
+    scope: "operate",
     tag: "meters",
     status: 201,
     summary: "Attach a real meter, its keys sealed to the custodian",
@@ -247,6 +264,7 @@ export const HTTP_ROUTES = {
     method: "GET",
     path: "/meters/:systemTitle",
     access: "anyone",
+    scope: "read",
     tag: "meters",
     status: 200,
     summary: "Read one meter's identity, keys, trust and takeover",
@@ -257,6 +275,7 @@ export const HTTP_ROUTES = {
     method: "GET",
     path: "/meters/:systemTitle/sessions",
     access: "anyone",
+    scope: "read",
     tag: "sessions",
     status: 200,
     summary: "List a meter's sessions, newest first",
@@ -271,6 +290,7 @@ export const HTTP_ROUTES = {
     method: "GET",
     path: "/sessions/:id",
     access: "anyone",
+    scope: "read",
     tag: "sessions",
     status: 200,
     summary: "Read a session step by step",
@@ -281,6 +301,7 @@ export const HTTP_ROUTES = {
     method: "GET",
     path: "/meters/:systemTitle/readings",
     access: "anyone",
+    scope: "read",
     tag: "readings",
     status: 200,
     summary: "Read registers; by default only what decisions may use",
@@ -292,6 +313,7 @@ export const HTTP_ROUTES = {
     method: "GET",
     path: "/meters/:systemTitle/profile",
     access: "anyone",
+    scope: "read",
     tag: "readings",
     status: 200,
     summary: "Read the load profile; by default only what decisions may use",
@@ -303,6 +325,7 @@ export const HTTP_ROUTES = {
     method: "GET",
     path: "/evidence/:hash",
     access: "anyone",
+    scope: "read",
     tag: "readings",
     status: 200,
     summary: "Read the octets that a value rests on",
@@ -313,6 +336,7 @@ export const HTTP_ROUTES = {
     method: "GET",
     path: "/push-sources",
     access: "anyone",
+    scope: "read",
     tag: "readings",
     status: 200,
     summary: "List who pushes to us, strangers too",
@@ -323,6 +347,7 @@ export const HTTP_ROUTES = {
     method: "GET",
     path: "/ledger",
     access: "anyone",
+    scope: "read",
     tag: "audit",
     status: 200,
     summary: "Read the custodian's or the head-end's ledger",
@@ -333,6 +358,7 @@ export const HTTP_ROUTES = {
     method: "GET",
     path: "/custodian/recipient",
     access: "anyone",
+    scope: "read",
     tag: "audit",
     status: 200,
     summary: "Read the public keys to which a meter's keys are sealed",
@@ -342,6 +368,7 @@ export const HTTP_ROUTES = {
     method: "POST",
     path: "/drills/break-in",
     access: "anyone",
+    scope: "operate",
     tag: "drills",
     status: 202,
     summary: "Start the break-in drill against the simulated town",
@@ -351,6 +378,7 @@ export const HTTP_ROUTES = {
     method: "GET",
     path: "/drills",
     access: "anyone",
+    scope: "read",
     tag: "drills",
     status: 200,
     summary: "List drills, newest first",
@@ -361,6 +389,7 @@ export const HTTP_ROUTES = {
     method: "GET",
     path: "/drills/:id",
     access: "anyone",
+    scope: "read",
     tag: "drills",
     status: 200,
     summary: "Read a drill's report",

@@ -13,6 +13,19 @@ export const SystemTitleText = Type.String({
 
 export const Timestamp = Type.String({ format: "date-time", description: "RFC 3339, UTC" });
 
+/** Words of a person: one line, without control characters (PostgreSQL takes no NUL, and no terminal should get an escape). */
+export function PlainText(limits: {
+  readonly minLength?: number;
+  readonly maxLength: number;
+  readonly description?: string;
+}) {
+  return Type.String({ ...limits, pattern: "^[^\\u0000-\\u001f\\u007f-\\u009f]*$" });
+}
+
+/** A ledger's sequence number: what a JSON number holds exactly. */
+export const Sequence = (description: string) =>
+  Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description });
+
 export const Octets = Type.String({ pattern: "^([0-9A-F]{2})*$", description: "Octets, upper-case hex" });
 
 export const Sha256 = Type.String({ pattern: "^[0-9a-f]{64}$", description: "SHA-256, lower-case hex" });

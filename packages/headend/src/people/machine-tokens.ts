@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import type { TokenScopeName } from "@meterkeep/api";
 import type { Scope } from "../database/scope.ts";
 import { firstRow, rows, type Sql } from "../database/sql.ts";
 import type { Login } from "./people.ts";
@@ -8,6 +9,7 @@ import { newSecretToken, tokenHash } from "./secret-token.ts";
 export interface MachineTokenRecord {
   readonly id: string;
   readonly name: string;
+  readonly scope: TokenScopeName;
   readonly createdAt: Date;
   readonly expiresAt: Date | undefined;
   readonly lastUsedAt: Date | undefined;
@@ -30,6 +32,7 @@ export class MachineTokens {
   /** Makes a token; its text is given out here and never again. */
   async create(
     name: string,
+    scope: TokenScopeName,
     createdBy: string | undefined,
     days = DEFAULT_DAYS,
   ): Promise<{ readonly token: string; readonly record: MachineTokenRecord }> {
@@ -37,13 +40,15 @@ export class MachineTokens {
     const now = this.#now();
     const row = await firstRow<TokenRow>(
       this.#sql,
-      `insert into machine_tokens (utility_id, island_id, token_id, token_hash, name, created_by, created_at, expires_at)
-       values ($1, $2, $3, $4, $5, $6, $7, $8) returning ${COLUMNS}`,
+      `insert into machine_tokens (utility_id, island_id, token_id, token_hash, name, scope, created_by, created_at,
+         expires_at)
+       values ($1, $2, $3, $4, $5, $6, $7, $8, $9) returning ${COLUMNS}`,
       [
         ...this.#scope.place,
         randomUUID(),
         secret.hash,
         name,
+        scope,
         createdBy ?? null,
         now,
         new Date(now.getTime() + days * 86_400_000),
@@ -88,17 +93,19 @@ export class MachineTokens {
       id: row.token_id,
       name: row.name,
       roles: ["machine"],
+      scope: row.scope,
       signedInAt: undefined,
       expiresAt: row.expires_at ?? undefined,
     };
   }
 }
 
-const COLUMNS = "token_id, name, created_at, expires_at, last_used_at";
+const COLUMNS = "token_id, name, scope, created_at, expires_at, last_used_at";
 
 interface TokenRow {
   readonly token_id: string;
   readonly name: string;
+  readonly scope: TokenScopeName;
   readonly created_at: Date;
   readonly expires_at: Date | null;
   readonly last_used_at: Date | null;
@@ -108,6 +115,7 @@ function recordOfRow(row: TokenRow): MachineTokenRecord {
   return {
     id: row.token_id,
     name: row.name,
+    scope: row.scope,
     createdAt: row.created_at,
     expiresAt: row.expires_at ?? undefined,
     lastUsedAt: row.last_used_at ?? undefined,

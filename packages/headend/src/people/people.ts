@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import type { TokenScopeName } from "@meterkeep/api";
 import { inTransaction } from "@meterkeep/postgres";
 import type { Scope } from "../database/scope.ts";
 import { firstRow, type Sql, type SqlPool } from "../database/sql.ts";
@@ -11,6 +12,8 @@ export interface Login {
   readonly id: string;
   readonly name: string;
   readonly roles: readonly string[];
+  /** How far it reaches. */
+  readonly scope: TokenScopeName;
   readonly signedInAt: Date | undefined;
   readonly expiresAt: Date | undefined;
 }
@@ -171,6 +174,7 @@ function loginOfRow(row: PersonRow): Login {
     id: row.person_id,
     name: row.name,
     roles: row.roles,
+    scope: row.roles.includes("administrator") ? "admin" : "read",
     signedInAt: row.signed_in_at,
     expiresAt: row.expires_at,
   };
