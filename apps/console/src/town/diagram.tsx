@@ -1,10 +1,11 @@
 /** The town as a one-line diagram. One stop of the tab key; arrows move inside; Enter opens a meter. */
 import type { GridView, MeterSummary } from "@meterkeep/api";
 import { useNavigate } from "@tanstack/react-router";
-import { type KeyboardEvent, type MouseEvent, memo, useDeferredValue, useMemo, useRef, useState } from "react";
+import { type KeyboardEvent, type MouseEvent, memo, useMemo, useRef, useState } from "react";
+import { flushSync } from "react-dom";
 import { useWidth } from "../shell/use-width.ts";
 import { FeederLane } from "./feeder-lane.tsx";
-import { densityFor, gutterFor, layoutLane } from "./layout.ts";
+import { densityFor, gutterFor, homeAt, layoutLane } from "./layout.ts";
 import { Readout } from "./readout.tsx";
 import { isRovingKey, moveFocus, spotsOf } from "./roving.ts";
 import { feederFacts } from "./summary.ts";
@@ -37,21 +38,30 @@ export const Diagram = memo(function Diagram({ grid, meters, shown }: DiagramPro
   const spots = useMemo(() => spotsOf(lanes), [lanes]);
   const facts = useMemo(() => feederFacts(grid, meters), [grid, meters]);
   const reachable = current ?? spots[0]?.meter;
-  // Thousands of homes are drawn after the first painting, into the room that is kept for them.
-  const homesDrawn = useDeferredValue(true, density.stem !== 0);
-
   const onKeyDown = (event: KeyboardEvent) => {
     if (!isRovingKey(event.key) || event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault();
     const next = moveFocus(spots, reachable, event.key);
+    // Among crowded homes only the reachable one is a link: it must be there before it can take the focus.
+    flushSync(() => setCurrent(next));
     root.current?.querySelector<SVGAElement>(`[data-meter="${next}"]`)?.focus();
   };
   const onClick = (event: MouseEvent) => {
-    const meter = meterAt(event.target);
+    const meter = meterAt(event.target) ?? crowdedHomeAt(event);
     if (meter === undefined || event.metaKey || event.ctrlKey || event.shiftKey) return;
     event.preventDefault();
     void navigate({ to: "/meters/$systemTitle", params: { systemTitle: meter } });
   };
+
+  /** Homes without elements of their own are found by their place. */
+  const crowdedHomeAt = ({ target, clientX, clientY }: MouseEvent) => {
+    const picture = density.crowded && target instanceof Element ? target.closest("svg[data-feeder]") : null;
+    const lane = lanes.find(({ feeder }) => feeder.id === picture?.getAttribute("data-feeder"));
+    if (picture === null || lane === undefined) return undefined;
+    const { left, top } = picture.getBoundingClientRect();
+    return homeAt(lane.layout, density, clientX - left, clientY - top)?.meter;
+  };
+  const onPoint = (event: MouseEvent) => setPointed(meterAt(event.target) ?? crowdedHomeAt(event));
 
   return (
     <div className="diagram">
@@ -65,11 +75,12 @@ export const Diagram = memo(function Diagram({ grid, meters, shown }: DiagramPro
           root.current = element;
           return measure(element);
         }}
-        className={density.stem === 0 ? "lanes dense" : "lanes"}
+        className={density.crowded ? "lanes crowded" : "lanes"}
         onKeyDown={onKeyDown}
         onClick={onClick}
         onFocus={(event) => setCurrent((before) => meterAt(event.target) ?? before)}
-        onPointerOver={(event) => setPointed(meterAt(event.target))}
+        onPointerOver={onPoint}
+        {...(density.crowded ? { onPointerMove: onPoint } : {})}
         onPointerLeave={() => setPointed(undefined)}
       >
         {measured === 0
@@ -86,7 +97,7 @@ export const Diagram = memo(function Diagram({ grid, meters, shown }: DiagramPro
                 shown={shown}
                 reachable={inLane(feeder, reachable) ? reachable : undefined}
                 last={index === lanes.length - 1}
-                homesDrawn={homesDrawn}
+                pointed={density.crowded && inLane(feeder, pointed) ? pointed : undefined}
               />
             ))}
       </section>

@@ -4,6 +4,7 @@ import { memo } from "react";
 import { EvidenceLink } from "../evidence/evidence-link.tsx";
 import { formatPower, formatRating, formatShare, spoken } from "../format/quantity.ts";
 import { Amount } from "../shell/quantity.tsx";
+import { HomeCrowd } from "./home-crowd.tsx";
 import { HomeGlyph } from "./home-glyph.tsx";
 import { type Density, gutterFor, type LaneLayout } from "./layout.ts";
 import type { FeederFacts } from "./summary.ts";
@@ -22,7 +23,8 @@ interface FeederLaneProps {
   readonly shown: ReadonlySet<string> | undefined;
   readonly reachable: string | undefined;
   readonly last: boolean;
-  readonly homesDrawn: boolean;
+  /** The home under the pointer, where homes have no elements of their own. */
+  readonly pointed: string | undefined;
 }
 
 /** Height of a lane's head and the space below it; only the first guess for lanes out of sight. */
@@ -48,6 +50,7 @@ export const FeederLane = memo(
         <LaneHead feeder={feeder} facts={facts} transformer={transformer} />
         <svg
           className="lane-picture"
+          data-feeder={feeder.id}
           role="presentation"
           width={layout.width}
           height={layout.height}
@@ -69,21 +72,32 @@ export const FeederLane = memo(
           {transformer === undefined ? null : (
             <TransformerMeter meter={transformer} x={gutter.transformerX} y={top} reachable={reachable} />
           )}
-          {layout.homes.map(({ meter, x, y }, index) => {
-            const summary = homes[index];
-            return summary === undefined || !props.homesDrawn ? null : (
-              <HomeGlyph
-                key={meter}
-                meter={summary}
-                x={x}
-                y={y}
-                radius={density.radius}
-                target={Math.min(density.pitch, density.rowHeight)}
-                dimmed={shown !== undefined && !shown.has(meter)}
-                reachable={reachable === meter}
-              />
-            );
-          })}
+          {density.crowded ? (
+            <HomeCrowd
+              layout={layout}
+              density={density}
+              homes={homes}
+              shown={shown}
+              reachable={reachable}
+              pointed={props.pointed}
+            />
+          ) : (
+            layout.homes.map(({ meter, x, y }, index) => {
+              const summary = homes[index];
+              return summary === undefined ? null : (
+                <HomeGlyph
+                  key={meter}
+                  meter={summary}
+                  x={x}
+                  y={y}
+                  radius={density.radius}
+                  target={Math.min(density.pitch, density.rowHeight)}
+                  dimmed={shown !== undefined && !shown.has(meter)}
+                  reachable={reachable === meter}
+                />
+              );
+            })
+          )}
         </svg>
       </section>
     );
@@ -95,7 +109,7 @@ export const FeederLane = memo(
     before.transformer === after.transformer &&
     before.shown === after.shown &&
     before.reachable === after.reachable &&
-    before.homesDrawn === after.homesDrawn &&
+    before.pointed === after.pointed &&
     sameFacts(before.facts, after.facts) &&
     before.homes.length === after.homes.length &&
     before.homes.every((home, index) => home === after.homes[index]),

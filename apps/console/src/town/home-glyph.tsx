@@ -1,6 +1,7 @@
 /** One home in the diagram: fill is supply, shape and outline are trust, a stroke below is staleness. */
 import type { MeterSummary } from "@meterkeep/api";
-import { memo } from "react";
+import { memo, type ReactNode } from "react";
+import { homeClasses, outerRadius, stalePath, supplyPath } from "./home-look.ts";
 import { meterSentence } from "./summary.ts";
 import { TRUST_LOOKS, trustPath } from "./trust.ts";
 
@@ -15,42 +16,41 @@ interface HomeGlyphProps {
 }
 
 export const HomeGlyph = memo(function HomeGlyph({ meter, x, y, radius, target, dimmed, reachable }: HomeGlyphProps) {
-  const look = TRUST_LOOKS[meter.trust];
-  const busy = meter.takeover === "under-way" || meter.takeover === "probing";
-  const classes = [
-    "home",
-    `tone-${look.tone}`,
-    meter.supply,
-    dimmed ? "dimmed" : "",
-    meter.stale ? "stale" : "",
-    busy ? "busy" : "",
-  ];
+  const { outline } = TRUST_LOOKS[meter.trust];
   return (
     <g transform={`translate(${x} ${y})`}>
-      <a
-        href={`/meters/${meter.systemTitle}`}
-        data-meter={meter.systemTitle}
-        tabIndex={reachable ? 0 : -1}
-        aria-label={meterSentence(meter)}
-        className={classes.filter((name) => name !== "").join(" ")}
-      >
-        <rect className="home-target" x={-target / 2} y={-target / 2} width={target} height={target} />
-        <path className={`home-shape outline-${look.outline}`} d={trustPath(meter.trust, radius)} />
-        <SupplyMark supply={meter.supply} radius={radius} />
-        {look.outline === "double" ? <path className="home-double" d={trustPath(meter.trust, radius + 2.6)} /> : null}
-        {meter.stale ? <path className="home-stale" d={`M${-radius} ${radius + 4}h${radius * 2}`} /> : null}
-      </a>
+      <HomeLink meter={meter} target={target} reachable={reachable} className={homeClasses(meter, dimmed)}>
+        <path className={`home-shape outline-${outline}`} d={trustPath(meter.trust, radius)} />
+        {meter.supply === "connected" ? null : (
+          <path className={`home-supply ${meter.supply}`} d={supplyPath(meter.supply, radius)} />
+        )}
+        {outline === "double" ? <path className="home-double" d={trustPath(meter.trust, outerRadius(radius))} /> : null}
+        {meter.stale ? <path className="home-stale" d={stalePath(radius)} /> : null}
+      </HomeLink>
     </g>
   );
 });
 
-/** Supply once more in shape, for eyes that do not see the fill: a bar through the dark ones, a point in the unknown. */
-function SupplyMark({ supply, radius }: { supply: MeterSummary["supply"]; radius: number }) {
-  if (supply === "connected") return null;
-  const r = radius * 0.42;
-  return supply === "disconnected" ? (
-    <path className="home-dark" d={`M${-r} ${r}L${r} ${-r}`} />
-  ) : (
-    <circle className="home-unknown" r={radius * 0.2} />
+interface HomeLinkProps {
+  readonly meter: MeterSummary;
+  readonly target: number;
+  readonly reachable: boolean;
+  readonly className: string;
+  readonly children?: ReactNode;
+}
+
+/** What the pointer and the focus meet: a link to the meter's page that says how the home is. */
+export function HomeLink({ meter, target, reachable, className, children }: HomeLinkProps) {
+  return (
+    <a
+      href={`/meters/${meter.systemTitle}`}
+      data-meter={meter.systemTitle}
+      tabIndex={reachable ? 0 : -1}
+      aria-label={meterSentence(meter)}
+      className={className}
+    >
+      <rect className="home-target" x={-target / 2} y={-target / 2} width={target} height={target} />
+      {children}
+    </a>
   );
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { densityFor, gutterFor, layoutLane } from "./layout.ts";
+import { densityFor, gutterFor, homeAt, layoutLane } from "./layout.ts";
 import { isRovingKey, moveFocus, ROVING_KEYS, spotsOf } from "./roving.ts";
 
 const homes = (count: number) => Array.from({ length: count }, (_, index) => `M${index}`);
@@ -27,6 +27,19 @@ test("a feeder of fifty homes breaks into rows of even length", () => {
   const lane = layoutLane(homes(50), 980, densityFor(50));
   assert.equal(lane.rows, 2);
   assert.equal(lane.homes.filter(({ row }) => row === 0).length, 25);
+});
+
+test("every home is found by its own place, and none beside the rows", () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 1300 }), fc.integer({ min: 240, max: 1900 }), (count, width) => {
+      const density = densityFor(count);
+      const lane = layoutLane(homes(count), width, density);
+      for (const { meter, x, y } of lane.homes) assert.equal(homeAt(lane, density, x + 1, y - 1)?.meter, meter);
+      assert.equal(homeAt(lane, density, 0, lane.height / 2), undefined);
+      assert.equal(homeAt(lane, density, width / 2, -density.rowHeight), undefined);
+    }),
+    { numRuns: 50 },
+  );
 });
 
 test("up to 400 homes a feeder each home is a full pointer target of 24 pixels", () => {

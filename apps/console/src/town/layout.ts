@@ -10,12 +10,14 @@ export interface Density {
   readonly radius: number;
   /** From the conductor down to the middle of a home; 0 puts the home on the conductor. */
   readonly stem: number;
+  /** So close that homes are drawn together, and only the one that is pointed at or focused is a link. */
+  readonly crowded: boolean;
 }
 
 const DENSITIES: readonly (Density & { readonly upTo: number })[] = [
-  { upTo: 150, pitch: 26, rowHeight: 38, radius: 7, stem: 14 },
-  { upTo: 400, pitch: 24, rowHeight: 26, radius: 6.5, stem: 0 },
-  { upTo: Number.POSITIVE_INFINITY, pitch: 13, rowHeight: 14, radius: 4.2, stem: 0 },
+  { upTo: 150, pitch: 26, rowHeight: 38, radius: 7, stem: 14, crowded: false },
+  { upTo: 400, pitch: 24, rowHeight: 26, radius: 6.5, stem: 0, crowded: false },
+  { upTo: Number.POSITIVE_INFINITY, pitch: 13, rowHeight: 14, radius: 4.2, stem: 0, crowded: true },
 ];
 
 /** The density for the feeder with the most homes. */
@@ -51,6 +53,9 @@ export interface LaneLayout {
   readonly width: number;
   readonly height: number;
   readonly rows: number;
+  readonly perRow: number;
+  /** Between neighbours in a row. */
+  readonly pitch: number;
   /** Height of each row's conductor. */
   readonly conductors: readonly { readonly y: number; readonly toX: number }[];
   readonly homes: readonly PlacedHome[];
@@ -85,5 +90,15 @@ export function layoutLane(homes: readonly string[], width: number, density: Den
     const inRow = Math.min(perRow, homes.length - row * perRow);
     return { y: top + row * density.rowHeight, toX: Math.round(gutter.firstHomeX + Math.max(0, inRow - 0.5) * pitch) };
   });
-  return { width, height: top + rows * density.rowHeight, rows, conductors, homes: placed };
+  return { width, height: top + rows * density.rowHeight, rows, perRow, pitch, conductors, homes: placed };
+}
+
+/** The home whose place a point of the lane belongs to. */
+export function homeAt(layout: LaneLayout, density: Density, x: number, y: number): PlacedHome | undefined {
+  const first = layout.homes[0];
+  if (first === undefined) return undefined;
+  const row = Math.round((y - first.y) / density.rowHeight);
+  const column = Math.round((x - first.x) / layout.pitch);
+  if (column < 0 || column >= layout.perRow) return undefined;
+  return layout.homes[row * layout.perRow + column];
 }

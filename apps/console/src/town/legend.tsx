@@ -1,3 +1,4 @@
+import { outerRadius, supplyPath } from "./home-look.ts";
 import { TRUST_LOOKS, TRUST_ORDER, type Trust, trustPath } from "./trust.ts";
 
 /** What fill, shape and outline mean. Only states that occur are listed. */
@@ -38,10 +39,9 @@ function LegendItem({
             className={`home-shape ${trust === undefined ? "" : `outline-${look.outline}`}`}
             d={trustPath(trust ?? "trusted", 6)}
           />
-          {supply === "disconnected" ? <path className="home-dark" d="M-2.5 2.5L2.5 -2.5" /> : null}
-          {supply === "unknown" ? <circle className="home-unknown" r="1.4" /> : null}
+          {supply === "connected" ? null : <path className={`home-supply ${supply}`} d={supplyPath(supply, 6)} />}
           {look.outline === "double" && trust !== undefined ? (
-            <path className="home-double" d={trustPath(trust, 8.6)} />
+            <path className="home-double" d={trustPath(trust, outerRadius(6))} />
           ) : null}
         </g>
       </svg>

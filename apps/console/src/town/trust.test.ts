@@ -11,8 +11,8 @@ test("every trust state has a shape of its own, so that colour is never alone", 
 test("shapes are closed paths of plain numbers, near the size that was asked for", () => {
   for (const trust of TRUST_ORDER) {
     const path = trustPath(trust, 7);
-    assert.match(path, /^M[-\d. LlaAhvHVz]+z$/);
+    assert.match(path, /^m[-\d. la]+z$/);
     const numbers = path.match(/-?\d+(\.\d+)?/g)?.map(Number) ?? [];
-    assert.ok(Math.max(...numbers.map(Math.abs)) <= 7 * 2);
+    assert.ok(Math.max(...numbers.map(Math.abs)) <= 7 * 2.3);
   }
 });

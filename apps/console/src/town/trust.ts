@@ -76,13 +76,15 @@ export const TRUST_ORDER = [
   "retired",
 ] as const satisfies readonly Trust[];
 
-/** SVG path of a trust shape around the origin, `radius` from the centre to its furthest edge on the axes. */
+/**
+ * SVG path of a trust shape around the origin, `radius` from the centre to its furthest edge on the axes. Its commands are relative: put behind `M x y` it stands there.
+ */
 export function trustPath(trust: Trust, radius: number): string {
   const r = radius;
   switch (TRUST_LOOKS[trust].shape) {
     case "circle": {
       const c = round(r * 0.94);
-      return `M${-c} 0a${c} ${c} 0 1 0 ${2 * c} 0a${c} ${c} 0 1 0 ${-2 * c} 0z`;
+      return `m${-c} 0a${c} ${c} 0 1 0 ${2 * c} 0a${c} ${c} 0 1 0 ${-2 * c} 0z`;
     }
     case "diamond":
       return polygon([
@@ -146,7 +148,13 @@ export function trustPath(trust: Trust, radius: number): string {
 }
 
 function polygon(points: readonly (readonly [number, number])[]): string {
-  return `M${points.map(([x, y]) => `${round(x)} ${round(y)}`).join("L")}z`;
+  let [fromX, fromY] = [0, 0];
+  const steps = points.map(([x, y]) => {
+    const step = `${round(x - fromX)} ${round(y - fromY)}`;
+    [fromX, fromY] = [x, y];
+    return step;
+  });
+  return `m${steps.join("l")}z`;
 }
 
 function round(value: number): number {
