@@ -3,6 +3,7 @@ import { totalmem } from "node:os";
 import { loopbackHosts } from "../start/configs.ts";
 import type { StartConfig } from "../start/options.ts";
 import { checkClock } from "./clock.ts";
+import { checkDatabase } from "./database.ts";
 import { type Finding, ok, problem } from "./finding.ts";
 import { checkParts, checkTools } from "./parts.ts";
 import { checkPlatform, type Platform } from "./platform.ts";
@@ -20,6 +21,7 @@ export async function examine(checkout: string, config: StartConfig): Promise<Fi
   return [
     ...checkPlatform(thisPlatform()),
     ...checkParts(checkout, config.databaseUrl !== undefined),
+    ...(await checkDatabase(checkout, state.path, config)),
     ...state.findings,
     ...checkUsers(config, isRoot),
     ...(await checkPorts(config, state.runningPid)),

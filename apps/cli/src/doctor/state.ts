@@ -1,8 +1,10 @@
 import { existsSync, readFileSync, statfsSync } from "node:fs";
 import { chooseOwner, PostgresError, processStartTime, resolveStateDirectory } from "@meterkeep/postgres";
 import { StartError } from "../start/error.ts";
+import { checkStateDirectory, readDatabaseStage } from "../start/installation.ts";
 import type { StartConfig } from "../start/options.ts";
 import { chooseUsers } from "../start/users.ts";
+import { checkFileModes } from "./file-modes.ts";
 import { type Finding, ok, problem } from "./finding.ts";
 
 const LITTLE_BYTES = 2_000_000_000;
@@ -11,6 +13,8 @@ const TOO_LITTLE_BYTES = 300_000_000;
 /** What was found about the state directory; `runningPid` when a Meterkeep runs in it now. */
 export interface StateFindings {
   readonly findings: readonly Finding[];
+  /** Absent when it cannot be used. */
+  readonly path?: string;
   readonly runningPid?: number;
 }
 
@@ -24,18 +28,32 @@ export function checkState(checkout: string, config: StartConfig, isRoot: boolea
       ...(config.state !== undefined && { requested: config.state }),
     });
     path = place.path;
+    checkStateDirectory(path);
+    checkData(path, config);
   } catch (error) {
-    const text = error instanceof PostgresError ? error.message : String(error);
-    return { findings: [problem("state-directory", "failed", text, "Choose another with --state.")] };
+    const isOurs = error instanceof PostgresError || error instanceof StartError;
+    const fix = "Choose another with --state, or restore this one from a backup.";
+    return { findings: [problem("state-directory", "failed", isOurs ? error.message : String(error), fix)] };
   }
   const runningPid = readRunningPid(`${path}/lock`);
   return {
+    path,
     findings: [
       ok("state-directory", `${path}${runningPid === undefined ? "" : `, in use by process ${runningPid}`}`),
       room(path),
+      ...checkFileModes(path, config.passphraseFile),
     ],
     ...(runningPid !== undefined && { runningPid }),
   };
+}
+
+/** The embedded database's, where there has been one. */
+function checkData(path: string, { databaseUrl }: StartConfig): void {
+  if (databaseUrl !== undefined || readDatabaseStage(path) !== "made" || existsSync(`${path}/postgres/data`)) return;
+  throw new StartError(
+    "database-missing",
+    `${path}/postgres/data is gone, and DATABASE_URL does not name a server that has the data instead`,
+  );
 }
 
 function room(path: string): Finding {

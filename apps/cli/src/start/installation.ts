@@ -57,6 +57,13 @@ export function openInstallation(state: string, config: StartConfig, version: st
   return { installation, ignored, databases: installation.databases ?? "begun", note };
 }
 
+/** How far the databases of a state directory are, without making anything: `planned` where there is no installation. */
+export function readDatabaseStage(state: string): DatabaseStage {
+  const file = `${state}/installation.json`;
+  if (!existsSync(file)) return "planned";
+  return parseSettings(INSTALLATION, JSON.parse(readFileSync(file, "utf8")), file).databases ?? "begun";
+}
+
 /** What Meterkeep itself puts into its state directory; the lock comes with drafts. */
 const OURS =
   /^(lock.*|pids|installation\.json.*|custodian|head-end|depot|town|factory|operator|postgres|exchange|log|console|run|run-directory|program)$/;
