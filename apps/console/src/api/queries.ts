@@ -4,6 +4,7 @@ import type {
   DrillReport,
   EvidenceView,
   LedgerPage,
+  MachineTokenList,
   Me,
   MeterDetail,
   Overview,
@@ -104,6 +105,11 @@ export const ledgerQuery = (source: LedgerSource, before: number | undefined) =>
 export const pushSourcesQuery = queryOptions({
   queryKey: ["push-sources"],
   queryFn: ({ signal }) => getJson<PushSourceList>("/push-sources", signal),
+});
+
+export const tokensQuery = queryOptions({
+  queryKey: ["tokens"],
+  queryFn: ({ signal }) => getJson<MachineTokenList>("/tokens", signal),
 });
 
 export const passkeysQuery = queryOptions({

@@ -36,6 +36,11 @@ export async function postJson<T>(path: string, body?: unknown): Promise<T> {
   return (response.status === 204 ? undefined : await response.json()) as T;
 }
 
+/** Takes something away. @throws RequestError */
+export async function deleteResource(path: string): Promise<void> {
+  await answer(path, { method: "DELETE" });
+}
+
 async function answer(path: string, init: RequestInit): Promise<Response> {
   let response: Response;
   try {

@@ -33,6 +33,7 @@ function entry(sequence: number, previousHash: string, where = scope, meter?: st
     at: new Date(at).toISOString(),
     kind: "session-opened",
     principal: "head-end",
+    ...where,
     ...(meter === undefined ? {} : { meter }),
     body,
     hash: hash.digest("hex"),
@@ -47,17 +48,17 @@ function chain(): LedgerRow[] {
 }
 
 test("an untouched stretch fits, whoever the entries belong to", async () => {
-  assert.deepEqual(await checkChain(chain(), scope), { checked: 3, broken: [] });
+  assert.deepEqual(await checkChain(chain()), { checked: 3, broken: [] });
 });
 
-test("a changed body, time or principal breaks its entry", async () => {
-  for (const change of [{ body: "{}" }, { at: "2026-11-21T12:00:09Z" }, { principal: "depot" }]) {
+test("a changed body, time, principal or owner breaks its entry", async () => {
+  for (const change of [{ body: "{}" }, { at: "2026-11-21T12:00:09Z" }, { principal: "depot" }, { utility: "other" }]) {
     const entries = chain().map((row) => (row.sequence === 2 ? { ...row, ...change } : row));
-    assert.deepEqual((await checkChain(entries, scope)).broken, [2]);
+    assert.deepEqual((await checkChain(entries)).broken, [2]);
   }
 });
 
 test("an entry that was taken out breaks the next", async () => {
   const entries = chain().filter(({ sequence }) => sequence !== 2);
-  assert.deepEqual((await checkChain(entries, scope)).broken, [3]);
+  assert.deepEqual((await checkChain(entries)).broken, [3]);
 });

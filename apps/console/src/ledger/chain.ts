@@ -10,52 +10,36 @@ export interface ChainCheck {
   readonly broken: readonly number[];
 }
 
-/** Tenants an entry may belong to: they are hashed but not shown. `*` is for what concerns the whole installation. */
-export interface Scope {
-  readonly utility: string;
-  readonly island: string;
-}
-
 /** Checks `entries`, in any order, against each other and against their hashes. */
 export async function checkChain(
   entries: readonly LedgerRow[],
-  scope: Scope,
   subtle: Pick<SubtleCrypto, "digest"> = crypto.subtle,
 ): Promise<ChainCheck> {
   const sorted = entries.toSorted((a, b) => a.sequence - b.sequence);
-  const scopes: readonly Scope[] = [scope, { utility: "*", island: "*" }, { utility: scope.utility, island: "*" }];
   const broken: number[] = [];
   let before: LedgerRow | undefined;
   for (const entry of sorted) {
     const follows =
       before === undefined || (before.sequence + 1 === entry.sequence && before.hash === entry.previousHash);
-    if (!follows || !(await hashFits(entry, scopes, subtle))) broken.push(entry.sequence);
+    if (!follows || !(await hashFits(entry, subtle))) broken.push(entry.sequence);
     before = entry;
   }
   return { checked: sorted.length, broken };
 }
 
-async function hashFits(
-  entry: LedgerRow,
-  scopes: readonly Scope[],
-  subtle: Pick<SubtleCrypto, "digest">,
-): Promise<boolean> {
-  for (const scope of scopes) {
-    const digest = new Uint8Array(await subtle.digest("SHA-256", canonical(entry, scope)));
-    if (hexOf(digest) === entry.hash) return true;
-  }
-  return false;
+async function hashFits(entry: LedgerRow, subtle: Pick<SubtleCrypto, "digest">): Promise<boolean> {
+  return hexOf(new Uint8Array(await subtle.digest("SHA-256", canonical(entry)))) === entry.hash;
 }
 
 /** Domain, predecessor, sequence, time, then the texts; each with its length in four octets before it. */
-function canonical(entry: LedgerRow, { utility, island }: Scope): Uint8Array<ArrayBuffer> {
+function canonical(entry: LedgerRow): Uint8Array<ArrayBuffer> {
   const text = (value: string) => new TextEncoder().encode(value);
   const fields = [
     text("meterkeep-ledger-1"),
     octetsOf(entry.previousHash),
     number64(entry.sequence),
     number64(Date.parse(entry.at)),
-    ...[entry.kind, entry.principal, utility, island, entry.meter ?? "", entry.body].map(text),
+    ...[entry.kind, entry.principal, entry.utility, entry.island, entry.meter ?? "", entry.body].map(text),
   ];
   const whole = new Uint8Array(fields.reduce((sum, { length }) => sum + 4 + length, 0));
   const view = new DataView(whole.buffer);

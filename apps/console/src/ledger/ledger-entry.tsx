@@ -4,6 +4,7 @@ import { useState } from "react";
 import { formatCount } from "../format/quantity.ts";
 import { localTime } from "../live/live-context.tsx";
 import { ScrollRegion } from "../shell/scroll-region.tsx";
+import { briefBody } from "./brief.ts";
 
 /** One link of the chain; its body on demand. */
 export function LedgerEntry({ entry, broken }: { entry: LedgerRow; broken: boolean }) {
@@ -15,7 +16,10 @@ export function LedgerEntry({ entry, broken }: { entry: LedgerRow; broken: boole
       <time dateTime={entry.at} title={localTime.full(entry.at)} className="dim">
         {localTime.seconds(entry.at)}
       </time>
-      <span className="ledger-kind">{entry.kind.replaceAll("-", " ")}</span>
+      <span className="ledger-what">
+        <span className="ledger-kind">{entry.kind.replaceAll("-", " ")}</span>{" "}
+        <span className="dim">{briefBody(entry.body)}</span>
+      </span>
       <span className="ledger-principal dim">{entry.principal}</span>
       <span>
         {entry.meter === undefined ? null : (
@@ -33,6 +37,8 @@ export function LedgerEntry({ entry, broken }: { entry: LedgerRow; broken: boole
           <dl className="facts">
             <dt>Principal</dt>
             <dd>{entry.principal}</dd>
+            <dt>Whose</dt>
+            <dd>{entry.utility === "*" ? "the whole installation" : `${entry.utility}, island ${entry.island}`}</dd>
             <dt>Time</dt>
             <dd>{localTime.full(entry.at)}</dd>
             <dt>Hash</dt>

@@ -1,9 +1,9 @@
 /** The two audit logs, newest first, each entry chained to the one before, checked again in this browser. */
 import type { LedgerPage as Page } from "@meterkeep/api";
 import { IconLink, IconLinkOff } from "@tabler/icons-react";
-import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
+import { useInfiniteQuery } from "@tanstack/react-query";
 import { useEffect, useMemo, useState } from "react";
-import { configQuery, type LedgerSource, ledgerQuery } from "../api/queries.ts";
+import { type LedgerSource, ledgerQuery } from "../api/queries.ts";
 import { formatCount } from "../format/quantity.ts";
 import { useLive } from "../live/live-context.tsx";
 import { Empty } from "../shell/empty.tsx";
@@ -124,20 +124,17 @@ function ChainVerdict({ check }: { check: ChainCheck | undefined }) {
 }
 
 function useChainCheck(entries: Page["entries"]): ChainCheck | undefined {
-  const config = useQuery(configQuery);
   const [check, setCheck] = useState<ChainCheck>();
-  const { utility, island } = config.data ?? {};
   useEffect(() => {
-    if (utility === undefined || island === undefined) return;
     let wanted = true;
     setCheck(undefined);
-    void checkChain(entries, { utility, island }).then((result) => {
+    void checkChain(entries).then((result) => {
       if (wanted) setCheck(result);
     });
     return () => {
       wanted = false;
     };
-  }, [entries, utility, island]);
+  }, [entries]);
   return check;
 }
 

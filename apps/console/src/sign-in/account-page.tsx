@@ -6,9 +6,9 @@ import { configQuery, meQuery, overviewQuery, passkeysQuery } from "../api/queri
 import { postJson } from "../api/request.ts";
 import { counted } from "../format/quantity.ts";
 import { localTime, useLiveStore } from "../live/live-context.tsx";
-import { Command } from "../shell/command.tsx";
 import { Failure } from "../shell/failure.tsx";
 import { usePageTitle } from "../shell/page-title.ts";
+import { Machines } from "./machines.tsx";
 import "./sign-in.css";
 
 export function AccountPage() {
@@ -84,17 +84,7 @@ export function AccountPage() {
             {enrol.error === null ? null : <Failure error={enrol.error} />}
           </div>
         </section>
-        <section className="panel" aria-labelledby="machines-title">
-          <div className="panel-head">
-            <h2 id="machines-title">Machines</h2>
-          </div>
-          <div className="panel-body account-body">
-            <p>
-              Programs sign in with a token. The API is described at <a href="/api/docs">/api/docs</a>.
-            </p>
-            <Command text="npx meterkeep token create my-program" />
-          </div>
-        </section>
+        <Machines />
         {config === undefined ? null : (
           <section className="panel" aria-labelledby="installation-title">
             <div className="panel-head">
