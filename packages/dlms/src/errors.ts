@@ -41,6 +41,7 @@ export const SESSION_ERROR_CODES = [
   "service-not-negotiated",
   "not-associated",
   "line-missing",
+  "object-unknown",
 ] as const;
 export type SessionErrorCode = (typeof SESSION_ERROR_CODES)[number];
 

@@ -17,6 +17,7 @@ export {
   type ClientAuthentication,
   type ClientCiphering,
   PROPOSED_CONFORMANCE,
+  PROPOSED_SHORT_NAME_CONFORMANCE,
 } from "./client/association-config.ts";
 export {
   type AssociationEffect,
@@ -66,6 +67,7 @@ export { refusalOf } from "./client/refusal.ts";
 export { type Remote, remote } from "./client/remote.ts";
 export { type GetItem, openSession, Session } from "./client/session.ts";
 export { SessionError, type SessionErrorDetails } from "./client/session-error.ts";
+export { openShortNameSession, ShortNameSession, type ShortNameSessionOptions } from "./client/short-name-session.ts";
 export { c } from "./codec/c.ts";
 export type { ChoiceOf, Variants } from "./codec/choice.ts";
 export { type Codec, decode, decodeFirst, encode, type Infer } from "./codec/codec.ts";
@@ -414,4 +416,6 @@ export { TELEGRAM_WARNING_CODES, type TelegramWarning, type TelegramWarningCode 
 export { type Apdu, apdu, type PlainApdu } from "./xdlms/apdu.ts";
 export { CONFORMANCE_BITS, type Conformance, type ConformanceBit } from "./xdlms/conformance.ts";
 export type { DataNotification } from "./xdlms/notification.ts";
+export type { VariableAccess } from "./xdlms/read.ts";
+export { ASSOCIATION_BASE_NAME, type Referencing } from "./xdlms/referencing.ts";
 export { ACTION_RESULTS, type ActionResult, DATA_ACCESS_RESULTS, type DataAccessResult } from "./xdlms/results.ts";

@@ -29,6 +29,8 @@ export interface MethodAddress {
   readonly classId: number;
   readonly logicalName: string;
   readonly methodId: number;
+  /** What the class adds to the base name for method 1: needed under short-name referencing only. */
+  readonly methodOffset?: number | undefined;
 }
 
 export function attributeDescriptorOf({ classId, logicalName, attributeId }: AttributeAddress): AttributeDescriptor {

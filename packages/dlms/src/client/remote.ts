@@ -37,6 +37,8 @@ export interface Remote<C extends InterfaceClass> {
  * const suite = await setup.get("securitySuite"); // "suite0" | "suite1" | "suite2"
  * ```
  *
+ * Works over logical and short names alike: a session of short names looks the object up in the meter's list.
+ *
  * Values that do not fit the class throw a DecodeError; refusals throw a SessionError.
  */
 export function remote<C extends InterfaceClass>(
@@ -44,7 +46,7 @@ export function remote<C extends InterfaceClass>(
   declared: C,
   logicalName: string,
 ): Remote<C> {
-  const { id: classId, attributes, methods } = declared as InterfaceClass;
+  const { id: classId, attributes, methods, methodOffset } = declared as InterfaceClass;
   const attributeOf = (name: string) => named(attributes, name, "attribute");
   const addressOf = (name: string): AttributeAddress => ({
     classId,
@@ -71,7 +73,10 @@ export function remote<C extends InterfaceClass>(
     },
     async call(name: string, parameter?: unknown) {
       const { index, parameter: codec, result } = named(methods, name, "method");
-      const returned = await session.call({ classId, logicalName, methodId: index }, encode(codec, parameter));
+      const returned = await session.call(
+        { classId, logicalName, methodId: index, methodOffset },
+        encode(codec, parameter),
+      );
       if (result === undefined) return undefined;
       return decode(result, returned ?? encode(d.null, null), { trailing: "ignore" });
     },

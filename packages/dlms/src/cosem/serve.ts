@@ -60,7 +60,8 @@ export function serveClass<State>(declared: ClassDeclaration, handlers: object):
   const methods: (ServedMethod<State> | undefined)[] = [];
   for (const [name, method] of Object.entries(declared.methods))
     methods[method.index] = serveMethod(method, call?.[name]);
-  return { classId: declared.id, version: declared.version, attributes, methods };
+  const { id: classId, version, methodOffset } = declared;
+  return { classId, version, attributes, methods, methodOffset };
 }
 
 function serveAttribute<State>(

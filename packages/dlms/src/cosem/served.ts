@@ -50,4 +50,6 @@ export interface ServedClass<State> {
   /** By index; holes where the class has no such attribute. */
   readonly attributes: readonly (ServedAttribute<State> | undefined)[];
   readonly methods: readonly (ServedMethod<State> | undefined)[];
+  /** What is added to the base name for method 1 with short-name referencing; see `ClassDeclaration`. */
+  readonly methodOffset?: number | undefined;
 }

@@ -9,7 +9,8 @@ import { type SystemTitle, systemTitle } from "../system-title.ts";
 import { apdu as anyApdu } from "../xdlms/apdu.ts";
 import { intersectConformance } from "../xdlms/conformance.ts";
 import { DLMS_VERSION, type InitiateRequest, initiateRequest, VAA_NAME_LN } from "../xdlms/initiate.ts";
-import type { AssociationDefinition, AssociationModel } from "./association-model.ts";
+import { ASSOCIATION_BASE_NAME, applicationContext } from "../xdlms/referencing.ts";
+import { type AssociationDefinition, type AssociationModel, referencingOf } from "./association-model.ts";
 import {
   type Association,
   type AssociationSecurity,
@@ -19,7 +20,7 @@ import {
   UNPROTECTED,
 } from "./connection.ts";
 import { RequestRefused } from "./exception.ts";
-import { DEFAULT_MAX_RECEIVE_PDU_BYTES, OFFERED_CONFORMANCE } from "./offer.ts";
+import { DEFAULT_MAX_RECEIVE_PDU_BYTES, offeredConformance } from "./offer.ts";
 import type { Device, SecuritySetupPort } from "./ports.ts";
 import { openRequest, requirePolicy, sealResponse } from "./protection.ts";
 
@@ -52,10 +53,10 @@ export function associate<Key, State>(
   const request = decodeApdu(aarq, octets);
   const setup = definition.securitySetup === undefined ? undefined : device.securitySetup(definition.securitySetup);
   const reject = (diagnostic: UserDiagnostic) => rejection(request, diagnostic);
-  if (!contextIsOffered(request, setup)) return reject("application-context-name-not-supported");
+  if (!contextIsOffered(definition, request, setup)) return reject("application-context-name-not-supported");
   const objection = objectToAuthentication(device, definition, request);
   if (objection !== undefined) return reject(objection);
-  const ciphered = request.applicationContextName === "logical-name-ciphered";
+  const ciphered = isCiphered(definition, request);
   const title = request.callingApTitle?.length === 8 ? systemTitle(request.callingApTitle.slice()) : undefined;
   const needsTitle = ciphered || definition.authentication.kind === "gmac";
   // Who bears our title could send us back what we have sealed ourselves.
@@ -77,9 +78,17 @@ interface OpenedInitiate {
   readonly protection: RequestProtection;
 }
 
-function contextIsOffered({ applicationContextName }: Aarq, setup: SecuritySetupPort<unknown> | undefined): boolean {
-  if (applicationContextName === "logical-name-ciphered") return setup !== undefined;
-  if (applicationContextName !== "logical-name") return false;
+function isCiphered(definition: AssociationDefinition, { applicationContextName }: Aarq): boolean {
+  return applicationContextName === applicationContext(referencingOf(definition), true);
+}
+
+function contextIsOffered(
+  definition: AssociationDefinition,
+  request: Aarq,
+  setup: SecuritySetupPort<unknown> | undefined,
+): boolean {
+  if (isCiphered(definition, request)) return setup !== undefined;
+  if (request.applicationContextName !== applicationContext(referencingOf(definition), false)) return false;
   // A client must not talk itself out of a protection that the policy demands.
   return setup === undefined || !(setup.policy.authenticatedRequest || setup.policy.encryptedRequest);
 }
@@ -129,7 +138,7 @@ function judgeInitiate(request: InitiateRequest, definition: AssociationDefiniti
 }
 
 function agreedConformance(request: InitiateRequest, definition: AssociationDefinition) {
-  return intersectConformance(definition.conformance ?? OFFERED_CONFORMANCE, request.proposedConformance);
+  return intersectConformance(offeredConformance(definition), request.proposedConformance);
 }
 
 function initiateError(value: InitiateObjection) {
@@ -158,7 +167,7 @@ function accept<Key, State>(
   clientSystemTitle: SystemTitle | undefined,
   security: AssociationSecurity<Key> | undefined,
 ): AssociateOutcome<Key> {
-  const ciphered = request.applicationContextName === "logical-name-ciphered";
+  const ciphered = isCiphered(definition, request);
   const conformance = agreedConformance(initiate, definition);
   const maxReceivePduSize = definition.maxReceivePduSize ?? DEFAULT_MAX_RECEIVE_PDU_BYTES;
   const size = initiate.clientMaxReceivePduSize;
@@ -178,7 +187,7 @@ function accept<Key, State>(
       negotiatedDlmsVersionNumber: DLMS_VERSION,
       negotiatedConformance: conformance,
       serverMaxReceivePduSize: maxReceivePduSize,
-      vaaName: VAA_NAME_LN,
+      vaaName: vaaNameOf(definition),
     },
   });
   const userInformation =
@@ -220,6 +229,11 @@ function accept<Key, State>(
       serverChallenge,
     },
   };
+}
+
+/** What the InitiateResponse names the association by. */
+export function vaaNameOf(definition: AssociationDefinition): number {
+  return referencingOf(definition) === "short-name" ? ASSOCIATION_BASE_NAME : VAA_NAME_LN;
 }
 
 function rejection(

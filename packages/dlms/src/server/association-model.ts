@@ -1,7 +1,9 @@
 import type { LogicalName } from "../cosem/logical-name.ts";
 import type { ServedClass } from "../cosem/served.ts";
 import type { ConformanceBit } from "../xdlms/conformance.ts";
+import type { Referencing } from "../xdlms/referencing.ts";
 import type { AccessModes, AccessRule } from "./access.ts";
+import type { ShortNames } from "./short-names.ts";
 
 /** How the client of an association proves who it is. */
 export type AssociationAuthentication =
@@ -30,23 +32,43 @@ export interface AssociationDefinition {
   readonly access: AccessRule;
   /** Long responses go in general blocks also where blocks of their own service were agreed, as some meters do it. */
   readonly prefersGeneralBlocks?: boolean;
-  /** The version of association LN served at 0.0.40.0.0.255: 1, 2 or 3. */
-  readonly associationVersion?: 1 | 2 | 3;
+  /** The version of association LN served at 0.0.40.0.0.255; 1 unless given. */
+  readonly associationVersion?: 0 | 1 | 2 | 3;
+  /** The version of association SN served at `ASSOCIATION_BASE_NAME` under short-name referencing; 2 unless given. */
+  readonly shortNameVersion?: 0 | 1 | 2 | 3 | 4;
 }
 
 /** An object of the meter: a served class under a logical name. */
 export interface ModelObject<State> {
   readonly logicalName: LogicalName;
   readonly served: ServedClass<State>;
+  /** Its short name; associations under short names give the next free one to an object without. */
+  readonly baseName?: number | undefined;
 }
 
 /** An object as one association reaches it. */
 export interface ReachableObject<State> extends ModelObject<State> {
   readonly modes: AccessModes;
+  /** The next object of the same logical name: some meters give a name to several objects of different classes. */
+  readonly sibling?: ReachableObject<State> | undefined;
 }
 
 /** An association with its objects, ready to look up. */
 export interface AssociationModel<State> {
   readonly definition: AssociationDefinition;
   readonly objects: ReadonlyMap<number, ReachableObject<State>>;
+  /** The same objects by number, under short-name referencing. */
+  readonly shortNames: ShortNames<State> | undefined;
+}
+
+/** How the objects of an association are named. */
+export function referencingOf({ shortNameVersion }: Pick<AssociationDefinition, "shortNameVersion">): Referencing {
+  return shortNameVersion === undefined ? "logical-name" : "short-name";
+}
+
+/** The objects of an association, those that share a logical name behind each other. */
+export function* everyObject<State>(model: AssociationModel<State>): Generator<ReachableObject<State>> {
+  for (const first of model.objects.values())
+    for (let object: ReachableObject<State> | undefined = first; object !== undefined; object = object.sibling)
+      yield object;
 }

@@ -10,6 +10,7 @@ import type { AssociationModel, ReachableObject } from "./association-model.ts";
 import type { Association, OpenTransfer, RequestProtection } from "./connection.ts";
 import type { Device } from "./ports.ts";
 import { RequestContext } from "./request-context.ts";
+import type { ShortNamed } from "./short-names.ts";
 
 /** One request being served: who asks, how well protected it came, and what its response may weigh. */
 export interface Call<Key, State> {
@@ -53,12 +54,23 @@ export function readAttribute<Key, State>(
   selection: SelectiveAccessDescriptor | undefined,
 ): ServedResult {
   const object = find(call, classId, instanceId);
-  if (typeof object === "string") return object;
+  return typeof object === "string" ? object : readObject(call, writer, object, attributeId, selection);
+}
+
+/** As `readAttribute`, of an object that was found. */
+export function readObject<Key, State>(
+  call: Call<Key, State>,
+  writer: Writer,
+  object: ReachableObject<State>,
+  attributeId: number,
+  selection: SelectiveAccessDescriptor | undefined,
+): ServedResult {
   const attribute = object.served.attributes[attributeId];
   if (attribute === undefined) return "object-undefined";
   const denied = deny(call, object.modes.attributes[attributeId] ?? 0, ACCESS_MODE.read);
   if (denied !== undefined) return denied;
-  if (selection !== undefined && !agreed(call, "selective-access")) return "scope-of-access-violated";
+  if (selection !== undefined && !(agreed(call, "selective-access") || agreed(call, "parameterized-access")))
+    return "scope-of-access-violated";
   const start = writer.offset;
   const result = guarded(call, object, (context) => attribute.read(writer, call.device.state, context, selection));
   if (result !== "success") writer.offset = start;
@@ -72,7 +84,16 @@ export function writeAttribute<Key, State>(
   value: Uint8Array,
 ): ServedResult {
   const object = find(call, classId, instanceId);
-  if (typeof object === "string") return object;
+  return typeof object === "string" ? object : writeObject(call, object, attributeId, value);
+}
+
+/** As `writeAttribute`, of an object that was found. */
+export function writeObject<Key, State>(
+  call: Call<Key, State>,
+  object: ReachableObject<State>,
+  attributeId: number,
+  value: Uint8Array,
+): ServedResult {
   const attribute = object.served.attributes[attributeId];
   if (attribute === undefined) return "object-undefined";
   const denied = deny(call, object.modes.attributes[attributeId] ?? 0, ACCESS_MODE.write);
@@ -88,7 +109,17 @@ export function callMethod<Key, State>(
   parameter: Uint8Array | undefined,
 ): ServedResult {
   const object = find(call, classId, instanceId);
-  if (typeof object === "string") return object;
+  return typeof object === "string" ? object : callObject(call, writer, object, methodId, parameter);
+}
+
+/** As `callMethod`, of an object that was found. */
+export function callObject<Key, State>(
+  call: Call<Key, State>,
+  writer: Writer,
+  object: ReachableObject<State>,
+  methodId: number,
+  parameter: Uint8Array | undefined,
+): ServedResult {
   const method = object.served.methods[methodId];
   if (method === undefined) return "object-undefined";
   const denied = deny(call, object.modes.methods[methodId] ?? 0, ACCESS_MODE.call);
@@ -100,14 +131,31 @@ export function callMethod<Key, State>(
   return result;
 }
 
+/** The object and its member behind a short name; undefined where there is none, or none any more. */
+export function findShortName<State>(
+  { model, device }: Pick<Call<unknown, State>, "model" | "device">,
+  name: number,
+): ShortNamed<State> | undefined {
+  const named = model.shortNames?.get(name);
+  if (named === undefined) return undefined;
+  const { served, logicalName } = named.object;
+  const hidden = device.associationEdits?.hidden(model.definition.name, served.classId, logicalName);
+  return hidden === true ? undefined : named;
+}
+
 function find<State>(
-  { model }: Pick<Call<never, State>, "model">,
+  { model, device }: Pick<Call<unknown, State>, "model" | "device">,
   classId: number,
   instanceId: Uint8Array,
 ): ReachableObject<State> | "object-undefined" | "object-class-inconsistent" {
-  const object = model.objects.get(logicalNameKey(instanceId));
-  if (object === undefined) return "object-undefined";
-  return object.served.classId === classId ? object : "object-class-inconsistent";
+  const first = model.objects.get(logicalNameKey(instanceId));
+  if (first === undefined) return "object-undefined";
+  for (let object: typeof first | undefined = first; object !== undefined; object = object.sibling)
+    if (object.served.classId === classId) {
+      const hidden = device.associationEdits?.hidden(model.definition.name, classId, object.logicalName);
+      return hidden === true ? "object-undefined" : object;
+    }
+  return "object-class-inconsistent";
 }
 
 function deny(call: Pick<Call<never, never>, "protection">, mode: number, right: number): ServedResult | undefined {

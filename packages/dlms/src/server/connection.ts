@@ -61,7 +61,12 @@ export type Transfer =
       readonly list: boolean;
       readonly blocks: IncomingBlocks;
     }
-  | { readonly kind: "action-response"; readonly blocks: OutgoingBlocks };
+  | { readonly kind: "action-response"; readonly blocks: OutgoingBlocks }
+  /** READ and WRITE of short names, whose responses in blocks are of kind `get`. */
+  | { readonly kind: "read-request" | "write-request"; readonly blocks: IncomingBlocks };
+
+/** For services without an invoke id. */
+export const NO_INVOKE_ID: InvokeIdAndPriority = { invokeId: 0, confirmed: true, highPriority: false };
 
 /**
  * Where a client stands with this server:

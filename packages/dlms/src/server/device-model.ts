@@ -1,9 +1,18 @@
 import { logicalNameKey, logicalNameOctets, logicalNameText } from "../cosem/logical-name.ts";
 import type { ServedClass } from "../cosem/served.ts";
 import { DlmsError } from "../errors.ts";
+import { ASSOCIATION_BASE_NAME } from "../xdlms/referencing.ts";
 import { accessModes, type ObjectAccess } from "./access.ts";
-import type { AssociationDefinition, AssociationModel, ModelObject, ReachableObject } from "./association-model.ts";
+import {
+  type AssociationDefinition,
+  type AssociationModel,
+  everyObject,
+  type ModelObject,
+  type ReachableObject,
+} from "./association-model.ts";
 import { associationClass, CURRENT_ASSOCIATION } from "./association-object.ts";
+import { shortNameAssociationClass } from "./association-sn-object.ts";
+import { shortNames, withBaseNames } from "./short-names.ts";
 
 /**
  * What a kind of meter is: its objects and associations. Built once and shared by all meters of the kind; what differs
@@ -13,15 +22,15 @@ export interface DeviceModel<State> {
   readonly bySap: ReadonlyMap<number, AssociationModel<State>>;
 }
 
-/** Puts a served class under a logical name. */
-export function mount<State>(logicalName: string, served: ServedClass<State>): ModelObject<State> {
-  return { logicalName: logicalNameText(logicalNameOctets(logicalName)), served };
+/** Puts a served class under a logical name and, for associations that use short names, a base name. */
+export function mount<State>(logicalName: string, served: ServedClass<State>, baseName?: number): ModelObject<State> {
+  return { logicalName: logicalNameText(logicalNameOctets(logicalName)), served, baseName };
 }
 
 /**
  * Builds the model.
  *
- * @throws DlmsError `invalid-value` when two objects share a logical name or two associations a client SAP.
+ * @throws DlmsError `invalid-value` when two objects share class and logical name, or two associations a client SAP.
  */
 export function deviceModel<State>(parts: {
   readonly objects: readonly ModelObject<State>[];
@@ -41,15 +50,26 @@ function associationModel<State>(
   objects: readonly ModelObject<State>[],
 ): AssociationModel<State> {
   const reachable = new Map<number, ReachableObject<State>>();
-  const model: AssociationModel<State> = { definition, objects: reachable };
-  add(reachable, mount(CURRENT_ASSOCIATION, associationClass(model)), { read: "all", write: "all", call: "all" });
-  for (const object of objects) {
+  const { shortNameVersion } = definition;
+  // The association's own object shows the model that it is part of.
+  const model: Writable<AssociationModel<State>> = { definition, objects: reachable, shortNames: undefined };
+  const own =
+    shortNameVersion === undefined
+      ? mount(CURRENT_ASSOCIATION, associationClass(model))
+      : mount(CURRENT_ASSOCIATION, shortNameAssociationClass(model), ASSOCIATION_BASE_NAME);
+  add(reachable, own, { read: "all", write: "all", call: "all" });
+  const seen = objects.flatMap((object) => {
     const { logicalName, served } = object;
     const access = definition.access({ logicalName, classId: served.classId, version: served.version });
-    if (access !== undefined) add(reachable, object, access);
-  }
+    return access === undefined ? [] : { object, access };
+  });
+  const named = shortNameVersion === undefined ? [] : withBaseNames(seen.map(({ object }) => object));
+  for (const [at, { object, access }] of seen.entries()) add(reachable, named[at] ?? object, access);
+  if (shortNameVersion !== undefined) model.shortNames = shortNames(everyObject(model));
   return model;
 }
+
+type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
 function add<State>(
   reachable: Map<number, ReachableObject<State>>,
@@ -57,6 +77,10 @@ function add<State>(
   access: ObjectAccess,
 ): void {
   const key = logicalNameKey(logicalNameOctets(object.logicalName));
-  if (reachable.has(key)) throw new DlmsError("invalid-value", `two objects are called ${object.logicalName}`);
-  reachable.set(key, { ...object, modes: accessModes(object.served, access) });
+  const sibling = reachable.get(key);
+  const { classId } = object.served;
+  for (let other = sibling; other !== undefined; other = other.sibling)
+    if (other.served.classId === classId)
+      throw new DlmsError("invalid-value", `two objects of class ${classId} are called ${object.logicalName}`);
+  reachable.set(key, { ...object, modes: accessModes(object.served, access), sibling });
 }

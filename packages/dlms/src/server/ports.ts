@@ -65,6 +65,24 @@ export interface SecuritySetupPort<Key> {
   activate?(policy: SecurityPolicy): boolean;
 }
 
+/** A user of an association (Blue Book 4.4.4, user_list). */
+export interface AssociationUser {
+  readonly userId: number;
+  readonly userName: string;
+}
+
+/**
+ * What clients have changed about associations: objects taken out of the list, and users. One a meter, durable. Each
+ * change says false where the meter will not have it.
+ */
+export interface AssociationEdits {
+  /** Whether the object was taken out of the association's list: it is then as if it did not exist. */
+  hidden(association: string, classId: number, logicalName: LogicalName): boolean;
+  setHidden(association: string, classId: number, logicalName: LogicalName, hidden: boolean): boolean;
+  users(association: string): readonly AssociationUser[];
+  setUsers(association: string, users: readonly AssociationUser[]): boolean;
+}
+
 /** What one meter lends its server: one small object a meter; everything large is shared through the model. */
 export interface Device<Key, State = unknown> {
   /** Given to every handler. */
@@ -81,6 +99,8 @@ export interface Device<Key, State = unknown> {
   checkPassword(association: string, password: Uint8Array): boolean;
   /** Takes a new password (attribute 7 of association LN, LLS); false refuses it. */
   setPassword(association: string, password: Uint8Array): boolean;
+  /** Absent where object lists and users are as they were made. */
+  readonly associationEdits?: AssociationEdits | undefined;
   /** Hears of what happened; must not throw. Nothing of it goes to the client. */
   readonly onEvent?: ((event: ServerEvent) => void) | undefined;
 }
@@ -90,6 +110,8 @@ export type ServerEvent =
   | { readonly kind: "associated"; readonly association: string; readonly clientSystemTitle: SystemTitle | undefined }
   | { readonly kind: "association-refused"; readonly association: string; readonly reason: string }
   | { readonly kind: "released"; readonly association: string }
+  /** The client confirms a push: its long invoke id. */
+  | { readonly kind: "push-confirmed"; readonly association: string; readonly invokeId: number }
   | {
       readonly kind: "request-refused";
       readonly association: string;

@@ -1,8 +1,10 @@
 import { ACSE_TAGS } from "../acse/acse-apdu.ts";
 import { NORMAL } from "../cosem/normal-apdus.ts";
+import { decodeApdu } from "../cosem/service-octets.ts";
 import { DecodeError } from "../errors.ts";
 import { isBlock } from "../gbt/transfer.ts";
 import { protectionFormOf } from "../security/tags.ts";
+import { dataNotificationConfirm } from "../xdlms/notification.ts";
 import { ACCESS_REQUEST, serveAccess } from "./access-service.ts";
 import { serveAction } from "./action.ts";
 import { associate } from "./associate.ts";
@@ -21,14 +23,17 @@ import {
 import type { DeviceModel } from "./device-model.ts";
 import { exceptionFor, RequestRefused } from "./exception.ts";
 import { serveGet } from "./get.ts";
-import { DEFAULT_MAX_RECEIVE_PDU_BYTES, MAX_LONG_REQUEST_BYTES, OFFERED_CONFORMANCE } from "./offer.ts";
+import { DEFAULT_MAX_RECEIVE_PDU_BYTES, MAX_LONG_REQUEST_BYTES, offeredConformance } from "./offer.ts";
 import type { Device } from "./ports.ts";
 import { openRequest, protectionOverheadBytes, requirePolicy, sealResponse } from "./protection.ts";
+import { READ_REQUEST, serveRead } from "./read.ts";
 import { release } from "./release.ts";
 import { serveSet } from "./set.ts";
+import { serveUnconfirmedWrite, serveWrite, UNCONFIRMED_WRITE_REQUEST, WRITE_REQUEST } from "./write.ts";
 
 const [GET_REQUEST] = NORMAL.getRequest;
 const [SET_REQUEST] = NORMAL.setRequest;
+const DATA_NOTIFICATION_CONFIRM = 0x10;
 const [ACTION_REQUEST] = NORMAL.actionRequest;
 /** What the wrapper and the block lengths can carry when the client names no limit. */
 const UNLIMITED_PDU_BYTES = 65_535;
@@ -276,7 +281,7 @@ export class CosemServer<Key, State = unknown> {
     const security =
       setup === undefined ? undefined : { setup, keys: setup.keys.current(), dedicated: undefined, changedKeys: false };
     const agreement = {
-      conformance: definition.conformance ?? OFFERED_CONFORMANCE,
+      conformance: offeredConformance(definition),
       maxReceivePduSize: definition.maxReceivePduSize ?? DEFAULT_MAX_RECEIVE_PDU_BYTES,
       maxSendPduSize: undefined,
       ciphered: setup !== undefined,
@@ -292,7 +297,18 @@ function serve<Key, State>(call: Call<Key, State>, plain: Uint8Array): Uint8Arra
   if (tag === SET_REQUEST) return serveSet(call, plain);
   if (tag === ACTION_REQUEST) return serveAction(call, plain);
   if (tag === ACCESS_REQUEST) return serveAccess(call, plain);
+  if (tag === READ_REQUEST) return serveRead(call, plain);
+  if (tag === WRITE_REQUEST) return serveWrite(call, plain);
+  if (tag === UNCONFIRMED_WRITE_REQUEST) return serveUnconfirmedWrite(call, plain);
+  if (tag === DATA_NOTIFICATION_CONFIRM) return hearConfirmation(call, plain);
   throw new RequestRefused("not-supported");
+}
+
+/** The client has taken a push that wanted to be confirmed. */
+function hearConfirmation<Key, State>({ device, model }: Call<Key, State>, plain: Uint8Array): undefined {
+  const { invokeIdAndPriority } = decodeApdu(dataNotificationConfirm, plain);
+  const { invokeId } = invokeIdAndPriority;
+  device.onEvent?.({ kind: "push-confirmed", association: model.definition.name, invokeId });
 }
 
 function generalBlocks<Key, State>(
