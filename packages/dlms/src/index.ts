@@ -12,10 +12,11 @@ export type { AccessItem, AccessOptions, AccessResult } from "./client/access-tr
 export type { ActionItem } from "./client/action-transfer.ts";
 export type { AttributeAddress, MethodAddress } from "./client/ask.ts";
 export {
+  type AarqFields,
   type AssociationConfig,
-  type CipheringForm,
   type ClientAuthentication,
   type ClientCiphering,
+  type ClientGeneralProtection,
   PROPOSED_CONFORMANCE,
   PROPOSED_SHORT_NAME_CONFORMANCE,
 } from "./client/association-config.ts";
@@ -247,6 +248,29 @@ export {
   type BlockTransferStep,
   isBlock,
 } from "./gbt/transfer.ts";
+export {
+  CLIENT_ADDRESSES,
+  type HdlcServerAddress,
+  type ServerAddressBytes,
+} from "./hdlc/address.ts";
+export { HdlcClient } from "./hdlc/client.ts";
+export type {
+  HdlcClientAction,
+  HdlcClientEvent,
+  HdlcClientOptions,
+  HdlcQuirks,
+} from "./hdlc/client-events.ts";
+export { HdlcFrameStream } from "./hdlc/frame-stream.ts";
+export { DEFAULT_HDLC_PARAMETERS, type HdlcParameters, MOST_INFORMATION_BYTES } from "./hdlc/parameters.ts";
+export type { SegmentLimits } from "./hdlc/segments.ts";
+export { HdlcServer } from "./hdlc/server.ts";
+export type {
+  DisconnectReason,
+  HdlcPeer,
+  HdlcServerAction,
+  HdlcServerEvent,
+  HdlcServerOptions,
+} from "./hdlc/server-events.ts";
 export { Assembler, type Delivery, type LinkFacts } from "./link/assembler.ts";
 export { encodeBlocks } from "./link/block-transfer.ts";
 export { frameCheck, p1Check } from "./link/crc.ts";
@@ -316,7 +340,16 @@ export {
   signApdu,
   verifySignedApdu,
 } from "./security/general-signing.ts";
-export { CHALLENGE_BYTES, gmacReply, hashReply, verifyGmacReply } from "./security/hls.ts";
+export { gmacReply, verifyGmacReply } from "./security/hls.ts";
+export {
+  aesMechanism,
+  type EcdsaMechanism,
+  ecdsaMechanism,
+  type HlsExchange,
+  type HlsMechanism,
+  hashMechanism,
+  manufacturerMechanism,
+} from "./security/hls-mechanisms.ts";
 export {
   answerKeyAgreement,
   completeKeyAgreement,
@@ -326,6 +359,14 @@ export {
 } from "./security/key-agreement.ts";
 export { type DerivationInput, deriveKey, staticPartyInfo } from "./security/key-derivation.ts";
 export { AGREEMENT_SCHEMES, type KeyInfo, type KeySource } from "./security/key-info.ts";
+export {
+  type CipheringFacts,
+  type CipheringForm,
+  type LayerKeys,
+  type LayerParties,
+  type OpenedApdu as OpenedLayers,
+  openLayers,
+} from "./security/layers.ts";
 export type { GeneralKeys, GeneralSetup } from "./security/message-key.ts";
 export type {
   Ciphers,
