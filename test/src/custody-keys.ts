@@ -40,7 +40,7 @@ export async function collectSecrets(stateDirectory: string): Promise<CustodySec
     const store = postgresCustodyStore(pool);
     const { vault } = await openSoftwareVault(store, { kind: "file", path: config.rootKeyFile }, Date.now());
     const rootKey = Buffer.from(readFileSync(config.rootKeyFile, "latin1").trim(), "hex");
-    const derived = ["vault-keys", "named-secrets", "check-values"].map((use) => ({
+    const derived = ["vault-keys", "named-secrets", "check-values", "records"].map((use) => ({
       use,
       octets: derive(rootKey, use),
     }));

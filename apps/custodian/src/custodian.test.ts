@@ -10,8 +10,10 @@ import { fileURLToPath } from "node:url";
 import type { RecipientFile } from "@meterkeep/api/custodian";
 import { custodianClient } from "@meterkeep/api/custodian-channel";
 import type { CustodianConfig, ProcessMessage } from "@meterkeep/api/supervisor";
+import { CUSTODY_MIGRATIONS } from "@meterkeep/custody";
 import { createChannelCredential } from "@meterkeep/pki";
 import { withTestDatabase } from "@meterkeep/postgres/testing";
+import { VERSION } from "./version.ts";
 
 const MAIN = fileURLToPath(new URL("main.ts", import.meta.url));
 
@@ -43,7 +45,7 @@ async function withBench(body: (bench: Bench) => Promise<void>): Promise<void> {
   const [own, headEnd] = [credential("custodian"), credential("head-end")];
   const children: ChildProcess[] = [];
   try {
-    await withTestDatabase({}, async ({ url }) => {
+    await withTestDatabase({ migrations: CUSTODY_MIGRATIONS, version: VERSION }, async ({ url }) => {
       for (const name of ["state", "exchange"]) mkdirSync(join(folder, name), { mode: 0o700 });
       writeFileSync(join(folder, "state/channel.key"), own.privateKey, { mode: 0o600 });
       const config: CustodianConfig = {

@@ -13,7 +13,7 @@ import {
   readPassphrase,
   trustedManufacturer,
 } from "@meterkeep/custody";
-import { createPool, migrate } from "@meterkeep/postgres";
+import { createPool, prepareSchema } from "@meterkeep/postgres";
 import { closeDoors } from "./doors.ts";
 import { VERSION } from "./version.ts";
 
@@ -28,7 +28,7 @@ export async function startCustodian(config: CustodianConfig, supervisor: Superv
     maxConnections: MOST_CONNECTIONS,
   });
   try {
-    await migrate(pool, CUSTODY_MIGRATIONS, { version: VERSION });
+    await prepareSchema({ pool, ownerUrl: config.ownerDatabase, sources: CUSTODY_MIGRATIONS, version: VERSION });
     const custody = await openCustody(
       pool,
       {
@@ -38,6 +38,7 @@ export async function startCustodian(config: CustodianConfig, supervisor: Superv
         version: VERSION,
         separateUser: config.separateUser,
         pace: paceOf(config),
+        sealBudget: config.sealBudget,
         now: () => Date.now(),
         onFailure: (error) => console.error(error),
       },

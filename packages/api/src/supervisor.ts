@@ -158,6 +158,12 @@ export const CUSTODIAN_CONFIG = {
         flag: { kind: "text", description: "Its three-letter FLAG id." },
         ecdsaPublicKey: { kind: "text", description: "ECDSA P-384 public key (SPKI DER, base64url)." },
         mldsaPublicKey: { kind: "text", description: "ML-DSA-65 public key (SPKI DER, base64url)." },
+        simulated: {
+          kind: "flag",
+          description:
+            "Its meters are virtual: they are shown as such, run on the town's clock and are targets of drills. Absent means real.",
+          optional: true,
+        },
       },
     },
   },

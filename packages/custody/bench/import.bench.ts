@@ -1,5 +1,6 @@
 import { SecretKey } from "@meterkeep/dlms-node";
 import { withTestDatabase } from "@meterkeep/postgres/testing";
+import { EntryBursts } from "../src/service/entry-bursts.ts";
 import { importShipment } from "../src/shipment/import.ts";
 import { generateRecipientSecret, recipientOf } from "../src/shipment/recipient.ts";
 import { GroupCommitter } from "../src/store/committer.ts";
@@ -23,7 +24,9 @@ await withTestDatabase({ migrations: CUSTODY_MIGRATIONS }, async ({ pool }) => {
   const store = postgresCustodyStore(pool);
   const vault = softwareVault(SecretKey.random(32), store.vaultKeys);
   const trust = { manufacturers: [maker.trusted], recipient };
-  const custody = { store, committer: new GroupCommitter(store), vault, trust, now: () => Date.now() };
+  const [committer, now] = [new GroupCommitter(store), () => Date.now()];
+  const bursts = new EntryBursts(committer, now);
+  const custody = { store, committer, bursts, vault, trust, now, forget: () => undefined };
   const began = performance.now();
   await importShipment(custody, { utility: "u", island: "i", principal: "bench" }, chunks);
   const seconds = (performance.now() - began) / 1000;

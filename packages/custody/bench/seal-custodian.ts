@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createChannelCredential } from "@meterkeep/pki";
 import { listenOnChannel } from "../src/channel/server.ts";
+import { memoryCustodyStore } from "../src/store/memory-store.ts";
 import { carryTakeover, withTestCustody } from "../src/testing/test-custody.ts";
 import { TestMeter } from "../src/testing/test-meter.ts";
 
@@ -20,23 +21,28 @@ const credential = (name: string) =>
 const folder = mkdtempSync(join(tmpdir(), "meterkeep-bench-"));
 const socketPath = join(folder, "channel.sock");
 const [own, headEnd] = [credential("custodian"), credential("head-end")];
-await withTestCustody(async (custody) => {
-  const meter = new TestMeter({ systemTitle: "5453540000000007" });
-  await custody.add(meter);
-  await carryTakeover(custody, meter);
-  const principals = [{ name: "head-end", role: "head-end", certificate: headEnd.certificate }] as const;
-  const server = await listenOnChannel({ ...custody.custody, socketPath, ...own, principals });
-  const line = meter.connect(1, 1);
-  const over = new Promise<void>((resolve) => process.once("disconnect", () => resolve()));
-  process.on("message", (message: { readonly exchange: string } | { readonly cpu: true }) => {
-    if ("cpu" in message) process.send?.({ cpu: process.cpuUsage() });
-    else {
-      const answer = line.exchange(Buffer.from(message.exchange, "hex"));
-      process.send?.({ answer: Buffer.from(answer ?? []).toString("hex") });
-    }
-  });
-  process.send?.({ socketPath, systemTitle: meter.systemTitle, headEnd, custodianCertificate: own.certificate });
-  await over;
-  await server.close();
-});
+const UNLIMITED = { sealBudget: { burst: Number.MAX_SAFE_INTEGER, perSecond: 1 } };
+await withTestCustody(
+  async (custody) => {
+    const meter = new TestMeter({ systemTitle: "5453540000000007" });
+    await custody.add(meter);
+    await carryTakeover(custody, meter);
+    const principals = [{ name: "head-end", role: "head-end", certificate: headEnd.certificate }] as const;
+    const server = await listenOnChannel({ ...custody.custody, socketPath, ...own, principals });
+    const line = meter.connect(1, 1);
+    const over = new Promise<void>((resolve) => process.once("disconnect", () => resolve()));
+    process.on("message", (message: { readonly exchange: string } | { readonly cpu: true }) => {
+      if ("cpu" in message) process.send?.({ cpu: process.cpuUsage() });
+      else {
+        const answer = line.exchange(Buffer.from(message.exchange, "hex"));
+        process.send?.({ answer: Buffer.from(answer ?? []).toString("hex") });
+      }
+    });
+    process.send?.({ socketPath, systemTitle: meter.systemTitle, headEnd, custodianCertificate: own.certificate });
+    await over;
+    await server.close();
+  },
+  memoryCustodyStore(),
+  UNLIMITED,
+);
 rmSync(folder, { recursive: true });

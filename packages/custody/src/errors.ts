@@ -6,6 +6,8 @@ export const CUSTODY_ERROR_CODES = [
   "root-key-wrong",
   "vault-record-not-authentic",
   "vault-key-unknown",
+  "record-not-authentic",
+  "record-put-back",
   "custody-write-conflict",
   "custody-already-running",
   "custody-closed",

@@ -13,6 +13,9 @@ export interface SqlClient {
 /** The folder of this package's migrations, for the databases that hold a ledger. */
 export const LEDGER_MIGRATIONS = new URL("../migrations/", import.meta.url);
 
+/** What the role at run time may do with a ledger: neither change nor remove what was written. */
+export const LEDGER_GRANTS = { ledger: "select, insert" } as const;
+
 /** A ledger in the table `ledger`; give it a client inside a transaction to append together with other writes. */
 export function postgresLedgerStore(client: SqlClient): LedgerStore {
   return {

@@ -11,6 +11,11 @@ export interface MigrationSource {
   /** The package, for example `headend`. */
   readonly component: string;
   readonly directory: URL | string;
+  /**
+   * What the role at run time may do, by table: `{ ledger: "select, insert" }`. With it the schema can belong to an owner
+   * of its own (`prepareSchema`); without it the role that connects must own what it uses.
+   */
+  readonly grants?: Readonly<Record<string, string>>;
 }
 
 /** What a run of {@link migrate} did. */
@@ -79,6 +84,29 @@ export async function migrate(
     // Closing the session is what surely gives the advisory lock back.
     client.release(true);
   }
+}
+
+/**
+ * The migrations that a database still lacks, as far as the role of `pool` can see.
+ *
+ * @throws {PostgresError} `schema-newer-than-program`, `migration-changed`
+ */
+export async function pendingMigrations(
+  pool: Pick<pg.Pool, "query">,
+  sources: readonly MigrationSource[],
+  program: { readonly version: string },
+): Promise<readonly string[]> {
+  const known = (await Promise.all(sources.map(readMigrations))).flat();
+  const { rows } = await pool
+    .query<AppliedRow>("select component, number, name, sha256, program from schema_migration")
+    .catch((error: { code?: string }) => {
+      // Not there yet, or made before this role had to be granted what it may see.
+      if (error.code === "42P01" || error.code === "42501") return { rows: [] };
+      throw error;
+    });
+  checkApplied(known, rows, program.version);
+  const done = new Set(rows.map(key));
+  return known.filter((migration) => !done.has(key(migration))).map(describe);
 }
 
 async function readMigrations({ component, directory }: MigrationSource): Promise<Migration[]> {

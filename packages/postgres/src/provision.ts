@@ -3,12 +3,21 @@ import pg from "pg";
 import { withCredentials } from "./connection-url.ts";
 import { PostgresError } from "./error.ts";
 
-/** A database with the one role that owns it and may connect to it. */
-export interface OwnedDatabase {
-  readonly database: string;
+/** A role that can log in. */
+export interface LoginRole {
   readonly role: string;
   /** The role's password; it is set anew at every call. */
   readonly password: string;
+}
+
+/** A database with the one role that may connect to it at run time. */
+export interface OwnedDatabase extends LoginRole {
+  readonly database: string;
+  /**
+   * Who owns the database and everything in it, where that is not the role itself: it makes and changes the schema
+   * (`prepareSchema`), and `role` can then do no more than it is granted. What `role` has owned until now changes hands.
+   */
+  readonly owner?: LoginRole;
 }
 
 /** The oldest server whose SQL and defaults (no CREATE on schema public) this program relies on. */
@@ -40,7 +49,7 @@ export async function provision(adminUrl: string, databases: readonly OwnedDatab
   }
   try {
     const version = await checkVersion(client);
-    for (const owned of databases) await provisionOne(client, owned, version);
+    for (const owned of databases) await provisionOne(client, adminUrl, owned, version);
   } catch (error) {
     if (error instanceof PostgresError) throw error;
     throw new PostgresError(
@@ -51,7 +60,16 @@ export async function provision(adminUrl: string, databases: readonly OwnedDatab
   } finally {
     await client.end();
   }
-  return databases.map(({ database, role, password }) => withCredentials(adminUrl, { database, user: role, password }));
+  return databases.map((owned) => connectionOf(adminUrl, owned, owned));
+}
+
+/** The connection string of a role at its database. */
+export function connectionOf(
+  adminUrl: string,
+  { database }: Pick<OwnedDatabase, "database">,
+  { role, password }: LoginRole,
+): string {
+  return withCredentials(adminUrl, { database, user: role, password });
 }
 
 async function checkVersion(client: pg.Client): Promise<number> {
@@ -67,54 +85,132 @@ async function checkVersion(client: pg.Client): Promise<number> {
 
 async function provisionOne(
   client: pg.Client,
-  { database, role, password }: OwnedDatabase,
+  adminUrl: string,
+  owned: OwnedDatabase,
   serverVersion: number,
 ): Promise<void> {
-  const [quotedRole, quotedDatabase] = [pg.escapeIdentifier(role), pg.escapeIdentifier(database)];
-  const known = await client.query("select 1 from pg_roles where rolname = $1", [role]);
-  const verb = known.rowCount === 0 ? "create" : "alter";
-  await client.query(`${verb} role ${quotedRole} with login password ${pg.escapeLiteral(password)}`);
-  const existing = await client.query("select 1 from pg_database where datname = $1", [database]);
-  if (existing.rowCount === 0) {
-    // A user who is no superuser must be a member of the role to give it a database; the membership ends here.
-    // Since PostgreSQL 16 a member may be one without being allowed to act as the role, which is what counts here.
-    const { rows } = await client.query<{ member: boolean }>("select pg_has_role($1, $2) as member", [
-      role,
-      serverVersion >= 160_000 ? "set" : "member",
-    ]);
-    const borrowed = rows[0]?.member !== true;
-    if (borrowed) await client.query(`grant ${quotedRole} to current_user`);
-    try {
-      await client.query(`create database ${quotedDatabase} owner ${quotedRole} encoding 'UTF8' template template0`);
-    } finally {
-      if (borrowed) await client.query(`revoke ${quotedRole} from current_user`);
-    }
-  }
-  await isolate(client, database, quotedDatabase, quotedRole);
+  const { database, role, owner = owned } = owned;
+  await setLogin(client, owned);
+  if (owner !== owned) await setLogin(client, owner);
+  const { rows } = await client.query<{ owner: string }>(
+    "select pg_get_userbyid(datdba) as owner from pg_database where datname = $1",
+    [database],
+  );
+  const former = rows[0]?.owner;
+  const quotedOwner = pg.escapeIdentifier(owner.role);
+  const quotedDatabase = pg.escapeIdentifier(database);
+  if (former === undefined)
+    await asMember(client, [owner.role], serverVersion, () =>
+      client.query(`create database ${quotedDatabase} owner ${quotedOwner} encoding 'UTF8' template template0`),
+    );
+  else if (former === role && owner !== owned)
+    await asMember(client, [owner.role, role], serverVersion, () =>
+      client.query(`alter database ${quotedDatabase} owner to ${quotedOwner}`),
+    );
+  await isolate(client, database, owner.role, role);
+  if (owner !== owned) await handOver(client, connectionOf(adminUrl, owned, owned), owned.role, owner.role);
 }
 
-/** Takes the database from everybody but its owner. Only an owner's or superuser's revoke takes effect, so this is checked. */
-async function isolate(client: pg.Client, database: string, quotedDatabase: string, quotedRole: string): Promise<void> {
-  const open = async (): Promise<boolean> => {
-    const { rows } = await client.query<{ open: boolean }>(
-      `select exists (
-         select from pg_database, aclexplode(coalesce(datacl, acldefault('d', datdba))) as grants
-         where datname = $1 and grants.grantee = 0) as open`,
-      [database],
-    );
-    return rows[0]?.open === true;
-  };
-  if (!(await open())) return;
-  await client.query(`revoke all on database ${quotedDatabase} from public`);
-  if (!(await open())) return;
-  await client.query(`grant ${quotedRole} to current_user`);
+async function setLogin(client: pg.Client, { role, password }: LoginRole): Promise<void> {
+  const known = await client.query("select 1 from pg_roles where rolname = $1", [role]);
+  const verb = known.rowCount === 0 ? "create" : "alter";
+  await client.query(`${verb} role ${pg.escapeIdentifier(role)} with login password ${pg.escapeLiteral(password)}`);
+}
+
+/**
+ * A user who is no superuser must be a member of a role to give it a database or to act as it; memberships that were
+ * not there before end with `body`. Since PostgreSQL 16 a member may be one without being allowed to act as the role,
+ * which is what counts here.
+ */
+async function asMember(
+  client: pg.Client,
+  roles: readonly string[],
+  serverVersion: number,
+  body: () => Promise<unknown>,
+): Promise<void> {
+  const borrowed: string[] = [];
   try {
-    await client.query(`set role ${quotedRole}`);
+    for (const role of roles) {
+      const { rows } = await client.query<{ member: boolean }>("select pg_has_role($1, $2) as member", [
+        role,
+        serverVersion >= 160_000 ? "set" : "member",
+      ]);
+      if (rows[0]?.member === true) continue;
+      await client.query(`grant ${pg.escapeIdentifier(role)} to current_user`);
+      borrowed.push(role);
+    }
+    await body();
+  } finally {
+    for (const role of borrowed) await client.query(`revoke ${pg.escapeIdentifier(role)} from current_user`);
+  }
+}
+
+/**
+ * Takes the database from everybody but its owner and the role that works in it. Only an owner's or superuser's grants
+ * and revokes take effect, so the outcome is checked.
+ */
+async function isolate(client: pg.Client, database: string, owner: string, role: string): Promise<void> {
+  const quotedDatabase = pg.escapeIdentifier(database);
+  const isolated = async (): Promise<boolean> => {
+    const { rows } = await client.query<{ open: boolean; reached: boolean }>(
+      `select bool_or(grants.grantee = 0) as open,
+         bool_or(grants.grantee = (select oid from pg_roles where rolname = $2) and grants.privilege_type = 'CONNECT')
+           as reached
+       from pg_database, aclexplode(coalesce(datacl, acldefault('d', datdba))) as grants where datname = $1`,
+      [database, role],
+    );
+    return rows[0]?.open !== true && rows[0]?.reached === true;
+  };
+  const change = async (): Promise<void> => {
     await client.query(`revoke all on database ${quotedDatabase} from public`);
+    if (owner !== role)
+      await client.query(`grant connect on database ${quotedDatabase} to ${pg.escapeIdentifier(role)}`);
+  };
+  if (await isolated()) return;
+  // Without the right to it a grant is an error, a revoke only a warning.
+  await change().catch(() => undefined);
+  if (await isolated()) return;
+  await client.query(`grant ${pg.escapeIdentifier(owner)} to current_user`);
+  try {
+    await client.query(`set role ${pg.escapeIdentifier(owner)}`);
+    await change();
     await client.query("reset role");
   } finally {
-    await client.query(`revoke ${quotedRole} from current_user`);
+    await client.query(`revoke ${pg.escapeIdentifier(owner)} from current_user`);
   }
+}
+
+/**
+ * Gives the owner what the role has made while the database was its own. The role does it itself, for which it is a
+ * member of the owner as long as it takes.
+ */
+async function handOver(client: pg.Client, roleUrl: string, role: string, owner: string): Promise<void> {
+  const [quotedRole, quotedOwner] = [pg.escapeIdentifier(role), pg.escapeIdentifier(owner)];
+  const session = new pg.Client({ connectionString: roleUrl, connectionTimeoutMillis: 10_000 });
+  session.on("error", () => undefined);
+  try {
+    await session.connect();
+    const { rows } = await session.query<{ owns: boolean }>(
+      `select exists (select from pg_class where relowner = current_user::regrole)
+         or exists (select from pg_proc where proowner = current_user::regrole) as owns`,
+    );
+    if (rows[0]?.owns === true) {
+      await client.query(`grant ${quotedOwner} to ${quotedRole}`);
+      await session.query(`reassign owned by ${quotedRole} to ${quotedOwner}`);
+    }
+  } finally {
+    await session.end().catch(() => undefined);
+    await leave(client, role, owner);
+  }
+}
+
+/** Ends a membership, also one that a former run was killed over. */
+async function leave(client: pg.Client, role: string, owner: string): Promise<void> {
+  const { rowCount } = await client.query(
+    "select 1 from pg_auth_members where roleid = $1::regrole and member = $2::regrole",
+    [pg.escapeIdentifier(owner), pg.escapeIdentifier(role)],
+  );
+  if (rowCount !== 0) await client.query(`revoke ${pg.escapeIdentifier(owner)} from ${pg.escapeIdentifier(role)}`);
 }
 
 function messageOf(error: unknown): string {

@@ -10,6 +10,7 @@ import type {
   TownConfig,
 } from "@meterkeep/api/supervisor";
 import type { StoredCredential } from "./credentials.ts";
+import type { DatabaseUrls } from "./database.ts";
 import type { Directories } from "./directories.ts";
 import type { Installation } from "./installation.ts";
 import { networksOf, type StartConfig } from "./options.ts";
@@ -25,7 +26,7 @@ export interface ConfigSources {
     readonly depot: StoredCredential;
     readonly operator: StoredCredential;
   };
-  readonly databases: { readonly headEnd: string; readonly custodian: string };
+  readonly databases: DatabaseUrls;
   readonly separateUsers: boolean;
   readonly warnings: ServerConfig["warnings"];
 }
@@ -62,6 +63,7 @@ export function custodianConfig(sources: ConfigSources): CustodianConfig {
     stateDirectory: directories.custodian,
     exchangeDirectory: directories.exchange,
     database: sources.databases.custodian,
+    ownerDatabase: sources.databases.custodianOwner,
     utility: installation.utility,
     island: installation.island,
     socketPath: custodianSocket(directories),

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import {
+  connectionOf,
   createPool,
   describeUrl,
   type EmbeddedPostgres,
@@ -51,13 +52,25 @@ function describeEnd({ status, signal }: Awaited<EmbeddedPostgres["exited"]>): s
   return signal === null ? `exited with status ${status}` : `was ended by ${signal}`;
 }
 
-/** Makes the two databases with their roles, and gives the connection string of each. */
+/** Connection strings: each process's own, and that of the owner of the custodian's schema. */
+export interface DatabaseUrls {
+  readonly headEnd: string;
+  readonly custodian: string;
+  readonly custodianOwner: string;
+}
+
+/**
+ * Makes the two databases with their roles, and gives the connection string of each. The custodian's belongs to a role
+ * of its own, whose password is new at every start and which the custodian makes useless as soon as its schema is right.
+ */
 export async function provisionDatabases(
   adminUrl: string,
   { headEnd, custodian }: Directories,
   users: ProcessUsers,
   { databaseSuffix = "" }: Pick<StartConfig, "databaseSuffix">,
-): Promise<{ readonly headEnd: string; readonly custodian: string }> {
+): Promise<DatabaseUrls> {
+  const database = `meterkeep_custodian${databaseSuffix}`;
+  const owner = { role: `${database}_owner`, password: randomPassword() };
   const [headEndUrl, custodianUrl] = await provision(adminUrl, [
     {
       database: `meterkeep${databaseSuffix}`,
@@ -65,12 +78,17 @@ export async function provisionDatabases(
       password: openPassword(headEnd, users.headEnd),
     },
     {
-      database: `meterkeep_custodian${databaseSuffix}`,
-      role: `meterkeep_custodian${databaseSuffix}`,
+      database,
+      role: database,
       password: openPassword(custodian, users.custodian),
+      owner,
     },
   ]);
-  return { headEnd: headEndUrl!, custodian: custodianUrl! };
+  return {
+    headEnd: headEndUrl!,
+    custodian: custodianUrl!,
+    custodianOwner: connectionOf(adminUrl, { database }, owner),
+  };
 }
 
 /**

@@ -46,6 +46,8 @@ export const CUSTODIAN_CALL_ERROR_CODES = [
   "upload-too-large",
   "keys-missing",
   "counter-exhausted",
+  "record-refused",
+  "seal-budget-exhausted",
   "too-many-open",
   "custodian-closing",
   "custodian-failed",

@@ -48,6 +48,7 @@ export const SEAL_REFUSAL_CODES = [
   "request-in-blocks",
   "service-not-offered",
   "made-by-custodian-only",
+  "seal-budget-exhausted",
 ] as const;
 export type SealRefusalCode = (typeof SEAL_REFUSAL_CODES)[number];
 

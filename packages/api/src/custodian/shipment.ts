@@ -42,6 +42,8 @@ export const importedMeter = record({
   securitySuite: c.unsigned8,
   /** FLAG id and name. */
   manufacturer: record({ flag: shortText, name: shortText }),
+  /** Says the custodian's trust in the manufacturer, never the file: its meters are virtual. */
+  simulated: c.boolean,
   /** Who could have held the factory keys, the manufacturer first. */
   holders: c.sequenceOf(shortText, { max: 16 }),
 });

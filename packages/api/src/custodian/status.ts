@@ -30,6 +30,15 @@ export const custodianStatus = record({
   meters: wholeNumber,
   /** True while every critical command is frozen, whatever token it comes with. */
   killSwitch: c.boolean,
+  /** What was refused since this start, for alarms: each should stay 0. */
+  refusals: record({
+    /** APDUs, and sessions, beyond a principal's budget of seals for a meter. */
+    sealBudget: wholeNumber,
+    /** Rows of the database that were changed, moved or put back. */
+    records: wholeNumber,
+    /** Ledger entries that came so fast that they were only counted. */
+    entriesCounted: wholeNumber,
+  }),
 });
 export type CustodianStatus = Infer<typeof custodianStatus>;
 

@@ -14,12 +14,13 @@ import { CustodyError } from "../errors.ts";
 import { CallRefusal } from "../service/call-refusal.ts";
 import type { Caller } from "../service/caller.ts";
 import type { CustodianService } from "../service/custodian-service.ts";
-import type { Committer } from "../store/committer.ts";
+import type { EntryBursts } from "../service/entry-bursts.ts";
 
 /** What answering a frame needs. */
 export interface Dispatching {
   readonly service: CustodianService;
-  readonly committer: Committer;
+  /** A caller can ask for what it may not have as often as it likes. */
+  readonly bursts: EntryBursts;
   readonly now: () => number;
   /** Hears of what should not happen; the caller is told no more than that it did. */
   readonly onFailure: (error: unknown) => void;
@@ -73,7 +74,7 @@ function askedName(payload: Uint8Array): string {
   return name.replaceAll(/[^\w .-]/g, "?");
 }
 
-async function record({ committer, now }: Dispatching, caller: Caller, kind: string, method: string): Promise<void> {
+async function record({ bursts, now }: Dispatching, caller: Caller, kind: string, method: string): Promise<void> {
   const entry: LedgerDraft = {
     at: now(),
     kind,
@@ -82,7 +83,7 @@ async function record({ committer, now }: Dispatching, caller: Caller, kind: str
     island: "*",
     body: { role: caller.role, method },
   };
-  await committer.submit({ entries: [entry] });
+  await bursts.record([entry]);
 }
 
 function outward(

@@ -63,7 +63,7 @@ test("a caller that asks and does not read is answered no further, until it read
     ...custodian,
     principals: [{ name: "head-end", role: "head-end", certificate: headEnd.certificate }],
     service,
-    committer: { submit: () => Promise.reject(new Error("nothing is written here")) } as never,
+    bursts: { record: () => Promise.reject(new Error("nothing is written here")) } as never,
     now: () => 0,
     onFailure: (error) => assert.fail(String(error)),
   });

@@ -24,6 +24,11 @@ export class ReceiveWindows {
     }
   }
 
+  /** Forgets a meter whose keys others have taken the place of. */
+  forget(systemTitle: string): void {
+    for (const [name, { place }] of this.#windows) if (place.systemTitle === systemTitle) this.#windows.delete(name);
+  }
+
   /** Remembers a counter and says whether it is new. */
   accept(place: SetupPlace, keyVersion: number, counter: number): boolean {
     const name = nameOf(place, keyVersion);

@@ -1,20 +1,47 @@
+import { CustodyError } from "../errors.ts";
+import { counterMark } from "../records/marks.ts";
+import { highest } from "../records/record-check.ts";
+import { withCounterMacs } from "../records/record-mac.ts";
 import type { Committer } from "../store/committer.ts";
-import type { SetupPlace } from "../store/records.ts";
+import type { SetupPlace, StoredCounter } from "../store/records.ts";
+import type { CustodyStore } from "../store/store.ts";
+import type { Vault } from "../vault/vault.ts";
 
 /** How many counters are reserved at once: a session takes about twenty. */
 export const COUNTER_BLOCK = 64;
+/** A line that uses up a block faster than this gets one of twice the size: its commits must not slow the sealing. */
+const QUICK_MILLISECONDS = 1000;
+const LARGEST_BLOCK = 4096;
 
 /**
  * The first counter used with a meter whose history is not known: above what a factory's tests may have used, never 0.
  */
 export const FIRST_COUNTER = 256;
 
+const MAX_COUNTER = 0xffff_ffff;
 const MOST_LINES = 50_000;
 
 interface Line {
-  readonly keyVersion: number;
+  readonly place: SetupPlace;
+  keyVersion: number;
+  /** Reserved and not used: from `next` up to `end`, which is not among them. */
   next: number;
-  readonly end: number;
+  end: number;
+  /** Nothing below this may be reserved: what was, or a hint. */
+  floor: number;
+  block: number;
+  reservedAt: number;
+  /** Reservations go one after the other. */
+  turn: Promise<void>;
+}
+
+/** What counters are kept with. */
+export interface SendCounterDependencies {
+  readonly committer: Committer;
+  /** Checked: what it gives is not below what the ledger knows. */
+  readonly files: Pick<CustodyStore, "counterLine">;
+  readonly vault: Pick<Vault, "authenticate">;
+  readonly now: () => number;
 }
 
 /**
@@ -22,59 +49,124 @@ interface Line {
  * versions, since meters keep one receive counter for each setup, and a refusal of old keys proves something only where
  * its counter was above all others.
  *
- * A counter is given out once, and only out of a block whose reservation is durable. What a process had reserved and
- * not used is skipped when it ends.
+ * A counter is given out once, and only out of a block whose reservation is durable, together with its mark in the
+ * ledger. What a process had reserved and not used is skipped when it ends.
  */
 export class SendCounters {
-  readonly #committer: Committer;
+  readonly #dependencies: SendCounterDependencies;
   /** In the order of their last reservation, the oldest first. */
   readonly #lines = new Map<string, Line>();
-  readonly #floors = new Map<string, number>();
+  readonly #loading = new Map<string, Promise<Line>>();
 
-  constructor(committer: Committer) {
-    this.#committer = committer;
+  constructor(dependencies: SendCounterDependencies) {
+    this.#dependencies = dependencies;
   }
 
-  /** Takes `count` counters in a row for use under a version of the unicast key; gives the first. */
+  /**
+   * Takes `count` counters in a row for use under a version of the unicast key; gives the first.
+   *
+   * @throws CustodyError `counter-line-exhausted`, and what `files` throws of a row that was put back
+   */
   async take(place: SetupPlace, keyVersion: number, count: number): Promise<number> {
-    return this.takeAtHand(place, keyVersion, count) ?? (await this.#reserve(place, keyVersion, count));
+    const line = await this.#line(place);
+    const first = takeFrom(line, keyVersion, count);
+    if (first !== undefined) return first;
+    const before = line.turn;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    line.turn = promise;
+    try {
+      await before;
+      // Whoever was before may have reserved enough for both.
+      const left = takeFrom(line, keyVersion, count);
+      if (left !== undefined) return left;
+      await this.#reserve(line, keyVersion, count);
+      return takeFrom(line, keyVersion, count) as number;
+    } finally {
+      resolve();
+    }
   }
 
   /** The same where they are reserved already, else undefined. */
   takeAtHand(place: SetupPlace, keyVersion: number, count: number): number | undefined {
     const line = this.#lines.get(nameOf(place));
-    if (line === undefined || line.keyVersion !== keyVersion || line.next + count > line.end) return undefined;
-    const first = line.next;
-    line.next += count;
-    return first;
+    return line && takeFrom(line, keyVersion, count);
   }
 
-  /** The next counters reserved are not below this. */
-  raise(place: SetupPlace, atLeast: number): void {
-    this.#lines.delete(nameOf(place));
-    this.#floors.set(nameOf(place), Math.max(atLeast, this.#floors.get(nameOf(place)) ?? 0));
+  /** The next counters reserved are not below `to`, where that is at most `ahead` above those given out. */
+  async raise(place: SetupPlace, to: number, ahead: number): Promise<void> {
+    const line = await this.#line(place);
+    if (to > Math.max(line.next, FIRST_COUNTER) + ahead || to <= line.next) return;
+    line.next = line.end;
+    line.floor = Math.max(line.floor, to);
   }
 
-  /** A counter that is above all that were given out, where one is at hand: to judge hints by. */
-  known(place: SetupPlace): number | undefined {
-    return this.#lines.get(nameOf(place))?.next;
-  }
-
-  async #reserve(place: SetupPlace, keyVersion: number, count: number): Promise<number> {
+  async #line(place: SetupPlace): Promise<Line> {
     const name = nameOf(place);
-    const reserved = Math.max(COUNTER_BLOCK, count);
-    const atLeast = Math.max(FIRST_COUNTER, this.#floors.get(name) ?? 0);
-    const { results } = await this.#committer.submit({
-      writes: [{ kind: "reserve-counters", place, keyVersion, count: reserved, atLeast }],
-    });
-    const { from } = results[0] as { readonly from: number };
-    // Another reservation may have come between: what was left of its block is skipped, nothing is used twice.
-    this.#lines.delete(name);
-    this.#lines.set(name, { keyVersion, next: from + count, end: from + reserved });
-    this.#floors.delete(name);
-    if (this.#lines.size > MOST_LINES) this.#lines.delete(this.#lines.keys().next().value as string);
-    return from;
+    const known = this.#lines.get(name);
+    if (known !== undefined) return known;
+    let loading = this.#loading.get(name);
+    if (loading === undefined) {
+      loading = this.#load(place).finally(() => this.#loading.delete(name));
+      this.#loading.set(name, loading);
+    }
+    return loading;
   }
+
+  async #load(place: SetupPlace): Promise<Line> {
+    const { utility, island, systemTitle, setup } = place;
+    const { counters } = await this.#dependencies.files.counterLine(place);
+    const next = highest(counters);
+    const line: Line = {
+      place: { utility, island, systemTitle, setup },
+      keyVersion: 0,
+      next,
+      end: next,
+      floor: Math.max(next, FIRST_COUNTER),
+      block: COUNTER_BLOCK,
+      reservedAt: Number.NEGATIVE_INFINITY,
+      turn: Promise.resolve(),
+    };
+    this.#lines.set(nameOf(place), line);
+    if (this.#lines.size > MOST_LINES) this.#lines.delete(this.#lines.keys().next().value as string);
+    return line;
+  }
+
+  async #reserve(line: Line, keyVersion: number, count: number): Promise<void> {
+    const { committer, vault, now } = this.#dependencies;
+    const at = now();
+    line.block = at - line.reservedAt < QUICK_MILLISECONDS ? Math.min(line.block * 2, LARGEST_BLOCK) : COUNTER_BLOCK;
+    const from = line.floor;
+    const next = from + Math.max(line.block, count);
+    if (next > MAX_COUNTER)
+      throw new CustodyError(
+        "counter-line-exhausted",
+        `no ${count} invocation counters are left for meter ${line.place.systemTitle}, setup ${line.place.setup}: its keys must be changed`,
+      );
+    const [counter] = (await withCounterMacs(vault, [{ ...line.place, keyVersion, next }])) as [StoredCounter];
+    try {
+      await committer.submit({
+        writes: [{ kind: "reserve-counters", from, counter }],
+        entries: [counterMark(counter, at)],
+      });
+    } catch (error) {
+      // Whatever became of it, memory no longer knows better than what is stored.
+      this.#lines.delete(nameOf(line.place));
+      line.floor = next;
+      throw error;
+    }
+    // A hint may have come between: the floor never goes down.
+    line.floor = Math.max(line.floor, next);
+    Object.assign(line, { keyVersion, next: from, end: next, reservedAt: at });
+    this.#lines.delete(nameOf(line.place));
+    this.#lines.set(nameOf(line.place), line);
+  }
+}
+
+function takeFrom(line: Line, keyVersion: number, count: number): number | undefined {
+  if (line.keyVersion !== keyVersion || line.next + count > line.end) return undefined;
+  const first = line.next;
+  line.next += count;
+  return first;
 }
 
 function nameOf({ systemTitle, setup }: SetupPlace): string {

@@ -109,7 +109,7 @@ export class Pushes {
     evidence: EvidenceHash,
     windows: readonly WindowRecord[],
   ): Promise<void> {
-    const { committer, now } = this.#dependencies;
+    const { committer, bursts, now } = this.#dependencies;
     const [first] = rings.values();
     const places = [...rings.values()].map(({ place }) => `${place.utility}/${place.island}`);
     const one = new Set(places).size === 1 && first !== undefined;
@@ -124,7 +124,7 @@ export class Pushes {
     };
     await committer.submit({
       writes: windows.length === 0 ? [] : [{ kind: "put-windows", windows }],
-      entries: [entry],
+      entries: bursts.admit([entry]),
     });
   }
 }

@@ -11,8 +11,10 @@ import { KEY_PURPOSES, MAX_PAGE_ENTRIES, MAX_PAGE_METERS, MAX_PAGE_STATES } from
 import { fromHex, systemTitle, systemTitleText } from "@meterkeep/dlms";
 import type { LedgerEntry, LedgerHead } from "@meterkeep/ledger";
 import type { Pushes } from "../push/pushes.ts";
+import type { CheckedFiles } from "../records/checked-files.ts";
 import type { Sessions } from "../session/sessions.ts";
 import { addSingleMeter, type ImportDependencies, importShipment } from "../shipment/import.ts";
+import type { TrustedManufacturer } from "../shipment/manufacturer.ts";
 import { ShipmentRefusal } from "../shipment/refusal.ts";
 import type { Uploads } from "../shipment/uploads.ts";
 import type { KeyRecord, MeterRecord } from "../store/records.ts";
@@ -29,13 +31,15 @@ export type CustodianService = {
 
 /** The parts a custodian is made of. */
 export interface CustodianParts {
-  readonly store: Pick<CustodyStore, "load" | "loadPage" | "meterCount" | "shipmentMeters" | "ledgerEntries">;
+  readonly store: Pick<CustodyStore, "meterCount" | "shipmentMeters" | "ledgerEntries">;
+  readonly files: CheckedFiles;
   readonly importing: ImportDependencies;
   readonly uploads: Uploads;
   readonly sessions: Sessions;
   readonly contacts: Contacts;
   readonly pushes: Pushes;
   readonly ledgerHead: () => Promise<LedgerHead>;
+  readonly refusals: () => CustodianStatus["refusals"];
   /** What never changes while it runs. */
   readonly facts: Pick<
     CustodianStatus,
@@ -45,12 +49,13 @@ export interface CustodianParts {
 
 /** The custodian, as its channel serves it. */
 export function custodianService(parts: CustodianParts): CustodianService {
-  const { store, importing, uploads, sessions, contacts, pushes, facts } = parts;
+  const { store, files, importing, uploads, sessions, contacts, pushes, facts } = parts;
   return {
     status: async () => {
       const { sequence, hash } = await parts.ledgerHead();
       // Nothing that could be frozen is sealed by this version at all, so that the switch is not there to be thrown.
-      return { ...facts, ledgerHead: { sequence, hash }, meters: await store.meterCount(), killSwitch: false };
+      const meters = await store.meterCount();
+      return { ...facts, ledgerHead: { sequence, hash }, meters, killSwitch: false, refusals: parts.refusals() };
     },
     beginShipment: async (place, caller) => ({ upload: await uploads.begin(place, caller) }),
     shipmentChunk: async ({ upload, bytes }, caller) => ({ received: await uploads.append(upload, bytes, caller) }),
@@ -60,7 +65,7 @@ export function custodianService(parts: CustodianParts): CustodianService {
       ),
     shipmentMeters: async ({ utility, island, shipment, from }) => {
       const meters = await store.shipmentMeters({ utility, island, shipment }, from, MAX_PAGE_METERS);
-      return { meters: meters.map(importedMeter) };
+      return { meters: meters.map((meter) => importedMeter(meter, importing.trust.manufacturers)) };
     },
     addMeter: async ({ utility, island, systemTitle: title, sealed }, caller) => {
       const place = { utility, island, principal: caller.name };
@@ -76,8 +81,8 @@ export function custodianService(parts: CustodianParts): CustodianService {
     advanceContact: (request, caller) => contacts.advance(request, caller),
     takeoverStates: async ({ meters, after }) => {
       const titles = meters.map(systemTitleText);
-      const files = await store.loadPage(titles, after && systemTitleText(after), MAX_PAGE_STATES);
-      return { states: files.map(takeoverStateOf) };
+      const page = await files.loadPage(titles, after && systemTitleText(after), MAX_PAGE_STATES);
+      return { states: page.map(takeoverStateOf) };
     },
     openSession: (request, caller) => sessions.open(request, caller),
     advanceSession: (request, caller) => sessions.advance(request, caller),
@@ -91,7 +96,7 @@ export function custodianService(parts: CustodianParts): CustodianService {
     openPush: (request, caller) => pushes.open(request, caller),
     describeKeys: async ({ meter }) => {
       const title = systemTitleText(meter);
-      const file = await store.load(title);
+      const file = await files.load(title);
       if (file === undefined) throw new CallRefusal("unknown-meter", `meter ${title} is not in custody`);
       return { keys: file.keys.map(keyDescription) };
     },
@@ -123,7 +128,7 @@ async function shipmentOutcome(
     const { shipment, count, warnings } = await importShipment(importing, place, chunks);
     const { utility, island } = place;
     const meters = await store.shipmentMeters({ utility, island, shipment }, 0, MAX_PAGE_METERS);
-    return { kind: "imported", shipment, count, meters: meters.map(importedMeter), warnings };
+    return { kind: "imported", shipment, count, meters: meters.map((meter) => importedMeter(meter, importing.trust.manufacturers)), warnings };
   } catch (error) {
     if (error instanceof ShipmentRefusal) return refused(error);
     throw error;
@@ -135,7 +140,10 @@ function refused({ code, line, systemTitle: title, message }: ShipmentRefusal) {
   return { kind: "refused", code, line, ...meter, message } as const;
 }
 
-function importedMeter(meter: MeterRecord): ImportedMeter {
+/** A meter is virtual when everybody says so who is trusted under its manufacturer's name: in doubt it is real. */
+function importedMeter(meter: MeterRecord, trusted: readonly TrustedManufacturer[]): ImportedMeter {
+  const { flag, name } = meter.manufacturer;
+  const makers = trusted.filter((maker) => maker.flag === flag && maker.name === name);
   return {
     systemTitle: systemTitle(fromHex(meter.systemTitle)),
     logicalDeviceName: meter.logicalDeviceName,
@@ -146,6 +154,7 @@ function importedMeter(meter: MeterRecord): ImportedMeter {
     profile: meter.profile,
     securitySuite: meter.securitySuite,
     manufacturer: meter.manufacturer,
+    simulated: makers.length > 0 && makers.every(({ simulated }) => simulated),
     holders: meter.holders,
   };
 }

@@ -1,15 +1,19 @@
 import type { SystemTitle } from "@meterkeep/dlms";
 import type { ReceiveWindows } from "../protocol/receive-windows.ts";
 import type { SendCounters } from "../protocol/send-counters.ts";
+import type { CheckedFiles } from "../records/checked-files.ts";
 import type { Committer } from "../store/committer.ts";
-import type { CustodyStore } from "../store/store.ts";
 import type { Pace } from "../takeover/candidates.ts";
 import type { Vault } from "../vault/vault.ts";
+import type { EntryBursts } from "./entry-bursts.ts";
 
 /** What everything that speaks to meters needs. */
 export interface ConversationDependencies {
-  readonly store: Pick<CustodyStore, "load" | "loadPage">;
+  /** The store, read through the MACs of its rows. */
+  readonly files: CheckedFiles;
   readonly committer: Committer;
+  /** For entries that a caller can cause as often as it likes. */
+  readonly bursts: EntryBursts;
   readonly vault: Vault;
   readonly sendCounters: SendCounters;
   readonly receiveWindows: ReceiveWindows;

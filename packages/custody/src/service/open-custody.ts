@@ -8,6 +8,9 @@ import { ReceiveWindows } from "../protocol/receive-windows.ts";
 import { SendCounters } from "../protocol/send-counters.ts";
 import { MeterKeyCache } from "../push/key-cache.ts";
 import { Pushes } from "../push/pushes.ts";
+import { adoptRecords } from "../records/adopt.ts";
+import { CheckedFiles } from "../records/checked-files.ts";
+import { DEFAULT_SEAL_BUDGET, SealBudget } from "../session/seal-budget.ts";
 import { Sessions } from "../session/sessions.ts";
 import type { TrustedManufacturer } from "../shipment/manufacturer.ts";
 import { Uploads } from "../shipment/uploads.ts";
@@ -21,7 +24,9 @@ import type { RootKeySource } from "../vault/root-key.ts";
 import { clientTitles } from "./client-title.ts";
 import { custodianService } from "./custodian-service.ts";
 import type { ConversationDependencies } from "./dependencies.ts";
+import { EntryBursts } from "./entry-bursts.ts";
 import { holdInstanceLock } from "./instance-lock.ts";
+import type { BucketSize } from "./token-bucket.ts";
 
 /** What custody is opened with. */
 export interface CustodyOptions {
@@ -33,6 +38,8 @@ export interface CustodyOptions {
   readonly separateUser: boolean;
   /** How often meters are tried with keys they may not hold; `FIELD_PACE` unless given. */
   readonly pace?: Pace;
+  /** What a principal may use up of a meter's counters; `DEFAULT_SEAL_BUDGET` unless given. */
+  readonly sealBudget?: BucketSize | undefined;
   readonly now: () => number;
   /** Hears of what should not happen. */
   readonly onFailure: (error: unknown) => void;
@@ -77,31 +84,50 @@ export async function openCustodyIn(store: CustodyStore, options: CustodyOptions
   const { vault, rootKey, created } = await openSoftwareVault(store, options.rootKey, now());
   const recipient = await openRecipient(vault, store.installation);
   const committer = new GroupCommitter(store);
+  await adoptRecords(store, committer, vault, now);
+  const bursts = new EntryBursts(committer, now);
+  const files = new CheckedFiles(store, vault, bursts, now);
   const uploads = new Uploads(join(options.stateFolder, "uploads"), now);
   await uploads.prepare();
   const receiveWindows = new ReceiveWindows();
-  const keyCache = new MeterKeyCache(store, vault, receiveWindows, now);
+  const keyCache = new MeterKeyCache(files, vault, receiveWindows, now);
   const conversation: ConversationDependencies = {
-    store,
+    files,
     committer,
+    bursts,
     vault,
-    sendCounters: new SendCounters(committer),
+    sendCounters: new SendCounters({ committer, files, vault, now }),
     receiveWindows,
     random: nodeRandom,
     now,
     clientTitle: clientTitles(recipient.publicKeys.keyId),
     pace: options.pace ?? FIELD_PACE,
   };
-  const sessions = new Sessions(conversation);
+  const budget = new SealBudget(options.sealBudget ?? DEFAULT_SEAL_BUDGET, bursts, now);
+  const sessions = new Sessions(conversation, budget);
   const contacts = new Contacts(conversation, keyCache);
   const service = custodianService({
     store,
-    importing: { store, committer, vault, trust: { manufacturers: options.manufacturers, recipient }, now },
+    files,
+    importing: {
+      store,
+      committer,
+      bursts,
+      vault,
+      trust: { manufacturers: options.manufacturers, recipient },
+      now,
+      // What was remembered of a meter's unsigned keys must not be taken for its signed ones.
+      forget: (title) => {
+        keyCache.forget(title);
+        receiveWindows.forget(title);
+      },
+    },
     uploads,
     sessions,
     contacts,
     pushes: new Pushes(conversation, keyCache),
     ledgerHead: () => committer.head(),
+    refusals: () => ({ sealBudget: budget.refused, records: files.refused, entriesCounted: bursts.counted }),
     facts: {
       version: options.version,
       vault: vault.kind,
@@ -124,7 +150,7 @@ export async function openCustodyIn(store: CustodyStore, options: CustodyOptions
   await committer.submit({ entries: [installationEntry(now(), "custodian-started", body)] });
   return {
     service,
-    committer,
+    bursts,
     now,
     onFailure,
     recipient: recipient.publicKeys,
@@ -134,11 +160,13 @@ export async function openCustodyIn(store: CustodyStore, options: CustodyOptions
       contacts.sweep();
       await sessions.sweep();
       await uploads.sweep();
+      await bursts.sweep();
     },
     close: async () => {
       contacts.closeAll();
       await sessions.closeAll();
       await uploads.closeAll();
+      await bursts.sweep(true);
       await committer.submit({ entries: [installationEntry(now(), "custodian-stopped", {})] });
       await committer.close();
     },

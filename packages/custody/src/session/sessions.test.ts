@@ -84,7 +84,7 @@ test("a session reads a meter, and the ledger has it before the AARQ leaves and 
   withSession(async ({ custody, meter, session, line }) => {
     const { service } = custody.custody;
     const before = (await custody.store.ledgerHead()).sequence;
-    assert.equal((await kinds(custody)).at(-1), "session-opened");
+    assert.ok((await kinds(custody)).includes("session-opened"));
     const items = [1, 2, 3].map(() => ({ apdu: getRequest(LDN) }));
     const sealed = await service.seal({ session, items }, HEAD_END);
     const answers = sealed.map((one) => line.exchange((one as { apdu: Uint8Array }).apdu) as Uint8Array);

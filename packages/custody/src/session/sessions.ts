@@ -23,6 +23,7 @@ import { type MeterFile, PURPOSE, type SetupPlace } from "../store/records.ts";
 import { isFinal } from "../takeover/journal.ts";
 import { canBeTakenOver, journalOf } from "../takeover/view.ts";
 import { Association } from "./association.ts";
+import type { SealBudget, SealRefusal } from "./seal-budget.ts";
 
 /** Sessions open at once, over all callers. */
 const MOST_SESSIONS = 20_000;
@@ -52,24 +53,27 @@ interface Session {
  */
 export class Sessions {
   readonly #dependencies: ConversationDependencies;
+  readonly #budget: SealBudget;
   readonly #sessions = new Handles<Session>();
 
-  constructor(dependencies: ConversationDependencies) {
+  constructor(dependencies: ConversationDependencies, budget: SealBudget) {
     this.#dependencies = dependencies;
+    this.#budget = budget;
   }
 
   async open(
     { meter, purpose }: CustodianRequest<"openSession">,
     caller: Caller,
   ): Promise<CustodianResponse<"openSession">> {
-    const { store, vault, committer, sendCounters, random, now, clientTitle, receiveWindows } = this.#dependencies;
+    const { files, vault, committer, sendCounters, random, now, clientTitle, receiveWindows } = this.#dependencies;
     if (this.#sessions.size >= MOST_SESSIONS)
       throw new CallRefusal("too-many-open", `${MOST_SESSIONS} sessions are open`);
     const title = systemTitleText(meter);
-    const file = await store.load(title);
+    const file = await files.load(title);
     if (file === undefined) throw new CallRefusal("unknown-meter", `meter ${title} is not in custody`);
     const { GUEK, GAK } = settledKeys(file);
     const place = placeOf(file);
+    await this.#budget.spendOnSession(caller, place);
     receiveWindows.learn(file.windows);
     const facts = meterFacts(file.meter.profile);
     const [unicast, authentication] = (await unsealKeys(vault, file.keys, [
@@ -134,17 +138,19 @@ export class Sessions {
     const open = this.#find(session, caller);
     const parties = open.association.parties;
     if (parties === undefined) throw new CallRefusal("session-not-established", "nothing can be sealed yet");
-    const verdicts = items.map(({ apdu }) => classify(apdu));
-    const refused = items.flatMap(({ token }, at) => refusalOf(verdicts[at] as Verdict, token !== undefined) ?? []);
-    const passing = items.length - refused.length;
+    const judged = items.map(({ apdu, token }) => refusalOf(classify(apdu), token !== undefined));
+    const passing = judged.filter((refusal) => refusal === undefined).length;
+    const beyond = passing === 0 ? undefined : await this.#budget.spend(caller, open.place, passing);
+    const refusals = judged.map((refusal) => refusal ?? beyond);
+    const refused = judged.filter((refusal) => refusal !== undefined);
     const [first] = await Promise.all([
-      passing === 0 ? 0 : this.#counters(open, passing),
+      passing === 0 || beyond !== undefined ? 0 : this.#counters(open, passing),
       refused.length === 0 ? undefined : this.#record(open, caller, refused),
     ]);
-    open.refused += refused.length;
+    open.refused += beyond === undefined ? refused.length : items.length;
     let counter = first;
-    return items.map(({ apdu, token }, at): SealResult => {
-      const refusal = refusalOf(verdicts[at] as Verdict, token !== undefined);
+    return items.map(({ apdu }, at): SealResult => {
+      const refusal = refusals[at];
       if (refusal !== undefined) return { kind: "refused", ...refusal };
       const sealed = sealApdu(parties, apdu, counter);
       counter += 1;
@@ -181,6 +187,7 @@ export class Sessions {
     const open = this.#find(session, caller);
     if (!open.association.established)
       throw new CallRefusal("session-not-established", "there is no association to be released");
+    // The one counter of a release is in the price of the session: what was begun can always be ended in good order.
     const counter = await this.#counters(open, 1);
     const effect = open.association.take({ kind: "release", invocationCounter: counter });
     if (effect?.kind !== "send") throw new CallRefusal("custodian-failed", "no RLRQ could be made");
@@ -194,6 +201,7 @@ export class Sessions {
 
   /** Closes what nobody has used for long. */
   async sweep(): Promise<void> {
+    this.#budget.sweep();
     const idle = this.#sessions.idleSince(this.#dependencies.now() - IDLE_MILLISECONDS);
     for (const [handle, session] of idle) await this.#end(handle, session, "abandoned");
   }
@@ -222,13 +230,13 @@ export class Sessions {
     }
   }
 
-  /** One entry for each request that was refused, before the caller hears of it. */
+  /** One entry for each request that was refused, before the caller hears of it; of very many a sum. */
   async #record(session: Session, caller: Caller, refused: readonly SealRefusal[]): Promise<void> {
-    const { committer, now } = this.#dependencies;
+    const { bursts, now } = this.#dependencies;
     const entries = refused.map(({ code, effect, message }) =>
       entry("seal-refused", caller, session.place, now(), { code, effect, message }),
     );
-    await committer.submit({ entries });
+    await bursts.record(entries);
   }
 
   async #end(handle: string, session: Session, outcome: SessionOutcome, reason?: string): Promise<void> {
@@ -246,8 +254,6 @@ export class Sessions {
     });
   }
 }
-
-type SealRefusal = Omit<Extract<SealResult, { kind: "refused" }>, "kind">;
 
 function refusalOf(verdict: Verdict, hasToken: boolean): SealRefusal | undefined {
   switch (verdict.kind) {

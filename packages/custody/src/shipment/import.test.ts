@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { SecretKey } from "@meterkeep/dlms-node";
 import { withTestDatabase } from "@meterkeep/postgres/testing";
+import { EntryBursts } from "../service/entry-bursts.ts";
 import { GroupCommitter } from "../store/committer.ts";
 import { CUSTODY_MIGRATIONS, postgresCustodyStore } from "../store/postgres-store.ts";
 import type { CustodyStore } from "../store/store.ts";
@@ -22,12 +23,17 @@ const maker = testManufacturer();
 const recipient = recipientOf(generateRecipientSecret());
 const place = { utility: "stadtwerke", island: "mainland", principal: "head-end" };
 
-function withCustody(body: (custody: ImportDependencies & { readonly store: CustodyStore }) => Promise<void>) {
+type TestImport = ImportDependencies & { readonly store: CustodyStore; readonly forgotten: string[] };
+
+function withCustody(body: (custody: TestImport) => Promise<void>) {
   return withTestDatabase({ migrations: CUSTODY_MIGRATIONS }, async ({ pool }) => {
     const store = postgresCustodyStore(pool);
     const vault = softwareVault(SecretKey.random(32), store.vaultKeys);
     const trust = { manufacturers: [maker.trusted], recipient };
-    await body({ store, committer: new GroupCommitter(store), vault, trust, now: () => 1_795_000_000_000 });
+    const [committer, now] = [new GroupCommitter(store), () => 1_795_000_000_000];
+    const forgotten: string[] = [];
+    const forget = (title: string) => void forgotten.push(title);
+    await body({ store, committer, bursts: new EntryBursts(committer, now), vault, trust, now, forget, forgotten });
   });
 }
 

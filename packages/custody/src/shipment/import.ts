@@ -1,5 +1,7 @@
 import { KEY_PURPOSES, type KeyWarning, type ShipmentRefusalCode } from "@meterkeep/api/custodian";
 import { systemTitle as brandTitle, fromHex } from "@meterkeep/dlms";
+import type { LedgerDraft } from "@meterkeep/ledger";
+import type { EntryBursts } from "../service/entry-bursts.ts";
 import type { Committer } from "../store/committer.ts";
 import { type KeyRecord, type MeterRecord, PURPOSE, type Purpose } from "../store/records.ts";
 import type { CustodyStore, ShipmentStage, StageConflict, StagedMeter } from "../store/store.ts";
@@ -15,9 +17,12 @@ import { openSealedKeys } from "./sealed-keys.ts";
 export interface ImportDependencies {
   readonly store: Pick<CustodyStore, "stageShipment">;
   readonly committer: Committer;
+  readonly bursts: EntryBursts;
   readonly vault: Vault;
   readonly trust: ShipmentTrust;
   readonly now: () => number;
+  /** A meter that was added by hand stands aside: what memory has of its keys is void. */
+  readonly forget: (systemTitle: string) => void;
 }
 
 /** For whom, and on whose behalf. */
@@ -70,11 +75,12 @@ async function stageAndCommit(
 ): Promise<ImportedShipment> {
   const { committer, trust, now } = dependencies;
   const warnings: KeyWarning[] = [];
+  const setAside: string[] = [];
   let header: ShipmentHeader | undefined;
   let root = "";
   let batch: ShippedMeter[] = [];
   const flush = async (of: ShipmentHeader) => {
-    await addBatch(dependencies, place, of, batch, stage, warnings);
+    setAside.push(...(await addBatch(dependencies, place, of, batch, stage, warnings)));
     batch = [];
   };
   for await (const item of readShipment(linesOf(chunks), trust)) {
@@ -85,7 +91,11 @@ async function stageAndCommit(
   const { shipment, manufacturer, customer, created, count } = header as ShipmentHeader;
   await flush(header as ShipmentHeader);
   const body = { shipment, manufacturer: manufacturer.name, count, root };
-  await committer.submit({ entries: [entry(now(), "shipment-accepted", place, body)] });
+  const aside = setAside.map((meter): LedgerDraft => {
+    const by = { shipment, manufacturer: manufacturer.name };
+    return { ...entry(now(), "unsigned-meter-set-aside", place, by), meter };
+  });
+  await committer.submit({ entries: [entry(now(), "shipment-accepted", place, body), ...aside] });
   await stage.commit({
     utility: place.utility,
     island: place.island,
@@ -98,6 +108,7 @@ async function stageAndCommit(
     root,
     importedAt: now(),
   });
+  for (const title of setAside) dependencies.forget(title);
   await committer.submit({ entries: [entry(now(), "shipment-imported", place, { shipment, count })] });
   return { shipment, count, warnings };
 }
@@ -115,8 +126,8 @@ async function addBatch(
   batch: readonly ShippedMeter[],
   stage: ShipmentStage,
   warnings: KeyWarning[],
-): Promise<void> {
-  if (batch.length === 0) return;
+): Promise<readonly string[]> {
+  if (batch.length === 0) return [];
   const meters = batch.map(({ keys, line, systemTitle, ...facts }) => ({
     keys,
     meter: {
@@ -132,8 +143,8 @@ async function addBatch(
   }));
   for (const { meter, keys } of meters) warnings.push(...warningsOf(meter.systemTitle, keys));
   warnings.splice(MAX_WARNINGS);
-  const conflict = await stage.add(await sealMeters(vault, meters));
-  if (conflict === undefined) return;
+  const { conflict, setAside } = await stage.add(await sealMeters(vault, meters));
+  if (conflict === undefined) return setAside;
   const line = batch.findLast(({ systemTitle }) => systemTitle === conflict.systemTitle)?.line ?? 0;
   throw refusalOf(conflict, line);
 }
@@ -157,7 +168,7 @@ export async function addSingleMeter(
     const meter = addedMeter(place, systemTitle, securitySuite, now());
     const warnings = warningsOf(systemTitle, keys);
     const [staged] = (await sealMeters(vault, [{ meter, keys }])) as [StagedMeter];
-    const conflict = await stage.add([staged]);
+    const { conflict } = await stage.add([staged]);
     if (conflict !== undefined) throw refusalOf(conflict, 0);
     await stage.drop();
     const purposes = staged.keys.map(({ purpose }) => KEY_PURPOSES[purpose]);
@@ -273,13 +284,13 @@ function asRefusal(error: unknown): ShipmentRefusal | undefined {
 }
 
 async function recordRefusal(
-  { committer, now }: ImportDependencies,
+  { bursts, now }: ImportDependencies,
   place: ImportPlace,
   kind: string,
   { code, line, systemTitle, message }: ShipmentRefusal,
 ): Promise<void> {
   const draft = entry(now(), kind, place, { code, line, message });
-  await committer.submit({ entries: [systemTitle === undefined ? draft : { ...draft, meter: systemTitle }] });
+  await bursts.record([systemTitle === undefined ? draft : { ...draft, meter: systemTitle }]);
 }
 
 function entry(at: number, kind: string, { utility, island, principal }: ImportPlace, body: unknown) {

@@ -6,6 +6,8 @@ export interface TrustedManufacturer {
   readonly name: string;
   /** The three letters its system titles begin with. */
   readonly flag: string;
+  /** Its meters are virtual ones. */
+  readonly simulated: boolean;
   /** Lower-case hex of SHA-256 over the two SPKIs. */
   readonly keyId: string;
   /** True when both signatures are over `text`. */
@@ -22,6 +24,7 @@ export function trustedManufacturer(config: {
   readonly flag: string;
   readonly ecdsaPublicKey: string;
   readonly mldsaPublicKey: string;
+  readonly simulated?: boolean | undefined;
 }): TrustedManufacturer {
   const ecdsaSpki = Buffer.from(config.ecdsaPublicKey, "base64url");
   const mldsaSpki = Buffer.from(config.mldsaPublicKey, "base64url");
@@ -35,6 +38,7 @@ export function trustedManufacturer(config: {
   return {
     name: config.name,
     flag: config.flag,
+    simulated: config.simulated === true,
     keyId: createHash("sha256").update(ecdsaSpki).update(mldsaSpki).digest("hex"),
     verifies: (text, ecdsa, mldsa) => {
       const octets = Buffer.from(text, "ascii");

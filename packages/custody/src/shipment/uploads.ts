@@ -7,7 +7,8 @@ import type { Caller } from "../service/caller.ts";
 import { Handles } from "../service/handles.ts";
 
 const MOST_UPLOADS = 8;
-const MOST_BYTES = 4 * 1024 ** 3;
+/** All uploads together: a shipment of two million meters fits, and a caller cannot fill the disk the ledger is on. */
+export const MOST_UPLOAD_BYTES = 4 * 1024 ** 3;
 const IDLE_MILLISECONDS = 10 * 60_000;
 
 interface Upload {
@@ -28,13 +29,17 @@ interface Upload {
 export class Uploads {
   readonly #folder: string;
   readonly #now: () => number;
+  readonly #mostBytes: number;
   readonly #uploads = new Handles<Upload>();
   /** Uploads whose file is being made: they count, or requests that come at once would all find room. */
   #beginning = 0;
+  /** Octets of all uploads that are on the disk, or about to be. */
+  #bytes = 0;
 
-  constructor(folder: string, now: () => number) {
+  constructor(folder: string, now: () => number, mostBytes = MOST_UPLOAD_BYTES) {
     this.#folder = folder;
     this.#now = now;
+    this.#mostBytes = mostBytes;
   }
 
   /** Makes the folder and removes what a former process has left there. */
@@ -68,11 +73,12 @@ export class Uploads {
   /** Appends a chunk; gives how many octets have come. */
   async append(handle: string, bytes: Uint8Array, caller: Caller): Promise<number> {
     const upload = this.#find(handle, caller);
-    upload.bytes += bytes.length;
-    if (upload.bytes > MOST_BYTES) {
+    if (this.#bytes + bytes.length > this.#mostBytes) {
       await this.#remove(handle, upload);
-      throw new CallRefusal("upload-too-large", `a shipment has at most ${MOST_BYTES} octets`);
+      throw new CallRefusal("upload-too-large", `uploads have at most ${this.#mostBytes} octets, all together`);
     }
+    upload.bytes += bytes.length;
+    this.#bytes += bytes.length;
     upload.writing = upload.writing.then(() => upload.file.appendFile(bytes));
     await upload.writing;
     return upload.bytes;
@@ -115,5 +121,8 @@ export class Uploads {
     await upload.writing.catch(() => undefined);
     await upload.file.close().catch(() => undefined);
     await rm(upload.path, { force: true });
+    // Once, whoever calls: an upload that is being imported may be swept in the meantime.
+    this.#bytes -= upload.bytes;
+    upload.bytes = 0;
   }
 }

@@ -1,6 +1,6 @@
-import { chain, checkDraft, type LedgerDraft, type LedgerEntry, type LedgerHead } from "@meterkeep/ledger";
+import { chain, checkDraft, type LedgerDraft, type LedgerHead } from "@meterkeep/ledger";
 import { CustodyError } from "../errors.ts";
-import type { CustodyStore, Write, WriteResult } from "./store.ts";
+import type { CustodyStore, Write } from "./store.ts";
 
 /** Writes and ledger entries that belong together: durable all, or none. */
 export interface Change {
@@ -8,21 +8,14 @@ export interface Change {
   readonly entries?: readonly LedgerDraft[];
 }
 
-/** What became of a change. */
-export interface Committed {
-  /** One a write, in order. */
-  readonly results: readonly WriteResult[];
-  readonly entries: readonly LedgerEntry[];
-}
-
 /** Makes changes durable. Octets leave only after the promise has been kept. */
 export interface Committer {
-  submit(change: Change): Promise<Committed>;
+  submit(change: Change): Promise<void>;
 }
 
 interface Waiting {
   readonly change: Change;
-  readonly resolve: (committed: Committed) => void;
+  readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
 }
 
@@ -46,10 +39,10 @@ export class GroupCommitter implements Committer {
     this.#store = store;
   }
 
-  async submit(change: Change): Promise<Committed> {
+  async submit(change: Change): Promise<void> {
     if (this.#closed) throw new CustodyError("custody-closed", "custody is closing: nothing more is written");
     for (const draft of change.entries ?? []) checkDraft(draft);
-    const { promise, resolve, reject } = Promise.withResolvers<Committed>();
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.#waiting.push({ change, resolve, reject });
     this.#running ??= this.#run();
     return promise;
@@ -68,8 +61,9 @@ export class GroupCommitter implements Committer {
   }
 
   async #run(): Promise<void> {
-    // Lets everything submitted in this turn of the event loop into the first group.
-    await Promise.resolve();
+    // Lets everything submitted in this turn of the event loop into the first group: what one step writes, an entry
+    // here and a reservation there, is one commit.
+    await new Promise((resolve) => setImmediate(resolve));
     while (this.#waiting.length > 0) {
       const group = this.#waiting.splice(0, GroupCommitter.MAX_GROUP);
       await this.#commit(group);
@@ -83,27 +77,17 @@ export class GroupCommitter implements Committer {
         await this.head(),
         group.flatMap(({ change }) => change.entries ?? []),
       );
-      const results = await this.#store.commit(
+      await this.#store.commit(
         group.flatMap(({ change }) => change.writes ?? []),
         entries,
       );
       this.#head = entries.at(-1) ?? this.#head;
-      settle(group, results, entries);
+      for (const { resolve } of group) resolve();
     } catch (error) {
       this.#head = undefined;
       if (group.length > 1 && isRefusal(error)) for (const one of group) await this.#commit([one]);
       else for (const { reject } of group) reject(error);
     }
-  }
-}
-
-function settle(group: readonly Waiting[], results: readonly WriteResult[], entries: readonly LedgerEntry[]): void {
-  let [result, entry] = [0, 0];
-  for (const { change, resolve } of group) {
-    const [writes, drafts] = [change.writes?.length ?? 0, change.entries?.length ?? 0];
-    resolve({ results: results.slice(result, result + writes), entries: entries.slice(entry, entry + drafts) });
-    result += writes;
-    entry += drafts;
   }
 }
 

@@ -2,23 +2,18 @@ import { EMPTY_LEDGER, type LedgerEntry } from "@meterkeep/ledger";
 import { CustodyError } from "../errors.ts";
 import type { VaultKeyRecord } from "../vault/vault.ts";
 import type {
+  CounterMark,
   KeyRecord,
   MeterFile,
   MeterRecord,
   SetupPlace,
   ShipmentRecord,
-  TakeoverRecord,
+  StoredCounter,
+  StoredTakeover,
+  TakeoverMark,
   WindowRecord,
 } from "./records.ts";
-import type {
-  CustodyStore,
-  ReserveCounters,
-  RootRecord,
-  StageConflict,
-  StagedMeter,
-  Write,
-  WriteResult,
-} from "./store.ts";
+import type { CustodyStore, ReserveCounters, RootRecord, StageConflict, StagedMeter, Write } from "./store.ts";
 
 const MAX_COUNTER = 0xffffffff;
 
@@ -27,9 +22,9 @@ interface Held {
   meters: Map<string, MeterRecord>;
   keys: Map<string, KeyRecord>;
   checkValues: Map<string, string>;
-  counters: Map<string, number>;
+  counters: Map<string, StoredCounter>;
   windows: Map<string, WindowRecord>;
-  takeovers: Map<string, TakeoverRecord>;
+  takeovers: Map<string, StoredTakeover>;
   shipments: Map<string, ShipmentRecord>;
   ledger: LedgerEntry[];
 }
@@ -52,13 +47,12 @@ export function memoryCustodyStore(): CustodyStore {
   return {
     commit: async (writes, entries) => {
       const draft = copyOf(held);
-      const results = writes.map((write) => apply(draft, write));
+      for (const write of writes) apply(draft, write);
       const head = draft.ledger.at(-1)?.sequence ?? 0;
       if (entries[0] !== undefined && entries[0].sequence !== head + 1)
         throw new CustodyError("custody-write-conflict", "the ledger has another head");
       draft.ledger.push(...entries);
       held = draft;
-      return results;
     },
     load: async (systemTitle) => fileOf(held, systemTitle),
     loadPage: async (titles, after, limit) => {
@@ -68,6 +62,16 @@ export function memoryCustodyStore(): CustodyStore {
         .slice(0, limit)
         .flatMap((title) => fileOf(held, title) ?? []);
     },
+    counterLine: async (place) => ({
+      counters: countersOf(held, place),
+      mark: marksOf<CounterMark>(held, "counters-reserved", place.systemTitle).find(
+        ({ setup }) => setup === place.setup,
+      ),
+    }),
+    unauthenticated: async (limit) => ({
+      takeovers: [...held.takeovers.values()].filter(({ mac }) => mac === undefined).slice(0, limit),
+      counters: [...held.counters.values()].filter(({ mac }) => mac === undefined).slice(0, limit),
+    }),
     meterCount: async () => held.meters.size,
     shipmentMeters: async ({ utility, island, shipment }, from, limit) =>
       [...held.meters.values()]
@@ -80,12 +84,13 @@ export function memoryCustodyStore(): CustodyStore {
       return {
         knows: async (manufacturerKey, shipment) => held.shipments.has(`${manufacturerKey}/${shipment}`),
         add: async (meters) => {
+          const setAside = meters.flatMap((staged) => setAsideFor(draft, staged));
           for (const staged of meters) {
             const conflict = conflictOf(draft, staged);
-            if (conflict !== undefined) return conflict;
+            if (conflict !== undefined) return { conflict, setAside };
             addMeter(draft, staged);
           }
-          return undefined;
+          return { conflict: undefined, setAside };
         },
         commit: async (shipment) => {
           const name = `${shipment.manufacturerKey}/${shipment.shipment}`;
@@ -109,6 +114,8 @@ export function memoryCustodyStore(): CustodyStore {
       },
     },
     installation: {
+      inUse: async () =>
+        root !== undefined || vaultKeys.size > 0 || named.size > 0 || held.meters.size > 0 || held.ledger.length > 0,
       root: async () => root,
       insertRoot: async (record) => {
         root ??= record;
@@ -123,23 +130,28 @@ export function memoryCustodyStore(): CustodyStore {
   };
 }
 
-function apply(draft: Held, write: Write): WriteResult {
+function apply(draft: Held, write: Write): void {
   switch (write.kind) {
     case "reserve-counters":
-      return reserve(draft, write);
+      reserve(draft, write);
+      return;
+    case "adopt":
+      for (const counter of write.counters) draft.counters.set(setupName(counter, counter.keyVersion), counter);
+      for (const takeover of write.takeovers) draft.takeovers.set(setupName(takeover, takeover.takeover), takeover);
+      return;
     case "put-windows":
       for (const window of write.windows) draft.windows.set(setupName(window, window.keyVersion), window);
-      return undefined;
+      return;
     case "add-keys":
       addKeys(draft, write.keys, write.checkValues);
-      return undefined;
+      return;
     case "set-key-state": {
       const name = setupName(write.place, write.purpose, write.version);
       const key = draft.keys.get(name);
       if (key === undefined) throw conflict(`no key ${name}`);
       draft.keys.set(name, { ...key, state: write.state, provenAt: write.provenAt ?? key.provenAt });
       checkOneActive(draft, key);
-      return undefined;
+      return;
     }
     case "put-takeover": {
       const name = setupName(write.takeover, write.takeover.takeover);
@@ -150,27 +162,57 @@ function apply(draft: Held, write: Write): WriteResult {
         (other) => setupName(other) === setupName(write.takeover) && other.closedAt === undefined,
       );
       if (open.length > 1) throw conflict(`two takeovers are open for ${setupName(write.takeover)}`);
-      return undefined;
+      return;
     }
     case "add-meter": {
       const problem = conflictOf(draft, write);
       if (problem !== undefined) throw conflict(`meter ${write.meter.systemTitle}: ${problem.problem}`);
       addMeter(draft, write);
-      return undefined;
+      return;
     }
     default:
-      return write satisfies never;
+      write satisfies never;
   }
 }
 
-function reserve(draft: Held, { place, keyVersion, count, atLeast }: ReserveCounters): WriteResult {
-  const prefix = `${setupName(place)}/`;
-  const lines = [...draft.counters].filter(([name]) => name.startsWith(prefix)).map(([, next]) => next);
-  const from = Math.max(atLeast, 1, ...lines);
-  if (from + count > MAX_COUNTER)
-    throw new CustodyError("counter-line-exhausted", `no ${count} counters are left for ${setupName(place)}`);
-  draft.counters.set(`${prefix}${keyVersion}`, from + count);
-  return { from };
+function reserve(draft: Held, { from, counter }: ReserveCounters): void {
+  if (countersOf(draft, counter).some(({ next }) => next > from))
+    throw conflict(`counters of ${setupName(counter)} from ${from} on are reserved already`);
+  if (counter.next > MAX_COUNTER)
+    throw new CustodyError("counter-line-exhausted", `no counters are left for ${setupName(counter)}`);
+  draft.counters.set(setupName(counter, counter.keyVersion), counter);
+}
+
+function countersOf(held: Held, place: SetupPlace): StoredCounter[] {
+  return [...held.counters.values()].filter((counter) => setupName(counter) === setupName(place));
+}
+
+/** What the ledger says last of each setup of a meter. */
+function marksOf<T extends CounterMark | TakeoverMark>(
+  held: Held,
+  kind: T extends TakeoverMark ? "takeover-recorded" : "counters-reserved",
+  systemTitle: string,
+): T[] {
+  const marks = held.ledger
+    .filter((entry) => entry.kind === kind && entry.meter === systemTitle)
+    .map(({ body }) => JSON.parse(body) as T);
+  return [...new Map(marks.map((mark) => [mark.setup, mark])).values()];
+}
+
+/** Takes out what was added by hand under the title, or with a key, of a shipped meter. */
+function setAsideFor(draft: Held, { meter, checkValues }: StagedMeter): string[] {
+  if (meter.origin !== "shipped") return [];
+  const owners = checkValues.map((value) => draft.checkValues.get(hex(value)) ?? "");
+  const titles = [...new Set([meter.systemTitle, ...owners])].filter(
+    (title) => draft.meters.get(title)?.origin === "added",
+  );
+  for (const title of titles) {
+    draft.meters.delete(title);
+    for (const map of [draft.keys, draft.windows])
+      for (const [name, { systemTitle }] of map) if (systemTitle === title) map.delete(name);
+    for (const [value, owner] of draft.checkValues) if (owner === title) draft.checkValues.delete(value);
+  }
+  return titles;
 }
 
 function conflictOf(draft: Held, { meter, checkValues }: StagedMeter): StageConflict | undefined {
@@ -219,6 +261,7 @@ function fileOf(held: Held, systemTitle: string): MeterFile | undefined {
     meter,
     keys: own(held.keys.values()).sort((a, b) => a.setup - b.setup || a.purpose - b.purpose || a.version - b.version),
     takeovers: takeovers.filter(({ setup }, at) => takeovers.findIndex((other) => other.setup === setup) === at),
+    marks: marksOf<TakeoverMark>(held, "takeover-recorded", systemTitle),
     windows: own(held.windows.values()),
   };
 }

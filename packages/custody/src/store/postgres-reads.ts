@@ -1,6 +1,17 @@
 import type { Pool } from "pg";
 import { titleOctets } from "./postgres-writes.ts";
-import type { KeyRecord, MeterFile, MeterRecord, SetupPlace, TakeoverRecord, WindowRecord } from "./records.ts";
+import type {
+  CounterLine,
+  CounterMark,
+  KeyRecord,
+  MeterFile,
+  MeterRecord,
+  SetupPlace,
+  StoredCounter,
+  StoredTakeover,
+  TakeoverMark,
+  WindowRecord,
+} from "./records.ts";
 
 interface MeterRow {
   readonly utility: string;
@@ -39,12 +50,14 @@ type TakeoverRow = readonly [
   journal: string,
   openedAt: number,
   closedAt: number | null,
+  mac: string | null,
 ];
 type WindowRow = readonly [setup: number, keyVersion: number, highest: number, seen: string];
 
 interface FileRow extends MeterRow {
   readonly keys: readonly KeyRow[] | null;
   readonly takeovers: readonly TakeoverRow[] | null;
+  readonly marks: readonly TakeoverMark[] | null;
   readonly windows: readonly WindowRow[] | null;
 }
 
@@ -59,8 +72,13 @@ const FILE = `
   select ${METER},
     (select jsonb_agg(jsonb_build_array(setup, purpose, version, state, origin, encode(sealed, 'hex'), created_ms,
       proven_ms) order by setup, purpose, version) from meter_keys x ${OWN}) as keys,
-    (select jsonb_agg(jsonb_build_array(setup, takeover, revision, journal, opened_ms, closed_ms))
-      from (select distinct on (setup) * from takeovers x ${OWN} order by setup, takeover desc) newest) as takeovers,
+    (select jsonb_agg(jsonb_build_array(setup, takeover, revision, journal, opened_ms, closed_ms,
+      encode(mac, 'hex'))) from (select distinct on (setup) * from takeovers x ${OWN} order by setup, takeover desc) newest)
+      as takeovers,
+    (select jsonb_agg(body) from (select distinct on (body->'setup') body
+      from (select sequence, body::jsonb as body from ledger
+        where meter = upper(encode(m.system_title, 'hex')) and kind = 'takeover-recorded') marks
+      order by body->'setup', sequence desc) newest) as marks,
     (select jsonb_agg(jsonb_build_array(setup, key_version, highest, encode(seen, 'hex'))) from receive_windows x ${OWN})
       as windows
   from meters m`;
@@ -106,6 +124,91 @@ export async function shipmentMeters(
   return rows.map(meterOf);
 }
 
+// The mark that counts is the newest of the setup: the index of marks gives it at once.
+const COUNTER_LINE = `
+  select
+    (select jsonb_agg(jsonb_build_array(key_version, next, encode(mac, 'hex'))) from send_counters
+      where (utility, island, system_title, setup) = ($1, $2, $3, $4)) as counters,
+    (select body from ledger where meter = $5 and kind = 'counters-reserved' and (body::jsonb->>'setup')::int = $4
+      order by sequence desc limit 1) as mark`;
+
+/** The send counters of a setup, and the ledger's newest mark of them. */
+export async function counterLine(pool: Pool, place: SetupPlace): Promise<CounterLine> {
+  const { utility, island, systemTitle, setup } = place;
+  const { rows } = await pool.query<{ counters: readonly CounterRow[] | null; mark: string | null }>({
+    name: "custody-counter-line",
+    text: COUNTER_LINE,
+    values: [utility, island, titleOctets(systemTitle), setup, systemTitle],
+  });
+  const [row] = rows;
+  return {
+    counters: (row?.counters ?? []).map(
+      ([keyVersion, next, mac]): StoredCounter => ({
+        utility,
+        island,
+        systemTitle,
+        setup,
+        keyVersion,
+        next,
+        mac: octets(mac),
+      }),
+    ),
+    mark: row?.mark == null ? undefined : (JSON.parse(row.mark) as CounterMark),
+  };
+}
+
+type CounterRow = readonly [keyVersion: number, next: number, mac: string | null];
+
+/** Rows from before MACs. */
+export async function rowsWithoutMac(pool: Pool, limit: number) {
+  const place = "utility, island, upper(encode(system_title, 'hex')) as title, setup";
+  const takeovers = await pool.query<
+    OldRow & { takeover: number; revision: number; journal: string; opened_ms: string; closed_ms: string | null }
+  >(`select ${place}, takeover, revision, journal, opened_ms, closed_ms from takeovers where mac is null limit $1`, [
+    limit,
+  ]);
+  const counters = await pool.query<OldRow & { key_version: number; next: string }>(
+    `select ${place}, key_version, next from send_counters where mac is null limit $1`,
+    [limit],
+  );
+  return {
+    takeovers: takeovers.rows.map(
+      (row): StoredTakeover => ({
+        ...placeOf(row),
+        takeover: row.takeover,
+        revision: row.revision,
+        journal: row.journal,
+        openedAt: Number(row.opened_ms),
+        closedAt: row.closed_ms === null ? undefined : Number(row.closed_ms),
+        mac: undefined,
+      }),
+    ),
+    counters: counters.rows.map(
+      (row): StoredCounter => ({
+        ...placeOf(row),
+        keyVersion: row.key_version,
+        next: Number(row.next),
+        mac: undefined,
+      }),
+    ),
+  };
+}
+
+interface OldRow {
+  readonly utility: string;
+  readonly island: string;
+  readonly title: string;
+  readonly setup: number;
+}
+
+function placeOf({ utility, island, title, setup }: OldRow): SetupPlace {
+  return { utility, island, systemTitle: title, setup };
+}
+
+function octets(hex: string | null): Uint8Array | undefined {
+  return hex === null ? undefined : new Uint8Array(Buffer.from(hex, "hex"));
+}
+
 function fileOf(row: FileRow): MeterFile {
   const meter = meterOf(row);
   const place = (setup: number): SetupPlace => ({
@@ -130,15 +233,17 @@ function fileOf(row: FileRow): MeterFile {
         }) as KeyRecord,
     ),
     takeovers: (row.takeovers ?? []).map(
-      ([setup, takeover, revision, journal, openedAt, closedAt]): TakeoverRecord => ({
+      ([setup, takeover, revision, journal, openedAt, closedAt, mac]): StoredTakeover => ({
         ...place(setup),
         takeover,
         revision,
         journal,
         openedAt,
         closedAt: closedAt ?? undefined,
+        mac: octets(mac),
       }),
     ),
+    marks: row.marks ?? [],
     windows: (row.windows ?? []).map(
       ([setup, keyVersion, highest, seen]): WindowRecord => ({
         ...place(setup),

@@ -1,24 +1,43 @@
-import { LEDGER_MIGRATIONS, type LedgerEntry, postgresLedgerStore } from "@meterkeep/ledger";
+import { LEDGER_GRANTS, LEDGER_MIGRATIONS, type LedgerEntry, postgresLedgerStore } from "@meterkeep/ledger";
 import { inTransaction, type MigrationSource } from "@meterkeep/postgres";
 import type { Pool, PoolClient } from "pg";
 import { CustodyError } from "../errors.ts";
 import type { VaultKeyRecord } from "../vault/vault.ts";
-import { countMeters, loadFiles, shipmentMeters } from "./postgres-reads.ts";
+import { counterLine, countMeters, loadFiles, rowsWithoutMac, shipmentMeters } from "./postgres-reads.ts";
 import {
   addKeys,
   addMeters,
+  adoptRows,
   insertShipment,
   putTakeovers,
   putWindows,
   reserveCounters,
   setKeyStates,
 } from "./postgres-writes.ts";
-import type { CustodyStore, InstallationRecords, RootRecord, ShipmentStage, Write, WriteResult } from "./store.ts";
+import type { CustodyStore, InstallationRecords, RootRecord, ShipmentStage, Write } from "./store.ts";
+
+/**
+ * What the custodian may do at run time, table by table: nowhere delete or truncate, and change only the columns that do
+ * change. The schema belongs to another role.
+ */
+const CUSTODY_GRANTS = {
+  vault_roots: "select, insert",
+  vault_keys: "select, insert",
+  named_secrets: "select, insert",
+  shipments: "select, insert",
+  meters: "select, insert",
+  meter_keys: "select, insert, update (state, proven_ms)",
+  key_check_values: "select, insert",
+  send_counters: "select, insert, update (next, mac)",
+  receive_windows: "select, insert, update (highest, seen)",
+  takeovers: "select, insert, update (revision, journal, closed_ms, mac)",
+  set_aside_meters: "select",
+} as const;
 
 /** The migrations of a custodian's database: the ledger's and custody's own. */
 export const CUSTODY_MIGRATIONS: readonly MigrationSource[] = [
-  { component: "ledger", directory: LEDGER_MIGRATIONS },
-  { component: "custody", directory: new URL("../../migrations/", import.meta.url) },
+  { component: "ledger", directory: LEDGER_MIGRATIONS, grants: LEDGER_GRANTS },
+  { component: "custody", directory: new URL("../../migrations/", import.meta.url), grants: CUSTODY_GRANTS },
 ];
 
 /** Custody in PostgreSQL. */
@@ -27,13 +46,15 @@ export function postgresCustodyStore(pool: Pool): CustodyStore {
   return {
     commit: async (writes, entries) => {
       try {
-        return await inTransaction(pool, (client) => commitAll(client, writes, entries));
+        await inTransaction(pool, (client) => commitAll(client, writes, entries));
       } catch (error) {
         throw asConflict(error);
       }
     },
     load: async (systemTitle) => (await loadFiles(pool, [systemTitle], undefined, 1))[0],
     loadPage: (titles, after, limit) => loadFiles(pool, titles, after, limit),
+    counterLine: (place) => counterLine(pool, place),
+    unauthenticated: (limit) => rowsWithoutMac(pool, limit),
     meterCount: () => countMeters(pool),
     shipmentMeters: (shipment, from, limit) => shipmentMeters(pool, shipment, from, limit),
     stageShipment: () => stageShipment(pool),
@@ -44,16 +65,13 @@ export function postgresCustodyStore(pool: Pool): CustodyStore {
   };
 }
 
-async function commitAll(
-  client: PoolClient,
-  writes: readonly Write[],
-  entries: readonly LedgerEntry[],
-): Promise<WriteResult[]> {
+async function commitAll(client: PoolClient, writes: readonly Write[], entries: readonly LedgerEntry[]): Promise<void> {
   const of = <K extends Write["kind"]>(kind: K) =>
     writes.filter((write): write is Extract<Write, { kind: K }> => write.kind === kind);
-  const counters = await reserveCounters(client, of("reserve-counters"));
+  await reserveCounters(client, of("reserve-counters"));
+  for (const write of of("adopt")) await adoptRows(client, write);
   for (const write of of("add-meter")) {
-    const conflict = await addMeters(client, [write]);
+    const { conflict } = await addMeters(client, [write]);
     if (conflict !== undefined)
       throw new CustodyError("custody-write-conflict", `meter ${conflict.systemTitle}: ${conflict.problem}`);
   }
@@ -68,7 +86,6 @@ async function commitAll(
     of("put-takeover").map(({ takeover }) => takeover),
   );
   await postgresLedgerStore(client).append(entries);
-  return writes.map((write) => (write.kind === "reserve-counters" ? counters.get(write) : undefined));
 }
 
 async function stageShipment(pool: Pool): Promise<ShipmentStage> {
@@ -171,6 +188,13 @@ function installationIn(pool: Pool): InstallationRecords {
     return rows[0]?.sealed;
   };
   return {
+    inUse: async () => {
+      const { rows } = await pool.query<{ used: boolean }>(
+        `select exists (select from vault_roots) or exists (select from vault_keys) or exists (select from named_secrets)
+           or exists (select from meters) or exists (select from ledger) as used`,
+      );
+      return rows[0]?.used === true;
+    },
     root,
     insertRoot: async (record) => {
       await pool.query(

@@ -1,7 +1,7 @@
 import type { PoolClient } from "pg";
 import { CustodyError } from "../errors.ts";
-import type { KeyRecord, SetupPlace, ShipmentRecord, TakeoverRecord, WindowRecord } from "./records.ts";
-import type { ReserveCounters, StageConflict, StagedMeter, Write } from "./store.ts";
+import type { KeyRecord, SetupPlace, ShipmentRecord, StoredCounter, StoredTakeover, WindowRecord } from "./records.ts";
+import type { ReserveCounters, StageConflict, Staged, StagedMeter, Write } from "./store.ts";
 
 // Each function writes a list in one statement: a group commit of a hundred sessions is a handful of round trips.
 
@@ -21,41 +21,72 @@ export function titleOctets(systemTitle: string): Buffer {
   return Buffer.from(systemTitle, "hex");
 }
 
-// The first counter is above every one ever reserved in the setup, whichever version of the key it was for.
+// Nothing is written where a counter of the setup was reserved from the first wanted one on, whichever version of the
+// key it was for.
 const RESERVE = `
   with wanted as (
-    select * from unnest($1::text[], $2::text[], $3::bytea[], $4::smallint[], $5::int[], $6::bigint[], $7::bigint[])
-      with ordinality as w (utility, island, system_title, setup, key_version, count, at_least, place)
-  ), first as (
-    select w.place, greatest(w.at_least, 1, coalesce(max(c.next), 1)) as counter
-    from wanted w left join send_counters c using (${PLACE}) group by w.place, w.at_least
-  ), written as (
-    insert into send_counters (${PLACE}, key_version, next)
-    select utility, island, system_title, setup, key_version, counter + count from wanted join first using (place)
-    on conflict (${PLACE}, key_version) do update set next = excluded.next
+    select * from unnest($1::text[], $2::text[], $3::bytea[], $4::smallint[], $5::int[], $6::bigint[], $7::bytea[],
+      $8::bigint[]) as w (${PLACE}, key_version, next, mac, first)
+  ), taken as (
+    select from wanted w join send_counters c using (${PLACE}) where c.next > w.first
   )
-  select place, counter from first`;
+  insert into send_counters (${PLACE}, key_version, next, mac)
+  select ${PLACE}, key_version, next, mac from wanted where not exists (select from taken)
+  on conflict (${PLACE}, key_version) do update set next = excluded.next, mac = excluded.mac`;
 
-/** Reserves counters and gives the first of each. */
-export async function reserveCounters(
-  client: PoolClient,
-  wanted: readonly ReserveCounters[],
-): Promise<Map<ReserveCounters, { readonly from: number }>> {
-  const given = new Map<ReserveCounters, { readonly from: number }>();
+/** Reserves counters. */
+export async function reserveCounters(client: PoolClient, wanted: readonly ReserveCounters[]): Promise<void> {
   // A statement does not see its own writes: two reservations of one setup go one after the other.
   let rest = wanted;
   while (rest.length > 0) {
-    const batch = firstOfEach(rest, ({ place }) => `${place.systemTitle}/${place.setup}`);
-    const { rows } = await client.query<{ place: string; counter: string }>(RESERVE, [
-      ...places(batch.map(({ place }) => place)),
-      batch.map(({ keyVersion }) => keyVersion),
-      batch.map(({ count }) => count),
-      batch.map(({ atLeast }) => atLeast),
+    const batch = firstOfEach(rest, ({ counter }) => `${counter.systemTitle}/${counter.setup}`);
+    const { rowCount } = await client.query(RESERVE, [
+      ...counterColumns(batch.map(({ counter }) => counter)),
+      batch.map(({ from }) => from),
     ]);
-    for (const row of rows) given.set(batch[Number(row.place) - 1] as ReserveCounters, { from: Number(row.counter) });
+    if (rowCount !== batch.length)
+      throw new CustodyError("custody-write-conflict", "counters that were to be reserved are reserved already");
     rest = rest.filter((one) => !batch.includes(one));
   }
-  return given;
+}
+
+function counterColumns(counters: readonly StoredCounter[]) {
+  return [
+    ...places(counters),
+    counters.map(({ keyVersion }) => keyVersion),
+    counters.map(({ next }) => next),
+    counters.map(({ mac }) => mac && Buffer.from(mac)),
+  ];
+}
+
+/** Gives rows from before MACs theirs. */
+export async function adoptRows(
+  client: PoolClient,
+  { takeovers, counters }: Omit<Extract<Write, { kind: "adopt" }>, "kind">,
+): Promise<void> {
+  if (counters.length > 0)
+    await client.query(
+      `update send_counters c set mac = w.mac
+       from unnest($1::text[], $2::text[], $3::bytea[], $4::smallint[], $5::int[], $6::bigint[], $7::bytea[])
+         as w (${PLACE}, key_version, next, mac)
+       where (c.utility, c.island, c.system_title, c.setup, c.key_version, c.next)
+         = (w.utility, w.island, w.system_title, w.setup, w.key_version, w.next) and c.mac is null`,
+      counterColumns(counters),
+    );
+  if (takeovers.length > 0)
+    await client.query(
+      `update takeovers t set mac = w.mac
+       from unnest($1::text[], $2::text[], $3::bytea[], $4::smallint[], $5::int[], $6::int[], $7::bytea[])
+         as w (${PLACE}, takeover, revision, mac)
+       where (t.utility, t.island, t.system_title, t.setup, t.takeover, t.revision)
+         = (w.utility, w.island, w.system_title, w.setup, w.takeover, w.revision) and t.mac is null`,
+      [
+        ...places(takeovers),
+        takeovers.map(({ takeover }) => takeover),
+        takeovers.map(({ revision }) => revision),
+        takeovers.map(({ mac }) => mac && Buffer.from(mac)),
+      ],
+    );
 }
 
 function firstOfEach<T>(values: readonly T[], name: (value: T) => string): T[] {
@@ -169,28 +200,29 @@ export async function setKeyStates(
 }
 
 /** Opens takeovers (revision 1) and replaces journals of the revision before. */
-export async function putTakeovers(client: PoolClient, takeovers: readonly TakeoverRecord[]): Promise<void> {
+export async function putTakeovers(client: PoolClient, takeovers: readonly StoredTakeover[]): Promise<void> {
   const opened = takeovers.filter(({ revision }) => revision === 1);
   const advanced = takeovers.filter(({ revision }) => revision > 1);
-  const columns = (records: readonly TakeoverRecord[]) => [
+  const columns = (records: readonly StoredTakeover[]) => [
     ...places(records),
     records.map(({ takeover }) => takeover),
     records.map(({ revision }) => revision),
     records.map(({ journal }) => journal),
     records.map(({ openedAt }) => openedAt),
     records.map(({ closedAt }) => closedAt ?? null),
+    records.map(({ mac }) => mac && Buffer.from(mac)),
   ];
   const source =
-    "unnest($1::text[], $2::text[], $3::bytea[], $4::smallint[], $5::int[], $6::int[], $7::text[], $8::bigint[], $9::bigint[])";
+    "unnest($1::text[], $2::text[], $3::bytea[], $4::smallint[], $5::int[], $6::int[], $7::text[], $8::bigint[], $9::bigint[], $10::bytea[])";
   if (opened.length > 0)
     await client.query(
-      `insert into takeovers (${PLACE}, takeover, revision, journal, opened_ms, closed_ms) select * from ${source}`,
+      `insert into takeovers (${PLACE}, takeover, revision, journal, opened_ms, closed_ms, mac) select * from ${source}`,
       columns(opened),
     );
   if (advanced.length === 0) return;
   const { rowCount } = await client.query(
-    `update takeovers t set revision = w.revision, journal = w.journal, closed_ms = w.closed_ms
-     from ${source} as w (${PLACE}, takeover, revision, journal, opened_ms, closed_ms)
+    `update takeovers t set revision = w.revision, journal = w.journal, closed_ms = w.closed_ms, mac = w.mac
+     from ${source} as w (${PLACE}, takeover, revision, journal, opened_ms, closed_ms, mac)
      where (t.utility, t.island, t.system_title, t.setup, t.takeover, t.revision)
        = (w.utility, w.island, w.system_title, w.setup, w.takeover, w.revision - 1)`,
     columns(advanced),
@@ -199,11 +231,38 @@ export async function putTakeovers(client: PoolClient, takeovers: readonly Takeo
     throw new CustodyError("custody-write-conflict", "a takeover's journal is not at the revision that was expected");
 }
 
-/** Adds meters with their keys; gives the first that cannot be added, and the transaction is then of no more use. */
-export async function addMeters(
-  client: PoolClient,
-  staged: readonly StagedMeter[],
-): Promise<StageConflict | undefined> {
+/**
+ * Adds meters with their keys; gives the first that cannot be added, and the transaction is then of no more use. What
+ * nobody has signed stands aside for what somebody has.
+ */
+export async function addMeters(client: PoolClient, staged: readonly StagedMeter[]): Promise<Staged> {
+  const setAside = await setAsideAdded(
+    client,
+    staged.filter(({ meter }) => meter.origin === "shipped"),
+  );
+  return { conflict: await insertMeters(client, staged), setAside };
+}
+
+/** Sets aside the meters added by hand that bear a title, or hold a key, of those that are to be added. */
+async function setAsideAdded(client: PoolClient, shipped: readonly StagedMeter[]): Promise<string[]> {
+  if (shipped.length === 0) return [];
+  const { rows } = await client.query<{ title: string }>(
+    `with added as materialized (
+       select m.system_title from meters m where m.origin = 'added' and (m.system_title = any($1::bytea[])
+         or exists (select from key_check_values v
+           where v.system_title = m.system_title and v.check_value = any($2::bytea[])))
+     )
+     select upper(encode(system_title, 'hex')) as title, set_aside_added_meter(system_title, $3) from added`,
+    [
+      shipped.map(({ meter }) => titleOctets(meter.systemTitle)),
+      shipped.flatMap(({ checkValues }) => checkValues.map((value) => Buffer.from(value))),
+      shipped[0]?.meter.createdAt,
+    ],
+  );
+  return rows.map(({ title }) => title);
+}
+
+async function insertMeters(client: PoolClient, staged: readonly StagedMeter[]): Promise<StageConflict | undefined> {
   const meters = staged.map(({ meter }) => meter);
   const titles = meters.map(({ systemTitle }) => titleOctets(systemTitle));
   const { rows } = await client.query<{ system_title: Buffer }>(

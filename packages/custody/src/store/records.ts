@@ -58,6 +58,46 @@ export interface TakeoverRecord extends SetupPlace {
   readonly closedAt: number | undefined;
 }
 
+/** A takeover's journal with the MAC that binds it to its place; rows from before MACs have none. */
+export interface StoredTakeover extends TakeoverRecord {
+  readonly mac: Uint8Array | undefined;
+}
+
+/** What the ledger says of the last journal that was written for a setup. */
+export interface TakeoverMark {
+  readonly setup: number;
+  readonly takeover: number;
+  readonly revision: number;
+  /** Hex. */
+  readonly mac: string;
+}
+
+/** The next counter that was never reserved under a version of the unicast key. */
+export interface CounterRecord extends SetupPlace {
+  readonly keyVersion: number;
+  readonly next: number;
+}
+
+/** The same with its MAC. */
+export interface StoredCounter extends CounterRecord {
+  readonly mac: Uint8Array | undefined;
+}
+
+/** What the ledger says of the last block that was reserved in a setup. */
+export interface CounterMark {
+  readonly setup: number;
+  readonly keyVersion: number;
+  readonly next: number;
+  /** Hex. */
+  readonly mac: string;
+}
+
+/** The send counters of a security setup: what is stored, and what the ledger says of it. */
+export interface CounterLine {
+  readonly counters: readonly StoredCounter[];
+  readonly mark: CounterMark | undefined;
+}
+
 /** The counters of a meter that were accepted under one version of the unicast key. */
 export interface WindowRecord extends SetupPlace {
   readonly keyVersion: number;
@@ -86,6 +126,8 @@ export interface MeterFile {
   /** In the order of setup, purpose, version. */
   readonly keys: readonly KeyRecord[];
   /** The newest takeover of each setup. */
-  readonly takeovers: readonly TakeoverRecord[];
+  readonly takeovers: readonly StoredTakeover[];
+  /** The ledger's newest mark of each setup. */
+  readonly marks: readonly TakeoverMark[];
   readonly windows: readonly WindowRecord[];
 }

@@ -2,29 +2,35 @@ import type { KeyState } from "@meterkeep/api/custodian";
 import type { LedgerEntry, LedgerHead } from "@meterkeep/ledger";
 import type { VaultKeys } from "../vault/vault.ts";
 import type {
+  CounterLine,
   KeyRecord,
   MeterFile,
   MeterRecord,
   Purpose,
   SetupPlace,
   ShipmentRecord,
-  TakeoverRecord,
+  StoredCounter,
+  StoredTakeover,
   WindowRecord,
 } from "./records.ts";
 
-/** Keeps counters apart from what was used: the next ones that were never reserved. */
+/** Keeps counters apart from what was used: those from `from` up to the new row's `next`, which is not among them. */
 export interface ReserveCounters {
   readonly kind: "reserve-counters";
-  readonly place: SetupPlace;
-  readonly keyVersion: number;
-  readonly count: number;
-  /** The first one is not below this: 1, or what an authenticated or bounded hint says. */
-  readonly atLeast: number;
+  /** No counter of the setup, whatever the version of the key, may have been reserved from here on. */
+  readonly from: number;
+  readonly counter: StoredCounter;
 }
 
 /** One durable change. */
 export type Write =
   | ReserveCounters
+  /** Gives a row from before MACs its own, where it still has none. */
+  | {
+      readonly kind: "adopt";
+      readonly takeovers: readonly StoredTakeover[];
+      readonly counters: readonly StoredCounter[];
+    }
   | { readonly kind: "put-windows"; readonly windows: readonly WindowRecord[] }
   | {
       readonly kind: "add-keys";
@@ -41,16 +47,13 @@ export type Write =
       readonly provenAt?: number | undefined;
     }
   /** Revision 1 opens a takeover; another one replaces the revision before it. */
-  | { readonly kind: "put-takeover"; readonly takeover: TakeoverRecord }
+  | { readonly kind: "put-takeover"; readonly takeover: StoredTakeover }
   | {
       readonly kind: "add-meter";
       readonly meter: MeterRecord;
       readonly keys: readonly KeyRecord[];
       readonly checkValues: readonly Uint8Array[];
     };
-
-/** What a write gave: the first of the counters reserved, else nothing. */
-export type WriteResult = { readonly from: number } | undefined;
 
 /** A meter to be imported. */
 export interface StagedMeter {
@@ -65,12 +68,22 @@ export interface StageConflict {
   readonly problem: "in-custody" | "in-file" | "key-shared";
 }
 
+/** What came of staging meters. */
+export interface Staged {
+  readonly conflict: StageConflict | undefined;
+  /** Titles of meters that were added by hand and stand aside for signed ones. */
+  readonly setAside: readonly string[];
+}
+
 /** An import under way: nothing of it is seen by others until `commit`. */
 export interface ShipmentStage {
   /** Whether a shipment has been imported before. */
   knows(manufacturerKey: string, shipment: string): Promise<boolean>;
-  /** Adds meters, or says about the first one that cannot be; the stage must be dropped then. */
-  add(meters: readonly StagedMeter[]): Promise<StageConflict | undefined>;
+  /**
+   * Adds meters, or says about the first one that cannot be; the stage must be dropped then. A meter that was added by
+   * hand stands aside for a shipped one of its title, or with one of its keys.
+   */
+  add(meters: readonly StagedMeter[]): Promise<Staged>;
   /** Makes all of it durable. @throws CustodyError `custody-write-conflict` when the shipment has been imported. */
   commit(shipment: ShipmentRecord): Promise<void>;
   /** Drops all of it; safe to call after `commit`. */
@@ -90,11 +103,17 @@ export interface CustodyStore {
    * @throws CustodyError `custody-write-conflict` where a unique place is taken or a revision is not the next one;
    * LedgerError `ledger-forked`. Anything else may have been written or not.
    */
-  commit(writes: readonly Write[], entries: readonly LedgerEntry[]): Promise<WriteResult[]>;
+  commit(writes: readonly Write[], entries: readonly LedgerEntry[]): Promise<void>;
   /** Everything about a meter, or undefined. */
   load(systemTitle: string): Promise<MeterFile | undefined>;
   /** In the order of system titles: those asked for, or all after `after`. */
   loadPage(titles: readonly string[], after: string | undefined, limit: number): Promise<MeterFile[]>;
+  /** The send counters of a setup, and what the ledger says of them. */
+  counterLine(place: SetupPlace): Promise<CounterLine>;
+  /** Rows that have no MAC, at most so many of each kind. */
+  unauthenticated(
+    limit: number,
+  ): Promise<{ readonly takeovers: readonly StoredTakeover[]; readonly counters: readonly StoredCounter[] }>;
   meterCount(): Promise<number>;
   /** Meters of a shipment from line `from` + 1 on. */
   shipmentMeters(
@@ -111,6 +130,8 @@ export interface CustodyStore {
 
 /** What the installation as a whole remembers. */
 export interface InstallationRecords {
+  /** Whether anything was ever written: a vault must not be founded over it. */
+  inUse(): Promise<boolean>;
   root(): Promise<RootRecord | undefined>;
   /** Stores it unless there is one: returns what is stored then. */
   insertRoot(root: RootRecord): Promise<RootRecord>;

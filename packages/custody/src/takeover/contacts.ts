@@ -1,10 +1,9 @@
 import type { ContactAdvance, CustodianRequest, NextContact, TakeoverState } from "@meterkeep/api/custodian";
-import { COUNTERS_PER_ASSOCIATION, systemTitleText } from "@meterkeep/dlms";
+import { systemTitleText } from "@meterkeep/dlms";
 import type { LedgerDraft } from "@meterkeep/ledger";
-import { counterObject, IDENTITY_OBJECTS, meterFacts } from "../protocol/meter-facts.ts";
+import { counterObject, meterFacts } from "../protocol/meter-facts.ts";
 import { unsealKeys, workingKeys } from "../protocol/meter-keys.ts";
 import { type AttributeName, getRequest } from "../protocol/requests.ts";
-import { FIRST_COUNTER } from "../protocol/send-counters.ts";
 import type { MeterKeyCache } from "../push/key-cache.ts";
 import { CallRefusal } from "../service/call-refusal.ts";
 import type { Caller } from "../service/caller.ts";
@@ -12,12 +11,12 @@ import type { ConversationDependencies } from "../service/dependencies.ts";
 import { Handles } from "../service/handles.ts";
 import { Association } from "../session/association.ts";
 import { type MeterFile, PURPOSE, type SetupPlace, type TakeoverRecord } from "../store/records.ts";
-import type { Write } from "../store/store.ts";
+import { commitStep, contactEntry, nextTakeover, openedRecord } from "./commit-step.ts";
+import { beginExchange, countersOf, type Exchange, isExchange } from "./exchange.ts";
 import { isFinal, type Journal, type TakeoverEffect, type TakeoverEvent } from "./journal.ts";
-import { keyStateWrites, withKeyStates } from "./key-states.ts";
 import { type Happened, LiveContact } from "./live-contact.ts";
 import { step } from "./machine.ts";
-import { type PreparedTransfer, prepareTransfer, transferRequest } from "./transfer.ts";
+import { prepareTransfer } from "./transfer.ts";
 import { canBeTakenOver, journalOf, takeoverState } from "./view.ts";
 
 /** A contact that nobody advances for so long is over. */
@@ -25,14 +24,8 @@ const IDLE_MILLISECONDS = 120_000;
 const MOST_CONTACTS = 20_000;
 /** How soon another principal may ask again while a contact is under way. */
 const BUSY_MILLISECONDS = 5000;
-/** Bounds of a counter hint (`headend.md` 1.4): so far ahead, and so much more each day since the last contact. */
-const HINT_AHEAD = 10_000;
-const HINT_AHEAD_A_DAY = 2000;
-const DAY_MILLISECONDS = 86_400_000;
 
 type Effect<K extends TakeoverEffect["kind"]> = Extract<TakeoverEffect, { kind: K }>;
-const EXCHANGES = ["associate", "read-counter", "read-identity", "transfer", "release"] as const;
-type Exchange = Effect<(typeof EXCHANGES)[number]>;
 
 /**
  * Runs takeovers: the machine decides, this does. Before any octet leaves, the journal that the machine gave, the keys
@@ -41,8 +34,7 @@ type Exchange = Effect<(typeof EXCHANGES)[number]>;
  * A contact lives in this process alone. Whatever ends it, the next one starts from the journal.
  */
 export class Contacts {
-  readonly #dependencies: ConversationDependencies;
-  readonly #keyCache: Pick<MeterKeyCache, "forget">;
+  readonly #dependencies: ConversationDependencies & { readonly keyCache: Pick<MeterKeyCache, "forget"> };
   readonly #contacts = new Handles<LiveContact>();
   /** Handle of the contact of a meter. */
   readonly #byMeter = new Map<string, string>();
@@ -50,8 +42,7 @@ export class Contacts {
   readonly #asking = new Set<string>();
 
   constructor(dependencies: ConversationDependencies, keyCache: Pick<MeterKeyCache, "forget">) {
-    this.#dependencies = dependencies;
-    this.#keyCache = keyCache;
+    this.#dependencies = { ...dependencies, keyCache };
   }
 
   async next({ meter }: CustodianRequest<"nextContact">, caller: Caller): Promise<NextContact> {
@@ -95,10 +86,10 @@ export class Contacts {
   }
 
   async #next(title: string, caller: Caller): Promise<NextContact> {
-    const { store, now } = this.#dependencies;
+    const { files, now } = this.#dependencies;
     if (this.#contacts.size >= MOST_CONTACTS)
       throw new CallRefusal("too-many-open", `${MOST_CONTACTS} contacts are open`);
-    const file = await store.load(title);
+    const file = await files.load(title);
     if (file === undefined) throw new CallRefusal("unknown-meter", `meter ${title} is not in custody`);
     const { journal, record } = journalOf(file);
     const state = () => takeoverState(file.meter, journal, record !== undefined);
@@ -123,8 +114,8 @@ export class Contacts {
     effects: readonly TakeoverEffect[],
   ): Promise<NextContact> {
     if (record !== undefined && JSON.stringify(journal) !== record.journal) {
-      const takeover = nextRecord(record, journal, this.#dependencies.now());
-      await this.#dependencies.committer.submit({ writes: [{ kind: "put-takeover", takeover }] });
+      const { takeover, mark } = await nextTakeover(this.#dependencies, record, journal);
+      await this.#dependencies.committer.submit({ writes: [{ kind: "put-takeover", takeover }], entries: [mark] });
     }
     const state = takeoverState(file.meter, journal, record !== undefined);
     const wait = effects.find((effect): effect is Effect<"wait"> => effect.kind === "wait");
@@ -156,7 +147,7 @@ export class Contacts {
       keys: file.keys,
     });
     try {
-      const opened = this.#entry(live, "takeover-contact-opened", {
+      const opened = contactEntry(live, now(), "takeover-contact-opened", {
         step: exchange.step,
         carrier: journal.contact?.carrier,
         ...(associate === undefined ? {} : { GUEK: associate.GUEK, GAK: associate.GAK }),
@@ -229,7 +220,8 @@ export class Contacts {
     const close = effects.find((effect): effect is Effect<"close"> => effect.kind === "close");
     if (close === undefined) throw new CallRefusal("custodian-failed", "a takeover stands still");
     const body = { step: close.step, next: close.next, ...live.evidence.summary() };
-    await this.#commit(live, journal, effects, [this.#entry(live, "takeover-contact-closed", body)], undefined);
+    const entries = [contactEntry(live, at, "takeover-contact-closed", body)];
+    await commitStep(this.#dependencies, live, { journal, effects, entries, prepared: undefined });
     this.#drop(handle, live);
     const state: TakeoverState = takeoverState(live.meter, journal, true);
     return { kind: "close", next: close.next, milliseconds: close.milliseconds, state, step: close.step };
@@ -246,106 +238,21 @@ export class Contacts {
     journal: Journal,
     effects: readonly TakeoverEffect[],
     exchange: Exchange,
-    entries: readonly LedgerDraft[],
+    opening: readonly LedgerDraft[],
   ): Promise<Uint8Array> {
     const { sendCounters, vault, now } = this.#dependencies;
-    const prepared =
-      exchange.kind === "transfer" ? await prepareTransfer(vault, live, exchange.keys, now()) : undefined;
+    const isTransfer = exchange.kind === "transfer";
+    const prepared = isTransfer ? await prepareTransfer(vault, live, exchange.keys, now()) : undefined;
     const counters = countersOf(exchange);
-    const sealed = this.#entriesOf(live, exchange, prepared);
+    const sealed = isTransfer ? [transferEntry(live, exchange, now())] : [];
     // The reservation, where one is needed, joins the same commit.
     const [first] = await Promise.all([
       counters === 0 ? 0 : sendCounters.take(live.place, live.keyVersion, counters),
-      this.#commit(live, journal, effects, [...entries, ...sealed], prepared),
+      commitStep(this.#dependencies, live, { journal, effects, entries: [...opening, ...sealed], prepared }),
     ]);
-    const apdu = await this.#octets(live, exchange, first, prepared);
+    const apdu = await beginExchange(vault, live, exchange, first, prepared);
     live.evidence.sent(apdu);
     return apdu;
-  }
-
-  #entriesOf(live: LiveContact, exchange: Exchange, prepared: PreparedTransfer | undefined): LedgerDraft[] {
-    if (exchange.kind !== "transfer" || prepared === undefined) return [];
-    const { keys, under, step: name } = exchange;
-    return [this.#entry(live, "key-transfer-sealed", { step: name, keys, under })];
-  }
-
-  async #octets(
-    live: LiveContact,
-    exchange: Exchange,
-    counter: number,
-    prepared: PreparedTransfer | undefined,
-  ): Promise<Uint8Array> {
-    switch (exchange.kind) {
-      case "associate":
-        live.awaited = { kind: "association" };
-        return sendOf(live.association.take({ kind: "associate", invocationCounter: counter }));
-      case "read-counter":
-        live.awaited = { kind: "counter" };
-        return sendOf(live.association.take({ kind: "associate", invocationCounter: 0 }));
-      case "read-identity": {
-        const { logicalDeviceName, serialNumber } = IDENTITY_OBJECTS;
-        const asked = [
-          ["logicalDeviceName", logicalDeviceName],
-          ["serialNumber", serialNumber],
-        ] as const;
-        live.awaited = { kind: "identity", asked };
-        return live.seal(getRequest(logicalDeviceName), counter);
-      }
-      case "transfer": {
-        if (prepared === undefined) throw new CallRefusal("custodian-failed", "no keys were prepared for a transfer");
-        live.awaited = { kind: "transfer" };
-        const plain = await transferRequest(this.#dependencies.vault, live, exchange.under, prepared);
-        return live.seal(plain, counter);
-      }
-      case "release":
-        live.awaited = { kind: "release" };
-        return sendOf(live.association.take({ kind: "release", invocationCounter: counter }));
-      default:
-        return exchange satisfies never;
-    }
-  }
-
-  async #commit(
-    live: LiveContact,
-    journal: Journal,
-    effects: readonly TakeoverEffect[],
-    entries: readonly LedgerDraft[],
-    prepared: PreparedTransfer | undefined,
-  ): Promise<void> {
-    const { committer, now } = this.#dependencies;
-    const takeover = nextRecord(live.record, journal, now());
-    const added = prepared?.records ?? [];
-    const keys = [...live.keys, ...added];
-    const states = keyStateWrites(keys, effects, now());
-    const writes: Write[] = [
-      { kind: "put-takeover", takeover },
-      ...(prepared === undefined
-        ? []
-        : [{ kind: "add-keys", keys: added, checkValues: prepared.checkValues } as const]),
-      ...states,
-    ];
-    for (const effect of effects) if (effect.kind === "raise-counter") this.#raise(live, effect.to);
-    const notes = effects
-      .filter((effect): effect is Effect<"note"> => effect.kind === "note")
-      .map(({ what, detail }) => this.#entry(live, what, { detail }));
-    await committer.submit({ writes, entries: [...entries, ...notes] });
-    live.record = takeover;
-    live.journal = journal;
-    live.keys = withKeyStates(keys, states);
-    if (prepared !== undefined || states.length > 0) this.#keyCache.forget(live.place.systemTitle);
-  }
-
-  /** A hint is believed within bounds: a meter, or who speaks in its place, must not use up our counters. */
-  #raise(live: LiveContact, to: number): void {
-    const { sendCounters, now } = this.#dependencies;
-    const known = sendCounters.known(live.place) ?? FIRST_COUNTER;
-    const days = Math.floor((now() - live.record.openedAt) / DAY_MILLISECONDS);
-    if (to <= known + HINT_AHEAD + HINT_AHEAD_A_DAY * days) sendCounters.raise(live.place, to);
-  }
-
-  #entry({ caller, place }: LiveContact, kind: string, body: unknown): LedgerDraft {
-    const { utility, island, systemTitle } = place;
-    return { at: this.#dependencies.now(), kind, principal: caller.name, utility, island, meter: systemTitle, body };
   }
 
   #drop(handle: string, live: LiveContact): void {
@@ -355,34 +262,10 @@ export class Contacts {
   }
 }
 
-function isExchange(effect: TakeoverEffect): effect is Exchange {
-  return (EXCHANGES as readonly string[]).includes(effect.kind);
-}
-
-function countersOf(exchange: Exchange): number {
-  if (exchange.kind === "associate") return COUNTERS_PER_ASSOCIATION;
-  return exchange.kind === "read-counter" ? 0 : 1;
-}
-
-function sendOf(effect: ReturnType<Association["take"]>): Uint8Array {
-  if (effect?.kind === "send") return effect.apdu;
-  throw new CallRefusal("custodian-failed", "the association has nothing to send");
+function transferEntry(live: LiveContact, { keys, under, step: name }: Effect<"transfer">, at: number): LedgerDraft {
+  return contactEntry(live, at, "key-transfer-sealed", { step: name, keys, under });
 }
 
 function stepOf({ contact }: Journal) {
   return contact?.step ?? "release";
-}
-
-function openedRecord(place: SetupPlace, at: number): TakeoverRecord {
-  return { ...place, takeover: 1, revision: 0, journal: "", openedAt: at, closedAt: undefined };
-}
-
-function nextRecord(record: TakeoverRecord, journal: Journal, at: number): TakeoverRecord {
-  const over = isFinal(journal.verdict) && journal.contact === undefined;
-  return {
-    ...record,
-    revision: record.revision + 1,
-    journal: JSON.stringify(journal),
-    closedAt: over ? at : undefined,
-  };
 }

@@ -3,9 +3,10 @@ import { randomBytes } from "node:crypto";
 import { test } from "node:test";
 import { chain, EMPTY_LEDGER } from "@meterkeep/ledger";
 import { CustodyError } from "../errors.ts";
+import { counterMark, takeoverMark } from "../records/marks.ts";
 import { GroupCommitter } from "../store/committer.ts";
-import { PURPOSE, type SetupPlace, type ShipmentRecord, type TakeoverRecord } from "../store/records.ts";
-import type { CustodyStore, StagedMeter } from "../store/store.ts";
+import { PURPOSE, type SetupPlace, type ShipmentRecord, type StoredTakeover } from "../store/records.ts";
+import type { CustodyStore, ReserveCounters, StagedMeter } from "../store/store.ts";
 import { sampleEntry, sampleKey, sampleMeter } from "./samples.ts";
 
 const conflict = (error: unknown) => error instanceof CustodyError && error.code === "custody-write-conflict";
@@ -25,7 +26,7 @@ const shipment: ShipmentRecord = {
 
 async function imported(store: CustodyStore, ...meters: readonly StagedMeter[]): Promise<SetupPlace> {
   const stage = await store.stageShipment();
-  assert.equal(await stage.add(meters), undefined);
+  assert.deepEqual(await stage.add(meters), { conflict: undefined, setAside: [] });
   await stage.commit({ ...shipment, shipment: randomBytes(16).toString("hex") });
   return { ...(meters[0] as StagedMeter).meter, setup: 0 };
 }
@@ -54,6 +55,7 @@ export function custodyStoreContract(
       meter: sample.meter,
       keys: sample.keys,
       takeovers: [takeover],
+      marks: [],
       windows: [window],
     });
     assert.equal(await store.load("5453540000009999"), undefined);
@@ -102,7 +104,7 @@ export function custodyStoreContract(
     await imported(store, sampleMeter(1));
     const stage = await store.stageShipment();
     const elsewhere = sampleMeter(1, { utility: "other", island: "isle", shipment: { id: "ff".repeat(16), line: 1 } });
-    assert.deepEqual(await stage.add([sampleMeter(5), elsewhere]), {
+    assert.deepEqual((await stage.add([sampleMeter(5), elsewhere])).conflict, {
       systemTitle: "5453540000000001",
       problem: "in-custody",
     });
@@ -112,14 +114,14 @@ export function custodyStoreContract(
   contract("a system title that stands twice in a file is named", async (store) => {
     const twice = await store.stageShipment();
     const again = sampleMeter(2, { shipment: { id: shipment.shipment, line: 9 } });
-    assert.deepEqual(await twice.add([sampleMeter(1), sampleMeter(2), again]), {
+    assert.deepEqual((await twice.add([sampleMeter(1), sampleMeter(2), again])).conflict, {
       systemTitle: "5453540000000002",
       problem: "in-file",
     });
     await twice.drop();
     const later = await store.stageShipment();
-    assert.equal(await later.add([sampleMeter(2)]), undefined);
-    assert.equal((await later.add([again]))?.problem, "in-file");
+    assert.equal((await later.add([sampleMeter(2)])).conflict, undefined);
+    assert.equal((await later.add([again])).conflict?.problem, "in-file");
     await later.drop();
   });
 
@@ -127,11 +129,14 @@ export function custodyStoreContract(
     const first = sampleMeter(1);
     const shared = { ...sampleMeter(2), checkValues: [randomBytes(32), first.checkValues[1] as Uint8Array] };
     const stage = await store.stageShipment();
-    assert.deepEqual(await stage.add([first, shared]), { systemTitle: "5453540000000002", problem: "key-shared" });
+    assert.deepEqual((await stage.add([first, shared])).conflict, {
+      systemTitle: "5453540000000002",
+      problem: "key-shared",
+    });
     await stage.drop();
     const place = await imported(store, first);
     const later = await store.stageShipment();
-    assert.equal((await later.add([shared]))?.problem, "key-shared");
+    assert.equal((await later.add([shared])).conflict?.problem, "key-shared");
     await later.drop();
     const other = await imported(store, sampleMeter(3));
     const key = sampleKey({ ...first.meter, ...other }, PURPOSE.GUEK, { version: 2, state: "pre-activation" });
@@ -141,30 +146,101 @@ export function custodyStoreContract(
   });
 
   contract(
-    "counters are reserved above every one reserved before in the setup, whatever the key version",
+    "counters are reserved above every one of the setup, whatever the key version, or not at all",
     async (store) => {
       const place = await imported(store, sampleMeter(1));
-      const reserve = (keyVersion: number, count: number, atLeast = 1) =>
-        ({ kind: "reserve-counters", place, keyVersion, count, atLeast }) as const;
-      assert.deepEqual(await store.commit([reserve(1, 64, 256)], []), [{ from: 256 }]);
-      assert.deepEqual(await store.commit([reserve(2, 10), reserve(1, 5), reserve(1, 1)], []), [
-        { from: 320 },
-        { from: 330 },
-        { from: 335 },
+      await store.commit([reserve(place, 1, 256, 64)], []);
+      await store.commit([reserve(place, 2, 320, 10), reserve(place, 1, 330, 5), reserve(place, 1, 335, 1)], []);
+      // The counters of version 2 stand at 330, those of version 1 at 336: both are judged by the higher.
+      await assert.rejects(store.commit([reserve(place, 2, 335, 5)], []), conflict);
+      await assert.rejects(store.commit([reserve(place, 1, 335, 5)], []), conflict);
+      await store.commit([reserve(place, 1, 5000, 1)], []);
+      const { counters, mark } = await store.counterLine(place);
+      assert.deepEqual(counters.map(({ keyVersion, next, mac }) => [keyVersion, next, mac?.[0]]).sort(), [
+        [1, 5001, 1],
+        [2, 330, 2],
       ]);
-      assert.deepEqual(await store.commit([reserve(1, 1, 5000)], []), [{ from: 5000 }]);
-      assert.deepEqual(await store.commit([reserve(1, 1, 10)], []), [{ from: 5001 }]);
+      assert.equal(mark, undefined);
       const other = { ...place, setup: 1 };
-      assert.deepEqual(await store.commit([{ ...reserve(1, 1), place: other }], []), [{ from: 1 }]);
+      await store.commit([reserve(other, 1, 1, 1)], []);
+      assert.deepEqual((await store.counterLine(other)).counters.length, 1);
     },
   );
 
   contract("a counter line ends before it wraps", async (store) => {
     const place = await imported(store, sampleMeter(1));
-    const write = { kind: "reserve-counters", place, keyVersion: 1, count: 64, atLeast: 0xffffffff - 64 } as const;
-    await store.commit([write], []);
-    await assert.rejects(store.commit([{ ...write, atLeast: 1, count: 1 }], []), { code: "counter-line-exhausted" });
+    await store.commit([reserve(place, 1, 0xffffffff - 64, 64)], []);
+    await assert.rejects(store.commit([reserve(place, 1, 0xffffffff, 1)], []), { code: "counter-line-exhausted" });
   });
+
+  contract("the ledger's newest mark of a setup comes with what it marks", async (store) => {
+    const place = await imported(store, sampleMeter(1));
+    const takeover = takeoverOf(place);
+    const counter = reserve(place, 1, 256, 64).counter;
+    const drafts = [
+      counterMark(counter, 1),
+      takeoverMark({ ...takeover, revision: 1 }, 1),
+      takeoverMark({ ...takeover, setup: 1, revision: 4 }, 1),
+      takeoverMark({ ...takeover, revision: 2 }, 1),
+      counterMark({ ...counter, setup: 1, next: 999 }, 1),
+      counterMark({ ...counter, next: 400 }, 1),
+    ];
+    await store.commit([], chain(EMPTY_LEDGER, drafts));
+    const mac = "01".repeat(32);
+    assert.deepEqual((await store.counterLine(place)).mark, { setup: 0, keyVersion: 1, next: 400, mac });
+    const marks = (await store.load(place.systemTitle))?.marks ?? [];
+    assert.deepEqual(marks.map(({ setup, revision }) => [setup, revision]).sort(), [
+      [0, 2],
+      [1, 4],
+    ]);
+  });
+
+  contract("rows without a MAC are found and given theirs", async (store) => {
+    const place = await imported(store, sampleMeter(1));
+    const takeover = { ...takeoverOf(place), mac: undefined };
+    const { counter, ...rest } = reserve(place, 1, 256, 64);
+    await store.commit(
+      [
+        { ...rest, counter: { ...counter, mac: undefined } },
+        { kind: "put-takeover", takeover },
+      ],
+      [],
+    );
+    const rows = await store.unauthenticated(10);
+    assert.deepEqual(rows, { takeovers: [takeover], counters: [{ ...counter, mac: undefined }] });
+    const mac = new Uint8Array(32).fill(9);
+    await store.commit([{ kind: "adopt", takeovers: [{ ...takeover, mac }], counters: [{ ...counter, mac }] }], []);
+    assert.deepEqual(await store.unauthenticated(10), { takeovers: [], counters: [] });
+    assert.deepEqual((await store.load(place.systemTitle))?.takeovers, [{ ...takeover, mac }]);
+  });
+
+  contract(
+    "what was added by hand stands aside for what is signed, by its title or by one of its keys",
+    async (store) => {
+      const added = { origin: "added", shipment: undefined, utility: "other" } as const;
+      const [first, second, third] = [1, 2, 3].map((number) => sampleMeter(number, added)) as [
+        StagedMeter,
+        StagedMeter,
+        StagedMeter,
+      ];
+      for (const meter of [first, second, third]) await store.commit([{ kind: "add-meter", ...meter }], []);
+      const window = { ...placeOf({ ...first.meter, setup: 0 }), keyVersion: 1, highest: 9, seen: new Uint8Array(128) };
+      await store.commit([{ kind: "put-windows", windows: [window] }], []);
+      const stage = await store.stageShipment();
+      const sameTitle = sampleMeter(1);
+      const sameKey = { ...sampleMeter(7), checkValues: [second.checkValues[0] as Uint8Array] };
+      const { conflict: none, setAside } = await stage.add([sameTitle, sameKey]);
+      assert.deepEqual([none, [...setAside].sort()], [undefined, [first.meter.systemTitle, second.meter.systemTitle]]);
+      await stage.commit(shipment);
+      const file = await store.load(first.meter.systemTitle);
+      assert.deepEqual([file?.meter, file?.keys, file?.windows], [sameTitle.meter, sameTitle.keys, []]);
+      assert.equal(await store.load(second.meter.systemTitle), undefined);
+      assert.equal((await store.load(third.meter.systemTitle))?.meter.origin, "added");
+      const later = await store.stageShipment();
+      assert.equal((await later.add([sampleMeter(1, added)])).conflict?.problem, "in-custody");
+      await later.drop();
+    },
+  );
 
   contract("a purpose has one active key, and its successor takes its place in one commit", async (store) => {
     const sample = sampleMeter(1);
@@ -190,7 +266,7 @@ export function custodyStoreContract(
     "a takeover's journal moves on from the revision that was seen, and one is open at a time",
     async (store) => {
       const place = await imported(store, sampleMeter(1));
-      const put = (change: Partial<TakeoverRecord>) =>
+      const put = (change: Partial<StoredTakeover>) =>
         store.commit([{ kind: "put-takeover", takeover: { ...takeoverOf(place), ...change } }], []);
       await put({});
       await put({ revision: 2, journal: '{"step":2}' });
@@ -210,26 +286,24 @@ export function custodyStoreContract(
     const place = await imported(store, sampleMeter(1));
     const entries = chain(EMPTY_LEDGER, [sampleEntry("a")]);
     const bad = { kind: "set-key-state", place, purpose: PURPOSE.KEK, version: 7, state: "active" } as const;
-    const reserve = { kind: "reserve-counters", place, keyVersion: 1, count: 1, atLeast: 1 } as const;
-    await assert.rejects(store.commit([reserve, bad], entries));
+    await assert.rejects(store.commit([reserve(place, 1, 1, 1), bad], entries));
     assert.equal((await store.ledgerHead()).sequence, 0);
-    assert.deepEqual(await store.commit([reserve], entries), [{ from: 1 }]);
+    await store.commit([reserve(place, 1, 1, 1)], entries);
     assert.deepEqual(await store.ledgerEntries(0, 5), entries);
   });
 
-  contract("a group gives each change its own results, and one that is refused fails alone", async (store) => {
+  contract("in a group the one that is refused fails alone", async (store) => {
     const place = await imported(store, sampleMeter(1));
     const committer = new GroupCommitter(store);
-    const reserve = { kind: "reserve-counters", place, keyVersion: 1, count: 10, atLeast: 1 } as const;
     const bad = { kind: "set-key-state", place, purpose: PURPOSE.KEK, version: 7, state: "active" } as const;
     const outcomes = await Promise.allSettled([
-      committer.submit({ writes: [reserve], entries: [sampleEntry("one"), sampleEntry("two")] }),
-      committer.submit({ writes: [reserve, bad], entries: [sampleEntry("never")] }),
-      committer.submit({ writes: [reserve], entries: [sampleEntry("three")] }),
+      committer.submit({ writes: [reserve(place, 1, 1, 10)], entries: [sampleEntry("one"), sampleEntry("two")] }),
+      committer.submit({ writes: [reserve(place, 1, 11, 10), bad], entries: [sampleEntry("never")] }),
+      committer.submit({ writes: [reserve(place, 1, 11, 10)], entries: [sampleEntry("three")] }),
     ]);
     assert.deepEqual(
-      outcomes.map((outcome) => outcome.status === "fulfilled" && outcome.value.results[0]),
-      [{ from: 1 }, false, { from: 11 }],
+      outcomes.map(({ status }) => status),
+      ["fulfilled", "rejected", "fulfilled"],
     );
     assert.deepEqual(
       (await store.ledgerEntries(0, 9)).map(({ kind }) => kind),
@@ -261,7 +335,12 @@ function placeOf({ utility, island, systemTitle, setup }: SetupPlace): SetupPlac
   return { utility, island, systemTitle, setup };
 }
 
-function takeoverOf(place: SetupPlace): TakeoverRecord {
+function reserve(place: SetupPlace, keyVersion: number, from: number, count: number): ReserveCounters {
+  const counter = { ...placeOf(place), keyVersion, next: from + count, mac: new Uint8Array(32).fill(keyVersion) };
+  return { kind: "reserve-counters", from, counter };
+}
+
+function takeoverOf(place: SetupPlace): StoredTakeover {
   return {
     ...placeOf(place),
     takeover: 1,
@@ -269,5 +348,6 @@ function takeoverOf(place: SetupPlace): TakeoverRecord {
     journal: '{"step":"ü"}',
     openedAt: 1_795_000_000_001,
     closedAt: undefined,
+    mac: new Uint8Array(32).fill(7),
   };
 }

@@ -5,7 +5,7 @@ import type { CustodianRole, TakeoverState } from "@meterkeep/api/custodian";
 import { fromHex, systemTitle } from "@meterkeep/dlms";
 import { SecretKey } from "@meterkeep/dlms-node";
 import type { Caller } from "../service/caller.ts";
-import { type Custody, openCustodyIn } from "../service/open-custody.ts";
+import { type Custody, type CustodyOptions, openCustodyIn } from "../service/open-custody.ts";
 import { memoryCustodyStore } from "../store/memory-store.ts";
 import type { KeyRecord, MeterRecord, Purpose } from "../store/records.ts";
 import type { CustodyStore } from "../store/store.ts";
@@ -42,6 +42,7 @@ export const DEPOT = caller("depot");
 export async function withTestCustody(
   body: (test: TestCustody) => Promise<void>,
   store: CustodyStore = memoryCustodyStore(),
+  change: Partial<Pick<CustodyOptions, "sealBudget">> = {},
 ): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "meterkeep-custody-"));
   const rootKey = { kind: "file", path: join(folder, "root.key") } as const;
@@ -65,6 +66,7 @@ export async function withTestCustody(
         separateUser: false,
         pace: TEST_PACE,
         now: () => test.now,
+        ...change,
         onFailure: (error) => {
           if (!(error instanceof Crash)) throw error;
         },

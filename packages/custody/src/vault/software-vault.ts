@@ -19,6 +19,7 @@ export function softwareVault(rootKey: SecretKey, vaultKeys: VaultKeys): Vault {
   const wrapping = derived(rootKey, "vault-keys").keyObject();
   const naming = derived(rootKey, "named-secrets").keyObject();
   const checking = derived(rootKey, "check-values").keyObject();
+  const authenticating = derived(rootKey, "records").keyObject();
   const opened = new OpenedVaultKeys(wrapping, vaultKeys);
   return {
     kind: "software",
@@ -40,6 +41,8 @@ export function softwareVault(rootKey: SecretKey, vaultKeys: VaultKeys): Vault {
     },
     checkValues: async (keys) =>
       keys.map((key) => key.lend((bytes) => new Uint8Array(createHmac("sha256", checking).update(bytes).digest()))),
+    authenticate: async (texts) =>
+      texts.map((text) => new Uint8Array(createHmac("sha256", authenticating).update(text).digest())),
     sealNamed: async (name, secret) =>
       secret.lend((bytes) => sealEnvelope(naming, ROOT_VERSION, boundData("meterkeep-vault-1/named", name), bytes)),
     unsealNamed: async (name, sealed) => openEnvelope(naming, boundData("meterkeep-vault-1/named", name), sealed),

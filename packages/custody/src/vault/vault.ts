@@ -29,6 +29,11 @@ export interface Vault {
    * meters share a key.
    */
   checkValues(keys: readonly SecretKey[]): Promise<Uint8Array[]>;
+  /**
+   * A MAC over each text, 32 octets, under a key for this use alone: what is kept in clear and must not be changed or
+   * moved by who can write to the database.
+   */
+  authenticate(texts: readonly Uint8Array[]): Promise<Uint8Array[]>;
   /** Seals a secret of the installation (not of a meter) under a name. */
   sealNamed(name: string, secret: SecretKey): Promise<Uint8Array>;
   unsealNamed(name: string, sealed: Uint8Array): Promise<SecretKey>;

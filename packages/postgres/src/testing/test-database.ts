@@ -3,19 +3,25 @@ import pg from "pg";
 import { withCredentials } from "../connection-url.ts";
 import { type MigrationSource, migrate } from "../migrate.ts";
 import { createPool } from "../pool.ts";
-import { provision, randomPassword } from "../provision.ts";
+import { connectionOf, provision, randomPassword } from "../provision.ts";
+import { prepareSchema } from "../schema.ts";
 import { testServerUrl } from "./test-server.ts";
 
 export { testServerUrl } from "./test-server.ts";
 
 /** What a test's database should hold. */
 export interface TestDatabaseOptions {
-  /** Applied before the test gets the database. */
+  /**
+   * Applied before the test gets the database. Where they say what the role at run time may do, they belong to an owner
+   * and the test's role has no more than that.
+   */
   readonly migrations?: readonly MigrationSource[];
+  /** Of the program that applies them; `test` unless given. */
+  readonly version?: string;
   readonly maxConnections?: number;
 }
 
-/** A fresh database with an owner of its own, gone with the test. */
+/** A fresh database with a role of its own, gone with the test. */
 export interface TestDatabase extends AsyncDisposable {
   readonly url: string;
   readonly pool: pg.Pool;
@@ -41,15 +47,20 @@ export async function withTestDatabase<Result>(
 export async function openTestDatabase(options: TestDatabaseOptions = {}): Promise<TestDatabase> {
   const serverUrl = await testServerUrl();
   const database = `test_${process.pid}_${randomBytes(6).toString("hex")}`;
-  const role = `${database}_owner`;
-  const [url] = await provision(serverUrl, [{ database, role, password: randomPassword() }]);
+  const role = `${database}_role`;
+  const owner = { role: `${database}_owner`, password: randomPassword() };
+  const owned = options.migrations?.every(({ grants }) => grants !== undefined) === true;
+  const [url] = await provision(serverUrl, [{ database, role, password: randomPassword(), ...(owned && { owner }) }]);
   const pool = createPool(url!, { applicationName: "test", maxConnections: options.maxConnections ?? 4 });
   const dispose = async (): Promise<void> => {
     if (!pool.ended) await pool.end();
-    await dropDatabase(serverUrl, database, role);
+    await dropDatabase(serverUrl, database, [role, owner.role]);
   };
   try {
-    if (options.migrations !== undefined) await migrate(pool, options.migrations, { version: "test" });
+    const { migrations: sources, version = "test" } = options;
+    if (owned && sources !== undefined)
+      await prepareSchema({ pool, ownerUrl: connectionOf(serverUrl, { database }, owner), sources, version });
+    else if (sources !== undefined) await migrate(pool, sources, { version });
   } catch (error) {
     await dispose();
     throw error;
@@ -63,12 +74,12 @@ export async function openTestDatabase(options: TestDatabaseOptions = {}): Promi
   return { url: url!, pool, database, role, adminUrl, [Symbol.asyncDispose]: dispose };
 }
 
-async function dropDatabase(serverUrl: string, database: string, role: string): Promise<void> {
+async function dropDatabase(serverUrl: string, database: string, roles: readonly string[]): Promise<void> {
   const client = new pg.Client({ connectionString: serverUrl });
   await client.connect();
   try {
     await client.query(`drop database if exists ${pg.escapeIdentifier(database)} with (force)`);
-    await client.query(`drop role if exists ${pg.escapeIdentifier(role)}`);
+    for (const role of roles) await client.query(`drop role if exists ${pg.escapeIdentifier(role)}`);
   } finally {
     await client.end();
   }

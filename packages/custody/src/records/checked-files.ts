@@ -1,0 +1,70 @@
+import { CallRefusal } from "../service/call-refusal.ts";
+import type { EntryBursts } from "../service/entry-bursts.ts";
+import type { CounterLine, MeterFile, MeterPlace, SetupPlace } from "../store/records.ts";
+import type { CustodyStore } from "../store/store.ts";
+import type { Vault } from "../vault/vault.ts";
+import { counterFault, type RecordFault, takeoverFault } from "./record-check.ts";
+
+/**
+ * What the store has, read through its MACs and the ledger's marks: a row that was changed, moved or put back is refused,
+ * which the ledger has before the caller hears of it.
+ */
+export class CheckedFiles {
+  readonly #store: Pick<CustodyStore, "load" | "loadPage" | "counterLine">;
+  readonly #vault: Pick<Vault, "authenticate">;
+  readonly #bursts: EntryBursts;
+  readonly #now: () => number;
+  #refused = 0;
+
+  constructor(
+    store: Pick<CustodyStore, "load" | "loadPage" | "counterLine">,
+    vault: Pick<Vault, "authenticate">,
+    bursts: EntryBursts,
+    now: () => number,
+  ) {
+    this.#store = store;
+    this.#vault = vault;
+    this.#bursts = bursts;
+    this.#now = now;
+  }
+
+  /** How many rows were refused since the start. */
+  get refused(): number {
+    return this.#refused;
+  }
+
+  /** Everything about a meter, or undefined. @throws CallRefusal `record-refused`. */
+  async load(systemTitle: string): Promise<MeterFile | undefined> {
+    const file = await this.#store.load(systemTitle);
+    const fault = file && (await takeoverFault(this.#vault, file));
+    if (file !== undefined && fault !== undefined) throw await this.#refusal(file.meter, fault);
+    return file;
+  }
+
+  /** A page of meters; those whose rows are refused are left out. */
+  async loadPage(titles: readonly string[], after: string | undefined, limit: number): Promise<MeterFile[]> {
+    const sound: MeterFile[] = [];
+    for (const file of await this.#store.loadPage(titles, after, limit)) {
+      const fault = await takeoverFault(this.#vault, file);
+      if (fault === undefined) sound.push(file);
+      else await this.#refusal(file.meter, fault);
+    }
+    return sound;
+  }
+
+  /** The send counters of a setup. @throws CallRefusal `record-refused`. */
+  async counterLine(place: SetupPlace): Promise<CounterLine> {
+    const line = await this.#store.counterLine(place);
+    const fault = await counterFault(this.#vault, place, line);
+    if (fault !== undefined) throw await this.#refusal(place, fault);
+    return line;
+  }
+
+  async #refusal({ utility, island, systemTitle }: MeterPlace, { code, message }: RecordFault): Promise<CallRefusal> {
+    this.#refused += 1;
+    const at = this.#now();
+    const entry = { at, kind: "record-refused", principal: "custodian", utility, island, meter: systemTitle };
+    await this.#bursts.record([{ ...entry, body: { code, message } }]);
+    return new CallRefusal("record-refused", `meter ${systemTitle}: ${code}; the custodian's ledger says which`);
+  }
+}

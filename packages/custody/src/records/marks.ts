@@ -1,0 +1,27 @@
+import type { LedgerDraft } from "@meterkeep/ledger";
+import type { CounterMark, SetupPlace, StoredCounter, StoredTakeover, TakeoverMark } from "../store/records.ts";
+
+// Marks are what the ledger remembers of rows that must never go back. They are written in the commit that writes the
+// row, so that each shows whether the other was put back.
+
+/** The ledger's mark of a journal. */
+export function takeoverMark(takeover: StoredTakeover, at: number): LedgerDraft {
+  const { setup, revision, mac } = takeover;
+  const body: TakeoverMark = { setup, takeover: takeover.takeover, revision, mac: hex(mac) };
+  return draft("takeover-recorded", takeover, at, body);
+}
+
+/** The ledger's mark of a block of counters. */
+export function counterMark(counter: StoredCounter, at: number): LedgerDraft {
+  const { setup, keyVersion, next, mac } = counter;
+  const body: CounterMark = { setup, keyVersion, next, mac: hex(mac) };
+  return draft("counters-reserved", counter, at, body);
+}
+
+function draft(kind: string, { utility, island, systemTitle }: SetupPlace, at: number, body: unknown): LedgerDraft {
+  return { at, kind, principal: "custodian", utility, island, meter: systemTitle, body };
+}
+
+function hex(mac: Uint8Array | undefined): string {
+  return Buffer.from(mac ?? []).toString("hex");
+}

@@ -1,0 +1,65 @@
+import type { CustodyErrorCode } from "../errors.ts";
+import type { CounterLine, MeterFile, SetupPlace, StoredCounter } from "../store/records.ts";
+import type { Vault } from "../vault/vault.ts";
+import { sameMac, withCounterMacs, withTakeoverMacs } from "./record-mac.ts";
+
+/** What is wrong with a row. */
+export interface RecordFault {
+  readonly code: Extract<CustodyErrorCode, "record-not-authentic" | "record-put-back">;
+  readonly message: string;
+}
+
+type Authenticating = Pick<Vault, "authenticate">;
+
+/** Judges the journals of a meter: each is authentic, and the one that the ledger knows as the last. */
+export async function takeoverFault(vault: Authenticating, file: MeterFile): Promise<RecordFault | undefined> {
+  const authentic = await withTakeoverMacs(vault, file.takeovers);
+  for (const [at, { mac, setup, takeover, revision }] of file.takeovers.entries()) {
+    const what = `the journal of takeover ${takeover}, setup ${setup}`;
+    if (!sameMac(mac, authentic[at]?.mac)) return notAuthentic(what);
+    const mark = file.marks.find((one) => one.setup === setup);
+    if (mark === undefined) return putBack(`${what} stands at revision ${revision}, of which the ledger knows nothing`);
+    if (mark.takeover !== takeover || mark.revision !== revision)
+      return putBack(
+        `${what} stands at revision ${revision}, the ledger at revision ${mark.revision} of takeover ${mark.takeover}`,
+      );
+    if (!sameMac(mac, Buffer.from(mark.mac, "hex"))) return notAuthentic(`the ledger's mark of ${what}`);
+  }
+  const lost = file.marks.find(({ setup }) => file.takeovers.every((takeover) => takeover.setup !== setup));
+  return lost && putBack(`the journal of takeover ${lost.takeover}, setup ${lost.setup}, is gone`);
+}
+
+/** Judges the send counters of a setup: each is authentic, and the highest is what the ledger knows as the last. */
+export async function counterFault(
+  vault: Authenticating,
+  place: SetupPlace,
+  { counters, mark }: CounterLine,
+): Promise<RecordFault | undefined> {
+  const what = `the send counter of setup ${place.setup}`;
+  const authentic = await withCounterMacs(vault, counters);
+  if (counters.some(({ mac }, at) => !sameMac(mac, authentic[at]?.mac))) return notAuthentic(what);
+  const next = highest(counters);
+  if (mark === undefined)
+    return counters.length === 0 ? undefined : putBack(`${what} stands at ${next}, of which the ledger knows nothing`);
+  const { keyVersion } = mark;
+  const [marked] = await withCounterMacs(vault, [{ ...placeOf(place), keyVersion, next: mark.next }]);
+  if (!sameMac(marked?.mac, Buffer.from(mark.mac, "hex"))) return notAuthentic(`the ledger's mark of ${what}`);
+  return mark.next === next ? undefined : putBack(`${what} stands at ${next}, the ledger at ${mark.next}`);
+}
+
+/** The first counter of a setup that was never reserved; 0 where none was. */
+export function highest(counters: readonly StoredCounter[]): number {
+  return Math.max(0, ...counters.map(({ next }) => next));
+}
+
+function placeOf({ utility, island, systemTitle, setup }: SetupPlace): SetupPlace {
+  return { utility, island, systemTitle, setup };
+}
+
+function notAuthentic(what: string): RecordFault {
+  return { code: "record-not-authentic", message: `${what} was changed, or stands where it was not written` };
+}
+
+function putBack(message: string): RecordFault {
+  return { code: "record-put-back", message };
+}

@@ -1,0 +1,51 @@
+import { timingSafeEqual } from "node:crypto";
+import { fromHex } from "@meterkeep/dlms";
+import type { CounterRecord, SetupPlace, StoredCounter, StoredTakeover, TakeoverRecord } from "../store/records.ts";
+import { boundData } from "../vault/key-place.ts";
+import type { Vault } from "../vault/vault.ts";
+
+/** Binds journals to where they stand and what they say. */
+export async function withTakeoverMacs(
+  vault: Pick<Vault, "authenticate">,
+  records: readonly TakeoverRecord[],
+): Promise<StoredTakeover[]> {
+  const macs = await vault.authenticate(records.map(takeoverText));
+  return records.map((record, at) => ({ ...record, mac: macs[at] }));
+}
+
+/** Binds send counters to where they stand and what they say. */
+export async function withCounterMacs(
+  vault: Pick<Vault, "authenticate">,
+  records: readonly CounterRecord[],
+): Promise<StoredCounter[]> {
+  const macs = await vault.authenticate(records.map(counterText));
+  return records.map((record, at) => ({ ...record, mac: macs[at] }));
+}
+
+/** Compares two MACs; one that is missing equals none. */
+export function sameMac(one: Uint8Array | undefined, other: Uint8Array | undefined): boolean {
+  return one !== undefined && other !== undefined && one.length === other.length && timingSafeEqual(one, other);
+}
+
+function takeoverText(record: TakeoverRecord): Uint8Array {
+  const { takeover, revision, journal, openedAt, closedAt } = record;
+  const closed = closedAt === undefined ? "" : String(closedAt);
+  return boundData(
+    "meterkeep-record-1/takeover",
+    ...placeFields(record),
+    String(takeover),
+    String(revision),
+    journal,
+    String(openedAt),
+    closed,
+  );
+}
+
+function counterText(record: CounterRecord): Uint8Array {
+  const { keyVersion, next } = record;
+  return boundData("meterkeep-record-1/send-counter", ...placeFields(record), String(keyVersion), String(next));
+}
+
+function placeFields({ utility, island, systemTitle, setup }: SetupPlace): (string | Uint8Array)[] {
+  return [utility, island, fromHex(systemTitle), Uint8Array.of(setup)];
+}

@@ -1,0 +1,39 @@
+/** How much may be taken at once, and how much comes back a second. */
+export interface BucketSize {
+  readonly burst: number;
+  readonly perSecond: number;
+}
+
+/** Buckets of tokens by name, each full until somebody takes from it. A bucket that is full again is forgotten. */
+export class TokenBuckets {
+  readonly #size: BucketSize;
+  readonly #now: () => number;
+  readonly #held = new Map<string, { tokens: number; at: number }>();
+
+  constructor(size: BucketSize, now: () => number) {
+    this.#size = size;
+    this.#now = now;
+  }
+
+  /** Takes so many tokens, or none where there are not as many. */
+  take(name: string, tokens: number): boolean {
+    const left = this.#left(name);
+    if (left < tokens) return false;
+    this.#held.set(name, { tokens: left - tokens, at: this.#now() });
+    return true;
+  }
+
+  /** Forgets buckets that are full again. */
+  sweep(): void {
+    for (const name of this.#held.keys()) if (this.#left(name) >= this.#size.burst) this.#held.delete(name);
+  }
+
+  #left(name: string): number {
+    const { burst, perSecond } = this.#size;
+    const held = this.#held.get(name);
+    if (held === undefined) return burst;
+    // A clock that was set back gives nothing and takes nothing.
+    const seconds = Math.max(0, this.#now() - held.at) / 1000;
+    return Math.min(burst, held.tokens + seconds * perSecond);
+  }
+}

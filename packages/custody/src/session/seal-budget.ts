@@ -1,0 +1,90 @@
+import type { SealResult } from "@meterkeep/api/custodian";
+import { CallRefusal } from "../service/call-refusal.ts";
+import type { Caller } from "../service/caller.ts";
+import type { EntryBursts } from "../service/entry-bursts.ts";
+import { type BucketSize, TokenBuckets } from "../service/token-bucket.ts";
+import type { SetupPlace } from "../store/records.ts";
+
+/** Why an APDU was not sealed. */
+export type SealRefusal = Omit<Extract<SealResult, { kind: "refused" }>, "kind">;
+
+/**
+ * What a principal may use up of a meter's counters unless configuration says otherwise. A caller that seals as fast as
+ * it can would be through the 2^32 of a key in 58 hours, and the meter out of reach; at this rate it takes four years,
+ * twice a key's period. A session of twenty requests every second stays below it, and a load profile of months fits
+ * into the burst.
+ */
+export const DEFAULT_SEAL_BUDGET: BucketSize = { burst: 4096, perSecond: 32 };
+
+/** Opening a session: the three counters of an association, that of its release, and two entries in the ledger. */
+const SESSION_PRICE = 8;
+
+/**
+ * A budget of counters for each meter and principal. What is beyond it is refused and uses none; the ledger has one entry
+ * when a budget is used up, and the next only after it has recovered.
+ *
+ * It lives in memory: a custodian that starts anew starts with full budgets, and no caller can make it start.
+ */
+export class SealBudget {
+  readonly #buckets: TokenBuckets;
+  readonly #bursts: EntryBursts;
+  readonly #now: () => number;
+  readonly #size: BucketSize;
+  /** Budgets that are used up, and since when nothing was refused. */
+  readonly #exhausted = new Map<string, number>();
+  #refused = 0;
+
+  constructor(size: BucketSize, bursts: EntryBursts, now: () => number) {
+    this.#size = size;
+    this.#buckets = new TokenBuckets(size, now);
+    this.#bursts = bursts;
+    this.#now = now;
+  }
+
+  /** How many APDUs and sessions were refused since the start. */
+  get refused(): number {
+    return this.#refused;
+  }
+
+  /** Takes the price of so many APDUs, or says why not. */
+  async spend(caller: Caller, place: SetupPlace, apdus: number): Promise<SealRefusal | undefined> {
+    const message = await this.#take(caller, place, apdus, apdus);
+    return message === undefined ? undefined : { code: "seal-budget-exhausted", effect: "none", message };
+  }
+
+  /** Takes the price of a session. @throws CallRefusal `seal-budget-exhausted`. */
+  async spendOnSession(caller: Caller, place: SetupPlace): Promise<void> {
+    const message = await this.#take(caller, place, SESSION_PRICE, 1);
+    if (message !== undefined) throw new CallRefusal("seal-budget-exhausted", message);
+  }
+
+  sweep(): void {
+    this.#buckets.sweep();
+    const recovered = this.#now() - this.#recoveryMilliseconds();
+    for (const [name, at] of this.#exhausted) if (at < recovered) this.#exhausted.delete(name);
+  }
+
+  async #take(caller: Caller, place: SetupPlace, price: number, apdus: number): Promise<string | undefined> {
+    const name = `${caller.name}/${place.systemTitle}/${place.setup}`;
+    if (this.#buckets.take(name, price)) return undefined;
+    this.#refused += apdus;
+    const at = this.#now();
+    const last = this.#exhausted.get(name);
+    this.#exhausted.set(name, at);
+    const { burst, perSecond } = this.#size;
+    const message = `${caller.name} has used up its budget for meter ${place.systemTitle}: ${burst} counters at once, ${perSecond} a second`;
+    if (last === undefined || at - last > this.#recoveryMilliseconds()) {
+      const { utility, island, systemTitle } = place;
+      const body = { setup: place.setup, burst, perSecond };
+      const entry = { at, kind: "seal-budget-exhausted", principal: caller.name, utility, island, meter: systemTitle };
+      await this.#bursts.record([{ ...entry, body }]);
+    }
+    return message;
+  }
+
+  /** After so long without a refusal the next one is news: the time in which a tenth of the burst comes back. */
+  #recoveryMilliseconds(): number {
+    const { burst, perSecond } = this.#size;
+    return (burst / 10 / perSecond) * 1000;
+  }
+}

@@ -1,0 +1,87 @@
+import type { LedgerDraft } from "@meterkeep/ledger";
+import type { MeterKeyCache } from "../push/key-cache.ts";
+import { takeoverMark } from "../records/marks.ts";
+import { withTakeoverMacs } from "../records/record-mac.ts";
+import type { ConversationDependencies } from "../service/dependencies.ts";
+import type { SetupPlace, StoredTakeover, TakeoverRecord } from "../store/records.ts";
+import type { Write } from "../store/store.ts";
+import { isFinal, type Journal, type TakeoverEffect } from "./journal.ts";
+import { keyStateWrites, withKeyStates } from "./key-states.ts";
+import type { LiveContact } from "./live-contact.ts";
+import type { PreparedTransfer } from "./transfer.ts";
+
+/** Bounds of a counter hint (`headend.md` 1.4): so far ahead, and so much more each day since the last contact. */
+const HINT_AHEAD = 10_000;
+const HINT_AHEAD_A_DAY = 2000;
+const DAY_MILLISECONDS = 86_400_000;
+
+/** What a step of a takeover is made durable with. */
+export type StepDependencies = Pick<ConversationDependencies, "committer" | "vault" | "sendCounters" | "now"> & {
+  readonly keyCache: Pick<MeterKeyCache, "forget">;
+};
+
+/** A step as the machine decided it. */
+export interface DecidedStep {
+  readonly journal: Journal;
+  readonly effects: readonly TakeoverEffect[];
+  readonly entries: readonly LedgerDraft[];
+  readonly prepared: PreparedTransfer | undefined;
+}
+
+/** Writes a step in one commit: journal with its mark, fresh keys, states of keys, entries. */
+export async function commitStep(dependencies: StepDependencies, live: LiveContact, step: DecidedStep): Promise<void> {
+  const { committer, sendCounters, keyCache, now } = dependencies;
+  const { journal, effects, prepared } = step;
+  const { takeover, mark } = await nextTakeover(dependencies, live.record, journal);
+  const added = prepared?.records ?? [];
+  const keys = [...live.keys, ...added];
+  const states = keyStateWrites(keys, effects, now());
+  const writes: Write[] = [
+    { kind: "put-takeover", takeover },
+    ...(prepared === undefined ? [] : [{ kind: "add-keys", keys: added, checkValues: prepared.checkValues } as const]),
+    ...states,
+  ];
+  // A hint is believed within bounds: a meter, or who speaks in its place, must not use up our counters.
+  for (const effect of effects)
+    if (effect.kind === "raise-counter") await sendCounters.raise(live.place, effect.to, aheadOf(live.record, now()));
+  const notes = effects
+    .filter((effect) => effect.kind === "note")
+    .map(({ what, detail }) => contactEntry(live, now(), what, { detail }));
+  await committer.submit({ writes, entries: [...step.entries, ...notes, mark] });
+  live.record = takeover;
+  live.journal = journal;
+  live.keys = withKeyStates(keys, states);
+  if (prepared !== undefined || states.length > 0) keyCache.forget(live.place.systemTitle);
+}
+
+/** The journal's next revision with its MAC, and the ledger's mark of it. */
+export async function nextTakeover(
+  { vault, now }: Pick<StepDependencies, "vault" | "now">,
+  record: TakeoverRecord,
+  journal: Journal,
+): Promise<{ readonly takeover: StoredTakeover; readonly mark: LedgerDraft }> {
+  const over = isFinal(journal.verdict) && journal.contact === undefined;
+  const next: TakeoverRecord = {
+    ...record,
+    revision: record.revision + 1,
+    journal: JSON.stringify(journal),
+    closedAt: over ? now() : undefined,
+  };
+  const [takeover] = (await withTakeoverMacs(vault, [next])) as [StoredTakeover];
+  return { takeover, mark: takeoverMark(takeover, now()) };
+}
+
+/** The record of a takeover that is about to begin. */
+export function openedRecord(place: SetupPlace, at: number): TakeoverRecord {
+  return { ...place, takeover: 1, revision: 0, journal: "", openedAt: at, closedAt: undefined };
+}
+
+/** An entry about a contact, in its principal's name. */
+export function contactEntry({ caller, place }: LiveContact, at: number, kind: string, body: unknown): LedgerDraft {
+  const { utility, island, systemTitle } = place;
+  return { at, kind, principal: caller.name, utility, island, meter: systemTitle, body };
+}
+
+function aheadOf({ openedAt }: TakeoverRecord, at: number): number {
+  return HINT_AHEAD + HINT_AHEAD_A_DAY * Math.floor((at - openedAt) / DAY_MILLISECONDS);
+}
