@@ -10,15 +10,22 @@ import { checkPlatform, type Platform } from "./platform.ts";
 import { checkPort, describePortProblem, type WantedPort } from "./ports.ts";
 import { checkState, checkUsers } from "./state.ts";
 
+/** What a look at the machine found, in the order in which it is shown. */
+export interface Examination {
+  readonly findings: readonly Finding[];
+  /** A Meterkeep runs in the state directory now. */
+  readonly isRunning: boolean;
+}
+
 /** Looks at everything that `meterkeep start` with these options would need. */
-export async function examine(checkout: string, config: StartConfig): Promise<Finding[]> {
+export async function examine(checkout: string, config: StartConfig): Promise<Examination> {
   const isRoot = process.getuid?.() === 0;
   const state = checkState(checkout, config, isRoot);
   const files = ["package.json", "package-lock.json", "apps/cli/package.json"];
   const newestFile = Math.max(
     ...files.map((file) => statSync(`${checkout}/${file}`, { throwIfNoEntry: false })?.mtimeMs ?? 0),
   );
-  return [
+  const findings = [
     ...checkPlatform(thisPlatform()),
     ...checkParts(checkout, config.databaseUrl !== undefined),
     ...(await checkDatabase(checkout, state.path, config)),
@@ -28,6 +35,7 @@ export async function examine(checkout: string, config: StartConfig): Promise<Fi
     checkClock(Date.now(), newestFile, Intl.DateTimeFormat().resolvedOptions().timeZone),
     ...checkTools(),
   ];
+  return { findings, isRunning: state.runningPid !== undefined };
 }
 
 function thisPlatform(): Platform {

@@ -16,7 +16,7 @@ export async function runDoctor(
   given: Readonly<Record<string, string | undefined>> & { readonly json?: unknown },
   terminal: Terminal,
 ): Promise<void> {
-  const findings = await examine(checkoutDirectory(), resolveOptions(given, terminal.env));
+  const { findings, isRunning } = await examine(checkoutDirectory(), resolveOptions(given, terminal.env));
   const failed = findings.filter(({ status }) => status === "failed").length;
   if (failed > 0) terminal.exitStatus = 1;
   if (given.json !== undefined) {
@@ -30,6 +30,7 @@ export async function runDoctor(
     await write(terminal.stdout, `${shown} ${id.padEnd(16)} ${text}\n`);
     if (fix !== undefined) await write(terminal.stdout, `${" ".repeat(19)}${fix}\n`);
   }
-  const verdict = failed === 0 ? "Meterkeep can start here: npm start" : `${failed} to mend before Meterkeep can start`;
+  const well = isRunning ? "Meterkeep runs here." : "Meterkeep can start here: npm start";
+  const verdict = failed === 0 ? well : `${failed} to mend before Meterkeep can start`;
   await write(terminal.stdout, `\n${verdict}\n`);
 }

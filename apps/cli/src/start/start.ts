@@ -222,7 +222,7 @@ async function startIn(state: string, config: StartConfig, context: StartContext
 const SHARED_USER = {
   code: "shared-user",
   text: "All processes run under one user of this machine: who breaks into the head-end as that user can read the custodian's files and memory.",
-  fix: "Start Meterkeep as root (it gives every process a user of its own), or install the custodian on a machine of its own.",
+  fix: "Start Meterkeep as root: it gives every process a user of its own.",
 } as const;
 
 /** Everything that wants a port, tried before anything is started, so that the message names who holds it. */
