@@ -7,6 +7,7 @@ export {
   type MechanismName,
 } from "./acse/names.ts";
 export type { Rlre, Rlrq } from "./acse/release.ts";
+export { ObjectTree } from "./behaviour/object-tree.ts";
 export { concatBytes, equalBytes, fromHex, NO_BYTES, toHex } from "./bytes.ts";
 export type { AccessItem, AccessOptions, AccessResult } from "./client/access-transfer.ts";
 export type { ActionItem } from "./client/action-transfer.ts";
@@ -182,14 +183,14 @@ export { StatusMapping } from "./cosem/classes/status-mapping.ts";
 export { TokenGateway } from "./cosem/classes/token-gateway.ts";
 export { UtilityTables } from "./cosem/classes/utility-tables.ts";
 export { EncodedData, encodedData } from "./cosem/encoded-data.ts";
-export { attribute, type InterfaceClass, interfaceClass, method, SHORT_NAME_STEP } from "./cosem/interface-class.ts";
+export { attribute, type InterfaceClass, interfaceClass, method } from "./cosem/interface-class.ts";
 export { type LogicalName, logicalNameOctets, logicalNameText } from "./cosem/logical-name.ts";
 export { logicalNameData } from "./cosem/logical-name-data.ts";
 export { type RawClass, type RawMembers, rawClass } from "./cosem/raw-class.ts";
 export { AccessRefusal, type RefusalReason, refuse } from "./cosem/refusal.ts";
 export { type SelectiveAccessDescriptor, type SelectiveAccessTable, selector } from "./cosem/selective-access.ts";
 export type { Handlers } from "./cosem/serve.ts";
-export type { ServeContext, ServedClass } from "./cosem/served.ts";
+export type { ServeContext, ServedAttribute, ServedClass, ServedMethod, ServedResult } from "./cosem/served.ts";
 export {
   type AttributeReference,
   attributeReference,
@@ -413,6 +414,8 @@ export type { Connection } from "./server/connection.ts";
 export { type DeviceModel, deviceModel, mount } from "./server/device-model.ts";
 export { DEFAULT_MAX_RECEIVE_PDU_BYTES, OFFERED_CONFORMANCE } from "./server/offer.ts";
 export type {
+  AssociationEdits,
+  AssociationUser,
   Device,
   InvocationCounters,
   KeyPurpose,

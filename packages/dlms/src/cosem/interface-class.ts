@@ -1,4 +1,5 @@
 import type { Codec } from "../codec/codec.ts";
+import { SHORT_NAME_STEP } from "../xdlms/referencing.ts";
 import type { Attribute, Attributes, ClassDeclaration, Method, Methods, WithLogicalName } from "./class-declaration.ts";
 import { logicalNameData } from "./logical-name-data.ts";
 import { noParameter } from "./no-parameter.ts";
@@ -64,9 +65,6 @@ export function interfaceClass<A extends Attributes, M extends Methods = Record<
   };
   return declared;
 }
-
-/** Short names go in steps of 8, attribute 1 at the base name itself (Blue Book 4.1.3). */
-export const SHORT_NAME_STEP = 8;
 
 function offsetBehind(attributes: Attributes): number {
   return SHORT_NAME_STEP * Math.max(...Object.values(attributes).map(({ index }) => index));
