@@ -1,2 +1,45 @@
+export { asn1 } from "./asn1/asn1.ts";
+export type { Asn1 } from "./asn1/element.ts";
+export { type IssueOrder, type Issuer, issueCertificate, issueRoot } from "./authority/issue.ts";
 export { type ChannelCredential, certificateFingerprint, createChannelCredential } from "./channel-credential.ts";
-export { der } from "./der.ts";
+export { PKI_ERROR_CODES, PkiError, type PkiErrorCode } from "./errors.ts";
+export { type Finding, lintCertificate } from "./profile/lint.ts";
+export type { AltNameRule, CertificateProfile, NameField, SubjectRule } from "./profile/profile.ts";
+export { PROFILES } from "./profile/profiles.ts";
+export type { SubjectOf } from "./profile/subject.ts";
+export {
+  applyDelta,
+  type CrlOrder,
+  issueCrl,
+  openCrl,
+  type Revocation,
+  type RevocationList,
+} from "./revocation/crl.ts";
+export {
+  askedSerial,
+  type CertificateStatus,
+  isResponderOf,
+  issueOcspResponse,
+  makeOcspRequest,
+  OCSP_ERRORS,
+  ocspError,
+  openOcspResponse,
+} from "./revocation/ocsp.ts";
+export type { RevocationReason } from "./revocation/reasons.ts";
+export { type Certificate, decodeCertificate, NO_END } from "./x509/certificate.ts";
+export {
+  EXTENSIONS,
+  type Extension,
+  extensionValue,
+  type GeneralName,
+  hardwareModuleOf,
+  type KeyUsage,
+} from "./x509/extensions.ts";
+export { nameOfIdentifier, OID } from "./x509/identifiers.ts";
+export { keyIdentifier } from "./x509/key-identifier.ts";
+export { type Name, nameText } from "./x509/name.ts";
+export { type PathOptions, type PathProblem, type PathVerdict, validatePath } from "./x509/path.ts";
+export { fromPem, toPem } from "./x509/pem.ts";
+export { type PublicKey, publicKey } from "./x509/public-key.ts";
+export { type CertificateRequest, makeRequest, openRequest } from "./x509/request.ts";
+export { isSignedBy, localSigner, type Signer } from "./x509/signature.ts";

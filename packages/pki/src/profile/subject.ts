@@ -1,0 +1,76 @@
+import { toHex } from "@meterkeep/dlms";
+import { PkiError } from "../errors.ts";
+import { nameOfIdentifier, OID } from "../x509/identifiers.ts";
+import { type Name, textAttribute, textOf, uniqueIdentifier, uniqueIdentifierOf } from "../x509/name.ts";
+import type { NameField, SubjectRule } from "./profile.ts";
+
+/** Attribute types by the short names that profiles use, in the order names are written: most significant first. */
+const FIELDS: Readonly<Record<NameField, string>> = {
+  C: OID.countryName,
+  L: OID.localityName,
+  O: OID.organizationName,
+  OU: OID.organizationalUnitName,
+  CN: OID.commonName,
+  serialNumber: OID.serialNumber,
+  uniqueIdentifier: OID.x500UniqueIdentifier,
+};
+const FIELD_NAMES = Object.keys(FIELDS) as NameField[];
+
+/** Who a certificate is for: a device by its system title (8 octets), or anybody by name. */
+export type SubjectOf =
+  | { readonly systemTitle: Uint8Array }
+  | {
+      readonly names: Readonly<Partial<Record<Exclude<NameField, "uniqueIdentifier">, string>>>;
+      /** The octets of an entity, for x500UniqueIdentifier. */
+      readonly entity?: Uint8Array;
+    };
+
+/** The common name of a device: its system title in 16 upper-case hexadecimal digits. */
+export function systemTitleText(systemTitle: Uint8Array): string {
+  return toHex(systemTitle).toUpperCase();
+}
+
+/** The subject as the rule wants it. @throws PkiError `profile-violated` where who it is for does not fit the rule */
+export function makeSubject(rule: SubjectRule, of: SubjectOf): Name {
+  if (rule.kind === "named") {
+    if ("systemTitle" in of)
+      throw new PkiError("profile-violated", "this profile names organisations and people, not devices");
+    return FIELD_NAMES.flatMap((field) => {
+      if (field === "uniqueIdentifier") return of.entity ? [uniqueIdentifier(of.entity)] : [];
+      const text = of.names[field];
+      return text === undefined ? [] : [textAttribute(FIELDS[field], text)];
+    });
+  }
+  if (!("systemTitle" in of))
+    throw new PkiError("profile-violated", "this profile names devices by their system title");
+  return rule.kind === "empty" ? [] : [textAttribute(OID.commonName, systemTitleText(of.systemTitle))];
+}
+
+/** What is wrong with a subject by its rule. */
+export function lintSubject(subject: Name, rule: SubjectRule): string[] {
+  if (rule.kind === "empty") return subject.length === 0 ? [] : ["is not empty"];
+  if (rule.kind === "system-title") {
+    const text = textOf(subject, OID.commonName);
+    const isTitle = subject.length === 1 && text !== undefined && /^[0-9A-F]{16}$/.test(text);
+    return isTitle ? [] : ["is not one common name of 16 upper-case hexadecimal digits"];
+  }
+  const types = subject.map(({ type }) => type);
+  const known = [...rule.required, ...rule.allowed].map((field) => FIELDS[field]);
+  const findings = rule.required
+    .filter((field) => types.filter((type) => type === FIELDS[field]).length !== 1)
+    .map((field) => `does not have exactly one ${field}`);
+  for (const type of types)
+    if (!known.includes(type)) findings.push(`has ${nameOfIdentifier(type)}, which the profile does not allow`);
+  if (rule.required.includes("uniqueIdentifier") && !hasEntity(subject))
+    findings.push("has no entity of 8 octets in x500UniqueIdentifier");
+  return findings;
+}
+
+function hasEntity(subject: Name): boolean {
+  try {
+    return uniqueIdentifierOf(subject)?.length === 8;
+  } catch {
+    // Malformed is as bad as missing.
+    return false;
+  }
+}

@@ -1,0 +1,189 @@
+import { decode, encode, equalBytes, type Infer } from "@meterkeep/dlms";
+import { asn1 } from "../asn1/asn1.ts";
+import type { Issuer } from "../authority/issue.ts";
+import { PkiError } from "../errors.ts";
+import { type Certificate, MAX_SERIAL_BYTES } from "../x509/certificate.ts";
+import { EXTENSIONS, type Extension, extension, extensions, extensionValue, generalNames } from "../x509/extensions.ts";
+import { OID } from "../x509/identifiers.ts";
+import { name, nameText } from "../x509/name.ts";
+import { SIGNATURE_ALGORITHM_OF, signatureAlgorithm } from "../x509/public-key.ts";
+import { isSignedBy } from "../x509/signature.ts";
+import { type RevocationReason, revocationReason } from "./reasons.ts";
+
+const V2 = 1;
+/** A shard of a million meters in 64 has some 16 000; a list above this is refused rather than read. */
+const MAX_ENTRIES = 2 ** 21;
+const MAX_NUMBER_BYTES = 20;
+
+const entry = asn1.sequence("entry", {
+  serial: asn1.positiveInteger(MAX_SERIAL_BYTES),
+  revokedAt: asn1.time,
+  extensions: asn1.optional(asn1.sequenceOf(extension, { min: 1, max: 4 })),
+});
+
+/** TBSCertList (RFC 5280 clause 5.1). */
+const list = asn1.sequence("list", {
+  version: asn1.smallInteger,
+  signatureAlgorithm,
+  issuer: name,
+  thisUpdate: asn1.time,
+  nextUpdate: asn1.time,
+  entries: asn1.optional(asn1.sequenceOf(entry, { min: 1, max: MAX_ENTRIES })),
+  extensions: asn1.explicit(0, extensions),
+});
+
+const signed = asn1.sequence("crl", { list: asn1.any, signatureAlgorithm, signature: asn1.bitStringOctets });
+
+/** Which part of an issuer's certificates a list is about: the address that their certificates name for it. */
+const issuingDistributionPoint = asn1.sequence("issuingDistributionPoint", {
+  name: asn1.optional(asn1.sequence("name", { fullName: asn1.implicit(0, generalNames) }, 0xa0)),
+});
+const number = asn1.positiveInteger(MAX_NUMBER_BYTES);
+
+/** One certificate that its issuer revoked. */
+export interface Revocation {
+  readonly serial: Uint8Array;
+  readonly revokedAt: Date;
+  readonly reason: RevocationReason;
+}
+
+/** What a list says, apart from its entries. */
+export interface CrlOrder {
+  /** Grows with every list of its issuer and shard; a delta has the number of the full list published with it. */
+  readonly number: bigint;
+  readonly thisUpdate: Date;
+  readonly nextUpdate: Date;
+  /** The address of the shard, as its certificates name it; none for a list over everything. */
+  readonly shard?: string;
+  /** For a delta: the number of the full list whose changes these are. */
+  readonly since?: bigint;
+}
+
+/** A list, read: its signature is verified by `openCrl`. */
+export interface RevocationList extends CrlOrder {
+  readonly revocations: readonly Revocation[];
+}
+
+/** Writes and signs a list, full or delta. Entries are written in the order given; time and memory are linear in them. */
+export function issueCrl(issuer: Issuer, order: CrlOrder, revocations: readonly Revocation[]): Uint8Array {
+  const { subject, extensions: own } = issuer.certificate;
+  if (!extensionValue(EXTENSIONS.keyUsage, own)?.includes("cRLSign"))
+    throw new PkiError("issuer-unfit", `the key of ${nameText(subject)} may not sign revocation lists`);
+  const algorithm = SIGNATURE_ALGORITHM_OF[issuer.signer.publicKey.curve];
+  const octets = encode(list, {
+    version: V2,
+    signatureAlgorithm: algorithm,
+    issuer: subject,
+    thisUpdate: order.thisUpdate,
+    nextUpdate: order.nextUpdate,
+    ...(revocations.length > 0 && { entries: revocations.map(makeEntry) }),
+    extensions: listExtensions(order, extensionValue(EXTENSIONS.subjectKeyIdentifier, own)),
+  } satisfies Infer<typeof list>);
+  return encode(signed, { list: octets, signatureAlgorithm: algorithm, signature: issuer.signer.sign(octets) });
+}
+
+/**
+ * Reads a list and verifies that `issuer` signed it.
+ *
+ * @throws DecodeError; PkiError `crl-refused` when it is another's, or its signature does not verify
+ */
+export function openCrl(octets: Uint8Array, issuer: Certificate): RevocationList {
+  const outer = decode(signed, octets);
+  const inner = decode(list, outer.list);
+  const refuse = (why: string): never => {
+    throw new PkiError("crl-refused", `not a revocation list of ${nameText(issuer.subject)}: ${why}`);
+  };
+  if (inner.version !== V2) refuse(`version ${inner.version + 1}`);
+  if (nameText(inner.issuer) !== nameText(issuer.subject)) refuse(`it is of ${nameText(inner.issuer)}`);
+  if (inner.signatureAlgorithm !== outer.signatureAlgorithm) refuse("its signature algorithms differ");
+  if (outer.signatureAlgorithm !== SIGNATURE_ALGORITHM_OF[issuer.publicKey.curve])
+    refuse("its signature is of another curve");
+  if (!isSignedBy(issuer.publicKey, outer.signatureAlgorithm, outer.list, outer.signature))
+    refuse("its signature does not hold");
+  const find = (id: string): Uint8Array | undefined => inner.extensions.find((one) => one.id === id)?.value;
+  const numberOctets = find(OID.crlNumber) ?? refuse("it has no number");
+  const since = find(OID.deltaCrlIndicator);
+  const point = find(OID.issuingDistributionPoint);
+  const shard = point && decode(issuingDistributionPoint, point).name?.fullName[0];
+  return {
+    number: bigOf(decode(number, numberOctets)),
+    thisUpdate: inner.thisUpdate,
+    nextUpdate: inner.nextUpdate,
+    ...(since && { since: bigOf(decode(number, since)) }),
+    ...(shard?.kind === "uniformResourceIdentifier" && { shard: shard.value }),
+    revocations: (inner.entries ?? []).map(readEntry),
+  };
+}
+
+/** A full list brought up to date by a delta. @throws PkiError `crl-refused` when the delta begins after the list */
+export function applyDelta(full: RevocationList, delta: RevocationList): RevocationList {
+  if (
+    delta.since === undefined ||
+    delta.since > full.number ||
+    delta.number < full.number ||
+    delta.shard !== full.shard
+  )
+    throw new PkiError("crl-refused", `delta ${delta.number} since ${delta.since} does not follow list ${full.number}`);
+  const changed = delta.revocations.filter(({ reason }) => reason !== "removeFromCRL");
+  const kept = full.revocations.filter(
+    ({ serial }) => !delta.revocations.some((one) => equalBytes(one.serial, serial)),
+  );
+  const { since: _, ...rest } = delta;
+  return { ...rest, revocations: [...kept, ...changed] };
+}
+
+function makeEntry({ serial, revokedAt, reason }: Revocation): Infer<typeof entry> {
+  // A reason that says nothing is left out (RFC 5280 clause 5.3.1).
+  if (reason === "unspecified") return { serial, revokedAt };
+  return { serial, revokedAt, extensions: REASON_EXTENSIONS[reason] };
+}
+
+const REASON_EXTENSIONS = Object.fromEntries(
+  (
+    [
+      "keyCompromise",
+      "cACompromise",
+      "affiliationChanged",
+      "superseded",
+      "cessationOfOperation",
+      "certificateHold",
+      "removeFromCRL",
+      "privilegeWithdrawn",
+    ] as const
+  ).map((reason) => [reason, [{ id: OID.reasonCode, critical: false, value: encode(revocationReason, reason) }]]),
+) as unknown as Readonly<Record<RevocationReason, readonly Extension[]>>;
+
+function readEntry({ serial, revokedAt, extensions: all = [] }: Infer<typeof entry>): Revocation {
+  const reason = all.find(({ id }) => id === OID.reasonCode);
+  return { serial, revokedAt, reason: reason ? decode(revocationReason, reason.value) : "unspecified" };
+}
+
+function listExtensions(order: CrlOrder, issuerKey: Uint8Array | undefined): Extension[] {
+  const all: Extension[] = [{ id: OID.crlNumber, critical: false, value: encode(number, octetsOf(order.number)) }];
+  if (issuerKey !== undefined)
+    all.push({
+      id: OID.authorityKeyIdentifier,
+      critical: false,
+      value: encode(EXTENSIONS.authorityKeyIdentifier.codec, { keyIdentifier: issuerKey }),
+    });
+  if (order.since !== undefined)
+    all.push({ id: OID.deltaCrlIndicator, critical: true, value: encode(number, octetsOf(order.since)) });
+  if (order.shard !== undefined) {
+    const fullName = [{ kind: "uniformResourceIdentifier", value: order.shard }] as const;
+    all.push({
+      id: OID.issuingDistributionPoint,
+      critical: true,
+      value: encode(issuingDistributionPoint, { name: { fullName } }),
+    });
+  }
+  return all;
+}
+
+function octetsOf(value: bigint): Uint8Array {
+  const digits = value.toString(16);
+  return Uint8Array.from(Buffer.from(digits.padStart(digits.length + (digits.length % 2), "0"), "hex"));
+}
+
+function bigOf(octets: Uint8Array): bigint {
+  return octets.reduce((sum, octet) => sum * 256n + BigInt(octet), 0n);
+}
