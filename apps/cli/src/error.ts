@@ -8,6 +8,7 @@ export const CLI_ERROR_CODES = [
   "layout-file-invalid",
   "memory-file-invalid",
   "option-invalid",
+  "manufacturer-invalid",
   "keys-needed",
   "not-running",
   "server-refused",

@@ -1,12 +1,12 @@
-import { readFile, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { readFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { custodianClient } from "@meterkeep/api/custodian-channel";
 import type { SupervisedProcess, Supervisor } from "@meterkeep/api/supervised";
 import type { DepotConfig } from "@meterkeep/api/supervisor";
 import { connectWrapper } from "@meterkeep/dlms-node";
-import { type Address, type Dial, parseAddresses, parseGrid, SESSION_LIMITS } from "@meterkeep/headend";
+import { type Dial, SESSION_LIMITS } from "@meterkeep/headend";
 import { type BenchMeter, runBench } from "./bench.ts";
+import { Places } from "./places.ts";
 
 const LOOK_AGAIN_MILLISECONDS = 500;
 
@@ -20,21 +20,18 @@ export async function startDepot(config: DepotConfig, supervisor: Supervisor): P
   });
   const closing = new AbortController();
   const done = new Set<string>();
-  let places: ReadonlyMap<string, Address> = new Map();
-  let seen = "";
-  const look = async (): Promise<void> => {
-    const stamp = await stampOf(config.exchangeDirectory);
-    if (stamp === seen) return;
-    places = await metersOnBench(config.exchangeDirectory);
-    seen = stamp;
-  };
-  await look();
-  const looking = repeatUntil(closing.signal, look);
+  const places = new Places(config.exchangeDirectory, (error) => {
+    const text = `The bench goes on with what it knew: ${(error as Error).message}`;
+    process.stdout.write(`${text}\n`);
+    supervisor.send({ type: "step", text });
+  });
+  await places.look();
+  const looking = repeatUntil(closing.signal, () => places.look());
   const work = (async () => {
     while (!closing.signal.aborted) {
-      const meters = [...places.keys()]
+      const meters = [...places.known.keys()]
         .filter((title) => !done.has(title))
-        .map((title): BenchMeter => ({ title, address: () => places.get(title) }));
+        .map((title): BenchMeter => ({ title, address: () => places.known.get(title) }));
       if (meters.length > 0)
         await runBench(
           {
@@ -70,47 +67,8 @@ async function repeatUntil(closed: AbortSignal, look: () => Promise<void>): Prom
   }
 }
 
-/** Changes whenever one of the files is written anew. */
-async function stampOf(exchange: string): Promise<string> {
-  const stamps = ["grid.json", "addresses.json"].map(async (name) => {
-    const facts = await stat(join(exchange, name)).catch(() => undefined);
-    return `${facts?.ino} ${facts?.mtimeMs}`;
-  });
-  return (await Promise.all(stamps)).join(" ");
-}
-
 async function rest(closed: AbortSignal): Promise<void> {
   await sleep(LOOK_AGAIN_MILLISECONDS, undefined, { signal: closed }).catch(() => undefined);
-}
-
-/** The meters of the feeders whose path is the depot, with their places as far as the town has told them. */
-async function metersOnBench(exchange: string): Promise<ReadonlyMap<string, Address>> {
-  const gridText = await readIfThere(join(exchange, "grid.json"));
-  const addressText = await readIfThere(join(exchange, "addresses.json"));
-  if (gridText === undefined || addressText === undefined) return new Map();
-  const depot = new Map(
-    parseAddresses(addressText).meters.flatMap((meter) =>
-      meter.depot === undefined ? [] : [[meter.systemTitle, meter.depot]],
-    ),
-  );
-  const titles = parseGrid(gridText)
-    .feeders.filter(({ path }) => path === "depot")
-    .flatMap((feeder) => [feeder.transformer.meter, ...feeder.homes.map(({ meter }) => meter)]);
-  return new Map(
-    titles.flatMap((title) => {
-      const address = depot.get(title);
-      return address === undefined ? [] : [[title, address]];
-    }),
-  );
-}
-
-async function readIfThere(file: string): Promise<string | undefined> {
-  try {
-    return await readFile(file, "utf8");
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw error;
-  }
 }
 
 const dial: Dial = ({ host, port }, { clientSap, serverSap }, signal) =>

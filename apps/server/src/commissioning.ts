@@ -1,7 +1,8 @@
-import { readdir, readFile } from "node:fs/promises";
-import { join } from "node:path";
+import type { EventData, Warning } from "@meterkeep/api";
 import type { Custodian } from "@meterkeep/api/custodian";
 import {
+  type EventSink,
+  HeadEndError,
   type Inventory,
   importShipment,
   LANES,
@@ -17,6 +18,7 @@ import {
   WALL_SOURCE_CLOCK,
   type WorkQueue,
 } from "@meterkeep/headend";
+import { ExchangeFiles } from "./exchange-files.ts";
 
 export interface CommissioningPorts {
   readonly sql: Sql;
@@ -26,18 +28,36 @@ export interface CommissioningPorts {
   readonly inventory: Inventory;
   readonly directory: MeterDirectory;
   readonly queue: Pick<WorkQueue, "enrol">;
+  readonly events: EventSink;
   now(): number;
   /** A sentence for the terminal. */
   onStep(text: string): void;
 }
 
-/** Brings what the other processes put into the exchange directory into the inventory: shipments, the grid, addresses. */
+const GRID = "grid.json";
+const TOWN_ADDRESSES = "addresses.json";
+
+/** What to do about a file that cannot be taken in. */
+const FIXES: Readonly<Record<string, string>> = {
+  [GRID]: "Put the file back as the factory wrote it; until then the grid stays as it was.",
+  [TOWN_ADDRESSES]: "Restart, and the town writes it anew; until then meters are sought where they were.",
+};
+const FIX = "Repair or remove the file; it is looked at again as soon as it changes. Everything else goes on.";
+
+/**
+ * Brings what others put into the exchange directory into the inventory: shipments, the grid, addresses. A file that is
+ * broken or refused stands aside, with a warning that names it, until it changes; the others are taken in all the same.
+ */
 export class Commissioning {
   readonly #ports: CommissioningPorts;
+  readonly #files: ExchangeFiles;
+  readonly #refused = new Map<string, { readonly stamp: string; readonly message: string }>();
+  #taken = "";
   #clock: SourceClock = WALL_SOURCE_CLOCK;
 
   constructor(ports: CommissioningPorts) {
     this.#ports = ports;
+    this.#files = new ExchangeFiles(ports.exchangeDirectory);
   }
 
   /** The town's clock as it last told it. */
@@ -45,41 +65,64 @@ export class Commissioning {
     return this.#clock;
   }
 
+  /** One for each file that stands aside. */
+  get warnings(): readonly Warning[] {
+    return [...this.#refused].map(([file, { message }]) => ({
+      code: "exchange-file-refused",
+      text: `${file} of the exchange directory was not taken in. ${message}`,
+      fix: FIXES[file] ?? FIX,
+    }));
+  }
+
+  /** Whether anything is there that has not been taken in. */
+  async hasNews(): Promise<boolean> {
+    return (await this.#stamp()) !== this.#taken;
+  }
+
   /** Takes in everything that is there. It may be called again at any time: what is known changes nothing. */
   async takeIn(): Promise<void> {
-    const { inventory, directory, queue, now } = this.#ports;
-    await this.#takeShipments();
-    const grid = await this.#read("grid.json");
-    if (grid !== undefined) await inventory.placeOnGrid(parseGrid(grid));
-    await this.#takeAddresses();
+    const { inventory, directory, queue, now, sql } = this.#ports;
+    const stamp = await this.#stamp();
+    for (const file of await this.#files.list("shipments", ".mks")) await this.#take(file, () => this.#shipment(file));
+    await this.#take(GRID, async () => {
+      const text = await this.#files.text(GRID);
+      if (text !== undefined) await inventory.placeOnGrid(parseGrid(text));
+    });
+    await this.#take(TOWN_ADDRESSES, () => this.#townAddresses());
+    for (const file of await this.#files.list("addresses", ".json"))
+      await this.#take(file, async () => {
+        const text = await this.#files.text(file);
+        if (text !== undefined) await inventory.setAddresses(parseAddresses(text, file).meters);
+      });
     await directory.refresh();
-    const simulated = directory.meters.filter(({ kind, address }) => kind === "simulated" && address !== undefined);
-    const wan = simulated.filter(({ path }) => path === "wan");
-    const depot = simulated.filter(({ path }) => path === "depot");
-    await queue.enrol(
-      wan.map(({ id }) => id),
-      now(),
-      LANES.takeover,
-    );
+    const reached = directory.meters.filter(({ role, address }) => role !== "attached" && address !== undefined);
+    const ids = (path: "wan" | "depot") => reached.filter((meter) => meter.path === path).map(({ id }) => id);
+    await queue.enrol(ids("wan"), now(), LANES.takeover);
     // Due when the depot is done with them.
-    await queue.enrol(
-      depot.map(({ id }) => id),
-      Number.POSITIVE_INFINITY,
-      LANES.reading,
-    );
-    await refreshStatistics(this.#ports.sql);
+    await queue.enrol(ids("depot"), Number.POSITIVE_INFINITY, LANES.reading);
+    await refreshStatistics(sql);
+    this.#taken = stamp;
   }
 
-  async #takeShipments(): Promise<void> {
-    const folder = join(this.#ports.exchangeDirectory, "shipments");
-    const names = await readdir(folder).catch(() => []);
-    for (const name of names.filter((file) => file.endsWith(".mks")).sort())
-      await this.#takeShipment(join(folder, name));
+  /** Takes one file in; what is wrong with the file is noted, what is wrong with anything else is thrown. */
+  async #take(file: string, work: () => Promise<void>): Promise<void> {
+    const stamp = await this.#files.stamp(file);
+    if (this.#refused.get(file)?.stamp === stamp) return;
+    try {
+      await work();
+      this.#refused.delete(file);
+    } catch (error) {
+      if (!(error instanceof HeadEndError)) throw error;
+      const { message } = error;
+      this.#refused.set(file, { stamp, message });
+      this.#tell({ file, imported: false, meters: 0, added: 0, sentence: `${file} was refused: ${message}` });
+    }
   }
 
-  async #takeShipment(file: string): Promise<void> {
+  async #shipment(file: string): Promise<void> {
     const { sql, scope, custodian, inventory, now, onStep } = this.#ports;
-    const octets = await readFile(file);
+    const octets = await this.#files.octets(file);
+    if (octets === undefined) return;
     const { shipment, count } = headerOf(octets);
     const known = await rows<{ count: string }>(
       sql,
@@ -87,30 +130,43 @@ export class Commissioning {
       [...scope.place, shipment],
     );
     if (Number(known[0]?.count) === count) return;
-    const imported = await importShipment(custodian, scope, octets);
-    const added = await inventory.add(imported.meters, new Date(now()));
-    onStep(
-      `Imported a shipment of ${imported.meters.length} meters; the custodian has their keys (${added.length} new)`,
-    );
-    for (const { systemTitle, purpose, message } of imported.warnings)
+    const { meters, warnings } = await importShipment(custodian, scope, octets);
+    const added = await inventory.add(meters, new Date(now()));
+    // The grid and the addresses come next, and find each meter among these.
+    await refreshStatistics(sql);
+    const kind = meters[0]?.kind ?? "real";
+    const sentence = `Imported a shipment of ${meters.length} ${kind} meters; the custodian has their keys (${added.length} new)`;
+    for (const { systemTitle, purpose, message } of warnings)
       onStep(`Weak key ${purpose} of ${systemTitle}: ${message}`);
+    this.#tell({ file, imported: true, meters: meters.length, added: added.length, sentence });
   }
 
-  async #takeAddresses(): Promise<void> {
-    const text = await this.#read("addresses.json");
+  async #townAddresses(): Promise<void> {
+    const text = await this.#files.text(TOWN_ADDRESSES);
     if (text === undefined) return;
     const { time, meters } = parseAddresses(text);
     if (time !== undefined) this.#clock = townClock(time);
     await this.#ports.inventory.setAddresses(meters);
   }
 
-  async #read(name: string): Promise<string | undefined> {
-    try {
-      return await readFile(join(this.#ports.exchangeDirectory, name), "utf8");
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-      throw error;
-    }
+  #tell(facts: Omit<EventData["import"], "at">): void {
+    const { events, now, onStep } = this.#ports;
+    onStep(facts.sentence);
+    events.publish(
+      "import",
+      { at: new Date(now()).toISOString(), ...facts },
+      { sentence: `${facts.sentence}.`, severity: facts.imported ? "notice" : "warning" },
+    );
+  }
+
+  async #stamp(): Promise<string> {
+    const names = [
+      GRID,
+      TOWN_ADDRESSES,
+      ...(await this.#files.list("addresses", ".json")),
+      ...(await this.#files.list("shipments", ".mks")),
+    ];
+    return (await Promise.all(names.map(async (name) => `${name} ${await this.#files.stamp(name)}`))).join("\n");
   }
 }
 

@@ -109,6 +109,7 @@ export async function startServer(config: ServerConfig, supervisor: Supervisor):
     inventory,
     directory,
     queue,
+    events: hub,
     now,
     onStep: (text) => supervisor.send({ type: "step", text }),
   });
@@ -208,7 +209,7 @@ export async function startServer(config: ServerConfig, supervisor: Supervisor):
     clockOf,
     collectDays: COLLECT_DAYS,
     config: publicConfig,
-    warnings: () => currentWarnings(config, custodianWatch.summary),
+    warnings: () => [...currentWarnings(config, custodianWatch.summary), ...commissioning.warnings],
     now,
   };
   const app = await createApp(context, {
@@ -248,9 +249,9 @@ export async function startServer(config: ServerConfig, supervisor: Supervisor):
     work.worker.wake();
     isTakenIn = true;
   });
-  // Until the custodian and the town are there, and then whenever the town says so.
+  // Until the custodian is there, and then whenever a file has come or changed; the town says so itself.
   loop(COMMISSIONING_MILLISECONDS, async () => {
-    if (!isTakenIn) await takeIn();
+    if (!isTakenIn || (await commissioning.hasNews())) await takeIn();
   });
   loop(CUSTODIAN_MILLISECONDS, () => custodianWatch.look());
   loop(DEPOT_MILLISECONDS, async () => {

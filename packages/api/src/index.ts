@@ -14,6 +14,7 @@ export {
   type EventData,
   type EventType,
   HeartbeatEvent,
+  ImportEvent,
   LedgerEvent,
   MeterEvent,
   PushEvent,

@@ -1,4 +1,3 @@
-import { existsSync, readFileSync } from "node:fs";
 import { networkInterfaces } from "node:os";
 import type {
   CustodianConfig,
@@ -13,6 +12,7 @@ import type { StoredCredential } from "./credentials.ts";
 import type { DatabaseUrls } from "./database.ts";
 import type { Directories } from "./directories.ts";
 import type { Installation } from "./installation.ts";
+import { trustedManufacturers } from "./manufacturers.ts";
 import { networksOf, type StartConfig } from "./options.ts";
 
 /** What all configurations are made from. */
@@ -79,18 +79,8 @@ export function custodianConfig(sources: ConfigSources): CustodianConfig {
       { name: "depot", role: "depot", certificate: credentials.depot.certificate },
       { name: "operator", role: "operator", certificate: credentials.operator.certificate },
     ],
-    manufacturers: readManufacturers(directories),
+    manufacturers: trustedManufacturers(directories),
   };
-}
-
-/** The installer's trust: the manufacturer on this machine, whose public keys the factory wrote. */
-function readManufacturers({ exchange }: Directories): CustodianConfig["manufacturers"] {
-  const file = `${exchange}/manufacturer.json`;
-  if (!existsSync(file)) return [];
-  const { name, flag, ecdsaPublicKey, mldsaPublicKey } = JSON.parse(
-    readFileSync(file, "utf8"),
-  ) as CustodianConfig["manufacturers"][number];
-  return [{ name, flag, ecdsaPublicKey, mldsaPublicKey }];
 }
 
 export function townConfig({ config, directories }: Pick<ConfigSources, "config" | "directories">): TownConfig {

@@ -14,6 +14,7 @@ export const EVENT_TYPES = [
   "session",
   "push",
   "ledger",
+  "import",
   "drill",
   "clock",
   "heartbeat",
@@ -71,6 +72,17 @@ export const LedgerEvent = Type.Object({
 });
 export type LedgerEvent = Static<typeof LedgerEvent>;
 
+/** A file of the exchange directory was taken in, or refused. */
+export const ImportEvent = Type.Object({
+  at: Timestamp,
+  file: Type.String({ description: "Its path in the exchange directory" }),
+  imported: Type.Boolean({ description: "False when it was refused; the sentence says why" }),
+  meters: Type.Integer({ description: "Meters in it" }),
+  added: Type.Integer({ description: "Meters that were not known before" }),
+  sentence: Type.String(),
+});
+export type ImportEvent = Static<typeof ImportEvent>;
+
 export const DrillEvent = Type.Object({
   drill: Type.String(),
   state: Type.String(),
@@ -97,6 +109,7 @@ export interface EventData {
   readonly session: SessionEvent;
   readonly push: PushEvent;
   readonly ledger: LedgerEvent;
+  readonly import: ImportEvent;
   readonly drill: DrillEvent;
   readonly clock: ClockEvent;
   readonly heartbeat: HeartbeatEvent;

@@ -128,7 +128,13 @@ async function shipmentOutcome(
     const { shipment, count, warnings } = await importShipment(importing, place, chunks);
     const { utility, island } = place;
     const meters = await store.shipmentMeters({ utility, island, shipment }, 0, MAX_PAGE_METERS);
-    return { kind: "imported", shipment, count, meters: meters.map((meter) => importedMeter(meter, importing.trust.manufacturers)), warnings };
+    return {
+      kind: "imported",
+      shipment,
+      count,
+      meters: meters.map((meter) => importedMeter(meter, importing.trust.manufacturers)),
+      warnings,
+    };
   } catch (error) {
     if (error instanceof ShipmentRefusal) return refused(error);
     throw error;

@@ -1,6 +1,7 @@
 import { HeadEndError } from "../errors.ts";
 import type { TownTime } from "../time/source-clock.ts";
-import { arrayAt, numberAt, objectAt, optionalAt, stringAt, titleAt } from "./json.ts";
+import { arrayAt, numberAt, objectAt, optionalAt, stringAt, titleAt, within } from "./json.ts";
+import { parseJson } from "./json-syntax.ts";
 import type { Address } from "./meter.ts";
 
 /** What the town says of itself in `addresses.json`: its time, and where each meter is reached. */
@@ -9,16 +10,18 @@ export interface TownAddresses {
   readonly meters: readonly { readonly systemTitle: string; readonly wan?: Address; readonly depot?: Address }[];
 }
 
-/** Reads `addresses.json`. @throws HeadEndError `addresses-invalid` naming the field. */
-export function parseAddresses(text: string): TownAddresses {
+/** Reads `addresses.json`. @throws HeadEndError `addresses-invalid` naming the file and the line or field. */
+export function parseAddresses(text: string, file = "addresses.json"): TownAddresses {
   try {
-    const root = objectAt(JSON.parse(text), "addresses");
+    const root = objectAt(parseJson(text), "addresses");
     return {
-      time: optionalAt(root, "clock", (object, name) => parseTime(objectAt(object[name], name))),
-      meters: arrayAt(root, "meters").map((value, at) => parseMeter(objectAt(value, `meters[${at}]`))),
+      time: optionalAt(root, "clock", (object, name) => within(name, () => parseTime(objectAt(object[name], "it")))),
+      meters: arrayAt(root, "meters").map((value, at) =>
+        within(`meters[${at}]`, () => parseMeter(objectAt(value, "it"))),
+      ),
     };
   } catch (cause) {
-    throw new HeadEndError("addresses-invalid", `addresses.json: ${(cause as Error).message}`, { cause });
+    throw new HeadEndError("addresses-invalid", `${file}: ${(cause as Error).message}`, { cause });
   }
 }
 

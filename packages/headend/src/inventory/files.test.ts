@@ -39,7 +39,14 @@ test("a grid is read, and what is wrong with one is named", () => {
       (error: Error) => message.test(error.message),
       String(message),
     );
-  assert.throws(() => parseGrid("{"), { code: "grid-invalid" });
+  assert.throws(() => parseGrid("{"), { code: "grid-invalid", message: /^grid\.json: line 1, column 2/ });
+  const home = { ...feeder!.homes[0], label: "" };
+  assert.throws(
+    () => parseGrid(JSON.stringify({ ...GRID, feeders: [{ ...feeder, homes: [feeder!.homes[0], home] }] })),
+    {
+      message: 'grid.json: feeders[0]: homes[1]: "label" is not a text',
+    },
+  );
 });
 
 test("addresses and the town's clock are read, and what is wrong with them is named", () => {
@@ -62,4 +69,8 @@ test("addresses and the town's clock are read, and what is wrong with them is na
     {},
   ])
     assert.throws(() => parseAddresses(JSON.stringify(wrong)), { code: "addresses-invalid" });
+  assert.throws(() => parseAddresses(JSON.stringify({ meters: [{ systemTitle: METER, host: "a", port: "7" }] })), {
+    message: 'addresses.json: meters[0]: "port" is not a number',
+  });
+  assert.throws(() => parseAddresses('{"meters": [\n  {,'), { message: /^addresses\.json: line 2, column 4/ });
 });

@@ -1,5 +1,6 @@
 import { HeadEndError } from "../errors.ts";
-import { arrayAt, numberAt, objectAt, optionalAt, stringAt, titleAt } from "./json.ts";
+import { arrayAt, numberAt, objectAt, optionalAt, stringAt, titleAt, within } from "./json.ts";
+import { parseJson } from "./json-syntax.ts";
 
 /** The grid as `grid.json` tells it: feeders with a transformer meter each and the homes behind it. */
 export interface Grid {
@@ -24,16 +25,16 @@ export interface GridHome {
   readonly phase: string;
 }
 
-/** Reads `grid.json`. @throws HeadEndError `grid-invalid` naming the field. */
+/** Reads `grid.json`. @throws HeadEndError `grid-invalid` naming the file and the line or field. */
 export function parseGrid(text: string): Grid {
   try {
-    const root = objectAt(JSON.parse(text), "grid");
+    const root = objectAt(parseJson(text), "grid");
     const substation = objectAt(root["substation"], "substation");
     const grid: Grid = {
       utility: stringAt(root, "utility"),
       island: stringAt(root, "island"),
       substation: { id: stringAt(substation, "id"), name: stringAt(substation, "name") },
-      feeders: arrayAt(root, "feeders").map(parseFeeder),
+      feeders: arrayAt(root, "feeders").map((feeder, at) => within(`feeders[${at}]`, () => parseFeeder(feeder))),
     };
     refuseRepeated(grid);
     return grid;
@@ -43,11 +44,11 @@ export function parseGrid(text: string): Grid {
   }
 }
 
-function parseFeeder(value: unknown, at: number): GridFeeder {
-  const feeder = objectAt(value, `feeders[${at}]`);
+function parseFeeder(value: unknown): GridFeeder {
+  const feeder = objectAt(value, "it");
   const path = stringAt(feeder, "path");
-  if (path !== "wan" && path !== "depot") throw new Error(`feeders[${at}].path is "${path}", not wan or depot`);
-  const transformer = objectAt(feeder["transformer"], `feeders[${at}].transformer`);
+  if (path !== "wan" && path !== "depot") throw new Error(`path is "${path}", not wan or depot`);
+  const transformer = objectAt(feeder["transformer"], "transformer");
   return {
     id: stringAt(feeder, "id"),
     name: stringAt(feeder, "name"),
@@ -57,14 +58,15 @@ function parseFeeder(value: unknown, at: number): GridFeeder {
       meter: titleAt(transformer, "meter"),
       ratedKva: numberAt(transformer, "ratedKva"),
     },
-    homes: arrayAt(feeder, "homes").map((home, index) => {
-      const fields = objectAt(home, `feeders[${at}].homes[${index}]`);
-      return {
-        meter: titleAt(fields, "meter"),
-        label: stringAt(fields, "label"),
-        phase: PHASES[optionalAt(fields, "phase", numberAt) ?? 0] ?? "L1-3",
-      };
-    }),
+    homes: arrayAt(feeder, "homes").map((home, at) => within(`homes[${at}]`, () => parseHome(objectAt(home, "it")))),
+  };
+}
+
+function parseHome(fields: Readonly<Record<string, unknown>>): GridHome {
+  return {
+    meter: titleAt(fields, "meter"),
+    label: stringAt(fields, "label"),
+    phase: PHASES[optionalAt(fields, "phase", numberAt) ?? 0] ?? "L1-3",
   };
 }
 

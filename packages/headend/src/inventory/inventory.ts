@@ -193,7 +193,7 @@ const ADD_METERS = `
     insert into meters (utility_id, island_id, system_title, kind, role, label, profile, security_suite, manufacturer,
       logical_device_name, serial_number, model, hardware_revision, firmware, shipment, holders, push_source, push_layout,
       imported_at)
-    select $1, $2, n.title, n.kind, case n.kind when 'real' then 'attached' else 'home' end, n.label, n.profile, n.suite,
+    select $1, $2, n.title, n.kind, case when n.shipment is null then 'attached' else 'home' end, n.label, n.profile, n.suite,
       n.manufacturer, n.ldn, n.serial, n.model, n.hardware, n.firmware, n.shipment,
       array(select jsonb_array_elements_text(n.holders::jsonb)), n.push_source, n.push_layout, $3
     from unnest($4::bytea[], $5::text[], $6::text[], $7::text[], $8::smallint[], $9::text[], $10::text[], $11::text[],
@@ -201,17 +201,17 @@ const ADD_METERS = `
       as n(title, kind, label, profile, suite, manufacturer, ldn, serial, model, hardware, firmware, shipment, holders,
         push_source, push_layout)
     on conflict (system_title) do nothing
-    returning meter_id, kind
+    returning meter_id, shipment is null as by_hand
   ), with_trust as (
     insert into trust (utility_id, island_id, meter_id, state, reason, sentence, since)
     select $1, $2, meter_id, 'held',
-      case kind when 'real' then 'attached' else 'shipped' end,
-      case kind when 'real' then 'Its keys were added by hand and nothing has been heard from it yet.'
+      case when by_hand then 'attached' else 'shipped' end,
+      case when by_hand then 'Its keys were added by hand and nothing has been heard from it yet.'
         else 'It is known from its shipment and nobody has spoken with it yet.' end, $3
     from added
   ), with_takeover as (
     insert into takeovers (utility_id, island_id, meter_id, phase, step, grade, verdict, sentence, updated_at)
-    select $1, $2, meter_id, case kind when 'real' then 'not-applicable' else 'not-started' end, 'factory-association',
+    select $1, $2, meter_id, case when by_hand then 'not-applicable' else 'not-started' end, 'factory-association',
       'none', 'pending', '', $3
     from added
   ), with_coverage as (

@@ -1,5 +1,14 @@
 // Small readers for files of JSON that other processes write: each says which field is wrong.
 
+/** Reads a part of a file; what it throws names `path` first. */
+export function within<T>(path: string, read: () => T): T {
+  try {
+    return read();
+  } catch (cause) {
+    throw new Error(`${path}: ${(cause as Error).message}`, { cause });
+  }
+}
+
 /** @throws Error naming `path` when it is not an object. */
 export function objectAt(value: unknown, path: string): Readonly<Record<string, unknown>> {
   if (typeof value !== "object" || value === null || Array.isArray(value)) throw new Error(`${path} is not an object`);

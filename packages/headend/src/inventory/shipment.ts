@@ -67,7 +67,7 @@ function shipmentId(file: Uint8Array): string {
 function newMeterOf(meter: ImportedMeter, shipment: string): NewMeter {
   return {
     systemTitle: systemTitleText(meter.systemTitle),
-    kind: "simulated",
+    kind: meter.simulated ? "simulated" : "real",
     profile: meter.profile,
     securitySuite: meter.securitySuite,
     manufacturer: meter.manufacturer.name,

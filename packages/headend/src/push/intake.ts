@@ -171,10 +171,9 @@ export class PushIntake {
     at: number,
     standing: PushStanding | undefined,
   ): TrustChangeRecord | undefined {
-    if (meter.kind !== "real" || standing === undefined) return undefined;
+    if (meter.role !== "attached" || standing === undefined) return undefined;
     if (standing.state !== "held" && standing.state !== "provisional") return undefined;
     const judged = judgeTrust({
-      kind: "real",
       phase: "not-applicable",
       grade: "none",
       verdict: "pending",
@@ -197,8 +196,8 @@ export class PushIntake {
     this.#ports.onOutcome("accepted");
     const how = protection === "authenticated" ? "authenticated" : "confidential only, not authenticated";
     const sentence = `${meter.label} pushed ${readings} readings over ${push.transport.toUpperCase()}: ${how}.`;
-    // Simulated meters push several times a second: who watches sees it, and the list of recent events keeps the rest.
-    const isOrdinary = meter.kind === "simulated" && protection === "authenticated";
+    // A fleet pushes several times a second: who watches sees it, and the list of recent events keeps the rest.
+    const isOrdinary = meter.role !== "attached" && protection === "authenticated";
     const severity = protection === "authenticated" ? "info" : "notice";
     this.#publish(push, { meter: meter.title, accepted: true, sentence }, isOrdinary ? undefined : severity);
   }

@@ -112,7 +112,7 @@ export class TakeoverWatch {
   #judge(meter: Meter, trust: Watched["trust"], state: TakeoverState): TrustChangeRecord | undefined {
     const { clockOf, now } = this.#ports;
     const decidedAt = now();
-    const judged = judgeTrust({ ...state, kind: meter.kind, protection: undefined });
+    const judged = judgeTrust({ ...state, protection: undefined });
     return changeOf(trust, judged, decidedAt, clockOf(meter.kind).atSource(state.provenAt ?? decidedAt));
   }
 }

@@ -5,7 +5,6 @@ import { TAKEOVER_GRADES, TAKEOVER_PHASES, TAKEOVER_VERDICTS } from "@meterkeep/
 import { judgeTrust, type TrustFacts } from "./trust.ts";
 
 const FACTS: TrustFacts = {
-  kind: "simulated",
   phase: "done",
   grade: "exposed",
   verdict: "proven",
@@ -24,10 +23,10 @@ const TABLE: readonly (readonly [what: string, facts: Partial<TrustFacts>, state
   ["a liar that keeps the master key", { verdict: "keeps-master-key", grade: "shielded" }, "quarantined"],
   ["another meter than was shipped", { verdict: "identity-differs" }, "quarantined"],
   ["one that refuses to change its keys", { verdict: "refuses-key-change" }, "held"],
-  ["a real meter not heard yet", { kind: "real", phase: "not-applicable", grade: "none" }, "held"],
-  ["a real meter with tags", { kind: "real", phase: "not-applicable", protection: "authenticated" }, "provisional"],
-  ["a real meter without tags", { kind: "real", phase: "not-applicable", protection: "confidential" }, "held"],
-  ["a real meter in clear", { kind: "real", phase: "not-applicable", protection: "none" }, "held"],
+  ["a real meter not heard yet", { phase: "not-applicable", grade: "none" }, "held"],
+  ["a real meter with tags", { phase: "not-applicable", protection: "authenticated" }, "provisional"],
+  ["a real meter without tags", { phase: "not-applicable", protection: "confidential" }, "held"],
+  ["a real meter in clear", { phase: "not-applicable", protection: "none" }, "held"],
   ["whatever a person has imposed", { imposed: { state: "retired", why: "It was scrapped." } }, "retired"],
 ];
 

@@ -3,7 +3,6 @@ import type { TakeoverGrade, TakeoverPhase, TakeoverVerdict } from "@meterkeep/a
 
 /** What is known about a source that its trust follows from (`trust.md` 1.3 and 2.3). */
 export interface TrustFacts {
-  readonly kind: "simulated" | "real";
   readonly phase: TakeoverPhase;
   readonly grade: TakeoverGrade;
   readonly verdict: TakeoverVerdict;
@@ -30,25 +29,25 @@ export interface Trust {
  */
 export function judgeTrust(facts: TrustFacts): Trust {
   if (facts.imposed !== undefined) return trust(facts.imposed.state, "imposed", facts.imposed.why);
-  if (facts.phase === "not-applicable" || facts.kind === "real") return judgeAttached(facts);
+  if (facts.phase === "not-applicable") return judgeAttached(facts);
   switch (facts.verdict) {
     case "keeps-factory-keys":
       return trust(
         "quarantined",
         facts.verdict,
-        "It acknowledged new keys and still answers to the factory's: data is set aside, the supply stays on.",
+        "It acknowledged new keys and still answers to the factory's: its data is quarantined, the supply stays on.",
       );
     case "keeps-master-key":
       return trust(
         "quarantined",
         facts.verdict,
-        "It still accepts key changes under the factory's master key: data is set aside, the supply stays on.",
+        "It still accepts key changes under the factory's master key: its data is quarantined, the supply stays on.",
       );
     case "identity-differs":
       return trust(
         "quarantined",
         facts.verdict,
-        "It is not the meter that the shipment names: data is set aside until somebody has looked.",
+        "It is not the meter that the shipment names: its data is quarantined until somebody has looked.",
       );
     case "refuses-key-change":
       return trust("held", facts.verdict, "It refuses to change its keys, so the factory's are still its own.");

@@ -64,7 +64,7 @@ function summaryOfRow(row: SummaryRow, clock: SourceClock, now: number): MeterSu
 function isStale(row: SummaryRow, clock: SourceClock, now: number): boolean {
   if (row.reading_at === null) return true;
   const periodSeconds = findMeterProfile(row.profile)?.loadProfile.periodSeconds ?? 900;
-  const allowedSeconds = row.kind === "real" ? STALE_ATTACHED_SECONDS : STALE_PERIODS * periodSeconds;
+  const allowedSeconds = row.role === "attached" ? STALE_ATTACHED_SECONDS : STALE_PERIODS * periodSeconds;
   return clock.atSource(now) - row.reading_at.getTime() > allowedSeconds * 1000;
 }
 

@@ -100,7 +100,7 @@ export class SessionRunner {
     const startedAt = now();
     const result = await carryContact({ custodian, dial, now }, { systemTitle: meter.systemTitle, address }, signal);
     const session = result.ladder.length === 0 ? undefined : contactRecord(result, startedAt, now());
-    const judged = judgeTrust({ ...result.state, kind: meter.kind, protection: undefined });
+    const judged = judgeTrust({ ...result.state, protection: undefined });
     const decidedAt = now();
     const effective = this.#ports.clockOf(meter.kind).atSource(result.state.provenAt ?? decidedAt);
     const trust = changeOf(lease.trust, judged, decidedAt, effective);
