@@ -1,7 +1,7 @@
 import { decode, encode } from "../codec/codec.ts";
 import type { AttributeSelection } from "../cosem/class-declaration.ts";
 import { ProfileGeneric } from "../cosem/classes/profile-generic.ts";
-import { selectionToDescriptor } from "../cosem/selective-access.ts";
+import { type SelectiveAccessDescriptor, selectionToDescriptor } from "../cosem/selective-access.ts";
 import type { CaptureObject } from "../cosem/structures.ts";
 import { type DateTime, dateTimeOctets } from "../data/date-time.ts";
 import type { Data } from "../data/value.ts";
@@ -47,7 +47,21 @@ export function readProfileRange(
   logicalName: string,
   range: ProfileRange,
 ): Promise<readonly ProfileRow[]> {
-  return readRows(session, logicalName, {
+  return readRows(session, logicalName, rangeDescriptor(range));
+}
+
+/** Reads rows of a profile by number. @throws as `readProfileRange` */
+export function readProfileEntries(
+  session: Pick<Session, "get">,
+  logicalName: string,
+  entries: ProfileEntries,
+): Promise<readonly ProfileRow[]> {
+  return readRows(session, logicalName, entryDescriptor(entries));
+}
+
+/** The selection of a range of time, as it travels. */
+export function rangeDescriptor(range: ProfileRange): SelectiveAccessDescriptor {
+  return descriptorOf({
     kind: "range",
     value: {
       restrictingObject: range.restrictingObject ?? CLOCK_COLUMN,
@@ -58,13 +72,9 @@ export function readProfileRange(
   });
 }
 
-/** Reads rows of a profile by number. @throws as `readProfileRange` */
-export function readProfileEntries(
-  session: Pick<Session, "get">,
-  logicalName: string,
-  entries: ProfileEntries,
-): Promise<readonly ProfileRow[]> {
-  return readRows(session, logicalName, {
+/** The selection of rows and columns by number, as it travels. */
+export function entryDescriptor(entries: ProfileEntries): SelectiveAccessDescriptor {
+  return descriptorOf({
     kind: "entry",
     value: {
       fromEntry: entries.fromEntry,
@@ -75,6 +85,10 @@ export function readProfileEntries(
   });
 }
 
+function descriptorOf(selection: BufferSelection): SelectiveAccessDescriptor {
+  return selectionToDescriptor(selectors, selection);
+}
+
 /** Reads all rows of a profile. @throws as `readProfileRange` */
 export function readProfile(session: Pick<Session, "get">, logicalName: string): Promise<readonly ProfileRow[]> {
   return readRows(session, logicalName, undefined);
@@ -83,9 +97,8 @@ export function readProfile(session: Pick<Session, "get">, logicalName: string):
 async function readRows(
   session: Pick<Session, "get">,
   logicalName: string,
-  selection: BufferSelection | undefined,
+  descriptor: SelectiveAccessDescriptor | undefined,
 ): Promise<readonly ProfileRow[]> {
-  const descriptor = selection === undefined ? undefined : selectionToDescriptor(selectors, selection);
   const octets = await session.get({ classId, logicalName, attributeId }, descriptor);
   return decode(bufferCodec, octets, { trailing: "ignore" }).map((row, at) => {
     if (row.type !== "structure") throw new DecodeError("wrong-type", 0, `${row.type} where a row belongs`).within(at);
