@@ -56,7 +56,7 @@ export const SETUP = "0.0.43.0.0.255";
 export const ECHO = "0.0.96.1.9.255";
 export const SWITCH = "0.0.96.3.10.255";
 export const NAME = "0.0.42.0.0.255";
-export const CLIENTS = { public: 16, reader: 17, management: 1, fixed: 102 } as const;
+export const CLIENTS = { public: 16, reader: 17, management: 1, fixed: 102, short: 48 } as const;
 
 const START = Date.UTC(2026, 10, 21);
 const QUARTER = 15 * 60_000;
@@ -64,7 +64,11 @@ const column = (classId: number, logicalName: string) => ({ classId, logicalName
 
 export const MODEL = deviceModel<MeterState>({
   objects: [
-    mount(NAME, DataClass.serve({ get: { value: () => ({ type: "octet-string", value: fromHex("4d4b4d") }) } })),
+    mount(
+      NAME,
+      DataClass.serve({ get: { value: () => ({ type: "octet-string", value: fromHex("4d4b4d") }) } }),
+      0x0200,
+    ),
     mount(
       CLOCK,
       Clock.serve({
@@ -145,6 +149,14 @@ export const MODEL = deviceModel<MeterState>({
       securitySetup: SETUP,
       maxReceivePduSize: 512,
       associationVersion: 3,
+      access: fullAccess,
+    },
+    {
+      name: "short",
+      clientSap: CLIENTS.short,
+      authentication: { kind: "lls" },
+      shortNameVersion: 2,
+      maxReceivePduSize: 300,
       access: fullAccess,
     },
     {
