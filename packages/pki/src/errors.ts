@@ -6,6 +6,7 @@ export const PKI_ERROR_CODES = [
   "request-refused",
   "crl-refused",
   "ocsp-refused",
+  "assignment-refused",
 ] as const;
 export type PkiErrorCode = (typeof PKI_ERROR_CODES)[number];
 

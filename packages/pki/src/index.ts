@@ -1,5 +1,12 @@
 export { asn1 } from "./asn1/asn1.ts";
 export type { Asn1 } from "./asn1/element.ts";
+export {
+  type Assignment,
+  AssignmentIndex,
+  type AssignmentTable,
+  openAssignments,
+  signAssignments,
+} from "./assignment/table.ts";
 export { type IssueOrder, type Issuer, issueCertificate, issueRoot } from "./authority/issue.ts";
 export { type ChannelCredential, certificateFingerprint, createChannelCredential } from "./channel-credential.ts";
 export { PKI_ERROR_CODES, PkiError, type PkiErrorCode } from "./errors.ts";
