@@ -287,6 +287,7 @@ export { formatObis, type ObisCode, obis, obisFromOctets, obisOctets, parseObis 
 export { QUANTITY_UNITS, type Quantity, quantityOf } from "./obis/quantity.ts";
 export { UNIT_SYMBOLS, unitNumber, unitSymbol } from "./obis/unit.ts";
 export { obisInWords } from "./obis/words.ts";
+export { type ApduLine, apduLines } from "./print/apdu-lines.ts";
 export {
   type ContentContext,
   initializationVector,

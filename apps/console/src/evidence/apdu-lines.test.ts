@@ -7,7 +7,7 @@ test("a GET request reads as a tree with the OBIS code in words", () => {
   assert.equal(lines?.[0]?.name, "get-request");
   assert.equal(lines?.[0]?.value, "normal");
   const text = lines?.map(({ depth, name, value }) => `${depth} ${name} ${value ?? ""}`).join("\n") ?? "";
-  assert.match(text, /1-0:1\.8\.0, Active energy import/);
+  assert.match(text, /1-0:1\.8\.0 \(Active energy import/);
 });
 
 test("octets that are no APDU have no tree", () => {

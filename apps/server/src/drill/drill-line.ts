@@ -1,6 +1,5 @@
 import type { DrillItem } from "@meterkeep/api";
-import { fromHex } from "@meterkeep/dlms";
-import { decodedLines } from "@meterkeep/headend";
+import { apduLines, fromHex } from "@meterkeep/dlms";
 
 /** What the drill process writes: one JSON object a line. */
 export type DrillLine =
@@ -40,7 +39,7 @@ function parseItem(value: unknown): DrillItem | undefined {
   if (typeof ask !== "string") return undefined;
   if (outcome !== "sealed" && outcome !== "refused" && outcome !== "failed") return undefined;
   const octets = typeof apdu === "string" && /^([0-9A-F]{2})*$/.test(apdu) ? apdu : undefined;
-  const decoded = octets === undefined ? undefined : decodedLines(fromHex(octets));
+  const decoded = octets === undefined ? undefined : apduLines(fromHex(octets));
   return {
     ask,
     outcome,

@@ -1,9 +1,8 @@
 import type { LadderStep, SessionDetail, SessionOutcome, SessionPurpose, SessionSummary } from "@meterkeep/api";
-import { toHex } from "@meterkeep/dlms";
+import { apduLines, toHex } from "@meterkeep/dlms";
 import type { Scope } from "../database/scope.ts";
 import { firstRow, rows, type Sql } from "../database/sql.ts";
 import type { MeterId } from "../inventory/meter.ts";
-import { decodedLines } from "../session/decoded.ts";
 import type { LadderEntry } from "../session/ladder.ts";
 import { type PackedLadder, unpackLadder } from "../session/packed-ladder.ts";
 import { optional, optionalTime, timeText } from "./time-text.ts";
@@ -53,7 +52,7 @@ function summaryOfRow(row: SessionRow): SessionSummary {
 
 function stepOf(entry: LadderEntry): LadderStep {
   const shown = entry.plain ?? (entry.protection === "none" ? entry.octets : undefined);
-  const decoded = shown === undefined ? undefined : decodedLines(shown);
+  const decoded = shown === undefined ? undefined : apduLines(shown);
   return {
     at: new Date(entry.at).toISOString(),
     direction: entry.toMeter ? "to-meter" : "from-meter",

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { fromHex } from "@meterkeep/dlms";
-import { decodedLines } from "./decoded.ts";
+import { fromHex } from "../bytes.ts";
+import { apduLines } from "./apdu-lines.ts";
 
 test("an APDU reads as a tree of names and values, objects by their OBIS code and in words", () => {
-  const lines = decodedLines(fromHex("C301C10046000060030AFF01010F00"))?.map(
+  const lines = apduLines(fromHex("C301C10046000060030AFF01010F00"))?.map(
     ({ depth, name, value }) => `${" ".repeat(depth)}${name}${value === undefined ? "" : ` ${value}`}`,
   );
   assert.deepEqual(lines, [
@@ -22,13 +22,13 @@ test("an APDU reads as a tree of names and values, objects by their OBIS code an
 });
 
 test("what is no APDU has no tree", () => {
-  assert.equal(decodedLines(fromHex("00112233")), undefined);
-  assert.equal(decodedLines(new Uint8Array(0)), undefined);
+  assert.equal(apduLines(fromHex("00112233")), undefined);
+  assert.equal(apduLines(new Uint8Array(0)), undefined);
 });
 
 test("an association request is read too", () => {
   const aarq =
     "6036A1090607608574050801018A0207808B0760857405080201AC0A80083132333435363738BE10040E01000000065F1F0400007E1F04B0";
-  const [first] = decodedLines(fromHex(aarq)) ?? [];
+  const [first] = apduLines(fromHex(aarq)) ?? [];
   assert.equal(first?.name, "aarq");
 });

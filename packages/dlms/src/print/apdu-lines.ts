@@ -1,13 +1,29 @@
-import type { DecodedLine } from "@meterkeep/api";
-import { acseApdu, apdu, decode, formatObis, obisFromOctets, obisInWords, toHex } from "@meterkeep/dlms";
+import { acseApdu } from "../acse/acse-apdu.ts";
+import { toHex } from "../bytes.ts";
+import { decode } from "../codec/codec.ts";
+import { formatObis, obisFromOctets } from "../obis/code.ts";
+import { obisInWords } from "../obis/words.ts";
+import { apdu } from "../xdlms/apdu.ts";
 
+/** One line of a printed APDU. */
+export interface ApduLine {
+  /** How deep in the tree; 0 for the APDU itself. */
+  readonly depth: number;
+  readonly name: string;
+  readonly value?: string;
+}
+
+/** A page stays usable below this; the octets themselves are always complete. */
 const MAX_LINES = 600;
 
-/** An APDU as lines of name and value, a tree in pre-order; undefined where it cannot be decoded. */
-export function decodedLines(octets: Uint8Array): readonly DecodedLine[] | undefined {
+/**
+ * Prints an APDU, plain or of the association, as lines of name and value: a tree in pre-order, with objects by their OBIS code
+ * and in words. At most 600 lines; undefined where the octets are no APDU.
+ */
+export function apduLines(octets: Uint8Array): readonly ApduLine[] | undefined {
   const value = decodeAny(octets);
   if (value === undefined) return undefined;
-  const lines: DecodedLine[] = [];
+  const lines: ApduLine[] = [];
   const { kind, value: content } = value as { kind: string; value: unknown };
   add(lines, 0, kind, content);
   return lines;
@@ -23,7 +39,7 @@ function decodeAny(octets: Uint8Array): unknown {
   }
 }
 
-function add(lines: DecodedLine[], depth: number, name: string, value: unknown): void {
+function add(lines: ApduLine[], depth: number, name: string, value: unknown): void {
   if (lines.length >= MAX_LINES || value === undefined) return;
   const leaf = leafText(name, value);
   if (leaf !== undefined) {
@@ -45,7 +61,7 @@ function add(lines: DecodedLine[], depth: number, name: string, value: unknown):
 }
 
 /** A choice or a Data item: its kind is the line's value, its content the lines below. */
-function addTagged(lines: DecodedLine[], depth: number, name: string, kind: string, value: unknown): void {
+function addTagged(lines: ApduLine[], depth: number, name: string, kind: string, value: unknown): void {
   const leaf = leafText(name, value);
   if (leaf !== undefined) lines.push({ depth, name, value: `${kind} ${leaf}` });
   else if (value === null || value === undefined) lines.push({ depth, name, value: kind });
