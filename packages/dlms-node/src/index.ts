@@ -1,9 +1,21 @@
+export type { ApduConnection, ConnectionSettings } from "./apdu-connection.ts";
+export type { ApduServer, Transmit, TransmitLine } from "./apdu-server.ts";
 export { constantTimeEqual } from "./constant-time.ts";
 export { nodeCiphers } from "./crypto/ciphers.ts";
 export { importPrivateKey, nodeCurves, publicKeyOctets } from "./crypto/curves.ts";
 export { nodeHashes, nodeRandom } from "./crypto/hashes.ts";
 export { nodeKeyWrap } from "./crypto/key-wrap.ts";
 export { nodePlatform } from "./crypto/platform.ts";
+export type { GatewaySettings } from "./gateway-route.ts";
+export { type GatewayConnection, gatewayServer } from "./gateway-server.ts";
+export { connectHdlc, HdlcConnection, type HdlcSettings, type HdlcTarget } from "./hdlc-client.ts";
+export {
+  type HdlcLineOptions,
+  type HdlcListenerOptions,
+  type HdlcNotify,
+  listenHdlc,
+  serveHdlc,
+} from "./hdlc-server.ts";
 export {
   listenForPushesTcp,
   listenForPushesUdp,
@@ -16,13 +28,8 @@ export {
 export { SecretKey } from "./secret-key.ts";
 export { METER_SERIAL_SETTINGS, openSerial, parseSerialSettings, type SerialSettings } from "./serial.ts";
 export { connectTcp, onOctets, type TcpTarget } from "./tcp.ts";
+export type { Listener, TcpListenerOptions } from "./tcp-listener.ts";
 export { TRANSPORT_ERROR_CODES, TransportError, type TransportErrorCode } from "./transport-error.ts";
-export { connectWrapper, WrapperConnection, type WrapperTarget } from "./wrapper-client.ts";
+export { connectWrapper, type WrapperAddresses, WrapperConnection, type WrapperTarget } from "./wrapper-client.ts";
 export { type WrapperApdu, WrapperFrames } from "./wrapper-frames.ts";
-export {
-  type ApduServer,
-  listenWrapper,
-  type TransmitLine,
-  type WrapperListener,
-  type WrapperListenerOptions,
-} from "./wrapper-server.ts";
+export { listenWrapper, type WrapperListenerOptions } from "./wrapper-server.ts";

@@ -2,6 +2,7 @@ import { createSocket, type Socket as UdpSocket } from "node:dgram";
 import { type AddressInfo, createServer, type Socket } from "node:net";
 import { encodeWrapper } from "@meterkeep/dlms";
 import { connectTcp, onOctets } from "./tcp.ts";
+import { cannotListen, LOOPBACK } from "./tcp-listener.ts";
 import { TransportError } from "./transport-error.ts";
 import { type WrapperApdu, WrapperFrames } from "./wrapper-frames.ts";
 
@@ -34,7 +35,6 @@ export interface PushListener extends AsyncDisposable {
   readonly port: number;
 }
 
-const LOOPBACK = "127.0.0.1";
 const DEFAULT_MAX_CONNECTIONS = 1024;
 const DEFAULT_IDLE_TIMEOUT_MILLISECONDS = 60_000;
 const DEFAULT_FRAME_TIMEOUT_MILLISECONDS = 10_000;
@@ -57,7 +57,7 @@ export function listenForPushesTcp(options: PushListenerOptions): Promise<PushLi
   });
   listener.maxConnections = options.maxConnections ?? DEFAULT_MAX_CONNECTIONS;
   return new Promise((resolve, reject) => {
-    listener.once("error", (cause) => reject(cannotListen("tcp", host, options.port, cause)));
+    listener.once("error", (cause) => reject(cannotListen("tcp", host, options.port ?? 0, cause)));
     listener.listen(options.port ?? 0, host, () => {
       listener.removeAllListeners("error");
       const { port } = listener.address() as AddressInfo;
@@ -104,7 +104,7 @@ export function listenForPushesUdp(options: PushListenerOptions): Promise<PushLi
       options.onPush({ ...frame, transport: "udp", remoteAddress: address, remotePort: port });
   });
   return new Promise((resolve, reject) => {
-    socket.once("error", (cause) => reject(cannotListen("udp", host, options.port, cause)));
+    socket.once("error", (cause) => reject(cannotListen("udp", host, options.port ?? 0, cause)));
     socket.bind(options.port ?? 0, host, () => {
       socket.removeAllListeners("error");
       // An ICMP error of an earlier answer is no reason to stop listening.
@@ -162,10 +162,4 @@ function sendDatagram(frame: Uint8Array, host: string, port: number): Promise<vo
 
 async function closeUdp(socket: UdpSocket): Promise<void> {
   await new Promise<void>((resolve) => socket.close(() => resolve()));
-}
-
-function cannotListen(transport: string, host: string, port: number | undefined, cause: Error): TransportError {
-  return new TransportError("listen-failed", `cannot listen on ${transport}://${host}:${port ?? 0}: ${cause.message}`, {
-    cause,
-  });
 }

@@ -1,4 +1,5 @@
 import { connect, type Socket } from "node:net";
+import type { Readable } from "node:stream";
 import type { Cancellation } from "@meterkeep/dlms";
 import { TransportError } from "./transport-error.ts";
 
@@ -58,9 +59,9 @@ export function connectTcp(target: TcpTarget): Promise<Socket> {
   });
 }
 
-/** Hears the octets that arrive. A socket without an encoding gives buffers alone, though its type says text as well. */
-export function onOctets(socket: Socket, take: (chunk: Uint8Array) => void): void {
-  socket.on("data", (chunk) => {
+/** Hears the octets that arrive. A stream without an encoding gives buffers alone, though its type says text as well. */
+export function onOctets(stream: Readable, take: (chunk: Uint8Array) => void): void {
+  stream.on("data", (chunk: Uint8Array | string) => {
     if (typeof chunk !== "string") take(chunk);
   });
 }

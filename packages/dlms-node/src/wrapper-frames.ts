@@ -10,6 +10,7 @@ export interface WrapperApdu {
 
 const HEADER_BYTES = 8;
 const VERSION = 1;
+const MOST_APDU_BYTES = 0xffff;
 
 /**
  * Cuts a TCP stream into wrapper frames.
@@ -17,7 +18,13 @@ const VERSION = 1;
  * Holds at most one frame (65 543 octets) beside the chunk it was given last.
  */
 export class WrapperFrames {
+  readonly #maxApduBytes: number;
   #pending: Uint8Array = new Uint8Array(0);
+
+  /** Longer APDUs than `maxApduBytes` (65 535, which is all that the length can say, unless given) are refused. */
+  constructor(maxApduBytes = MOST_APDU_BYTES) {
+    this.#maxApduBytes = maxApduBytes;
+  }
 
   /** Whether a frame has begun that is not whole yet. */
   get unfinished(): boolean {
@@ -27,8 +34,8 @@ export class WrapperFrames {
   /**
    * Takes the next chunk and returns the frames it completes. APDUs may be views into the chunk.
    *
-   * @throws TransportError `frame-malformed` when the stream is not wrapper version 1: it cannot be resynchronised and
-   * the connection has to be closed.
+   * @throws TransportError `frame-malformed` when the stream is not wrapper version 1, or a frame is empty or longer
+   * than allowed: it cannot be resynchronised and the connection has to be closed.
    */
   push(chunk: Uint8Array): readonly WrapperApdu[] {
     const bytes = this.#pending.length === 0 ? chunk : Buffer.concat([this.#pending, chunk]);
@@ -38,7 +45,13 @@ export class WrapperFrames {
       const version = unsigned16(bytes, at);
       if (version !== VERSION)
         throw new TransportError("frame-malformed", `wrapper version ${version} where 1 belongs: not a DLMS wrapper`);
-      const end = at + HEADER_BYTES + unsigned16(bytes, at + 6);
+      const length = unsigned16(bytes, at + 6);
+      if (length === 0 || length > this.#maxApduBytes)
+        throw new TransportError(
+          "frame-malformed",
+          `a wrapper around ${length} octets: 1 to ${this.#maxApduBytes} belong`,
+        );
+      const end = at + HEADER_BYTES + length;
       if (end > bytes.length) break;
       frames.push({
         source: unsigned16(bytes, at + 2),

@@ -7,7 +7,9 @@ export {
   type MechanismName,
 } from "./acse/names.ts";
 export type { Rlre, Rlrq } from "./acse/release.ts";
-export { ObjectTree } from "./behaviour/object-tree.ts";
+export { inWindows, matchesDate, matchesTime, weekdayOf } from "./behaviour/calendar-pattern.ts";
+export { type ClockParts, type ClockSettings, MeterClock, serveClock } from "./behaviour/clock.ts";
+export { ObjectTree, type TreeObject } from "./behaviour/object-tree.ts";
 export { concatBytes, equalBytes, fromHex, NO_BYTES, toHex } from "./bytes.ts";
 export type { AccessItem, AccessOptions, AccessResult } from "./client/access-transfer.ts";
 export type { ActionItem } from "./client/action-transfer.ts";
@@ -43,6 +45,12 @@ export type {
   Negotiated,
   Protection,
 } from "./client/ports.ts";
+export {
+  PROFILE_METHODS,
+  type ProfileMethod,
+  type ProfileStreamOptions,
+  streamProfileRange,
+} from "./client/profile-range.ts";
 export {
   CLOCK_COLUMN,
   type ProfileEntries,
@@ -173,7 +181,7 @@ export { RegisterMonitor } from "./cosem/classes/register-monitor.ts";
 export { SapAssignment } from "./cosem/classes/sap-assignment.ts";
 export { Schedule } from "./cosem/classes/schedule.ts";
 export { ScriptTable } from "./cosem/classes/script-table.ts";
-export { KEY_IDS, SecuritySetup, SecuritySetupV0 } from "./cosem/classes/security-setup.ts";
+export { type CertificateInfo, KEY_IDS, SecuritySetup, SecuritySetupV0 } from "./cosem/classes/security-setup.ts";
 export type { Restriction, SelectedCaptureObject } from "./cosem/classes/selected-capture.ts";
 export { SensorManager } from "./cosem/classes/sensor-manager.ts";
 export { shortName } from "./cosem/classes/short-name.ts";
@@ -207,6 +215,7 @@ export {
 export { type BitString, bitString, bitStringText, hasBit } from "./data/bit-string.ts";
 export { d } from "./data/d.ts";
 export { data, dataTypeOf } from "./data/data.ts";
+export { dataOctets, skipData } from "./data/data-octets.ts";
 export {
   CLOCK_STATUS,
   type CosemDate,
@@ -223,6 +232,12 @@ export {
   MONTH,
   timeOctets,
 } from "./data/date-time.ts";
+export {
+  decodeProfile,
+  ProfileDecoder,
+  type ProfileDecoderOptions,
+  type ProfileRowView,
+} from "./data/profile-decoder.ts";
 export type { DataChoiceOf, DataCodec } from "./data/typed.ts";
 export {
   type CompactArray,
@@ -276,6 +291,13 @@ export { Assembler, type Delivery, type LinkFacts } from "./link/assembler.ts";
 export { encodeBlocks } from "./link/block-transfer.ts";
 export { frameCheck, p1Check } from "./link/crc.ts";
 export { type Fault, LINK_ERROR_CODES, type LinkErrorCode } from "./link/fault.ts";
+export {
+  encodeGateway,
+  type GatewayAddress,
+  type GatewayApdu,
+  isGatewayApdu,
+  readGateway,
+} from "./link/gateway.ts";
 export { encodeHdlc, type HdlcFields, type HdlcFrame, UNNUMBERED_INFORMATION } from "./link/hdlc.ts";
 export { LineError } from "./link/line-error.ts";
 export { encodeP1 } from "./link/p1.ts";
@@ -369,7 +391,7 @@ export {
   type OpenedApdu as OpenedLayers,
   openLayers,
 } from "./security/layers.ts";
-export type { GeneralKeys, GeneralSetup } from "./security/message-key.ts";
+export type { AsymmetricKeys, GeneralKeys, GeneralSetup } from "./security/message-key.ts";
 export type {
   Ciphers,
   Curve,
@@ -419,6 +441,10 @@ export type {
   AssociationUser,
   Device,
   InvocationCounters,
+  CertificateIdentification,
+  CertificateStore,
+  GeneralProtectionPort,
+  KeyPairUse,
   KeyPurpose,
   KeySet,
   RefusedRequest,

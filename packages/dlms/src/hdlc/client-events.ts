@@ -19,8 +19,8 @@ export interface HdlcClientOptions {
   readonly server: HdlcServerAddress;
   /** What to propose; the defaults of the standard (128 octets, window 1) unless given. */
   readonly parameters?: Partial<HdlcParameters>;
-  /** Milliseconds until an answer that does not come is asked for again; 5 000 unless given. */
-  readonly responseTimeoutMilliseconds?: number;
+  /** Milliseconds until a frame that gets no answer is sent again; 5 000 unless given. */
+  readonly frameTimeoutMilliseconds?: number;
   /** How often; 3 unless given. */
   readonly retries?: number;
   /** Milliseconds within which an octet of a frame follows the last; 1 000 unless given: TCP may cut frames. */
@@ -36,10 +36,12 @@ export interface HdlcClientOptions {
 
 export type HdlcClientEvent =
   | { readonly kind: "connect" }
-  /** Sends a request, and expects its response. */
-  | { readonly kind: "send"; readonly apdu: Uint8Array }
+  /** Sends a request, and polls until its response is there, unless none is expected. */
+  | { readonly kind: "send"; readonly apdu: Uint8Array; readonly expectsAnswer?: boolean }
   /** Expects a further APDU without a request: the next block of a stream. */
   | { readonly kind: "expect" }
+  /** Expects no answer any more: the caller has waited long enough. What still comes of it is handed out. */
+  | { readonly kind: "abandon" }
   /** Sends an APDU outside the connection (UI frame), to this server or to all on the line. Nothing answers. */
   | { readonly kind: "datagram"; readonly apdu: Uint8Array; readonly broadcast?: boolean }
   | { readonly kind: "octets"; readonly octets: Uint8Array }

@@ -25,7 +25,7 @@ type State =
   | { readonly kind: "disconnecting" };
 
 const DEFAULTS = {
-  responseTimeoutMilliseconds: 5000,
+  frameTimeoutMilliseconds: 5000,
   retries: 3,
   interOctetTimeoutMilliseconds: 1000,
   pollIntervalMilliseconds: 200,
@@ -114,9 +114,11 @@ export class HdlcClient {
       case "connect":
         return this.#connect();
       case "send":
-        return this.#request(event.apdu);
+        return this.#request(event.apdu, event.expectsAnswer !== false);
       case "expect":
         return this.#expect();
+      case "abandon":
+        return this.#abandon();
       case "datagram":
         return this.#datagram(event.apdu, event.broadcast === true);
       case "octets":
@@ -136,10 +138,10 @@ export class HdlcClient {
     return [this.#poll({ kind: "SNRM", pollFinal: true }, proposalOctets(this.#own))];
   }
 
-  #request(apdu: Uint8Array): readonly HdlcClientAction[] {
+  #request(apdu: Uint8Array, expectsAnswer: boolean): readonly HdlcClientAction[] {
     const { numbers, parameters } = this.#idle("a request");
     numbers.enqueue(segment(apdu, "command", parameters.maxTransmitBytes, this.#options.quirks?.segments));
-    this.#isExpecting = true;
+    this.#isExpecting = expectsAnswer;
     this.#fruitless = 0;
     return this.#burst(numbers);
   }
@@ -149,6 +151,12 @@ export class HdlcClient {
     this.#isExpecting = true;
     this.#fruitless = 0;
     return [this.#pollForMore(numbers)];
+  }
+
+  #abandon(): readonly HdlcClientAction[] {
+    this.#isExpecting = false;
+    if (this.#state.kind === "connected" && !this.#isPolling) this.#rest();
+    return [];
   }
 
   #datagram(apdu: Uint8Array, broadcast: boolean): readonly HdlcClientAction[] {
@@ -317,7 +325,7 @@ export class HdlcClient {
   }
 
   #silent(): readonly HdlcClientAction[] {
-    const waited = this.#options.responseTimeoutMilliseconds;
+    const waited = this.#options.frameTimeoutMilliseconds;
     const asked = `asked ${this.#options.retries + 1} times`;
     return this.#fail("line-silent", `the meter gives no answer of use within ${waited} ms, ${asked}${this.#oddity}`);
   }
@@ -356,7 +364,7 @@ export class HdlcClient {
 
   #awaitFinal(): void {
     this.#isPolling = true;
-    this.#due = this.#now + this.#options.responseTimeoutMilliseconds;
+    this.#due = this.#now + this.#options.frameTimeoutMilliseconds;
   }
 
   /** Idle: nothing is waited for but the next sign of life. */

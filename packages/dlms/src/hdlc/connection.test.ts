@@ -196,7 +196,7 @@ describe("recovery", () => {
 
   test("silence ends it after the retries, and says how long was waited", () => {
     const deaf = new HdlcPair({
-      client: { retries: 2, responseTimeoutMilliseconds: 700 },
+      client: { retries: 2, frameTimeoutMilliseconds: 700 },
       server: { logicalDevices: [9] },
     });
     deaf.connect();

@@ -33,7 +33,10 @@ export type HdlcServerEvent =
   | { readonly kind: "octets"; readonly octets: Uint8Array }
   /** `deadline` has passed. */
   | { readonly kind: "time" }
-  /** What is answered to an APDU; an empty list where the service has no answer. Too late, it is dropped. */
+  /**
+   * What is answered to an APDU; an empty list where the service has no answer. What comes after the first answer waits
+   * for the next poll; what belongs to a connection that is over is dropped.
+   */
   | { readonly kind: "respond"; readonly peer: HdlcPeer; readonly apdus: readonly Uint8Array[] }
   /** Sends an APDU unasked (UI frames): at once, or with the next answer where a connection has the line. */
   | { readonly kind: "notify"; readonly peer: HdlcPeer; readonly apdu: Uint8Array }

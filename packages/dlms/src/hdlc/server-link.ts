@@ -92,10 +92,10 @@ export class HdlcServerLink {
     }
   }
 
-  /** Answers a request of this connection; an answer to one that is over, or to no request, is dropped. */
+  /** Answers a request of this connection, or says more than was asked; what belongs to one that is over is dropped. */
   respond(peer: HdlcPeer, apdus: readonly Uint8Array[]): readonly HdlcServerAction[] {
-    if (this.#state.kind !== "connected" || peer !== this.#peer || this.#atWork === 0) return [];
-    this.#atWork -= 1;
+    if (this.#state.kind !== "connected" || peer !== this.#peer) return [];
+    this.#atWork = Math.max(0, this.#atWork - 1);
     const { numbers, parameters } = this.#state;
     for (const apdu of apdus)
       numbers.enqueue(segment(apdu, "response", parameters.maxTransmitBytes, this.#settings.segments));
