@@ -98,7 +98,7 @@ async function sendBlocks(
   const invokeIdAndPriority = context.id;
   const empty = first({ lastBlock: false, blockNumber: 1, rawData: new Uint8Array(0) });
   const head = encodeApdu(ACTION_REQUEST, actionRequest, empty).length;
-  for (const block of blocksOf(parameter, firstBlockBytes(context, step, head, agreed), context.maxRequestBytes)) {
+  for (const block of blocksOf(context, parameter, firstBlockBytes(context, step, head, agreed))) {
     const request: ActionRequest =
       block.blockNumber === 1 ? first(block) : { kind: "with-pblock", value: { invokeIdAndPriority, block } };
     const octets = encodeApdu(ACTION_REQUEST, actionRequest, request);

@@ -1,6 +1,7 @@
 import { logicalNameOctets, logicalNameText } from "../cosem/logical-name.ts";
 import type { AttributeDescriptor, MethodDescriptor } from "../xdlms/descriptors.ts";
 import type { InvokeIdAndPriority } from "../xdlms/invoke-id.ts";
+import type { RequestBlocks } from "./conversation.ts";
 import { SessionError } from "./session-error.ts";
 
 /** Sends one plain APDU and gives the plain answer; a refusal of the whole request is thrown. */
@@ -14,6 +15,8 @@ export interface RequestScope {
   readonly maxRequestBytes: number;
   /** Octets that a response in blocks may grow to. */
   readonly maxResponseBytes: number;
+  /** Octets of data in blocks of the request. */
+  readonly requestBlocks: RequestBlocks;
 }
 
 /** An attribute of an object. */

@@ -19,10 +19,18 @@ export interface SessionOptions {
   readonly onExchange?: (event: ExchangeEvent) => void;
   /** Octets that a response in blocks may grow to; 16 MiB unless given. */
   readonly maxResponseBytes?: number;
+  /** Octets of data in the blocks of long requests, where a meter takes fewer than its PDU size allows. */
+  readonly requestBlocks?: RequestBlocks;
   /** How general block transfer is used where it was agreed on. */
   readonly blockTransfer?: BlockTransferSettings;
   /** Gives the invoke id and priority of each request; 1 to 15 in turn with high priority unless given. */
   readonly invokeIds?: () => InvokeIdAndPriority;
+}
+
+/** Octets of data in the first and in every other block of a request; as many as fit unless given. */
+export interface RequestBlocks {
+  readonly firstBytes?: number | undefined;
+  readonly nextBytes?: number | undefined;
 }
 
 const DEFAULT_MAX_RESPONSE_BYTES = 16 * 1024 * 1024;
@@ -79,6 +87,10 @@ export class Conversation {
     const own = blocks !== undefined && this.agreed(blocks) && this.#options.blockTransfer?.preferred !== true;
     if (!own && this.agreed("general-block-transfer")) return this.maxResponseBytes;
     return this.#maxSendBytes - PROTECTION_BYTES;
+  }
+
+  get requestBlocks(): RequestBlocks {
+    return this.#options.requestBlocks ?? {};
   }
 
   /** Runs `work` when it is its turn. */

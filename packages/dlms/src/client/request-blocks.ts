@@ -25,11 +25,17 @@ export function firstBlockBytes(context: RequestScope, step: string, headBytes: 
 }
 
 /** Cuts the octets of a long request into blocks, numbered from 1. */
-export function* blocksOf(octets: Uint8Array, firstBytes: number, maxRequestBytes: number): Generator<SplitBlock> {
-  const nextBytes = Math.max(1, maxRequestBytes - NEXT_BLOCK_OVERHEAD_BYTES);
+export function* blocksOf(
+  { maxRequestBytes, requestBlocks }: RequestScope,
+  octets: Uint8Array,
+  roomOfFirst: number,
+): Generator<SplitBlock> {
+  const { firstBytes = roomOfFirst, nextBytes = maxRequestBytes } = requestBlocks;
+  const first = Math.max(1, Math.min(firstBytes, roomOfFirst));
+  const next = Math.max(1, Math.min(nextBytes, maxRequestBytes - NEXT_BLOCK_OVERHEAD_BYTES));
   let offset = 0;
   for (let blockNumber = 1; offset < octets.length; blockNumber += 1) {
-    const end = Math.min(octets.length, offset + (blockNumber === 1 ? firstBytes : nextBytes));
+    const end = Math.min(octets.length, offset + (blockNumber === 1 ? first : next));
     yield { lastBlock: end === octets.length, blockNumber, rawData: octets.subarray(offset, end) };
     offset = end;
   }

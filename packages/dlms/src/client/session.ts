@@ -215,6 +215,7 @@ export class Session implements AsyncDisposable {
       id: conversation.nextId(),
       maxRequestBytes: conversation.maxRequestBytes(REQUEST_BLOCKS[service]),
       maxResponseBytes: conversation.maxResponseBytes,
+      requestBlocks: conversation.requestBlocks,
     };
   }
 }

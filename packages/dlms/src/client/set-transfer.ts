@@ -77,7 +77,7 @@ async function inBlocks(
     setRequest,
     first({ lastBlock: false, blockNumber: 1, rawData: new Uint8Array(0) }),
   );
-  for (const block of blocksOf(octets, firstBlockBytes(context, step, head.length, agreed), context.maxRequestBytes)) {
+  for (const block of blocksOf(context, octets, firstBlockBytes(context, step, head.length, agreed))) {
     const request: SetRequest =
       block.blockNumber === 1
         ? first(block)

@@ -10,7 +10,7 @@ import type { MethodDescriptor } from "../xdlms/descriptors.ts";
 import type { InvokeIdAndPriority } from "../xdlms/invoke-id.ts";
 import type { ActionResult } from "../xdlms/results.ts";
 import { IncomingBlocks, OutgoingBlocks } from "./block-transfer.ts";
-import { agreed, type Call, callMethod, fitsResponse } from "./call.ts";
+import { agreed, type Call, callMethod, fitsResponse, responseBlockBytes } from "./call.ts";
 import { RequestRefused } from "./exception.ts";
 
 /** Tag, choice, invoke id, last-block, block number and the longest length that stands before raw data. */
@@ -165,7 +165,7 @@ function inBlocks<Key, State>(
   octets: Uint8Array,
 ): Uint8Array | undefined {
   if (!agreed(call, BLOCKS)) return undefined;
-  return sendBlock(call, id, new OutgoingBlocks(octets, call.maxResponseBytes - BLOCK_OVERHEAD_BYTES));
+  return sendBlock(call, id, new OutgoingBlocks(octets, responseBlockBytes(call, BLOCK_OVERHEAD_BYTES)));
 }
 
 function nextResponseBlock<Key, State>(

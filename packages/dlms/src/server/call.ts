@@ -36,6 +36,14 @@ export function agreed(call: Pick<Call<unknown, never>, "association">, bit: Con
   return call.association.agreement.conformance.includes(bit);
 }
 
+/** Octets of data in a block of a response, beside `overheadBytes` of its own. */
+export function responseBlockBytes(
+  { model, maxResponseBytes }: Pick<Call<unknown, never>, "model" | "maxResponseBytes">,
+  overheadBytes: number,
+): number {
+  return Math.min(model.definition.responseBlockBytes ?? maxResponseBytes, maxResponseBytes - overheadBytes);
+}
+
 /** Whether a plain response can go out whole; else it needs `blocks`, those of its service, where there are any. */
 export function fitsResponse(
   call: Pick<Call<unknown, never>, "association" | "maxResponseBytes" | "generalBlocks">,

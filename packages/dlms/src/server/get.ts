@@ -9,7 +9,7 @@ import { getRequest, getResponse } from "../xdlms/get.ts";
 import { type InvokeIdAndPriority, invokeIdAndPriority } from "../xdlms/invoke-id.ts";
 import { DATA_ACCESS_RESULTS, type DataAccessResult } from "../xdlms/results.ts";
 import { OutgoingBlocks } from "./block-transfer.ts";
-import { agreed, type Call, fitsResponse, readAttribute } from "./call.ts";
+import { agreed, type Call, fitsResponse, readAttribute, responseBlockBytes } from "./call.ts";
 import { RequestRefused } from "./exception.ts";
 import { MAX_LONG_RESPONSE_BYTES } from "./offer.ts";
 
@@ -82,7 +82,7 @@ function getList<Key, State>(
 
 function inBlocks<Key, State>(call: Call<Key, State>, id: InvokeIdAndPriority, octets: Uint8Array): Uint8Array {
   if (!agreed(call, BLOCKS)) return refusal(id, "other-reason");
-  const blocks = new OutgoingBlocks(octets, call.maxResponseBytes - BLOCK_OVERHEAD_BYTES);
+  const blocks = new OutgoingBlocks(octets, responseBlockBytes(call, BLOCK_OVERHEAD_BYTES));
   return sendBlock(call, id, blocks);
 }
 

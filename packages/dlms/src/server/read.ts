@@ -8,7 +8,7 @@ import { type ReadRequestOctets, readRequestOctets, readResponseOctets, type Var
 import { DATA_ACCESS_RESULTS } from "../xdlms/results.ts";
 import type { ShortDatablock } from "../xdlms/variable-access.ts";
 import { IncomingBlocks, OutgoingBlocks } from "./block-transfer.ts";
-import { agreed, type Call, callObject, findShortName, fitsResponse, readObject } from "./call.ts";
+import { agreed, type Call, callObject, findShortName, fitsResponse, readObject, responseBlockBytes } from "./call.ts";
 import { NO_INVOKE_ID } from "./connection.ts";
 import { RequestRefused } from "./exception.ts";
 import { MAX_LONG_RESPONSE_BYTES } from "./offer.ts";
@@ -48,7 +48,7 @@ function readAll<Key, State>(call: Call<Key, State>, variables: ReadRequestOctet
   }
   if (fitsResponse(call, writer.offset, BLOCKS)) return writer.finish();
   if (!agreed(call, BLOCKS)) return refusal("other-reason");
-  const blocks = new OutgoingBlocks(writer.finish().subarray(1), call.maxResponseBytes - BLOCK_OVERHEAD_BYTES);
+  const blocks = new OutgoingBlocks(writer.finish().subarray(1), responseBlockBytes(call, BLOCK_OVERHEAD_BYTES));
   return sendBlock(call, blocks);
 }
 
