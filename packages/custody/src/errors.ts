@@ -4,6 +4,7 @@ export const CUSTODY_ERROR_CODES = [
   "root-key-malformed",
   "root-key-missing",
   "root-key-wrong",
+  "vault-root-lost",
   "vault-record-not-authentic",
   "vault-key-unknown",
   "record-not-authentic",

@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { test } from "node:test";
 import pg from "pg";
 import { withCredentials } from "./connection-url.ts";
-import { type OwnedDatabase, provision } from "./provision.ts";
+import { connectionOf, type OwnedDatabase, provision } from "./provision.ts";
 import { openTestDatabase, testServerUrl } from "./testing/test-database.ts";
 
 async function withClient<Result>(url: string, body: (client: pg.Client) => Promise<Result>): Promise<Result> {
@@ -117,3 +117,84 @@ test("a user who may not make roles is told what is needed", async () => {
 test("a server that cannot be reached is named as such", async () => {
   await assert.rejects(provision("postgres://nobody@127.0.0.1:1/postgres", []), { code: "server-unreachable" });
 });
+
+test("a database that has been a role's own goes over to an owner, data and all, and the role can no longer change it", () =>
+  inPair(async (url, pair) => {
+    const [mine] = pair;
+    const [before] = await provision(url, [mine]);
+    await withClient(before!, (client) =>
+      client.query(
+        "create table kept (a integer); insert into kept values (7); create function f() returns integer language sql as 'select 1'",
+      ),
+    );
+    const owner = { role: `${mine.role}_owner`, password: "owner" };
+    const denied = { code: "42501" };
+    try {
+      for (let start = 0; start < 2; start += 1) {
+        const [own] = await provision(url, [{ ...mine, owner }]);
+        await withClient(own!, async (client) => {
+          for (const statement of [
+            "drop table kept",
+            "drop function f()",
+            "create table more (a integer)",
+            "select a from kept",
+            "create temporary table t (a integer)",
+          ])
+            await assert.rejects(client.query(statement), denied, statement);
+          await assert.rejects(client.query(`set role "${owner.role}"`), denied);
+        });
+      }
+      await withClient(connectionOf(url, mine, owner), async (client) => {
+        assert.deepEqual((await client.query("select a from kept")).rows, [{ a: 7 }]);
+        await client.query("drop function f()");
+      });
+      const stranger = withCredentials(url, { database: mine.database, user: pair[1].role, password: "two" });
+      await provision(url, pair.slice(1));
+      await assert.rejects(
+        withClient(stranger, (client) => client.query("select 1")),
+        denied,
+      );
+    } finally {
+      await withClient(url, async (client) => {
+        await client.query(`drop database "${mine.database}" with (force)`);
+        await client.query(`drop role "${owner.role}"`);
+      });
+    }
+  }));
+
+test("an installer without superuser's rights hands a database over as well", () =>
+  inPair(async (url, pair) => {
+    const [mine] = pair;
+    const installer = `${mine.role}_installer`;
+    const owner = { role: `${mine.role}_owner`, password: "owner" };
+    await withClient(url, (client) =>
+      client.query(`create role "${installer}" with login createdb createrole password 'installer'`),
+    );
+    const installerUrl = withCredentials(url, { database: "postgres", user: installer, password: "installer" });
+    try {
+      const [before] = await provision(installerUrl, [mine]);
+      await withClient(before!, (client) => client.query("create table kept (a integer)"));
+      const [own] = await provision(installerUrl, [{ ...mine, owner }]);
+      await assert.rejects(
+        withClient(own!, (client) => client.query("drop table kept")),
+        { code: "42501" },
+      );
+      const fresh = { ...pair[1], owner };
+      await provision(installerUrl, [fresh]);
+      await provision(installerUrl, [fresh]);
+      const { rows } = await withClient(url, (client) =>
+        client.query("select roleid::regrole from pg_auth_members where member in ($1::regrole, $2::regrole)", [
+          `"${mine.role}"`,
+          `"${pair[1].role}"`,
+        ]),
+      );
+      assert.deepEqual(rows, [], "nobody stays a member of the owner");
+    } finally {
+      await withClient(url, async (client) => {
+        for (const { database } of pair) await client.query(`drop database if exists "${database}" with (force)`);
+        for (const { role } of pair) await client.query(`drop role if exists "${role}"`);
+        await client.query(`drop role if exists "${owner.role}"`);
+        await client.query(`drop role "${installer}"`);
+      });
+    }
+  }));

@@ -26,19 +26,26 @@ export async function holdInstanceLock(
   waitMilliseconds = WAIT_MILLISECONDS,
 ): Promise<InstanceLock> {
   let released = false;
-  let client = await lock(pool, waitMilliseconds);
-  const watch = (): void => {
+  let holder: PoolClient | undefined;
+  /** Once, whoever comes first: a connection that is being ended may break as well. */
+  const letGo = (): void => {
+    const held = holder;
+    holder = undefined;
+    held?.release(true);
+  };
+  const hold = (client: PoolClient): void => {
+    holder = client;
     client.once("error", () => {
-      client.release(true);
+      if (holder !== client) return;
+      letGo();
       if (!released) void again();
     });
   };
   const again = async (): Promise<void> => {
     for (;;) {
       try {
-        client = await lock(pool, waitMilliseconds);
-        if (released) client.release(true);
-        else watch();
+        hold(await lock(pool, waitMilliseconds));
+        if (released) letGo();
         return;
       } catch (error) {
         if (error instanceof CustodyError) {
@@ -51,12 +58,12 @@ export async function holdInstanceLock(
       }
     }
   };
-  watch();
+  hold(await lock(pool, waitMilliseconds));
   return {
     release: async () => {
       released = true;
       // Ending the session is what surely gives the lock back.
-      client.release(true);
+      letGo();
     },
   };
 }

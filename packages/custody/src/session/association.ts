@@ -4,9 +4,13 @@ import {
   type AssociationEffect,
   type AssociationEvent,
   type AssociationState,
+  acseApdu,
   type CipheredParties,
+  DlmsError,
+  decode,
   fromHex,
   isSecuritySuiteId,
+  openApdu,
   partiesOf,
   type SystemTitle,
   stepAssociation,
@@ -25,9 +29,11 @@ const MAX_RECEIVE_PDU_BYTES = 0xffff;
  */
 export class Association {
   readonly #keys: WorkingKeys | undefined;
+  readonly #config: AssociationConfig<KeyObject>;
   #state: AssociationState<KeyObject>;
 
   private constructor(config: AssociationConfig<KeyObject>, keys: WorkingKeys | undefined) {
+    this.#config = config;
     this.#state = { kind: "idle", config };
     this.#keys = keys;
   }
@@ -77,6 +83,23 @@ export class Association {
   /** Both ends, once it is established and ciphered. */
   get parties(): CipheredParties<KeyObject> | undefined {
     return this.#state.kind === "established" ? partiesOf(this.#state.config, this.#state.negotiated) : undefined;
+  }
+
+  /**
+   * Whether an answer to the AARQ has a part that is authentic under the keys of this association: who made it has them,
+   * even where the association came to nothing.
+   */
+  isUnderKeys(answer: Uint8Array): boolean {
+    const { ciphering, systemTitle: client, serverSystemTitle: server } = this.#config;
+    if (ciphering === undefined || client === undefined || server === undefined) return false;
+    try {
+      const aare = decode(acseApdu, answer);
+      if (aare.kind !== "aare" || aare.value.userInformation === undefined) return false;
+      return openApdu({ ciphering, client, server }, aare.value.userInformation).counter !== undefined;
+    } catch (error) {
+      if (error instanceof DlmsError) return false;
+      throw error;
+    }
   }
 
   get established(): boolean {

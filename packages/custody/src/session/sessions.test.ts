@@ -311,3 +311,97 @@ test("conformance and the longest APDU of the meter are told when the session is
     assert.ok(advance.maxReceivePduSize > 0);
     assert.equal(decode(apdu, getRequest(LDN)).kind, "get-request");
   }));
+
+test("a challenge that would make an APDU authentic, is our own, or is too short or long is not answered", async () => {
+  const disconnect = Buffer.from("c301c10046000060030aff0101120001", "hex");
+  for (const challenge of [disconnect, new Uint8Array(7).fill(1), new Uint8Array(65).fill(1)])
+    await withSession(async ({ custody, meter }) => {
+      meter.challenges = { current: new Uint8Array(challenge) };
+      const title = systemTitle(fromHex(meter.systemTitle));
+      const { service } = custody.custody;
+      const opened = await service.openSession({ meter: title, purpose: "read" }, HEAD_END);
+      const received = meter.connect(opened.clientSap, opened.serverSap).exchange(opened.apdu) as Uint8Array;
+      const advance = await service.advanceSession({ session: opened.session, received }, HEAD_END);
+      assert.equal(advance.kind, "failed", `${challenge.length} octets`);
+      const last = (await custody.store.ledgerEntries(0, 1000)).at(-1);
+      assert.match(last?.body ?? "", /server-not-authentic.*challenge/);
+    });
+});
+
+test("a caller has a budget of seals for each meter: beyond it nothing is sealed, no counter is used, and one entry says so", () =>
+  withTestCustody(
+    async (custody) => {
+      const { service } = custody.custody;
+      const meter = new TestMeter({ systemTitle: TITLE });
+      const other = new TestMeter({ systemTitle: "5453540000000008" });
+      for (const one of [meter, other]) {
+        await custody.add(one);
+        await carryTakeover(custody, one);
+      }
+      const { session, line } = await openSession(custody, meter);
+      const items = Array.from({ length: 8 }, () => ({ apdu: getRequest(LDN) }));
+      const seal = async () => (await service.seal({ session, items }, HEAD_END)).map((one) => one.kind);
+      let batches = 0;
+      while ((await seal()).every((kind) => kind === "sealed")) batches += 1;
+      assert.equal(batches, 7, "64 at once, of which opening the session took 8");
+      const title = systemTitle(fromHex(meter.systemTitle));
+      await assert.rejects(service.openSession({ meter: title, purpose: "read" }, HEAD_END), {
+        code: "seal-budget-exhausted",
+      });
+      const [refused] = await service.seal({ session, items: [{ apdu: getRequest(LDN) }, ...items] }, HEAD_END);
+      assert.deepEqual(
+        [refused?.kind, refused && "code" in refused && refused.code],
+        ["refused", "seal-budget-exhausted"],
+      );
+      assert.equal((await kinds(custody)).filter((kind) => kind === "seal-budget-exhausted").length, 1);
+      assert.equal((await service.status({}, HEAD_END)).refusals.sealBudget, 18);
+      await openSession(custody, other);
+      custody.now += 800;
+      const answers = (await service.seal({ session, items }, HEAD_END)).map((one) =>
+        line.exchange((one as Sealed).apdu),
+      );
+      assert.ok(
+        answers.every((answer) => answer !== undefined),
+        "what comes back is usable, and no counter was lost",
+      );
+    },
+    undefined,
+    { sealBudget: { burst: 64, perSecond: 10 } },
+  ));
+
+test("by default a session of twenty requests every second is never beyond the budget", () =>
+  withSession(async ({ custody, meter }) => {
+    const { service } = custody.custody;
+    const items = Array.from({ length: 20 }, () => ({ apdu: getRequest(LDN) }));
+    for (let second = 0; second < 300; second += 1) {
+      custody.now += 1000;
+      const { session } = await openSession(custody, meter);
+      const sealed = await service.seal({ session, items }, HEAD_END);
+      assert.ok(
+        sealed.every(({ kind }) => kind === "sealed"),
+        `second ${second}`,
+      );
+      await service.closeSession({ session, outcome: "completed" }, HEAD_END);
+    }
+  }));
+
+test("refusals that come by the thousand are counted in the ledger, each preceded by an entry that says it", () =>
+  withSession(async ({ custody, session }) => {
+    const { service } = custody.custody;
+    const items = Array.from({ length: 500 }, () => ({ apdu: action(70, "0.0.96.3.10.255", 1) }));
+    const before = (await custody.store.ledgerHead()).sequence;
+    for (let batch = 0; batch < 4; batch += 1)
+      for (const result of await service.seal({ session, items }, HEAD_END)) assert.equal(result.kind, "refused");
+    const said = await kinds(custody, before);
+    assert.deepEqual(
+      [said.length, said.filter((kind) => kind === "seal-refused").length, said.at(-1)],
+      [33, 32, "entries-counted-from-here"],
+    );
+    custody.now += 60_000;
+    await custody.custody.sweep();
+    const last = (await custody.store.ledgerEntries(0, 10_000)).at(-1);
+    const { of, count, sha256 } = JSON.parse(last?.body ?? "{}") as Record<string, unknown>;
+    assert.deepEqual([last?.kind, last?.meter, of, count], ["entries-counted", TITLE, "seal-refused", 2000 - 32]);
+    assert.match(String(sha256), /^[0-9a-f]{64}$/);
+    assert.equal((await service.status({}, HEAD_END)).refusals.entriesCounted, 2000 - 32);
+  }));

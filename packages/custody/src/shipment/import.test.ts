@@ -41,6 +41,8 @@ const file = (meters: readonly TestMeter[], shipment?: Uint8Array) => [
   fileOf(writeShipment(maker, recipient.publicKeys, meters, shipment === undefined ? {} : { shipment })),
 ];
 
+const keysOf = ({ systemTitle, keys }: TestMeter) => sealMeterKeys(recipient.publicKeys, systemTitle, { ...keys });
+
 const refusal = (code: string, line: number, systemTitle?: string) => (error: unknown) => {
   assert.ok(error instanceof ShipmentRefusal, String(error));
   assert.deepEqual([error.code, error.line, error.systemTitle], [code, line, systemTitle], error.message);
@@ -48,6 +50,31 @@ const refusal = (code: string, line: number, systemTitle?: string) => (error: un
 };
 
 const kinds = async (store: CustodyStore) => (await store.ledgerEntries(0, 100)).map(({ kind }) => kind);
+
+test("a meter that somebody added by hand cannot keep a signed shipment out, by its title or by one of its keys", () =>
+  withCustody(async (custody) => {
+    const meters = testMeters(3);
+    const [sameTitle, keyThief] = [testMeters(1)[0], meters[1]] as [TestMeter, TestMeter];
+    const other = { ...place, utility: "nobody" };
+    await addSingleMeter(custody, other, sameTitle.systemTitle, keysOf(sameTitle));
+    const thief = { ...keyThief, systemTitle: "4D4B4600000000FF" };
+    await addSingleMeter(custody, place, thief.systemTitle, keysOf(thief));
+    const { count } = await importShipment(custody, place, file(meters));
+    assert.equal(count, 3);
+    const aside = (await custody.store.ledgerEntries(0, 100)).filter(({ kind }) => kind === "unsigned-meter-set-aside");
+    const titles = [sameTitle.systemTitle, thief.systemTitle].sort();
+    assert.deepEqual(aside.map(({ meter }) => meter).sort(), titles);
+    assert.deepEqual([...custody.forgotten].sort(), titles);
+    const { meter, keys } = (await custody.store.load(sameTitle.systemTitle)) ?? {};
+    assert.deepEqual([meter?.origin, meter?.utility], ["shipped", place.utility]);
+    const systemTitle = Buffer.from(sameTitle.systemTitle, "hex");
+    await custody.vault.unseal((keys ?? []).map((key) => ({ place: { ...key, systemTitle }, sealed: key.sealed })));
+    assert.equal(await custody.store.load(thief.systemTitle), undefined);
+    await assert.rejects(
+      addSingleMeter(custody, place, sameTitle.systemTitle, keysOf(sameTitle)),
+      refusal("meter-already-in-custody", 0, sameTitle.systemTitle),
+    );
+  }));
 
 test("an import brings every meter with its keys, and the ledger has it before it is done", () =>
   withCustody(async (custody) => {

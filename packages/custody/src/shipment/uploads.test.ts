@@ -27,3 +27,26 @@ test("uploads that begin at once are bounded as those that begin one after the o
     await rm(folder, { recursive: true, force: true });
   }
 });
+
+test("uploads share one bound of octets, and room is made by what is removed", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "mk-uploads-"));
+  const uploads = new Uploads(folder, () => 0, 1000);
+  const tooLarge = { code: "upload-too-large" };
+  try {
+    const [one, two] = [await uploads.begin(place, caller), await uploads.begin(place, caller)];
+    await uploads.append(one, new Uint8Array(600), caller);
+    await assert.rejects(uploads.append(two, new Uint8Array(600), caller), tooLarge);
+    await assert.rejects(uploads.append(two, new Uint8Array(1), caller), { code: "upload-unknown" });
+    await uploads.append(one, new Uint8Array(400), caller);
+    const three = await uploads.begin(place, caller);
+    const importing = uploads.finish(one, caller, async (chunks) => {
+      for await (const _ of chunks) await assert.rejects(uploads.append(three, new Uint8Array(1), caller), tooLarge);
+    });
+    await importing;
+    const four = await uploads.begin(place, caller);
+    assert.equal(await uploads.append(four, new Uint8Array(1000), caller), 1000, "what was imported is gone");
+  } finally {
+    await uploads.closeAll();
+    await rm(folder, { recursive: true, force: true });
+  }
+});

@@ -72,6 +72,8 @@ export interface Journal {
     readonly oldMasterDead: boolean;
     readonly factoryDead: boolean;
   };
+  /** Who carried the refusal that proved the factory keys dead: whoever carries octets can forge one. */
+  readonly refusalCarrier?: Carrier | undefined;
   /** A key has travelled where a holder of the factory keys could have recorded it. */
   readonly exposed: boolean;
   /** The one attempt with factory keys got no answer. */

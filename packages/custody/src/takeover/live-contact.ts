@@ -85,7 +85,7 @@ export class LiveContact {
     this.evidence.received(octets);
     switch (this.awaited.kind) {
       case "association":
-        return this.#associationAnswer(this.association.take({ kind: "received", apdu: octets }));
+        return this.#associationAnswer(octets, this.association.take({ kind: "received", apdu: octets }));
       case "counter":
         return this.#counterAnswer(octets);
       case "identity":
@@ -99,7 +99,7 @@ export class LiveContact {
     }
   }
 
-  #associationAnswer(effect: AssociationEffect | undefined): Outcome {
+  #associationAnswer(octets: Uint8Array, effect: AssociationEffect | undefined): Outcome {
     switch (effect?.kind) {
       case "send":
         // The machine goes on to prove itself only after an InitiateResponse that was authentic under these keys.
@@ -109,7 +109,7 @@ export class LiveContact {
         this.#floor = Math.max(0, ...effect.serverCounters);
         return { kind: "event", event: { kind: "associated" } };
       case "failed":
-        return this.#answered
+        return this.#answered || this.association.isUnderKeys(octets)
           ? { kind: "event", event: { kind: "answered-under-keys", detail: reasonOf(effect.error) } }
           : refusedBy(effect.error);
       default:

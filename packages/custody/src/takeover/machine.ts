@@ -1,6 +1,7 @@
 import type { TakeoverStep } from "@meterkeep/api/custodian";
 import { PURPOSE } from "../store/records.ts";
 import { type Candidate, candidates, nextCandidate, type Pace, retryAfter } from "./candidates.ts";
+import { gradeOf } from "./grade.ts";
 import { type Contact, isFinal, type Journal, type TakeoverEffect, type TakeoverEvent, WORKING } from "./journal.ts";
 import { conclude, contactOf, noted, release, type Stepped, type TakeoverRules } from "./moves.ts";
 import { judgeTransfer, proceed } from "./proceed.ts";
@@ -276,8 +277,9 @@ function factoryKeysDead(journal: Journal, at: number, detail: string, end: "rel
     proven: { ...journal.proven, factoryDead: true },
     verdict: "proven",
     provenAt: at,
+    refusalCarrier: contactOf(journal).carrier,
   };
-  const note: TakeoverEffect = { kind: "note", what: "takeover-proven", detail: dead.exposed ? "exposed" : "shielded" };
+  const note: TakeoverEffect = { kind: "note", what: "takeover-proven", detail: gradeOf(dead) };
   if (end === "release") return release(dead, note);
   return [{ ...dead, contact: undefined }, note, { kind: "close", step: "done", next: "done", milliseconds: 0 }];
 }

@@ -110,6 +110,30 @@ test("in the depot a takeover is shielded, with one contact over the head-end it
     assert.equal((await carried)?.state.grade, "exposed");
   }));
 
+test("shielded is only what the depot has seen to the end: the refusal of the factory keys is plain and can be forged", () =>
+  withTestCustody(async (custody) => {
+    const meter = new TestMeter({ systemTitle: TITLE });
+    await custody.add(meter);
+    // The depot carries all but the last contact: what is cut off here goes on over the head-end.
+    await assert.rejects(carryTakeover(custody, meter, { by: DEPOT, until: "refuse-factory-keys" }));
+    const { state } = await carryTakeover(custody, meter, { by: HEAD_END });
+    assert.deepEqual([state.verdict, state.grade], ["proven", "exposed"]);
+    assert.match(state.sentence, /refused; but the refusal came over the network.* can forge one/);
+    const other = new TestMeter({ systemTitle: "5453540000000008" });
+    await custody.add(other);
+    const { state: exposed } = await carryTakeover(custody, other);
+    assert.match(exposed.sentence, /could have recorded the change.*, and the refusal came over the network/);
+  }));
+
+test("a challenge that is an APDU is not answered, and under factory keys it shows that the meter has them", () =>
+  withTestCustody(async (custody) => {
+    const disconnect = Buffer.from("c301c10046000060030aff0101120001", "hex");
+    const meter = new TestMeter({ systemTitle: TITLE, character: "opens-with-both" });
+    meter.challenges = { former: new Uint8Array(disconnect) };
+    await custody.add(meter);
+    assert.equal((await carryTakeover(custody, meter)).state.verdict, "keeps-factory-keys");
+  }));
+
 test("liars are caught: kept keys, kept master, both sets at once, an AARE under both, both masters at once, another meter", async () => {
   for (const [character, verdict] of [
     ["keeps-all-keys", "keeps-factory-keys"],

@@ -2,6 +2,7 @@ import type { TakeoverGrade, TakeoverPhase, TakeoverState, TakeoverStep } from "
 import { fromHex, systemTitle } from "@meterkeep/dlms";
 import type { MeterFile, MeterRecord, TakeoverRecord } from "../store/records.ts";
 import { candidates } from "./candidates.ts";
+import { gradeOf, refusalCarrier } from "./grade.ts";
 import { isFinal, type Journal, newJournal } from "./journal.ts";
 
 /** The journal of a meter's takeover, and the record it stands in; a fresh one where none has begun. */
@@ -49,12 +50,6 @@ function phaseOf(journal: Journal, begun: boolean): TakeoverPhase {
   return guessing || journal.verdict === "unknown" ? "probing" : "in-progress";
 }
 
-/** What the way of the keys is worth; nothing as long as they are not proven. */
-function gradeOf({ proven, verdict, exposed }: Journal): TakeoverGrade {
-  if (!proven.working || !proven.master || (isFinal(verdict) && verdict !== "proven")) return "none";
-  return exposed ? "exposed" : "shielded";
-}
-
 function currentStep({ verdict, contact, steps }: Journal): TakeoverStep {
   if (isFinal(verdict)) return "done";
   return contact?.step ?? steps.at(-1)?.step ?? "factory-association";
@@ -69,7 +64,7 @@ function sentenceOf(journal: Journal, phase: TakeoverPhase, grade: TakeoverGrade
     case "proven":
       return grade === "shielded"
         ? "New keys are proven, the factory's are dead, and nobody who held those could watch the change."
-        : `New keys are proven and the factory's are dead; but ${who} could have recorded the change and read the new keys from it.`;
+        : `New keys are proven and the factory's are refused; but ${doubtsOf(journal, who).join(", and ")}.`;
     case "keeps-factory-keys":
       return `It said that it took new keys and still answers to the factory's, which ${who} may hold.`;
     case "keeps-master-key":
@@ -85,6 +80,18 @@ function sentenceOf(journal: Journal, phase: TakeoverPhase, grade: TakeoverGrade
     default:
       return journal.verdict satisfies never;
   }
+}
+
+/** Why a proven takeover is not a shielded one. */
+function doubtsOf(journal: Journal, who: string): string[] {
+  return [
+    ...(journal.exposed ? [`${who} could have recorded the change and read the new keys from it`] : []),
+    ...(refusalCarrier(journal) === "depot"
+      ? []
+      : [
+          "the refusal came over the network, where whoever carries the octets, our own head-end included, can forge one",
+        ]),
+  ];
 }
 
 const PENDING: Readonly<Record<TakeoverPhase, string>> = {

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { CustodianRole, TakeoverState } from "@meterkeep/api/custodian";
+import type { CustodianRole, TakeoverState, TakeoverStep } from "@meterkeep/api/custodian";
 import { fromHex, systemTitle } from "@meterkeep/dlms";
 import { SecretKey } from "@meterkeep/dlms-node";
 import type { Caller } from "../service/caller.ts";
@@ -162,7 +162,7 @@ export interface Carried {
 export async function carryTakeover(
   test: TestCustody,
   meter: TestMeter,
-  options: { readonly by?: Caller; readonly faults?: readonly MeterFault[] } = {},
+  options: { readonly by?: Caller; readonly faults?: readonly MeterFault[]; readonly until?: TakeoverStep } = {},
 ): Promise<Carried> {
   const by = options.by ?? HEAD_END;
   const faults = [...(options.faults ?? [])];
@@ -177,6 +177,11 @@ export async function carryTakeover(
       if (next.kind === "wait") {
         test.now += next.milliseconds;
         continue;
+      }
+      if (next.step === options.until) {
+        const event = { kind: "lost", reason: "unreachable" } as const;
+        await test.custody.service.advanceContact({ contact: next.contact, event }, by);
+        throw new Error(`stopped before ${next.step}`);
       }
       const line = meter.connect(next.clientSap, next.serverSap);
       let { step, apdu } = next;

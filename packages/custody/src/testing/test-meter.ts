@@ -65,6 +65,8 @@ export class TestMeter {
   /** Every key that was ever sent to it, as unwrapped: none may come twice. */
   readonly everSent: string[] = [];
   supply: "connected" | "disconnected" = "connected";
+  /** What it sends as its challenge: under its present keys, and under the factory's where it answers to both. */
+  challenges: { readonly current?: Uint8Array; readonly former?: Uint8Array } = {};
   /** Strikes the next APDU served. */
   fault: MeterFault = "none";
   #lowest: number;
@@ -92,13 +94,16 @@ export class TestMeter {
   connect(clientSap: number, serverSap: number): { exchange(apdu: Uint8Array): Uint8Array | undefined } {
     const current = new CosemServer(
       MODEL,
-      this.#device(() => this.#current()),
+      this.#device(() => this.#current(), this.challenges.current),
     );
     const factory = setOf(this.factoryKeys);
     // A set made anew each time looks like changed keys to the server: it then fails after its AARE.
     const former = new CosemServer(
       MODEL,
-      this.#device(() => (this.character === "answers-to-both" ? setOf(this.factoryKeys) : factory)),
+      this.#device(
+        () => (this.character === "answers-to-both" ? setOf(this.factoryKeys) : factory),
+        this.challenges.former,
+      ),
     );
     let server = current;
     let connection: Connection<KeyObject, TestMeter> = current.connect(clientSap, serverSap);
@@ -186,14 +191,14 @@ export class TestMeter {
     };
   }
 
-  #device(current: () => KeySet<KeyObject>): Device<KeyObject, TestMeter> {
+  #device(current: () => KeySet<KeyObject>, challenge?: Uint8Array): Device<KeyObject, TestMeter> {
     const setup = this.#setup(current);
     return {
       state: this,
       ciphers: nodeCiphers,
       keyWrap: this.#keyWrap(),
       importKey: (octets) => createSecretKey(octets),
-      random: nodeRandom,
+      random: (octets) => challenge ?? nodeRandom(octets),
       securitySetup: () => setup,
       checkPassword: () => false,
       setPassword: () => false,

@@ -3,7 +3,7 @@ import { SecretKey } from "@meterkeep/dlms-node";
 import { CustodyError } from "../errors.ts";
 import { generateRecipientSecret, type Recipient, recipientOf } from "../shipment/recipient.ts";
 import type { InstallationRecords, RootRecord } from "../store/store.ts";
-import { DEFAULT_SCRYPT, type RootKeySource, rootKeyFromFile, rootKeyFromPassphrase } from "./root-key.ts";
+import { DEFAULT_SCRYPT, markFounded, type RootKeySource, rootKeyFromFile, rootKeyFromPassphrase } from "./root-key.ts";
 import { softwareVault } from "./software-vault.ts";
 import type { Vault, VaultKeys } from "./vault.ts";
 
@@ -21,8 +21,8 @@ const SALT_BYTES = 16;
 /**
  * Opens the software vault, or founds it where there is none.
  *
- * @throws CustodyError `root-key-wrong` when the root key is not the one the vault was founded with, and what
- * `rootKeyFromFile` throws.
+ * @throws CustodyError `root-key-wrong` when the root key is not the one the vault was founded with, `vault-root-lost` when
+ * there is an installation and no vault, and what `rootKeyFromFile` throws.
  */
 export async function openSoftwareVault(
   records: { readonly installation: InstallationRecords; readonly vaultKeys: VaultKeys },
@@ -33,12 +33,18 @@ export async function openSoftwareVault(
   const stored = await installation.root();
   if (stored !== undefined && stored.kind !== source.kind)
     throw new CustodyError("root-key-wrong", `the vault was founded with a ${stored.kind}, not with a ${source.kind}`);
+  if (stored === undefined && (await installation.inUse()))
+    throw new CustodyError(
+      "vault-root-lost",
+      "the database holds a custodian's rows but not the root record of its vault: restore the whole database from one backup, a new vault would open nothing in it",
+    );
   const parameters = stored?.parameters ?? newParameters(source);
   const { key, created } = await rootKey(source, parameters, stored === undefined);
   using root = key;
   const vault = softwareVault(root, vaultKeys);
   if (stored === undefined) await found(vault, installation, { kind: source.kind, parameters, createdAt: now });
   else await prove(vault, stored, source);
+  if (source.kind === "file") await markFounded(source.path);
   return { vault, rootKey: source.kind, created: created || (source.kind === "passphrase" && stored === undefined) };
 }
 

@@ -1,7 +1,7 @@
 import { scryptSync } from "node:crypto";
-import { type BigIntStats, constants } from "node:fs";
+import { type BigIntStats, constants, existsSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
-import { dirname } from "node:path";
+import { basename, dirname } from "node:path";
 import { SecretKey } from "@meterkeep/dlms-node";
 import { CustodyError } from "../errors.ts";
 import { VAULT_KEY_BYTES } from "./software-vault.ts";
@@ -48,6 +48,11 @@ export async function rootKeyFromFile(
         "root-key-missing",
         `the vault has a root key, but ${path} is not there: put it back from its backup, a new one opens nothing`,
       );
+    if (existsSync(markerOf(path)))
+      throw new CustodyError(
+        "root-key-missing",
+        `a vault was founded with the root key ${path}, which is gone, and the database it is in is not this one: put both back from their backups. Only if all its meters are given up: remove ${markerOf(path)}, and a new vault is founded`,
+      );
     return { key: await createRootKey(path), created: true };
   }
   try {
@@ -55,6 +60,17 @@ export async function rootKeyFromFile(
   } finally {
     await file.close();
   }
+}
+
+/** Remembers beside a root key that a vault depends on it: should both it and the database be missed, none is made anew. */
+export async function markFounded(path: string): Promise<void> {
+  if (existsSync(markerOf(path))) return;
+  const text = `A vault was founded with ${basename(path)}. Without it none of the vault's keys opens.\n`;
+  await writeDurably(markerOf(path), text);
+}
+
+function markerOf(path: string): string {
+  return `${path}.founded`;
 }
 
 /** Reads a passphrase from a file with mode 0600. @throws CustodyError `root-key-permissions`, `root-key-missing`. */
@@ -104,10 +120,16 @@ function checkPermissions(stats: BigIntStats, path: string): void {
 
 async function createRootKey(path: string): Promise<SecretKey> {
   const key = SecretKey.random(VAULT_KEY_BYTES);
+  await writeDurably(path, `${key.lend((bytes) => Buffer.from(bytes).toString("hex"))}\n`);
+  return key;
+}
+
+/** A new file for its owner alone, name and all on the disk when this resolves. */
+async function writeDurably(path: string, text: string): Promise<void> {
   const file = await open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, OWNER_ONLY);
   try {
     await file.chmod(OWNER_ONLY);
-    await file.writeFile(`${key.lend((bytes) => Buffer.from(bytes).toString("hex"))}\n`);
+    await file.writeFile(text);
     await file.sync();
   } finally {
     await file.close();
@@ -119,5 +141,4 @@ async function createRootKey(path: string): Promise<SecretKey> {
   } finally {
     await folder.close();
   }
-  return key;
 }

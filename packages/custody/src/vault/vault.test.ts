@@ -1,5 +1,14 @@
 import assert from "node:assert/strict";
-import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -73,6 +82,36 @@ test("another root key does not open the vault, and no new one is made in its pl
     await assert.rejects(openSoftwareVault(store, { kind: "file", path }, 2), { code: "root-key-missing" });
     writeFileSync(path, key, { mode: 0o600 });
     await openSoftwareVault(store, { kind: "file", path }, 3);
+  }));
+
+test("over an installation whose vault or root key is gone no new one is founded", () =>
+  withFolder(async (path) => {
+    const store = memoryCustodyStore();
+    await openSoftwareVault(store, { kind: "file", path }, 1);
+    rmSync(path);
+    const emptied = memoryCustodyStore();
+    await assert.rejects(openSoftwareVault(emptied, { kind: "file", path }, 2), {
+      code: "root-key-missing",
+      message: /founded with the root key .*root\.key, which is gone.*remove .*root\.key\.founded/,
+    });
+    assert.equal(existsSync(path), false);
+    rmSync(`${path}.founded`);
+    assert.equal((await openSoftwareVault(emptied, { kind: "file", path }, 3)).created, true);
+    const rootless = { ...store, installation: { ...store.installation, root: async () => undefined } };
+    await openRecipient(
+      (await openSoftwareVault(memoryCustodyStore(), { kind: "file", path }, 3)).vault,
+      store.installation,
+    );
+    for (const source of [{ kind: "file", path } as const, { kind: "passphrase", passphrase: "x" } as const])
+      await assert.rejects(openSoftwareVault(rootless, source, 4), { code: "vault-root-lost" });
+  }));
+
+test("in PostgreSQL a single row of any kind is an installation", () =>
+  withTestDatabase({ migrations: CUSTODY_MIGRATIONS }, async ({ pool }) => {
+    const { installation, vaultKeys } = postgresCustodyStore(pool);
+    assert.equal(await installation.inUse(), false);
+    await vaultKeys.insert({ utility: "u", island: "i", version: 1, sealed: Uint8Array.of(1) });
+    assert.equal(await installation.inUse(), true);
   }));
 
 test("a passphrase opens the vault it founded, and no other does", async () => {
