@@ -439,11 +439,11 @@ export { DEFAULT_MAX_RECEIVE_PDU_BYTES, OFFERED_CONFORMANCE } from "./server/off
 export type {
   AssociationEdits,
   AssociationUser,
-  Device,
-  InvocationCounters,
   CertificateIdentification,
   CertificateStore,
+  Device,
   GeneralProtectionPort,
+  InvocationCounters,
   KeyPairUse,
   KeyPurpose,
   KeySet,
@@ -461,6 +461,7 @@ export { manufacturerOf, type SystemTitle, systemTitle, systemTitleCodec, system
 export type { BodyKind, MeterObject } from "./telegram/body.ts";
 export { BUILT_IN_LAYOUT_FILES, BUILT_IN_LAYOUTS } from "./telegram/built-in-layouts.ts";
 export type { TelegramCiphers } from "./telegram/decipher.ts";
+export { readDateTime, shownDateTime } from "./telegram/clock.ts";
 export { collectOutcomes, type DecodedTelegrams, decodeTelegrams } from "./telegram/decode.ts";
 export { TelegramDecoder, type TelegramOptions, type TelegramOutcome } from "./telegram/decoder.ts";
 export { type Identification, identify } from "./telegram/identify.ts";
@@ -481,8 +482,10 @@ export {
 export { type OpenedApdu, readOpenedTelegrams } from "./telegram/opened.ts";
 export type { RawValue, Reading, ReadingValue } from "./telegram/reading.ts";
 export { type Refusal, TELEGRAM_ERROR_CODES, type TelegramErrorCode } from "./telegram/refusal.ts";
+export { scaled } from "./telegram/scaling.ts";
 export { type Authentication, type SecurityFacts, securityInWords } from "./telegram/security-facts.ts";
 export type { Telegram, TelegramMeter } from "./telegram/telegram.ts";
+export { numberOf, plainValue } from "./telegram/value.ts";
 export { TELEGRAM_WARNING_CODES, type TelegramWarning, type TelegramWarningCode } from "./telegram/warning.ts";
 export { type Apdu, apdu, type PlainApdu } from "./xdlms/apdu.ts";
 export { CONFORMANCE_BITS, type Conformance, type ConformanceBit } from "./xdlms/conformance.ts";

@@ -6,6 +6,7 @@ export const METER_ERROR_CODES = [
   "meter-nvm-locked",
   "meter-nvm-schema-unknown",
   "meter-counter-exhausted",
+  "meter-model-invalid",
 ] as const;
 
 /** Code of a `MeterError`. */

@@ -7,6 +7,9 @@ export { HOUSEHOLD_KINDS, type Household, type HouseholdKind, household } from "
 export { RelayHistory, type RelayTransition } from "./load/relay-history.ts";
 export { Weather } from "./load/weather.ts";
 export { CLIENT_SAPS, type MeterKind, MeterModels, meterObjects, SERVER_SAP } from "./meter-model.ts";
+export { type MeterFile, type ModelledObject, parseMeterFile } from "./model/model-file.ts";
+export { MODEL_CLIENTS, ModelMeter, type ModelMeterParts } from "./model/model-meter.ts";
+export { readWhole, type WholeReading } from "./model/read-whole.ts";
 export { between, derive, seedOf, uniform } from "./noise.ts";
 export type { KeyPurposeName, MemoryChange, MeterMemory, MeterSettings, StoredMeter } from "./nvm/memory.ts";
 export { SqliteMemory } from "./nvm/sqlite.ts";

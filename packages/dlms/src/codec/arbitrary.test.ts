@@ -148,6 +148,7 @@ const KNOWN: Readonly<Record<string, () => Any>> = {
   "logical name": () => octets(6, 6).map((name) => name.join(".")),
   "short name": () => unsigned(0xffff),
   "called or not": () => unsigned(1),
+  "call mode": () => unsigned(255),
   "integer (0)": () => fc.constant(undefined),
   number: () => fc.oneof(fc.integer(), fc.constantFrom(0.5, 70_000, -129)),
   even: () => unsigned(100).map((half) => half * 2),

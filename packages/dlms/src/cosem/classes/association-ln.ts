@@ -3,7 +3,7 @@ import { d } from "../../data/d.ts";
 import { attribute, interfaceClass, method } from "../interface-class.ts";
 import { logicalNameData } from "../logical-name-data.ts";
 import { user, xdlmsContextInfo } from "./association-facts.ts";
-import { calledOrNot } from "./called-or-not.ts";
+import { calledOrNot, callMode } from "./called-or-not.ts";
 
 const attributeAccess = d.array(
   d.structure({
@@ -14,7 +14,7 @@ const attributeAccess = d.array(
 );
 
 /** object_list_element, with access modes of methods as `accessMode` writes them. */
-function objectListElementOf(accessMode: typeof d.enum) {
+function objectListElementOf(accessMode: typeof callMode) {
   return d.structure({
     classId: d.longUnsigned,
     version: d.unsigned,
@@ -28,7 +28,7 @@ function objectListElementOf(accessMode: typeof d.enum) {
 }
 
 /** object_list_element (Blue Book 4.4.4): one object that the association can see, and what it may do with it. */
-export const objectListElement = objectListElementOf(d.enum);
+export const objectListElement = objectListElementOf(callMode);
 export type ObjectListElement = Infer<typeof objectListElement>;
 
 const objectListElementV0 = objectListElementOf(calledOrNot);

@@ -5,7 +5,7 @@ import { logicalNameData } from "../logical-name-data.ts";
 import { selector } from "../selective-access.ts";
 import { attributeReference, objectReference } from "../structures.ts";
 import { user } from "./association-facts.ts";
-import { calledOrNot } from "./called-or-not.ts";
+import { calledOrNot, callMode } from "./called-or-not.ts";
 import { shortName } from "./short-name.ts";
 
 /** objlist_element (Blue Book 4.4.3): an object and its base name. */
@@ -18,7 +18,7 @@ export const shortNameListElement = d.structure({
 export type ShortNameListElement = Infer<typeof shortNameListElement>;
 
 /** access_rights_element of one object, with access modes of methods as `accessMode` writes them. */
-function accessRightsOf(accessMode: typeof d.enum) {
+function accessRightsOf(accessMode: typeof callMode) {
   return d.structure({
     baseName: shortName,
     attributeAccess: d.array(
@@ -38,7 +38,7 @@ const bySelection = {
   byObject: selector(2, objectReference),
 };
 const objectList = attribute(2, d.array(shortNameListElement), bySelection);
-const accessRights = accessRightsOf(d.enum);
+const accessRights = accessRightsOf(callMode);
 const attributesFrom2 = {
   objectList,
   accessRightsList: attribute(3, d.array(accessRights), bySelection),

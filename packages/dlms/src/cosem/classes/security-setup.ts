@@ -1,3 +1,4 @@
+import type { Infer } from "../../codec/codec.ts";
 import { d } from "../../data/d.ts";
 import { attribute, interfaceClass, method } from "../interface-class.ts";
 
@@ -40,11 +41,27 @@ export const SecuritySetupV0 = interfaceClass({
   },
 });
 
+/** certificate_identification_options, by whose the certificate is. */
+export const certificateByEntity = d.structure({ certificateEntity, certificateType, systemTitle: d.octetString });
+/** certificate_identification_options, by serial number and issuer. */
+export const certificateBySerial = d.structure({ serialNumber: d.octetString, issuer: d.octetString });
+
 /** certificate_identification: by whose it is, or by its serial number and issuer. */
 const certificateIdentification = d.structure({
   kind: d.enumeration({ byEntity: 0, bySerial: 1 }),
   options: d.any,
 });
+
+/** certificate_info: what a meter says of a certificate that it holds. */
+const certificateInfo = d.structure({
+  certificateEntity,
+  certificateType,
+  serialNumber: d.octetString,
+  issuer: d.octetString,
+  subject: d.octetString,
+  subjectAltName: d.octetString,
+});
+export type CertificateInfo = Infer<typeof certificateInfo>;
 
 /** Security setup: class_id 64, version 1. */
 export const SecuritySetup = interfaceClass({
@@ -67,19 +84,7 @@ export const SecuritySetup = interfaceClass({
     securitySuite: attribute(3, securitySuite),
     clientSystemTitle: attribute(4, d.octetString),
     serverSystemTitle: attribute(5, d.octetString),
-    certificates: attribute(
-      6,
-      d.array(
-        d.structure({
-          certificateEntity,
-          certificateType,
-          serialNumber: d.octetString,
-          issuer: d.octetString,
-          subject: d.octetString,
-          subjectAltName: d.octetString,
-        }),
-      ),
-    ),
+    certificates: attribute(6, d.array(certificateInfo)),
   },
   methods: {
     /** Policies can only be strengthened. */

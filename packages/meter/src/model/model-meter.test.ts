@@ -1,0 +1,212 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import {
+  AssociationLn,
+  type AttributeAddress,
+  attributeNumbered,
+  Clock,
+  data,
+  dateTime,
+  decode,
+  type Exchange,
+  encode,
+  localAssociator,
+  openSession,
+  openShortNameSession,
+  ProfileGeneric,
+  readProfileEntries,
+  remote,
+  ShortNameSession,
+} from "@meterkeep/dlms";
+import { sharedModels } from "../testing/shared-models.ts";
+import { type MeterFile, parseMeterFile } from "./model-file.ts";
+import { ModelMeter } from "./model-meter.ts";
+
+const NOW = Date.parse("2026-11-21T06:07:08Z");
+
+function meterOf(json: unknown): ModelMeter {
+  return new ModelMeter({ file: parseMeterFile(json), now: () => NOW });
+}
+
+function exchangeWith(meter: ModelMeter): Exchange {
+  const connection = meter.server.connect(16, 1);
+  return async (apdu) => {
+    const response = meter.server.handle(connection, apdu);
+    assert.ok(response !== undefined);
+    return response;
+  };
+}
+
+function sessionWith(meter: ModelMeter) {
+  const exchange = exchangeWith(meter);
+  const authentication = { kind: "none" } as const;
+  return meter.file.referencing === "short-name"
+    ? openShortNameSession({ exchange, associator: localAssociator({ authentication, referencing: "short-name" }) })
+    : openSession({ exchange, associator: localAssociator({ authentication }) });
+}
+
+const SMALL = {
+  source: "test",
+  client: "public",
+  useLN: "true",
+  objects: [
+    {
+      cls: 1,
+      type: "Data",
+      obis: "0.0.42.0.0.255",
+      sn: null,
+      version: 0,
+      attrs: { "1": [1, "OctetString"], "2": [1, null] },
+    },
+    {
+      cls: 3,
+      type: "Register",
+      obis: "1.0.1.8.0.255",
+      sn: null,
+      version: 0,
+      attrs: { "1": [1, null], "2": [1, "UInt64"], "3": [1, null] },
+    },
+    { cls: 8, type: "Clock", obis: "0.0.1.0.0.255", sn: null, version: 0, attrs: { "2": [3, null], "3": [0, null] } },
+    {
+      cls: 7,
+      type: "ProfileGeneric",
+      obis: "1.0.99.1.0.255",
+      sn: null,
+      version: 1,
+      attrs: { "2": [1, null], "3": [1, null], "9": [1, "Enum"] },
+    },
+    { cls: 9000, type: "Strange", obis: "0.0.128.0.0.255", sn: null, version: 4, attrs: { "2": [null, "Float32"] } },
+    { cls: 43, type: "MacAddressSetup", obis: "0.0.25.2.0.255", sn: null, version: 0, attrs: { "2": [2, null] } },
+    { cls: null, type: "HdlcSetup", obis: "0.0.22.0.0.255", sn: null, version: 1, attrs: {} },
+  ],
+};
+
+test("a model is served with its objects, classes and rights", async () => {
+  const meter = meterOf(SMALL);
+  const session = await sessionWith(meter);
+  assert.ok(!(session instanceof ShortNameSession));
+  const list = await remote(session, AssociationLn, "0.0.40.0.0.255").get("objectList");
+  const found = list.map(({ classId, version, logicalName }) => `${classId} v${version} ${logicalName}`).sort();
+  assert.deepEqual(found, [
+    "1 v0 0.0.42.0.0.255",
+    "15 v1 0.0.40.0.0.255",
+    "23 v1 0.0.22.0.0.255",
+    "3 v0 1.0.1.8.0.255",
+    "43 v0 0.0.25.2.0.255",
+    "7 v1 1.0.99.1.0.255",
+    "8 v0 0.0.1.0.0.255",
+    "9000 v4 0.0.128.0.0.255",
+  ]);
+  const clock = list.find(({ classId }) => classId === 8);
+  assert.deepEqual(
+    clock?.accessRights.attributeAccess.map(({ attributeId, accessMode }) => [attributeId, accessMode]),
+    [
+      [1, 1],
+      [2, 3],
+      [3, 0],
+    ],
+  );
+});
+
+test("what the class does not know is served raw and named", async () => {
+  const meter = meterOf(SMALL);
+  assert.deepEqual(meter.notices, [
+    "1.0.99.1.0.255 (class 7 version 1) attribute 9: undeclared; raw",
+    "0.0.128.0.0.255 (class 9000 version 4): the class is not known; all its attributes are raw",
+  ]);
+  const session = await sessionWith(meter);
+  const strange = await session.get({ classId: 9000, logicalName: "0.0.128.0.0.255", attributeId: 2 });
+  assert.equal(decode(data, strange).type, "float32");
+});
+
+test("values have the type that the model found", async () => {
+  const session = await sessionWith(meterOf(SMALL));
+  const energy = await session.get({ classId: 3, logicalName: "1.0.1.8.0.255", attributeId: 2 });
+  assert.equal(decode(data, energy).type, "long64-unsigned");
+});
+
+test("what is written is kept, of the right type only and where the model allows it", async () => {
+  const session = await sessionWith(meterOf(SMALL));
+  const mac: AttributeAddress = { classId: 43, logicalName: "0.0.25.2.0.255", attributeId: 2 };
+  await session.set(mac, encode(data, { type: "octet-string", value: new Uint8Array(6) }));
+  await assert.rejects(session.set(mac, encode(data, { type: "unsigned", value: 1 })), /type-unmatched/);
+  await assert.rejects(session.get(mac), /read-write-denied/);
+  const energy: AttributeAddress = { classId: 3, logicalName: "1.0.1.8.0.255", attributeId: 2 };
+  await assert.rejects(session.set(energy, encode(data, { type: "unsigned", value: 1 })), /read-write-denied/);
+});
+
+test("its clock can be set, and its profiles have rows of the time before", async () => {
+  const meter = meterOf(SMALL);
+  const session = await sessionWith(meter);
+  assert.ok(!(session instanceof ShortNameSession));
+  const rows = await readProfileEntries(session, "1.0.99.1.0.255", { fromEntry: 24, toEntry: 24 });
+  assert.equal(rows[0]?.length, 2);
+  const columns = await remote(session, ProfileGeneric, "1.0.99.1.0.255").get("captureObjects");
+  assert.deepEqual(
+    columns.map(({ classId }) => classId),
+    [8, 3],
+  );
+  const clock = remote(session, Clock, "0.0.1.0.0.255");
+  await clock.set(
+    "time",
+    dateTime({ year: 2027, month: 1, dayOfMonth: 1, hour: 0, minute: 0, second: 0, deviation: 0 }),
+  );
+  assert.equal((await clock.get("time")).year, 2027);
+});
+
+test("what is no model is refused, and parts that are not understood are left out", () => {
+  for (const json of [null, [], { objects: 3 }, { objects: [] }, { objects: [{ obis: "1.2" }] }])
+    assert.throws(() => parseMeterFile(json), { code: "meter-model-invalid" });
+  const { objects, notices } = parseMeterFile({
+    objects: [
+      { cls: 1, obis: "0.0.1.0.0.255", attrs: { "0": [1], x: [1], "2": [1, "Nonsense"] } },
+      { cls: null, type: "Unheard", obis: "0.0.2.0.0.255" },
+      7,
+    ],
+  });
+  assert.equal(objects.length, 1);
+  assert.equal(notices.length, 6);
+});
+
+const models = sharedModels();
+
+test("every model of a real meter is read whole", { skip: models === undefined && "no shared models" }, async (t) => {
+  for (const { name, read } of models ?? [])
+    await t.test(name, async () => {
+      const meter = meterOf(read());
+      await readWhole(meter, meter.file);
+    });
+});
+
+async function readWhole(meter: ModelMeter, file: MeterFile): Promise<void> {
+  const session = await sessionWith(meter);
+  const listed = new Set(
+    !(session instanceof ShortNameSession)
+      ? (await remote(session, AssociationLn, "0.0.40.0.0.255").get("objectList")).map(
+          ({ classId, version, logicalName }) => `${classId} v${version} ${logicalName}`,
+        )
+      : (await session.objects()).map(
+          ({ classId, version, logicalName, baseName }) => `${classId} v${version} ${logicalName} ${baseName}`,
+        ),
+  );
+  for (const { classId, version, logicalName, baseName } of file.objects) {
+    const name = `${classId} v${version} ${logicalName}`;
+    assert.ok(listed.has(!(session instanceof ShortNameSession) ? name : `${name} ${baseName}`), `${name} is listed`);
+  }
+  for (const { object, declared, attributes } of meter.objects) {
+    const { classId, logicalName } = object;
+    for (const { index, readable, type } of attributes) {
+      const address = { classId, logicalName, attributeId: index };
+      if (!readable) {
+        await assert.rejects(session.get(address));
+        continue;
+      }
+      const octets = await session.get(address);
+      const value = decode(data, octets);
+      const own = declared === undefined ? undefined : attributeNumbered(declared, index);
+      if (type !== undefined) assert.equal(value.type, type, `${logicalName} ${index}`);
+      const isRaw = meter.notices.some((notice) => notice.startsWith(`${logicalName} (class ${classId} `));
+      if (own !== undefined && !isRaw) decode(own.codec, octets);
+    }
+  }
+}
