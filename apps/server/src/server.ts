@@ -10,6 +10,7 @@ import {
   ChannelTable,
   createGatewayPolicy,
   EventHub,
+  forgetReadings,
   HEADEND_MIGRATIONS,
   Inventory,
   MachineTokens,
@@ -60,6 +61,7 @@ const CUSTODIAN_MILLISECONDS = 1_000;
 const DEPOT_MILLISECONDS = 500;
 const COMMISSIONING_MILLISECONDS = 5_000;
 const THIN_OUT_MILLISECONDS = 60_000;
+const FORGET_MILLISECONDS = 3_600_000;
 
 /** Puts a head-end together and starts it: database, custodian, inventory, work, pushes, pages. */
 export async function startServer(config: ServerConfig, supervisor: Supervisor): Promise<SupervisedProcess> {
@@ -263,6 +265,13 @@ export async function startServer(config: ServerConfig, supervisor: Supervisor):
     hub.publish("clock", { now: town, wallNow, factor });
   });
   loop(THIN_OUT_MILLISECONDS, () => thinOut(pool, scope, now()));
+  loop(FORGET_MILLISECONDS, async () => {
+    const { evidence, intervals, registers } = await forgetReadings(
+      { sql: pool, scope, ledger, now },
+      config.keepReadings,
+    );
+    if (evidence > 0) logger.info({ evidence, intervals, registers }, "readings beyond their time were deleted");
+  });
   stack.defer(async () => {
     closing.abort();
     await Promise.all(loops);

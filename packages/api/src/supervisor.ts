@@ -263,6 +263,13 @@ export const SERVER_CONFIG = {
     description: "The address of the push port, TCP and UDP: loopback, or what --listen says.",
   },
   pushPort: { kind: "integer", unit: "port", minimum: 0, maximum: 65_535, description: "The push port." },
+  keepReadings: {
+    kind: "integer",
+    unit: "days",
+    minimum: 2,
+    maximum: 36_500,
+    description: "How long readings are kept, with the octets they rest on. What is older is deleted once an hour.",
+  },
   gatewayNetworks: {
     kind: "list",
     of: { kind: "text" },

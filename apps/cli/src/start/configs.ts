@@ -111,6 +111,7 @@ export function serverConfig(sources: ConfigSources): ServerConfig {
     httpPort: config.port,
     pushHost: config.listen,
     pushPort: config.pushPort,
+    keepReadings: config.keepReadings,
     gatewayNetworks: networksOf(config),
     adminSocket: adminSocket(directories),
     consoleDirectory: directories.console,

@@ -49,6 +49,15 @@ export const START_OPTIONS = {
     default: "127.0.0.1",
     description: "The address of the push port. Another than loopback opens it, and nothing else, to that network.",
   },
+  keepReadings: {
+    kind: "integer",
+    unit: "days",
+    minimum: 2,
+    maximum: 36_500,
+    default: 400,
+    description:
+      "How long readings are kept, together with the octets that prove them and the ladders of their sessions: thirteen months by default, so that a year can be compared with the one before. Trust, takeovers and the ledger stay; each deletion is in the ledger.",
+  },
   gatewayNetworks: {
     kind: "text",
     default: "10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,fc00::/7",

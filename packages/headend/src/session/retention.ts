@@ -1,7 +1,7 @@
 import type { Scope } from "../database/scope.ts";
 import type { Sql } from "../database/sql.ts";
 
-/** How long what nobody needs for evidence is kept. Readings and their evidence are not in this table: they stay. */
+/** How long what nobody needs for evidence is kept. Readings and their evidence have a setting of their own. */
 export interface Retention {
   /** Ladders of readings that went well; each meter's last one stays. */
   readonly ladderMinutes: number;
