@@ -461,7 +461,7 @@ export { manufacturerOf, type SystemTitle, systemTitle, systemTitleCodec, system
 export type { BodyKind, MeterObject } from "./telegram/body.ts";
 export { BUILT_IN_LAYOUT_FILES, BUILT_IN_LAYOUTS } from "./telegram/built-in-layouts.ts";
 export type { TelegramCiphers } from "./telegram/decipher.ts";
-export { readDateTime, shownDateTime } from "./telegram/clock.ts";
+export { readDateTime, timeText } from "./telegram/clock.ts";
 export { collectOutcomes, type DecodedTelegrams, decodeTelegrams } from "./telegram/decode.ts";
 export { TelegramDecoder, type TelegramOptions, type TelegramOutcome } from "./telegram/decoder.ts";
 export { type Identification, identify } from "./telegram/identify.ts";

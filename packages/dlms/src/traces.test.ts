@@ -1,14 +1,15 @@
 import assert from "node:assert/strict";
 import { createSecretKey, type KeyObject } from "node:crypto";
 import { test } from "node:test";
-import { nodeCiphers, nodeHashes } from "@meterkeep/dlms-node";
+import { importPrivateKey, nodeCiphers, nodeCurves, nodeHashes } from "@meterkeep/dlms-node";
 import { acseApdu } from "./acse/acse-apdu.ts";
 import { fromHex, toHex } from "./bytes.ts";
 import { decodeFirst, encode } from "./codec/codec.ts";
 import { DecodeError } from "./errors.ts";
 import type { ProtectionKeys } from "./security/content.ts";
 import { parseProtectedApdu, unprotectApdu } from "./security/envelope.ts";
-import { hashReply, verifyGmacReply } from "./security/hls.ts";
+import { verifyGmacReply } from "./security/hls.ts";
+import { aesMechanism, ecdsaMechanism, type HlsMechanism, hashMechanism } from "./security/hls-mechanisms.ts";
 import { sharedFiles } from "./shared-folder.test.ts";
 import { systemTitle } from "./system-title.ts";
 import { apdu } from "./xdlms/apdu.ts";
@@ -19,7 +20,13 @@ interface Trace {
   readonly password: string | null;
   readonly clientSystemTitle: string | null;
   readonly serverSystemTitle: string | null;
-  readonly keys: { readonly guek: string | null; readonly gak: string | null; readonly dedicated: string | null };
+  readonly keys: {
+    readonly guek: string | null;
+    readonly gak: string | null;
+    readonly dedicated: string | null;
+    readonly signingClient?: { readonly private: string; readonly public: string };
+    readonly signingServer?: { readonly private: string; readonly public: string };
+  };
   readonly apdus: readonly {
     readonly msg: number;
     readonly dir: "c>s" | "s>c";
@@ -123,34 +130,51 @@ test("the recorded answers to challenges under mechanism 5 verify", { skip }, ()
   assert.ok(verified >= 76, `${verified} verified`);
 });
 
-test("the recorded answers under mechanisms 4 (SHA-1) and 6 (SHA-256) are what we would answer", { skip }, () => {
-  const verified: Record<number, number> = {};
-  for (const { trace } of traces) {
-    const { mechanism, password } = trace;
-    if ((mechanism !== 4 && mechanism !== 6) || password === null) continue;
-    const titles = {
-      "c>s": systemTitle(fromHex(trace.clientSystemTitle ?? "0000000000000000")),
-      "s>c": systemTitle(fromHex(trace.serverSystemTitle ?? "0000000000000000")),
-    };
+test("the recorded answers under the other mechanisms are what we would answer, or verify", { skip }, () => {
+  const verified: Record<string, number> = {};
+  for (const { name, trace } of traces) {
     const challenges = { "c>s": "", "s>c": "" };
     for (const item of trace.apdus) {
       if (item.authValue !== undefined) challenges[item.dir] = item.authValue;
       const reply = replyIn(item.deciphered?.plain ?? item.apdu);
-      if (reply === undefined) continue;
-      const other = item.dir === "c>s" ? "s>c" : "c>s";
-      const expected = hashReply(nodeHashes, mechanism, {
-        secret: Uint8Array.from(password, (character) => character.charCodeAt(0)),
+      const mechanism = mechanismOf(trace, item.dir);
+      if (reply === undefined || mechanism === undefined) continue;
+      const [own, other] = item.dir === "c>s" ? (["c>s", "s>c"] as const) : (["s>c", "c>s"] as const);
+      const titles = { "c>s": fromHex(trace.clientSystemTitle ?? ""), "s>c": fromHex(trace.serverSystemTitle ?? "") };
+      const exchange = {
         challenge: fromHex(challenges[other]),
-        ownChallenge: fromHex(challenges[item.dir]),
-        ownTitle: titles[item.dir],
+        ownChallenge: fromHex(challenges[own]),
+        ownTitle: titles[own],
         otherTitle: titles[other],
-      });
-      assert.equal(toHex(reply), toHex(expected), `mechanism ${mechanism}, ${item.dir}`);
-      verified[mechanism] = (verified[mechanism] ?? 0) + 1;
+      };
+      assert.ok(mechanism.verify(exchange, reply), `${name} ${item.dir}`);
+      reply[0]! ^= 1;
+      assert.ok(!mechanism.verify(exchange, reply));
+      verified[mechanism.name] = (verified[mechanism.name] ?? 0) + 1;
     }
   }
-  assert.deepEqual(verified, { 4: 2, 6: 2 });
+  assert.deepEqual(verified, EXPECTED_ANSWERS);
 });
+
+const EXPECTED_ANSWERS = { high: 13, "high-sha1": 2, "high-sha256": 2, "high-ecdsa": 9 };
+
+/** Our own end of a recorded mechanism, judging what `side` answered. */
+function mechanismOf(trace: Trace, side: "c>s" | "s>c"): HlsMechanism | undefined {
+  const secret = Uint8Array.from(trace.password ?? "", (character) => character.charCodeAt(0));
+  if (trace.mechanism === 2 && trace.password !== null) return aesMechanism(secret);
+  if (trace.mechanism === 4) return hashMechanism(nodeHashes, "high-sha1", secret);
+  if (trace.mechanism === 6) return hashMechanism(nodeHashes, "high-sha256", secret);
+  const { signingClient, signingServer } = trace.keys;
+  if (trace.mechanism !== 7 || signingClient === undefined || signingServer === undefined) return undefined;
+  const signer = fromHex((side === "c>s" ? signingClient : signingServer).public);
+  const suite = signer.length === 64 ? 1 : 2;
+  const signing = importPrivateKey(
+    suite === 1 ? "P-256" : "P-384",
+    fromHex(signingClient.private),
+    fromHex(signingClient.public),
+  );
+  return ecdsaMechanism({ curves: nodeCurves, suite, signing, otherSigning: () => signer });
+}
 
 /** The octets of reply_to_HLS_authentication in its request or response. */
 function replyIn(hex: string): Uint8Array | undefined {

@@ -3,12 +3,14 @@ import type { Aare } from "../acse/association.ts";
 import { equalBytes } from "../bytes.ts";
 import { decode } from "../codec/codec.ts";
 import { decodeApdu } from "../cosem/service-octets.ts";
-import { CHALLENGE_BYTES } from "../security/hls.ts";
+import { challengeObjection } from "../security/challenge.ts";
+import { STANDARD_SECURITY } from "../security/profile.ts";
 import { type SystemTitle, systemTitle } from "../system-title.ts";
 import { intersectConformance } from "../xdlms/conformance.ts";
 import { DLMS_VERSION, initiateResponse, VAA_NAME_LN } from "../xdlms/initiate.ts";
-import { contextCiphering } from "./aarq.ts";
-import { type AssociationConfig, PROPOSED_CONFORMANCE } from "./association-config.ts";
+import { applicationContext } from "../xdlms/referencing.ts";
+import { contextCiphering, mechanismOf } from "./aarq.ts";
+import { type AssociationConfig, proposedConformance } from "./association-config.ts";
 import type { Negotiated } from "./ports.ts";
 import { openApdu } from "./protection.ts";
 import { refusalOf } from "./refusal.ts";
@@ -21,8 +23,10 @@ export interface AcceptedAssociation {
   readonly negotiated: Negotiated;
   /** The counter of the ciphered InitiateResponse. */
   readonly counter: number | undefined;
-  /** What the client has to answer under mechanism 5. */
+  /** What the client has to answer under high level security. */
   readonly serverChallenge: Uint8Array | undefined;
+  /** The server's signing certificate, as it sent it: nobody has checked it yet. */
+  readonly serverCertificate: Uint8Array | undefined;
 }
 
 /**
@@ -40,25 +44,29 @@ export function readAare<Key>(config: AssociationConfig<Key>, octets: Uint8Array
   const aare = answer.value;
   if (aare.result !== "accepted") throw rejected(aare);
   // A server that names the ciphered context where plain APDUs were asked for does no harm; the other way it does.
-  const contexts: readonly unknown[] =
-    contextCiphering(config) === undefined ? ["logical-name", "logical-name-ciphered"] : ["logical-name-ciphered"];
+  const { referencing = "logical-name" } = config;
+  const ciphered = applicationContext(referencing, true);
+  const contexts: readonly unknown[] = contextCiphering(config) === undefined ? [referencing, ciphered] : [ciphered];
   if (!contexts.includes(aare.applicationContextName))
     throw new SessionError("unexpected-response", `the server accepts the context "${aare.applicationContextName}"`);
   const serverSystemTitle = serverTitle(config, aare);
   const { plain, counter } = openInitiateResponse(config, aare, serverSystemTitle);
   const initiate = decodeApdu(initiateResponse, plain);
-  if (initiate.negotiatedDlmsVersionNumber !== DLMS_VERSION || initiate.vaaName !== VAA_NAME_LN)
-    throw new SessionError("unexpected-response", "the server agrees on another DLMS version or on short names");
+  const named = (initiate.vaaName === VAA_NAME_LN) === (referencing === "logical-name");
+  if (initiate.negotiatedDlmsVersionNumber !== DLMS_VERSION || !named)
+    throw new SessionError("unexpected-response", "the server agrees on another DLMS version or way of naming objects");
   const size = initiate.serverMaxReceivePduSize;
   return {
     negotiated: {
       // Some servers answer with more than was proposed.
-      conformance: intersectConformance(config.conformance ?? PROPOSED_CONFORMANCE, initiate.negotiatedConformance),
+      conformance: intersectConformance(proposedConformance(config), initiate.negotiatedConformance),
       maxReceivePduSize: size === 0 ? undefined : size,
       serverSystemTitle,
+      ...(referencing === "short-name" ? { associationBaseName: initiate.vaaName } : {}),
     },
     counter,
     serverChallenge: serverChallenge(config, aare),
+    serverCertificate: aare.respondingAeQualifier?.slice(),
   };
 }
 
@@ -97,7 +105,7 @@ function openInitiateResponse<Key>(
   else {
     if (server === undefined)
       throw new SessionError("server-not-authentic", "the server does not say its system title, and none was given");
-    opened = openApdu({ ciphering, client: config.systemTitle, server }, userInformation);
+    opened = openApdu({ ciphering, client: config.systemTitle, server }, userInformation, { mayBeUnsigned: true });
     if (opened.counter !== undefined && opened.counter < (config.lowestServerCounter ?? 0))
       throw new SessionError("counter-replayed", `the server's invocation counter ${opened.counter} was used before`);
   }
@@ -108,16 +116,15 @@ function openInitiateResponse<Key>(
   return opened;
 }
 
-function serverChallenge<Key>({ authentication }: AssociationConfig<Key>, aare: Aare): Uint8Array | undefined {
-  if (authentication.kind !== "gmac") return undefined;
+function serverChallenge<Key>(config: AssociationConfig<Key>, aare: Aare): Uint8Array | undefined {
+  const { authentication, profile = STANDARD_SECURITY } = config;
+  if (authentication.kind !== "gmac" && authentication.kind !== "hls") return undefined;
+  const wanted = mechanismOf(authentication);
   // One stack leaves the mechanism out; whether it is the right one the proof will show.
-  const { mechanismName = "high-gmac", respondingAuthenticationValue: challenge } = aare;
-  if (mechanismName !== "high-gmac" || challenge === undefined)
-    throw new SessionError("server-not-authentic", "the server does not take part in mechanism 5");
-  if (challenge.length < CHALLENGE_BYTES.least || challenge.length > CHALLENGE_BYTES.most)
-    throw new SessionError("server-not-authentic", `the server's challenge has ${challenge.length} octets`);
-  // Who sends our own challenge back wants us to compute its answer.
-  if (equalBytes(challenge, authentication.challenge))
-    throw new SessionError("server-not-authentic", "the server sends our own challenge back");
+  const { mechanismName = wanted, respondingAuthenticationValue: challenge } = aare;
+  if (mechanismName !== wanted || challenge === undefined)
+    throw new SessionError("server-not-authentic", `the server does not take part in mechanism "${wanted}"`);
+  const objection = challengeObjection(profile, wanted, challenge, authentication.challenge);
+  if (objection !== undefined) throw new SessionError("server-not-authentic", `the server's challenge ${objection}`);
   return challenge.slice();
 }

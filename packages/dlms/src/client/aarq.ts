@@ -3,12 +3,18 @@ import { encode } from "../codec/codec.ts";
 import { DlmsError } from "../errors.ts";
 import { apdu as anyApdu } from "../xdlms/apdu.ts";
 import { DLMS_VERSION } from "../xdlms/initiate.ts";
-import { type AssociationConfig, PROPOSED_CONFORMANCE } from "./association-config.ts";
+import { applicationContext } from "../xdlms/referencing.ts";
+import { type AssociationConfig, type ClientAuthentication, proposedConformance } from "./association-config.ts";
 import { sealApdu } from "./protection.ts";
 
 /** The ciphering of the association's APDUs, or undefined when they stay plain. */
 export function contextCiphering<Key>(config: AssociationConfig<Key>) {
   return config.cipheredContext === false ? undefined : config.ciphering;
+}
+
+/** The name of the mechanism of high level security. */
+export function mechanismOf(authentication: Extract<ClientAuthentication, { kind: "gmac" | "hls" }>) {
+  return authentication.kind === "gmac" ? ("high-gmac" as const) : authentication.mechanism.name;
 }
 
 /**
@@ -18,16 +24,23 @@ export function contextCiphering<Key>(config: AssociationConfig<Key>) {
  */
 export function buildAarq<Key>(config: AssociationConfig<Key>, invocationCounter: number): Uint8Array {
   const { authentication, systemTitle, ciphering } = config;
-  const usesKeys = ciphering !== undefined || authentication.kind === "gmac";
+  const hls = authentication.kind === "hls" && authentication.mechanism.needsTitles;
+  const usesKeys = ciphering !== undefined || authentication.kind === "gmac" || hls;
   if (usesKeys && systemTitle === undefined)
-    throw new DlmsError("invalid-value", "a client that ciphers or proves itself with GMAC needs a system title");
+    throw new DlmsError("invalid-value", "a client that ciphers or proves itself by keys needs a system title");
   if (authentication.kind === "gmac" && ciphering === undefined)
     throw new DlmsError("key-missing", "mechanism 5 needs the keys of the security setup");
   return encode(acseApdu, {
     kind: "aarq",
     value: {
-      applicationContextName: contextCiphering(config) === undefined ? "logical-name" : "logical-name-ciphered",
+      applicationContextName: applicationContext(
+        config.referencing ?? "logical-name",
+        contextCiphering(config) !== undefined,
+      ),
+      ...config.fields,
       ...(systemTitle === undefined ? {} : { callingApTitle: systemTitle }),
+      ...(config.certificate === undefined ? {} : { callingAeQualifier: config.certificate }),
+      ...(config.userId === undefined ? {} : { callingAeInvocationId: config.userId }),
       ...authenticationFields(config),
       userInformation: initiateRequest(config, invocationCounter),
     },
@@ -52,9 +65,10 @@ function authenticationFields<Key>({ authentication }: AssociationConfig<Key>) {
         callingAuthenticationValue: authentication.password,
       } as const;
     case "gmac":
+    case "hls":
       return {
         senderAcseRequirements: true,
-        mechanismName: "high-gmac",
+        mechanismName: mechanismOf(authentication),
         callingAuthenticationValue: authentication.challenge,
       } as const;
     default:
@@ -72,11 +86,12 @@ function initiateRequest<Key>(config: AssociationConfig<Key>, invocationCounter:
     value: {
       ...(dedicated && ciphering.dedicatedKey !== undefined ? { dedicatedKey: ciphering.dedicatedKey.octets } : {}),
       responseAllowed: true,
+      ...(config.qualityOfService === undefined ? {} : { proposedQualityOfService: config.qualityOfService }),
       proposedDlmsVersionNumber: DLMS_VERSION,
-      proposedConformance: config.conformance ?? PROPOSED_CONFORMANCE,
+      proposedConformance: proposedConformance(config),
       clientMaxReceivePduSize: config.maxReceivePduSize ?? 0,
     },
   });
   if (ciphering === undefined || config.systemTitle === undefined) return plain;
-  return sealApdu({ ciphering, client: config.systemTitle }, plain, invocationCounter, "global");
+  return sealApdu({ ciphering, client: config.systemTitle }, plain, invocationCounter, { form: "global" });
 }

@@ -1,11 +1,12 @@
 import { acseApdu } from "../acse/acse-apdu.ts";
 import { decode } from "../codec/codec.ts";
 import { DlmsError } from "../errors.ts";
+import type { CipheringForm } from "../security/layers.ts";
 import type { ProtectionForm } from "../security/tags.ts";
-import { type AcceptedAssociation, readAare } from "./aare.ts";
+import { readAare } from "./aare.ts";
 import { buildAarq, buildRlrq, contextCiphering } from "./aarq.ts";
-import type { AssociationConfig, CipheringForm } from "./association-config.ts";
-import { buildProof, readProof } from "./hls-proof.ts";
+import type { AssociationConfig } from "./association-config.ts";
+import { buildProof, type HlsState, readProof } from "./hls-proof.ts";
 import type { Negotiated } from "./ports.ts";
 import { type CipheredParties, openApdu, sealApdu } from "./protection.ts";
 import { refusalOf } from "./refusal.ts";
@@ -19,7 +20,7 @@ export const COUNTERS_PER_ASSOCIATION = 3;
  *
  * - `idle`: nothing was sent.
  * - `requested`: the AARQ is out.
- * - `proving`: the server accepted; our answer to its challenge is out (mechanism 5).
+ * - `proving`: the server accepted; our answer to its challenge is out (mechanisms 2 to 7).
  * - `established`: both sides have proven what they had to.
  * - `releasing`: the RLRQ is out.
  * - `released`: over, by agreement or by `abort`.
@@ -28,11 +29,7 @@ export const COUNTERS_PER_ASSOCIATION = 3;
 export type AssociationState<Key> =
   | { readonly kind: "idle"; readonly config: AssociationConfig<Key> }
   | { readonly kind: "requested"; readonly config: AssociationConfig<Key>; readonly invocationCounter: number }
-  | {
-      readonly kind: "proving";
-      readonly config: AssociationConfig<Key>;
-      readonly accepted: AcceptedAssociation;
-    }
+  | ({ readonly kind: "proving" } & HlsState<Key>)
   | { readonly kind: "established"; readonly config: AssociationConfig<Key>; readonly negotiated: Negotiated }
   | { readonly kind: "releasing"; readonly config: AssociationConfig<Key>; readonly negotiated: Negotiated }
   | { readonly kind: "released" }
@@ -111,38 +108,45 @@ function associate<Key>(config: AssociationConfig<Key>, invocationCounter: numbe
 function takeAare<Key>({ config, invocationCounter }: In<Key, "requested">, octets: Uint8Array): Step<Key> {
   const accepted = readAare(config, octets);
   const { negotiated, serverChallenge, counter } = accepted;
-  const { ciphering, systemTitle } = config;
-  if (serverChallenge === undefined || ciphering === undefined || systemTitle === undefined)
-    return established(config, negotiated, counter === undefined ? [] : [counter]);
-  const plain = buildProof(ciphering, systemTitle, invocationCounter + 1, serverChallenge);
-  const ciphered = contextCiphering(config) !== undefined;
-  const apdu = ciphered
-    ? sealApdu({ ciphering, client: systemTitle }, plain, invocationCounter + 2, globalFormOf(ciphering.form))
-    : plain;
+  const { systemTitle } = config;
+  if (serverChallenge === undefined) return established(config, negotiated, counter === undefined ? [] : [counter]);
+  const state = { config, accepted, serverChallenge };
+  const plain = buildProof(state, invocationCounter + 1);
+  const ciphering = contextCiphering(config);
+  const apdu =
+    ciphering === undefined || systemTitle === undefined
+      ? plain
+      : sealApdu({ ciphering, client: systemTitle }, plain, invocationCounter + 2, {
+          form: globalFormOf(ciphering.form),
+        });
   return [
-    { kind: "proving", config, accepted },
+    { kind: "proving", ...state },
     { kind: "send", step: "authenticate", apdu, plain },
   ];
 }
 
-function takeProof<Key>({ config, accepted }: In<Key, "proving">, octets: Uint8Array): Step<Key> {
-  const { ciphering, authentication } = config;
+function takeProof<Key>(state: In<Key, "proving">, octets: Uint8Array): Step<Key> {
+  const { config, accepted } = state;
   const parties = partiesOf(config, accepted.negotiated);
-  if (ciphering === undefined || parties === undefined || authentication.kind !== "gmac")
+  const ciphered = contextCiphering(config) !== undefined;
+  if (ciphered && parties === undefined)
     throw new SessionError("server-not-authentic", "the server does not say its system title, and none was given");
   const carrier =
-    contextCiphering(config) === undefined ? { plain: octets, counter: undefined } : openApdu(parties, octets);
-  const inner = readProof(ciphering, parties.server, authentication.challenge, carrier.plain);
+    ciphered && parties !== undefined
+      ? openApdu(parties, octets, { mayBeUnsigned: true })
+      : { plain: octets, counter: undefined };
+  const inner = readProof(state, carrier.plain);
   // Both are judged against the value before the carrier: the inner counter was drawn first, or is the same one.
   const lowest = Math.max(config.lowestServerCounter ?? 0, (accepted.counter ?? -1) + 1);
-  for (const counter of [inner, carrier.counter ?? inner])
+  const seen = [inner, carrier.counter].filter((counter) => counter !== undefined);
+  for (const counter of seen)
     if (counter < lowest)
       throw new SessionError("counter-replayed", `the server's invocation counter ${counter} was used before`);
-  const seen = [accepted.counter, inner, carrier.counter].filter((counter) => counter !== undefined);
+  const all = accepted.counter === undefined ? seen : [accepted.counter, ...seen];
   return established(
     config,
     accepted.negotiated,
-    [...new Set(seen)].sort((a, b) => a - b),
+    [...new Set(all)].sort((a, b) => a - b),
   );
 }
 
@@ -174,7 +178,7 @@ function takeRlre<Key>({ config, negotiated }: In<Key, "releasing">, octets: Uin
   const { userInformation } = answer.value;
   const parties = partiesOf(config, negotiated);
   if (userInformation !== undefined && parties !== undefined && contextCiphering(config) !== undefined)
-    openApdu(parties, userInformation);
+    openApdu(parties, userInformation, { mayBeUnsigned: true });
   return [{ kind: "released" }, { kind: "released" }];
 }
 
@@ -187,7 +191,7 @@ export function partiesOf<Key>(
   return { ciphering, client: systemTitle, server: serverSystemTitle };
 }
 
-/** The proof of mechanism 5 travels under the global key: it shows that both sides hold that one. */
+/** The proofs travel under the global key: they show that both sides hold that one. */
 function globalFormOf(form: CipheringForm): ProtectionForm {
   return form === "general-global" ? "general-global" : "global";
 }

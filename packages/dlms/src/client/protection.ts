@@ -1,13 +1,21 @@
+import { NO_BYTES, toHex } from "../bytes.ts";
 import { DlmsError } from "../errors.ts";
 import type { ProtectionKeys } from "../security/content.ts";
 import { securityControl } from "../security/control.ts";
-import { parseProtectedApdu, protectApdu, unprotectApdu } from "../security/envelope.ts";
+import { protectApdu } from "../security/envelope.ts";
+import { sealGeneralCiphering } from "../security/general-ciphering.ts";
+import type { KeySource } from "../security/key-info.ts";
+import { type LayerKeys, type LayerParties, type OpenedApdu, openLayers, signLayer } from "../security/layers.ts";
+import type { GeneralSetup } from "../security/message-key.ts";
+import { STANDARD_SECURITY } from "../security/profile.ts";
 import { type ProtectionForm, protectionFormOf } from "../security/tags.ts";
 import type { SystemTitle } from "../system-title.ts";
 import type { ClientCiphering } from "./association-config.ts";
 import type { Protection } from "./ports.ts";
 import { SessionError } from "./session-error.ts";
 
+const TRANSACTION_ID_BYTES = 8;
+const GLOBAL_SOURCES: readonly KeySource[] = ["unicast", "broadcast"];
 const EXCEPTION_RESPONSE_TAG = 0xd8;
 
 /** The counters that this side protects with. Never the same twice under one key; durable where keys outlive a process. */
@@ -29,58 +37,132 @@ export interface CipheredParties<Key> {
   readonly server: SystemTitle;
 }
 
-/** Protects one APDU with the association's form, or another where the form cannot be used yet. */
+/** How one APDU departs from its association. */
+export interface SealOptions {
+  /** Another form where the association's cannot be used yet; the APDU is then not signed either. */
+  readonly form?: ProtectionForm;
+  /** For the forms that carry one; a fresh one unless given. */
+  readonly transactionId?: Uint8Array;
+}
+
+/**
+ * Protects one APDU: signed where the association signs, then ciphered in its form.
+ *
+ * @throws DlmsError `protection-mismatch` where the form has no place for the APDU, `key-missing`, `out-of-range`
+ */
 export function sealApdu<Key>(
-  { ciphering, client }: Omit<CipheredParties<Key>, "server">,
+  parties: Omit<CipheredParties<Key>, "server"> & { readonly server?: SystemTitle },
   plain: Uint8Array,
   counter: number,
-  form: ProtectionForm = ciphering.form,
+  options: SealOptions = {},
 ): Uint8Array {
-  const { ciphers, suite, authenticated, encrypted } = ciphering;
+  const { ciphering, client } = parties;
+  const { ciphers, suite, authenticated, encrypted, general } = ciphering;
+  const form = options.form ?? ciphering.form;
   const control = securityControl({ suite, authenticated, encrypted });
-  return protectApdu(ciphers, keysFor(ciphering, form), { form, control, originator: client, counter }, plain);
+  const signs = options.form === undefined && general?.signs === true;
+  if (!signs && form !== "general-ciphering")
+    return protectApdu(ciphers, keysFor(ciphering, form), { form, control, originator: client, counter }, plain);
+  const setup = generalSetup(ciphering);
+  const header = {
+    transactionId: options.transactionId ?? transactionId(ciphering),
+    originator: client,
+    recipient: parties.server,
+    dateTime: NO_BYTES,
+    otherInformation: NO_BYTES,
+  };
+  const text = signs ? signLayer(setup, header, plain) : plain;
+  if (signs && !authenticated && !encrypted) return text;
+  if (form === "general-ciphering")
+    return sealGeneralCiphering(setup, { ...header, control, counter, source: general?.source }, text);
+  return protectApdu(ciphers, keysFor(ciphering, form), { form, control, originator: client, counter }, text);
+}
+
+/** A transaction id for the next request. */
+function transactionId<Key>({ general }: ClientCiphering<Key>): Uint8Array {
+  return general?.transactionIds?.() ?? general?.platform.random(TRANSACTION_ID_BYTES) ?? NO_BYTES;
 }
 
 /** A response as it came out of its protection. */
 export interface OpenedResponse {
   readonly plain: Uint8Array;
-  /** Undefined for a plain exception-response. */
+  /** To be judged against those seen before. Undefined for a plain exception-response, and where the transaction id is what makes it new. */
   readonly counter: number | undefined;
+  /** That of the request which this answers, in the forms that carry one. */
+  readonly transactionId: Uint8Array | undefined;
 }
 
 /**
- * Opens one APDU of the server.
+ * Opens one APDU of the server, every layer of it.
  *
  * An exception-response passes unprotected, since servers have no other way to refuse what they cannot decipher: it is
  * only ever an error, never data.
  *
  * @throws SessionError `server-not-authentic`, `response-unprotected`
  */
-export function openApdu<Key>({ ciphering, server }: CipheredParties<Key>, octets: Uint8Array): OpenedResponse {
+export function openApdu<Key>(
+  { ciphering, client, server }: CipheredParties<Key>,
+  octets: Uint8Array,
+  options?: {
+    /** What makes, proves and releases an association is not signed, whatever goes through it. */
+    readonly mayBeUnsigned?: boolean;
+  },
+): OpenedResponse {
   const tag = octets[0] ?? 0;
-  if (tag === EXCEPTION_RESPONSE_TAG) return { plain: octets, counter: undefined };
+  if (tag === EXCEPTION_RESPONSE_TAG) return { plain: octets, counter: undefined, transactionId: undefined };
   if (protectionFormOf(tag) === undefined)
     throw new SessionError(
       "response-unprotected",
       `a plain APDU (tag 0x${tag.toString(16)}) in a ciphered association`,
     );
+  const opened = openedLayers(ciphering, { originator: server, recipient: client }, octets);
+  if (isWeaker(ciphering, opened, options?.mayBeUnsigned === true))
+    throw new SessionError("response-unprotected", "the response is protected less than its request was");
+  const { plain, ciphering: facts, transactionId: id } = opened;
+  // A key made for one APDU has no counters to compare with, and a signature alone has none at all.
+  const shared = facts !== undefined && (facts.source === undefined || GLOBAL_SOURCES.includes(facts.source));
+  return { plain, counter: shared ? facts.counter : undefined, transactionId: id };
+}
+
+function openedLayers<Key>(ciphering: ClientCiphering<Key>, parties: LayerParties, octets: Uint8Array): OpenedApdu {
+  const { ciphers, general } = ciphering;
+  const keys: LayerKeys<Key> = {
+    ciphers,
+    keysFor: (form) => keysFor(ciphering, form),
+    general: general === undefined ? undefined : generalSetup(ciphering),
+  };
   try {
-    const parsed = parseProtectedApdu(octets);
-    const opened = unprotectApdu(ciphering.ciphers, keysFor(ciphering, parsed.form), parsed, server);
-    const weaker =
-      (ciphering.authenticated && opened.tag !== "verified") || (ciphering.encrypted && !opened.control.encrypted);
-    if (weaker) throw new SessionError("response-unprotected", "the response is protected less than its request was");
-    return { plain: opened.plain, counter: opened.counter };
+    return openLayers(keys, parties, octets);
   } catch (error) {
     if (error instanceof SessionError || !(error instanceof DlmsError)) throw error;
     throw new SessionError("server-not-authentic", `a response is not authentic: ${error.message}`, { cause: error });
   }
 }
 
+/** Whether a response has less protection than the association asks for. */
+function isWeaker<Key>(
+  { authenticated, encrypted, general }: ClientCiphering<Key>,
+  { ciphering, signed }: OpenedApdu,
+  mayBeUnsigned: boolean,
+): boolean {
+  const wantsSignature = general?.requiresSigned ?? general?.signs ?? false;
+  if (wantsSignature && !signed && !mayBeUnsigned) return true;
+  return (authenticated && ciphering?.tag !== "verified") || (encrypted && ciphering?.control.encrypted !== true);
+}
+
+function generalSetup<Key>(ciphering: ClientCiphering<Key>): GeneralSetup<Key> {
+  const { suite, encryptionKey, authenticationKey, general } = ciphering;
+  if (general === undefined)
+    throw new DlmsError("key-missing", "general-ciphering and general-signing were not set up for this association");
+  const { platform, profile = STANDARD_SECURITY } = general;
+  const keys = { ...general.keys, encryption: encryptionKey, authentication: authenticationKey };
+  return { platform, suite, profile, keys };
+}
+
 function keysFor<Key>(ciphering: ClientCiphering<Key>, form: ProtectionForm): ProtectionKeys<Key> {
-  const { encryptionKey, authenticationKey, dedicatedKey } = ciphering;
+  const { encryptionKey, authenticationKey, dedicatedKey, general } = ciphering;
   if (form === "global" || form === "general-global")
-    return { encryption: encryptionKey, authentication: authenticationKey };
+    return { encryption: encryptionKey, authentication: authenticationKey, broadcast: general?.keys.broadcast };
   if (dedicatedKey === undefined) throw new DlmsError("key-missing", "the association has no dedicated key");
   return { encryption: dedicatedKey.key, authentication: authenticationKey };
 }
@@ -91,14 +173,26 @@ export function localProtection<Key>(
   frameCounters: FrameCounters,
   receivedCounters: ReceivedCounters,
 ): Protection {
+  // Requests that carried a transaction id and are not answered yet: a response repeats its request's, once.
+  const unanswered = new Set<string>();
+  const carriesId = parties.ciphering.form === "general-ciphering" || parties.ciphering.general?.signs === true;
+  function seal(plain: Uint8Array, counter: number): Uint8Array {
+    if (!carriesId) return sealApdu(parties, plain, counter);
+    const id = transactionId(parties.ciphering);
+    unanswered.add(toHex(id));
+    return sealApdu(parties, plain, counter, { transactionId: id });
+  }
   return {
     async seal(apdus) {
       const first = frameCounters.take(apdus.length);
-      return apdus.map((plain, at) => sealApdu(parties, plain, first + at));
+      return apdus.map((plain, at) => seal(plain, first + at));
     },
     async open(apdus) {
       return apdus.map((octets) => {
-        const { plain, counter } = openApdu(parties, octets);
+        const { plain, counter, transactionId: id } = openApdu(parties, octets);
+        const known = id !== undefined && unanswered.delete(toHex(id));
+        if (counter === undefined && plain !== octets && !known)
+          throw new SessionError("counter-replayed", "the response answers no request that is under way");
         if (counter !== undefined && !receivedCounters.accept(counter))
           throw new SessionError("counter-replayed", `invocation counter ${counter} was seen before, or is too old`);
         return plain;

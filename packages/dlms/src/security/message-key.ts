@@ -8,16 +8,20 @@ import type { SecurityPlatform } from "./ports.ts";
 import type { SecurityProfile } from "./profile.ts";
 import { SECURITY_SUITES, type SecuritySuiteId } from "./suites.ts";
 
-/** What one side of a security setup holds for general-ciphering and general-signing, as far as it needs them. */
-export interface GeneralKeys<Key> extends ProtectionKeys<Key> {
-  /** The master key, for wrapped keys. */
-  readonly keyEncryption?: Key | undefined;
+/** The key pairs of two sides, as far as one of them has and needs them. */
+export interface AsymmetricKeys<Key> {
   /** This side's private keys. */
   readonly signing?: Key | undefined;
   readonly agreement?: Key | undefined;
   /** The other side's public keys, x and y, taken from certificates that somebody has checked. */
   readonly otherSigning?: Uint8Array | undefined;
   readonly otherAgreement?: Uint8Array | undefined;
+}
+
+/** What one side of a security setup holds for general-ciphering and general-signing. */
+export interface GeneralKeys<Key> extends ProtectionKeys<Key>, AsymmetricKeys<Key> {
+  /** The master key, for wrapped keys. */
+  readonly keyEncryption?: Key | undefined;
 }
 
 /** The security setup that a general-* APDU belongs to. */

@@ -20,8 +20,8 @@ export interface SecurityProfile {
   readonly agreedKeyCounter: "carried" | "zero";
   /** How interface class 30 protects: see `DataProtectionForm`. */
   readonly dataProtection: "standard" | "gbcs";
-  /** Octets that a challenge of the other side may have. With ECDSA at least 32 in any case. */
-  readonly challengeBytes: { readonly least: number; readonly most: number };
+  /** Octets that a challenge of the other side may have; `leastSigned` is for mechanism 7. */
+  readonly challengeBytes: { readonly least: number; readonly leastSigned: number; readonly most: number };
   /** Refuse a server's challenge that decodes as an APDU: who signs or MACs it might sign a request. */
   readonly refuseApduChallenges: boolean;
 }
@@ -34,7 +34,7 @@ export const STANDARD_SECURITY: SecurityProfile = {
   signedContentLength: true,
   agreedKeyCounter: "carried",
   dataProtection: "standard",
-  challengeBytes: { least: 8, most: 64 },
+  challengeBytes: { least: 8, leastSigned: 32, most: 64 },
   refuseApduChallenges: true,
 };
 

@@ -60,6 +60,14 @@ export const softwareCiphers: Ciphers<SoftwareKey> = {
   crypt: counterMode,
 };
 
+/** Encrypts block for block, the last one filled with zeros: no mode for messages, but some meters' answer to a challenge. */
+export function encryptBlocks(key: SoftwareKey, octets: Uint8Array): Uint8Array {
+  const blocks = new Uint8Array(Math.ceil(octets.length / 16) * 16);
+  blocks.set(octets);
+  for (let at = 0; at < blocks.length; at += 16) encryptBlock(key, blocks.subarray(at, at + 16));
+  return blocks;
+}
+
 const SBOX = substitutionBox();
 
 /** The S-box from its definition: the inverse in GF(2^8), then an affine map (FIPS 197 clause 5.1.1). */

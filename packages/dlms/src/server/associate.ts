@@ -1,16 +1,19 @@
 import { acseApdu } from "../acse/acse-apdu.ts";
-import { type Aare, type Aarq, aarq } from "../acse/association.ts";
-import { equalBytes } from "../bytes.ts";
+import { type Aare, type Aarq, aarq, type Diagnostic } from "../acse/association.ts";
+import { equalBytes, NO_BYTES } from "../bytes.ts";
 import { encode } from "../codec/codec.ts";
 import { decodeApdu } from "../cosem/service-octets.ts";
-import { CHALLENGE_BYTES } from "../security/hls.ts";
+import { DlmsError } from "../errors.ts";
+import { challengeObjection } from "../security/challenge.ts";
+import type { HlsMechanism } from "../security/hls-mechanisms.ts";
+import { STANDARD_SECURITY } from "../security/profile.ts";
 import { SECURITY_SUITES } from "../security/suites.ts";
 import { type SystemTitle, systemTitle } from "../system-title.ts";
 import { apdu as anyApdu } from "../xdlms/apdu.ts";
 import { intersectConformance } from "../xdlms/conformance.ts";
 import { DLMS_VERSION, type InitiateRequest, initiateRequest, VAA_NAME_LN } from "../xdlms/initiate.ts";
 import { ASSOCIATION_BASE_NAME, applicationContext } from "../xdlms/referencing.ts";
-import { type AssociationDefinition, type AssociationModel, referencingOf } from "./association-model.ts";
+import { type AssociationDefinition, type AssociationModel, mechanismOf, referencingOf } from "./association-model.ts";
 import {
   type Association,
   type AssociationSecurity,
@@ -27,7 +30,9 @@ import { openRequest, requirePolicy, sealResponse } from "./protection.ts";
 const INITIATE_REQUEST_TAG = 0x01;
 /** Green Book 9.4.6.3: below this the client is told pdu-size-too-short; 0 is no limit. */
 const LEAST_PDU_BYTES = 12;
-const CHALLENGE = 16;
+/** Octets of our challenges; with mechanism 7 at least 32 are asked for. */
+const CHALLENGE_BYTES = 16;
+const SIGNED_CHALLENGE_BYTES = 32;
 
 /** What an AARQ led to. */
 export interface AssociateOutcome<Key> {
@@ -52,22 +57,22 @@ export function associate<Key, State>(
   const { definition } = model;
   const request = decodeApdu(aarq, octets);
   const setup = definition.securitySetup === undefined ? undefined : device.securitySetup(definition.securitySetup);
-  const reject = (diagnostic: UserDiagnostic) => rejection(request, diagnostic);
+  const reject = (diagnostic: UserDiagnostic) => rejection(request, user(diagnostic));
+  if (request.protocolVersion === false)
+    return rejection(request, { kind: "acse-service-provider", value: "no-common-acse-version" });
   if (!contextIsOffered(definition, request, setup)) return reject("application-context-name-not-supported");
   const objection = objectToAuthentication(device, definition, request);
   if (objection !== undefined) return reject(objection);
+  const partners = objectToPartners(device, definition, request, setup);
+  if (partners !== undefined) return reject(partners);
   const ciphered = isCiphered(definition, request);
-  const title = request.callingApTitle?.length === 8 ? systemTitle(request.callingApTitle.slice()) : undefined;
-  const needsTitle = ciphered || definition.authentication.kind === "gmac";
-  // Who bears our title could send us back what we have sealed ourselves.
-  const ours = title !== undefined && setup !== undefined && equalBytes(title, setup.systemTitle);
-  if (ours || (needsTitle && title === undefined)) return reject("calling-AP-title-not-recognized");
+  const title = titleIn(request.callingApTitle);
   const security: AssociationSecurity<Key> | undefined =
     setup === undefined ? undefined : { setup, keys: setup.keys.current(), dedicated: undefined, changedKeys: false };
   const initiate = openInitiate(device, ciphered ? security : undefined, title, request);
   const unacceptable = judgeInitiate(initiate.request, definition);
   if (unacceptable !== undefined)
-    return rejection(request, "no-reason-given", encode(anyApdu, initiateError(unacceptable)), unacceptable);
+    return rejection(request, user("no-reason-given"), encode(anyApdu, initiateError(unacceptable)), unacceptable);
   const dedicated = dedicatedKey(device, setup, ciphered, initiate.request);
   return accept(device, definition, request, initiate, title, security && { ...security, dedicated });
 }
@@ -99,7 +104,7 @@ function objectToAuthentication<Key, State>(
   { mechanismName, callingAuthenticationValue: value }: Aarq,
 ): UserDiagnostic | undefined {
   const offered = mechanismName ?? "lowest";
-  const wanted = ({ none: "lowest", lls: "low", gmac: "high-gmac" } as const)[authentication.kind];
+  const wanted = mechanismOf(authentication);
   if (offered !== wanted)
     return offered === "lowest"
       ? "authentication-mechanism-name-required"
@@ -107,8 +112,38 @@ function objectToAuthentication<Key, State>(
   if (authentication.kind === "none") return undefined;
   if (value === undefined) return "authentication-failure";
   if (authentication.kind === "lls") return device.checkPassword(name, value) ? undefined : "authentication-failure";
-  const fits = value.length >= CHALLENGE_BYTES.least && value.length <= CHALLENGE_BYTES.most;
-  return fits ? undefined : "authentication-failure";
+  // A meter's proof comes second and a client's challenge meets its own: what it looks like does not matter here.
+  const profile = { ...(device.securityProfile ?? STANDARD_SECURITY), refuseApduChallenges: false };
+  const objection = challengeObjection(profile, wanted, value, NO_BYTES);
+  return objection === undefined ? undefined : "authentication-failure";
+}
+
+/** What the AARQ says of both sides: system titles, and which user of the client it is. */
+function objectToPartners<Key, State>(
+  device: Device<Key, State>,
+  definition: AssociationDefinition,
+  request: Aarq,
+  setup: SecuritySetupPort<Key> | undefined,
+): UserDiagnostic | undefined {
+  const { name, authentication } = definition;
+  const title = titleIn(request.callingApTitle);
+  const called = titleIn(request.calledApTitle);
+  const byTitle = authentication.kind === "hls" && TITLED_MECHANISMS.includes(authentication.mechanism);
+  const needsTitle = isCiphered(definition, request) || authentication.kind === "gmac" || byTitle;
+  // Who bears our title could send us back what we have sealed ourselves.
+  const ours = title !== undefined && setup !== undefined && equalBytes(title, setup.systemTitle);
+  if (ours || (needsTitle && title === undefined)) return "calling-AP-title-not-recognized";
+  if (called !== undefined && setup !== undefined && !equalBytes(called, setup.systemTitle))
+    return "called-AP-title-not-recognized";
+  const users = device.associationEdits?.users(name) ?? [];
+  const known = users.length === 0 || users.some(({ userId }) => userId === request.callingAeInvocationId);
+  return known ? undefined : "calling-AE-invocation-identifier-not-recognized";
+}
+
+const TITLED_MECHANISMS: readonly HlsMechanism["name"][] = ["high-sha256", "high-ecdsa"];
+
+function titleIn(octets: Uint8Array | undefined): SystemTitle | undefined {
+  return octets?.length === 8 ? systemTitle(octets.slice()) : undefined;
 }
 
 function openInitiate<Key, State>(
@@ -119,11 +154,17 @@ function openInitiate<Key, State>(
 ): OpenedInitiate {
   if (userInformation === undefined) throw new RequestRefused("not-decodable");
   if (userInformation[0] === INITIATE_REQUEST_TAG) {
-    if (security !== undefined) requirePolicy(security.setup.policy, UNPROTECTED);
+    if (security !== undefined) requirePolicy(security.setup.policy, UNPROTECTED, "associating");
     return { request: decodeApdu(initiateRequest, userInformation), protection: UNPROTECTED };
   }
   if (security === undefined) throw new RequestRefused("not-authentic");
-  const { plain, protection } = openRequest(device.ciphers, security, { clientSystemTitle }, userInformation);
+  const { plain, protection } = openRequest(
+    device.ciphers,
+    security,
+    { clientSystemTitle },
+    userInformation,
+    "associating",
+  );
   if (plain[0] !== INITIATE_REQUEST_TAG) throw new RequestRefused("not-decodable");
   return { request: decodeApdu(initiateRequest, plain), protection };
 }
@@ -178,12 +219,16 @@ function accept<Key, State>(
       maxSendPduSize: size === 0 ? undefined : size,
       ciphered,
       clientSystemTitle,
+      userId: request.callingAeInvocationId,
     },
     security,
   };
   const initiateResponse = encode(anyApdu, {
     kind: "initiate-response",
     value: {
+      ...(initiate.proposedQualityOfService === undefined
+        ? {}
+        : { negotiatedQualityOfService: initiate.proposedQualityOfService }),
       negotiatedDlmsVersionNumber: DLMS_VERSION,
       negotiatedConformance: conformance,
       serverMaxReceivePduSize: maxReceivePduSize,
@@ -192,7 +237,7 @@ function accept<Key, State>(
   });
   const userInformation =
     ciphered && security !== undefined
-      ? sealResponse(device.ciphers, security, protection, initiateResponse)
+      ? sealResponse(device.ciphers, security, association.agreement, protection, initiateResponse, "associating")
       : initiateResponse;
   const common = {
     applicationContextName: request.applicationContextName,
@@ -201,34 +246,54 @@ function accept<Key, State>(
   } as const;
   const title =
     security === undefined || clientSystemTitle === undefined ? {} : { respondingApTitle: security.setup.systemTitle };
-  if (definition.authentication.kind !== "gmac") {
-    const diagnostic = { kind: "acse-service-user", value: "null" } as const;
+  const { authentication } = definition;
+  if (authentication.kind === "none" || authentication.kind === "lls") {
     return {
-      response: encode(acseApdu, { kind: "aare", value: { ...common, ...title, diagnostic } }),
+      response: encode(acseApdu, { kind: "aare", value: { ...common, ...title, diagnostic: user("null") } }),
       standing: { kind: "associated", association, transfer: undefined },
     };
   }
-  const serverChallenge = device.random(CHALLENGE);
+  const mechanism = authentication.kind === "hls" ? device.hlsMechanism?.(definition.name) : undefined;
+  if (authentication.kind === "hls" && mechanism?.name !== authentication.mechanism)
+    throw new DlmsError("key-missing", `the meter has no "${authentication.mechanism}" for ${definition.name}`);
+  const clientChallenge = (request.callingAuthenticationValue as Uint8Array).slice();
+  const serverChallenge = freshChallenge(device, mechanism, clientChallenge);
+  const certificate = security?.setup.certificates?.ownSigning();
+  const sendsCertificate = mechanism?.name === "high-ecdsa" && certificate !== undefined;
   return {
     response: encode(acseApdu, {
       kind: "aare",
       value: {
         ...common,
         ...title,
-        diagnostic: { kind: "acse-service-user", value: "authentication-required" },
+        ...(sendsCertificate ? { respondingAeQualifier: certificate } : {}),
+        diagnostic: user("authentication-required"),
         responderAcseRequirements: true,
-        mechanismName: "high-gmac",
+        mechanismName: mechanismOf(authentication),
         respondingAuthenticationValue: serverChallenge,
       },
     }),
     standing: {
       kind: "authenticating",
       association,
-      // Copied: the request's octets belong to the line.
-      clientChallenge: (request.callingAuthenticationValue as Uint8Array).slice(),
+      mechanism,
+      clientChallenge,
+      clientCertificate: request.callingAeQualifier?.slice(),
       serverChallenge,
     },
   };
+}
+
+/** A challenge that is not the client's: a source that repeats itself must not make both alike. */
+function freshChallenge<Key, State>(
+  device: Device<Key, State>,
+  mechanism: HlsMechanism | undefined,
+  clientChallenge: Uint8Array,
+): Uint8Array {
+  const bytes = mechanism?.name === "high-ecdsa" ? SIGNED_CHALLENGE_BYTES : CHALLENGE_BYTES;
+  const challenge = device.random(bytes);
+  if (equalBytes(challenge, clientChallenge)) throw new RequestRefused("failed");
+  return challenge;
 }
 
 /** What the InitiateResponse names the association by. */
@@ -238,15 +303,19 @@ export function vaaNameOf(definition: AssociationDefinition): number {
 
 function rejection(
   { applicationContextName }: Aarq,
-  diagnostic: UserDiagnostic,
+  diagnostic: Diagnostic,
   userInformation?: Uint8Array,
-  rejected = String(diagnostic),
+  rejected = String(diagnostic.value),
 ): AssociateOutcome<never> {
   const refused: Aare = {
     applicationContextName,
     result: "rejected-permanent",
-    diagnostic: { kind: "acse-service-user", value: diagnostic },
+    diagnostic,
     ...(userInformation === undefined ? {} : { userInformation }),
   };
   return { response: encode(acseApdu, { kind: "aare", value: refused }), standing: { kind: "idle" }, rejected };
+}
+
+function user(value: UserDiagnostic): Diagnostic {
+  return { kind: "acse-service-user", value };
 }

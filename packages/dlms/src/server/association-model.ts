@@ -1,5 +1,7 @@
+import type { MECHANISMS } from "../acse/names.ts";
 import type { LogicalName } from "../cosem/logical-name.ts";
 import type { ServedClass } from "../cosem/served.ts";
+import type { HlsMechanism } from "../security/hls-mechanisms.ts";
 import type { ConformanceBit } from "../xdlms/conformance.ts";
 import type { Referencing } from "../xdlms/referencing.ts";
 import type { AccessModes, AccessRule } from "./access.ts";
@@ -12,7 +14,15 @@ export type AssociationAuthentication =
   /** Low level security: a password in clear (mechanism 1). */
   | { readonly kind: "lls" }
   /** High level security with GMAC (mechanism 5): the keys of the security setup prove both sides. */
-  | { readonly kind: "gmac" };
+  | { readonly kind: "gmac" }
+  /** High level security with another function (mechanisms 2, 3, 4, 6, 7), from the port `hlsMechanism` of the device. */
+  | { readonly kind: "hls"; readonly mechanism: HlsMechanism["name"] };
+
+/** The name of the mechanism that an AARQ has to ask for. */
+export function mechanismOf(authentication: AssociationAuthentication): keyof typeof MECHANISMS {
+  if (authentication.kind === "hls") return authentication.mechanism;
+  return ({ none: "lowest", lls: "low", gmac: "high-gmac" } as const)[authentication.kind];
+}
 
 /** One association that a meter offers: who, how protected, and what may be done. */
 export interface AssociationDefinition {
@@ -30,6 +40,8 @@ export interface AssociationDefinition {
   /** The octets of the longest APDU this server takes in this association. */
   readonly maxReceivePduSize?: number;
   readonly access: AccessRule;
+  /** Octets of data in the blocks of long responses; as many as the client's PDU size allows unless given. */
+  readonly responseBlockBytes?: number | undefined;
   /** Long responses go in general blocks also where blocks of their own service were agreed, as some meters do it. */
   readonly prefersGeneralBlocks?: boolean;
   /** The version of association LN served at 0.0.40.0.0.255; 1 unless given. */

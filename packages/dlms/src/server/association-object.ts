@@ -1,3 +1,4 @@
+import { MECHANISMS } from "../acse/names.ts";
 import { encode } from "../codec/codec.ts";
 import {
   AssociationLn,
@@ -15,7 +16,7 @@ import { conformanceOctets } from "../xdlms/conformance.ts";
 import { DLMS_VERSION } from "../xdlms/initiate.ts";
 import { accessList } from "./access-list.ts";
 import { addUser, removeUser, setListed, setSecret, setUsers, usersOf, visibleObjects } from "./association-edits.ts";
-import type { AssociationModel, ReachableObject } from "./association-model.ts";
+import { type AssociationModel, mechanismOf, type ReachableObject } from "./association-model.ts";
 import type { RequestContext } from "./request-context.ts";
 
 /** The object that stands for the association it is asked through. */
@@ -26,9 +27,8 @@ const CLASSES = { 0: AssociationLnV0, 1: AssociationLnV1, 2: AssociationLnV2, 3:
 const DLMS_UA_ARCS = [0x60, 0x85, 0x74, 0x05, 0x08] as const;
 const APPLICATION_CONTEXT_ARC = 1;
 const MECHANISM_ARC = 2;
-/** Clients do not say which user they are. */
+/** What is shown where the client did not say which user it is. */
 const NOBODY = { userId: 0, userName: "" } as const;
-const MECHANISM_NUMBERS = { none: 0, lls: 1, gmac: 5 } as const;
 
 /**
  * Serves association LN for one association: object list, agreed parameters, password, users.
@@ -67,11 +67,14 @@ export function associationClass<State>(model: AssociationModel<State>): ServedC
         };
       },
       authenticationMechanismName: () =>
-        objectIdentifier(MECHANISM_ARC, MECHANISM_NUMBERS[model.definition.authentication.kind]),
+        objectIdentifier(MECHANISM_ARC, MECHANISMS[mechanismOf(model.definition.authentication)]),
       associationStatus: () => "associated",
       securitySetupReference: () => model.definition.securitySetup ?? "0.0.0.0.0.0",
       userList: (_, context) => usersOf(own(context)),
-      currentUser: () => NOBODY,
+      currentUser: (_, context) => {
+        const { userId } = own(context).agreement;
+        return usersOf(own(context)).find((user) => user.userId === userId) ?? NOBODY;
+      },
     },
     set: {
       secret: (password, _, context) => setSecret(password, own(context)),

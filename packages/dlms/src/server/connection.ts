@@ -1,4 +1,6 @@
-import type { ProtectionForm } from "../security/tags.ts";
+import type { HlsMechanism } from "../security/hls-mechanisms.ts";
+import type { KeySource } from "../security/key-info.ts";
+import type { CipheringForm } from "../security/layers.ts";
 import type { AttributeWithSelection, MethodDescriptor } from "../xdlms/descriptors.ts";
 import type { InvokeIdAndPriority } from "../xdlms/invoke-id.ts";
 import type { AssociationModel } from "./association-model.ts";
@@ -32,7 +34,12 @@ export interface DedicatedKey<Key> {
 
 /** How a request came, and so how its response goes. */
 export interface RequestProtection {
-  readonly form: ProtectionForm | undefined;
+  readonly form: CipheringForm | undefined;
+  /** Whose key it was, in general-ciphering with key-info. */
+  readonly source?: KeySource | undefined;
+  readonly signed: boolean;
+  /** The response repeats it, in the forms that carry one. */
+  readonly transactionId?: Uint8Array | undefined;
   readonly authenticated: boolean;
   readonly encrypted: boolean;
   /** The lowest counter that was acceptable before this request: an HLS reply inside is judged by it. */
@@ -43,6 +50,7 @@ export const UNPROTECTED: RequestProtection = {
   form: undefined,
   authenticated: false,
   encrypted: false,
+  signed: false,
   lowestBefore: 0,
 };
 
@@ -80,7 +88,11 @@ export type Standing<Key> =
   | {
       readonly kind: "authenticating";
       readonly association: Association<Key>;
+      /** Undefined for mechanism 5, which works with the keys of the security setup. */
+      readonly mechanism: HlsMechanism | undefined;
       readonly clientChallenge: Uint8Array;
+      /** As the client sent it: nobody has checked it yet. */
+      readonly clientCertificate: Uint8Array | undefined;
       readonly serverChallenge: Uint8Array;
     }
   | { readonly kind: "associated"; readonly association: Association<Key>; transfer: OpenTransfer | undefined };

@@ -90,7 +90,7 @@ test("authentic requests with any content are answered too: the holder of the ke
   let counter = 100;
   const send = (plain: Uint8Array): Uint8Array | undefined => {
     counter += 1;
-    return meter.server.handle(connection, sealApdu(parties, plain, counter, "general-global"));
+    return meter.server.handle(connection, sealApdu(parties, plain, counter, { form: "general-global" }));
   };
   const tags = new Set([0xdb, 0xd8]);
   fc.assert(

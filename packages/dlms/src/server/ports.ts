@@ -1,5 +1,10 @@
+import type { Infer } from "../codec/codec.ts";
+import type { CertificateInfo, certificateByEntity, certificateBySerial } from "../cosem/classes/security-setup.ts";
 import type { LogicalName } from "../cosem/logical-name.ts";
-import type { Ciphers, KeyWrap, RandomOctets } from "../security/ports.ts";
+import type { HlsMechanism } from "../security/hls-mechanisms.ts";
+import type { AsymmetricKeys } from "../security/message-key.ts";
+import type { Ciphers, KeyWrap, RandomOctets, SecurityPlatform } from "../security/ports.ts";
+import type { SecurityProfile } from "../security/profile.ts";
 import type { SecuritySuiteId } from "../security/suites.ts";
 import type { SystemTitle } from "../system-title.ts";
 
@@ -42,12 +47,57 @@ export interface InvocationCounters {
   accept(counter: number): void;
 }
 
-/** Protection that a security setup demands (class 64, security_policy), signatures apart. */
+/** Protection that a security setup demands (class 64, security_policy). */
 export interface SecurityPolicy {
   readonly authenticatedRequest: boolean;
   readonly encryptedRequest: boolean;
   readonly authenticatedResponse: boolean;
   readonly encryptedResponse: boolean;
+  /** Signatures, by general-signing; not asked for unless given. */
+  readonly signedRequest?: boolean;
+  readonly signedResponse?: boolean;
+}
+
+/** What general-ciphering with fresh keys and general-signing need of a security setup. */
+export interface GeneralProtectionPort<Key> {
+  readonly platform: SecurityPlatform<Key>;
+  /** How the APDUs are made; `STANDARD_SECURITY` unless given. */
+  readonly profile?: SecurityProfile | undefined;
+  /** The meter's private keys, and the client's public ones from the certificates that the meter holds. */
+  keysFor(client: SystemTitle | undefined): AsymmetricKeys<Key>;
+  /**
+   * Remembers a transaction id of this client and says whether it is new. Durable: it is all that tells a replay where
+   * a key was made for one APDU, or where an APDU is only signed.
+   */
+  acceptTransaction(client: SystemTitle | undefined, transactionId: Uint8Array): boolean;
+}
+
+/** What a key pair or a certificate is for (class 64). */
+export type KeyPairUse = "digitalSignature" | "keyAgreement" | "tls";
+
+/** Which certificate is meant: by whose it is, or by its serial number and issuer. */
+export type CertificateIdentification =
+  | ({ readonly kind: "byEntity" } & Infer<typeof certificateByEntity>)
+  | ({ readonly kind: "bySerial" } & Infer<typeof certificateBySerial>);
+
+/**
+ * The key pairs and certificates of a meter. Certificates and requests are octets in DER: whether a certificate is one to
+ * be believed is for this port to judge. False and undefined refuse: the call is then answered `other-reason`.
+ */
+export interface CertificateStore {
+  /** What the meter holds, its trust anchors included. */
+  list(): readonly CertificateInfo[];
+  /** Makes a new pair. The one in use stays until a certificate of the new one is imported. */
+  generateKeyPair(use: KeyPairUse): boolean;
+  /** A PKCS #10 request for the newest pair, signed by it. */
+  certificateRequest(use: KeyPairUse): Uint8Array | undefined;
+  /** Takes a certificate that trust anchors of the meter vouch for; never an anchor itself. */
+  import(certificate: Uint8Array): boolean;
+  export(which: CertificateIdentification): Uint8Array | undefined;
+  /** Removes a certificate, and destroys the private key with the meter's own one. Never a trust anchor. */
+  remove(which: CertificateIdentification): boolean;
+  /** The meter's certificate for signatures, which its AARE carries with mechanism 7; undefined sends none. */
+  ownSigning(): Uint8Array | undefined;
 }
 
 /** One security setup (class 64) as the server needs it. */
@@ -61,6 +111,12 @@ export interface SecuritySetupPort<Key> {
   readonly clientSystemTitle?: SystemTitle | undefined;
   readonly keys: SecuritySetupKeys<Key>;
   readonly counters: InvocationCounters;
+  /** Counters of what came under the broadcast key; without them nothing under it is taken. */
+  readonly broadcastCounters?: Pick<InvocationCounters, "lowestAcceptable" | "accept"> | undefined;
+  /** Absent where the meter has neither key pairs nor wrapped keys. */
+  readonly general?: GeneralProtectionPort<Key> | undefined;
+  /** Absent where the meter has no key pairs. */
+  readonly certificates?: CertificateStore | undefined;
   /** Takes a stronger policy into use (security_activate); false or absent refuses it. */
   activate?(policy: SecurityPolicy): boolean;
 }
@@ -97,6 +153,10 @@ export interface Device<Key, State = unknown> {
   securitySetup(logicalName: LogicalName): SecuritySetupPort<Key> | undefined;
   /** Whether `password` opens an LLS association. Compares in constant time. */
   checkPassword(association: string, password: Uint8Array): boolean;
+  /** The mechanism of an association of kind `hls`, with the secret or the keys that it needs. */
+  readonly hlsMechanism?: ((association: string) => HlsMechanism | undefined) | undefined;
+  /** How strictly a client's challenge is judged; `STANDARD_SECURITY` unless given. */
+  readonly securityProfile?: SecurityProfile | undefined;
   /** Takes a new password (attribute 7 of association LN, LLS); false refuses it. */
   setPassword(association: string, password: Uint8Array): boolean;
   /** Absent where object lists and users are as they were made. */

@@ -26,7 +26,7 @@ export function release<Key, State>(
   const { security, agreement } = association;
   if (userInformation === undefined || userInformation[0] === INITIATE_REQUEST_TAG || security === undefined)
     return encode(acseApdu, { kind: "rlre", value: { reason } });
-  const { protection } = openRequest(device.ciphers, security, agreement, userInformation);
+  const { protection } = openRequest(device.ciphers, security, agreement, userInformation, "associating");
   const initiateResponse = encode(anyApdu, {
     kind: "initiate-response",
     value: {
@@ -36,6 +36,6 @@ export function release<Key, State>(
       vaaName: VAA_NAME_LN,
     },
   });
-  const proof = sealResponse(device.ciphers, security, protection, initiateResponse);
+  const proof = sealResponse(device.ciphers, security, agreement, protection, initiateResponse, "associating");
   return encode(acseApdu, { kind: "rlre", value: { reason, userInformation: proof } });
 }

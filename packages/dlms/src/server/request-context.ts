@@ -15,6 +15,8 @@ export interface Agreement {
   /** A ciphered application context was agreed. */
   readonly ciphered: boolean;
   readonly clientSystemTitle: SystemTitle | undefined;
+  /** Which user of the client it is, where the AARQ said so: calling-AE-invocation-id. */
+  readonly userId?: number | undefined;
 }
 
 /** A `ServeContext` with what the server's own classes need beside it. */

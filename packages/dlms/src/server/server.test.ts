@@ -63,7 +63,7 @@ test("every security failure gets the same answer, whatever was wrong", async ()
   const { ciphering } = managementConfig();
   assert.ok(ciphering !== undefined);
   const seal = (change: object, form: "global" | "general-global" = "global", client = CLIENT_TITLE) =>
-    sealApdu({ ciphering: { ...ciphering, ...change }, client }, GET_TIME, 50, form);
+    sealApdu({ ciphering: { ...ciphering, ...change }, client }, GET_TIME, 50, { form });
   const altered = seal({});
   altered[altered.length - 1] = (altered.at(-1) as number) ^ 1;
   for (const apdu of [

@@ -25,7 +25,13 @@ import { exceptionFor, RequestRefused } from "./exception.ts";
 import { serveGet } from "./get.ts";
 import { DEFAULT_MAX_RECEIVE_PDU_BYTES, MAX_LONG_REQUEST_BYTES, offeredConformance } from "./offer.ts";
 import type { Device } from "./ports.ts";
-import { openRequest, protectionOverheadBytes, requirePolicy, sealResponse } from "./protection.ts";
+import {
+  type AssociationStage,
+  openRequest,
+  protectionOverheadBytes,
+  requirePolicy,
+  sealResponse,
+} from "./protection.ts";
 import { READ_REQUEST, serveRead } from "./read.ts";
 import { release } from "./release.ts";
 import { serveSet } from "./set.ts";
@@ -198,13 +204,13 @@ export class CosemServer<Key, State = unknown> {
   ): Uint8Array | undefined {
     const { association } = standing;
     const security = this.#currentSecurity(association);
-    const { plain, protection } = this.#open(association, security, apdu);
+    const stage = standing.kind === "authenticating" ? "associating" : "associated";
+    const { plain, protection } = this.#open(association, security, apdu, stage);
     const seal = (response: Uint8Array) =>
       security === undefined || !association.agreement.ciphered
         ? response
-        : sealResponse(this.#device.ciphers, security, protection, response);
+        : sealResponse(this.#device.ciphers, security, association.agreement, protection, response, stage);
     if (standing.kind === "authenticating") {
-      if (security === undefined) throw new RequestRefused("not-associated");
       const outcome = authenticate(this.#device, standing, security, protection, plain);
       connection.standing = outcome.authentic
         ? { kind: "associated", association, transfer: undefined }
@@ -238,13 +244,14 @@ export class CosemServer<Key, State = unknown> {
     { agreement }: Association<Key>,
     security: AssociationSecurity<Key> | undefined,
     apdu: Uint8Array,
+    stage: AssociationStage,
   ): { readonly plain: Uint8Array; readonly protection: RequestProtection } {
     const isProtected = protectionFormOf(apdu[0] ?? 0) !== undefined;
     if (isProtected) {
       if (security === undefined || !agreement.ciphered) throw new RequestRefused("not-authentic");
-      return openRequest(this.#device.ciphers, security, agreement, apdu);
+      return openRequest(this.#device.ciphers, security, agreement, apdu, stage);
     }
-    if (security !== undefined) requirePolicy(security.setup.policy, UNPROTECTED);
+    if (security !== undefined) requirePolicy(security.setup.policy, UNPROTECTED, stage);
     return { plain: apdu, protection: UNPROTECTED };
   }
 
@@ -256,8 +263,9 @@ export class CosemServer<Key, State = unknown> {
     pending: Call<Key, State>["pending"],
   ): Call<Key, State> {
     const pduBytes = association.agreement.maxSendPduSize ?? UNLIMITED_PDU_BYTES;
-    const ciphered = association.agreement.ciphered;
-    const overhead = ciphered ? protectionOverheadBytes(protection.form ?? "global") : 0;
+    const { security } = association;
+    const ciphered = association.agreement.ciphered && security !== undefined;
+    const overhead = ciphered ? protectionOverheadBytes(security, protection) : 0;
     return {
       device: this.#device,
       model,

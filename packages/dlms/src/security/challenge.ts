@@ -1,0 +1,39 @@
+import type { MechanismName } from "../acse/names.ts";
+import { equalBytes } from "../bytes.ts";
+import { decode } from "../codec/codec.ts";
+import { DlmsError } from "../errors.ts";
+import { apdu as anyApdu } from "../xdlms/apdu.ts";
+import type { SecurityProfile } from "./profile.ts";
+import { protectionFormOf } from "./tags.ts";
+
+const GENERAL_BLOCK_TRANSFER_TAG = 0xe0;
+
+/** What is wrong with a challenge of the other side; undefined when nothing is. */
+export function challengeObjection(
+  { challengeBytes, refuseApduChallenges }: Pick<SecurityProfile, "challengeBytes" | "refuseApduChallenges">,
+  mechanism: MechanismName,
+  challenge: Uint8Array,
+  own: Uint8Array,
+): string | undefined {
+  const least = mechanism === "high-ecdsa" ? challengeBytes.leastSigned : challengeBytes.least;
+  if (challenge.length < least || challenge.length > challengeBytes.most)
+    return `has ${challenge.length} octets where ${least} to ${challengeBytes.most} are allowed`;
+  // Who sends our own challenge back wants us to compute its answer.
+  if (equalBytes(challenge, own)) return "is our own, sent back";
+  // An answer under mechanism 5 is a tag over the challenge: over an APDU it would be that APDU's.
+  if (refuseApduChallenges && isPlainApdu(challenge)) return "is an APDU, which the answer would make authentic";
+  return undefined;
+}
+
+function isPlainApdu(octets: Uint8Array): boolean {
+  const tag = octets[0] ?? 0;
+  // Those two are never protected as they are, and random octets look like them too often.
+  if (protectionFormOf(tag) !== undefined || tag === GENERAL_BLOCK_TRANSFER_TAG) return false;
+  try {
+    decode(anyApdu, octets);
+    return true;
+  } catch (error) {
+    if (error instanceof DlmsError) return false;
+    throw error;
+  }
+}
