@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { AxeBuilder } from "@axe-core/playwright";
+import type { Overview } from "@meterkeep/api";
 import type { Page } from "playwright-core";
 import { type Meterkeep, startMeterkeep } from "../src/start-meterkeep.ts";
 import { openBrowser, type TestBrowser } from "./chromium.ts";
@@ -75,6 +76,83 @@ for (const scheme of SCHEMES)
         await page.close();
       }
     });
+
+/** As many homes as a large town has, around the few that are real: the overview that the server gave, with more of the same. */
+const CROWD = 5_000;
+
+async function openLargeTown(): Promise<Page> {
+  const { page } = await browser.open("about:blank");
+  await page.route("**/api/v1/overview", async (route) => {
+    const response = await route.fetch();
+    await route.fulfill({ response, json: crowded((await response.json()) as Overview) });
+  });
+  await page.goto(meterkeep.address);
+  await page.locator(".crowds").first().waitFor({ state: "attached" });
+  return page;
+}
+
+function crowded(overview: Overview): Overview {
+  const { grid } = overview;
+  const example = overview.meters.find(({ role }) => role === "home");
+  if (grid === undefined || example === undefined) return overview;
+  const added: Overview["meters"] = [];
+  const feeders = grid.feeders.map((feeder, lane) => {
+    const homes = Array.from({ length: CROWD / grid.feeders.length }, (_, place) => {
+      const systemTitle = `4D4B57${(lane * CROWD + place).toString(16).padStart(10, "0").toUpperCase()}`;
+      added.push({ ...example, systemTitle, label: `Lane ${lane} home ${place}`, feeder: feeder.id });
+      return systemTitle;
+    });
+    return { ...feeder, homes: [...feeder.homes, ...homes] };
+  });
+  return { ...overview, grid: { ...grid, feeders }, meters: [...overview.meters, ...added] };
+}
+
+test("a town of five thousand homes has few elements, is walked by keys and by pointer, and is free of violations", async () => {
+  const page = await openLargeTown();
+  const elements = await page.evaluate(() => document.querySelectorAll("*").length);
+  assert.ok(elements < 3_000, `${elements} elements`);
+
+  await page.locator('a.home[tabindex="0"]').focus();
+  await page.keyboard.press("ArrowRight");
+  for (let step = 0; step < 30; step += 1) await page.keyboard.press("ArrowRight");
+  const walkedTo = await page.evaluate(() => document.activeElement?.getAttribute("aria-label"));
+  assert.match(walkedTo ?? "", /^Lane 0 home \d+, /);
+  assert.match(await page.locator(".readout").innerText(), /Lane 0 home \d+/);
+
+  const { violations } = await new AxeBuilder({ page }).withTags(RULES).analyze();
+  assert.deepEqual(
+    violations.map(({ id }) => id),
+    [],
+  );
+
+  const picture = page.locator("svg.lane-picture").nth(1);
+  const box = await picture.boundingBox();
+  assert.ok(box !== null);
+  await picture.click({ position: { x: box.width / 2, y: box.height / 2 } });
+  await page.waitForURL(/\/meters\/4D4B57/);
+  await page.close();
+});
+
+test("nothing moves under the eyes while the town comes in", async () => {
+  const { page } = await browser.open("about:blank");
+  await page.addInitScript(() => {
+    const shifts: number[] = [];
+    Object.assign(globalThis, { shifts });
+    new PerformanceObserver((list) => {
+      for (const entry of list.getEntries()) shifts.push((entry as PerformanceEntry & { value: number }).value);
+    }).observe({ type: "layout-shift", buffered: true });
+  });
+  await page.goto(meterkeep.address);
+  await page.locator("a.home").first().waitFor();
+  await page.locator(".town-chart canvas").waitFor();
+  await page.getByText("live", { exact: true }).waitFor();
+  const moved = await page.evaluate(() => (globalThis as unknown as { shifts: number[] }).shifts);
+  assert.ok(
+    moved.reduce((sum, value) => sum + value, 0) < 0.1,
+    `moved by ${moved.join(", ")}; 0.1 is the limit of what counts as good`,
+  );
+  await page.close();
+});
 
 test("dark mode follows the system, can be chosen, and the choice lasts", async () => {
   const { page } = await browser.open(meterkeep.address);

@@ -43,6 +43,7 @@ const LINES: { readonly [K in keyof EventData]?: (data: EventData[K]) => Line | 
     sentence,
     severity: accepted ? "info" : "warning",
   }),
+  import: ({ at, sentence, imported }) => ({ at, sentence, severity: imported ? "notice" : "warning" }),
   ledger: ({ at, meter, sentence, kind }) => ({
     at,
     ...(meter === undefined ? {} : { meter }),

@@ -196,6 +196,8 @@ function keysTouchedBy(event: StreamEvent): readonly (readonly string[])[] {
       ["session", event.data.id],
       ["meter", event.data.meter],
     ];
+  // A shipment brings meters, a grid or a refusal that stands among the warnings.
+  if (is(event, "import")) return [overviewQuery.queryKey];
   // A push that belongs to no meter came from somebody new or unknown.
   if (is(event, "push") && event.data.meter === undefined) return [["push-sources"]];
   return [];

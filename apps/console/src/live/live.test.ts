@@ -56,6 +56,14 @@ test("a meter's new line replaces its old one, a new meter is added, the rest st
   assert.equal(mergeMeters(overview, new Map(), "x"), overview);
 });
 
+test("a town that came in is a line of its own, and one that was refused a warning", () => {
+  const event = { at: "2026-11-21T12:00:00Z", file: "shipments/a.mks", imported: true, meters: 204, added: 204 };
+  const line = eventLine("import", { ...event, sentence: "204 meters came in." }, "1");
+  assert.equal(line?.sentence, "204 meters came in.");
+  assert.equal(line?.severity, "notice");
+  assert.equal(eventLine("import", { ...event, imported: false, sentence: "No." }, "2")?.severity, "warning");
+});
+
 test("events read as sentences, and those that only move the picture make no line", () => {
   const reading = eventLine("reading", { meter: "A", at: "2026-11-21T12:00:00Z", intervals: 1, registers: 5 }, "7");
   assert.equal(reading?.sentence, "Stored 1 interval and 5 registers");

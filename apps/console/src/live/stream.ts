@@ -8,6 +8,7 @@ const TYPES = {
   session: true,
   push: true,
   ledger: true,
+  import: true,
   drill: true,
   clock: true,
   heartbeat: true,

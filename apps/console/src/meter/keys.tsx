@@ -1,8 +1,9 @@
 import type { MeterDetail } from "@meterkeep/api";
 import { useState } from "react";
-import { localTime } from "../live/live-context.tsx";
 import { Empty } from "../shell/empty.tsx";
+import { WallClock } from "../shell/marks.tsx";
 import { ScrollRegion } from "../shell/scroll-region.tsx";
+import { When } from "../shell/when.tsx";
 import { keysByUse } from "./key-order.ts";
 
 const PURPOSES: Readonly<Record<string, string>> = {
@@ -20,8 +21,11 @@ export function Keys({ keys }: { keys: MeterDetail["keys"] }) {
     <section className="panel" aria-labelledby="keys-title">
       <div className="panel-head">
         <h2 id="keys-title">Keys</h2>
-        <span className="dim">octets never leave the custodian</span>
+        <WallClock />
       </div>
+      <p className="keys-note dim">
+        Purpose, version and state are no secret. The octets are, and never leave the custodian.
+      </p>
       {keys.length === 0 ? (
         <div className="panel-body">
           <Empty command="npx meterkeep status">The custodian describes no key of this meter.</Empty>
@@ -50,16 +54,10 @@ export function Keys({ keys }: { keys: MeterDetail["keys"] }) {
                   <td>
                     {state}
                     <span className="key-says">
-                      {origin}, {localTime.near(createdAt, Date.now())}
+                      {origin} <When at={createdAt} />
                     </span>
                   </td>
-                  <td>
-                    {provenAt !== undefined
-                      ? localTime.near(provenAt, Date.now())
-                      : state === "active"
-                        ? "not yet"
-                        : "–"}
-                  </td>
+                  <td>{provenAt !== undefined ? <When at={provenAt} /> : state === "active" ? "not yet" : "–"}</td>
                 </tr>
               ))}
             </tbody>

@@ -9,6 +9,7 @@ import { Ladder } from "../session/ladder.tsx";
 import { OutcomeMark } from "../session/outcome-mark.tsx";
 import { PURPOSE_WORDS } from "../session/purpose.ts";
 import { Empty } from "../shell/empty.tsx";
+import { WallClock } from "../shell/marks.tsx";
 
 interface SessionsProps {
   readonly systemTitle: string;
@@ -47,6 +48,7 @@ export function Sessions({ systemTitle, lastSession, meterName }: SessionsProps)
         <section className="panel" aria-labelledby="sessions-title">
           <div className="panel-head">
             <h2 id="sessions-title">Sessions before</h2>
+            <WallClock />
           </div>
           <ol className="session-list">
             {list.sessions

@@ -2,8 +2,9 @@ import type { MeterDetail } from "@meterkeep/api";
 import { IconCheck, IconX } from "@tabler/icons-react";
 import { Link } from "@tanstack/react-router";
 import { asSentence } from "../format/words.ts";
-import { localTime } from "../live/live-context.tsx";
 import { stepWords } from "../session/ladder-rows.ts";
+import { WallClock } from "../shell/marks.tsx";
+import { When } from "../shell/when.tsx";
 
 const GRADES = {
   none: "not taken over",
@@ -15,17 +16,20 @@ const STATES = { done: "done", current: "under way", ahead: "ahead", failed: "fa
 
 /** How the keys of this meter became the utility's own, one step after the other. */
 export function Takeover({ takeover }: { takeover: MeterDetail["takeover"] }) {
+  // A meter that was caught keeping a key stopped at the step that shows it.
+  const caught = takeover.verdict.startsWith("keeps");
   return (
     <section className="panel" aria-labelledby="takeover-title">
       <div className="panel-head">
         <h2 id="takeover-title">Takeover</h2>
+        <WallClock />
         <span className="dim">{takeover.verdict.replaceAll("-", " ")}</span>
       </div>
       <div className="panel-body">
         <p className="why">{asSentence(takeover.sentence)}</p>
         {takeover.steps.length === 0 ? null : (
           <ol className="steps">
-            {takeover.steps.map(({ step, sentence, state, at, session }) => (
+            {stepsShown(takeover.steps, caught).map(({ step, sentence, state, at, session }) => (
               <li key={step} className={`takeover-step ${state}`}>
                 <span className="step-sign" aria-hidden="true">
                   {state === "done" ? <IconCheck size={12} /> : state === "failed" ? <IconX size={12} /> : null}
@@ -37,7 +41,7 @@ export function Takeover({ takeover }: { takeover: MeterDetail["takeover"] }) {
                   <p className="step-says">{asSentence(sentence)}</p>
                   {at === undefined && session === undefined ? null : (
                     <p className="step-when">
-                      {at === undefined ? null : localTime.seconds(at)}{" "}
+                      {at === undefined ? null : <When at={at} seconds />}{" "}
                       {session === undefined ? null : (
                         <Link to="/sessions/$id" params={{ id: session }}>
                           session
@@ -54,4 +58,10 @@ export function Takeover({ takeover }: { takeover: MeterDetail["takeover"] }) {
       </div>
     </section>
   );
+}
+
+type Step = MeterDetail["takeover"]["steps"][number];
+
+function stepsShown(steps: readonly Step[], caught: boolean): readonly Step[] {
+  return caught ? steps.map((step) => (step.state === "current" ? { ...step, state: "failed" } : step)) : steps;
 }

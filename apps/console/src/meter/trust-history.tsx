@@ -1,6 +1,6 @@
 import type { MeterDetail } from "@meterkeep/api";
-import { localTime } from "../live/live-context.tsx";
-import { TrustMark } from "../shell/marks.tsx";
+import { TrustMark, WallClock } from "../shell/marks.tsx";
+import { When } from "../shell/when.tsx";
 import { TRUST_LOOKS } from "../town/trust.ts";
 
 /** Trust now, what it allows, and every change with its reason. */
@@ -9,6 +9,7 @@ export function TrustHistory({ trust }: { trust: MeterDetail["trust"] }) {
     <section className="panel" aria-labelledby="trust-title">
       <div className="panel-head">
         <h2 id="trust-title">Trust</h2>
+        <WallClock />
         <TrustMark trust={trust.state} />
       </div>
       <div className="panel-body">
@@ -16,9 +17,9 @@ export function TrustHistory({ trust }: { trust: MeterDetail["trust"] }) {
         <ol className="history">
           {newestFirst(trust.history).map(({ at, to, sentence }) => (
             <li key={`${at} ${to}`}>
-              <time dateTime={at} className="dim">
-                {localTime.near(at, Date.now())}
-              </time>
+              <span className="dim">
+                <When at={at} />
+              </span>
               <div>
                 <TrustMark trust={to} size={12} />
                 <p>{sentence}</p>

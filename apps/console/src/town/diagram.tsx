@@ -14,9 +14,12 @@ interface DiagramProps {
   readonly grid: GridView;
   readonly meters: ReadonlyMap<string, MeterSummary>;
   readonly shown: ReadonlySet<string> | undefined;
+  /** The feeder that alone is singled out. */
+  readonly chosen: string | undefined;
+  readonly choose: (feeder: string | undefined) => void;
 }
 
-export const Diagram = memo(function Diagram({ grid, meters, shown }: DiagramProps) {
+export const Diagram = memo(function Diagram({ grid, meters, shown, chosen, choose }: DiagramProps) {
   const navigate = useNavigate();
   const [measure, measured] = useWidth<HTMLElement>();
   const width = Math.max(240, Math.floor(measured));
@@ -97,6 +100,8 @@ export const Diagram = memo(function Diagram({ grid, meters, shown }: DiagramPro
                 shown={shown}
                 reachable={inLane(feeder, reachable) ? reachable : undefined}
                 last={index === lanes.length - 1}
+                chosen={chosen === feeder.id}
+                choose={choose}
                 pointed={density.crowded && inLane(feeder, pointed) ? pointed : undefined}
               />
             ))}

@@ -2,7 +2,7 @@
 import type { GridView, MeterSummary } from "@meterkeep/api";
 import { memo } from "react";
 import { EvidenceLink } from "../evidence/evidence-link.tsx";
-import { formatPower, formatRating, formatShare, spoken } from "../format/quantity.ts";
+import { formatCount, formatPower, formatRating, formatShare, spoken } from "../format/quantity.ts";
 import { Amount } from "../shell/quantity.tsx";
 import { HomeCrowd } from "./home-crowd.tsx";
 import { HomeGlyph } from "./home-glyph.tsx";
@@ -25,6 +25,9 @@ interface FeederLaneProps {
   readonly last: boolean;
   /** The home under the pointer, where homes have no elements of their own. */
   readonly pointed: string | undefined;
+  /** Whether the list below shows this feeder alone. */
+  readonly chosen: boolean;
+  readonly choose: (feeder: string | undefined) => void;
 }
 
 /** Height of a lane's head and the space below it; only the first guess for lanes out of sight. */
@@ -47,7 +50,7 @@ export const FeederLane = memo(
         aria-label={feeder.name}
         style={{ containIntrinsicBlockSize: `auto ${layout.height + HEAD_PX}px` }}
       >
-        <LaneHead feeder={feeder} facts={facts} transformer={transformer} />
+        <LaneHead feeder={feeder} facts={facts} transformer={transformer} chosen={props.chosen} choose={props.choose} />
         <svg
           className="lane-picture"
           data-feeder={feeder.id}
@@ -110,6 +113,8 @@ export const FeederLane = memo(
     before.shown === after.shown &&
     before.reachable === after.reachable &&
     before.pointed === after.pointed &&
+    before.chosen === after.chosen &&
+    before.choose === after.choose &&
     sameFacts(before.facts, after.facts) &&
     before.homes.length === after.homes.length &&
     before.homes.every((home, index) => home === after.homes[index]),
@@ -119,14 +124,26 @@ function sameFacts(a: FeederFacts, b: FeederFacts): boolean {
   return (Object.keys(a) as (keyof FeederFacts)[]).every((key) => a[key] === b[key]);
 }
 
-function LaneHead({ feeder, facts, transformer }: Pick<FeederLaneProps, "feeder" | "facts" | "transformer">) {
+function LaneHead({
+  feeder,
+  facts,
+  transformer,
+  chosen,
+  choose,
+}: Pick<FeederLaneProps, "feeder" | "facts" | "transformer" | "chosen" | "choose">) {
   return (
     <header className="lane-head">
       <h3>{feeder.name}</h3>
       <span className="lane-path">{PATH_WORDS[feeder.path]}</span>
-      <span className="lane-supply">
-        {facts.dark > 0 ? <strong>{facts.dark} dark</strong> : `${facts.lit} of ${facts.homes} lit`}
-      </span>
+      <button
+        type="button"
+        className="lane-supply"
+        aria-pressed={chosen}
+        aria-label={`${supplyOf(facts)}: show only the meters of ${feeder.name}`}
+        onClick={() => choose(chosen ? undefined : feeder.id)}
+      >
+        {facts.dark > 0 ? <strong>{supplyOf(facts)}</strong> : supplyOf(facts)}
+      </button>
       <span className="lane-load">
         {facts.loadW === undefined ? (
           <span className="dim">load not read yet</span>
@@ -151,6 +168,10 @@ function LaneHead({ feeder, facts, transformer }: Pick<FeederLaneProps, "feeder"
       </span>
     </header>
   );
+}
+
+function supplyOf({ dark, lit, homes }: FeederFacts): string {
+  return dark > 0 ? `${formatCount(dark)} dark` : `${formatCount(lit)} of ${formatCount(homes)} lit`;
 }
 
 function LoadBar({ loadW, ratedW }: { loadW: number; ratedW: number }) {

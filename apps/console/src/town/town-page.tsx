@@ -3,7 +3,7 @@ import type { MeterSummary, Overview } from "@meterkeep/api";
 import { IconHammer } from "@tabler/icons-react";
 import { useSuspenseQuery } from "@tanstack/react-query";
 import { Link, useLocation } from "@tanstack/react-router";
-import { memo, useDeferredValue, useEffect, useMemo, useState } from "react";
+import { memo, useCallback, useDeferredValue, useEffect, useMemo, useState } from "react";
 import { overviewQuery } from "../api/queries.ts";
 import { counted, formatPower } from "../format/quantity.ts";
 import { localTime, useLive } from "../live/live-context.tsx";
@@ -46,6 +46,7 @@ const Town = memo(function Town({ overview }: { overview: Overview }) {
   const attached = useMemo(() => overview.meters.filter(({ role }) => role === "attached"), [overview.meters]);
   const shown = useShown(overview.meters, used);
   const [townStart] = useState(() => Date.parse(overview.clock.now));
+  const chooseFeeder = useCallback((feeder: string | undefined) => setFilter((before) => ({ ...before, feeder })), []);
   const { grid } = overview;
   useFindHash();
   usePageTitle("Town");
@@ -69,7 +70,7 @@ const Town = memo(function Town({ overview }: { overview: Overview }) {
               </Empty>
             </div>
           ) : (
-            <Diagram grid={grid} meters={meters} shown={shown} />
+            <Diagram grid={grid} meters={meters} shown={shown} chosen={filter.feeder} choose={chooseFeeder} />
           )}
           <AttachedMeters meters={attached} />
           <Strangers meters={meters} />
