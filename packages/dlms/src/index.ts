@@ -290,6 +290,19 @@ export type {
 export { Assembler, type Delivery, type LinkFacts } from "./link/assembler.ts";
 export { encodeBlocks } from "./link/block-transfer.ts";
 export { frameCheck, p1Check } from "./link/crc.ts";
+export {
+  DatagramClient,
+  type DatagramClientAction,
+  type DatagramClientEvent,
+  type DatagramClientOptions,
+} from "./link/datagram-client.ts";
+export {
+  type DatagramPeer,
+  DatagramServer,
+  type DatagramServerAction,
+  type DatagramServerEvent,
+  type DatagramServerOptions,
+} from "./link/datagram-server.ts";
 export { type Fault, LINK_ERROR_CODES, type LinkErrorCode } from "./link/fault.ts";
 export {
   encodeGateway,
@@ -304,7 +317,7 @@ export { encodeP1 } from "./link/p1.ts";
 export { joinPieces, type Piece } from "./link/pieces.ts";
 export { type LinkFrame, LinkScanner, type ScanEvent } from "./link/scanner.ts";
 export { encodeMbus, type MbusFields } from "./link/wired-mbus.ts";
-export { encodeWrapper, WRAPPER_HEADER_BYTES } from "./link/wrapper.ts";
+export { encodeWrapper, readWrapperDatagram, WRAPPER_HEADER_BYTES, type WrappedApdu } from "./link/wrapper.ts";
 export { formatObis, type ObisCode, obis, obisFromOctets, obisOctets, parseObis } from "./obis/code.ts";
 export { QUANTITY_UNITS, type Quantity, quantityOf } from "./obis/quantity.ts";
 export { UNIT_SYMBOLS, unitNumber, unitSymbol } from "./obis/unit.ts";
@@ -460,8 +473,8 @@ export { CosemServer, type ServerOptions } from "./server/server.ts";
 export { manufacturerOf, type SystemTitle, systemTitle, systemTitleCodec, systemTitleText } from "./system-title.ts";
 export type { BodyKind, MeterObject } from "./telegram/body.ts";
 export { BUILT_IN_LAYOUT_FILES, BUILT_IN_LAYOUTS } from "./telegram/built-in-layouts.ts";
-export type { TelegramCiphers } from "./telegram/decipher.ts";
 export { readDateTime, timeText } from "./telegram/clock.ts";
+export type { TelegramCiphers } from "./telegram/decipher.ts";
 export { collectOutcomes, type DecodedTelegrams, decodeTelegrams } from "./telegram/decode.ts";
 export { TelegramDecoder, type TelegramOptions, type TelegramOutcome } from "./telegram/decoder.ts";
 export { type Identification, identify } from "./telegram/identify.ts";
