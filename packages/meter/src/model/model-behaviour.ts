@@ -10,12 +10,12 @@ import {
   type Writer,
 } from "@meterkeep/dlms";
 import type { MeterFile, ModelledObject } from "./model-file.ts";
-import type { ModelMeter } from "./model-meter.ts";
+import type { ModelState } from "./model-state.ts";
 
 /** What an object of a model does, where its class has a behaviour; undefined where it only holds values. */
-export function behaviourOf(object: ModelledObject, file: MeterFile): ServedClass<ModelMeter> | undefined {
+export function behaviourOf(object: ModelledObject, file: MeterFile): ServedClass<ModelState> | undefined {
   if (object.classId === PROFILE_CLASS) return profile(object, file);
-  if (object.classId === CLOCK_COLUMN.classId) return serveClock<ModelMeter>((meter) => meter.clock);
+  if (object.classId === CLOCK_COLUMN.classId) return serveClock<ModelState>((meter) => meter.clock);
   return undefined;
 }
 
@@ -33,7 +33,7 @@ const LOG = /^\d+\.\d+\.99\.98\.(\d+)\./;
  * A profile of clock and values: an event log of the last event code, any other of the first registers. Models do not
  * say what their profiles capture.
  */
-function profile({ logicalName }: ModelledObject, file: MeterFile): ServedClass<ModelMeter> {
+function profile({ logicalName }: ModelledObject, file: MeterFile): ServedClass<ModelState> {
   const log = LOG.exec(logicalName);
   const isWanted = ({ classId, logicalName: name }: ModelledObject): boolean =>
     log === null ? classId === REGISTER_CLASS : classId === DATA_CLASS && name === `0.0.96.11.${log[1]}.255`;
@@ -44,7 +44,7 @@ function profile({ logicalName }: ModelledObject, file: MeterFile): ServedClass<
   const clock = file.objects.find(({ classId }) => classId === CLOCK_COLUMN.classId);
   const time = { ...CLOCK_COLUMN, logicalName: clock?.logicalName ?? CLOCK_COLUMN.logicalName };
   const all = [time, ...columns];
-  return serveProfile<ModelMeter>({
+  return serveProfile<ModelState>({
     columns: all,
     capturePeriod: log === null ? CAPTURE_SECONDS : 0,
     profileEntries: ROWS,
@@ -57,7 +57,7 @@ function isReadable({ attributes }: ModelledObject): boolean {
   return attributes?.find(({ index }) => index === 2)?.readable ?? true;
 }
 
-function rowsOf(meter: ModelMeter, columns: readonly CaptureObject[]): ProfileRows {
+function rowsOf(meter: ModelState, columns: readonly CaptureObject[]): ProfileRows {
   const last = Math.floor(meter.clock.now() / 1000 / CAPTURE_SECONDS);
   const instant = (row: number) => (last - ROWS + 1 + row) * CAPTURE_SECONDS * 1000;
   return {

@@ -15,6 +15,7 @@ import {
 import { constantTimeEqual, nodeCiphers, nodeKeyWrap, nodeRandom } from "@meterkeep/dlms-node";
 import { behaviourOf } from "./model-behaviour.ts";
 import type { MeterFile } from "./model-file.ts";
+import type { ModelState } from "./model-state.ts";
 import { modelledClass, type PreparedObject } from "./modelled-class.ts";
 
 /** The clients that a model is served to unless told otherwise: those that makers and companion specifications use. */
@@ -49,12 +50,12 @@ const ASSOCIATION_SN = 12;
  * A virtual meter made from the object model of a real one: its objects, classes, access rights and short names, with
  * values of the right types. What is written stays; clocks run, profiles have rows.
  */
-export class ModelMeter {
+export class ModelMeter implements ModelState {
   readonly file: MeterFile;
   readonly objects: readonly PreparedObject[];
-  readonly server: CosemServer<KeyObject, ModelMeter>;
+  readonly server: CosemServer<KeyObject, ModelState>;
   /** The meter's own view of its objects. */
-  readonly tree: ObjectTree<ModelMeter>;
+  readonly tree: ObjectTree<ModelState>;
   /** What is not served as its class says, a sentence each. */
   readonly notices: readonly string[];
   /** One clock, whatever objects show it. */
@@ -74,7 +75,7 @@ export class ModelMeter {
     const associations = (parts.clients ?? MODEL_CLIENTS).map((clientSap) =>
       associationFor(file, clientSap, parts.password !== undefined),
     );
-    const model: DeviceModel<ModelMeter> = deviceModel({ objects: mounted, associations });
+    const model: DeviceModel<ModelState> = deviceModel({ objects: mounted, associations });
     this.server = new CosemServer(model, this.#device(parts.password));
   }
 
@@ -88,7 +89,7 @@ export class ModelMeter {
     this.#written.set(key, octets);
   }
 
-  #device(password: string | undefined): Device<KeyObject, ModelMeter> {
+  #device(password: string | undefined): Device<KeyObject, ModelState> {
     const expected = password === undefined ? undefined : Buffer.from(password);
     return {
       state: this,

@@ -12,14 +12,14 @@ import {
 } from "@meterkeep/dlms";
 import { initialValue } from "./initial-value.ts";
 import type { ModelledAttribute, ModelledObject } from "./model-file.ts";
-import type { ModelMeter } from "./model-meter.ts";
+import type { ModelState } from "./model-state.ts";
 
 /** An object of a model, ready to be served. */
 export interface PreparedObject {
   readonly object: ModelledObject;
   readonly declared: AnyInterfaceClass | undefined;
   readonly attributes: readonly ModelledAttribute[];
-  readonly served: ServedClass<ModelMeter>;
+  readonly served: ServedClass<ModelState>;
   /** What is served raw, and why: a sentence each. */
   readonly notices: readonly string[];
 }
@@ -29,13 +29,13 @@ export interface PreparedObject {
  * read and written as the model says. Attributes that the class does not declare, and objects of unknown classes, are
  * raw Data.
  */
-export function modelledClass(object: ModelledObject, behaviour: ServedClass<ModelMeter> | undefined): PreparedObject {
+export function modelledClass(object: ModelledObject, behaviour: ServedClass<ModelState> | undefined): PreparedObject {
   const declared = interfaceClassOf(object.classId, object.version);
   const notices: string[] = [];
   const where = `${object.logicalName} (class ${object.classId} version ${object.version})`;
   if (declared === undefined) notices.push(`${where}: the class is not known; all its attributes are raw`);
   const attributes = attributesOf(object, declared);
-  const served: (ServedAttribute<ModelMeter> | undefined)[] = [];
+  const served: (ServedAttribute<ModelState> | undefined)[] = [];
   for (const attribute of attributes) {
     const { index } = attribute;
     const own = declared === undefined ? undefined : attributeNumbered(declared, index);
@@ -82,9 +82,9 @@ function attributesOf(object: ModelledObject, declared: AnyInterfaceClass | unde
 
 /** An attribute of a behaviour within the rights of the model; undefined where the behaviour has no such attribute. */
 function restricted(
-  served: ServedAttribute<ModelMeter> | undefined,
+  served: ServedAttribute<ModelState> | undefined,
   { readable, writable }: ModelledAttribute,
-): ServedAttribute<ModelMeter> | undefined {
+): ServedAttribute<ModelState> | undefined {
   if (served === undefined || !served.readable) return undefined;
   return { ...served, readable: readable && served.readable, writable: writable && served.writable };
 }
@@ -94,7 +94,7 @@ function storedAttribute(
   { index, readable, writable }: ModelledAttribute,
   initial: Uint8Array,
   declared: { readonly codec: { decode(reader: Reader): unknown } } | undefined,
-): ServedAttribute<ModelMeter> {
+): ServedAttribute<ModelState> {
   const key = `${object.classId} ${object.logicalName} ${index}`;
   const mayWrite = writable && index !== 1;
   return {
