@@ -44,6 +44,19 @@ export function workQueueContract(name: string, open: () => Promise<QueueUnderTe
   );
 
   test(
+    `${name}: takeovers come first, and do not keep readings waiting`,
+    withQueue(async ({ queue, meters }) => {
+      const ids = meters.slice(0, 8).map(({ id }) => id);
+      await queue.due(ids.slice(0, 6), NOW - 9_000, LANES.takeover);
+      await queue.due(ids.slice(6), NOW - 1, LANES.reading);
+      const taken = async (count: number) => (await lease(queue, count)).map(({ meter }) => ids.indexOf(meter.id) < 6);
+      assert.deepEqual(await taken(4), [true, true, true, false]);
+      assert.deepEqual(await taken(3), [true, true, true]);
+      assert.deepEqual(await taken(4), [false]);
+    }),
+  );
+
+  test(
     `${name}: a meter has one owner at a time`,
     withQueue(async ({ queue, meters }) => {
       await queue.due(

@@ -4,8 +4,10 @@ import type { Meter, MeterId } from "../inventory/meter.ts";
 import type { Stretch } from "../reading/coverage.ts";
 import type { TrustPeriod } from "../trust/trust-at.ts";
 
-/** Lower lanes are served first. */
+/** Lower lanes are served first, but for the share of readings. */
 export const LANES = { onDemand: 0, takeover: 1, reading: 2 } as const;
+/** One place in so many goes to a reading that is due, so that a town of takeovers does not keep everybody else waiting. */
+export const READING_SHARE = 4;
 export type Lane = (typeof LANES)[keyof typeof LANES];
 
 /** What somebody asked for outside the ordinary order: a reading now, or only the state of the supply. */
@@ -50,8 +52,9 @@ export interface LeaseRef {
  */
 export interface WorkQueue {
   /**
-   * Leases up to `count` meters that are due, on-demand lane first and the longest due first. A meter is leased to one
-   * owner at a time; a lease that ran out is free again under a new epoch.
+   * Leases up to `count` meters that are due, on-demand lane first and the longest due first; of what is due in the reading
+   * lane, a share of the places in any case. A meter is leased to one owner at a time; a lease that ran out is free again
+   * under a new epoch.
    */
   lease(owner: string, count: number, now: number, leaseSeconds: number): Promise<readonly Lease[]>;
   /** Takes meters into the queue, due at `at`; those that are in it stay as they are. */

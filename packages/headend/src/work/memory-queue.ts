@@ -1,6 +1,15 @@
 import type { Meter, MeterId } from "../inventory/meter.ts";
 import { backoffSeconds } from "./backoff.ts";
-import type { Lane, Lease, LeaseRef, NextDue, OnDemand, WorkQueue } from "./lease.ts";
+import {
+  LANES,
+  type Lane,
+  type Lease,
+  type LeaseRef,
+  type NextDue,
+  type OnDemand,
+  READING_SHARE,
+  type WorkQueue,
+} from "./lease.ts";
 
 interface Item {
   readonly meter: Meter;
@@ -22,9 +31,11 @@ export function memoryWorkQueue(meters: readonly Meter[]): WorkQueue {
     async lease(owner, count, now, leaseSeconds) {
       const due = [...items.values()]
         .filter((item) => item.dueAt <= now && isFree(item, now))
-        .sort((a, b) => a.lane - b.lane || a.dueAt - b.dueAt)
-        .slice(0, count);
-      return due.map((item) => {
+        .sort((a, b) => a.lane - b.lane || a.dueAt - b.dueAt);
+      const ordinary = due.filter(({ lane }) => lane === LANES.reading);
+      const share = Math.min(ordinary.length, Math.floor(count / READING_SHARE));
+      const urgent = due.filter(({ lane }) => lane !== LANES.reading).slice(0, count - share);
+      return [...urgent, ...ordinary.slice(0, count - urgent.length)].map((item) => {
         item.epoch += 1n;
         item.leasedUntil = now + leaseSeconds * 1000;
         item.owner = owner;

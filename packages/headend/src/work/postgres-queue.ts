@@ -4,7 +4,7 @@ import type { Scope } from "../database/scope.ts";
 import { firstRow, rows, type Sql } from "../database/sql.ts";
 import { METER_COLUMNS, type MeterRow, meterOfRow } from "../inventory/meter.ts";
 import { SESSION_BACKOFF } from "./backoff.ts";
-import type { Lease, NextDue, OnDemand, WorkQueue } from "./lease.ts";
+import { LANES, type Lease, type NextDue, type OnDemand, READING_SHARE, type WorkQueue } from "./lease.ts";
 import { WORK_CHANNEL } from "./presence.ts";
 
 /** The queue in the table `work`. */
@@ -94,11 +94,19 @@ const MAKE_DUE = `
   on conflict (utility_id, island_id, meter_id) do update set due_at = least(work.due_at, excluded.due_at),
     lane = least(work.lane, excluded.lane), on_demand = coalesce(excluded.on_demand, work.on_demand)`;
 
+const IS_DUE = `utility_id = $1 and island_id = $2 and due_at <= $5 and (leased_until is null or leased_until <= $5)`;
+
 const LEASE = `
-  with picked as (
-    select meter_id from work
-    where utility_id = $1 and island_id = $2 and due_at <= $5 and (leased_until is null or leased_until <= $5)
-    order by lane, due_at limit $4 for update skip locked
+  with urgent as (
+    select meter_id from work where ${IS_DUE} and lane < ${LANES.reading}
+    order by lane, due_at limit $4::integer - (select count(*) from (
+      select from work where ${IS_DUE} and lane = ${LANES.reading} limit $4::integer / ${READING_SHARE}) waiting)
+    for update skip locked
+  ), ordinary as (
+    select meter_id from work where ${IS_DUE} and lane = ${LANES.reading}
+    order by due_at limit $4::integer - (select count(*) from urgent) for update skip locked
+  ), picked as (
+    select meter_id from urgent union all select meter_id from ordinary
   ), leased as (
     update work w set epoch = w.epoch + 1, leased_by = $3, leased_until = $6
     from picked where w.utility_id = $1 and w.island_id = $2 and w.meter_id = picked.meter_id
