@@ -32,7 +32,7 @@ export {
   stepAssociation,
 } from "./client/association-machine.ts";
 export type { BlockTransferSettings } from "./client/block-carrier.ts";
-export type { SessionOptions } from "./client/conversation.ts";
+export type { RequestBlocks, SessionOptions } from "./client/conversation.ts";
 export type { ListItem } from "./client/get-transfer.ts";
 export { type AssociatorCounters, localAssociator, preEstablishedAssociator } from "./client/local-associator.ts";
 export type {
@@ -502,6 +502,8 @@ export { numberOf, plainValue } from "./telegram/value.ts";
 export { TELEGRAM_WARNING_CODES, type TelegramWarning, type TelegramWarningCode } from "./telegram/warning.ts";
 export { type Apdu, apdu, type PlainApdu } from "./xdlms/apdu.ts";
 export { CONFORMANCE_BITS, type Conformance, type ConformanceBit } from "./xdlms/conformance.ts";
+export type { InitiateRequest, InitiateResponse } from "./xdlms/initiate.ts";
+export type { InvokeIdAndPriority } from "./xdlms/invoke-id.ts";
 export type { DataNotification } from "./xdlms/notification.ts";
 export type { VariableAccess } from "./xdlms/read.ts";
 export { ASSOCIATION_BASE_NAME, type Referencing } from "./xdlms/referencing.ts";

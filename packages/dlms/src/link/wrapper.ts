@@ -41,6 +41,25 @@ export function recogniseWrapper(
   return { kind: "frame", frame, length: whole };
 }
 
+/** An APDU and whom it goes between. */
+export interface WrappedApdu {
+  readonly source: number;
+  readonly destination: number;
+  /** A view of the input. */
+  readonly apdu: Uint8Array;
+}
+
+/**
+ * Reads a datagram, which is exactly one frame (IEC 62056-47, 6.2.2); undefined for anything else: another version, no
+ * APDU, or a length that is not the datagram's.
+ */
+export function readWrapperDatagram(octets: Uint8Array): WrappedApdu | undefined {
+  if (octets.length <= WRAPPER_HEADER_BYTES || unsigned16(octets, 0) !== VERSION) return undefined;
+  if (unsigned16(octets, 6) !== octets.length - WRAPPER_HEADER_BYTES) return undefined;
+  const apdu = octets.subarray(WRAPPER_HEADER_BYTES);
+  return { source: unsigned16(octets, 2), destination: unsigned16(octets, 4), apdu };
+}
+
 /** Puts an APDU into a wrapper. @throws DlmsError `out-of-range` for ports or lengths over 65535. */
 export function encodeWrapper(source: number, destination: number, apdu: Uint8Array): Uint8Array {
   for (const [name, value] of [

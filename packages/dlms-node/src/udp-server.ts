@@ -1,0 +1,94 @@
+import { createSocket } from "node:dgram";
+import {
+  type DatagramPeer,
+  DatagramServer,
+  type DatagramServerAction,
+  type DatagramServerEvent,
+  type DatagramServerOptions,
+} from "@meterkeep/dlms";
+import { type ApduServer, answersOf, type Transmit, type TransmitLine } from "./apdu-server.ts";
+import { cannotListen, type Listener, LOOPBACK } from "./tcp-listener.ts";
+
+export interface UdpListenerOptions<Connection> extends DatagramServerOptions {
+  readonly server: ApduServer<Connection>;
+  /** Loopback unless given. */
+  readonly host?: string;
+  /** 0, the default, lets the system choose. */
+  readonly port?: number;
+  /** Stands between the server and the line: a virtual meter delays, repeats, cuts or withholds its answers here. */
+  readonly transmit?: Transmit;
+}
+
+/** Answers wrapper datagrams with `server`. @throws TransportError `listen-failed`. */
+export function listenWrapperUdp<Connection>(options: UdpListenerOptions<Connection>): Promise<Listener> {
+  const { server, transmit, host = LOOPBACK, port = 0 } = options;
+  const machine = new DatagramServer(options);
+  const connections = new Map<DatagramPeer, Connection>();
+  const socket = createSocket(host.includes(":") ? "udp6" : "udp4");
+  let timer: NodeJS.Timeout | undefined;
+  socket.on("message", (octets, { address, port: remote }) =>
+    step({ kind: "datagram", from: `${address} ${remote}`, octets }),
+  );
+  return new Promise((resolve, reject) => {
+    socket.once("error", (cause) => reject(cannotListen("udp", host, port, cause)));
+    socket.bind(port, host, () => {
+      socket.removeAllListeners("error");
+      // An ICMP error of an earlier answer is no reason to stop listening.
+      socket.on("error", () => {});
+      resolve({ host, port: socket.address().port, [Symbol.asyncDispose]: stop });
+    });
+  });
+
+  async function stop(): Promise<void> {
+    clearTimeout(timer);
+    for (const connection of connections.values()) server.disconnect(connection);
+    connections.clear();
+    await new Promise<void>((resolve) => socket.close(() => resolve()));
+  }
+
+  function step(event: DatagramServerEvent): void {
+    for (const action of machine.step(event, performance.now())) perform(action);
+    clearTimeout(timer);
+    const { deadline } = machine;
+    if (deadline === undefined) return;
+    timer = setTimeout(() => step({ kind: "time" }), Math.max(0, Math.ceil(deadline - performance.now())));
+  }
+
+  function perform(action: DatagramServerAction): void {
+    switch (action.kind) {
+      case "transmit": {
+        const [address, remote] = action.to.split(" ");
+        socket.send(action.octets, Number(remote), address, () => {});
+        break;
+      }
+      case "connected":
+        connections.set(action.peer, server.connect(action.peer.clientSap, action.peer.serverSap));
+        break;
+      case "forgotten": {
+        const connection = connections.get(action.peer);
+        connections.delete(action.peer);
+        if (connection !== undefined) server.disconnect(connection);
+        break;
+      }
+      case "apdu":
+        answer(action.peer, action.apdu);
+        break;
+      default:
+        action satisfies never;
+    }
+  }
+
+  function answer(peer: DatagramPeer, apdu: Uint8Array): void {
+    const connection = connections.get(peer);
+    if (connection === undefined) return;
+    const line: TransmitLine = {
+      send: (answered) => step({ kind: "respond", peer, apdus: [answered] }),
+      sendRaw: (octets) => perform({ kind: "transmit", to: peer.from, octets }),
+      // There is no connection to reset: the client hears nothing.
+      drop: () => {},
+    };
+    for (const octets of answersOf(server, connection, apdu))
+      if (transmit === undefined) line.send(octets);
+      else transmit(octets, line);
+  }
+}
