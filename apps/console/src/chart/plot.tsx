@@ -97,7 +97,7 @@ function optionsFor(
   return {
     width,
     height,
-    padding: [12, labelled ? 92 : 8, 0, 0],
+    padding: [12, labelled ? 92 : 22, 0, 0],
     legend: { show: false },
     cursor: {
       y: false,

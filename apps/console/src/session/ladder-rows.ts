@@ -33,6 +33,11 @@ export function ladderGroups(ladder: readonly LadderStep[]): readonly LadderGrou
   return groups;
 }
 
+/** What a step says, without its size: that stands at the end of the rung. */
+export function withoutSize(summary: string): string {
+  return summary.replace(/(?:, | \()\d+ octets?\)$/, (size) => (size.startsWith(",") ? ")" : ""));
+}
+
 /** Step names are words joined by hyphens; a few read better with a word more. */
 const STEP_WORDS: Readonly<Record<string, string>> = {
   "factory-association": "Associate with the factory keys",

@@ -6,7 +6,7 @@ import { counted } from "../format/quantity.ts";
 import { formatDuration } from "../format/time.ts";
 import { localTime } from "../live/live-context.tsx";
 import { ProtectionMark } from "../shell/marks.tsx";
-import { type LadderRow, ladderGroups } from "./ladder-rows.ts";
+import { type LadderRow, ladderGroups, withoutSize } from "./ladder-rows.ts";
 import { OctetView } from "./octet-view.tsx";
 import "./ladder.css";
 
@@ -45,7 +45,7 @@ function Rung({ row }: { row: LadderRow }) {
           <span className="visually-hidden">
             {step.direction === "to-meter" ? "To the meter: " : "From the meter: "}
           </span>
-          <span className="rung-says">{step.summary}</span>
+          <span className="rung-says">{withoutSize(step.summary)}</span>
           <svg className="rung-arrow" viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true">
             <path d="M0 4H100" />
           </svg>

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { LadderStep } from "@meterkeep/api";
-import { ladderGroups, stepWords } from "./ladder-rows.ts";
+import { ladderGroups, stepWords, withoutSize } from "./ladder-rows.ts";
 import { hexDump } from "./octets.ts";
 
 const step = (at: string, name: string): LadderStep => ({
@@ -55,4 +55,10 @@ test("a dump has sixteen octets a line, their offset and what can be printed of 
     { offset: "0010", hex: "0A 7E", text: "·~" },
   ]);
   assert.deepEqual(hexDump(""), []);
+});
+
+test("a rung says its size once", () => {
+  assert.equal(withoutSize("Asks to associate (AARQ, 95 octets)"), "Asks to associate (AARQ)");
+  assert.equal(withoutSize("Gives 6 values (63 octets)"), "Gives 6 values");
+  assert.equal(withoutSize("Gives 6 values"), "Gives 6 values");
 });

@@ -26,6 +26,7 @@ export const Diagram = memo(function Diagram({ grid, meters, shown, chosen, choo
   const root = useRef<HTMLElement>(null);
   const [current, setCurrent] = useState<string>();
   const [pointed, setPointed] = useState<string>();
+  const [halos, setHalos] = useState(true);
 
   const density = useMemo(() => densityFor(Math.max(0, ...grid.feeders.map(({ homes }) => homes.length))), [grid]);
   const lanes = useMemo(
@@ -78,7 +79,7 @@ export const Diagram = memo(function Diagram({ grid, meters, shown, chosen, choo
           root.current = element;
           return measure(element);
         }}
-        className={density.crowded ? "lanes crowded" : "lanes"}
+        className={`lanes ${density.crowded ? "crowded" : halos ? "halos" : ""}`}
         onKeyDown={onKeyDown}
         onClick={onClick}
         onFocus={(event) => setCurrent((before) => meterAt(event.target) ?? before)}
@@ -106,6 +107,13 @@ export const Diagram = memo(function Diagram({ grid, meters, shown, chosen, choo
               />
             ))}
       </section>
+      {density.crowded ? null : (
+        // What moves by itself can be stopped (WCAG 2.2, 2.2.2).
+        <label className="readout-tool">
+          <input type="checkbox" checked={halos} onChange={(event) => setHalos(event.currentTarget.checked)} />
+          Show readings as they come
+        </label>
+      )}
       <Readout meter={meters.get(pointed ?? current ?? "")} />
     </div>
   );

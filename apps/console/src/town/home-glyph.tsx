@@ -1,6 +1,6 @@
-/** One home in the diagram: fill is supply, shape and outline are trust, a stroke below is staleness. */
+/** One home in the diagram: fill is supply, shape and outline are trust, a stroke below is staleness, a halo that fades is a reading that came. */
 import type { MeterSummary } from "@meterkeep/api";
-import { memo, type ReactNode } from "react";
+import { memo, type ReactNode, useState } from "react";
 import { homeClasses, outerRadius, stalePath, supplyPath } from "./home-look.ts";
 import { meterSentence } from "./summary.ts";
 import { TRUST_LOOKS, trustPath } from "./trust.ts";
@@ -17,6 +17,7 @@ interface HomeGlyphProps {
 
 export const HomeGlyph = memo(function HomeGlyph({ meter, x, y, radius, target, dimmed, reachable }: HomeGlyphProps) {
   const { outline } = TRUST_LOOKS[meter.trust];
+  const [shownFirst] = useState(meter.lastReadingAt);
   return (
     <g transform={`translate(${x} ${y})`}>
       <HomeLink meter={meter} target={target} reachable={reachable} className={homeClasses(meter, dimmed)}>
@@ -25,6 +26,9 @@ export const HomeGlyph = memo(function HomeGlyph({ meter, x, y, radius, target, 
           <path className={`home-supply ${meter.supply}`} d={supplyPath(meter.supply, radius)} />
         )}
         {outline === "double" ? <path className="home-double" d={trustPath(meter.trust, outerRadius(radius))} /> : null}
+        {meter.lastReadingAt === shownFirst ? null : (
+          <path key={meter.lastReadingAt} className="home-read" d={trustPath(meter.trust, outerRadius(radius))} />
+        )}
         {meter.stale ? <path className="home-stale" d={stalePath(radius)} /> : null}
       </HomeLink>
     </g>
