@@ -10,6 +10,8 @@ const ROUTINE: ReadonlySet<string> = new Set([
   "takeover-contact-opened",
   "takeover-contact-closed",
   "pushes-opened",
+  "counters-reserved",
+  "takeover-recorded",
 ]);
 /** More than this many new entries at once are not told one by one. */
 const MAX_TOLD = 200;

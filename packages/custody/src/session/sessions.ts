@@ -13,7 +13,6 @@ import { CustodyError } from "../errors.ts";
 import { meterFacts } from "../protocol/meter-facts.ts";
 import { unsealKeys, workingKeys } from "../protocol/meter-keys.ts";
 import { accepted, type ReceiveWindow } from "../protocol/receive-window.ts";
-import { reasonOf } from "../protocol/requests.ts";
 import { CallRefusal } from "../service/call-refusal.ts";
 import type { Caller } from "../service/caller.ts";
 import type { ConversationDependencies } from "../service/dependencies.ts";
@@ -127,7 +126,7 @@ export class Sessions {
         return { kind: "established", conformance: [...conformance], maxReceivePduSize: maxReceivePduSize ?? 0 };
       }
       case "failed":
-        await this.#end(session, open, "failed", reasonOf(effect.error));
+        await this.#end(session, open, "failed", `${effect.error.code}: ${effect.error.message}`);
         return failureOf(effect.error);
       default:
         throw new CallRefusal("session-not-established", "nothing is awaited from the meter in this session");
