@@ -86,7 +86,7 @@ export class Conversation {
   maxRequestBytes(blocks?: ConformanceBit): number {
     const own = blocks !== undefined && this.agreed(blocks) && this.#options.blockTransfer?.preferred !== true;
     if (!own && this.agreed("general-block-transfer")) return this.maxResponseBytes;
-    return this.#maxSendBytes - PROTECTION_BYTES;
+    return this.#maxSendBytes - (this.#protection.overheadBytes ?? PROTECTION_BYTES);
   }
 
   get requestBlocks(): RequestBlocks {

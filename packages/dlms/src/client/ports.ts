@@ -6,6 +6,8 @@ import type { ConformanceBit } from "../xdlms/conformance.ts";
  * socket, so both directions are asynchronous and take lists.
  */
 export interface Protection {
+  /** Octets that `seal` adds to an APDU, at most; those of the longest form without signature or agreed key unless given. */
+  readonly overheadBytes?: number;
   /** Protects each APDU, in order. @throws DlmsError when one may not be sealed; then none is. */
   seal(apdus: readonly Uint8Array[]): Promise<readonly Uint8Array[]>;
   /** Verifies and deciphers each APDU, in order. @throws DlmsError when one is not authentic or not as required. */

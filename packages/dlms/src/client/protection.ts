@@ -8,6 +8,7 @@ import type { KeySource } from "../security/key-info.ts";
 import { type LayerKeys, type LayerParties, type OpenedApdu, openLayers, signLayer } from "../security/layers.ts";
 import type { GeneralSetup } from "../security/message-key.ts";
 import { STANDARD_SECURITY } from "../security/profile.ts";
+import { SECURITY_SUITES, TAG_BYTES } from "../security/suites.ts";
 import { type ProtectionForm, protectionFormOf } from "../security/tags.ts";
 import type { SystemTitle } from "../system-title.ts";
 import type { ClientCiphering } from "./association-config.ts";
@@ -15,6 +16,11 @@ import type { Protection } from "./ports.ts";
 import { SessionError } from "./session-error.ts";
 
 const TRANSACTION_ID_BYTES = 8;
+/** Tag, length, security control, counter and tag; a system title where the form has one. */
+const CONTENT_BYTES = 30;
+/** Tag, a transaction id of 32 octets at most, both titles, and two empty fields. */
+const HEADER_BYTES = 54;
+const LENGTHS_BYTES = 6;
 const GLOBAL_SOURCES: readonly KeySource[] = ["unicast", "broadcast"];
 const EXCEPTION_RESPONSE_TAG = 0xd8;
 
@@ -182,7 +188,9 @@ export function localProtection<Key>(
     unanswered.add(toHex(id));
     return sealApdu(parties, plain, counter, { transactionId: id });
   }
+  const overheadBytes = sealOverheadBytes(parties.ciphering);
   return {
+    overheadBytes,
     async seal(apdus) {
       const first = frameCounters.take(apdus.length);
       return apdus.map((plain, at) => seal(plain, first + at));
@@ -201,8 +209,25 @@ export function localProtection<Key>(
   };
 }
 
+/** What every form adds, and on top of it header, signature and key-info. */
+function sealOverheadBytes<Key>({ suite, form, general, authenticated }: ClientCiphering<Key>): number {
+  const signs = general?.signs === true;
+  if (form !== "general-ciphering" && !signs) return protectionBytes(form, authenticated);
+  const { signatureBytes, keyBytes } = SECURITY_SUITES[suite];
+  const signing = signs ? HEADER_BYTES + LENGTHS_BYTES + signatureBytes : 0;
+  const keyInfo = form === "general-ciphering" ? HEADER_BYTES + 8 + Math.max(2 * signatureBytes, keyBytes + 8) : 0;
+  return CONTENT_BYTES + signing + keyInfo;
+}
+
+/** Tag, length of three octets, security control, counter and tag; in the general forms the title as well. */
+function protectionBytes(form: ProtectionForm, authenticated: boolean): number {
+  const named = form === "general-global" || form === "general-dedicated";
+  return 1 + 3 + 1 + 4 + (authenticated ? TAG_BYTES : 0) + (named ? 1 + 8 : 0);
+}
+
 /** The protection of an association that has none. */
 export const NO_PROTECTION: Protection = {
+  overheadBytes: 0,
   seal: async (apdus) => apdus,
   open: async (apdus) => apdus,
 };
