@@ -5,7 +5,7 @@ import { SessionError } from "./session-error.ts";
 export type SplitBlock = Datablock;
 
 /** Tag, choice, invoke id, last-block, block number and the longest length that stands before raw data. */
-const NEXT_BLOCK_OVERHEAD_BYTES = 12;
+const NEXT_BLOCK_OVERHEAD_BYTES = 11;
 /** A length of three octets where an empty block has one of one. */
 const LONGER_LENGTH_BYTES = 2;
 
