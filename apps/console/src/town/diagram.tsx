@@ -107,14 +107,16 @@ export const Diagram = memo(function Diagram({ grid, meters, shown, chosen, choo
               />
             ))}
       </section>
-      {density.crowded ? null : (
-        // What moves by itself can be stopped (WCAG 2.2, 2.2.2).
-        <label className="readout-tool">
-          <input type="checkbox" checked={halos} onChange={(event) => setHalos(event.currentTarget.checked)} />
-          Show readings as they come
-        </label>
-      )}
-      <Readout meter={meters.get(pointed ?? current ?? "")} />
+      <div className="diagram-foot">
+        <Readout meter={meters.get(pointed ?? current ?? "")} />
+        {density.crowded ? null : (
+          // What moves by itself can be stopped (WCAG 2.2, 2.2.2).
+          <label className="halo-choice">
+            <input type="checkbox" checked={halos} onChange={(event) => setHalos(event.currentTarget.checked)} />
+            Show readings as they come
+          </label>
+        )}
+      </div>
     </div>
   );
 });
