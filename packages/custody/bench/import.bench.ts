@@ -1,6 +1,6 @@
 import { SecretKey } from "@meterkeep/dlms-node";
 import { withTestDatabase } from "@meterkeep/postgres/testing";
-import { EntryBursts } from "../src/service/entry-bursts.ts";
+import { EntryBursts } from "../src/evidence/entry-bursts.ts";
 import { importShipment } from "../src/shipment/import.ts";
 import { generateRecipientSecret, recipientOf } from "../src/shipment/recipient.ts";
 import { GroupCommitter } from "../src/store/committer.ts";

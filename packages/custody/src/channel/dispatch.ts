@@ -10,21 +10,13 @@ import {
 } from "@meterkeep/api/custodian";
 import { type Codec, DlmsError, decode, encode } from "@meterkeep/dlms";
 import type { LedgerDraft } from "@meterkeep/ledger";
+import { CallRefusal } from "../calls/call-refusal.ts";
+import type { Caller } from "../calls/caller.ts";
 import { CustodyError } from "../errors.ts";
-import { CallRefusal } from "../service/call-refusal.ts";
-import type { Caller } from "../service/caller.ts";
-import type { CustodianService } from "../service/custodian-service.ts";
-import type { EntryBursts } from "../service/entry-bursts.ts";
+import type { Custody } from "../service/open-custody.ts";
 
 /** What answering a frame needs. */
-export interface Dispatching {
-  readonly service: CustodianService;
-  /** A caller can ask for what it may not have as often as it likes. */
-  readonly bursts: EntryBursts;
-  readonly now: () => number;
-  /** Hears of what should not happen; the caller is told no more than that it did. */
-  readonly onFailure: (error: unknown) => void;
-}
+export type Dispatching = Pick<Custody, "service" | "bursts" | "now" | "onFailure">;
 
 const BY_NUMBER = new Map(
   (Object.keys(CUSTODIAN_METHODS) as CustodianMethod[]).map((name) => [CUSTODIAN_METHODS[name].number as number, name]),

@@ -2,7 +2,7 @@ import { X509Certificate } from "node:crypto";
 import { chmod, rm } from "node:fs/promises";
 import { createServer, type Server, type TLSSocket } from "node:tls";
 import { FrameCutter, FrameWriter } from "@meterkeep/api/custodian-channel";
-import type { Caller } from "../service/caller.ts";
+import type { Caller } from "../calls/caller.ts";
 import { answer, type Dispatching } from "./dispatch.ts";
 
 /** Who may connect, by certificate. */

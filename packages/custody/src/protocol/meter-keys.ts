@@ -2,8 +2,7 @@ import type { KeyObject } from "node:crypto";
 import { fromHex } from "@meterkeep/dlms";
 import type { SecretKey } from "@meterkeep/dlms-node";
 import { CustodyError } from "../errors.ts";
-import type { KeyRecord } from "../store/records.ts";
-import type { KeyName } from "../takeover/journal.ts";
+import type { KeyName, KeyRecord } from "../store/records.ts";
 import type { Vault } from "../vault/vault.ts";
 
 /** The keys that open an association, as ciphering takes them. */

@@ -15,9 +15,9 @@ import {
   unprotectApdu,
 } from "@meterkeep/dlms";
 import { nodeCiphers } from "@meterkeep/dlms-node";
-import type { Caller } from "../service/caller.ts";
-import type { ConversationDependencies } from "../service/dependencies.ts";
-import { EvidenceHash } from "../service/evidence-hash.ts";
+import type { Caller } from "../calls/caller.ts";
+import type { ConversationDependencies } from "../conversation/dependencies.ts";
+import { EvidenceHash } from "../evidence/evidence-hash.ts";
 import type { WindowRecord } from "../store/records.ts";
 import type { MeterKeyCache } from "./key-cache.ts";
 import type { PushKeyRing, PushKeySet } from "./key-ring.ts";

@@ -1,5 +1,5 @@
-import { CallRefusal } from "../service/call-refusal.ts";
-import type { EntryBursts } from "../service/entry-bursts.ts";
+import { CallRefusal } from "../calls/call-refusal.ts";
+import type { EntryBursts } from "../evidence/entry-bursts.ts";
 import type { CounterLine, MeterFile, MeterPlace, SetupPlace } from "../store/records.ts";
 import type { CustodyStore } from "../store/store.ts";
 import type { Vault } from "../vault/vault.ts";

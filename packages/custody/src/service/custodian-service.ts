@@ -10,6 +10,8 @@ import type {
 import { KEY_PURPOSES, MAX_PAGE_ENTRIES, MAX_PAGE_METERS, MAX_PAGE_STATES } from "@meterkeep/api/custodian";
 import { fromHex, systemTitle, systemTitleText } from "@meterkeep/dlms";
 import type { LedgerEntry, LedgerHead } from "@meterkeep/ledger";
+import { CallRefusal } from "../calls/call-refusal.ts";
+import type { Caller } from "../calls/caller.ts";
 import type { Pushes } from "../push/pushes.ts";
 import type { CheckedFiles } from "../records/checked-files.ts";
 import type { Sessions } from "../session/sessions.ts";
@@ -21,8 +23,6 @@ import type { KeyRecord, MeterRecord } from "../store/records.ts";
 import type { CustodyStore } from "../store/store.ts";
 import type { Contacts } from "../takeover/contacts.ts";
 import { takeoverStateOf } from "../takeover/view.ts";
-import { CallRefusal } from "./call-refusal.ts";
-import type { Caller } from "./caller.ts";
 
 /** The custodian's methods, each told who calls. */
 export type CustodianService = {

@@ -2,8 +2,10 @@ import { join } from "node:path";
 import type { RecipientKey } from "@meterkeep/api/custodian";
 import { nodeRandom } from "@meterkeep/dlms-node";
 import type { Pool } from "pg";
-import type { Dispatching } from "../channel/dispatch.ts";
+import type { BucketSize } from "../calls/token-bucket.ts";
+import type { ConversationDependencies } from "../conversation/dependencies.ts";
 import type { CustodyError } from "../errors.ts";
+import { EntryBursts } from "../evidence/entry-bursts.ts";
 import { ReceiveWindows } from "../protocol/receive-windows.ts";
 import { SendCounters } from "../protocol/send-counters.ts";
 import { MeterKeyCache } from "../push/key-cache.ts";
@@ -13,20 +15,18 @@ import { CheckedFiles } from "../records/checked-files.ts";
 import { DEFAULT_SEAL_BUDGET, SealBudget } from "../session/seal-budget.ts";
 import { Sessions } from "../session/sessions.ts";
 import type { TrustedManufacturer } from "../shipment/manufacturer.ts";
+import { openRecipient } from "../shipment/open-recipient.ts";
 import { Uploads } from "../shipment/uploads.ts";
 import { GroupCommitter } from "../store/committer.ts";
 import { postgresCustodyStore } from "../store/postgres-store.ts";
 import type { CustodyStore } from "../store/store.ts";
 import { FIELD_PACE, type Pace } from "../takeover/candidates.ts";
 import { Contacts } from "../takeover/contacts.ts";
-import { openRecipient, openSoftwareVault } from "../vault/open-vault.ts";
+import { openSoftwareVault } from "../vault/open-vault.ts";
 import type { RootKeySource } from "../vault/root-key.ts";
 import { clientTitles } from "./client-title.ts";
-import { custodianService } from "./custodian-service.ts";
-import type { ConversationDependencies } from "./dependencies.ts";
-import { EntryBursts } from "./entry-bursts.ts";
+import { type CustodianService, custodianService } from "./custodian-service.ts";
 import { holdInstanceLock } from "./instance-lock.ts";
-import type { BucketSize } from "./token-bucket.ts";
 
 /** What custody is opened with. */
 export interface CustodyOptions {
@@ -46,7 +46,13 @@ export interface CustodyOptions {
 }
 
 /** Custody, open. */
-export interface Custody extends Dispatching {
+export interface Custody {
+  readonly service: CustodianService;
+  /** For entries that a caller can cause as often as it likes. */
+  readonly bursts: EntryBursts;
+  readonly now: () => number;
+  /** Hears of what should not happen. */
+  readonly onFailure: (error: unknown) => void;
   readonly recipient: RecipientKey;
   readonly rootKeyCreated: boolean;
   readonly meters: number;
@@ -101,11 +107,10 @@ export async function openCustodyIn(store: CustodyStore, options: CustodyOptions
     random: nodeRandom,
     now,
     clientTitle: clientTitles(recipient.publicKeys.keyId),
-    pace: options.pace ?? FIELD_PACE,
   };
   const budget = new SealBudget(options.sealBudget ?? DEFAULT_SEAL_BUDGET, bursts, now);
   const sessions = new Sessions(conversation, budget);
-  const contacts = new Contacts(conversation, keyCache);
+  const contacts = new Contacts({ ...conversation, keyCache, pace: options.pace ?? FIELD_PACE });
   const service = custodianService({
     store,
     files,

@@ -1,8 +1,8 @@
 import type { SealResult } from "@meterkeep/api/custodian";
-import { CallRefusal } from "../service/call-refusal.ts";
-import type { Caller } from "../service/caller.ts";
-import type { EntryBursts } from "../service/entry-bursts.ts";
-import { type BucketSize, TokenBuckets } from "../service/token-bucket.ts";
+import { CallRefusal } from "../calls/call-refusal.ts";
+import type { Caller } from "../calls/caller.ts";
+import { type BucketSize, TokenBuckets } from "../calls/token-bucket.ts";
+import type { EntryBursts } from "../evidence/entry-bursts.ts";
 import type { SetupPlace } from "../store/records.ts";
 
 /** Why an APDU was not sealed. */

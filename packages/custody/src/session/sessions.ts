@@ -9,19 +9,19 @@ import type {
 import { COUNTERS_PER_ASSOCIATION, DlmsError, openApdu, sealApdu, systemTitleText } from "@meterkeep/dlms";
 import { classify, type Verdict } from "@meterkeep/guard";
 import type { LedgerDraft } from "@meterkeep/ledger";
+import { CallRefusal } from "../calls/call-refusal.ts";
+import type { Caller } from "../calls/caller.ts";
+import { Handles } from "../calls/handles.ts";
+import { Association } from "../conversation/association.ts";
+import type { ConversationDependencies } from "../conversation/dependencies.ts";
 import { CustodyError } from "../errors.ts";
+import { EvidenceHash } from "../evidence/evidence-hash.ts";
 import { meterFacts } from "../protocol/meter-facts.ts";
 import { unsealKeys, workingKeys } from "../protocol/meter-keys.ts";
 import { accepted, type ReceiveWindow } from "../protocol/receive-window.ts";
-import { CallRefusal } from "../service/call-refusal.ts";
-import type { Caller } from "../service/caller.ts";
-import type { ConversationDependencies } from "../service/dependencies.ts";
-import { EvidenceHash } from "../service/evidence-hash.ts";
-import { Handles } from "../service/handles.ts";
 import { type MeterFile, PURPOSE, type SetupPlace } from "../store/records.ts";
 import { isFinal } from "../takeover/journal.ts";
 import { canBeTakenOver, journalOf } from "../takeover/view.ts";
-import { Association } from "./association.ts";
 import type { SealBudget, SealRefusal } from "./seal-budget.ts";
 
 /** Sessions open at once, over all callers. */

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { SecretKey } from "@meterkeep/dlms-node";
 import { withTestDatabase } from "@meterkeep/postgres/testing";
-import { EntryBursts } from "../service/entry-bursts.ts";
+import { EntryBursts } from "../evidence/entry-bursts.ts";
 import { GroupCommitter } from "../store/committer.ts";
 import { CUSTODY_MIGRATIONS, postgresCustodyStore } from "../store/postgres-store.ts";
 import type { CustodyStore } from "../store/store.ts";

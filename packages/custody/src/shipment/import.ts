@@ -1,7 +1,7 @@
 import { KEY_PURPOSES, type KeyWarning, type ShipmentRefusalCode } from "@meterkeep/api/custodian";
 import { systemTitle as brandTitle, fromHex } from "@meterkeep/dlms";
 import type { LedgerDraft } from "@meterkeep/ledger";
-import type { EntryBursts } from "../service/entry-bursts.ts";
+import type { EntryBursts } from "../evidence/entry-bursts.ts";
 import type { Committer } from "../store/committer.ts";
 import { type KeyRecord, type MeterRecord, PURPOSE, type Purpose } from "../store/records.ts";
 import type { CustodyStore, ShipmentStage, StageConflict, StagedMeter } from "../store/store.ts";

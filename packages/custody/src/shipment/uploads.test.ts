@@ -3,8 +3,8 @@ import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { CallRefusal } from "../service/call-refusal.ts";
-import type { Caller } from "../service/caller.ts";
+import { CallRefusal } from "../calls/call-refusal.ts";
+import type { Caller } from "../calls/caller.ts";
 import { Uploads } from "./uploads.ts";
 
 const caller: Caller = { name: "head-end", role: "head-end" };

@@ -2,9 +2,9 @@ import { randomBytes } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { type FileHandle, mkdir, open, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { CallRefusal } from "../service/call-refusal.ts";
-import type { Caller } from "../service/caller.ts";
-import { Handles } from "../service/handles.ts";
+import { CallRefusal } from "../calls/call-refusal.ts";
+import type { Caller } from "../calls/caller.ts";
+import { Handles } from "../calls/handles.ts";
 
 const MOST_UPLOADS = 8;
 /** All uploads together: a shipment of two million meters fits, and a caller cannot fill the disk the ledger is on. */

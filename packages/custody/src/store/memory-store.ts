@@ -1,6 +1,5 @@
 import { EMPTY_LEDGER, type LedgerEntry } from "@meterkeep/ledger";
 import { CustodyError } from "../errors.ts";
-import type { VaultKeyRecord } from "../vault/vault.ts";
 import type {
   CounterMark,
   KeyRecord,
@@ -13,7 +12,15 @@ import type {
   TakeoverMark,
   WindowRecord,
 } from "./records.ts";
-import type { CustodyStore, ReserveCounters, RootRecord, StageConflict, StagedMeter, Write } from "./store.ts";
+import type {
+  CustodyStore,
+  ReserveCounters,
+  RootRecord,
+  StageConflict,
+  StagedMeter,
+  VaultKeyRecord,
+  Write,
+} from "./store.ts";
 
 const MAX_COUNTER = 0xffffffff;
 

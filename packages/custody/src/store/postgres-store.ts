@@ -2,7 +2,6 @@ import { LEDGER_GRANTS, LEDGER_MIGRATIONS, type LedgerEntry, postgresLedgerStore
 import { inTransaction, type MigrationSource } from "@meterkeep/postgres";
 import type { Pool, PoolClient } from "pg";
 import { CustodyError } from "../errors.ts";
-import type { VaultKeyRecord } from "../vault/vault.ts";
 import { counterLine, countMeters, loadFiles, rowsWithoutMac, shipmentMeters } from "./postgres-reads.ts";
 import {
   addKeys,
@@ -14,7 +13,7 @@ import {
   reserveCounters,
   setKeyStates,
 } from "./postgres-writes.ts";
-import type { CustodyStore, InstallationRecords, RootRecord, ShipmentStage, Write } from "./store.ts";
+import type { CustodyStore, InstallationRecords, RootRecord, ShipmentStage, VaultKeyRecord, Write } from "./store.ts";
 
 /**
  * What the custodian may do at run time, table by table: nowhere delete or truncate, and change only the columns that do

@@ -18,6 +18,12 @@ export interface SetupPlace extends MeterPlace {
 export const PURPOSE = { GUEK: 0, GBEK: 1, GAK: 2, KEK: 3 } as const;
 export type Purpose = (typeof PURPOSE)[keyof typeof PURPOSE];
 
+/** A key by purpose and version. */
+export interface KeyName {
+  readonly purpose: Purpose;
+  readonly version: number;
+}
+
 /** What is known about a meter in custody. */
 export interface MeterRecord extends MeterPlace {
   /** `shipped` in a signed shipment, or `added` by hand: a real meter whose keys its owner knows. */

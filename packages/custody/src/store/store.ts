@@ -1,6 +1,5 @@
 import type { KeyState } from "@meterkeep/api/custodian";
 import type { LedgerEntry, LedgerHead } from "@meterkeep/ledger";
-import type { VaultKeys } from "../vault/vault.ts";
 import type {
   CounterLine,
   KeyRecord,
@@ -146,4 +145,20 @@ export interface RootRecord {
   readonly parameters: string;
   readonly proof: Uint8Array;
   readonly createdAt: number;
+}
+
+/** A vault key: sealed under the root key, it seals the meter keys of one utility and island. */
+export interface VaultKeyRecord {
+  readonly utility: string;
+  readonly island: string;
+  readonly version: number;
+  readonly sealed: Uint8Array;
+}
+
+/** Where the software vault keeps its vault keys. */
+export interface VaultKeys {
+  /** All versions for an utility and island. */
+  find(utility: string, island: string): Promise<readonly VaultKeyRecord[]>;
+  /** Stores a version durably unless there is one already: returns what is stored then. */
+  insert(record: VaultKeyRecord): Promise<VaultKeyRecord>;
 }

@@ -1,8 +1,7 @@
 import type { LedgerDraft } from "@meterkeep/ledger";
-import type { MeterKeyCache } from "../push/key-cache.ts";
+import type { ConversationDependencies } from "../conversation/dependencies.ts";
 import { takeoverMark } from "../records/marks.ts";
 import { withTakeoverMacs } from "../records/record-mac.ts";
-import type { ConversationDependencies } from "../service/dependencies.ts";
 import type { SetupPlace, StoredTakeover, TakeoverRecord } from "../store/records.ts";
 import type { Write } from "../store/store.ts";
 import { isFinal, type Journal, type TakeoverEffect } from "./journal.ts";
@@ -17,7 +16,8 @@ const DAY_MILLISECONDS = 86_400_000;
 
 /** What a step of a takeover is made durable with. */
 export type StepDependencies = Pick<ConversationDependencies, "committer" | "vault" | "sendCounters" | "now"> & {
-  readonly keyCache: Pick<MeterKeyCache, "forget">;
+  /** Holds keys of meters that push: those that change are forgotten at once. */
+  readonly keyCache: { forget(systemTitle: string): void };
 };
 
 /** A step as the machine decided it. */

@@ -1,17 +1,17 @@
 import type { ContactAdvance, CustodianRequest, NextContact, TakeoverState } from "@meterkeep/api/custodian";
 import { systemTitleText } from "@meterkeep/dlms";
 import type { LedgerDraft } from "@meterkeep/ledger";
+import { CallRefusal } from "../calls/call-refusal.ts";
+import type { Caller } from "../calls/caller.ts";
+import { Handles } from "../calls/handles.ts";
+import { Association } from "../conversation/association.ts";
+import type { ConversationDependencies } from "../conversation/dependencies.ts";
 import { counterObject, meterFacts } from "../protocol/meter-facts.ts";
 import { unsealKeys, workingKeys } from "../protocol/meter-keys.ts";
 import { type AttributeName, getRequest } from "../protocol/requests.ts";
-import type { MeterKeyCache } from "../push/key-cache.ts";
-import { CallRefusal } from "../service/call-refusal.ts";
-import type { Caller } from "../service/caller.ts";
-import type { ConversationDependencies } from "../service/dependencies.ts";
-import { Handles } from "../service/handles.ts";
-import { Association } from "../session/association.ts";
 import { type MeterFile, PURPOSE, type SetupPlace, type TakeoverRecord } from "../store/records.ts";
-import { commitStep, contactEntry, nextTakeover, openedRecord } from "./commit-step.ts";
+import type { Pace } from "./candidates.ts";
+import { commitStep, contactEntry, nextTakeover, openedRecord, type StepDependencies } from "./commit-step.ts";
 import { beginExchange, countersOf, type Exchange, isExchange } from "./exchange.ts";
 import { isFinal, type Journal, type TakeoverEffect, type TakeoverEvent } from "./journal.ts";
 import { type Happened, LiveContact } from "./live-contact.ts";
@@ -25,6 +25,11 @@ const MOST_CONTACTS = 20_000;
 /** How soon another principal may ask again while a contact is under way. */
 const BUSY_MILLISECONDS = 5000;
 
+/** What takeovers need beyond any conversation. */
+export interface ContactDependencies extends ConversationDependencies, Pick<StepDependencies, "keyCache"> {
+  readonly pace: Pace;
+}
+
 type Effect<K extends TakeoverEffect["kind"]> = Extract<TakeoverEffect, { kind: K }>;
 
 /**
@@ -34,15 +39,15 @@ type Effect<K extends TakeoverEffect["kind"]> = Extract<TakeoverEffect, { kind: 
  * A contact lives in this process alone. Whatever ends it, the next one starts from the journal.
  */
 export class Contacts {
-  readonly #dependencies: ConversationDependencies & { readonly keyCache: Pick<MeterKeyCache, "forget"> };
+  readonly #dependencies: ContactDependencies;
   readonly #contacts = new Handles<LiveContact>();
   /** Handle of the contact of a meter. */
   readonly #byMeter = new Map<string, string>();
   /** Meters somebody is being answered about: two askers must not start from one journal. */
   readonly #asking = new Set<string>();
 
-  constructor(dependencies: ConversationDependencies, keyCache: Pick<MeterKeyCache, "forget">) {
-    this.#dependencies = { ...dependencies, keyCache };
+  constructor(dependencies: ContactDependencies) {
+    this.#dependencies = dependencies;
   }
 
   async next({ meter }: CustodianRequest<"nextContact">, caller: Caller): Promise<NextContact> {

@@ -1,8 +1,8 @@
 import { COUNTERS_PER_ASSOCIATION } from "@meterkeep/dlms";
+import { CallRefusal } from "../calls/call-refusal.ts";
+import type { Association } from "../conversation/association.ts";
 import { IDENTITY_OBJECTS } from "../protocol/meter-facts.ts";
 import { getRequest } from "../protocol/requests.ts";
-import { CallRefusal } from "../service/call-refusal.ts";
-import type { Association } from "../session/association.ts";
 import type { Vault } from "../vault/vault.ts";
 import type { TakeoverEffect } from "./journal.ts";
 import type { LiveContact } from "./live-contact.ts";

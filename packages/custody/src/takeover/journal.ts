@@ -1,5 +1,5 @@
 import type { LostReason, TakeoverStep, TakeoverStepDone, TakeoverVerdict } from "@meterkeep/api/custodian";
-import { PURPOSE, type Purpose } from "../store/records.ts";
+import { type KeyName, PURPOSE, type Purpose } from "../store/records.ts";
 
 /** Purposes whose keys an association needs. */
 export const WORKING = [PURPOSE.GUEK, PURPOSE.GAK] as const;
@@ -112,12 +112,6 @@ export type TakeoverEvent = { readonly at: number } & (
   | { readonly kind: "released" }
   | { readonly kind: "lost"; readonly reason: LostReason }
 );
-
-/** A key by purpose and version. */
-export interface KeyName {
-  readonly purpose: Purpose;
-  readonly version: number;
-}
 
 /** What is to be done; the journal beside it must be durable first. */
 export type TakeoverEffect =

@@ -1,10 +1,10 @@
 import type { LostReason } from "@meterkeep/api/custodian";
 import { type AssociationEffect, DecodeError, DlmsError, openApdu, sealApdu } from "@meterkeep/dlms";
+import type { Caller } from "../calls/caller.ts";
+import type { Association } from "../conversation/association.ts";
+import { EvidenceHash } from "../evidence/evidence-hash.ts";
 import { accepted, type ReceiveWindow } from "../protocol/receive-window.ts";
 import { type AttributeName, actionResult, getResult, reasonOf, textOf } from "../protocol/requests.ts";
-import type { Caller } from "../service/caller.ts";
-import { EvidenceHash } from "../service/evidence-hash.ts";
-import type { Association } from "../session/association.ts";
 import type { KeyRecord, MeterRecord, SetupPlace, TakeoverRecord } from "../store/records.ts";
 import type { Journal, TakeoverEvent } from "./journal.ts";
 

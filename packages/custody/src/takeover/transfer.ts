@@ -4,9 +4,8 @@ import { securitySetupName } from "../protocol/meter-facts.ts";
 import { unsealKeys } from "../protocol/meter-keys.ts";
 import { keyTransferRequest } from "../protocol/requests.ts";
 import { keyBytesOfSuite } from "../shipment/key-block.ts";
-import { type KeyRecord, PURPOSE } from "../store/records.ts";
+import { type KeyName, type KeyRecord, PURPOSE } from "../store/records.ts";
 import type { Vault } from "../vault/vault.ts";
-import type { KeyName } from "./journal.ts";
 import type { LiveContact } from "./live-contact.ts";
 
 /** Fresh keys, sealed and ready to be stored; their octets are unsealed again only when the transfer is built. */

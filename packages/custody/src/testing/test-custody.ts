@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { CustodianRole, TakeoverState, TakeoverStep } from "@meterkeep/api/custodian";
 import { fromHex, systemTitle } from "@meterkeep/dlms";
 import { SecretKey } from "@meterkeep/dlms-node";
-import type { Caller } from "../service/caller.ts";
+import type { Caller } from "../calls/caller.ts";
 import { type Custody, type CustodyOptions, openCustodyIn } from "../service/open-custody.ts";
 import { memoryCustodyStore } from "../store/memory-store.ts";
 import type { KeyRecord, MeterRecord, Purpose } from "../store/records.ts";

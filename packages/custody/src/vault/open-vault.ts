@@ -1,11 +1,10 @@
 import { randomBytes } from "node:crypto";
 import { SecretKey } from "@meterkeep/dlms-node";
 import { CustodyError } from "../errors.ts";
-import { generateRecipientSecret, type Recipient, recipientOf } from "../shipment/recipient.ts";
-import type { InstallationRecords, RootRecord } from "../store/store.ts";
+import type { InstallationRecords, RootRecord, VaultKeys } from "../store/store.ts";
 import { DEFAULT_SCRYPT, markFounded, type RootKeySource, rootKeyFromFile, rootKeyFromPassphrase } from "./root-key.ts";
 import { softwareVault } from "./software-vault.ts";
-import type { Vault, VaultKeys } from "./vault.ts";
+import type { Vault } from "./vault.ts";
 
 /** An open vault, and what to say about its root key. */
 export interface OpenedVault {
@@ -46,20 +45,6 @@ export async function openSoftwareVault(
   else await prove(vault, stored, source);
   if (source.kind === "file") await markFounded(source.path);
   return { vault, rootKey: source.kind, created: created || (source.kind === "passphrase" && stored === undefined) };
-}
-
-/** The custodian's recipient keys: made and sealed into the vault at first use. */
-export async function openRecipient(vault: Vault, installation: InstallationRecords): Promise<Recipient> {
-  const name = "recipient-1";
-  const stored = await installation.namedSecret(name);
-  const sealed = stored ?? (await installation.insertNamedSecret(name, await sealFresh(vault, name)));
-  using secret = await vault.unsealNamed(name, sealed);
-  return recipientOf(secret);
-}
-
-async function sealFresh(vault: Vault, name: string): Promise<Uint8Array> {
-  using secret = generateRecipientSecret();
-  return vault.sealNamed(name, secret);
 }
 
 function newParameters(source: RootKeySource): string {

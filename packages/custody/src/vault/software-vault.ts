@@ -1,9 +1,10 @@
 import { createHmac, hkdfSync, type KeyObject } from "node:crypto";
 import { SecretKey } from "@meterkeep/dlms-node";
 import { CustodyError } from "../errors.ts";
+import type { VaultKeyRecord, VaultKeys } from "../store/store.ts";
 import { envelopeKeyVersion, openEnvelope, sealEnvelope } from "./envelope.ts";
 import { boundData, keyPlaceData } from "./key-place.ts";
-import type { PlacedKey, PlacedRecord, Vault, VaultKeyRecord, VaultKeys } from "./vault.ts";
+import type { PlacedKey, PlacedRecord, Vault } from "./vault.ts";
 
 /** Octets of the root key and of every vault key: AES-256. */
 export const VAULT_KEY_BYTES = 32;

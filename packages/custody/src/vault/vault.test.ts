@@ -14,10 +14,11 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { SecretKey } from "@meterkeep/dlms-node";
 import { withTestDatabase } from "@meterkeep/postgres/testing";
+import { openRecipient } from "../shipment/open-recipient.ts";
 import { memoryCustodyStore } from "../store/memory-store.ts";
 import { CUSTODY_MIGRATIONS, postgresCustodyStore } from "../store/postgres-store.ts";
 import { vaultContract } from "../testing/vault-contract.ts";
-import { openRecipient, openSoftwareVault } from "./open-vault.ts";
+import { openSoftwareVault } from "./open-vault.ts";
 import { softwareVault } from "./software-vault.ts";
 
 vaultContract("software vault", (body) => body(softwareVault(SecretKey.random(32), memoryCustodyStore().vaultKeys)));

@@ -38,19 +38,3 @@ export interface Vault {
   sealNamed(name: string, secret: SecretKey): Promise<Uint8Array>;
   unsealNamed(name: string, sealed: Uint8Array): Promise<SecretKey>;
 }
-
-/** A vault key: sealed under the root key, it seals the meter keys of one utility and island. */
-export interface VaultKeyRecord {
-  readonly utility: string;
-  readonly island: string;
-  readonly version: number;
-  readonly sealed: Uint8Array;
-}
-
-/** Where the software vault keeps its vault keys. */
-export interface VaultKeys {
-  /** All versions for an utility and island. */
-  find(utility: string, island: string): Promise<readonly VaultKeyRecord[]>;
-  /** Stores a version durably unless there is one already: returns what is stored then. */
-  insert(record: VaultKeyRecord): Promise<VaultKeyRecord>;
-}

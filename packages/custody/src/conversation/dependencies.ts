@@ -1,11 +1,10 @@
 import type { SystemTitle } from "@meterkeep/dlms";
+import type { EntryBursts } from "../evidence/entry-bursts.ts";
 import type { ReceiveWindows } from "../protocol/receive-windows.ts";
 import type { SendCounters } from "../protocol/send-counters.ts";
 import type { CheckedFiles } from "../records/checked-files.ts";
 import type { Committer } from "../store/committer.ts";
-import type { Pace } from "../takeover/candidates.ts";
 import type { Vault } from "../vault/vault.ts";
-import type { EntryBursts } from "./entry-bursts.ts";
 
 /** What everything that speaks to meters needs. */
 export interface ConversationDependencies {
@@ -22,5 +21,4 @@ export interface ConversationDependencies {
   readonly now: () => number;
   /** Our own title towards the meters of a utility. */
   readonly clientTitle: (utility: string) => SystemTitle;
-  readonly pace: Pace;
 }

@@ -1,7 +1,7 @@
 import { createHash, type Hash } from "node:crypto";
 import type { LedgerDraft } from "@meterkeep/ledger";
+import { TokenBuckets } from "../calls/token-bucket.ts";
 import type { Committer } from "../store/committer.ts";
-import { TokenBuckets } from "./token-bucket.ts";
 
 /** Entries of one kind that one principal causes with one meter, before they are only counted. */
 const OF_METER = { burst: 32, perSecond: 0.1 } as const;
