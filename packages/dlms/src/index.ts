@@ -313,6 +313,32 @@ export {
 } from "./link/gateway.ts";
 export { encodeHdlc, type HdlcFields, type HdlcFrame, UNNUMBERED_INFORMATION } from "./link/hdlc.ts";
 export { LineError } from "./link/line-error.ts";
+export {
+  MbusClient,
+  type MbusClientAction,
+  type MbusClientEvent,
+  type MbusClientOptions,
+} from "./link/mbus-client.ts";
+export {
+  type MbusPeer,
+  MbusServer,
+  type MbusServerAction,
+  type MbusServerEvent,
+  type MbusServerOptions,
+} from "./link/mbus-server.ts";
+export { BAUD_RATES, type Identification, type LineSettings, OPENING_LINE } from "./link/mode-e.ts";
+export {
+  ModeEClient,
+  type ModeEClientAction,
+  type ModeEClientEvent,
+  type ModeEClientOptions,
+} from "./link/mode-e-client.ts";
+export {
+  ModeEServer,
+  type ModeEServerAction,
+  type ModeEServerEvent,
+  type ModeEServerOptions,
+} from "./link/mode-e-server.ts";
 export { encodeP1 } from "./link/p1.ts";
 export { joinPieces, type Piece } from "./link/pieces.ts";
 export { type LinkFrame, LinkScanner, type ScanEvent } from "./link/scanner.ts";
@@ -448,6 +474,7 @@ export type { AssociationAuthentication, AssociationDefinition, ModelObject } fr
 export { CURRENT_ASSOCIATION } from "./server/association-object.ts";
 export type { Connection } from "./server/connection.ts";
 export { type DeviceModel, deviceModel, mount } from "./server/device-model.ts";
+export { serveDataProtection } from "./server/data-protection-object.ts";
 export { DEFAULT_MAX_RECEIVE_PDU_BYTES, OFFERED_CONFORMANCE } from "./server/offer.ts";
 export type {
   AssociationEdits,

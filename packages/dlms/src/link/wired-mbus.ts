@@ -101,23 +101,49 @@ const MOST_SEGMENT_BYTES = 250;
 const MOST_SEGMENTS = 16;
 
 /**
- * Writes an APDU as long frames, one behind the other.
+ * Writes an APDU as long frames, one behind the other, as a push sends them.
  *
  * @throws DlmsError `out-of-range` for more octets than 16 segments take
  */
 export function encodeMbus(apdu: Uint8Array, fields: MbusFields = {}): Uint8Array {
   const { control = 0x53, address = 0xff, source = 0x01, destination = 0x67 } = fields;
+  const frames = mbusSegments(apdu).map(({ octets, information }) =>
+    encodeMbusSegment({ control, address, information, source, destination }, octets),
+  );
+  return concatBytes(...frames);
+}
+
+/**
+ * Cuts an APDU into the segments of the transport layer, each with its control information: number and FIN bit.
+ *
+ * @throws DlmsError `out-of-range` for more octets than 16 segments take
+ */
+export function mbusSegments(
+  apdu: Uint8Array,
+): readonly { readonly octets: Uint8Array; readonly information: number }[] {
   const count = Math.max(1, Math.ceil(apdu.length / MOST_SEGMENT_BYTES));
   if (count > MOST_SEGMENTS)
     throw new DlmsError("out-of-range", `${apdu.length} octets take ${count} M-Bus segments: at most ${MOST_SEGMENTS}`);
-  const frames = Array.from({ length: count }, (_, sequence) => {
-    const information = sequence | (sequence === count - 1 ? 0x10 : 0);
-    const segment = apdu.subarray(sequence * MOST_SEGMENT_BYTES, (sequence + 1) * MOST_SEGMENT_BYTES);
-    const data = concatBytes(Uint8Array.of(control, address, information, source, destination), segment);
-    const sum = data.reduce((total, octet) => (total + octet) & 0xff, 0);
-    return concatBytes(Uint8Array.of(START, data.length, data.length, START), data, Uint8Array.of(sum, STOP));
-  });
-  return concatBytes(...frames);
+  return Array.from({ length: count }, (_, sequence) => ({
+    octets: apdu.subarray(sequence * MOST_SEGMENT_BYTES, (sequence + 1) * MOST_SEGMENT_BYTES),
+    information: sequence | (sequence === count - 1 ? 0x10 : 0),
+  }));
+}
+
+/** Writes one long frame around a segment. */
+export function encodeMbusSegment(
+  fields: Required<MbusFields> & { readonly information: number },
+  segment: Uint8Array,
+): Uint8Array {
+  const { control, address, information, source, destination } = fields;
+  const data = concatBytes(Uint8Array.of(control, address, information, source, destination), segment);
+  const head = Uint8Array.of(START, data.length, data.length, START);
+  return concatBytes(head, data, Uint8Array.of(mbusSum(data), STOP));
+}
+
+/** The checksum of M-Bus: the sum of control field, address and what follows (EN 13757-2, 5.5). */
+export function mbusSum(octets: Uint8Array): number {
+  return octets.reduce((total, octet) => (total + octet) & 0xff, 0);
 }
 
 function more(place: Place, need: number, certain: boolean): Recognition<MbusFrame> {
