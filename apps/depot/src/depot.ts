@@ -3,9 +3,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { custodianClient } from "@meterkeep/api/custodian-channel";
 import type { SupervisedProcess, Supervisor } from "@meterkeep/api/supervised";
 import type { DepotConfig } from "@meterkeep/api/supervisor";
+import { fromHex, systemTitle } from "@meterkeep/dlms";
 import { connectWrapper } from "@meterkeep/dlms-node";
-import { type Dial, SESSION_LIMITS } from "@meterkeep/headend";
-import { type BenchMeter, runBench } from "./bench.ts";
+import { carryContact, type Dial, SESSION_LIMITS } from "@meterkeep/headend";
+import { Bench } from "./bench.ts";
 import { Places } from "./places.ts";
 
 const LOOK_AGAIN_MILLISECONDS = 500;
@@ -18,6 +19,7 @@ export async function startDepot(config: DepotConfig, supervisor: Supervisor): P
     privateKey: await readFile(config.channel.keyFile, "utf8"),
     custodianCertificate: config.channel.custodianCertificate,
   });
+  const now = (): number => Date.now();
   const closing = new AbortController();
   const done = new Set<string>();
   const places = new Places(config.exchangeDirectory, (error) => {
@@ -25,30 +27,23 @@ export async function startDepot(config: DepotConfig, supervisor: Supervisor): P
     process.stdout.write(`${text}\n`);
     supervisor.send({ type: "step", text });
   });
-  await places.look();
-  const looking = repeatUntil(closing.signal, () => places.look());
-  const work = (async () => {
-    while (!closing.signal.aborted) {
-      const meters = [...places.known.keys()]
-        .filter((title) => !done.has(title))
-        .map((title): BenchMeter => ({ title, address: () => places.known.get(title) }));
-      if (meters.length > 0)
-        await runBench(
-          {
-            custodian,
-            dial,
-            limits: SESSION_LIMITS,
-            now: () => Date.now(),
-            random: Math.random,
-            onFailure: (meter, code) => process.stdout.write(`${meter.title}: ${code}\n`),
-            onDone: (meter) => done.add(meter.title),
-          },
-          meters,
-          closing.signal,
-        );
-      await rest(closing.signal);
-    }
-  })();
+  const bench = new Bench({
+    contact: (meter, address, signal) =>
+      carryContact({ custodian, dial, now }, { systemTitle: systemTitle(fromHex(meter.title)), address }, signal),
+    limits: SESSION_LIMITS,
+    now,
+    random: Math.random,
+    onFailure: (meter, code) => process.stdout.write(`${meter.title}: ${code}\n`),
+    onDone: (meter) => done.add(meter.title),
+  });
+  const look = async (): Promise<void> => {
+    await places.look();
+    for (const title of places.known.keys())
+      if (!done.has(title)) bench.add({ title, address: () => places.known.get(title) });
+  };
+  await look();
+  const looking = repeatUntil(closing.signal, look);
+  const work = bench.run(closing.signal);
   supervisor.send({ type: "ready" });
   return {
     close: async () => {
