@@ -326,7 +326,7 @@ export {
   type MbusServerEvent,
   type MbusServerOptions,
 } from "./link/mbus-server.ts";
-export { BAUD_RATES, type Identification, type LineSettings, OPENING_LINE } from "./link/mode-e.ts";
+export { BAUD_RATES, type LineSettings, OPENING_LINE, type PortIdentification } from "./link/mode-e.ts";
 export {
   ModeEClient,
   type ModeEClientAction,
@@ -473,8 +473,8 @@ export {
 export type { AssociationAuthentication, AssociationDefinition, ModelObject } from "./server/association-model.ts";
 export { CURRENT_ASSOCIATION } from "./server/association-object.ts";
 export type { Connection } from "./server/connection.ts";
-export { type DeviceModel, deviceModel, mount } from "./server/device-model.ts";
 export { serveDataProtection } from "./server/data-protection-object.ts";
+export { type DeviceModel, deviceModel, mount } from "./server/device-model.ts";
 export { DEFAULT_MAX_RECEIVE_PDU_BYTES, OFFERED_CONFORMANCE } from "./server/offer.ts";
 export type {
   AssociationEdits,

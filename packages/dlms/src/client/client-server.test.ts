@@ -4,6 +4,7 @@ import { fromHex } from "../bytes.ts";
 import { AssociationLn } from "../cosem/classes/association-ln.ts";
 import { DisconnectControl } from "../cosem/classes/disconnect-control.ts";
 import { Register } from "../cosem/classes/register.ts";
+import type { CipheringForm } from "../security/layers.ts";
 import {
   CLIENTS,
   CLOCK,
@@ -18,7 +19,6 @@ import {
   testMeter,
   unsigned32,
 } from "../testing/meter.test.ts";
-import type { CipheringForm } from "./association-config.ts";
 import { readProfile } from "./profile-reader.ts";
 import { remote } from "./remote.ts";
 import type { Session } from "./session.ts";

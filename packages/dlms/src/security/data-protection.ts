@@ -8,7 +8,7 @@ import { type ContentContext, protectContent, unprotectContent } from "./content
 import { securityControl } from "./control.ts";
 import type { GeneralHeader } from "./general-header.ts";
 import type { KeyInfo, KeySource } from "./key-info.ts";
-import { curveOf, type GeneralSetup, messageKeyFor, messageKeyIn } from "./message-key.ts";
+import { curveOf, type GeneralSetup, keySourceOf, messageKeyFor, messageKeyIn } from "./message-key.ts";
 import { SECURITY_SUITES } from "./suites.ts";
 
 const keyInfoData = d.structure({
@@ -222,6 +222,11 @@ function headerOf({ protectionOptions: options }: Layer): GeneralHeader {
     dateTime: NO_BYTES,
     otherInformation: options.otherInformation,
   };
+}
+
+/** Where the key of a layer comes from, as its parameters say. @throws DecodeError, DlmsError `unknown-value` */
+export function protectionSource(keyInfo: Infer<typeof keyInfoData>): KeySource {
+  return keySourceOf(keyInfoIn(keyInfo));
 }
 
 const wrappedOptions = d.structure({ kekId: d.enumeration({ "master-key": 0 }), keyCipheredData: d.octetString });

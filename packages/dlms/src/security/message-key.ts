@@ -43,6 +43,20 @@ const SCHEME_SOURCES = new Map<number, KeySource>(
   Object.entries(AGREEMENT_SCHEMES).map(([source, id]) => [id, source as KeySource]),
 );
 
+/** Whose key a message says it has. @throws DlmsError `unknown-value`, `wrong-length` */
+export function keySourceOf(info: KeyInfo | undefined): KeySource {
+  // Without key-info the parties know which key it is: the unicast one unless they agreed otherwise.
+  if (info === undefined) return "unicast";
+  if (info.kind === "identified-key") return info.value.keyId === "global-unicast" ? "unicast" : "broadcast";
+  if (info.kind === "wrapped-key") return "wrapped";
+  const { keyParameters } = info.value;
+  requireLength(keyParameters, 1, "key-parameters");
+  const source = SCHEME_SOURCES.get(keyParameters[0]!);
+  if (source === undefined)
+    throw new DlmsError("unknown-value", `key agreement scheme ${keyParameters[0]} does not exist`);
+  return source;
+}
+
 /**
  * Makes or finds the key for a message that this side sends.
  *
@@ -98,28 +112,20 @@ export function messageKeyIn<Key>(
   header: GeneralHeader,
 ): MessageKey<Key> {
   const { platform, suite, keys } = setup;
-  // Without key-info the parties know which key it is: the unicast one unless they agreed otherwise.
-  if (info === undefined) return { source: "unicast", info, keys };
-  if (info.kind === "identified-key")
-    return info.value.keyId === "global-unicast"
-      ? { source: "unicast", info, keys }
-      : { source: "broadcast", info, keys: broadcastKeys(keys) };
+  const source = keySourceOf(info);
+  if (info === undefined || info.kind === "identified-key")
+    return { source, info, keys: source === "broadcast" ? broadcastKeys(keys) : keys };
+  const { keyCipheredData } = info.value;
   if (info.kind === "wrapped-key") {
-    const { keyCipheredData } = info.value;
     requireLength(keyCipheredData, SECURITY_SUITES[suite].keyBytes + 8, "a wrapped key");
     const octets = platform.keyWrap.unwrap(need(keys.keyEncryption, "the master key"), keyCipheredData);
     if (octets === undefined) throw new DlmsError("authentication-failed", "the key of the APDU does not unwrap");
-    return { source: "wrapped", info, keys: importOnce(setup, octets) };
+    return { source, info, keys: importOnce(setup, octets) };
   }
-  const { keyParameters, keyCipheredData } = info.value;
-  requireLength(keyParameters, 1, "key-parameters");
-  const source = SCHEME_SOURCES.get(keyParameters[0]!);
   if (source === "static") {
     requireLength(keyCipheredData, 0, "key-ciphered-data with static keys");
     return { source, info, keys: deriveStatic(setup, header) };
   }
-  if (source !== "one-pass")
-    throw new DlmsError("unknown-value", `key agreement scheme ${keyParameters[0]} does not exist`);
   const curve = curveOf(suite);
   const { signatureBytes } = SECURITY_SUITES[suite];
   requireLength(keyCipheredData, 2 * signatureBytes, "key-ciphered-data with an ephemeral key");

@@ -182,8 +182,7 @@ function guarded<Key, State>(
   work: (context: RequestContext<Key, State>) => ServedResult,
 ): ServedResult {
   try {
-    const { model, device, association, serverSap } = call;
-    return work(new RequestContext(logicalName, { model, device, agreement: association.agreement, serverSap }));
+    return work(new RequestContext(logicalName, call));
   } catch (error) {
     call.device.onEvent?.({ kind: "handler-failed", logicalName, error });
     return "other-reason";

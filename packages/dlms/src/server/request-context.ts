@@ -3,6 +3,7 @@ import type { ServeContext } from "../cosem/served.ts";
 import type { SystemTitle } from "../system-title.ts";
 import type { Conformance } from "../xdlms/conformance.ts";
 import type { AssociationModel } from "./association-model.ts";
+import type { Call } from "./call.ts";
 import type { Device } from "./ports.ts";
 
 /** What an association agreed on. */
@@ -22,25 +23,28 @@ export interface Agreement {
 /** A `ServeContext` with what the server's own classes need beside it. */
 export class RequestContext<Key = unknown, State = unknown> implements ServeContext {
   readonly logicalName: LogicalName;
-  readonly model: AssociationModel<State>;
-  readonly device: Device<Key, State>;
-  readonly agreement: Agreement;
-  readonly serverSap: number;
+  /** The request being served: objects that act on others do it with its rights. */
+  readonly call: Call<Key, State>;
 
-  constructor(
-    logicalName: LogicalName,
-    association: {
-      readonly model: AssociationModel<State>;
-      readonly device: Device<Key, State>;
-      readonly agreement: Agreement;
-      readonly serverSap: number;
-    },
-  ) {
+  constructor(logicalName: LogicalName, call: Call<Key, State>) {
     this.logicalName = logicalName;
-    this.model = association.model;
-    this.device = association.device;
-    this.agreement = association.agreement;
-    this.serverSap = association.serverSap;
+    this.call = call;
+  }
+
+  get model(): AssociationModel<State> {
+    return this.call.model;
+  }
+
+  get device(): Device<Key, State> {
+    return this.call.device;
+  }
+
+  get agreement(): Agreement {
+    return this.call.association.agreement;
+  }
+
+  get serverSap(): number {
+    return this.call.serverSap;
   }
 
   get association(): string {

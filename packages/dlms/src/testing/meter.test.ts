@@ -1,6 +1,6 @@
 import { createCipheriv, createDecipheriv } from "node:crypto";
 import { fromHex } from "../bytes.ts";
-import type { AssociationConfig, CipheringForm } from "../client/association-config.ts";
+import type { AssociationConfig } from "../client/association-config.ts";
 import type { BlockTransferSettings } from "../client/block-carrier.ts";
 import { localAssociator } from "../client/local-associator.ts";
 import type { Exchange, ExchangeEvent, Line } from "../client/ports.ts";
@@ -16,6 +16,7 @@ import { d } from "../data/d.ts";
 import { data } from "../data/data.ts";
 import { dateTimeAt } from "../data/date-time.ts";
 import type { Data } from "../data/value.ts";
+import type { CipheringForm } from "../security/layers.ts";
 import type { KeyWrap } from "../security/ports.ts";
 import { type SoftwareKey, softwareCiphers, softwareKey } from "../security/software-aes.ts";
 import type { SecuritySuiteId } from "../security/suites.ts";
