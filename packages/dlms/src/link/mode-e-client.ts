@@ -4,10 +4,10 @@ import {
   BAUD_RATES,
   type BaudCharacter,
   hdlcLine,
-  type Identification,
   type LineSettings,
   OPENING_LINE,
   OpeningLines,
+  type PortIdentification,
   readAcknowledgement,
   readIdentification,
   signOnOctets,
@@ -39,13 +39,13 @@ export type ModeEClientAction =
   | { readonly kind: "line"; readonly settings: LineSettings }
   | { readonly kind: "transmit"; readonly octets: Uint8Array }
   /** The line speaks HDLC from here on. */
-  | { readonly kind: "opened"; readonly identification: Identification; readonly baudRate: number }
+  | { readonly kind: "opened"; readonly identification: PortIdentification; readonly baudRate: number }
   | { readonly kind: "failed"; readonly error: LineError };
 
 type State =
   | { readonly kind: "idle" }
   | { readonly kind: "identifying" }
-  | { readonly kind: "acknowledging"; readonly identification: Identification; readonly baud: BaudCharacter }
+  | { readonly kind: "acknowledging"; readonly identification: PortIdentification; readonly baud: BaudCharacter }
   | { readonly kind: "over" };
 
 const DEFAULTS = { maxBaudRate: 19_200, responseTimeoutMilliseconds: 3000, retries: 2, acknowledgeMilliseconds: 1500 };

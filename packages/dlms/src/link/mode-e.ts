@@ -36,7 +36,7 @@ const LINE_END = "\r\n";
 const LONGEST_MESSAGE_BYTES = 64;
 
 /** The message a meter tells who it is with: `/XXXZ\2identification` (IEC 62056-21, 6.3.2). */
-export interface Identification {
+export interface PortIdentification {
   /** Three letters of the maker. */
   readonly manufacturer: string;
   /** The character of the highest speed the meter offers; modes A and B have none of these. */
@@ -47,7 +47,7 @@ export interface Identification {
 }
 
 /** Reads an identification without its line end; undefined for what is none. */
-export function readIdentification(line: string): Identification | undefined {
+export function readIdentification(line: string): PortIdentification | undefined {
   const match = /^\/([A-Za-z]{3})(.)((?:\\.)*)([\x20-\x7e]{0,48})$/.exec(line);
   if (match === null) return undefined;
   const [, manufacturer = "", speed = "", escapes = "", identification = ""] = match;
