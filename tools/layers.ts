@@ -17,16 +17,17 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   "packages/ledger": ["postgres"],
   "packages/guard": ["dlms"],
   "packages/api": ["dlms"],
-  "packages/custody": ["dlms", "dlms-node", "pki", "ledger", "guard", "api", "postgres"],
+  "packages/hsm": [],
+  "packages/custody": ["dlms", "dlms-node", "pki", "hsm", "ledger", "guard", "api", "postgres"],
   "packages/meter": ["dlms", "dlms-node", "pki"],
   "packages/headend": ["dlms", "dlms-node", "guard", "ledger", "api", "postgres"],
-  "apps/custodian": ["dlms", "dlms-node", "pki", "ledger", "guard", "api", "postgres", "custody"],
+  "apps/custodian": ["dlms", "dlms-node", "pki", "hsm", "ledger", "guard", "api", "postgres", "custody"],
   "apps/server": ["dlms", "dlms-node", "guard", "ledger", "api", "postgres", "headend"],
   "apps/depot": ["dlms", "dlms-node", "api", "headend"],
   "apps/town": ["dlms", "dlms-node", "api", "meter"],
   "apps/factory": ["dlms", "dlms-node", "pki", "api", "meter"],
   "apps/console": ["api", "dlms"],
-  "apps/cli": ["api", "dlms", "dlms-node", "ledger", "pki", "postgres"],
+  "apps/cli": ["api", "dlms", "dlms-node", "hsm", "ledger", "pki", "postgres"],
 };
 
 /** Packages that must run in a browser: no `node:` module outside tests, save in the entry points named. */

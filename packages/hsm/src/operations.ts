@@ -1,0 +1,76 @@
+/** A secret of the vault that lies outside the token, wrapped under the token's own key. Opens in this token only. */
+export interface WrappedSecret {
+  /** AES key wrap (RFC 3394) under the key named `wrappedUnder`. */
+  readonly octets: Uint8Array;
+  /** The label of the token's wrapping key. */
+  readonly wrappedUnder: string;
+  /** HMAC-SHA-256 of a fixed text under the secret, first 8 octets: tells a wrong key from a right one before it is used. */
+  readonly checkValue: Uint8Array;
+}
+
+/** An RSA public key as PKCS#11 has it: big-endian numbers. */
+export interface TransportKey {
+  readonly modulus: Uint8Array;
+  readonly exponent: Uint8Array;
+}
+
+export type TokenCurve = "P-256" | "P-384";
+
+/**
+ * What a token does for the platform. Operations can be repeated without harm: the process that carries them out may be
+ * killed in the middle of one, which is then asked again.
+ */
+export interface TokenOperations {
+  /** What the token is and offers. */
+  describe(): TokenDescription;
+  /** Makes the AES-256 key that wraps secrets unless there is one of that label; it never leaves the token. */
+  ensureWrappingKey(label: string): void;
+  /** Makes a secret of 32 octets inside the token, and gives it wrapped. */
+  makeSecret(wrappedUnder: string): WrappedSecret;
+  /** HMAC-SHA-256 of each text under a secret, 32 octets each. */
+  macs(secret: WrappedSecret, texts: readonly Uint8Array[]): Uint8Array[];
+  /** The public half of the token's transport key pair (RSA 3072); made at first use. */
+  transportKey(label: string): TransportKey;
+  /** Wraps a secret for another token (RSA-OAEP); it is in clear in neither host. */
+  exportSecret(secret: WrappedSecret, recipient: TransportKey): Uint8Array;
+  /** Takes a secret that another token wrapped for this one's transport key. */
+  importSecret(transportLabel: string, octets: Uint8Array, wrappedUnder: string, checkValue: Uint8Array): WrappedSecret;
+  /** The public half of an EC key pair, x and y; made at first use. The private key never leaves the token. */
+  keyPair(label: string, curve: TokenCurve): Uint8Array;
+  /** ECDSA over a digest, r and s. */
+  sign(label: string, curve: TokenCurve, digest: Uint8Array): Uint8Array;
+}
+export type OperationName = keyof TokenOperations;
+
+export interface TokenDescription {
+  readonly label: string;
+  readonly manufacturer: string;
+  readonly model: string;
+  readonly serial: string;
+  readonly firmware: string;
+  /** CKM numbers with the key sizes they take. */
+  readonly mechanisms: readonly {
+    readonly mechanism: number;
+    readonly minKey: number;
+    readonly maxKey: number;
+    readonly flags: number;
+  }[];
+}
+
+/** To the token's process. */
+export type ToToken =
+  | {
+      readonly kind: "begin";
+      readonly library: string;
+      readonly label: string;
+      readonly pin: string;
+      readonly sessions: number;
+    }
+  | { readonly kind: "do"; readonly id: number; readonly operation: OperationName; readonly args: readonly unknown[] };
+
+/** From the token's process. */
+export type FromToken =
+  | { readonly kind: "ready" }
+  | { readonly kind: "failed"; readonly code: string; readonly message: string }
+  | { readonly kind: "done"; readonly id: number; readonly value: unknown }
+  | { readonly kind: "refused"; readonly id: number; readonly code: string; readonly message: string };

@@ -1,0 +1,1 @@
+export { type Fault, SoftTokens, softTokenMissing } from "./soft-token.ts";

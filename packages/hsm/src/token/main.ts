@@ -1,0 +1,107 @@
+import { Worker } from "node:worker_threads";
+import { failureOf, HsmError } from "../errors.ts";
+import type { FromToken, ToToken } from "../operations.ts";
+import { findSlot, loadCryptoki } from "./cryptoki.ts";
+
+// The process of one token: the vendor's library is loaded here and nowhere else. Initialised once and by one thread, since
+// concurrent initialisation breaks libraries that claim to allow it; logged in once, since login holds for the process
+// as long as one session is open. It holds no state that its starter could not make again by starting another.
+
+type Work = ToToken & { readonly kind: "do" };
+type Outcome = FromToken & { readonly kind: "done" | "refused" };
+
+/** A piece of one call: MACs over many texts go to as many sessions as are idle. */
+interface Piece {
+  readonly work: Work;
+  readonly call: Call;
+  readonly at: number;
+}
+
+interface Call {
+  readonly values: unknown[];
+  left: number;
+}
+
+const idle: Worker[] = [];
+const busy = new Map<Worker, Piece>();
+const waiting: Work[] = [];
+
+process.on("disconnect", () => process.exit(0));
+process.on("message", (message: ToToken) => {
+  if (message.kind === "begin") begin(message);
+  else {
+    waiting.push(message);
+    hand();
+  }
+});
+
+function begin({ library: path, label, pin, sessions }: ToToken & { readonly kind: "begin" }): void {
+  try {
+    const cryptoki = loadCryptoki(path);
+    const { library, ck } = cryptoki;
+    library.C_Initialize({ flags: ck.CKF_OS_LOCKING_OK });
+    const session = library.C_OpenSession(findSlot(cryptoki, label), ck.CKF_SERIAL_SESSION | ck.CKF_RW_SESSION);
+    library.C_Login(session, ck.CKU_USER, pin);
+  } catch (error) {
+    const code = error instanceof HsmError ? error.code : failureOf(error) === "pin" ? "hsm-pin-refused" : "hsm-failed";
+    leave(code, error);
+    return;
+  }
+  for (let at = 0; at < sessions; at += 1) idle.push(startWorker(path, label));
+  process.send?.({ kind: "ready" } satisfies FromToken);
+}
+
+function startWorker(library: string, label: string): Worker {
+  const worker = new Worker(new URL("worker.ts", import.meta.url), { workerData: { library, label } });
+  worker.on("message", (message: FromToken) => {
+    if (message.kind === "failed") leave(message.code === "pin" ? "hsm-pin-refused" : "hsm-failed", message.message);
+    else finish(worker, message as Outcome);
+  });
+  worker.on("error", (error) => leave("hsm-failed", error));
+  return worker;
+}
+
+function hand(): void {
+  while (idle.length > 0 && waiting.length > 0) {
+    const parts = split(waiting.shift()!, idle.length);
+    const call: Call = { values: [], left: parts.length };
+    for (const [at, work] of parts.entries()) {
+      const worker = idle.pop()!;
+      busy.set(worker, { work, call, at });
+      worker.postMessage(work);
+    }
+  }
+}
+
+function split(work: Work, sessions: number): readonly Work[] {
+  const [secret, texts] = work.args as [unknown, readonly Uint8Array[]];
+  if (work.operation !== "macs" || texts.length < 2) return [work];
+  const size = Math.ceil(texts.length / sessions);
+  const count = Math.ceil(texts.length / size);
+  return Array.from({ length: count }, (_, at) => ({
+    ...work,
+    args: [secret, texts.slice(at * size, (at + 1) * size)],
+  }));
+}
+
+function finish(worker: Worker, outcome: Outcome): void {
+  const { call, at } = busy.get(worker)!;
+  busy.delete(worker);
+  idle.push(worker);
+  call.left -= 1;
+  if (outcome.kind === "refused") {
+    // The first piece that was refused answers for all; nobody waits for a second answer.
+    if (call.left >= 0) process.send?.(outcome);
+    call.left = Number.NEGATIVE_INFINITY;
+  } else {
+    call.values[at] = outcome.value;
+    const value = call.values.length > 1 ? (call.values as unknown[][]).flat() : outcome.value;
+    if (call.left === 0) process.send?.({ kind: "done", id: outcome.id, value } satisfies FromToken);
+  }
+  hand();
+}
+
+function leave(code: string, why: unknown): void {
+  const message = why instanceof Error ? why.message : String(why);
+  process.send?.({ kind: "failed", code, message } satisfies FromToken, () => process.exit(1));
+}
