@@ -1,5 +1,5 @@
 import type { CustodianSummary, LedgerEvent } from "@meterkeep/api";
-import type { Custodian, CustodianLedgerEntry } from "@meterkeep/api/custodian";
+import type { Custodian, CustodianLedgerEntry, CustodianStatus } from "@meterkeep/api/custodian";
 import { toHex } from "@meterkeep/dlms";
 import type { EventHub } from "@meterkeep/headend";
 
@@ -22,6 +22,7 @@ export class CustodianWatch {
   readonly #hub: Pick<EventHub, "publish">;
   readonly #now: () => number;
   #summary: CustodianSummary;
+  #refusals: CustodianStatus["refusals"] = { sealBudget: 0, records: 0, entriesCounted: 0 };
   #told: number | undefined;
 
   constructor(
@@ -38,6 +39,11 @@ export class CustodianWatch {
   /** As of the last look. */
   get summary(): CustodianSummary {
     return this.#summary;
+  }
+
+  /** What the custodian has refused since it started, as of the last look. */
+  get refusals(): CustodianStatus["refusals"] {
+    return this.#refusals;
   }
 
   /** Asks how it is. An unreachable custodian is a state, not an error. */
@@ -57,6 +63,7 @@ export class CustodianWatch {
         ledgerHead: { sequence: status.ledgerHead.sequence, hash: toHex(status.ledgerHead.hash) },
         asOf,
       };
+      this.#refusals = status.refusals;
       await this.#tell(status.ledgerHead.sequence);
     } catch {
       this.#summary = { ...this.#summary, reachable: false, asOf };

@@ -176,7 +176,11 @@ export async function startServer(config: ServerConfig, supervisor: Supervisor):
   await drills.recover();
 
   const streams = new EventStreams(hub, MAX_STREAMS);
-  const metrics = new Metrics({ streams: () => streams.open, busySessions: () => work.worker.busy });
+  const metrics = new Metrics({
+    streams: () => streams.open,
+    busySessions: () => work.worker.busy,
+    custodianRefusals: () => custodianWatch.refusals,
+  });
   const publicConfig: { -readonly [K in keyof PublicConfig]: PublicConfig[K] } = {
     version: packageJson.version,
     utility: config.utility,

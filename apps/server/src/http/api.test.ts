@@ -127,7 +127,9 @@ test("a machine's token reads, and makes neither tokens nor links", async () => 
   const { token, record } = (await made.json()) as { token: string; record: { id: string } };
   const bearer = { authorization: `Bearer ${token}` };
   assert.deepEqual(((await (await server.get("/api/v1/me", bearer)).json()) as { kind: string }).kind, "machine");
-  assert.equal((await server.get("/metrics", bearer)).status, 200);
+  const metrics = await server.get("/metrics", bearer);
+  assert.equal(metrics.status, 200);
+  assert.match(await metrics.text(), /^meterkeep_custodian_refusals\{kind="seal-budget"\} 1$/m);
   assert.equal((await problem(await server.post("/api/v1/tokens", { name: "x" }, bearer))).code, "not-allowed");
   assert.equal((await problem(await server.post("/api/v1/admin/sign-in-link", undefined, bearer))).code, "not-allowed");
   const listed = await (await server.get("/api/v1/tokens", { cookie })).text();

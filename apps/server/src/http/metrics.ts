@@ -1,3 +1,4 @@
+import type { CustodianStatus } from "@meterkeep/api/custodian";
 import type { FastifyInstance } from "fastify";
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 
@@ -29,7 +30,11 @@ export class Metrics {
     registers: [this.registry],
   });
 
-  constructor(observed: { readonly streams: () => number; readonly busySessions: () => number }) {
+  constructor(observed: {
+    readonly streams: () => number;
+    readonly busySessions: () => number;
+    readonly custodianRefusals: () => CustodianStatus["refusals"];
+  }) {
     collectDefaultMetrics({ register: this.registry, prefix: "meterkeep_" });
     const { registry } = this;
     new Gauge({
@@ -38,6 +43,18 @@ export class Metrics {
       registers: [registry],
       collect() {
         this.set(observed.streams());
+      },
+    });
+    new Gauge({
+      name: "meterkeep_custodian_refusals",
+      help: "What the custodian has refused since it started and should never have been asked: seals beyond a budget, rows of its database that were put back, ledger entries that were only counted",
+      labelNames: ["kind"],
+      registers: [registry],
+      collect() {
+        const { sealBudget, records, entriesCounted } = observed.custodianRefusals();
+        this.set({ kind: "seal-budget" }, sealBudget);
+        this.set({ kind: "record" }, records);
+        this.set({ kind: "entry-counted" }, entriesCounted);
       },
     });
     new Gauge({

@@ -145,7 +145,11 @@ export async function startTestServer(
     warnings: () => [],
     now,
   };
-  const metrics = new Metrics({ streams: () => streams.open, busySessions: () => 0 });
+  const metrics = new Metrics({
+    streams: () => streams.open,
+    busySessions: () => 0,
+    custodianRefusals: () => ({ sealBudget: 1, records: 0, entriesCounted: 0 }),
+  });
   const app = await createApp(context, {
     logger: pino({ level: "silent" }),
     metrics,
