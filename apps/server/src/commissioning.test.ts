@@ -128,11 +128,14 @@ test("what is wrong with one file stands aside under its name, and everything el
     await commissioning.takeIn();
     assert.deepEqual([steps.length, custodian.uploads()], [length, uploads]);
     assert.equal(await commissioning.hasNews(), false);
-    put("addresses.json", { meters: [{ systemTitle: title(2), host: "127.0.0.1", port: 7777 }] });
+    // The town says where its own meters are, and has no say about real ones.
+    const everywhere = [title(1), title(2)].map((systemTitle) => ({ systemTitle, host: "127.0.0.1", port: 7777 }));
+    put("addresses.json", { meters: everywhere });
     assert.equal(await commissioning.hasNews(), true);
     await commissioning.takeIn();
     assert.equal(commissioning.warnings.length, 2);
     assert.equal(directory.find(title(2))?.address?.port, 7777);
+    assert.equal(directory.find(title(1))?.address?.port, 4059);
   } finally {
     rmSync(exchangeDirectory, { recursive: true });
   }

@@ -92,7 +92,7 @@ export class Commissioning {
     for (const file of await this.#files.list("addresses", ".json"))
       await this.#take(file, async () => {
         const text = await this.#files.text(file);
-        if (text !== undefined) await inventory.setAddresses(parseAddresses(text, file).meters);
+        if (text !== undefined) await inventory.setAddresses("real", parseAddresses(text, file).meters);
       });
     await directory.refresh();
     const reached = directory.meters.filter(({ role, address }) => role !== "attached" && address !== undefined);
@@ -146,7 +146,7 @@ export class Commissioning {
     if (text === undefined) return;
     const { time, meters } = parseAddresses(text);
     if (time !== undefined) this.#clock = townClock(time);
-    await this.#ports.inventory.setAddresses(meters);
+    await this.#ports.inventory.setAddresses("simulated", meters);
   }
 
   #tell(facts: Omit<EventData["import"], "at">): void {

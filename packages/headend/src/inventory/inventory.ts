@@ -105,8 +105,12 @@ export class Inventory {
     }
   }
 
-  /** Notes where meters are reached, at the depot and in the field. */
+  /**
+   * Notes where meters of a kind are reached, at the depot and in the field. Others of the list stay as they are: the town
+   * has no say about real meters, nor the utility's network about virtual ones.
+   */
   async setAddresses(
+    kind: Meter["kind"],
     addresses: readonly { readonly systemTitle: string; readonly wan?: Address; readonly depot?: Address }[],
   ): Promise<void> {
     await this.#sql.query(PUT_ADDRESSES, [
@@ -116,6 +120,7 @@ export class Inventory {
       addresses.map((entry) => entry.wan?.port ?? null),
       addresses.map((entry) => entry.depot?.host ?? null),
       addresses.map((entry) => entry.depot?.port ?? null),
+      kind,
     ]);
   }
 
@@ -243,4 +248,4 @@ const PUT_ADDRESSES = `
   update meters m set host = a.host, port = a.port, depot_host = a.depot_host, depot_port = a.depot_port
   from unnest($3::bytea[], $4::text[], $5::integer[], $6::text[], $7::integer[])
     as a(title, host, port, depot_host, depot_port)
-  where m.utility_id = $1 and m.island_id = $2 and m.system_title = a.title`;
+  where m.utility_id = $1 and m.island_id = $2 and m.system_title = a.title and m.kind = $8`;
