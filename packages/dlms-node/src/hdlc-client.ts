@@ -11,6 +11,7 @@ import {
 } from "@meterkeep/dlms";
 import { AnswerQueue } from "./answer-queue.ts";
 import type { ApduConnection, ConnectionSettings } from "./apdu-connection.ts";
+import { DeadlineTimer } from "./deadline-timer.ts";
 import { type GatewayRoute, type GatewaySettings, gatewayRoute } from "./gateway-route.ts";
 import { connectTcp, onOctets, type TcpTarget } from "./tcp.ts";
 import { TransportError } from "./transport-error.ts";
@@ -35,7 +36,7 @@ export class HdlcConnection implements ApduConnection {
   readonly #opened = Promise.withResolvers<HdlcParameters>();
   readonly #disconnected = Promise.withResolvers<void>();
   #idle: PromiseWithResolvers<void> | undefined;
-  #timer: NodeJS.Timeout | undefined;
+  readonly #timer = new DeadlineTimer(() => this.#step({ kind: "time" }));
 
   /** Takes over a stream; `where` names it in messages. `open` has still to be awaited. */
   constructor(stream: Duplex, settings: HdlcSettings, where: string) {
@@ -151,19 +152,12 @@ export class HdlcConnection implements ApduConnection {
       this.#idle?.resolve();
       this.#idle = undefined;
     }
-    this.#schedule();
+    this.#timer.set(this.#stream.destroyed ? undefined : this.#machine.deadline);
   }
 
   #deliver(octets: Uint8Array, isAnswer: boolean): void {
     const apdu = this.#route.inward(octets);
     if (apdu !== undefined) this.#answers.deliver(apdu, isAnswer);
-  }
-
-  #schedule(): void {
-    clearTimeout(this.#timer);
-    const { deadline } = this.#machine;
-    if (deadline === undefined || this.#stream.destroyed) return;
-    this.#timer = setTimeout(() => this.#step({ kind: "time" }), Math.max(0, Math.ceil(deadline - performance.now())));
   }
 
   #lost(message: string, cause?: Error): void {
@@ -176,7 +170,7 @@ export class HdlcConnection implements ApduConnection {
   }
 
   #release(): void {
-    clearTimeout(this.#timer);
+    this.#timer.clear();
     this.#disconnected.resolve();
     this.#idle?.resolve();
     this.#idle = undefined;

@@ -8,6 +8,7 @@ import {
   type HdlcServerOptions,
 } from "@meterkeep/dlms";
 import { type ApduServer, answersOf, type Transmit, type TransmitLine } from "./apdu-server.ts";
+import { DeadlineTimer } from "./deadline-timer.ts";
 import { onOctets } from "./tcp.ts";
 import { type Listener, listenTcp, type TcpListenerOptions } from "./tcp-listener.ts";
 
@@ -48,11 +49,11 @@ export function serveHdlc<Connection>(
   const { server, transmit } = options;
   const machine = new HdlcServer(options);
   const connections = new Map<HdlcPeer, Connection>();
-  let timer: NodeJS.Timeout | undefined;
+  const timer = new DeadlineTimer(() => step({ kind: "time" }));
   // A client that resets the connection is no fault of the meter; "close" follows and cleans up.
   stream.on("error", () => {});
   stream.on("close", () => {
-    clearTimeout(timer);
+    timer.clear();
     for (const connection of connections.values()) server.disconnect(connection);
     connections.clear();
   });
@@ -61,10 +62,7 @@ export function serveHdlc<Connection>(
 
   function step(event: HdlcServerEvent): void {
     for (const action of machine.step(event, performance.now())) perform(action);
-    clearTimeout(timer);
-    const { deadline } = machine;
-    if (deadline === undefined || stream.destroyed) return;
-    timer = setTimeout(() => step({ kind: "time" }), Math.max(0, Math.ceil(deadline - performance.now())));
+    timer.set(stream.destroyed ? undefined : machine.deadline);
   }
 
   function perform(action: HdlcServerAction): void {

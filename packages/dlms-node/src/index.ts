@@ -9,6 +9,7 @@ export { nodePlatform } from "./crypto/platform.ts";
 export type { GatewaySettings } from "./gateway-route.ts";
 export { type GatewayConnection, gatewayServer } from "./gateway-server.ts";
 export { connectHdlc, HdlcConnection, type HdlcSettings, type HdlcTarget } from "./hdlc-client.ts";
+export { connectHdlcSerial, HDLC_SERIAL_SETTINGS, type SerialTarget } from "./hdlc-serial.ts";
 export {
   type HdlcLineOptions,
   type HdlcListenerOptions,
@@ -16,6 +17,9 @@ export {
   listenHdlc,
   serveHdlc,
 } from "./hdlc-server.ts";
+export { MbusConnection, type MbusSettings } from "./mbus-client.ts";
+export { type MbusLineOptions, serveMbus } from "./mbus-server.ts";
+export { awaitModeE, type OpenedPort, openModeE, type SetLine } from "./mode-e-opening.ts";
 export {
   listenForPushesTcp,
   listenForPushesUdp,
@@ -26,7 +30,14 @@ export {
   sendPush,
 } from "./push-transport.ts";
 export { SecretKey } from "./secret-key.ts";
-export { METER_SERIAL_SETTINGS, openSerial, parseSerialSettings, type SerialSettings } from "./serial.ts";
+export {
+  METER_SERIAL_SETTINGS,
+  openSerial,
+  parseSerialSettings,
+  type SerialAccess,
+  type SerialSettings,
+  setSerial,
+} from "./serial.ts";
 export { connectTcp, onOctets, type TcpTarget } from "./tcp.ts";
 export type { Listener, TcpListenerOptions } from "./tcp-listener.ts";
 export { TRANSPORT_ERROR_CODES, TransportError, type TransportErrorCode } from "./transport-error.ts";

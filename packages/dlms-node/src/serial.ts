@@ -33,33 +33,52 @@ export function parseSerialSettings(text: string): SerialSettings | undefined {
   };
 }
 
+/** What one does with a serial device: some may only be read. */
+export type SerialAccess = "read" | "read-write";
+
 /**
- * Opens a serial device for reading: sets its line with `stty`, then gives its octets as they come. The stream ends
- * when the signal aborts.
+ * Opens a serial device: sets its line with `stty`, then gives its octets as they come, and takes those to send where
+ * it was opened for that. The stream ends when the signal aborts.
  *
  * @throws TransportError `connection-failed` when the path is no serial device, may not be opened or cannot be set.
  */
-export async function openSerial(path: string, settings: SerialSettings, signal?: AbortSignal): Promise<ReadStream> {
-  const failed = (what: string, cause?: unknown): TransportError =>
-    new TransportError("connection-failed", `serial device ${path}: ${what}`, { cause });
+export async function openSerial(
+  path: string,
+  settings: SerialSettings,
+  signal?: AbortSignal,
+  access: SerialAccess = "read",
+): Promise<ReadStream> {
   const found = await stat(path).catch((cause: Error) => {
-    throw failed(cause.message, cause);
+    throw failed(path, cause.message, cause);
   });
-  if (!found.isCharacterDevice()) throw failed("is no serial device");
-  const file = platform() === "darwin" ? "-f" : "-F";
-  await promisify(execFile)("stty", [file, path, ...sttyArguments(settings)]).catch((cause: Error) => {
-    throw failed(`stty could not set it to ${settings.baudRate} baud: ${cause.message.trim()}`, cause);
-  });
+  if (!found.isCharacterDevice()) throw failed(path, "is no serial device");
+  await setSerial(path, settings);
   // Without NOCTTY the line would become the terminal of this process and could interrupt it. The stream owns and closes
   // the descriptor, so no FileHandle may.
-  const flags = constants.O_RDONLY | constants.O_NOCTTY | constants.O_NONBLOCK;
+  const flags = (access === "read" ? constants.O_RDONLY : constants.O_RDWR) | constants.O_NOCTTY | constants.O_NONBLOCK;
   const descriptor = await promisify(open)(path, flags).catch((cause: Error) => {
-    throw failed(cause.message, cause);
+    throw failed(path, cause.message, cause);
   });
   const stream = new ReadStream(descriptor);
   signal?.addEventListener("abort", () => stream.destroy(), { once: true });
   if (signal?.aborted === true) stream.destroy();
   return stream;
+}
+
+/**
+ * Sets the line of a serial device, after all that was written has left.
+ *
+ * @throws TransportError `connection-failed` when it cannot be set.
+ */
+export async function setSerial(path: string, settings: SerialSettings): Promise<void> {
+  const file = platform() === "darwin" ? "-f" : "-F";
+  await promisify(execFile)("stty", [file, path, ...sttyArguments(settings)]).catch((cause: Error) => {
+    throw failed(path, `stty could not set it to ${settings.baudRate} baud: ${cause.message.trim()}`, cause);
+  });
+}
+
+function failed(path: string, what: string, cause?: unknown): TransportError {
+  return new TransportError("connection-failed", `serial device ${path}: ${what}`, { cause });
 }
 
 function sttyArguments({ baudRate, dataBits, parity, stopBits }: SerialSettings): string[] {

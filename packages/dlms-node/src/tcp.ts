@@ -64,4 +64,6 @@ export function onOctets(stream: Readable, take: (chunk: Uint8Array) => void): v
   stream.on("data", (chunk: Uint8Array | string) => {
     if (typeof chunk !== "string") take(chunk);
   });
+  // It may have been paused when it was handed over.
+  stream.resume();
 }

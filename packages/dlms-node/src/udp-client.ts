@@ -10,6 +10,7 @@ import {
 } from "@meterkeep/dlms";
 import { AnswerQueue } from "./answer-queue.ts";
 import type { ApduConnection, ConnectionSettings } from "./apdu-connection.ts";
+import { DeadlineTimer } from "./deadline-timer.ts";
 import { type GatewayRoute, type GatewaySettings, gatewayRoute } from "./gateway-route.ts";
 import { TransportError } from "./transport-error.ts";
 
@@ -29,7 +30,7 @@ export class UdpConnection implements ApduConnection {
   readonly #machine: DatagramClient;
   readonly #route: GatewayRoute;
   readonly #answers: AnswerQueue;
-  #timer: NodeJS.Timeout | undefined;
+  readonly #timer = new DeadlineTimer(() => this.#step({ kind: "time" }));
 
   /** Takes over a connected socket. */
   constructor(socket: Socket, target: UdpTarget) {
@@ -73,14 +74,11 @@ export class UdpConnection implements ApduConnection {
         if (apdu !== undefined) this.#answers.deliver(apdu);
       }
     }
-    clearTimeout(this.#timer);
-    const { deadline } = this.#machine;
-    if (deadline === undefined) return;
-    this.#timer = setTimeout(() => this.#step({ kind: "time" }), Math.max(0, Math.ceil(deadline - performance.now())));
+    this.#timer.set(this.#machine.deadline);
   }
 
   #release(): void {
-    clearTimeout(this.#timer);
+    this.#timer.clear();
     this.#socket.close();
   }
 }

@@ -7,6 +7,7 @@ import {
   type DatagramServerOptions,
 } from "@meterkeep/dlms";
 import { type ApduServer, answersOf, type Transmit, type TransmitLine } from "./apdu-server.ts";
+import { DeadlineTimer } from "./deadline-timer.ts";
 import { cannotListen, type Listener, LOOPBACK } from "./tcp-listener.ts";
 
 export interface UdpListenerOptions<Connection> extends DatagramServerOptions {
@@ -25,7 +26,7 @@ export function listenWrapperUdp<Connection>(options: UdpListenerOptions<Connect
   const machine = new DatagramServer(options);
   const connections = new Map<DatagramPeer, Connection>();
   const socket = createSocket(host.includes(":") ? "udp6" : "udp4");
-  let timer: NodeJS.Timeout | undefined;
+  const timer = new DeadlineTimer(() => step({ kind: "time" }));
   socket.on("message", (octets, { address, port: remote }) =>
     step({ kind: "datagram", from: `${address} ${remote}`, octets }),
   );
@@ -40,7 +41,7 @@ export function listenWrapperUdp<Connection>(options: UdpListenerOptions<Connect
   });
 
   async function stop(): Promise<void> {
-    clearTimeout(timer);
+    timer.clear();
     for (const connection of connections.values()) server.disconnect(connection);
     connections.clear();
     await new Promise<void>((resolve) => socket.close(() => resolve()));
@@ -48,10 +49,7 @@ export function listenWrapperUdp<Connection>(options: UdpListenerOptions<Connect
 
   function step(event: DatagramServerEvent): void {
     for (const action of machine.step(event, performance.now())) perform(action);
-    clearTimeout(timer);
-    const { deadline } = machine;
-    if (deadline === undefined) return;
-    timer = setTimeout(() => step({ kind: "time" }), Math.max(0, Math.ceil(deadline - performance.now())));
+    timer.set(machine.deadline);
   }
 
   function perform(action: DatagramServerAction): void {

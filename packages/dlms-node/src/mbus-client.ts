@@ -1,0 +1,131 @@
+import type { Duplex } from "node:stream";
+import {
+  type Exchange,
+  type Line,
+  type LineError,
+  MbusClient,
+  type MbusClientEvent,
+  type MbusClientOptions,
+} from "@meterkeep/dlms";
+import { AnswerQueue } from "./answer-queue.ts";
+import type { ApduConnection, ConnectionSettings } from "./apdu-connection.ts";
+import { DeadlineTimer } from "./deadline-timer.ts";
+import { onOctets } from "./tcp.ts";
+import { TransportError } from "./transport-error.ts";
+
+export interface MbusSettings extends MbusClientOptions, ConnectionSettings {}
+
+/**
+ * A meter on a wired M-Bus, over a level converter on a serial line or behind TCP.
+ *
+ * States: those of `MbusClient`, which this feeds with octets and time; closed for ever after a failure.
+ */
+export class MbusConnection implements ApduConnection {
+  readonly #stream: Duplex;
+  readonly #machine: MbusClient;
+  readonly #settings: MbusSettings;
+  readonly #answers: AnswerQueue;
+  readonly #timer = new DeadlineTimer(() => this.#step({ kind: "time" }));
+  readonly #opened = Promise.withResolvers<void>();
+  #idle: PromiseWithResolvers<void> | undefined;
+
+  /** Takes over a stream; `where` names it in messages. `open` has still to be awaited. */
+  constructor(stream: Duplex, settings: MbusSettings, where: string) {
+    this.#stream = stream;
+    this.#settings = settings;
+    this.#machine = new MbusClient(settings);
+    this.#answers = new AnswerQueue(settings, `M-Bus address ${settings.address} at ${where}`, () => this.#release());
+    // Whether somebody waits for it depends on how it ends.
+    this.#opened.promise.catch(() => {});
+    onOctets(stream, (octets) => this.#step({ kind: "octets", octets }));
+    stream.on("error", (cause) => this.#lost(`line to ${where} lost: ${cause.message}`));
+    stream.on("close", () => this.#lost(`the line to ${where} was closed`));
+  }
+
+  /** Initialises the meter (SND-NKE). @throws LineError `line-silent`; TransportError `connection-closed`. */
+  async open(): Promise<void> {
+    this.#step({ kind: "connect" });
+    await this.#opened.promise;
+  }
+
+  /** Sends an APDU and gives the response. @throws as `ApduConnection`. */
+  readonly exchange: Exchange = async (apdu, signal) => {
+    await this.#untilIdle();
+    return this.#answers.exchange(signal, () => this.#step({ kind: "send", apdu }));
+  };
+
+  /** The same connection one way at a time: `send` resolves when the meter has confirmed the APDU. */
+  readonly line: Line = {
+    send: async (apdu) => {
+      await this.#untilIdle();
+      this.#answers.requireOpen();
+      this.#step({ kind: "send", apdu, expectsAnswer: false });
+      await this.#untilIdle();
+    },
+    receive: (signal) =>
+      this.#answers.next(signal, () => {
+        if (this.#machine.isIdle) this.#step({ kind: "expect" });
+      }),
+  };
+
+  /** Closes the stream: the bus knows no end of a connection. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#fail(new TransportError("connection-closed", "the connection was closed here"));
+    if (this.#stream.closed) return;
+    await new Promise<void>((resolve) => this.#stream.once("close", () => resolve()));
+  }
+
+  async #untilIdle(): Promise<void> {
+    if (this.#machine.isIdle || this.#answers.isWaiting) return;
+    this.#answers.requireOpen();
+    this.#step({ kind: "abandon" });
+    if (this.#machine.isIdle) return;
+    this.#idle ??= Promise.withResolvers<void>();
+    await this.#idle.promise;
+  }
+
+  #step(event: MbusClientEvent): void {
+    for (const action of this.#machine.step(event, performance.now())) {
+      switch (action.kind) {
+        case "transmit":
+          if (this.#stream.writable) this.#stream.write(action.octets);
+          break;
+        case "connected":
+          this.#opened.resolve();
+          break;
+        case "apdu":
+          this.#answers.deliver(action.apdu, true);
+          break;
+        case "notification":
+          this.#settings.onUnsolicited?.(action.apdu);
+          break;
+        case "failed":
+          this.#fail(action.error);
+          break;
+        default:
+          action satisfies never;
+      }
+    }
+    if (this.#machine.isIdle) {
+      this.#idle?.resolve();
+      this.#idle = undefined;
+    }
+    this.#timer.set(this.#stream.destroyed ? undefined : this.#machine.deadline);
+  }
+
+  #lost(message: string): void {
+    this.#fail(new TransportError("connection-closed", message));
+  }
+
+  #fail(error: LineError | TransportError): void {
+    this.#opened.reject(error);
+    this.#answers.close(error);
+  }
+
+  #release(): void {
+    this.#timer.clear();
+    this.#idle?.resolve();
+    this.#idle = undefined;
+    this.#stream.destroy();
+  }
+}
