@@ -7,9 +7,93 @@ export {
   type MechanismName,
 } from "./acse/names.ts";
 export type { Rlre, Rlrq } from "./acse/release.ts";
+export {
+  ActionSchedule,
+  SCHEDULE_TYPES,
+  type ScheduleSettings,
+  serveActionSchedule,
+} from "./behaviour/action-schedule.ts";
+export {
+  type CalendarParts,
+  type CalendarTables,
+  type SpecialDays,
+  serveActivityCalendar,
+  TariffCalendar,
+} from "./behaviour/activity-calendar.ts";
+export { type ArbitratorSettings, ResourceArbitrator, serveArbitrator } from "./behaviour/arbitrator.ts";
+export { type ArrayManagerPorts, serveArrayManager } from "./behaviour/array-manager.ts";
 export { inWindows, matchesDate, matchesTime, weekdayOf } from "./behaviour/calendar-pattern.ts";
 export { type ClockParts, type ClockSettings, MeterClock, serveClock } from "./behaviour/clock.ts";
+export {
+  type CompactBuffer,
+  CompactCapture,
+  type CompactDataSettings,
+  compact,
+  serveCompactData,
+} from "./behaviour/compact-data.ts";
+export {
+  CONTROL_MODES,
+  type ControlMode,
+  type ControlState,
+  Disconnector,
+  type DisconnectorParts,
+  type DisconnectorTrigger,
+  isControlMode,
+  serveDisconnector,
+  stepDisconnector,
+} from "./behaviour/disconnector.ts";
+export { FunctionSwitch, type MeterFunction, serveFunctionControl } from "./behaviour/function-control.ts";
+export {
+  type ImageInfo,
+  ImageReceiver,
+  type ImageStatus,
+  type ImageTransferParts,
+  serveImageTransfer,
+} from "./behaviour/image-transfer.ts";
+export {
+  type EmergencyProfile,
+  type LimiterParts,
+  type LimiterSettings,
+  LoadLimiter,
+  serveLimiter,
+} from "./behaviour/limiter.ts";
 export { ObjectTree, type TreeObject } from "./behaviour/object-tree.ts";
+export { type ParameterMonitorParts, ParameterWatch, serveParameterMonitor } from "./behaviour/parameter-monitor.ts";
+export {
+  attemptFailed,
+  attemptsForgiven,
+  NO_FAILED_ATTEMPTS,
+  type PortProtectionPorts,
+  type PortProtectionSettings,
+  type PortProtectionState,
+  protectionStatus,
+  servePortProtection,
+} from "./behaviour/port-protection.ts";
+export {
+  ProfileBuffer,
+  type ProfileParts,
+  type ProfileSettings,
+  type SortMethod,
+  serveProfileBuffer,
+} from "./behaviour/profile-buffer.ts";
+export { type PushObject, pushBody } from "./behaviour/push-body.ts";
+export {
+  type DeliveryEffect,
+  type DeliveryEvent,
+  type DeliverySettings,
+  type DeliveryState,
+  retryDelaySeconds,
+  stepDelivery,
+} from "./behaviour/push-delivery.ts";
+export { deliveryOf, type PushPorts, type PushSettings, servePushSetup } from "./behaviour/push-setup.ts";
+export {
+  type MonitorParts,
+  type MonitorSettings,
+  serveRegisterMonitor,
+  ThresholdMonitor,
+} from "./behaviour/register-monitor.ts";
+export { ScriptRunner, type Scripts, serveScriptTable } from "./behaviour/script-table.ts";
+export { entryOfBit, type MappingTable, serveStatusMapping } from "./behaviour/status-mapping.ts";
 export { concatBytes, equalBytes, fromHex, NO_BYTES, toHex } from "./bytes.ts";
 export type { AccessItem, AccessOptions, AccessResult } from "./client/access-transfer.ts";
 export type { ActionItem } from "./client/action-transfer.ts";
