@@ -165,7 +165,7 @@ function inBlocks<Key, State>(
   octets: Uint8Array,
 ): Uint8Array | undefined {
   if (!agreed(call, BLOCKS)) return undefined;
-  return sendBlock(call, id, new OutgoingBlocks(octets, responseBlockBytes(call, BLOCK_OVERHEAD_BYTES)));
+  return sendBlock(call, id, new OutgoingBlocks(octets));
 }
 
 function nextResponseBlock<Key, State>(
@@ -181,7 +181,7 @@ function nextResponseBlock<Key, State>(
 }
 
 function sendBlock<Key, State>(call: Call<Key, State>, id: InvokeIdAndPriority, blocks: OutgoingBlocks): Uint8Array {
-  const { last, number, octets } = blocks.next();
+  const { last, number, octets } = blocks.next(responseBlockBytes(call, BLOCK_OVERHEAD_BYTES));
   if (!last) call.transfer = { invokeIdAndPriority: id, transfer: { kind: "action-response", blocks } };
   return encodeApdu(ACTION_RESPONSE, actionResponse, {
     kind: "with-pblock",

@@ -40,6 +40,8 @@ export interface AssociationDefinition {
   /** The octets of the longest APDU this server takes in this association. */
   readonly maxReceivePduSize?: number;
   readonly access: AccessRule;
+  /** Octets of the longest APDU that this server sends, where the client would take longer ones; no limit unless given. */
+  readonly maxSendPduSize?: number | undefined;
   /** Octets of data in the blocks of long responses; as many as the client's PDU size allows unless given. */
   readonly responseBlockBytes?: number | undefined;
   /** Long responses go in general blocks also where blocks of their own service were agreed, as some meters do it. */

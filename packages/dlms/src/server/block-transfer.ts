@@ -11,13 +11,11 @@ export interface Block {
 /** A long response on its way out, block by block (Green Book 9.4.6.5). Holds the value until its last block is taken. */
 export class OutgoingBlocks {
   readonly #octets: Uint8Array;
-  readonly #blockBytes: number;
   #number = 0;
   #offset = 0;
 
-  constructor(octets: Uint8Array, blockBytes: number) {
+  constructor(octets: Uint8Array) {
     this.#octets = octets;
-    this.#blockBytes = Math.max(1, blockBytes);
   }
 
   /** The number of the block given last; 0 before the first. */
@@ -25,10 +23,10 @@ export class OutgoingBlocks {
     return this.#number;
   }
 
-  /** The next block. Call it once more only while the one before was not the last. */
-  next(): Block {
+  /** The next block, of at most so many octets. Call it once more only while the one before was not the last. */
+  next(blockBytes: number): Block {
     const start = this.#offset;
-    this.#offset = Math.min(start + this.#blockBytes, this.#octets.length);
+    this.#offset = Math.min(start + Math.max(1, blockBytes), this.#octets.length);
     this.#number += 1;
     return {
       last: this.#offset === this.#octets.length,

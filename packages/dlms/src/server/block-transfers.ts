@@ -5,7 +5,7 @@ import { BLOCK_OVERHEAD_BYTES, BlockTransferMachine, type BlockTransferStep } fr
 const ACK_AT = 4;
 const BLOCK_NUMBER_AT = 2;
 
-/** Limits of the general block transfers of one association. */
+/** Limits of one general block transfer. */
 export interface BlockLimits {
   /** Octets of the longest APDU that the client takes. */
   readonly maxSendBytes: number;
@@ -25,28 +25,23 @@ export type Answers = readonly Uint8Array[];
  * very same as the one before is a repetition, another one begins the next exchange.
  */
 export class BlockTransfers {
-  readonly #limits: BlockLimits;
   #machine: BlockTransferMachine | undefined;
   #first: Uint8Array | undefined;
 
-  constructor(limits: BlockLimits) {
-    this.#limits = limits;
-  }
-
   /** Takes a block. `respond` is called with the whole request when it is complete; it gives the response, if any. */
-  take(octets: Uint8Array, respond: (request: Uint8Array) => Uint8Array | undefined): Answers {
+  take(octets: Uint8Array, limits: BlockLimits, respond: (request: Uint8Array) => Uint8Array | undefined): Answers {
     if (beginsExchange(octets) && (this.#first === undefined || !equalBytes(octets, this.#first))) {
-      this.#machine = this.#newMachine();
+      this.#machine = machineFor(limits);
       this.#first = octets.slice();
     }
-    this.#machine ??= this.#newMachine();
+    this.#machine ??= machineFor(limits);
     return this.#perform(this.#machine, this.#machine.take(octets), respond);
   }
 
   /** Sends a response that is too long for one APDU, to a request that was none of blocks. */
-  send(response: Uint8Array): Answers {
+  send(response: Uint8Array, limits: BlockLimits): Answers {
     this.end();
-    this.#machine = this.#newMachine();
+    this.#machine = machineFor(limits);
     return this.#perform(this.#machine, this.#machine.start(response), () => undefined);
   }
 
@@ -72,16 +67,15 @@ export class BlockTransfers {
     }
     return answers;
   }
+}
 
-  #newMachine(): BlockTransferMachine {
-    const { maxSendBytes, maxRequestBytes, windowBlocks } = this.#limits;
-    return new BlockTransferMachine({
-      role: "server",
-      blockBytes: Math.max(1, maxSendBytes - BLOCK_OVERHEAD_BYTES),
-      windowBlocks,
-      maxApduBytes: maxRequestBytes,
-    });
-  }
+function machineFor({ maxSendBytes, maxRequestBytes, windowBlocks }: BlockLimits): BlockTransferMachine {
+  return new BlockTransferMachine({
+    role: "server",
+    blockBytes: Math.max(1, maxSendBytes - BLOCK_OVERHEAD_BYTES),
+    windowBlocks,
+    maxApduBytes: maxRequestBytes,
+  });
 }
 
 /** Block 1 that confirms nothing. */

@@ -57,7 +57,10 @@ function associationModel<State>(
     shortNameVersion === undefined
       ? mount(CURRENT_ASSOCIATION, associationClass(model))
       : mount(CURRENT_ASSOCIATION, shortNameAssociationClass(model), ASSOCIATION_BASE_NAME);
-  add(reachable, own, { read: "all", write: "all", call: "all" });
+  // Some meters' association objects are of their own making; theirs then takes the place of ours.
+  const isOwn = ({ logicalName, served }: ModelObject<State>) =>
+    logicalName === CURRENT_ASSOCIATION && served.classId === own.served.classId;
+  if (!objects.some(isOwn)) add(reachable, own, { read: "all", write: "all", call: "all" });
   const seen = objects.flatMap((object) => {
     const { logicalName, served } = object;
     const access = definition.access({ logicalName, classId: served.classId, version: served.version });

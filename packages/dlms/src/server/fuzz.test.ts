@@ -27,8 +27,22 @@ const SEEDS = [
   "c304c1 2328 0000600109ff 01 00 00000001 03 091e01",
   "c306c1 01 00000002 01 02",
   "6203800100",
+  "0501 02 0208",
+  "0502 04 0110 01 02020406000000010600000002 12000112 0000 02 0208",
+  "0501 05 0001",
+  "0501 06 00 0001 03 010208",
+  "0601 02 0208 01 0901aa",
+  "0601 07 00 0001 01 0904 01020208",
+  "1601 02 0208 01 0901aa",
+  "d9 00000001 00 02 01 0003 0100010800ff 02 02 2328 0000600109ff 02 02 00 0901aa",
+  "e001 0001 0000 0d c001c100080000010000ff0200",
+  "e083 0001 0001 00",
+  "10 00000001 00",
   "601da109060760857405080101be10040e01000000065f1f0400401e5dffff",
-].map(fromHex);
+  "6036a1090607608574050801028a0207808b0760857405080201ac0a80083132333435363738be10040e01000000065f1f04001c032000c8",
+].map((hex) => fromHex(hex.replaceAll(" ", "")));
+
+const [PUBLIC_AARQ, SHORT_AARQ] = SEEDS.slice(-2) as [Uint8Array, Uint8Array];
 
 /** Octets changed, cut, doubled or inserted. */
 const mutation = fc.array(
@@ -53,7 +67,7 @@ function mutate(seed: Uint8Array, mutations: Mutation): Uint8Array {
   return Uint8Array.from(octets);
 }
 
-const RESPONSE_TAGS = new Set([0x61, 0x63, 0xc4, 0xc5, 0xc7, 0xcc, 0xcd, 0xcf, 0xd8]);
+const RESPONSE_TAGS = new Set([0x0c, 0x0d, 0x61, 0x63, 0xc4, 0xc5, 0xc7, 0xcc, 0xcd, 0xcf, 0xd8, 0xda, 0xe0]);
 
 function assertResponse(response: Uint8Array | undefined): void {
   if (response === undefined) return;
@@ -63,7 +77,7 @@ function assertResponse(response: Uint8Array | undefined): void {
 
 test("whatever octets come, at whatever time, the server answers or keeps silent, and never throws", () => {
   const input = fc.tuple(
-    fc.constantFrom(CLIENTS.public, CLIENTS.reader, CLIENTS.management, CLIENTS.fixed),
+    fc.constantFrom(CLIENTS.public, CLIENTS.reader, CLIENTS.management, CLIENTS.fixed, CLIENTS.short),
     fc.array(fc.tuple(fc.constantFrom(...SEEDS), mutation), { maxLength: 6 }),
     fc.uint8Array({ maxLength: 60 }),
   );
@@ -72,8 +86,12 @@ test("whatever octets come, at whatever time, the server answers or keeps silent
       const { server } = testMeter({ rows: 20 });
       const connection = server.connect(clientSap, 1);
       assertResponse(server.handle(connection, noise));
-      if (clientSap === CLIENTS.public) server.handle(connection, SEEDS.at(-1) as Uint8Array);
-      for (const [seed, mutations] of requests) assertResponse(server.handle(connection, mutate(seed, mutations)));
+      if (clientSap === CLIENTS.public) server.handle(connection, PUBLIC_AARQ);
+      if (clientSap === CLIENTS.short) server.handle(connection, SHORT_AARQ);
+      for (const [seed, mutations] of requests) {
+        assertResponse(server.handle(connection, mutate(seed, mutations)));
+        for (const octets of server.following(connection)) assertResponse(octets);
+      }
     }),
     { numRuns: 600 },
   );

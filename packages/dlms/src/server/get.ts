@@ -82,7 +82,7 @@ function getList<Key, State>(
 
 function inBlocks<Key, State>(call: Call<Key, State>, id: InvokeIdAndPriority, octets: Uint8Array): Uint8Array {
   if (!agreed(call, BLOCKS)) return refusal(id, "other-reason");
-  const blocks = new OutgoingBlocks(octets, responseBlockBytes(call, BLOCK_OVERHEAD_BYTES));
+  const blocks = new OutgoingBlocks(octets);
   return sendBlock(call, id, blocks);
 }
 
@@ -96,7 +96,7 @@ function nextBlock<Key, State>(call: Call<Key, State>, id: InvokeIdAndPriority, 
 }
 
 function sendBlock<Key, State>(call: Call<Key, State>, id: InvokeIdAndPriority, blocks: OutgoingBlocks): Uint8Array {
-  const { last, number, octets } = blocks.next();
+  const { last, number, octets } = blocks.next(responseBlockBytes(call, BLOCK_OVERHEAD_BYTES));
   if (!last) call.transfer = { invokeIdAndPriority: id, transfer: { kind: "get", blocks } };
   const block = { lastBlock: last, blockNumber: number, result: { kind: "raw-data", value: octets } } as const;
   return encodeApdu(GET_RESPONSE, getResponse, {

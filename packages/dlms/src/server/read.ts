@@ -48,7 +48,7 @@ function readAll<Key, State>(call: Call<Key, State>, variables: ReadRequestOctet
   }
   if (fitsResponse(call, writer.offset, BLOCKS)) return writer.finish();
   if (!agreed(call, BLOCKS)) return refusal("other-reason");
-  const blocks = new OutgoingBlocks(writer.finish().subarray(1), responseBlockBytes(call, BLOCK_OVERHEAD_BYTES));
+  const blocks = new OutgoingBlocks(writer.finish().subarray(1));
   return sendBlock(call, blocks);
 }
 
@@ -81,7 +81,7 @@ function nextBlock<Key, State>(call: Call<Key, State>, blockNumber: number): Uin
 }
 
 function sendBlock<Key, State>(call: Call<Key, State>, blocks: OutgoingBlocks): Uint8Array {
-  const { last, number, octets } = blocks.next();
+  const { last, number, octets } = blocks.next(responseBlockBytes(call, BLOCK_OVERHEAD_BYTES));
   if (!last) call.transfer = { invokeIdAndPriority: NO_INVOKE_ID, transfer: { kind: "get", blocks } };
   const value = { lastBlock: last, blockNumber: number, rawData: octets };
   return encodeApdu(READ_RESPONSE, readResponseOctets, [{ kind: "data-block-result", value }]);

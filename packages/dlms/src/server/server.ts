@@ -10,7 +10,7 @@ import { serveAction } from "./action.ts";
 import { associate } from "./associate.ts";
 import type { AssociationModel } from "./association-model.ts";
 import { authenticate } from "./authenticate.ts";
-import { type Answers, BlockTransfers } from "./block-transfers.ts";
+import { type Answers, type BlockLimits, BlockTransfers } from "./block-transfers.ts";
 import { agreed, type Call } from "./call.ts";
 import {
   type Association,
@@ -124,23 +124,25 @@ export class CosemServer<Key, State = unknown> {
     apdu: Uint8Array,
   ): Answers {
     const { association } = standing;
-    const { maxReceivePduSize, maxSendPduSize = UNLIMITED_PDU_BYTES } = association.agreement;
+    const { maxReceivePduSize } = association.agreement;
+    const maxSendPduSize = longestResponse(model, association);
     if (apdu.length > maxReceivePduSize) throw new RequestRefused("too-long");
     const general = agreed({ association }, "general-block-transfer");
     if (!general) {
       const response = this.#request(connection, model, standing, apdu);
       return response === undefined ? [] : [response];
     }
-    connection.blocks ??= new BlockTransfers({
+    connection.blocks ??= new BlockTransfers();
+    const limits: BlockLimits = {
       maxSendBytes: maxSendPduSize,
       maxRequestBytes: this.#options.maxLongRequestBytes ?? MAX_LONG_REQUEST_BYTES,
       windowBlocks: this.#options.blockWindow ?? 1,
-    });
-    if (isBlock(apdu)) return connection.blocks.take(apdu, (whole) => this.#answer(connection, model, whole));
+    };
+    if (isBlock(apdu)) return connection.blocks.take(apdu, limits, (whole) => this.#answer(connection, model, whole));
     connection.blocks.end();
     const response = this.#request(connection, model, standing, apdu);
     if (response === undefined) return [];
-    return response.length > maxSendPduSize ? connection.blocks.send(response) : [response];
+    return response.length > maxSendPduSize ? connection.blocks.send(response, limits) : [response];
   }
 
   /** Answers a request that came in blocks, a refusal included, since the answer goes in blocks too. */
@@ -262,7 +264,7 @@ export class CosemServer<Key, State = unknown> {
     protection: RequestProtection,
     pending: Call<Key, State>["pending"],
   ): Call<Key, State> {
-    const pduBytes = association.agreement.maxSendPduSize ?? UNLIMITED_PDU_BYTES;
+    const pduBytes = longestResponse(model, association);
     const { security } = association;
     const ciphered = association.agreement.ciphered && security !== undefined;
     const overhead = ciphered ? protectionOverheadBytes(security, protection) : 0;
@@ -310,6 +312,11 @@ function serve<Key, State>(call: Call<Key, State>, plain: Uint8Array): Uint8Arra
   if (tag === UNCONFIRMED_WRITE_REQUEST) return serveUnconfirmedWrite(call, plain);
   if (tag === DATA_NOTIFICATION_CONFIRM) return hearConfirmation(call, plain);
   throw new RequestRefused("not-supported");
+}
+
+/** Octets of the longest APDU that the client takes and this server sends. */
+function longestResponse<Key, State>({ definition }: AssociationModel<State>, { agreement }: Association<Key>): number {
+  return Math.min(agreement.maxSendPduSize ?? UNLIMITED_PDU_BYTES, definition.maxSendPduSize ?? UNLIMITED_PDU_BYTES);
 }
 
 /** The client has taken a push that wanted to be confirmed. */
