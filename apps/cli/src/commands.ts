@@ -1,9 +1,11 @@
 import type { Command } from "commander";
 import { registerAdmin } from "./commands/admin.ts";
+import { registerAssess } from "./commands/assess.ts";
 import { registerDecode } from "./commands/decode.ts";
 import { registerDoctor } from "./commands/doctor.ts";
 import { registerDrill } from "./commands/drill.ts";
 import { registerMeter } from "./commands/meter.ts";
+import { registerRead } from "./commands/read.ts";
 import { registerStart } from "./commands/start.ts";
 import { registerStatus } from "./commands/status.ts";
 import { registerToken } from "./commands/token.ts";
@@ -20,6 +22,8 @@ export const COMMANDS: readonly RegisterCommand[] = [
   registerStart,
   registerDoctor,
   registerDecode,
+  registerRead,
+  registerAssess,
   registerStatus,
   registerDrill,
   registerMeter,

@@ -7,6 +7,7 @@ export const CLI_ERROR_CODES = [
   "key-file-invalid",
   "layout-file-invalid",
   "memory-file-invalid",
+  "counter-file-invalid",
   "option-invalid",
   "manufacturer-invalid",
   "keys-needed",

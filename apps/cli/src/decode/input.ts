@@ -1,6 +1,7 @@
 import { createReadStream, readdirSync, type Stats, statSync } from "node:fs";
 import { join } from "node:path";
 import { connectTcp, METER_SERIAL_SETTINGS, openSerial, type SerialSettings } from "@meterkeep/dlms-node";
+import { parseMeterAddress } from "../access/meter-address.ts";
 import { CliError } from "../error.ts";
 import type { Terminal } from "../terminal.ts";
 import { HexText, hexOctets, looksLikeHex } from "./hex-text.ts";
@@ -17,8 +18,6 @@ export interface TelegramInput {
 
 /** More than this in a file is no recording of telegrams. */
 export const LARGEST_INPUT_BYTES = 64 * 1024 * 1024;
-
-const TCP = /^tcp:\/\/(?:\[([^\]]+)\]|([^:/]+)):(\d{1,5})\/?$/;
 
 /**
  * Finds out what the arguments of `decode` are: an address, files or devices, hex, or nothing for standard input.
@@ -107,11 +106,7 @@ function standardInput({ stdin }: Pick<Terminal, "stdin">): TelegramInput {
 }
 
 function tcpInput(address: string): TelegramInput {
-  const match = TCP.exec(address);
-  const host = match?.[1] ?? match?.[2];
-  const port = Number(match?.[3]);
-  if (host === undefined || port < 1 || port > 65_535)
-    throw new CliError("input-unreadable", `"${address}" is no address: write tcp://host:port`);
+  const { host, port } = parseMeterAddress(address);
   return {
     name: address,
     isLive: true,

@@ -1,0 +1,42 @@
+import type { Command } from "commander";
+import type { KeyOptions } from "../decode/keys.ts";
+import { ACCESS_PROFILES, DEFAULT_ACCESS_PROFILE } from "./access-profile.ts";
+
+/** How somebody means to be let in by a meter, as it stands on the command line. */
+export interface AccessOptions extends Omit<KeyOptions, "broadcastKey"> {
+  readonly profile?: string;
+  readonly client?: string;
+  readonly server?: string;
+  readonly mechanism?: string;
+  readonly password?: string;
+  readonly suite?: string;
+  readonly protection?: string;
+  readonly form?: string;
+  readonly meter?: string;
+  readonly systemTitle?: string;
+  readonly counter?: string;
+  readonly timeout?: string;
+}
+
+/** Adds the options to a command that associates with a meter. */
+export function addAccessOptions(command: Command): Command {
+  return command
+    .option("--profile <name>", `${Object.keys(ACCESS_PROFILES).join(", ")}: sets what follows`, DEFAULT_ACCESS_PROFILE)
+    .option("--client <sap>", "client address; 16, the public client, unless there are keys or a password")
+    .option("--server <sap>", "logical device")
+    .option(
+      "--mechanism <name>",
+      "none, low, md5, sha1, gmac or sha256; gmac where there are keys, low with a password",
+    )
+    .option("--password <text>", "password or HLS secret, 0x… as hex; - reads it from standard input")
+    .option("--key <hex>", "encryption key, for test keys: it shows in the process list; - reads standard input")
+    .option("--auth-key <hex>", "authentication key")
+    .option("--key-file <file>", "JSON file of keys, by meter or for all")
+    .option("--meter <title>", "system title of the meter, to find its keys in the file and to accept no other")
+    .option("--suite <number>", "security suite 0, 1 or 2; 2 with keys of 64 digits, else 0")
+    .option("--protection <what>", "authenticated-encrypted, authenticated or encrypted", "authenticated-encrypted")
+    .option("--form <name>", "global, general-global, dedicated or general-dedicated")
+    .option("--system-title <hex>", "title of this client; one is made for this machine and kept")
+    .option("--counter <number>", "lowest invocation counter to use; else the meter is asked, and its word is kept")
+    .option("--timeout <seconds>", "how long to wait for each answer", "10");
+}

@@ -1,0 +1,55 @@
+import { type Data, data, decode, logicalNameText, type Session } from "@meterkeep/dlms";
+
+/** One object in the list of an association, with what the association may do with it. */
+export interface ListedObject {
+  readonly classId: number;
+  readonly version: number;
+  readonly logicalName: string;
+  /** Access modes as the meter writes them; what a number means depends on the version of the association object. */
+  readonly attributes: readonly { readonly id: number; readonly mode: number }[];
+  readonly methods: readonly { readonly id: number; readonly mode: number }[];
+}
+
+const OBJECT_LIST = { classId: 15, logicalName: "0.0.40.0.0.255", attributeId: 2 } as const;
+
+/**
+ * Reads the object list of the current association. Elements that are not of the standard's shape are left out, since
+ * meters exist whose list has some.
+ *
+ * @throws SessionError
+ */
+export async function readObjectList(session: Pick<Session, "get">): Promise<ListedObject[]> {
+  const list = decode(data, await session.get(OBJECT_LIST), { trailing: "ignore" });
+  return childrenOf(list).flatMap((element) => {
+    const [classId, version, name, rights] = childrenOf(element);
+    if (name?.type !== "octet-string" || name.value.length !== 6) return [];
+    const [attributes, methods] = rights === undefined ? [] : childrenOf(rights);
+    return [
+      {
+        classId: numberIn(classId) ?? 0,
+        version: numberIn(version) ?? 0,
+        logicalName: logicalNameText(name.value),
+        attributes: modesOf(attributes),
+        methods: modesOf(methods),
+      },
+    ];
+  });
+}
+
+function modesOf(list: Data | undefined): ListedObject["attributes"] {
+  return childrenOf(list).flatMap((item) => {
+    const [id, mode] = childrenOf(item);
+    const index = numberIn(id);
+    // Version 0 says of methods only whether they may be called.
+    const value = mode?.type === "boolean" ? Number(mode.value) : numberIn(mode);
+    return index === undefined || value === undefined ? [] : [{ id: index, mode: value }];
+  });
+}
+
+function childrenOf(value: Data | undefined): readonly Data[] {
+  return value?.type === "array" || value?.type === "structure" ? value.value : [];
+}
+
+function numberIn(value: Data | undefined): number | undefined {
+  return typeof value?.value === "number" ? value.value : undefined;
+}

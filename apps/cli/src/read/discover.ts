@@ -1,0 +1,189 @@
+import {
+  type Data,
+  data,
+  decode,
+  type GetItem,
+  INTERFACE_CLASSES,
+  logicalNameText,
+  numberOf,
+  obisInWords,
+  parseObis,
+  plainValue,
+  type ReadingValue,
+  readDateTime,
+  type Session,
+  scaled,
+  timeText,
+  unitSymbol,
+} from "@meterkeep/dlms";
+import { type ListedObject, readObjectList } from "../access/object-list.ts";
+
+/** One object that the meter shows to this client. */
+export interface HeldObject {
+  readonly classId: number;
+  readonly version: number;
+  readonly obis: string;
+  /** The name of the interface class; null for one that is not known. */
+  readonly class: string | null;
+  /** What the OBIS code says. */
+  readonly name: string;
+}
+
+/** A value, in its unit. */
+export interface HeldReading {
+  readonly obis: string;
+  readonly name: string;
+  readonly value: ReadingValue;
+  readonly unit: string | null;
+  /** When the value was captured, where the object says so. */
+  readonly time: string | null;
+}
+
+/** A load profile, event log or other buffer. */
+export interface HeldProfile {
+  readonly obis: string;
+  readonly name: string;
+  readonly columns: readonly string[];
+  readonly capturePeriodSeconds: number | null;
+  readonly entries: number | null;
+}
+
+/** What could not be read, and the meter's word for it. */
+export interface Unread {
+  readonly obis: string;
+  readonly attribute: number;
+  readonly reason: string;
+}
+
+/** What a meter holds, as one client sees it. */
+export interface Holdings {
+  readonly deviceName: string | null;
+  readonly objects: readonly HeldObject[];
+  readonly readings: readonly HeldReading[];
+  readonly profiles: readonly HeldProfile[];
+  readonly unread: readonly Unread[];
+}
+
+const [DATA, REGISTER, EXTENDED_REGISTER, DEMAND_REGISTER, PROFILE, CLOCK] = [1, 3, 4, 5, 7, 8];
+const DEVICE_NAME = "0.0.42.0.0.255";
+
+/** Which attributes of a class make its reading, by name. */
+const READ_OF: Readonly<Record<number, { readonly value: number; readonly scaler?: number; readonly time?: number }>> =
+  {
+    [DATA!]: { value: 2 },
+    [REGISTER!]: { value: 2, scaler: 3 },
+    [EXTENDED_REGISTER!]: { value: 2, scaler: 3, time: 5 },
+    [DEMAND_REGISTER!]: { value: 2, scaler: 4, time: 6 },
+    [CLOCK!]: { value: 2 },
+  };
+const PROFILE_ATTRIBUTES = { columns: 3, capturePeriod: 4, entries: 7 } as const;
+
+/** Finds out what the meter holds, and reads what is one value. Refusals are told, and end nothing. */
+export async function discover(session: Pick<Session, "get" | "getList">): Promise<Holdings> {
+  const listed = await readObjectList(session);
+  const values = await readAll(session, listed.flatMap(itemsOf));
+  const readings = listed.flatMap((object) => readingOf(object, values) ?? []);
+  return {
+    deviceName: textIn(values.read(DEVICE_NAME, READ_OF[DATA!]!.value)),
+    objects: listed.map(describe),
+    readings,
+    profiles: listed.filter(({ classId }) => classId === PROFILE).map((object) => profileOf(object, values)),
+    unread: values.unread,
+  };
+}
+
+function itemsOf({ classId, logicalName }: ListedObject): GetItem[] {
+  const wanted = classId === PROFILE ? Object.values(PROFILE_ATTRIBUTES) : Object.values(READ_OF[classId] ?? {});
+  return wanted.map((attributeId: number) => ({ classId, logicalName, attributeId }));
+}
+
+interface Values {
+  /** Undefined where the meter would not say. */
+  read(logicalName: string, attribute: number): Data | undefined;
+  readonly unread: readonly Unread[];
+}
+
+async function readAll(session: Pick<Session, "getList">, items: readonly GetItem[]): Promise<Values> {
+  const found = new Map<string, Data>();
+  const unread: Unread[] = [];
+  for (const [at, item] of (await session.getList(items)).entries()) {
+    const { logicalName, attributeId } = items[at]!;
+    if (item.kind === "refused")
+      unread.push({ obis: obisOf(logicalName), attribute: attributeId, reason: String(item.reason) });
+    else found.set(`${logicalName}/${attributeId}`, decode(data, item.value, { trailing: "ignore" }));
+  }
+  return { read: (name, attribute) => found.get(`${name}/${attribute}`), unread };
+}
+
+function readingOf(object: ListedObject, values: Values): HeldReading | undefined {
+  const wanted = READ_OF[object.classId];
+  if (wanted === undefined) return undefined;
+  const { logicalName } = object;
+  const raw = values.read(logicalName, wanted.value);
+  if (raw === undefined) return undefined;
+  const scale = wanted.scaler === undefined ? undefined : scaleIn(values.read(logicalName, wanted.scaler));
+  const number = numberOf(raw);
+  const value = scale !== undefined && number !== undefined ? scaled(number, scale.scaler) : plainValue(raw);
+  // A list in a data object is no reading.
+  if (value === undefined) return undefined;
+  const isClock = object.classId === CLOCK;
+  const { obis, name } = describe(object);
+  const shown = isClock ? timeIn(raw) : value;
+  return {
+    obis,
+    name,
+    value: shown,
+    unit: scale?.unit ?? null,
+    time: wanted.time === undefined ? null : timeIn(values.read(logicalName, wanted.time)),
+  };
+}
+
+function profileOf(object: ListedObject, values: Values): HeldProfile {
+  const { obis, name } = describe(object);
+  const read = (attribute: number): Data | undefined => values.read(object.logicalName, attribute);
+  const columns = read(PROFILE_ATTRIBUTES.columns);
+  const number = (value: Data | undefined): number | null => (typeof value?.value === "number" ? value.value : null);
+  return {
+    obis,
+    name,
+    columns: columns?.type === "array" ? columns.value.map(columnText) : [],
+    capturePeriodSeconds: number(read(PROFILE_ATTRIBUTES.capturePeriod)),
+    entries: number(read(PROFILE_ATTRIBUTES.entries)),
+  };
+}
+
+function columnText(column: Data): string {
+  const [, name, attribute] = column.type === "structure" ? column.value : [];
+  if (name?.type !== "octet-string" || name.value.length !== 6) return "?";
+  return `${obisOf(logicalNameText(name.value))} attribute ${attribute?.value}`;
+}
+
+function describe({ classId, version, logicalName }: ListedObject): HeldObject {
+  const obis = obisOf(logicalName);
+  const code = parseObis(obis);
+  const known = INTERFACE_CLASSES.find(({ id }) => id === classId);
+  return { classId, version, obis, class: known?.name ?? null, name: code === undefined ? obis : obisInWords(code) };
+}
+
+/** `1.0.1.8.0.255` as `1-0:1.8.0`. */
+function obisOf(logicalName: string): string {
+  const [a, b, c, d, e, f] = logicalName.split(".");
+  return `${a}-${b}:${c}.${d}.${e}${f === "255" ? "" : `.${f}`}`;
+}
+
+function scaleIn(value: Data | undefined): { readonly scaler: number; readonly unit: string } | undefined {
+  const [scaler, unit] = value?.type === "structure" ? value.value : [];
+  if (typeof scaler?.value !== "number" || typeof unit?.value !== "number") return undefined;
+  return { scaler: scaler.value, unit: unitSymbol(unit.value) };
+}
+
+function timeIn(value: Data | undefined): string | null {
+  const time =
+    value?.type === "date-time" ? value.value : value?.type === "octet-string" ? readDateTime(value.value) : undefined;
+  return (time === undefined ? undefined : timeText(time)) ?? null;
+}
+
+function textIn(value: Data | undefined): string | null {
+  const shown = value === undefined ? undefined : plainValue(value);
+  return typeof shown === "string" ? shown : null;
+}

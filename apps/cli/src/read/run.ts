@@ -1,0 +1,48 @@
+import { systemTitleText } from "@meterkeep/dlms";
+import type { AccessOptions } from "../access/access-options.ts";
+import { keptCountersFile, openKeptCounters } from "../access/kept-counters.ts";
+import { type MeterAccess, resolveAccess } from "../access/meter-access.ts";
+import { openMeter } from "../access/open-meter.ts";
+import { type Terminal, write } from "../terminal.ts";
+import { discover, type Holdings } from "./discover.ts";
+import { readText } from "./print.ts";
+
+/** The options of `meterkeep read`. */
+export interface ReadOptions extends AccessOptions {
+  readonly objects?: boolean;
+  readonly json?: boolean;
+}
+
+/** What `meterkeep read` found. */
+export interface MeterRead extends Omit<Holdings, "deviceName"> {
+  readonly meter: { readonly systemTitle: string | null; readonly deviceName: string | null };
+  /** How this client was let in, in words. */
+  readonly association: string;
+}
+
+/** Runs `meterkeep read`. @throws CliError, TransportError, SessionError */
+export async function readMeter(address: string, options: ReadOptions, terminal: Terminal): Promise<void> {
+  const access = await resolveAccess(address, options, terminal);
+  using counters = openKeptCounters(keptCountersFile(terminal.env));
+  await using meter = await openMeter(access, { counters, signal: terminal.interrupted });
+  const { deviceName, ...holdings } = await discover(meter.session);
+  const { serverSystemTitle } = meter.session.negotiated;
+  const read: MeterRead = {
+    meter: { systemTitle: serverSystemTitle === undefined ? null : systemTitleText(serverSystemTitle), deviceName },
+    association: associationInWords(access),
+    ...holdings,
+  };
+  const text = options.json === true ? `${JSON.stringify(read)}\n` : readText(read, options.objects === true);
+  await write(terminal.stdout, text);
+}
+
+/** Who was let in how, and what protects what is read. */
+export function associationInWords({ clientSap, mechanism, keys, protection, suite, form }: MeterAccess): string {
+  const who = `client ${clientSap}, mechanism ${mechanism}`;
+  if (keys === undefined) return `${who}; nothing is protected: whoever is on the line can read and change it`;
+  const kinds = [
+    ...(protection.authenticated ? ["authenticated"] : []),
+    ...(protection.encrypted ? ["encrypted"] : []),
+  ];
+  return `${who}; ${kinds.join(" and ")}, suite ${suite}, ${form}`;
+}
