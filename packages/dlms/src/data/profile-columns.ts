@@ -11,6 +11,7 @@ const UNFINISHED = -1;
 const WRONG = -2;
 const MOST_COLUMNS = 255;
 const CLOCK_BYTES = 12;
+const LEAST_KEPT_BYTES = 16;
 const { structure: STRUCTURE, "octet-string": OCTET_STRING, "date-time": DATE_TIME } = DATA_TAGS;
 const MILLISECONDS_PER_DAY = 86_400_000;
 
@@ -31,6 +32,8 @@ export class ProfileColumns {
   readonly #starts = new Int32Array(MOST_COLUMNS);
   readonly #ends = new Int32Array(MOST_COLUMNS);
   readonly #sources: Uint8Array[] = [];
+  /** Room for values whose octets went away, used again and again. */
+  readonly #kept: (Uint8Array | undefined)[] = [];
   /** Differences that come true when their row is complete. */
   readonly #deltas = new Float64Array(MOST_COLUMNS);
   /** Rows since a clock was sent. */
@@ -60,12 +63,17 @@ export class ProfileColumns {
   detach(): void {
     for (let column = 0; column < this.count; column += 1) {
       const source = this.#sources[column];
-      if (source === undefined) continue;
+      const kept = this.#kept[column];
+      if (source === undefined || source === kept) continue;
       const start = this.#starts[column] as number;
-      const end = this.#ends[column] as number;
-      this.#sources[column] = source.slice(start, end);
+      const length = (this.#ends[column] as number) - start;
+      const room =
+        kept !== undefined && kept.length >= length ? kept : new Uint8Array(Math.max(length, LEAST_KEPT_BYTES));
+      room.set(source.subarray(start, start + length));
+      this.#kept[column] = room;
+      this.#sources[column] = room;
       this.#starts[column] = 0;
-      this.#ends[column] = end - start;
+      this.#ends[column] = length;
     }
   }
 
