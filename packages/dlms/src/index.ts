@@ -431,7 +431,7 @@ export { encodeWrapper, readWrapperDatagram, WRAPPER_HEADER_BYTES, type WrappedA
 export { formatObis, type ObisCode, obis, obisFromOctets, obisOctets, parseObis } from "./obis/code.ts";
 export { QUANTITY_UNITS, type Quantity, quantityOf } from "./obis/quantity.ts";
 export { UNIT_SYMBOLS, unitNumber, unitSymbol } from "./obis/unit.ts";
-export { obisInWords } from "./obis/words.ts";
+export { describeObis, type ObisDescription, obisInWords } from "./obis/words.ts";
 export { type ApduLine, apduLines } from "./print/apdu-lines.ts";
 export {
   type ContentContext,
