@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { type FrameCounters, fromHex, type SystemTitle, systemTitle } from "@meterkeep/dlms";
-import { acquireLock } from "@meterkeep/postgres";
+import { acquireLock, type DirectoryLock, PostgresError } from "@meterkeep/postgres";
 import { CliError } from "../error.ts";
 
 /**
@@ -12,7 +12,7 @@ import { CliError } from "../error.ts";
  * Two messages under one key and counter give away what is in both, so a counter is written down before it is used, and
  * what a meter says of its counter, which nobody has authenticated, only ever raises it.
  */
-export interface KeptCounters extends Disposable {
+export interface KeptCounters {
   readonly title: SystemTitle;
   /** The counters of this client under a key, from at least `lowest` on. */
   of(key: Uint8Array, client: SystemTitle, lowest: number): FrameCounters;
@@ -27,47 +27,76 @@ interface Kept {
 const RESERVED_AT_ONCE = 64;
 /** A meter that shows a higher one has reached its end, or somebody on the line says so. */
 const HIGHEST = 0xffff_0000;
+const WAIT_MS = 20;
+const MOST_WAITS = 250;
 
 /** Where the file is: `XDG_STATE_HOME`, or `.local/state` of the home directory. */
 export function keptCountersFile(env: Readonly<Record<string, string | undefined>>): string {
   return join(env["XDG_STATE_HOME"] || join(homedir(), ".local", "state"), "meterkeep", "client.json");
 }
 
-/** Opens the file for this process alone; makes it on first use. @throws PostgresError `already-running` */
+/**
+ * Opens the file; makes it on first use. Several commands may use it at the same time: each takes counters of its own.
+ *
+ * @throws CliError `counter-file-invalid`
+ */
 export function openKeptCounters(file: string): KeptCounters {
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-  const lock = acquireLock(`${file}.lock`, `the file of counters ${file}`);
-  let kept: Kept;
-  try {
-    kept = readKept(file) ?? { title: `4D4B43${randomBytes(5).toString("hex").toUpperCase()}`, next: {} };
-    writeKept(file, kept);
-  } catch (error) {
-    lock.release();
-    throw error;
-  }
+  const { title } = change(file, (kept) => kept);
   return {
-    title: systemTitle(fromHex(kept.title)),
+    title: systemTitle(fromHex(title)),
     of(key, client, lowest) {
       const name = nameOf(key, client);
-      let next = Math.max(kept.next[name] ?? 0, lowest);
-      let reserved = next;
+      let next = 0;
+      let reserved = 0;
       return {
         take(count) {
-          if (next + count > HIGHEST)
-            throw new CliError("option-invalid", `counter ${next} is near the end: the meter needs a new key first`);
+          if (next + count > reserved) {
+            const wanted = count + RESERVED_AT_ONCE;
+            change(file, (kept) => {
+              next = Math.max(kept.next[name] ?? 0, lowest);
+              reserved = next + wanted;
+              if (reserved > HIGHEST)
+                throw new CliError(
+                  "option-invalid",
+                  `counter ${next} is near the end: the meter needs a new key first`,
+                );
+              return { ...kept, next: { ...kept.next, [name]: reserved } };
+            });
+          }
           const first = next;
           next += count;
-          if (next > reserved) {
-            reserved = next + RESERVED_AT_ONCE;
-            kept = { ...kept, next: { ...kept.next, [name]: reserved } };
-            writeKept(file, kept);
-          }
           return first;
         },
       };
     },
-    [Symbol.dispose]: () => lock.release(),
   };
+}
+
+/** Changes what is kept, one process at a time. */
+function change(file: string, how: (kept: Kept) => Kept): Kept {
+  const lock = waitForLock(`${file}.lock`);
+  try {
+    const kept = readKept(file) ?? { title: `4D4B43${randomBytes(5).toString("hex").toUpperCase()}`, next: {} };
+    const changed = how(kept);
+    writeKept(file, changed);
+    return changed;
+  } finally {
+    lock.release();
+  }
+}
+
+/** A change takes a millisecond or two: another process is waited for. */
+function waitForLock(file: string): DirectoryLock {
+  for (let waits = 0; ; waits += 1) {
+    try {
+      return acquireLock(file, "the file of counters");
+    } catch (error) {
+      const isHeld = error instanceof PostgresError && error.code === "already-running";
+      if (!isHeld || waits >= MOST_WAITS) throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, WAIT_MS);
+    }
+  }
 }
 
 /** Names a key without telling it: one way, and a guess has to be the whole key. */

@@ -37,7 +37,7 @@ export async function assess(address: string, options: AssessOptions, terminal: 
   const access = await accessOf(address, options, terminal);
   const { interrupted: signal } = terminal;
   const pause = (milliseconds: number): Promise<void> => sleep(milliseconds, undefined, { signal, ref: false });
-  using kept = openKeptCounters(keptCountersFile(terminal.env));
+  const kept = openKeptCounters(keptCountersFile(terminal.env));
   await using collector = await collectPushes(options, pause);
   const begun = new Date().toISOString();
   const { counters, meter } = await meet(access, kept, signal);

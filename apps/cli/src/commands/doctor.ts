@@ -3,7 +3,16 @@ import { optionName, START_OPTIONS, variableName } from "../start/options.ts";
 import type { Terminal } from "../terminal.ts";
 
 /** Of the options of `start`, those that decide what the machine must have. */
-const NAMES = ["port", "pushPort", "listen", "state", "databaseUrl", "databaseSuffix", "passphraseFile", "userIds"] as const;
+const NAMES = [
+  "port",
+  "pushPort",
+  "listen",
+  "state",
+  "databaseUrl",
+  "databaseSuffix",
+  "passphraseFile",
+  "userIds",
+] as const;
 
 /** `meterkeep doctor`: what keeps Meterkeep from starting on this machine, or makes it worse, each with its fix. */
 export function registerDoctor(program: Command, terminal: Terminal): void {

@@ -23,7 +23,7 @@ export interface MeterRead extends Omit<Holdings, "deviceName"> {
 /** Runs `meterkeep read`. @throws CliError, TransportError, SessionError */
 export async function readMeter(address: string, options: ReadOptions, terminal: Terminal): Promise<void> {
   const access = await resolveAccess(address, options, terminal);
-  using counters = openKeptCounters(keptCountersFile(terminal.env));
+  const counters = openKeptCounters(keptCountersFile(terminal.env));
   await using meter = await openMeter(access, { counters, signal: terminal.interrupted });
   const { deviceName, ...holdings } = await discover(meter.session);
   const { serverSystemTitle } = meter.session.negotiated;

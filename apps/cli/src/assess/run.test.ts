@@ -1,0 +1,109 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { after, describe, test } from "node:test";
+import { run } from "../program.ts";
+import { scratchTerminal } from "../testing/scratch-terminal.ts";
+import type { Assessment } from "./assessment.ts";
+import { CHECKS } from "./checks.ts";
+import { assessmentHtml } from "./report/html.ts";
+import { NO_POLICY } from "./testing/misbehaviour.ts";
+import { type SampleMeter, startSampleMeter } from "./testing/sample-meter.ts";
+
+const directory = mkdtempSync(`${tmpdir()}/mk-assess-`);
+after(() => rmSync(directory, { recursive: true }));
+
+const hex = (octets: Uint8Array): string => Buffer.from(octets).toString("hex");
+const keysOf = ({ keys }: SampleMeter): string[] => [
+  ...["--key", hex(keys.encryptionKey), "--auth-key", hex(keys.authenticationKey)],
+  ...["--timeout", "1"],
+];
+
+async function meterkeep(...args: readonly string[]) {
+  const terminal = scratchTerminal({ XDG_STATE_HOME: directory });
+  const status = await run(terminal, args);
+  return { status, out: terminal.out(), err: terminal.err() };
+}
+
+describe("meterkeep assess", () => {
+  test("of a good meter fails nothing, and says what it did not do", async () => {
+    await using meter = await startSampleMeter();
+    const { status, out, err } = await meterkeep("assess", meter.address, ...keysOf(meter));
+    assert.equal(status, 0, err + out);
+    assert.match(out, /pass replayed-request +A request that was recorded is refused/);
+    assert.match(out, /– +lock-out .*\n +Not done: it may lock the meter for a while\. Ask for it with --lock-out/);
+    assert.match(out, new RegExp(`${CHECKS.length - 2} passed, 0 failed, 2 not testable`));
+  });
+
+  test("of a bad one gives status 1 and reports as HTML and JSON that show the octets and no key", async () => {
+    await using meter = await startSampleMeter({ policy: NO_POLICY, publicMayAll: true });
+    const [html, json] = [`${directory}/sample.html`, `${directory}/sample.json`];
+    const reports = ["--report", html, "--report", json];
+    const { status, out } = await meterkeep("assess", meter.address, ...keysOf(meter), ...reports);
+    assert.equal(status, 1);
+    assert.match(out, /FAIL policy-downgrade .*\(critical\)/);
+    const assessment = JSON.parse(readFileSync(json, "utf8")) as Assessment;
+    assert.equal(assessment.format, "meterkeep-assessment-1");
+    assert.equal(assessment.meter.systemTitle, "4D4B530000000001");
+    const failed = assessment.results.filter(({ verdict }) => verdict === "fail");
+    assert.equal(failed.length, assessment.counts.fail);
+    assert.deepEqual(failed.map(({ id }) => id).sort(), [
+      "clock-without-rights",
+      "context-downgrade",
+      "plaintext-request",
+      "policy-downgrade",
+      "public-rights",
+      "public-writes",
+    ]);
+    const page = readFileSync(html, "utf8");
+    for (const { id, evidence } of failed) {
+      assert.match(page, new RegExp(`id="${id}"`));
+      assert.ok(evidence.some(({ octets }) => octets.length > 0));
+    }
+    assert.equal(page.match(/<details open>/g)?.length, failed.length);
+    for (const text of [page, readFileSync(json, "utf8"), out])
+      for (const key of Object.values(meter.keys))
+        assert.ok(!text.toLowerCase().replaceAll("<wbr>", "").includes(hex(key)));
+  });
+
+  test("runs the checks that are named, prints JSON, and lists them", async () => {
+    await using meter = await startSampleMeter();
+    const only = ["--check", "replayed-request", "echoed-challenge", "--json"];
+    const { out } = await meterkeep("assess", meter.address, ...keysOf(meter), ...only);
+    assert.deepEqual(
+      (JSON.parse(out) as Assessment).results.map(({ id, verdict }) => [id, verdict]),
+      [
+        ["replayed-request", "pass"],
+        ["echoed-challenge", "pass"],
+      ],
+    );
+    const { out: list } = await meterkeep("assess", "--list-checks");
+    assert.equal(list.trim().split("\n").length, CHECKS.length);
+  });
+
+  test("is called wrongly with status 2, and does not begin with keys that do not fit", async () => {
+    await using meter = await startSampleMeter();
+    assert.equal((await meterkeep("assess")).status, 2);
+    assert.equal((await meterkeep("assess", meter.address, "--check", "nonsense")).status, 2);
+    assert.equal((await meterkeep("assess", meter.address, "--report", "report.pdf")).status, 2);
+    const wrong = ["--key", "5D0E8B7741F2C39A06D4B81EC7532FA9", "--auth-key", "B18F02D94C6E7A3350AD91FC27E6480B"];
+    const { status, err } = await meterkeep("assess", meter.address, ...wrong);
+    assert.equal(status, 1);
+    assert.match(err, /\[exception-response\]/);
+  });
+});
+
+test("what a meter says of itself is text in the report, and never part of the page", () => {
+  const page = assessmentHtml({
+    format: "meterkeep-assessment-1",
+    program: "test",
+    meter: { address: "tcp://a:1", systemTitle: null, deviceName: '<img src=x onerror="alert(1)">' },
+    client: "client 1",
+    begun: "",
+    ended: "",
+    counts: { pass: 0, fail: 0, "not-testable": 0 },
+    results: [],
+  });
+  assert.ok(!page.includes("<img"));
+  assert.ok(!/<script|https?:\/\//.test(page), "nothing runs and nothing is loaded");
+});
