@@ -29,7 +29,7 @@ function hundredths(lengthPx: number): number {
 
 /** A stroke below a stale one. */
 export function stalePath(radius: number): string {
-  return `m${-radius} ${radius + 4}h${radius * 2}`;
+  return `m${-radius} ${hundredths(radius + Math.min(4, radius / 2))}h${radius * 2}`;
 }
 
 /** How far the second outline of those with a double one stands from the middle. */

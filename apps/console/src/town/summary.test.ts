@@ -35,6 +35,9 @@ test("the headline says first what is wrong", () => {
 test("the load is what the transformer meters measured, and says when some are missing", () => {
   const facts = townFacts(grid, town(sampleMeter("T1", { role: "transformer", powerW: 12_500, trust: "provisional" })));
   assert.equal(facts.loadW, 12_500);
+  assert.equal(facts.loadDoubt, "provisional");
+  const trusted = sampleMeter("T1", { role: "transformer", powerW: 5 });
+  assert.equal(townFacts(grid, town(trusted)).loadDoubt, undefined);
   assert.equal(facts.feedersWithLoad, 1);
   assert.equal(townFacts(grid, town()).loadW, undefined);
   const [first, second] = feederFacts(grid, town(sampleMeter("T1", { powerW: 1 })));

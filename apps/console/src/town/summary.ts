@@ -11,7 +11,7 @@ export interface FeederFacts {
   /** Load at the transformer meter, W; undefined until it has been read. */
   readonly loadW: number | undefined;
   readonly loadAt: string | undefined;
-  readonly loadTrusted: boolean;
+  readonly loadTrust: MeterSummary["trust"] | undefined;
   readonly loadStale: boolean;
   readonly loadEvidence: string | undefined;
   readonly ratedW: number;
@@ -35,7 +35,7 @@ export function feederFacts(grid: GridView, meters: ReadonlyMap<string, MeterSum
       dark,
       loadW: meter?.powerW,
       loadAt: meter?.lastReadingAt,
-      loadTrusted: meter?.trust === "trusted",
+      loadTrust: meter?.trust,
       loadStale: meter?.stale ?? false,
       loadEvidence: meter?.lastReadingEvidence,
       ratedW: transformer.ratedKva * 1000,
@@ -52,8 +52,8 @@ export interface TownFacts {
   readonly loadW: number | undefined;
   readonly feedersWithLoad: number;
   readonly feeders: number;
-  /** Every transformer meter that the sum rests on is trusted. */
-  readonly loadTrusted: boolean;
+  /** How far the transformer meters that the sum rests on are trusted, where that is not all the way. */
+  readonly loadDoubt: string | undefined;
   readonly stale: number;
 }
 
@@ -74,9 +74,16 @@ export function townFacts(grid: GridView, meters: ReadonlyMap<string, MeterSumma
     loadW: loaded.length === 0 ? undefined : loaded.reduce((total, feeder) => total + (feeder.loadW ?? 0), 0),
     feedersWithLoad: loaded.length,
     feeders: feeders.length,
-    loadTrusted: loaded.every((feeder) => feeder.loadTrusted),
+    loadDoubt: doubtOf(loaded),
     stale,
   };
+}
+
+/** The one word for those that are not trusted, where one fits all of them. */
+function doubtOf(feeders: readonly FeederFacts[]): string | undefined {
+  const states = new Set(feeders.flatMap(({ loadTrust }) => (loadTrust === "trusted" ? [] : [loadTrust])));
+  const [state] = states;
+  return states.size > 1 ? "not all trusted" : state;
 }
 
 /** The headline while there is no grid: nothing, or a town on its way in. */

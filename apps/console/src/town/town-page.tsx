@@ -26,6 +26,7 @@ import { emptySentence, supplySentence, townFacts } from "./summary.ts";
 import { Warnings } from "./warnings.tsx";
 import "./town.css";
 import "./diagram.css";
+import "./home.css";
 
 export function TownPage() {
   const { data } = useSuspenseQuery(overviewQuery);
@@ -123,7 +124,9 @@ function TownHead({
             {facts.stale > 0 ? `${counted(facts.stale, "meter is", "meters are")} stale. ` : ""}
             <span className="marks">
               <SimulatedMark />
-              {facts.loadW === undefined || facts.loadTrusted ? null : <span className="mark">provisional</span>}
+              {facts.loadW === undefined || facts.loadDoubt === undefined ? null : (
+                <span className="mark">{facts.loadDoubt}</span>
+              )}
             </span>{" "}
             {facts.dark === 0 ? null : (
               <button type="button" className="text-button" onClick={showDark}>
