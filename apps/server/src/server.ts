@@ -46,6 +46,7 @@ import { createLogger } from "./log/logger.ts";
 import { createMeterWork, type MeterWork } from "./meter-work.ts";
 import { PushListeners } from "./push-listeners.ts";
 import { oneAtATime, repeat } from "./repeat.ts";
+import { WarningWatch } from "./warning-watch.ts";
 import { currentWarnings, isLoopback } from "./warnings.ts";
 
 const KEPT_EVENTS = 4_000;
@@ -190,6 +191,7 @@ export async function startServer(config: ServerConfig, supervisor: Supervisor):
     passkeys: true,
   };
   const people = new People(pool, scope, () => new Date(now()));
+  const warnings = () => [...currentWarnings(config, custodianWatch.summary), ...commissioning.warnings];
   const context: Context = {
     pool,
     scope,
@@ -215,7 +217,7 @@ export async function startServer(config: ServerConfig, supervisor: Supervisor):
     clockOf,
     collectDays: COLLECT_DAYS,
     config: publicConfig,
-    warnings: () => [...currentWarnings(config, custodianWatch.summary), ...commissioning.warnings],
+    warnings,
     now,
   };
   const app = await createApp(context, {
@@ -259,7 +261,11 @@ export async function startServer(config: ServerConfig, supervisor: Supervisor):
   loop(COMMISSIONING_MILLISECONDS, async () => {
     if (!isTakenIn || (await commissioning.hasNews())) await takeIn();
   });
-  loop(CUSTODIAN_MILLISECONDS, () => custodianWatch.look());
+  const warningWatch = new WarningWatch(warnings, custodianWatch, hub);
+  loop(CUSTODIAN_MILLISECONDS, async () => {
+    await custodianWatch.look();
+    warningWatch.look();
+  });
   loop(DEPOT_MILLISECONDS, async () => {
     const at = imports;
     if (isTakenIn && at !== benchEmptyAt && (await work.watch.look("depot")) === 0) benchEmptyAt = at;

@@ -24,6 +24,7 @@ export {
   ResetEvent,
   SessionEvent,
   TakeoverEvent,
+  WarningsEvent,
 } from "./http/event.ts";
 export { LEDGER_SOURCES, LedgerPage, LedgerRow, LedgerWindow } from "./http/ledger.ts";
 export {

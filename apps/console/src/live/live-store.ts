@@ -9,7 +9,7 @@ import type { QueryClient } from "@tanstack/react-query";
 import { drillQuery, type LedgerSource, overviewQuery } from "../api/queries.ts";
 import { eventLine, joinLines } from "./event-line.ts";
 import { INITIAL_LIVE_STATE, type LiveEvent, type LiveState, step } from "./live-state.ts";
-import { mergeMeters, standsOutside } from "./merge.ts";
+import { mergeMeters, mergeWarnings, standsOutside } from "./merge.ts";
 import { PerKeyRate } from "./rate.ts";
 import { openStream, type StreamEvent } from "./stream.ts";
 import { type ClockBase, clockBase } from "./town-clock.ts";
@@ -126,6 +126,11 @@ export class LiveStore {
         clock = clockBase({ simulated: clock?.simulated ?? false, ...event.data }, Date.now());
       else if (is(event, "reset")) void this.#queries.invalidateQueries();
       else if (is(event, "drill")) this.#drill(event);
+      else if (is(event, "warnings"))
+        this.#queries.setQueryData(
+          overviewQuery.queryKey,
+          (overview) => overview && mergeWarnings(overview, event.data),
+        );
       else if (is(event, "ledger")) ledgerHeads = { ...ledgerHeads, [event.data.source]: event.data.sequence };
       else
         for (const key of keysTouchedBy(event).map((parts) => JSON.stringify(parts)))

@@ -6,7 +6,7 @@ import { withoutName } from "./about.ts";
 import { condense } from "./condense.ts";
 import { eventLine, joinLines } from "./event-line.ts";
 import { INITIAL_LIVE_STATE, SILENCE_LIMIT_MS, step } from "./live-state.ts";
-import { mergeMeters, standsOutside } from "./merge.ts";
+import { mergeMeters, mergeWarnings, standsOutside } from "./merge.ts";
 import { PerKeyRate } from "./rate.ts";
 import { clockBase, clockLabel, townTime } from "./town-clock.ts";
 
@@ -54,6 +54,14 @@ test("a meter's new line replaces its old one, a new meter is added, the rest st
   assert.deepEqual(merged.meters, [a, overview.meters[1], c]);
   assert.equal(merged.meters[1], overview.meters[1]);
   assert.equal(mergeMeters(overview, new Map(), "x"), overview);
+});
+
+test("a warning comes and goes without the page being read again", () => {
+  const warnings = [{ code: "custodian-unreachable", text: "It does not answer.", fix: "Wait." }];
+  const custodian = { reachable: false, asOf: "2026-11-21T12:00:01Z" };
+  const warned = mergeWarnings(overview, { warnings, custodian });
+  assert.deepEqual([warned.warnings, warned.custodian], [warnings, custodian]);
+  assert.equal(warned.meters, overview.meters);
 });
 
 test("a town that came in is a line of its own, and one that was refused a warning", () => {

@@ -1,5 +1,5 @@
 /** Events of the stream laid over the overview that the page loaded: whole lines replace lines, nothing is guessed. */
-import type { MeterSummary, Overview } from "@meterkeep/api";
+import type { MeterSummary, Overview, WarningsEvent } from "@meterkeep/api";
 
 /** The overview with the given lines replaced or added; the same object when nothing changed. */
 export function mergeMeters(overview: Overview, changed: ReadonlyMap<string, MeterSummary>, asOf: string): Overview {
@@ -11,6 +11,11 @@ export function mergeMeters(overview: Overview, changed: ReadonlyMap<string, Met
   });
   for (const [systemTitle, meter] of changed) if (!known.has(systemTitle)) meters.push(meter);
   return { ...overview, asOf, meters };
+}
+
+/** The overview with the warnings, and the custodian's state, as they are now. */
+export function mergeWarnings(overview: Overview, { warnings, custodian }: WarningsEvent): Overview {
+  return { ...overview, warnings, custodian };
 }
 
 /** Whether one of the town's meters has no place in the overview's grid: the grid is read before its meters have one. */

@@ -9,6 +9,7 @@ const TYPES = {
   push: true,
   ledger: true,
   import: true,
+  warnings: true,
   drill: true,
   clock: true,
   heartbeat: true,

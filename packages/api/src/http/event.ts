@@ -3,7 +3,8 @@
  * as `Last-Event-ID`; when the hub no longer holds what came after it, the first event is `reset` and the page loads anew.
  */
 import { type Static, Type } from "typebox";
-import { MeterSummary } from "./overview.ts";
+import { CustodianSummary } from "./custodian.ts";
+import { MeterSummary, Warning } from "./overview.ts";
 import { SystemTitleText, Timestamp, words } from "./scalars.ts";
 import { SessionSummary } from "./session.ts";
 
@@ -15,6 +16,7 @@ export const EVENT_TYPES = [
   "push",
   "ledger",
   "import",
+  "warnings",
   "drill",
   "clock",
   "heartbeat",
@@ -83,6 +85,10 @@ export const ImportEvent = Type.Object({
 });
 export type ImportEvent = Static<typeof ImportEvent>;
 
+/** What weakens the installation has changed: all warnings as they are now, and how the custodian is. */
+export const WarningsEvent = Type.Object({ warnings: Type.Array(Warning), custodian: CustodianSummary });
+export type WarningsEvent = Static<typeof WarningsEvent>;
+
 export const DrillEvent = Type.Object({
   drill: Type.String(),
   state: Type.String(),
@@ -110,6 +116,7 @@ export interface EventData {
   readonly push: PushEvent;
   readonly ledger: LedgerEvent;
   readonly import: ImportEvent;
+  readonly warnings: WarningsEvent;
   readonly drill: DrillEvent;
   readonly clock: ClockEvent;
   readonly heartbeat: HeartbeatEvent;
