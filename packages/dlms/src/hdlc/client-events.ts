@@ -7,6 +7,8 @@ import type { SegmentLimits } from "./segments.ts";
 export interface HdlcQuirks {
   /** Its responses carry the LLC header of a command (jDLMS servers). */
   readonly answersWithCommandLlc?: boolean;
+  /** Some of its responses carry none (exceptions of Gurux Java servers). */
+  readonly omitsLlc?: boolean;
   /** It never counts our frames in N(R): an answer with the next N(S) acknowledges all (jDLMS servers). */
   readonly neverAcknowledges?: boolean;
   /** It takes shorter frames than it promises (Gurux reserves the LLC header twice). */

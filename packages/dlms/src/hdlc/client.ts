@@ -78,8 +78,12 @@ export class HdlcClient {
     this.#client = clientAddressOctets(options.clientAddress);
     this.#server = serverAddressOctets(options.server);
     const { maxApduBytes } = this.#options;
-    const isCommandLlc = options.quirks?.answersWithCommandLlc === true;
-    this.#responses = new SegmentJoiner(maxApduBytes, isCommandLlc ? ["response", "command"] : ["response"]);
+    const { answersWithCommandLlc = false, omitsLlc = false } = options.quirks ?? {};
+    this.#responses = new SegmentJoiner(
+      maxApduBytes,
+      answersWithCommandLlc ? ["response", "command"] : ["response"],
+      omitsLlc,
+    );
     this.#notifications = new SegmentJoiner(maxApduBytes, ["response", "command"]);
   }
 

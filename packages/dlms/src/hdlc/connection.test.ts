@@ -293,6 +293,22 @@ describe("impossible frames are rejected with their reason until the client conn
       assert.deepEqual(pair.ask(octets(4)), octets(4));
     });
 
+  test("a response without LLC header ends the connection, unless the meter is known for it", () => {
+    for (const omitsLlc of [false, true]) {
+      const pair = connected({ client: { quirks: { omitsLlc } } });
+      pair.tell({ kind: "send", apdu: octets(4) });
+      const bare = frame(
+        { kind: "I", sendNumber: 0, receiveNumber: 1, pollFinal: true },
+        fromHex("d80202"),
+        "response",
+      );
+      pair.tell({ kind: "octets", octets: bare });
+      const last = pair.seen.client.at(-1);
+      if (omitsLlc) assert.deepEqual(last, { kind: "apdu", apdu: fromHex("d80202") });
+      else assert.ok(last?.kind === "failed" && last.error.code === "line-rejected");
+    }
+  });
+
   test("and the client names it", () => {
     const pair = connected();
     pair.tell({ kind: "send", apdu: octets(4) });

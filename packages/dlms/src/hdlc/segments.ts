@@ -45,12 +45,15 @@ export function segment(
 export class SegmentJoiner {
   readonly #maxBytes: number;
   readonly #accepted: readonly LlcHeader[];
+  readonly #mayBeMissing: boolean;
   #parts: Uint8Array[] = [];
   #bytes = 0;
 
-  constructor(maxApduBytes: number, accepted: readonly LlcHeader[]) {
+  /** `mayBeMissing` takes what has no LLC header for the APDU itself. */
+  constructor(maxApduBytes: number, accepted: readonly LlcHeader[], mayBeMissing = false) {
     this.#maxBytes = maxApduBytes;
     this.#accepted = accepted;
+    this.#mayBeMissing = mayBeMissing;
   }
 
   /** Whether an APDU has begun that is not whole. */
@@ -79,8 +82,10 @@ export class SegmentJoiner {
     if (segmented) return undefined;
     const unit = concatBytes(...this.#parts);
     this.reset();
-    if (!this.#accepted.some((name) => LLC_HEADERS[name].every((octet, at) => unit[at] === octet)))
+    if (!this.#accepted.some((name) => LLC_HEADERS[name].every((octet, at) => unit[at] === octet))) {
+      if (this.#mayBeMissing) return unit;
       throw new LineError("line-rejected", `no LLC header of a ${this.#accepted.join(" or ")} before the APDU`);
+    }
     return unit.subarray(LLC_BYTES);
   }
 }
