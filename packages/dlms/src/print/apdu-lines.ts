@@ -51,6 +51,11 @@ function add(lines: ApduLine[], depth: number, name: string, value: unknown): vo
     for (const [at, item] of value.entries()) add(lines, depth + 1, `[${at}]`, item);
     return;
   }
+  // The null-data of an array.
+  if (value === null || value === undefined) {
+    lines.push({ depth, name });
+    return;
+  }
   const object = value as Readonly<Record<string, unknown>>;
   if (isTagged(object)) {
     addTagged(lines, depth, name, String(object["type"] ?? object["kind"]), object["value"]);
