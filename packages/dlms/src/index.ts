@@ -433,6 +433,20 @@ export { QUANTITY_UNITS, type Quantity, quantityOf } from "./obis/quantity.ts";
 export { UNIT_SYMBOLS, unitNumber, unitSymbol } from "./obis/unit.ts";
 export { describeObis, type ObisDescription, obisInWords } from "./obis/words.ts";
 export { type ApduLine, apduLines } from "./print/apdu-lines.ts";
+export { BUILT_IN_PROFILE_FILES, BUILT_IN_PROFILES } from "./profile/built-in-profiles.ts";
+export {
+  clientOf,
+  type MeterFacts,
+  type ProfileAuthentication,
+  type ProfileCiphering,
+  type ProfileClient,
+  type ProfileObjects,
+  type ProfileQuirks,
+  type ProfileServices,
+  type ProfileTransport,
+  securityOf,
+} from "./profile/meter-profile.ts";
+export { resolveProfile } from "./profile/resolve-profile.ts";
 export {
   type ContentContext,
   initializationVector,

@@ -28,7 +28,7 @@ test("a layout without anything but its name is a layout", () => {
 test("what is wrong with a file is said with the place", () => {
   const columns = (column: unknown) => file({ ...layout, columns: [column] });
   const bad: readonly (readonly [unknown, RegExp])[] = [
-    [[], /it must be an object/],
+    [[], /the file must be an object/],
     [{ family: "x", sources: ["y"] }, /layouts is missing/],
     [{ ...file(layout), more: 1 }, /more is not a field/],
     [file({ ...layout, id: "My Layout" }), /layouts\[0\]\.id must be lower-case/],
