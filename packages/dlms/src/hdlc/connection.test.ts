@@ -194,6 +194,53 @@ describe("recovery", () => {
     ]);
   });
 
+  test("an answer that was only late is not answered twice, and what follows is not doubled", () => {
+    const pair = connected({}, () => "later");
+    pair.tell({ kind: "send", apdu: octets(5) });
+    pair.carry();
+    pair.tellServer({ kind: "respond", peer: pair.lastPeer!, apdus: [octets(6)] });
+    // The response is on its way when the client gives up waiting, so that both copies of the request are answered.
+    pair.now = pair.client.deadline!;
+    pair.tell({ kind: "time" });
+    pair.carry();
+    assert.deepEqual(pair.frames(), ["> I 0 0 P +8", "< I 0 1 P +9", "> I 0 0 P +8", "< I 0 1 P +9"]);
+    pair.tell({ kind: "send", apdu: octets(7) });
+    pair.tell({
+      kind: "octets",
+      octets: frame({ kind: "I", sendNumber: 0, receiveNumber: 1, pollFinal: true }, octets(9), "response"),
+    });
+    pair.carry();
+    pair.tellServer({ kind: "respond", peer: pair.lastPeer!, apdus: [octets(8)] });
+    pair.carry();
+    assert.deepEqual(pair.frames(), ["> I 1 1 P +10", "< I 1 2 P +11"]);
+    assert.ok(pair.client.isIdle);
+  });
+
+  test("half a frame is forgotten in silence, so that the next one is found at once", () => {
+    const pair = new HdlcPair();
+    const cut = encodeHdlc({
+      destination: fromHex("03"),
+      source: fromHex("21"),
+      control: 0x10,
+      information: octets(90),
+    });
+    assert.deepEqual(pair.server.step({ kind: "octets", octets: cut.subarray(0, 20) }, 0), []);
+    assert.equal(pair.server.deadline, 1000);
+    pair.server.step({ kind: "time" }, 1000);
+    assert.equal(pair.server.deadline, undefined);
+    pair.now = 1000;
+    pair.connect();
+    assert.deepEqual(pair.frames(), ["> SNRM P", "< UA P +21"]);
+    pair.tell({ kind: "send", apdu: octets(1) });
+    pair.tell({ kind: "octets", octets: cut.subarray(0, 20) });
+    assert.equal(pair.client.deadline, 2000);
+    pair.now = 2000;
+    pair.tell({ kind: "time" });
+    assert.equal(pair.client.damagedFrames, 1);
+    pair.run(() => pair.client.isIdle);
+    assert.ok(pair.client.isIdle);
+  });
+
   test("silence ends it after the retries, and says how long was waited", () => {
     const deaf = new HdlcPair({
       client: { retries: 2, frameTimeoutMilliseconds: 700 },
