@@ -1,3 +1,4 @@
+import type { KeyObject } from "node:crypto";
 import {
   type Aare,
   acseApdu,
@@ -13,6 +14,9 @@ import {
 export type Answer =
   | { readonly kind: "octets"; readonly octets: Uint8Array; readonly milliseconds: number }
   | { readonly kind: "silence" | "closed"; readonly milliseconds: number };
+
+/** Who has ciphered an answer, and with which keys. */
+export type CipheredAs = CipheredParties<KeyObject>;
 
 /** What an answer to a request means. */
 export interface Meaning {
@@ -31,14 +35,16 @@ const ACTION_RESPONSE = 0xc7;
 const NORMAL = 0x01;
 
 /** Reads the answer to a GET, SET or ACTION. @param parties opens it where it is ciphered */
-export function meaningOf<Key>(answer: Answer, parties?: CipheredParties<Key>): Meaning {
+export function meaningOf(answer: Answer, parties?: CipheredAs): Meaning {
   if (answer.kind !== "octets") {
     const words = answer.kind === "silence" ? "no answer" : "the meter closed the connection";
     return { served: false, protection: "plain", plain: undefined, words };
   }
   const { octets } = answer;
   if (protectionFormOf(octets[0] ?? 0) === undefined) return meaningOfPlain(octets, "plain");
-  const plain = parties === undefined ? undefined : opened(parties, octets);
+  if (parties === undefined)
+    return { served: false, protection: "ciphered", plain: undefined, words: "a ciphered answer" };
+  const plain = opened(parties, octets);
   if (plain === undefined)
     return {
       served: false,
@@ -50,7 +56,7 @@ export function meaningOf<Key>(answer: Answer, parties?: CipheredParties<Key>): 
 }
 
 /** Opens however weakly it is protected: what that means, the check says. */
-function opened<Key>(parties: CipheredParties<Key>, octets: Uint8Array): Uint8Array | undefined {
+function opened(parties: CipheredAs, octets: Uint8Array): Uint8Array | undefined {
   try {
     const ciphering = { ...parties.ciphering, authenticated: false, encrypted: false };
     return openApdu({ ...parties, ciphering }, octets).plain;

@@ -11,7 +11,7 @@ import {
   sealApdu,
   stepAssociation,
 } from "@meterkeep/dlms";
-import { type Answer, type Meaning, meaningOf } from "./answer.ts";
+import type { Answer, Meaning } from "./answer.ts";
 import type { Probe } from "./probe.ts";
 import { getRequest, type Member } from "./requests.ts";
 
@@ -69,7 +69,7 @@ export class Secured {
 
   /** Sends octets as they are and reads what comes back. */
   async sayWire(label: string, wire: Uint8Array): Promise<Meaning> {
-    return meaningOf(await this.probe.say(label, wire), this.parties);
+    return await this.probe.ask(label, wire, this.parties);
   }
 
   /** Sends a request and reads what comes back. */

@@ -29,6 +29,12 @@ export class Evidence {
     this.#add({ direction: "received", label, octets: hex, milliseconds: rounded });
   }
 
+  /** Says what the last step meant, once that is known. */
+  explain(words: string): void {
+    const last = this.#steps.pop();
+    if (last !== undefined) this.#steps.push({ ...last, label: words });
+  }
+
   /** The steps; of many, the first half and the last. */
   get steps(): readonly EvidenceStep[] {
     return [...this.#steps];

@@ -1,6 +1,6 @@
 import { connectWrapper, TransportError, type WrapperConnection } from "@meterkeep/dlms-node";
 import type { MeterAddress } from "../access/meter-address.ts";
-import type { Answer } from "./answer.ts";
+import { type Answer, type CipheredAs, type Meaning, meaningOf } from "./answer.ts";
 import type { Evidence } from "./evidence.ts";
 
 /** What a probe needs to know. */
@@ -34,14 +34,23 @@ export class Probe implements AsyncDisposable {
       this.#line.send(apdu);
       const octets = await this.#line.line.receive(signal);
       const milliseconds = now() - begun;
-      evidence.received(octets === undefined ? "no answer" : "answer", octets, milliseconds);
-      return octets === undefined ? { kind: "silence", milliseconds } : { kind: "octets", octets, milliseconds };
+      const answer: Answer =
+        octets === undefined ? { kind: "silence", milliseconds } : { kind: "octets", octets, milliseconds };
+      evidence.received(meaningOf(answer).words, octets, milliseconds);
+      return answer;
     } catch (error) {
       if (!(error instanceof TransportError) || error.code === "exchange-aborted") throw error;
       const milliseconds = now() - begun;
       evidence.received("the meter closed the connection", undefined, milliseconds);
       return { kind: "closed", milliseconds };
     }
+  }
+
+  /** Sends a request, reads what the answer means, and writes that down. */
+  async ask(label: string, apdu: Uint8Array, parties?: CipheredAs): Promise<Meaning> {
+    const meaning = meaningOf(await this.say(label, apdu), parties);
+    this.#options.evidence.explain(meaning.words);
+    return meaning;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

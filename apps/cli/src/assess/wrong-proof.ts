@@ -1,5 +1,5 @@
 import { sealApdu } from "@meterkeep/dlms";
-import { type Meaning, meaningOf } from "./answer.ts";
+import type { Meaning } from "./answer.ts";
 import { type HalfOpen, partiesIn } from "./association.ts";
 import type { Bench } from "./bench.ts";
 import type { Probe } from "./probe.ts";
@@ -10,7 +10,7 @@ export async function sayWrongProof(bench: Bench, probe: Probe, half: HalfOpen):
   const plain = Uint8Array.from(half.proof.plain);
   plain[plain.length - 1] = plain[plain.length - 1]! ^ 1;
   const wire = parties === undefined ? plain : sealApdu(parties, plain, bench.counters.take(1));
-  return meaningOf(await probe.say("a proof with one bit changed", wire), parties);
+  return await probe.ask("a proof with one bit changed", wire, parties);
 }
 
 /** Octets of an Action-Response-Normal before what the method returns. */

@@ -1,4 +1,3 @@
-import { meaningOf } from "../answer.ts";
 import { type Check, fail, NotTestable, pass } from "../check.ts";
 import { CLOCK_TIME, dataIn, getRequest, setRequest } from "../requests.ts";
 
@@ -19,7 +18,7 @@ export const clockWithoutRights: Check = {
     const publicly = await client.say("SET the time as the public client", request);
     if (publicly.served) return fail("Anybody may set the clock.");
     const probe = await bench.open();
-    const alone = meaningOf(await probe.say("SET the time without an association", request));
+    const alone = await probe.ask("SET the time without an association", request);
     if (alone.served) return fail("The clock can be set without an association.");
     return pass(`The clock was not set (${publicly.words}; ${alone.words}).`);
   },

@@ -8,7 +8,7 @@ export const contextDowngrade: Check = {
   severity: "high",
   why: "Who proves the keys once and then speaks in clear can be read and altered by everybody on the line, and its session taken over.",
   how: "An association by mechanism 5 is asked for in the plain application context; where it is granted, a plain GET is sent.",
-  clause: "Green Book 9.4.2.2.2.1 (application context), Blue Book 4.4.7 (security_policy)",
+  clause: "Green Book 9.4.2.2 (application context), Blue Book 4.4.7 (security_policy)",
   async run(bench) {
     const plain = { ...bench.genuine(), cipheredContext: false };
     const outcome = await bench.attempt(plain, "AARQ with the right keys and the plain context");

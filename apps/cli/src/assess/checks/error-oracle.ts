@@ -28,7 +28,7 @@ export const errorOracle: Check = {
   severity: "medium",
   why: "Different words, or the same words later, tell a guesser which part of the guess was right.",
   how: `AARQs under a wrong key, with one bit of the tag changed, and of an unknown client are sent ${ROUNDS} times in turn; answers and times are compared.`,
-  clause: "Green Book 9.4.2; no distinguishable errors (Vaudenay 2002)",
+  clause: "Green Book 9.4.2; CWE-203 (observable discrepancy)",
   async run(bench) {
     // Once for what is slow the first time, on neither account.
     for (const { aarq } of CASES) await (await bench.open()).say("before it counts", aarq(bench));

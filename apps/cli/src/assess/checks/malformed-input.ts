@@ -23,7 +23,7 @@ export const malformedInput: Check = {
   severity: "high",
   why: "What makes a meter stop makes all meters of its kind stop, one message each.",
   how: `${MALFORMED.length} malformed APDUs are sent, each on a connection of its own; after each the meter has to answer an AARQ of the public client as before.`,
-  clause: "Green Book 9.4; robustness of parsers",
+  clause: "Green Book 9.4; CWE-20 (improper input validation)",
   async run(bench) {
     if (!(await answers())) throw new NotTestable("The meter does not answer an AARQ of the public client.");
     for (const [name, octets] of MALFORMED) {

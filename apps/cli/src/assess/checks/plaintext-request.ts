@@ -8,7 +8,7 @@ export const plaintextRequest: Check = {
   severity: "critical",
   why: "Whoever can write to the line speaks in the name of the client that has associated.",
   how: "A GET is sent in clear after a genuine association.",
-  clause: "Green Book 9.4.2.2.2.1, Blue Book 4.4.7",
+  clause: "Green Book 9.4.2.2, Blue Book 4.4.7",
   async run(bench) {
     const association = await bench.associate();
     const answer = await association.sayWire("a plain GET", getRequest(DEVICE_NAME));

@@ -13,7 +13,7 @@ export const policyDowngrade: Check = {
   severity: "critical",
   why: "A request without a tag can be altered bit by bit by whoever is on the line: what was a GET becomes something else.",
   how: "In an association with authenticated encryption a GET is sent encrypted only, and one authenticated only.",
-  clause: "Blue Book 4.4.7 (security_policy), Green Book 9.2.7.2.4",
+  clause: "Blue Book 4.4.7 (security_policy), Green Book 9.2.7.2.4.1",
   async run(bench) {
     const served: string[] = [];
     const refusals: string[] = [];

@@ -1,4 +1,3 @@
-import { meaningOf } from "../answer.ts";
 import { partiesIn } from "../association.ts";
 import { type Check, fail, NotTestable, pass } from "../check.ts";
 
@@ -13,11 +12,11 @@ export const replayedAssociation: Check = {
   async run(bench) {
     const { probe, half } = await bench.begin("AARQ with the right keys");
     const parties = partiesIn(half);
-    const proof = meaningOf(await probe.say("the genuine proof", half.proof.apdu), parties);
+    const proof = await probe.ask("the genuine proof", half.proof.apdu, parties);
     if (!proof.served) throw new NotTestable(`The meter does not take the genuine proof: ${proof.words}.`);
     const replay = await bench.open();
-    const accepted = meaningOf(await replay.say("the recorded AARQ", half.aarq), parties);
-    const proven = meaningOf(await replay.say("the recorded proof", half.proof.apdu), parties);
+    const accepted = await replay.ask("the recorded AARQ", half.aarq, parties);
+    const proven = await replay.ask("the recorded proof", half.proof.apdu, parties);
     if (proven.served) return fail("The meter believed a recorded proof.");
     return pass(
       `The genuine proof was taken (${proof.words}), the recorded one not (${accepted.words}; ${proven.words}).`,

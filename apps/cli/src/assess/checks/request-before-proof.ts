@@ -1,5 +1,4 @@
 import { sealApdu } from "@meterkeep/dlms";
-import { meaningOf } from "../answer.ts";
 import { partiesIn } from "../association.ts";
 import { type Check, fail, pass } from "../check.ts";
 import { DEVICE_NAME, getRequest } from "../requests.ts";
@@ -18,7 +17,7 @@ export const requestBeforeProof: Check = {
       const parties = partiesIn(half);
       const plain = getRequest(DEVICE_NAME);
       const wire = kind === "plain" || parties === undefined ? plain : sealApdu(parties, plain, bench.counters.take(1));
-      const answer = meaningOf(await probe.say(`a ${kind} GET before the proof`, wire), parties);
+      const answer = await probe.ask(`a ${kind} GET before the proof`, wire, parties);
       if (answer.served) return fail(`The meter served a ${kind} GET before the client had proven itself.`);
     }
     return pass("A plain and a ciphered GET before the proof were refused.");

@@ -11,7 +11,7 @@ export const taglessPush: Check = {
   severity: "high",
   why: "A push without a tag can be changed on its way: bits of the reading are flipped without any key.",
   how: "Pushes that the meter sends to --push-listen, or that a file holds, are looked at.",
-  clause: "Green Book 9.4.6.8 (DataNotification), Blue Book 4.4.8 (push_protection)",
+  clause: "Blue Book 4.4.8 (push setup), Green Book 9.2.7.2",
   async run(bench) {
     const seen = bench.parts.pushes;
     if (seen === undefined)

@@ -1,4 +1,3 @@
-import { meaningOf } from "../answer.ts";
 import { type Check, fail, pass } from "../check.ts";
 import { CLOCK_TIME, DEVICE_NAME, getRequest, OBJECT_LIST } from "../requests.ts";
 
@@ -13,7 +12,7 @@ export const unassociatedRequest: Check = {
   async run(bench) {
     const probe = await bench.open();
     for (const member of [DEVICE_NAME, CLOCK_TIME, OBJECT_LIST]) {
-      const answer = meaningOf(await probe.say(`GET ${member.logicalName} without association`, getRequest(member)));
+      const answer = await probe.ask(`GET ${member.logicalName} without association`, getRequest(member));
       if (answer.served) return fail(`The meter served ${member.logicalName} without an association.`);
       // Some meters end the connection, which says no as well.
       if (answer.words.includes("closed")) break;

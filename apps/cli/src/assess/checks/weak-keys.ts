@@ -16,7 +16,7 @@ export const weakKeys: Check = {
   severity: "critical",
   why: "A key that stands in a book, or that every meter of a delivery has, is nobody's secret.",
   how: "The keys given are looked at, and well-known ones are tried on the meter.",
-  clause: "NIST SP 800-133; house rule of every tender: one key a meter and purpose",
+  clause: "NIST SP 800-133 (keys from a random source); one key a meter and purpose",
   async run(bench) {
     const { keys } = bench.access;
     if (keys !== undefined) {

@@ -1,5 +1,4 @@
 import { sealApdu } from "@meterkeep/dlms";
-import { meaningOf } from "../answer.ts";
 import { partiesIn } from "../association.ts";
 import { type Check, fail, pass } from "../check.ts";
 import { DEVICE_NAME, getRequest } from "../requests.ts";
@@ -22,7 +21,7 @@ export const wrongProof: Check = {
       parties === undefined
         ? getRequest(DEVICE_NAME)
         : sealApdu(parties, getRequest(DEVICE_NAME), bench.counters.take(1));
-    const after = meaningOf(await probe.say("a GET after the wrong proof", wire), parties);
+    const after = await probe.ask("a GET after the wrong proof", wire, parties);
     if (after.served) return fail("The meter refused the proof and served a GET all the same.");
     return pass(`The wrong proof was refused (${answer.words}), and what followed too (${after.words}).`);
   },
