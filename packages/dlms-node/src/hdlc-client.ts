@@ -35,6 +35,7 @@ export class HdlcConnection implements ApduConnection {
   readonly #answers: AnswerQueue;
   readonly #opened = Promise.withResolvers<HdlcParameters>();
   readonly #disconnected = Promise.withResolvers<void>();
+  #parameters: HdlcParameters | undefined;
   #idle: PromiseWithResolvers<void> | undefined;
   readonly #timer = new DeadlineTimer(() => this.#step({ kind: "time" }));
 
@@ -50,6 +51,11 @@ export class HdlcConnection implements ApduConnection {
     onOctets(stream, (octets) => this.#step({ kind: "octets", octets }));
     stream.on("error", (cause) => this.#lost(`line to ${where} lost: ${cause.message}`, cause));
     stream.on("close", () => this.#lost(`the line to ${where} was closed`));
+  }
+
+  /** What was agreed when the connection was made; undefined before. */
+  get parameters(): HdlcParameters | undefined {
+    return this.#parameters;
   }
 
   /**
@@ -130,6 +136,7 @@ export class HdlcConnection implements ApduConnection {
           if (this.#stream.writable) this.#stream.write(action.octets);
           break;
         case "connected":
+          this.#parameters = action.parameters;
           this.#opened.resolve(action.parameters);
           break;
         case "apdu":

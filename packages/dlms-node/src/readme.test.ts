@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
+import type { KeyObject } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { stripTypeScriptTypes } from "node:module";
 import { createServer } from "node:net";
 import { test } from "node:test";
+import type { CosemServer } from "@meterkeep/dlms";
+import { listenHdlc } from "./hdlc-server.ts";
 
 // The examples of the library's README are run as they stand there, but for the port.
 
@@ -52,6 +55,14 @@ test("the README's meter is read by the README's clients", async () => {
   await using _listener = exports["listener"] as AsyncDisposable;
   assert.deepEqual((await run("Read a meter", port)).logged, [[1234, "x 10 ^", 0, "of unit", 30]]);
   assert.deepEqual((await run("With keys", port)).logged, [[2026]]);
+});
+
+test("the README's meter is read over HDLC as well", async () => {
+  const { exports } = await run("Be a meter", await freePort());
+  await using _listener = exports["listener"] as AsyncDisposable;
+  const server = exports["server"] as CosemServer<KeyObject, { wattHours: number }>;
+  await using hdlc = await listenHdlc({ server, logicalDevices: [1], physicalDevice: 17 });
+  assert.deepEqual((await run("Other lines", hdlc.port)).logged, [[1234]]);
 });
 
 test("the README's push opens", async () => {
