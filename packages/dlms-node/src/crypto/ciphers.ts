@@ -8,6 +8,8 @@ const OPTIONS = { authTagLength: TAG_BYTES } as const;
 const WORKSPACE_BYTES = 1024;
 const workspace = new Uint8Array(new ArrayBuffer(WORKSPACE_BYTES));
 const workspaceIv = workspace.subarray(0, IV_BYTES);
+let workspaceAad = workspace.subarray(IV_BYTES);
+let workspacePlain = workspace.subarray(IV_BYTES);
 
 /** AES-GCM by node:crypto. Keys are `KeyObject`s of 16 or 32 octets; their length chooses the cipher. */
 export const nodeCiphers: Ciphers<KeyObject> = {
@@ -19,7 +21,7 @@ export const nodeCiphers: Ciphers<KeyObject> = {
     workspace.set(aad, IV_BYTES);
     workspace.set(plain, plainAt);
     try {
-      return sealWith(key, workspaceIv, workspace.subarray(IV_BYTES, plainAt), workspace.subarray(plainAt, end));
+      return sealWith(key, workspaceIv, aadInWorkspace(aad.length), plainInWorkspace(plainAt, plain.length));
     } finally {
       workspace.fill(0, 0, end);
     }
@@ -31,7 +33,7 @@ export const nodeCiphers: Ciphers<KeyObject> = {
     workspace.set(iv);
     workspace.set(aad, IV_BYTES);
     try {
-      return openWith(key, workspaceIv, workspace.subarray(IV_BYTES, end), cipher, tag);
+      return openWith(key, workspaceIv, aadInWorkspace(aad.length), cipher, tag);
     } finally {
       workspace.fill(0, 0, end);
     }
@@ -41,6 +43,19 @@ export const nodeCiphers: Ciphers<KeyObject> = {
     return createCipheriv(algorithm(key), key, iv, OPTIONS).update(octets);
   },
 };
+
+// Requests in a row have the same lengths: their views are kept.
+
+function aadInWorkspace(length: number): Uint8Array {
+  if (workspaceAad.length !== length) workspaceAad = workspace.subarray(IV_BYTES, IV_BYTES + length);
+  return workspaceAad;
+}
+
+function plainInWorkspace(at: number, length: number): Uint8Array {
+  if (workspacePlain.length !== length || workspacePlain.byteOffset !== at)
+    workspacePlain = workspace.subarray(at, at + length);
+  return workspacePlain;
+}
 
 function sealWith(key: KeyObject, iv: Uint8Array, aad: Uint8Array, plain: Uint8Array): Uint8Array {
   const cipher = createCipheriv(algorithm(key), key, iv, OPTIONS);
