@@ -5,7 +5,7 @@ import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { checkLayers } from "./layers.ts";
 
-const ROOMS = "dlms dlms-node pki ledger guard api custody meter headend postgres"
+const ROOMS = "dlms dlms-node pki ledger guard api custody meter headend postgres hsm"
   .split(" ")
   .map((name) => `packages/${name}`);
 const APPS = "custodian server depot town factory console cli".split(" ").map((name) => `apps/${name}`);

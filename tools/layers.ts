@@ -56,7 +56,8 @@ function checkFile(root: string, room: string, file: string): Complaint[] {
   const isTest = /\.(test|bench)\.tsx?$/.test(file) || /(^|\/)(test|testing|bench)\//.test(inRoom);
   const complaints: string[] = [];
   const lines = text.split("\n").length - 1;
-  if (lines > MAX_LINES) complaints.push(`${lines} lines; at most ${MAX_LINES}`);
+  // A package's list of public names is as long as there are names.
+  if (lines > MAX_LINES && inRoom !== "src/index.ts") complaints.push(`${lines} lines; at most ${MAX_LINES}`);
   for (const specifier of imports(text)) {
     const complaint = judge(root, room, inRoom, file, specifier, isTest);
     if (complaint !== undefined) complaints.push(complaint);
