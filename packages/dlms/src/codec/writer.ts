@@ -107,13 +107,8 @@ export class Writer {
 
   /** A length or count in its shortest form. */
   length(value: number): void {
-    if (value < 0x80) {
-      this.unsigned8(value);
-      return;
-    }
-    const octets = lengthOctets(value) - 1;
-    this.unsigned8(0x80 | octets);
-    for (let index = octets - 1; index >= 0; index -= 1) this.unsigned8(Math.floor(value / 256 ** index) % 256);
+    const at = this.#room(lengthOctets(value));
+    writeLength(this.#bytes, at, value);
   }
 
   /** Starts a field whose length is known only at its end; give the result to `closeField`. */
@@ -179,7 +174,19 @@ export class Writer {
   }
 }
 
-function lengthOctets(value: number): number {
+/** Writes a length or count at `at`, in its shortest form. */
+export function writeLength(out: Uint8Array, at: number, value: number): void {
+  const octets = lengthOctets(value) - 1;
+  if (octets === 0) {
+    out[at] = value;
+    return;
+  }
+  out[at] = 0x80 | octets;
+  for (let index = octets; index > 0; index -= 1) out[at + index] = Math.floor(value / 256 ** (octets - index)) % 256;
+}
+
+/** Octets that a length or count takes in its shortest form. */
+export function lengthOctets(value: number): number {
   if (value < 0x80) return 1;
   if (value < 0x100) return 2;
   if (value < 0x10000) return 3;

@@ -1,4 +1,4 @@
-import { concatBytes, NO_BYTES } from "../bytes.ts";
+import { NO_BYTES } from "../bytes.ts";
 import { DecodeError, DlmsError } from "../errors.ts";
 import type { SystemTitle } from "../system-title.ts";
 import { readSecurityControl, type SecurityControl, securityControlOctet } from "./control.ts";
@@ -49,23 +49,51 @@ const HEADER_BYTES = 5;
 export function protectContent<Key>(
   ciphers: Ciphers<Key>,
   keys: ProtectionKeys<Key>,
-  header: ContentContext & { readonly control: SecurityControl; readonly counter: number },
+  header: ContentHeader,
   plain: Uint8Array,
 ): Uint8Array {
-  const { control, originator, counter, associated, vectorCounter = counter } = header;
+  const content = new Uint8Array(contentLength(header.control, plain));
+  writeContent(ciphers, keys, header, plain, content, 0);
+  return content;
+}
+
+/** What stands before a protected text. */
+export interface ContentHeader extends ContentContext {
+  readonly control: SecurityControl;
+  readonly counter: number;
+}
+
+/** Octets that `protectContent` makes of a plain text. */
+export function contentLength({ authenticated }: SecurityControl, plain: Uint8Array): number {
+  return HEADER_BYTES + plain.length + (authenticated ? TAG_BYTES : 0);
+}
+
+/** `protectContent` into octets that are there already: most APDUs are small, and each array made for them counts. */
+export function writeContent<Key>(
+  ciphers: Ciphers<Key>,
+  keys: ProtectionKeys<Key>,
+  { control, originator, counter, associated, vectorCounter = counter }: ContentHeader,
+  plain: Uint8Array,
+  out: Uint8Array,
+  at: number,
+): void {
   if (counter < 0 || counter >= MAX_INVOCATION_COUNTER || !Number.isInteger(counter))
     throw new DlmsError("out-of-range", `invocation counter ${counter}: the key must be changed before it is used up`);
   if (control.compressed) throw new DlmsError("compression-unsupported", "compressed APDUs are not supported");
   const octet = securityControlOctet(control);
-  const head = Uint8Array.of(octet, counter >>> 24, (counter >>> 16) & 0xff, (counter >>> 8) & 0xff, counter & 0xff);
+  out[at] = octet;
+  writeCounter(out, at + 1, counter);
+  const textAt = at + HEADER_BYTES;
   const key = encryptionKey(keys, control);
   const iv = initializationVector(originator, vectorCounter);
   if (control.encrypted && control.authenticated)
-    return concatBytes(head, ciphers.seal(key, iv, additionalData(octet, keys, associated), plain));
-  if (control.encrypted) return concatBytes(head, ciphers.crypt(key, iv, plain));
-  if (control.authenticated)
-    return concatBytes(head, plain, ciphers.seal(key, iv, additionalData(octet, keys, associated, plain), NO_BYTES));
-  throw new DlmsError("invalid-value", "security control asks for neither authentication nor encryption");
+    out.set(ciphers.seal(key, iv, additionalData(octet, keys, associated), plain), textAt);
+  else if (control.encrypted) out.set(ciphers.crypt(key, iv, plain), textAt);
+  else if (control.authenticated) {
+    out.set(plain, textAt);
+    const tag = ciphers.seal(key, iv, additionalData(octet, keys, associated, plain), NO_BYTES);
+    out.set(tag, textAt + plain.length);
+  } else throw new DlmsError("invalid-value", "security control asks for neither authentication nor encryption");
 }
 
 /**
@@ -122,11 +150,15 @@ export function readContentHeader(content: Uint8Array): {
 export function initializationVector(originator: SystemTitle, counter: number): Uint8Array {
   const iv = new Uint8Array(12);
   iv.set(originator);
-  iv[8] = counter >>> 24;
-  iv[9] = (counter >>> 16) & 0xff;
-  iv[10] = (counter >>> 8) & 0xff;
-  iv[11] = counter & 0xff;
+  writeCounter(iv, 8, counter);
   return iv;
+}
+
+function writeCounter(out: Uint8Array, at: number, counter: number): void {
+  out[at] = counter >>> 24;
+  out[at + 1] = counter >>> 16;
+  out[at + 2] = counter >>> 8;
+  out[at + 3] = counter;
 }
 
 function additionalData<Key>(

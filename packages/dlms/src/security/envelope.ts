@@ -1,8 +1,9 @@
+import { equalBytes } from "../bytes.ts";
 import { Reader } from "../codec/reader.ts";
-import { Writer } from "../codec/writer.ts";
+import { lengthOctets, writeLength } from "../codec/writer.ts";
 import { DecodeError, DlmsError } from "../errors.ts";
 import { type SystemTitle, systemTitle } from "../system-title.ts";
-import { type ProtectionKeys, protectContent, type Unprotected, unprotectContent } from "./content.ts";
+import { contentLength, type ProtectionKeys, type Unprotected, unprotectContent, writeContent } from "./content.ts";
 import type { SecurityControl } from "./control.ts";
 import type { Ciphers } from "./ports.ts";
 import { GENERAL_TAGS, type ProtectionForm, plainTagOf, protectedTag, protectionFormOf } from "./tags.ts";
@@ -70,21 +71,24 @@ export function protectApdu<Key>(
   plain: Uint8Array,
 ): Uint8Array {
   const { form, originator } = header;
-  const w = new Writer(plain.length + 40);
-  if (form === "global" || form === "dedicated") {
+  const named = form === "general-global" || form === "general-dedicated";
+  const length = contentLength(header.control, plain);
+  const lengthAt = named ? 2 + originator.length : 1;
+  const contentAt = lengthAt + lengthOctets(length);
+  const apdu = new Uint8Array(contentAt + length);
+  if (named) {
+    apdu[0] = form === "general-global" ? GENERAL_TAGS.generalGlobal : GENERAL_TAGS.generalDedicated;
+    apdu[1] = originator.length;
+    apdu.set(originator, 2);
+  } else {
     const tag = protectedTag(plain[0] ?? -1, form);
     if (tag === undefined)
       throw new DlmsError("protection-mismatch", `APDU 0x${(plain[0] ?? 0).toString(16)} needs a general-* form`);
-    w.unsigned8(tag);
-  } else {
-    w.unsigned8(form === "general-global" ? GENERAL_TAGS.generalGlobal : GENERAL_TAGS.generalDedicated);
-    w.length(originator.length);
-    w.octets(originator);
+    apdu[0] = tag;
   }
-  const content = protectContent(ciphers, keys, header, plain);
-  w.length(content.length);
-  w.octets(content);
-  return w.finish();
+  writeLength(apdu, lengthAt, length);
+  writeContent(ciphers, keys, header, plain, apdu, contentAt);
+  return apdu;
 }
 
 /**
@@ -101,9 +105,10 @@ export function unprotectApdu<Key>(
   originator?: SystemTitle,
   options?: { readonly unverified?: boolean },
 ): Unprotected {
-  const title = parsed.originator ?? originator;
+  const named = parsed.originator;
+  const title = named ?? originator;
   if (title === undefined) throw new DlmsError("protection-mismatch", "the originator's system title is not known");
-  if (originator !== undefined && !title.every((octet, at) => octet === originator[at]))
+  if (named !== undefined && originator !== undefined && !equalBytes(named, originator))
     throw new DlmsError("protection-mismatch", "the APDU names another originator");
   const opened = unprotectContent(ciphers, keys, { originator: title }, parsed.content, options);
   if (parsed.plainTag !== undefined && opened.plain[0] !== parsed.plainTag)
