@@ -2,19 +2,20 @@ import { existsSync } from "node:fs";
 import { capture, ROOT, run } from "./run.ts";
 
 interface Need {
-  /** The test groups that need it, by the beginning of their name. */
-  readonly group: string;
+  /** The test groups that need it, by the beginning of their names. */
+  readonly groups: readonly string[];
   /** The file that shows that it is there. */
   readonly file: string;
   readonly debianPackage: string;
 }
 
 /** Debian packages that some tests need. */
+const TOKENS = ["packages/hsm", "packages/custody"];
 const NEEDS: readonly Need[] = [
-  { group: "test/browser", file: "/usr/bin/chromium", debianPackage: "chromium" },
-  { group: "packages/hsm", file: "/usr/lib/softhsm/libsofthsm2.so", debianPackage: "softhsm2" },
-  { group: "packages/hsm", file: "/usr/bin/g++", debianPackage: "g++" },
-  { group: "packages/hsm", file: "/usr/bin/make", debianPackage: "make" },
+  { groups: ["test/browser"], file: "/usr/bin/chromium", debianPackage: "chromium" },
+  { groups: TOKENS, file: "/usr/lib/softhsm/libsofthsm2.so", debianPackage: "softhsm2" },
+  { groups: TOKENS, file: "/usr/bin/g++", debianPackage: "g++" },
+  { groups: TOKENS, file: "/usr/bin/make", debianPackage: "make" },
 ];
 
 /** What npm leaves unbuilt, since install scripts are off. */
@@ -22,15 +23,14 @@ const BINDING = `${ROOT}/node_modules/pkcs11js/build/Release/pkcs11.node`;
 
 /** Installs what the given test groups need, where it can; gives a sentence for each thing that somebody must install. */
 export async function prepare(groups: readonly string[]): Promise<string[]> {
-  const isNeeded = ({ group }: Need): boolean => groups.some((name) => name.startsWith(group));
+  const isSelected = (group: string): boolean => groups.some((name) => name.startsWith(group));
   const isMissing = ({ file }: Need): boolean => !existsSync(file);
-  const missing = NEEDS.filter((need) => isNeeded(need) && isMissing(need));
+  const missing = NEEDS.filter((need) => need.groups.some(isSelected) && isMissing(need));
   if (missing.length > 0) await install(missing.map(({ debianPackage }) => debianPackage));
   const complaints = missing
     .filter(isMissing)
-    .map(({ group, file, debianPackage }) => `${group} needs ${file}: sudo apt-get install ${debianPackage}`);
-  if (groups.some((name) => name.startsWith("packages/hsm")) && complaints.length === 0)
-    complaints.push(...(await build()));
+    .map(({ groups: [group], file, debianPackage }) => `${group} needs ${file}: sudo apt-get install ${debianPackage}`);
+  if (TOKENS.some(isSelected) && complaints.length === 0) complaints.push(...(await build()));
   return complaints;
 }
 

@@ -9,9 +9,10 @@ import {
   listenOnChannel,
   openCustody,
   type Pace,
-  type RootKeySource,
   readPassphrase,
+  readTokensFile,
   trustedManufacturer,
+  type VaultSource,
 } from "@meterkeep/custody";
 import { createPool, prepareSchema } from "@meterkeep/postgres";
 import { closeDoors } from "./doors.ts";
@@ -32,7 +33,7 @@ export async function startCustodian(config: CustodianConfig, supervisor: Superv
     const custody = await openCustody(
       pool,
       {
-        rootKey: await rootKeySource(config),
+        vault: await vaultSource(config),
         manufacturers: config.manufacturers.map(trustedManufacturer),
         stateFolder: config.stateDirectory,
         version: VERSION,
@@ -57,7 +58,10 @@ export async function startCustodian(config: CustodianConfig, supervisor: Superv
       principals: config.principals,
     });
     const sweeping = setInterval(() => void custody.sweep().catch(custody.onFailure), SWEEP_MILLISECONDS);
-    supervisor.send({ type: "ready", facts: { meters: custody.meters, vault: "software" } });
+    supervisor.send({
+      type: "ready",
+      facts: { meters: custody.meters, vault: config.tokensFile === undefined ? "software" : "tokens" },
+    });
     return {
       close: async () => {
         clearInterval(sweeping);
@@ -72,13 +76,15 @@ export async function startCustodian(config: CustodianConfig, supervisor: Superv
   }
 }
 
-async function rootKeySource({ passphraseFile, rootKeyFile }: CustodianConfig): Promise<RootKeySource> {
-  return passphraseFile === undefined
-    ? { kind: "file", path: rootKeyFile }
-    : { kind: "passphrase", passphrase: await readPassphrase(passphraseFile) };
+async function vaultSource({ tokensFile, passphraseFile, rootKeyFile }: CustodianConfig): Promise<VaultSource> {
+  if (tokensFile !== undefined) return { kind: "tokens", tokens: await readTokensFile(tokensFile) };
+  if (passphraseFile !== undefined) return { kind: "passphrase", passphrase: await readPassphrase(passphraseFile) };
+  return { kind: "file", path: rootKeyFile };
 }
 
-function rootKeySentence({ passphraseFile, rootKeyFile }: CustodianConfig): string {
+function rootKeySentence({ tokensFile, passphraseFile, rootKeyFile }: CustodianConfig): string {
+  if (tokensFile !== undefined)
+    return "Founded the vault in the tokens. Without one of them none of its keys opens again; have two, and back each up as its maker says.";
   return passphraseFile === undefined
     ? `Made the vault's root key in ${rootKeyFile}. Whoever has it has every key; without it none of them opens again.`
     : "Founded the vault on the passphrase. Whoever knows it has every key; without it none of them opens again.";

@@ -107,6 +107,12 @@ export const CUSTODIAN_CONFIG = {
     description: "A file (mode 0600) with the passphrase that the root key is derived from, instead of rootKeyFile.",
     optional: true,
   },
+  tokensFile: {
+    kind: "path",
+    description:
+      'A file (mode 0600) with the PKCS#11 tokens that the vault is in, instead of rootKeyFile: a JSON list of { "library", "label", "pin", "sessions"?, "env"? }.',
+    optional: true,
+  },
   probeSpacing: {
     kind: "integer",
     unit: "milliseconds",

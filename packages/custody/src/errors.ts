@@ -7,6 +7,8 @@ export const CUSTODY_ERROR_CODES = [
   "vault-root-lost",
   "vault-record-not-authentic",
   "vault-key-unknown",
+  "vault-unavailable",
+  "tokens-file-malformed",
   "record-not-authentic",
   "record-put-back",
   "custody-write-conflict",

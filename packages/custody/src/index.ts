@@ -4,5 +4,6 @@ export { type Custody, type CustodyOptions, openCustody } from "./service/open-c
 export { type TrustedManufacturer, trustedManufacturer } from "./shipment/manufacturer.ts";
 export { CUSTODY_MIGRATIONS, postgresCustodyStore } from "./store/postgres-store.ts";
 export { FIELD_PACE, type Pace } from "./takeover/candidates.ts";
-export { type OpenedVault, openSoftwareVault } from "./vault/open-vault.ts";
-export { type RootKeySource, readPassphrase } from "./vault/root-key.ts";
+export { type OpenedVault, openVault, type VaultSource } from "./vault/open-vault.ts";
+export { readPassphrase } from "./vault/root-key.ts";
+export { readTokensFile } from "./vault/tokens/tokens-file.ts";

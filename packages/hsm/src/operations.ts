@@ -27,8 +27,11 @@ export interface TokenOperations {
   ensureWrappingKey(label: string): void;
   /** Makes a secret of 32 octets inside the token, and gives it wrapped. */
   makeSecret(wrappedUnder: string): WrappedSecret;
-  /** HMAC-SHA-256 of each text under a secret, 32 octets each. */
-  macs(secret: WrappedSecret, texts: readonly Uint8Array[]): Uint8Array[];
+  /**
+   * HMAC-SHA-256 of each text under a secret, 32 octets each. With `isChecked` the secret behind the handle is compared
+   * with its check value first, which costs one operation: for what would be lost under another one.
+   */
+  macs(secret: WrappedSecret, texts: readonly Uint8Array[], isChecked?: boolean): Uint8Array[];
   /** The public half of the token's transport key pair (RSA 3072); made at first use. */
   transportKey(label: string): TransportKey;
   /** Wraps a secret for another token (RSA-OAEP); it is in clear in neither host. */

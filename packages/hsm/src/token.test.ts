@@ -20,7 +20,7 @@ const code = (wanted: HsmErrorCode) => (error: unknown) => error instanceof HsmE
 
 describe("a token behind its process", { skip: missing ?? false }, () => {
   const tokens = new SoftTokens();
-  const options = tokens.make("first", { sessions: 3, deadlineMs: 1_500 });
+  const options = tokens.make("first", { sessions: 3, deadlineMs: 3_000 });
   const token = new Token(options);
   const { calls } = token;
   let secret: WrappedSecret;

@@ -18,8 +18,8 @@ export const ledgerHead = record({ sequence: wholeNumber, hash: c.fixedBytes(32)
 /** What the custodian says about itself. */
 export const custodianStatus = record({
   version: shortText,
-  vault: oneOf(["software"]),
-  rootKey: oneOf(["file", "passphrase"]),
+  vault: oneOf(["software", "tokens"]),
+  rootKey: oneOf(["file", "passphrase", "tokens"]),
   /** True when this start made the root key. */
   rootKeyCreated: c.boolean,
   /** True when the process has an operating-system user of its own. */

@@ -5,8 +5,8 @@ import { Sha256, Timestamp, words } from "./scalars.ts";
 export const CustodianSummary = Type.Object({
   reachable: Type.Boolean(),
   version: Type.Optional(Type.String()),
-  vault: Type.Optional(words(["software"])),
-  rootKey: Type.Optional(words(["file", "passphrase"])),
+  vault: Type.Optional(words(["software", "tokens"])),
+  rootKey: Type.Optional(words(["file", "passphrase", "tokens"])),
   rootKeyCreated: Type.Optional(Type.Boolean({ description: "The root key was made by this start" })),
   separateUser: Type.Optional(
     Type.Boolean({ description: "The custodian runs as an operating-system user of its own" }),

@@ -22,15 +22,15 @@ import { postgresCustodyStore } from "../store/postgres-store.ts";
 import type { CustodyStore } from "../store/store.ts";
 import { FIELD_PACE, type Pace } from "../takeover/candidates.ts";
 import { Contacts } from "../takeover/contacts.ts";
-import { openSoftwareVault } from "../vault/open-vault.ts";
-import type { RootKeySource } from "../vault/root-key.ts";
+import { openVault, type VaultSource } from "../vault/open-vault.ts";
 import { clientTitles } from "./client-title.ts";
 import { type CustodianService, custodianService } from "./custodian-service.ts";
 import { holdInstanceLock } from "./instance-lock.ts";
 
 /** What custody is opened with. */
 export interface CustodyOptions {
-  readonly rootKey: RootKeySource;
+  /** What the vault is opened with. */
+  readonly vault: VaultSource;
   readonly manufacturers: readonly TrustedManufacturer[];
   /** A folder of the custodian's own; it makes `uploads` in it. */
   readonly stateFolder: string;
@@ -87,11 +87,14 @@ export async function openCustody(
 /** Opens custody in a store. */
 export async function openCustodyIn(store: CustodyStore, options: CustodyOptions): Promise<Custody> {
   const { now, onFailure } = options;
-  const { vault, rootKey, created } = await openSoftwareVault(store, options.rootKey, now());
-  const recipient = await openRecipient(vault, store.installation);
   const committer = new GroupCommitter(store);
-  await adoptRecords(store, committer, vault, now);
   const bursts = new EntryBursts(committer, now);
+  const opened = await openVault(store, options.vault, now(), (kind, body) => {
+    bursts.record([installationEntry(now(), kind, body)]).catch(onFailure);
+  });
+  const { vault, rootKey, created } = opened;
+  const recipient = await openRecipient(vault, store.installation);
+  await adoptRecords(store, committer, vault, now);
   const files = new CheckedFiles(store, vault, bursts, now);
   const uploads = new Uploads(join(options.stateFolder, "uploads"), now);
   await uploads.prepare();
@@ -166,6 +169,7 @@ export async function openCustodyIn(store: CustodyStore, options: CustodyOptions
       await sessions.sweep();
       await uploads.sweep();
       await bursts.sweep();
+      await opened.tend();
     },
     close: async () => {
       contacts.closeAll();
@@ -174,6 +178,7 @@ export async function openCustodyIn(store: CustodyStore, options: CustodyOptions
       await bursts.sweep(true);
       await committer.submit({ entries: [installationEntry(now(), "custodian-stopped", {})] });
       await committer.close();
+      await opened.close();
     },
   };
 }

@@ -19,6 +19,7 @@ import type {
   StageConflict,
   StagedMeter,
   VaultKeyRecord,
+  VaultSecret,
   Write,
 } from "./store.ts";
 
@@ -49,6 +50,7 @@ export function memoryCustodyStore(): CustodyStore {
     ledger: [],
   };
   const vaultKeys = new Map<string, VaultKeyRecord[]>();
+  let vaultSecrets: readonly VaultSecret[] = [];
   const named = new Map<string, Uint8Array>();
   let root: RootRecord | undefined;
   return {
@@ -120,9 +122,28 @@ export function memoryCustodyStore(): CustodyStore {
         return same ?? record;
       },
     },
+    vaultSecrets: {
+      find: async (utility, island) => vaultSecrets.filter((one) => one.utility === utility && one.island === island),
+      all: async () => vaultSecrets,
+      insert: async (secret) => {
+        const same = vaultSecrets.find((one) => isSameVersion(one, secret));
+        if (same === undefined) vaultSecrets = [...vaultSecrets, secret];
+        return same ?? secret;
+      },
+      addCopies: async (secret) => {
+        vaultSecrets = vaultSecrets.map((one) =>
+          isSameVersion(one, secret) ? { ...one, copies: new Map([...secret.copies, ...one.copies]) } : one,
+        );
+      },
+    },
     installation: {
       inUse: async () =>
-        root !== undefined || vaultKeys.size > 0 || named.size > 0 || held.meters.size > 0 || held.ledger.length > 0,
+        root !== undefined ||
+        vaultKeys.size > 0 ||
+        vaultSecrets.length > 0 ||
+        named.size > 0 ||
+        held.meters.size > 0 ||
+        held.ledger.length > 0,
       root: async () => root,
       insertRoot: async (record) => {
         root ??= record;
@@ -296,4 +317,8 @@ function hex(octets: Uint8Array): string {
 
 function conflict(message: string): CustodyError {
   return new CustodyError("custody-write-conflict", message);
+}
+
+function isSameVersion(one: VaultSecret, other: VaultSecret): boolean {
+  return one.utility === other.utility && one.island === other.island && one.version === other.version;
 }

@@ -14,6 +14,7 @@ import {
   setKeyStates,
 } from "./postgres-writes.ts";
 import type { CustodyStore, InstallationRecords, RootRecord, ShipmentStage, VaultKeyRecord, Write } from "./store.ts";
+import { vaultSecretsIn } from "./vault-secrets.ts";
 
 /**
  * What the custodian may do at run time, table by table: nowhere delete or truncate, and change only the columns that do
@@ -22,6 +23,8 @@ import type { CustodyStore, InstallationRecords, RootRecord, ShipmentStage, Vaul
 const CUSTODY_GRANTS = {
   vault_roots: "select, insert",
   vault_keys: "select, insert",
+  vault_secrets: "select, insert",
+  vault_secret_copies: "select, insert",
   named_secrets: "select, insert",
   shipments: "select, insert",
   meters: "select, insert",
@@ -60,6 +63,7 @@ export function postgresCustodyStore(pool: Pool): CustodyStore {
     ledgerHead: () => ledger.head(),
     ledgerEntries: (after, limit) => ledger.read(after, limit),
     vaultKeys: vaultKeysIn(pool),
+    vaultSecrets: vaultSecretsIn(pool),
     installation: installationIn(pool),
   };
 }
@@ -171,7 +175,7 @@ const WHOLE = ["*", "*"] as const;
 function installationIn(pool: Pool): InstallationRecords {
   const root = async (): Promise<RootRecord | undefined> => {
     const { rows } = await pool.query<{
-      kind: "file" | "passphrase";
+      kind: RootRecord["kind"];
       parameters: string;
       proof: Buffer;
       created_ms: string;
@@ -189,7 +193,7 @@ function installationIn(pool: Pool): InstallationRecords {
   return {
     inUse: async () => {
       const { rows } = await pool.query<{ used: boolean }>(
-        `select exists (select from vault_roots) or exists (select from vault_keys) or exists (select from named_secrets)
+        `select exists (select from vault_roots) or exists (select from vault_keys) or exists (select from vault_secrets) or exists (select from named_secrets)
            or exists (select from meters) or exists (select from ledger) as used`,
       );
       return rows[0]?.used === true;

@@ -1,4 +1,5 @@
 import type { KeyState } from "@meterkeep/api/custodian";
+import type { WrappedSecret } from "@meterkeep/hsm";
 import type { LedgerEntry, LedgerHead } from "@meterkeep/ledger";
 import type {
   CounterLine,
@@ -124,6 +125,7 @@ export interface CustodyStore {
   ledgerHead(): Promise<LedgerHead>;
   ledgerEntries(after: number, limit: number): Promise<LedgerEntry[]>;
   readonly vaultKeys: VaultKeys;
+  readonly vaultSecrets: VaultSecretRecords;
   readonly installation: InstallationRecords;
 }
 
@@ -140,7 +142,7 @@ export interface InstallationRecords {
 
 /** How the root key is known again. */
 export interface RootRecord {
-  readonly kind: "file" | "passphrase";
+  readonly kind: "file" | "passphrase" | "tokens";
   /** JSON text: scrypt's parameters for a passphrase. */
   readonly parameters: string;
   readonly proof: Uint8Array;
@@ -161,4 +163,26 @@ export interface VaultKeys {
   find(utility: string, island: string): Promise<readonly VaultKeyRecord[]>;
   /** Stores a version durably unless there is one already: returns what is stored then. */
   insert(record: VaultKeyRecord): Promise<VaultKeyRecord>;
+}
+
+/** A vault secret that only tokens open: the same secret, wrapped for each token that has it. */
+export interface VaultSecret {
+  readonly utility: string;
+  readonly island: string;
+  readonly version: number;
+  /** Tells a wrong secret from the right one; the same for every copy. */
+  readonly checkValue: Uint8Array;
+  /** By the label of the token. */
+  readonly copies: ReadonlyMap<string, WrappedSecret>;
+}
+
+/** Where the vault of tokens keeps its secrets. */
+export interface VaultSecretRecords {
+  /** All versions for a utility and island, oldest first. */
+  find(utility: string, island: string): Promise<readonly VaultSecret[]>;
+  all(): Promise<readonly VaultSecret[]>;
+  /** Stores a secret with its copies durably unless there is one of that version: gives what is stored then. */
+  insert(secret: VaultSecret): Promise<VaultSecret>;
+  /** Adds copies to a stored secret; those that are there stay. */
+  addCopies(secret: VaultSecret): Promise<void>;
 }

@@ -10,7 +10,7 @@ import { memoryCustodyStore } from "../store/memory-store.ts";
 import type { KeyRecord, MeterRecord, Purpose } from "../store/records.ts";
 import type { CustodyStore } from "../store/store.ts";
 import type { Pace } from "../takeover/candidates.ts";
-import { openSoftwareVault } from "../vault/open-vault.ts";
+import { openVault } from "../vault/open-vault.ts";
 import type { Vault } from "../vault/vault.ts";
 import type { MeterFault, TestMeter } from "./test-meter.ts";
 
@@ -49,7 +49,7 @@ export async function withTestCustody(
   let plan: { readonly at: number; readonly when: "before" | "after" } | undefined;
   const test: Omit<TestCustody, "custody"> & { custody: Custody | undefined } = {
     store,
-    vault: (await openSoftwareVault(store, rootKey, 0)).vault,
+    vault: (await openVault(store, rootKey, 0)).vault,
     now: 1_795_000_000_000,
     commits: 0,
     custody: undefined,
@@ -59,7 +59,7 @@ export async function withTestCustody(
     },
     restart: async () => {
       test.custody = await openCustodyIn(crashing, {
-        rootKey,
+        vault: rootKey,
         manufacturers: [],
         stateFolder: folder,
         version: "test",

@@ -1,80 +1,106 @@
-import { randomBytes } from "node:crypto";
 import { SecretKey } from "@meterkeep/dlms-node";
 import { CustodyError } from "../errors.ts";
-import type { InstallationRecords, RootRecord, VaultKeys } from "../store/store.ts";
-import { DEFAULT_SCRYPT, markFounded, type RootKeySource, rootKeyFromFile, rootKeyFromPassphrase } from "./root-key.ts";
-import { softwareVault } from "./software-vault.ts";
+import type { InstallationRecords, RootRecord, VaultKeys, VaultSecretRecords } from "../store/store.ts";
+import { openSoftwareVault } from "./open-software-vault.ts";
+import { markFounded, type RootKeySource } from "./root-key.ts";
+import { openTokenVault, type TokensSource, type VaultEvent } from "./tokens/open-token-vault.ts";
 import type { Vault } from "./vault.ts";
 
-/** An open vault, and what to say about its root key. */
+/** What a vault is opened with. */
+export type VaultSource = RootKeySource | TokensSource;
+
+/** An open vault, and what to say about what it rests on. */
 export interface OpenedVault {
   readonly vault: Vault;
-  readonly rootKey: RootKeySource["kind"];
-  /** True when this opening made the root key. */
+  readonly rootKey: VaultSource["kind"];
+  /** True when this opening founded it. */
   readonly created: boolean;
+  /** Brings what was away up to date; to be called every few seconds. */
+  tend(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** An adapter's part in opening: the vault, before it is known to be the one that was founded. */
+export interface Opening {
+  readonly vault: Vault;
+  /** What is kept in clear beside the vault, as JSON; empty for nothing. */
+  readonly parameters: string;
+  /** True when something new was made for it. */
+  readonly created: boolean;
+  tend(): Promise<void>;
+  close(): Promise<void>;
 }
 
 const PROOF = "root-proof";
-const SALT_BYTES = 16;
+const PROOF_BYTES = 16;
 
 /**
- * Opens the software vault, or founds it where there is none.
+ * Opens the vault, or founds it where there is none.
  *
- * @throws CustodyError `root-key-wrong` when the root key is not the one the vault was founded with, `vault-root-lost` when
- * there is an installation and no vault, and what `rootKeyFromFile` throws.
+ * @param onEvent hears what happens to the vault's tokens, for the ledger
+ * @throws CustodyError `root-key-wrong` when this is not what the vault was founded with, `vault-root-lost` when there is
+ * an installation and no vault, and what the source's own opening throws
  */
-export async function openSoftwareVault(
-  records: { readonly installation: InstallationRecords; readonly vaultKeys: VaultKeys },
-  source: RootKeySource,
+export async function openVault(
+  records: {
+    readonly installation: InstallationRecords;
+    readonly vaultKeys: VaultKeys;
+    readonly vaultSecrets: VaultSecretRecords;
+  },
+  source: VaultSource,
   now: number,
+  onEvent: VaultEvent = () => undefined,
 ): Promise<OpenedVault> {
-  const { installation, vaultKeys } = records;
+  const { installation, vaultKeys, vaultSecrets } = records;
   const stored = await installation.root();
   if (stored !== undefined && stored.kind !== source.kind)
-    throw new CustodyError("root-key-wrong", `the vault was founded with a ${stored.kind}, not with a ${source.kind}`);
+    throw new CustodyError(
+      "root-key-wrong",
+      `the vault was founded with ${NAMES[stored.kind]}, not with ${NAMES[source.kind]}`,
+    );
   if (stored === undefined && (await installation.inUse()))
     throw new CustodyError(
       "vault-root-lost",
       "the database holds a custodian's rows but not the root record of its vault: restore the whole database from one backup, a new vault would open nothing in it",
     );
-  const parameters = stored?.parameters ?? newParameters(source);
-  const { key, created } = await rootKey(source, parameters, stored === undefined);
-  using root = key;
-  const vault = softwareVault(root, vaultKeys);
-  if (stored === undefined) await found(vault, installation, { kind: source.kind, parameters, createdAt: now });
-  else await prove(vault, stored, source);
-  if (source.kind === "file") await markFounded(source.path);
-  return { vault, rootKey: source.kind, created: created || (source.kind === "passphrase" && stored === undefined) };
+  const opening =
+    source.kind === "tokens"
+      ? await openTokenVault(vaultSecrets, source, onEvent)
+      : await openSoftwareVault(vaultKeys, source, stored);
+  const { vault, parameters, created, tend, close } = opening;
+  try {
+    if (stored === undefined) await found(vault, installation, { kind: source.kind, parameters, createdAt: now });
+    else await prove(vault, stored, source);
+    if (source.kind === "file") await markFounded(source.path);
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return { vault, rootKey: source.kind, created, tend, close };
 }
 
-function newParameters(source: RootKeySource): string {
-  if (source.kind === "file") return "";
-  return JSON.stringify({ ...DEFAULT_SCRYPT, salt: randomBytes(SALT_BYTES).toString("base64url") });
-}
-
-async function rootKey(
-  source: RootKeySource,
-  parameters: string,
-  mayCreate: boolean,
-): Promise<{ readonly key: SecretKey; readonly created: boolean }> {
-  if (source.kind === "file") return rootKeyFromFile(source.path, mayCreate);
-  const { salt, ...costs } = JSON.parse(parameters) as typeof DEFAULT_SCRYPT & { readonly salt: string };
-  return {
-    key: rootKeyFromPassphrase(source.passphrase, { ...costs, salt: Buffer.from(salt, "base64url") }),
-    created: false,
-  };
-}
+const NAMES: Readonly<Record<VaultSource["kind"], string>> = {
+  file: "a file",
+  passphrase: "a passphrase",
+  tokens: "tokens",
+};
 
 async function found(vault: Vault, installation: InstallationRecords, root: Omit<RootRecord, "proof">): Promise<void> {
-  using secret = SecretKey.random(SALT_BYTES);
+  using secret = SecretKey.random(PROOF_BYTES);
   await installation.insertRoot({ ...root, proof: await vault.sealNamed(PROOF, secret) });
 }
 
-async function prove(vault: Vault, stored: RootRecord, source: RootKeySource): Promise<void> {
+async function prove(vault: Vault, stored: RootRecord, source: VaultSource): Promise<void> {
   try {
     (await vault.unsealNamed(PROOF, stored.proof))[Symbol.dispose]();
   } catch (cause) {
-    const which = source.kind === "file" ? `the root key ${source.path}` : "the passphrase";
-    throw new CustodyError("root-key-wrong", `${which} does not open this vault`, { cause });
+    if (cause instanceof CustodyError && cause.code === "vault-unavailable") throw cause;
+    throw new CustodyError("root-key-wrong", `${described(source)} does not open this vault`, { cause });
   }
+}
+
+function described(source: VaultSource): string {
+  if (source.kind === "file") return `the root key ${source.path}`;
+  if (source.kind === "passphrase") return "the passphrase";
+  return `none of the tokens ${source.tokens.map(({ label }) => label).join(", ")}`;
 }

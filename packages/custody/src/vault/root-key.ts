@@ -1,9 +1,10 @@
 import { scryptSync } from "node:crypto";
-import { type BigIntStats, constants, existsSync } from "node:fs";
+import { constants, existsSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import { SecretKey } from "@meterkeep/dlms-node";
 import { CustodyError } from "../errors.ts";
+import { readPrivateFile, requirePrivate } from "./private-file.ts";
 import { VAULT_KEY_BYTES } from "./software-vault.ts";
 
 /** Where the root key comes from. */
@@ -23,7 +24,6 @@ export interface ScryptParameters {
 export const DEFAULT_SCRYPT: Omit<ScryptParameters, "salt"> = { cost: 131_072, blockSize: 8, parallelization: 1 };
 
 const OWNER_ONLY = 0o600;
-const OTHERS = 0o077n;
 
 /**
  * Reads the root key, or makes it where `mayCreate`: 32 octets as 64 hex digits in a file with mode 0600.
@@ -75,17 +75,7 @@ function markerOf(path: string): string {
 
 /** Reads a passphrase from a file with mode 0600. @throws CustodyError `root-key-permissions`, `root-key-missing`. */
 export async function readPassphrase(path: string): Promise<string> {
-  const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW).catch((cause: unknown) => {
-    throw new CustodyError("root-key-missing", `the passphrase file ${path} cannot be opened: ${String(cause)}`, {
-      cause,
-    });
-  });
-  try {
-    checkPermissions(await file.stat({ bigint: true }), path);
-    return (await file.readFile("utf8")).replace(/\r?\n$/, "");
-  } finally {
-    await file.close();
-  }
+  return (await readPrivateFile(path, "passphrase file")).replace(/\r?\n$/, "");
 }
 
 /** The root key of a passphrase. */
@@ -98,24 +88,13 @@ export function rootKeyFromPassphrase(passphrase: string, parameters: ScryptPara
 }
 
 async function readRootKey(file: FileHandle, path: string): Promise<SecretKey> {
-  checkPermissions(await file.stat({ bigint: true }), path);
+  requirePrivate(await file.stat({ bigint: true }), path, "root key");
   const text = await file.readFile();
   const digits = text.toString("latin1").trimEnd();
   text.fill(0);
   if (!/^[0-9a-f]{64}$/.test(digits))
     throw new CustodyError("root-key-malformed", `the root key ${path} is not 64 lower-case hex digits`);
   return SecretKey.take(Buffer.from(digits, "hex"));
-}
-
-function checkPermissions(stats: BigIntStats, path: string): void {
-  if (!stats.isFile() || (stats.mode & OTHERS) !== 0n)
-    throw new CustodyError(
-      "root-key-permissions",
-      `the root key ${path} can be read by others (mode ${(stats.mode & 0o777n).toString(8)}): chmod 600 it, and think about who has seen it`,
-    );
-  const user = process.geteuid?.();
-  if (user !== undefined && user !== 0 && stats.uid !== BigInt(user))
-    throw new CustodyError("root-key-permissions", `the root key ${path} belongs to user ${stats.uid}, not to ${user}`);
 }
 
 async function createRootKey(path: string): Promise<SecretKey> {

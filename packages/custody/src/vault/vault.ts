@@ -19,7 +19,7 @@ export interface PlacedRecord {
  * Lists, since a token that is not in this process answers in milliseconds. Every adapter passes `vaultContract`.
  */
 export interface Vault {
-  readonly kind: "software";
+  readonly kind: "software" | "tokens";
   /** Seals meter keys for the places they belong to. */
   seal(keys: readonly PlacedKey[]): Promise<Uint8Array[]>;
   /** Unseals meter keys; the caller disposes of them. @throws CustodyError `vault-record-not-authentic`. */

@@ -74,13 +74,13 @@ function hand(): void {
 }
 
 function split(work: Work, sessions: number): readonly Work[] {
-  const [secret, texts] = work.args as [unknown, readonly Uint8Array[]];
+  const [secret, texts, isChecked] = work.args as [unknown, readonly Uint8Array[], boolean | undefined];
   if (work.operation !== "macs" || texts.length < 2) return [work];
   const size = Math.ceil(texts.length / sessions);
   const count = Math.ceil(texts.length / size);
   return Array.from({ length: count }, (_, at) => ({
     ...work,
-    args: [secret, texts.slice(at * size, (at + 1) * size)],
+    args: [secret, texts.slice(at * size, (at + 1) * size), isChecked],
   }));
 }
 

@@ -45,8 +45,9 @@ export function performIn(session: TokenSession): TokenOperations {
     );
   }
 
-  function macs(secret: WrappedSecret, texts: readonly Uint8Array[]): Uint8Array[] {
+  function macs(secret: WrappedSecret, texts: readonly Uint8Array[], isChecked = false): Uint8Array[] {
     const handle = opened(secret);
+    if (isChecked) requireCheckValue(handle, secret.checkValue);
     return texts.map((text) => mac(handle, text));
   }
 

@@ -1,0 +1,130 @@
+import { HsmError, type Token, type WrappedSecret } from "@meterkeep/hsm";
+import { CustodyError } from "../../errors.ts";
+import type { VaultSecret } from "../../store/store.ts";
+
+const WRAPPING_KEY = "meterkeep-wrapping-1";
+const TRANSPORT_KEY = "meterkeep-transport-1";
+/** With several tokens a secret is used only once two can open it: one of them may be lost the next moment. */
+const MIN_COPIES = 2;
+
+/** What happened to a token, for the ledger and for people. */
+export interface TokenIncident {
+  readonly token: string;
+  readonly error: HsmError;
+}
+
+/**
+ * The tokens of a vault, any one of which can do what is asked.
+ *
+ * A call goes to a token that is ready and has the secret; when that one fails it goes to the next, and the failure is
+ * told to `onIncident`. Tokens that answer take turns.
+ */
+export class TokenSet {
+  readonly #tokens: readonly Token[];
+  readonly #onIncident: (incident: TokenIncident) => void;
+  /** Names of tokens, each good for the process it was asked in. */
+  readonly #names = new Map<Token, { readonly pid: number | undefined; readonly name: string }>();
+  #turn = 0;
+
+  constructor(tokens: readonly Token[], onIncident: (incident: TokenIncident) => void) {
+    if (tokens.length === 0) throw new RangeError("a vault of tokens needs at least one");
+    this.#tokens = tokens;
+    this.#onIncident = onIncident;
+  }
+
+  get labels(): readonly string[] {
+    return this.#tokens.map(({ label }) => label);
+  }
+
+  /**
+   * HMAC-SHA-256 of each text under a secret; with `isChecked` the token makes sure of the secret first.
+   *
+   * @throws CustodyError `vault-unavailable` when no token can
+   */
+  macs(secret: VaultSecret, texts: readonly Uint8Array[], isChecked = false): Promise<Uint8Array[]> {
+    return this.#withSecret(secret, ({ calls }, copy) => calls.macs(copy, texts, isChecked));
+  }
+
+  /**
+   * Makes a secret in one token and hands it to the others.
+   *
+   * @throws CustodyError `vault-unavailable` when fewer tokens than two have it in the end, where there are several
+   */
+  async make(place: Pick<VaultSecret, "utility" | "island" | "version">): Promise<VaultSecret> {
+    const { name, secret } = await this.#first(async (token) => {
+      const name = await this.#nameOf(token);
+      await token.calls.ensureWrappingKey(WRAPPING_KEY);
+      return { name, secret: await token.calls.makeSecret(WRAPPING_KEY) };
+    });
+    const made = { ...place, checkValue: secret.checkValue, copies: new Map([[name, secret]]) };
+    const copies = new Map([...made.copies, ...(await this.missingCopies(made)).copies]);
+    if (copies.size < Math.min(MIN_COPIES, this.#tokens.length))
+      throw new CustodyError(
+        "vault-unavailable",
+        `only ${name} could take a new vault secret for ${place.utility}/${place.island}; it is not used before another token has it too`,
+      );
+    return { ...made, copies };
+  }
+
+  /** Copies for the tokens of this set that have none, made inside the tokens, and how many tokens still lack one. */
+  async missingCopies(
+    secret: VaultSecret,
+  ): Promise<{ readonly copies: ReadonlyMap<string, WrappedSecret>; readonly missing: number }> {
+    const copies = new Map<string, WrappedSecret>();
+    let missing = 0;
+    for (const token of this.#tokens) {
+      try {
+        const name = await this.#nameOf(token);
+        if (secret.copies.has(name)) continue;
+        await token.calls.ensureWrappingKey(WRAPPING_KEY);
+        const transport = await token.calls.transportKey(TRANSPORT_KEY);
+        const envelope = await this.#withSecret(secret, ({ calls }, copy) => calls.exportSecret(copy, transport));
+        copies.set(name, await token.calls.importSecret(TRANSPORT_KEY, envelope, WRAPPING_KEY, secret.checkValue));
+      } catch (error) {
+        // It is caught up when it answers again.
+        missing += 1;
+        this.#onIncident({ token: token.label, error: error as HsmError });
+      }
+    }
+    return { copies, missing };
+  }
+
+  #withSecret<T>(secret: VaultSecret, ask: (token: Token, copy: WrappedSecret) => Promise<T>): Promise<T> {
+    return this.#first(async (token) => {
+      const name = await this.#nameOf(token);
+      const copy = secret.copies.get(name);
+      if (copy === undefined) throw new HsmError("hsm-key-missing", `${name} does not have this secret yet`);
+      return ask(token, copy);
+    });
+  }
+
+  /** What copies of this token are kept under: its label and serial number. One that was replaced has another, and no copies. */
+  async #nameOf(token: Token): Promise<string> {
+    const known = this.#names.get(token);
+    if (known !== undefined && known.pid === token.pid) return known.name;
+    const { label, serial } = await token.calls.describe();
+    const name = `${label}/${serial}`;
+    this.#names.set(token, { pid: token.pid, name });
+    return name;
+  }
+
+  async #first<T>(ask: (token: Token) => Promise<T>): Promise<T> {
+    const inTurn = this.#tokens.map((_, at) => this.#tokens[(at + this.#turn) % this.#tokens.length]!);
+    this.#turn += 1;
+    let last: unknown;
+    for (const token of [...inTurn.filter(isReady), ...inTurn.filter((one) => !isReady(one))]) {
+      try {
+        return await ask(token);
+      } catch (error) {
+        last = error;
+        this.#onIncident({ token: token.label, error: error as HsmError });
+      }
+    }
+    const why = last instanceof Error ? last.message : String(last);
+    throw new CustodyError("vault-unavailable", `no token of the vault can do this now: ${why}`, { cause: last });
+  }
+}
+
+function isReady({ state }: Token): boolean {
+  return state.kind === "ready";
+}

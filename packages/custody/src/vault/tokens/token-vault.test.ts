@@ -1,0 +1,152 @@
+import assert from "node:assert/strict";
+import { after, describe, test } from "node:test";
+import { SecretKey } from "@meterkeep/dlms-node";
+import type { TokenOptions } from "@meterkeep/hsm";
+import { type Fault, SoftTokens, softTokenMissing } from "@meterkeep/hsm/testing";
+import { withTestDatabase } from "@meterkeep/postgres/testing";
+import { memoryCustodyStore } from "../../store/memory-store.ts";
+import { CUSTODY_MIGRATIONS, postgresCustodyStore } from "../../store/postgres-store.ts";
+import type { CustodyStore } from "../../store/store.ts";
+import { vaultContract } from "../../testing/vault-contract.ts";
+import type { KeyPlace } from "../key-place.ts";
+import { type OpenedVault, openVault } from "../open-vault.ts";
+import type { PlacedRecord, Vault } from "../vault.ts";
+
+const missing = softTokenMissing();
+const hex = (key: SecretKey): string => key.lend((octets) => Buffer.from(octets).toString("hex"));
+const place = (meter: number, version = 1): KeyPlace => ({
+  utility: "stadtwerke",
+  island: "mainland",
+  systemTitle: Uint8Array.of(0x4d, 0x4b, 0x56, 0, 0, 0, meter >> 8, meter & 0xff),
+  setup: 0,
+  purpose: 0,
+  version,
+});
+
+describe("the vault of tokens", { skip: missing ?? false }, () => {
+  const tokens = new SoftTokens();
+  const make = (label: string): TokenOptions => tokens.make(label, { sessions: 2, deadlineMs: 4_000 });
+  const [one, two] = missing === undefined ? [make("one"), make("two")] : [];
+  after(() => tokens[Symbol.dispose]());
+
+  /** Opens the vault of a store with these tokens, for as long as `body` takes. */
+  async function opened<T>(
+    store: CustodyStore,
+    used: readonly TokenOptions[],
+    body: (open: OpenedVault, events: readonly string[]) => Promise<T>,
+  ): Promise<T> {
+    const events: string[] = [];
+    const open = await openVault(store, { kind: "tokens", tokens: used }, 1, (kind, { token }) =>
+      events.push(`${kind} ${token}`),
+    );
+    try {
+      return await body(open, events);
+    } finally {
+      tokens.fault({ kind: "none" });
+      await open.close();
+    }
+  }
+
+  vaultContract("one token", (body) => opened(memoryCustodyStore(), [one!], ({ vault }) => body(vault)));
+  vaultContract("two tokens in PostgreSQL", (body) =>
+    withTestDatabase({ migrations: CUSTODY_MIGRATIONS }, ({ pool }) =>
+      opened(postgresCustodyStore(pool), [one!, two!], ({ vault }) => body(vault)),
+    ),
+  );
+
+  test("what one token sealed the other opens, and after a restart as well", async () => {
+    const store = memoryCustodyStore();
+    const key = SecretKey.random(16);
+    const records = await opened(store, [one!, two!], ({ vault, created }) => {
+      assert.equal(created, true);
+      return sealAll(
+        vault,
+        Array.from({ length: 10 }, () => key),
+        0,
+      );
+    });
+    for (const token of [one!, two!])
+      await opened(store, [token], async ({ vault, created }) => {
+        assert.equal(created, false);
+        assert.deepEqual(new Set((await vault.unseal(records)).map(hex)), new Set([hex(key)]));
+      });
+  });
+
+  test("tokens of another installation open nothing, and found nothing in its place", async () => {
+    const store = memoryCustodyStore();
+    await opened(store, [one!], async () => undefined);
+    await assert.rejects(
+      opened(store, [two!], async () => assert.fail()),
+      { code: "vault-unavailable" },
+    );
+    const file = memoryCustodyStore();
+    await file.installation.insertRoot({ kind: "file", parameters: "", proof: new Uint8Array(1), createdAt: 1 });
+    await assert.rejects(
+      opened(file, [one!], async () => assert.fail()),
+      { code: "root-key-wrong" },
+    );
+  });
+
+  test("a token is lost, replaced and caught up while keys are sealed and opened", async () => {
+    const store = memoryCustodyStore();
+    const key = SecretKey.random(32);
+    const before = await opened(store, [make("lost"), two!], ({ vault }) => sealAll(vault, [key], 1));
+    const absent = { ...make("away"), label: "lost for good", deadlineMs: 300 };
+    const during = await opened(store, [absent, two!], ({ vault }) => sealAll(vault, [key], 2));
+    const replacement = make("replacement");
+    await opened(store, [two!, replacement], async ({ vault, tend }, events) => {
+      const [record] = await sealAll(vault, [key], 3);
+      await tend();
+      assert.deepEqual(events.filter((event) => event.startsWith("token-caught-up")).length, 1);
+      await tend();
+      assert.deepEqual((await vault.unseal([record!])).map(hex), [hex(key)]);
+    });
+    await opened(store, [replacement], async ({ vault }) => {
+      assert.deepEqual((await vault.unseal([...before, ...during])).map(hex), [hex(key), hex(key)]);
+    });
+  });
+
+  test("a new secret is not used while only one of several tokens has it", async () => {
+    const store = memoryCustodyStore();
+    await opened(store, [one!, two!], async () => undefined);
+    const absent = { ...two!, label: "absent", deadlineMs: 300 };
+    await opened(store, [one!, absent], async ({ vault }, events) => {
+      const elsewhere = { ...place(1), island: "new" };
+      const sealing = vault.seal([{ place: elsewhere, key: SecretKey.random(16) }]);
+      await assert.rejects(sealing, { code: "vault-unavailable" });
+      assert.ok(events.includes("token-failed absent"));
+    });
+    assert.equal((await store.vaultSecrets.find("stadtwerke", "new")).length, 0);
+  });
+
+  test("under every fault no key is lost and no wrong one is used, and service returns by itself", () =>
+    opened(memoryCustodyStore(), [one!], async ({ vault }) => {
+      // Another utility's secret lies in the same sessions: it is what a wrong handle names.
+      await vault.seal([{ place: { ...place(0), utility: "nachbarwerke" }, key: SecretKey.random(16) }]);
+      for (const [round, fault] of FAULTS.entries()) {
+        const keys = Array.from({ length: 6 }, () => SecretKey.random(16));
+        tokens.fault(fault);
+        const records = await sealAll(vault, keys, round * 10);
+        const under = await vault.unseal(records);
+        tokens.fault({ kind: "none" });
+        assert.deepEqual(under.map(hex), keys.map(hex), `${fault.kind}: opened under the fault`);
+        assert.deepEqual((await vault.unseal(records)).map(hex), keys.map(hex), `${fault.kind}: opened after it`);
+      }
+    }));
+});
+
+const FAULTS: readonly Fault[] = [
+  { kind: "latency", times: 40, milliseconds: 5 },
+  { kind: "device-error", times: 3 },
+  { kind: "session-lost", times: 3 },
+  { kind: "wrong-handle", times: 1 },
+  { kind: "wrong-handle", times: 5 },
+  { kind: "hang", times: 1 },
+  { kind: "gone", times: 3 },
+];
+
+async function sealAll(vault: Vault, keys: readonly SecretKey[], from: number): Promise<PlacedRecord[]> {
+  const places = keys.map((_, at) => place(from + at));
+  const sealed = await vault.seal(keys.map((key, at) => ({ place: places[at]!, key })));
+  return sealed.map((record, at) => ({ place: places[at]!, sealed: record }));
+}

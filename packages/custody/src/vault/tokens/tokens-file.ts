@@ -1,0 +1,55 @@
+import type { TokenOptions } from "@meterkeep/hsm";
+import { CustodyError } from "../../errors.ts";
+import { readPrivateFile } from "../private-file.ts";
+
+const MAX_TOKENS = 8;
+
+/**
+ * Reads which tokens the vault is in: a JSON list of `{ "library", "label", "pin", "sessions"?, "env"? }` in a file with
+ * mode 0600, since it has their PINs.
+ *
+ * @throws CustodyError `tokens-file-malformed`, `root-key-permissions`, `root-key-missing`
+ */
+export async function readTokensFile(path: string): Promise<TokenOptions[]> {
+  const text = await readPrivateFile(path, "tokens file");
+  let entries: unknown;
+  try {
+    entries = JSON.parse(text);
+  } catch {
+    // The parser's message would quote the file, and with it a PIN.
+    throw malformed(path, "it is not JSON");
+  }
+  if (!Array.isArray(entries) || entries.length === 0 || entries.length > MAX_TOKENS)
+    throw malformed(path, `a list of 1 to ${MAX_TOKENS} tokens belongs there`);
+  const tokens = entries.map((entry: unknown, at) => tokenOf(path, entry, at));
+  if (new Set(tokens.map(({ label }) => label)).size < tokens.length)
+    throw malformed(path, "two tokens have the same label");
+  return tokens;
+}
+
+function tokenOf(path: string, entry: unknown, at: number): TokenOptions {
+  const { library, label, pin, sessions, env, ...unknown } = (entry ?? {}) as Readonly<Record<string, unknown>>;
+  const stray = Object.keys(unknown)[0];
+  if (stray !== undefined) throw malformed(path, `token ${at + 1} has the unknown field ${JSON.stringify(stray)}`);
+  if (!isText(library) || !isText(label) || !isText(pin))
+    throw malformed(path, `token ${at + 1} needs library, label and pin as texts`);
+  if (sessions !== undefined && !(Number.isInteger(sessions) && Number(sessions) >= 1 && Number(sessions) <= 128))
+    throw malformed(path, `sessions of token ${at + 1} is not a whole number from 1 to 128`);
+  if (env !== undefined && (typeof env !== "object" || env === null || !Object.values(env).every(isText)))
+    throw malformed(path, `env of token ${at + 1} is not an object of texts`);
+  return {
+    library,
+    label,
+    pin: () => pin,
+    ...(sessions !== undefined && { sessions: Number(sessions) }),
+    ...(env !== undefined && { env: env as Readonly<Record<string, string>> }),
+  };
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === "string" && value.length > 0;
+}
+
+function malformed(path: string, why: string): CustodyError {
+  return new CustodyError("tokens-file-malformed", `the tokens file ${path}: ${why}`);
+}
