@@ -69,6 +69,15 @@ function perform(town: Town, request: Fields): object {
     case "key-fault":
       meterOf(town, request).meter.faults.keyTransfer = keyFaultOf(request["fault"]);
       return {};
+    case "lie":
+      meterOf(town, request).meter.faults.lies = request["on"] !== false;
+      return {};
+    case "roll-clock":
+      meterOf(town, request).meter.rollClock(seconds(request["seconds"]));
+      return {};
+    case "roll-counter":
+      meterOf(town, request).meter.security.rollCounter(count(request["to"]) ?? 0);
+      return {};
     case "power-cycle": {
       const { meter, line } = meterOf(town, request);
       line.hangUp();
@@ -97,6 +106,7 @@ function truthOf({ meter, line, port, depotPort }: TownMeter): object {
     inField: meter.inField,
     connected: line.taken,
     lastReceivedCounter: meter.security.lastReceived,
+    clockOffsetSeconds: meter.clock.offset / 1000,
     port,
     depotPort: depotPort ?? null,
   };
@@ -111,6 +121,7 @@ function meterOf(town: Town, request: Fields): TownMeter {
 const LINE_FAULTS: readonly LineFault["kind"][] = [
   "drop",
   "delay",
+  "reorder",
   "duplicate",
   "truncate",
   "reset",
@@ -144,6 +155,11 @@ function keyFaultOf(value: unknown): KeyTransferFault {
   const fault = KEY_FAULTS.find((name) => name === value);
   if (fault === undefined) throw malformed(`no such key fault: ${JSON.stringify(value)}`);
   return fault;
+}
+
+function seconds(value: unknown): number {
+  if (typeof value === "number" && Number.isFinite(value) && Math.abs(value) < 1e9) return value;
+  throw malformed(`no number of seconds: ${JSON.stringify(value)}`);
 }
 
 function count(value: unknown): number | undefined {

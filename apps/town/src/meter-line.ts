@@ -39,6 +39,7 @@ export class MeterLine {
   readonly #durability: Durability;
   readonly #patience: LinePatience;
   #socket: Socket | undefined;
+  #held: Uint8Array | undefined;
   #waiting: { readonly socket: Socket; readonly timer: NodeJS.Timeout } | undefined;
 
   constructor(meter: VirtualMeter, durability: Durability, patience: LinePatience = LINE_PATIENCE) {
@@ -112,6 +113,7 @@ export class MeterLine {
 
   #release(): void {
     this.#socket = undefined;
+    this.#held = undefined;
     this.#meter.security.rest();
     if (this.#waiting === undefined) return;
     const { socket, timer } = this.#waiting;
@@ -135,13 +137,23 @@ export class MeterLine {
     this.#durability.afterCommit(() => this.#send(socket, frame, served));
   }
 
-  #send(socket: Socket, { source, destination }: WrapperApdu, { response, fault }: Served): void {
+  #send(socket: Socket, { source, destination }: WrapperApdu, { response, following = [], fault }: Served): void {
     const write = (octets: Uint8Array): void => {
       if (socket.writable) socket.write(octets);
     };
-    const answer = response === undefined ? undefined : encodeWrapper(destination, source, response);
+    const frames = [...(response === undefined ? [] : [response]), ...following].map((apdu) =>
+      encodeWrapper(destination, source, apdu),
+    );
+    const answer = frames.length === 0 ? undefined : Buffer.concat(frames);
     if (fault !== undefined) this.#sendWithFault(socket, fault, answer, write);
-    else if (answer !== undefined) write(answer);
+    else if (answer !== undefined) this.#writeInTurn(answer, write);
+  }
+
+  /** Writes an answer, and behind it the one that was held back. */
+  #writeInTurn(answer: Uint8Array, write: (octets: Uint8Array) => void): void {
+    write(answer);
+    if (this.#held !== undefined) write(this.#held);
+    this.#held = undefined;
   }
 
   #sendWithFault(
@@ -158,6 +170,10 @@ export class MeterLine {
         socket.once("close", () => clearTimeout(timer));
         return;
       }
+      case "reorder":
+        // Goes out behind the next answer.
+        this.#held = answer;
+        return;
       case "duplicate":
         if (answer === undefined) return;
         write(answer);

@@ -12,6 +12,8 @@ export type LineFault =
   | { readonly kind: "drop" }
   /** The answer comes late. */
   | { readonly kind: "delay"; readonly milliseconds: number }
+  /** The answer comes after the next one. */
+  | { readonly kind: "reorder" }
   /** The answer comes twice. */
   | { readonly kind: "duplicate" }
   /** The answer breaks off after so many octets, and the connection ends. */
@@ -40,6 +42,8 @@ export interface ArmedFault {
  */
 export class Faults {
   keyTransfer: KeyTransferFault;
+  /** What clients write and call is acknowledged, and not done. */
+  lies = false;
   #armed: ArmedFault | undefined;
   #passed = 0;
   #struck = 0;

@@ -64,6 +64,33 @@ function associations(profile: CompanionProfile): AssociationDefinition[] {
   ];
 }
 
+/** A meter that lies acknowledges what is written and called, and does nothing. */
+function ableToLie(object: ModelObject<VirtualMeter>): ModelObject<VirtualMeter> {
+  const { served } = object;
+  return {
+    ...object,
+    served: {
+      ...served,
+      attributes: served.attributes.map(
+        (attribute) =>
+          attribute && {
+            ...attribute,
+            write: (reader, meter, context) =>
+              meter.faults.lies && attribute.writable ? "success" : attribute.write(reader, meter, context),
+          },
+      ),
+      methods: served.methods.map(
+        (method) =>
+          method && {
+            ...method,
+            invoke: (parameter, writer, meter, context) =>
+              meter.faults.lies && method.callable ? "success" : method.invoke(parameter, writer, meter, context),
+          },
+      ),
+    },
+  };
+}
+
 /** Models by kind, each built when the first meter of the kind comes up. */
 export class MeterModels {
   readonly #models = new Map<string, DeviceModel<VirtualMeter>>();
@@ -73,7 +100,7 @@ export class MeterModels {
     const known = this.#models.get(name);
     if (known !== undefined) return known;
     const made = deviceModel<VirtualMeter>({
-      objects: meterObjects(kind),
+      objects: meterObjects(kind).map(ableToLie),
       associations: associations(companionProfile(kind.profile)),
     });
     this.#models.set(name, made);

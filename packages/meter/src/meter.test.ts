@@ -141,6 +141,29 @@ for (const profile of PROFILES) {
       assert.deepEqual([time.hour, time.deviation], [11, -60]);
     });
 
+    test("lets its management client set the clock, keeps that over a power cut and says so in its log", async () => {
+      const bench = benchMeter({ profile });
+      const session = await openBenchSession(bench);
+      const clock = remote(session, Clock, "0.0.1.0.0.255");
+      await clock.set("time", dateTimeAt((BENCH_NOW + 42) * 1000, -60));
+      assert.equal(instantOf(await clock.get("time")), (BENCH_NOW + 42) * 1000);
+      await clock.call("shiftTime", -2);
+      assert.equal(bench.meter.clock.offset, 40_000);
+      const codes = facts.logs.flatMap(({ codes: { clockAdjusted } }, log) =>
+        bench.meter.events.of(log).filter(({ code }) => code === clockAdjusted),
+      );
+      assert.deepEqual(
+        codes.map(({ at }) => at - BENCH_NOW),
+        [0, 42, 42, 40],
+      );
+      await assert.rejects(clock.set("timeZone", 0), /read-write-denied/);
+      bench.memory.commit();
+      const restarted = bench.restarted();
+      assert.equal(restarted.meter.clock.offset, 40_000);
+      restarted.meter.rollClock(-100);
+      assert.equal(restarted.meter.clock.offset, -60_000);
+    });
+
     test("has a load profile whose rows add up to its registers", async () => {
       const bench = benchMeter({ profile }, "prosumer");
       const session = await openBenchSession(bench);
@@ -220,6 +243,19 @@ test("a remote disconnection takes the load away, by method, by script and by sc
   assert.equal(await control.get("outputState"), false);
   bench.memory.commit();
   assert.equal(bench.restarted().meter.supply?.connected, false);
+});
+
+test("a meter that lies acknowledges what it does not do", async () => {
+  const bench = benchMeter();
+  const session = await openBenchSession(bench);
+  bench.meter.faults.lies = true;
+  await remote(session, DisconnectControl, "0.0.96.3.10.255").call("remoteDisconnect");
+  await remote(session, Clock, "0.0.1.0.0.255").set("time", dateTimeAt(0));
+  assert.equal(bench.meter.supply?.connected, true);
+  assert.equal(bench.meter.clock.offset, 0);
+  bench.meter.faults.lies = false;
+  await remote(session, DisconnectControl, "0.0.96.3.10.255").call("remoteDisconnect");
+  assert.equal(bench.meter.supply?.connected, false);
 });
 
 test("the limiter and the push destination can be set, and only to what makes sense", async () => {

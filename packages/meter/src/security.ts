@@ -139,6 +139,12 @@ export class MeterSecurity implements SecuritySetupPort<KeyObject> {
     this.rest();
   }
 
+  /** Makes the meter forget that counters above this one were used: what a defect or a clone does. */
+  rollCounter(lastReceived: number): void {
+    this.#unicast = lastReceived;
+    this.#keepCounters();
+  }
+
   /** Lets go of key objects while nobody is connected; they are made again from the meter's octets. */
   rest(): void {
     this.#set = undefined;

@@ -7,6 +7,7 @@ import {
   type DateTime,
   type Device,
   type DeviceModel,
+  type MeterClock as DlmsClock,
   data,
   decode,
   type KeyPurpose,
@@ -20,10 +21,11 @@ import { Faults, type KeyTransferFault, type LineFault } from "./faults.ts";
 import type { Consumption } from "./load/consumption.ts";
 import { HomeConsumption } from "./load/home.ts";
 import type { RelayTransition } from "./load/relay-history.ts";
+import { meterClock } from "./meter-clock.ts";
 import type { MemoryChange, MeterMemory, MeterSettings, StoredMeter } from "./nvm/memory.ts";
 import type { CompanionProfile, MeterEvent } from "./profile/companion-profile.ts";
 import { companionProfile } from "./profile/companion-profiles.ts";
-import { cellWriter, clockValue, type ProfileOwner } from "./profile/rows.ts";
+import { cellWriter, type ProfileOwner } from "./profile/rows.ts";
 import { type PushKind, PushSchedule } from "./push-schedule.ts";
 import { FULL_POLICY, MeterSecurity, type SecurityOwner } from "./security.ts";
 import { Supply, type SupplyOwner } from "./supply.ts";
@@ -46,6 +48,8 @@ export interface MeterParts {
 /** What became of a request. The runner commits the memory before it lets an answer out. */
 export interface Served {
   readonly response: Uint8Array | undefined;
+  /** What goes out right behind the response: blocks in a row. */
+  readonly following?: readonly Uint8Array[];
   readonly fault: LineFault | undefined;
 }
 
@@ -78,6 +82,8 @@ export class VirtualMeter implements ProfileOwner, SupplyOwner, SecurityOwner {
   readonly supply: Supply | undefined;
   readonly security: MeterSecurity;
   readonly events: EventLogs;
+  /** What it shows to clients; the town's time is that of the world. */
+  readonly clock: DlmsClock;
   readonly faults: Faults;
   readonly pushes: PushSchedule;
   /** Alarm register: gone with the power, as its causes stay in the logs. */
@@ -89,6 +95,7 @@ export class VirtualMeter implements ProfileOwner, SupplyOwner, SecurityOwner {
   #settings: MeterSettings;
   #struck: LineFault | undefined;
   #invokeId = 0;
+  #clockRolls = false;
   #servedAt: UnixSeconds = 0;
 
   constructor(parts: MeterParts) {
@@ -99,6 +106,11 @@ export class VirtualMeter implements ProfileOwner, SupplyOwner, SecurityOwner {
     this.consumption = consumption;
     this.firstInterval = stored.firstInterval;
     this.#settings = stored.settings;
+    this.clock = meterClock(this.profile, {
+      nowSeconds: () => this.now(),
+      offsetSeconds: stored.settings.clockOffsetSeconds ?? 0,
+      onOffset: (seconds, before) => this.#keepClock(seconds, before),
+    });
     this.faults = new Faults(stored.record.keyFault);
     this.pushes = new PushSchedule(stored.record.seed);
     const title = systemTitle(Buffer.from(stored.record.systemTitle, "hex"));
@@ -157,7 +169,23 @@ export class VirtualMeter implements ProfileOwner, SupplyOwner, SecurityOwner {
 
   /** The instant as the meter's clock shows it. */
   clockTime(at: UnixSeconds): DateTime {
-    return clockValue(this.profile, at);
+    return this.clock.time(at * 1000 + this.clock.offset);
+  }
+
+  /** Lets the clock run away, without a word in its logs: what drift and tampering do. */
+  rollClock(seconds: number): void {
+    this.#clockRolls = true;
+    this.clock.set(this.clock.now() + seconds * 1000);
+    this.#clockRolls = false;
+  }
+
+  /** Both sides of a change stand in the log, each in its own time. */
+  #keepClock(clockOffsetSeconds: number, beforeSeconds: UnixSeconds): void {
+    const before = beforeSeconds - this.now();
+    this.changeSettings({ ...this.#settings, clockOffsetSeconds });
+    if (this.#clockRolls) return;
+    this.events.add("clockAdjusted", this.now() + before);
+    this.log("clockAdjusted", this.now());
   }
 
   changeSettings(settings: MeterSettings): void {
@@ -174,7 +202,7 @@ export class VirtualMeter implements ProfileOwner, SupplyOwner, SecurityOwner {
   }
 
   log(event: MeterEvent, at: UnixSeconds): void {
-    this.events.add(event, at);
+    this.events.add(event, at + this.clock.offset / 1000);
     const bit = ALARM_BITS[event];
     if (bit === undefined) return;
     this.alarms |= 1 << bit;
@@ -229,7 +257,7 @@ export class VirtualMeter implements ProfileOwner, SupplyOwner, SecurityOwner {
     this.#struck = this.faults.strike(apdu[0] === AARQ_TAG ? "association" : undefined);
     if (this.#struck?.kind === "crash-before") return { response: undefined, fault: this.#struck };
     const response = this.#server.handle(connection, apdu);
-    return { response, fault: this.#struck };
+    return { response, following: this.#server.following(connection), fault: this.#struck };
   }
 
   /** Comes up after a power cut. The runner has closed all connections. */

@@ -20,6 +20,8 @@ export interface ClockParts {
   /** Milliseconds since 1970 UTC, of the oscillator behind the clock. */
   readonly now: () => number;
   readonly settings: ClockSettings;
+  /** Milliseconds that the clock was off the oscillator when it was kept last. */
+  readonly offset?: number;
   /** Seconds of a measuring period. */
   readonly measuringPeriodSeconds?: number;
   /** Hears of each adjustment, in milliseconds since 1970 UTC. */
@@ -45,12 +47,18 @@ interface Preset {
 export class MeterClock {
   readonly #parts: ClockParts;
   #settings: ClockSettings;
-  #offset = 0;
+  #offset: number;
   #preset: Preset | undefined;
 
   constructor(parts: ClockParts) {
     this.#parts = parts;
     this.#settings = parts.settings;
+    this.#offset = parts.offset ?? 0;
+  }
+
+  /** Milliseconds that the clock is off the oscillator. */
+  get offset(): number {
+    return this.#offset;
   }
 
   get settings(): ClockSettings {

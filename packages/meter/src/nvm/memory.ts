@@ -27,6 +27,8 @@ export interface MeterSettings {
   readonly awaitsReconnection?: boolean;
   /** security_policy in the version of the profile's security setup. */
   readonly securityPolicy?: number;
+  /** Seconds that its clock is off the town's time, since somebody set it or it drifted. */
+  readonly clockOffsetSeconds?: number;
   /** When the scheduled disconnection or reconnection is due, and which script it runs. */
   readonly scheduled?: { readonly at: UnixSeconds; readonly script: number };
   /** When a meter that is still in the depot acknowledged new keys last. */

@@ -1,6 +1,5 @@
 import {
   type CaptureObject,
-  Clock,
   encodedData,
   type ModelObject,
   mount,
@@ -13,15 +12,14 @@ import type { Column, CompanionProfile, ProfileFacts } from "../profile/companio
 import { QUANTITIES, type QuantityName } from "../profile/quantity.ts";
 import {
   cellWriter,
-  clockValue,
   dailyProfileRows,
   deviationMinutes,
   eventRows,
   loadProfileRows,
   statusAt,
 } from "../profile/rows.ts";
-import { STANDARD_OFFSET_SECONDS } from "../time/calendar.ts";
 import type { VirtualMeter } from "../virtual-meter.ts";
+import { clockObject } from "./clock.ts";
 import { data } from "./identity.ts";
 
 /** Clock, registers, status, profiles and event logs. */
@@ -38,7 +36,7 @@ export function measurementObjects(
   // What a profile captures can also be read on its own.
   const captured = profile.loadProfile.columns.filter((column) => column !== "clock" && column !== "status");
   return [
-    clock(profile),
+    clockObject(),
     data(profile.status.obis, (meter) => ({
       type: profile.status.type,
       value: statusAt(profile, meter, meter.now()),
@@ -48,22 +46,6 @@ export function measurementObjects(
     dailyProfile(profile),
     ...profile.logs.flatMap((facts, log) => eventLog(profile, facts, log)),
   ];
-}
-
-function clock(profile: CompanionProfile): ModelObject<VirtualMeter> {
-  return mount(
-    "0.0.1.0.0.255",
-    Clock.serve<VirtualMeter>({
-      get: {
-        time: (meter) => clockValue(profile, meter.now()),
-        timeZone: () => -STANDARD_OFFSET_SECONDS / 60,
-        status: (meter) => clockValue(profile, meter.now()).status ?? 0,
-        daylightSavingsDeviation: () => 60,
-        daylightSavingsEnabled: () => profile.summerTime,
-        clockBase: () => "internalCrystal",
-      },
-    }),
-  );
 }
 
 function register(profile: CompanionProfile, name: QuantityName): ModelObject<VirtualMeter> {
