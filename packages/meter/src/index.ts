@@ -1,5 +1,6 @@
 export { METER_ERROR_CODES, MeterError, type MeterErrorCode } from "./errors.ts";
 export type { ArmedFault, FaultScope, KeyTransferFault, LineFault } from "./faults.ts";
+export { firmwareImage, firmwareIn } from "./firmware-image.ts";
 export type { Consumption, IntervalEnergy, Registers } from "./load/consumption.ts";
 export { Feeder } from "./load/feeder.ts";
 export { HomeConsumption } from "./load/home.ts";

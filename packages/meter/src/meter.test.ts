@@ -7,6 +7,7 @@ import {
   DataClass,
   DisconnectControl,
   dateTimeAt,
+  ImageTransfer,
   instantOf,
   Limiter,
   ProfileGeneric,
@@ -22,6 +23,7 @@ import {
   SessionError,
   SingleActionSchedule,
 } from "@meterkeep/dlms";
+import { firmwareImage } from "./firmware-image.ts";
 import { meterObjects } from "./meter-model.ts";
 import { COMPANION_PROFILES, companionProfile } from "./profile/companion-profiles.ts";
 import { BENCH_NOW, benchMeter } from "./testing/bench.ts";
@@ -243,6 +245,41 @@ test("a remote disconnection takes the load away, by method, by script and by sc
   assert.equal(await control.get("outputState"), false);
   bench.memory.commit();
   assert.equal(bench.restarted().meter.supply?.connected, false);
+});
+
+test("a firmware image is transferred, verified, activated and runs after a power cut", async () => {
+  const bench = benchMeter();
+  const session = await openBenchSession(bench);
+  const transfer = remote(session, ImageTransfer, "0.0.44.0.0.255");
+  const image = firmwareImage("I120-2.5.0", 1000);
+  const size = await transfer.get("imageBlockSize");
+  await transfer.set("imageTransferEnabled", true);
+  await transfer.call("imageTransferInitiate", { imageIdentifier: new Uint8Array(8), imageSize: image.length });
+  for (let at = 0; at * size < image.length; at += 1) {
+    const imageBlockValue = image.subarray(at * size, (at + 1) * size);
+    await transfer.call("imageBlockTransfer", { imageBlockNumber: at, imageBlockValue });
+  }
+  assert.equal(await transfer.get("imageFirstNotTransferredBlockNumber"), 4);
+  await transfer.call("imageVerify");
+  const [info] = await transfer.get("imageToActivateInfo");
+  assert.equal(info?.imageToActivateSize, 1000);
+  assert.equal(bench.meter.firmware, "I120-2.4.1");
+  await transfer.call("imageActivate");
+  assert.equal(await transfer.get("imageTransferStatus"), "activationSuccessful");
+  bench.memory.commit();
+  assert.equal(bench.restarted().meter.firmware, "I120-2.5.0");
+});
+
+test("what is no firmware of these meters is refused", async () => {
+  const bench = benchMeter();
+  const session = await openBenchSession(bench);
+  const transfer = remote(session, ImageTransfer, "0.0.44.0.0.255");
+  await transfer.set("imageTransferEnabled", true);
+  await transfer.call("imageTransferInitiate", { imageIdentifier: new Uint8Array(8), imageSize: 10 });
+  await transfer.call("imageBlockTransfer", { imageBlockNumber: 0, imageBlockValue: new Uint8Array(10) });
+  await assert.rejects(transfer.call("imageActivate"), /other-reason/);
+  assert.equal(await transfer.get("imageTransferStatus"), "verificationFailed");
+  assert.equal(bench.meter.firmware, "I120-2.4.1");
 });
 
 test("a meter that lies acknowledges what it does not do", async () => {

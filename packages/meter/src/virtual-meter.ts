@@ -10,6 +10,7 @@ import {
   type MeterClock as DlmsClock,
   data,
   decode,
+  type ImageReceiver,
   type KeyPurpose,
   type ServerEvent,
   systemTitle,
@@ -18,6 +19,7 @@ import {
 import { nodeCiphers, nodeKeyWrap, nodeRandom } from "@meterkeep/dlms-node";
 import { EventLogs } from "./event-log.ts";
 import { Faults, type KeyTransferFault, type LineFault } from "./faults.ts";
+import { imageReceiver } from "./firmware-image.ts";
 import type { Consumption } from "./load/consumption.ts";
 import { HomeConsumption } from "./load/home.ts";
 import type { RelayTransition } from "./load/relay-history.ts";
@@ -84,6 +86,7 @@ export class VirtualMeter implements ProfileOwner, SupplyOwner, SecurityOwner {
   readonly events: EventLogs;
   /** What it shows to clients; the town's time is that of the world. */
   readonly clock: DlmsClock;
+  readonly images: ImageReceiver;
   readonly faults: Faults;
   readonly pushes: PushSchedule;
   /** Alarm register: gone with the power, as its causes stay in the logs. */
@@ -111,6 +114,10 @@ export class VirtualMeter implements ProfileOwner, SupplyOwner, SecurityOwner {
       offsetSeconds: stored.settings.clockOffsetSeconds ?? 0,
       onOffset: (seconds, before) => this.#keepClock(seconds, before),
     });
+    this.images = imageReceiver((firmware) => {
+      this.changeSettings({ ...this.#settings, firmware });
+      this.log("configurationChanged", this.now());
+    });
     this.faults = new Faults(stored.record.keyFault);
     this.pushes = new PushSchedule(stored.record.seed);
     const title = systemTitle(Buffer.from(stored.record.systemTitle, "hex"));
@@ -135,6 +142,11 @@ export class VirtualMeter implements ProfileOwner, SupplyOwner, SecurityOwner {
 
   suppliedAt(at: UnixSeconds): boolean {
     return this.consumption instanceof HomeConsumption ? this.consumption.relay.connectedAt(at) : true;
+  }
+
+  /** The firmware that runs. */
+  get firmware(): string {
+    return this.#settings.firmware ?? this.record.firmware;
   }
 
   /** What the customer may draw, in W. */

@@ -27,6 +27,8 @@ export interface MeterSettings {
   readonly awaitsReconnection?: boolean;
   /** security_policy in the version of the profile's security setup. */
   readonly securityPolicy?: number;
+  /** The firmware that was activated last, where it is not that of the factory any more. */
+  readonly firmware?: string;
   /** Seconds that its clock is off the town's time, since somebody set it or it drifted. */
   readonly clockOffsetSeconds?: number;
   /** When the scheduled disconnection or reconnection is due, and which script it runs. */

@@ -1,4 +1,4 @@
-import { DataClass, ImageTransfer, type ModelObject, mount, PushSetup, refuse } from "@meterkeep/dlms";
+import { DataClass, type ModelObject, mount, PushSetup, refuse, serveImageTransfer } from "@meterkeep/dlms";
 import type { Column, CompanionProfile } from "../profile/companion-profile.ts";
 import { ascii } from "../text.ts";
 import type { VirtualMeter } from "../virtual-meter.ts";
@@ -12,9 +12,6 @@ export const ALARM_PUSH_SETUP = "0.4.25.9.0.255";
 const TRANSPORTS = { tcp: "tcp", udp: "udp" } as const;
 /** `host:port` of a name or an IPv4 address, as a push destination is written. */
 const DESTINATION = /^[A-Za-z0-9.-]{1,253}:[0-9]{1,5}$/;
-/** The largest block of an image that fits the shortest APDU of these meters. */
-const IMAGE_BLOCK_BYTES = 256;
-
 /** Push setups, alarm register and image transfer. */
 export function communicationObjects(profile: CompanionProfile): ModelObject<VirtualMeter>[] {
   return [
@@ -83,19 +80,10 @@ function alarmRegister(): ModelObject<VirtualMeter> {
   );
 }
 
-/** Declared, so that a client finds it; these meters have no image to exchange. */
+/** Image transfer; what is transferred does not survive a power cut, what is activated does. */
 function imageTransfer(): ModelObject<VirtualMeter> {
   return mount(
     "0.0.44.0.0.255",
-    ImageTransfer.serve<VirtualMeter>({
-      get: {
-        imageBlockSize: () => IMAGE_BLOCK_BYTES,
-        imageTransferredBlocksStatus: () => ({ length: 0, bytes: new Uint8Array(0) }),
-        imageFirstNotTransferredBlockNumber: () => 0,
-        imageTransferEnabled: () => false,
-        imageTransferStatus: () => "notInitiated",
-        imageToActivateInfo: () => [],
-      },
-    }),
+    serveImageTransfer<VirtualMeter>((meter) => meter.images),
   );
 }

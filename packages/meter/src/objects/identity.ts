@@ -11,8 +11,8 @@ export function identityObjects(): ModelObject<VirtualMeter>[] {
     text("0.0.96.1.0.255", ({ record }) => record.serialNumber),
     text("0.0.96.1.1.255", ({ record }) => record.model),
     text("0.0.96.1.2.255", ({ record }) => record.hardwareRevision),
-    text("1.0.0.2.0.255", ({ record }) => record.firmware),
-    data("1.0.0.2.8.255", ({ record }) => ({ type: "octet-string", value: firmwareSignature(record.firmware) })),
+    text("1.0.0.2.0.255", ({ firmware }) => firmware),
+    data("1.0.0.2.8.255", ({ firmware }) => ({ type: "octet-string", value: firmwareSignature(firmware) })),
     mount(
       "0.0.41.0.0.255",
       SapAssignment.serve<VirtualMeter>({
