@@ -6,6 +6,8 @@ import {
   BlockTransferMachine,
   type Codec,
   CosemServer,
+  DatagramClient,
+  DatagramServer,
   DlmsError,
   data,
   dataOctets,
@@ -21,6 +23,10 @@ import {
   keysForAll,
   type LineError,
   LinkScanner,
+  MbusClient,
+  MbusServer,
+  ModeEClient,
+  ModeEServer,
   mount,
   openPush,
   ProfileDecoder,
@@ -77,6 +83,9 @@ export const TARGETS: readonly Target[] = [
   { name: "telegrams", seeds: "frames", run: telegrams },
   { name: "wrapper", seeds: "frames", run: (octets) => void new WrapperFrames().push(octets) },
   { name: "hdlc stations", seeds: "frames", run: stations },
+  { name: "m-bus stations", seeds: "frames", run: bus },
+  { name: "mode e opening", seeds: "frames", run: openings },
+  { name: "datagrams", seeds: "frames", run: datagrams },
 ];
 
 /** Runs a target and says whether the input was taken or refused. @throws Finding */
@@ -217,10 +226,48 @@ function telegrams(octets: Uint8Array): void {
   decodeTelegrams(octets, { keys: MANY_KEYS });
 }
 
+/** SNRM of client 16, and the UA that answers it. */
+const SNRM = fromHex("7ea0070321930f017e");
+const UA = fromHex("7ea01e210373c37a818012050180060180070400000001080400000001533b7e");
+
 function stations(octets: Uint8Array): void {
-  const station = new HdlcServer({ logicalDevices: [1], physicalDevice: 0x10 });
-  station.step({ kind: "octets", octets }, 0);
-  const client = new HdlcClient({ clientAddress: 0x10, server: { logicalDevice: 1 } });
+  const station = new HdlcServer({ logicalDevices: [1], physicalDevice: 0x10, maxApduBytes: 1000 });
+  for (const input of [octets, SNRM, octets, octets])
+    for (const action of station.step({ kind: "octets", octets: input }, 0))
+      if (action.kind === "apdu") station.step({ kind: "respond", peer: action.peer, apdus: [action.apdu] }, 0);
+  const client = new HdlcClient({ clientAddress: 0x10, server: { logicalDevice: 1 }, maxApduBytes: 1000 });
   client.step({ kind: "connect" }, 0);
-  client.step({ kind: "octets", octets }, 1);
+  client.step({ kind: "octets", octets: UA }, 0);
+  if (!client.isConnected) throw new Finding("hdlc stations: no connection");
+  for (let now = 1; now < 4; now += 1) {
+    if (client.isIdle) client.step({ kind: "send", apdu: octets.subarray(0, 300) }, now);
+    client.step({ kind: "octets", octets }, now);
+  }
+}
+
+function bus(octets: Uint8Array): void {
+  const slave = new MbusServer({ address: 5, serverSaps: [1, 0x67], maxApduBytes: 600 });
+  for (const input of [octets, octets])
+    for (const action of slave.step({ kind: "octets", octets: input }))
+      if (action.kind === "apdu") slave.step({ kind: "respond", peer: action.peer, apdus: [action.apdu] });
+  const master = new MbusClient({ address: 5, clientSap: 0x67, serverSap: 1, maxApduBytes: 600 });
+  master.step({ kind: "connect" }, 0);
+  master.step({ kind: "octets", octets: Uint8Array.of(0xe5) }, 0);
+  master.step({ kind: "send", apdu: octets.subarray(0, 300) }, 0);
+  for (let now = 1; now < 3; now += 1) master.step({ kind: "octets", octets }, now);
+}
+
+function openings(octets: Uint8Array): void {
+  const reader = new ModeEClient();
+  reader.step({ kind: "start" }, 0);
+  reader.step({ kind: "octets", octets }, 1);
+  new ModeEServer({ manufacturer: "MKP", identification: "m" }).step({ kind: "octets", octets }, 0);
+}
+
+function datagrams(octets: Uint8Array): void {
+  const client = new DatagramClient({ clientSap: 16, serverSap: 1 });
+  client.step({ kind: "send", apdu: octets.subarray(0, 300) }, 0);
+  client.step({ kind: "datagram", octets }, 1);
+  const station = new DatagramServer();
+  for (const from of ["a", "b", "a"]) station.step({ kind: "datagram", from, octets }, 1);
 }
