@@ -62,6 +62,14 @@ describe("a response in blocks", () => {
     assert.deepEqual(reader.take(sent(rest)[0]!), [{ kind: "complete", apdu: octets(50) }]);
   });
 
+  test("is confirmed when the window is full, also by a server that sets the streaming bit and waits", () => {
+    const reader = client({ windowBlocks: 2 });
+    const [one] = sent(reader.take(fromHex("e001 0001 0000 01 aa".replaceAll(" ", ""))));
+    assert.equal(toHex(one!), "e0820001000100");
+    assert.deepEqual(written(reader.take(fromHex("e04100020001 01bb".replaceAll(" ", "")))), []);
+    assert.deepEqual(written(reader.take(fromHex("e04100030001 01cc".replaceAll(" ", "")))), ["2/3 +0 w2 last"]);
+  });
+
   test("has its lost blocks asked for, and no others", () => {
     const [reader, meter] = [client({ windowBlocks: 4 }), server({ peerWindowBlocks: 4 })];
     const [one, , , four] = sent(meter.start(octets(60)));

@@ -67,6 +67,8 @@ export class BlockTransferMachine {
   readonly #outgoing = new OutgoingStream();
   readonly #incoming: IncomingStream;
   #peerWindow: number;
+  /** The last block that the other side may send before we speak again. */
+  #askedUpTo = Number.POSITIVE_INFINITY;
   #delivered = false;
   #over = false;
   #hasMessage = false;
@@ -151,7 +153,9 @@ export class BlockTransferMachine {
       this.#over = this.#options.role === "client";
       return [{ kind: "complete", apdu: this.#incoming.joined() }];
     }
-    if (control.streaming || (this.#delivered && !this.#outgoing.isPending)) return [];
+    // A server that has sent all that was asked for waits, whatever its streaming bit says (Gurux Java sets it always).
+    const goesOn = control.streaming && blockNumber < this.#askedUpTo;
+    if (goesOn || (this.#delivered && !this.#outgoing.isPending)) return [];
     // A late copy of an answer to a client that has asked again: to answer both would double everything from here on.
     if (!hasProgress && this.#options.role === "client") return [];
     const exhausted = hasProgress ? undefined : this.#countFruitless("transfer-inconsistent", "nothing new comes");
@@ -171,6 +175,7 @@ export class BlockTransferMachine {
   }
 
   #send({ number, last, data }: OutgoingBlock, streaming: boolean, window = this.#window): BlockTransferStep {
+    this.#askedUpTo = this.#incoming.contiguous + window;
     const value: GeneralBlockTransfer = {
       control: { lastBlock: last, streaming, window },
       blockNumber: number,
