@@ -2,14 +2,27 @@
  * `npm run meter -- --model FILE [--port N]`: a virtual meter made from the object model of a real one, on a TCP port with
  * the wrapper. `--check` reads it whole with our own client and ends.
  */
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { localAssociator, openSession, openShortNameSession } from "../packages/dlms/src/index.ts";
+import {
+  BUILT_IN_PROFILES,
+  fromHex,
+  localAssociator,
+  openSession,
+  openShortNameSession,
+  parseLayoutFile,
+  resolveProfile,
+  systemTitle,
+} from "../packages/dlms/src/index.ts";
 import { connectWrapper, listenWrapper } from "../packages/dlms-node/src/index.ts";
 import {
   MODEL_CLIENTS,
+  type ModelClient,
   ModelMeter,
+  ModelSecurity,
+  mischief,
   parseMeterFile,
+  parseMischief,
   readWhole,
   type WholeReading,
 } from "../packages/meter/src/index.ts";
@@ -18,8 +31,14 @@ const USAGE = `npm run meter -- --model FILE [options]
   --model FILE        object model of a meter (docs/formats/meter-models.md)
   --port N            TCP port; 4059 unless given, 0 for any
   --host HOST         address to listen on; 127.0.0.1 unless given
-  --clients N,N       service access points of its clients; ${MODEL_CLIENTS.join(",")} unless given
-  --password TEXT     low level security with this password; none unless given
+  --profile ID|FILE   the clients of a meter profile (docs/formats/layouts.md); without it the clients
+                      ${MODEL_CLIENTS.map(({ sap }) => sap).join(", ")} associate without security
+  --password TEXT     password of clients with low level security
+  --keys FILE         JSON with globalUnicastEncryptionKey, authenticationKey, keyEncryptionKey and systemTitle in hex,
+                      for clients with GMAC
+  --misbehave PLAN    what answers suffer, in per cent: drop=10,delay=5,reorder,duplicate,truncate,reset
+  --lie               acknowledge what is written and called, and do nothing
+  --clock SECONDS     let the clock be wrong
   --check             read it whole over TCP with our client, print what came of it, and end`;
 
 const { values } = parseArgs({
@@ -27,8 +46,12 @@ const { values } = parseArgs({
     model: { type: "string" },
     port: { type: "string", default: "4059" },
     host: { type: "string", default: "127.0.0.1" },
-    clients: { type: "string" },
+    profile: { type: "string" },
     password: { type: "string" },
+    keys: { type: "string" },
+    misbehave: { type: "string" },
+    lie: { type: "boolean", default: false },
+    clock: { type: "string" },
     check: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
   },
@@ -41,22 +64,38 @@ async function main(): Promise<number> {
     console.log(USAGE);
     return values.help ? 0 : 2;
   }
-  const clients = values.clients?.split(",").map(Number);
+  const clients = clientsOf(values.profile);
+  const security = values.keys === undefined ? undefined : securityFrom(values.keys);
   const file = parseMeterFile(JSON.parse(readFileSync(model, "utf8")));
   const meter = new ModelMeter({
     file,
     now: Date.now,
-    ...(clients === undefined ? {} : { clients }),
+    clients,
     ...(password === undefined ? {} : { password }),
+    ...(security === undefined ? {} : { security }),
   });
+  meter.lies = values.lie;
+  if (values.clock !== undefined) meter.clock.set(meter.clock.now() + Number(values.clock) * 1000);
   for (const notice of meter.notices) console.log(`! ${notice}`);
-  const listener = await listenWrapper({ server: meter.server, host, port: Number(values.port), maxConnections: 16 });
-  console.log(
-    `${file.source === "" ? model : file.source}: ${meter.objects.length} objects by ${file.referencing}s on ${listener.host}:${listener.port}`,
-  );
+  const listener = await listenWrapper({
+    server: meter.server,
+    host,
+    port: Number(values.port),
+    maxConnections: 16,
+    ...(values.misbehave === undefined
+      ? {}
+      : {
+          transmit: mischief(parseMischief(values.misbehave), {
+            random: Math.random,
+            later: (work, milliseconds) => void setTimeout(work, milliseconds),
+          }),
+        }),
+  });
+  const name = file.source === "" ? model : file.source;
+  console.log(`${name}: ${meter.objects.length} objects by ${file.referencing}s on ${listener.host}:${listener.port}`);
+  console.log(`clients: ${clients.map(({ sap, authentication }) => `${sap} (${authentication})`).join(", ")}`);
   if (!values.check) return new Promise(() => {});
-  const [clientSap = 16] = clients ?? [16];
-  const reading = await readOver(meter, listener, clientSap);
+  const reading = await readOver(meter, listener, clients);
   await listener[Symbol.asyncDispose]();
   const { objects, read, raw, refused, problems } = reading;
   for (const problem of problems) console.log(`! ${problem}`);
@@ -66,17 +105,46 @@ async function main(): Promise<number> {
   return problems.length === 0 ? 0 : 1;
 }
 
+/** The clients of a profile, by its id or from a file with one profile or more: the first counts. */
+function clientsOf(profile: string | undefined): readonly ModelClient[] {
+  if (profile === undefined) return MODEL_CLIENTS;
+  const own = existsSync(profile) ? parseLayoutFile(JSON.parse(readFileSync(profile, "utf8"))).profiles : [];
+  const { clients = [] } = resolveProfile(own[0]?.id ?? profile, [...own, ...BUILT_IN_PROFILES]);
+  return clients.flatMap(({ sap, name, authentication }): ModelClient[] => {
+    if (authentication === "none" || authentication === "lls") return [{ sap, authentication }];
+    if (authentication === "hls-gmac") return [{ sap, authentication: "gmac" }];
+    console.log(`! client ${sap} (${name}) uses ${authentication}, which this meter does not offer; left out`);
+    return [];
+  });
+}
+
+function securityFrom(path: string): ModelSecurity {
+  const keys = JSON.parse(readFileSync(path, "utf8")) as Record<string, string>;
+  const octets = (name: string): Uint8Array => {
+    const text = keys[name];
+    if (text === undefined) throw new Error(`${path} has no ${name}`);
+    return fromHex(text);
+  };
+  return new ModelSecurity(systemTitle(octets("systemTitle")), {
+    globalUnicastEncryptionKey: octets("globalUnicastEncryptionKey"),
+    authenticationKey: octets("authenticationKey"),
+    keyEncryptionKey: octets("keyEncryptionKey"),
+  });
+}
+
 async function readOver(
   meter: ModelMeter,
   { host, port }: { readonly host: string; readonly port: number },
-  clientSap: number,
+  clients: readonly ModelClient[],
 ): Promise<WholeReading> {
-  await using line = await connectWrapper({ host, port, clientSap, serverSap: 1 });
+  const client = clients.find(({ authentication }) => authentication !== "gmac");
+  if (client === undefined) throw new Error("--check needs a client without keys");
+  await using line = await connectWrapper({ host, port, clientSap: client.sap, serverSap: 1 });
   const exchange = line.exchange;
   const authentication =
-    values.password === undefined
+    client.authentication === "none"
       ? ({ kind: "none" } as const)
-      : ({ kind: "lls", password: new TextEncoder().encode(values.password) } as const);
+      : ({ kind: "lls", password: new TextEncoder().encode(values.password ?? "") } as const);
   await using session =
     meter.file.referencing === "short-name"
       ? await openShortNameSession({

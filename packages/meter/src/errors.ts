@@ -7,6 +7,7 @@ export const METER_ERROR_CODES = [
   "meter-nvm-schema-unknown",
   "meter-counter-exhausted",
   "meter-model-invalid",
+  "meter-mischief-unknown",
 ] as const;
 
 /** Code of a `MeterError`. */

@@ -1,6 +1,7 @@
 export { METER_ERROR_CODES, MeterError, type MeterErrorCode } from "./errors.ts";
 export type { ArmedFault, FaultScope, KeyTransferFault, LineFault } from "./faults.ts";
 export { firmwareImage, firmwareIn } from "./firmware-image.ts";
+export { MISCHIEF, type Mischief, type MischiefPlan, mischief, parseMischief } from "./line-mischief.ts";
 export type { Consumption, IntervalEnergy, Registers } from "./load/consumption.ts";
 export { Feeder } from "./load/feeder.ts";
 export { HomeConsumption } from "./load/home.ts";
@@ -9,7 +10,8 @@ export { RelayHistory, type RelayTransition } from "./load/relay-history.ts";
 export { Weather } from "./load/weather.ts";
 export { CLIENT_SAPS, type MeterKind, MeterModels, meterObjects, SERVER_SAP } from "./meter-model.ts";
 export { type MeterFile, type ModelledObject, parseMeterFile } from "./model/model-file.ts";
-export { MODEL_CLIENTS, ModelMeter, type ModelMeterParts } from "./model/model-meter.ts";
+export { MODEL_CLIENTS, type ModelClient, ModelMeter, type ModelMeterParts } from "./model/model-meter.ts";
+export { type ModelKeys, ModelSecurity } from "./model/model-security.ts";
 export { readWhole, type WholeReading } from "./model/read-whole.ts";
 export { between, derive, seedOf, uniform } from "./noise.ts";
 export type { KeyPurposeName, MemoryChange, MeterMemory, MeterSettings, StoredMeter } from "./nvm/memory.ts";

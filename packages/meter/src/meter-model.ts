@@ -8,6 +8,7 @@ import {
   onlyReading,
   readOnly,
 } from "@meterkeep/dlms";
+import { ableToLie } from "./lying.ts";
 import { communicationObjects } from "./objects/communication.ts";
 import { identityObjects } from "./objects/identity.ts";
 import { measurementObjects } from "./objects/measurement.ts";
@@ -64,33 +65,6 @@ function associations(profile: CompanionProfile): AssociationDefinition[] {
   ];
 }
 
-/** A meter that lies acknowledges what is written and called, and does nothing. */
-function ableToLie(object: ModelObject<VirtualMeter>): ModelObject<VirtualMeter> {
-  const { served } = object;
-  return {
-    ...object,
-    served: {
-      ...served,
-      attributes: served.attributes.map(
-        (attribute) =>
-          attribute && {
-            ...attribute,
-            write: (reader, meter, context) =>
-              meter.faults.lies && attribute.writable ? "success" : attribute.write(reader, meter, context),
-          },
-      ),
-      methods: served.methods.map(
-        (method) =>
-          method && {
-            ...method,
-            invoke: (parameter, writer, meter, context) =>
-              meter.faults.lies && method.callable ? "success" : method.invoke(parameter, writer, meter, context),
-          },
-      ),
-    },
-  };
-}
-
 /** Models by kind, each built when the first meter of the kind comes up. */
 export class MeterModels {
   readonly #models = new Map<string, DeviceModel<VirtualMeter>>();
@@ -100,7 +74,7 @@ export class MeterModels {
     const known = this.#models.get(name);
     if (known !== undefined) return known;
     const made = deviceModel<VirtualMeter>({
-      objects: meterObjects(kind).map(ableToLie),
+      objects: meterObjects(kind).map((object) => ableToLie(object, ({ faults }) => faults.lies)),
       associations: associations(companionProfile(kind.profile)),
     });
     this.#models.set(name, made);

@@ -1,11 +1,15 @@
 import {
   type CaptureObject,
   CLOCK_COLUMN,
+  Disconnector,
   dateTimeOctets,
   encode,
+  ImageReceiver,
   type ProfileRows,
   type ServedClass,
   serveClock,
+  serveDisconnector,
+  serveImageTransfer,
   serveProfile,
   type Writer,
 } from "@meterkeep/dlms";
@@ -15,9 +19,40 @@ import type { ModelState } from "./model-state.ts";
 /** What an object of a model does, where its class has a behaviour; undefined where it only holds values. */
 export function behaviourOf(object: ModelledObject, file: MeterFile): ServedClass<ModelState> | undefined {
   if (object.classId === PROFILE_CLASS) return profile(object, file);
-  if (object.classId === CLOCK_COLUMN.classId) return serveClock<ModelState>((meter) => meter.clock);
-  return undefined;
+  return BEHAVIOURS[object.classId];
 }
+
+const IMAGE_BLOCK_BYTES = 128;
+const MAX_IMAGE_BYTES = 1024 * 1024;
+/** A remote reconnection closes at once. */
+const CONTROL_MODE = 2;
+
+/** Behaviours that need nothing of the model, by class_id. */
+const BEHAVIOURS: Readonly<Record<number, ServedClass<ModelState>>> = {
+  8: serveClock<ModelState>((meter) => meter.clock),
+  18: serveImageTransfer<ModelState>((meter, { logicalName }) =>
+    meter.keepsake(
+      `image ${logicalName}`,
+      () =>
+        new ImageReceiver({
+          blockBytes: IMAGE_BLOCK_BYTES,
+          maxImageBytes: MAX_IMAGE_BYTES,
+          // A model says nothing of what an image of its maker looks like.
+          verify: (identifier, image) => [
+            {
+              imageToActivateSize: image.length,
+              imageToActivateIdentification: identifier,
+              imageToActivateSignature: new Uint8Array(0),
+            },
+          ],
+          activate: () => true,
+        }),
+    ),
+  ),
+  70: serveDisconnector<ModelState>((meter, { logicalName }) =>
+    meter.keepsake(`disconnector ${logicalName}`, () => new Disconnector({ mode: CONTROL_MODE })),
+  ),
+};
 
 const PROFILE_CLASS = 7;
 const REGISTER_CLASS = 3;

@@ -1,26 +1,34 @@
 import assert from "node:assert/strict";
+import { createSecretKey, type KeyObject } from "node:crypto";
 import { test } from "node:test";
 import {
   AssociationLn,
   type AttributeAddress,
   attributeNumbered,
   Clock,
+  DisconnectControl,
   data,
   dateTime,
   decode,
   type Exchange,
   encode,
+  frameCountersFrom,
+  ImageTransfer,
   localAssociator,
   openSession,
   openShortNameSession,
   ProfileGeneric,
   readProfileEntries,
   remote,
+  risingCountersFrom,
   ShortNameSession,
+  systemTitle,
 } from "@meterkeep/dlms";
+import { nodeCiphers } from "@meterkeep/dlms-node";
 import { sharedModels } from "../testing/shared-models.ts";
 import { type MeterFile, parseMeterFile } from "./model-file.ts";
 import { ModelMeter } from "./model-meter.ts";
+import { ModelSecurity } from "./model-security.ts";
 
 const NOW = Date.parse("2026-11-21T06:07:08Z");
 
@@ -28,8 +36,8 @@ function meterOf(json: unknown): ModelMeter {
   return new ModelMeter({ file: parseMeterFile(json), now: () => NOW });
 }
 
-function exchangeWith(meter: ModelMeter): Exchange {
-  const connection = meter.server.connect(16, 1);
+function exchangeWith(meter: ModelMeter, clientSap = 16): Exchange {
+  const connection = meter.server.connect(clientSap, 1);
   return async (apdu) => {
     const response = meter.server.handle(connection, apdu);
     assert.ok(response !== undefined);
@@ -152,6 +160,84 @@ test("its clock can be set, and its profiles have rows of the time before", asyn
     dateTime({ year: 2027, month: 1, dayOfMonth: 1, hour: 0, minute: 0, second: 0, deviation: 0 }),
   );
   assert.equal((await clock.get("time")).year, 2027);
+});
+
+test("short names that would run into the next object are left out, and said so", async () => {
+  const object = (obis: string, sn: number) => ({ cls: 3, type: "Register", obis, sn, version: 0, attrs: {} });
+  const meter = meterOf({
+    useLN: "false",
+    objects: [object("1.0.1.8.0.255", 0x1000), object("1.0.2.8.0.255", 0x1010), object("1.0.3.8.0.255", 0xfff8)],
+  });
+  assert.equal(meter.notices.length, 3);
+  const session = await sessionWith(meter);
+  assert.ok(session instanceof ShortNameSession);
+  const list = await session.objects();
+  assert.deepEqual(
+    list.map(({ baseName }) => baseName).sort((a, b) => a - b),
+    [0x1000, 0x1010, 0xfa00, 0xfff8],
+  );
+});
+
+test("its switches and its image transfer do what they should", async () => {
+  const meter = meterOf({
+    objects: [
+      { cls: 70, obis: "0.0.96.3.10.255", version: 0, attrs: {} },
+      { cls: 18, obis: "0.0.44.0.0.255", version: 0, attrs: {} },
+    ],
+  });
+  const session = await sessionWith(meter);
+  assert.ok(!(session instanceof ShortNameSession));
+  const relay = remote(session, DisconnectControl, "0.0.96.3.10.255");
+  await relay.call("remoteDisconnect");
+  assert.equal(await relay.get("controlState"), "disconnected");
+  const transfer = remote(session, ImageTransfer, "0.0.44.0.0.255");
+  await transfer.set("imageTransferEnabled", true);
+  await transfer.call("imageTransferInitiate", { imageIdentifier: new Uint8Array(1), imageSize: 3 });
+  await transfer.call("imageBlockTransfer", { imageBlockNumber: 0, imageBlockValue: new Uint8Array(3) });
+  await transfer.call("imageActivate");
+  assert.equal(await transfer.get("imageTransferStatus"), "activationSuccessful");
+});
+
+test("it knows clients with a password and with keys, and no others", async () => {
+  const key = (octet: number) => new Uint8Array(16).fill(octet);
+  const keys = { globalUnicastEncryptionKey: key(1), authenticationKey: key(2), keyEncryptionKey: key(3) };
+  const meter = new ModelMeter({
+    file: parseMeterFile(SMALL),
+    now: () => NOW,
+    password: "12345678",
+    security: new ModelSecurity(systemTitle(new Uint8Array(8).fill(7)), keys),
+    clients: [
+      { sap: 1, authentication: "gmac" },
+      { sap: 32, authentication: "lls" },
+    ],
+  });
+  const open = (sap: number, config: Parameters<typeof localAssociator<KeyObject>>[0]) =>
+    openSession({
+      exchange: exchangeWith(meter, sap),
+      associator: localAssociator<KeyObject>(config, {
+        frameCounters: frameCountersFrom(1),
+        receivedCounters: risingCountersFrom(0),
+      }),
+    });
+  const energy: AttributeAddress = { classId: 3, logicalName: "1.0.1.8.0.255", attributeId: 2 };
+  const password = (text: string) => ({ kind: "lls", password: new TextEncoder().encode(text) }) as const;
+  assert.ok(await (await open(32, { authentication: password("12345678") })).get(energy));
+  await assert.rejects(open(32, { authentication: password("87654321") }));
+  await assert.rejects(open(16, { authentication: { kind: "none" } }));
+  const secured = await open(1, {
+    authentication: { kind: "gmac", challenge: new Uint8Array(16).fill(9) },
+    systemTitle: systemTitle(new Uint8Array(8).fill(8)),
+    ciphering: {
+      ciphers: nodeCiphers,
+      suite: 0,
+      authenticated: true,
+      encrypted: true,
+      form: "global",
+      encryptionKey: createSecretKey(keys.globalUnicastEncryptionKey),
+      authenticationKey: keys.authenticationKey,
+    },
+  });
+  assert.ok(await secured.get(energy));
 });
 
 test("what is no model is refused, and parts that are not understood are left out", () => {

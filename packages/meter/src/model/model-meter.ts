@@ -13,23 +13,38 @@ import {
   ObjectTree,
 } from "@meterkeep/dlms";
 import { constantTimeEqual, nodeCiphers, nodeKeyWrap, nodeRandom } from "@meterkeep/dlms-node";
+import { ableToLie } from "../lying.ts";
+import { SECURITY_SETUP } from "../well-known.ts";
 import { behaviourOf } from "./model-behaviour.ts";
 import type { MeterFile } from "./model-file.ts";
+import type { ModelSecurity } from "./model-security.ts";
 import type { ModelState } from "./model-state.ts";
 import { modelledClass, type PreparedObject } from "./modelled-class.ts";
+import { fitShortNames } from "./short-name-room.ts";
 
-/** The clients that a model is served to unless told otherwise: those that makers and companion specifications use. */
-export const MODEL_CLIENTS: readonly number[] = [1, 2, 16, 17, 18, 19, 32, 48, 64, 80, 96, 100, 102];
+/** A client of a model meter. */
+export interface ModelClient {
+  /** Its service access point. */
+  readonly sap: number;
+  readonly authentication: "none" | "lls" | "gmac";
+}
+
+/** Service access points that makers and companion specifications use. */
+const COMMON_SAPS = [1, 2, 16, 17, 18, 19, 32, 48, 64, 80, 96, 100, 102];
+/** The clients that a model is served to unless told otherwise: everybody, without security. */
+export const MODEL_CLIENTS: readonly ModelClient[] = COMMON_SAPS.map((sap) => ({ sap, authentication: "none" }));
 
 /** What a model meter is put together from. */
 export interface ModelMeterParts {
   readonly file: MeterFile;
   /** Milliseconds since 1970 UTC. */
   readonly now: () => number;
-  /** Service access points of its clients; `MODEL_CLIENTS` unless given. */
-  readonly clients?: readonly number[];
-  /** The password of low level security; without one everybody may associate. */
+  /** `MODEL_CLIENTS` unless given. */
+  readonly clients?: readonly ModelClient[];
+  /** The password of clients with low level security; without one they cannot associate. */
   readonly password?: string;
+  /** The security of clients with GMAC; without it they cannot associate. */
+  readonly security?: ModelSecurity;
 }
 
 /** Model meters live in Universal Time until somebody sets their time zone. */
@@ -60,23 +75,27 @@ export class ModelMeter implements ModelState {
   readonly notices: readonly string[];
   /** One clock, whatever objects show it. */
   readonly clock: MeterClock;
+  /** What clients write and call is acknowledged, and not done. */
+  lies = false;
   readonly #written = new Map<string, Uint8Array>();
+  readonly #keepsakes = new Map<string, unknown>();
 
   constructor(parts: ModelMeterParts) {
     const { file } = parts;
     this.file = file;
     this.clock = new MeterClock({ now: parts.now, settings: UNIVERSAL_TIME });
-    this.objects = file.objects
+    const prepared = file.objects
       .filter(({ classId, logicalName }) => !isCurrentAssociation(file, classId, logicalName))
       .map((object) => modelledClass(object, behaviourOf(object, file)));
+    this.objects = file.referencing === "short-name" ? fitShortNames(prepared) : prepared;
     this.notices = [...file.notices, ...this.objects.flatMap(({ notices }) => notices)];
-    const mounted = this.objects.map(({ object, served }) => mount(object.logicalName, served, object.baseName));
-    this.tree = new ObjectTree(mounted, this);
-    const associations = (parts.clients ?? MODEL_CLIENTS).map((clientSap) =>
-      associationFor(file, clientSap, parts.password !== undefined),
+    const mounted = this.objects.map(({ object, served }) =>
+      ableToLie(mount(object.logicalName, served, object.baseName), () => this.lies),
     );
+    this.tree = new ObjectTree(mounted, this);
+    const associations = (parts.clients ?? MODEL_CLIENTS).map((client) => associationFor(file, client));
     const model: DeviceModel<ModelState> = deviceModel({ objects: mounted, associations });
-    this.server = new CosemServer(model, this.#device(parts.password));
+    this.server = new CosemServer(model, this.#device(parts));
   }
 
   /** What a client has written to an attribute. */
@@ -89,7 +108,16 @@ export class ModelMeter implements ModelState {
     this.#written.set(key, octets);
   }
 
-  #device(password: string | undefined): Device<KeyObject, ModelState> {
+  /** What an object keeps for itself, made when it is first asked for. */
+  keepsake<T>(key: string, make: () => T): T {
+    const kept = this.#keepsakes.get(key) as T | undefined;
+    if (kept !== undefined) return kept;
+    const made = make();
+    this.#keepsakes.set(key, made);
+    return made;
+  }
+
+  #device({ password, security }: ModelMeterParts): Device<KeyObject, ModelState> {
     const expected = password === undefined ? undefined : Buffer.from(password);
     return {
       state: this,
@@ -97,19 +125,20 @@ export class ModelMeter implements ModelState {
       keyWrap: nodeKeyWrap,
       importKey: (octets) => createSecretKey(octets),
       random: nodeRandom,
-      securitySetup: () => undefined,
+      securitySetup: () => security,
       checkPassword: (_, given) => expected !== undefined && constantTimeEqual(expected, given),
       setPassword: () => false,
     };
   }
 }
 
-function associationFor(file: MeterFile, clientSap: number, lls: boolean): AssociationDefinition {
+function associationFor(file: MeterFile, { sap, authentication }: ModelClient): AssociationDefinition {
   const current = file.objects.find(({ classId, logicalName }) => isCurrentAssociation(file, classId, logicalName));
   return {
-    name: `client ${clientSap}`,
-    clientSap,
-    authentication: { kind: lls ? "lls" : "none" },
+    name: `client ${sap}`,
+    clientSap: sap,
+    authentication: { kind: authentication },
+    ...(authentication === "gmac" ? { securitySetup: SECURITY_SETUP } : {}),
     access: fullAccess,
     ...(file.referencing === "short-name"
       ? { shortNameVersion: versionOf(current?.version, [0, 1, 2, 3, 4]) }

@@ -8,6 +8,8 @@ export interface ModelState {
   readonly tree: ObjectTree<ModelState>;
   /** What a client has written to an attribute. */
   written(key: string): Uint8Array | undefined;
+  /** What an object keeps for itself, made when it is first asked for. */
+  keepsake<T>(key: string, make: () => T): T;
   /** Keeps what a client has written. */
   keep(key: string, octets: Uint8Array): void;
 }
