@@ -1,10 +1,11 @@
 import type { Command } from "commander";
 import type { KeyOptions } from "../decode/keys.ts";
-import { ACCESS_PROFILES, DEFAULT_ACCESS_PROFILE } from "./access-profile.ts";
 
 /** How somebody means to be let in by a meter, as it stands on the command line. */
 export interface AccessOptions extends Omit<KeyOptions, "broadcastKey"> {
   readonly profile?: string;
+  readonly link?: string;
+  readonly physical?: string;
   readonly client?: string;
   readonly server?: string;
   readonly mechanism?: string;
@@ -21,8 +22,10 @@ export interface AccessOptions extends Omit<KeyOptions, "broadcastKey"> {
 /** Adds the options to a command that associates with a meter. */
 export function addAccessOptions(command: Command): Command {
   return command
-    .option("--profile <name>", `${Object.keys(ACCESS_PROFILES).join(", ")}: sets what follows`, DEFAULT_ACCESS_PROFILE)
-    .option("--client <sap>", "client address; 16, the public client, unless there are keys or a password")
+    .option("--profile <id|file>", "kind of meter: idis-p2, dsmr-5, is15959 …, or a file; sets what follows")
+    .option("--link <name>", "wrapper or hdlc: what travels over the connection")
+    .option("--physical <number>", "physical device of an HDLC address")
+    .option("--client <name|sap>", "client; the public one (16) unless there are keys or a password")
     .option("--server <sap>", "logical device")
     .option(
       "--mechanism <name>",

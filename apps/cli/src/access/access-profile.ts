@@ -1,40 +1,53 @@
-import type { CipheringForm } from "@meterkeep/dlms";
+import { existsSync, readFileSync } from "node:fs";
+import {
+  BUILT_IN_PROFILES,
+  DlmsError,
+  type MeterFacts,
+  type ProfileClient,
+  parseLayoutFile,
+  resolveProfile,
+} from "@meterkeep/dlms";
+import { CliError } from "../error.ts";
 
-/** How meters of one companion specification are reached; every field can be set by an option of its own. */
-export interface AccessProfile {
-  readonly title: string;
-  /** The client that may do everything. */
-  readonly clientSap: number;
-  readonly publicSap: number;
-  readonly serverSap: number;
-  readonly form: CipheringForm;
-  /** Objects that show the last counter accepted from a client, tried in this order. */
-  readonly counterObjects: readonly string[];
+/** What holds where no profile is named: the clients of the Green Book, and the counter where most meters show it. */
+const STANDARD: MeterFacts = {
+  id: "standard",
+  title: "public client 16, management client 1",
+  clients: [
+    { name: "public", sap: 16, authentication: "none" },
+    { name: "management", sap: 1, authentication: "hls-gmac", counter: "0-0:43.1.0" },
+  ],
+};
+
+/**
+ * Chooses the meter profile: the id of a built-in one, or a file of profiles (docs/formats/layouts.md), whose first one
+ * that nobody else in it extends is taken.
+ *
+ * @throws CliError `option-invalid`, `layout-file-invalid`
+ */
+export function chooseProfile(name: string | undefined): MeterFacts {
+  if (name === undefined || name === STANDARD.id) return STANDARD;
+  try {
+    if (!existsSync(name)) return resolveProfile(name, BUILT_IN_PROFILES);
+    const { profiles } = parseLayoutFile(JSON.parse(readFileSync(name, "utf8")));
+    const own = profiles.find(({ id }) => !profiles.some((other) => other.extends === id));
+    if (own === undefined) throw new CliError("layout-file-invalid", `${name} holds no meter profile`);
+    return resolveProfile(own.id, [...profiles, ...BUILT_IN_PROFILES]);
+  } catch (error) {
+    if (error instanceof DlmsError && !existsSync(name))
+      throw new CliError("option-invalid", `--profile ${name}: no file, and none of ${profileNames().join(", ")}`);
+    if (error instanceof DlmsError || error instanceof SyntaxError)
+      throw new CliError("layout-file-invalid", `--profile ${name}: ${error.message}`, { cause: error });
+    throw error;
+  }
 }
 
-const COMMON = { clientSap: 1, publicSap: 16, serverSap: 1, form: "global" } as const;
+/** The ids that `--profile` takes. */
+export function profileNames(): string[] {
+  return [STANDARD.id, ...BUILT_IN_PROFILES.map(({ id }) => id)];
+}
 
-/** Profiles by the name that `--profile` takes. */
-export const ACCESS_PROFILES = {
-  standard: {
-    ...COMMON,
-    title: "as the Green Book has it: public client 16, management client 1",
-    counterObjects: ["0.0.43.1.0.255", "0.0.43.1.1.255"],
-  },
-  idis: {
-    ...COMMON,
-    title: "IDIS package 2 and 3: general protection",
-    form: "general-global",
-    counterObjects: ["0.0.43.1.0.255", "0.0.43.1.1.255"],
-  },
-  dsmr5: { ...COMMON, title: "DSMR 5, P3 port", counterObjects: ["0.0.43.1.0.255"] },
-  is15959: {
-    ...COMMON,
-    title: "IS 15959, utility settings client 48",
-    clientSap: 48,
-    counterObjects: ["0.0.43.1.3.255", "0.0.43.1.0.255"],
-  },
-} as const satisfies Readonly<Record<string, AccessProfile>>;
-
-export type AccessProfileName = keyof typeof ACCESS_PROFILES;
-export const DEFAULT_ACCESS_PROFILE: AccessProfileName = "standard";
+/** The client of a name, or of an address that stands in the profile. */
+export function profileClient({ clients = [] }: MeterFacts, nameOrSap: string | number): ProfileClient | undefined {
+  return clients.find(({ name, sap }) => name === nameOrSap || sap === Number(nameOrSap));
+}

@@ -25,9 +25,22 @@ test("who has nothing is the public client, who has keys the management client, 
 });
 
 test("a profile sets addresses and form, and an option of its own counts before it", async () => {
-  assert.equal((await resolve({ ...KEYS, profile: "idis" })).form, "general-global");
+  assert.equal((await resolve({ ...KEYS, profile: "idis-p2" })).form, "general-global");
   assert.equal((await resolve({ ...KEYS, profile: "is15959" })).clientSap, 48);
   assert.equal((await resolve({ ...KEYS, profile: "is15959", client: "1", form: "dedicated" })).form, "dedicated");
+  assert.equal((await resolve({ password: "x", profile: "is15959", client: "reading" })).clientSap, 32);
+  assert.deepEqual(
+    [
+      (await resolve({ profile: "landis-gyr-short-names" })).link,
+      (await resolve({ link: "hdlc", physical: "17" })).physicalDevice,
+    ],
+    ["hdlc", 17],
+  );
+  const own = `${directory}/own.json`;
+  const profiles = [{ id: "own", title: "Our meters", extends: "is15959", serverSap: 3 }];
+  writeFileSync(own, JSON.stringify({ family: "Ours", sources: ["measured"], profiles }));
+  const access = await resolve({ ...KEYS, profile: own });
+  assert.deepEqual([access.clientSap, access.serverSap], [48, 3]);
 });
 
 test("keys of 64 digits mean suite 2, and keys of a file are those of the meter that is named", async () => {
@@ -41,9 +54,11 @@ test("keys of 64 digits mean suite 2, and keys of a file are those of the meter 
 
 test("what does not fit is refused by the name of its option", async () => {
   const cases: readonly (readonly [AccessOptions, RegExp])[] = [
-    [{ profile: "none" }, /^--profile none: one of standard, idis/],
+    [{ profile: "none" }, /^--profile none: no file, and none of standard, idis-p2/],
+    [{ client: "nobody" }, /^--client nobody: an address, or one of public, management/],
+    [{ link: "smoke" }, /^--link smoke: one of wrapper, hdlc/],
     [{ mechanism: "md4" }, /^--mechanism md4: one of/],
-    [{ client: "x" }, /^--client must be a whole number/],
+    [{ client: "70000" }, /^--client must be a whole number/],
     [{ ...KEYS, counter: "4294967295" }, /^--counter must be/],
     [{ password: "0x1" }, /pairs of hex digits/],
     [{ systemTitle: "12" }, /^--system-title must be 16 hex digits/],

@@ -5,6 +5,7 @@ import {
   type ClientCiphering,
   fromHex,
   hashMechanism,
+  type MeterFacts,
   type MeterKeys,
   type SecuritySuiteId,
   type SystemTitle,
@@ -15,7 +16,7 @@ import { openKeys } from "../decode/keys.ts";
 import { CliError } from "../error.ts";
 import type { Terminal } from "../terminal.ts";
 import type { AccessOptions } from "./access-options.ts";
-import { ACCESS_PROFILES, type AccessProfile, DEFAULT_ACCESS_PROFILE } from "./access-profile.ts";
+import { chooseProfile, profileClient } from "./access-profile.ts";
 import { type MeterAddress, parseMeterAddress } from "./meter-address.ts";
 
 /** Names that `--mechanism` takes. */
@@ -25,7 +26,12 @@ export type MechanismOption = (typeof MECHANISM_NAMES)[number];
 /** How a meter is reached and who we are to it: options, profile, keys and answers put together and checked. */
 export interface MeterAccess {
   readonly address: MeterAddress;
-  readonly profile: AccessProfile;
+  /** What travels over the connection. */
+  readonly link: "wrapper" | "hdlc";
+  /** Of an HDLC address of two or four octets. */
+  readonly physicalDevice: number | undefined;
+  readonly profile: MeterFacts;
+  readonly publicSap: number;
   readonly clientSap: number;
   readonly serverSap: number;
   readonly mechanism: MechanismOption;
@@ -59,14 +65,7 @@ const MOST_COUNTER = 0xffff_fffe;
 
 /** Puts the options together. @throws CliError `option-invalid`, `keys-needed`, and as `openKeys` */
 export async function resolveAccess(address: string, options: AccessOptions, terminal: Terminal): Promise<MeterAccess> {
-  const profile: AccessProfile =
-    ACCESS_PROFILES[
-      oneOf(
-        "--profile",
-        options.profile ?? DEFAULT_ACCESS_PROFILE,
-        Object.keys(ACCESS_PROFILES) as (keyof typeof ACCESS_PROFILES)[],
-      )
-    ];
+  const profile = chooseProfile(options.profile);
   const parsed = parseMeterAddress(address);
   const meter = options.meter === undefined ? undefined : titleOf("--meter", options.meter);
   const given = (await openKeys(options, terminal, false)).ring(options.meter?.toUpperCase() ?? "0000000000000000");
@@ -77,11 +76,16 @@ export async function resolveAccess(address: string, options: AccessOptions, ter
   if (!["none", "gmac"].includes(mechanism) && secret === undefined)
     throw new CliError("keys-needed", `--mechanism ${mechanism} needs a --password`);
   const suite = options.suite ?? (keys?.encryptionKey.length === 32 ? "2" : "0");
+  const publicSap = profileClient(profile, "public")?.sap ?? PUBLIC_SAP;
   return {
     address: parsed,
+    link: oneOf("--link", options.link ?? linkOf(profile), ["wrapper", "hdlc"]),
+    physicalDevice:
+      options.physical === undefined ? undefined : whole("--physical", options.physical, 0, MOST_PHYSICAL_DEVICE),
     profile,
-    clientSap: whole("--client", options.client, mechanism === "none" ? profile.publicSap : profile.clientSap, 0xffff),
-    serverSap: whole("--server", options.server, profile.serverSap, 0xffff),
+    publicSap,
+    clientSap: clientSapOf(options.client ?? (mechanism === "none" ? undefined : "management"), profile, publicSap),
+    serverSap: whole("--server", options.server, profile.serverSap ?? 1, 0xffff),
     mechanism,
     secret,
     keys,
@@ -94,12 +98,37 @@ export async function resolveAccess(address: string, options: AccessOptions, ter
           Object.keys(PROTECTIONS) as ProtectionName[],
         )
       ],
-    form: oneOf("--form", options.form ?? profile.form, FORMS),
+    form: oneOf("--form", options.form ?? formOf(profile), FORMS),
     meter,
     title: options.systemTitle === undefined ? undefined : titleOf("--system-title", options.systemTitle),
     lowestCounter: options.counter === undefined ? undefined : whole("--counter", options.counter, 0, MOST_COUNTER),
     timeoutMilliseconds: whole("--timeout", options.timeout, 10, MOST_SECONDS) * 1_000,
   };
+}
+
+const PUBLIC_SAP = 16;
+const MANAGEMENT_SAP = 1;
+const MOST_PHYSICAL_DEVICE = 0x3fff;
+
+/** A client by its name in the profile, or by its address. */
+function clientSapOf(text: string | undefined, profile: MeterFacts, publicSap: number): number {
+  if (text === undefined) return publicSap;
+  const known = profileClient(profile, text);
+  if (known !== undefined) return known.sap;
+  if (text === "management") return MANAGEMENT_SAP;
+  if (/^\d+$/.test(text)) return whole("--client", text, publicSap, 0xffff);
+  const names = (profile.clients ?? []).map(({ name }) => name);
+  throw new CliError("option-invalid", `--client ${text}: an address, or one of ${names.join(", ")}`);
+}
+
+/** Over TCP: the wrapper where the meters have it. */
+function linkOf({ transport }: MeterFacts): MeterAccess["link"] {
+  const { kinds = ["wrapper-tcp"] } = transport ?? {};
+  return kinds.includes("wrapper-tcp") ? "wrapper" : "hdlc";
+}
+
+function formOf({ ciphering }: MeterFacts): CipheringForm {
+  return ciphering?.header === "general" ? "general-global" : "global";
 }
 
 type ProtectionName = keyof typeof PROTECTIONS;

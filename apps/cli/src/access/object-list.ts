@@ -1,4 +1,4 @@
-import { type Data, data, decode, logicalNameText, type Session } from "@meterkeep/dlms";
+import { type Data, data, decode, logicalNameText, type Session, ShortNameSession } from "@meterkeep/dlms";
 
 /** One object in the list of an association, with what the association may do with it. */
 export interface ListedObject {
@@ -18,7 +18,8 @@ const OBJECT_LIST = { classId: 15, logicalName: "0.0.40.0.0.255", attributeId: 2
  *
  * @throws SessionError
  */
-export async function readObjectList(session: Pick<Session, "get">): Promise<ListedObject[]> {
+export async function readObjectList(session: Pick<Session, "get"> | ShortNameSession): Promise<ListedObject[]> {
+  if (session instanceof ShortNameSession) return await readShortNameList(session);
   const list = decode(data, await session.get(OBJECT_LIST), { trailing: "ignore" });
   return childrenOf(list).flatMap((element) => {
     const [classId, version, name, rights] = childrenOf(element);
@@ -34,6 +35,17 @@ export async function readObjectList(session: Pick<Session, "get">): Promise<Lis
       },
     ];
   });
+}
+
+/** A list of short names says nothing of rights: those are in an attribute of its own, which few meters have. */
+async function readShortNameList(session: ShortNameSession): Promise<ListedObject[]> {
+  return (await session.objects()).map(({ classId, version, logicalName }) => ({
+    classId,
+    version,
+    logicalName,
+    attributes: [],
+    methods: [],
+  }));
 }
 
 function modesOf(list: Data | undefined): ListedObject["attributes"] {

@@ -10,6 +10,7 @@ import {
   type Session,
   SessionError,
   type SystemTitle,
+  securityOf,
 } from "@meterkeep/dlms";
 import { nodeCiphers } from "@meterkeep/dlms-node";
 import type { MeterAccess } from "../access/meter-access.ts";
@@ -80,20 +81,19 @@ export class Bench implements AsyncDisposable {
 
   /** Opens a connection, as the client of the access unless given. @throws TransportError when the meter takes none */
   async open(clientSap = this.access.clientSap): Promise<Probe> {
-    const { access, now, signal } = this.parts;
-    const { address, serverSap, timeoutMilliseconds } = access;
-    const evidence = this.evidence;
-    const probe = await openProbe({ address, clientSap, serverSap, timeoutMilliseconds, evidence, now, signal });
+    const { access: reach, now, signal } = this.parts;
+    const probe = await openProbe({ reach, clientSap, evidence: this.evidence, now, signal });
     this.#probes.push(probe);
     return probe;
   }
 
   /** Mechanism 5 and authenticated encryption under the given keys. */
   configured({ encryptionKey, authenticationKey }: Keys): CipheredConfig {
-    const { meter, suite, form } = this.access;
+    const { meter, suite, form, profile } = this.access;
     return {
       authentication: { kind: "gmac", challenge: this.challenge() },
       systemTitle: this.parts.title,
+      profile: securityOf(profile),
       ciphering: {
         ciphers: nodeCiphers,
         suite,
@@ -186,7 +186,7 @@ export class Bench implements AsyncDisposable {
   }
 
   get publicSap(): number {
-    return this.access.profile.publicSap;
+    return this.access.publicSap;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,48 +1,50 @@
-import { connectWrapper, TransportError, type WrapperConnection } from "@meterkeep/dlms-node";
-import type { MeterAddress } from "../access/meter-address.ts";
+import { LineError } from "@meterkeep/dlms";
+import { type ApduConnection, TransportError } from "@meterkeep/dlms-node";
+import { connectMeter, type Reach } from "../access/connection.ts";
 import { type Answer, type CipheredAs, type Meaning, meaningOf } from "./answer.ts";
 import type { Evidence } from "./evidence.ts";
 
 /** What a probe needs to know. */
 export interface ProbeOptions {
-  readonly address: MeterAddress;
+  readonly reach: Reach;
   readonly clientSap: number;
-  readonly serverSap: number;
-  readonly timeoutMilliseconds: number;
   readonly evidence: Evidence;
   /** Milliseconds, rising. */
   readonly now: () => number;
   readonly signal: AbortSignal;
 }
 
+/** Errors of the line that mean that nothing came. */
+const SILENCE: ReadonlySet<string> = new Set(["response-timeout", "line-silent"]);
+
 /** A connection on which any octets can be said, and whatever comes back is written down. */
 export class Probe implements AsyncDisposable {
-  readonly #line: WrapperConnection;
+  readonly #line: ApduConnection;
   readonly #options: ProbeOptions;
 
-  constructor(line: WrapperConnection, options: ProbeOptions) {
+  constructor(line: ApduConnection, options: ProbeOptions) {
     this.#line = line;
     this.#options = options;
   }
 
-  /** Sends an APDU and waits for what comes back; silence and a closed connection are answers too. */
+  /** Sends an APDU and waits for what comes back; silence and a closed connection are answers too, and end the connection. */
   async say(label: string, apdu: Uint8Array): Promise<Answer> {
     const { evidence, now, signal } = this.#options;
     evidence.sent(label, apdu);
     const begun = now();
     try {
-      this.#line.send(apdu);
-      const octets = await this.#line.line.receive(signal);
+      const octets = await this.#line.exchange(apdu, signal);
       const milliseconds = now() - begun;
-      const answer: Answer =
-        octets === undefined ? { kind: "silence", milliseconds } : { kind: "octets", octets, milliseconds };
+      const answer: Answer = { kind: "octets", octets, milliseconds };
       evidence.received(meaningOf(answer).words, octets, milliseconds);
       return answer;
     } catch (error) {
-      if (!(error instanceof TransportError) || error.code === "exchange-aborted") throw error;
-      const milliseconds = now() - begun;
-      evidence.received("the meter closed the connection", undefined, milliseconds);
-      return { kind: "closed", milliseconds };
+      signal.throwIfAborted();
+      if (!(error instanceof TransportError || error instanceof LineError)) throw error;
+      const kind = SILENCE.has(error.code) ? "silence" : "closed";
+      const answer: Answer = { kind, milliseconds: now() - begun };
+      evidence.received(meaningOf(answer).words, undefined, answer.milliseconds);
+      return answer;
     }
   }
 
@@ -58,16 +60,8 @@ export class Probe implements AsyncDisposable {
   }
 }
 
-/** Connects. @throws TransportError when the meter takes no connection */
+/** Connects. @throws TransportError, LineError when the meter takes no connection */
 export async function openProbe(options: ProbeOptions): Promise<Probe> {
-  const { address, clientSap, serverSap, timeoutMilliseconds, signal } = options;
-  const line = await connectWrapper({
-    ...address,
-    clientSap,
-    serverSap,
-    responseTimeoutMilliseconds: timeoutMilliseconds,
-    connectTimeoutMilliseconds: timeoutMilliseconds,
-    signal,
-  });
-  return new Probe(line, options);
+  const { reach, clientSap, signal } = options;
+  return new Probe(await connectMeter(reach, clientSap, signal), options);
 }

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { after, describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { run } from "../program.ts";
 import { scratchTerminal } from "../testing/scratch-terminal.ts";
 import type { Assessment } from "./assessment.ts";
@@ -64,6 +65,25 @@ describe("meterkeep assess", () => {
     for (const text of [page, readFileSync(json, "utf8"), out])
       for (const key of Object.values(meter.keys))
         assert.ok(!text.toLowerCase().replaceAll("<wbr>", "").includes(hex(key)));
+  });
+
+  test("works over HDLC as well", async () => {
+    await using meter = await startSampleMeter({ policy: NO_POLICY }, undefined, "hdlc");
+    const { status, out, err } = await meterkeep("assess", meter.address, "--link", "hdlc", ...keysOf(meter), "--json");
+    assert.equal(err, "");
+    assert.equal(status, 1);
+    const failed = (JSON.parse(out) as Assessment).results.filter(({ verdict }) => verdict === "fail");
+    assert.deepEqual(failed.map(({ id }) => id).sort(), ["context-downgrade", "plaintext-request", "policy-downgrade"]);
+  });
+
+  test("the guide has a row for every check, and README their number", () => {
+    const read = (path: string) => readFileSync(fileURLToPath(new URL(`../../../../${path}`, import.meta.url)), "utf8");
+    const guide = read("docs/guides/acceptance.md");
+    assert.deepEqual(
+      [...guide.matchAll(/^\| `([a-z][a-z-]+)` \| /gm)].map(([, id]) => id).sort(),
+      CHECKS.map(({ id }) => id).sort(),
+    );
+    assert.match(read("README.md"), new RegExp(`tries ${CHECKS.length} attacks`));
   });
 
   test("runs the checks that are named, prints JSON, and lists them", async () => {

@@ -4,6 +4,7 @@ import { DataClass, frameCountersFrom, plainValue, remote, systemTitleText } fro
 import { nodeRandom } from "@meterkeep/dlms-node";
 import packageJson from "../../package.json" with { type: "json" };
 import type { AccessOptions } from "../access/access-options.ts";
+import { profileClient } from "../access/access-profile.ts";
 import { type KeptCounters, keptCountersFile, openKeptCounters } from "../access/kept-counters.ts";
 import { type MeterAccess, resolveAccess } from "../access/meter-access.ts";
 import { openMeter, readShownCounter } from "../access/open-meter.ts";
@@ -28,6 +29,7 @@ export interface AssessOptions extends AccessOptions, PushOptions {
 }
 
 const DEFAULT_PATIENCE_SECONDS = 5;
+const MANAGEMENT_SAP = 1;
 const DEVICE_NAME = "0.0.42.0.0.255";
 
 /** Runs `meterkeep assess`; the exit status is 1 when a check failed. @throws CliError, TransportError, SessionError */
@@ -85,7 +87,10 @@ async function accessOf(address: string, options: AssessOptions, terminal: Termi
   const access = await resolveAccess(address, options, terminal);
   if (access.keys !== undefined && access.mechanism !== "gmac")
     throw new CliError("option-invalid", "assess proves keys by mechanism gmac");
-  return options.client === undefined ? { ...access, clientSap: access.profile.clientSap } : access;
+  if (access.profile.services?.shortNames === true)
+    throw new CliError("option-invalid", `assess speaks by logical names, and ${access.profile.id} by short ones`);
+  if (options.client !== undefined) return access;
+  return { ...access, clientSap: profileClient(access.profile, "management")?.sap ?? MANAGEMENT_SAP };
 }
 
 interface Met {

@@ -16,8 +16,8 @@ const hex = (octets: Uint8Array): string => Buffer.from(octets).toString("hex");
 
 /** The profiles of the town, and how their meters are reached. */
 const PROFILES = [
-  ["idis-p2", "idis"],
-  ["dsmr-5", "dsmr5"],
+  ["idis-p2", "idis-p2"],
+  ["dsmr-5", "dsmr-5"],
   ["is15959", "standard"],
 ] as const;
 
@@ -80,7 +80,7 @@ describe("a meter of the virtual town", () => {
     writeFileSync(pushes, `${hex(meter.meter.buildPush("report"))}\n`);
     const { status, answer } = await meterkeep(
       meter,
-      "dsmr5",
+      "dsmr-5",
       "assess",
       "--push-file",
       pushes,

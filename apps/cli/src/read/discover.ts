@@ -12,6 +12,7 @@ import {
   type ReadingValue,
   readDateTime,
   type Session,
+  type ShortNameSession,
   scaled,
   timeText,
   unitSymbol,
@@ -79,7 +80,7 @@ const READ_OF: Readonly<Record<number, { readonly value: number; readonly scaler
 const PROFILE_ATTRIBUTES = { columns: 3, capturePeriod: 4, entries: 7 } as const;
 
 /** Finds out what the meter holds, and reads what is one value. Refusals are told, and end nothing. */
-export async function discover(session: Pick<Session, "get" | "getList">): Promise<Holdings> {
+export async function discover(session: Session | ShortNameSession): Promise<Holdings> {
   const listed = await readObjectList(session);
   const values = await readAll(session, listed.flatMap(itemsOf));
   const readings = listed.flatMap((object) => readingOf(object, values) ?? []);
@@ -103,7 +104,7 @@ interface Values {
   readonly unread: readonly Unread[];
 }
 
-async function readAll(session: Pick<Session, "getList">, items: readonly GetItem[]): Promise<Values> {
+async function readAll(session: Session | ShortNameSession, items: readonly GetItem[]): Promise<Values> {
   const found = new Map<string, Data>();
   const unread: Unread[] = [];
   for (const [at, item] of (await session.getList(items)).entries()) {
@@ -155,7 +156,7 @@ function profileOf(object: ListedObject, values: Values): HeldProfile {
 function columnText(column: Data): string {
   const [, name, attribute] = column.type === "structure" ? column.value : [];
   if (name?.type !== "octet-string" || name.value.length !== 6) return "?";
-  return `${obisOf(logicalNameText(name.value))} attribute ${attribute?.value}`;
+  return `${obisOf(logicalNameText(name.value))} attribute ${String(attribute?.value)}`;
 }
 
 function describe({ classId, version, logicalName }: ListedObject): HeldObject {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { after, describe, test } from "node:test";
 import { startSampleMeter } from "../assess/testing/sample-meter.ts";
@@ -60,6 +60,25 @@ describe("meterkeep read", () => {
     assert.match(again.out, /1-0:1\.8\.0 +│ Active energy import +│ +1234\.567 │ Wh/);
     assert.match(again.out, /client 1, mechanism gmac; authenticated and encrypted, suite 0, global/);
     assert.ok(!readFileSync(`${state}/meterkeep/client.json`, "utf8").includes(hex(meter.keys.encryptionKey)));
+  });
+
+  test("speaks HDLC over the same connection where it is told to, and short names where the profile says so", async () => {
+    await using hdlc = await startSampleMeter({}, undefined, "hdlc");
+    const keys = ["--key", hex(hdlc.keys.encryptionKey), "--auth-key", hex(hdlc.keys.authenticationKey)];
+    const { status, out, err } = await meterkeep("read", hdlc.address, "--link", "hdlc", ...keys, "--json");
+    assert.equal(status, 0, err);
+    assert.equal((JSON.parse(out) as MeterRead).readings.find(({ obis }) => obis === "1-0:1.8.0")?.value, 1234.567);
+    await using short = await startSampleMeter({ shortNames: true });
+    const profile = `${state}/short.json`;
+    const profiles = [
+      { id: "short", title: "By short names", services: { shortNames: true }, transport: { kinds: ["wrapper-tcp"] } },
+    ];
+    writeFileSync(profile, JSON.stringify({ family: "Old", sources: ["a test"], profiles }));
+    const read = await meterkeep("read", short.address, "--profile", profile, "--json");
+    assert.equal(read.status, 0, read.err);
+    assert.equal((JSON.parse(read.out) as MeterRead).meter.deviceName, "MKS0001");
+    const assessed = await meterkeep("assess", short.address, "--profile", profile);
+    assert.match(assessed.err, /assess speaks by logical names, and short by short ones/);
   });
 
   test("says why a meter does not let it in, with the code, and never a key", async () => {

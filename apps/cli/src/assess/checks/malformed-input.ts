@@ -1,4 +1,4 @@
-import { fromHex } from "@meterkeep/dlms";
+import { fromHex, LineError } from "@meterkeep/dlms";
 import { TransportError } from "@meterkeep/dlms-node";
 import { type Check, fail, NotTestable, pass } from "../check.ts";
 
@@ -40,7 +40,7 @@ export const malformedInput: Check = {
         const outcome = await bench.attempt(config, "AARQ of the public client", bench.publicSap);
         return outcome.kind !== "unanswered";
       } catch (error) {
-        if (error instanceof TransportError) return false;
+        if (error instanceof TransportError || error instanceof LineError) return false;
         throw error;
       }
     }

@@ -20,7 +20,7 @@ import {
   sealApdu,
   systemTitle,
 } from "@meterkeep/dlms";
-import { listenWrapper, nodeCiphers, nodeKeyWrap, nodeRandom } from "@meterkeep/dlms-node";
+import { listenHdlc, listenWrapper, nodeCiphers, nodeKeyWrap, nodeRandom, type Transmit } from "@meterkeep/dlms-node";
 import { aareIn } from "../answer.ts";
 import { FULL_POLICY, type Misbehaviour } from "./misbehaviour.ts";
 import { SAMPLE_CLIENTS, type SampleState, SETUP, sampleModel, sampleState } from "./sample-model.ts";
@@ -58,16 +58,17 @@ interface Client {
 export async function startSampleMeter(
   wrong: Misbehaviour = {},
   keys = { encryptionKey: nodeRandom(16), authenticationKey: nodeRandom(16) },
+  link: "wrapper" | "hdlc" = "wrapper",
 ): Promise<SampleMeter> {
   const sample = new Sample(wrong, keys);
-  const listener = await listenWrapper({
-    server: sample,
-    maxConnections: 64,
-    transmit: (apdu, line) => {
-      if (!sample.isLate) return line.send(apdu);
-      setTimeout(() => line.send(apdu), LATER_MS);
-    },
-  });
+  const transmit: Transmit = (apdu, line) => {
+    if (!sample.isLate) return line.send(apdu);
+    setTimeout(() => line.send(apdu), LATER_MS);
+  };
+  const options = { server: sample, maxConnections: 64, transmit };
+  const listener = await (link === "wrapper"
+    ? listenWrapper(options)
+    : listenHdlc({ ...options, logicalDevices: [1] }));
   return {
     address: `tcp://${listener.host}:${listener.port}`,
     keys,
@@ -97,7 +98,7 @@ class Sample {
     this.#keys = keys;
     this.state = sampleState(() => Math.max(0, this.#counters.lowest - 1));
     const publicAccess = wrong.publicMayAll === true ? fullAccess : undefined;
-    this.#strict = new CosemServer(sampleModel(publicAccess), this.#device());
+    this.#strict = new CosemServer(sampleModel(publicAccess, false, wrong.shortNames), this.#device());
     this.#lax = new CosemServer(sampleModel(publicAccess, true), this.#device());
   }
 

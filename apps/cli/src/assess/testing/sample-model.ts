@@ -41,7 +41,7 @@ export function sampleState(lastCounter: () => number): SampleState {
  *
  * @param lax lets everybody in as everybody, without proof and from the start: what a meter of no security would do
  */
-export function sampleModel(publicAccess?: AccessRule, lax = false): DeviceModel<SampleState> {
+export function sampleModel(publicAccess?: AccessRule, lax = false, shortNames = false): DeviceModel<SampleState> {
   const column = (classId: number, logicalName: string) => ({ classId, logicalName, attributeIndex: 2, dataIndex: 0 });
   return deviceModel<SampleState>({
     objects: [
@@ -96,6 +96,7 @@ export function sampleModel(publicAccess?: AccessRule, lax = false): DeviceModel
         clientSap: SAMPLE_CLIENTS.public,
         authentication: { kind: "none" },
         access: publicAccess ?? onlyReading(NAME, CLOCK, COUNTER),
+        ...(shortNames ? { shortNameVersion: 2 } : {}),
       },
       {
         name: "management",
