@@ -117,6 +117,7 @@ export {
 } from "./client/association-machine.ts";
 export type { BlockTransferSettings } from "./client/block-carrier.ts";
 export type { RequestBlocks, SessionOptions } from "./client/conversation.ts";
+export { type DataProtectionConfig, type ProtectedObjects, protectedObjects } from "./client/data-protection.ts";
 export type { ListItem } from "./client/get-transfer.ts";
 export { type AssociatorCounters, localAssociator, preEstablishedAssociator } from "./client/local-associator.ts";
 export type {
@@ -434,12 +435,14 @@ export { UNIT_SYMBOLS, unitNumber, unitSymbol } from "./obis/unit.ts";
 export { describeObis, type ObisDescription, obisInWords } from "./obis/words.ts";
 export { type ApduLine, apduLines } from "./print/apdu-lines.ts";
 export { BUILT_IN_PROFILE_FILES, BUILT_IN_PROFILES } from "./profile/built-in-profiles.ts";
+export { hdlcOptionsOf } from "./profile/hdlc-options.ts";
 export {
   clientOf,
   type MeterFacts,
   type ProfileAuthentication,
   type ProfileCiphering,
   type ProfileClient,
+  type ProfileHdlc,
   type ProfileObjects,
   type ProfileQuirks,
   type ProfileServices,
@@ -592,7 +595,7 @@ export type {
   ServerEvent,
 } from "./server/ports.ts";
 export { type ProfileRows, type ProfileSource, serveProfile } from "./server/profile.ts";
-export { buildPush, type PushProtection } from "./server/push.ts";
+export { buildPush, type GeneralPush, type PushProtection } from "./server/push.ts";
 export { serveSecuritySetup, serveSecuritySetupV0 } from "./server/security-setup-object.ts";
 export { CosemServer, type ServerOptions } from "./server/server.ts";
 export { manufacturerOf, type SystemTitle, systemTitle, systemTitleCodec, systemTitleText } from "./system-title.ts";

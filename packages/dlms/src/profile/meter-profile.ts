@@ -65,6 +65,29 @@ export interface ProfileTransport {
   readonly connections?: number;
 }
 
+/** HDLC with these meters: how they are addressed, what to propose, and where they depart from the standard. */
+export interface ProfileHdlc {
+  /** Octets of the server address; the shortest that holds it unless given. */
+  readonly addressBytes?: 1 | 2 | 4;
+  readonly physicalDevice?: number;
+  /** What to propose when connecting; the defaults of the standard unless given. */
+  readonly maxTransmitBytes?: number;
+  readonly maxReceiveBytes?: number;
+  readonly windowTransmit?: number;
+  readonly windowReceive?: number;
+  /** Octets of the first frame of a long APDU, and of the others, where the meters take less than they promise. */
+  readonly firstSegmentBytes?: number;
+  readonly furtherSegmentBytes?: number;
+  /** Responses carry the LLC header of a command. */
+  readonly answersWithCommandLlc?: boolean;
+  /** Some responses carry no LLC header. */
+  readonly omitsLlc?: boolean;
+  /** The meters never count our frames in N(R). */
+  readonly neverAcknowledges?: boolean;
+  /** An optical port opens in mode E although its identification does not say so. */
+  readonly assumesModeE?: boolean;
+}
+
 /** Deviations from the standard that a client has to live with. */
 export interface ProfileQuirks {
   /** Octets after the value of a response are ignored. */
@@ -98,6 +121,7 @@ export interface MeterFacts {
   /** The management logical device; 1 unless given. */
   readonly serverSap?: number;
   readonly transport?: ProfileTransport;
+  readonly hdlc?: ProfileHdlc;
   readonly services?: ProfileServices;
   readonly ciphering?: ProfileCiphering;
   /** Where protection differs from the current editions. */

@@ -1,3 +1,4 @@
+import { MOST_INFORMATION_BYTES } from "../hdlc/parameters.ts";
 import { parseObis } from "../obis/code.ts";
 import {
   type Check,
@@ -55,6 +56,28 @@ const transport = objectOf(
     connections: wholeNumber(1, 255),
   },
 );
+const informationBytes = wholeNumber(1, MOST_INFORMATION_BYTES);
+const windowFrames = wholeNumber(1, 7);
+const addressBytes: Check = (value, path) => {
+  if (value !== 1 && value !== 2 && value !== 4) fail(path, "must be 1, 2 or 4");
+};
+const hdlc = objectOf(
+  {},
+  {
+    addressBytes,
+    physicalDevice: wholeNumber(0, 0x3fff),
+    maxTransmitBytes: informationBytes,
+    maxReceiveBytes: informationBytes,
+    windowTransmit: windowFrames,
+    windowReceive: windowFrames,
+    firstSegmentBytes: informationBytes,
+    furtherSegmentBytes: informationBytes,
+    answersWithCommandLlc: flag,
+    omitsLlc: flag,
+    neverAcknowledges: flag,
+    assumesModeE: flag,
+  },
+);
 const services = objectOf(
   {},
   {
@@ -108,6 +131,7 @@ const checkShape = objectOf(
     clients: listOf(client),
     serverSap: wholeNumber(1, 0x3fff),
     transport,
+    hdlc,
     services,
     ciphering,
     security,

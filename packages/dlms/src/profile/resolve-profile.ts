@@ -37,6 +37,7 @@ function inherit(from: MeterFacts, own: MeterFacts): MeterFacts {
     ...own,
     ...(clients.length === 0 ? {} : { clients }),
     ...merged("transport", from, own),
+    ...merged("hdlc", from, own),
     ...merged("services", from, own),
     ...merged("ciphering", from, own),
     ...merged("security", from, own),
@@ -45,7 +46,7 @@ function inherit(from: MeterFacts, own: MeterFacts): MeterFacts {
   };
 }
 
-type Group = "transport" | "services" | "ciphering" | "security" | "quirks" | "objects";
+type Group = "transport" | "hdlc" | "services" | "ciphering" | "security" | "quirks" | "objects";
 
 function merged(group: Group, from: MeterFacts, own: MeterFacts): Partial<MeterFacts> {
   if (from[group] === undefined && own[group] === undefined) return {};
