@@ -156,7 +156,8 @@ function profileOf(object: ListedObject, values: Values): HeldProfile {
 function columnText(column: Data): string {
   const [, name, attribute] = column.type === "structure" ? column.value : [];
   if (name?.type !== "octet-string" || name.value.length !== 6) return "?";
-  return `${obisOf(logicalNameText(name.value))} attribute ${String(attribute?.value)}`;
+  const index = attribute === undefined ? undefined : numberOf(attribute);
+  return `${obisOf(logicalNameText(name.value))} attribute ${index ?? "?"}`;
 }
 
 function describe({ classId, version, logicalName }: ListedObject): HeldObject {
