@@ -71,6 +71,7 @@ export function custodianConfig(sources: ConfigSources): CustodianConfig {
     certificate: credentials.custodian.certificate,
     rootKeyFile: `${directories.custodian}/root.key`,
     ...(config.passphraseFile !== undefined && { passphraseFile: `${directories.custodian}/passphrase` }),
+    ...(config.tokensFile !== undefined && { tokensFile: `${directories.custodian}/tokens.json` }),
     separateUser: sources.separateUsers,
     // The meters of this start are virtual: they have no lock-out, and a newcomer should see the liars caught.
     probeSpacing: VIRTUAL_PROBE_SPACING_MILLISECONDS,

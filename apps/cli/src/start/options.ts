@@ -95,6 +95,12 @@ export const START_OPTIONS = {
     optional: true,
     description: "A file (mode 0600) with the passphrase of the custodian's vault, instead of a root key file.",
   },
+  tokensFile: {
+    kind: "path",
+    optional: true,
+    description:
+      'A file (mode 0600) with the PKCS#11 tokens that the custodian\'s vault is in, instead of a root key file: [{ "library", "label", "pin", "sessions"?, "env"? }].',
+  },
   userIds: {
     kind: "integer",
     unit: "user id",

@@ -101,7 +101,7 @@ async function startIn(state: string, config: StartConfig, context: StartContext
     depot: openCredential(directories.depot, "depot", now, users.depot),
     operator: openCredential(directories.operator, "operator", now),
   };
-  importPassphrase(config, directories.custodian, users.custodian);
+  importSecrets(config, directories.custodian, users.custodian);
 
   const supervisor = new Supervisor({
     logDirectory: directories.log,
@@ -254,17 +254,21 @@ async function checkAddresses(config: StartConfig): Promise<void> {
   }
 }
 
-/** The custodian gets a copy that it may read: the original belongs to the installer. */
-function importPassphrase(
-  { passphraseFile }: StartConfig,
+/** The custodian gets copies of its secrets that it may read: the originals belong to the installer. */
+function importSecrets(
+  { passphraseFile, tokensFile }: StartConfig,
   directory: string,
   user: { readonly uid: number; readonly gid: number } | undefined,
 ): void {
-  if (passphraseFile === undefined) return;
-  if ((statSync(passphraseFile).mode & 0o077) !== 0) {
-    throw new StartError("file-not-private", `others can read ${passphraseFile}: chmod 600 ${passphraseFile}`);
+  for (const [original, copy] of [
+    [passphraseFile, "passphrase"],
+    [tokensFile, "tokens.json"],
+  ] as const) {
+    if (original === undefined) continue;
+    if ((statSync(original).mode & 0o077) !== 0)
+      throw new StartError("file-not-private", `others can read ${original}: chmod 600 ${original}`);
+    writePrivate(`${directory}/${copy}`, readFileSync(original, "utf8"), user);
   }
-  writePrivate(`${directory}/passphrase`, readFileSync(passphraseFile, "utf8"), user);
 }
 
 function isLoopback(address: string): boolean {

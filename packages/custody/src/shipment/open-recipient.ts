@@ -13,5 +13,5 @@ export async function openRecipient(vault: Vault, installation: InstallationReco
 
 async function sealFresh(vault: Vault, name: string): Promise<Uint8Array> {
   using secret = generateRecipientSecret();
-  return vault.sealNamed(name, secret);
+  return await vault.sealNamed(name, secret);
 }
