@@ -24,16 +24,19 @@ export interface HdlcListenerOptions<Connection>
     TcpListenerOptions {
   /** Milliseconds of silence after which a connection is closed; 300 000 unless given. */
   readonly idleTimeoutMilliseconds?: number;
+  /** Called with each new line, to send pushes on. */
+  readonly onLine?: (notify: HdlcNotify) => void;
 }
 
 const DEFAULT_IDLE_TIMEOUT_MILLISECONDS = 300_000;
 
 /** Listens for HDLC over TCP and answers with `server`. @throws TransportError `listen-failed`. */
 export function listenHdlc<Connection>(options: HdlcListenerOptions<Connection>): Promise<Listener> {
-  const { maxConnections, idleTimeoutMilliseconds = DEFAULT_IDLE_TIMEOUT_MILLISECONDS, ...line } = options;
+  const { maxConnections, idleTimeoutMilliseconds = DEFAULT_IDLE_TIMEOUT_MILLISECONDS, onLine, ...line } = options;
   return listenTcp(options, (socket: Socket) => {
     socket.setTimeout(idleTimeoutMilliseconds, () => socket.destroy());
-    serveHdlc(socket, line, () => socket.resetAndDestroy());
+    const notify = serveHdlc(socket, line, () => socket.resetAndDestroy());
+    onLine?.(notify);
   });
 }
 

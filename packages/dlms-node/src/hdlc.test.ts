@@ -5,7 +5,7 @@ import { fromHex, toHex } from "@meterkeep/dlms";
 import type { ApduServer } from "./apdu-server.ts";
 import { gatewayServer } from "./gateway-server.ts";
 import { connectHdlc, type HdlcTarget } from "./hdlc-client.ts";
-import { type HdlcListenerOptions, listenHdlc } from "./hdlc-server.ts";
+import { type HdlcListenerOptions, type HdlcNotify, listenHdlc } from "./hdlc-server.ts";
 import { connectWrapper } from "./wrapper-client.ts";
 import { listenWrapper } from "./wrapper-server.ts";
 
@@ -116,6 +116,28 @@ test("who is not there, refuses, hangs up or is not wanted any more is told apar
   assert.ok(typeof address === "object" && address !== null);
   await assert.rejects(connectHdlc({ ...target, port: address.port }), { code: "connection-closed" });
   await new Promise<void>((resolve) => rude.close(() => resolve()));
+});
+
+test("a push comes between an answer and the next request, and is no answer", async () => {
+  const unsolicited: string[] = [];
+  const lines: HdlcNotify[] = [];
+  await using line = await lineTo(
+    { onLine: (notify) => lines.push(notify) },
+    { onUnsolicited: (apdu) => unsolicited.push(toHex(apdu)) },
+  );
+  lines[0]?.({ clientAddress: 16, logicalDevice: 1 }, fromHex("0f0000"));
+  assert.equal(toHex(await line.connection.exchange(fromHex("c001"), never)), "c001");
+  assert.deepEqual(unsolicited, ["0f0000"]);
+});
+
+test("a broadcast reaches the meter, and nothing answers", async () => {
+  const events: string[] = [];
+  {
+    await using line = await lineTo({}, {}, events);
+    line.connection.broadcast(fromHex("c1ff"));
+    assert.equal(toHex(await line.connection.exchange(fromHex("c001"), never)), "c001");
+  }
+  assert.deepEqual(events.slice(1, 4), ["echo connect 16 127", "echo c1ff", "echo disconnect 16 127"]);
 });
 
 test("a reset connection ends what waits", async () => {

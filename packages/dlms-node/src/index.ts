@@ -17,7 +17,7 @@ export {
   listenHdlc,
   serveHdlc,
 } from "./hdlc-server.ts";
-export { MbusConnection, type MbusSettings } from "./mbus-client.ts";
+export { connectMbus, MbusConnection, type MbusSettings } from "./mbus-client.ts";
 export { type MbusLineOptions, serveMbus } from "./mbus-server.ts";
 export { awaitModeE, type OpenedPort, openModeE, type SetLine } from "./mode-e-opening.ts";
 export {

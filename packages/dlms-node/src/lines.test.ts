@@ -6,9 +6,10 @@ import { echoServer } from "./hdlc.test.ts";
 import { HdlcConnection } from "./hdlc-client.ts";
 import { connectHdlcSerial } from "./hdlc-serial.ts";
 import { serveHdlc } from "./hdlc-server.ts";
-import { MbusConnection } from "./mbus-client.ts";
+import { connectMbus, MbusConnection } from "./mbus-client.ts";
 import { serveMbus } from "./mbus-server.ts";
 import { awaitModeE, openModeE } from "./mode-e-opening.ts";
+import { listenTcp } from "./tcp-listener.ts";
 
 const never = new AbortController().signal;
 
@@ -45,6 +46,15 @@ test("opening a port can be cancelled, and ends when the line does", async () =>
   );
   const target = { path: import.meta.filename, clientAddress: 16, server: { logicalDevice: 1 }, modeE: {} };
   await assert.rejects(connectHdlcSerial(target), { code: "connection-failed" });
+});
+
+test("a bus behind a TCP converter is reached", async () => {
+  await using listener = await listenTcp({}, (socket) =>
+    serveMbus(socket, { server: echoServer(), address: 5, serverSaps: [1] }),
+  );
+  const { host, port } = listener;
+  await using connection = await connectMbus({ host, port, address: 5, clientSap: 16, serverSap: 1 });
+  assert.equal(toHex(await connection.exchange(fromHex("c001"), never)), "c001");
 });
 
 test("APDUs of up to 4 000 octets go over a wired M-Bus, and silence and an end are told apart", async () => {

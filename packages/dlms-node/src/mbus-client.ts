@@ -10,7 +10,7 @@ import {
 import { AnswerQueue } from "./answer-queue.ts";
 import type { ApduConnection, ConnectionSettings } from "./apdu-connection.ts";
 import { DeadlineTimer } from "./deadline-timer.ts";
-import { onOctets } from "./tcp.ts";
+import { connectTcp, onOctets, type TcpTarget } from "./tcp.ts";
 import { TransportError } from "./transport-error.ts";
 
 export interface MbusSettings extends MbusClientOptions, ConnectionSettings {}
@@ -128,4 +128,11 @@ export class MbusConnection implements ApduConnection {
     this.#idle = undefined;
     this.#stream.destroy();
   }
+}
+
+/** Connects to a wired M-Bus behind a TCP converter. @throws TransportError as `connectTcp`; LineError `line-silent`. */
+export async function connectMbus(target: TcpTarget & MbusSettings): Promise<MbusConnection> {
+  const connection = new MbusConnection(await connectTcp(target), target, `${target.host}:${target.port}`);
+  await connection.open();
+  return connection;
 }

@@ -1,6 +1,6 @@
 import { createSocket, type Socket as UdpSocket } from "node:dgram";
 import { type AddressInfo, createServer, type Socket } from "node:net";
-import { encodeWrapper } from "@meterkeep/dlms";
+import { encodeWrapper, readWrapperDatagram } from "@meterkeep/dlms";
 import { connectTcp, onOctets } from "./tcp.ts";
 import { cannotListen, LOOPBACK } from "./tcp-listener.ts";
 import { TransportError } from "./transport-error.ts";
@@ -95,13 +95,14 @@ function receive(socket: Socket, options: PushListenerOptions): void {
   });
 }
 
-/** Receives pushes in wrappers over UDP, one or more to a datagram; others are dropped. @throws TransportError `listen-failed`. */
+/** Receives pushes in wrappers over UDP, one to a datagram; others are dropped. @throws TransportError `listen-failed`. */
 export function listenForPushesUdp(options: PushListenerOptions): Promise<PushListener> {
   const host = options.host ?? LOOPBACK;
   const socket = createSocket(host.includes(":") ? "udp6" : "udp4");
   socket.on("message", (datagram, { address, port }) => {
-    for (const frame of framesOf(datagram))
-      options.onPush({ ...frame, transport: "udp", remoteAddress: address, remotePort: port });
+    const frame = readWrapperDatagram(datagram);
+    if (frame === undefined) return;
+    options.onPush({ ...frame, transport: "udp", remoteAddress: address, remotePort: port });
   });
   return new Promise((resolve, reject) => {
     socket.once("error", (cause) => reject(cannotListen("udp", host, options.port ?? 0, cause)));
@@ -112,15 +113,6 @@ export function listenForPushesUdp(options: PushListenerOptions): Promise<PushLi
       resolve({ host, port: socket.address().port, [Symbol.asyncDispose]: () => closeUdp(socket) });
     });
   });
-}
-
-function framesOf(datagram: Uint8Array): readonly WrapperApdu[] {
-  try {
-    return new WrapperFrames().push(datagram);
-  } catch (error) {
-    if (error instanceof TransportError) return [];
-    throw error;
-  }
 }
 
 /** Where a push goes. */
