@@ -27,6 +27,8 @@ export interface ClientCiphering<Key> {
   readonly authenticated: boolean;
   readonly encrypted: boolean;
   readonly form: CipheringForm;
+  /** Requests through the association go under this key, in the global forms; responses still come under the unicast one. */
+  readonly broadcastKey?: Key;
   /** For general-ciphering, and for what is signed. */
   readonly general?: ClientGeneralProtection<Key>;
   /** globalUnicastEncryptionKey */

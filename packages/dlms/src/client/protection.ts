@@ -65,7 +65,9 @@ export function sealApdu<Key>(
   const { ciphering, client } = parties;
   const { ciphers, suite, authenticated, encrypted, general } = ciphering;
   const form = options.form ?? ciphering.form;
-  const control = securityControl({ suite, authenticated, encrypted });
+  const global = form === "global" || form === "general-global";
+  const broadcast = options.form === undefined && global && ciphering.broadcastKey !== undefined;
+  const control = securityControl({ suite, authenticated, encrypted, broadcast });
   const signs = options.form === undefined && general?.signs === true;
   if (!signs && form !== "general-ciphering")
     return protectApdu(ciphers, keysFor(ciphering, form), { form, control, originator: client, counter }, plain);
@@ -166,9 +168,13 @@ function generalSetup<Key>(ciphering: ClientCiphering<Key>): GeneralSetup<Key> {
 }
 
 function keysFor<Key>(ciphering: ClientCiphering<Key>, form: ProtectionForm): ProtectionKeys<Key> {
-  const { encryptionKey, authenticationKey, dedicatedKey, general } = ciphering;
+  const { encryptionKey, authenticationKey, dedicatedKey, broadcastKey, general } = ciphering;
   if (form === "global" || form === "general-global")
-    return { encryption: encryptionKey, authentication: authenticationKey, broadcast: general?.keys.broadcast };
+    return {
+      encryption: encryptionKey,
+      authentication: authenticationKey,
+      broadcast: broadcastKey ?? general?.keys.broadcast,
+    };
   if (dedicatedKey === undefined) throw new DlmsError("key-missing", "the association has no dedicated key");
   return { encryption: dedicatedKey.key, authentication: authenticationKey };
 }

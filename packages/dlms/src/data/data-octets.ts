@@ -1,5 +1,5 @@
 import type { Codec } from "../codec/codec.ts";
-import { MAX_DEPTH, type Reader } from "../codec/reader.ts";
+import { MAX_DEPTH, Reader } from "../codec/reader.ts";
 import { DATA_TAGS } from "./value.ts";
 
 /**
@@ -36,6 +36,17 @@ function contentBytes(): Int8Array {
   ];
   for (const [bytes, tags] of fixed) for (const tag of tags) sizes[tag] = bytes;
   return sizes;
+}
+
+/** The elements of one structure or array, each as encoded Data: views. @throws DecodeError */
+export function elementsOf(octets: Uint8Array): readonly Uint8Array[] {
+  const r = new Reader(octets);
+  const tag = r.unsigned8();
+  if (tag !== DATA_TAGS.structure && tag !== DATA_TAGS.array)
+    r.fail("wrong-type", "neither a structure nor an array", 0);
+  const elements = Array.from({ length: r.elements() }, () => dataOctets.decode(r));
+  if (r.remaining > 0) r.fail("trailing-bytes", `${r.remaining} octets after the value`);
+  return elements;
 }
 
 /** Moves past one Data value. @throws DecodeError as decoding it would, save for what its texts and numbers say. */

@@ -179,6 +179,9 @@ function takeOff<Key>(
     encrypted === (protectionType !== "authentication") &&
     !broadcast;
   if (!asSaid) throw new DlmsError("protection-mismatch", "the data is not protected as its parameters say");
+  // Nothing covers it there: another number would be somebody's who changed it.
+  if (setup.profile.dataProtection === "gbcs" && opened.counter !== 0)
+    throw new DlmsError("protection-mismatch", "the counter of data is 0 in GBCS");
   return { content: opened.plain, source: key.source, counter: opened.counter };
 }
 

@@ -149,8 +149,10 @@ export function verifyGbcsMac<Key>(
   if (message.authenticated === undefined) throw new DlmsError("protection-mismatch", "the message has no MAC");
   const keys = { encryption: gbcsKey(platform, agreement, message), authentication: new Uint8Array(0) };
   const context = { originator: message.originator, associated: generalHeaderOctets(NO_HEADER) };
-  const { tag } = unprotectContent(platform.ciphers, keys, context, message.authenticated);
-  if (tag !== "verified") throw new DlmsError("authentication-failed", "the message says that it has no MAC");
+  const { tag, counter } = unprotectContent(platform.ciphers, keys, context, message.authenticated);
+  // The vector is what the counter says, and the counter of GBCS is always 0.
+  if (tag !== "verified" || counter !== 0)
+    throw new DlmsError("authentication-failed", "the message says that it has no MAC, or counts it");
 }
 
 // Other information: message code (2), then where they are needed a supplementary remote party (8), its counter (8) and

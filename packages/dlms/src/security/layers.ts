@@ -55,12 +55,7 @@ export interface OpenedApdu {
  *
  * @throws DlmsError `protection-mismatch` for a layer that repeats or names somebody else; what the layers throw
  */
-export function openLayers<Key>(
-  keys: LayerKeys<Key>,
-  parties: LayerParties,
-  apdu: Uint8Array,
-  options?: { readonly unverified?: boolean },
-): OpenedApdu {
+export function openLayers<Key>(keys: LayerKeys<Key>, parties: LayerParties, apdu: Uint8Array): OpenedApdu {
   let plain = apdu;
   let ciphering: CipheringFacts | undefined;
   let signature: ReceivedGeneralHeader | undefined;
@@ -86,7 +81,7 @@ export function openLayers<Key>(
       continue;
     }
     const parsed = parseProtectedApdu(plain);
-    const opened = unprotectApdu(keys.ciphers, keys.keysFor(form), parsed, parties.originator, options);
+    const opened = unprotectApdu(keys.ciphers, keys.keysFor(form), parsed, parties.originator);
     plain = opened.plain;
     ciphering = { form, control: opened.control, counter: opened.counter, tag: opened.tag };
   }

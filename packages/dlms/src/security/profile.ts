@@ -12,7 +12,10 @@ export interface SecurityProfile {
   readonly algorithmIdPrefix: "6085740508" | "6085740608";
   /** What the signature over an ephemeral public key in general-ciphering covers. */
   readonly ephemeralSignature: "public-key" | "key-id-and-public-key";
-  /** Whether the tag of general-ciphering covers the header, as the standard has it. */
+  /**
+   * Whether the tag of general-ciphering covers the header, as the standard has it. Without it a transaction id proves
+   * nothing with a one-pass key: good to read what such a peer sends, not to be one.
+   */
   readonly authenticatedHeader: boolean;
   /** Whether the signature of general-signing covers the length octets before the content. */
   readonly signedContentLength: boolean;

@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { nodeCiphers } from "@meterkeep/dlms-node";
 import fc from "fast-check";
 import { fromHex, toHex } from "../bytes.ts";
+import { DlmsError } from "../errors.ts";
 import { systemTitle } from "../system-title.ts";
 import { protectContent, unprotectContent } from "./content.ts";
 import { securityControl } from "./control.ts";
@@ -19,6 +20,8 @@ const software = { encryption: softwareKey(encryptionKey), authentication };
 const originator = systemTitle(fromHex("4d4d4d0000bc614e"));
 const counter = 0x01234567;
 const getRequest = fromHex("c0010000080000010000ff0200");
+const dedicated = { encryption: createSecretKey(fromHex("ff".repeat(16))), authentication };
+const keysOf = (form: ProtectionForm) => (form.endsWith("dedicated") ? dedicated : node);
 
 test("a get-request is protected in the three ways that the Green Book prints (table 40)", () => {
   const seal = (authenticated: boolean, encrypted: boolean): string =>
@@ -98,6 +101,34 @@ test("an APDU travels in each form and comes back as it was", () => {
     assert.deepEqual([toHex(opened.plain), opened.tag, opened.counter], [toHex(getRequest), "verified", counter]);
   }
 });
+
+test("no changed octet of an APDU passes in any form, nor does its length or its title", () => {
+  for (const suite of [0, 2] as const)
+    for (const form of ["global", "dedicated", "general-global", "general-dedicated"] satisfies ProtectionForm[])
+      for (const encrypted of [true, false]) {
+        const control = securityControl({ suite, authenticated: true, encrypted });
+        const wire = protectApdu(nodeCiphers, keysOf(form), { form, control, originator, counter }, getRequest);
+        assert.equal(tagOrCode(wire), "verified");
+        for (let at = 0; at < wire.length; at += 1)
+          for (const bits of [0x01, 0x80, 0xff]) {
+            const changed = Uint8Array.from(wire);
+            changed[at]! ^= bits;
+            assert.notEqual(tagOrCode(changed), "verified", `${form}, octet ${at}`);
+          }
+      }
+});
+
+/** What comes of an APDU: its tag's standing where the form is the one expected, or the code of its refusal. */
+function tagOrCode(wire: Uint8Array): string {
+  try {
+    const parsed = parseProtectedApdu(wire);
+    // Another form is another key: the dedicated one, or none.
+    return unprotectApdu(nodeCiphers, keysOf(parsed.form), parsed, originator).tag;
+  } catch (error) {
+    if (error instanceof DlmsError) return error.code;
+    throw error;
+  }
+}
 
 test("a service-specific tag promises a service, and another one inside is refused", () => {
   const control = securityControl({ authenticated: true, encrypted: true });

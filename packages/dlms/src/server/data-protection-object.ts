@@ -1,6 +1,5 @@
-import { NO_BYTES } from "../bytes.ts";
+import { equalBytes, NO_BYTES } from "../bytes.ts";
 import { decode, encode, type Infer } from "../codec/codec.ts";
-import { Reader } from "../codec/reader.ts";
 import { Writer } from "../codec/writer.ts";
 import { DataProtection } from "../cosem/classes/data-protection.ts";
 import { ProfileGeneric } from "../cosem/classes/profile-generic.ts";
@@ -9,7 +8,7 @@ import { type AccessRefusal, refuse } from "../cosem/refusal.ts";
 import { type SelectiveAccessDescriptor, selectionToDescriptor } from "../cosem/selective-access.ts";
 import type { ServeContext, ServedClass } from "../cosem/served.ts";
 import { d } from "../data/d.ts";
-import { dataOctets } from "../data/data-octets.ts";
+import { elementsOf } from "../data/data-octets.ts";
 import { DATA_TAGS } from "../data/value.ts";
 import { DlmsError } from "../errors.ts";
 import {
@@ -120,7 +119,10 @@ function open(name: LogicalName, parameters: ProtectionParameters, context: Serv
   const { originatorSystemTitle } = first.protectionOptions;
   const partner = systemTitle(originatorSystemTitle.slice());
   for (const { protectionOptions: options } of parameters)
-    if (!same(options.originatorSystemTitle, partner) || !same(options.recipientSystemTitle, port.systemTitle))
+    if (
+      !equalBytes(options.originatorSystemTitle, partner) ||
+      !equalBytes(options.recipientSystemTitle, port.systemTitle)
+    )
       throw new Refused();
   const { platform, profile = STANDARD_SECURITY, acceptTransaction } = port.general;
   const security = { setup: port, keys: port.keys.current(), dedicated: undefined, changedKeys: false };
@@ -194,20 +196,6 @@ function selectionOf({ restriction }: ListedObject): SelectiveAccessDescriptor |
   if (restrictionType !== "byEntry") throw new Refused();
   const entry = { ...decode(entryRestriction, value), fromSelectedValue: 1, toSelectedValue: 0 };
   return selectionToDescriptor(selectors, { kind: "entry", value: entry });
-}
-
-/** The elements of one structure or array, each as encoded Data. */
-function elementsOf(octets: Uint8Array): Uint8Array[] {
-  const r = new Reader(octets);
-  const tag = r.unsigned8();
-  if (tag !== DATA_TAGS.structure && tag !== DATA_TAGS.array) throw new Refused();
-  const elements = Array.from({ length: r.elements() }, () => dataOctets.decode(r));
-  if (r.remaining > 0) throw new Refused();
-  return elements;
-}
-
-function same(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((octet, at) => octet === b[at]);
 }
 
 /** A protection that does not hold, or data that means nothing, is refused like anything else. */

@@ -4,11 +4,13 @@ import { test } from "node:test";
 import { nodePlatform } from "@meterkeep/dlms-node";
 import { concatBytes, fromHex, toHex } from "../bytes.ts";
 import type { AssociationConfig } from "../client/association-config.ts";
+import { protectedObjects } from "../client/data-protection.ts";
 import { localAssociator } from "../client/local-associator.ts";
 import { frameCountersFrom, risingCountersFrom } from "../client/protection.ts";
+import { openPush } from "../client/push.ts";
 import { remote } from "../client/remote.ts";
 import { openSession, type Session } from "../client/session.ts";
-import { decode, encode } from "../codec/codec.ts";
+import { decode } from "../codec/codec.ts";
 import { DataProtection } from "../cosem/classes/data-protection.ts";
 import { type CertificateInfo, KEY_IDS, SecuritySetup } from "../cosem/classes/security-setup.ts";
 import { d } from "../data/d.ts";
@@ -29,6 +31,7 @@ import {
   securedMeter,
 } from "../testing/secured-meter.test.ts";
 import type { CertificateIdentification, CertificateStore, KeyPairUse } from "./ports.ts";
+import { buildPush } from "./push.ts";
 
 type Config = AssociationConfig<KeyObject>;
 const NAME_ADDRESS = { classId: 1, logicalName: NAME, attributeId: 2 } as const;
@@ -275,32 +278,47 @@ for (const [form, profile] of [
         restriction: { restrictionType: "none", restrictionValue: { type: "null-data", value: null } },
       }) as const;
     let transaction = 0;
-    const layers = (...types: readonly ("authentication-encryption" | "digital-signature")[]) => {
+    const transactionIds = () => {
       transaction += 1;
-      const transactionId = Uint8Array.of(4, 0, 0, 0, 0, 0, 0, 0, transaction);
-      const common = {
-        source: "static",
-        transactionId,
+      return Uint8Array.of(4, 0, 0, 0, 0, 0, 0, 0, transaction);
+    };
+    const layer = (type: "authentication-encryption" | "digital-signature") => ({ type, source: "static" }) as const;
+    const common = { setup, client: CLIENT, meter: METER, transactionIds, frameCounters: frameCountersFrom(1) };
+    const signed = protectedObjects(session, DATA_PROTECTION, {
+      ...common,
+      layers: [layer("digital-signature"), layer("authentication-encryption")],
+    });
+    const ciphered = protectedObjects(session, DATA_PROTECTION, {
+      ...common,
+      layers: [layer("authentication-encryption")],
+    });
+    const values = await signed.get([NAME_ADDRESS, SECRET_ADDRESS]);
+    assert.deepEqual(values.map(toHex), [NAME_VALUE, "09020102"]);
+    await signed.set([{ ...SECRET_ADDRESS, value: fromHex("090311223344".slice(0, 10)) }]);
+    assert.equal(toHex(await session.get(SECRET_ADDRESS)), "0903112233");
+    const [same] = await ciphered.get([SECRET_ADDRESS]);
+    assert.equal(toHex(same ?? fromHex("")), "0903112233");
+    const activated = await ciphered.call({ classId: 64, logicalName: SETUP, methodId: 1 }, fromHex("160c"));
+    assert.equal(toHex(activated), "00");
+    assert.deepEqual(await remote(session, SecuritySetup, SETUP).get("securityPolicy"), [
+      "authenticatedRequest",
+      "encryptedRequest",
+    ]);
+    await assert.rejects(ciphered.get([{ ...NAME_ADDRESS, attributeId: 9 }]), { code: "action-refused" });
+    const layers = () => [
+      {
+        ...layer("authentication-encryption"),
+        transactionId: transactionIds(),
         originator: CLIENT,
         recipient: METER,
-        counter: transaction,
-      } as const;
-      return types.map((type) => ({ type, ...common }));
-    };
-    const wanted = protectData(setup, layers("digital-signature", "authentication-encryption"), fromHex(""));
-    const got = await protection.call("getProtectedAttributes", {
-      objectList: [object(NAME), object(SECRET_DATA)],
+        counter: 90,
+      },
+    ];
+    const wanted = protectData(setup, layers(), fromHex(""));
+    await protection.call("getProtectedAttributes", {
+      objectList: [object(NAME)],
       protectionParameters: wanted.parameters,
     });
-    const opened = unprotectData(setup, { parameters: got.protectionParameters, octets: got.protectedAttributes });
-    assert.equal(toHex(opened.plain), `0202${NAME_VALUE}09020102`);
-    assert.deepEqual(
-      opened.layers.map(({ type, header }) => [type, toHex(header.originator ?? fromHex(""))]),
-      [
-        ["authentication-encryption", toHex(METER)],
-        ["digital-signature", toHex(METER)],
-      ],
-    );
     // A transaction id serves once: its key and vector must not meet other data.
     await assert.rejects(
       protection.call("getProtectedAttributes", {
@@ -309,35 +327,71 @@ for (const [form, profile] of [
       }),
       { code: "action-refused" },
     );
-    const written = protectData(setup, layers("authentication-encryption"), fromHex("02010903aabbcc"));
-    const set = (octets: Uint8Array) =>
+    const written = protectData(setup, layers(), fromHex("02010903aabbcc"));
+    const set = (octets: Uint8Array, title = CLIENT) =>
       protection.call("setProtectedAttributes", {
         objectList: [object(SECRET_DATA)],
-        protectionParameters: written.parameters,
+        protectionParameters: written.parameters.map(({ protectionOptions, ...rest }) => ({
+          ...rest,
+          protectionOptions: { ...protectionOptions, originatorSystemTitle: title, transactionId: transactionIds() },
+        })),
         protectedAttributes: octets,
       });
-    await set(written.octets);
-    assert.equal(toHex(await session.get(SECRET_ADDRESS)), "0903aabbcc");
-    const forged = concatBytes(written.octets);
-    forged[6]! ^= 1;
-    await assert.rejects(set(forged), { code: "action-refused" });
-    const called = protectData(
-      setup,
-      layers("authentication-encryption"),
-      encode(SecuritySetup.methods.securityActivate.parameter, 0x0c),
-    );
-    const result = await protection.call("invokeProtectedMethod", {
-      objectMethod: { classId: 64, logicalName: SETUP, methodIndex: 1 },
-      protectionParameters: called.parameters,
-      protectedMethodInvocationParameters: called.octets,
-    });
-    const returned = unprotectData(setup, {
-      parameters: result.protectionParameters,
-      octets: result.protectedMethodReturnParameters,
-    });
-    assert.equal(toHex(returned.plain), "00");
-    assert.deepEqual(await remote(session, SecuritySetup, SETUP).get("securityPolicy"), [
-      "authenticatedRequest",
-      "encryptedRequest",
-    ]);
+    // Another transaction id is another key; and changed data, or another's name, opens with none.
+    for (const attempt of [() => set(written.octets), () => set(written.octets, METER)])
+      await assert.rejects(attempt(), { code: "action-refused" });
+    assert.equal(toHex(await session.get(SECRET_ADDRESS)), "0903112233");
+    const forged = protectData(setup, layers(), fromHex("02010903aabbcc"));
+    for (let at = 0; at < forged.octets.length; at += 1) {
+      const changed = concatBytes(forged.octets);
+      changed[at]! ^= 1 << (at & 7);
+      assert.throws(() => unprotectData(setup, { parameters: forged.parameters, octets: changed }));
+    }
   });
+
+test("a push is signed, and ciphered with every kind of key, and its signature is the meter's", () => {
+  const meter = securedMeter({ suite: 1 });
+  assert.ok(meter.config.ciphering !== undefined);
+  const { encryptionKey, authenticationKey } = meter.config.ciphering;
+  const keys = { ...meter.general.keys, encryption: encryptionKey, authentication: authenticationKey };
+  const setup: GeneralSetup<KeyObject> = { platform: nodePlatform, suite: 1, profile: STANDARD_SECURITY, keys };
+  const pushKeys = { ciphers: nodePlatform.ciphers, keysOf: () => keys, generalOf: () => setup };
+  const notification = {
+    invokeIdAndPriority: {
+      invokeId: 1,
+      selfDescriptive: false,
+      breakOnError: false,
+      confirmed: false,
+      highPriority: false,
+    },
+    dateTime: undefined,
+    body: { type: "unsigned", value: 7 },
+  } as const;
+  const protection = { ciphers: nodePlatform.ciphers, setup: meter.setup, authenticated: true, encrypted: true };
+  const transactionId = fromHex("0102030405060708");
+  for (const source of [undefined, "unicast", "broadcast", "wrapped", "one-pass", "static"] as const)
+    for (const signs of [true, false]) {
+      const general = { recipient: CLIENT, transactionId, signs, ...(source === undefined ? {} : { source }) };
+      const push = buildPush(notification, { ...protection, general });
+      const opened = openPush(push, pushKeys);
+      assert.deepEqual(opened.notification.body, notification.body);
+      assert.deepEqual([opened.authenticated, opened.encrypted, opened.signed], [true, true, signs]);
+      assert.equal(toHex(opened.originator ?? fromHex("")), toHex(METER));
+    }
+  const general = { transactionId, signs: true };
+  const alone = buildPush(notification, { ...protection, authenticated: false, encrypted: false, general });
+  const opened = openPush(alone, pushKeys);
+  assert.deepEqual([opened.signed, opened.authenticated, opened.invocationCounter], [true, true, undefined]);
+  assert.throws(() => openPush(alone, { ciphers: nodePlatform.ciphers, keysOf: () => keys }), { code: "key-missing" });
+});
+
+test("requests under the broadcast key have counters of their own", async () => {
+  const meter = securedMeter({ suite: 1, policy: { authenticatedRequest: true } });
+  const broadcastKey = meter.general.keys.broadcast;
+  for (const form of ["global", "general-global"] as const) {
+    const session = await meter.open(ciphering({ form, broadcastKey }));
+    await readsName(session);
+  }
+  const stranger = await meter.open(ciphering({ broadcastKey: nodePlatform.importKey(nodePlatform.random(16)) }));
+  await assert.rejects(stranger.get(NAME_ADDRESS), { code: "exception-response" });
+});

@@ -221,5 +221,5 @@ export function securedMeter(options: SecuredMeterOptions) {
     });
   };
   const key = (purpose: KeyPurpose) => toHex(octets[purpose]);
-  return { server, events, config, general, open, key, signing: { client: clientSigning, meter: meterSigning } };
+  return { server, setup, events, config, general, open, key, signing: { client: clientSigning, meter: meterSigning } };
 }
