@@ -323,7 +323,9 @@ export class HdlcClient {
     if (kind === "disconnected") return [];
     if (!this.#isPolling && this.#state.kind === "connected") return [this.#pollForMore(this.#state.numbers)];
     this.#fruitless += 1;
-    if (this.#fruitless > this.#options.retries) return kind === "disconnecting" ? this.#ended() : this.#silent();
+    // Whoever hangs up need not be sure that it was heard: the server ends the connection by itself.
+    if (kind === "disconnecting" && this.#fruitless > Math.min(1, this.#options.retries)) return this.#ended();
+    if (this.#fruitless > this.#options.retries) return this.#silent();
     if (this.#state.kind === "connected" && this.#state.numbers.isPending) return this.#burst(this.#state.numbers);
     return [this.#repeatPoll()];
   }

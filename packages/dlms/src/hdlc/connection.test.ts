@@ -269,6 +269,16 @@ describe("the end", () => {
     assert.ok(refused?.kind === "transmit" && inWords(refused.octets) === "DM P");
   });
 
+  test("is asked for twice at most where nobody answers", () => {
+    const pair = new HdlcPair({ faults: ["none", "none", "lost", "lost"] });
+    pair.connect();
+    pair.frames();
+    pair.tell({ kind: "disconnect" });
+    pair.run(() => false);
+    assert.deepEqual(pair.frames(), ["> DISC P", "> DISC P"]);
+    assert.deepEqual(pair.seen.client.at(-1), { kind: "disconnected" });
+  });
+
   test("comes by itself in silence, and the next request learns of it", () => {
     const pair = connected({ server: { inactivityTimeoutMilliseconds: 60_000 } });
     pair.now = pair.server.deadline!;
