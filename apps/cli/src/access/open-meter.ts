@@ -34,6 +34,9 @@ export interface OpenContext {
   readonly onExchange?: (event: ExchangeEvent) => void;
 }
 
+/** As good as no limit, which some servers take for too little when it is said as 0. */
+export const MOST_PDU_BYTES = 0xffff;
+
 /** Where most meters show the counter of the management client. */
 const COMMON_COUNTERS = ["0-0:43.1.0", "0-0:43.1.1"] as const;
 
@@ -94,6 +97,7 @@ async function associate(
   const config: AssociationConfig<KeyObject> = {
     authentication: authenticationOf(access),
     profile: securityOf(profile),
+    maxReceivePduSize: MOST_PDU_BYTES,
     ...(ciphering === undefined && access.mechanism !== "sha256" ? {} : { systemTitle: title }),
     ...(ciphering === undefined ? {} : { ciphering }),
     ...(meter === undefined ? {} : { serverSystemTitle: meter }),

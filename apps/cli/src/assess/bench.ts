@@ -1,6 +1,7 @@
 import { createSecretKey, type KeyObject } from "node:crypto";
 import {
   type AssociationConfig,
+  type ClientAuthentication,
   type ClientCiphering,
   type FrameCounters,
   localAssociator,
@@ -14,6 +15,7 @@ import {
 } from "@meterkeep/dlms";
 import { nodeCiphers } from "@meterkeep/dlms-node";
 import type { MeterAccess } from "../access/meter-access.ts";
+import { MOST_PDU_BYTES } from "../access/open-meter.ts";
 import { type Attempt, attempt, type HalfOpen, halfOpen, type Secured } from "./association.ts";
 import { NotTestable } from "./check.ts";
 import type { Evidence } from "./evidence.ts";
@@ -53,11 +55,11 @@ const CHALLENGE_BYTES = 16;
 const KEY_BYTES = 16;
 const RETRY_MS = 500;
 
-/** A meter on the bench, for one check: what travels goes into that check's evidence, and every connection ends with it. */
+/** A meter on the bench, for one check: what travels goes into that check's evidence. One connection at a time. */
 export class Bench implements AsyncDisposable {
   readonly parts: BenchParts;
   readonly evidence: Evidence;
-  readonly #probes: Probe[] = [];
+  #probe: Probe | undefined;
 
   constructor(parts: BenchParts, evidence: Evidence) {
     this.parts = parts;
@@ -79,12 +81,16 @@ export class Bench implements AsyncDisposable {
     return keys;
   }
 
-  /** Opens a connection, as the client of the access unless given. @throws TransportError when the meter takes none */
+  /**
+   * Opens a connection, as the client of the access unless given, and closes the one before: many meters hold one alone.
+   *
+   * @throws TransportError, LineError when the meter takes none
+   */
   async open(clientSap = this.access.clientSap): Promise<Probe> {
+    await this[Symbol.asyncDispose]();
     const { access: reach, now, signal } = this.parts;
-    const probe = await openProbe({ reach, clientSap, evidence: this.evidence, now, signal });
-    this.#probes.push(probe);
-    return probe;
+    this.#probe = await openProbe({ reach, clientSap, evidence: this.evidence, now, signal });
+    return this.#probe;
   }
 
   /** Mechanism 5 and authenticated encryption under the given keys. */
@@ -94,6 +100,7 @@ export class Bench implements AsyncDisposable {
       authentication: { kind: "gmac", challenge: this.challenge() },
       systemTitle: this.parts.title,
       profile: securityOf(profile),
+      maxReceivePduSize: MOST_PDU_BYTES,
       ciphering: {
         ciphers: nodeCiphers,
         suite,
@@ -106,6 +113,11 @@ export class Bench implements AsyncDisposable {
       },
       ...(meter === undefined ? {} : { serverSystemTitle: meter }),
     };
+  }
+
+  /** Without ciphering. */
+  plain(authentication: ClientAuthentication): AssociationConfig<KeyObject> {
+    return { authentication, maxReceivePduSize: MOST_PDU_BYTES };
   }
 
   /** As who has the keys. @throws NotTestable without keys */
@@ -157,11 +169,7 @@ export class Bench implements AsyncDisposable {
 
   /** Associates as the public client. @throws NotTestable when the meter has none */
   async associatePublicly(): Promise<Secured> {
-    const outcome = await this.attempt(
-      { authentication: { kind: "none" } },
-      "AARQ of the public client",
-      this.publicSap,
-    );
+    const outcome = await this.attempt(this.plain({ kind: "none" }), "AARQ of the public client", this.publicSap);
     if (outcome.kind === "established") return outcome.association;
     throw new NotTestable("The meter has no public client.");
   }
@@ -169,8 +177,7 @@ export class Bench implements AsyncDisposable {
   /** A session of the whole library as the public client or as who has the keys. @throws NotTestable */
   async session(who: "public" | "genuine"): Promise<Session> {
     const probe = await this.open(who === "public" ? this.publicSap : undefined);
-    const config: AssociationConfig<KeyObject> =
-      who === "public" ? { authentication: { kind: "none" } } : this.genuine();
+    const config: AssociationConfig<KeyObject> = who === "public" ? this.plain({ kind: "none" }) : this.genuine();
     const counters = { frameCounters: this.counters, receivedCounters: risingCountersFrom(0) };
     const exchange = async (apdu: Uint8Array): Promise<Uint8Array> => {
       const answer = await probe.say(`request of the ${who === "public" ? "public" : "management"} client`, apdu);
@@ -190,6 +197,8 @@ export class Bench implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const probe of this.#probes.splice(0)) await probe[Symbol.asyncDispose]();
+    const probe = this.#probe;
+    this.#probe = undefined;
+    await probe?.[Symbol.asyncDispose]();
   }
 }

@@ -129,7 +129,7 @@ function readingOf(object: ListedObject, values: Values): HeldReading | undefine
   if (value === undefined) return undefined;
   const isClock = object.classId === CLOCK;
   const { obis, name } = describe(object);
-  const shown = isClock ? timeIn(raw) : value;
+  const shown = isClock ? (timeIn(raw) ?? value) : value;
   return {
     obis,
     name,

@@ -16,6 +16,8 @@ const MALFORMED = [
   ["nothing that is defined", "FFFFFFFF"],
 ] as const;
 
+const PAUSE_MS = 250;
+
 /** Garbage. */
 export const malformedInput: Check = {
   id: "malformed-input",
@@ -30,14 +32,28 @@ export const malformedInput: Check = {
       const probe = await bench.open(bench.publicSap);
       await probe.say(name, fromHex(octets));
       await probe[Symbol.asyncDispose]();
-      if (!(await answers())) return fail(`After ${name} the meter did not answer any more.`);
+      if (!(await recovers())) return fail(`After ${name} the meter did not answer any more.`);
     }
     return pass(`The meter answered as before after each of ${MALFORMED.length} malformed APDUs.`);
 
+    /** A meter may take the time it takes to give a broken connection up. */
+    async function recovers(): Promise<boolean> {
+      const { now, pause, patienceMilliseconds } = bench.parts;
+      const begun = now();
+      while (!(await answers())) {
+        if (now() - begun >= patienceMilliseconds) return false;
+        await pause(PAUSE_MS);
+      }
+      return true;
+    }
+
     async function answers(): Promise<boolean> {
       try {
-        const config = { authentication: { kind: "none" } } as const;
-        const outcome = await bench.attempt(config, "AARQ of the public client", bench.publicSap);
+        const outcome = await bench.attempt(
+          bench.plain({ kind: "none" }),
+          "AARQ of the public client",
+          bench.publicSap,
+        );
         return outcome.kind !== "unanswered";
       } catch (error) {
         if (error instanceof TransportError || error instanceof LineError) return false;

@@ -15,12 +15,12 @@ export const mechanismDowngrade: Check = {
   clause: "Green Book 9.4.2.2.2, Blue Book 4.4.4 (authentication_mechanism_name)",
   async run(bench) {
     const attempts: readonly (readonly [name: string, AssociationConfig<KeyObject>])[] = [
-      ["without authentication", { authentication: { kind: "none" } }],
+      ["without authentication", bench.plain({ kind: "none" })],
       ...PASSWORDS.map(
         (password) =>
           [
             `by the password "${password}"`,
-            { authentication: { kind: "lls", password: new TextEncoder().encode(password) } },
+            bench.plain({ kind: "lls", password: new TextEncoder().encode(password) }),
           ] as const,
       ),
     ];
