@@ -25,6 +25,7 @@ import { HomeConsumption } from "./load/home.ts";
 import type { RelayTransition } from "./load/relay-history.ts";
 import { meterClock } from "./meter-clock.ts";
 import type { MemoryChange, MeterMemory, MeterSettings, StoredMeter } from "./nvm/memory.ts";
+import { PortGuard } from "./port-guard.ts";
 import type { CompanionProfile, MeterEvent } from "./profile/companion-profile.ts";
 import { companionProfile } from "./profile/companion-profiles.ts";
 import { cellWriter, type ProfileOwner } from "./profile/rows.ts";
@@ -87,6 +88,7 @@ export class VirtualMeter implements ProfileOwner, SupplyOwner, SecurityOwner {
   /** What it shows to clients; the town's time is that of the world. */
   readonly clock: DlmsClock;
   readonly images: ImageReceiver;
+  readonly portGuard: PortGuard;
   readonly faults: Faults;
   readonly pushes: PushSchedule;
   /** Alarm register: gone with the power, as its causes stay in the logs. */
@@ -99,6 +101,7 @@ export class VirtualMeter implements ProfileOwner, SupplyOwner, SecurityOwner {
   #struck: LineFault | undefined;
   #invokeId = 0;
   #clockRolls = false;
+  #associating = false;
   #servedAt: UnixSeconds = 0;
 
   constructor(parts: MeterParts) {
@@ -114,6 +117,7 @@ export class VirtualMeter implements ProfileOwner, SupplyOwner, SecurityOwner {
       offsetSeconds: stored.settings.clockOffsetSeconds ?? 0,
       onOffset: (seconds, before) => this.#keepClock(seconds, before),
     });
+    this.portGuard = new PortGuard(this);
     this.images = imageReceiver((firmware) => {
       this.changeSettings({ ...this.#settings, firmware });
       this.log("configurationChanged", this.now());
@@ -268,6 +272,8 @@ export class VirtualMeter implements ProfileOwner, SupplyOwner, SecurityOwner {
     this.#servedAt = this.now();
     this.#struck = this.faults.strike(apdu[0] === AARQ_TAG ? "association" : undefined);
     if (this.#struck?.kind === "crash-before") return { response: undefined, fault: this.#struck };
+    this.#associating = apdu[0] === AARQ_TAG;
+    if (this.#associating && this.portGuard.isLocked) return { response: undefined, fault: undefined };
     const response = this.#server.handle(connection, apdu);
     return { response, following: this.#server.following(connection), fault: this.#struck };
   }
@@ -335,10 +341,14 @@ export class VirtualMeter implements ProfileOwner, SupplyOwner, SecurityOwner {
   #hear(event: ServerEvent): void {
     if (event.kind === "association-refused" && event.reason === "authentication-failure") {
       this.log("authenticationFailed", this.now());
+      this.portGuard.failed();
+    } else if (event.kind === "associated") {
+      if (event.association !== "public") this.portGuard.proved();
     } else if (event.kind === "request-refused") {
       if (event.reason === "counter-too-low") this.log("replay", this.now());
       else if (event.reason === "not-authentic" || event.reason === "not-protected-enough") {
         this.log("protectionFailed", this.now());
+        if (this.#associating) this.portGuard.failed();
       }
     }
   }

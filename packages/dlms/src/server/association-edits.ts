@@ -43,6 +43,12 @@ function siblings<State>(first: ReachableObject<State> | undefined): ReachableOb
   return all;
 }
 
+/** current_user: who the AARQ said it is, as far as the list names it. */
+export function currentUser(context: RequestContext): AssociationUser {
+  const { userId } = context.agreement;
+  return usersOf(context).find((user) => user.userId === userId) ?? { userId: userId ?? 0, userName: "" };
+}
+
 /** user_list. */
 export function usersOf({ model, device }: RequestContext): readonly AssociationUser[] {
   return device.associationEdits?.users(model.definition.name) ?? [];

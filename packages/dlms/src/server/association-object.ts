@@ -15,7 +15,16 @@ import type { Data } from "../data/value.ts";
 import { conformanceOctets } from "../xdlms/conformance.ts";
 import { DLMS_VERSION } from "../xdlms/initiate.ts";
 import { accessList } from "./access-list.ts";
-import { addUser, removeUser, setListed, setSecret, setUsers, usersOf, visibleObjects } from "./association-edits.ts";
+import {
+  addUser,
+  currentUser,
+  removeUser,
+  setListed,
+  setSecret,
+  setUsers,
+  usersOf,
+  visibleObjects,
+} from "./association-edits.ts";
 import { type AssociationModel, mechanismOf, type ReachableObject } from "./association-model.ts";
 import type { RequestContext } from "./request-context.ts";
 
@@ -27,8 +36,6 @@ const CLASSES = { 0: AssociationLnV0, 1: AssociationLnV1, 2: AssociationLnV2, 3:
 const DLMS_UA_ARCS = [0x60, 0x85, 0x74, 0x05, 0x08] as const;
 const APPLICATION_CONTEXT_ARC = 1;
 const MECHANISM_ARC = 2;
-/** What is shown where the client did not say which user it is. */
-const NOBODY = { userId: 0, userName: "" } as const;
 
 /**
  * Serves association LN for one association: object list, agreed parameters, password, users.
@@ -71,10 +78,7 @@ export function associationClass<State>(model: AssociationModel<State>): ServedC
       associationStatus: () => "associated",
       securitySetupReference: () => model.definition.securitySetup ?? "0.0.0.0.0.0",
       userList: (_, context) => usersOf(own(context)),
-      currentUser: (_, context) => {
-        const { userId } = own(context).agreement;
-        return usersOf(own(context)).find((user) => user.userId === userId) ?? NOBODY;
-      },
+      currentUser: (_, context) => currentUser(own(context)),
     },
     set: {
       secret: (password, _, context) => setSecret(password, own(context)),

@@ -1,3 +1,5 @@
+import { decode } from "../codec/codec.ts";
+import { Writer } from "../codec/writer.ts";
 import type { AttributeSelection } from "../cosem/class-declaration.ts";
 import {
   AssociationSn,
@@ -6,11 +8,16 @@ import {
   AssociationSnV2,
   AssociationSnV3,
 } from "../cosem/classes/association-sn.ts";
+import { logicalNameOctets } from "../cosem/logical-name.ts";
 import { refuse } from "../cosem/refusal.ts";
 import type { ServeContext, ServedClass } from "../cosem/served.ts";
+import type { AttributeReference } from "../cosem/structures.ts";
+import { data } from "../data/data.ts";
+import { type Data, NULL_DATA } from "../data/value.ts";
 import { accessList } from "./access-list.ts";
-import { addUser, removeUser, setSecret, setUsers, usersOf, visibleObjects } from "./association-edits.ts";
+import { addUser, currentUser, removeUser, setSecret, setUsers, usersOf, visibleObjects } from "./association-edits.ts";
 import type { AssociationModel, ReachableObject } from "./association-model.ts";
+import { readAttribute } from "./call.ts";
 import type { RequestContext } from "./request-context.ts";
 
 const CLASSES = {
@@ -49,10 +56,11 @@ export function shortNameAssociationClass<State>(model: AssociationModel<State>)
         })),
       securitySetupReference: () => model.definition.securitySetup ?? "0.0.0.0.0.0",
       userList: (_, context) => usersOf(own(context)),
-      currentUser: () => ({ userId: 0, userName: "" }),
+      currentUser: (_, context) => currentUser(own(context)),
     },
     set: { userList: (users, _, context) => setUsers(users, own(context)) },
     call: {
+      readByLogicalName: (wanted, _, context) => readAll(wanted, own(context)),
       changeSecret: (secret, _, context) => setSecret(secret, own(context)),
       // The server answers the challenge itself while the association is pending.
       replyToHlsAuthentication: () => refuse("other-reason"),
@@ -60,6 +68,17 @@ export function shortNameAssociationClass<State>(model: AssociationModel<State>)
       removeUser: (user, _, context) => removeUser(user, own(context)),
     },
   });
+}
+
+/** The values asked for, in order, as a structure; null-data for what cannot be read with the rights of the client. */
+function readAll(wanted: readonly AttributeReference[], { call }: RequestContext): Data {
+  const values = wanted.map(({ classId, logicalName, attributeIndex }): Data => {
+    const writer = new Writer();
+    const address = { classId, instanceId: logicalNameOctets(logicalName), attributeId: attributeIndex };
+    const result = readAttribute(call, writer, address, undefined);
+    return result === "success" ? decode(data, writer.finish()) : NULL_DATA;
+  });
+  return { type: "structure", value: values };
 }
 
 function wanted<State>({ served, logicalName }: ReachableObject<State>, selection: Selection | undefined): boolean {

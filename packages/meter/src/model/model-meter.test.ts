@@ -3,6 +3,7 @@ import { createSecretKey, type KeyObject } from "node:crypto";
 import { test } from "node:test";
 import {
   AssociationLn,
+  AssociationSn,
   type AttributeAddress,
   attributeNumbered,
   Clock,
@@ -175,6 +176,34 @@ test("short names that would run into the next object are left out, and said so"
   assert.deepEqual(
     list.map(({ baseName }) => baseName).sort((a, b) => a - b),
     [0x1000, 0x1010, 0xfa00, 0xfff8],
+  );
+});
+
+test("under short names attributes can be read by their logical names, several at once", async () => {
+  const registers = ["1.0.1.8.0.255", "1.0.2.8.0.255"].map((obis, at) => ({
+    cls: 3,
+    obis,
+    sn: 0x1000 + at * 0x100,
+    version: 0,
+  }));
+  const session = await sessionWith(meterOf({ useLN: "false", objects: registers }));
+  assert.ok(session instanceof ShortNameSession);
+  const wanted = ["1.0.1.8.0.255", "1.0.9.8.0.255", "1.0.2.8.0.255"].map((logicalName) => ({
+    classId: 3,
+    logicalName,
+    attributeIndex: 2,
+  }));
+  const { id: classId, methods, methodOffset } = AssociationSn;
+  const { index: methodId, parameter } = methods.readByLogicalName;
+  const read = await session.call(
+    { classId, logicalName: "0.0.40.0.0.255", methodId, methodOffset },
+    encode(parameter, wanted),
+  );
+  const values = decode(data, read ?? assert.fail());
+  assert.ok(values.type === "structure");
+  assert.deepEqual(
+    values.value.map(({ type }) => type),
+    ["double-long-unsigned", "null-data", "double-long-unsigned"],
   );
 });
 

@@ -1,3 +1,4 @@
+import type { PortProtectionSettings, PortProtectionState } from "@meterkeep/dlms";
 import type { RelayTransition } from "../load/relay-history.ts";
 import type { FactoryKeys, ProductionRecord } from "../production.ts";
 import type { UnixSeconds } from "../time/calendar.ts";
@@ -27,6 +28,9 @@ export interface MeterSettings {
   readonly awaitsReconnection?: boolean;
   /** security_policy in the version of the profile's security setup. */
   readonly securityPolicy?: number;
+  /** How its port is protected against guessing, and what has been guessed so far. */
+  readonly portProtection?: PortProtectionSettings;
+  readonly failedAttempts?: PortProtectionState;
   /** The firmware that was activated last, where it is not that of the factory any more. */
   readonly firmware?: string;
   /** Seconds that its clock is off the town's time, since somebody set it or it drifted. */

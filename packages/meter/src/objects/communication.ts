@@ -3,6 +3,7 @@ import type { Column, CompanionProfile } from "../profile/companion-profile.ts";
 import { ascii } from "../text.ts";
 import type { VirtualMeter } from "../virtual-meter.ts";
 import { captureObjects } from "./measurement.ts";
+import { portProtection } from "./port-protection.ts";
 
 /** Alarm register 1 (Blue Book, abstract objects): one bit an alarm. */
 export const ALARM_REGISTER = "0.0.97.98.0.255";
@@ -19,6 +20,7 @@ export function communicationObjects(profile: CompanionProfile): ModelObject<Vir
     pushSetup(profile, ALARM_PUSH_SETUP, ["clock"], "alarm"),
     alarmRegister(),
     imageTransfer(),
+    portProtection(),
   ];
 }
 
