@@ -16,6 +16,7 @@ import type { Protection } from "./ports.ts";
 import { SessionError } from "./session-error.ts";
 
 const TRANSACTION_ID_BYTES = 8;
+const MOST_UNANSWERED = 256;
 /** Tag, length, security control, counter and tag; a system title where the form has one. */
 const CONTENT_BYTES = 30;
 /** Tag, a transaction id of 32 octets at most, both titles, and two empty fields. */
@@ -192,6 +193,9 @@ export function localProtection<Key>(
     if (!carriesId) return sealApdu(parties, plain, counter);
     const id = transactionId(parties.ciphering);
     unanswered.add(toHex(id));
+    // What was never answered, or answered without its id, must not pile up.
+    const [oldest] = unanswered;
+    if (unanswered.size > MOST_UNANSWERED && oldest !== undefined) unanswered.delete(oldest);
     return sealApdu(parties, plain, counter, { transactionId: id });
   }
   const overheadBytes = sealOverheadBytes(parties.ciphering);

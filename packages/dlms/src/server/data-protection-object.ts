@@ -124,7 +124,7 @@ function open(name: LogicalName, parameters: ProtectionParameters, context: Serv
       !equalBytes(options.recipientSystemTitle, port.systemTitle)
     )
       throw new Refused();
-  const { platform, profile = STANDARD_SECURITY, acceptTransaction } = port.general;
+  const { platform, profile = STANDARD_SECURITY } = port.general;
   const security = { setup: port, keys: port.keys.current(), dedicated: undefined, changedKeys: false };
   const keys = {
     ...keysFor(security, "global"),
@@ -132,7 +132,7 @@ function open(name: LogicalName, parameters: ProtectionParameters, context: Serv
     ...port.general.keysFor(partner),
   };
   const setup: GeneralSetup<unknown> = { platform, suite: port.suite, profile, keys };
-  if (!acceptTransaction(partner, first.protectionOptions.transactionId.slice())) throw new Refused();
+  if (!port.general.acceptTransaction(partner, first.protectionOptions.transactionId.slice())) throw new Refused();
   return { call, setup, partner };
 }
 

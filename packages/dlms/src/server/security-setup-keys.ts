@@ -23,13 +23,13 @@ export function transferKeys(
   const { keyEncryptionKey } = setup.keys.current();
   const { keyBytes } = SECURITY_SUITES[setup.suite];
   if (repeats(keys)) return refuse("other-reason");
-  const unwrapped = [];
+  const unwrapped: NewKey[] = [];
   for (const { keyId, keyWrapped } of keys) {
     const octets = keyWrapped.length === keyBytes + 8 ? keyWrap.unwrap(keyEncryptionKey, keyWrapped) : undefined;
-    if (octets === undefined) return refuse("other-reason");
+    if (octets === undefined) return refuseAll(unwrapped);
     unwrapped.push({ purpose: keyId, octets });
   }
-  return setup.keys.install(unwrapped) ? undefined : refuse("other-reason");
+  return setup.keys.install(unwrapped) ? undefined : refuseAll(unwrapped);
 }
 
 /**
@@ -47,7 +47,7 @@ export function agreeOnKeys(
   if (signing === undefined || otherSigning === undefined) return refuse("other-reason");
   const { platform, profile = STANDARD_SECURITY } = general;
   const agreement = { platform, suite, profile, signing, otherSigning, client, server: systemTitle };
-  const agreed: { readonly purpose: KeyPurpose; readonly octets: Uint8Array }[] = [];
+  const agreed: NewKey[] = [];
   const answers = [];
   for (const { keyId, keyData } of keys) {
     try {
@@ -56,11 +56,21 @@ export function agreeOnKeys(
       answers.push({ keyId, keyData: answer.keyData });
     } catch (error) {
       if (!(error instanceof DlmsError)) throw error;
-      for (const { octets } of agreed) octets.fill(0);
-      return refuse("other-reason");
+      return refuseAll(agreed);
     }
   }
-  return setup.keys.install(agreed) ? answers : refuse("other-reason");
+  return setup.keys.install(agreed) ? answers : refuseAll(agreed);
+}
+
+interface NewKey {
+  readonly purpose: KeyPurpose;
+  readonly octets: Uint8Array;
+}
+
+/** Keys that are not taken leave nothing behind. */
+function refuseAll(keys: readonly NewKey[]): AccessRefusal {
+  for (const { octets } of keys) octets.fill(0);
+  return refuse("other-reason");
 }
 
 function repeats(keys: readonly { readonly keyId: KeyPurpose }[]): boolean {
