@@ -10,7 +10,7 @@ interface Need {
 }
 
 /** Debian packages that some tests need. */
-const TOKENS = ["packages/hsm", "packages/custody"];
+const TOKENS = ["packages/hsm", "packages/custody", "apps/cli"];
 const NEEDS: readonly Need[] = [
   { groups: ["test/browser"], file: "/usr/bin/chromium", debianPackage: "chromium" },
   { groups: TOKENS, file: "/usr/lib/softhsm/libsofthsm2.so", debianPackage: "softhsm2" },

@@ -4,6 +4,7 @@ import { registerAssess } from "./commands/assess.ts";
 import { registerDecode } from "./commands/decode.ts";
 import { registerDoctor } from "./commands/doctor.ts";
 import { registerDrill } from "./commands/drill.ts";
+import { registerHsm } from "./commands/hsm.ts";
 import { registerMeter } from "./commands/meter.ts";
 import { registerRead } from "./commands/read.ts";
 import { registerStart } from "./commands/start.ts";
@@ -29,4 +30,5 @@ export const COMMANDS: readonly RegisterCommand[] = [
   registerMeter,
   registerAdmin,
   registerToken,
+  registerHsm,
 ];

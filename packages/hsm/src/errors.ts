@@ -24,6 +24,11 @@ export class HsmError extends Error {
   }
 }
 
+/** The code of that name; `hsm-failed` for what is none. */
+export function hsmErrorCode(name: string): HsmErrorCode {
+  return HSM_ERROR_CODES.find((known) => known === name) ?? "hsm-failed";
+}
+
 /**
  * What a return value of PKCS#11 says about the next step.
  *

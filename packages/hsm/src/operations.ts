@@ -23,6 +23,8 @@ export type TokenCurve = "P-256" | "P-384";
 export interface TokenOperations {
   /** What the token is and offers. */
   describe(): TokenDescription;
+  /** Tries what the platform would ask of it, and leaves nothing behind. */
+  probe(): Trial[];
   /** Makes the AES-256 key that wraps secrets unless there is one of that label; it never leaves the token. */
   ensureWrappingKey(label: string): void;
   /** Makes a secret of 32 octets inside the token, and gives it wrapped. */
@@ -44,6 +46,19 @@ export interface TokenOperations {
   sign(label: string, curve: TokenCurve, digest: Uint8Array): Uint8Array;
 }
 export type OperationName = keyof TokenOperations;
+
+/** What one thing that was tried came to. */
+export interface Trial {
+  readonly name: string;
+  /** What the platform would use it for. */
+  readonly purpose: string;
+  /** How long one took. */
+  readonly milliseconds?: number;
+  /** How many there could be. */
+  readonly count?: number;
+  /** Why it does not work here: the return value of PKCS#11. */
+  readonly refused?: string;
+}
 
 export interface TokenDescription {
   readonly label: string;

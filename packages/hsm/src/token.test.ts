@@ -3,6 +3,7 @@ import { createHash, createPublicKey, verify } from "node:crypto";
 import { after, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { HsmError, type HsmErrorCode } from "./errors.ts";
+import { listTokens } from "./list-tokens.ts";
 import type { WrappedSecret } from "./operations.ts";
 import { SoftTokens, softTokenMissing } from "./testing/soft-token.ts";
 import { Token } from "./token.ts";
@@ -41,6 +42,18 @@ describe("a token behind its process", { skip: missing ?? false }, () => {
     assert.ok(description.mechanisms.length > 10);
     await calls.ensureWrappingKey(WRAPPING);
     await calls.ensureWrappingKey(WRAPPING);
+  });
+
+  test("probing tries everything the platform asks, and leaves nothing behind", async () => {
+    const trials = await calls.probe();
+    const refused = trials.filter(({ refused }) => refused !== undefined);
+    assert.deepEqual(refused, []);
+    assert.ok(trials.length >= 9);
+    assert.equal((await calls.describe()).label, "first");
+    await assert.rejects(calls.sign("", "P-256", new Uint8Array(32)), code("hsm-key-missing"));
+    const found = await listTokens(options.library, options.env);
+    assert.ok(found.some(({ label, isInitialised }) => label === "first" && isInitialised));
+    await assert.rejects(listTokens("/etc/hostname"), code("hsm-library-unusable"));
   });
 
   test("a secret made in it gives the same MACs in every session and after a restart, and no others", async () => {

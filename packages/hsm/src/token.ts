@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { HSM_ERROR_CODES, HsmError, type HsmErrorCode } from "./errors.ts";
+import { HsmError, type HsmErrorCode, hsmErrorCode } from "./errors.ts";
 import type { FromToken, OperationName, TokenOperations, ToToken } from "./operations.ts";
 
 /** Where a token is and how it is used. */
@@ -184,7 +184,7 @@ export class Token implements AsyncDisposable {
     const call = this.#take(message.id);
     if (call === undefined) return;
     if (message.kind === "done") call.done(message.value);
-    else call.fail(new HsmError(codeOf(message.code), `token ${this.label}: ${message.message}`));
+    else call.fail(new HsmError(hsmErrorCode(message.code), `token ${this.label}: ${message.message}`));
   }
 
   #gone(why: string): void {
@@ -219,8 +219,4 @@ export class Token implements AsyncDisposable {
     clearTimeout(call.patience);
     return call;
   }
-}
-
-function codeOf(code: string): HsmErrorCode {
-  return HSM_ERROR_CODES.find((known) => known === code) ?? "hsm-failed";
 }

@@ -2,6 +2,7 @@ import type { Handle } from "pkcs11js";
 import { HsmError } from "../errors.ts";
 import type { TokenCurve, TokenDescription, TokenOperations, TransportKey, WrappedSecret } from "../operations.ts";
 import { unpadded } from "./cryptoki.ts";
+import { probeIn } from "./probe.ts";
 import type { TokenSession } from "./session.ts";
 import { CURVE_PARAMETERS, mechanisms, SECRET_BYTES, templates } from "./templates.ts";
 
@@ -139,7 +140,19 @@ export function performIn(session: TokenSession): TokenOperations {
     return library.C_GetAttributeValue(session.handle, handle, wanted).map(({ value }) => octets(value));
   }
 
-  return { describe, ensureWrappingKey, makeSecret, macs, transportKey, exportSecret, importSecret, keyPair, sign };
+  const probe = () => probeIn(session);
+  return {
+    describe,
+    probe,
+    ensureWrappingKey,
+    makeSecret,
+    macs,
+    transportKey,
+    exportSecret,
+    importSecret,
+    keyPair,
+    sign,
+  };
 }
 
 /** A copy of its own: the binding's buffers are slices of larger ones. */

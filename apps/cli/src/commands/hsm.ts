@@ -1,0 +1,22 @@
+import type { Command } from "commander";
+import type { ProbeOptions } from "../hsm/probe.ts";
+import type { Terminal } from "../terminal.ts";
+
+/** `meterkeep hsm probe`: what a PKCS#11 token can really do. */
+export function registerHsm(program: Command, terminal: Terminal): void {
+  const hsm = program.command("hsm").summary("look at PKCS#11 tokens").description("Looks at PKCS#11 tokens.");
+  hsm
+    .command("probe")
+    .summary("try what Meterkeep would ask of a token")
+    .description(
+      "Tries what Meterkeep would ask of a token, with objects that last as long as the trial. Without --label, lists the tokens that the library has.",
+    )
+    .requiredOption("--library <file>", "the maker's PKCS#11 library")
+    .option("--label <label>", "the token's label")
+    .option("--pin-file <file>", "a file (mode 0600) with the PIN; asked for otherwise")
+    .option("--json", "print JSON")
+    .action(async (options: ProbeOptions) => {
+      const { probe } = await import("../hsm/probe.ts");
+      await probe(options, terminal);
+    });
+}
