@@ -1,6 +1,6 @@
 import { createDecipheriv, createPrivateKey, hkdfSync, type KeyObject } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { openSoftwareVault, postgresCustodyStore } from "@meterkeep/custody";
+import { openVault, postgresCustodyStore } from "@meterkeep/custody";
 import { fromHex } from "@meterkeep/dlms";
 import { createPool } from "@meterkeep/postgres";
 import { custodianConfigOf } from "./installation-files.ts";
@@ -38,7 +38,7 @@ export async function collectSecrets(stateDirectory: string): Promise<CustodySec
   const pool = createPool(config.database, { applicationName: "system test", maxConnections: 2 });
   try {
     const store = postgresCustodyStore(pool);
-    const { vault } = await openSoftwareVault(store, { kind: "file", path: config.rootKeyFile }, Date.now());
+    const { vault } = await openVault(store, { kind: "file", path: config.rootKeyFile }, Date.now());
     const rootKey = Buffer.from(readFileSync(config.rootKeyFile, "latin1").trim(), "hex");
     const derived = ["vault-keys", "named-secrets", "check-values", "records"].map((use) => ({
       use,
