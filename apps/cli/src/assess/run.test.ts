@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { after, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -67,6 +67,17 @@ describe("meterkeep assess", () => {
         assert.ok(!text.toLowerCase().replaceAll("<wbr>", "").includes(hex(key)));
   });
 
+  test("that is stopped says so and writes no report", async () => {
+    await using meter = await startSampleMeter();
+    const stopping = new AbortController();
+    const terminal = { ...scratchTerminal({ XDG_STATE_HOME: directory }), interrupted: stopping.signal };
+    terminal.stdout.on("data", () => stopping.abort());
+    const report = `${directory}/stopped.html`;
+    assert.equal(await run(terminal, ["assess", meter.address, ...keysOf(meter), "--report", report]), 1);
+    assert.match(terminal.err(), /stopped before the end: no report was written \[interrupted\]/);
+    assert.ok(!existsSync(report));
+  });
+
   test("works over HDLC as well", async () => {
     await using meter = await startSampleMeter({ policy: NO_POLICY }, undefined, "hdlc");
     const { status, out, err } = await meterkeep("assess", meter.address, "--link", "hdlc", ...keysOf(meter), "--json");
@@ -106,6 +117,7 @@ describe("meterkeep assess", () => {
     assert.equal((await meterkeep("assess")).status, 2);
     assert.equal((await meterkeep("assess", meter.address, "--check", "nonsense")).status, 2);
     assert.equal((await meterkeep("assess", meter.address, "--report", "report.pdf")).status, 2);
+    assert.equal((await meterkeep("assess", meter.address, "--report", `${directory}/none/report.html`)).status, 2);
     const wrong = ["--key", "5D0E8B7741F2C39A06D4B81EC7532FA9", "--auth-key", "B18F02D94C6E7A3350AD91FC27E6480B"];
     const { status, err } = await meterkeep("assess", meter.address, ...wrong);
     assert.equal(status, 1);

@@ -1,4 +1,5 @@
-import { writeFileSync } from "node:fs";
+import { accessSync, constants, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { DataClass, frameCountersFrom, plainValue, remote, systemTitleText } from "@meterkeep/dlms";
 import { nodeRandom } from "@meterkeep/dlms-node";
@@ -56,7 +57,10 @@ export async function assess(address: string, options: AssessOptions, terminal: 
   };
   const results: Result[] = [];
   for (const check of chosen) {
-    const result = await runCheck(check, parts);
+    const result = await runCheck(check, parts).catch((error: unknown) => {
+      if (!signal.aborted) throw error;
+      throw new CliError("interrupted", "stopped before the end: no report was written", { exitStatus: EXIT.refused });
+    });
     results.push(result);
     if (options.json !== true) await write(terminal.stdout, resultText(result, mayColour(terminal, terminal.stdout)));
   }
@@ -142,6 +146,12 @@ function patienceOf({ patience }: AssessOptions): number {
 }
 
 function reportAt(path: string): { readonly path: string; readonly make: (assessment: Assessment) => string } {
+  try {
+    // Before the test and not after it.
+    accessSync(dirname(path), constants.W_OK);
+  } catch (cause) {
+    throw new CliError("option-invalid", `--report ${path} cannot be written: ${(cause as Error).message}`, { cause });
+  }
   if (path.endsWith(".html")) return { path, make: assessmentHtml };
   if (path.endsWith(".json")) return { path, make: (assessment) => `${JSON.stringify(assessment, undefined, 2)}\n` };
   throw new CliError("option-invalid", `--report ${path}: the name must end in .html or .json`);

@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { after, describe, test } from "node:test";
 import { startSampleMeter } from "../assess/testing/sample-meter.ts";
+import { PASSWORD } from "../assess/testing/sample-model.ts";
 import { run } from "../program.ts";
 import { scratchTerminal } from "../testing/scratch-terminal.ts";
 import type { MeterRead } from "./run.ts";
@@ -79,6 +80,22 @@ describe("meterkeep read", () => {
     assert.equal((JSON.parse(read.out) as MeterRead).meter.deviceName, "MKS0001");
     const assessed = await meterkeep("assess", short.address, "--profile", profile);
     assert.match(assessed.err, /assess speaks by logical names, and short by short ones/);
+  });
+
+  test("is let in by a password, and by a hash over both challenges", async () => {
+    await using meter = await startSampleMeter();
+    for (const options of [
+      ["--client", "17", "--password", PASSWORD],
+      ["--client", "18", "--mechanism", "sha1", "--password", `0x${hex(new TextEncoder().encode(PASSWORD))}`],
+    ]) {
+      const { status, out, err } = await meterkeep("read", meter.address, ...options, "--json");
+      assert.equal(status, 0, err);
+      const read = JSON.parse(out) as MeterRead;
+      assert.equal(read.readings.find(({ obis }) => obis === "1-0:1.8.0")?.value, 1234.567);
+      assert.match(read.association, /nothing is protected/);
+    }
+    const wrong = await meterkeep("read", meter.address, "--client", "17", "--password", "guess");
+    assert.match(wrong.err, /authentication-failure \[association-rejected\]/);
   });
 
   test("says why a meter does not let it in, with the code, and never a key", async () => {

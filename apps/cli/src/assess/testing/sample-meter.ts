@@ -12,6 +12,7 @@ import {
   fromHex,
   fullAccess,
   gmacReply,
+  hashMechanism,
   openApdu,
   parseProtectedApdu,
   protectApdu,
@@ -20,10 +21,18 @@ import {
   sealApdu,
   systemTitle,
 } from "@meterkeep/dlms";
-import { listenHdlc, listenWrapper, nodeCiphers, nodeKeyWrap, nodeRandom, type Transmit } from "@meterkeep/dlms-node";
+import {
+  listenHdlc,
+  listenWrapper,
+  nodeCiphers,
+  nodeHashes,
+  nodeKeyWrap,
+  nodeRandom,
+  type Transmit,
+} from "@meterkeep/dlms-node";
 import { aareIn } from "../answer.ts";
 import { FULL_POLICY, type Misbehaviour } from "./misbehaviour.ts";
-import { SAMPLE_CLIENTS, type SampleState, SETUP, sampleModel, sampleState } from "./sample-model.ts";
+import { PASSWORD, SAMPLE_CLIENTS, type SampleState, SETUP, sampleModel, sampleState } from "./sample-model.ts";
 
 /** A meter on a real TCP port of loopback. */
 export interface SampleMeter extends AsyncDisposable {
@@ -277,7 +286,9 @@ class Sample {
       importKey: (octets) => createSecretKey(octets),
       random: (length) => this.#challenge(length),
       securitySetup: (logicalName) => (logicalName === SETUP ? setup : undefined),
-      checkPassword: () => false,
+      checkPassword: (association, password) =>
+        association === "reading" && equalBytes(password, new TextEncoder().encode(PASSWORD)),
+      hlsMechanism: () => hashMechanism(nodeHashes, "high-sha1", new TextEncoder().encode(PASSWORD)),
       setPassword: () => false,
       onEvent: (event) => {
         if (event.kind === "request-refused" && event.reason === "not-decodable") this.#isGarbage = true;

@@ -10,6 +10,7 @@ import {
   mount,
   onlyReading,
   Register,
+  readOnly,
   serveProfile,
   serveSecuritySetup,
 } from "@meterkeep/dlms";
@@ -30,7 +31,9 @@ const ENERGY = "1.0.1.8.0.255";
 const START = Date.UTC(2026, 10, 21, 12);
 const QUARTER_MS = 900_000;
 
-export const SAMPLE_CLIENTS = { public: 16, management: 1 } as const;
+export const SAMPLE_CLIENTS = { public: 16, management: 1, reading: 17, display: 18 } as const;
+/** Of the reading client, and the secret of the display's mechanism 4. */
+export const PASSWORD = "k9#sample";
 
 export function sampleState(lastCounter: () => number): SampleState {
   return { wattHours: 1_234_567, time: dateTimeAt(START), name: new TextEncoder().encode("MKS0001"), lastCounter };
@@ -97,6 +100,13 @@ export function sampleModel(publicAccess?: AccessRule, lax = false, shortNames =
         authentication: { kind: "none" },
         access: publicAccess ?? onlyReading(NAME, CLOCK, COUNTER),
         ...(shortNames ? { shortNameVersion: 2 } : {}),
+      },
+      { name: "reading", clientSap: SAMPLE_CLIENTS.reading, authentication: { kind: "lls" }, access: readOnly },
+      {
+        name: "display",
+        clientSap: SAMPLE_CLIENTS.display,
+        authentication: { kind: "hls", mechanism: "high-sha1" },
+        access: readOnly,
       },
       {
         name: "management",
