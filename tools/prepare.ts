@@ -16,6 +16,7 @@ const NEEDS: readonly Need[] = [
   { groups: TOKENS, file: "/usr/lib/softhsm/libsofthsm2.so", debianPackage: "softhsm2" },
   { groups: TOKENS, file: "/usr/bin/g++", debianPackage: "g++" },
   { groups: TOKENS, file: "/usr/bin/make", debianPackage: "make" },
+  { groups: TOKENS, file: "/usr/bin/python3", debianPackage: "python3" },
 ];
 
 /** What npm leaves unbuilt, since install scripts are off. */
