@@ -82,6 +82,22 @@ for (const [name, own, other] of [
   });
 }
 
+test("the head-end's role works with its tables and owns none, and nobody can log in as the owner any more", async () => {
+  for (const sql of [
+    "drop table meters",
+    "alter table ledger disable trigger all",
+    "create table another (a integer)",
+    "truncate ledger",
+    "delete from ledger",
+    "delete from trust_history",
+    "update evidence set octets = ''",
+    "set role meterkeep_headend_owner",
+  ])
+    assert.equal(await attempt(headEnd, sql), NOT_ALLOWED, sql);
+  const { ownerDatabase } = serverConfigOf(meterkeep.stateDirectory);
+  assert.equal(await attempt(ownerDatabase!, "select 1"), "28P01");
+});
+
 test("a password that is not its own opens neither", async () => {
   for (const url of [headEnd, custodian]) {
     const wrong = new URL(url);

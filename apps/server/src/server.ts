@@ -28,7 +28,7 @@ import {
   WALL_SOURCE_CLOCK,
 } from "@meterkeep/headend";
 import { Ledger, postgresLedgerStore } from "@meterkeep/ledger";
-import { createPool, migrate } from "@meterkeep/postgres";
+import { createPool, prepareSchema } from "@meterkeep/postgres";
 import packageJson from "../package.json" with { type: "json" };
 import { listenForOwner } from "./admin/admin-socket.ts";
 import { Commissioning } from "./commissioning.ts";
@@ -77,7 +77,12 @@ export async function startServer(config: ServerConfig, supervisor: Supervisor):
     onIdleError: onError,
   });
   stack.defer(() => pool.end());
-  const { applied } = await migrate(pool, HEADEND_MIGRATIONS, { version: packageJson.version });
+  const { applied } = await prepareSchema({
+    pool,
+    ownerUrl: config.ownerDatabase,
+    sources: HEADEND_MIGRATIONS,
+    version: packageJson.version,
+  });
   if (applied.length > 0)
     supervisor.send({ type: "step", text: `Laid out the head-end's tables (${applied.length} migrations)` });
   const scope = await openScope(pool, config.utility, config.island);

@@ -82,6 +82,12 @@ const database = {
   kind: "text",
   description: "Connection string of this process's own database and role, for `createPool` of @meterkeep/postgres.",
 } as const;
+const ownerDatabase = {
+  kind: "text",
+  description:
+    "Connection string of the database's owner, who alone may change the schema. The process brings the schema up to date with it and then makes its password useless; `database` is a role that may do no more than the program does.",
+  optional: true,
+} as const;
 const utility = { kind: "text", description: "The utility (tenant) that the meters belong to." } as const;
 const island = { kind: "text", description: "The island that the meters belong to." } as const;
 
@@ -90,12 +96,7 @@ export const CUSTODIAN_CONFIG = {
   stateDirectory,
   exchangeDirectory,
   database,
-  ownerDatabase: {
-    kind: "text",
-    description:
-      "Connection string of the database's owner, who alone may change the schema. The custodian brings the schema up to date with it and then makes its password useless; `database` is a role that may neither change the schema nor delete.",
-    optional: true,
-  },
+  ownerDatabase,
   utility,
   island,
   socketPath: { kind: "path", description: "Where to listen. The directory exists and belongs to the custodian." },
@@ -249,6 +250,7 @@ export const SERVER_CONFIG = {
   stateDirectory,
   exchangeDirectory,
   database,
+  ownerDatabase,
   utility,
   island,
   channel,

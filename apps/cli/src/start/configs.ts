@@ -62,8 +62,8 @@ export function custodianConfig(sources: ConfigSources): CustodianConfig {
   return {
     stateDirectory: directories.custodian,
     exchangeDirectory: directories.exchange,
-    database: sources.databases.custodian,
-    ownerDatabase: sources.databases.custodianOwner,
+    database: sources.databases.custodian.role,
+    ownerDatabase: sources.databases.custodian.owner,
     utility: installation.utility,
     island: installation.island,
     socketPath: custodianSocket(directories),
@@ -104,7 +104,8 @@ export function serverConfig(sources: ConfigSources): ServerConfig {
   return {
     stateDirectory: directories.headEnd,
     exchangeDirectory: directories.exchange,
-    database: sources.databases.headEnd,
+    database: sources.databases.headEnd.role,
+    ownerDatabase: sources.databases.headEnd.owner,
     utility: installation.utility,
     island: installation.island,
     channel: channelOf(sources, "headEnd"),

@@ -5,6 +5,7 @@ import {
   describeUrl,
   type EmbeddedPostgres,
   launchEmbedded,
+  type OwnedDatabase,
   PostgresError,
   provision,
   randomPassword,
@@ -52,16 +53,20 @@ function describeEnd({ status, signal }: Awaited<EmbeddedPostgres["exited"]>): s
   return signal === null ? `exited with status ${status}` : `was ended by ${signal}`;
 }
 
-/** Connection strings: each process's own, and that of the owner of the custodian's schema. */
+/** Connection strings of one process: that of the role it works with, and that of the owner of its schema. */
+export interface DatabaseUrlPair {
+  readonly role: string;
+  readonly owner: string;
+}
+
 export interface DatabaseUrls {
-  readonly headEnd: string;
-  readonly custodian: string;
-  readonly custodianOwner: string;
+  readonly headEnd: DatabaseUrlPair;
+  readonly custodian: DatabaseUrlPair;
 }
 
 /**
- * Makes the two databases with their roles, and gives the connection string of each. The custodian's belongs to a role
- * of its own, whose password is new at every start and which the custodian makes useless as soon as its schema is right.
+ * Makes the two databases with their roles, and gives the connection strings of each. Both belong to an owner, whose
+ * password is new at every start and which the process makes useless as soon as its schema is right.
  */
 export async function provisionDatabases(
   adminUrl: string,
@@ -69,26 +74,28 @@ export async function provisionDatabases(
   users: ProcessUsers,
   { databaseSuffix = "" }: Pick<StartConfig, "databaseSuffix">,
 ): Promise<DatabaseUrls> {
-  const database = `meterkeep_custodian${databaseSuffix}`;
-  const owner = { role: `${database}_owner`, password: randomPassword() };
-  const [headEndUrl, custodianUrl] = await provision(adminUrl, [
-    {
-      database: `meterkeep${databaseSuffix}`,
-      role: `meterkeep_headend${databaseSuffix}`,
-      password: openPassword(headEnd, users.headEnd),
-    },
-    {
-      database,
-      role: database,
-      password: openPassword(custodian, users.custodian),
-      owner,
-    },
-  ]);
-  return {
-    headEnd: headEndUrl!,
-    custodian: custodianUrl!,
-    custodianOwner: connectionOf(adminUrl, { database }, owner),
-  };
+  const databases = [
+    ownedDatabase(
+      `meterkeep${databaseSuffix}`,
+      `meterkeep_headend${databaseSuffix}`,
+      openPassword(headEnd, users.headEnd),
+    ),
+    ownedDatabase(
+      `meterkeep_custodian${databaseSuffix}`,
+      `meterkeep_custodian${databaseSuffix}`,
+      openPassword(custodian, users.custodian),
+    ),
+  ];
+  const roles = await provision(adminUrl, databases);
+  const [headEndUrls, custodianUrls] = databases.map((database, index) => ({
+    role: roles[index]!,
+    owner: connectionOf(adminUrl, database, database.owner),
+  }));
+  return { headEnd: headEndUrls!, custodian: custodianUrls! };
+}
+
+function ownedDatabase(database: string, role: string, password: string): Required<OwnedDatabase> {
+  return { database, role, password, owner: { role: `${role}_owner`, password: randomPassword() } };
 }
 
 /**

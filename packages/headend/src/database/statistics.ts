@@ -5,7 +5,5 @@ import type { Sql } from "./sql.ts";
  * them by looking at every row for every row; autovacuum would come to it a minute later.
  */
 export async function refreshStatistics(sql: Sql): Promise<void> {
-  await sql.query(
-    "analyze utilities, islands, feeders, transformers, meters, trust, trust_history, takeovers, interval_coverage, meter_latest, work",
-  );
+  await sql.query("select refresh_statistics()");
 }
