@@ -571,11 +571,12 @@ export {
   type RequiredProtection,
   readOnly,
 } from "./server/access.ts";
-export type { AssociationAuthentication, AssociationDefinition, ModelObject } from "./server/association-model.ts";
+export type { AssociationAuthentication, AssociationDefinition } from "./server/association-model.ts";
 export { CURRENT_ASSOCIATION } from "./server/association-object.ts";
 export type { Connection } from "./server/connection.ts";
 export { serveDataProtection } from "./server/data-protection-object.ts";
 export { type DeviceModel, deviceModel, mount } from "./server/device-model.ts";
+export type { ModelObject } from "./server/model-object.ts";
 export { DEFAULT_MAX_RECEIVE_PDU_BYTES, OFFERED_CONFORMANCE } from "./server/offer.ts";
 export type {
   AssociationEdits,

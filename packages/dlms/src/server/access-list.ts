@@ -1,5 +1,5 @@
 import { attributeModeBeforeV3, methodModeBeforeV3 } from "./access.ts";
-import type { ReachableObject } from "./association-model.ts";
+import type { ReachableObject } from "./model-object.ts";
 
 /** attribute_access_descriptor (Blue Book 4.4.3 and 4.4.4). */
 export interface AttributeAccess {

@@ -5,8 +5,9 @@ import { data } from "../data/data.ts";
 import { NULL_DATA } from "../data/value.ts";
 import { type AccessRequestOctets, accessRequestOctets, accessResponseOctets } from "../xdlms/access.ts";
 import type { ACTION_RESULTS, DATA_ACCESS_RESULTS } from "../xdlms/results.ts";
-import { agreed, type Call, callMethod, fitsResponse, readAttribute, writeAttribute } from "./call.ts";
+import { agreed, type Call, fitsResponse } from "./call.ts";
 import { RequestRefused } from "./exception.ts";
+import { callMethod, readAttribute, writeAttribute } from "./object-access.ts";
 import { MAX_LONG_RESPONSE_BYTES } from "./offer.ts";
 
 /** The tag of an Access-Request. */

@@ -10,8 +10,9 @@ import type { MethodDescriptor } from "../xdlms/descriptors.ts";
 import type { InvokeIdAndPriority } from "../xdlms/invoke-id.ts";
 import type { ActionResult } from "../xdlms/results.ts";
 import { IncomingBlocks, OutgoingBlocks } from "./block-transfer.ts";
-import { agreed, type Call, callMethod, fitsResponse, responseBlockBytes } from "./call.ts";
+import { agreed, type Call, fitsResponse, responseBlockBytes } from "./call.ts";
 import { RequestRefused } from "./exception.ts";
+import { callMethod } from "./object-access.ts";
 
 /** Tag, choice, invoke id, last-block, block number and the longest length that stands before raw data. */
 const BLOCK_OVERHEAD_BYTES = 12;

@@ -1,7 +1,8 @@
 import type { ObjectListElement } from "../cosem/classes/association-ln.ts";
 import { logicalNameKey, logicalNameOctets, logicalNameText } from "../cosem/logical-name.ts";
 import { type AccessRefusal, refuse } from "../cosem/refusal.ts";
-import { type AssociationModel, everyObject, type ReachableObject } from "./association-model.ts";
+import { type AssociationModel, everyObject } from "./association-model.ts";
+import type { ReachableObject } from "./model-object.ts";
 import type { AssociationEdits, AssociationUser } from "./ports.ts";
 import type { RequestContext } from "./request-context.ts";
 

@@ -1,10 +1,10 @@
 import type { MECHANISMS } from "../acse/names.ts";
 import type { LogicalName } from "../cosem/logical-name.ts";
-import type { ServedClass } from "../cosem/served.ts";
 import type { HlsMechanism } from "../security/hls-mechanisms.ts";
 import type { ConformanceBit } from "../xdlms/conformance.ts";
 import type { Referencing } from "../xdlms/referencing.ts";
-import type { AccessModes, AccessRule } from "./access.ts";
+import type { AccessRule } from "./access.ts";
+import type { ReachableObject } from "./model-object.ts";
 import type { ShortNames } from "./short-names.ts";
 
 /** How the client of an association proves who it is. */
@@ -50,21 +50,6 @@ export interface AssociationDefinition {
   readonly associationVersion?: 0 | 1 | 2 | 3;
   /** The version of association SN served at `ASSOCIATION_BASE_NAME` under short-name referencing; 2 unless given. */
   readonly shortNameVersion?: 0 | 1 | 2 | 3 | 4;
-}
-
-/** An object of the meter: a served class under a logical name. */
-export interface ModelObject<State> {
-  readonly logicalName: LogicalName;
-  readonly served: ServedClass<State>;
-  /** Its short name; associations under short names give the next free one to an object without. */
-  readonly baseName?: number | undefined;
-}
-
-/** An object as one association reaches it. */
-export interface ReachableObject<State> extends ModelObject<State> {
-  readonly modes: AccessModes;
-  /** The next object of the same logical name: some meters give a name to several objects of different classes. */
-  readonly sibling?: ReachableObject<State> | undefined;
 }
 
 /** An association with its objects, ready to look up. */

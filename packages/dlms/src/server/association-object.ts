@@ -25,7 +25,8 @@ import {
   usersOf,
   visibleObjects,
 } from "./association-edits.ts";
-import { type AssociationModel, mechanismOf, type ReachableObject } from "./association-model.ts";
+import { type AssociationModel, mechanismOf } from "./association-model.ts";
+import type { ReachableObject } from "./model-object.ts";
 import type { RequestContext } from "./request-context.ts";
 
 /** The object that stands for the association it is asked through. */

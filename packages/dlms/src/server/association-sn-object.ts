@@ -16,8 +16,9 @@ import { data } from "../data/data.ts";
 import { type Data, NULL_DATA } from "../data/value.ts";
 import { accessList } from "./access-list.ts";
 import { addUser, currentUser, removeUser, setSecret, setUsers, usersOf, visibleObjects } from "./association-edits.ts";
-import type { AssociationModel, ReachableObject } from "./association-model.ts";
-import { readAttribute } from "./call.ts";
+import type { AssociationModel } from "./association-model.ts";
+import type { ReachableObject } from "./model-object.ts";
+import { readAttribute } from "./object-access.ts";
 import type { RequestContext } from "./request-context.ts";
 
 const CLASSES = {

@@ -3,11 +3,11 @@ import type { KeySource } from "../security/key-info.ts";
 import type { CipheringForm } from "../security/layers.ts";
 import type { AttributeWithSelection, MethodDescriptor } from "../xdlms/descriptors.ts";
 import type { InvokeIdAndPriority } from "../xdlms/invoke-id.ts";
+import type { Agreement } from "./agreement.ts";
 import type { AssociationModel } from "./association-model.ts";
 import type { IncomingBlocks, OutgoingBlocks } from "./block-transfer.ts";
 import type { BlockTransfers } from "./block-transfers.ts";
 import type { KeySet, SecuritySetupPort } from "./ports.ts";
-import type { Agreement } from "./request-context.ts";
 
 /** What an association holds while it lasts. */
 export interface Association<Key> {

@@ -22,7 +22,8 @@ import {
 import type { GeneralSetup } from "../security/message-key.ts";
 import { STANDARD_SECURITY } from "../security/profile.ts";
 import { type SystemTitle, systemTitle } from "../system-title.ts";
-import { type Call, callMethod, readAttribute, writeAttribute } from "./call.ts";
+import type { Call } from "./call.ts";
+import { callMethod, readAttribute, writeAttribute } from "./object-access.ts";
 import { keysFor } from "./protection.ts";
 import type { RequestContext } from "./request-context.ts";
 

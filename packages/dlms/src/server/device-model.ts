@@ -3,15 +3,10 @@ import type { ServedClass } from "../cosem/served.ts";
 import { DlmsError } from "../errors.ts";
 import { ASSOCIATION_BASE_NAME } from "../xdlms/referencing.ts";
 import { accessModes, type ObjectAccess } from "./access.ts";
-import {
-  type AssociationDefinition,
-  type AssociationModel,
-  everyObject,
-  type ModelObject,
-  type ReachableObject,
-} from "./association-model.ts";
+import { type AssociationDefinition, type AssociationModel, everyObject } from "./association-model.ts";
 import { associationClass, CURRENT_ASSOCIATION } from "./association-object.ts";
 import { shortNameAssociationClass } from "./association-sn-object.ts";
+import type { ModelObject, ReachableObject } from "./model-object.ts";
 import { shortNames, withBaseNames } from "./short-names.ts";
 
 /**

@@ -9,8 +9,9 @@ import { getRequest, getResponse } from "../xdlms/get.ts";
 import { type InvokeIdAndPriority, invokeIdAndPriority } from "../xdlms/invoke-id.ts";
 import { DATA_ACCESS_RESULTS, type DataAccessResult } from "../xdlms/results.ts";
 import { OutgoingBlocks } from "./block-transfer.ts";
-import { agreed, type Call, fitsResponse, readAttribute, responseBlockBytes } from "./call.ts";
+import { agreed, type Call, fitsResponse, responseBlockBytes } from "./call.ts";
 import { RequestRefused } from "./exception.ts";
+import { readAttribute } from "./object-access.ts";
 import { MAX_LONG_RESPONSE_BYTES } from "./offer.ts";
 
 /** Tag, choice, invoke id, last-block, block number, result choice and the longest length that stands before raw data. */

@@ -11,10 +11,10 @@ import { STANDARD_SECURITY } from "../security/profile.ts";
 import { MAX_INVOCATION_COUNTER, SECURITY_SUITES } from "../security/suites.ts";
 import type { ProtectionForm } from "../security/tags.ts";
 import type { SystemTitle } from "../system-title.ts";
+import type { Agreement } from "./agreement.ts";
 import type { AssociationSecurity, RequestProtection } from "./connection.ts";
 import { RequestRefused } from "./exception.ts";
 import type { InvocationCounters, SecurityPolicy } from "./ports.ts";
-import type { Agreement } from "./request-context.ts";
 
 type Client = Pick<Agreement, "clientSystemTitle">;
 

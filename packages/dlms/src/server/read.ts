@@ -8,9 +8,10 @@ import { type ReadRequestOctets, readRequestOctets, readResponseOctets, type Var
 import { DATA_ACCESS_RESULTS } from "../xdlms/results.ts";
 import type { ShortDatablock } from "../xdlms/variable-access.ts";
 import { IncomingBlocks, OutgoingBlocks } from "./block-transfer.ts";
-import { agreed, type Call, callObject, findShortName, fitsResponse, readObject, responseBlockBytes } from "./call.ts";
+import { agreed, type Call, fitsResponse, responseBlockBytes } from "./call.ts";
 import { NO_INVOKE_ID } from "./connection.ts";
 import { RequestRefused } from "./exception.ts";
+import { callObject, findShortName, readObject } from "./object-access.ts";
 import { MAX_LONG_RESPONSE_BYTES } from "./offer.ts";
 
 /** The tag of a ReadRequest. */

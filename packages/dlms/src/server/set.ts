@@ -10,8 +10,9 @@ import type { InvokeIdAndPriority } from "../xdlms/invoke-id.ts";
 import type { DataAccessResult } from "../xdlms/results.ts";
 import { type SetResponse, setRequest, setResponse } from "../xdlms/set.ts";
 import { IncomingBlocks } from "./block-transfer.ts";
-import { agreed, type Call, writeAttribute } from "./call.ts";
+import { agreed, type Call } from "./call.ts";
 import { RequestRefused } from "./exception.ts";
+import { writeAttribute } from "./object-access.ts";
 
 const [SET_RESPONSE] = NORMAL.setResponse;
 const valueList = c.sequenceOf(data);

@@ -1,6 +1,6 @@
 import { DlmsError } from "../errors.ts";
 import { ASSOCIATION_BASE_NAME, attributeShortName, methodShortName, SHORT_NAME_STEP } from "../xdlms/referencing.ts";
-import type { ModelObject, ReachableObject } from "./association-model.ts";
+import type { ModelObject, ReachableObject } from "./model-object.ts";
 
 /** What a short name stands for: an attribute or a method, by its index. */
 export interface ShortNamed<State> {

@@ -8,9 +8,10 @@ import type { VariableAccess } from "../xdlms/read.ts";
 import type { DATA_ACCESS_RESULTS } from "../xdlms/results.ts";
 import { type WriteRequestOctets, type WriteResult, writeRequestOctets, writeResponse } from "../xdlms/write.ts";
 import { IncomingBlocks } from "./block-transfer.ts";
-import { agreed, type Call, callObject, findShortName, writeObject } from "./call.ts";
+import { agreed, type Call } from "./call.ts";
 import { NO_INVOKE_ID } from "./connection.ts";
 import { RequestRefused } from "./exception.ts";
+import { callObject, findShortName, writeObject } from "./object-access.ts";
 
 /** The tag of a WriteRequest. */
 export const WRITE_REQUEST = 0x06;
