@@ -1,12 +1,16 @@
 import assert from "node:assert/strict";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
+import { tmpdir } from "node:os";
 import { test } from "node:test";
+import { resolveOptions } from "../start/options.ts";
 import { checkClock } from "./clock.ts";
 import { checkTools } from "./parts.ts";
 import { checkPlatform, type Platform } from "./platform.ts";
 import { checkPort, describePortProblem } from "./ports.ts";
+import { checkState } from "./state.ts";
 
 const good: Platform = {
   system: "linux",
@@ -81,4 +85,24 @@ test("a free port is no problem, an address that is not here is named", async ()
 test("missing tools of the tests are optional and come with their package", () => {
   const missing = checkTools("/nonexistent").find(({ id }) => id === "chromium");
   assert.deepEqual([missing?.status, missing?.fix], ["optional", "sudo apt-get install chromium"]);
+});
+
+test("looking at a state directory that is not there leaves none behind, and one that is not ours is named", () => {
+  const base = mkdtempSync(`${tmpdir()}/mk-`);
+  chmodSync(base, 0o755);
+  try {
+    const look = (state: string) => checkState(base, resolveOptions({ state }, {}), false);
+    assert.equal(look(`${base}/new`).findings[0]!.status, "ok");
+    assert.equal(existsSync(`${base}/new`), false);
+    mkdirSync(`${base}/photos/2026`, { recursive: true });
+    const [foreign] = look(`${base}/photos`).findings;
+    assert.deepEqual([foreign!.status, existsSync(`${base}/photos/2026`)], ["failed", true]);
+    assert.match(foreign!.text, /holds files that are not Meterkeep's \(2026\)/);
+    mkdirSync(`${base}/lost`);
+    const installation = { version: "1", meters: 3, seed: "s", utility: "u", island: "i", databases: "made" };
+    writeFileSync(`${base}/lost/installation.json`, JSON.stringify(installation));
+    assert.match(look(`${base}/lost`).findings[0]!.text, /postgres\/data is gone/);
+  } finally {
+    rmSync(base, { recursive: true });
+  }
 });

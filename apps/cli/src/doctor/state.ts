@@ -1,4 +1,5 @@
-import { existsSync, readFileSync, statfsSync } from "node:fs";
+import { existsSync, lstatSync, readFileSync, rmdirSync, statfsSync } from "node:fs";
+import { resolve } from "node:path";
 import { chooseOwner, PostgresError, processStartTime, resolveStateDirectory } from "@meterkeep/postgres";
 import { StartError } from "../start/error.ts";
 import { checkStateDirectory, readDatabaseStage } from "../start/installation.ts";
@@ -20,6 +21,25 @@ export interface StateFindings {
 
 /** Looks at the state directory: whether it can be used, how much room it has, whether somebody uses it. */
 export function checkState(checkout: string, config: StartConfig, isRoot: boolean): StateFindings {
+  const wanted = resolve(config.state ?? `${checkout}/var`);
+  const isThere = existsSync(wanted);
+  try {
+    return lookAt(checkout, config, isRoot);
+  } finally {
+    // Looking makes it, to see whether a start could; who only looks leaves nothing behind.
+    if (!isThere) removeIfEmpty(wanted);
+  }
+}
+
+function removeIfEmpty(directory: string): void {
+  try {
+    if (lstatSync(directory).isDirectory()) rmdirSync(directory);
+  } catch {
+    // Somebody has begun to use it, or it was never made.
+  }
+}
+
+function lookAt(checkout: string, config: StartConfig, isRoot: boolean): StateFindings {
   let path: string;
   try {
     const place = resolveStateDirectory({
