@@ -8,7 +8,7 @@ import { STANDARD_SECURITY } from "../security/profile.ts";
 import { type SystemTitle, systemTitle } from "../system-title.ts";
 import { intersectConformance } from "../xdlms/conformance.ts";
 import { DLMS_VERSION, initiateResponse, VAA_NAME_LN } from "../xdlms/initiate.ts";
-import { applicationContext } from "../xdlms/referencing.ts";
+import { ASSOCIATION_BASE_NAME, applicationContext } from "../xdlms/referencing.ts";
 import { contextCiphering, mechanismOf } from "./aarq.ts";
 import { type AssociationConfig, proposedConformance } from "./association-config.ts";
 import type { Negotiated } from "./ports.ts";
@@ -52,7 +52,8 @@ export function readAare<Key>(config: AssociationConfig<Key>, octets: Uint8Array
   const serverSystemTitle = serverTitle(config, aare);
   const { plain, counter } = openInitiateResponse(config, aare, serverSystemTitle);
   const initiate = decodeApdu(initiateResponse, plain);
-  const named = (initiate.vaaName === VAA_NAME_LN) === (referencing === "logical-name");
+  // jDLMS names the association 7 under short names as well: there it can only mean the standard's name.
+  const named = referencing === "short-name" || initiate.vaaName === VAA_NAME_LN;
   if (initiate.negotiatedDlmsVersionNumber !== DLMS_VERSION || !named)
     throw new SessionError("unexpected-response", "the server agrees on another DLMS version or way of naming objects");
   const size = initiate.serverMaxReceivePduSize;
@@ -62,7 +63,9 @@ export function readAare<Key>(config: AssociationConfig<Key>, octets: Uint8Array
       conformance: intersectConformance(proposedConformance(config), initiate.negotiatedConformance),
       maxReceivePduSize: size === 0 ? undefined : size,
       serverSystemTitle,
-      ...(referencing === "short-name" ? { associationBaseName: initiate.vaaName } : {}),
+      ...(referencing === "short-name"
+        ? { associationBaseName: initiate.vaaName === VAA_NAME_LN ? ASSOCIATION_BASE_NAME : initiate.vaaName }
+        : {}),
     },
     counter,
     serverChallenge: serverChallenge(config, aare),

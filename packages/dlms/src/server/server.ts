@@ -41,6 +41,8 @@ const [GET_REQUEST] = NORMAL.getRequest;
 const [SET_REQUEST] = NORMAL.setRequest;
 const DATA_NOTIFICATION_CONFIRM = 0x10;
 const [ACTION_REQUEST] = NORMAL.actionRequest;
+/** What ciphering in its longest form without agreed keys adds, title included. */
+const UNCOUNTED_BYTES = 40;
 /** What the wrapper and the block lengths can carry when the client names no limit. */
 const UNLIMITED_PDU_BYTES = 65_535;
 
@@ -126,7 +128,9 @@ export class CosemServer<Key, State = unknown> {
     const { association } = standing;
     const { maxReceivePduSize } = association.agreement;
     const maxSendPduSize = longestResponse(model, association);
-    if (apdu.length > maxReceivePduSize) throw new RequestRefused("too-long");
+    // Some clients count neither their ciphering nor the head of a general block: neither makes the meter hold more.
+    const isPlain = protectionFormOf(apdu[0] ?? 0) === undefined && !isBlock(apdu);
+    if (apdu.length > maxReceivePduSize + (isPlain ? 0 : UNCOUNTED_BYTES)) throw new RequestRefused("too-long");
     const general = agreed({ association }, "general-block-transfer");
     if (!general) {
       const response = this.#request(connection, model, standing, apdu);
