@@ -9,7 +9,7 @@ const WEAKER = [
 /** Requests with less protection than the association has. */
 export const policyDowngrade: Check = {
   id: "policy-downgrade",
-  title: "A request with less protection than the policy is refused",
+  title: "A request without a tag, or without encryption, is refused",
   severity: "critical",
   why: "A request without a tag can be altered bit by bit by whoever is on the line: what was a GET becomes something else.",
   how: "In an association with authenticated encryption a GET is sent encrypted only, and one authenticated only.",
