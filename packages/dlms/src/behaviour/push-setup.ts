@@ -7,6 +7,7 @@ import type { DeliverySettings } from "./push-delivery.ts";
 
 type Destination = Infer<typeof PushSetup.attributes.sendDestinationAndMethod.codec>;
 type Protection = Infer<typeof PushSetupV2.attributes.pushProtectionParameters.codec>;
+type Confirmation = Infer<typeof PushSetupV2.attributes.confirmationParameters.codec>;
 type OperationMethod = Infer<typeof PushSetupV2.attributes.pushOperationMethod.codec>;
 
 /** How a push is set up, of all versions (Blue Book 4.4.8): what it sends, where to, and how it is delivered. */
@@ -22,6 +23,8 @@ export interface PushSettings {
   readonly pushClientSap: number;
   readonly protection: Protection;
   readonly operationMethod: OperationMethod;
+  /** Kept for the client; what it means for a push is the owner's to say. Nothing is given and 0 unless set. */
+  readonly confirmation?: Confirmation;
 }
 
 /** What the delivery of a push needs of its settings. */
@@ -135,7 +138,7 @@ export function servePushSetup<State>(version: 0 | 1 | 2 | 3, ports: PushPorts<S
         return { repetitionDelayMin: min, repetitionDelayExponent: exponent, repetitionDelayMax: max };
       },
       pushOperationMethod: (state, context) => settings(state, context).operationMethod,
-      confirmationParameters: () => ({ confirmationStartDate: dateTime({}), confirmationInterval: 0 }),
+      confirmationParameters: (state, context) => settings(state, context).confirmation ?? NO_CONFIRMATION,
       lastConfirmationDateTime: (state, context) => ports.lastConfirmation?.(state, context) ?? dateTime({}),
     },
     set: {
@@ -149,9 +152,11 @@ export function servePushSetup<State>(version: 0 | 1 | 2 | 3, ports: PushPorts<S
           context,
         ),
       pushOperationMethod: (operationMethod, state, context) => change({ operationMethod }, state, context),
+      confirmationParameters: (confirmation, state, context) => change({ confirmation }, state, context),
     },
     call: reset === undefined ? call : { ...call, reset: (_, state, context) => reset(state, context) },
   });
 }
 
+const NO_CONFIRMATION: Confirmation = { confirmationStartDate: dateTime({}), confirmationInterval: 0 };
 const NO_RESTRICTION = { restrictionType: "none", restrictionValue: { type: "null-data", value: null } } as const;

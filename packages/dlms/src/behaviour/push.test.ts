@@ -174,6 +174,10 @@ test("every version of push setup is served from the same settings", () => {
     assert.equal(ask.set("numberOfRetries", version), "success");
     assert.equal(meter.settings.numberOfRetries, version);
     assert.equal(ask.call("push"), "success");
+    if (version < 2) continue;
+    const confirmation = { confirmationStartDate: dateTime({ hour: 3 }), confirmationInterval: 900 };
+    assert.equal(ask.set("confirmationParameters", confirmation), "success");
+    assert.deepEqual(ask.get("confirmationParameters"), confirmation);
   }
   assert.equal(meter.pushed, 4);
   assert.equal(deliveryOf(meter.settings).deliveredWhen, "confirmed");

@@ -61,7 +61,7 @@ const confirmation = {
       confirmedRetryOnMissingConfirmation: 2,
     }),
   ),
-  /** How far back an unconfirmed push goes when it is sent again: from `startDate`, at most `interval` seconds. */
+  /** Of confirmed pushes: when confirmation begins (parts left open do not count), and its interval in seconds, 0 for none. */
   confirmationParameters: attribute(
     12,
     d.structure({ confirmationStartDate: d.dateTime, confirmationInterval: d.doubleLongUnsigned }),
