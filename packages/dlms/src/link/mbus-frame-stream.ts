@@ -27,6 +27,8 @@ export function encodeMbusShort(control: number, address: number): Uint8Array {
  */
 export class MbusFrameStream {
   #held: Uint8Array = NO_BYTES;
+  /** Octets were passed over since the last message or silence: an E5 among them is no acknowledgement but data. */
+  #isLost = false;
 
   /** Whether a frame has begun that is not whole. */
   get isUnfinished(): boolean {
@@ -36,6 +38,7 @@ export class MbusFrameStream {
   /** The line was silent within a frame. */
   reset(): void {
     this.#held = NO_BYTES;
+    this.#isLost = false;
   }
 
   /** Takes octets as they come and gives the messages they complete. */
@@ -49,8 +52,10 @@ export class MbusFrameStream {
   #scan(bytes: Uint8Array, messages: MbusMessage[]): void {
     let at = 0;
     while (at < bytes.length) {
+      const before = messages.length;
       const length = this.#message(bytes, at, messages);
       if (length === undefined) break;
+      this.#isLost = messages.length === before;
       at += length;
     }
     this.#held = bytes.slice(at);
@@ -60,6 +65,7 @@ export class MbusFrameStream {
   #message(bytes: Uint8Array, at: number, messages: MbusMessage[]): number | undefined {
     const first = bytes[at];
     if (first === MBUS_ACKNOWLEDGE) {
+      if (this.#isLost) return 1;
       messages.push({ kind: "acknowledge" });
       return 1;
     }

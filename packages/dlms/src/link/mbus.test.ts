@@ -209,6 +209,13 @@ test("over a bus that loses and damages, every request is served once and answer
   );
 });
 
+test("data of a damaged frame is no acknowledgement, whatever octets it has", () => {
+  const bus = new Bus(() => [octets(253, 1)], { retries: 3 }, [...Array<LineFault>(7).fill("none"), "damaged"]);
+  bus.connect();
+  assert.ok(octets(253, 1).subarray(250).includes(0xe5));
+  assert.deepEqual(bus.ask(octets(0)), octets(253, 1));
+});
+
 test("silence ends it after the retries", () => {
   const bus = new Bus((apdu) => [apdu], { retries: 1 }, ["lost", "lost"]);
   bus.connect();
