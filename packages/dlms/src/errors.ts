@@ -42,6 +42,7 @@ export const SESSION_ERROR_CODES = [
   "not-associated",
   "line-missing",
   "object-unknown",
+  "counter-hint-refused",
 ] as const;
 export type SessionErrorCode = (typeof SESSION_ERROR_CODES)[number];
 

@@ -117,6 +117,16 @@ export {
 } from "./client/association-machine.ts";
 export type { BlockTransferSettings } from "./client/block-carrier.ts";
 export type { RequestBlocks, SessionOptions } from "./client/conversation.ts";
+export {
+  type CounterStore,
+  HINT_BOUNDS,
+  type HintBounds,
+  type HintVerdict,
+  judgeCounterHint,
+  type KnownCounter,
+  openInStep,
+  readCounterHint,
+} from "./client/counter-hint.ts";
 export { type DataProtectionConfig, type ProtectedObjects, protectedObjects } from "./client/data-protection.ts";
 export type { ListItem } from "./client/get-transfer.ts";
 export { type AssociatorCounters, localAssociator, preEstablishedAssociator } from "./client/local-associator.ts";

@@ -8,6 +8,7 @@ const EXCEPTION_TAG = 0xd8;
 // protection. That a counter was too low is only said to who has proven to hold the keys.
 const ANSWERS: Readonly<Record<Exclude<RefusedRequest, "counter-too-low">, ExceptionResponse>> = {
   "not-associated": { stateError: "service-not-allowed", serviceError: { kind: "operation-not-possible" } },
+  "locked-out": { stateError: "service-not-allowed", serviceError: { kind: "operation-not-possible" } },
   "not-authentic": { stateError: "service-not-allowed", serviceError: { kind: "deciphering-error" } },
   "not-protected-enough": { stateError: "service-not-allowed", serviceError: { kind: "deciphering-error" } },
   "keys-changed": { stateError: "service-not-allowed", serviceError: { kind: "deciphering-error" } },

@@ -157,6 +157,11 @@ export interface Device<Key, State = unknown> {
   readonly hlsMechanism?: ((association: string) => HlsMechanism | undefined) | undefined;
   /** How strictly a client's challenge is judged; `STANDARD_SECURITY` unless given. */
   readonly securityProfile?: SecurityProfile | undefined;
+  /**
+   * Whether this association is locked out now, for failed attempts (class 124) or for good: an AARQ is then refused before
+   * anything of it is looked at. Failures are told by `onEvent`. Absent where nothing locks.
+   */
+  lockedOut?(association: string): boolean;
   /** Takes a new password (attribute 7 of association LN, LLS); false refuses it. */
   setPassword(association: string, password: Uint8Array): boolean;
   /** Absent where object lists and users are as they were made. */
@@ -183,6 +188,7 @@ export type ServerEvent =
 
 /** Why a request was answered with an exception-response. */
 export type RefusedRequest =
+  | "locked-out"
   | "not-associated"
   | "not-authentic"
   | "counter-too-low"

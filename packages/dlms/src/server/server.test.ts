@@ -222,3 +222,14 @@ test("a model with two objects of one name, or two associations of one client, i
   });
   assert.throws(() => mount("1.2.3", Echo.serve({})), { code: "invalid-value" });
 });
+
+test("an association that is locked out is not even looked at", async () => {
+  let locked = true;
+  const meter = testMeter({ lockedOut: (association) => locked && association === "reader" });
+  const lls = { authentication: { kind: "lls", password: meter.state.password } } as const;
+  await assert.rejects(openTestSession(meter, CLIENTS.reader, lls), { code: "exception-response" });
+  await openTestSession(meter, CLIENTS.public, NONE);
+  locked = false;
+  await openTestSession(meter, CLIENTS.reader, lls);
+  assert.ok(meter.events.some((event) => event.kind === "request-refused" && event.reason === "locked-out"));
+});

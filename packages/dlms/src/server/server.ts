@@ -175,6 +175,7 @@ export class CosemServer<Key, State = unknown> {
   #associate(connection: Connection<Key, State>, model: AssociationModel<State>, apdu: Uint8Array): Uint8Array {
     connection.standing = { kind: "idle" };
     connection.blocks = undefined;
+    if (this.#device.lockedOut?.(model.definition.name) === true) throw new RequestRefused("locked-out");
     const { response, standing, rejected } = associate(this.#device, model, apdu);
     connection.standing = standing;
     const association = model.definition.name;

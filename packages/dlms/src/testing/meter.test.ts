@@ -250,6 +250,7 @@ export interface TestMeterOptions extends ServerOptions {
   readonly policy?: Partial<SecurityPolicy>;
   readonly keys?: KeyOctets;
   readonly rows?: number;
+  readonly lockedOut?: (association: string) => boolean;
 }
 
 /** A meter with counters and keys in memory. */
@@ -311,6 +312,7 @@ export function testMeter(options: TestMeterOptions = {}): TestMeter {
       state.password = password;
       return true;
     },
+    lockedOut: (association) => options.lockedOut?.(association) ?? false,
     onEvent: (event) => events.push(event),
   };
   return { server: new CosemServer(MODEL, device, options), setup, state, events };
