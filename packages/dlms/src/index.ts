@@ -462,7 +462,6 @@ export {
 export { resolveProfile } from "./profile/resolve-profile.ts";
 export {
   type ContentContext,
-  initializationVector,
   type ProtectionFacts,
   type ProtectionKeys,
   protectContent,
@@ -543,6 +542,7 @@ export {
 } from "./security/layers.ts";
 export type { AsymmetricKeys, GeneralKeys, GeneralSetup } from "./security/message-key.ts";
 export type {
+  AdditionalData,
   Ciphers,
   Curve,
   Curves,
@@ -552,6 +552,7 @@ export type {
   KeyWrap,
   RandomOctets,
   SecurityPlatform,
+  Vector,
 } from "./security/ports.ts";
 export { GBCS_SECURITY, type SecurityProfile, STANDARD_SECURITY } from "./security/profile.ts";
 export { type SoftwareKey, softwareCiphers, softwareKey } from "./security/software-aes.ts";
@@ -571,6 +572,13 @@ export {
   protectionFormOf,
   SERVICE_TAGS,
 } from "./security/tags.ts";
+export {
+  additionalDataLength,
+  additionalDataOctets,
+  vectorOctets,
+  writeAdditionalData,
+  writeVector,
+} from "./security/vector.ts";
 export {
   ACCESS_MODE,
   type AccessRule,

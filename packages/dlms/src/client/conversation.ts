@@ -1,6 +1,9 @@
+import { encodeApdu } from "../cosem/service-octets.ts";
 import { isBlock } from "../gbt/transfer.ts";
 import type { ConformanceBit } from "../xdlms/conformance.ts";
 import type { InvokeIdAndPriority } from "../xdlms/invoke-id.ts";
+import { type DataNotification, dataNotificationConfirm } from "../xdlms/notification.ts";
+import { decodeUnsolicited, type Unsolicited } from "../xdlms/unsolicited.ts";
 import { BlockCarrier, type BlockLine, type BlockTransferSettings } from "./block-carrier.ts";
 import type { Associator, Cancellation, Exchange, ExchangeEvent, Line, Negotiated, Protection } from "./ports.ts";
 import { refusalOf } from "./refusal.ts";
@@ -38,6 +41,7 @@ const DEFAULT_MAX_RESPONSE_BYTES = 16 * 1024 * 1024;
 const PROTECTION_BYTES = 30;
 const NO_LIMIT_BYTES = 65_535;
 const HIGHEST_INVOKE_ID = 15;
+const DATA_NOTIFICATION_CONFIRM = 0x10;
 const NEVER: Cancellation = { aborted: false, addEventListener: () => {}, removeEventListener: () => {} };
 
 /** Associates. @throws SessionError when the server refuses or does not prove itself; what the exchange throws. */
@@ -148,6 +152,22 @@ export class Conversation {
     const wire = await this.#seal(plain, step);
     onExchange?.({ direction: "sent", step, plain, wire });
     await line.send(wire);
+  }
+
+  /**
+   * Opens what the server said unasked in this association: it is protected as its responses are, and its counter counts
+   * with theirs. Lines hand such APDUs out apart from answers.
+   */
+  async openUnsolicited(octets: Uint8Array): Promise<Unsolicited> {
+    const [plain] = await this.#open([octets], ["unsolicited"]);
+    return decodeUnsolicited(plain ?? octets);
+  }
+
+  /** Confirms a data-notification that wants to be. @throws SessionError `line-missing` */
+  confirm({ invokeIdAndPriority, dateTime }: DataNotification): Promise<void> {
+    const time = dateTime === undefined ? {} : { dateTime };
+    const value = { invokeIdAndPriority, ...time };
+    return this.tell(encodeApdu(DATA_NOTIFICATION_CONFIRM, dataNotificationConfirm, value), "confirm a push");
   }
 
   /** Releases the association; closed whatever comes back. @throws SessionError when the server refuses */

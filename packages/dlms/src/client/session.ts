@@ -2,7 +2,9 @@ import type { SelectiveAccessDescriptor } from "../cosem/selective-access.ts";
 import { DlmsError } from "../errors.ts";
 import type { ConformanceBit } from "../xdlms/conformance.ts";
 import type { InvokeIdAndPriority } from "../xdlms/invoke-id.ts";
+import type { DataNotification } from "../xdlms/notification.ts";
 import type { DataAccessResult } from "../xdlms/results.ts";
+import type { Unsolicited } from "../xdlms/unsolicited.ts";
 import { type AccessItem, type AccessOptions, type AccessResult, askAccess } from "./access-transfer.ts";
 import { type ActionItem, callList, callOne, callOneRequest } from "./action-transfer.ts";
 import {
@@ -186,6 +188,16 @@ export class Session implements AsyncDisposable {
     } catch {
       // The association ends with its line; there is nobody left to tell.
     }
+  }
+
+  /** Opens what the server said unasked in this association (`onUnsolicited` of a connection). @throws as for responses */
+  openUnsolicited(octets: Uint8Array): Promise<Unsolicited> {
+    return this.#conversation.run(() => this.#conversation.openUnsolicited(octets));
+  }
+
+  /** Confirms a data-notification that wants to be. @throws SessionError `line-missing` */
+  confirm(notification: DataNotification): Promise<void> {
+    return this.#conversation.run(() => this.#conversation.confirm(notification));
   }
 
   /** Sends one plain APDU, protected, and gives the plain answer. For services that have no method here. */

@@ -3,9 +3,11 @@ import { AssociationSn, type ShortNameListElement } from "../cosem/classes/assoc
 import { type LogicalName, logicalNameOctets, logicalNameText } from "../cosem/logical-name.ts";
 import type { SelectiveAccessDescriptor } from "../cosem/selective-access.ts";
 import { d } from "../data/d.ts";
+import type { DataNotification } from "../xdlms/notification.ts";
 import type { VariableAccess } from "../xdlms/read.ts";
 import { ASSOCIATION_BASE_NAME, attributeShortName, methodShortName } from "../xdlms/referencing.ts";
 import type { DataAccessResult } from "../xdlms/results.ts";
+import type { Unsolicited } from "../xdlms/unsolicited.ts";
 import type { AttributeAddress, MethodAddress } from "./ask.ts";
 import { type Conversation, converse, type SessionOptions } from "./conversation.ts";
 import { dataAccessRefused, type ListItem } from "./get-transfer.ts";
@@ -130,6 +132,16 @@ export class ShortNameSession implements AsyncDisposable {
     const [result] = await this.write([{ variable: { kind: "variable-name", value }, value: parameter }]);
     if (result !== "success") throw actionRefused(address, result ?? "other-reason");
     return undefined;
+  }
+
+  /** Opens what the server said unasked in this association (`onUnsolicited` of a connection). @throws as for responses */
+  openUnsolicited(octets: Uint8Array): Promise<Unsolicited> {
+    return this.#conversation.run(() => this.#conversation.openUnsolicited(octets));
+  }
+
+  /** Confirms a data-notification that wants to be. @throws SessionError `line-missing` */
+  confirm(notification: DataNotification): Promise<void> {
+    return this.#conversation.run(() => this.#conversation.confirm(notification));
   }
 
   /** Releases the association. The session is closed whatever comes back. @throws SessionError when the server refuses */

@@ -11,6 +11,7 @@ export const OFFERED_CONFORMANCE: Conformance = [
   "multiple-references",
   "data-notification",
   "access",
+  "event-notification",
   "get",
   "set",
   "selective-access",

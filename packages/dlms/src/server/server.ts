@@ -5,6 +5,7 @@ import { DecodeError } from "../errors.ts";
 import { isBlock } from "../gbt/transfer.ts";
 import { protectionFormOf } from "../security/tags.ts";
 import { dataNotificationConfirm } from "../xdlms/notification.ts";
+import { encodeUnsolicited, type Unsolicited } from "../xdlms/unsolicited.ts";
 import { ACCESS_REQUEST, serveAccess } from "./access-service.ts";
 import { serveAction } from "./action.ts";
 import { associate } from "./associate.ts";
@@ -41,6 +42,11 @@ const [GET_REQUEST] = NORMAL.getRequest;
 const [SET_REQUEST] = NORMAL.setRequest;
 const DATA_NOTIFICATION_CONFIRM = 0x10;
 const [ACTION_REQUEST] = NORMAL.actionRequest;
+const UNSOLICITED_SERVICES = {
+  "data-notification": "data-notification",
+  "event-notification-request": "event-notification",
+  "information-report-request": "information-report",
+} as const;
 /** What ciphering in its longest form without agreed keys adds, title included. */
 const UNCOUNTED_BYTES = 40;
 /** What the wrapper and the block lengths can carry when the client names no limit. */
@@ -105,6 +111,23 @@ export class CosemServer<Key, State = unknown> {
   /** What has to be sent right after the answer to the last APDU: blocks in a row. */
   following(connection: Connection<Key, State>): readonly Uint8Array[] {
     return connection.following;
+  }
+
+  /**
+   * What to send to a client unasked: an event, a report or a push, protected as responses of the association are.
+   * Undefined where the client has no association, or did not agree on the service.
+   */
+  notify({ standing }: Connection<Key, State>, message: Unsolicited): Uint8Array | undefined {
+    if (standing.kind !== "associated") return undefined;
+    const { association } = standing;
+    const { agreement, security } = association;
+    if (!agreed({ association }, UNSOLICITED_SERVICES[message.kind])) return undefined;
+    const plain = encodeUnsolicited(message);
+    if (security === undefined || !agreement.ciphered) return plain;
+    // A data-notification has no tag of its own under the service-specific forms.
+    const form = message.kind === "data-notification" ? "general-global" : "global";
+    const facts = { form, authenticated: true, encrypted: true, signed: false, lowestBefore: 0 } as const;
+    return sealResponse(this.#device.ciphers, security, agreement, facts, plain);
   }
 
   #handle(connection: Connection<Key, State>, apdu: Uint8Array): Answers {

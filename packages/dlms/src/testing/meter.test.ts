@@ -21,6 +21,7 @@ import type { KeyWrap } from "../security/ports.ts";
 import { type SoftwareKey, softwareCiphers, softwareKey } from "../security/software-aes.ts";
 import type { SecuritySuiteId } from "../security/suites.ts";
 import { fullAccess, onlyReading } from "../server/access.ts";
+import type { Connection } from "../server/connection.ts";
 import { deviceModel, mount } from "../server/device-model.ts";
 import type { Device, KeyPurpose, KeySet, SecurityPolicy, SecuritySetupPort, ServerEvent } from "../server/ports.ts";
 import { serveProfile } from "../server/profile.ts";
@@ -334,7 +335,7 @@ export function lineTo(
   meter: Pick<TestMeter, "server">,
   clientSap: number,
   onSent: (apdu: Uint8Array) => void = () => {},
-): Line & { readonly exchange: Exchange } {
+): Line & { readonly exchange: Exchange; readonly connection: Connection<SoftwareKey, MeterState> } {
   const connection = meter.server.connect(clientSap, 1);
   const waiting: Uint8Array[] = [];
   const line = {
@@ -348,6 +349,7 @@ export function lineTo(
   };
   return {
     ...line,
+    connection,
     async exchange(apdu) {
       line.send(apdu);
       const response = waiting.shift();
