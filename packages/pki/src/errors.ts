@@ -7,6 +7,10 @@ export const PKI_ERROR_CODES = [
   "crl-refused",
   "ocsp-refused",
   "assignment-refused",
+  "serial-taken",
+  "certificate-unknown",
+  "requester-limited",
+  "authority-unknown",
 ] as const;
 export type PkiErrorCode = (typeof PKI_ERROR_CODES)[number];
 

@@ -7,13 +7,35 @@ export {
   openAssignments,
   signAssignments,
 } from "./assignment/table.ts";
+export {
+  Authorities,
+  type AuthorityDependencies,
+  type AuthorityEntry,
+  type AuthorityOrder,
+  authorityId,
+  type CertificateOrder,
+  SHARDS,
+  shardOf,
+} from "./authority/authorities.ts";
 export { type IssueOrder, type Issuer, issueCertificate, issueRoot } from "./authority/issue.ts";
+export { type Published, Publisher, type PublishingOptions } from "./authority/publisher.ts";
 export { type ChannelCredential, certificateFingerprint, createChannelCredential } from "./channel-credential.ts";
 export { PKI_ERROR_CODES, PkiError, type PkiErrorCode } from "./errors.ts";
 export { type Finding, lintCertificate } from "./profile/lint.ts";
 export type { AltNameRule, CertificateProfile, NameField, SubjectRule } from "./profile/profile.ts";
 export { PROFILES } from "./profile/profiles.ts";
 export type { SubjectOf } from "./profile/subject.ts";
+export { memoryRegistry } from "./registry/memory-registry.ts";
+export { PKI_GRANTS, PKI_MIGRATIONS, postgresRegistry } from "./registry/postgres-registry.ts";
+export {
+  type AuthorityRecord,
+  type CertificateQuery,
+  type CertificateRecord,
+  type CertificateState,
+  type ListRecord,
+  type Registry,
+  stateOf,
+} from "./registry/registry.ts";
 export {
   applyDelta,
   type CrlOrder,

@@ -1,9 +1,16 @@
-import { decode, encode, type Infer } from "@meterkeep/dlms";
+import { type Curve, decode, encode } from "@meterkeep/dlms";
 import { PkiError } from "../errors.ts";
 import { type Finding, lintCertificate } from "../profile/lint.ts";
 import type { CertificateProfile } from "../profile/profile.ts";
 import { makeSubject, type SubjectOf } from "../profile/subject.ts";
-import { type Certificate, decodeCertificate, encodeCertificate, NO_END, toBeSigned } from "../x509/certificate.ts";
+import {
+  type Certificate,
+  decodeCertificate,
+  encodeCertificate,
+  NO_END,
+  type ToBeSigned,
+  toBeSigned,
+} from "../x509/certificate.ts";
 import {
   EXTENSIONS,
   type Extension,
@@ -47,39 +54,61 @@ export interface IssueOrder {
 
 const DAY_MS = 86_400_000;
 
+/** A certificate before it is signed: linted, and of no use to anybody. */
+export interface PreparedCertificate extends ToBeSigned {
+  /** TBSCertificate in DER. */
+  readonly octets: Uint8Array;
+}
+
 /**
  * Issues a certificate. What was written is decoded and linted against the profile before it is signed.
  *
  * @throws PkiError `issuer-unfit` when the issuer may not sign this, `profile-violated` with the first finding
  */
 export function issueCertificate(issuer: Issuer, order: IssueOrder): Certificate {
-  requireFit(issuer.certificate, order);
-  const issuerKey = extensionValue(EXTENSIONS.subjectKeyIdentifier, issuer.certificate.extensions);
-  return sign(issuer.signer, order, issuer.certificate.subject, issuerKey);
+  return signPrepared(issuer.signer, prepareCertificate(issuer.certificate, order));
 }
 
 /** Issues the certificate of a root: signed with the key it is for. */
 export function issueRoot(signer: Signer, order: Omit<IssueOrder, "publicKey">): Certificate {
   const subject = makeSubject(order.profile.subject, order.subject);
-  return sign(signer, { ...order, publicKey: signer.publicKey }, subject, undefined);
+  const own = { ...order, publicKey: signer.publicKey };
+  return signPrepared(signer, prepare(own, subject, undefined, signer.publicKey.curve));
 }
 
-function sign(signer: Signer, order: IssueOrder, issuerName: Name, issuerKey: Uint8Array | undefined): Certificate {
+/** All of `issueCertificate` but the signature. */
+export function prepareCertificate(issuer: Certificate, order: IssueOrder): PreparedCertificate {
+  requireFit(issuer, order);
+  const issuerKey = extensionValue(EXTENSIONS.subjectKeyIdentifier, issuer.extensions);
+  return prepare(order, issuer.subject, issuerKey, issuer.publicKey.curve);
+}
+
+/** Signs what was prepared for this signer's own certificate. */
+export function signPrepared(signer: Signer, { octets, signatureAlgorithm }: PreparedCertificate): Certificate {
+  const signature = signer.sign(octets);
+  return decodeCertificate(encodeCertificate(octets, { signatureAlgorithm, signature }));
+}
+
+function prepare(
+  order: IssueOrder,
+  issuer: Name,
+  issuerKey: Uint8Array | undefined,
+  issuerCurve: Curve,
+): PreparedCertificate {
   const { profile } = order;
-  const signatureAlgorithm = SIGNATURE_ALGORITHM_OF[signer.publicKey.curve];
   const octets = encode(toBeSigned, {
     version: "v3",
     serial: order.serial,
-    signatureAlgorithm,
-    issuer: issuerName,
+    signatureAlgorithm: SIGNATURE_ALGORITHM_OF[issuerCurve],
+    issuer,
     validity: { notBefore: order.notBefore, notAfter: endOf(order) },
     subject: makeSubject(profile.subject, order.subject),
     publicKey: order.publicKey,
     extensions: extensionsOf(order, issuerKey),
-  } satisfies Infer<typeof toBeSigned>);
-  refuse(lintCertificate(decode(toBeSigned, octets), profile), profile);
-  const signature = signer.sign(octets);
-  return decodeCertificate(encodeCertificate(octets, { signatureAlgorithm, signature }));
+  });
+  const written = decode(toBeSigned, octets);
+  refuse(lintCertificate(written, profile), profile);
+  return { ...written, octets };
 }
 
 function extensionsOf(order: IssueOrder, issuerKey: Uint8Array | undefined): Extension[] {

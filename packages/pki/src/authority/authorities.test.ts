@@ -1,0 +1,237 @@
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { describe, test } from "node:test";
+import { toHex } from "@meterkeep/dlms";
+import { PkiError } from "../errors.ts";
+import { memoryRegistry } from "../registry/memory-registry.ts";
+import type { Registry } from "../registry/registry.ts";
+import { applyDelta, openCrl } from "../revocation/crl.ts";
+import { makeOcspRequest, ocspError, openOcspResponse } from "../revocation/ocsp.ts";
+import { ANY_POLICY, freshKey, profileNamed, SYSTEM_TITLE } from "../testing/test-tree.ts";
+import { type Certificate, decodeCertificate } from "../x509/certificate.ts";
+import { validatePath } from "../x509/path.ts";
+import type { Signer } from "../x509/signature.ts";
+import { Authorities, type AuthorityEntry, authorityId, SHARDS, shardOf } from "./authorities.ts";
+import { Publisher } from "./publisher.ts";
+
+const START = Date.UTC(2026, 10, 21);
+const HOUR = 3_600_000;
+const code = (wanted: string) => (error: unknown) => error instanceof PkiError && error.code === wanted;
+
+/** A tree of four authorities over a registry, with a clock that is told. */
+async function bench(registry: Registry = memoryRegistry()) {
+  const clock = { at: START };
+  const ledger: AuthorityEntry[] = [];
+  const keys = new Map<string, Signer>();
+  const refusing = { ledger: false, signing: false };
+  const open = () =>
+    new Authorities({
+      registry,
+      signerOf: async (name) => {
+        const key = keys.get(name) ?? freshKey(name.includes("issuing") ? "P-256" : "P-384");
+        keys.set(name, key);
+        return {
+          ...key,
+          sign: (octets) => {
+            if (refusing.signing) throw new Error("the process died");
+            return key.sign(octets);
+          },
+        };
+      },
+      record: async (entry) => {
+        if (refusing.ledger) throw new Error("the ledger is full");
+        ledger.push(entry);
+      },
+      random: randomBytes,
+      now: () => clock.at,
+      limitOf: (requester) => (requester === "line-1" ? 1_000_000 : 3),
+    });
+  const authorities = open();
+  const place = { utility: "stadtwerke", island: "mainland", requester: "ceremony", policies: [ANY_POLICY] };
+  const make = (name: string, profile: string, parent?: string) =>
+    authorities.make({ ...place, name, profile: profileNamed(profile), keyName: name, ...(parent && { parent }) });
+  const root = await make("root", "root");
+  const scheme = await make("scheme", "scheme", root.authority);
+  const utility = await make("utility", "utility", scheme.authority);
+  const issuing = await make("issuing", "issuing-p256", utility.authority);
+  const order = (requester = "line-1") => ({
+    authority: issuing.authority,
+    profile: profileNamed("dlms-suite-1-signature"),
+    subject: { systemTitle: SYSTEM_TITLE },
+    publicKey: freshKey("P-256").publicKey,
+    requester,
+  });
+  const publisher = new Publisher(authorities, registry, {
+    addressOf: (id, shard) => `http://crl.example/${id}/${shard}.crl`,
+    now: () => clock.at,
+  });
+  return {
+    authorities,
+    registry,
+    clock,
+    ledger,
+    refusing,
+    tree: { root, scheme, utility, issuing },
+    order,
+    publisher,
+    open,
+  };
+}
+
+const serialOf = ({ serial }: Certificate): string => toHex(serial);
+
+describe("authorities", () => {
+  test("a tree is made from the root down, and what it issues is trusted", async () => {
+    const { authorities, tree, order, ledger, clock } = await bench();
+    const certificate = await authorities.issue(order());
+    const [root, ...between] = [tree.root, tree.scheme, tree.utility, tree.issuing].map((one) =>
+      decodeCertificate(one.certificate),
+    );
+    const options = {
+      anchors: [root!],
+      intermediates: between,
+      at: new Date(clock.at),
+      usage: "digitalSignature",
+    } as const;
+    assert.ok(validatePath(certificate, options).isTrusted);
+    assert.equal(authorityId(between[2]!), tree.issuing.authority);
+    assert.deepEqual(
+      ledger.map(({ kind }) => kind),
+      [...Array<string>(4).fill("authority-made"), "certificate-ordered"],
+    );
+    assert.equal(ledger.at(-1)?.meter, "4D4B303000000001");
+  });
+
+  test("what the ledger does not take is not issued and not revoked", async () => {
+    const { authorities, order, refusing, registry, tree } = await bench();
+    const certificate = await authorities.issue(order());
+    refusing.ledger = true;
+    await assert.rejects(authorities.issue(order()), /ledger is full/);
+    await assert.rejects(
+      authorities.revoke(tree.issuing.authority, serialOf(certificate), "superseded", "person"),
+      /ledger is full/,
+    );
+    const all = await registry.search({ limit: 10 }, START);
+    assert.deepEqual(
+      all.map(({ revokedAt }) => revokedAt),
+      [undefined],
+    );
+  });
+
+  test("a process that dies while it signs leaves an order, and never a certificate without one", async () => {
+    const { authorities, order, refusing, registry, ledger } = await bench();
+    refusing.signing = true;
+    await assert.rejects(authorities.issue(order()), /died/);
+    const [left] = await registry.search({ limit: 10, state: "ordered" }, START);
+    assert.equal(left?.octets, undefined);
+    assert.equal(ledger.at(-1)?.body["serial"], left?.serial);
+  });
+
+  test("nothing reaches the ledger that its profile does not allow", async () => {
+    const { authorities, order, ledger } = await bench();
+    const before = ledger.length;
+    const wrong = {
+      ...order(),
+      profile: profileNamed("dlms-suite-2-signature"),
+      publicKey: freshKey("P-384").publicKey,
+    };
+    await assert.rejects(authorities.issue(wrong), code("issuer-unfit"));
+    await assert.rejects(
+      authorities.issue({ ...order(), publicKey: freshKey("P-384").publicKey }),
+      code("profile-violated"),
+    );
+    await assert.rejects(authorities.issue({ ...order(), authority: "00".repeat(20) }), code("authority-unknown"));
+    assert.equal(ledger.length, before);
+  });
+
+  test("a requester has so many a day, and its excess stands in the ledger", async () => {
+    const { authorities, order, ledger, clock } = await bench();
+    for (let at = 0; at < 3; at += 1) await authorities.issue(order("person"));
+    await assert.rejects(authorities.issue(order("person")), code("requester-limited"));
+    assert.equal(ledger.at(-1)?.kind, "requester-limited");
+    await authorities.issue(order("line-1"));
+    clock.at += 25 * HOUR;
+    await authorities.issue(order("person"));
+  });
+
+  test("a revocation is for good, and a registry restored from before it is told again by the ledger", async () => {
+    const { authorities, order, tree, ledger, registry } = await bench();
+    const certificate = await authorities.issue(order());
+    const serial = serialOf(certificate);
+    assert.equal(await authorities.revoke(tree.issuing.authority, serial, "keyCompromise", "person"), true);
+    assert.equal(await authorities.revoke(tree.issuing.authority, serial, "superseded", "person"), false);
+    await assert.rejects(
+      authorities.revoke(tree.issuing.authority, "00".repeat(16), "superseded", "person"),
+      code("certificate-unknown"),
+    );
+    const restored = memoryRegistry();
+    for (const one of await registry.authorities()) await restored.addAuthority(one);
+    const record = (await registry.find(tree.issuing.authority, serial))!;
+    await restored.order({ ...record, octets: undefined, revokedAt: undefined, reason: undefined });
+    await restored.issued(tree.issuing.authority, serial, certificate.octets);
+    const again = (await bench(restored)).authorities;
+    async function* entries() {
+      yield* ledger;
+    }
+    assert.equal(await again.replayRevocations(entries()), 1);
+    assert.equal((await restored.find(tree.issuing.authority, serial))?.reason, "keyCompromise");
+    assert.equal(await again.replayRevocations(entries()), 0);
+  });
+});
+
+describe("publishing", () => {
+  test("full lists first, then deltas with what is new, then full lists again after half their time", async () => {
+    const { authorities, order, tree, publisher, registry, clock } = await bench();
+    const { authority } = tree.issuing;
+    const issuer = decodeCertificate(tree.issuing.certificate);
+    assert.deepEqual(await publisher.publish(authority), { full: SHARDS, delta: 0 });
+    assert.deepEqual(await publisher.publish(authority), { full: 0, delta: 0 });
+    const certificate = await authorities.issue(order());
+    const shard = shardOf(certificate.serial);
+    clock.at += HOUR;
+    await authorities.revoke(authority, serialOf(certificate), "keyCompromise", "person");
+    assert.deepEqual(await publisher.publish(authority), { full: 0, delta: 1 });
+    const [full, delta] = [
+      (await registry.newestList(authority, shard, "full"))!,
+      (await registry.newestList(authority, shard, "delta"))!,
+    ];
+    const now = applyDelta(openCrl(full.octets, issuer), openCrl(delta.octets, issuer));
+    assert.deepEqual(
+      now.revocations.map(({ serial }) => toHex(serial)),
+      [serialOf(certificate)],
+    );
+    assert.equal(now.shard, `http://crl.example/${authority}/${shard}.crl`);
+    clock.at += HOUR;
+    assert.deepEqual(await publisher.publish(authority), { full: 0, delta: 1 }, "the delta runs out");
+    clock.at += 100 * HOUR;
+    assert.deepEqual(await publisher.publish(authority), { full: SHARDS, delta: 0 });
+    const newest = openCrl((await registry.newestList(authority, shard, "full"))!.octets, issuer);
+    assert.deepEqual([newest.number, newest.revocations.length], [4n, 1]);
+    // The old delta belongs to the list before.
+    assert.deepEqual(await publisher.publish(authority), { full: 0, delta: 0 });
+  });
+
+  test("answers are signed once and given many times, until the certificate is revoked", async () => {
+    const { authorities, order, tree, publisher, clock } = await bench();
+    const { authority } = tree.issuing;
+    const issuer = decodeCertificate(tree.issuing.certificate);
+    const certificate = await authorities.issue(order());
+    const { serial } = certificate;
+    const request = makeOcspRequest(issuer, serial);
+    const status = (octets: Uint8Array) => openOcspResponse(octets, { issuer, serial, at: new Date(clock.at) });
+    const first = await publisher.answer(authority, request);
+    assert.deepEqual(status(first), { kind: "good" });
+    assert.equal(await publisher.answer(authority, request), first);
+    await authorities.revoke(authority, serialOf(certificate), "cessationOfOperation", "person");
+    publisher.forget(authority, serialOf(certificate));
+    assert.equal(status(await publisher.answer(authority, request)).kind, "revoked");
+    const stranger = randomBytes(16);
+    const unknown = await publisher.answer(authority, makeOcspRequest(issuer, stranger));
+    assert.deepEqual(openOcspResponse(unknown, { issuer, serial: stranger, at: new Date(clock.at) }), {
+      kind: "unknown",
+    });
+    assert.deepEqual(await publisher.answer(authority, Uint8Array.of(1, 2, 3)), ocspError("malformedRequest"));
+    const other = makeOcspRequest(decodeCertificate(tree.utility.certificate), serial);
+    assert.deepEqual(await publisher.answer(authority, other), ocspError("unauthorized"));
+  });
+});

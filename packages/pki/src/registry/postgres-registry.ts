@@ -1,0 +1,277 @@
+import { fromHex, toHex } from "@meterkeep/dlms";
+import { PkiError } from "../errors.ts";
+import type { RevocationReason } from "../revocation/reasons.ts";
+import type { AuthorityRecord, CertificateQuery, CertificateRecord, ListRecord, Registry } from "./registry.ts";
+
+/** What the adapter needs of a `pg` pool or client. */
+export interface SqlClient {
+  query(
+    text: string,
+    values?: unknown[],
+  ): Promise<{ readonly rows: readonly unknown[]; readonly rowCount: number | null }>;
+}
+
+/** The folder of this package's migrations. */
+export const PKI_MIGRATIONS = new URL("../../migrations/", import.meta.url);
+
+/** What the role at run time may do: sign what was ordered, revoke what was issued, and nothing else to a row. */
+export const PKI_GRANTS = {
+  authorities: "select, insert",
+  certificates: "select, insert, update (octets, revoked_ms, reason)",
+  revocation_lists: "select, insert",
+} as const;
+
+const UNIQUE_VIOLATION = "23505";
+const COLUMNS = `authority, serial, utility, island, profile, subject, system_title, key_identifier, requester,
+  not_before_ms, not_after_ms, ordered_ms, octets, shard, revoked_ms, reason`;
+
+/** The registry in PostgreSQL. */
+export function postgresRegistry(client: SqlClient): Registry {
+  const many = async (condition: string, values: unknown[]): Promise<CertificateRecord[]> => {
+    const { rows } = await client.query(`select ${COLUMNS} from certificates where ${condition}`, values);
+    return (rows as readonly CertificateRow[]).map(certificateOf);
+  };
+  return {
+    addAuthority: async (record) => {
+      await client.query(
+        `insert into authorities (authority, utility, island, name, profile, parent, key_name, certificate, created_ms)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+        [
+          bytes(record.authority),
+          record.utility,
+          record.island,
+          record.name,
+          record.profile,
+          record.parent === undefined ? null : bytes(record.parent),
+          record.keyName,
+          Buffer.from(record.certificate),
+          record.createdAt,
+        ],
+      );
+    },
+    authorities: async () => {
+      const { rows } = await client.query("select * from authorities order by created_ms, authority");
+      return (rows as readonly AuthorityRow[]).map(authorityOf);
+    },
+    order: async (record) => {
+      const values = [
+        bytes(record.authority),
+        bytes(record.serial),
+        record.utility,
+        record.island,
+        record.profile,
+        record.subject,
+        record.systemTitle === undefined ? null : bytes(record.systemTitle),
+        bytes(record.keyIdentifier),
+        record.requester,
+        record.notBefore,
+        record.notAfter,
+        record.orderedAt,
+        null,
+        record.shard,
+        null,
+        null,
+      ];
+      const places = values.map((_, at) => `$${at + 1}`).join(", ");
+      await client
+        .query(`insert into certificates (${COLUMNS}) values (${places})`, values)
+        .catch(taken(`serial number ${record.serial}`));
+    },
+    issued: async (authority, serial, octets) => {
+      const { rowCount } = await client.query(
+        "update certificates set octets = $3 where authority = $1 and serial = $2 and octets is null",
+        [bytes(authority), bytes(serial), Buffer.from(octets)],
+      );
+      if (rowCount !== 1)
+        throw new PkiError(
+          "certificate-unknown",
+          `authority ${authority} has no order ${serial} that waits for a signature`,
+        );
+    },
+    find: async (authority, serial) =>
+      (await many("authority = $1 and serial = $2", [bytes(authority), bytes(serial)]))[0],
+    search: (query, now) => {
+      const { condition, values } = conditionOf(query, now);
+      return many(`${condition} order by not_after_ms, authority, serial limit ${Math.trunc(query.limit)}`, values);
+    },
+    orderedSince: async (requester, since) => {
+      const { rows } = await client.query(
+        "select count(*)::integer as count from certificates where requester = $1 and ordered_ms >= $2",
+        [requester, since],
+      );
+      return (rows[0] as { readonly count: number }).count;
+    },
+    revoke: async (authority, serial, at, reason) => {
+      const { rowCount } = await client.query(
+        "update certificates set revoked_ms = $3, reason = $4 where authority = $1 and serial = $2 and octets is not null and revoked_ms is null",
+        [bytes(authority), bytes(serial), at, reason],
+      );
+      if (rowCount === 1) return true;
+      const [known] = await many("authority = $1 and serial = $2 and octets is not null", [
+        bytes(authority),
+        bytes(serial),
+      ]);
+      if (known === undefined)
+        throw new PkiError("certificate-unknown", `authority ${authority} never issued ${serial}`);
+      return false;
+    },
+    revoked: (authority, shard, since, until) =>
+      many("authority = $1 and shard = $2 and revoked_ms > $3 and revoked_ms <= $4 order by revoked_ms, serial", [
+        bytes(authority),
+        shard,
+        since,
+        until,
+      ]),
+    newestList: async (authority, shard, kind) => {
+      const { rows } = await client.query(
+        `select * from revocation_lists where authority = $1 and shard = $2 and since is ${kind === "full" ? "null" : "not null"}
+         order by number desc limit 1`,
+        [bytes(authority), shard],
+      );
+      const [row] = rows as readonly ListRow[];
+      return row && listOf(row);
+    },
+    addList: async (record) => {
+      await client
+        .query(
+          `insert into revocation_lists (authority, shard, number, since, this_update_ms, next_update_ms, octets)
+           values ($1, $2, $3, $4, $5, $6, $7)`,
+          [
+            bytes(record.authority),
+            record.shard,
+            String(record.number),
+            record.since === undefined ? null : String(record.since),
+            record.thisUpdate,
+            record.nextUpdate,
+            Buffer.from(record.octets),
+          ],
+        )
+        .catch(taken(`list number ${record.number}`));
+    },
+  };
+}
+
+function conditionOf(query: CertificateQuery, now: number): { readonly condition: string; readonly values: unknown[] } {
+  const { utility, authority, serial, systemTitle, keyIdentifier, subject, state, endsBefore, after } = query;
+  const values: unknown[] = [];
+  const value = (one: unknown): string => `$${values.push(one)}`;
+  const conditions = ["true"];
+  if (utility !== undefined) conditions.push(`utility = ${value(utility)}`);
+  if (authority !== undefined) conditions.push(`authority = ${value(bytes(authority))}`);
+  if (serial !== undefined) conditions.push(`serial = ${value(bytes(serial))}`);
+  if (systemTitle !== undefined) conditions.push(`system_title = ${value(bytes(systemTitle))}`);
+  if (keyIdentifier !== undefined) conditions.push(`key_identifier = ${value(bytes(keyIdentifier))}`);
+  if (subject !== undefined) conditions.push(`subject like ${value(`${subject.replace(/[\\%_]/g, "\\$&")}%`)}`);
+  if (endsBefore !== undefined) conditions.push(`not_after_ms < ${value(endsBefore)}`);
+  if (state === "revoked") conditions.push("revoked_ms is not null");
+  else if (state === "ordered") conditions.push("octets is null");
+  else if (state !== undefined)
+    conditions.push(
+      `revoked_ms is null and octets is not null and not_after_ms ${state === "expired" ? "<" : ">="} ${value(now)}`,
+    );
+  if (after !== undefined)
+    conditions.push(
+      `(not_after_ms, authority, serial) > (${value(after.notAfter)}, ${value(bytes(after.authority))}, ${value(bytes(after.serial))})`,
+    );
+  return { condition: conditions.join(" and "), values };
+}
+
+interface AuthorityRow {
+  readonly authority: Buffer;
+  readonly utility: string;
+  readonly island: string;
+  readonly name: string;
+  readonly profile: string;
+  readonly parent: Buffer | null;
+  readonly key_name: string;
+  readonly certificate: Buffer;
+  readonly created_ms: string;
+}
+
+function authorityOf(row: AuthorityRow): AuthorityRecord {
+  return {
+    authority: toHex(row.authority),
+    utility: row.utility,
+    island: row.island,
+    name: row.name,
+    profile: row.profile,
+    parent: row.parent === null ? undefined : toHex(row.parent),
+    keyName: row.key_name,
+    certificate: new Uint8Array(row.certificate),
+    createdAt: Number(row.created_ms),
+  };
+}
+
+interface CertificateRow {
+  readonly authority: Buffer;
+  readonly serial: Buffer;
+  readonly utility: string;
+  readonly island: string;
+  readonly profile: string;
+  readonly subject: string;
+  readonly system_title: Buffer | null;
+  readonly key_identifier: Buffer;
+  readonly requester: string;
+  readonly not_before_ms: string;
+  readonly not_after_ms: string;
+  readonly ordered_ms: string;
+  readonly octets: Buffer | null;
+  readonly shard: number;
+  readonly revoked_ms: string | null;
+  readonly reason: RevocationReason | null;
+}
+
+function certificateOf(row: CertificateRow): CertificateRecord {
+  return {
+    authority: toHex(row.authority),
+    serial: toHex(row.serial),
+    utility: row.utility,
+    island: row.island,
+    profile: row.profile,
+    subject: row.subject,
+    systemTitle: row.system_title === null ? undefined : toHex(row.system_title).toUpperCase(),
+    keyIdentifier: toHex(row.key_identifier),
+    requester: row.requester,
+    notBefore: Number(row.not_before_ms),
+    notAfter: Number(row.not_after_ms),
+    orderedAt: Number(row.ordered_ms),
+    octets: row.octets === null ? undefined : new Uint8Array(row.octets),
+    shard: row.shard,
+    revokedAt: row.revoked_ms === null ? undefined : Number(row.revoked_ms),
+    reason: row.reason ?? undefined,
+  };
+}
+
+interface ListRow {
+  readonly authority: Buffer;
+  readonly shard: number;
+  readonly number: string;
+  readonly since: string | null;
+  readonly this_update_ms: string;
+  readonly next_update_ms: string;
+  readonly octets: Buffer;
+}
+
+function listOf(row: ListRow): ListRecord {
+  return {
+    authority: toHex(row.authority),
+    shard: row.shard,
+    number: BigInt(row.number),
+    since: row.since === null ? undefined : BigInt(row.since),
+    thisUpdate: Number(row.this_update_ms),
+    nextUpdate: Number(row.next_update_ms),
+    octets: new Uint8Array(row.octets),
+  };
+}
+
+function bytes(hex: string): Buffer {
+  return Buffer.from(fromHex(hex));
+}
+
+function taken(what: string): (error: unknown) => never {
+  return (error) => {
+    if ((error as { readonly code?: unknown }).code === UNIQUE_VIOLATION)
+      throw new PkiError("serial-taken", `${what} was given before`, { cause: error });
+    throw error;
+  };
+}
