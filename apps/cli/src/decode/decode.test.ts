@@ -7,12 +7,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { sharedFolder } from "../testing/shared-folder.ts";
 
 const LAUNCHER = fileURLToPath(new URL("../../bin/meterkeep.cjs", import.meta.url));
 const EXAMPLES = fileURLToPath(new URL("../../../../examples/", import.meta.url));
-const CAPTURES = fileURLToPath(
-  new URL("captures/", process.env["METERKEEP_SHARED"] ?? new URL("../../../../../shared/", import.meta.url)),
-);
+const CAPTURES = sharedFolder("captures");
 const KEY = "3F1C9A7E5B2D48C6A1F0E3D29B8C7A65";
 const AUTH_KEY = "9E4B2C7D10F5A8634CB7E1D29F3A5860";
 
