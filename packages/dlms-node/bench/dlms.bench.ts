@@ -14,6 +14,7 @@ import {
 import { nodeCiphers } from "@meterkeep/dlms-node";
 import { benchLoopback } from "./loopback.ts";
 import { benchProfile } from "./profile.ts";
+import { benchRefusal } from "./refusal.ts";
 
 // What protection costs: a get-request encoded and sealed and its response opened and decoded, beside the two AES-GCM
 // operations in it by node:crypto alone. The rounds of both alternate, so that both meet the same machine; the best of
@@ -95,6 +96,7 @@ for (const [suite, keyBytes, algorithm] of [
 }
 
 benchProfile(option("--profile-seconds", 1));
+benchRefusal();
 await benchLoopback(option("--loopback-seconds", 3));
 
 /** One encryption of a get-request and one decryption of its response, and nothing else. */

@@ -333,6 +333,7 @@ export {
   type ProfileDecoderOptions,
   type ProfileRowView,
 } from "./data/profile-decoder.ts";
+export { encodeProfile, type ProfileCells, type ProfileEncoding } from "./data/profile-encoder.ts";
 export type { DataChoiceOf, DataCodec } from "./data/typed.ts";
 export {
   type CompactArray,

@@ -11,8 +11,9 @@ import { type AssociationState, COUNTERS_PER_ASSOCIATION, stepAssociation } from
 // The machine of an association against a real meter, over a line that loses, repeats, delays, swaps and changes what
 // goes through it. The model knows which octets are genuine and new; the machine only sees octets.
 
-type Move =
-  | { readonly kind: "associate" | "release" | "abort" | "deliver" | "drop" }
+type Move = { readonly kind: "associate" | "release" | "abort" | "drop" } | Receipt;
+type Receipt =
+  | { readonly kind: "deliver" }
   /** An APDU of the meter from before, this association's or another's. */
   | { readonly kind: "replay"; readonly which: number }
   | { readonly kind: "change"; readonly at: number; readonly bits: number };
@@ -125,7 +126,7 @@ function runModel(mechanism: "gmac" | "ecdsa", sequence: readonly Move[]): numbe
 
   return established;
 
-  function receive(move: Extract<Move, { kind: "deliver" | "change" | "replay" }>): void {
+  function receive(move: Receipt): void {
     let octets = move.kind === "replay" ? recorded[move.which % Math.max(1, recorded.length)] : waiting;
     if (octets === undefined) return;
     if (move.kind === "change") {

@@ -85,14 +85,15 @@ export function writeContent<Key>(
   writeCounter(out, at + 1, counter);
   const textAt = at + HEADER_BYTES;
   const key = encryptionKey(keys, control);
-  const iv = initializationVector(originator, vectorCounter);
-  if (control.encrypted && control.authenticated)
-    out.set(ciphers.seal(key, iv, additionalData(octet, keys, associated), plain), textAt);
-  else if (control.encrypted) out.set(ciphers.crypt(key, iv, plain), textAt);
+  const vector = { originator, counter: vectorCounter };
+  if (control.encrypted && control.authenticated) {
+    const data = { control: octet, authentication: authenticationOf(keys), associated, text: undefined };
+    out.set(ciphers.seal(key, vector, data, plain), textAt);
+  } else if (control.encrypted) out.set(ciphers.crypt(key, vector, plain), textAt);
   else if (control.authenticated) {
     out.set(plain, textAt);
-    const tag = ciphers.seal(key, iv, additionalData(octet, keys, associated, plain), NO_BYTES);
-    out.set(tag, textAt + plain.length);
+    const data = { control: octet, authentication: authenticationOf(keys), associated, text: plain };
+    out.set(ciphers.seal(key, vector, data, NO_BYTES), textAt + plain.length);
   } else throw new DlmsError("invalid-value", "security control asks for neither authentication nor encryption");
 }
 
@@ -113,24 +114,25 @@ export function unprotectContent<Key>(
   const { control, counter } = readContentHeader(content);
   if (control.compressed) throw new DlmsError("compression-unsupported", "compressed APDUs are not supported");
   const key = encryptionKey(keys, control);
-  const iv = initializationVector(originator, vectorCounter ?? counter);
+  const vector = { originator, counter: vectorCounter ?? counter };
   if (!control.authenticated) {
     const body = content.subarray(HEADER_BYTES);
-    const plain = control.encrypted ? ciphers.crypt(key, iv, body) : body;
+    const plain = control.encrypted ? ciphers.crypt(key, vector, body) : body;
     return { plain, control, counter, tag: "absent" };
   }
   const tagAt = content.length - TAG_BYTES;
   if (tagAt < HEADER_BYTES) throw new DecodeError("truncated", content.length, "no room for the authentication tag");
   const body = content.subarray(HEADER_BYTES, tagAt);
   if (options?.unverified === true) {
-    const plain = control.encrypted ? ciphers.crypt(key, iv, body) : body;
+    const plain = control.encrypted ? ciphers.crypt(key, vector, body) : body;
     return { plain, control, counter, tag: "unchecked" };
   }
   const tag = content.subarray(tagAt);
-  const octet = content[0]!;
-  const plain = control.encrypted
-    ? ciphers.open(key, iv, additionalData(octet, keys, associated), body, tag)
-    : ciphers.open(key, iv, additionalData(octet, keys, associated, body), NO_BYTES, tag) && body;
+  const authentication = authenticationOf(keys);
+  const text = control.encrypted ? undefined : body;
+  const data = { control: content[0]!, authentication, associated, text };
+  const opened = ciphers.open(key, vector, data, control.encrypted ? body : NO_BYTES, tag);
+  const plain = control.encrypted || opened === undefined ? opened : body;
   if (plain === undefined) throw new DlmsError("authentication-failed", "the authentication tag does not fit");
   return { plain, control, counter, tag: "verified" };
 }
@@ -146,14 +148,6 @@ export function readContentHeader(content: Uint8Array): {
   return { control: readSecurityControl(content[0]!), counter };
 }
 
-/** System title and counter, 12 octets (Green Book 9.2.3.3.7.3). */
-export function initializationVector(originator: SystemTitle, counter: number): Uint8Array {
-  const iv = new Uint8Array(12);
-  iv.set(originator);
-  writeCounter(iv, 8, counter);
-  return iv;
-}
-
 function writeCounter(out: Uint8Array, at: number, counter: number): void {
   out[at] = counter >>> 24;
   out[at + 1] = counter >>> 16;
@@ -161,21 +155,9 @@ function writeCounter(out: Uint8Array, at: number, counter: number): void {
   out[at + 3] = counter;
 }
 
-function additionalData<Key>(
-  octet: number,
-  keys: ProtectionKeys<Key>,
-  associated: Uint8Array = NO_BYTES,
-  text: Uint8Array = NO_BYTES,
-): Uint8Array {
-  const { authentication } = keys;
+function authenticationOf<Key>({ authentication }: ProtectionKeys<Key>): Uint8Array {
   if (authentication === undefined) throw new DlmsError("key-missing", "the authentication key is not known");
-  const textAt = 1 + authentication.length + associated.length;
-  const aad = new Uint8Array(textAt + text.length);
-  aad[0] = octet;
-  aad.set(authentication, 1);
-  aad.set(associated, 1 + authentication.length);
-  aad.set(text, textAt);
-  return aad;
+  return authentication;
 }
 
 function encryptionKey<Key>(keys: ProtectionKeys<Key>, control: SecurityControl): Key {

@@ -1,8 +1,8 @@
 import { concatBytes, NO_BYTES } from "../bytes.ts";
 import { DlmsError } from "../errors.ts";
 import type { SystemTitle } from "../system-title.ts";
-import { initializationVector, type ProtectionKeys, readContentHeader } from "./content.ts";
-import type { Ciphers } from "./ports.ts";
+import { type ProtectionKeys, readContentHeader } from "./content.ts";
+import type { AdditionalData, Ciphers } from "./ports.ts";
 import { TAG_BYTES } from "./suites.ts";
 
 /**
@@ -20,8 +20,8 @@ export function gmacReply<Key>(
   const control = 0x10 | header.suite;
   const { counter } = header;
   const head = Uint8Array.of(control, counter >>> 24, (counter >>> 16) & 0xff, (counter >>> 8) & 0xff, counter & 0xff);
-  const iv = initializationVector(header.originator, counter);
-  const tag = ciphers.seal(keys.encryption, iv, gmacData(control, keys, challenge), NO_BYTES);
+  const vector = { originator: header.originator, counter };
+  const tag = ciphers.seal(keys.encryption, vector, gmacData(control, keys, challenge), NO_BYTES);
   return concatBytes(head, tag);
 }
 
@@ -39,13 +39,13 @@ export function verifyGmacReply<Key>(
   if (reply.length !== 5 + TAG_BYTES) return undefined;
   const { control, counter } = readContentHeader(reply);
   if (!control.authenticated || control.encrypted || control.broadcast || control.compressed) return undefined;
-  const aad = gmacData(reply[0]!, keys, challenge);
-  const iv = initializationVector(originator, counter);
-  const opened = ciphers.open(keys.encryption, iv, aad, NO_BYTES, reply.subarray(5));
+  const data = gmacData(reply[0]!, keys, challenge);
+  const opened = ciphers.open(keys.encryption, { originator, counter }, data, NO_BYTES, reply.subarray(5));
   return opened === undefined ? undefined : { counter };
 }
 
-function gmacData<Key>(control: number, keys: ProtectionKeys<Key>, challenge: Uint8Array): Uint8Array {
-  if (keys.authentication === undefined) throw new DlmsError("key-missing", "the authentication key is not known");
-  return concatBytes(Uint8Array.of(control), keys.authentication, challenge);
+function gmacData<Key>(control: number, keys: ProtectionKeys<Key>, challenge: Uint8Array): AdditionalData {
+  const { authentication } = keys;
+  if (authentication === undefined) throw new DlmsError("key-missing", "the authentication key is not known");
+  return { control, authentication, text: challenge };
 }

@@ -1,14 +1,34 @@
+/** The initialisation vector: the originator's system title and the counter, 12 octets (Green Book 9.2.3.3.7.3). */
+export interface Vector {
+  readonly originator: Uint8Array;
+  readonly counter: number;
+}
+
+/**
+ * What a tag covers beside the text that is ciphered: these, one after the other. It stays in its parts up to the platform,
+ * so that no copy of the authentication key is left behind with every APDU.
+ */
+export interface AdditionalData {
+  /** The octet of security control. */
+  readonly control: number;
+  readonly authentication: Uint8Array;
+  /** The header of general-ciphering. */
+  readonly associated?: Uint8Array | undefined;
+  /** Text that is authenticated and not ciphered. */
+  readonly text?: Uint8Array | undefined;
+}
+
 /**
  * What ciphering needs of a platform. `Key` is whatever the platform holds AES keys in (a `KeyObject` in Node, a handle
  * of a token): the library passes it through and never looks inside.
  */
 export interface Ciphers<Key> {
-  /** AES-GCM with a 12-octet tag: ciphertext followed by the tag. An empty `plain` gives a GMAC over `aad`. */
-  seal(key: Key, iv: Uint8Array, aad: Uint8Array, plain: Uint8Array): Uint8Array;
+  /** AES-GCM with a 12-octet tag: ciphertext followed by the tag. An empty `plain` gives a GMAC over `data`. */
+  seal(key: Key, vector: Vector, data: AdditionalData, plain: Uint8Array): Uint8Array;
   /** The plain text, or undefined when the tag does not fit; compares in constant time. */
-  open(key: Key, iv: Uint8Array, aad: Uint8Array, cipher: Uint8Array, tag: Uint8Array): Uint8Array | undefined;
+  open(key: Key, vector: Vector, data: AdditionalData, cipher: Uint8Array, tag: Uint8Array): Uint8Array | undefined;
   /** Encryption without a tag, which is also its own inverse: the counter mode inside GCM, starting at block 2. */
-  crypt(key: Key, iv: Uint8Array, octets: Uint8Array): Uint8Array;
+  crypt(key: Key, vector: Vector, octets: Uint8Array): Uint8Array;
 }
 
 /** Wrapping of keys under a key-encryption key (RFC 3394, initial value A6 eight times). */

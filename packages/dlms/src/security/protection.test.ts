@@ -51,8 +51,13 @@ test("the ciphers in TypeScript agree with the platform's, for both key lengths"
   fc.assert(
     fc.property(
       fc.constantFrom(16, 32).chain((length) => fc.uint8Array({ minLength: length, maxLength: length })),
-      fc.uint8Array({ minLength: 12, maxLength: 12 }),
-      fc.uint8Array({ maxLength: 70 }),
+      fc.record({ originator: fc.uint8Array({ minLength: 8, maxLength: 8 }), counter: fc.nat(0xffffffff) }),
+      fc.record({
+        control: fc.nat(255),
+        authentication: fc.uint8Array({ maxLength: 32 }),
+        associated: fc.option(fc.uint8Array({ maxLength: 40 }), { nil: undefined }),
+        text: fc.option(fc.uint8Array({ maxLength: 2000 }), { nil: undefined }),
+      }),
       fc.uint8Array({ maxLength: 70 }),
       (key, iv, aad, plain) => {
         const [theirs, ours] = [createSecretKey(key), softwareKey(key)];

@@ -1,7 +1,9 @@
 import { concatBytes, NO_BYTES } from "../bytes.ts";
 import { DlmsError } from "../errors.ts";
+import { equalInConstantTime } from "./constant-time.ts";
 import type { Ciphers } from "./ports.ts";
 import { TAG_BYTES } from "./suites.ts";
+import { additionalDataOctets, vectorOctets } from "./vector.ts";
 
 /** An expanded AES key of `softwareKey`. */
 export interface SoftwareKey {
@@ -44,20 +46,24 @@ export function softwareKey(octets: Uint8Array): SoftwareKey {
 }
 
 /** AES-GCM in TypeScript (NIST SP 800-38D); see `softwareKey` for what it is for. */
-export const softwareCiphers: Ciphers<SoftwareKey> = {
-  seal(key, iv, aad, plain) {
+export const softwareGcm = {
+  seal(key: SoftwareKey, iv: Uint8Array, aad: Uint8Array, plain: Uint8Array): Uint8Array {
     const cipher = counterMode(key, iv, plain);
     return concatBytes(cipher, tagOf(key, iv, aad, cipher));
   },
-  open(key, iv, aad, cipher, tag) {
-    if (tag.length !== TAG_BYTES) return undefined;
-    const expected = tagOf(key, iv, aad, cipher);
-    let difference = 0;
-    for (let at = 0; at < TAG_BYTES; at += 1) difference |= expected[at]! ^ tag[at]!;
-    if (difference !== 0) return undefined;
+  open(key: SoftwareKey, iv: Uint8Array, aad: Uint8Array, cipher: Uint8Array, tag: Uint8Array): Uint8Array | undefined {
+    if (tag.length !== TAG_BYTES || !equalInConstantTime(tagOf(key, iv, aad, cipher), tag)) return undefined;
     return cipher.length === 0 ? NO_BYTES : counterMode(key, iv, cipher);
   },
   crypt: counterMode,
+} as const;
+
+/** `softwareGcm` as the ciphers of an association. */
+export const softwareCiphers: Ciphers<SoftwareKey> = {
+  seal: (key, vector, data, plain) => softwareGcm.seal(key, vectorOctets(vector), additionalDataOctets(data), plain),
+  open: (key, vector, data, cipher, tag) =>
+    softwareGcm.open(key, vectorOctets(vector), additionalDataOctets(data), cipher, tag),
+  crypt: (key, vector, octets) => softwareGcm.crypt(key, vectorOctets(vector), octets),
 };
 
 /** Encrypts block for block, the last one filled with zeros: no mode for messages, but some meters' answer to a challenge. */

@@ -1,7 +1,7 @@
 import { concatBytes, NO_BYTES } from "../bytes.ts";
 import { DecodeError } from "../errors.ts";
 import { hex } from "../link/fault.ts";
-import { softwareCiphers, softwareKey } from "../security/software-aes.ts";
+import { softwareGcm, softwareKey } from "../security/software-aes.ts";
 import { type CipheredApdu, titleText } from "./ciphered.ts";
 import { beginsLikeContent, type Content, readContent } from "./content.ts";
 import { weaknessOf } from "./key-hygiene.ts";
@@ -22,8 +22,8 @@ export interface TelegramCiphers {
 
 /** The ciphers of this package: they need no platform, and are neither fast nor free of timing differences. */
 export const SOFTWARE_TELEGRAM_CIPHERS: TelegramCiphers = {
-  crypt: (key, iv, octets) => softwareCiphers.crypt(softwareKey(key), iv, octets),
-  open: (key, iv, aad, cipher, tag) => softwareCiphers.open(softwareKey(key), iv, aad, cipher, tag),
+  crypt: (key, iv, octets) => softwareGcm.crypt(softwareKey(key), iv, octets),
+  open: (key, iv, aad, cipher, tag) => softwareGcm.open(softwareKey(key), iv, aad, cipher, tag),
 };
 
 /** The outcome of opening: the content with what protected it, or why it stays closed. */

@@ -1,0 +1,51 @@
+import { NO_BYTES } from "../bytes.ts";
+import type { AdditionalData, Vector } from "./ports.ts";
+import { IV_BYTES } from "./suites.ts";
+
+// How a platform's adapter puts together what the port gives it in parts.
+
+/** Writes the 12 octets of a vector. */
+export function writeVector({ originator, counter }: Vector, out: Uint8Array, at: number): void {
+  out.set(originator, at);
+  const counterAt = at + originator.length;
+  out[counterAt] = counter >>> 24;
+  out[counterAt + 1] = counter >>> 16;
+  out[counterAt + 2] = counter >>> 8;
+  out[counterAt + 3] = counter;
+}
+
+/** A vector as octets of its own. */
+export function vectorOctets(vector: Vector): Uint8Array {
+  const octets = new Uint8Array(IV_BYTES);
+  writeVector(vector, octets, 0);
+  return octets;
+}
+
+/** Octets that additional data takes. */
+export function additionalDataLength({
+  authentication,
+  associated = NO_BYTES,
+  text = NO_BYTES,
+}: AdditionalData): number {
+  return 1 + authentication.length + associated.length + text.length;
+}
+
+/** Writes additional data. */
+export function writeAdditionalData(
+  { control, authentication, associated = NO_BYTES, text = NO_BYTES }: AdditionalData,
+  out: Uint8Array,
+  at: number,
+): void {
+  out[at] = control;
+  out.set(authentication, at + 1);
+  const associatedAt = at + 1 + authentication.length;
+  out.set(associated, associatedAt);
+  out.set(text, associatedAt + associated.length);
+}
+
+/** Additional data as octets of its own: they hold the authentication key, so wipe them. */
+export function additionalDataOctets(data: AdditionalData): Uint8Array {
+  const octets = new Uint8Array(additionalDataLength(data));
+  writeAdditionalData(data, octets, 0);
+  return octets;
+}
