@@ -28,7 +28,8 @@ export function EvidencePanel({ hash }: { hash: string }) {
   return (
     <Drawer.Root opened onClose={close} position="right" size="min(44rem, 100vw)" lockScroll={false}>
       <Drawer.Overlay />
-      <Drawer.Content>
+      {/* The title names the panel only once it has been drawn. */}
+      <Drawer.Content aria-label="Evidence">
         <div className="layer-head">
           <Drawer.Title>Evidence</Drawer.Title>
           <Drawer.CloseButton aria-label="Close" />
