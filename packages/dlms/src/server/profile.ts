@@ -1,6 +1,6 @@
 import type { Infer } from "../codec/codec.ts";
 import { decode } from "../codec/codec.ts";
-import { Writer } from "../codec/writer.ts";
+import type { Writer } from "../codec/writer.ts";
 import type { AttributeSelection } from "../cosem/class-declaration.ts";
 import { ProfileGeneric } from "../cosem/classes/profile-generic.ts";
 import { type EncodedData, encodedData } from "../cosem/encoded-data.ts";
@@ -8,8 +8,8 @@ import { type AccessRefusal, refuse } from "../cosem/refusal.ts";
 import type { ServedClass } from "../cosem/served.ts";
 import type { CaptureObject } from "../cosem/structures.ts";
 import { type DateTime, dateTimeOctets, instantOf } from "../data/date-time.ts";
+import { encodeProfile, type ProfileEncoding } from "../data/profile-encoder.ts";
 import type { Data } from "../data/value.ts";
-import { DATA_TAGS } from "../data/value.ts";
 
 /** The rows of a profile as its owner keeps them: packed, computed, or in a file. Row 0 is the oldest. */
 export interface ProfileRows {
@@ -29,12 +29,16 @@ export interface ProfileSource<State> {
   readonly profileEntries: number;
   /** Minutes from local time to UTC, for range limits that do not say it themselves. */
   readonly deviation: number;
+  /** How rows are written; `plain` unless given. */
+  readonly encoding?: ProfileEncoding;
   rows(state: State): ProfileRows;
 }
 
 type ProfileSelection = AttributeSelection<typeof ProfileGeneric.attributes.buffer>;
 type RangeSelection = Extract<ProfileSelection, { kind: "range" }>["value"];
 type EntrySelection = Extract<ProfileSelection, { kind: "entry" }>["value"];
+
+type SelectionFields = "columns" | "deviation" | "capturePeriod" | "encoding";
 
 const CLOCK_CLASS = 8;
 
@@ -57,22 +61,23 @@ export function serveProfile<State>(source: ProfileSource<State>): ServedClass<S
 const NO_OBJECT: CaptureObject = { classId: 0, logicalName: "0.0.0.0.0.0", attributeIndex: 0, dataIndex: 0 };
 
 function selectRows(
-  source: Pick<ProfileSource<never>, "columns" | "deviation">,
+  source: Pick<ProfileSource<never>, SelectionFields>,
   rows: ProfileRows,
   selection: ProfileSelection | undefined,
 ): EncodedData | AccessRefusal {
   const all = source.columns.map((_, column) => column);
-  if (selection === undefined) return encodeRows(rows, everyRow(rows), all);
+  if (selection === undefined) return encodeRows(source, rows, everyRow(rows), all);
   return selection.kind === "range"
     ? selectRange(source, rows, selection.value)
-    : selectEntries(rows, all, selection.value);
+    : selectEntries(source, rows, all, selection.value);
 }
 
 function selectRange(
-  { columns, deviation }: Pick<ProfileSource<never>, "columns" | "deviation">,
+  source: Pick<ProfileSource<never>, SelectionFields>,
   rows: ProfileRows,
   range: RangeSelection,
 ): EncodedData | AccessRefusal {
+  const { columns, deviation } = source;
   if (range.restrictingObject.classId !== CLOCK_CLASS) return refuse("scope-of-access-violated");
   const from = limitInstant(range.fromValue, deviation, Number.NEGATIVE_INFINITY);
   const to = limitInstant(range.toValue, deviation, Number.POSITIVE_INFINITY);
@@ -80,15 +85,20 @@ function selectRange(
   const selected = range.selectedValues.map((wanted) => columns.findIndex((column) => sameObject(column, wanted)));
   if (selected.includes(-1)) return refuse("scope-of-access-violated");
   const within = everyRow(rows).filter((row) => rows.instant(row) >= from && rows.instant(row) <= to);
-  return encodeRows(rows, within, selected.length === 0 ? columns.map((_, column) => column) : selected);
+  return encodeRows(source, rows, within, selected.length === 0 ? columns.map((_, column) => column) : selected);
 }
 
-function selectEntries(rows: ProfileRows, all: readonly number[], entry: EntrySelection): EncodedData {
+function selectEntries(
+  source: Pick<ProfileSource<never>, SelectionFields>,
+  rows: ProfileRows,
+  all: readonly number[],
+  entry: EntrySelection,
+): EncodedData {
   const last = entry.toEntry === 0 ? rows.length : Math.min(entry.toEntry, rows.length);
   const first = Math.max(entry.fromEntry, 1);
   const chosen = everyRow(rows).slice(first - 1, last);
   const lastColumn = entry.toSelectedValue === 0 ? all.length : entry.toSelectedValue;
-  return encodeRows(rows, chosen, all.slice(Math.max(entry.fromSelectedValue, 1) - 1, lastColumn));
+  return encodeRows(source, rows, chosen, all.slice(Math.max(entry.fromSelectedValue, 1) - 1, lastColumn));
 }
 
 /** A range limit in milliseconds since 1970; a date that is not specified is `open`, on that side. */
@@ -119,14 +129,24 @@ function everyRow(rows: ProfileRows): number[] {
   return Array.from({ length: rows.length }, (_, row) => row);
 }
 
-function encodeRows(rows: ProfileRows, chosen: readonly number[], columns: readonly number[]): EncodedData {
-  const writer = new Writer(16 + chosen.length * columns.length * 6);
-  writer.unsigned8(DATA_TAGS.array);
-  writer.length(chosen.length);
-  for (const row of chosen) {
-    writer.unsigned8(DATA_TAGS.structure);
-    writer.length(columns.length);
-    for (const column of columns) rows.writeCell(writer, row, column);
-  }
-  return encodedData(writer.finish());
+function encodeRows(
+  source: Pick<ProfileSource<never>, "columns" | "capturePeriod" | "encoding">,
+  rows: ProfileRows,
+  chosen: readonly number[],
+  columns: readonly number[],
+): EncodedData {
+  const periodMilliseconds = source.capturePeriod * 1000;
+  const at = (index: number): number => rows.instant(chosen[index] as number);
+  const octets = encodeProfile(
+    {
+      rows: chosen.length,
+      columns: columns.length,
+      writeCell: (writer, row, column) => rows.writeCell(writer, chosen[row] as number, columns[column] as number),
+      isOnePeriodOn: (row, column) =>
+        source.columns[columns[column] as number]?.classId === CLOCK_CLASS &&
+        at(row) === at(row - 1) + periodMilliseconds,
+    },
+    source.encoding,
+  );
+  return encodedData(octets);
 }
