@@ -1,6 +1,7 @@
 import type { EventData, Warning } from "@meterkeep/api";
 import type { Custodian } from "@meterkeep/api/custodian";
 import {
+  counted,
   type EventSink,
   HeadEndError,
   type Inventory,
@@ -135,7 +136,7 @@ export class Commissioning {
     // The grid and the addresses come next, and find each meter among these.
     await refreshStatistics(sql);
     const kind = meters[0]?.kind ?? "real";
-    const sentence = `Imported a shipment of ${meters.length} ${kind} meters; the custodian has their keys (${added.length} new)`;
+    const sentence = `Imported a shipment of ${counted(meters.length, `${kind} meter`)}; the custodian has the keys (${added.length} new)`;
     for (const { systemTitle, purpose, message } of warnings)
       onStep(`Weak key ${purpose} of ${systemTitle}: ${message}`);
     this.#tell({ file, imported: true, meters: meters.length, added: added.length, sentence });

@@ -1,18 +1,10 @@
-import type { CustodianSummary, LedgerEvent } from "@meterkeep/api";
+import { type CustodianSummary, type LedgerEvent, ROUTINE_LEDGER_KINDS } from "@meterkeep/api";
 import type { Custodian, CustodianLedgerEntry, CustodianStatus } from "@meterkeep/api/custodian";
 import { toHex } from "@meterkeep/dlms";
 import type { EventHub } from "@meterkeep/headend";
 
-/** Entries of the custodian's ledger that a person wants to see as they happen; sessions come by the hundred. */
-const ROUTINE: ReadonlySet<string> = new Set([
-  "session-opened",
-  "session-closed",
-  "takeover-contact-opened",
-  "takeover-contact-closed",
-  "pushes-opened",
-  "counters-reserved",
-  "takeover-recorded",
-]);
+/** Who has not answered in this time counts as away until the answer comes. */
+const ANSWER_MILLISECONDS = 3_000;
 /** More than this many new entries at once are not told one by one. */
 const MAX_TOLD = 200;
 
@@ -46,28 +38,34 @@ export class CustodianWatch {
     return this.#refusals;
   }
 
-  /** Asks how it is. An unreachable custodian is a state, not an error. */
-  async look(): Promise<void> {
-    const asOf = new Date(this.#now()).toISOString();
-    try {
-      const status = await this.#custodian.status({});
-      this.#summary = {
-        reachable: true,
-        version: status.version,
-        vault: status.vault,
-        rootKey: status.rootKey,
-        rootKeyCreated: status.rootKeyCreated,
-        separateUser: status.separateUser,
-        meters: status.meters,
-        killSwitch: status.killSwitch,
-        ledgerHead: { sequence: status.ledgerHead.sequence, hash: toHex(status.ledgerHead.hash) },
-        asOf,
-      };
-      this.#refusals = status.refusals;
-      await this.#tell(status.ledgerHead.sequence);
-    } catch {
-      this.#summary = { ...this.#summary, reachable: false, asOf };
-    }
+  /** Asks how it is. An unreachable custodian, or one that does not answer in time, is a state, not an error. */
+  async look(answerMilliseconds = ANSWER_MILLISECONDS): Promise<void> {
+    const away = (): void => {
+      this.#summary = { ...this.#summary, reachable: false, asOf: new Date(this.#now()).toISOString() };
+    };
+    const { promise: inTime, resolve: late } = Promise.withResolvers<void>();
+    const timer = setTimeout(() => late(away()), answerMilliseconds);
+    await Promise.race([this.#ask().catch(away), inTime]);
+    clearTimeout(timer);
+  }
+
+  /** However late the answer comes: it tells that the custodian is there again. */
+  async #ask(): Promise<void> {
+    const status = await this.#custodian.status({});
+    this.#summary = {
+      reachable: true,
+      version: status.version,
+      vault: status.vault,
+      rootKey: status.rootKey,
+      rootKeyCreated: status.rootKeyCreated,
+      separateUser: status.separateUser,
+      meters: status.meters,
+      killSwitch: status.killSwitch,
+      ledgerHead: { sequence: status.ledgerHead.sequence, hash: toHex(status.ledgerHead.hash) },
+      asOf: new Date(this.#now()).toISOString(),
+    };
+    this.#refusals = status.refusals;
+    await this.#tell(status.ledgerHead.sequence);
   }
 
   async #tell(head: number): Promise<void> {
@@ -76,7 +74,8 @@ export class CustodianWatch {
     if (head <= from) return;
     const after = Math.max(from, head - MAX_TOLD);
     const { entries } = await this.#custodian.ledgerEntries({ after, limit: MAX_TOLD });
-    for (const entry of entries) if (entry.sequence <= head && !ROUTINE.has(entry.kind)) this.#publish(entry);
+    for (const entry of entries)
+      if (entry.sequence <= head && !ROUTINE_LEDGER_KINDS.has(entry.kind)) this.#publish(entry);
   }
 
   #publish(entry: CustodianLedgerEntry): void {

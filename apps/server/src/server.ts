@@ -8,6 +8,7 @@ import type { ServerConfig } from "@meterkeep/api/supervisor";
 import {
   announceWorker,
   ChannelTable,
+  counted,
   createGatewayPolicy,
   EventHub,
   forgetReadings,
@@ -84,9 +85,9 @@ export async function startServer(config: ServerConfig, supervisor: Supervisor):
     version: packageJson.version,
   });
   if (applied.length > 0)
-    supervisor.send({ type: "step", text: `Laid out the head-end's tables (${applied.length} migrations)` });
+    supervisor.send({ type: "step", text: `Laid out the head-end's tables (${counted(applied.length, "migration")})` });
   const scope = await openScope(pool, config.utility, config.island);
-  stack.use(await announceWorker(pool, scope, () => work.worker.wake()));
+  stack.use(await announceWorker(pool, scope, { onWork: () => work.worker.wake(), onError }));
 
   const ledger = new Ledger(postgresLedgerStore(pool));
   stack.defer(() => ledger.close());
@@ -142,7 +143,7 @@ export async function startServer(config: ServerConfig, supervisor: Supervisor):
     onError,
   });
 
-  const pushSources = new PushSources(pool, scope);
+  const pushSources = new PushSources(pool, scope, directory);
   const intake = new PushIntake({
     custodian,
     directory,
@@ -210,7 +211,6 @@ export async function startServer(config: ServerConfig, supervisor: Supervisor):
     gateways,
     attached: async (meter) => {
       await directory.refresh();
-      pushSources.recognise(meter.systemTitle);
       if (meter.source !== undefined) listeners.follow(parseGatewayAddress(meter.source));
     },
     custodian,

@@ -1,6 +1,22 @@
 import type { CustodianSummary, Warning } from "@meterkeep/api";
 import type { ServerConfig } from "@meterkeep/api/supervisor";
 
+/** What a root key that this start has made is, by its kind, and how it is not lost. */
+const NEW_ROOT_KEY = {
+  file: {
+    text: "The vault's root key was made by this start and lies in a file that only the custodian can read.",
+    fix: "Back up custodian/root.key of the state directory (./var unless --state says otherwise), or start with --passphrase-file.",
+  },
+  passphrase: {
+    text: "The vault was made by this start, under a root key that follows from the passphrase.",
+    fix: "Keep the passphrase in two places: without it nobody opens the vault again, and there is no other way in.",
+  },
+  tokens: {
+    text: "The vault was made by this start, under a root key inside the tokens, which nobody can take out.",
+    fix: "Have a second token in --tokens-file and keep one apart from this machine: each opens the vault alone, and without any nobody does.",
+  },
+} as const satisfies Record<NonNullable<CustodianSummary["rootKey"]>, Pick<Warning, "text" | "fix">>;
+
 /** What the page must warn of: what the supervisor found, and what shows while it runs. */
 export function currentWarnings(
   config: Pick<ServerConfig, "warnings" | "pushHost">,
@@ -15,11 +31,7 @@ export function currentWarnings(
       fix: "It is started again by itself; if not, look into var/log/custodian.log.",
     });
   if (custodian.rootKeyCreated === true)
-    found.push({
-      code: "root-key-created",
-      text: "The vault's root key was made by this start and lies in a file that only the custodian can read.",
-      fix: "Back up custodian/root.key of the state directory (./var unless --state says otherwise), or start with --passphrase-file.",
-    });
+    found.push({ code: "root-key-created", ...NEW_ROOT_KEY[custodian.rootKey ?? "file"] });
   if (custodian.separateUser === false && !has("shared-user"))
     found.push({
       code: "shared-user",

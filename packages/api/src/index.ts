@@ -26,7 +26,7 @@ export {
   TakeoverEvent,
   WarningsEvent,
 } from "./http/event.ts";
-export { LEDGER_SOURCES, LedgerPage, LedgerRow, LedgerWindow } from "./http/ledger.ts";
+export { LEDGER_SOURCES, LedgerPage, LedgerRow, LedgerWindow, ROUTINE_LEDGER_KINDS } from "./http/ledger.ts";
 export {
   AttachMeter,
   MeterDetail,

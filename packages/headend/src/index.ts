@@ -29,6 +29,7 @@ export { ChannelTable } from "./reading/channels.ts";
 export { desiredWindow, intervalCount, missing, type Stretch } from "./reading/coverage.ts";
 export type { ReadResult } from "./reading/result.ts";
 export { forgetReadings } from "./reading/retention.ts";
+export { counted } from "./reading/words.ts";
 export { evidenceHash, type LadderEntry, type SessionRecord } from "./session/ladder.ts";
 export { type Dial, type MeterLine, SESSION_LIMITS, type SessionLimits } from "./session/line.ts";
 export { thinOut } from "./session/retention.ts";

@@ -3,7 +3,7 @@ import type { AttachMeter, MeterSummary, RecipientKeys } from "@meterkeep/api";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useState } from "react";
-import { overviewQuery } from "../api/queries.ts";
+import { overviewQuery, pushSourcesQuery } from "../api/queries.ts";
 import { getJson, postJson } from "../api/request.ts";
 import { Command } from "../shell/command.tsx";
 import { Failure } from "../shell/failure.tsx";
@@ -29,7 +29,10 @@ export function KeepMeter(props: KeepMeterProps) {
       const meter: AttachMeter = { systemTitle, label, sealed, ...(layout === undefined ? {} : { layout }) };
       return postJson<MeterSummary>("/meters", meter);
     },
-    onSuccess: () => queries.invalidateQueries({ queryKey: overviewQuery.queryKey }),
+    onSuccess: () =>
+      Promise.all(
+        [overviewQuery, pushSourcesQuery].map(({ queryKey }) => queries.invalidateQueries({ queryKey: [...queryKey] })),
+      ),
   });
   if (keep.data !== undefined)
     return (

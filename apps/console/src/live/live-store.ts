@@ -6,7 +6,7 @@
  */
 import type { MeterSummary, Overview, RecentEvent } from "@meterkeep/api";
 import type { QueryClient } from "@tanstack/react-query";
-import { drillQuery, type LedgerSource, overviewQuery } from "../api/queries.ts";
+import { drillQuery, type LedgerSource, overviewQuery, pushSourcesQuery } from "../api/queries.ts";
 import { eventLine, joinLines } from "./event-line.ts";
 import { INITIAL_LIVE_STATE, type LiveEvent, type LiveState, step } from "./live-state.ts";
 import { mergeMeters, mergeWarnings, standsOutside } from "./merge.ts";
@@ -150,7 +150,7 @@ export class LiveStore {
     // The page was opened while the town was being imported: whatever happens may have brought its grid.
     const overview = this.#queries.getQueryData(overviewQuery.queryKey);
     if (overview !== undefined && (overview.grid === undefined || standsOutside(overview, meters.values())))
-      this.#old.ask(JSON.stringify(overviewQuery.queryKey));
+      for (const { queryKey } of [overviewQuery, pushSourcesQuery]) this.#old.ask(JSON.stringify(queryKey));
     this.#notify();
   }
 
@@ -201,8 +201,8 @@ function keysTouchedBy(event: StreamEvent): readonly (readonly string[])[] {
       ["session", event.data.id],
       ["meter", event.data.meter],
     ];
-  // A shipment brings meters, a grid or a refusal that stands among the warnings.
-  if (is(event, "import")) return [overviewQuery.queryKey];
+  // A shipment brings meters, a grid or a refusal that stands among the warnings; who was a stranger may be one of its meters.
+  if (is(event, "import")) return [overviewQuery.queryKey, pushSourcesQuery.queryKey];
   // A push that belongs to no meter came from somebody new or unknown.
   if (is(event, "push") && event.data.meter === undefined) return [["push-sources"]];
   return [];

@@ -115,11 +115,19 @@ export function AccountPage() {
   );
 }
 
+const VAULTS = { software: "software vault", tokens: "vault in PKCS#11 tokens" } as const;
+
+const ROOT_KEYS = {
+  file: "root key in a file of its own",
+  passphrase: "root key from a passphrase",
+  tokens: "root key inside the tokens",
+} as const;
+
 function custodianSentence(custodian: CustodianSummary): string {
   if (!custodian.reachable) return "does not answer";
   return [
-    `${custodian.vault ?? "unknown"} vault`,
-    custodian.rootKey === "passphrase" ? "root key from a passphrase" : "root key in a file of its own",
+    custodian.vault === undefined ? "vault unknown" : VAULTS[custodian.vault],
+    custodian.rootKey === undefined ? "root key unknown" : ROOT_KEYS[custodian.rootKey],
     custodian.separateUser === true ? "a user of its own" : "no user of its own",
     `keys of ${counted(custodian.meters ?? 0, "meter")}`,
     custodian.killSwitch === true ? "kill switch on" : "kill switch off",

@@ -7,13 +7,9 @@ import { Command } from "../shell/command.tsx";
 
 const SHOWN = 5;
 
-/** Who has been shipped or added since it was refused is no stranger any more: `meters` are those that are known now. */
-export function Strangers({ meters }: { meters: ReadonlyMap<string, unknown> }) {
+export function Strangers() {
   const { data } = useQuery(pushSourcesQuery);
-  const strangers =
-    data?.sources.filter(
-      ({ stranger, systemTitle }) => stranger && (systemTitle === undefined || !meters.has(systemTitle)),
-    ) ?? [];
+  const strangers = data?.sources.filter(({ stranger }) => stranger) ?? [];
   if (strangers.length === 0) return null;
   return (
     <section className="attached" aria-labelledby="strangers-title">

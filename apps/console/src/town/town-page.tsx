@@ -74,7 +74,7 @@ const Town = memo(function Town({ overview }: { overview: Overview }) {
             <Diagram grid={grid} meters={meters} shown={shown} chosen={filter.feeder} choose={chooseFeeder} />
           )}
           <AttachedMeters meters={attached} />
-          <Strangers meters={meters} />
+          <Strangers />
         </section>
         <div className="town-side">
           <Warnings warnings={overview.warnings} />

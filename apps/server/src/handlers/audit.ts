@@ -1,4 +1,10 @@
-import type { LedgerPage, LedgerRow, LedgerWindow, RecipientKeys } from "@meterkeep/api";
+import {
+  type LedgerPage,
+  type LedgerRow,
+  type LedgerWindow,
+  type RecipientKeys,
+  ROUTINE_LEDGER_KINDS,
+} from "@meterkeep/api";
 import { type CustodianLedgerEntry, recipientFile } from "@meterkeep/api/custodian";
 import { toHex } from "@meterkeep/dlms";
 import type { LedgerEntry } from "@meterkeep/ledger";
@@ -19,10 +25,10 @@ export function auditHandlers(context: Context): Pick<Handlers, "ledger" | "reci
 
 async function ownPage(context: Context, query: LedgerWindow): Promise<LedgerPage> {
   const head = await context.ledger.head();
-  const rows = await page(query, head.sequence, async (after, limit) =>
+  const found = await page(query, head.sequence, async (after, limit) =>
     (await context.ledger.read(after, limit)).map(ownRow),
   );
-  return { source: "head-end", head: { sequence: head.sequence, hash: toHex(head.hash) }, entries: rows };
+  return { source: "head-end", head: { sequence: head.sequence, hash: toHex(head.hash) }, ...found };
 }
 
 async function custodianPage(context: Context, query: LedgerWindow): Promise<LedgerPage> {
@@ -34,37 +40,40 @@ async function custodianPage(context: Context, query: LedgerWindow): Promise<Led
   return {
     source: "custodian",
     head: { sequence: ledgerHead.sequence, hash: toHex(ledgerHead.hash) },
-    entries: await page(query, ledgerHead.sequence, read),
+    ...(await page(query, ledgerHead.sequence, read)),
   };
 }
 
 /**
- * `after` reads on from there, oldest first. Otherwise the newest come first, below `before` where given. With a meter
- * only its own are kept, looking back as far as a page of the whole.
+ * `after` reads on from there, oldest first. Otherwise the newest come first, below `before` where given. What is not
+ * wanted is left out, looking back as far as {@link LOOK_BACK}; `older` says where to go on.
  */
 async function page(
   query: LedgerWindow,
   head: number,
   read: (after: number, limit: number) => Promise<LedgerRow[]>,
-): Promise<LedgerRow[]> {
+): Promise<Pick<LedgerPage, "entries" | "older">> {
   const limit = query.limit ?? DEFAULT_LIMIT;
-  if (query.after !== undefined) return ofMeter(await read(query.after, limit), query.meter);
+  const isWanted = (row: LedgerRow): boolean =>
+    (query.meter === undefined || row.meter === query.meter) &&
+    (query.routine !== false || !ROUTINE_LEDGER_KINDS.has(row.kind));
+  if (query.after !== undefined) return { entries: (await read(query.after, limit)).filter(isWanted) };
   const top = Math.min(query.before ?? head + 1, head + 1);
   const kept: LedgerRow[] = [];
-  for (let upper = top; upper > 1 && kept.length < limit && top - upper < LOOK_BACK; upper -= CUSTODIAN_PAGE) {
+  let upper = top;
+  while (upper > 1 && kept.length < limit && top - upper < LOOK_BACK) {
     const after = Math.max(0, upper - 1 - CUSTODIAN_PAGE);
-    const rows = (await read(after, CUSTODIAN_PAGE)).filter((row) => row.sequence < upper).reverse();
-    kept.push(...ofMeter(rows, query.meter));
+    const rows = (await read(after, CUSTODIAN_PAGE)).filter(({ sequence }) => sequence < upper).reverse();
+    kept.push(...rows.filter(isWanted));
+    upper = after + 1;
   }
-  return kept.slice(0, limit);
+  const entries = kept.slice(0, limit);
+  const older = kept.length > limit ? (entries.at(-1)?.sequence ?? upper) : upper;
+  return { entries, ...(older > 1 && { older }) };
 }
 
 /** Entries that a page looks through at most. */
 const LOOK_BACK = 5_000;
-
-function ofMeter(rows: LedgerRow[], meter: string | undefined): LedgerRow[] {
-  return meter === undefined ? rows : rows.filter((row) => row.meter === meter);
-}
 
 function ownRow(entry: LedgerEntry): LedgerRow {
   return rowOf({ ...entry, meter: entry.meter });

@@ -10,6 +10,7 @@ import {
   HEADEND_MIGRATIONS,
   Inventory,
   MachineTokens,
+  MeterDirectory,
   openScope,
   Passkeys,
   People,
@@ -117,7 +118,7 @@ export async function startTestServer(
     people,
     tokens: new MachineTokens(pool, scope, date),
     passkeys: new Passkeys(pool, scope, date),
-    pushSources: new PushSources(pool, scope),
+    pushSources: new PushSources(pool, scope, new MeterDirectory(inventory)),
     gateways: createGatewayPolicy({
       networks: DEFAULT_GATEWAY_NETWORKS,
       ownPorts: () => [],

@@ -6,6 +6,7 @@ import { callError, type Frame, frame, METHOD_BY_NAME, namedRequest } from "./fr
 import { FrameCutter } from "./frame-stream.ts";
 import { FrameWriter } from "./frame-writer.ts";
 import { CUSTODIAN_METHODS, type Custodian } from "./methods.ts";
+import { Silence } from "./silence.ts";
 
 export { FrameCutter } from "./frame-stream.ts";
 export { FrameWriter } from "./frame-writer.ts";
@@ -21,6 +22,11 @@ export interface CustodianChannelOptions {
   readonly custodianCertificate: string;
   /** How long a connection may take before the calls that wait for it fail; 5 000 unless told. */
   readonly connectMilliseconds?: number;
+  /**
+   * How long the custodian may send nothing at all while calls wait for it. Then the connection is given up and they fail,
+   * as a process that was stopped never says that it is gone; 8 000 unless told.
+   */
+  readonly silenceMilliseconds?: number;
 }
 
 /** The custodian over its channel. Calls are pipelined; a lost connection is made anew by the next call. */
@@ -58,6 +64,7 @@ interface Pending {
 interface Connection {
   readonly socket: TLSSocket;
   readonly writer: FrameWriter;
+  readonly silence: Silence;
   readonly pending: Map<number, Pending>;
 }
 
@@ -81,12 +88,13 @@ class Channel {
   async call(method: number, payload: Uint8Array): Promise<Uint8Array> {
     if (this.#closed) throw new CustodianCallError("channel-closed", "this client of the custodian has been closed");
     this.#connection ??= this.#connect();
-    const { writer, pending, socket } = await this.#connection;
+    const { writer, pending, socket, silence } = await this.#connection;
     if (socket.destroyed) throw new CustodianCallError("custodian-unreachable", "the connection has just ended");
     this.#correlation = (this.#correlation + 1) % 0x1_0000_0000;
     const correlation = this.#correlation;
     const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
     pending.set(correlation, { resolve, reject });
+    silence.asked();
     writer.write(encode(frame, { kind: "request", correlation, method, payload }));
     return promise;
   }
@@ -115,7 +123,12 @@ class Channel {
       // There are no names on this channel: the one certificate is pinned below.
       checkServerIdentity: () => undefined,
     });
-    const connection: Connection = { socket, writer: new FrameWriter(socket), pending: new Map() };
+    const silenceMilliseconds = this.#options.silenceMilliseconds ?? 8000;
+    const silence = new Silence(silenceMilliseconds, () =>
+      socket.destroy(new Error(`it has said nothing for ${silenceMilliseconds / 1000} s`)),
+    );
+    const pending = new Map<number, Pending>();
+    const connection: Connection = { socket, writer: new FrameWriter(socket), silence, pending };
     const deadline = setTimeout(
       () => socket.destroy(new Error("no connection in time")),
       this.#options.connectMilliseconds ?? 5000,
@@ -136,7 +149,8 @@ class Channel {
     });
     socket.on("data", (chunk: Buffer) => {
       try {
-        for (const octets of cutter.push(chunk)) settle(connection.pending, decode(frame, octets));
+        for (const octets of cutter.push(chunk)) settle(pending, decode(frame, octets));
+        silence.heard(pending.size > 0);
       } catch (error) {
         fault = asFault(error);
         socket.destroy();
@@ -154,8 +168,9 @@ class Channel {
         ? new CustodianCallError("channel-closed", "this client of the custodian has been closed")
         : (fault ?? new CustodianCallError("custodian-unreachable", `the custodian at ${socketPath} hung up`));
       reject(reason);
-      for (const { reject: fail } of connection.pending.values()) fail(reason);
-      connection.pending.clear();
+      silence.end();
+      for (const { reject: fail } of pending.values()) fail(reason);
+      pending.clear();
     });
     return promise;
   }

@@ -35,7 +35,7 @@ export const ReadingEvent = Type.Object({
   intervals: Type.Integer(),
   registers: Type.Integer(),
   newest: Type.Optional(Timestamp),
-  powerW: Type.Optional(Type.Number()),
+  powerW: Type.Optional(Type.Number({ description: "Drawn from the grid less fed into it, W" })),
   energyWh: Type.Optional(Type.Number()),
   evidence: Type.Optional(Type.String()),
 });

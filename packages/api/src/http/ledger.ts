@@ -4,12 +4,28 @@ import { Sequence, Sha256, SystemTitleText, Timestamp, words } from "./scalars.t
 
 export const LEDGER_SOURCES = ["custodian", "head-end"] as const;
 
+/** The custodian's bookkeeping, which sessions and pushes bring by the hundred: in the ledger, never told one by one. */
+export const ROUTINE_LEDGER_KINDS: ReadonlySet<string> = new Set([
+  "session-opened",
+  "session-closed",
+  "takeover-contact-opened",
+  "takeover-contact-closed",
+  "takeover-recorded",
+  "pushes-opened",
+  "counters-reserved",
+]);
+
 export const LedgerWindow = Type.Object(
   {
     source: Type.Optional(words(LEDGER_SOURCES)),
     after: Type.Optional(Sequence("Entries with a higher sequence")),
     before: Type.Optional(Sequence("Entries with a lower sequence, newest first")),
     meter: Type.Optional(SystemTitleText),
+    routine: Type.Optional(
+      Type.Boolean({
+        description: "false leaves the bookkeeping of sessions, pushes and counters out; true unless told",
+      }),
+    ),
     limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 500 })),
   },
   { additionalProperties: false },
@@ -34,5 +50,8 @@ export const LedgerPage = Type.Object({
   source: words(LEDGER_SOURCES),
   head: Type.Optional(Type.Object({ sequence: Type.Integer(), hash: Sha256 })),
   entries: Type.Array(LedgerRow),
+  older: Type.Optional(
+    Type.Integer({ description: "Where the look back ended: `before` of the next page. Absent at the beginning" }),
+  ),
 });
 export type LedgerPage = Static<typeof LedgerPage>;

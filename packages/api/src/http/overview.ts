@@ -57,7 +57,9 @@ export const MeterSummary = Type.Object({
   trust: TrustState,
   trustSentence: Type.String({ description: "Why it is in this state, in one sentence" }),
   supply: words(SUPPLY_STATES),
-  powerW: Type.Optional(Type.Number({ description: "Mean power of the newest interval or the newest push, W" })),
+  powerW: Type.Optional(
+    Type.Number({ description: "Power of the newest reading, W: drawn from the grid less fed into it" }),
+  ),
   energyWh: Type.Optional(Type.Number({ description: "Import register, Wh" })),
   lastReadingAt: Type.Optional(Timestamp),
   lastReadingEvidence: Type.Optional(Type.String({ description: "Evidence hash of the newest value" })),

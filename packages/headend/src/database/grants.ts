@@ -1,7 +1,7 @@
 /**
  * What the head-end may do at run time, table by table: it changes only the columns that do change, and what meters said and
  * what was decided about them it can only add to. Deleted is what has a time to be kept (readings with their evidence,
- * ladders and sessions) and what opens a door and is used up (links, cookies, challenges). The schema belongs to another role.
+ * ladders and sessions) and what opens a door and is used up (links, cookies, passkeys, challenges). The schema belongs to another role.
  */
 export const HEADEND_GRANTS = {
   utilities: "select, insert",
@@ -29,7 +29,7 @@ export const HEADEND_GRANTS = {
   sign_in_links: "select, insert, update (used_at), delete",
   person_sessions: "select, insert, update (last_seen_at), delete",
   machine_tokens: "select, insert, update (withdrawn_at, last_used_at)",
-  passkeys: "select, insert, update (sign_count, last_used_at)",
+  passkeys: "select, insert, update (sign_count, last_used_at), delete",
   passkey_challenges: "select, insert, delete",
   drills: "select, insert, update (state, ended_at, report)",
 } as const;

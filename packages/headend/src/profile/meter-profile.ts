@@ -58,7 +58,7 @@ export const METER_PROFILES = {
     maxPduSizeBytes: 1024,
     lists: true,
     securityHeader: "general",
-    registers: ["1-0:1.8.0", "1-0:2.8.0", "1-0:1.7.0", "1-0:32.7.0"],
+    registers: ["1-0:1.8.0", "1-0:2.8.0", "1-0:1.7.0", "1-0:2.7.0", "1-0:32.7.0"],
     loadProfile: {
       obis: "1-0:99.1.0",
       periodSeconds: 900,
@@ -76,7 +76,7 @@ export const METER_PROFILES = {
     maxPduSizeBytes: 640,
     lists: true,
     securityHeader: "service-specific",
-    registers: ["1-0:1.8.0", "1-0:2.8.0", "1-0:1.7.0", "1-0:32.7.0"],
+    registers: ["1-0:1.8.0", "1-0:2.8.0", "1-0:1.7.0", "1-0:2.7.0", "1-0:32.7.0"],
     loadProfile: {
       obis: "1-0:99.1.0",
       periodSeconds: 900,
@@ -101,7 +101,7 @@ export const METER_PROFILES = {
     maxPduSizeBytes: 400,
     lists: false,
     securityHeader: "service-specific",
-    registers: ["1-0:1.8.0", "1-0:1.7.0"],
+    registers: ["1-0:1.8.0", "1-0:1.7.0", "1-0:2.7.0"],
     loadProfile: {
       obis: "1-0:99.1.0",
       periodSeconds: 900,

@@ -59,7 +59,7 @@ test("a gateway's address is tcp, a host and a port", () => {
 });
 
 test("strangers are bounded: who was not heard for the longest time is forgotten", () => {
-  const strangers = new Strangers(3);
+  const strangers = new Strangers(3, () => false);
   const saw = (n: number): boolean =>
     strangers.saw({ address: `10.0.0.${n}`, transport: "tcp" }, "unknown-meter", new Date(n));
   assert.deepEqual([1, 2, 3, 1, 4].map(saw), [true, true, true, false, true]);

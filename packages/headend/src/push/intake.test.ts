@@ -63,10 +63,10 @@ function protectedApdu(title: string, n: number): Uint8Array {
 function bench(answer: (apdu: Uint8Array, n: number) => PushResult) {
   const { pool, scope, inventory } = database;
   const hub = new EventHub({ run: "t", keptEvents: 500, keptLines: 500, now: () => new Date(AT) });
-  const sources = new PushSources(pool, scope);
   const outcomes: string[] = [];
   const errors: unknown[] = [];
   const directory = new MeterDirectory(inventory);
+  const sources = new PushSources(pool, scope, directory);
   const intake = new PushIntake({
     custodian: { openPush: async ({ items }) => items.map(({ apdu }) => answer(apdu, apdu.at(-1) ?? 0)) },
     directory,
@@ -150,8 +150,13 @@ test("a sender that nobody knows is shown as a stranger, stores nothing, and is 
   assert.equal(sources.strangers, 2);
   assert.equal(hub.recent(9).length, 2);
   assert.match(hub.recent(9)[1]?.sentence ?? "", /5A5A5A0000000001 \(ZZZ\) that nobody has shipped or added/);
-  sources.recognise(stranger);
+  await database.inventory.add([testMeter(90, { systemTitle: stranger, kind: "real" })], new Date());
+  await directory.refresh();
   assert.equal(sources.strangers, 1);
+  assert.deepEqual(
+    (await sources.list()).filter((source) => source.stranger).map(({ systemTitle }) => systemTitle),
+    [undefined],
+  );
 });
 
 test("a real meter is worth what protects its messages: confidential is held, a tag is provisional, and it is raised once", async () => {

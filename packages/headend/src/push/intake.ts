@@ -7,6 +7,7 @@ import { codeOf } from "../errors.ts";
 import type { EventSink } from "../event/event-hub.ts";
 import type { MeterDirectory } from "../inventory/directory.ts";
 import type { Meter, MeterId } from "../inventory/meter.ts";
+import { counted } from "../reading/words.ts";
 import type { SourceClock } from "../time/source-clock.ts";
 import { judgeTrust } from "../trust/trust.ts";
 import { changeOf, trustDraft } from "../trust/trust-record.ts";
@@ -195,7 +196,7 @@ export class PushIntake {
   #accept(push: Waiting, meter: Meter, readings: number, protection: OpenedProtection): void {
     this.#ports.onOutcome("accepted");
     const how = protection === "authenticated" ? "authenticated" : "confidential only, not authenticated";
-    const sentence = `${meter.label} pushed ${readings} readings over ${push.transport.toUpperCase()}: ${how}.`;
+    const sentence = `${meter.label} pushed ${counted(readings, "reading")} over ${push.transport.toUpperCase()}: ${how}.`;
     // A fleet pushes several times a second: who watches sees it, and the list of recent events keeps the rest.
     const isOrdinary = meter.role !== "attached" && protection === "authenticated";
     const severity = protection === "authenticated" ? "info" : "notice";

@@ -2,6 +2,8 @@ import type { ProtectionGrade } from "@meterkeep/api";
 import { readOpenedTelegrams, type SecurityFacts, type Telegram } from "@meterkeep/dlms";
 import { HeadEndError } from "../errors.ts";
 import type { Meter } from "../inventory/meter.ts";
+import { findMeterProfile } from "../profile/meter-profile.ts";
+import { measuresBothWays, netPowerW } from "../reading/net-power.ts";
 import type { EvidenceRecord, ReadResult, RegisterRecord } from "../reading/result.ts";
 import { evidenceHash } from "../session/ladder.ts";
 import { pushLayoutOf } from "./push-layout.ts";
@@ -48,12 +50,14 @@ export function readPush(meter: Meter, push: OpenedPush, receivedAtSource: numbe
     receivedAt: push.receivedAt,
   };
   const registers = telegrams.flatMap((telegram) => registersOf(telegram, evidence, receivedAtSource));
+  const powerW = netPowerW(registers, measuresBothWays(findMeterProfile(meter.profile)));
+  const energyWh = registers.findLast(({ obis, unit }) => obis === "1-0:1.8.0" && unit === "Wh")?.value;
   return {
     registers,
     intervals: [],
     covered: [],
-    ...numberOf(registers, "powerW", "1-0:1.7.0", "W"),
-    ...numberOf(registers, "energyWh", "1-0:1.8.0", "Wh"),
+    ...(powerW === undefined ? {} : { powerW }),
+    ...(typeof energyWh === "number" ? { energyWh } : {}),
   };
 }
 
@@ -76,16 +80,6 @@ function registersOf(telegram: Telegram, evidence: EvidenceRecord, receivedAtSou
 
 /** Operators' layouts name some columns in words; those are no readings of an object. */
 const OBIS = /^\d+-\d+:\d+\.\d+\.\d+(\*\d+)?$/;
-
-function numberOf<N extends "powerW" | "energyWh">(
-  registers: readonly RegisterRecord[],
-  name: N,
-  obis: string,
-  unit: string,
-): { [K in N]?: number } {
-  const value = registers.findLast((register) => register.obis === obis && register.unit === unit)?.value;
-  return (typeof value === "number" ? { [name]: value } : {}) as { [K in N]?: number };
-}
 
 function securityOf(push: OpenedPush): SecurityFacts {
   return {

@@ -1,6 +1,7 @@
 import type { ProtectionGrade, PushSource } from "@meterkeep/api";
 import type { Scope } from "../database/scope.ts";
 import { rows, type Sql } from "../database/sql.ts";
+import type { MeterDirectory } from "../inventory/directory.ts";
 import type { MeterId } from "../inventory/meter.ts";
 import { Strangers } from "./strangers.ts";
 
@@ -21,11 +22,12 @@ export interface PushTally {
 export class PushSources {
   readonly #sql: Sql;
   readonly #scope: Scope;
-  readonly #strangers = new Strangers(MAX_STRANGERS);
+  readonly #strangers: Strangers;
 
-  constructor(sql: Sql, scope: Scope) {
+  constructor(sql: Sql, scope: Scope, directory: Pick<MeterDirectory, "find">) {
     this.#sql = sql;
     this.#scope = scope;
+    this.#strangers = new Strangers(MAX_STRANGERS, (title) => directory.find(title) !== undefined);
   }
 
   get strangers(): number {
@@ -35,10 +37,6 @@ export class PushSources {
   /** Notes a sender that is no meter of ours. @returns whether it is a new one. */
   stranger(...args: Parameters<Strangers["saw"]>): boolean {
     return this.#strangers.saw(...args);
-  }
-
-  recognise(systemTitle: string): void {
-    this.#strangers.forget(systemTitle);
   }
 
   /** Counts pushes for their meters, in the caller's transaction where one is given. */

@@ -9,13 +9,17 @@ export type Stranger = PushSource & { readonly stranger: true };
  */
 export class Strangers {
   readonly #limit: number;
+  readonly #isMeter: (systemTitle: string) => boolean;
   readonly #known = new Map<string, Stranger>();
 
-  constructor(limit: number) {
+  /** `isMeter`: whether a system title is a meter of ours by now; such a sender is no stranger any more. */
+  constructor(limit: number, isMeter: (systemTitle: string) => boolean) {
     this.#limit = limit;
+    this.#isMeter = isMeter;
   }
 
   get count(): number {
+    this.#dropMeters();
     return this.#known.size;
   }
 
@@ -46,13 +50,14 @@ export class Strangers {
     return before === undefined;
   }
 
-  /** A system title is a meter of ours from now on. */
-  forget(systemTitle: string): void {
-    for (const [key, stranger] of this.#known) if (stranger.systemTitle === systemTitle) this.#known.delete(key);
-  }
-
   /** Who was heard last comes first. */
   list(): readonly Stranger[] {
+    this.#dropMeters();
     return [...this.#known.values()].reverse();
+  }
+
+  #dropMeters(): void {
+    for (const [key, { systemTitle }] of this.#known)
+      if (systemTitle !== undefined && this.#isMeter(systemTitle)) this.#known.delete(key);
   }
 }

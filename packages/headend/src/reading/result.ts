@@ -42,7 +42,7 @@ export interface ReadResult {
   readonly supply?: SupplyState;
   /** Meter minus reference. */
   readonly clockOffsetSeconds?: number;
-  /** The newest, for the page's one line. */
+  /** The newest, for the page's one line: power drawn less power fed in, and energy drawn. */
   readonly powerW?: number;
   readonly energyWh?: number;
 }

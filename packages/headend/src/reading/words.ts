@@ -5,3 +5,8 @@ export function quantityWords(obis: string): string {
   const code = parseObis(obis);
   return code === undefined ? obis : obisInWords(code);
 }
+
+/** `1 interval`, `2 intervals`. */
+export function counted(count: number, one: string): string {
+  return `${count} ${one}${count === 1 ? "" : "s"}`;
+}

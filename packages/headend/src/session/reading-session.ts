@@ -5,7 +5,9 @@ import { codeOf, HeadEndError } from "../errors.ts";
 import type { Address, Meter } from "../inventory/meter.ts";
 import type { MeterProfile } from "../profile/meter-profile.ts";
 import { intervalCount, type Stretch } from "../reading/coverage.ts";
+import { measuresBothWays, netPowerW } from "../reading/net-power.ts";
 import type { ReadResult, RegisterRecord } from "../reading/result.ts";
+import { counted } from "../reading/words.ts";
 import { type ClockCheck, checkClock } from "../time/clock-check.ts";
 import type { SourceClock } from "../time/source-clock.ts";
 import { CustodianAssociator, type ProtectionRecord, type SessionCustodian } from "./custodian-associator.ts";
@@ -55,7 +57,7 @@ export async function holdReadingSession(
   const startedAt = ports.now();
   const grades: ProtectionRecord = new WeakMap();
   const recorder = new SessionRecorder(grades, ports.now);
-  const collected = new Collected();
+  const collected = new Collected(order.profile);
   let error: unknown;
   try {
     const opened = await ports.custodian.openSession({ meter: order.meter.systemTitle, purpose: "read" });
@@ -210,8 +212,13 @@ class Collected {
   readonly registers: RegisterRecord[] = [];
   readonly #intervals: ReadResult["intervals"][number][] = [];
   readonly #covered: Stretch[] = [];
+  readonly #bothWays: boolean;
   supply: SupplyState | undefined;
   clock: ClockCheck | undefined;
+
+  constructor(profile: MeterProfile) {
+    this.#bothWays = measuresBothWays(profile);
+  }
 
   take(rows: ReturnType<typeof readRows>, stretch: Stretch): void {
     for (const row of rows) this.#intervals.push(...row.intervals);
@@ -219,20 +226,17 @@ class Collected {
   }
 
   result(): ReadResult {
+    const powerW = netPowerW(this.registers, this.#bothWays);
+    const energyWh = this.registers.find(({ obis }) => obis === "1-0:1.8.0")?.value;
     return {
       registers: this.registers,
       intervals: this.#intervals,
       covered: this.#covered,
       ...(this.supply === undefined ? {} : { supply: this.supply }),
       ...(this.clock === undefined ? {} : { clockOffsetSeconds: this.clock.offsetSeconds }),
-      ...this.#newest("powerW", "1-0:1.7.0"),
-      ...this.#newest("energyWh", "1-0:1.8.0"),
+      ...(powerW === undefined ? {} : { powerW }),
+      ...(typeof energyWh === "number" ? { energyWh } : {}),
     };
-  }
-
-  #newest<N extends "powerW" | "energyWh">(name: N, obis: string): { [K in N]?: number } {
-    const value = this.registers.find((register) => register.obis === obis)?.value;
-    return (typeof value === "number" ? { [name]: value } : {}) as { [K in N]?: number };
   }
 }
 
@@ -259,9 +263,8 @@ function recordOf(
 
 function sentenceOf(order: ReadingOrder, read: ReadResult, error: unknown): string {
   const rows = new Set(read.intervals.map((interval) => interval.at)).size;
-  const { length } = read.registers;
-  const values = `${length} ${length === 1 ? "value" : "values"}`;
-  const what = order.purpose === "verify" ? "Supply read back" : `${values} and ${rows} intervals read`;
+  const values = `${counted(read.registers.length, "value")} and ${counted(rows, "interval")}`;
+  const what = order.purpose === "verify" ? "Supply read back" : `${values} read`;
   if (error === undefined) return `${what}.`;
   const why = error instanceof Error ? error.message : "it ended without a reason";
   return read.registers.length === 0 ? `Nothing read: ${why}` : `${what}, then: ${why}`;
