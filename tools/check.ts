@@ -27,7 +27,13 @@ export async function check(): Promise<{ readonly passed: number; readonly faile
 
 function types(): Check[] {
   const projects = globSync(
-    ["packages/*/tsconfig*.json", "apps/*/tsconfig*.json", "test/tsconfig.json", "tools/tsconfig.json"],
+    [
+      "packages/*/tsconfig*.json",
+      "apps/*/tsconfig*.json",
+      "test/tsconfig.json",
+      "tools/tsconfig.json",
+      "examples/tsconfig.json",
+    ],
     {
       cwd: ROOT,
     },
