@@ -58,7 +58,7 @@ export const SETUP = "0.0.43.0.0.255";
 export const ECHO = "0.0.96.1.9.255";
 export const SWITCH = "0.0.96.3.10.255";
 export const NAME = "0.0.42.0.0.255";
-export const CLIENTS = { public: 16, reader: 17, management: 1, fixed: 102, short: 48 } as const;
+export const CLIENTS = { public: 16, reader: 17, management: 1, fixed: 102, short: 48, writer: 18 } as const;
 
 const START = Date.UTC(2026, 10, 21);
 const QUARTER = 15 * 60_000;
@@ -153,6 +153,7 @@ export const MODEL = deviceModel<MeterState>({
       associationVersion: 3,
       access: fullAccess,
     },
+    { name: "writer", clientSap: CLIENTS.writer, authentication: { kind: "lls" }, access: fullAccess },
     {
       name: "short",
       clientSap: CLIENTS.short,
