@@ -65,6 +65,11 @@ test("the README's meter is read over HDLC as well", async () => {
   assert.deepEqual((await run("Other lines", hdlc.port)).logged, [[1234]]);
 });
 
+test("the README's request is signed, ciphered with an agreed key, opened and verified", async () => {
+  const { logged } = await run("Signatures and agreed keys", -1);
+  assert.deepEqual(logged, [["c001c1000100002a0000ff0200", true, "one-pass"]]);
+});
+
 test("the README's push opens", async () => {
   const { logged } = await run("Decrypt a push", 0);
   assert.deepEqual(logged, [[true, 7, { type: "structure", value: [{ type: "double-long-unsigned", value: 1234 }] }]]);
