@@ -20,7 +20,7 @@ const STEPS = [
   /^Custodian ready/,
   /^Factory: 12 meters were made and shipped, sealed to the custodian$/,
   /^Town ready \(meters 12, factor 60\)/,
-  /^Console (built|is up to date|unchanged)/,
+  /^Console (built|up to date|copied)/,
   /^Head-end ready \(address http:\/\/localhost:\d+, push 127\.0\.0\.1:\d+\)/,
 ];
 

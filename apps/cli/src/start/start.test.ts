@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
+import { existsSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { createInterface } from "node:readline";
 import { describe, test } from "node:test";
@@ -203,6 +203,27 @@ describe("the supervisor", () => {
     const second = await begin(checkout);
     await second.stop();
     assert.ok(!second.lines.some((line) => line.includes("new)")), second.lines.join("\n"));
+  });
+
+  test("data of the database that is deleted while it runs stops everything", async () => {
+    using checkout = makeScratchCheckout();
+    const run = await begin(checkout);
+    renameSync(`${checkout.state}/postgres/data`, `${checkout.directory}/data`);
+    await assert.rejects(run.ended, { code: "state-vanished", message: /postgres\/data\/PG_VERSION was deleted/ });
+    assert.ok(!existsSync(`${checkout.state}/postgres/data`));
+  });
+
+  test("a root key that is deleted while it runs is said, and nothing is stopped that may have the last of it", async () => {
+    using checkout = makeScratchCheckout();
+    // The scratch custodian makes none.
+    await (await begin(checkout)).stop();
+    writeFileSync(`${checkout.state}/custodian/root.key`, "key");
+    const run = await begin(checkout);
+    const custodian = pidOf(checkout, "custodian");
+    rmSync(`${checkout.state}/custodian/root.key`);
+    await until(() => run.lines.some((line) => /^! .*root\.key is gone: .*Do not stop anything/.test(line)));
+    assert.equal(pidOf(checkout, "custodian"), custodian);
+    await run.stop();
   });
 
   test("a database that is gone is not replaced by an empty one", async () => {

@@ -29,7 +29,7 @@ import { describeApp } from "./processes.ts";
 import { placeProgram } from "./program.ts";
 import type { Reporter } from "./reporter.ts";
 import { endStaleProcesses } from "./stale-processes.ts";
-import { watchState } from "./state-watch.ts";
+import { type StateWatch, watchState } from "./state-watch.ts";
 import { suggestionsFor } from "./suggestions.ts";
 import { Supervisor } from "./supervisor.ts";
 import { chooseUsers } from "./users.ts";
@@ -60,11 +60,12 @@ export async function start(config: StartConfig, context: StartContext): Promise
   using stack = new DisposableStack();
   const lock = acquireLock(`${place.path}/lock`, `the state directory ${place.path}`);
   stack.defer(() => lock.release());
-  const { vanished } = stack.use(watchState(place.path, lock));
+  const watch = stack.use(watchState(place.path, lock));
+  const { vanished } = watch;
   if (place.notice !== undefined) reporter.warn(place.notice);
   try {
     const signal = AbortSignal.any([context.signal, vanished]);
-    await startIn(place.path, config, { ...context, signal });
+    await startIn(place.path, config, { ...context, signal, watch });
   } catch (error) {
     // Whatever else fails without the directory, fails for that.
     vanished.throwIfAborted();
@@ -73,8 +74,12 @@ export async function start(config: StartConfig, context: StartContext): Promise
   vanished.throwIfAborted();
 }
 
-async function startIn(state: string, config: StartConfig, context: StartContext): Promise<void> {
-  const { checkout, version, reporter } = context;
+async function startIn(
+  state: string,
+  config: StartConfig,
+  context: StartContext & { readonly watch: StateWatch },
+): Promise<void> {
+  const { checkout, version, reporter, watch } = context;
   const started = performance.now();
   const isRoot = process.getuid?.() === 0;
   await using closing = new AsyncDisposableStack();
@@ -137,6 +142,8 @@ async function startIn(state: string, config: StartConfig, context: StartContext
   writePrivate(`${directories.operator}/config.json`, JSON.stringify(operatorConfig(sources), undefined, 2));
 
   await supervisor.keep("custodian", () => custodianConfig(sources));
+  const rootKey = custodianConfig(sources).rootKeyFile;
+  if (existsSync(rootKey)) watch.report(rootKey, () => reporter.warn(rootKeyGone(rootKey)));
   await produce(factoryConfig({ directories, installation }, "produce"));
   await supervisor.keep("town", () => townConfig(sources));
   const built = await consoleBuild;
@@ -175,6 +182,8 @@ async function startIn(state: string, config: StartConfig, context: StartContext
           launchDatabase(directories, record.databases !== "made", supervisor.logOf("postgres")),
         );
         adminUrl = server.adminUrl;
+        // PostgreSQL itself would notice within a minute, and be started again and again.
+        watch.require(`${directories.postgres}/data/PG_VERSION`);
         for (const text of server.warnings) {
           reporter.warn(text);
           warnings.push({ code: "shared-database-user", text, fix: "adduser --system --group postgres" });
@@ -224,6 +233,10 @@ const SHARED_USER = {
   text: "All processes run under one user of this machine: who breaks into the head-end as that user can read the custodian's files and memory.",
   fix: "Start Meterkeep as root: it gives every process a user of its own.",
 } as const;
+
+function rootKeyGone(file: string): string {
+  return `${file} is gone: the custodian still has it in memory, and when it ends every key of every meter is lost. Do not stop anything before you have put it back from the backup`;
+}
 
 /** Everything that wants a port, tried before anything is started, so that the message names who holds it. */
 async function checkAddresses(config: StartConfig): Promise<void> {

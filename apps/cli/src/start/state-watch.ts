@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import type { DirectoryLock } from "@meterkeep/postgres";
 import { StartError } from "./error.ts";
 
@@ -10,20 +11,40 @@ const LOOK_MS = 1_000;
 export interface StateWatch extends Disposable {
   /** Aborted with a {@link StartError} `state-vanished`. */
   readonly vanished: AbortSignal;
+  /** From now on, this file has to be there as well. */
+  require(path: string): void;
+  /** From now on, says so once when this file is gone, and goes on: what is in memory may be all that is left of it. */
+  report(path: string, gone: () => void): void;
 }
 
 /** Begins to look at the lock, which lies in the directory, once a second. */
 export function watchState(state: string, lock: Pick<DirectoryLock, "isHeld">, everyMs = LOOK_MS): StateWatch {
   const vanishing = new AbortController();
-  const timer = setInterval(() => {
-    if (lock.isHeld()) return;
+  const required: string[] = [];
+  const reported = new Map<string, () => void>();
+  const stop = (what: string): void => {
     clearInterval(timer);
     vanishing.abort(
       new StartError(
         "state-vanished",
-        `the state directory ${state} was deleted, moved or replaced while Meterkeep ran, so everything was stopped: put it back and start again, or restore it from a backup`,
+        `${what} was deleted, moved or replaced while Meterkeep ran, so everything was stopped: put it back and start again, or restore the state directory from a backup`,
       ),
     );
+  };
+  const timer = setInterval(() => {
+    if (!lock.isHeld()) return stop(`the state directory ${state}`);
+    const missing = required.find((path) => !existsSync(path));
+    if (missing !== undefined) return stop(missing);
+    for (const [path, gone] of reported) {
+      if (existsSync(path)) continue;
+      reported.delete(path);
+      gone();
+    }
   }, everyMs);
-  return { vanished: vanishing.signal, [Symbol.dispose]: () => clearInterval(timer) };
+  return {
+    vanished: vanishing.signal,
+    require: (path) => void required.push(path),
+    report: (path, gone) => void reported.set(path, gone),
+    [Symbol.dispose]: () => clearInterval(timer),
+  };
 }
