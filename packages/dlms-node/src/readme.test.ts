@@ -55,6 +55,7 @@ test("the README's meter is read by the README's clients", async () => {
   await using _listener = exports["listener"] as AsyncDisposable;
   assert.deepEqual((await run("Read a meter", port)).logged, [[1234, "x 10 ^", 0, "of unit", 30]]);
   assert.deepEqual((await run("With keys", port)).logged, [[2026]]);
+  assert.deepEqual((await run("Any service, any size", port)).logged, [[["success", "read-write-denied"]]]);
 });
 
 test("the README's meter is read over HDLC as well", async () => {
