@@ -1,13 +1,11 @@
 import assert from "node:assert/strict";
-import { type LedgerEntry, postgresLedgerStore, verifyChain } from "@meterkeep/ledger";
+import { auditStored, postgresLedgerStore } from "@meterkeep/ledger";
 import { createPool } from "@meterkeep/postgres";
 import { custodianConfigOf } from "./installation-files.ts";
 
-const PAGE = 1_000;
-
 /**
  * Looks into the custodian's database: of every key that was ever made for a meter each version is still there, one of
- * each purpose is active, and the ledger is one chain up to its head.
+ * each purpose is active, and the ledger is one tree up to its head.
  */
 export async function assertCustodyIsWhole(stateDirectory: string, meters: number): Promise<void> {
   const pool = createPool(custodianConfigOf(stateDirectory).database, { applicationName: "system test" });
@@ -22,22 +20,10 @@ export async function assertCustodyIsWhole(stateDirectory: string, meters: numbe
     );
     assert.equal(rows.length, meters);
     for (const { title, ...keys } of rows) assert.deepEqual(keys, { purposes: 4, whole: true, active: 4 }, title);
-    const store = postgresLedgerStore(pool);
-    const head = await store.head();
-    const report = await verifyChain(allEntries(store), { expectedHead: head });
-    assert.equal(report.fault?.message, undefined);
-    assert.ok(report.verified >= head.sequence && head.sequence > meters);
+    const { head, fault } = await auditStored(postgresLedgerStore(pool));
+    assert.equal(fault, undefined);
+    assert.ok(head.size > meters);
   } finally {
     await pool.end();
-  }
-}
-
-async function* allEntries(store: ReturnType<typeof postgresLedgerStore>): AsyncGenerator<LedgerEntry> {
-  for (let after = 0; ; ) {
-    const entries = await store.read(after, PAGE);
-    yield* entries;
-    const last = entries.at(-1);
-    if (last === undefined) return;
-    after = last.sequence;
   }
 }

@@ -30,7 +30,7 @@ before(async () => {
   const town = townControl(meterkeep.stateDirectory);
   await until("every meter is at its home", async () => (await town.truth()).every(({ inField }) => inField));
   truthBefore = await town.truth();
-  ledgerBefore = (await api.call("ledger", { query: { source: "custodian", limit: 1 } })).head!.sequence;
+  ledgerBefore = (await api.call("ledger", { query: { source: "custodian", limit: 1 } })).head!.size;
   const { drill } = await api.call("startDrill");
   report = await until(
     "the drill is over",

@@ -61,11 +61,11 @@ export class CustodianWatch {
       separateUser: status.separateUser,
       meters: status.meters,
       killSwitch: status.killSwitch,
-      ledgerHead: { sequence: status.ledgerHead.sequence, hash: toHex(status.ledgerHead.hash) },
+      ledgerHead: { size: status.ledgerHead.size, root: toHex(status.ledgerHead.root) },
       asOf: new Date(this.#now()).toISOString(),
     };
     this.#refusals = status.refusals;
-    await this.#tell(status.ledgerHead.sequence);
+    await this.#tell(status.ledgerHead.size);
   }
 
   async #tell(head: number): Promise<void> {

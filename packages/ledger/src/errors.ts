@@ -1,5 +1,17 @@
 /** Every code a `LedgerError` can carry, in the order of docs/errors.md. */
-export const LEDGER_ERROR_CODES = ["ledger-entry-invalid", "ledger-forked", "ledger-closed"] as const;
+export const LEDGER_ERROR_CODES = [
+  "ledger-entry-invalid",
+  "ledger-forked",
+  "ledger-closed",
+  "ledger-restored",
+  "ledger-rewritten",
+  "ledger-witness-away",
+  "ledger-witness-missing",
+  "ledger-witness-refused",
+  "ledger-checkpoint-invalid",
+  "ledger-export-malformed",
+  "ledger-change-refused",
+] as const;
 
 /** A stable name for what went wrong; docs/errors.md says what to do about each. */
 export type LedgerErrorCode = (typeof LEDGER_ERROR_CODES)[number];

@@ -1,15 +1,22 @@
 import assert from "node:assert/strict";
+import { cpSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
+import { pathToFileURL } from "node:url";
 import { migrate } from "@meterkeep/postgres";
 import { withTestDatabase } from "@meterkeep/postgres/testing";
 import fc from "fast-check";
-import { chain, EMPTY_LEDGER, type LedgerEntry } from "./entry.ts";
+import { auditStored } from "./audit.ts";
+import { entryLeaf, entryLine, type LedgerEntry } from "./entry.ts";
 import { LedgerError } from "./errors.ts";
+import { EMPTY_EDGE, growthOf } from "./growth.ts";
 import { Ledger } from "./ledger.ts";
 import { memoryLedgerStore } from "./memory-store.ts";
 import { LEDGER_MIGRATIONS, postgresLedgerStore } from "./postgres-store.ts";
+import { edgeOf } from "./store.ts";
 import { draft, ledgerStoreContract } from "./testing/ledger-store-contract.ts";
-import { verifyChain } from "./verify.ts";
+import { rootOf } from "./tree/frontier.ts";
 
 const migrations = [{ component: "ledger", directory: LEDGER_MIGRATIONS }];
 
@@ -20,23 +27,23 @@ ledgerStoreContract("PostgreSQL", (body) =>
 
 test("PostgreSQL refuses to change, delete or truncate what is in the ledger", () =>
   withTestDatabase({ migrations }, async ({ pool }) => {
-    await postgresLedgerStore(pool).append(chain(EMPTY_LEDGER, [draft("a"), draft("b")]));
+    await postgresLedgerStore(pool).append(growthOf(EMPTY_EDGE, [draft("a"), draft("b")]));
     for (const statement of [
       "update ledger set body = '{}' where sequence = 1",
       "delete from ledger where sequence = 2",
       "truncate ledger",
     ])
       await assert.rejects(pool.query(statement), /append-only/);
-    assert.equal((await postgresLedgerStore(pool).head()).sequence, 2);
+    assert.equal(await postgresLedgerStore(pool).size(), 2);
     await migrate(pool, migrations, { version: "test" });
   }));
 
 test("what is appended at once is written in one go, in the order it came", async () => {
   const store = memoryLedgerStore();
   let appends = 0;
-  const append: typeof store.append = (entries) => {
+  const append: typeof store.append = (growth) => {
     appends += 1;
-    return store.append(entries);
+    return store.append(growth);
   };
   const ledger = new Ledger({ ...store, append });
   const written = await Promise.all(Array.from({ length: 50 }, (_, at) => ledger.append(draft("entry", at))));
@@ -63,8 +70,8 @@ test("a failed append fails its callers and the next one starts from the stored 
   let fail = true;
   const ledger = new Ledger({
     ...store,
-    append: async (entries) => {
-      await store.append(entries);
+    append: async (growth) => {
+      await store.append(growth);
       if (fail) throw new Error("the connection broke after the commit");
     },
   });
@@ -73,9 +80,9 @@ test("a failed append fails its callers and the next one starts from the stored 
   assert.equal((await ledger.append(draft("next")))[0]?.sequence, 2);
 });
 
-test("any change of any entry breaks the chain where it was made", async () => {
-  const entries = chain(
-    EMPTY_LEDGER,
+test("any change of any entry is another leaf, and breaks the stored ledger where it was made", async () => {
+  const { entries } = growthOf(
+    EMPTY_EDGE,
     Array.from({ length: 8 }, (_, at) => draft("entry", { at }, at % 2 === 0 ? "4D4B560000000001" : undefined)),
   );
   const changes: ((entry: LedgerEntry) => LedgerEntry)[] = [
@@ -85,30 +92,84 @@ test("any change of any entry breaks the chain where it was made", async () => {
     (entry) => ({ ...entry, utility: "ui", island: "" }),
     (entry) => ({ ...entry, meter: "4D4B560000000002" }),
     (entry) => ({ ...entry, body: `${entry.body} ` }),
-    (entry) => ({ ...entry, hash: new Uint8Array(32) }),
-    (entry) => ({ ...entry, previousHash: new Uint8Array(32).fill(1) }),
+    (entry) => ({ ...entry, leaf: new Uint8Array(32) }),
   ];
   await fc.assert(
     fc.asyncProperty(fc.nat(7), fc.constantFrom(...changes), async (at, change) => {
-      const report = await verifyChain(entries.with(at, change(entries[at] as LedgerEntry)));
-      assert.equal(report.fault?.sequence, at + 1);
-      assert.equal(report.verified, at);
+      const changed = entries.with(at, change(entries[at] as LedgerEntry));
+      const store = { ...memoryLedgerStore(), read: async (after: number) => changed.slice(after) };
+      const { head, fault } = await auditStored(store);
+      assert.match(fault ?? "", /is not what was hashed/);
+      assert.equal(head.size, at);
     }),
     { numRuns: 60 },
   );
 });
 
-test("a missing entry, a cut end and a rewritten past are each told apart", async () => {
-  const entries = chain(EMPTY_LEDGER, [draft("a"), draft("b"), draft("c")]);
-  const head = entries[2] as LedgerEntry;
-  assert.equal((await verifyChain(entries.toSpliced(1, 1))).fault?.problem, "gap");
-  assert.equal(
-    (await verifyChain(entries.slice(0, 2))).fault,
-    undefined,
-    "a cut end is seen only by a remembered head",
+test("an entry's line is JSON with its members in their order, whatever texts are in it", () => {
+  const texts = fc.string({ unit: "binary" });
+  fc.assert(
+    fc.property(
+      texts,
+      texts,
+      fc.option(texts, { nil: undefined }),
+      fc.jsonValue(),
+      (principal, utility, meter, body) => {
+        const entry = {
+          sequence: 7,
+          at: 5,
+          kind: "k",
+          principal,
+          utility,
+          island: "i",
+          meter,
+          body: JSON.stringify(body),
+        };
+        const line = entryLine(entry);
+        assert.ok(!line.includes("\n"));
+        const { body: told, meter: of, ...rest } = JSON.parse(line) as Record<string, unknown>;
+        assert.deepEqual(rest, { sequence: 7, at: 5, kind: "k", principal, utility, island: "i" });
+        assert.deepEqual([of, JSON.stringify(told)], [meter, entry.body]);
+      },
+    ),
   );
-  assert.equal((await verifyChain(entries.slice(0, 2), { expectedHead: head })).fault?.problem, "head");
-  const rewritten = chain(EMPTY_LEDGER, [draft("a"), draft("x"), draft("c")]);
-  assert.equal((await verifyChain(rewritten)).fault, undefined);
-  assert.equal((await verifyChain(rewritten, { expectedHead: head })).fault?.problem, "head");
 });
+
+test("a chained ledger becomes a tree by the upgrade, its last hash an entry, each leaf as the program makes it", () =>
+  withTestDatabase({}, async ({ pool }) => {
+    const folder = mkdtempSync(join(tmpdir(), "meterkeep-ledger-"));
+    try {
+      cpSync(new URL("0001-ledger.sql", LEDGER_MIGRATIONS), join(folder, "0001-ledger.sql"));
+      const before = pathToFileURL(`${folder}/`);
+      await migrate(pool, [{ component: "ledger", directory: before }], { version: "test" });
+      const odd = 'a "b" \\ \u0001\u007f\t ü \u2028 😀';
+      for (let sequence = 1; sequence <= 520; sequence += 1)
+        await pool.query(
+          "insert into ledger values ($1, 5, 'session-opened', $2, 'u', $2, $3, $4, sha256($5), sha256($6))",
+          [
+            sequence,
+            odd,
+            sequence % 2 === 0 ? odd : null,
+            JSON.stringify({ sequence, odd }),
+            `${sequence - 1}`,
+            `${sequence}`,
+          ],
+        );
+      await migrate(pool, migrations, { version: "test" });
+      const store = postgresLedgerStore(pool);
+      const ledger = new Ledger(store);
+      const { size, root } = await ledger.head();
+      assert.equal(size, 521);
+      const [first] = await store.read(0, 1);
+      assert.deepEqual([first?.principal, first?.leaf], [odd, entryLeaf(first as LedgerEntry)]);
+      const [last] = await store.read(520, 1);
+      assert.equal(last?.kind, "ledger-became-tree");
+      assert.equal(JSON.parse(last?.body ?? "").chain.sequence, 520);
+      assert.deepEqual(await auditStored(store), { head: { size, root }, fault: undefined });
+      const [entry] = await ledger.append(draft("next"));
+      assert.equal(entry?.sequence, 522);
+      assert.equal(rootOf((await edgeOf(store)).frontier).length, 32);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  }));

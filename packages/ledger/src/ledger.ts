@@ -1,6 +1,9 @@
-import { chain, checkDraft, type LedgerDraft, type LedgerEntry, type LedgerHead } from "./entry.ts";
+import { checkDraft, type LedgerDraft, type LedgerEntry } from "./entry.ts";
 import { LedgerError } from "./errors.ts";
-import type { LedgerStore } from "./store.ts";
+import { growthOf, type LedgerEdge } from "./growth.ts";
+import { completeNodes, edgeOf, type LedgerStore } from "./store.ts";
+import { rootOf } from "./tree/frontier.ts";
+import type { TreeHead } from "./tree/verify-proofs.ts";
 
 const MAX_GROUP = 1000;
 
@@ -14,11 +17,11 @@ interface Waiting {
  * Appends drafts in groups: what arrives while an append is under way shares the next one.
  *
  * States: *idle* (nothing waiting, nothing under way), *appending* (one append under way, more may wait), *closed*.
- * An append that fails rejects every caller of its group and the head is read again before the next.
+ * An append that fails rejects every caller of its group and the stored end is read again before the next.
  */
 export class Ledger {
   readonly #store: LedgerStore;
-  #head: LedgerHead | undefined;
+  #edge: LedgerEdge | undefined;
   #waiting: Waiting[] = [];
   #running: Promise<void> | undefined;
   #closed = false;
@@ -37,10 +40,10 @@ export class Ledger {
     return promise;
   }
 
-  /** The last entry's sequence and hash, as far as this process knows. */
-  async head(): Promise<LedgerHead> {
-    this.#head ??= await this.#store.head();
-    return this.#head;
+  /** Size and root of the tree, as far as this process knows. */
+  async head(): Promise<TreeHead> {
+    const { frontier } = await this.#end();
+    return { size: frontier.size, root: rootOf(frontier) };
   }
 
   /** At most `limit` entries after `after`. */
@@ -54,6 +57,14 @@ export class Ledger {
     await this.#running;
   }
 
+  async #end(): Promise<LedgerEdge> {
+    if (this.#edge === undefined) {
+      await completeNodes(this.#store);
+      this.#edge = await edgeOf(this.#store);
+    }
+    return this.#edge;
+  }
+
   async #run(): Promise<void> {
     await Promise.resolve();
     while (this.#waiting.length > 0) {
@@ -61,7 +72,7 @@ export class Ledger {
       try {
         await this.#appendGroup(group);
       } catch (error) {
-        this.#head = undefined;
+        this.#edge = undefined;
         for (const waiting of group) waiting.reject(error);
       }
     }
@@ -69,15 +80,15 @@ export class Ledger {
   }
 
   async #appendGroup(group: readonly Waiting[]): Promise<void> {
-    const entries = chain(
-      await this.head(),
+    const growth = growthOf(
+      await this.#end(),
       group.flatMap((waiting) => waiting.drafts),
     );
-    if (entries.length > 0) await this.#store.append(entries);
-    this.#head = entries.at(-1) ?? this.#head;
+    if (growth.entries.length > 0) await this.#store.append(growth);
+    this.#edge = growth.to;
     let from = 0;
     for (const waiting of group) {
-      waiting.resolve(entries.slice(from, from + waiting.drafts.length));
+      waiting.resolve(growth.entries.slice(from, from + waiting.drafts.length));
       from += waiting.drafts.length;
     }
   }

@@ -1,19 +1,34 @@
-import { EMPTY_LEDGER, type LedgerEntry, type LedgerHead } from "./entry.ts";
+import type { LedgerEntry } from "./entry.ts";
 import { LedgerError } from "./errors.ts";
 import type { LedgerStore } from "./store.ts";
 
 /** A ledger that lasts as long as the process: for tests and for offline work on an export. */
 export function memoryLedgerStore(): LedgerStore {
   const entries: LedgerEntry[] = [];
-  const head = (): LedgerHead => entries.at(-1) ?? EMPTY_LEDGER;
+  const nodes = new Map<number, Uint8Array[]>();
+  const levelOf = (level: number): Uint8Array[] => {
+    const hashes = nodes.get(level) ?? [];
+    nodes.set(level, hashes);
+    return hashes;
+  };
   return {
-    head: async () => head(),
-    append: async (more) => {
-      const first = more[0];
-      if (first !== undefined && first.sequence !== head().sequence + 1)
-        throw new LedgerError("ledger-forked", `entry ${first.sequence} does not follow entry ${head().sequence}`);
-      entries.push(...more);
+    size: async () => entries.length,
+    append: async (growth) => {
+      if (growth.from.frontier.size !== entries.length)
+        throw new LedgerError(
+          "ledger-forked",
+          `entry ${growth.from.frontier.size + 1} does not follow ${entries.length}`,
+        );
+      entries.push(...growth.entries);
+      for (const { level, index, hash } of growth.nodes) levelOf(level)[index] = hash;
+    },
+    addNodes: async (more) => {
+      for (const { level, index, hash } of more) levelOf(level)[index] ??= hash;
     },
     read: async (after, limit) => entries.slice(after, after + limit),
+    nodes: async (level, from, count) =>
+      level === 0
+        ? entries.slice(from, from + count).map(({ leaf }) => leaf)
+        : levelOf(level).slice(from, from + count),
   };
 }

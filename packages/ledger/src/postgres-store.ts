@@ -1,6 +1,8 @@
-import { EMPTY_LEDGER, type LedgerEntry, type LedgerHead } from "./entry.ts";
+import type { LedgerEntry } from "./entry.ts";
 import { LedgerError } from "./errors.ts";
+import type { Growth } from "./growth.ts";
 import type { LedgerStore } from "./store.ts";
+import type { CompletedNode } from "./tree/frontier.ts";
 
 /** What the adapter needs of a `pg` pool or client. */
 export interface SqlClient {
@@ -14,39 +16,60 @@ export interface SqlClient {
 export const LEDGER_MIGRATIONS = new URL("../migrations/", import.meta.url);
 
 /** What the role at run time may do with a ledger: neither change nor remove what was written. */
-export const LEDGER_GRANTS = { ledger: "select, insert" } as const;
+export const LEDGER_GRANTS = {
+  ledger: "select, insert",
+  ledger_nodes: "select, insert",
+  ledger_checkpoints: "select, insert",
+  ledger_cosignatures: "select, insert",
+} as const;
 
 /** A ledger in the table `ledger`; give it a client inside a transaction to append together with other writes. */
 export function postgresLedgerStore(client: SqlClient): LedgerStore {
   return {
-    head: () => readHead(client),
-    append: (entries) => appendEntries(client, entries),
+    size: async () => {
+      const { rows } = await client.query("select coalesce(max(sequence), 0) as size from ledger");
+      return Number((rows[0] as { readonly size: string }).size);
+    },
+    append: async (growth) => {
+      await appendEntries(client, growth);
+      await insertNodes(client, growth.nodes);
+    },
+    addNodes: (nodes) => insertNodes(client, nodes),
     read: async (after, limit) => {
       const { rows } = await client.query(
-        `select sequence, at_ms, kind, principal, utility, island, meter, body, previous_hash, hash
+        `select sequence, at_ms, kind, principal, utility, island, meter, body, leaf
          from ledger where sequence > $1 order by sequence limit $2`,
         [after, limit],
       );
       return (rows as readonly LedgerRow[]).map(entryOfRow);
     },
+    nodes: async (level, from, count) => {
+      const { rows } =
+        level === 0
+          ? await client.query(
+              "select leaf as hash from ledger where sequence > $1 and sequence <= $2 order by sequence",
+              [from, from + count],
+            )
+          : await client.query(
+              "select hash from ledger_nodes where level = $1 and index >= $2 and index < $3 order by index",
+              [level, from, from + count],
+            );
+      return (rows as readonly { readonly hash: Uint8Array }[]).map(({ hash }) => new Uint8Array(hash));
+    },
   };
 }
 
-async function readHead(client: SqlClient): Promise<LedgerHead> {
-  const { rows } = await client.query("select sequence, hash from ledger order by sequence desc limit 1");
-  const row = rows[0] as Pick<LedgerRow, "sequence" | "hash"> | undefined;
-  return row === undefined ? EMPTY_LEDGER : { sequence: Number(row.sequence), hash: new Uint8Array(row.hash) };
-}
-
+// The stored ledger must end where the new entries begin: with as many entries, and with the same one.
 const APPEND = `
-  insert into ledger (sequence, at_ms, kind, principal, utility, island, meter, body, previous_hash, hash)
+  insert into ledger (sequence, at_ms, kind, principal, utility, island, meter, body, leaf)
   select * from unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
-    $9::bytea[], $10::bytea[])
-  where (select coalesce(max(sequence), 0) from ledger) = $11::bigint`;
+    $9::bytea[])
+  where (select coalesce(max(sequence), 0) from ledger) = $10::bigint
+    and ($10 = 0 or (select leaf from ledger where sequence = $10) = $11::bytea)`;
 
-async function appendEntries(client: SqlClient, entries: readonly LedgerEntry[]): Promise<void> {
-  const first = entries[0];
-  if (first === undefined) return;
+async function appendEntries(client: SqlClient, { from, entries }: Growth): Promise<void> {
+  if (entries.length === 0) return;
+  const { size } = from.frontier;
   const inserted = await client
     .query(APPEND, [
       entries.map((entry) => entry.sequence),
@@ -57,14 +80,23 @@ async function appendEntries(client: SqlClient, entries: readonly LedgerEntry[])
       entries.map((entry) => entry.island),
       entries.map((entry) => entry.meter ?? null),
       entries.map((entry) => entry.body),
-      entries.map((entry) => Buffer.from(entry.previousHash)),
-      entries.map((entry) => Buffer.from(entry.hash)),
-      first.sequence - 1,
+      entries.map((entry) => Buffer.from(entry.leaf)),
+      size,
+      from.lastLeaf === undefined ? null : Buffer.from(from.lastLeaf),
     ])
     .catch((error: unknown) => {
-      throw (error as { code?: string }).code === UNIQUE_VIOLATION ? forked(first.sequence, error) : error;
+      throw (error as { code?: string }).code === UNIQUE_VIOLATION ? forked(size + 1, error) : error;
     });
-  if (inserted.rowCount !== entries.length) throw forked(first.sequence);
+  if (inserted.rowCount !== entries.length) throw forked(size + 1);
+}
+
+async function insertNodes(client: SqlClient, nodes: readonly CompletedNode[]): Promise<void> {
+  if (nodes.length === 0) return;
+  await client.query(
+    `insert into ledger_nodes (level, index, hash)
+     select * from unnest($1::smallint[], $2::bigint[], $3::bytea[]) on conflict do nothing`,
+    [nodes.map(({ level }) => level), nodes.map(({ index }) => index), nodes.map(({ hash }) => Buffer.from(hash))],
+  );
 }
 
 const UNIQUE_VIOLATION = "23505";
@@ -72,7 +104,7 @@ const UNIQUE_VIOLATION = "23505";
 function forked(sequence: number, cause?: unknown): LedgerError {
   return new LedgerError(
     "ledger-forked",
-    `entry ${sequence} is not the next one of the stored ledger: does another process write it?`,
+    `entry ${sequence} is not the next one of the stored ledger: does another process write it, or was an older one put back?`,
     { cause },
   );
 }
@@ -86,8 +118,7 @@ interface LedgerRow {
   readonly island: string;
   readonly meter: string | null;
   readonly body: string;
-  readonly previous_hash: Uint8Array;
-  readonly hash: Uint8Array;
+  readonly leaf: Uint8Array;
 }
 
 function entryOfRow(row: LedgerRow): LedgerEntry {
@@ -100,7 +131,6 @@ function entryOfRow(row: LedgerRow): LedgerEntry {
     island: row.island,
     meter: row.meter ?? undefined,
     body: row.body,
-    previousHash: new Uint8Array(row.previous_hash),
-    hash: new Uint8Array(row.hash),
+    leaf: new Uint8Array(row.leaf),
   };
 }

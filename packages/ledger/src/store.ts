@@ -1,22 +1,60 @@
-import type { LedgerEntry, LedgerHead } from "./entry.ts";
+import type { LedgerEntry } from "./entry.ts";
+import type { Growth, LedgerEdge } from "./growth.ts";
+import type { CompletedNode } from "./tree/frontier.ts";
+import { nodeHash } from "./tree/node-hash.ts";
+import { frontierAt, readerOf, STORED_EVERY, type StoredNodes } from "./tree/stored-nodes.ts";
 
-/** Where a ledger lives. Every adapter passes `ledgerStoreContract`. */
-export interface LedgerStore {
-  /** The last entry's sequence and hash. */
-  head(): Promise<LedgerHead>;
-  /**
-   * Appends entries durably, all or none.
-   *
-   * @throws LedgerError `ledger-forked` when the first one is not chained to the stored head: somebody else has written.
-   */
-  append(entries: readonly LedgerEntry[]): Promise<void>;
+/** What can be read of a ledger. */
+export interface LedgerReads extends StoredNodes {
+  /** How many entries there are: the sequence of the last one. */
+  size(): Promise<number>;
   /** At most `limit` entries after sequence `after`, in order. */
   read(after: number, limit: number): Promise<LedgerEntry[]>;
 }
 
+/** Where a ledger lives. Every adapter passes `ledgerStoreContract`. */
+export interface LedgerStore extends LedgerReads {
+  /**
+   * Appends entries and nodes durably, all or none.
+   *
+   * @throws LedgerError `ledger-forked` when the stored ledger does not end where they begin: somebody else has written,
+   * or an older one was put back.
+   */
+  append(growth: Growth): Promise<void>;
+  /** Adds stored nodes that are missing, as of a ledger from before there was a tree. */
+  addNodes(nodes: readonly CompletedNode[]): Promise<void>;
+}
+
+/** Where a stored ledger ends. */
+export async function edgeOf(store: LedgerReads): Promise<LedgerEdge> {
+  const size = await store.size();
+  if (size === 0) return { frontier: { size, peaks: [] }, lastLeaf: undefined };
+  const [frontier, [lastLeaf]] = await Promise.all([
+    frontierAt(readerOf(store), size),
+    store.nodes(0, size - 1, 1),
+  ] as const);
+  return { frontier, lastLeaf };
+}
+
+/** Computes what is missing of the stored levels: once, for a ledger from before there was a tree. */
+export async function completeNodes(store: LedgerStore): Promise<void> {
+  const width = 2 ** STORED_EVERY;
+  const read = readerOf(store);
+  let wanted = Math.floor((await store.size()) / width);
+  for (let level = STORED_EVERY; wanted > 0; level += STORED_EVERY, wanted = Math.floor(wanted / width)) {
+    if ((await store.nodes(level, wanted - 1, 1)).length === 1) continue;
+    for (let index = 0; index < wanted; index += 1) {
+      if ((await store.nodes(level, index, 1)).length === 1) continue;
+      // The two halves are computed from the stored level below.
+      const halves = await Promise.all([read(level - 1, 2 * index), read(level - 1, 2 * index + 1)]);
+      await store.addNodes([{ level, index, hash: nodeHash(...halves) }]);
+    }
+  }
+}
+
 /** Every entry after `after`, fetched in pages: for verification and export. */
 export async function* allEntries(
-  store: Pick<LedgerStore, "read">,
+  store: Pick<LedgerReads, "read">,
   after = 0,
   pageEntries = 1000,
 ): AsyncGenerator<LedgerEntry> {

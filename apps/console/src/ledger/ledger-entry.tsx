@@ -6,7 +6,7 @@ import { localTime } from "../live/live-context.tsx";
 import { ScrollRegion } from "../shell/scroll-region.tsx";
 import { briefBody } from "./brief.ts";
 
-/** One link of the chain; its body on demand. */
+/** One leaf of the tree; its body on demand. */
 export function LedgerEntry({ entry, broken }: { entry: LedgerRow; broken: boolean }) {
   const [open, setOpen] = useState(false);
   const refusal = entry.kind.includes("refus");
@@ -30,7 +30,7 @@ export function LedgerEntry({ entry, broken }: { entry: LedgerRow; broken: boole
       </span>
       <button type="button" className="text-button" aria-expanded={open} onClick={() => setOpen(!open)}>
         <span className="visually-hidden">Entry {entry.sequence}, hash </span>
-        <code>{entry.hash.slice(0, 8)}</code>
+        <code>{entry.leaf.slice(0, 8)}</code>
       </button>
       {open ? (
         <div className="ledger-open">
@@ -41,13 +41,9 @@ export function LedgerEntry({ entry, broken }: { entry: LedgerRow; broken: boole
             <dd>{entry.utility === "*" ? "the whole installation" : `${entry.utility}, island ${entry.island}`}</dd>
             <dt>Time</dt>
             <dd>{localTime.full(entry.at)}</dd>
-            <dt>Hash</dt>
+            <dt>Leaf</dt>
             <dd>
-              <code>{entry.hash}</code>
-            </dd>
-            <dt>Before it</dt>
-            <dd>
-              <code>{entry.previousHash}</code>
+              <code>{entry.leaf}</code>
             </dd>
           </dl>
           <ScrollRegion className="ledger-body" label="Body, as hashed">

@@ -1,4 +1,4 @@
-/** The two audit logs, newest first, each entry chained to the one before, checked again in this browser. */
+/** The two audit logs, newest first, the leaf of each entry computed again in this browser. */
 import type { LedgerPage as Page } from "@meterkeep/api";
 import { IconLink, IconLinkOff } from "@tabler/icons-react";
 import { useInfiniteQuery } from "@tanstack/react-query";
@@ -9,7 +9,7 @@ import { useLive } from "../live/live-context.tsx";
 import { Empty } from "../shell/empty.tsx";
 import { Failure } from "../shell/failure.tsx";
 import { usePageTitle } from "../shell/page-title.ts";
-import { type ChainCheck, checkChain } from "./chain.ts";
+import { checkLeaves, type LeafCheck } from "./leaves.ts";
 import { LedgerEntry } from "./ledger-entry.tsx";
 import "./ledger.css";
 
@@ -37,7 +37,7 @@ export function LedgerPage() {
   usePageTitle(`${SOURCES[source]}'s ledger`);
   const entries = useMemo(() => data?.pages.flatMap((page) => page.entries) ?? [], [data]);
   const head = data?.pages[0]?.head;
-  const check = useChainCheck(entries);
+  const check = useLeafCheck(entries);
   const newer = useNewer(source, entries[0]?.sequence);
 
   return (
@@ -58,14 +58,14 @@ export function LedgerPage() {
       <section className="panel" aria-labelledby="entries-title">
         <div className="panel-head">
           <h2 id="entries-title">{SOURCES[source]}'s entries</h2>
-          <ChainVerdict check={check} />
+          <LeafVerdict check={check} />
           {newer > 0 ? (
             <button type="button" className="text-button" onClick={() => void refetch()}>
               Show {formatCount(newer)} newer
             </button>
           ) : head === undefined ? null : (
             <span className="dim">
-              head {formatCount(head.sequence)} <code>{head.hash.slice(0, 12)}</code>
+              {formatCount(head.size)} entries, root <code>{head.root.slice(0, 12)}</code>
             </span>
           )}
         </div>
@@ -109,8 +109,8 @@ export function LedgerPage() {
   );
 }
 
-function ChainVerdict({ check }: { check: ChainCheck | undefined }) {
-  if (check === undefined || check.checked === 0) return <span className="dim">checking the chain …</span>;
+function LeafVerdict({ check }: { check: LeafCheck | undefined }) {
+  if (check === undefined || check.checked === 0) return <span className="dim">computing the hashes …</span>;
   return check.broken.length === 0 ? (
     <span className="chain-verdict tone-trusted" role="status">
       <IconLink size={16} aria-hidden /> {formatCount(check.checked)} hashes computed again in this browser, all fit
@@ -118,17 +118,17 @@ function ChainVerdict({ check }: { check: ChainCheck | undefined }) {
   ) : (
     <span className="chain-verdict tone-quarantined" role="alert">
       <IconLinkOff size={16} aria-hidden /> {formatCount(check.broken.length)} of {formatCount(check.checked)} entries
-      do not fit the chain
+      do not fit their hashes
     </span>
   );
 }
 
-function useChainCheck(entries: Page["entries"]): ChainCheck | undefined {
-  const [check, setCheck] = useState<ChainCheck>();
+function useLeafCheck(entries: Page["entries"]): LeafCheck | undefined {
+  const [check, setCheck] = useState<LeafCheck>();
   useEffect(() => {
     let wanted = true;
     setCheck(undefined);
-    void checkChain(entries).then((result) => {
+    void checkLeaves(entries).then((result) => {
       if (wanted) setCheck(result);
     });
     return () => {

@@ -25,10 +25,10 @@ export function auditHandlers(context: Context): Pick<Handlers, "ledger" | "reci
 
 async function ownPage(context: Context, query: LedgerWindow): Promise<LedgerPage> {
   const head = await context.ledger.head();
-  const found = await page(query, head.sequence, async (after, limit) =>
+  const found = await page(query, head.size, async (after, limit) =>
     (await context.ledger.read(after, limit)).map(ownRow),
   );
-  return { source: "head-end", head: { sequence: head.sequence, hash: toHex(head.hash) }, ...found };
+  return { source: "head-end", head: { size: head.size, root: toHex(head.root) }, ...found };
 }
 
 async function custodianPage(context: Context, query: LedgerWindow): Promise<LedgerPage> {
@@ -39,8 +39,8 @@ async function custodianPage(context: Context, query: LedgerWindow): Promise<Led
   };
   return {
     source: "custodian",
-    head: { sequence: ledgerHead.sequence, hash: toHex(ledgerHead.hash) },
-    ...(await page(query, ledgerHead.sequence, read)),
+    head: { size: ledgerHead.size, root: toHex(ledgerHead.root) },
+    ...(await page(query, ledgerHead.size, read)),
   };
 }
 
@@ -84,10 +84,7 @@ function custodianRow(entry: CustodianLedgerEntry): LedgerRow {
 }
 
 function rowOf(
-  entry: Pick<
-    LedgerEntry,
-    "sequence" | "at" | "kind" | "principal" | "utility" | "island" | "meter" | "body" | "hash" | "previousHash"
-  >,
+  entry: Pick<LedgerEntry, "sequence" | "at" | "kind" | "principal" | "utility" | "island" | "meter" | "body" | "leaf">,
 ): LedgerRow {
   return {
     sequence: entry.sequence,
@@ -98,7 +95,6 @@ function rowOf(
     island: entry.island,
     ...(entry.meter === undefined || entry.meter === "" ? {} : { meter: entry.meter }),
     body: entry.body,
-    hash: toHex(entry.hash),
-    previousHash: toHex(entry.previousHash),
+    leaf: toHex(entry.leaf),
   };
 }

@@ -299,19 +299,19 @@ test("a real meter is attached with sealed keys, once, and marked as what it is"
   ]);
 });
 
-test("what people do is in the head-end's ledger, chained, before it is done", async () => {
+test("what people do is in the head-end's ledger, a leaf of its tree, before it is done", async () => {
   const cookie = await server.signIn();
   await server.post("/api/v1/tokens", { name: "audit me" }, { cookie });
   const page = (await (await server.get("/api/v1/ledger?source=head-end&limit=2", { cookie })).json()) as {
-    head: { sequence: number; hash: string };
-    entries: { sequence: number; kind: string; hash: string; previousHash: string; body: string }[];
+    head: { size: number; root: string };
+    entries: { sequence: number; kind: string; leaf: string; body: string }[];
   };
   assert.deepEqual(
     page.entries.map(({ kind }) => kind),
     ["token-created", "signed-in"],
   );
-  assert.equal(page.entries[0]?.hash, page.head.hash);
-  assert.equal(page.entries[0]?.previousHash, page.entries[1]?.hash);
+  assert.equal(page.entries[0]?.sequence, page.head.size);
+  assert.match(page.head.root, /^[0-9a-f]{64}$/);
   assert.match(page.entries[0]?.body ?? "", /audit me/);
 });
 

@@ -43,7 +43,7 @@ export function scriptedCustodian(more: Partial<Calls> = {}): Calls {
     rootKeyCreated: false,
     separateUser: true,
     recipient: { keyId: "ab".repeat(32), ecdh: Uint8Array.of(1), mlkem: Uint8Array.of(2) },
-    ledgerHead: { sequence: 0, hash: zero },
+    ledgerHead: { size: 0, root: zero },
     meters: 1,
     killSwitch: false,
     refusals: { sealBudget: 0, records: 0, entriesCounted: 0 },

@@ -14,8 +14,8 @@ export const custodianLedgerEntry = record({
   island: shortText,
   meter: c.optional(c.ascii({ max: 16 })),
   body: c.utf8({ max: 65_536 }),
-  hash: c.fixedBytes(32),
-  previousHash: c.fixedBytes(32),
+  /** SHA-256 over 0x00 and the entry's line (docs/formats/ledger.md). */
+  leaf: c.fixedBytes(32),
 });
 export type CustodianLedgerEntry = Infer<typeof custodianLedgerEntry>;
 

@@ -12,8 +12,8 @@ export const recipientKey = record({
 });
 export type RecipientKey = Infer<typeof recipientKey>;
 
-/** The last entry of the custodian's ledger. */
-export const ledgerHead = record({ sequence: wholeNumber, hash: c.fixedBytes(32) });
+/** The head of the custodian's ledger: how many entries its tree has, and its root. */
+export const ledgerHead = record({ size: wholeNumber, root: c.fixedBytes(32) });
 
 /** What the custodian says about itself. */
 export const custodianStatus = record({

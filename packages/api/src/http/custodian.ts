@@ -13,7 +13,7 @@ export const CustodianSummary = Type.Object({
   ),
   meters: Type.Optional(Type.Integer()),
   killSwitch: Type.Optional(Type.Boolean({ description: "Everything critical is frozen" })),
-  ledgerHead: Type.Optional(Type.Object({ sequence: Type.Integer(), hash: Sha256 })),
+  ledgerHead: Type.Optional(Type.Object({ size: Type.Integer(), root: Sha256 })),
   asOf: Timestamp,
 });
 export type CustodianSummary = Static<typeof CustodianSummary>;

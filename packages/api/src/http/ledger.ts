@@ -41,14 +41,13 @@ export const LedgerRow = Type.Object({
   island: Type.String({ description: "`*` for the installation itself" }),
   meter: Type.Optional(SystemTitleText),
   body: Type.String({ description: "JSON text, exactly as it was hashed" }),
-  hash: Sha256,
-  previousHash: Sha256,
+  leaf: Sha256,
 });
 export type LedgerRow = Static<typeof LedgerRow>;
 
 export const LedgerPage = Type.Object({
   source: words(LEDGER_SOURCES),
-  head: Type.Optional(Type.Object({ sequence: Type.Integer(), hash: Sha256 })),
+  head: Type.Optional(Type.Object({ size: Type.Integer(), root: Sha256 })),
   entries: Type.Array(LedgerRow),
   older: Type.Optional(
     Type.Integer({ description: "Where the look back ended: `before` of the next page. Absent at the beginning" }),

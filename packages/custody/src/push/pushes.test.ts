@@ -147,12 +147,12 @@ test("a meter that its owner added with keys known to him pushes, and is believe
 
 test("each batch that used keys has one entry in the ledger, a flood of strangers has none", () =>
   withMeter(async (custody, meter) => {
-    const before = (await custody.store.ledgerHead()).sequence;
+    const before = await custody.store.ledger.size();
     const stranger = new TestMeter({ systemTitle: "5453540000000099" });
     await open(custody, stranger.push("authenticated"), stranger.push("encrypted"));
-    assert.equal((await custody.store.ledgerHead()).sequence, before);
+    assert.equal(await custody.store.ledger.size(), before);
     await open(custody, meter.push("authenticated"), meter.push("authenticated"), stranger.push("encrypted"));
-    const [entry, ...others] = await custody.store.ledgerEntries(before, 10);
+    const [entry, ...others] = await custody.store.ledger.read(before, 10);
     assert.equal(others.length, 0);
     assert.deepEqual([entry?.kind, JSON.parse(entry?.body ?? "{}").opened], ["pushes-opened", 2]);
   }));

@@ -54,7 +54,7 @@ const openSession = ({ custody }: TestCustody, title: string = FIRST) =>
   custody.service.openSession({ meter: systemTitle(fromHex(title)), purpose: "read" }, HEAD_END);
 
 async function lastRefusal({ store }: TestCustody) {
-  const entry = (await store.ledgerEntries(0, 10_000)).findLast(({ kind }) => kind === "record-refused");
+  const entry = (await store.ledger.read(0, 10_000)).findLast(({ kind }) => kind === "record-refused");
   return entry === undefined ? undefined : [entry.meter, (JSON.parse(entry.body) as { code: string }).code];
 }
 
@@ -157,7 +157,7 @@ test("rows from before MACs are taken over once, with a mark each, and none with
         const file = (await store.load(FIRST)) as MeterFile;
         const { counters } = await store.counterLine({ ...file.meter, setup: 0 });
         const bare = { takeovers: file.takeovers.map(without), counters: counters.map(without) };
-        await store.commit([{ kind: "adopt", ...bare }], []);
+        await store.commit([{ kind: "adopt", ...bare }]);
       };
       await strip();
       isOld = true;

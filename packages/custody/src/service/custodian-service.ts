@@ -9,7 +9,7 @@ import type {
 } from "@meterkeep/api/custodian";
 import { KEY_PURPOSES, MAX_PAGE_ENTRIES, MAX_PAGE_METERS, MAX_PAGE_STATES } from "@meterkeep/api/custodian";
 import { fromHex, systemTitle, systemTitleText } from "@meterkeep/dlms";
-import type { LedgerEntry, LedgerHead } from "@meterkeep/ledger";
+import type { LedgerEntry, TreeHead } from "@meterkeep/ledger";
 import { CallRefusal } from "../calls/call-refusal.ts";
 import type { Caller } from "../calls/caller.ts";
 import type { Pushes } from "../push/pushes.ts";
@@ -31,14 +31,14 @@ export type CustodianService = {
 
 /** The parts a custodian is made of. */
 export interface CustodianParts {
-  readonly store: Pick<CustodyStore, "meterCount" | "shipmentMeters" | "ledgerEntries">;
+  readonly store: Pick<CustodyStore, "meterCount" | "shipmentMeters" | "ledger">;
   readonly files: CheckedFiles;
   readonly importing: ImportDependencies;
   readonly uploads: Uploads;
   readonly sessions: Sessions;
   readonly contacts: Contacts;
   readonly pushes: Pushes;
-  readonly ledgerHead: () => Promise<LedgerHead>;
+  readonly ledgerHead: () => Promise<TreeHead>;
   readonly refusals: () => CustodianStatus["refusals"];
   /** What never changes while it runs. */
   readonly facts: Pick<
@@ -52,10 +52,10 @@ export function custodianService(parts: CustodianParts): CustodianService {
   const { store, files, importing, uploads, sessions, contacts, pushes, facts } = parts;
   return {
     status: async () => {
-      const { sequence, hash } = await parts.ledgerHead();
       // Nothing that could be frozen is sealed by this version at all, so that the switch is not there to be thrown.
       const meters = await store.meterCount();
-      return { ...facts, ledgerHead: { sequence, hash }, meters, killSwitch: false, refusals: parts.refusals() };
+      const ledgerHead = await parts.ledgerHead();
+      return { ...facts, ledgerHead, meters, killSwitch: false, refusals: parts.refusals() };
     },
     beginShipment: async (place, caller) => ({ upload: await uploads.begin(place, caller) }),
     shipmentChunk: async ({ upload, bytes }, caller) => ({ received: await uploads.append(upload, bytes, caller) }),
@@ -101,7 +101,7 @@ export function custodianService(parts: CustodianParts): CustodianService {
       return { keys: file.keys.map(keyDescription) };
     },
     ledgerEntries: async ({ after, limit }) => {
-      const entries = await store.ledgerEntries(after, Math.min(limit, MAX_PAGE_ENTRIES));
+      const entries = await store.ledger.read(after, Math.min(limit, MAX_PAGE_ENTRIES));
       return { entries: within(entries.map(ledgerEntry), PAGE_BYTES) };
     },
   };
@@ -171,7 +171,7 @@ function keyDescription({ purpose, version, state, origin, createdAt, provenAt }
 }
 
 function ledgerEntry(entry: LedgerEntry): CustodianLedgerEntry {
-  const { sequence, at, kind, principal, utility, island, meter, body, hash, previousHash } = entry;
+  const { sequence, at, kind, principal, utility, island, meter, body, leaf } = entry;
   const of = meter === undefined ? {} : { meter };
-  return { sequence, at, kind, principal, utility, island, ...of, body, hash, previousHash };
+  return { sequence, at, kind, principal, utility, island, ...of, body, leaf };
 }

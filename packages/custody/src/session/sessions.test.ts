@@ -47,7 +47,7 @@ async function openSession(custody: TestCustody, meter: TestMeter) {
 }
 
 const kinds = async (custody: TestCustody, from = 0) =>
-  (await custody.store.ledgerEntries(from, 1000)).map(({ kind }) => kind);
+  (await custody.store.ledger.read(from, 1000)).map(({ kind }) => kind);
 
 const action = (
   classId: number,
@@ -83,7 +83,7 @@ const set = (classId: number, logicalName: string, attributeId: number) =>
 test("a session reads a meter, and the ledger has it before the AARQ leaves and when it is over", () =>
   withSession(async ({ custody, meter, session, line }) => {
     const { service } = custody.custody;
-    const before = (await custody.store.ledgerHead()).sequence;
+    const before = await custody.store.ledger.size();
     assert.ok((await kinds(custody)).includes("session-opened"));
     const items = [1, 2, 3].map(() => ({ apdu: getRequest(LDN) }));
     const sealed = await service.seal({ session, items }, HEAD_END);
@@ -93,11 +93,11 @@ test("a session reads a meter, and the ledger has it before the AARQ leaves and 
       assert.ok(one.kind === "opened" && one.authenticated && one.encrypted);
       assert.equal(textOf(getResult(one.apdu)), meter.logicalDeviceName);
     }
-    assert.equal((await custody.store.ledgerHead()).sequence, before, "nothing is written for a harmless APDU");
+    assert.equal(await custody.store.ledger.size(), before, "nothing is written for a harmless APDU");
     const { apdu: release } = await service.releaseSession({ session }, HEAD_END);
     assert.ok(line.exchange(release));
     await service.closeSession({ session, outcome: "completed" }, HEAD_END);
-    const [entry] = await custody.store.ledgerEntries(before, 10);
+    const [entry] = await custody.store.ledger.read(before, 10);
     assert.equal(entry?.kind, "session-closed");
     const { toMeter, fromMeter, sha256, outcome } = JSON.parse(entry?.body ?? "") as Record<string, unknown>;
     assert.deepEqual([toMeter, fromMeter, outcome], [6, 5, "completed"]);
@@ -130,7 +130,7 @@ test("no disconnect, key, firmware, push destination, schedule, access or anythi
       ["a profile's reset", action(7, "1.0.99.1.0.255", 1), "records"],
       ["a class that nobody knows", set(9999, "0.0.1.2.3.255", 2), "configuration"],
     ];
-    const before = (await custody.store.ledgerHead()).sequence;
+    const before = await custody.store.ledger.size();
     const items = hostile.map(([, octets]) => ({ apdu: octets }));
     const results = await service.seal({ session, items }, HEAD_END);
     for (const [at, [what, , effect]] of hostile.entries()) {
@@ -138,7 +138,7 @@ test("no disconnect, key, firmware, push destination, schedule, access or anythi
       assert.ok(result.kind === "refused", `${what} was sealed`);
       assert.deepEqual([result.code, result.effect], ["command-token-missing", effect], what);
     }
-    const entries = await custody.store.ledgerEntries(before, 100);
+    const entries = await custody.store.ledger.read(before, 100);
     assert.equal(entries.length, hostile.length, "one entry for each");
     assert.deepEqual([...new Set(entries.map(({ kind, meter: of }) => `${kind} ${of}`))], [`seal-refused ${TITLE}`]);
     assert.match(entries[0]?.body ?? "", /method 1 of class 70 at 0-0:96\.3\.10\.255/);
@@ -285,7 +285,7 @@ test("a session belongs to the principal that opened it, and is closed when nobo
     custody.now += IDLE_MILLISECONDS + 1;
     await custody.custody.sweep();
     await assert.rejects(service.seal({ session, items }, HEAD_END), { code: "session-unknown" });
-    const last = (await custody.store.ledgerEntries(0, 1000)).at(-1);
+    const last = (await custody.store.ledger.read(0, 1000)).at(-1);
     assert.deepEqual([last?.kind, JSON.parse(last?.body ?? "{}").outcome], ["session-closed", "abandoned"]);
   }));
 
@@ -323,7 +323,7 @@ test("a challenge that would make an APDU authentic, is our own, or is too short
       const received = meter.connect(opened.clientSap, opened.serverSap).exchange(opened.apdu) as Uint8Array;
       const advance = await service.advanceSession({ session: opened.session, received }, HEAD_END);
       assert.equal(advance.kind, "failed", `${challenge.length} octets`);
-      const last = (await custody.store.ledgerEntries(0, 1000)).at(-1);
+      const last = (await custody.store.ledger.read(0, 1000)).at(-1);
       assert.match(last?.body ?? "", /server-not-authentic.*challenge/);
     });
 });
@@ -389,7 +389,7 @@ test("refusals that come by the thousand are counted in the ledger, each precede
   withSession(async ({ custody, session }) => {
     const { service } = custody.custody;
     const items = Array.from({ length: 500 }, () => ({ apdu: action(70, "0.0.96.3.10.255", 1) }));
-    const before = (await custody.store.ledgerHead()).sequence;
+    const before = await custody.store.ledger.size();
     for (let batch = 0; batch < 4; batch += 1)
       for (const result of await service.seal({ session, items }, HEAD_END)) assert.equal(result.kind, "refused");
     const said = await kinds(custody, before);
@@ -399,7 +399,7 @@ test("refusals that come by the thousand are counted in the ledger, each precede
     );
     custody.now += 60_000;
     await custody.custody.sweep();
-    const last = (await custody.store.ledgerEntries(0, 10_000)).at(-1);
+    const last = (await custody.store.ledger.read(0, 10_000)).at(-1);
     const { of, count, sha256 } = JSON.parse(last?.body ?? "{}") as Record<string, unknown>;
     assert.deepEqual([last?.kind, last?.meter, of, count], ["entries-counted", TITLE, "seal-refused", 2000 - 32]);
     assert.match(String(sha256), /^[0-9a-f]{64}$/);

@@ -49,7 +49,7 @@ const refusal = (code: string, line: number, systemTitle?: string) => (error: un
   return true;
 };
 
-const kinds = async (store: CustodyStore) => (await store.ledgerEntries(0, 100)).map(({ kind }) => kind);
+const kinds = async (store: CustodyStore) => (await store.ledger.read(0, 100)).map(({ kind }) => kind);
 
 test("a meter that somebody added by hand cannot keep a signed shipment out, by its title or by one of its keys", () =>
   withCustody(async (custody) => {
@@ -61,7 +61,7 @@ test("a meter that somebody added by hand cannot keep a signed shipment out, by 
     await addSingleMeter(custody, place, thief.systemTitle, keysOf(thief));
     const { count } = await importShipment(custody, place, file(meters));
     assert.equal(count, 3);
-    const aside = (await custody.store.ledgerEntries(0, 100)).filter(({ kind }) => kind === "unsigned-meter-set-aside");
+    const aside = (await custody.store.ledger.read(0, 100)).filter(({ kind }) => kind === "unsigned-meter-set-aside");
     const titles = [sameTitle.systemTitle, thief.systemTitle].sort();
     assert.deepEqual(aside.map(({ meter }) => meter).sort(), titles);
     assert.deepEqual([...custody.forgotten].sort(), titles);
@@ -119,7 +119,7 @@ test("a meter that is in custody refuses the whole file, with its line", () =>
       refusal("meter-already-in-custody", 300, testMeters(1, 300)[0]?.systemTitle),
     );
     assert.equal(await custody.store.meterCount(), 1);
-    const entries = await custody.store.ledgerEntries(2, 10);
+    const entries = await custody.store.ledger.read(2, 10);
     assert.deepEqual(
       entries.map(({ kind, meter }) => [kind, meter]),
       [["shipment-refused", testMeters(1, 300)[0]?.systemTitle]],

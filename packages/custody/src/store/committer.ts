@@ -1,4 +1,15 @@
-import { chain, checkDraft, type LedgerDraft, type LedgerHead } from "@meterkeep/ledger";
+import {
+  checkDraft,
+  edgeOf,
+  frontierAt,
+  growthOf,
+  type LedgerDraft,
+  type LedgerEdge,
+  LedgerError,
+  readerOf,
+  rootOf,
+  type TreeHead,
+} from "@meterkeep/ledger";
 import { CustodyError } from "../errors.ts";
 import type { CustodyStore, Write } from "./store.ts";
 
@@ -19,28 +30,44 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
+/** What a committer tells of, and asks before it writes. */
+export interface CommitterPorts {
+  /** Throws while nothing may be written. */
+  readonly check: () => void;
+  /** The ledger has grown to so many entries. */
+  readonly onGrowth: (size: number) => void;
+  /** The stored ledger is not what this process has written: an older one was put back, or another. */
+  readonly onForeign: (error: LedgerError) => void;
+}
+
+const ALONE: CommitterPorts = { check: () => undefined, onGrowth: () => undefined, onForeign: () => undefined };
+
 /**
  * Commits in groups: what is submitted while a commit is under way shares the next one, so that durability costs a
  * session about one commit whatever the load.
  *
  * States: *idle*, *committing* (one commit under way, changes may wait), *closed* (nothing more is taken).
  * When the database refuses a group, each change is tried alone, so that only the one to blame fails. After any failure
- * the ledger's head is read again.
+ * the ledger's end is read again; it must be what this process knows, grown or not.
  */
 export class GroupCommitter implements Committer {
   static readonly MAX_GROUP = 512;
-  readonly #store: Pick<CustodyStore, "commit" | "ledgerHead">;
-  #head: LedgerHead | undefined;
+  readonly #store: Pick<CustodyStore, "commit" | "ledger">;
+  readonly #ports: CommitterPorts;
+  #edge: LedgerEdge | undefined;
+  #isSure = false;
   #waiting: Waiting[] = [];
   #running: Promise<void> | undefined;
   #closed = false;
 
-  constructor(store: Pick<CustodyStore, "commit" | "ledgerHead">) {
+  constructor(store: Pick<CustodyStore, "commit" | "ledger">, ports: Partial<CommitterPorts> = {}) {
     this.#store = store;
+    this.#ports = { ...ALONE, ...ports };
   }
 
   async submit(change: Change): Promise<void> {
     if (this.#closed) throw new CustodyError("custody-closed", "custody is closing: nothing more is written");
+    this.#ports.check();
     for (const draft of change.entries ?? []) checkDraft(draft);
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.#waiting.push({ change, resolve, reject });
@@ -48,16 +75,42 @@ export class GroupCommitter implements Committer {
     return promise;
   }
 
-  /** The ledger's last entry. */
-  async head(): Promise<LedgerHead> {
-    this.#head ??= await this.#store.ledgerHead();
-    return this.#head;
+  /** Size and root of the ledger's tree. */
+  async head(): Promise<TreeHead> {
+    const { frontier } = await this.edge();
+    return { size: frontier.size, root: rootOf(frontier) };
+  }
+
+  /** Where the ledger ends. @throws LedgerError `ledger-restored` when the stored one is not what this process knows. */
+  async edge(): Promise<LedgerEdge> {
+    if (this.#edge === undefined || !this.#isSure) {
+      const stored = await edgeOf(this.#store.ledger);
+      await this.#requireOurs(stored);
+      this.#edge = stored;
+      this.#isSure = true;
+    }
+    return this.#edge;
   }
 
   /** Waits for what was submitted and takes nothing more. */
   async close(): Promise<void> {
     this.#closed = true;
     await this.#running;
+  }
+
+  async #requireOurs({ frontier: { size } }: LedgerEdge): Promise<void> {
+    if (this.#edge === undefined) return;
+    const { frontier } = this.#edge;
+    const isOurs =
+      size >= frontier.size &&
+      Buffer.from(rootOf(await frontierAt(readerOf(this.#store.ledger), frontier.size))).equals(rootOf(frontier));
+    if (isOurs) return;
+    const error = new LedgerError(
+      "ledger-restored",
+      `the database holds ${size} ledger entries that are not the ${frontier.size} this process knows: it was restored under it`,
+    );
+    this.#ports.onForeign(error);
+    throw error;
   }
 
   async #run(): Promise<void> {
@@ -73,18 +126,19 @@ export class GroupCommitter implements Committer {
 
   async #commit(group: readonly Waiting[]): Promise<void> {
     try {
-      const entries = chain(
-        await this.head(),
+      const growth = growthOf(
+        await this.edge(),
         group.flatMap(({ change }) => change.entries ?? []),
       );
       await this.#store.commit(
         group.flatMap(({ change }) => change.writes ?? []),
-        entries,
+        growth,
       );
-      this.#head = entries.at(-1) ?? this.#head;
+      this.#edge = growth.to;
       for (const { resolve } of group) resolve();
+      if (growth.entries.length > 0) this.#ports.onGrowth(growth.to.frontier.size);
     } catch (error) {
-      this.#head = undefined;
+      this.#isSure = false;
       if (group.length > 1 && isRefusal(error)) for (const one of group) await this.#commit([one]);
       else for (const { reject } of group) reject(error);
     }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { chain, EMPTY_LEDGER } from "@meterkeep/ledger";
+import { EMPTY_EDGE, growthOf } from "@meterkeep/ledger";
 import { createPool } from "@meterkeep/postgres";
 import { withTestDatabase } from "@meterkeep/postgres/testing";
 import type { Pool } from "pg";
@@ -23,13 +23,13 @@ function withRows(body: (pools: { readonly own: Pool; readonly admin: Pool }) =>
     const place = { utility, island, systemTitle, setup: 0 };
     const mac = new Uint8Array(32);
     const takeover = { ...place, takeover: 1, revision: 1, journal: "{}", openedAt: 1, closedAt: undefined, mac };
-    await store.commit([{ kind: "add-meter", ...sample }], []);
+    await store.commit([{ kind: "add-meter", ...sample }]);
     await store.commit(
       [
         { kind: "reserve-counters", from: 256, counter: { ...place, keyVersion: 1, next: 320, mac } },
         { kind: "put-takeover", takeover },
       ],
-      chain(EMPTY_LEDGER, [sampleEntry("one")]),
+      growthOf(EMPTY_EDGE, [sampleEntry("one")]),
     );
     const admin = createPool(adminUrl, { applicationName: "admin", maxConnections: 1 });
     try {

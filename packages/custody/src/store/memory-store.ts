@@ -1,4 +1,4 @@
-import { EMPTY_LEDGER, type LedgerEntry } from "@meterkeep/ledger";
+import { type LedgerEntry, memoryLedgerStore } from "@meterkeep/ledger";
 import { CustodyError } from "../errors.ts";
 import type {
   CounterMark,
@@ -49,18 +49,19 @@ export function memoryCustodyStore(): CustodyStore {
     shipments: new Map(),
     ledger: [],
   };
+  const ledger = memoryLedgerStore();
   const vaultKeys = new Map<string, VaultKeyRecord[]>();
   let vaultSecrets: readonly VaultSecret[] = [];
   const named = new Map<string, Uint8Array>();
   let root: RootRecord | undefined;
   return {
-    commit: async (writes, entries) => {
+    commit: async (writes, growth) => {
       const draft = copyOf(held);
       for (const write of writes) apply(draft, write);
-      const head = draft.ledger.at(-1)?.sequence ?? 0;
-      if (entries[0] !== undefined && entries[0].sequence !== head + 1)
-        throw new CustodyError("custody-write-conflict", "the ledger has another head");
-      draft.ledger.push(...entries);
+      if (growth !== undefined) {
+        await ledger.append(growth);
+        draft.ledger.push(...growth.entries);
+      }
       held = draft;
     },
     load: async (systemTitle) => fileOf(held, systemTitle),
@@ -110,8 +111,7 @@ export function memoryCustodyStore(): CustodyStore {
         drop: async () => {},
       };
     },
-    ledgerHead: async () => held.ledger.at(-1) ?? EMPTY_LEDGER,
-    ledgerEntries: async (after, limit) => held.ledger.slice(after, after + limit),
+    ledger,
     vaultKeys: {
       find: async (utility, island) => vaultKeys.get(JSON.stringify([utility, island])) ?? [],
       insert: async (record) => {

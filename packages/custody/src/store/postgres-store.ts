@@ -1,4 +1,4 @@
-import { LEDGER_GRANTS, LEDGER_MIGRATIONS, type LedgerEntry, postgresLedgerStore } from "@meterkeep/ledger";
+import { type Growth, LEDGER_GRANTS, LEDGER_MIGRATIONS, postgresLedgerStore } from "@meterkeep/ledger";
 import { inTransaction, type MigrationSource } from "@meterkeep/postgres";
 import type { Pool, PoolClient } from "pg";
 import { CustodyError } from "../errors.ts";
@@ -44,11 +44,10 @@ export const CUSTODY_MIGRATIONS: readonly MigrationSource[] = [
 
 /** Custody in PostgreSQL. */
 export function postgresCustodyStore(pool: Pool): CustodyStore {
-  const ledger = postgresLedgerStore(pool);
   return {
-    commit: async (writes, entries) => {
+    commit: async (writes, growth) => {
       try {
-        await inTransaction(pool, (client) => commitAll(client, writes, entries));
+        await inTransaction(pool, (client) => commitAll(client, writes, growth));
       } catch (error) {
         throw asConflict(error);
       }
@@ -60,15 +59,14 @@ export function postgresCustodyStore(pool: Pool): CustodyStore {
     meterCount: () => countMeters(pool),
     shipmentMeters: (shipment, from, limit) => shipmentMeters(pool, shipment, from, limit),
     stageShipment: () => stageShipment(pool),
-    ledgerHead: () => ledger.head(),
-    ledgerEntries: (after, limit) => ledger.read(after, limit),
+    ledger: postgresLedgerStore(pool),
     vaultKeys: vaultKeysIn(pool),
     vaultSecrets: vaultSecretsIn(pool),
     installation: installationIn(pool),
   };
 }
 
-async function commitAll(client: PoolClient, writes: readonly Write[], entries: readonly LedgerEntry[]): Promise<void> {
+async function commitAll(client: PoolClient, writes: readonly Write[], growth: Growth | undefined): Promise<void> {
   const of = <K extends Write["kind"]>(kind: K) =>
     writes.filter((write): write is Extract<Write, { kind: K }> => write.kind === kind);
   await reserveCounters(client, of("reserve-counters"));
@@ -88,7 +86,7 @@ async function commitAll(client: PoolClient, writes: readonly Write[], entries: 
     client,
     of("put-takeover").map(({ takeover }) => takeover),
   );
-  await postgresLedgerStore(client).append(entries);
+  if (growth !== undefined) await postgresLedgerStore(client).append(growth);
 }
 
 async function stageShipment(pool: Pool): Promise<ShipmentStage> {

@@ -1,6 +1,6 @@
 import type { KeyState } from "@meterkeep/api/custodian";
 import type { WrappedSecret } from "@meterkeep/hsm";
-import type { LedgerEntry, LedgerHead } from "@meterkeep/ledger";
+import type { Growth, LedgerStore } from "@meterkeep/ledger";
 import type {
   CounterLine,
   KeyRecord,
@@ -93,8 +93,8 @@ export interface ShipmentStage {
 /**
  * Where custody is kept. Every adapter passes `custodyStoreContract`.
  *
- * `commit` is the one way in for everything that must be durable before octets leave: all of its writes and ledger
- * entries, or none.
+ * `commit` is the one way in for everything that must be durable before octets leave: all of its writes and what the
+ * ledger grows by, or none.
  */
 export interface CustodyStore {
   /**
@@ -103,7 +103,7 @@ export interface CustodyStore {
    * @throws CustodyError `custody-write-conflict` where a unique place is taken or a revision is not the next one;
    * LedgerError `ledger-forked`. Anything else may have been written or not.
    */
-  commit(writes: readonly Write[], entries: readonly LedgerEntry[]): Promise<void>;
+  commit(writes: readonly Write[], growth?: Growth): Promise<void>;
   /** Everything about a meter, or undefined. */
   load(systemTitle: string): Promise<MeterFile | undefined>;
   /** In the order of system titles: those asked for, or all after `after`. */
@@ -122,8 +122,8 @@ export interface CustodyStore {
     limit: number,
   ): Promise<MeterRecord[]>;
   stageShipment(): Promise<ShipmentStage>;
-  ledgerHead(): Promise<LedgerHead>;
-  ledgerEntries(after: number, limit: number): Promise<LedgerEntry[]>;
+  /** The ledger, which grows by `commit` only. */
+  readonly ledger: Omit<LedgerStore, "append">;
   readonly vaultKeys: VaultKeys;
   readonly vaultSecrets: VaultSecretRecords;
   readonly installation: InstallationRecords;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { verifyChain } from "@meterkeep/ledger";
+import { auditStored } from "@meterkeep/ledger";
 import { withTestDatabase } from "@meterkeep/postgres/testing";
 import fc from "fast-check";
 import { CUSTODY_MIGRATIONS, postgresCustodyStore } from "../store/postgres-store.ts";
@@ -73,8 +73,8 @@ test("a meter is taken over octet by octet, its ladder is the one of the contrac
     );
     assert.equal(steps.length, 12);
     await takenOver(custody, meter);
-    const entries = await custody.store.ledgerEntries(0, 1000);
-    assert.equal((await verifyChain(entries)).fault, undefined);
+    const entries = await custody.store.ledger.read(0, 1000);
+    assert.equal((await auditStored(custody.store.ledger)).fault, undefined);
     const kinds = entries.map(({ kind }) => kind);
     assert.equal(kinds.filter((kind) => kind === "key-transfer-sealed").length, 4);
     assert.equal(kinds.filter((kind) => kind === "takeover-contact-opened").length, 3);
@@ -293,6 +293,6 @@ test("in PostgreSQL a takeover is the same, and a crash at every third commit le
         assert.equal((await carryTakeover(custody, meter)).state.verdict, "proven");
         await takenOver(custody, meter);
       }
-      assert.equal((await verifyChain(await custody.store.ledgerEntries(0, 10_000))).fault, undefined);
+      assert.equal((await auditStored(custody.store.ledger)).fault, undefined);
     }, postgresCustodyStore(pool)),
   ));

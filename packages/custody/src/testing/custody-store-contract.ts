@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { test } from "node:test";
-import { chain, EMPTY_LEDGER } from "@meterkeep/ledger";
+import { EMPTY_EDGE, growthOf } from "@meterkeep/ledger";
 import { CustodyError } from "../errors.ts";
 import { counterMark, takeoverMark } from "../records/marks.ts";
 import { GroupCommitter } from "../store/committer.ts";
@@ -44,13 +44,10 @@ export function custodyStoreContract(
     const place = await imported(store, sample);
     const window = { ...placeOf(place), keyVersion: 1, highest: 77, seen: new Uint8Array(randomBytes(128)) };
     const takeover = takeoverOf(place);
-    await store.commit(
-      [
-        { kind: "put-windows", windows: [window] },
-        { kind: "put-takeover", takeover },
-      ],
-      [],
-    );
+    await store.commit([
+      { kind: "put-windows", windows: [window] },
+      { kind: "put-takeover", takeover },
+    ]);
     assert.deepEqual(await store.load(sample.meter.systemTitle), {
       meter: sample.meter,
       keys: sample.keys,
@@ -141,7 +138,7 @@ export function custodyStoreContract(
     const other = await imported(store, sampleMeter(3));
     const key = sampleKey({ ...first.meter, ...other }, PURPOSE.GUEK, { version: 2, state: "pre-activation" });
     const add = { kind: "add-keys", keys: [key], checkValues: first.checkValues.slice(0, 1) } as const;
-    await assert.rejects(store.commit([add], []), conflict);
+    await assert.rejects(store.commit([add]), conflict);
     assert.equal((await store.load(place.systemTitle))?.keys.length, 4);
   });
 
@@ -149,12 +146,12 @@ export function custodyStoreContract(
     "counters are reserved above every one of the setup, whatever the key version, or not at all",
     async (store) => {
       const place = await imported(store, sampleMeter(1));
-      await store.commit([reserve(place, 1, 256, 64)], []);
-      await store.commit([reserve(place, 2, 320, 10), reserve(place, 1, 330, 5), reserve(place, 1, 335, 1)], []);
+      await store.commit([reserve(place, 1, 256, 64)]);
+      await store.commit([reserve(place, 2, 320, 10), reserve(place, 1, 330, 5), reserve(place, 1, 335, 1)]);
       // The counters of version 2 stand at 330, those of version 1 at 336: both are judged by the higher.
-      await assert.rejects(store.commit([reserve(place, 2, 335, 5)], []), conflict);
-      await assert.rejects(store.commit([reserve(place, 1, 335, 5)], []), conflict);
-      await store.commit([reserve(place, 1, 5000, 1)], []);
+      await assert.rejects(store.commit([reserve(place, 2, 335, 5)]), conflict);
+      await assert.rejects(store.commit([reserve(place, 1, 335, 5)]), conflict);
+      await store.commit([reserve(place, 1, 5000, 1)]);
       const { counters, mark } = await store.counterLine(place);
       assert.deepEqual(counters.map(({ keyVersion, next, mac }) => [keyVersion, next, mac?.[0]]).sort(), [
         [1, 5001, 1],
@@ -162,15 +159,15 @@ export function custodyStoreContract(
       ]);
       assert.equal(mark, undefined);
       const other = { ...place, setup: 1 };
-      await store.commit([reserve(other, 1, 1, 1)], []);
+      await store.commit([reserve(other, 1, 1, 1)]);
       assert.deepEqual((await store.counterLine(other)).counters.length, 1);
     },
   );
 
   contract("a counter line ends before it wraps", async (store) => {
     const place = await imported(store, sampleMeter(1));
-    await store.commit([reserve(place, 1, 0xffffffff - 64, 64)], []);
-    await assert.rejects(store.commit([reserve(place, 1, 0xffffffff, 1)], []), { code: "counter-line-exhausted" });
+    await store.commit([reserve(place, 1, 0xffffffff - 64, 64)]);
+    await assert.rejects(store.commit([reserve(place, 1, 0xffffffff, 1)]), { code: "counter-line-exhausted" });
   });
 
   contract("the ledger's newest mark of a setup comes with what it marks", async (store) => {
@@ -185,7 +182,7 @@ export function custodyStoreContract(
       counterMark({ ...counter, setup: 1, next: 999 }, 1),
       counterMark({ ...counter, next: 400 }, 1),
     ];
-    await store.commit([], chain(EMPTY_LEDGER, drafts));
+    await store.commit([], growthOf(EMPTY_EDGE, drafts));
     const mac = "01".repeat(32);
     assert.deepEqual((await store.counterLine(place)).mark, { setup: 0, keyVersion: 1, next: 400, mac });
     const marks = (await store.load(place.systemTitle))?.marks ?? [];
@@ -199,17 +196,14 @@ export function custodyStoreContract(
     const place = await imported(store, sampleMeter(1));
     const takeover = { ...takeoverOf(place), mac: undefined };
     const { counter, ...rest } = reserve(place, 1, 256, 64);
-    await store.commit(
-      [
-        { ...rest, counter: { ...counter, mac: undefined } },
-        { kind: "put-takeover", takeover },
-      ],
-      [],
-    );
+    await store.commit([
+      { ...rest, counter: { ...counter, mac: undefined } },
+      { kind: "put-takeover", takeover },
+    ]);
     const rows = await store.unauthenticated(10);
     assert.deepEqual(rows, { takeovers: [takeover], counters: [{ ...counter, mac: undefined }] });
     const mac = new Uint8Array(32).fill(9);
-    await store.commit([{ kind: "adopt", takeovers: [{ ...takeover, mac }], counters: [{ ...counter, mac }] }], []);
+    await store.commit([{ kind: "adopt", takeovers: [{ ...takeover, mac }], counters: [{ ...counter, mac }] }]);
     assert.deepEqual(await store.unauthenticated(10), { takeovers: [], counters: [] });
     assert.deepEqual((await store.load(place.systemTitle))?.takeovers, [{ ...takeover, mac }]);
   });
@@ -223,9 +217,9 @@ export function custodyStoreContract(
         StagedMeter,
         StagedMeter,
       ];
-      for (const meter of [first, second, third]) await store.commit([{ kind: "add-meter", ...meter }], []);
+      for (const meter of [first, second, third]) await store.commit([{ kind: "add-meter", ...meter }]);
       const window = { ...placeOf({ ...first.meter, setup: 0 }), keyVersion: 1, highest: 9, seen: new Uint8Array(128) };
-      await store.commit([{ kind: "put-windows", windows: [window] }], []);
+      await store.commit([{ kind: "put-windows", windows: [window] }]);
       const stage = await store.stageShipment();
       const sameTitle = sampleMeter(1);
       const sameKey = { ...sampleMeter(7), checkValues: [second.checkValues[0] as Uint8Array] };
@@ -246,11 +240,11 @@ export function custodyStoreContract(
     const sample = sampleMeter(1);
     const place = await imported(store, sample);
     const next = sampleKey(sample.meter, PURPOSE.GUEK, { version: 2, state: "pre-activation", origin: "generated" });
-    await store.commit([{ kind: "add-keys", keys: [next], checkValues: [randomBytes(32)] }], []);
+    await store.commit([{ kind: "add-keys", keys: [next], checkValues: [randomBytes(32)] }]);
     const set = (version: number, state: "active" | "deactivated", provenAt?: number) =>
       ({ kind: "set-key-state", place, purpose: PURPOSE.GUEK, version, state, provenAt }) as const;
-    await assert.rejects(store.commit([set(2, "active")], []), conflict);
-    await store.commit([set(1, "deactivated"), set(2, "active", 1_795_000_000_123)], []);
+    await assert.rejects(store.commit([set(2, "active")]), conflict);
+    await store.commit([set(1, "deactivated"), set(2, "active", 1_795_000_000_123)]);
     const keys = (await store.load(place.systemTitle))?.keys.filter(({ purpose }) => purpose === PURPOSE.GUEK);
     assert.deepEqual(
       keys?.map(({ version, state, provenAt }) => [version, state, provenAt]),
@@ -259,7 +253,7 @@ export function custodyStoreContract(
         [2, "active", 1_795_000_000_123],
       ],
     );
-    await assert.rejects(store.commit([set(9, "deactivated")], []), conflict);
+    await assert.rejects(store.commit([set(9, "deactivated")]), conflict);
   });
 
   contract(
@@ -267,7 +261,7 @@ export function custodyStoreContract(
     async (store) => {
       const place = await imported(store, sampleMeter(1));
       const put = (change: Partial<StoredTakeover>) =>
-        store.commit([{ kind: "put-takeover", takeover: { ...takeoverOf(place), ...change } }], []);
+        store.commit([{ kind: "put-takeover", takeover: { ...takeoverOf(place), ...change } }]);
       await put({});
       await put({ revision: 2, journal: '{"step":2}' });
       await assert.rejects(put({ revision: 2, journal: "{}" }), conflict);
@@ -284,12 +278,12 @@ export function custodyStoreContract(
 
   contract("a commit is whole or not at all", async (store) => {
     const place = await imported(store, sampleMeter(1));
-    const entries = chain(EMPTY_LEDGER, [sampleEntry("a")]);
+    const growth = growthOf(EMPTY_EDGE, [sampleEntry("a")]);
     const bad = { kind: "set-key-state", place, purpose: PURPOSE.KEK, version: 7, state: "active" } as const;
-    await assert.rejects(store.commit([reserve(place, 1, 1, 1), bad], entries));
-    assert.equal((await store.ledgerHead()).sequence, 0);
-    await store.commit([reserve(place, 1, 1, 1)], entries);
-    assert.deepEqual(await store.ledgerEntries(0, 5), entries);
+    await assert.rejects(store.commit([reserve(place, 1, 1, 1), bad], growth));
+    assert.equal(await store.ledger.size(), 0);
+    await store.commit([reserve(place, 1, 1, 1)], growth);
+    assert.deepEqual(await store.ledger.read(0, 5), growth.entries);
   });
 
   contract("in a group the one that is refused fails alone", async (store) => {
@@ -306,7 +300,7 @@ export function custodyStoreContract(
       ["fulfilled", "rejected", "fulfilled"],
     );
     assert.deepEqual(
-      (await store.ledgerEntries(0, 9)).map(({ kind }) => kind),
+      (await store.ledger.read(0, 9)).map(({ kind }) => kind),
       ["one", "two", "three"],
     );
     await committer.close();

@@ -76,12 +76,12 @@ export async function withTestCustody(
   };
   const crashing: CustodyStore = {
     ...store,
-    commit: async (writes, entries) => {
+    commit: async (writes, growth) => {
       const here = plan?.at === test.commits ? plan : undefined;
       test.commits += 1;
-      if (here === undefined) return store.commit(writes, entries);
+      if (here === undefined) return store.commit(writes, growth);
       plan = undefined;
-      if (here.when === "after") await store.commit(writes, entries);
+      if (here.when === "after") await store.commit(writes, growth);
       throw new Crash(`the process died ${here.when} commit ${here.at}`);
     },
   };
@@ -143,7 +143,7 @@ async function addToCustody(
   );
   const wanted = change.origin === "added" ? keys.filter(({ purpose }) => purpose !== 3 && purpose !== 1) : keys;
   const checkValues = await vault.checkValues(secrets.filter((_, purpose) => purpose !== 1));
-  await store.commit([{ kind: "add-meter", meter: record, keys: wanted, checkValues }], []);
+  await store.commit([{ kind: "add-meter", meter: record, keys: wanted, checkValues }]);
 }
 
 /** What a carrier of octets saw. */

@@ -1,9 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { chain, EMPTY_LEDGER, type LedgerDraft } from "../entry.ts";
+import { auditStored } from "../audit.ts";
+import type { LedgerDraft } from "../entry.ts";
 import { LedgerError } from "../errors.ts";
-import { allEntries, type LedgerStore } from "../store.ts";
-import { verifyChain } from "../verify.ts";
+import { EMPTY_EDGE, growthOf } from "../growth.ts";
+import { allEntries, edgeOf, type LedgerStore } from "../store.ts";
+import { rootOf } from "../tree/frontier.ts";
+import { inclusionProof } from "../tree/proofs.ts";
+import { readerOf } from "../tree/stored-nodes.ts";
+import { includes } from "../tree/verify-proofs.ts";
 
 /** A draft for tests. */
 export function draft(kind: string, body: unknown = {}, meter?: string): LedgerDraft {
@@ -23,32 +28,57 @@ export function ledgerStoreContract(
   name: string,
   withStore: (body: (store: LedgerStore) => Promise<void>) => Promise<void>,
 ) {
-  test(`${name}: an empty ledger has the empty head`, () =>
+  test(`${name}: an empty ledger ends where all begin`, () =>
     withStore(async (store) => {
-      assert.deepEqual(await store.head(), EMPTY_LEDGER);
+      assert.deepEqual(await edgeOf(store), EMPTY_EDGE);
       assert.deepEqual(await store.read(0, 10), []);
     }));
 
   test(`${name}: entries come back as they were hashed, in pages`, () =>
     withStore(async (store) => {
-      const drafts = [draft("a", { text: "ü" }), draft("b", null, "4D4B560000000001"), draft("c", [1.5])];
-      const entries = chain(EMPTY_LEDGER, drafts);
-      await store.append(entries.slice(0, 2));
-      await store.append(entries.slice(2));
+      const drafts = [draft("a", { text: 'ü"\\\n\u2028' }), draft("b", null, "4D4B560000000001"), draft("c", [1.5])];
+      const first = growthOf(EMPTY_EDGE, drafts.slice(0, 2));
+      const second = growthOf(first.to, drafts.slice(2));
+      for (const growth of [first, second]) await store.append(growth);
+      const entries = [...first.entries, ...second.entries];
       assert.deepEqual(await store.read(0, 10), entries);
       assert.deepEqual(await store.read(1, 1), entries.slice(1, 2));
-      assert.deepEqual((await store.head()).hash, entries[2]?.hash);
-      const report = await verifyChain(allEntries(store, 0, 2), { expectedHead: await store.head() });
-      assert.deepEqual([report.verified, report.fault], [3, undefined]);
+      assert.deepEqual(await edgeOf(store), second.to);
+      const read: unknown[] = [];
+      for await (const entry of allEntries(store, 0, 2)) read.push(entry);
+      assert.deepEqual(read, entries);
     }));
 
   test(`${name}: an entry that is not the next one is refused and nothing is written`, () =>
     withStore(async (store) => {
-      const entries = chain(EMPTY_LEDGER, [draft("a"), draft("b")]);
+      const first = growthOf(EMPTY_EDGE, [draft("a")]);
+      const second = growthOf(first.to, [draft("b")]);
       const forked = (error: unknown) => error instanceof LedgerError && error.code === "ledger-forked";
-      await assert.rejects(store.append(entries.slice(1)), forked);
-      await store.append(entries.slice(0, 1));
-      await assert.rejects(store.append(entries.slice(0, 1)), forked);
-      assert.equal((await store.head()).sequence, 1);
+      await assert.rejects(store.append(second), forked);
+      await store.append(first);
+      await assert.rejects(store.append(first), forked);
+      assert.equal(await store.size(), 1);
+    }));
+
+  test(`${name}: the tree is found again from its stored levels, and every proof is made of them`, () =>
+    withStore(async (store) => {
+      let edge = EMPTY_EDGE;
+      for (const count of [1, 254, 1, 1, 300, 40]) {
+        const growth = growthOf(
+          edge,
+          Array.from({ length: count }, (_, at) => draft("entry", at)),
+        );
+        await store.append(growth);
+        edge = growth.to;
+        assert.deepEqual(await edgeOf(store), edge);
+      }
+      const { size } = edge.frontier;
+      const root = rootOf(edge.frontier);
+      assert.deepEqual(await auditStored(store), { head: { size, root }, fault: undefined });
+      for (const index of [0, 255, 256, 511, 512, size - 1]) {
+        const proof = await inclusionProof(readerOf(store), index, size);
+        const [leaf] = await store.nodes(0, index, 1);
+        assert.ok(includes({ size, root }, index, leaf as Uint8Array, proof), String(index));
+      }
     }));
 }

@@ -1,0 +1,37 @@
+import { entryOf, type LedgerDraft, type LedgerEntry } from "./entry.ts";
+import { append, type CompletedNode, EMPTY_FRONTIER, type Frontier } from "./tree/frontier.ts";
+import { isStored } from "./tree/stored-nodes.ts";
+
+/** Where a ledger ends: all that is needed to write on. */
+export interface LedgerEdge {
+  readonly frontier: Frontier;
+  /** Leaf hash of the last entry; undefined for an empty ledger. */
+  readonly lastLeaf: Uint8Array | undefined;
+}
+
+export const EMPTY_EDGE: LedgerEdge = { frontier: EMPTY_FRONTIER, lastLeaf: undefined };
+
+/** Entries that follow an edge, with the nodes of the tree they complete: written together or not at all. */
+export interface Growth {
+  readonly from: LedgerEdge;
+  readonly to: LedgerEdge;
+  readonly entries: readonly LedgerEntry[];
+  /** Those of the stored levels above the leaves. */
+  readonly nodes: readonly CompletedNode[];
+}
+
+/** What a ledger becomes by drafts, in their order. */
+export function growthOf(from: LedgerEdge, drafts: readonly LedgerDraft[]): Growth {
+  const entries: LedgerEntry[] = [];
+  const nodes: CompletedNode[] = [];
+  let { frontier, lastLeaf } = from;
+  for (const draft of drafts) {
+    const entry = entryOf(frontier.size + 1, draft);
+    const next = append(frontier, entry.leaf);
+    nodes.push(...next.completed.filter(isStored));
+    entries.push(entry);
+    frontier = next.frontier;
+    lastLeaf = entry.leaf;
+  }
+  return { from, to: { frontier, lastLeaf }, entries, nodes };
+}

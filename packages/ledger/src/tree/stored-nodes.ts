@@ -1,0 +1,52 @@
+import type { CompletedNode, Frontier } from "./frontier.ts";
+import { nodeHash } from "./node-hash.ts";
+import type { ReadNode } from "./proofs.ts";
+
+/**
+ * Every eighth level of the tree is stored: the leaves with their entries, then one node for every 256 of the level below.
+ * What lies between is computed again from at most 256 hashes, so that a proof costs a read or two for each stored level.
+ */
+export const STORED_EVERY = 8;
+
+/** The stored levels of a tree. */
+export interface StoredNodes {
+  /** At most `count` hashes of a stored level (0, 8, 16, …), from index `from` on: fewer where there are fewer. */
+  nodes(level: number, from: number, count: number): Promise<Uint8Array[]>;
+}
+
+/** Whether a completed node is stored apart from the entries. */
+export function isStored({ level }: Pick<CompletedNode, "level">): boolean {
+  return level > 0 && level % STORED_EVERY === 0;
+}
+
+/** Reads any node by what is stored. @throws RangeError for one that is not complete. */
+export function readerOf(stored: StoredNodes): ReadNode {
+  return async (level, index) => {
+    const base = level - (level % STORED_EVERY);
+    const width = 2 ** (level - base);
+    let hashes = await stored.nodes(base, index * width, width);
+    if (hashes.length !== width) throw new RangeError(`node ${index} of level ${level} is not stored`);
+    while (hashes.length > 1) hashes = pairs(hashes);
+    return hashes[0] as Uint8Array;
+  };
+}
+
+/** The right edge of the tree of the first `size` entries. */
+export async function frontierAt(read: ReadNode, size: number): Promise<Frontier> {
+  const peaks: Uint8Array[] = [];
+  for (let level = Math.floor(Math.log2(Math.max(size, 1))), from = 0; level >= 0; level -= 1) {
+    const width = 2 ** level;
+    if (Math.floor(size / width) % 2 === 0) continue;
+    peaks.push(await read(level, from / width));
+    from += width;
+  }
+  return { size, peaks };
+}
+
+/** Level by level, the hashes of two neighbours each. */
+function pairs(hashes: readonly Uint8Array[]): Uint8Array[] {
+  const above: Uint8Array[] = [];
+  for (let at = 0; at < hashes.length; at += 2)
+    above.push(nodeHash(hashes[at] as Uint8Array, hashes[at + 1] as Uint8Array));
+  return above;
+}
