@@ -80,6 +80,7 @@ export function createMeterWork(ports: MeterWorkPorts): MeterWork {
       now,
       random: Math.random,
       onChange: (meters) => changed.add(...meters),
+      onRecordAccepted: (meter) => void watch.lookAt(meter.id).catch(onError),
       onSession: (meter, session, read) => {
         count(ports.metrics(), session.purpose, session.outcome, session.endedAt - session.startedAt, read);
         ports.onSession(meter, session, read);
@@ -106,11 +107,13 @@ export function createMeterWork(ports: MeterWorkPorts): MeterWork {
     now,
     onChange: (meter, state, trust) => {
       changed.add(meter.id);
-      const { step, sentence, grade, verdict } = state;
-      const at = new Date(now()).toISOString();
-      hub.publish("takeover", { meter: meter.title, at, step, sentence, grade, verdict });
+      if (state !== undefined) {
+        const { step, sentence, grade, verdict } = state;
+        const at = new Date(now()).toISOString();
+        hub.publish("takeover", { meter: meter.title, at, step, sentence, grade, verdict });
+      }
       if (trust !== undefined) hub.publish("takeover", trustEvent(meter, state, trust), trustLine(meter, trust));
-      if (state.phase === "done") worker.wake();
+      if (state?.phase === "done") worker.wake();
     },
   });
   return {

@@ -16,6 +16,7 @@ import {
   Inventory,
   MachineTokens,
   MeterDirectory,
+  onBench,
   openScope,
   Passkeys,
   People,
@@ -125,7 +126,13 @@ export async function startServer(config: ServerConfig, supervisor: Supervisor):
   const clockOf = (kind: MeterKind): SourceClock =>
     kind === "simulated" ? commissioning.townClock : WALL_SOURCE_CLOCK;
 
-  const readBack = new ReadBack({ directory, queue, wake: () => work.worker.wake(), now });
+  const readBack = new ReadBack({
+    directory,
+    queue,
+    onBench: (meters) => onBench(pool, scope, meters),
+    wake: () => work.worker.wake(),
+    now,
+  });
   const work: MeterWork = createMeterWork({
     pool,
     scope,
@@ -179,6 +186,7 @@ export async function startServer(config: ServerConfig, supervisor: Supervisor):
       directory.meters.filter(({ kind, role }) => kind === "simulated" && role === "home").map(({ title }) => title),
     readBack: (homes, onRead) => readBack.read(homes, onRead),
     now,
+    onError,
   });
   await drills.recover();
 
@@ -289,6 +297,7 @@ export async function startServer(config: ServerConfig, supervisor: Supervisor):
   });
   stack.defer(async () => {
     closing.abort();
+    readBack.close();
     await Promise.all(loops);
     await work.close();
   });

@@ -2,7 +2,10 @@
 import type { DrillReport } from "@meterkeep/api";
 import { counted } from "../format/quantity.ts";
 
-export type DrillCounts = Pick<DrillReport, "asked" | "sealed" | "refused" | "dark" | "readBack" | "state">;
+export type DrillCounts = Pick<
+  DrillReport,
+  "asked" | "sealed" | "refused" | "dark" | "readBack" | "onItsWay" | "state"
+>;
 
 export const DRILL_STATE_WORDS = {
   starting: "The thief's process is starting, with the head-end's own credentials.",
@@ -31,10 +34,12 @@ export interface Cell {
 /** What the meters said in the end; nothing while it runs or when it went wrong. */
 export function outcomeSentence(drill: DrillCounts, homes: number): string {
   if (drillVerdict(drill) !== "held") return "";
-  const unread = homes - drill.readBack;
-  return unread <= 0
+  const away = drill.onItsWay ?? 0;
+  const unread = homes - drill.readBack - away;
+  if (unread > 0) return `No home is dark, but ${counted(unread, "home")} could not be read back.`;
+  return away === 0
     ? "The town stayed lit."
-    : `No home is dark, but ${counted(unread, "home")} could not be read back.`;
+    : `The town stayed lit; ${counted(away, "meter is on its way", "meters are on their way")} from the depot, to be asked there.`;
 }
 
 /** One cell an ask: from the items where they are known, from the counts while they come in. */
@@ -53,6 +58,10 @@ export function wallOf(report: DrillReport, expected: number): readonly Cell[] {
 export function cellSentence({ state, item }: Cell, index: number, label: string | undefined): string {
   if (item === undefined) return `Ask ${index + 1}, ${state === "ahead" ? "not asked yet" : state}`;
   const supply =
-    item.supply === undefined ? "" : `, read back ${item.supply === "connected" ? "supplied" : item.supply}`;
+    item.supply === undefined
+      ? ""
+      : item.onItsWay === true
+        ? ", on its way from the depot"
+        : `, read back ${item.supply === "connected" ? "supplied" : item.supply}`;
   return `${item.ask}${label === undefined ? "" : `, ${label}`}: ${item.outcome}${supply}`;
 }

@@ -166,11 +166,11 @@ export class LiveStore {
 
   /** Counts move at once; the report with its items is read again at the end. */
   #drill({ data }: StreamEvent<"drill">): void {
-    const { drill, state, asked, sealed, refused, dark, readBack } = data;
+    const { drill, state, asked, sealed, refused, dark, readBack, onItsWay } = data;
     this.#queries.setQueryData(drillQuery(drill).queryKey, (report) =>
       report === undefined
         ? undefined
-        : { ...report, state: state as typeof report.state, asked, sealed, refused, dark, readBack },
+        : { ...report, state: state as typeof report.state, asked, sealed, refused, dark, readBack, onItsWay },
     );
     if (state !== "done" && state !== "failed" && state !== "reading-back") return;
     void this.#queries.invalidateQueries({ queryKey: ["drills"] });

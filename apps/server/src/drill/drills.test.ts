@@ -30,6 +30,7 @@ function bench(more: Partial<DrillsPorts> = {}) {
         onRead({ meter, supply: "connected", session: "11111111-1111-4111-8111-111111111111" });
     },
     now: () => Date.now(),
+    onError: (error) => assert.fail(String(error)),
     ...more,
   });
   const say = (drill: string, line: object): void => drills.line(drill, JSON.stringify(line));
@@ -81,6 +82,31 @@ test("what was sealed and what went dark is said as it is", async () => {
   const report = await drills.report(id);
   assert.deepEqual([report?.sealed, report?.dark], [1, 1]);
   assert.match(report?.sentence ?? "", /1 sealed, 1 home dark/);
+});
+
+test("a meter that is on its way from the depot holds nobody up, and is told when it has been read", async () => {
+  let late: (() => void) | undefined;
+  const { drills, say, events } = bench({
+    readBack: async ([meter], onRead) => {
+      onRead({ meter: meter!, supply: "unknown", session: undefined, onItsWay: true });
+      late = () => onRead({ meter: meter!, supply: "connected", session: "11111111-1111-4111-8111-111111111111" });
+    },
+  });
+  const id = await drills.start("x");
+  say(id, item());
+  await drills.ended(id, 0);
+  const before = await drills.report(id);
+  assert.deepEqual([before?.state, before?.readBack, before?.onItsWay], ["done", 0, 1]);
+  assert.equal(
+    before?.sentence,
+    "1 asked, 0 sealed, 0 homes dark (0 read back, 1 on its way from the depot and asked when it is there).",
+  );
+  const told = events.length;
+  late?.();
+  while (events.length === told) await new Promise(setImmediate);
+  const after = await drills.report(id);
+  assert.deepEqual([after?.readBack, after?.onItsWay, after?.items[0]?.supply], [1, 0, "connected"]);
+  assert.equal(after?.sentence, "1 asked, 0 sealed, 0 homes dark (1 read back).");
 });
 
 test("one drill at a time, and none where nobody can start its process", async () => {

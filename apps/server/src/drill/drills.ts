@@ -9,6 +9,8 @@ export interface SupplyRead {
   readonly meter: string;
   readonly supply: "connected" | "disconnected" | "unknown";
   readonly session: string | undefined;
+  /** It has not come from the depot yet: it is read as soon as it answers, and told again. */
+  readonly onItsWay?: true;
 }
 
 export interface DrillsPorts {
@@ -19,9 +21,10 @@ export interface DrillsPorts {
   readonly launch: ((drill: string) => void) | undefined;
   /** Simulated homes, by system title: the only targets there are. */
   targets(): Promise<readonly string[]>;
-  /** Reads the supply of homes back from the meters themselves, each once. */
+  /** Reads the supply of homes back from the meters themselves; who is on its way is told at once, and later again. */
   readBack(homes: readonly string[], onRead: (read: SupplyRead) => void): Promise<void>;
   now(): number;
+  onError(error: unknown): void;
 }
 
 type Running = { -readonly [K in keyof DrillReport]: DrillReport[K] };
@@ -89,7 +92,7 @@ export class Drills {
       [...scope.place, id, by, startedAt, JSON.stringify(this.#running)],
     );
     launch?.(id);
-    this.#tell();
+    this.#tell(this.#running);
     return id;
   }
 
@@ -102,7 +105,7 @@ export class Drills {
       running.state = "asking";
       running.principal = line.principal;
     } else if (line.type === "item") this.#take(running, line.item);
-    this.#tell();
+    this.#tell(running);
   }
 
   /** The drill process has ended: now the meters say what it has brought about. */
@@ -155,18 +158,30 @@ export class Drills {
 
   async #readBack(running: Running): Promise<void> {
     running.state = "reading-back";
-    this.#tell();
+    this.#tell(running);
     const byMeter = new Map(running.items.flatMap((item) => (item.meter === undefined ? [] : [[item.meter, item]])));
-    await this.#ports.readBack([...byMeter.keys()], ({ meter, supply, session }) => {
-      const item = byMeter.get(meter);
-      if (item === undefined || item.supply !== undefined) return;
-      item.supply = supply;
-      if (session !== undefined) item.supplySession = session;
-      if (supply !== "unknown") running.readBack += 1;
-      if (supply === "disconnected") running.dark += 1;
+    await this.#ports.readBack([...byMeter.keys()], (read) => {
+      const item = byMeter.get(read.meter);
+      if (item === undefined || !count(running, item, read)) return;
       running.sentence = sentenceOf(running);
-      this.#tell();
+      if (running.state === "done") void this.#late(running);
+      else this.#tell(running);
     });
+  }
+
+  /** A meter that was on its way when the drill ended has been read. */
+  async #late(running: Running): Promise<void> {
+    const { sql, scope, onError } = this.#ports;
+    try {
+      await sql.query("update drills set report = $4 where utility_id = $1 and island_id = $2 and drill_id = $3", [
+        ...scope.place,
+        running.id,
+        JSON.stringify(running),
+      ]);
+      this.#tell(running);
+    } catch (error) {
+      onError(error);
+    }
   }
 
   async #finish(running: Running, state: DrillState): Promise<void> {
@@ -179,26 +194,40 @@ export class Drills {
        where utility_id = $1 and island_id = $2 and drill_id = $3`,
       [...scope.place, running.id, state, running.endedAt, JSON.stringify(running)],
     );
-    this.#tell();
+    this.#tell(running);
     this.#running = undefined;
   }
 
-  #tell(): void {
-    const running = this.#running;
-    if (running === undefined) return;
-    const { id: drill, state, asked, sealed, refused, dark, readBack, sentence } = running;
+  #tell(running: Running): void {
+    const { id: drill, state, asked, sealed, refused, dark, readBack, onItsWay = 0, sentence } = running;
     const isEnd = state === "done" || state === "failed";
     this.#ports.hub.publish(
       "drill",
-      { drill, state, asked, sealed, refused, dark, readBack },
+      { drill, state, asked, sealed, refused, dark, readBack, onItsWay },
       ...(isEnd ? ([{ sentence, severity: sealed + dark > 0 ? "warning" : "notice" }] as const) : []),
     );
   }
 }
 
 function sentenceOf(report: Running): string {
-  const { asked, sealed, dark, readBack, state } = report;
+  const { asked, sealed, dark, readBack, onItsWay = 0, state } = report;
   const counts = `${asked} asked, ${sealed} sealed, ${dark} ${dark === 1 ? "home" : "homes"} dark`;
   if (state === "failed") return `${counts}; the drill failed.`;
-  return state === "done" ? `${counts} (${readBack} read back).` : counts;
+  if (state !== "done") return counts;
+  const away = onItsWay === 0 ? "" : `, ${onItsWay} on its way from the depot and asked when it is there`;
+  return `${counts} (${readBack} read back${away}).`;
+}
+
+/** Counts what reading a home back gave. @returns whether it says anything new. */
+function count(running: Running, item: DrillItem, { supply, session, onItsWay }: SupplyRead): boolean {
+  const wasOnItsWay = item.onItsWay === true;
+  if (item.supply !== undefined && !wasOnItsWay) return false;
+  item.supply = supply;
+  if (session !== undefined) item.supplySession = session;
+  if (onItsWay === true) item.onItsWay = true;
+  else delete item.onItsWay;
+  running.onItsWay = (running.onItsWay ?? 0) + Number(onItsWay === true) - Number(wasOnItsWay);
+  if (supply !== "unknown") running.readBack += 1;
+  if (supply === "disconnected") running.dark += 1;
+  return true;
 }

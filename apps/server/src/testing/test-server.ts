@@ -134,6 +134,9 @@ export async function startTestServer(
       hub,
       launch: () => undefined,
       targets: async () => [],
+      onError: (error) => {
+        throw error;
+      },
       readBack: async () => undefined,
       now,
       ...options.drills,

@@ -15,6 +15,9 @@ export const DrillItem = Type.Object({
   code: Type.Optional(Type.String({ description: "The custodian's refusal, for example command-token-missing" })),
   message: Type.Optional(Type.String()),
   supply: Type.Optional(words(SUPPLY_STATES, "Read back from the meter afterwards")),
+  onItsWay: Type.Optional(
+    Type.Boolean({ description: "It had not come from the depot yet: it is read back as soon as it answers" }),
+  ),
   supplySession: Type.Optional(Type.String({ description: "Session that read the disconnect control back" })),
 });
 export type DrillItem = Static<typeof DrillItem>;
@@ -30,6 +33,9 @@ export const DrillReport = Type.Object({
   refused: Type.Integer(),
   dark: Type.Integer({ description: "Homes whose supply was read back as disconnected" }),
   readBack: Type.Integer({ description: "Homes whose supply was read back at all" }),
+  onItsWay: Type.Optional(
+    Type.Integer({ description: "Homes whose meter has not come from the depot yet; they are read back when it has" }),
+  ),
   sentence: Type.String({ description: "For example 201 asked, 0 sealed, 0 homes dark" }),
   failure: Type.Optional(Type.String()),
   items: Type.Array(DrillItem),

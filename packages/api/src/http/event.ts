@@ -97,6 +97,7 @@ export const DrillEvent = Type.Object({
   refused: Type.Integer(),
   dark: Type.Integer(),
   readBack: Type.Integer(),
+  onItsWay: Type.Integer(),
 });
 export type DrillEvent = Static<typeof DrillEvent>;
 

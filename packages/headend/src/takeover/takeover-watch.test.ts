@@ -94,3 +94,59 @@ test("what the depot has proven raises trust from the moment it was proven, is l
   const due = await queue.lease(randomUUID(), 9, NOW, 60);
   assert.deepEqual(due.map(({ meter }) => meter.title).sort(), titles.slice(0, 2).sort());
 });
+
+test("a meter of which the custodian gives no state is quarantined with the reason, until it gives one again", async () => {
+  await using database = await openHeadEndDatabase(2);
+  const { pool, scope, meters } = database;
+  const ledger = new Ledger(memoryLedgerStore());
+  const state: TakeoverState = {
+    meter: meters[0]!.systemTitle,
+    phase: "done",
+    step: "done",
+    grade: "exposed",
+    verdict: "proven",
+    provenAt: NOW - 60_000,
+    steps: [],
+    holders: ["Maker"],
+    sentence: "Proven.",
+  };
+  let states: TakeoverState[] = [state];
+  const told: unknown[] = [];
+  const watch = new TakeoverWatch({
+    pool,
+    scope,
+    custodian: { takeoverStates: async () => ({ states }) },
+    ledger,
+    queue: postgresWorkQueue(pool, scope),
+    clockOf: () => WALL_SOURCE_CLOCK,
+    now: () => NOW,
+    onChange: (_, seen, trust) => told.push([seen?.verdict, trust?.reason]),
+  });
+  const line = async () => {
+    const [first] = await meterSummaries(pool, scope, () => WALL_SOURCE_CLOCK, NOW, { ids: [meters[0]!.id] });
+    return [first?.trust, first?.takeover];
+  };
+  await watch.lookAt(meters[0]!.id);
+  assert.deepEqual(await line(), ["provisional", "proven"]);
+  states = [];
+  await watch.lookAt(meters[0]!.id);
+  await watch.lookAt(meters[0]!.id);
+  assert.deepEqual(await line(), ["quarantined", "proven"]);
+  states = [state];
+  await watch.lookAt(meters[0]!.id);
+  assert.deepEqual(await line(), ["provisional", "proven"]);
+  assert.deepEqual(told.slice(0, 2), [
+    ["proven", "proven-exposed"],
+    [undefined, "record-refused"],
+  ]);
+  const bodies = (await ledger.read(0, 9)).map(({ body }) => JSON.parse(body) as { to: string; effective: string });
+  assert.deepEqual(
+    bodies.map(({ to, effective }) => [to, Date.parse(effective) - NOW]),
+    [
+      ["provisional", -60_000],
+      ["quarantined", 0],
+      ["provisional", 0],
+    ],
+    "what came in between is not raised afterwards",
+  );
+});

@@ -5,9 +5,16 @@ import type { Ledger } from "@meterkeep/ledger";
 import { inTransaction } from "@meterkeep/postgres";
 import type { Scope } from "../database/scope.ts";
 import { rows, type SqlPool } from "../database/sql.ts";
-import { METER_COLUMNS, METERS_WITH_FEEDER, type Meter, type MeterRow, meterOfRow } from "../inventory/meter.ts";
+import {
+  METER_COLUMNS,
+  METERS_WITH_FEEDER,
+  type Meter,
+  type MeterId,
+  type MeterRow,
+  meterOfRow,
+} from "../inventory/meter.ts";
 import type { SourceClock } from "../time/source-clock.ts";
-import { judgeTrust } from "../trust/trust.ts";
+import { judgeTrust, RECORD_REFUSED } from "../trust/trust.ts";
 import { changeOf, trustDraft } from "../trust/trust-record.ts";
 import { writeTrust } from "../trust/write.ts";
 import type { TrustChangeRecord } from "../work/finish.ts";
@@ -23,7 +30,7 @@ export interface TakeoverWatchPorts {
   clockOf(kind: Meter["kind"]): SourceClock;
   now(): number;
   /** A meter's view has changed. */
-  onChange(meter: Meter, state: TakeoverState, trust: TrustChangeRecord | undefined): void;
+  onChange(meter: Meter, state: TakeoverState | undefined, trust: TrustChangeRecord | undefined): void;
 }
 
 /** The custodian answers so many at a time. */
@@ -39,8 +46,8 @@ interface Watched {
 }
 
 /**
- * Learns from the custodian how takeovers stand that others carry: those of the depot, which has no way to us, and any
- * that went on while this process was down.
+ * Learns from the custodian how takeovers stand that others carry: those of the depot, which has no way to us, any
+ * that went on while this process was down. Of a meter whose record it refuses it says nothing.
  */
 export class TakeoverWatch {
   readonly #ports: TakeoverWatchPorts;
@@ -51,7 +58,15 @@ export class TakeoverWatch {
 
   /** Brings the views up to date. @returns how many were looked at; with none left there is nothing to learn. */
   async look(which: "depot" | "all"): Promise<number> {
-    const watched = await this.#unfinished(which);
+    return this.#bring(await this.#find(WHICH[which]));
+  }
+
+  /** Brings the view of one meter up to date, finished or not. */
+  async lookAt(meter: MeterId): Promise<void> {
+    await this.#bring(await this.#find("m.meter_id = $3", [meter]));
+  }
+
+  async #bring(watched: readonly Watched[]): Promise<number> {
     for (let at = 0; at < watched.length; at += PAGE) {
       const page = watched.slice(at, at + PAGE);
       const { states } = await this.#ports.custodian.takeoverStates({
@@ -61,17 +76,18 @@ export class TakeoverWatch {
       const byTitle = new Map(states.map((state) => [systemTitleText(state.meter), state]));
       const changed = page.flatMap((entry) => {
         const state = byTitle.get(entry.meter.title);
-        if (state === undefined) return [];
-        return mark(state) === entry.seen ? [] : [{ ...entry, state }];
+        const isSame =
+          state !== undefined && mark(state) === entry.seen && entry.trust.reason !== RECORD_REFUSED.reason;
+        return isSame ? [] : [{ ...entry, state }];
       });
       await this.#write(changed);
     }
     return watched.length;
   }
 
-  async #unfinished(which: "depot" | "all"): Promise<readonly Watched[]> {
+  async #find(which: string, values: readonly unknown[] = []): Promise<readonly Watched[]> {
     const { pool, scope } = this.#ports;
-    const found = await rows<WatchedRow>(pool, select(which), [...scope.place]);
+    const found = await rows<WatchedRow>(pool, `${SELECT} and ${which}`, [...scope.place, ...values]);
     return found.map((row) => ({
       meter: meterOfRow(row),
       trust: { state: row.state, reason: row.reason },
@@ -79,7 +95,8 @@ export class TakeoverWatch {
     }));
   }
 
-  async #write(changed: readonly (Watched & { readonly state: TakeoverState })[]): Promise<void> {
+  /** A meter of which the custodian gives no state keeps its last view, and is not believed. */
+  async #write(changed: readonly (Watched & { readonly state: TakeoverState | undefined })[]): Promise<void> {
     if (changed.length === 0) return;
     const { pool, scope, ledger, queue, onChange } = this.#ports;
     const judged = changed.map(({ meter, trust, state }) => ({
@@ -96,7 +113,7 @@ export class TakeoverWatch {
       await writeTakeovers(
         sql,
         scope,
-        judged.map(({ meter, state }) => ({ meter: meter.id, state })),
+        judged.flatMap(({ meter, state }) => (state === undefined ? [] : [{ meter: meter.id, state }])),
       );
       await writeTrust(
         sql,
@@ -104,16 +121,18 @@ export class TakeoverWatch {
         judged.flatMap(({ meter, change }) => (change === undefined ? [] : [{ meter: meter.id, change }])),
       );
     });
-    const ready = judged.filter(({ state }) => state.phase === "done").map(({ meter }) => meter.id);
+    const ready = judged.filter(({ state }) => state?.phase === "done").map(({ meter }) => meter.id);
     if (ready.length > 0) await queue.due(ready, this.#ports.now(), LANES.reading);
     for (const { meter, state, change } of judged) onChange(meter, state, change);
   }
 
-  #judge(meter: Meter, trust: Watched["trust"], state: TakeoverState): TrustChangeRecord | undefined {
+  #judge(meter: Meter, trust: Watched["trust"], state: TakeoverState | undefined): TrustChangeRecord | undefined {
     const { clockOf, now } = this.#ports;
     const decidedAt = now();
-    const judged = judgeTrust({ ...state, protection: undefined });
-    return changeOf(trust, judged, decidedAt, clockOf(meter.kind).atSource(state.provenAt ?? decidedAt));
+    const judged = state === undefined ? RECORD_REFUSED : judgeTrust({ ...state, protection: undefined });
+    // What was proven before its record was refused does not count from then on again.
+    const since = trust.reason === RECORD_REFUSED.reason ? decidedAt : (state?.provenAt ?? decidedAt);
+    return changeOf(trust, judged, decidedAt, clockOf(meter.kind).atSource(since));
   }
 }
 
@@ -128,13 +147,16 @@ interface WatchedRow extends MeterRow {
   readonly seen: string;
 }
 
-function select(which: "depot" | "all"): string {
-  return `
+const UNFINISHED = "t.phase not in ('done', 'not-applicable')";
+const WHICH = {
+  depot: `${UNFINISHED} and f.path = 'depot' order by random() limit ${AT_A_LOOK}`,
+  all: UNFINISHED,
+} as const;
+
+const SELECT = `
   select ${METER_COLUMNS}, tr.state, tr.reason,
     concat_ws(' ', t.phase, t.step, t.verdict, jsonb_array_length(t.steps)) as seen
   from ${METERS_WITH_FEEDER}
   join takeovers t on (t.utility_id, t.island_id, t.meter_id) = (m.utility_id, m.island_id, m.meter_id)
   join trust tr on (tr.utility_id, tr.island_id, tr.meter_id) = (m.utility_id, m.island_id, m.meter_id)
-  where m.utility_id = $1 and m.island_id = $2 and t.phase not in ('done', 'not-applicable')
-    ${which === "depot" ? `and f.path = 'depot' order by random() limit ${AT_A_LOOK}` : ""}`;
-}
+  where m.utility_id = $1 and m.island_id = $2`;

@@ -68,6 +68,16 @@ export function judgeTrust(facts: TrustFacts): Trust {
   }
 }
 
+/**
+ * What a meter is worth of whom the custodian gives no state: a row of its keys, counters or takeover does not carry the
+ * custodian's MAC or was put back (the custodian's `record-refused`), or is gone. Holds until the custodian gives one again.
+ */
+export const RECORD_REFUSED: Trust = trust(
+  "quarantined",
+  "record-refused",
+  "The custodian refuses its record: a row of its keys, counters or takeover was changed, moved, put back or removed in the custodian's database. Nothing is sealed for it until that is settled; the supply stays on.",
+);
+
 function judgeProven(facts: TrustFacts): Trust {
   if (facts.grade === "shielded")
     return trust(

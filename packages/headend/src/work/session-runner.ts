@@ -15,7 +15,7 @@ import type { ScalerTable } from "../session/scaler-table.ts";
 import { type ContactResult, carryContact } from "../takeover/contact.ts";
 import { contactRecord } from "../takeover/contact-record.ts";
 import type { SourceClock } from "../time/source-clock.ts";
-import { judgeTrust } from "../trust/trust.ts";
+import { judgeTrust, RECORD_REFUSED } from "../trust/trust.ts";
 import { trustEvent, trustLine } from "../trust/trust-event.ts";
 import { changeOf, trustDraft } from "../trust/trust-record.ts";
 import { SETTLE_SECONDS } from "../view/missing.ts";
@@ -47,6 +47,8 @@ export interface SessionRunnerPorts {
   /** In [0, 1), for jitter. */
   random(): number;
   onChange(meters: readonly MeterId[]): void;
+  /** The custodian works again with what it has written down of a meter, and refused it before. */
+  onRecordAccepted(meter: Meter): void;
   /** A session has ended and is stored. */
   onSession(meter: Meter, session: SessionRecord, read: ReadResult | undefined): void;
 }
@@ -77,10 +79,15 @@ export class SessionRunner {
    */
   async run(lease: Lease, closing: AbortSignal): Promise<number> {
     const signal = AbortSignal.any([closing, AbortSignal.timeout(this.#options.limits.totalSeconds * 1000)]);
-    const finished = await this.#hold(lease, signal).catch((error: unknown) => this.#failed(lease, error));
+    const finished = this.#refused(
+      await this.#hold(lease, signal).catch((error: unknown) => this.#failed(lease, error)),
+    );
     await this.#record(finished);
     await this.#ports.results.write(finished);
     this.#tell(finished);
+    const wasRefused = lease.trust.reason === RECORD_REFUSED.reason;
+    if (wasRefused && finished.session?.outcome === "done" && finished.takeover === undefined)
+      this.#ports.onRecordAccepted(lease.meter);
     return finished.next.dueAt;
   }
 
@@ -192,6 +199,20 @@ export class SessionRunner {
     const isHopeless = code === "meter-profile-unknown" || code === "meter-address-unknown";
     const next = this.#retry(lease, lane, code);
     return { lease, next: isHopeless ? { ...next, dueAt: this.#ports.now() + HOPELESS_SECONDS * 1000 } : next };
+  }
+
+  /** A meter whose record the custodian refuses is not believed any more, whatever was proven of it. */
+  #refused(finished: Finished): Finished {
+    if (finished.next.code !== RECORD_REFUSED.reason) return finished;
+    const { lease } = finished;
+    const decidedAt = this.#ports.now();
+    const trust = changeOf(
+      lease.trust,
+      RECORD_REFUSED,
+      decidedAt,
+      this.#ports.clockOf(lease.meter.kind).atSource(decidedAt),
+    );
+    return trust === undefined ? finished : { ...finished, trust };
   }
 
   /** What cannot be written to the ledger does not happen. */
