@@ -16,6 +16,7 @@ const METERS = HOMES + 4;
 /** How late a held meter answers: longer than it takes until all are held, shorter than anybody's patience with a meter. */
 const HOLD_MS = 16_000;
 const RECOVERY_PATIENCE_MS = 120_000;
+const MOST_KILLS = 3;
 
 type Victim = "custodian" | "server" | "depot" | "town" | "postgres" | "supervisor";
 
@@ -107,7 +108,8 @@ async function assertNothingIsLost(meterkeep: Meterkeep, api: ApiClient, holds: 
   await assertCustodyIsWhole(meterkeep.stateDirectory, METERS);
 }
 
-async function killAtEveryStep(context: TestContext, victim: Victim): Promise<void> {
+/** Kills once, asserts that nothing is lost, and gives the steps at which meters stood at that moment. */
+async function killOnce(context: TestContext, victim: Victim): Promise<ReadonlySet<TakeoverStep>> {
   const stateDirectory = makeStateDirectory();
   await using cleanup = new AsyncDisposableStack();
   cleanup.defer(() => rmSync(stateDirectory, { recursive: true, force: true }));
@@ -123,14 +125,27 @@ async function killAtEveryStep(context: TestContext, victim: Victim): Promise<vo
   const concerned = holds.filter(
     ({ path }) => !(victim === "depot" && path === "wan") && !(victim === "server" && path === "depot"),
   );
+  const reached = concerned.filter((hold) => held.get(hold.meter) === hold.step);
   for (const step of HELD_STEPS) {
-    const there = concerned.filter((hold) => hold.step === step && held.get(hold.meter) === step);
+    const there = reached.filter((hold) => hold.step === step);
     const profiles = [...new Set(there.map(({ profile }) => profile))].join(", ");
-    const line = `kill -9 ${victim} at ${step}: ${there.length} meters (${profiles}), all proven and read again`;
-    context.diagnostic(line);
-    assert.ok(there.length > 0, `no meter stood at ${step} when the ${victim} was killed`);
+    context.diagnostic(`kill -9 ${victim} at ${step}: ${there.length} meters (${profiles}), all proven and read again`);
   }
   context.diagnostic(`after ${seconds} s every meter had its verdict and was read`);
+  return new Set(reached.map(({ step }) => step));
+}
+
+/**
+ * Kills until meters stood at every step when it happened. Once is enough unless the machine is so busy that the meters
+ * held first go on before the last ones are held.
+ */
+async function killAtEveryStep(context: TestContext, victim: Victim): Promise<void> {
+  let left: readonly TakeoverStep[] = HELD_STEPS;
+  for (let attempt = 0; attempt < MOST_KILLS && left.length > 0; attempt += 1) {
+    const reached = await killOnce(context, victim);
+    left = left.filter((step) => !reached.has(step));
+  }
+  assert.deepEqual(left, [], `steps at which no meter stood when the ${victim} was killed, ${MOST_KILLS} times`);
 }
 
 describe("takeovers under kill -9: no meter is lost, and liars are caught", { concurrency: 3 }, () => {
