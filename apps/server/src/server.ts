@@ -203,6 +203,7 @@ export async function startServer(config: ServerConfig, supervisor: Supervisor):
     url: `http://localhost:${config.httpPort}`,
     pushListen: { lan: !isLoopback(config.pushHost) },
     passkeys: true,
+    commandOptions: config.commandOptions ?? "",
   };
   const people = new People(pool, scope, () => new Date(now()));
   const warnings = () => [...currentWarnings(config, custodianWatch.summary), ...commissioning.warnings];

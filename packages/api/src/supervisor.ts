@@ -296,6 +296,12 @@ export const SERVER_CONFIG = {
     maximum: 3_600,
     description: "How fast the town's time runs. The clock itself is in addresses.json.",
   },
+  commandOptions: {
+    kind: "text",
+    description:
+      "What a command of `meterkeep` is given to reach this installation, for commands that the page shows: ` --state DIR` with a space before it. Absent when commands find it by themselves.",
+    optional: true,
+  },
   warnings,
 } as const;
 export type ServerConfig = SettingValues<typeof SERVER_CONFIG>;

@@ -14,6 +14,7 @@ import type { Directories } from "./directories.ts";
 import type { Installation } from "./installation.ts";
 import { trustedManufacturers } from "./manufacturers.ts";
 import { networksOf, type StartConfig } from "./options.ts";
+import { commandOptions } from "./suggestions.ts";
 
 /** What all configurations are made from. */
 export interface ConfigSources {
@@ -118,6 +119,7 @@ export function serverConfig(sources: ConfigSources): ServerConfig {
     adminSocket: adminSocket(directories),
     consoleDirectory: directories.console,
     speed: config.speed,
+    ...(config.state !== undefined && { commandOptions: commandOptions(directories.state) }),
     warnings: sources.warnings,
   };
 }

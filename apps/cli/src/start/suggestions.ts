@@ -6,13 +6,18 @@ export interface Suggestions {
   readonly recover: string;
 }
 
+/** What reaches the Meterkeep of that state directory when it is added to a command; nothing for the one looked in anyway. */
+export function commandOptions(state: string | undefined): string {
+  return state === undefined ? "" : ` --state ${quoted(state)}`;
+}
+
 /**
  * Writes commands so that they reach this Meterkeep when they are typed in the checkout.
  *
  * @param state its state directory, unless it is the one that commands look in by themselves
  */
 export function suggestionsFor(state: string | undefined): Suggestions {
-  const where = state === undefined ? "" : ` --state ${quoted(state)}`;
+  const where = commandOptions(state);
   return {
     tryNext: [
       {

@@ -1,8 +1,13 @@
 import { IconCheck, IconCopy } from "@tabler/icons-react";
+import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
+import { configQuery } from "../api/queries.ts";
+import { reaching } from "./reaching.ts";
 
-/** A command to type, with a button that copies it. */
-export function Command({ text }: { text: string }) {
+/** A command to type, with a button that copies it. The frame reads what it takes to reach this installation. */
+export function Command({ text: plain }: { text: string }) {
+  const { data } = useQuery({ ...configQuery, enabled: false });
+  const text = reaching(plain, data?.commandOptions ?? "");
   const [copied, setCopied] = useState(false);
   const copy = async () => {
     await navigator.clipboard.writeText(text);

@@ -4,7 +4,7 @@ import { IconKeyboard, IconUser } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { Link, Outlet, useNavigate, useRouterState, useSearch } from "@tanstack/react-router";
 import { lazy, Suspense, useEffect, useRef, useState } from "react";
-import { overviewQuery } from "../api/queries.ts";
+import { configQuery, overviewQuery } from "../api/queries.ts";
 import { useLive, useLiveStore } from "../live/live-context.tsx";
 import { LiveBadge, LostBanner, TownClock } from "./live-badge.tsx";
 import { KeepMark } from "./mark.tsx";
@@ -25,6 +25,7 @@ const PAGES = [
 export function Frame() {
   const store = useLiveStore();
   const overview = useQuery(overviewQuery);
+  useQuery(configQuery);
   const lost = useLive((live) => live.connection === "lost");
   const { evidence } = useSearch({ from: "/frame" });
   const path = useRouterState({ select: (state) => state.location.pathname });

@@ -68,7 +68,10 @@ export function SignInPage() {
             {passkey.error === null ? null : <Failure error={passkeyFailure(passkey.error)} />}
             <div className="sign-in-lost">
               <h2>The link is gone, or was used?</h2>
-              <p className="dim">On the machine that runs Meterkeep, this prints a new one:</p>
+              <p className="dim">
+                On the machine that runs Meterkeep, this prints a new one. With the --state that it was started with, if
+                there was one:
+              </p>
               <Command text="npx meterkeep admin recover" />
             </div>
           </>

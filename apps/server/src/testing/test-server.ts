@@ -108,6 +108,7 @@ export async function startTestServer(
     url: "http://localhost",
     pushListen: { lan: false },
     passkeys: true,
+    commandOptions: "",
   };
   const context: Context = {
     pool,

@@ -93,6 +93,9 @@ export const PublicConfig = Type.Object({
     lan: Type.Boolean(),
   }),
   passkeys: Type.Boolean(),
+  commandOptions: Type.String({
+    description: "What a command of `meterkeep` is given to reach this installation: ` --state DIR`, or nothing",
+  }),
 });
 export type PublicConfig = Static<typeof PublicConfig>;
 export const Health = Type.Object({ status: words(["ok", "degraded"]) });
