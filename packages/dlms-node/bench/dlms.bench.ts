@@ -1,147 +1,31 @@
-import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject, randomBytes } from "node:crypto";
-import {
-  apdu,
-  type CipheredParties,
-  concatBytes,
-  decode,
-  encode,
-  fromHex,
-  openApdu,
-  protectApdu,
-  sealApdu,
-  systemTitle,
-} from "@meterkeep/dlms";
-import { nodeCiphers } from "@meterkeep/dlms-node";
+import { parseArgs } from "node:util";
+import { benchImport } from "./import-cost.ts";
 import { benchLoopback } from "./loopback.ts";
 import { benchProfile } from "./profile.ts";
+import { benchProtection } from "./protection.ts";
 import { benchRefusal } from "./refusal.ts";
+import { startBenchMeter } from "./start-meter.ts";
+import { benchStreaming } from "./streaming.ts";
 
-// What protection costs: a get-request encoded and sealed and its response opened and decoded, beside the two AES-GCM
-// operations in it by node:crypto alone. The rounds of both alternate, so that both meet the same machine; the best of
-// each counts. `--rounds N` and `--pairs N` change how long it takes.
+// Everything about the speed of the library, all ratios in one run. Other programs are put beside ours by
+//   --peer-server "NAME=tcp://127.0.0.1:4063?client=1&object=1.0.1.8.0.255"   a server that is running, and a register of it
+//   --peer-client "NAME=COMMAND"   a program that associates with the meter at {port} and reads again and again
+// Both speak the wrapper, mechanism 5, suite 0, authenticated and encrypted, with the keys in start-meter.ts.
 
-const rounds = option("--rounds", 40);
-const pairs = option("--pairs", 5_000);
+const { values } = parseArgs({
+  options: {
+    rounds: { type: "string", default: "400" },
+    seconds: { type: "string", default: "3" },
+    "peer-server": { type: "string", multiple: true, default: [] },
+    "peer-client": { type: "string", multiple: true, default: [] },
+  },
+});
+const seconds = Number(values.seconds);
 
-const client = systemTitle(fromHex("4d4b480000000001"));
-const server = systemTitle(fromHex("4d4b4d0000000001"));
-const TAG_BYTES = 12;
-const REGISTER = fromHex("0100010800ff");
-let counter = 0;
-
-for (const [suite, keyBytes, algorithm] of [
-  [0, 16, "aes-128-gcm"],
-  [2, 32, "aes-256-gcm"],
-] as const) {
-  const encryptionKey = createSecretKey(randomBytes(keyBytes));
-  const authenticationKey = new Uint8Array(randomBytes(keyBytes));
-  const parties: CipheredParties<KeyObject> = {
-    ciphering: {
-      ciphers: nodeCiphers,
-      suite,
-      authenticated: true,
-      encrypted: true,
-      form: "global",
-      encryptionKey,
-      authenticationKey,
-    },
-    client,
-    server,
-  };
-  const answer = encode(apdu, {
-    kind: "get-response",
-    value: {
-      kind: "normal",
-      value: {
-        invokeIdAndPriority: { invokeId: 1, confirmed: true, highPriority: true },
-        result: { kind: "data", value: { type: "double-long-unsigned", value: 123_456_789 } },
-      },
-    },
-  });
-  const control = { suite, authenticated: true, encrypted: true, broadcast: false, compressed: false };
-  const keys = { encryption: encryptionKey, authentication: authenticationKey };
-  const response = protectApdu(nodeCiphers, keys, { form: "global", control, originator: server, counter: 7 }, answer);
-  const whole = (counter: number): void => {
-    const plain = encode(apdu, {
-      kind: "get-request",
-      value: {
-        kind: "normal",
-        value: {
-          invokeIdAndPriority: { invokeId: 1, confirmed: true, highPriority: true },
-          attribute: { classId: 3, instanceId: REGISTER, attributeId: 2 },
-          access: undefined,
-        },
-      },
-    });
-    sealApdu(parties, plain, counter);
-    if (decode(apdu, openApdu(parties, response).plain).kind !== "get-response") throw new Error("not the response");
-  };
-  const bare = bareOperations(algorithm, encryptionKey, authenticationKey, 0x30 | suite, answer);
-  const best = { whole: Number.POSITIVE_INFINITY, bare: Number.POSITIVE_INFINITY };
-  const ratios: number[] = [];
-  for (let round = 0; round < rounds; round += 1) {
-    const one = nanosecondsEach(bare);
-    const other = nanosecondsEach(whole);
-    best.bare = Math.min(best.bare, one);
-    best.whole = Math.min(best.whole, other);
-    ratios.push(other / one);
-  }
-  ratios.sort((a, b) => a - b);
-  const median = ratios[ratios.length >> 1] ?? Number.NaN;
-  console.log(
-    `suite ${suite}: get-request encoded and sealed, response opened and decoded ${perSecond(best.whole)}/s; ` +
-      `the same two AES-GCM operations alone ${perSecond(best.bare)}/s; ratio ${(best.whole / best.bare).toFixed(2)} ` +
-      `(median of ${rounds} rounds ${median.toFixed(2)}; target 1.50)`,
-  );
-}
-
-benchProfile(option("--profile-seconds", 1));
+benchProtection(Number(values.rounds));
+benchProfile(seconds / 3);
 benchRefusal();
-await benchLoopback(option("--loopback-seconds", 3));
-
-/** One encryption of a get-request and one decryption of its response, and nothing else. */
-function bareOperations(
-  algorithm: "aes-128-gcm" | "aes-256-gcm",
-  key: KeyObject,
-  authenticationKey: Uint8Array,
-  control: number,
-  answer: Uint8Array,
-): (counter: number) => void {
-  const aad = concatBytes(Uint8Array.of(control), authenticationKey);
-  const request = fromHex("c001c100030100010800ff0200");
-  const options = { authTagLength: TAG_BYTES };
-  const iv = concatBytes(client, new Uint8Array(4));
-  const view = new DataView(iv.buffer);
-  const made = createCipheriv(algorithm, key, concatBytes(server, new Uint8Array(4)), options).setAAD(aad);
-  const sealed = concatBytes(made.update(answer), made.final());
-  const tag = made.getAuthTag();
-  const answerIv = concatBytes(server, new Uint8Array(4));
-  return (counter) => {
-    view.setUint32(8, counter);
-    const cipher = createCipheriv(algorithm, key, iv, options).setAAD(aad);
-    cipher.update(request);
-    cipher.final();
-    cipher.getAuthTag();
-    const decipher = createDecipheriv(algorithm, key, answerIv, options).setAAD(aad).setAuthTag(tag);
-    decipher.update(sealed);
-    decipher.final();
-  };
-}
-
-function nanosecondsEach(work: (counter: number) => void): number {
-  const started = process.hrtime.bigint();
-  for (let pair = 0; pair < pairs; pair += 1) {
-    counter += 1;
-    work(counter);
-  }
-  return Number(process.hrtime.bigint() - started) / pairs;
-}
-
-function perSecond(nanoseconds: number): string {
-  return Math.round(1e9 / nanoseconds).toLocaleString("en");
-}
-
-function option(name: string, otherwise: number): number {
-  const at = process.argv.indexOf(name);
-  return at < 0 ? otherwise : Number(process.argv[at + 1]);
-}
+await using meter = await startBenchMeter();
+await benchStreaming(meter);
+await benchLoopback(meter, { seconds, servers: values["peer-server"], clients: values["peer-client"] });
+benchImport();

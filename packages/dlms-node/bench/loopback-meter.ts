@@ -1,9 +1,21 @@
 import { createSecretKey, type KeyObject } from "node:crypto";
-import { CosemServer, deviceModel, fromHex, fullAccess, mount, Register, systemTitle } from "@meterkeep/dlms";
+import { createInterface } from "node:readline";
+import {
+  CosemServer,
+  deviceModel,
+  fromHex,
+  fullAccess,
+  mount,
+  Register,
+  serveProfile,
+  systemTitle,
+} from "@meterkeep/dlms";
 import { listenWrapper, nodeCiphers, nodeKeyWrap, nodeRandom } from "@meterkeep/dlms-node";
+import { BENCH_PROFILES, benchRows } from "./loopback-profiles.ts";
 
-// The meter of the loopback bench, in a process of its own: one register behind mechanism 5 in suite 0, everything
-// authenticated and encrypted, counters kept. Says its port, and ends with its standard input.
+// The meter of the loopback bench, in a process of its own: a register and load profiles behind mechanism 5 in suite 0,
+// everything authenticated and encrypted, counters kept. Says its port; says how many reads of the register it has served
+// for every line on its standard input, and ends with that.
 
 const SETUP = "0.0.43.0.0.255";
 const keys = {
@@ -13,6 +25,16 @@ const keys = {
 };
 let sent = 0;
 let lowest = 0;
+/** Reads of the register, and when each hundredth came. */
+let trips = 0;
+let marks: number[] = [];
+const TRIPS_A_MARK = 100;
+const COLUMNS = Array.from({ length: 6 }, (_, column) => ({
+  classId: column === 0 ? 8 : column === 1 ? 1 : 3,
+  logicalName: column === 0 ? "0.0.1.0.0.255" : column === 1 ? "0.0.96.10.1.255" : `1.0.${column}.8.0.255`,
+  attributeIndex: 2,
+  dataIndex: 0,
+}));
 const setup = {
   suite: 0,
   policy: { authenticatedRequest: true, encryptedRequest: true, authenticatedResponse: true, encryptedResponse: true },
@@ -34,9 +56,25 @@ const model = deviceModel<undefined>({
       Register.serve<undefined>({
         get: {
           value: () => ({ type: "double-long-unsigned", value: 123_456_789 }),
-          scalerUnit: () => ({ scaler: -2, unit: 30 }),
+          scalerUnit: () => {
+            if (trips % TRIPS_A_MARK === 0) marks.push(performance.now());
+            trips += 1;
+            return { scaler: -2, unit: 30 };
+          },
         },
       }),
+    ),
+    ...BENCH_PROFILES.map(({ logicalName, rows }) =>
+      mount(
+        logicalName,
+        serveProfile<undefined>({
+          columns: COLUMNS,
+          capturePeriod: 900,
+          profileEntries: rows,
+          deviation: 0,
+          rows: () => benchRows(rows),
+        }),
+      ),
     ),
   ],
   associations: [
@@ -63,5 +101,16 @@ const server = new CosemServer<KeyObject, undefined>(model, {
 
 const listener = await listenWrapper({ server });
 console.log(listener.port);
-process.stdin.resume();
-process.stdin.on("end", () => process.exit(0));
+for await (const _ of createInterface(process.stdin)) {
+  console.log(JSON.stringify({ trips, perSecond: laterRate() }));
+  trips = 0;
+  marks = [];
+}
+process.exit(0);
+
+/** Reads a second in the later half, when everything is warm. */
+function laterRate(): number {
+  const half = marks.slice(marks.length >> 1);
+  const [first = 0, last = first] = [half.at(0), half.at(-1)];
+  return last === first ? 0 : Math.round((((half.length - 1) * TRIPS_A_MARK) / (last - first)) * 1000);
+}

@@ -1,115 +1,133 @@
 import { spawn } from "node:child_process";
-import { createSecretKey, type KeyObject } from "node:crypto";
 import { once } from "node:events";
-import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
-import {
-  type AssociationConfig,
-  frameCountersFrom,
-  fromHex,
-  localAssociator,
-  openSession,
-  risingCountersFrom,
-  sealApdu,
-  systemTitle,
-} from "@meterkeep/dlms";
-import { connectWrapper, nodeCiphers, nodeRandom } from "@meterkeep/dlms-node";
+import { apdu, encode, sealApdu } from "@meterkeep/dlms";
+import { associate, type BenchMeter, CIPHERING, CLIENT, type ServerAddress } from "./start-meter.ts";
 
 // One association with a meter in another process, over the wrapper on loopback, mechanism 5, suite 0, authenticated and
-// encrypted: GET of attribute 3 of a register, one after the other. First with our client, then with requests that were
-// sealed beforehand and answers that are not opened, which is how the figures of other servers in peers.md were taken.
+// encrypted: GET of attribute 3 of a register, one after the other. Our client with our meter; our client with each other
+// server; each server with requests that were sealed beforehand and answers that nobody opens, so that the server is what
+// is measured; and each other client with our meter, which counts.
 
-const HOST = "127.0.0.1";
-const REGISTER = { classId: 3, logicalName: "1.0.1.8.0.255", attributeId: 3 };
-const GET_REGISTER = fromHex("c001c100030100010800ff0300");
-const ciphering = {
-  ciphers: nodeCiphers,
-  suite: 0,
-  authenticated: true,
-  encrypted: true,
-  form: "global",
-  encryptionKey: createSecretKey(fromHex("000102030405060708090a0b0c0d0e0f")),
-  authenticationKey: fromHex("d0d1d2d3d4d5d6d7d8d9dadbdcdddedf"),
-} as const;
+const REGISTER = "1.0.1.8.0.255";
 const WARM_TRIPS = 5000;
 const MOST_TRIPS_A_SECOND = 60_000;
-const client = systemTitle(fromHex("4d4b480000000001"));
+const RUNS = 3;
 
-/** Measures round trips a second, for about `seconds` each way. */
-export async function benchLoopback(seconds: number): Promise<void> {
-  const meter = spawn(process.execPath, [fileURLToPath(new URL("loopback-meter.ts", import.meta.url))], {
-    stdio: ["pipe", "pipe", "inherit"],
-  });
-  try {
-    const [port] = (await once(createInterface(meter.stdout), "line")) as [string];
-    await benchSession(Number(port), seconds);
-    await benchSealed(Number(port), seconds);
-  } finally {
-    meter.stdin.end();
-  }
+export interface LoopbackOptions {
+  readonly seconds: number;
+  /** NAME=tcp://HOST:PORT?client=SAP&object=LOGICAL-NAME */
+  readonly servers: readonly string[];
+  /** NAME=COMMAND, in which {port} stands for the meter's. */
+  readonly clients: readonly string[];
 }
 
-async function benchSession(port: number, seconds: number): Promise<void> {
-  await using line = await connectWrapper({ host: HOST, port, clientSap: 1, serverSap: 1 });
-  const config: AssociationConfig<KeyObject> = {
-    authentication: { kind: "gmac", challenge: nodeRandom(16) },
-    systemTitle: client,
-    ciphering,
-  };
-  const associator = localAssociator(config, {
-    frameCounters: frameCountersFrom(1),
-    receivedCounters: risingCountersFrom(0),
-  });
-  const session = await openSession({ exchange: line.exchange, associator });
-  const trips = await measure(seconds, () => session.get(REGISTER));
-  report("our client and our meter", trips);
+interface Server extends ServerAddress {
+  readonly name: string;
+  readonly register: string;
 }
 
-/** Requests sealed beforehand, so that the meter is what is measured. */
-async function benchSealed(port: number, seconds: number): Promise<void> {
-  await using line = await connectWrapper({ host: HOST, port, clientSap: 1, serverSap: 1 });
-  const first = 100_000_000;
-  const config: AssociationConfig<KeyObject> = {
-    authentication: { kind: "gmac", challenge: nodeRandom(16) },
-    systemTitle: client,
-    ciphering,
-  };
-  const counters = { frameCounters: frameCountersFrom(first), receivedCounters: risingCountersFrom(0) };
-  await openSession({ exchange: line.exchange, associator: localAssociator(config, counters) });
-  // The association belongs to the connection, so the sealed requests go over the same one.
+/** Prints round trips a second of every pair. */
+export async function benchLoopback(meter: BenchMeter, options: LoopbackOptions): Promise<void> {
+  const servers: Server[] = [
+    { name: "our meter", register: REGISTER, ...meter.address },
+    ...options.servers.map(peerServer),
+  ];
+  // The servers take turns, so that a busy minute of the machine meets them all.
+  const whole = servers.map((): Trips[] => []);
+  const sealed = servers.map((): Trips[] => []);
+  for (let run = 0; run < RUNS; run += 1)
+    for (const [index, server] of servers.entries()) {
+      whole[index]?.push(await tripsOfSession(server, options.seconds / RUNS));
+      sealed[index]?.push(await tripsSealed(server, options.seconds / RUNS));
+    }
+  for (const [index, { name }] of servers.entries()) report(`our client with ${name}`, whole[index] ?? []);
+  for (const [index, { name }] of servers.entries())
+    report(`requests sealed beforehand with ${name}`, sealed[index] ?? []);
+  for (const client of options.clients) await benchClient(meter, ...nameAndRest(client));
+}
+
+function peerServer(option: string): Server {
+  const [name, address] = nameAndRest(option);
+  const { hostname, port, searchParams } = new URL(address);
+  const clientSap = Number(searchParams.get("client") ?? 1);
+  return { name, host: hostname, port: Number(port), clientSap, register: searchParams.get("object") ?? REGISTER };
+}
+
+function nameAndRest(option: string): [name: string, rest: string] {
+  const at = option.indexOf("=");
+  if (at < 1) throw new Error(`"${option}": NAME=… is wanted`);
+  return [option.slice(0, at), option.slice(at + 1)];
+}
+
+async function tripsOfSession(server: Server, seconds: number): Promise<Trips> {
+  await using secured = await associate(server);
+  const address = { classId: 3, logicalName: server.register, attributeId: 3 };
+  return await measure(seconds, () => secured.session.get(address));
+}
+
+async function tripsSealed(server: Server, seconds: number): Promise<Trips> {
+  await using secured = await associate(server);
+  const plain = encode(apdu, {
+    kind: "get-request",
+    value: {
+      kind: "normal",
+      value: {
+        invokeIdAndPriority: { invokeId: 1, confirmed: true, highPriority: true },
+        attribute: { classId: 3, instanceId: octetsOf(server.register), attributeId: 3 },
+        access: undefined,
+      },
+    },
+  });
   const requests: Uint8Array[] = [];
   for (let index = 0; index < WARM_TRIPS + seconds * MOST_TRIPS_A_SECOND; index += 1)
-    requests.push(sealApdu({ ciphering, client }, GET_REGISTER, first + 10 + index));
+    requests.push(sealApdu({ ciphering: CIPHERING, client: CLIENT }, plain, secured.nextCounter + index));
   requests.reverse();
   const signal = { aborted: false, addEventListener: () => {}, removeEventListener: () => {} };
-  const trips = await measure(seconds, () => line.exchange(requests.pop() as Uint8Array, signal));
-  report("our meter, requests sealed beforehand", trips);
+  // The association belongs to the connection, so the sealed requests go over the same one.
+  return await measure(seconds, () => secured.line.exchange(requests.pop() as Uint8Array, signal));
+}
+
+/** Another's client: how fast it is, our meter counts. */
+async function benchClient(meter: BenchMeter, name: string, command: string): Promise<void> {
+  await meter.served();
+  const client = spawn("/bin/sh", ["-c", command.replaceAll("{port}", String(meter.address.port))], {
+    stdio: ["ignore", "ignore", "inherit"],
+  });
+  const [status] = (await once(client, "exit")) as [number | null];
+  const { trips, perSecond } = await meter.served();
+  const ending = status === 0 ? "" : `; it ended with ${status}`;
+  console.log(
+    `loopback, ${name} with our meter: ${perSecond.toLocaleString("en")} round trips/s in the later half of ${trips}${ending}`,
+  );
 }
 
 interface Trips {
   readonly perSecond: number;
-  readonly microseconds: Float64Array;
+  readonly microseconds: readonly number[];
 }
 
 async function measure(seconds: number, trip: () => Promise<unknown>): Promise<Trips> {
   for (let warm = 0; warm < WARM_TRIPS; warm += 1) await trip();
-  const times: number[] = [];
+  const microseconds: number[] = [];
   const end = performance.now() + seconds * 1000;
   const started = performance.now();
   let before = started;
   while (before < end) {
     await trip();
     const now = performance.now();
-    times.push((now - before) * 1000);
+    microseconds.push((now - before) * 1000);
     before = now;
   }
-  const microseconds = Float64Array.from(times).sort();
-  return { perSecond: (times.length / (before - started)) * 1000, microseconds };
+  return { perSecond: (microseconds.length / (before - started)) * 1000, microseconds };
 }
 
-function report(what: string, { perSecond, microseconds }: Trips): void {
-  const at = (share: number): string => (microseconds[Math.floor(microseconds.length * share)] ?? 0).toFixed(0);
-  console.log(
-    `loopback, ${what}: ${Math.round(perSecond).toLocaleString("en")} round trips/s, p50 ${at(0.5)} us, p99 ${at(0.99)} us`,
-  );
+function report(what: string, runs: readonly Trips[]): void {
+  const all = Float64Array.from(runs.flatMap(({ microseconds }) => microseconds)).sort();
+  const at = (share: number): string => (all[Math.floor(all.length * share)] ?? 0).toFixed(0);
+  const rates = runs.map(({ perSecond }) => Math.round(perSecond).toLocaleString("en"));
+  console.log(`loopback, ${what}: ${rates.join(", ")} round trips/s, p50 ${at(0.5)} us, p99 ${at(0.99)} us`);
+}
+
+function octetsOf(name: string): Uint8Array {
+  return Uint8Array.from(name.split("."), Number);
 }
