@@ -44,7 +44,7 @@ describe("a meter of the virtual town", () => {
   for (const [model, profile] of PROFILES)
     test(`${model} is read whole, and withstands every check`, async () => {
       await using meter = await startVirtualMeter(model);
-      const { answer } = await meterkeep(meter, profile, "read");
+      const { answer } = await meterkeep(meter, profile, "read", "--rows", "4");
       const read = answer as MeterRead;
       assert.equal(read.meter.systemTitle, "4D4B560100989681");
       const energy = read.readings.find(({ obis }) => obis === "1-0:1.8.0");
@@ -52,6 +52,12 @@ describe("a meter of the virtual town", () => {
         typeof energy?.value === "number" && energy.value > 0 && /Wh$/.test(energy.unit ?? ""),
         JSON.stringify(energy),
       );
+      const load = read.profiles.find(({ obis }) => obis === "1-0:99.1.0");
+      assert.equal(load?.rows.length, 4);
+      const [last] = load.rows.slice(-1);
+      assert.match(String(last?.[0]), /^2026-11-12T1\d:00:00/);
+      const column = load.columns.findIndex(({ obis }) => obis === "1-0:1.8.0");
+      if (column !== -1) assert.ok(Number(last?.[column]) <= energy.value, `${String(last?.[column])}`);
       assert.ok(read.profiles.some(({ entries, columns }) => (entries ?? 0) > 0 && columns.length >= 2));
       const pushes = `${directory}/pushes.hex`;
       writeFileSync(pushes, `${hex(meter.meter.buildPush("report"))}\n`);

@@ -7,6 +7,7 @@ const EXAMPLES = `
 Examples:
   meterkeep read tcp://192.168.1.30:4059                        what everybody may read
   meterkeep read tcp://192.168.1.30:4059 --key-file my.json     as the management client
+  meterkeep read tcp://192.168.1.30:4059 --key-file my.json --rows 8
   meterkeep read tcp://[fe80::1]:4059 --password 12345678 --client 2 --json
 
 Exit status: 0 read, 1 the meter or the line refused, 2 called wrongly.
@@ -21,6 +22,7 @@ export function registerRead(program: Command, terminal: Terminal): void {
     .argument("<address>", "tcp://host:port");
   addAccessOptions(command)
     .option("--objects", "list every object")
+    .option("--rows <number>", "read so many of the newest rows of each profile", "0")
     .option("--json", "print JSON")
     .addHelpText("after", EXAMPLES)
     .action(async (address: string, options: ReadOptions) => {

@@ -18,6 +18,7 @@ import {
   unitSymbol,
 } from "@meterkeep/dlms";
 import { type ListedObject, readObjectList } from "../access/object-list.ts";
+import { newestRows, type Scale } from "./newest-rows.ts";
 
 /** One object that the meter shows to this client. */
 export interface HeldObject {
@@ -44,9 +45,19 @@ export interface HeldReading {
 export interface HeldProfile {
   readonly obis: string;
   readonly name: string;
-  readonly columns: readonly string[];
+  readonly columns: readonly HeldColumn[];
   readonly capturePeriodSeconds: number | null;
   readonly entries: number | null;
+  /** The newest rows, as far as they were asked for: a value a column. */
+  readonly rows: readonly (readonly ReadingValue[])[];
+}
+
+/** A column of a profile. */
+export interface HeldColumn {
+  readonly obis: string;
+  readonly attribute: number;
+  readonly name: string;
+  readonly unit: string | null;
 }
 
 /** What could not be read, and the meter's word for it. */
@@ -79,23 +90,52 @@ const READ_OF: Readonly<Record<number, { readonly value: number; readonly scaler
   };
 const PROFILE_ATTRIBUTES = { columns: 3, capturePeriod: 4, entries: 7 } as const;
 
-/** Finds out what the meter holds, and reads what is one value. Refusals are told, and end nothing. */
-export async function discover(session: Session | ShortNameSession): Promise<Holdings> {
+/**
+ * Finds out what the meter holds, and reads what is one value, and of each profile so many of its newest rows. Refusals
+ * are told, and end nothing.
+ */
+export async function discover(session: Session | ShortNameSession, rows = 0): Promise<Holdings> {
   const listed = await readObjectList(session);
   const values = await readAll(session, listed.flatMap(itemsOf));
+  const unread = [...values.unread];
   const readings = listed.flatMap((object) => readingOf(object, values) ?? []);
+  const profiles: HeldProfile[] = [];
+  for (const object of listed.filter(({ classId }) => classId === PROFILE)) {
+    const profile = profileOf(object, values);
+    const found = await newestRows(
+      session,
+      object.logicalName,
+      profile,
+      (at) => scaleOfColumn(profile, at, values),
+      rows,
+    );
+    profiles.push({ ...profile, rows: found.rows });
+    if (found.refused !== undefined) unread.push({ obis: profile.obis, attribute: 2, reason: found.refused });
+  }
   return {
     deviceName: textIn(values.read(DEVICE_NAME, READ_OF[DATA!]!.value)),
     objects: listed.map(describe),
     readings,
-    profiles: listed.filter(({ classId }) => classId === PROFILE).map((object) => profileOf(object, values)),
-    unread: values.unread,
+    profiles,
+    unread,
   };
 }
 
 function itemsOf({ classId, logicalName }: ListedObject): GetItem[] {
   const wanted = classId === PROFILE ? Object.values(PROFILE_ATTRIBUTES) : Object.values(READ_OF[classId] ?? {});
   return wanted.map((attributeId: number) => ({ classId, logicalName, attributeId }));
+}
+
+/** What the values of a column are scaled by: the scaler of the register that they come from. */
+function scaleOfColumn({ columns }: HeldProfile, at: number, values: Values): Scale | undefined {
+  const column = columns[at];
+  return column === undefined ? undefined : scaleAt(nameOf(column.obis), column.attribute, values);
+}
+
+function scaleAt(logicalName: string, attribute: number, values: Values): Scale | undefined {
+  // The value of a register, or the last average or the current one of a demand register.
+  if (attribute !== 2 && attribute !== 3) return undefined;
+  return scaleIn(values.read(logicalName, 3)) ?? scaleIn(values.read(logicalName, 4));
 }
 
 interface Values {
@@ -147,17 +187,22 @@ function profileOf(object: ListedObject, values: Values): HeldProfile {
   return {
     obis,
     name,
-    columns: columns?.type === "array" ? columns.value.map(columnText) : [],
+    columns: columns?.type === "array" ? columns.value.map((column) => columnOf(column, values)) : [],
     capturePeriodSeconds: number(read(PROFILE_ATTRIBUTES.capturePeriod)),
     entries: number(read(PROFILE_ATTRIBUTES.entries)),
+    rows: [],
   };
 }
 
-function columnText(column: Data): string {
-  const [, name, attribute] = column.type === "structure" ? column.value : [];
-  if (name?.type !== "octet-string" || name.value.length !== 6) return "?";
-  const index = attribute === undefined ? undefined : numberOf(attribute);
-  return `${obisOf(logicalNameText(name.value))} attribute ${index ?? "?"}`;
+function columnOf(column: Data, values: Values): HeldColumn {
+  const [, octets, index] = column.type === "structure" ? column.value : [];
+  const isName = octets?.type === "octet-string" && octets.value.length === 6;
+  const logicalName = isName ? logicalNameText(octets.value) : "?";
+  const attribute = Number(index === undefined ? 0 : (numberOf(index) ?? 0));
+  const obis = isName ? obisOf(logicalName) : "?";
+  const code = parseObis(obis);
+  const name = code === undefined ? obis : obisInWords(code);
+  return { obis, attribute, name, unit: scaleAt(logicalName, attribute, values)?.unit ?? null };
 }
 
 function describe({ classId, version, logicalName }: ListedObject): HeldObject {
@@ -167,13 +212,19 @@ function describe({ classId, version, logicalName }: ListedObject): HeldObject {
   return { classId, version, obis, class: known?.name ?? null, name: code === undefined ? obis : obisInWords(code) };
 }
 
+/** `1-0:1.8.0` as `1.0.1.8.0.255`. */
+function nameOf(code: string): string {
+  const [a, b, c, d, e, f = "255"] = code.split(/[-:.]/);
+  return [a, b, c, d, e, f].join(".");
+}
+
 /** `1.0.1.8.0.255` as `1-0:1.8.0`. */
 function obisOf(logicalName: string): string {
   const [a, b, c, d, e, f] = logicalName.split(".");
   return `${a}-${b}:${c}.${d}.${e}${f === "255" ? "" : `.${f}`}`;
 }
 
-function scaleIn(value: Data | undefined): { readonly scaler: number; readonly unit: string } | undefined {
+function scaleIn(value: Data | undefined): Scale | undefined {
   const [scaler, unit] = value?.type === "structure" ? value.value : [];
   if (typeof scaler?.value !== "number" || typeof unit?.value !== "number") return undefined;
   return { scaler: scaler.value, unit: unitSymbol(unit.value) };

@@ -9,10 +9,11 @@ export function readText({ meter, association, objects, readings, profiles, unre
   text += heading("Holds", `${objects.length} objects${all ? "" : " (--objects lists them)"}`);
   if (all) text += `${objectTable(objects)}\n`;
   if (readings.length > 0) text += `${readingTable(readings)}\n`;
-  for (const { obis, name, columns, capturePeriodSeconds, entries } of profiles) {
+  for (const { obis, name, columns, capturePeriodSeconds, entries, rows } of profiles) {
     const period =
       capturePeriodSeconds === null || capturePeriodSeconds === 0 ? "" : ` every ${capturePeriodSeconds} s`;
     text += heading("Profile", `${obis} ${name}: ${entries ?? "?"} entries of ${columns.length} columns${period}`);
+    if (rows.length > 0) text += `${rowTable(columns, rows)}\n`;
   }
   if (unread.length > 0) text += heading("Not read", summary(unread.map(({ reason }) => reason)));
   return text;
@@ -29,6 +30,22 @@ function readingTable(readings: MeterRead["readings"]): string {
   const table = newTable(["OBIS", "what it is", "value", "unit", "time"], ["left", "left", "right", "left", "left"]);
   for (const { obis, name, value, unit, time } of readings)
     table.push([obis, name, String(value ?? ""), unit ?? "", time ?? ""]);
+  return table.toString();
+}
+
+function rowTable(
+  columns: MeterRead["profiles"][number]["columns"],
+  rows: MeterRead["profiles"][number]["rows"],
+): string {
+  const head = columns.map(({ obis, attribute, unit }) => {
+    const place = attribute === 2 ? obis : `${obis}/${attribute}`;
+    return unit === null ? place : `${place} ${unit}`;
+  });
+  const table = newTable(
+    head,
+    columns.map(({ unit }) => (unit === null ? "left" : "right")),
+  );
+  for (const row of rows) table.push(row.map((value) => String(value ?? "")));
   return table.toString();
 }
 

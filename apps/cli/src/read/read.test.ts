@@ -50,9 +50,13 @@ describe("meterkeep read", () => {
       {
         obis: "1-0:99.1.0",
         name: read.profiles[0]?.name,
-        columns: ["0-0:1.0.0 attribute 2", "1-0:1.8.0 attribute 2"],
+        columns: [
+          { obis: "0-0:1.0.0", attribute: 2, name: "Clock", unit: null },
+          { obis: "1-0:1.8.0", attribute: 2, name: "Active energy import", unit: "Wh" },
+        ],
         capturePeriodSeconds: 900,
         entries: 0,
+        rows: [],
       },
     ]);
     assert.ok(read.objects.some(({ classId, class: name }) => classId === 64 && name !== null));

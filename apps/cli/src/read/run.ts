@@ -3,6 +3,7 @@ import type { AccessOptions } from "../access/access-options.ts";
 import { keptCountersFile, openKeptCounters } from "../access/kept-counters.ts";
 import { type MeterAccess, resolveAccess } from "../access/meter-access.ts";
 import { openMeter } from "../access/open-meter.ts";
+import { CliError } from "../error.ts";
 import { type Terminal, write } from "../terminal.ts";
 import { discover, type Holdings } from "./discover.ts";
 import { readText } from "./print.ts";
@@ -10,6 +11,7 @@ import { readText } from "./print.ts";
 /** The options of `meterkeep read`. */
 export interface ReadOptions extends AccessOptions {
   readonly objects?: boolean;
+  readonly rows?: string;
   readonly json?: boolean;
 }
 
@@ -20,12 +22,17 @@ export interface MeterRead extends Omit<Holdings, "deviceName"> {
   readonly association: string;
 }
 
+const MOST_ROWS = 1_000;
+
 /** Runs `meterkeep read`. @throws CliError, TransportError, SessionError */
 export async function readMeter(address: string, options: ReadOptions, terminal: Terminal): Promise<void> {
+  const rows = Number(options.rows ?? 0);
+  if (!Number.isInteger(rows) || rows < 0 || rows > MOST_ROWS)
+    throw new CliError("option-invalid", `--rows must be a whole number from 0 to ${MOST_ROWS}`);
   const access = await resolveAccess(address, options, terminal);
   const counters = openKeptCounters(keptCountersFile(terminal.env));
   await using meter = await openMeter(access, { counters, signal: terminal.interrupted });
-  const { deviceName, ...holdings } = await discover(meter.session);
+  const { deviceName, ...holdings } = await discover(meter.session, rows);
   const { serverSystemTitle } = meter.session.negotiated;
   const read: MeterRead = {
     meter: { systemTitle: serverSystemTitle === undefined ? null : systemTitleText(serverSystemTitle), deviceName },
