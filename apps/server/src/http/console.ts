@@ -15,14 +15,15 @@ const ABSENT = `<!doctype html><html lang="en"><meta charset="utf-8"><title>Mete
  * page is the console's own routing and gets its one document.
  */
 export async function serveConsole(app: FastifyInstance, directory: string): Promise<void> {
-  await app.register(fastifyStatic, { root: directory, serve: false, wildcard: false });
+  // What lies compressed beside a file goes out to whoever takes it; each form has an ETag of its own.
+  await app.register(fastifyStatic, { root: directory, serve: false, wildcard: false, preCompressed: true });
   app.get("/*", { config: { access: "asset" }, schema: { hide: true } }, async (request, reply) => {
     const path = pathOf(request);
     if (path.startsWith("/api/")) throw new ProblemError("not-found", `there is no ${path}`);
     if (!(await exists(join(directory, "index.html")))) return reply.type("text/html").send(ABSENT);
     if (path.startsWith("/assets/")) return sendAsset(reply, directory, path, "public, max-age=31536000, immutable");
     if (/\.[a-z0-9]+$/i.test(path)) return sendAsset(reply, directory, path, "no-cache");
-    return reply.header("cache-control", "no-cache").sendFile("index.html", directory, { cacheControl: false });
+    return sendAsset(reply, directory, "/index.html", "no-cache");
   });
 }
 
