@@ -1,7 +1,12 @@
 import {
+  cosemDate,
+  cosemTime,
   type Data,
   DecodeError,
   data,
+  dateOctets,
+  dateTime,
+  dateTimeOctets,
   decode,
   encode,
   interfaceClassOf,
@@ -10,6 +15,7 @@ import {
   obisFromOctets,
   QUANTITY_UNITS,
   quantityOf,
+  timeOctets,
   unitNumber,
 } from "@meterkeep/dlms";
 import { ascii } from "../text.ts";
@@ -70,6 +76,8 @@ function known(object: ModelledObject, name: string): Uint8Array | undefined {
       value: [{ type: "structure", value: [{ type: "long-unsigned", value: 1 }, text(LOGICAL_DEVICE_NAME)] }],
     });
   if (logicalName === LOGICAL_DEVICE_NAME_OBJECT && classId === 1) return encode(data, text(LOGICAL_DEVICE_NAME));
+  const moment = name === "value" ? momentOf(logicalName) : undefined;
+  if (moment !== undefined) return encode(data, octetString(moment));
   if (VALUES.has(name)) return encode(data, { type: "double-long-unsigned", value: numberOf(logicalName) });
   if (name === "status") return encode(data, { type: "unsigned", value: 0 });
   return undefined;
@@ -93,7 +101,7 @@ function typedExample(object: ModelledObject, type: Data["type"]): Data {
     case "long64-unsigned":
       return { type, value: BigInt(number) };
     case "octet-string":
-      return octetString(ascii(object.logicalName));
+      return octetString(momentOf(object.logicalName) ?? ascii(object.logicalName));
     case "visible-string":
     case "utf8-string":
       return { type, value: object.logicalName };
@@ -101,6 +109,18 @@ function typedExample(object: ModelledObject, type: Data["type"]): Data {
       return exampleData(type);
   }
 }
+
+/** Midnight of 1 January 2026, of objects whose names say that they hold a time, a date or both (Blue Book 7.4.1). */
+function momentOf(logicalName: string): Uint8Array | undefined {
+  const [, , c, d, e] = logicalNameOctets(logicalName);
+  if (c !== 0) return undefined;
+  if (d === 9 && e === 1) return encode(timeOctets, MIDNIGHT);
+  if (d === 9 && e === 2) return encode(dateOctets, NEW_YEAR);
+  return d === 1 && e === 2 ? encode(dateTimeOctets, dateTime({ ...NEW_YEAR, ...MIDNIGHT })) : undefined;
+}
+
+const MIDNIGHT = cosemTime({ hour: 0, minute: 0, second: 0 });
+const NEW_YEAR = cosemDate({ year: 2026, month: 1, dayOfMonth: 1 });
 
 function fits(declared: NamedAttribute, octets: Uint8Array): boolean {
   try {

@@ -7,6 +7,7 @@ import {
   type AttributeAddress,
   attributeNumbered,
   Clock,
+  DataClass,
   DisconnectControl,
   data,
   dateTime,
@@ -205,6 +206,18 @@ test("under short names attributes can be read by their logical names, several a
     values.value.map(({ type }) => type),
     ["double-long-unsigned", "null-data", "double-long-unsigned"],
   );
+});
+
+test("objects whose names say that they hold a time or a date hold one", async () => {
+  const named = ["1.0.0.9.1.255", "1.0.0.9.2.255", "1.0.0.1.2.255", "1.0.0.9.4.255"];
+  const meter = meterOf({ objects: named.map((obis) => ({ cls: 1, obis, version: 0, attrs: { 2: [1, null] } })) });
+  const session = await sessionWith(meter);
+  assert.ok(!(session instanceof ShortNameSession));
+  const lengths = named.map(async (logicalName) => {
+    const value = await remote(session, DataClass, logicalName).get("value");
+    return value.type === "octet-string" ? value.value.length : value.type;
+  });
+  assert.deepEqual(await Promise.all(lengths), [4, 5, 12, "double-long-unsigned"]);
 });
 
 test("its switches and its image transfer do what they should", async () => {
