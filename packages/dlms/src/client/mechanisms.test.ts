@@ -192,3 +192,20 @@ test("every field of the AARQ is sent where it is given, and the meter judges th
     { reason: "no-common-acse-version" },
   );
 });
+
+test("a meter that knows users takes no other, and shows who it is", async () => {
+  const users = [
+    { userId: 7, userName: "reader" },
+    { userId: 9, userName: "fitter" },
+  ];
+  const meter = securedMeter({ suite: 0, users });
+  const session = await meter.open((config) => ({ ...config, userId: 9 }));
+  await session.release();
+  for (const userId of [undefined, 8])
+    await assert.rejects(
+      meter.open((config) => (userId === undefined ? config : { ...config, userId })),
+      {
+        reason: "calling-AE-invocation-identifier-not-recognized",
+      },
+    );
+});

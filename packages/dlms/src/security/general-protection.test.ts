@@ -10,10 +10,12 @@ import { sharedFile } from "../shared-folder.test.ts";
 import { systemTitle } from "../system-title.ts";
 import { apdu } from "../xdlms/apdu.ts";
 import { securityControl } from "./control.ts";
+import { protectApdu } from "./envelope.ts";
 import { openGeneralCiphering, parseGeneralCiphering, sealGeneralCiphering } from "./general-ciphering.ts";
 import type { GeneralHeader } from "./general-header.ts";
 import { parseGeneralSigning, signApdu, verifySignedApdu } from "./general-signing.ts";
 import type { KeySource } from "./key-info.ts";
+import { openLayers } from "./layers.ts";
 import type { GeneralSetup } from "./message-key.ts";
 import { type SecurityProfile, STANDARD_SECURITY } from "./profile.ts";
 import { SECURITY_SUITES, type SecuritySuiteId } from "./suites.ts";
@@ -141,6 +143,39 @@ test("what is missing or does not belong is named", () => {
   const keySet = seal("one-pass");
   keySet[keySet.length - GET.length - 17]! |= 0x40;
   assert.throws(() => open(keySet), { code: "protection-mismatch" });
+});
+
+test("layers come in either order, once each, and all from the same side to this one", () => {
+  const { client, server } = ends(1);
+  const signing = { ...client, curves: nodeCurves };
+  const control = securityControl({ suite: 1, authenticated: true, encrypted: true });
+  const sign = (inside: Uint8Array, by: GeneralHeader = header) => signApdu(signing, client.keys.signing!, by, inside);
+  const seal = (inside: Uint8Array) =>
+    sealGeneralCiphering(client, { ...header, control, counter: 3, source: "one-pass" }, inside);
+  const glo = (inside: Uint8Array) =>
+    protectApdu(
+      nodePlatform.ciphers,
+      client.keys,
+      { form: "general-global", control, originator: CLIENT, counter: 4 },
+      inside,
+    );
+  const keys = { ciphers: nodePlatform.ciphers, keysFor: () => server.keys, general: server };
+  const open = (octets: Uint8Array, recipient = SERVER) => openLayers(keys, { originator: CLIENT, recipient }, octets);
+  for (const octets of [sign(seal(GET)), seal(sign(GET)), sign(glo(GET)), glo(sign(GET))]) {
+    const { plain, signed, ciphering } = open(octets);
+    assert.deepEqual([toHex(plain), signed, ciphering?.tag], [toHex(GET), true, "verified"]);
+  }
+  assert.deepEqual([open(sign(GET)).signed, open(glo(GET)).signed], [true, false]);
+  assert.equal(open(GET).ciphering, undefined);
+  for (const octets of [sign(sign(GET)), seal(seal(GET)), glo(seal(GET)), sign(glo(sign(GET)))])
+    assert.throws(() => open(octets), { code: "protection-mismatch" });
+  // Meant for another, or made by another than who ciphered it.
+  assert.throws(() => open(seal(sign(GET)), CLIENT), { code: "protection-mismatch" });
+  assert.throws(() => open(seal(sign(GET, { ...header, originator: SERVER }))), { code: "protection-mismatch" });
+  assert.throws(() => open(sign(GET, { ...header, originator: undefined })), { code: "protection-mismatch" });
+  assert.throws(() => openLayers({ ...keys, general: undefined }, { originator: CLIENT }, sign(GET)), {
+    code: "key-missing",
+  });
 });
 
 test("a header comes back as it was, and titles and times are whole or absent", () => {

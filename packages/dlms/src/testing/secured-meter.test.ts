@@ -13,6 +13,8 @@ import { fullAccess } from "../server/access.ts";
 import { serveDataProtection } from "../server/data-protection-object.ts";
 import { deviceModel, mount } from "../server/device-model.ts";
 import type {
+  AssociationEdits,
+  AssociationUser,
   CertificateStore,
   Device,
   KeyPurpose,
@@ -45,6 +47,8 @@ export interface SecuredMeterOptions {
   readonly profile?: SecurityProfile;
   readonly mechanism?: HlsMechanism;
   readonly certificates?: CertificateStore;
+  /** Users that the associations know by number. */
+  readonly users?: readonly AssociationUser[];
 }
 
 type Purposes = Record<KeyPurpose, Uint8Array>;
@@ -168,6 +172,7 @@ export function securedMeter(options: SecuredMeterOptions) {
     checkPassword: () => false,
     setPassword: () => false,
     hlsMechanism: () => mechanism,
+    ...(options.users === undefined ? {} : { associationEdits: editsWith(options.users) }),
     securityProfile: options.profile,
     onEvent: (event) => {
       events.push(event);
@@ -222,4 +227,8 @@ export function securedMeter(options: SecuredMeterOptions) {
   };
   const key = (purpose: KeyPurpose) => toHex(octets[purpose]);
   return { server, setup, events, config, general, open, key, signing: { client: clientSigning, meter: meterSigning } };
+}
+
+function editsWith(users: readonly AssociationUser[]): AssociationEdits {
+  return { hidden: () => false, setHidden: () => false, users: () => users, setUsers: () => false };
 }
