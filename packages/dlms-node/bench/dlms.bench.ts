@@ -8,8 +8,10 @@ import { startBenchMeter } from "./start-meter.ts";
 import { benchStreaming } from "./streaming.ts";
 
 // Everything about the speed of the library, all ratios in one run. Other programs are put beside ours by
-//   --peer-server "NAME=tcp://127.0.0.1:4063?client=1&object=1.0.1.8.0.255"   a server that is running, and a register of it
-//   --peer-client "NAME=COMMAND"   a program that associates with the meter at {port} and reads again and again
+//   --peer-server "NAME=tcp://127.0.0.1:4063?client=1&object=1.0.1.8.0.255&counter=1"
+//       a server that is running, a register of it, and a counter that it has not seen
+//   --peer-client "NAME=COMMAND"
+//       a program that associates with the meter at {port} and reads the register again and again
 // Both speak the wrapper, mechanism 5, suite 0, authenticated and encrypted, with the keys in start-meter.ts.
 
 const { values } = parseArgs({

@@ -12,10 +12,11 @@ const REGISTER = "1.0.1.8.0.255";
 const WARM_TRIPS = 5000;
 const MOST_TRIPS_A_SECOND = 60_000;
 const RUNS = 3;
+const COUNTERS_A_RUN = 1_000_000;
 
 export interface LoopbackOptions {
   readonly seconds: number;
-  /** NAME=tcp://HOST:PORT?client=SAP&object=LOGICAL-NAME */
+  /** NAME=tcp://HOST:PORT?client=SAP&object=LOGICAL-NAME&counter=FIRST */
   readonly servers: readonly string[];
   /** NAME=COMMAND, in which {port} stands for the meter's. */
   readonly clients: readonly string[];
@@ -24,12 +25,14 @@ export interface LoopbackOptions {
 interface Server extends ServerAddress {
   readonly name: string;
   readonly register: string;
+  /** The first counter that the server takes: it may have seen others. */
+  readonly counter: number;
 }
 
 /** Prints round trips a second of every pair. */
 export async function benchLoopback(meter: BenchMeter, options: LoopbackOptions): Promise<void> {
   const servers: Server[] = [
-    { name: "our meter", register: REGISTER, ...meter.address },
+    { name: "our meter", register: REGISTER, counter: 1, ...meter.address },
     ...options.servers.map(peerServer),
   ];
   // The servers take turns, so that a busy minute of the machine meets them all.
@@ -37,8 +40,9 @@ export async function benchLoopback(meter: BenchMeter, options: LoopbackOptions)
   const sealed = servers.map((): Trips[] => []);
   for (let run = 0; run < RUNS; run += 1)
     for (const [index, server] of servers.entries()) {
-      whole[index]?.push(await tripsOfSession(server, options.seconds / RUNS));
-      sealed[index]?.push(await tripsSealed(server, options.seconds / RUNS));
+      const counter = server.counter + 2 * run * COUNTERS_A_RUN;
+      whole[index]?.push(await tripsOfSession(server, counter, options.seconds / RUNS));
+      sealed[index]?.push(await tripsSealed(server, counter + COUNTERS_A_RUN, options.seconds / RUNS));
     }
   for (const [index, { name }] of servers.entries()) report(`our client with ${name}`, whole[index] ?? []);
   for (const [index, { name }] of servers.entries())
@@ -50,7 +54,9 @@ function peerServer(option: string): Server {
   const [name, address] = nameAndRest(option);
   const { hostname, port, searchParams } = new URL(address);
   const clientSap = Number(searchParams.get("client") ?? 1);
-  return { name, host: hostname, port: Number(port), clientSap, register: searchParams.get("object") ?? REGISTER };
+  const counter = Number(searchParams.get("counter") ?? 1);
+  const register = searchParams.get("object") ?? REGISTER;
+  return { name, host: hostname, port: Number(port), clientSap, register, counter };
 }
 
 function nameAndRest(option: string): [name: string, rest: string] {
@@ -59,14 +65,14 @@ function nameAndRest(option: string): [name: string, rest: string] {
   return [option.slice(0, at), option.slice(at + 1)];
 }
 
-async function tripsOfSession(server: Server, seconds: number): Promise<Trips> {
-  await using secured = await associate(server);
+async function tripsOfSession(server: Server, counter: number, seconds: number): Promise<Trips> {
+  await using secured = await associate(server, { counter });
   const address = { classId: 3, logicalName: server.register, attributeId: 3 };
   return await measure(seconds, () => secured.session.get(address));
 }
 
-async function tripsSealed(server: Server, seconds: number): Promise<Trips> {
-  await using secured = await associate(server);
+async function tripsSealed(server: Server, counter: number, seconds: number): Promise<Trips> {
+  await using secured = await associate(server, { counter });
   const plain = encode(apdu, {
     kind: "get-request",
     value: {

@@ -29,6 +29,9 @@ export const CIPHERING = {
   authenticationKey: AUTHENTICATION_KEY,
 } as const;
 
+/** More than any association needs before its first request. */
+const COUNTERS_OF_ASSOCIATING = 100;
+
 /** A server to measure, ours or another's. */
 export interface ServerAddress {
   readonly host: string;
@@ -85,29 +88,37 @@ export interface SecuredSession extends AsyncDisposable {
   readonly nextCounter: number;
 }
 
-/** Associates; where the server has seen higher counters, again with the one it says. */
+export interface AssociateOptions
+  extends Pick<SessionOptions, "blockTransfer" | "maxResponseBytes">,
+    Pick<AssociationConfig<KeyObject>, "conformance"> {
+  /** The counter to begin with; where the server has seen higher ones and says so, what it says. */
+  readonly counter?: number;
+}
+
+/** Associates with mechanism 5. */
 export async function associate(
   { host, port, clientSap }: ServerAddress,
-  options: Pick<SessionOptions, "blockTransfer" | "maxResponseBytes"> &
-    Pick<AssociationConfig<KeyObject>, "conformance"> = {},
+  options: AssociateOptions = {},
 ): Promise<SecuredSession> {
-  let counter = 1;
+  const { conformance, counter: first = 1, ...rest } = options;
+  const config: AssociationConfig<KeyObject> = {
+    authentication: { kind: "gmac", challenge: nodeRandom(16) },
+    systemTitle: CLIENT,
+    ciphering: CIPHERING,
+    // Some servers refuse a client that names no limit.
+    maxReceivePduSize: 0xffff,
+    ...(conformance === undefined ? {} : { conformance }),
+  };
+  let counter = first;
   for (;;) {
     const line = await connectWrapper({ host, port, clientSap, serverSap: 1 });
-    const { conformance, ...rest } = options;
-    const config: AssociationConfig<KeyObject> = {
-      authentication: { kind: "gmac", challenge: nodeRandom(16) },
-      systemTitle: CLIENT,
-      ciphering: CIPHERING,
-      ...(conformance === undefined ? {} : { conformance }),
-    };
     // Some servers begin anew at 0 with every association.
     const receivedCounters = { accept: () => true };
     const associator = localAssociator(config, { frameCounters: frameCountersFrom(counter), receivedCounters });
     try {
       const session = await openSession({ exchange: line.exchange, line: line.line, associator, ...rest });
       const dispose = () => line[Symbol.asyncDispose]();
-      return { line, session, nextCounter: counter + 100, [Symbol.asyncDispose]: dispose };
+      return { line, session, nextCounter: counter + COUNTERS_OF_ASSOCIATING, [Symbol.asyncDispose]: dispose };
     } catch (error) {
       await line[Symbol.asyncDispose]();
       const expected = error instanceof SessionError ? error.expectedInvocationCounter : undefined;
