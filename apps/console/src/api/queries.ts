@@ -94,12 +94,15 @@ export const drillQuery = (id: string) =>
 
 export type LedgerSource = "custodian" | "head-end";
 
-/** A page of a ledger, newest first, below `before`. */
-export const ledgerQuery = (source: LedgerSource, before: number | undefined) =>
+/** A page of a ledger, newest first, below `before`; the bookkeeping of sessions, pushes and counters only with `routine`. */
+export const ledgerQuery = (source: LedgerSource, routine: boolean, before: number | undefined) =>
   queryOptions({
-    queryKey: ["ledger", source, before ?? "head"],
+    queryKey: ["ledger", source, routine ? "all" : "without routine", before ?? "head"],
     queryFn: ({ signal }) =>
-      getJson<LedgerPage>(`/ledger?source=${source}&limit=100&before=${before ?? Number.MAX_SAFE_INTEGER}`, signal),
+      getJson<LedgerPage>(
+        `/ledger?source=${source}&routine=${routine}&limit=100&before=${before ?? Number.MAX_SAFE_INTEGER}`,
+        signal,
+      ),
   });
 
 export const pushSourcesQuery = queryOptions({

@@ -25,19 +25,17 @@ const SAYS = {
 
 export function LedgerPage() {
   const [source, setSource] = useState<LedgerSource>("custodian");
+  const [routine, setRoutine] = useState(false);
   const { data, error, fetchNextPage, hasNextPage, isFetchingNextPage, refetch } = useInfiniteQuery({
-    queryKey: ["ledger", source, "pages"],
-    queryFn: ({ pageParam, client }) => client.fetchQuery({ ...ledgerQuery(source, pageParam), staleTime: 0 }),
+    queryKey: ["ledger", source, routine, "pages"],
+    queryFn: ({ pageParam, client }) => client.fetchQuery({ ...ledgerQuery(source, routine, pageParam), staleTime: 0 }),
     initialPageParam: undefined as number | undefined,
-    getNextPageParam: (page: Page) => {
-      const last = page.entries.at(-1)?.sequence;
-      return last === undefined || last <= 1 ? undefined : last;
-    },
+    getNextPageParam: ({ older }: Page) => older,
   });
   usePageTitle(`${SOURCES[source]}'s ledger`);
   const entries = useMemo(() => data?.pages.flatMap((page) => page.entries) ?? [], [data]);
   const head = data?.pages[0]?.head;
-  const check = useLeafCheck(entries);
+  const check = useLeafCheck(entries, !routine);
   const newer = useNewer(source, entries[0]?.sequence);
 
   return (
@@ -59,9 +57,15 @@ export function LedgerPage() {
         <div className="panel-head">
           <h2 id="entries-title">{SOURCES[source]}'s entries</h2>
           <LeafVerdict check={check} />
+          {source === "custodian" ? (
+            <label className="ledger-routine">
+              <input type="checkbox" checked={routine} onChange={(event) => setRoutine(event.currentTarget.checked)} />{" "}
+              with the bookkeeping of sessions, pushes and counters
+            </label>
+          ) : null}
           {newer > 0 ? (
             <button type="button" className="text-button" onClick={() => void refetch()}>
-              Show {formatCount(newer)} newer
+              {routine ? `Show ${formatCount(newer)} newer` : "Show newer"}
             </button>
           ) : head === undefined ? null : (
             <span className="dim">
@@ -77,7 +81,9 @@ export function LedgerPage() {
               <p className="dim">Fetching the entries …</p>
             ) : (
               <Empty command="npx meterkeep status">
-                Nothing has been written yet. The first use of a key is the first entry.
+                {(head?.size ?? 0) === 0
+                  ? "Nothing has been written yet. The first use of a key is the first entry."
+                  : "The newest entries are bookkeeping of sessions, pushes and counters: show it, or look further back."}
               </Empty>
             )}
           </div>
@@ -123,18 +129,18 @@ function LeafVerdict({ check }: { check: LeafCheck | undefined }) {
   );
 }
 
-function useLeafCheck(entries: Page["entries"]): LeafCheck | undefined {
+function useLeafCheck(entries: Page["entries"], gaps: boolean): LeafCheck | undefined {
   const [check, setCheck] = useState<LeafCheck>();
   useEffect(() => {
     let wanted = true;
     setCheck(undefined);
-    void checkLeaves(entries).then((result) => {
+    void checkLeaves(entries, { gaps }).then((result) => {
       if (wanted) setCheck(result);
     });
     return () => {
       wanted = false;
     };
-  }, [entries]);
+  }, [entries, gaps]);
   return check;
 }
 
