@@ -41,7 +41,7 @@ const USAGE = `npm run meter -- --model FILE [options]
   --clock SECONDS     let the clock be wrong
   --check             read it whole over TCP with our client, print what came of it, and end`;
 
-const { values } = parseArgs({
+const OPTIONS = {
   options: {
     model: { type: "string" },
     port: { type: "string", default: "4059" },
@@ -55,15 +55,20 @@ const { values } = parseArgs({
     check: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
   },
-});
+} as const;
+
+type Options = ReturnType<typeof parseArgs<typeof OPTIONS>>["values"];
 
 /** Starts the meter, or says what is missing. */
 async function main(): Promise<number> {
+  const { values } = parseArgs(OPTIONS);
   const { model, host, password } = values;
   if (values.help || model === undefined) {
     console.log(USAGE);
     return values.help ? 0 : 2;
   }
+  const port = wholeNumber("port", values.port);
+  const wrongBySeconds = wholeNumber("clock", values.clock ?? "0");
   const clients = clientsOf(values.profile);
   const security = values.keys === undefined ? undefined : securityFrom(values.keys);
   const file = parseMeterFile(JSON.parse(readFileSync(model, "utf8")));
@@ -75,12 +80,12 @@ async function main(): Promise<number> {
     ...(security === undefined ? {} : { security }),
   });
   meter.lies = values.lie;
-  if (values.clock !== undefined) meter.clock.set(meter.clock.now() + Number(values.clock) * 1000);
+  if (wrongBySeconds !== 0) meter.clock.set(meter.clock.now() + wrongBySeconds * 1000);
   for (const notice of meter.notices) console.log(`! ${notice}`);
   const listener = await listenWrapper({
     server: meter.server,
     host,
-    port: Number(values.port),
+    port,
     maxConnections: 16,
     ...(values.misbehave === undefined
       ? {}
@@ -95,7 +100,7 @@ async function main(): Promise<number> {
   console.log(`${name}: ${meter.objects.length} objects by ${file.referencing}s on ${listener.host}:${listener.port}`);
   console.log(`clients: ${clients.map(({ sap, authentication }) => `${sap} (${authentication})`).join(", ")}`);
   if (!values.check) return new Promise(() => {});
-  const reading = await readOver(meter, listener, clients);
+  const reading = await readOver(meter, listener, clients, values);
   await listener[Symbol.asyncDispose]();
   const { objects, read, raw, refused, problems } = reading;
   for (const problem of problems) console.log(`! ${problem}`);
@@ -103,6 +108,13 @@ async function main(): Promise<number> {
     `read ${objects} objects: ${read} attributes as declared, ${raw} raw, ${refused} refused, ${problems.length} problems`,
   );
   return problems.length === 0 ? 0 : 1;
+}
+
+function wholeNumber(option: string, text: string): number {
+  const value = Number(text);
+  if (text.trim() === "" || !Number.isInteger(value))
+    throw new Error(`--${option} takes a whole number, not "${text}"`);
+  return value;
 }
 
 /** The clients of a profile, by its id or from a file with one profile or more: the first counts. */
@@ -136,6 +148,7 @@ async function readOver(
   meter: ModelMeter,
   { host, port }: { readonly host: string; readonly port: number },
   clients: readonly ModelClient[],
+  { password }: Options,
 ): Promise<WholeReading> {
   const client = clients.find(({ authentication }) => authentication !== "gmac");
   if (client === undefined) throw new Error("--check needs a client without keys");
@@ -144,7 +157,7 @@ async function readOver(
   const authentication =
     client.authentication === "none"
       ? ({ kind: "none" } as const)
-      : ({ kind: "lls", password: new TextEncoder().encode(values.password ?? "") } as const);
+      : ({ kind: "lls", password: new TextEncoder().encode(password ?? "") } as const);
   await using session =
     meter.file.referencing === "short-name"
       ? await openShortNameSession({
@@ -155,4 +168,12 @@ async function readOver(
   return await readWhole(session);
 }
 
-process.exitCode = await main();
+try {
+  process.exitCode = await main();
+} catch (error) {
+  const { code } = error as { readonly code?: string };
+  console.error(
+    `meter: ${error instanceof Error ? error.message : String(error)}${code === undefined ? "" : ` (${code})`}`,
+  );
+  process.exitCode = 2;
+}
