@@ -13,26 +13,38 @@ export function isEmptyFilter({ text, stage, supply, feeder }: MeterFilter): boo
   return (text ?? "") === "" && stage === undefined && supply === undefined && feeder === undefined;
 }
 
-/** Words of `text` must each occur in label, system title, profile, feeder, trust or supply; the rest must match exactly. */
-export function matches(filter: MeterFilter, meter: MeterSummary): boolean {
-  if (filter.stage !== undefined && stageOf(meter) !== filter.stage) return false;
-  if (filter.supply !== undefined && meter.supply !== filter.supply) return false;
-  if (filter.feeder !== undefined && meter.feeder !== filter.feeder) return false;
-  const text = filter.text?.trim().toLowerCase() ?? "";
-  if (text === "") return true;
-  const hay = [
-    meter.label,
-    meter.systemTitle,
-    meter.profile,
-    meter.feeder ?? "",
-    meter.trust,
-    meter.supply,
-    meter.kind,
-    meter.stale ? "stale" : "",
-  ]
-    .join(" ")
-    .toLowerCase();
-  return text.split(/\s+/).every((word) => hay.includes(word));
+/** The text that words are sought in, made once for each line of a meter: of five thousand, a key that is typed changes none. */
+export class Haystacks {
+  readonly #texts = new WeakMap<MeterSummary, string>();
+
+  of(meter: MeterSummary): string {
+    const known = this.#texts.get(meter);
+    if (known !== undefined) return known;
+    const { label, systemTitle, profile, feeder = "", trust, supply, kind, stale } = meter;
+    const text = `${label} ${systemTitle} ${profile} ${feeder} ${trust} ${supply} ${kind} ${stale ? "stale" : ""}`;
+    const folded = text.toLowerCase();
+    this.#texts.set(meter, folded);
+    return folded;
+  }
+}
+
+/** The meters that fit: words of `text` must each occur in label, system title, profile, feeder, trust or supply, the rest exactly. */
+export function select(
+  filter: MeterFilter,
+  meters: readonly MeterSummary[],
+  haystacks: Haystacks,
+): readonly MeterSummary[] {
+  if (isEmptyFilter(filter)) return meters;
+  const { stage, supply, feeder } = filter;
+  const words = (filter.text ?? "").toLowerCase().split(/\s+/).filter(Boolean);
+  return meters.filter((meter) => {
+    if (stage !== undefined && stageOf(meter) !== stage) return false;
+    if (supply !== undefined && meter.supply !== supply) return false;
+    if (feeder !== undefined && meter.feeder !== feeder) return false;
+    if (words.length === 0) return true;
+    const text = haystacks.of(meter);
+    return words.every((word) => text.includes(word));
+  });
 }
 
 /** Dark homes and quarantined meters come first; the rest keeps its order, so that rows do not move while they are read. */

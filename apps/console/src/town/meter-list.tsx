@@ -7,27 +7,23 @@ import { counted, formatEnergy, formatPower } from "../format/quantity.ts";
 import { localTime, useTownTime } from "../live/live-context.tsx";
 import { ProtectionMark, TrustMark } from "../shell/marks.tsx";
 import { Amount } from "../shell/quantity.tsx";
-import { attentionFirst, isEmptyFilter, type MeterFilter, matches } from "./filter.ts";
+import { attentionFirst, isEmptyFilter, type MeterFilter } from "./filter.ts";
 
 const PAGE = 25;
 const SUPPLY_WORDS = { connected: "supplied", disconnected: "dark", unknown: "not read" } as const;
 
 interface MeterListProps {
   readonly meters: readonly MeterSummary[];
+  /** Those that fit the filter, a moment behind its fields where the town is large. */
+  readonly found: readonly MeterSummary[];
   /** What the fields show. */
   readonly filter: MeterFilter;
-  /** What the list follows: a moment behind the fields where the town is large. */
-  readonly used: MeterFilter;
   readonly change: (filter: MeterFilter) => void;
 }
 
-export const MeterList = memo(function MeterList({ meters, filter, used, change }: MeterListProps) {
+export const MeterList = memo(function MeterList({ meters, found, filter, change }: MeterListProps) {
   const [limit, setLimit] = useState(PAGE);
-  const now = useTownTime();
-  const found = useMemo(
-    () => attentionFirst(isEmptyFilter(used) ? meters : meters.filter((meter) => matches(used, meter))),
-    [meters, used],
-  );
+  const rows = useMemo(() => attentionFirst(found).slice(0, limit), [found, limit]);
   const feeders = useMemo(
     () => [...new Set(meters.flatMap(({ feeder }) => (feeder === undefined ? [] : [feeder])))].toSorted(),
     [meters],
@@ -75,70 +71,7 @@ export const MeterList = memo(function MeterList({ meters, filter, used, change 
           )}
         </span>
       </div>
-      <div className="scroll-x">
-        <table className="meter-table">
-          <thead>
-            <tr>
-              <th scope="col">Meter</th>
-              <th scope="col">System title</th>
-              <th scope="col">Trust</th>
-              <th scope="col">Supply</th>
-              <th scope="col" className="number">
-                Power
-              </th>
-              <th scope="col" className="number">
-                Import
-              </th>
-              <th scope="col">Read at</th>
-              <th scope="col">Protected</th>
-            </tr>
-          </thead>
-          <tbody>
-            {found.slice(0, limit).map((meter) => (
-              <tr key={meter.systemTitle}>
-                <th scope="row">
-                  <Link to="/meters/$systemTitle" params={{ systemTitle: meter.systemTitle }}>
-                    {meter.label}
-                  </Link>{" "}
-                  {meter.kind === "real" ? <span className="mark">real</span> : null}
-                </th>
-                <td>
-                  <code>{meter.systemTitle}</code>
-                </td>
-                <td>
-                  <TrustMark trust={meter.trust} />
-                </td>
-                <td>{meter.role === "home" ? SUPPLY_WORDS[meter.supply] : "–"}</td>
-                <td className="number">
-                  {meter.powerW === undefined ? (
-                    "–"
-                  ) : (
-                    <EvidenceLink hash={meter.lastReadingEvidence}>
-                      <Amount of={formatPower(meter.powerW)} />
-                    </EvidenceLink>
-                  )}
-                </td>
-                <td className="number">
-                  {meter.energyWh === undefined ? (
-                    "–"
-                  ) : (
-                    <EvidenceLink hash={meter.lastReadingEvidence}>
-                      <Amount of={formatEnergy(meter.energyWh)} />
-                    </EvidenceLink>
-                  )}
-                </td>
-                <td className="nowrap">
-                  {meter.lastReadingAt === undefined || now === undefined
-                    ? "–"
-                    : localTime.near(meter.lastReadingAt, now)}
-                  {meter.stale ? <span className="mark"> stale</span> : null}
-                </td>
-                <td>{meter.protection === undefined ? "–" : <ProtectionMark protection={meter.protection} />}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <MeterTable rows={rows} />
       {found.length === 0 ? (
         <p className="list-end dim">No meter is like that. Fewer words find more.</p>
       ) : found.length > limit ? (
@@ -149,5 +82,76 @@ export const MeterList = memo(function MeterList({ meters, filter, used, change 
         </p>
       ) : null}
     </section>
+  );
+});
+
+/** The rows by themselves: what is typed into the fields does not draw them again before it changes them. */
+const MeterTable = memo(function MeterTable({ rows }: { rows: readonly MeterSummary[] }) {
+  const now = useTownTime();
+  return (
+    <div className="scroll-x">
+      <table className="meter-table">
+        <thead>
+          <tr>
+            <th scope="col">Meter</th>
+            <th scope="col">System title</th>
+            <th scope="col">Trust</th>
+            <th scope="col">Supply</th>
+            <th scope="col" className="number">
+              Power
+            </th>
+            <th scope="col" className="number">
+              Import
+            </th>
+            <th scope="col">Read at</th>
+            <th scope="col">Protected</th>
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map((meter) => (
+            <tr key={meter.systemTitle}>
+              <th scope="row">
+                <Link to="/meters/$systemTitle" params={{ systemTitle: meter.systemTitle }}>
+                  {meter.label}
+                </Link>{" "}
+                {meter.kind === "real" ? <span className="mark">real</span> : null}
+              </th>
+              <td>
+                <code>{meter.systemTitle}</code>
+              </td>
+              <td>
+                <TrustMark trust={meter.trust} />
+              </td>
+              <td>{meter.role === "home" ? SUPPLY_WORDS[meter.supply] : "–"}</td>
+              <td className="number">
+                {meter.powerW === undefined ? (
+                  "–"
+                ) : (
+                  <EvidenceLink hash={meter.lastReadingEvidence}>
+                    <Amount of={formatPower(meter.powerW)} />
+                  </EvidenceLink>
+                )}
+              </td>
+              <td className="number">
+                {meter.energyWh === undefined ? (
+                  "–"
+                ) : (
+                  <EvidenceLink hash={meter.lastReadingEvidence}>
+                    <Amount of={formatEnergy(meter.energyWh)} />
+                  </EvidenceLink>
+                )}
+              </td>
+              <td className="nowrap">
+                {meter.lastReadingAt === undefined || now === undefined
+                  ? "–"
+                  : localTime.near(meter.lastReadingAt, now)}
+                {meter.stale ? <span className="mark"> stale</span> : null}
+              </td>
+              <td>{meter.protection === undefined ? "–" : <ProtectionMark protection={meter.protection} />}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
   );
 });

@@ -14,7 +14,7 @@ import { Amount } from "../shell/quantity.tsx";
 import { AttachedMeters } from "./attached.tsx";
 import { Diagram } from "./diagram.tsx";
 import { EventList } from "./event-list.tsx";
-import { isEmptyFilter, type MeterFilter, matches } from "./filter.ts";
+import { Haystacks, isEmptyFilter, type MeterFilter, select } from "./filter.ts";
 import { Legend } from "./legend.tsx";
 import { LoadChart } from "./load-chart.tsx";
 import { MeterList } from "./meter-list.tsx";
@@ -45,7 +45,9 @@ const Town = memo(function Town({ overview }: { overview: Overview }) {
   const stages = useMemo(() => countStages(overview.meters), [overview.meters]);
   const present = useMemo(() => new Set(overview.meters.map(({ trust }) => trust)), [overview.meters]);
   const attached = useMemo(() => overview.meters.filter(({ role }) => role === "attached"), [overview.meters]);
-  const shown = useShown(overview.meters, used);
+  const [haystacks] = useState(() => new Haystacks());
+  const found = useMemo(() => select(used, overview.meters, haystacks), [used, overview.meters, haystacks]);
+  const shown = useShown(found, isEmptyFilter(used));
   const [townStart] = useState(() => Date.parse(overview.clock.now));
   const chooseFeeder = useCallback((feeder: string | undefined) => setFilter((before) => ({ ...before, feeder })), []);
   const { grid } = overview;
@@ -82,7 +84,7 @@ const Town = memo(function Town({ overview }: { overview: Overview }) {
           <EventList meters={meters} />
         </div>
         {grid === undefined ? null : <LoadChart grid={grid} meters={meters} townStart={townStart} />}
-        <MeterList meters={overview.meters} filter={filter} used={used} change={setFilter} />
+        <MeterList meters={overview.meters} found={found} filter={filter} change={setFilter} />
       </div>
     </div>
   );
@@ -143,12 +145,16 @@ function TownHead({
   );
 }
 
-/** The meters that the filter singles out, the same set while it names the same meters. */
-function useShown(meters: readonly MeterSummary[], filter: MeterFilter): ReadonlySet<string> | undefined {
-  const key = isEmptyFilter(filter)
-    ? undefined
-    : meters.flatMap((meter) => (matches(filter, meter) ? [meter.systemTitle] : [])).join();
-  return useMemo(() => (key === undefined ? undefined : new Set(key.split(","))), [key]);
+/** The titles that the filter singles out, the same set while it names the same meters; undefined when it singles out none. */
+function useShown(found: readonly MeterSummary[], isEmpty: boolean): ReadonlySet<string> | undefined {
+  const [shown, setShown] = useState<ReadonlySet<string>>();
+  const isSame = isEmpty
+    ? shown === undefined
+    : shown?.size === found.length && found.every(({ systemTitle }) => shown.has(systemTitle));
+  if (isSame) return shown;
+  const next = isEmpty ? undefined : new Set(found.map(({ systemTitle }) => systemTitle));
+  setShown(next);
+  return next;
 }
 
 /** `/#find`, where the shortcut leads, puts the focus into the search field. */
