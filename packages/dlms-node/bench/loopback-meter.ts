@@ -108,9 +108,10 @@ for await (const _ of createInterface(process.stdin)) {
 }
 process.exit(0);
 
-/** Reads a second in the later half, when everything is warm. */
+/** Reads a second in the later half, when everything is warm: of the hundreds in it the median, since others use the machine. */
 function laterRate(): number {
   const half = marks.slice(marks.length >> 1);
-  const [first = 0, last = first] = [half.at(0), half.at(-1)];
-  return last === first ? 0 : Math.round((((half.length - 1) * TRIPS_A_MARK) / (last - first)) * 1000);
+  const hundreds = half.slice(1).map((mark, index) => mark - (half[index] ?? mark));
+  const median = hundreds.sort((one, other) => one - other)[hundreds.length >> 1];
+  return median === undefined ? 0 : Math.round((TRIPS_A_MARK * 1000) / median);
 }

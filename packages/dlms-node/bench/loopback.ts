@@ -103,7 +103,7 @@ async function benchClient(meter: BenchMeter, name: string, command: string): Pr
   const { trips, perSecond } = await meter.served();
   const ending = status === 0 ? "" : `; it ended with ${status}`;
   console.log(
-    `loopback, ${name} with our meter: ${perSecond.toLocaleString("en")} round trips/s in the later half of ${trips}${ending}`,
+    `loopback, ${name} with our meter: ${perSecond.toLocaleString("en")} round trips/s, the median in the later half of ${trips}${ending}`,
   );
 }
 
