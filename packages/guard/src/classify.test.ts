@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Apdu, apdu, encode, fromHex } from "@meterkeep/dlms";
+import { type Apdu, apdu, encode, fromHex, toHex } from "@meterkeep/dlms";
 import fc from "fast-check";
 import { classify } from "./classify.ts";
 import { EFFECT_TABLE, EFFECTS } from "./effect.ts";
@@ -80,6 +80,20 @@ test("what cannot be judged is refused with its reason", () => {
   for (const [code, hex] of Object.entries(refused)) {
     const verdict = classify(fromHex(hex));
     assert.equal(verdict.kind === "refused" && verdict.code, code, hex);
+  }
+});
+
+test("services by short names, ACCESS and general blocks are not sealed at all, whatever they ask for", () => {
+  const octets = [
+    fromHex("0501022000"),
+    fromHex("0601022000010300"),
+    fromHex("1601022000010300"),
+    fromHex("d9 00000001 00 01 03 0046 000060030aff 01 01 0f00"),
+    fromHex("e081000100000fc301c1004600006003 0aff01010f00"),
+  ];
+  for (const one of octets) {
+    const verdict = classify(one);
+    assert.equal(verdict.kind === "refused" && verdict.code, "service-not-offered", toHex(one));
   }
 });
 

@@ -73,6 +73,9 @@ export function classify(octets: Uint8Array): Verdict {
       }
     case "access-request":
     case "general-block-transfer":
+    case "read-request":
+    case "write-request":
+    case "unconfirmed-write-request":
       return refused("service-not-offered", `${request.kind} is not sealed`);
     case "initiate-request":
       return refused("made-by-custodian-only", "associations are made by the custodian");
