@@ -56,8 +56,10 @@ export async function buildPackage(
   mkdirSync(directory, { recursive: true });
   await bundle(workspace, directory);
   await declare(workspace, directory, built);
-  for (const file of [join(workspace, "README.md"), join(ROOT, "LICENSE")])
-    copyFileSync(file, join(directory, basename(file)));
+  copyFileSync(join(ROOT, "LICENSE"), join(directory, "LICENSE"));
+  // Files of the repository are not in the package: what they are called stays, the way to them goes.
+  const readme = readFileSync(join(workspace, "README.md"), "utf8");
+  writeFileSync(join(directory, "README.md"), readme.replaceAll(/\[([^\]]+)\]\(\.[^)]*\)/g, "$1"));
   writeFileSync(join(directory, "package.json"), `${JSON.stringify(published(manifest, built), null, 2)}\n`);
   return { name: manifest.name, directory, moduleBytes: statSync(join(directory, "index.js")).size };
 }
