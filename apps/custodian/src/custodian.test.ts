@@ -138,7 +138,13 @@ test("the custodian makes its root key, says so, tells the world its public keys
     const again = client();
     assert.equal((await again.status({})).recipient.keyId, recipient.keyId);
     const kinds = (await again.ledgerEntries({ after: 0, limit: 10 })).entries.map(({ kind }) => kind);
-    assert.deepEqual(kinds, ["custodian-started", "custodian-stopped", "custodian-started"]);
+    assert.deepEqual(kinds, [
+      "ledger-key-announced",
+      "ledger-witnesses",
+      "custodian-started",
+      "custodian-stopped",
+      "custodian-started",
+    ]);
     await again.close();
   }));
 

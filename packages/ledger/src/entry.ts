@@ -53,7 +53,12 @@ export function entryLine({ sequence, at, kind, principal, utility, island, mete
 
 /** Leaf hash of an entry: SHA-256 over 0x00 and its line in UTF-8. */
 export function entryLeaf(entry: UnhashedEntry): Uint8Array {
-  return leafHash(Buffer.from(entryLine(entry), "utf8"));
+  return leafOfLine(entryLine(entry));
+}
+
+/** Leaf hash of an entry's line. */
+export function leafOfLine(line: string): Uint8Array {
+  return leafHash(Buffer.from(line, "utf8"));
 }
 
 /** Makes the entry that a draft becomes in its place. */

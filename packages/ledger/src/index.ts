@@ -1,15 +1,67 @@
 export { auditStored, type StoredAudit } from "./audit.ts";
 export {
+  isSignedBy,
+  KEYS_ANNOUNCED,
+  keyId,
+  keysFromJson,
+  keysJson,
+  keysOfEntry,
+  type LedgerKeys,
+  logName,
+} from "./checkpoint/keys.ts";
+export {
+  type Checkpoint,
+  checkpointText,
+  type Note,
+  type NoteSignature,
+  noteOf,
+  parseLine,
+  parseNote,
+} from "./checkpoint/note.ts";
+export {
+  generateSignerSecret,
+  type LedgerSigner,
+  privateKeyOf,
+  type SignerSecret,
+  signedCheckpoint,
+  softwareSigner,
+  spkiOf,
+} from "./checkpoint/signer.ts";
+export {
+  type CheckpointStore,
+  memoryCheckpointStore,
+  postgresCheckpointStore,
+  type StoredCheckpoint,
+} from "./checkpoint/store.ts";
+export {
   checkDraft,
   entryLeaf,
   entryLine,
   HASH_BYTES,
   type LedgerDraft,
   type LedgerEntry,
+  leafOfLine,
   type UnhashedEntry,
 } from "./entry.ts";
 export { LEDGER_ERROR_CODES, LedgerError, type LedgerErrorCode } from "./errors.ts";
 export { EMPTY_EDGE, type Growth, growthOf, type LedgerEdge } from "./growth.ts";
+export {
+  APPROVALS_NEEDED,
+  type ApprovedChange,
+  type Approver,
+  approveChange,
+  type LedgerChange,
+  readChange,
+} from "./keeper/change.ts";
+export { historyOf, type LedgerHistory, RESUMED } from "./keeper/history.ts";
+export {
+  DEFAULT_KEEPER_SETTINGS,
+  type KeeperPorts,
+  type KeeperSettings,
+  type KeeperState,
+  LedgerKeeper,
+} from "./keeper/ledger-keeper.ts";
+export type { WitnessState } from "./keeper/witness-desk.ts";
 export { Ledger } from "./ledger.ts";
 export { memoryLedgerStore } from "./memory-store.ts";
 export { LEDGER_GRANTS, LEDGER_MIGRATIONS, postgresLedgerStore, type SqlClient } from "./postgres-store.ts";
@@ -19,3 +71,9 @@ export { EMPTY_ROOT, leafHash, nodeHash } from "./tree/node-hash.ts";
 export { consistencyProof, inclusionProof, type ReadNode } from "./tree/proofs.ts";
 export { frontierAt, readerOf, type StoredNodes } from "./tree/stored-nodes.ts";
 export { includes, isGrownFrom, type TreeHead } from "./tree/verify-proofs.ts";
+export { fileWitness } from "./witness/file-witness.ts";
+export { type InstanceOptions, instanceWitness } from "./witness/instance-witness.ts";
+export { LedgerWitness, type WitnessedLedger, type WitnessMemory } from "./witness/ledger-witness.ts";
+export { listenAsWitness, type WitnessAddress } from "./witness/server.ts";
+export type { KeyChange, Taken, Witness } from "./witness/witness.ts";
+export { folderSigner, folderWitnessMemory } from "./witness/witness-folder.ts";

@@ -25,6 +25,7 @@ export function memoryLedgerStore(): LedgerStore {
     addNodes: async (more) => {
       for (const { level, index, hash } of more) levelOf(level)[index] ??= hash;
     },
+    ofItself: async () => entries.filter(({ kind }) => kind.startsWith("ledger-")),
     read: async (after, limit) => entries.slice(after, after + limit),
     nodes: async (level, from, count) =>
       level === 0

@@ -43,6 +43,13 @@ export function postgresLedgerStore(client: SqlClient): LedgerStore {
       );
       return (rows as readonly LedgerRow[]).map(entryOfRow);
     },
+    ofItself: async () => {
+      const { rows } = await client.query(
+        `select sequence, at_ms, kind, principal, utility, island, meter, body, leaf
+         from ledger where kind like 'ledger-%' order by sequence`,
+      );
+      return (rows as readonly LedgerRow[]).map(entryOfRow);
+    },
     nodes: async (level, from, count) => {
       const { rows } =
         level === 0

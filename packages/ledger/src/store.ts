@@ -10,6 +10,8 @@ export interface LedgerReads extends StoredNodes {
   size(): Promise<number>;
   /** At most `limit` entries after sequence `after`, in order. */
   read(after: number, limit: number): Promise<LedgerEntry[]>;
+  /** The entries that say how the ledger itself is kept (their kind begins with `ledger-`), in order. */
+  ofItself(): Promise<LedgerEntry[]>;
 }
 
 /** Where a ledger lives. Every adapter passes `ledgerStoreContract`. */
@@ -37,7 +39,7 @@ export async function edgeOf(store: LedgerReads): Promise<LedgerEdge> {
 }
 
 /** Computes what is missing of the stored levels: once, for a ledger from before there was a tree. */
-export async function completeNodes(store: LedgerStore): Promise<void> {
+export async function completeNodes(store: LedgerReads & Pick<LedgerStore, "addNodes">): Promise<void> {
   const width = 2 ** STORED_EVERY;
   const read = readerOf(store);
   let wanted = Math.floor((await store.size()) / width);

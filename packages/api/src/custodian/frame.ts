@@ -51,6 +51,7 @@ export const CUSTODIAN_CALL_ERROR_CODES = [
   "too-many-open",
   "custodian-closing",
   "custodian-failed",
+  "ledger-halted",
 ] as const;
 export type CustodianCallCode = (typeof CUSTODIAN_CALL_ERROR_CODES)[number];
 

@@ -31,9 +31,21 @@ export {
 export {
   type CustodianLedgerEntry,
   custodianLedgerEntry,
+  type LedgerStateMessage,
+  ledgerCheckpoint,
+  ledgerCheckpointsRequest,
+  ledgerCheckpointsResponse,
+  ledgerConsistencyRequest,
   ledgerEntriesRequest,
   ledgerEntriesResponse,
+  ledgerKeys,
+  ledgerProofRequest,
+  ledgerProofResponse,
+  ledgerState,
+  ledgerWitness,
+  MAX_PAGE_CHECKPOINTS,
   MAX_PAGE_ENTRIES,
+  rotateLedgerKeyResponse,
 } from "./ledger.ts";
 export {
   CUSTODIAN_METHODS,

@@ -1,6 +1,16 @@
 import { type Codec, c, type Infer } from "@meterkeep/dlms";
 import { describeKeysRequest, describeKeysResponse } from "./keys.ts";
-import { ledgerEntriesRequest, ledgerEntriesResponse } from "./ledger.ts";
+import {
+  ledgerCheckpointsRequest,
+  ledgerCheckpointsResponse,
+  ledgerConsistencyRequest,
+  ledgerEntriesRequest,
+  ledgerEntriesResponse,
+  ledgerProofRequest,
+  ledgerProofResponse,
+  ledgerState,
+  rotateLedgerKeyResponse,
+} from "./ledger.ts";
 import { openPushRequest, openPushResponse } from "./push.ts";
 import {
   advanceSessionRequest,
@@ -80,6 +90,11 @@ export const CUSTODIAN_METHODS = {
   openPush: method(30, openPushRequest, openPushResponse, "head-end"),
   describeKeys: method(40, describeKeysRequest, describeKeysResponse, "head-end", "operator"),
   ledgerEntries: method(41, ledgerEntriesRequest, ledgerEntriesResponse, "head-end", "operator"),
+  ledgerState: method(42, c.struct({}), ledgerState, "head-end", "operator"),
+  ledgerProof: method(43, ledgerProofRequest, ledgerProofResponse, "head-end", "operator"),
+  ledgerConsistency: method(44, ledgerConsistencyRequest, ledgerProofResponse, "head-end", "operator"),
+  ledgerCheckpoints: method(45, ledgerCheckpointsRequest, ledgerCheckpointsResponse, "head-end", "operator"),
+  rotateLedgerKey: method(46, c.struct({}), rotateLedgerKeyResponse, "operator"),
 } as const;
 
 export type CustodianMethod = keyof typeof CUSTODIAN_METHODS;

@@ -11,7 +11,7 @@ import type { Vault } from "../vault/vault.ts";
 export const COUNTER_BLOCK = 64;
 /** A line that uses up a block faster than this gets one of twice the size: its commits must not slow the sealing. */
 const QUICK_MILLISECONDS = 1000;
-const LARGEST_BLOCK = 4096;
+export const LARGEST_BLOCK = 4096;
 
 /**
  * The first counter used with a meter whose history is not known: above what a factory's tests may have used, never 0.
@@ -42,6 +42,8 @@ export interface SendCounterDependencies {
   readonly files: Pick<CustodyStore, "counterLine">;
   readonly vault: Pick<Vault, "authenticate">;
   readonly now: () => number;
+  /** How many counters are left out of a line whose last mark is the entry given: what a lost part of the ledger may have used. */
+  readonly skip?: (markedAt: number) => Promise<number>;
 }
 
 /**
@@ -114,8 +116,8 @@ export class SendCounters {
 
   async #load(place: SetupPlace): Promise<Line> {
     const { utility, island, systemTitle, setup } = place;
-    const { counters } = await this.#dependencies.files.counterLine(place);
-    const next = highest(counters);
+    const { counters, markedAt } = await this.#dependencies.files.counterLine(place);
+    const next = highest(counters) + ((await this.#dependencies.skip?.(markedAt ?? 0)) ?? 0);
     const line: Line = {
       place: { utility, island, systemTitle, setup },
       keyVersion: 0,

@@ -33,9 +33,10 @@ async function withTampering(body: (custody: TestCustody, tampering: Tampering) 
     },
     loadPage: async (...page) => (await store.loadPage(...page)).map(altered),
     counterLine: async (place) => {
-      const { counters, mark } = await store.counterLine(place);
+      const { counters, mark, markedAt } = await store.counterLine(place);
       return {
         counters: counters.map(tampering.counter ?? ((same) => same)),
+        markedAt,
         mark: tampering.counterMark === "dropped" ? undefined : mark,
       };
     },

@@ -12,6 +12,7 @@ import { fromHex, systemTitle, systemTitleText } from "@meterkeep/dlms";
 import type { LedgerEntry, TreeHead } from "@meterkeep/ledger";
 import { CallRefusal } from "../calls/call-refusal.ts";
 import type { Caller } from "../calls/caller.ts";
+import type { LedgerService } from "../ledger/ledger-service.ts";
 import type { Pushes } from "../push/pushes.ts";
 import type { CheckedFiles } from "../records/checked-files.ts";
 import type { Sessions } from "../session/sessions.ts";
@@ -39,6 +40,7 @@ export interface CustodianParts {
   readonly contacts: Contacts;
   readonly pushes: Pushes;
   readonly ledgerHead: () => Promise<TreeHead>;
+  readonly ledger: LedgerService;
   readonly refusals: () => CustodianStatus["refusals"];
   /** What never changes while it runs. */
   readonly facts: Pick<
@@ -104,6 +106,7 @@ export function custodianService(parts: CustodianParts): CustodianService {
       const entries = await store.ledger.read(after, Math.min(limit, MAX_PAGE_ENTRIES));
       return { entries: within(entries.map(ledgerEntry), PAGE_BYTES) };
     },
+    ...parts.ledger,
   };
 }
 

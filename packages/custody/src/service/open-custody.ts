@@ -1,11 +1,15 @@
 import { join } from "node:path";
 import type { RecipientKey } from "@meterkeep/api/custodian";
 import { nodeRandom } from "@meterkeep/dlms-node";
+import type { LedgerKeeper } from "@meterkeep/ledger";
 import type { Pool } from "pg";
 import type { BucketSize } from "../calls/token-bucket.ts";
 import type { ConversationDependencies } from "../conversation/dependencies.ts";
 import type { CustodyError } from "../errors.ts";
 import { EntryBursts } from "../evidence/entry-bursts.ts";
+import { gatedService } from "../ledger/gate.ts";
+import { ledgerService } from "../ledger/ledger-service.ts";
+import { keeperIn, type LedgerOptions, skippedAfterLoss } from "../ledger/open-keeper.ts";
 import { ReceiveWindows } from "../protocol/receive-windows.ts";
 import { SendCounters } from "../protocol/send-counters.ts";
 import { MeterKeyCache } from "../push/key-cache.ts";
@@ -40,6 +44,8 @@ export interface CustodyOptions {
   readonly pace?: Pace;
   /** What a principal may use up of a meter's counters; `DEFAULT_SEAL_BUDGET` unless given. */
   readonly sealBudget?: BucketSize | undefined;
+  /** Witnesses and pace of the ledger; a file in the state folder, and the defaults, unless given. */
+  readonly ledger?: LedgerOptions | undefined;
   readonly now: () => number;
   /** Hears of what should not happen. */
   readonly onFailure: (error: unknown) => void;
@@ -56,6 +62,8 @@ export interface Custody {
   readonly recipient: RecipientKey;
   readonly rootKeyCreated: boolean;
   readonly meters: number;
+  /** How the ledger is kept. */
+  readonly ledger: LedgerKeeper;
   /** Closes what was left open by callers that went away; to be called every few seconds. */
   sweep(): Promise<void>;
   /** Ends what is open and waits until everything is written. */
@@ -87,12 +95,25 @@ export async function openCustody(
 /** Opens custody in a store. */
 export async function openCustodyIn(store: CustodyStore, options: CustodyOptions): Promise<Custody> {
   const { now, onFailure } = options;
-  const committer = new GroupCommitter(store);
+  const committer: GroupCommitter = new GroupCommitter(store, {
+    check: () => keeper.check(),
+    onGrowth: () => void keeper.tick().catch(onFailure),
+    onForeign: (error) => keeper.halt(error),
+  });
   const bursts = new EntryBursts(committer, now);
   const opened = await openVault(store, options.vault, now(), (kind, body) => {
     bursts.record([installationEntry(now(), kind, body)]).catch(onFailure);
   });
   const { vault, rootKey, created } = opened;
+  const keeper = await keeperIn(store, {
+    ...opened,
+    now,
+    stateFolder: options.stateFolder,
+    options: options.ledger ?? {},
+    head: () => committer.head(),
+    append: (...entries) => committer.submit({ entries }),
+  });
+  await keeper.open();
   const recipient = await openRecipient(vault, store.installation);
   await adoptRecords(store, committer, vault, now);
   const files = new CheckedFiles(store, vault, bursts, now);
@@ -105,7 +126,7 @@ export async function openCustodyIn(store: CustodyStore, options: CustodyOptions
     committer,
     bursts,
     vault,
-    sendCounters: new SendCounters({ committer, files, vault, now }),
+    sendCounters: new SendCounters({ committer, files, vault, now, skip: skippedAfterLoss(store.ledger) }),
     receiveWindows,
     random: nodeRandom,
     now,
@@ -135,6 +156,7 @@ export async function openCustodyIn(store: CustodyStore, options: CustodyOptions
     contacts,
     pushes: new Pushes(conversation, keyCache),
     ledgerHead: () => committer.head(),
+    ledger: ledgerService(keeper, store, () => committer.head()),
     refusals: () => ({ sealBudget: budget.refused, records: files.refused, entriesCounted: bursts.counted }),
     facts: {
       version: options.version,
@@ -155,9 +177,14 @@ export async function openCustodyIn(store: CustodyStore, options: CustodyOptions
     recipient: keyId,
     meters,
   };
-  await committer.submit({ entries: [installationEntry(now(), "custodian-started", body)] });
+  if (keeper.state.halt === undefined) {
+    await committer.submit({ entries: [installationEntry(now(), "custodian-started", body)] });
+    // Before the first call: what happens from here on is after something a witness has seen.
+    await keeper.checkpoint();
+  } else onFailure(keeper.state.halt);
   return {
-    service,
+    service: gatedService(service, () => keeper.check()),
+    ledger: keeper,
     bursts,
     now,
     onFailure,
@@ -175,8 +202,11 @@ export async function openCustodyIn(store: CustodyStore, options: CustodyOptions
       contacts.closeAll();
       await sessions.closeAll();
       await uploads.closeAll();
-      await bursts.sweep(true);
-      await committer.submit({ entries: [installationEntry(now(), "custodian-stopped", {})] });
+      if (keeper.state.halt === undefined) {
+        await bursts.sweep(true);
+        await committer.submit({ entries: [installationEntry(now(), "custodian-stopped", {})] });
+        await keeper.checkpoint();
+      }
       await committer.close();
       await opened.close();
     },

@@ -1,4 +1,4 @@
-import { type LedgerEntry, memoryLedgerStore } from "@meterkeep/ledger";
+import { type LedgerEntry, memoryCheckpointStore, memoryLedgerStore } from "@meterkeep/ledger";
 import { CustodyError } from "../errors.ts";
 import type {
   CounterMark,
@@ -77,6 +77,12 @@ export function memoryCustodyStore(): CustodyStore {
       mark: marksOf<CounterMark>(held, "counters-reserved", place.systemTitle).find(
         ({ setup }) => setup === place.setup,
       ),
+      markedAt: held.ledger.findLast(
+        ({ kind, meter, body }) =>
+          kind === "counters-reserved" &&
+          meter === place.systemTitle &&
+          (JSON.parse(body) as CounterMark).setup === place.setup,
+      )?.sequence,
     }),
     unauthenticated: async (limit) => ({
       takeovers: [...held.takeovers.values()].filter(({ mac }) => mac === undefined).slice(0, limit),
@@ -112,6 +118,7 @@ export function memoryCustodyStore(): CustodyStore {
       };
     },
     ledger,
+    checkpoints: memoryCheckpointStore(),
     vaultKeys: {
       find: async (utility, island) => vaultKeys.get(JSON.stringify([utility, island])) ?? [],
       insert: async (record) => {

@@ -129,17 +129,19 @@ const COUNTER_LINE = `
   select
     (select jsonb_agg(jsonb_build_array(key_version, next, encode(mac, 'hex'))) from send_counters
       where (utility, island, system_title, setup) = ($1, $2, $3, $4)) as counters,
-    (select body from ledger where meter = $5 and kind = 'counters-reserved' and (body::jsonb->>'setup')::int = $4
+    (select jsonb_build_array(sequence, body) from ledger where meter = $5 and kind = 'counters-reserved' and (body::jsonb->>'setup')::int = $4
       order by sequence desc limit 1) as mark`;
 
 /** The send counters of a setup, and the ledger's newest mark of them. */
 export async function counterLine(pool: Pool, place: SetupPlace): Promise<CounterLine> {
   const { utility, island, systemTitle, setup } = place;
-  const { rows } = await pool.query<{ counters: readonly CounterRow[] | null; mark: string | null }>({
-    name: "custody-counter-line",
-    text: COUNTER_LINE,
-    values: [utility, island, titleOctets(systemTitle), setup, systemTitle],
-  });
+  const { rows } = await pool.query<{ counters: readonly CounterRow[] | null; mark: readonly [number, string] | null }>(
+    {
+      name: "custody-counter-line",
+      text: COUNTER_LINE,
+      values: [utility, island, titleOctets(systemTitle), setup, systemTitle],
+    },
+  );
   const [row] = rows;
   return {
     counters: (row?.counters ?? []).map(
@@ -153,7 +155,8 @@ export async function counterLine(pool: Pool, place: SetupPlace): Promise<Counte
         mac: octets(mac),
       }),
     ),
-    mark: row?.mark == null ? undefined : (JSON.parse(row.mark) as CounterMark),
+    mark: row?.mark == null ? undefined : (JSON.parse(row.mark[1]) as CounterMark),
+    markedAt: row?.mark?.[0],
   };
 }
 

@@ -1,4 +1,10 @@
-import { type Growth, LEDGER_GRANTS, LEDGER_MIGRATIONS, postgresLedgerStore } from "@meterkeep/ledger";
+import {
+  type Growth,
+  LEDGER_GRANTS,
+  LEDGER_MIGRATIONS,
+  postgresCheckpointStore,
+  postgresLedgerStore,
+} from "@meterkeep/ledger";
 import { inTransaction, type MigrationSource } from "@meterkeep/postgres";
 import type { Pool, PoolClient } from "pg";
 import { CustodyError } from "../errors.ts";
@@ -60,6 +66,7 @@ export function postgresCustodyStore(pool: Pool): CustodyStore {
     shipmentMeters: (shipment, from, limit) => shipmentMeters(pool, shipment, from, limit),
     stageShipment: () => stageShipment(pool),
     ledger: postgresLedgerStore(pool),
+    checkpoints: postgresCheckpointStore(pool),
     vaultKeys: vaultKeysIn(pool),
     vaultSecrets: vaultSecretsIn(pool),
     installation: installationIn(pool),

@@ -102,6 +102,8 @@ export interface CounterMark {
 export interface CounterLine {
   readonly counters: readonly StoredCounter[];
   readonly mark: CounterMark | undefined;
+  /** Sequence of the entry that the mark is in. */
+  readonly markedAt: number | undefined;
 }
 
 /** The counters of a meter that were accepted under one version of the unicast key. */

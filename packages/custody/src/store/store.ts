@@ -1,6 +1,6 @@
 import type { KeyState } from "@meterkeep/api/custodian";
 import type { WrappedSecret } from "@meterkeep/hsm";
-import type { Growth, LedgerStore } from "@meterkeep/ledger";
+import type { CheckpointStore, Growth, LedgerStore } from "@meterkeep/ledger";
 import type {
   CounterLine,
   KeyRecord,
@@ -124,6 +124,7 @@ export interface CustodyStore {
   stageShipment(): Promise<ShipmentStage>;
   /** The ledger, which grows by `commit` only. */
   readonly ledger: Omit<LedgerStore, "append">;
+  readonly checkpoints: CheckpointStore;
   readonly vaultKeys: VaultKeys;
   readonly vaultSecrets: VaultSecretRecords;
   readonly installation: InstallationRecords;

@@ -4,6 +4,7 @@ import type { InstallationRecords, RootRecord, VaultKeys, VaultSecretRecords } f
 import { openSoftwareVault } from "./open-software-vault.ts";
 import { markFounded, type RootKeySource } from "./root-key.ts";
 import { openTokenVault, type TokensSource, type VaultEvent } from "./tokens/open-token-vault.ts";
+import type { SigningTokens } from "./tokens/token-set.ts";
 import type { Vault } from "./vault.ts";
 
 /** What a vault is opened with. */
@@ -13,6 +14,8 @@ export type VaultSource = RootKeySource | TokensSource;
 export interface OpenedVault {
   readonly vault: Vault;
   readonly rootKey: VaultSource["kind"];
+  /** Where the vault is in tokens: they sign, too. */
+  readonly signing?: SigningTokens;
   /** True when this opening founded it. */
   readonly created: boolean;
   /** Brings what was away up to date; to be called every few seconds. */
@@ -27,6 +30,7 @@ export interface Opening {
   readonly parameters: string;
   /** True when something new was made for it. */
   readonly created: boolean;
+  readonly signing?: SigningTokens;
   tend(): Promise<void>;
   close(): Promise<void>;
 }
@@ -67,7 +71,7 @@ export async function openVault(
     source.kind === "tokens"
       ? await openTokenVault(vaultSecrets, source, onEvent)
       : await openSoftwareVault(vaultKeys, source, stored);
-  const { vault, parameters, created, tend, close } = opening;
+  const { vault, parameters, created, signing, tend, close } = opening;
   try {
     if (stored === undefined) await found(vault, installation, { kind: source.kind, parameters, createdAt: now });
     else await prove(vault, stored, source);
@@ -76,7 +80,7 @@ export async function openVault(
     await close();
     throw error;
   }
-  return { vault, rootKey: source.kind, created, tend, close };
+  return { vault, rootKey: source.kind, created, ...(signing && { signing }), tend, close };
 }
 
 const NAMES: Readonly<Record<VaultSource["kind"], string>> = {

@@ -43,6 +43,7 @@ export async function openTokenVault(records: VaultSecretRecords, source: Tokens
     vault,
     parameters: JSON.stringify({ tokens: set.labels }),
     created: before.length === 0,
+    signing: set,
     tend: async (): Promise<void> => {
       if (!isBehind) return;
       isBehind = false;

@@ -1,3 +1,4 @@
+import { createHash, createPublicKey, verify } from "node:crypto";
 import { HsmError, type Token, type WrappedSecret } from "@meterkeep/hsm";
 import { CustodyError } from "../../errors.ts";
 import type { VaultSecret } from "../../store/store.ts";
@@ -13,13 +14,28 @@ export interface TokenIncident {
   readonly error: HsmError;
 }
 
+/** Tokens that sign with key pairs of their own, P-384: private keys that never leave them. */
+export interface SigningTokens {
+  /** The public keys under a label, SPKI DER, of every token that answers; made where there are none. */
+  publicKeys(label: string): Promise<Uint8Array[]>;
+  /** ECDSA with SHA-384 by one of the keys: r and s, and whose they are. @throws CustodyError `vault-unavailable`. */
+  sign(
+    label: string,
+    keys: readonly Uint8Array[],
+    text: Uint8Array,
+  ): Promise<{ readonly by: Uint8Array; readonly signature: Uint8Array }>;
+}
+
+/** SubjectPublicKeyInfo of a point on P-384, up to its x. */
+const P384_SPKI = Buffer.from("3076301006072a8648ce3d020106052b8104002203620004", "hex");
+
 /**
  * The tokens of a vault, any one of which can do what is asked.
  *
  * A call goes to a token that is ready and has the secret; when that one fails it goes to the next, and the failure is
  * told to `onIncident`. Tokens that answer take turns.
  */
-export class TokenSet {
+export class TokenSet implements SigningTokens {
   readonly #tokens: readonly Token[];
   readonly #onIncident: (incident: TokenIncident) => void;
   /** Names of tokens, each good for the process it was asked in. */
@@ -89,6 +105,28 @@ export class TokenSet {
     return { copies, missing };
   }
 
+  async publicKeys(label: string): Promise<Uint8Array[]> {
+    const asked = await Promise.allSettled(this.#tokens.map((token) => publicKeyOf(token, label)));
+    const keys = asked.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
+    if (keys.length === 0) throw new CustodyError("vault-unavailable", `no token has a key pair ${label}`);
+    return keys;
+  }
+
+  sign(label: string, keys: readonly Uint8Array[], text: Uint8Array) {
+    const digest = new Uint8Array(createHash("sha384").update(text).digest());
+    return this.#first(async (token) => {
+      const by = await publicKeyOf(token, label);
+      if (!keys.some((key) => Buffer.from(key).equals(by)))
+        throw new HsmError("hsm-key-missing", `${token.label} has no key that is announced as ${label}`);
+      const signature = await token.calls.sign(label, "P-384", digest);
+      // A wrong handle behind a right name would sign with another key.
+      const key = createPublicKey({ key: Buffer.from(by), format: "der", type: "spki" });
+      if (!verify("sha384", text, { key, dsaEncoding: "ieee-p1363" }, signature))
+        throw new HsmError("hsm-key-wrong", `${token.label} signed with another key than ${label}`);
+      return { by, signature };
+    });
+  }
+
   #withSecret<T>(secret: VaultSecret, ask: (token: Token, copy: WrappedSecret) => Promise<T>): Promise<T> {
     return this.#first(async (token) => {
       const name = await this.#nameOf(token);
@@ -123,6 +161,10 @@ export class TokenSet {
     const why = last instanceof Error ? last.message : String(last);
     throw new CustodyError("vault-unavailable", `no token of the vault can do this now: ${why}`, { cause: last });
   }
+}
+
+async function publicKeyOf(token: Token, label: string): Promise<Uint8Array> {
+  return new Uint8Array(Buffer.concat([P384_SPKI, await token.calls.keyPair(label, "P-384")]));
 }
 
 function isReady({ state }: Token): boolean {

@@ -1,0 +1,76 @@
+import { mkdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import {
+  type ApprovedChange,
+  type Approver,
+  completeNodes,
+  DEFAULT_KEEPER_SETTINGS,
+  fileWitness,
+  type KeeperPorts,
+  type KeeperSettings,
+  LedgerKeeper,
+  type LedgerStore,
+  RESUMED,
+  type Witness,
+} from "@meterkeep/ledger";
+import { LARGEST_BLOCK } from "../protocol/send-counters.ts";
+import type { CustodyStore } from "../store/store.ts";
+import type { OpenedVault } from "../vault/open-vault.ts";
+import { ledgerSigners } from "./ledger-signer.ts";
+
+/** How the custodian's ledger is kept. */
+export interface LedgerOptions {
+  readonly settings?: Partial<KeeperSettings>;
+  /** Besides the file in the state folder, which every custodian has. */
+  readonly witnesses?: readonly Witness[];
+  readonly approvers?: readonly Approver[];
+}
+
+/** The nearest witness: it notices when the database alone is restored. */
+const NEAR = "state-directory";
+/** What two people have approved, put here by whoever owns the state folder. */
+const APPROVED = "approved-change.json";
+
+/** The keeper of the ledger in a store. */
+export async function keeperIn(
+  store: CustodyStore,
+  parts: Pick<OpenedVault, "vault" | "signing"> &
+    Pick<KeeperPorts, "head" | "append" | "now"> & { readonly stateFolder: string; readonly options: LedgerOptions },
+): Promise<LedgerKeeper> {
+  const { vault, signing, head, append, now, options } = parts;
+  const folder = join(parts.stateFolder, "ledger");
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await completeNodes(store.ledger);
+  return new LedgerKeeper({
+    reads: store.ledger,
+    checkpoints: store.checkpoints,
+    witnesses: [fileWitness(NEAR, join(folder, "checkpoints.jsonl")), ...(options.witnesses ?? [])],
+    head,
+    append,
+    signer: ledgerSigners(vault, store.installation, signing),
+    now,
+    settings: { ...DEFAULT_KEEPER_SETTINGS, ...options.settings },
+    approvers: options.approvers ?? [],
+    approved: await readApproved(join(folder, APPROVED)),
+  });
+}
+
+/**
+ * How many counters a line leaves out when later entries were lost: each lost entry could have reserved a block of them.
+ * A line whose mark was written after the loss is known again.
+ */
+export function skippedAfterLoss(ledger: Pick<LedgerStore, "ofItself">): (markedAt: number) => Promise<number> {
+  return async (markedAt) =>
+    (await ledger.ofItself())
+      .filter(({ kind, sequence }) => kind === RESUMED && sequence > markedAt)
+      .reduce((sum, { body }) => sum + (JSON.parse(body) as { readonly lost: number }).lost * LARGEST_BLOCK, 0);
+}
+
+async function readApproved(path: string): Promise<ApprovedChange | undefined> {
+  try {
+    return JSON.parse(await readFile(path, "utf8")) as ApprovedChange;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+}

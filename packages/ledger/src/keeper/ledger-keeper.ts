@@ -1,0 +1,299 @@
+import { keysDraft, logName } from "../checkpoint/keys.ts";
+import { type Checkpoint, parseNote } from "../checkpoint/note.ts";
+import { type LedgerSigner, signedCheckpoint } from "../checkpoint/signer.ts";
+import type { CheckpointStore } from "../checkpoint/store.ts";
+import type { LedgerDraft } from "../entry.ts";
+import { LedgerError } from "../errors.ts";
+import type { LedgerReads } from "../store.ts";
+import type { TreeHead } from "../tree/verify-proofs.ts";
+import type { Witness } from "../witness/witness.ts";
+import { type ApprovedChange, type Approver, type LedgerChange, readChange, requireChangeFits } from "./change.ts";
+import { historyOf, type LedgerHistory, RESUMED, WITNESSES } from "./history.ts";
+import { WitnessDesk, type WitnessState } from "./witness-desk.ts";
+
+/** How often checkpoints are made, and how long a witness may be away. */
+export interface KeeperSettings {
+  readonly everyEntries: number;
+  readonly everySeconds: number;
+  readonly longestAwaySeconds: number;
+}
+
+export const DEFAULT_KEEPER_SETTINGS: KeeperSettings = {
+  everyEntries: 4096,
+  everySeconds: 30,
+  longestAwaySeconds: 24 * 3600,
+};
+
+/** What a ledger is kept with. */
+export interface KeeperPorts {
+  readonly reads: LedgerReads;
+  readonly checkpoints: CheckpointStore;
+  readonly witnesses: readonly Witness[];
+  /** The ledger as this process has committed it. */
+  readonly head: () => Promise<TreeHead>;
+  readonly append: (...drafts: readonly LedgerDraft[]) => Promise<void>;
+  /** The signer of a version; made where there is none. */
+  readonly signer: (version: number) => Promise<LedgerSigner>;
+  readonly now: () => number;
+  readonly settings: KeeperSettings;
+  readonly approvers: readonly Approver[];
+  /** What two people have approved, where there is such a thing. */
+  readonly approved: ApprovedChange | undefined;
+}
+
+/** How a ledger is kept, for people. */
+export interface KeeperState {
+  readonly log: string | undefined;
+  readonly keys: LedgerHistory["keys"];
+  readonly checkpoint: { readonly checkpoint: Checkpoint; readonly note: string } | undefined;
+  readonly witnesses: readonly WitnessState[];
+  readonly halt: LedgerError | undefined;
+  /** The change that would have to be approved to go on. */
+  readonly wanted: LedgerChange | undefined;
+}
+
+/**
+ * Keeps a ledger: signs checkpoints, has them witnessed, and refuses to go on when a witness has seen more than the
+ * database holds.
+ *
+ * States: *new* (nothing examined), *open* (checkpoints are made), *halted* (for good: the database is not what a witness
+ * has seen; only reading goes on). An open one is *held* while a witness has been away for longer than it may.
+ */
+export class LedgerKeeper {
+  readonly #ports: KeeperPorts;
+  readonly #desks: readonly WitnessDesk[];
+  #history: LedgerHistory | undefined;
+  #signer: LedgerSigner | undefined;
+  #last: { readonly checkpoint: Checkpoint; readonly note: string } | undefined;
+  #halt: LedgerError | undefined;
+  #wanted: LedgerChange | undefined;
+  #turn: Promise<unknown> = Promise.resolve();
+  #told = new Map<string, WitnessState["state"]>();
+
+  constructor(ports: KeeperPorts) {
+    this.#ports = ports;
+    const desk = {
+      reads: ports.reads,
+      checkpoints: ports.checkpoints,
+      history: () => this.history(),
+      now: ports.now,
+    };
+    this.#desks = ports.witnesses.map((witness) => new WitnessDesk(witness, desk));
+  }
+
+  get state(): KeeperState {
+    return {
+      log: this.#history?.log,
+      keys: this.#history?.keys ?? [],
+      checkpoint: this.#last,
+      witnesses: this.#desks.map(({ state }) => state),
+      halt: this.#halt ?? this.#heldBy(),
+      wanted: this.#wanted,
+    };
+  }
+
+  /** Refuses while nothing may be written and no key used. @throws LedgerError the reason. */
+  check(): void {
+    const reason = this.#halt ?? this.#heldBy();
+    if (reason !== undefined) throw reason;
+  }
+
+  /** The database is not what this process has written: nothing goes on. */
+  halt(reason: LedgerError): void {
+    this.#halt ??= reason;
+  }
+
+  async history(): Promise<LedgerHistory> {
+    this.#history ??= historyOf(await this.#ports.reads.ofItself());
+    return this.#history;
+  }
+
+  /** Compares the database with what its witnesses have seen, before anything is written; then readies the signer. */
+  async open(): Promise<void> {
+    const stored = await this.#ports.checkpoints.last();
+    if (stored !== undefined) this.#last = { checkpoint: parseNote(stored.note).checkpoint, note: stored.note };
+    await this.#examine();
+    if (this.#halt !== undefined) return;
+    const { keys } = await this.history();
+    const newest = keys.at(-1);
+    if (newest === undefined) await this.#announce(await this.#ports.signer(1));
+    else await this.#takeUp(newest.keys.version, newest.entry.sequence);
+    const names = this.#desks.map(({ state }) => state.name);
+    const { witnesses } = await this.history();
+    if (names.some((name) => !witnesses.includes(name))) await this.#record(WITNESSES, this.#named());
+  }
+
+  /** Makes a checkpoint where one is due; to be called every second, and whenever much was written. */
+  async tick(): Promise<void> {
+    if (this.#halt !== undefined) return;
+    const { everyEntries, everySeconds } = this.#ports.settings;
+    const { size } = await this.#ports.head();
+    const grown = size - (this.#last?.checkpoint.size ?? 0);
+    const age = this.#ports.now() - (this.#last?.checkpoint.at ?? 0);
+    const isLagging = this.#desks.some(({ state }) => state.size !== this.#last?.checkpoint.size);
+    if (grown >= everyEntries || ((grown > 0 || isLagging) && age >= everySeconds * 1000)) await this.checkpoint();
+  }
+
+  /** Signs the ledger as it is, keeps that, and gives it to the witnesses; those that are away get it later. */
+  checkpoint(): Promise<void> {
+    const turn = this.#turn.then(() => this.#checkpoint());
+    this.#turn = turn.catch(() => undefined);
+    return turn;
+  }
+
+  /** Changes the signing keys: the old ones sign the entry that announces the new ones. */
+  async rotate(): Promise<number> {
+    this.check();
+    const version = ((await this.history()).keys.at(-1)?.keys.version ?? 0) + 1;
+    const next = await this.#ports.signer(version);
+    await this.#announce(next, this.#signer);
+    await this.checkpoint();
+    this.#signer = next;
+    await this.#record("ledger-key-in-use", { version });
+    await this.checkpoint();
+    return version;
+  }
+
+  async #examine(): Promise<void> {
+    const history = await this.history();
+    const faults = await Promise.all(this.#desks.map((desk) => desk.examine()));
+    const fault = faults.find((one) => one !== undefined);
+    const configured = this.#desks.map(({ state }) => state.name);
+    const gone = history.witnesses.filter((name) => !configured.includes(name));
+    if (fault?.code === "ledger-restored") await this.#resume(fault);
+    else if (fault !== undefined) this.halt(fault);
+    else if (gone.length > 0) await this.#giveUp(gone);
+  }
+
+  /** The way out of a restored database: two people have approved the loss, of exactly this database. */
+  async #resume(fault: LedgerError): Promise<void> {
+    const { log } = await this.history();
+    const notes = await Promise.all(this.#ports.witnesses.map((one) => one.last(log ?? "").catch(() => undefined)));
+    const seen = Math.max(...notes.map((note) => (note === undefined ? 0 : parseNote(note).checkpoint.size)));
+    const done = await this.#onApproval(fault, { kind: "resume", log: log ?? "", seen });
+    if (done === undefined) return;
+    const { size } = await this.#ports.head();
+    await this.#record(RESUMED, {
+      seen,
+      lost: seen - size,
+      ...done,
+      notes: notes.filter((note) => note !== undefined),
+    });
+    for (const desk of this.#desks) {
+      const left = await desk.examine();
+      if (left !== undefined) this.halt(left);
+    }
+  }
+
+  async #giveUp(gone: readonly string[]): Promise<void> {
+    const { log } = await this.history();
+    const fault = new LedgerError(
+      "ledger-witness-missing",
+      `the ledger names the witnesses ${gone.join(", ")}, which are not configured any more`,
+    );
+    const done = await this.#onApproval(fault, { kind: "witnesses", log: log ?? "", witnesses: gone });
+    if (done !== undefined) await this.#record(WITNESSES, { ...this.#named(), gone, ...done });
+  }
+
+  async #onApproval(
+    fault: LedgerError,
+    wanted: Pick<LedgerChange, "kind" | "log" | "seen" | "witnesses">,
+  ): Promise<{ readonly reason: string; readonly approvedBy: readonly string[] } | undefined> {
+    const { approved, approvers, head } = this.#ports;
+    const { size, root } = await head();
+    this.#wanted = { ...wanted, size, root: Buffer.from(root).toString("hex"), reason: "" };
+    if (approved === undefined) {
+      this.halt(fault);
+      return undefined;
+    }
+    try {
+      const { change, approvedBy } = readChange(approved, approvers);
+      requireChangeFits(change, wanted, { size, root });
+      this.#wanted = undefined;
+      return { reason: change.reason, approvedBy };
+    } catch (error) {
+      const why = error instanceof LedgerError ? error.message : String(error);
+      this.halt(
+        new LedgerError(fault.code, `${fault.message}. The approved change was refused: ${why}`, { cause: error }),
+      );
+      return undefined;
+    }
+  }
+
+  /** Goes on with the newest keys; where a crash has left their announcement unsigned, the former ones sign it first. */
+  async #takeUp(version: number, announcedAt: number): Promise<void> {
+    const isSigned = (await this.#ports.checkpoints.list(announcedAt, 1)).length > 0;
+    if (version > 1 && !isSigned) {
+      this.#signer = await this.#ports.signer(version - 1);
+      await this.checkpoint();
+    }
+    this.#signer = await this.#ports.signer(version);
+  }
+
+  async #announce(signer: LedgerSigner, until: LedgerSigner = signer): Promise<void> {
+    const { log } = await this.history();
+    await this.#append(keysDraft(signer.keys, log ?? logName(signer.keys), this.#ports.now()));
+    this.#signer = until;
+  }
+
+  async #checkpoint(): Promise<void> {
+    if (this.#halt !== undefined || this.#signer === undefined) return;
+    const head = await this.#ports.head();
+    const { log } = await this.history();
+    if (log !== undefined && head.size > 0 && head.size !== this.#last?.checkpoint.size) {
+      const checkpoint = { log, ...head, at: this.#ports.now() };
+      const note = await signedCheckpoint(this.#signer, checkpoint);
+      await this.#ports.checkpoints.add(head.size, note);
+      this.#last = { checkpoint, note };
+    }
+    await this.#deliver();
+  }
+
+  async #deliver(): Promise<void> {
+    const note = this.#last?.note;
+    if (note === undefined) return;
+    const faults = await Promise.all(this.#desks.map((desk) => desk.give(note)));
+    const fault = faults.find((one) => one !== undefined);
+    if (fault !== undefined) this.halt(fault);
+    else await this.#tell();
+  }
+
+  /** Has the ledger say which witnesses went away and came back. */
+  async #tell(): Promise<void> {
+    for (const { state } of this.#desks) {
+      const before = this.#told.get(state.name) ?? "current";
+      if (before === state.state || state.state === "unknown") continue;
+      this.#told.set(state.name, state.state);
+      const kind = state.state === "away" ? "ledger-witness-away" : "ledger-witness-back";
+      const problem = state.problem === undefined ? {} : { problem: state.problem };
+      if (this.#heldBy() === undefined) await this.#record(kind, { witness: state.name, ...problem });
+    }
+  }
+
+  #heldBy(): LedgerError | undefined {
+    const { settings, now } = this.#ports;
+    const longest = settings.longestAwaySeconds * 1000;
+    const gone = this.#desks.find(({ state }) => state.state === "away" && now() - state.since > longest)?.state;
+    return (
+      gone &&
+      new LedgerError(
+        "ledger-witness-away",
+        `witness ${gone.name} has been away for more than ${settings.longestAwaySeconds} s: ${gone.problem ?? ""}`,
+      )
+    );
+  }
+
+  #named() {
+    return { witnesses: this.#desks.map(({ state: { name, kind } }) => ({ name, kind })) };
+  }
+
+  #record(kind: string, body: unknown): Promise<void> {
+    return this.#append({ at: this.#ports.now(), kind, principal: "ledger", utility: "*", island: "*", body });
+  }
+
+  async #append(draft: LedgerDraft): Promise<void> {
+    await this.#ports.append(draft);
+    this.#history = undefined;
+    await this.history();
+  }
+}
