@@ -26,7 +26,7 @@ export interface CustodySecret extends NamedSecret {
   readonly state?: string;
 }
 
-const PURPOSES = ["GUEK", "GBEK", "GAK", "KEK"] as const;
+const PURPOSES: readonly string[] = ["GUEK", "GBEK", "GAK", "KEK"];
 const PAGE = 200;
 
 /**

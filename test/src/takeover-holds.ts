@@ -4,7 +4,17 @@ import { until } from "./until.ts";
 
 /** The steps that every takeover goes through; the others happen when something was lost. */
 export const HELD_STEPS = TAKEOVER_STEPS.filter(
-  (step) => !(["done", "probe", "counter-hint", "release"] as readonly TakeoverStep[]).includes(step),
+  (step) =>
+    !(
+      [
+        "done",
+        "probe",
+        "counter-hint",
+        "release",
+        "current-keys-association",
+        "refuse-old-keys",
+      ] as readonly TakeoverStep[]
+    ).includes(step),
 );
 
 /** How many homes of the depot's feeder it takes until both liars are among them: they are the 7th and the 13th. */

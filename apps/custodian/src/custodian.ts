@@ -97,6 +97,7 @@ function paceOf({ probeSpacing }: CustodianConfig): Pace {
     sameKeysMilliseconds: probeSpacing,
     anyKeysMilliseconds: Math.min(Math.ceil(probeSpacing / 4), FIELD_PACE.anyKeysMilliseconds),
     firstRetryMilliseconds: Math.min(probeSpacing, FIELD_PACE.firstRetryMilliseconds),
+    lockOutMilliseconds: Math.min(probeSpacing, FIELD_PACE.lockOutMilliseconds),
   };
 }
 

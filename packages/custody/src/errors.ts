@@ -16,6 +16,7 @@ export const CUSTODY_ERROR_CODES = [
   "custody-closed",
   "counter-line-exhausted",
   "custodian-config-invalid",
+  "escrow-failed",
 ] as const;
 
 /** A stable name for what went wrong; docs/errors.md says what to do about each. */

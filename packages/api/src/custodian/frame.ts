@@ -51,6 +51,10 @@ export const CUSTODIAN_CALL_ERROR_CODES = [
   "too-many-open",
   "custodian-closing",
   "custodian-failed",
+  "keys-unsettled",
+  "key-unknown",
+  "key-transition-refused",
+  "key-policy-refused",
   "ledger-halted",
 ] as const;
 export type CustodianCallCode = (typeof CUSTODIAN_CALL_ERROR_CODES)[number];

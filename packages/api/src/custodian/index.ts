@@ -64,6 +64,23 @@ export {
   type PushResult,
 } from "./push.ts";
 export {
+  type ChangeKeyState,
+  KEY_COMMANDS,
+  type KeyLifeReport,
+  type KeyPolicyChange,
+  MAX_CRYPTO_PERIOD_DAYS,
+  MAX_PAGE_ROTATIONS,
+  type PlanRotations,
+  ROTATION_CAUSES,
+  ROTATION_FILTERS,
+  ROTATION_PHASES,
+  type RotationCause,
+  type RotationPhase,
+  type RotationState,
+  rotationState,
+  TRANSFERABLE_PURPOSES,
+} from "./rotation.ts";
+export {
   ASSOCIATION_REFUSAL_CODES,
   type AssociationRefusalCode,
   advanceSessionRequest,

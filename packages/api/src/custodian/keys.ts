@@ -2,10 +2,22 @@ import { c, type Infer } from "@meterkeep/dlms";
 import { meterTitle, oneOf, record, time } from "./wire.ts";
 
 /**
- * What a key is for, in the order of the standard's key_id: global unicast encryption, global broadcast encryption,
- * authentication, master (key encryption).
+ * What a key is for. The first four in the order of the standard's key_id: global unicast encryption, global broadcast
+ * encryption, authentication, master (key encryption). The custodian's registry says the rest of each.
  */
-export const KEY_PURPOSES = ["GUEK", "GBEK", "GAK", "KEK"] as const;
+export const KEY_PURPOSES = [
+  "GUEK",
+  "GBEK",
+  "GAK",
+  "KEK",
+  "dedicated",
+  "LLS",
+  "HLS",
+  "M-Bus",
+  "signature",
+  "key-agreement",
+  "TLS",
+] as const;
 export type KeyPurposeName = (typeof KEY_PURPOSES)[number];
 
 /** NIST SP 800-57 part 1, 7: the states of a key. */

@@ -13,6 +13,19 @@ import {
 } from "./ledger.ts";
 import { openPushRequest, openPushResponse } from "./push.ts";
 import {
+  changeKeyStateRequest,
+  contactsDueRequest,
+  contactsDueResponse,
+  keyHygieneRequest,
+  keyHygieneResponse,
+  keyLifeReport,
+  planRotationsRequest,
+  planRotationsResponse,
+  rotationStatesRequest,
+  rotationStatesResponse,
+  setKeyPolicyRequest,
+} from "./rotation.ts";
+import {
   advanceSessionRequest,
   advanceSessionResponse,
   closeSessionRequest,
@@ -90,6 +103,13 @@ export const CUSTODIAN_METHODS = {
   openPush: method(30, openPushRequest, openPushResponse, "head-end"),
   describeKeys: method(40, describeKeysRequest, describeKeysResponse, "head-end", "operator"),
   ledgerEntries: method(41, ledgerEntriesRequest, ledgerEntriesResponse, "head-end", "operator"),
+  planRotations: method(50, planRotationsRequest, planRotationsResponse, "operator"),
+  rotationStates: method(51, rotationStatesRequest, rotationStatesResponse, "head-end", "operator"),
+  contactsDue: method(52, contactsDueRequest, contactsDueResponse, "head-end"),
+  keyLife: method(53, c.struct({}), keyLifeReport, "head-end", "operator"),
+  setKeyPolicy: method(54, setKeyPolicyRequest, keyLifeReport, "operator"),
+  changeKeyState: method(55, changeKeyStateRequest, c.struct({}), "operator"),
+  keyHygiene: method(56, keyHygieneRequest, keyHygieneResponse, "operator"),
   ledgerState: method(42, c.struct({}), ledgerState, "head-end", "operator"),
   ledgerProof: method(43, ledgerProofRequest, ledgerProofResponse, "head-end", "operator"),
   ledgerConsistency: method(44, ledgerConsistencyRequest, ledgerProofResponse, "head-end", "operator"),

@@ -15,6 +15,9 @@ export const TAKEOVER_STEPS = [
   "probe",
   "counter-hint",
   "release",
+  // Of rotations: what the factory's keys are to a takeover, the keys that go are to them.
+  "current-keys-association",
+  "refuse-old-keys",
 ] as const;
 export type TakeoverStep = (typeof TAKEOVER_STEPS)[number];
 

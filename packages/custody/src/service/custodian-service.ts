@@ -7,14 +7,16 @@ import type {
   ImportedMeter,
   ShipmentOutcome,
 } from "@meterkeep/api/custodian";
-import { KEY_PURPOSES, MAX_PAGE_ENTRIES, MAX_PAGE_METERS, MAX_PAGE_STATES } from "@meterkeep/api/custodian";
+import { MAX_PAGE_ENTRIES, MAX_PAGE_METERS, MAX_PAGE_STATES } from "@meterkeep/api/custodian";
 import { fromHex, systemTitle, systemTitleText } from "@meterkeep/dlms";
 import type { LedgerEntry, TreeHead } from "@meterkeep/ledger";
 import { CallRefusal } from "../calls/call-refusal.ts";
 import type { Caller } from "../calls/caller.ts";
+import { purposeName } from "../keys/purposes.ts";
 import type { LedgerService } from "../ledger/ledger-service.ts";
 import type { Pushes } from "../push/pushes.ts";
 import type { CheckedFiles } from "../records/checked-files.ts";
+import type { Rotations } from "../rotation/rotations.ts";
 import type { Sessions } from "../session/sessions.ts";
 import { addSingleMeter, type ImportDependencies, importShipment } from "../shipment/import.ts";
 import type { TrustedManufacturer } from "../shipment/manufacturer.ts";
@@ -38,6 +40,7 @@ export interface CustodianParts {
   readonly uploads: Uploads;
   readonly sessions: Sessions;
   readonly contacts: Contacts;
+  readonly rotations: Rotations;
   readonly pushes: Pushes;
   readonly ledgerHead: () => Promise<TreeHead>;
   readonly ledger: LedgerService;
@@ -51,7 +54,7 @@ export interface CustodianParts {
 
 /** The custodian, as its channel serves it. */
 export function custodianService(parts: CustodianParts): CustodianService {
-  const { store, files, importing, uploads, sessions, contacts, pushes, facts } = parts;
+  const { store, files, importing, uploads, sessions, contacts, rotations, pushes, facts } = parts;
   return {
     status: async () => {
       // Nothing that could be frozen is sealed by this version at all, so that the switch is not there to be thrown.
@@ -79,8 +82,26 @@ export function custodianService(parts: CustodianParts): CustodianService {
         throw error;
       }
     },
-    nextContact: (request, caller) => contacts.next(request, caller),
-    advanceContact: (request, caller) => contacts.advance(request, caller),
+    nextContact: async (request, caller) => {
+      const next = await contacts.next(request, caller);
+      if (next.kind === "wait") rotations.rest(systemTitleText(request.meter), next.milliseconds);
+      return next;
+    },
+    advanceContact: async (request, caller) => {
+      const advanced = await contacts.advance(request, caller);
+      if (advanced.kind === "close") rotations.rest(systemTitleText(advanced.state.meter), advanced.milliseconds);
+      return advanced;
+    },
+    planRotations: (request, caller) => rotations.plan(request, caller),
+    rotationStates: (request) => rotations.states(request),
+    contactsDue: (request) => rotations.due(request),
+    keyLife: () => rotations.report(),
+    setKeyPolicy: (request, caller) => rotations.setPolicy(request, caller),
+    changeKeyState: async (request, caller) => {
+      await rotations.change(request, caller);
+      return {};
+    },
+    keyHygiene: (request, caller) => rotations.hygiene(request, caller),
     takeoverStates: async ({ meters, after }) => {
       const titles = meters.map(systemTitleText);
       const page = await files.loadPage(titles, after && systemTitleText(after), MAX_PAGE_STATES);
@@ -170,7 +191,7 @@ function importedMeter(meter: MeterRecord, trusted: readonly TrustedManufacturer
 
 function keyDescription({ purpose, version, state, origin, createdAt, provenAt }: KeyRecord) {
   const proven = provenAt === undefined ? {} : { provenAt };
-  return { purpose: KEY_PURPOSES[purpose], version, state, origin, createdAt, ...proven };
+  return { purpose: purposeName(purpose), version, state, origin, createdAt, ...proven };
 }
 
 function ledgerEntry(entry: LedgerEntry): CustodianLedgerEntry {

@@ -6,6 +6,7 @@ import type { Pool } from "pg";
 import type { BucketSize } from "../calls/token-bucket.ts";
 import type { ConversationDependencies } from "../conversation/dependencies.ts";
 import type { CustodyError } from "../errors.ts";
+import { openFileEscrow } from "../escrow/file-escrow.ts";
 import { EntryBursts } from "../evidence/entry-bursts.ts";
 import { gatedService } from "../ledger/gate.ts";
 import { ledgerService } from "../ledger/ledger-service.ts";
@@ -16,6 +17,7 @@ import { MeterKeyCache } from "../push/key-cache.ts";
 import { Pushes } from "../push/pushes.ts";
 import { adoptRecords } from "../records/adopt.ts";
 import { CheckedFiles } from "../records/checked-files.ts";
+import { Rotations } from "../rotation/rotations.ts";
 import { DEFAULT_SEAL_BUDGET, SealBudget } from "../session/seal-budget.ts";
 import { Sessions } from "../session/sessions.ts";
 import type { TrustedManufacturer } from "../shipment/manufacturer.ts";
@@ -38,6 +40,11 @@ export interface CustodyOptions {
   readonly manufacturers: readonly TrustedManufacturer[];
   /** A folder of the custodian's own; it makes `uploads` in it. */
   readonly stateFolder: string;
+  /**
+   * A folder on other storage than the database, where every new key is kept before it is sent; `escrow` in the state
+   * folder unless given, which survives the loss of the database only.
+   */
+  readonly escrowFolder?: string | undefined;
   readonly version: string;
   readonly separateUser: boolean;
   /** How often meters are tried with keys they may not hold; `FIELD_PACE` unless given. */
@@ -134,7 +141,9 @@ export async function openCustodyIn(store: CustodyStore, options: CustodyOptions
   };
   const budget = new SealBudget(options.sealBudget ?? DEFAULT_SEAL_BUDGET, bursts, now);
   const sessions = new Sessions(conversation, budget);
-  const contacts = new Contacts({ ...conversation, keyCache, pace: options.pace ?? FIELD_PACE });
+  const escrow = await openFileEscrow(options.escrowFolder ?? join(options.stateFolder, "escrow"));
+  const contacts = new Contacts({ ...conversation, keyCache, escrow, pace: options.pace ?? FIELD_PACE });
+  const rotations = new Rotations({ store, files, committer, vault, now, keyCache });
   const service = custodianService({
     store,
     files,
@@ -154,6 +163,7 @@ export async function openCustodyIn(store: CustodyStore, options: CustodyOptions
     uploads,
     sessions,
     contacts,
+    rotations,
     pushes: new Pushes(conversation, keyCache),
     ledgerHead: () => committer.head(),
     ledger: ledgerService(keeper, store, () => committer.head()),
@@ -196,6 +206,7 @@ export async function openCustodyIn(store: CustodyStore, options: CustodyOptions
       await sessions.sweep();
       await uploads.sweep();
       await bursts.sweep();
+      await rotations.sweep();
       await opened.tend();
     },
     close: async () => {
@@ -208,6 +219,7 @@ export async function openCustodyIn(store: CustodyStore, options: CustodyOptions
         await keeper.checkpoint();
       }
       await committer.close();
+      await escrow.close();
       await opened.close();
     },
   };

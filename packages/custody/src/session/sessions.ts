@@ -16,10 +16,12 @@ import { Association } from "../conversation/association.ts";
 import type { ConversationDependencies } from "../conversation/dependencies.ts";
 import { CustodyError } from "../errors.ts";
 import { EvidenceHash } from "../evidence/evidence-hash.ts";
+import { isUsable } from "../keys/key-transition.ts";
 import { meterFacts } from "../protocol/meter-facts.ts";
 import { unsealKeys, workingKeys } from "../protocol/meter-keys.ts";
 import { accepted, type ReceiveWindow } from "../protocol/receive-window.ts";
 import { type MeterFile, PURPOSE, type SetupPlace } from "../store/records.ts";
+import { type Candidate, candidates } from "../takeover/candidates.ts";
 import { isFinal } from "../takeover/journal.ts";
 import { canBeTakenOver, journalOf } from "../takeover/view.ts";
 import type { SealBudget, SealRefusal } from "./seal-budget.ts";
@@ -279,16 +281,33 @@ function refusalOf(verdict: Verdict, hasToken: boolean): SealRefusal | undefined
   }
 }
 
-/** The working keys of a meter, where it is settled which they are. */
+/** The working keys of a meter, where it is settled which they are: also between the steps of a rotation. */
 function settledKeys(file: MeterFile): { readonly GUEK: number; readonly GAK: number } {
   const { systemTitle } = file.meter;
   const { journal } = journalOf(file);
-  if (!canBeTakenOver(file.meter) || !isFinal(journal.verdict) || journal.verdict === "identity-differs")
+  const isTakeover = journal.cause === "takeover";
+  if (
+    !canBeTakenOver(file.meter) ||
+    (isTakeover && (!isFinal(journal.verdict) || journal.verdict === "identity-differs"))
+  )
     throw new CallRefusal(
       "meter-not-taken-over",
       `the keys of meter ${systemTitle} are not settled: takeover comes first`,
     );
-  return { GUEK: journal.belief[PURPOSE.GUEK][0] as number, GAK: journal.belief[PURPOSE.GAK][0] as number };
+  const [one, ...others] = candidates(journal) as [Candidate, ...Candidate[]];
+  if (!isTakeover && !isFinal(journal.verdict) && others.length > 0)
+    throw new CallRefusal(
+      "keys-unsettled",
+      `meter ${systemTitle} may hold old or new keys: its rotation finds out which`,
+    );
+  const suspended = file.keys.find(
+    ({ purpose, version, state }) =>
+      ((purpose === PURPOSE.GUEK && version === one.GUEK) || (purpose === PURPOSE.GAK && version === one.GAK)) &&
+      !isUsable(state),
+  );
+  if (suspended !== undefined)
+    throw new CallRefusal("keys-missing", `a working key of meter ${systemTitle} is ${suspended.state}`);
+  return one;
 }
 
 function failureOf(error: DlmsError): SessionAdvance {

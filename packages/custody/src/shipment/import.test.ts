@@ -188,8 +188,8 @@ test("weak keys are imported and named", () =>
 test("the sealed keys of one meter are taken into custody, for that meter only", () =>
   withCustody(async (custody) => {
     const keys = {
-      0: new Uint8Array(16).fill(9).map((_, at) => at * 17 + 3),
-      2: new Uint8Array(16).map((_, at) => at * 31 + 5),
+      0: new Uint8Array(16).map((_, at) => at * at * 17 + 3),
+      2: new Uint8Array(16).map((_, at) => at * at * 31 + 5),
     };
     const sealed = sealMeterKeys(recipient.publicKeys, "4B464D1020012345", keys);
     await assert.rejects(

@@ -2,12 +2,13 @@ import { KEY_PURPOSES, type KeyWarning, type ShipmentRefusalCode } from "@meterk
 import { systemTitle as brandTitle, fromHex } from "@meterkeep/dlms";
 import type { LedgerDraft } from "@meterkeep/ledger";
 import type { EntryBursts } from "../evidence/entry-bursts.ts";
+import { weakness } from "../keys/key-hygiene.ts";
+import { isUnique } from "../keys/purposes.ts";
 import type { Committer } from "../store/committer.ts";
-import { type KeyRecord, type MeterRecord, PURPOSE, type Purpose } from "../store/records.ts";
+import type { KeyRecord, MeterRecord, PurposeNumber } from "../store/records.ts";
 import type { CustodyStore, ShipmentStage, StageConflict, StagedMeter } from "../store/store.ts";
 import type { PlacedKey, Vault } from "../vault/vault.ts";
 import type { BlockKey } from "./key-block.ts";
-import { weakness } from "./key-hygiene.ts";
 import { linesOf } from "./lines.ts";
 import { readShipment, type ShipmentHeader, type ShipmentTrust, type ShippedMeter } from "./reader.ts";
 import { ShipmentRefusal } from "./refusal.ts";
@@ -229,7 +230,7 @@ async function sealMeters(
         meter,
         keys: keys.map(({ purpose }, index) => importedKey(meter, purpose, sealed[from + index] as Uint8Array)),
         // The broadcast key is shared by design.
-        checkValues: values.slice(from, at).filter((_, index) => keys[index]?.purpose !== PURPOSE.GBEK),
+        checkValues: values.slice(from, at).filter((_, index) => isUnique(keys[index]?.purpose as number)),
       };
     });
   } finally {
@@ -243,7 +244,7 @@ function importedKey(meter: MeterRecord, purpose: number, sealed: Uint8Array): K
     island: meter.island,
     systemTitle: meter.systemTitle,
     setup: 0,
-    purpose: purpose as Purpose,
+    purpose: purpose as PurposeNumber,
     version: 1,
     state: "active",
     origin: "imported",

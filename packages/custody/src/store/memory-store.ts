@@ -1,17 +1,8 @@
-import { type LedgerEntry, memoryCheckpointStore, memoryLedgerStore } from "@meterkeep/ledger";
+import { memoryCheckpointStore, memoryLedgerStore } from "@meterkeep/ledger";
 import { CustodyError } from "../errors.ts";
-import type {
-  CounterMark,
-  KeyRecord,
-  MeterFile,
-  MeterRecord,
-  SetupPlace,
-  ShipmentRecord,
-  StoredCounter,
-  StoredTakeover,
-  TakeoverMark,
-  WindowRecord,
-} from "./records.ts";
+import { conflict, type Held, setupName } from "./memory-held.ts";
+import { destroyKey, markRotation, rotationsOf } from "./memory-rotations.ts";
+import type { CounterMark, KeyRecord, MeterFile, SetupPlace, StoredCounter, TakeoverMark } from "./records.ts";
 import type {
   CustodyStore,
   ReserveCounters,
@@ -25,18 +16,6 @@ import type {
 
 const MAX_COUNTER = 0xffffffff;
 
-/** Everything a store holds; maps are replaced as a whole, so that a failed commit leaves no trace. */
-interface Held {
-  meters: Map<string, MeterRecord>;
-  keys: Map<string, KeyRecord>;
-  checkValues: Map<string, string>;
-  counters: Map<string, StoredCounter>;
-  windows: Map<string, WindowRecord>;
-  takeovers: Map<string, StoredTakeover>;
-  shipments: Map<string, ShipmentRecord>;
-  ledger: LedgerEntry[];
-}
-
 /** Custody that lasts as long as the process: for tests. It keeps the rules that the database keeps. */
 export function memoryCustodyStore(): CustodyStore {
   let held: Held = {
@@ -46,6 +25,8 @@ export function memoryCustodyStore(): CustodyStore {
     counters: new Map(),
     windows: new Map(),
     takeovers: new Map(),
+    rotations: new Map(),
+    changed: new Map(),
     shipments: new Map(),
     ledger: [],
   };
@@ -118,6 +99,14 @@ export function memoryCustodyStore(): CustodyStore {
       };
     },
     ledger,
+    rotations: rotationsOf(
+      () => held,
+      (change) => {
+        const draft = copyOf(held);
+        change(draft);
+        held = draft;
+      },
+    ),
     checkpoints: memoryCheckpointStore(),
     vaultKeys: {
       find: async (utility, island) => vaultKeys.get(JSON.stringify([utility, island])) ?? [],
@@ -185,9 +174,16 @@ function apply(draft: Held, write: Write): void {
       const key = draft.keys.get(name);
       if (key === undefined) throw conflict(`no key ${name}`);
       draft.keys.set(name, { ...key, state: write.state, provenAt: write.provenAt ?? key.provenAt });
+      draft.changed.set(name, write.at);
       checkOneActive(draft, key);
       return;
     }
+    case "destroy-key":
+      destroyKey(draft, write);
+      return;
+    case "mark-rotation":
+      markRotation(draft, write);
+      return;
     case "put-takeover": {
       const name = setupName(write.takeover, write.takeover.takeover);
       const before = draft.takeovers.get(name)?.revision ?? 0;
@@ -295,10 +291,16 @@ function fileOf(held: Held, systemTitle: string): MeterFile | undefined {
   return {
     meter,
     keys: own(held.keys.values()).sort((a, b) => a.setup - b.setup || a.purpose - b.purpose || a.version - b.version),
-    takeovers: takeovers.filter(({ setup }, at) => takeovers.findIndex((other) => other.setup === setup) === at),
+    takeovers: newest(takeovers),
+    rotations: newest(own(held.rotations.values()).sort((a, b) => b.rotation - a.rotation)),
     marks: marksOf<TakeoverMark>(held, "takeover-recorded", systemTitle),
     windows: own(held.windows.values()),
   };
+}
+
+/** The first of each setup. */
+function newest<T extends SetupPlace>(records: readonly T[]): T[] {
+  return records.filter(({ setup }, at) => records.findIndex((other) => other.setup === setup) === at);
 }
 
 function copyOf(held: Held): Held {
@@ -309,21 +311,15 @@ function copyOf(held: Held): Held {
     counters: new Map(held.counters),
     windows: new Map(held.windows),
     takeovers: new Map(held.takeovers),
+    rotations: new Map(held.rotations),
+    changed: new Map(held.changed),
     shipments: new Map(held.shipments),
     ledger: [...held.ledger],
   };
 }
 
-function setupName(place: SetupPlace, ...more: readonly number[]): string {
-  return [place.utility, place.island, place.systemTitle, place.setup, ...more].join("/");
-}
-
 function hex(octets: Uint8Array): string {
   return Buffer.from(octets).toString("hex");
-}
-
-function conflict(message: string): CustodyError {
-  return new CustodyError("custody-write-conflict", message);
 }
 
 function isSameVersion(one: VaultSecret, other: VaultSecret): boolean {

@@ -6,6 +6,7 @@ import type {
   KeyRecord,
   MeterFile,
   MeterRecord,
+  RotationRecord,
   SetupPlace,
   StoredCounter,
   StoredTakeover,
@@ -54,7 +55,21 @@ type TakeoverRow = readonly [
 ];
 type WindowRow = readonly [setup: number, keyVersion: number, highest: number, seen: string];
 
+type RotationRow = readonly [
+  setup: number,
+  rotation: number,
+  cause: RotationRecord["cause"],
+  purposes: RotationRecord["purposes"],
+  risk: number,
+  plannedAt: number,
+  plannedBy: string,
+  begunAt: number | null,
+  endedAt: number | null,
+  outcome: "proven" | "failed" | null,
+];
+
 interface FileRow extends MeterRow {
+  readonly rotations: readonly RotationRow[] | null;
   readonly keys: readonly KeyRow[] | null;
   readonly takeovers: readonly TakeoverRow[] | null;
   readonly marks: readonly TakeoverMark[] | null;
@@ -72,6 +87,9 @@ const FILE = `
   select ${METER},
     (select jsonb_agg(jsonb_build_array(setup, purpose, version, state, origin, encode(sealed, 'hex'), created_ms,
       proven_ms) order by setup, purpose, version) from meter_keys x ${OWN}) as keys,
+    (select jsonb_agg(jsonb_build_array(setup, rotation, cause, purposes, risk, planned_ms, planned_by, begun_ms, ended_ms,
+      outcome)) from (select distinct on (setup) * from rotations x ${OWN} order by setup, rotation desc) newest)
+      as rotations,
     (select jsonb_agg(jsonb_build_array(setup, takeover, revision, journal, opened_ms, closed_ms,
       encode(mac, 'hex'))) from (select distinct on (setup) * from takeovers x ${OWN} order by setup, takeover desc) newest)
       as takeovers,
@@ -234,6 +252,20 @@ function fileOf(row: FileRow): MeterFile {
           createdAt,
           provenAt: provenAt ?? undefined,
         }) as KeyRecord,
+    ),
+    rotations: (row.rotations ?? []).map(
+      ([setup, rotation, cause, purposes, risk, plannedAt, plannedBy, begunAt, endedAt, outcome]): RotationRecord => ({
+        ...place(setup),
+        rotation,
+        cause,
+        purposes,
+        risk,
+        plannedAt,
+        plannedBy,
+        begunAt: begunAt ?? undefined,
+        endedAt: endedAt ?? undefined,
+        outcome: outcome ?? undefined,
+      }),
     ),
     takeovers: (row.takeovers ?? []).map(
       ([setup, takeover, revision, journal, openedAt, closedAt, mac]): StoredTakeover => ({

@@ -9,6 +9,7 @@ import { inTransaction, type MigrationSource } from "@meterkeep/postgres";
 import type { Pool, PoolClient } from "pg";
 import { CustodyError } from "../errors.ts";
 import { counterLine, countMeters, loadFiles, rowsWithoutMac, shipmentMeters } from "./postgres-reads.ts";
+import { destroyKey, markRotation, rotationsIn } from "./postgres-rotations.ts";
 import {
   addKeys,
   addMeters,
@@ -34,12 +35,14 @@ const CUSTODY_GRANTS = {
   named_secrets: "select, insert",
   shipments: "select, insert",
   meters: "select, insert",
-  meter_keys: "select, insert, update (state, proven_ms)",
+  meter_keys: "select, insert, update (state, proven_ms, changed_ms)",
   key_check_values: "select, insert",
   send_counters: "select, insert, update (next, mac)",
   receive_windows: "select, insert, update (highest, seen)",
   takeovers: "select, insert, update (revision, journal, closed_ms, mac)",
   set_aside_meters: "select",
+  rotations: "select, insert, update (begun_ms, ended_ms, outcome)",
+  key_policies: "select, insert, update (crypto_period_days, count_limit, per_hour, retain_days)",
 } as const;
 
 /** The migrations of a custodian's database: the ledger's and custody's own. */
@@ -66,6 +69,7 @@ export function postgresCustodyStore(pool: Pool): CustodyStore {
     shipmentMeters: (shipment, from, limit) => shipmentMeters(pool, shipment, from, limit),
     stageShipment: () => stageShipment(pool),
     ledger: postgresLedgerStore(pool),
+    rotations: rotationsIn(pool),
     checkpoints: postgresCheckpointStore(pool),
     vaultKeys: vaultKeysIn(pool),
     vaultSecrets: vaultSecretsIn(pool),
@@ -85,6 +89,8 @@ async function commitAll(client: PoolClient, writes: readonly Write[], growth: G
   }
   for (const { keys, checkValues } of of("add-keys")) await addKeys(client, [{ keys, checkValues }]);
   await setKeyStates(client, of("set-key-state"));
+  for (const write of of("destroy-key")) await destroyKey(client, write);
+  for (const write of of("mark-rotation")) await markRotation(client, write);
   await putWindows(
     client,
     of("put-windows").flatMap(({ windows }) => windows),

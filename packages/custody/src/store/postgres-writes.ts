@@ -178,9 +178,9 @@ export async function setKeyStates(
   for (const batch of [leaving, entering]) {
     if (batch.length === 0) continue;
     const { rowCount } = await client.query(
-      `update meter_keys k set state = w.state, proven_ms = coalesce(w.proven_ms, k.proven_ms)
-       from unnest($1::text[], $2::text[], $3::bytea[], $4::smallint[], $5::smallint[], $6::int[], $7::text[], $8::bigint[])
-         as w (${PLACE}, purpose, version, state, proven_ms)
+      `update meter_keys k set state = w.state, proven_ms = coalesce(w.proven_ms, k.proven_ms), changed_ms = w.changed_ms
+       from unnest($1::text[], $2::text[], $3::bytea[], $4::smallint[], $5::smallint[], $6::int[], $7::text[], $8::bigint[],
+         $9::bigint[]) as w (${PLACE}, purpose, version, state, proven_ms, changed_ms)
        where (k.utility, k.island, k.system_title, k.setup, k.purpose, k.version)
          = (w.utility, w.island, w.system_title, w.setup, w.purpose, w.version)`,
       [
@@ -189,6 +189,7 @@ export async function setKeyStates(
         batch.map(({ version }) => version),
         batch.map(({ state }) => state),
         batch.map(({ provenAt }) => provenAt ?? null),
+        batch.map(({ at }) => at),
       ],
     );
     if (rowCount !== batch.length)

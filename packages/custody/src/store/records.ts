@@ -1,4 +1,4 @@
-import type { KeyOrigin, KeyState } from "@meterkeep/api/custodian";
+import type { KeyOrigin, KeyState, RotationCause } from "@meterkeep/api/custodian";
 
 /** A meter in its tenant and cell. */
 export interface MeterPlace {
@@ -17,6 +17,9 @@ export interface SetupPlace extends MeterPlace {
 /** The standard's key_id. */
 export const PURPOSE = { GUEK: 0, GBEK: 1, GAK: 2, KEK: 3 } as const;
 export type Purpose = (typeof PURPOSE)[keyof typeof PURPOSE];
+
+/** The number of any purpose in the registry (keys/purposes.ts): those that key_transfer changes come first. */
+export type PurposeNumber = Purpose | 4 | 5 | 6 | 7 | 8 | 9 | 10;
 
 /** A key by purpose and version. */
 export interface KeyName {
@@ -44,7 +47,7 @@ export interface MeterRecord extends MeterPlace {
 
 /** A key as stored. */
 export interface KeyRecord extends SetupPlace {
-  readonly purpose: Purpose;
+  readonly purpose: PurposeNumber;
   readonly version: number;
   readonly state: KeyState;
   readonly origin: KeyOrigin;
@@ -67,6 +70,20 @@ export interface TakeoverRecord extends SetupPlace {
 /** A takeover's journal with the MAC that binds it to its place; rows from before MACs have none. */
 export interface StoredTakeover extends TakeoverRecord {
   readonly mac: Uint8Array | undefined;
+}
+
+/** A rotation that somebody or a policy asked for. Its journal, once it has begun, is a takeover record. */
+export interface RotationRecord extends SetupPlace {
+  /** From 1, counted per setup. */
+  readonly rotation: number;
+  readonly cause: RotationCause;
+  readonly purposes: readonly Purpose[];
+  readonly risk: number;
+  readonly plannedAt: number;
+  readonly plannedBy: string;
+  readonly begunAt: number | undefined;
+  readonly endedAt: number | undefined;
+  readonly outcome: "proven" | "failed" | undefined;
 }
 
 /** What the ledger says of the last journal that was written for a setup. */
@@ -133,6 +150,8 @@ export interface MeterFile {
   readonly meter: MeterRecord;
   /** In the order of setup, purpose, version. */
   readonly keys: readonly KeyRecord[];
+  /** The newest rotation of each setup. */
+  readonly rotations: readonly RotationRecord[];
   /** The newest takeover of each setup. */
   readonly takeovers: readonly StoredTakeover[];
   /** The ledger's newest mark of each setup. */

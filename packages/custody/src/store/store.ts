@@ -1,12 +1,14 @@
-import type { KeyState } from "@meterkeep/api/custodian";
+import type { KeyState, ROTATION_FILTERS, RotationCause } from "@meterkeep/api/custodian";
 import type { WrappedSecret } from "@meterkeep/hsm";
 import type { CheckpointStore, Growth, LedgerStore } from "@meterkeep/ledger";
+import type { KeyPolicy } from "../keys/key-policy.ts";
 import type {
   CounterLine,
   KeyRecord,
   MeterFile,
   MeterRecord,
   Purpose,
+  PurposeNumber,
   SetupPlace,
   ShipmentRecord,
   StoredCounter,
@@ -41,10 +43,28 @@ export type Write =
   | {
       readonly kind: "set-key-state";
       readonly place: SetupPlace;
-      readonly purpose: Purpose;
+      readonly purpose: PurposeNumber;
       readonly version: number;
       readonly state: KeyState;
+      readonly at: number;
       readonly provenAt?: number | undefined;
+    }
+  /** Overwrites the octets of a key that has gone and has an active successor. */
+  | {
+      readonly kind: "destroy-key";
+      readonly place: SetupPlace;
+      readonly purpose: PurposeNumber;
+      readonly version: number;
+      readonly at: number;
+    }
+  /** A rotation has its journal from now on, or is over. */
+  | {
+      readonly kind: "mark-rotation";
+      readonly place: SetupPlace;
+      readonly rotation: number;
+      readonly begunAt: number;
+      readonly endedAt: number | undefined;
+      readonly outcome: "proven" | "failed" | undefined;
     }
   /** Revision 1 opens a takeover; another one replaces the revision before it. */
   | { readonly kind: "put-takeover"; readonly takeover: StoredTakeover }
@@ -54,6 +74,62 @@ export type Write =
       readonly keys: readonly KeyRecord[];
       readonly checkValues: readonly Uint8Array[];
     };
+
+/** Rotations to be planned, for every meter that they fit and that has none open. */
+export interface RotationPlan {
+  /** Empty: all. */
+  readonly meters: readonly string[];
+  /** Only those with an active key made before this. */
+  readonly madeBefore: number | undefined;
+  /** Only those that have used up so many counters. */
+  readonly countAbove: number | undefined;
+  readonly purposes: readonly Purpose[];
+  readonly cause: RotationCause;
+  /** What the cause adds to the risk of each meter. */
+  readonly risk: number;
+  readonly plannedBy: string;
+  readonly at: number;
+  readonly limit: number;
+}
+
+/** A rotation whose meter wants a contact. */
+export interface DueRotation {
+  readonly systemTitle: string;
+  readonly begun: boolean;
+}
+
+/** Numbers of a whole installation. */
+export interface KeyLifeCounts {
+  readonly planned: number;
+  readonly underWay: number;
+  readonly proven: number;
+  readonly failed: number;
+  readonly overdue: number;
+  readonly unproven: number;
+  readonly compromised: number;
+}
+
+/** Rotations and the policy behind them. */
+export interface RotationRecords {
+  /**
+   * Plans rotations, those at the greatest risk first where there are more than the limit. For a compromise the keys that
+   * are to go are compromised from now on. @returns how many.
+   */
+  plan(plan: RotationPlan): Promise<number>;
+  /** Open rotations: those begun first, then by risk; at most so many of each. */
+  due(begun: number, waiting: number): Promise<readonly DueRotation[]>;
+  /** System titles of meters with a rotation, in their order. */
+  titles(
+    filter: Exclude<(typeof ROTATION_FILTERS)[number], "unknown">,
+    after: string | undefined,
+    limit: number,
+  ): Promise<readonly string[]>;
+  counts(madeBefore: number): Promise<KeyLifeCounts>;
+  /** Keys that went before a time and are not destroyed. */
+  gone(before: number, limit: number): Promise<readonly (SetupPlace & { purpose: PurposeNumber; version: number })[]>;
+  policy(): Promise<KeyPolicy | undefined>;
+  setPolicy(policy: KeyPolicy): Promise<void>;
+}
 
 /** A meter to be imported. */
 export interface StagedMeter {
@@ -124,6 +200,7 @@ export interface CustodyStore {
   stageShipment(): Promise<ShipmentStage>;
   /** The ledger, which grows by `commit` only. */
   readonly ledger: Omit<LedgerStore, "append">;
+  readonly rotations: RotationRecords;
   readonly checkpoints: CheckpointStore;
   readonly vaultKeys: VaultKeys;
   readonly vaultSecrets: VaultSecretRecords;

@@ -9,13 +9,19 @@ export interface Pace {
   readonly anyKeysMilliseconds: number;
   /** After the first contact that led nowhere; doubled each time, up to an hour. */
   readonly firstRetryMilliseconds: number;
+  /** After each third try in a row that was refused: meters with port protection lock up after a few. */
+  readonly lockOutMilliseconds: number;
 }
+
+/** So many refusals in a row may pass before a longer pause: the fewest that meters are known to allow. */
+const TRIES_IN_A_ROW = 3;
 
 /** For meters in the field. */
 export const FIELD_PACE: Pace = {
   sameKeysMilliseconds: 3_600_000,
   anyKeysMilliseconds: 20_000,
   firstRetryMilliseconds: 1000,
+  lockOutMilliseconds: 900_000,
 };
 
 /** Versions of the unicast and the authentication key to associate with. */
@@ -60,10 +66,12 @@ function lastTry({ tries }: Journal, { GUEK, GAK }: Candidate): number {
 
 function waitFor(journal: Journal, candidate: Candidate, at: number, pace: Pace): number {
   const last = journal.tries.at(-1);
+  const inARow = journal.failures > 0 && journal.failures % TRIES_IN_A_ROW === 0;
+  const spacing = inARow ? Math.max(pace.lockOutMilliseconds, pace.anyKeysMilliseconds) : pace.anyKeysMilliseconds;
   return Math.max(
     0,
     lastTry(journal, candidate) + pace.sameKeysMilliseconds - at,
-    last === undefined ? 0 : last.at + pace.anyKeysMilliseconds - at,
+    last === undefined ? 0 : last.at + spacing - at,
   );
 }
 

@@ -1,11 +1,12 @@
 import type { LedgerDraft } from "@meterkeep/ledger";
 import type { ConversationDependencies } from "../conversation/dependencies.ts";
+import { purposeName } from "../keys/purposes.ts";
 import { takeoverMark } from "../records/marks.ts";
 import { withTakeoverMacs } from "../records/record-mac.ts";
-import type { SetupPlace, StoredTakeover, TakeoverRecord } from "../store/records.ts";
+import type { RotationRecord, SetupPlace, StoredTakeover, TakeoverRecord } from "../store/records.ts";
 import type { Write } from "../store/store.ts";
 import { isFinal, type Journal, type TakeoverEffect } from "./journal.ts";
-import { keyStateWrites, withKeyStates } from "./key-states.ts";
+import { type KeyTransition, keyTransitions, withKeyStates } from "./key-states.ts";
 import type { LiveContact } from "./live-contact.ts";
 import type { PreparedTransfer } from "./transfer.ts";
 
@@ -35,11 +36,12 @@ export async function commitStep(dependencies: StepDependencies, live: LiveConta
   const { takeover, mark } = await nextTakeover(dependencies, live.record, journal);
   const added = prepared?.records ?? [];
   const keys = [...live.keys, ...added];
-  const states = keyStateWrites(keys, effects, now());
+  const transitions = keyTransitions(keys, effects, now());
   const writes: Write[] = [
     { kind: "put-takeover", takeover },
     ...(prepared === undefined ? [] : [{ kind: "add-keys", keys: added, checkValues: prepared.checkValues } as const]),
-    ...states,
+    ...transitions.map(({ write }) => write),
+    ...rotationMarks(live.rotation, takeover, journal, now()),
   ];
   // A hint is believed within bounds: a meter, or who speaks in its place, must not use up our counters.
   for (const effect of effects)
@@ -47,11 +49,16 @@ export async function commitStep(dependencies: StepDependencies, live: LiveConta
   const notes = effects
     .filter((effect) => effect.kind === "note")
     .map(({ what, detail }) => contactEntry(live, now(), what, { detail }));
-  await committer.submit({ writes, entries: [...step.entries, ...notes, mark] });
+  const changed =
+    transitions.length === 0
+      ? []
+      : [contactEntry(live, now(), "key-states-changed", { changes: changesOf(transitions) })];
+  await committer.submit({ writes, entries: [...step.entries, ...changed, ...notes, mark] });
   live.record = takeover;
   live.journal = journal;
-  live.keys = withKeyStates(keys, states);
-  if (prepared !== undefined || states.length > 0) keyCache.forget(live.place.systemTitle);
+  live.keys = withKeyStates(keys, transitions);
+  if (effects.some(({ kind }) => kind === "transfer") || transitions.length > 0)
+    keyCache.forget(live.place.systemTitle);
 }
 
 /** The journal's next revision with its MAC, and the ledger's mark of it. */
@@ -72,8 +79,31 @@ export async function nextTakeover(
 }
 
 /** The record of a takeover that is about to begin. */
-export function openedRecord(place: SetupPlace, at: number): TakeoverRecord {
-  return { ...place, takeover: 1, revision: 0, journal: "", openedAt: at, closedAt: undefined };
+export function openedRecord(place: SetupPlace, at: number, takeover = 1): TakeoverRecord {
+  return { ...place, takeover, revision: 0, journal: "", openedAt: at, closedAt: undefined };
+}
+
+/** What the plan of a rotation is told by a revision of its journal: that it has begun, or how it ended. */
+export function rotationMarks(
+  rotation: RotationRecord | undefined,
+  { revision, closedAt, utility, island, systemTitle, setup, openedAt }: TakeoverRecord,
+  { verdict }: Journal,
+  at: number,
+): Write[] {
+  if (rotation === undefined || (revision > 1 && closedAt === undefined)) return [];
+  const place = { utility, island, systemTitle, setup };
+  const outcome = closedAt === undefined ? undefined : verdict === "proven" ? "proven" : "failed";
+  const endedAt = closedAt === undefined ? undefined : at;
+  return [{ kind: "mark-rotation", place, rotation: rotation.rotation, begunAt: openedAt, endedAt, outcome }];
+}
+
+function changesOf(transitions: readonly KeyTransition[]) {
+  return transitions.map(({ write: { purpose, version, state }, from }) => ({
+    purpose: purposeName(purpose),
+    version,
+    from,
+    to: state,
+  }));
 }
 
 /** An entry about a contact, in its principal's name. */

@@ -6,18 +6,27 @@ import type { Caller } from "../calls/caller.ts";
 import { Handles } from "../calls/handles.ts";
 import { Association } from "../conversation/association.ts";
 import type { ConversationDependencies } from "../conversation/dependencies.ts";
+import type { KeyEscrow } from "../escrow/key-escrow.ts";
 import { counterObject, meterFacts } from "../protocol/meter-facts.ts";
 import { unsealKeys, workingKeys } from "../protocol/meter-keys.ts";
 import { type AttributeName, getRequest } from "../protocol/requests.ts";
 import { type MeterFile, PURPOSE, type SetupPlace, type TakeoverRecord } from "../store/records.ts";
 import type { Pace } from "./candidates.ts";
-import { commitStep, contactEntry, nextTakeover, openedRecord, type StepDependencies } from "./commit-step.ts";
+import {
+  commitStep,
+  contactEntry,
+  nextTakeover,
+  openedRecord,
+  rotationMarks,
+  type StepDependencies,
+} from "./commit-step.ts";
 import { beginExchange, countersOf, type Exchange, isExchange } from "./exchange.ts";
-import { isFinal, type Journal, type TakeoverEffect, type TakeoverEvent } from "./journal.ts";
+import { isFinal, type Journal, rotationJournal, type TakeoverEffect, type TakeoverEvent } from "./journal.ts";
 import { type Happened, LiveContact } from "./live-contact.ts";
 import { step } from "./machine.ts";
+import { openRotation } from "./plan.ts";
 import { prepareTransfer } from "./transfer.ts";
-import { canBeTakenOver, journalOf, takeoverState } from "./view.ts";
+import { canBeTakenOver, journalOf, takeoverOutcome, takeoverState } from "./view.ts";
 
 /** A contact that nobody advances for so long is over. */
 const IDLE_MILLISECONDS = 120_000;
@@ -28,12 +37,14 @@ const BUSY_MILLISECONDS = 5000;
 /** What takeovers need beyond any conversation. */
 export interface ContactDependencies extends ConversationDependencies, Pick<StepDependencies, "keyCache"> {
   readonly pace: Pace;
+  /** Where every new key is kept a second time before it is sent. */
+  readonly escrow: Pick<KeyEscrow, "append">;
 }
 
 type Effect<K extends TakeoverEffect["kind"]> = Extract<TakeoverEffect, { kind: K }>;
 
 /**
- * Runs takeovers: the machine decides, this does. Before any octet leaves, the journal that the machine gave, the keys
+ * Runs takeovers and rotations: the machine decides, this does. Before any octet leaves, the journal that the machine gave, the keys
  * it asked for and the ledger's entries are durable, in one commit.
  *
  * A contact lives in this process alone. Whatever ends it, the next one starts from the journal.
@@ -98,17 +109,33 @@ export class Contacts {
     if (file === undefined) throw new CallRefusal("unknown-meter", `meter ${title} is not in custody`);
     const { journal, record } = journalOf(file);
     const state = () => takeoverState(file.meter, journal, record !== undefined);
-    if (!canBeTakenOver(file.meter) || isFinal(journal.verdict)) return { kind: "nothing", state: state() };
+    const isOver = isFinal(journal.verdict) && record?.closedAt !== undefined;
+    if (!canBeTakenOver(file.meter) || (isOver && openRotation(file) === undefined))
+      return { kind: "nothing", state: state() };
     const handle = this.#byMeter.get(title);
     const running = handle === undefined ? undefined : this.#contacts.peek(handle);
     if (running !== undefined && running.caller.name !== caller.name && now() - running.lastUsed < IDLE_MILLISECONDS)
       return { kind: "wait", milliseconds: BUSY_MILLISECONDS, state: state() };
     if (handle !== undefined && running !== undefined) this.#drop(handle, running);
     const carrier = caller.role === "depot" ? "depot" : "head-end";
-    const [asked, ...effects] = this.#step(file, journal, { kind: "contact-asked", at: now(), carrier });
+    const going = isOver ? this.#rotation(file, journal, record) : { journal, record };
+    const [asked, ...effects] = this.#step(file, going.journal, { kind: "contact-asked", at: now(), carrier });
     const exchange = effects.find(isExchange);
-    if (exchange === undefined) return this.#notNow(file, asked, record, effects);
-    return this.#begin(file, asked, record, effects, exchange, caller);
+    if (exchange === undefined) return this.#notNow(file, asked, going.record, effects);
+    return this.#begin(file, asked, going.record, effects, exchange, caller);
+  }
+
+  /** The journal of a rotation that is about to begin. */
+  #rotation(file: MeterFile, before: Journal, { takeover }: TakeoverRecord) {
+    const { utility, island, systemTitle } = file.meter;
+    const place = { utility, island, systemTitle, setup: 0 };
+    const plan = openRotation(file);
+    if (plan === undefined) throw new CallRefusal("custodian-failed", "no rotation is planned");
+    const outcome = before.takeover ?? takeoverOutcome(file.meter, before);
+    return {
+      journal: rotationJournal(before, plan, outcome),
+      record: openedRecord(place, this.#dependencies.now(), takeover + 1),
+    };
   }
 
   /** Waits and ends are written down too: a contact that was lost may have been taken into account. */
@@ -118,9 +145,14 @@ export class Contacts {
     record: TakeoverRecord | undefined,
     effects: readonly TakeoverEffect[],
   ): Promise<NextContact> {
-    if (record !== undefined && JSON.stringify(journal) !== record.journal) {
+    const isNew = record?.revision === 0;
+    const isOver = isFinal(journal.verdict) && record?.closedAt === undefined;
+    if (record !== undefined && !isNew && (isOver || JSON.stringify(journal) !== record.journal)) {
+      const { committer, now } = this.#dependencies;
       const { takeover, mark } = await nextTakeover(this.#dependencies, record, journal);
-      await this.#dependencies.committer.submit({ writes: [{ kind: "put-takeover", takeover }], entries: [mark] });
+      const plan = journal.cause === "takeover" ? undefined : openRotation(file);
+      const marks = rotationMarks(plan, takeover, journal, now());
+      await committer.submit({ writes: [{ kind: "put-takeover", takeover }, ...marks], entries: [mark] });
     }
     const state = takeoverState(file.meter, journal, record !== undefined);
     const wait = effects.find((effect): effect is Effect<"wait"> => effect.kind === "wait");
@@ -150,9 +182,10 @@ export class Contacts {
       journal,
       record: record ?? openedRecord(place, now()),
       keys: file.keys,
+      rotation: journal.cause === "takeover" ? undefined : openRotation(file),
     });
     try {
-      const opened = contactEntry(live, now(), "takeover-contact-opened", {
+      const opened = contactEntry(live, now(), `${kindOf(journal)}-contact-opened`, {
         step: exchange.step,
         carrier: journal.contact?.carrier,
         ...(associate === undefined ? {} : { GUEK: associate.GUEK, GAK: associate.GAK }),
@@ -217,15 +250,20 @@ export class Contacts {
     const at = this.#dependencies.now();
     const file = { meter: live.meter } as Pick<MeterFile, "meter">;
     const [journal, ...effects] = this.#step(file, live.journal, { ...event, at } as TakeoverEvent);
+    const prepare = effects.find((effect): effect is Effect<"prepare"> => effect.kind === "prepare");
+    if (prepare !== undefined) {
+      await this.#prepare(live, journal, effects, prepare);
+      return this.#happened(handle, live, { kind: "prepared" });
+    }
     const exchange = effects.find(isExchange);
     if (exchange !== undefined) {
       const apdu = await this.#perform(live, journal, effects, exchange, []);
       return { kind: "send", step: exchange.step, apdu };
     }
     const close = effects.find((effect): effect is Effect<"close"> => effect.kind === "close");
-    if (close === undefined) throw new CallRefusal("custodian-failed", "a takeover stands still");
+    if (close === undefined) throw new CallRefusal("custodian-failed", "a change of keys stands still");
     const body = { step: close.step, next: close.next, ...live.evidence.summary() };
-    const entries = [contactEntry(live, at, "takeover-contact-closed", body)];
+    const entries = [contactEntry(live, at, `${kindOf(journal)}-contact-closed`, body)];
     await commitStep(this.#dependencies, live, { journal, effects, entries, prepared: undefined });
     this.#drop(handle, live);
     const state: TakeoverState = takeoverState(live.meter, journal, true);
@@ -235,6 +273,21 @@ export class Contacts {
   #step(file: Pick<MeterFile, "meter">, journal: Journal, event: TakeoverEvent) {
     const { arrays } = meterFacts(file.meter.profile);
     return step(journal, event, { arrays, pace: this.#dependencies.pace });
+  }
+
+  /** Makes keys, durable and in escrow: only then does the machine hear that they may be sent. */
+  async #prepare(
+    live: LiveContact,
+    journal: Journal,
+    effects: readonly TakeoverEffect[],
+    { keys, step: name }: Effect<"prepare">,
+  ): Promise<void> {
+    const { vault, escrow, now } = this.#dependencies;
+    const prepared = await prepareTransfer(vault, live, keys, now());
+    const entries = [contactEntry(live, now(), "keys-prepared", { step: name, keys })];
+    await commitStep(this.#dependencies, live, { journal, effects, entries, prepared });
+    await escrow.append(prepared.records);
+    live.prepared = prepared;
   }
 
   /** Commits what the machine decided, then builds the octets that it makes true. */
@@ -247,13 +300,14 @@ export class Contacts {
   ): Promise<Uint8Array> {
     const { sendCounters, vault, now } = this.#dependencies;
     const isTransfer = exchange.kind === "transfer";
-    const prepared = isTransfer ? await prepareTransfer(vault, live, exchange.keys, now()) : undefined;
+    const prepared = isTransfer ? live.prepared : undefined;
+    live.prepared = undefined;
     const counters = countersOf(exchange);
     const sealed = isTransfer ? [transferEntry(live, exchange, now())] : [];
     // The reservation, where one is needed, joins the same commit.
     const [first] = await Promise.all([
       counters === 0 ? 0 : sendCounters.take(live.place, live.keyVersion, counters),
-      commitStep(this.#dependencies, live, { journal, effects, entries: [...opening, ...sealed], prepared }),
+      commitStep(this.#dependencies, live, { journal, effects, entries: [...opening, ...sealed], prepared: undefined }),
     ]);
     const apdu = await beginExchange(vault, live, exchange, first, prepared);
     live.evidence.sent(apdu);
@@ -269,6 +323,10 @@ export class Contacts {
 
 function transferEntry(live: LiveContact, { keys, under, step: name }: Effect<"transfer">, at: number): LedgerDraft {
   return contactEntry(live, at, "key-transfer-sealed", { step: name, keys, under });
+}
+
+function kindOf({ cause }: Journal): "takeover" | "rotation" {
+  return cause === "takeover" ? cause : "rotation";
 }
 
 function stepOf({ contact }: Journal) {

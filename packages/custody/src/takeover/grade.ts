@@ -9,7 +9,7 @@ import { type Carrier, isFinal, type Journal } from "./journal.ts";
 export function gradeOf(journal: Journal): TakeoverGrade {
   const { proven, verdict, exposed } = journal;
   if (!proven.working || !proven.master || (isFinal(verdict) && verdict !== "proven")) return "none";
-  return exposed || (proven.factoryDead && refusalCarrier(journal) !== "depot") ? "exposed" : "shielded";
+  return exposed || (proven.oldDead && refusalCarrier(journal) !== "depot") ? "exposed" : "shielded";
 }
 
 /** Who carried the refusal of the factory keys; of journals from before that was written down, who carried the keys. */

@@ -1,4 +1,11 @@
-import type { LostReason, TakeoverStep, TakeoverStepDone, TakeoverVerdict } from "@meterkeep/api/custodian";
+import type {
+  LostReason,
+  RotationCause,
+  TakeoverState,
+  TakeoverStep,
+  TakeoverStepDone,
+  TakeoverVerdict,
+} from "@meterkeep/api/custodian";
 import { type KeyName, PURPOSE, type Purpose } from "../store/records.ts";
 
 /** Purposes whose keys an association needs. */
@@ -15,12 +22,13 @@ export type ContactStage =
   | "associating"
   | "counter-hint"
   | "identity"
+  | "preparing"
   | "transferring-broadcast"
   | "transferring-working"
   | "transferring-master"
   | "proving-master"
   | "refusing-master"
-  | "refusing-factory"
+  | "refusing-old"
   | "releasing";
 
 /** A contact under way: lost with the line, or with the process. */
@@ -31,7 +39,7 @@ export interface Contact {
   /** The versions it associates with. */
   readonly GUEK: number;
   readonly GAK: number;
-  /** Made to show that the meter answers at all, after the factory keys had got no answer. */
+  /** Made to show that the meter answers at all, after the old keys had got no answer. */
   readonly control: boolean;
   /** The master was transferred in this very association: some meters use it from the next one on. */
   readonly masterSentHere: boolean;
@@ -47,21 +55,49 @@ export interface SentTransfer {
   readonly acknowledged: boolean;
 }
 
+/** Stages that send keys. */
+export type TransferStage = Extract<
+  ContactStage,
+  "transferring-broadcast" | "transferring-working" | "transferring-master" | "proving-master" | "refusing-master"
+>;
+
+/** Keys that are durable and in escrow, or about to be, and that nobody has sent. */
+export interface PreparedKeys {
+  readonly stage: TransferStage;
+  readonly step: TakeoverStep;
+  readonly keys: readonly KeyName[];
+  /** The version of the master to wrap them under. */
+  readonly under: number;
+}
+
+/** What a takeover came to: a rotation keeps it, since trust rests on it. */
+export type TakeoverOutcome = Pick<TakeoverState, "grade" | "verdict" | "provenAt" | "steps" | "sentence">;
+
 /**
- * Everything a takeover must remember over a crash; plain data, stored as JSON before the octets leave that make it true.
+ * Everything a change of keys must remember over a crash; plain data, stored as JSON before the octets leave that make it true.
  *
  * At its heart stands `belief`: for each purpose the versions that may be on the meter, the likeliest first. Sending a
  * key adds a version, only a proof takes one away, and what is believed is always held.
  */
 export interface Journal {
-  readonly form: 1;
+  readonly form: 2;
+  /** `takeover`, or why these keys are rotated. */
+  readonly cause: "takeover" | RotationCause;
+  /** The purposes that get new keys. */
+  readonly changing: readonly Purpose[];
+  /** Of a rotation: what the takeover before it came to. */
+  readonly takeover?: TakeoverOutcome | undefined;
   readonly belief: ByPurpose<readonly number[]>;
-  /** The versions that must go. */
-  readonly factory: ByPurpose<number>;
+  /** The versions that must go, where their purpose changes. */
+  readonly old: ByPurpose<number>;
   /** The version the next key generated gets: none is used twice. */
   readonly nextVersion: ByPurpose<number>;
   readonly identity: "unchecked" | "matched" | "differs";
+  /** Made and not yet sent. */
+  readonly prepared: PreparedKeys | undefined;
   readonly sent: SentTransfer | undefined;
+  /** The meter has acknowledged a new broadcast key; more than its word there never is. */
+  readonly broadcastTaken: boolean;
   /** Transfers that were acknowledged and had no effect. */
   readonly fruitless: { readonly working: number; readonly master: number };
   /** Transfers that were refused outright. */
@@ -70,18 +106,18 @@ export interface Journal {
     readonly working: boolean;
     readonly master: boolean;
     readonly oldMasterDead: boolean;
-    readonly factoryDead: boolean;
+    readonly oldDead: boolean;
   };
-  /** Who carried the refusal that proved the factory keys dead: whoever carries octets can forge one. */
+  /** Who carried the refusal that proved the old keys dead: whoever carries octets can forge one. */
   readonly refusalCarrier?: Carrier | undefined;
-  /** A key has travelled where a holder of the factory keys could have recorded it. */
+  /** A key has travelled where a holder of the old keys could have recorded it. */
   readonly exposed: boolean;
-  /** The one attempt with factory keys got no answer. */
-  readonly factorySilent: boolean;
+  /** The one attempt with the old keys got no answer. */
+  readonly oldSilent: boolean;
   /** Associations that were tried in vain since the last that was made. */
   readonly tries: readonly { readonly GUEK: number; readonly GAK: number; readonly at: number }[];
-  /** When the factory keys were last tried in vain: the attempt that proves them dead keeps its distance. */
-  readonly factoryTriedAt: number | undefined;
+  /** When the old keys were last tried in vain: the attempt that proves them dead keeps its distance. */
+  readonly oldTriedAt: number | undefined;
   /** When the counter was last asked for, by the public client. */
   readonly hintAt: number | undefined;
   /** Contacts in a row that led nowhere. */
@@ -94,7 +130,7 @@ export interface Journal {
   readonly contact: Contact | undefined;
 }
 
-/** What happens to a takeover. `at` is milliseconds since 1970. */
+/** What happens to a change of keys. `at` is milliseconds since 1970. */
 export type TakeoverEvent = { readonly at: number } & (
   | { readonly kind: "contact-asked"; readonly carrier: Carrier }
   | { readonly kind: "associated" }
@@ -108,6 +144,8 @@ export type TakeoverEvent = { readonly at: number } & (
   | { readonly kind: "answered-under-keys"; readonly detail: string }
   | { readonly kind: "counter-read"; readonly counter: number | undefined }
   | { readonly kind: "identity-read"; readonly matches: boolean; readonly detail: string }
+  /** The keys that were to be prepared are durable and in escrow. */
+  | { readonly kind: "prepared" }
   | { readonly kind: "transfer-answered"; readonly accepted: boolean; readonly detail: string }
   | { readonly kind: "released" }
   | { readonly kind: "lost"; readonly reason: LostReason }
@@ -121,7 +159,9 @@ export type TakeoverEffect =
   | { readonly kind: "read-counter"; readonly step: TakeoverStep }
   | { readonly kind: "raise-counter"; readonly to: number }
   | { readonly kind: "read-identity"; readonly step: TakeoverStep }
-  /** Generate these keys, keep them, wrap them under that version of the master, send them in one transfer. */
+  /** Generate these keys, keep them, put them into escrow. */
+  | { readonly kind: "prepare"; readonly step: TakeoverStep; readonly keys: readonly KeyName[] }
+  /** Wrap keys that were prepared under that version of the master, send them in one transfer. */
   | {
       readonly kind: "transfer";
       readonly step: TakeoverStep;
@@ -142,19 +182,23 @@ export type TakeoverEffect =
 /** The journal of a takeover that has not begun: the factory keys, version 1 each, are on the meter. */
 export function newJournal(): Journal {
   return {
-    form: 1,
+    form: 2,
+    cause: "takeover",
+    changing: [PURPOSE.GUEK, PURPOSE.GBEK, PURPOSE.GAK, PURPOSE.KEK],
     belief: { 0: [1], 1: [1], 2: [1], 3: [1] },
-    factory: { 0: 1, 1: 1, 2: 1, 3: 1 },
+    old: { 0: 1, 1: 1, 2: 1, 3: 1 },
     nextVersion: { 0: 2, 1: 2, 2: 2, 3: 2 },
     identity: "unchecked",
+    prepared: undefined,
     sent: undefined,
+    broadcastTaken: false,
     fruitless: { working: 0, master: 0 },
     refused: { working: 0, master: 0 },
-    proven: { working: false, master: false, oldMasterDead: false, factoryDead: false },
+    proven: { working: false, master: false, oldMasterDead: false, oldDead: false },
     exposed: false,
-    factorySilent: false,
+    oldSilent: false,
     tries: [],
-    factoryTriedAt: undefined,
+    oldTriedAt: undefined,
     hintAt: undefined,
     failures: 0,
     notBefore: 0,
@@ -163,6 +207,67 @@ export function newJournal(): Journal {
     steps: [],
     contact: undefined,
   };
+}
+
+/** The journal of a rotation that has not begun, after one that is over: what is believed on the meter stays believed. */
+export function rotationJournal(
+  before: Journal,
+  plan: { readonly cause: RotationCause; readonly purposes: readonly Purpose[] },
+  takeover: TakeoverOutcome,
+): Journal {
+  const changes = (purpose: Purpose) => plan.purposes.includes(purpose);
+  const working = WORKING.some(changes);
+  const master = changes(PURPOSE.KEK);
+  const newest = (purpose: Purpose) => before.belief[purpose][0] as number;
+  return {
+    ...newJournal(),
+    cause: plan.cause,
+    changing: plan.purposes,
+    takeover,
+    belief: before.belief,
+    old: { 0: newest(0), 1: newest(1), 2: newest(2), 3: newest(3) },
+    nextVersion: before.nextVersion,
+    identity: "matched",
+    // What does not change needs no proof.
+    proven: { working: !working, master: !master, oldMasterDead: !master, oldDead: !working },
+    hintAt: before.hintAt,
+  };
+}
+
+/** Whether a purpose gets a new key. */
+export function changes({ changing }: Journal, purpose: Purpose): boolean {
+  return changing.includes(purpose);
+}
+
+/** A journal as it was stored, those of the first form included: it knew takeovers only, and no keys that wait. */
+export function storedJournal(text: string): Journal {
+  const stored = JSON.parse(text) as Journal | FirstJournal;
+  if (stored.form === 2) return stored;
+  const { form, factory, factorySilent, factoryTriedAt, proven, ...same } = stored;
+  const { factoryDead, ...shown } = proven;
+  const contact = same.contact && { ...same.contact, stage: stageNow(same.contact.stage) };
+  return {
+    ...newJournal(),
+    ...same,
+    contact,
+    old: factory,
+    proven: { ...shown, oldDead: factoryDead },
+    oldSilent: factorySilent,
+    oldTriedAt: factoryTriedAt,
+    broadcastTaken: (same.belief[PURPOSE.GBEK][0] as number) > 1,
+  };
+}
+
+type FirstJournal = Omit<Journal, "form" | "old" | "oldSilent" | "oldTriedAt" | "proven" | "prepared"> & {
+  readonly form: 1;
+  readonly factory: ByPurpose<number>;
+  readonly factorySilent: boolean;
+  readonly factoryTriedAt: number | undefined;
+  readonly proven: Omit<Journal["proven"], "oldDead"> & { readonly factoryDead: boolean };
+};
+
+function stageNow(stage: string): ContactStage {
+  return stage === "refusing-factory" ? "refusing-old" : (stage as ContactStage);
 }
 
 /** Verdicts after which nothing more is tried. */

@@ -1,34 +1,51 @@
+import type { KeyState } from "@meterkeep/api/custodian";
+import { mayBecome } from "../keys/key-transition.ts";
 import type { KeyRecord } from "../store/records.ts";
 import type { Write } from "../store/store.ts";
 import type { TakeoverEffect } from "./journal.ts";
 
 type StateWrite = Extract<Write, { kind: "set-key-state" }>;
 
-/** What the machine's effects mean for the states of keys: the one in use is active, the one before it deactivated. */
-export function keyStateWrites(
+/** A key that goes from one state to another; the ledger has an entry of each. */
+export interface KeyTransition {
+  readonly write: StateWrite;
+  readonly from: KeyState;
+}
+
+/**
+ * What the machine's effects mean for the states of keys: the one in use is active, the one before it deactivated. A key
+ * that is compromised stays so; what NIST SP 800-57 does not allow is left out.
+ */
+export function keyTransitions(
   keys: readonly KeyRecord[],
   effects: readonly TakeoverEffect[],
   at: number,
-): StateWrite[] {
+): KeyTransition[] {
   return effects.flatMap((effect) => {
     if (effect.kind !== "key-active") return [];
     const { purpose, version } = effect.key;
     const of = keys.filter((key) => key.purpose === purpose);
     const next = of.find((key) => key.version === version);
     if (next === undefined) return [];
-    const former = of.filter((key) => key.state === "active" && key.version !== version);
+    const becomes = (key: KeyRecord, state: KeyState, provenAt?: number): KeyTransition[] =>
+      mayBecome(key.state, state) || (key.state === state && provenAt !== undefined)
+        ? [{ write: { ...named(key), state, at, provenAt }, from: key.state }]
+        : [];
+    const former = of.filter((key) => key.version !== version && (key.state === "active" || key.state === "suspended"));
     return [
-      ...former.map((key): StateWrite => ({ ...named(key), state: "deactivated" })),
-      { ...named(next), state: "active", provenAt: effect.proven ? at : undefined },
+      ...former.flatMap((key) => becomes(key, "deactivated")),
+      ...becomes(next, "active", effect.proven ? at : undefined),
     ];
   });
 }
 
-/** The keys after those writes. */
-export function withKeyStates(keys: readonly KeyRecord[], writes: readonly StateWrite[]): KeyRecord[] {
+/** The keys after those transitions. */
+export function withKeyStates(keys: readonly KeyRecord[], transitions: readonly KeyTransition[]): KeyRecord[] {
   return keys.map((key) => {
-    const write = writes.findLast(({ purpose, version }) => purpose === key.purpose && version === key.version);
-    return write === undefined ? key : { ...key, state: write.state, provenAt: write.provenAt ?? key.provenAt };
+    const found = transitions.findLast(({ write }) => write.purpose === key.purpose && write.version === key.version);
+    return found === undefined
+      ? key
+      : { ...key, state: found.write.state, provenAt: found.write.provenAt ?? key.provenAt };
   });
 }
 

@@ -5,8 +5,9 @@ import type { Association } from "../conversation/association.ts";
 import { EvidenceHash } from "../evidence/evidence-hash.ts";
 import { accepted, type ReceiveWindow } from "../protocol/receive-window.ts";
 import { type AttributeName, actionResult, getResult, reasonOf, textOf } from "../protocol/requests.ts";
-import type { KeyRecord, MeterRecord, SetupPlace, TakeoverRecord } from "../store/records.ts";
+import type { KeyRecord, MeterRecord, RotationRecord, SetupPlace, TakeoverRecord } from "../store/records.ts";
 import type { Journal, TakeoverEvent } from "./journal.ts";
+import type { PreparedTransfer } from "./transfer.ts";
 
 /** What the meter's next answer is for. */
 export type Awaited =
@@ -42,6 +43,10 @@ export class LiveContact {
   journal: Journal;
   record: TakeoverRecord;
   keys: readonly KeyRecord[];
+  /** The plan that a rotation carries out; absent for a takeover. */
+  readonly rotation: RotationRecord | undefined;
+  /** Keys that are durable and in escrow, and are sent next. */
+  prepared: PreparedTransfer | undefined;
   awaited: Awaited = { kind: "association" };
   /** One event at a time. */
   busy = false;
@@ -53,7 +58,16 @@ export class LiveContact {
   constructor(
     parts: Pick<
       LiveContact,
-      "caller" | "lastUsed" | "meter" | "place" | "keyVersion" | "association" | "journal" | "record" | "keys"
+      | "caller"
+      | "lastUsed"
+      | "meter"
+      | "place"
+      | "keyVersion"
+      | "association"
+      | "journal"
+      | "record"
+      | "keys"
+      | "rotation"
     >,
   ) {
     this.caller = parts.caller;
@@ -65,6 +79,7 @@ export class LiveContact {
     this.journal = parts.journal;
     this.record = parts.record;
     this.keys = parts.keys;
+    this.rotation = parts.rotation;
   }
 
   /** Protects a request of ours under the keys of the association. */

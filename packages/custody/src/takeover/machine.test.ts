@@ -28,7 +28,7 @@ test("an honest meter is taken over in three contacts, every key proven", () => 
   assert.deepEqual(passed(done), LADDER);
   assert.deepEqual(done.meter.keys, { 0: 2, 1: 3, 2: 2, 3: 2 });
   assert.equal(done.contacts, 4, "the fourth is told that nothing is to be done");
-  assert.deepEqual(done.journal.proven, { working: true, master: true, oldMasterDead: true, factoryDead: true });
+  assert.deepEqual(done.journal.proven, { working: true, master: true, oldMasterDead: true, oldDead: true });
 });
 
 test("a meter that takes one key at a time is taken over key by key, each proven by an association", () => {
@@ -93,7 +93,7 @@ test("a meter that refuses our counter is asked for its own and tried again at o
 });
 
 test("a refusal that names a counter is no proof that the factory keys are dead", () => {
-  const proven = { working: true, master: true, oldMasterDead: true, factoryDead: false };
+  const proven = { working: true, master: true, oldMasterDead: true, oldDead: false };
   const belief = { 0: [2], 1: [3], 2: [2], 3: [2] };
   const rules = { pace: FAST, arrays: true };
   const [asked] = step(
@@ -101,15 +101,15 @@ test("a refusal that names a counter is no proof that the factory keys are dead"
     { kind: "contact-asked", at: 1, carrier: "head-end" },
     rules,
   );
-  assert.equal(asked.contact?.stage, "refusing-factory");
+  assert.equal(asked.contact?.stage, "refusing-old");
   const [refused] = step(
     asked,
     { kind: "association-refused", at: 2, detail: "counter", expectedCounter: 7000 },
     rules,
   );
-  assert.equal(refused.proven.factoryDead, false);
+  assert.equal(refused.proven.oldDead, false);
   const [dead] = step(asked, { kind: "association-refused", at: 2, detail: "authentication failure" }, rules);
-  assert.equal(dead.proven.factoryDead, true);
+  assert.equal(dead.proven.oldDead, true);
 });
 
 test("silence on factory keys counts only after the new keys got an answer", () => {

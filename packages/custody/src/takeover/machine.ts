@@ -1,18 +1,27 @@
 import type { TakeoverStep } from "@meterkeep/api/custodian";
 import { PURPOSE } from "../store/records.ts";
 import { type Candidate, candidates, nextCandidate, type Pace, retryAfter } from "./candidates.ts";
-import { gradeOf } from "./grade.ts";
 import { type Contact, isFinal, type Journal, type TakeoverEffect, type TakeoverEvent, WORKING } from "./journal.ts";
-import { conclude, contactOf, noted, release, type Stepped, type TakeoverRules } from "./moves.ts";
-import { judgeTransfer, proceed } from "./proceed.ts";
+import {
+  conclude,
+  concludedNote,
+  contactOf,
+  noted,
+  provenNote,
+  release,
+  type Stepped,
+  stepFor,
+  type TakeoverRules,
+} from "./moves.ts";
+import { judgeTransfer, proceed, sendPrepared } from "./proceed.ts";
 
 /**
- * The takeover of a meter, a pure machine.
+ * The change of a meter's keys, a pure machine: of all of the factory's, or of those that a rotation is for.
  *
- * The order of proofs: factory keys open an association; the meter is who the shipment says; new working keys (GUEK,
- * GAK, GBEK) are transferred and proven by a fresh association; the new master alone, proven by a transfer wrapped under
- * it; the old master's death by refusal of one wrapped under it; the factory keys' death by refusal of an association.
- * Whatever gets lost on the way leaves `belief` wider, and the next contact tries what it holds, spaced.
+ * The order of proofs: old keys open an association; at takeover, the meter is who the shipment says; new working keys
+ * (GUEK, GAK, GBEK) are prepared, transferred and proven by a fresh association; the new master alone, proven by a
+ * transfer wrapped under it; the old master's death by refusal of one wrapped under it; the old keys' death by refusal of
+ * an association. Whatever gets lost on the way leaves `belief` wider, and the next contact tries what it holds, spaced.
  */
 export function step(journal: Journal, event: TakeoverEvent, rules: TakeoverRules): Stepped {
   switch (event.kind) {
@@ -28,6 +37,8 @@ export function step(journal: Journal, event: TakeoverEvent, rules: TakeoverRule
       return counterRead(journal, event);
     case "identity-read":
       return identityRead(journal, event, rules);
+    case "prepared":
+      return sendPrepared(journal);
     case "transfer-answered":
       return judgeTransfer(journal, event, rules);
     case "released":
@@ -46,7 +57,7 @@ function contactAsked(
 ): Stepped {
   if (isFinal(journal.verdict)) return [journal, { kind: "nothing" }];
   if (at < journal.notBefore) return [journal, { kind: "wait", milliseconds: journal.notBefore - at }];
-  const { proven, belief, factory } = journal;
+  const { proven, belief, old } = journal;
   const open = (contact: Pick<Contact, "stage" | "step"> & Candidate & { control?: boolean }): Stepped => {
     const begun = {
       ...journal,
@@ -60,14 +71,14 @@ function contactAsked(
     ];
   };
   const current = { GUEK: belief[PURPOSE.GUEK][0] as number, GAK: belief[PURPOSE.GAK][0] as number };
-  if (proven.working && proven.master && proven.oldMasterDead) {
-    const name = "refuse-factory-keys";
-    const since = journal.factoryTriedAt;
-    const wait = since === undefined || journal.factorySilent ? 0 : since + rules.pace.sameKeysMilliseconds - at;
+  if (proven.working && proven.master && proven.oldMasterDead && !proven.oldDead) {
+    const name = stepFor(journal, "refuse-factory-keys");
+    const since = journal.oldTriedAt;
+    const wait = since === undefined || journal.oldSilent ? 0 : since + rules.pace.sameKeysMilliseconds - at;
     if (wait > 0) return [journal, { kind: "wait", milliseconds: wait }];
-    return journal.factorySilent
+    return journal.oldSilent
       ? open({ stage: "associating", step: name, ...current, control: true })
-      : open({ stage: "refusing-factory", step: name, GUEK: factory[PURPOSE.GUEK], GAK: factory[PURPOSE.GAK] });
+      : open({ stage: "refusing-old", step: name, GUEK: old[PURPOSE.GUEK], GAK: old[PURPOSE.GAK] });
   }
   if (wantsHint(journal, at, rules.pace)) return open({ stage: "counter-hint", step: "counter-hint", ...current });
   const next = nextCandidate(journal, at, rules.pace);
@@ -76,12 +87,13 @@ function contactAsked(
 }
 
 /** The name on the ladder: a guess is a probe, what the meter has acknowledged is not a guess. */
-function stepName({ belief, factory, sent, tries }: Journal, { GUEK, GAK }: Candidate): TakeoverStep {
+function stepName(journal: Journal, { GUEK, GAK }: Candidate): TakeoverStep {
+  const { belief, old, sent, tries } = journal;
   const certain = belief[PURPOSE.GUEK].length === 1 && belief[PURPOSE.GAK].length === 1;
   const newest = belief[PURPOSE.GUEK][0] === GUEK && belief[PURPOSE.GAK][0] === GAK;
   if (!certain && !(newest && sent?.acknowledged === true && tries.length === 0)) return "probe";
-  return GUEK === factory[PURPOSE.GUEK] && GAK === factory[PURPOSE.GAK]
-    ? "factory-association"
+  return GUEK === old[PURPOSE.GUEK] && GAK === old[PURPOSE.GAK]
+    ? stepFor(journal, "factory-association")
     : "working-keys-association";
 }
 
@@ -95,8 +107,8 @@ function wantsHint(journal: Journal, at: number, pace: Pace): boolean {
 function associated(journal: Journal, at: number, rules: TakeoverRules): Stepped {
   const contact = contactOf(journal);
   const { GUEK, GAK, step: name } = contact;
-  if (contact.stage === "refusing-factory") {
-    const detail = "an association with the factory keys was made";
+  if (contact.stage === "refusing-old") {
+    const detail = "an association with the old keys was made";
     return conclude(bothBelieved(noted(journal, name, at, "failed", detail)), "keeps-factory-keys", detail);
   }
   const believed: Journal = {
@@ -107,31 +119,32 @@ function associated(journal: Journal, at: number, rules: TakeoverRules): Stepped
     notBefore: 0,
     verdict: journal.verdict === "unknown" ? "pending" : journal.verdict,
   };
-  if (contact.control) return factoryKeysDead(believed, at, "they got no answer, where the new keys do", "release");
+  if (contact.control) return oldKeysDead(believed, at, "they got no answer, where the new keys do", "release");
   return proceed(workingTransferSeen(believed), at, rules);
 }
 
-/** For the factory keys that is as bad as an association; for others the line is lost on the way to one. */
+/** For the old keys that is as bad as an association; for others the line is lost on the way to one. */
 function answeredUnderKeys(
   journal: Journal,
   { at, detail }: Extract<TakeoverEvent, { kind: "answered-under-keys" }>,
   rules: TakeoverRules,
 ): Stepped {
   const { stage, step: name } = contactOf(journal);
-  if (stage !== "refusing-factory") return lost(journal, { kind: "lost", at, reason: "closed" }, rules);
-  const why = `it answered under the factory keys (${detail})`;
+  if (stage !== "refusing-old") return lost(journal, { kind: "lost", at, reason: "closed" }, rules);
+  const why = `it answered under the old keys (${detail})`;
   const verdict = "keeps-factory-keys";
   return [
     { ...bothBelieved(noted(journal, name, at, "failed", why)), verdict, contact: undefined },
-    { kind: "note", what: "takeover-concluded", detail: `${verdict}: ${why}` },
+    concludedNote(journal, verdict, why),
     { kind: "close", step: "done", next: "done", milliseconds: 0 },
   ];
 }
 
-/** The meter opens with the factory keys as well as with the new ones. */
+/** The meter opens with the old keys as well as with the new ones. */
 function bothBelieved(journal: Journal): Journal {
   let { belief } = journal;
-  for (const purpose of WORKING) belief = { ...belief, [purpose]: [...belief[purpose], journal.factory[purpose]] };
+  for (const purpose of WORKING)
+    belief = { ...belief, [purpose]: [...new Set([...belief[purpose], journal.old[purpose]])] };
   return { ...journal, belief };
 }
 
@@ -154,8 +167,7 @@ function associationRefused(
   const { GUEK, GAK, step: name, stage, control } = contactOf(journal);
   const raise: readonly TakeoverEffect[] =
     expectedCounter === undefined ? [] : [{ kind: "raise-counter", to: expectedCounter }];
-  if (stage === "refusing-factory" && expectedCounter === undefined)
-    return factoryKeysDead(journal, at, detail, "close");
+  if (stage === "refusing-old" && expectedCounter === undefined) return oldKeysDead(journal, at, detail, "close");
   const refused = noted(journal, name, at, "refused", detail);
   const refusedUntil = () => {
     if (expectedCounter !== undefined) return at + retryAfter(journal.failures + 1, pace);
@@ -174,12 +186,13 @@ function associationRefused(
   return [judged, ...raise, ...reopen(judged, at, name, pace)];
 }
 
-/** Nothing believed opens the meter, whatever its counter: from now on everything that was ever sent is believed again. */
+/** Nothing believed opens the meter, whatever its counter: from now on everything sent since the old keys is believed again. */
 function atALoss(journal: Journal, at: number, pace: Pace): Journal {
   if (wantsHint(journal, at, pace)) return { ...journal, verdict: "unknown" };
   let { belief } = journal;
   for (const purpose of [...WORKING, PURPOSE.KEK] as const) {
-    const sent = Array.from({ length: journal.nextVersion[purpose] - 1 }, (_, index) => index + 1).reverse();
+    const oldest = Math.min(journal.old[purpose], ...belief[purpose]);
+    const sent = Array.from({ length: journal.nextVersion[purpose] - oldest }, (_, at) => oldest + at).reverse();
     belief = { ...belief, [purpose]: [...new Set([...belief[purpose], ...sent])] };
   }
   return { ...journal, belief, verdict: "unknown" };
@@ -237,7 +250,8 @@ function dropContact(
 ): Journal {
   const { contact } = journal;
   if (contact === undefined) return journal;
-  const over = { ...journal, contact: undefined };
+  // Keys that nobody has sent stay in custody and are never used.
+  const over = { ...journal, contact: undefined, prepared: undefined };
   if (contact.stage === "releasing") return over;
   const failures = journal.failures + 1;
   const retry = { ...over, failures, notBefore: at + retryAfter(failures, pace) };
@@ -245,8 +259,8 @@ function dropContact(
   if (reason === "unreachable") return retry;
   const written = noted(retry, contact.step, at, "lost", `the line was lost (${reason})`);
   switch (contact.stage) {
-    case "refusing-factory":
-      return { ...written, factorySilent: true };
+    case "refusing-old":
+      return { ...written, oldSilent: true };
     case "counter-hint":
       return { ...written, hintAt: at };
     case "associating": {
@@ -260,26 +274,28 @@ function dropContact(
 }
 
 /** Remembers the last try with these keys. */
-function triedInVain(
-  journal: Journal,
-  { GUEK, GAK }: Candidate,
-  at: number,
-): Pick<Journal, "tries" | "factoryTriedAt"> {
-  const { factory, tries, factoryTriedAt } = journal;
-  const isFactory = GUEK === factory[PURPOSE.GUEK] && GAK === factory[PURPOSE.GAK];
+function triedInVain(journal: Journal, { GUEK, GAK }: Candidate, at: number): Pick<Journal, "tries" | "oldTriedAt"> {
+  const { old, tries, oldTriedAt } = journal;
+  const isOld = GUEK === old[PURPOSE.GUEK] && GAK === old[PURPOSE.GAK];
   const others = tries.filter((tried) => tried.GUEK !== GUEK || tried.GAK !== GAK);
-  return { tries: [...others, { GUEK, GAK, at }], factoryTriedAt: isFactory ? at : factoryTriedAt };
+  return { tries: [...others, { GUEK, GAK, at }], oldTriedAt: isOld ? at : oldTriedAt };
 }
 
-function factoryKeysDead(journal: Journal, at: number, detail: string, end: "release" | "close"): Stepped {
+function oldKeysDead(journal: Journal, at: number, detail: string, end: "release" | "close"): Stepped {
   const dead: Journal = {
-    ...noted(noted(journal, "refuse-factory-keys", at, "passed", detail), "done", at, "passed", "every key is proven"),
-    proven: { ...journal.proven, factoryDead: true },
+    ...noted(
+      noted(journal, stepFor(journal, "refuse-factory-keys"), at, "passed", detail),
+      "done",
+      at,
+      "passed",
+      "every key is proven",
+    ),
+    proven: { ...journal.proven, oldDead: true },
     verdict: "proven",
     provenAt: at,
     refusalCarrier: contactOf(journal).carrier,
   };
-  const note: TakeoverEffect = { kind: "note", what: "takeover-proven", detail: gradeOf(dead) };
+  const note = provenNote(dead);
   if (end === "release") return release(dead, note);
   return [{ ...dead, contact: undefined }, note, { kind: "close", step: "done", next: "done", milliseconds: 0 }];
 }

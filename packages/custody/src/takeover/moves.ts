@@ -1,5 +1,6 @@
 import type { StepOutcome, TakeoverStep, TakeoverVerdict } from "@meterkeep/api/custodian";
 import type { Pace } from "./candidates.ts";
+import { gradeOf } from "./grade.ts";
 import { type Contact, type Journal, type TakeoverEffect, withStep } from "./journal.ts";
 
 /** What the machine needs to know about its meter and its limits. */
@@ -40,14 +41,29 @@ export function conclude(
   detail: string,
   ...before: readonly TakeoverEffect[]
 ): Stepped {
-  const note: TakeoverEffect = { kind: "note", what: "takeover-concluded", detail: `${verdict}: ${detail}` };
-  return release({ ...journal, verdict }, ...before, note);
+  return release({ ...journal, verdict }, ...before, concludedNote(journal, verdict, detail));
+}
+
+/** The ledger's entry of an end against the meter. */
+export function concludedNote({ cause }: Journal, verdict: TakeoverVerdict, why: string): TakeoverEffect {
+  const what = cause === "takeover" ? "takeover-concluded" : "rotation-concluded";
+  return { kind: "note", what, detail: `${verdict}: ${why}` };
+}
+
+/** The ledger's entry of a change of keys that is proven. */
+export function provenNote(journal: Journal): TakeoverEffect {
+  return journal.cause === "takeover"
+    ? { kind: "note", what: "takeover-proven", detail: gradeOf(journal) }
+    : { kind: "note", what: "rotation-proven", detail: journal.cause };
+}
+
+/** What a step with the old keys is called: those of a rotation are not the factory's. */
+export function stepFor({ cause }: Journal, step: "factory-association" | "refuse-factory-keys"): TakeoverStep {
+  if (cause === "takeover") return step;
+  return step === "factory-association" ? "current-keys-association" : "refuse-old-keys";
 }
 
 /** Drops the line without a release and comes back at once: what was just transferred shows in the next association. */
-export function reconnect(journal: Journal, step: TakeoverStep): Stepped {
-  return [
-    { ...journal, contact: undefined },
-    { kind: "close", step, next: "reconnect", milliseconds: 0 },
-  ];
+export function reconnect(journal: Journal, step: TakeoverStep, done: readonly TakeoverEffect[] = []): Stepped {
+  return [{ ...journal, contact: undefined }, ...done, { kind: "close", step, next: "reconnect", milliseconds: 0 }];
 }

@@ -1,10 +1,20 @@
 import { PURPOSE, type Purpose } from "../store/records.ts";
-import { type ByPurpose, isFinal, type Journal, type TakeoverEffect, type TakeoverEvent, WORKING } from "./journal.ts";
+import {
+  changes,
+  isFinal,
+  type Journal,
+  type PreparedKeys,
+  type SentTransfer,
+  type TakeoverEffect,
+  type TakeoverEvent,
+  WORKING,
+} from "./journal.ts";
 import {
   conclude,
   contactOf,
   inContact,
   noted,
+  provenNote,
   reconnect,
   release,
   type Stepped,
@@ -18,23 +28,32 @@ type Effects = readonly TakeoverEffect[];
 
 /** The next thing to do in an association that has just been made or has just done something. */
 export function proceed(journal: Journal, at: number, rules: TakeoverRules, done: Effects = []): Stepped {
-  const { belief, factory, proven, identity } = journal;
+  const { belief, old, proven, identity } = journal;
   if (identity === "unchecked")
     return [
       inContact(journal, { stage: "identity", step: "identity-check" }),
       ...done,
       { kind: "read-identity", step: "identity-check" },
     ];
-  const stale = WORKING.filter((purpose) => belief[purpose][0] === factory[purpose]);
-  if (stale.length > 0) return transferWorking(journal, stale, rules, done);
+  const stale = WORKING.filter((purpose) => changes(journal, purpose) && belief[purpose][0] === old[purpose]);
+  if (stale.length > 0 || (changes(journal, PURPOSE.GBEK) && !journal.broadcastTaken))
+    return transferWorking(journal, stale, rules, done);
   if (!proven.working) {
-    const active = WORKING.flatMap((purpose) => activated(journal, purpose, belief[purpose][0] as number, true));
+    const active = WORKING.filter((purpose) => changes(journal, purpose)).flatMap((purpose) =>
+      activated(journal, purpose, belief[purpose][0] as number, true),
+    );
     return proceed({ ...journal, proven: { ...proven, working: true } }, at, rules, [...done, ...active]);
   }
   if (!proven.master)
     return belief[PURPOSE.KEK].length === 1 ? transferMaster(journal, done) : proveMaster(journal, done);
-  if (!proven.oldMasterDead) return spare(journal, "refusing-master", "refuse-old-master", factory[PURPOSE.KEK], done);
-  return release(journal, ...done);
+  if (!proven.oldMasterDead) return spare(journal, "refusing-master", "refuse-old-master", old[PURPOSE.KEK], done);
+  if (!proven.oldDead) return release(journal, ...done);
+  const over: Journal = {
+    ...noted(journal, "done", at, "passed", "every key that can be proven is"),
+    verdict: "proven",
+    provenAt: at,
+  };
+  return release(over, ...done, provenNote(over));
 }
 
 function transferWorking(
@@ -43,20 +62,19 @@ function transferWorking(
   { arrays }: TakeoverRules,
   done: Effects,
 ): Stepped {
-  const { fruitless, refused, belief, factory } = journal;
+  const { fruitless, refused, belief } = journal;
   if (fruitless.working >= MAX_ROUNDS)
     return conclude(journal, "keeps-factory-keys", "it acknowledged new keys and kept the old ones", ...done);
   if (refused.working >= MAX_ROUNDS)
     return conclude(journal, "refuses-key-change", "it refused new working keys", ...done);
-  const broadcast = belief[PURPOSE.GBEK][0] === factory[PURPOSE.GBEK] ? [PURPOSE.GBEK] : [];
+  const broadcast = changes(journal, PURPOSE.GBEK) && !journal.broadcastTaken ? [PURPOSE.GBEK] : [];
   // One by one, the broadcast key goes first: it leaves the association as it is, the others end it.
   const [one] = [...broadcast, ...stale] as [Purpose];
   const purposes = arrays ? [...stale, ...broadcast] : [one];
   const alone = purposes.every((purpose) => purpose === PURPOSE.GBEK);
   const stage = alone ? "transferring-broadcast" : "transferring-working";
-  const { next, effect } = transfer(journal, purposes, "transfer-working-keys", belief[PURPOSE.KEK][0] as number);
-  const sent = alone ? next.sent : ({ kind: "working", versions: versionsOf(effect), acknowledged: false } as const);
-  return [inContact({ ...next, sent }, { stage, step: "transfer-working-keys" }), ...done, effect];
+  const under = belief[PURPOSE.KEK][0] as number;
+  return prepare(journal, purposes, { stage, step: "transfer-working-keys", under }, done);
 }
 
 function transferMaster(journal: Journal, done: Effects): Stepped {
@@ -65,10 +83,9 @@ function transferMaster(journal: Journal, done: Effects): Stepped {
     return conclude(journal, "keeps-master-key", "it acknowledged a new master key and kept the old one", ...done);
   if (refused.master >= MAX_ROUNDS)
     return conclude(journal, "refuses-key-change", "it refused a new master key", ...done);
-  const { next, effect } = transfer(journal, [PURPOSE.KEK], "transfer-master", belief[PURPOSE.KEK][0] as number);
-  const sent = { kind: "master", versions: versionsOf(effect), acknowledged: false } as const;
-  const waiting = inContact({ ...next, sent }, { stage: "transferring-master", step: "transfer-master", masterTry: 0 });
-  return [waiting, ...done, effect];
+  const under = belief[PURPOSE.KEK][0] as number;
+  const first = inContact(journal, { masterTry: 0 });
+  return prepare(first, [PURPOSE.KEK], { stage: "transferring-master", step: "transfer-master", under }, done);
 }
 
 /** A spare broadcast key under the candidate whose turn it is: taken, it proves the candidate. */
@@ -84,31 +101,44 @@ function spare(
   under: number,
   done: Effects,
 ): Stepped {
-  const { next, effect } = transfer(journal, [PURPOSE.GBEK], step, under);
-  return [inContact(next, { stage, step }), ...done, effect];
+  return prepare(journal, [PURPOSE.GBEK], { stage, step, under }, done);
 }
 
-/** Gives each purpose its next version and believes that it may be on the meter from now on. */
-function transfer(
+/** Gives each purpose its next version: these keys are made, kept and in escrow before they are sent. */
+function prepare(
   journal: Journal,
   purposes: readonly Purpose[],
-  step: Extract<TakeoverEffect, { kind: "transfer" }>["step"],
-  under: number,
-): { readonly next: Journal; readonly effect: Extract<TakeoverEffect, { kind: "transfer" }> } {
+  transfer: Omit<PreparedKeys, "keys">,
+  done: Effects,
+): Stepped {
   const keys = purposes.map((purpose) => ({ purpose, version: journal.nextVersion[purpose] }));
-  let { belief, nextVersion } = journal;
-  for (const { purpose, version } of keys) {
-    belief = { ...belief, [purpose]: [version, ...belief[purpose]] };
-    nextVersion = { ...nextVersion, [purpose]: version + 1 };
-  }
+  let { nextVersion } = journal;
+  for (const { purpose, version } of keys) nextVersion = { ...nextVersion, [purpose]: version + 1 };
+  const { step } = transfer;
+  const waiting = inContact({ ...journal, nextVersion, prepared: { ...transfer, keys } }, { stage: "preparing", step });
+  return [waiting, ...done, { kind: "prepare", step, keys }];
+}
+
+/** Sends what was prepared, and believes that it may be on the meter from now on. */
+export function sendPrepared(journal: Journal): Stepped {
+  const { prepared } = journal;
+  if (prepared === undefined) throw new Error("keys were prepared that nobody asked for");
+  const { stage, step, keys, under } = prepared;
+  let { belief } = journal;
+  for (const { purpose, version } of keys) belief = { ...belief, [purpose]: [version, ...belief[purpose]] };
+  const purposes = keys.map(({ purpose }) => purpose);
   // A broadcast key tells nobody the others: only these make a takeover exposed.
   const telling = purposes.some((purpose) => purpose !== PURPOSE.GBEK);
   const exposed = journal.exposed || (telling && contactOf(journal).carrier !== "depot");
-  return { next: { ...journal, belief, nextVersion, exposed }, effect: { kind: "transfer", step, keys, under } };
+  const next: Journal = { ...journal, belief, exposed, prepared: undefined, sent: sentBy(prepared) ?? journal.sent };
+  return [inContact(next, { stage, step }), { kind: "transfer", step, keys, under }];
 }
 
-function versionsOf({ keys }: Extract<TakeoverEffect, { kind: "transfer" }>): Partial<ByPurpose<number>> {
-  return Object.fromEntries(keys.map(({ purpose, version }) => [purpose, version]));
+/** What is to be seen of a transfer later on; of a broadcast key nothing ever is. */
+function sentBy({ stage, keys }: PreparedKeys): SentTransfer | undefined {
+  const versions = Object.fromEntries(keys.map(({ purpose, version }) => [purpose, version]));
+  if (stage === "transferring-working") return { kind: "working", versions, acknowledged: false };
+  return stage === "transferring-master" ? { kind: "master", versions, acknowledged: false } : undefined;
 }
 
 type Answer = Extract<TakeoverEvent, { kind: "transfer-answered" }>;
@@ -121,10 +151,12 @@ export function judgeTransfer(journal: Journal, answer: Answer, rules: TakeoverR
   switch (stage) {
     case "transferring-broadcast":
       return accepted
-        ? proceed(written, at, rules, activated(journal, PURPOSE.GBEK, newest(journal, PURPOSE.GBEK), false))
+        ? proceed(withBroadcast(written), at, rules, broadcastActive(journal))
         : proceed(refusedOnce(broadcastRefused(written), "working"), at, rules);
     case "transferring-working":
-      return reconnect(accepted ? acknowledged(written) : refusedOnce(oldLikelier(written, WORKING), "working"), step);
+      return accepted
+        ? reconnect(acknowledged(written), step, broadcastIn(journal) ? broadcastActive(journal) : [])
+        : reconnect(refusedOnce(oldLikelier(written, [...WORKING, PURPOSE.GBEK]), "working"), step);
     case "transferring-master":
       return accepted
         ? proceed(inContact(acknowledged(written), { masterSentHere: true }), at, rules)
@@ -139,11 +171,11 @@ export function judgeTransfer(journal: Journal, answer: Answer, rules: TakeoverR
 }
 
 function masterTried(journal: Journal, written: Journal, { at, accepted }: Answer, rules: TakeoverRules): Stepped {
-  const { belief, factory, sent, fruitless, proven } = journal;
+  const { belief, old, sent, fruitless, proven } = journal;
   const { masterTry, masterSentHere } = contactOf(journal);
   const under = belief[PURPOSE.KEK][masterTry] as number;
-  const taken = activated(journal, PURPOSE.GBEK, newest(journal, PURPOSE.GBEK), false);
-  if (accepted && under === factory[PURPOSE.KEK]) {
+  const taken = broadcastActive(journal);
+  if (accepted && under === old[PURPOSE.KEK]) {
     // The old one still opens: what was sent in its place has had no effect, whatever was said.
     const kept = noted(
       journal,
@@ -186,13 +218,12 @@ function masterTried(journal: Journal, written: Journal, { at, accepted }: Answe
 function oldMasterAlive(journal: Journal, at: number): Stepped {
   const detail = "a transfer wrapped under the old master was accepted beside the new one";
   const seen = noted(journal, "refuse-old-master", at, "failed", detail);
-  const masters = [...seen.belief[PURPOSE.KEK], seen.factory[PURPOSE.KEK]];
-  const taken = activated(journal, PURPOSE.GBEK, newest(journal, PURPOSE.GBEK), false);
+  const masters = [...new Set([...seen.belief[PURPOSE.KEK], seen.old[PURPOSE.KEK]])];
   return conclude(
     { ...seen, belief: { ...seen.belief, [PURPOSE.KEK]: masters } },
     "keeps-master-key",
     detail,
-    ...taken,
+    ...broadcastActive(journal),
   );
 }
 
@@ -201,8 +232,17 @@ function oldMasterDead(written: Journal, at: number, rules: TakeoverRules): Step
   return proceed({ ...refused, proven: { ...refused.proven, oldMasterDead: true } }, at, rules);
 }
 
-function newest(journal: Journal, purpose: Purpose): number {
-  return journal.belief[purpose][0] as number;
+/** The broadcast key that the meter has just acknowledged; nobody will ever prove it. */
+function broadcastActive(journal: Journal): TakeoverEffect[] {
+  return activated(journal, PURPOSE.GBEK, journal.belief[PURPOSE.GBEK][0] as number, false);
+}
+
+function broadcastIn({ sent }: Journal): boolean {
+  return sent?.versions[PURPOSE.GBEK] !== undefined;
+}
+
+function withBroadcast(journal: Journal): Journal {
+  return { ...journal, broadcastTaken: true };
 }
 
 /** A broadcast key is never proven, so that none is ever believed gone: one that was refused is believed in last. */
@@ -212,7 +252,8 @@ function broadcastRefused(journal: Journal): Journal {
 }
 
 function acknowledged(journal: Journal): Journal {
-  return { ...journal, sent: journal.sent && { ...journal.sent, acknowledged: true } };
+  const broadcastTaken = journal.broadcastTaken || broadcastIn(journal);
+  return { ...journal, broadcastTaken, sent: journal.sent && { ...journal.sent, acknowledged: true } };
 }
 
 /** After a refusal the old keys are tried first, yet a part of the array may have been applied. */

@@ -1,5 +1,6 @@
 import { fromHex } from "@meterkeep/dlms";
 import { nodeKeyWrap, SecretKey } from "@meterkeep/dlms-node";
+import { isUnique } from "../keys/purposes.ts";
 import { securitySetupName } from "../protocol/meter-facts.ts";
 import { unsealKeys } from "../protocol/meter-keys.ts";
 import { keyTransferRequest } from "../protocol/requests.ts";
@@ -31,7 +32,7 @@ export async function prepareTransfer(
         key: keys[index] as SecretKey,
       })),
     );
-    const checkValues = await vault.checkValues(keys.filter((_, index) => names[index]?.purpose !== PURPOSE.GBEK));
+    const checkValues = await vault.checkValues(keys.filter((_, index) => isUnique(names[index]?.purpose as number)));
     const records = names.map(
       ({ purpose, version }, index): KeyRecord => ({
         ...place,
@@ -55,13 +56,9 @@ export async function transferRequest(
   vault: Vault,
   { keys, place }: Pick<LiveContact, "keys" | "place">,
   under: number,
-  { names, records }: PreparedTransfer,
+  { names }: PreparedTransfer,
 ): Promise<Uint8Array> {
-  const [master, ...fresh] = await unsealKeys(
-    vault,
-    [...keys, ...records],
-    [{ purpose: PURPOSE.KEK, version: under }, ...names],
-  );
+  const [master, ...fresh] = await unsealKeys(vault, keys, [{ purpose: PURPOSE.KEK, version: under }, ...names]);
   using kek = master as SecretKey;
   try {
     const wrapping = kek.keyObject();

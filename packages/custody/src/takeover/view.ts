@@ -3,7 +3,7 @@ import { fromHex, systemTitle } from "@meterkeep/dlms";
 import type { MeterFile, MeterRecord, TakeoverRecord } from "../store/records.ts";
 import { candidates } from "./candidates.ts";
 import { gradeOf, refusalCarrier } from "./grade.ts";
-import { isFinal, type Journal, newJournal } from "./journal.ts";
+import { isFinal, type Journal, newJournal, storedJournal, type TakeoverOutcome } from "./journal.ts";
 
 /** The journal of a meter's takeover, and the record it stands in; a fresh one where none has begun. */
 export function journalOf(
@@ -11,7 +11,7 @@ export function journalOf(
   setup = 0,
 ): { readonly journal: Journal; readonly record: TakeoverRecord | undefined } {
   const record = file.takeovers.find((takeover) => takeover.setup === setup);
-  return { journal: record === undefined ? newJournal() : (JSON.parse(record.journal) as Journal), record };
+  return { journal: record === undefined ? newJournal() : storedJournal(record.journal), record };
 }
 
 /** Whether takeovers apply to a meter: one that was added by hand keeps the keys its owner knows. */
@@ -28,6 +28,15 @@ export function takeoverStateOf(file: MeterFile): TakeoverState {
 /** Where a takeover stands, as callers see it. */
 export function takeoverState(meter: MeterRecord, journal: Journal, begun: boolean): TakeoverState {
   const applicable = canBeTakenOver(meter);
+  // During and after a rotation the takeover is what it was: trust does not change because keys do.
+  if (journal.takeover !== undefined)
+    return {
+      meter: systemTitle(fromHex(meter.systemTitle)),
+      phase: "done",
+      step: "done",
+      holders: meter.holders,
+      ...journal.takeover,
+    };
   const phase = applicable ? phaseOf(journal, begun) : "not-applicable";
   const grade = gradeOf(journal);
   return {
@@ -41,6 +50,12 @@ export function takeoverState(meter: MeterRecord, journal: Journal, begun: boole
     holders: meter.holders,
     sentence: applicable ? sentenceOf(journal, phase, grade, meter.holders) : NOT_APPLICABLE,
   };
+}
+
+/** What is kept of a takeover by the rotations after it. */
+export function takeoverOutcome(meter: MeterRecord, journal: Journal): TakeoverOutcome {
+  const { grade, verdict, provenAt, steps, sentence } = takeoverState(meter, journal, true);
+  return { grade, verdict, ...(provenAt === undefined ? {} : { provenAt }), steps, sentence };
 }
 
 function phaseOf(journal: Journal, begun: boolean): TakeoverPhase {

@@ -52,6 +52,7 @@ export function custodyStoreContract(
       meter: sample.meter,
       keys: sample.keys,
       takeovers: [takeover],
+      rotations: [],
       marks: [],
       windows: [window],
     });
@@ -242,7 +243,7 @@ export function custodyStoreContract(
     const next = sampleKey(sample.meter, PURPOSE.GUEK, { version: 2, state: "pre-activation", origin: "generated" });
     await store.commit([{ kind: "add-keys", keys: [next], checkValues: [randomBytes(32)] }]);
     const set = (version: number, state: "active" | "deactivated", provenAt?: number) =>
-      ({ kind: "set-key-state", place, purpose: PURPOSE.GUEK, version, state, provenAt }) as const;
+      ({ kind: "set-key-state", at: 5, place, purpose: PURPOSE.GUEK, version, state, provenAt }) as const;
     await assert.rejects(store.commit([set(2, "active")]), conflict);
     await store.commit([set(1, "deactivated"), set(2, "active", 1_795_000_000_123)]);
     const keys = (await store.load(place.systemTitle))?.keys.filter(({ purpose }) => purpose === PURPOSE.GUEK);
@@ -279,7 +280,7 @@ export function custodyStoreContract(
   contract("a commit is whole or not at all", async (store) => {
     const place = await imported(store, sampleMeter(1));
     const growth = growthOf(EMPTY_EDGE, [sampleEntry("a")]);
-    const bad = { kind: "set-key-state", place, purpose: PURPOSE.KEK, version: 7, state: "active" } as const;
+    const bad = { kind: "set-key-state", at: 5, place, purpose: PURPOSE.KEK, version: 7, state: "active" } as const;
     await assert.rejects(store.commit([reserve(place, 1, 1, 1), bad], growth));
     assert.equal(await store.ledger.size(), 0);
     await store.commit([reserve(place, 1, 1, 1)], growth);
@@ -289,7 +290,7 @@ export function custodyStoreContract(
   contract("in a group the one that is refused fails alone", async (store) => {
     const place = await imported(store, sampleMeter(1));
     const committer = new GroupCommitter(store);
-    const bad = { kind: "set-key-state", place, purpose: PURPOSE.KEK, version: 7, state: "active" } as const;
+    const bad = { kind: "set-key-state", at: 5, place, purpose: PURPOSE.KEK, version: 7, state: "active" } as const;
     const outcomes = await Promise.allSettled([
       committer.submit({ writes: [reserve(place, 1, 1, 10)], entries: [sampleEntry("one"), sampleEntry("two")] }),
       committer.submit({ writes: [reserve(place, 1, 11, 10), bad], entries: [sampleEntry("never")] }),

@@ -4,6 +4,7 @@ import {
   isFinal,
   type Journal,
   newJournal,
+  rotationJournal,
   type TakeoverEffect,
   type TakeoverEvent,
 } from "../takeover/journal.ts";
@@ -30,6 +31,7 @@ export const FAULTS = [
   "request-lost",
   "answer-lost",
   "half-applied",
+  "other-half-applied",
   "meter-crash-after-ack",
   "crash-before-commit",
   "crash-after-commit",
@@ -37,25 +39,35 @@ export const FAULTS = [
 ] as const;
 export type Fault = (typeof FAULTS)[number];
 
+/** Where we may die while keys are prepared: nothing has been sent, and nothing is to be lost by it. */
+export const PREPARE_FAULTS = ["none", "crash-before-prepare", "crash-before-escrow", "crash-after-escrow"] as const;
+export type PrepareFault = (typeof PREPARE_FAULTS)[number];
+
 export const FAST: TakeoverRules["pace"] = {
   sameKeysMilliseconds: 60_000,
   anyKeysMilliseconds: 1000,
   firstRetryMilliseconds: 500,
+  lockOutMilliseconds: 2000,
 };
 
 /** A meter as far as its keys go: versions instead of octets. */
 class PretendMeter {
-  readonly keys: Record<Purpose, number> = { 0: 1, 1: 1, 2: 1, 3: 1 };
+  readonly keys: Record<Purpose, number>;
   readonly character: Character;
+  /** What it held at first. */
+  readonly #old: Readonly<Record<Purpose, number>>;
   #late: (readonly { purpose: Purpose; version: number }[])[] = [];
 
-  constructor(character: Character) {
+  constructor(character: Character, keys: Readonly<Record<Purpose, number>>) {
     this.character = character;
+    this.keys = { ...keys };
+    this.#old = keys;
   }
 
   opens(GUEK: number, GAK: number): boolean {
-    const factory = this.character === "opens-with-both" && GUEK === 1 && GAK === 1;
-    return factory || (GUEK === this.keys[PURPOSE.GUEK] && GAK === this.keys[PURPOSE.GAK]);
+    const before =
+      this.character === "opens-with-both" && GUEK === this.#old[PURPOSE.GUEK] && GAK === this.#old[PURPOSE.GAK];
+    return before || (GUEK === this.keys[PURPOSE.GUEK] && GAK === this.keys[PURPOSE.GAK]);
   }
 
   /** A contact begins: what is applied late is applied at the contact after the next. */
@@ -63,19 +75,24 @@ class PretendMeter {
     for (const { purpose, version } of this.#late.shift() ?? []) this.keys[purpose] = version;
   }
 
-  /** Whether it says that it has taken the keys; `half` leaves out all but the first. */
-  transfer(keys: readonly { purpose: Purpose; version: number }[], under: number, half: boolean): boolean {
+  /** Whether it says that it has taken the keys; of an array a part may have been applied. */
+  transfer(
+    keys: readonly { purpose: Purpose; version: number }[],
+    under: number,
+    applied: "all" | "first" | "others",
+  ): boolean {
     const master = keys.some(({ purpose }) => purpose === PURPOSE.KEK);
     if (this.character === "refuses-transfers" || (master && this.character === "refuses-master")) return false;
-    const both = this.character === "takes-both-masters" && under === 1;
+    const both = this.character === "takes-both-masters" && under === this.#old[PURPOSE.KEK];
     if (under !== this.keys[PURPOSE.KEK] && !both) return false;
     if (this.character === "keeps-all-keys" || (master && this.character === "keeps-master")) return true;
     if (this.character === "applies-late" && keys.some(({ purpose }) => purpose === PURPOSE.GUEK)) {
       this.#late = [[], ...this.#late.slice(1), keys];
       return true;
     }
-    const cut = half || this.character === "applies-half" ? 1 : keys.length;
-    for (const { purpose, version } of keys.slice(0, cut)) this.keys[purpose] = version;
+    const part = this.character === "applies-half" ? "first" : applied;
+    const done = part === "all" ? keys : part === "first" ? keys.slice(0, 1) : keys.slice(1);
+    for (const { purpose, version } of done) this.keys[purpose] = version;
     return true;
   }
 }
@@ -87,27 +104,58 @@ export interface Run {
   readonly contacts: number;
   /** Versions generated and durable, by purpose. */
   readonly held: Readonly<Record<Purpose, ReadonlySet<number>>>;
+  /** Versions in escrow. */
+  readonly escrowed: Readonly<Record<Purpose, ReadonlySet<number>>>;
   /** The shortest time between two associations with the same keys that led nowhere. */
   readonly closestTries: number;
 }
 
+/** What a run starts with. */
+export interface RunOptions {
+  readonly arrays?: boolean;
+  readonly carrier?: Carrier;
+  readonly wrongCounter?: boolean;
+  /** What goes wrong while keys are prepared, one for each time. */
+  readonly preparing?: readonly PrepareFault[];
+  /** The rotation of these purposes, of a meter that has been taken over; a takeover unless given. */
+  readonly rotating?: readonly Purpose[];
+}
+
+const AFTER_TAKEOVER = { 0: 2, 1: 3, 2: 2, 3: 2 } as const;
+
+/** The journal of a rotation after an ordinary takeover. */
+export function plannedRotation(purposes: readonly Purpose[]): Journal {
+  const proven = { working: true, master: true, oldMasterDead: true, oldDead: true };
+  const before: Journal = {
+    ...newJournal(),
+    belief: { 0: [2], 1: [3, 2, 1], 2: [2], 3: [2] },
+    nextVersion: { 0: 3, 1: 5, 2: 3, 3: 3 },
+    identity: "matched",
+    proven,
+    verdict: "proven",
+  };
+  const takeover = { grade: "exposed", verdict: "proven", steps: [], sentence: "" } as const;
+  return rotationJournal(before, { cause: "demand", purposes }, takeover);
+}
+
 /**
- * Runs a takeover against a pretended meter under a schedule of faults, one for each exchange; when they are used up
+ * Runs a takeover, or a rotation, against a pretended meter under a schedule of faults, one for each exchange; when they are used up
  * nothing goes wrong any more. After everything that happens, what is on the meter must be believed and held.
  */
-export function run(
-  character: Character,
-  faults: readonly Fault[],
-  options: { readonly arrays?: boolean; readonly carrier?: Carrier; readonly wrongCounter?: boolean } = {},
-): Run {
+export function run(character: Character, faults: readonly Fault[], options: RunOptions = {}): Run {
   const rules: TakeoverRules = { pace: FAST, arrays: options.arrays ?? true };
   const carrier = options.carrier ?? "head-end";
-  const meter = new PretendMeter(character);
-  const held: Record<Purpose, Set<number>> = { 0: new Set([1]), 1: new Set([1]), 2: new Set([1]), 3: new Set([1]) };
+  const { rotating } = options;
+  const start = rotating === undefined ? ({ 0: 1, 1: 1, 2: 1, 3: 1 } as const) : AFTER_TAKEOVER;
+  const meter = new PretendMeter(character, start);
+  const upTo = (version: number) => new Set(Array.from({ length: version }, (_, at) => at + 1));
+  const held = { 0: upTo(start[0]), 1: upTo(start[1] + 1), 2: upTo(start[2]), 3: upTo(start[3]) };
+  const escrowed: Record<Purpose, Set<number>> = { 0: new Set(), 1: new Set(), 2: new Set(), 3: new Set() };
   const schedule = [...faults];
+  const preparing = [...(options.preparing ?? [])];
   const tried = new Map<string, number>();
   let closestTries = Number.POSITIVE_INFINITY;
-  let durable = newJournal();
+  let durable = rotating === undefined ? newJournal() : plannedRotation(rotating);
   let at = 1_000_000;
   let contacts = 0;
   let counterWrong = options.wrongCounter ?? false;
@@ -128,7 +176,21 @@ export function run(
   const commit = (journal: Journal, effects: readonly TakeoverEffect[]): void => {
     durable = JSON.parse(JSON.stringify(journal)) as Journal;
     for (const effect of effects)
-      if (effect.kind === "transfer") for (const { purpose, version } of effect.keys) held[purpose].add(version);
+      if (effect.kind === "prepare") for (const { purpose, version } of effect.keys) held[purpose].add(version);
+  };
+  /** Makes keys durable and puts them into escrow, as far as it gets. */
+  const prepare = (
+    journal: Journal,
+    effects: readonly TakeoverEffect[],
+    { keys }: Extract<TakeoverEffect, { kind: "prepare" }>,
+  ): TakeoverEvent | "crashed" => {
+    const fault = preparing.shift() ?? "none";
+    if (fault === "crash-before-prepare") return "crashed";
+    commit(journal, effects);
+    check();
+    if (fault === "crash-before-escrow") return "crashed";
+    for (const { purpose, version } of keys) escrowed[purpose].add(version);
+    return fault === "crash-after-escrow" ? "crashed" : { kind: "prepared", at };
   };
   const event = (happened: Extract<TakeoverEvent, { at: number }>) => step(durable, happened, rules);
 
@@ -140,7 +202,8 @@ export function run(
     if (fault === "request-lost") return { kind: "lost", at, reason: "closed" };
     const answer = answerOf(effect, fault);
     check();
-    if (fault === "answer-lost" || fault === "half-applied") return { kind: "lost", at, reason: "timed-out" };
+    if (fault === "answer-lost" || fault === "half-applied" || fault === "other-half-applied")
+      return { kind: "lost", at, reason: "timed-out" };
     return fault === "crash-before-answer-commit" ? "crashed" : answer;
   };
   const answerOf = (effect: TakeoverEffect, fault: Fault): TakeoverEvent => {
@@ -160,8 +223,11 @@ export function run(
       case "read-identity":
         return { kind: "identity-read", at, matches: character !== "is-another", detail: "logical device name" };
       case "transfer": {
+        for (const { purpose, version } of effect.keys)
+          if (!escrowed[purpose].has(version)) throw new Error(`key ${purpose} version ${version} is not in escrow`);
         const before = { ...meter.keys };
-        const accepted = meter.transfer(effect.keys, effect.under, fault === "half-applied");
+        const part = fault === "half-applied" ? "first" : fault === "other-half-applied" ? "others" : "all";
+        const accepted = meter.transfer(effect.keys, effect.under, part);
         // Said, and forgotten when the power went.
         if (fault === "meter-crash-after-ack") Object.assign(meter.keys, before);
         return { kind: "transfer-answered", at, accepted, detail: accepted ? "success" : "refused" };
@@ -183,6 +249,11 @@ export function run(
         break;
       }
       const [journal, ...effects] = event(happened);
+      const toPrepare = effects.find((effect) => effect.kind === "prepare");
+      if (toPrepare?.kind === "prepare") {
+        happened = prepare(journal, effects, toPrepare);
+        continue;
+      }
       const doing = effects.find(({ kind }) =>
         ["associate", "read-counter", "read-identity", "transfer", "release"].includes(kind),
       );
@@ -199,7 +270,7 @@ export function run(
       }
       const end = effects.find(({ kind }) => kind === "close" || kind === "wait" || kind === "nothing");
       if (end?.kind === "close" || end?.kind === "wait") at += Math.max(end.milliseconds, 1);
-      if (end?.kind === "nothing") return { journal: durable, meter, contacts, held, closestTries };
+      if (end?.kind === "nothing") return { journal: durable, meter, contacts, held, escrowed, closestTries };
       if (end === undefined) throw new Error("the machine stands still");
       break;
     }

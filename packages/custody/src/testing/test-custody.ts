@@ -14,7 +14,12 @@ import { openVault } from "../vault/open-vault.ts";
 import type { Vault } from "../vault/vault.ts";
 import type { MeterFault, TestMeter } from "./test-meter.ts";
 
-export const TEST_PACE: Pace = { sameKeysMilliseconds: 60_000, anyKeysMilliseconds: 1000, firstRetryMilliseconds: 500 };
+export const TEST_PACE: Pace = {
+  sameKeysMilliseconds: 60_000,
+  anyKeysMilliseconds: 1000,
+  firstRetryMilliseconds: 500,
+  lockOutMilliseconds: 2000,
+};
 
 /** A process that dies: the store stops where a test says. */
 export class Crash extends Error {}
@@ -58,7 +63,7 @@ export async function withTestCustody(
       test.commits = 0;
     },
     restart: async () => {
-      test.custody = await openCustodyIn(crashing, {
+      test.custody = await openCustodyIn(mortal(), {
         vault: rootKey,
         manufacturers: [],
         stateFolder: folder,
@@ -74,16 +79,23 @@ export async function withTestCustody(
     },
     add: (meter, change) => addToCustody(test.store, test.vault, meter, test.now, change),
   };
-  const crashing: CustodyStore = {
-    ...store,
-    commit: async (writes, growth) => {
-      const here = plan?.at === test.commits ? plan : undefined;
-      test.commits += 1;
-      if (here === undefined) return store.commit(writes, growth);
-      plan = undefined;
-      if (here.when === "after") await store.commit(writes, growth);
-      throw new Crash(`the process died ${here.when} commit ${here.at}`);
-    },
+  let processes = 0;
+  /** The store as one process sees it: once another has come up it writes nothing more, whatever it had begun. */
+  const mortal = (): CustodyStore => {
+    processes += 1;
+    const own = processes;
+    return {
+      ...store,
+      commit: async (writes, growth) => {
+        if (own !== processes) throw new Crash("the process is dead");
+        const here = plan?.at === test.commits ? plan : undefined;
+        test.commits += 1;
+        if (here === undefined) return store.commit(writes, growth);
+        plan = undefined;
+        if (here.when === "after") await store.commit(writes, growth);
+        throw new Crash(`the process died ${here.when} commit ${here.at}`);
+      },
+    };
   };
   try {
     await test.restart();

@@ -1,0 +1,146 @@
+import { c, type Infer } from "@meterkeep/dlms";
+import { KEY_PURPOSES } from "./keys.ts";
+import { longText, meterTitle, oneOf, record, shortText, time, wholeNumber } from "./wire.ts";
+
+/** Why keys are rotated, the least urgent first. */
+export const ROTATION_CAUSES = ["age", "count", "demand", "exposure", "compromise"] as const;
+export type RotationCause = (typeof ROTATION_CAUSES)[number];
+
+/**
+ * Where a rotation stands (ADR 0015). `failed`: the meter would not change its keys; all that may be on it is held.
+ */
+export const ROTATION_PHASES = [
+  "planned",
+  "prepared",
+  "sent",
+  "confirmed",
+  "unknown",
+  "verified",
+  "committed",
+  "retired",
+  "destroyed",
+  "failed",
+] as const;
+export type RotationPhase = (typeof ROTATION_PHASES)[number];
+
+/** The purposes that key_transfer can change. */
+export const TRANSFERABLE_PURPOSES = ["GUEK", "GBEK", "GAK", "KEK"] as const;
+
+const purposes = c.sequenceOf(oneOf(TRANSFERABLE_PURPOSES), { max: 4 });
+
+/** Where the newest rotation of a meter stands. */
+export const rotationState = record({
+  meter: meterTitle,
+  /** From 1, counted for each security setup. */
+  rotation: c.unsigned32,
+  cause: oneOf(ROTATION_CAUSES),
+  purposes,
+  /** Higher is more urgent. */
+  risk: c.unsigned32,
+  phase: oneOf(ROTATION_PHASES),
+  plannedAt: time,
+  /** Who planned it: a principal, or `policy`. */
+  plannedBy: shortText,
+  endedAt: c.optional(time),
+  /** Purposes whose new keys the meter has not proven, and those that never can be. */
+  unproven: purposes,
+  /** The state in one sentence. */
+  sentence: longText,
+});
+export type RotationState = Infer<typeof rotationState>;
+
+export const planRotationsRequest = record({
+  /** Empty: every meter that can be rotated. */
+  meters: c.sequenceOf(meterTitle, { max: 1000 }),
+  /** Only meters that have an active key made before this. */
+  madeBefore: c.optional(time),
+  /** Empty: all four. */
+  purposes,
+  cause: oneOf(ROTATION_CAUSES),
+  /** Why, for the ledger. */
+  reason: shortText,
+});
+export type PlanRotations = Infer<typeof planRotationsRequest>;
+/** What came of planning; meters that are not planned for have a rotation under way, or no proven takeover. */
+export const planRotationsResponse = record({ planned: wholeNumber, asked: wholeNumber });
+
+/** The most states of one page. */
+export const MAX_PAGE_ROTATIONS = 500;
+
+/** Which meters: with an open rotation, one that is not known to hold which keys, all that ever had one. */
+export const ROTATION_FILTERS = ["open", "unknown", "failed", "all"] as const;
+
+export const rotationStatesRequest = record({
+  meters: c.sequenceOf(meterTitle, { max: MAX_PAGE_ROTATIONS }),
+  filter: oneOf(ROTATION_FILTERS),
+  /** The last system title of the former page. */
+  after: c.optional(meterTitle),
+});
+export const rotationStatesResponse = record({
+  states: c.sequenceOf(rotationState, { max: MAX_PAGE_ROTATIONS }),
+});
+
+/** How keys are in the whole, for a page. */
+export const keyLifeReport = record({
+  meters: wholeNumber,
+  /** Rotations that are open: not begun, and begun. */
+  planned: wholeNumber,
+  underWay: wholeNumber,
+  /** Ended since ever. */
+  proven: wholeNumber,
+  failed: wholeNumber,
+  /** Meters with an active key that is older than its crypto-period. */
+  overdue: wholeNumber,
+  /** Meters with a master, unicast or authentication key that they have not proven to hold. */
+  unproven: wholeNumber,
+  compromised: wholeNumber,
+  policy: record({
+    /** Days after which a key is to be changed. */
+    cryptoPeriodDays: c.unsigned16,
+    /** Invocation counters after which it is. */
+    countLimit: c.unsigned32,
+    /** Rotations that may begin in an hour. */
+    perHour: c.unsigned32,
+    /** Days for which keys that have gone are kept. */
+    retainDays: c.unsigned16,
+  }),
+});
+export type KeyLifeReport = Infer<typeof keyLifeReport>;
+
+/** The longest crypto-period: NIST SP 800-57 part 1, 5.3.6, bounds it by years; five at most. */
+export const MAX_CRYPTO_PERIOD_DAYS = 1826;
+
+export const setKeyPolicyRequest = record({
+  cryptoPeriodDays: c.optional(c.unsigned16),
+  countLimit: c.optional(c.unsigned32),
+  perHour: c.optional(c.unsigned32),
+  retainDays: c.optional(c.unsigned16),
+});
+export type KeyPolicyChange = Infer<typeof setKeyPolicyRequest>;
+
+/** Meters that want a contact now: those under way, then those whose turn it is. */
+export const contactsDueRequest = record({ limit: c.unsigned16 });
+export const contactsDueResponse = record({ meters: c.sequenceOf(meterTitle, { max: 1000 }) });
+
+/** Transitions that a person may ask for; the others happen with rotations. */
+export const KEY_COMMANDS = ["suspend", "resume", "compromise", "destroy"] as const;
+
+export const changeKeyStateRequest = record({
+  meter: meterTitle,
+  purpose: oneOf(KEY_PURPOSES),
+  version: c.unsigned32,
+  command: oneOf(KEY_COMMANDS),
+  reason: shortText,
+});
+export type ChangeKeyState = Infer<typeof changeKeyStateRequest>;
+
+/** Keys that are weaker than they look, a page of meters at a time. */
+export const keyHygieneRequest = record({ after: c.optional(meterTitle) });
+export const keyHygieneResponse = record({
+  findings: c.sequenceOf(
+    record({ meter: meterTitle, purpose: oneOf(KEY_PURPOSES), version: c.unsigned32, message: longText }),
+    { max: 1000 },
+  ),
+  /** Where to go on; absent at the end. */
+  next: c.optional(meterTitle),
+});

@@ -1,0 +1,129 @@
+import { createHash } from "node:crypto";
+import { type FileHandle, mkdir, open } from "node:fs/promises";
+import { createInterface } from "node:readline";
+import { CustodyError } from "../errors.ts";
+import type { EscrowedKey, KeyEscrow } from "./key-escrow.ts";
+
+const FILE = "keys.escrow";
+const DIGEST_HEX = 16;
+
+interface Waiting {
+  readonly text: string;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/**
+ * Escrow in a file of a directory, which should lie on other storage than the database: one line a key, with a digest, so
+ * that a line that a dying machine tore is told from one that is whole. Lines are added and never changed.
+ *
+ * What is appended while a sync is under way shares the next one.
+ */
+export async function openFileEscrow(directory: string): Promise<KeyEscrow> {
+  try {
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    const file = await open(`${directory}/${FILE}`, "a+", 0o600);
+    await endTornLine(file);
+    await syncDirectory(directory);
+    return fileEscrow(file, directory);
+  } catch (cause) {
+    throw failed(directory, cause);
+  }
+}
+
+function fileEscrow(file: FileHandle, directory: string): KeyEscrow {
+  let waiting: Waiting[] = [];
+  let running: Promise<void> | undefined;
+  const run = async (): Promise<void> => {
+    while (waiting.length > 0) {
+      const group = waiting;
+      waiting = [];
+      try {
+        await file.appendFile(group.map(({ text }) => text).join(""));
+        await file.datasync();
+        for (const { resolve } of group) resolve();
+      } catch (cause) {
+        for (const { reject } of group) reject(failed(directory, cause));
+      }
+    }
+    running = undefined;
+  };
+  return {
+    append: (keys) => {
+      const { promise, resolve, reject } = Promise.withResolvers<void>();
+      waiting.push({ text: keys.map(lineOf).join(""), resolve, reject });
+      running ??= run();
+      return promise;
+    },
+    read: async function* () {
+      const reader = await open(`${directory}/${FILE}`, "r");
+      try {
+        for await (const line of createInterface({ input: reader.createReadStream({ autoClose: false }) })) {
+          const key = keyOf(line);
+          if (key !== undefined) yield key;
+        }
+      } finally {
+        await reader.close();
+      }
+    },
+    close: async () => {
+      await running;
+      await file.close();
+    },
+  };
+}
+
+/** A line that was cut short gets its end, so that the next one stands alone. */
+async function endTornLine(file: FileHandle): Promise<void> {
+  const { size } = await file.stat();
+  if (size === 0) return;
+  const last = new Uint8Array(1);
+  await file.read(last, 0, 1, size - 1);
+  if (last[0] !== 0x0a) await file.appendFile("\n");
+}
+
+async function syncDirectory(directory: string): Promise<void> {
+  const handle = await open(directory, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+function lineOf({ utility, island, systemTitle, setup, purpose, version, sealed, createdAt }: EscrowedKey): string {
+  const base64 = Buffer.from(sealed).toString("base64");
+  const body = JSON.stringify([1, utility, island, systemTitle, setup, purpose, version, createdAt, base64]);
+  return `${digestOf(body)} ${body}\n`;
+}
+
+/** The key of a line; undefined where it is torn. */
+function keyOf(line: string): EscrowedKey | undefined {
+  const body = line.slice(DIGEST_HEX + 1);
+  if (line.slice(0, DIGEST_HEX) !== digestOf(body)) return undefined;
+  const [, utility, island, systemTitle, setup, purpose, version, createdAt, base64] = JSON.parse(body) as [
+    1,
+    string,
+    string,
+    string,
+    number,
+    EscrowedKey["purpose"],
+    number,
+    number,
+    string,
+  ];
+  const sealed = new Uint8Array(Buffer.from(base64, "base64"));
+  return { utility, island, systemTitle, setup, purpose, version, sealed, createdAt };
+}
+
+/** Against torn lines, not against people: what is sealed says itself whether it was changed. */
+function digestOf(body: string): string {
+  return createHash("sha256").update(body).digest("hex").slice(0, DIGEST_HEX);
+}
+
+function failed(directory: string, cause: unknown): CustodyError {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return new CustodyError("escrow-failed", `the escrow in ${directory} takes no key: ${why}; no key is sent`, {
+    cause,
+  });
+}

@@ -1,0 +1,58 @@
+import assert from "node:assert/strict";
+import { appendFileSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { allOf, escrowed, keyEscrowContract } from "../testing/key-escrow-contract.ts";
+import { openFileEscrow } from "./file-escrow.ts";
+import { type KeyEscrow, memoryEscrow } from "./key-escrow.ts";
+
+keyEscrowContract("escrow in memory", async (body) => {
+  const escrow = memoryEscrow();
+  await body(escrow, async () => escrow);
+});
+
+async function withFolder(body: (folder: string) => Promise<void>): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), "meterkeep-escrow-"));
+  try {
+    await body(folder);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+keyEscrowContract("escrow in a file", (body) =>
+  withFolder(async (folder) => {
+    const opened: KeyEscrow[] = [];
+    const open = async () => {
+      const escrow = await openFileEscrow(join(folder, "second"));
+      opened.push(escrow);
+      return escrow;
+    };
+    await body(await open(), open);
+    for (const escrow of opened) await escrow.close();
+  }),
+);
+
+test("a line that a dying machine tore is left out, and the next one is whole", () =>
+  withFolder(async (folder) => {
+    const first = await openFileEscrow(folder);
+    await first.append([escrowed(1)]);
+    await first.close();
+    appendFileSync(join(folder, "keys.escrow"), "0123456789abcdef [1,");
+    const second = await openFileEscrow(folder);
+    await second.append([escrowed(2)]);
+    assert.deepEqual(
+      (await allOf(second)).map(({ version }) => version),
+      [1, 2],
+    );
+    await second.close();
+    assert.equal(statSync(join(folder, "keys.escrow")).mode & 0o777, 0o600);
+  }));
+
+test("an escrow that cannot be written says so with its own code", () =>
+  withFolder(async (folder) => {
+    const file = join(folder, "not-a-directory");
+    writeFileSync(file, "");
+    await assert.rejects(openFileEscrow(join(file, "escrow")), { code: "escrow-failed" });
+  }));

@@ -1,0 +1,285 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Custodian } from "@meterkeep/api/custodian";
+import { fromHex, systemTitle } from "@meterkeep/dlms";
+import { withTestDatabase } from "@meterkeep/postgres/testing";
+import { CUSTODY_MIGRATIONS, postgresCustodyStore } from "../store/postgres-store.ts";
+import {
+  caller,
+  carryTakeover,
+  HEAD_END,
+  heldKeys,
+  type TestCustody,
+  withTestCustody,
+} from "../testing/test-custody.ts";
+import { TestMeter } from "../testing/test-meter.ts";
+
+const OPERATOR = caller("operator");
+const DAY = 86_400_000;
+const hex = (octets: Uint8Array) => Buffer.from(octets).toString("hex");
+const titleOf = (meter: TestMeter) => systemTitle(fromHex(meter.systemTitle));
+
+/** Meters that have been taken over. */
+async function takenOver(custody: TestCustody, count: number): Promise<TestMeter[]> {
+  const meters: TestMeter[] = [];
+  for (let at = 0; at < count; at += 1) {
+    const meter = new TestMeter({ systemTitle: `54535400000002${at.toString(16).padStart(2, "0").toUpperCase()}` });
+    await custody.add(meter);
+    assert.equal((await carryTakeover(custody, meter)).state.verdict, "proven");
+    meters.push(meter);
+  }
+  return meters;
+}
+
+type Plan = Parameters<Custodian["planRotations"]>[0];
+const demand = (change: Partial<Plan> = {}): Plan => ({
+  meters: [],
+  madeBefore: undefined,
+  purposes: [],
+  cause: "demand",
+  reason: "a test",
+  ...change,
+});
+
+async function stateOf(custody: TestCustody, meter: TestMeter) {
+  const request = { meters: [titleOf(meter)], filter: "all", after: undefined } as const;
+  return (await custody.custody.service.rotationStates(request, OPERATOR)).states[0];
+}
+
+async function assertRotated(custody: TestCustody, meter: TestMeter, before: readonly Uint8Array[]): Promise<void> {
+  const held = await heldKeys(custody, meter);
+  for (const [purpose, key] of meter.keys.entries()) {
+    assert.notEqual(hex(key), hex(before[purpose] as Uint8Array), `purpose ${purpose} was rotated`);
+    assert.ok(held[purpose]?.includes(hex(key)), `key ${purpose} is on the meter and forgotten`);
+  }
+  assert.equal(new Set(meter.everSent).size, meter.everSent.length, "a key value was transferred twice");
+}
+
+test("all keys of a meter are rotated octet by octet, and its takeover stays what it was", () =>
+  withTestCustody(async (custody) => {
+    const [meter] = (await takenOver(custody, 1)) as [TestMeter];
+    const { service } = custody.custody;
+    const before = meter.keys;
+    const title = titleOf(meter);
+    const trust = (await service.takeoverStates({ meters: [title], after: undefined }, HEAD_END)).states[0];
+    assert.deepEqual(await service.planRotations(demand({ meters: [title] }), OPERATOR), { planned: 1, asked: 1 });
+    assert.deepEqual(await service.planRotations(demand({ meters: [title] }), OPERATOR), { planned: 0, asked: 1 });
+    assert.equal((await stateOf(custody, meter))?.phase, "planned");
+    assert.deepEqual((await service.contactsDue({ limit: 10 }, HEAD_END)).meters, [title]);
+    assert.deepEqual((await service.contactsDue({ limit: 10 }, HEAD_END)).meters, [], "it was handed out just now");
+    const { steps, state } = await carryTakeover(custody, meter);
+    assert.equal(steps[0], "current-keys-association");
+    assert.equal(steps.includes("identity-check"), false);
+    assert.deepEqual(state, trust, "trust does not change because keys do");
+    await assertRotated(custody, meter, before);
+    const done = await stateOf(custody, meter);
+    assert.equal(done?.phase, "retired");
+    assert.deepEqual(done?.unproven, ["GBEK"]);
+    const { keys } = await service.describeKeys({ meter: title }, HEAD_END);
+    const active = keys.filter((key) => key.state === "active").map(({ purpose, version }) => `${purpose} ${version}`);
+    assert.deepEqual(
+      active.map((name) => name.split(" ")[0]),
+      ["GUEK", "GBEK", "GAK", "KEK"],
+    );
+    assert.ok(active.includes("GUEK 3") && active.includes("GAK 3") && active.includes("KEK 3"));
+    const opened = await service.openSession({ meter: title, purpose: "read" }, HEAD_END);
+    assert.equal(opened.clientSap, 1);
+  }));
+
+test("a custodian that dies at any commit of a rotation strands no meter, and every key was in escrow before it was sent", () =>
+  withTestCustody(async (custody) => {
+    const meters = await takenOver(custody, 24);
+    for (const [at, meter] of meters.entries()) {
+      const before = meter.keys;
+      await custody.custody.service.planRotations(demand({ meters: [titleOf(meter)] }), OPERATOR);
+      custody.crashAt(at >> 1, at % 2 === 0 ? "before" : "after");
+      await carryTakeover(custody, meter);
+      custody.crashAt(undefined, "before");
+      await assertRotated(custody, meter, before);
+      assert.equal((await stateOf(custody, meter))?.phase, "retired");
+    }
+  }));
+
+test("a lost answer leaves a rotation unknown: nothing is read until the next contact has found out", () =>
+  withTestCustody(async (custody) => {
+    const [meter] = (await takenOver(custody, 1)) as [TestMeter];
+    const { service } = custody.custody;
+    await service.planRotations(demand(), OPERATOR);
+    const title = titleOf(meter);
+    const next = await service.nextContact({ meter: title }, HEAD_END);
+    assert.ok(next.kind === "connect");
+    const line = meter.connect(next.clientSap, next.serverSap);
+    let apdu = next.apdu;
+    for (;;) {
+      const received = line.exchange(apdu) as Uint8Array;
+      const event = { kind: "received", apdu: received } as const;
+      const answer = await service.advanceContact({ contact: next.contact, event }, HEAD_END);
+      assert.ok(answer.kind === "send");
+      apdu = answer.apdu;
+      if (answer.step === "transfer-working-keys") break;
+    }
+    assert.equal((await stateOf(custody, meter))?.phase, "sent");
+    meter.fault = "dies-after";
+    assert.equal(line.exchange(apdu), undefined);
+    const event = { kind: "lost", reason: "timed-out" } as const;
+    await service.advanceContact({ contact: next.contact, event }, HEAD_END);
+    assert.equal((await stateOf(custody, meter))?.phase, "unknown");
+    const { states } = await service.rotationStates({ meters: [], filter: "unknown", after: undefined }, OPERATOR);
+    assert.equal(states.length, 1);
+    await assert.rejects(service.openSession({ meter: title, purpose: "read" }, HEAD_END), { code: "keys-unsettled" });
+    await carryTakeover(custody, meter);
+    assert.equal((await stateOf(custody, meter))?.phase, "retired");
+  }));
+
+test("those at the greatest risk go first, and no faster than the rate", () =>
+  withTestCustody(async (custody) => {
+    const meters = await takenOver(custody, 4);
+    const { service } = custody.custody;
+    await service.setKeyPolicy(policy({ perHour: 60 }), OPERATOR);
+    const [one, two, three, four] = meters.map(titleOf) as [Plan["meters"][0], ...Plan["meters"]];
+    await service.planRotations(demand({ meters: [one, two as never] }), OPERATOR);
+    await service.planRotations(demand({ meters: [four as never], cause: "exposure" }), OPERATOR);
+    await service.planRotations(demand({ meters: [three as never], cause: "compromise" }), OPERATOR);
+    const order: string[] = [];
+    for (let minute = 0; minute < 10 && order.length < 4; minute += 1) {
+      const due = (await service.contactsDue({ limit: 10 }, HEAD_END)).meters.map((title) => hex(title));
+      const begun = due.filter((title) => !order.includes(title));
+      assert.ok(begun.length <= 1, "one a minute; those that nobody contacted come again besides");
+      order.push(...begun);
+      custody.now += 60_000;
+    }
+    assert.deepEqual(
+      order,
+      [three, four, one, two].map((title) => hex(title as Uint8Array)),
+    );
+    const { keys } = await service.describeKeys({ meter: three as never }, OPERATOR);
+    assert.equal(keys.filter(({ state }) => state === "compromised").length, 4);
+    assert.equal((await service.keyLife({}, OPERATOR)).compromised, 1);
+  }));
+
+const policy = (change: Partial<Parameters<Custodian["setKeyPolicy"]>[0]>) => ({
+  cryptoPeriodDays: undefined,
+  countLimit: undefined,
+  perHour: undefined,
+  retainDays: undefined,
+  ...change,
+});
+
+test("keys beyond their crypto-period are rotated by themselves, two years unless somebody says less, five at most", () =>
+  withTestCustody(async (custody) => {
+    const [meter] = (await takenOver(custody, 1)) as [TestMeter];
+    const { service } = custody.custody;
+    await assert.rejects(service.setKeyPolicy(policy({ cryptoPeriodDays: 1827 }), OPERATOR), {
+      code: "key-policy-refused",
+    });
+    custody.now += 729 * DAY;
+    await custody.custody.sweep();
+    assert.equal((await service.keyLife({}, OPERATOR)).planned, 0);
+    custody.now += 2 * DAY;
+    assert.equal((await service.keyLife({}, OPERATOR)).overdue, 1);
+    await custody.custody.sweep();
+    assert.equal((await stateOf(custody, meter))?.cause, "age");
+    await carryTakeover(custody, meter);
+    assert.equal((await service.keyLife({}, OPERATOR)).overdue, 0);
+  }));
+
+test("keys that have gone are destroyed when their time is over, but none that may be on the meter", () =>
+  withTestCustody(async (custody) => {
+    const [meter] = (await takenOver(custody, 1)) as [TestMeter];
+    const { service } = custody.custody;
+    await service.planRotations(demand(), OPERATOR);
+    await carryTakeover(custody, meter);
+    custody.now += 401 * DAY;
+    await custody.custody.sweep();
+    assert.equal((await stateOf(custody, meter))?.phase, "retired", "an old broadcast key may still be there");
+    const file = await custody.store.load(meter.systemTitle);
+    const destroyed = (file?.keys ?? []).filter(({ state }) => state === "destroyed");
+    assert.deepEqual(new Set(destroyed.map(({ purpose }) => purpose)), new Set([0, 2, 3]));
+    assert.ok(destroyed.every(({ sealed }) => sealed.length === 0));
+    const { keys } = await service.describeKeys({ meter: titleOf(meter) }, OPERATOR);
+    assert.ok(keys.some(({ purpose, state }) => purpose === "GBEK" && state === "deactivated"));
+  }));
+
+test("people suspend, resume and compromise keys, within NIST SP 800-57, each with its entry", () =>
+  withTestCustody(async (custody) => {
+    const [meter] = (await takenOver(custody, 1)) as [TestMeter];
+    const { service } = custody.custody;
+    const title = titleOf(meter);
+    const change = (command: "suspend" | "resume" | "compromise" | "destroy", version = 2) =>
+      service.changeKeyState({ meter: title, purpose: "GAK", version, command, reason: "seen on a bus" }, OPERATOR);
+    await change("suspend");
+    await assert.rejects(service.openSession({ meter: title, purpose: "read" }, HEAD_END), { code: "keys-missing" });
+    await assert.rejects(change("suspend"), { code: "key-transition-refused" });
+    await change("resume");
+    await assert.rejects(change("destroy"), { code: "key-transition-refused" });
+    await assert.rejects(change("suspend", 9), { code: "key-unknown" });
+    await change("compromise");
+    assert.equal((await stateOf(custody, meter))?.cause, "compromise", "its successor is planned by itself");
+    await carryTakeover(custody, meter);
+    const { keys } = await service.describeKeys({ meter: title }, OPERATOR);
+    assert.deepEqual(
+      keys.filter(({ purpose }) => purpose === "GAK").map(({ state }) => state),
+      ["deactivated", "compromised", "active"],
+    );
+    const entries = await custody.store.ledger.read(0, 1000);
+    const mine = entries.filter(({ kind, principal }) => kind === "key-states-changed" && principal === "operator");
+    assert.equal(mine.length, 3);
+  }));
+
+test("a report names keys that are weaker than they look", () =>
+  withTestCustody(async (custody) => {
+    const keys = [0, 1, 2, 3].map((at) => new Uint8Array(16).map((_, octet) => octet * octet * 7 + at * 29 + 1));
+    const weak = new TestMeter({
+      systemTitle: "5453540000000301",
+      keys: [keys[0] as Uint8Array, keys[1] as Uint8Array, Buffer.from("0123456789abcdef"), keys[3] as Uint8Array],
+    });
+    await custody.add(weak);
+    const { findings, next } = await custody.custody.service.keyHygiene({ after: undefined }, OPERATOR);
+    assert.deepEqual(
+      findings.map(({ purpose, version }) => `${purpose} ${version}`),
+      ["GAK 1"],
+    );
+    assert.equal(next, undefined);
+  }));
+
+test("in PostgreSQL rotations are planned, carried out and counted the same, and one is open for a meter at most", () =>
+  withTestDatabase({ migrations: CUSTODY_MIGRATIONS }, ({ pool }) =>
+    withTestCustody(async (custody) => {
+      const meters = await takenOver(custody, 4);
+      const { service } = custody.custody;
+      assert.equal((await service.planRotations(demand({ cause: "compromise" }), OPERATOR)).planned, 4);
+      assert.equal((await service.planRotations(demand(), OPERATOR)).planned, 0);
+      await assert.rejects(
+        pool.query(`insert into rotations (utility, island, system_title, setup, rotation, cause, purposes, risk,
+          planned_ms, planned_by) select utility, island, system_title, 0, 9, 'demand', '{0}', 0, 0, 'me' from meters`),
+        /rotations_one_open/,
+      );
+      assert.deepEqual(await counts(custody), { planned: 4, underWay: 0, proven: 0, failed: 0, compromised: 4 });
+      assert.equal((await service.contactsDue({ limit: 100 }, HEAD_END)).meters.length, 1, "the rate begins with one");
+      for (const [at, meter] of meters.entries()) {
+        const before = meter.keys;
+        custody.crashAt(at * 3, at % 2 === 0 ? "before" : "after");
+        await carryTakeover(custody, meter);
+        custody.crashAt(undefined, "before");
+        await assertRotated(custody, meter, before);
+      }
+      assert.deepEqual(await counts(custody), { planned: 0, underWay: 0, proven: 4, failed: 0, compromised: 4 });
+      custody.now += 800 * DAY;
+      await custody.restart();
+      await custody.custody.sweep();
+      const { planned, overdue } = await custody.custody.service.keyLife({}, OPERATOR);
+      assert.deepEqual([planned, overdue], [4, 4]);
+      const { rows } = await pool.query(
+        "select distinct state from meter_keys where octet_length(sealed) = 0 order by 1",
+      );
+      assert.deepEqual(
+        rows.map(({ state }) => state),
+        ["destroyed", "destroyed-compromised"],
+      );
+    }, postgresCustodyStore(pool)),
+  ));
+
+async function counts(custody: TestCustody) {
+  const { planned, underWay, proven, failed, compromised } = await custody.custody.service.keyLife({}, OPERATOR);
+  return { planned, underWay, proven, failed, compromised };
+}

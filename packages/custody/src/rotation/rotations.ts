@@ -1,0 +1,288 @@
+import {
+  type ChangeKeyState,
+  type CustodianRequest,
+  type CustodianResponse,
+  KEY_PURPOSES,
+  type KeyLifeReport,
+  type KeyPolicyChange,
+  MAX_PAGE_ROTATIONS,
+  type PlanRotations,
+  type RotationCause,
+  TRANSFERABLE_PURPOSES,
+} from "@meterkeep/api/custodian";
+import { fromHex, systemTitle, systemTitleText } from "@meterkeep/dlms";
+import type { LedgerDraft } from "@meterkeep/ledger";
+import { CallRefusal } from "../calls/call-refusal.ts";
+import type { Caller } from "../calls/caller.ts";
+import { CustodyError } from "../errors.ts";
+import { weakness } from "../keys/key-hygiene.ts";
+import { changedPolicy, DEFAULT_KEY_POLICY, type KeyPolicy } from "../keys/key-policy.ts";
+import { mayBecome, stateAfter } from "../keys/key-transition.ts";
+import { purposeName } from "../keys/purposes.ts";
+import type { CheckedFiles } from "../records/checked-files.ts";
+import type { Committer } from "../store/committer.ts";
+import type { KeyRecord, MeterFile, MeterPlace, Purpose, PurposeNumber } from "../store/records.ts";
+import type { CustodyStore, Write } from "../store/store.ts";
+import { journalOf } from "../takeover/view.ts";
+import type { Vault } from "../vault/vault.ts";
+import { ContactQueue } from "./contact-queue.ts";
+import { rotationStateOf } from "./view.ts";
+
+/** What the cause adds to a meter's risk: what strangers may have goes before what is merely old. */
+const CAUSE_RISK: Readonly<Record<RotationCause, number>> = {
+  age: 0,
+  count: 100,
+  demand: 200,
+  exposure: 500,
+  compromise: 1000,
+};
+
+const ALL: readonly Purpose[] = [0, 1, 2, 3];
+const DAY_MILLISECONDS = 86_400_000;
+/** How often policies are looked at, and how many rotations one look may plan. */
+const POLICY_MILLISECONDS = 600_000;
+const MOST_PLANNED_AT_A_LOOK = 5000;
+const MOST_DESTROYED_AT_A_LOOK = 200;
+const HYGIENE_PAGE = 100;
+
+/** What rotations are planned with. */
+export interface RotationDependencies {
+  readonly store: Pick<CustodyStore, "rotations" | "meterCount">;
+  readonly files: CheckedFiles;
+  readonly committer: Committer;
+  readonly vault: Vault;
+  readonly now: () => number;
+  /** Holds keys of meters that push: those that change are forgotten at once. */
+  readonly keyCache: { forget(systemTitle: string): void };
+}
+
+/**
+ * The life of keys beside their change: who is due, in which order and at which rate; what people ask for; what is
+ * destroyed when its time is over. What changes keys is the machine of takeover (ADR 0015).
+ */
+export class Rotations {
+  readonly #dependencies: RotationDependencies;
+  readonly #queue: ContactQueue;
+  #policy: KeyPolicy | undefined;
+  #lookedAt = Number.NEGATIVE_INFINITY;
+
+  constructor(dependencies: RotationDependencies) {
+    this.#dependencies = dependencies;
+    this.#queue = new ContactQueue(dependencies.store.rotations, dependencies.now);
+  }
+
+  async plan(request: PlanRotations, caller: Caller): Promise<CustodianResponse<"planRotations">> {
+    const { committer, store, now } = this.#dependencies;
+    const { cause, reason } = request;
+    const purposes = request.purposes.map((name) => TRANSFERABLE_PURPOSES.indexOf(name) as Purpose);
+    const asked = {
+      cause,
+      reason,
+      purposes: request.purposes,
+      meters: request.meters.length,
+      madeBefore: request.madeBefore,
+    };
+    await committer.submit({ entries: [entry(now(), "rotations-asked", caller.name, asked)] });
+    const planned = await store.rotations.plan({
+      meters: request.meters.map(systemTitleText),
+      madeBefore: request.madeBefore,
+      countAbove: undefined,
+      purposes: purposes.length === 0 ? ALL : purposes,
+      cause,
+      risk: CAUSE_RISK[cause],
+      plannedBy: caller.name,
+      at: now(),
+      limit: Number.MAX_SAFE_INTEGER,
+    });
+    await committer.submit({ entries: [entry(now(), "rotations-planned", caller.name, { cause, planned })] });
+    const wanted = request.meters.length === 0 ? await store.meterCount() : request.meters.length;
+    return { planned, asked: wanted };
+  }
+
+  async states(request: CustodianRequest<"rotationStates">): Promise<CustodianResponse<"rotationStates">> {
+    const { files, store } = this.#dependencies;
+    const { filter } = request;
+    const after = request.after && systemTitleText(request.after);
+    const titles =
+      request.meters.length > 0
+        ? request.meters.map(systemTitleText)
+        : await store.rotations.titles(filter === "unknown" ? "open" : filter, after, MAX_PAGE_ROTATIONS);
+    if (titles.length === 0) return { states: [] };
+    const page = await files.loadPage(titles, undefined, MAX_PAGE_ROTATIONS);
+    const states = page.flatMap((file) => rotationStateOf(file) ?? []);
+    return { states: filter === "unknown" ? states.filter(({ phase }) => phase === "unknown") : states };
+  }
+
+  async due({ limit }: CustodianRequest<"contactsDue">): Promise<CustodianResponse<"contactsDue">> {
+    const titles = await this.#queue.take(Math.min(limit, 1000), (await this.#keyPolicy()).perHour);
+    return { meters: titles.map((title) => systemTitle(fromHex(title))) };
+  }
+
+  /** A meter wants its next contact so much later. */
+  rest(title: string, milliseconds: number): void {
+    this.#queue.rest(title, milliseconds);
+  }
+
+  async report(): Promise<KeyLifeReport> {
+    const { store, now } = this.#dependencies;
+    const policy = await this.#keyPolicy();
+    const [counts, meters] = await Promise.all([
+      store.rotations.counts(now() - policy.cryptoPeriodDays * DAY_MILLISECONDS),
+      store.meterCount(),
+    ]);
+    return { ...counts, meters, policy };
+  }
+
+  async setPolicy(change: KeyPolicyChange, caller: Caller): Promise<KeyLifeReport> {
+    const { committer, store, now } = this.#dependencies;
+    const policy = changedPolicy(await this.#keyPolicy(), change);
+    await committer.submit({ entries: [entry(now(), "key-policy-changed", caller.name, policy)] });
+    await store.rotations.setPolicy(policy);
+    this.#policy = policy;
+    return this.report();
+  }
+
+  /** Suspends, resumes, compromises or destroys one key. A key that is compromised gets a successor by itself. */
+  async change({ meter, purpose, version, command, reason }: ChangeKeyState, caller: Caller): Promise<void> {
+    const { committer, files, now, keyCache } = this.#dependencies;
+    const title = systemTitleText(meter);
+    const file = await files.load(title);
+    if (file === undefined) throw new CallRefusal("unknown-meter", `meter ${title} is not in custody`);
+    const number = KEY_PURPOSES.indexOf(purpose);
+    const key = file.keys.find((one) => one.purpose === number && one.version === version);
+    if (key === undefined)
+      throw new CallRefusal("key-unknown", `meter ${title} has no ${purpose} of version ${version}`);
+    const to = stateAfter(command, key.state);
+    if (!mayBecome(key.state, to))
+      throw new CallRefusal("key-transition-refused", `a key that is ${key.state} does not become ${to}`);
+    if (command === "destroy" && isBelieved(file, key))
+      throw new CallRefusal("key-transition-refused", `the ${purpose} may be on meter ${title}: it is kept`);
+    await committer
+      .submit({ writes: [stateWrite(key, to, now())], entries: [transition(key, to, caller.name, now(), reason)] })
+      .catch((error: unknown) => {
+        throw error instanceof CustodyError && error.code === "custody-write-conflict"
+          ? new CallRefusal("key-transition-refused", error.message, { cause: error })
+          : error;
+      });
+    keyCache.forget(title);
+    if (command === "compromise" && isBelieved(file, key))
+      await this.plan({ meters: [meter], madeBefore: undefined, purposes: [], cause: "compromise", reason }, caller);
+  }
+
+  /** Looks through a page of meters for keys that are weaker than they look. */
+  async hygiene({ after }: CustodianRequest<"keyHygiene">, caller: Caller): Promise<CustodianResponse<"keyHygiene">> {
+    const { committer, files, vault, now } = this.#dependencies;
+    const page = await files.loadPage([], after && systemTitleText(after), HYGIENE_PAGE);
+    const last = page.at(-1)?.meter.systemTitle;
+    await committer.submit({
+      entries: [entry(now(), "key-hygiene-checked", caller.name, { meters: page.length, last })],
+    });
+    const held = page.flatMap(({ keys }) => keys.filter(({ sealed }) => sealed.length > 0));
+    const placed = held.map((key) => ({
+      place: { ...key, systemTitle: fromHex(key.systemTitle) },
+      sealed: key.sealed,
+    }));
+    const secrets = await vault.unseal(placed);
+    const findings = held.flatMap((key, at) => {
+      using secret = secrets[at];
+      const why = secret && weakness(secret);
+      const purpose = purposeName(key.purpose);
+      const meter = systemTitle(fromHex(key.systemTitle));
+      return why === undefined ? [] : [{ meter, purpose, version: key.version, message: `The ${purpose} ${why}.` }];
+    });
+    const next = page.length < HYGIENE_PAGE || last === undefined ? {} : { next: systemTitle(fromHex(last)) };
+    return { findings: findings.slice(0, 1000), ...next };
+  }
+
+  /** Plans what policies ask for, and destroys what has been kept long enough. To be called every few seconds. */
+  async sweep(): Promise<void> {
+    const { now } = this.#dependencies;
+    this.#queue.sweep();
+    if (now() - this.#lookedAt < POLICY_MILLISECONDS) return;
+    this.#lookedAt = now();
+    const { cryptoPeriodDays, countLimit, retainDays } = await this.#keyPolicy();
+    await this.#planBy("age", { madeBefore: now() - cryptoPeriodDays * DAY_MILLISECONDS, countAbove: undefined });
+    await this.#planBy("count", { madeBefore: undefined, countAbove: countLimit });
+    await this.#destroyBefore(now() - retainDays * DAY_MILLISECONDS);
+  }
+
+  async #planBy(
+    cause: "age" | "count",
+    which: { readonly madeBefore: number | undefined; readonly countAbove: number | undefined },
+  ): Promise<void> {
+    const { committer, store, now } = this.#dependencies;
+    const planned = await store.rotations.plan({
+      meters: [],
+      ...which,
+      purposes: ALL,
+      cause,
+      risk: CAUSE_RISK[cause],
+      plannedBy: "policy",
+      at: now(),
+      limit: MOST_PLANNED_AT_A_LOOK,
+    });
+    if (planned > 0)
+      await committer.submit({ entries: [entry(now(), "rotations-planned", "policy", { cause, planned })] });
+  }
+
+  async #destroyBefore(before: number): Promise<void> {
+    const { committer, files, store, now } = this.#dependencies;
+    const gone = await store.rotations.gone(before, MOST_DESTROYED_AT_A_LOOK);
+    const titles = [...new Set(gone.map((key) => key.systemTitle))];
+    const loaded = titles.length === 0 ? [] : await files.loadPage(titles, undefined, titles.length);
+    for (const file of loaded)
+      for (const key of file.keys) {
+        const isGone = gone.some(
+          (one) => one.systemTitle === key.systemTitle && one.purpose === key.purpose && one.version === key.version,
+        );
+        if (!isGone || isBelieved(file, key)) continue;
+        const to = stateAfter("destroy", key.state);
+        const change = {
+          writes: [stateWrite(key, to, now())],
+          entries: [transition(key, to, "policy", now(), "kept long enough")],
+        };
+        await committer.submit(change).catch((error: unknown) => {
+          // It has no successor yet: it stays.
+          if (!(error instanceof CustodyError && error.code === "custody-write-conflict")) throw error;
+        });
+      }
+  }
+
+  async #keyPolicy(): Promise<KeyPolicy> {
+    this.#policy ??= (await this.#dependencies.store.rotations.policy()) ?? DEFAULT_KEY_POLICY;
+    return this.#policy;
+  }
+}
+
+/** Whether a key may be on its meter, or was there when the change began that is under way. */
+function isBelieved(file: MeterFile, { purpose, version, setup }: KeyRecord): boolean {
+  if (purpose > 3) return true;
+  const { journal } = journalOf(file, setup);
+  return journal.belief[purpose as Purpose].includes(version);
+}
+
+function stateWrite(key: KeyRecord, to: KeyRecord["state"], at: number): Write {
+  const { utility, island, systemTitle: title, setup, version } = key;
+  const named = {
+    place: { utility, island, systemTitle: title, setup },
+    purpose: key.purpose as PurposeNumber,
+    version,
+    at,
+  };
+  return to.startsWith("destroyed")
+    ? { kind: "destroy-key", ...named }
+    : { kind: "set-key-state", ...named, state: to };
+}
+
+function transition(key: KeyRecord, to: string, principal: string, at: number, reason: string): LedgerDraft {
+  const change = { purpose: purposeName(key.purpose), version: key.version, from: key.state, to };
+  return { ...entry(at, "key-states-changed", principal, { changes: [change], reason }), ...placeOf(key) };
+}
+
+function placeOf({ utility, island, systemTitle: meter }: MeterPlace) {
+  return { utility, island, meter };
+}
+
+function entry(at: number, kind: string, principal: string, body: object): LedgerDraft {
+  return { at, kind, principal, utility: "*", island: "*", body };
+}

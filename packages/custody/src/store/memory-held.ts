@@ -1,0 +1,37 @@
+import type { LedgerEntry } from "@meterkeep/ledger";
+import { CustodyError } from "../errors.ts";
+import type {
+  KeyRecord,
+  MeterRecord,
+  RotationRecord,
+  SetupPlace,
+  ShipmentRecord,
+  StoredCounter,
+  StoredTakeover,
+  WindowRecord,
+} from "./records.ts";
+
+/** Everything a store holds; maps are replaced as a whole, so that a failed commit leaves no trace. */
+export interface Held {
+  meters: Map<string, MeterRecord>;
+  keys: Map<string, KeyRecord>;
+  checkValues: Map<string, string>;
+  counters: Map<string, StoredCounter>;
+  windows: Map<string, WindowRecord>;
+  takeovers: Map<string, StoredTakeover>;
+  rotations: Map<string, RotationRecord>;
+  /** When the state of a key last changed. */
+  changed: Map<string, number>;
+  shipments: Map<string, ShipmentRecord>;
+  ledger: LedgerEntry[];
+}
+
+/** The name of something of a security setup. */
+export function setupName(place: SetupPlace, ...more: readonly number[]): string {
+  return [place.utility, place.island, place.systemTitle, place.setup, ...more].join("/");
+}
+
+/** What the database would refuse. */
+export function conflict(message: string): CustodyError {
+  return new CustodyError("custody-write-conflict", message);
+}

@@ -1,0 +1,177 @@
+import type { KeyPolicy } from "../keys/key-policy.ts";
+import { conflict, type Held, setupName } from "./memory-held.ts";
+import type { RotationRecord } from "./records.ts";
+import type { RotationPlan, RotationRecords, Write } from "./store.ts";
+
+type WriteOf<K extends Write["kind"]> = Extract<Write, { kind: K }>;
+
+/** Overwrites a key that has gone. */
+export function destroyKey(draft: Held, { place, purpose, version, at }: WriteOf<"destroy-key">): void {
+  const name = setupName(place, purpose, version);
+  const key = draft.keys.get(name);
+  const isGone = key !== undefined && ["pre-activation", "deactivated", "compromised"].includes(key.state);
+  const followed = [...draft.keys.values()].some(
+    (other) =>
+      setupName(other, other.purpose) === setupName(place, purpose) &&
+      other.version > version &&
+      other.state === "active",
+  );
+  if (!isGone || !followed) throw conflict("only a key that has gone and has an active successor is destroyed");
+  const state = key.state === "compromised" ? "destroyed-compromised" : "destroyed";
+  draft.keys.set(name, { ...key, state, sealed: new Uint8Array(0) });
+  draft.changed.set(name, at);
+}
+
+/** A rotation begins, or ends. */
+export function markRotation(draft: Held, write: WriteOf<"mark-rotation">): void {
+  const name = setupName(write.place, write.rotation);
+  const rotation = draft.rotations.get(name);
+  if (rotation === undefined || rotation.endedAt !== undefined) throw conflict("a rotation that is over was to go on");
+  const { endedAt, outcome } = write;
+  draft.rotations.set(name, { ...rotation, begunAt: rotation.begunAt ?? write.begunAt, endedAt, outcome });
+}
+
+/** Rotations in memory, by the rules of the database. */
+export function rotationsOf(held: () => Held, change: (body: (draft: Held) => void) => void): RotationRecords {
+  let policy: KeyPolicy | undefined;
+  const all = () => [...held().rotations.values()];
+  const titlesOf = (records: readonly RotationRecord[]) =>
+    [...new Set(records.map(({ systemTitle }) => systemTitle))].sort();
+  return {
+    plan: async (plan) => {
+      const fitting = fittingMeters(held(), plan);
+      change((draft) => {
+        for (const rotation of fitting) {
+          draft.rotations.set(setupName(rotation, rotation.rotation), rotation);
+          if (rotation.cause === "compromise") markCompromised(draft, rotation);
+        }
+      });
+      return fitting.length;
+    },
+    due: async (begun, waiting) => {
+      const open = all().filter(({ endedAt }) => endedAt === undefined);
+      const first = open.filter(({ begunAt }) => begunAt !== undefined);
+      const rest = open.filter(({ begunAt }) => begunAt === undefined);
+      const order = (a: RotationRecord, b: RotationRecord) =>
+        b.risk - a.risk || a.plannedAt - b.plannedAt || (a.systemTitle < b.systemTitle ? -1 : 1);
+      return [
+        ...first.slice(0, begun).map(({ systemTitle }) => ({ systemTitle, begun: true })),
+        ...rest
+          .sort(order)
+          .slice(0, waiting)
+          .map(({ systemTitle }) => ({ systemTitle, begun: false })),
+      ];
+    },
+    titles: async (filter, after, limit) => {
+      const wanted = all().filter(
+        ({ endedAt, outcome }) =>
+          filter === "all" || (filter === "open" ? endedAt === undefined : outcome === "failed"),
+      );
+      return titlesOf(wanted)
+        .filter((title) => title > (after ?? ""))
+        .slice(0, limit);
+    },
+    counts: async (madeBefore) => {
+      const keys = [...held().keys.values()];
+      const active = keys.filter(({ state }) => state === "active");
+      const meters = (some: readonly { readonly systemTitle: string }[]) =>
+        new Set(some.map(({ systemTitle }) => systemTitle)).size;
+      const count = (fits: (rotation: RotationRecord) => boolean) => all().filter(fits).length;
+      return {
+        planned: count(({ begunAt, endedAt }) => endedAt === undefined && begunAt === undefined),
+        underWay: count(({ begunAt, endedAt }) => endedAt === undefined && begunAt !== undefined),
+        proven: count(({ outcome }) => outcome === "proven"),
+        failed: count(({ outcome }) => outcome === "failed"),
+        overdue: meters(active.filter(({ createdAt }) => createdAt < madeBefore)),
+        unproven: meters(
+          active.filter(({ purpose, provenAt }) => [0, 2, 3].includes(purpose) && provenAt === undefined),
+        ),
+        compromised: meters(keys.filter(({ state }) => state === "compromised")),
+      };
+    },
+    gone: async (before, limit) =>
+      [...held().keys]
+        .filter(([, { state }]) => state === "deactivated" || state === "compromised")
+        .filter(([name]) => (held().changed.get(name) ?? Number.POSITIVE_INFINITY) < before)
+        .slice(0, limit)
+        .map(([, { utility, island, systemTitle, setup, purpose, version }]) => ({
+          utility,
+          island,
+          systemTitle,
+          setup,
+          purpose,
+          version,
+        })),
+    policy: async () => policy,
+    setPolicy: async (changed) => {
+      policy = changed;
+    },
+  };
+}
+
+function markCompromised(draft: Held, { systemTitle, setup, purposes, plannedAt }: RotationRecord): void {
+  for (const [name, key] of draft.keys) {
+    const isMarked =
+      key.systemTitle === systemTitle &&
+      key.setup === setup &&
+      key.state === "active" &&
+      (purposes as readonly number[]).includes(key.purpose);
+    if (!isMarked) continue;
+    draft.keys.set(name, { ...key, state: "compromised" });
+    draft.changed.set(name, plannedAt);
+  }
+}
+
+function fittingMeters(held: Held, plan: RotationPlan): RotationRecord[] {
+  const of = <T extends { readonly systemTitle: string }>(records: Iterable<T>, title: string) =>
+    [...records].filter(({ systemTitle }) => systemTitle === title);
+  return [...held.meters.values()]
+    .flatMap((meter): RotationRecord[] => {
+      const { systemTitle, utility, island } = meter;
+      const takeovers = of(held.takeovers.values(), systemTitle);
+      const rotations = of(held.rotations.values(), systemTitle);
+      const keys = of(held.keys.values(), systemTitle);
+      const active = keys.filter(({ state }) => state === "active");
+      const { madeBefore, countAbove } = plan;
+      const fits =
+        meter.origin === "shipped" &&
+        (plan.meters.length === 0 || plan.meters.includes(systemTitle)) &&
+        takeovers.length > 0 &&
+        takeovers.every(({ closedAt }) => closedAt !== undefined) &&
+        keys.some(({ purpose, provenAt }) => purpose === 3 && provenAt !== undefined) &&
+        rotations.every(({ endedAt }) => endedAt !== undefined) &&
+        (madeBefore === undefined || active.some(({ createdAt }) => createdAt < madeBefore)) &&
+        (countAbove === undefined || usedUp(held, systemTitle, active) > countAbove);
+      const age = Math.trunc(
+        (plan.at - Math.min(plan.at, ...active.map(({ createdAt }) => createdAt))) / 86_400_000 / 30,
+      );
+      const known = keys.filter(({ state }) => state === "compromised").length;
+      const rotation: RotationRecord = {
+        utility,
+        island,
+        systemTitle,
+        setup: 0,
+        rotation: rotations.length + 1,
+        cause: plan.cause,
+        purposes: plan.purposes,
+        risk: plan.risk + Math.min(99, age) + 100 * known,
+        plannedAt: plan.at,
+        plannedBy: plan.plannedBy,
+        begunAt: undefined,
+        endedAt: undefined,
+        outcome: undefined,
+      };
+      return fits ? [rotation] : [];
+    })
+    .sort((a, b) => b.risk - a.risk || (a.systemTitle < b.systemTitle ? -1 : 1))
+    .slice(0, plan.limit);
+}
+
+/** Counters used under the unicast key in use. */
+function usedUp(held: Held, systemTitle: string, active: readonly { purpose: number; version: number }[]): number {
+  const version = active.find(({ purpose }) => purpose === 0)?.version;
+  const lines = [...held.counters.values()].filter((counter) => counter.systemTitle === systemTitle);
+  const now = lines.find(({ keyVersion }) => keyVersion === version)?.next ?? 0;
+  const before = lines.filter(({ keyVersion }) => keyVersion < (version ?? 0)).map(({ next }) => next);
+  return now - Math.max(0, ...before);
+}

@@ -1,0 +1,109 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { PURPOSE, type Purpose } from "../store/records.ts";
+import { rotationFaults, simulate } from "../testing/rotation-simulation.ts";
+import { FAULTS, PREPARE_FAULTS, plannedRotation, run } from "../testing/takeover-world.ts";
+import { newJournal, storedJournal } from "./journal.ts";
+
+const ALL: readonly Purpose[] = [0, 1, 2, 3];
+
+test("a rotation of all keys asks for every proof that a takeover does, but for who the meter is", () => {
+  const done = run("honest", [], { rotating: ALL });
+  assert.equal(done.journal.verdict, "proven");
+  assert.deepEqual(
+    done.journal.steps.map(({ step, outcome }) => `${step} ${outcome}`),
+    [
+      "current-keys-association passed",
+      "transfer-working-keys passed",
+      "working-keys-association passed",
+      "transfer-master passed",
+      "prove-master passed",
+      "refuse-old-master passed",
+      "refuse-old-keys passed",
+      "done passed",
+    ],
+  );
+  assert.deepEqual(done.meter.keys, { 0: 3, 1: 6, 2: 3, 3: 3 });
+});
+
+test("what does not change is left alone: each subset of purposes changes those, and is proven as far as it can be", () => {
+  for (let set = 1; set < 16; set += 1)
+    for (const arrays of [true, false]) {
+      const rotating = ALL.filter((purpose) => (set & (1 << purpose)) !== 0);
+      const { journal, meter } = run("honest", [], { rotating, arrays });
+      const before = plannedRotation(rotating).old;
+      assert.equal(journal.verdict, "proven", `${rotating}`);
+      for (const purpose of [0, 2, 3] as const)
+        assert.equal(meter.keys[purpose] !== before[purpose], rotating.includes(purpose), `${rotating}: ${purpose}`);
+      if (rotating.includes(1)) assert.notEqual(meter.keys[1], before[1]);
+    }
+});
+
+test("the master key changes alone and last, proven by a transfer under it, the old one's death by refusal", () => {
+  const { journal } = run("honest", [], { rotating: [PURPOSE.KEK] });
+  assert.deepEqual(
+    journal.steps.map(({ step }) => step),
+    ["current-keys-association", "transfer-master", "prove-master", "refuse-old-master", "done"],
+  );
+});
+
+test("meters that keep what they should change are caught in a rotation as they are in a takeover", () => {
+  assert.equal(run("keeps-all-keys", [], { rotating: ALL }).journal.verdict, "keeps-factory-keys");
+  assert.equal(run("keeps-master", [], { rotating: ALL }).journal.verdict, "keeps-master-key");
+  assert.equal(run("opens-with-both", [], { rotating: ALL }).journal.verdict, "keeps-factory-keys");
+  assert.equal(run("takes-both-masters", [], { rotating: [PURPOSE.KEK] }).journal.verdict, "keeps-master-key");
+  assert.equal(run("refuses-transfers", [], { rotating: [PURPOSE.GAK] }).journal.verdict, "refuses-key-change");
+});
+
+test("what was made and not sent when we died is made anew: no key value is sent that somebody may have sent before", () => {
+  for (const fault of PREPARE_FAULTS) {
+    const done = run("honest", [], { rotating: ALL, preparing: [fault] });
+    assert.equal(done.journal.verdict, "proven", fault);
+    assert.equal(
+      done.meter.keys[PURPOSE.GUEK],
+      fault === "crash-before-escrow" || fault === "crash-after-escrow" ? 4 : 3,
+    );
+  }
+});
+
+test("under any schedule of faults no rotation strands a meter or forgets a key", () => {
+  const fault = fc.constantFrom(...FAULTS.filter((name) => name !== "meter-crash-after-ack"));
+  const purposes = fc.integer({ min: 1, max: 15 });
+  const preparing = fc.array(fc.constantFrom(...PREPARE_FAULTS), { maxLength: 8 });
+  fc.assert(
+    fc.property(fc.array(fault, { maxLength: 40 }), purposes, fc.boolean(), preparing, (faults, set, arrays, ours) => {
+      const rotating = ALL.filter((purpose) => (set & (1 << purpose)) !== 0);
+      const { journal } = run("honest", faults, { rotating, arrays, preparing: ours });
+      assert.equal(journal.verdict, "proven");
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test("every crash of ours with every crash of the meter, for one to four keys: none stranded, none forgotten", () => {
+  const slice = rotationFaults().filter((_, at) => at % 53 === 0);
+  const { rotations, proven, stranded, forgotten } = simulate(slice);
+  assert.ok(rotations > 2000, `${rotations} rotations`);
+  assert.deepEqual({ stranded, forgotten }, { stranded: [], forgotten: [] });
+  assert.equal(proven, rotations);
+});
+
+test("a journal of the first form is read as what it was", () => {
+  const { old, oldSilent, oldTriedAt, prepared, broadcastTaken, cause, changing, ...same } = newJournal();
+  const { oldDead, ...proven } = same.proven;
+  const first = {
+    ...same,
+    form: 1,
+    factory: old,
+    factorySilent: true,
+    factoryTriedAt: 7,
+    proven: { ...proven, factoryDead: true },
+    contact: { stage: "refusing-factory" },
+  };
+  const read = storedJournal(JSON.stringify(first));
+  assert.deepEqual(read.old, { 0: 1, 1: 1, 2: 1, 3: 1 });
+  assert.deepEqual([read.oldSilent, read.oldTriedAt, read.proven.oldDead, read.cause], [true, 7, true, "takeover"]);
+  assert.equal(read.contact?.stage, "refusing-old");
+  assert.equal("factory" in read, false);
+});
