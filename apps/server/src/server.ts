@@ -16,7 +16,7 @@ import {
   Inventory,
   MachineTokens,
   MeterDirectory,
-  onBench,
+  notInService,
   openScope,
   Passkeys,
   People,
@@ -129,7 +129,7 @@ export async function startServer(config: ServerConfig, supervisor: Supervisor):
   const readBack = new ReadBack({
     directory,
     queue,
-    onBench: (meters) => onBench(pool, scope, meters),
+    notInService: (meters) => notInService(pool, scope, meters),
     wake: () => work.worker.wake(),
     now,
   });
@@ -283,6 +283,10 @@ export async function startServer(config: ServerConfig, supervisor: Supervisor):
   loop(DEPOT_MILLISECONDS, async () => {
     const at = imports;
     if (isTakenIn && at !== benchEmptyAt && (await work.watch.look("depot")) === 0) benchEmptyAt = at;
+  });
+  loop(ROTATION_MILLISECONDS, async () => {
+    const isAny = isTakenIn && (await queueRotationContacts({ custodian, directory, queue, now })) > 0;
+    if (isAny) work.worker.wake();
   });
   loop(CLOCK_MILLISECONDS, async () => {
     const { now: town, wallNow, factor } = clockView(context, now());

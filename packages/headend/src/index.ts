@@ -35,7 +35,8 @@ export { type Dial, type MeterLine, SESSION_LIMITS, type SessionLimits } from ".
 export { thinOut } from "./session/retention.ts";
 export { ScalerTable } from "./session/scaler-table.ts";
 export { type ContactPorts, type ContactResult, carryContact } from "./takeover/contact.ts";
-export { onBench } from "./takeover/on-bench.ts";
+export { notInService } from "./takeover/not-in-service.ts";
+export { queueRotationContacts } from "./takeover/rotation-contacts.ts";
 export { TakeoverWatch } from "./takeover/takeover-watch.ts";
 export { takeoverStage } from "./takeover/view.ts";
 export { type SourceClock, type TownTime, townClock, WALL_SOURCE_CLOCK } from "./time/source-clock.ts";

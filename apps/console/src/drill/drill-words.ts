@@ -39,7 +39,7 @@ export function outcomeSentence(drill: DrillCounts, homes: number): string {
   if (unread > 0) return `No home is dark, but ${counted(unread, "home")} could not be read back.`;
   return away === 0
     ? "The town stayed lit."
-    : `The town stayed lit; ${counted(away, "meter is on its way", "meters are on their way")} from the depot, to be asked there.`;
+    : `The town stayed lit; ${counted(away, "meter is on its way", "meters are on their way")} into service, to be asked there.`;
 }
 
 /** One cell an ask: from the items where they are known, from the counts while they come in. */
@@ -61,7 +61,7 @@ export function cellSentence({ state, item }: Cell, index: number, label: string
     item.supply === undefined
       ? ""
       : item.onItsWay === true
-        ? ", on its way from the depot"
+        ? ", on its way into service"
         : `, read back ${item.supply === "connected" ? "supplied" : item.supply}`;
   return `${item.ask}${label === undefined ? "" : `, ${label}`}: ${item.outcome}${supply}`;
 }

@@ -48,6 +48,8 @@ const STEP_WORDS: Readonly<Record<string, string>> = {
   "prove-master": "Prove the master key",
   "refuse-old-master": "Prove that the old master key is dead",
   "refuse-factory-keys": "Prove that the factory keys are dead",
+  "current-keys-association": "Associate with the keys that are to go",
+  "refuse-old-keys": "Prove that the old keys are dead",
 };
 
 export function stepWords(name: string): string {

@@ -5,4 +5,5 @@ export const PURPOSE_WORDS = {
   read: "Reading",
   push: "Push",
   verify: "Verification",
+  rotate: "Rotation of keys",
 } as const satisfies Record<SessionSummary["purpose"], string>;

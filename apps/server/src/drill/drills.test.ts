@@ -99,7 +99,7 @@ test("a meter that is on its way from the depot holds nobody up, and is told whe
   assert.deepEqual([before?.state, before?.readBack, before?.onItsWay], ["done", 0, 1]);
   assert.equal(
     before?.sentence,
-    "1 asked, 0 sealed, 0 homes dark (0 read back, 1 on its way from the depot and asked when it is there).",
+    "1 asked, 0 sealed, 0 homes dark (0 read back, 1 on the way into service and asked then).",
   );
   const told = events.length;
   late?.();

@@ -9,7 +9,7 @@ export interface SupplyRead {
   readonly meter: string;
   readonly supply: "connected" | "disconnected" | "unknown";
   readonly session: string | undefined;
-  /** It has not come from the depot yet: it is read as soon as it answers, and told again. */
+  /** It is still being taken over, or has not come from the depot yet: it is read as soon as it answers, and told again. */
   readonly onItsWay?: true;
 }
 
@@ -214,7 +214,7 @@ function sentenceOf(report: Running): string {
   const counts = `${asked} asked, ${sealed} sealed, ${dark} ${dark === 1 ? "home" : "homes"} dark`;
   if (state === "failed") return `${counts}; the drill failed.`;
   if (state !== "done") return counts;
-  const away = onItsWay === 0 ? "" : `, ${onItsWay} on its way from the depot and asked when it is there`;
+  const away = onItsWay === 0 ? "" : `, ${onItsWay} on the way into service and asked then`;
   return `${counts} (${readBack} read back${away}).`;
 }
 

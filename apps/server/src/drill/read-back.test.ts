@@ -6,7 +6,7 @@ import { ReadBack } from "./read-back.ts";
 
 const SESSION = "11111111-1111-4111-8111-111111111111";
 
-function bench(onBench: readonly string[] = []) {
+function bench(early: readonly string[] = []) {
   const meters = ["A", "B", "C"].map(
     (title, id) => ({ id: id as MeterId, title, path: title === "A" ? "wan" : "depot" }) as Meter,
   );
@@ -15,7 +15,7 @@ function bench(onBench: readonly string[] = []) {
   const readBack = new ReadBack({
     directory: { find: (title) => meters.find((meter) => meter.title === title) },
     queue: { due: async (ids) => void asked.push(ids.map(titleOf)) },
-    onBench: async (ids) => new Set(ids.filter((id) => onBench.includes(titleOf(id)))),
+    notInService: async (ids) => new Set(ids.filter((id) => early.includes(titleOf(id)))),
     wake: () => undefined,
     now: () => Date.now(),
   });
@@ -32,7 +32,7 @@ function bench(onBench: readonly string[] = []) {
 const lines = (told: readonly SupplyRead[]) =>
   told.map(({ meter, supply, onItsWay }) => `${meter} ${onItsWay === true ? "on its way" : supply}`);
 
-test("what is on the bench or cannot be reached at its place yet holds nobody up, and is told again when it answers", async () => {
+test("what is being taken over or cannot be reached at its place yet holds nobody up, and is told again when it answers", async () => {
   const { readBack, ends, asked, told, onRead } = bench(["C"]);
   const all = readBack.read(["A", "B", "C"], onRead);
   while (asked.length === 0) await new Promise(setImmediate);

@@ -12,8 +12,8 @@ import type { SupplyRead } from "./drills.ts";
 export interface ReadBackPorts {
   readonly directory: Pick<MeterDirectory, "find">;
   readonly queue: Pick<WorkQueue, "due">;
-  /** Which of these meters are on the depot's bench. */
-  onBench(meters: readonly MeterId[]): Promise<ReadonlySet<MeterId>>;
+  /** Which of these meters are still being taken over. */
+  notInService(meters: readonly MeterId[]): Promise<ReadonlySet<MeterId>>;
   wake(): void;
   now(): number;
 }
@@ -36,8 +36,8 @@ interface Round {
 }
 
 /**
- * Reads the supply of meters back, each in a session of its own before all other work. A meter that has not come from the
- * depot yet holds nobody up: it is told as on its way, and asked until it answers.
+ * Reads the supply of meters back, each in a session of its own before all other work. A meter that is still being
+ * taken over, or has not come from the depot yet, holds nobody up: it is told as on its way, and asked until it answers.
  */
 export class ReadBack {
   readonly #ports: ReadBackPorts;
@@ -86,10 +86,10 @@ export class ReadBack {
   }
 
   async #ask(round: Round): Promise<void> {
-    const { directory, queue, onBench, wake, now } = this.#ports;
+    const { directory, queue, notInService, wake, now } = this.#ports;
     const meters = [...round.waiting].flatMap((title) => directory.find(title) ?? []);
-    const bench = await onBench(meters.filter(({ path }) => path === "depot").map(({ id }) => id));
-    for (const { id, title } of meters) if (bench.has(id)) this.#delayed(round, title);
+    const early = await notInService(meters.map(({ id }) => id));
+    for (const { id, title } of meters) if (early.has(id)) this.#delayed(round, title);
     const ids = meters.filter(({ title }) => !round.onTheirWay.has(title)).map(({ id }) => id);
     if (ids.length === 0) return;
     await queue.due(ids, now(), LANES.onDemand, "verify");

@@ -16,7 +16,10 @@ export const DrillItem = Type.Object({
   message: Type.Optional(Type.String()),
   supply: Type.Optional(words(SUPPLY_STATES, "Read back from the meter afterwards")),
   onItsWay: Type.Optional(
-    Type.Boolean({ description: "It had not come from the depot yet: it is read back as soon as it answers" }),
+    Type.Boolean({
+      description:
+        "It was still being taken over, or had not come from the depot: it is read back as soon as it answers",
+    }),
   ),
   supplySession: Type.Optional(Type.String({ description: "Session that read the disconnect control back" })),
 });
@@ -34,7 +37,10 @@ export const DrillReport = Type.Object({
   dark: Type.Integer({ description: "Homes whose supply was read back as disconnected" }),
   readBack: Type.Integer({ description: "Homes whose supply was read back at all" }),
   onItsWay: Type.Optional(
-    Type.Integer({ description: "Homes whose meter has not come from the depot yet; they are read back when it has" }),
+    Type.Integer({
+      description:
+        "Homes whose meter is still being taken over or has not come from the depot; they are read back when it is there",
+    }),
   ),
   sentence: Type.String({ description: "For example 201 asked, 0 sealed, 0 homes dark" }),
   failure: Type.Optional(Type.String()),

@@ -11,6 +11,10 @@ export const ROUTINE_LEDGER_KINDS: ReadonlySet<string> = new Set([
   "takeover-contact-opened",
   "takeover-contact-closed",
   "takeover-recorded",
+  "rotation-contact-opened",
+  "rotation-contact-closed",
+  "keys-prepared",
+  "key-states-changed",
   "pushes-opened",
   "counters-reserved",
 ]);

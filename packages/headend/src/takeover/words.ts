@@ -3,19 +3,21 @@ const STEP_WORDS: Readonly<Record<string, readonly [toMeter: string, fromMeter: 
   "factory-association": ["Associates under the factory keys", "Answers the association"],
   "identity-check": ["Asks who it is", "Names itself"],
   "transfer-working-keys": [
-    "Sends new working keys, wrapped under the factory's master",
+    "Sends new working keys, wrapped under its present master",
     "Acknowledges new working keys",
   ],
   "working-keys-association": ["Associates under the new keys", "Answers under the new keys"],
   "transfer-master": ["Sends a new master key, alone", "Acknowledges the new master key"],
   "prove-master": ["Sends a spare key wrapped under the new master", "Answers the proof of its master key"],
   "refuse-old-master": [
-    "Tries a key wrapped under the factory's master, which must be refused",
+    "Tries a key wrapped under the former master, which must be refused",
     "Answers the old master",
   ],
   "refuse-factory-keys": ["Tries the factory keys, which must be refused", "Answers the factory keys"],
   probe: ["Tries which keys it holds", "Answers the probe"],
   "counter-hint": ["Asks for its counter as the public client", "Tells its counter"],
+  "current-keys-association": ["Associates under the keys that are to go", "Answers the association"],
+  "refuse-old-keys": ["Tries the former keys, which must be refused", "Answers the former keys"],
   release: ["Releases the association", "Confirms the release"],
 };
 

@@ -10,8 +10,8 @@ export const LANES = { onDemand: 0, takeover: 1, reading: 2 } as const;
 export const READING_SHARE = 4;
 export type Lane = (typeof LANES)[keyof typeof LANES];
 
-/** What somebody asked for outside the ordinary order: a reading now, or only the state of the supply. */
-export type OnDemand = "read" | "verify";
+/** What was asked for outside the ordinary order: a reading now, only the state of the supply, or contacts for keys. */
+export type OnDemand = "read" | "verify" | "rotate";
 
 /**
  * The right to hold one session with one meter, with what is to be known for it.

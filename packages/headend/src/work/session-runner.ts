@@ -14,6 +14,7 @@ import { holdReadingSession, type ReadingOutcome } from "../session/reading-sess
 import type { ScalerTable } from "../session/scaler-table.ts";
 import { type ContactResult, carryContact } from "../takeover/contact.ts";
 import { contactRecord } from "../takeover/contact-record.ts";
+import { carryRotation } from "../takeover/rotation.ts";
 import type { SourceClock } from "../time/source-clock.ts";
 import { judgeTrust, RECORD_REFUSED } from "../trust/trust.ts";
 import { trustEvent, trustLine } from "../trust/trust-event.ts";
@@ -35,6 +36,7 @@ export interface SessionRunnerPorts {
     | "open"
     | "releaseSession"
     | "closeSession"
+    | "rotationStates"
   >;
   readonly dial: Dial;
   readonly scalers: ScalerTable;
@@ -97,7 +99,20 @@ export class SessionRunner {
     // The depot has the meter on its bench: until that is over there is nobody in the field to speak with.
     if (takeover.phase !== "done")
       return lease.meter.path === "depot" ? Promise.resolve(this.#nothing(lease)) : this.#takeOver(lease, signal);
-    return this.#read(lease, signal);
+    return lease.onDemand === "rotate" ? this.#rotate(lease, signal) : this.#read(lease, signal);
+  }
+
+  /** Whatever came of it, a reading follows: under new keys it shows that they work. */
+  async #rotate(lease: Lease, signal: AbortSignal): Promise<Finished> {
+    const { meter } = lease;
+    const { custodian, dial, now } = this.#ports;
+    const { systemTitle } = meter;
+    const session = await carryRotation({ custodian, dial, now }, { systemTitle, address: addressOf(meter) }, signal);
+    return {
+      lease,
+      ...(session === undefined ? {} : { session }),
+      next: { dueAt: now(), lane: LANES.reading, attempts: lease.attempts },
+    };
   }
 
   async #takeOver(lease: Lease, signal: AbortSignal): Promise<Finished> {
