@@ -5,6 +5,7 @@ import { registerDecode } from "./commands/decode.ts";
 import { registerDoctor } from "./commands/doctor.ts";
 import { registerDrill } from "./commands/drill.ts";
 import { registerHsm } from "./commands/hsm.ts";
+import { registerKeys } from "./commands/keys.ts";
 import { registerMeter } from "./commands/meter.ts";
 import { registerRead } from "./commands/read.ts";
 import { registerStart } from "./commands/start.ts";
@@ -28,6 +29,7 @@ export const COMMANDS: readonly RegisterCommand[] = [
   registerStatus,
   registerDrill,
   registerMeter,
+  registerKeys,
   registerAdmin,
   registerToken,
   registerHsm,

@@ -13,6 +13,7 @@ export const CLI_ERROR_CODES = [
   "keys-needed",
   "not-running",
   "server-refused",
+  "custodian-refused",
   "interrupted",
 ] as const;
 export type CliErrorCode = (typeof CLI_ERROR_CODES)[number];

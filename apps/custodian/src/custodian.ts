@@ -36,6 +36,7 @@ export async function startCustodian(config: CustodianConfig, supervisor: Superv
         vault: await vaultSource(config),
         manufacturers: config.manufacturers.map(trustedManufacturer),
         stateFolder: config.stateDirectory,
+        escrowFolder: config.escrowDirectory,
         version: VERSION,
         separateUser: config.separateUser,
         pace: paceOf(config),

@@ -25,6 +25,7 @@ import {
   PushStore,
   parseGatewayAddress,
   postgresWorkQueue,
+  queueRotationContacts,
   type SourceClock,
   thinOut,
   WALL_SOURCE_CLOCK,
@@ -62,6 +63,7 @@ const COLLECT_DAYS = 1;
 const CLOCK_MILLISECONDS = 10_000;
 const CUSTODIAN_MILLISECONDS = 1_000;
 const DEPOT_MILLISECONDS = 500;
+const ROTATION_MILLISECONDS = 5_000;
 const COMMISSIONING_MILLISECONDS = 5_000;
 const THIN_OUT_MILLISECONDS = 60_000;
 const FORGET_MILLISECONDS = 3_600_000;

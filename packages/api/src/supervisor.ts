@@ -114,6 +114,12 @@ export const CUSTODIAN_CONFIG = {
       'A file (mode 0600) with the PKCS#11 tokens that the vault is in, instead of rootKeyFile: a JSON list of { "library", "label", "pin", "sessions"?, "env"? }.',
     optional: true,
   },
+  escrowDirectory: {
+    kind: "path",
+    description:
+      "Where every new key is kept, sealed, before it is sent to a meter; it should be on other storage than the database. `escrow` in stateDirectory when absent.",
+    optional: true,
+  },
   probeSpacing: {
     kind: "integer",
     unit: "milliseconds",

@@ -30,8 +30,7 @@ const CHECKOUT = fileURLToPath(new URL("../../../../", import.meta.url));
  * @throws CliError `not-running` when there is none, or its configuration belongs to somebody else.
  */
 export function runningServer(state: string | undefined, terminal: Pick<Terminal, "env">): RunningServer {
-  const directory = state ?? terminal.env["METERKEEP_STATE"] ?? join(CHECKOUT, "var");
-  const config = readConfig(join(directory, "operator", "config.json"), directory);
+  const config = operatorConfig(state, terminal);
   return {
     address: config.address,
     call: async (id, parts = {}) => {
@@ -47,6 +46,12 @@ export function runningServer(state: string | undefined, terminal: Pick<Terminal
       return (await ask(config.adminSocket, route.method, API_PREFIX + path + suffix, parts.body)) as never;
     },
   };
+}
+
+/** What the owner of a Meterkeep's machine needs to speak with it. @throws CliError `not-running` */
+export function operatorConfig(state: string | undefined, terminal: Pick<Terminal, "env">): OperatorConfig {
+  const directory = state ?? terminal.env["METERKEEP_STATE"] ?? join(CHECKOUT, "var");
+  return readConfig(join(directory, "operator", "config.json"), directory);
 }
 
 function readConfig(file: string, directory: string): OperatorConfig {

@@ -9,10 +9,7 @@ const STEP_WORDS: Readonly<Record<string, readonly [toMeter: string, fromMeter: 
   "working-keys-association": ["Associates under the new keys", "Answers under the new keys"],
   "transfer-master": ["Sends a new master key, alone", "Acknowledges the new master key"],
   "prove-master": ["Sends a spare key wrapped under the new master", "Answers the proof of its master key"],
-  "refuse-old-master": [
-    "Tries a key wrapped under the former master, which must be refused",
-    "Answers the old master",
-  ],
+  "refuse-old-master": ["Tries a key wrapped under the former master, which must be refused", "Answers the old master"],
   "refuse-factory-keys": ["Tries the factory keys, which must be refused", "Answers the factory keys"],
   probe: ["Tries which keys it holds", "Answers the probe"],
   "counter-hint": ["Asks for its counter as the public client", "Tells its counter"],

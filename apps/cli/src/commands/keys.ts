@@ -1,0 +1,67 @@
+import type { Command } from "commander";
+import type { HygieneOptions, PolicyOptions, RotateOptions, StatusOptions } from "../keys/run.ts";
+import type { OperatorOptions } from "../operator/commands.ts";
+import type { Terminal } from "../terminal.ts";
+import { operatorCommand } from "./status.ts";
+
+/** `meterkeep keys`: the life of meters' keys, as the operator of the custodian. */
+export function registerKeys(program: Command, terminal: Terminal): void {
+  const keys = program
+    .command("keys")
+    .summary("rotate keys of meters, and see who is due")
+    .description("Rotates keys of meters and says how they are. No key is ever shown.");
+  operatorCommand(keys, "rotate", "plan new keys for meters")
+    .argument("[meters...]", "system titles")
+    .option("--all", "every meter that has been taken over")
+    .option("--older-than <days>", "every meter with an active key older than that")
+    .option("--purposes <list>", "of GUEK, GBEK, GAK and KEK, with commas; all of them unless given")
+    .option("--cause <cause>", "demand, exposure or compromise: what is riskier goes first", "demand")
+    .option("--reason <text>", "why, for the ledger", "asked for by the operator")
+    .action(async (meters: string[], options: RotateOptions) => {
+      const { rotate } = await import("../keys/run.ts");
+      await rotate(meters, options, terminal);
+    });
+  operatorCommand(keys, "status", "say who is due, in progress, unknown, unproven")
+    .argument("[meters...]", "system titles; those with an open rotation unless given")
+    .option("--unknown", "those that are not known to hold old or new keys")
+    .option("--failed", "those that would not change their keys")
+    .option("--every", "every rotation, those that are over as well")
+    .action(async (meters: string[], options: StatusOptions) => {
+      const { status } = await import("../keys/run.ts");
+      await status(meters, options, terminal);
+    });
+  operatorCommand(keys, "policy", "show when keys are rotated by themselves, or change it")
+    .option("--crypto-period <days>", "how old a key may be: 730 at first, 1826 at most")
+    .option("--count-limit <counters>", "how many invocation counters may be used under one unicast key")
+    .option("--per-hour <number>", "how many rotations may begin in an hour")
+    .option("--retain <days>", "how long keys that have gone are kept before they are destroyed")
+    .action(async (options: PolicyOptions) => {
+      const { policy } = await import("../keys/run.ts");
+      await policy(options, terminal);
+    });
+  for (const [name, summary] of STATE_COMMANDS)
+    operatorCommand(keys, name, summary)
+      .argument("<meter>", "a system title")
+      .argument("<purpose>", "GUEK, GBEK, GAK or KEK")
+      .argument("<version>", "as in `meterkeep meter show`")
+      .requiredOption("--reason <text>", "why, for the ledger")
+      .action(
+        async (meter: string, purpose: string, version: string, options: OperatorOptions & { reason: string }) => {
+          const { changeState } = await import("../keys/run.ts");
+          await changeState(name, { meter, purpose, version }, options, terminal);
+        },
+      );
+  operatorCommand(keys, "hygiene", "name keys that are weaker than they look").action(
+    async (options: HygieneOptions) => {
+      const { hygiene } = await import("../keys/run.ts");
+      await hygiene(options, terminal);
+    },
+  );
+}
+
+const STATE_COMMANDS = [
+  ["suspend", "use a key no more until it is resumed"],
+  ["resume", "use a suspended key again"],
+  ["compromise", "hold a key for known to strangers, and plan its successor"],
+  ["destroy", "overwrite a key that has gone and has a proven successor"],
+] as const;

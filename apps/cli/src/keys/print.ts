@@ -1,0 +1,28 @@
+import type { KeyLifeReport, RotationState } from "@meterkeep/api/custodian";
+import Table from "cli-table3";
+
+/** How keys are in the whole, in a few lines. */
+export function reportText(report: KeyLifeReport): string {
+  const { policy } = report;
+  return [
+    `Meters       ${report.meters} in custody`,
+    `Due          ${report.overdue} with a key older than ${policy.cryptoPeriodDays} days`,
+    `Rotations    ${report.planned} planned, ${report.underWay} under way, ${report.proven} proven, ${report.failed} failed`,
+    `Unproven     ${report.unproven} with a master, unicast or authentication key that they have not proven`,
+    `Compromised  ${report.compromised} with a key that strangers may have`,
+    `Policy       ${policy.perHour} begin in an hour; after ${policy.cryptoPeriodDays} days or ${policy.countLimit} counters; kept ${policy.retainDays} days`,
+    "",
+  ].join("\n");
+}
+
+/** Rotations, one a line. */
+export function statesText(states: readonly (Omit<RotationState, "meter"> & { readonly meter: string })[]): string {
+  if (states.length === 0) return "";
+  const table = new Table({
+    head: ["meter", "phase", "cause", "keys", "risk", "unproven", ""],
+    style: { head: [], border: [], compact: true },
+  });
+  for (const { meter, phase, cause, purposes, risk, unproven, sentence } of states)
+    table.push([meter, phase, cause, purposes.join(" "), risk, unproven.join(" "), sentence]);
+  return `${table.toString()}\n`;
+}

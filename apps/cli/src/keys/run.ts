@@ -1,0 +1,163 @@
+import {
+  type Custodian,
+  KEY_PURPOSES,
+  type KeyLifeReport,
+  MAX_PAGE_ROTATIONS,
+  ROTATION_CAUSES,
+  type RotationState,
+  TRANSFERABLE_PURPOSES,
+} from "@meterkeep/api/custodian";
+import { fromHex, type SystemTitle, systemTitle, systemTitleText } from "@meterkeep/dlms";
+import { CliError, EXIT } from "../error.ts";
+import type { OperatorOptions } from "../operator/commands.ts";
+import { type Terminal, write } from "../terminal.ts";
+import { asOperator } from "./operator.ts";
+import { reportText, statesText } from "./print.ts";
+
+const DAY_MILLISECONDS = 86_400_000;
+
+export type RotateOptions = OperatorOptions & {
+  readonly all?: boolean;
+  readonly olderThan?: string;
+  readonly purposes?: string;
+  readonly cause: string;
+  readonly reason: string;
+};
+
+/** `meterkeep keys rotate` */
+export async function rotate(titles: readonly string[], options: RotateOptions, terminal: Terminal): Promise<void> {
+  const wanted = [titles.length > 0, options.all === true, options.olderThan !== undefined].filter(Boolean);
+  if (wanted.length !== 1) throw new CliError("option-invalid", "name meters, or --all, or --older-than: one of them");
+  const cause = oneOf(ROTATION_CAUSES, options.cause, "--cause");
+  const purposes = (options.purposes ?? "")
+    .split(",")
+    .filter((name) => name !== "")
+    .map((name) => oneOf(TRANSFERABLE_PURPOSES, name.trim().toUpperCase(), "--purposes"));
+  const days = numberOf(options.olderThan, "--older-than");
+  const madeBefore = days === undefined ? undefined : Date.now() - days * DAY_MILLISECONDS;
+  const meters = titles.map(titleOf);
+  const answer = await asOperator(options.state, terminal, (custodian) =>
+    custodian.planRotations({ meters, madeBefore, purposes, cause, reason: options.reason }),
+  );
+  const left = answer.asked - answer.planned;
+  const others = left === 0 ? "" : ` ${left} are not: not due, rotated just now, or not taken over.`;
+  await print(
+    terminal,
+    options,
+    answer,
+    `New keys are planned for ${answer.planned} meters.${others} How it goes: meterkeep keys status\n`,
+  );
+  if (answer.planned === 0) terminal.exitStatus = EXIT.refused;
+}
+
+export type StatusOptions = OperatorOptions & {
+  readonly unknown?: boolean;
+  readonly failed?: boolean;
+  readonly every?: boolean;
+};
+
+/** `meterkeep keys status` */
+export async function status(titles: readonly string[], options: StatusOptions, terminal: Terminal): Promise<void> {
+  const filter = options.unknown ? "unknown" : options.failed ? "failed" : options.every ? "all" : "open";
+  const { report, rotations } = await asOperator(options.state, terminal, async (custodian) => ({
+    report: await custodian.keyLife({}),
+    rotations: await statesOf(custodian, titles.map(titleOf), filter),
+  }));
+  const shown = rotations.map((state) => ({ ...state, meter: systemTitleText(state.meter) }));
+  await print(terminal, options, { ...report, rotations: shown }, `${reportText(report)}${statesText(shown)}`);
+}
+
+async function statesOf(
+  custodian: Pick<Custodian, "rotationStates">,
+  meters: readonly SystemTitle[],
+  filter: "open" | "unknown" | "failed" | "all",
+): Promise<readonly RotationState[]> {
+  if (meters.length > 0) return (await custodian.rotationStates({ meters, filter: "all", after: undefined })).states;
+  const states: RotationState[] = [];
+  for (let after: SystemTitle | undefined; ; ) {
+    const page = (await custodian.rotationStates({ meters, filter, after })).states;
+    states.push(...page);
+    after = page.at(-1)?.meter;
+    if (page.length < MAX_PAGE_ROTATIONS) return states;
+  }
+}
+
+export type PolicyOptions = OperatorOptions & {
+  readonly cryptoPeriod?: string;
+  readonly countLimit?: string;
+  readonly perHour?: string;
+  readonly retain?: string;
+};
+
+/** `meterkeep keys policy` */
+export async function policy(options: PolicyOptions, terminal: Terminal): Promise<void> {
+  const change = {
+    cryptoPeriodDays: numberOf(options.cryptoPeriod, "--crypto-period"),
+    countLimit: numberOf(options.countLimit, "--count-limit"),
+    perHour: numberOf(options.perHour, "--per-hour"),
+    retainDays: numberOf(options.retain, "--retain"),
+  };
+  const isChange = Object.values(change).some((value) => value !== undefined);
+  const report: KeyLifeReport = await asOperator(options.state, terminal, (custodian) =>
+    isChange ? custodian.setKeyPolicy(change) : custodian.keyLife({}),
+  );
+  await print(terminal, options, report.policy, reportText(report));
+}
+
+/** `meterkeep keys suspend`, `resume`, `compromise`, `destroy` */
+export async function changeState(
+  command: "suspend" | "resume" | "compromise" | "destroy",
+  key: { readonly meter: string; readonly purpose: string; readonly version: string },
+  options: OperatorOptions & { readonly reason: string },
+  terminal: Terminal,
+): Promise<void> {
+  const purpose = oneOf(KEY_PURPOSES, key.purpose.toUpperCase(), "the purpose");
+  const version = numberOf(key.version, "the version") as number;
+  const { reason } = options;
+  await asOperator(options.state, terminal, (custodian) =>
+    custodian.changeKeyState({ meter: titleOf(key.meter), purpose, version, command, reason }),
+  );
+  const next = command === "compromise" ? " Its successor is planned: meterkeep keys status" : "";
+  await print(terminal, options, { changed: true }, `Done; the ledger says so.${next}\n`);
+}
+
+export type HygieneOptions = OperatorOptions;
+
+/** `meterkeep keys hygiene` */
+export async function hygiene(options: HygieneOptions, terminal: Terminal): Promise<void> {
+  const findings = await asOperator(options.state, terminal, async (custodian) => {
+    const found: { meter: string; purpose: string; version: number; message: string }[] = [];
+    for (let after: SystemTitle | undefined; ; ) {
+      const page = await custodian.keyHygiene({ after });
+      found.push(...page.findings.map((finding) => ({ ...finding, meter: systemTitleText(finding.meter) })));
+      after = page.next;
+      if (after === undefined) return found;
+    }
+  });
+  const lines = findings.map(({ meter, version, message }) => `${meter}  version ${version}: ${message}\n`);
+  await print(terminal, options, findings, lines.length === 0 ? "No key is known to be weak.\n" : lines.join(""));
+  if (findings.length > 0) terminal.exitStatus = EXIT.refused;
+}
+
+async function print(terminal: Terminal, options: OperatorOptions, value: unknown, text: string): Promise<void> {
+  await write(terminal.stdout, options.json === true ? `${JSON.stringify(value)}\n` : text);
+}
+
+function titleOf(text: string): SystemTitle {
+  const title = text.replace(/[\s:-]/g, "");
+  if (!/^[0-9A-Fa-f]{16}$/.test(title))
+    throw new CliError("option-invalid", `"${text}" is no system title of 16 hex digits`);
+  return systemTitle(fromHex(title));
+}
+
+function numberOf(text: string | undefined, name: string): number | undefined {
+  if (text === undefined) return undefined;
+  if (!/^\d{1,10}$/.test(text)) throw new CliError("option-invalid", `${name} must be a whole number`);
+  return Number(text);
+}
+
+function oneOf<const N extends readonly string[]>(names: N, text: string, what: string): N[number] {
+  const found = names.find((name) => name === text);
+  if (found === undefined) throw new CliError("option-invalid", `${what} must be one of ${names.join(", ")}`);
+  return found;
+}
