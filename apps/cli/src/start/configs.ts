@@ -10,7 +10,7 @@ import type {
 } from "@meterkeep/api/supervisor";
 import type { StoredCredential } from "./credentials.ts";
 import type { DatabaseUrls } from "./database.ts";
-import type { Directories } from "./directories.ts";
+import { type Directories, escrowFolder } from "./directories.ts";
 import type { Installation } from "./installation.ts";
 import { trustedManufacturers } from "./manufacturers.ts";
 import { networksOf, type StartConfig } from "./options.ts";
@@ -73,6 +73,7 @@ export function custodianConfig(sources: ConfigSources): CustodianConfig {
     rootKeyFile: `${directories.custodian}/root.key`,
     ...(config.passphraseFile !== undefined && { passphraseFile: `${directories.custodian}/passphrase` }),
     ...(config.tokensFile !== undefined && { tokensFile: `${directories.custodian}/tokens.json` }),
+    ...(config.escrowDirectory !== undefined && { escrowDirectory: escrowFolder(config.escrowDirectory) }),
     separateUser: sources.separateUsers,
     // The meters of this start are virtual: they have no lock-out, and a newcomer should see the liars caught.
     probeSpacing: VIRTUAL_PROBE_SPACING_MILLISECONDS,

@@ -83,6 +83,16 @@ function makeSocketDirectories(state: string, users: ProcessUsers): Directories[
   return { ...sockets, ...(!fits && { temporary: base }) };
 }
 
+/** The custodian's own folder in the directory that was named for the escrow of keys: that one stays as it is. */
+export function escrowFolder(directory: string): string {
+  return `${directory}/meterkeep-escrow`;
+}
+
+/** Makes that folder, for the custodian's user alone. */
+export function makeEscrowFolder(directory: string, user?: ProcessUser): void {
+  makeOwned(escrowFolder(directory), 0o700, user);
+}
+
 function makeOwned(path: string, mode: number, user?: ProcessUser): void {
   mkdirSync(path, { recursive: true });
   if (user !== undefined) chownSync(path, user.uid, user.gid);

@@ -101,6 +101,12 @@ export const START_OPTIONS = {
     description:
       'A file (mode 0600) with the PKCS#11 tokens that the custodian\'s vault is in, instead of a root key file: [{ "library", "label", "pin", "sessions"?, "env"? }].',
   },
+  escrowDirectory: {
+    kind: "path",
+    optional: true,
+    description:
+      "A directory on other storage than the databases, where every new key of a meter is kept, sealed, before it is sent; one in the custodian's own state directory when absent.",
+  },
   userIds: {
     kind: "integer",
     unit: "user id",

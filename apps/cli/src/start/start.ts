@@ -20,7 +20,7 @@ import {
 import { buildConsole } from "./console-build.ts";
 import { openCredential } from "./credentials.ts";
 import { checkDatabases, launchDatabase, provisionDatabases } from "./database.ts";
-import { makeDirectories, writePrivate } from "./directories.ts";
+import { makeDirectories, makeEscrowFolder, writePrivate } from "./directories.ts";
 import { runDrill } from "./drill.ts";
 import { StartError } from "./error.ts";
 import { checkStateDirectory, openInstallation } from "./installation.ts";
@@ -107,6 +107,7 @@ async function startIn(
     operator: openCredential(directories.operator, "operator", now),
   };
   importSecrets(config, directories.custodian, users.custodian);
+  if (config.escrowDirectory !== undefined) makeEscrowFolder(config.escrowDirectory, users.custodian);
 
   const supervisor = new Supervisor({
     logDirectory: directories.log,

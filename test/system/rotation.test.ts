@@ -1,0 +1,102 @@
+import assert from "node:assert/strict";
+import { type TestContext, test } from "node:test";
+import type { KeyLifeReport, RotationState } from "@meterkeep/api/custodian";
+import { ownerClient } from "../src/api-client.ts";
+import { assertCustodyIsWhole } from "../src/custody-check.ts";
+import { type Meterkeep, startMeterkeep } from "../src/start-meterkeep.ts";
+import { until } from "../src/until.ts";
+
+const METERS = 50;
+const PATIENCE_MS = 240_000;
+
+type Status = KeyLifeReport & { readonly rotations: readonly (Omit<RotationState, "meter"> & { meter: string })[] };
+
+async function keys(meterkeep: Meterkeep, ...args: readonly string[]): Promise<Status> {
+  const { status, stdout, stderr } = await meterkeep.command(["keys", ...args, "--json"]);
+  assert.equal(status, 0, stderr);
+  return JSON.parse(stdout) as Status;
+}
+
+async function killAndWait(meterkeep: Meterkeep, victim: "custodian" | "server"): Promise<void> {
+  const before = meterkeep.pids()[victim] as number;
+  process.kill(before, "SIGKILL");
+  await until(`the ${victim} is back`, () => {
+    const now = meterkeep.pids()[victim];
+    return now !== undefined && now !== before;
+  });
+}
+
+test("all keys of a town are rotated over TCP while it is read, though custodian and head-end are killed in the middle", async (context: TestContext) => {
+  await using meterkeep = await startMeterkeep({ meters: METERS, speed: 60 });
+  const api = await ownerClient(meterkeep);
+  const proven = await until(
+    "every takeover has its verdict",
+    async () => {
+      const all = await api.meters().catch(() => []);
+      const over = all.filter(({ takeover }) => ["proven", "refused"].includes(takeover));
+      return over.length >= METERS && over.length === all.length && all.filter(({ takeover }) => takeover === "proven");
+    },
+    { patienceMs: PATIENCE_MS, everyMs: 500 },
+  );
+  const all = (await api.meters()).length;
+  const trust = new Map(proven.map(({ systemTitle, trust: state }) => [systemTitle, state]));
+  const held = async () => (await api.call("overview")).counts.intervalsAll;
+  await until("the town is read", async () => (await held()) > 0, { everyMs: 500, patienceMs: PATIENCE_MS });
+
+  await keys(meterkeep, "policy", "--per-hour", "36000");
+  const before = await held();
+  const begun = performance.now();
+  const { status, stdout, stderr } = await meterkeep.command(["keys", "rotate", "--all", "--json"]);
+  assert.equal(status, 0, stderr);
+  const { planned } = JSON.parse(stdout) as { planned: number };
+  assert.equal(planned, proven.length);
+  const progress = (least: number) =>
+    until(
+      `${least} rotations are proven`,
+      async () => {
+        const report = await keys(meterkeep, "status").catch(() => undefined);
+        return report !== undefined && report.proven >= least && report;
+      },
+      { patienceMs: PATIENCE_MS, everyMs: 300 },
+    );
+  await progress(3);
+  await killAndWait(meterkeep, "custodian");
+  await progress(12);
+  await killAndWait(meterkeep, "server");
+  const report = await progress(planned);
+  const seconds = ((performance.now() - begun) / 1000).toFixed(1);
+  assert.deepEqual([report.planned, report.underWay, report.failed, report.rotations.length], [0, 0, 0, 0]);
+
+  const done = await keys(meterkeep, "status", "--every");
+  assert.equal(done.rotations.length, planned);
+  for (const { phase, unproven } of done.rotations) assert.deepEqual([phase, unproven], ["retired", ["GBEK"]]);
+  for (const { systemTitle } of proven) {
+    const detail = await api.call("meter", { params: { systemTitle } });
+    const active = detail.keys.filter(({ state }) => state === "active");
+    assert.deepEqual(active.map(({ purpose }) => purpose).sort(), ["GAK", "GBEK", "GUEK", "KEK"]);
+    for (const { purpose, version, provenAt } of active)
+      if (purpose !== "GBEK") assert.ok(version >= 3 && provenAt !== undefined, `${systemTitle} ${purpose} ${version}`);
+    assert.equal(detail.takeover.stage, "proven");
+    assert.equal(detail.meter.trust, trust.get(systemTitle), "trust does not change because keys do");
+  }
+  const after = await until("reading has gone on", async () => {
+    const now = await held();
+    return now > before && now;
+  });
+  await until(
+    "every meter is read under its new keys",
+    async () => {
+      const rotatedAt = new Map(done.rotations.map(({ meter, endedAt }) => [meter, endedAt ?? 0]));
+      const meters = await api.meters();
+      return proven.every(({ systemTitle }) => {
+        const meter = meters.find((one) => one.systemTitle === systemTitle);
+        return meter !== undefined && !meter.stale && rotatedAt.has(systemTitle);
+      });
+    },
+    { patienceMs: 120_000, everyMs: 1000 },
+  );
+  await assertCustodyIsWhole(meterkeep.stateDirectory, all);
+  context.diagnostic(
+    `${planned} meters rotated, four keys each, in ${seconds} s with two kills; ${after - before} intervals read meanwhile`,
+  );
+});
