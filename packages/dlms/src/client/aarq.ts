@@ -7,6 +7,8 @@ import { applicationContext } from "../xdlms/referencing.ts";
 import { type AssociationConfig, type ClientAuthentication, proposedConformance } from "./association-config.ts";
 import { sealApdu } from "./protection.ts";
 
+const LARGEST_PDU_BYTES = 0xffff;
+
 /** The ciphering of the association's APDUs, or undefined when they stay plain. */
 export function contextCiphering<Key>(config: AssociationConfig<Key>) {
   return config.cipheredContext === false ? undefined : config.ciphering;
@@ -89,7 +91,7 @@ function initiateRequest<Key>(config: AssociationConfig<Key>, invocationCounter:
       ...(config.qualityOfService === undefined ? {} : { proposedQualityOfService: config.qualityOfService }),
       proposedDlmsVersionNumber: DLMS_VERSION,
       proposedConformance: proposedConformance(config),
-      clientMaxReceivePduSize: config.maxReceivePduSize ?? 0,
+      clientMaxReceivePduSize: config.maxReceivePduSize ?? LARGEST_PDU_BYTES,
     },
   });
   if (ciphering === undefined || config.systemTitle === undefined) return plain;

@@ -90,7 +90,10 @@ export interface AssociationConfig<Key> {
   readonly qualityOfService?: number;
   /** How strictly the server's challenge is judged; `STANDARD_SECURITY` unless given. */
   readonly profile?: SecurityProfile;
-  /** Octets of the longest APDU this client takes; 0 is no limit and the default. */
+  /**
+   * Octets of the longest APDU this client takes; 65 535 unless given. 0 is no limit by the standard, and refused by some
+   * meters.
+   */
   readonly maxReceivePduSize?: number;
   /** The server's title, where it is known before: another one is not accepted. */
   readonly serverSystemTitle?: SystemTitle;
