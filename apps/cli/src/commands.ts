@@ -6,6 +6,7 @@ import { registerDoctor } from "./commands/doctor.ts";
 import { registerDrill } from "./commands/drill.ts";
 import { registerHsm } from "./commands/hsm.ts";
 import { registerKeys } from "./commands/keys.ts";
+import { registerLedger } from "./commands/ledger.ts";
 import { registerMeter } from "./commands/meter.ts";
 import { registerRead } from "./commands/read.ts";
 import { registerStart } from "./commands/start.ts";
@@ -30,6 +31,7 @@ export const COMMANDS: readonly RegisterCommand[] = [
   registerDrill,
   registerMeter,
   registerKeys,
+  registerLedger,
   registerAdmin,
   registerToken,
   registerHsm,

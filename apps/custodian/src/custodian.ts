@@ -16,9 +16,12 @@ import {
 } from "@meterkeep/custody";
 import { createPool, prepareSchema } from "@meterkeep/postgres";
 import { closeDoors } from "./doors.ts";
+import { ledgerOptions } from "./ledger-options.ts";
 import { VERSION } from "./version.ts";
 
 const SWEEP_MILLISECONDS = 15_000;
+/** How often is looked whether a checkpoint is due. */
+const KEEP_MILLISECONDS = 1_000;
 const MOST_CONNECTIONS = 8;
 
 /** Puts the custodian together: database, vault, channel. */
@@ -41,6 +44,7 @@ export async function startCustodian(config: CustodianConfig, supervisor: Superv
         separateUser: config.separateUser,
         pace: paceOf(config),
         sealBudget: config.sealBudget,
+        ledger: ledgerOptions(config),
         now: () => Date.now(),
         onFailure: (error) => console.error(error),
       },
@@ -49,6 +53,8 @@ export async function startCustodian(config: CustodianConfig, supervisor: Superv
         process.exit(1);
       },
     );
+    const { halt } = custody.ledger.state;
+    if (halt !== undefined) supervisor.send({ type: "step", text: `The custodian uses no key: ${halt.message}` });
     if (custody.rootKeyCreated) supervisor.send({ type: "step", text: rootKeySentence(config) });
     await writeRecipient(config.exchangeDirectory, JSON.stringify(recipientFile(custody.recipient)));
     const channel = await listenOnChannel({
@@ -59,6 +65,7 @@ export async function startCustodian(config: CustodianConfig, supervisor: Superv
       principals: config.principals,
     });
     const sweeping = setInterval(() => void custody.sweep().catch(custody.onFailure), SWEEP_MILLISECONDS);
+    const keeping = setInterval(() => void custody.ledger.tick().catch(custody.onFailure), KEEP_MILLISECONDS);
     supervisor.send({
       type: "ready",
       facts: { meters: custody.meters, vault: config.tokensFile === undefined ? "software" : "tokens" },
@@ -66,6 +73,7 @@ export async function startCustodian(config: CustodianConfig, supervisor: Superv
     return {
       close: async () => {
         clearInterval(sweeping);
+        clearInterval(keeping);
         await channel.close();
         await custody.close();
         await pool.end();

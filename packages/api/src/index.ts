@@ -26,7 +26,19 @@ export {
   TakeoverEvent,
   WarningsEvent,
 } from "./http/event.ts";
-export { LEDGER_SOURCES, LedgerPage, LedgerRow, LedgerWindow, ROUTINE_LEDGER_KINDS } from "./http/ledger.ts";
+export {
+  LEDGER_SOURCES,
+  LedgerCheckpoint,
+  LedgerCheckpoints,
+  LedgerKeysView,
+  LedgerPage,
+  LedgerProof,
+  LedgerRow,
+  LedgerState,
+  LedgerWindow,
+  LedgerWitnessView,
+  ROUTINE_LEDGER_KINDS,
+} from "./http/ledger.ts";
 export {
   AttachMeter,
   MeterDetail,

@@ -145,6 +145,68 @@ export const CUSTODIAN_CONFIG = {
     },
     optional: true,
   },
+  ledger: {
+    kind: "record",
+    description: "How the custodian's ledger is kept; what is in `ledger.json` of the state directory.",
+    optional: true,
+    fields: {
+      everyEntries: {
+        kind: "integer",
+        unit: "entries",
+        minimum: 1,
+        maximum: 1_000_000,
+        description: "A checkpoint is signed after so many entries; 4 096 when absent.",
+        optional: true,
+      },
+      everySeconds: {
+        kind: "integer",
+        unit: "seconds",
+        minimum: 1,
+        maximum: 86_400,
+        description: "And after so many seconds, where there are new entries; 30 when absent.",
+        optional: true,
+      },
+      longestAwaySeconds: {
+        kind: "integer",
+        unit: "seconds",
+        minimum: 60,
+        maximum: 31_536_000,
+        description: "A witness that is away for longer stops what uses keys; a day when absent.",
+        optional: true,
+      },
+      witnesses: {
+        kind: "list",
+        description: "Who remembers how far the ledger had grown, besides the file in the custodian's own directory.",
+        optional: true,
+        of: {
+          kind: "record",
+          fields: {
+            name: { kind: "text", description: "Its name in the ledger." },
+            path: { kind: "text", description: "Of a file on other storage.", optional: true },
+            address: {
+              kind: "text",
+              description: "Of a second instance: https://host:port, or unix:/path.",
+              optional: true,
+            },
+            keys: { kind: "text", description: "Of an instance: its witness.json, as JSON text.", optional: true },
+            certificate: { kind: "text", description: "Of an instance over HTTPS (PEM).", optional: true },
+          },
+        },
+      },
+      approvers: {
+        kind: "list",
+        description: "Who may approve, two together, that a ledger goes on after a loss.",
+        optional: true,
+        of: {
+          kind: "record",
+          fields: {
+            name: { kind: "text", description: "The person." },
+            publicKey: { kind: "text", description: "P-384, Ed25519 or ML-DSA-65 (SPKI, PEM)." },
+          },
+        },
+      },
+    },
+  },
   separateUser: {
     kind: "flag",
     description: "Whether the custodian runs under a user of its own; the page warns if not.",

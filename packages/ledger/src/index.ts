@@ -44,6 +44,9 @@ export {
   type UnhashedEntry,
 } from "./entry.ts";
 export { LEDGER_ERROR_CODES, LedgerError, type LedgerErrorCode } from "./errors.ts";
+export { EXPORT_FORMAT, type ExportSource, exportLines } from "./export/export.ts";
+export type { Resumption } from "./export/signatures.ts";
+export { type ExportFault, type Verification, type VerifyOptions, verifyExport } from "./export/verify.ts";
 export { EMPTY_EDGE, type Growth, growthOf, type LedgerEdge } from "./growth.ts";
 export {
   APPROVALS_NEEDED,

@@ -12,6 +12,7 @@ import type { StoredCredential } from "./credentials.ts";
 import type { DatabaseUrls } from "./database.ts";
 import { type Directories, escrowFolder } from "./directories.ts";
 import type { Installation } from "./installation.ts";
+import { ledgerSettings } from "./ledger-settings.ts";
 import { trustedManufacturers } from "./manufacturers.ts";
 import { networksOf, type StartConfig } from "./options.ts";
 import { commandOptions } from "./suggestions.ts";
@@ -74,6 +75,7 @@ export function custodianConfig(sources: ConfigSources): CustodianConfig {
     ...(config.passphraseFile !== undefined && { passphraseFile: `${directories.custodian}/passphrase` }),
     ...(config.tokensFile !== undefined && { tokensFile: `${directories.custodian}/tokens.json` }),
     ...(config.escrowDirectory !== undefined && { escrowDirectory: escrowFolder(config.escrowDirectory) }),
+    ...ledgerSettings(directories),
     separateUser: sources.separateUsers,
     // The meters of this start are virtual: they have no lock-out, and a newcomer should see the liars caught.
     probeSpacing: VIRTUAL_PROBE_SPACING_MILLISECONDS,

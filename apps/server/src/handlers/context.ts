@@ -18,6 +18,9 @@ import type { CustodianWatch } from "../custodian-watch.ts";
 import type { Drills } from "../drill/drills.ts";
 import type { EventStreams } from "../http/event-stream.ts";
 
+/** How the custodian's ledger is looked into. */
+export type LedgerCalls = "ledgerState" | "ledgerProof" | "ledgerConsistency" | "ledgerCheckpoints";
+
 /** What the handlers of the API work with: the parts of a running head-end. */
 export interface Context {
   readonly pool: SqlPool;
@@ -33,7 +36,7 @@ export interface Context {
   readonly gateways: GatewayPolicy;
   /** A real meter is in the inventory from now on: it is recognised, and its gateway listened to. */
   attached(meter: { readonly systemTitle: string; readonly source: string | undefined }): Promise<void>;
-  readonly custodian: Pick<Custodian, "addMeter" | "describeKeys" | "ledgerEntries" | "status">;
+  readonly custodian: Pick<Custodian, "addMeter" | "describeKeys" | "ledgerEntries" | "status" | LedgerCalls>;
   readonly custodianWatch: CustodianWatch;
   readonly ledger: Ledger;
   readonly drills: Drills;

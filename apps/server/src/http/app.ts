@@ -4,6 +4,7 @@ import type { Problem } from "@meterkeep/api";
 import { type FastifyInstance, type FastifyReply, fastify, LogController } from "fastify";
 import type { Logger } from "pino";
 import { auditHandlers } from "../handlers/audit.ts";
+import { ledgerHandlers } from "../handlers/ledger.ts";
 import type { Context } from "../handlers/context.ts";
 import { drillHandlers } from "../handlers/drills.ts";
 import { meterHandlers } from "../handlers/meters.ts";
@@ -64,6 +65,7 @@ export async function createApp(context: Context, options: AppOptions): Promise<
     ...meterHandlers(context),
     ...readingHandlers(context),
     ...auditHandlers(context),
+    ...ledgerHandlers(context),
     ...drillHandlers(context),
   });
   app.get("/healthz", { config: { access: "nobody-yet" }, schema: { hide: true } }, async () =>

@@ -51,6 +51,10 @@ export function scriptedCustodian(more: Partial<Calls> = {}): Calls {
   return {
     status: async () => status,
     ledgerEntries: async () => ({ entries: [] }),
+    ledgerState: async () => ({ size: 0, root: zero, keys: [], witnesses: [] }),
+    ledgerProof: async () => ({ hashes: [] }),
+    ledgerConsistency: async () => ({ hashes: [] }),
+    ledgerCheckpoints: async () => ({ checkpoints: [] }),
     describeKeys: async () => ({
       keys: [{ purpose: "GUEK", version: 1, state: "active", origin: "imported", createdAt: 0, provenAt: undefined }],
     }),

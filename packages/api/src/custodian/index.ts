@@ -45,7 +45,7 @@ export {
   ledgerWitness,
   MAX_PAGE_CHECKPOINTS,
   MAX_PAGE_ENTRIES,
-  rotateLedgerKeyResponse,
+  renewLedgerResponse,
 } from "./ledger.ts";
 export {
   CUSTODIAN_METHODS,

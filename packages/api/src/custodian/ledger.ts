@@ -82,4 +82,4 @@ export const ledgerCheckpointsResponse = record({
   checkpoints: c.sequenceOf(ledgerCheckpoint, { max: MAX_PAGE_CHECKPOINTS }),
 });
 
-export const rotateLedgerKeyResponse = record({ version: wholeNumber });
+export const renewLedgerResponse = record({ version: wholeNumber });

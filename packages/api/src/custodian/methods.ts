@@ -9,7 +9,7 @@ import {
   ledgerProofRequest,
   ledgerProofResponse,
   ledgerState,
-  rotateLedgerKeyResponse,
+  renewLedgerResponse,
 } from "./ledger.ts";
 import { openPushRequest, openPushResponse } from "./push.ts";
 import {
@@ -114,7 +114,7 @@ export const CUSTODIAN_METHODS = {
   ledgerProof: method(43, ledgerProofRequest, ledgerProofResponse, "head-end", "operator"),
   ledgerConsistency: method(44, ledgerConsistencyRequest, ledgerProofResponse, "head-end", "operator"),
   ledgerCheckpoints: method(45, ledgerCheckpointsRequest, ledgerCheckpointsResponse, "head-end", "operator"),
-  rotateLedgerKey: method(46, c.struct({}), rotateLedgerKeyResponse, "operator"),
+  renewLedger: method(46, c.struct({}), renewLedgerResponse, "operator"),
 } as const;
 
 export type CustodianMethod = keyof typeof CUSTODIAN_METHODS;

@@ -58,3 +58,55 @@ export const LedgerPage = Type.Object({
   ),
 });
 export type LedgerPage = Static<typeof LedgerPage>;
+
+export const LedgerCheckpoint = Type.Object({
+  size: Type.Integer(),
+  note: Type.String({ description: "The signed note: text, empty line, signatures (docs/formats/ledger.md)" }),
+  cosignatures: Type.Array(
+    Type.Object({ witness: Type.String(), lines: Type.String({ description: "Two lines of signatures" }) }),
+  ),
+});
+export type LedgerCheckpoint = Static<typeof LedgerCheckpoint>;
+
+export const LedgerCheckpoints = Type.Object({ checkpoints: Type.Array(LedgerCheckpoint) });
+export type LedgerCheckpoints = Static<typeof LedgerCheckpoints>;
+
+export const LedgerProof = Type.Object({ hashes: Type.Array(Sha256) });
+export type LedgerProof = Static<typeof LedgerProof>;
+
+export const LedgerKeysView = Type.Object({
+  version: Type.Integer(),
+  ecdsa: Type.Array(Type.String(), { description: "P-384, SPKI DER, base64; any one of them signs" }),
+  mldsa: Type.String({ description: "ML-DSA-65, SPKI DER, base64" }),
+  announcedAt: Type.Integer({ description: "Sequence of the entry that announces them" }),
+});
+export type LedgerKeysView = Static<typeof LedgerKeysView>;
+
+export const LedgerWitnessView = Type.Object({
+  name: Type.String(),
+  kind: words(["file", "instance"]),
+  state: words(["unknown", "current", "away"]),
+  size: Type.Optional(Type.Integer({ description: "Entries it has seen" })),
+  since: Timestamp,
+  problem: Type.Optional(Type.String()),
+});
+export type LedgerWitnessView = Static<typeof LedgerWitnessView>;
+
+export const LedgerState = Type.Object({
+  log: Type.Optional(Type.String({ description: "Name of the ledger; follows from its first keys" })),
+  size: Type.Integer(),
+  root: Sha256,
+  keys: Type.Array(LedgerKeysView),
+  checkpoint: Type.Optional(LedgerCheckpoint),
+  witnesses: Type.Array(LedgerWitnessView),
+  halt: Type.Optional(
+    Type.Object(
+      { code: Type.String(), message: Type.String() },
+      { description: "Why nothing is written and no key is used" },
+    ),
+  ),
+  wanted: Type.Optional(
+    Type.String({ description: "The change that two people would have to approve, as JSON without their reason" }),
+  ),
+});
+export type LedgerState = Static<typeof LedgerState>;

@@ -3,7 +3,7 @@ import { type Static, type TSchema, Type } from "typebox";
 import { RecipientKeys } from "./custodian.ts";
 import { DrillList, DrillReport, DrillStarted } from "./drill.ts";
 import { RecentEventList } from "./event.ts";
-import { LedgerPage, LedgerWindow } from "./ledger.ts";
+import { LedgerCheckpoints, LedgerPage, LedgerProof, LedgerState, LedgerWindow } from "./ledger.ts";
 import { AttachMeter, MeterDetail, MeterList } from "./meter.ts";
 import { MeterSummary, Overview } from "./overview.ts";
 import {
@@ -21,7 +21,7 @@ import {
   SignInLink,
 } from "./people.ts";
 import { EvidenceView, ProfileView, PushSourceList, ReadingList, ReadingWindow } from "./reading.ts";
-import { Identifier, METER_KINDS, Sha256, SystemTitleText, TrustState, words } from "./scalars.ts";
+import { Identifier, METER_KINDS, Sequence, Sha256, SystemTitleText, TrustState, words } from "./scalars.ts";
 import type { TokenScopeName } from "./scope.ts";
 import { SessionDetail, SessionList } from "./session.ts";
 
@@ -353,6 +353,55 @@ export const HTTP_ROUTES = {
     summary: "Read the custodian's or the head-end's ledger",
     query: LedgerWindow,
     response: LedgerPage,
+  },
+  ledgerState: {
+    method: "GET",
+    path: "/ledger/state",
+    access: "anyone",
+    scope: "read",
+    tag: "audit",
+    status: 200,
+    summary: "Read how the custodian's ledger is kept: its head, keys, checkpoint and witnesses",
+    response: LedgerState,
+  },
+  ledgerProof: {
+    method: "GET",
+    path: "/ledger/proof",
+    access: "anyone",
+    scope: "read",
+    tag: "audit",
+    status: 200,
+    summary: "Read the hashes that lead from an entry of the custodian's ledger to the root of a tree",
+    query: Type.Object(
+      { sequence: Sequence("The entry"), size: Sequence("How many entries the tree has") },
+      { additionalProperties: false },
+    ),
+    response: LedgerProof,
+  },
+  ledgerConsistency: {
+    method: "GET",
+    path: "/ledger/consistency",
+    access: "anyone",
+    scope: "read",
+    tag: "audit",
+    status: 200,
+    summary: "Read the hashes that show one tree of the custodian's ledger to be the beginning of another",
+    query: Type.Object(
+      { former: Sequence("Entries of the former tree"), size: Sequence("Entries of the later tree") },
+      { additionalProperties: false },
+    ),
+    response: LedgerProof,
+  },
+  ledgerCheckpoints: {
+    method: "GET",
+    path: "/ledger/checkpoints",
+    access: "anyone",
+    scope: "read",
+    tag: "audit",
+    status: 200,
+    summary: "Read signed tree heads of the custodian's ledger, with what witnesses have signed",
+    query: Type.Object({ from: Sequence("Of at least so many entries") }, { additionalProperties: false }),
+    response: LedgerCheckpoints,
   },
   recipient: {
     method: "GET",

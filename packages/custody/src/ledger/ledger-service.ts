@@ -14,7 +14,7 @@ import type { CustodyStore } from "../store/store.ts";
 /** The methods by which others see how the ledger is kept. */
 export type LedgerService = Pick<
   CustodianService,
-  "ledgerState" | "ledgerProof" | "ledgerConsistency" | "ledgerCheckpoints" | "rotateLedgerKey"
+  "ledgerState" | "ledgerProof" | "ledgerConsistency" | "ledgerCheckpoints" | "renewLedger"
 >;
 
 /** Serves the ledger's heads and proofs. */
@@ -62,7 +62,7 @@ export function ledgerService(
       const page: StoredCheckpoint[] = await checkpoints.list(from, MAX_PAGE_CHECKPOINTS);
       return { checkpoints: page };
     },
-    rotateLedgerKey: async () => ({ version: await keeper.rotate() }),
+    renewLedger: async () => ({ version: await keeper.rotate() }),
   };
 }
 
