@@ -60,7 +60,9 @@ test("a head-end's database from before its owner was split off goes over to the
   const before = mkdtempSync(join(tmpdir(), "meterkeep-migrations-"));
   await using database = await openTestDatabase();
   try {
-    for (const name of readdirSync(MIGRATIONS)) if (name < "0010") cpSync(join(MIGRATIONS, name), join(before, name));
+    const names = readdirSync(MIGRATIONS).sort();
+    for (const name of names) if (name < "0010") cpSync(join(MIGRATIONS, name), join(before, name));
+    const since = names.filter((name) => name >= "0010").map((name) => `headend/${name}`);
     const [ledger] = HEADEND_MIGRATIONS;
     await migrate(database.pool, [ledger!, { component: "headend", directory: before }], { version: "before" });
     const scope = await openScope(database.pool, "utility", "island");
@@ -70,7 +72,7 @@ test("a head-end's database from before its owner was split off goes over to the
     const password = decodeURIComponent(new URL(database.url).password);
     const owner = { role: `${database.database}_owner`, password: "owner" };
     const own = { database: database.database, role: database.role, password, owner };
-    for (const applied of [["headend/0010-statistics.sql"], []]) {
+    for (const applied of [since, []]) {
       const [url] = await provision(serverUrl, [own]);
       const pool = createPool(url!, { applicationName: "test", maxConnections: 1 });
       try {
