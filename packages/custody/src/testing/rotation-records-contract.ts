@@ -1,0 +1,159 @@
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { test } from "node:test";
+import { CustodyError } from "../errors.ts";
+import { DEFAULT_KEY_POLICY } from "../keys/key-policy.ts";
+import { PURPOSE, type SetupPlace, type StoredTakeover } from "../store/records.ts";
+import type { CustodyStore, RotationPlan, StagedMeter, Write } from "../store/store.ts";
+import { sampleKey, sampleMeter } from "./samples.ts";
+
+const conflict = (error: unknown) => error instanceof CustodyError && error.code === "custody-write-conflict";
+const MADE = 1_795_000_000_000;
+const DAY = 86_400_000;
+
+const plan = (change: Partial<RotationPlan> = {}): RotationPlan => ({
+  meters: [],
+  madeBefore: undefined,
+  countAbove: undefined,
+  purposes: [0, 1, 2, 3],
+  cause: "demand",
+  risk: 200,
+  plannedBy: "operator",
+  at: MADE + DAY,
+  limit: 1000,
+  ...change,
+});
+
+/** Meters in custody; those that were taken over have a closed journal and a proven master. */
+async function meters(store: CustodyStore, count: number, isTakenOver = true): Promise<SetupPlace[]> {
+  const places: SetupPlace[] = [];
+  for (let number = 1; number <= count; number += 1) {
+    const sample: StagedMeter = sampleMeter(isTakenOver ? number : number + 100);
+    const { utility, island, systemTitle } = sample.meter;
+    const place = { utility, island, systemTitle, setup: 0 };
+    await store.commit([{ kind: "add-meter", ...sample }]);
+    if (isTakenOver) await store.commit([takeover(place, MADE), proven(place)]);
+    places.push(place);
+  }
+  return places;
+}
+
+function takeover(place: SetupPlace, closedAt: number | undefined): Write {
+  const record: StoredTakeover = {
+    ...place,
+    takeover: 1,
+    revision: 1,
+    journal: "{}",
+    openedAt: MADE,
+    closedAt,
+    mac: new Uint8Array(32),
+  };
+  return { kind: "put-takeover", takeover: record };
+}
+
+const proven = (place: SetupPlace): Write => ({
+  kind: "set-key-state",
+  place,
+  purpose: PURPOSE.KEK,
+  version: 1,
+  state: "active",
+  at: MADE,
+  provenAt: MADE,
+});
+
+/** What every adapter keeps to of rotations and of keys that go. */
+export function rotationRecordsContract(
+  name: string,
+  withStore: (body: (store: CustodyStore) => Promise<void>) => Promise<void>,
+): void {
+  const contract = (sentence: string, body: (store: CustodyStore) => Promise<void>) =>
+    test(`${name}: ${sentence}`, () => withStore(body));
+
+  contract("rotations are planned for meters whose takeover is over and that have none open", async (store) => {
+    const [one, two] = (await meters(store, 2)) as [SetupPlace, SetupPlace];
+    await meters(store, 1, false);
+    assert.equal(await store.rotations.plan(plan({ meters: [one.systemTitle] })), 1);
+    assert.equal(await store.rotations.plan(plan()), 1);
+    assert.equal(await store.rotations.plan(plan()), 0);
+    const rotation = (await store.load(two.systemTitle))?.rotations[0];
+    assert.deepEqual(
+      [rotation?.rotation, rotation?.cause, rotation?.purposes, rotation?.plannedBy, rotation?.endedAt],
+      [1, "demand", [0, 1, 2, 3], "operator", undefined],
+    );
+    const marks = { kind: "mark-rotation", place: two, rotation: 1, begunAt: MADE + 5 } as const;
+    await store.commit([{ ...marks, endedAt: undefined, outcome: undefined }]);
+    await store.commit([{ ...marks, endedAt: MADE + 9, outcome: "proven" }]);
+    await assert.rejects(store.commit([{ ...marks, endedAt: MADE + 9, outcome: "proven" }]), conflict);
+    assert.equal(await store.rotations.plan(plan()), 1);
+    assert.equal((await store.load(two.systemTitle))?.rotations[0]?.rotation, 2);
+    assert.deepEqual(await store.rotations.titles("open", undefined, 9), [one.systemTitle, two.systemTitle]);
+    assert.deepEqual(await store.rotations.titles("all", one.systemTitle, 9), [two.systemTitle]);
+  });
+
+  contract("what has begun is due first, then what is at the greatest risk", async (store) => {
+    const places = await meters(store, 4);
+    const [one, two, three, four] = places.map(({ systemTitle }) => systemTitle) as [string, string, string, string];
+    await store.rotations.plan(plan({ meters: [one, two] }));
+    await store.rotations.plan(plan({ meters: [three], cause: "compromise", risk: 1000 }));
+    await store.rotations.plan(plan({ meters: [four], cause: "exposure", risk: 500 }));
+    const begun = {
+      place: places[1] as SetupPlace,
+      rotation: 1,
+      begunAt: MADE,
+      endedAt: undefined,
+      outcome: undefined,
+    };
+    await store.commit([{ kind: "mark-rotation", ...begun }]);
+    const due = await store.rotations.due(10, 10);
+    assert.deepEqual(
+      due.map(({ systemTitle }) => systemTitle),
+      [two, three, four, one],
+    );
+    assert.deepEqual(
+      due.map((entry) => entry.begun),
+      [true, false, false, false],
+    );
+    assert.equal((await store.rotations.due(10, 1)).length, 2);
+    const compromised = (await store.load(three))?.keys.map(({ state }) => state);
+    assert.deepEqual(compromised, Array(4).fill("compromised"), "known to strangers from now on");
+  });
+
+  contract("by age and by use only those are planned that are due", async (store) => {
+    const [one] = (await meters(store, 2)) as [SetupPlace];
+    assert.equal(await store.rotations.plan(plan({ madeBefore: MADE })), 0);
+    assert.equal(await store.rotations.plan(plan({ countAbove: 1_000_000 })), 0);
+    const counter = { ...one, keyVersion: 1, next: 1_000_300, mac: new Uint8Array(32) };
+    await store.commit([{ kind: "reserve-counters", from: 256, counter }]);
+    assert.equal(await store.rotations.plan(plan({ countAbove: 1_000_000, cause: "count" })), 1);
+    assert.equal(await store.rotations.plan(plan({ madeBefore: MADE + 1, cause: "age", limit: 9 })), 1);
+    const { planned, overdue } = await store.rotations.counts(MADE + 1);
+    assert.deepEqual([planned, overdue], [2, 2]);
+  });
+
+  contract("a key is destroyed when it has gone and its successor is active, and no sooner", async (store) => {
+    const [place] = (await meters(store, 1)) as [SetupPlace];
+    const { meter } = sampleMeter(1);
+    const destroy = { kind: "destroy-key", place, purpose: PURPOSE.GUEK, version: 1, at: MADE + 3 } as const;
+    const set = { kind: "set-key-state", place, purpose: PURPOSE.GUEK } as const;
+    await assert.rejects(store.commit([destroy]), "it is active");
+    await store.commit([{ ...set, version: 1, state: "deactivated", at: MADE + 1 }]);
+    await assert.rejects(store.commit([destroy]), "it has no successor");
+    const next = sampleKey(meter, PURPOSE.GUEK, { version: 2, state: "pre-activation" });
+    await store.commit([{ kind: "add-keys", keys: [next], checkValues: [randomBytes(32)] }]);
+    await store.commit([{ ...set, version: 2, state: "active", at: MADE + 2 }]);
+    assert.deepEqual(await store.rotations.gone(MADE + 1, 9), []);
+    assert.equal((await store.rotations.gone(MADE + 2, 9))[0]?.version, 1);
+    await store.commit([destroy]);
+    const [key] = (await store.load(place.systemTitle))?.keys ?? [];
+    assert.deepEqual([key?.state, key?.sealed.length], ["destroyed", 0]);
+    assert.deepEqual(await store.rotations.gone(MADE + DAY, 9), []);
+  });
+
+  contract("the policy is what was set last", async (store) => {
+    assert.equal(await store.rotations.policy(), undefined);
+    await store.rotations.setPolicy(DEFAULT_KEY_POLICY);
+    const changed = { ...DEFAULT_KEY_POLICY, cryptoPeriodDays: 365, countLimit: 4_000_000_000 };
+    await store.rotations.setPolicy(changed);
+    assert.deepEqual(await store.rotations.policy(), changed);
+  });
+}
