@@ -251,9 +251,12 @@ test("a meter is kept with its keys sealed: nothing that leaves the browser hold
   await page.close();
 });
 
-test("the ledger's chain is computed again in the browser and fits", async () => {
+test("the ledger's leaves are computed again in the browser and fit, and an entry leads to the signed root", async () => {
   const { page, complaints } = await open("/ledger");
   await page.getByText("all fit").waitFor();
+  await page.getByText("What the witnesses have seen is in this ledger").waitFor();
+  await page.locator(".ledger-entry .text-button").last().click();
+  await page.getByText(/It leads to the signed root of/).waitFor();
   await page.getByRole("button", { name: "Head-end" }).click();
   await page.getByText("all fit").waitFor();
   assert.deepEqual(complaints, []);

@@ -4,6 +4,8 @@ import type {
   DrillReport,
   EvidenceView,
   LedgerPage,
+  LedgerProof,
+  LedgerState,
   MachineTokenList,
   Me,
   MeterDetail,
@@ -103,6 +105,20 @@ export const ledgerQuery = (source: LedgerSource, routine: boolean, before: numb
         `/ledger?source=${source}&routine=${routine}&limit=100&before=${before ?? Number.MAX_SAFE_INTEGER}`,
         signal,
       ),
+  });
+
+/** How the custodian's ledger is kept. Below the key of ledgers, so that its events refresh it. */
+export const ledgerStateQuery = queryOptions({
+  queryKey: ["ledger", "state"],
+  queryFn: ({ signal }) => getJson<LedgerState>("/ledger/state", signal),
+});
+
+/** The hashes that lead from an entry of the custodian's ledger to the root of its first `size` entries: they never change. */
+export const ledgerProofQuery = (sequence: number, size: number) =>
+  queryOptions({
+    queryKey: ["ledger-proof", sequence, size],
+    queryFn: ({ signal }) => getJson<LedgerProof>(`/ledger/proof?sequence=${sequence}&size=${size}`, signal),
+    staleTime: Number.POSITIVE_INFINITY,
   });
 
 export const pushSourcesQuery = queryOptions({

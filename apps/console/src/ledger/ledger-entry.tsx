@@ -5,9 +5,10 @@ import { formatCount } from "../format/quantity.ts";
 import { localTime } from "../live/live-context.tsx";
 import { ScrollRegion } from "../shell/scroll-region.tsx";
 import { briefBody } from "./brief.ts";
+import { EntryProof } from "./entry-proof.tsx";
 
 /** One leaf of the tree; its body on demand. */
-export function LedgerEntry({ entry, broken }: { entry: LedgerRow; broken: boolean }) {
+export function LedgerEntry({ entry, broken, isProvable }: { entry: LedgerRow; broken: boolean; isProvable: boolean }) {
   const [open, setOpen] = useState(false);
   const refusal = entry.kind.includes("refus");
   return (
@@ -46,6 +47,7 @@ export function LedgerEntry({ entry, broken }: { entry: LedgerRow; broken: boole
               <code>{entry.leaf}</code>
             </dd>
           </dl>
+          {isProvable ? <EntryProof entry={entry} /> : null}
           <ScrollRegion className="ledger-body" label="Body, as hashed">
             <pre>{pretty(entry.body)}</pre>
           </ScrollRegion>

@@ -11,6 +11,7 @@ import { Failure } from "../shell/failure.tsx";
 import { usePageTitle } from "../shell/page-title.ts";
 import { checkLeaves, type LeafCheck } from "./leaves.ts";
 import { LedgerEntry } from "./ledger-entry.tsx";
+import { TreePanel } from "./tree-panel.tsx";
 import "./ledger.css";
 
 const SOURCES = {
@@ -53,6 +54,7 @@ export function LedgerPage() {
           ))}
         </fieldset>
       </div>
+      {source === "custodian" ? <TreePanel /> : null}
       <section className="panel" aria-labelledby="entries-title">
         <div className="panel-head">
           <h2 id="entries-title">{SOURCES[source]}'s entries</h2>
@@ -93,6 +95,7 @@ export function LedgerPage() {
               <LedgerEntry
                 key={entry.sequence}
                 entry={entry}
+                isProvable={source === "custodian"}
                 broken={check?.broken.includes(entry.sequence) ?? false}
               />
             ))}
@@ -118,11 +121,11 @@ export function LedgerPage() {
 function LeafVerdict({ check }: { check: LeafCheck | undefined }) {
   if (check === undefined || check.checked === 0) return <span className="dim">computing the hashes …</span>;
   return check.broken.length === 0 ? (
-    <span className="chain-verdict tone-trusted" role="status">
+    <span className="leaf-verdict tone-trusted" role="status">
       <IconLink size={16} aria-hidden /> {formatCount(check.checked)} hashes computed again in this browser, all fit
     </span>
   ) : (
-    <span className="chain-verdict tone-quarantined" role="alert">
+    <span className="leaf-verdict tone-quarantined" role="alert">
       <IconLinkOff size={16} aria-hidden /> {formatCount(check.broken.length)} of {formatCount(check.checked)} entries
       do not fit their hashes
     </span>

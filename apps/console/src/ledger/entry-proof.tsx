@@ -1,0 +1,38 @@
+/** Whether an entry is in the tree that was signed: its proof, fetched, shown and followed in this browser. */
+import type { LedgerRow } from "@meterkeep/api";
+import { useQuery } from "@tanstack/react-query";
+import { ledgerProofQuery, ledgerStateQuery } from "../api/queries.ts";
+import { formatCount } from "../format/quantity.ts";
+import { signedHead } from "./checkpoint.ts";
+import { isIncluded } from "./leaves.ts";
+
+export function EntryProof({ entry }: { entry: LedgerRow }) {
+  const { data: state } = useQuery(ledgerStateQuery);
+  const head = signedHead(state?.checkpoint?.note);
+  const isSigned = head !== undefined && entry.sequence <= head.size;
+  const { data: proof } = useQuery({ ...ledgerProofQuery(entry.sequence, head?.size ?? 0), enabled: isSigned });
+  const { data: included } = useQuery({
+    queryKey: ["ledger", "included", entry.leaf, head?.root ?? ""],
+    queryFn: () => isIncluded(entry, { size: head?.size ?? 0, root: head?.root ?? "", hashes: proof?.hashes ?? [] }),
+    enabled: isSigned && proof !== undefined,
+  });
+  if (state === undefined) return null;
+  if (!isSigned) return <p className="dim">The next checkpoint will sign it.</p>;
+  if (proof === undefined || included === undefined) return <p className="dim">Following its proof …</p>;
+  return (
+    <details>
+      <summary className={included ? "tone-trusted" : "tone-quarantined"}>
+        {included
+          ? `It leads to the signed root of ${formatCount(head.size)} entries by ${formatCount(proof.hashes.length)} hashes, computed in this browser`
+          : "It does not lead to the signed root"}
+      </summary>
+      <ol className="ledger-proof">
+        {proof.hashes.map((hash) => (
+          <li key={hash}>
+            <code>{hash}</code>
+          </li>
+        ))}
+      </ol>
+    </details>
+  );
+}

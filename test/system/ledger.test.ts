@@ -1,0 +1,124 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import type { LedgerState } from "@meterkeep/api";
+import type { Verification } from "@meterkeep/ledger";
+import { CHECKOUT, type Meterkeep, makeStateDirectory, startMeterkeep } from "../src/start-meterkeep.ts";
+import { until } from "../src/until.ts";
+
+const METERS = 4;
+
+/** A second instance as its owner runs it: a process of its own. */
+async function startWitness(folder: string, trust: readonly string[]) {
+  const args = ["ledger", "witness", "--listen", `unix:${folder}/west.sock`, "--folder", folder, "--name", "west"];
+  const child = spawn(
+    process.execPath,
+    [`${CHECKOUT}/apps/cli/src/main.ts`, ...args, ...(trust.length > 0 ? ["--trust", ...trust] : [])],
+    { stdio: ["ignore", "pipe", "inherit"] },
+  );
+  await once(child.stdout, "data");
+  return async () => {
+    child.kill("SIGINT");
+    if (child.exitCode === null) await once(child, "exit");
+  };
+}
+
+describe("the ledger of a running Meterkeep", () => {
+  let state: string;
+  let west: string;
+  let meterkeep: Meterkeep;
+  let stopWitness: () => Promise<void>;
+  const file = (name: string) => join(state, name);
+  const json = async <T>(...args: readonly string[]): Promise<T> => {
+    const { stdout, stderr } = await meterkeep.command(["ledger", ...args, "--json"]);
+    assert.notEqual(stdout, "", stderr);
+    return JSON.parse(stdout) as T;
+  };
+  const start = () => startMeterkeep({ meters: METERS, stateDirectory: state });
+
+  before(async () => {
+    state = makeStateDirectory();
+    west = mkdtempSync(join(tmpdir(), "mk-west-"));
+    meterkeep = await start();
+    writeFileSync(join(west, "keys.json"), (await meterkeep.command(["ledger", "keys", "--json"])).stdout);
+    stopWitness = await startWitness(west, [join(west, "keys.json")]);
+    // Its owner tells the custodian's owner which keys it signs with.
+    const witness = {
+      name: "west",
+      address: `unix:${west}/west.sock`,
+      keys: readFileSync(join(west, "witness.json"), "utf8"),
+    };
+    await meterkeep.stop();
+    writeFileSync(file("ledger.json"), JSON.stringify({ everySeconds: 1, witnesses: [witness] }), { mode: 0o600 });
+    meterkeep = await start();
+  });
+  after(async () => {
+    await meterkeep?.[Symbol.asyncDispose]();
+    await stopWitness?.();
+    for (const folder of [state, west]) rmSync(folder, { recursive: true, force: true });
+  });
+
+  test("it is signed, witnessed, exported, verified offline and over the API, and its keys change", async () => {
+    await until("the witness has seen it", async () => {
+      const { witnesses, checkpoint } = await json<LedgerState>("state");
+      return (
+        checkpoint !== undefined && witnesses.every((one) => one.state === "current") && (witnesses[1]?.size ?? 0) > 10
+      );
+    });
+    const { version } = await json<{ version: number }>("rotate-key");
+    assert.equal(version, 2);
+    const { status, stderr } = await meterkeep.command(["ledger", "export", file("export.jsonl")]);
+    assert.equal(status, 0, stderr);
+    const { log = "" } = JSON.parse(readFileSync(join(west, "keys.json"), "utf8")) as { log?: string };
+    const checks = ["--log", log, "--witness", join(west, "witness.json")];
+    const report = await json<Verification>("verify", file("export.jsonl"), "--entry", "7", ...checks);
+    assert.deepEqual(report.faults, []);
+    assert.ok(
+      report.size > 10 && report.signed > 10 && (report.witnessed["west"] ?? 0) > 10,
+      JSON.stringify(report.witnessed),
+    );
+    assert.match(report.entry?.line ?? "", /^\{"sequence":7,/);
+    const token = JSON.parse((await meterkeep.command(["token", "create", "auditor", "--json"])).stdout) as {
+      token: string;
+    };
+    process.env["METERKEEP_TOKEN"] = token.token;
+    try {
+      assert.deepEqual((await json<Verification>("verify", "--url", meterkeep.address, "--log", log)).faults, []);
+    } finally {
+      delete process.env["METERKEEP_TOKEN"];
+    }
+  });
+
+  test("yesterday's database, put back whole, is noticed: no key is used, the ledger can still be read", async () => {
+    await meterkeep.stop();
+    cpSync(file("postgres"), join(west, "yesterday"), { recursive: true, preserveTimestamps: true });
+    meterkeep = await start();
+    await until("more has happened", async () => ((await json<LedgerState>("state")).size ?? 0) > 30);
+    await meterkeep.stop();
+    rmSync(file("postgres"), { recursive: true });
+    cpSync(join(west, "yesterday"), file("postgres"), { recursive: true, preserveTimestamps: true });
+    meterkeep = await start();
+    const restored = await json<LedgerState>("state");
+    assert.equal(restored.halt?.code, "ledger-restored");
+    assert.match(restored.wanted ?? "", /"kind":"resume"/);
+    const { status } = await meterkeep.command(["ledger", "export", file("restored.jsonl")]);
+    assert.equal(status, 0);
+    const again = await json<LedgerState>("state");
+    assert.equal(again.size, restored.size, "nothing was written");
+    // What a witness has seen shows an auditor the same, offline.
+    const { faults } = await json<Verification>(
+      "verify",
+      file("restored.jsonl"),
+      "--checkpoint",
+      file("custodian/ledger/checkpoints.jsonl"),
+    );
+    assert.deepEqual(
+      faults.map(({ problem }) => problem),
+      ["truncated"],
+    );
+  });
+});
