@@ -2,10 +2,10 @@ import { fromHex, systemTitle } from "@meterkeep/dlms";
 import { withTestDatabase } from "@meterkeep/postgres/testing";
 import { getRequest } from "../src/protocol/requests.ts";
 import { CUSTODY_MIGRATIONS, postgresCustodyStore } from "../src/store/postgres-store.ts";
-import { carryTakeover, HEAD_END, type TestCustody, withTestCustody } from "../src/testing/test-custody.ts";
+import { caller, carryTakeover, HEAD_END, type TestCustody, withTestCustody } from "../src/testing/test-custody.ts";
 import { TestMeter } from "../src/testing/test-meter.ts";
 
-// Takeovers and reading sessions a second of the custodian and its meters in one process, over PostgreSQL (whose bench
+// Takeovers, rotations and reading sessions a second of the custodian and its meters in one process, over PostgreSQL (whose bench
 // database is not durable), without sockets: `--meters N`, 100 unless given.
 
 const at = process.argv.indexOf("--meters");
@@ -14,6 +14,7 @@ const SESSIONS = count * 10;
 const CONCURRENCY = 32;
 const REQUEST = getRequest({ classId: 1, logicalName: "0.0.42.0.0.255", attributeId: 2 });
 const READS = 10;
+const OPERATOR = caller("operator");
 
 await withTestDatabase({ migrations: CUSTODY_MIGRATIONS, maxConnections: 8 }, ({ pool }) =>
   withTestCustody(async (custody) => {
@@ -26,6 +27,13 @@ await withTestDatabase({ migrations: CUSTODY_MIGRATIONS, maxConnections: 8 }, ({
       const { state } = await carryTakeover(custody, meter);
       if (state.verdict !== "proven") throw new Error(state.sentence);
     });
+    const plan = { meters: [], madeBefore: undefined, purposes: [], cause: "demand", reason: "bench" } as const;
+    await custody.custody.service.planRotations(plan, OPERATOR);
+    await measure("rotations of four keys", meters, async (meter) => {
+      await carryTakeover(custody, meter);
+    });
+    const { proven } = await custody.custody.service.keyLife({}, OPERATOR);
+    if (proven !== count) throw new Error(`${proven} rotations are proven`);
     const turns = Array.from({ length: SESSIONS }, (_, n) => meters[n % count] as TestMeter);
     await measure("sessions of 10 reads", turns, (meter) => session(custody, meter));
   }, postgresCustodyStore(pool)),

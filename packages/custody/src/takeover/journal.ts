@@ -98,6 +98,8 @@ export interface Journal {
   readonly sent: SentTransfer | undefined;
   /** The meter has acknowledged a new broadcast key; more than its word there never is. */
   readonly broadcastTaken: boolean;
+  /** It takes no broadcast key: the others change without it, and a fresh authentication key proves the master. */
+  readonly withoutBroadcast: boolean;
   /** Transfers that were acknowledged and had no effect. */
   readonly fruitless: { readonly working: number; readonly master: number };
   /** Transfers that were refused outright. */
@@ -192,6 +194,7 @@ export function newJournal(): Journal {
     prepared: undefined,
     sent: undefined,
     broadcastTaken: false,
+    withoutBroadcast: false,
     fruitless: { working: 0, master: 0 },
     refused: { working: 0, master: 0 },
     proven: { working: false, master: false, oldMasterDead: false, oldDead: false },

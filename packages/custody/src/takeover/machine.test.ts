@@ -204,6 +204,14 @@ test("in the field the same keys are tried once an hour at most, any keys every 
   assert.deepEqual(nextCandidate({ ...journal, tries: all }, 80_000, FIELD_PACE), { milliseconds: 3_520_000 });
 });
 
+test("after each third refusal in a row a meter gets a long pause: some lock up after a few", () => {
+  const belief = { 0: [2, 1], 1: [2, 1], 2: [2, 1], 3: [1] };
+  const tries = [{ GUEK: 2, GAK: 2, at: 0 }];
+  const wait = (failures: number) => nextCandidate({ ...newJournal(), belief, tries, failures }, 20_000, FIELD_PACE);
+  assert.deepEqual(wait(2), { candidate: { GUEK: 1, GAK: 1 } });
+  assert.deepEqual(wait(3), { milliseconds: 880_000 });
+});
+
 test("no candidate keeps another from its turn, however short the spacing is", () => {
   const belief = { 0: [2, 1], 1: [2, 1], 2: [1], 3: [1] };
   const pace = { ...FAST, sameKeysMilliseconds: 1000, anyKeysMilliseconds: 1000 };

@@ -71,7 +71,9 @@ function contactAsked(
     ];
   };
   const current = { GUEK: belief[PURPOSE.GUEK][0] as number, GAK: belief[PURPOSE.GAK][0] as number };
-  if (proven.working && proven.master && proven.oldMasterDead && !proven.oldDead) {
+  // Where a spare has left in doubt which authentication key it has, an association settles that first.
+  const isSettled = candidates(journal).length === 1 || !journal.withoutBroadcast;
+  if (isSettled && proven.working && proven.master && proven.oldMasterDead && !proven.oldDead) {
     const name = stepFor(journal, "refuse-factory-keys");
     const since = journal.oldTriedAt;
     const wait = since === undefined || journal.oldSilent ? 0 : since + rules.pace.sameKeysMilliseconds - at;

@@ -36,38 +36,49 @@ export function proceed(journal: Journal, at: number, rules: TakeoverRules, done
       { kind: "read-identity", step: "identity-check" },
     ];
   const stale = WORKING.filter((purpose) => changes(journal, purpose) && belief[purpose][0] === old[purpose]);
-  if (stale.length > 0 || (changes(journal, PURPOSE.GBEK) && !journal.broadcastTaken))
-    return transferWorking(journal, stale, rules, done);
+  if (stale.length > 0 || wantsBroadcast(journal)) return transferWorking(journal, stale, at, rules, done);
   if (!proven.working) {
     const active = WORKING.filter((purpose) => changes(journal, purpose)).flatMap((purpose) =>
       activated(journal, purpose, belief[purpose][0] as number, true),
     );
-    return proceed({ ...journal, proven: { ...proven, working: true } }, at, rules, [...done, ...active]);
+    const broadcast = journal.broadcastTaken ? broadcastActive(journal) : [];
+    const shown = { ...journal, proven: { ...proven, working: true } };
+    return proceed(shown, at, rules, [...done, ...active, ...broadcast]);
   }
   if (!proven.master)
     return belief[PURPOSE.KEK].length === 1 ? transferMaster(journal, done) : proveMaster(journal, done);
   if (!proven.oldMasterDead) return spare(journal, "refusing-master", "refuse-old-master", old[PURPOSE.KEK], done);
-  if (!proven.oldDead) return release(journal, ...done);
+  // The spare that proved the master, or was refused under the old one, was an authentication key: this one it is.
+  const spared = journal.withoutBroadcast
+    ? activated(journal, PURPOSE.GAK, belief[PURPOSE.GAK][0] as number, belief[PURPOSE.GAK].length === 1)
+    : [];
+  if (!proven.oldDead) return release(journal, ...done, ...spared);
   const over: Journal = {
     ...noted(journal, "done", at, "passed", "every key that can be proven is"),
     verdict: "proven",
     provenAt: at,
   };
-  return release(over, ...done, provenNote(over));
+  return release(over, ...done, ...spared, provenNote(over));
 }
 
 function transferWorking(
   journal: Journal,
   stale: readonly Purpose[],
-  { arrays }: TakeoverRules,
+  at: number,
+  rules: TakeoverRules,
   done: Effects,
 ): Stepped {
-  const { fruitless, refused, belief } = journal;
+  const { fruitless, refused, belief, changing } = journal;
   if (fruitless.working >= MAX_ROUNDS)
     return conclude(journal, "keeps-factory-keys", "it acknowledged new keys and kept the old ones", ...done);
-  if (refused.working >= MAX_ROUNDS)
+  if (refused.working >= MAX_ROUNDS) {
+    // Perhaps it has no broadcast key: one more round without.
+    if (wantsBroadcast(journal) && changing.length > 1)
+      return proceed({ ...journal, withoutBroadcast: true, refused: { ...refused, working: 0 } }, at, rules, done);
     return conclude(journal, "refuses-key-change", "it refused new working keys", ...done);
-  const broadcast = changes(journal, PURPOSE.GBEK) && !journal.broadcastTaken ? [PURPOSE.GBEK] : [];
+  }
+  const { arrays } = rules;
+  const broadcast = wantsBroadcast(journal) ? [PURPOSE.GBEK] : [];
   // One by one, the broadcast key goes first: it leaves the association as it is, the others end it.
   const [one] = [...broadcast, ...stale] as [Purpose];
   const purposes = arrays ? [...stale, ...broadcast] : [one];
@@ -88,7 +99,7 @@ function transferMaster(journal: Journal, done: Effects): Stepped {
   return prepare(first, [PURPOSE.KEK], { stage: "transferring-master", step: "transfer-master", under }, done);
 }
 
-/** A spare broadcast key under the candidate whose turn it is: taken, it proves the candidate. */
+/** A spare broadcast key, else a fresh authentication key, under the candidate whose turn it is: taken, it proves the candidate. */
 function proveMaster(journal: Journal, done: Effects): Stepped {
   const under = journal.belief[PURPOSE.KEK][contactOf(journal).masterTry] as number;
   return spare(journal, "proving-master", "prove-master", under, done);
@@ -101,7 +112,7 @@ function spare(
   under: number,
   done: Effects,
 ): Stepped {
-  return prepare(journal, [PURPOSE.GBEK], { stage, step, under }, done);
+  return prepare(journal, [spareOf(journal)], { stage, step, under }, done);
 }
 
 /** Gives each purpose its next version: these keys are made, kept and in escrow before they are sent. */
@@ -155,7 +166,7 @@ export function judgeTransfer(journal: Journal, answer: Answer, rules: TakeoverR
         : proceed(refusedOnce(broadcastRefused(written), "working"), at, rules);
     case "transferring-working":
       return accepted
-        ? reconnect(acknowledged(written), step, broadcastIn(journal) ? broadcastActive(journal) : [])
+        ? reconnect(acknowledged(written), step)
         : reconnect(refusedOnce(oldLikelier(written, [...WORKING, PURPOSE.GBEK]), "working"), step);
     case "transferring-master":
       return accepted
@@ -174,7 +185,7 @@ function masterTried(journal: Journal, written: Journal, { at, accepted }: Answe
   const { belief, old, sent, fruitless, proven } = journal;
   const { masterTry, masterSentHere } = contactOf(journal);
   const under = belief[PURPOSE.KEK][masterTry] as number;
-  const taken = broadcastActive(journal);
+  const taken = spareTaken(journal);
   if (accepted && under === old[PURPOSE.KEK]) {
     // The old one still opens: what was sent in its place has had no effect, whatever was said.
     const kept = noted(
@@ -191,6 +202,7 @@ function masterTried(journal: Journal, written: Journal, { at, accepted }: Answe
       sent: undefined,
       fruitless: { ...fruitless, master: held },
     };
+    if (journal.withoutBroadcast) return reconnect(back, "prove-master");
     return proceed(inContact(back, { masterTry: 0 }), at, rules, taken);
   }
   if (accepted) {
@@ -200,9 +212,12 @@ function masterTried(journal: Journal, written: Journal, { at, accepted }: Answe
       sent: undefined,
       proven: { ...proven, master: true },
     };
-    return proceed(next, at, rules, [...taken, ...activated(journal, PURPOSE.KEK, under, true)]);
+    const active = activated(journal, PURPOSE.KEK, under, true);
+    // With another authentication key the association is over; the next one shows that the meter has it.
+    if (journal.withoutBroadcast) return reconnect(next, "prove-master", active);
+    return proceed(next, at, rules, [...taken, ...active]);
   }
-  const refused = broadcastRefused(written);
+  const refused = spareRefused(written);
   // Some meters use a new master from the next association on: only a refusal there says something.
   if (masterSentHere && masterTry === 0) return reconnect(refused, "prove-master");
   if (masterTry + 1 < belief[PURPOSE.KEK].length)
@@ -223,12 +238,12 @@ function oldMasterAlive(journal: Journal, at: number): Stepped {
     { ...seen, belief: { ...seen.belief, [PURPOSE.KEK]: masters } },
     "keeps-master-key",
     detail,
-    ...broadcastActive(journal),
+    ...spareTaken(journal),
   );
 }
 
 function oldMasterDead(written: Journal, at: number, rules: TakeoverRules): Stepped {
-  const refused = broadcastRefused(written);
+  const refused = spareRefused(written);
   return proceed({ ...refused, proven: { ...refused.proven, oldMasterDead: true } }, at, rules);
 }
 
@@ -245,10 +260,32 @@ function withBroadcast(journal: Journal): Journal {
   return { ...journal, broadcastTaken: true };
 }
 
+/** What proves a master when it is taken under it. */
+function spareOf({ withoutBroadcast }: Journal): Purpose {
+  return withoutBroadcast ? PURPOSE.GAK : PURPOSE.GBEK;
+}
+
+/** A spare broadcast key is in use from now on; an authentication key once an association has shown it. */
+function spareTaken(journal: Journal): TakeoverEffect[] {
+  return journal.withoutBroadcast ? [] : broadcastActive(journal);
+}
+
+function wantsBroadcast(journal: Journal): boolean {
+  return changes(journal, PURPOSE.GBEK) && !journal.broadcastTaken && !journal.withoutBroadcast;
+}
+
 /** A broadcast key is never proven, so that none is ever believed gone: one that was refused is believed in last. */
 function broadcastRefused(journal: Journal): Journal {
-  const [refused, ...others] = journal.belief[PURPOSE.GBEK] as [number, ...number[]];
-  return { ...journal, belief: { ...journal.belief, [PURPOSE.GBEK]: [...others, refused] } };
+  return believedLast(journal, PURPOSE.GBEK);
+}
+
+function spareRefused(journal: Journal): Journal {
+  return believedLast(journal, spareOf(journal));
+}
+
+function believedLast(journal: Journal, purpose: Purpose): Journal {
+  const [refused, ...others] = journal.belief[purpose] as [number, ...number[]];
+  return { ...journal, belief: { ...journal.belief, [purpose]: [...others, refused] } };
 }
 
 function acknowledged(journal: Journal): Journal {

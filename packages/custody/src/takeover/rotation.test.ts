@@ -82,11 +82,33 @@ test("under any schedule of faults no rotation strands a meter or forgets a key"
 });
 
 test("every crash of ours with every crash of the meter, for one to four keys: none stranded, none forgotten", () => {
-  const slice = rotationFaults().filter((_, at) => at % 53 === 0);
+  const slice = rotationFaults().filter((_, at) => at % 12 === 0);
   const { rotations, proven, stranded, forgotten } = simulate(slice);
-  assert.ok(rotations > 2000, `${rotations} rotations`);
+  assert.ok(rotations > 10_000, `${rotations} rotations`);
   assert.deepEqual({ stranded, forgotten }, { stranded: [], forgotten: [] });
   assert.equal(proven, rotations);
+});
+
+test("a meter without a broadcast key changes the others; a fresh authentication key proves its master", () => {
+  for (const arrays of [true, false])
+    for (const rotating of [undefined, ALL, [PURPOSE.GBEK, PURPOSE.KEK]] as const) {
+      const done = run("has-no-broadcast-key", [], { arrays, ...(rotating === undefined ? {} : { rotating }) });
+      assert.equal(done.journal.verdict, "proven", `${rotating}`);
+      assert.deepEqual(done.journal.belief[PURPOSE.KEK], [done.meter.keys[PURPOSE.KEK]]);
+      assert.deepEqual(done.journal.belief[PURPOSE.GAK][0], done.meter.keys[PURPOSE.GAK]);
+      assert.equal(done.journal.withoutBroadcast, true);
+    }
+  const only = run("has-no-broadcast-key", [], { rotating: [PURPOSE.GBEK] });
+  assert.equal(only.journal.verdict, "refuses-key-change");
+  const fault = fc.constantFrom(...FAULTS.filter((name) => name !== "meter-crash-after-ack"));
+  fc.assert(
+    fc.property(fc.array(fault, { maxLength: 40 }), fc.boolean(), (faults, arrays) => {
+      const { journal, meter } = run("has-no-broadcast-key", faults, { rotating: ALL, arrays });
+      assert.equal(journal.verdict, "proven");
+      for (const purpose of [0, 2, 3] as const) assert.equal(journal.belief[purpose][0], meter.keys[purpose]);
+    }),
+    { numRuns: 200 },
+  );
 });
 
 test("a journal of the first form is read as what it was", () => {

@@ -20,6 +20,7 @@ export type Character =
   | "takes-both-masters"
   | "applies-half"
   | "refuses-transfers"
+  | "has-no-broadcast-key"
   | "refuses-master"
   | "applies-late"
   | "is-another";
@@ -82,6 +83,8 @@ class PretendMeter {
     applied: "all" | "first" | "others",
   ): boolean {
     const master = keys.some(({ purpose }) => purpose === PURPOSE.KEK);
+    const broadcast = keys.some(({ purpose }) => purpose === PURPOSE.GBEK);
+    if (broadcast && this.character === "has-no-broadcast-key") return false;
     if (this.character === "refuses-transfers" || (master && this.character === "refuses-master")) return false;
     const both = this.character === "takes-both-masters" && under === this.#old[PURPOSE.KEK];
     if (under !== this.keys[PURPOSE.KEK] && !both) return false;
