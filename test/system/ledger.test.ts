@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -27,6 +27,11 @@ async function startWitness(folder: string, trust: readonly string[]) {
   };
 }
 
+/** As a backup does: owners, modes and times stay. */
+function copyWhole(from: string, to: string): void {
+  execFileSync("cp", ["-a", from, to]);
+}
+
 describe("the ledger of a running Meterkeep", () => {
   let state: string;
   let west: string;
@@ -43,6 +48,8 @@ describe("the ledger of a running Meterkeep", () => {
   before(async () => {
     state = makeStateDirectory();
     west = mkdtempSync(join(tmpdir(), "mk-west-"));
+    // Where processes have users of their own, the custodian's must reach the socket.
+    chmodSync(west, 0o755);
     meterkeep = await start();
     writeFileSync(join(west, "keys.json"), (await meterkeep.command(["ledger", "keys", "--json"])).stdout);
     stopWitness = await startWitness(west, [join(west, "keys.json")]);
@@ -95,12 +102,12 @@ describe("the ledger of a running Meterkeep", () => {
 
   test("yesterday's database, put back whole, is noticed: no key is used, the ledger can still be read", async () => {
     await meterkeep.stop();
-    cpSync(file("postgres"), join(west, "yesterday"), { recursive: true, preserveTimestamps: true });
+    copyWhole(file("postgres"), join(west, "yesterday"));
     meterkeep = await start();
     await until("more has happened", async () => ((await json<LedgerState>("state")).size ?? 0) > 30);
     await meterkeep.stop();
     rmSync(file("postgres"), { recursive: true });
-    cpSync(join(west, "yesterday"), file("postgres"), { recursive: true, preserveTimestamps: true });
+    copyWhole(join(west, "yesterday"), file("postgres"));
     meterkeep = await start();
     const restored = await json<LedgerState>("state");
     assert.equal(restored.halt?.code, "ledger-restored");
