@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Apdu, apdu, encode, fromHex, toHex } from "@meterkeep/dlms";
+import { type Apdu, apdu, encode, fromHex, INTERFACE_CLASSES, toHex } from "@meterkeep/dlms";
 import fc from "fast-check";
 import { classify } from "./classify.ts";
-import { EFFECT_TABLE, EFFECTS } from "./effect.ts";
+import { EFFECT_TABLE, EFFECTS, effectOf } from "./effect.ts";
 
 const GET = "c001c1000301000108 00ff0200";
 const DISCONNECT = "c301c1004600006003 0aff01010f00";
@@ -47,7 +47,8 @@ test("keys, firmware, push destinations, schedules and scripts need a token, and
     access: "c301c10040 00002b0000ff 01 01 160c",
     records: "c301c10007 0100630100ff 01 01 0f00",
     clock: "c101c10008 0000010000ff 02 00 090c07ea0b150600000000ffc400",
-    configuration: "c101c10fff 0000600100ff 02 00 0900",
+    configuration: "c101c10006 0000600100ff 02 00 0900",
+    unknown: "c101c10fff 0000600100ff 02 00 0900",
   };
   for (const [effect, hex] of Object.entries(asked)) {
     const verdict = classify(fromHex(hex));
@@ -95,6 +96,21 @@ test("services by short names, ACCESS and general blocks are not sealed at all, 
     const verdict = classify(one);
     assert.equal(verdict.kind === "refused" && verdict.code, "service-not-offered", toHex(one));
   }
+});
+
+test("of the classes that the library knows, only those without a row of their own are as grave as the unknown", () => {
+  const target = { instanceId: fromHex("0000600000ff"), attribute: 2 };
+  const known = new Set(INTERFACE_CLASSES.map(({ id }) => id));
+  const unknown = [...known].filter((classId) => effectOf({ classId, ...target }).effect === "unknown");
+  // Data, utility tables, array manager: anything can stand behind them.
+  assert.deepEqual(
+    unknown.sort((one, other) => one - other),
+    [1, 26, 123],
+  );
+  for (const classId of [2, 101, 8192, 32_768, 65_535])
+    assert.equal(EFFECTS[effectOf({ classId, ...target }).effect].class, "C3", String(classId));
+  const dataSend = { classId: 72, instanceId: fromHex("0001180000ff"), method: 6 };
+  assert.equal(effectOf(dataSend).effect, "supply");
 });
 
 test("every row of the table decides for the object it names", () => {

@@ -18,6 +18,7 @@ export const EFFECTS = {
   script: { class: "C3", words: "runs a script, which can do anything the meter can" },
   credit: { class: "C3", words: "changes credit, charges or tokens, on which the supply depends" },
   supply: { class: "C3", words: "can switch or limit the supply" },
+  unknown: { class: "C3", words: "does something that is not known here" },
 } as const;
 
 export type Effect = keyof typeof EFFECTS;
@@ -37,8 +38,8 @@ export interface EffectRow {
 }
 
 /**
- * The table of effects. What no row names is `configuration`: the table raises the class of what is known to be worse, it
- * never lets anything through.
+ * The table of effects. What no row names is `unknown`, and as grave as the gravest: makers' own classes, arrays that an array
+ * manager rewrites, and Data objects, behind which anything can stand. A row lowers that for what is known to do less.
  */
 export const EFFECT_TABLE: readonly EffectRow[] = [
   { classId: 70, method: 1, effect: "supply", name: "remote_disconnect" },
@@ -77,6 +78,8 @@ export const EFFECT_TABLE: readonly EffectRow[] = [
   { classId: 30, effect: "key", name: "data protection" },
   { classId: 72, method: 7, effect: "key", name: "set_encryption_key" },
   { classId: 72, method: 8, effect: "key", name: "transfer_key" },
+  // Any telegram to a gas or water meter: some have valves.
+  { classId: 72, method: 6, effect: "supply", name: "data_send" },
   { classId: 72, effect: "configuration", name: "M-Bus client" },
   { classId: 122, effect: "access", name: "function control" },
   { classId: 124, effect: "access", name: "communication port protection" },
@@ -93,23 +96,60 @@ export const EFFECT_TABLE: readonly EffectRow[] = [
   { classId: 45, effect: "communication", name: "GPRS modem setup" },
   { classId: 46, effect: "communication", name: "SMTP setup" },
   { classId: 48, effect: "communication", name: "IPv6 setup" },
+  { classId: 19, effect: "communication", name: "IEC local port setup" },
+  { classId: 25, effect: "communication", name: "M-Bus slave port setup" },
+  { classId: 47, effect: "communication", name: "GSM diagnostic" },
+  { classId: 73, effect: "communication", name: "wireless mode Q channel" },
+  { classId: 74, effect: "communication", name: "M-Bus master port setup" },
+  { classId: 80, effect: "communication", name: "61334-4-32 LLC SSCS setup" },
+  { classId: 81, effect: "communication", name: "PRIME physical layer counters" },
+  { classId: 82, effect: "communication", name: "PRIME MAC setup" },
+  { classId: 83, effect: "communication", name: "PRIME MAC functional parameters" },
+  { classId: 84, effect: "communication", name: "PRIME MAC counters" },
+  { classId: 85, effect: "communication", name: "PRIME MAC network administration" },
+  { classId: 86, effect: "communication", name: "PRIME applications identification" },
+  { classId: 90, effect: "communication", name: "G3-PLC MAC layer counters" },
+  { classId: 91, effect: "communication", name: "G3-PLC MAC setup" },
+  { classId: 92, effect: "communication", name: "G3-PLC adaptation layer setup" },
+  { classId: 3, effect: "records", name: "register" },
+  { classId: 4, effect: "records", name: "extended register" },
+  { classId: 5, effect: "records", name: "demand register" },
   { classId: 7, effect: "records", name: "profile generic" },
+  { classId: 62, effect: "records", name: "compact data" },
+  { classId: 66, effect: "records", name: "measurement data monitoring" },
+  { classId: 6, effect: "configuration", name: "register activation" },
+  { classId: 63, effect: "configuration", name: "status mapping" },
+  // Who says what time it is decides which tariff holds and which intervals are missing.
+  { classId: 100, effect: "clock", name: "NTP setup" },
   { classId: 8, effect: "clock", name: "clock" },
 ];
 
 /** Attributes that hold a password or another secret in clear, by class. Some meters let them be read. */
-const SECRETS: Readonly<Record<number, number>> = {
+const SECRETS: Readonly<Record<number, readonly number[]>> = {
   // association LN, secret: who has the password of another client associates without the custodian
-  15: 7,
+  15: [7],
+  // IEC local port setup, pass_p1, pass_p2, pass_w5
+  19: [7, 8, 9],
+  // modem configuration, initialization_strings: they hold PINs
+  27: [3],
   // PPP setup, PPP_authentication
-  44: 5,
+  44: [5],
+  // GPRS modem setup, PIN_code
+  45: [3],
   // SMTP setup, login_password
-  46: 4,
+  46: [4],
+  // G3-PLC MAC setup, mac_key_table
+  91: [5],
+  // NTP setup, authentication_keys, client_key
+  100: [6, 7],
+  // ZigBee SAS startup, link and network keys
+  101: [10, 11],
 };
 
 /** Whether reading an attribute may give a secret away. Attribute 0 (and below, for its kin) stands for all of them. */
 export function holdsSecret(classId: number, attributeId: number): boolean {
-  return SECRETS[classId] !== undefined && (attributeId === SECRETS[classId] || attributeId <= 0);
+  const secrets = SECRETS[classId];
+  return secrets !== undefined && (secrets.includes(attributeId) || attributeId <= 0);
 }
 
 /** The effect of setting an attribute or calling a method, and what the standard calls the object. */
@@ -128,6 +168,6 @@ export function effectOf(
       (candidate.attribute === undefined || ("attribute" in target && candidate.attribute === target.attribute)),
   );
   return row === undefined
-    ? { effect: "configuration", name: `class ${target.classId}` }
+    ? { effect: "unknown", name: `class ${target.classId}` }
     : { effect: row.effect, name: row.name };
 }

@@ -2,11 +2,18 @@ import type { MechanismName } from "../acse/names.ts";
 import { equalBytes } from "../bytes.ts";
 import { decode } from "../codec/codec.ts";
 import { DlmsError } from "../errors.ts";
-import { apdu as anyApdu } from "../xdlms/apdu.ts";
+import { type Apdu, apdu as anyApdu } from "../xdlms/apdu.ts";
 import type { SecurityProfile } from "./profile.ts";
 import { protectionFormOf } from "./tags.ts";
 
 const GENERAL_BLOCK_TRANSFER_TAG = 0xe0;
+const REQUESTS_WITH_EFFECT: ReadonlySet<Apdu["kind"]> = new Set([
+  "set-request",
+  "action-request",
+  "access-request",
+  "write-request",
+  "unconfirmed-write-request",
+]);
 
 /** What is wrong with a challenge of the other side; undefined when nothing is. */
 export function challengeObjection(
@@ -30,6 +37,9 @@ function isPlainApdu(octets: Uint8Array): boolean {
   // Those two are never protected as they are, and random octets look like them too often.
   if (protectionFormOf(tag) !== undefined || tag === GENERAL_BLOCK_TRANSFER_TAG) return false;
   try {
+    // Some meters pass over octets after a request: what is one with a tail is one.
+    const { kind } = decode(anyApdu, octets, { trailing: "ignore" });
+    if (REQUESTS_WITH_EFFECT.has(kind)) return true;
     decode(anyApdu, octets);
     return true;
   } catch (error) {
