@@ -132,7 +132,16 @@ export class Token implements AsyncDisposable {
 
   async #start(): Promise<void> {
     this.#state = { kind: "starting" };
-    const { library, label, pin, sessions = 8, env } = this.#options;
+    const { library, label, sessions = 8, env } = this.#options;
+    let pin: string;
+    try {
+      pin = await this.#options.pin();
+    } catch (error) {
+      this.#gone(`its PIN could not be had: ${error instanceof Error ? error.message : String(error)}`);
+      return;
+    }
+    // It may have been closed while somebody typed.
+    if (this.state.kind === "closed") return;
     const child = fork(MAIN, [], {
       serialization: "advanced",
       stdio: ["ignore", "ignore", "inherit", "ipc"],
@@ -163,12 +172,7 @@ export class Token implements AsyncDisposable {
       clearTimeout(starting);
       if (this.#child === child) this.#gone(why || `its process ended with ${signal ?? code}`);
     });
-    try {
-      child.send({ kind: "begin", library, label, pin: await pin(), sessions } satisfies ToToken, () => undefined);
-    } catch (error) {
-      why = `its PIN could not be had: ${error instanceof Error ? error.message : String(error)}`;
-      child.kill("SIGKILL");
-    }
+    child.send({ kind: "begin", library, label, pin, sessions } satisfies ToToken, () => undefined);
   }
 
   #give(call: Call): void {

@@ -98,6 +98,9 @@ test("a meter that needs time says so until it has decided", () => {
   receiver.verified([info]);
   assert.equal(ask.call("imageActivate"), "temporary-failure");
   assert.equal(ask.get("imageTransferStatus"), "activationInitiated");
+  // Verified again meanwhile, it would be activated twice.
+  assert.equal(ask.call("imageVerify"), "temporary-failure");
+  assert.equal(ask.get("imageTransferStatus"), "activationInitiated");
   receiver.activated(false);
   assert.equal(ask.get("imageTransferStatus"), "activationFailed");
   ask.set("imageTransferEnabled", false);

@@ -126,7 +126,8 @@ export class ImageReceiver {
 
   verify(): AccessRefusal | undefined {
     if (!this.#enabled || this.#status === "notInitiated" || this.#received.includes(0)) return refuse("other-reason");
-    if (this.#status === "verificationInitiated") return refuse("temporary-failure");
+    if (this.#status === "verificationInitiated" || this.#status === "activationInitiated")
+      return refuse("temporary-failure");
     this.#status = "verificationInitiated";
     const images = this.#parts.verify(this.#identifier, this.#image);
     if (images === "pending") return refuse("temporary-failure");

@@ -18,8 +18,12 @@ interface Piece {
 }
 
 interface Call {
+  /** What the pieces came to, by their number. */
   readonly values: unknown[];
+  /** Pieces that are still under way. */
   left: number;
+  /** A piece was refused, and the caller knows: it waits for no second answer. */
+  isRefused: boolean;
 }
 
 const idle: Worker[] = [];
@@ -64,7 +68,7 @@ function startWorker(library: string, label: string): Worker {
 function hand(): void {
   while (idle.length > 0 && waiting.length > 0) {
     const parts = split(waiting.shift()!, idle.length);
-    const call: Call = { values: [], left: parts.length };
+    const call: Call = { values: [], left: parts.length, isRefused: false };
     for (const [at, work] of parts.entries()) {
       const worker = idle.pop()!;
       busy.set(worker, { work, call, at });
@@ -89,14 +93,14 @@ function finish(worker: Worker, outcome: Outcome): void {
   busy.delete(worker);
   idle.push(worker);
   call.left -= 1;
-  if (outcome.kind === "refused") {
-    // The first piece that was refused answers for all; nobody waits for a second answer.
-    if (call.left >= 0) process.send?.(outcome);
-    call.left = Number.NEGATIVE_INFINITY;
-  } else {
-    call.values[at] = outcome.value;
-    const value = call.values.length > 1 ? (call.values as unknown[][]).flat() : outcome.value;
-    if (call.left === 0) process.send?.({ kind: "done", id: outcome.id, value } satisfies FromToken);
+  if (outcome.kind === "done") call.values[at] = outcome.value;
+  else if (!call.isRefused) {
+    call.isRefused = true;
+    process.send?.(outcome);
+  }
+  if (call.left === 0 && !call.isRefused) {
+    const value = call.values.length > 1 ? (call.values as unknown[][]).flat() : call.values[0];
+    process.send?.({ kind: "done", id: outcome.id, value } satisfies FromToken);
   }
   hand();
 }

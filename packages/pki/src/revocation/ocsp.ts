@@ -213,6 +213,8 @@ export function openOcspResponse(
   const refuse = (why: string): never => {
     throw new PkiError("ocsp-refused", why);
   };
+  if (!equalBytes(responder.octets, issuer.octets) && !isResponderOf(responder, issuer))
+    return refuse("the responder may not answer for this issuer");
   const { status, bytes } = decode(ocspResponse, octets);
   if (status !== SUCCESSFUL || bytes === undefined) return refuse(`the responder answered with error ${status}`);
   if (bytes.type !== OID.ocspBasic) return refuse(`the answer is of type ${bytes.type}`);

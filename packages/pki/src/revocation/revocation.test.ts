@@ -181,6 +181,9 @@ describe("OCSP", () => {
     assert.throws(() => openOcspResponse(octets, { ...asked, at: new Date("2057-01-01") }), code("ocsp-refused"));
     assert.throws(() => openOcspResponse(octets, { ...asked, serial: randomBytes(16) }), code("ocsp-refused"));
     assert.throws(() => openOcspResponse(octets, { ...asked, responder: issuing.certificate }), code("ocsp-refused"));
+    const stranger = makeAuthority(tree.utility, "issuing-p256");
+    const forged = issueOcspResponse(issuing.certificate, stranger, { ...answer, status: { kind: "good" } });
+    assert.throws(() => openOcspResponse(forged, { ...asked, responder: stranger.certificate }), code("ocsp-refused"));
     assert.throws(() => openOcspResponse(ocspError("tryLater"), asked), code("ocsp-refused"));
     assert.ok(isResponderOf(responder.certificate, issuing.certificate));
     assert.ok(!isResponderOf(device, issuing.certificate));
