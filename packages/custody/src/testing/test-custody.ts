@@ -47,7 +47,7 @@ export const DEPOT = caller("depot");
 export async function withTestCustody(
   body: (test: TestCustody) => Promise<void>,
   store: CustodyStore = memoryCustodyStore(),
-  change: Partial<Pick<CustodyOptions, "sealBudget" | "manufacturers">> = {},
+  change: Partial<Pick<CustodyOptions, "sealBudget" | "manufacturers" | "escrowFolder">> = {},
 ): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "meterkeep-custody-"));
   const rootKey = { kind: "file", path: join(folder, "root.key") } as const;

@@ -1,0 +1,62 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, symlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { fromHex, systemTitle } from "@meterkeep/dlms";
+import { openFileEscrow } from "../escrow/file-escrow.ts";
+import { memoryCustodyStore } from "../store/memory-store.ts";
+import { allOf } from "../testing/key-escrow-contract.ts";
+import { caller, carryTakeover, HEAD_END, type TestCustody, withTestCustody } from "../testing/test-custody.ts";
+import { TestMeter } from "../testing/test-meter.ts";
+
+async function withEscrow(
+  prepare: (folder: string) => void,
+  body: (custody: TestCustody, folder: string) => Promise<void>,
+): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), "meterkeep-escrow-"));
+  try {
+    prepare(folder);
+    await withTestCustody((custody) => body(custody, folder), memoryCustodyStore(), { escrowFolder: folder });
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+test("every key that was ever sent to a meter is in escrow, and opens with the vault alone", () =>
+  withEscrow(
+    () => {},
+    async (custody, folder) => {
+      const meter = new TestMeter({ systemTitle: "5453540000000401" });
+      await custody.add(meter);
+      await carryTakeover(custody, meter, { faults: ["none", "none", "none", "none", "dies-half-applied"] });
+      const all = { meters: [], madeBefore: undefined, purposes: [], cause: "demand", reason: "a test" } as const;
+      await custody.custody.service.planRotations(all, caller("operator"));
+      await carryTakeover(custody, meter);
+      const escrow = await openFileEscrow(folder);
+      const kept = await allOf(escrow);
+      await escrow.close();
+      const secrets = await custody.vault.unseal(
+        kept.map((key) => ({ place: { ...key, systemTitle: fromHex(key.systemTitle) }, sealed: key.sealed })),
+      );
+      const octets = new Set(secrets.map((secret) => secret.lend((bytes) => Buffer.from(bytes).toString("hex"))));
+      assert.ok(meter.everSent.length >= 12);
+      for (const sent of meter.everSent) assert.ok(octets.has(sent), "a key was sent that is not in escrow");
+      for (const key of meter.keys) assert.ok(octets.has(Buffer.from(key).toString("hex")));
+    },
+  ));
+
+test("where the escrow is full no key is sent, and the meter stays as it is", () =>
+  withEscrow(
+    (folder) => symlinkSync("/dev/full", join(folder, "keys.escrow")),
+    async (custody) => {
+      const meter = new TestMeter({ systemTitle: "5453540000000402" });
+      await custody.add(meter);
+      await assert.rejects(carryTakeover(custody, meter), { code: "escrow-failed" });
+      assert.deepEqual(meter.everSent, []);
+      assert.equal(meter.keys, meter.factoryKeys);
+      const title = systemTitle(fromHex(meter.systemTitle));
+      const next = await custody.custody.service.nextContact({ meter: title }, HEAD_END);
+      assert.notEqual(next.kind, "nothing", "it goes on when there is room again");
+    },
+  ));
