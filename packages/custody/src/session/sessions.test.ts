@@ -105,6 +105,38 @@ test("a session reads a meter, and the ledger has it before the AARQ leaves and 
     await assert.rejects(service.seal({ session, items }, HEAD_END), { code: "session-unknown" });
   }));
 
+test("nothing is sealed after the closing entry: it counts what was asked for before, however the two race", () =>
+  withSession(async ({ custody, session }) => {
+    const { service } = custody.custody;
+    const before = await custody.store.ledger.size();
+    const items = [
+      ...Array.from({ length: 900 }, () => ({ apdu: getRequest(LDN) })),
+      { apdu: set(22, "0.0.15.0.1.255", 4) },
+    ];
+    const sealing = service.seal({ session, items }, HEAD_END);
+    const release = service.releaseSession({ session }, HEAD_END);
+    let isClosed = false;
+    const closing = service.closeSession({ session, outcome: "completed" }, HEAD_END).then(() => {
+      isClosed = true;
+    });
+    const [sealed, released] = await Promise.all([
+      sealing.then((results) => [isClosed, results.filter(({ kind }) => kind === "sealed").length]),
+      release.then(({ apdu }) => [isClosed, apdu.length > 0]),
+      closing,
+    ]);
+    assert.deepEqual(
+      [sealed, released],
+      [
+        [false, 900],
+        [false, true],
+      ],
+    );
+    const entries = await custody.store.ledger.read(before, 1000);
+    const closed = JSON.parse(entries.findLast(({ kind }) => kind === "session-closed")?.body ?? "{}");
+    // Two of the association, what was sealed, the release.
+    assert.deepEqual([closed.toMeter, closed.refused], [903, 1]);
+  }));
+
 test("no disconnect, key, firmware, push destination, schedule, access or anything else but reading is sealed", () =>
   withSession(async ({ custody, meter, session }) => {
     const { service } = custody.custody;

@@ -43,6 +43,8 @@ interface Session {
   floor: number;
   window: ReceiveWindow | undefined;
   refused: number;
+  /** Calls that may still seal something: the closing entry waits for them. */
+  readonly underWay: Set<Promise<unknown>>;
 }
 
 /**
@@ -103,6 +105,7 @@ export class Sessions {
         floor: 0,
         window: undefined,
         refused: 0,
+        underWay: new Set(),
       });
       return { session, clientSap: facts.managementClientSap, serverSap: facts.serverSap, apdu: effect.apdu };
     } catch (error) {
@@ -137,8 +140,17 @@ export class Sessions {
 
   async seal({ session, items }: CustodianRequest<"seal">, caller: Caller): Promise<SealResult[]> {
     const open = this.#find(session, caller);
-    const parties = open.association.parties;
+    const { parties } = open.association;
     if (parties === undefined) throw new CallRefusal("session-not-established", "nothing can be sealed yet");
+    return during(open, this.#seal(open, parties, items, caller));
+  }
+
+  async #seal(
+    open: Session,
+    parties: NonNullable<Association["parties"]>,
+    items: CustodianRequest<"seal">["items"],
+    caller: Caller,
+  ): Promise<SealResult[]> {
     const judged = items.map(({ apdu, token }) => refusalOf(classify(apdu), token !== undefined));
     const passing = judged.filter((refusal) => refusal === undefined).length;
     const beyond = passing === 0 ? undefined : await this.#budget.spend(caller, open.place, passing);
@@ -188,6 +200,10 @@ export class Sessions {
     const open = this.#find(session, caller);
     if (!open.association.established)
       throw new CallRefusal("session-not-established", "there is no association to be released");
+    return during(open, this.#release(open));
+  }
+
+  async #release(open: Session): Promise<{ readonly apdu: Uint8Array }> {
     // The one counter of a release is in the price of the session: what was begun can always be ended in good order.
     const counter = await this.#counters(open, 1);
     const effect = open.association.take({ kind: "release", invocationCounter: counter });
@@ -243,6 +259,8 @@ export class Sessions {
   async #end(handle: string, session: Session, outcome: SessionOutcome, reason?: string): Promise<void> {
     const { committer, receiveWindows, now } = this.#dependencies;
     this.#sessions.remove(handle);
+    // Nobody finds it any more; what was begun before is sealed, counted and hashed before the entry says what was.
+    await Promise.allSettled(session.underWay);
     session.association[Symbol.dispose]();
     const { place, keyVersion, window, refused, evidence, caller } = session;
     // A push must not be able to use a counter that a response has used.
@@ -253,6 +271,16 @@ export class Sessions {
       writes: stored === undefined ? [] : [{ kind: "put-windows", windows: [stored] }],
       entries: [entry("session-closed", caller, place, now(), body)],
     });
+  }
+}
+
+/** A call that holds back the end of its session. */
+async function during<T>({ underWay }: Session, call: Promise<T>): Promise<T> {
+  underWay.add(call);
+  try {
+    return await call;
+  } finally {
+    underWay.delete(call);
   }
 }
 
