@@ -54,7 +54,7 @@ import { currentWarnings, isLoopback } from "./warnings.ts";
 
 const KEPT_EVENTS = 4_000;
 const KEPT_LINES = 500;
-const MAX_STREAMS = 64;
+const STREAMS = { all: 64, forPeople: 24, perToken: 8 } as const;
 const SESSIONS_AT_ONCE = 48;
 const POOL_CONNECTIONS = 8;
 /** Days of intervals that the head-end should hold. */
@@ -192,7 +192,7 @@ export async function startServer(config: ServerConfig, supervisor: Supervisor):
   });
   await drills.recover();
 
-  const streams = new EventStreams(hub, MAX_STREAMS);
+  const streams = new EventStreams(hub, STREAMS);
   const metrics = new Metrics({
     streams: () => streams.open,
     busySessions: () => work.worker.busy,

@@ -54,7 +54,7 @@ test("a stream that broke off resumes after its last event, or says that it cann
 });
 
 test("streams are bounded in number, and one that ended makes room", async () => {
-  await using server = await startTestServer({ maxStreams: 2 });
+  await using server = await startTestServer({ streams: { all: 2, forPeople: 0, perToken: 2 } });
   const cookie = await server.signIn();
   const open = async (): Promise<[Response, AbortController]> => {
     const abort = new AbortController();
@@ -72,4 +72,27 @@ test("streams are bounded in number, and one that ended makes room", async () =>
   assert.equal(again.status, 200);
   endSecond.abort();
   endAgain.abort();
+});
+
+test("a token has so many streams and no more, and machines leave people their own", async () => {
+  await using server = await startTestServer({ streams: { all: 5, forPeople: 2, perToken: 2 } });
+  const cookie = await server.signIn();
+  const { tokens, streams } = server.context;
+  const aborts: AbortController[] = [];
+  const open = async (headers: Record<string, string>): Promise<number> => {
+    const abort = new AbortController();
+    const response = await fetch(`${server.url}/api/v1/events`, { headers, signal: abort.signal });
+    if (response.status === 200) aborts.push(abort);
+    else assert.equal(((await response.json()) as { code: string }).code, "too-many-streams");
+    return response.status;
+  };
+  const bearer = async (name: string) => ({
+    authorization: `Bearer ${(await tokens.create(name, "read", undefined)).token}`,
+  });
+  const [greedy, modest] = [await bearer("greedy"), await bearer("modest")];
+  assert.deepEqual([await open(greedy), await open(greedy), await open(greedy)], [200, 200, 503]);
+  assert.deepEqual([await open(modest), await open(modest)], [200, 503]);
+  assert.deepEqual([await open({ cookie }), await open({ cookie }), await open({ cookie })], [200, 200, 503]);
+  assert.equal(streams.open, 5);
+  for (const abort of aborts) abort.abort();
 });

@@ -1,20 +1,31 @@
-import type { EventHub, SentEvent } from "@meterkeep/headend";
+import type { EventHub, Login, SentEvent } from "@meterkeep/headend";
 import type { FastifyReply, FastifyRequest } from "fastify";
+import { loginOf } from "./login.ts";
 import { ProblemError } from "./problem-error.ts";
 
 const HEARTBEAT_MILLISECONDS = 10_000;
 /** A watcher that does not read this many octets is cut off; it comes back and resumes. */
 const MAX_UNREAD_BYTES = 1024 * 1024;
 
+/** How many streams there may be at once. */
+export interface StreamLimits {
+  readonly all: number;
+  /** Of those, kept free of machines' tokens: the pages of people. */
+  readonly forPeople: number;
+  /** Of one token. */
+  readonly perToken: number;
+}
+
 /** Server-sent events for watchers: resumed by `Last-Event-ID`, with a heartbeat, and bounded in number and buffers. */
 export class EventStreams {
   readonly #hub: EventHub;
-  readonly #maxStreams: number;
-  readonly #open = new Set<() => void>();
+  readonly #limits: StreamLimits;
+  /** How each is closed, and who watches. */
+  readonly #open = new Map<() => void, Login>();
 
-  constructor(hub: EventHub, maxStreams: number) {
+  constructor(hub: EventHub, limits: StreamLimits) {
     this.#hub = hub;
-    this.#maxStreams = maxStreams;
+    this.#limits = limits;
   }
 
   get open(): number {
@@ -23,8 +34,8 @@ export class EventStreams {
 
   /** Takes the connection over until the watcher leaves. @throws ProblemError `too-many-streams`. */
   serve(request: FastifyRequest, reply: FastifyReply, after: string | undefined): void {
-    if (this.#open.size >= this.#maxStreams)
-      throw new ProblemError("too-many-streams", `${this.#maxStreams} streams are open; close a page and try again`);
+    const login = loginOf(request);
+    this.#refuseTooMany(login);
     const header = request.headers["last-event-id"];
     const last = typeof header === "string" && header !== "" ? header : after;
     const headers = reply.getHeaders();
@@ -51,7 +62,7 @@ export class EventStreams {
       raw.end();
       end();
     };
-    this.#open.add(close);
+    this.#open.set(close, login);
     raw.on("error", end);
     raw.on("close", end);
     raw.write("retry: 2000\n\n");
@@ -60,7 +71,20 @@ export class EventStreams {
 
   /** Ends all streams: the server is closing. */
   close(): void {
-    for (const close of [...this.#open]) close();
+    for (const close of [...this.#open.keys()]) close();
+  }
+
+  /** A machine that takes what it can get must not cost people the page on which they would see it. */
+  #refuseTooMany(login: Login): void {
+    const { all, forPeople, perToken } = this.#limits;
+    if (this.#open.size >= all)
+      throw new ProblemError("too-many-streams", `${all} streams are open; close a page and try again`);
+    if (login.kind !== "machine") return;
+    const machines = [...this.#open.values()].filter(({ kind }) => kind === "machine");
+    if (machines.filter(({ id }) => id === login.id).length >= perToken)
+      throw new ProblemError("too-many-streams", `this token has ${perToken} streams open; close one and try again`);
+    if (machines.length >= all - forPeople)
+      throw new ProblemError("too-many-streams", `machines have ${all - forPeople} streams open; try again later`);
   }
 
   #catchUp(last: string | undefined, write: (event: SentEvent) => void): void {

@@ -26,7 +26,7 @@ import { CustodianWatch } from "../custodian-watch.ts";
 import { Drills, type DrillsPorts } from "../drill/drills.ts";
 import type { Context } from "../handlers/context.ts";
 import { createApp } from "../http/app.ts";
-import { EventStreams } from "../http/event-stream.ts";
+import { EventStreams, type StreamLimits } from "../http/event-stream.ts";
 import { listenHttp } from "../http/listen.ts";
 import { SESSION_COOKIE } from "../http/login.ts";
 import { Metrics } from "../http/metrics.ts";
@@ -87,7 +87,7 @@ export async function startTestServer(
   options: {
     readonly custodian?: Partial<Calls>;
     readonly drills?: Partial<DrillsPorts>;
-    readonly maxStreams?: number;
+    readonly streams?: StreamLimits;
   } = {},
 ): Promise<TestServer> {
   await using stack = new AsyncDisposableStack();
@@ -102,7 +102,7 @@ export async function startTestServer(
   await custodianWatch.look();
   const inventory = new Inventory(pool, scope);
   const people = new People(pool, scope, date);
-  const streams = new EventStreams(hub, options.maxStreams ?? 4);
+  const streams = new EventStreams(hub, options.streams ?? { all: 4, forPeople: 2, perToken: 2 });
   const directory = mkdtempSync(join(tmpdir(), "meterkeep-server-"));
   stack.defer(() => rmSync(directory, { recursive: true, force: true }));
   const config = {
