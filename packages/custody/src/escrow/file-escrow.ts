@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { constants } from "node:fs";
 import { type FileHandle, mkdir, open } from "node:fs/promises";
 import { createInterface } from "node:readline";
 import { CustodyError } from "../errors.ts";
@@ -13,25 +14,28 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
+/** Not created again: where the other storage is gone, its mount point must not take its place. */
+const APPEND = constants.O_RDWR | constants.O_APPEND;
+
 /**
  * Escrow in a file of a directory, which should lie on other storage than the database: one line a key, with a digest, so
  * that a line that a dying machine tore is told from one that is whole. Lines are added and never changed.
  *
- * What is appended while a sync is under way shares the next one.
+ * What is appended while a sync is under way shares the next one. No file stays open between.
  */
 export async function openFileEscrow(directory: string): Promise<KeyEscrow> {
   try {
     await mkdir(directory, { recursive: true, mode: 0o700 });
-    const file = await open(`${directory}/${FILE}`, "a+", 0o600);
-    await endTornLine(file);
+    const file = await open(`${directory}/${FILE}`, "a", 0o600);
+    await file.close();
     await syncDirectory(directory);
-    return fileEscrow(file, directory);
+    return fileEscrow(directory);
   } catch (cause) {
     throw failed(directory, cause);
   }
 }
 
-function fileEscrow(file: FileHandle, directory: string): KeyEscrow {
+function fileEscrow(directory: string): KeyEscrow {
   let waiting: Waiting[] = [];
   let running: Promise<void> | undefined;
   const run = async (): Promise<void> => {
@@ -39,8 +43,7 @@ function fileEscrow(file: FileHandle, directory: string): KeyEscrow {
       const group = waiting;
       waiting = [];
       try {
-        await file.appendFile(group.map(({ text }) => text).join(""));
-        await file.datasync();
+        await appendTo(`${directory}/${FILE}`, group.map(({ text }) => text).join(""));
         for (const { resolve } of group) resolve();
       } catch (cause) {
         for (const { reject } of group) reject(failed(directory, cause));
@@ -68,12 +71,22 @@ function fileEscrow(file: FileHandle, directory: string): KeyEscrow {
     },
     close: async () => {
       await running;
-      await file.close();
     },
   };
 }
 
-/** A line that was cut short gets its end, so that the next one stands alone. */
+async function appendTo(path: string, text: string): Promise<void> {
+  const file = await open(path, APPEND);
+  try {
+    await endTornLine(file);
+    await file.appendFile(text);
+    await file.datasync();
+  } finally {
+    await file.close();
+  }
+}
+
+/** A line that a dying machine or a full disk cut short gets its end, so that the next one stands alone. */
 async function endTornLine(file: FileHandle): Promise<void> {
   const { size } = await file.stat();
   if (size === 0) return;

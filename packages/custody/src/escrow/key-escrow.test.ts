@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { appendFileSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { open } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -48,6 +49,41 @@ test("a line that a dying machine tore is left out, and the next one is whole", 
     );
     await second.close();
     assert.equal(statSync(join(folder, "keys.escrow")).mode & 0o777, 0o600);
+  }));
+
+test("an append that a full disk cut short fails, and takes nothing of the next one with it", (t) =>
+  withFolder(async (folder) => {
+    const escrow = await openFileEscrow(folder);
+    await escrow.append([escrowed(1)]);
+    const probe = await open(join(folder, "keys.escrow"));
+    const cut = t.mock.method(
+      Object.getPrototypeOf(probe),
+      "appendFile",
+      async function (this: typeof probe, text: string) {
+        await this.write(text.slice(0, text.length / 2));
+        throw Object.assign(new Error("ENOSPC: no space left on device, write"), { code: "ENOSPC" });
+      },
+    );
+    await probe.close();
+    await assert.rejects(escrow.append([escrowed(2)]), { code: "escrow-failed" });
+    cut.mock.restore();
+    await escrow.append([escrowed(3)]);
+    await escrow.append([escrowed(4)]);
+    assert.deepEqual(
+      (await allOf(escrow)).map(({ version }) => version),
+      [1, 3, 4],
+    );
+    await escrow.close();
+  }));
+
+test("an escrow whose storage has gone takes no key", () =>
+  withFolder(async (folder) => {
+    const directory = join(folder, "second");
+    const escrow = await openFileEscrow(directory);
+    await escrow.append([escrowed(1)]);
+    rmSync(directory, { recursive: true });
+    await assert.rejects(escrow.append([escrowed(2)]), { code: "escrow-failed" });
+    await escrow.close();
   }));
 
 test("an escrow that cannot be written says so with its own code", () =>
