@@ -62,6 +62,7 @@ export class CustodianWatch {
       meters: status.meters,
       killSwitch: status.killSwitch,
       ledgerHead: { size: status.ledgerHead.size, root: toHex(status.ledgerHead.root) },
+      ...(status.ledgerTrouble && { ledgerTrouble: status.ledgerTrouble }),
       asOf: new Date(this.#now()).toISOString(),
     };
     this.#refusals = status.refusals;

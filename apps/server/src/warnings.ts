@@ -44,6 +44,13 @@ export function currentWarnings(
       text: "The custodian's kill switch is on: every critical command is frozen.",
       fix: "Two people release it.",
     });
+  const { ledgerTrouble } = custodian;
+  if (ledgerTrouble !== undefined)
+    found.push({
+      code: ledgerTrouble.code,
+      text: `The custodian's ledger: ${ledgerTrouble.message}`,
+      fix: "`meterkeep ledger state` shows its witnesses; the key administrator's guide says what to do about each.",
+    });
   if (!isLoopback(config.pushHost))
     found.push({
       code: "push-port-open",

@@ -1,5 +1,5 @@
 import { c, type Infer } from "@meterkeep/dlms";
-import { oneOf, record, shortText, wholeNumber } from "./wire.ts";
+import { longText, oneOf, record, shortText, wholeNumber } from "./wire.ts";
 
 /** The public keys shipments and single keys are sealed to; the octets are SPKI DER. */
 export const recipientKey = record({
@@ -26,6 +26,8 @@ export const custodianStatus = record({
   separateUser: c.boolean,
   recipient: recipientKey,
   ledgerHead,
+  /** Why no key is used, or which witness of the ledger is away; absent while all is well. */
+  ledgerTrouble: c.optional(record({ code: shortText, message: longText })),
   /** Meters in custody. */
   meters: wholeNumber,
   /** True while every critical command is frozen, whatever token it comes with. */

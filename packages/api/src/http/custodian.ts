@@ -14,6 +14,12 @@ export const CustodianSummary = Type.Object({
   meters: Type.Optional(Type.Integer()),
   killSwitch: Type.Optional(Type.Boolean({ description: "Everything critical is frozen" })),
   ledgerHead: Type.Optional(Type.Object({ size: Type.Integer(), root: Sha256 })),
+  ledgerTrouble: Type.Optional(
+    Type.Object(
+      { code: Type.String(), message: Type.String() },
+      { description: "Why the custodian uses no key, or which witness of its ledger is away" },
+    ),
+  ),
   asOf: Timestamp,
 });
 export type CustodianSummary = Static<typeof CustodianSummary>;

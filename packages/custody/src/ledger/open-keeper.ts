@@ -5,12 +5,17 @@ import {
   type Approver,
   completeNodes,
   DEFAULT_KEEPER_SETTINGS,
+  edgeOf,
   fileWitness,
   type KeeperPorts,
   type KeeperSettings,
+  type KeeperState,
   LedgerKeeper,
+  type LedgerReads,
   type LedgerStore,
   RESUMED,
+  rootOf,
+  type TreeHead,
   type Witness,
 } from "@meterkeep/ledger";
 import { LARGEST_BLOCK } from "../protocol/send-counters.ts";
@@ -65,6 +70,21 @@ export function skippedAfterLoss(ledger: Pick<LedgerStore, "ofItself">): (marked
       .filter(({ kind, sequence }) => kind === RESUMED && sequence > markedAt)
       .reduce((sum, { body }) => sum + (JSON.parse(body) as { readonly lost: number }).lost * LARGEST_BLOCK, 0);
 }
+
+/** Size and root of the ledger as it is stored. */
+export async function storedHead(ledger: LedgerReads): Promise<TreeHead> {
+  const { frontier } = await edgeOf(ledger);
+  return { size: frontier.size, root: rootOf(frontier) };
+}
+
+/** What people should hear of: a halt, or else a witness that is away. */
+export function troubleOf({ halt, witnesses }: Pick<KeeperState, "halt" | "witnesses">) {
+  if (halt !== undefined) return { code: halt.code, message: halt.message.slice(0, MOST_CHARACTERS) };
+  const away = witnesses.find(({ state }) => state === "away");
+  return away && { code: "ledger-witness-away", message: (away.problem ?? away.name).slice(0, MOST_CHARACTERS) };
+}
+
+const MOST_CHARACTERS = 1024;
 
 async function readApproved(path: string): Promise<ApprovedChange | undefined> {
   try {

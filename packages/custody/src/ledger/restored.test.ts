@@ -38,8 +38,6 @@ interface Bench {
 interface Started {
   readonly custody: Awaited<ReturnType<typeof openCustodyIn>>;
   readonly pool: Pool;
-  /** As if the process had been killed: nothing is said any more. */
-  kill(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -52,10 +50,9 @@ async function withBench(body: (bench: Bench) => Promise<void>): Promise<void> {
   const copies: string[] = [];
   const failures: unknown[] = [];
   let now = 1_795_000_000_000;
-  const pools = new Set<Pool>();
+  const running: (() => Promise<void>)[] = [];
   const start = async (ledger: LedgerOptions = {}): Promise<Started> => {
     const pool = createPool(database.url, { applicationName: "custodian" });
-    pools.add(pool);
     const custody = await openCustodyIn(postgresCustodyStore(pool), {
       vault: { kind: "file", path: join(folder, "root.key") },
       manufacturers: [],
@@ -66,19 +63,15 @@ async function withBench(body: (bench: Bench) => Promise<void>): Promise<void> {
       ledger,
       onFailure: (error) => failures.push(error),
     });
-    const kill = async () => {
-      pools.delete(pool);
+    let isOpen = true;
+    const stop = async () => {
+      if (!isOpen) return;
+      isOpen = false;
+      await custody.close();
       await pool.end();
     };
-    return {
-      custody,
-      pool,
-      kill,
-      stop: async () => {
-        await custody.close();
-        await kill();
-      },
-    };
+    running.push(stop);
+    return { custody, pool, stop };
   };
   try {
     await body({
@@ -98,7 +91,7 @@ async function withBench(body: (bench: Bench) => Promise<void>): Promise<void> {
       },
     });
   } finally {
-    for (const pool of pools) await pool.end();
+    for (const stop of running) await stop().catch(() => undefined);
     for (const copy of copies) await admin.query(`drop database if exists ${copy} with (force)`);
     await admin.end();
     await database[Symbol.asyncDispose]();
@@ -160,7 +153,9 @@ test("a database put back under a running custodian is noticed at its next write
     for (let at = 0; at < 4; at += 1) await running.custody.bursts.record([entry(at)]).catch(() => undefined);
     assert.equal(haltOf(running), "ledger-restored");
     await assert.rejects(openSession(running), { code: "ledger-restored" });
-    await running.kill();
+    const status = await running.custody.service.status({}, HEAD_END);
+    assert.equal(status.ledgerTrouble?.code, "ledger-restored");
+    await running.stop();
   }));
 
 test("a second instance notices a database restored together with the custodian's folder", () =>

@@ -44,6 +44,7 @@ export interface CustodianParts {
   readonly pushes: Pushes;
   readonly ledgerHead: () => Promise<TreeHead>;
   readonly ledger: LedgerService;
+  readonly ledgerTrouble: () => CustodianStatus["ledgerTrouble"];
   readonly refusals: () => CustodianStatus["refusals"];
   /** What never changes while it runs. */
   readonly facts: Pick<
@@ -60,7 +61,15 @@ export function custodianService(parts: CustodianParts): CustodianService {
       // Nothing that could be frozen is sealed by this version at all, so that the switch is not there to be thrown.
       const meters = await store.meterCount();
       const ledgerHead = await parts.ledgerHead();
-      return { ...facts, ledgerHead, meters, killSwitch: false, refusals: parts.refusals() };
+      const trouble = parts.ledgerTrouble();
+      return {
+        ...facts,
+        ledgerHead,
+        ...(trouble && { ledgerTrouble: trouble }),
+        meters,
+        killSwitch: false,
+        refusals: parts.refusals(),
+      };
     },
     beginShipment: async (place, caller) => ({ upload: await uploads.begin(place, caller) }),
     shipmentChunk: async ({ upload, bytes }, caller) => ({ received: await uploads.append(upload, bytes, caller) }),

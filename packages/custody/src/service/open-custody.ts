@@ -10,7 +10,7 @@ import { openFileEscrow } from "../escrow/file-escrow.ts";
 import { EntryBursts } from "../evidence/entry-bursts.ts";
 import { gatedService } from "../ledger/gate.ts";
 import { ledgerService } from "../ledger/ledger-service.ts";
-import { keeperIn, type LedgerOptions, skippedAfterLoss } from "../ledger/open-keeper.ts";
+import { keeperIn, type LedgerOptions, skippedAfterLoss, storedHead, troubleOf } from "../ledger/open-keeper.ts";
 import { ReceiveWindows } from "../protocol/receive-windows.ts";
 import { SendCounters } from "../protocol/send-counters.ts";
 import { MeterKeyCache } from "../push/key-cache.ts";
@@ -121,6 +121,8 @@ export async function openCustodyIn(store: CustodyStore, options: CustodyOptions
     append: (...entries) => committer.submit({ entries }),
   });
   await keeper.open();
+  // A halted ledger is shown as it is stored, which is not what was written.
+  const ledgerHead = () => (keeper.state.halt === undefined ? committer.head() : storedHead(store.ledger));
   const recipient = await openRecipient(vault, store.installation);
   await adoptRecords(store, committer, vault, now);
   const files = new CheckedFiles(store, vault, bursts, now);
@@ -165,8 +167,9 @@ export async function openCustodyIn(store: CustodyStore, options: CustodyOptions
     contacts,
     rotations,
     pushes: new Pushes(conversation, keyCache),
-    ledgerHead: () => committer.head(),
-    ledger: ledgerService(keeper, store, () => committer.head()),
+    ledgerHead,
+    ledger: ledgerService(keeper, store, ledgerHead),
+    ledgerTrouble: () => troubleOf(keeper.state),
     refusals: () => ({ sealBudget: budget.refused, records: files.refused, entriesCounted: bursts.counted }),
     facts: {
       version: options.version,

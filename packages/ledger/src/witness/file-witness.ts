@@ -55,7 +55,11 @@ async function appendLine(path: string, line: string): Promise<void> {
 
 async function syncFolder(path: string): Promise<void> {
   const folder = await open(path, "r");
-  await folder.sync().finally(() => folder.close());
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
 }
 
 /** Looks for the newest whole line, from the end. A file that is not there has seen nothing yet. */

@@ -57,5 +57,9 @@ async function replaceDurably(folder: string, path: string, text: string): Promi
   }
   await rename(draft, path);
   const directory = await open(folder, "r");
-  await directory.sync().finally(() => directory.close());
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
 }
