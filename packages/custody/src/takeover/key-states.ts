@@ -21,22 +21,43 @@ export function keyTransitions(
   effects: readonly TakeoverEffect[],
   at: number,
 ): KeyTransition[] {
-  return effects.flatMap((effect) => {
-    if (effect.kind !== "key-active") return [];
-    const { purpose, version } = effect.key;
-    const of = keys.filter((key) => key.purpose === purpose);
-    const next = of.find((key) => key.version === version);
-    if (next === undefined) return [];
-    const becomes = (key: KeyRecord, state: KeyState, provenAt?: number): KeyTransition[] =>
-      mayBecome(key.state, state) || (key.state === state && provenAt !== undefined)
-        ? [{ write: { ...named(key), state, at, provenAt }, from: key.state }]
-        : [];
-    const former = of.filter((key) => key.version !== version && (key.state === "active" || key.state === "suspended"));
-    return [
-      ...former.flatMap((key) => becomes(key, "deactivated")),
-      ...becomes(next, "active", effect.proven ? at : undefined),
-    ];
-  });
+  let now = keys;
+  const transitions: KeyTransition[] = [];
+  for (const effect of effects) {
+    if (effect.kind !== "key-active") continue;
+    const next = activations(now, effect, at);
+    now = withKeyStates(now, next);
+    transitions.push(...next);
+  }
+  return oneForEach(transitions);
+}
+
+function activations(
+  keys: readonly KeyRecord[],
+  { key: { purpose, version }, proven }: Extract<TakeoverEffect, { kind: "key-active" }>,
+  at: number,
+): KeyTransition[] {
+  const of = keys.filter((key) => key.purpose === purpose);
+  const next = of.find((key) => key.version === version);
+  if (next === undefined) return [];
+  const becomes = (key: KeyRecord, state: KeyState, provenAt?: number): KeyTransition[] =>
+    mayBecome(key.state, state) || (key.state === state && provenAt !== undefined)
+      ? [{ write: { ...named(key), state, at, provenAt }, from: key.state }]
+      : [];
+  const former = of.filter((key) => key.version !== version && (key.state === "active" || key.state === "suspended"));
+  return [...former.flatMap((key) => becomes(key, "deactivated")), ...becomes(next, "active", proven ? at : undefined)];
+}
+
+/** A key is written once in a commit: from where it came to where it ends. */
+function oneForEach(transitions: readonly KeyTransition[]): KeyTransition[] {
+  const merged = new Map<string, KeyTransition>();
+  for (const { write, from } of transitions) {
+    const name = `${write.purpose}/${write.version}`;
+    const before = merged.get(name);
+    const provenAt = write.provenAt ?? before?.write.provenAt;
+    merged.set(name, { write: { ...write, provenAt }, from: before?.from ?? from });
+  }
+  return [...merged.values()];
 }
 
 /** The keys after those transitions. */

@@ -293,6 +293,14 @@ test("in PostgreSQL a takeover is the same, and a crash at every third commit le
         assert.equal((await carryTakeover(custody, meter)).state.verdict, "proven");
         await takenOver(custody, meter);
       }
+      for (let lost = 0; lost < 14; lost += 1) {
+        const title = `54535400000002${lost.toString(16).padStart(2, "0")}`.toUpperCase();
+        const meter = new TestMeter({ systemTitle: title });
+        await custody.add(meter);
+        const faults = [...Array.from({ length: lost }, () => "none" as const), "dies-after" as const];
+        assert.equal((await carryTakeover(custody, meter, { faults })).state.verdict, "proven", `answer ${lost}`);
+        await takenOver(custody, meter);
+      }
       assert.equal((await auditStored(custody.store.ledger)).fault, undefined);
     }, postgresCustodyStore(pool)),
   ));
