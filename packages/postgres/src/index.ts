@@ -12,6 +12,13 @@ export { POSTGRES_ERROR_CODES, PostgresError, type PostgresErrorCode } from "./e
 export { acquireLock, type DirectoryLock, processStartTime } from "./lock.ts";
 export { type MigrationReport, type MigrationSource, migrate } from "./migrate.ts";
 export { createPool, createQueries, inTransaction, type PoolOptions } from "./pool.ts";
-export { connectionOf, type LoginRole, type OwnedDatabase, provision, randomPassword } from "./provision.ts";
+export {
+  connectionOf,
+  type LoginRole,
+  type OwnedDatabase,
+  type ProvisionOptions,
+  provision,
+  randomPassword,
+} from "./provision.ts";
 export { prepareSchema } from "./schema.ts";
 export { isReachableByOthers, resolveStateDirectory, type StateDirectory } from "./state-directory.ts";

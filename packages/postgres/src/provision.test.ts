@@ -106,6 +106,30 @@ test("a user with CREATEDB and CREATEROLE is enough, and stays a member of nothi
     }
   }));
 
+test("a role that takes all connections it can get leaves the other's", () =>
+  inPair(async (url, pair) => {
+    const [greedy, other] = await provision(url, pair);
+    const taken: pg.Client[] = [];
+    const take = async (): Promise<void> => {
+      const client = new pg.Client({ connectionString: greedy! });
+      client.on("error", () => undefined);
+      await client.connect();
+      taken.push(client);
+    };
+    try {
+      await assert.rejects(
+        async () => {
+          for (;;) await take();
+        },
+        { code: "53300" },
+      );
+      assert.equal(taken.length, 20);
+      await withClient(other!, (client) => client.query("select 1"));
+    } finally {
+      for (const client of taken) await client.end();
+    }
+  }));
+
 test("a user who may not make roles is told what is needed", async () => {
   await using database = await openTestDatabase();
   await assert.rejects(provision(database.url, [{ database: "x", role: "x", password: "x" }]), {

@@ -23,6 +23,25 @@ export interface OwnedDatabase extends LoginRole {
 /** The oldest server whose SQL and defaults (no CREATE on schema public) this program relies on. */
 const MIN_SERVER_VERSION = 150_000;
 
+/**
+ * Connections that one role may have at once, so that one process that is not itself any more leaves the others theirs
+ * of the embedded server's 60. A process works with eight; those of one that was killed are still open when it is started again.
+ */
+const ROLE_CONNECTIONS = 20;
+/** An owner lays out its schema over one connection and is then locked out. */
+const OWNER_CONNECTIONS = 4;
+/** What makes large objects, which anybody may do by default and which no quota of a table's bounds. */
+const LARGE_OBJECT_MAKERS = ["lo_creat", "lo_create", "lo_from_bytea", "lo_import"] as const;
+
+/** What else {@link provision} may do. */
+export interface ProvisionOptions {
+  /**
+   * The whole server is this installation's and `adminUrl` its superuser: what PostgreSQL lets everybody do by default is
+   * taken from everybody, too. On a server that others use as well that would be theirs to decide.
+   */
+  readonly isServerOurs?: boolean;
+}
+
 /** A password that no one has to type: 256 random bits. */
 export function randomPassword(): string {
   return randomBytes(32).toString("base64url");
@@ -36,7 +55,11 @@ export function randomPassword(): string {
  * @returns a connection string for each database, in the order given
  * @throws {PostgresError} `server-unreachable`, `server-too-old`, or `provision-refused` when the user may not do it
  */
-export async function provision(adminUrl: string, databases: readonly OwnedDatabase[]): Promise<string[]> {
+export async function provision(
+  adminUrl: string,
+  databases: readonly OwnedDatabase[],
+  { isServerOurs = false }: ProvisionOptions = {},
+): Promise<string[]> {
   const client = new pg.Client({ connectionString: adminUrl, connectionTimeoutMillis: 10_000 });
   client.on("error", () => undefined);
   try {
@@ -50,6 +73,7 @@ export async function provision(adminUrl: string, databases: readonly OwnedDatab
   try {
     const version = await checkVersion(client);
     for (const owned of databases) await provisionOne(client, adminUrl, owned, version);
+    if (isServerOurs) await closeToEverybody(client, adminUrl, databases);
   } catch (error) {
     if (error instanceof PostgresError) throw error;
     throw new PostgresError(
@@ -90,8 +114,8 @@ async function provisionOne(
   serverVersion: number,
 ): Promise<void> {
   const { database, role, owner = owned } = owned;
-  await setLogin(client, owned);
-  if (owner !== owned) await setLogin(client, owner);
+  await setLogin(client, owned, ROLE_CONNECTIONS);
+  if (owner !== owned) await setLogin(client, owner, OWNER_CONNECTIONS);
   const { rows } = await client.query<{ owner: string }>(
     "select pg_get_userbyid(datdba) as owner from pg_database where datname = $1",
     [database],
@@ -111,10 +135,39 @@ async function provisionOne(
   if (owner !== owned) await handOver(client, connectionOf(adminUrl, owned, owned), owned.role, owner.role);
 }
 
-async function setLogin(client: pg.Client, { role, password }: LoginRole): Promise<void> {
+async function setLogin(client: pg.Client, { role, password }: LoginRole, connections: number): Promise<void> {
   const known = await client.query("select 1 from pg_roles where rolname = $1", [role]);
   const verb = known.rowCount === 0 ? "create" : "alter";
-  await client.query(`${verb} role ${pg.escapeIdentifier(role)} with login password ${pg.escapeLiteral(password)}`);
+  await client.query(
+    `${verb} role ${pg.escapeIdentifier(role)} with login connection limit ${connections} password ${pg.escapeLiteral(password)}`,
+  );
+}
+
+/** Takes from everybody the server's own databases, and in ours what makes large objects. */
+async function closeToEverybody(
+  client: pg.Client,
+  adminUrl: string,
+  databases: readonly OwnedDatabase[],
+): Promise<void> {
+  for (const database of ["postgres", "template1"])
+    await client.query(`revoke all on database ${pg.escapeIdentifier(database)} from public`);
+  for (const { database } of databases) {
+    const url = new URL(adminUrl);
+    url.pathname = `/${encodeURIComponent(database)}`;
+    const session = new pg.Client({ connectionString: url.href, connectionTimeoutMillis: 10_000 });
+    session.on("error", () => undefined);
+    try {
+      await session.connect();
+      const { rows } = await session.query<{ signature: string }>(
+        `select oid::regprocedure::text as signature from pg_proc
+         where pronamespace = 'pg_catalog'::regnamespace and proname = any($1)`,
+        [LARGE_OBJECT_MAKERS],
+      );
+      for (const { signature } of rows) await session.query(`revoke execute on function ${signature} from public`);
+    } finally {
+      await session.end().catch(() => undefined);
+    }
+  }
 }
 
 /**

@@ -72,7 +72,7 @@ export async function provisionDatabases(
   adminUrl: string,
   { headEnd, custodian }: Directories,
   users: ProcessUsers,
-  { databaseSuffix = "" }: Pick<StartConfig, "databaseSuffix">,
+  { databaseSuffix = "", databaseUrl }: Pick<StartConfig, "databaseSuffix" | "databaseUrl">,
 ): Promise<DatabaseUrls> {
   const databases = [
     ownedDatabase(
@@ -86,7 +86,7 @@ export async function provisionDatabases(
       openPassword(custodian, users.custodian),
     ),
   ];
-  const roles = await provision(adminUrl, databases);
+  const roles = await provision(adminUrl, databases, { isServerOurs: databaseUrl === undefined });
   const [headEndUrls, custodianUrls] = databases.map((database, index) => ({
     role: roles[index]!,
     owner: connectionOf(adminUrl, database, database.owner),

@@ -16,7 +16,9 @@ import { afterEach, beforeEach, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import pg from "pg";
+import { withCredentials } from "../connection-url.ts";
 import { processStartTime } from "../lock.ts";
+import { provision } from "../provision.ts";
 import { type EmbeddedPostgres, launchEmbedded } from "./launch.ts";
 
 function guardianOf(postmaster: number): number {
@@ -69,6 +71,32 @@ describe("the embedded server", () => {
     const second = await launch();
     assert.equal(second.facts.initialised, false);
     assert.deepEqual(await query(second, "select a from kept"), [{ a: 1 }]);
+  });
+
+  test("a role has its own database and makes no large objects; the server's own databases are closed to it", async () => {
+    const server = await launch();
+    const pair = [
+      { database: "one", role: "one", password: "one" },
+      { database: "two", role: "two", password: "two" },
+    ];
+    for (let start = 0; start < 2; start += 1) {
+      const [one] = await provision(server.adminUrl, pair, { isServerOurs: true });
+      const client = new pg.Client({ connectionString: one! });
+      await client.connect();
+      try {
+        for (const call of ["lo_create(0)", "lo_creat(-1)", "lo_from_bytea(0, 'x')"])
+          await assert.rejects(client.query(`select ${call}`), { code: "42501" }, call);
+      } finally {
+        await client.end();
+      }
+      for (const database of ["postgres", "template1", "two"]) {
+        const other = new pg.Client({
+          connectionString: withCredentials(one!, { database, user: "one", password: "one" }),
+        });
+        await assert.rejects(other.connect(), { code: "42501" }, database);
+        await other.end().catch(() => undefined);
+      }
+    }
   });
 
   test("nobody but its own user can enter its directory, and it never runs as root", async () => {
