@@ -7,6 +7,7 @@ import { CUSTODY_MIGRATIONS, postgresCustodyStore } from "../store/postgres-stor
 import {
   caller,
   carryTakeover,
+  DEPOT,
   HEAD_END,
   heldKeys,
   type TestCustody,
@@ -224,6 +225,42 @@ test("people suspend, resume and compromise keys, within NIST SP 800-57, each wi
     const entries = await custody.store.ledger.read(0, 1000);
     const mine = entries.filter(({ kind, principal }) => kind === "key-states-changed" && principal === "operator");
     assert.equal(mine.length, 3);
+  }));
+
+test("a compromised key takes the shield at once; a rotation under good masters brings it back, one under a compromised never", () =>
+  withTestCustody(async (custody) => {
+    const { service } = custody.custody;
+    const meter = new TestMeter({ systemTitle: "5453540000000302" });
+    await custody.add(meter);
+    await carryTakeover(custody, meter, { by: DEPOT });
+    const title = titleOf(meter);
+    const state = async () => (await service.takeoverStates({ meters: [title], after: undefined }, HEAD_END)).states[0];
+    const compromise = (purpose: "GUEK" | "GBEK" | "GAK" | "KEK", version: number) =>
+      service.changeKeyState(
+        { meter: title, purpose, version, command: "compromise", reason: "seen on a bus" },
+        OPERATOR,
+      );
+    const shielded = await state();
+    assert.equal(shielded?.grade, "shielded");
+    await compromise("KEK", 1);
+    assert.deepEqual(await state(), shielded, "the factory's key was never ours to keep");
+    await compromise("GUEK", 2);
+    assert.equal((await state())?.grade, "exposed");
+    assert.match((await state())?.sentence ?? "", /its GUEK 2 and GAK 2 were marked compromised/);
+    await carryTakeover(custody, meter);
+    assert.deepEqual(await state(), shielded);
+    await service.planRotations(demand({ meters: [title] }), OPERATOR);
+    await carryTakeover(custody, meter);
+    assert.deepEqual(await state(), shielded);
+    await compromise("KEK", 2);
+    assert.equal((await stateOf(custody, meter))?.phase, "retired");
+    assert.equal((await state())?.grade, "exposed", "it carried the one after it");
+    await compromise("KEK", 3);
+    assert.equal((await stateOf(custody, meter))?.phase, "planned");
+    const { state: ended } = await carryTakeover(custody, meter);
+    assert.equal((await stateOf(custody, meter))?.phase, "retired");
+    assert.equal(ended.grade, "exposed");
+    assert.match(ended.sentence, /KEK 2 and KEK 3 were marked compromised/);
   }));
 
 test("a report names keys that are weaker than they look", () =>

@@ -21,7 +21,14 @@ import { mayBecome, stateAfter } from "../keys/key-transition.ts";
 import { purposeName } from "../keys/purposes.ts";
 import type { CheckedFiles } from "../records/checked-files.ts";
 import type { Committer } from "../store/committer.ts";
-import type { KeyRecord, MeterFile, MeterPlace, Purpose, PurposeNumber } from "../store/records.ts";
+import {
+  type KeyRecord,
+  type MeterFile,
+  type MeterPlace,
+  PURPOSE,
+  type Purpose,
+  type PurposeNumber,
+} from "../store/records.ts";
 import type { CustodyStore, Write } from "../store/store.ts";
 import { journalOf } from "../takeover/view.ts";
 import type { Vault } from "../vault/vault.ts";
@@ -165,8 +172,10 @@ export class Rotations {
           : error;
       });
     keyCache.forget(title);
-    if (command === "compromise" && isBelieved(file, key))
-      await this.plan({ meters: [meter], madeBefore: undefined, purposes: [], cause: "compromise", reason }, caller);
+    if (command !== "compromise" || !isBelieved(file, key)) return;
+    // A master has carried the others; these, in the wrong hands, do not open it, and it stays beyond doubt.
+    const purposes = number === PURPOSE.KEK ? [] : TRANSFERABLE_PURPOSES.filter((name) => name !== "KEK");
+    await this.plan({ meters: [meter], madeBefore: undefined, purposes, cause: "compromise", reason }, caller);
   }
 
   /** Looks through a page of meters for keys that are weaker than they look. */

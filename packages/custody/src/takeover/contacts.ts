@@ -108,7 +108,7 @@ export class Contacts {
     const file = await files.load(title);
     if (file === undefined) throw new CallRefusal("unknown-meter", `meter ${title} is not in custody`);
     const { journal, record } = journalOf(file);
-    const state = () => takeoverState(file.meter, journal, record !== undefined);
+    const state = () => takeoverState(file, journal, record !== undefined);
     const isOver = isFinal(journal.verdict) && record?.closedAt !== undefined;
     if (!canBeTakenOver(file.meter) || (isOver && openRotation(file) === undefined))
       return { kind: "nothing", state: state() };
@@ -154,7 +154,7 @@ export class Contacts {
       const marks = rotationMarks(plan, takeover, journal, now());
       await committer.submit({ writes: [{ kind: "put-takeover", takeover }, ...marks], entries: [mark] });
     }
-    const state = takeoverState(file.meter, journal, record !== undefined);
+    const state = takeoverState(file, journal, record !== undefined);
     const wait = effects.find((effect): effect is Effect<"wait"> => effect.kind === "wait");
     return wait === undefined ? { kind: "nothing", state } : { kind: "wait", milliseconds: wait.milliseconds, state };
   }
@@ -266,7 +266,7 @@ export class Contacts {
     const entries = [contactEntry(live, at, `${kindOf(journal)}-contact-closed`, body)];
     await commitStep(this.#dependencies, live, { journal, effects, entries, prepared: undefined });
     this.#drop(handle, live);
-    const state: TakeoverState = takeoverState(live.meter, journal, true);
+    const state: TakeoverState = takeoverState(live, journal, true);
     return { kind: "close", next: close.next, milliseconds: close.milliseconds, state, step: close.step };
   }
 

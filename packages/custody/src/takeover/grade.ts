@@ -1,5 +1,6 @@
 import type { TakeoverGrade } from "@meterkeep/api/custodian";
-import { type Carrier, isFinal, type Journal } from "./journal.ts";
+import { type KeyRecord, PURPOSE } from "../store/records.ts";
+import { type Carrier, isFinal, type Journal, WORKING } from "./journal.ts";
 
 /**
  * What the way of the keys is worth; nothing as long as they are not proven. Shielded is only what the depot has seen
@@ -15,4 +16,20 @@ export function gradeOf(journal: Journal): TakeoverGrade {
 /** Who carried the refusal of the factory keys; of journals from before that was written down, who carried the keys. */
 export function refusalCarrier({ refusalCarrier: carrier, exposed }: Journal): Carrier {
   return carrier ?? (exposed ? "head-end" : "depot");
+}
+
+/**
+ * Compromised keys that a meter's trust rests on: a working key that it may use, and any master of ours. Each master
+ * has carried the next one, so that who holds it and recorded the line has all that followed: no rotation under it
+ * brings that trust back. The factory's keys are no secret of ours, whatever becomes of them; a broadcast key vouches
+ * for nothing.
+ */
+export function compromisedVouchers(keys: readonly KeyRecord[], { belief }: Journal): KeyRecord[] {
+  return keys.filter(({ purpose, version, state, origin }) => {
+    if (state !== "compromised" && state !== "destroyed-compromised") return false;
+    if (origin === "generated" && purpose === PURPOSE.KEK) return true;
+    return (
+      origin === "generated" && WORKING.some((working) => working === purpose && belief[working].includes(version))
+    );
+  });
 }

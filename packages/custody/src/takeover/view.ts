@@ -1,8 +1,9 @@
 import type { TakeoverGrade, TakeoverPhase, TakeoverState, TakeoverStep } from "@meterkeep/api/custodian";
 import { fromHex, systemTitle } from "@meterkeep/dlms";
-import type { MeterFile, MeterRecord, TakeoverRecord } from "../store/records.ts";
+import { purposeName } from "../keys/purposes.ts";
+import type { KeyRecord, MeterFile, MeterRecord, TakeoverRecord } from "../store/records.ts";
 import { candidates } from "./candidates.ts";
-import { gradeOf, refusalCarrier } from "./grade.ts";
+import { compromisedVouchers, gradeOf, refusalCarrier } from "./grade.ts";
 import { isFinal, type Journal, newJournal, storedJournal, type TakeoverOutcome } from "./journal.ts";
 
 /** The journal of a meter's takeover, and the record it stands in; a fresh one where none has begun. */
@@ -22,11 +23,22 @@ export function canBeTakenOver({ origin }: MeterRecord): boolean {
 /** Where a meter's takeover stands. */
 export function takeoverStateOf(file: MeterFile): TakeoverState {
   const { journal, record } = journalOf(file);
-  return takeoverState(file.meter, journal, record !== undefined);
+  return takeoverState(file, journal, record !== undefined);
 }
 
-/** Where a takeover stands, as callers see it. */
-export function takeoverState(meter: MeterRecord, journal: Journal, begun: boolean): TakeoverState {
+/** Where a takeover stands, as callers see it: what it came to, less what has become of the keys that vouch for it. */
+export function takeoverState(
+  { meter, keys }: Pick<MeterFile, "meter" | "keys">,
+  journal: Journal,
+  begun: boolean,
+): TakeoverState {
+  const state = stateReached(meter, journal, begun);
+  const compromised = canBeTakenOver(meter) ? compromisedVouchers(keys, journal) : [];
+  if (compromised.length === 0 || state.grade === "none") return state;
+  return { ...state, grade: "exposed", sentence: `${state.sentence} ${lossOf(compromised)}` };
+}
+
+function stateReached(meter: MeterRecord, journal: Journal, begun: boolean): TakeoverState {
   const applicable = canBeTakenOver(meter);
   // During and after a rotation the takeover is what it was: trust does not change because keys do.
   if (journal.takeover !== undefined)
@@ -54,8 +66,15 @@ export function takeoverState(meter: MeterRecord, journal: Journal, begun: boole
 
 /** What is kept of a takeover by the rotations after it. */
 export function takeoverOutcome(meter: MeterRecord, journal: Journal): TakeoverOutcome {
-  const { grade, verdict, provenAt, steps, sentence } = takeoverState(meter, journal, true);
+  const { grade, verdict, provenAt, steps, sentence } = stateReached(meter, journal, true);
   return { grade, verdict, ...(provenAt === undefined ? {} : { provenAt }), steps, sentence };
+}
+
+function lossOf(compromised: readonly KeyRecord[]): string {
+  const names = compromised.map(({ purpose, version }) => `${purposeName(purpose)} ${version}`);
+  return names.length === 1
+    ? `Since then its ${names[0]} was marked compromised: who holds it may have what rests on it.`
+    : `Since then its ${names.slice(0, -1).join(", ")} and ${names.at(-1)} were marked compromised: who holds them may have what rests on them.`;
 }
 
 function phaseOf(journal: Journal, begun: boolean): TakeoverPhase {
