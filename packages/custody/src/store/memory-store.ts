@@ -38,6 +38,7 @@ export function memoryCustodyStore(): CustodyStore {
   return {
     commit: async (writes, growth) => {
       const draft = copyOf(held);
+      checkStatesOnce(writes);
       for (const write of writes) apply(draft, write);
       if (growth !== undefined) {
         await ledger.append(growth);
@@ -152,6 +153,14 @@ export function memoryCustodyStore(): CustodyStore {
       },
     },
   };
+}
+
+/** One statement changes all states of a commit: it would change a key once. */
+function checkStatesOnce(writes: readonly Write[]): void {
+  const names = writes.flatMap((write) =>
+    write.kind === "set-key-state" ? [setupName(write.place, write.purpose, write.version)] : [],
+  );
+  if (new Set(names).size !== names.length) throw conflict("the state of a key is written twice");
 }
 
 function apply(draft: Held, write: Write): void {

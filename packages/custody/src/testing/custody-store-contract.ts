@@ -255,6 +255,7 @@ export function custodyStoreContract(
       ],
     );
     await assert.rejects(store.commit([set(9, "deactivated")]), conflict);
+    await assert.rejects(store.commit([set(2, "active", 5), set(2, "active", 6)]), conflict, "once in a commit");
   });
 
   contract(
