@@ -108,6 +108,7 @@ async function attach(context: Context, { body, request, reply }: Call<"attachMe
         holders: ["whoever had the keys before"],
         ...(body.source === undefined ? {} : { pushSource: body.source }),
         ...(body.layout === undefined ? {} : { pushLayout: body.layout }),
+        ...(outcome.kind === "added" ? { keyFindings: outcome.warnings.map(({ message }) => message) } : {}),
       },
     ],
     new Date(context.now()),

@@ -299,6 +299,26 @@ test("a real meter is attached with sealed keys, once, and marked as what it is"
   ]);
 });
 
+test("a meter attached with published keys says that its messages prove nothing, for as long as it is there", async () => {
+  const message = "The GUEK is published in the examples of Meterkeep.";
+  await using warned = await startTestServer({
+    custodian: {
+      addMeter: async ({ systemTitle }) => ({
+        kind: "added",
+        warnings: [{ systemTitle, purpose: "GUEK", message }],
+      }),
+    },
+  });
+  const cookie = await warned.signIn();
+  const body = { systemTitle: METER, label: "Example", sealed: SEALED };
+  await warned.post("/api/v1/meters", body, { cookie });
+  const { trust } = (await (await warned.get(`/api/v1/meters/${METER}`, { cookie })).json()) as {
+    trust: { state: string; sentence: string };
+  };
+  assert.equal(trust.state, "held");
+  assert.ok(trust.sentence.startsWith(`${message} Whoever knows that can speak for this meter`));
+});
+
 test("what people do is in the head-end's ledger, a leaf of its tree, before it is done", async () => {
   const cookie = await server.signIn();
   await server.post("/api/v1/tokens", { name: "audit me" }, { cookie });

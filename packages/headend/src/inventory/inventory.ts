@@ -2,6 +2,7 @@ import { fromHex } from "@meterkeep/dlms";
 import type { Scope } from "../database/scope.ts";
 import { firstRow, rows, type Sql } from "../database/sql.ts";
 import { HeadEndError } from "../errors.ts";
+import { ATTACHED_WEAK_KEYS, weakKeysSentence } from "../trust/trust.ts";
 import type { Grid } from "./grid.ts";
 import {
   type Address,
@@ -31,6 +32,8 @@ export interface NewMeter {
   readonly holders: readonly string[];
   readonly pushSource?: string;
   readonly pushLayout?: string;
+  /** What the custodian found against the keys of a meter that was added by hand. */
+  readonly keyFindings?: readonly string[];
 }
 
 /**
@@ -67,6 +70,8 @@ export class Inventory {
       meters.map((meter) => JSON.stringify(meter.holders)),
       meters.map((meter) => meter.pushSource ?? null),
       meters.map((meter) => meter.pushLayout ?? null),
+      meters.map(({ keyFindings = [] }) => (keyFindings.length === 0 ? null : weakKeysSentence(keyFindings))),
+      ATTACHED_WEAK_KEYS,
     ]);
     return added.map((row) => row.meter_id as MeterId);
   }
@@ -206,14 +211,14 @@ const ADD_METERS = `
       as n(title, kind, label, profile, suite, manufacturer, ldn, serial, model, hardware, firmware, shipment, holders,
         push_source, push_layout)
     on conflict (system_title) do nothing
-    returning meter_id, shipment is null as by_hand
+    returning meter_id, system_title, shipment is null as by_hand
   ), with_trust as (
     insert into trust (utility_id, island_id, meter_id, state, reason, sentence, since)
     select $1, $2, meter_id, 'held',
-      case when by_hand then 'attached' else 'shipped' end,
-      case when by_hand then 'Its keys were added by hand and nothing has been heard from it yet.'
-        else 'It is known from its shipment and nobody has spoken with it yet.' end, $3
-    from added
+      case when not by_hand then 'shipped' when weak.sentence is null then 'attached' else $20 end,
+      case when not by_hand then 'It is known from its shipment and nobody has spoken with it yet.'
+        else coalesce(weak.sentence, 'Its keys were added by hand and nothing has been heard from it yet.') end, $3
+    from added join unnest($4::bytea[], $19::text[]) as weak(title, sentence) on weak.title = added.system_title
   ), with_takeover as (
     insert into takeovers (utility_id, island_id, meter_id, phase, step, grade, verdict, sentence, updated_at)
     select $1, $2, meter_id, case when by_hand then 'not-applicable' else 'not-started' end, 'factory-association',

@@ -182,6 +182,23 @@ test("a real meter is worth what protects its messages: confidential is held, a 
   );
 });
 
+test("a real meter whose keys are published stays held and says so, whatever tags its messages carry", async () => {
+  const title = "4C475A0000000008";
+  const finding = "The GUEK is published in the examples of Meterkeep.";
+  await database.inventory.add(
+    [testMeter(8, { systemTitle: title, kind: "real", profile: "push-only", keyFindings: [finding] })],
+    new Date(),
+  );
+  const { intake, directory, errors, outcomes } = bench((_, n) => opened(title, notification(n)));
+  await directory.refresh();
+  intake.take({ apdu: protectedApdu(title, 1), transport: "tcp", address: "10.0.0.6" });
+  await intake.settled();
+  assert.deepEqual([errors, outcomes], [[], ["accepted"]]);
+  const [line] = await meterSummaries(database.pool, database.scope, () => WALL_SOURCE_CLOCK, AT, { title });
+  assert.equal(line?.trust, "held");
+  assert.match(line?.trustSentence ?? "", /published in the examples of Meterkeep\. Whoever knows that can speak/);
+});
+
 test("what opens and makes no sense is refused with the place, and one bad push spoils no other", async () => {
   const title = testTitle(1);
   const { intake, directory, outcomes } = bench((_, n) =>

@@ -9,7 +9,7 @@ import type { MeterDirectory } from "../inventory/directory.ts";
 import type { Meter, MeterId } from "../inventory/meter.ts";
 import { counted } from "../reading/words.ts";
 import type { SourceClock } from "../time/source-clock.ts";
-import { judgeTrust } from "../trust/trust.ts";
+import { ATTACHED_WEAK_KEYS, judgeTrust } from "../trust/trust.ts";
 import { changeOf, trustDraft } from "../trust/trust-record.ts";
 import type { TrustChangeRecord } from "../work/finish.ts";
 import { claimedTitle } from "./claimed-title.ts";
@@ -174,6 +174,7 @@ export class PushIntake {
   ): TrustChangeRecord | undefined {
     if (meter.role !== "attached" || standing === undefined) return undefined;
     if (standing.state !== "held" && standing.state !== "provisional") return undefined;
+    if (standing.reason === ATTACHED_WEAK_KEYS) return undefined;
     const judged = judgeTrust({
       phase: "not-applicable",
       grade: "none",

@@ -121,6 +121,14 @@ function judgeAttached(facts: TrustFacts): Trust {
   }
 }
 
+/** The reason that a meter was added with keys that others know or can guess: no tag raises its trust. */
+export const ATTACHED_WEAK_KEYS = "attached-weak-keys";
+
+/** What is said of such a meter, from the custodian's findings; a sentence each, without a key in it. */
+export function weakKeysSentence(findings: readonly string[]): string {
+  return `${findings.join(" ")} Whoever knows that can speak for this meter, so what it sends proves nothing.`;
+}
+
 function trust(state: TrustStateName, reason: string, sentence: string): Trust {
   return { state, reason, sentence };
 }
