@@ -24,6 +24,10 @@ const SAYS = {
   "head-end": "People, tokens, meters and every change of trust.",
 } as const;
 
+/** So many entries make a page; fewer, and it looks further back by itself, this many pages at most. */
+const ENOUGH = 25;
+const MOST_PAGES = 8;
+
 export function LedgerPage() {
   const [source, setSource] = useState<LedgerSource>("custodian");
   const [routine, setRoutine] = useState(false);
@@ -36,6 +40,11 @@ export function LedgerPage() {
   usePageTitle(`${SOURCES[source]}'s ledger`);
   const entries = useMemo(() => data?.pages.flatMap((page) => page.entries) ?? [], [data]);
   const head = data?.pages[0]?.head;
+  // Where bookkeeping hides almost everything, one page that looked back as far as it may can be almost empty.
+  const isScant = entries.length < ENOUGH && (data?.pages.length ?? MOST_PAGES) < MOST_PAGES;
+  useEffect(() => {
+    if (isScant && hasNextPage && !isFetchingNextPage && error === null) void fetchNextPage();
+  }, [isScant, hasNextPage, isFetchingNextPage, error, fetchNextPage]);
   const check = useLeafCheck(entries, !routine);
   const newer = useNewer(source, entries[0]?.sequence);
 

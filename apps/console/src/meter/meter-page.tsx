@@ -31,6 +31,7 @@ function Meter({ systemTitle }: { systemTitle: string }) {
   const feeder = overview.data?.grid?.feeders.find(({ id }) => id === meter.feeder);
   const look = TRUST_LOOKS[meter.trust];
   usePageTitle(meter.label);
+  const attached = meter.role === "attached";
   return (
     <>
       <div className="page-head">
@@ -58,13 +59,18 @@ function Meter({ systemTitle }: { systemTitle: string }) {
       <div className="meter-grid">
         <div className="meter-main">
           <ReadingsChart detail={data} />
-          <Registers systemTitle={systemTitle} simulated={meter.kind === "simulated"} />
-          <Sessions systemTitle={systemTitle} lastSession={data.lastSession} meterName={meter.label} />
+          <Registers systemTitle={systemTitle} simulated={meter.kind === "simulated"} attached={attached} />
+          <Sessions
+            systemTitle={systemTitle}
+            lastSession={data.lastSession}
+            meterName={meter.label}
+            attached={attached}
+          />
         </div>
         <div className="meter-side">
           <Takeover takeover={data.takeover} />
           <Keys keys={data.keys} />
-          <TrustHistory trust={data.trust} />
+          <TrustHistory trust={data.trust} role={meter.role} />
           <Identity detail={data} />
         </div>
       </div>

@@ -70,8 +70,10 @@ export function ReadingsChart({ detail }: { detail: MeterDetail }) {
           data === undefined ? (
             <p className="dim chart-wait">Fetching the intervals …</p>
           ) : (
-            <Empty command={`npx meterkeep meter show ${detail.meter.systemTitle}`}>
-              No interval of this time has been read.{" "}
+            <Empty>
+              {detail.meter.role === "attached"
+                ? "Nobody reads intervals of this meter: what it pushes stands below."
+                : "No interval of this time has been read."}{" "}
               {detail.intervals.missing > 0 ? "They are asked for in the next session." : ""}
             </Empty>
           )

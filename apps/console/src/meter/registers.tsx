@@ -10,8 +10,15 @@ import { Amount } from "../shell/quantity.tsx";
 import { ScrollRegion } from "../shell/scroll-region.tsx";
 import { newestRegisters } from "./newest-registers.ts";
 
+interface RegistersProps {
+  readonly systemTitle: string;
+  readonly simulated: boolean;
+  /** It only pushes: no session reads it. */
+  readonly attached: boolean;
+}
+
 /** The newest value of each register, with the trust it had when it was captured. */
-export function Registers({ systemTitle, simulated }: { systemTitle: string; simulated: boolean }) {
+export function Registers({ systemTitle, simulated, attached }: RegistersProps) {
   const { data, error, refetch } = useQuery(readingsQuery(systemTitle));
   const now = useTownTime();
   const registers = data === undefined ? [] : newestRegisters(data.readings);
@@ -25,8 +32,10 @@ export function Registers({ systemTitle, simulated }: { systemTitle: string; sim
         <Failure error={error} retry={() => void refetch()} />
       ) : data !== undefined && registers.length === 0 ? (
         <div className="panel-body">
-          <Empty command={`npx meterkeep meter show ${systemTitle}`}>
-            No register has been read yet. The first session after the takeover reads them.
+          <Empty {...(attached ? {} : { command: `npx meterkeep meter show ${systemTitle}` })}>
+            {attached
+              ? "It has pushed nothing yet. Its first push that opens stands here."
+              : "No register has been read yet. The first session after the takeover reads them."}
           </Empty>
         </div>
       ) : (

@@ -15,9 +15,11 @@ interface SessionsProps {
   readonly systemTitle: string;
   readonly lastSession: string | undefined;
   readonly meterName: string;
+  /** It only pushes: nobody opens sessions with it. */
+  readonly attached: boolean;
 }
 
-export function Sessions({ systemTitle, lastSession, meterName }: SessionsProps) {
+export function Sessions({ systemTitle, lastSession, meterName, attached }: SessionsProps) {
   // The session shown stays while newer ones come in: nobody reads a ladder that is pulled away every quarter of an hour of town time.
   const [first, setFirst] = useState(lastSession);
   const shown = first ?? lastSession;
@@ -36,8 +38,10 @@ export function Sessions({ systemTitle, lastSession, meterName }: SessionsProps)
         </div>
         {shown === undefined ? (
           <div className="panel-body">
-            <Empty command={`npx meterkeep meter show ${systemTitle}`}>
-              Nobody has spoken with this meter yet. Its first contact changes its keys, and stands here step by step.
+            <Empty>
+              {attached
+                ? "Nobody speaks with this meter: its keys were added by hand, and it sends by itself."
+                : "Nobody has spoken with this meter yet. Its first contact changes its keys, and stands here step by step."}
             </Empty>
           </div>
         ) : (

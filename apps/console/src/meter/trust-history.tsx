@@ -1,10 +1,10 @@
-import type { MeterDetail } from "@meterkeep/api";
+import type { MeterDetail, MeterSummary } from "@meterkeep/api";
 import { TrustMark, WallClock } from "../shell/marks.tsx";
 import { When } from "../shell/when.tsx";
-import { TRUST_LOOKS } from "../town/trust.ts";
+import { trustMeans } from "../town/trust.ts";
 
 /** Trust now, what it allows, and every change with its reason. */
-export function TrustHistory({ trust }: { trust: MeterDetail["trust"] }) {
+export function TrustHistory({ trust, role }: { trust: MeterDetail["trust"]; role: MeterSummary["role"] }) {
   return (
     <section className="panel" aria-labelledby="trust-title">
       <div className="panel-head">
@@ -13,7 +13,7 @@ export function TrustHistory({ trust }: { trust: MeterDetail["trust"] }) {
         <TrustMark trust={trust.state} />
       </div>
       <div className="panel-body">
-        <p className="why">{TRUST_LOOKS[trust.state].means}</p>
+        <p className="why">{trustMeans(trust.state, role)}</p>
         <ol className="history">
           {newestFirst(trust.history).map(({ at, to, sentence }) => (
             <li key={`${at} ${to}`}>

@@ -35,7 +35,7 @@ export function nextSteps({ drillsRun, realMeters, passkeys, passkeysOffered }: 
     steps.push({ title: "Add a passkey", why: "The link you came by works only once.", to: "/account" });
   steps.push({
     title: "Read the ledger",
-    why: "Every key use and every refusal, chained so that a change of the past shows.",
+    why: "Every key use and every refusal, leaves of one tree, so that a change of the past shows.",
     command: "npx meterkeep status",
     to: "/ledger",
   });

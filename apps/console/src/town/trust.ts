@@ -65,6 +65,17 @@ export const TRUST_LOOKS = {
   },
 } as const satisfies Record<Trust, TrustLook>;
 
+/** The same of a meter whose keys were added by hand: they are not changed, so nothing can be said of new ones. */
+const ATTACHED_MEANS: Partial<Record<Trust, string>> = {
+  provisional: "Its keys were not made here and stay as they are: others may hold them. Billing only with a mark.",
+  held: "Its keys were added by hand, and nothing has proven its readings so far. They are kept and not used.",
+};
+
+/** What the state allows, in words, for a meter of this role. */
+export function trustMeans(trust: Trust, role: MeterSummary["role"]): string {
+  return (role === "attached" ? ATTACHED_MEANS[trust] : undefined) ?? TRUST_LOOKS[trust].means;
+}
+
 /** In the order in which the page lists them: from worst known to best earned would alarm, so it follows the way a meter goes. */
 export const TRUST_ORDER = [
   "held",
