@@ -94,12 +94,20 @@ export class SendCounters {
     return line && takeFrom(line, keyVersion, count);
   }
 
-  /** The next counters reserved are not below `to`, where that is at most `ahead` above those given out. */
-  async raise(place: SetupPlace, to: number, ahead: number): Promise<void> {
+  /**
+   * The next counters given out are not below `to`, where that skips `most` at most. Each call is judged alone: who
+   * believes several keeps count of what they skipped.
+   *
+   * @returns how many are skipped; 0 where nothing changes
+   */
+  async raise(place: SetupPlace, to: number, most: number): Promise<number> {
     const line = await this.#line(place);
-    if (to > Math.max(line.next, FIRST_COUNTER) + ahead || to <= line.next) return;
-    line.next = line.end;
+    const next = line.next < line.end ? line.next : line.floor;
+    const skipped = to - next;
+    if (skipped <= 0 || skipped > most) return 0;
+    line.next = Math.min(to, line.end);
     line.floor = Math.max(line.floor, to);
+    return skipped;
   }
 
   async #line(place: SetupPlace): Promise<Line> {

@@ -5,12 +5,16 @@ import { takeoverMark } from "../records/marks.ts";
 import { withTakeoverMacs } from "../records/record-mac.ts";
 import type { RotationRecord, SetupPlace, StoredTakeover, TakeoverRecord } from "../store/records.ts";
 import type { Write } from "../store/store.ts";
-import { isFinal, type Journal, type TakeoverEffect } from "./journal.ts";
+import { type HintAllowance, isFinal, type Journal, type TakeoverEffect } from "./journal.ts";
 import { type KeyTransition, keyTransitions, withKeyStates } from "./key-states.ts";
 import type { LiveContact } from "./live-contact.ts";
 import type { PreparedTransfer } from "./transfer.ts";
 
-/** Bounds of a counter hint (`headend.md` 1.4): so far ahead, and so much more each day since the last contact. */
+/**
+ * What hints may cost a meter of its counters (`headend.md` 1.4): so many when its takeover is opened, and so many more
+ * each day from then on, all hints taken together. An association in between gives nothing back: whoever carries the
+ * octets can forge a hint and let the association that follows succeed, as often as it likes.
+ */
 const HINT_AHEAD = 10_000;
 const HINT_AHEAD_A_DAY = 2000;
 const DAY_MILLISECONDS = 86_400_000;
@@ -31,8 +35,9 @@ export interface DecidedStep {
 
 /** Writes a step in one commit: journal with its mark, fresh keys, states of keys, entries. */
 export async function commitStep(dependencies: StepDependencies, live: LiveContact, step: DecidedStep): Promise<void> {
-  const { committer, sendCounters, keyCache, now } = dependencies;
-  const { journal, effects, prepared } = step;
+  const { committer, keyCache, now } = dependencies;
+  const { effects, prepared } = step;
+  const journal = await withHintsFollowed(dependencies, live, step);
   const { takeover, mark } = await nextTakeover(dependencies, live.record, journal);
   const added = prepared?.records ?? [];
   const keys = [...live.keys, ...added];
@@ -43,9 +48,6 @@ export async function commitStep(dependencies: StepDependencies, live: LiveConta
     ...transitions.map(({ write }) => write),
     ...rotationMarks(live.rotation, takeover, journal, now()),
   ];
-  // A hint is believed within bounds: a meter, or who speaks in its place, must not use up our counters.
-  for (const effect of effects)
-    if (effect.kind === "raise-counter") await sendCounters.raise(live.place, effect.to, aheadOf(live.record, now()));
   const notes = effects
     .filter((effect) => effect.kind === "note")
     .map(({ what, detail }) => contactEntry(live, now(), what, { detail }));
@@ -112,6 +114,22 @@ export function contactEntry({ caller, place }: LiveContact, at: number, kind: s
   return { at, kind, principal: caller.name, utility, island, meter: systemTitle, body };
 }
 
-function aheadOf({ openedAt }: TakeoverRecord, at: number): number {
-  return HINT_AHEAD + HINT_AHEAD_A_DAY * Math.floor((at - openedAt) / DAY_MILLISECONDS);
+/** A hint is believed within bounds: a meter, or who speaks in its place, must not use up our counters. */
+async function withHintsFollowed(
+  { sendCounters, now }: StepDependencies,
+  { place, record }: LiveContact,
+  { journal, effects }: DecidedStep,
+): Promise<Journal> {
+  let { hints } = journal;
+  for (const effect of effects) {
+    if (effect.kind !== "raise-counter") continue;
+    const left = leftOf(hints ?? { left: HINT_AHEAD, at: record.openedAt }, now());
+    const skipped = await sendCounters.raise(place, effect.to, left);
+    if (skipped > 0) hints = { left: left - skipped, at: now() };
+  }
+  return hints === journal.hints ? journal : { ...journal, hints };
+}
+
+function leftOf({ left, at }: HintAllowance, now: number): number {
+  return left + Math.floor((HINT_AHEAD_A_DAY * Math.max(0, now - at)) / DAY_MILLISECONDS);
 }

@@ -70,6 +70,12 @@ export interface PreparedKeys {
   readonly under: number;
 }
 
+/** How many counters may be skipped on an unauthenticated word: so many were left at that time. */
+export interface HintAllowance {
+  readonly left: number;
+  readonly at: number;
+}
+
 /** What a takeover came to: a rotation keeps it, since trust rests on it. */
 export type TakeoverOutcome = Pick<TakeoverState, "grade" | "verdict" | "provenAt" | "steps" | "sentence">;
 
@@ -122,6 +128,8 @@ export interface Journal {
   readonly oldTriedAt: number | undefined;
   /** When the counter was last asked for, by the public client. */
   readonly hintAt: number | undefined;
+  /** What is left to be believed of counters that nobody vouches for, over all takeovers and rotations; absent before the first. */
+  readonly hints?: HintAllowance | undefined;
   /** Contacts in a row that led nowhere. */
   readonly failures: number;
   /** No contact before this. */
@@ -234,6 +242,7 @@ export function rotationJournal(
     // What does not change needs no proof.
     proven: { working: !working, master: !master, oldMasterDead: !master, oldDead: !working },
     hintAt: before.hintAt,
+    hints: before.hints,
   };
 }
 

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { fromHex, systemTitle } from "@meterkeep/dlms";
 import { auditStored } from "@meterkeep/ledger";
 import { withTestDatabase } from "@meterkeep/postgres/testing";
 import fc from "fast-check";
@@ -159,6 +160,53 @@ test("a meter whose counter is far ahead is asked for it by the public client, a
     const { state } = await carryTakeover(custody, meter);
     assert.equal(state.verdict, "proven");
     assert.ok(meter.lowestCounter > 9000);
+  }));
+
+test("forged hints cost a meter so many counters and no more, whatever succeeds between them and however often we restart", () =>
+  withTestCustody(async (custody) => {
+    const meter = new TestMeter({ systemTitle: TITLE });
+    await custody.add(meter);
+    const place = { utility: "stadtwerke", island: "mainland", systemTitle: TITLE, setup: 0 };
+    const reserved = async () =>
+      Math.max(0, ...(await custody.store.counterLine(place)).counters.map(({ next }) => next));
+    const title = systemTitle(fromHex(TITLE));
+    let contacts = 0;
+    /** The carrier forges a refusal that names a counter, then lets an association succeed and loses it, in turn. */
+    const attack = async (rounds: number) => {
+      const before = contacts;
+      while (contacts < before + rounds) {
+        const { service } = custody.custody;
+        const next = await service.nextContact({ meter: title }, HEAD_END);
+        assert.notEqual(next.kind, "nothing");
+        if (next.kind === "wait") custody.now += next.milliseconds;
+        if (next.kind !== "connect") continue;
+        contacts += 1;
+        const { contact } = next;
+        const line = meter.connect(next.clientSap, next.serverSap);
+        const say = (apdu: Uint8Array) =>
+          service.advanceContact({ contact, event: { kind: "received", apdu } }, HEAD_END);
+        if (contacts % 2 === 1) {
+          const named = ((await reserved()) + 9000).toString(16).padStart(8, "0");
+          await say(fromHex(`d80106${named}`));
+          continue;
+        }
+        const proof = await say(line.exchange(next.apdu) as Uint8Array);
+        assert.ok(proof.kind === "send");
+        assert.equal((await say(line.exchange(proof.apdu) as Uint8Array)).kind, "send", "the association is made");
+        await service.advanceContact({ contact, event: { kind: "lost", reason: "closed" } }, HEAD_END);
+      }
+    };
+    await attack(20);
+    await custody.restart();
+    await attack(20);
+    // What hints may cost, and blocks of 64 for contacts and a restart.
+    const first = await reserved();
+    assert.ok(first > 9000 && first < 10_000 + 64 * 64, `${first}`);
+    custody.now += 10 * 86_400_000;
+    await attack(20);
+    const later = await reserved();
+    assert.ok(later - first > 9000 && later - first < 20_000 + 64 * 32, `${later - first} in ten days more`);
+    assert.equal((await carryTakeover(custody, meter)).state.verdict, "proven");
   }));
 
 test("a meter that dies at any APDU, before or after it has acted, is taken over in the end", async () => {
