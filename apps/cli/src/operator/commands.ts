@@ -41,10 +41,11 @@ export async function listMeters(
 
 /** `meterkeep meter show` */
 export async function showMeter(title: string, options: OperatorOptions, terminal: Terminal): Promise<void> {
-  const detail = await runningServer(options.state, terminal).call("meter", {
-    params: { systemTitle: systemTitleOf(title) },
-  });
-  await print(terminal, options, detail, meterText(detail));
+  const server = runningServer(options.state, terminal);
+  const params = { systemTitle: systemTitleOf(title) };
+  const detail = await server.call("meter", { params });
+  const { readings } = await server.call("readings", { params, query: { trust: "all", limit: 200 } });
+  await print(terminal, options, { ...detail, readings }, meterText(detail, readings));
 }
 
 /** `meterkeep meter add`: the keys are sealed to the custodian here, so that the head-end carries what it cannot read. */
@@ -148,11 +149,13 @@ export async function drillBreakIn(options: OperatorOptions, terminal: Terminal)
       await write(terminal.stderr, `${said}\n`);
     }
   } while (report.state !== "done" && report.state !== "failed");
+  // Its sentence has been said by the loop.
   await print(terminal, options, report, drillText(report, server.address));
   if (report.state === "failed" || report.sealed > 0 || report.dark > 0) terminal.exitStatus = EXIT.refused;
 }
 
-function drillText(report: DrillReport, address: string): string {
+/** What came of a drill, beneath its sentence. */
+export function drillText(report: DrillReport, address: string): string {
   const refusals = new Map<string, number>();
   for (const item of report.items) {
     const what = `${item.ask}: ${item.outcome}${item.code === undefined ? "" : `, ${item.code}`}`;
@@ -160,8 +163,6 @@ function drillText(report: DrillReport, address: string): string {
   }
   const example = report.items.find((item) => item.apdu !== undefined);
   return [
-    "",
-    report.sentence,
     ...[...refusals].map(([what, count]) => `  ${count} × ${what}`),
     ...(example?.apdu === undefined ? [] : [`  asked with the APDU ${example.apdu}`, `  ${example.message ?? ""}`]),
     ...(report.failure === undefined ? [] : [`  ${report.failure}`]),

@@ -1,4 +1,4 @@
-import type { MeterDetail, MeterSummary, Overview } from "@meterkeep/api";
+import type { MeterDetail, MeterSummary, Overview, RegisterReading } from "@meterkeep/api";
 import Table from "cli-table3";
 
 /** Numbers of a town as a few lines of text. */
@@ -39,11 +39,16 @@ export function metersText(meters: readonly MeterSummary[]): string {
   return `${table.toString()}\n`;
 }
 
-/** One meter: who it is, its keys, how far it is trusted and why. */
-export function meterText({ meter, identity, keys, trust, takeover, destinations, intervals }: MeterDetail): string {
+/** One meter: who it is, its keys, how far it is trusted and why, and the newest value of each register. */
+export function meterText(
+  { meter, identity, keys, trust, takeover, destinations, intervals }: MeterDetail,
+  readings: readonly RegisterReading[],
+): string {
+  const { manufacturer, model, serialNumber, firmware } = identity;
+  const made = [manufacturer, model, serialNumber].filter((part) => part !== undefined && part !== "").join(" ");
   const lines = [
     `${meter.label} (${meter.systemTitle}), ${meter.kind}`,
-    `  ${identity.manufacturer} ${identity.model ?? ""} ${identity.serialNumber ?? ""}, firmware ${identity.firmware ?? "unknown"}`,
+    `  ${made}${firmware === undefined ? "" : `, firmware ${firmware}`}`,
     `  Trust: ${trust.state} since ${trust.since}. ${trust.sentence}`,
     `  Takeover: ${takeover.stage}, ${takeover.grade}. ${takeover.sentence}`,
     ...takeover.steps.map(({ step, state, at }) => `    ${MARKS[state]} ${step}${at === undefined ? "" : `  ${at}`}`),
@@ -51,8 +56,25 @@ export function meterText({ meter, identity, keys, trust, takeover, destinations
     ...keys.map((key) => `    ${key.purpose} version ${key.version}: ${key.state}, ${key.origin} ${key.createdAt}`),
     ...destinations.map((entry) => `  ${entry.purpose}: ${entry.address}${entry.authenticated ? "" : " (not proven)"}`),
     `  Intervals: ${intervals.held} held, ${intervals.missing} missing`,
+    ...(readings.length === 0
+      ? ["  Readings: none yet"]
+      : ["  Newest readings:", ...newest(readings).map(readingText)]),
   ];
   return `${lines.join("\n")}\n`;
+}
+
+function newest(readings: readonly RegisterReading[]): readonly RegisterReading[] {
+  const byCode = new Map<string, RegisterReading>();
+  for (const reading of readings) {
+    const known = byCode.get(reading.obis);
+    if (known === undefined || Date.parse(reading.time) > Date.parse(known.time)) byCode.set(reading.obis, reading);
+  }
+  return [...byCode.values()].toSorted((a, b) => a.obis.localeCompare(b.obis, "en", { numeric: true }));
+}
+
+function readingText({ obis, name, value, unit, time, trustAtCapture, decisive }: RegisterReading): string {
+  const amount = unit === undefined ? String(value) : `${value} ${unit}`;
+  return `    ${obis}  ${name}: ${amount}  ${time}, ${trustAtCapture}${decisive ? "" : ", not for decisions"}`;
 }
 
 const MARKS = { done: "+", current: ">", ahead: ".", failed: "x" } as const;
