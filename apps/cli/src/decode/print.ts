@@ -1,5 +1,5 @@
 import { styleText } from "node:util";
-import { type Refusal, securityInWords, type Telegram } from "@meterkeep/dlms";
+import { type Refusal, securityInWords, shownValue, type Telegram } from "@meterkeep/dlms";
 import Table from "cli-table3";
 
 /** Writes a telegram as one line of JSON (docs/formats/telegram-json.md). */
@@ -95,8 +95,10 @@ function securityFacts({ security }: Telegram): string {
 
 function readingTable({ readings }: Telegram): string {
   const table = newTable(["OBIS", "what it is", "value", "unit", "time"], ["left", "left", "right", "left", "left"]);
-  for (const { obis, name, value, unit, time } of readings)
-    table.push([obis, name, String(value ?? ""), unit ?? "", time ?? ""]);
+  for (const reading of readings) {
+    const { obis, name, unit, time } = reading;
+    table.push([obis, name, String(shownValue(reading) ?? ""), unit ?? "", time ?? ""]);
+  }
   return table.toString();
 }
 

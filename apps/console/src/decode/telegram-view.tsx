@@ -1,4 +1,4 @@
-import { type Refusal, securityInWords, type Telegram } from "@meterkeep/dlms";
+import { type Reading, type Refusal, securityInWords, shownValue, type Telegram } from "@meterkeep/dlms";
 import { IconAlertTriangle, IconLock, IconLockOpen, IconShieldCheck } from "@tabler/icons-react";
 import { formatCount, formatGiven } from "../format/quantity.ts";
 import { asSentence } from "../format/words.ts";
@@ -61,18 +61,16 @@ export function TelegramView({ telegram }: { telegram: Telegram }) {
               </tr>
             </thead>
             <tbody>
-              {keyed(readings).map(({ key, item: { obis, name, value, unit, time } }) => (
+              {keyed(readings).map(({ key, item }) => (
                 <tr key={key}>
                   <td>
-                    <code>{obis}</code>
+                    <code>{item.obis}</code>
                   </td>
-                  <td>{name}</td>
+                  <td>{item.name}</td>
                   <td className="number">
-                    <Amount
-                      of={formatGiven(typeof value === "number" ? value : String(value ?? "–"), unit ?? undefined)}
-                    />
+                    <Amount of={amountOf(item)} />
                   </td>
-                  {timed ? <td className="nowrap">{time ?? "–"}</td> : null}
+                  {timed ? <td className="nowrap">{item.time ?? "–"}</td> : null}
                 </tr>
               ))}
             </tbody>
@@ -127,4 +125,9 @@ export function RefusalView({ refusal }: { refusal: Refusal }) {
       </p>
     </section>
   );
+}
+
+function amountOf(reading: Reading) {
+  const value = shownValue(reading);
+  return formatGiven(typeof value === "number" ? value : String(value ?? "–"), reading.unit ?? undefined);
 }

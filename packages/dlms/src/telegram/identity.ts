@@ -37,13 +37,13 @@ export function identifyMeter(
 function find(readings: readonly Reading[], codes: readonly string[]): string | undefined {
   for (const code of codes) {
     const value = readings.find((one) => one.obis === code)?.value;
-    if (value !== undefined && value !== null && value !== "") return asText(String(value));
+    if (value !== undefined && value !== null && value !== "") return identifierText(String(value));
   }
   return undefined;
 }
 
 /** P1 telegrams carry texts as hex digits: `53414731…` is `SAG1…`. Short ones may as well be numbers. */
-function asText(text: string): string {
+export function identifierText(text: string): string {
   if (text.length < SHORTEST_HEX_TEXT || !/^(?:[2-7][0-9A-Fa-f])+$/.test(text)) return text;
   return printableText(fromHex(text)) ?? text;
 }
