@@ -144,18 +144,21 @@ export async function drillBreakIn(options: OperatorOptions, terminal: Terminal)
   do {
     await sleep(LOOK_MILLISECONDS, undefined, { signal: terminal.interrupted });
     report = await server.call("drill", { params: { id: drill } });
-    if (options.json !== true && report.sentence !== said) {
+    // Its last sentence heads what came of it.
+    if (options.json !== true && report.sentence !== said && !isOver(report)) {
       said = report.sentence;
       await write(terminal.stderr, `${said}\n`);
     }
-  } while (report.state !== "done" && report.state !== "failed");
-  // Its sentence has been said by the loop.
+  } while (!isOver(report));
   await print(terminal, options, report, drillText(report, server.address));
   if (report.state === "failed" || report.sealed > 0 || report.dark > 0) terminal.exitStatus = EXIT.refused;
 }
 
-/** What came of a drill, beneath its sentence. */
-export function drillText(report: DrillReport, address: string): string {
+function isOver({ state }: DrillReport): boolean {
+  return state === "done" || state === "failed";
+}
+
+function drillText(report: DrillReport, address: string): string {
   const refusals = new Map<string, number>();
   for (const item of report.items) {
     const what = `${item.ask}: ${item.outcome}${item.code === undefined ? "" : `, ${item.code}`}`;
@@ -163,6 +166,7 @@ export function drillText(report: DrillReport, address: string): string {
   }
   const example = report.items.find((item) => item.apdu !== undefined);
   return [
+    report.sentence,
     ...[...refusals].map(([what, count]) => `  ${count} × ${what}`),
     ...(example?.apdu === undefined ? [] : [`  asked with the APDU ${example.apdu}`, `  ${example.message ?? ""}`]),
     ...(report.failure === undefined ? [] : [`  ${report.failure}`]),

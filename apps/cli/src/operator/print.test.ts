@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { DrillReport, MeterDetail, RegisterReading } from "@meterkeep/api";
-import { drillText } from "./commands.ts";
+import type { MeterDetail, RegisterReading } from "@meterkeep/api";
 import { meterText } from "./print.ts";
 
 const DETAIL = {
@@ -40,9 +39,4 @@ test("a meter is shown with the newest value of each register, and without words
   assert.doesNotMatch(text, /: 7 Wh/);
   assert.ok(text.indexOf("1-0:1.8.0") < text.indexOf("1-0:2.8.0"));
   assert.match(meterText(DETAIL, []), /Readings: none yet/);
-});
-
-test("what came of a drill does not repeat its sentence, which has been said while it ran", () => {
-  const report = { sentence: "Everything was refused.", items: [], state: "done" } as unknown as DrillReport;
-  assert.equal(drillText(report, "http://127.0.0.1:1"), "  http://127.0.0.1:1/drill\n");
 });
