@@ -158,9 +158,9 @@ test("no disconnect, key, firmware, push destination, schedule, access or anythi
       ["an activity calendar", set(20, "0.0.13.0.0.255", 9), "schedule"],
       ["the clock", set(8, "0.0.1.0.0.255", 2), "clock"],
       ["SAP assignment", action(17, "0.0.41.0.0.255", 1), "access"],
-      ["a register's reset", action(3, "1.0.1.8.0.255", 1), "configuration"],
+      ["a register's reset", action(3, "1.0.1.8.0.255", 1), "records"],
       ["a profile's reset", action(7, "1.0.99.1.0.255", 1), "records"],
-      ["a class that nobody knows", set(9999, "0.0.1.2.3.255", 2), "configuration"],
+      ["a class that nobody knows", set(9999, "0.0.1.2.3.255", 2), "unknown"],
     ];
     const before = await custody.store.ledger.size();
     const items = hostile.map(([, octets]) => ({ apdu: octets }));
