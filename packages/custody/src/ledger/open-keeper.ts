@@ -12,13 +12,10 @@ import {
   type KeeperState,
   LedgerKeeper,
   type LedgerReads,
-  type LedgerStore,
-  RESUMED,
   rootOf,
   type TreeHead,
   type Witness,
 } from "@meterkeep/ledger";
-import { LARGEST_BLOCK } from "../protocol/send-counters.ts";
 import type { CustodyStore } from "../store/store.ts";
 import type { OpenedVault } from "../vault/open-vault.ts";
 import { ledgerSigners } from "./ledger-signer.ts";
@@ -58,17 +55,6 @@ export async function keeperIn(
     approvers: options.approvers ?? [],
     approved: await readApproved(join(folder, APPROVED)),
   });
-}
-
-/**
- * How many counters a line leaves out when later entries were lost: each lost entry could have reserved a block of them.
- * A line whose mark was written after the loss is known again.
- */
-export function skippedAfterLoss(ledger: Pick<LedgerStore, "ofItself">): (markedAt: number) => Promise<number> {
-  return async (markedAt) =>
-    (await ledger.ofItself())
-      .filter(({ kind, sequence }) => kind === RESUMED && sequence > markedAt)
-      .reduce((sum, { body }) => sum + (JSON.parse(body) as { readonly lost: number }).lost * LARGEST_BLOCK, 0);
 }
 
 /** Size and root of the ledger as it is stored. */

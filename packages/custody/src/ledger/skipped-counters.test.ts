@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { EMPTY_EDGE, growthOf, type LedgerEntry } from "@meterkeep/ledger";
 import { FIRST_COUNTER, LARGEST_BLOCK, SendCounters } from "../protocol/send-counters.ts";
-import { skippedAfterLoss } from "./open-keeper.ts";
+import { countersOfWindow, skippedAfterLoss, UNCLEAN_START } from "./skipped-counters.ts";
 
 const place = { utility: "u", island: "i", systemTitle: "5453540000000007", setup: 0 };
 const resumed = (lost: number) => ({
@@ -37,5 +37,23 @@ test("a line leaves out what lost entries could have reserved, until it has been
   assert.equal(await firstCounter([], 9), FIRST_COUNTER + 64);
   assert.equal(await firstCounter(entries, undefined), FIRST_COUNTER + 64 + 5 * LARGEST_BLOCK);
   assert.equal(await firstCounter(entries, 1), FIRST_COUNTER + 64 + 2 * LARGEST_BLOCK);
+  assert.equal(await firstCounter(entries, 2), FIRST_COUNTER + 64);
+});
+
+test("however much is lost, a line is not used up: no more is left out than the budgets allow in that time", async () => {
+  const day = 86_400_000;
+  const lost = { ...resumed(1_100_000), at: day, body: { lost: 1_100_000, since: 0 } };
+  const { entries } = growthOf(EMPTY_EDGE, [lost]);
+  const skipped = (await firstCounter(entries, undefined)) - FIRST_COUNTER - 64;
+  assert.ok(skipped > 32 * 86_400 && skipped < 2 ** 24, String(skipped));
+});
+
+test("a start after a crash leaves out what a line may have used since the last witnessed moment", async () => {
+  const counters = countersOfWindow({ budget: { burst: 100, perSecond: 2 }, settings: { everySeconds: 30 } });
+  assert.equal(counters, 4 * 160 + LARGEST_BLOCK);
+  const entry = { ...resumed(0), kind: UNCLEAN_START, body: { counters } };
+  const { entries } = growthOf(EMPTY_EDGE, [entry, entry]);
+  assert.equal(await firstCounter(entries, undefined), FIRST_COUNTER + 64 + 2 * counters);
+  assert.equal(await firstCounter(entries, 1), FIRST_COUNTER + 64 + counters);
   assert.equal(await firstCounter(entries, 2), FIRST_COUNTER + 64);
 });

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { RecipientKey } from "@meterkeep/api/custodian";
 import { nodeRandom } from "@meterkeep/dlms-node";
-import type { LedgerKeeper } from "@meterkeep/ledger";
+import { DEFAULT_KEEPER_SETTINGS, type LedgerKeeper } from "@meterkeep/ledger";
 import type { Pool } from "pg";
 import type { BucketSize } from "../calls/token-bucket.ts";
 import type { ConversationDependencies } from "../conversation/dependencies.ts";
@@ -10,7 +10,14 @@ import { openFileEscrow } from "../escrow/file-escrow.ts";
 import { EntryBursts } from "../evidence/entry-bursts.ts";
 import { gatedService } from "../ledger/gate.ts";
 import { ledgerService } from "../ledger/ledger-service.ts";
-import { keeperIn, type LedgerOptions, skippedAfterLoss, storedHead, troubleOf } from "../ledger/open-keeper.ts";
+import { keeperIn, type LedgerOptions, storedHead, troubleOf } from "../ledger/open-keeper.ts";
+import {
+  countersOfWindow,
+  endedWithStop,
+  skippedAfterLoss,
+  UNCLEAN_START,
+  type UseOfCounters,
+} from "../ledger/skipped-counters.ts";
 import { ReceiveWindows } from "../protocol/receive-windows.ts";
 import { SendCounters } from "../protocol/send-counters.ts";
 import { MeterKeyCache } from "../push/key-cache.ts";
@@ -120,6 +127,7 @@ export async function openCustodyIn(store: CustodyStore, options: CustodyOptions
     head: () => committer.head(),
     append: (...entries) => committer.submit({ entries }),
   });
+  const isClean = await endedWithStop(store.ledger);
   await keeper.open();
   // A halted ledger is shown as it is stored, which is not what was written.
   const ledgerHead = () => (keeper.state.halt === undefined ? committer.head() : storedHead(store.ledger));
@@ -130,18 +138,22 @@ export async function openCustodyIn(store: CustodyStore, options: CustodyOptions
   await uploads.prepare();
   const receiveWindows = new ReceiveWindows();
   const keyCache = new MeterKeyCache(files, vault, receiveWindows, now);
+  const use: UseOfCounters = {
+    budget: options.sealBudget ?? DEFAULT_SEAL_BUDGET,
+    settings: { ...DEFAULT_KEEPER_SETTINGS, ...options.ledger?.settings },
+  };
   const conversation: ConversationDependencies = {
     files,
     committer,
     bursts,
     vault,
-    sendCounters: new SendCounters({ committer, files, vault, now, skip: skippedAfterLoss(store.ledger) }),
+    sendCounters: new SendCounters({ committer, files, vault, now, skip: skippedAfterLoss(store.ledger, use) }),
     receiveWindows,
     random: nodeRandom,
     now,
     clientTitle: clientTitles(recipient.publicKeys.keyId),
   };
-  const budget = new SealBudget(options.sealBudget ?? DEFAULT_SEAL_BUDGET, bursts, now);
+  const budget = new SealBudget(use.budget, bursts, now);
   const sessions = new Sessions(conversation, budget);
   const escrow = await openFileEscrow(options.escrowFolder ?? join(options.stateFolder, "escrow"));
   const contacts = new Contacts({ ...conversation, keyCache, escrow, pace: options.pace ?? FIELD_PACE });
@@ -191,7 +203,9 @@ export async function openCustodyIn(store: CustodyStore, options: CustodyOptions
     meters,
   };
   if (keeper.state.halt === undefined) {
-    await committer.submit({ entries: [installationEntry(now(), "custodian-started", body)] });
+    const started = installationEntry(now(), "custodian-started", body);
+    const unclean = installationEntry(now(), UNCLEAN_START, { counters: countersOfWindow(use) });
+    await committer.submit({ entries: isClean ? [started] : [unclean, started] });
     // Before the first call: what happens from here on is after something a witness has seen.
     await keeper.checkpoint();
   } else onFailure(keeper.state.halt);

@@ -173,9 +173,12 @@ export class LedgerKeeper {
     const done = await this.#onApproval(fault, { kind: "resume", log: log ?? "", seen });
     if (done === undefined) return;
     const { size } = await this.#ports.head();
+    const [newest] = size > 0 ? await this.#ports.reads.read(size - 1, 1) : [];
     await this.#record(RESUMED, {
       seen,
       lost: seen - size,
+      // When what is left ends: from then on entries were lost.
+      since: newest?.at ?? null,
       ...done,
       notes: notes.filter((note) => note !== undefined),
     });

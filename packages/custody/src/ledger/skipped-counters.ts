@@ -1,0 +1,68 @@
+import { DEFAULT_KEEPER_SETTINGS, type KeeperSettings, type LedgerStore, RESUMED } from "@meterkeep/ledger";
+import type { BucketSize } from "../calls/token-bucket.ts";
+import { LARGEST_BLOCK } from "../protocol/send-counters.ts";
+import { DEFAULT_SEAL_BUDGET } from "../session/seal-budget.ts";
+
+/**
+ * Kind of the entry that a start writes when the ledger does not end with a stop: a crash, or a database put back to a
+ * moment that no witness has seen. The two cannot be told apart, so counters are left out after both.
+ */
+export const UNCLEAN_START = "ledger-unclean-start";
+
+/** Principals that may use one line: head-ends, the depot, the operator. */
+const PRINCIPALS = 4;
+/** Budgets are full again after a restart: so many restarts within what was lost are covered. */
+const RESTARTS = 64;
+
+/** How fast counters of one line can be used, and how long before a witness knows of it. */
+export interface UseOfCounters {
+  readonly budget: BucketSize;
+  readonly settings: Pick<KeeperSettings, "everySeconds">;
+}
+
+/** What holds unless configuration says otherwise. */
+export const DEFAULT_USE: UseOfCounters = { budget: DEFAULT_SEAL_BUDGET, settings: DEFAULT_KEEPER_SETTINGS };
+
+/** Whether the ledger ends with the stop of a custodian, or is empty. */
+export async function endedWithStop(ledger: Pick<LedgerStore, "size" | "read">): Promise<boolean> {
+  const size = await ledger.size();
+  if (size === 0) return true;
+  const [last] = await ledger.read(size - 1, 1);
+  return last?.kind === "custodian-stopped";
+}
+
+/** What one line may have used between two checkpoints: no witness knows of it. */
+export function countersOfWindow({ budget, settings }: UseOfCounters = DEFAULT_USE): number {
+  return PRINCIPALS * Math.ceil(budget.burst + budget.perSecond * settings.everySeconds) + LARGEST_BLOCK;
+}
+
+/**
+ * How many counters a line leaves out for what is not in this database any more: entries that were lost for certain
+ * (`ledger-resumed`), and those that may have been (`ledger-unclean-start`). A line whose mark was written after is
+ * known again.
+ *
+ * Bounded by what the budgets allow in the time that was lost, so that no loss exhausts a line.
+ */
+export function skippedAfterLoss(
+  ledger: Pick<LedgerStore, "ofItself">,
+  use: UseOfCounters = DEFAULT_USE,
+): (markedAt: number) => Promise<number> {
+  return async (markedAt) => {
+    let sum = 0;
+    for (const { kind, sequence, at, body } of await ledger.ofItself()) {
+      if (sequence <= markedAt) continue;
+      const said = JSON.parse(body) as {
+        readonly lost?: number;
+        readonly since?: number | null;
+        readonly counters?: number;
+      };
+      if (kind === UNCLEAN_START) sum += said.counters ?? 0;
+      if (kind === RESUMED) sum += Math.min((said.lost ?? 0) * LARGEST_BLOCK, mostIn(at - (said.since ?? 0), use));
+    }
+    return sum;
+  };
+}
+
+function mostIn(milliseconds: number, { budget }: UseOfCounters): number {
+  return PRINCIPALS * Math.ceil(RESTARTS * budget.burst + (budget.perSecond * milliseconds) / 1000) + LARGEST_BLOCK;
+}
