@@ -147,7 +147,11 @@ test("a challenge that is reflected, of a wrong length or an APDU is not answere
   assert.match(outcome(nodePlatform.random(65)), /65 octets/);
   const disconnect = fromHex("c301c10046000060030aff0100");
   assert.match(outcome(disconnect), /is an APDU/);
-  assert.match(outcome(fromHex(`${toHex(disconnect)}00`)), /is an APDU/, "with a tail that a lenient meter passes over");
+  assert.match(
+    outcome(fromHex(`${toHex(disconnect)}00`)),
+    /is an APDU/,
+    "with a tail that a lenient meter passes over",
+  );
   const profile = { ...STANDARD_SECURITY, refuseApduChallenges: false };
   assert.equal(outcome(disconnect, { profile }), "proving");
   for (let run = 0; run < 2000; run += 1) assert.equal(outcome(nodePlatform.random(16)), "proving");
