@@ -64,8 +64,11 @@ export function recogniseHdlc(place: Place): Recognition<HdlcFrame> | undefined 
   if (headerCheck !== headerSent) {
     const code: LinkErrorCode = hasInformation ? "hdlc-header-check" : "hdlc-frame-check";
     const message = `HDLC ${hasInformation ? "header" : "frame"} check is ${hex(headerSent, 4)}, computed ${hex(headerCheck, 4)}`;
-    const closed = frameEnd < end && bytes[frameEnd] === HDLC_FLAG && bytes[at] === HDLC_FLAG;
     const fault = { code, offset: base + headerEnd, message };
+    const opened = bytes[at] === HDLC_FLAG;
+    // The flag where the frame would end is what tells a damaged frame from noise: it is waited for.
+    if (opened && frameEnd >= end) return { kind: "more", need: frameEnd + 1 - at, fault, certain: false };
+    const closed = opened && bytes[frameEnd] === HDLC_FLAG;
     return { kind: "damaged", fault, length: closed ? frameEnd - at : 1, certain: closed };
   }
   if (end < frameEnd)

@@ -186,6 +186,11 @@ describe("however the octets arrive", () => {
     }
   });
 
+  test("a frame with a damaged header is told from noise by its closing flag, whenever that arrives", () => {
+    const damaged = fromHex(`7ea0${toHex(p1("1-0:1.8.0(1*kWh)"))}00000000007e0000${toHex(hdlc(PUSH))}`);
+    assert.deepEqual(plain(scan(damaged, 1)), plain(scan(damaged)));
+  });
+
   test("random octets mixed with frames give the same events in chunks of any size", () => {
     const part = fc.oneof(
       fc.uint8Array({ maxLength: 40 }),

@@ -1,4 +1,4 @@
-import { type LayoutFile, parseLayoutFile } from "../telegram/layout-file.ts";
+import { builtInLayoutFile, type LayoutFile } from "../telegram/layout-file.ts";
 import dsmr from "./families/dsmr.json" with { type: "json" };
 import examples from "./families/examples.json" with { type: "json" };
 import gateways from "./families/gateways.json" with { type: "json" };
@@ -19,7 +19,7 @@ export const BUILT_IN_PROFILE_FILES: readonly LayoutFile[] = [
   gbcs,
   gateways,
   examples,
-].map(parseLayoutFile);
+].map(builtInLayoutFile);
 
 /** All meter profiles of {@link BUILT_IN_PROFILE_FILES}; see `resolveProfile`. */
 export const BUILT_IN_PROFILES: readonly MeterFacts[] = BUILT_IN_PROFILE_FILES.flatMap(({ profiles }) => profiles);

@@ -1,5 +1,5 @@
 import type { Layout } from "./layout.ts";
-import { type LayoutFile, parseLayoutFile } from "./layout-file.ts";
+import { builtInLayoutFile, type LayoutFile } from "./layout-file.ts";
 import atBurgenland from "./layouts/at-burgenland.json" with { type: "json" };
 import atNetzNoe from "./layouts/at-netz-noe.json" with { type: "json" };
 import atUpperAustria from "./layouts/at-upper-austria.json" with { type: "json" };
@@ -26,7 +26,7 @@ export const BUILT_IN_LAYOUT_FILES: readonly LayoutFile[] = [
   chThurgau,
   kamstrup,
   idisConsumer,
-].map(parseLayoutFile);
+].map(builtInLayoutFile);
 
 /** All layouts of {@link BUILT_IN_LAYOUT_FILES}. */
 export const BUILT_IN_LAYOUTS: readonly Layout[] = BUILT_IN_LAYOUT_FILES.flatMap((file) => file.layouts);

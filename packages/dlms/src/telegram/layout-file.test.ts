@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parseObis } from "../obis/code.ts";
+import { BUILT_IN_PROFILE_FILES } from "../profile/built-in-profiles.ts";
 import { BUILT_IN_LAYOUT_FILES, BUILT_IN_LAYOUTS } from "./built-in-layouts.ts";
 import { parseLayoutFile } from "./layout-file.ts";
 
@@ -10,7 +11,13 @@ const layout = { id: "mine", title: "Mine", match: {} };
 test("the built-in layouts are valid, have names of their own and say where they come from", () => {
   const ids = BUILT_IN_LAYOUTS.map(({ id }) => id);
   assert.equal(new Set(ids).size, ids.length);
-  for (const { sources } of BUILT_IN_LAYOUT_FILES) assert.ok(sources.length > 0);
+  // Nothing checks them when the package is imported.
+  for (const one of [...BUILT_IN_LAYOUT_FILES, ...BUILT_IN_PROFILE_FILES]) {
+    const { layouts, profiles, ...facts } = one;
+    const lists = { ...(layouts.length > 0 && { layouts }), ...(profiles.length > 0 && { profiles }) };
+    assert.deepEqual(parseLayoutFile({ ...facts, ...lists }), one);
+    assert.ok(one.sources.length > 0);
+  }
   for (const { columns = [], id } of BUILT_IN_LAYOUTS) {
     const firstOptional = columns.findIndex(({ optional }) => optional === true);
     const isAtEnd = firstOptional < 0 || columns.slice(firstOptional).every(({ optional }) => optional === true);

@@ -50,6 +50,14 @@ export function parseLayoutFile(json: unknown): LayoutFile {
   return { ...facts, layouts, profiles };
 }
 
+/**
+ * Gives a file that comes with the package its type, without checking it: the tests have done that, and whoever imports the
+ * package need not wait for it.
+ */
+export function builtInLayoutFile(json: Pick<LayoutFile, "family" | "sources"> & Record<string, unknown>): LayoutFile {
+  return { layouts: [], profiles: [], ...json };
+}
+
 const scaler = wholeNumber(-12, 12);
 const obisCode: Check = (value, path) => {
   if (typeof value !== "string" || parseObis(value) === undefined) fail(path, "must be an OBIS code such as 1-0:1.8.0");
