@@ -17,6 +17,8 @@ import { admit } from "./people.ts";
 import { record } from "./record.ts";
 
 const RELYING_PARTY = "Meterkeep";
+/** EdDSA, ES256 and RS256. Named here, since the library otherwise asks the runtime about ML-DSA, which Node warns of as experimental. */
+const KEY_ALGORITHMS = [-8, -7, -257];
 
 /**
  * Passkeys: public-key logins that a browser or a security key holds. The relying party is the host name of the
@@ -42,6 +44,7 @@ export function passkeyHandlers(
         userName: login.name,
         userID: new TextEncoder().encode(login.id),
         attestationType: "none",
+        supportedAlgorithmIDs: KEY_ALGORITHMS,
         authenticatorSelection: { residentKey: "required", userVerification: "required" },
         excludeCredentials: known.map(({ credentialId }) => ({ id: credentialId })),
       });
@@ -57,6 +60,7 @@ export function passkeyHandlers(
           expectedOrigin,
           expectedRPID: rpID,
           requireUserVerification: true,
+          supportedAlgorithmIDs: KEY_ALGORITHMS,
         }),
       );
       if (!verified.verified) throw refused();
