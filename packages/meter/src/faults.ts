@@ -3,8 +3,22 @@ import type { KeyFault } from "./production.ts";
 /** What may be wrong with how a meter takes new keys. `partial` applies the first keys of a call only. */
 export type KeyTransferFault = KeyFault | { readonly kind: "partial"; readonly keys: number };
 
-/** What a fault strikes. */
-export type FaultScope = "any" | "association" | "key-transfer";
+/**
+ * Ways in which a meter may misbehave about its certificates: it asks for a certificate of a key that is not its own,
+ * acknowledges an import and keeps nothing, exports the certificate it had before, or acknowledges a removal and keeps
+ * what was to go.
+ */
+export const CERTIFICATE_FAULTS = [
+  "none",
+  "requestsForAnother",
+  "keepsNoCertificate",
+  "exportsFormer",
+  "keepsForeign",
+] as const;
+export type CertificateFault = (typeof CERTIFICATE_FAULTS)[number];
+
+/** What a fault strikes; `certificates` are the calls that change key pairs or certificates. */
+export type FaultScope = "any" | "association" | "key-transfer" | "certificates";
 
 /** What goes wrong with a request or its answer. */
 export type LineFault =
@@ -42,6 +56,7 @@ export interface ArmedFault {
  */
 export class Faults {
   keyTransfer: KeyTransferFault;
+  certificates: CertificateFault = "none";
   /** What clients write and call is acknowledged, and not done. */
   lies = false;
   #armed: ArmedFault | undefined;

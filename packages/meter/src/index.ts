@@ -1,5 +1,12 @@
 export { METER_ERROR_CODES, MeterError, type MeterErrorCode } from "./errors.ts";
-export type { ArmedFault, FaultScope, KeyTransferFault, LineFault } from "./faults.ts";
+export {
+  type ArmedFault,
+  CERTIFICATE_FAULTS,
+  type CertificateFault,
+  type FaultScope,
+  type KeyTransferFault,
+  type LineFault,
+} from "./faults.ts";
 export { firmwareImage, firmwareIn } from "./firmware-image.ts";
 export { MISCHIEF, type Mischief, type MischiefPlan, mischief, parseMischief } from "./line-mischief.ts";
 export type { Consumption, IntervalEnergy, Registers } from "./load/consumption.ts";

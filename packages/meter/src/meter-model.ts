@@ -61,8 +61,14 @@ function associations(profile: CompanionProfile): AssociationDefinition[] {
       access: onlyReading("0.0.42.0.0.255", "0.0.1.0.0.255", COUNTER_OBJECT),
     },
     { ...secured, name: "management", clientSap: CLIENT_SAPS.management, access: fullAccess },
+    ...(profile.signingClient === undefined ? [] : [signing(secured, profile.signingClient)]),
     ...profile.readingClients.map((clientSap) => ({ ...secured, name: "reading", clientSap, access: readOnly })),
   ];
+}
+
+function signing<C extends object>(secured: C, clientSap: number) {
+  const authentication = { kind: "hls", mechanism: "high-ecdsa" } as const;
+  return { ...secured, name: "signing", clientSap, authentication, access: fullAccess } as const;
 }
 
 /** Models by kind, each built when the first meter of the kind comes up. */

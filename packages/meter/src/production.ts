@@ -26,6 +26,8 @@ export interface ProductionRecord {
   readonly profile: string;
   readonly securitySuite: 0 | 1 | 2;
   readonly keys: FactoryKeys;
+  /** The certificates that it trusts by themselves, for as long as it lives: DER, base64. None in suite 0. */
+  readonly trustAnchors?: readonly string[];
   readonly role: "home" | "transformer";
   readonly phases: 1 | 3;
   /** Seed of its load; never of keys. */
@@ -84,6 +86,11 @@ export function parseProductionLine(text: string, lineNumber: number): Productio
   const oneOf = <T extends string | number | boolean>(name: string, values: readonly T[]): T =>
     values.find((value) => value === fields[name]) ?? bad(`${name} is none of ${values.join(", ")}`);
   const keys = fields["keys"];
+  const anchors = fields["trustAnchors"] ?? [];
+  const isAnchor = (one: unknown): one is string =>
+    typeof one === "string" && one.length <= 4096 && /^[A-Za-z0-9+/]+=*$/.test(one);
+  if (!Array.isArray(anchors) || anchors.length > 4 || !anchors.every(isAnchor))
+    return bad("trustAnchors are not up to four certificates in base64");
   const key = (name: keyof FactoryKeys): Uint8Array => {
     const value = typeof keys === "object" && keys !== null ? (keys as Record<string, unknown>)[name] : undefined;
     return typeof value === "string" && /^([0-9a-f]{32}|[0-9a-f]{64})$/.test(value)
@@ -107,6 +114,7 @@ export function parseProductionLine(text: string, lineNumber: number): Productio
       authenticationKey: key("authenticationKey"),
       keyEncryptionKey: key("keyEncryptionKey"),
     },
+    ...(anchors.length === 0 ? {} : { trustAnchors: anchors as readonly string[] }),
     role: oneOf("role", ["home", "transformer"] as const),
     phases: oneOf("phases", [1, 3] as const),
     seed: number("seed"),

@@ -9,8 +9,10 @@ import {
   type SecuritySuiteId,
   type SystemTitle,
 } from "@meterkeep/dlms";
+import type { StoredCredentials } from "./certificates/credentials.ts";
+import { MeterCertificates } from "./certificates/meter-certificates.ts";
 import { MeterError } from "./errors.ts";
-import type { KeyTransferFault } from "./faults.ts";
+import type { CertificateFault, FaultScope, KeyTransferFault } from "./faults.ts";
 import type { MemoryChange, StoredMeter } from "./nvm/memory.ts";
 import type { FactoryKeys } from "./production.ts";
 
@@ -24,21 +26,24 @@ export type KeyTransferOutcome = "applied" | "refused" | "crashed";
 export interface SecurityOwner {
   write(change: MemoryChange): void;
   readonly keyTransferFault: KeyTransferFault;
+  readonly certificateFault: CertificateFault;
   /** Bits of security_policy (class 64 version 1) in force. */
   readonly policyBits: number;
   setPolicyBits(bits: number): void;
   /** Told about every call of key_transfer that the meter acknowledges. */
   onKeys(purposes: readonly KeyPurpose[]): void;
   /** Whether the meter loses power now instead of applying the call. */
-  crashesNow(): boolean;
+  crashesNow(scope: Exclude<FaultScope, "any" | "association">): boolean;
 }
 
 /** Bits of security_policy in version 1 (Blue Book 4.4.7). */
 export const POLICY_BITS = {
   authenticatedRequest: 0x04,
   encryptedRequest: 0x08,
+  signedRequest: 0x10,
   authenticatedResponse: 0x20,
   encryptedResponse: 0x40,
+  signedResponse: 0x80,
 } as const;
 /** Authenticated and encrypted both ways: what these meters ask for. */
 export const FULL_POLICY =
@@ -48,7 +53,7 @@ export const FULL_POLICY =
   POLICY_BITS.encryptedResponse;
 
 /**
- * The security setup of one meter: its keys, counters and policy.
+ * The security setup of one meter: its keys, counters and policy, and from suite 1 on its certificates.
  *
  * Invariants: a send counter leaves only after its block is in memory; a received counter is in memory before the answer leaves; a new key likewise
  * (the caller commits the memory before it sends). Counters never go down, not with new keys either.
@@ -56,6 +61,8 @@ export const FULL_POLICY =
 export class MeterSecurity implements SecuritySetupPort<KeyObject> {
   readonly suite: SecuritySuiteId;
   readonly systemTitle: SystemTitle;
+  /** Key pairs and certificates; none in suite 0. */
+  readonly certificates: MeterCertificates | undefined;
   readonly #owner: SecurityOwner;
   readonly #keysPerTransfer: number;
   #octets: FactoryKeys;
@@ -75,6 +82,21 @@ export class MeterSecurity implements SecuritySetupPort<KeyObject> {
     this.#reserved = stored.sendCounter;
     this.#unicast = stored.receivedUnicast;
     this.#broadcast = stored.receivedBroadcast;
+    const { securitySuite, trustAnchors = [] } = stored.record;
+    this.certificates =
+      securitySuite === 0
+        ? undefined
+        : new MeterCertificates(systemTitle, securitySuite, trustAnchors, stored.credentials, {
+            get certificateFault() {
+              return owner.certificateFault;
+            },
+            keepCredentials: (credentials: StoredCredentials) => owner.write({ kind: "credentials", credentials }),
+            losesPower: () => owner.crashesNow("certificates"),
+          });
+  }
+
+  get general(): MeterCertificates["general"] | undefined {
+    return this.certificates?.general;
   }
 
   get policy(): SecurityPolicy {
@@ -83,8 +105,10 @@ export class MeterSecurity implements SecuritySetupPort<KeyObject> {
     return {
       authenticatedRequest: has("authenticatedRequest"),
       encryptedRequest: has("encryptedRequest"),
+      signedRequest: has("signedRequest"),
       authenticatedResponse: has("authenticatedResponse"),
       encryptedResponse: has("encryptedResponse"),
+      signedResponse: has("signedResponse"),
     };
   }
 
@@ -148,6 +172,7 @@ export class MeterSecurity implements SecuritySetupPort<KeyObject> {
   /** Lets go of key objects while nobody is connected; they are made again from the meter's octets. */
   rest(): void {
     this.#set = undefined;
+    this.certificates?.rest();
   }
 
   #keepCounters(): void {
@@ -158,7 +183,7 @@ export class MeterSecurity implements SecuritySetupPort<KeyObject> {
     const { keyBytes } = SECURITY_SUITES[this.suite];
     if (keys.length === 0 || keys.length > this.#keysPerTransfer) return "refused";
     if (keys.some(({ octets }) => octets.length !== keyBytes)) return "refused";
-    if (this.#owner.crashesNow()) return "crashed";
+    if (this.#owner.crashesNow("key-transfer")) return "crashed";
     const fault = this.#owner.keyTransferFault;
     const applied = keys.filter(({ purpose }, at) => {
       if (fault === "none") return true;

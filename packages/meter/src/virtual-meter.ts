@@ -18,7 +18,7 @@ import {
 } from "@meterkeep/dlms";
 import { nodeCiphers, nodeKeyWrap, nodeRandom } from "@meterkeep/dlms-node";
 import { EventLogs } from "./event-log.ts";
-import { Faults, type KeyTransferFault, type LineFault } from "./faults.ts";
+import { type CertificateFault, type FaultScope, Faults, type KeyTransferFault, type LineFault } from "./faults.ts";
 import { imageReceiver } from "./firmware-image.ts";
 import type { Consumption } from "./load/consumption.ts";
 import { HomeConsumption } from "./load/home.ts";
@@ -175,6 +175,10 @@ export class VirtualMeter implements ProfileOwner, SupplyOwner, SecurityOwner {
     return this.faults.keyTransfer;
   }
 
+  get certificateFault(): CertificateFault {
+    return this.faults.certificates;
+  }
+
   get policyBits(): number {
     return this.#settings.securityPolicy ?? FULL_POLICY;
   }
@@ -252,8 +256,8 @@ export class VirtualMeter implements ProfileOwner, SupplyOwner, SecurityOwner {
     if (at - Math.max(acknowledgedAt, this.#servedAt) >= LEFT_ALONE_SECONDS) this.#install(at);
   }
 
-  crashesNow(): boolean {
-    this.#struck ??= this.faults.strike("key-transfer");
+  crashesNow(scope: Exclude<FaultScope, "any" | "association">): boolean {
+    this.#struck ??= this.faults.strike(scope);
     return this.#struck?.kind === "crash-before";
   }
 
@@ -333,6 +337,7 @@ export class VirtualMeter implements ProfileOwner, SupplyOwner, SecurityOwner {
       random: nodeRandom,
       securitySetup: (logicalName) => (logicalName === SECURITY_SETUP ? this.security : undefined),
       checkPassword: () => false,
+      hlsMechanism: () => this.security.certificates?.mechanism(),
       setPassword: () => false,
       onEvent: (event) => this.#hear(event),
     };

@@ -24,7 +24,7 @@ export { PKI_ERROR_CODES, PkiError, type PkiErrorCode } from "./errors.ts";
 export { type Finding, lintCertificate } from "./profile/lint.ts";
 export type { AltNameRule, CertificateProfile, NameField, SubjectRule } from "./profile/profile.ts";
 export { PROFILES } from "./profile/profiles.ts";
-export type { SubjectOf } from "./profile/subject.ts";
+export { makeSubject, type SubjectOf } from "./profile/subject.ts";
 export { memoryRegistry } from "./registry/memory-registry.ts";
 export { PKI_GRANTS, PKI_MIGRATIONS, postgresRegistry } from "./registry/postgres-registry.ts";
 export {
@@ -56,6 +56,7 @@ export {
 } from "./revocation/ocsp.ts";
 export type { RevocationReason } from "./revocation/reasons.ts";
 export { type Certificate, decodeCertificate, NO_END } from "./x509/certificate.ts";
+export { deviceOf, nameOctets } from "./x509/device.ts";
 export {
   EXTENSIONS,
   type Extension,

@@ -1,4 +1,5 @@
 import type { PortProtectionSettings, PortProtectionState } from "@meterkeep/dlms";
+import type { StoredCredentials } from "../certificates/credentials.ts";
 import type { RelayTransition } from "../load/relay-history.ts";
 import type { FactoryKeys, ProductionRecord } from "../production.ts";
 import type { UnixSeconds } from "../time/calendar.ts";
@@ -48,6 +49,8 @@ export interface StoredMeter {
   /** Without keys: those in force are in `keys`. */
   readonly record: Omit<ProductionRecord, "keys">;
   readonly keys: FactoryKeys;
+  /** Key pairs and certificates; absent before the first change. */
+  readonly credentials?: StoredCredentials | undefined;
   /** The quarter hour in which it was first powered. */
   readonly firstInterval: number;
   /** No counter below this was left unused for sending. */
@@ -64,6 +67,7 @@ export interface StoredMeter {
 export type MemoryChange =
   | { readonly kind: "key"; readonly purpose: KeyPurposeName; readonly octets: Uint8Array }
   | { readonly kind: "counters"; readonly send: number; readonly unicast: number; readonly broadcast: number }
+  | { readonly kind: "credentials"; readonly credentials: StoredCredentials }
   | { readonly kind: "relay"; readonly transition: RelayTransition }
   /** `capacity` is that of the log: older events make room. */
   | { readonly kind: "event"; readonly event: LoggedEvent; readonly capacity: number }
@@ -84,7 +88,7 @@ export interface MeterMemory {
   write(systemTitle: string, change: MemoryChange): void;
   /** Whether changes wait for `commit`. */
   readonly dirty: boolean;
-  /** Makes all changes noted so far durable: they survive `kill -9`, and keys also a power cut of the machine. */
+  /** Makes all changes noted so far durable: they survive `kill -9`, and keys and certificates also a power cut of the machine. */
   commit(): void;
   /** Commits and lets go of the store. */
   close(): void;

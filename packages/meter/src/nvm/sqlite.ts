@@ -1,15 +1,16 @@
 import { DatabaseSync, type StatementSync } from "node:sqlite";
+import type { StoredCredentials } from "../certificates/credentials.ts";
 import { MeterError } from "../errors.ts";
 import type { FactoryKeys, ProductionRecord } from "../production.ts";
 import type { KeyPurposeName, LoggedEvent, MemoryChange, MeterMemory, MeterSettings, StoredMeter } from "./memory.ts";
 
-const SCHEMA_VERSION = 1;
+const SCHEMA_VERSION = 2;
 
 const SCHEMA = `
   CREATE TABLE meters (
     id INTEGER PRIMARY KEY, system_title TEXT NOT NULL UNIQUE, record TEXT NOT NULL, first_interval INTEGER NOT NULL,
     settings TEXT NOT NULL DEFAULT '{}', send INTEGER NOT NULL DEFAULT 0,
-    unicast INTEGER NOT NULL DEFAULT -1, broadcast INTEGER NOT NULL DEFAULT -1
+    unicast INTEGER NOT NULL DEFAULT -1, broadcast INTEGER NOT NULL DEFAULT -1, credentials TEXT
   ) STRICT;
   CREATE TABLE keys (
     meter INTEGER NOT NULL REFERENCES meters, purpose INTEGER NOT NULL, octets BLOB NOT NULL, PRIMARY KEY (meter, purpose)
@@ -19,6 +20,12 @@ const SCHEMA = `
     meter INTEGER NOT NULL REFERENCES meters, log INTEGER NOT NULL, slot INTEGER NOT NULL,
     sequence INTEGER NOT NULL, at REAL NOT NULL, code INTEGER NOT NULL, PRIMARY KEY (meter, log, slot)
   ) STRICT, WITHOUT ROWID;
+  PRAGMA user_version = ${SCHEMA_VERSION};
+`;
+
+/** From version 1: meters had no key pairs. */
+const ADD_CREDENTIALS = `
+  ALTER TABLE meters ADD COLUMN credentials TEXT;
   PRAGMA user_version = ${SCHEMA_VERSION};
 `;
 
@@ -32,7 +39,7 @@ const PURPOSES: readonly KeyPurposeName[] = [
 /**
  * The meters' memory in one SQLite file.
  *
- * Changes of all meters since the last commit share one transaction. A commit with a key in it waits for the disk; one without survives `kill -9` of
+ * Changes of all meters since the last commit share one transaction. A commit with a key or a certificate in it waits for the disk; one without survives `kill -9` of
  * the process, which is all that counters and events of a simulated meter need.
  */
 export class SqliteMemory implements MeterMemory {
@@ -55,6 +62,7 @@ export class SqliteMemory implements MeterMemory {
     this.#statements = {
       key: prepare("INSERT OR REPLACE INTO keys (meter, purpose, octets) VALUES (?, ?, ?)"),
       counters: prepare("UPDATE meters SET send = ?, unicast = ?, broadcast = ? WHERE id = ?"),
+      credentials: prepare("UPDATE meters SET credentials = ? WHERE id = ?"),
       relay: prepare("INSERT INTO relay (meter, at, connected) VALUES (?, ?, ?)"),
       event: prepare("INSERT OR REPLACE INTO events (meter, log, slot, sequence, at, code) VALUES (?, ?, ?, ?, ?, ?)"),
       settings: prepare("UPDATE meters SET settings = ? WHERE id = ?"),
@@ -87,6 +95,7 @@ export class SqliteMemory implements MeterMemory {
       return {
         record: parsed<Omit<ProductionRecord, "keys">>(row["record"], id),
         keys: keysOf(keys.get(id) ?? [], id),
+        ...(row["credentials"] === null ? {} : { credentials: parsed<StoredCredentials>(row["credentials"], id) }),
         firstInterval: Number(row["first_interval"]),
         sendCounter: Number(row["send"]),
         receivedUnicast: Number(row["unicast"]),
@@ -117,7 +126,7 @@ export class SqliteMemory implements MeterMemory {
   commit(): void {
     const pending = this.#pending;
     if (pending.length === 0) return;
-    const withKeys = pending.some(({ change }) => change.kind === "key");
+    const withKeys = pending.some(({ change }) => change.kind === "key" || change.kind === "credentials");
     this.#transaction(withKeys, () => {
       for (const { meter, change } of pending) this.#apply(meter, change);
     });
@@ -147,6 +156,9 @@ export class SqliteMemory implements MeterMemory {
         return;
       case "counters":
         this.#statements.counters.run(change.send, change.unicast, change.broadcast, meter);
+        return;
+      case "credentials":
+        this.#statements.credentials.run(JSON.stringify(change.credentials), meter);
         return;
       case "relay":
         this.#statements.relay.run(meter, change.transition.at, change.transition.connected ? 1 : 0);
@@ -178,6 +190,7 @@ function open(path: string): DatabaseSync {
       );
     }
     if (version === 0) database.exec(SCHEMA);
+    if (version === 1) database.exec(ADD_CREDENTIALS);
     database.exec("COMMIT");
     return database;
   } catch (cause) {

@@ -69,6 +69,8 @@ function changed(meter: StoredMeter, change: MemoryChange): StoredMeter {
         receivedUnicast: change.unicast,
         receivedBroadcast: change.broadcast,
       };
+    case "credentials":
+      return { ...meter, credentials: change.credentials };
     case "relay":
       return { ...meter, relay: [...meter.relay, change.transition] };
     case "event": {

@@ -44,6 +44,8 @@ export interface CompanionProfile {
   readonly id: string;
   readonly name: string;
   readonly models: { readonly singlePhase: string; readonly threePhase: string; readonly transformer: string };
+  /** A client with all rights that proves itself by signature (HLS 7); for meters of suites 1 and 2. */
+  readonly signingClient?: number;
   /** Further clients with read-only HLS 5 associations under the same security setup. */
   readonly readingClients: readonly number[];
   readonly maxReceivePduSizeBytes: number;

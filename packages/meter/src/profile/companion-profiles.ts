@@ -2,11 +2,13 @@ import { MeterError } from "../errors.ts";
 import type { CompanionProfile } from "./companion-profile.ts";
 import { DSMR_5 } from "./dsmr-5.ts";
 import { IDIS_P2 } from "./idis-p2.ts";
+import { IDIS_P3 } from "./idis-p3.ts";
 import { IS_15959 } from "./is15959.ts";
 
 /** All companion profiles by id. */
 export const COMPANION_PROFILES: Readonly<Record<string, CompanionProfile>> = {
   [IDIS_P2.id]: IDIS_P2,
+  [IDIS_P3.id]: IDIS_P3,
   [DSMR_5.id]: DSMR_5,
   [IS_15959.id]: IS_15959,
 };

@@ -1,8 +1,10 @@
 import { createSecretKey, type KeyObject } from "node:crypto";
 import {
   type CipheringForm,
+  type ClientGeneralProtection,
   type Exchange,
   frameCountersFrom,
+  type HlsMechanism,
   localAssociator,
   openSession,
   risingCountersFrom,
@@ -23,9 +25,12 @@ export interface BenchClientOptions {
   readonly form?: CipheringForm;
   /** The next one that the meter accepts unless given. */
   readonly firstCounter?: number;
+  /** Mechanism 5 unless given. */
+  readonly mechanism?: HlsMechanism;
+  readonly general?: ClientGeneralProtection<KeyObject>;
 }
 
-const CLIENT_TITLE = systemTitle(Buffer.from("4D4B480000000001", "hex"));
+export const CLIENT_TITLE = systemTitle(Buffer.from("4D4B480000000001", "hex"));
 
 /** Carries octets to the meter on the bench; what it answers has been committed before, as on a real line. */
 export function benchExchange(bench: BenchMeter, clientSap: number): Exchange {
@@ -48,16 +53,20 @@ export function openBenchSession(bench: BenchMeter, options: BenchClientOptions 
   };
   const associator = localAssociator<KeyObject>(
     {
-      authentication: { kind: "gmac", challenge: nodeRandom(16) },
+      authentication:
+        options.mechanism === undefined
+          ? { kind: "gmac", challenge: nodeRandom(16) }
+          : { kind: "hls", challenge: nodeRandom(32), mechanism: options.mechanism },
       systemTitle: CLIENT_TITLE,
       ciphering: {
         ciphers: nodeCiphers,
-        suite: 0,
+        suite: bench.record.securitySuite,
         authenticated: true,
         encrypted: true,
         form: options.form ?? (bench.meter.profile.generalProtection ? "general-global" : "global"),
         encryptionKey: createSecretKey(keys.globalUnicastEncryptionKey),
         authenticationKey: keys.authenticationKey,
+        ...(options.general === undefined ? {} : { general: options.general }),
       },
       maxReceivePduSize: 1024,
     },

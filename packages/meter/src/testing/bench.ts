@@ -27,7 +27,7 @@ const FIRST_INTERVAL = Math.floor(Date.UTC(2026, 10, 10, 9) / 1000 / INTERVAL_SE
 
 /** The production record of a bench meter, with fresh keys. */
 export function benchRecord(changes: Partial<ProductionRecord> = {}): ProductionRecord {
-  const key = (): Uint8Array => new Uint8Array(randomBytes(16));
+  const key = (): Uint8Array => new Uint8Array(randomBytes(changes.securitySuite === 2 ? 32 : 16));
   return {
     systemTitle: "4D4B560100989681",
     logicalDeviceName: "MKV0010010000001",
