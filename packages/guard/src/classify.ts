@@ -1,4 +1,4 @@
-import { type Apdu, apdu, DecodeError, decode } from "@meterkeep/dlms";
+import { type Apdu, apdu, type Data, DecodeError, data, decode, encode } from "@meterkeep/dlms";
 import { EFFECTS, type Effect, effectOf, holdsSecret } from "./effect.ts";
 
 /** Why an APDU is never sealed, with or without a token. */
@@ -19,12 +19,32 @@ export interface Act {
   readonly summary: string;
 }
 
+/** One act that a request asks for, all of it. */
+export interface AskedAct extends Act {
+  readonly service: "get" | "set" | "action";
+  readonly classId: number;
+  /** Six octets. */
+  readonly instanceId: Uint8Array;
+  /** The number of the attribute or method. */
+  readonly member: number;
+  /** The value set or the parameters, as encoded Data; undefined where there are none. */
+  readonly value: Uint8Array | undefined;
+  /** Whether only a part of the attribute is meant. */
+  readonly hasSelection: boolean;
+}
+
 /** The judgement over one whole plain APDU. */
 export type Verdict =
   /** Harmless: it may be sealed without a token. */
   | { readonly kind: "allowed"; readonly acts: readonly Act[] }
   /** It does something: `gravest` decides which token it takes. */
-  | { readonly kind: "needs-token"; readonly gravest: Act; readonly acts: readonly Act[] }
+  | {
+      readonly kind: "needs-token";
+      readonly gravest: Act;
+      readonly acts: readonly AskedAct[];
+      /** Whether the meter is asked to answer. */
+      readonly confirmed: boolean;
+    }
   | { readonly kind: "refused"; readonly code: GuardRefusalCode; readonly message: string };
 
 /** More attributes or methods than this in one request are not asked for by anybody honest. */
@@ -46,28 +66,41 @@ export function classify(octets: Uint8Array): Verdict {
   }
   switch (request.kind) {
     case "get-request":
-      return judge(readActs(request.value));
+      return request.value.kind === "next"
+        ? goesOn(`asks for block ${request.value.value.blockNumber + 1}`)
+        : judge(request.value.value.invokeIdAndPriority.confirmed, readActs(request.value));
     case "set-request":
       switch (request.value.kind) {
-        case "normal":
-          return judge([setAct(request.value.value.attribute)]);
-        case "with-list":
-          return request.value.value.attributes.length === request.value.value.values.length
-            ? judge(request.value.value.attributes.map(({ attribute }) => setAct(attribute)))
+        case "normal": {
+          const { attribute, access, value, invokeIdAndPriority } = request.value.value;
+          return judge(invokeIdAndPriority.confirmed, [setAct(attribute, access !== undefined, value)]);
+        }
+        case "with-list": {
+          const { attributes, values, invokeIdAndPriority } = request.value.value;
+          return attributes.length === values.length
+            ? judge(
+                invokeIdAndPriority.confirmed,
+                attributes.map(({ attribute, access }, at) => setAct(attribute, access !== undefined, values[at])),
+              )
             : refused("not-decodable", "a list of values that is not as long as that of attributes");
+        }
         default:
           return inBlocks(request.value.kind);
       }
     case "action-request":
       switch (request.value.kind) {
-        case "normal":
-          return judgeCalls([request.value.value.method]);
-        case "with-list":
-          return request.value.value.methods.length === request.value.value.parameters.length
-            ? judgeCalls(request.value.value.methods)
+        case "normal": {
+          const { method, parameters, invokeIdAndPriority } = request.value.value;
+          return judgeCalls(invokeIdAndPriority.confirmed, [method], [parameters]);
+        }
+        case "with-list": {
+          const { methods, parameters, invokeIdAndPriority } = request.value.value;
+          return methods.length === parameters.length
+            ? judgeCalls(invokeIdAndPriority.confirmed, methods, parameters)
             : refused("not-decodable", "a list of parameters that is not as long as that of methods");
+        }
         case "next-pblock":
-          return judge([{ effect: "read", summary: "asks for the next block of an answer" }]);
+          return goesOn("asks for the next block of an answer");
         default:
           return inBlocks(request.value.kind);
       }
@@ -86,51 +119,97 @@ export function classify(octets: Uint8Array): Verdict {
   }
 }
 
-type GetRequest = Extract<Apdu, { kind: "get-request" }>["value"];
+type GetRequest = Exclude<Extract<Apdu, { kind: "get-request" }>["value"], { kind: "next" }>;
 type Target = { readonly classId: number; readonly instanceId: Uint8Array };
+type Attribute = Target & { readonly attributeId: number };
+type Method = Target & { readonly methodId: number };
 
-function readActs(request: GetRequest): Act[] {
+function readActs(request: GetRequest): AskedAct[] {
   switch (request.kind) {
     case "normal":
-      return [readAct(request.value.attribute)];
+      return [readAct(request.value.attribute, request.value.access !== undefined)];
     case "with-list":
-      return request.value.attributes.map(({ attribute }) => readAct(attribute));
-    case "next":
-      return [{ effect: "read", summary: `asks for block ${request.value.blockNumber + 1}` }];
+      return request.value.attributes.map(({ attribute, access }) => readAct(attribute, access !== undefined));
     default:
       return request satisfies never;
   }
 }
 
-function readAct(attribute: Target & { readonly attributeId: number }): Act {
-  const effect = holdsSecret(attribute.classId, attribute.attributeId) ? "key" : "read";
-  return { effect, summary: `reads attribute ${attribute.attributeId} of ${objectText(attribute)}` };
+function readAct(attribute: Attribute, hasSelection: boolean): AskedAct {
+  const { classId, instanceId, attributeId: member } = attribute;
+  return {
+    effect: holdsSecret(classId, member) ? "key" : "read",
+    summary: `reads attribute ${member} of ${objectText(attribute)}`,
+    service: "get",
+    classId,
+    instanceId,
+    member,
+    value: undefined,
+    hasSelection,
+  };
 }
 
-function setAct(attribute: Target & { readonly attributeId: number }): Act {
-  const { effect, name } = effectOf({ ...attribute, attribute: attribute.attributeId });
-  return { effect, summary: `sets attribute ${attribute.attributeId} of ${objectText(attribute)} (${name})` };
+function setAct(attribute: Attribute, hasSelection: boolean, value: Data | undefined): AskedAct {
+  const { classId, instanceId, attributeId: member } = attribute;
+  const { effect, name } = effectOf({ classId, instanceId, attribute: member });
+  return {
+    effect,
+    summary: `sets attribute ${member} of ${objectText(attribute)} (${name})`,
+    service: "set",
+    classId,
+    instanceId,
+    member,
+    value: octetsOf(value),
+    hasSelection,
+  };
 }
 
-function judgeCalls(methods: readonly (Target & { readonly methodId: number })[]): Verdict {
+function callAct(method: Method, parameters: Data | undefined): AskedAct {
+  const { classId, instanceId, methodId: member } = method;
+  const { effect, name } = effectOf({ classId, instanceId, method: member });
+  return {
+    effect,
+    summary: `calls method ${member} of ${objectText(method)} (${name})`,
+    service: "action",
+    classId,
+    instanceId,
+    member,
+    value: octetsOf(parameters),
+    hasSelection: false,
+  };
+}
+
+/** Encoded anew, so that two spellings of one value are one. */
+function octetsOf(value: Data | undefined): Uint8Array | undefined {
+  return value && encode(data, value);
+}
+
+function judgeCalls(
+  confirmed: boolean,
+  methods: readonly Method[],
+  parameters: readonly (Data | undefined)[],
+): Verdict {
   if (methods.some(({ classId, methodId }) => classId === 15 && methodId === 1))
     return refused(
       "made-by-custodian-only",
       "answers to challenges (reply_to_HLS_authentication) are made by the custodian",
     );
   return judge(
-    methods.map((method) => {
-      const { effect, name } = effectOf({ ...method, method: method.methodId });
-      return { effect, summary: `calls method ${method.methodId} of ${objectText(method)} (${name})` };
-    }),
+    confirmed,
+    methods.map((method, at) => callAct(method, parameters[at])),
   );
 }
 
-function judge(acts: readonly Act[]): Verdict {
+function judge(confirmed: boolean, acts: readonly AskedAct[]): Verdict {
   if (acts.length === 0 || acts.length > MAX_LISTED)
     return refused("not-decodable", `a list of ${acts.length} items; 1 to ${MAX_LISTED} are sealed`);
   const gravest = acts.reduce((worst, act) => (classOf(act) > classOf(worst) ? act : worst));
-  return gravest.effect === "read" ? { kind: "allowed", acts } : { kind: "needs-token", gravest, acts };
+  return gravest.effect === "read" ? { kind: "allowed", acts } : { kind: "needs-token", gravest, acts, confirmed };
+}
+
+/** Goes on with what was judged when it began. */
+function goesOn(summary: string): Verdict {
+  return { kind: "allowed", acts: [{ effect: "read", summary }] };
 }
 
 function classOf(act: Act): string {

@@ -1,2 +1,79 @@
-export { type Act, classify, GUARD_REFUSAL_CODES, type GuardRefusalCode, type Verdict } from "./classify.ts";
+export {
+  type Approval,
+  type ApprovalProof,
+  type ApprovalStatement,
+  approval,
+  approvalProof,
+  approvalStatement,
+  approverId,
+  DECISIONS,
+  NO_DOCUMENT,
+} from "./approval/statement.ts";
+export { parseJson, readCanonical, requireCanonical, utf8Text, writeCanonical } from "./canonical/canonical-json.ts";
+export {
+  exactly,
+  type Field,
+  type FieldSet,
+  type FieldValue,
+  hexOctets,
+  instant,
+  kinds,
+  listOf,
+  matching,
+  type ObjectOf,
+  object,
+  oneOf,
+  optional,
+  text,
+  truth,
+  Wrong,
+  whole,
+} from "./canonical/field.ts";
+export { CHANGE_KIND_NAMES, CHANGE_KINDS, type ChangeKindName } from "./change/change-kinds.ts";
+export { type ChangeRequest, changeRequest } from "./change/change-request.ts";
+export { type Facts, facts } from "./change/facts.ts";
+export {
+  type Act,
+  type AskedAct,
+  classify,
+  GUARD_REFUSAL_CODES,
+  type GuardRefusalCode,
+  type Verdict,
+} from "./classify.ts";
 export { type CommandClass, EFFECT_TABLE, EFFECTS, type Effect, type EffectRow, effectOf } from "./effect.ts";
+export { GUARD_ERROR_CODES, GuardError, type GuardErrorCode } from "./errors.ts";
+export { delayOf, type Sha384 } from "./manifest/dispersion.ts";
+export {
+  type Dispersion,
+  MAX_TARGETS,
+  type ManifestHeader,
+  type ManifestTarget,
+  manifestHeader,
+  manifestTarget,
+  placeName,
+  principalName,
+} from "./manifest/header.ts";
+export { earliestOf, type Manifest, readManifest, writeManifest } from "./manifest/manifest.ts";
+export { type AllowedAct, allowedAct, differenceOf, exactAct, isRepeatable } from "./operation/allowed-act.ts";
+export {
+  actsOf,
+  classOf,
+  type Direction,
+  directionOf,
+  effectOfAct,
+  OPERATIONS,
+  type Operation,
+  type OperationName,
+  operation,
+  operationProblem,
+  operationWords,
+} from "./operation/operation.ts";
+export { type Approving, missingFor, type Requirement, requirement, requirementOf } from "./threshold/requirement.ts";
+export { capOf, DEFAULT_THRESHOLDS, isNotLooser, type Thresholds, thresholds } from "./threshold/thresholds.ts";
+export {
+  type CommandToken,
+  MOST_TOKEN_MILLISECONDS,
+  readToken,
+  signedPartOf,
+  writeToken,
+} from "./token/command-token.ts";

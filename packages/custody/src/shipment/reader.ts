@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { SecretKey } from "@meterkeep/dlms-node";
-import { base64url, exactly, listOf, matching, object, readLine, text, whole } from "./canonical-json.ts";
+import { exactly, listOf, matching, object, text, whole } from "@meterkeep/guard";
+import { base64url, readLine } from "./canonical-json.ts";
 import { type BlockKey, COMPLETE_BLOCK, keyBytesOfSuite, readKeyBlock } from "./key-block.ts";
 import type { TrustedManufacturer } from "./manufacturer.ts";
 import { MerkleTree } from "./merkle.ts";

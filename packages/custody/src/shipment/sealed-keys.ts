@@ -1,4 +1,5 @@
-import { base64url, exactly, matching, object, Wrong } from "./canonical-json.ts";
+import { exactly, matching, object, Wrong } from "@meterkeep/guard";
+import { base64url } from "./canonical-json.ts";
 import { type BlockKey, readKeyBlock } from "./key-block.ts";
 import { type Recipient, unsealBlock } from "./recipient.ts";
 import { ShipmentRefusal } from "./refusal.ts";

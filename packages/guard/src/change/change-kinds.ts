@@ -1,0 +1,57 @@
+import type { Facts } from "./facts.ts";
+
+/** What the custodian does only when people have agreed to this very change. */
+interface ChangeKind {
+  /** What is to happen, for those who approve. */
+  readonly words: (body: Facts) => string;
+  /**
+   * `always`: never without approvals. `when-enrolled`: freely as long as nobody is enrolled to approve, which the ledger
+   * says each time; as soon as there are approvers, not without them.
+   */
+  readonly control: "always" | "when-enrolled";
+  /** How many: `change` of the thresholds, or `breakGlass`, or one alone. */
+  readonly people: "change" | "breakGlass" | "one";
+}
+
+/** The changes that people approve. A part that needs one of its own adds a row. */
+export const CHANGE_KINDS = {
+  "enrol-approver": row("change", (body) => `let ${said(body, "name")} (${said(body, "roles")}) approve from now on`),
+  "remove-approver": row("change", (body) => `take the right to approve from ${said(body, "approver")}, at once`),
+  "enrol-policy-service": row("change", (body) => `accept command tokens of ${said(body, "name")}`),
+  "remove-policy-service": row("change", (body) => `accept no more command tokens of ${said(body, "name")}`),
+  "loosen-thresholds": row("change", (body) => `allow more, a day from now: ${said(body, "thresholds")}`),
+  "tighten-thresholds": row("one", (body) => `allow less, at once: ${said(body, "thresholds")}`),
+  thaw: row("change", (body) => `end the freeze of ${said(body, "since")}`),
+  "break-glass": row(
+    "breakGlass",
+    (body) => `lift the caps for ${said(body, "minutes")} minutes: ${said(body, "reason")}`,
+  ),
+  ceremony: row("change", (body) => `hold the ceremony ${said(body, "ceremony")}: ${said(body, "purpose")}`),
+  "export-keys": row(
+    "change",
+    (body) => `give ${said(body, "meters")} meters with their keys to ${said(body, "recipient")}`,
+  ),
+  "retire-meter": row("change", (body) => `retire meter ${said(body, "meter")} for good`, "when-enrolled"),
+  "destroy-keys": row("change", (body) => `destroy keys of ${said(body, "meter")} before their time`),
+  "import-shipment": row(
+    "change",
+    (body) => `take in ${said(body, "meters")} meters of ${said(body, "manufacturer")}`,
+    "when-enrolled",
+  ),
+} as const satisfies Readonly<Record<string, ChangeKind>>;
+
+export type ChangeKindName = keyof typeof CHANGE_KINDS;
+export const CHANGE_KIND_NAMES = Object.keys(CHANGE_KINDS) as readonly ChangeKindName[];
+
+function row(
+  people: ChangeKind["people"],
+  words: ChangeKind["words"],
+  control: ChangeKind["control"] = "always",
+): ChangeKind {
+  return { words, people, control };
+}
+
+function said(body: Facts, name: string): string {
+  const value = body[name];
+  return value === undefined ? `(no ${name})` : Array.isArray(value) ? value.join(", ") : String(value);
+}
