@@ -13,6 +13,8 @@ const MOST_EARLY_ANSWERS = 64;
 interface Waiting {
   readonly resolve: (apdu: Uint8Array | undefined) => void;
   readonly reject: (error: Error) => void;
+  /** Ends time-out and cancellation. */
+  readonly stop: () => void;
 }
 
 /**
@@ -50,12 +52,10 @@ export class AnswerQueue {
    * Sends with `begin` and waits for the next APDU. After a time-out or a cancellation the connection is closed: a late
    * answer would be taken for the next one's.
    */
-  async exchange(signal: Cancellation, begin: () => void): Promise<Uint8Array> {
-    if (this.#waiting === undefined) {
-      // Left over from a transfer that was given up: no answer to what is asked now.
-      this.#early.length = 0;
-    }
-    return (await this.#wait(signal, begin, "close")) as Uint8Array;
+  exchange(signal: Cancellation, begin: () => void): Promise<Uint8Array> {
+    // Left over from a transfer that was given up: no answer to what is asked now.
+    if (this.#waiting === undefined) this.#early.length = 0;
+    return this.#wait(signal, begin, "close") as Promise<Uint8Array>;
   }
 
   /** Waits for the next APDU, one that has come early first; undefined when none comes in time. */
@@ -65,12 +65,9 @@ export class AnswerQueue {
 
   /** Hands an APDU over. `isAnswer` where the transport knows that it was asked for. */
   deliver(apdu: Uint8Array, isAnswer = false): void {
-    const waiting = this.#waiting;
     const maybeAnswer = isAnswer || !UNSOLICITED_TAGS.has(apdu[0] ?? 0);
-    if (waiting !== undefined && maybeAnswer) {
-      this.#waiting = undefined;
-      waiting.resolve(apdu);
-    } else if ((isAnswer || apdu[0] === BLOCK_TAG) && this.#early.length < MOST_EARLY_ANSWERS) this.#early.push(apdu);
+    if (this.#waiting !== undefined && maybeAnswer) this.#settle()?.resolve(apdu);
+    else if ((isAnswer || apdu[0] === BLOCK_TAG) && this.#early.length < MOST_EARLY_ANSWERS) this.#early.push(apdu);
     else this.#settings.onUnsolicited?.(apdu);
   }
 
@@ -78,43 +75,53 @@ export class AnswerQueue {
   close(error: Error): void {
     if (this.#closed !== undefined) return;
     this.#closed = error;
-    this.#waiting?.reject(error);
-    this.#waiting = undefined;
+    this.#settle()?.reject(error);
     this.#onClose();
   }
 
-  async #wait(
-    signal: Cancellation,
-    begin: () => void,
-    onSilence: "close" | "stay-open",
-  ): Promise<Uint8Array | undefined> {
-    this.requireOpen();
-    if (this.#waiting !== undefined)
-      throw new TransportError("exchange-busy", "one exchange at a time: await the last");
-    if (signal.aborted) throw new TransportError("exchange-aborted", `cancelled before sending to ${this.#where}`);
-    const timeout = this.#settings.responseTimeoutMilliseconds ?? DEFAULT_RESPONSE_TIMEOUT_MILLISECONDS;
-    const cancelled = () =>
-      this.close(
-        new TransportError("exchange-aborted", `the exchange with ${this.#where} was cancelled`, {
-          cause: signal.reason,
-        }),
-      );
-    const silent = () => {
-      if (onSilence === "close")
-        return this.close(new TransportError("response-timeout", `no answer from ${this.#where} in ${timeout} ms`));
-      this.#waiting?.resolve(undefined);
-      this.#waiting = undefined;
-    };
-    const timer = setTimeout(silent, timeout);
-    signal.addEventListener("abort", cancelled, { once: true });
-    try {
-      return await new Promise<Uint8Array | undefined>((resolve, reject) => {
-        this.#waiting = { resolve, reject };
+  #wait(signal: Cancellation, begin: () => void, onSilence: "close" | "stay-open"): Promise<Uint8Array | undefined> {
+    return new Promise((resolve, reject) => {
+      this.requireOpen();
+      if (this.#waiting !== undefined)
+        throw new TransportError("exchange-busy", "one exchange at a time: await the last");
+      if (signal.aborted) throw new TransportError("exchange-aborted", `cancelled before sending to ${this.#where}`);
+      const timer = setTimeout(() => this.#silent(onSilence), this.#timeoutMilliseconds);
+      const cancelled = () => this.#cancelled(signal);
+      signal.addEventListener("abort", cancelled, { once: true });
+      const stop = () => {
+        clearTimeout(timer);
+        signal.removeEventListener("abort", cancelled);
+      };
+      this.#waiting = { resolve, reject, stop };
+      try {
         begin();
-      });
-    } finally {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", cancelled);
-    }
+      } catch (error) {
+        this.#settle();
+        throw error;
+      }
+    });
+  }
+
+  get #timeoutMilliseconds(): number {
+    return this.#settings.responseTimeoutMilliseconds ?? DEFAULT_RESPONSE_TIMEOUT_MILLISECONDS;
+  }
+
+  #silent(onSilence: "close" | "stay-open"): void {
+    if (onSilence === "stay-open") return this.#settle()?.resolve(undefined);
+    const message = `no answer from ${this.#where} in ${this.#timeoutMilliseconds} ms`;
+    this.close(new TransportError("response-timeout", message));
+  }
+
+  #cancelled({ reason }: Cancellation): void {
+    const message = `the exchange with ${this.#where} was cancelled`;
+    this.close(new TransportError("exchange-aborted", message, { cause: reason }));
+  }
+
+  /** Who waits, waiting no longer. */
+  #settle(): Waiting | undefined {
+    const waiting = this.#waiting;
+    this.#waiting = undefined;
+    waiting?.stop();
+    return waiting;
   }
 }

@@ -1,11 +1,11 @@
 import type { Socket } from "node:net";
-import { type Exchange, encodeWrapper, type Line } from "@meterkeep/dlms";
+import type { Exchange, Line } from "@meterkeep/dlms";
 import { AnswerQueue } from "./answer-queue.ts";
 import type { ApduConnection, ConnectionSettings } from "./apdu-connection.ts";
 import { type GatewayRoute, type GatewaySettings, gatewayRoute } from "./gateway-route.ts";
 import { connectTcp, onOctets, type TcpTarget } from "./tcp.ts";
 import { TransportError } from "./transport-error.ts";
-import { type WrapperApdu, WrapperFrames } from "./wrapper-frames.ts";
+import { type WrapperApdu, WrapperFrames, wrapped } from "./wrapper-frames.ts";
 
 /** Whom a client speaks to through the wrapper (IEC 62056-47, 6.2). */
 export interface WrapperAddresses {
@@ -60,7 +60,7 @@ export class WrapperConnection implements ApduConnection {
   send(apdu: Uint8Array): void {
     this.#answers.requireOpen();
     const { clientSap, serverSap } = this.#target;
-    this.#socket.write(encodeWrapper(clientSap, serverSap, this.#route.outward(apdu)));
+    this.#socket.write(wrapped(clientSap, serverSap, this.#route.outward(apdu)));
   }
 
   /** Closes the connection and waits until the socket is gone. */

@@ -1,3 +1,4 @@
+import { WRAPPER_HEADER_BYTES, writeWrapper } from "@meterkeep/dlms";
 import { TransportError } from "./transport-error.ts";
 
 /** An APDU as it arrived in a wrapper (IEC 62056-47). */
@@ -8,9 +9,9 @@ export interface WrapperApdu {
   readonly apdu: Uint8Array;
 }
 
-const HEADER_BYTES = 8;
 const VERSION = 1;
 const MOST_APDU_BYTES = 0xffff;
+const NOTHING = new Uint8Array(0);
 
 /**
  * Cuts a TCP stream into wrapper frames.
@@ -19,7 +20,7 @@ const MOST_APDU_BYTES = 0xffff;
  */
 export class WrapperFrames {
   readonly #maxApduBytes: number;
-  #pending: Uint8Array = new Uint8Array(0);
+  #pending: Uint8Array = NOTHING;
 
   /** Longer APDUs than `maxApduBytes` (65 535, which is all that the length can say, unless given) are refused. */
   constructor(maxApduBytes = MOST_APDU_BYTES) {
@@ -41,7 +42,7 @@ export class WrapperFrames {
     const bytes = this.#pending.length === 0 ? chunk : Buffer.concat([this.#pending, chunk]);
     const frames: WrapperApdu[] = [];
     let at = 0;
-    while (bytes.length - at >= HEADER_BYTES) {
+    while (bytes.length - at >= WRAPPER_HEADER_BYTES) {
       const version = unsigned16(bytes, at);
       if (version !== VERSION)
         throw new TransportError("frame-malformed", `wrapper version ${version} where 1 belongs: not a DLMS wrapper`);
@@ -51,19 +52,26 @@ export class WrapperFrames {
           "frame-malformed",
           `a wrapper around ${length} octets: 1 to ${this.#maxApduBytes} belong`,
         );
-      const end = at + HEADER_BYTES + length;
+      const end = at + WRAPPER_HEADER_BYTES + length;
       if (end > bytes.length) break;
       frames.push({
         source: unsigned16(bytes, at + 2),
         destination: unsigned16(bytes, at + 4),
-        apdu: bytes.subarray(at + HEADER_BYTES, end),
+        apdu: bytes.subarray(at + WRAPPER_HEADER_BYTES, end),
       });
       at = end;
     }
     // Copied, so that a short rest does not keep a large chunk alive.
-    this.#pending = at === bytes.length ? new Uint8Array(0) : Uint8Array.from(bytes.subarray(at));
+    this.#pending = at === bytes.length ? NOTHING : Uint8Array.from(bytes.subarray(at));
     return frames;
   }
+}
+
+/** An APDU in its wrapper, ready for a socket. @throws DlmsError `out-of-range`. */
+export function wrapped(source: number, destination: number, apdu: Uint8Array): Uint8Array {
+  const frame = Buffer.allocUnsafe(WRAPPER_HEADER_BYTES + apdu.length);
+  writeWrapper(source, destination, apdu, frame);
+  return frame;
 }
 
 function unsigned16(bytes: Uint8Array, at: number): number {

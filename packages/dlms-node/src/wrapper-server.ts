@@ -1,10 +1,9 @@
 import type { Socket } from "node:net";
-import { encodeWrapper } from "@meterkeep/dlms";
 import { type ApduServer, answersOf, type Transmit, type TransmitLine } from "./apdu-server.ts";
 import { onOctets } from "./tcp.ts";
 import { type Listener, listenTcp, type TcpListenerOptions } from "./tcp-listener.ts";
 import { TransportError } from "./transport-error.ts";
-import { type WrapperApdu, WrapperFrames } from "./wrapper-frames.ts";
+import { type WrapperApdu, WrapperFrames, wrapped } from "./wrapper-frames.ts";
 
 export interface WrapperListenerOptions<Connection> extends TcpListenerOptions {
   readonly server: ApduServer<Connection>;
@@ -56,7 +55,7 @@ function serveSocket<Connection>(socket: Socket, options: WrapperListenerOptions
       connections.set(pair, connection);
     }
     const line: TransmitLine = {
-      send: (answered) => line.sendRaw(encodeWrapper(destination, source, answered)),
+      send: (answered) => line.sendRaw(wrapped(destination, source, answered)),
       sendRaw: (octets) => {
         if (socket.writable) socket.write(octets);
       },

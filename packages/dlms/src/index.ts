@@ -439,7 +439,13 @@ export { encodeP1 } from "./link/p1.ts";
 export { joinPieces, type Piece } from "./link/pieces.ts";
 export { type LinkFrame, LinkScanner, type ScanEvent } from "./link/scanner.ts";
 export { encodeMbus, type MbusFields } from "./link/wired-mbus.ts";
-export { encodeWrapper, readWrapperDatagram, WRAPPER_HEADER_BYTES, type WrappedApdu } from "./link/wrapper.ts";
+export {
+  encodeWrapper,
+  readWrapperDatagram,
+  WRAPPER_HEADER_BYTES,
+  type WrappedApdu,
+  writeWrapper,
+} from "./link/wrapper.ts";
 export { formatObis, type ObisCode, obis, obisFromOctets, obisOctets, parseObis } from "./obis/code.ts";
 export { QUANTITY_UNITS, type Quantity, quantityOf } from "./obis/quantity.ts";
 export { UNIT_SYMBOLS, unitNumber, unitSymbol } from "./obis/unit.ts";

@@ -69,6 +69,8 @@ export class Conversation {
   readonly maxResponseBytes: number;
   /** Octets of the longest APDU that the server takes. */
   readonly #maxSendBytes: number;
+  /** Whether APDUs may come and go by general block transfer. */
+  readonly #takesBlocks: boolean;
   readonly #options: SessionOptions;
   readonly #protection: Protection;
   readonly #turn = new Turn();
@@ -81,6 +83,7 @@ export class Conversation {
     this.negotiated = negotiated;
     this.maxResponseBytes = options.maxResponseBytes ?? DEFAULT_MAX_RESPONSE_BYTES;
     this.#maxSendBytes = negotiated.maxReceivePduSize ?? NO_LIMIT_BYTES;
+    this.#takesBlocks = this.agreed("general-block-transfer");
   }
 
   /**
@@ -89,7 +92,7 @@ export class Conversation {
    */
   maxRequestBytes(blocks?: ConformanceBit): number {
     const own = blocks !== undefined && this.agreed(blocks) && this.#options.blockTransfer?.preferred !== true;
-    if (!own && this.agreed("general-block-transfer")) return this.maxResponseBytes;
+    if (!own && this.#takesBlocks) return this.maxResponseBytes;
     return this.#maxSendBytes - (this.#protection.overheadBytes ?? PROTECTION_BYTES);
   }
 
@@ -130,9 +133,10 @@ export class Conversation {
     const sealed = await this.#seal(plain, step);
     const wire = await this.#carry(step, plain, sealed);
     const [opened] = await this.#open([wire], [step]);
-    const refusal = opened === undefined ? undefined : refusalOf(opened);
+    if (opened === undefined) throw new SessionError("not-associated", `${step}: nothing was opened`);
+    const refusal = refusalOf(opened);
     if (refusal !== undefined) throw refusal;
-    return opened as Uint8Array;
+    return opened;
   }
 
   /** Seals all, sends one after the other, opens all. Refusals of whole requests stay in the answers. */
@@ -189,11 +193,14 @@ export class Conversation {
     return sealed;
   }
 
-  async #carry(step: string, plain: Uint8Array, wire: Uint8Array): Promise<Uint8Array> {
+  #carry(step: string, plain: Uint8Array, wire: Uint8Array): Promise<Uint8Array> {
     const { exchange, onExchange, signal = NEVER } = this.#options;
     onExchange?.({ direction: "sent", step, plain, wire });
-    if (!this.agreed("general-block-transfer")) return exchange(wire, signal);
-    const { line, blockTransfer = {} } = this.#options;
+    return this.#takesBlocks ? this.#carryInBlocks(wire) : exchange(wire, signal);
+  }
+
+  async #carryInBlocks(wire: Uint8Array): Promise<Uint8Array> {
+    const { exchange, line, blockTransfer = {}, signal = NEVER } = this.#options;
     const { maxResponseBytes } = this;
     const over: BlockLine = { exchange, line, signal, maxSendBytes: this.#maxSendBytes, maxResponseBytes };
     if (wire.length > this.#maxSendBytes) return new BlockCarrier(over, blockTransfer).send(wire);
@@ -201,15 +208,24 @@ export class Conversation {
     return isBlock(response) ? new BlockCarrier(over, blockTransfer).receive(response) : response;
   }
 
-  async #open(wires: readonly Uint8Array[], steps: readonly string[]): Promise<readonly Uint8Array[]> {
-    const { onExchange } = this.#options;
+  #open(wires: readonly Uint8Array[], steps: readonly string[]): Promise<readonly Uint8Array[]> {
+    const opening = this.#protection.open(wires);
+    return this.#options.onExchange === undefined ? opening : this.#observed(opening, wires, steps);
+  }
+
+  /** Tells what was received, opened or not. */
+  async #observed(
+    opening: Promise<readonly Uint8Array[]>,
+    wires: readonly Uint8Array[],
+    steps: readonly string[],
+  ): Promise<readonly Uint8Array[]> {
     let plains: readonly Uint8Array[] = [];
     try {
-      plains = await this.#protection.open(wires);
+      plains = await opening;
       return plains;
     } finally {
       for (const [at, wire] of wires.entries())
-        onExchange?.({ direction: "received", step: steps[at] as string, plain: plains[at], wire });
+        this.#options.onExchange?.({ direction: "received", step: steps[at] as string, plain: plains[at], wire });
     }
   }
 }

@@ -83,17 +83,17 @@ export function readGetAnswer(id: RequestScope["id"], step: string, response: Ui
 /** Reads one attribute: encoded Data, which some meters let octets follow that are none of it. */
 export async function getOne(context: RequestScope, target: GetTarget): Promise<Uint8Array> {
   const step = `get ${attributeText(target.attribute)}`;
+  const answer = readGetAnswer(context.id, step, await context.ask(getOneRequest(context.id, target), step));
+  // Nearly every answer is whole: it needs no generator, which costs as much as the decoding does.
+  if (answer.kind === "data" && answer.octets.length <= context.maxResponseBytes) return answer.octets;
   const parts: Uint8Array[] = [];
-  for await (const part of getParts(context, target, step)) parts.push(part);
-  return parts.length === 1 ? (parts[0] as Uint8Array) : concatBytes(...parts);
+  for await (const part of continueGet(context, step, answer)) parts.push(part);
+  return concatBytes(...parts);
 }
 
 /** Reads one attribute block by block, as they come: nothing is kept. */
-export async function* getParts(
-  context: RequestScope,
-  target: GetTarget,
-  step = `get ${attributeText(target.attribute)}`,
-): AsyncGenerator<Uint8Array, void, void> {
+export async function* getParts(context: RequestScope, target: GetTarget): AsyncGenerator<Uint8Array, void, void> {
+  const step = `get ${attributeText(target.attribute)}`;
   const answer = readGetAnswer(context.id, step, await context.ask(getOneRequest(context.id, target), step));
   yield* continueGet(context, step, answer);
 }

@@ -138,7 +138,7 @@ function openedLayers<Key>(ciphering: ClientCiphering<Key>, parties: LayerPartie
   const keys: LayerKeys<Key> = {
     ciphers,
     keysFor: (form) => keysFor(ciphering, form),
-    general: general === undefined ? undefined : generalSetup(ciphering),
+    general: general === undefined ? undefined : () => generalSetup(ciphering),
   };
   try {
     return openLayers(keys, parties, octets);

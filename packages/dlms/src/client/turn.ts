@@ -1,28 +1,38 @@
 /**
  * Lets one caller at a time through, in the order they came: a server keeps one transfer in progress, so two requests
  * on one association must not interleave.
+ *
+ * States: free; taken, with callers waiting. Passing on hands the turn to the first who waits, without being free between.
  */
 export class Turn {
-  #last: Promise<void> = Promise.resolve();
+  readonly #waiting: (() => void)[] = [];
+  #taken = false;
 
   /** Waits for the turn and returns the function that passes it on. Call it exactly once. */
   async take(): Promise<() => void> {
-    const before = this.#last;
-    let pass: () => void = () => {};
-    this.#last = new Promise<void>((resolve) => {
-      pass = resolve;
-    });
-    await before;
-    return pass;
+    if (this.#taken) await this.#comes();
+    this.#taken = true;
+    return this.#pass;
   }
 
-  /** Runs `work` when it is its turn. */
+  /** Runs `work` when it is its turn: at once where nobody else has it. */
   async run<T>(work: () => Promise<T>): Promise<T> {
-    const pass = await this.take();
+    if (this.#taken) await this.#comes();
+    this.#taken = true;
     try {
       return await work();
     } finally {
-      pass();
+      this.#pass();
     }
   }
+
+  #comes(): Promise<void> {
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  readonly #pass = (): void => {
+    const next = this.#waiting.shift();
+    if (next === undefined) this.#taken = false;
+    else next();
+  };
 }

@@ -8,6 +8,9 @@ import { DlmsError } from "../errors.ts";
 export type LogicalName = `${number}.${number}.${number}.${number}.${number}.${number}`;
 
 const OCTETS = 6;
+const ZERO = 0x30;
+const SEPARATORS = ".:*-";
+const MOST_DIGITS = 3;
 
 /**
  * The six octets of a logical name. `A.B.C.D.E.F` and `A-B:C.D.E*F` are both read.
@@ -15,15 +18,26 @@ const OCTETS = 6;
  * @throws DlmsError `invalid-value` when the text is not six numbers from 0 to 255.
  */
 export function logicalNameOctets(name: string): Uint8Array {
-  const parts = name.split(/[.:*-]/);
-  if (parts.length !== OCTETS) throw notALogicalName(name);
   const octets = new Uint8Array(OCTETS);
-  for (let at = 0; at < OCTETS; at += 1) {
-    const part = parts[at] as string;
-    const value = /^\d{1,3}$/.test(part) ? Number(part) : 256;
-    if (value > 255) throw notALogicalName(name);
-    octets[at] = value;
+  let part = 0;
+  let value = 0;
+  let digits = 0;
+  // Read character by character: every request begins here.
+  for (let at = 0; at <= name.length; at += 1) {
+    const digit = name.charCodeAt(at) - ZERO;
+    if (digit >= 0 && digit <= 9) {
+      value = value * 10 + digit;
+      digits += 1;
+      continue;
+    }
+    const ends = at === name.length || SEPARATORS.includes(name.charAt(at));
+    if (!ends || digits === 0 || digits > MOST_DIGITS || value > 255 || part === OCTETS) throw notALogicalName(name);
+    octets[part] = value;
+    part += 1;
+    value = 0;
+    digits = 0;
   }
+  if (part !== OCTETS) throw notALogicalName(name);
   return octets;
 }
 

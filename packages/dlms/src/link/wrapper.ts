@@ -62,21 +62,34 @@ export function readWrapperDatagram(octets: Uint8Array): WrappedApdu | undefined
 
 /** Puts an APDU into a wrapper. @throws DlmsError `out-of-range` for ports or lengths over 65535. */
 export function encodeWrapper(source: number, destination: number, apdu: Uint8Array): Uint8Array {
-  for (const [name, value] of [
-    ["source port", source],
-    ["destination port", destination],
-    ["length", apdu.length],
-  ] as const)
-    if (!Number.isInteger(value) || value < 0 || value > 0xffff)
-      throw new DlmsError("out-of-range", `wrapper ${name} ${value}: 0 to 65535 fit`);
   const frame = new Uint8Array(WRAPPER_HEADER_BYTES + apdu.length);
-  const view = new DataView(frame.buffer);
-  view.setUint16(0, VERSION);
-  view.setUint16(2, source);
-  view.setUint16(4, destination);
-  view.setUint16(6, apdu.length);
-  frame.set(apdu, WRAPPER_HEADER_BYTES);
+  writeWrapper(source, destination, apdu, frame);
   return frame;
+}
+
+/**
+ * As `encodeWrapper`, into octets that are there already: `WRAPPER_HEADER_BYTES` more than the APDU has. Platforms have
+ * cheaper memory for what goes to a socket than a new array.
+ */
+export function writeWrapper(source: number, destination: number, apdu: Uint8Array, frame: Uint8Array): void {
+  require16(source, "source port");
+  require16(destination, "destination port");
+  require16(apdu.length, "length");
+  put16(frame, 0, VERSION);
+  put16(frame, 2, source);
+  put16(frame, 4, destination);
+  put16(frame, 6, apdu.length);
+  frame.set(apdu, WRAPPER_HEADER_BYTES);
+}
+
+function require16(value: number, what: string): void {
+  if (!Number.isInteger(value) || value < 0 || value > 0xffff)
+    throw new DlmsError("out-of-range", `wrapper ${what} ${value}: 0 to 65535 fit`);
+}
+
+function put16(bytes: Uint8Array, at: number, value: number): void {
+  bytes[at] = value >> 8;
+  bytes[at + 1] = value;
 }
 
 function unsigned16(bytes: Uint8Array, at: number): number {

@@ -19,8 +19,8 @@ export interface LayerKeys<Key> {
   readonly ciphers: Ciphers<Key>;
   /** The keys of a form. @throws when there are none */
   keysFor(form: ProtectionForm): ProtectionKeys<Key>;
-  /** Needed for general-ciphering and general-signing. */
-  readonly general?: GeneralSetup<Key> | undefined;
+  /** Needed for general-ciphering and general-signing; a function where keys have to be looked up, called for such APDUs alone. */
+  readonly general?: GeneralSetup<Key> | (() => GeneralSetup<Key>) | undefined;
 }
 
 /** The partner and this side, as far as they are known. */
@@ -120,5 +120,5 @@ function requireParties({ originator, recipient }: LayerParties, header: Receive
 function generalOf<Key>({ general }: LayerKeys<Key>): GeneralSetup<Key> {
   if (general === undefined)
     throw new DlmsError("key-missing", "general-ciphering and general-signing were not set up here");
-  return general;
+  return typeof general === "function" ? general() : general;
 }

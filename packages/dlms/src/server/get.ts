@@ -41,7 +41,7 @@ export function serveGet<Key, State>(call: Call<Key, State>, apdu: Uint8Array): 
 
 function getOne<Key, State>(call: Call<Key, State>, apdu: Uint8Array): Uint8Array {
   const request = decodeForm(getRequestNormal, apdu);
-  const writer = new Writer(128);
+  const writer = new Writer();
   writer.unsigned8(GET_RESPONSE);
   writer.unsigned8(NORMAL.getResponse[1]);
   invokeIdAndPriority.encode(writer, request.invokeIdAndPriority);

@@ -4,7 +4,14 @@ import type { ProtectionKeys } from "../security/content.ts";
 import { securityControl } from "../security/control.ts";
 import { protectApdu } from "../security/envelope.ts";
 import { sealGeneralCiphering } from "../security/general-ciphering.ts";
-import { type CipheringFacts, type CipheringForm, type OpenedApdu, openLayers, signLayer } from "../security/layers.ts";
+import {
+  type CipheringFacts,
+  type CipheringForm,
+  type LayerKeys,
+  type OpenedApdu,
+  openLayers,
+  signLayer,
+} from "../security/layers.ts";
 import type { GeneralSetup } from "../security/message-key.ts";
 import type { Ciphers } from "../security/ports.ts";
 import { STANDARD_SECURITY } from "../security/profile.ts";
@@ -167,13 +174,10 @@ function unprotect<Key>(
   { clientSystemTitle }: Client,
   apdu: Uint8Array,
 ): OpenedApdu {
-  const keys = {
+  const keys: LayerKeys<Key> = {
     ciphers,
-    keysFor: (form: ProtectionForm) => keysFor(security, form),
-    // Its keys may have to be looked up: only where an APDU asks for them.
-    get general() {
-      return generalSetup(security, clientSystemTitle);
-    },
+    keysFor: (form) => keysFor(security, form),
+    general: () => generalSetup(security, clientSystemTitle),
   };
   try {
     return openLayers(keys, { originator: clientSystemTitle, recipient: security.setup.systemTitle }, apdu);
