@@ -107,7 +107,10 @@ export class AnswerQueue {
   }
 
   #silent(onSilence: "close" | "stay-open"): void {
-    if (onSilence === "stay-open") return this.#settle()?.resolve(undefined);
+    if (onSilence === "stay-open") {
+      this.#settle()?.resolve(undefined);
+      return;
+    }
     const message = `no answer from ${this.#where} in ${this.#timeoutMilliseconds} ms`;
     this.close(new TransportError("response-timeout", message));
   }
