@@ -31,6 +31,7 @@ export {
   compact,
   serveCompactData,
 } from "./behaviour/compact-data.ts";
+export { Demand, type DemandParts, type DemandSettings, serveDemand } from "./behaviour/demand.ts";
 export {
   CONTROL_MODES,
   type ControlMode,
@@ -57,6 +58,15 @@ export {
   LoadLimiter,
   serveLimiter,
 } from "./behaviour/limiter.ts";
+export {
+  type MBus,
+  MBusChannel,
+  type MBusChannelSettings,
+  type MBusData,
+  type MBusIdentity,
+  type MBusReading,
+  serveMBusClient,
+} from "./behaviour/m-bus-channel.ts";
 export { ObjectTree, type TreeObject } from "./behaviour/object-tree.ts";
 export { type ParameterMonitorParts, ParameterWatch, serveParameterMonitor } from "./behaviour/parameter-monitor.ts";
 export {
@@ -69,6 +79,33 @@ export {
   protectionStatus,
   servePortProtection,
 } from "./behaviour/port-protection.ts";
+export {
+  ChargeCollector,
+  type ChargeParts,
+  type ChargeSettings,
+  serveCharge,
+  type UnitCharge,
+} from "./behaviour/prepayment/charge-collector.ts";
+export {
+  CreditBalance,
+  type CreditSettings,
+  type CreditStatus,
+  serveCredit,
+} from "./behaviour/prepayment/credit-balance.ts";
+export {
+  type AccountSettings,
+  type AccountStatus,
+  type CreditFlags,
+  PrepaymentAccount,
+  type PrepaymentAccountParts,
+  serveAccount,
+} from "./behaviour/prepayment/prepayment-account.ts";
+export {
+  serveTokenGateway,
+  TokenEntry,
+  type TokenEntryParts,
+  type TokenOutcome,
+} from "./behaviour/prepayment/token-entry.ts";
 export {
   ProfileBuffer,
   type ProfileParts,
@@ -87,13 +124,31 @@ export {
 } from "./behaviour/push-delivery.ts";
 export { deliveryOf, type PushPorts, type PushSettings, servePushSetup } from "./behaviour/push-setup.ts";
 export {
+  type RegisterAssignment,
+  type RegisterMask,
+  serveRegisterActivation,
+  TariffRegisters,
+} from "./behaviour/register-activation.ts";
+export {
   type MonitorParts,
   type MonitorSettings,
   serveRegisterMonitor,
   ThresholdMonitor,
 } from "./behaviour/register-monitor.ts";
+export { type LogicalDevice, type SapAssignmentPorts, serveSapAssignment } from "./behaviour/sap-assignment.ts";
+export { DaySchedule, type DayScheduleParts, type ScheduleEntry, serveSchedule } from "./behaviour/schedule.ts";
 export { ScriptRunner, type Scripts, serveScriptTable } from "./behaviour/script-table.ts";
+export {
+  type SensorPlate,
+  type SensorReading,
+  type SensorThresholds,
+  serveSensorManager,
+  WatchedSensor,
+  type WatchedSensorParts,
+} from "./behaviour/sensor.ts";
+export { type SpecialDaysPorts, serveSpecialDays } from "./behaviour/special-days.ts";
 export { entryOfBit, type MappingTable, serveStatusMapping } from "./behaviour/status-mapping.ts";
+export { serveMeasurementMonitoring, type WaveformParts, WaveformRecorder } from "./behaviour/waveform.ts";
 export { concatBytes, equalBytes, fromHex, NO_BYTES, toHex } from "./bytes.ts";
 export type { AccessItem, AccessOptions, AccessResult } from "./client/access-transfer.ts";
 export type { ActionItem } from "./client/action-transfer.ts";
