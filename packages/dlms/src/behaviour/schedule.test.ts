@@ -8,7 +8,7 @@ import { bitString } from "../data/bit-string.ts";
 import { cosemDate, cosemTime, dateTimeAt } from "../data/date-time.ts";
 import type { SpecialDays } from "./activity-calendar.ts";
 import { serveRegisterActivation, TariffRegisters } from "./register-activation.ts";
-import { serveSapAssignment } from "./sap-assignment.ts";
+import { type LogicalDevice, serveSapAssignment } from "./sap-assignment.ts";
 import { DaySchedule, type ScheduleEntry, serveSchedule } from "./schedule.ts";
 import { serveSpecialDays } from "./special-days.ts";
 import { askFor } from "./testing.test.ts";
@@ -189,7 +189,7 @@ test("the mask in force says which of the assigned registers count", () => {
 });
 
 test("a logical device is connected where the meter allows it", () => {
-  const devices = [{ sap: 1, logicalDeviceName: new TextEncoder().encode("MKP1") }];
+  const devices: LogicalDevice[] = [{ sap: 1, logicalDeviceName: new TextEncoder().encode("MKP1") }];
   const ask = askFor(
     SapAssignment,
     serveSapAssignment<undefined>({
