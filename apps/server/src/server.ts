@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { lookup } from "node:dns/promises";
 import { readFile } from "node:fs/promises";
-import type { MeterKind, PublicConfig } from "@meterkeep/api";
+import { METER_KINDS, type MeterKind, type PublicConfig } from "@meterkeep/api";
 import { custodianClient } from "@meterkeep/api/custodian-channel";
 import type { SupervisedProcess, Supervisor } from "@meterkeep/api/supervised";
 import type { ServerConfig } from "@meterkeep/api/supervisor";
@@ -11,6 +11,7 @@ import {
   counted,
   createGatewayPolicy,
   EventHub,
+  firstOpenDay,
   forgetReadings,
   HEADEND_MIGRATIONS,
   Inventory,
@@ -23,6 +24,7 @@ import {
   PushIntake,
   PushSources,
   PushStore,
+  packDays,
   parseGatewayAddress,
   postgresWorkQueue,
   queueRotationContacts,
@@ -67,6 +69,7 @@ const ROTATION_MILLISECONDS = 5_000;
 const COMMISSIONING_MILLISECONDS = 5_000;
 const THIN_OUT_MILLISECONDS = 60_000;
 const FORGET_MILLISECONDS = 3_600_000;
+const PACK_MILLISECONDS = 10_000;
 
 /** Puts a head-end together and starts it: database, custodian, inventory, work, pushes, pages. */
 export async function startServer(config: ServerConfig, supervisor: Supervisor): Promise<SupervisedProcess> {
@@ -295,6 +298,15 @@ export async function startServer(config: ServerConfig, supervisor: Supervisor):
     hub.publish("clock", { now: town, wallNow, factor });
   });
   loop(THIN_OUT_MILLISECONDS, () => thinOut(pool, scope, now()));
+  let packedUntil: string | undefined;
+  loop(PACK_MILLISECONDS, async () => {
+    const sourceNow = (kind: MeterKind): number => clockOf(kind).atSource(now());
+    const until = METER_KINDS.map((kind) => firstOpenDay(sourceNow(kind))).join(" ");
+    if (!isTakenIn || until === packedUntil) return;
+    const days = await packDays({ pool, scope, sourceNow }, closing.signal);
+    packedUntil = until;
+    if (days > 0) logger.info({ days }, "days that have ended were packed");
+  });
   loop(FORGET_MILLISECONDS, async () => {
     const { evidence, intervals, registers } = await forgetReadings(
       { sql: pool, scope, ledger, now },

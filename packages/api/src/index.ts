@@ -67,6 +67,8 @@ export {
 export { HTTP_PROBLEM_CODES, HTTP_PROBLEMS, type HttpProblemCode, Problem } from "./http/problem.ts";
 export {
   EvidenceView,
+  INTERVAL_QUALITIES,
+  type IntervalQuality,
   ProfileColumn,
   ProfileRow,
   ProfileView,

@@ -19,6 +19,7 @@ export const HEADEND_ERROR_CODES = [
   "gateway-address-refused",
   "drill-not-simulated",
   "head-end-closed",
+  "packed-day-invalid",
 ] as const;
 
 /** A stable name for what went wrong; docs/errors.md says what to do about each. */

@@ -27,6 +27,7 @@ export { PushSources } from "./push/push-sources.ts";
 export { PushStore } from "./push/push-store.ts";
 export { ChannelTable } from "./reading/channels.ts";
 export { desiredWindow, intervalCount, missing, type Stretch } from "./reading/coverage.ts";
+export { firstOpenDay, packDays } from "./reading/day/pack-days.ts";
 export type { ReadResult } from "./reading/result.ts";
 export { forgetReadings } from "./reading/retention.ts";
 export { counted } from "./reading/words.ts";

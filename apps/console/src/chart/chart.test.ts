@@ -10,6 +10,7 @@ const row = (time: string, ...values: (number | null)[]): Row => ({
   time,
   values,
   statusWords: [],
+  quality: "actual",
   evidence: "e",
   protection: "authenticated",
   source: "session",

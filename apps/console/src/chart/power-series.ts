@@ -11,6 +11,7 @@ export interface PowerPoint {
   readonly trustAtCapture: ProfileView["rows"][number]["trustAtCapture"];
   readonly protection: ProfileView["rows"][number]["protection"];
   readonly statusWords: readonly string[];
+  readonly quality: ProfileView["rows"][number]["quality"];
   readonly evidence: string;
 }
 
@@ -63,8 +64,8 @@ export function powerSeries(profile: Pick<ProfileView, "columns" | "rows" | "per
     const exportW = fed === undefined ? 0 : powerOf(fed, row, rows[at - 1], profile.periodSeconds);
     if (importW === undefined || exportW === undefined) return [];
     const powerW = importW - exportW;
-    const { decisive, trustNow, trustAtCapture, protection, statusWords, evidence } = row;
-    return [{ time, powerW, decisive, trustNow, trustAtCapture, protection, statusWords, evidence }];
+    const { decisive, trustNow, trustAtCapture, protection, statusWords, quality, evidence } = row;
+    return [{ time, powerW, decisive, trustNow, trustAtCapture, protection, statusWords, quality, evidence }];
   });
 }
 

@@ -14,6 +14,7 @@ const point = (time: number, decisive: boolean): PowerPoint => ({
   trustAtCapture: decisive ? "trusted" : "held",
   protection: "authenticated",
   statusWords: [],
+  quality: "actual",
   evidence: "e",
 });
 

@@ -19,6 +19,11 @@ import { SimulatedMark, TrustMark } from "../shell/marks.tsx";
 import { Amount } from "../shell/quantity.tsx";
 import { decisiveSentence, intervalBars } from "./interval-view.ts";
 
+const QUALITY_WORDS = {
+  late: "came after its day was closed",
+  disputed: "disputed: another value came for the same interval",
+} as const;
+
 const SERIES: readonly PlotSeries[] = [
   { label: "for decisions", tone: "accent", widthPx: 0, bars: "plain" },
   { label: "not for decisions", tone: "ink-3", widthPx: 1, bars: "hatched" },
@@ -94,6 +99,7 @@ export function ReadingsChart({ detail }: { detail: MeterDetail }) {
                 )}
               </span>
               <span className="dim">{point.decisive ? "decisions may use it" : "not for decisions"}</span>
+              {point.quality === "actual" ? null : <span className="dim">{QUALITY_WORDS[point.quality]}</span>}
               {point.statusWords.length === 0 ? null : <span className="dim">{point.statusWords.join(", ")}</span>}
             </p>
             <Plot

@@ -53,11 +53,19 @@ export const ProfileColumn = Type.Object({
 });
 export type ProfileColumn = Static<typeof ProfileColumn>;
 
+/** What is to be said of an interval beyond its trust. */
+export const INTERVAL_QUALITIES = ["actual", "late", "disputed"] as const;
+export type IntervalQuality = (typeof INTERVAL_QUALITIES)[number];
+
 export const ProfileRow = Type.Object({
   time: Timestamp,
   values: Type.Array(Type.Union([Type.Number(), Type.Null()]), { description: "One for each column, in its order" }),
   status: Type.Optional(Type.Integer()),
   statusWords: Type.Array(Type.String()),
+  quality: words(
+    INTERVAL_QUALITIES,
+    "actual: came before its day was closed; late: came after that; disputed: another value came for the same instant, and neither overwrites the other",
+  ),
   ...provenance,
 });
 export type ProfileRow = Static<typeof ProfileRow>;

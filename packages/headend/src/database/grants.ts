@@ -19,6 +19,8 @@ export const HEADEND_GRANTS = {
   evidence: "select, insert, update (hash), delete",
   channels: "select, insert",
   interval_readings: "select, insert, delete",
+  meter_days: "select, insert, delete",
+  interval_corrections: "select, insert, delete",
   register_readings: "select, insert, delete",
   interval_coverage: "select, insert, update (covered)",
   meter_latest: `select, insert, update (power_w, energy_wh, supply, supply_at, evidence_hash, protection, read_ok_at,

@@ -39,6 +39,8 @@ export interface ReadResult {
   readonly intervals: readonly IntervalRecord[];
   /** Stretches of the profile that were answered in full. */
   readonly covered: readonly Stretch[];
+  /** Of the profile that the intervals are from, seconds; absent where nobody knows, as in a push. */
+  readonly periodSeconds?: number;
   readonly supply?: SupplyState;
   /** Meter minus reference. */
   readonly clockOffsetSeconds?: number;

@@ -41,6 +41,7 @@ test("what is older than the setting goes with its evidence and is ledgered firs
             registers: [{ obis: "1-0:1.8.0", value: 1, unit: "Wh", at: receivedAt, evidence: record }],
             intervals,
             covered: [],
+            periodSeconds: 900,
             powerW: 100,
           },
         },
@@ -49,13 +50,14 @@ test("what is older than the setting goes with its evidence and is ledgered firs
   };
   await read(0, NOW - 500 * DAY, 12);
   await read(1, NOW - 401 * DAY, 5);
-  await read(0, NOW - 10 * DAY, 3);
+  await read(0, NOW - 10 * DAY, 9);
   const ledger = new Ledger(memoryLedgerStore());
   const ports = { sql: pool, scope, ledger, now: () => NOW };
   assert.deepEqual(await forgetReadings(ports, 400), { evidence: 2, intervals: 17, registers: 2 });
   const left = await pool.query(
     `select m.meter_id, l.interval_count::int as counted, l.power_w, l.reading_at is null as blank,
-       (select count(*) from interval_readings r where r.meter_id = m.meter_id)::int as intervals,
+       (select count(*) from interval_readings r where r.meter_id = m.meter_id)::int
+         + (select coalesce(sum(value_count), 0) from meter_days r where r.meter_id = m.meter_id)::int as intervals,
        (select count(*) from register_readings r where r.meter_id = m.meter_id)::int as registers,
        (select count(*) from evidence r where r.meter_id = m.meter_id)::int as evidence
      from meters m join meter_latest l using (meter_id) order by 1`,
@@ -63,10 +65,12 @@ test("what is older than the setting goes with its evidence and is ledgered firs
   assert.deepEqual(
     left.rows.map(({ meter_id: _, ...row }) => row),
     [
-      { counted: 3, power_w: 100, blank: false, intervals: 3, registers: 1, evidence: 1 },
+      { counted: 9, power_w: 100, blank: false, intervals: 9, registers: 1, evidence: 1 },
       { counted: 0, power_w: null, blank: true, intervals: 0, registers: 0, evidence: 0 },
     ],
   );
+  const months = await pool.query("select relname from pg_class where relname ~ '^meter_days_[0-9_]+$' order by 1");
+  assert.deepEqual(months.rows, [{ relname: "meter_days_2026_11" }], "months that hold nothing any more are gone");
   const entries = await ledger.read(0, 10);
   assert.deepEqual(
     entries.map(({ kind, body }) => [kind, JSON.parse(body)]),

@@ -48,15 +48,18 @@ export async function forgetReadings(ports: ForgetPorts, days: number): Promise<
       island: scope.island,
       body: { keepDays: days, receivedBefore: before.toISOString(), evidence: Number(old?.count) },
     });
-  const batches = async (statement: string, bound: unknown): Promise<number> => {
+  /** Deletes in batches until one is not full, and gives the sum of its rows or of another of its columns. */
+  const batches = async (statement: string, bound: unknown, sum: "count" | "intervals" = "count"): Promise<number> => {
     for (let all = 0; ; ) {
-      const row = await firstRow<{ count: string }>(sql, statement, [...scope.place, bound, BATCH_ROWS]);
-      const count = Number(row?.count ?? 0);
-      all += count;
-      if (count < BATCH_ROWS) return all;
+      const row = await firstRow<Record<string, string>>(sql, statement, [...scope.place, bound, BATCH_ROWS]);
+      all += Number(row?.[sum] ?? 0);
+      if (Number(row?.["count"] ?? 0) < BATCH_ROWS) return all;
     }
   };
-  const intervals = last === null ? 0 : await batches(DELETE_INTERVALS, last);
+  const intervals =
+    last === null ? 0 : (await batches(DELETE_INTERVALS, last)) + (await batches(DELETE_DAYS, last, "intervals"));
+  if (last !== null) await batches(DELETE_CORRECTIONS, last);
+  await sql.query("select drop_empty_meter_days($1::date)", [before]);
   const registers = last === null ? 0 : await batches(DELETE_REGISTERS, last);
   const evidence = last === null ? 0 : await batches(DELETE_EVIDENCE, last);
   await batches(DELETE_SESSIONS, before);
@@ -78,6 +81,31 @@ const DELETE_INTERVALS = `
     from counted c where l.utility_id = $1 and l.island_id = $2 and l.meter_id = c.meter_id
   )
   select coalesce(sum(n), 0) as count from counted`;
+
+// A packed day goes when all that it rests on goes.
+const DELETE_DAYS = `
+  with gone as (
+    delete from meter_days d using (
+      select day, meter_id, part from meter_days where utility_id = $1 and island_id = $2 and evidence_to <= $3::bigint limit $4
+    ) old
+    where d.utility_id = $1 and d.island_id = $2 and (d.day, d.meter_id, d.part) = (old.day, old.meter_id, old.part)
+    returning d.meter_id, d.value_count, d.trusted_count
+  ), counted as (
+    select meter_id, count(*) as rows, sum(value_count) as n, sum(trusted_count) as trusted from gone group by meter_id
+  ), fewer as (
+    update meter_latest l set interval_count = l.interval_count - c.n,
+      trusted_interval_count = l.trusted_interval_count - c.trusted
+    from counted c where l.utility_id = $1 and l.island_id = $2 and l.meter_id = c.meter_id
+  )
+  select coalesce(sum(rows), 0) as count, coalesce(sum(n), 0) as intervals from counted`;
+
+const DELETE_CORRECTIONS = `
+  with gone as (
+    delete from interval_corrections where ctid = any(array(
+      select ctid from interval_corrections where utility_id = $1 and island_id = $2 and evidence_id <= $3::bigint limit $4))
+    returning 1
+  )
+  select count(*) from gone`;
 
 const DELETE_REGISTERS = `
   with gone as (

@@ -5,6 +5,7 @@ import { type TrustPeriod, trustAt } from "../trust/trust-at.ts";
 import type { ChannelTable } from "./channels.ts";
 import type { Stretch } from "./coverage.ts";
 import { type EvidenceRecord, evidenceOf, NOTHING_READ, type ReadResult } from "./result.ts";
+import { type Added, type ArrivedInterval, writeIntervals } from "./write-intervals.ts";
 
 /** What one meter brought, and how far it was trusted when. */
 export interface MeterRead {
@@ -31,18 +32,34 @@ export async function writeReadings(
   const evidence = await writeEvidence(sql, scope, reads);
   const idOf = (record: EvidenceRecord): string => evidence.get(Buffer.from(record.hash).toString("hex")) as string;
   await writeRegisters(sql, scope, reads, idOf);
-  const added = await writeIntervals(sql, scope, channels, reads, idOf);
+  const added = await writeIntervals(
+    sql,
+    scope,
+    reads.flatMap((entry) => arrivedIntervals(entry, channels, idOf)),
+  );
   await writeCoverage(sql, scope, reads);
   await writeLatest(sql, scope, reads, added);
 }
 
-/** Intervals that were not there before, and how many of them were captured while their source was trusted. */
-interface Added {
-  readonly all: number;
-  readonly trusted: number;
-}
-
 type IdOf = (record: EvidenceRecord) => string;
+
+function arrivedIntervals(
+  { meter, trustHistory, read }: MeterRead,
+  channels: ChannelTable,
+  idOf: IdOf,
+): ArrivedInterval[] {
+  return (read?.intervals ?? []).map((record) => ({
+    meter,
+    channel: channels.number(record.obis, record.unit),
+    at: record.at,
+    value: record.value,
+    status: record.status,
+    evidence: Number(idOf(record.evidence)),
+    protection: record.evidence.protection,
+    trustAtCapture: trustAt(trustHistory, record.at),
+    periodSeconds: read?.periodSeconds,
+  }));
+}
 
 async function writeEvidence(
   sql: Sql,
@@ -85,31 +102,6 @@ async function writeRegisters(sql: Sql, scope: Scope, reads: readonly MeterRead[
     registers.map(({ record }) => record.evidence.protection),
     registers.map(({ entry, record }) => trustAt(entry.trustHistory, record.at)),
   ]);
-}
-
-async function writeIntervals(
-  sql: Sql,
-  scope: Scope,
-  channels: ChannelTable,
-  reads: readonly MeterRead[],
-  idOf: IdOf,
-): Promise<ReadonlyMap<MeterId, Added>> {
-  const intervals = reads.flatMap((entry) => (entry.read?.intervals ?? []).map((record) => ({ entry, record })));
-  if (intervals.length === 0) return new Map();
-  const added = await rows<{ meter_id: number; added: string; trusted: string }>(sql, INSERT_INTERVALS, [
-    ...scope.place,
-    intervals.map(({ entry }) => entry.meter),
-    intervals.map(({ record }) => channels.number(record.obis, record.unit)),
-    intervals.map(({ record }) => new Date(record.at)),
-    intervals.map(({ record }) => record.value),
-    intervals.map(({ record }) => record.status ?? null),
-    intervals.map(({ record }) => idOf(record.evidence)),
-    intervals.map(({ record }) => record.evidence.protection),
-    intervals.map(({ entry, record }) => trustAt(entry.trustHistory, record.at)),
-  ]);
-  return new Map(
-    added.map((row) => [row.meter_id as MeterId, { all: Number(row.added), trusted: Number(row.trusted) }]),
-  );
 }
 
 async function writeCoverage(sql: Sql, scope: Scope, reads: readonly MeterRead[]): Promise<void> {
@@ -172,19 +164,6 @@ const INSERT_REGISTERS = `
   select $1, $2, r.* from unnest($3::integer[], $4::text[], $5::timestamptz[], $6::timestamptz[], $7::float8[], $8::text[],
     $9::text[], $10::text[], $11::text[], $12::bigint[], $13::protection_grade[], $14::trust_state[]) as r
   on conflict do nothing`;
-
-const INSERT_INTERVALS = `
-  with added as (
-    insert into interval_readings (utility_id, island_id, meter_id, channel_id, at, value, status, evidence_id, protection,
-      trust_at_capture)
-    select $1, $2, i.* from unnest($3::integer[], $4::smallint[], $5::timestamptz[], $6::float8[], $7::integer[],
-      $8::bigint[], $9::protection_grade[], $10::trust_state[]) as i
-    on conflict do nothing
-    returning meter_id, trust_at_capture, protection
-  )
-  select meter_id, count(*) as added,
-    count(*) filter (where trust_at_capture = 'trusted' and protection = 'authenticated') as trusted
-  from added group by meter_id`;
 
 const ADD_COVERAGE = `
   update interval_coverage c set covered = c.covered + a.added

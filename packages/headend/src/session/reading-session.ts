@@ -213,11 +213,13 @@ class Collected {
   readonly #intervals: ReadResult["intervals"][number][] = [];
   readonly #covered: Stretch[] = [];
   readonly #bothWays: boolean;
+  readonly #periodSeconds: number;
   supply: SupplyState | undefined;
   clock: ClockCheck | undefined;
 
   constructor(profile: MeterProfile) {
     this.#bothWays = measuresBothWays(profile);
+    this.#periodSeconds = profile.loadProfile.periodSeconds;
   }
 
   take(rows: ReturnType<typeof readRows>, stretch: Stretch): void {
@@ -232,6 +234,7 @@ class Collected {
       registers: this.registers,
       intervals: this.#intervals,
       covered: this.#covered,
+      periodSeconds: this.#periodSeconds,
       ...(this.supply === undefined ? {} : { supply: this.supply }),
       ...(this.clock === undefined ? {} : { clockOffsetSeconds: this.clock.offsetSeconds }),
       ...(powerW === undefined ? {} : { powerW }),

@@ -9,6 +9,7 @@ import type { Scope } from "../database/scope.ts";
 import { firstRow, rows, type Sql } from "../database/sql.ts";
 import type { Meter } from "../inventory/meter.ts";
 import { findMeterProfile, type MeterProfile } from "../profile/meter-profile.ts";
+import { heldSpan } from "../reading/held-intervals.ts";
 import { quantityWords } from "../reading/words.ts";
 import { TAKEOVER_LADDER, takeoverStage } from "../takeover/view.ts";
 import { optional, optionalTime, timeText } from "./time-text.ts";
@@ -26,7 +27,7 @@ export async function meterDetail(
   const takeover = (await firstRow<TakeoverRow>(sql, SELECT_TAKEOVER, at)) as TakeoverRow;
   const history = await rows<TrustRow>(sql, SELECT_TRUST, at);
   const sources = await rows<SourceRow>(sql, SELECT_SOURCES, at);
-  const held = await firstRow<{ held: string; oldest: Date | null; newest: Date | null }>(sql, SELECT_INTERVALS, at);
+  const held = await heldSpan(sql, scope, meter.id);
   const last = await firstRow<{ session_id: string }>(sql, SELECT_LAST_SESSION, at);
   const profile = findMeterProfile(meter.profile);
   return {
@@ -39,10 +40,10 @@ export async function meterDetail(
     destinations: destinationsOf(meter, sources, takeover),
     ...(profile === undefined ? {} : { profile: profileOf(profile) }),
     intervals: {
-      held: Number(held?.held ?? 0),
+      held: held.instants,
       missing: missingIntervals,
-      ...optionalTime("oldest", held?.oldest),
-      ...optionalTime("newest", held?.newest),
+      ...(held.oldest === undefined ? {} : { oldest: timeText(held.oldest) }),
+      ...(held.newest === undefined ? {} : { newest: timeText(held.newest) }),
     },
   };
 }
@@ -186,6 +187,4 @@ const SELECT_TAKEOVER = `select phase, step, grade, verdict, proven_at, sentence
 const SELECT_TRUST = `select decided_at, state, sentence from trust_history ${WHERE} order by change_id`;
 const SELECT_SOURCES = `select address, transport, protection, first_seen, last_seen from push_sources ${WHERE}
   order by last_seen desc limit 20`;
-const SELECT_INTERVALS = `select count(distinct at) as held, min(at) as oldest, max(at) as newest
-  from interval_readings ${WHERE}`;
 const SELECT_LAST_SESSION = `select session_id from sessions ${WHERE} order by started_at desc limit 1`;

@@ -1,8 +1,17 @@
-import type { ProfileView, ProtectionGrade, ReadingList, TrustStateName } from "@meterkeep/api";
+import {
+  INTERVAL_QUALITIES,
+  PROTECTIONS,
+  type ProfileView,
+  type ProtectionGrade,
+  type ReadingList,
+  TRUST_STATES,
+  type TrustStateName,
+} from "@meterkeep/api";
 import type { Scope } from "../database/scope.ts";
 import { firstRow, rows, type Sql } from "../database/sql.ts";
 import type { Meter } from "../inventory/meter.ts";
-import { findMeterProfile, statusWords } from "../profile/meter-profile.ts";
+import { findMeterProfile, type MeterProfile, statusWords } from "../profile/meter-profile.ts";
+import { heldIntervals, type QualifiedInterval } from "../reading/held-intervals.ts";
 import { quantityWords } from "../reading/words.ts";
 import { isDecisive } from "../trust/trust-at.ts";
 import { optional, timeText } from "./time-text.ts";
@@ -48,35 +57,88 @@ export async function registerReadings(sql: Sql, scope: Scope, meter: Meter, win
 
 /** A meter's load profile, oldest first, one row an interval and one value a channel. */
 export async function profileReadings(sql: Sql, scope: Scope, meter: Meter, window: Window): Promise<ProfileView> {
-  const values = [...scope.place, meter.id, window.from ?? null, window.to ?? null];
-  const columns = await rows<ColumnRow>(sql, SELECT_COLUMNS, [...scope.place, meter.id]);
-  const found = await rows<IntervalRow>(sql, selectIntervals(window), [...values, window.limit]);
-  const counts = await firstRow<{ all: string; kept: string }>(sql, COUNT_INTERVALS, values);
+  const held = await heldIntervals(sql, scope, meter.id, window.from?.getTime(), window.to?.getTime());
+  const now = await firstRow<{ state: TrustStateName }>(sql, SELECT_TRUST, [...scope.place, meter.id]);
+  const trustNow = now?.state ?? "held";
+  const decides = (one: QualifiedInterval): boolean => isDecisive(one.trustAtCapture, trustNow, one.protection);
+  const all = byInstant(held);
+  const kept = window.trust === "all" ? all : byInstant(held.filter(decides));
+  const shown = [...kept.keys()].sort((one, other) => one - other).slice(-window.limit);
+  const columns = await columnsOf(sql, scope, held);
+  const evidence = await evidenceOf(
+    sql,
+    scope,
+    shown.flatMap((at) => (kept.get(at) ?? []).map((one) => one.evidence)),
+  );
   const profile = findMeterProfile(meter.profile);
   return {
     meter: meter.title,
     trust: window.trust,
     periodSeconds: profile?.loadProfile.periodSeconds ?? 900,
-    leftOut: window.trust === "all" ? 0 : Number(counts?.all ?? 0) - Number(counts?.kept ?? 0),
+    leftOut: all.size - kept.size,
     columns: columns.map((column) => ({
       channel: String(column.channel_id),
       obis: column.obis,
       name: quantityWords(column.obis),
       ...optional("unit", column.unit === "" ? undefined : column.unit),
     })),
-    rows: found.map((row) => ({
-      time: timeText(row.at),
-      values: columns.map((column) => row.by_channel[String(column.channel_id)] ?? null),
-      ...optional("status", row.status),
-      statusWords: profile === undefined ? [] : [...statusWords(profile, row.status ?? undefined)],
-      evidence: row.evidence,
-      protection: row.protection,
-      source: row.source,
-      trustAtCapture: row.trust_at_capture,
-      trustNow: row.trust_now,
-      decisive: isDecisive(row.trust_at_capture, row.trust_now, row.protection),
-    })),
+    rows: shown.map((at) => rowOf(at, kept.get(at) ?? [], { columns, evidence, profile, trustNow })),
   };
+}
+
+function byInstant(held: readonly QualifiedInterval[]): ReadonlyMap<number, readonly QualifiedInterval[]> {
+  return Map.groupBy(held, ({ at }) => at);
+}
+
+/** One line of the profile. Where its channels differ in what they are worth, the line is worth the least of them. */
+function rowOf(
+  at: number,
+  values: readonly QualifiedInterval[],
+  { columns, evidence, profile, trustNow }: RowContext,
+): ProfileView["rows"][number] {
+  const worth = (one: QualifiedInterval): number =>
+    TRUST_STATES.indexOf(one.trustAtCapture) - PROTECTIONS.indexOf(one.protection) * TRUST_STATES.length;
+  const least = values.reduce((one, other) => (worth(other) < worth(one) ? other : one));
+  const status = values.find((one) => one.status !== undefined)?.status;
+  const from = evidence.get(least.evidence);
+  return {
+    time: timeText(at),
+    values: columns.map(({ channel_id }) => values.find(({ channel }) => channel === channel_id)?.value ?? null),
+    ...optional("status", status),
+    statusWords: profile === undefined ? [] : [...statusWords(profile, status)],
+    quality: INTERVAL_QUALITIES.findLast((quality) => values.some((one) => one.quality === quality)) ?? "actual",
+    evidence: from?.hash ?? "",
+    protection: least.protection,
+    source: from?.source ?? "session",
+    trustAtCapture: least.trustAtCapture,
+    trustNow,
+    decisive: isDecisive(least.trustAtCapture, trustNow, least.protection),
+  };
+}
+
+interface RowContext {
+  readonly columns: readonly ColumnRow[];
+  readonly evidence: ReadonlyMap<number, EvidenceOf>;
+  readonly profile: MeterProfile | undefined;
+  readonly trustNow: TrustStateName;
+}
+
+async function columnsOf(sql: Sql, scope: Scope, held: readonly QualifiedInterval[]): Promise<readonly ColumnRow[]> {
+  const channels = [...new Set(held.map(({ channel }) => channel))];
+  return rows<ColumnRow>(sql, SELECT_COLUMNS, [...scope.place, channels]);
+}
+
+interface EvidenceOf {
+  readonly hash: string;
+  readonly source: "session" | "push";
+}
+
+async function evidenceOf(sql: Sql, scope: Scope, ids: readonly number[]): Promise<ReadonlyMap<number, EvidenceOf>> {
+  const found = await rows<EvidenceOf & { readonly evidence_id: string }>(sql, SELECT_EVIDENCE, [
+    ...scope.place,
+    [...new Set(ids)],
+  ]);
+  return new Map(found.map(({ evidence_id, hash, source }) => [Number(evidence_id), { hash, source }]));
 }
 
 function trustFilter(window: Window, alias: string): string {
@@ -106,17 +168,6 @@ interface ColumnRow {
   readonly obis: string;
   readonly unit: string;
 }
-interface IntervalRow {
-  readonly at: Date;
-  readonly by_channel: Readonly<Record<string, number>>;
-  readonly status: number | null;
-  readonly evidence: string;
-  readonly protection: ProtectionGrade;
-  readonly source: "session" | "push";
-  readonly trust_at_capture: TrustStateName;
-  readonly trust_now: TrustStateName;
-}
-
 const IN_WINDOW = `where r.utility_id = $1 and r.island_id = $2 and r.meter_id = $3
   and ($4::timestamptz is null or r.at >= $4) and ($5::timestamptz is null or r.at <= $5)`;
 const WITH_TRUST = `join trust t on (t.utility_id, t.island_id, t.meter_id) = (r.utility_id, r.island_id, r.meter_id)`;
@@ -131,25 +182,13 @@ const SELECT_REGISTERS = `
 const COUNTS = `select count(*) as all,
   count(*) filter (where ${DECISIVE("r")}) as kept`;
 const COUNT_REGISTERS = `${COUNTS} from register_readings r ${WITH_TRUST} ${IN_WINDOW}`;
-const COUNT_INTERVALS = `select count(distinct r.at) as all,
-  count(distinct r.at) filter (where ${DECISIVE("r")}) as kept
-  from interval_readings r ${WITH_TRUST} ${IN_WINDOW}`;
 
 const SELECT_COLUMNS = `
-  select c.channel_id, c.obis, c.unit from channels c
-  where c.utility_id = $1 and c.island_id = $2 and exists (
-    select from interval_readings i where (i.utility_id, i.island_id, i.channel_id) = (c.utility_id, c.island_id, c.channel_id)
-      and i.meter_id = $3)
-  order by c.channel_id`;
+  select channel_id, obis, unit from channels
+  where utility_id = $1 and island_id = $2 and channel_id = any($3::smallint[]) order by channel_id`;
 
-function selectIntervals(window: Window): string {
-  return `
-  select * from (
-    select r.at, jsonb_object_agg(r.channel_id, r.value) as by_channel, max(r.status) as status,
-      min(encode(e.hash, 'hex')) as evidence, max(r.protection) as protection,
-      case when min(e.session_id::text) is null then 'push' else 'session' end as source,
-      min(r.trust_at_capture) as trust_at_capture, max(t.state) as trust_now
-    from interval_readings r ${WITH_TRUST} ${WITH_EVIDENCE} ${IN_WINDOW} ${trustFilter(window, "r")}
-    group by r.at order by r.at desc limit $6
-  ) newest order by at`;
-}
+const SELECT_EVIDENCE = `
+  select evidence_id, encode(hash, 'hex') as hash, case when session_id is null then 'push' else 'session' end as source
+  from evidence where utility_id = $1 and island_id = $2 and evidence_id = any($3::bigint[])`;
+
+const SELECT_TRUST = "select state from trust where utility_id = $1 and island_id = $2 and meter_id = $3";

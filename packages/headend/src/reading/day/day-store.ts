@@ -1,0 +1,123 @@
+import type { Scope } from "../../database/scope.ts";
+import { rows, type Sql } from "../../database/sql.ts";
+import type { MeterId } from "../../inventory/meter.ts";
+import { type DayRow, dayText } from "./day-row.ts";
+
+/** A packed day and whose it is. */
+export interface MeterDayRow extends DayRow {
+  readonly meter: MeterId;
+}
+
+/** Makes sure that the months of the days have their partitions. */
+export async function ensureMonths(sql: Sql, days: readonly number[]): Promise<void> {
+  if (days.length === 0) return;
+  let [first, last] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  for (const day of days) [first, last] = [Math.min(first, day), Math.max(last, day)];
+  await sql.query("select ensure_meter_days($1::date, $2::date)", [dayText(first), dayText(last)]);
+}
+
+/** Names a row. */
+export interface DayKey {
+  readonly meter: MeterId;
+  readonly day: number;
+  readonly part: number;
+}
+
+/** Adds rows, and says which of them it added: what is there stays as it is. */
+export async function insertDays(sql: Sql, scope: Scope, days: readonly MeterDayRow[]): Promise<readonly DayKey[]> {
+  if (days.length === 0) return [];
+  const added = await rows<KeyRow>(sql, INSERT_DAYS, [
+    ...scope.place,
+    days.map(({ day }) => dayText(day)),
+    days.map(({ meter }) => meter),
+    days.map(({ part }) => part),
+    days.map(({ instants }) => instants),
+    days.map(({ values }) => values),
+    days.map(({ trusted }) => trusted),
+    days.map(({ evidenceFrom }) => evidenceFrom),
+    days.map(({ evidenceTo }) => evidenceTo),
+    days.map(({ packed }) => Buffer.from(packed.buffer, packed.byteOffset, packed.byteLength)),
+  ]);
+  return added.map(keyOf);
+}
+
+/** What is packed of certain days of certain meters, closed days before their parts. */
+export async function packedDays(
+  sql: Sql,
+  scope: Scope,
+  wanted: readonly { readonly meter: MeterId; readonly day: number }[],
+): Promise<readonly (DayKey & { readonly packed: Uint8Array })[]> {
+  if (wanted.length === 0) return [];
+  const found = await rows<KeyRow & { readonly packed: Buffer }>(sql, SELECT_WANTED, [
+    ...scope.place,
+    wanted.map(({ meter }) => meter),
+    wanted.map(({ day }) => dayText(day)),
+  ]);
+  return found.map((row) => ({ ...keyOf(row), packed: row.packed }));
+}
+
+/** Deletes rows. */
+export async function deleteDays(sql: Sql, scope: Scope, days: readonly DayKey[]): Promise<void> {
+  if (days.length === 0) return;
+  await sql.query(DELETE_DAYS, [
+    ...scope.place,
+    days.map(({ meter }) => meter),
+    days.map(({ day }) => dayText(day)),
+    days.map(({ part }) => part),
+  ]);
+}
+
+/** What is packed of a meter from one to another day, both included, by day, the closed one before its parts. */
+export async function daysBetween(
+  sql: Sql,
+  scope: Scope,
+  meter: MeterId,
+  from: number | undefined,
+  to: number | undefined,
+): Promise<readonly { readonly day: number; readonly part: number; readonly packed: Uint8Array }[]> {
+  const found = await rows<{ readonly day: number; readonly part: number; readonly packed: Buffer }>(
+    sql,
+    SELECT_BETWEEN,
+    [
+      ...scope.place,
+      meter,
+      from === undefined ? "-infinity" : dayText(from),
+      to === undefined ? "infinity" : dayText(to),
+    ],
+  );
+  return found;
+}
+
+interface KeyRow {
+  readonly meter_id: number;
+  readonly day: number;
+  readonly part: number;
+}
+
+function keyOf({ meter_id, day, part }: KeyRow): DayKey {
+  return { meter: meter_id as MeterId, day, part };
+}
+
+const KEY = "d.meter_id, extract(epoch from d.day)::float8 * 1000 as day, d.part";
+
+const INSERT_DAYS = `
+  insert into meter_days as d (utility_id, island_id, day, meter_id, part, instants, value_count, trusted_count,
+    evidence_from, evidence_to, packed)
+  select $1, $2, n.* from unnest($3::date[], $4::integer[], $5::integer[], $6::integer[], $7::integer[], $8::integer[],
+    $9::bigint[], $10::bigint[], $11::bytea[]) as n
+  on conflict do nothing
+  returning ${KEY}`;
+
+const SELECT_WANTED = `
+  select ${KEY}, d.packed from unnest($3::integer[], $4::date[]) as w(meter_id, day)
+  join meter_days d on d.utility_id = $1 and d.island_id = $2 and d.meter_id = w.meter_id and d.day = w.day
+  order by d.meter_id, d.day, d.part`;
+
+const DELETE_DAYS = `
+  delete from meter_days d using unnest($3::integer[], $4::date[], $5::integer[]) as w(meter_id, day, part)
+  where d.utility_id = $1 and d.island_id = $2 and d.meter_id = w.meter_id and d.day = w.day and d.part = w.part`;
+
+const SELECT_BETWEEN = `
+  select ${KEY}, d.packed from meter_days d
+  where d.utility_id = $1 and d.island_id = $2 and d.meter_id = $3 and d.day >= $4::date and d.day <= $5::date
+  order by d.day, d.part`;
