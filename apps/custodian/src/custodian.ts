@@ -17,6 +17,7 @@ import {
 import { createPool, prepareSchema } from "@meterkeep/postgres";
 import { closeDoors } from "./doors.ts";
 import { ledgerOptions } from "./ledger-options.ts";
+import { pkiOptions } from "./pki-options.ts";
 import { VERSION } from "./version.ts";
 
 const SWEEP_MILLISECONDS = 15_000;
@@ -45,6 +46,7 @@ export async function startCustodian(config: CustodianConfig, supervisor: Superv
         pace: paceOf(config),
         sealBudget: config.sealBudget,
         ledger: ledgerOptions(config),
+        pki: pkiOptions(config),
         now: () => Date.now(),
         onFailure: (error) => console.error(error),
       },

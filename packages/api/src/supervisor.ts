@@ -207,6 +207,43 @@ export const CUSTODIAN_CONFIG = {
       },
     },
   },
+  pki: {
+    kind: "record",
+    description: "How the authorities of the PKI are kept (ADR 0021).",
+    optional: true,
+    fields: {
+      address: {
+        kind: "text",
+        description:
+          "Where relying parties reach revocation lists and answers; it goes into certificates. http://localhost:8420/pki when absent.",
+        optional: true,
+      },
+      developmentTree: {
+        kind: "flag",
+        description:
+          "Where there is no authority yet, make a whole tree for this utility and island: its root signs one scheme and is forgotten. For development; elsewhere a root is made in a ceremony.",
+        optional: true,
+      },
+      limits: {
+        kind: "list",
+        description: "Who may order more certificates in 24 hours than 1 000, or fewer.",
+        optional: true,
+        of: {
+          kind: "record",
+          fields: {
+            requester: { kind: "text", description: "The proven name: a principal, or a client of enrolment." },
+            perDay: {
+              kind: "integer",
+              unit: "certificates in 24 hours",
+              minimum: 0,
+              maximum: 1_000_000_000,
+              description: "How many.",
+            },
+          },
+        },
+      },
+    },
+  },
   separateUser: {
     kind: "flag",
     description: "Whether the custodian runs under a user of its own; the page warns if not.",

@@ -11,6 +11,10 @@ export const PKI_ERROR_CODES = [
   "certificate-unknown",
   "requester-limited",
   "authority-unknown",
+  "authority-offline",
+  "authority-held",
+  "assignment-violated",
+  "revocation-refused",
 ] as const;
 export type PkiErrorCode = (typeof PKI_ERROR_CODES)[number];
 

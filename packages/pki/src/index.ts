@@ -7,18 +7,26 @@ export {
   openAssignments,
   signAssignments,
 } from "./assignment/table.ts";
+export { Authorities, authorityId, type OpenAuthority } from "./authority/authorities.ts";
 export {
-  Authorities,
+  deviceOf,
+  type Examination,
+  type ExaminationDependencies,
+  examineCertificate,
+} from "./authority/examination.ts";
+export { type IssueOrder, type Issuer, issueCertificate, issueRoot } from "./authority/issue.ts";
+export {
+  type AdoptedAuthority,
   type AuthorityDependencies,
   type AuthorityEntry,
   type AuthorityOrder,
-  authorityId,
   type CertificateOrder,
-  SHARDS,
-  shardOf,
-} from "./authority/authorities.ts";
-export { type IssueOrder, type Issuer, issueCertificate, issueRoot } from "./authority/issue.ts";
+  type JournaledRevocation,
+  OFFLINE,
+} from "./authority/orders.ts";
 export { type Published, Publisher, type PublishingOptions } from "./authority/publisher.ts";
+export { type ReplayedEntry, replayRevocations, revocationOf } from "./authority/replay.ts";
+export { SHARDS, shardOf } from "./authority/shards.ts";
 export { type ChannelCredential, certificateFingerprint, createChannelCredential } from "./channel-credential.ts";
 export { PKI_ERROR_CODES, PkiError, type PkiErrorCode } from "./errors.ts";
 export { type Finding, lintCertificate } from "./profile/lint.ts";
@@ -26,21 +34,43 @@ export type { AltNameRule, CertificateProfile, NameField, SubjectRule } from "./
 export { PROFILES } from "./profile/profiles.ts";
 export { makeSubject, type SubjectOf } from "./profile/subject.ts";
 export { memoryRegistry } from "./registry/memory-registry.ts";
-export { PKI_GRANTS, PKI_MIGRATIONS, postgresRegistry } from "./registry/postgres-registry.ts";
+export { memoryPkiStore } from "./registry/memory-store.ts";
+export {
+  type AssignmentRecord,
+  type CertificateRemoval,
+  type EnrolmentPassword,
+  type IslandCut,
+  type PkiStore,
+  PLAN_STATES,
+  type PlanState,
+  REVOCATION_STAGES,
+  type RevocationPlan,
+  type RevocationPlans,
+  type RevocationStage,
+} from "./registry/pki-store.ts";
+export { postgresRegistry } from "./registry/postgres-registry.ts";
+export { PKI_GRANTS, PKI_MIGRATIONS, postgresPkiStore } from "./registry/postgres-store.ts";
 export {
   type AuthorityRecord,
   type CertificateQuery,
   type CertificateRecord,
   type CertificateState,
+  type Ending,
+  type Extent,
   type ListRecord,
+  type MeterPlace,
   type Registry,
+  type RevokedCertificate,
+  type SignedCertificate,
   stateOf,
 } from "./registry/registry.ts";
 export {
   applyDelta,
   type CrlOrder,
+  crlOf,
   issueCrl,
   openCrl,
+  prepareCrl,
   type Revocation,
   type RevocationList,
 } from "./revocation/crl.ts";
@@ -54,7 +84,14 @@ export {
   ocspError,
   openOcspResponse,
 } from "./revocation/ocsp.ts";
-export type { RevocationReason } from "./revocation/reasons.ts";
+export { REVOCATION_REASONS, type RevocationReason } from "./revocation/reasons.ts";
+export {
+  REVOCATION_MOVES,
+  type RevocationEffect,
+  type RevocationMove,
+  type StageDependencies,
+  StagedRevocations,
+} from "./revocation/stages.ts";
 export { type Certificate, decodeCertificate, NO_END } from "./x509/certificate.ts";
 export { deviceOf, nameOctets } from "./x509/device.ts";
 export {
@@ -71,5 +108,5 @@ export { type Name, nameText } from "./x509/name.ts";
 export { type PathOptions, type PathProblem, type PathVerdict, validatePath } from "./x509/path.ts";
 export { fromPem, toPem } from "./x509/pem.ts";
 export { type PublicKey, publicKey } from "./x509/public-key.ts";
-export { type CertificateRequest, makeRequest, openRequest } from "./x509/request.ts";
-export { isSignedBy, localSigner, type Signer } from "./x509/signature.ts";
+export { type CertificateRequest, makeRequest, makeRequestWith, openRequest } from "./x509/request.ts";
+export { type AuthorityKey, isSignedBy, localSigner, type Signer, signatureOf } from "./x509/signature.ts";

@@ -76,6 +76,7 @@ export function custodianConfig(sources: ConfigSources): CustodianConfig {
     ...(config.tokensFile !== undefined && { tokensFile: `${directories.custodian}/tokens.json` }),
     ...(config.escrowDirectory !== undefined && { escrowDirectory: escrowFolder(config.escrowDirectory) }),
     ...ledgerSettings(directories),
+    pki: { address: `${consoleAddress(config)}/pki`, developmentTree: true },
     separateUser: sources.separateUsers,
     // The meters of this start are virtual: they have no lock-out, and a newcomer should see the liars caught.
     probeSpacing: VIRTUAL_PROBE_SPACING_MILLISECONDS,

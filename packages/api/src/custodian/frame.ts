@@ -56,6 +56,8 @@ export const CUSTODIAN_CALL_ERROR_CODES = [
   "key-transition-refused",
   "key-policy-refused",
   "ledger-halted",
+  "pki-refused",
+  "island-cut",
 ] as const;
 export type CustodianCallCode = (typeof CUSTODIAN_CALL_ERROR_CODES)[number];
 

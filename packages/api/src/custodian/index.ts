@@ -57,6 +57,20 @@ export {
   type CustodianRole,
 } from "./methods.ts";
 export {
+  AUTHORITY_KEY_PLACES,
+  AUTHORITY_STATES,
+  type AuthorityView,
+  CERTIFICATE_REASONS,
+  CERTIFICATE_STATES,
+  type CertificateView,
+  MAX_PAGE_CERTIFICATES,
+  REVOCATION_MOVE_NAMES,
+  REVOCATION_STAGE_NAMES,
+  REVOCATION_STATE_NAMES,
+  type RevocationEffectView,
+  type RevocationPlanView,
+} from "./pki.ts";
+export {
   openPushRequest,
   openPushResponse,
   PUSH_REFUSAL_CODES,

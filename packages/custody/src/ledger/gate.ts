@@ -12,6 +12,13 @@ const READING: ReadonlySet<string> = new Set<CustodianMethod>([
   "ledgerProof",
   "ledgerConsistency",
   "ledgerCheckpoints",
+  "authorities",
+  "searchCertificates",
+  "newestCertificates",
+  "expiryBoard",
+  "assignments",
+  "revocationEffect",
+  "revocations",
 ]);
 
 /** The same service, asking `check` before everything but reading. */

@@ -8,12 +8,14 @@ import type {
   ShipmentOutcome,
 } from "@meterkeep/api/custodian";
 import { MAX_PAGE_ENTRIES, MAX_PAGE_METERS, MAX_PAGE_STATES } from "@meterkeep/api/custodian";
-import { fromHex, systemTitle, systemTitleText } from "@meterkeep/dlms";
+import { fromHex, type SystemTitle, systemTitle, systemTitleText } from "@meterkeep/dlms";
 import type { LedgerEntry, TreeHead } from "@meterkeep/ledger";
 import { CallRefusal } from "../calls/call-refusal.ts";
 import type { Caller } from "../calls/caller.ts";
 import { purposeName } from "../keys/purposes.ts";
 import type { LedgerService } from "../ledger/ledger-service.ts";
+import type { Pki } from "../pki/open-pki.ts";
+import { pkiService } from "../pki/pki-service.ts";
 import type { Pushes } from "../push/pushes.ts";
 import type { CheckedFiles } from "../records/checked-files.ts";
 import type { Rotations } from "../rotation/rotations.ts";
@@ -42,6 +44,7 @@ export interface CustodianParts {
   readonly contacts: Contacts;
   readonly rotations: Rotations;
   readonly pushes: Pushes;
+  readonly pki: Pki;
   readonly ledgerHead: () => Promise<TreeHead>;
   readonly ledger: LedgerService;
   readonly ledgerTrouble: () => CustodianStatus["ledgerTrouble"];
@@ -92,6 +95,7 @@ export function custodianService(parts: CustodianParts): CustodianService {
       }
     },
     nextContact: async (request, caller) => {
+      await requireNotCut(parts, request.meter);
       const next = await contacts.next(request, caller);
       if (next.kind === "wait") rotations.rest(systemTitleText(request.meter), next.milliseconds);
       return next;
@@ -116,7 +120,10 @@ export function custodianService(parts: CustodianParts): CustodianService {
       const page = await files.loadPage(titles, after && systemTitleText(after), MAX_PAGE_STATES);
       return { states: page.map(takeoverStateOf) };
     },
-    openSession: (request, caller) => sessions.open(request, caller),
+    openSession: async (request, caller) => {
+      await requireNotCut(parts, request.meter);
+      return sessions.open(request, caller);
+    },
     advanceSession: (request, caller) => sessions.advance(request, caller),
     seal: (request, caller) => sessions.seal(request, caller),
     open: async (request, caller) => sessions.openApdus(request, caller),
@@ -137,7 +144,20 @@ export function custodianService(parts: CustodianParts): CustodianService {
       return { entries: within(entries.map(ledgerEntry), PAGE_BYTES) };
     },
     ...parts.ledger,
+    ...pkiService(parts.pki),
   };
+}
+
+/** @throws CallRefusal `island-cut` */
+async function requireNotCut({ pki, files }: Pick<CustodianParts, "pki" | "files">, meter: SystemTitle): Promise<void> {
+  if (!pki.isAnyCut()) return;
+  const title = systemTitleText(meter);
+  const file = await files.load(title);
+  if (file !== undefined && pki.isCut(file.meter))
+    throw new CallRefusal(
+      "island-cut",
+      `${file.meter.utility}/${file.meter.island} is cut: nothing is opened to ${title}`,
+    );
 }
 
 /** Entries of one page together, so that a page of long ones fits a frame. */

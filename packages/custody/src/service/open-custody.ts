@@ -18,6 +18,7 @@ import {
   UNCLEAN_START,
   type UseOfCounters,
 } from "../ledger/skipped-counters.ts";
+import { openPki, type Pki, type PkiOptions } from "../pki/open-pki.ts";
 import { ReceiveWindows } from "../protocol/receive-windows.ts";
 import { SendCounters } from "../protocol/send-counters.ts";
 import { MeterKeyCache } from "../push/key-cache.ts";
@@ -60,6 +61,8 @@ export interface CustodyOptions {
   readonly sealBudget?: BucketSize | undefined;
   /** Witnesses and pace of the ledger; a file in the state folder, and the defaults, unless given. */
   readonly ledger?: LedgerOptions | undefined;
+  /** How the authorities of the PKI are kept; none are made unless told. */
+  readonly pki?: PkiOptions | undefined;
   readonly now: () => number;
   /** Hears of what should not happen. */
   readonly onFailure: (error: unknown) => void;
@@ -78,6 +81,8 @@ export interface Custody {
   readonly meters: number;
   /** How the ledger is kept. */
   readonly ledger: LedgerKeeper;
+  /** The authorities of the PKI. */
+  readonly pki: Pki;
   /** Closes what was left open by callers that went away; to be called every few seconds. */
   sweep(): Promise<void>;
   /** Ends what is open and waits until everything is written. */
@@ -155,7 +160,21 @@ export async function openCustodyIn(store: CustodyStore, options: CustodyOptions
   };
   const budget = new SealBudget(use.budget, bursts, now);
   const sessions = new Sessions(conversation, budget);
-  const escrow = await openFileEscrow(options.escrowFolder ?? join(options.stateFolder, "escrow"));
+  const escrowFolder = options.escrowFolder ?? join(options.stateFolder, "escrow");
+  const escrow = await openFileEscrow(escrowFolder);
+  const { developmentTree, ...kept } = options.pki ?? {};
+  const pki = await openPki({
+    store: store.pki,
+    installation: store.installation,
+    opened,
+    committer,
+    ledger: store.ledger,
+    journalFolder: escrowFolder,
+    // A halted ledger takes no entry.
+    options: keeper.state.halt === undefined ? { ...kept, developmentTree } : kept,
+    now,
+    onFailure,
+  });
   const contacts = new Contacts({ ...conversation, keyCache, escrow, pace: options.pace ?? FIELD_PACE });
   const rotations = new Rotations({ store, files, committer, vault, now, keyCache });
   const service = custodianService({
@@ -179,6 +198,7 @@ export async function openCustodyIn(store: CustodyStore, options: CustodyOptions
     contacts,
     rotations,
     pushes: new Pushes(conversation, keyCache),
+    pki,
     ledgerHead,
     ledger: ledgerService(keeper, store, ledgerHead),
     ledgerTrouble: () => troubleOf(keeper.state),
@@ -212,6 +232,7 @@ export async function openCustodyIn(store: CustodyStore, options: CustodyOptions
   return {
     service: gatedService(service, () => keeper.check()),
     ledger: keeper,
+    pki,
     bursts,
     now,
     onFailure,
@@ -224,6 +245,7 @@ export async function openCustodyIn(store: CustodyStore, options: CustodyOptions
       await uploads.sweep();
       await bursts.sweep();
       await rotations.sweep();
+      if (keeper.state.halt === undefined) await pki.tend();
       await opened.tend();
     },
     close: async () => {

@@ -1,4 +1,5 @@
 import { memoryCheckpointStore, memoryLedgerStore } from "@meterkeep/ledger";
+import { memoryPkiStore } from "@meterkeep/pki";
 import { CustodyError } from "../errors.ts";
 import { conflict, type Held, setupName } from "./memory-held.ts";
 import { destroyKey, markRotation, rotationsOf } from "./memory-rotations.ts";
@@ -109,6 +110,7 @@ export function memoryCustodyStore(): CustodyStore {
       },
     ),
     checkpoints: memoryCheckpointStore(),
+    pki: memoryPkiStore(),
     vaultKeys: {
       find: async (utility, island) => vaultKeys.get(JSON.stringify([utility, island])) ?? [],
       insert: async (record) => {

@@ -5,6 +5,7 @@ import {
   postgresCheckpointStore,
   postgresLedgerStore,
 } from "@meterkeep/ledger";
+import { PKI_GRANTS, PKI_MIGRATIONS, postgresPkiStore } from "@meterkeep/pki";
 import { inTransaction, type MigrationSource } from "@meterkeep/postgres";
 import type { Pool, PoolClient } from "pg";
 import { CustodyError } from "../errors.ts";
@@ -45,10 +46,11 @@ const CUSTODY_GRANTS = {
   key_policies: "select, insert, update (crypto_period_days, count_limit, per_hour, retain_days)",
 } as const;
 
-/** The migrations of a custodian's database: the ledger's and custody's own. */
+/** The migrations of a custodian's database: the ledger's, custody's own, and those of its authorities. */
 export const CUSTODY_MIGRATIONS: readonly MigrationSource[] = [
   { component: "ledger", directory: LEDGER_MIGRATIONS, grants: LEDGER_GRANTS },
   { component: "custody", directory: new URL("../../migrations/", import.meta.url), grants: CUSTODY_GRANTS },
+  { component: "pki", directory: PKI_MIGRATIONS, grants: PKI_GRANTS },
 ];
 
 /** Custody in PostgreSQL. */
@@ -74,6 +76,7 @@ export function postgresCustodyStore(pool: Pool): CustodyStore {
     vaultKeys: vaultKeysIn(pool),
     vaultSecrets: vaultSecretsIn(pool),
     installation: installationIn(pool),
+    pki: postgresPkiStore(pool),
   };
 }
 

@@ -1,6 +1,7 @@
 import type { KeyState, ROTATION_FILTERS, RotationCause } from "@meterkeep/api/custodian";
 import type { WrappedSecret } from "@meterkeep/hsm";
 import type { CheckpointStore, Growth, LedgerStore } from "@meterkeep/ledger";
+import type { PkiStore } from "@meterkeep/pki";
 import type { KeyPolicy } from "../keys/key-policy.ts";
 import type {
   CounterLine,
@@ -205,6 +206,8 @@ export interface CustodyStore {
   readonly vaultKeys: VaultKeys;
   readonly vaultSecrets: VaultSecretRecords;
   readonly installation: InstallationRecords;
+  /** What the authorities of the PKI remember. */
+  readonly pki: PkiStore;
 }
 
 /** What the installation as a whole remembers. */

@@ -1,4 +1,5 @@
 import { any, decodeWithOctets, map, oneOf } from "./element.ts";
+import { packedSequenceOf } from "./packed.ts";
 import {
   bitStringOctets,
   boolean,
@@ -44,6 +45,7 @@ export const asn1 = {
   octetStringOf,
   oneOf,
   optional,
+  packedSequenceOf,
   positiveInteger,
   printableString,
   sequence,

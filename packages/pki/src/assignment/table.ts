@@ -5,7 +5,7 @@ import type { Certificate } from "../x509/certificate.ts";
 import { EXTENSIONS, extensionValue } from "../x509/extensions.ts";
 import { nameText } from "../x509/name.ts";
 import { SIGNATURE_ALGORITHM_OF, signatureAlgorithm } from "../x509/public-key.ts";
-import { isSignedBy, type Signer } from "../x509/signature.ts";
+import { type AuthorityKey, isSignedBy } from "../x509/signature.ts";
 
 /** A system title is 8 octets: three letters of the maker, then what the maker chose. */
 const TITLE_BYTES = 8;
@@ -50,11 +50,11 @@ export interface AssignmentTable {
  *
  * @throws PkiError `assignment-refused` for ranges that are no ranges, or that belong to two authorities
  */
-export function signAssignments(signer: Signer, content: AssignmentTable): Uint8Array {
+export async function signAssignments(key: AuthorityKey, content: AssignmentTable): Promise<Uint8Array> {
   requireDistinct(content);
   const octets = encode(table, { version: VERSION, ...content } satisfies Infer<typeof table>);
-  const algorithm = SIGNATURE_ALGORITHM_OF[signer.publicKey.curve];
-  return encode(signed, { table: octets, signatureAlgorithm: algorithm, signature: signer.sign(octets) });
+  const algorithm = SIGNATURE_ALGORITHM_OF[key.publicKey.curve];
+  return encode(signed, { table: octets, signatureAlgorithm: algorithm, signature: await key.sign(octets) });
 }
 
 /**

@@ -1,77 +1,37 @@
-import { toHex } from "@meterkeep/dlms";
+import { equalBytes, toHex } from "@meterkeep/dlms";
 import { PkiError } from "../errors.ts";
-import type { CertificateProfile } from "../profile/profile.ts";
-import type { SubjectOf } from "../profile/subject.ts";
-import { systemTitleText } from "../profile/subject.ts";
-import type { AuthorityRecord, Registry } from "../registry/registry.ts";
+import { lintCertificate } from "../profile/lint.ts";
+import { type SubjectOf, systemTitleText } from "../profile/subject.ts";
+import type { AuthorityRecord } from "../registry/registry.ts";
 import type { RevocationReason } from "../revocation/reasons.ts";
 import { type Certificate, decodeCertificate } from "../x509/certificate.ts";
 import { EXTENSIONS, extensionValue } from "../x509/extensions.ts";
 import { keyIdentifier } from "../x509/key-identifier.ts";
 import { nameText } from "../x509/name.ts";
-import type { Signer } from "../x509/signature.ts";
+import { type AuthorityKey, isSignedBy } from "../x509/signature.ts";
+import { certificateOf, type PreparedCertificate, prepareCertificate, prepareRoot } from "./issue.ts";
 import {
-  type IssueOrder,
-  type Issuer,
-  issueCertificate,
-  issueRoot,
-  prepareCertificate,
-  signPrepared,
-} from "./issue.ts";
+  type AdoptedAuthority,
+  type AuthorityDependencies,
+  type AuthorityEntry,
+  type AuthorityOrder,
+  type CertificateOrder,
+  OFFLINE,
+} from "./orders.ts";
+import { shardOf } from "./shards.ts";
 
-/** Shards of an authority's revocation lists: with a million meters revoked at once each list has 16 000. */
-export const SHARDS = 64;
 const SERIAL_BYTES = 16;
 const DAY_MS = 86_400_000;
-
-/** Something for the ledger, said before it is done. */
-export interface AuthorityEntry {
-  readonly at: number;
-  readonly kind: "authority-made" | "certificate-ordered" | "certificate-revoked" | "requester-limited";
-  readonly principal: string;
-  readonly utility: string;
-  readonly island: string;
-  readonly meter?: string;
-  readonly body: Readonly<Record<string, unknown>>;
-}
-
-/** What authorities work with. */
-export interface AuthorityDependencies {
-  readonly registry: Registry;
-  /** Who signs with an authority's key, by its name: the vault, or a token. */
-  readonly signerOf: (keyName: string) => Promise<Signer>;
-  /** Writes to the ledger, durably; what it refuses does not happen. */
-  readonly record: (entry: AuthorityEntry) => Promise<void>;
-  readonly random: (count: number) => Uint8Array;
-  readonly now: () => number;
-  /** Certificates that a requester may order a day; 1 000 unless said. A production line is given a number of its own. */
-  readonly limitOf?: (requester: string) => number;
-}
-
-/** An order for a certificate, by whoever was found to be entitled to it. */
-export interface CertificateOrder extends Omit<IssueOrder, "serial" | "notBefore" | "profile" | "distributionPoints"> {
-  readonly profile: CertificateProfile;
-  /** The authority that is to issue it, by its identifier. */
-  readonly authority: string;
-  /** The proven name of who asks. */
-  readonly requester: string;
-  readonly notBefore?: Date;
-}
-
-/** An authority to be made: its key exists already, under `keyName`. */
-export interface AuthorityOrder {
-  readonly utility: string;
-  readonly island: string;
-  readonly name: string;
-  readonly profile: CertificateProfile;
-  /** The authority above; none for a root. */
-  readonly parent?: string;
-  readonly keyName: string;
-  readonly requester: string;
-  readonly policies?: readonly string[];
-}
-
 const DEFAULT_LIMIT = 1_000;
+/** Root, scheme, utility, issuing, and a few more for schemes with another level. */
+const MAX_ABOVE = 8;
+
+/** An authority that can sign now. */
+export interface OpenAuthority {
+  readonly record: AuthorityRecord;
+  readonly certificate: Certificate;
+  readonly key: AuthorityKey;
+}
 
 /**
  * The authorities of an installation: what each issues and revokes stands in the ledger before it happens, and in the
@@ -79,7 +39,8 @@ const DEFAULT_LIMIT = 1_000;
  */
 export class Authorities {
   readonly #deps: AuthorityDependencies;
-  readonly #issuers = new Map<string, Promise<Issuer & { readonly record: AuthorityRecord }>>();
+  readonly #open = new Map<string, Promise<OpenAuthority>>();
+  #records: readonly AuthorityRecord[] | undefined;
 
   constructor(dependencies: AuthorityDependencies) {
     this.#deps = dependencies;
@@ -88,35 +49,252 @@ export class Authorities {
   /**
    * Makes an authority: a root with its own signature, or one below another.
    *
-   * @throws PkiError `authority-unknown`, `issuer-unfit`, `profile-violated`
+   * @throws PkiError `authority-unknown`, `authority-offline`, `issuer-unfit`, `profile-violated`
    */
   async make(order: AuthorityOrder): Promise<AuthorityRecord> {
-    const { registry, signerOf, record, random, now } = this.#deps;
-    const { utility, island, name, profile, parent, keyName, requester } = order;
-    const signer = await signerOf(keyName);
-    const at = now();
-    const authority = toHex(keyIdentifier(signer.publicKey, profile.keyIdentifier));
+    const { signerOf, random, now } = this.#deps;
+    const { name, profile, parent, keyName } = order;
+    const key = await signerOf(keyName);
+    const above = parent === undefined ? undefined : await this.#standing(parent);
+    const serial = random(SERIAL_BYTES);
+    const points = above && profile.distributionPoints === "allowed" ? this.#pointsOf(above.record, serial) : [];
     const content = {
       profile,
       subject: { names: { CN: name } },
-      serial: random(SERIAL_BYTES),
-      notBefore: wholeSeconds(at),
+      serial,
+      notBefore: wholeSeconds(now()),
+      publicKey: key.publicKey,
+      distributionPoints: points,
       ...(order.policies && { policies: order.policies }),
     } as const;
-    await record({
-      at,
-      kind: "authority-made",
-      principal: requester,
-      utility,
-      island,
-      body: { authority, name, profile: profile.name, parent: parent ?? null, keyName },
+    const prepared = above === undefined ? prepareRoot(content) : prepareCertificate(above.certificate, content);
+    await this.#recordMade(order, prepared);
+    if (above !== undefined) await this.#order(above.record, [{ ...content, requester: order.requester, prepared }]);
+    const signature = await (above?.key ?? key).sign(prepared.octets);
+    const certificate = certificateOf(prepared, signature);
+    if (above !== undefined)
+      await this.#deps.registry.issued(above.record.authority, [{ serial: toHex(serial), octets: certificate.octets }]);
+    return this.#add(order, certificate);
+  }
+
+  /**
+   * Takes an authority whose certificate was signed elsewhere: a root, or one below a root whose key is in a drawer.
+   *
+   * @throws PkiError `profile-violated` where the certificate does not fit, `request-refused` where it is for another key
+   * than the one that is here, `issuer-unfit` where the authority above did not sign it
+   */
+  async adopt(adopted: AdoptedAuthority): Promise<AuthorityRecord> {
+    const { registry, signerOf, now } = this.#deps;
+    const { profile, parent, keyName, requester } = adopted;
+    const certificate = decodeCertificate(adopted.certificate);
+    const [finding] = lintCertificate(certificate, profile);
+    if (finding !== undefined)
+      throw new PkiError(
+        "profile-violated",
+        `not a certificate of ${profile.name}: ${finding.field} ${finding.message}`,
+      );
+    if (!keyName.startsWith(OFFLINE)) {
+      const { publicKey } = await signerOf(keyName);
+      if (!equalBytes(publicKey.point, certificate.publicKey.point))
+        throw new PkiError("request-refused", `the certificate is for another key than ${keyName}`);
+    }
+    const above = parent === undefined ? undefined : await this.recordOf(parent);
+    const issuer = above === undefined ? certificate : decodeCertificate(above.certificate);
+    if (!isSignedBy(issuer.publicKey, certificate.signatureAlgorithm, certificate.toBeSigned, certificate.signature))
+      throw new PkiError("issuer-unfit", `${nameText(issuer.subject)} did not sign this certificate`);
+    await this.#recordMade(adopted, certificate);
+    if (above !== undefined) {
+      const prepared = { ...certificate, octets: certificate.toBeSigned };
+      await this.#order(above, [{ profile, subject: { names: {} }, requester, prepared }]);
+      const signed = { serial: toHex(certificate.serial), octets: certificate.octets };
+      await registry.issued(above.authority, [signed]);
+    }
+    return this.#add(adopted, certificate, now());
+  }
+
+  /**
+   * Issues a certificate. The ledger has it first, with the key it is for; then the registry; only then it is signed, so
+   * that a process that dies leaves an order without a certificate and never a certificate without an order.
+   *
+   * @throws PkiError `authority-unknown`, `authority-offline`, `authority-held`, `issuer-unfit`, `profile-violated`,
+   * `assignment-violated`, `requester-limited`
+   */
+  async issue(order: CertificateOrder): Promise<Certificate> {
+    return (await this.issueAll([order]))[0]!;
+  }
+
+  /** Issues certificates of one authority for one requester together: one append to the ledger, one write, all or none. */
+  async issueAll(orders: readonly CertificateOrder[]): Promise<readonly Certificate[]> {
+    const { registry, record, random, now } = this.#deps;
+    const [first] = orders;
+    if (first === undefined) return [];
+    if (orders.some(({ authority, requester }) => authority !== first.authority || requester !== first.requester))
+      throw new RangeError("certificates are issued together for one authority and one requester");
+    const { record: issuer, certificate, key } = await this.#standing(first.authority);
+    const at = now();
+    await this.#requireWithinLimit(first.requester, at, issuer, orders.length);
+    await this.#requireAssigned(orders, issuer, at);
+    const prepared = orders.map((order) => {
+      const serial = random(SERIAL_BYTES);
+      const points = order.profile.distributionPoints === "allowed" ? this.#pointsOf(issuer, serial) : [];
+      const notBefore = order.notBefore ?? wholeSeconds(at);
+      const content = prepareCertificate(certificate, { ...order, serial, notBefore, distributionPoints: points });
+      return { ...order, prepared: content };
     });
-    const above = parent === undefined ? undefined : await this.issuer(parent);
-    const certificate =
-      above === undefined
-        ? issueRoot(signer, content)
-        : issueCertificate(above, { ...content, publicKey: signer.publicKey });
-    const made = {
+    await record(prepared.map((one) => orderedEntry(one, issuer, at)));
+    await this.#order(issuer, prepared);
+    const signed: Certificate[] = [];
+    for (const one of prepared) signed.push(certificateOf(one.prepared, await key.sign(one.prepared.octets)));
+    const rows = signed.map(({ serial, octets }) => ({ serial: toHex(serial), octets }));
+    await registry.issued(issuer.authority, rows);
+    return signed;
+  }
+
+  /** Revokes for good. False when it was revoked before. @throws PkiError `certificate-unknown` */
+  async revoke(authority: string, serial: string, reason: RevocationReason, requester: string): Promise<boolean> {
+    return (await this.revokeAll(authority, [serial], reason, requester)) === 1;
+  }
+
+  /** Revokes certificates of one authority together, for good; gives how many were not revoked before. @throws PkiError `certificate-unknown` */
+  async revokeAll(
+    authority: string,
+    serials: readonly string[],
+    reason: RevocationReason,
+    requester: string,
+  ): Promise<number> {
+    const { registry, record, journal, now } = this.#deps;
+    const { utility, island } = await this.recordOf(authority);
+    const found = (await registry.findAll(authority, serials)).filter(({ octets }) => octets !== undefined);
+    const issued = new Set(found.map(({ serial }) => serial));
+    const unknown = serials.find((serial) => !issued.has(serial));
+    if (unknown !== undefined)
+      throw new PkiError("certificate-unknown", `authority ${authority} never issued ${unknown}`);
+    const fresh = found.filter(({ revokedAt }) => revokedAt === undefined);
+    if (fresh.length === 0) return 0;
+    const at = now();
+    const [only] = fresh;
+    const meter = fresh.length === 1 ? only?.systemTitle : undefined;
+    const wanted = fresh.map(({ serial }) => serial);
+    await record([
+      {
+        at,
+        kind: "certificates-revoked",
+        principal: requester,
+        utility,
+        island,
+        ...(meter !== undefined && { meter }),
+        body: { authority, reason, serials: wanted },
+      },
+    ]);
+    await journal?.({ at, authority, reason, serials: wanted });
+    return (await registry.revoke(authority, wanted, at, reason)).length;
+  }
+
+  /** The record of an authority. @throws PkiError `authority-unknown` */
+  async recordOf(authority: string): Promise<AuthorityRecord> {
+    const record = (await this.all()).find((one) => one.authority === authority);
+    if (record === undefined) throw new PkiError("authority-unknown", `there is no authority ${authority}`);
+    return record;
+  }
+
+  /** Every authority, in the order of their making. */
+  async all(): Promise<readonly AuthorityRecord[]> {
+    this.#records ??= await this.#deps.registry.authorities();
+    return this.#records;
+  }
+
+  /** An authority and those above it, up to its root. @throws PkiError `authority-unknown` */
+  async lineOf(authority: string): Promise<readonly AuthorityRecord[]> {
+    const line: AuthorityRecord[] = [];
+    for (let next: string | undefined = authority; next !== undefined && line.length < MAX_ABOVE; ) {
+      const record: AuthorityRecord = await this.recordOf(next);
+      line.push(record);
+      next = record.parent;
+    }
+    return line;
+  }
+
+  /** An authority with its key, by its identifier. @throws PkiError `authority-unknown`, `authority-offline` */
+  open(authority: string): Promise<OpenAuthority> {
+    let open = this.#open.get(authority);
+    if (open === undefined) {
+      open = this.recordOf(authority).then(async (record) => ({
+        record,
+        certificate: decodeCertificate(record.certificate),
+        key: await this.#deps.signerOf(record.keyName),
+      }));
+      this.#open.set(authority, open);
+      open.catch(() => this.#open.delete(authority));
+    }
+    return open;
+  }
+
+  /** An authority that may issue: neither it nor one above it was revoked, and nobody holds it. */
+  async #standing(authority: string): Promise<OpenAuthority> {
+    const line = await this.lineOf(authority);
+    for (const { parent, certificate, name } of line) {
+      if (parent === undefined) continue;
+      const serial = toHex(decodeCertificate(certificate).serial);
+      if (await this.#deps.registry.isRevoked(parent, serial))
+        throw new PkiError(
+          "authority-held",
+          `${name} was revoked by the authority above it; nothing is issued under it`,
+        );
+    }
+    const why = await this.#deps.heldBy?.(line.map((one) => one.authority));
+    if (why !== undefined) throw new PkiError("authority-held", why);
+    return this.open(authority);
+  }
+
+  async #requireAssigned(orders: readonly CertificateOrder[], issuer: AuthorityRecord, at: number): Promise<void> {
+    const index = await this.#deps.assignments?.();
+    if (index === undefined) return;
+    const line = (await this.lineOf(issuer.authority)).map(({ certificate }) => decodeCertificate(certificate));
+    for (const { subject, requester } of orders) {
+      if (!("systemTitle" in subject)) continue;
+      const objection = index.objection(subject.systemTitle, [line[0]!, ...line]);
+      if (objection === undefined) continue;
+      const meter = systemTitleText(subject.systemTitle);
+      const { utility, island, authority } = issuer;
+      const body = { authority, objection };
+      await this.#deps.record([
+        { at, kind: "assignment-violated", principal: requester, utility, island, meter, body },
+      ]);
+      throw new PkiError("assignment-violated", `${issuer.name} may not speak for this device: ${objection}`);
+    }
+  }
+
+  async #requireWithinLimit(requester: string, at: number, issuer: AuthorityRecord, wanted: number): Promise<void> {
+    const { registry, record, limitOf } = this.#deps;
+    const limit = limitOf?.(requester) ?? DEFAULT_LIMIT;
+    const ordered = await registry.orderedSince(requester, at - DAY_MS);
+    if (ordered + wanted <= limit) return;
+    const { utility, island, authority } = issuer;
+    const body = { authority, limit, wanted };
+    await record([{ at, kind: "requester-limited", principal: requester, utility, island, body }]);
+    throw new PkiError(
+      "requester-limited",
+      `${requester} has ordered ${ordered} certificates in 24 hours and wants ${wanted}; ${limit} are allowed`,
+    );
+  }
+
+  async #recordMade(
+    { utility, island, name, profile, parent, keyName, requester }: Omit<AuthorityOrder, "policies">,
+    { publicKey }: Pick<PreparedCertificate, "publicKey">,
+  ): Promise<void> {
+    const authority = toHex(keyIdentifier(publicKey, profile.keyIdentifier));
+    const body = { authority, name, profile: profile.name, parent: parent ?? null, keyName };
+    const at = this.#deps.now();
+    await this.#deps.record([{ at, kind: "authority-made", principal: requester, utility, island, body }]);
+  }
+
+  async #add(
+    { utility, island, name, profile, parent, keyName }: Omit<AuthorityOrder, "policies">,
+    { publicKey, octets }: Certificate,
+    at = this.#deps.now(),
+  ): Promise<AuthorityRecord> {
+    const authority = toHex(keyIdentifier(publicKey, profile.keyIdentifier));
+    const record = {
       authority,
       utility,
       island,
@@ -124,143 +302,62 @@ export class Authorities {
       profile: profile.name,
       parent,
       keyName,
-      certificate: certificate.octets,
+      certificate: octets,
       createdAt: at,
     };
-    await registry.addAuthority(made);
-    return made;
+    await this.#deps.registry.addAuthority(record);
+    this.#records = undefined;
+    return record;
   }
 
-  /**
-   * Issues a certificate. The ledger has it first, with the key it is for; then the registry; only then it is signed, so
-   * that a process that dies leaves an order without a certificate and never a certificate without an order.
-   *
-   * @throws PkiError `authority-unknown`, `issuer-unfit`, `profile-violated`, `requester-limited`
-   */
-  async issue(order: CertificateOrder): Promise<Certificate> {
-    const { registry, record, random, now } = this.#deps;
-    const issuer = await this.issuer(order.authority);
-    const at = now();
-    await this.#requireWithinLimit(order.requester, at, issuer.record);
-    const serial = random(SERIAL_BYTES);
-    const { utility, island } = issuer.record;
-    const key = toHex(keyIdentifier(order.publicKey, order.profile.keyIdentifier));
-    const systemTitle = systemTitleOf(order.subject);
-    const notBefore = order.notBefore ?? wholeSeconds(at);
-    const prepared = prepareCertificate(issuer.certificate, { ...order, serial, notBefore });
-    await record({
-      at,
-      kind: "certificate-ordered",
-      principal: order.requester,
-      utility,
-      island,
-      ...(systemTitle !== undefined && { meter: systemTitle }),
-      body: { authority: order.authority, serial: toHex(serial), profile: order.profile.name, key },
-    });
-    await registry.order({
-      authority: order.authority,
-      serial: toHex(serial),
-      utility,
-      island,
-      profile: order.profile.name,
-      subject: nameText(prepared.subject),
-      systemTitle,
-      keyIdentifier: key,
-      requester: order.requester,
-      notBefore: prepared.validity.notBefore.getTime(),
-      notAfter: prepared.validity.notAfter.getTime(),
-      orderedAt: at,
-      octets: undefined,
-      shard: shardOf(serial),
-      revokedAt: undefined,
-      reason: undefined,
-    });
-    const certificate = signPrepared(issuer.signer, prepared);
-    await registry.issued(order.authority, toHex(serial), certificate.octets);
-    return certificate;
+  #pointsOf({ authority }: AuthorityRecord, serial: Uint8Array): readonly string[] {
+    const address = this.#deps.addressOf?.(authority, shardOf(serial));
+    return address === undefined ? [] : [address];
   }
 
-  /** Revokes for good. False when it was revoked before. @throws PkiError `certificate-unknown` */
-  async revoke(authority: string, serial: string, reason: RevocationReason, requester: string): Promise<boolean> {
-    const { registry, record, now } = this.#deps;
-    const known = await registry.find(authority, serial);
-    if (known?.octets === undefined)
-      throw new PkiError("certificate-unknown", `authority ${authority} never issued ${serial}`);
-    if (known.revokedAt !== undefined) return false;
-    const { utility, island, systemTitle: meter, subject } = known;
-    const at = now();
-    await record({
-      at,
-      kind: "certificate-revoked",
-      principal: requester,
-      utility,
-      island,
-      ...(meter !== undefined && { meter }),
-      body: { authority, serial, reason, subject },
-    });
-    return registry.revoke(authority, serial, at, reason);
-  }
-
-  /**
-   * Brings the registry up to what the ledger says was revoked: a registry restored from yesterday un-revokes nothing.
-   *
-   * @returns how many certificates had to be revoked again
-   */
-  async replayRevocations(entries: AsyncIterable<Pick<AuthorityEntry, "at" | "kind" | "body">>): Promise<number> {
-    let again = 0;
-    for await (const { at, kind, body } of entries) {
-      if (kind !== "certificate-revoked") continue;
-      const { authority, serial, reason } = body as { authority: string; serial: string; reason: RevocationReason };
-      const known = await this.#deps.registry.find(authority, serial);
-      if (known?.octets !== undefined && (await this.#deps.registry.revoke(authority, serial, at, reason))) again += 1;
-    }
-    return again;
-  }
-
-  /** An authority with its signer, by its identifier. @throws PkiError `authority-unknown` */
-  issuer(authority: string): Promise<Issuer & { readonly record: AuthorityRecord }> {
-    let issuer = this.#issuers.get(authority);
-    if (issuer === undefined) {
-      issuer = this.#open(authority);
-      this.#issuers.set(authority, issuer);
-      issuer.catch(() => this.#issuers.delete(authority));
-    }
-    return issuer;
-  }
-
-  async #open(authority: string): Promise<Issuer & { readonly record: AuthorityRecord }> {
-    const record = (await this.#deps.registry.authorities()).find((one) => one.authority === authority);
-    if (record === undefined) throw new PkiError("authority-unknown", `there is no authority ${authority}`);
-    const signer = await this.#deps.signerOf(record.keyName);
-    return { record, certificate: decodeCertificate(record.certificate), signer };
-  }
-
-  async #requireWithinLimit(
-    requester: string,
-    at: number,
-    { utility, island, authority }: AuthorityRecord,
-  ): Promise<void> {
-    const limit = this.#deps.limitOf?.(requester) ?? DEFAULT_LIMIT;
-    const ordered = await this.#deps.registry.orderedSince(requester, at - DAY_MS);
-    if (ordered < limit) return;
-    await this.#deps.record({
-      at,
-      kind: "requester-limited",
-      principal: requester,
-      utility,
-      island,
-      body: { authority, limit },
-    });
-    throw new PkiError(
-      "requester-limited",
-      `${requester} has ordered ${ordered} certificates in 24 hours; ${limit} are allowed`,
+  #order(issuer: AuthorityRecord, orders: readonly Prepared[]): Promise<void> {
+    const { utility, island, authority } = issuer;
+    const orderedAt = this.#deps.now();
+    return this.#deps.registry.order(
+      orders.map(({ prepared, profile, subject, requester }) => ({
+        authority,
+        serial: toHex(prepared.serial),
+        utility,
+        island,
+        profile: profile.name,
+        subject: nameText(prepared.subject),
+        systemTitle: systemTitleOf(subject),
+        keyIdentifier: toHex(keyIdentifier(prepared.publicKey, profile.keyIdentifier)),
+        requester,
+        notBefore: prepared.validity.notBefore.getTime(),
+        notAfter: prepared.validity.notAfter.getTime(),
+        orderedAt,
+        octets: undefined,
+        shard: shardOf(prepared.serial),
+        revokedAt: undefined,
+        reason: undefined,
+      })),
     );
   }
 }
 
-/** The part of its issuer's lists that a certificate would be on: even, since serial numbers are random. */
-export function shardOf(serial: Uint8Array): number {
-  return serial.at(-1)! % SHARDS;
+interface Prepared extends Pick<CertificateOrder, "profile" | "subject" | "requester"> {
+  readonly prepared: PreparedCertificate;
+}
+
+function orderedEntry(one: Prepared, { authority, utility, island }: AuthorityRecord, at: number): AuthorityEntry {
+  const { prepared, profile, subject, requester } = one;
+  const meter = systemTitleOf(subject);
+  const key = toHex(keyIdentifier(prepared.publicKey, profile.keyIdentifier));
+  return {
+    at,
+    kind: "certificate-ordered",
+    principal: requester,
+    utility,
+    island,
+    ...(meter !== undefined && { meter }),
+    body: { authority, serial: toHex(prepared.serial), profile: profile.name, key },
+  };
 }
 
 function systemTitleOf(subject: SubjectOf): string | undefined {

@@ -71,9 +71,12 @@ export function issueCertificate(issuer: Issuer, order: IssueOrder): Certificate
 
 /** Issues the certificate of a root: signed with the key it is for. */
 export function issueRoot(signer: Signer, order: Omit<IssueOrder, "publicKey">): Certificate {
-  const subject = makeSubject(order.profile.subject, order.subject);
-  const own = { ...order, publicKey: signer.publicKey };
-  return signPrepared(signer, prepare(own, subject, undefined, signer.publicKey.curve));
+  return signPrepared(signer, prepareRoot({ ...order, publicKey: signer.publicKey }));
+}
+
+/** All of `issueRoot` but the signature. */
+export function prepareRoot(order: IssueOrder): PreparedCertificate {
+  return prepare(order, makeSubject(order.profile.subject, order.subject), undefined, order.publicKey.curve);
 }
 
 /** All of `issueCertificate` but the signature. */
@@ -84,8 +87,12 @@ export function prepareCertificate(issuer: Certificate, order: IssueOrder): Prep
 }
 
 /** Signs what was prepared for this signer's own certificate. */
-export function signPrepared(signer: Signer, { octets, signatureAlgorithm }: PreparedCertificate): Certificate {
-  const signature = signer.sign(octets);
+export function signPrepared(signer: Signer, prepared: PreparedCertificate): Certificate {
+  return certificateOf(prepared, signer.sign(prepared.octets));
+}
+
+/** What was prepared, with the signature that was made over its octets. */
+export function certificateOf({ octets, signatureAlgorithm }: PreparedCertificate, signature: Uint8Array): Certificate {
   return decodeCertificate(encodeCertificate(octets, { signatureAlgorithm, signature }));
 }
 

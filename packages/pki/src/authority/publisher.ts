@@ -1,8 +1,15 @@
 import { fromHex } from "@meterkeep/dlms";
 import type { ListRecord, Registry } from "../registry/registry.ts";
-import { issueCrl, type Revocation } from "../revocation/crl.ts";
-import { askedSerial, type CertificateStatus, issueOcspResponse, ocspError } from "../revocation/ocsp.ts";
-import { type Authorities, SHARDS } from "./authorities.ts";
+import { crlOf, prepareCrl } from "../revocation/crl.ts";
+import {
+  askedSerial,
+  type CertificateStatus,
+  ocspError,
+  ocspResponseOf,
+  prepareOcspResponse,
+} from "../revocation/ocsp.ts";
+import type { Authorities, OpenAuthority } from "./authorities.ts";
+import { SHARDS } from "./shards.ts";
 
 const HOUR_MS = 3_600_000;
 
@@ -25,6 +32,12 @@ export interface Published {
   readonly delta: number;
 }
 
+/** An answer, and until when it may be given again. */
+export interface TimedAnswer {
+  readonly octets: Uint8Array;
+  readonly until: number;
+}
+
 const DEFAULTS = { fullHours: 168, deltaHours: 1, answerHours: 24 } as const;
 /** Answers kept in memory, signed; the oldest goes. */
 const MAX_ANSWERS = 100_000;
@@ -37,7 +50,8 @@ export class Publisher {
   readonly #authorities: Authorities;
   readonly #registry: Registry;
   readonly #options: Required<PublishingOptions>;
-  readonly #answers = new Map<string, { readonly octets: Uint8Array; readonly until: number }>();
+  readonly #making = new Map<string, Promise<void>>();
+  readonly #answers = new Map<string, TimedAnswer>();
 
   constructor(authorities: Authorities, registry: Registry, options: PublishingOptions) {
     this.#authorities = authorities;
@@ -58,32 +72,57 @@ export class Publisher {
     return published;
   }
 
+  /** The newest list of a shard, made where it is due; undefined for a delta where nothing has changed since the full list. */
+  async list(authority: string, shard: number, kind: "full" | "delta"): Promise<ListRecord | undefined> {
+    const name = `${authority}/${shard}`;
+    // Two who ask at once for what is due would otherwise make two lists of one number.
+    const turn = (this.#making.get(name) ?? Promise.resolve()).then(async () => {
+      await this.#publishShard(authority, shard);
+    });
+    this.#making.set(
+      name,
+      turn.catch(() => undefined),
+    );
+    await turn;
+    const list = await this.#registry.newestList(authority, shard, kind);
+    if (kind === "full" || list === undefined) return list;
+    const full = await this.#registry.newestList(authority, shard, "full");
+    return list.since === full?.number ? list : undefined;
+  }
+
+  /** Takes a list that was signed elsewhere: of an authority whose key is in a drawer. The caller has verified it. */
+  async adopt(list: ListRecord): Promise<void> {
+    await this.#registry.addList(list);
+  }
+
   /** The answer to an OCSP request about a certificate of this authority (RFC 6960, RFC 5019). Never throws for what it was sent. */
   async answer(authority: string, request: Uint8Array): Promise<Uint8Array> {
-    const issuer = await this.#authorities.issuer(authority);
+    return (await this.timedAnswer(authority, request)).octets;
+  }
+
+  /** As `answer`, with the moment until which it may be given again: now for what is no answer. */
+  async timedAnswer(authority: string, request: Uint8Array): Promise<TimedAnswer> {
+    const issuer = await this.#authorities.open(authority);
     let asked: Uint8Array | undefined;
     try {
       asked = askedSerial(request, issuer.certificate);
     } catch {
-      return ocspError("malformedRequest");
+      return { octets: ocspError("malformedRequest"), until: this.#options.now() };
     }
-    if (asked === undefined) return ocspError("unauthorized");
+    if (asked === undefined) return { octets: ocspError("unauthorized"), until: this.#options.now() };
     const serial = Buffer.from(asked).toString("hex");
     const name = `${authority}/${serial}`;
     const { now, answerHours } = this.#options;
     const at = now();
     const kept = this.#answers.get(name);
-    if (kept !== undefined && kept.until > at) return kept.octets;
+    if (kept !== undefined && kept.until > at) return kept;
     const status = await this.#statusOf(authority, serial);
-    const octets = issueOcspResponse(issuer.certificate, issuer, {
-      serial: asked,
-      status,
-      thisUpdate: new Date(at),
-      nextUpdate: new Date(at + answerHours * HOUR_MS),
-    });
+    const octets = await this.#signed(issuer, asked, status, at);
+    const answer = { octets, until: at + (answerHours * HOUR_MS) / 2 };
     // Anybody may ask about numbers that were never given: their answers are not kept.
-    if (status.kind !== "unknown") this.#keep(name, { octets, until: at + (answerHours * HOUR_MS) / 2 });
-    return octets;
+    if (status.kind === "unknown") return { octets, until: at };
+    this.#keep(name, answer);
+    return answer;
   }
 
   /** A certificate was revoked: the answer that called it good is not given again. */
@@ -91,7 +130,19 @@ export class Publisher {
     this.#answers.delete(`${authority}/${serial}`);
   }
 
-  #keep(name: string, answer: { readonly octets: Uint8Array; readonly until: number }): void {
+  async #signed(issuer: OpenAuthority, serial: Uint8Array, status: CertificateStatus, at: number): Promise<Uint8Array> {
+    const { certificate, key } = issuer;
+    const nextUpdate = new Date(at + this.#options.answerHours * HOUR_MS);
+    const data = prepareOcspResponse(certificate, certificate, {
+      serial,
+      status,
+      thisUpdate: new Date(at),
+      nextUpdate,
+    });
+    return ocspResponseOf(certificate, certificate, data, await key.sign(data));
+  }
+
+  #keep(name: string, answer: TimedAnswer): void {
     this.#answers.set(name, answer);
     const [oldest] = this.#answers.keys();
     if (this.#answers.size > MAX_ANSWERS && oldest !== undefined) this.#answers.delete(oldest);
@@ -99,7 +150,10 @@ export class Publisher {
 
   async #statusOf(authority: string, serial: string): Promise<CertificateStatus> {
     const found = await this.#registry.find(authority, serial);
-    if (found?.octets === undefined) return { kind: "unknown" };
+    if (found?.octets === undefined)
+      return (await this.#registry.isRevoked(authority, serial))
+        ? { kind: "revoked", revokedAt: new Date(0), reason: "unspecified" }
+        : { kind: "unknown" };
     if (found.revokedAt === undefined) return { kind: "good" };
     return { kind: "revoked", revokedAt: new Date(found.revokedAt), reason: found.reason! };
   }
@@ -139,15 +193,13 @@ export class Publisher {
     readonly from: number;
   }): Promise<void> {
     const { authority, shard, number, since, at, hours, from } = order;
-    const issuer = await this.#authorities.issuer(authority);
+    const { certificate, key } = await this.#authorities.open(authority);
     const revoked = await this.#registry.revoked(authority, shard, from, at);
-    const revocations = revoked.map(
-      ({ serial, revokedAt, reason }): Revocation => ({
-        serial: fromHex(serial),
-        revokedAt: new Date(revokedAt!),
-        reason: reason!,
-      }),
-    );
+    const revocations = revoked.map(({ serial, revokedAt, reason }) => ({
+      serial: fromHex(serial),
+      revokedAt: new Date(revokedAt),
+      reason,
+    }));
     const content = {
       number,
       ...(since !== undefined && { since }),
@@ -155,7 +207,8 @@ export class Publisher {
       nextUpdate: new Date(at + hours * HOUR_MS),
       shard: this.#options.addressOf(authority, shard),
     };
-    const octets = issueCrl(issuer, content, revocations);
+    const unsigned = prepareCrl(certificate, content, revocations);
+    const octets = crlOf(certificate, unsigned, await key.sign(unsigned));
     const list: ListRecord = {
       authority,
       shard,

@@ -1,10 +1,20 @@
+import { fromHex } from "@meterkeep/dlms";
+import { shardOf } from "../authority/shards.ts";
 import { PkiError } from "../errors.ts";
-import { type AuthorityRecord, type CertificateRecord, type ListRecord, type Registry, stateOf } from "./registry.ts";
+import {
+  type AuthorityRecord,
+  type CertificateRecord,
+  type ListRecord,
+  type Registry,
+  type RevokedCertificate,
+  stateOf,
+} from "./registry.ts";
 
 /** A registry in memory, for tests and for ceremonies that keep nothing. */
 export function memoryRegistry(): Registry {
   const authorities: AuthorityRecord[] = [];
   const certificates = new Map<string, CertificateRecord>();
+  const alone = new Map<string, RevokedCertificate & Pick<CertificateRecord, "authority" | "shard">>();
   const lists = new Map<string, ListRecord>();
   const known = (authority: string, serial: string): CertificateRecord => {
     const found = certificates.get(`${authority}/${serial}`);
@@ -17,17 +27,24 @@ export function memoryRegistry(): Registry {
       authorities.push(record);
     },
     authorities: async () => authorities,
-    order: async (record) => {
-      const name = `${record.authority}/${record.serial}`;
-      if (certificates.has(name)) throw new PkiError("serial-taken", `serial number ${record.serial} was given before`);
-      certificates.set(name, record);
+    order: async (records) => {
+      const names = records.map(({ authority, serial }) => `${authority}/${serial}`);
+      const taken = names.find((name, at) => certificates.has(name) || names.indexOf(name) !== at);
+      if (taken !== undefined) throw new PkiError("serial-taken", `serial number ${taken} was given before`);
+      records.forEach((record, at) => {
+        certificates.set(names[at]!, record);
+      });
     },
-    issued: async (authority, serial, octets) => {
-      const record = known(authority, serial);
-      if (record.octets !== undefined) throw new PkiError("certificate-unknown", `${serial} was signed before`);
-      certificates.set(`${authority}/${serial}`, { ...record, octets });
+    issued: async (authority, signed) => {
+      for (const { serial } of signed)
+        if (known(authority, serial).octets !== undefined)
+          throw new PkiError("certificate-unknown", `${serial} was signed before`);
+      for (const { serial, octets } of signed)
+        certificates.set(`${authority}/${serial}`, { ...known(authority, serial), octets });
     },
     find: async (authority, serial) => certificates.get(`${authority}/${serial}`),
+    findAll: async (authority, serials) =>
+      serials.flatMap((serial) => certificates.get(`${authority}/${serial}`) ?? []),
     search: async (query, now) => {
       const { utility, authority, serial, systemTitle, keyIdentifier, subject, state, endsBefore, limit, after } =
         query;
@@ -45,18 +62,93 @@ export function memoryRegistry(): Registry {
     },
     orderedSince: async (requester, since) =>
       [...certificates.values()].filter((one) => one.requester === requester && one.orderedAt >= since).length,
-    revoke: async (authority, serial, at, reason) => {
-      const record = known(authority, serial);
-      if (record.octets === undefined) throw new PkiError("certificate-unknown", `${serial} was never signed`);
-      if (record.revokedAt !== undefined) return false;
-      certificates.set(`${authority}/${serial}`, { ...record, revokedAt: at, reason });
-      return true;
+    revoke: async (authority, serials, at, reason) => {
+      const records = serials.map((serial) => known(authority, serial));
+      const unsigned = records.find(({ octets }) => octets === undefined);
+      if (unsigned !== undefined) throw new PkiError("certificate-unknown", `${unsigned.serial} was never signed`);
+      const fresh = records.filter(({ revokedAt }) => revokedAt === undefined);
+      for (const record of fresh)
+        certificates.set(`${authority}/${record.serial}`, { ...record, revokedAt: at, reason });
+      return fresh.map(({ serial }) => serial);
     },
+    revokeAgain: async (authority, serials, at, reason) => {
+      let changed = 0;
+      for (const serial of serials) {
+        const name = `${authority}/${serial}`;
+        const record = certificates.get(name);
+        if (record?.revokedAt !== undefined || alone.has(name)) continue;
+        changed += 1;
+        if (record?.octets !== undefined) certificates.set(name, { ...record, revokedAt: at, reason });
+        else alone.set(name, { authority, serial, shard: shardOf(fromHex(serial)), revokedAt: at, reason });
+      }
+      return changed;
+    },
+    isRevoked: async (authority, serial) =>
+      certificates.get(`${authority}/${serial}`)?.revokedAt !== undefined || alone.has(`${authority}/${serial}`),
     revoked: async (authority, shard, since, until) =>
-      [...certificates.values()]
+      [...certificates.values(), ...alone.values()]
         .filter((one) => one.authority === authority && one.shard === shard)
-        .filter(({ revokedAt }) => revokedAt !== undefined && revokedAt > since && revokedAt <= until)
-        .sort((one, other) => one.revokedAt! - other.revokedAt! || one.serial.localeCompare(other.serial)),
+        .flatMap(({ serial, revokedAt, reason }) =>
+          revokedAt !== undefined && reason !== undefined && revokedAt > since && revokedAt <= until
+            ? [{ serial, revokedAt, reason }]
+            : [],
+        )
+        .sort((one, other) => one.revokedAt - other.revokedAt || one.serial.localeCompare(other.serial)),
+    extent: async (wanted, now) => {
+      const valid = [...certificates.values()].filter(
+        (one) => wanted.includes(one.authority) && stateOf(one, now) === "valid",
+      );
+      const places = Map.groupBy(valid, ({ utility, island }) => JSON.stringify([utility, island]));
+      return [...places.values()]
+        .map((all) => ({
+          utility: all[0]!.utility,
+          island: all[0]!.island,
+          certificates: all.length,
+          meters: new Set(all.flatMap(({ systemTitle }) => systemTitle ?? [])).size,
+        }))
+        .sort((one, other) => compare(one.utility, other.utility) || compare(one.island, other.island));
+    },
+    meters: async (wanted, after, limit) => {
+      const found = [...certificates.values()].flatMap(
+        ({ authority, systemTitle, utility, island, octets, revokedAt }) =>
+          wanted.includes(authority) &&
+          octets !== undefined &&
+          revokedAt === undefined &&
+          systemTitle !== undefined &&
+          (after === undefined || systemTitle > after)
+            ? [{ systemTitle, utility, island }]
+            : [],
+      );
+      return [...new Map(found.map((one) => [one.systemTitle, one])).values()]
+        .sort((one, other) => compare(one.systemTitle, other.systemTitle))
+        .slice(0, limit);
+    },
+    devicePace: async (since) => {
+      const times = [...certificates.values()]
+        .filter((one) => one.systemTitle !== undefined && one.orderedAt >= since)
+        .map(({ orderedAt }) => orderedAt);
+      return times.length === 0
+        ? { count: 0, first: since, last: since }
+        : { count: times.length, first: Math.min(...times), last: Math.max(...times) };
+    },
+    endings: async (now, moments) => {
+      const valid = [...certificates.values()].filter((one) => stateOf(one, now) === "valid");
+      const profiles = [...new Set(valid.map(({ profile }) => profile))].sort(compare);
+      return profiles.flatMap((profile) =>
+        moments.flatMap((before, at) => {
+          const from = moments[at - 1] ?? 0;
+          const count = valid.filter(
+            (one) => one.profile === profile && one.notAfter < before && one.notAfter >= from,
+          ).length;
+          return count === 0 ? [] : [{ profile, before, count }];
+        }),
+      );
+    },
+    newest: async (before, limit) =>
+      [...certificates.values()]
+        .filter(({ orderedAt, octets }) => orderedAt < before && octets !== undefined)
+        .sort((one, other) => other.orderedAt - one.orderedAt || compare(one.serial, other.serial))
+        .slice(0, limit),
     newestList: async (authority, shard, kind) =>
       [...lists.values()]
         .filter(

@@ -1,29 +1,19 @@
-import { fromHex, toHex } from "@meterkeep/dlms";
+import { toHex } from "@meterkeep/dlms";
 import { PkiError } from "../errors.ts";
-import type { RevocationReason } from "../revocation/reasons.ts";
+import {
+  bytes,
+  type CertificateRow,
+  COLUMNS,
+  certificateOf,
+  columnsOf,
+  INSERT_CERTIFICATES,
+  type SqlClient,
+} from "./certificate-rows.ts";
+import { revocationsIn } from "./postgres-revocations.ts";
+import { viewsOf } from "./postgres-views.ts";
 import type { AuthorityRecord, CertificateQuery, CertificateRecord, ListRecord, Registry } from "./registry.ts";
 
-/** What the adapter needs of a `pg` pool or client. */
-export interface SqlClient {
-  query(
-    text: string,
-    values?: unknown[],
-  ): Promise<{ readonly rows: readonly unknown[]; readonly rowCount: number | null }>;
-}
-
-/** The folder of this package's migrations. */
-export const PKI_MIGRATIONS = new URL("../../migrations/", import.meta.url);
-
-/** What the role at run time may do: sign what was ordered, revoke what was issued, and nothing else to a row. */
-export const PKI_GRANTS = {
-  authorities: "select, insert",
-  certificates: "select, insert, update (octets, revoked_ms, reason)",
-  revocation_lists: "select, insert",
-} as const;
-
 const UNIQUE_VIOLATION = "23505";
-const COLUMNS = `authority, serial, utility, island, profile, subject, system_title, key_identifier, requester,
-  not_before_ms, not_after_ms, ordered_ms, octets, shard, revoked_ms, reason`;
 
 /** The registry in PostgreSQL. */
 export function postgresRegistry(client: SqlClient): Registry {
@@ -53,43 +43,26 @@ export function postgresRegistry(client: SqlClient): Registry {
       const { rows } = await client.query("select * from authorities order by created_ms, authority");
       return (rows as readonly AuthorityRow[]).map(authorityOf);
     },
-    order: async (record) => {
-      const values = [
-        bytes(record.authority),
-        bytes(record.serial),
-        record.utility,
-        record.island,
-        record.profile,
-        record.subject,
-        record.systemTitle === undefined ? null : bytes(record.systemTitle),
-        bytes(record.keyIdentifier),
-        record.requester,
-        record.notBefore,
-        record.notAfter,
-        record.orderedAt,
-        null,
-        record.shard,
-        null,
-        null,
-      ];
-      const places = values.map((_, at) => `$${at + 1}`).join(", ");
-      await client
-        .query(`insert into certificates (${COLUMNS}) values (${places})`, values)
-        .catch(taken(`serial number ${record.serial}`));
+    order: async (records) => {
+      await client.query(INSERT_CERTIFICATES, columnsOf(records)).catch(taken("one of these serial numbers"));
     },
-    issued: async (authority, serial, octets) => {
+    issued: async (authority, signed) => {
       const { rowCount } = await client.query(
-        "update certificates set octets = $3 where authority = $1 and serial = $2 and octets is null",
-        [bytes(authority), bytes(serial), Buffer.from(octets)],
+        `update certificates c set octets = signed.octets
+         from unnest($2::bytea[], $3::bytea[]) as signed (serial, octets)
+         where c.authority = $1 and c.serial = signed.serial and c.octets is null`,
+        [bytes(authority), signed.map(({ serial }) => bytes(serial)), signed.map(({ octets }) => Buffer.from(octets))],
       );
-      if (rowCount !== 1)
+      if (rowCount !== signed.length)
         throw new PkiError(
           "certificate-unknown",
-          `authority ${authority} has no order ${serial} that waits for a signature`,
+          `authority ${authority} has no order that waits for a signature for ${signed.length - (rowCount ?? 0)} of these`,
         );
     },
     find: async (authority, serial) =>
       (await many("authority = $1 and serial = $2", [bytes(authority), bytes(serial)]))[0],
+    findAll: (authority, serials) =>
+      many("authority = $1 and serial = any($2::bytea[])", [bytes(authority), serials.map(bytes)]),
     search: (query, now) => {
       const { condition, values } = conditionOf(query, now);
       return many(`${condition} order by not_after_ms, authority, serial limit ${Math.trunc(query.limit)}`, values);
@@ -101,27 +74,8 @@ export function postgresRegistry(client: SqlClient): Registry {
       );
       return (rows[0] as { readonly count: number }).count;
     },
-    revoke: async (authority, serial, at, reason) => {
-      const { rowCount } = await client.query(
-        "update certificates set revoked_ms = $3, reason = $4 where authority = $1 and serial = $2 and octets is not null and revoked_ms is null",
-        [bytes(authority), bytes(serial), at, reason],
-      );
-      if (rowCount === 1) return true;
-      const [known] = await many("authority = $1 and serial = $2 and octets is not null", [
-        bytes(authority),
-        bytes(serial),
-      ]);
-      if (known === undefined)
-        throw new PkiError("certificate-unknown", `authority ${authority} never issued ${serial}`);
-      return false;
-    },
-    revoked: (authority, shard, since, until) =>
-      many("authority = $1 and shard = $2 and revoked_ms > $3 and revoked_ms <= $4 order by revoked_ms, serial", [
-        bytes(authority),
-        shard,
-        since,
-        until,
-      ]),
+    ...revocationsIn(client),
+    ...viewsOf(client),
     newestList: async (authority, shard, kind) => {
       const { rows } = await client.query(
         `select * from revocation_lists where authority = $1 and shard = $2 and since is ${kind === "full" ? "null" : "not null"}
@@ -202,46 +156,6 @@ function authorityOf(row: AuthorityRow): AuthorityRecord {
   };
 }
 
-interface CertificateRow {
-  readonly authority: Buffer;
-  readonly serial: Buffer;
-  readonly utility: string;
-  readonly island: string;
-  readonly profile: string;
-  readonly subject: string;
-  readonly system_title: Buffer | null;
-  readonly key_identifier: Buffer;
-  readonly requester: string;
-  readonly not_before_ms: string;
-  readonly not_after_ms: string;
-  readonly ordered_ms: string;
-  readonly octets: Buffer | null;
-  readonly shard: number;
-  readonly revoked_ms: string | null;
-  readonly reason: RevocationReason | null;
-}
-
-function certificateOf(row: CertificateRow): CertificateRecord {
-  return {
-    authority: toHex(row.authority),
-    serial: toHex(row.serial),
-    utility: row.utility,
-    island: row.island,
-    profile: row.profile,
-    subject: row.subject,
-    systemTitle: row.system_title === null ? undefined : toHex(row.system_title).toUpperCase(),
-    keyIdentifier: toHex(row.key_identifier),
-    requester: row.requester,
-    notBefore: Number(row.not_before_ms),
-    notAfter: Number(row.not_after_ms),
-    orderedAt: Number(row.ordered_ms),
-    octets: row.octets === null ? undefined : new Uint8Array(row.octets),
-    shard: row.shard,
-    revokedAt: row.revoked_ms === null ? undefined : Number(row.revoked_ms),
-    reason: row.reason ?? undefined,
-  };
-}
-
 interface ListRow {
   readonly authority: Buffer;
   readonly shard: number;
@@ -262,10 +176,6 @@ function listOf(row: ListRow): ListRecord {
     nextUpdate: Number(row.next_update_ms),
     octets: new Uint8Array(row.octets),
   };
-}
-
-function bytes(hex: string): Buffer {
-  return Buffer.from(fromHex(hex));
 }
 
 function taken(what: string): (error: unknown) => never {

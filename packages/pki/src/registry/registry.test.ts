@@ -3,7 +3,8 @@ import { test } from "node:test";
 import { withTestDatabase } from "@meterkeep/postgres/testing";
 import { registryContract } from "../testing/registry-contract.ts";
 import { memoryRegistry } from "./memory-registry.ts";
-import { PKI_GRANTS, PKI_MIGRATIONS, postgresRegistry } from "./postgres-registry.ts";
+import { postgresRegistry } from "./postgres-registry.ts";
+import { PKI_GRANTS, PKI_MIGRATIONS } from "./postgres-store.ts";
 
 const migrations = [{ component: "pki", directory: PKI_MIGRATIONS, grants: PKI_GRANTS }];
 

@@ -73,23 +73,85 @@ export interface ListRecord {
   readonly octets: Uint8Array;
 }
 
+/** A certificate that its authority has signed. */
+export interface SignedCertificate {
+  readonly serial: string;
+  /** DER. */
+  readonly octets: Uint8Array;
+}
+
+/** A serial number that is on its authority's lists. */
+export interface RevokedCertificate {
+  readonly serial: string;
+  readonly revokedAt: number;
+  readonly reason: RevocationReason;
+}
+
+/** Where certificates are used, and how many. */
+export interface Extent {
+  readonly utility: string;
+  readonly island: string;
+  readonly certificates: number;
+  readonly meters: number;
+}
+
+/** A meter and where it belongs. */
+export interface MeterPlace {
+  /** Upper-case hex. */
+  readonly systemTitle: string;
+  readonly utility: string;
+  readonly island: string;
+}
+
+/** Valid certificates of a profile that end before one moment and not before the one before it. */
+export interface Ending {
+  readonly profile: string;
+  readonly before: number;
+  readonly count: number;
+}
+
 /** What authorities remember. Every adapter passes `registryContract`. */
 export interface Registry {
   addAuthority(record: AuthorityRecord): Promise<void>;
   authorities(): Promise<readonly AuthorityRecord[]>;
-  /** Remembers that a certificate was ordered. @throws PkiError `serial-taken` */
-  order(record: CertificateRecord): Promise<void>;
+  /** Remembers that certificates were ordered, all or none. @throws PkiError `serial-taken` */
+  order(records: readonly CertificateRecord[]): Promise<void>;
   /** What was ordered has been signed. @throws PkiError `certificate-unknown`, also where it was signed otherwise already */
-  issued(authority: string, serial: string, octets: Uint8Array): Promise<void>;
+  issued(authority: string, signed: readonly SignedCertificate[]): Promise<void>;
   find(authority: string, serial: string): Promise<CertificateRecord | undefined>;
+  /** Those of these that were ordered. */
+  findAll(authority: string, serials: readonly string[]): Promise<readonly CertificateRecord[]>;
   /** In the order of their end, then authority and serial; `now` decides what has expired. */
   search(query: CertificateQuery, now: number): Promise<readonly CertificateRecord[]>;
   /** How many the requester has ordered since. */
   orderedSince(requester: string, since: number): Promise<number>;
-  /** Revokes for good; false when it was revoked before, which changes nothing. @throws PkiError `certificate-unknown` */
-  revoke(authority: string, serial: string, at: number, reason: RevocationReason): Promise<boolean>;
+  /**
+   * Revokes for good; gives those that were not revoked before, which alone change.
+   *
+   * @throws PkiError `certificate-unknown` where one was never issued: none is revoked then
+   */
+  revoke(
+    authority: string,
+    serials: readonly string[],
+    at: number,
+    reason: RevocationReason,
+  ): Promise<readonly string[]>;
+  /** As `revoke`, also for serial numbers that are not known here: a database from before they were given has to name them. */
+  revokeAgain(authority: string, serials: readonly string[], at: number, reason: RevocationReason): Promise<number>;
+  /** Whether a serial number is revoked, issued here or not. */
+  isRevoked(authority: string, serial: string): Promise<boolean>;
   /** What was revoked after `since` and not after `until`, in the order of revocation. */
-  revoked(authority: string, shard: number, since: number, until: number): Promise<readonly CertificateRecord[]>;
+  revoked(authority: string, shard: number, since: number, until: number): Promise<readonly RevokedCertificate[]>;
+  /** Certificates that are valid at `now`, by where they are used, of these authorities. */
+  extent(authorities: readonly string[], now: number): Promise<readonly Extent[]>;
+  /** Meters with valid certificates of these authorities, in the order of their titles. */
+  meters(authorities: readonly string[], after: string | undefined, limit: number): Promise<readonly MeterPlace[]>;
+  /** How many certificates of devices were ordered since, and when the first and the last of them were. */
+  devicePace(since: number): Promise<{ readonly count: number; readonly first: number; readonly last: number }>;
+  /** How many valid certificates end before each moment, by profile. */
+  endings(now: number, moments: readonly number[]): Promise<readonly Ending[]>;
+  /** The newest orders, before a moment: what a public page shows. */
+  newest(before: number, limit: number): Promise<readonly CertificateRecord[]>;
   /** The newest list of a shard, full or delta. */
   newestList(authority: string, shard: number, kind: "full" | "delta"): Promise<ListRecord | undefined>;
   /** @throws PkiError `serial-taken` where the number was given to another list */

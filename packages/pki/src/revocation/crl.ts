@@ -1,5 +1,6 @@
-import { decode, encode, equalBytes, type Infer } from "@meterkeep/dlms";
+import { decode, encode, type Infer, toHex } from "@meterkeep/dlms";
 import { asn1 } from "../asn1/asn1.ts";
+import type { Packed } from "../asn1/packed.ts";
 import type { Issuer } from "../authority/issue.ts";
 import { PkiError } from "../errors.ts";
 import { type Certificate, MAX_SERIAL_BYTES } from "../x509/certificate.ts";
@@ -15,11 +16,12 @@ const V2 = 1;
 const MAX_ENTRIES = 2 ** 21;
 const MAX_NUMBER_BYTES = 20;
 
-const entry = asn1.sequence("entry", {
+const wireEntry = asn1.sequence("entry", {
   serial: asn1.positiveInteger(MAX_SERIAL_BYTES),
   revokedAt: asn1.time,
   extensions: asn1.optional(asn1.sequenceOf(extension, { min: 1, max: 4 })),
 });
+const entry = asn1.map("entry", wireEntry, { decode: readEntry, encode: makeEntry });
 
 /** TBSCertList (RFC 5280 clause 5.1). */
 const list = asn1.sequence("list", {
@@ -28,7 +30,7 @@ const list = asn1.sequence("list", {
   issuer: name,
   thisUpdate: asn1.time,
   nextUpdate: asn1.time,
-  entries: asn1.optional(asn1.sequenceOf(entry, { min: 1, max: MAX_ENTRIES })),
+  entries: asn1.optional(asn1.packedSequenceOf(entry, { min: 1, max: MAX_ENTRIES })),
   extensions: asn1.explicit(0, extensions),
 });
 
@@ -61,25 +63,39 @@ export interface CrlOrder {
 
 /** A list, read: its signature is verified by `openCrl`. */
 export interface RevocationList extends CrlOrder {
-  readonly revocations: readonly Revocation[];
+  /** They stay in the octets of the list until they are looked at: a list of a million takes no more than it has. */
+  readonly revocations: Packed<Revocation>;
 }
 
 /** Writes and signs a list, full or delta. Entries are written in the order given; time and memory are linear in them. */
-export function issueCrl(issuer: Issuer, order: CrlOrder, revocations: readonly Revocation[]): Uint8Array {
-  const { subject, extensions: own } = issuer.certificate;
+export function issueCrl(issuer: Issuer, order: CrlOrder, revocations: Packed<Revocation>): Uint8Array {
+  const octets = prepareCrl(issuer.certificate, order, revocations);
+  return crlOf(issuer.certificate, octets, issuer.signer.sign(octets));
+}
+
+/** All of `issueCrl` but the signature: TBSCertList in DER. @throws PkiError `issuer-unfit` */
+export function prepareCrl(issuer: Certificate, order: CrlOrder, revocations: Packed<Revocation>): Uint8Array {
+  const { subject, extensions: own } = issuer;
   if (!extensionValue(EXTENSIONS.keyUsage, own)?.includes("cRLSign"))
     throw new PkiError("issuer-unfit", `the key of ${nameText(subject)} may not sign revocation lists`);
-  const algorithm = SIGNATURE_ALGORITHM_OF[issuer.signer.publicKey.curve];
-  const octets = encode(list, {
+  return encode(list, {
     version: V2,
-    signatureAlgorithm: algorithm,
+    signatureAlgorithm: SIGNATURE_ALGORITHM_OF[issuer.publicKey.curve],
     issuer: subject,
     thisUpdate: order.thisUpdate,
     nextUpdate: order.nextUpdate,
-    ...(revocations.length > 0 && { entries: revocations.map(makeEntry) }),
+    ...(revocations.length > 0 && { entries: revocations }),
     extensions: listExtensions(order, extensionValue(EXTENSIONS.subjectKeyIdentifier, own)),
   } satisfies Infer<typeof list>);
-  return encode(signed, { list: octets, signatureAlgorithm: algorithm, signature: issuer.signer.sign(octets) });
+}
+
+/** A list with the signature that was made over its octets. */
+export function crlOf(issuer: Certificate, octets: Uint8Array, signature: Uint8Array): Uint8Array {
+  return encode(signed, {
+    list: octets,
+    signatureAlgorithm: SIGNATURE_ALGORITHM_OF[issuer.publicKey.curve],
+    signature,
+  });
 }
 
 /**
@@ -111,7 +127,7 @@ export function openCrl(octets: Uint8Array, issuer: Certificate): RevocationList
     nextUpdate: inner.nextUpdate,
     ...(since && { since: bigOf(decode(number, since)) }),
     ...(shard?.kind === "uniformResourceIdentifier" && { shard: shard.value }),
-    revocations: (inner.entries ?? []).map(readEntry),
+    revocations: inner.entries ?? [],
   };
 }
 
@@ -124,15 +140,14 @@ export function applyDelta(full: RevocationList, delta: RevocationList): Revocat
     delta.shard !== full.shard
   )
     throw new PkiError("crl-refused", `delta ${delta.number} since ${delta.since} does not follow list ${full.number}`);
-  const changed = delta.revocations.filter(({ reason }) => reason !== "removeFromCRL");
-  const kept = full.revocations.filter(
-    ({ serial }) => !delta.revocations.some((one) => equalBytes(one.serial, serial)),
-  );
+  const changed = [...delta.revocations];
+  const changedSerials = new Set(changed.map(({ serial }) => toHex(serial)));
+  const kept = [...full.revocations].filter(({ serial }) => !changedSerials.has(toHex(serial)));
   const { since: _, ...rest } = delta;
-  return { ...rest, revocations: [...kept, ...changed] };
+  return { ...rest, revocations: [...kept, ...changed.filter(({ reason }) => reason !== "removeFromCRL")] };
 }
 
-function makeEntry({ serial, revokedAt, reason }: Revocation): Infer<typeof entry> {
+function makeEntry({ serial, revokedAt, reason }: Revocation): Infer<typeof wireEntry> {
   // A reason that says nothing is left out (RFC 5280 clause 5.3.1).
   if (reason === "unspecified") return { serial, revokedAt };
   return { serial, revokedAt, extensions: REASON_EXTENSIONS[reason] };
@@ -153,7 +168,7 @@ const REASON_EXTENSIONS = Object.fromEntries(
   ).map((reason) => [reason, [{ id: OID.reasonCode, critical: false, value: encode(revocationReason, reason) }]]),
 ) as unknown as Readonly<Record<RevocationReason, readonly Extension[]>>;
 
-function readEntry({ serial, revokedAt, extensions: all = [] }: Infer<typeof entry>): Revocation {
+function readEntry({ serial, revokedAt, extensions: all = [] }: Infer<typeof wireEntry>): Revocation {
   const reason = all.find(({ id }) => id === OID.reasonCode);
   return { serial, revokedAt, reason: reason ? decode(revocationReason, reason.value) : "unspecified" };
 }

@@ -162,35 +162,49 @@ export function makeOcspRequest(issuer: Certificate, serial: Uint8Array): Uint8A
   });
 }
 
+/** What an answer says. */
+export interface OcspAnswer {
+  readonly serial: Uint8Array;
+  readonly status: CertificateStatus;
+  readonly thisUpdate: Date;
+  readonly nextUpdate: Date;
+}
+
 /**
  * Signs an answer ahead of its questions: it names the issuer with every hash a question may use, and carries no nonce,
  * so that it can be served from a cache until `nextUpdate`.
  *
  * @param responder the issuer itself, or one whose certificate of profile `ocsp-responder` the issuer signed
  */
-export function issueOcspResponse(
-  issuer: Certificate,
-  responder: Issuer,
-  answer: {
-    readonly serial: Uint8Array;
-    readonly status: CertificateStatus;
-    readonly thisUpdate: Date;
-    readonly nextUpdate: Date;
-  },
-): Uint8Array {
+export function issueOcspResponse(issuer: Certificate, responder: Issuer, answer: OcspAnswer): Uint8Array {
+  const data = prepareOcspResponse(issuer, responder.certificate, answer);
+  return ocspResponseOf(issuer, responder.certificate, data, responder.signer.sign(data));
+}
+
+/** All of `issueOcspResponse` but the signature: ResponseData in DER. */
+export function prepareOcspResponse(issuer: Certificate, responder: Certificate, answer: OcspAnswer): Uint8Array {
   const { serial, status, thisUpdate, nextUpdate } = answer;
-  const data = encode(responseData, {
+  return encode(responseData, {
     version: 0,
-    responder: { keyHash: keyIdentifier(responder.signer.publicKey, "sha-1") },
+    responder: { keyHash: keyIdentifier(responder.publicKey, "sha-1") },
     producedAt: thisUpdate,
     responses: HASHES.map((hash) => ({ certId: makeCertId(hash, issuer, serial), status, thisUpdate, nextUpdate })),
   });
-  const isDelegated = !equalBytes(responder.certificate.octets, issuer.octets);
+}
+
+/** An answer with the signature that was made over its data. */
+export function ocspResponseOf(
+  issuer: Certificate,
+  responder: Certificate,
+  data: Uint8Array,
+  signature: Uint8Array,
+): Uint8Array {
+  const isDelegated = !equalBytes(responder.octets, issuer.octets);
   const response = {
     data,
-    signatureAlgorithm: SIGNATURE_ALGORITHM_OF[responder.signer.publicKey.curve],
-    signature: responder.signer.sign(data),
-    ...(isDelegated && { certificates: [responder.certificate.octets] }),
+    signatureAlgorithm: SIGNATURE_ALGORITHM_OF[responder.publicKey.curve],
+    signature,
+    ...(isDelegated && { certificates: [responder.octets] }),
   };
   return encode(ocspResponse, { status: SUCCESSFUL, bytes: { type: OID.ocspBasic, response } });
 }

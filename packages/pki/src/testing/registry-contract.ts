@@ -60,33 +60,39 @@ export function registryContract(
 
   contract("a serial number is given once, signed once, and its certificate never changes", async (registry) => {
     const one = order(1);
-    await registry.order(one);
-    await assert.rejects(registry.order({ ...one, subject: "CN=another" }), code("serial-taken"));
-    await registry.order({ ...one, authority: OTHER });
+    await registry.order([one]);
+    await assert.rejects(registry.order([{ ...one, subject: "CN=another" }]), code("serial-taken"));
+    await registry.order([{ ...one, authority: OTHER }]);
     assert.deepEqual(await registry.find(AUTHORITY, one.serial), one);
-    await registry.issued(AUTHORITY, one.serial, Uint8Array.of(7));
-    await assert.rejects(registry.issued(AUTHORITY, one.serial, Uint8Array.of(8)), code("certificate-unknown"));
-    await assert.rejects(registry.issued(AUTHORITY, "ff".repeat(16), Uint8Array.of(8)), code("certificate-unknown"));
+    await registry.issued(AUTHORITY, [{ serial: one.serial, octets: Uint8Array.of(7) }]);
+    await assert.rejects(
+      registry.issued(AUTHORITY, [{ serial: one.serial, octets: Uint8Array.of(8) }]),
+      code("certificate-unknown"),
+    );
+    await assert.rejects(
+      registry.issued(AUTHORITY, [{ serial: "ff".repeat(16), octets: Uint8Array.of(8) }]),
+      code("certificate-unknown"),
+    );
     assert.deepEqual(await registry.find(AUTHORITY, one.serial), { ...one, octets: Uint8Array.of(7) });
     assert.equal(await registry.find(AUTHORITY, "ff".repeat(16)), undefined);
   });
 
   contract("a certificate is revoked once and for good, and only after it was signed", async (registry) => {
     const one = order(1);
-    await registry.order(one);
-    await assert.rejects(registry.revoke(AUTHORITY, one.serial, 5, "superseded"), code("certificate-unknown"));
-    await registry.issued(AUTHORITY, one.serial, Uint8Array.of(7));
-    assert.equal(await registry.revoke(AUTHORITY, one.serial, 5, "keyCompromise"), true);
-    assert.equal(await registry.revoke(AUTHORITY, one.serial, 6, "superseded"), false);
+    await registry.order([one]);
+    await assert.rejects(registry.revoke(AUTHORITY, [one.serial], 5, "superseded"), code("certificate-unknown"));
+    await registry.issued(AUTHORITY, [{ serial: one.serial, octets: Uint8Array.of(7) }]);
+    assert.deepEqual(await registry.revoke(AUTHORITY, [one.serial], 5, "keyCompromise"), [one.serial]);
+    assert.deepEqual(await registry.revoke(AUTHORITY, [one.serial], 6, "superseded"), []);
     const found = await registry.find(AUTHORITY, one.serial);
     assert.deepEqual([found?.revokedAt, found?.reason], [5, "keyCompromise"]);
   });
 
   contract("revocations of a shard come in their order, from one moment to another", async (registry) => {
     for (let at = 1; at <= 12; at += 1) {
-      await registry.order(order(at));
-      await registry.issued(AUTHORITY, order(at).serial, Uint8Array.of(at));
-      await registry.revoke(AUTHORITY, order(at).serial, 100 - at, "superseded");
+      await registry.order([order(at)]);
+      await registry.issued(AUTHORITY, [{ serial: order(at).serial, octets: Uint8Array.of(at) }]);
+      await registry.revoke(AUTHORITY, [order(at).serial], 100 - at, "superseded");
     }
     const times = (await registry.revoked(AUTHORITY, 0, 0, 1000)).map(({ revokedAt }) => revokedAt);
     assert.deepEqual(times, [88, 92, 96]);
@@ -99,9 +105,10 @@ export function registryContract(
 
   contract("certificates are found by every field, page by page, in the order of their end", async (registry) => {
     for (let at = 1; at <= 9; at += 1)
-      await registry.order(order(at, at > 6 ? { requester: "person", utility: "nachbarwerke" } : {}));
-    for (let at = 1; at <= 8; at += 1) await registry.issued(AUTHORITY, order(at).serial, Uint8Array.of(at));
-    await registry.revoke(AUTHORITY, order(2).serial, 5, "superseded");
+      await registry.order([order(at, at > 6 ? { requester: "person", utility: "nachbarwerke" } : {})]);
+    for (let at = 1; at <= 8; at += 1)
+      await registry.issued(AUTHORITY, [{ serial: order(at).serial, octets: Uint8Array.of(at) }]);
+    await registry.revoke(AUTHORITY, [order(2).serial], 5, "superseded");
     const now = 104.5 * DAY;
     const serials = async (query: Partial<Parameters<Registry["search"]>[0]>): Promise<number[]> =>
       (await registry.search({ limit: 100, ...query }, now)).map(({ serial }) => Number.parseInt(serial, 16));

@@ -3,9 +3,9 @@ import { asn1 } from "../asn1/asn1.ts";
 import { PkiError } from "../errors.ts";
 import { type Extension, extensions } from "./extensions.ts";
 import { OID } from "./identifiers.ts";
-import { type Name, name } from "./name.ts";
+import { type Name, name, textAttribute } from "./name.ts";
 import { type PublicKey, publicKey, SIGNATURE_ALGORITHM_OF, signatureAlgorithm } from "./public-key.ts";
-import { isSignedBy, type Signer } from "./signature.ts";
+import { type AuthorityKey, isSignedBy, type Signer } from "./signature.ts";
 
 const VERSION_1 = 0;
 const SET_OF_ATTRIBUTES = 0xa0;
@@ -59,12 +59,25 @@ export function openRequest(octets: Uint8Array): CertificateRequest {
 
 /** Makes a request: what a meter answers `generate_certificate_request` with, and what parts of the platform send. */
 export function makeRequest(signer: Signer, subject: Name, wanted: readonly Extension[] = []): Uint8Array {
-  const info = encode(requestInfo, {
+  const info = requestInfoOf(signer.publicKey, subject, wanted);
+  return requestOf(signer.publicKey, info, signer.sign(info));
+}
+
+/** A request for an authority, named by its common name, by a key that may take its time. */
+export async function makeRequestWith(key: AuthorityKey, commonName: string): Promise<Uint8Array> {
+  const info = requestInfoOf(key.publicKey, [textAttribute(OID.commonName, commonName)], []);
+  return requestOf(key.publicKey, info, await key.sign(info));
+}
+
+function requestInfoOf(key: PublicKey, subject: Name, wanted: readonly Extension[]): Uint8Array {
+  return encode(requestInfo, {
     version: VERSION_1,
     subject,
-    publicKey: signer.publicKey,
+    publicKey: key,
     attributes: wanted.length === 0 ? [] : [{ type: OID.extensionRequest, value: encode(extensions, wanted) }],
   } satisfies Infer<typeof requestInfo>);
-  const algorithm = SIGNATURE_ALGORITHM_OF[signer.publicKey.curve];
-  return encode(signed, { info, signatureAlgorithm: algorithm, signature: signer.sign(info) });
+}
+
+function requestOf(key: PublicKey, info: Uint8Array, signature: Uint8Array): Uint8Array {
+  return encode(signed, { info, signatureAlgorithm: SIGNATURE_ALGORITHM_OF[key.curve], signature });
 }

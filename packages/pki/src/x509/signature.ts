@@ -1,5 +1,6 @@
 import { createPublicKey, type KeyObject, sign, verify } from "node:crypto";
 import { type Curve, encode } from "@meterkeep/dlms";
+import { asn1 } from "../asn1/asn1.ts";
 import { type PublicKey, publicKey, SIGNATURE_ALGORITHM_OF, type SignatureAlgorithm } from "./public-key.ts";
 
 const HASHES: Readonly<Record<SignatureAlgorithm, string>> = {
@@ -12,6 +13,22 @@ export interface Signer {
   readonly publicKey: PublicKey;
   /** Ecdsa-Sig-Value in DER over the hash of the curve (SHA-256, SHA-384). */
   sign(octets: Uint8Array): Uint8Array;
+}
+
+/** Who signs for an authority: at once, or later where the key is in a token behind a process of its own. */
+export interface AuthorityKey {
+  readonly publicKey: PublicKey;
+  /** As `Signer.sign`. */
+  sign(octets: Uint8Array): Uint8Array | Promise<Uint8Array>;
+}
+
+const coordinate = asn1.positiveInteger(48);
+const signatureValue = asn1.sequence("signature", { r: coordinate, s: coordinate });
+
+/** Ecdsa-Sig-Value in DER of the r and s that a token gives, one after the other. */
+export function signatureOf(raw: Uint8Array): Uint8Array {
+  const half = raw.length / 2;
+  return encode(signatureValue, { r: raw.subarray(0, half), s: raw.subarray(half) });
 }
 
 /** A signer with a private key in this process. */

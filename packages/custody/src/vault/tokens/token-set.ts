@@ -1,5 +1,7 @@
 import { createHash, createPublicKey, verify } from "node:crypto";
+import type { Curve } from "@meterkeep/dlms";
 import { HsmError, type Token, type WrappedSecret } from "@meterkeep/hsm";
+import { isSignedBy, type PublicKey, signatureOf } from "@meterkeep/pki";
 import { CustodyError } from "../../errors.ts";
 import type { VaultSecret } from "../../store/store.ts";
 
@@ -24,7 +26,21 @@ export interface SigningTokens {
     keys: readonly Uint8Array[],
     text: Uint8Array,
   ): Promise<{ readonly by: Uint8Array; readonly signature: Uint8Array }>;
+  /** Makes a key pair in one token and no other, unless it has one of this label: x and y of its public key. */
+  makeKeyPair(label: string, curve: Curve): Promise<Uint8Array>;
+  /**
+   * Signs with the key pair of a label whose public key is this, in whichever token it is: r and s over the hash of its
+   * curve. What comes back was verified.
+   *
+   * @throws CustodyError `vault-unavailable`
+   */
+  signAlone(label: string, key: PublicKey, text: Uint8Array): Promise<Uint8Array>;
 }
+
+const SIGNING = {
+  "P-256": { hash: "sha256", algorithm: "ecdsa-with-SHA256" },
+  "P-384": { hash: "sha384", algorithm: "ecdsa-with-SHA384" },
+} as const;
 
 /** SubjectPublicKeyInfo of a point on P-384, up to its x. */
 const P384_SPKI = Buffer.from("3076301006072a8648ce3d020106052b8104002203620004", "hex");
@@ -124,6 +140,21 @@ export class TokenSet implements SigningTokens {
       if (!verify("sha384", text, { key, dsaEncoding: "ieee-p1363" }, signature))
         throw new HsmError("hsm-key-wrong", `${token.label} signed with another key than ${label}`);
       return { by, signature };
+    });
+  }
+
+  makeKeyPair(label: string, curve: Curve): Promise<Uint8Array> {
+    return this.#first((token) => token.calls.keyPair(label, curve));
+  }
+
+  signAlone(label: string, key: PublicKey, text: Uint8Array): Promise<Uint8Array> {
+    const { hash, algorithm } = SIGNING[key.curve];
+    const digest = new Uint8Array(createHash(hash).update(text).digest());
+    return this.#first(async (token) => {
+      const signature = await token.calls.sign(label, key.curve, digest);
+      if (!isSignedBy(key, algorithm, text, signatureOf(signature)))
+        throw new HsmError("hsm-key-wrong", `${token.label} signed with another key than ${label}`);
+      return signature;
     });
   }
 

@@ -1,0 +1,225 @@
+import { randomBytes } from "node:crypto";
+import type { SystemTitle } from "@meterkeep/dlms";
+import type { LedgerReads } from "@meterkeep/ledger";
+import {
+  type AssignmentIndex,
+  AssignmentIndex as Assignments,
+  type AssignmentTable,
+  Authorities,
+  type AuthorityEntry,
+  type AuthorityRecord,
+  decodeCertificate,
+  type Examination,
+  examineCertificate,
+  type KeyUsage,
+  openAssignments,
+  PkiError,
+  type PkiStore,
+  Publisher,
+  replayRevocations,
+  revocationOf,
+  StagedRevocations,
+  signAssignments,
+} from "@meterkeep/pki";
+import type { Committer } from "../store/committer.ts";
+import type { InstallationRecords } from "../store/store.ts";
+import type { OpenedVault } from "../vault/open-vault.ts";
+import { AuthorityKeys } from "./authority-keys.ts";
+import { makeDevelopmentTree, type TreePlace } from "./development-tree.ts";
+import { openRevocationJournal } from "./revocation-journal.ts";
+
+/** How the PKI of a custodian is kept. */
+export interface PkiOptions {
+  /** What relying parties reach lists and answers under: goes into certificates of authorities and of TLS. No slash at its end. */
+  readonly address?: string | undefined;
+  /** Make a whole tree for this place where there is none. */
+  readonly developmentTree?: TreePlace | undefined;
+  /** Certificates that requesters may order a day, by name; 1 000 for everybody else. */
+  readonly limits?: Readonly<Record<string, number>> | undefined;
+}
+
+/** What the PKI of a custodian is opened with. */
+export interface PkiParts {
+  readonly store: PkiStore;
+  readonly installation: Pick<InstallationRecords, "namedSecret" | "insertNamedSecret">;
+  readonly opened: Pick<OpenedVault, "vault" | "signing">;
+  readonly committer: Pick<Committer, "submit">;
+  readonly ledger: Pick<LedgerReads, "read" | "size">;
+  /** Where revocations are kept beside the database. */
+  readonly journalFolder: string;
+  readonly options: PkiOptions;
+  readonly now: () => number;
+  readonly onFailure: (error: unknown) => void;
+}
+
+/** Entries of the ledger that are looked through at each start for revocations that the registry missed: one that died between the two left at most a few. */
+const REPLAYED_ENTRIES = 20_000;
+const DEFAULT_ADDRESS = "http://localhost:8420/pki";
+/** Production lines and rotations of a whole fleet have their own limits; who is in no list has this one. */
+const DEFAULT_LIMIT = 1_000;
+
+/** The PKI of a custodian: authorities with keys in the vault, what they published, and who may speak for which device. */
+export interface Pki {
+  readonly store: PkiStore;
+  readonly keys: AuthorityKeys;
+  readonly authorities: Authorities;
+  readonly publisher: Publisher;
+  readonly revocations: StagedRevocations;
+  readonly address: string;
+  readonly now: () => number;
+  /** Judges a certificate of a peer: what speaks against it stands in the ledger when an authority stepped outside its table. */
+  examine(octets: Uint8Array, usage: KeyUsage, device?: SystemTitle): Promise<Examination>;
+  /** The authority that issues for meters of a place, on a curve; the newest where there are several. @throws PkiError `authority-unknown` */
+  issuerFor(place: TreePlace, curve: "P-256" | "P-384"): Promise<AuthorityRecord>;
+  /** The table that counts now. */
+  assignments(): Promise<{ readonly table: AssignmentTable; readonly index: AssignmentIndex } | undefined>;
+  /** Signs a new table with the scheme's key. @throws PkiError `assignment-refused` */
+  assign(rows: AssignmentTable["rows"], principal: string): Promise<AssignmentTable>;
+  /** Whether any island is cut. */
+  isAnyCut(): boolean;
+  /** Whether an island is cut. */
+  isCut(place: TreePlace): boolean;
+  /** Writes an entry of the PKI to the ledger. */
+  record(kind: string, principal: string, body: Readonly<Record<string, unknown>>): Promise<void>;
+  /** Goes on with revocations that run; to be called every few seconds. */
+  tend(): Promise<void>;
+}
+
+/** Opens the PKI of a custodian: what was revoked stays revoked, whatever database was put back. */
+export async function openPki(parts: PkiParts): Promise<Pki> {
+  const { store, committer, options, now, onFailure } = parts;
+  const address = options.address ?? DEFAULT_ADDRESS;
+  const addressOf = (authority: string, shard: number) => `${address}/crl/${authority}/${shard}.crl`;
+  const keys = new AuthorityKeys(parts.opened.vault, parts.installation, parts.opened.signing);
+  const journal = await openRevocationJournal(parts.journalFolder, parts.opened.vault);
+  const table = new AssignmentDesk(store, () => schemeOf(authorities));
+  const authorities: Authorities = new Authorities({
+    registry: store.registry,
+    signerOf: (keyName) => keys.open(keyName),
+    record: (entries) => committer.submit({ entries: [...entries] }),
+    journal: (revoked) => journal.append(revoked),
+    random: (count) => new Uint8Array(randomBytes(count)),
+    now,
+    limitOf: (requester) => options.limits?.[requester] ?? DEFAULT_LIMIT,
+    assignments: async () => (await table.current())?.index,
+    heldBy: (line) => revocations.heldBy(line),
+    addressOf,
+  });
+  const record = (kind: string, principal: string, body: Readonly<Record<string, unknown>>) =>
+    committer.submit({ entries: [{ at: now(), kind, principal, utility: "*", island: "*", body }] });
+  const newId = () => randomBytes(6).toString("hex");
+  const revocations: StagedRevocations = new StagedRevocations({ store, authorities, record, newId, now });
+  const publisher = new Publisher(authorities, store.registry, { addressOf, now });
+  const strange: number[] = [];
+  await replayRevocations(
+    store.registry,
+    journal.read((line) => strange.push(line)),
+  );
+  await replayRevocations(store.registry, recentRevocations(parts.ledger));
+  if (strange.length > 0)
+    onFailure(new Error(`revocations.jsonl: lines ${strange.slice(0, 10).join(", ")} were not written by this vault`));
+  const addTable = (octets: Uint8Array, number: number) => table.add(octets, number, now());
+  if (options.developmentTree !== undefined && (await authorities.all()).length === 0)
+    await makeDevelopmentTree({ authorities, keys, publisher, addTable, addressOf, now }, options.developmentTree);
+  let cuts = await store.plans.cuts();
+  return {
+    store,
+    keys,
+    authorities,
+    publisher,
+    revocations,
+    address,
+    now,
+    record,
+    examine: async (octets, usage, device) => {
+      const assignments = async () => (await table.current())?.index;
+      const ports = { authorities, registry: store.registry, assignments, now };
+      const found = await examineCertificate(ports, octets, usage, device);
+      if (!found.isTrusted && found.problem === "assignment-violated") {
+        const body = { objection: found.message, certificate: Buffer.from(octets).toString("base64") };
+        await committer.submit({ entries: [violation(now(), body)] });
+      }
+      return found;
+    },
+    issuerFor: async ({ utility, island }, curve) => {
+      const profile = curve === "P-256" ? "issuing-p256" : "issuing-p384";
+      const fitting = (await authorities.all()).filter(
+        (one) => one.profile === profile && one.utility === utility && one.island === island,
+      );
+      for (const one of fitting.toReversed()) if ((await revocations.heldBy([one.authority])) === undefined) return one;
+      throw new PkiError("authority-unknown", `no authority issues for ${utility}/${island} on ${curve}`);
+    },
+    assignments: () => table.current(),
+    assign: async (rows, principal) => {
+      const { record: scheme, key } = await authorities.open((await schemeOf(authorities)).authority);
+      const number = ((await table.current())?.table.number ?? 0) + 1;
+      const content = { number, issuedAt: new Date(Math.floor(now() / 1000) * 1000), rows };
+      const octets = await signAssignments(key, content);
+      await record("assignments-signed", principal, { number, authority: scheme.authority, rows: rows.length });
+      await addTable(octets, number);
+      return content;
+    },
+    isAnyCut: () => cuts.length > 0,
+    isCut: ({ utility, island }) => cuts.some((one) => one.utility === utility && one.island === island),
+    tend: async () => {
+      while (await revocations.work());
+      cuts = await store.plans.cuts();
+    },
+  };
+}
+
+/** The newest scheme's authority: it signs tables of assignments. */
+async function schemeOf(authorities: Authorities): Promise<AuthorityRecord> {
+  const scheme = (await authorities.all()).findLast(({ profile }) => profile === "scheme");
+  if (scheme === undefined) throw new PkiError("authority-unknown", "there is no scheme authority yet");
+  return scheme;
+}
+
+/** The newest table of assignments, verified once. */
+class AssignmentDesk {
+  readonly #store: PkiStore;
+  readonly #scheme: () => Promise<AuthorityRecord>;
+  #current: { readonly table: AssignmentTable; readonly index: AssignmentIndex } | undefined;
+  #isRead = false;
+
+  constructor(store: PkiStore, scheme: () => Promise<AuthorityRecord>) {
+    this.#store = store;
+    this.#scheme = scheme;
+  }
+
+  async current() {
+    if (this.#isRead) return this.#current;
+    const stored = await this.#store.assignments.newest();
+    if (stored !== undefined) await this.#open(stored.octets, stored.number);
+    this.#isRead = true;
+    return this.#current;
+  }
+
+  async add(octets: Uint8Array, number: number, addedAt: number): Promise<void> {
+    await this.#open(octets, number);
+    await this.#store.assignments.add({ number, octets, addedAt });
+    this.#isRead = true;
+  }
+
+  async #open(octets: Uint8Array, number: number): Promise<void> {
+    const table = openAssignments(octets, decodeCertificate((await this.#scheme()).certificate), number);
+    this.#current = { table, index: new Assignments(table) };
+  }
+}
+
+async function* recentRevocations({ read, size }: Pick<LedgerReads, "read" | "size">) {
+  for (let after = Math.max(0, (await size()) - REPLAYED_ENTRIES); ; ) {
+    const page = await read(after, 1000);
+    for (const { at, kind, body, sequence } of page) {
+      after = sequence;
+      if (kind !== "certificates-revoked") continue;
+      const revoked = revocationOf({ at, kind, body: JSON.parse(body) });
+      if (revoked !== undefined) yield revoked;
+    }
+    if (page.length < 1000) return;
+  }
+}
+
+function violation(at: number, body: Readonly<Record<string, unknown>>): AuthorityEntry {
+  return { at, kind: "assignment-violated", principal: "custodian", utility: "*", island: "*", body };
+}

@@ -1,0 +1,239 @@
+import { createHash, randomBytes } from "node:crypto";
+import { type CustodianRequest, MAX_PAGE_CERTIFICATES } from "@meterkeep/api/custodian";
+import { DlmsError, fromHex, toHex } from "@meterkeep/dlms";
+import {
+  type Certificate,
+  type CertificateOrder,
+  decodeCertificate,
+  makeRequestWith,
+  openCrl,
+  openRequest,
+  PkiError,
+  type RevocationReason,
+  SHARDS,
+} from "@meterkeep/pki";
+import { CallRefusal } from "../calls/call-refusal.ts";
+import type { Caller } from "../calls/caller.ts";
+import type { CustodianService } from "../service/custodian-service.ts";
+import { ANY_POLICY, profileOf } from "./development-tree.ts";
+import type { Pki } from "./open-pki.ts";
+import { revocationService } from "./revocation-service.ts";
+import { hostNames, subjectOf, subjectText } from "./subjects.ts";
+import { authorityView, certificateView } from "./views.ts";
+
+/** The methods by which others use the PKI. */
+export type PkiService = Pick<
+  CustodianService,
+  | "authorities"
+  | "makeAuthority"
+  | "adoptAuthority"
+  | "adoptList"
+  | "issueCertificates"
+  | "searchCertificates"
+  | "newestCertificates"
+  | "revokeCertificates"
+  | "publishedList"
+  | "publishedAnswer"
+  | "expiryBoard"
+  | "assignments"
+  | "setAssignments"
+  | "revocationEffect"
+  | "planRevocation"
+  | "moveRevocation"
+  | "revocations"
+  | "certificateRemovals"
+  | "finishRemoval"
+  | "makeEnrolmentPassword"
+>;
+
+const DAY_MS = 86_400_000;
+/** Columns of the expiry board. */
+const ENDING_DAYS = [7, 30, 90, 365, 3 * 365, 10 * 365];
+const NO_END_MS = Date.UTC(10_000, 0);
+const PASSWORD_BYTES = 16;
+
+/** Serves the PKI to the custodian's callers. What it refuses is said with its reason: nobody learns a secret from it. */
+export function pkiService(pki: Pki): PkiService {
+  const { authorities, keys, publisher, store, now } = pki;
+  const service: PkiService = {
+    authorities: async () => {
+      const views = [];
+      for (const one of await authorities.all()) views.push(await authorityView(pki, one));
+      return { authorities: views, address: pki.address };
+    },
+    makeAuthority: async ({ utility, island, name, profile: profileName, parent }, caller) => {
+      const profile = profileOf(profileName);
+      if (profile.authority === false) throw new PkiError("profile-violated", `${profileName} is no authority's`);
+      const place = `${profileName}-${utility}-${island}`;
+      const taken = new Set((await authorities.all()).map(({ keyName }) => keyName));
+      let keyName = `${place}-1`;
+      for (let number = 2; taken.has(keyName); number += 1) keyName = `${place}-${number}`;
+      const key = await keys.make(keyName, profile.curve);
+      if (parent === undefined) return { kind: "requested", keyName, request: await makeRequestWith(key, name) };
+      const order = { utility, island, name, profile, parent, keyName, requester: caller.name };
+      return { kind: "made", authority: (await authorities.make({ ...order, policies: [ANY_POLICY] })).authority };
+    },
+    adoptAuthority: async ({ keyName, certificate, profile, parent, utility, island, name }, caller) => {
+      const named = keyName ?? `offline:${createHash("sha256").update(certificate).digest("hex").slice(0, 16)}`;
+      const place = { utility, island, name, profile: profileOf(profile), ...(parent !== undefined && { parent }) };
+      const adopted = { ...place, keyName: named, certificate, requester: caller.name };
+      return { authority: (await authorities.adopt(adopted)).authority };
+    },
+    adoptList: async ({ authority, shard, octets }) => {
+      const record = await authorities.recordOf(authority);
+      const list = openCrl(octets, decodeCertificate(record.certificate));
+      if (shard >= SHARDS) throw new PkiError("crl-refused", `there are ${SHARDS} shards`);
+      const [thisUpdate, nextUpdate] = [list.thisUpdate.getTime(), list.nextUpdate.getTime()];
+      for (const { serial, revokedAt, reason } of list.revocations)
+        await store.registry.revokeAgain(authority, [toHex(serial)], revokedAt.getTime(), reason);
+      const kept = { authority, shard, number: list.number, since: list.since, thisUpdate, nextUpdate, octets };
+      await publisher.adopt(kept);
+      return {};
+    },
+    issueCertificates: (request, caller) => issueBatch(pki, request, caller),
+    searchCertificates: async ({ limit, ...query }) => {
+      const found = await store.registry.search({ ...defined(query), limit: bounded(limit) }, now());
+      return { certificates: found.map((one) => certificateView(one, now())) };
+    },
+    newestCertificates: async ({ before, limit }) => {
+      const found = await store.registry.newest(before, bounded(limit));
+      return { certificates: found.map((one) => certificateView(one, now())) };
+    },
+    revokeCertificates: async ({ authority, serials, reason }, caller) => {
+      const revoked = await authorities.revokeAll(authority, serials, reason as RevocationReason, caller.name);
+      for (const serial of serials) publisher.forget(authority, serial);
+      return { revoked };
+    },
+    publishedList: async ({ authority, shard, kind }) => {
+      if (shard >= SHARDS) return { list: undefined };
+      const list = await publisher.list(authority, shard, kind);
+      return { list: list && { octets: list.octets, until: list.nextUpdate } };
+    },
+    publishedAnswer: async ({ authority, request }) => publisher.timedAnswer(authority, request),
+    expiryBoard: async () => {
+      const at = now();
+      const moments = [...ENDING_DAYS.map((days) => at + days * DAY_MS), NO_END_MS];
+      return { moments, rows: [...(await store.registry.endings(at, moments))] };
+    },
+    assignments: async () => assignmentsView(await pki.assignments()),
+    setAssignments: async ({ rows }, caller) => {
+      await pki.assign(
+        rows.map(({ authority, name, ranges }) => ({
+          authority: fromHex(authority),
+          name,
+          ranges: ranges.map(({ first, last }) => ({ first: fromHex(first), last: fromHex(last) })),
+        })),
+        caller.name,
+      );
+      return assignmentsView(await pki.assignments());
+    },
+    makeEnrolmentPassword: async ({ name, authority, profile, subject, hosts, endsAt }, caller) => {
+      profileOf(profile);
+      await authorities.recordOf(authority);
+      const password = randomBytes(PASSWORD_BYTES).toString("base64url");
+      const wanted = subjectText(subjectOf(subject), hosts);
+      await pki.record("enrolment-password-made", caller.name, { name, authority, profile, subject: wanted, endsAt });
+      await store.passwords.add({
+        hash: passwordHash(name, password),
+        name,
+        authority,
+        profile,
+        subject: wanted,
+        madeBy: caller.name,
+        madeAt: now(),
+        endsAt,
+        usedAt: undefined,
+      });
+      return { password };
+    },
+    ...revocationService(pki),
+  };
+  return refusing(service);
+}
+
+/** A page of a batch: what one item lacks does not keep the others from their certificates. */
+async function issueBatch(
+  pki: Pki,
+  { authority, items, hosts }: CustodianRequest<"issueCertificates">,
+  caller: Caller,
+): ReturnType<PkiService["issueCertificates"]> {
+  const orders = items.map((item): CertificateOrder | { readonly message: string } => {
+    try {
+      const { publicKey } = openRequest(item.request);
+      const subject = subjectOf(item.subject);
+      const profile = profileOf(item.profile);
+      const names = profile.altName.kind === "hosts" ? hostNames(hosts) : [];
+      return { authority, profile, subject, publicKey, hosts: names, policies: [ANY_POLICY], requester: caller.name };
+    } catch (error) {
+      return { message: reasonOf(error) };
+    }
+  });
+  const fit = orders.flatMap((order) => ("profile" in order ? [order] : []));
+  const issued = await pki.authorities.issueAll(fit).catch(async (error: unknown) => {
+    if (!(error instanceof PkiError) || fit.length < 2) throw error;
+    // One of them spoils the batch: each is tried alone.
+    const each: (Certificate | { readonly message: string })[] = [];
+    for (const order of fit)
+      each.push(await pki.authorities.issue(order).catch((cause: unknown) => ({ message: reasonOf(cause) })));
+    return each;
+  });
+  let next = 0;
+  const results = orders.map((order) => {
+    const result = "profile" in order ? issued[next++]! : order;
+    return "octets" in result
+      ? ({ kind: "issued", certificate: result.octets } as const)
+      : ({ kind: "refused", message: result.message } as const);
+  });
+  return { results };
+}
+
+/** What is kept of a one-time password: it has 128 random bits, so that nobody guesses it from this. */
+export function passwordHash(name: string, password: string): Uint8Array {
+  return new Uint8Array(createHash("sha256").update(`meterkeep-enrolment-1/${name}/${password}`).digest());
+}
+
+function assignmentsView(current: Awaited<ReturnType<Pki["assignments"]>>) {
+  if (current === undefined) return { number: 0, issuedAt: undefined, rows: [] };
+  const { number, issuedAt, rows } = current.table;
+  return {
+    number,
+    issuedAt: issuedAt.getTime(),
+    rows: rows.map(({ authority, name, ranges }) => ({
+      authority: toHex(authority),
+      name,
+      ranges: ranges.map(({ first, last }) => ({ first: toHex(first), last: toHex(last) })),
+    })),
+  };
+}
+
+function bounded(limit: number): number {
+  return Math.max(1, Math.min(limit, MAX_PAGE_CERTIFICATES));
+}
+
+/** Without what was not asked for. */
+function defined<T extends object>(query: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(query).filter(([, value]) => value !== undefined)) as never;
+}
+
+function reasonOf(error: unknown): string {
+  if (error instanceof PkiError || error instanceof DlmsError) return error.message.slice(0, MOST_CHARACTERS);
+  throw error;
+}
+
+const MOST_CHARACTERS = 512;
+
+/** The same service: what the PKI refuses is a refusal of the call. */
+function refusing(service: PkiService): PkiService {
+  const wrapped = Object.entries(service).map(([name, call]: [string, unknown]) => [
+    name,
+    async (...args: unknown[]) => {
+      try {
+        return await (call as (...all: unknown[]) => Promise<unknown>)(...args);
+      } catch (error) {
+        if (!(error instanceof PkiError)) throw error;
+        throw new CallRefusal("pki-refused", `${error.message} [${error.code}]`, { cause: error });
+      }
+    },
+  ]);
+  return Object.fromEntries(wrapped) as PkiService;
+}

@@ -1,0 +1,61 @@
+import { fromHex, systemTitle, systemTitleText } from "@meterkeep/dlms";
+import type { RevocationReason } from "@meterkeep/pki";
+import type { Pki } from "./open-pki.ts";
+import type { PkiService } from "./pki-service.ts";
+import { planView } from "./views.ts";
+
+const PAGE_METERS = 1000;
+
+/** The methods of revocations in stages. */
+export function revocationService({
+  revocations,
+  store,
+  record,
+  now,
+}: Pki): Pick<
+  PkiService,
+  "revocationEffect" | "planRevocation" | "moveRevocation" | "revocations" | "certificateRemovals" | "finishRemoval"
+> {
+  return {
+    revocationEffect: async ({ authority, after }) => {
+      const { authorities, meters, certificates, extent, perHour, hours } = await revocations.effect(authority);
+      const page = await store.registry.meters(authorities, after, PAGE_METERS);
+      const titles = page.map((one) => systemTitle(fromHex(one.systemTitle)));
+      return {
+        authority,
+        authorities: authorities.length,
+        meters,
+        certificates,
+        extent: [...extent],
+        perHour,
+        hours,
+        titles,
+      };
+    },
+    planRevocation: async ({ authority, reason }, caller) =>
+      planView(await revocations.plan(authority, reason as RevocationReason, caller.name)),
+    moveRevocation: async ({ plan, move }, caller) => planView(await revocations.move(plan, move, caller.name)),
+    revocations: async () => ({
+      plans: (await revocations.list()).map(planView),
+      cuts: [...(await store.plans.cuts())],
+    }),
+    certificateRemovals: async ({ after, limit }) => {
+      const running = (await revocations.list()).filter(
+        ({ stage, state }) => stage === "remove" && state === "running",
+      );
+      const removals = [];
+      for (const { id, authority } of running) {
+        const page = await store.plans.removals(id, after && systemTitleText(after), Math.min(limit, PAGE_METERS));
+        for (const { plan, systemTitle: title, utility, island } of page)
+          removals.push({ plan, authority, meter: systemTitle(fromHex(title)), utility, island });
+      }
+      return { removals: removals.slice(0, Math.min(limit, PAGE_METERS)) };
+    },
+    finishRemoval: async ({ plan, meter, outcome }, caller) => {
+      const title = systemTitleText(meter);
+      await record("certificates-removed", caller.name, { plan, meter: title, outcome });
+      await store.plans.finishRemoval(plan, title, now(), outcome);
+      return {};
+    },
+  };
+}

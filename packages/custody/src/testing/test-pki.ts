@@ -1,0 +1,87 @@
+import { generateKeyPairSync, randomBytes } from "node:crypto";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { LedgerDraft } from "@meterkeep/ledger";
+import { localSigner, memoryPkiStore, type PkiStore, type PublicKey, type Signer } from "@meterkeep/pki";
+import { openPki, type Pki, type PkiOptions } from "../pki/open-pki.ts";
+import { memoryCustodyStore } from "../store/memory-store.ts";
+import { type OpenedVault, openVault, type VaultSource } from "../vault/open-vault.ts";
+
+/** A PKI over a store and a vault, with the ledger as a list and a clock set by hand. */
+export interface TestPki {
+  pki: Pki;
+  now: number;
+  readonly store: PkiStore;
+  readonly ledger: LedgerDraft[];
+  readonly folder: string;
+  /** Refuses what the ledger is told, from now on. */
+  isLedgerFull: boolean;
+  /** The process as it comes up again, on another store where one is given. */
+  reopen(store?: PkiStore): Promise<void>;
+}
+
+export const PLACE = { utility: "stadtwerke", island: "mainland" } as const;
+
+/** Opens a PKI for a test, with a development tree unless told. */
+export async function withTestPki(
+  body: (test: TestPki) => Promise<void>,
+  change: { readonly store?: PkiStore; readonly vault?: VaultSource; readonly options?: PkiOptions } = {},
+): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), "meterkeep-pki-"));
+  const custody = memoryCustodyStore();
+  const source = change.vault ?? ({ kind: "file", path: join(folder, "root.key") } as const);
+  const opened: OpenedVault = await openVault(custody, source, 0);
+  const test: Omit<TestPki, "pki"> & { pki: Pki | undefined } = {
+    pki: undefined,
+    now: Date.UTC(2026, 10, 21),
+    store: change.store ?? memoryPkiStore(),
+    ledger: [],
+    folder,
+    isLedgerFull: false,
+    reopen: async (store = test.store) => {
+      test.pki = await openPki({
+        store,
+        installation: custody.installation,
+        opened,
+        committer: {
+          submit: async ({ entries = [] }) => {
+            if (test.isLedgerFull) throw new Error("the ledger is full");
+            test.ledger.push(...entries);
+          },
+        },
+        ledger: { size: async () => 0, read: async () => [] },
+        journalFolder: folder,
+        options: change.options ?? { developmentTree: PLACE, limits: { "line-1": 1_000_000 } },
+        now: () => test.now,
+        onFailure: (error) => {
+          throw error;
+        },
+      });
+    },
+  };
+  try {
+    await test.reopen();
+    await body(test as TestPki);
+  } finally {
+    await opened.close();
+    rmSync(folder, { recursive: true });
+  }
+}
+
+/** A fresh key pair: who signs with it, and its public half. */
+export function freshKey(curve: "P-256" | "P-384" = "P-256"): Signer & { readonly publicKey: PublicKey } {
+  const { privateKey } = generateKeyPairSync("ec", { namedCurve: curve });
+  const { x, y } = privateKey.export({ format: "jwk" }) as { x: string; y: string };
+  const point = new Uint8Array(Buffer.concat([Buffer.from(x, "base64url"), Buffer.from(y, "base64url")]));
+  return localSigner(privateKey, { curve, point });
+}
+
+/** A system title of the tests' maker. */
+export function testTitle(number: number): Uint8Array {
+  const title = Uint8Array.from([0x4d, 0x4b, 0x30, 0x30, 0, 0, 0, 0]);
+  new DataView(title.buffer).setUint32(4, number);
+  return title;
+}
+
+export const serialText = (): string => randomBytes(16).toString("hex");

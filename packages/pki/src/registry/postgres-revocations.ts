@@ -1,0 +1,74 @@
+import { fromHex, toHex } from "@meterkeep/dlms";
+import { shardOf } from "../authority/shards.ts";
+import { PkiError } from "../errors.ts";
+import type { RevocationReason } from "../revocation/reasons.ts";
+import { bytes, type SqlClient } from "./certificate-rows.ts";
+import type { Registry } from "./registry.ts";
+
+const REVOKE = `
+  update certificates set revoked_ms = $3, reason = $4
+  where authority = $1 and serial = any($2::bytea[]) and octets is not null and revoked_ms is null
+  returning serial`;
+
+/** What the registry remembers of revocations, in PostgreSQL. */
+export function revocationsIn(client: SqlClient): Pick<Registry, "revoke" | "revokeAgain" | "isRevoked" | "revoked"> {
+  const revoke = async (authority: string, serials: readonly string[], at: number, reason: RevocationReason) => {
+    const { rows } = await client.query(REVOKE, [bytes(authority), serials.map(bytes), at, reason]);
+    return (rows as readonly { readonly serial: Buffer }[]).map(({ serial }) => toHex(serial));
+  };
+  return {
+    revoke: async (authority, serials, at, reason) => {
+      const { rows } = await client.query(
+        "select count(*)::integer as count from certificates where authority = $1 and serial = any($2::bytea[]) and octets is not null",
+        [bytes(authority), serials.map(bytes)],
+      );
+      const missing = new Set(serials).size - (rows[0] as { readonly count: number }).count;
+      if (missing > 0)
+        throw new PkiError(
+          "certificate-unknown",
+          `authority ${authority} never issued ${missing} of these certificates`,
+        );
+      return revoke(authority, serials, at, reason);
+    },
+    revokeAgain: async (authority, serials, at, reason) => {
+      const known = await revoke(authority, serials, at, reason);
+      const { rowCount } = await client.query(
+        `insert into revocations_alone (authority, serial, shard, revoked_ms, reason)
+         select $1, alone.serial, alone.shard, $4, $5 from unnest($2::bytea[], $3::integer[]) as alone (serial, shard)
+         where not exists (select from certificates c where c.authority = $1 and c.serial = alone.serial and c.octets is not null)
+         on conflict do nothing`,
+        [bytes(authority), serials.map(bytes), serials.map((serial) => shardOf(fromHex(serial))), at, reason],
+      );
+      return known.length + (rowCount ?? 0);
+    },
+    isRevoked: async (authority, serial) => {
+      const { rows } = await client.query(
+        `select from certificates where authority = $1 and serial = $2 and revoked_ms is not null
+         union all select from revocations_alone where authority = $1 and serial = $2`,
+        [bytes(authority), bytes(serial)],
+      );
+      return rows.length > 0;
+    },
+    revoked: async (authority, shard, since, until) => {
+      const { rows } = await client.query(
+        `select serial, revoked_ms, reason from certificates
+         where authority = $1 and shard = $2 and revoked_ms > $3 and revoked_ms <= $4
+         union all select serial, revoked_ms, reason from revocations_alone
+         where authority = $1 and shard = $2 and revoked_ms > $3 and revoked_ms <= $4
+         order by revoked_ms, serial`,
+        [bytes(authority), shard, since, until],
+      );
+      return (rows as readonly RevokedRow[]).map((row) => ({
+        serial: toHex(row.serial),
+        revokedAt: Number(row.revoked_ms),
+        reason: row.reason,
+      }));
+    },
+  };
+}
+
+interface RevokedRow {
+  readonly serial: Buffer;
+  readonly revoked_ms: string;
+  readonly reason: RevocationReason;
+}
