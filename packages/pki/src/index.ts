@@ -9,7 +9,6 @@ export {
 } from "./assignment/table.ts";
 export { Authorities, authorityId, type OpenAuthority } from "./authority/authorities.ts";
 export {
-  deviceOf,
   type Examination,
   type ExaminationDependencies,
   examineCertificate,

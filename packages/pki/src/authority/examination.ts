@@ -1,10 +1,9 @@
-import { equalBytes, fromHex, toHex } from "@meterkeep/dlms";
+import { equalBytes, toHex } from "@meterkeep/dlms";
 import type { AssignmentIndex } from "../assignment/table.ts";
 import type { Registry } from "../registry/registry.ts";
 import { type Certificate, decodeCertificate } from "../x509/certificate.ts";
-import { EXTENSIONS, extensionValue, hardwareModuleOf, type KeyUsage } from "../x509/extensions.ts";
-import { OID } from "../x509/identifiers.ts";
-import { textOf } from "../x509/name.ts";
+import { deviceOf } from "../x509/device.ts";
+import type { KeyUsage } from "../x509/extensions.ts";
 import { type PathProblem, validatePath } from "../x509/path.ts";
 import { type Authorities, authorityId } from "./authorities.ts";
 
@@ -73,15 +72,6 @@ export async function examineCertificate(
   const objection = (await assignments())?.objection(device, path);
   if (objection !== undefined) return refusal("assignment-violated", objection);
   return { isTrusted: true, certificate, path };
-}
-
-/** The system title that a certificate names: in hardwareModuleName, or as its common name. */
-export function deviceOf({ subject, extensions }: Certificate): Uint8Array | undefined {
-  const names = extensionValue(EXTENSIONS.subjectAltName, extensions);
-  const module = names && hardwareModuleOf(names);
-  if (module !== undefined) return module.hwSerialNum;
-  const text = textOf(subject, OID.commonName);
-  return text !== undefined && /^[0-9A-F]{16}$/.test(text) ? fromHex(text) : undefined;
 }
 
 function refusal(problem: Extract<Examination, { isTrusted: false }>["problem"], message: string): Examination {
