@@ -54,7 +54,7 @@ export const planRotationsRequest = record({
   meters: c.sequenceOf(meterTitle, { max: 1000 }),
   /** Only meters that have an active key made before this. */
   madeBefore: c.optional(time),
-  /** Empty: all four. */
+  /** Empty: all four; for a compromise all but the master, which is lost only where somebody says so. */
   purposes,
   cause: oneOf(ROTATION_CAUSES),
   /** Why, for the ledger. */

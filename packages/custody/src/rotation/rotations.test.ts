@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Custodian } from "@meterkeep/api/custodian";
+import { type Custodian, TRANSFERABLE_PURPOSES } from "@meterkeep/api/custodian";
 import { fromHex, systemTitle } from "@meterkeep/dlms";
 import { withTestDatabase } from "@meterkeep/postgres/testing";
 import { CUSTODY_MIGRATIONS, postgresCustodyStore } from "../store/postgres-store.ts";
@@ -154,8 +154,13 @@ test("those at the greatest risk go first, and no faster than the rate", () =>
       [three, four, one, two].map((title) => hex(title as Uint8Array)),
     );
     const { keys } = await service.describeKeys({ meter: three as never }, OPERATOR);
-    assert.equal(keys.filter(({ state }) => state === "compromised").length, 4);
+    assert.deepEqual(
+      keys.filter(({ state }) => state === "compromised").map(({ purpose }) => purpose),
+      ["GUEK", "GBEK", "GAK"],
+      "the master only where somebody names it: what it carries is lost for good",
+    );
     assert.equal((await service.keyLife({}, OPERATOR)).compromised, 1);
+    assert.match((await stateOf(custody, meters[2] as TestMeter))?.purposes.join() ?? "", /^GUEK,GBEK,GAK$/);
   }));
 
 const policy = (change: Partial<Parameters<Custodian["setKeyPolicy"]>[0]>) => ({
@@ -263,6 +268,20 @@ test("a compromised key takes the shield at once; a rotation under good masters 
     assert.match(ended.sentence, /KEK 2 and KEK 3 were marked compromised/);
   }));
 
+test("after a compromise of the whole fleet new working keys bring every shield back: the masters were not lost with them", () =>
+  withTestCustody(async (custody) => {
+    const { service } = custody.custody;
+    const meter = new TestMeter({ systemTitle: "5453540000000303" });
+    await custody.add(meter);
+    await carryTakeover(custody, meter, { by: DEPOT });
+    await service.planRotations(demand({ cause: "compromise" }), OPERATOR);
+    const grade = async () =>
+      (await service.takeoverStates({ meters: [titleOf(meter)], after: undefined }, HEAD_END)).states[0]?.grade;
+    assert.equal(await grade(), "exposed");
+    await carryTakeover(custody, meter);
+    assert.equal(await grade(), "shielded");
+  }));
+
 test("a report names keys that are weaker than they look", () =>
   withTestCustody(async (custody) => {
     const keys = [0, 1, 2, 3].map((at) => new Uint8Array(16).map((_, octet) => octet * octet * 7 + at * 29 + 1));
@@ -284,7 +303,8 @@ test("in PostgreSQL rotations are planned, carried out and counted the same, and
     withTestCustody(async (custody) => {
       const meters = await takenOver(custody, 4);
       const { service } = custody.custody;
-      assert.equal((await service.planRotations(demand({ cause: "compromise" }), OPERATOR)).planned, 4);
+      const purposes = [...TRANSFERABLE_PURPOSES];
+      assert.equal((await service.planRotations(demand({ cause: "compromise", purposes }), OPERATOR)).planned, 4);
       assert.equal((await service.planRotations(demand(), OPERATOR)).planned, 0);
       await assert.rejects(
         pool.query(`insert into rotations (utility, island, system_title, setup, rotation, cause, purposes, risk,

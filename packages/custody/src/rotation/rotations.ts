@@ -45,6 +45,11 @@ const CAUSE_RISK: Readonly<Record<RotationCause, number>> = {
 };
 
 const ALL: readonly Purpose[] = [0, 1, 2, 3];
+/**
+ * What goes after a compromise unless somebody names the master too: a master that is marked vouches for nothing ever
+ * again, so it is marked when it is meant and never by default.
+ */
+const WITHOUT_MASTER: readonly Purpose[] = [0, 1, 2];
 const DAY_MILLISECONDS = 86_400_000;
 /** How often policies are looked at, and how many rotations one look may plan. */
 const POLICY_MILLISECONDS = 600_000;
@@ -81,11 +86,12 @@ export class Rotations {
   async plan(request: PlanRotations, caller: Caller): Promise<CustodianResponse<"planRotations">> {
     const { committer, store, now } = this.#dependencies;
     const { cause, reason } = request;
-    const purposes = request.purposes.map((name) => TRANSFERABLE_PURPOSES.indexOf(name) as Purpose);
+    const named = request.purposes.map((name) => TRANSFERABLE_PURPOSES.indexOf(name) as Purpose);
+    const purposes = named.length > 0 ? named : cause === "compromise" ? WITHOUT_MASTER : ALL;
     const asked = {
       cause,
       reason,
-      purposes: request.purposes,
+      purposes: purposes.map(purposeName),
       meters: request.meters.length,
       madeBefore: request.madeBefore,
     };
@@ -94,7 +100,7 @@ export class Rotations {
       meters: request.meters.map(systemTitleText),
       madeBefore: request.madeBefore,
       countAbove: undefined,
-      purposes: purposes.length === 0 ? ALL : purposes,
+      purposes,
       cause,
       risk: CAUSE_RISK[cause],
       plannedBy: caller.name,
@@ -174,7 +180,7 @@ export class Rotations {
     keyCache.forget(title);
     if (command !== "compromise" || !isBelieved(file, key)) return;
     // A master has carried the others; these, in the wrong hands, do not open it, and it stays beyond doubt.
-    const purposes = number === PURPOSE.KEK ? [] : TRANSFERABLE_PURPOSES.filter((name) => name !== "KEK");
+    const purposes = number === PURPOSE.KEK ? TRANSFERABLE_PURPOSES : [];
     await this.plan({ meters: [meter], madeBefore: undefined, purposes, cause: "compromise", reason }, caller);
   }
 
