@@ -13,6 +13,11 @@ export const HELD_STEPS = TAKEOVER_STEPS.filter(
         "release",
         "current-keys-association",
         "refuse-old-keys",
+        // Not every meter has what these are about.
+        "raise-policy",
+        "change-secret",
+        "prove-secret",
+        "refuse-old-secret",
       ] as readonly TakeoverStep[]
     ).includes(step),
 );

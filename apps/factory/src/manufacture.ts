@@ -11,12 +11,12 @@ import {
   writeSync,
 } from "node:fs";
 import { join } from "node:path";
-import { type FactoryKeys, productionLine, seedOf } from "@meterkeep/meter";
+import { companionProfile, type FactoryKeys, productionLine, seedOf } from "@meterkeep/meter";
 import { FLAG, identityOf, reserveSerials } from "./identity.ts";
 import { type PlannedFeeder, type PlannedMeter, planTown } from "./layout.ts";
 import { writeDurably } from "./private-file.ts";
 import { parseRecipient } from "./recipient.ts";
-import { ShipmentWriter } from "./shipment-writer.ts";
+import { type ClientSecret, ShipmentWriter } from "./shipment-writer.ts";
 import type { SigningKeys } from "./signing-keys.ts";
 
 /** One order of meters. */
@@ -42,6 +42,7 @@ export interface Delivery {
 
 /** All security suites give keys of this length but suite 2, which nothing asks for yet. */
 const KEY_BYTES = 16;
+const SECRET_BYTES = 16;
 
 /**
  * Makes the meters of an order: identities, keys from the system's generator, shipment, production file and grid.
@@ -80,11 +81,13 @@ function fillOutbox(outbox: string, order: Order, signing: SigningKeys): void {
   const make = (feeder: PlannedFeeder, meter: PlannedMeter): string => {
     const identity = identityOf(meter, serial++);
     const keys = freshKeys();
+    const secrets = freshSecrets(meter.profile);
     const common = { ...identity, profile: meter.profile, securitySuite: 0 } as const;
-    shipment.add({ ...common, holders: [order.manufacturerName] }, keys);
+    shipment.add({ ...common, holders: [order.manufacturerName] }, keys, secrets);
     const line = productionLine({
       ...common,
       keys,
+      ...(secrets.length === 0 ? {} : { secrets: secretTexts(secrets) }),
       role: meter.role,
       phases: meter.phases,
       seed: meter.seed,
@@ -96,7 +99,7 @@ function fillOutbox(outbox: string, order: Order, signing: SigningKeys): void {
       pushProtection: meter.pushProtection,
     });
     writeSync(production, line);
-    for (const key of Object.values(keys)) key.fill(0);
+    for (const key of [...Object.values(keys), ...secrets.map(({ octets }) => octets)]) key.fill(0);
     return identity.systemTitle;
   };
   try {
@@ -126,6 +129,23 @@ function fillOutbox(outbox: string, order: Order, signing: SigningKeys): void {
   } finally {
     closeSync(production);
   }
+}
+
+/** The secret of each client that opens without keys; those of passwords are letters and digits, as hand-held units have them. */
+function freshSecrets(profile: string): readonly (ClientSecret & { readonly name: string })[] {
+  return companionProfile(profile).secretClients.map(({ name, clientSap, authentication }) => ({
+    name,
+    client: clientSap,
+    purpose: authentication === "lls" ? 5 : 6,
+    octets:
+      authentication === "lls"
+        ? Uint8Array.from(randomBytes(SECRET_BYTES / 2).toString("hex"), (digit) => digit.charCodeAt(0))
+        : new Uint8Array(randomBytes(SECRET_BYTES)),
+  }));
+}
+
+function secretTexts(secrets: ReturnType<typeof freshSecrets>): Record<string, string> {
+  return Object.fromEntries(secrets.map(({ name, octets }) => [name, Buffer.from(octets).toString("hex")]));
 }
 
 /** Copies everything in a complete outbox to its place. Nothing leaves the outbox before all of it has arrived, so a crash on the way is made good by doing it again. */

@@ -26,6 +26,14 @@ export interface ShipmentMeter {
   readonly holders: readonly string[];
 }
 
+/** The secret that opens an association for a client without keys: purpose 5 a password, 6 the secret of another mechanism. */
+export interface ClientSecret {
+  readonly purpose: 5 | 6;
+  /** The client's service access point. */
+  readonly client: number;
+  readonly octets: Uint8Array;
+}
+
 /** What the header says, and what signs. */
 export interface ShipmentDetails {
   readonly manufacturer: { readonly flag: string; readonly name: string };
@@ -92,7 +100,7 @@ export class ShipmentWriter {
   }
 
   /** Adds the record of one meter, its keys sealed under its place in the file and what the line says of it. */
-  add(meter: ShipmentMeter, keys: FactoryKeys): void {
+  add(meter: ShipmentMeter, keys: FactoryKeys, secrets: readonly ClientSecret[] = []): void {
     this.#count += 1;
     const facts = {
       n: this.#count,
@@ -114,7 +122,7 @@ export class ShipmentWriter {
         .update(JSON.stringify({ ...facts, holders }))
         .digest(),
     );
-    const block = keyBlock(keys);
+    const block = keyBlock(keys, secrets);
     const sealed = Buffer.concat([cipher.update(block), cipher.final(), cipher.getAuthTag()]);
     block.fill(0);
     this.#line(JSON.stringify({ ...facts, keys: sealed.toString("base64url"), holders }), true);
@@ -184,6 +192,9 @@ function sha256(octets: Buffer): Buffer {
   return createHash("sha256").update(octets).digest();
 }
 
-function keyBlock(keys: FactoryKeys): Buffer {
-  return Buffer.concat(KEY_BLOCK.flatMap(([purpose, name]) => [Buffer.of(purpose, keys[name].length), keys[name]]));
+function keyBlock(keys: FactoryKeys, secrets: readonly ClientSecret[]): Buffer {
+  return Buffer.concat([
+    ...KEY_BLOCK.flatMap(([purpose, name]) => [Buffer.of(purpose, keys[name].length), keys[name]]),
+    ...secrets.flatMap(({ purpose, client, octets }) => [Buffer.of(purpose, octets.length + 1, client), octets]),
+  ]);
 }

@@ -62,6 +62,15 @@ function associations(profile: CompanionProfile): AssociationDefinition[] {
     },
     { ...secured, name: "management", clientSap: CLIENT_SAPS.management, access: fullAccess },
     ...(profile.signingClient === undefined ? [] : [signing(secured, profile.signingClient)]),
+    ...profile.secretClients.map(
+      ({ name, clientSap, authentication }): AssociationDefinition => ({
+        ...common,
+        name,
+        clientSap,
+        authentication: authentication === "lls" ? { kind: "lls" } : { kind: "hls", mechanism: "high" },
+        access: onlyReading("0.0.42.0.0.255", "0.0.96.1.0.255", "0.0.1.0.0.255"),
+      }),
+    ),
     ...profile.readingClients.map((clientSap) => ({ ...secured, name: "reading", clientSap, access: readOnly })),
   ];
 }

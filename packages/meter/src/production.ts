@@ -28,6 +28,8 @@ export interface ProductionRecord {
   readonly keys: FactoryKeys;
   /** The certificates that it trusts by themselves, for as long as it lives: DER, base64. None in suite 0. */
   readonly trustAnchors?: readonly string[];
+  /** Secrets of clients as hex, by the name of their association; absent where the profile has none. */
+  readonly secrets?: Readonly<Record<string, string>>;
   readonly role: "home" | "transformer";
   readonly phases: 1 | 3;
   /** Seed of its load; never of keys. */
@@ -97,6 +99,14 @@ export function parseProductionLine(text: string, lineNumber: number): Productio
       ? octets(value)
       : bad(`key ${name} is missing or malformed`);
   };
+  const secrets = (): { readonly secrets?: Readonly<Record<string, string>> } => {
+    const given = fields["secrets"];
+    if (given === undefined) return {};
+    const isText = (value: unknown) => typeof value === "string" && /^([0-9a-f]{2}){1,64}$/.test(value);
+    if (typeof given !== "object" || given === null || !Object.values(given).every(isText))
+      return bad("secrets are not hex");
+    return { secrets: given as Readonly<Record<string, string>> };
+  };
   const systemTitle = string("systemTitle");
   if (!/^[0-9A-F]{16}$/.test(systemTitle)) return bad("systemTitle is not 16 upper-case hex digits");
   return {
@@ -115,6 +125,7 @@ export function parseProductionLine(text: string, lineNumber: number): Productio
       keyEncryptionKey: key("keyEncryptionKey"),
     },
     ...(anchors.length === 0 ? {} : { trustAnchors: anchors as readonly string[] }),
+    ...secrets(),
     role: oneOf("role", ["home", "transformer"] as const),
     phases: oneOf("phases", [1, 3] as const),
     seed: number("seed"),

@@ -14,6 +14,7 @@ import { MeterCertificates } from "./certificates/meter-certificates.ts";
 import { MeterError } from "./errors.ts";
 import type { CertificateFault, FaultScope, KeyTransferFault } from "./faults.ts";
 import type { MemoryChange, StoredMeter } from "./nvm/memory.ts";
+import { POLICY_BITS } from "./policy-bits.ts";
 import type { FactoryKeys } from "./production.ts";
 
 /** How many send counters are reserved in memory at a time: a power cut skips what is left of them and repeats none. */
@@ -35,22 +36,6 @@ export interface SecurityOwner {
   /** Whether the meter loses power now instead of applying the call. */
   crashesNow(scope: Exclude<FaultScope, "any" | "association">): boolean;
 }
-
-/** Bits of security_policy in version 1 (Blue Book 4.4.7). */
-export const POLICY_BITS = {
-  authenticatedRequest: 0x04,
-  encryptedRequest: 0x08,
-  signedRequest: 0x10,
-  authenticatedResponse: 0x20,
-  encryptedResponse: 0x40,
-  signedResponse: 0x80,
-} as const;
-/** Authenticated and encrypted both ways: what these meters ask for. */
-export const FULL_POLICY =
-  POLICY_BITS.authenticatedRequest |
-  POLICY_BITS.encryptedRequest |
-  POLICY_BITS.authenticatedResponse |
-  POLICY_BITS.encryptedResponse;
 
 /**
  * The security setup of one meter: its keys, counters and policy, and from suite 1 on its certificates.

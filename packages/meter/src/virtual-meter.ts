@@ -1,5 +1,6 @@
 import { createSecretKey, type KeyObject } from "node:crypto";
 import {
+  aesMechanism,
   buildPush,
   type Connection,
   CosemServer,
@@ -16,7 +17,7 @@ import {
   systemTitle,
   Writer,
 } from "@meterkeep/dlms";
-import { nodeCiphers, nodeKeyWrap, nodeRandom } from "@meterkeep/dlms-node";
+import { constantTimeEqual, nodeCiphers, nodeKeyWrap, nodeRandom } from "@meterkeep/dlms-node";
 import { EventLogs } from "./event-log.ts";
 import { type CertificateFault, type FaultScope, Faults, type KeyTransferFault, type LineFault } from "./faults.ts";
 import { imageReceiver } from "./firmware-image.ts";
@@ -30,7 +31,7 @@ import type { CompanionProfile, MeterEvent } from "./profile/companion-profile.t
 import { companionProfile } from "./profile/companion-profiles.ts";
 import { cellWriter, type ProfileOwner } from "./profile/rows.ts";
 import { type PushKind, PushSchedule } from "./push-schedule.ts";
-import { FULL_POLICY, MeterSecurity, type SecurityOwner } from "./security.ts";
+import { MeterSecurity, type SecurityOwner } from "./security.ts";
 import { Supply, type SupplyOwner } from "./supply.ts";
 import { ascii } from "./text.ts";
 import type { UnixSeconds } from "./time/calendar.ts";
@@ -180,11 +181,24 @@ export class VirtualMeter implements ProfileOwner, SupplyOwner, SecurityOwner {
   }
 
   get policyBits(): number {
-    return this.#settings.securityPolicy ?? FULL_POLICY;
+    return this.#settings.securityPolicy ?? this.profile.factoryPolicy;
   }
 
   setPolicyBits(securityPolicy: number): void {
     this.changeSettings({ ...this.#settings, securityPolicy });
+  }
+
+  /** The secret of a client, as the factory gave it or as it was changed; absent where it was given none. */
+  secretOf(client: string): Uint8Array | undefined {
+    const hex = this.#settings.secrets?.[client] ?? this.record.secrets?.[client];
+    return hex === undefined ? undefined : new Uint8Array(Buffer.from(hex, "hex"));
+  }
+
+  /** Takes a new secret for a client, unless it is a meter that keeps what it should change. */
+  changeSecret(client: string, octets: Uint8Array): void {
+    if (this.faults.keyTransfer === "keepKeys") return;
+    const secrets = { ...this.#settings.secrets, [client]: Buffer.from(octets).toString("hex") };
+    this.changeSettings({ ...this.#settings, secrets });
   }
 
   /** The instant as the meter's clock shows it. */
@@ -336,9 +350,12 @@ export class VirtualMeter implements ProfileOwner, SupplyOwner, SecurityOwner {
       importKey: (octets) => createSecretKey(octets),
       random: nodeRandom,
       securitySetup: (logicalName) => (logicalName === SECURITY_SETUP ? this.security : undefined),
-      checkPassword: () => false,
-      hlsMechanism: () => this.security.certificates?.mechanism(),
+      checkPassword: (association, password) => isSame(this.secretOf(association), password),
       setPassword: () => false,
+      hlsMechanism: (association) => {
+        const secret = this.secretOf(association);
+        return secret === undefined ? this.security.certificates?.mechanism() : aesMechanism(secret);
+      },
       onEvent: (event) => this.#hear(event),
     };
   }
@@ -357,4 +374,8 @@ export class VirtualMeter implements ProfileOwner, SupplyOwner, SecurityOwner {
       }
     }
   }
+}
+
+function isSame(kept: Uint8Array | undefined, offered: Uint8Array): boolean {
+  return kept !== undefined && constantTimeEqual(kept, offered);
 }

@@ -49,6 +49,10 @@ const STEP_WORDS: Readonly<Record<string, string>> = {
   "refuse-old-master": "Prove that the old master key is dead",
   "refuse-factory-keys": "Prove that the factory keys are dead",
   "current-keys-association": "Associate with the keys that are to go",
+  "raise-policy": "Raise the security policy, and hear it said under the new keys",
+  "change-secret": "Replace the secret of a client",
+  "prove-secret": "Prove the client's new secret by opening with it",
+  "refuse-old-secret": "Prove that the client's old secret is dead",
   "refuse-old-keys": "Prove that the old keys are dead",
 };
 

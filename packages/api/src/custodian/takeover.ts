@@ -18,6 +18,11 @@ export const TAKEOVER_STEPS = [
   // Of rotations: what the factory's keys are to a takeover, the keys that go are to them.
   "current-keys-association",
   "refuse-old-keys",
+  // After the keys: what the meter asks for by itself, and what clients without keys open it with.
+  "raise-policy",
+  "change-secret",
+  "prove-secret",
+  "refuse-old-secret",
 ] as const;
 export type TakeoverStep = (typeof TAKEOVER_STEPS)[number];
 
@@ -41,8 +46,8 @@ export const TAKEOVER_VERDICTS = [
 ] as const;
 export type TakeoverVerdict = (typeof TAKEOVER_VERDICTS)[number];
 
-/** What happened at a step. */
-export const STEP_OUTCOMES = ["passed", "refused", "failed", "lost"] as const;
+/** What happened at a step; `unproven`: there is nothing that could show it. */
+export const STEP_OUTCOMES = ["passed", "refused", "failed", "lost", "unproven"] as const;
 export type StepOutcome = (typeof STEP_OUTCOMES)[number];
 
 /** One line of a takeover's history. */

@@ -5,10 +5,13 @@ import {
   type AssociationEvent,
   type AssociationState,
   acseApdu,
+  aesMechanism,
   type CipheredParties,
   DlmsError,
   decode,
   fromHex,
+  type HlsMechanism,
+  hashMechanism,
   isSecuritySuiteId,
   openApdu,
   partiesOf,
@@ -16,8 +19,8 @@ import {
   stepAssociation,
   systemTitle,
 } from "@meterkeep/dlms";
-import { nodeCiphers } from "@meterkeep/dlms-node";
-import type { MeterFacts } from "../protocol/meter-facts.ts";
+import { nodeCiphers, nodeHashes, type SecretKey } from "@meterkeep/dlms-node";
+import type { MeterFacts, SecretClient } from "../protocol/meter-facts.ts";
 import type { WorkingKeys } from "../protocol/meter-keys.ts";
 import type { MeterRecord } from "../store/records.ts";
 
@@ -65,6 +68,31 @@ export class Association {
     return new Association(config, keys);
   }
 
+  /**
+   * A client with a secret of its own, without ciphering: a password travels in clear, so that opening one gives it away to
+   * whoever carries the octets. The secret is disposed of.
+   */
+  static withSecret(
+    meter: MeterRecord,
+    { mechanism }: Pick<SecretClient, "mechanism">,
+    secret: SecretKey,
+    client: SystemTitle,
+    random: (octets: number) => Uint8Array,
+  ): Association {
+    using own = secret;
+    const config: AssociationConfig<KeyObject> = {
+      authentication:
+        mechanism === "low"
+          ? { kind: "lls", password: own.lend((octets) => Uint8Array.from(octets)) }
+          : { kind: "hls", challenge: random(CHALLENGE_BYTES), mechanism: mechanismOf(mechanism, own) },
+      systemTitle: client,
+      serverSystemTitle: systemTitle(fromHex(meter.systemTitle)),
+      maxReceivePduSize: MAX_RECEIVE_PDU_BYTES,
+      conformance: ["get"],
+    };
+    return new Association(config, undefined);
+  }
+
   /** The public client: no keys, no proof. */
   static open(): Association {
     return new Association(
@@ -109,4 +137,10 @@ export class Association {
   [Symbol.dispose](): void {
     this.#keys?.[Symbol.dispose]();
   }
+}
+
+function mechanismOf(name: Exclude<SecretClient["mechanism"], "low">, secret: SecretKey): HlsMechanism {
+  return secret.lend((octets) =>
+    name === "high" ? aesMechanism(octets) : hashMechanism(nodeHashes, name, Uint8Array.from(octets)),
+  );
 }

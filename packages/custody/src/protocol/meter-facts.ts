@@ -1,4 +1,5 @@
 import type { CipheringForm } from "@meterkeep/dlms";
+import { SECRET, type SecretPurpose } from "../store/records.ts";
 
 /** What the custodian must know of a companion profile to converse with its meters. */
 export interface MeterFacts {
@@ -9,19 +10,69 @@ export interface MeterFacts {
   readonly form: CipheringForm;
   /** Whether key_transfer takes several keys at once. */
   readonly arrays: boolean;
+  /** Clients that open with a secret of their own. */
+  readonly secretClients: readonly SecretClient[];
+  /** What security_policy is to ask for, in the version of the profile's security setup; absent where that is not known. */
+  readonly policy: number | undefined;
 }
+
+/** A client that opens with a secret (class 15), and how it is given another. */
+export interface SecretClient {
+  readonly purpose: SecretPurpose;
+  readonly clientSap: number;
+  /** Its association object, as the management client sees it. */
+  readonly object: string;
+  readonly mechanism: "low" | "high" | "high-sha256";
+  /** Length of a new secret. */
+  readonly octets: number;
+  /** Some meters, and the hand-held units before them, take printable characters only. */
+  readonly printable: boolean;
+}
+
+/** Authenticated and encrypted both ways: as a number of version 0, and as bits of version 1. */
+const FULL_POLICY = { 0: 3, 1: 0x6c } as const;
 
 const COMMON = { managementClientSap: 1, publicClientSap: 16, serverSap: 1 } as const;
 
 /** Companion profiles by the id that shipments use. */
 const PROFILES: Readonly<Record<string, MeterFacts>> = {
-  "idis-p2": { ...COMMON, form: "general-global", arrays: true },
-  "dsmr-5": { ...COMMON, form: "global", arrays: false },
-  is15959: { ...COMMON, form: "global", arrays: true },
+  "idis-p2": { ...COMMON, form: "general-global", arrays: true, secretClients: [], policy: FULL_POLICY[1] },
+  "dsmr-5": { ...COMMON, form: "global", arrays: false, secretClients: [], policy: FULL_POLICY[0] },
+  is15959: {
+    ...COMMON,
+    form: "global",
+    arrays: true,
+    // Meter reader and utility setting, at the optical port.
+    secretClients: [
+      {
+        purpose: SECRET.LLS,
+        clientSap: 34,
+        object: "0.0.40.0.2.255",
+        mechanism: "low",
+        octets: 16,
+        printable: true,
+      },
+      {
+        purpose: SECRET.HLS,
+        clientSap: 48,
+        object: "0.0.40.0.3.255",
+        mechanism: "high",
+        octets: 16,
+        printable: false,
+      },
+    ],
+    policy: FULL_POLICY[0],
+  },
 };
 
 /** Of a profile that is not known the least is assumed: what every meter can do. */
-export const LEAST_FACTS: MeterFacts = { ...COMMON, form: "global", arrays: false };
+export const LEAST_FACTS: MeterFacts = {
+  ...COMMON,
+  form: "global",
+  arrays: false,
+  secretClients: [],
+  policy: undefined,
+};
 
 /** The facts of a profile. */
 export function meterFacts(profile: string): MeterFacts {

@@ -2,7 +2,7 @@ import type { KeyObject } from "node:crypto";
 import { fromHex } from "@meterkeep/dlms";
 import type { SecretKey } from "@meterkeep/dlms-node";
 import { CustodyError } from "../errors.ts";
-import type { KeyName, KeyRecord } from "../store/records.ts";
+import { isNamed, type KeyName, type KeyRecord } from "../store/records.ts";
 import type { Vault } from "../vault/vault.ts";
 
 /** The keys that open an association, as ciphering takes them. */
@@ -18,8 +18,9 @@ export async function unsealKeys(
   records: readonly KeyRecord[],
   names: readonly KeyName[],
 ): Promise<SecretKey[]> {
-  const wanted = names.map(({ purpose, version }) => {
-    const found = records.find((record) => record.purpose === purpose && record.version === version);
+  const wanted = names.map((name) => {
+    const { purpose, version } = name;
+    const found = records.find((record) => isNamed(record, name));
     if (found === undefined)
       throw new CustodyError("vault-key-unknown", `no key of purpose ${purpose} and version ${version} is in custody`);
     return { place: { ...found, systemTitle: fromHex(found.systemTitle) }, sealed: found.sealed };

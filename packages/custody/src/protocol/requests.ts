@@ -8,6 +8,8 @@ export interface AttributeName {
 }
 
 const INVOKE = { invokeId: 1, confirmed: true, highPriority: true } as const;
+const ASSOCIATION = { classId: 15, secret: 7, changeHlsSecret: 2 } as const;
+const SECURITY_ACTIVATE = { classId: 64, methodId: 1 } as const;
 const KEY_TRANSFER = { classId: 64, methodId: 2 } as const;
 
 /** A GET of one attribute. */
@@ -50,11 +52,57 @@ export function keyTransferRequest(
       ],
     })),
   };
-  const method = { ...KEY_TRANSFER, instanceId: logicalNameOctets(setupName) };
+  return actionRequest(KEY_TRANSFER.classId, setupName, KEY_TRANSFER.methodId, parameters);
+}
+
+/** Gives a client's password (class 15, attribute 7). */
+export function setPasswordRequest(associationObject: string, password: Uint8Array): Uint8Array {
+  const attribute = {
+    classId: ASSOCIATION.classId,
+    instanceId: logicalNameOctets(associationObject),
+    attributeId: ASSOCIATION.secret,
+  };
+  const value: Data = { type: "octet-string", value: password };
+  return encode(apdu, {
+    kind: "set-request",
+    value: { kind: "normal", value: { invokeIdAndPriority: INVOKE, attribute, value } },
+  });
+}
+
+/** change_HLS_secret (class 15, method 2). */
+export function changeHlsSecretRequest(associationObject: string, secret: Uint8Array): Uint8Array {
+  return actionRequest(ASSOCIATION.classId, associationObject, ASSOCIATION.changeHlsSecret, {
+    type: "octet-string",
+    value: secret,
+  });
+}
+
+/** security_policy (class 64, attribute 2). */
+export function policyObject(setupName: string): AttributeName {
+  return { classId: SECURITY_ACTIVATE.classId, logicalName: setupName, attributeId: 2 };
+}
+
+/** security_activate (class 64, method 1). */
+export function securityActivateRequest(setupName: string, policy: number): Uint8Array {
+  return actionRequest(SECURITY_ACTIVATE.classId, setupName, SECURITY_ACTIVATE.methodId, {
+    type: "enum",
+    value: policy,
+  });
+}
+
+function actionRequest(classId: number, logicalName: string, methodId: number, parameters: Data): Uint8Array {
+  const method = { classId, methodId, instanceId: logicalNameOctets(logicalName) };
   return encode(apdu, {
     kind: "action-request",
     value: { kind: "normal", value: { invokeIdAndPriority: INVOKE, method, parameters } },
   });
+}
+
+/** The result of a SET; undefined where the answer is something else. @throws DecodeError */
+export function setResult(plain: Uint8Array): string | undefined {
+  const answer = decode(apdu, plain);
+  if (answer.kind !== "set-response" || answer.value.kind !== "normal") return undefined;
+  return String(answer.value.value.result);
 }
 
 /** The result of an ACTION; undefined where the answer is something else. @throws DecodeError */

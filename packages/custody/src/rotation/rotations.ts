@@ -200,7 +200,7 @@ export class Rotations {
     const secrets = await vault.unseal(placed);
     const findings = held.flatMap((key, at) => {
       using secret = secrets[at];
-      const why = secret && weakness(secret);
+      const why = secret && weakness(secret, key.purpose);
       const purpose = purposeName(key.purpose);
       const meter = systemTitle(fromHex(key.systemTitle));
       return why === undefined ? [] : [{ meter, purpose, version: key.version, message: `The ${purpose} ${why}.` }];

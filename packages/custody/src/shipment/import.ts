@@ -215,8 +215,8 @@ async function sealMeters(
 ): Promise<StagedMeter[]> {
   try {
     const placed: PlacedKey[] = meters.flatMap(({ meter, keys }) =>
-      keys.map(({ purpose, key }) => ({
-        place: { ...meter, systemTitle: fromHex(meter.systemTitle), setup: 0, purpose, version: 1 },
+      keys.map(({ purpose, client = 0, key }) => ({
+        place: { ...meter, systemTitle: fromHex(meter.systemTitle), setup: client, purpose, version: 1 },
         key,
       })),
     );
@@ -228,7 +228,7 @@ async function sealMeters(
       at += keys.length;
       return {
         meter,
-        keys: keys.map(({ purpose }, index) => importedKey(meter, purpose, sealed[from + index] as Uint8Array)),
+        keys: keys.map((key, index) => importedKey(meter, key, sealed[from + index] as Uint8Array)),
         // The broadcast key is shared by design.
         checkValues: values.slice(from, at).filter((_, index) => isUnique(keys[index]?.purpose as number)),
       };
@@ -238,12 +238,12 @@ async function sealMeters(
   }
 }
 
-function importedKey(meter: MeterRecord, purpose: number, sealed: Uint8Array): KeyRecord {
+function importedKey(meter: MeterRecord, { purpose, client = 0 }: BlockKey, sealed: Uint8Array): KeyRecord {
   return {
     utility: meter.utility,
     island: meter.island,
     systemTitle: meter.systemTitle,
-    setup: 0,
+    setup: client,
     purpose: purpose as PurposeNumber,
     version: 1,
     state: "active",
@@ -256,7 +256,7 @@ function importedKey(meter: MeterRecord, purpose: number, sealed: Uint8Array): K
 
 function warningsOf(systemTitle: string, keys: readonly BlockKey[]): KeyWarning[] {
   return keys.flatMap(({ purpose, key }) => {
-    const why = weakness(key);
+    const why = weakness(key, purpose);
     const name = KEY_PURPOSES[purpose] ?? String(purpose);
     return why === undefined
       ? []

@@ -1,8 +1,10 @@
 import { SecretKey } from "@meterkeep/dlms-node";
 
-/** A key of a block: the standard's key_id, and the key. */
+/** A key of a block: its purpose, the client whose secret it is, and the key. */
 export interface BlockKey {
   readonly purpose: number;
+  /** The client's service access point; absent for keys of the security setup. */
+  readonly client?: number | undefined;
   readonly key: SecretKey;
 }
 
@@ -14,8 +16,14 @@ export function keyBytesOfSuite(securitySuite: number): number {
 /** Purposes of a complete block, in their order: GUEK, GBEK, GAK, KEK. */
 export const COMPLETE_BLOCK: readonly number[] = [0, 1, 2, 3];
 
+const LAST_OF_SETUP = 3;
+/** LLS passwords and HLS secrets, one a client. */
+const SECRETS: readonly number[] = [5, 6];
+const MOST_SECRET_BYTES = 64;
+
 /**
- * Reads `purpose(1) length(1) octets` one after the other and zeroes the block.
+ * Reads `purpose(1) length(1) octets` one after the other and zeroes the block: keys of the security setup first, then the
+ * secrets of clients, whose octets begin with the client.
  *
  * Gives what is wrong instead where purposes do not rise, a length is not the suite's, or octets are missing or left.
  */
@@ -24,16 +32,40 @@ export function readKeyBlock(block: SecretKey, keyBytes: number): readonly Block
   return own.lend((bytes) => {
     const keys: BlockKey[] = [];
     for (let at = 0; at < bytes.length; ) {
-      const [purpose, length] = [bytes[at] as number, bytes[at + 1]];
-      const last = keys.at(-1)?.purpose ?? -1;
-      if (purpose <= last || purpose > 3) return dropped(keys, `purpose ${purpose} after purpose ${last}`);
-      if (length !== keyBytes) return dropped(keys, `a key of ${length} octets where the suite has ${keyBytes}`);
+      const [purpose, length = 0] = [bytes[at] as number, bytes[at + 1]];
+      const wrong = objection(keys.at(-1), purpose, length, bytes[at + 2] ?? 0, keyBytes);
+      if (wrong !== undefined) return dropped(keys, wrong);
       if (at + 2 + length > bytes.length) return dropped(keys, "the block ends within a key");
-      keys.push({ purpose, key: SecretKey.copy(bytes.subarray(at + 2, at + 2 + length)) });
+      const octets = bytes.subarray(at + 2, at + 2 + length);
+      keys.push(
+        purpose > LAST_OF_SETUP
+          ? { purpose, client: octets[0] as number, key: SecretKey.copy(octets.subarray(1)) }
+          : { purpose, key: SecretKey.copy(octets) },
+      );
       at += 2 + length;
     }
     return keys;
   });
+}
+
+function objection(
+  last: BlockKey | undefined,
+  purpose: number,
+  length: number,
+  client: number,
+  keyBytes: number,
+): string | undefined {
+  if (purpose <= LAST_OF_SETUP) {
+    const before = last?.purpose ?? -1;
+    if (purpose <= before) return `purpose ${purpose} after purpose ${before}`;
+    return length === keyBytes ? undefined : `a key of ${length} octets where the suite has ${keyBytes}`;
+  }
+  if (!SECRETS.includes(purpose)) return `purpose ${purpose} is not known in a key block`;
+  if (length < 2 || length > MOST_SECRET_BYTES + 1) return `the secret of a client has ${length - 1} octets`;
+  // One secret a client, in the order of clients: a block is written in one way.
+  return client === 0 || client > 127 || client <= (last?.client ?? 0)
+    ? `client ${client} after client ${last?.client ?? 0}`
+    : undefined;
 }
 
 function dropped(keys: readonly BlockKey[], why: string): string {

@@ -244,6 +244,30 @@ test("a key block that is not complete is refused", async () => {
   );
 });
 
+test("secrets of clients follow the keys, one a client and rising; anything else in a block is refused", async () => {
+  const withMore = (hex: string) =>
+    write({ block: (block, line) => (line === 4 ? Buffer.concat([block, Buffer.from(hex, "hex")]) : block) });
+  const items = await read(withMore("0503224142060330aabb"));
+  const fourth = items.find((item) => item.kind === "meter" && item.meter.line === 4);
+  const told = (fourth?.kind === "meter" ? fourth.meter.keys : [])
+    .slice(4)
+    .map(({ purpose, client, key }) => [purpose, client, key.lend((o) => [...o])]);
+  assert.deepEqual(told, [
+    [5, 34, [0x41, 0x42]],
+    [6, 48, [0xaa, 0xbb]],
+  ]);
+  for (const wrong of [
+    "0503304142060322aabb",
+    "0503224142060322aabb",
+    "050122",
+    "05030041",
+    "0503ff4142",
+    "0403224142",
+    "05032241",
+  ])
+    await refused(withMore(wrong), "meter-keys-incomplete", 4, title(4));
+});
+
 test("no octet of a shipment can be changed without a refusal", async () => {
   const octets = fileOf(write());
   await fc.assert(

@@ -173,9 +173,10 @@ function readMeter(octets: Uint8Array, line: number, count: number, contentKey: 
     throw refuse("meter-keys-not-authentic", "its keys do not unseal: the record was moved or changed");
   const keys = readKeyBlock(block, keyBytesOfSuite(value.securitySuite));
   if (typeof keys === "string") throw refuse("meter-keys-incomplete", keys);
-  if (keys.length !== COMPLETE_BLOCK.length) {
+  if (!COMPLETE_BLOCK.every((purpose, at) => keys[at]?.purpose === purpose)) {
     for (const { key } of keys) key[Symbol.dispose]();
-    throw refuse("meter-keys-incomplete", `its key block has ${keys.length} keys of ${COMPLETE_BLOCK.length}`);
+    const there = keys.filter(({ client }) => client === undefined).length;
+    throw refuse("meter-keys-incomplete", `its key block has ${there} keys of ${COMPLETE_BLOCK.length}`);
   }
   return { line, systemTitle, ...facts, keys };
 }

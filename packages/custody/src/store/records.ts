@@ -10,7 +10,7 @@ export interface MeterPlace {
 
 /** A security setup of a meter: counters, windows and takeovers belong to one. */
 export interface SetupPlace extends MeterPlace {
-  /** The `e` of 0-0:43.0.e.255. */
+  /** The `e` of 0-0:43.0.e.255; of a client's secret the client's service access point, of a child's key its channel. */
   readonly setup: number;
 }
 
@@ -21,10 +21,21 @@ export type Purpose = (typeof PURPOSE)[keyof typeof PURPOSE];
 /** The number of any purpose in the registry (keys/purposes.ts): those that key_transfer changes come first. */
 export type PurposeNumber = Purpose | 4 | 5 | 6 | 7 | 8 | 9 | 10;
 
-/** A key by purpose and version. */
+/** Purposes of the secrets of clients: passwords of low level security, and what other mechanisms compute with. */
+export const SECRET = { LLS: 5, HLS: 6 } as const;
+export type SecretPurpose = (typeof SECRET)[keyof typeof SECRET];
+
+/** A key by purpose and version; the secret of a client by its client as well. */
 export interface KeyName {
-  readonly purpose: Purpose;
+  readonly purpose: PurposeNumber;
   readonly version: number;
+  /** The client's service access point; absent for keys of the security setup. */
+  readonly client?: number | undefined;
+}
+
+/** Whether a stored key is the one of that name. */
+export function isNamed(key: KeyRecord, { purpose, version, client }: KeyName): boolean {
+  return key.purpose === purpose && key.version === version && (client === undefined || key.setup === client);
 }
 
 /** What is known about a meter in custody. */

@@ -1,5 +1,6 @@
 import type { ContactAdvance, CustodianRequest, NextContact, TakeoverState } from "@meterkeep/api/custodian";
 import { systemTitleText } from "@meterkeep/dlms";
+import type { SecretKey } from "@meterkeep/dlms-node";
 import type { LedgerDraft } from "@meterkeep/ledger";
 import { CallRefusal } from "../calls/call-refusal.ts";
 import type { Caller } from "../calls/caller.ts";
@@ -10,7 +11,7 @@ import type { KeyEscrow } from "../escrow/key-escrow.ts";
 import { counterObject, meterFacts } from "../protocol/meter-facts.ts";
 import { unsealKeys, workingKeys } from "../protocol/meter-keys.ts";
 import { type AttributeName, getRequest } from "../protocol/requests.ts";
-import { type MeterFile, PURPOSE, type SetupPlace, type TakeoverRecord } from "../store/records.ts";
+import { isNamed, type MeterFile, PURPOSE, SECRET, type SetupPlace, type TakeoverRecord } from "../store/records.ts";
 import type { Pace } from "./candidates.ts";
 import {
   commitStep,
@@ -25,6 +26,7 @@ import { isFinal, type Journal, rotationJournal, type TakeoverEffect, type Takeo
 import { type Happened, LiveContact } from "./live-contact.ts";
 import { step } from "./machine.ts";
 import { openRotation } from "./plan.ts";
+import { secretClientOf } from "./secret-client.ts";
 import { prepareTransfer } from "./transfer.ts";
 import { canBeTakenOver, journalOf, takeoverOutcome, takeoverState } from "./view.ts";
 
@@ -172,13 +174,14 @@ export class Contacts {
     const { utility, island, systemTitle } = file.meter;
     const place: SetupPlace = { utility, island, systemTitle, setup: 0 };
     const associate = exchange.kind === "associate" ? exchange : undefined;
+    const secret = exchange.kind === "associate-secret" ? exchange : undefined;
     const live = new LiveContact({
       caller,
       lastUsed: now(),
       meter: file.meter,
       place,
       keyVersion: associate?.GUEK ?? 0,
-      association: associate === undefined ? Association.open() : await this.#secured(file, associate),
+      association: await this.#association(file, exchange),
       journal,
       record: record ?? openedRecord(place, now()),
       keys: file.keys,
@@ -189,16 +192,28 @@ export class Contacts {
         step: exchange.step,
         carrier: journal.contact?.carrier,
         ...(associate === undefined ? {} : { GUEK: associate.GUEK, GAK: associate.GAK }),
+        ...(secret === undefined ? {} : { secret: secret.key, lent: secret.key.purpose === SECRET.LLS }),
       });
       const apdu = await this.#perform(live, journal, effects, exchange, [opened]);
       const contact = this.#contacts.add(live);
       this.#byMeter.set(systemTitle, contact);
-      const clientSap = associate === undefined ? facts.publicClientSap : facts.managementClientSap;
+      const clientSap =
+        secret?.key.client ?? (associate === undefined ? facts.publicClientSap : facts.managementClientSap);
       return { kind: "connect", contact, clientSap, serverSap: facts.serverSap, step: exchange.step, apdu };
     } catch (error) {
       live.association[Symbol.dispose]();
       throw error;
     }
+  }
+
+  async #association(file: MeterFile, exchange: Exchange): Promise<Association> {
+    const { vault, clientTitle, random } = this.#dependencies;
+    if (exchange.kind === "associate") return this.#secured(file, exchange);
+    if (exchange.kind !== "associate-secret") return Association.open();
+    const { key } = exchange;
+    const [secret] = (await unsealKeys(vault, file.keys, [key])) as [SecretKey];
+    const client = secretClientOf(file.meter, key);
+    return Association.withSecret(file.meter, client, secret, clientTitle(file.meter.utility), random);
   }
 
   async #secured(file: MeterFile, { GUEK, GAK }: Effect<"associate">): Promise<Association> {
@@ -248,8 +263,7 @@ export class Contacts {
   /** Lets the machine decide and does what it wants. */
   async #happened(handle: string, live: LiveContact, event: Happened): Promise<ContactAdvance> {
     const at = this.#dependencies.now();
-    const file = { meter: live.meter } as Pick<MeterFile, "meter">;
-    const [journal, ...effects] = this.#step(file, live.journal, { ...event, at } as TakeoverEvent);
+    const [journal, ...effects] = this.#step(live, live.journal, { ...event, at } as TakeoverEvent);
     const prepare = effects.find((effect): effect is Effect<"prepare"> => effect.kind === "prepare");
     if (prepare !== undefined) {
       await this.#prepare(live, journal, effects, prepare);
@@ -270,9 +284,14 @@ export class Contacts {
     return { kind: "close", next: close.next, milliseconds: close.milliseconds, state, step: close.step };
   }
 
-  #step(file: Pick<MeterFile, "meter">, journal: Journal, event: TakeoverEvent) {
-    const { arrays } = meterFacts(file.meter.profile);
-    return step(journal, event, { arrays, pace: this.#dependencies.pace });
+  #step({ meter, keys }: Pick<MeterFile, "meter" | "keys">, journal: Journal, event: TakeoverEvent) {
+    const { arrays, policy, secretClients } = meterFacts(meter.profile);
+    const secrets = secretClients.map(({ purpose, clientSap: client }) => ({
+      purpose,
+      client,
+      known: keys.some((key) => isNamed(key, { purpose, client, version: 1 })),
+    }));
+    return step(journal, event, { arrays, policy, secrets, pace: this.#dependencies.pace });
   }
 
   /** Makes keys, durable and in escrow: only then does the machine hear that they may be sent. */
@@ -303,7 +322,15 @@ export class Contacts {
     const prepared = isTransfer ? live.prepared : undefined;
     live.prepared = undefined;
     const counters = countersOf(exchange);
-    const sealed = isTransfer ? [transferEntry(live, exchange, now())] : [];
+    const sealed = [
+      ...(isTransfer ? [transferEntry(live, exchange, now())] : []),
+      ...(exchange.kind === "change-secret"
+        ? [contactEntry(live, now(), "secret-change-sealed", { key: exchange.key })]
+        : []),
+      ...(exchange.kind === "raise-policy"
+        ? [contactEntry(live, now(), "policy-raise-sealed", { to: exchange.to })]
+        : []),
+    ];
     // The reservation, where one is needed, joins the same commit.
     const [first] = await Promise.all([
       counters === 0 ? 0 : sendCounters.take(live.place, live.keyVersion, counters),

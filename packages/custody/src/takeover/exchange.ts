@@ -1,14 +1,33 @@
 import { COUNTERS_PER_ASSOCIATION } from "@meterkeep/dlms";
+import type { SecretKey } from "@meterkeep/dlms-node";
 import { CallRefusal } from "../calls/call-refusal.ts";
 import type { Association } from "../conversation/association.ts";
-import { IDENTITY_OBJECTS } from "../protocol/meter-facts.ts";
-import { getRequest } from "../protocol/requests.ts";
+import { IDENTITY_OBJECTS, securitySetupName } from "../protocol/meter-facts.ts";
+import { unsealKeys } from "../protocol/meter-keys.ts";
+import {
+  changeHlsSecretRequest,
+  getRequest,
+  policyObject,
+  securityActivateRequest,
+  setPasswordRequest,
+} from "../protocol/requests.ts";
 import type { Vault } from "../vault/vault.ts";
-import type { TakeoverEffect } from "./journal.ts";
+import type { SecretName, TakeoverEffect } from "./journal.ts";
 import type { LiveContact } from "./live-contact.ts";
+import { secretClientOf } from "./secret-client.ts";
 import { type PreparedTransfer, transferRequest } from "./transfer.ts";
 
-const EXCHANGES = ["associate", "read-counter", "read-identity", "transfer", "release"] as const;
+const EXCHANGES = [
+  "associate",
+  "associate-secret",
+  "read-counter",
+  "read-identity",
+  "transfer",
+  "change-secret",
+  "read-policy",
+  "raise-policy",
+  "release",
+] as const;
 
 /** An effect of the machine that sends something to the meter. */
 export type Exchange = Extract<TakeoverEffect, { kind: (typeof EXCHANGES)[number] }>;
@@ -20,7 +39,11 @@ export function isExchange(effect: TakeoverEffect): effect is Exchange {
 /** How many invocation counters an exchange takes. */
 export function countersOf({ kind }: Exchange): number {
   if (kind === "associate") return COUNTERS_PER_ASSOCIATION;
-  return kind === "read-counter" ? 0 : 1;
+  return isPlain(kind) ? 0 : 1;
+}
+
+function isPlain(kind: Exchange["kind"]): boolean {
+  return kind === "read-counter" || kind === "associate-secret";
 }
 
 /** The first octets of an exchange, and what the contact then waits for. What makes them true is durable by now. */
@@ -35,6 +58,9 @@ export async function beginExchange(
     case "associate":
       live.awaited = { kind: "association" };
       return sendOf(live.association.take({ kind: "associate", invocationCounter: counter }));
+    case "associate-secret":
+      live.awaited = { kind: "association" };
+      return sendOf(live.association.take({ kind: "associate", invocationCounter: 0 }));
     case "read-counter":
       live.awaited = { kind: "counter" };
       return sendOf(live.association.take({ kind: "associate", invocationCounter: 0 }));
@@ -49,15 +75,33 @@ export async function beginExchange(
     }
     case "transfer": {
       if (prepared === undefined) throw new CallRefusal("custodian-failed", "no keys were prepared for a transfer");
-      live.awaited = { kind: "transfer" };
+      live.awaited = { kind: "answer" };
       return live.seal(await transferRequest(vault, live, exchange.under, prepared), counter);
     }
+    case "change-secret":
+      live.awaited = { kind: "answer" };
+      return live.seal(await secretRequest(vault, live, exchange.key), counter);
+    case "read-policy":
+      live.awaited = { kind: "policy" };
+      return live.seal(getRequest(policyObject(securitySetupName(live.place.setup))), counter);
+    case "raise-policy":
+      live.awaited = { kind: "answer" };
+      return live.seal(securityActivateRequest(securitySetupName(live.place.setup), exchange.to), counter);
     case "release":
       live.awaited = { kind: "release" };
       return sendOf(live.association.take({ kind: "release", invocationCounter: counter }));
     default:
       return exchange satisfies never;
   }
+}
+
+/** What gives a client its new secret. The octets are in it in clear, under the working keys that seal it. */
+async function secretRequest(vault: Vault, live: LiveContact, name: SecretName): Promise<Uint8Array> {
+  const client = secretClientOf(live.meter, name);
+  const [secret] = (await unsealKeys(vault, live.keys, [name])) as [SecretKey];
+  using own = secret;
+  const request = client.mechanism === "low" ? setPasswordRequest : changeHlsSecretRequest;
+  return own.lend((octets) => request(client.object, octets));
 }
 
 function sendOf(effect: ReturnType<Association["take"]>): Uint8Array {

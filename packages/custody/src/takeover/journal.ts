@@ -7,6 +7,8 @@ import type {
   TakeoverVerdict,
 } from "@meterkeep/api/custodian";
 import { type KeyName, PURPOSE, type Purpose } from "../store/records.ts";
+import type { SecretChange } from "./client-secrets.ts";
+import type { PolicyChange } from "./policy.ts";
 
 /** Purposes whose keys an association needs. */
 export const WORKING = [PURPOSE.GUEK, PURPOSE.GAK] as const;
@@ -29,6 +31,11 @@ export type ContactStage =
   | "proving-master"
   | "refusing-master"
   | "refusing-old"
+  | "reading-policy"
+  | "raising-policy"
+  | "changing-secret"
+  | "proving-secret"
+  | "refusing-secret"
   | "releasing";
 
 /** A contact under way: lost with the line, or with the process. */
@@ -45,6 +52,8 @@ export interface Contact {
   readonly masterSentHere: boolean;
   /** Which candidate for the master is being tried. */
   readonly masterTry: number;
+  /** Whose secret it is about. */
+  readonly client?: number | undefined;
 }
 
 /** A transfer whose effect has not been seen yet. */
@@ -58,7 +67,12 @@ export interface SentTransfer {
 /** Stages that send keys. */
 export type TransferStage = Extract<
   ContactStage,
-  "transferring-broadcast" | "transferring-working" | "transferring-master" | "proving-master" | "refusing-master"
+  | "transferring-broadcast"
+  | "transferring-working"
+  | "transferring-master"
+  | "proving-master"
+  | "refusing-master"
+  | "changing-secret"
 >;
 
 /** Keys that are durable and in escrow, or about to be, and that nobody has sent. */
@@ -66,8 +80,8 @@ export interface PreparedKeys {
   readonly stage: TransferStage;
   readonly step: TakeoverStep;
   readonly keys: readonly KeyName[];
-  /** The version of the master to wrap them under. */
-  readonly under: number;
+  /** The version of the master to wrap them under; absent for the secret of a client, which goes under the working keys. */
+  readonly under?: number | undefined;
 }
 
 /** How many counters may be skipped on an unauthenticated word: so many were left at that time. */
@@ -116,6 +130,10 @@ export interface Journal {
     readonly oldMasterDead: boolean;
     readonly oldDead: boolean;
   };
+  /** The secrets of clients, once they have been looked at: in takeovers, and where a rotation changes them. */
+  readonly secrets?: readonly SecretChange[] | undefined;
+  /** The raising of the security policy; absent before it has been looked at. */
+  readonly policy?: PolicyChange | undefined;
   /** Who carried the refusal that proved the old keys dead: whoever carries octets can forge one. */
   readonly refusalCarrier?: Carrier | undefined;
   /** A key has travelled where a holder of the old keys could have recorded it. */
@@ -156,10 +174,16 @@ export type TakeoverEvent = { readonly at: number } & (
   | { readonly kind: "identity-read"; readonly matches: boolean; readonly detail: string }
   /** The keys that were to be prepared are durable and in escrow. */
   | { readonly kind: "prepared" }
+  /** To a transfer of keys, to a secret, or to a higher policy. */
   | { readonly kind: "transfer-answered"; readonly accepted: boolean; readonly detail: string }
+  /** security_policy as the meter tells it, where it does. */
+  | { readonly kind: "policy-read"; readonly value: number | undefined }
   | { readonly kind: "released" }
   | { readonly kind: "lost"; readonly reason: LostReason }
 );
+
+/** The secret of a client, by version. */
+export type SecretName = KeyName & { readonly client: number };
 
 /** What is to be done; the journal beside it must be durable first. */
 export type TakeoverEffect =
@@ -178,6 +202,12 @@ export type TakeoverEffect =
       readonly keys: readonly KeyName[];
       readonly under: number;
     }
+  /** Associate as a client, with a version of its secret. */
+  | { readonly kind: "associate-secret"; readonly step: TakeoverStep; readonly key: SecretName }
+  /** Give a client a secret that was prepared. */
+  | { readonly kind: "change-secret"; readonly step: TakeoverStep; readonly key: SecretName }
+  | { readonly kind: "read-policy"; readonly step: TakeoverStep }
+  | { readonly kind: "raise-policy"; readonly step: TakeoverStep; readonly to: number }
   /** The meter uses this key from now on, by its proof or by its word alone; the one before is kept, deactivated. */
   | { readonly kind: "key-active"; readonly key: KeyName; readonly proven: boolean }
   | { readonly kind: "note"; readonly what: string; readonly detail: string }
@@ -243,6 +273,8 @@ export function rotationJournal(
     proven: { working: !working, master: !master, oldMasterDead: !master, oldDead: !working },
     hintAt: before.hintAt,
     hints: before.hints,
+    secrets: before.secrets,
+    policy: before.policy,
   };
 }
 

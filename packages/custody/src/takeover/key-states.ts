@@ -1,6 +1,6 @@
 import type { KeyState } from "@meterkeep/api/custodian";
 import { mayBecome } from "../keys/key-transition.ts";
-import type { KeyRecord } from "../store/records.ts";
+import { isNamed, type KeyRecord } from "../store/records.ts";
 import type { Write } from "../store/store.ts";
 import type { TakeoverEffect } from "./journal.ts";
 
@@ -34,12 +34,13 @@ export function keyTransitions(
 
 function activations(
   keys: readonly KeyRecord[],
-  { key: { purpose, version }, proven }: Extract<TakeoverEffect, { kind: "key-active" }>,
+  { key: name, proven }: Extract<TakeoverEffect, { kind: "key-active" }>,
   at: number,
 ): KeyTransition[] {
-  const of = keys.filter((key) => key.purpose === purpose);
-  const next = of.find((key) => key.version === version);
+  const { version } = name;
+  const next = keys.find((key) => isNamed(key, name));
   if (next === undefined) return [];
+  const of = keys.filter(({ purpose, setup }) => purpose === next.purpose && setup === next.setup);
   const becomes = (key: KeyRecord, state: KeyState, provenAt?: number): KeyTransition[] =>
     mayBecome(key.state, state) || (key.state === state && provenAt !== undefined)
       ? [{ write: { ...named(key), state, at, provenAt }, from: key.state }]
@@ -52,7 +53,7 @@ function activations(
 function oneForEach(transitions: readonly KeyTransition[]): KeyTransition[] {
   const merged = new Map<string, KeyTransition>();
   for (const { write, from } of transitions) {
-    const name = `${write.purpose}/${write.version}`;
+    const name = `${write.place.setup}/${write.purpose}/${write.version}`;
     const before = merged.get(name);
     const provenAt = write.provenAt ?? before?.write.provenAt;
     merged.set(name, { write: { ...write, provenAt }, from: before?.from ?? from });
@@ -63,7 +64,9 @@ function oneForEach(transitions: readonly KeyTransition[]): KeyTransition[] {
 /** The keys after those transitions. */
 export function withKeyStates(keys: readonly KeyRecord[], transitions: readonly KeyTransition[]): KeyRecord[] {
   return keys.map((key) => {
-    const found = transitions.findLast(({ write }) => write.purpose === key.purpose && write.version === key.version);
+    const found = transitions.findLast(
+      ({ write }) => write.purpose === key.purpose && write.version === key.version && write.place.setup === key.setup,
+    );
     return found === undefined
       ? key
       : { ...key, state: found.write.state, provenAt: found.write.provenAt ?? key.provenAt };

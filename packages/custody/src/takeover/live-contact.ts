@@ -4,7 +4,7 @@ import type { Caller } from "../calls/caller.ts";
 import type { Association } from "../conversation/association.ts";
 import { EvidenceHash } from "../evidence/evidence-hash.ts";
 import { accepted, type ReceiveWindow } from "../protocol/receive-window.ts";
-import { type AttributeName, actionResult, getResult, reasonOf, textOf } from "../protocol/requests.ts";
+import { type AttributeName, actionResult, getResult, reasonOf, setResult, textOf } from "../protocol/requests.ts";
 import type { KeyRecord, MeterRecord, RotationRecord, SetupPlace, TakeoverRecord } from "../store/records.ts";
 import type { Journal, TakeoverEvent } from "./journal.ts";
 import type { PreparedTransfer } from "./transfer.ts";
@@ -15,7 +15,9 @@ export type Awaited =
   | { readonly kind: "counter" }
   /** Attributes still to be read, the first one asked for. */
   | { readonly kind: "identity"; readonly asked: readonly (readonly [IdentityFact, AttributeName])[] }
-  | { readonly kind: "transfer" }
+  /** To an ACTION or a SET. */
+  | { readonly kind: "answer" }
+  | { readonly kind: "policy" }
   | { readonly kind: "release" };
 
 /** What is compared of a meter's identity. */
@@ -90,7 +92,7 @@ export class LiveContact {
 
   /** The line is gone: after an answer under factory keys that is all there is to know. */
   lost(reason: LostReason): Happened {
-    return this.#answered && !this.association.established
+    return this.#answered && !this.association.established && this.#isUnderKeys
       ? { kind: "answered-under-keys", detail: `then the line was lost (${reason})` }
       : { kind: "lost", reason };
   }
@@ -105,8 +107,10 @@ export class LiveContact {
         return this.#counterAnswer(octets);
       case "identity":
         return this.#identityAnswer(octets, this.awaited.asked);
-      case "transfer":
-        return this.#transferAnswer(octets);
+      case "answer":
+        return this.#actAnswer(octets);
+      case "policy":
+        return this.#policyAnswer(octets);
       case "release":
         return { kind: "event", event: { kind: "released" } };
       default:
@@ -124,12 +128,17 @@ export class LiveContact {
         this.#floor = Math.max(0, ...effect.serverCounters);
         return { kind: "event", event: { kind: "associated" } };
       case "failed":
-        return this.#answered || this.association.isUnderKeys(octets)
+        return this.#isUnderKeys && (this.#answered || this.association.isUnderKeys(octets))
           ? { kind: "event", event: { kind: "answered-under-keys", detail: reasonOf(effect.error) } }
           : refusedBy(effect.error);
       default:
         return LOST;
     }
+  }
+
+  /** Not of a client with a secret: what it is answered before its proof says nothing about it. */
+  get #isUnderKeys(): boolean {
+    return this.journal.contact?.client === undefined;
   }
 
   /** The public client's association and read: plain, believed within bounds only. */
@@ -169,9 +178,17 @@ export class LiveContact {
     return { kind: "event", event: { kind: "identity-read", matches, detail } };
   }
 
-  #transferAnswer(octets: Uint8Array): Outcome {
+  #policyAnswer(octets: Uint8Array): Outcome {
     const plain = this.#open(octets);
-    const result = plain === undefined ? undefined : readable(() => actionResult(plain));
+    if (plain === undefined) return LOST;
+    const said = readable(() => getResult(plain));
+    const value = typeof said?.value === "number" ? said.value : undefined;
+    return { kind: "event", event: { kind: "policy-read", value } };
+  }
+
+  #actAnswer(octets: Uint8Array): Outcome {
+    const plain = this.#open(octets);
+    const result = plain && (readable(() => actionResult(plain)) ?? readable(() => setResult(plain)));
     if (result === undefined) return LOST;
     const detail = `the meter answered ${result}`;
     return { kind: "event", event: { kind: "transfer-answered", accepted: result === "success", detail } };

@@ -95,7 +95,7 @@ test("a meter that refuses our counter is asked for its own and tried again at o
 test("a refusal that names a counter is no proof that the factory keys are dead", () => {
   const proven = { working: true, master: true, oldMasterDead: true, oldDead: false };
   const belief = { 0: [2], 1: [3], 2: [2], 3: [2] };
-  const rules = { pace: FAST, arrays: true };
+  const rules = { pace: FAST, arrays: true, secrets: [], policy: undefined };
   const [asked] = step(
     { ...newJournal(), identity: "matched", proven, belief },
     { kind: "contact-asked", at: 1, carrier: "head-end" },
@@ -174,6 +174,90 @@ test("liars are caught under any schedule of faults", () => {
       assert.match(verdict, /^keeps-(factory-keys|master-key)$/);
     }),
     { numRuns: 300 },
+  );
+});
+
+const changed = [
+  "raise-policy passed",
+  "raise-policy passed",
+  "change-secret passed",
+  "change-secret passed",
+  "refuse-factory-keys passed",
+  "prove-secret passed",
+  "refuse-old-secret passed",
+  "prove-secret passed",
+  "refuse-old-secret passed",
+  "done passed",
+];
+
+test("after the keys the policy is raised and every client's secret replaced, each proven by its client and the old one refused", () => {
+  const { journal, meter } = run("honest", [], { secrets: "known" });
+  assert.equal(journal.verdict, "proven");
+  const since = journal.steps.findIndex(({ step: name }) => name === "raise-policy");
+  assert.equal(journal.steps[since - 1]?.step, "refuse-old-master");
+  assert.deepEqual(
+    journal.steps.slice(since).map(({ step: name, outcome }) => `${name} ${outcome}`),
+    changed,
+  );
+  assert.equal(meter.policy, 0x6c);
+  assert.deepEqual([...meter.secrets.values()], [2, 2]);
+  assert.ok(journal.secrets?.every(({ state, unproven }) => state === "settled" && unproven === undefined));
+});
+
+test("a secret that nobody told us is replaced, and its death is left unproven", () => {
+  const { journal, meter } = run("honest", [], { secrets: "untold" });
+  assert.equal(journal.verdict, "proven");
+  assert.deepEqual([...meter.secrets.values()], [2, 2]);
+  assert.ok(journal.secrets?.every(({ unproven }) => /nobody told us the old one/.test(unproven ?? "")));
+  const refusals = journal.steps.filter(({ step: name }) => name === "refuse-old-secret");
+  assert.deepEqual(
+    refusals.map(({ outcome }) => outcome),
+    ["unproven", "unproven"],
+  );
+});
+
+test("liars about secrets and policy are caught, and what is not proven is said; the keys are proven all the same", () => {
+  const why = (character: Parameters<typeof run>[0]) => {
+    const { journal } = run(character, [], { secrets: "known" });
+    assert.equal(journal.verdict, "proven", character);
+    return [journal.policy?.unproven, ...(journal.secrets ?? []).map(({ unproven }) => unproven)].join("; ");
+  };
+  assert.match(why("keeps-secrets"), /it said that it took it, and does not open with it/);
+  assert.match(why("keeps-old-secrets"), /it still opens with the old one/);
+  assert.match(why("refuses-secrets"), /it refuses another one/);
+  assert.match(why("keeps-policy"), /it stays at 0x00/);
+});
+
+test("every fault at every step of secrets and policy ends with the secret on the meter known, or said to be unproven", () => {
+  for (const fault of FAULTS)
+    for (let place = 0; place < 40; place += 1) {
+      const before: Fault[] = Array.from({ length: place }, () => "none");
+      const { journal, meter } = run("honest", [...before, fault], { secrets: "known" });
+      assert.equal(journal.verdict, "proven", `${fault} at exchange ${place}`);
+      assert.equal(journal.policy?.unproven, undefined, `${fault} at exchange ${place}`);
+      assert.equal(meter.policy, 0x6c);
+      for (const { client, belief, unproven } of journal.secrets ?? []) {
+        assert.equal(unproven, undefined, `${fault} at exchange ${place}, client ${client}`);
+        assert.equal(belief[0], meter.secrets.get(client));
+      }
+    }
+});
+
+test("under any schedule of faults no secret is forgotten, sent twice, or tried without end", () => {
+  const fault = fc.constantFrom(...FAULTS);
+  fc.assert(
+    fc.property(fc.array(fault, { maxLength: 80 }), fc.boolean(), (schedule, told) => {
+      const secrets = told ? "known" : "untold";
+      const { journal, meter } = run("honest", schedule, { secrets });
+      for (const { client, belief, unproven, state } of journal.secrets ?? []) {
+        if (journal.verdict !== "proven") return;
+        assert.equal(state, "settled");
+        const version = meter.secrets.get(client) as number;
+        assert.ok(belief.includes(version) || (!told && version === 1), `client ${client}: ${version} of ${belief}`);
+        if (unproven === undefined) assert.deepEqual(belief, [version]);
+      }
+    }),
+    { numRuns: 400 },
   );
 });
 

@@ -1,32 +1,41 @@
 import type { TakeoverStep } from "@meterkeep/api/custodian";
 import { PURPOSE } from "../store/records.ts";
 import { type Candidate, candidates, nextCandidate, type Pace, retryAfter } from "./candidates.ts";
+import {
+  afterRefusal,
+  nextSecretContact,
+  secretOpened,
+  secretRefused,
+  secretUnheard,
+  withSecrets,
+} from "./client-secrets.ts";
 import { type Contact, isFinal, type Journal, type TakeoverEffect, type TakeoverEvent, WORKING } from "./journal.ts";
 import {
   conclude,
   concludedNote,
   contactOf,
   noted,
-  provenNote,
   release,
   type Stepped,
   stepFor,
   type TakeoverRules,
 } from "./moves.ts";
-import { judgeTransfer, proceed, sendPrepared } from "./proceed.ts";
+import { policyUnheard } from "./policy.ts";
+import { concluded, judgePolicy, judgeTransfer, proceed, sendPrepared } from "./proceed.ts";
 
 /**
  * The change of a meter's keys, a pure machine: of all of the factory's, or of those that a rotation is for.
  *
  * The order of proofs: old keys open an association; at takeover, the meter is who the shipment says; new working keys
  * (GUEK, GAK, GBEK) are prepared, transferred and proven by a fresh association; the new master alone, proven by a
- * transfer wrapped under it; the old master's death by refusal of one wrapped under it; the old keys' death by refusal of
- * an association. Whatever gets lost on the way leaves `belief` wider, and the next contact tries what it holds, spaced.
+ * transfer wrapped under it; the old master's death by refusal of one wrapped under it; then, under the new keys, the
+ * security policy is raised and the secrets of clients are replaced; the old keys' death by refusal of an association; each
+ * client's secret by an association with the new one and the refusal of one with the old. Whatever gets lost on the way leaves `belief` wider, and the next contact tries what it holds, spaced.
  */
 export function step(journal: Journal, event: TakeoverEvent, rules: TakeoverRules): Stepped {
   switch (event.kind) {
     case "contact-asked":
-      return contactAsked(dropContact(journal, event.at, rules), event, rules);
+      return contactAsked(withSecrets(dropContact(journal, event.at, rules), rules), event, rules);
     case "associated":
       return associated(journal, event.at, rules);
     case "association-refused":
@@ -41,8 +50,10 @@ export function step(journal: Journal, event: TakeoverEvent, rules: TakeoverRule
       return sendPrepared(journal);
     case "transfer-answered":
       return judgeTransfer(journal, event, rules);
+    case "policy-read":
+      return judgePolicy(journal, event, rules);
     case "released":
-      return closed(journal, event.at);
+      return closed(journal, event.at, rules);
     case "lost":
       return lost(journal, event, rules);
     default:
@@ -82,10 +93,25 @@ function contactAsked(
       ? open({ stage: "associating", step: name, ...current, control: true })
       : open({ stage: "refusing-old", step: name, GUEK: old[PURPOSE.GUEK], GAK: old[PURPOSE.GAK] });
   }
+  const proof = isSettled && proven.working && proven.master && proven.oldMasterDead && nextSecretContact(journal);
+  if (proof) return openSecret(journal, carrier, proof);
   if (wantsHint(journal, at, rules.pace)) return open({ stage: "counter-hint", step: "counter-hint", ...current });
   const next = nextCandidate(journal, at, rules.pace);
   if ("milliseconds" in next) return [journal, { kind: "wait", milliseconds: next.milliseconds }];
   return open({ stage: "associating", step: stepName(journal, next.candidate), ...next.candidate });
+}
+
+/** Opens a contact in which a client's secret is proven, or its old one refused. */
+function openSecret(
+  journal: Journal,
+  carrier: Contact["carrier"],
+  { client, purpose, version, stage, step: name }: NonNullable<ReturnType<typeof nextSecretContact>>,
+): Stepped {
+  const contact = { carrier, stage, step: name, control: false, masterSentHere: false, masterTry: 0, GUEK: 0, GAK: 0 };
+  return [
+    { ...journal, contact: { ...contact, client } },
+    { kind: "associate-secret", step: name, key: { purpose, version, client } },
+  ];
 }
 
 /** The name on the ladder: a guess is a probe, what the meter has acknowledged is not a guess. */
@@ -109,6 +135,11 @@ function wantsHint(journal: Journal, at: number, pace: Pace): boolean {
 function associated(journal: Journal, at: number, rules: TakeoverRules): Stepped {
   const contact = contactOf(journal);
   const { GUEK, GAK, step: name } = contact;
+  if (isSecretProof(contact)) {
+    const [opened, ...effects] = secretOpened(journal, at);
+    const [seen, ...end] = concluded({ ...opened, failures: 0, notBefore: 0 }, at, rules);
+    return release(seen, ...effects, ...end);
+  }
   if (contact.stage === "refusing-old") {
     const detail = "an association with the old keys was made";
     return conclude(bothBelieved(noted(journal, name, at, "failed", detail)), "keeps-factory-keys", detail);
@@ -121,7 +152,8 @@ function associated(journal: Journal, at: number, rules: TakeoverRules): Stepped
     notBefore: 0,
     verdict: journal.verdict === "unknown" ? "pending" : journal.verdict,
   };
-  if (contact.control) return oldKeysDead(believed, at, "they got no answer, where the new keys do", "release");
+  if (contact.control)
+    return proceed(oldKeysDead(believed, at, "they got no answer, where the new keys do"), at, rules);
   return proceed(workingTransferSeen(believed), at, rules);
 }
 
@@ -164,12 +196,15 @@ function workingTransferSeen(journal: Journal): Journal {
 function associationRefused(
   journal: Journal,
   { at, detail, expectedCounter }: Extract<TakeoverEvent, { kind: "association-refused" }>,
-  { pace }: TakeoverRules,
+  rules: TakeoverRules,
 ): Stepped {
+  const { pace } = rules;
+  if (isSecretProof(contactOf(journal))) return secretTurnedDown(journal, at, detail, rules);
   const { GUEK, GAK, step: name, stage, control } = contactOf(journal);
   const raise: readonly TakeoverEffect[] =
     expectedCounter === undefined ? [] : [{ kind: "raise-counter", to: expectedCounter }];
-  if (stage === "refusing-old" && expectedCounter === undefined) return oldKeysDead(journal, at, detail, "close");
+  if (stage === "refusing-old" && expectedCounter === undefined)
+    return goOnOrEnd(oldKeysDead(journal, at, detail), at, rules, name);
   const refused = noted(journal, name, at, "refused", detail);
   const refusedUntil = () => {
     if (expectedCounter !== undefined) return at + retryAfter(journal.failures + 1, pace);
@@ -186,6 +221,26 @@ function associationRefused(
   const hopeless = candidates(tried).every((one) => tried.tries.some((t) => t.GUEK === one.GUEK && t.GAK === one.GAK));
   const judged: Journal = hopeless ? atALoss(tried, at, pace) : tried;
   return [judged, ...raise, ...reopen(judged, at, name, pace)];
+}
+
+function isSecretProof({ stage }: Contact): boolean {
+  return stage === "proving-secret" || stage === "refusing-secret";
+}
+
+/** A client's secret does not open: the old one's death, or a reason to give it another. */
+function secretTurnedDown(journal: Journal, at: number, detail: string, rules: TakeoverRules): Stepped {
+  const { stage, step: name } = contactOf(journal);
+  const refused = secretRefused(journal, at, detail);
+  // The refusal of the old one is what was wanted; that of a new one keeps its distance from the next try.
+  return goOnOrEnd(stage === "proving-secret" ? afterRefusal(refused, at, rules) : refused, at, rules, name);
+}
+
+/** Closes a contact without a release, and ends the change where nothing is left to do. */
+function goOnOrEnd(journal: Journal, at: number, rules: TakeoverRules, name: TakeoverStep): Stepped {
+  const [seen, ...end] = concluded({ ...journal, contact: undefined }, at, rules);
+  if (isFinal(seen.verdict)) return [seen, ...end, { kind: "close", step: "done", next: "done", milliseconds: 0 }];
+  const milliseconds = Math.max(seen.notBefore - at, 0);
+  return [seen, ...end, { kind: "close", step: name, next: milliseconds === 0 ? "reconnect" : "wait", milliseconds }];
 }
 
 /** Nothing believed opens the meter, whatever its counter: from now on everything sent since the old keys is believed again. */
@@ -234,12 +289,13 @@ function identityRead(
 function lost(
   journal: Journal,
   { at, reason }: Extract<TakeoverEvent, { kind: "lost" }>,
-  { pace }: TakeoverRules,
+  rules: TakeoverRules,
 ): Stepped {
+  const { pace } = rules;
   const { contact } = journal;
   if (contact === undefined) return [journal, { kind: "close", step: "release", next: "reconnect", milliseconds: 0 }];
-  const after = dropContact(journal, at, { pace }, reason);
-  if (isFinal(after.verdict)) return [after, { kind: "close", step: "done", next: "done", milliseconds: 0 }];
+  const [after, ...end] = concluded(dropContact(journal, at, rules, reason), at, rules);
+  if (isFinal(after.verdict)) return [after, ...end, { kind: "close", step: "done", next: "done", milliseconds: 0 }];
   return [after, ...reopen(after, at, contact.step, pace)];
 }
 
@@ -265,6 +321,12 @@ function dropContact(
       return { ...written, oldSilent: true };
     case "counter-hint":
       return { ...written, hintAt: at };
+    case "reading-policy":
+    case "raising-policy":
+      return policyUnheard(written);
+    case "proving-secret":
+    case "refusing-secret":
+      return secretUnheard(written, contact);
     case "associating": {
       const { GUEK, GAK } = contact;
       const certain = candidates(journal).length === 1;
@@ -283,28 +345,18 @@ function triedInVain(journal: Journal, { GUEK, GAK }: Candidate, at: number): Pi
   return { tries: [...others, { GUEK, GAK, at }], oldTriedAt: isOld ? at : oldTriedAt };
 }
 
-function oldKeysDead(journal: Journal, at: number, detail: string, end: "release" | "close"): Stepped {
-  const dead: Journal = {
-    ...noted(
-      noted(journal, stepFor(journal, "refuse-factory-keys"), at, "passed", detail),
-      "done",
-      at,
-      "passed",
-      "every key is proven",
-    ),
+/** The old keys open nothing any more. */
+function oldKeysDead(journal: Journal, at: number, detail: string): Journal {
+  return {
+    ...noted(journal, stepFor(journal, "refuse-factory-keys"), at, "passed", detail),
     proven: { ...journal.proven, oldDead: true },
-    verdict: "proven",
-    provenAt: at,
     refusalCarrier: contactOf(journal).carrier,
   };
-  const note = provenNote(dead);
-  if (end === "release") return release(dead, note);
-  return [{ ...dead, contact: undefined }, note, { kind: "close", step: "done", next: "done", milliseconds: 0 }];
 }
 
-function closed(journal: Journal, at: number): Stepped {
-  const over = { ...journal, contact: undefined };
-  if (isFinal(journal.verdict)) return [over, { kind: "close", step: "done", next: "done", milliseconds: 0 }];
+function closed(journal: Journal, at: number, rules: TakeoverRules): Stepped {
+  const [over, ...end] = concluded({ ...journal, contact: undefined }, at, rules);
+  if (isFinal(over.verdict)) return [over, ...end, { kind: "close", step: "done", next: "done", milliseconds: 0 }];
   const milliseconds = Math.max(journal.notBefore - at, 0);
   return [over, { kind: "close", step: "release", next: milliseconds === 0 ? "reconnect" : "wait", milliseconds }];
 }

@@ -1,13 +1,18 @@
 import type { StepOutcome, TakeoverStep, TakeoverVerdict } from "@meterkeep/api/custodian";
+import type { SecretPurpose } from "../store/records.ts";
 import type { Pace } from "./candidates.ts";
 import { gradeOf } from "./grade.ts";
-import { type Contact, type Journal, type TakeoverEffect, withStep } from "./journal.ts";
+import { type Contact, type Journal, type PreparedKeys, type TakeoverEffect, withStep } from "./journal.ts";
 
 /** What the machine needs to know about its meter and its limits. */
 export interface TakeoverRules {
   readonly pace: Pace;
   /** Whether the meter takes several keys in one key_transfer. */
   readonly arrays: boolean;
+  /** Clients with a secret of their own, and whether we were told the one that the factory gave them. */
+  readonly secrets: readonly { readonly purpose: SecretPurpose; readonly client: number; readonly known: boolean }[];
+  /** Bits that security_policy must have; absent where the profile does not say. */
+  readonly policy: number | undefined;
 }
 
 /** A journal and what is to be done once it is durable. */
@@ -27,6 +32,13 @@ export function inContact(journal: Journal, change: Partial<Contact>): Journal {
 /** Adds a line to the history. */
 export function noted(journal: Journal, step: TakeoverStep, at: number, outcome: StepOutcome, detail: string): Journal {
   return withStep(journal, { step, at, outcome, detail });
+}
+
+/** Keys are made, kept and in escrow before they are sent. */
+export function prepared(journal: Journal, transfer: PreparedKeys, done: readonly TakeoverEffect[]): Stepped {
+  const { step, keys } = transfer;
+  const waiting = inContact({ ...journal, prepared: transfer }, { stage: "preparing", step });
+  return [waiting, ...done, { kind: "prepare", step, keys }];
 }
 
 /** Ends the association in good order. */

@@ -1,4 +1,5 @@
-import { PURPOSE, type Purpose } from "../store/records.ts";
+import { type KeyName, PURPOSE, type Purpose } from "../store/records.ts";
+import { changeNextSecret, secretAnswered, secretsSettled, sendSecret } from "./client-secrets.ts";
 import {
   changes,
   isFinal,
@@ -14,12 +15,14 @@ import {
   contactOf,
   inContact,
   noted,
+  prepared,
   provenNote,
   reconnect,
   release,
   type Stepped,
   type TakeoverRules,
 } from "./moves.ts";
+import { policyAnswered, policyRead, policySettled, readPolicy } from "./policy.ts";
 
 /** How often an acknowledged transfer may have no effect, or a transfer be refused, before that is the verdict. */
 const MAX_ROUNDS = 2;
@@ -52,13 +55,28 @@ export function proceed(journal: Journal, at: number, rules: TakeoverRules, done
   const spared = journal.withoutBroadcast
     ? activated(journal, PURPOSE.GAK, belief[PURPOSE.GAK][0] as number, belief[PURPOSE.GAK].length === 1)
     : [];
+  const more = readPolicy(journal, rules, [...done, ...spared]) ?? changeNextSecret(journal, [...done, ...spared]);
+  if (more !== undefined) return more;
   if (!proven.oldDead) return release(journal, ...done, ...spared);
+  const [over, ...end] = concluded(journal, at, rules);
+  return release(over, ...done, ...spared, ...end);
+}
+
+/** Whether nothing is left to be proven, or to be given up. */
+export function isComplete(journal: Journal, rules: TakeoverRules): boolean {
+  const { working, master, oldMasterDead, oldDead } = journal.proven;
+  return working && master && oldMasterDead && oldDead && policySettled(journal, rules) && secretsSettled(journal);
+}
+
+/** Ends what is complete. */
+export function concluded(journal: Journal, at: number, rules: TakeoverRules): Stepped {
+  if (!isComplete(journal, rules) || isFinal(journal.verdict)) return [journal];
   const over: Journal = {
     ...noted(journal, "done", at, "passed", "every key that can be proven is"),
     verdict: "proven",
     provenAt: at,
   };
-  return release(over, ...done, ...spared, provenNote(over));
+  return [over, provenNote(over)];
 }
 
 function transferWorking(
@@ -125,25 +143,28 @@ function prepare(
   const keys = purposes.map((purpose) => ({ purpose, version: journal.nextVersion[purpose] }));
   let { nextVersion } = journal;
   for (const { purpose, version } of keys) nextVersion = { ...nextVersion, [purpose]: version + 1 };
-  const { step } = transfer;
-  const waiting = inContact({ ...journal, nextVersion, prepared: { ...transfer, keys } }, { stage: "preparing", step });
-  return [waiting, ...done, { kind: "prepare", step, keys }];
+  return prepared({ ...journal, nextVersion }, { ...transfer, keys }, done);
 }
 
 /** Sends what was prepared, and believes that it may be on the meter from now on. */
 export function sendPrepared(journal: Journal): Stepped {
-  const { prepared } = journal;
-  if (prepared === undefined) throw new Error("keys were prepared that nobody asked for");
-  const { stage, step, keys, under } = prepared;
+  const { prepared: waiting } = journal;
+  if (waiting === undefined) throw new Error("keys were prepared that nobody asked for");
+  const { stage, step, keys, under } = waiting;
+  if (under === undefined) return sendSecret(journal, waiting);
   let { belief } = journal;
-  for (const { purpose, version } of keys) belief = { ...belief, [purpose]: [version, ...belief[purpose]] };
+  for (const { purpose, version } of keys as readonly TransferName[])
+    belief = { ...belief, [purpose]: [version, ...belief[purpose]] };
   const purposes = keys.map(({ purpose }) => purpose);
   // A broadcast key tells nobody the others: only these make a takeover exposed.
   const telling = purposes.some((purpose) => purpose !== PURPOSE.GBEK);
   const exposed = journal.exposed || (telling && contactOf(journal).carrier !== "depot");
-  const next: Journal = { ...journal, belief, exposed, prepared: undefined, sent: sentBy(prepared) ?? journal.sent };
+  const next: Journal = { ...journal, belief, exposed, prepared: undefined, sent: sentBy(waiting) ?? journal.sent };
   return [inContact(next, { stage, step }), { kind: "transfer", step, keys, under }];
 }
+
+/** A key that key_transfer carries. */
+type TransferName = KeyName & { readonly purpose: Purpose };
 
 /** What is to be seen of a transfer later on; of a broadcast key nothing ever is. */
 function sentBy({ stage, keys }: PreparedKeys): SentTransfer | undefined {
@@ -152,12 +173,24 @@ function sentBy({ stage, keys }: PreparedKeys): SentTransfer | undefined {
   return stage === "transferring-master" ? { kind: "master", versions, acknowledged: false } : undefined;
 }
 
+/** What the meter says of its policy, and what comes next. */
+export function judgePolicy(
+  journal: Journal,
+  event: Extract<TakeoverEvent, { kind: "policy-read" }>,
+  rules: TakeoverRules,
+): Stepped {
+  const [read, ...effects] = policyRead(journal, event, rules);
+  return effects.length > 0 ? [read, ...effects] : proceed(read, event.at, rules);
+}
+
 type Answer = Extract<TakeoverEvent, { kind: "transfer-answered" }>;
 
 /** What the answer to a transfer means, by what it was sent for. */
 export function judgeTransfer(journal: Journal, answer: Answer, rules: TakeoverRules): Stepped {
   const { stage, step } = contactOf(journal);
   const { at, accepted, detail } = answer;
+  if (stage === "changing-secret") return proceed(secretAnswered(journal, answer), at, rules);
+  if (stage === "raising-policy") return proceed(policyAnswered(journal, answer), at, rules);
   const written = noted(journal, step, at, accepted === (stage !== "refusing-master") ? "passed" : "refused", detail);
   switch (stage) {
     case "transferring-broadcast":

@@ -30,7 +30,7 @@ async function checkKeys(custody: TestCustody, meter: TestMeter): Promise<void> 
 async function takenOver(custody: TestCustody, meter: TestMeter): Promise<void> {
   await checkKeys(custody, meter);
   const file = await custody.store.load(meter.systemTitle);
-  const active = file?.keys.filter(({ state }) => state === "active") ?? [];
+  const active = file?.keys.filter(({ state, purpose }) => state === "active" && purpose <= 3) ?? [];
   assert.deepEqual(
     active.map(({ purpose }) => purpose),
     [0, 1, 2, 3],
@@ -69,11 +69,12 @@ test("a meter is taken over octet by octet, its ladder is the one of the contrac
         "transfer-master passed",
         "prove-master passed",
         "refuse-old-master passed",
+        "raise-policy passed",
         "refuse-factory-keys passed",
         "done passed",
       ],
     );
-    assert.equal(steps.length, 12);
+    assert.equal(steps.length, 13);
     await takenOver(custody, meter);
     const entries = await custody.store.ledger.read(0, 1000);
     assert.equal((await auditStored(custody.store.ledger)).fault, undefined);
@@ -95,6 +96,94 @@ test("meters of every profile are taken over, with arrays of keys and one by one
       await takenOver(custody, meter);
     });
 });
+
+const secretMeter = (title: string, more: Partial<ConstructorParameters<typeof TestMeter>[0]> = {}) =>
+  new TestMeter({ systemTitle: title, secrets: true, policy: 0x24, setupVersion: 0, ...more });
+const IS15959 = { profile: "is15959" } as const;
+
+test("a takeover replaces the secrets of clients and raises the policy, through the association objects, octet by octet", () =>
+  withTestCustody(async (custody) => {
+    const meter = secretMeter("5453540000000201");
+    await custody.add(meter, IS15959);
+    const { state, steps } = await carryTakeover(custody, meter);
+    assert.equal(state.verdict, "proven");
+    assert.doesNotMatch(state.sentence, /Unproven/);
+    assert.ok(
+      ["raise-policy", "change-secret", "prove-secret", "refuse-old-secret"].every((one) => steps.includes(one)),
+    );
+    assert.equal(meter.policyBits, 0x6c);
+    for (const [client, secret] of Object.entries(meter.secrets))
+      assert.notDeepEqual(secret, meter.factorySecrets[client], client);
+    assert.match(Buffer.from(meter.secrets["optical"] as Uint8Array).toString("latin1"), /^[\w-]{16}$/);
+    const file = await custody.store.load(meter.systemTitle);
+    const states = file?.keys.filter(({ purpose }) => purpose > 3).map((key) => [key.setup, key.version, key.state]);
+    assert.deepEqual(states, [
+      [34, 1, "deactivated"],
+      [34, 2, "active"],
+      [48, 1, "deactivated"],
+      [48, 2, "active"],
+    ]);
+    const kinds = (await custody.store.ledger.read(0, 1000)).map(({ kind }) => kind);
+    assert.equal(kinds.filter((kind) => kind === "secret-change-sealed").length, 2);
+    assert.equal(kinds.filter((kind) => kind === "policy-raise-sealed").length, 1);
+  }));
+
+test("a meter that keeps the secrets it should change is taken over, and what it kept is said to be unproven", () =>
+  withTestCustody(async (custody) => {
+    const meter = secretMeter("5453540000000202", { character: "keeps-secrets" });
+    await custody.add(meter, IS15959);
+    const { state } = await carryTakeover(custody, meter);
+    assert.equal(state.verdict, "proven");
+    assert.match(state.sentence, /Unproven is the password of client 34: .*; the secret of client 48: /);
+    assert.ok(state.steps.some(({ step, outcome }) => step === "prove-secret" && outcome === "refused"));
+  }));
+
+test("killed at any commit of secrets and policy, before or after, the custodian ends with what is on the meter", async () => {
+  let commit = 0;
+  for (let reached = true; reached; commit += 1)
+    for (const when of ["before", "after"] as const)
+      await withTestCustody(async (custody) => {
+        const meter = secretMeter("5453540000000203");
+        await custody.add(meter, IS15959);
+        custody.crashAt(commit, when);
+        const { state, crashes } = await carryTakeover(custody, meter);
+        reached = crashes > 0;
+        assert.equal(state.verdict, "proven", `commit ${commit} ${when}`);
+        assert.doesNotMatch(state.sentence, /Unproven/, `commit ${commit} ${when}`);
+        const held = await heldSecrets(custody, meter);
+        for (const [client, secret] of Object.entries(meter.secrets))
+          assert.ok(
+            held.includes(Buffer.from(secret).toString("hex")),
+            `secret of ${client}, commit ${commit} ${when}`,
+          );
+        assert.equal(new Set(meter.everSent).size, meter.everSent.length, "a value was sent twice");
+      });
+});
+
+test("a meter that dies at any APDU of secrets and policy is given them in the end", async () => {
+  const fault = ["dies-before", "dies-after", "says-nothing"] as const;
+  for (let place = 8; place < 36; place += 1)
+    await withTestCustody(async (custody) => {
+      const meter = secretMeter("5453540000000204");
+      await custody.add(meter, IS15959);
+      const faults = [...Array<"none">(place).fill("none"), fault[place % 3] as (typeof fault)[number]];
+      const { state } = await carryTakeover(custody, meter, { faults });
+      assert.equal(state.verdict, "proven", `${place}`);
+      assert.doesNotMatch(state.sentence, /Unproven/, `${place}`);
+    });
+});
+
+async function heldSecrets(custody: TestCustody, meter: TestMeter): Promise<readonly string[]> {
+  const file = await custody.store.load(meter.systemTitle);
+  const records = (file?.keys ?? []).filter(({ purpose }) => purpose > 3);
+  const keys = await custody.vault.unseal(
+    records.map((record) => ({
+      place: { ...record, systemTitle: fromHex(record.systemTitle) },
+      sealed: record.sealed,
+    })),
+  );
+  return keys.map((key) => key.lend((octets) => Buffer.from(octets).toString("hex")));
+}
 
 test("in the depot a takeover is shielded, with one contact over the head-end it is not", () =>
   withTestCustody(async (custody) => {

@@ -8,6 +8,7 @@ import { keyBytesOfSuite } from "../shipment/key-block.ts";
 import { type KeyName, type KeyRecord, PURPOSE } from "../store/records.ts";
 import type { Vault } from "../vault/vault.ts";
 import type { LiveContact } from "./live-contact.ts";
+import { freshSecret, secretClientOf } from "./secret-client.ts";
 
 /** Fresh keys, sealed and ready to be stored; their octets are unsealed again only when the transfer is built. */
 export interface PreparedTransfer {
@@ -23,19 +24,24 @@ export async function prepareTransfer(
   names: readonly KeyName[],
   at: number,
 ): Promise<PreparedTransfer> {
-  const keys = names.map(() => SecretKey.random(keyBytesOfSuite(meter.securitySuite)));
+  const keys = names.map((name) =>
+    name.client === undefined
+      ? SecretKey.random(keyBytesOfSuite(meter.securitySuite))
+      : freshSecret(secretClientOf(meter, { ...name, client: name.client })),
+  );
   try {
     const systemTitle = fromHex(place.systemTitle);
     const sealed = await vault.seal(
-      names.map(({ purpose, version }, index) => ({
-        place: { ...place, systemTitle, purpose, version },
+      names.map(({ purpose, version, client }, index) => ({
+        place: { ...place, setup: client ?? place.setup, systemTitle, purpose, version },
         key: keys[index] as SecretKey,
       })),
     );
     const checkValues = await vault.checkValues(keys.filter((_, index) => isUnique(names[index]?.purpose as number)));
     const records = names.map(
-      ({ purpose, version }, index): KeyRecord => ({
+      ({ purpose, version, client }, index): KeyRecord => ({
         ...place,
+        setup: client ?? place.setup,
         purpose,
         version,
         state: "pre-activation",

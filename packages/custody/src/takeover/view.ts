@@ -1,7 +1,7 @@
 import type { TakeoverGrade, TakeoverPhase, TakeoverState, TakeoverStep } from "@meterkeep/api/custodian";
 import { fromHex, systemTitle } from "@meterkeep/dlms";
 import { purposeName } from "../keys/purposes.ts";
-import type { KeyRecord, MeterFile, MeterRecord, TakeoverRecord } from "../store/records.ts";
+import { type KeyRecord, type MeterFile, type MeterRecord, SECRET, type TakeoverRecord } from "../store/records.ts";
 import { candidates } from "./candidates.ts";
 import { compromisedVouchers, gradeOf, refusalCarrier } from "./grade.ts";
 import { isFinal, type Journal, newJournal, storedJournal, type TakeoverOutcome } from "./journal.ts";
@@ -60,7 +60,9 @@ function stateReached(meter: MeterRecord, journal: Journal, begun: boolean): Tak
     ...(journal.provenAt === undefined ? {} : { provenAt: journal.provenAt }),
     steps: journal.steps,
     holders: meter.holders,
-    sentence: applicable ? sentenceOf(journal, phase, grade, meter.holders) : NOT_APPLICABLE,
+    sentence: applicable
+      ? [sentenceOf(journal, phase, grade, meter.holders), ...unprovenOf(journal)].join(" ").slice(0, MOST_SENTENCE)
+      : NOT_APPLICABLE,
   };
 }
 
@@ -68,6 +70,22 @@ function stateReached(meter: MeterRecord, journal: Journal, begun: boolean): Tak
 export function takeoverOutcome(meter: MeterRecord, journal: Journal): TakeoverOutcome {
   const { grade, verdict, provenAt, steps, sentence } = stateReached(meter, journal, true);
   return { grade, verdict, ...(provenAt === undefined ? {} : { provenAt }), steps, sentence };
+}
+
+const MOST_SENTENCE = 1000;
+
+/** What a takeover could not prove beyond its keys, as sentences. A broadcast key never is. */
+function unprovenOf({ verdict, secrets, policy }: Journal): string[] {
+  if (verdict !== "proven") return [];
+  const open = [
+    ...(policy?.unproven === undefined ? [] : [`its security policy: ${policy.unproven}`]),
+    ...(secrets ?? []).flatMap(({ client, purpose, unproven }) =>
+      unproven === undefined
+        ? []
+        : [`the ${purpose === SECRET.LLS ? "password" : "secret"} of client ${client}: ${unproven}`],
+    ),
+  ];
+  return open.length === 0 ? [] : [`Unproven is ${open.join("; ")}.`];
 }
 
 function lossOf(compromised: readonly KeyRecord[]): string {

@@ -1,4 +1,4 @@
-import { PURPOSE, type Purpose } from "../store/records.ts";
+import { type KeyName, PURPOSE, type Purpose, SECRET } from "../store/records.ts";
 import {
   type Carrier,
   isFinal,
@@ -23,7 +23,18 @@ export type Character =
   | "has-no-broadcast-key"
   | "refuses-master"
   | "applies-late"
-  | "is-another";
+  | "is-another"
+  | "keeps-secrets"
+  | "keeps-old-secrets"
+  | "refuses-secrets"
+  | "keeps-policy";
+
+/** Clients of a meter that has some. */
+const SECRETS = [
+  { purpose: SECRET.LLS, client: 34, known: true },
+  { purpose: SECRET.HLS, client: 48, known: true },
+] as const;
+const POLICY = 0x6c;
 
 /** What goes wrong with one exchange, or with us around it. */
 export const FAULTS = [
@@ -57,6 +68,9 @@ class PretendMeter {
   readonly character: Character;
   /** What it held at first. */
   readonly #old: Readonly<Record<Purpose, number>>;
+  /** Version of each client's secret. */
+  readonly secrets = new Map<number, number>(SECRETS.map(({ client }) => [client, 1]));
+  policy = 0;
   #late: (readonly { purpose: Purpose; version: number }[])[] = [];
 
   constructor(character: Character, keys: Readonly<Record<Purpose, number>>) {
@@ -69,6 +83,17 @@ class PretendMeter {
     const before =
       this.character === "opens-with-both" && GUEK === this.#old[PURPOSE.GUEK] && GAK === this.#old[PURPOSE.GAK];
     return before || (GUEK === this.keys[PURPOSE.GUEK] && GAK === this.keys[PURPOSE.GAK]);
+  }
+
+  opensAs({ client = 0, version }: KeyName): boolean {
+    return this.secrets.get(client) === version || (this.character === "keeps-old-secrets" && version === 1);
+  }
+
+  /** Whether it says that it has taken a client's secret. */
+  changeSecret({ client = 0, version }: KeyName, applied: boolean): boolean {
+    if (this.character === "refuses-secrets") return false;
+    if (applied && this.character !== "keeps-secrets") this.secrets.set(client, version);
+    return true;
   }
 
   /** A contact begins: what is applied late is applied at the contact after the next. */
@@ -122,7 +147,21 @@ export interface RunOptions {
   readonly preparing?: readonly PrepareFault[];
   /** The rotation of these purposes, of a meter that has been taken over; a takeover unless given. */
   readonly rotating?: readonly Purpose[];
+  /** Whether the meter has clients with secrets, and a policy to be raised; and whether the factory told them. */
+  readonly secrets?: "known" | "untold";
 }
+
+const EXCHANGES: readonly string[] = [
+  "associate",
+  "associate-secret",
+  "read-counter",
+  "read-identity",
+  "transfer",
+  "change-secret",
+  "read-policy",
+  "raise-policy",
+  "release",
+];
 
 const AFTER_TAKEOVER = { 0: 2, 1: 3, 2: 2, 3: 2 } as const;
 
@@ -146,7 +185,13 @@ export function plannedRotation(purposes: readonly Purpose[]): Journal {
  * nothing goes wrong any more. After everything that happens, what is on the meter must be believed and held.
  */
 export function run(character: Character, faults: readonly Fault[], options: RunOptions = {}): Run {
-  const rules: TakeoverRules = { pace: FAST, arrays: options.arrays ?? true };
+  const secrets = options.secrets === undefined ? [] : SECRETS;
+  const rules: TakeoverRules = {
+    pace: FAST,
+    arrays: options.arrays ?? true,
+    secrets: secrets.map((secret) => ({ ...secret, known: options.secrets === "known" })),
+    policy: options.secrets === undefined ? undefined : POLICY,
+  };
   const carrier = options.carrier ?? "head-end";
   const { rotating } = options;
   const start = rotating === undefined ? ({ 0: 1, 1: 1, 2: 1, 3: 1 } as const) : AFTER_TAKEOVER;
@@ -154,6 +199,10 @@ export function run(character: Character, faults: readonly Fault[], options: Run
   const upTo = (version: number) => new Set(Array.from({ length: version }, (_, at) => at + 1));
   const held = { 0: upTo(start[0]), 1: upTo(start[1] + 1), 2: upTo(start[2]), 3: upTo(start[3]) };
   const escrowed: Record<Purpose, Set<number>> = { 0: new Set(), 1: new Set(), 2: new Set(), 3: new Set() };
+  /** Versions of secrets that were made, and that are in escrow, by client. */
+  const secretsHeld = new Set(SECRETS.map(({ client }) => `${client}/1`));
+  const secretsEscrowed = new Set<string>();
+  const secretsSent = new Set<string>();
   const schedule = [...faults];
   const preparing = [...(options.preparing ?? [])];
   const tried = new Map<string, number>();
@@ -175,11 +224,17 @@ export function run(character: Character, faults: readonly Fault[], options: Run
           `key ${purpose} version ${version} is on the meter and not believed: ${durable.belief[purpose]}`,
         );
     }
+    for (const [client, version] of meter.secrets)
+      if (!secretsHeld.has(`${client}/${version}`))
+        throw new Error(`the secret of client ${client}, version ${version}, is on the meter and forgotten`);
   };
   const commit = (journal: Journal, effects: readonly TakeoverEffect[]): void => {
     durable = JSON.parse(JSON.stringify(journal)) as Journal;
     for (const effect of effects)
-      if (effect.kind === "prepare") for (const { purpose, version } of effect.keys) held[purpose].add(version);
+      if (effect.kind === "prepare")
+        for (const { purpose, version, client } of effect.keys)
+          if (client === undefined) held[purpose as Purpose].add(version);
+          else secretsHeld.add(`${client}/${version}`);
   };
   /** Makes keys durable and puts them into escrow, as far as it gets. */
   const prepare = (
@@ -192,7 +247,9 @@ export function run(character: Character, faults: readonly Fault[], options: Run
     commit(journal, effects);
     check();
     if (fault === "crash-before-escrow") return "crashed";
-    for (const { purpose, version } of keys) escrowed[purpose].add(version);
+    for (const { purpose, version, client } of keys)
+      if (client === undefined) escrowed[purpose as Purpose].add(version);
+      else secretsEscrowed.add(`${client}/${version}`);
     return fault === "crash-after-escrow" ? "crashed" : { kind: "prepared", at };
   };
   const event = (happened: Extract<TakeoverEvent, { at: number }>) => step(durable, happened, rules);
@@ -226,14 +283,36 @@ export function run(character: Character, faults: readonly Fault[], options: Run
       case "read-identity":
         return { kind: "identity-read", at, matches: character !== "is-another", detail: "logical device name" };
       case "transfer": {
-        for (const { purpose, version } of effect.keys)
+        const keys = effect.keys as readonly { purpose: Purpose; version: number }[];
+        for (const { purpose, version } of keys)
           if (!escrowed[purpose].has(version)) throw new Error(`key ${purpose} version ${version} is not in escrow`);
         const before = { ...meter.keys };
         const part = fault === "half-applied" ? "first" : fault === "other-half-applied" ? "others" : "all";
-        const accepted = meter.transfer(effect.keys, effect.under, part);
+        const accepted = meter.transfer(keys, effect.under, part);
         // Said, and forgotten when the power went.
         if (fault === "meter-crash-after-ack") Object.assign(meter.keys, before);
         return { kind: "transfer-answered", at, accepted, detail: accepted ? "success" : "refused" };
+      }
+      case "associate-secret":
+        return meter.opensAs(effect.key)
+          ? { kind: "associated", at }
+          : { kind: "association-refused", at, detail: "authentication failure" };
+      case "change-secret": {
+        const name = `${effect.key.client}/${effect.key.version}`;
+        if (!secretsEscrowed.has(name)) throw new Error(`secret ${name} is not in escrow`);
+        if (secretsSent.has(name)) throw new Error(`secret ${name} was sent before`);
+        secretsSent.add(name);
+        const half = fault === "half-applied" || fault === "meter-crash-after-ack";
+        const accepted = meter.changeSecret(effect.key, !half);
+        return { kind: "transfer-answered", at, accepted, detail: accepted ? "success" : "refused" };
+      }
+      case "read-policy":
+        return { kind: "policy-read", at, value: meter.policy };
+      case "raise-policy": {
+        const applies =
+          meter.character !== "keeps-policy" && fault !== "half-applied" && fault !== "meter-crash-after-ack";
+        if (applies) meter.policy = effect.to;
+        return { kind: "transfer-answered", at, accepted: true, detail: "success" };
       }
       case "release":
         return { kind: "released", at };
@@ -257,9 +336,7 @@ export function run(character: Character, faults: readonly Fault[], options: Run
         happened = prepare(journal, effects, toPrepare);
         continue;
       }
-      const doing = effects.find(({ kind }) =>
-        ["associate", "read-counter", "read-identity", "transfer", "release"].includes(kind),
-      );
+      const doing = effects.find(({ kind }) => EXCHANGES.includes(kind));
       const fault: Fault = doing === undefined ? "none" : (schedule.shift() ?? "none");
       if (fault === "crash-before-commit") {
         happened = "crashed";

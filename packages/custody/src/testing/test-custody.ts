@@ -5,9 +5,10 @@ import type { CustodianRole, TakeoverState, TakeoverStep } from "@meterkeep/api/
 import { fromHex, systemTitle } from "@meterkeep/dlms";
 import { SecretKey } from "@meterkeep/dlms-node";
 import type { Caller } from "../calls/caller.ts";
+import { isUnique } from "../keys/purposes.ts";
 import { type Custody, type CustodyOptions, openCustodyIn } from "../service/open-custody.ts";
 import { memoryCustodyStore } from "../store/memory-store.ts";
-import type { KeyRecord, MeterRecord, Purpose } from "../store/records.ts";
+import { type KeyRecord, type MeterRecord, type PurposeNumber, SECRET } from "../store/records.ts";
 import type { CustodyStore } from "../store/store.ts";
 import type { Pace } from "../takeover/candidates.ts";
 import { openVault } from "../vault/open-vault.ts";
@@ -131,20 +132,26 @@ async function addToCustody(
     createdAt: at,
     ...change,
   };
-  const secrets = meter.factoryKeys.map((octets) => SecretKey.copy(octets));
+  const { optical, setting } = meter.factorySecrets;
+  const told = [
+    ...meter.factoryKeys.map((octets, purpose) => ({ octets, purpose, setup: 0 })),
+    ...(optical === undefined ? [] : [{ octets: optical, purpose: SECRET.LLS, setup: 34 }]),
+    ...(setting === undefined ? [] : [{ octets: setting, purpose: SECRET.HLS, setup: 48 }]),
+  ];
+  const secrets = told.map(({ octets }) => SecretKey.copy(octets));
   const sealed = await vault.seal(
-    secrets.map((key, purpose) => ({
-      place: { ...record, systemTitle: fromHex(record.systemTitle), setup: 0, purpose, version: 1 },
-      key,
+    told.map(({ purpose, setup }, at) => ({
+      place: { ...record, systemTitle: fromHex(record.systemTitle), setup, purpose, version: 1 },
+      key: secrets[at] as SecretKey,
     })),
   );
   const keys = sealed.map(
-    (octets, purpose): KeyRecord => ({
+    (octets, at): KeyRecord => ({
       utility: record.utility,
       island: record.island,
       systemTitle: record.systemTitle,
-      setup: 0,
-      purpose: purpose as Purpose,
+      setup: told[at]?.setup ?? 0,
+      purpose: told[at]?.purpose as PurposeNumber,
       version: 1,
       state: "active",
       origin: "imported",
@@ -154,7 +161,7 @@ async function addToCustody(
     }),
   );
   const wanted = change.origin === "added" ? keys.filter(({ purpose }) => purpose !== 3 && purpose !== 1) : keys;
-  const checkValues = await vault.checkValues(secrets.filter((_, purpose) => purpose !== 1));
+  const checkValues = await vault.checkValues(secrets.filter((_, at) => isUnique(told[at]?.purpose as number)));
   await store.commit([{ kind: "add-meter", meter: record, keys: wanted, checkValues }]);
 }
 

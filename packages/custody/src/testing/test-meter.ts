@@ -1,5 +1,7 @@
 import { createSecretKey, type KeyObject, randomBytes } from "node:crypto";
 import {
+  AssociationLnV1,
+  aesMechanism,
   buildPush,
   type Connection,
   CosemServer,
@@ -15,8 +17,11 @@ import {
   type KeyWrap,
   mount,
   onlyReading,
+  type SecurityPolicy,
   type SecuritySetupPort,
+  type ServedClass,
   serveSecuritySetup,
+  serveSecuritySetupV0,
   systemTitle,
 } from "@meterkeep/dlms";
 import { nodeCiphers, nodeKeyWrap, nodeRandom } from "@meterkeep/dlms-node";
@@ -30,7 +35,8 @@ export type TestCharacter =
   | "opens-with-both"
   | "answers-to-both"
   | "takes-both-masters"
-  | "is-another";
+  | "is-another"
+  | "keeps-secrets";
 
 /** What happens to the meter while it serves one APDU. */
 export type MeterFault = "none" | "dies-before" | "dies-after" | "dies-half-applied" | "says-nothing";
@@ -43,7 +49,15 @@ export interface TestMeterOptions {
   readonly keys?: readonly Uint8Array[];
   /** Counters below are refused. */
   readonly lowestCounter?: number;
+  /** Whether it has clients with secrets, as meters of IS 15959 have. */
+  readonly secrets?: boolean;
+  /** Bits of security_policy at first; all that is needed unless given. */
+  readonly policy?: number;
+  /** Version of its security setup; 1 unless given. */
+  readonly setupVersion?: 0 | 1;
 }
+
+const FULL_POLICY = 0x6c;
 
 const PURPOSES: readonly KeyPurpose[] = [
   "globalUnicastEncryptionKey",
@@ -65,6 +79,11 @@ export class TestMeter {
   /** Every key that was ever sent to it, as unwrapped: none may come twice. */
   readonly everSent: string[] = [];
   supply: "connected" | "disconnected" = "connected";
+  /** Secrets of the clients "optical" (34) and "setting" (48), as the factory gave them and as they are. */
+  readonly factorySecrets: Readonly<Record<string, Uint8Array>>;
+  secrets: Readonly<Record<string, Uint8Array>>;
+  policyBits: number;
+  readonly #model: DeviceModel<TestMeter>;
   /** What it sends as its challenge: under its present keys, and under the factory's where it answers to both. */
   challenges: { readonly current?: Uint8Array; readonly former?: Uint8Array } = {};
   /** Strikes the next APDU served. */
@@ -74,7 +93,19 @@ export class TestMeter {
   #set: KeySet<KeyObject> | undefined;
   #halfApplied = false;
 
-  constructor({ systemTitle: title, character = "honest", keys, lowestCounter = 0 }: TestMeterOptions) {
+  constructor({
+    systemTitle: title,
+    character = "honest",
+    keys,
+    lowestCounter = 0,
+    secrets,
+    policy = FULL_POLICY,
+    setupVersion = 1,
+  }: TestMeterOptions) {
+    this.#model = MODELS[setupVersion];
+    this.factorySecrets = secrets === true ? { optical: random16(), setting: random16() } : {};
+    this.secrets = this.factorySecrets;
+    this.policyBits = policy;
     this.systemTitle = title;
     this.character = character;
     this.factoryKeys = keys ?? [0, 1, 2, 3].map(() => new Uint8Array(randomBytes(16)));
@@ -93,13 +124,13 @@ export class TestMeter {
   /** A line to the meter. `exchange` gives nothing where no answer comes; the line is dead then. */
   connect(clientSap: number, serverSap: number): { exchange(apdu: Uint8Array): Uint8Array | undefined } {
     const current = new CosemServer(
-      MODEL,
+      this.#model,
       this.#device(() => this.#current(), this.challenges.current),
     );
     const factory = setOf(this.factoryKeys);
     // A set made anew each time looks like changed keys to the server: it then fails after its AARE.
     const former = new CosemServer(
-      MODEL,
+      this.#model,
       this.#device(
         () => (this.character === "answers-to-both" ? setOf(this.factoryKeys) : factory),
         this.challenges.former,
@@ -171,13 +202,29 @@ export class TestMeter {
   }
 
   #setup(current: () => KeySet<KeyObject>): SecuritySetupPort<KeyObject> {
+    const policy = (): SecurityPolicy => {
+      const has = (bit: number) => (this.policyBits & bit) !== 0;
+      return {
+        authenticatedRequest: has(0x04),
+        encryptedRequest: has(0x08),
+        authenticatedResponse: has(0x20),
+        encryptedResponse: has(0x40),
+      };
+    };
     return {
       suite: 0,
-      policy: {
-        authenticatedRequest: true,
-        encryptedRequest: true,
-        authenticatedResponse: true,
-        encryptedResponse: true,
+      get policy() {
+        return policy();
+      },
+      activate: (policy) => {
+        const bits = [
+          [policy.authenticatedRequest, 0x04],
+          [policy.encryptedRequest, 0x08],
+          [policy.authenticatedResponse, 0x20],
+          [policy.encryptedResponse, 0x40],
+        ] as const;
+        this.policyBits = bits.reduce((all, [isSet, bit]) => all | (isSet ? bit : 0), 0);
+        return true;
       },
       systemTitle: systemTitle(fromHex(this.systemTitle)),
       keys: { current, install: (keys) => this.#install(keys) },
@@ -200,9 +247,17 @@ export class TestMeter {
       importKey: (octets) => createSecretKey(octets),
       random: (octets) => challenge ?? nodeRandom(octets),
       securitySetup: () => setup,
-      checkPassword: () => false,
+      checkPassword: (association, password) => Buffer.from(password).equals(this.secrets[association] ?? NEVER),
       setPassword: () => false,
+      hlsMechanism: (association) => aesMechanism(this.secrets[association] ?? NEVER),
     };
+  }
+
+  /** A client's secret, set through its association object. */
+  changeSecret(association: string, octets: Uint8Array): void {
+    this.everSent.push(Buffer.from(octets).toString("hex"));
+    if (this.character === "keeps-secrets") return;
+    this.secrets = { ...this.secrets, [association]: Uint8Array.from(octets) };
   }
 
   #keyWrap(): KeyWrap<KeyObject> {
@@ -225,6 +280,12 @@ export class TestMeter {
   }
 }
 
+const NEVER = new Uint8Array(randomBytes(16));
+
+function random16(): Uint8Array {
+  return new Uint8Array(randomBytes(16));
+}
+
 function setOf(keys: readonly Uint8Array[]): KeySet<KeyObject> {
   const [GUEK, GBEK, GAK, KEK] = keys as [Uint8Array, Uint8Array, Uint8Array, Uint8Array];
   return {
@@ -243,42 +304,61 @@ const text = (logicalName: string, value: (meter: TestMeter) => string) =>
     }),
   );
 
-const MODEL: DeviceModel<TestMeter> = deviceModel<TestMeter>({
-  objects: [
-    text("0.0.42.0.0.255", (meter) => meter.logicalDeviceName),
-    text("0.0.96.1.0.255", (meter) => meter.serialNumber),
-    mount(
-      "0.0.43.1.0.255",
-      DataClass.serve<TestMeter>({
-        get: { value: (meter) => ({ type: "double-long-unsigned", value: Math.max(meter.lowestCounter - 1, 0) }) },
-      }),
-    ),
-    mount("0.0.43.0.0.255", serveSecuritySetup<TestMeter>()),
-    mount(
-      "0.0.96.3.10.255",
-      DisconnectControl.serve<TestMeter>({
-        get: { outputState: (meter) => meter.supply === "connected" },
-        call: {
-          remoteDisconnect: (_, meter) => {
-            meter.supply = "disconnected";
+/** The association object of a client, as the management client sees it. */
+const ofClient = (association: string) =>
+  AssociationLnV1.serve<TestMeter>({
+    set: { secret: (octets, meter) => meter.changeSecret(association, octets) },
+    call: { changeHlsSecret: (octets, meter) => meter.changeSecret(association, octets) },
+  });
+
+const modelWith = (setup: ServedClass<TestMeter>): DeviceModel<TestMeter> =>
+  deviceModel<TestMeter>({
+    objects: [
+      text("0.0.42.0.0.255", (meter) => meter.logicalDeviceName),
+      text("0.0.96.1.0.255", (meter) => meter.serialNumber),
+      mount(
+        "0.0.43.1.0.255",
+        DataClass.serve<TestMeter>({
+          get: { value: (meter) => ({ type: "double-long-unsigned", value: Math.max(meter.lowestCounter - 1, 0) }) },
+        }),
+      ),
+      mount("0.0.43.0.0.255", setup),
+      mount("0.0.40.0.2.255", ofClient("optical")),
+      mount("0.0.40.0.3.255", ofClient("setting")),
+      mount(
+        "0.0.96.3.10.255",
+        DisconnectControl.serve<TestMeter>({
+          get: { outputState: (meter) => meter.supply === "connected" },
+          call: {
+            remoteDisconnect: (_, meter) => {
+              meter.supply = "disconnected";
+            },
           },
-        },
-      }),
-    ),
-  ],
-  associations: [
-    {
-      name: "public",
-      clientSap: 16,
-      authentication: { kind: "none" },
-      access: onlyReading("0.0.42.0.0.255", "0.0.43.1.0.255"),
-    },
-    {
-      name: "management",
-      clientSap: 1,
-      authentication: { kind: "gmac" },
-      securitySetup: "0.0.43.0.0.255",
-      access: fullAccess,
-    },
-  ],
-});
+        }),
+      ),
+    ],
+    associations: [
+      {
+        name: "public",
+        clientSap: 16,
+        authentication: { kind: "none" },
+        access: onlyReading("0.0.42.0.0.255", "0.0.43.1.0.255"),
+      },
+      { name: "optical", clientSap: 34, authentication: { kind: "lls" }, access: onlyReading("0.0.42.0.0.255") },
+      {
+        name: "setting",
+        clientSap: 48,
+        authentication: { kind: "hls", mechanism: "high" },
+        access: onlyReading("0.0.42.0.0.255"),
+      },
+      {
+        name: "management",
+        clientSap: 1,
+        authentication: { kind: "gmac" },
+        securitySetup: "0.0.43.0.0.255",
+        access: fullAccess,
+      },
+    ],
+  });
+
+const MODELS = { 0: modelWith(serveSecuritySetupV0()), 1: modelWith(serveSecuritySetup()) } as const;

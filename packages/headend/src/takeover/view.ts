@@ -24,17 +24,33 @@ export function takeoverStage(phase: TakeoverPhase, verdict: TakeoverVerdict): T
   }
 }
 
-/** The steps of a takeover in their order, each as one sentence about what it shows. */
-export const TAKEOVER_LADDER: readonly { readonly step: TakeoverStep; readonly sentence: string }[] = [
-  { step: "factory-association", sentence: "Associates under the factory keys and reads its counter." },
-  { step: "identity-check", sentence: "Names itself as the shipment does." },
-  { step: "transfer-working-keys", sentence: "Takes new encryption, authentication and broadcast keys." },
-  { step: "working-keys-association", sentence: "Associates anew, which proves that it uses them." },
-  { step: "transfer-master", sentence: "Takes a new master key, alone and last." },
-  { step: "prove-master", sentence: "Accepts a key wrapped under the new master, which proves that it has it." },
-  { step: "refuse-old-master", sentence: "Refuses a key wrapped under the factory's master." },
-  { step: "refuse-factory-keys", sentence: "Refuses an association under the factory's keys." },
+/** The steps of a takeover in their order, each as one sentence about what it shows. Not every meter has something for each. */
+export const TAKEOVER_LADDER: readonly {
+  readonly step: TakeoverStep;
+  readonly sentence: string;
+  readonly every: boolean;
+}[] = [
+  always("factory-association", "Associates under the factory keys and reads its counter."),
+  always("identity-check", "Names itself as the shipment does."),
+  always("transfer-working-keys", "Takes new encryption, authentication and broadcast keys."),
+  always("working-keys-association", "Associates anew, which proves that it uses them."),
+  always("transfer-master", "Takes a new master key, alone and last."),
+  always("prove-master", "Accepts a key wrapped under the new master, which proves that it has it."),
+  always("refuse-old-master", "Refuses a key wrapped under the factory's master."),
+  ifAny("raise-policy", "Asks for protected requests by itself, and says so under its new keys."),
+  ifAny("change-secret", "Takes new passwords and secrets for clients without keys."),
+  always("refuse-factory-keys", "Refuses an association under the factory's keys."),
+  ifAny("prove-secret", "Opens for such a client with the new secret."),
+  ifAny("refuse-old-secret", "Refuses the secret that the factory gave the client."),
 ];
+
+function always(step: TakeoverStep, sentence: string) {
+  return { step, sentence, every: true };
+}
+
+function ifAny(step: TakeoverStep, sentence: string) {
+  return { step, sentence, every: false };
+}
 
 /** Writes the custodian's view of takeovers, inside the caller's transaction. */
 export async function writeTakeovers(

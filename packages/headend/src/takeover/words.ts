@@ -15,6 +15,10 @@ const STEP_WORDS: Readonly<Record<string, readonly [toMeter: string, fromMeter: 
   "counter-hint": ["Asks for its counter as the public client", "Tells its counter"],
   "current-keys-association": ["Associates under the keys that are to go", "Answers the association"],
   "refuse-old-keys": ["Tries the former keys, which must be refused", "Answers the former keys"],
+  "raise-policy": ["Asks for its security policy, or raises it", "Answers about its security policy"],
+  "change-secret": ["Gives a client a new secret", "Answers the new secret"],
+  "prove-secret": ["Associates as the client with its new secret", "Answers the client"],
+  "refuse-old-secret": ["Tries the client's former secret, which must be refused", "Answers the former secret"],
   release: ["Releases the association", "Confirms the release"],
 };
 

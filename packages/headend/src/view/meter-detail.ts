@@ -100,17 +100,29 @@ function takeoverOf(row: TakeoverRow): MeterDetail["takeover"] {
     ...optionalTime("provenAt", row.proven_at),
     sentence: row.sentence === "" ? "Nobody has spoken with it yet." : row.sentence,
     steps:
-      row.phase === "not-applicable" ? [] : TAKEOVER_LADDER.map(({ step, sentence }) => stepOf(row, step, sentence)),
+      row.phase === "not-applicable"
+        ? []
+        : TAKEOVER_LADDER.filter(({ step, every }) => every || row.steps.some((done) => done.step === step)).map(
+            ({ step, sentence }) => stepOf(row, step, sentence),
+          ),
   };
 }
 
 /** A step is done when it passed last; what failed last and has not passed since is where it stopped. */
 function stepOf(row: TakeoverRow, step: string, sentence: string): MeterDetail["takeover"]["steps"][number] {
-  const last = row.steps.findLast((done) => done.step === step);
-  const isCurrent = row.step === step && row.phase !== "done";
-  const state =
-    last?.outcome === "passed" ? "done" : last?.outcome === "failed" ? "failed" : isCurrent ? "current" : "ahead";
+  const ends = endsOf(row.steps.filter((done) => done.step === step));
+  const isOver = row.phase === "done";
+  const last = ends.find(({ outcome }) => isOver && outcome !== "passed") ?? ends[0];
+  const isCurrent = row.step === step && !isOver;
+  const stopped = last?.outcome === "failed" || last?.outcome === "unproven" || (isOver && last !== undefined);
+  const state = last?.outcome === "passed" ? "done" : stopped ? "failed" : isCurrent ? "current" : "ahead";
   return { step, sentence: last?.detail || sentence, state, ...(last === undefined ? {} : { at: timeText(last.at) }) };
+}
+
+/** What a step came to, the last first; a step about the clients of a meter comes to something for each of them. */
+function endsOf(done: TakeoverRow["steps"]): TakeoverRow["steps"] {
+  const subject = (detail: string) => /^client \d+/.exec(detail)?.[0] ?? "";
+  return [...new Map(done.map((each) => [subject(each.detail), each])).values()].reverse();
 }
 
 function destinationsOf(

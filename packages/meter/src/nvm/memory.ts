@@ -29,6 +29,8 @@ export interface MeterSettings {
   readonly awaitsReconnection?: boolean;
   /** security_policy in the version of the profile's security setup. */
   readonly securityPolicy?: number;
+  /** Secrets of clients that were changed since the factory, as hex by the name of their association. */
+  readonly secrets?: Readonly<Record<string, string>>;
   /** How its port is protected against guessing, and what has been guessed so far. */
   readonly portProtection?: PortProtectionSettings;
   readonly failedAttempts?: PortProtectionState;

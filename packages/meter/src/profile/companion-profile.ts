@@ -39,6 +39,16 @@ export interface ProfileFacts {
   readonly selection: readonly ("range" | "entry")[];
 }
 
+/** A client with a password, or with the secret of mechanism 2. */
+export interface SecretClientFacts {
+  /** Name of its association; the factory's secret lies under it in the production file. */
+  readonly name: string;
+  readonly clientSap: number;
+  readonly authentication: "lls" | "hls";
+  /** Its association object, through which the management client gives it another secret. */
+  readonly object: string;
+}
+
 /** How meters of one companion specification look to a client. Everything that differs between them is here. */
 export interface CompanionProfile {
   readonly id: string;
@@ -48,6 +58,10 @@ export interface CompanionProfile {
   readonly signingClient?: number;
   /** Further clients with read-only HLS 5 associations under the same security setup. */
   readonly readingClients: readonly number[];
+  /** Clients that open with a secret of their own, unciphered, to read a few objects. */
+  readonly secretClients: readonly SecretClientFacts[];
+  /** Bits of security_policy that a meter leaves the factory with. */
+  readonly factoryPolicy: number;
   readonly maxReceivePduSizeBytes: number;
   /** Whether GET, SET and ACTION take lists. */
   readonly lists: boolean;

@@ -1,3 +1,4 @@
+import { FULL_POLICY } from "../policy-bits.ts";
 import type { CompanionProfile } from "./companion-profile.ts";
 
 /** A meter in the manner of DSMR 5: one key a transfer, parts of a profile by range only, ten days of quarter hours. */
@@ -6,6 +7,8 @@ export const DSMR_5: CompanionProfile = {
   name: "DSMR 5",
   models: { singlePhase: "MKV-D100", threePhase: "MKV-D300", transformer: "MKV-T900" },
   readingClients: [],
+  secretClients: [],
+  factoryPolicy: FULL_POLICY,
   maxReceivePduSizeBytes: 640,
   lists: true,
   generalProtection: false,

@@ -1,3 +1,4 @@
+import { FULL_POLICY } from "../policy-bits.ts";
 import type { CompanionProfile } from "./companion-profile.ts";
 
 /** A meter in the manner of IDIS package 2: general protection, arrays of keys, both ways to ask for a part of a profile. */
@@ -6,6 +7,8 @@ export const IDIS_P2: CompanionProfile = {
   name: "IDIS package 2",
   models: { singlePhase: "MKV-I120", threePhase: "MKV-I360", transformer: "MKV-T900" },
   readingClients: [2],
+  secretClients: [],
+  factoryPolicy: FULL_POLICY,
   maxReceivePduSizeBytes: 1024,
   lists: true,
   generalProtection: true,

@@ -1,3 +1,4 @@
+import { POLICY_BITS } from "../policy-bits.ts";
 import type { CompanionProfile } from "./companion-profile.ts";
 
 /** A meter in the manner of IS 15959: energies of intervals in steps of 10 Wh, a client for reading, parts of a profile by entry only, no lists, no summer time. */
@@ -6,6 +7,12 @@ export const IS_15959: CompanionProfile = {
   name: "IS 15959",
   models: { singlePhase: "MKV-S200", threePhase: "MKV-S400", transformer: "MKV-T900" },
   readingClients: [32],
+  secretClients: [
+    { name: "optical", clientSap: 34, authentication: "lls", object: "0.0.40.0.2.255" },
+    { name: "setting", clientSap: 48, authentication: "hls", object: "0.0.40.0.3.255" },
+  ],
+  // Authenticated requests and responses: to be encrypted as well is asked for by whoever takes it over.
+  factoryPolicy: POLICY_BITS.authenticatedRequest | POLICY_BITS.authenticatedResponse,
   maxReceivePduSizeBytes: 400,
   lists: false,
   generalProtection: false,
