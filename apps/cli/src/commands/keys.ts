@@ -14,7 +14,10 @@ export function registerKeys(program: Command, terminal: Terminal): void {
     .argument("[meters...]", "system titles")
     .option("--all", "every meter that has been taken over")
     .option("--older-than <days>", "every meter with an active key older than that")
-    .option("--purposes <list>", "of GUEK, GBEK, GAK and KEK, with commas; all of them unless given, for a compromise all but KEK")
+    .option(
+      "--purposes <list>",
+      "of GUEK, GBEK, GAK and KEK, with commas; all of them unless given, for a compromise all but KEK",
+    )
     .option("--cause <cause>", "demand, exposure or compromise: what is riskier goes first", "demand")
     .option("--reason <text>", "why, for the ledger", "asked for by the operator")
     .action(async (meters: string[], options: RotateOptions) => {

@@ -98,9 +98,7 @@ export function secretAnswered(
 }
 
 /** A contact that proves something of a secret, where one is left to be opened. */
-export function nextSecretContact(
-  journal: Journal,
-):
+export function nextSecretContact(journal: Journal):
   | (Pick<Contact, "stage" | "step"> & {
       readonly client: number;
       readonly purpose: SecretPurpose;
