@@ -26,6 +26,7 @@ export function differenceOf({ recorded, expected, answer, inner, failed, confor
     const difference = plainDifference(recorded, expected, theirs, ours, inner);
     if (difference !== undefined) return difference;
   }
+  if (theirs !== undefined && isUnfinished(theirs) && ours === undefined) return "it is broken off within a value";
   if (recorded.octets[0] === 0x62 && tag === 0xd8) return "it refuses to release";
   if (!isAgreed(recorded.inner, conformance)) return "it serves what was not agreed on";
   if (typeof proofCounter(expected.inner) === "number" && typeof proofCounter(inner) === "number")
@@ -74,6 +75,11 @@ function isAgreed(inner: Uint8Array | undefined, conformance: readonly string[])
 
 function isCut(apdu: PlainApdu): boolean {
   return apdu.kind === "get-response" && apdu.value.kind === "with-datablock";
+}
+
+/** A block that is not the last, of a value whose rest was not recorded. */
+function isUnfinished(apdu: PlainApdu): boolean {
+  return apdu.kind === "get-response" && apdu.value.kind === "with-datablock" && !apdu.value.value.block.lastBlock;
 }
 
 function refusalOf(apdu: PlainApdu): boolean {

@@ -69,6 +69,9 @@ export function openRecording(recording: Recording): OpenedRecording {
   const titles = { sent: clientTitle, received: serverTitle };
   const keys = layerKeys(recording);
   const complaints: string[] = [];
+  const sealed = recording.apdus.filter(({ octets }) => isSealed(octets)).length;
+  if (keys === undefined && sealed > 0)
+    complaints.push(`${sealed} APDUs are ciphered, and it has no \`keys.guek\` and \`keys.gak\` to open them`);
   let deciphered = 0;
   const open = (octets: Uint8Array, direction: RecordedApdu["direction"]) => {
     if (keys === undefined) return undefined;
@@ -82,7 +85,14 @@ export function openRecording(recording: Recording): OpenedRecording {
   const apdus = recording.apdus.map((recorded): OpenedApdu => {
     const { octets, direction, plain, message } = recorded;
     const opened = open(octets, direction);
-    if (plain !== undefined && octets[0] !== AARQ && octets[0] !== AARE && octets[0] !== 0x62 && octets[0] !== 0x63) {
+    if (
+      keys !== undefined &&
+      plain !== undefined &&
+      octets[0] !== AARQ &&
+      octets[0] !== AARE &&
+      octets[0] !== 0x62 &&
+      octets[0] !== 0x63
+    ) {
       const same = opened !== undefined && equalBytes(opened.plain, plain);
       if (same) deciphered += 1;
       else complaints.push(`message ${message} does not decipher as recorded`);

@@ -1,5 +1,6 @@
 import { fromHex } from "@meterkeep/dlms";
 import { WrapperFrames } from "@meterkeep/dlms-node";
+import { hdlcApdus, hdlcFrames, isHdlc, type RecordedOctets } from "./hdlc-frames.ts";
 
 /** One recorded APDU, as it travelled. */
 export interface RecordedApdu {
@@ -41,6 +42,8 @@ export interface Recording {
   readonly signingClient: RecordedKeyPair | undefined;
   readonly signingServer: RecordedKeyPair | undefined;
   readonly apdus: readonly RecordedApdu[];
+  /** What went over the line, frames and all, where the recorder kept it. */
+  readonly messages: readonly RecordedOctets[];
   readonly decoded: readonly RecordedStep[];
   /** Frames that came unasked on a connection of their own. */
   readonly pushes: readonly Uint8Array[];
@@ -62,13 +65,14 @@ export function parseRecording(text: string, name: string): Recording {
   const file = fields(parsed);
   if (file === undefined) throw new RecordingError("it is no JSON object");
   const keys = fields(file["keys"]) ?? {};
-  const apdus = apdusOf(file);
+  const messages = messagesOf(file);
+  const apdus = apdusOf(file, messages);
   if (apdus.length === 0) throw new RecordingError("it has neither `apdus` nor `messages` that hold any");
-  const suite = file["suite"];
   const password = file["password"];
+  const signing = [keyPair(keys["signingClient"]), keyPair(keys["signingServer"])] as const;
   return {
     name: typeof file["name"] === "string" ? file["name"] : name,
-    suite: suite === 1 || suite === 2 ? suite : 0,
+    suite: suiteOf(file["suite"], octets(keys["guek"]), signing[0] ?? signing[1]),
     password: typeof password === "string" ? new TextEncoder().encode(password) : undefined,
     clientSap: number(file["clientAddress"]) ?? 16,
     serverSap: number(file["serverAddress"]) ?? 1,
@@ -77,15 +81,40 @@ export function parseRecording(text: string, name: string): Recording {
     encryptionKey: octets(keys["guek"]),
     authenticationKey: octets(keys["gak"]),
     dedicatedKey: octets(keys["dedicated"]),
-    signingClient: keyPair(keys["signingClient"]),
-    signingServer: keyPair(keys["signingServer"]),
+    signingClient: signing[0],
+    signingServer: signing[1],
     apdus,
+    messages,
     decoded: list(file["decoded"]).flatMap(stepOf),
     pushes: list(file["pushes"]).flatMap((push) => octets(fields(push)?.["frame"]) ?? []),
   };
 }
 
-function apdusOf(file: Fields): readonly RecordedApdu[] {
+/** The suite that the file names, else the one that its keys are of. */
+function suiteOf(
+  named: unknown,
+  encryptionKey: Uint8Array | undefined,
+  signing: RecordedKeyPair | undefined,
+): Recording["suite"] {
+  const suite = number(named);
+  if (suite === 0 || suite === 1 || suite === 2) return suite;
+  if (encryptionKey?.length === SUITE_2_KEY_BYTES || signing?.public.length === P384_BYTES) return 2;
+  return signing === undefined ? 0 : 1;
+}
+
+const SUITE_2_KEY_BYTES = 32;
+const P384_BYTES = 96;
+
+function messagesOf(file: Fields): readonly RecordedOctets[] {
+  return list(file["messages"]).flatMap((item, message): RecordedOctets[] => {
+    const entry = fields(item);
+    const found = octets(entry?.["hex"]);
+    const direction = directionOf(entry?.["dir"]);
+    return found === undefined || direction === undefined ? [] : [{ direction, octets: found, message }];
+  });
+}
+
+function apdusOf(file: Fields, messages: readonly RecordedOctets[]): readonly RecordedApdu[] {
   const listed = list(file["apdus"]).flatMap((item, at): RecordedApdu[] => {
     const entry = fields(item);
     const found = octets(entry?.["apdu"]);
@@ -94,24 +123,20 @@ function apdusOf(file: Fields): readonly RecordedApdu[] {
     const sealed = fields(entry["deciphered"]) ?? fields(entry["userInfo"]);
     return [{ direction, octets: found, plain: octets(sealed?.["plain"]), message: number(entry["msg"]) ?? at }];
   });
-  return listed.length > 0 ? listed : unwrapped(file);
+  if (listed.length > 0) return listed;
+  const found = isHdlc(messages) ? hdlcApdus(hdlcFrames(messages)) : unwrapped(messages);
+  return found.map((one) => ({ ...one, plain: undefined }));
 }
 
 /** Takes the APDUs out of wrapper frames, where the recorder did not. */
-function unwrapped(file: Fields): readonly RecordedApdu[] {
+function unwrapped(messages: readonly RecordedOctets[]): readonly RecordedOctets[] {
   const frames = { sent: new WrapperFrames(), received: new WrapperFrames() };
-  const found: RecordedApdu[] = [];
+  const found: RecordedOctets[] = [];
   try {
-    for (const [message, item] of list(file["messages"]).entries()) {
-      const entry = fields(item);
-      const frame = octets(entry?.["hex"]);
-      const direction = directionOf(entry?.["dir"]);
-      if (frame === undefined || direction === undefined) continue;
-      for (const { apdu } of frames[direction].push(frame))
-        found.push({ direction, octets: apdu.slice(), plain: undefined, message });
-    }
+    for (const { direction, octets: frame, message } of messages)
+      for (const { apdu } of frames[direction].push(frame)) found.push({ direction, octets: apdu.slice(), message });
   } catch {
-    // Another link's frames, or damaged ones: what was found before them is all there is.
+    // Damaged frames: what was found before them is all there is.
   }
   return found;
 }
@@ -156,10 +181,13 @@ function list(value: unknown): readonly unknown[] {
 }
 
 function number(value: unknown): number | undefined {
-  return typeof value === "number" && Number.isInteger(value) ? value : undefined;
+  const read = typeof value === "string" && /^\d+$/.test(value) ? Number(value) : value;
+  return typeof read === "number" && Number.isInteger(read) ? read : undefined;
 }
 
+/** Octets in hex, with or without blanks or colons between them. */
 function octets(value: unknown): Uint8Array | undefined {
-  if (typeof value !== "string" || value.length % 2 !== 0 || !/^[0-9a-fA-F]*$/.test(value)) return undefined;
-  return fromHex(value);
+  if (typeof value !== "string") return undefined;
+  const hex = value.replaceAll(/[\s:]/g, "");
+  return hex.length % 2 === 0 && /^[0-9a-fA-F]*$/.test(hex) ? fromHex(hex) : undefined;
 }

@@ -1,6 +1,7 @@
 import { openPush, systemTitle } from "@meterkeep/dlms";
 import { nodeCiphers } from "@meterkeep/dlms-node";
 import { replayClient, type SideOutcome } from "./client.ts";
+import { type LinkOutcome, replayLink } from "./link.ts";
 import { type OpenedRecording, openRecording, secretKey } from "./opened.ts";
 import { parseRecording, RecordingError } from "./recording.ts";
 import { replayServer } from "./server.ts";
@@ -14,6 +15,7 @@ export interface Replayed {
   readonly deciphered: number;
   readonly client: SideOutcome;
   readonly server: SideOutcome;
+  readonly link: LinkOutcome;
   readonly values: { readonly same: number; readonly otherwise: number };
   readonly pushes: number;
   /** Whatever is not as recorded though it should be. */
@@ -21,6 +23,7 @@ export interface Replayed {
 }
 
 const WRAPPER_HEADER_BYTES = 8;
+const NO_LINK: LinkOutcome = { exact: 0, undetermined: [], complaints: [] };
 const NOTHING: SideOutcome = { exact: 0, undetermined: [], understood: 0, refused: 0, complaints: [] };
 
 /** Replays one recording from both sides. Never throws: what goes wrong is in the complaints. */
@@ -35,6 +38,7 @@ export async function replay(text: string, name: string): Promise<Replayed> {
       deciphered: 0,
       client: NOTHING,
       server: NOTHING,
+      link: NO_LINK,
       values: { same: 0, otherwise: 0 },
       pushes: 0,
       complaints: [what],
@@ -45,12 +49,14 @@ export async function replay(text: string, name: string): Promise<Replayed> {
 async function replayOpened(opened: OpenedRecording): Promise<Replayed> {
   const client = await side("client", () => replayClient(opened));
   const server = await side("server", async () => replayServer(opened));
+  const link = await side("link", async () => ({ ...NOTHING, ...replayLink(opened.recording) }));
   const values = await side("values", async () => ({ ...NOTHING, ...compareValues(opened) }));
   const pushes = opened.recording.pushes.map((frame) => pushComplaint(opened, frame));
   const complaints = [
     ...opened.complaints,
     ...client.complaints,
     ...server.complaints,
+    ...link.complaints,
     ...values.complaints,
     ...pushes.filter((complaint) => complaint !== undefined),
   ];
@@ -60,6 +66,7 @@ async function replayOpened(opened: OpenedRecording): Promise<Replayed> {
     deciphered: opened.deciphered,
     client,
     server,
+    link,
     values: { same: values.same ?? 0, otherwise: values.otherwise ?? 0 },
     pushes: pushes.length,
     complaints,
@@ -98,10 +105,11 @@ function pushComplaint({ recording, serverTitle }: OpenedRecording, frame: Uint8
 }
 
 /** One line for one file. */
-export function lineOf({ name, ok, deciphered, client, server, values, complaints }: Replayed): string {
+export function lineOf({ name, ok, deciphered, client, server, link, values, complaints }: Replayed): string {
   const text = [
     `client ${sideText(client)}`,
     `server ${sideText(server)}`,
+    ...(link.exact + link.undetermined.length === 0 ? [] : [`frames ${sideText(link)}`]),
     `${deciphered} deciphered`,
     `values ${values.same}+${values.otherwise}`,
     `refusals ${client.refused}/${server.refused}`,
@@ -109,6 +117,6 @@ export function lineOf({ name, ok, deciphered, client, server, values, complaint
   return `${ok ? "ok  " : "FAIL"} ${name}: ${ok ? text : `${text}: ${complaints.slice(0, 3).join("; ")}`}`;
 }
 
-function sideText({ exact, undetermined }: SideOutcome): string {
+function sideText({ exact, undetermined }: LinkOutcome): string {
   return undetermined.length === 0 ? `${exact} exact` : `${exact} exact, ${undetermined.length} undetermined`;
 }

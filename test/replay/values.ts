@@ -86,7 +86,8 @@ function compareAgreement({ association }: OpenedRecording, value: Readonly<Reco
 
 function compareObjects(opened: OpenedRecording, at: number, value: unknown): Verdict {
   const [outcome] = scriptOf(opened.apdus, at).outcomes;
-  if (outcome?.value === undefined || !Array.isArray(value)) return "otherwise";
+  // A list whose end was not recorded is none.
+  if (outcome?.value === undefined || valueIn(outcome.value) === undefined || !Array.isArray(value)) return "otherwise";
   const objects = decode(AssociationLn.attributes.objectList.codec, outcome.value, { trailing: "ignore" });
   const ours = new Set(objects.map(({ classId, logicalName, version }) => `${classId} ${logicalName} v${version}`));
   // Objects that the recorded client does not know it left out.

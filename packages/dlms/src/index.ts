@@ -418,6 +418,8 @@ export {
 export {
   CLIENT_ADDRESSES,
   type HdlcServerAddress,
+  readClientAddress,
+  readServerAddress,
   type ServerAddressBytes,
 } from "./hdlc/address.ts";
 export { HdlcClient } from "./hdlc/client.ts";
@@ -427,8 +429,14 @@ export type {
   HdlcClientOptions,
   HdlcQuirks,
 } from "./hdlc/client-events.ts";
+export { type HdlcControl, readControl as readHdlcControl } from "./hdlc/control.ts";
 export { HdlcFrameStream } from "./hdlc/frame-stream.ts";
-export { DEFAULT_HDLC_PARAMETERS, type HdlcParameters, MOST_INFORMATION_BYTES } from "./hdlc/parameters.ts";
+export {
+  DEFAULT_HDLC_PARAMETERS,
+  decodeParameters as decodeHdlcParameters,
+  type HdlcParameters,
+  MOST_INFORMATION_BYTES,
+} from "./hdlc/parameters.ts";
 export type { SegmentLimits } from "./hdlc/segments.ts";
 export { HdlcServer } from "./hdlc/server.ts";
 export type {
