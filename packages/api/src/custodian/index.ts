@@ -5,6 +5,27 @@ export {
   type CustodianChannelCode,
 } from "./call-error.ts";
 export {
+  ENROLMENT_CAUSES,
+  ENROLMENT_PHASES,
+  ENROLMENT_STEPS,
+  ENROLMENT_VERDICTS,
+  type EnrolmentCause,
+  type EnrolmentPhase,
+  type EnrolmentPolicyChange,
+  type EnrolmentReport,
+  type EnrolmentState,
+  type EnrolmentStep,
+  type EnrolmentStepDone,
+  type EnrolmentVerdict,
+  enrolmentReport,
+  enrolmentState,
+  MAX_PAGE_ENROLMENTS,
+  METER_CERTIFICATE_USES,
+  type MeterCertificate,
+  meterCertificate,
+  type PlanEnrolments,
+} from "./enrolment.ts";
+export {
   CUSTODIAN_CALL_ERROR_CODES,
   type CustodianCallCode,
   callError,

@@ -23,6 +23,17 @@ export const TAKEOVER_STEPS = [
   "change-secret",
   "prove-secret",
   "refuse-old-secret",
+  // Of enrolments (`ENROLMENT_STEPS`).
+  "enrolment-association",
+  "anchor-check",
+  "certificate-list",
+  "generate-key-pair",
+  "certificate-request",
+  "import-certificate",
+  "compare-certificate",
+  "remove-certificate",
+  "prove-signature",
+  "signed-request",
 ] as const;
 export type TakeoverStep = (typeof TAKEOVER_STEPS)[number];
 
