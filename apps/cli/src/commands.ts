@@ -4,6 +4,7 @@ import { registerAssess } from "./commands/assess.ts";
 import { registerDecode } from "./commands/decode.ts";
 import { registerDoctor } from "./commands/doctor.ts";
 import { registerDrill } from "./commands/drill.ts";
+import { registerHeadEnds } from "./commands/head-ends.ts";
 import { registerHsm } from "./commands/hsm.ts";
 import { registerKeys } from "./commands/keys.ts";
 import { registerLedger } from "./commands/ledger.ts";
@@ -32,6 +33,7 @@ export const COMMANDS: readonly RegisterCommand[] = [
   registerMeter,
   registerKeys,
   registerLedger,
+  registerHeadEnds,
   registerAdmin,
   registerToken,
   registerHsm,

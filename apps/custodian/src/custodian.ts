@@ -5,7 +5,10 @@ import type { SupervisedProcess, Supervisor } from "@meterkeep/api/supervised";
 import type { CustodianConfig } from "@meterkeep/api/supervisor";
 import {
   CUSTODY_MIGRATIONS,
+  type Custody,
   FIELD_PACE,
+  type KeyService,
+  listenForHeadEnds,
   listenOnChannel,
   openCustody,
   type Pace,
@@ -58,7 +61,11 @@ export async function startCustodian(config: CustodianConfig, supervisor: Superv
     const { halt } = custody.ledger.state;
     if (halt !== undefined) supervisor.send({ type: "step", text: `The custodian uses no key: ${halt.message}` });
     if (custody.rootKeyCreated) supervisor.send({ type: "step", text: rootKeySentence(config) });
-    await writeRecipient(config.exchangeDirectory, JSON.stringify(recipientFile(custody.recipient)));
+    await writePublic(
+      config.exchangeDirectory,
+      "recipient.json",
+      `${JSON.stringify(recipientFile(custody.recipient))}\n`,
+    );
     const channel = await listenOnChannel({
       ...custody,
       socketPath: config.socketPath,
@@ -66,6 +73,7 @@ export async function startCustodian(config: CustodianConfig, supervisor: Superv
       privateKey: await readFile(config.keyFile, "utf8"),
       principals: config.principals,
     });
+    const keyService = await keyServiceOf(config, custody);
     const sweeping = setInterval(() => void custody.sweep().catch(custody.onFailure), SWEEP_MILLISECONDS);
     const keeping = setInterval(() => void custody.ledger.tick().catch(custody.onFailure), KEEP_MILLISECONDS);
     supervisor.send({
@@ -76,6 +84,7 @@ export async function startCustodian(config: CustodianConfig, supervisor: Superv
       close: async () => {
         clearInterval(sweeping);
         clearInterval(keeping);
+        await keyService?.close();
         await channel.close();
         await custody.close();
         await pool.end();
@@ -85,6 +94,18 @@ export async function startCustodian(config: CustodianConfig, supervisor: Superv
     await pool.end();
     throw error;
   }
+}
+
+/** Listens for head-ends of other vendors, where that is wanted, and tells the world the certificate they find there. */
+async function keyServiceOf(
+  { keyService, exchangeDirectory }: CustodianConfig,
+  custody: Custody,
+): Promise<KeyService | undefined> {
+  if (keyService === undefined) return undefined;
+  const { host, port, certificate, keyFile } = keyService;
+  const privateKey = await readFile(keyFile, "utf8");
+  await writePublic(exchangeDirectory, "key-service.crt", certificate);
+  return listenForHeadEnds({ ...custody, host, port, certificate, privateKey, version: VERSION });
 }
 
 async function vaultSource({ tokensFile, passphraseFile, rootKeyFile }: CustodianConfig): Promise<VaultSource> {
@@ -113,9 +134,9 @@ function paceOf({ probeSpacing }: CustodianConfig): Pace {
 }
 
 /** Under another name first, so that nobody reads half of it. */
-async function writeRecipient(folder: string, text: string): Promise<void> {
-  const path = join(folder, "recipient.json");
+async function writePublic(folder: string, name: string, text: string): Promise<void> {
+  const path = join(folder, name);
   const draft = `${path}.${process.pid}`;
-  await writeFile(draft, `${text}\n`, { mode: 0o644 });
+  await writeFile(draft, text, { mode: 0o644 });
   await rename(draft, path);
 }

@@ -244,6 +244,24 @@ export const CUSTODIAN_CONFIG = {
       },
     },
   },
+  keyService: {
+    kind: "record",
+    description:
+      "Where the key service listens for head-ends of other vendors (ADR 0018). Without it the custodian listens on its socket alone.",
+    optional: true,
+    fields: {
+      host: { kind: "text", description: "An address of this machine." },
+      port: {
+        kind: "integer",
+        unit: "port",
+        minimum: 0,
+        maximum: 65_535,
+        description: "TCP; 0 lets the system choose.",
+      },
+      keyFile: { kind: "path", description: "The private key of its TLS certificate (PEM, PKCS#8, mode 0600)." },
+      certificate: { kind: "text", description: "That certificate (PEM), which names its hosts." },
+    },
+  },
   separateUser: {
     kind: "flag",
     description: "Whether the custodian runs under a user of its own; the page warns if not.",

@@ -1,5 +1,6 @@
 export { type ChannelServer, listenOnChannel, type Principal } from "./channel/server.ts";
 export { CUSTODY_ERROR_CODES, CustodyError, type CustodyErrorCode } from "./errors.ts";
+export { type KeyService, type KeyServiceOptions, listenForHeadEnds } from "./http/server.ts";
 export type { LedgerOptions } from "./ledger/open-keeper.ts";
 export { openPki, type Pki, type PkiOptions } from "./pki/open-pki.ts";
 export { type Custody, type CustodyOptions, openCustody } from "./service/open-custody.ts";

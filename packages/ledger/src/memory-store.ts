@@ -26,6 +26,7 @@ export function memoryLedgerStore(): LedgerStore {
       for (const { level, index, hash } of more) levelOf(level)[index] ??= hash;
     },
     ofItself: async () => entries.filter(({ kind }) => kind.startsWith("ledger-")),
+    ofKinds: async (kinds) => entries.filter(({ kind }) => kinds.includes(kind)),
     read: async (after, limit) => entries.slice(after, after + limit),
     nodes: async (level, from, count) =>
       level === 0

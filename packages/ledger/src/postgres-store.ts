@@ -50,6 +50,14 @@ export function postgresLedgerStore(client: SqlClient): LedgerStore {
       );
       return (rows as readonly LedgerRow[]).map(entryOfRow);
     },
+    ofKinds: async (kinds) => {
+      const { rows } = await client.query(
+        `select sequence, at_ms, kind, principal, utility, island, meter, body, leaf
+         from ledger where kind = any($1) order by sequence`,
+        [[...kinds]],
+      );
+      return (rows as readonly LedgerRow[]).map(entryOfRow);
+    },
     nodes: async (level, from, count) => {
       const { rows } =
         level === 0

@@ -12,6 +12,8 @@ export interface LedgerReads extends StoredNodes {
   read(after: number, limit: number): Promise<LedgerEntry[]>;
   /** The entries that say how the ledger itself is kept (their kind begins with `ledger-`), in order. */
   ofItself(): Promise<LedgerEntry[]>;
+  /** The entries of those kinds, in order; who asks for many has an index for them. */
+  ofKinds(kinds: readonly string[]): Promise<LedgerEntry[]>;
 }
 
 /** Where a ledger lives. Every adapter passes `ledgerStoreContract`. */

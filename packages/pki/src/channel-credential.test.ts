@@ -27,6 +27,21 @@ test("a channel credential is a certificate that node:crypto reads, for the key 
   assert.equal(certificate.ca, false);
 });
 
+test("a credential for strangers names the hosts that they compare", () => {
+  const { certificate } = createChannelCredential({
+    name: "key service",
+    serial: randomBytes(16),
+    notBefore: new Date("2026-01-01T00:00:00Z"),
+    notAfter: new Date("2027-01-01T00:00:00Z"),
+    hosts: ["keys.example", "127.0.0.1", "2001:db8::1:0:7"],
+  });
+  const read = new X509Certificate(certificate);
+  assert.equal(read.checkHost("keys.example"), "keys.example");
+  assert.equal(read.checkIP("127.0.0.1"), "127.0.0.1");
+  assert.equal(read.checkIP("2001:db8::1:0:7"), "2001:db8::1:0:7");
+  assert.equal(read.checkHost("other.example"), undefined);
+});
+
 test("two ends that pin each other speak TLS 1.3 over a Unix socket, and a third is refused", async () => {
   const directory = mkdtempSync(join(tmpdir(), "mk-pki-"));
   const path = join(directory, "s");

@@ -1,7 +1,9 @@
 import { createHash, generateKeyPairSync, X509Certificate } from "node:crypto";
+import { isIP, SocketAddress } from "node:net";
 import { decode } from "@meterkeep/dlms";
 import { issueRoot } from "./authority/issue.ts";
 import type { CertificateProfile } from "./profile/profile.ts";
+import type { GeneralName } from "./x509/extensions.ts";
 import { OID } from "./x509/identifiers.ts";
 import { toPem } from "./x509/pem.ts";
 import { publicKey as publicKeyInfo } from "./x509/public-key.ts";
@@ -37,18 +39,21 @@ const CHANNEL: CertificateProfile = {
  *
  * @param name common name, for people to read; 64 characters at most
  * @param serial 1 to 20 random octets
+ * @param hosts names and addresses of the machine, where the other end is a stranger that compares them
  */
 export function createChannelCredential(options: {
   readonly name: string;
   readonly serial: Uint8Array;
   readonly notBefore: Date;
   readonly notAfter: Date;
+  readonly hosts?: readonly string[];
 }): ChannelCredential {
   const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
   const key = decode(publicKeyInfo, new Uint8Array(publicKey.export({ type: "spki", format: "der" })));
-  const { name, serial, notBefore, notAfter } = options;
+  const { name, serial, notBefore, notAfter, hosts = [] } = options;
   const certificate = issueRoot(localSigner(privateKey, key), {
-    profile: CHANNEL,
+    profile: hosts.length === 0 ? CHANNEL : { ...CHANNEL, altName: { kind: "hosts" } },
+    hosts: hosts.map(hostName),
     subject: { names: { CN: name } },
     serial,
     notBefore,
@@ -56,6 +61,28 @@ export function createChannelCredential(options: {
   });
   const pem = privateKey.export({ type: "pkcs8", format: "pem" });
   return { privateKey: pem.toString(), certificate: toPem("CERTIFICATE", certificate.octets) };
+}
+
+function hostName(host: string): GeneralName {
+  if (isIP(host) === 0) return { kind: "dNSName", value: host };
+  const address = new SocketAddress({ address: host, family: isIP(host) === 6 ? "ipv6" : "ipv4" });
+  return { kind: "iPAddress", value: addressOctets(address.address) };
+}
+
+/** Four octets, or the sixteen of eight groups with their zeros written out. */
+function addressOctets(address: string): Uint8Array {
+  if (!address.includes(":")) return Uint8Array.from(address.split("."), Number);
+  const [head = "", tail] = address.split("::");
+  const groups = (text: string) => (text === "" ? [] : text.split(":"));
+  const left = groups(head);
+  const right = groups(tail ?? "");
+  const middle = Array.from({ length: tail === undefined ? 0 : 8 - left.length - right.length }, () => "0");
+  return new Uint8Array(
+    [...left, ...middle, ...right].flatMap((group) => {
+      const value = Number.parseInt(group, 16);
+      return [value >> 8, value & 0xff];
+    }),
+  );
 }
 
 /** SHA-256 of the whole certificate, lower-case hex: what a pin compares. @throws where it is not a certificate */

@@ -1,4 +1,5 @@
-import { networkInterfaces } from "node:os";
+import { isIP } from "node:net";
+import { hostname, networkInterfaces } from "node:os";
 import type {
   CustodianConfig,
   DepotConfig,
@@ -14,7 +15,7 @@ import { type Directories, escrowFolder } from "./directories.ts";
 import type { Installation } from "./installation.ts";
 import { ledgerSettings } from "./ledger-settings.ts";
 import { trustedManufacturers } from "./manufacturers.ts";
-import { networksOf, type StartConfig } from "./options.ts";
+import { keyServiceOf, networksOf, type StartConfig } from "./options.ts";
 import { commandOptions } from "./suggestions.ts";
 
 /** What all configurations are made from. */
@@ -27,6 +28,8 @@ export interface ConfigSources {
     readonly headEnd: StoredCredential;
     readonly depot: StoredCredential;
     readonly operator: StoredCredential;
+    /** Where the key service is wanted. */
+    readonly keyService?: StoredCredential | undefined;
   };
   readonly databases: DatabaseUrls;
   readonly separateUsers: boolean;
@@ -77,6 +80,7 @@ export function custodianConfig(sources: ConfigSources): CustodianConfig {
     ...(config.escrowDirectory !== undefined && { escrowDirectory: escrowFolder(config.escrowDirectory) }),
     ...ledgerSettings(directories),
     pki: { address: `${consoleAddress(config)}/pki`, developmentTree: true },
+    ...keyServiceConfig(sources),
     separateUser: sources.separateUsers,
     // The meters of this start are virtual: they have no lock-out, and a newcomer should see the liars caught.
     probeSpacing: VIRTUAL_PROBE_SPACING_MILLISECONDS,
@@ -87,6 +91,20 @@ export function custodianConfig(sources: ConfigSources): CustodianConfig {
     ],
     manufacturers: trustedManufacturers(directories),
   };
+}
+
+function keyServiceConfig({ config, credentials }: ConfigSources): Pick<CustodianConfig, "keyService"> {
+  const address = keyServiceOf(config);
+  return address === undefined || credentials.keyService === undefined
+    ? {}
+    : { keyService: { ...address, ...credentials.keyService } };
+}
+
+/** What the key service's certificate names: every address by which it can be reached. */
+export function keyServiceHosts(host: string): string[] {
+  const addresses = Object.values(networkInterfaces()).flatMap((list) => list?.map(({ address }) => address) ?? []);
+  const own = ANY_ADDRESS[host] === undefined ? [host] : addresses.filter((address) => !address.includes("%"));
+  return [...new Set([...own, "localhost", hostname()])].filter((name) => isIP(name) !== 0 || /^[\w.-]+$/.test(name));
 }
 
 export function townConfig({ config, directories }: Pick<ConfigSources, "config" | "directories">): TownConfig {

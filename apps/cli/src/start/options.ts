@@ -107,6 +107,12 @@ export const START_OPTIONS = {
     description:
       "A directory on other storage than the databases, where every new key of a meter is kept, sealed, before it is sent; one in the custodian's own state directory when absent.",
   },
+  keyService: {
+    kind: "text",
+    optional: true,
+    description:
+      "The address and port, as 192.0.2.1:8423, where the custodian serves head-ends of other vendors over mutual TLS. Nobody is served before `meterkeep head-ends add`; without it nothing listens.",
+  },
   userIds: {
     kind: "integer",
     unit: "user id",
@@ -158,10 +164,24 @@ export function resolveOptions(
   for (const network of networksOf(config))
     if (!isNetwork(network))
       refuse("--gateway-networks", `must be networks such as 10.0.0.0/8 with commas between, not ${network}`);
+  keyServiceOf(config);
   if (config.databaseSuffix !== undefined && !/^[a-z0-9_]{1,20}$/.test(config.databaseSuffix)) {
     refuse("--database-suffix", "must be 1 to 20 of a-z, 0-9 and _");
   }
   return config;
+}
+
+/**
+ * The address of `--key-service`, where it is given.
+ *
+ * @throws {CliError} `option-invalid`
+ */
+export function keyServiceOf({ keyService }: Pick<StartConfig, "keyService">) {
+  if (keyService === undefined) return undefined;
+  const [, host = "", port = ""] = /^\[?([^\]]*)\]?:(\d{1,5})$/.exec(keyService) ?? [];
+  if (isIP(host) === 0 || Number(port) > 65_535)
+    refuse("--key-service", `must be an address of this machine and a port, not ${keyService}`);
+  return { host, port: Number(port) };
 }
 
 /** The networks of `--gateway-networks`; none at all is allowed. */

@@ -11,6 +11,7 @@ import {
   depotConfig,
   drillConfig,
   factoryConfig,
+  keyServiceHosts,
   loopbackHosts,
   operatorConfig,
   productionFile,
@@ -24,7 +25,7 @@ import { makeDirectories, makeEscrowFolder, writePrivate } from "./directories.t
 import { runDrill } from "./drill.ts";
 import { StartError } from "./error.ts";
 import { checkStateDirectory, openInstallation } from "./installation.ts";
-import type { StartConfig } from "./options.ts";
+import { keyServiceOf, type StartConfig } from "./options.ts";
 import { describeApp } from "./processes.ts";
 import { placeProgram } from "./program.ts";
 import type { Reporter } from "./reporter.ts";
@@ -105,6 +106,7 @@ async function startIn(
     headEnd: openCredential(directories.headEnd, "head-end", now, users.headEnd),
     depot: openCredential(directories.depot, "depot", now, users.depot),
     operator: openCredential(directories.operator, "operator", now),
+    keyService: openKeyServiceCredential(),
   };
   importSecrets(config, directories.custodian, users.custodian);
   if (config.escrowDirectory !== undefined) makeEscrowFolder(config.escrowDirectory, users.custodian);
@@ -174,6 +176,13 @@ async function startIn(
   const stopping = performance.now();
   await closing.disposeAsync();
   reporter.step("Everything is closed", performance.now() - stopping);
+
+  function openKeyServiceCredential() {
+    const address = keyServiceOf(config);
+    if (address === undefined) return undefined;
+    const use = { file: "key-service", hosts: keyServiceHosts(address.host) };
+    return openCredential(directories.custodian, "key service", now, users.custodian, use);
+  }
 
   async function prepareDatabases(): Promise<ConfigSources["databases"]> {
     let adminUrl = config.databaseUrl;
@@ -256,6 +265,11 @@ async function checkAddresses(config: StartConfig): Promise<void> {
       use: "pushes of meters",
       option: "--push-port",
     })),
+    ...[keyServiceOf(config)].flatMap((address) =>
+      address === undefined
+        ? []
+        : [{ transport: "tcp" as const, ...address, use: "key service", option: "--key-service" }],
+    ),
   ];
   for (const { option, ...port } of wanted) {
     const problem = await checkPort(port);

@@ -58,6 +58,8 @@ export const CUSTODIAN_CALL_ERROR_CODES = [
   "ledger-halted",
   "pki-refused",
   "island-cut",
+  "head-end-invalid",
+  "head-end-unknown",
 ] as const;
 export type CustodianCallCode = (typeof CUSTODIAN_CALL_ERROR_CODES)[number];
 

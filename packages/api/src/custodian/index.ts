@@ -37,6 +37,21 @@ export {
   METHOD_BY_NAME,
   namedRequest,
 } from "./frame.ts";
+export { HEAD_END_PURPOSES, type HeadEndPurpose } from "./head-end-purposes.ts";
+export {
+  enrolHeadEndRequest,
+  type HeadEnd,
+  type HeadEndGrant,
+  type HeadEndLimits,
+  type HeadEndTrust,
+  headEnd,
+  headEndGrant,
+  headEndLimits,
+  headEndsResponse,
+  headEndTrust,
+  meterRange,
+  removeHeadEndRequest,
+} from "./head-ends.ts";
 export {
   describeKeysRequest,
   describeKeysResponse,

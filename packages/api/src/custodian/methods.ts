@@ -1,4 +1,5 @@
 import { type Codec, c, type Infer } from "@meterkeep/dlms";
+import { enrolHeadEndRequest, headEndsResponse, removeHeadEndRequest } from "./head-ends.ts";
 import { describeKeysRequest, describeKeysResponse } from "./keys.ts";
 import {
   ledgerCheckpointsRequest,
@@ -147,6 +148,9 @@ export const CUSTODIAN_METHODS = {
   ledgerProof: method(43, ledgerProofRequest, ledgerProofResponse, "head-end", "operator"),
   ledgerConsistency: method(44, ledgerConsistencyRequest, ledgerProofResponse, "head-end", "operator"),
   ledgerCheckpoints: method(45, ledgerCheckpointsRequest, ledgerCheckpointsResponse, "head-end", "operator"),
+  enrolHeadEnd: method(80, enrolHeadEndRequest, c.struct({}), "operator"),
+  removeHeadEnd: method(81, removeHeadEndRequest, c.struct({}), "operator"),
+  headEnds: method(82, c.struct({}), headEndsResponse, "operator"),
   renewLedger: method(46, c.struct({}), renewLedgerResponse, "operator"),
   authorities: method(100, c.struct({}), authoritiesResponse, "head-end", "operator"),
   makeAuthority: method(101, makeAuthorityRequest, makeAuthorityResponse, "operator"),

@@ -11,7 +11,15 @@ export const SESSION_PURPOSES = ["read", "configure"] as const;
 export const SESSION_OUTCOMES = ["completed", "lost", "failed", "abandoned"] as const;
 export type SessionOutcome = (typeof SESSION_OUTCOMES)[number];
 
-export const openSessionRequest = record({ meter: meterTitle, purpose: oneOf(SESSION_PURPOSES) });
+/** Which key protects the APDUs of an association: the unicast key, or a fresh one that the AARQ carries. */
+export const SESSION_CIPHERINGS = ["global", "dedicated"] as const;
+
+export const openSessionRequest = record({
+  meter: meterTitle,
+  purpose: oneOf(SESSION_PURPOSES),
+  /** `global` unless given. */
+  ciphering: c.optional(oneOf(SESSION_CIPHERINGS)),
+});
 export const openSessionResponse = record({
   session: handle,
   clientSap: c.unsigned16,
@@ -49,6 +57,7 @@ export const SEAL_REFUSAL_CODES = [
   "service-not-offered",
   "made-by-custodian-only",
   "seal-budget-exhausted",
+  "purpose-exceeded",
 ] as const;
 export type SealRefusalCode = (typeof SEAL_REFUSAL_CODES)[number];
 

@@ -6,15 +6,22 @@ const HANDLE_BYTES = 12;
 /** Things under way, each known to the principal that began it alone. */
 export class Handles<T extends { readonly caller: Caller; lastUsed: number }> {
   readonly #held = new Map<string, T>();
+  readonly #counts = new Map<string, number>();
 
   get size(): number {
     return this.#held.size;
+  }
+
+  /** How many of them a principal has. */
+  countOf({ name }: Caller): number {
+    return this.#counts.get(name) ?? 0;
   }
 
   /** Keeps a thing and names it. */
   add(thing: T): string {
     const handle = randomBytes(HANDLE_BYTES).toString("hex");
     this.#held.set(handle, thing);
+    this.#counts.set(thing.caller.name, this.countOf(thing.caller) + 1);
     return handle;
   }
 
@@ -32,7 +39,12 @@ export class Handles<T extends { readonly caller: Caller; lastUsed: number }> {
   }
 
   remove(handle: string): void {
+    const thing = this.#held.get(handle);
+    if (thing === undefined) return;
     this.#held.delete(handle);
+    const left = this.countOf(thing.caller) - 1;
+    if (left > 0) this.#counts.set(thing.caller.name, left);
+    else this.#counts.delete(thing.caller.name);
   }
 
   /** What nobody has used since `before`, with its name. */

@@ -9,10 +9,11 @@ import {
   namedRequest,
 } from "@meterkeep/api/custodian";
 import { type Codec, DlmsError, decode, encode } from "@meterkeep/dlms";
-import { type LedgerDraft, LedgerError } from "@meterkeep/ledger";
+import type { LedgerDraft } from "@meterkeep/ledger";
 import { CallRefusal } from "../calls/call-refusal.ts";
 import type { Caller } from "../calls/caller.ts";
 import { CustodyError } from "../errors.ts";
+import { isHalt } from "../ledger/halts.ts";
 import type { Custody } from "../service/open-custody.ts";
 
 /** What answering a frame needs. */
@@ -87,19 +88,9 @@ function outward(
     return { code: "request-malformed", message: error.message.slice(0, MOST_CHARACTERS) };
   if (error instanceof CustodyError && error.code === "custody-closed")
     return { code: "custodian-closing", message: "the custodian is closing; ask again when it is back" };
-  if (error instanceof LedgerError && HALTS.has(error.code))
-    return { code: "ledger-halted", message: error.message.slice(0, MOST_CHARACTERS) };
+  if (isHalt(error)) return { code: "ledger-halted", message: error.message.slice(0, MOST_CHARACTERS) };
   onFailure(error);
   return { code: "custodian-failed", message: "the custodian could not do this; its own log says why" };
 }
 
 const MOST_CHARACTERS = 512;
-
-/** Reasons of the ledger for which nothing is written and no key used. */
-const HALTS: ReadonlySet<string> = new Set([
-  "ledger-restored",
-  "ledger-rewritten",
-  "ledger-witness-away",
-  "ledger-witness-missing",
-  "ledger-checkpoint-invalid",
-]);

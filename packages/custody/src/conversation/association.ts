@@ -1,4 +1,4 @@
-import type { KeyObject } from "node:crypto";
+import { createSecretKey, type KeyObject } from "node:crypto";
 import {
   type AssociationConfig,
   type AssociationEffect,
@@ -15,6 +15,8 @@ import {
   isSecuritySuiteId,
   openApdu,
   partiesOf,
+  SECURITY_SUITES,
+  type SecuritySuiteId,
   type SystemTitle,
   stepAssociation,
   systemTitle,
@@ -41,13 +43,17 @@ export class Association {
     this.#keys = keys;
   }
 
-  /** HLS mechanism 5 with authenticated encryption. The keys are disposed of with the association. */
+  /**
+   * HLS mechanism 5 with authenticated encryption. The keys are disposed of with the association. With `isDedicated` a
+   * fresh key goes with the AARQ, and everything in the association under it.
+   */
   static secured(
     meter: MeterRecord,
     facts: MeterFacts,
     keys: WorkingKeys,
     client: SystemTitle,
     random: (octets: number) => Uint8Array,
+    isDedicated = false,
   ): Association {
     const suite = isSecuritySuiteId(meter.securitySuite) ? meter.securitySuite : 0;
     const config: AssociationConfig<KeyObject> = {
@@ -60,7 +66,7 @@ export class Association {
         suite,
         authenticated: true,
         encrypted: true,
-        form: facts.form,
+        ...(isDedicated ? dedicated(facts, random(keyBytesOf(suite))) : { form: facts.form }),
         encryptionKey: keys.encryptionKey,
         authenticationKey: keys.authenticationKey,
       },
@@ -136,6 +142,7 @@ export class Association {
 
   [Symbol.dispose](): void {
     this.#keys?.[Symbol.dispose]();
+    this.#config.ciphering?.dedicatedKey?.octets.fill(0);
   }
 }
 
@@ -143,4 +150,16 @@ function mechanismOf(name: Exclude<SecretClient["mechanism"], "low">, secret: Se
   return secret.lend((octets) =>
     name === "high" ? aesMechanism(octets) : hashMechanism(nodeHashes, name, Uint8Array.from(octets)),
   );
+}
+
+/** The dedicated counterpart of a profile's form, with the key that the InitiateRequest carries ciphered. */
+function dedicated({ form }: MeterFacts, octets: Uint8Array) {
+  return {
+    form: form === "general-global" ? ("general-dedicated" as const) : ("dedicated" as const),
+    dedicatedKey: { octets, key: createSecretKey(octets) },
+  };
+}
+
+function keyBytesOf(suite: SecuritySuiteId): number {
+  return SECURITY_SUITES[suite].keyBytes;
 }

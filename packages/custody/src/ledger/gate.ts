@@ -19,6 +19,7 @@ const READING: ReadonlySet<string> = new Set<CustodianMethod>([
   "assignments",
   "revocationEffect",
   "revocations",
+  "headEnds",
 ]);
 
 /** The same service, asking `check` before everything but reading. */

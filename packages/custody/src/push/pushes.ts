@@ -15,7 +15,9 @@ import {
   unprotectApdu,
 } from "@meterkeep/dlms";
 import { nodeCiphers } from "@meterkeep/dlms-node";
+import type { LedgerDraft } from "@meterkeep/ledger";
 import type { Caller } from "../calls/caller.ts";
+import { beyondRights, isPermitted } from "../calls/required-right.ts";
 import type { ConversationDependencies } from "../conversation/dependencies.ts";
 import { EvidenceHash } from "../evidence/evidence-hash.ts";
 import type { WindowRecord } from "../store/records.ts";
@@ -56,10 +58,12 @@ export class Pushes {
     const rings = await this.#cache.rings(addressed.map(({ title }) => title));
     const evidence = new EvidenceHash();
     const windows = new Map<string, WindowRecord>();
+    const beyond: LedgerDraft[] = [];
     let opened = 0;
     for (const { at, parsed, title } of addressed) {
       const ring = rings.get(title);
-      if (ring === undefined) {
+      if (ring === undefined || !isPermitted(caller, ring.place, "verify")) {
+        if (ring !== undefined) beyond.push(beyondRights(caller, ring.place, "verify", this.#dependencies.now()));
         results[at] = { kind: "refused", code: "unknown-meter" };
         continue;
       }
@@ -68,6 +72,7 @@ export class Pushes {
       if (result.kind === "opened") opened += 1;
       results[at] = result;
     }
+    if (beyond.length > 0) await this.#dependencies.bursts.record(beyond);
     if (evidence.summary().fromMeter > 0) await this.#commit(caller, rings, opened, evidence, [...windows.values()]);
     return results;
   }

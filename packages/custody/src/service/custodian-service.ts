@@ -12,6 +12,7 @@ import { fromHex, type SystemTitle, systemTitle, systemTitleText } from "@meterk
 import type { LedgerEntry, TreeHead } from "@meterkeep/ledger";
 import { CallRefusal } from "../calls/call-refusal.ts";
 import type { Caller } from "../calls/caller.ts";
+import type { HeadEnds } from "../head-ends/head-ends.ts";
 import { purposeName } from "../keys/purposes.ts";
 import type { LedgerService } from "../ledger/ledger-service.ts";
 import type { Pki } from "../pki/open-pki.ts";
@@ -45,6 +46,7 @@ export interface CustodianParts {
   readonly rotations: Rotations;
   readonly pushes: Pushes;
   readonly pki: Pki;
+  readonly headEnds: HeadEnds;
   readonly ledgerHead: () => Promise<TreeHead>;
   readonly ledger: LedgerService;
   readonly ledgerTrouble: () => CustodianStatus["ledgerTrouble"];
@@ -58,7 +60,7 @@ export interface CustodianParts {
 
 /** The custodian, as its channel serves it. */
 export function custodianService(parts: CustodianParts): CustodianService {
-  const { store, files, importing, uploads, sessions, contacts, rotations, pushes, facts } = parts;
+  const { store, files, importing, uploads, sessions, contacts, rotations, pushes, headEnds, facts } = parts;
   return {
     status: async () => {
       // Nothing that could be frozen is sealed by this version at all, so that the switch is not there to be thrown.
@@ -132,6 +134,15 @@ export function custodianService(parts: CustodianParts): CustodianService {
       await sessions.close(request, caller);
       return {};
     },
+    enrolHeadEnd: async (request, caller) => {
+      await headEnds.enrol(request, caller);
+      return {};
+    },
+    removeHeadEnd: async (request, caller) => {
+      await headEnds.remove(request, caller);
+      return {};
+    },
+    headEnds: async () => headEnds.list(),
     openPush: (request, caller) => pushes.open(request, caller),
     describeKeys: async ({ meter }) => {
       const title = systemTitleText(meter);

@@ -8,6 +8,7 @@ import type { ConversationDependencies } from "../conversation/dependencies.ts";
 import type { CustodyError } from "../errors.ts";
 import { openFileEscrow } from "../escrow/file-escrow.ts";
 import { EntryBursts } from "../evidence/entry-bursts.ts";
+import { HeadEnds } from "../head-ends/head-ends.ts";
 import { gatedService } from "../ledger/gate.ts";
 import { ledgerService } from "../ledger/ledger-service.ts";
 import { keeperIn, type LedgerOptions, storedHead, troubleOf } from "../ledger/open-keeper.ts";
@@ -83,6 +84,8 @@ export interface Custody {
   readonly ledger: LedgerKeeper;
   /** The authorities of the PKI. */
   readonly pki: Pki;
+  /** Head-ends of other vendors, for the key service. */
+  readonly headEnds: HeadEnds;
   /** Closes what was left open by callers that went away; to be called every few seconds. */
   sweep(): Promise<void>;
   /** Ends what is open and waits until everything is written. */
@@ -177,6 +180,9 @@ export async function openCustodyIn(store: CustodyStore, options: CustodyOptions
   });
   const contacts = new Contacts({ ...conversation, keyCache, escrow, pace: options.pace ?? FIELD_PACE });
   const rotations = new Rotations({ store, files, committer, vault, now, keyCache });
+  const headEnds = new HeadEnds({ ledger: store.ledger, committer, vault, now });
+  // Entries that are not ours shut out the head-ends, not the meters.
+  await headEnds.open().catch(onFailure);
   const service = custodianService({
     store,
     files,
@@ -199,6 +205,7 @@ export async function openCustodyIn(store: CustodyStore, options: CustodyOptions
     rotations,
     pushes: new Pushes(conversation, keyCache),
     pki,
+    headEnds,
     ledgerHead,
     ledger: ledgerService(keeper, store, ledgerHead),
     ledgerTrouble: () => troubleOf(keeper.state),
@@ -233,6 +240,7 @@ export async function openCustodyIn(store: CustodyStore, options: CustodyOptions
     service: gatedService(service, () => keeper.check()),
     ledger: keeper,
     pki,
+    headEnds,
     bursts,
     now,
     onFailure,

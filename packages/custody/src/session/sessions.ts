@@ -11,7 +11,9 @@ import { classify, type Verdict } from "@meterkeep/guard";
 import type { LedgerDraft } from "@meterkeep/ledger";
 import { CallRefusal } from "../calls/call-refusal.ts";
 import type { Caller } from "../calls/caller.ts";
+import { Counts } from "../calls/counts.ts";
 import { Handles } from "../calls/handles.ts";
+import { isPermitted, requireRight, unknownMeter } from "../calls/required-right.ts";
 import { Association } from "../conversation/association.ts";
 import type { ConversationDependencies } from "../conversation/dependencies.ts";
 import { CustodyError } from "../errors.ts";
@@ -36,7 +38,12 @@ interface Session {
   readonly caller: Caller;
   lastUsed: number;
   readonly place: SetupPlace;
+  readonly purpose: CustodianRequest<"openSession">["purpose"];
   readonly keyVersion: number;
+  /** Everything after the association's making goes under a key of its own, and so do its counters. */
+  readonly isDedicated: boolean;
+  /** The counters of the meter under its unicast key in a dedicated association, for pushes. */
+  highestUnicast: number | undefined;
   readonly association: Association;
   readonly evidence: EvidenceHash;
   /** The counters of this session: nothing below the meter's proof, which answered a fresh challenge. */
@@ -58,24 +65,39 @@ export class Sessions {
   readonly #dependencies: ConversationDependencies;
   readonly #budget: SealBudget;
   readonly #sessions = new Handles<Session>();
+  /** Openings under way, by principal. */
+  readonly #opening = new Counts();
 
   constructor(dependencies: ConversationDependencies, budget: SealBudget) {
     this.#dependencies = dependencies;
     this.#budget = budget;
   }
 
-  async open(
-    { meter, purpose }: CustodianRequest<"openSession">,
+  /** Opens a session. What a caller has opened and is opening counts against what it may have open. */
+  async open(request: CustodianRequest<"openSession">, caller: Caller): Promise<CustodianResponse<"openSession">> {
+    const most = caller.rights?.sessions ?? MOST_SESSIONS;
+    if (this.#sessions.size >= MOST_SESSIONS)
+      throw new CallRefusal("too-many-open", `${MOST_SESSIONS} sessions are open`);
+    if (!this.#opening.enter(caller.name, most - this.#sessions.countOf(caller)))
+      throw new CallRefusal("too-many-open", `${most} sessions are open, which is all that ${caller.name} may have`);
+    try {
+      return await this.#open(request, caller);
+    } finally {
+      this.#opening.leave(caller.name);
+    }
+  }
+
+  async #open(
+    { meter, purpose, ciphering }: CustodianRequest<"openSession">,
     caller: Caller,
   ): Promise<CustodianResponse<"openSession">> {
     const { files, vault, committer, sendCounters, random, now, clientTitle, receiveWindows } = this.#dependencies;
-    if (this.#sessions.size >= MOST_SESSIONS)
-      throw new CallRefusal("too-many-open", `${MOST_SESSIONS} sessions are open`);
     const title = systemTitleText(meter);
     const file = await files.load(title);
-    if (file === undefined) throw new CallRefusal("unknown-meter", `meter ${title} is not in custody`);
-    const { GUEK, GAK } = settledKeys(file);
+    if (file === undefined) throw unknownMeter(title);
     const place = placeOf(file);
+    await requireRight(caller, place, purpose, this.#dependencies);
+    const { GUEK, GAK } = settledKeys(file);
     await this.#budget.spendOnSession(caller, place);
     receiveWindows.learn(file.windows);
     const facts = meterFacts(file.meter.profile);
@@ -84,7 +106,9 @@ export class Sessions {
       { purpose: PURPOSE.GAK, version: GAK },
     ])) as [Parameters<typeof workingKeys>[0], Parameters<typeof workingKeys>[1]];
     const keys = workingKeys(unicast, authentication);
-    const association = Association.secured(file.meter, facts, keys, clientTitle(place.utility), random);
+    const isDedicated = ciphering === "dedicated";
+    const client = clientTitle(place.utility);
+    const association = Association.secured(file.meter, facts, keys, client, random, isDedicated);
     try {
       // Both join one commit; neither the counters nor the entry may be missing when the AARQ leaves.
       const [first] = await Promise.all([
@@ -99,10 +123,13 @@ export class Sessions {
         caller,
         lastUsed: now(),
         place,
+        purpose,
         keyVersion: GUEK,
+        isDedicated,
+        highestUnicast: undefined,
         association,
         evidence,
-        floor: 0,
+        floor: isDedicated ? -1 : 0,
         window: undefined,
         refused: 0,
         underWay: new Set(),
@@ -123,10 +150,12 @@ export class Sessions {
         open.evidence.sent(effect.apdu);
         return { kind: "send", apdu: effect.apdu };
       case "established": {
-        for (const counter of effect.serverCounters) {
-          open.window = accepted(open.window, counter) ?? open.window;
-          open.floor = Math.max(open.floor, counter);
-        }
+        if (open.isDedicated) open.highestUnicast = Math.max(0, ...effect.serverCounters);
+        else
+          for (const counter of effect.serverCounters) {
+            open.window = accepted(open.window, counter) ?? open.window;
+            open.floor = Math.max(open.floor, counter);
+          }
         const { conformance, maxReceivePduSize } = effect.negotiated;
         return { kind: "established", conformance: [...conformance], maxReceivePduSize: maxReceivePduSize ?? 0 };
       }
@@ -151,7 +180,7 @@ export class Sessions {
     items: CustodianRequest<"seal">["items"],
     caller: Caller,
   ): Promise<SealResult[]> {
-    const judged = items.map(({ apdu, token }) => refusalOf(classify(apdu), token !== undefined));
+    const judged = items.map(({ apdu, token }) => refusalOf(classify(apdu), token !== undefined, open));
     const passing = judged.filter((refusal) => refusal === undefined).length;
     const beyond = passing === 0 ? undefined : await this.#budget.spend(caller, open.place, passing);
     const refusals = judged.map((refusal) => refusal ?? beyond);
@@ -213,7 +242,9 @@ export class Sessions {
   }
 
   async close({ session, outcome }: CustodianRequest<"closeSession">, caller: Caller): Promise<void> {
-    await this.#end(session, this.#find(session, caller), outcome);
+    const open = this.#sessions.find(session, caller, this.#dependencies.now());
+    if (open === undefined) throw sessionUnknown();
+    await this.#end(session, open, outcome);
   }
 
   /** Closes what nobody has used for long. */
@@ -232,7 +263,9 @@ export class Sessions {
 
   #find(handle: string, caller: Caller): Session {
     const session = this.#sessions.find(handle, caller, this.#dependencies.now());
-    if (session === undefined) throw new CallRefusal("session-unknown", "no such session is open for this principal");
+    // Rights that were taken away end what was begun with them.
+    const isGranted = session !== undefined && isPermitted(caller, session.place, session.purpose);
+    if (session === undefined || !isGranted) throw sessionUnknown();
     return session;
   }
 
@@ -262,10 +295,11 @@ export class Sessions {
     // Nobody finds it any more; what was begun before is sealed, counted and hashed before the entry says what was.
     await Promise.allSettled(session.underWay);
     session.association[Symbol.dispose]();
-    const { place, keyVersion, window, refused, evidence, caller } = session;
+    const { place, keyVersion, window, isDedicated, refused, evidence, caller } = session;
     // A push must not be able to use a counter that a response has used.
-    if (window !== undefined) receiveWindows.accept(place, keyVersion, window.highest);
-    const stored = window === undefined ? undefined : receiveWindows.record(place, keyVersion);
+    const highest = isDedicated ? session.highestUnicast : window?.highest;
+    if (highest !== undefined) receiveWindows.accept(place, keyVersion, highest);
+    const stored = highest === undefined ? undefined : receiveWindows.record(place, keyVersion);
     const body = { outcome, ...(reason === undefined ? {} : { reason }), refused, ...evidence.summary() };
     await committer.submit({
       writes: stored === undefined ? [] : [{ kind: "put-windows", windows: [stored] }],
@@ -284,7 +318,11 @@ async function during<T>({ underWay }: Session, call: Promise<T>): Promise<T> {
   }
 }
 
-function refusalOf(verdict: Verdict, hasToken: boolean): SealRefusal | undefined {
+function refusalOf(
+  verdict: Verdict,
+  hasToken: boolean,
+  { caller, purpose }: Pick<Session, "caller" | "purpose">,
+): SealRefusal | undefined {
   switch (verdict.kind) {
     case "allowed":
       return undefined;
@@ -292,6 +330,8 @@ function refusalOf(verdict: Verdict, hasToken: boolean): SealRefusal | undefined
       return { code: verdict.code, effect: "none", message: verdict.message };
     case "needs-token": {
       const { effect, summary } = verdict.gravest;
+      if (caller.rights !== undefined && purpose === "read")
+        return { code: "purpose-exceeded", effect, message: `${summary}: the session was opened to read` };
       return hasToken
         ? {
             code: "command-token-not-accepted",
@@ -336,6 +376,10 @@ function settledKeys(file: MeterFile): { readonly GUEK: number; readonly GAK: nu
   if (suspended !== undefined)
     throw new CallRefusal("keys-missing", `a working key of meter ${systemTitle} is ${suspended.state}`);
   return one;
+}
+
+function sessionUnknown(): CallRefusal {
+  return new CallRefusal("session-unknown", "no such session is open for this principal");
 }
 
 function failureOf(error: DlmsError): SessionAdvance {

@@ -43,6 +43,7 @@ export function ledgerStoreContract(
       const entries = [...first.entries, ...second.entries];
       assert.deepEqual(await store.read(0, 10), entries);
       assert.deepEqual(await store.read(1, 1), entries.slice(1, 2));
+      assert.deepEqual(await store.ofKinds(["c", "a"]), [entries[0], entries[2]]);
       assert.deepEqual(await edgeOf(store), second.to);
       const read: unknown[] = [];
       for await (const entry of allEntries(store, 0, 2)) read.push(entry);

@@ -1,0 +1,221 @@
+import type { X509Certificate } from "node:crypto";
+import type { CustodianRequest, CustodianResponse, HeadEnd } from "@meterkeep/api/custodian";
+import type { LedgerDraft, LedgerEntry } from "@meterkeep/ledger";
+import { OID } from "@meterkeep/pki";
+import { CallRefusal } from "../calls/call-refusal.ts";
+import type { Caller } from "../calls/caller.ts";
+import { TokenBuckets } from "../calls/token-bucket.ts";
+import { CustodyError } from "../errors.ts";
+import { sameMac } from "../records/record-mac.ts";
+import type { Committer } from "../store/committer.ts";
+import type { CustodyStore } from "../store/store.ts";
+import { boundData } from "../vault/key-place.ts";
+import type { Vault } from "../vault/vault.ts";
+import {
+  certificateOf,
+  checkHeadEnd,
+  type HeadEndJson,
+  headEndJson,
+  headEndOf,
+  principalOf,
+  rightsOf,
+} from "./head-end.ts";
+
+const ENROLLED = "head-end-enrolled";
+const REMOVED = "head-end-removed";
+
+/** The most head-ends of one installation. */
+const MOST_HEAD_ENDS = 256;
+
+/** A head-end as requests are judged by it. */
+export interface EnrolledHeadEnd {
+  readonly record: HeadEnd;
+  readonly caller: Caller;
+  readonly certificates: readonly X509Certificate[];
+  /** Its allowance of items. */
+  readonly items: TokenBuckets;
+}
+
+type Enrolment = CustodianResponse<"headEnds">["headEnds"][number];
+
+interface Enrolled extends EnrolledHeadEnd {
+  readonly enrolment: Enrolment;
+}
+
+interface EntryBody {
+  readonly revision: number;
+  readonly name: string;
+  readonly reason: string;
+  /** Absent: removed. */
+  readonly headEnd?: HeadEndJson;
+  /** Hex. */
+  readonly mac: string;
+}
+
+/** What head-ends are kept with. */
+export interface HeadEndDependencies {
+  readonly ledger: Pick<CustodyStore["ledger"], "ofKinds">;
+  readonly committer: Committer;
+  readonly vault: Pick<Vault, "authenticate">;
+  readonly now: () => number;
+}
+
+/**
+ * Head-ends of any vendor that may use the key service. A record is an entry of the ledger, with a MAC of the vault:
+ * there is no row that could be put back or made beside it. What is enrolled or removed counts from the next request on.
+ */
+export class HeadEnds {
+  readonly #dependencies: HeadEndDependencies;
+  #enrolled: ReadonlyMap<string, Enrolled> = new Map();
+  #revision = 0;
+  /** Changes go one after the other. */
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(dependencies: HeadEndDependencies) {
+    this.#dependencies = dependencies;
+  }
+
+  /**
+   * Reads them from the ledger.
+   *
+   * @throws CustodyError `record-not-authentic` where an entry is not this vault's
+   */
+  async open(): Promise<void> {
+    const enrolled = new Map<string, Enrolled>();
+    for (const entry of await this.#dependencies.ledger.ofKinds([ENROLLED, REMOVED])) {
+      const body = JSON.parse(entry.body) as EntryBody;
+      await this.#requireAuthentic(entry, body);
+      if (body.headEnd === undefined) enrolled.delete(body.name);
+      else enrolled.set(body.name, this.#enrolledOf(headEndOf(body.headEnd), entry, body.reason));
+      this.#revision = body.revision;
+    }
+    this.#enrolled = enrolled;
+  }
+
+  /** Counts the changes: who was found before one must be looked for again. */
+  get revision(): number {
+    return this.#revision;
+  }
+
+  /**
+   * Whose certificate that is, as of now: one that is pinned, or that an authority which is enrolled has issued. That the
+   * other end has the private key is what the handshake has proven; everything else is judged here.
+   */
+  of(certificate: X509Certificate): EnrolledHeadEnd | undefined {
+    const now = this.#dependencies.now();
+    if (now < certificate.validFromDate.getTime() || now > certificate.validToDate.getTime()) return undefined;
+    for (const one of this.#enrolled.values()) {
+      const { record, certificates } = one;
+      const isIts =
+        record.trust.kind === "pinned"
+          ? certificates.some((pinned) => pinned.fingerprint512 === certificate.fingerprint512)
+          : certificate.subject === record.trust.subject && isIssuedBy(certificate, certificates);
+      if (isIts) return one;
+    }
+    return undefined;
+  }
+
+  list(): CustodianResponse<"headEnds"> {
+    return { headEnds: [...this.#enrolled.values()].map(({ enrolment }) => enrolment) };
+  }
+
+  /** @throws CallRefusal `head-end-invalid` */
+  enrol({ headEnd, reason }: CustodianRequest<"enrolHeadEnd">, caller: Caller): Promise<void> {
+    return this.#inTurn(async () => {
+      const { now } = this.#dependencies;
+      checkHeadEnd(headEnd, now());
+      this.#requireOwn(headEnd);
+      if (this.#enrolled.size >= MOST_HEAD_ENDS && !this.#enrolled.has(headEnd.name))
+        throw new CallRefusal("head-end-invalid", `${MOST_HEAD_ENDS} head-ends are enrolled: remove one first`);
+      const entry = await this.#write(ENROLLED, headEnd.name, reason, headEndJson(headEnd), caller);
+      this.#enrolled = new Map(this.#enrolled).set(headEnd.name, this.#enrolledOf(headEnd, entry, reason));
+    });
+  }
+
+  /** @throws CallRefusal `head-end-unknown` */
+  remove({ name, reason }: CustodianRequest<"removeHeadEnd">, caller: Caller): Promise<void> {
+    return this.#inTurn(async () => {
+      if (!this.#enrolled.has(name)) throw new CallRefusal("head-end-unknown", `no head-end ${name} is enrolled`);
+      await this.#write(REMOVED, name, reason, undefined, caller);
+      const left = new Map(this.#enrolled);
+      left.delete(name);
+      this.#enrolled = left;
+    });
+  }
+
+  async #inTurn(change: () => Promise<void>): Promise<void> {
+    const turn = this.#turn.then(change);
+    this.#turn = turn.catch(() => undefined);
+    await turn;
+  }
+
+  /** One certificate is one head-end: else the order of a list would decide who it is. */
+  #requireOwn({ name, trust }: HeadEnd): void {
+    if (trust.kind !== "pinned") return;
+    for (const pem of trust.certificates) {
+      const fingerprint = certificateOf(pem)?.fingerprint512;
+      for (const { record, certificates } of this.#enrolled.values())
+        if (record.name !== name && certificates.some(({ fingerprint512 }) => fingerprint512 === fingerprint))
+          throw new CallRefusal("head-end-invalid", `that certificate is ${record.name}'s already`);
+    }
+  }
+
+  async #write(
+    kind: string,
+    name: string,
+    reason: string,
+    headEnd: HeadEndJson | undefined,
+    caller: Caller,
+  ): Promise<LedgerDraft> {
+    const { committer, now } = this.#dependencies;
+    const revision = this.#revision + 1;
+    const said = { revision, name, reason, ...(headEnd !== undefined && { headEnd }) };
+    const at = now();
+    const draft = { at, kind, principal: caller.name, utility: "*", island: "*" };
+    const mac = Buffer.from(await this.#mac(draft, said)).toString("hex");
+    const entry = { ...draft, body: { ...said, mac } };
+    await committer.submit({ entries: [entry] });
+    this.#revision = revision;
+    return entry;
+  }
+
+  async #requireAuthentic(entry: LedgerEntry, { mac, ...said }: EntryBody): Promise<void> {
+    const authentic = await this.#mac(entry, said);
+    if (sameMac(authentic, Buffer.from(mac, "hex")) && said.revision === this.#revision + 1) return;
+    throw new CustodyError(
+      "record-not-authentic",
+      `entry ${entry.sequence} of the ledger, ${entry.kind} ${said.name}, was not written by this custodian`,
+    );
+  }
+
+  async #mac(
+    { at, kind, principal }: Pick<LedgerDraft, "at" | "kind" | "principal">,
+    said: Omit<EntryBody, "mac">,
+  ): Promise<Uint8Array> {
+    const text = boundData("meterkeep-record-1/head-end", String(at), kind, principal, JSON.stringify(said));
+    return (await this.#dependencies.vault.authenticate([text]))[0]!;
+  }
+
+  #enrolledOf(record: HeadEnd, { at, principal }: Pick<LedgerDraft, "at" | "principal">, reason: string): Enrolled {
+    const { trust, limits } = record;
+    const size = { burst: limits.itemsBurst, perSecond: limits.itemsPerSecond };
+    return {
+      record,
+      caller: { name: principalOf(record), role: "head-end", rights: rightsOf(record) },
+      certificates: (trust.kind === "pinned" ? trust.certificates : [trust.issuer]).flatMap(
+        (pem) => certificateOf(pem) ?? [],
+      ),
+      items: new TokenBuckets(size, this.#dependencies.now),
+      enrolment: { headEnd: record, enrolledAt: at, enrolledBy: principal, reason },
+    };
+  }
+}
+
+/** Issued by an authority, to be used by a client, and none itself (RFC 5280, 4.2.1.9 and 4.2.1.12). */
+function isIssuedBy(certificate: X509Certificate, issuers: readonly X509Certificate[]): boolean {
+  return (
+    !certificate.ca &&
+    (certificate.keyUsage as readonly string[] | undefined)?.includes(OID.clientAuth) === true &&
+    issuers.some((issuer) => certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey))
+  );
+}
