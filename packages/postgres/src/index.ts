@@ -5,6 +5,7 @@ export {
   MAX_SOCKET_PATH_BYTES,
   withCredentials,
 } from "./connection-url.ts";
+export { CopyRows, copyInto } from "./copy.ts";
 export { type EmbeddedPostgres, type LaunchOptions, launchEmbedded } from "./embedded/launch.ts";
 export { chooseOwner, type DatabaseOwner } from "./embedded/owner.ts";
 export { type PostgresProgram, placeProgram } from "./embedded/program.ts";

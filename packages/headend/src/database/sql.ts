@@ -1,4 +1,4 @@
-import type { Pool } from "pg";
+import type { Pool, PoolClient } from "pg";
 
 /** What a store needs of a `pg` pool or client. Rows are typed by the statement that asks for them. */
 export interface Sql {
@@ -10,6 +10,9 @@ export interface Sql {
 
 /** A pool that lends clients, for what takes a transaction. */
 export type SqlPool = Pick<Pool, "connect"> & Sql;
+
+/** One connection of a pool, as a transaction has it. */
+export type SqlClient = Pick<PoolClient, "query"> & Sql;
 
 /** The rows of a statement, as the statement's author says they look. */
 export async function rows<Row>(sql: Sql, text: string, values: unknown[] = []): Promise<readonly Row[]> {

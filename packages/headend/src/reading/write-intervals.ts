@@ -1,5 +1,5 @@
 import type { Scope } from "../database/scope.ts";
-import { rows, type Sql } from "../database/sql.ts";
+import { rows, type Sql, type SqlClient } from "../database/sql.ts";
 import type { MeterId } from "../inventory/meter.ts";
 import { insertCorrections } from "./corrections.ts";
 import {
@@ -34,7 +34,7 @@ const WORTH_A_PART = 8;
  * again changes nothing, another one becomes a correction.
  */
 export async function writeIntervals(
-  sql: Sql,
+  sql: SqlClient,
   scope: Scope,
   arrived: readonly ArrivedInterval[],
 ): Promise<ReadonlyMap<MeterId, Added>> {

@@ -1,5 +1,5 @@
 import type { Scope } from "../database/scope.ts";
-import { rows, type Sql } from "../database/sql.ts";
+import { rows, type Sql, type SqlClient } from "../database/sql.ts";
 import type { MeterId } from "../inventory/meter.ts";
 import { type TrustPeriod, trustAt } from "../trust/trust-at.ts";
 import type { ChannelTable } from "./channels.ts";
@@ -24,7 +24,7 @@ export interface MeterRead {
  * transaction. What is already there stays: a reading is never overwritten.
  */
 export async function writeReadings(
-  sql: Sql,
+  sql: SqlClient,
   scope: Scope,
   channels: ChannelTable,
   reads: readonly MeterRead[],

@@ -55,46 +55,76 @@ export function dayRow(
   intervals: readonly HeldInterval[],
   form: "closed" | "part",
 ): DayRow {
-  const provenances: Provenance[] = [];
-  const places = new Map<string, number>();
-  const placeOf = ({ evidence, protection, trustAtCapture }: HeldInterval): number => {
-    const key = `${evidence} ${protection} ${trustAtCapture}`;
-    let place = places.get(key);
-    if (place === undefined) {
-      place = provenances.push({ evidence, protection, trustAtCapture }) - 1;
-      places.set(key, place);
-    }
-    return place;
-  };
-  const sorted = intervals.toSorted((one, other) => one.channel - other.channel || one.at - other.at);
-  const channels: ChannelDay[] = [];
-  for (let from = 0; from < sorted.length; ) {
-    const { channel } = sorted[from] as HeldInterval;
-    let to = from;
-    while (sorted[to]?.channel === channel) to += 1;
-    const part = sorted.slice(from, to);
-    channels.push({
-      channel,
-      periodSeconds,
-      slots: part.map(({ at }) => (at - day) / (periodSeconds * 1000)),
-      values: part.map(({ value }) => value),
-      status: part.map(({ status }) => status ?? NO_STATUS),
-      provenance: part.map(placeOf),
-    });
-    from = to;
+  const provenances = new Provenances();
+  const instants = new Set<number>();
+  let trusted = 0;
+  const byChannel = new Map<number, HeldInterval[]>();
+  for (const interval of intervals) {
+    instants.add(interval.at);
+    if (wasTrusted(interval)) trusted += 1;
+    const channel = byChannel.get(interval.channel);
+    if (channel === undefined) byChannel.set(interval.channel, [interval]);
+    else channel.push(interval);
   }
-  const evidence = provenances.map((one) => one.evidence);
-  const firstSlot = Math.min(...channels.map(({ slots }) => slots[0] as number));
+  let firstSlot = Number.POSITIVE_INFINITY;
+  const channels = [...byChannel]
+    .sort(([one], [other]) => one - other)
+    .map(([channel, its]): ChannelDay => {
+      inOrder(its);
+      const count = its.length;
+      const [slots, values, status] = [new Uint32Array(count), new Float64Array(count), new Float64Array(count)];
+      const provenance = new Uint16Array(count);
+      for (let n = 0; n < count; n += 1) {
+        const one = its[n] as HeldInterval;
+        slots[n] = (one.at - day) / (periodSeconds * 1000);
+        values[n] = one.value;
+        status[n] = one.status ?? NO_STATUS;
+        provenance[n] = provenances.placeOf(one);
+      }
+      firstSlot = Math.min(firstSlot, slots[0] as number);
+      return { channel, periodSeconds, slots, values, status, provenance };
+    });
+  const [evidenceFrom, evidenceTo] = provenances.evidence;
   return {
     day,
     part: form === "closed" ? 0 : firstSlot,
-    instants: new Set(intervals.map(({ at }) => at)).size,
+    instants: instants.size,
     values: intervals.length,
-    trusted: intervals.filter(wasTrusted).length,
-    evidenceFrom: Math.min(...evidence),
-    evidenceTo: Math.max(...evidence),
-    packed: packDay({ provenances, channels }),
+    trusted,
+    evidenceFrom,
+    evidenceTo,
+    packed: packDay({ provenances: provenances.list, channels }),
   };
+}
+
+/** Sorts by time what mostly is sorted. */
+function inOrder(intervals: HeldInterval[]): void {
+  for (let n = 1; n < intervals.length; n += 1)
+    if ((intervals[n] as HeldInterval).at < (intervals[n - 1] as HeldInterval).at) {
+      intervals.sort((one, other) => one.at - other.at);
+      return;
+    }
+}
+
+/** The provenances of a day: a handful, mostly the same as that of the value before. */
+class Provenances {
+  readonly list: Provenance[] = [];
+  #last = 0;
+
+  placeOf({ evidence, protection, trustAtCapture }: Provenance): number {
+    const isIt = (one: Provenance | undefined): boolean =>
+      one?.evidence === evidence && one.protection === protection && one.trustAtCapture === trustAtCapture;
+    if (isIt(this.list[this.#last])) return this.#last;
+    const known = this.list.findIndex(isIt);
+    this.#last = known >= 0 ? known : this.list.push({ evidence, protection, trustAtCapture }) - 1;
+    return this.#last;
+  }
+
+  get evidence(): readonly [from: number, to: number] {
+    let [from, to] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+    for (const { evidence } of this.list) [from, to] = [Math.min(from, evidence), Math.max(to, evidence)];
+    return [from, to];
+  }
 }
 
 /** Whether a value was captured while its source was trusted and its octets prove that they come from it. */

@@ -1,5 +1,6 @@
+import { CopyRows, copyInto } from "@meterkeep/postgres";
 import type { Scope } from "../../database/scope.ts";
-import { rows, type Sql } from "../../database/sql.ts";
+import { rows, type Sql, type SqlClient } from "../../database/sql.ts";
 import type { MeterId } from "../../inventory/meter.ts";
 import { type DayRow, dayText } from "./day-row.ts";
 
@@ -23,9 +24,22 @@ export interface DayKey {
   readonly part: number;
 }
 
-/** Adds rows, and says which of them it added: what is there stays as it is. */
-export async function insertDays(sql: Sql, scope: Scope, days: readonly MeterDayRow[]): Promise<readonly DayKey[]> {
+/** So many rows in one go are copied: twice to five times as fast as a statement. */
+const WORTH_A_COPY = 50;
+
+/** SQLSTATE unique_violation. */
+const UNIQUE_VIOLATION = "23505";
+
+/**
+ * Adds rows inside the caller's transaction, and says which of them it added: what is there stays as it is.
+ */
+export async function insertDays(
+  sql: SqlClient,
+  scope: Scope,
+  days: readonly MeterDayRow[],
+): Promise<readonly DayKey[]> {
   if (days.length === 0) return [];
+  if (days.length >= WORTH_A_COPY && (await copyDays(sql, scope, days))) return days;
   const added = await rows<KeyRow>(sql, INSERT_DAYS, [
     ...scope.place,
     days.map(({ day }) => dayText(day)),
@@ -36,9 +50,45 @@ export async function insertDays(sql: Sql, scope: Scope, days: readonly MeterDay
     days.map(({ trusted }) => trusted),
     days.map(({ evidenceFrom }) => evidenceFrom),
     days.map(({ evidenceTo }) => evidenceTo),
-    days.map(({ packed }) => Buffer.from(packed.buffer, packed.byteOffset, packed.byteLength)),
+    days.map(({ packed }) => packed.length),
+    Buffer.concat(days.map(({ packed }) => packed)),
   ]);
   return added.map(keyOf);
+}
+
+/** Rows as COPY takes them. */
+export function encodeDays(scope: Scope, days: readonly MeterDayRow[]): CopyRows {
+  const copied = new CopyRows();
+  for (const row of days) {
+    copied.row(11);
+    copied.smallint(scope.place[0]);
+    copied.smallint(scope.place[1]);
+    copied.date(row.day);
+    copied.integer(row.meter);
+    copied.integer(row.part);
+    copied.integer(row.instants);
+    copied.integer(row.values);
+    copied.integer(row.trusted);
+    copied.bigint(row.evidenceFrom);
+    copied.bigint(row.evidenceTo);
+    copied.bytea(row.packed);
+  }
+  return copied;
+}
+
+/** Copies rows of which none is there yet; false when one is, and then none was copied. */
+async function copyDays(sql: SqlClient, scope: Scope, days: readonly MeterDayRow[]): Promise<boolean> {
+  const copied = encodeDays(scope, days);
+  await sql.query("savepoint copied_days");
+  try {
+    await copyInto(sql, "meter_days", DAY_COLUMNS, copied);
+    await sql.query("release copied_days");
+    return true;
+  } catch (error) {
+    await sql.query("rollback to copied_days");
+    if ((error as { code?: unknown }).code === UNIQUE_VIOLATION) return false;
+    throw error;
+  }
 }
 
 /** What is packed of certain days of certain meters, closed days before their parts. */
@@ -100,11 +150,18 @@ function keyOf({ meter_id, day, part }: KeyRow): DayKey {
 
 const KEY = "d.meter_id, extract(epoch from d.day)::float8 * 1000 as day, d.part";
 
+/** Of `meter_days`, in the order of `encodeDays`. */
+export const DAY_COLUMNS = `utility_id, island_id, day, meter_id, part, instants, value_count, trusted_count, evidence_from, evidence_to,
+  packed`;
+
+// All packed octets in one value behind each other: as an array of values they would travel as hex text, at twice the cost.
 const INSERT_DAYS = `
-  insert into meter_days as d (utility_id, island_id, day, meter_id, part, instants, value_count, trusted_count,
-    evidence_from, evidence_to, packed)
-  select $1, $2, n.* from unnest($3::date[], $4::integer[], $5::integer[], $6::integer[], $7::integer[], $8::integer[],
-    $9::bigint[], $10::bigint[], $11::bytea[]) as n
+  insert into meter_days as d (${DAY_COLUMNS})
+  select $1, $2, n.day, n.meter_id, n.part, n.instants, n.value_count, n.trusted_count, n.evidence_from, n.evidence_to,
+    substring($12::bytea from (1 + sum(n.octets) over (order by n.at rows unbounded preceding) - n.octets)::integer for n.octets)
+  from unnest($3::date[], $4::integer[], $5::integer[], $6::integer[], $7::integer[], $8::integer[], $9::bigint[],
+    $10::bigint[], $11::integer[]) with ordinality
+    as n(day, meter_id, part, instants, value_count, trusted_count, evidence_from, evidence_to, octets, at)
   on conflict do nothing
   returning ${KEY}`;
 

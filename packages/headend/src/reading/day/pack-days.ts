@@ -20,7 +20,7 @@ export interface PackPorts {
 export const OPEN_FOR_MILLISECONDS = 2 * 3_600_000;
 
 /** Meters a transaction packs: it holds no lock that a session waits for, and a day of them fits into memory. */
-const METERS_AT_ONCE = 100;
+const METERS_AT_ONCE = 500;
 
 /** SQLSTATE serialization_failure. */
 const SERIALIZATION_FAILURE = "40001";
