@@ -4,6 +4,7 @@ import { benchLoopback } from "./loopback.ts";
 import { benchProfile } from "./profile.ts";
 import { benchProtection } from "./protection.ts";
 import { benchRefusal } from "./refusal.ts";
+import { benchRoundTrip } from "./round-trip.ts";
 import { startBenchMeter } from "./start-meter.ts";
 import { benchStreaming } from "./streaming.ts";
 
@@ -27,6 +28,7 @@ const seconds = Number(values.seconds);
 benchProtection(Number(values.rounds));
 benchProfile(seconds / 3);
 benchRefusal();
+benchRoundTrip();
 await using meter = await startBenchMeter();
 await benchStreaming(meter);
 await benchLoopback(meter, { seconds, servers: values["peer-server"], clients: values["peer-client"] });

@@ -1,4 +1,3 @@
-import { NO_BYTES } from "../bytes.ts";
 import type { AdditionalData, Vector } from "./ports.ts";
 import { IV_BYTES } from "./suites.ts";
 
@@ -22,25 +21,21 @@ export function vectorOctets(vector: Vector): Uint8Array {
 }
 
 /** Octets that additional data takes. */
-export function additionalDataLength({
-  authentication,
-  associated = NO_BYTES,
-  text = NO_BYTES,
-}: AdditionalData): number {
-  return 1 + authentication.length + associated.length + text.length;
+export function additionalDataLength({ authentication, associated, text }: AdditionalData): number {
+  return 1 + authentication.length + (associated?.length ?? 0) + (text?.length ?? 0);
 }
 
 /** Writes additional data. */
-export function writeAdditionalData(
-  { control, authentication, associated = NO_BYTES, text = NO_BYTES }: AdditionalData,
-  out: Uint8Array,
-  at: number,
-): void {
+export function writeAdditionalData(data: AdditionalData, out: Uint8Array, at: number): void {
+  const { control, authentication, associated, text } = data;
   out[at] = control;
   out.set(authentication, at + 1);
-  const associatedAt = at + 1 + authentication.length;
-  out.set(associated, associatedAt);
-  out.set(text, associatedAt + associated.length);
+  let end = at + 1 + authentication.length;
+  if (associated !== undefined) {
+    out.set(associated, end);
+    end += associated.length;
+  }
+  if (text !== undefined) out.set(text, end);
 }
 
 /** Additional data as octets of its own: they hold the authentication key, so wipe them. */
