@@ -4,11 +4,15 @@ import type { CounterMark, SetupPlace, StoredCounter, StoredTakeover, TakeoverMa
 // Marks are what the ledger remembers of rows that must never go back. They are written in the commit that writes the
 // row, so that each shows whether the other was put back.
 
+/** The kinds of entries that mark journals, by what these are of. */
+export const MARK_KINDS = { keys: "takeover-recorded", certificates: "enrolment-recorded" } as const;
+
 /** The ledger's mark of a journal. */
 export function takeoverMark(takeover: StoredTakeover, at: number): LedgerDraft {
-  const { setup, revision, mac } = takeover;
-  const body: TakeoverMark = { setup, takeover: takeover.takeover, revision, mac: hex(mac) };
-  return draft("takeover-recorded", takeover, at, body);
+  const { setup, subject, revision, mac } = takeover;
+  const of = subject === undefined ? {} : { subject };
+  const body: TakeoverMark = { setup, ...of, takeover: takeover.takeover, revision, mac: hex(mac) };
+  return draft(MARK_KINDS[subject ?? "keys"], takeover, at, body);
 }
 
 /** The ledger's mark of a block of counters. */

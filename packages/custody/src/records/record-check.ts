@@ -13,11 +13,12 @@ type Authenticating = Pick<Vault, "authenticate">;
 
 /** Judges the journals of a meter: each is authentic, and the one that the ledger knows as the last. */
 export async function takeoverFault(vault: Authenticating, file: MeterFile): Promise<RecordFault | undefined> {
-  const authentic = await withTakeoverMacs(vault, file.takeovers);
-  for (const [at, { mac, setup, takeover, revision }] of file.takeovers.entries()) {
-    const what = `the journal of takeover ${takeover}, setup ${setup}`;
+  const journals = [...file.takeovers, ...file.enrolments];
+  const authentic = await withTakeoverMacs(vault, journals);
+  for (const [at, { mac, setup, subject, takeover, revision }] of journals.entries()) {
+    const what = `the journal of ${subject === undefined ? "takeover" : "enrolment"} ${takeover}, setup ${setup}`;
     if (!sameMac(mac, authentic[at]?.mac)) return notAuthentic(what);
-    const mark = file.marks.find((one) => one.setup === setup);
+    const mark = file.marks.find((one) => one.setup === setup && one.subject === subject);
     if (mark === undefined) return putBack(`${what} stands at revision ${revision}, of which the ledger knows nothing`);
     if (mark.takeover !== takeover || mark.revision !== revision)
       return putBack(
@@ -25,7 +26,9 @@ export async function takeoverFault(vault: Authenticating, file: MeterFile): Pro
       );
     if (!sameMac(mac, Buffer.from(mark.mac, "hex"))) return notAuthentic(`the ledger's mark of ${what}`);
   }
-  const lost = file.marks.find(({ setup }) => file.takeovers.every((takeover) => takeover.setup !== setup));
+  const lost = file.marks.find(({ setup, subject }) =>
+    journals.every((journal) => journal.setup !== setup || journal.subject !== subject),
+  );
   return lost && putBack(`the journal of takeover ${lost.takeover}, setup ${lost.setup}, is gone`);
 }
 

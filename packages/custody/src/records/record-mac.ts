@@ -31,7 +31,7 @@ function takeoverText(record: TakeoverRecord): Uint8Array {
   const { takeover, revision, journal, openedAt, closedAt } = record;
   const closed = closedAt === undefined ? "" : String(closedAt);
   return boundData(
-    "meterkeep-record-1/takeover",
+    record.subject === undefined ? "meterkeep-record-1/takeover" : "meterkeep-record-1/enrolment",
     ...placeFields(record),
     String(takeover),
     String(revision),

@@ -1,6 +1,7 @@
 import type { LedgerEntry } from "@meterkeep/ledger";
 import { CustodyError } from "../errors.ts";
 import type {
+  EnrolmentRecord,
   KeyRecord,
   MeterRecord,
   RotationRecord,
@@ -20,6 +21,7 @@ export interface Held {
   windows: Map<string, WindowRecord>;
   takeovers: Map<string, StoredTakeover>;
   rotations: Map<string, RotationRecord>;
+  enrolments: Map<string, EnrolmentRecord>;
   /** When the state of a key last changed. */
   changed: Map<string, number>;
   shipments: Map<string, ShipmentRecord>;

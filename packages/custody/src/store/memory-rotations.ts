@@ -128,7 +128,7 @@ function fittingMeters(held: Held, plan: RotationPlan): RotationRecord[] {
   return [...held.meters.values()]
     .flatMap((meter): RotationRecord[] => {
       const { systemTitle, utility, island } = meter;
-      const takeovers = of(held.takeovers.values(), systemTitle);
+      const takeovers = of(held.takeovers.values(), systemTitle).filter(({ subject }) => subject === undefined);
       const rotations = of(held.rotations.values(), systemTitle);
       const keys = of(held.keys.values(), systemTitle);
       const active = keys.filter(({ state }) => state === "active");

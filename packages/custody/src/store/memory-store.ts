@@ -1,9 +1,19 @@
 import { memoryCheckpointStore, memoryLedgerStore } from "@meterkeep/ledger";
 import { memoryPkiStore } from "@meterkeep/pki";
 import { CustodyError } from "../errors.ts";
+import { MARK_KINDS } from "../records/marks.ts";
+import { enrolmentsOf, markEnrolment, newestEnrolment } from "./memory-enrolments.ts";
 import { conflict, type Held, setupName } from "./memory-held.ts";
 import { destroyKey, markRotation, rotationsOf } from "./memory-rotations.ts";
-import type { CounterMark, KeyRecord, MeterFile, SetupPlace, StoredCounter, TakeoverMark } from "./records.ts";
+import type {
+  CounterMark,
+  KeyRecord,
+  MeterFile,
+  SetupPlace,
+  StoredCounter,
+  StoredTakeover,
+  TakeoverMark,
+} from "./records.ts";
 import type {
   CustodyStore,
   ReserveCounters,
@@ -27,6 +37,7 @@ export function memoryCustodyStore(): CustodyStore {
     windows: new Map(),
     takeovers: new Map(),
     rotations: new Map(),
+    enrolments: new Map(),
     changed: new Map(),
     shipments: new Map(),
     ledger: [],
@@ -109,6 +120,14 @@ export function memoryCustodyStore(): CustodyStore {
         held = draft;
       },
     ),
+    enrolments: enrolmentsOf(
+      () => held,
+      (change) => {
+        const draft = copyOf(held);
+        change(draft);
+        held = draft;
+      },
+    ),
     checkpoints: memoryCheckpointStore(),
     pki: memoryPkiStore(),
     vaultKeys: {
@@ -172,7 +191,7 @@ function apply(draft: Held, write: Write): void {
       return;
     case "adopt":
       for (const counter of write.counters) draft.counters.set(setupName(counter, counter.keyVersion), counter);
-      for (const takeover of write.takeovers) draft.takeovers.set(setupName(takeover, takeover.takeover), takeover);
+      for (const takeover of write.takeovers) draft.takeovers.set(journalName(takeover), takeover);
       return;
     case "put-windows":
       for (const window of write.windows) draft.windows.set(setupName(window, window.keyVersion), window);
@@ -192,16 +211,22 @@ function apply(draft: Held, write: Write): void {
     case "destroy-key":
       destroyKey(draft, write);
       return;
+    case "mark-enrolment":
+      markEnrolment(draft, write);
+      return;
     case "mark-rotation":
       markRotation(draft, write);
       return;
     case "put-takeover": {
-      const name = setupName(write.takeover, write.takeover.takeover);
+      const name = journalName(write.takeover);
       const before = draft.takeovers.get(name)?.revision ?? 0;
       if (write.takeover.revision !== before + 1) throw conflict(`takeover ${name} is at revision ${before}`);
       draft.takeovers.set(name, write.takeover);
       const open = [...draft.takeovers.values()].filter(
-        (other) => setupName(other) === setupName(write.takeover) && other.closedAt === undefined,
+        (other) =>
+          setupName(other) === setupName(write.takeover) &&
+          other.subject === write.takeover.subject &&
+          other.closedAt === undefined,
       );
       if (open.length > 1) throw conflict(`two takeovers are open for ${setupName(write.takeover)}`);
       return;
@@ -232,7 +257,7 @@ function countersOf(held: Held, place: SetupPlace): StoredCounter[] {
 /** What the ledger says last of each setup of a meter. */
 function marksOf<T extends CounterMark | TakeoverMark>(
   held: Held,
-  kind: T extends TakeoverMark ? "takeover-recorded" : "counters-reserved",
+  kind: T extends TakeoverMark ? (typeof MARK_KINDS)[keyof typeof MARK_KINDS] : "counters-reserved",
   systemTitle: string,
 ): T[] {
   const marks = held.ledger
@@ -302,11 +327,17 @@ function fileOf(held: Held, systemTitle: string): MeterFile | undefined {
   return {
     meter,
     keys: own(held.keys.values()).sort((a, b) => a.setup - b.setup || a.purpose - b.purpose || a.version - b.version),
-    takeovers: newest(takeovers),
+    takeovers: newest(takeovers.filter(({ subject }) => subject === undefined)),
+    enrolments: newest(takeovers.filter(({ subject }) => subject !== undefined)),
+    enrolment: newestEnrolment(held, systemTitle),
     rotations: newest(own(held.rotations.values()).sort((a, b) => b.rotation - a.rotation)),
-    marks: marksOf<TakeoverMark>(held, "takeover-recorded", systemTitle),
+    marks: Object.values(MARK_KINDS).flatMap((kind) => marksOf<TakeoverMark>(held, kind, systemTitle)),
     windows: own(held.windows.values()),
   };
+}
+
+function journalName(record: StoredTakeover): string {
+  return `${setupName(record, record.takeover)}/${record.subject ?? "keys"}`;
 }
 
 /** The first of each setup. */
@@ -323,6 +354,7 @@ function copyOf(held: Held): Held {
     windows: new Map(held.windows),
     takeovers: new Map(held.takeovers),
     rotations: new Map(held.rotations),
+    enrolments: new Map(held.enrolments),
     changed: new Map(held.changed),
     shipments: new Map(held.shipments),
     ledger: [...held.ledger],

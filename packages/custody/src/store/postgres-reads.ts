@@ -3,6 +3,7 @@ import { titleOctets } from "./postgres-writes.ts";
 import type {
   CounterLine,
   CounterMark,
+  EnrolmentRecord,
   KeyRecord,
   MeterFile,
   MeterRecord,
@@ -52,6 +53,18 @@ type TakeoverRow = readonly [
   openedAt: number,
   closedAt: number | null,
   mac: string | null,
+  subject: "keys" | "certificates",
+];
+type EnrolmentRow = readonly [
+  enrolment: number,
+  cause: EnrolmentRecord["cause"],
+  risk: number,
+  plannedAt: number,
+  plannedBy: string,
+  begunAt: number | null,
+  endedAt: number | null,
+  outcome: "enrolled" | "failed" | null,
+  expiresAt: number | null,
 ];
 type WindowRow = readonly [setup: number, keyVersion: number, highest: number, seen: string];
 
@@ -72,6 +85,7 @@ interface FileRow extends MeterRow {
   readonly rotations: readonly RotationRow[] | null;
   readonly keys: readonly KeyRow[] | null;
   readonly takeovers: readonly TakeoverRow[] | null;
+  readonly enrolment: EnrolmentRow | null;
   readonly marks: readonly TakeoverMark[] | null;
   readonly windows: readonly WindowRow[] | null;
 }
@@ -91,12 +105,14 @@ const FILE = `
       outcome)) from (select distinct on (setup) * from rotations x ${OWN} order by setup, rotation desc) newest)
       as rotations,
     (select jsonb_agg(jsonb_build_array(setup, takeover, revision, journal, opened_ms, closed_ms,
-      encode(mac, 'hex'))) from (select distinct on (setup) * from takeovers x ${OWN} order by setup, takeover desc) newest)
-      as takeovers,
-    (select jsonb_agg(body) from (select distinct on (body->'setup') body
-      from (select sequence, body::jsonb as body from ledger
-        where meter = upper(encode(m.system_title, 'hex')) and kind = 'takeover-recorded') marks
-      order by body->'setup', sequence desc) newest) as marks,
+      encode(mac, 'hex'), subject)) from (select distinct on (setup, subject) * from takeovers x ${OWN}
+        order by setup, subject, takeover desc) newest) as takeovers,
+    (select jsonb_build_array(enrolment, cause, risk, planned_ms, planned_by, begun_ms, ended_ms, outcome, expires_ms)
+      from enrolments x ${OWN} order by enrolment desc limit 1) as enrolment,
+    (select jsonb_agg(body) from (select distinct on (kind, body->'setup') body
+      from (select kind, sequence, body::jsonb as body from ledger
+        where meter = upper(encode(m.system_title, 'hex')) and kind in ('takeover-recorded', 'enrolment-recorded')) marks
+      order by kind, body->'setup', sequence desc) newest) as marks,
     (select jsonb_agg(jsonb_build_array(setup, key_version, highest, encode(seen, 'hex'))) from receive_windows x ${OWN})
       as windows
   from meters m`;
@@ -238,6 +254,18 @@ function fileOf(row: FileRow): MeterFile {
     systemTitle: meter.systemTitle,
     setup,
   });
+  const journals = (row.takeovers ?? []).map(
+    ([setup, takeover, revision, journal, openedAt, closedAt, mac, subject]): StoredTakeover => ({
+      ...place(setup),
+      ...(subject === "certificates" ? { subject } : {}),
+      takeover,
+      revision,
+      journal,
+      openedAt,
+      closedAt: closedAt ?? undefined,
+      mac: octets(mac),
+    }),
+  );
   return {
     meter,
     keys: (row.keys ?? []).map(
@@ -267,17 +295,9 @@ function fileOf(row: FileRow): MeterFile {
         outcome: outcome ?? undefined,
       }),
     ),
-    takeovers: (row.takeovers ?? []).map(
-      ([setup, takeover, revision, journal, openedAt, closedAt, mac]): StoredTakeover => ({
-        ...place(setup),
-        takeover,
-        revision,
-        journal,
-        openedAt,
-        closedAt: closedAt ?? undefined,
-        mac: octets(mac),
-      }),
-    ),
+    takeovers: journals.filter(({ subject }) => subject === undefined),
+    enrolments: journals.filter(({ subject }) => subject !== undefined),
+    enrolment: row.enrolment === null ? undefined : enrolmentOf(meter, row.enrolment),
     marks: row.marks ?? [],
     windows: (row.windows ?? []).map(
       ([setup, keyVersion, highest, seen]): WindowRecord => ({
@@ -287,6 +307,26 @@ function fileOf(row: FileRow): MeterFile {
         seen: new Uint8Array(Buffer.from(seen, "hex")),
       }),
     ),
+  };
+}
+
+function enrolmentOf(
+  { utility, island, systemTitle }: MeterRecord,
+  [enrolment, cause, risk, plannedAt, plannedBy, begunAt, endedAt, outcome, expiresAt]: EnrolmentRow,
+): EnrolmentRecord {
+  return {
+    utility,
+    island,
+    systemTitle,
+    enrolment,
+    cause,
+    risk,
+    plannedAt,
+    plannedBy,
+    begunAt: begunAt ?? undefined,
+    endedAt: endedAt ?? undefined,
+    outcome: outcome ?? undefined,
+    expiresAt: expiresAt ?? undefined,
   };
 }
 

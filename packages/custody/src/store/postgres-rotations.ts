@@ -38,9 +38,9 @@ export async function markRotation(client: PoolClient, write: WriteOf<"mark-rota
 const FITS = `m.origin = 'shipped'
     and ($1::bytea[] = '{}' or m.system_title = any($1))
     and exists (select from takeovers t where (t.utility, t.island, t.system_title) = (m.utility, m.island, m.system_title)
-      and t.setup = 0 and t.closed_ms is not null)
+      and t.setup = 0 and t.subject = 'keys' and t.closed_ms is not null)
     and not exists (select from takeovers t where (t.utility, t.island, t.system_title) = (m.utility, m.island,
-      m.system_title) and t.setup = 0 and t.closed_ms is null)
+      m.system_title) and t.setup = 0 and t.subject = 'keys' and t.closed_ms is null)
     and exists (select from meter_keys k where (k.utility, k.island, k.system_title) = (m.utility, m.island, m.system_title)
       and k.setup = 0 and k.purpose = 3 and k.proven_ms is not null)
     and not exists (select from rotations r where (r.utility, r.island, r.system_title) = (m.utility, m.island,

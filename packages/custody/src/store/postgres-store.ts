@@ -9,6 +9,7 @@ import { PKI_GRANTS, PKI_MIGRATIONS, postgresPkiStore } from "@meterkeep/pki";
 import { inTransaction, type MigrationSource } from "@meterkeep/postgres";
 import type { Pool, PoolClient } from "pg";
 import { CustodyError } from "../errors.ts";
+import { enrolmentsIn, markEnrolment } from "./postgres-enrolments.ts";
 import { counterLine, countMeters, loadFiles, rowsWithoutMac, shipmentMeters } from "./postgres-reads.ts";
 import { destroyKey, markRotation, rotationsIn } from "./postgres-rotations.ts";
 import {
@@ -42,6 +43,8 @@ const CUSTODY_GRANTS = {
   receive_windows: "select, insert, update (highest, seen)",
   takeovers: "select, insert, update (revision, journal, closed_ms, mac)",
   set_aside_meters: "select",
+  enrolments: "select, insert, update (begun_ms, ended_ms, outcome, expires_ms)",
+  enrolment_policies: "select, insert, update (renew_after_days, renew_before_days, per_day)",
   rotations: "select, insert, update (begun_ms, ended_ms, outcome)",
   key_policies: "select, insert, update (crypto_period_days, count_limit, per_hour, retain_days)",
 } as const;
@@ -72,6 +75,7 @@ export function postgresCustodyStore(pool: Pool): CustodyStore {
     stageShipment: () => stageShipment(pool),
     ledger: postgresLedgerStore(pool),
     rotations: rotationsIn(pool),
+    enrolments: enrolmentsIn(pool),
     checkpoints: postgresCheckpointStore(pool),
     vaultKeys: vaultKeysIn(pool),
     vaultSecrets: vaultSecretsIn(pool),
@@ -94,6 +98,7 @@ async function commitAll(client: PoolClient, writes: readonly Write[], growth: G
   await setKeyStates(client, of("set-key-state"));
   for (const write of of("destroy-key")) await destroyKey(client, write);
   for (const write of of("mark-rotation")) await markRotation(client, write);
+  for (const write of of("mark-enrolment")) await markEnrolment(client, write);
   await putWindows(
     client,
     of("put-windows").flatMap(({ windows }) => windows),

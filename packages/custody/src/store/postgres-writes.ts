@@ -212,20 +212,21 @@ export async function putTakeovers(client: PoolClient, takeovers: readonly Store
     records.map(({ openedAt }) => openedAt),
     records.map(({ closedAt }) => closedAt ?? null),
     records.map(({ mac }) => mac && Buffer.from(mac)),
+    records.map(({ subject }) => subject ?? "keys"),
   ];
   const source =
-    "unnest($1::text[], $2::text[], $3::bytea[], $4::smallint[], $5::int[], $6::int[], $7::text[], $8::bigint[], $9::bigint[], $10::bytea[])";
+    "unnest($1::text[], $2::text[], $3::bytea[], $4::smallint[], $5::int[], $6::int[], $7::text[], $8::bigint[], $9::bigint[], $10::bytea[], $11::text[])";
   if (opened.length > 0)
     await client.query(
-      `insert into takeovers (${PLACE}, takeover, revision, journal, opened_ms, closed_ms, mac) select * from ${source}`,
+      `insert into takeovers (${PLACE}, takeover, revision, journal, opened_ms, closed_ms, mac, subject) select * from ${source}`,
       columns(opened),
     );
   if (advanced.length === 0) return;
   const { rowCount } = await client.query(
     `update takeovers t set revision = w.revision, journal = w.journal, closed_ms = w.closed_ms, mac = w.mac
-     from ${source} as w (${PLACE}, takeover, revision, journal, opened_ms, closed_ms, mac)
-     where (t.utility, t.island, t.system_title, t.setup, t.takeover, t.revision)
-       = (w.utility, w.island, w.system_title, w.setup, w.takeover, w.revision - 1)`,
+     from ${source} as w (${PLACE}, takeover, revision, journal, opened_ms, closed_ms, mac, subject)
+     where (t.utility, t.island, t.system_title, t.setup, t.subject, t.takeover, t.revision)
+       = (w.utility, w.island, w.system_title, w.setup, w.subject, w.takeover, w.revision - 1)`,
     columns(advanced),
   );
   if (rowCount !== advanced.length)

@@ -1,4 +1,4 @@
-import type { KeyOrigin, KeyState, RotationCause } from "@meterkeep/api/custodian";
+import type { EnrolmentCause, KeyOrigin, KeyState, RotationCause } from "@meterkeep/api/custodian";
 
 /** A meter in its tenant and cell. */
 export interface MeterPlace {
@@ -67,9 +67,11 @@ export interface KeyRecord extends SetupPlace {
   readonly provenAt: number | undefined;
 }
 
-/** A takeover's journal, as stored. */
+/** The journal of a takeover, a rotation or an enrolment, as stored. */
 export interface TakeoverRecord extends SetupPlace {
-  /** From 1, counted per setup. */
+  /** What it is of: keys unless it says certificates. */
+  readonly subject?: "certificates" | undefined;
+  /** From 1, counted per setup and subject. */
   readonly takeover: number;
   readonly revision: number;
   /** JSON text. */
@@ -97,9 +99,25 @@ export interface RotationRecord extends SetupPlace {
   readonly outcome: "proven" | "failed" | undefined;
 }
 
-/** What the ledger says of the last journal that was written for a setup. */
+/** An enrolment that somebody or the policy asked for. Its journal, once it has begun, is a record of certificates. */
+export interface EnrolmentRecord extends MeterPlace {
+  /** From 1, counted per meter. */
+  readonly enrolment: number;
+  readonly cause: EnrolmentCause;
+  readonly risk: number;
+  readonly plannedAt: number;
+  readonly plannedBy: string;
+  readonly begunAt: number | undefined;
+  readonly endedAt: number | undefined;
+  readonly outcome: "enrolled" | "failed" | undefined;
+  /** When the first of its certificates ends; undefined where none does. */
+  readonly expiresAt: number | undefined;
+}
+
+/** What the ledger says of the last journal that was written for a setup and subject. */
 export interface TakeoverMark {
   readonly setup: number;
+  readonly subject?: "certificates" | undefined;
   readonly takeover: number;
   readonly revision: number;
   /** Hex. */
@@ -165,7 +183,10 @@ export interface MeterFile {
   readonly rotations: readonly RotationRecord[];
   /** The newest takeover of each setup. */
   readonly takeovers: readonly StoredTakeover[];
-  /** The ledger's newest mark of each setup. */
+  /** The newest journal of certificates of each setup, and the newest plan of one. */
+  readonly enrolments: readonly StoredTakeover[];
+  readonly enrolment: EnrolmentRecord | undefined;
+  /** The ledger's newest mark of each setup and subject. */
   readonly marks: readonly TakeoverMark[];
   readonly windows: readonly WindowRecord[];
 }

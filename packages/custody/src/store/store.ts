@@ -1,12 +1,14 @@
-import type { KeyState, ROTATION_FILTERS, RotationCause } from "@meterkeep/api/custodian";
+import type { EnrolmentCause, KeyState, ROTATION_FILTERS, RotationCause } from "@meterkeep/api/custodian";
 import type { WrappedSecret } from "@meterkeep/hsm";
 import type { CheckpointStore, Growth, LedgerStore } from "@meterkeep/ledger";
 import type { PkiStore } from "@meterkeep/pki";
+import type { EnrolmentPolicy } from "../enrolment/policy.ts";
 import type { KeyPolicy } from "../keys/key-policy.ts";
 import type {
   CounterLine,
   KeyRecord,
   MeterFile,
+  MeterPlace,
   MeterRecord,
   Purpose,
   PurposeNumber,
@@ -66,6 +68,16 @@ export type Write =
       readonly begunAt: number;
       readonly endedAt: number | undefined;
       readonly outcome: "proven" | "failed" | undefined;
+    }
+  /** An enrolment has its journal from now on, or is over. */
+  | {
+      readonly kind: "mark-enrolment";
+      readonly place: MeterPlace;
+      readonly enrolment: number;
+      readonly begunAt: number;
+      readonly endedAt: number | undefined;
+      readonly outcome: "enrolled" | "failed" | undefined;
+      readonly expiresAt: number | undefined;
     }
   /** Revision 1 opens a takeover; another one replaces the revision before it. */
   | { readonly kind: "put-takeover"; readonly takeover: StoredTakeover }
@@ -130,6 +142,48 @@ export interface RotationRecords {
   gone(before: number, limit: number): Promise<readonly (SetupPlace & { purpose: PurposeNumber; version: number })[]>;
   policy(): Promise<KeyPolicy | undefined>;
   setPolicy(policy: KeyPolicy): Promise<void>;
+}
+
+/** Enrolments to be planned, for every meter that they fit and that has none open. */
+export interface EnrolmentPlanning {
+  /** Empty: all. */
+  readonly meters: readonly string[];
+  readonly cause: EnrolmentCause;
+  /** Profiles whose meters can be enrolled. */
+  readonly profiles: readonly string[];
+  /** Of a renewal: meters enrolled before this, or with a certificate that ends before that. */
+  readonly enrolledBefore: number | undefined;
+  readonly endingBefore: number | undefined;
+  /** What the cause adds to the risk of each meter. */
+  readonly risk: number;
+  readonly plannedBy: string;
+  readonly at: number;
+  readonly limit: number;
+}
+
+/** Numbers of a whole installation. */
+export interface EnrolmentCounts {
+  readonly capable: number;
+  readonly planned: number;
+  readonly underWay: number;
+  readonly enrolled: number;
+  readonly failed: number;
+}
+
+/** Enrolments and the policy behind them. */
+export interface EnrolmentRecords {
+  /**
+   * Plans enrolments of meters whose takeover is proven, those at the greatest risk first where there are more than the
+   * limit. The cause `first` is for meters that were never planned for. @returns how many.
+   */
+  plan(plan: EnrolmentPlanning): Promise<number>;
+  /** Open enrolments: those begun first, then by risk; at most so many of each. */
+  due(begun: number, waiting: number): Promise<readonly DueRotation[]>;
+  /** Meters that can be enrolled, in the order of their system titles. */
+  titles(profiles: readonly string[], after: string | undefined, limit: number): Promise<readonly string[]>;
+  counts(profiles: readonly string[]): Promise<EnrolmentCounts>;
+  policy(): Promise<EnrolmentPolicy | undefined>;
+  setPolicy(policy: EnrolmentPolicy): Promise<void>;
 }
 
 /** A meter to be imported. */
@@ -202,6 +256,7 @@ export interface CustodyStore {
   /** The ledger, which grows by `commit` only. */
   readonly ledger: Omit<LedgerStore, "append">;
   readonly rotations: RotationRecords;
+  readonly enrolments: EnrolmentRecords;
   readonly checkpoints: CheckpointStore;
   readonly vaultKeys: VaultKeys;
   readonly vaultSecrets: VaultSecretRecords;

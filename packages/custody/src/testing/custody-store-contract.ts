@@ -53,6 +53,8 @@ export function custodyStoreContract(
       keys: sample.keys,
       takeovers: [takeover],
       rotations: [],
+      enrolments: [],
+      enrolment: undefined,
       marks: [],
       windows: [window],
     });
