@@ -85,7 +85,7 @@ function perform(town: Town, request: Fields): object {
       return {};
     }
     case "push":
-      meterOf(town, request).meter.requestPush(request["kind"] === "alarm" ? "alarm" : "report");
+      meterOf(town, request).meter.requestPush(request["kind"] === "alarm" ? "alarm" : "report", true);
       return {};
     default:
       throw malformed(`no such request: ${JSON.stringify(request["do"])}`);

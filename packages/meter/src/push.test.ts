@@ -1,9 +1,19 @@
 import assert from "node:assert/strict";
 import { createSecretKey } from "node:crypto";
 import { describe, test } from "node:test";
-import { apdu, type Data, decode, parseProtectedApdu, unprotectApdu } from "@meterkeep/dlms";
+import {
+  apdu,
+  type Data,
+  dateTime,
+  dateTimeAt,
+  decode,
+  type PushSettings,
+  parseProtectedApdu,
+  unprotectApdu,
+} from "@meterkeep/dlms";
 import { nodeCiphers } from "@meterkeep/dlms-node";
-import { PushSchedule } from "./push-schedule.ts";
+import { type PushKind, PushSchedule } from "./push-schedule.ts";
+import { changePushSettings, pushSettings } from "./push-setup.ts";
 import { type BenchMeter, benchMeter } from "./testing/bench.ts";
 
 function opened(bench: BenchMeter, octets: Uint8Array): { tag: string; counter: number; body: readonly Data[] } {
@@ -72,29 +82,109 @@ describe("a push", () => {
   });
 });
 
+/** The schedule of a meter on a bench, stepped by the second: when it wants what sent. */
+function scheduled(seed: number, changes: Partial<PushSettings> = {}) {
+  const settings = (kind: PushKind) => ({ ...pushSettings(benchMeter().meter, kind), ...changes });
+  const known = { report: settings("report"), alarm: settings("alarm") };
+  const schedule = new PushSchedule({
+    seed,
+    settings: (kind) => known[kind],
+    localTime: (instant) => dateTimeAt(instant),
+  });
+  /** The times from `from` to `to` at which a push of the kind left; each is settled as told. */
+  const sent = (kind: PushKind, from: number, to: number, outcome: "sent" | "failed" = "sent"): number[] => {
+    const times: number[] = [];
+    for (let at = from; at <= to; at += 1) {
+      const taken = schedule.take(at);
+      if (taken !== undefined) schedule.settle(taken, outcome, at);
+      if (taken === kind) times.push(at);
+    }
+    return times;
+  };
+  return { schedule, sent };
+}
+
 describe("the schedule of pushes", () => {
   test("announces a meter that comes up within a quarter hour, then reports every quarter hour to hour", () => {
-    for (let seed = 0; seed < 50; seed++) {
-      const schedule = new PushSchedule(seed);
+    for (let seed = 0; seed < 20; seed++) {
+      const { schedule, sent } = scheduled(seed);
       assert.equal(schedule.take(1e9), undefined, "silent before it is in the field");
       schedule.start(1000);
-      const times: number[] = [];
-      for (let at = 1000; times.length < 4; at++) if (schedule.take(at) === "report") times.push(at);
-      assert.ok((times[0] ?? 0) <= 1900);
+      const times = sent("report", 1000, 15_000);
+      assert.ok((times[0] ?? 0) <= 1900 && times.length > 3);
       const gaps = times.slice(1).map((time, n) => time - (times[n] ?? 0));
-      for (const gap of gaps) assert.ok(gap >= 900 && gap <= 3601, `${gap} s`);
+      for (const gap of gaps) assert.ok(gap >= 900 && gap <= 3602, `${gap} s`);
     }
   });
 
   test("lets an alarm out within seconds, and not another one right behind it", () => {
-    const schedule = new PushSchedule(4);
+    const { schedule, sent } = scheduled(4);
     schedule.start(0);
     schedule.request("alarm", 2000);
-    const taken = Array.from({ length: 12 }, (_, n) => schedule.take(2000 + n));
-    assert.equal(taken.filter((kind) => kind === "alarm").length, 1);
+    assert.equal(sent("alarm", 2000, 2012).length, 1);
     schedule.request("alarm", 2020);
-    assert.ok(!Array.from({ length: 200 }, (_, n) => schedule.take(2020 + n)).includes("alarm"));
+    assert.deepEqual(sent("alarm", 2020, 2220), []);
     schedule.request("alarm", 2400);
-    assert.ok(Array.from({ length: 12 }, (_, n) => schedule.take(2400 + n)).includes("alarm"));
+    assert.equal(sent("alarm", 2400, 2412).length, 1);
+  });
+
+  test("sends at once what is asked for at once", () => {
+    const { schedule, sent } = scheduled(4);
+    schedule.start(0);
+    schedule.request("report", 1, true);
+    assert.deepEqual(sent("report", 1, 10), [1]);
+  });
+
+  test("tries again as its push setup says, then gives up until the next report", () => {
+    const { schedule, sent } = scheduled(4, {
+      numberOfRetries: 2,
+      repetitionDelay: { min: 30, exponent: 100, max: 30 },
+      randomisationStartInterval: 0,
+    });
+    schedule.start(1000);
+    assert.deepEqual(sent("report", 1000, 1899, "failed"), [1000, 1030, 1060]);
+    assert.ok(sent("report", 1900, 5000).length > 0);
+  });
+
+  test("waits for the window in which it may communicate", () => {
+    const at = (hour: number) => dateTime({ hour, minute: 0, second: 0 });
+    const { schedule, sent } = scheduled(4, { communicationWindow: [{ startTime: at(3), endTime: at(4) }] });
+    schedule.start(0);
+    const times = sent("report", 0, 86_399);
+    assert.ok(times.length > 0 && times.every((time) => time >= 3 * 3600 && time < 4 * 3600), String(times));
+  });
+});
+
+describe("the push setups", () => {
+  test("can be changed by the management client, keep what they were told, and send what they list", () => {
+    const bench = benchMeter();
+    const objects = [
+      { classId: 1, logicalName: "0.0.96.1.0.255", attributeIndex: 2, dataIndex: 0 },
+      { classId: 3, logicalName: "9.9.9.9.9.9", attributeIndex: 2, dataIndex: 0 },
+    ];
+    const changed = { ...pushSettings(bench.meter, "report"), pushObjectList: objects, numberOfRetries: 9 };
+    assert.equal(changePushSettings(changed, bench.meter, "report"), undefined);
+    bench.memory.commit();
+    const { meter } = bench.restarted();
+    const { body } = opened(bench, meter.buildPush("report"));
+    assert.equal(text(body[0]), bench.record.serialNumber);
+    assert.equal(body[1]?.type, "null-data", "what is not there is nothing");
+    assert.equal(pushSettings(meter, "report").numberOfRetries, 9);
+    assert.equal(pushSettings(meter, "alarm").numberOfRetries, 5, "each has its own");
+  });
+
+  test("refuse a destination that is none, and another way of sending", () => {
+    const { meter } = benchMeter();
+    const settings = pushSettings(meter, "report");
+    const to = (destination: string, more: object = {}) =>
+      changePushSettings(
+        { ...settings, destination: { ...settings.destination, destination: Buffer.from(destination), ...more } },
+        meter,
+        "report",
+      );
+    for (const bad of ["nowhere", "host:70000", "a b:1", ""]) assert.ok(to(bad) !== undefined, bad);
+    assert.ok(to("127.0.0.1:4059", { transportService: "sms" }) !== undefined);
+    assert.equal(to("head-end.example:4059"), undefined);
+    assert.equal(meter.pushDestination, "head-end.example:4059");
   });
 });

@@ -4,18 +4,16 @@ import {
   buildPush,
   type Connection,
   CosemServer,
-  type Data,
   type DateTime,
   type Device,
   type DeviceModel,
   type MeterClock as DlmsClock,
-  data,
-  decode,
   type ImageReceiver,
   type KeyPurpose,
+  ObjectTree,
+  pushBody,
   type ServerEvent,
   systemTitle,
-  Writer,
 } from "@meterkeep/dlms";
 import { constantTimeEqual, nodeCiphers, nodeKeyWrap, nodeRandom } from "@meterkeep/dlms-node";
 import { EventLogs } from "./event-log.ts";
@@ -29,11 +27,11 @@ import type { MemoryChange, MeterMemory, MeterSettings, StoredMeter } from "./nv
 import { PortGuard } from "./port-guard.ts";
 import type { CompanionProfile, MeterEvent } from "./profile/companion-profile.ts";
 import { companionProfile } from "./profile/companion-profiles.ts";
-import { cellWriter, type ProfileOwner } from "./profile/rows.ts";
+import type { ProfileOwner } from "./profile/rows.ts";
 import { type PushKind, PushSchedule } from "./push-schedule.ts";
+import { type PushOwner, pushSettings } from "./push-setup.ts";
 import { MeterSecurity, type SecurityOwner } from "./security.ts";
 import { Supply, type SupplyOwner } from "./supply.ts";
-import { ascii } from "./text.ts";
 import type { UnixSeconds } from "./time/calendar.ts";
 import type { MeterClock } from "./time/town-clock.ts";
 import { SECURITY_SETUP } from "./well-known.ts";
@@ -78,7 +76,7 @@ const AARQ_TAG = 0x60;
  * it pushes. `powerCycle` is what a power cut leaves:
  * everything but the memory is gone.
  */
-export class VirtualMeter implements ProfileOwner, SupplyOwner, SecurityOwner {
+export class VirtualMeter implements ProfileOwner, PushOwner, SupplyOwner, SecurityOwner {
   readonly record: StoredMeter["record"];
   readonly profile: CompanionProfile;
   readonly consumption: Consumption;
@@ -124,7 +122,11 @@ export class VirtualMeter implements ProfileOwner, SupplyOwner, SecurityOwner {
       this.log("configurationChanged", this.now());
     });
     this.faults = new Faults(stored.record.keyFault);
-    this.pushes = new PushSchedule(stored.record.seed);
+    this.pushes = new PushSchedule({
+      seed: stored.record.seed,
+      settings: (kind) => pushSettings(this, kind),
+      localTime: (instant) => this.clockTime(instant / 1000),
+    });
     const title = systemTitle(Buffer.from(stored.record.systemTitle, "hex"));
     this.security = new MeterSecurity(stored, title, this.profile.keysPerTransfer, this);
     this.supply =
@@ -304,22 +306,15 @@ export class VirtualMeter implements ProfileOwner, SupplyOwner, SecurityOwner {
     if (this.inField) this.pushes.start(this.now());
   }
 
-  /** Asks for a push at the next opportunity. */
-  requestPush(kind: PushKind): void {
-    this.pushes.request(kind, this.now());
+  /** Asks for a push as its setup has it, or at once. */
+  requestPush(kind: PushKind, atOnce = false): void {
+    this.pushes.request(kind, this.now(), atOnce);
   }
 
   /** Builds the data-notification of a push; its counter is reserved in memory, which the runner commits before it sends. */
   buildPush(kind: PushKind): Uint8Array {
     const at = this.now();
-    const columns = kind === "report" ? this.profile.push.columns : (["clock"] as const);
-    const body: Data[] = [{ type: "octet-string", value: ascii(this.record.logicalDeviceName) }];
-    for (const column of columns) {
-      const writer = new Writer(16);
-      cellWriter(this.profile, column)(writer, this, at);
-      body.push(decode(data, writer.finish()));
-    }
-    if (kind === "alarm") body.push({ type: "double-long-unsigned", value: this.alarms });
+    const { pushObjectList } = pushSettings(this, kind);
     this.#invokeId = (this.#invokeId + 1) & 0xff_ffff;
     return buildPush(
       {
@@ -331,7 +326,7 @@ export class VirtualMeter implements ProfileOwner, SupplyOwner, SecurityOwner {
           highPriority: kind === "alarm",
         },
         dateTime: this.clockTime(at),
-        body: { type: "structure", value: body },
+        body: pushBody(pushObjectList, new ObjectTree(this.#parts.model.objects, this)),
       },
       {
         ciphers: nodeCiphers,

@@ -15,6 +15,8 @@ import { shortNames, withBaseNames } from "./short-names.ts";
  */
 export interface DeviceModel<State> {
   readonly bySap: ReadonlyMap<number, AssociationModel<State>>;
+  /** All its objects, as the meter itself has them: see `ObjectTree`. */
+  readonly objects: readonly ModelObject<State>[];
 }
 
 /** Puts a served class under a logical name and, for associations that use short names, a base name. */
@@ -37,7 +39,7 @@ export function deviceModel<State>(parts: {
       throw new DlmsError("invalid-value", `two associations for client SAP ${definition.clientSap}`);
     bySap.set(definition.clientSap, associationModel(definition, parts.objects));
   }
-  return { bySap };
+  return { bySap, objects: parts.objects };
 }
 
 function associationModel<State>(

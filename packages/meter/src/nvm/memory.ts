@@ -2,6 +2,8 @@ import type { PortProtectionSettings, PortProtectionState } from "@meterkeep/dlm
 import type { StoredCredentials } from "../certificates/credentials.ts";
 import type { RelayTransition } from "../load/relay-history.ts";
 import type { FactoryKeys, ProductionRecord } from "../production.ts";
+import type { PushKind } from "../push-schedule.ts";
+import type { PushChanges } from "../push-setup.ts";
 import type { UnixSeconds } from "../time/calendar.ts";
 
 /** A purpose of a key. */
@@ -20,6 +22,8 @@ export interface LoggedEvent {
 export interface MeterSettings {
   /** Octets of the push destination, ASCII `host:port`. */
   readonly pushDestination?: string;
+  /** What has been changed of its push setups. */
+  readonly pushSetups?: Partial<Readonly<Record<PushKind, PushChanges>>>;
   /** Limiter threshold in W. */
   readonly limiterThresholdW?: number;
   readonly limiterSeconds?: number;
