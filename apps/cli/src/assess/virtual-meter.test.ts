@@ -14,11 +14,11 @@ after(() => rmSync(directory, { recursive: true }));
 
 const hex = (octets: Uint8Array): string => Buffer.from(octets).toString("hex");
 
-/** The profiles of the town, and how their meters are reached. */
+/** The profiles of the town, how their meters are reached, and what is found in them as the factory makes them. */
 const PROFILES = [
-  ["idis-p2", "idis-p2"],
-  ["dsmr-5", "dsmr-5"],
-  ["is15959", "standard"],
+  ["idis-p2", "idis-p2", []],
+  ["dsmr-5", "dsmr-5", []],
+  ["is15959", "standard", ["policy-downgrade fail: The meter served a GET that was authenticated without encryption."]],
 ] as const;
 
 async function meterkeep(meter: ListeningMeter, profile: string, command: string, ...args: readonly string[]) {
@@ -41,8 +41,8 @@ async function meterkeep(meter: ListeningMeter, profile: string, command: string
 }
 
 describe("a meter of the virtual town", () => {
-  for (const [model, profile] of PROFILES)
-    test(`${model} is read whole, and withstands every check`, async () => {
+  for (const [model, profile, found] of PROFILES)
+    test(`${model} is read whole, and withstands every check but what it left the factory with`, async () => {
       await using meter = await startVirtualMeter(model);
       const { answer } = await meterkeep(meter, profile, "read", "--rows", "4");
       const read = answer as MeterRead;
@@ -75,9 +75,9 @@ describe("a meter of the virtual town", () => {
         results
           .filter(({ verdict }) => verdict !== "pass")
           .map(({ id, verdict, sentence }) => `${id} ${verdict}: ${sentence}`),
-        ["lock-out not-testable: Not done: it may lock the meter for a while. Ask for it with --lock-out."],
+        [...found, "lock-out not-testable: Not done: it may lock the meter for a while. Ask for it with --lock-out."],
       );
-      assert.deepEqual([status, counts.fail], [0, 0]);
+      assert.deepEqual([status, counts.fail], [Math.min(found.length, 1), found.length]);
     });
 
   test("that pushes without a tag is found out", async () => {
