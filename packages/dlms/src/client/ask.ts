@@ -1,5 +1,8 @@
+import { decode } from "../codec/codec.ts";
 import { logicalNameOctets, logicalNameText } from "../cosem/logical-name.ts";
-import type { AttributeDescriptor, MethodDescriptor } from "../xdlms/descriptors.ts";
+import type { SelectiveAccessDescriptor } from "../cosem/selective-access.ts";
+import { data } from "../data/data.ts";
+import type { AttributeDescriptor, AttributeWithSelection, MethodDescriptor } from "../xdlms/descriptors.ts";
 import type { InvokeIdAndPriority } from "../xdlms/invoke-id.ts";
 import type { RequestBlocks } from "./conversation.ts";
 import { SessionError } from "./session-error.ts";
@@ -42,6 +45,15 @@ export function attributeDescriptorOf({ classId, logicalName, attributeId }: Att
 
 export function methodDescriptorOf({ classId, logicalName, methodId }: MethodAddress): MethodDescriptor {
   return { classId, instanceId: logicalNameOctets(logicalName), methodId };
+}
+
+/** An attribute with the part of it that is meant, as requests carry it. */
+export function withSelection(
+  attribute: AttributeDescriptor,
+  selection: SelectiveAccessDescriptor | undefined,
+): AttributeWithSelection {
+  if (selection === undefined) return { attribute };
+  return { attribute, access: { selector: selection.selector, parameters: decode(data, selection.parameters) } };
 }
 
 /** How an attribute is called in messages and ladders: `1.0.1.8.0.255/2`. */

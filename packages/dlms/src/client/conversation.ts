@@ -1,5 +1,6 @@
 import { encodeApdu } from "../cosem/service-octets.ts";
-import { isBlock } from "../gbt/transfer.ts";
+import { BLOCK_OVERHEAD_BYTES, isBlock } from "../gbt/transfer.ts";
+import { encodeBlocks } from "../link/block-transfer.ts";
 import type { ConformanceBit } from "../xdlms/conformance.ts";
 import type { InvokeIdAndPriority } from "../xdlms/invoke-id.ts";
 import { type DataNotification, dataNotificationConfirm } from "../xdlms/notification.ts";
@@ -148,14 +149,24 @@ export class Conversation {
     return this.#open(wires, steps);
   }
 
-  /** Sends one plain APDU, protected, that nobody answers. @throws SessionError `line-missing` */
+  /**
+   * Sends one plain APDU, protected, that nobody answers. Where it is too long for the server it goes in general blocks
+   * that stream without a confirmation, as pushes do; blocks of the services themselves would each want an answer.
+   *
+   * @throws SessionError `line-missing`, `request-too-long`
+   */
   async tell(plain: Uint8Array, step: string): Promise<void> {
-    const { line, onExchange } = this.#options;
+    const { line, onExchange, blockTransfer } = this.#options;
     if (line === undefined)
       throw new SessionError("line-missing", `${step}: a service without an answer needs the option "line"`);
+    const maxBytes = this.maxRequestBytes();
+    if (plain.length > maxBytes)
+      throw new SessionError("request-too-long", `${step}: the server takes ${maxBytes} octets at a time`);
     const wire = await this.#seal(plain, step);
     onExchange?.({ direction: "sent", step, plain, wire });
-    await line.send(wire);
+    if (!this.#takesBlocks || wire.length <= this.#maxSendBytes) return line.send(wire);
+    const { blockBytes = Math.max(1, this.#maxSendBytes - BLOCK_OVERHEAD_BYTES) } = blockTransfer ?? {};
+    for (const block of encodeBlocks(wire, blockBytes)) await line.send(block);
   }
 
   /**

@@ -8,7 +8,7 @@ import { data } from "../data/data.ts";
 import type { AttributeDescriptor } from "../xdlms/descriptors.ts";
 import { type GetDataResult, getDataResult, getRequest, getResponse } from "../xdlms/get.ts";
 import type { DataAccessResult } from "../xdlms/results.ts";
-import { attributeText, type RequestScope, requireSameId, unexpected } from "./ask.ts";
+import { attributeText, type RequestScope, requireSameId, unexpected, withSelection } from "./ask.ts";
 import { SessionError } from "./session-error.ts";
 
 const [GET_REQUEST] = NORMAL.getRequest;
@@ -33,11 +33,7 @@ export function getOneRequest(id: RequestScope["id"], { attribute, access }: Get
 
 /** The request that reads several. */
 export function getListRequest(id: RequestScope["id"], targets: readonly GetTarget[]): Uint8Array {
-  const attributes = targets.map(({ attribute, access }) =>
-    access === undefined
-      ? { attribute }
-      : { attribute, access: { selector: access.selector, parameters: decode(data, access.parameters) } },
-  );
+  const attributes = targets.map(({ attribute, access }) => withSelection(attribute, access));
   return encodeApdu(GET_REQUEST, getRequest, { kind: "with-list", value: { invokeIdAndPriority: id, attributes } });
 }
 

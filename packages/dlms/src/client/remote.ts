@@ -1,7 +1,7 @@
 import { decode, encode } from "../codec/codec.ts";
 import type { AttributeSelection, AttributeValue, MethodParameter, MethodResult } from "../cosem/class-declaration.ts";
 import type { InterfaceClass } from "../cosem/interface-class.ts";
-import { selectionToDescriptor } from "../cosem/selective-access.ts";
+import { type SelectiveAccessTable, selectionToDescriptor } from "../cosem/selective-access.ts";
 import { d } from "../data/d.ts";
 import type { AttributeAddress } from "./ask.ts";
 import { dataAccessRefused } from "./get-transfer.ts";
@@ -20,7 +20,12 @@ export interface Remote<C extends InterfaceClass> {
   getAll<const N extends readonly Names<C["attributes"]>[]>(
     ...names: N
   ): Promise<{ readonly [K in N[number]]: AttributeValue<C["attributes"][K]> }>;
-  set<N extends Names<C["attributes"]>>(name: N, value: AttributeValue<C["attributes"][N]>): Promise<void>;
+  /** Writes an attribute, or the part of it that `selection` names. */
+  set<N extends Names<C["attributes"]>>(
+    name: N,
+    value: AttributeValue<C["attributes"][N]>,
+    selection?: AttributeSelection<C["attributes"][N]>,
+  ): Promise<void>;
   call<N extends Names<C["methods"]>>(
     name: N,
     ...parameter: undefined extends MethodParameter<C["methods"][N]>
@@ -54,10 +59,10 @@ export function remote<C extends InterfaceClass>(
     attributeId: attributeOf(name).index,
   });
   const untyped = {
-    async get(name: string, selection?: { readonly kind: PropertyKey; readonly value: unknown }) {
+    async get(name: string, selection?: Selection) {
       const { codec, selection: table } = attributeOf(name);
-      const descriptor = selection === undefined ? undefined : selectionToDescriptor(table, selection);
-      return decode(codec, await session.get(addressOf(name), descriptor), { trailing: "ignore" });
+      const value = await session.get(addressOf(name), descriptorOf(table, selection));
+      return decode(codec, value, { trailing: "ignore" });
     },
     async getAll(...names: readonly string[]) {
       const items = await session.getList(names.map(addressOf));
@@ -68,8 +73,9 @@ export function remote<C extends InterfaceClass>(
       });
       return Object.fromEntries(values);
     },
-    async set(name: string, value: unknown) {
-      await session.set(addressOf(name), encode(attributeOf(name).codec, value));
+    async set(name: string, value: unknown, selection?: Selection) {
+      const { codec, selection: table } = attributeOf(name);
+      await session.set(addressOf(name), encode(codec, value), descriptorOf(table, selection));
     },
     async call(name: string, parameter?: unknown) {
       const { index, parameter: codec, result } = named(methods, name, "method");
@@ -83,6 +89,15 @@ export function remote<C extends InterfaceClass>(
   };
   // The names and types were tied together by the signature; inside they are plain look-ups.
   return untyped as unknown as Remote<C>;
+}
+
+interface Selection {
+  readonly kind: PropertyKey;
+  readonly value: unknown;
+}
+
+function descriptorOf(table: SelectiveAccessTable, selection: Selection | undefined) {
+  return selection === undefined ? undefined : selectionToDescriptor(table, selection);
 }
 
 function named<T>(table: Readonly<Record<string, T>>, name: string, what: string): T {

@@ -1,6 +1,7 @@
 import type { SelectiveAccessDescriptor } from "../cosem/selective-access.ts";
 import { DlmsError } from "../errors.ts";
 import type { ConformanceBit } from "../xdlms/conformance.ts";
+import type { AttributeWithSelection } from "../xdlms/descriptors.ts";
 import type { InvokeIdAndPriority } from "../xdlms/invoke-id.ts";
 import type { DataNotification } from "../xdlms/notification.ts";
 import type { DataAccessResult } from "../xdlms/results.ts";
@@ -15,15 +16,15 @@ import {
   methodDescriptorOf,
   methodText,
   type RequestScope,
+  withSelection,
 } from "./ask.ts";
 import { type Conversation, converse, type SessionOptions } from "./conversation.ts";
 import { getEach } from "./get-each.ts";
 import { type GetTarget, getList, getListRequest, getOne, getParts, type ListItem } from "./get-transfer.ts";
 import type { Negotiated } from "./ports.ts";
-import { SessionError } from "./session-error.ts";
 import { setList, setOne, setOneRequest } from "./set-transfer.ts";
 
-/** One attribute to read, with the part of it that is wanted. */
+/** One attribute to read or write, with the part of it that is meant. */
 export interface GetItem extends AttributeAddress {
   readonly selection?: SelectiveAccessDescriptor | undefined;
 }
@@ -106,21 +107,21 @@ export class Session implements AsyncDisposable {
     });
   }
 
-  /** Writes an attribute from encoded Data. @throws SessionError `data-access-refused` */
-  set(address: AttributeAddress, value: Uint8Array): Promise<void> {
+  /** Writes an attribute, or the part of it that `selection` names, from encoded Data. @throws SessionError `data-access-refused` */
+  set(address: AttributeAddress, value: Uint8Array, selection?: SelectiveAccessDescriptor): Promise<void> {
     return this.#conversation.run(() => {
       const blocks = this.#conversation.agreed("block-transfer-with-set-or-write");
-      return setOne(this.#context("set"), attributeDescriptorOf(address), value, blocks);
+      return setOne(this.#context("set"), writeTarget({ ...address, selection }), value, blocks);
     });
   }
 
   /** Writes several attributes with one request; the results are in their order. */
-  setList(items: readonly (AttributeAddress & { readonly value: Uint8Array })[]): Promise<readonly DataAccessResult[]> {
+  setList(items: readonly (GetItem & { readonly value: Uint8Array })[]): Promise<readonly DataAccessResult[]> {
     return this.#conversation.run(() => {
       this.#conversation.require("multiple-references");
       const blocks = this.#conversation.agreed("block-transfer-with-set-or-write");
       const values = items.map(({ value }) => value);
-      return setList(this.#context("set"), items.map(attributeDescriptorOf), values, blocks);
+      return setList(this.#context("set"), items.map(writeTarget), values, blocks);
     });
   }
 
@@ -142,25 +143,21 @@ export class Session implements AsyncDisposable {
     });
   }
 
-  /** Writes an attribute without asking how it went. @throws SessionError `line-missing`, `request-too-long` */
-  setUnconfirmed(address: AttributeAddress, value: Uint8Array): Promise<void> {
+  /** As `set`, without asking how it went. @throws SessionError `line-missing`, `request-too-long` */
+  setUnconfirmed(address: AttributeAddress, value: Uint8Array, selection?: SelectiveAccessDescriptor): Promise<void> {
     return this.#conversation.run(() => {
-      const scope = this.#context("set");
-      return this.#tell(
-        setOneRequest(unconfirmed(scope.id), attributeDescriptorOf(address), value),
-        `set ${textOf(address)}`,
-      );
+      const { id } = this.#context("set");
+      const request = setOneRequest(unconfirmed(id), writeTarget({ ...address, selection }), value);
+      return this.#conversation.tell(request, `set ${textOf(address)}`);
     });
   }
 
   /** Calls a method without asking how it went. @throws SessionError `line-missing`, `request-too-long` */
   callUnconfirmed(address: MethodAddress, parameter?: Uint8Array): Promise<void> {
     return this.#conversation.run(() => {
-      const scope = this.#context("action");
-      return this.#tell(
-        callOneRequest(unconfirmed(scope.id), methodDescriptorOf(address), parameter),
-        `call ${textOf(address)}`,
-      );
+      const { id } = this.#context("action");
+      const request = callOneRequest(unconfirmed(id), methodDescriptorOf(address), parameter);
+      return this.#conversation.tell(request, `call ${textOf(address)}`);
     });
   }
 
@@ -203,13 +200,6 @@ export class Session implements AsyncDisposable {
   /** Sends one plain APDU, protected, and gives the plain answer. For services that have no method here. */
   request(plain: Uint8Array, step: string): Promise<Uint8Array> {
     return this.#conversation.run(() => this.#conversation.ask(plain, step));
-  }
-
-  #tell(plain: Uint8Array, step: string): Promise<void> {
-    const maxRequestBytes = this.#conversation.maxRequestBytes("block-transfer-with-action");
-    if (plain.length > maxRequestBytes)
-      throw new SessionError("request-too-long", `${step}: the server takes ${maxRequestBytes} octets at a time`);
-    return this.#conversation.tell(plain, step);
   }
 
   async #getEach(targets: readonly GetTarget[]): Promise<readonly ListItem[]> {
@@ -263,6 +253,10 @@ const MOST_OF_A_LIST = 64;
 function isRefusal(error: unknown): boolean {
   if (!(error instanceof DlmsError)) return false;
   return error.code === "exception-response" || error.code === "service-error" || error.code === "data-access-refused";
+}
+
+function writeTarget(item: GetItem): AttributeWithSelection {
+  return withSelection(attributeDescriptorOf(item), item.selection);
 }
 
 function targetOf(address: AttributeAddress, selection: SelectiveAccessDescriptor | undefined): GetTarget {

@@ -3,7 +3,7 @@ import { decode, encode } from "../codec/codec.ts";
 import { NORMAL, setRequestNormal } from "../cosem/normal-apdus.ts";
 import { decodeApdu, encodeApdu, encodeForm } from "../cosem/service-octets.ts";
 import { data } from "../data/data.ts";
-import type { AttributeDescriptor } from "../xdlms/descriptors.ts";
+import type { AttributeWithSelection } from "../xdlms/descriptors.ts";
 import type { DataAccessResult } from "../xdlms/results.ts";
 import { type SetRequest, setRequest, setResponse } from "../xdlms/set.ts";
 import { attributeText, type RequestScope, requireSameId, unexpected } from "./ask.ts";
@@ -14,26 +14,26 @@ const [SET_REQUEST] = NORMAL.setRequest;
 const valueList = c.sequenceOf(data);
 
 /** The request that writes one attribute. */
-export function setOneRequest(id: RequestScope["id"], attribute: AttributeDescriptor, value: Uint8Array): Uint8Array {
-  return encodeForm(NORMAL.setRequest, setRequestNormal, { invokeIdAndPriority: id, attribute, value });
+export function setOneRequest(id: RequestScope["id"], target: AttributeWithSelection, value: Uint8Array): Uint8Array {
+  return encodeForm(NORMAL.setRequest, setRequestNormal, { invokeIdAndPriority: id, ...target, value });
 }
 
 /** Writes one attribute, in blocks where it does not fit otherwise. @throws SessionError `data-access-refused` */
 export async function setOne(
   context: RequestScope,
-  attribute: AttributeDescriptor,
+  target: AttributeWithSelection,
   value: Uint8Array,
   blocksAgreed: boolean,
 ): Promise<void> {
-  const step = `set ${attributeText(attribute)}`;
-  const whole = setOneRequest(context.id, attribute, value);
+  const step = `set ${attributeText(target.attribute)}`;
+  const whole = setOneRequest(context.id, target, value);
   const fits = whole.length <= context.maxRequestBytes;
   const result = fits
     ? (await answerOf(context, step, whole))[0]
     : (
         await inBlocks(context, step, value, blocksAgreed, (block) => ({
           kind: "with-first-datablock",
-          value: { invokeIdAndPriority: context.id, attribute, block },
+          value: { invokeIdAndPriority: context.id, ...target, block },
         }))
       )[0];
   if (result !== "success") throw dataAccessRefused(step, result ?? "other-reason");
@@ -42,12 +42,11 @@ export async function setOne(
 /** Writes several attributes; the results are in their order. */
 export async function setList(
   context: RequestScope,
-  attributes: readonly AttributeDescriptor[],
+  targets: readonly AttributeWithSelection[],
   values: readonly Uint8Array[],
   blocksAgreed: boolean,
 ): Promise<readonly DataAccessResult[]> {
-  const step = `set ${attributes.length} attributes`;
-  const targets = attributes.map((attribute) => ({ attribute }));
+  const step = `set ${targets.length} attributes`;
   const decoded = values.map((value) => decode(data, value));
   const whole = encodeApdu(SET_REQUEST, setRequest, {
     kind: "with-list",
@@ -60,8 +59,8 @@ export async function setList(
           kind: "with-list-and-first-datablock",
           value: { invokeIdAndPriority: context.id, attributes: targets, block },
         }));
-  if (results.length !== attributes.length)
-    throw unexpected(step, `${results.length} results for ${attributes.length} attributes`);
+  if (results.length !== targets.length)
+    throw unexpected(step, `${results.length} results for ${targets.length} attributes`);
   return results;
 }
 

@@ -106,9 +106,9 @@ export class ShortNameSession implements AsyncDisposable {
     return results;
   }
 
-  /** Writes an attribute from encoded Data. @throws SessionError `data-access-refused`, `object-unknown` */
-  async set(address: AttributeAddress, value: Uint8Array): Promise<void> {
-    const [result] = await this.write([{ variable: await this.#variableOf(address, undefined), value }]);
+  /** Writes an attribute, or a part of it, from encoded Data. @throws SessionError `data-access-refused`, `object-unknown` */
+  async set(address: AttributeAddress, value: Uint8Array, selection?: SelectiveAccessDescriptor): Promise<void> {
+    const [result] = await this.write([{ variable: await this.#variableOf(address, selection), value }]);
     if (result !== "success") throw dataAccessRefused(`write ${nameOf(address)}`, result ?? "other-reason");
   }
 

@@ -15,7 +15,7 @@ import { EncodedData } from "./encoded-data.ts";
 import { noParameter } from "./no-parameter.ts";
 import { AccessRefusal } from "./refusal.ts";
 import { descriptorToSelection, type SelectiveAccessTable } from "./selective-access.ts";
-import type { ServeContext, ServedAttribute, ServedClass, ServedMethod } from "./served.ts";
+import type { ServeContext, ServedAttribute, ServedClass, ServedMethod, ServedResult } from "./served.ts";
 
 type GetHandler<Value, Selection, State> = (
   state: State,
@@ -24,6 +24,12 @@ type GetHandler<Value, Selection, State> = (
 ) => Value | EncodedData | AccessRefusal;
 // Whatever else than a refusal is returned is ignored, so that `(value) => list.push(value)` may stand here.
 type SetHandler<Value, State> = (value: Value, state: State, context: ServeContext) => unknown;
+type SetPartHandler<Value, Selection, State> = (
+  value: Value,
+  selection: Selection,
+  state: State,
+  context: ServeContext,
+) => unknown;
 type CallHandler<Parameter, Result, State> = (
   parameter: Parameter,
   state: State,
@@ -39,24 +45,32 @@ type CallHandler<Parameter, Result, State> = (
 export interface Handlers<A extends Attributes, M extends Methods, State> {
   readonly get?: { readonly [K in keyof A]?: GetHandler<AttributeValue<A[K]>, AttributeSelection<A[K]>, State> };
   readonly set?: { readonly [K in keyof A]?: SetHandler<AttributeValue<A[K]>, State> };
+  /**
+   * Writes the part of an attribute that a selection of its class names. Without it a write with selective access is
+   * refused as `scope-of-access-violated`: to write all of the attribute instead would be wrong.
+   */
+  readonly setPart?: {
+    readonly [K in keyof A]?: SetPartHandler<AttributeValue<A[K]>, AttributeSelection<A[K]>, State>;
+  };
   readonly call?: { readonly [K in keyof M]?: CallHandler<MethodParameter<M[K]>, MethodResult<M[K]>, State> };
 }
 
 type AnyHandlers<State> = {
   readonly get?: Readonly<Record<string, GetHandler<unknown, unknown, State> | undefined>>;
   readonly set?: Readonly<Record<string, SetHandler<unknown, State> | undefined>>;
+  readonly setPart?: Readonly<Record<string, SetPartHandler<unknown, unknown, State> | undefined>>;
   readonly call?: Readonly<Record<string, CallHandler<unknown, unknown, State> | undefined>>;
 };
 
 /** Folds typed handlers into a class that works on octets. */
 export function serveClass<State>(declared: ClassDeclaration, handlers: object): ServedClass<State> {
-  const { get, set, call } = handlers as AnyHandlers<State>;
+  const { get, set, setPart, call } = handlers as AnyHandlers<State>;
   const attributes: (ServedAttribute<State> | undefined)[] = [];
   for (const [name, attribute] of Object.entries(declared.attributes))
     attributes[attribute.index] =
       attribute.index === 1
-        ? serveAttribute(attribute, (_, context) => context.logicalName, undefined)
-        : serveAttribute(attribute, get?.[name], set?.[name]);
+        ? serveAttribute(attribute, { get: (_, context) => context.logicalName })
+        : serveAttribute(attribute, { get: get?.[name], set: set?.[name], setPart: setPart?.[name] });
   const methods: (ServedMethod<State> | undefined)[] = [];
   for (const [name, method] of Object.entries(declared.methods))
     methods[method.index] = serveMethod(method, call?.[name]);
@@ -64,24 +78,28 @@ export function serveClass<State>(declared: ClassDeclaration, handlers: object):
   return { classId, version, attributes, methods, methodOffset };
 }
 
+interface AttributeHandlers<State> {
+  readonly get?: GetHandler<unknown, unknown, State> | undefined;
+  readonly set?: SetHandler<unknown, State> | undefined;
+  readonly setPart?: SetPartHandler<unknown, unknown, State> | undefined;
+}
+
 function serveAttribute<State>(
   attribute: Attribute<unknown, SelectiveAccessTable>,
-  get: GetHandler<unknown, unknown, State> | undefined,
-  set: SetHandler<unknown, State> | undefined,
+  { get, set, setPart }: AttributeHandlers<State>,
 ): ServedAttribute<State> {
   const { index, codec, selection: table } = attribute;
-  return {
+  const served: ServedAttribute<State> = {
     index,
     readable: get !== undefined,
-    writable: set !== undefined,
+    writable: set !== undefined || setPart !== undefined,
     selectors: Object.values(table).map((entry) => entry.selector),
     read(writer, state, context, descriptor) {
       if (get === undefined) return "object-undefined";
       let selection: unknown;
       if (descriptor !== undefined) {
-        const typed = orUndefined(() => descriptorToSelection(table, descriptor));
-        if (typed === undefined) return "scope-of-access-violated";
-        selection = typed;
+        selection = orUndefined(() => descriptorToSelection(table, descriptor));
+        if (selection === undefined) return "scope-of-access-violated";
       }
       const value = get(state, context, selection);
       if (value instanceof AccessRefusal) return value.reason;
@@ -93,10 +111,23 @@ function serveAttribute<State>(
       if (set === undefined) return "read-write-denied";
       const value = decodeAll(codec, reader);
       if (value === MISMATCH) return "type-unmatched";
-      const refusal = set(value, state, context);
-      return refusal instanceof AccessRefusal ? refusal.reason : "success";
+      return resultOf(set(value, state, context));
     },
   };
+  if (setPart === undefined) return served;
+  return {
+    ...served,
+    writePart(reader, state, context, descriptor) {
+      const selection = orUndefined(() => descriptorToSelection(table, descriptor));
+      if (selection === undefined) return "scope-of-access-violated";
+      const value = decodeAll(codec, reader);
+      return value === MISMATCH ? "type-unmatched" : resultOf(setPart(value, selection, state, context));
+    },
+  };
+}
+
+function resultOf(returned: unknown): ServedResult {
+  return returned instanceof AccessRefusal ? returned.reason : "success";
 }
 
 function serveMethod<State>(

@@ -33,6 +33,8 @@ export interface ServedAttribute<State> {
   ): ServedResult;
   /** Takes one Data value from the reader. */
   write(reader: Reader, state: State, context: ServeContext): ServedResult;
+  /** Takes the Data of the part that a selection names; absent where parts cannot be written. */
+  writePart?(reader: Reader, state: State, context: ServeContext, selection: SelectiveAccessDescriptor): ServedResult;
 }
 
 /** A method on the server's side. */

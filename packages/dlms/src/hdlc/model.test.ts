@@ -91,7 +91,9 @@ test("a frame is found however the octets are cut, and whatever noise lies betwe
       information: octets(length),
     }),
   );
-  const noise = fc.uint8Array({ maxLength: 10 }).filter((one) => !one.includes(0x7e));
+  // Behind a flag, noise that reads as the head of a frame is one until the line falls silent: there is no telling.
+  const isHead = (octet: number | undefined) => octet !== undefined && (octet & 0xf0) === 0xa0;
+  const noise = fc.uint8Array({ maxLength: 10 }).filter((one) => !one.includes(0x7e) && !isHead(one[0]));
   fc.assert(
     fc.property(fc.array(noise, { minLength: 3, maxLength: 3 }), fc.integer({ min: 1, max: 40 }), (between, chunk) => {
       const whole = concatBytes(...frames.flatMap((one, at) => [between[at]!, one]));

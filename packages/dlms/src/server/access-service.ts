@@ -75,9 +75,10 @@ function perform<Key, State>(
     }
     case "set":
       return agreed(call, "set") ? writeAttribute(call, specification.value, value) : "read-write-denied";
-    case "set-with-selection":
-      // No class here can write a part of an attribute; writing all of it instead would be wrong.
-      return "scope-of-access-violated";
+    case "set-with-selection": {
+      if (!agreed(call, "set")) return "read-write-denied";
+      return writeAttribute(call, specification.value.attribute, value, specification.value.access);
+    }
     case "action":
       return agreed(call, "action") ? callMethod(call, writer, specification.value, value) : "read-write-denied";
     default:

@@ -62,7 +62,9 @@ export class BlockTransfers {
       else if (step.kind === "failed") this.end();
       else {
         const response = respond(step.apdu);
-        if (response !== undefined) answers.push(...this.#perform(machine, machine.start(response), respond));
+        // Nothing more comes of it: the same blocks once more are another request.
+        if (response === undefined) this.end();
+        else answers.push(...this.#perform(machine, machine.start(response), respond));
       }
     }
     return answers;

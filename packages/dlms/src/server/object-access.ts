@@ -33,22 +33,22 @@ export function readObject<Key, State>(
   if (attribute === undefined) return "object-undefined";
   const denied = deny(call, object.modes.attributes[attributeId] ?? 0, ACCESS_MODE.read);
   if (denied !== undefined) return denied;
-  if (selection !== undefined && !(agreed(call, "selective-access") || agreed(call, "parameterized-access")))
-    return "scope-of-access-violated";
+  if (selection !== undefined && !maySelect(call)) return "scope-of-access-violated";
   const start = writer.offset;
   const result = guarded(call, object, (context) => attribute.read(writer, call.device.state, context, selection));
   if (result !== "success") writer.offset = start;
   return result;
 }
 
-/** Writes an attribute from one encoded Data value. */
+/** Writes an attribute, or the part of it that `selection` names, from one encoded Data value. */
 export function writeAttribute<Key, State>(
   call: Call<Key, State>,
   { classId, instanceId, attributeId }: AttributeDescriptor,
   value: Uint8Array,
+  selection?: SelectiveAccessDescriptor,
 ): ServedResult {
   const object = find(call, classId, instanceId);
-  return typeof object === "string" ? object : writeObject(call, object, attributeId, value);
+  return typeof object === "string" ? object : writeObject(call, object, attributeId, value, selection);
 }
 
 /** As `writeAttribute`, of an object that was found. */
@@ -57,12 +57,21 @@ export function writeObject<Key, State>(
   object: ReachableObject<State>,
   attributeId: number,
   value: Uint8Array,
+  selection?: SelectiveAccessDescriptor,
 ): ServedResult {
   const attribute = object.served.attributes[attributeId];
   if (attribute === undefined) return "object-undefined";
   const denied = deny(call, object.modes.attributes[attributeId] ?? 0, ACCESS_MODE.write);
   if (denied !== undefined) return denied;
-  return guarded(call, object, (context) => attribute.write(new Reader(value), call.device.state, context));
+  const { state } = call.device;
+  if (selection === undefined)
+    return guarded(call, object, (context) => attribute.write(new Reader(value), state, context));
+  if (attribute.writePart === undefined || !maySelect(call)) return "scope-of-access-violated";
+  return guarded(
+    call,
+    object,
+    (context) => attribute.writePart?.(new Reader(value), state, context, selection) ?? "scope-of-access-violated",
+  );
 }
 
 /** Calls a method; what it returns is appended to `writer`, which after another result than `success` is as before. */
@@ -120,6 +129,11 @@ function find<State>(
       return hidden === true ? "object-undefined" : object;
     }
   return "object-class-inconsistent";
+}
+
+/** Whether the association agreed on selecting parts: under logical names, or under short ones. */
+function maySelect<Key, State>(call: Call<Key, State>): boolean {
+  return agreed(call, "selective-access") || agreed(call, "parameterized-access");
 }
 
 function deny(call: Pick<Call<never, never>, "protection">, mode: number, right: number): ServedResult | undefined {

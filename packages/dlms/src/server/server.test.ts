@@ -200,7 +200,7 @@ test("the object list says what each version of association LN can say", async (
     accessSelectors: [1, 2],
   });
   const echo = v3.objectList.find(({ classId }) => classId === 9000);
-  assert.deepEqual(echo?.accessRights.attributeAccess[1], { attributeId: 2, accessMode: 3, accessSelectors: null });
+  assert.deepEqual(echo?.accessRights.attributeAccess[1], { attributeId: 2, accessMode: 3, accessSelectors: [1] });
   const open = await openTestSession(testMeter(), CLIENTS.public, NONE);
   const v1 = remote(open, AssociationLnV1, "0.0.40.0.0.255");
   const context = await v1.get("xdlmsContextInfo");

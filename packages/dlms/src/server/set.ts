@@ -81,8 +81,8 @@ function write<Key, State>(
   access: SelectiveAccess | undefined,
   value: Uint8Array,
 ): DataAccessResult {
-  // No class here can write a part of an attribute; writing all of it instead would be wrong.
-  return access === undefined ? writeAttribute(call, attribute, value) : "scope-of-access-violated";
+  const selection = access && { selector: access.selector, parameters: encode(data, access.parameters) };
+  return writeAttribute(call, attribute, value, selection);
 }
 
 function firstBlock<Key, State>(

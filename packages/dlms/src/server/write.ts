@@ -51,12 +51,15 @@ function writeAll<Key, State>(
 }
 
 function writeOne<Key, State>(call: Call<Key, State>, variable: VariableAccess, value: Uint8Array): ServedResult {
-  // No class here can write a part of an attribute; writing all of it instead would be wrong.
-  if (variable.kind === "parameterized-access") return "scope-of-access-violated";
-  if (variable.kind !== "variable-name") return "type-unmatched";
-  const named = findShortName(call, variable.value);
+  if (variable.kind !== "variable-name" && variable.kind !== "parameterized-access") return "type-unmatched";
+  const parameterized = variable.kind === "parameterized-access" ? variable.value : undefined;
+  const named = findShortName(call, variable.kind === "variable-name" ? variable.value : variable.value.variableName);
   if (named === undefined) return "object-undefined";
-  if (named.kind === "attribute") return writeObject(call, named.object, named.index, value);
+  if (named.kind === "attribute") {
+    const selection = parameterized && { selector: parameterized.selector, parameters: parameterized.parameter };
+    return writeObject(call, named.object, named.index, value, selection);
+  }
+  if (parameterized !== undefined) return "scope-of-access-violated";
   return callObject(call, new Writer(), named.object, named.index, value);
 }
 

@@ -12,6 +12,7 @@ import { DisconnectControl } from "../cosem/classes/disconnect-control.ts";
 import { Register } from "../cosem/classes/register.ts";
 import { attribute, interfaceClass, method } from "../cosem/interface-class.ts";
 import { refuse } from "../cosem/refusal.ts";
+import { selector } from "../cosem/selective-access.ts";
 import { d } from "../data/d.ts";
 import { data } from "../data/data.ts";
 import { dateTimeAt } from "../data/date-time.ts";
@@ -39,7 +40,7 @@ export const Echo = interfaceClass({
   id: 9000,
   name: "Echo",
   version: 0,
-  attributes: { text: attribute(2, d.octetString) },
+  attributes: { text: attribute(2, d.octetString, { from: selector(1, d.longUnsigned) }) },
   methods: { repeat: method(1, d.octetString, d.octetString), fail: method(2), crash: method(3) },
 });
 
@@ -123,8 +124,16 @@ export const MODEL = deviceModel<MeterState>({
     mount(
       ECHO,
       Echo.serve<MeterState>({
-        get: { text: ({ text }) => text },
+        get: { text: ({ text }, _, from) => text.subarray(from?.value ?? 0) },
         set: { text: (text, state) => void Object.assign(state, { text: text.slice() }) },
+        setPart: {
+          text(part, from, state) {
+            if (from.value + part.length > state.text.length) return refuse("scope-of-access-violated");
+            const text = state.text.slice();
+            text.set(part, from.value);
+            return Object.assign(state, { text });
+          },
+        },
         call: {
           repeat: (text) => Uint8Array.from([...text, ...text]),
           fail: () => refuse("hardware-fault"),
