@@ -1,4 +1,5 @@
 import { readFile, rename, writeFile } from "node:fs/promises";
+import { hostname } from "node:os";
 import { join } from "node:path";
 import { recipientFile } from "@meterkeep/api/custodian";
 import type { SupervisedProcess, Supervisor } from "@meterkeep/api/supervised";
@@ -14,6 +15,7 @@ import {
   type Pace,
   readPassphrase,
   readTokensFile,
+  recoveryRecipient,
   trustedManufacturer,
   type VaultSource,
 } from "@meterkeep/custody";
@@ -37,6 +39,8 @@ export async function startCustodian(config: CustodianConfig, supervisor: Superv
   });
   try {
     await prepareSchema({ pool, ownerUrl: config.ownerDatabase, sources: CUSTODY_MIGRATIONS, version: VERSION });
+    if (config.standbyAfter !== undefined)
+      supervisor.send({ type: "step", text: "Stands by: another custodian may hold the database." });
     const custody = await openCustody(
       pool,
       {
@@ -50,12 +54,17 @@ export async function startCustodian(config: CustodianConfig, supervisor: Superv
         sealBudget: config.sealBudget,
         ledger: ledgerOptions(config),
         pki: pkiOptions(config),
+        recovery: (config.recovery ?? []).map(recoveryRecipient),
         now: () => Date.now(),
         onFailure: (error) => console.error(error),
       },
-      (error) => {
-        supervisor.send({ type: "failed", code: error.code, message: error.message });
-        process.exit(1);
+      {
+        holder: `${hostname()} ${process.pid}`,
+        silentMilliseconds: config.standbyAfter,
+        onLost: (error) => {
+          supervisor.send({ type: "failed", code: error.code, message: error.message });
+          process.exit(1);
+        },
       },
     );
     const { halt } = custody.ledger.state;

@@ -117,7 +117,23 @@ export const CUSTODIAN_CONFIG = {
   escrowDirectory: {
     kind: "path",
     description:
-      "Where every new key is kept, sealed, before it is sent to a meter; it should be on other storage than the database. `escrow` in stateDirectory when absent.",
+      "Where every new key is kept, sealed, before it is sent to a meter, and every change of the database is noted; it should be on other storage than the database. `escrow` in stateDirectory when absent.",
+    optional: true,
+  },
+  recovery: {
+    kind: "list",
+    of: { kind: "text" },
+    description:
+      "Who can open backups: public recovery keys, each as the JSON text that `meterkeep backup key` wrote. None are made when absent.",
+    optional: true,
+  },
+  standbyAfter: {
+    kind: "integer",
+    unit: "milliseconds",
+    minimum: 2_000,
+    maximum: 3_600_000,
+    description:
+      "Makes this process a standby: it waits while another custodian holds the database, and takes its place when that one is gone or has given no sign for so long. Without it a second custodian refuses to start.",
     optional: true,
   },
   probeSpacing: {

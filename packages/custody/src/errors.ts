@@ -17,6 +17,10 @@ export const CUSTODY_ERROR_CODES = [
   "counter-line-exhausted",
   "custodian-config-invalid",
   "escrow-failed",
+  "custody-fenced",
+  "recovery-key-malformed",
+  "backup-not-authentic",
+  "restore-refused",
 ] as const;
 
 /** A stable name for what went wrong; docs/errors.md says what to do about each. */

@@ -1,9 +1,26 @@
+export { holdings } from "./backup/holdings.ts";
+export {
+  type BackupFacts,
+  type BackupManifest,
+  requireSealedFile,
+  type VerifiedManifest,
+  verifyManifest,
+} from "./backup/manifest.ts";
+export {
+  generateRecoveryKey,
+  type RecoveryPrivateKey,
+  type RecoveryRecipient,
+  recoveryPrivateKey,
+  recoveryRecipient,
+} from "./backup/recovery-key.ts";
+export { type Restored, type RestoreOptions, restoreDatabase } from "./backup/restore-database.ts";
+export { openBackup } from "./backup/sealed-backup.ts";
 export { type ChannelServer, listenOnChannel, type Principal } from "./channel/server.ts";
 export { CUSTODY_ERROR_CODES, CustodyError, type CustodyErrorCode } from "./errors.ts";
 export { type KeyService, type KeyServiceOptions, listenForHeadEnds } from "./http/server.ts";
 export type { LedgerOptions } from "./ledger/open-keeper.ts";
 export { openPki, type Pki, type PkiOptions } from "./pki/open-pki.ts";
-export { type Custody, type CustodyOptions, openCustody } from "./service/open-custody.ts";
+export { type Custody, type CustodyOptions, type InstanceSettings, openCustody } from "./service/open-custody.ts";
 export { type TrustedManufacturer, trustedManufacturer } from "./shipment/manufacturer.ts";
 export { CUSTODY_MIGRATIONS, postgresCustodyStore } from "./store/postgres-store.ts";
 export { FIELD_PACE, type Pace } from "./takeover/candidates.ts";

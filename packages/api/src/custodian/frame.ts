@@ -60,6 +60,9 @@ export const CUSTODIAN_CALL_ERROR_CODES = [
   "island-cut",
   "head-end-invalid",
   "head-end-unknown",
+  "backup-not-possible",
+  "backup-unknown",
+  "lease-refused",
 ] as const;
 export type CustodianCallCode = (typeof CUSTODIAN_CALL_ERROR_CODES)[number];
 

@@ -1,4 +1,14 @@
 import { type Codec, c, type Infer } from "@meterkeep/dlms";
+import {
+  backupChunkResponse,
+  backupRequest,
+  beginBackupResponse,
+  drillCountersRequest,
+  drillCountersResponse,
+  finishBackupResponse,
+  holdingsRequest,
+  holdingsResponse,
+} from "./backup.ts";
 import { enrolHeadEndRequest, headEndsResponse, removeHeadEndRequest } from "./head-ends.ts";
 import { describeKeysRequest, describeKeysResponse } from "./keys.ts";
 import {
@@ -172,6 +182,11 @@ export const CUSTODIAN_METHODS = {
   certificateRemovals: method(117, certificateRemovalsRequest, certificateRemovalsResponse, "head-end", "operator"),
   finishRemoval: method(118, finishRemovalRequest, c.struct({}), "head-end", "operator"),
   makeEnrolmentPassword: method(119, makeEnrolmentPasswordRequest, makeEnrolmentPasswordResponse, "operator"),
+  beginBackup: method(200, c.struct({}), beginBackupResponse, "operator"),
+  backupChunk: method(201, backupRequest, backupChunkResponse, "operator"),
+  finishBackup: method(202, backupRequest, finishBackupResponse, "operator"),
+  holdings: method(203, holdingsRequest, holdingsResponse, "operator"),
+  drillCounters: method(204, drillCountersRequest, drillCountersResponse, "operator"),
 } as const;
 
 export type CustodianMethod = keyof typeof CUSTODIAN_METHODS;

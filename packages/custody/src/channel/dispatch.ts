@@ -86,7 +86,7 @@ function outward(
   if (error instanceof CallRefusal) return { code: error.code, message: error.message.slice(0, MOST_CHARACTERS) };
   if (error instanceof DlmsError && error.name === "DecodeError")
     return { code: "request-malformed", message: error.message.slice(0, MOST_CHARACTERS) };
-  if (error instanceof CustodyError && error.code === "custody-closed")
+  if (error instanceof CustodyError && (error.code === "custody-closed" || error.code === "custody-fenced"))
     return { code: "custodian-closing", message: "the custodian is closing; ask again when it is back" };
   if (isHalt(error)) return { code: "ledger-halted", message: error.message.slice(0, MOST_CHARACTERS) };
   onFailure(error);

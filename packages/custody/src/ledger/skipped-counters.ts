@@ -9,6 +9,9 @@ import { DEFAULT_SEAL_BUDGET } from "../session/seal-budget.ts";
  */
 export const UNCLEAN_START = "ledger-unclean-start";
 
+/** Kind of the entry that a custodian writes when its database came from a backup. */
+export const RESTORED = "ledger-custody-restored";
+
 /** Principals that may use one line: head-ends, the depot, the operator. */
 const PRINCIPALS = 4;
 /** Budgets are full again after a restart: so many restarts within what was lost are covered. */
@@ -56,13 +59,16 @@ export function skippedAfterLoss(
         readonly since?: number | null;
         readonly counters?: number;
       };
-      if (kind === UNCLEAN_START) sum += said.counters ?? 0;
-      if (kind === RESUMED) sum += Math.min((said.lost ?? 0) * LARGEST_BLOCK, mostIn(at - (said.since ?? 0), use));
+      if (kind === UNCLEAN_START || kind === RESTORED) sum += said.counters ?? 0;
+      if (kind === RESUMED)
+        sum += Math.min((said.lost ?? 0) * LARGEST_BLOCK, countersSince(at - (said.since ?? 0), use));
     }
     return sum;
   };
 }
 
-function mostIn(milliseconds: number, { budget }: UseOfCounters): number {
-  return PRINCIPALS * Math.ceil(RESTARTS * budget.burst + (budget.perSecond * milliseconds) / 1000) + LARGEST_BLOCK;
+/** What one line may have used in so long, whatever its callers wanted. */
+export function countersSince(milliseconds: number, { budget }: UseOfCounters): number {
+  const used = Math.ceil(RESTARTS * budget.burst + (budget.perSecond * Math.max(0, milliseconds)) / 1000);
+  return PRINCIPALS * used + LARGEST_BLOCK;
 }

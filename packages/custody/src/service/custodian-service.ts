@@ -10,6 +10,7 @@ import type {
 import { MAX_PAGE_ENTRIES, MAX_PAGE_METERS, MAX_PAGE_STATES } from "@meterkeep/api/custodian";
 import { fromHex, type SystemTitle, systemTitle, systemTitleText } from "@meterkeep/dlms";
 import type { LedgerEntry, TreeHead } from "@meterkeep/ledger";
+import type { Backups } from "../backup/backups.ts";
 import { CallRefusal } from "../calls/call-refusal.ts";
 import type { Caller } from "../calls/caller.ts";
 import type { HeadEnds } from "../head-ends/head-ends.ts";
@@ -44,6 +45,9 @@ export interface CustodianParts {
   readonly sessions: Sessions;
   readonly contacts: Contacts;
   readonly rotations: Rotations;
+  readonly backups: Backups;
+  readonly holdings: CustodianService["holdings"];
+  readonly drillCounters: CustodianService["drillCounters"];
   readonly pushes: Pushes;
   readonly pki: Pki;
   readonly headEnds: HeadEnds;
@@ -154,6 +158,11 @@ export function custodianService(parts: CustodianParts): CustodianService {
       const entries = await store.ledger.read(after, Math.min(limit, MAX_PAGE_ENTRIES));
       return { entries: within(entries.map(ledgerEntry), PAGE_BYTES) };
     },
+    beginBackup: (_, caller) => parts.backups.begin(caller),
+    backupChunk: (request, caller) => parts.backups.chunk(request, caller),
+    finishBackup: (request, caller) => parts.backups.finish(request, caller),
+    holdings: parts.holdings,
+    drillCounters: parts.drillCounters,
     ...parts.ledger,
     ...pkiService(parts.pki),
   };

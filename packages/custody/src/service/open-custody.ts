@@ -3,6 +3,14 @@ import type { RecipientKey } from "@meterkeep/api/custodian";
 import { nodeRandom } from "@meterkeep/dlms-node";
 import { DEFAULT_KEEPER_SETTINGS, type LedgerKeeper } from "@meterkeep/ledger";
 import type { Pool } from "pg";
+import { Backups } from "../backup/backups.ts";
+import { openFileFeed } from "../backup/change-feed.ts";
+import { drillCounters } from "../backup/drill-counters.ts";
+import { feedingStore } from "../backup/feeding-store.ts";
+import { holdings } from "../backup/holdings.ts";
+import type { RecoveryRecipient } from "../backup/recovery-key.ts";
+import { acknowledgeRestorations } from "../backup/restoration.ts";
+import { postgresSnapshots, type SnapshotSource } from "../backup/snapshot.ts";
 import type { BucketSize } from "../calls/token-bucket.ts";
 import type { ConversationDependencies } from "../conversation/dependencies.ts";
 import type { CustodyError } from "../errors.ts";
@@ -32,6 +40,7 @@ import { Sessions } from "../session/sessions.ts";
 import type { TrustedManufacturer } from "../shipment/manufacturer.ts";
 import { openRecipient } from "../shipment/open-recipient.ts";
 import { Uploads } from "../shipment/uploads.ts";
+import { becomeInstance } from "../standby/instance.ts";
 import { GroupCommitter } from "../store/committer.ts";
 import { postgresCustodyStore } from "../store/postgres-store.ts";
 import type { CustodyStore } from "../store/store.ts";
@@ -40,7 +49,6 @@ import { Contacts } from "../takeover/contacts.ts";
 import { openVault, type VaultSource } from "../vault/open-vault.ts";
 import { clientTitles } from "./client-title.ts";
 import { type CustodianService, custodianService } from "./custodian-service.ts";
-import { holdInstanceLock } from "./instance-lock.ts";
 
 /** What custody is opened with. */
 export interface CustodyOptions {
@@ -64,6 +72,8 @@ export interface CustodyOptions {
   readonly ledger?: LedgerOptions | undefined;
   /** How the authorities of the PKI are kept; none are made unless told. */
   readonly pki?: PkiOptions | undefined;
+  /** Who can open backups; none are made without. */
+  readonly recovery?: readonly RecoveryRecipient[];
   readonly now: () => number;
   /** Hears of what should not happen. */
   readonly onFailure: (error: unknown) => void;
@@ -92,31 +102,61 @@ export interface Custody {
   close(): Promise<void>;
 }
 
-/** Opens custody in a migrated database of its own. `onLost` is called when another custodian has taken it over. */
-export async function openCustody(
-  pool: Pool,
-  options: CustodyOptions,
-  onLost: (error: CustodyError) => void,
-): Promise<Custody> {
-  const lock = await holdInstanceLock(pool, onLost);
+/** How a process is the custodian of its database. */
+export interface InstanceSettings {
+  /** Who it is, for the next one. */
+  readonly holder: string;
+  /** For a standby: how long the custodian may give no sign before its place is taken. */
+  readonly silentMilliseconds?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** Another custodian has taken over. */
+  readonly onLost: (error: CustodyError) => void;
+}
+
+/** Opens custody in a migrated database of its own, as soon as this process is its custodian. */
+export async function openCustody(pool: Pool, options: CustodyOptions, settings: InstanceSettings): Promise<Custody> {
+  const { holder, silentMilliseconds, signal, onLost } = settings;
+  const instance = await becomeInstance(pool, {
+    holder,
+    onLost,
+    ...(silentMilliseconds !== undefined && { silentMilliseconds }),
+    ...(signal !== undefined && { signal }),
+  });
   try {
-    const custody = await openCustodyIn(postgresCustodyStore(pool), options);
+    const custody = await openCustodyIn(postgresCustodyStore(pool), options, {
+      snapshots: postgresSnapshots(pool),
+      check: () => instance.check(),
+    });
     return {
       ...custody,
       close: async () => {
         await custody.close();
-        await lock.release();
+        await instance.release();
       },
     };
   } catch (error) {
-    await lock.release();
+    await instance.release();
     throw error;
   }
 }
 
+/** What a store in a database has besides. */
+export interface StoreExtras {
+  readonly snapshots?: SnapshotSource;
+  /** Throws while this process cannot be sure to be the custodian. */
+  readonly check?: () => void;
+}
+
 /** Opens custody in a store. */
-export async function openCustodyIn(store: CustodyStore, options: CustodyOptions): Promise<Custody> {
+export async function openCustodyIn(
+  plainStore: CustodyStore,
+  options: CustodyOptions,
+  { snapshots, check = () => undefined }: StoreExtras = {},
+): Promise<Custody> {
   const { now, onFailure } = options;
+  const second = options.escrowFolder ?? join(options.stateFolder, "escrow");
+  const feed = await openFileFeed(second, onFailure);
+  const store = feedingStore(plainStore, feed, now);
   const committer: GroupCommitter = new GroupCommitter(store, {
     check: () => keeper.check(),
     onGrowth: () => void keeper.tick().catch(onFailure),
@@ -137,6 +177,7 @@ export async function openCustodyIn(store: CustodyStore, options: CustodyOptions
   });
   const isClean = await endedWithStop(store.ledger);
   await keeper.open();
+  const escrow = await openFileEscrow(second);
   // A halted ledger is shown as it is stored, which is not what was written.
   const ledgerHead = () => (keeper.state.halt === undefined ? committer.head() : storedHead(store.ledger));
   const recipient = await openRecipient(vault, store.installation);
@@ -163,8 +204,8 @@ export async function openCustodyIn(store: CustodyStore, options: CustodyOptions
   };
   const budget = new SealBudget(use.budget, bursts, now);
   const sessions = new Sessions(conversation, budget);
-  const escrowFolder = options.escrowFolder ?? join(options.stateFolder, "escrow");
-  const escrow = await openFileEscrow(escrowFolder);
+  if (keeper.state.halt === undefined)
+    await acknowledgeRestorations({ store, files, committer, vault, escrow, use, now });
   const { developmentTree, ...kept } = options.pki ?? {};
   const pki = await openPki({
     store: store.pki,
@@ -172,7 +213,7 @@ export async function openCustodyIn(store: CustodyStore, options: CustodyOptions
     opened,
     committer,
     ledger: store.ledger,
-    journalFolder: escrowFolder,
+    journalFolder: second,
     // A halted ledger takes no entry.
     options: keeper.state.halt === undefined ? { ...kept, developmentTree } : kept,
     now,
@@ -183,6 +224,15 @@ export async function openCustodyIn(store: CustodyStore, options: CustodyOptions
   const headEnds = new HeadEnds({ ledger: store.ledger, committer, vault, now });
   // Entries that are not ours shut out the head-ends, not the meters.
   await headEnds.open().catch(onFailure);
+  const backups = new Backups({
+    snapshots,
+    recipients: options.recovery ?? [],
+    committer,
+    reads: store.ledger,
+    keeper,
+    feed,
+    now,
+  });
   const service = custodianService({
     store,
     files,
@@ -203,12 +253,15 @@ export async function openCustodyIn(store: CustodyStore, options: CustodyOptions
     sessions,
     contacts,
     rotations,
+    backups,
+    holdings: (request) => holdings({ store, vault }, request),
+    drillCounters: (request, caller) => drillCounters(conversation, request, caller),
     pushes: new Pushes(conversation, keyCache),
     pki,
     headEnds,
     ledgerHead,
     ledger: ledgerService(keeper, store, ledgerHead),
-    ledgerTrouble: () => troubleOf(keeper.state),
+    ledgerTrouble: () => troubleOf(keeper.state) ?? feedTrouble(feed.problem),
     refusals: () => ({ sealBudget: budget.refused, records: files.refused, entriesCounted: bursts.counted }),
     facts: {
       version: options.version,
@@ -237,7 +290,10 @@ export async function openCustodyIn(store: CustodyStore, options: CustodyOptions
     await keeper.checkpoint();
   } else onFailure(keeper.state.halt);
   return {
-    service: gatedService(service, () => keeper.check()),
+    service: gatedService(service, () => {
+      keeper.check();
+      check();
+    }),
     ledger: keeper,
     pki,
     headEnds,
@@ -254,12 +310,14 @@ export async function openCustodyIn(store: CustodyStore, options: CustodyOptions
       await bursts.sweep();
       await rotations.sweep();
       if (keeper.state.halt === undefined) await pki.tend();
+      await backups.sweep();
       await opened.tend();
     },
     close: async () => {
       contacts.closeAll();
       await sessions.closeAll();
       await uploads.closeAll();
+      await backups.closeAll();
       if (keeper.state.halt === undefined) {
         await bursts.sweep(true);
         await committer.submit({ entries: [installationEntry(now(), "custodian-stopped", {})] });
@@ -267,9 +325,16 @@ export async function openCustodyIn(store: CustodyStore, options: CustodyOptions
       }
       await committer.close();
       await escrow.close();
+      await feed.close();
       await opened.close();
     },
   };
+}
+
+function feedTrouble(problem: string | undefined) {
+  if (problem === undefined) return undefined;
+  const message = `changes are missing in the feed on second storage (${problem}): make a backup`;
+  return { code: "change-feed-broken", message: message.slice(0, 1024) };
 }
 
 function installationEntry(at: number, kind: string, body: unknown) {

@@ -130,6 +130,7 @@ export function memoryCustodyStore(): CustodyStore {
     ),
     checkpoints: memoryCheckpointStore(),
     pki: memoryPkiStore(),
+    restorations: { list: async () => [] },
     vaultKeys: {
       find: async (utility, island) => vaultKeys.get(JSON.stringify([utility, island])) ?? [],
       insert: async (record) => {

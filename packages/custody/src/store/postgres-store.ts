@@ -9,6 +9,7 @@ import { PKI_GRANTS, PKI_MIGRATIONS, postgresPkiStore } from "@meterkeep/pki";
 import { inTransaction, type MigrationSource } from "@meterkeep/postgres";
 import type { Pool, PoolClient } from "pg";
 import { CustodyError } from "../errors.ts";
+import { fenced, isFenced } from "../standby/instance.ts";
 import { enrolmentsIn, markEnrolment } from "./postgres-enrolments.ts";
 import { counterLine, countMeters, loadFiles, rowsWithoutMac, shipmentMeters } from "./postgres-reads.ts";
 import { destroyKey, markRotation, rotationsIn } from "./postgres-rotations.ts";
@@ -22,7 +23,15 @@ import {
   reserveCounters,
   setKeyStates,
 } from "./postgres-writes.ts";
-import type { CustodyStore, InstallationRecords, RootRecord, ShipmentStage, VaultKeyRecord, Write } from "./store.ts";
+import type {
+  CustodyStore,
+  InstallationRecords,
+  Restorations,
+  RootRecord,
+  ShipmentStage,
+  VaultKeyRecord,
+  Write,
+} from "./store.ts";
 import { vaultSecretsIn } from "./vault-secrets.ts";
 
 /**
@@ -46,6 +55,8 @@ const CUSTODY_GRANTS = {
   enrolments: "select, insert, update (begun_ms, ended_ms, outcome, expires_ms)",
   enrolment_policies: "select, insert, update (renew_after_days, renew_before_days, per_day)",
   rotations: "select, insert, update (begun_ms, ended_ms, outcome)",
+  restorations: "select",
+  custodian_instance: "select",
   key_policies: "select, insert, update (crypto_period_days, count_limit, per_hour, retain_days)",
 } as const;
 
@@ -81,6 +92,7 @@ export function postgresCustodyStore(pool: Pool): CustodyStore {
     vaultSecrets: vaultSecretsIn(pool),
     installation: installationIn(pool),
     pki: postgresPkiStore(pool),
+    restorations: restorationsIn(pool),
   };
 }
 
@@ -156,6 +168,7 @@ async function stageShipment(pool: Pool): Promise<ShipmentStage> {
 
 /** SQLSTATE class 23, integrity constraint violation: surely rolled back. */
 function asConflict(error: unknown): unknown {
+  if (isFenced(error)) return fenced(undefined, (error as Error).message);
   const { code, constraint } = error as { code?: string; constraint?: string };
   if (typeof code !== "string" || !code.startsWith("23")) return error;
   const exhausted = constraint === "send_counters_next_check";
@@ -166,6 +179,21 @@ function asConflict(error: unknown): unknown {
       : `the database refused a write: ${(error as Error).message}`,
     { cause: error },
   );
+}
+
+function restorationsIn(pool: Pool): Restorations {
+  return {
+    list: async () => {
+      const { rows } = await pool.query<{ backup: string; restored_ms: string; known_until_ms: string }>(
+        "select backup, restored_ms, known_until_ms from restorations order by restored_ms",
+      );
+      return rows.map((row) => ({
+        backup: row.backup,
+        restoredAt: Number(row.restored_ms),
+        knownUntil: Number(row.known_until_ms),
+      }));
+    },
+  };
 }
 
 function vaultKeysIn(pool: Pool): CustodyStore["vaultKeys"] {

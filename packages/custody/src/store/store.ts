@@ -263,6 +263,20 @@ export interface CustodyStore {
   readonly installation: InstallationRecords;
   /** What the authorities of the PKI remember. */
   readonly pki: PkiStore;
+  readonly restorations: Restorations;
+}
+
+/** A backup that this store came from. */
+export interface Restoration {
+  readonly backup: string;
+  readonly restoredAt: number;
+  /** When the last change was made that is in the store, milliseconds since 1970 UTC. */
+  readonly knownUntil: number;
+}
+
+/** What was restored into this store; written by who restores, who owns its schema. */
+export interface Restorations {
+  list(): Promise<readonly Restoration[]>;
 }
 
 /** What the installation as a whole remembers. */

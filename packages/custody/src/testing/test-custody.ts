@@ -106,7 +106,8 @@ export async function withTestCustody(
   }
 }
 
-async function addToCustody(
+/** Puts a meter with its factory keys into custody. */
+export async function addToCustody(
   store: CustodyStore,
   vault: Vault,
   meter: TestMeter,

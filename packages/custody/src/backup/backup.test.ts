@@ -1,0 +1,336 @@
+import assert from "node:assert/strict";
+import { generateKeyPairSync } from "node:crypto";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { fromHex, systemTitle } from "@meterkeep/dlms";
+import { type Approver, approveChange, LedgerError } from "@meterkeep/ledger";
+import { connectionOf, createPool, provision, randomPassword } from "@meterkeep/postgres";
+import { openTestDatabase, type TestDatabase, testServerUrl } from "@meterkeep/postgres/testing";
+import { openCustody } from "../service/open-custody.ts";
+import { CUSTODY_MIGRATIONS, postgresCustodyStore } from "../store/postgres-store.ts";
+import { addToCustody, caller, carryTakeover, HEAD_END, TEST_PACE, type TestCustody } from "../testing/test-custody.ts";
+import { TestMeter } from "../testing/test-meter.ts";
+import { openVault } from "../vault/open-vault.ts";
+import { requireSealedFile, verifyManifest } from "./manifest.ts";
+import { generateRecoveryKey, recoveryPrivateKey, recoveryRecipient } from "./recovery-key.ts";
+import { restoreDatabase } from "./restore-database.ts";
+import { openBackup } from "./sealed-backup.ts";
+
+const OPERATOR = caller("operator");
+const recovery = generateRecoveryKey("safe");
+let folder: string;
+let now = 1_795_000_000_000;
+
+before(() => {
+  folder = mkdtempSync(join(tmpdir(), "meterkeep-backup-"));
+});
+after(() => rmSync(folder, { recursive: true }));
+
+interface Site extends TestCustody {
+  stop(): Promise<void>;
+}
+
+let sites = 0;
+
+/** A custodian on a database of its own; a state folder and an escrow are its own unless given. */
+async function openSite(
+  database: Pick<TestDatabase, "url">,
+  places: { readonly state?: string; readonly escrow?: string; readonly approvers?: readonly Approver[] } = {},
+): Promise<Site & { readonly state: string; readonly escrow: string }> {
+  sites += 1;
+  const state = places.state ?? join(folder, `state-${sites}`);
+  const escrow = places.escrow ?? join(folder, `escrow-${sites}`);
+  mkdirSync(state, { recursive: true });
+  const pool = createPool(database.url, { applicationName: "custodian" });
+  const store = postgresCustodyStore(pool);
+  const rootKey = { kind: "file", path: join(folder, "root.key") } as const;
+  const custody = await openCustody(
+    pool,
+    {
+      vault: rootKey,
+      manufacturers: [],
+      stateFolder: state,
+      escrowFolder: escrow,
+      version: "test",
+      separateUser: false,
+      pace: TEST_PACE,
+      recovery: [recoveryRecipient(recovery.publicText)],
+      now: () => now,
+      ledger: { approvers: places.approvers ?? [] },
+      onFailure: (error) => assert.ok(error instanceof LedgerError, String(error)),
+    },
+    { holder: "test", onLost: (error) => assert.fail(error) },
+  ).catch(async (error: unknown) => {
+    await pool.end();
+    throw error;
+  });
+  const { vault } = await openVault(store, rootKey, now);
+  let isOpen = true;
+  const site: Site = {
+    store,
+    vault,
+    get now() {
+      return now;
+    },
+    set now(value) {
+      now = value;
+    },
+    crashAt: () => undefined,
+    commits: 0,
+    custody,
+    restart: () => Promise.reject(new Error("not here")),
+    add: (meter, change) => addToCustody(store, vault, meter, now, change),
+    stop: async () => {
+      if (!isOpen) return;
+      isOpen = false;
+      await custody.close();
+      await pool.end();
+    },
+  };
+  return Object.assign(site, { state, escrow });
+}
+
+async function makeBackup({ custody }: Pick<Site, "custody">) {
+  const { service } = custody;
+  const begun = await service.beginBackup({}, OPERATOR);
+  const parts: Uint8Array[] = [begun.header];
+  for (;;) {
+    const { octets, isLast } = await service.backupChunk({ backup: begun.backup }, OPERATOR);
+    parts.push(octets);
+    if (isLast) break;
+  }
+  const { manifest } = await service.finishBackup({ backup: begun.backup }, OPERATOR);
+  const file = join(folder, `${begun.id}.backup`);
+  writeFileSync(file, Buffer.concat(parts));
+  return { file, manifest };
+}
+
+/** An empty database as an installer makes it. */
+async function emptyDatabase() {
+  const server = await testServerUrl();
+  sites += 1;
+  const name = `restored_${process.pid}_${sites}`;
+  const owner = { role: `${name}_owner`, password: randomPassword() };
+  const [url] = await provision(server, [{ database: name, role: `${name}_role`, password: randomPassword(), owner }]);
+  return {
+    url: url as string,
+    ownerUrl: connectionOf(server, { database: name }, owner),
+    drop: async () => {
+      const admin = createPool(server, { applicationName: "drop" });
+      await admin.query(`drop database ${name} with (force)`);
+      await admin.query(`drop role ${name}_role, ${name}_owner`);
+      await admin.end();
+    },
+  };
+}
+
+const restoreInto = (target: { readonly url: string; readonly ownerUrl: string }, file: string, feedFolder?: string) =>
+  restoreDatabase({
+    file,
+    key: recoveryPrivateKey(recovery.privateText),
+    feedFolder,
+    database: target.url,
+    ownerDatabase: target.ownerUrl,
+    version: "test",
+    now: () => now,
+  });
+
+const all = { meters: [], madeBefore: undefined, purposes: [], cause: "demand", reason: "a test" } as const;
+const titleOf = (meter: TestMeter) => systemTitle(fromHex(meter.systemTitle));
+
+async function reads(site: Site, meter: TestMeter): Promise<boolean> {
+  const { service } = site.custody;
+  const session = await service.openSession({ meter: titleOf(meter), purpose: "read" }, HEAD_END);
+  const line = meter.connect(session.clientSap, session.serverSap);
+  let answer = line.exchange(session.apdu);
+  for (;;) {
+    if (answer === undefined) return false;
+    const advanced = await service.advanceSession({ session: session.session, received: answer }, HEAD_END);
+    if (advanced.kind !== "send") return advanced.kind === "established";
+    answer = line.exchange(advanced.apdu);
+  }
+}
+
+test("a backup from before a rotation, and the escrow, open every meter rotated since; counters are above all that were used", async () => {
+  await using database = await openTestDatabase({ migrations: CUSTODY_MIGRATIONS });
+  const site = await openSite(database);
+  const [rotated, fresh, still] = [1, 2, 3].map((n) => new TestMeter({ systemTitle: `545354000000060${n}` })) as [
+    TestMeter,
+    TestMeter,
+    TestMeter,
+  ];
+  for (const meter of [rotated, fresh, still]) await site.add(meter);
+  for (const meter of [rotated, still]) await carryTakeover(site, meter);
+  const { file, manifest } = await makeBackup(site);
+  const { facts } = verifyManifest(manifest);
+  await requireSealedFile(file, facts);
+  now += 86_400_000;
+  await carryTakeover(site, fresh);
+  await site.custody.service.planRotations({ ...all, meters: [titleOf(rotated)] }, OPERATOR);
+  await carryTakeover(site, rotated);
+  assert.ok(await reads(site, rotated));
+  const used = new Map<string, number>();
+  for (const meter of [rotated, fresh, still]) {
+    const place = { utility: "stadtwerke", island: "mainland", systemTitle: meter.systemTitle, setup: 0 };
+    const { counters } = await site.store.counterLine(place);
+    used.set(meter.systemTitle, Math.max(...counters.map(({ next }) => next)));
+  }
+  await site.stop();
+
+  const target = await emptyDatabase();
+  const restored = await restoreInto(target, file);
+  assert.ok(restored.backupEntries > 0);
+  // The state folder is gone with the machine; what survives is the escrow. No witness is left that could object.
+  const second = await openSite(target, { escrow: site.escrow });
+  try {
+    const entries = await second.store.ledger.read(0, 10_000);
+    const said = entries.findLast(({ kind }) => kind === "ledger-custody-restored");
+    const { adopted } = JSON.parse(said?.body ?? "{}") as { adopted: { keys: number; meters: number; left: number } };
+    assert.equal(adopted.meters, 2);
+    assert.equal(adopted.left, 0);
+    await assert.rejects(reads(second, rotated), { code: "keys-unsettled" });
+    assert.ok(await reads(second, still), "what was not changed reads at once");
+    for (const meter of [rotated, fresh]) {
+      const { state } = await carryTakeover(second, meter);
+      assert.equal(state.verdict, "proven", meter.systemTitle);
+      assert.ok(await reads(second, meter));
+    }
+    for (const [systemTitle, next] of used) {
+      const place = { utility: "stadtwerke", island: "mainland", systemTitle, setup: 0 };
+      const { mark } = await second.store.counterLine(place);
+      assert.ok((mark?.next ?? 0) > next, `${systemTitle}: ${mark?.next} is not above ${next}`);
+    }
+    const before = entries.length;
+    await second.stop();
+    const third = await openSite(target, { escrow: site.escrow, state: second.state });
+    const again = await third.store.ledger.read(before, 10_000);
+    assert.equal(again.filter(({ kind }) => kind === "ledger-custody-restored").length, 0, "once is enough");
+    await third.stop();
+  } finally {
+    await second.stop();
+    await target.drop();
+  }
+});
+
+test("with the change feed a lost site is as it was: keys, revocations, journals, counters, the ledger to its last entry", async () => {
+  await using database = await openTestDatabase({ migrations: CUSTODY_MIGRATIONS });
+  const site = await openSite(database);
+  const first = new TestMeter({ systemTitle: "5453540000000611" });
+  await site.add(first);
+  await carryTakeover(site, first);
+  const { file } = await makeBackup(site);
+  await site.custody.service.planRotations({ ...all, meters: [titleOf(first)] }, OPERATOR);
+  await carryTakeover(site, first);
+  const revoked = {
+    meter: titleOf(first),
+    purpose: "GBEK",
+    version: 1,
+    command: "compromise",
+    reason: "a test",
+  } as const;
+  await site.custody.service.changeKeyState(revoked, OPERATOR);
+  const lastEntry = await site.store.ledger.size();
+  const before = await site.custody.service.holdings({ after: undefined }, OPERATOR);
+  await site.custody.ledger.checkpoint();
+  // The witness in the state folder survives here: it must find nothing to object to.
+  await site.stop();
+
+  const target = await emptyDatabase();
+  const restored = await restoreInto(target, file, site.escrow);
+  assert.equal(restored.replayed?.broken, undefined);
+  assert.ok(restored.entries > lastEntry, `${restored.entries} of ${lastEntry}`);
+  const back = await openSite(target, { escrow: site.escrow, state: site.state });
+  try {
+    assert.equal(back.custody.ledger.state.halt, undefined);
+    const after = await back.custody.service.holdings({ after: undefined }, OPERATOR);
+    assert.deepEqual(after, before);
+    const state = after.meters[0]?.keys.find(({ purpose, version }) => purpose === "GBEK" && version === 1)?.state;
+    assert.equal(state, "compromised");
+    assert.ok(await reads(back, first));
+  } finally {
+    await back.stop();
+    await target.drop();
+  }
+});
+
+test("a restored database behind a witness is refused until two people have approved the loss", async () => {
+  await using database = await openTestDatabase({ migrations: CUSTODY_MIGRATIONS });
+  const site = await openSite(database);
+  const { file } = await makeBackup(site);
+  const meter = new TestMeter({ systemTitle: "5453540000000621" });
+  await site.add(meter);
+  await carryTakeover(site, meter);
+  await site.stop();
+  const target = await emptyDatabase();
+  await restoreInto(target, file);
+  const back = await openSite(target, { escrow: join(folder, "empty"), state: site.state });
+  try {
+    assert.equal(back.custody.ledger.state.halt?.code, "ledger-restored");
+    await assert.rejects(back.custody.service.openSession({ meter: titleOf(meter), purpose: "read" }, HEAD_END), {
+      code: "ledger-restored",
+    });
+    const change = JSON.stringify({ ...back.custody.ledger.state.wanted, reason: "the machine is lost" });
+    await back.stop();
+    const people = ["ada", "grace"].map((name) => ({ name, ...generateKeyPairSync("ed25519") }));
+    const approvals = people.map(({ name, privateKey }) => ({ name, signature: approveChange(change, privateKey) }));
+    writeFileSync(join(site.state, "ledger/approved-change.json"), JSON.stringify({ change, approvals }));
+    const approvers = people.map(({ name, publicKey }) => ({
+      name,
+      publicKey: publicKey.export({ type: "spki", format: "pem" }) as string,
+    }));
+    const resumed = await openSite(target, { escrow: site.escrow, state: site.state, approvers });
+    assert.equal(resumed.custody.ledger.state.halt, undefined);
+    const kinds = (await resumed.store.ledger.read(0, 100)).map(({ kind }) => kind);
+    assert.ok(kinds.indexOf("ledger-resumed") < kinds.indexOf("ledger-custody-restored"));
+    await resumed.stop();
+  } finally {
+    await back.stop();
+    await target.drop();
+  }
+});
+
+test("a backup that was cut, changed, reordered or is another's does not open, and a full database is never overwritten", async () => {
+  await using database = await openTestDatabase({ migrations: CUSTODY_MIGRATIONS });
+  const site = await openSite(database);
+  const { file, manifest } = await makeBackup(site);
+  const whole = readFileSync(file);
+  const key = recoveryPrivateKey(recovery.privateText);
+  const linesOf = async (octets: Buffer, with_ = key) => {
+    const lines: string[] = [];
+    for await (const line of openBackup(chunks(octets), with_)) lines.push(line);
+    return lines;
+  };
+  assert.ok((await linesOf(whole)).length > 20);
+  const headerEnd = whole.indexOf(0x0a) + 1;
+  const flipped = Buffer.from(whole);
+  flipped[whole.length - 40] = (flipped[whole.length - 40] as number) ^ 1;
+  const renamed = Buffer.from(whole.toString("latin1").replace('"safe"', '"same"'), "latin1");
+  for (const bad of [
+    whole.subarray(0, whole.length - 1),
+    whole.subarray(0, headerEnd),
+    whole.subarray(0, 20),
+    flipped,
+    renamed,
+  ])
+    await assert.rejects(linesOf(bad), { code: "backup-not-authentic" });
+  const other = recoveryPrivateKey(generateRecoveryKey("other").privateText);
+  await assert.rejects(linesOf(whole, other), { code: "backup-not-authentic" });
+  const { facts } = verifyManifest(manifest);
+  writeFileSync(file, flipped);
+  await assert.rejects(requireSealedFile(file, facts), { code: "backup-not-authentic" });
+  for (const change of ['"octets":', '"ledgerSize":'])
+    assert.throws(() => verifyManifest(manifest.replace(`\\${change.slice(0, -2)}\\":`, '\\"x\\":')), {
+      code: "backup-not-authentic",
+    });
+  writeFileSync(file, whole);
+  await assert.rejects(restoreInto({ url: database.url, ownerUrl: database.adminUrl }, file), {
+    code: "restore-refused",
+  });
+  await site.stop();
+});
+
+async function* chunks(octets: Buffer): AsyncGenerator<Uint8Array> {
+  for (let at = 0; at < octets.length; at += 1000) yield octets.subarray(at, at + 1000);
+}

@@ -1,0 +1,44 @@
+import type { CustodianRequest, CustodianResponse } from "@meterkeep/api/custodian";
+import { systemTitleText } from "@meterkeep/dlms";
+import { CallRefusal } from "../calls/call-refusal.ts";
+import type { Caller } from "../calls/caller.ts";
+import type { ConversationDependencies } from "../conversation/dependencies.ts";
+import type { SetupPlace } from "../store/records.ts";
+import { journalOf } from "../takeover/view.ts";
+
+/** An association takes three counters; a drill tries a few combinations of keys. */
+const COUNTERS = 32;
+
+/**
+ * Sets counters of meters aside for a drill: a restored copy of this custody may use them, and neither this one nor any
+ * other ever will.
+ */
+export async function drillCounters(
+  {
+    files,
+    sendCounters,
+    committer,
+    now,
+  }: Pick<ConversationDependencies, "files" | "sendCounters" | "committer" | "now">,
+  { meters }: CustodianRequest<"drillCounters">,
+  caller: Caller,
+): Promise<CustodianResponse<"drillCounters">> {
+  const counters: CustodianResponse<"drillCounters">["counters"][number][] = [];
+  for (const meter of meters) {
+    const title = systemTitleText(meter);
+    const file = await files.load(title);
+    if (file === undefined) throw new CallRefusal("unknown-meter", `meter ${title} is not in custody`);
+    const { utility, island } = file.meter;
+    const place: SetupPlace = { utility, island, systemTitle: title, setup: 0 };
+    const keyVersion = journalOf(file).journal.belief[0][0] as number;
+    const first = await sendCounters.take(place, keyVersion, COUNTERS);
+    const body = { first, count: COUNTERS };
+    await committer.submit({
+      entries: [
+        { at: now(), kind: "drill-counters-set-aside", principal: caller.name, utility, island, meter: title, body },
+      ],
+    });
+    counters.push({ meter, first, count: COUNTERS });
+  }
+  return { counters };
+}

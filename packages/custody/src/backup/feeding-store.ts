@@ -1,0 +1,199 @@
+import { entryLine, type Growth } from "@meterkeep/ledger";
+import type { ShipmentRecord } from "../store/records.ts";
+import type { CustodyStore, StagedMeter, Write } from "../store/store.ts";
+import type { ChangeFeed } from "./change-feed.ts";
+
+/** Where a ledger stood: its size, and the leaf of its last entry, hex; none for an empty one. */
+export interface FeedEdge {
+  readonly size: number;
+  readonly leaf: string | undefined;
+}
+
+/** One change of a custodian's database. */
+export type FeedChange =
+  | {
+      readonly kind: "commit";
+      readonly writes: readonly Write[];
+      /** The ledger's lines, where it grows: they follow `from`. */
+      readonly growth?: { readonly from: FeedEdge; readonly to: FeedEdge; readonly lines: readonly string[] };
+      readonly at: number;
+    }
+  | { readonly kind: "stage"; readonly stage: number; readonly meters: readonly StagedMeter[] }
+  | { readonly kind: "shipment"; readonly stage: number; readonly shipment: ShipmentRecord }
+  /** Another member of the store that changes something: the port, the member, what it was given. */
+  | {
+      readonly kind: "call";
+      readonly port: FeedPort;
+      readonly member: string;
+      readonly args: readonly unknown[];
+    }
+  /** What came before is missing here: nothing after it can be done again. */
+  | { readonly kind: "gap"; readonly problem: string };
+
+/** The parts of the store that have members of their own which change something. */
+interface Ports {
+  readonly rotations: CustodyStore["rotations"];
+  readonly enrolments: CustodyStore["enrolments"];
+  readonly checkpoints: CustodyStore["checkpoints"];
+  readonly vaultKeys: CustodyStore["vaultKeys"];
+  readonly vaultSecrets: CustodyStore["vaultSecrets"];
+  readonly installation: CustodyStore["installation"];
+  readonly "pki.registry": CustodyStore["pki"]["registry"];
+  readonly "pki.assignments": CustodyStore["pki"]["assignments"];
+  readonly "pki.passwords": CustodyStore["pki"]["passwords"];
+  readonly "pki.plans": CustodyStore["pki"]["plans"];
+}
+export type FeedPort = keyof Ports;
+
+/**
+ * Which members change something. Each stands here by name: one that is added does not compile until somebody has said
+ * whether it is done again.
+ */
+const MEMBERS: { readonly [P in FeedPort]: { readonly [M in keyof Ports[P]]: "reads" | "changes" } } = {
+  rotations: {
+    plan: "changes",
+    setPolicy: "changes",
+    due: "reads",
+    titles: "reads",
+    counts: "reads",
+    gone: "reads",
+    policy: "reads",
+  },
+  enrolments: {
+    plan: "changes",
+    setPolicy: "changes",
+    due: "reads",
+    titles: "reads",
+    counts: "reads",
+    policy: "reads",
+  },
+  checkpoints: { add: "changes", cosign: "changes", last: "reads", list: "reads" },
+  vaultKeys: { insert: "changes", find: "reads" },
+  vaultSecrets: { insert: "changes", addCopies: "changes", find: "reads", all: "reads" },
+  installation: {
+    insertRoot: "changes",
+    insertNamedSecret: "changes",
+    inUse: "reads",
+    root: "reads",
+    namedSecret: "reads",
+  },
+  "pki.registry": {
+    addAuthority: "changes",
+    order: "changes",
+    issued: "changes",
+    revoke: "changes",
+    revokeAgain: "changes",
+    authorities: "reads",
+    find: "reads",
+    findAll: "reads",
+    search: "reads",
+    orderedSince: "reads",
+    isRevoked: "reads",
+    revoked: "reads",
+    extent: "reads",
+    meters: "reads",
+    devicePace: "reads",
+    endings: "reads",
+    newest: "reads",
+    addList: "changes",
+    newestList: "reads",
+  },
+  "pki.assignments": { add: "changes", newest: "reads" },
+  "pki.passwords": { add: "changes", take: "changes" },
+  "pki.plans": {
+    add: "changes",
+    move: "changes",
+    addRemovals: "changes",
+    finishRemoval: "changes",
+    cut: "changes",
+    lift: "changes",
+    list: "reads",
+    removals: "reads",
+    openRemovals: "reads",
+    cuts: "reads",
+  },
+};
+
+/** The same store, telling a feed of every change before it is made. */
+export function feedingStore(store: CustodyStore, feed: Pick<ChangeFeed, "note">, now: () => number): CustodyStore {
+  const note = (change: FeedChange): Promise<void> => feed.note(change);
+  let stages = 0;
+  const told = <P extends FeedPort>(port: P, part: Ports[P]): Ports[P] => {
+    const members = Object.entries(part).map(([member, call]: [string, (...args: unknown[]) => unknown]) => [
+      member,
+      (MEMBERS[port] as Readonly<Record<string, string>>)[member] === "reads"
+        ? call
+        : async (...args: unknown[]) => {
+            await note({ kind: "call", port, member, args });
+            return call.apply(part, args);
+          },
+    ]);
+    return Object.fromEntries(members) as Ports[P];
+  };
+  return {
+    commit: async (writes, growth) => {
+      const grown = growth && { growth: grownBy(growth) };
+      await note({ kind: "commit", writes, at: now(), ...grown });
+      await store.commit(writes, growth);
+    },
+    stageShipment: async () => {
+      const staged = await store.stageShipment();
+      stages += 1;
+      const stage = now() * 1000 + (stages % 1000);
+      return {
+        knows: staged.knows,
+        add: async (meters) => {
+          await note({ kind: "stage", stage, meters });
+          return staged.add(meters);
+        },
+        commit: async (shipment) => {
+          await note({ kind: "shipment", stage, shipment });
+          await staged.commit(shipment);
+        },
+        drop: staged.drop,
+      };
+    },
+    rotations: told("rotations", store.rotations),
+    enrolments: told("enrolments", store.enrolments),
+    checkpoints: told("checkpoints", store.checkpoints),
+    vaultKeys: told("vaultKeys", store.vaultKeys),
+    vaultSecrets: told("vaultSecrets", store.vaultSecrets),
+    installation: told("installation", store.installation),
+    pki: {
+      registry: told("pki.registry", store.pki.registry),
+      assignments: told("pki.assignments", store.pki.assignments),
+      passwords: told("pki.passwords", store.pki.passwords),
+      plans: told("pki.plans", store.pki.plans),
+    },
+    // Reading.
+    load: store.load,
+    loadPage: store.loadPage,
+    counterLine: store.counterLine,
+    unauthenticated: store.unauthenticated,
+    meterCount: store.meterCount,
+    shipmentMeters: store.shipmentMeters,
+    ledger: store.ledger,
+    restorations: store.restorations,
+  };
+}
+
+/** Does a noted call again. */
+export async function callAgain(
+  store: CustodyStore,
+  { port, member, args }: Extract<FeedChange, { kind: "call" }>,
+): Promise<void> {
+  if ((MEMBERS[port] as Readonly<Record<string, string>>)[member] !== "changes") return;
+  const [outer, inner] = port.split(".") as [keyof CustodyStore, string | undefined];
+  const part = (
+    inner === undefined ? store[outer] : (store[outer] as unknown as Readonly<Record<string, unknown>>)[inner]
+  ) as Readonly<Record<string, (...all: readonly unknown[]) => Promise<unknown>>>;
+  await part[member]?.(...args);
+}
+
+function grownBy({ from, to, entries }: Growth) {
+  const edge = ({ frontier, lastLeaf }: Growth["from"]): FeedEdge => ({
+    size: frontier.size,
+    leaf: lastLeaf && Buffer.from(lastLeaf).toString("hex"),
+  });
+  return { from: edge(from), to: edge(to), lines: entries.map(entryLine) };
+}
