@@ -9,6 +9,7 @@ import { registerHsm } from "./commands/hsm.ts";
 import { registerKeys } from "./commands/keys.ts";
 import { registerLedger } from "./commands/ledger.ts";
 import { registerMeter } from "./commands/meter.ts";
+import { registerPki } from "./commands/pki.ts";
 import { registerRead } from "./commands/read.ts";
 import { registerStart } from "./commands/start.ts";
 import { registerStatus } from "./commands/status.ts";
@@ -32,6 +33,7 @@ export const COMMANDS: readonly RegisterCommand[] = [
   registerDrill,
   registerMeter,
   registerKeys,
+  registerPki,
   registerLedger,
   registerHeadEnds,
   registerAdmin,

@@ -64,6 +64,17 @@ export {
   SignIn,
   SignInLink,
 } from "./http/people.ts";
+export {
+  AuthorityList,
+  AuthorityView,
+  CERTIFICATE_STATE_WORDS,
+  CertificateList,
+  CertificateQuery,
+  CertificateView,
+  ExpiryBoard,
+  RevocationEffect,
+  RevocationList,
+} from "./http/pki.ts";
 export { HTTP_PROBLEM_CODES, HTTP_PROBLEMS, type HttpProblemCode, Problem } from "./http/problem.ts";
 export {
   EvidenceView,

@@ -48,6 +48,7 @@ export { overviewCounts } from "./view/counts.ts";
 export { evidenceView } from "./view/evidence.ts";
 export { meterDetail } from "./view/meter-detail.ts";
 export { meterSummaries } from "./view/meter-summary.ts";
+export { type Load, loadOf } from "./view/load.ts";
 export { missingIntervals, SETTLE_SECONDS } from "./view/missing.ts";
 export { profileReadings, registerReadings } from "./view/readings.ts";
 export { sessionDetail, sessionsOf } from "./view/sessions.ts";

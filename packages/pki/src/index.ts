@@ -13,7 +13,16 @@ export {
   type ExaminationDependencies,
   examineCertificate,
 } from "./authority/examination.ts";
-export { type IssueOrder, type Issuer, issueCertificate, issueRoot } from "./authority/issue.ts";
+export {
+  certificateOf,
+  type IssueOrder,
+  type Issuer,
+  issueCertificate,
+  issueRoot,
+  type PreparedCertificate,
+  prepareCertificate,
+  prepareRoot,
+} from "./authority/issue.ts";
 export {
   type AdoptedAuthority,
   type AuthorityDependencies,
@@ -103,7 +112,7 @@ export {
 } from "./x509/extensions.ts";
 export { nameOfIdentifier, OID } from "./x509/identifiers.ts";
 export { keyIdentifier } from "./x509/key-identifier.ts";
-export { type Name, nameText } from "./x509/name.ts";
+export { type Name, nameText, textOf } from "./x509/name.ts";
 export { type PathOptions, type PathProblem, type PathVerdict, validatePath } from "./x509/path.ts";
 export { fromPem, toPem } from "./x509/pem.ts";
 export { type PublicKey, publicKey } from "./x509/public-key.ts";

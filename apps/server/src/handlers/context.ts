@@ -21,6 +21,18 @@ import type { EventStreams } from "../http/event-stream.ts";
 /** How the custodian's ledger is looked into. */
 export type LedgerCalls = "ledgerState" | "ledgerProof" | "ledgerConsistency" | "ledgerCheckpoints";
 
+/** How the PKI is looked at, and what of it is published. */
+export type PkiCalls =
+  | "authorities"
+  | "searchCertificates"
+  | "newestCertificates"
+  | "expiryBoard"
+  | "revocationEffect"
+  | "authorityMeters"
+  | "revocations"
+  | "publishedList"
+  | "publishedAnswer";
+
 /** What the handlers of the API work with: the parts of a running head-end. */
 export interface Context {
   readonly pool: SqlPool;
@@ -36,7 +48,10 @@ export interface Context {
   readonly gateways: GatewayPolicy;
   /** A real meter is in the inventory from now on: it is recognised, and its gateway listened to. */
   attached(meter: { readonly systemTitle: string; readonly source: string | undefined }): Promise<void>;
-  readonly custodian: Pick<Custodian, "addMeter" | "describeKeys" | "ledgerEntries" | "status" | LedgerCalls>;
+  readonly custodian: Pick<
+    Custodian,
+    "addMeter" | "describeKeys" | "ledgerEntries" | "status" | LedgerCalls | PkiCalls
+  >;
   readonly custodianWatch: CustodianWatch;
   readonly ledger: Ledger;
   readonly drills: Drills;

@@ -10,8 +10,10 @@ import { ledgerHandlers } from "../handlers/ledger.ts";
 import { meterHandlers } from "../handlers/meters.ts";
 import { passkeyHandlers } from "../handlers/passkeys.ts";
 import { peopleHandlers } from "../handlers/people.ts";
+import { pkiHandlers } from "../handlers/pki.ts";
 import { readingHandlers } from "../handlers/readings.ts";
 import { statusHandlers } from "../handlers/status.ts";
+import { servePublications } from "../pki/publications.ts";
 import { serveConsole } from "./console.ts";
 import { describeApi } from "./docs.ts";
 import { requireLogin } from "./login.ts";
@@ -66,12 +68,14 @@ export async function createApp(context: Context, options: AppOptions): Promise<
     ...readingHandlers(context),
     ...auditHandlers(context),
     ...ledgerHandlers(context),
+    ...pkiHandlers(context),
     ...drillHandlers(context),
   });
   app.get("/healthz", { config: { access: "nobody-yet" }, schema: { hide: true } }, async () =>
     statusHandlers(context).health({} as never),
   );
   serveMetrics(app, options.metrics);
+  servePublications(app, context);
   await serveConsole(app, options.consoleDirectory);
   return app;
 }

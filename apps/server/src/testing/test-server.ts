@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Custodian } from "@meterkeep/api/custodian";
+import { type Custodian, CustodianCallError } from "@meterkeep/api/custodian";
 import { systemTitleText } from "@meterkeep/dlms";
 import {
   createGatewayPolicy,
@@ -55,6 +55,17 @@ export function scriptedCustodian(more: Partial<Calls> = {}): Calls {
     ledgerProof: async () => ({ hashes: [] }),
     ledgerConsistency: async () => ({ hashes: [] }),
     ledgerCheckpoints: async () => ({ checkpoints: [] }),
+    authorities: async () => ({ authorities: [], address: "http://localhost/pki" }),
+    searchCertificates: async () => ({ certificates: [] }),
+    newestCertificates: async () => ({ certificates: [] }),
+    expiryBoard: async () => ({ moments: [], rows: [] }),
+    revocationEffect: async () => {
+      throw new CustodianCallError("pki-refused", "there is no such authority");
+    },
+    authorityMeters: async () => ({ meters: [] }),
+    revocations: async () => ({ plans: [], cuts: [] }),
+    publishedList: async () => ({ list: undefined }),
+    publishedAnswer: async () => ({ octets: Uint8Array.of(0x30, 0x03, 0x0a, 0x01, 0x06), until: 0 }),
     describeKeys: async () => ({
       keys: [{ purpose: "GUEK", version: 1, state: "active", origin: "imported", createdAt: 0, provenAt: undefined }],
     }),

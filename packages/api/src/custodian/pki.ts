@@ -187,11 +187,7 @@ export const REVOCATION_STATE_NAMES = ["planned", "running", "stopped", "done"] 
 export const REVOCATION_MOVE_NAMES = ["start", "stop", "next", "lift"] as const;
 
 /** What revoking an authority would do. */
-export const revocationEffectRequest = record({
-  authority: hexText,
-  /** The last meter of the page before. */
-  after: c.optional(hexText),
-});
+export const revocationEffectRequest = record({ authority: hexText });
 export const revocationEffect = record({
   authority: hexText,
   authorities: c.unsigned32,
@@ -201,9 +197,11 @@ export const revocationEffect = record({
   /** Certificates of devices an hour, as measured; absent where too few were issued to say. */
   perHour: c.optional(c.float64),
   hours: c.optional(c.float64),
-  /** A page of the meters, so that whoever knows their load can add it up. */
-  titles: c.sequenceOf(meterTitle, { max: 1000 }),
 });
+
+/** A page of the meters with certificates of an authority or one below it: whoever knows their load can add it up. */
+export const authorityMetersRequest = record({ authority: hexText, after: c.optional(meterTitle) });
+export const authorityMetersResponse = record({ meters: c.sequenceOf(meterTitle, { max: 1000 }) });
 export type RevocationEffectView = Infer<typeof revocationEffect>;
 
 export const revocationPlan = record({

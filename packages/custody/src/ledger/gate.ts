@@ -18,6 +18,7 @@ const READING: ReadonlySet<string> = new Set<CustodianMethod>([
   "expiryBoard",
   "assignments",
   "revocationEffect",
+  "authorityMeters",
   "revocations",
   "headEnds",
 ]);

@@ -38,6 +38,7 @@ export type PkiService = Pick<
   | "assignments"
   | "setAssignments"
   | "revocationEffect"
+  | "authorityMeters"
   | "planRevocation"
   | "moveRevocation"
   | "revocations"

@@ -14,13 +14,17 @@ export function revocationService({
   now,
 }: Pki): Pick<
   PkiService,
-  "revocationEffect" | "planRevocation" | "moveRevocation" | "revocations" | "certificateRemovals" | "finishRemoval"
+  | "revocationEffect"
+  | "planRevocation"
+  | "moveRevocation"
+  | "revocations"
+  | "certificateRemovals"
+  | "finishRemoval"
+  | "authorityMeters"
 > {
   return {
-    revocationEffect: async ({ authority, after }) => {
+    revocationEffect: async ({ authority }) => {
       const { authorities, meters, certificates, extent, perHour, hours } = await revocations.effect(authority);
-      const page = await store.registry.meters(authorities, after, PAGE_METERS);
-      const titles = page.map((one) => systemTitle(fromHex(one.systemTitle)));
       return {
         authority,
         authorities: authorities.length,
@@ -29,8 +33,12 @@ export function revocationService({
         extent: [...extent],
         perHour,
         hours,
-        titles,
       };
+    },
+    authorityMeters: async ({ authority, after }) => {
+      const below = await revocations.below(authority);
+      const page = await store.registry.meters(below, after && systemTitleText(after), PAGE_METERS);
+      return { meters: page.map((one) => systemTitle(fromHex(one.systemTitle))) };
     },
     planRevocation: async ({ authority, reason }, caller) =>
       planView(await revocations.plan(authority, reason as RevocationReason, caller.name)),

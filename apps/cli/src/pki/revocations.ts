@@ -1,0 +1,134 @@
+import { readFile } from "node:fs/promises";
+import type { RevocationEffect } from "@meterkeep/api";
+import { REVOCATION_MOVE_NAMES, type RevocationPlanView } from "@meterkeep/api/custodian";
+import Table from "cli-table3";
+import { asOperator } from "../keys/operator.ts";
+import type { OperatorOptions } from "../operator/commands.ts";
+import { runningServer } from "../operator/server.ts";
+import type { Terminal } from "../terminal.ts";
+import { writeNew } from "./files.ts";
+import { choiceFrom, hexFrom, numberFrom, print, type RevokeOptions, reasonFrom } from "./options.ts";
+
+/** `meterkeep pki revoke` */
+export async function revoke(
+  authorityText: string,
+  serialTexts: readonly string[],
+  options: RevokeOptions,
+  terminal: Terminal,
+): Promise<void> {
+  const authority = hexFrom(authorityText, "the authority");
+  const serials = serialTexts.map((text) => hexFrom(text, "the serial number"));
+  const { revoked } = await asOperator(options.state, terminal, (custodian) =>
+    custodian.revokeCertificates({ authority, serials, reason: reasonFrom(options.reason) }),
+  );
+  const before = serials.length - revoked;
+  const others = before === 0 ? "" : ` ${before} were revoked before.`;
+  await print(terminal, options, { revoked }, `${revoked} certificates are revoked, for good.${others}\n`);
+}
+
+/** `meterkeep pki revoke-authority` */
+export async function revokeAuthority(
+  authorityText: string,
+  options: RevokeOptions & { readonly whatIf?: boolean },
+  terminal: Terminal,
+): Promise<void> {
+  const authority = hexFrom(authorityText, "the authority");
+  if (options.whatIf === true) {
+    const effect = await runningServer(options.state, terminal).call("revocationEffect", { params: { authority } });
+    return print(terminal, options, effect, effectText(effect));
+  }
+  const plan = await asOperator(options.state, terminal, (custodian) =>
+    custodian.planRevocation({ authority, reason: reasonFrom(options.reason) }),
+  );
+  const text = `${planText(plan)}\nIt issues nothing from now on. Nothing is revoked yet: meterkeep pki revocation ${plan.id} start\n`;
+  await print(terminal, options, plan, text);
+}
+
+/** `meterkeep pki revocations` */
+export async function revocations(options: OperatorOptions, terminal: Terminal): Promise<void> {
+  const found = await asOperator(options.state, terminal, (custodian) => custodian.revocations({}));
+  const cuts = found.cuts.map(
+    ({ utility, island, plan, cutAt }) =>
+      `${utility}/${island} is cut since ${new Date(cutAt).toISOString()} (${plan})`,
+  );
+  const lines = [...found.plans.map(planText), ...cuts];
+  await print(
+    terminal,
+    options,
+    found,
+    lines.length === 0 ? "No authority is being revoked.\n" : `${lines.join("\n")}\n`,
+  );
+}
+
+/** `meterkeep pki revocation` */
+export async function moveRevocation(
+  plan: string,
+  move: string,
+  options: OperatorOptions,
+  terminal: Terminal,
+): Promise<void> {
+  const wanted = choiceFrom(REVOCATION_MOVE_NAMES, move, "the move");
+  const moved = await asOperator(options.state, terminal, (custodian) =>
+    custodian.moveRevocation({ plan, move: wanted }),
+  );
+  await print(terminal, options, moved, `${planText(moved)}\n`);
+}
+
+/** `meterkeep pki crl` */
+export async function revocationList(
+  authorityText: string,
+  file: string,
+  options: OperatorOptions & { readonly shard: string; readonly delta?: boolean; readonly publish?: boolean },
+  terminal: Terminal,
+): Promise<void> {
+  const authority = hexFrom(authorityText, "the authority");
+  const shard = numberFrom(options.shard, "--shard");
+  if (options.publish === true) {
+    const octets = new Uint8Array(await readFile(file));
+    await asOperator(options.state, terminal, (custodian) => custodian.adoptList({ authority, shard, octets }));
+    return print(terminal, options, { published: true }, "It is published.\n");
+  }
+  const kind = options.delta === true ? "delta" : "full";
+  const { list } = await asOperator(options.state, terminal, (custodian) =>
+    custodian.publishedList({ authority, shard, kind }),
+  );
+  if (list === undefined) return print(terminal, options, { list: null }, "Nothing has changed since the full list.\n");
+  await writeNew(file, list.octets);
+  const until = new Date(list.until).toISOString();
+  await print(terminal, options, { file, until }, `${file}, good until ${until}\n`);
+}
+
+function planText({ id, authority, reason, stage, state, meters, finished, plannedBy }: RevocationPlanView): string {
+  return `${id}  ${authority}  ${reason}, by ${plannedBy}: stage "${STAGES[stage]}" is ${state}, ${finished} so far; ${meters} meters in all`;
+}
+
+const STAGES = {
+  refuse: "refuse its certificates",
+  remove: "remove them from meters",
+  cut: "cut its islands",
+} as const;
+
+function effectText(effect: RevocationEffect): string {
+  const { authorities, certificates, meters, loadW, metersWithoutLoad, islands, hoursToEnrol, certificatesPerHour } =
+    effect;
+  const table = new Table({
+    head: ["utility", "island", "certificates", "meters"],
+    style: { head: [], border: [], compact: true },
+  });
+  for (const one of islands) table.push([one.utility, one.island, one.certificates, one.meters]);
+  const unmeasured = metersWithoutLoad === 0 ? "" : `, without ${metersWithoutLoad} meters that measured nothing yet`;
+  const pace =
+    hoursToEnrol === undefined || certificatesPerHour === undefined
+      ? "Too few certificates were issued in 30 days to say how long new ones would take."
+      : `Issuing anew would take ${hoursToEnrol.toFixed(1)} hours at the measured ${Math.round(certificatesPerHour)} certificates an hour.`;
+  return [
+    `Authorities  ${authorities}, with those below it`,
+    `Certificates ${certificates} that are valid`,
+    `Meters       ${meters}`,
+    `Load         ${(loadW / 1000).toFixed(1)} kW${unmeasured}`,
+    pace,
+    "Nothing has been changed.",
+    "",
+    islands.length === 0 ? "" : `${table}\n`,
+  ].join("\n");
+}

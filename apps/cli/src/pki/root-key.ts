@@ -1,0 +1,137 @@
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHash,
+  createPrivateKey,
+  generateKeyPairSync,
+  randomBytes,
+  scryptSync,
+} from "node:crypto";
+import { existsSync, readFileSync, statSync } from "node:fs";
+import { Token, type TokenOptions } from "@meterkeep/hsm";
+import { type AuthorityKey, localSigner, type PublicKey, signatureOf } from "@meterkeep/pki";
+import { CliError } from "../error.ts";
+import { writeNew } from "./files.ts";
+
+/** Where the key of a root is: under a passphrase in its folder, or in a token. */
+export interface RootKeyOptions {
+  readonly folder: string;
+  readonly passphraseFile?: string;
+  readonly tokensFile?: string;
+}
+
+/** What is in `root-key.json`: PKCS #8 under AES-256-GCM, under scrypt of the passphrase. */
+interface SealedKey {
+  readonly format: "meterkeep-root-key-1";
+  readonly scrypt: { readonly n: number; readonly r: number; readonly p: number; readonly salt: string };
+  readonly nonce: string;
+  readonly sealed: string;
+}
+
+const FILE = "root-key.json";
+/** 128 MiB and about half a second a guess: whoever finds the file is not to try many. */
+const SCRYPT = { n: 2 ** 17, r: 8, p: 1 } as const;
+const SCRYPT_MEMORY = 256 * 1024 * 1024;
+const LABEL = "meterkeep-root";
+const OTHERS = 0o077;
+const POINT_BYTES = 96;
+
+/** Makes the key pair of a root, and lends it. @throws CliError `option-invalid`, `input-unreadable` */
+export async function withNewRootKey<T>(options: RootKeyOptions, body: (key: AuthorityKey) => Promise<T>): Promise<T> {
+  if (options.tokensFile !== undefined) return withToken(options.tokensFile, body);
+  const passphrase = passphraseOf(options);
+  const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-384" });
+  const salt = randomBytes(16);
+  const nonce = randomBytes(12);
+  const cipher = createCipheriv("aes-256-gcm", keyOf(passphrase, salt, SCRYPT), nonce);
+  const octets = privateKey.export({ type: "pkcs8", format: "der" });
+  const sealed = Buffer.concat([cipher.update(octets), cipher.final(), cipher.getAuthTag()]);
+  octets.fill(0);
+  const content: SealedKey = {
+    format: "meterkeep-root-key-1",
+    scrypt: { ...SCRYPT, salt: salt.toString("base64") },
+    nonce: nonce.toString("base64"),
+    sealed: sealed.toString("base64"),
+  };
+  await writeNew(`${options.folder}/${FILE}`, `${JSON.stringify(content, undefined, 2)}\n`, 0o600);
+  return body(signerOf(privateKey));
+}
+
+/** Lends the key of a root for as long as `body` takes. @throws CliError `option-invalid`, `input-unreadable` */
+export async function withRootKey<T>(options: RootKeyOptions, body: (key: AuthorityKey) => Promise<T>): Promise<T> {
+  if (options.tokensFile !== undefined) return withToken(options.tokensFile, body);
+  const path = `${options.folder}/${FILE}`;
+  if (!existsSync(path))
+    throw new CliError("input-unreadable", `${path} is not there: is the root's key in a token (--tokens-file)?`);
+  const { scrypt, nonce, sealed } = JSON.parse(readPrivate(path)) as SealedKey;
+  const octets = Buffer.from(sealed, "base64");
+  const key = keyOf(passphraseOf(options), Buffer.from(scrypt.salt, "base64"), scrypt);
+  const decipher = createDecipheriv("aes-256-gcm", key, Buffer.from(nonce, "base64"));
+  decipher.setAuthTag(octets.subarray(-16));
+  let opened: Buffer;
+  try {
+    opened = Buffer.concat([decipher.update(octets.subarray(0, -16)), decipher.final()]);
+  } catch (cause) {
+    throw new CliError("option-invalid", `the passphrase does not open ${path}`, { cause });
+  }
+  const privateKey = createPrivateKey({ key: opened, format: "der", type: "pkcs8" });
+  opened.fill(0);
+  return body(signerOf(privateKey));
+}
+
+function signerOf(privateKey: ReturnType<typeof createPrivateKey>): AuthorityKey {
+  const { x, y } = privateKey.export({ format: "jwk" }) as { readonly x: string; readonly y: string };
+  const point = new Uint8Array(Buffer.concat([Buffer.from(x, "base64url"), Buffer.from(y, "base64url")]));
+  return localSigner(privateKey, { curve: "P-384", point });
+}
+
+/** The key pair stays in the token: digests go in, signatures come out. */
+async function withToken<T>(path: string, body: (key: AuthorityKey) => Promise<T>): Promise<T> {
+  await using token = new Token(tokenOf(path));
+  const point = await token.calls.keyPair(LABEL, "P-384");
+  if (point.length !== POINT_BYTES) throw new CliError("option-invalid", "the token's key is not on P-384");
+  const publicKey: PublicKey = { curve: "P-384", point };
+  return await body({
+    publicKey,
+    sign: async (octets) =>
+      signatureOf(await token.calls.sign(LABEL, "P-384", createHash("sha384").update(octets).digest())),
+  });
+}
+
+function tokenOf(path: string): TokenOptions {
+  const [first] = JSON.parse(readPrivate(path)) as readonly {
+    readonly library: string;
+    readonly label: string;
+    readonly pin: string;
+    readonly env?: Readonly<Record<string, string>>;
+  }[];
+  if (first === undefined) throw new CliError("option-invalid", `${path} names no token`);
+  const { library, label, pin, env } = first;
+  return { library, label, pin: () => pin, sessions: 1, ...(env && { env }) };
+}
+
+function passphraseOf({ passphraseFile }: RootKeyOptions): string {
+  if (passphraseFile === undefined)
+    throw new CliError("option-invalid", "name the file with the passphrase of the root's key: --passphrase-file");
+  const passphrase = readPrivate(passphraseFile).trim();
+  if (passphrase.length < MIN_CHARACTERS)
+    throw new CliError("option-invalid", `a passphrase of a root has ${MIN_CHARACTERS} characters at least`);
+  return passphrase;
+}
+
+const MIN_CHARACTERS = 20;
+
+function readPrivate(path: string): string {
+  try {
+    if ((statSync(path).mode & OTHERS) !== 0)
+      throw new CliError("input-unreadable", `${path} can be read by others: chmod 600 it`);
+    return readFileSync(path, "utf8");
+  } catch (cause) {
+    if (cause instanceof CliError) throw cause;
+    throw new CliError("input-unreadable", `${path} cannot be read: ${(cause as Error).message}`, { cause });
+  }
+}
+
+function keyOf(passphrase: string, salt: Uint8Array, { n, r, p }: { n: number; r: number; p: number }): Buffer {
+  return scryptSync(passphrase, salt, 32, { N: n, r, p, maxmem: SCRYPT_MEMORY });
+}
