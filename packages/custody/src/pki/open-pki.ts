@@ -83,6 +83,8 @@ export interface Pki {
   record(kind: string, principal: string, body: Readonly<Record<string, unknown>>): Promise<void>;
   /** Goes on with revocations that run; to be called every few seconds. */
   tend(): Promise<void>;
+  /** Hears of what should not happen. */
+  readonly onFailure: (error: unknown) => void;
 }
 
 /** Opens the PKI of a custodian: what was revoked stays revoked, whatever database was put back. */
@@ -98,6 +100,9 @@ export async function openPki(parts: PkiParts): Promise<Pki> {
     signerOf: (keyName) => keys.open(keyName),
     record: (entries) => committer.submit({ entries: [...entries] }),
     journal: (revoked) => journal.append(revoked),
+    onRevoked: (authority, serials) => {
+      for (const serial of serials) publisher.forget(authority, serial);
+    },
     random: (count) => new Uint8Array(randomBytes(count)),
     now,
     limitOf: (requester) => options.limits?.[requester] ?? DEFAULT_LIMIT,
@@ -109,7 +114,7 @@ export async function openPki(parts: PkiParts): Promise<Pki> {
     committer.submit({ entries: [{ at: now(), kind, principal, utility: "*", island: "*", body }] });
   const newId = () => randomBytes(6).toString("hex");
   const revocations: StagedRevocations = new StagedRevocations({ store, authorities, record, newId, now });
-  const publisher = new Publisher(authorities, store.registry, { addressOf, now });
+  const publisher: Publisher = new Publisher(authorities, store.registry, { addressOf, now });
   const strange: number[] = [];
   await replayRevocations(
     store.registry,
@@ -122,6 +127,11 @@ export async function openPki(parts: PkiParts): Promise<Pki> {
   if (options.developmentTree !== undefined && (await authorities.all()).length === 0)
     await makeDevelopmentTree({ authorities, keys, publisher, addTable, addressOf, now }, options.developmentTree);
   let cuts = await store.plans.cuts();
+  let tending: Promise<void> | undefined;
+  const tendOnce = async (): Promise<void> => {
+    while (await revocations.work());
+    cuts = await store.plans.cuts();
+  };
   return {
     store,
     keys,
@@ -130,6 +140,7 @@ export async function openPki(parts: PkiParts): Promise<Pki> {
     revocations,
     address,
     now,
+    onFailure,
     record,
     examine: async (octets, usage, device) => {
       const assignments = async () => (await table.current())?.index;
@@ -161,9 +172,12 @@ export async function openPki(parts: PkiParts): Promise<Pki> {
     },
     isAnyCut: () => cuts.length > 0,
     isCut: ({ utility, island }) => cuts.some((one) => one.utility === utility && one.island === island),
-    tend: async () => {
-      while (await revocations.work());
-      cuts = await store.plans.cuts();
+    tend: () => {
+      // One at a time.
+      tending ??= tendOnce().finally(() => {
+        tending = undefined;
+      });
+      return tending;
     },
   };
 }

@@ -102,7 +102,6 @@ export function pkiService(pki: Pki): PkiService {
     },
     revokeCertificates: async ({ authority, serials, reason }, caller) => {
       const revoked = await authorities.revokeAll(authority, serials, reason as RevocationReason, caller.name);
-      for (const serial of serials) publisher.forget(authority, serial);
       return { revoked };
     },
     publishedList: async ({ authority, shard, kind }) => {

@@ -12,6 +12,8 @@ export function revocationService({
   store,
   record,
   now,
+  tend,
+  onFailure,
 }: Pki): Pick<
   PkiService,
   | "revocationEffect"
@@ -42,7 +44,12 @@ export function revocationService({
     },
     planRevocation: async ({ authority, reason }, caller) =>
       planView(await revocations.plan(authority, reason as RevocationReason, caller.name)),
-    moveRevocation: async ({ plan, move }, caller) => planView(await revocations.move(plan, move, caller.name)),
+    moveRevocation: async ({ plan, move }, caller) => {
+      const moved = await revocations.move(plan, move, caller.name);
+      // It begins at once; what it comes to, `revocations` says.
+      tend().catch(onFailure);
+      return planView(moved);
+    },
     revocations: async () => ({
       plans: (await revocations.list()).map(planView),
       cuts: [...(await store.plans.cuts())],

@@ -187,7 +187,9 @@ export class Authorities {
       },
     ]);
     await journal?.({ at, authority, reason, serials: wanted });
-    return (await registry.revoke(authority, wanted, at, reason)).length;
+    const revoked = await registry.revoke(authority, wanted, at, reason);
+    this.#deps.onRevoked?.(authority, wanted);
+    return revoked.length;
   }
 
   /** The record of an authority. @throws PkiError `authority-unknown` */

@@ -29,6 +29,8 @@ export interface AuthorityDependencies {
   readonly record: (entries: readonly AuthorityEntry[]) => Promise<void>;
   /** Keeps revocations where the loss of the database does not reach them; called after the ledger, before the registry. */
   readonly journal?: (revoked: JournaledRevocation) => Promise<void>;
+  /** Hears of what is revoked from now on: answers that called it good are given no more. */
+  readonly onRevoked?: (authority: string, serials: readonly string[]) => void;
   readonly random: (count: number) => Uint8Array;
   readonly now: () => number;
   /** Certificates that a requester may order a day; 1 000 unless said. A production line is given a number of its own. */
