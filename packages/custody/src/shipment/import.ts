@@ -41,7 +41,7 @@ export interface ImportedShipment {
   readonly warnings: readonly KeyWarning[];
 }
 
-const BATCH_METERS = 250;
+const BATCH_METERS = 500;
 const MAX_WARNINGS = 100;
 
 /**
@@ -80,17 +80,29 @@ async function stageAndCommit(
   let header: ShipmentHeader | undefined;
   let root = "";
   let batch: ShippedMeter[] = [];
+  // The database takes a batch while the next one is read and sealed; never more than one is under way.
+  let writing: Promise<void> = Promise.resolve();
   const flush = async (of: ShipmentHeader) => {
-    setAside.push(...(await addBatch(dependencies, place, of, batch, stage, warnings)));
+    const read = batch;
     batch = [];
+    const sealed = await sealBatch(dependencies, place, of, read, warnings);
+    await writing;
+    writing = stageBatch(stage, sealed, read).then((titles) => void setAside.push(...titles));
+    writing.catch(() => undefined);
   };
-  for await (const item of readShipment(linesOf(chunks), trust)) {
-    if (item.kind === "header") header = await notImported(item.header, stage);
-    else if (item.kind === "verified") root = item.root;
-    else if (batch.push(item.meter) >= BATCH_METERS) await flush(header as ShipmentHeader);
+  try {
+    for await (const item of readShipment(linesOf(chunks), trust)) {
+      if (item.kind === "header") header = await notImported(item.header, stage);
+      else if (item.kind === "verified") root = item.root;
+      else if (batch.push(item.meter) >= BATCH_METERS) await flush(header as ShipmentHeader);
+    }
+    await flush(header as ShipmentHeader);
+  } finally {
+    for (const { keys } of batch) for (const { key } of keys) key[Symbol.dispose]();
+    // What is wrong with an earlier line is said before what is wrong with a later one.
+    await writing;
   }
   const { shipment, manufacturer, customer, created, count } = header as ShipmentHeader;
-  await flush(header as ShipmentHeader);
   const body = { shipment, manufacturer: manufacturer.name, count, root };
   const aside = setAside.map((meter): LedgerDraft => {
     const by = { shipment, manufacturer: manufacturer.name };
@@ -120,15 +132,13 @@ async function notImported(header: ShipmentHeader, stage: ShipmentStage): Promis
   return header;
 }
 
-async function addBatch(
+async function sealBatch(
   { vault, now }: ImportDependencies,
   place: ImportPlace,
   { shipment, manufacturer }: ShipmentHeader,
   batch: readonly ShippedMeter[],
-  stage: ShipmentStage,
   warnings: KeyWarning[],
-): Promise<readonly string[]> {
-  if (batch.length === 0) return [];
+): Promise<readonly StagedMeter[]> {
   const meters = batch.map(({ keys, line, systemTitle, ...facts }) => ({
     keys,
     meter: {
@@ -144,7 +154,17 @@ async function addBatch(
   }));
   for (const { meter, keys } of meters) warnings.push(...warningsOf(meter.systemTitle, keys));
   warnings.splice(MAX_WARNINGS);
-  const { conflict, setAside } = await stage.add(await sealMeters(vault, meters));
+  return sealMeters(vault, meters);
+}
+
+/** Stages sealed meters; gives the titles of those that stood aside for them. */
+async function stageBatch(
+  stage: ShipmentStage,
+  sealed: readonly StagedMeter[],
+  batch: readonly ShippedMeter[],
+): Promise<readonly string[]> {
+  if (sealed.length === 0) return [];
+  const { conflict, setAside } = await stage.add(sealed);
   if (conflict === undefined) return setAside;
   const line = batch.findLast(({ systemTitle }) => systemTitle === conflict.systemTitle)?.line ?? 0;
   throw refusalOf(conflict, line);

@@ -45,7 +45,7 @@ const CUSTODY_GRANTS = {
   vault_secret_copies: "select, insert",
   named_secrets: "select, insert",
   shipments: "select, insert",
-  meters: "select, insert",
+  meters: "select, insert, update (standing, standing_ms)",
   meter_keys: "select, insert, update (state, proven_ms, changed_ms)",
   key_check_values: "select, insert",
   send_counters: "select, insert, update (next, mac)",
@@ -64,6 +64,7 @@ const CUSTODY_GRANTS = {
 export const CUSTODY_MIGRATIONS: readonly MigrationSource[] = [
   { component: "ledger", directory: LEDGER_MIGRATIONS, grants: LEDGER_GRANTS },
   { component: "custody", directory: new URL("../../migrations/", import.meta.url), grants: CUSTODY_GRANTS },
+  { component: "custody-life", directory: new URL("../../migrations/life/", import.meta.url) },
   { component: "pki", directory: PKI_MIGRATIONS, grants: PKI_GRANTS },
 ];
 

@@ -44,13 +44,19 @@ export interface TestMeter {
 }
 
 export function testMeters(count: number, from = 1, profile = "idis-p2"): TestMeter[] {
-  return Array.from({ length: count }, (_, at) => ({
-    systemTitle: `545354${(from + at).toString(16).toUpperCase().padStart(10, "0")}`,
-    serialNumber: `${10_000 + from + at}`,
-    profile,
-    securitySuite: 0,
-    keys: [0, 1, 2, 3].map(() => new Uint8Array(randomBytes(16))),
-  }));
+  return [...manyMeters(count, from, profile)];
+}
+
+/** The same one after the other. */
+export function* manyMeters(count: number, from = 1, profile = "idis-p2"): Generator<TestMeter> {
+  for (let at = from; at < from + count; at += 1)
+    yield {
+      systemTitle: `545354${at.toString(16).toUpperCase().padStart(10, "0")}`,
+      serialNumber: `${10_000 + at}`,
+      profile,
+      securitySuite: 0,
+      keys: [0, 1, 2, 3].map(() => new Uint8Array(randomBytes(16))),
+    };
 }
 
 /** What a test may want otherwise; each is applied before signing. */
@@ -70,6 +76,17 @@ export function writeShipment(
   meters: readonly TestMeter[],
   options: TestShipmentOptions = {},
 ): string[] {
+  return [...shipmentLines(manufacturer, recipient, meters, meters.length, options)];
+}
+
+/** The same one line after the other, for shipments of any length. */
+export function* shipmentLines(
+  manufacturer: TestManufacturer,
+  recipient: RecipientPublicKeys,
+  meters: Iterable<TestMeter>,
+  count: number,
+  options: TestShipmentOptions = {},
+): Generator<string> {
   const shipment = options.shipment ?? randomBytes(16);
   const ephemeral = generateKeyPairSync("ec", { namedCurve: "P-384" });
   const epk = ephemeral.publicKey.export({ type: "spki", format: "der" });
@@ -77,19 +94,16 @@ export function writeShipment(
   const z = diffieHellman({ privateKey: ephemeral.privateKey, publicKey: spki(recipient.ecdh) });
   const info = Buffer.concat([Buffer.from("meterkeep-shipment-1"), sha256(epk), sha256(ciphertext)]);
   const contentKey = Buffer.from(hkdfSync("sha384", Buffer.concat([z, sharedKey]), shipment, info, 32));
+  const { keyId, flag, name } = manufacturer.trusted;
   const header = {
     type: "meterkeep-shipment",
     version: 1,
     shipment: Buffer.from(shipment).toString("hex"),
-    manufacturer: {
-      flag: manufacturer.trusted.flag,
-      name: manufacturer.trusted.name,
-      keyId: manufacturer.trusted.keyId,
-    },
+    manufacturer: { flag, name, keyId },
     customer: "Stadtwerke Test",
     recipient: { keyId: recipient.keyId },
     created: "2026-11-21T00:00:00Z",
-    count: meters.length,
+    count,
     seal: {
       alg: "ECDH-P384+ML-KEM-768/HKDF-SHA384/A256GCM",
       epk: epk.toString("base64url"),
@@ -98,10 +112,27 @@ export function writeShipment(
     ...options.header,
   };
   const change = options.line ?? ((text: string) => text);
-  const lines = [JSON.stringify(header), ...meters.map((meter, at) => record(meter, at + 1, contentKey, options))].map(
-    change,
-  );
-  return [...lines, change(trailer(manufacturer, lines, meters.length, options), lines.length)];
+  // Leaves of the tree, joined as RFC 9162, 2.1.1 has it: a full half on the left.
+  const tree: { size: number; hash: Buffer }[] = [];
+  const leaf = (text: string): string => {
+    let node = { size: 1, hash: sha256(Buffer.concat([Uint8Array.of(0), Buffer.from(text, "utf8")])) };
+    for (let left = tree.at(-1); left?.size === node.size; left = tree.at(-1)) {
+      tree.pop();
+      node = { size: 2 * left.size, hash: sha256(Buffer.concat([Uint8Array.of(1), left.hash, node.hash])) };
+    }
+    tree.push(node);
+    return text;
+  };
+  let n = 0;
+  yield leaf(change(JSON.stringify(header), n));
+  for (const meter of meters) {
+    n += 1;
+    yield leaf(change(record(meter, n, contentKey, options), n));
+  }
+  const root = tree
+    .map(({ hash }) => hash)
+    .reduceRight((right, left) => sha256(Buffer.concat([Uint8Array.of(1), left, right])));
+  yield change(signed(manufacturer, root, count, options), n + 1);
 }
 
 /** The octets of a file. */
@@ -116,7 +147,11 @@ export function trailer(
   count: number,
   options: TestShipmentOptions = {},
 ): string {
-  const root = merkle(lines.map((line) => Buffer.from(line, "utf8"))).toString("hex");
+  return signed(manufacturer, merkle(lines.map((line) => Buffer.from(line, "utf8"))), count, options);
+}
+
+function signed(manufacturer: TestManufacturer, hash: Buffer, count: number, options: TestShipmentOptions): string {
+  const root = hash.toString("hex");
   const text = Buffer.from(`meterkeep-shipment-1:${root}`, "ascii");
   return JSON.stringify({
     type: "end",
