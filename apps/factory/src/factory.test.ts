@@ -75,9 +75,14 @@ function withFactory(homes: number, work: (order: Order, custodian: Custodian) =
 
 /** Unseals the keys of every meter, by system title, as the document says. */
 function unseal(lines: readonly string[], custodian: Custodian): Map<string, string> {
-  const header = JSON.parse(lines[0] ?? "") as { shipment: string; seal: { epk: string; kem: string } };
-  const epk = Buffer.from(header.seal.epk, "base64url");
-  const kem = Buffer.from(header.seal.kem, "base64url");
+  const header = JSON.parse(lines[0] ?? "") as {
+    shipment: string;
+    seal: { recipients: readonly { keyId: string; epk: string; kem: string; key: string }[] };
+  };
+  const ours = header.seal.recipients.find(({ keyId }) => keyId === custodian.keyId);
+  assert.ok(ours !== undefined);
+  const epk = Buffer.from(ours.epk, "base64url");
+  const kem = Buffer.from(ours.kem, "base64url");
   const publicKey = createPublicKey({ key: epk, format: "der", type: "spki" });
   const z = Buffer.concat([
     diffieHellman({ privateKey: custodian.ecdh, publicKey }),
@@ -85,8 +90,15 @@ function unseal(lines: readonly string[], custodian: Custodian): Map<string, str
   ]);
   assert.equal(z.length, 48 + 32);
   const sha256 = (octets: Buffer): Buffer => createHash("sha256").update(octets).digest();
-  const info = Buffer.concat([Buffer.from("meterkeep-shipment-1"), sha256(epk), sha256(kem)]);
-  const key = Buffer.from(hkdfSync("sha384", z, Buffer.from(header.shipment, "hex"), info, 32));
+  const label = Buffer.from("meterkeep-shipment-2");
+  const shipment = Buffer.from(header.shipment, "hex");
+  const info = Buffer.concat([label, sha256(epk), sha256(kem)]);
+  const sealing = Buffer.from(hkdfSync("sha384", z, shipment, info, 32));
+  const wrapped = Buffer.from(ours.key, "base64url");
+  const unwrapping = createDecipheriv("aes-256-gcm", sealing, Buffer.alloc(12), { authTagLength: 16 });
+  unwrapping.setAAD(Buffer.concat([label, shipment, Buffer.from(custodian.keyId, "hex")]));
+  unwrapping.setAuthTag(wrapped.subarray(-16));
+  const key = Buffer.concat([unwrapping.update(wrapped.subarray(0, -16)), unwrapping.final()]);
   const found = new Map<string, string>();
   for (const line of lines.slice(1, -1)) {
     const { keys, ...facts } = JSON.parse(line) as Line & { n: number; keys: string; systemTitle: string };
@@ -121,7 +133,7 @@ describe("a shipment", () => {
       const tree = new MerkleTree();
       for (const line of lines.slice(0, -1)) tree.add(Buffer.from(line));
       assert.equal(Buffer.from(tree.root()).toString("hex"), trailer.root);
-      const signed = Buffer.from(`meterkeep-shipment-1:${trailer.root}`);
+      const signed = Buffer.from(`meterkeep-shipment-2:${trailer.root}`);
       const ecdsa = createPublicKey({ key: Buffer.from(signing.ecdsaPublicKey), format: "der", type: "spki" });
       const mldsa = createPublicKey({ key: Buffer.from(signing.mldsaPublicKey), format: "der", type: "spki" });
       const ecdsaSignature = Buffer.from(trailer.ecdsa, "base64url");

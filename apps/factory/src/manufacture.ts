@@ -74,7 +74,7 @@ function fillOutbox(outbox: string, order: Order, signing: SigningKeys): void {
       count,
       created: new Date().toISOString(),
     },
-    recipient,
+    [recipient],
     signing,
   );
   const production = openSync(join(outbox, "production.json-lines"), "wx", 0o600);

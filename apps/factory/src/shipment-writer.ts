@@ -1,6 +1,7 @@
 import {
   createCipheriv,
   createHash,
+  createHmac,
   diffieHellman,
   encapsulate,
   generateKeyPairSync,
@@ -41,6 +42,8 @@ export interface ShipmentDetails {
   readonly count: number;
   /** RFC 3339 in UTC. */
   readonly created: string;
+  /** New meters, or a fleet that is in service elsewhere; new ones unless given. */
+  readonly kind?: "delivery" | "fleet";
 }
 
 /** Purposes in a key block, in their order (docs/formats/shipment.md). */
@@ -52,9 +55,16 @@ const KEY_BLOCK = [
 ] as const satisfies readonly (readonly [number, keyof FactoryKeys])[];
 
 const BUFFER_BYTES = 1 << 16;
+const CONTENT_KEY_BYTES = 32;
+const CHECK_BYTES = 8;
+/** The highest invocation counter that was used before. */
+const COUNTER_ENTRY = 254;
+
+/** Keys of a meter as far as they are known: of a meter in service perhaps not all. */
+export type KnownKeys = Pick<FactoryKeys, "globalUnicastEncryptionKey"> & Partial<FactoryKeys>;
 
 /**
- * Writes one shipment file line by line (docs/formats/shipment.md, version 1).
+ * Writes one shipment file line by line (docs/formats/shipment.md, version 2).
  *
  * States: open, with the content key and the tree of the lines so far; then finished or abandoned, when the content key is zeroed and the file closed.
  */
@@ -71,28 +81,26 @@ export class ShipmentWriter {
   #count = 0;
 
   /** Makes the file, which must not exist yet, and writes the header. */
-  constructor(path: string, details: ShipmentDetails, recipient: Recipient, signing: SigningKeys) {
+  constructor(path: string, details: ShipmentDetails, recipients: readonly Recipient[], signing: SigningKeys) {
     const shipment = randomBytes(16);
     this.shipment = shipment.toString("hex");
     this.#details = details;
     this.#signing = signing;
-    const { contentKey, epk, kem } = agree(shipment, recipient);
-    this.#contentKey = contentKey;
+    this.#contentKey = new Uint8Array(randomBytes(CONTENT_KEY_BYTES));
     this.#file = openSync(path, "wx", 0o644);
     this.#line(
       JSON.stringify({
         type: "meterkeep-shipment",
-        version: 1,
+        version: 2,
         shipment: this.shipment,
         manufacturer: { ...details.manufacturer, keyId: signing.keyId },
         customer: details.customer,
-        recipient: { keyId: recipient.keyId },
+        kind: details.kind ?? "delivery",
         created: details.created,
         count: details.count,
         seal: {
           alg: "ECDH-P384+ML-KEM-768/HKDF-SHA384/A256GCM",
-          epk: epk.toString("base64url"),
-          kem: kem.toString("base64url"),
+          recipients: recipients.map((recipient) => sealedTo(recipient, shipment, this.#contentKey)),
         },
       }),
       true,
@@ -100,7 +108,7 @@ export class ShipmentWriter {
   }
 
   /** Adds the record of one meter, its keys sealed under its place in the file and what the line says of it. */
-  add(meter: ShipmentMeter, keys: FactoryKeys, secrets: readonly ClientSecret[] = []): void {
+  add(meter: ShipmentMeter, keys: KnownKeys, secrets: readonly ClientSecret[] = [], counter?: number): void {
     this.#count += 1;
     const facts = {
       n: this.#count,
@@ -112,6 +120,7 @@ export class ShipmentWriter {
       firmware: meter.firmware,
       profile: meter.profile,
       securitySuite: meter.securitySuite,
+      check: checkValues(meter.systemTitle, keys),
     };
     const holders = [...meter.holders];
     const nonce = Buffer.alloc(12);
@@ -122,7 +131,7 @@ export class ShipmentWriter {
         .update(JSON.stringify({ ...facts, holders }))
         .digest(),
     );
-    const block = keyBlock(keys, secrets);
+    const block = keyBlock(keys, secrets, counter);
     const sealed = Buffer.concat([cipher.update(block), cipher.final(), cipher.getAuthTag()]);
     block.fill(0);
     this.#line(JSON.stringify({ ...facts, keys: sealed.toString("base64url"), holders }), true);
@@ -133,7 +142,7 @@ export class ShipmentWriter {
     if (this.#count !== this.#details.count)
       throw new RangeError(`${this.#count} meters, but the header says ${this.#details.count}`);
     const root = Buffer.from(this.#tree.root()).toString("hex");
-    const { ecdsa, mldsa } = this.#signing.sign(`meterkeep-shipment-1:${root}`);
+    const { ecdsa, mldsa } = this.#signing.sign(`meterkeep-shipment-2:${root}`);
     this.#line(
       JSON.stringify({
         type: "end",
@@ -175,26 +184,58 @@ export class ShipmentWriter {
   }
 }
 
-/** The content key, agreed with both of the recipient's keys: it is safe while either of them is. */
-function agree(shipment: Buffer, recipient: Recipient): { contentKey: Uint8Array; epk: Buffer; kem: Buffer } {
+/** The content key, sealed with both of a recipient's keys: it is safe while either of them is. */
+function sealedTo(recipient: Recipient, shipment: Buffer, contentKey: Uint8Array) {
   const ephemeral = generateKeyPairSync("ec", { namedCurve: "P-384" });
   const zEcdh = diffieHellman({ privateKey: ephemeral.privateKey, publicKey: recipient.ecdh });
   const { sharedKey: zMlkem, ciphertext: kem } = encapsulate(recipient.mlkem);
   const epk = ephemeral.publicKey.export({ type: "spki", format: "der" });
-  const info = Buffer.concat([Buffer.from("meterkeep-shipment-1", "ascii"), sha256(epk), sha256(kem)]);
+  const label = Buffer.from("meterkeep-shipment-2", "ascii");
   const z = Buffer.concat([zEcdh, zMlkem]);
-  const contentKey = new Uint8Array(hkdfSync("sha384", z, shipment, info, 32));
-  for (const secret of [zEcdh, zMlkem, z]) secret.fill(0);
-  return { contentKey, epk, kem };
+  const info = Buffer.concat([label, sha256(epk), sha256(kem)]);
+  const sealing = Buffer.from(hkdfSync("sha384", z, shipment, info, CONTENT_KEY_BYTES));
+  const cipher = createCipheriv("aes-256-gcm", sealing, Buffer.alloc(12));
+  cipher.setAAD(Buffer.concat([label, shipment, Buffer.from(recipient.keyId, "hex")]));
+  const key = Buffer.concat([cipher.update(contentKey), cipher.final(), cipher.getAuthTag()]);
+  for (const secret of [zEcdh, zMlkem, z, sealing]) secret.fill(0);
+  return {
+    keyId: recipient.keyId,
+    epk: epk.toString("base64url"),
+    kem: kem.toString("base64url"),
+    key: key.toString("base64url"),
+  };
 }
 
 function sha256(octets: Buffer): Buffer {
   return createHash("sha256").update(octets).digest();
 }
 
-function keyBlock(keys: FactoryKeys, secrets: readonly ClientSecret[]): Buffer {
+/** A check value of each key: who has the key can tell it again (docs/formats/shipment.md). */
+function checkValues(systemTitle: string, keys: KnownKeys): string[] {
+  return knownKeys(keys).map(([purpose, octets]) =>
+    createHmac("sha256", octets)
+      .update("meterkeep-check-2")
+      .update(Buffer.from(systemTitle, "hex"))
+      .update(Buffer.of(purpose))
+      .digest("hex")
+      .slice(0, 2 * CHECK_BYTES),
+  );
+}
+
+function knownKeys(keys: KnownKeys): (readonly [number, Uint8Array])[] {
+  return KEY_BLOCK.flatMap(([purpose, name]) => {
+    const octets = keys[name];
+    return octets === undefined ? [] : [[purpose, octets] as const];
+  });
+}
+
+function keyBlock(keys: KnownKeys, secrets: readonly ClientSecret[], counter: number | undefined): Buffer {
+  const entry = Buffer.alloc(6);
+  entry.set([COUNTER_ENTRY, 4]);
+  entry.writeUInt32BE(counter ?? 0, 2);
   return Buffer.concat([
-    ...KEY_BLOCK.flatMap(([purpose, name]) => [Buffer.of(purpose, keys[name].length), keys[name]]),
+    ...knownKeys(keys).flatMap(([purpose, octets]) => [Buffer.of(purpose, octets.length), octets]),
     ...secrets.flatMap(({ purpose, client, octets }) => [Buffer.of(purpose, octets.length + 1, client), octets]),
+    ...(counter === undefined ? [] : [entry]),
   ]);
 }

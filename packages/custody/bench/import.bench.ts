@@ -55,9 +55,13 @@ try {
     clearInterval(watch);
     const { user, system } = process.cpuUsage(busy);
     const megabytes = (octets: number) => `${Math.round(octets / 1e6)} MB`;
-    console.log(`meters      ${count.toLocaleString("en")} (${megabytes(statSync(file).size)}) in ${seconds.toFixed(1)} s`);
+    console.log(
+      `meters      ${count.toLocaleString("en")} (${megabytes(statSync(file).size)}) in ${seconds.toFixed(1)} s`,
+    );
     console.log(`rate        ${Math.round(count / seconds).toLocaleString("en")} meters a second`);
-    console.log(`processor   ${((user + system) / 1e6 / seconds).toFixed(2)} cores of this process; the rest is PostgreSQL`);
+    console.log(
+      `processor   ${((user + system) / 1e6 / seconds).toFixed(2)} cores of this process; the rest is PostgreSQL`,
+    );
     console.log(`memory      ${megabytes(before)} before, ${megabytes(most)} at most`);
   });
 } finally {

@@ -27,6 +27,7 @@ export const SHIPMENT_REFUSAL_CODES = [
   "meter-keys-not-authentic",
   "meter-keys-incomplete",
   "meter-key-shared",
+  "meter-check-value-wrong",
 ] as const;
 export type ShipmentRefusalCode = (typeof SHIPMENT_REFUSAL_CODES)[number];
 

@@ -124,14 +124,14 @@ export class SendCounters {
 
   async #load(place: SetupPlace): Promise<Line> {
     const { utility, island, systemTitle, setup } = place;
-    const { counters, markedAt } = await this.#dependencies.files.counterLine(place);
+    const { counters, markedAt, floor = 0 } = await this.#dependencies.files.counterLine(place);
     const next = highest(counters) + ((await this.#dependencies.skip?.(markedAt ?? 0)) ?? 0);
     const line: Line = {
       place: { utility, island, systemTitle, setup },
       keyVersion: 0,
       next,
       end: next,
-      floor: Math.max(next, FIRST_COUNTER),
+      floor: Math.max(next, floor + 1, FIRST_COUNTER),
       block: COUNTER_BLOCK,
       reservedAt: Number.NEGATIVE_INFINITY,
       turn: Promise.resolve(),

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { SecretKey } from "@meterkeep/dlms-node";
 import { withTestDatabase } from "@meterkeep/postgres/testing";
 import { EntryBursts } from "../evidence/entry-bursts.ts";
+import { FIRST_COUNTER, SendCounters } from "../protocol/send-counters.ts";
 import { GroupCommitter } from "../store/committer.ts";
 import { CUSTODY_MIGRATIONS, postgresCustodyStore } from "../store/postgres-store.ts";
 import type { CustodyStore } from "../store/store.ts";
@@ -231,4 +232,99 @@ test("what is wrong with sealed keys is said, whatever it is", () =>
     await assert.rejects(add(seal({ 0: key.subarray(0, 15) })), refusal("meter-keys-incomplete", 0, title));
     await assert.rejects(add(seal({ 0: key, 2: new Uint8Array(32) })), refusal("meter-keys-incomplete", 0, title));
     assert.equal(await custody.store.meterCount(), 0);
+  }));
+
+test("an import that dies at any step, before or after it, has imported nothing or all, and is given the file again", () =>
+  withCustody(async (custody) => {
+    const meters = testMeters(1200);
+    const chunks = file(meters);
+    let [reached, step] = [true, 0];
+    for (; reached; step += 1)
+      for (const when of ["before", "after"] as const) {
+        reached = false;
+        const dying = dyingAt(custody.store, step, when, () => {
+          reached = true;
+        });
+        const ended = await importShipment({ ...custody, store: dying }, place, chunks).then(
+          () => "imported",
+          (error: unknown) => (error instanceof ShipmentRefusal ? error.code : "died"),
+        );
+        const count = await custody.store.meterCount();
+        assert.ok(count === 0 || count === meters.length, `${count} meters after a death ${when} step ${step}`);
+        if (count === meters.length)
+          assert.ok(["died", "imported", "shipment-already-imported"].includes(ended), ended);
+        else assert.equal(ended, "died");
+      }
+    assert.ok(step > 4, `${step} steps`);
+    assert.equal(await custody.store.meterCount(), meters.length);
+    await assert.rejects(importShipment(custody, place, chunks), refusal("shipment-already-imported", 0));
+  }));
+
+/** A store whose process dies at a step of an import: what was under way is rolled back as PostgreSQL does it. */
+function dyingAt(
+  store: CustodyStore,
+  at: number,
+  when: "before" | "after",
+  onDeath: () => void,
+): Pick<CustodyStore, "stageShipment"> {
+  let step = 0;
+  const mortal = async <T>(body: () => Promise<T>): Promise<T> => {
+    const here = step === at;
+    step += 1;
+    if (here && when === "before") {
+      onDeath();
+      throw new Error("the process died");
+    }
+    const value = await body();
+    if (!here) return value;
+    onDeath();
+    throw new Error("the process died");
+  };
+  return {
+    stageShipment: async () => {
+      const stage = await store.stageShipment();
+      return {
+        knows: (key, shipment) => mortal(() => stage.knows(key, shipment)),
+        add: (meters) => mortal(() => stage.add(meters)),
+        commit: (shipment) => mortal(() => stage.commit(shipment)),
+        drop: () => stage.drop(),
+      };
+    },
+  };
+}
+
+test("counters of a meter that was in service elsewhere begin above the highest that was used there", () =>
+  withCustody(async (custody) => {
+    const used = 1_000_000;
+    const entry = Buffer.from([254, 4, 0, 0, 0, 0]);
+    entry.writeUInt32BE(used, 2);
+    const lines = writeShipment(maker, recipient.publicKeys, testMeters(2), {
+      header: { kind: "fleet" },
+      block: (block, line) => (line === 1 ? Buffer.concat([block, entry]) : block),
+    });
+    await importShipment(custody, place, [fileOf(lines)]);
+    const first = async (title: string) => {
+      const sendCounters = new SendCounters({ ...custody, files: custody.store });
+      return sendCounters.take({ ...place, systemTitle: title, setup: 0 }, 1, 1);
+    };
+    const [one, two] = testMeters(2) as [TestMeter, TestMeter];
+    assert.equal(await first(one.systemTitle), used + 1);
+    assert.equal(await first(two.systemTitle), FIRST_COUNTER);
+    assert.ok((await first(one.systemTitle)) > used + 1, "none is given out twice, whatever process asks");
+  }));
+
+test("a meter without its master is kept as one that somebody added: it is never taken over", () =>
+  withCustody(async (custody) => {
+    const lines = writeShipment(maker, recipient.publicKeys, testMeters(1), {
+      header: { kind: "fleet" },
+      block: (block) => Buffer.concat([block.subarray(0, 18), block.subarray(36, 54)]),
+      check: (check) => [check[0] as string, check[2] as string],
+    });
+    await importShipment(custody, place, [fileOf(lines)]);
+    const stored = await custody.store.load(testMeters(1)[0]?.systemTitle as string);
+    assert.equal(stored?.meter.origin, "added");
+    assert.deepEqual(
+      stored?.keys.map(({ purpose }) => purpose),
+      [0, 2],
+    );
   }));

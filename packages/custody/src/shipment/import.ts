@@ -41,6 +41,7 @@ export interface ImportedShipment {
   readonly warnings: readonly KeyWarning[];
 }
 
+const MASTER = 3;
 const BATCH_METERS = 500;
 const MAX_WARNINGS = 100;
 
@@ -102,8 +103,8 @@ async function stageAndCommit(
     // What is wrong with an earlier line is said before what is wrong with a later one.
     await writing;
   }
-  const { shipment, manufacturer, customer, created, count } = header as ShipmentHeader;
-  const body = { shipment, manufacturer: manufacturer.name, count, root };
+  const { shipment, kind, manufacturer, customer, created, count } = header as ShipmentHeader;
+  const body = { shipment, kind, manufacturer: manufacturer.name, count, root };
   const aside = setAside.map((meter): LedgerDraft => {
     const by = { shipment, manufacturer: manufacturer.name };
     return { ...entry(now(), "unsigned-meter-set-aside", place, by), meter };
@@ -139,14 +140,16 @@ async function sealBatch(
   batch: readonly ShippedMeter[],
   warnings: KeyWarning[],
 ): Promise<readonly StagedMeter[]> {
-  const meters = batch.map(({ keys, line, systemTitle, ...facts }) => ({
+  const meters = batch.map(({ keys, line, systemTitle, counter, ...facts }) => ({
     keys,
     meter: {
       ...facts,
       systemTitle,
       utility: place.utility,
       island: place.island,
-      origin: "shipped",
+      // Without its master nobody can take it over: its keys are used as they are, as those that somebody added by hand.
+      origin: keys.some(({ purpose }) => purpose === MASTER) ? "shipped" : "added",
+      ...(counter === 0 ? {} : { counterFloor: counter }),
       manufacturer: { flag: manufacturer.flag, name: manufacturer.name },
       shipment: { id: shipment, line },
       createdAt: now(),

@@ -16,6 +16,10 @@ export function keyBytesOfSuite(securitySuite: number): number {
 /** Purposes of a complete block, in their order: GUEK, GBEK, GAK, KEK. */
 export const COMPLETE_BLOCK: readonly number[] = [0, 1, 2, 3];
 
+/** The highest invocation counter that whoever had the meter before has used: 4 octets. */
+export const COUNTER_ENTRY = 254;
+const COUNTER_BYTES = 4;
+
 const LAST_OF_SETUP = 3;
 /** LLS passwords and HLS secrets, one a client. */
 const SECRETS: readonly number[] = [5, 6];
@@ -23,7 +27,7 @@ const MOST_SECRET_BYTES = 64;
 
 /**
  * Reads `purpose(1) length(1) octets` one after the other and zeroes the block: keys of the security setup first, then the
- * secrets of clients, whose octets begin with the client.
+ * secrets of clients, whose octets begin with the client, then the counter of a meter that was in service before.
  *
  * Gives what is wrong instead where purposes do not rise, a length is not the suite's, or octets are missing or left.
  */
@@ -38,7 +42,7 @@ export function readKeyBlock(block: SecretKey, keyBytes: number): readonly Block
       if (at + 2 + length > bytes.length) return dropped(keys, "the block ends within a key");
       const octets = bytes.subarray(at + 2, at + 2 + length);
       keys.push(
-        purpose > LAST_OF_SETUP
+        purpose > LAST_OF_SETUP && purpose !== COUNTER_ENTRY
           ? { purpose, client: octets[0] as number, key: SecretKey.copy(octets.subarray(1)) }
           : { purpose, key: SecretKey.copy(octets) },
       );
@@ -60,6 +64,8 @@ function objection(
     if (purpose <= before) return `purpose ${purpose} after purpose ${before}`;
     return length === keyBytes ? undefined : `a key of ${length} octets where the suite has ${keyBytes}`;
   }
+  if (last?.purpose === COUNTER_ENTRY) return `purpose ${purpose} after the counter`;
+  if (purpose === COUNTER_ENTRY) return length === COUNTER_BYTES ? undefined : `a counter of ${length} octets`;
   if (!SECRETS.includes(purpose)) return `purpose ${purpose} is not known in a key block`;
   if (length < 2 || length > MOST_SECRET_BYTES + 1) return `the secret of a client has ${length - 1} octets`;
   // One secret a client, in the order of clients: a block is written in one way.

@@ -151,8 +151,8 @@ test("a shipment for another recipient is refused", async () => {
 
 test("a seal that was made for another recipient is refused", async () => {
   const other = recipientOf(generateRecipientSecret());
-  const lines = writeShipment(maker, { ...other.publicKeys, keyId: recipient.publicKeys.keyId }, meters);
-  await refused(lines, "meter-keys-not-authentic", 1, title(1));
+  const named = { ...other.publicKeys, keyId: recipient.publicKeys.keyId };
+  await refused(writeShipment(maker, named, meters), "shipment-malformed", 0);
 });
 
 test("a manufacturer that configuration does not name is refused", async () => {
@@ -164,8 +164,74 @@ test("a trusted key under another maker's letters is refused", async () => {
   await refused(write({ header: { manufacturer: { flag: "XYZ", name, keyId } } }), "shipment-manufacturer-unknown", 0);
 });
 
+test("a shipment of several recipients opens for each of them, and for nobody else", async () => {
+  const other = recipientOf(generateRecipientSecret());
+  const lines = write({ others: [other.publicKeys] });
+  assert.equal((await read(lines)).length, 7);
+  const theirs: ShipmentItem[] = [];
+  for await (const item of readShipment(linesOf([fileOf(lines)]), { ...trust, recipient: other })) theirs.push(item);
+  assert.equal(theirs.length, 7);
+  const stranger = { ...trust, recipient: recipientOf(generateRecipientSecret()) };
+  await assert.rejects(
+    async () => {
+      for await (const item of readShipment(linesOf([fileOf(lines)]), stranger)) void item;
+    },
+    { code: "shipment-recipient-wrong" },
+  );
+});
+
+test("a content key that was sealed for another recipient or shipment does not open", async () => {
+  const other = recipientOf(generateRecipientSecret());
+  const swapped = write({
+    others: [other.publicKeys],
+    line: (text, line) => {
+      if (line !== 0) return text;
+      const header = JSON.parse(text) as { seal: { recipients: { keyId: string }[] } };
+      const [one, two] = header.seal.recipients as [{ keyId: string }, { keyId: string }];
+      [one.keyId, two.keyId] = [two.keyId, one.keyId];
+      return JSON.stringify(header);
+    },
+  });
+  await refused(swapped, "shipment-malformed", 0);
+  await refused(write({ header: { shipment: "00".repeat(16) } }), "shipment-malformed", 0);
+});
+
+test("check values tell that the keys are those that the maker listed", async () => {
+  const wrong = (check: readonly string[]) => ["00".repeat(8), ...check.slice(1)];
+  await refused(
+    write({ check: (check, line) => (line === 4 ? wrong(check) : check) }),
+    "meter-check-value-wrong",
+    4,
+    title(4),
+  );
+  await refused(
+    write({ check: (check, line) => (line === 4 ? check.slice(1) : check) }),
+    "meter-check-value-wrong",
+    4,
+    title(4),
+  );
+});
+
+test("of a fleet in service the unicast key and the counter may be all that is known; of new meters neither is taken", async () => {
+  const counter = Buffer.from("fe0400001388", "hex");
+  const onlyUnicast = (kind: string, more = counter) =>
+    write({
+      header: { kind },
+      block: (block) => Buffer.concat([block.subarray(0, 18), more]),
+      check: (check) => check.slice(0, 1),
+    });
+  const items = await read(onlyUnicast("fleet"));
+  const first = items.find((item) => item.kind === "meter");
+  assert.ok(first?.kind === "meter");
+  assert.deepEqual([first.meter.keys.length, first.meter.counter], [1, 5000]);
+  await refused(onlyUnicast("transfer"), "meter-keys-incomplete", 1);
+  await refused(onlyUnicast("delivery"), "meter-keys-incomplete", 1);
+  await refused(onlyUnicast("fleet", Buffer.from("fe03001388", "hex")), "meter-keys-incomplete", 1);
+  await refused(onlyUnicast("loan"), "shipment-malformed", 0);
+});
+
 test("another version is refused", async () => {
-  await refused(write({ header: { version: 2 } }), "shipment-version-unknown", 0);
+  await refused(write({ header: { version: 1 } }), "shipment-version-unknown", 0);
 });
 
 test("anything after the trailer is refused", async () => {

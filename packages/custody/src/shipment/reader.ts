@@ -1,8 +1,8 @@
-import { createHash } from "node:crypto";
+import { createHash, createHmac } from "node:crypto";
 import type { SecretKey } from "@meterkeep/dlms-node";
-import { exactly, listOf, matching, object, text, whole } from "@meterkeep/guard";
+import { exactly, listOf, matching, object, oneOf, text, whole } from "@meterkeep/guard";
 import { base64url, readLine } from "./canonical-json.ts";
-import { type BlockKey, COMPLETE_BLOCK, keyBytesOfSuite, readKeyBlock } from "./key-block.ts";
+import { type BlockKey, COMPLETE_BLOCK, COUNTER_ENTRY, keyBytesOfSuite, readKeyBlock } from "./key-block.ts";
 import type { TrustedManufacturer } from "./manufacturer.ts";
 import { MerkleTree } from "./merkle.ts";
 import { type Recipient, unsealBlock } from "./recipient.ts";
@@ -14,9 +14,17 @@ export interface ShipmentHeader {
   readonly shipment: string;
   readonly manufacturer: TrustedManufacturer;
   readonly customer: string;
+  readonly kind: ShipmentKind;
   readonly created: string;
   readonly count: number;
 }
+
+/**
+ * What a shipment brings: new meters; a fleet that is in service elsewhere, of which less may be known; meters that change
+ * their owner.
+ */
+export const SHIPMENT_KINDS = ["delivery", "fleet", "transfer"] as const;
+export type ShipmentKind = (typeof SHIPMENT_KINDS)[number];
 
 /** A meter of a shipment; the keys are the reader's caller's to dispose of. */
 export interface ShippedMeter {
@@ -32,6 +40,8 @@ export interface ShippedMeter {
   readonly securitySuite: number;
   readonly holders: readonly string[];
   readonly keys: readonly BlockKey[];
+  /** The highest counter that was used before; 0 for a new meter. */
+  readonly counter: number;
 }
 
 /** What a reader gives: the header, each meter, and at last the root that both signatures were found to be over. */
@@ -46,7 +56,9 @@ export interface ShipmentTrust {
   readonly recipient: Recipient;
 }
 
+const VERSION = 2;
 const MAX_METERS = 100_000_000;
+const MAX_RECIPIENTS = 8;
 const hex = (octets: number) => matching(new RegExp(`^[0-9a-f]{${octets * 2}}$`), `${octets} octets as lower-case hex`);
 const rfc3339 = matching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/, "a time in UTC (RFC 3339)");
 const SEAL_ALGORITHM = "ECDH-P384+ML-KEM-768/HKDF-SHA384/A256GCM";
@@ -57,10 +69,16 @@ const HEADER = {
   shipment: hex(16),
   manufacturer: object({ flag: matching(/^[A-Z]{3}$/, "a FLAG id"), name: text(128), keyId: hex(32) }),
   customer: text(128),
-  recipient: object({ keyId: hex(32) }),
+  kind: oneOf(SHIPMENT_KINDS),
   created: rfc3339,
   count: whole(0, MAX_METERS),
-  seal: object({ alg: exactly(SEAL_ALGORITHM), epk: base64url(256), kem: base64url(1088) }),
+  seal: object({
+    alg: exactly(SEAL_ALGORITHM),
+    recipients: listOf(
+      object({ keyId: hex(32), epk: base64url(256), kem: base64url(1088), key: base64url(48) }),
+      MAX_RECIPIENTS,
+    ),
+  }),
 } as const;
 
 const METER = {
@@ -73,6 +91,7 @@ const METER = {
   firmware: text(64),
   profile: matching(/^[a-z0-9][a-z0-9.-]{0,31}$/, "a companion profile id"),
   securitySuite: whole(0, 2),
+  check: listOf(hex(8), COMPLETE_BLOCK.length),
   keys: base64url(512),
   holders: listOf(text(128), 16),
 } as const;
@@ -86,7 +105,7 @@ const TRAILER = {
 } as const;
 
 /**
- * Reads a shipment (docs/formats/shipment.md, version 1), a line at a time in flat memory.
+ * Reads a shipment (docs/formats/shipment.md, version 2), a line at a time in flat memory.
  *
  * Meters are given out before the signatures at the end have been seen: nothing may be kept of them unless `verified`
  * has come. Whether a system title or a key is in custody already, or twice in the file, is the importer's to find.
@@ -108,7 +127,7 @@ export async function* readShipment(
         header = readHeader(octets, trust);
         yield { kind: "header", header: header.header };
       } else if (!isTrailer(octets)) {
-        yield { kind: "meter", meter: readMeter(octets, line, header.header.count, header.contentKey) };
+        yield { kind: "meter", meter: readMeter(octets, line, header.header, header.contentKey) };
       } else {
         const root = readTrailer(octets, line, header.header, tree);
         ended = true;
@@ -129,13 +148,8 @@ function readHeader(
   octets: Uint8Array,
   { manufacturers, recipient }: ShipmentTrust,
 ): { readonly header: ShipmentHeader; readonly contentKey: SecretKey } {
+  requireVersion(octets);
   const { value } = readLine(octets, 0, HEADER);
-  if (value.version !== 1)
-    throw new ShipmentRefusal(
-      "shipment-version-unknown",
-      0,
-      `version ${value.version} of the format is not known here`,
-    );
   const manufacturer = manufacturers.find(({ keyId }) => keyId === value.manufacturer.keyId);
   if (manufacturer === undefined || manufacturer.flag !== value.manufacturer.flag)
     throw new ShipmentRefusal(
@@ -143,23 +157,37 @@ function readHeader(
       0,
       `no trusted manufacturer ${value.manufacturer.flag} has the key ${value.manufacturer.keyId}`,
     );
-  if (value.recipient.keyId !== recipient.publicKeys.keyId)
+  const { recipients } = value.seal;
+  const ours = recipients.find(({ keyId }) => keyId === recipient.publicKeys.keyId);
+  if (ours === undefined)
     throw new ShipmentRefusal(
       "shipment-recipient-wrong",
       0,
-      `the shipment is sealed to ${value.recipient.keyId}; this custodian is ${recipient.publicKeys.keyId}`,
+      `the shipment is sealed to ${recipients.map(({ keyId }) => keyId).join(", ")}; this custodian is ${recipient.publicKeys.keyId}`,
     );
-  const shipmentOctets = Buffer.from(value.shipment, "hex");
-  const contentKey = recipient.shipmentContentKey(shipmentOctets, value.seal.epk, value.seal.kem);
+  const contentKey = recipient.shipmentContentKey(Buffer.from(value.shipment, "hex"), ours);
   if (contentKey === undefined)
     throw new ShipmentRefusal("shipment-malformed", 0, "the header's seal does not open for this custodian");
-  const { shipment, customer, created, count } = value;
-  return { header: { shipment, manufacturer, customer, created, count }, contentKey };
+  const { shipment, customer, kind, created, count } = value;
+  return { header: { shipment, manufacturer, customer, kind, created, count }, contentKey };
 }
 
-function readMeter(octets: Uint8Array, line: number, count: number, contentKey: SecretKey): ShippedMeter {
+/** Another version may have other fields: it is named before they are looked at. */
+function requireVersion(octets: Uint8Array): void {
+  const start = Buffer.from(octets.buffer, octets.byteOffset, Math.min(octets.length, 64)).toString("latin1");
+  const version = /^\{"type":"meterkeep-shipment","version":(\d{1,9})[,}]/.exec(start)?.[1];
+  if (version !== undefined && Number(version) !== VERSION)
+    throw new ShipmentRefusal("shipment-version-unknown", 0, `version ${version} of the format is not known here`);
+}
+
+function readMeter(
+  octets: Uint8Array,
+  line: number,
+  { count, kind }: ShipmentHeader,
+  contentKey: SecretKey,
+): ShippedMeter {
   const { value, raw } = readLine(octets, line, METER);
-  const { n, systemTitle, keys: sealed, ...facts } = value;
+  const { n, systemTitle, keys: sealed, check, ...facts } = value;
   const refuse = (code: ConstructorParameters<typeof ShipmentRefusal>[0], why: string) =>
     new ShipmentRefusal(code, line, `line ${line}, meter ${systemTitle}: ${why}`, { systemTitle });
   if (n !== line) throw refuse("shipment-line-out-of-order", `the record says it is line ${n}`);
@@ -173,12 +201,57 @@ function readMeter(octets: Uint8Array, line: number, count: number, contentKey: 
     throw refuse("meter-keys-not-authentic", "its keys do not unseal: the record was moved or changed");
   const keys = readKeyBlock(block, keyBytesOfSuite(value.securitySuite));
   if (typeof keys === "string") throw refuse("meter-keys-incomplete", keys);
-  if (!COMPLETE_BLOCK.every((purpose, at) => keys[at]?.purpose === purpose)) {
-    for (const { key } of keys) key[Symbol.dispose]();
-    const there = keys.filter(({ client }) => client === undefined).length;
-    throw refuse("meter-keys-incomplete", `its key block has ${there} keys of ${COMPLETE_BLOCK.length}`);
-  }
-  return { line, systemTitle, ...facts, keys };
+  const [secrets, counter] = withoutCounter(keys);
+  const wrong =
+    objectionTo(secrets, counter, kind) ??
+    (checkValuesOf(secrets, systemTitle).join() === check.join()
+      ? undefined
+      : (["meter-check-value-wrong", "a check value is not that of its key"] as const));
+  if (wrong === undefined) return { line, systemTitle, ...facts, keys: secrets, counter: counter ?? 0 };
+  for (const { key } of secrets) key[Symbol.dispose]();
+  const [code, why] = wrong;
+  throw refuse(code, why);
+}
+
+function withoutCounter(keys: readonly BlockKey[]): readonly [readonly BlockKey[], number | undefined] {
+  const last = keys.at(-1);
+  if (last?.purpose !== COUNTER_ENTRY) return [keys, undefined];
+  using entry = last.key;
+  return [keys.slice(0, -1), entry.lend((octets) => Buffer.from(octets).readUInt32BE(0))];
+}
+
+/** Of a fleet in service the unicast key is enough, if nothing more is known; others bring all four. */
+function objectionTo(
+  keys: readonly BlockKey[],
+  counter: number | undefined,
+  kind: ShipmentKind,
+): readonly ["meter-keys-incomplete", string] | undefined {
+  if (counter !== undefined && kind === "delivery") return ["meter-keys-incomplete", "a new meter has used no counter"];
+  const purposes = keys.filter(({ client }) => client === undefined).map(({ purpose }) => purpose);
+  const isWhole = kind === "fleet" ? purposes[0] === 0 : purposes.length === COMPLETE_BLOCK.length;
+  return isWhole
+    ? undefined
+    : ["meter-keys-incomplete", `its key block has ${purposes.length} keys of ${COMPLETE_BLOCK.length}`];
+}
+
+const CHECK_BYTES = 8;
+
+/** A check value of each key of the setup: who has the key can tell it again, an auditor only that it is another. */
+function checkValuesOf(keys: readonly BlockKey[], systemTitle: string): string[] {
+  const title = Buffer.from(systemTitle, "hex");
+  return keys
+    .filter(({ client }) => client === undefined)
+    .map(({ purpose, key }) =>
+      key.lend((octets) =>
+        createHmac("sha256", octets)
+          .update("meterkeep-check-2")
+          .update(title)
+          .update(Uint8Array.of(purpose))
+          .digest()
+          .subarray(0, CHECK_BYTES)
+          .toString("hex"),
+      ),
+    );
 }
 
 function isTrailer(octets: Uint8Array): boolean {
@@ -198,7 +271,7 @@ function readTrailer(octets: Uint8Array, line: number, header: ShipmentHeader, t
   const root = Buffer.from(tree.root()).toString("hex");
   if (root !== value.root)
     throw new ShipmentRefusal("shipment-root-wrong", line, "the Merkle root is not that of these lines");
-  const verified = header.manufacturer.verifies(`meterkeep-shipment-1:${root}`, value.ecdsa, value.mldsa);
+  const verified = header.manufacturer.verifies(`meterkeep-shipment-2:${root}`, value.ecdsa, value.mldsa);
   const wrong = [verified.ecdsa ? [] : ["ECDSA P-384"], verified.mldsa ? [] : ["ML-DSA-65"]].flat();
   if (wrong.length > 0)
     throw new ShipmentRefusal(

@@ -24,10 +24,20 @@ export interface RecipientPublicKeys {
 /** Opens what was sealed to the custodian. Gives `undefined` where it does not open, without saying why. */
 export interface Recipient {
   readonly publicKeys: RecipientPublicKeys;
-  /** The content key of a shipment. */
-  shipmentContentKey(shipment: Uint8Array, epk: Uint8Array, kem: Uint8Array): SecretKey | undefined;
+  /** The content key of a shipment, as it was sealed to this recipient. */
+  shipmentContentKey(shipment: Uint8Array, sealed: SealedContentKey): SecretKey | undefined;
   /** The content key of the sealed keys of a single meter. */
   meterContentKey(epk: Uint8Array): SecretKey | undefined;
+}
+
+/** A shipment's content key, sealed to one of its recipients. */
+export interface SealedContentKey {
+  /** SPKI of the ephemeral P-384 key. */
+  readonly epk: Uint8Array;
+  /** Ciphertext of ML-KEM-768. */
+  readonly kem: Uint8Array;
+  /** The content key under the key that both give: ciphertext, then the tag. */
+  readonly key: Uint8Array;
 }
 
 const CONTENT_KEY_BYTES = 32;
@@ -54,12 +64,16 @@ export function recipientOf(secret: SecretKey): Recipient {
   const publicKeys = publicKeysOf(spki(createPublicKey(ecdh)), spki(createPublicKey(mlkem)));
   return {
     publicKeys,
-    shipmentContentKey: (shipment, epk, kem) =>
+    shipmentContentKey: (shipment, { epk, kem, key }) =>
       opened(() => {
         using z = agree(ecdh, epk);
         using shared = SecretKey.take(decapsulate(mlkem, kem));
-        const info = Buffer.concat([Buffer.from("meterkeep-shipment-1"), sha256(epk), sha256(kem)]);
-        return z.lend((one) => shared.lend((other) => contentKey(Buffer.concat([one, other]), shipment, info)));
+        using sealing = z.lend((one) =>
+          shared.lend((other) => contentKey(Buffer.concat([one, other]), shipment, sealingInfo(epk, kem))),
+        );
+        const content = unsealBlock(sealing, SEALING_NONCE, sealingData(shipment, publicKeys.keyId), key);
+        if (content?.lend((octets) => octets.length) !== CONTENT_KEY_BYTES) throw new Error("no content key");
+        return content;
       }),
     meterContentKey: (epk) =>
       opened(() => {
@@ -73,6 +87,19 @@ export function recipientOf(secret: SecretKey): Recipient {
 /** Names two public keys by what shipments call them. */
 export function publicKeysOf(ecdh: Uint8Array, mlkem: Uint8Array): RecipientPublicKeys {
   return { keyId: createHash("sha256").update(ecdh).update(mlkem).digest("hex"), ecdh, mlkem };
+}
+
+/** The key that seals a content key is used once: its nonce is zero. */
+export const SEALING_NONCE = new Uint8Array(12);
+
+/** What binds the sealing of a content key to both public values that it came from. */
+export function sealingInfo(epk: Uint8Array, kem: Uint8Array): Buffer {
+  return Buffer.concat([Buffer.from("meterkeep-shipment-2", "ascii"), sha256(epk), sha256(kem)]);
+}
+
+/** What a sealed content key is bound to: the shipment and the recipient. */
+export function sealingData(shipment: Uint8Array, keyId: string): Buffer {
+  return Buffer.concat([Buffer.from("meterkeep-shipment-2", "ascii"), shipment, Buffer.from(keyId, "hex")]);
 }
 
 /** AES-256-GCM as the format has it: ciphertext, then the tag. `undefined` where it is not authentic. */

@@ -77,6 +77,7 @@ export function memoryCustodyStore(): CustodyStore {
           meter === place.systemTitle &&
           (JSON.parse(body) as CounterMark).setup === place.setup,
       )?.sequence,
+      floor: held.meters.get(place.systemTitle)?.counterFloor ?? 0,
     }),
     unauthenticated: async (limit) => ({
       takeovers: [...held.takeovers.values()].filter(({ mac }) => mac === undefined).slice(0, limit),

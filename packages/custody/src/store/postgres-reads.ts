@@ -7,6 +7,7 @@ import type {
   KeyRecord,
   MeterFile,
   MeterRecord,
+  MeterStanding,
   RotationRecord,
   SetupPlace,
   StoredCounter,
@@ -33,6 +34,8 @@ interface MeterRow {
   readonly shipment: string | null;
   readonly shipment_line: number | null;
   readonly created_ms: string;
+  readonly counter_floor: string;
+  readonly standing: MeterStanding;
 }
 
 type KeyRow = readonly [
@@ -92,7 +95,8 @@ interface FileRow extends MeterRow {
 
 const METER = `m.utility, m.island, upper(encode(m.system_title, 'hex')) as title, m.origin, m.logical_device_name,
   m.serial_number, m.model, m.hardware_revision, m.firmware, m.profile, m.security_suite, m.manufacturer_flag,
-  m.manufacturer_name, m.holders, m.shipment, m.shipment_line, m.created_ms`;
+  m.manufacturer_name, m.holders, m.shipment, m.shipment_line, m.created_ms,
+  m.counter_floor, m.standing`;
 
 const OWN = "where (x.utility, x.island, x.system_title) = (m.utility, m.island, m.system_title)";
 
@@ -164,18 +168,21 @@ const COUNTER_LINE = `
     (select jsonb_agg(jsonb_build_array(key_version, next, encode(mac, 'hex'))) from send_counters
       where (utility, island, system_title, setup) = ($1, $2, $3, $4)) as counters,
     (select jsonb_build_array(sequence, body) from ledger where meter = $5 and kind = 'counters-reserved' and (body::jsonb->>'setup')::int = $4
-      order by sequence desc limit 1) as mark`;
+      order by sequence desc limit 1) as mark,
+    (select counter_floor from meters where (utility, island, system_title) = ($1, $2, $3)) as floor`;
 
 /** The send counters of a setup, and the ledger's newest mark of them. */
 export async function counterLine(pool: Pool, place: SetupPlace): Promise<CounterLine> {
   const { utility, island, systemTitle, setup } = place;
-  const { rows } = await pool.query<{ counters: readonly CounterRow[] | null; mark: readonly [number, string] | null }>(
-    {
-      name: "custody-counter-line",
-      text: COUNTER_LINE,
-      values: [utility, island, titleOctets(systemTitle), setup, systemTitle],
-    },
-  );
+  const { rows } = await pool.query<{
+    counters: readonly CounterRow[] | null;
+    mark: readonly [number, string] | null;
+    floor: string | null;
+  }>({
+    name: "custody-counter-line",
+    text: COUNTER_LINE,
+    values: [utility, island, titleOctets(systemTitle), setup, systemTitle],
+  });
   const [row] = rows;
   return {
     counters: (row?.counters ?? []).map(
@@ -191,6 +198,7 @@ export async function counterLine(pool: Pool, place: SetupPlace): Promise<Counte
     ),
     mark: row?.mark == null ? undefined : (JSON.parse(row.mark[1]) as CounterMark),
     markedAt: row?.mark?.[0],
+    floor: Number(row?.floor ?? 0),
   };
 }
 
@@ -348,5 +356,7 @@ function meterOf(row: MeterRow): MeterRecord {
     shipment:
       row.shipment === null || row.shipment_line === null ? undefined : { id: row.shipment, line: row.shipment_line },
     createdAt: Number(row.created_ms),
+    ...(row.counter_floor === "0" ? {} : { counterFloor: Number(row.counter_floor) }),
+    ...(row.standing === "in-service" ? {} : { standing: row.standing }),
   };
 }

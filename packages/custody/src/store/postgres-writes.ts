@@ -270,16 +270,16 @@ async function insertMeters(client: PoolClient, staged: readonly StagedMeter[]):
   const { rows } = await client.query<{ system_title: Buffer }>(
     `insert into meters (utility, island, system_title, origin, logical_device_name, serial_number, model,
        hardware_revision, firmware, profile, security_suite, manufacturer_flag, manufacturer_name, holders, shipment,
-       shipment_line, created_ms)
+       shipment_line, created_ms, counter_floor)
      select utility, island, system_title, origin, logical_device_name, serial_number, model, hardware_revision, firmware,
        profile, security_suite, manufacturer_flag, manufacturer_name,
-       array(select jsonb_array_elements_text(holders)), shipment, shipment_line, created_ms
+       array(select jsonb_array_elements_text(holders)), shipment, shipment_line, created_ms, counter_floor
      from unnest($1::text[], $2::text[], $3::bytea[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
        $9::text[], $10::text[], $11::smallint[], $12::text[], $13::text[], $14::jsonb[], $15::text[], $16::int[],
-       $17::bigint[])
+       $17::bigint[], $18::bigint[])
        as w (utility, island, system_title, origin, logical_device_name, serial_number, model, hardware_revision,
        firmware, profile, security_suite, manufacturer_flag, manufacturer_name, holders, shipment, shipment_line,
-       created_ms)
+       created_ms, counter_floor)
      on conflict (system_title) do nothing returning system_title`,
     [
       meters.map(({ utility }) => utility),
@@ -299,6 +299,7 @@ async function insertMeters(client: PoolClient, staged: readonly StagedMeter[]):
       meters.map(({ shipment }) => shipment?.id ?? null),
       meters.map(({ shipment }) => shipment?.line ?? null),
       meters.map(({ createdAt }) => createdAt),
+      meters.map(({ counterFloor }) => counterFloor ?? 0),
     ],
   );
   if (rows.length !== meters.length)

@@ -38,6 +38,10 @@ export function isNamed(key: KeyRecord, { purpose, version, client }: KeyName): 
   return key.purpose === purpose && key.version === version && (client === undefined || key.setup === client);
 }
 
+/** How a meter stands to its owner. */
+export const METER_STANDINGS = ["in-service", "retired", "transferred", "returned"] as const;
+export type MeterStanding = (typeof METER_STANDINGS)[number];
+
 /** What is known about a meter in custody. */
 export interface MeterRecord extends MeterPlace {
   /** `shipped` in a signed shipment, or `added` by hand: a real meter whose keys its owner knows. */
@@ -53,6 +57,10 @@ export interface MeterRecord extends MeterPlace {
   /** Who could have held the factory keys. */
   readonly holders: readonly string[];
   readonly shipment: { readonly id: string; readonly line: number } | undefined;
+  /** The highest counter that whoever had it before has used: ours begin above. */
+  readonly counterFloor?: number | undefined;
+  /** Whether it is ours still; in service unless given. */
+  readonly standing?: MeterStanding | undefined;
   readonly createdAt: number;
 }
 
@@ -150,6 +158,8 @@ export interface CounterLine {
   readonly mark: CounterMark | undefined;
   /** Sequence of the entry that the mark is in. */
   readonly markedAt: number | undefined;
+  /** The highest counter that whoever had the meter before has used; 0 for none. */
+  readonly floor?: number;
 }
 
 /** The counters of a meter that were accepted under one version of the unicast key. */

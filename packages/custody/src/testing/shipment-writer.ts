@@ -1,6 +1,7 @@
 import {
   createCipheriv,
   createHash,
+  createHmac,
   createPublicKey,
   diffieHellman,
   encapsulate,
@@ -67,6 +68,9 @@ export interface TestShipmentOptions {
   readonly line?: (text: string, line: number) => string;
   readonly trailer?: Record<string, unknown>;
   readonly block?: (block: Buffer, line: number) => Buffer;
+  readonly check?: (check: readonly string[], line: number) => readonly string[];
+  /** Further recipients, before the one that reads. */
+  readonly others?: readonly RecipientPublicKeys[];
 }
 
 /** The lines of a shipment, the trailer last, without their ends. */
@@ -88,27 +92,19 @@ export function* shipmentLines(
   options: TestShipmentOptions = {},
 ): Generator<string> {
   const shipment = options.shipment ?? randomBytes(16);
-  const ephemeral = generateKeyPairSync("ec", { namedCurve: "P-384" });
-  const epk = ephemeral.publicKey.export({ type: "spki", format: "der" });
-  const { sharedKey, ciphertext } = encapsulate(spki(recipient.mlkem));
-  const z = diffieHellman({ privateKey: ephemeral.privateKey, publicKey: spki(recipient.ecdh) });
-  const info = Buffer.concat([Buffer.from("meterkeep-shipment-1"), sha256(epk), sha256(ciphertext)]);
-  const contentKey = Buffer.from(hkdfSync("sha384", Buffer.concat([z, sharedKey]), shipment, info, 32));
+  const contentKey = randomBytes(32);
+  const recipients = [...(options.others ?? []), recipient].map((one) => sealedTo(one, shipment, contentKey));
   const { keyId, flag, name } = manufacturer.trusted;
   const header = {
     type: "meterkeep-shipment",
-    version: 1,
+    version: 2,
     shipment: Buffer.from(shipment).toString("hex"),
     manufacturer: { flag, name, keyId },
     customer: "Stadtwerke Test",
-    recipient: { keyId: recipient.keyId },
+    kind: "delivery",
     created: "2026-11-21T00:00:00Z",
     count,
-    seal: {
-      alg: "ECDH-P384+ML-KEM-768/HKDF-SHA384/A256GCM",
-      epk: epk.toString("base64url"),
-      kem: ciphertext.toString("base64url"),
-    },
+    seal: { alg: "ECDH-P384+ML-KEM-768/HKDF-SHA384/A256GCM", recipients },
     ...options.header,
   };
   const change = options.line ?? ((text: string) => text);
@@ -150,9 +146,26 @@ export function trailer(
   return signed(manufacturer, merkle(lines.map((line) => Buffer.from(line, "utf8"))), count, options);
 }
 
+function sealedTo(recipient: RecipientPublicKeys, shipment: Uint8Array, contentKey: Buffer) {
+  const ephemeral = generateKeyPairSync("ec", { namedCurve: "P-384" });
+  const epk = ephemeral.publicKey.export({ type: "spki", format: "der" });
+  const { sharedKey, ciphertext } = encapsulate(spki(recipient.mlkem));
+  const z = diffieHellman({ privateKey: ephemeral.privateKey, publicKey: spki(recipient.ecdh) });
+  const label = Buffer.from("meterkeep-shipment-2");
+  const info = Buffer.concat([label, sha256(epk), sha256(ciphertext)]);
+  const sealing = Buffer.from(hkdfSync("sha384", Buffer.concat([z, sharedKey]), shipment, info, 32));
+  const data = Buffer.concat([label, shipment, Buffer.from(recipient.keyId, "hex")]);
+  return {
+    keyId: recipient.keyId,
+    epk: epk.toString("base64url"),
+    kem: ciphertext.toString("base64url"),
+    key: seal(sealing, Buffer.alloc(12), data, contentKey).toString("base64url"),
+  };
+}
+
 function signed(manufacturer: TestManufacturer, hash: Buffer, count: number, options: TestShipmentOptions): string {
   const root = hash.toString("hex");
-  const text = Buffer.from(`meterkeep-shipment-1:${root}`, "ascii");
+  const text = Buffer.from(`meterkeep-shipment-2:${root}`, "ascii");
   return JSON.stringify({
     type: "end",
     count,
@@ -200,6 +213,7 @@ function record(meter: TestMeter, n: number, contentKey: Buffer, options: TestSh
     firmware: "1.0",
     profile: meter.profile,
     securitySuite: meter.securitySuite,
+    check: options.check?.(checkValues(meter), n) ?? checkValues(meter),
   };
   const holders = ["Test Meters"];
   const data = createHash("sha384")
@@ -212,6 +226,16 @@ function record(meter: TestMeter, n: number, contentKey: Buffer, options: TestSh
   );
   const sealed = seal(contentKey, nonce, data, options.block?.(plain, n) ?? plain);
   return JSON.stringify({ ...facts, keys: sealed.toString("base64url"), holders });
+}
+
+function checkValues({ systemTitle, keys }: TestMeter): string[] {
+  const title = Buffer.from(systemTitle, "hex");
+  return keys.map((key, purpose) =>
+    createHmac("sha256", key)
+      .update(Buffer.concat([Buffer.from("meterkeep-check-2"), title, Buffer.of(purpose)]))
+      .digest("hex")
+      .slice(0, 16),
+  );
 }
 
 function seal(key: Uint8Array, nonce: Uint8Array, data: Uint8Array, plain: Uint8Array): Buffer {
