@@ -42,11 +42,32 @@ const COMMON_COUNTERS = ["0-0:43.1.0", "0-0:43.1.1"] as const;
 
 /**
  * Connects and associates. Where keys are used, the counter goes on from the highest of what this machine has used, what
- * `--counter` says, and what the meter shows; a meter that asks for a higher one is believed once.
+ * `--counter` says, and what the meter shows; a meter that asks for a higher one is believed once. One that knows no
+ * logical names is asked by short names, unless the profile says which it has.
  *
  * @throws TransportError, LineError, SessionError
  */
 export async function openMeter(access: MeterAccess, context: OpenContext): Promise<OpenMeter> {
+  const { profile } = access;
+  try {
+    return await openReferenced(access, context);
+  } catch (error) {
+    if (profile.services?.shortNames !== undefined || !refusesContext(error)) throw error;
+    const byShortNames = { ...access, profile: { ...profile, services: { ...profile.services, shortNames: true } } };
+    try {
+      return await openReferenced(byShortNames, context);
+    } catch (second) {
+      // A server without this context either: what it said to the first is what helps.
+      throw refusesContext(second) ? error : second;
+    }
+  }
+}
+
+function refusesContext(error: unknown): boolean {
+  return error instanceof SessionError && error.reason === "application-context-name-not-supported";
+}
+
+async function openReferenced(access: MeterAccess, context: OpenContext): Promise<OpenMeter> {
   if (access.keys === undefined) return await associate(access, context, 0);
   const shown = await readShownCounter(access, context);
   const lowest = Math.max(access.lowestCounter ?? 0, shown === undefined ? 0 : shown + 1);

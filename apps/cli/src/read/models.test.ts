@@ -30,6 +30,9 @@ writeFileSync(
 
 const files = existsSync(MODELS) ? readdirSync(MODELS).filter((name) => name.endsWith(".json")) : [];
 
+/** Every other meter of short names is told of by a profile; the rest have to be found out. */
+const told = (name: string) => files.indexOf(name) % 2 === 0;
+
 describe("meters that exist", { skip: files.length === 0 && "the folder of models is not there" }, () => {
   for (const name of files)
     test(`${name} is read whole`, async () => {
@@ -37,7 +40,7 @@ describe("meters that exist", { skip: files.length === 0 && "the folder of model
       const meter = new ModelMeter({ file, now: () => NOW });
       await using listener = await listenWrapper({ server: meter.server });
       const terminal = scratchTerminal({ XDG_STATE_HOME: directory });
-      const profile = file.referencing === "short-name" ? ["--profile", SHORT_NAMES] : [];
+      const profile = file.referencing === "short-name" && told(name) ? ["--profile", SHORT_NAMES] : [];
       const status = await run(terminal, ["read", `tcp://${listener.host}:${listener.port}`, ...profile, "--json"]);
       assert.equal(status, 0, terminal.err());
       const { objects, readings } = JSON.parse(terminal.out()) as MeterRead;
