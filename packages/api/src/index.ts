@@ -78,6 +78,9 @@ export {
 export { HTTP_PROBLEM_CODES, HTTP_PROBLEMS, type HttpProblemCode, Problem } from "./http/problem.ts";
 export {
   EvidenceView,
+  EXPORT_FORMATS,
+  type ExportFormat,
+  ExportQuery,
   INTERVAL_QUALITIES,
   type IntervalQuality,
   ProfileColumn,

@@ -62,7 +62,7 @@ function mountRoute(app: FastifyInstance, id: RouteId, route: Route, handler: An
       for (const [where, part] of Object.entries({ params, querystring: query, body })) refuseInfinite(where, part);
       reply.status(route.status);
       const answer = await handler({ params, query, body, request, reply });
-      // An event stream has taken the socket over.
+      // A stream of events or of an export answers by itself.
       if (reply.sent) return reply;
       return route.response === undefined ? reply.send() : answer;
     },
@@ -88,8 +88,14 @@ function schemaOf(id: RouteId, route: Route): FastifySchema {
     ...(route.query === undefined ? {} : { querystring: route.query }),
     ...(route.body === undefined ? {} : { body: route.body }),
     response: {
-      [route.status]: route.response ?? { type: "null", description: "Done" },
+      [route.status]: route.response ?? mediaOf(route) ?? { type: "null", description: "Done" },
       default: { description: "A problem", content: { "application/problem+json": { schema: Problem } } },
     },
   };
+}
+
+function mediaOf({ media, summary }: Route): unknown {
+  if (media === undefined) return undefined;
+  const schema = { type: "string", format: "binary" };
+  return { description: summary, content: Object.fromEntries(media.map((type) => [type, { schema }])) };
 }

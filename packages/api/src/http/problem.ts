@@ -29,6 +29,7 @@ export const HTTP_PROBLEM_CODES = [
   "custodian-unavailable",
   "supervisor-unavailable",
   "too-many-streams",
+  "too-many-exports",
 ] as const;
 export type HttpProblemCode = (typeof HTTP_PROBLEM_CODES)[number];
 
@@ -60,6 +61,7 @@ export const HTTP_PROBLEMS = {
   "custodian-unavailable": { status: 503, title: "The custodian does not answer" },
   "supervisor-unavailable": { status: 503, title: "The supervisor does not answer" },
   "too-many-streams": { status: 503, title: "Too many event streams are open" },
+  "too-many-exports": { status: 503, title: "Too many exports are running" },
 } as const satisfies Readonly<Record<HttpProblemCode, { readonly status: number; readonly title: string }>>;
 
 export const Problem = Type.Object(

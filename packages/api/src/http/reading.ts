@@ -37,6 +37,28 @@ export const RegisterReading = Type.Object({
 });
 export type RegisterReading = Static<typeof RegisterReading>;
 
+/** The forms in which intervals are exported, with their media types. */
+export const EXPORT_FORMATS = {
+  csv: "text/csv; charset=utf-8; header=present",
+  parquet: "application/vnd.apache.parquet",
+  cim: "application/xml; charset=utf-8",
+} as const;
+export type ExportFormat = keyof typeof EXPORT_FORMATS;
+
+export const ExportQuery = Type.Object(
+  {
+    format: words(
+      Object.keys(EXPORT_FORMATS) as ExportFormat[],
+      "csv: RFC 4180; parquet: Apache Parquet; cim: a MeterReadings document of IEC 61968-9",
+    ),
+    from: Timestamp,
+    to: Timestamp,
+    trust: Type.Optional(words(TRUST_FILTERS, "trusted, unless given: only what decisions may use")),
+  },
+  { additionalProperties: false },
+);
+export type ExportQuery = Static<typeof ExportQuery>;
+
 export const ReadingList = Type.Object({
   meter: SystemTitleText,
   trust: words(TRUST_FILTERS),

@@ -29,7 +29,15 @@ import {
   RevocationEffect,
   RevocationList,
 } from "./pki.ts";
-import { EvidenceView, ProfileView, PushSourceList, ReadingList, ReadingWindow } from "./reading.ts";
+import {
+  EvidenceView,
+  EXPORT_FORMATS,
+  ExportQuery,
+  ProfileView,
+  PushSourceList,
+  ReadingList,
+  ReadingWindow,
+} from "./reading.ts";
 import { Identifier, METER_KINDS, Sequence, Sha256, SystemTitleText, TrustState, words } from "./scalars.ts";
 import type { TokenScopeName } from "./scope.ts";
 import { SessionDetail, SessionList } from "./session.ts";
@@ -57,6 +65,8 @@ export interface Route {
   readonly query?: TSchema;
   readonly body?: TSchema;
   readonly response?: TSchema;
+  /** What it answers instead of JSON, as media types. */
+  readonly media?: readonly string[];
 }
 
 const meterParams = Type.Object({ systemTitle: SystemTitleText });
@@ -329,6 +339,18 @@ export const HTTP_ROUTES = {
     params: meterParams,
     query: ReadingWindow,
     response: ProfileView,
+  },
+  exportIntervals: {
+    method: "GET",
+    path: "/export/intervals",
+    access: "anyone",
+    scope: "read",
+    tag: "readings",
+    status: 200,
+    summary:
+      "Export every meter's intervals of a time as CSV, Parquet or IEC CIM XML; by default only what decisions may use",
+    query: ExportQuery,
+    media: Object.values(EXPORT_FORMATS),
   },
   evidence: {
     method: "GET",

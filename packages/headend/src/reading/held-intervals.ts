@@ -11,45 +11,63 @@ export interface QualifiedInterval extends HeldInterval {
 }
 
 /**
- * A meter's intervals that end in `[from, to]` (milliseconds since 1970 UTC at the source; open where absent), of packed days
- * and of single rows, in no order. Each channel has one value an instant: the one that was there first.
+ * The intervals of meters that end in `[from, to]` (milliseconds since 1970 UTC at the source; open where absent), of packed
+ * days and of single rows, in no order. Each channel has one value an instant: the one that was there first.
  */
 export async function heldIntervals(
   sql: Sql,
   scope: Scope,
-  meter: MeterId,
+  meters: readonly MeterId[],
   from: number | undefined,
   to: number | undefined,
-): Promise<readonly QualifiedInterval[]> {
-  const bounds = [...scope.place, meter, dateOr(from, "-infinity"), dateOr(to, "infinity")];
-  const days = await daysBetween(
-    sql,
-    scope,
-    meter,
-    from === undefined ? undefined : dayOf(from),
-    to === undefined ? undefined : dayOf(to),
-  );
-  const singles = await rows<SingleRow>(sql, SELECT_SINGLES, bounds);
-  const disputes = await rows<DisputeRow>(sql, SELECT_DISPUTES, bounds);
-  const disputed = new Map<string, ProtectionGrade[]>();
-  for (const { channel_id, at, protections } of disputes) disputed.set(`${channel_id} ${at}`, protections);
+): Promise<ReadonlyMap<MeterId, readonly QualifiedInterval[]>> {
+  const bounds = [...scope.place, meters, dateOr(from, "-infinity"), dateOr(to, "infinity")];
+  const held = new Map(meters.map((meter) => [meter, new Held(from, to)]));
+  for (const row of await rows<DisputeRow>(sql, SELECT_DISPUTES, bounds))
+    held.get(row.meter_id as MeterId)?.dispute(row);
+  const [first, last] = [from === undefined ? undefined : dayOf(from), to === undefined ? undefined : dayOf(to)];
+  for (const { meter, day, part, packed } of await daysBetween(sql, scope, meters, first, last))
+    held.get(meter)?.addDay(day, part, packed);
+  for (const row of await rows<SingleRow>(sql, SELECT_SINGLES, bounds))
+    held.get(row.meter_id as MeterId)?.addSingle(row);
+  return new Map([...held].map(([meter, { intervals }]) => [meter, [...intervals.values()]]));
+}
 
-  const held = new Map<string, QualifiedInterval>();
-  const closed = new Set<number>();
-  const add = (interval: HeldInterval, isLate: boolean): void => {
-    if ((from !== undefined && interval.at < from) || (to !== undefined && interval.at > to)) return;
-    const key = `${interval.channel} ${interval.at}`;
-    if (held.has(key)) return;
-    const quality = isDisputed(interval, disputed.get(key)) ? "disputed" : isLate ? "late" : "actual";
-    held.set(key, { ...interval, quality });
-  };
-  for (const { day, part, packed } of days) {
-    const isLate = part > 0 && closed.has(day);
-    if (part === 0) closed.add(day);
-    for (const interval of intervalsOf(day, packed)) add(interval, isLate);
+/** One meter's intervals as they are put together: closed days first, then what came beside them. */
+class Held {
+  readonly intervals = new Map<string, QualifiedInterval>();
+  readonly #from: number | undefined;
+  readonly #to: number | undefined;
+  readonly #disputed = new Map<string, readonly ProtectionGrade[]>();
+  readonly #closed = new Set<number>();
+
+  constructor(from: number | undefined, to: number | undefined) {
+    this.#from = from;
+    this.#to = to;
   }
-  for (const row of singles) add(intervalOfRow(row), closed.has(dayOf(row.at)));
-  return [...held.values()];
+
+  dispute({ channel_id, at, protections }: DisputeRow): void {
+    this.#disputed.set(`${channel_id} ${at}`, protections);
+  }
+
+  addDay(day: number, part: number, packed: Uint8Array): void {
+    const isLate = part > 0 && this.#closed.has(day);
+    if (part === 0) this.#closed.add(day);
+    for (const interval of intervalsOf(day, packed)) this.#add(interval, isLate);
+  }
+
+  addSingle(row: SingleRow): void {
+    this.#add(intervalOfRow(row), this.#closed.has(dayOf(row.at)));
+  }
+
+  #add(interval: HeldInterval, isLate: boolean): void {
+    const { channel, at } = interval;
+    if ((this.#from !== undefined && at < this.#from) || (this.#to !== undefined && at > this.#to)) return;
+    const key = `${channel} ${at}`;
+    if (this.intervals.has(key)) return;
+    const quality = isDisputed(interval, this.#disputed.get(key)) ? "disputed" : isLate ? "late" : "actual";
+    this.intervals.set(key, { ...interval, quality });
+  }
 }
 
 /** How many instants of a meter are held, and from when to when. */
@@ -63,7 +81,7 @@ export async function heldSpan(
   // Packed days tell their first and last instant only when they are unpacked.
   for (const day of [row?.first_day, row?.last_day])
     if (typeof day === "number")
-      for (const { packed } of await daysBetween(sql, scope, meter, day, day))
+      for (const { packed } of await daysBetween(sql, scope, [meter], day, day))
         for (const { at } of intervalsOf(day, packed)) ends.push(at);
   return {
     instants: Number(row?.instants ?? 0),
@@ -102,6 +120,7 @@ function dateOr(at: number | undefined, open: string): Date | string {
 }
 
 interface SingleRow {
+  readonly meter_id: number;
   readonly channel_id: number;
   readonly at: number;
   readonly value: number;
@@ -111,22 +130,23 @@ interface SingleRow {
   readonly trust_at_capture: TrustStateName;
 }
 interface DisputeRow {
+  readonly meter_id: number;
   readonly channel_id: number;
   readonly at: number;
   readonly protections: ProtectionGrade[];
 }
 
-const WINDOW = `where r.utility_id = $1 and r.island_id = $2 and r.meter_id = $3 and r.at >= $4::timestamptz
-  and r.at <= $5::timestamptz`;
+const WINDOW = `where r.utility_id = $1 and r.island_id = $2 and r.meter_id = any($3::integer[])
+  and r.at >= $4::timestamptz and r.at <= $5::timestamptz`;
 const AT_MS = "extract(epoch from r.at)::float8 * 1000 as at";
 
 const SELECT_SINGLES = `
-  select r.channel_id, ${AT_MS}, r.value, r.status, r.evidence_id, r.protection, r.trust_at_capture
+  select r.meter_id, r.channel_id, ${AT_MS}, r.value, r.status, r.evidence_id, r.protection, r.trust_at_capture
   from interval_readings r ${WINDOW}`;
 
 const SELECT_DISPUTES = `
-  select r.channel_id, ${AT_MS}, array_agg(distinct r.protection::text) as protections
-  from interval_corrections r ${WINDOW} group by r.channel_id, r.at`;
+  select r.meter_id, r.channel_id, ${AT_MS}, array_agg(distinct r.protection::text) as protections
+  from interval_corrections r ${WINDOW} group by r.meter_id, r.channel_id, r.at`;
 
 const SELECT_SPAN = `
   select coalesce(r.instants, 0) + coalesce(d.instants, 0) as instants, extract(epoch from r.oldest)::float8 * 1000 as oldest,

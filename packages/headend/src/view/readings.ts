@@ -57,7 +57,8 @@ export async function registerReadings(sql: Sql, scope: Scope, meter: Meter, win
 
 /** A meter's load profile, oldest first, one row an interval and one value a channel. */
 export async function profileReadings(sql: Sql, scope: Scope, meter: Meter, window: Window): Promise<ProfileView> {
-  const held = await heldIntervals(sql, scope, meter.id, window.from?.getTime(), window.to?.getTime());
+  const found = await heldIntervals(sql, scope, [meter.id], window.from?.getTime(), window.to?.getTime());
+  const held = found.get(meter.id) ?? [];
   const now = await firstRow<{ state: TrustStateName }>(sql, SELECT_TRUST, [...scope.place, meter.id]);
   const trustNow = now?.state ?? "held";
   const decides = (one: QualifiedInterval): boolean => isDecisive(one.trustAtCapture, trustNow, one.protection);

@@ -117,25 +117,29 @@ export async function deleteDays(sql: Sql, scope: Scope, days: readonly DayKey[]
   ]);
 }
 
-/** What is packed of a meter from one to another day, both included, by day, the closed one before its parts. */
+/** What is packed of meters from one to another day, both included: by meter and day, the closed one before its parts. */
 export async function daysBetween(
   sql: Sql,
   scope: Scope,
-  meter: MeterId,
+  meters: readonly MeterId[],
   from: number | undefined,
   to: number | undefined,
-): Promise<readonly { readonly day: number; readonly part: number; readonly packed: Uint8Array }[]> {
-  const found = await rows<{ readonly day: number; readonly part: number; readonly packed: Buffer }>(
-    sql,
-    SELECT_BETWEEN,
-    [
-      ...scope.place,
-      meter,
-      from === undefined ? "-infinity" : dayText(from),
-      to === undefined ? "infinity" : dayText(to),
-    ],
-  );
-  return found;
+): Promise<readonly (DayKey & { readonly packed: Uint8Array })[]> {
+  const found = await rows<KeyRow & { readonly packed: Buffer }>(sql, SELECT_BETWEEN, [
+    ...scope.place,
+    meters,
+    boundText(from ?? Number.NEGATIVE_INFINITY),
+    boundText(to ?? Number.POSITIVE_INFINITY),
+  ]);
+  return found.map((row) => ({ ...keyOf(row), packed: row.packed }));
+}
+
+/** Years that take four digits are dates of SQL as they are; nobody has readings beyond them. */
+const [YEAR_1, YEAR_10000] = [Date.parse("0001-01-01T00:00:00Z"), Date.parse("+010000-01-01T00:00:00Z")];
+
+function boundText(day: number): string {
+  if (day < YEAR_1) return "-infinity";
+  return day >= YEAR_10000 ? "infinity" : dayText(day);
 }
 
 interface KeyRow {
@@ -176,5 +180,6 @@ const DELETE_DAYS = `
 
 const SELECT_BETWEEN = `
   select ${KEY}, d.packed from meter_days d
-  where d.utility_id = $1 and d.island_id = $2 and d.meter_id = $3 and d.day >= $4::date and d.day <= $5::date
-  order by d.day, d.part`;
+  where d.utility_id = $1 and d.island_id = $2 and d.meter_id = any($3::integer[]) and d.day >= $4::date
+    and d.day <= $5::date
+  order by d.meter_id, d.day, d.part`;

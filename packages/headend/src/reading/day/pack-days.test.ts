@@ -4,7 +4,7 @@ import { inTransaction } from "@meterkeep/postgres";
 import fc from "fast-check";
 import { firstRow } from "../../database/sql.ts";
 import { type HeadEndDatabase, openHeadEndDatabase } from "../../testing/database.ts";
-import { heldIntervals, heldSpan } from "../held-intervals.ts";
+import { heldIntervals, heldSpan, type QualifiedInterval } from "../held-intervals.ts";
 import { type ArrivedInterval, writeIntervals } from "../write-intervals.ts";
 import { packDays } from "./pack-days.ts";
 
@@ -61,11 +61,16 @@ async function pack(database: HeadEndDatabase, sourceNow: number): Promise<numbe
   return packDays({ pool: database.pool, scope: database.scope, sourceNow: () => sourceNow });
 }
 
+async function heldByFirst({ pool, scope, meters }: HeadEndDatabase): Promise<readonly QualifiedInterval[]> {
+  const [first] = meters;
+  assert.ok(first);
+  return (await heldIntervals(pool, scope, [first.id], undefined, undefined)).get(first.id) ?? [];
+}
+
 async function held(
   database: HeadEndDatabase,
 ): Promise<readonly (readonly [at: number, value: number, quality: string])[]> {
-  const found = await heldIntervals(database.pool, database.scope, database.meters[0]!.id, undefined, undefined);
-  return found
+  return (await heldByFirst(database))
     .toSorted((one, other) => one.channel - other.channel || one.at - other.at)
     .map(({ at, value, quality }) => [(at - START) / QUARTER, value, quality] as const);
 }
@@ -198,7 +203,7 @@ test("however values arrive and days are closed, each instant holds what came fi
         }
         assert.equal(await write(database, arrived), news);
       }
-      const found = await heldIntervals(database.pool, database.scope, database.meters[0]!.id, undefined, undefined);
+      const found = await heldByFirst(database);
       assert.deepEqual(new Map(found.map(({ channel, at, value }) => [`${channel} ${at}`, value])), model);
       const corrections = await database.pool.query<{ key: string }>(
         "select channel_id || ' ' || (extract(epoch from at) * 1000)::bigint || ' ' || value || ' ' || evidence_id as key from interval_corrections",

@@ -1,0 +1,140 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { inTransaction } from "@meterkeep/postgres";
+import { parquetReadObjects } from "hyparquet";
+import { rows } from "../database/sql.ts";
+import { ChannelTable } from "../reading/channels.ts";
+import { packDays } from "../reading/day/pack-days.ts";
+import { type ArrivedInterval, writeIntervals } from "../reading/write-intervals.ts";
+import { type HeadEndDatabase, openHeadEndDatabase } from "../testing/database.ts";
+import { intervalsAsCim, readingType } from "./cim.ts";
+import { intervalsAsCsv } from "./csv.ts";
+import { type ExportedMeter, exportedMeters } from "./exported-meter.ts";
+import { intervalsAsParquet } from "./parquet.ts";
+
+const START = Date.parse("2026-11-20T00:00:00Z");
+const QUARTER = 900_000;
+const WINDOW = { from: START, to: START + 86_400_000, trust: "trusted" } as const;
+
+/** Two trusted meters: one with a day of two channels that is closed, one with two single values. */
+async function fill({ pool, scope, meters }: HeadEndDatabase): Promise<void> {
+  const channels = new ChannelTable(pool, scope);
+  await channels.prepare([
+    { obis: "1-0:1.8.0", unit: "Wh" },
+    { obis: "1-0:32.7.0", unit: "V" },
+  ]);
+  const value = (meter: number, obis: string, unit: string, slot: number, number: number): ArrivedInterval => ({
+    meter: meters[meter]!.id,
+    channel: channels.number(obis, unit),
+    at: START + slot * QUARTER,
+    value: number,
+    status: slot === 1 ? undefined : 2 ** 31,
+    evidence: 1,
+    protection: slot === 3 ? "none" : "authenticated",
+    trustAtCapture: "trusted",
+    periodSeconds: 900,
+  });
+  const day = Array.from({ length: 20 }, (_, n) => [
+    value(0, "1-0:1.8.0", "Wh", n + 1, 1000 + n),
+    value(0, "1-0:32.7.0", "V", n + 1, 230.1),
+  ]).flat();
+  await inTransaction(pool, (sql) => writeIntervals(sql, scope, day));
+  await packDays({ pool, scope, sourceNow: () => START + 2 * 86_400_000 });
+  const singles = [value(1, "1-0:1.8.0", "Wh", 4, 7), value(1, "1-0:1.8.0", "Wh", 200, 8)];
+  await inTransaction(pool, (sql) => writeIntervals(sql, scope, singles));
+  await rows(pool, "update trust set state = 'trusted'");
+}
+
+async function textOf(parts: AsyncIterable<string>): Promise<string> {
+  let text = "";
+  for await (const part of parts) text += part;
+  return text;
+}
+
+test("an export has what decisions may use, of packed days and single values, and the rest where it is asked for", async () => {
+  await using database = await openHeadEndDatabase(3);
+  await fill(database);
+  const { pool, scope } = database;
+  const trusted = await textOf(intervalsAsCsv(exportedMeters(pool, scope, WINDOW)));
+  const all = await textOf(intervalsAsCsv(exportedMeters(pool, scope, { ...WINDOW, trust: "all" })));
+  const lines = trusted.trimEnd().split("\r\n");
+  assert.equal(lines.length, 1 + 2 * 19 + 1);
+  assert.equal(all.trimEnd().split("\r\n").length, 1 + 2 * 20 + 1);
+  assert.equal(
+    lines[1],
+    "4D4B560000000000,1-0:1.8.0,Wh,2026-11-20T00:15:00.000Z,1000,,actual,authenticated,trusted,trusted,true",
+  );
+  assert.match(lines.at(-1) ?? "", /^4D4B560000000001,1-0:1.8.0,Wh,2026-11-20T01:00:00.000Z,7,2147483648,actual/);
+});
+
+test("the Parquet file holds the same rows as the CSV, typed, however many groups it has", async () => {
+  await using database = await openHeadEndDatabase(2);
+  await fill(database);
+  const parts: Uint8Array[] = [];
+  for await (const part of intervalsAsParquet(exportedMeters(database.pool, database.scope, WINDOW))) parts.push(part);
+  const file = Buffer.concat(parts);
+  const found = await parquetReadObjects({ file: file.buffer.slice(file.byteOffset, file.byteOffset + file.length) });
+  assert.equal(found.length, 39);
+  assert.deepEqual(found[1], {
+    meter: "4D4B560000000000",
+    obis: "1-0:1.8.0",
+    unit: "Wh",
+    time: new Date(START + 2 * QUARTER),
+    value: 1001,
+    status: 2n ** 31n,
+    quality: "actual",
+    protection: "authenticated",
+    trust_at_capture: "trusted",
+    trust_now: "trusted",
+    decisive: true,
+  });
+  assert.equal(found[0]?.["status"], null);
+
+  async function* many(): AsyncGenerator<ExportedMeter> {
+    for await (const meter of exportedMeters(database.pool, database.scope, WINDOW))
+      for (let n = 0; n < 3_000; n += 1) yield { ...meter, systemTitle: n.toString(16) };
+  }
+  const large: Uint8Array[] = [];
+  for await (const part of intervalsAsParquet(many())) large.push(part);
+  const octets = Buffer.concat(large);
+  const all = await parquetReadObjects({
+    file: octets.buffer.slice(octets.byteOffset, octets.byteOffset + octets.length),
+    columns: ["meter", "value"],
+  });
+  assert.equal(all.length, 39 * 3_000);
+  assert.ok(large.length > 2, "a group is handed over before the next one is read");
+});
+
+test("the CIM document is well-formed, and says the reading type by its number", async () => {
+  await using database = await openHeadEndDatabase(2);
+  await fill(database);
+  const xml = await textOf(intervalsAsCim(exportedMeters(database.pool, database.scope, { ...WINDOW, trust: "all" })));
+  assert.equal(xml.match(/<MeterReading>/g)?.length, 2);
+  assert.equal(xml.match(/<IntervalReadings>/g)?.length, 41);
+  assert.match(xml, /<ReadingType ref="0\.0\.2\.3\.1\.1\.12\.0\.0\.0\.0\.0\.0\.0\.0\.0\.72\.0"\/>/);
+  assert.match(xml, /<ReadingQualityType ref="2\.5\.259"\/><\/ReadingQualities><timeStamp>2026-11-20T00:45:00/);
+  const open: string[] = [];
+  for (const [, close, name, empty] of xml.matchAll(/<(\/?)([A-Za-z]+)[^>]*?(\/?)>/g))
+    if (close === "/") assert.equal(open.pop(), name);
+    else if (empty === "" && name !== undefined) open.push(name);
+  assert.deepEqual(open, []);
+});
+
+test("what has no number in the tables of IEC 61968-9 goes by its OBIS code, and a name cannot break out of its element", async () => {
+  assert.equal(readingType("7-0:3.1.0", "m3", 900), undefined);
+  assert.equal(readingType("1-0:1.8.0", "Wh", 901), undefined);
+  assert.equal(readingType("1-0:2.29.0", "kWh", 1800), "0.0.5.4.19.1.12.0.0.0.0.0.0.0.0.3.72.0");
+  async function* one(): AsyncGenerator<ExportedMeter> {
+    yield {
+      systemTitle: "4D4B560000000000",
+      serialNumber: `"></name><evil a='&'>\u0000`,
+      periodSeconds: 900,
+      trustNow: "trusted",
+      channels: [],
+    };
+  }
+  assert.match(
+    await textOf(intervalsAsCim(one())),
+    /<name>&quot;&gt;&lt;\/name&gt;&lt;evil a='&amp;'&gt;\ufffd<\/name>/,
+  );
+});
