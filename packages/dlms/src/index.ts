@@ -724,5 +724,5 @@ export type { InitiateRequest, InitiateResponse } from "./xdlms/initiate.ts";
 export type { InvokeIdAndPriority } from "./xdlms/invoke-id.ts";
 export type { DataNotification } from "./xdlms/notification.ts";
 export type { VariableAccess } from "./xdlms/read.ts";
-export { ASSOCIATION_BASE_NAME, type Referencing, SHORT_NAME_STEP } from "./xdlms/referencing.ts";
+export { ASSOCIATION_BASE_NAME, attributeShortName, type Referencing, SHORT_NAME_STEP } from "./xdlms/referencing.ts";
 export { ACTION_RESULTS, type ActionResult, DATA_ACCESS_RESULTS, type DataAccessResult } from "./xdlms/results.ts";

@@ -10,6 +10,8 @@ export interface AccessOptions extends Omit<KeyOptions, "broadcastKey"> {
   readonly server?: string;
   readonly mechanism?: string;
   readonly password?: string;
+  readonly signingKey?: string;
+  readonly meterSigning?: string;
   readonly suite?: string;
   readonly protection?: string;
   readonly form?: string;
@@ -29,9 +31,11 @@ export function addAccessOptions(command: Command): Command {
     .option("--server <sap>", "logical device")
     .option(
       "--mechanism <name>",
-      "none, low, md5, sha1, gmac or sha256; gmac where there are keys, low with a password",
+      "none, low, md5, sha1, gmac, sha256 or ecdsa; gmac where there are keys, low with a password",
     )
     .option("--password <text>", "password or HLS secret, 0x… as hex; - reads it from standard input")
+    .option("--signing-key <file>", "our private signing key, PEM, for mechanism ecdsa")
+    .option("--meter-signing <file>", "the meter's public signing key or its certificate, PEM")
     .option("--key <hex>", "encryption key, for test keys: it shows in the process list; - reads standard input")
     .option("--auth-key <hex>", "authentication key")
     .option("--key-file <file>", "JSON file of keys, by meter or for all")

@@ -3,6 +3,7 @@ import {
   type CipheringForm,
   type ClientAuthentication,
   type ClientCiphering,
+  ecdsaMechanism,
   fromHex,
   hashMechanism,
   type MeterFacts,
@@ -11,16 +12,17 @@ import {
   type SystemTitle,
   systemTitle,
 } from "@meterkeep/dlms";
-import { nodeCiphers, nodeHashes, nodeRandom } from "@meterkeep/dlms-node";
+import { nodeCiphers, nodeCurves, nodeHashes, nodeRandom } from "@meterkeep/dlms-node";
 import { openKeys } from "../decode/keys.ts";
 import { CliError } from "../error.ts";
 import type { Terminal } from "../terminal.ts";
 import type { AccessOptions } from "./access-options.ts";
 import { chooseProfile, profileClient } from "./access-profile.ts";
 import { type MeterAddress, parseMeterAddress } from "./meter-address.ts";
+import { readSigningKeys, type SigningKeys } from "./signing-keys.ts";
 
 /** Names that `--mechanism` takes. */
-export const MECHANISM_NAMES = ["none", "low", "md5", "sha1", "gmac", "sha256"] as const;
+export const MECHANISM_NAMES = ["none", "low", "md5", "sha1", "gmac", "sha256", "ecdsa"] as const;
 export type MechanismOption = (typeof MECHANISM_NAMES)[number];
 
 /** How a meter is reached and who we are to it: options, profile, keys and answers put together and checked. */
@@ -36,6 +38,8 @@ export interface MeterAccess {
   readonly serverSap: number;
   readonly mechanism: MechanismOption;
   readonly secret: Uint8Array | undefined;
+  /** Present with mechanism ecdsa. */
+  readonly signing: SigningKeys | undefined;
   /** Present with mechanism gmac, and wherever APDUs are to be ciphered. */
   readonly keys: Required<Pick<MeterKeys, "encryptionKey" | "authenticationKey">> | undefined;
   readonly suite: SecuritySuiteId;
@@ -73,9 +77,10 @@ export async function resolveAccess(address: string, options: AccessOptions, ter
   const byDefault = given !== undefined ? "gmac" : secret !== undefined ? "low" : "none";
   const mechanism = oneOf("--mechanism", options.mechanism ?? byDefault, MECHANISM_NAMES);
   const keys = await keysOf(given, mechanism, options, terminal);
-  if (!["none", "gmac"].includes(mechanism) && secret === undefined)
+  const signing = mechanism === "ecdsa" ? readSigningKeys(options.signingKey, options.meterSigning) : undefined;
+  if (!["none", "gmac", "ecdsa"].includes(mechanism) && secret === undefined)
     throw new CliError("keys-needed", `--mechanism ${mechanism} needs a --password`);
-  const suite = options.suite ?? (keys?.encryptionKey.length === 32 ? "2" : "0");
+  const suite = options.suite ?? String(signing?.suite ?? (keys?.encryptionKey.length === 32 ? 2 : 0));
   const publicSap = profileClient(profile, "public")?.sap ?? PUBLIC_SAP;
   return {
     address: parsed,
@@ -88,6 +93,7 @@ export async function resolveAccess(address: string, options: AccessOptions, ter
     serverSap: whole("--server", options.server, profile.serverSap ?? 1, 0xffff),
     mechanism,
     secret,
+    signing,
     keys,
     suite: Number(oneOf("--suite", suite, ["0", "1", "2"])) as SecuritySuiteId,
     protection:
@@ -134,8 +140,10 @@ function formOf({ ciphering }: MeterFacts): CipheringForm {
 type ProtectionName = keyof typeof PROTECTIONS;
 
 /** What the association says of who we are. */
-export function authenticationOf({ mechanism, secret = new Uint8Array() }: MeterAccess): ClientAuthentication {
-  const challenge = nodeRandom(CHALLENGE_BYTES);
+export function authenticationOf(
+  { mechanism, secret = new Uint8Array(), signing }: MeterAccess,
+  challenge = nodeRandom(CHALLENGE_BYTES),
+): ClientAuthentication {
   switch (mechanism) {
     case "none":
       return { kind: "none" };
@@ -143,12 +151,19 @@ export function authenticationOf({ mechanism, secret = new Uint8Array() }: Meter
       return { kind: "lls", password: secret };
     case "gmac":
       return { kind: "gmac", challenge };
+    case "ecdsa": {
+      if (signing === undefined) throw new CliError("keys-needed", "mechanism ecdsa needs signing keys");
+      const { own, meter, suite } = signing;
+      const proof = ecdsaMechanism({ curves: nodeCurves, suite, signing: own, otherSigning: () => meter });
+      return { kind: "hls", challenge, mechanism: proof };
+    }
     default:
       return { kind: "hls", challenge, mechanism: hashMechanism(nodeHashes, `high-${mechanism}`, secret) };
   }
 }
 
-const CHALLENGE_BYTES = 16;
+/** Enough for every mechanism. */
+const CHALLENGE_BYTES = 32;
 
 /** How APDUs are protected; undefined where there are no keys. */
 export function cipheringOf(

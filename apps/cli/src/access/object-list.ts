@@ -1,4 +1,13 @@
-import { type Data, data, decode, logicalNameText, type Session, ShortNameSession } from "@meterkeep/dlms";
+import {
+  ASSOCIATION_BASE_NAME,
+  attributeShortName,
+  type Data,
+  data,
+  decode,
+  logicalNameText,
+  type Session,
+  ShortNameSession,
+} from "@meterkeep/dlms";
 
 /** One object in the list of an association, with what the association may do with it. */
 export interface ListedObject {
@@ -10,6 +19,8 @@ export interface ListedObject {
   readonly methods: readonly { readonly id: number; readonly mode: number }[];
 }
 
+const ASSOCIATION_SN = 12;
+const ACCESS_RIGHTS = attributeShortName(ASSOCIATION_BASE_NAME, 3);
 const OBJECT_LIST = { classId: 15, logicalName: "0.0.40.0.0.255", attributeId: 2 } as const;
 
 /**
@@ -37,15 +48,24 @@ export async function readObjectList(session: Pick<Session, "get"> | ShortNameSe
   });
 }
 
-/** A list of short names says nothing of rights: those are in an attribute of its own, which few meters have. */
+/** The rights to short names are in an attribute of their own, which few meters have; without it there are none to show. */
 async function readShortNameList(session: ShortNameSession): Promise<ListedObject[]> {
-  return (await session.objects()).map(({ classId, version, logicalName }) => ({
-    classId,
-    version,
-    logicalName,
-    attributes: [],
-    methods: [],
-  }));
+  const objects = await session.objects();
+  const own = objects.find(({ classId, baseName }) => classId === ASSOCIATION_SN && baseName === ASSOCIATION_BASE_NAME);
+  const rights = new Map<number | undefined, readonly Data[]>();
+  if ((own?.version ?? 0) > 0) {
+    const [read] = await session.read([{ kind: "variable-name", value: ACCESS_RIGHTS }]);
+    const list = read?.kind === "data" ? decode(data, read.value, { trailing: "ignore" }) : undefined;
+    for (const element of childrenOf(list)) {
+      const [baseName, ...modes] = childrenOf(element);
+      // Base names are long on the wire, and count from 0.
+      rights.set((numberIn(baseName) ?? -1) & 0xffff, modes);
+    }
+  }
+  return objects.map(({ baseName, classId, version, logicalName }) => {
+    const [attributes, methods] = rights.get(baseName) ?? [];
+    return { classId, version, logicalName, attributes: modesOf(attributes), methods: modesOf(methods) };
+  });
 }
 
 function modesOf(list: Data | undefined): ListedObject["attributes"] {

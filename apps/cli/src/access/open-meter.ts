@@ -34,6 +34,8 @@ export interface OpenContext {
   readonly onExchange?: (event: ExchangeEvent) => void;
 }
 
+/** Mechanisms whose proofs cover the titles. */
+const TITLED: ReadonlySet<string> = new Set(["sha256", "ecdsa"]);
 /** As good as no limit, which some servers take for too little when it is said as 0. */
 export const MOST_PDU_BYTES = 0xffff;
 
@@ -119,7 +121,7 @@ async function associate(
     authentication: authenticationOf(access),
     profile: securityOf(profile),
     maxReceivePduSize: MOST_PDU_BYTES,
-    ...(ciphering === undefined && access.mechanism !== "sha256" ? {} : { systemTitle: title }),
+    ...(ciphering === undefined && !TITLED.has(access.mechanism) ? {} : { systemTitle: title }),
     ...(ciphering === undefined ? {} : { ciphering }),
     ...(meter === undefined ? {} : { serverSystemTitle: meter }),
     ...(isShort ? { referencing: "short-name" } : {}),

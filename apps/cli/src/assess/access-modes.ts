@@ -1,13 +1,15 @@
 import { ACCESS_MODE } from "@meterkeep/dlms";
 import type { ListedObject } from "../access/object-list.ts";
 
-const ASSOCIATION = 15;
+const ASSOCIATION_SN = 12;
+const ASSOCIATION_LN = 15;
 /** Since version 3 modes are bits; before, numbers: 1 read, 2 write, 3 both, 4 to 6 the same authenticated. */
 const BITS_SINCE = 3;
 
-/** The version of the association object, by which access modes are read. */
+/** The version of the association object, by which access modes are read; association SN is one behind: its 4 is the other's 3. */
 export function versionIn(objects: readonly ListedObject[]): number {
-  return objects.find(({ classId }) => classId === ASSOCIATION)?.version ?? 0;
+  const found = objects.find(({ classId }) => classId === ASSOCIATION_LN || classId === ASSOCIATION_SN);
+  return (found?.version ?? 0) - (found?.classId === ASSOCIATION_SN ? 1 : 0);
 }
 
 export function mayRead(version: number, mode: number): boolean {

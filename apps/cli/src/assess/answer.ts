@@ -33,6 +33,9 @@ const GET_RESPONSE = 0xc4;
 const SET_RESPONSE = 0xc5;
 const ACTION_RESPONSE = 0xc7;
 const NORMAL = 0x01;
+/** By short names: the choice of the first result says how it went. */
+const SHORT_NAME_RESPONSES: Readonly<Record<number, string>> = { 12: "READ", 13: "WRITE" };
+const FAILED = 1;
 
 /** Reads the answer to a GET, SET or ACTION. @param parties opens it where it is ciphered */
 export function meaningOf(answer: Answer, parties?: CipheredAs): Meaning {
@@ -70,6 +73,12 @@ function meaningOfPlain(plain: Uint8Array, protection: Meaning["protection"]): M
   const refusal = refusalIn(plain);
   if (refusal !== undefined) return { served: false, protection, plain, words: refusal };
   const [tag = 0, choice = 0, , result = 0] = plain;
+  const shortName = SHORT_NAME_RESPONSES[tag];
+  if (shortName !== undefined) {
+    const failed = plain[2] === FAILED;
+    const how = failed ? `was refused (result ${plain[3] ?? 0})` : "was served";
+    return { served: !failed, protection, plain, words: `the ${shortName} ${how}` };
+  }
   const name = { [GET_RESPONSE]: "GET", [SET_RESPONSE]: "SET", [ACTION_RESPONSE]: "ACTION" }[tag];
   if (name === undefined) return { served: false, protection, plain, words: `an APDU with tag 0x${tag.toString(16)}` };
   // A long answer in blocks has been served as well.

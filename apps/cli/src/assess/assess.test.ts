@@ -9,6 +9,7 @@ import { scratchTerminal } from "../testing/scratch-terminal.ts";
 import { type Result, runCheck } from "./assessment.ts";
 import type { BenchParts, SeenPush } from "./bench.ts";
 import { CHECKS } from "./checks.ts";
+import { LOGICAL_NAME_REQUESTS } from "./requests.ts";
 import { type Misbehaviour, NO_POLICY } from "./testing/misbehaviour.ts";
 import { type SampleMeter, startSampleMeter } from "./testing/sample-meter.ts";
 
@@ -29,6 +30,7 @@ async function partsFor(meter: SampleMeter, changes: Partial<BenchParts> = {}): 
     now: () => performance.now(),
     pause: (milliseconds) => sleep(milliseconds),
     signal: new AbortController().signal,
+    requests: LOGICAL_NAME_REQUESTS,
     pushes: undefined,
     patienceMilliseconds: 0,
     ...changes,
@@ -97,6 +99,7 @@ describe("the checks on a meter that does all right", () => {
 const FAILURES: readonly (readonly [id: string, wrong: Misbehaviour, sentence: RegExp])[] = [
   ["replayed-request", { takesOldCounters: true }, /same octets a second time/],
   ["lowered-counter", { takesOldCounters: true }, /after a higher one/],
+  ["dedicated-key", { policy: NO_POLICY }, /without a tag under a dedicated key/],
   ["replayed-association", { takesOldCounters: true, forgetsChallenges: true }, /believed a recorded proof/],
   ["policy-downgrade", { policy: NO_POLICY }, /encrypted without a tag, and one that was authenticated without/],
   ["plaintext-request", { policy: NO_POLICY }, /plain GET in a ciphered association/],

@@ -13,7 +13,7 @@ import {
 } from "@meterkeep/dlms";
 import type { Answer, Meaning } from "./answer.ts";
 import type { Probe } from "./probe.ts";
-import { getRequest, type Member } from "./requests.ts";
+import type { Member } from "./requests.ts";
 
 /** What became of an attempt to associate. */
 export type Attempt =
@@ -78,7 +78,7 @@ export class Secured {
   }
 
   get(label: string, member: Member, departure?: Departure): Promise<Meaning> {
-    return this.say(label, getRequest(member), departure);
+    return this.say(label, this.probe.requests.get(member), departure);
   }
 }
 

@@ -6,20 +6,23 @@ import {
   type FrameCounters,
   localAssociator,
   openSession,
+  openShortNameSession,
   type RandomOctets,
   risingCountersFrom,
   type Session,
   SessionError,
+  type ShortNameSession,
   type SystemTitle,
   securityOf,
 } from "@meterkeep/dlms";
 import { nodeCiphers } from "@meterkeep/dlms-node";
-import type { MeterAccess } from "../access/meter-access.ts";
+import { authenticationOf, type MeterAccess } from "../access/meter-access.ts";
 import { MOST_PDU_BYTES } from "../access/open-meter.ts";
 import { type Attempt, attempt, type HalfOpen, halfOpen, type Secured } from "./association.ts";
 import { NotTestable } from "./check.ts";
 import type { Evidence } from "./evidence.ts";
 import { openProbe, type Probe } from "./probe.ts";
+import type { RequestForms } from "./requests.ts";
 
 /** A push that the meter sent while it was listened to, or that was recorded before. */
 export interface SeenPush {
@@ -40,6 +43,8 @@ export interface BenchParts {
   readonly pause: (milliseconds: number) => Promise<void>;
   readonly signal: AbortSignal;
   /** Waits for pushes and gives those that came; absent where nobody listens. */
+  /** How what the meter holds is asked for. */
+  readonly requests: RequestForms;
   readonly pushes: (() => Promise<readonly SeenPush[]>) | undefined;
   /** How long a meter may turn right keys away after wrong ones. */
   readonly patienceMilliseconds: number;
@@ -52,6 +57,8 @@ export type CipheredConfig = AssociationConfig<KeyObject> & { readonly ciphering
 export type CipheredAssociation = Secured & { readonly parties: NonNullable<Secured["parties"]> };
 
 const CHALLENGE_BYTES = 16;
+/** The least that mechanism 7 takes. */
+const SIGNED_CHALLENGE_BYTES = 32;
 const KEY_BYTES = 16;
 const RETRY_MS = 500;
 
@@ -88,17 +95,27 @@ export class Bench implements AsyncDisposable {
    */
   async open(clientSap = this.access.clientSap): Promise<Probe> {
     await this[Symbol.asyncDispose]();
-    const { access: reach, now, signal } = this.parts;
-    this.#probe = await openProbe({ reach, clientSap, evidence: this.evidence, now, signal });
+    const { access: reach, requests, now, signal } = this.parts;
+    this.#probe = await openProbe({ reach, clientSap, evidence: this.evidence, requests, now, signal });
     return this.#probe;
   }
 
-  /** Mechanism 5 and authenticated encryption under the given keys. */
+  get requests(): RequestForms {
+    return this.parts.requests;
+  }
+
+  /** Whether the meter's objects are named by numbers. */
+  get isByShortNames(): boolean {
+    return this.access.profile.services?.shortNames === true;
+  }
+
+  /** Mechanism 5 or 7 and authenticated encryption under the given keys. */
   configured({ encryptionKey, authenticationKey }: Keys): CipheredConfig {
     const { meter, suite, form, profile } = this.access;
     return {
-      authentication: { kind: "gmac", challenge: this.challenge() },
+      authentication: authenticationOf(this.access, this.challenge()),
       systemTitle: this.parts.title,
+      ...this.#referencing(),
       profile: securityOf(profile),
       maxReceivePduSize: MOST_PDU_BYTES,
       ciphering: {
@@ -117,7 +134,20 @@ export class Bench implements AsyncDisposable {
 
   /** Without ciphering. */
   plain(authentication: ClientAuthentication): AssociationConfig<KeyObject> {
-    return { authentication, maxReceivePduSize: MOST_PDU_BYTES };
+    return { authentication, maxReceivePduSize: MOST_PDU_BYTES, ...this.#referencing() };
+  }
+
+  #referencing(): Pick<AssociationConfig<KeyObject>, "referencing"> {
+    return this.isByShortNames ? { referencing: "short-name" } : {};
+  }
+
+  /** Authenticated encryption under a fresh dedicated key, as who has the keys. @throws NotTestable without keys */
+  dedicated(): CipheredConfig {
+    const config = this.genuine();
+    const octets = this.parts.random(this.keys.encryptionKey.length);
+    const form = config.ciphering.form === "general-global" ? "general-dedicated" : "dedicated";
+    const dedicatedKey = { octets, key: createSecretKey(octets) };
+    return { ...config, ciphering: { ...config.ciphering, form, dedicatedKey } };
   }
 
   /** As who has the keys. @throws NotTestable without keys */
@@ -128,11 +158,12 @@ export class Bench implements AsyncDisposable {
   /** As somebody who has guessed. */
   stranger(): CipheredConfig {
     const { random } = this.parts;
-    return this.configured({ encryptionKey: random(KEY_BYTES), authenticationKey: random(KEY_BYTES) });
+    const bytes = this.access.keys?.encryptionKey.length ?? KEY_BYTES;
+    return this.configured({ encryptionKey: random(bytes), authenticationKey: random(bytes) });
   }
 
   challenge(): Uint8Array {
-    return this.parts.random(CHALLENGE_BYTES);
+    return this.parts.random(this.access.mechanism === "ecdsa" ? SIGNED_CHALLENGE_BYTES : CHALLENGE_BYTES);
   }
 
   /** Tries to associate, on a connection of its own. */
@@ -163,7 +194,7 @@ export class Bench implements AsyncDisposable {
   async begin(label?: string): Promise<{ readonly probe: Probe; readonly half: HalfOpen }> {
     const probe = await this.open();
     const half = await halfOpen(probe, this.genuine(), this.counters, label);
-    if (half === undefined) throw new NotTestable("The meter does not begin mechanism 5 with the keys given.");
+    if (half === undefined) throw new NotTestable("The meter does not begin to prove itself with the keys given.");
     return { probe, half };
   }
 
@@ -175,7 +206,7 @@ export class Bench implements AsyncDisposable {
   }
 
   /** A session of the whole library as the public client or as who has the keys. @throws NotTestable */
-  async session(who: "public" | "genuine"): Promise<Session> {
+  async session(who: "public" | "genuine"): Promise<Session | ShortNameSession> {
     const probe = await this.open(who === "public" ? this.publicSap : undefined);
     const config: AssociationConfig<KeyObject> = who === "public" ? this.plain({ kind: "none" }) : this.genuine();
     const counters = { frameCounters: this.counters, receivedCounters: risingCountersFrom(0) };
@@ -185,7 +216,8 @@ export class Bench implements AsyncDisposable {
       throw new NotTestable(`The meter did not answer (${answer.kind}).`);
     };
     try {
-      return await openSession({ exchange, associator: localAssociator(config, counters) });
+      const options = { exchange, associator: localAssociator(config, counters) };
+      return this.isByShortNames ? await openShortNameSession(options) : await openSession(options);
     } catch (error) {
       if (!(error instanceof SessionError)) throw error;
       throw new NotTestable(`The meter does not associate with the ${who} client: ${error.message}.`);

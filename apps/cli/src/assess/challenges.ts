@@ -13,11 +13,19 @@ export function aarqOf(bench: Bench, config: CipheredConfig): Uint8Array {
   return effect.apdu;
 }
 
+/** The same configuration with a challenge of the caller's. */
+export function withChallenge(config: CipheredConfig, challenge: Uint8Array): CipheredConfig {
+  const { authentication } = config;
+  return authentication.kind === "gmac" || authentication.kind === "hls"
+    ? { ...config, authentication: { ...authentication, challenge } }
+    : config;
+}
+
 /** The challenges that the meter answers ours with, as it sent them; fewer where it gives up. */
 export async function challengesFor(bench: Bench, ours: readonly Uint8Array[]): Promise<Uint8Array[]> {
   const theirs: Uint8Array[] = [];
   for (const challenge of ours) {
-    const config: CipheredConfig = { ...bench.genuine(), authentication: { kind: "gmac", challenge } };
+    const config = withChallenge(bench.genuine(), challenge);
     const probe = await bench.open();
     const answer = await probe.say("AARQ with a challenge of ours", aarqOf(bench, config));
     await probe[Symbol.asyncDispose]();

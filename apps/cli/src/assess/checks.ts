@@ -2,6 +2,7 @@ import type { Check } from "./check.ts";
 import { challengeQuality } from "./checks/challenge-quality.ts";
 import { clockWithoutRights } from "./checks/clock-without-rights.ts";
 import { contextDowngrade } from "./checks/context-downgrade.ts";
+import { dedicatedKey } from "./checks/dedicated-key.ts";
 import { echoedChallenge } from "./checks/echoed-challenge.ts";
 import { errorOracle } from "./checks/error-oracle.ts";
 import { forgedCounter } from "./checks/forged-counter.ts";
@@ -31,6 +32,7 @@ import { wrongProof } from "./checks/wrong-proof.ts";
 export const CHECKS: readonly Check[] = [
   replayedRequest,
   loweredCounter,
+  dedicatedKey,
   policyDowngrade,
   plaintextRequest,
   responseProtection,

@@ -3,12 +3,14 @@ import { type ApduConnection, TransportError } from "@meterkeep/dlms-node";
 import { connectMeter, type Reach } from "../access/connection.ts";
 import { type Answer, type CipheredAs, type Meaning, meaningOf } from "./answer.ts";
 import type { Evidence } from "./evidence.ts";
+import type { RequestForms } from "./requests.ts";
 
 /** What a probe needs to know. */
 export interface ProbeOptions {
   readonly reach: Reach;
   readonly clientSap: number;
   readonly evidence: Evidence;
+  readonly requests: RequestForms;
   /** Milliseconds, rising. */
   readonly now: () => number;
   readonly signal: AbortSignal;
@@ -25,6 +27,11 @@ export class Probe implements AsyncDisposable {
   constructor(line: ApduConnection, options: ProbeOptions) {
     this.#line = line;
     this.#options = options;
+  }
+
+  /** How what the meter holds is asked for. */
+  get requests(): RequestForms {
+    return this.#options.requests;
   }
 
   /** Sends an APDU and waits for what comes back; silence and a closed connection are answers too, and end the connection. */

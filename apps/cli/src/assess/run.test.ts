@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { createPublicKey } from "node:crypto";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { after, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { nodeCurves, nodeRandom } from "@meterkeep/dlms-node";
 import { run } from "../program.ts";
 import { scratchTerminal } from "../testing/scratch-terminal.ts";
 import type { Assessment } from "./assessment.ts";
@@ -51,6 +53,7 @@ describe("meterkeep assess", () => {
     assert.deepEqual(failed.map(({ id }) => id).sort(), [
       "clock-without-rights",
       "context-downgrade",
+      "dedicated-key",
       "plaintext-request",
       "policy-downgrade",
       "public-rights",
@@ -84,7 +87,67 @@ describe("meterkeep assess", () => {
     assert.equal(err, "");
     assert.equal(status, 1);
     const failed = (JSON.parse(out) as Assessment).results.filter(({ verdict }) => verdict === "fail");
-    assert.deepEqual(failed.map(({ id }) => id).sort(), ["context-downgrade", "plaintext-request", "policy-downgrade"]);
+    assert.deepEqual(failed.map(({ id }) => id).sort(), [
+      "context-downgrade",
+      "dedicated-key",
+      "plaintext-request",
+      "policy-downgrade",
+    ]);
+  });
+
+  test("proves itself by mechanism 7 where it is given key pairs", async () => {
+    const [ours, theirs] = [nodeCurves.generate("P-256"), nodeCurves.generate("P-256")];
+    const files = { own: `${directory}/own.pem`, meter: `${directory}/meter.pem` };
+    writeFileSync(files.own, ours.privateKey.export({ type: "pkcs8", format: "pem" }));
+    writeFileSync(files.meter, createPublicKey(theirs.privateKey).export({ type: "spki", format: "pem" }));
+    const signing = { own: theirs.privateKey, client: ours.publicKey };
+    await using meter = await startSampleMeter(
+      {},
+      { encryptionKey: nodeRandom(16), authenticationKey: nodeRandom(16), signing },
+    );
+    const signed = ["--mechanism", "ecdsa", "--signing-key", files.own, "--meter-signing", files.meter];
+    const read = await meterkeep("read", meter.address, ...keysOf(meter), ...signed);
+    assert.equal(read.status, 0, read.err);
+    assert.match(read.out, /mechanism ecdsa; authenticated and encrypted, suite 1/);
+    const { status, out, err } = await meterkeep("assess", meter.address, ...keysOf(meter), ...signed, "--json");
+    assert.equal(status, 0, err + out);
+    const { results } = JSON.parse(out) as Assessment;
+    assert.deepEqual(
+      results.filter(({ verdict }) => verdict !== "pass").map(({ id }) => id),
+      ["tagless-push", "lock-out"],
+    );
+    const missing = await meterkeep("read", meter.address, ...keysOf(meter), "--mechanism", "ecdsa");
+    assert.match(missing.err, /needs --signing-key and --meter-signing/);
+    const wrong = [...signed.slice(0, 5), fileURLToPath(import.meta.url)];
+    const { err: refused } = await meterkeep("read", meter.address, ...keysOf(meter), ...wrong);
+    assert.match(refused, /--meter-signing .*\[option-invalid\]/);
+  });
+
+  test("speaks by short names where the profile says so", async () => {
+    const profile = `${directory}/short.json`;
+    const profiles = [
+      { id: "short", title: "By short names", services: { shortNames: true }, transport: { kinds: ["wrapper-tcp"] } },
+    ];
+    writeFileSync(profile, JSON.stringify({ family: "Old", sources: ["a test"], profiles }));
+    await using good = await startSampleMeter({ shortNames: true });
+    const passed = await meterkeep("assess", good.address, ...keysOf(good), "--profile", profile, "--json");
+    assert.equal(passed.status, 0, passed.err + passed.out);
+    assert.deepEqual(
+      (JSON.parse(passed.out) as Assessment).results.filter(({ verdict }) => verdict !== "pass").map(({ id }) => id),
+      ["readable-secrets", "tagless-push", "lock-out"],
+    );
+    await using bad = await startSampleMeter({ shortNames: true, policy: NO_POLICY, publicMayAll: true });
+    const { out } = await meterkeep("assess", bad.address, ...keysOf(bad), "--profile", profile, "--json");
+    const failed = (JSON.parse(out) as Assessment).results.filter(({ verdict }) => verdict === "fail");
+    assert.deepEqual(failed.map(({ id }) => id).sort(), [
+      "clock-without-rights",
+      "context-downgrade",
+      "dedicated-key",
+      "plaintext-request",
+      "policy-downgrade",
+      "public-rights",
+      "public-writes",
+    ]);
   });
 
   test("the guide has a row for every check, and README their number", () => {

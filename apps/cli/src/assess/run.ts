@@ -1,14 +1,23 @@
 import { accessSync, constants, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { DataClass, frameCountersFrom, plainValue, remote, systemTitleText } from "@meterkeep/dlms";
+import {
+  DataClass,
+  frameCountersFrom,
+  plainValue,
+  remote,
+  SessionError,
+  type ShortNameListElement,
+  ShortNameSession,
+  systemTitleText,
+} from "@meterkeep/dlms";
 import { nodeRandom } from "@meterkeep/dlms-node";
 import packageJson from "../../package.json" with { type: "json" };
 import type { AccessOptions } from "../access/access-options.ts";
 import { profileClient } from "../access/access-profile.ts";
 import { type KeptCounters, keptCountersFile, openKeptCounters } from "../access/kept-counters.ts";
 import { type MeterAccess, resolveAccess } from "../access/meter-access.ts";
-import { openMeter, readShownCounter } from "../access/open-meter.ts";
+import { type OpenContext, openMeter, readShownCounter } from "../access/open-meter.ts";
 import { CliError, EXIT } from "../error.ts";
 import { mayColour, type Terminal, write } from "../terminal.ts";
 import { type Assessment, countsOf, type Result, runCheck } from "./assessment.ts";
@@ -18,6 +27,7 @@ import { CHECKS } from "./checks.ts";
 import { collectPushes, type PushOptions } from "./pushes.ts";
 import { assessmentHtml } from "./report/html.ts";
 import { resultText, summaryText } from "./report/text.ts";
+import { LOGICAL_NAME_REQUESTS, type RequestForms, shortNameRequests } from "./requests.ts";
 
 /** The options of `meterkeep assess`. */
 export interface AssessOptions extends AccessOptions, PushOptions {
@@ -43,7 +53,7 @@ export async function assess(address: string, options: AssessOptions, terminal: 
   const kept = openKeptCounters(keptCountersFile(terminal.env));
   await using collector = await collectPushes(options, pause);
   const begun = new Date().toISOString();
-  const { counters, meter } = await meet(access, kept, signal);
+  const { counters, requests, meter } = await meet(access, kept, signal);
   const parts: BenchParts = {
     access,
     title: access.title ?? kept.title,
@@ -52,6 +62,7 @@ export async function assess(address: string, options: AssessOptions, terminal: 
     now: () => performance.now(),
     pause,
     signal,
+    requests,
     pushes: collector.pushes,
     patienceMilliseconds: patienceOf(options) * 1_000,
   };
@@ -89,16 +100,15 @@ export function checkList(): string {
 /** Keys or not, the client under test is the management client. */
 async function accessOf(address: string, options: AssessOptions, terminal: Terminal): Promise<MeterAccess> {
   const access = await resolveAccess(address, options, terminal);
-  if (access.keys !== undefined && access.mechanism !== "gmac")
-    throw new CliError("option-invalid", "assess proves keys by mechanism gmac");
-  if (access.profile.services?.shortNames === true)
-    throw new CliError("option-invalid", `assess speaks by logical names, and ${access.profile.id} by short ones`);
+  if (access.keys !== undefined && access.mechanism !== "gmac" && access.mechanism !== "ecdsa")
+    throw new CliError("option-invalid", "assess proves keys by mechanism gmac or ecdsa");
   if (options.client !== undefined) return access;
   return { ...access, clientSap: profileClient(access.profile, "management")?.sap ?? MANAGEMENT_SAP };
 }
 
 interface Met {
   readonly counters: BenchParts["counters"];
+  readonly requests: RequestForms;
   readonly meter: Omit<Assessment["meter"], "address">;
 }
 
@@ -107,22 +117,42 @@ async function meet(access: MeterAccess, kept: KeptCounters, signal: AbortSignal
   const context = { counters: kept, signal };
   if (access.keys === undefined) {
     const shown = await readShownCounter(access, context);
-    return { counters: frameCountersFrom((shown ?? 0) + 1), meter: { systemTitle: null, deviceName: null } };
+    const unknown = { systemTitle: null, deviceName: null };
+    const requests = isByShortNames(access) ? shortNameRequests(await publicNames(access, context)) : undefined;
+    const counters = frameCountersFrom((shown ?? 0) + 1);
+    return { counters, requests: requests ?? LOGICAL_NAME_REQUESTS, meter: unknown };
   }
   await using meter = await openMeter(access, context);
-  const { serverSystemTitle } = meter.session.negotiated;
-  const name = await remote(meter.session, DataClass, DEVICE_NAME)
+  const { session } = meter;
+  const { serverSystemTitle } = session.negotiated;
+  const name = await remote(session, DataClass, DEVICE_NAME)
     .get("value")
     .catch(() => undefined);
   const shown = name === undefined ? undefined : plainValue(name);
   return {
     // The association above has raised what is kept to what the meter accepts.
     counters: kept.of(access.keys.encryptionKey, access.title ?? kept.title, 0),
+    requests: session instanceof ShortNameSession ? shortNameRequests(await session.objects()) : LOGICAL_NAME_REQUESTS,
     meter: {
       systemTitle: serverSystemTitle === undefined ? null : systemTitleText(serverSystemTitle),
       deviceName: typeof shown === "string" ? shown : null,
     },
   };
+}
+
+function isByShortNames({ profile }: MeterAccess): boolean {
+  return profile.services?.shortNames === true;
+}
+
+/** The short names that the public client is shown; none where it is not let in. */
+async function publicNames(access: MeterAccess, context: OpenContext): Promise<readonly ShortNameListElement[]> {
+  try {
+    await using meter = await openMeter({ ...access, clientSap: access.publicSap, mechanism: "none" }, context);
+    return meter.session instanceof ShortNameSession ? await meter.session.objects() : [];
+  } catch (error) {
+    if (error instanceof SessionError) return [];
+    throw error;
+  }
 }
 
 function chooseChecks({ check: wanted, lockOut }: AssessOptions): readonly Check[] {

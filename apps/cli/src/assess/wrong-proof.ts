@@ -18,6 +18,8 @@ const RETURNED_AT = 4;
 
 /** Whether an Action-Response brought data, whatever its result says. */
 export function hasReturned({ plain }: Meaning): boolean {
+  // A ReadResponse with data.
+  if (plain?.[0] === 0x0c) return plain[2] === 0 && plain.length > RETURNED_AT + 1;
   // Get-Data-Result ::= CHOICE { data [0], data-access-result [1] }, after a flag that says it is there.
   return (
     plain?.[0] === 0xc7 && plain[RETURNED_AT] === 1 && plain[RETURNED_AT + 1] === 0 && plain.length > RETURNED_AT + 3

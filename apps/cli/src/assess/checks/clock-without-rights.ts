@@ -1,5 +1,5 @@
 import { type Check, fail, NotTestable, pass } from "../check.ts";
-import { CLOCK_TIME, dataIn, getRequest, setRequest } from "../requests.ts";
+import { CLOCK_TIME, dataIn } from "../requests.ts";
 
 /** The clock, set by who must not. */
 export const clockWithoutRights: Check = {
@@ -11,10 +11,10 @@ export const clockWithoutRights: Check = {
   clause: "Blue Book 4.5.1 (Clock, attribute 2), 4.4.4",
   async run(bench) {
     const client = await bench.associatePublicly();
-    const read = await client.say("GET the time", getRequest(CLOCK_TIME));
+    const read = await client.say("GET the time", bench.requests.get(CLOCK_TIME));
     if (!read.served || read.plain === undefined)
       throw new NotTestable("The public client cannot read the time, so it cannot be written without changing it.");
-    const request = setRequest(CLOCK_TIME, dataIn(read.plain));
+    const request = bench.requests.set(CLOCK_TIME, dataIn(read.plain));
     const publicly = await client.say("SET the time as the public client", request);
     if (publicly.served) return fail("Anybody may set the clock.");
     const probe = await bench.open();

@@ -11,9 +11,9 @@ export const echoedChallenge: Check = {
   how: "Three AARQs with different challenges of ours are sent, and the meter's compared.",
   clause: "Green Book 9.2.2.2.2.4 (StoC and CtoS)",
   async run(bench) {
-    const ours = [bench.challenge(), bench.challenge(), new Uint8Array(16).fill(0x5a)];
+    const ours = [bench.challenge(), bench.challenge(), new Uint8Array(bench.challenge().length).fill(0x5a)];
     const theirs = await challengesFor(bench, ours);
-    if (theirs.length === 0) throw new NotTestable("The meter does not begin mechanism 5 with the keys given.");
+    if (theirs.length === 0) throw new NotTestable("The meter does not begin to prove itself with the keys given.");
     const echoed = theirs.find((challenge, at) => equalBytes(challenge, ours[at]!));
     return echoed === undefined
       ? pass("None of its challenges was ours.")

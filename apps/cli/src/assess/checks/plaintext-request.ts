@@ -1,5 +1,5 @@
 import { type Check, fail, pass } from "../check.ts";
-import { DEVICE_NAME, getRequest } from "../requests.ts";
+import { DEVICE_NAME } from "../requests.ts";
 
 /** A plain APDU in a ciphered association. */
 export const plaintextRequest: Check = {
@@ -11,7 +11,7 @@ export const plaintextRequest: Check = {
   clause: "Green Book 9.4.2.2, Blue Book 4.4.7",
   async run(bench) {
     const association = await bench.associate();
-    const answer = await association.sayWire("a plain GET", getRequest(DEVICE_NAME));
+    const answer = await association.sayWire("a plain GET", bench.requests.get(DEVICE_NAME));
     return answer.served
       ? fail(
           `The meter served a plain GET in a ciphered association, ${answer.protection === "plain" ? "in clear" : "ciphered"}.`,

@@ -1,10 +1,10 @@
 import { type ListedObject, readObjectList } from "../../access/object-list.ts";
 import { mayCall, mayRead, mayWrite, versionIn } from "../access-modes.ts";
-import { type Check, fail, pass } from "../check.ts";
+import { type Check, fail, NotTestable, pass } from "../check.ts";
 
 /** Registers and profiles: what a household does can be read from them. */
 const PERSONAL_CLASSES: readonly number[] = [3, 4, 5, 7, 61, 62];
-const ASSOCIATION = 15;
+const ASSOCIATIONS: readonly number[] = [12, 15];
 const MOST_NAMED = 4;
 
 /** What the object list grants the public client. */
@@ -17,10 +17,12 @@ export const publicRights: Check = {
   clause: "Blue Book 4.4.4 (object_list), IDIS and DSMR companion specifications (public client)",
   async run(bench) {
     const objects = await readObjectList(await bench.session("public"));
+    if (bench.isByShortNames && objects.every(({ attributes }) => attributes.length === 0))
+      throw new NotTestable("The meter lists short names and says nothing of the rights to them.");
     const version = versionIn(objects);
     const named = (some: readonly string[]): string =>
       some.slice(0, MOST_NAMED).join(", ") + (some.length > MOST_NAMED ? ` and ${some.length - MOST_NAMED} more` : "");
-    const others = objects.filter(({ classId }) => classId !== ASSOCIATION);
+    const others = objects.filter(({ classId }) => !ASSOCIATIONS.includes(classId));
     const writable = others.flatMap((object) => members(object, "attributes", (mode) => mayWrite(version, mode)));
     const callable = others.flatMap((object) => members(object, "methods", (mode) => mayCall(version, mode)));
     const personal = others

@@ -1,5 +1,5 @@
 import { type Check, fail, NotTestable, pass } from "../check.ts";
-import { CLOCK_TIME, DEVICE_NAME, dataIn, getRequest, type Member, setRequest } from "../requests.ts";
+import { CLOCK_TIME, DEVICE_NAME, dataIn, type Member } from "../requests.ts";
 
 /** What can be written without effect, since it is what stands there. */
 const TARGETS: readonly Member[] = [
@@ -22,10 +22,10 @@ export const publicWrites: Check = {
     const tried: string[] = [];
     for (const member of TARGETS) {
       const where = `${member.logicalName}/${member.index}`;
-      const read = await client.say(`GET ${where}`, getRequest(member));
+      const read = await client.say(`GET ${where}`, bench.requests.get(member));
       if (!read.served || read.plain === undefined) continue;
       tried.push(where);
-      const written = await client.say(`SET ${where} to what it is`, setRequest(member, dataIn(read.plain)));
+      const written = await client.say(`SET ${where} to what it is`, bench.requests.set(member, dataIn(read.plain)));
       if (written.served) return fail(`Anybody may write ${where}.`);
     }
     if (tried.length === 0) throw new NotTestable("The public client can read nothing that could be written back.");

@@ -1,7 +1,7 @@
 import type { Secured } from "../association.ts";
 import type { Bench } from "../bench.ts";
 import { type Check, fail, NotTestable, pass } from "../check.ts";
-import { dataIn, getRequest, type Member } from "../requests.ts";
+import { dataIn, type Member } from "../requests.ts";
 
 /** The LLS secret of the current association, and of the associations that IDIS and DSMR meters have beside it. */
 const SECRETS: readonly Member[] = ["0.0.40.0.0.255", "0.0.40.0.1.255", "0.0.40.0.2.255", "0.0.40.0.3.255"].map(
@@ -23,6 +23,7 @@ export const readableSecrets: Check = {
   how: "The secret of each association is read, as the public client and with the keys.",
   clause: "Blue Book 4.4.4 (Association LN, attribute 7)",
   async run(bench) {
+    if (bench.isByShortNames) throw new NotTestable("Association SN has no attribute with its secret.");
     const asked: string[] = [];
     for (const [name, open] of CLIENTS) {
       const client = await open(bench).catch((error: unknown) => {
@@ -33,7 +34,7 @@ export const readableSecrets: Check = {
       asked.push(name);
       for (const member of SECRETS) {
         const label = `GET the secret of ${member.logicalName} as ${name}`;
-        const { served, plain } = await client.say(label, getRequest(member));
+        const { served, plain } = await client.say(label, bench.requests.get(member));
         const value = served && plain !== undefined ? dataIn(plain) : undefined;
         if (value?.[0] === OCTET_STRING && (value[1] ?? 0) > 0)
           return fail(`The secret of ${member.logicalName} can be read by ${name}.`);

@@ -1,5 +1,6 @@
 import { equalBytes } from "@meterkeep/dlms";
 import { aareIn } from "../answer.ts";
+import { withChallenge } from "../challenges.ts";
 import { type Check, fail, pass } from "../check.ts";
 import { hasReturned, sayWrongProof } from "../wrong-proof.ts";
 
@@ -24,7 +25,7 @@ export const reflectedChallenge: Check = {
       if (outcome.kind === "established" || aare?.result === "accepted")
         return fail("The meter accepts a client that bears its own system title: its own answers are that client's.");
     }
-    const back = { ...bench.genuine(), authentication: { kind: "gmac", challenge: half.serverChallenge } } as const;
+    const back = withChallenge(bench.genuine(), half.serverChallenge);
     const outcome = await bench.attempt(back, "AARQ whose challenge is the meter's last one");
     const { last } = outcome.kind === "established" ? { last: undefined } : outcome;
     const echoed = last?.kind === "octets" ? aareIn(last.octets)?.respondingAuthenticationValue : undefined;

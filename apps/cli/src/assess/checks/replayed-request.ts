@@ -1,5 +1,5 @@
 import { type Check, fail, NotTestable, pass } from "../check.ts";
-import { DEVICE_NAME, getRequest } from "../requests.ts";
+import { DEVICE_NAME } from "../requests.ts";
 
 /** The same octets twice. */
 export const replayedRequest: Check = {
@@ -11,7 +11,7 @@ export const replayedRequest: Check = {
   clause: "Green Book 9.2.3.3.7.3 (invocation counter)",
   async run(bench) {
     const first = await bench.associate();
-    const wire = first.seal(getRequest(DEVICE_NAME));
+    const wire = first.seal(bench.requests.get(DEVICE_NAME));
     const genuine = await first.sayWire("a genuine GET", wire);
     if (!genuine.served) throw new NotTestable(`The meter does not serve a GET: ${genuine.words}.`);
     const again = await first.sayWire("the same octets again", wire);

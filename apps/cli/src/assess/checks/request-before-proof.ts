@@ -1,7 +1,7 @@
 import { sealApdu } from "@meterkeep/dlms";
 import { partiesIn } from "../association.ts";
 import { type Check, fail, pass } from "../check.ts";
-import { DEVICE_NAME, getRequest } from "../requests.ts";
+import { DEVICE_NAME } from "../requests.ts";
 
 /** Requests between AARE and proof. */
 export const requestBeforeProof: Check = {
@@ -15,7 +15,7 @@ export const requestBeforeProof: Check = {
     for (const kind of ["plain", "ciphered"] as const) {
       const { probe, half } = await bench.begin("AARQ with the right keys");
       const parties = partiesIn(half);
-      const plain = getRequest(DEVICE_NAME);
+      const plain = bench.requests.get(DEVICE_NAME);
       const wire = kind === "plain" || parties === undefined ? plain : sealApdu(parties, plain, bench.counters.take(1));
       const answer = await probe.ask(`a ${kind} GET before the proof`, wire, parties);
       if (answer.served) return fail(`The meter served a ${kind} GET before the client had proven itself.`);

@@ -1,7 +1,7 @@
 import { parseProtectedApdu, protectionFormOf, readSecurityControl } from "@meterkeep/dlms";
 import { meaningOf } from "../answer.ts";
 import { type Check, fail, NotTestable, pass } from "../check.ts";
-import { DEVICE_NAME, getRequest } from "../requests.ts";
+import { DEVICE_NAME } from "../requests.ts";
 
 /** How answers are protected. */
 export const responseProtection: Check = {
@@ -15,7 +15,7 @@ export const responseProtection: Check = {
     const association = await bench.associate();
     const answer = await association.probe.say(
       "a GET, encrypted and authenticated",
-      association.seal(getRequest(DEVICE_NAME)),
+      association.seal(bench.requests.get(DEVICE_NAME)),
     );
     const { served, protection, words } = meaningOf(answer, association.parties);
     if (answer.kind !== "octets" || (protection === "plain" && !served))

@@ -1,5 +1,5 @@
 import { type Check, fail, pass } from "../check.ts";
-import { CLOCK_TIME, DEVICE_NAME, getRequest, OBJECT_LIST } from "../requests.ts";
+import { CLOCK_TIME, DEVICE_NAME, OBJECT_LIST } from "../requests.ts";
 
 /** Requests without an association. */
 export const unassociatedRequest: Check = {
@@ -12,7 +12,7 @@ export const unassociatedRequest: Check = {
   async run(bench) {
     const probe = await bench.open();
     for (const member of [DEVICE_NAME, CLOCK_TIME, OBJECT_LIST]) {
-      const answer = await probe.ask(`GET ${member.logicalName} without association`, getRequest(member));
+      const answer = await probe.ask(`GET ${member.logicalName} without association`, bench.requests.get(member));
       if (answer.served) return fail(`The meter served ${member.logicalName} without an association.`);
       // Some meters end the connection, which says no as well.
       if (answer.words.includes("closed")) break;

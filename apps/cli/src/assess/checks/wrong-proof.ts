@@ -1,7 +1,7 @@
 import { sealApdu } from "@meterkeep/dlms";
 import { partiesIn } from "../association.ts";
 import { type Check, fail, pass } from "../check.ts";
-import { DEVICE_NAME, getRequest } from "../requests.ts";
+import { DEVICE_NAME } from "../requests.ts";
 import { sayWrongProof } from "../wrong-proof.ts";
 
 /** A proof that proves nothing. */
@@ -19,8 +19,8 @@ export const wrongProof: Check = {
     if (answer.served) return fail("The meter believed a wrong answer to its challenge.");
     const wire =
       parties === undefined
-        ? getRequest(DEVICE_NAME)
-        : sealApdu(parties, getRequest(DEVICE_NAME), bench.counters.take(1));
+        ? bench.requests.get(DEVICE_NAME)
+        : sealApdu(parties, bench.requests.get(DEVICE_NAME), bench.counters.take(1));
     const after = await probe.ask("a GET after the wrong proof", wire, parties);
     if (after.served) return fail("The meter refused the proof and served a GET all the same.");
     return pass(`The wrong proof was refused (${answer.words}), and what followed too (${after.words}).`);

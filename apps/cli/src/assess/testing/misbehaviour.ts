@@ -2,7 +2,7 @@ import type { SecurityPolicy } from "@meterkeep/dlms";
 
 /** What a sample meter does wrong; a meter that is told nothing does all right, save that it never locks. */
 export interface Misbehaviour {
-  /** Its public client names objects by numbers. */
+  /** Its objects are named by numbers. */
   readonly shortNames?: true;
   /** Counters are not looked at. */
   readonly takesOldCounters?: true;

@@ -8,6 +8,7 @@ import {
   concatBytes,
   DlmsError,
   decode,
+  ecdsaMechanism,
   equalBytes,
   fromHex,
   fullAccess,
@@ -25,6 +26,7 @@ import {
   listenHdlc,
   listenWrapper,
   nodeCiphers,
+  nodeCurves,
   nodeHashes,
   nodeKeyWrap,
   nodeRandom,
@@ -37,9 +39,16 @@ import { PASSWORD, SAMPLE_CLIENTS, type SampleState, SETUP, sampleModel, sampleS
 /** A meter on a real TCP port of loopback. */
 export interface SampleMeter extends AsyncDisposable {
   readonly address: string;
-  readonly keys: { readonly encryptionKey: Uint8Array; readonly authenticationKey: Uint8Array };
+  readonly keys: SampleKeys;
   readonly title: SystemTitle;
   readonly state: SampleState;
+}
+
+/** The keys of the management client; with key pairs it proves itself by mechanism 7. */
+export interface SampleKeys {
+  readonly encryptionKey: Uint8Array;
+  readonly authenticationKey: Uint8Array;
+  readonly signing?: { readonly own: KeyObject; readonly client: Uint8Array };
 }
 
 const TITLE = systemTitle(fromHex("4D4B530000000001"));
@@ -66,7 +75,7 @@ interface Client {
 /** Puts a meter on the line that does wrong what it is told to. */
 export async function startSampleMeter(
   wrong: Misbehaviour = {},
-  keys = { encryptionKey: nodeRandom(16), authenticationKey: nodeRandom(16) },
+  keys: SampleKeys = { encryptionKey: nodeRandom(16), authenticationKey: nodeRandom(16) },
   link: "wrapper" | "hdlc" = "wrapper",
 ): Promise<SampleMeter> {
   const sample = new Sample(wrong, keys);
@@ -107,7 +116,8 @@ class Sample {
     this.#keys = keys;
     this.state = sampleState(() => Math.max(0, this.#counters.lowest - 1));
     const publicAccess = wrong.publicMayAll === true ? fullAccess : undefined;
-    this.#strict = new CosemServer(sampleModel(publicAccess, false, wrong.shortNames), this.#device());
+    const kind = { shortNames: wrong.shortNames === true, signed: keys.signing !== undefined };
+    this.#strict = new CosemServer(sampleModel(publicAccess, false, kind), this.#device());
     this.#lax = new CosemServer(sampleModel(publicAccess, true), this.#device());
   }
 
@@ -261,13 +271,14 @@ class Sample {
   #device(): ConstructorParameters<typeof CosemServer<KeyObject, SampleState>>[1] {
     const wrong = this.#wrong;
     const counters = this.#counters;
+    const { signing } = this.#keys;
     const keySet = {
       globalUnicastEncryptionKey: createSecretKey(this.#keys.encryptionKey),
       authenticationKey: this.#keys.authenticationKey,
       keyEncryptionKey: createSecretKey(nodeRandom(16)),
     };
     const setup = {
-      suite: 0,
+      suite: this.#keys.signing === undefined ? 0 : 1,
       policy: wrong.policy ?? FULL_POLICY,
       systemTitle: TITLE,
       keys: { current: () => keySet, install: () => false },
@@ -288,7 +299,10 @@ class Sample {
       securitySetup: (logicalName) => (logicalName === SETUP ? setup : undefined),
       checkPassword: (association, password) =>
         association === "reading" && equalBytes(password, new TextEncoder().encode(PASSWORD)),
-      hlsMechanism: () => hashMechanism(nodeHashes, "high-sha1", new TextEncoder().encode(PASSWORD)),
+      hlsMechanism: (association) =>
+        signing !== undefined && association === "management"
+          ? ecdsaMechanism({ curves: nodeCurves, suite: 1, signing: signing.own, otherSigning: () => signing.client })
+          : hashMechanism(nodeHashes, "high-sha1", new TextEncoder().encode(PASSWORD)),
       setPassword: () => false,
       onEvent: (event) => {
         if (event.kind === "request-refused" && event.reason === "not-decodable") this.#isGarbage = true;

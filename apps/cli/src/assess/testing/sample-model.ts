@@ -44,7 +44,11 @@ export function sampleState(lastCounter: () => number): SampleState {
  *
  * @param lax lets everybody in as everybody, without proof and from the start: what a meter of no security would do
  */
-export function sampleModel(publicAccess?: AccessRule, lax = false, shortNames = false): DeviceModel<SampleState> {
+export function sampleModel(
+  publicAccess?: AccessRule,
+  lax = false,
+  { shortNames = false, signed = false }: { readonly shortNames?: boolean; readonly signed?: boolean } = {},
+): DeviceModel<SampleState> {
   const column = (classId: number, logicalName: string) => ({ classId, logicalName, attributeIndex: 2, dataIndex: 0 });
   return deviceModel<SampleState>({
     objects: [
@@ -114,7 +118,11 @@ export function sampleModel(publicAccess?: AccessRule, lax = false, shortNames =
         access: fullAccess,
         ...(lax
           ? { authentication: { kind: "none" }, preEstablished: true }
-          : { authentication: { kind: "gmac" }, securitySetup: SETUP, associationVersion: 3 }),
+          : {
+              authentication: signed ? { kind: "hls", mechanism: "high-ecdsa" } : { kind: "gmac" },
+              securitySetup: SETUP,
+              ...(shortNames ? { shortNameVersion: 2 } : { associationVersion: 3 }),
+            }),
       },
     ],
   });
