@@ -62,8 +62,8 @@ function mountRoute(app: FastifyInstance, id: RouteId, route: Route, handler: An
       for (const [where, part] of Object.entries({ params, querystring: query, body })) refuseInfinite(where, part);
       reply.status(route.status);
       const answer = await handler({ params, query, body, request, reply });
-      // A stream of events or of an export answers by itself.
-      if (reply.sent) return reply;
+      // An event stream has taken the socket over; another one is on its way.
+      if (reply.sent || route.media !== undefined) return reply;
       return route.response === undefined ? reply.send() : answer;
     },
   });
