@@ -63,6 +63,11 @@ export const CUSTODIAN_CALL_ERROR_CODES = [
   "backup-not-possible",
   "backup-unknown",
   "lease-refused",
+  "approval-required",
+  "approval-refused",
+  "change-refused",
+  "manifest-refused",
+  "authority-spoilt",
 ] as const;
 export type CustodianCallCode = (typeof CUSTODIAN_CALL_ERROR_CODES)[number];
 

@@ -1,6 +1,20 @@
 // The custodian's contract: what its channel carries. The client that speaks it is "./channel.ts".
 export { MAX_PAGE_HOLDINGS, type MeterHolding, meterHolding } from "./backup.ts";
 export {
+  APPROVER_KEYS,
+  type ApproverView,
+  type AuthorityState,
+  CHANGE_STATES,
+  type ChangeStateView,
+  DECISIONS,
+  type Decision,
+  type Enrolled,
+  MANIFEST_STATES,
+  MAX_PAGE_DOCUMENTS,
+  MAX_PAGE_TARGETS,
+  type ManifestStateView,
+} from "./authority.ts";
+export {
   CUSTODIAN_CHANNEL_ERROR_CODES,
   CustodianCallError,
   type CustodianChannelCode,

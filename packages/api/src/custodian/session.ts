@@ -58,6 +58,11 @@ export const SEAL_REFUSAL_CODES = [
   "made-by-custodian-only",
   "seal-budget-exhausted",
   "purpose-exceeded",
+  "frozen",
+  "clock-jumped",
+  "cap-reached",
+  "command-not-due",
+  "request-out-of-turn",
 ] as const;
 export type SealRefusalCode = (typeof SEAL_REFUSAL_CODES)[number];
 

@@ -11,6 +11,8 @@ import { MAX_PAGE_ENTRIES, MAX_PAGE_METERS, MAX_PAGE_STATES } from "@meterkeep/a
 import { fromHex, type SystemTitle, systemTitle, systemTitleText } from "@meterkeep/dlms";
 import type { LedgerEntry, TreeHead } from "@meterkeep/ledger";
 import type { Backups } from "../backup/backups.ts";
+import type { Authority } from "../authority/authority.ts";
+import type { AuthorityService } from "../authority/authority-service.ts";
 import { CallRefusal } from "../calls/call-refusal.ts";
 import type { Caller } from "../calls/caller.ts";
 import type { HeadEnds } from "../head-ends/head-ends.ts";
@@ -49,6 +51,8 @@ export interface CustodianParts {
   readonly holdings: CustodianService["holdings"];
   readonly drillCounters: CustodianService["drillCounters"];
   readonly pushes: Pushes;
+  readonly authority: Pick<Authority, "isFrozen">;
+  readonly authorityMethods: AuthorityService;
   readonly pki: Pki;
   readonly headEnds: HeadEnds;
   readonly ledgerHead: () => Promise<TreeHead>;
@@ -67,7 +71,6 @@ export function custodianService(parts: CustodianParts): CustodianService {
   const { store, files, importing, uploads, sessions, contacts, rotations, pushes, headEnds, facts } = parts;
   return {
     status: async () => {
-      // Nothing that could be frozen is sealed by this version at all, so that the switch is not there to be thrown.
       const meters = await store.meterCount();
       const ledgerHead = await parts.ledgerHead();
       const trouble = parts.ledgerTrouble();
@@ -76,7 +79,7 @@ export function custodianService(parts: CustodianParts): CustodianService {
         ledgerHead,
         ...(trouble && { ledgerTrouble: trouble }),
         meters,
-        killSwitch: false,
+        killSwitch: parts.authority.isFrozen,
         refusals: parts.refusals(),
       };
     },
@@ -163,6 +166,7 @@ export function custodianService(parts: CustodianParts): CustodianService {
     finishBackup: (request, caller) => parts.backups.finish(request, caller),
     holdings: parts.holdings,
     drillCounters: parts.drillCounters,
+    ...parts.authorityMethods,
     ...parts.ledger,
     ...pkiService(parts.pki),
   };

@@ -11,6 +11,14 @@ import { holdings } from "../backup/holdings.ts";
 import type { RecoveryRecipient } from "../backup/recovery-key.ts";
 import { acknowledgeRestorations } from "../backup/restoration.ts";
 import { postgresSnapshots, type SnapshotSource } from "../backup/snapshot.ts";
+import { Authority, freshCode } from "../authority/authority.ts";
+import { authorityService } from "../authority/authority-service.ts";
+import type { SealDependencies } from "../authority/critical-seals.ts";
+import { DocumentKeeper } from "../authority/document-keeper.ts";
+import { Enrolment } from "../authority/enrolment.ts";
+import { OpenManifests } from "../authority/manifests.ts";
+import { OwnTime } from "../authority/own-time.ts";
+import type { RelyingParty } from "../authority/people/passkey.ts";
 import type { BucketSize } from "../calls/token-bucket.ts";
 import type { ConversationDependencies } from "../conversation/dependencies.ts";
 import type { CustodyError } from "../errors.ts";
@@ -75,12 +83,19 @@ export interface CustodyOptions {
   /** Who can open backups; none are made without. */
   readonly recovery?: readonly RecoveryRecipient[];
   readonly now: () => number;
+  /** Milliseconds of a clock that nobody sets, from anywhere; the wall clock unless given, which nobody is then held against. */
+  readonly monotonic?: (() => number) | undefined;
+  /** Where people sign with passkeys: the custodian's own page. None unless given: user keys only. */
+  readonly page?: RelyingParty | undefined;
   /** Hears of what should not happen. */
   readonly onFailure: (error: unknown) => void;
 }
 
 /** Custody, open. */
 export interface Custody {
+  /** Who may have it do what is dangerous. */
+  readonly authority: Authority;
+  readonly enrolment: Enrolment;
   readonly service: CustodianService;
   /** For entries that a caller can cause as often as it likes. */
   readonly bursts: EntryBursts;
@@ -101,6 +116,9 @@ export interface Custody {
   /** Ends what is open and waits until everything is written. */
   close(): Promise<void>;
 }
+
+/** No page: no passkey is taken. */
+const NO_PAGE: RelyingParty = { id: "", origins: [] };
 
 /** How a process is the custodian of its database. */
 export interface InstanceSettings {
@@ -203,7 +221,19 @@ export async function openCustodyIn(
     clientTitle: clientTitles(recipient.publicKeys.keyId),
   };
   const budget = new SealBudget(use.budget, bursts, now);
-  const sessions = new Sessions(conversation, budget);
+  const deciding: SealDependencies = {
+    records: store.authority,
+    store,
+    documents: await DocumentKeeper.open({ records: store.authority, committer, vault, now }),
+    manifests: new OpenManifests(store.authority),
+    party: options.page ?? NO_PAGE,
+    committer,
+    time: new OwnTime(now, options.monotonic ?? now, await store.authority.lived()),
+    now,
+  };
+  const authority = await Authority.open(deciding);
+  const enrolment = new Enrolment(deciding.documents, authority.changes, deciding.party, now, freshCode);
+  const sessions = new Sessions(conversation, budget, authority.seals);
   if (keeper.state.halt === undefined)
     await acknowledgeRestorations({ store, files, committer, vault, escrow, use, now });
   const { developmentTree, ...kept } = options.pki ?? {};
@@ -259,6 +289,8 @@ export async function openCustodyIn(
     pushes: new Pushes(conversation, keyCache),
     pki,
     headEnds,
+    authority,
+    authorityMethods: authorityService({ ...deciding, authority, enrolment, uploads }),
     ledgerHead,
     ledger: ledgerService(keeper, store, ledgerHead),
     ledgerTrouble: () => troubleOf(keeper.state) ?? feedTrouble(feed.problem),

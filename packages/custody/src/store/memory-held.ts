@@ -1,4 +1,5 @@
 import type { LedgerEntry } from "@meterkeep/ledger";
+import type { HeldAuthority } from "../authority/store/memory-authority.ts";
 import { CustodyError } from "../errors.ts";
 import type {
   EnrolmentRecord,
@@ -25,6 +26,7 @@ export interface Held {
   /** When the state of a key last changed. */
   changed: Map<string, number>;
   shipments: Map<string, ShipmentRecord>;
+  authority: HeldAuthority;
   ledger: LedgerEntry[];
 }
 

@@ -1,5 +1,6 @@
 import { memoryCheckpointStore, memoryLedgerStore } from "@meterkeep/ledger";
 import { memoryPkiStore } from "@meterkeep/pki";
+import { applyAuthority, authorityOf, copyOfAuthority, noAuthority } from "../authority/store/memory-authority.ts";
 import { CustodyError } from "../errors.ts";
 import { MARK_KINDS } from "../records/marks.ts";
 import { enrolmentsOf, markEnrolment, newestEnrolment } from "./memory-enrolments.ts";
@@ -40,6 +41,7 @@ export function memoryCustodyStore(): CustodyStore {
     enrolments: new Map(),
     changed: new Map(),
     shipments: new Map(),
+    authority: noAuthority(),
     ledger: [],
   };
   const ledger = memoryLedgerStore();
@@ -129,6 +131,7 @@ export function memoryCustodyStore(): CustodyStore {
         held = draft;
       },
     ),
+    authority: authorityOf(() => held),
     checkpoints: memoryCheckpointStore(),
     pki: memoryPkiStore(),
     restorations: { list: async () => [] },
@@ -240,7 +243,7 @@ function apply(draft: Held, write: Write): void {
       return;
     }
     default:
-      write satisfies never;
+      applyAuthority(draft.authority, write);
   }
 }
 
@@ -359,6 +362,7 @@ function copyOf(held: Held): Held {
     enrolments: new Map(held.enrolments),
     changed: new Map(held.changed),
     shipments: new Map(held.shipments),
+    authority: copyOfAuthority(held.authority),
     ledger: [...held.ledger],
   };
 }

@@ -8,6 +8,8 @@ import {
 import { PKI_GRANTS, PKI_MIGRATIONS, postgresPkiStore } from "@meterkeep/pki";
 import { inTransaction, type MigrationSource } from "@meterkeep/postgres";
 import type { Pool, PoolClient } from "pg";
+import { AUTHORITY_GRANTS, authorityIn, writeAuthority } from "../authority/store/postgres-authority.ts";
+import type { AuthorityWrite } from "../authority/store/records.ts";
 import { CustodyError } from "../errors.ts";
 import { fenced, isFenced } from "../standby/instance.ts";
 import { enrolmentsIn, markEnrolment } from "./postgres-enrolments.ts";
@@ -65,6 +67,11 @@ export const CUSTODY_MIGRATIONS: readonly MigrationSource[] = [
   { component: "ledger", directory: LEDGER_MIGRATIONS, grants: LEDGER_GRANTS },
   { component: "custody", directory: new URL("../../migrations/", import.meta.url), grants: CUSTODY_GRANTS },
   { component: "custody-life", directory: new URL("../../migrations/life/", import.meta.url) },
+  {
+    component: "custody-authority",
+    directory: new URL("../../migrations/authority/", import.meta.url),
+    grants: AUTHORITY_GRANTS,
+  },
   { component: "pki", directory: PKI_MIGRATIONS, grants: PKI_GRANTS },
 ];
 
@@ -88,6 +95,7 @@ export function postgresCustodyStore(pool: Pool): CustodyStore {
     ledger: postgresLedgerStore(pool),
     rotations: rotationsIn(pool),
     enrolments: enrolmentsIn(pool),
+    authority: authorityIn(pool),
     checkpoints: postgresCheckpointStore(pool),
     vaultKeys: vaultKeysIn(pool),
     vaultSecrets: vaultSecretsIn(pool),
@@ -120,7 +128,22 @@ async function commitAll(client: PoolClient, writes: readonly Write[], growth: G
     client,
     of("put-takeover").map(({ takeover }) => takeover),
   );
+  await writeAuthority(client, writes.filter(isAuthorityWrite));
   if (growth !== undefined) await postgresLedgerStore(client).append(growth);
+}
+
+const AUTHORITY_WRITES: ReadonlySet<string> = new Set<AuthorityWrite["kind"]>([
+  "put-authority",
+  "add-manifest",
+  "add-change",
+  "execute-change",
+  "add-approval",
+  "seal-critical",
+  "settle-seals",
+]);
+
+function isAuthorityWrite(write: Write): write is AuthorityWrite {
+  return AUTHORITY_WRITES.has(write.kind);
 }
 
 async function stageShipment(pool: Pool): Promise<ShipmentStage> {

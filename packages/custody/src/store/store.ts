@@ -3,6 +3,7 @@ import type { WrappedSecret } from "@meterkeep/hsm";
 import type { CheckpointStore, Growth, LedgerStore } from "@meterkeep/ledger";
 import type { PkiStore } from "@meterkeep/pki";
 import type { EnrolmentPolicy } from "../enrolment/policy.ts";
+import type { AuthorityRecords, AuthorityWrite } from "../authority/store/records.ts";
 import type { KeyPolicy } from "../keys/key-policy.ts";
 import type {
   CounterLine,
@@ -29,6 +30,7 @@ export interface ReserveCounters {
 
 /** One durable change. */
 export type Write =
+  | AuthorityWrite
   | ReserveCounters
   /** Gives a row from before MACs its own, where it still has none. */
   | {
@@ -257,6 +259,7 @@ export interface CustodyStore {
   readonly ledger: Omit<LedgerStore, "append">;
   readonly rotations: RotationRecords;
   readonly enrolments: EnrolmentRecords;
+  readonly authority: AuthorityRecords;
   readonly checkpoints: CheckpointStore;
   readonly vaultKeys: VaultKeys;
   readonly vaultSecrets: VaultSecretRecords;

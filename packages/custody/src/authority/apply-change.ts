@@ -1,0 +1,121 @@
+import {
+  CHANGE_KINDS,
+  type ChangeRequest,
+  isNotLooser,
+  readCanonical,
+  type Thresholds,
+  thresholds,
+  Wrong,
+} from "@meterkeep/guard";
+import { type Approver, type AuthorityDocument, approver, approverKey, FOUNDERS, thresholdsAt } from "./document.ts";
+import { ecPublicKey } from "./people/user-signature.ts";
+
+/** Looser thresholds begin so long after they were agreed to. */
+const LOOSER_AFTER_MILLISECONDS = 86_400_000;
+const MINUTE = 60_000;
+/** The longest that the caps are lifted. */
+export const MOST_BREAK_GLASS_MINUTES = 240;
+
+/** What a change makes of the document, or why it makes nothing; `elsewhere` is a change that another part carries out. */
+export type Applied = { readonly next: AuthorityDocument } | { readonly problem: string } | "elsewhere";
+
+/** How many people a change needs. */
+export function peopleFor(kind: ChangeRequest["kind"], { approvals }: Thresholds): number {
+  const { people } = CHANGE_KINDS[kind];
+  return people === "one" ? 1 : approvals[people];
+}
+
+/** Applies a change to the document, as it is at a moment. */
+export function applyChange(
+  document: AuthorityDocument,
+  { kind, body }: Pick<ChangeRequest, "kind" | "body">,
+  hash: string,
+  now: number,
+): Applied {
+  switch (kind) {
+    case "enrol-approver":
+      return enrolled(document, approverIn(body, now));
+    case "remove-approver":
+      return removed(document, String(body["approver"]));
+    case "enrol-policy-service": {
+      const [name, publicKey] = [String(body["name"]), String(body["publicKey"])];
+      if (ecPublicKey(Buffer.from(publicKey, "hex")) === undefined)
+        return { problem: "its public key is no EC key on P-256 or P-384" };
+      const others = document.policyServices.filter((one) => one.name !== name);
+      return { next: { ...document, policyServices: [...others, { name, publicKey, enrolledAt: now }] } };
+    }
+    case "remove-policy-service": {
+      const others = document.policyServices.filter(({ name }) => name !== body["name"]);
+      return others.length === document.policyServices.length
+        ? { problem: `no policy service is called ${String(body["name"])}` }
+        : { next: { ...document, policyServices: others } };
+    }
+    case "tighten-thresholds":
+    case "loosen-thresholds":
+      return withThresholds(document, kind, body["thresholds"], now);
+    case "thaw":
+      if (document.frozen === undefined) return { problem: "nothing is frozen" };
+      // An approval of one freeze is none of the next.
+      return document.frozen.since === body["since"]
+        ? { next: { ...document, frozen: undefined } }
+        : { problem: "it was frozen anew since" };
+    case "break-glass": {
+      const { minutes, reason } = body;
+      if (typeof minutes !== "number" || minutes < 1 || minutes > MOST_BREAK_GLASS_MINUTES)
+        return { problem: `it lasts 1 to ${MOST_BREAK_GLASS_MINUTES} minutes` };
+      const breakGlass = { since: now, until: now + minutes * MINUTE, reason: String(reason ?? ""), change: hash };
+      return { next: { ...document, breakGlass } };
+    }
+    default:
+      return "elsewhere";
+  }
+}
+
+/** An approver as a change or an enrolment names one. */
+export function approverIn(body: ChangeRequest["body"], now: number): Approver | string {
+  const { id, name, roles, keyKind, publicKey, credentialId, signCount } = body;
+  const key =
+    keyKind === "passkey"
+      ? { kind: "passkey", credentialId, publicKey, signCount: signCount ?? 0 }
+      : { kind: "signature", publicKey };
+  const read = approver({ id, name, roles, key, enrolledAt: now });
+  if (read instanceof Wrong) return read.why;
+  const checked = approverKey(read.key);
+  if (checked instanceof Wrong) return checked.why;
+  return ecPublicKey(Buffer.from(read.key.publicKey, "hex")) === undefined
+    ? "publicKey: no EC key on P-256 or P-384"
+    : read;
+}
+
+/** The document with one more approver. */
+export function enrolled(document: AuthorityDocument, one: Approver | string): Applied {
+  if (typeof one === "string") return { problem: one };
+  const { approvers, removed: gone } = document;
+  if (gone.includes(one.id) || approvers.some(({ id }) => id === one.id))
+    return { problem: `the id ${one.id} is, or was, somebody's` };
+  if (approvers.some(({ key }) => key.publicKey === one.key.publicKey))
+    return { problem: "this key is enrolled already" };
+  return { next: { ...document, approvers: [...approvers, one] } };
+}
+
+function removed(document: AuthorityDocument, id: string): Applied {
+  const { approvers, removed: gone } = document;
+  const others = approvers.filter((one) => one.id !== id);
+  if (others.length === approvers.length) return { problem: `no approver has the id ${id}` };
+  if (new Set(others.map(({ name }) => name)).size < FOUNDERS)
+    return { problem: `fewer than ${FOUNDERS} people would be left: enrol another one first` };
+  return { next: { ...document, approvers: others, removed: [...gone, id] } };
+}
+
+function withThresholds(document: AuthorityDocument, kind: string, written: unknown, now: number): Applied {
+  const next = typeof written === "string" ? readCanonical(written, thresholds) : new Wrong("no thresholds");
+  if (next instanceof Wrong) return { problem: `thresholds: ${next.why}` };
+  const present = thresholdsAt(document, now);
+  if (kind === "loosen-thresholds")
+    return {
+      next: { ...document, thresholds: present, pending: { thresholds: next, from: now + LOOSER_AFTER_MILLISECONDS } },
+    };
+  return isNotLooser(next, present)
+    ? { next: { ...document, thresholds: next, pending: undefined } }
+    : { problem: "they allow more somewhere: that is loosen-thresholds" };
+}

@@ -1,0 +1,310 @@
+import { randomBytes } from "node:crypto";
+import {
+  approval,
+  approvalStatement,
+  CHANGE_KINDS,
+  type ChangeKindName,
+  type Facts,
+  type ManifestHeader,
+  manifestHeader,
+  missingFor,
+  NO_DOCUMENT,
+  readCanonical,
+  requirementOf,
+  Wrong,
+} from "@meterkeep/guard";
+import type { LedgerDraft } from "@meterkeep/ledger";
+import { CallRefusal } from "../calls/call-refusal.ts";
+import type { Caller } from "../calls/caller.ts";
+import type { Write } from "../store/store.ts";
+import { applyChange } from "./apply-change.ts";
+import { APPROVAL_MILLISECONDS, acceptApproval, approvingOf, storedApproval } from "./approvals.ts";
+import { type ChangeState, Changes, requestIn } from "./changes.ts";
+import { CriticalSeals, type SealDependencies } from "./critical-seals.ts";
+import { type AuthorityDocument, thresholdsAt } from "./document.ts";
+import { keepManifest, MAX_MANIFEST_BYTES } from "./manifests.ts";
+import type { StoredApproval, StoredChange, StoredManifest } from "./store/records.ts";
+
+/** How far a manifest has come. */
+export const MANIFEST_STATES = ["planned", "approved", "expired"] as const;
+export interface ManifestState {
+  readonly hash: string;
+  readonly header: ManifestHeader;
+  readonly state: (typeof MANIFEST_STATES)[number];
+  readonly approvedBy: readonly string[];
+  readonly people: number;
+  readonly missing: string | undefined;
+  readonly submittedAt: number;
+}
+
+/** What an approval has led to. */
+export interface Approved {
+  readonly missing: string | undefined;
+  readonly executed: boolean;
+}
+
+/** What an approval is about. */
+type Subject = { readonly change: StoredChange } | { readonly manifest: StoredManifest };
+
+/**
+ * Who may have the custodian do what is dangerous: what people approved, word for word, and nothing else. It puts together
+ * the document (`document-keeper.ts`), changes, manifests, approvals and seals.
+ */
+export class Authority {
+  readonly changes: Changes;
+  readonly seals: CriticalSeals;
+  readonly #dependencies: SealDependencies;
+
+  private constructor(dependencies: SealDependencies, seals: CriticalSeals) {
+    this.#dependencies = dependencies;
+    this.changes = new Changes(dependencies);
+    this.seals = seals;
+  }
+
+  static async open(dependencies: SealDependencies): Promise<Authority> {
+    return new Authority(dependencies, await CriticalSeals.open(dependencies));
+  }
+
+  get document(): AuthorityDocument {
+    return this.#dependencies.documents.document;
+  }
+
+  /** Why nothing critical is sealed, whatever token comes with it. */
+  get trouble(): { readonly code: "authority-spoilt" | "clock-jumped"; readonly message: string } | undefined {
+    const { documents, time } = this.#dependencies;
+    if (documents.spoilt !== undefined) return { code: "authority-spoilt", message: documents.spoilt };
+    return time.jump === undefined
+      ? undefined
+      : { code: "clock-jumped", message: `the wall clock was set by ${time.jump} ms since the start` };
+  }
+
+  /** Whether everything critical is frozen; a custodian that is in doubt about its authority is as good as frozen. */
+  get isFrozen(): boolean {
+    return this.document.frozen !== undefined || this.#dependencies.documents.spoilt !== undefined;
+  }
+
+  /** MC-19: freezes everything critical. One person is enough, and it is never refused. */
+  async freeze(reason: string, by: string): Promise<void> {
+    const { documents, now } = this.#dependencies;
+    this.seals.halt();
+    await documents.change((document) => ({
+      next: document.frozen === undefined ? { ...document, frozen: { since: now(), by, reason } } : undefined,
+      entries: [this.#entry("kill-switch-on", by, { reason })],
+    }));
+  }
+
+  /** Freezes by a person's own signature: for the page. */
+  async freezeSigned(written: string, reason: string): Promise<void> {
+    const { documents, party, now } = this.#dependencies;
+    const subject = { hash: NO_DOCUMENT, createdAt: now() };
+    const taken = acceptApproval(party, documents.document, written, "freeze", subject, now());
+    await this.freeze(reason, personOf(documents.document, taken.approval.statement.approver));
+  }
+
+  /** Keeps a manifest that is to be approved; the same one again is the same. @throws CallRefusal `manifest-refused`. */
+  async submitManifest(chunks: AsyncIterable<Uint8Array>, caller: Caller): Promise<ManifestState> {
+    const { documents, records, now } = this.#dependencies;
+    documents.requireSound();
+    const manifest = keepManifest(await collect(chunks), now(), caller.name);
+    const header = headerOf(manifest);
+    if (Math.abs(now() - header.createdAt) > APPROVAL_MILLISECONDS)
+      throw new CallRefusal("manifest-refused", "it was not made within the last day");
+    if (now() >= header.notAfter) throw new CallRefusal("manifest-refused", "its window is over");
+    const known = await records.manifest(manifest.hash);
+    if (known === undefined) {
+      const { hash, utility, island, submittedAt } = manifest;
+      const { operation, targets, loadAtRiskW, requester, workOrder } = header;
+      const body = { hash, operation: operation.kind, targets, loadAtRiskW, requester, workOrder };
+      await documents.change(() => ({
+        writes: [{ kind: "add-manifest", manifest }],
+        entries: [{ at: submittedAt, kind: "manifest-submitted", principal: caller.name, utility, island, body }],
+      }));
+    }
+    return this.#manifestState(known ?? manifest);
+  }
+
+  /** Manifests, newest first. */
+  async manifests(limit: number): Promise<readonly ManifestState[]> {
+    const { records } = this.#dependencies;
+    return Promise.all((await records.manifests(limit)).map((manifest) => this.#manifestState(manifest)));
+  }
+
+  async manifestState(hash: string): Promise<ManifestState | undefined> {
+    const manifest = await this.#dependencies.records.manifest(hash);
+    return manifest && this.#manifestState(manifest);
+  }
+
+  async changeStates(limit: number): Promise<readonly ChangeState[]> {
+    const { records } = this.#dependencies;
+    return Promise.all((await records.changes(limit)).map((change) => this.changes.stateOf(change, this.document)));
+  }
+
+  /** Takes an approval, whoever brings it: its signature says whose it is. @throws CallRefusal `approval-refused`. */
+  async approve(written: string, caller: Caller): Promise<Approved> {
+    const { documents, records, party, now } = this.#dependencies;
+    const read = readCanonical(written, approval);
+    const hash = read instanceof Wrong ? "" : read.statement.hash;
+    const subject = await this.#subject(hash);
+    let outcome: Approved = { missing: undefined, executed: false };
+    await documents.change(async (document) => {
+      const createdAt = createdAtOf(subject);
+      const taken = acceptApproval(party, document, written, "approve", { hash, createdAt }, now());
+      const { approver } = taken.approval.statement;
+      const name = personOf(document, approver);
+      this.#requireOther(subject, name);
+      const stored = storedApproval(taken.approval, now());
+      if ((await records.approvals(hash)).some((one) => one.approver === approver))
+        throw new CallRefusal("approval-refused", "the approval is not taken: this person has approved it already");
+      const counted = withSignCount(document, approver, taken.signCount);
+      const decided = await this.#decide(subject, stored, counted, name, caller);
+      outcome = decided.outcome;
+      const next = decided.next ?? (counted === document ? undefined : counted);
+      return {
+        next,
+        writes: [{ kind: "add-approval", approval: stored }, ...decided.writes],
+        entries: [this.#entry("approval-given", caller.name, { hash, approver, name }), ...decided.entries],
+      };
+    });
+    this.seals.forget(hash);
+    if ("change" in subject && subject.change.kind === "thaw" && outcome.executed) this.seals.goOn();
+    return outcome;
+  }
+
+  /** What one more approval leads to: a change of the authority itself is made by it where it was the last one missing. */
+  async #decide(
+    subject: Subject,
+    stored: StoredApproval,
+    document: AuthorityDocument,
+    name: string,
+    caller: Caller,
+  ): Promise<{
+    readonly outcome: Approved;
+    readonly next?: AuthorityDocument;
+    readonly writes: readonly Write[];
+    readonly entries: readonly LedgerDraft[];
+  }> {
+    const { records, party, now } = this.#dependencies;
+    // As it will be once the new one is stored.
+    const withNew = { approvals: async (hash: string) => [...(await records.approvals(hash)), stored] };
+    if ("manifest" in subject) {
+      const header = headerOf(subject.manifest);
+      const people = await approvingOf(party, withNew, document, { hash: stored.hash, createdAt: header.createdAt });
+      const missing = missingFor(requirementOf(header, thresholdsAt(document, now())), people, header.requester);
+      const entries = missing === undefined ? [this.#entry("manifest-approved", name, { hash: stored.hash })] : [];
+      return { outcome: { missing, executed: false }, writes: [], entries };
+    }
+    const state = await new Changes({ ...this.#dependencies, records: { ...records, ...withNew } }).stateOf(
+      subject.change,
+      document,
+    );
+    const { hash, request, missing, approvedBy } = state;
+    if (state.state !== "approved") return { outcome: { missing, executed: false }, writes: [], entries: [] };
+    const applied = applyChange(document, request, hash, now());
+    if (applied === "elsewhere") return { outcome: { missing: undefined, executed: false }, writes: [], entries: [] };
+    if ("problem" in applied) throw new CallRefusal("change-refused", `the change cannot be made: ${applied.problem}`);
+    const { kind, body } = request;
+    return {
+      outcome: { missing: undefined, executed: true },
+      next: applied.next,
+      writes: [{ kind: "execute-change", hash, at: now() }],
+      entries: [this.#entry("change-executed", caller.name, { hash, kind, body, approvedBy })],
+    };
+  }
+
+  async #subject(hash: string): Promise<Subject> {
+    const { records, now } = this.#dependencies;
+    const change = await records.change(hash);
+    if (change !== undefined) {
+      const isOver = change.executedAt !== undefined || now() >= requestIn(change).expiresAt;
+      if (isOver) throw new CallRefusal("approval-refused", "the change was executed or has expired");
+      return { change };
+    }
+    const manifest = await records.manifest(hash);
+    if (manifest === undefined)
+      throw new CallRefusal("approval-refused", "there is no manifest or change of that hash");
+    return { manifest };
+  }
+
+  #requireOther(subject: Subject, name: string): void {
+    const requester = "change" in subject ? requestIn(subject.change).requester : headerOf(subject.manifest).requester;
+    if (missingFor({ people: 1, differentRoles: false }, [{ name, roles: [] }], requester) !== undefined)
+      throw new CallRefusal("approval-refused", "the approval is not taken: who asks does not approve");
+  }
+
+  async #manifestState(manifest: Omit<StoredManifest, "octets">): Promise<ManifestState> {
+    const { records, party, now } = this.#dependencies;
+    const { hash, submittedAt } = manifest;
+    const header = headerOf(manifest);
+    const people = await approvingOf(party, records, this.document, { hash, createdAt: header.createdAt });
+    const required = requirementOf(header, thresholdsAt(this.document, now()));
+    const missing = missingFor(required, people, header.requester);
+    const open = missing === undefined ? "approved" : "planned";
+    const state = now() >= header.notAfter ? "expired" : open;
+    const approvedBy = people.map(({ name }) => name);
+    return { hash, header, state, approvedBy, people: required.people, missing, submittedAt };
+  }
+
+  #entry(kind: string, principal: string, body: unknown): LedgerDraft {
+    return { at: this.#dependencies.now(), kind, principal, utility: "*", island: "*", body };
+  }
+}
+
+/** What a person is asked to sign, made by who knows the time: the custodian. */
+export function statementText(
+  decision: "approve" | "freeze" | "enrol",
+  hash: string,
+  approver: string,
+  at: number,
+): string {
+  const statement = approvalStatement({ format: "meterkeep-approval-1", decision, hash, approver, at });
+  if (statement instanceof Wrong) throw new CallRefusal("request-malformed", statement.why);
+  return JSON.stringify(statement);
+}
+
+/** A kind of change as it is named from outside, and its facts. @throws CallRefusal `change-refused`. */
+export function changeKind(name: string): ChangeKindName {
+  if (!Object.hasOwn(CHANGE_KINDS, name)) throw new CallRefusal("change-refused", `there is no change called ${name}`);
+  return name as ChangeKindName;
+}
+
+export type { Facts };
+
+/** A token for something that is shown once. */
+export const freshCode = (): string => randomBytes(24).toString("base64url");
+
+function headerOf({ header, hash }: Pick<StoredManifest, "header" | "hash">): ManifestHeader {
+  const read = readCanonical(header, manifestHeader);
+  if (read instanceof Wrong) throw new CallRefusal("record-refused", `the header of manifest ${hash} was changed`);
+  return read;
+}
+
+function createdAtOf(subject: Subject): number {
+  return "change" in subject ? requestIn(subject.change).createdAt : headerOf(subject.manifest).createdAt;
+}
+
+function personOf(document: AuthorityDocument, id: string): string {
+  return document.approvers.find((one) => one.id === id)?.name ?? id;
+}
+
+/** The document once an approver's authenticator has counted on; the same one where it counts nothing. */
+function withSignCount(document: AuthorityDocument, id: string, signCount: number): AuthorityDocument {
+  if (signCount === 0) return document;
+  return {
+    ...document,
+    approvers: document.approvers.map((one) =>
+      one.id === id && one.key.kind === "passkey" ? { ...one, key: { ...one.key, signCount } } : one,
+    ),
+  };
+}
+
+async function collect(chunks: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of chunks) {
+    bytes += chunk.length;
+    if (bytes > MAX_MANIFEST_BYTES)
+      throw new CallRefusal("manifest-refused", `a manifest has at most ${MAX_MANIFEST_BYTES} octets`);
+    parts.push(chunk);
+  }
+  return new Uint8Array(Buffer.concat(parts));
+}

@@ -1,0 +1,167 @@
+import { randomBytes } from "node:crypto";
+import {
+  CHANGE_KINDS,
+  type ChangeKindName,
+  type ChangeRequest,
+  changeRequest,
+  type Facts,
+  facts,
+  missingFor,
+  readCanonical,
+  requirement,
+  Wrong,
+  writeCanonical,
+} from "@meterkeep/guard";
+import { CallRefusal } from "../calls/call-refusal.ts";
+import type { Caller } from "../calls/caller.ts";
+import { applyChange, peopleFor } from "./apply-change.ts";
+import { approvingOf } from "./approvals.ts";
+import { type AuthorityDocument, thresholdsAt } from "./document.ts";
+import type { DocumentKeeper } from "./document-keeper.ts";
+import { hashOf } from "./manifests.ts";
+import type { RelyingParty } from "./people/passkey.ts";
+import type { AuthorityRecords, StoredChange } from "./store/records.ts";
+
+/** What is not approved within a day is planned anew. */
+export const CHANGE_MILLISECONDS = 86_400_000;
+/** How far back a change that was planned is looked for. */
+const MOST_LOOKED_AT = 500;
+
+/** What changes need. */
+export interface ChangeDependencies {
+  readonly records: Pick<AuthorityRecords, "change" | "changes" | "approvals">;
+  readonly documents: DocumentKeeper;
+  readonly party: RelyingParty;
+  readonly now: () => number;
+}
+
+/** A change that people agreed to and that is burnt: it is not there a second time. */
+export interface ApprovedChange {
+  /** Undefined where nobody is enrolled to approve and the kind allows that. */
+  readonly hash: string | undefined;
+  readonly approvedBy: readonly string[];
+}
+
+/** How far a change has come. */
+export const CHANGE_STATES = ["planned", "approved", "executed", "expired"] as const;
+export interface ChangeState {
+  readonly hash: string;
+  readonly request: ChangeRequest;
+  readonly state: (typeof CHANGE_STATES)[number];
+  readonly approvedBy: readonly string[];
+  readonly people: number;
+  /** What is missing, in words; undefined where nothing is. */
+  readonly missing: string | undefined;
+  readonly submittedAt: number;
+  readonly executedAt: number | undefined;
+}
+
+/**
+ * Changes of the custodian's own rules, and acts of its own that people must agree to.
+ *
+ * States of a change: *planned* (its document is kept, approvals come in), *approved* (enough people signed), *executed* (once:
+ * by the approval that was missing, where it changes the authority itself, or by the part that required it), *expired*.
+ */
+export class Changes {
+  readonly #dependencies: ChangeDependencies;
+
+  constructor(dependencies: ChangeDependencies) {
+    this.#dependencies = dependencies;
+  }
+
+  /**
+   * Goes on only when people have agreed to this very change: burns the approval and says whose it was. Otherwise the change
+   * is planned, once, and refused with its hash, to be approved and asked for again.
+   *
+   * @throws CallRefusal `approval-required`.
+   */
+  async require(kind: ChangeKindName, body: Facts, caller: Caller, reason = ""): Promise<ApprovedChange> {
+    const { records, documents, now } = this.#dependencies;
+    const written = writeCanonical(facts, body);
+    if (CHANGE_KINDS[kind].control === "when-enrolled" && documents.document.approvers.length === 0) {
+      await documents.change(() => ({ entries: [this.#entry("done-without-approvers", caller.name, { kind, body })] }));
+      return { hash: undefined, approvedBy: [] };
+    }
+    const same = (await records.changes(MOST_LOOKED_AT)).find((stored) => {
+      const request = requestIn(stored);
+      const isOpen = stored.executedAt === undefined && now() < request.expiresAt;
+      return isOpen && request.kind === kind && writeCanonical(facts, request.body) === written;
+    });
+    const hash = same?.hash ?? (await this.plan(kind, body, caller.name, reason, caller));
+    let approvedBy: readonly string[] = [];
+    await documents.change(async (document) => {
+      const state = await this.stateOf((await records.change(hash)) as StoredChange, document);
+      if (state.state !== "approved")
+        throw new CallRefusal(
+          "approval-required",
+          `${CHANGE_KINDS[kind].words(body)}: ${state.missing ?? state.state}. Approve change ${hash} and ask again`,
+        );
+      approvedBy = state.approvedBy;
+      return {
+        writes: [{ kind: "execute-change", hash, at: now() }],
+        entries: [this.#entry("change-executed", caller.name, { hash, kind, body, approvedBy })],
+      };
+    });
+    return { hash, approvedBy };
+  }
+
+  /** Plans a change; gives its hash. @throws CallRefusal `change-refused`. */
+  async plan(kind: ChangeKindName, body: Facts, requester: string, reason: string, caller: Caller): Promise<string> {
+    const { documents, now } = this.#dependencies;
+    const request = {
+      format: "meterkeep-change-1",
+      kind,
+      body,
+      requester,
+      reason,
+      createdAt: now(),
+      expiresAt: now() + CHANGE_MILLISECONDS,
+      nonce: randomBytes(16).toString("hex"),
+    } as const;
+    const read = changeRequest(request);
+    if (read instanceof Wrong) throw new CallRefusal("change-refused", `the change is not planned: ${read.why}`);
+    const document = JSON.stringify(read);
+    const hash = hashOf(document);
+    await documents.change((authority) => {
+      const applied = applyChange(authority, read as ChangeRequest, hash, now());
+      if (applied !== "elsewhere" && "problem" in applied)
+        throw new CallRefusal("change-refused", `the change is not planned: ${applied.problem}`);
+      return {
+        writes: [
+          {
+            kind: "add-change",
+            change: { hash, kind, document, submittedAt: now(), submittedBy: caller.name, executedAt: undefined },
+          },
+        ],
+        entries: [this.#entry("change-planned", caller.name, { hash, kind, body, requester, reason })],
+      };
+    });
+    return hash;
+  }
+
+  /** How far a change has come, by approvals that verify against a document. */
+  async stateOf(stored: StoredChange, document: AuthorityDocument): Promise<ChangeState> {
+    const { records, party, now } = this.#dependencies;
+    const request = requestIn(stored);
+    const { hash, submittedAt, executedAt } = stored;
+    const approving = await approvingOf(party, records, document, { hash, createdAt: request.createdAt });
+    const people = peopleFor(request.kind, thresholdsAt(document, now()));
+    const missing = missingFor(requirement(people), approving, request.requester);
+    const open = now() >= request.expiresAt ? "expired" : missing === undefined ? "approved" : "planned";
+    const approvedBy = approving.map(({ name }) => name);
+    const state = executedAt === undefined ? open : "executed";
+    return { hash, request, state, approvedBy, people, missing, submittedAt, executedAt };
+  }
+
+  #entry(kind: string, principal: string, body: unknown) {
+    return { at: this.#dependencies.now(), kind, principal, utility: "*", island: "*", body };
+  }
+}
+
+/** The request of a stored change. @throws CallRefusal `record-refused` where its document is not what its hash says. */
+export function requestIn({ hash, document }: StoredChange): ChangeRequest {
+  const request = readCanonical(document, changeRequest);
+  if (hashOf(document) !== hash || request instanceof Wrong)
+    throw new CallRefusal("record-refused", `the document of change ${hash} is not what was planned`);
+  return request as ChangeRequest;
+}

@@ -1,0 +1,90 @@
+import {
+  approverId,
+  DEFAULT_THRESHOLDS,
+  exactly,
+  type FieldValue,
+  hexOctets,
+  instant,
+  kinds,
+  listOf,
+  matching,
+  object,
+  optional,
+  principalName,
+  text,
+  thresholds,
+  whole,
+} from "@meterkeep/guard";
+
+const role = matching(/^[a-z][a-z-]{0,31}$/, "a role: lower-case letters and dashes");
+/** SubjectPublicKeyInfo, EC on P-256 or P-384. */
+const publicKey = hexOctets(80, 200);
+
+/** How a person signs. */
+export const approverKey = kinds({
+  passkey: { credentialId: hexOctets(1, 1023), publicKey, signCount: whole(0, 0xffff_ffff) },
+  /** In a PKCS#11 token, or a file. */
+  signature: { publicKey },
+});
+export type ApproverKey = FieldValue<typeof approverKey>;
+
+/** Somebody who may approve. */
+export const approver = object({
+  id: approverId,
+  /** The person; two keys of one person count once. */
+  name: principalName,
+  roles: listOf(role, 8),
+  key: approverKey,
+  enrolledAt: instant,
+});
+export type Approver = FieldValue<typeof approver>;
+
+const policyService = object({ name: principalName, publicKey, enrolledAt: instant });
+const frozen = object({ since: instant, by: principalName, reason: text(512) });
+const breakGlass = object({ since: instant, until: instant, reason: text(512), change: hexOctets(48, 48) });
+const pending = object({ thresholds, from: instant });
+
+/** Everything that decides what may be sealed, in one document: it is written, protected and put back as a whole or not at all. */
+export const authorityDocument = object({
+  format: exactly("meterkeep-authority-1"),
+  approvers: listOf(approver, 256, 0),
+  /** Ids of those who may no more; never given again. */
+  removed: listOf(approverId, 4096, 0),
+  policyServices: listOf(policyService, 16, 0),
+  thresholds,
+  /** Looser ones that have been agreed to, and when they begin. */
+  pending: optional(pending),
+  frozen: optional(frozen),
+  breakGlass: optional(breakGlass),
+});
+export type AuthorityDocument = FieldValue<typeof authorityDocument>;
+
+/** The first of all: nobody may approve anything. */
+export const NO_AUTHORITY: AuthorityDocument = {
+  format: "meterkeep-authority-1",
+  approvers: [],
+  removed: [],
+  policyServices: [],
+  thresholds: DEFAULT_THRESHOLDS,
+  pending: undefined,
+  frozen: undefined,
+  breakGlass: undefined,
+};
+
+/** Until so many have been enrolled, ever, the operator enrols them; afterwards only two people do. */
+export const FOUNDERS = 2;
+
+/** Whether the operator may still enrol by himself. */
+export function isFounding({ approvers, removed }: AuthorityDocument): boolean {
+  return approvers.length + removed.length < FOUNDERS;
+}
+
+/** The thresholds at a moment: looser ones that were agreed to begin by themselves. */
+export function thresholdsAt({ thresholds: present, pending: next }: AuthorityDocument, now: number) {
+  return next !== undefined && next.from <= now ? next.thresholds : present;
+}
+
+/** Whether the caps are lifted at a moment. */
+export function capsLifted(document: AuthorityDocument, now: number): boolean {
+  return document.breakGlass !== undefined && now < document.breakGlass.until;
+}

@@ -1,0 +1,35 @@
+/** A wall clock that differs by more from the monotonic one was set: nothing critical is sealed under it. */
+const MOST_JUMP_MILLISECONDS = 60_000;
+
+/**
+ * The custodian's own notion of time, which nobody moves forward to reach a window or to let a cap run out (MC-08).
+ *
+ * *Lived* time runs with the monotonic clock from the latest seal on and stands still while no custodian runs: caps count in
+ * it. The wall clock is held against the monotonic one since the start.
+ */
+export class OwnTime {
+  readonly #wall: () => number;
+  readonly #monotonic: () => number;
+  readonly #lived: number;
+  readonly #wallAtStart: number;
+  readonly #monotonicAtStart: number;
+
+  constructor(wall: () => number, monotonic: () => number, lived: number) {
+    this.#wall = wall;
+    this.#monotonic = monotonic;
+    this.#lived = lived;
+    this.#wallAtStart = wall();
+    this.#monotonicAtStart = monotonic();
+  }
+
+  /** Milliseconds lived by custodians of this database, whole. */
+  get lived(): number {
+    return this.#lived + Math.floor(this.#monotonic() - this.#monotonicAtStart);
+  }
+
+  /** How far the wall clock was moved since the start, in milliseconds, where it is more than clocks drift. */
+  get jump(): number | undefined {
+    const jump = this.#wall() - this.#wallAtStart - (this.#monotonic() - this.#monotonicAtStart);
+    return Math.abs(jump) > MOST_JUMP_MILLISECONDS ? Math.round(jump) : undefined;
+  }
+}

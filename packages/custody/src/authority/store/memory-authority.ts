@@ -1,0 +1,160 @@
+import type { LedgerEntry } from "@meterkeep/ledger";
+import { conflict, setupName } from "../../store/memory-held.ts";
+import {
+  type AuthorityMark,
+  type AuthorityRecords,
+  type AuthorityWrite,
+  type CriticalSeal,
+  DAY_MILLISECONDS,
+  type SealCaps,
+  type SealOutcome,
+  type StoredApproval,
+  type StoredAuthority,
+  type StoredChange,
+  type StoredManifest,
+  TEN_MINUTES_MILLISECONDS,
+} from "./records.ts";
+
+/** A seal with what became of it. */
+interface HeldSeal extends CriticalSeal {
+  readonly outcome?: SealOutcome;
+  readonly settledLived?: number;
+}
+
+/** What a store in memory holds of the authority; replaced as a whole by each commit. */
+export interface HeldAuthority {
+  document: StoredAuthority | undefined;
+  manifests: Map<string, StoredManifest>;
+  changes: Map<string, StoredChange>;
+  approvals: Map<string, StoredApproval>;
+  seals: Map<string, HeldSeal>;
+}
+
+export function noAuthority(): HeldAuthority {
+  return { document: undefined, manifests: new Map(), changes: new Map(), approvals: new Map(), seals: new Map() };
+}
+
+export function copyOfAuthority({ document, manifests, changes, approvals, seals }: HeldAuthority): HeldAuthority {
+  return {
+    document,
+    manifests: new Map(manifests),
+    changes: new Map(changes),
+    approvals: new Map(approvals),
+    seals: new Map(seals),
+  };
+}
+
+/** Keeps the rules that the database keeps. */
+export function applyAuthority(draft: HeldAuthority, write: AuthorityWrite): void {
+  switch (write.kind) {
+    case "put-authority":
+      if (write.authority.revision !== (draft.document?.revision ?? 0) + 1)
+        throw conflict("the authority is at another revision");
+      draft.document = write.authority;
+      return;
+    case "add-manifest":
+      addOnce(draft.manifests, write.manifest.hash, write.manifest);
+      return;
+    case "add-change":
+      addOnce(draft.changes, write.change.hash, write.change);
+      return;
+    case "execute-change": {
+      const change = draft.changes.get(write.hash);
+      if (change === undefined || change.executedAt !== undefined) throw conflict("a change is executed once");
+      draft.changes.set(write.hash, { ...change, executedAt: write.at });
+      return;
+    }
+    case "add-approval":
+      addOnce(draft.approvals, `${write.approval.hash}/${write.approval.approver}`, write.approval);
+      return;
+    case "seal-critical": {
+      const { seal, caps } = write;
+      if (caps !== undefined && isOver([...draft.seals.values()], seal, caps))
+        throw conflict("a cap on critical commands is reached");
+      const same = [...draft.seals.values()].some(
+        (other) =>
+          other.once &&
+          seal.once &&
+          other.manifest === seal.manifest &&
+          other.systemTitle === seal.systemTitle &&
+          other.act === seal.act &&
+          (other.outcome === undefined || other.outcome === "executed"),
+      );
+      if (same) throw conflict("this act of the manifest was done on this meter");
+      addOnce(draft.seals, seal.nonce, seal);
+      return;
+    }
+    case "settle-seals": {
+      const { place, nonce, below, outcome, lived } = write;
+      for (const [name, seal] of draft.seals) {
+        const isMeant =
+          seal.systemTitle === place.systemTitle &&
+          seal.setup === place.setup &&
+          seal.counter < below &&
+          seal.outcome === undefined &&
+          (nonce === undefined || nonce === name);
+        if (isMeant) draft.seals.set(name, { ...seal, outcome, settledLived: lived });
+      }
+      return;
+    }
+    default:
+      write satisfies never;
+  }
+}
+
+/** Reads the authority in memory. */
+export function authorityOf(held: () => { authority: HeldAuthority; ledger: LedgerEntry[] }): AuthorityRecords {
+  const newest = <T extends { readonly submittedAt: number }>(records: Iterable<T>, limit: number): T[] =>
+    [...records]
+      .reverse()
+      .sort((one, other) => other.submittedAt - one.submittedAt)
+      .slice(0, limit);
+  const seals = () => [...held().authority.seals.values()];
+  return {
+    document: async () => {
+      const mark = held().ledger.findLast(({ kind }) => kind === "authority-recorded");
+      return { stored: held().authority.document, mark: mark && (JSON.parse(mark.body) as AuthorityMark) };
+    },
+    manifest: async (hash) => held().authority.manifests.get(hash),
+    manifests: async (limit) =>
+      newest(held().authority.manifests.values(), limit).map(({ octets: _, ...manifest }) => manifest),
+    change: async (hash) => held().authority.changes.get(hash),
+    changes: async (limit) => newest(held().authority.changes.values(), limit),
+    approvals: async (hash) => [...held().authority.approvals.values()].filter((one) => one.hash === hash),
+    openSeals: async () =>
+      seals().flatMap(({ outcome, settledLived: _, ...seal }) => (outcome === undefined ? [seal] : [])),
+    progress: async (hash) => {
+      const counts = { executed: 0, refused: 0, superseded: 0, open: 0 };
+      for (const { manifest, outcome } of seals()) if (manifest === hash) counts[outcome ?? "open"] += 1;
+      return counts;
+    },
+    offCounts: async (lived) => ({
+      day: countedOff(seals(), lived, DAY_MILLISECONDS),
+      tenMinutes: countedOff(seals(), lived, TEN_MINUTES_MILLISECONDS),
+    }),
+    lived: async () => Math.max(0, ...seals().flatMap((seal) => [seal.sealedLived, seal.settledLived ?? 0])),
+  };
+}
+
+function isOver(seals: readonly HeldSeal[], { sealedLived: lived, ...place }: CriticalSeal, caps: SealCaps): boolean {
+  const ofMeter = seals.filter((seal) => setupName(seal) === setupName(place) && seal.direction !== "none");
+  const since = (window: number) => ofMeter.filter((seal) => (seal.settledLived ?? lived) > lived - window).length;
+  return (
+    countedOff(seals, lived, DAY_MILLISECONDS) >= caps.offPerDay ||
+    countedOff(seals, lived, TEN_MINUTES_MILLISECONDS) >= caps.offPerTenMinutes ||
+    (caps.toggleMilliseconds > 0 && since(caps.toggleMilliseconds) > 0) ||
+    since(DAY_MILLISECONDS) >= caps.togglesPerDay
+  );
+}
+
+function countedOff(seals: readonly HeldSeal[], lived: number, window: number): number {
+  return seals.filter(
+    ({ direction, settledLived }) =>
+      direction === "off" && (settledLived === undefined || settledLived > lived - window),
+  ).length;
+}
+
+function addOnce<T>(map: Map<string, T>, name: string, value: T): void {
+  if (map.has(name)) throw conflict(`${name} is there already`);
+  map.set(name, value);
+}

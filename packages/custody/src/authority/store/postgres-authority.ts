@@ -1,0 +1,331 @@
+import type { Direction } from "@meterkeep/guard";
+import type { Pool, PoolClient } from "pg";
+import { CustodyError } from "../../errors.ts";
+import { titleOctets } from "../../store/postgres-writes.ts";
+import {
+  type AuthorityMark,
+  type AuthorityRecords,
+  type AuthorityWrite,
+  type CriticalSeal,
+  DAY_MILLISECONDS,
+  type SealOutcome,
+  type StoredApproval,
+  type StoredChange,
+  type StoredManifest,
+  TEN_MINUTES_MILLISECONDS,
+} from "./records.ts";
+
+/** What the custodian may do with the tables of the authority at run time. */
+export const AUTHORITY_GRANTS = {
+  authority: "select, insert, update (revision, document, mac)",
+  manifests: "select, insert",
+  change_requests: "select, insert, update (executed_ms)",
+  approvals: "select, insert",
+  critical_seals: "select, insert, update (outcome, settled_ms, settled_lived_ms)",
+} as const;
+
+const WHOLE = ["*", "*"] as const;
+const hex = (octets: Buffer): string => octets.toString("hex");
+const octetsOf = (text: string): Buffer => Buffer.from(text, "hex");
+
+/** Counts what can switch off: everything not settled, and what was settled since. */
+const COUNTED = "direction = 'off' and (settled_lived_ms is null or settled_lived_ms > $1::bigint - $2::bigint)";
+
+/** Reads the authority in PostgreSQL. */
+export function authorityIn(pool: Pool): AuthorityRecords {
+  return {
+    document: async () => {
+      const { rows } = await pool.query<{ revision: number; document: string; mac: Buffer }>(
+        "select revision, document, mac from authority where utility = $1 and island = $2",
+        [...WHOLE],
+      );
+      const marks = await pool.query<{ body: string }>(
+        "select body from ledger where kind = 'authority-recorded' order by sequence desc limit 1",
+      );
+      const [mark] = marks.rows;
+      return { stored: rows[0], mark: mark && (JSON.parse(mark.body) as AuthorityMark) };
+    },
+    manifest: async (hash) => {
+      const { rows } = await pool.query<ManifestRow & { octets: Buffer }>(
+        "select hash, utility, island, header, octets, submitted_ms, submitted_by from manifests where hash = $1",
+        [octetsOf(hash)],
+      );
+      const [row] = rows;
+      return row && { ...manifestOf(row), octets: row.octets };
+    },
+    manifests: async (limit) => {
+      const { rows } = await pool.query<ManifestRow>(
+        "select hash, utility, island, header, submitted_ms, submitted_by from manifests order by submitted_ms desc limit $1",
+        [limit],
+      );
+      return rows.map(manifestOf);
+    },
+    change: async (hash) => {
+      const { rows } = await pool.query<ChangeRow>(`${CHANGES} where hash = $1`, [octetsOf(hash)]);
+      return rows.map(changeOf)[0];
+    },
+    changes: async (limit) => {
+      const { rows } = await pool.query<ChangeRow>(`${CHANGES} order by submitted_ms desc limit $1`, [limit]);
+      return rows.map(changeOf);
+    },
+    approvals: async (hash) => {
+      const { rows } = await pool.query<{ approver: string; approval: string; received_ms: string }>(
+        "select approver, approval, received_ms from approvals where hash = $1 order by received_ms, approver",
+        [octetsOf(hash)],
+      );
+      return rows.map(
+        ({ approver, approval, received_ms }): StoredApproval => ({
+          hash,
+          approver,
+          approval,
+          receivedAt: Number(received_ms),
+        }),
+      );
+    },
+    openSeals: async () => {
+      const { rows } = await pool.query<SealRow>(`${SEALS} where outcome is null`);
+      return rows.map(sealOf);
+    },
+    progress: async (hash) => {
+      const { rows } = await pool.query<{ outcome: SealOutcome | null; count: string }>(
+        "select outcome, count(*) from critical_seals where manifest = $1 group by outcome",
+        [octetsOf(hash)],
+      );
+      const counts = { executed: 0, refused: 0, superseded: 0, open: 0 };
+      for (const { outcome, count } of rows) counts[outcome ?? "open"] = Number(count);
+      return counts;
+    },
+    offCounts: async (lived) => {
+      const count = async (window: number): Promise<number> => {
+        const { rows } = await pool.query<{ count: string }>(`select count(*) from critical_seals where ${COUNTED}`, [
+          lived,
+          window,
+        ]);
+        return Number(rows[0]?.count);
+      };
+      return { day: await count(DAY_MILLISECONDS), tenMinutes: await count(TEN_MINUTES_MILLISECONDS) };
+    },
+    lived: async () => {
+      const { rows } = await pool.query<{ lived: string | null }>(
+        "select greatest(max(sealed_lived_ms), max(settled_lived_ms)) as lived from critical_seals",
+      );
+      return Number(rows[0]?.lived ?? 0);
+    },
+  };
+}
+
+/** Carries out what is the authority's of a commit, in order. @throws CustodyError `custody-write-conflict`. */
+export async function writeAuthority(client: PoolClient, writes: readonly AuthorityWrite[]): Promise<void> {
+  for (const write of writes) await writeOne(client, write);
+}
+
+async function writeOne(client: PoolClient, write: AuthorityWrite): Promise<void> {
+  switch (write.kind) {
+    case "put-authority": {
+      const { revision, document, mac } = write.authority;
+      const values = [...WHOLE, revision, document, Buffer.from(mac)];
+      const { rowCount } =
+        revision === 1
+          ? await client.query(
+              "insert into authority (utility, island, revision, document, mac) values ($1, $2, $3, $4, $5)",
+              values,
+            )
+          : await client.query(
+              "update authority set revision = $3, document = $4, mac = $5 where utility = $1 and island = $2 and revision = $3 - 1",
+              values,
+            );
+      requireOne(rowCount, "the authority is at another revision");
+      return;
+    }
+    case "add-manifest": {
+      const { utility, island, hash, header, octets, submittedAt, submittedBy } = write.manifest;
+      await client.query(
+        "insert into manifests (utility, island, hash, header, octets, submitted_ms, submitted_by) values ($1, $2, $3, $4, $5, $6, $7)",
+        [utility, island, octetsOf(hash), header, Buffer.from(octets), submittedAt, submittedBy],
+      );
+      return;
+    }
+    case "add-change": {
+      const { hash, kind, document, submittedAt, submittedBy } = write.change;
+      await client.query(
+        "insert into change_requests (utility, island, hash, kind, document, submitted_ms, submitted_by) values ($1, $2, $3, $4, $5, $6, $7)",
+        [...WHOLE, octetsOf(hash), kind, document, submittedAt, submittedBy],
+      );
+      return;
+    }
+    case "execute-change": {
+      const { rowCount } = await client.query(
+        "update change_requests set executed_ms = $2 where hash = $1 and executed_ms is null",
+        [octetsOf(write.hash), write.at],
+      );
+      requireOne(rowCount, "a change is executed once");
+      return;
+    }
+    case "add-approval": {
+      const { hash, approver, approval, receivedAt } = write.approval;
+      await client.query(
+        "insert into approvals (utility, island, hash, approver, approval, received_ms) values ($1, $2, $3, $4, $5, $6)",
+        [...WHOLE, octetsOf(hash), approver, approval, receivedAt],
+      );
+      return;
+    }
+    case "seal-critical":
+      await sealCritical(client, write);
+      return;
+    case "settle-seals": {
+      const { place, nonce, below, outcome, at, lived } = write;
+      await client.query(
+        `update critical_seals set outcome = $4, settled_ms = $5, settled_lived_ms = $6
+         where system_title = $1 and setup = $2 and counter < $3 and outcome is null and ($7::bytea is null or nonce = $7)`,
+        [
+          titleOctets(place.systemTitle),
+          place.setup,
+          below,
+          outcome,
+          at,
+          lived,
+          nonce === undefined ? null : octetsOf(nonce),
+        ],
+      );
+      return;
+    }
+    default:
+      write satisfies never;
+  }
+}
+
+async function sealCritical(
+  client: PoolClient,
+  { seal, caps }: Extract<AuthorityWrite, { kind: "seal-critical" }>,
+): Promise<void> {
+  if (caps !== undefined) {
+    const { rows } = await client.query<{ day: string; ten: string; recent: string; often: string }>(
+      `select
+         (select count(*) from critical_seals where ${COUNTED}) as day,
+         (select count(*) from critical_seals where ${COUNTED.replace("$2", "$3")}) as ten,
+         (select count(*) from critical_seals where system_title = $4 and direction <> 'none'
+            and coalesce(settled_lived_ms, $1) > $1::bigint - $5::bigint) as recent,
+         (select count(*) from critical_seals where system_title = $4 and direction <> 'none'
+            and coalesce(settled_lived_ms, $1) > $1::bigint - $2::bigint) as often`,
+      [
+        seal.sealedLived,
+        DAY_MILLISECONDS,
+        TEN_MINUTES_MILLISECONDS,
+        titleOctets(seal.systemTitle),
+        caps.toggleMilliseconds,
+      ],
+    );
+    const [row] = rows;
+    const isOver =
+      row === undefined ||
+      Number(row.day) >= caps.offPerDay ||
+      Number(row.ten) >= caps.offPerTenMinutes ||
+      (caps.toggleMilliseconds > 0 && Number(row.recent) > 0) ||
+      Number(row.often) >= caps.togglesPerDay;
+    if (isOver) throw new CustodyError("custody-write-conflict", "a cap on critical commands is reached");
+  }
+  await client.query(
+    `insert into critical_seals (utility, island, nonce, manifest, system_title, setup, key_version, counter, act, once, direction,
+       load_w, sealed_ms, sealed_lived_ms) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`,
+    [
+      seal.utility,
+      seal.island,
+      octetsOf(seal.nonce),
+      octetsOf(seal.manifest),
+      titleOctets(seal.systemTitle),
+      seal.setup,
+      seal.keyVersion,
+      seal.counter,
+      seal.act,
+      seal.once,
+      seal.direction,
+      seal.loadW,
+      seal.sealedAt,
+      seal.sealedLived,
+    ],
+  );
+}
+
+function requireOne(rowCount: number | null, message: string): void {
+  if (rowCount !== 1) throw new CustodyError("custody-write-conflict", message);
+}
+
+interface ManifestRow {
+  readonly utility: string;
+  readonly island: string;
+  readonly hash: Buffer;
+  readonly header: string;
+  readonly submitted_ms: string;
+  readonly submitted_by: string;
+}
+
+function manifestOf({
+  hash,
+  utility,
+  island,
+  header,
+  submitted_ms,
+  submitted_by,
+}: ManifestRow): Omit<StoredManifest, "octets"> {
+  return { utility, island, hash: hex(hash), header, submittedAt: Number(submitted_ms), submittedBy: submitted_by };
+}
+
+const CHANGES = "select hash, kind, document, submitted_ms, submitted_by, executed_ms from change_requests";
+interface ChangeRow {
+  readonly hash: Buffer;
+  readonly kind: string;
+  readonly document: string;
+  readonly submitted_ms: string;
+  readonly submitted_by: string;
+  readonly executed_ms: string | null;
+}
+
+function changeOf(row: ChangeRow): StoredChange {
+  return {
+    hash: hex(row.hash),
+    kind: row.kind,
+    document: row.document,
+    submittedAt: Number(row.submitted_ms),
+    submittedBy: row.submitted_by,
+    executedAt: row.executed_ms === null ? undefined : Number(row.executed_ms),
+  };
+}
+
+const SEALS = `select utility, island, nonce, manifest, upper(encode(system_title, 'hex')) as title, setup, key_version, counter,
+  act, once, direction, load_w, sealed_ms, sealed_lived_ms from critical_seals`;
+interface SealRow {
+  readonly utility: string;
+  readonly island: string;
+  readonly nonce: Buffer;
+  readonly manifest: Buffer;
+  readonly title: string;
+  readonly setup: number;
+  readonly key_version: number;
+  readonly counter: string;
+  readonly act: number;
+  readonly once: boolean;
+  readonly direction: Direction;
+  readonly load_w: string;
+  readonly sealed_ms: string;
+  readonly sealed_lived_ms: string;
+}
+
+function sealOf(row: SealRow): CriticalSeal {
+  const { utility, island, title: systemTitle, setup, act, once, direction } = row;
+  return {
+    utility,
+    island,
+    systemTitle,
+    setup,
+    act,
+    once,
+    direction,
+    nonce: hex(row.nonce),
+    manifest: hex(row.manifest),
+    keyVersion: row.key_version,
+    counter: Number(row.counter),
+    loadW: Number(row.load_w),
+    sealedAt: Number(row.sealed_ms),
+    sealedLived: Number(row.sealed_lived_ms),
+  };
+}

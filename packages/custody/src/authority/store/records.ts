@@ -1,0 +1,130 @@
+import type { Direction } from "@meterkeep/guard";
+import type { SetupPlace } from "../../store/records.ts";
+
+/** The one document that says who may approve and what is held back, as stored. */
+export interface StoredAuthority {
+  readonly revision: number;
+  /** Canonical JSON. */
+  readonly document: string;
+  readonly mac: Uint8Array;
+}
+
+/** What the ledger remembers of the document. */
+export interface AuthorityMark {
+  readonly revision: number;
+  /** Hex. */
+  readonly mac: string;
+}
+
+/** A manifest as kept, by the hash of its octets. */
+export interface StoredManifest {
+  readonly utility: string;
+  readonly island: string;
+  /** SHA-384, lower-case hex. */
+  readonly hash: string;
+  /** Its first line. */
+  readonly header: string;
+  /** All its lines, deflated. */
+  readonly octets: Uint8Array;
+  readonly submittedAt: number;
+  readonly submittedBy: string;
+}
+
+/** A change request as kept, by the hash of its document. */
+export interface StoredChange {
+  readonly hash: string;
+  readonly kind: string;
+  /** Canonical JSON: the octets that were hashed. */
+  readonly document: string;
+  readonly submittedAt: number;
+  readonly submittedBy: string;
+  readonly executedAt: number | undefined;
+}
+
+/** An approval as it came. */
+export interface StoredApproval {
+  readonly hash: string;
+  readonly approver: string;
+  /** Canonical JSON of statement and proof. */
+  readonly approval: string;
+  readonly receivedAt: number;
+}
+
+/** What the meter has shown of a sealed APDU: it did it, it refused it, or it took a later one and can never take this. */
+export const SEAL_OUTCOMES = ["executed", "refused", "superseded"] as const;
+export type SealOutcome = (typeof SEAL_OUTCOMES)[number];
+
+/** One critical APDU that was sealed. */
+export interface CriticalSeal extends SetupPlace {
+  /** Of its token, hex. */
+  readonly nonce: string;
+  readonly manifest: string;
+  readonly keyVersion: number;
+  readonly counter: number;
+  readonly act: number;
+  readonly once: boolean;
+  readonly direction: Direction;
+  readonly loadW: number;
+  readonly sealedAt: number;
+  readonly sealedLived: number;
+}
+
+/** What must hold in the very transaction that records a seal. */
+export interface SealCaps {
+  /** At most so many that can switch off in 24 hours lived, this one included; `undefined` while the caps are lifted. */
+  readonly offPerDay: number;
+  readonly offPerTenMinutes: number;
+  /** The meter was not switched so recently, in lived milliseconds, nor so often in 24 hours. */
+  readonly toggleMilliseconds: number;
+  readonly togglesPerDay: number;
+}
+
+/** How many seals that can switch off count at a moment. */
+export interface OffCounts {
+  readonly day: number;
+  readonly tenMinutes: number;
+}
+
+/** Durable changes of the authority; each is one of `Write`. */
+export type AuthorityWrite =
+  | { readonly kind: "put-authority"; readonly authority: StoredAuthority }
+  | { readonly kind: "add-manifest"; readonly manifest: StoredManifest }
+  | { readonly kind: "add-change"; readonly change: StoredChange }
+  /** Once. */
+  | { readonly kind: "execute-change"; readonly hash: string; readonly at: number }
+  | { readonly kind: "add-approval"; readonly approval: StoredApproval }
+  | { readonly kind: "seal-critical"; readonly seal: CriticalSeal; readonly caps: SealCaps | undefined }
+  /** Settles one, or all of a setup below a counter. */
+  | {
+      readonly kind: "settle-seals";
+      readonly place: SetupPlace;
+      readonly nonce: string | undefined;
+      readonly below: number;
+      readonly outcome: SealOutcome;
+      readonly at: number;
+      readonly lived: number;
+    };
+
+/** What the authority reads. */
+export interface AuthorityRecords {
+  /** The document, and what the ledger says of it. */
+  document(): Promise<{ readonly stored: StoredAuthority | undefined; readonly mark: AuthorityMark | undefined }>;
+  manifest(hash: string): Promise<StoredManifest | undefined>;
+  /** Without their octets, newest first. */
+  manifests(limit: number): Promise<readonly Omit<StoredManifest, "octets">[]>;
+  change(hash: string): Promise<StoredChange | undefined>;
+  /** Newest first. */
+  changes(limit: number): Promise<readonly StoredChange[]>;
+  approvals(hash: string): Promise<readonly StoredApproval[]>;
+  /** What has not been settled. */
+  openSeals(): Promise<readonly CriticalSeal[]>;
+  /** How many of a manifest were sealed, by what became of them. */
+  progress(hash: string): Promise<Readonly<Record<SealOutcome | "open", number>>>;
+  offCounts(lived: number): Promise<OffCounts>;
+  /** The latest time lived that any seal has. */
+  lived(): Promise<number>;
+}
+
+/** Windows of the caps, in milliseconds lived. */
+export const DAY_MILLISECONDS = 86_400_000;
+export const TEN_MINUTES_MILLISECONDS = 600_000;
