@@ -150,7 +150,7 @@ export const inviteApproverRequest = record({ id: shortText, name: shortText, ro
 export const inviteApproverResponse = record({ link: longText });
 
 /** Enrols a user key: the statement `enrol`, signed by that key, proves that somebody has it. */
-export const enrolKeyRequest = record({
+export const enrolApproverRequest = record({
   id: shortText,
   name: shortText,
   roles: names,
@@ -158,5 +158,5 @@ export const enrolKeyRequest = record({
   approval: documentText,
 });
 /** Enrolled at once, while the first two are; else planned as a change that others approve. */
-export const enrolKeyResponse = record({ enrolled: c.boolean, change: c.optional(documentHash) });
-export type Enrolled = Infer<typeof enrolKeyResponse>;
+export const enrolApproverResponse = record({ enrolled: c.boolean, change: c.optional(documentHash) });
+export type Enrolled = Infer<typeof enrolApproverResponse>;

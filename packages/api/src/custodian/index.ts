@@ -1,5 +1,5 @@
 // The custodian's contract: what its channel carries. The client that speaks it is "./channel.ts".
-export { MAX_PAGE_HOLDINGS, type MeterHolding, meterHolding } from "./backup.ts";
+
 export {
   APPROVER_KEYS,
   type ApproverView,
@@ -14,6 +14,7 @@ export {
   MAX_PAGE_TARGETS,
   type ManifestStateView,
 } from "./authority.ts";
+export { MAX_PAGE_HOLDINGS, type MeterHolding, meterHolding } from "./backup.ts";
 export {
   CUSTODIAN_CHANNEL_ERROR_CODES,
   CustodianCallError,

@@ -1,22 +1,11 @@
 import { type Codec, c, type Infer } from "@meterkeep/dlms";
 import {
-  backupChunkResponse,
-  backupRequest,
-  beginBackupResponse,
-  drillCountersRequest,
-  drillCountersResponse,
-  finishBackupResponse,
-  holdingsRequest,
-  holdingsResponse,
-} from "./backup.ts";
-import { enrolHeadEndRequest, headEndsResponse, removeHeadEndRequest } from "./head-ends.ts";
-import {
   approveRequest,
   approveResponse,
   authorityState,
   changesResponse,
-  enrolKeyRequest,
-  enrolKeyResponse,
+  enrolApproverRequest,
+  enrolApproverResponse,
   freezeRequest,
   inviteApproverRequest,
   inviteApproverResponse,
@@ -32,6 +21,17 @@ import {
   statementResponse,
   submitManifestRequest,
 } from "./authority.ts";
+import {
+  backupChunkResponse,
+  backupRequest,
+  beginBackupResponse,
+  drillCountersRequest,
+  drillCountersResponse,
+  finishBackupResponse,
+  holdingsRequest,
+  holdingsResponse,
+} from "./backup.ts";
+import { enrolHeadEndRequest, headEndsResponse, removeHeadEndRequest } from "./head-ends.ts";
 import { describeKeysRequest, describeKeysResponse } from "./keys.ts";
 import {
   ledgerCheckpointsRequest,
@@ -189,7 +189,7 @@ export const CUSTODIAN_METHODS = {
   approve: method(68, approveRequest, approveResponse, "head-end", "operator"),
   freeze: method(69, freezeRequest, c.struct({}), "head-end", "operator"),
   inviteApprover: method(70, inviteApproverRequest, inviteApproverResponse, "operator"),
-  enrolKey: method(71, enrolKeyRequest, enrolKeyResponse, "operator"),
+  enrolApprover: method(71, enrolApproverRequest, enrolApproverResponse, "operator"),
   ledgerState: method(42, c.struct({}), ledgerState, "head-end", "operator"),
   ledgerProof: method(43, ledgerProofRequest, ledgerProofResponse, "head-end", "operator"),
   ledgerConsistency: method(44, ledgerConsistencyRequest, ledgerProofResponse, "head-end", "operator"),

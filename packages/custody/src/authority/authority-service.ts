@@ -35,7 +35,7 @@ const METHODS = [
   "approve",
   "freeze",
   "inviteApprover",
-  "enrolKey",
+  "enrolApprover",
 ] as const satisfies readonly CustodianMethod[];
 
 /** The authority's methods of the channel. */
@@ -124,8 +124,8 @@ export function authorityService(parts: AuthorityParts): AuthorityService {
         throw new CallRefusal("change-refused", "this custodian has no page of its own: enrol a user key");
       return { link: `${page}/#invitation=${enrolment.invite(candidate, caller)}` };
     },
-    enrolKey: async ({ publicKey, approval, ...candidate }, caller) => {
-      const { enrolled, change } = await enrolment.enrolKey(candidate, publicKey, approval, caller);
+    enrolApprover: async ({ publicKey, approval, ...candidate }, caller) => {
+      const { enrolled, change } = await enrolment.enrolApprover(candidate, publicKey, approval, caller);
       return { enrolled, ...(change !== undefined && { change }) };
     },
   };

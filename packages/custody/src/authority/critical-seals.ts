@@ -248,8 +248,6 @@ export class CriticalSeals {
   async established(place: SetupPlace, first: number, caller: Caller): Promise<void> {
     if (!this.#open.has(setupName(place))) return;
     await this.#settle(place, undefined, first, "superseded", caller);
-    const rest = (await this.#dependencies.records.openSeals()).filter((seal) => setupName(seal) === setupName(place));
-    if (rest.length === 0) this.#open.delete(setupName(place));
   }
 
   async #settle(
@@ -259,11 +257,12 @@ export class CriticalSeals {
     outcome: SealOutcome,
     caller: Caller,
   ): Promise<void> {
-    const { committer, time, now } = this.#dependencies;
+    const { committer, time, now, records } = this.#dependencies;
     await committer.submit({
       writes: [{ kind: "settle-seals", place, nonce, below, outcome, at: now(), lived: time.lived }],
       entries: [this.#entry("critical-settled", place, caller.name, { outcome, below, ...(nonce && { nonce }) })],
     });
+    if ((await records.openSeals(place)).length === 0) this.#open.delete(setupName(place));
   }
 
   async #caps(direction: Direction): Promise<(SealCaps & { readonly warning: number }) | undefined> {

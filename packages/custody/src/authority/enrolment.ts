@@ -96,7 +96,12 @@ export class Enrolment {
   }
 
   /** Enrols a user key that has signed the statement `enrol`. @throws CallRefusal `approval-refused`, `change-refused`. */
-  async enrolKey(candidate: Candidate, publicKey: Uint8Array, written: string, by: Caller): Promise<EnrolmentOutcome> {
+  async enrolApprover(
+    candidate: Candidate,
+    publicKey: Uint8Array,
+    written: string,
+    by: Caller,
+  ): Promise<EnrolmentOutcome> {
     const body = { ...factsOf(candidate), keyKind: "signature", publicKey: hex(publicKey) };
     const read = readCanonical(written, approval);
     const approver = approverIn(body, this.#now());

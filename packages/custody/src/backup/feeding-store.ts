@@ -173,6 +173,7 @@ export function feedingStore(store: CustodyStore, feed: Pick<ChangeFeed, "note">
     meterCount: store.meterCount,
     shipmentMeters: store.shipmentMeters,
     ledger: store.ledger,
+    authority: store.authority,
     restorations: store.restorations,
   };
 }

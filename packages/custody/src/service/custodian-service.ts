@@ -10,9 +10,9 @@ import type {
 import { MAX_PAGE_ENTRIES, MAX_PAGE_METERS, MAX_PAGE_STATES } from "@meterkeep/api/custodian";
 import { fromHex, type SystemTitle, systemTitle, systemTitleText } from "@meterkeep/dlms";
 import type { LedgerEntry, TreeHead } from "@meterkeep/ledger";
-import type { Backups } from "../backup/backups.ts";
 import type { Authority } from "../authority/authority.ts";
 import type { AuthorityService } from "../authority/authority-service.ts";
+import type { Backups } from "../backup/backups.ts";
 import { CallRefusal } from "../calls/call-refusal.ts";
 import type { Caller } from "../calls/caller.ts";
 import type { HeadEnds } from "../head-ends/head-ends.ts";
@@ -135,7 +135,7 @@ export function custodianService(parts: CustodianParts): CustodianService {
     },
     advanceSession: (request, caller) => sessions.advance(request, caller),
     seal: (request, caller) => sessions.seal(request, caller),
-    open: async (request, caller) => sessions.openApdus(request, caller),
+    open: (request, caller) => sessions.openApdus(request, caller),
     releaseSession: (request, caller) => sessions.release(request, caller),
     closeSession: async (request, caller) => {
       await sessions.close(request, caller);

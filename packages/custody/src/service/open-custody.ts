@@ -3,14 +3,6 @@ import type { RecipientKey } from "@meterkeep/api/custodian";
 import { nodeRandom } from "@meterkeep/dlms-node";
 import { DEFAULT_KEEPER_SETTINGS, type LedgerKeeper } from "@meterkeep/ledger";
 import type { Pool } from "pg";
-import { Backups } from "../backup/backups.ts";
-import { openFileFeed } from "../backup/change-feed.ts";
-import { drillCounters } from "../backup/drill-counters.ts";
-import { feedingStore } from "../backup/feeding-store.ts";
-import { holdings } from "../backup/holdings.ts";
-import type { RecoveryRecipient } from "../backup/recovery-key.ts";
-import { acknowledgeRestorations } from "../backup/restoration.ts";
-import { postgresSnapshots, type SnapshotSource } from "../backup/snapshot.ts";
 import { Authority, freshCode } from "../authority/authority.ts";
 import { authorityService } from "../authority/authority-service.ts";
 import type { SealDependencies } from "../authority/critical-seals.ts";
@@ -19,6 +11,14 @@ import { Enrolment } from "../authority/enrolment.ts";
 import { OpenManifests } from "../authority/manifests.ts";
 import { OwnTime } from "../authority/own-time.ts";
 import type { RelyingParty } from "../authority/people/passkey.ts";
+import { Backups } from "../backup/backups.ts";
+import { openFileFeed } from "../backup/change-feed.ts";
+import { drillCounters } from "../backup/drill-counters.ts";
+import { feedingStore } from "../backup/feeding-store.ts";
+import { holdings } from "../backup/holdings.ts";
+import type { RecoveryRecipient } from "../backup/recovery-key.ts";
+import { acknowledgeRestorations } from "../backup/restoration.ts";
+import { postgresSnapshots, type SnapshotSource } from "../backup/snapshot.ts";
 import type { BucketSize } from "../calls/token-bucket.ts";
 import type { ConversationDependencies } from "../conversation/dependencies.ts";
 import type { CustodyError } from "../errors.ts";
@@ -326,6 +326,8 @@ export async function openCustodyIn(
       keeper.check();
       check();
     }),
+    authority,
+    enrolment,
     ledger: keeper,
     pki,
     headEnds,

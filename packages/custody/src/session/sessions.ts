@@ -9,6 +9,7 @@ import type {
 import { COUNTERS_PER_ASSOCIATION, DlmsError, openApdu, sealApdu, systemTitleText } from "@meterkeep/dlms";
 import { classify, type Verdict } from "@meterkeep/guard";
 import type { LedgerDraft } from "@meterkeep/ledger";
+import type { CriticalRefusal, CriticalSeals } from "../authority/critical-seals.ts";
 import { CallRefusal } from "../calls/call-refusal.ts";
 import type { Caller } from "../calls/caller.ts";
 import { Counts } from "../calls/counts.ts";
@@ -26,6 +27,7 @@ import { type MeterFile, PURPOSE, type SetupPlace } from "../store/records.ts";
 import { type Candidate, candidates } from "../takeover/candidates.ts";
 import { isFinal } from "../takeover/journal.ts";
 import { canBeTakenOver, journalOf } from "../takeover/view.ts";
+import { CriticalTurn } from "./critical-turn.ts";
 import type { SealBudget, SealRefusal } from "./seal-budget.ts";
 
 /** Sessions open at once, over all callers. */
@@ -34,12 +36,18 @@ const MOST_SESSIONS = 20_000;
 /** A session that nobody uses for so long is closed. */
 export const IDLE_MILLISECONDS = 5 * 60_000;
 
+/** Who decides about critical requests. */
+export type CriticalPort = Pick<CriticalSeals, "judge" | "record" | "answered" | "established" | "isFrozen">;
+
 interface Session {
   readonly caller: Caller;
   lastUsed: number;
   readonly place: SetupPlace;
   readonly purpose: CustodianRequest<"openSession">["purpose"];
   readonly keyVersion: number;
+  /** The first counter of its association: the meter has proven, once established, that it took this one. */
+  readonly first: number;
+  readonly turn: CriticalTurn;
   /** Everything after the association's making goes under a key of its own, and so do its counters. */
   readonly isDedicated: boolean;
   /** The counters of the meter under its unicast key in a dedicated association, for pushes. */
@@ -64,13 +72,15 @@ interface Session {
 export class Sessions {
   readonly #dependencies: ConversationDependencies;
   readonly #budget: SealBudget;
+  readonly #critical: CriticalPort;
   readonly #sessions = new Handles<Session>();
   /** Openings under way, by principal. */
   readonly #opening = new Counts();
 
-  constructor(dependencies: ConversationDependencies, budget: SealBudget) {
+  constructor(dependencies: ConversationDependencies, budget: SealBudget, critical: CriticalPort) {
     this.#dependencies = dependencies;
     this.#budget = budget;
+    this.#critical = critical;
   }
 
   /** Opens a session. What a caller has opened and is opening counts against what it may have open. */
@@ -125,6 +135,8 @@ export class Sessions {
         place,
         purpose,
         keyVersion: GUEK,
+        first,
+        turn: new CriticalTurn(),
         isDedicated,
         highestUnicast: undefined,
         association,
@@ -156,6 +168,7 @@ export class Sessions {
             open.window = accepted(open.window, counter) ?? open.window;
             open.floor = Math.max(open.floor, counter);
           }
+        await this.#critical.established(open.place, open.first, caller);
         const { conformance, maxReceivePduSize } = effect.negotiated;
         return { kind: "established", conformance: [...conformance], maxReceivePduSize: maxReceivePduSize ?? 0 };
       }
@@ -180,6 +193,12 @@ export class Sessions {
     items: CustodianRequest<"seal">["items"],
     caller: Caller,
   ): Promise<SealResult[]> {
+    const [only, ...more] = items;
+    if (only?.token !== undefined && more.length === 0) {
+      const verdict = classify(only.apdu);
+      if (verdict.kind === "needs-token" && purposeRefusal(verdict, open) === undefined)
+        return [await this.#sealCritical(open, parties, { apdu: only.apdu, token: only.token }, verdict, caller)];
+    }
     const judged = items.map(({ apdu, token }) => refusalOf(classify(apdu), token !== undefined, open));
     const passing = judged.filter((refusal) => refusal === undefined).length;
     const beyond = passing === 0 ? undefined : await this.#budget.spend(caller, open.place, passing);
@@ -190,6 +209,7 @@ export class Sessions {
       refused.length === 0 ? undefined : this.#record(open, caller, refused),
     ]);
     open.refused += beyond === undefined ? refused.length : items.length;
+    if (beyond === undefined) open.turn.sealed(passing);
     let counter = first;
     return items.map(({ apdu }, at): SealResult => {
       const refusal = refusals[at];
@@ -201,11 +221,55 @@ export class Sessions {
     });
   }
 
-  openApdus({ session, apdus }: CustodianRequest<"open">, caller: Caller): OpenResult[] {
+  /** Seals what people have approved: judged, counted and written to the ledger before its octets are made. */
+  async #sealCritical(
+    open: Session,
+    parties: NonNullable<Association["parties"]>,
+    { apdu, token }: { readonly apdu: Uint8Array; readonly token: Uint8Array },
+    verdict: Extract<Verdict, { kind: "needs-token" }>,
+    caller: Caller,
+  ): Promise<SealResult> {
+    const { place, keyVersion, turn } = open;
+    const refuse = async ({ detail, ...refusal }: CriticalRefusal): Promise<SealResult> => {
+      open.refused += 1;
+      await this.#record(open, caller, [{ ...refusal, ...(detail !== undefined && { detail }) }]);
+      return { kind: "refused", ...refusal };
+    };
+    if (!turn.begin()) return refuse(outOfTurn(verdict));
+    let sealed: { readonly nonce: string; readonly counter: number } | undefined;
+    try {
+      const permit = await this.#critical.judge(place, verdict, token);
+      if ("code" in permit) return await refuse(permit);
+      const beyond = await this.#budget.spend(caller, place, 1);
+      if (beyond !== undefined) {
+        open.refused += 1;
+        return { kind: "refused", ...beyond };
+      }
+      const counter = await this.#counters(open, 1);
+      const refusal = await this.#critical.record(place, { keyVersion, counter }, permit, caller);
+      if (refusal !== undefined) return await refuse(refusal);
+      // Somebody may have thrown the switch while it was written down.
+      if (this.#critical.isFrozen(verdict))
+        return await refuse({
+          code: "frozen",
+          effect: verdict.gravest.effect,
+          message: "everything critical is frozen",
+        });
+      const octets = sealApdu(parties, apdu, counter);
+      sealed = { nonce: permit.nonce, counter };
+      open.evidence.sent(octets);
+      return { kind: "sealed", apdu: octets };
+    } finally {
+      turn.decided(sealed);
+    }
+  }
+
+  async openApdus({ session, apdus }: CustodianRequest<"open">, caller: Caller): Promise<OpenResult[]> {
     const open = this.#find(session, caller);
     const { parties } = open.association;
     if (parties === undefined) throw new CallRefusal("session-not-established", "nothing can be opened yet");
-    return apdus.map((apdu): OpenResult => {
+    const answers: NonNullable<ReturnType<CriticalTurn["heard"]>>[] = [];
+    const opened = apdus.map((apdu): OpenResult => {
       open.evidence.received(apdu);
       try {
         const { plain, counter } = openApdu(parties, apdu);
@@ -214,12 +278,17 @@ export class Sessions {
         const window = counter > open.floor ? accepted(open.window, counter) : undefined;
         if (window === undefined) return { kind: "refused", code: "replayed" };
         open.window = window;
+        const answer = open.turn.heard(plain);
+        if (answer !== undefined) answers.push(answer);
         return { kind: "opened", apdu: plain, authenticated: true, encrypted: true, counter };
       } catch (error) {
         if (!(error instanceof DlmsError)) throw error;
         return { kind: "refused", code: "not-authentic" };
       }
     });
+    for (const { nonce, counter, outcome } of answers)
+      await during(open, this.#critical.answered(open.place, nonce, counter, outcome, caller));
+    return opened;
   }
 
   async release(
@@ -281,10 +350,10 @@ export class Sessions {
   }
 
   /** One entry for each request that was refused, before the caller hears of it; of very many a sum. */
-  async #record(session: Session, caller: Caller, refused: readonly SealRefusal[]): Promise<void> {
+  async #record(session: Session, caller: Caller, refused: readonly CriticalRefusal[]): Promise<void> {
     const { bursts, now } = this.#dependencies;
-    const entries = refused.map(({ code, effect, message }) =>
-      entry("seal-refused", caller, session.place, now(), { code, effect, message }),
+    const entries = refused.map(({ code, effect, message, detail }) =>
+      entry("seal-refused", caller, session.place, now(), { code, effect, message, ...(detail && { detail }) }),
     );
     await bursts.record(entries);
   }
@@ -321,32 +390,46 @@ async function during<T>({ underWay }: Session, call: Promise<T>): Promise<T> {
 function refusalOf(
   verdict: Verdict,
   hasToken: boolean,
-  { caller, purpose }: Pick<Session, "caller" | "purpose">,
+  session: Pick<Session, "caller" | "purpose" | "turn">,
 ): SealRefusal | undefined {
   switch (verdict.kind) {
     case "allowed":
-      return undefined;
+      return session.turn.isFree ? undefined : outOfTurn(verdict);
     case "refused":
       return { code: verdict.code, effect: "none", message: verdict.message };
     case "needs-token": {
       const { effect, summary } = verdict.gravest;
-      if (caller.rights !== undefined && purpose === "read")
-        return { code: "purpose-exceeded", effect, message: `${summary}: the session was opened to read` };
-      return hasToken
-        ? {
-            code: "command-token-not-accepted",
-            effect,
-            message: `${summary}: the command token that came with it is from no issuer that this custodian knows`,
-          }
-        : {
-            code: "command-token-missing",
-            effect,
-            message: `${summary}: that needs a command token, and none came with it`,
-          };
+      return (
+        purposeRefusal(verdict, session) ??
+        (hasToken
+          ? outOfTurn(verdict)
+          : {
+              code: "command-token-missing",
+              effect,
+              message: `${summary}: that needs a command token, and none came with it`,
+            })
+      );
     }
     default:
       return verdict satisfies never;
   }
+}
+
+/** Another vendor's head-end says what it opens a session for, and is held to it. */
+function purposeRefusal(
+  { gravest: { effect, summary } }: Extract<Verdict, { kind: "needs-token" }>,
+  { caller, purpose }: Pick<Session, "caller" | "purpose">,
+): SealRefusal | undefined {
+  return caller.rights !== undefined && purpose === "read"
+    ? { code: "purpose-exceeded", effect, message: `${summary}: the session was opened to read` }
+    : undefined;
+}
+
+function outOfTurn(verdict: Exclude<Verdict, { kind: "refused" }>): SealRefusal {
+  const effect = verdict.kind === "needs-token" ? verdict.gravest.effect : "read";
+  const message =
+    "a critical request is sealed alone, when all earlier ones of the session were answered, and nothing is until it was";
+  return { code: "request-out-of-turn", effect, message };
 }
 
 /** The working keys of a meter, where it is settled which they are: also between the steps of a rotation. */

@@ -2,8 +2,8 @@ import type { EnrolmentCause, KeyState, ROTATION_FILTERS, RotationCause } from "
 import type { WrappedSecret } from "@meterkeep/hsm";
 import type { CheckpointStore, Growth, LedgerStore } from "@meterkeep/ledger";
 import type { PkiStore } from "@meterkeep/pki";
-import type { EnrolmentPolicy } from "../enrolment/policy.ts";
 import type { AuthorityRecords, AuthorityWrite } from "../authority/store/records.ts";
+import type { EnrolmentPolicy } from "../enrolment/policy.ts";
 import type { KeyPolicy } from "../keys/key-policy.ts";
 import type {
   CounterLine,

@@ -333,6 +333,9 @@ const modelWith = (setup: ServedClass<TestMeter>): DeviceModel<TestMeter> =>
             remoteDisconnect: (_, meter) => {
               meter.supply = "disconnected";
             },
+            remoteReconnect: (_, meter) => {
+              meter.supply = "connected";
+            },
           },
         }),
       ),

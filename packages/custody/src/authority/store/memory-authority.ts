@@ -121,8 +121,10 @@ export function authorityOf(held: () => { authority: HeldAuthority; ledger: Ledg
     change: async (hash) => held().authority.changes.get(hash),
     changes: async (limit) => newest(held().authority.changes.values(), limit),
     approvals: async (hash) => [...held().authority.approvals.values()].filter((one) => one.hash === hash),
-    openSeals: async () =>
-      seals().flatMap(({ outcome, settledLived: _, ...seal }) => (outcome === undefined ? [seal] : [])),
+    openSeals: async (of) =>
+      seals().flatMap(({ outcome, settledLived: _, ...seal }) =>
+        outcome === undefined && (of === undefined || setupName(seal) === setupName(of)) ? [seal] : [],
+      ),
     progress: async (hash) => {
       const counts = { executed: 0, refused: 0, superseded: 0, open: 0 };
       for (const { manifest, outcome } of seals()) if (manifest === hash) counts[outcome ?? "open"] += 1;

@@ -82,8 +82,11 @@ export function authorityIn(pool: Pool): AuthorityRecords {
         }),
       );
     },
-    openSeals: async () => {
-      const { rows } = await pool.query<SealRow>(`${SEALS} where outcome is null`);
+    openSeals: async (of) => {
+      const { rows } = await pool.query<SealRow>(
+        `${SEALS} where outcome is null and ($1::bytea is null or (system_title = $1 and setup = $2))`,
+        of === undefined ? [null, null] : [titleOctets(of.systemTitle), of.setup],
+      );
       return rows.map(sealOf);
     },
     progress: async (hash) => {

@@ -116,8 +116,8 @@ export interface AuthorityRecords {
   /** Newest first. */
   changes(limit: number): Promise<readonly StoredChange[]>;
   approvals(hash: string): Promise<readonly StoredApproval[]>;
-  /** What has not been settled. */
-  openSeals(): Promise<readonly CriticalSeal[]>;
+  /** What has not been settled, of a setup or of all. */
+  openSeals(of?: SetupPlace): Promise<readonly CriticalSeal[]>;
   /** How many of a manifest were sealed, by what became of them. */
   progress(hash: string): Promise<Readonly<Record<SealOutcome | "open", number>>>;
   offCounts(lived: number): Promise<OffCounts>;

@@ -1,0 +1,169 @@
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { test } from "node:test";
+import { EMPTY_EDGE, growthOf } from "@meterkeep/ledger";
+import type { CriticalSeal, SealCaps, StoredManifest } from "../authority/store/records.ts";
+import { CustodyError } from "../errors.ts";
+import type { CustodyStore } from "../store/store.ts";
+import { sampleEntry, sampleMeter } from "./samples.ts";
+
+const conflict = (error: unknown) => error instanceof CustodyError && error.code === "custody-write-conflict";
+const hash = () => randomBytes(48).toString("hex");
+const MINUTE = 60_000;
+const DAY = 1440 * MINUTE;
+const CAPS: SealCaps = { offPerDay: 3, offPerTenMinutes: 2, toggleMilliseconds: 15 * MINUTE, togglesPerDay: 4 };
+
+/** What every adapter of `AuthorityRecords` and its writes keeps to. */
+export function authorityRecordsContract(
+  name: string,
+  withStore: (body: (store: CustodyStore) => Promise<void>) => Promise<void>,
+): void {
+  const contract = (sentence: string, body: (store: CustodyStore) => Promise<void>) =>
+    test(`${name}: ${sentence}`, () => withStore(body));
+
+  contract("the document goes on from its last revision only, and the ledger's mark is found", async (store) => {
+    assert.deepEqual(await store.authority.document(), { stored: undefined, mark: undefined });
+    const put = (revision: number) => ({
+      kind: "put-authority" as const,
+      authority: { revision, document: `{"r":${revision}}`, mac: new Uint8Array(32) },
+    });
+    const mark = { revision: 1, mac: "00".repeat(32) };
+    await store.commit([put(1)], growthOf(EMPTY_EDGE, [sampleEntry("authority-recorded", mark)]));
+    for (const revision of [1, 3]) await assert.rejects(store.commit([put(revision)]), conflict);
+    await store.commit([put(2)]);
+    const { stored, mark: found } = await store.authority.document();
+    assert.deepEqual([stored?.revision, stored?.document, found], [2, '{"r":2}', mark]);
+  });
+
+  contract("manifests, changes and approvals come back as they were, each once", async (store) => {
+    const manifest = manifestOf();
+    const change = {
+      hash: hash(),
+      kind: "thaw",
+      document: "{}",
+      submittedAt: 5,
+      submittedBy: "operator",
+      executedAt: undefined,
+    };
+    const approval = { hash: change.hash, approver: "anna", approval: "{}", receivedAt: 7 };
+    await store.commit([
+      { kind: "add-manifest", manifest },
+      { kind: "add-change", change },
+      { kind: "add-approval", approval },
+    ]);
+    const { octets, ...head } = manifest;
+    const { octets: stored, ...rest } = (await store.authority.manifest(manifest.hash)) as StoredManifest;
+    assert.deepEqual([rest, [...stored]], [head, [...octets]]);
+    assert.deepEqual(await store.authority.manifests(10), [head]);
+    assert.deepEqual(await store.authority.changes(10), [change]);
+    assert.deepEqual(await store.authority.approvals(change.hash), [approval]);
+    await assert.rejects(store.commit([{ kind: "add-approval", approval }]), conflict);
+    await assert.rejects(store.commit([{ kind: "add-manifest", manifest }]), conflict);
+    await store.commit([{ kind: "execute-change", hash: change.hash, at: 9 }]);
+    await assert.rejects(store.commit([{ kind: "execute-change", hash: change.hash, at: 10 }]), conflict);
+    assert.equal((await store.authority.change(change.hash))?.executedAt, 9);
+  });
+
+  contract(
+    "what can switch off counts until it is settled and then for its windows, in the same transaction",
+    async (store) => {
+      const { seal, add, settle } = await withMeters(store);
+      await add(seal(1, 0), CAPS);
+      await add(seal(2, 0), CAPS);
+      await assert.rejects(add(seal(3, 0), CAPS), conflict, "two in ten minutes");
+      await assert.rejects(add(seal(3, 300 * DAY), CAPS), conflict, "however long they lie about");
+      await settle(seal(1, 0), 300 * DAY);
+      assert.deepEqual(await store.authority.offCounts(300 * DAY + 11 * MINUTE), { day: 2, tenMinutes: 1 });
+      await add(seal(3, 300 * DAY + 11 * MINUTE), CAPS);
+      await settle(seal(2, 0), 300 * DAY + 12 * MINUTE);
+      await settle(seal(3, 0), 300 * DAY + 12 * MINUTE);
+      await assert.rejects(add(seal(4, 300 * DAY + 40 * MINUTE), CAPS), conflict, "three in a day");
+      await add(seal(4, 300 * DAY + 40 * MINUTE), undefined);
+      assert.equal(await store.authority.lived(), 300 * DAY + 40 * MINUTE);
+      const counts = await store.authority.offCounts(301 * DAY + MINUTE);
+      assert.deepEqual(counts, { day: 3, tenMinutes: 1 });
+    },
+  );
+
+  contract(
+    "a meter is not switched again too soon, a nonce is used once, an act of a manifest is done once",
+    async (store) => {
+      const { seal, add, settle } = await withMeters(store);
+      const first = seal(1, 0);
+      await add(first, undefined);
+      assert.deepEqual(await store.authority.openSeals(first), [first]);
+      assert.deepEqual(await store.authority.openSeals(seal(2, 0)), []);
+      await assert.rejects(add({ ...seal(2, 0), nonce: first.nonce }, undefined), conflict);
+      await assert.rejects(add({ ...seal(1, 0), manifest: first.manifest }, undefined), conflict);
+      await settle(first, 0, "executed");
+      await assert.rejects(add({ ...seal(1, 0), manifest: first.manifest }, undefined), conflict);
+      await assert.rejects(add(seal(1, 14 * MINUTE), CAPS), conflict);
+      await add(seal(1, 16 * MINUTE), CAPS);
+      assert.deepEqual(await store.authority.progress(first.manifest), {
+        executed: 1,
+        refused: 0,
+        superseded: 0,
+        open: 0,
+      });
+    },
+  );
+
+  contract("what the meter never took may be tried again, and settling reaches no later counter", async (store) => {
+    const { seal, add, settle } = await withMeters(store);
+    const [one, two] = [
+      { ...seal(1, 0), counter: 10 },
+      { ...seal(1, 0), counter: 20 },
+    ];
+    await add(one, undefined);
+    await add(two, undefined);
+    await store.commit([
+      { kind: "settle-seals", place: one, nonce: undefined, below: 20, outcome: "superseded", at: 1, lived: 1 },
+    ]);
+    assert.deepEqual(await store.authority.openSeals(), [two]);
+    await add({ ...seal(1, 0), manifest: one.manifest }, undefined);
+    await settle(two, 5);
+    await settle(two, 6);
+    assert.equal((await store.authority.progress(two.manifest)).refused, 1);
+  });
+}
+
+async function withMeters(store: CustodyStore) {
+  const meters = [1, 2, 3, 4].map((number) => sampleMeter(number));
+  for (const meter of meters) await store.commit([{ kind: "add-meter", ...meter }]);
+  const manifests: StoredManifest[] = [];
+  let counter = 100;
+  const seal = (number: number, lived: number): CriticalSeal => {
+    const manifest = manifestOf();
+    manifests.push(manifest);
+    counter += 1;
+    return {
+      utility: "stadtwerke",
+      island: "mainland",
+      systemTitle: meters[number - 1]?.meter.systemTitle ?? "",
+      setup: 0,
+      nonce: randomBytes(16).toString("hex"),
+      manifest: manifest.hash,
+      keyVersion: 2,
+      counter,
+      act: 0,
+      once: true,
+      direction: "off",
+      loadW: 400,
+      sealedAt: 1,
+      sealedLived: lived,
+    };
+  };
+  const add = async (one: CriticalSeal, caps: SealCaps | undefined) => {
+    for (const manifest of manifests.splice(0)) await store.commit([{ kind: "add-manifest", manifest }]);
+    await store.commit([{ kind: "seal-critical", seal: one, caps }]);
+  };
+  const settle = (one: CriticalSeal, lived: number, outcome: "executed" | "refused" = "refused") =>
+    store.commit([{ kind: "settle-seals", place: one, nonce: undefined, below: 0xffff_ffff, outcome, at: 1, lived }]);
+  return { seal, add, settle };
+}
+
+function manifestOf(): StoredManifest {
+  const octets = new Uint8Array(randomBytes(20));
+  const place = { utility: "stadtwerke", island: "mainland" };
+  return { ...place, hash: hash(), header: "{}", octets, submittedAt: 3, submittedBy: "head-end" };
+}
