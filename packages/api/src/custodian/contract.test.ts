@@ -74,7 +74,7 @@ test("no two methods share a number, and none is open to nobody", () => {
   assert.equal(new Set(methods.map((name) => CUSTODIAN_METHODS[name].number)).size, methods.length);
   for (const name of methods) assert.ok(CUSTODIAN_METHODS[name].roles.length > 0, name);
   assert.deepEqual(
-    methods.filter((name) => /key$|wrap|mac|sign|export/i.test(name)),
+    methods.filter((name) => /key$|wrap|mac|(?<!as)sign|export/i.test(name)),
     [],
     "no method gives a key, a wrap, a MAC or a signature",
   );
