@@ -412,6 +412,7 @@ export {
   BLOCK_OVERHEAD_BYTES,
   BlockTransferMachine,
   type BlockTransferOptions,
+  type BlockTransferQuirks,
   type BlockTransferStep,
   isBlock,
 } from "./gbt/transfer.ts";

@@ -2,7 +2,7 @@ import { NO_BYTES } from "../bytes.ts";
 import { LineError } from "../link/line-error.ts";
 
 /** Block numbers are of 16 bits and do not wrap (IEC 62056-5-3, 7.3.13). */
-const HIGHEST_BLOCK_NUMBER = 0xffff;
+export const HIGHEST_BLOCK_NUMBER = 0xffff;
 
 /** A block of the own stream. */
 export interface OutgoingBlock {
@@ -21,13 +21,17 @@ export class OutgoingStream {
   readonly #blocks: OutgoingBlock[] = [];
   /** The highest number that the other party has, with all below it. */
   #acknowledged = 0;
-  /** The highest number that has been sent. */
   #sent = 0;
   /** The number of the last block with data. */
   #lastData = 0;
 
   get acknowledged(): number {
     return this.#acknowledged;
+  }
+
+  /** The highest number that has been sent. */
+  get sent(): number {
+    return this.#sent;
   }
 
   /** Whether blocks with data are left that the other party has not confirmed. */

@@ -263,3 +263,27 @@ test("whatever octets come, nothing is thrown, and no more is kept than allowed"
     { numRuns: 500 },
   );
 });
+
+describe("a client as Gurux Java has one", () => {
+  /** As it sends a long request: the streaming bit never, its window 1, and 65 535 confirmed with the last block. */
+  const blocks = ["e001000100000401020304", "e001000200000405060708", "e0810003ffff02090a"].map(fromHex);
+  const answer = fromHex("c501c100");
+
+  test("is answered where the server knows how it departs", () => {
+    const meter = server({ quirks: { wantsLastBlockInConfirmations: true, confirmsAllAs65535: true } });
+    const [first, second, third] = blocks.map((block) => meter.take(block));
+    assert.deepEqual(written(first!), ["1/1 +0 w1 last"]);
+    assert.deepEqual(written(second!), ["1/2 +0 w1 last"]);
+    assert.deepEqual(third, [{ kind: "complete", apdu: fromHex("0102030405060708090a") }]);
+    assert.deepEqual(written(meter.start(answer)), ["2/3 +4 w1 last"]);
+  });
+
+  test("is told to stop where it does not: what was never sent cannot be confirmed", () => {
+    const meter = server();
+    assert.deepEqual(written(meter.take(blocks[0]!)), ["1/1 +0 w1"]);
+    meter.take(blocks[1]!);
+    const steps = meter.take(blocks[2]!);
+    assert.equal(failureOf(steps), "transfer-inconsistent");
+    assert.deepEqual(toHex(sent(steps)[0]!), "e0800000000000");
+  });
+});

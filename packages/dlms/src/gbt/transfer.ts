@@ -5,7 +5,7 @@ import { LineError } from "../link/line-error.ts";
 import { type Apdu, apdu } from "../xdlms/apdu.ts";
 import type { GeneralBlockTransfer } from "../xdlms/datablock.ts";
 import { IncomingStream } from "./incoming.ts";
-import { type OutgoingBlock, OutgoingStream } from "./outgoing.ts";
+import { HIGHEST_BLOCK_NUMBER, type OutgoingBlock, OutgoingStream } from "./outgoing.ts";
 
 /** The tag of a general-block-transfer APDU. */
 export const GENERAL_BLOCK_TRANSFER_TAG = 0xe0;
@@ -27,8 +27,21 @@ export interface BlockTransferOptions {
   readonly peerWindowBlocks?: number;
   /** Octets that a received APDU may grow to; 16 MiB unless given. */
   readonly maxApduBytes?: number;
+  /** Where the other side departs from the standard. */
+  readonly quirks?: BlockTransferQuirks;
   /** Rounds without anything new after which the transfer is given up; 5 unless given. */
   readonly maxFruitlessRounds?: number;
+}
+
+/** Departures of the other side that cannot be told from its blocks before it is too late. */
+export interface BlockTransferQuirks {
+  /**
+   * It takes only confirmations with the last-block bit for ones. A server that confirms has still to answer, so that by the
+   * standard no block of its is the last (Green Book 9.4.6.13). Seen: Gurux Java as a client.
+   */
+  readonly wantsLastBlockInConfirmations?: boolean;
+  /** Where it confirms block 65 535 it means all that it was sent. Seen: Gurux Java, in the last block of a request. */
+  readonly confirmsAllAs65535?: boolean;
 }
 
 /** What to do next. */
@@ -142,7 +155,10 @@ export class BlockTransferMachine {
     }
     if (blockNumber === 0) throw new LineError("transfer-inconsistent", "a block with number 0");
     const before = this.#outgoing.acknowledged;
-    if (!this.#outgoing.acknowledge(blockNumberAck))
+    const { confirmsAllAs65535 = false } = this.#options.quirks ?? {};
+    const confirmed =
+      confirmsAllAs65535 && blockNumberAck === HIGHEST_BLOCK_NUMBER ? this.#outgoing.sent : blockNumberAck;
+    if (!this.#outgoing.acknowledge(confirmed))
       throw new LineError("transfer-inconsistent", `block ${blockNumberAck} is confirmed, and was never sent`);
     this.#peerWindow = Math.max(1, control.window);
     const isNew = this.#incoming.take(block);
@@ -170,7 +186,8 @@ export class BlockTransferMachine {
 
   #confirm(): BlockTransferStep {
     // A client has said all when it confirms; a server has still to answer.
-    const block = this.#outgoing.confirmation(this.#options.role === "client");
+    const { role, quirks } = this.#options;
+    const block = this.#outgoing.confirmation(role === "client" || quirks?.wantsLastBlockInConfirmations === true);
     return this.#send(block, false, this.#incoming.gapBlocks || this.#window);
   }
 

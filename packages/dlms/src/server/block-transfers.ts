@@ -1,5 +1,10 @@
 import { equalBytes } from "../bytes.ts";
-import { BLOCK_OVERHEAD_BYTES, BlockTransferMachine, type BlockTransferStep } from "../gbt/transfer.ts";
+import {
+  BLOCK_OVERHEAD_BYTES,
+  BlockTransferMachine,
+  type BlockTransferQuirks,
+  type BlockTransferStep,
+} from "../gbt/transfer.ts";
 
 /** Where block-number-ack stands in a general-block-transfer APDU. */
 const ACK_AT = 4;
@@ -13,6 +18,7 @@ export interface BlockLimits {
   readonly maxRequestBytes: number;
   /** Blocks that this server takes in a row. */
   readonly windowBlocks: number;
+  readonly quirks: BlockTransferQuirks;
 }
 
 /** What has to go out: the first is the answer, the others follow it without being asked for. */
@@ -71,11 +77,12 @@ export class BlockTransfers {
   }
 }
 
-function machineFor({ maxSendBytes, maxRequestBytes, windowBlocks }: BlockLimits): BlockTransferMachine {
+function machineFor({ maxSendBytes, maxRequestBytes, windowBlocks, quirks }: BlockLimits): BlockTransferMachine {
   return new BlockTransferMachine({
     role: "server",
     blockBytes: Math.max(1, maxSendBytes - BLOCK_OVERHEAD_BYTES),
     windowBlocks,
+    quirks,
     maxApduBytes: maxRequestBytes,
   });
 }

@@ -2,7 +2,7 @@ import { ACSE_TAGS } from "../acse/acse-apdu.ts";
 import { NORMAL } from "../cosem/normal-apdus.ts";
 import { decodeApdu } from "../cosem/service-octets.ts";
 import { DecodeError } from "../errors.ts";
-import { isBlock } from "../gbt/transfer.ts";
+import { type BlockTransferQuirks, isBlock } from "../gbt/transfer.ts";
 import { protectionFormOf } from "../security/tags.ts";
 import { dataNotificationConfirm } from "../xdlms/notification.ts";
 import { encodeUnsolicited, type Unsolicited } from "../xdlms/unsolicited.ts";
@@ -61,6 +61,8 @@ export interface ServerOptions {
   readonly keyChange?: "next-association" | "at-once";
   /** Blocks that this server takes in a row under general block transfer; 1 unless given. */
   readonly blockWindow?: number;
+  /** Where its clients depart from general block transfer. */
+  readonly blockQuirks?: BlockTransferQuirks;
   /** Octets that a SET or ACTION in blocks may grow to; 65 536 unless given. */
   readonly maxLongRequestBytes?: number;
 }
@@ -164,6 +166,7 @@ export class CosemServer<Key, State = unknown> {
       maxSendBytes: maxSendPduSize,
       maxRequestBytes: this.#options.maxLongRequestBytes ?? MAX_LONG_REQUEST_BYTES,
       windowBlocks: this.#options.blockWindow ?? 1,
+      quirks: this.#options.blockQuirks ?? {},
     };
     if (isBlock(apdu)) return connection.blocks.take(apdu, limits, (whole) => this.#answer(connection, model, whole));
     connection.blocks.end();
