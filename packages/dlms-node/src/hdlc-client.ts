@@ -13,6 +13,7 @@ import { AnswerQueue } from "./answer-queue.ts";
 import type { ApduConnection, ConnectionSettings } from "./apdu-connection.ts";
 import { DeadlineTimer } from "./deadline-timer.ts";
 import { type GatewayRoute, type GatewaySettings, gatewayRoute } from "./gateway-route.ts";
+import { PolledLink } from "./polled-link.ts";
 import { connectTcp, onOctets, type TcpTarget } from "./tcp.ts";
 import { TransportError } from "./transport-error.ts";
 
@@ -33,10 +34,10 @@ export class HdlcConnection implements ApduConnection {
   readonly #settings: HdlcSettings;
   readonly #route: GatewayRoute;
   readonly #answers: AnswerQueue;
+  readonly #link: PolledLink;
   readonly #opened = Promise.withResolvers<HdlcParameters>();
   readonly #disconnected = Promise.withResolvers<void>();
   #parameters: HdlcParameters | undefined;
-  #idle: PromiseWithResolvers<void> | undefined;
   readonly #timer = new DeadlineTimer(() => this.#step({ kind: "time" }));
 
   /** Takes over a stream; `where` names it in messages. `open` has still to be awaited. */
@@ -46,6 +47,15 @@ export class HdlcConnection implements ApduConnection {
     this.#machine = new HdlcClient(settings);
     this.#route = gatewayRoute(settings);
     this.#answers = new AnswerQueue(settings, where, () => this.#release());
+    this.#link = new PolledLink(
+      {
+        isIdle: () => this.#machine.isIdle,
+        send: (apdu, expectsAnswer) => this.#step({ kind: "send", apdu: this.#route.outward(apdu), expectsAnswer }),
+        expect: () => this.#step({ kind: "expect" }),
+        abandon: () => this.#step({ kind: "abandon" }),
+      },
+      this.#answers,
+    );
     // Whether somebody waits for it depends on how it ends.
     this.#opened.promise.catch(() => {});
     onOctets(stream, (octets) => this.#step({ kind: "octets", octets }));
@@ -83,24 +93,14 @@ export class HdlcConnection implements ApduConnection {
    *
    * @throws TransportError as `ApduConnection.exchange`; LineError when the link fails.
    */
-  readonly exchange: Exchange = async (apdu, signal) => {
-    await this.#untilIdle();
-    return this.#answers.exchange(signal, () => this.#step({ kind: "send", apdu: this.#route.outward(apdu) }));
-  };
+  get exchange(): Exchange {
+    return this.#link.exchange;
+  }
 
   /** The same connection one way at a time: `send` resolves when the meter has acknowledged the APDU. */
-  readonly line: Line = {
-    send: async (apdu) => {
-      await this.#untilIdle();
-      this.#answers.requireOpen();
-      this.#step({ kind: "send", apdu: this.#route.outward(apdu), expectsAnswer: false });
-      await this.#untilIdle();
-    },
-    receive: (signal) =>
-      this.#answers.next(signal, () => {
-        if (this.#machine.isIdle) this.#step({ kind: "expect" });
-      }),
-  };
+  get line(): Line {
+    return this.#link.line;
+  }
 
   /** Sends an APDU to all stations of the line (UI frame to the broadcast address). Nobody answers. */
   broadcast(apdu: Uint8Array): void {
@@ -117,16 +117,6 @@ export class HdlcConnection implements ApduConnection {
     this.#fail(new TransportError("connection-closed", "the connection was closed here"));
     if (this.#stream.closed) return;
     await new Promise<void>((resolve) => this.#stream.once("close", () => resolve()));
-  }
-
-  /** Waits until the machine takes a request; what it still waits for has been waited for long enough. */
-  async #untilIdle(): Promise<void> {
-    if (this.#machine.isIdle || this.#answers.isWaiting) return;
-    this.#answers.requireOpen();
-    this.#step({ kind: "abandon" });
-    if (this.#machine.isIdle) return;
-    this.#idle ??= Promise.withResolvers<void>();
-    await this.#idle.promise;
   }
 
   #step(event: HdlcClientEvent): void {
@@ -155,10 +145,7 @@ export class HdlcConnection implements ApduConnection {
           action satisfies never;
       }
     }
-    if (this.#machine.isIdle) {
-      this.#idle?.resolve();
-      this.#idle = undefined;
-    }
+    this.#link.stepped();
     this.#timer.set(this.#stream.destroyed ? undefined : this.#machine.deadline);
   }
 
@@ -179,8 +166,7 @@ export class HdlcConnection implements ApduConnection {
   #release(): void {
     this.#timer.clear();
     this.#disconnected.resolve();
-    this.#idle?.resolve();
-    this.#idle = undefined;
+    this.#link.release();
     this.#stream.destroy();
   }
 }

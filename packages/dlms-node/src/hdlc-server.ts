@@ -7,8 +7,9 @@ import {
   type HdlcServerEvent,
   type HdlcServerOptions,
 } from "@meterkeep/dlms";
-import { type ApduServer, answersOf, type Transmit, type TransmitLine } from "./apdu-server.ts";
+import type { ApduServer, Transmit, TransmitLine } from "./apdu-server.ts";
 import { DeadlineTimer } from "./deadline-timer.ts";
+import { PeerConnections } from "./peer-connections.ts";
 import { onOctets } from "./tcp.ts";
 import { type Listener, listenTcp, type TcpListenerOptions } from "./tcp-listener.ts";
 
@@ -51,14 +52,13 @@ export function serveHdlc<Connection>(
 ): HdlcNotify {
   const { server, transmit } = options;
   const machine = new HdlcServer(options);
-  const connections = new Map<HdlcPeer, Connection>();
+  const connections = new PeerConnections<HdlcPeer, Connection>(server);
   const timer = new DeadlineTimer(() => step({ kind: "time" }));
   // A client that resets the connection is no fault of the meter; "close" follows and cleans up.
   stream.on("error", () => {});
   stream.on("close", () => {
     timer.clear();
-    for (const connection of connections.values()) server.disconnect(connection);
-    connections.clear();
+    connections.disconnectAll();
   });
   onOctets(stream, (octets) => step({ kind: "octets", octets }));
   return (peer, apdu) => step({ kind: "notify", peer, apdu });
@@ -74,14 +74,11 @@ export function serveHdlc<Connection>(
         if (stream.writable) stream.write(action.octets);
         break;
       case "connected":
-        connections.set(action.peer, server.connect(action.peer.clientAddress, action.peer.logicalDevice));
+        connections.connect(action.peer, action.peer.clientAddress, action.peer.logicalDevice);
         break;
-      case "disconnected": {
-        const connection = connections.get(action.peer);
-        connections.delete(action.peer);
-        if (connection !== undefined) server.disconnect(connection);
+      case "disconnected":
+        connections.disconnect(action.peer);
         break;
-      }
       case "apdu":
         answer(action.peer, action.apdu);
         break;
@@ -94,9 +91,7 @@ export function serveHdlc<Connection>(
   }
 
   function answer(peer: HdlcPeer, apdu: Uint8Array): void {
-    const connection = connections.get(peer);
-    if (connection === undefined) return;
-    const apdus = answersOf(server, connection, apdu);
+    const apdus = connections.answersTo(peer, apdu);
     const respond = (answers: readonly Uint8Array[]) => step({ kind: "respond", peer, apdus: answers });
     if (transmit === undefined || apdus.length === 0) {
       respond(apdus);

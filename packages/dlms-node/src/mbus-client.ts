@@ -10,6 +10,7 @@ import {
 import { AnswerQueue } from "./answer-queue.ts";
 import type { ApduConnection, ConnectionSettings } from "./apdu-connection.ts";
 import { DeadlineTimer } from "./deadline-timer.ts";
+import { PolledLink } from "./polled-link.ts";
 import { connectTcp, onOctets, type TcpTarget } from "./tcp.ts";
 import { TransportError } from "./transport-error.ts";
 
@@ -25,9 +26,9 @@ export class MbusConnection implements ApduConnection {
   readonly #machine: MbusClient;
   readonly #settings: MbusSettings;
   readonly #answers: AnswerQueue;
+  readonly #link: PolledLink;
   readonly #timer = new DeadlineTimer(() => this.#step({ kind: "time" }));
   readonly #opened = Promise.withResolvers<void>();
-  #idle: PromiseWithResolvers<void> | undefined;
 
   /** Takes over a stream; `where` names it in messages. `open` has still to be awaited. */
   constructor(stream: Duplex, settings: MbusSettings, where: string) {
@@ -35,6 +36,15 @@ export class MbusConnection implements ApduConnection {
     this.#settings = settings;
     this.#machine = new MbusClient(settings);
     this.#answers = new AnswerQueue(settings, `M-Bus address ${settings.address} at ${where}`, () => this.#release());
+    this.#link = new PolledLink(
+      {
+        isIdle: () => this.#machine.isIdle,
+        send: (apdu, expectsAnswer) => this.#step({ kind: "send", apdu, expectsAnswer }),
+        expect: () => this.#step({ kind: "expect" }),
+        abandon: () => this.#step({ kind: "abandon" }),
+      },
+      this.#answers,
+    );
     // Whether somebody waits for it depends on how it ends.
     this.#opened.promise.catch(() => {});
     onOctets(stream, (octets) => this.#step({ kind: "octets", octets }));
@@ -49,39 +59,20 @@ export class MbusConnection implements ApduConnection {
   }
 
   /** Sends an APDU and gives the response. @throws as `ApduConnection`. */
-  readonly exchange: Exchange = async (apdu, signal) => {
-    await this.#untilIdle();
-    return this.#answers.exchange(signal, () => this.#step({ kind: "send", apdu }));
-  };
+  get exchange(): Exchange {
+    return this.#link.exchange;
+  }
 
   /** The same connection one way at a time: `send` resolves when the meter has confirmed the APDU. */
-  readonly line: Line = {
-    send: async (apdu) => {
-      await this.#untilIdle();
-      this.#answers.requireOpen();
-      this.#step({ kind: "send", apdu, expectsAnswer: false });
-      await this.#untilIdle();
-    },
-    receive: (signal) =>
-      this.#answers.next(signal, () => {
-        if (this.#machine.isIdle) this.#step({ kind: "expect" });
-      }),
-  };
+  get line(): Line {
+    return this.#link.line;
+  }
 
   /** Closes the stream: the bus knows no end of a connection. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#fail(new TransportError("connection-closed", "the connection was closed here"));
     if (this.#stream.closed) return;
     await new Promise<void>((resolve) => this.#stream.once("close", () => resolve()));
-  }
-
-  async #untilIdle(): Promise<void> {
-    if (this.#machine.isIdle || this.#answers.isWaiting) return;
-    this.#answers.requireOpen();
-    this.#step({ kind: "abandon" });
-    if (this.#machine.isIdle) return;
-    this.#idle ??= Promise.withResolvers<void>();
-    await this.#idle.promise;
   }
 
   #step(event: MbusClientEvent): void {
@@ -106,10 +97,7 @@ export class MbusConnection implements ApduConnection {
           action satisfies never;
       }
     }
-    if (this.#machine.isIdle) {
-      this.#idle?.resolve();
-      this.#idle = undefined;
-    }
+    this.#link.stepped();
     this.#timer.set(this.#stream.destroyed ? undefined : this.#machine.deadline);
   }
 
@@ -124,8 +112,7 @@ export class MbusConnection implements ApduConnection {
 
   #release(): void {
     this.#timer.clear();
-    this.#idle?.resolve();
-    this.#idle = undefined;
+    this.#link.release();
     this.#stream.destroy();
   }
 }

@@ -1,6 +1,7 @@
 import type { Duplex } from "node:stream";
 import { type MbusPeer, MbusServer, type MbusServerAction, type MbusServerOptions } from "@meterkeep/dlms";
-import { type ApduServer, answersOf } from "./apdu-server.ts";
+import type { ApduServer } from "./apdu-server.ts";
+import { PeerConnections } from "./peer-connections.ts";
 import { onOctets } from "./tcp.ts";
 
 export interface MbusLineOptions<Connection> extends MbusServerOptions {
@@ -15,13 +16,12 @@ const DEFAULT_PAUSE_MILLISECONDS = 500;
 export function serveMbus<Connection>(stream: Duplex, options: MbusLineOptions<Connection>): void {
   const { server, pauseMilliseconds = DEFAULT_PAUSE_MILLISECONDS } = options;
   const machine = new MbusServer(options);
-  const connections = new Map<MbusPeer, Connection>();
+  const connections = new PeerConnections<MbusPeer, Connection>(server);
   let timer: NodeJS.Timeout | undefined;
   stream.on("error", () => {});
   stream.on("close", () => {
     clearTimeout(timer);
-    for (const connection of connections.values()) server.disconnect(connection);
-    connections.clear();
+    connections.disconnectAll();
   });
   onOctets(stream, (octets) => {
     clearTimeout(timer);
@@ -35,19 +35,14 @@ export function serveMbus<Connection>(stream: Duplex, options: MbusLineOptions<C
         if (stream.writable) stream.write(action.octets);
         break;
       case "connected":
-        connections.set(action.peer, server.connect(action.peer.clientSap, action.peer.serverSap));
+        connections.connect(action.peer, action.peer.clientSap, action.peer.serverSap);
         break;
-      case "disconnected": {
-        const connection = connections.get(action.peer);
-        connections.delete(action.peer);
-        if (connection !== undefined) server.disconnect(connection);
+      case "disconnected":
+        connections.disconnect(action.peer);
         break;
-      }
       case "apdu": {
-        const connection = connections.get(action.peer);
-        if (connection === undefined) return;
-        const apdus = answersOf(server, connection, action.apdu);
-        machine.step({ kind: "respond", peer: action.peer, apdus });
+        const { peer, apdu } = action;
+        machine.step({ kind: "respond", peer, apdus: connections.answersTo(peer, apdu) });
         break;
       }
       default:

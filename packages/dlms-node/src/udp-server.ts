@@ -6,8 +6,9 @@ import {
   type DatagramServerEvent,
   type DatagramServerOptions,
 } from "@meterkeep/dlms";
-import { type ApduServer, answersOf, type Transmit, type TransmitLine } from "./apdu-server.ts";
+import type { ApduServer, Transmit, TransmitLine } from "./apdu-server.ts";
 import { DeadlineTimer } from "./deadline-timer.ts";
+import { PeerConnections } from "./peer-connections.ts";
 import { cannotListen, type Listener, LOOPBACK } from "./tcp-listener.ts";
 
 export interface UdpListenerOptions<Connection> extends DatagramServerOptions {
@@ -24,7 +25,7 @@ export interface UdpListenerOptions<Connection> extends DatagramServerOptions {
 export function listenWrapperUdp<Connection>(options: UdpListenerOptions<Connection>): Promise<Listener> {
   const { server, transmit, host = LOOPBACK, port = 0 } = options;
   const machine = new DatagramServer(options);
-  const connections = new Map<DatagramPeer, Connection>();
+  const connections = new PeerConnections<DatagramPeer, Connection>(server);
   const socket = createSocket(host.includes(":") ? "udp6" : "udp4");
   const timer = new DeadlineTimer(() => step({ kind: "time" }));
   socket.on("message", (octets, { address, port: remote }) =>
@@ -42,8 +43,7 @@ export function listenWrapperUdp<Connection>(options: UdpListenerOptions<Connect
 
   async function stop(): Promise<void> {
     timer.clear();
-    for (const connection of connections.values()) server.disconnect(connection);
-    connections.clear();
+    connections.disconnectAll();
     await new Promise<void>((resolve) => socket.close(() => resolve()));
   }
 
@@ -60,14 +60,11 @@ export function listenWrapperUdp<Connection>(options: UdpListenerOptions<Connect
         break;
       }
       case "connected":
-        connections.set(action.peer, server.connect(action.peer.clientSap, action.peer.serverSap));
+        connections.connect(action.peer, action.peer.clientSap, action.peer.serverSap);
         break;
-      case "forgotten": {
-        const connection = connections.get(action.peer);
-        connections.delete(action.peer);
-        if (connection !== undefined) server.disconnect(connection);
+      case "forgotten":
+        connections.disconnect(action.peer);
         break;
-      }
       case "apdu":
         answer(action.peer, action.apdu);
         break;
@@ -77,15 +74,13 @@ export function listenWrapperUdp<Connection>(options: UdpListenerOptions<Connect
   }
 
   function answer(peer: DatagramPeer, apdu: Uint8Array): void {
-    const connection = connections.get(peer);
-    if (connection === undefined) return;
     const line: TransmitLine = {
       send: (answered) => step({ kind: "respond", peer, apdus: [answered] }),
       sendRaw: (octets) => perform({ kind: "transmit", to: peer.from, octets }),
       // There is no connection to reset: the client hears nothing.
       drop: () => {},
     };
-    for (const octets of answersOf(server, connection, apdu))
+    for (const octets of connections.answersTo(peer, apdu))
       if (transmit === undefined) line.send(octets);
       else transmit(octets, line);
   }
