@@ -11,6 +11,7 @@ import { registerLedger } from "./commands/ledger.ts";
 import { registerMeter } from "./commands/meter.ts";
 import { registerPki } from "./commands/pki.ts";
 import { registerRead } from "./commands/read.ts";
+import { registerShipment } from "./commands/shipment.ts";
 import { registerStart } from "./commands/start.ts";
 import { registerStatus } from "./commands/status.ts";
 import { registerToken } from "./commands/token.ts";
@@ -32,6 +33,7 @@ export const COMMANDS: readonly RegisterCommand[] = [
   registerStatus,
   registerDrill,
   registerMeter,
+  registerShipment,
   registerKeys,
   registerPki,
   registerLedger,

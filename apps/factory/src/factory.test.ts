@@ -1,15 +1,5 @@
 import assert from "node:assert/strict";
-import {
-  createDecipheriv,
-  createHash,
-  createPublicKey,
-  decapsulate,
-  diffieHellman,
-  generateKeyPairSync,
-  hkdfSync,
-  type KeyObject,
-  verify,
-} from "node:crypto";
+import { createPublicKey, verify } from "node:crypto";
 import {
   existsSync,
   mkdirSync,
@@ -29,18 +19,13 @@ import { planTown } from "./layout.ts";
 import { manufacture, type Order } from "./manufacture.ts";
 import { MerkleTree } from "./merkle.ts";
 import { openSigningKeys } from "./signing-keys.ts";
-
-interface Custodian {
-  readonly ecdh: KeyObject;
-  readonly mlkem: KeyObject;
-  readonly keyId: string;
-}
+import { type TestRecipient, testRecipient, unseal } from "./testing/open-shipment.ts";
 
 interface Line {
   readonly [name: string]: unknown;
 }
 
-function withFactory(homes: number, work: (order: Order, custodian: Custodian) => void): void {
+function withFactory(homes: number, work: (order: Order, custodian: TestRecipient) => void): void {
   const root = mkdtempSync(join(tmpdir(), "meterkeep-factory-"));
   try {
     const order: Order = {
@@ -56,66 +41,12 @@ function withFactory(homes: number, work: (order: Order, custodian: Custodian) =
     };
     mkdirSync(order.stateDirectory);
     mkdirSync(order.exchangeDirectory);
-    const ecdh = generateKeyPairSync("ec", { namedCurve: "P-384" });
-    const mlkem = generateKeyPairSync("ml-kem-768");
-    const ecdhDer = ecdh.publicKey.export({ type: "spki", format: "der" });
-    const mlkemDer = mlkem.publicKey.export({ type: "spki", format: "der" });
-    const keyId = createHash("sha256").update(ecdhDer).update(mlkemDer).digest("hex");
-    const recipient = {
-      keyId,
-      ecdhPublicKey: ecdhDer.toString("base64url"),
-      mlkemPublicKey: mlkemDer.toString("base64url"),
-    };
-    writeFileSync(join(order.exchangeDirectory, "recipient.json"), JSON.stringify(recipient));
-    work(order, { ecdh: ecdh.privateKey, mlkem: mlkem.privateKey, keyId });
+    const custodian = testRecipient();
+    writeFileSync(join(order.exchangeDirectory, "recipient.json"), custodian.json);
+    work(order, custodian);
   } finally {
     rmSync(root, { recursive: true });
   }
-}
-
-/** Unseals the keys of every meter, by system title, as the document says. */
-function unseal(lines: readonly string[], custodian: Custodian): Map<string, string> {
-  const header = JSON.parse(lines[0] ?? "") as {
-    shipment: string;
-    seal: { recipients: readonly { keyId: string; epk: string; kem: string; key: string }[] };
-  };
-  const ours = header.seal.recipients.find(({ keyId }) => keyId === custodian.keyId);
-  assert.ok(ours !== undefined);
-  const epk = Buffer.from(ours.epk, "base64url");
-  const kem = Buffer.from(ours.kem, "base64url");
-  const publicKey = createPublicKey({ key: epk, format: "der", type: "spki" });
-  const z = Buffer.concat([
-    diffieHellman({ privateKey: custodian.ecdh, publicKey }),
-    decapsulate(custodian.mlkem, kem),
-  ]);
-  assert.equal(z.length, 48 + 32);
-  const sha256 = (octets: Buffer): Buffer => createHash("sha256").update(octets).digest();
-  const label = Buffer.from("meterkeep-shipment-2");
-  const shipment = Buffer.from(header.shipment, "hex");
-  const info = Buffer.concat([label, sha256(epk), sha256(kem)]);
-  const sealing = Buffer.from(hkdfSync("sha384", z, shipment, info, 32));
-  const wrapped = Buffer.from(ours.key, "base64url");
-  const unwrapping = createDecipheriv("aes-256-gcm", sealing, Buffer.alloc(12), { authTagLength: 16 });
-  unwrapping.setAAD(Buffer.concat([label, shipment, Buffer.from(custodian.keyId, "hex")]));
-  unwrapping.setAuthTag(wrapped.subarray(-16));
-  const key = Buffer.concat([unwrapping.update(wrapped.subarray(0, -16)), unwrapping.final()]);
-  const found = new Map<string, string>();
-  for (const line of lines.slice(1, -1)) {
-    const { keys, ...facts } = JSON.parse(line) as Line & { n: number; keys: string; systemTitle: string };
-    const sealed = Buffer.from(keys, "base64url");
-    const nonce = Buffer.alloc(12);
-    nonce.writeUInt32BE(facts.n, 8);
-    const decipher = createDecipheriv("aes-256-gcm", key, nonce, { authTagLength: 16 });
-    decipher.setAAD(
-      createHash("sha384")
-        .update(line.replace(`"keys":"${keys}",`, ""))
-        .digest(),
-    );
-    decipher.setAuthTag(sealed.subarray(-16));
-    const block = Buffer.concat([decipher.update(sealed.subarray(0, -16)), decipher.final()]);
-    found.set(facts.systemTitle, block.toString("hex"));
-  }
-  return found;
 }
 
 describe("a shipment", () => {
