@@ -290,6 +290,7 @@ export async function startServer(config: ServerConfig, supervisor: Supervisor):
     if (isTakenIn && at !== benchEmptyAt && (await work.watch.look("depot")) === 0) benchEmptyAt = at;
   });
   loop(ROTATION_MILLISECONDS, async () => {
+    if (isTakenIn) await work.watch.follow();
     const isAny = isTakenIn && (await queueRotationContacts({ custodian, directory, queue, now })) > 0;
     if (isAny) work.worker.wake();
   });

@@ -135,6 +135,7 @@ export {
   type KeyLifeReport,
   type KeyPolicyChange,
   MAX_CRYPTO_PERIOD_DAYS,
+  MAX_PAGE_COMPROMISED,
   MAX_PAGE_ROTATIONS,
   type PlanRotations,
   ROTATION_CAUSES,

@@ -82,6 +82,8 @@ import {
 import { openPushRequest, openPushResponse } from "./push.ts";
 import {
   changeKeyStateRequest,
+  compromisedSinceRequest,
+  compromisedSinceResponse,
   contactsDueRequest,
   contactsDueResponse,
   keyHygieneRequest,
@@ -223,6 +225,7 @@ export const CUSTODIAN_METHODS = {
   backupChunk: method(201, backupRequest, backupChunkResponse, "operator"),
   finishBackup: method(202, backupRequest, finishBackupResponse, "operator"),
   holdings: method(203, holdingsRequest, holdingsResponse, "operator"),
+  compromisedSince: method(205, compromisedSinceRequest, compromisedSinceResponse, "head-end", "operator"),
   drillCounters: method(204, drillCountersRequest, drillCountersResponse, "operator"),
 } as const;
 

@@ -80,6 +80,18 @@ export const rotationStatesResponse = record({
   states: c.sequenceOf(rotationState, { max: MAX_PAGE_ROTATIONS }),
 });
 
+/** The most meters of one page of compromised ones. */
+export const MAX_PAGE_COMPROMISED = 500;
+
+/** Where a reader of compromised keys stands: nothing up to here is told again. */
+const compromisedCursor = { at: time, meter: c.optional(meterTitle) };
+export const compromisedSinceRequest = record(compromisedCursor);
+/** Meters with a key that became compromised after the cursor, in that order; with none left the cursor stays. */
+export const compromisedSinceResponse = record({
+  meters: c.sequenceOf(meterTitle, { max: MAX_PAGE_COMPROMISED }),
+  ...compromisedCursor,
+});
+
 /** How keys are in the whole, for a page. */
 export const keyLifeReport = record({
   meters: wholeNumber,

@@ -1,18 +1,17 @@
 import assert from "node:assert/strict";
 import { generateKeyPairSync } from "node:crypto";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { fromHex, systemTitle } from "@meterkeep/dlms";
-import { type Approver, approveChange, LedgerError } from "@meterkeep/ledger";
+import { approveChange } from "@meterkeep/ledger";
 import { connectionOf, createPool, provision, randomPassword } from "@meterkeep/postgres";
-import { openTestDatabase, type TestDatabase, testServerUrl } from "@meterkeep/postgres/testing";
-import { openCustody } from "../service/open-custody.ts";
-import { CUSTODY_MIGRATIONS, postgresCustodyStore } from "../store/postgres-store.ts";
-import { addToCustody, caller, carryTakeover, HEAD_END, TEST_PACE, type TestCustody } from "../testing/test-custody.ts";
+import { openTestDatabase, testServerUrl } from "@meterkeep/postgres/testing";
+import { CUSTODY_MIGRATIONS } from "../store/postgres-store.ts";
+import { type CustodySite, openSite, type SiteOptions } from "../testing/custody-site.ts";
+import { caller, carryTakeover, HEAD_END } from "../testing/test-custody.ts";
 import { TestMeter } from "../testing/test-meter.ts";
-import { openVault } from "../vault/open-vault.ts";
 import { requireSealedFile, verifyManifest } from "./manifest.ts";
 import { generateRecoveryKey, recoveryPrivateKey, recoveryRecipient } from "./recovery-key.ts";
 import { restoreDatabase } from "./restore-database.ts";
@@ -21,78 +20,35 @@ import { openBackup } from "./sealed-backup.ts";
 const OPERATOR = caller("operator");
 const recovery = generateRecoveryKey("safe");
 let folder: string;
-let now = 1_795_000_000_000;
+const clock = { now: 1_795_000_000_000 };
 
 before(() => {
   folder = mkdtempSync(join(tmpdir(), "meterkeep-backup-"));
 });
 after(() => rmSync(folder, { recursive: true }));
 
-interface Site extends TestCustody {
-  stop(): Promise<void>;
-}
-
 let sites = 0;
 
-/** A custodian on a database of its own; a state folder and an escrow are its own unless given. */
-async function openSite(
-  database: Pick<TestDatabase, "url">,
-  places: { readonly state?: string; readonly escrow?: string; readonly approvers?: readonly Approver[] } = {},
-): Promise<Site & { readonly state: string; readonly escrow: string }> {
+/** A state folder and an escrow are its own unless given. */
+function siteOn(
+  { url }: { readonly url: string },
+  places: Partial<Pick<SiteOptions, "state" | "escrow" | "approvers">> = {},
+): Promise<CustodySite> {
   sites += 1;
-  const state = places.state ?? join(folder, `state-${sites}`);
-  const escrow = places.escrow ?? join(folder, `escrow-${sites}`);
-  mkdirSync(state, { recursive: true });
-  const pool = createPool(database.url, { applicationName: "custodian" });
-  const store = postgresCustodyStore(pool);
-  const rootKey = { kind: "file", path: join(folder, "root.key") } as const;
-  const custody = await openCustody(
-    pool,
-    {
-      vault: rootKey,
-      manufacturers: [],
-      stateFolder: state,
-      escrowFolder: escrow,
-      version: "test",
-      separateUser: false,
-      pace: TEST_PACE,
-      recovery: [recoveryRecipient(recovery.publicText)],
-      now: () => now,
-      ledger: { approvers: places.approvers ?? [] },
-      onFailure: (error) => assert.ok(error instanceof LedgerError, String(error)),
-    },
-    { holder: "test", onLost: (error) => assert.fail(error) },
-  ).catch(async (error: unknown) => {
-    await pool.end();
-    throw error;
+  const state = join(folder, `state-${sites}`);
+  const escrow = join(folder, `escrow-${sites}`);
+  return openSite({
+    folder,
+    url,
+    state,
+    escrow,
+    clock,
+    recovery: [recoveryRecipient(recovery.publicText)],
+    ...places,
   });
-  const { vault } = await openVault(store, rootKey, now);
-  let isOpen = true;
-  const site: Site = {
-    store,
-    vault,
-    get now() {
-      return now;
-    },
-    set now(value) {
-      now = value;
-    },
-    crashAt: () => undefined,
-    commits: 0,
-    custody,
-    restart: () => Promise.reject(new Error("not here")),
-    add: (meter, change) => addToCustody(store, vault, meter, now, change),
-    stop: async () => {
-      if (!isOpen) return;
-      isOpen = false;
-      await custody.close();
-      await pool.end();
-    },
-  };
-  return Object.assign(site, { state, escrow });
 }
 
-async function makeBackup({ custody }: Pick<Site, "custody">) {
+async function makeBackup({ custody }: Pick<CustodySite, "custody">) {
   const { service } = custody;
   const begun = await service.beginBackup({}, OPERATOR);
   const parts: Uint8Array[] = [begun.header];
@@ -134,13 +90,13 @@ const restoreInto = (target: { readonly url: string; readonly ownerUrl: string }
     database: target.url,
     ownerDatabase: target.ownerUrl,
     version: "test",
-    now: () => now,
+    now: () => clock.now,
   });
 
 const all = { meters: [], madeBefore: undefined, purposes: [], cause: "demand", reason: "a test" } as const;
 const titleOf = (meter: TestMeter) => systemTitle(fromHex(meter.systemTitle));
 
-async function reads(site: Site, meter: TestMeter): Promise<boolean> {
+async function reads(site: CustodySite, meter: TestMeter): Promise<boolean> {
   const { service } = site.custody;
   const session = await service.openSession({ meter: titleOf(meter), purpose: "read" }, HEAD_END);
   const line = meter.connect(session.clientSap, session.serverSap);
@@ -155,7 +111,7 @@ async function reads(site: Site, meter: TestMeter): Promise<boolean> {
 
 test("a backup from before a rotation, and the escrow, open every meter rotated since; counters are above all that were used", async () => {
   await using database = await openTestDatabase({ migrations: CUSTODY_MIGRATIONS });
-  const site = await openSite(database);
+  const site = await siteOn(database);
   const [rotated, fresh, still] = [1, 2, 3].map((n) => new TestMeter({ systemTitle: `545354000000060${n}` })) as [
     TestMeter,
     TestMeter,
@@ -166,7 +122,7 @@ test("a backup from before a rotation, and the escrow, open every meter rotated 
   const { file, manifest } = await makeBackup(site);
   const { facts } = verifyManifest(manifest);
   await requireSealedFile(file, facts);
-  now += 86_400_000;
+  clock.now += 86_400_000;
   await carryTakeover(site, fresh);
   await site.custody.service.planRotations({ ...all, meters: [titleOf(rotated)] }, OPERATOR);
   await carryTakeover(site, rotated);
@@ -183,7 +139,7 @@ test("a backup from before a rotation, and the escrow, open every meter rotated 
   const restored = await restoreInto(target, file);
   assert.ok(restored.backupEntries > 0);
   // The state folder is gone with the machine; what survives is the escrow. No witness is left that could object.
-  const second = await openSite(target, { escrow: site.escrow });
+  const second = await siteOn(target, { escrow: site.escrow });
   try {
     const entries = await second.store.ledger.read(0, 10_000);
     const said = entries.findLast(({ kind }) => kind === "ledger-custody-restored");
@@ -204,7 +160,7 @@ test("a backup from before a rotation, and the escrow, open every meter rotated 
     }
     const before = entries.length;
     await second.stop();
-    const third = await openSite(target, { escrow: site.escrow, state: second.state });
+    const third = await siteOn(target, { escrow: site.escrow, state: second.state });
     const again = await third.store.ledger.read(before, 10_000);
     assert.equal(again.filter(({ kind }) => kind === "ledger-custody-restored").length, 0, "once is enough");
     await third.stop();
@@ -216,7 +172,7 @@ test("a backup from before a rotation, and the escrow, open every meter rotated 
 
 test("with the change feed a lost site is as it was: keys, revocations, journals, counters, the ledger to its last entry", async () => {
   await using database = await openTestDatabase({ migrations: CUSTODY_MIGRATIONS });
-  const site = await openSite(database);
+  const site = await siteOn(database);
   const first = new TestMeter({ systemTitle: "5453540000000611" });
   await site.add(first);
   await carryTakeover(site, first);
@@ -241,7 +197,7 @@ test("with the change feed a lost site is as it was: keys, revocations, journals
   const restored = await restoreInto(target, file, site.escrow);
   assert.equal(restored.replayed?.broken, undefined);
   assert.ok(restored.entries > lastEntry, `${restored.entries} of ${lastEntry}`);
-  const back = await openSite(target, { escrow: site.escrow, state: site.state });
+  const back = await siteOn(target, { escrow: site.escrow, state: site.state });
   try {
     assert.equal(back.custody.ledger.state.halt, undefined);
     const after = await back.custody.service.holdings({ after: undefined }, OPERATOR);
@@ -257,7 +213,7 @@ test("with the change feed a lost site is as it was: keys, revocations, journals
 
 test("a restored database behind a witness is refused until two people have approved the loss", async () => {
   await using database = await openTestDatabase({ migrations: CUSTODY_MIGRATIONS });
-  const site = await openSite(database);
+  const site = await siteOn(database);
   const { file } = await makeBackup(site);
   const meter = new TestMeter({ systemTitle: "5453540000000621" });
   await site.add(meter);
@@ -265,7 +221,7 @@ test("a restored database behind a witness is refused until two people have appr
   await site.stop();
   const target = await emptyDatabase();
   await restoreInto(target, file);
-  const back = await openSite(target, { escrow: join(folder, "empty"), state: site.state });
+  const back = await siteOn(target, { escrow: join(folder, "empty"), state: site.state });
   try {
     assert.equal(back.custody.ledger.state.halt?.code, "ledger-restored");
     await assert.rejects(back.custody.service.openSession({ meter: titleOf(meter), purpose: "read" }, HEAD_END), {
@@ -280,7 +236,7 @@ test("a restored database behind a witness is refused until two people have appr
       name,
       publicKey: publicKey.export({ type: "spki", format: "pem" }) as string,
     }));
-    const resumed = await openSite(target, { escrow: site.escrow, state: site.state, approvers });
+    const resumed = await siteOn(target, { escrow: site.escrow, state: site.state, approvers });
     assert.equal(resumed.custody.ledger.state.halt, undefined);
     const kinds = (await resumed.store.ledger.read(0, 100)).map(({ kind }) => kind);
     assert.ok(kinds.indexOf("ledger-resumed") < kinds.indexOf("ledger-custody-restored"));
@@ -293,7 +249,7 @@ test("a restored database behind a witness is refused until two people have appr
 
 test("a backup that was cut, changed, reordered or is another's does not open, and a full database is never overwritten", async () => {
   await using database = await openTestDatabase({ migrations: CUSTODY_MIGRATIONS });
-  const site = await openSite(database);
+  const site = await siteOn(database);
   const { file, manifest } = await makeBackup(site);
   const whole = readFileSync(file);
   const key = recoveryPrivateKey(recovery.privateText);

@@ -57,6 +57,7 @@ const MEMBERS: { readonly [P in FeedPort]: { readonly [M in keyof Ports[P]]: "re
     titles: "reads",
     counts: "reads",
     gone: "reads",
+    compromised: "reads",
     policy: "reads",
   },
   enrolments: {

@@ -5,6 +5,7 @@ import {
   KEY_PURPOSES,
   type KeyLifeReport,
   type KeyPolicyChange,
+  MAX_PAGE_COMPROMISED,
   MAX_PAGE_ROTATIONS,
   type PlanRotations,
   type RotationCause,
@@ -182,6 +183,20 @@ export class Rotations {
     // A master has carried the others; these, in the wrong hands, do not open it, and it stays beyond doubt.
     const purposes = number === PURPOSE.KEK ? TRANSFERABLE_PURPOSES : [];
     await this.plan({ meters: [meter], madeBefore: undefined, purposes, cause: "compromise", reason }, caller);
+  }
+
+  /** Which meters have lost a key since somebody asked last. */
+  async compromisedSince({
+    at,
+    meter,
+  }: CustodianRequest<"compromisedSince">): Promise<CustodianResponse<"compromisedSince">> {
+    const after = meter === undefined ? "" : systemTitleText(meter);
+    const found = await this.#dependencies.store.rotations.compromised(at, after, MAX_PAGE_COMPROMISED);
+    const meters = [...new Set(found.map((one) => one.systemTitle))].map((title) => systemTitle(fromHex(title)));
+    const last = found.at(-1);
+    return last === undefined
+      ? { meters, at, ...(meter && { meter }) }
+      : { meters, at: last.at, meter: systemTitle(fromHex(last.systemTitle)) };
   }
 
   /** Looks through a page of meters for keys that are weaker than they look. */

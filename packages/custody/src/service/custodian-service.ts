@@ -117,6 +117,7 @@ export function custodianService(parts: CustodianParts): CustodianService {
     planRotations: (request, caller) => rotations.plan(request, caller),
     rotationStates: (request) => rotations.states(request),
     contactsDue: (request) => rotations.due(request),
+    compromisedSince: (request) => rotations.compromisedSince(request),
     keyLife: () => rotations.report(),
     setKeyPolicy: (request, caller) => rotations.setPolicy(request, caller),
     changeKeyState: async (request, caller) => {

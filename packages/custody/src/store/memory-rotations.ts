@@ -89,6 +89,13 @@ export function rotationsOf(held: () => Held, change: (body: (draft: Held) => vo
         compromised: meters(keys.filter(({ state }) => state === "compromised")),
       };
     },
+    compromised: async (at, after, limit) =>
+      [...held().keys]
+        .filter(([, { state }]) => state === "compromised")
+        .map(([name, { systemTitle }]) => ({ systemTitle, at: held().changed.get(name) ?? 0 }))
+        .filter((one) => one.at > at || (one.at === at && one.systemTitle > after))
+        .sort((a, b) => a.at - b.at || (a.systemTitle < b.systemTitle ? -1 : 1))
+        .slice(0, limit),
     gone: async (before, limit) =>
       [...held().keys]
         .filter(([, { state }]) => state === "deactivated" || state === "compromised")

@@ -142,6 +142,15 @@ export function rotationsIn(pool: Pool): RotationRecords {
       );
       return rows.map(({ system_title: title, ...row }) => ({ ...row, systemTitle: titleText(title) }));
     },
+    compromised: async (at, after, limit) => {
+      const { rows } = await pool.query<{ system_title: Buffer; changed_ms: string }>(
+        `select system_title, changed_ms from meter_keys
+         where state = 'compromised' and changed_ms >= $1 and (changed_ms, system_title) > ($1, $2)
+         order by changed_ms, system_title limit $3`,
+        [at, titleOctets(after), limit],
+      );
+      return rows.map((row) => ({ systemTitle: titleText(row.system_title), at: Number(row.changed_ms) }));
+    },
     policy: async () => {
       const { rows } = await pool.query<KeyPolicy & { countLimit: string }>(
         `select crypto_period_days as "cryptoPeriodDays", count_limit as "countLimit", per_hour as "perHour",

@@ -142,6 +142,12 @@ export interface RotationRecords {
   counts(madeBefore: number): Promise<KeyLifeCounts>;
   /** Keys that went before a time and are not destroyed. */
   gone(before: number, limit: number): Promise<readonly (SetupPlace & { purpose: PurposeNumber; version: number })[]>;
+  /** Keys that became compromised after a moment, or in it at meters after a title; in that order. */
+  compromised(
+    at: number,
+    after: string,
+    limit: number,
+  ): Promise<readonly { readonly systemTitle: string; readonly at: number }[]>;
   policy(): Promise<KeyPolicy | undefined>;
   setPolicy(policy: KeyPolicy): Promise<void>;
 }

@@ -149,6 +149,39 @@ export function rotationRecordsContract(
     assert.deepEqual(await store.rotations.gone(MADE + DAY, 9), []);
   });
 
+  contract("compromised keys are told in the order in which they became so, each once", async (store) => {
+    const places = await meters(store, 3);
+    const [one, two, three] = places.map(({ systemTitle }) => systemTitle) as [string, string, string];
+    for (const [place, at] of [
+      [places[1], 5],
+      [places[2], 5],
+      [places[0], 9],
+    ] as const)
+      await store.commit([
+        {
+          kind: "set-key-state",
+          place: place as SetupPlace,
+          purpose: PURPOSE.GUEK,
+          version: 1,
+          state: "compromised",
+          at: MADE + at,
+        },
+      ]);
+    const all = await store.rotations.compromised(0, "", 9);
+    assert.deepEqual(
+      all.map(({ systemTitle, at }) => [systemTitle, at - MADE]),
+      [
+        [two, 5],
+        [three, 5],
+        [one, 9],
+      ],
+    );
+    assert.equal((await store.rotations.compromised(0, "", 1))[0]?.systemTitle, two);
+    assert.equal((await store.rotations.compromised(MADE + 5, two, 1))[0]?.systemTitle, three);
+    assert.equal((await store.rotations.compromised(MADE + 5, three, 1))[0]?.systemTitle, one);
+    assert.deepEqual(await store.rotations.compromised(MADE + 9, one, 1), []);
+  });
+
   contract("the policy is what was set last", async (store) => {
     assert.equal(await store.rotations.policy(), undefined);
     await store.rotations.setPolicy(DEFAULT_KEY_POLICY);

@@ -10,6 +10,7 @@ import { LANES } from "../work/lease.ts";
 import { postgresWorkQueue } from "../work/postgres-queue.ts";
 import { TakeoverWatch } from "./takeover-watch.ts";
 
+const nothing = async () => ({ meters: [], at: 0 });
 const NOW = Date.parse("2026-11-21T12:00:00Z");
 
 test("what the depot has proven raises trust from the moment it was proven, is ledgered, and makes the meter due", async () => {
@@ -59,6 +60,7 @@ test("what the depot has proven raises trust from the moment it was proven, is l
     pool,
     scope,
     custodian: {
+      compromisedSince: nothing,
       takeoverStates: async ({ meters: wanted }) => {
         asked.push(wanted.length);
         return { states: states.filter(({ meter }) => wanted.some((title) => Buffer.from(title).equals(meter))) };
@@ -115,7 +117,7 @@ test("a meter of which the custodian gives no state is quarantined with the reas
   const watch = new TakeoverWatch({
     pool,
     scope,
-    custodian: { takeoverStates: async () => ({ states }) },
+    custodian: { takeoverStates: async () => ({ states }), compromisedSince: nothing },
     ledger,
     queue: postgresWorkQueue(pool, scope),
     clockOf: () => WALL_SOURCE_CLOCK,
@@ -149,4 +151,52 @@ test("a meter of which the custodian gives no state is quarantined with the reas
     ],
     "what came in between is not raised afterwards",
   );
+});
+
+test("a key that the custodian marks compromised takes the trust of a finished meter at once, and is asked for once", async () => {
+  await using database = await openHeadEndDatabase(2);
+  const { pool, scope, meters } = database;
+  let grade: TakeoverState["grade"] = "shielded";
+  const asked: number[] = [];
+  const watch = new TakeoverWatch({
+    pool,
+    scope,
+    custodian: {
+      takeoverStates: async ({ meters: wanted }) => ({
+        states: wanted.map((meter) => ({
+          meter,
+          phase: "done",
+          step: "done",
+          grade,
+          verdict: "proven",
+          provenAt: NOW - 60_000,
+          steps: [],
+          holders: ["Maker"],
+          sentence: "Proven.",
+        })),
+      }),
+      compromisedSince: async ({ at }) => {
+        asked.push(at);
+        return grade === "exposed" && at < NOW
+          ? { meters: [meters[0]!.systemTitle], at: NOW, meter: meters[0]!.systemTitle }
+          : { meters: [], at };
+      },
+    },
+    ledger: new Ledger(memoryLedgerStore()),
+    queue: postgresWorkQueue(pool, scope),
+    clockOf: () => WALL_SOURCE_CLOCK,
+    now: () => NOW,
+    onChange: () => undefined,
+  });
+  const trust = async () =>
+    (await meterSummaries(pool, scope, () => WALL_SOURCE_CLOCK, NOW)).map((meter) => meter.trust);
+  await watch.look("all");
+  assert.deepEqual(await trust(), ["trusted", "trusted"]);
+  assert.equal(await watch.follow(), 0);
+  grade = "exposed";
+  assert.equal(await watch.look("all"), 0, "what is finished is not looked at");
+  assert.equal(await watch.follow(), 1);
+  assert.deepEqual(await trust(), ["provisional", "trusted"]);
+  assert.equal(await watch.follow(), 0);
+  assert.deepEqual(asked, [0, 0, NOW, NOW]);
 });

@@ -1,5 +1,5 @@
 import type { TrustStateName } from "@meterkeep/api";
-import type { Custodian, TakeoverState } from "@meterkeep/api/custodian";
+import type { Custodian, CustodianRequest, TakeoverState } from "@meterkeep/api/custodian";
 import { systemTitleText } from "@meterkeep/dlms";
 import type { Ledger } from "@meterkeep/ledger";
 import { inTransaction } from "@meterkeep/postgres";
@@ -24,7 +24,7 @@ import { writeTakeovers } from "./view.ts";
 export interface TakeoverWatchPorts {
   readonly pool: SqlPool;
   readonly scope: Scope;
-  readonly custodian: Pick<Custodian, "takeoverStates">;
+  readonly custodian: Pick<Custodian, "takeoverStates" | "compromisedSince">;
   readonly ledger: Pick<Ledger, "append">;
   readonly queue: Pick<WorkQueue, "due">;
   clockOf(kind: Meter["kind"]): SourceClock;
@@ -52,8 +52,26 @@ interface Watched {
 export class TakeoverWatch {
   readonly #ports: TakeoverWatchPorts;
 
+  /** How far the custodian's word of compromised keys has been followed. */
+  #compromised: CustodianRequest<"compromisedSince"> = { at: 0, meter: undefined };
+
   constructor(ports: TakeoverWatchPorts) {
     this.#ports = ports;
+  }
+
+  /**
+   * Follows keys that have become compromised: a meter's trust drops as soon as the custodian knows, not at its next
+   * contact. @returns how many meters were looked at
+   */
+  async follow(): Promise<number> {
+    for (let looked = 0; ; ) {
+      const { meters, at, meter } = await this.#ports.custodian.compromisedSince(this.#compromised);
+      if (meters.length === 0) return looked;
+      looked += await this.#bring(
+        await this.#find("m.system_title = any($3::bytea[])", [meters.map((title) => Buffer.from(title))]),
+      );
+      this.#compromised = { at, meter };
+    }
   }
 
   /** Brings the views up to date. @returns how many were looked at; with none left there is nothing to learn. */
@@ -138,7 +156,7 @@ export class TakeoverWatch {
 
 /** What tells whether a view is the same as before. */
 function mark(state: TakeoverState): string {
-  return `${state.phase} ${state.step} ${state.verdict} ${state.steps.length}`;
+  return `${state.phase} ${state.step} ${state.verdict} ${state.steps.length} ${state.grade}`;
 }
 
 interface WatchedRow extends MeterRow {
@@ -155,7 +173,7 @@ const WHICH = {
 
 const SELECT = `
   select ${METER_COLUMNS}, tr.state, tr.reason,
-    concat_ws(' ', t.phase, t.step, t.verdict, jsonb_array_length(t.steps)) as seen
+    concat_ws(' ', t.phase, t.step, t.verdict, jsonb_array_length(t.steps), t.grade) as seen
   from ${METERS_WITH_FEEDER}
   join takeovers t on (t.utility_id, t.island_id, t.meter_id) = (m.utility_id, m.island_id, m.meter_id)
   join trust tr on (tr.utility_id, tr.island_id, tr.meter_id) = (m.utility_id, m.island_id, m.meter_id)
