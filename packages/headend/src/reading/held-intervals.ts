@@ -1,9 +1,10 @@
-import type { IntervalQuality, ProtectionGrade, TrustStateName } from "@meterkeep/api";
+import type { IntervalQuality, ProtectionGrade } from "@meterkeep/api";
 import type { Scope } from "../database/scope.ts";
 import { rows, type Sql } from "../database/sql.ts";
 import type { MeterId } from "../inventory/meter.ts";
 import { dayOf, type HeldInterval, intervalsOf } from "./day/day-row.ts";
 import { daysBetween } from "./day/day-store.ts";
+import { intervalOfRow, SINGLE_COLUMNS, type SingleRow } from "./single-row.ts";
 
 /** A value that is held, and what is to be said of it. */
 export interface QualifiedInterval extends HeldInterval {
@@ -103,32 +104,10 @@ function isDisputed({ protection }: HeldInterval, contradicting: readonly Protec
   return contradicting?.some((one) => one === "authenticated" || protection !== "authenticated") ?? false;
 }
 
-function intervalOfRow(row: SingleRow): HeldInterval {
-  return {
-    channel: row.channel_id,
-    at: row.at,
-    value: row.value,
-    status: row.status === null ? undefined : Number(row.status),
-    evidence: Number(row.evidence_id),
-    protection: row.protection,
-    trustAtCapture: row.trust_at_capture,
-  };
-}
-
 function dateOr(at: number | undefined, open: string): Date | string {
   return at === undefined ? open : new Date(at);
 }
 
-interface SingleRow {
-  readonly meter_id: number;
-  readonly channel_id: number;
-  readonly at: number;
-  readonly value: number;
-  readonly status: string | null;
-  readonly evidence_id: string;
-  readonly protection: ProtectionGrade;
-  readonly trust_at_capture: TrustStateName;
-}
 interface DisputeRow {
   readonly meter_id: number;
   readonly channel_id: number;
@@ -140,9 +119,7 @@ const WINDOW = `where r.utility_id = $1 and r.island_id = $2 and r.meter_id = an
   and r.at >= $4::timestamptz and r.at <= $5::timestamptz`;
 const AT_MS = "extract(epoch from r.at)::float8 * 1000 as at";
 
-const SELECT_SINGLES = `
-  select r.meter_id, r.channel_id, ${AT_MS}, r.value, r.status, r.evidence_id, r.protection, r.trust_at_capture
-  from interval_readings r ${WINDOW}`;
+const SELECT_SINGLES = `select ${SINGLE_COLUMNS} from interval_readings r ${WINDOW}`;
 
 const SELECT_DISPUTES = `
   select r.meter_id, r.channel_id, ${AT_MS}, array_agg(distinct r.protection::text) as protections

@@ -1,10 +1,11 @@
-import type { MeterKind, ProtectionGrade, TrustStateName } from "@meterkeep/api";
+import type { MeterKind } from "@meterkeep/api";
 import { inTransaction } from "@meterkeep/postgres";
 import type { Scope } from "../../database/scope.ts";
 import { rows, type Sql, type SqlPool } from "../../database/sql.ts";
 import type { MeterId } from "../../inventory/meter.ts";
 import { findMeterProfile } from "../../profile/meter-profile.ts";
 import { insertCorrections } from "../corrections.ts";
+import { intervalOfRow, SINGLE_COLUMNS, type SingleRow } from "../single-row.ts";
 import type { ArrivedInterval } from "../write-intervals.ts";
 import { DAY_MILLISECONDS, dayOf, dayRow, dayText, type HeldInterval, intervalsOf, isOnGrid } from "./day-row.ts";
 import { type DayKey, deleteDays, ensureMonths, insertDays, type MeterDayRow } from "./day-store.ts";
@@ -105,15 +106,7 @@ class OpenDays {
   addSingle(row: SingleRow): void {
     const meter = row.meter_id as MeterId;
     if (!isOnGrid(row.at, this.#periods.get(meter) as number)) return;
-    this.#dayOf(meter, dayOf(row.at)).add({
-      channel: row.channel_id,
-      at: row.at,
-      value: row.value,
-      status: row.status === null ? undefined : Number(row.status),
-      evidence: Number(row.evidence_id),
-      protection: row.protection,
-      trustAtCapture: row.trust_at_capture,
-    });
+    this.#dayOf(meter, dayOf(row.at)).add(intervalOfRow(row));
   }
 
   /** The rows that close the days. */
@@ -193,17 +186,6 @@ interface PartRow {
   readonly part: number;
   readonly packed: Buffer;
 }
-interface SingleRow {
-  readonly meter_id: number;
-  readonly channel_id: number;
-  readonly at: number;
-  readonly value: number;
-  readonly status: string | null;
-  readonly evidence_id: string;
-  readonly protection: ProtectionGrade;
-  readonly trust_at_capture: TrustStateName;
-}
-
 const NEXT_METERS = `
   select meter_id, kind, profile from meters where utility_id = $1 and island_id = $2 and meter_id > $3
   order by meter_id limit $4`;
@@ -215,8 +197,7 @@ const SELECT_PARTS = `
   join meter_days d on d.utility_id = $1 and d.island_id = $2 and d.meter_id = w.meter_id and d.day < w.until and d.part > 0`;
 
 const SELECT_SINGLES = `
-  select r.meter_id, r.channel_id, extract(epoch from r.at)::float8 * 1000 as at, r.value, r.status, r.evidence_id,
-    r.protection, r.trust_at_capture
+  select ${SINGLE_COLUMNS}
   from unnest($3::integer[], $4::timestamptz[]) as w(meter_id, until)
   join interval_readings r
     on r.utility_id = $1 and r.island_id = $2 and r.meter_id = w.meter_id and r.at <= w.until`;
