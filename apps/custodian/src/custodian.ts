@@ -7,8 +7,10 @@ import type { CustodianConfig } from "@meterkeep/api/supervisor";
 import {
   CUSTODY_MIGRATIONS,
   type Custody,
+  type EstService,
   FIELD_PACE,
   type KeyService,
+  listenForEnrolment,
   listenForHeadEnds,
   listenOnChannel,
   openCustody,
@@ -28,6 +30,8 @@ import { VERSION } from "./version.ts";
 const SWEEP_MILLISECONDS = 15_000;
 /** How often is looked whether a checkpoint is due. */
 const KEEP_MILLISECONDS = 1_000;
+/** How often is looked whether the enrolment service needs a new certificate. */
+const ENROLMENT_MILLISECONDS = 3_600_000;
 const MOST_CONNECTIONS = 8;
 
 /** Puts the custodian together: database, vault, channel. */
@@ -83,6 +87,7 @@ export async function startCustodian(config: CustodianConfig, supervisor: Superv
       principals: config.principals,
     });
     const keyService = await keyServiceOf(config, custody);
+    const enrolment = await enrolmentOf(config, custody);
     const sweeping = setInterval(() => void custody.sweep().catch(custody.onFailure), SWEEP_MILLISECONDS);
     const keeping = setInterval(() => void custody.ledger.tick().catch(custody.onFailure), KEEP_MILLISECONDS);
     supervisor.send({
@@ -93,6 +98,7 @@ export async function startCustodian(config: CustodianConfig, supervisor: Superv
       close: async () => {
         clearInterval(sweeping);
         clearInterval(keeping);
+        await enrolment?.close();
         await keyService?.close();
         await channel.close();
         await custody.close();
@@ -103,6 +109,22 @@ export async function startCustodian(config: CustodianConfig, supervisor: Superv
     await pool.end();
     throw error;
   }
+}
+
+/** Listens for enrolment over EST, where that is wanted; while the ledger is halted nobody enrols. */
+async function enrolmentOf(config: CustodianConfig, custody: Custody): Promise<EstService | undefined> {
+  const { pki: { enrolment } = {}, utility, island } = config;
+  if (enrolment === undefined || custody.ledger.state.halt !== undefined) return undefined;
+  const { host, port, names } = enrolment;
+  const service = await listenForEnrolment({ ...custody, host, port, names, place: { utility, island } });
+  const tending = setInterval(() => void service.tend().catch(custody.onFailure), ENROLMENT_MILLISECONDS);
+  return {
+    ...service,
+    close: async () => {
+      clearInterval(tending);
+      await service.close();
+    },
+  };
 }
 
 /** Listens for head-ends of other vendors, where that is wanted, and tells the world the certificate they find there. */

@@ -240,6 +240,27 @@ export const CUSTODIAN_CONFIG = {
           "Where there is no authority yet, make a whole tree for this utility and island: its root signs one scheme and is forgotten. For development; elsewhere a root is made in a ceremony.",
         optional: true,
       },
+      enrolment: {
+        kind: "record",
+        description:
+          "Where the enrolment service (EST, RFC 7030) listens. Without it nobody enrols but over the custodian's socket.",
+        optional: true,
+        fields: {
+          host: { kind: "text", description: "An address of this machine." },
+          port: {
+            kind: "integer",
+            unit: "port",
+            minimum: 0,
+            maximum: 65_535,
+            description: "TCP; 0 lets the system choose.",
+          },
+          names: {
+            kind: "list",
+            of: { kind: "text" },
+            description: "Names and addresses under which clients reach it: they stand in its certificate.",
+          },
+        },
+      },
       limits: {
         kind: "list",
         description: "Who may order more certificates in 24 hours than 1 000, or fewer.",

@@ -19,6 +19,7 @@ export { type ChannelServer, listenOnChannel, type Principal } from "./channel/s
 export { CUSTODY_ERROR_CODES, CustodyError, type CustodyErrorCode } from "./errors.ts";
 export { type KeyService, type KeyServiceOptions, listenForHeadEnds } from "./http/server.ts";
 export type { LedgerOptions } from "./ledger/open-keeper.ts";
+export { type EstService, listenForEnrolment } from "./pki/est/server.ts";
 export { openPki, type Pki, type PkiOptions } from "./pki/open-pki.ts";
 export { type Custody, type CustodyOptions, type InstanceSettings, openCustody } from "./service/open-custody.ts";
 export { type TrustedManufacturer, trustedManufacturer } from "./shipment/manufacturer.ts";

@@ -36,11 +36,13 @@ export { type Published, Publisher, type PublishingOptions } from "./authority/p
 export { type ReplayedEntry, replayRevocations, revocationOf } from "./authority/replay.ts";
 export { SHARDS, shardOf } from "./authority/shards.ts";
 export { type ChannelCredential, certificateFingerprint, createChannelCredential } from "./channel-credential.ts";
+export { decodeCertsOnly, encodeCertsOnly } from "./enrolment/cms.ts";
+export { askedAttributes, csrAttributesFor } from "./enrolment/csr-attributes.ts";
 export { PKI_ERROR_CODES, PkiError, type PkiErrorCode } from "./errors.ts";
 export { type Finding, lintCertificate } from "./profile/lint.ts";
 export type { AltNameRule, CertificateProfile, NameField, SubjectRule } from "./profile/profile.ts";
 export { PROFILES } from "./profile/profiles.ts";
-export { makeSubject, type SubjectOf } from "./profile/subject.ts";
+export { makeSubject, type SubjectOf, subjectNames } from "./profile/subject.ts";
 export { memoryRegistry } from "./registry/memory-registry.ts";
 export { memoryPkiStore } from "./registry/memory-store.ts";
 export {

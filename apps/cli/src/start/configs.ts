@@ -15,7 +15,7 @@ import { type Directories, escrowFolder } from "./directories.ts";
 import type { Installation } from "./installation.ts";
 import { ledgerSettings } from "./ledger-settings.ts";
 import { trustedManufacturers } from "./manufacturers.ts";
-import { keyServiceOf, networksOf, type StartConfig } from "./options.ts";
+import { enrolmentOf, keyServiceOf, networksOf, type StartConfig } from "./options.ts";
 import { commandOptions } from "./suggestions.ts";
 
 /** What all configurations are made from. */
@@ -79,7 +79,7 @@ export function custodianConfig(sources: ConfigSources): CustodianConfig {
     ...(config.tokensFile !== undefined && { tokensFile: `${directories.custodian}/tokens.json` }),
     ...(config.escrowDirectory !== undefined && { escrowDirectory: escrowFolder(config.escrowDirectory) }),
     ...ledgerSettings(directories),
-    pki: { address: `${consoleAddress(config)}/pki`, developmentTree: true },
+    pki: pkiConfig(config),
     ...keyServiceConfig(sources),
     separateUser: sources.separateUsers,
     // The meters of this start are virtual: they have no lock-out, and a newcomer should see the liars caught.
@@ -98,6 +98,15 @@ function keyServiceConfig({ config, credentials }: ConfigSources): Pick<Custodia
   return address === undefined || credentials.keyService === undefined
     ? {}
     : { keyService: { ...address, ...credentials.keyService } };
+}
+
+function pkiConfig(config: StartConfig): NonNullable<CustodianConfig["pki"]> {
+  const address = enrolmentOf(config);
+  return {
+    address: `${consoleAddress(config)}/pki`,
+    developmentTree: true,
+    ...(address && { enrolment: { ...address, names: keyServiceHosts(address.host) } }),
+  };
 }
 
 /** What the key service's certificate names: every address by which it can be reached. */

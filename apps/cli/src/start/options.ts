@@ -113,6 +113,12 @@ export const START_OPTIONS = {
     description:
       "The address and port, as 192.0.2.1:8423, where the custodian serves head-ends of other vendors over mutual TLS. Nobody is served before `meterkeep head-ends add`; without it nothing listens.",
   },
+  enrolment: {
+    kind: "text",
+    optional: true,
+    description:
+      "The address and port, as 192.0.2.1:8424, where people and devices enrol for certificates over EST (RFC 7030), with the passwords of `meterkeep pki password` or the certificates they have; without it nothing listens.",
+  },
   userIds: {
     kind: "integer",
     unit: "user id",
@@ -165,22 +171,28 @@ export function resolveOptions(
     if (!isNetwork(network))
       refuse("--gateway-networks", `must be networks such as 10.0.0.0/8 with commas between, not ${network}`);
   keyServiceOf(config);
+  enrolmentOf(config);
   if (config.databaseSuffix !== undefined && !/^[a-z0-9_]{1,20}$/.test(config.databaseSuffix)) {
     refuse("--database-suffix", "must be 1 to 20 of a-z, 0-9 and _");
   }
   return config;
 }
 
-/**
- * The address of `--key-service`, where it is given.
- *
- * @throws {CliError} `option-invalid`
- */
+/** The address of `--key-service`, where it is given. @throws {CliError} `option-invalid` */
 export function keyServiceOf({ keyService }: Pick<StartConfig, "keyService">) {
-  if (keyService === undefined) return undefined;
-  const [, host = "", port = ""] = /^\[?([^\]]*)\]?:(\d{1,5})$/.exec(keyService) ?? [];
+  return addressOf("--key-service", keyService);
+}
+
+/** The address of `--enrolment`, where it is given. @throws {CliError} `option-invalid` */
+export function enrolmentOf({ enrolment }: Pick<StartConfig, "enrolment">) {
+  return addressOf("--enrolment", enrolment);
+}
+
+function addressOf(option: string, text: string | undefined) {
+  if (text === undefined) return undefined;
+  const [, host = "", port = ""] = /^\[?([^\]]*)\]?:(\d{1,5})$/.exec(text) ?? [];
   if (isIP(host) === 0 || Number(port) > 65_535)
-    refuse("--key-service", `must be an address of this machine and a port, not ${keyService}`);
+    refuse(option, `must be an address of this machine and a port, not ${text}`);
   return { host, port: Number(port) };
 }
 

@@ -25,6 +25,16 @@ export type SubjectOf =
       readonly entity?: Uint8Array;
     };
 
+/** The fields of a name by their short names, where each is there once and is text: what renewing repeats. */
+export function subjectNames(subject: Name): Readonly<Partial<Record<Exclude<NameField, "uniqueIdentifier">, string>>> {
+  return Object.fromEntries(
+    FIELD_NAMES.flatMap((field) => {
+      const text = textOf(subject, FIELDS[field]);
+      return text === undefined ? [] : [[field, text]];
+    }),
+  );
+}
+
 /** The common name of a device: its system title in 16 upper-case hexadecimal digits. */
 export function systemTitleText(systemTitle: Uint8Array): string {
   return toHex(systemTitle).toUpperCase();

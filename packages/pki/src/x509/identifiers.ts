@@ -41,6 +41,9 @@ export const OID = {
   ocsp: "1.3.6.1.5.5.7.48.1",
   ocspBasic: "1.3.6.1.5.5.7.48.1.1",
   ocspNonce: "1.3.6.1.5.5.7.48.1.2",
+  // CMS (RFC 5652)
+  data: "1.2.840.113549.1.7.1",
+  signedData: "1.2.840.113549.1.7.2",
   // Requests (RFC 2985)
   extensionRequest: "1.2.840.113549.1.9.14",
 } as const;
