@@ -50,7 +50,7 @@ test("the library depends on nothing, installs nothing else and names no module 
 });
 
 test("the README's meter is read by the README's clients, each in the packed packages and plain Node", async () => {
-  write("Be a meter", "meter.mjs");
+  write("A meter with keys", "meter.mjs");
   write("Read a meter", "read.mjs");
   write("With keys", "keys.mjs");
   writeFileSync(

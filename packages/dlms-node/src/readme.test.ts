@@ -21,7 +21,11 @@ function exampleUnder(heading: string): string {
 }
 
 /** Runs an example and gives what it logged and exported. */
-async function run(heading: string, port: number): Promise<{ logged: unknown[][]; exports: Record<string, unknown> }> {
+async function run(
+  heading: string,
+  port: number,
+  behind = "",
+): Promise<{ logged: unknown[][]; exports: Record<string, unknown> }> {
   const logged: unknown[][] = [];
   const name = `readmeLog${Math.abs(port)}`;
   const code = stripTypeScriptTypes(exampleUnder(heading))
@@ -33,7 +37,7 @@ async function run(heading: string, port: number): Promise<{ logged: unknown[][]
     );
   Object.assign(globalThis, { [name]: (...values: unknown[]) => logged.push(values) });
   try {
-    const exports = await import(`data:text/javascript,${encodeURIComponent(code)}`);
+    const exports = await import(`data:text/javascript,${encodeURIComponent(code + behind)}`);
     return { logged, exports };
   } finally {
     Reflect.deleteProperty(globalThis, name);
@@ -49,9 +53,19 @@ async function freePort(): Promise<number> {
   return address.port;
 }
 
-test("the README's meter is read by the README's clients", async () => {
+test("the README's small meter is read, with whatever it counts by then", async () => {
   const port = await freePort();
   const { exports } = await run("Be a meter", port);
+  await using _listener = exports["listener"] as AsyncDisposable;
+  assert.deepEqual((await run("Read a meter", port)).logged, [[1234, "x 10 ^", 0, "of unit", 30]]);
+  Object.assign(exports["meter"] as object, { wattHours: 1235 });
+  // The same module twice would be one.
+  assert.deepEqual((await run("Read a meter", port, " ")).logged, [[1235, "x 10 ^", 0, "of unit", 30]]);
+});
+
+test("the README's meter with keys is read by the README's clients", async () => {
+  const port = await freePort();
+  const { exports } = await run("A meter with keys", port);
   await using _listener = exports["listener"] as AsyncDisposable;
   assert.deepEqual((await run("Read a meter", port)).logged, [[1234, "x 10 ^", 0, "of unit", 30]]);
   assert.deepEqual((await run("With keys", port)).logged, [[2026]]);
@@ -59,7 +73,7 @@ test("the README's meter is read by the README's clients", async () => {
 });
 
 test("the README's meter is read over HDLC as well", async () => {
-  const { exports } = await run("Be a meter", await freePort());
+  const { exports } = await run("A meter with keys", await freePort());
   await using _listener = exports["listener"] as AsyncDisposable;
   const server = exports["server"] as CosemServer<KeyObject, { wattHours: number }>;
   await using hdlc = await listenHdlc({ server, logicalDevices: [1], physicalDevice: 17 });

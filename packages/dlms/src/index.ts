@@ -665,6 +665,7 @@ export { CURRENT_ASSOCIATION } from "./server/association-object.ts";
 export type { Connection } from "./server/connection.ts";
 export { serveDataProtection } from "./server/data-protection-object.ts";
 export { type DeviceModel, deviceModel, mount } from "./server/device-model.ts";
+export type { DeviceParts } from "./server/device-parts.ts";
 export type { ModelObject } from "./server/model-object.ts";
 export { DEFAULT_MAX_RECEIVE_PDU_BYTES, OFFERED_CONFORMANCE } from "./server/offer.ts";
 export type {

@@ -138,6 +138,8 @@ test("a code is taken apart", () => {
   });
   assert.deepEqual(describeObis(obis("8-0:1.0.0")), { text: "Cold water volume", medium: "Cold water", unit: "m³" });
   assert.equal(describeObis(obis("99-0:1.0.0")).medium, undefined);
+  assert.equal(describeObis("1.0.1.8.0.255").text, "Active energy import");
+  assert.throws(() => describeObis("energy"), { code: "invalid-value" });
 });
 
 test("any code whatever has words", () => {

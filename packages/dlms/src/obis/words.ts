@@ -1,5 +1,5 @@
 import { ABSTRACT } from "./abstract-words.ts";
-import { formatObis, NO_BILLING_PERIOD, type ObisCode } from "./code.ts";
+import { formatObis, NO_BILLING_PERIOD, type ObisCode, obis } from "./code.ts";
 import { electricityParts } from "./electricity-words.ts";
 import { lookUp, MEDIA } from "./media.ts";
 import { otherMediumParts } from "./other-media-words.ts";
@@ -32,8 +32,9 @@ type Parts = Pick<ObisDescription, "text" | "phase" | "processing" | "tariff" | 
 const FIRST_MANUFACTURER_CODE = 128;
 const LAST_MANUFACTURER_CODE = 254;
 
-/** Takes an OBIS code apart. */
-export function describeObis(code: ObisCode): ObisDescription {
+/** Takes an OBIS code, or a logical name, apart. @throws DlmsError `invalid-value` for text that is neither. */
+export function describeObis(codeOrText: ObisCode | string): ObisDescription {
+  const code = typeof codeOrText === "string" ? obis(codeOrText) : codeOrText;
   const parts = partsOf(code);
   const channel = code.b === 0 ? undefined : code.b;
   const storage = code.f === NO_BILLING_PERIOD ? undefined : code.f;

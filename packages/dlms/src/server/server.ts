@@ -22,6 +22,7 @@ import {
   UNPROTECTED,
 } from "./connection.ts";
 import type { DeviceModel } from "./device-model.ts";
+import { completeDevice, type DeviceParts } from "./device-parts.ts";
 import { exceptionFor, RequestRefused } from "./exception.ts";
 import { serveGet } from "./get.ts";
 import { DEFAULT_MAX_RECEIVE_PDU_BYTES, MAX_LONG_REQUEST_BYTES, offeredConformance } from "./offer.ts";
@@ -78,9 +79,10 @@ export class CosemServer<Key, State = unknown> {
   readonly #device: Device<Key, State>;
   readonly #options: ServerOptions;
 
-  constructor(model: DeviceModel<State>, device: Device<Key, State>, options: ServerOptions = {}) {
+  /** @throws DlmsError `invalid-value` when an association of the model needs what the device does not have */
+  constructor(model: DeviceModel<State>, device: DeviceParts<Key, State>, options: ServerOptions = {}) {
     this.#model = model;
-    this.#device = device;
+    this.#device = completeDevice(model, device);
     this.#options = options;
   }
 
