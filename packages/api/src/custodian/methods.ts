@@ -31,6 +31,14 @@ import {
   holdingsRequest,
   holdingsResponse,
 } from "./backup.ts";
+import {
+  enrolmentReport,
+  enrolmentStatesRequest,
+  enrolmentStatesResponse,
+  planEnrolmentsRequest,
+  planEnrolmentsResponse,
+  setEnrolmentPolicyRequest,
+} from "./enrolment.ts";
 import { enrolHeadEndRequest, headEndsResponse, removeHeadEndRequest } from "./head-ends.ts";
 import { describeKeysRequest, describeKeysResponse } from "./keys.ts";
 import {
@@ -192,6 +200,10 @@ export const CUSTODIAN_METHODS = {
   freeze: method(69, freezeRequest, c.struct({}), "head-end", "operator"),
   inviteApprover: method(70, inviteApproverRequest, inviteApproverResponse, "operator"),
   enrolApprover: method(71, enrolApproverRequest, enrolApproverResponse, "operator"),
+  enrolmentStates: method(140, enrolmentStatesRequest, enrolmentStatesResponse, "head-end", "operator"),
+  planEnrolments: method(141, planEnrolmentsRequest, planEnrolmentsResponse, "operator"),
+  enrolmentReport: method(142, c.struct({}), enrolmentReport, "head-end", "operator"),
+  setEnrolmentPolicy: method(143, setEnrolmentPolicyRequest, enrolmentReport, "operator"),
   ledgerState: method(42, c.struct({}), ledgerState, "head-end", "operator"),
   ledgerProof: method(43, ledgerProofRequest, ledgerProofResponse, "head-end", "operator"),
   ledgerConsistency: method(44, ledgerConsistencyRequest, ledgerProofResponse, "head-end", "operator"),

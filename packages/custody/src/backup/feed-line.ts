@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 
-// One line of the change feed: a digest against torn lines, then JSON in which octets and maps are told by a member.
+// One line of the change feed: a digest against torn lines, then JSON in which octets, maps and long integers are told by a member.
 
 const DIGEST_HEX = 16;
 
@@ -22,12 +22,14 @@ function written(this: unknown, name: string, value: unknown): unknown {
   const own = (this as Readonly<Record<string, unknown>>)[name];
   if (own instanceof Uint8Array) return { $octets: Buffer.from(own).toString("base64") };
   if (own instanceof Map) return { $map: [...own] };
+  if (typeof own === "bigint") return { $integer: own.toString() };
   return value;
 }
 
 function read(_name: string, value: unknown): unknown {
   if (typeof value !== "object" || value === null) return value;
   if ("$octets" in value) return new Uint8Array(Buffer.from(value.$octets as string, "base64"));
+  if ("$integer" in value) return BigInt(value.$integer as string);
   if ("$map" in value) return new Map(value.$map as [unknown, unknown][]);
   return value;
 }

@@ -9,7 +9,9 @@ import {
   type CipheredParties,
   DlmsError,
   decode,
+  ecdsaMechanism,
   fromHex,
+  type HlsExchange,
   type HlsMechanism,
   hashMechanism,
   isSecuritySuiteId,
@@ -21,12 +23,15 @@ import {
   stepAssociation,
   systemTitle,
 } from "@meterkeep/dlms";
-import { nodeCiphers, nodeHashes, type SecretKey } from "@meterkeep/dlms-node";
+import { nodeCiphers, nodeCurves, nodeHashes, nodePlatform, type SecretKey } from "@meterkeep/dlms-node";
+import type { ClientPairs } from "../enrolment/client-keys.ts";
+import type { EnrolledUse } from "../enrolment/journal.ts";
 import type { MeterFacts, SecretClient } from "../protocol/meter-facts.ts";
 import type { WorkingKeys } from "../protocol/meter-keys.ts";
 import type { MeterRecord } from "../store/records.ts";
 
 const CHALLENGE_BYTES = 16;
+const SIGNED_CHALLENGE_BYTES = 32;
 const MAX_RECEIVE_PDU_BYTES = 0xffff;
 
 /**
@@ -35,10 +40,16 @@ const MAX_RECEIVE_PDU_BYTES = 0xffff;
 export class Association {
   readonly #keys: WorkingKeys | undefined;
   readonly #config: AssociationConfig<KeyObject>;
+  readonly #proof: { readonly shown: Uint8Array | undefined } | undefined;
   #state: AssociationState<KeyObject>;
 
-  private constructor(config: AssociationConfig<KeyObject>, keys: WorkingKeys | undefined) {
+  private constructor(
+    config: AssociationConfig<KeyObject>,
+    keys: WorkingKeys | undefined,
+    proof?: { readonly shown: Uint8Array | undefined },
+  ) {
     this.#config = config;
+    this.#proof = proof;
     this.#state = { kind: "idle", config };
     this.#keys = keys;
   }
@@ -99,6 +110,51 @@ export class Association {
     return new Association(config, undefined);
   }
 
+  /**
+   * HLS mechanism 7 with authenticated encryption: both sides prove themselves by signature. The keys are disposed of with
+   * the association.
+   */
+  static signing(
+    meter: MeterRecord,
+    facts: MeterFacts,
+    keys: WorkingKeys,
+    signing: SigningParties,
+    random: (octets: number) => Uint8Array,
+    isDedicated = false,
+  ): Association {
+    const { suite, title, pairs, believed } = signing;
+    const mechanism = provenByOneOf(suite, pairs.digitalSignature.privateKey, believed.digitalSignature);
+    const [otherAgreement] = believed.keyAgreement;
+    const config: AssociationConfig<KeyObject> = {
+      authentication: { kind: "hls", challenge: random(SIGNED_CHALLENGE_BYTES), mechanism },
+      systemTitle: title,
+      serverSystemTitle: systemTitle(fromHex(meter.systemTitle)),
+      maxReceivePduSize: MAX_RECEIVE_PDU_BYTES,
+      ciphering: {
+        ciphers: nodeCiphers,
+        suite,
+        authenticated: true,
+        encrypted: true,
+        ...(isDedicated ? dedicated(facts, random(keyBytesOf(suite))) : { form: facts.form }),
+        encryptionKey: keys.encryptionKey,
+        authenticationKey: keys.authenticationKey,
+        general: {
+          platform: nodePlatform,
+          source: "one-pass",
+          keys: {
+            signing: pairs.digitalSignature.privateKey,
+            agreement: pairs.keyAgreement.privateKey,
+            get otherSigning() {
+              return mechanism.shown;
+            },
+            otherAgreement,
+          },
+        },
+      },
+    };
+    return new Association(config, keys, mechanism);
+  }
+
   /** The public client: no keys, no proof. */
   static open(): Association {
     return new Association(
@@ -117,6 +173,22 @@ export class Association {
   /** Both ends, once it is established and ciphered. */
   get parties(): CipheredParties<KeyObject> | undefined {
     return this.#state.kind === "established" ? partiesOf(this.#state.config, this.#state.negotiated) : undefined;
+  }
+
+  /** The public key that the meter's signature was made with, where it proved itself by one. */
+  get shownKey(): Uint8Array | undefined {
+    return this.#proof?.shown;
+  }
+
+  /** Both ends for what is signed, and ciphered under a key that both agree on for this one APDU. */
+  get signedParties(): CipheredParties<KeyObject> | undefined {
+    const { parties } = this;
+    const general = parties?.ciphering.general;
+    if (parties === undefined || general === undefined) return undefined;
+    return {
+      ...parties,
+      ciphering: { ...parties.ciphering, form: "general-ciphering", general: { ...general, signs: true } },
+    };
   }
 
   /**
@@ -162,4 +234,35 @@ function dedicated({ form }: MeterFacts, octets: Uint8Array) {
 
 function keyBytesOf(suite: SecuritySuiteId): number {
   return SECURITY_SUITES[suite].keyBytes;
+}
+
+/** Who signs and agrees: we with our own pairs, the meter with one of the keys it is believed to have. */
+export interface SigningParties {
+  readonly suite: 1 | 2;
+  readonly title: SystemTitle;
+  readonly pairs: ClientPairs;
+  /** Public keys, the likeliest first. */
+  readonly believed: Readonly<Record<EnrolledUse, readonly Uint8Array[]>>;
+}
+
+/** Mechanism 7 towards a meter whose key may be the one before or the one after a renewal: whichever signed is told. */
+function provenByOneOf(suite: 1 | 2, signing: KeyObject, keys: readonly Uint8Array[]) {
+  let shown: Uint8Array | undefined;
+  // What certificate the meter sends along says nothing: the keys are known from its enrolment.
+  const each = keys.map((key) => ({
+    key,
+    mechanism: ecdsaMechanism({ curves: nodeCurves, suite, signing, otherSigning: () => key }),
+  }));
+  const [first] = each;
+  if (first === undefined) throw new DlmsError("key-missing", "no key of this meter is known to sign with");
+  return {
+    ...first.mechanism,
+    verify: (exchange: HlsExchange, answer: Uint8Array) => {
+      shown = each.find(({ mechanism }) => mechanism.verify(exchange, answer))?.key;
+      return shown !== undefined;
+    },
+    get shown() {
+      return shown;
+    },
+  };
 }

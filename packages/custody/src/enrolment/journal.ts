@@ -35,6 +35,8 @@ export interface Credential extends CertificateName {
   readonly id: string;
   /** The public key, x and y, hex. */
   readonly key: string;
+  /** Who issued it, by its identifier and by its name. */
+  readonly authority: string;
   readonly issuedBy: string;
   readonly notBefore: number;
   readonly notAfter: number;
@@ -114,6 +116,8 @@ export interface EnrolmentJournal {
   readonly kept: readonly CertificateName[];
   /** It has shown that it has the private keys: in an association by signature, in an answer signed and ciphered. */
   readonly proven: boolean;
+  /** It had shown so before this enrolment: what is believed is more than hope. */
+  readonly wasProven: boolean;
   readonly proofs: number;
   readonly failures: number;
   readonly notBefore: number;
@@ -187,7 +191,7 @@ export interface EnrolmentPlan {
 export function newEnrolment(
   suite: 1 | 2,
   plan: EnrolmentPlan,
-  before?: Pick<EnrolmentJournal, "believed">,
+  before?: Pick<EnrolmentJournal, "believed" | "proven" | "wasProven">,
 ): EnrolmentJournal {
   const believed = before?.believed ?? { digitalSignature: [], keyAgreement: [] };
   const slots = ENROLLED_USES.map((use): Slot => {
@@ -210,6 +214,7 @@ export function newEnrolment(
     swept: false,
     kept: [],
     proven: false,
+    wasProven: before !== undefined && (before.proven || before.wasProven),
     proofs: 0,
     failures: 0,
     notBefore: 0,
@@ -218,6 +223,11 @@ export function newEnrolment(
     steps: [],
     contact: undefined,
   };
+}
+
+/** Whether its signatures are what shows that a meter is itself. */
+export function isKnownBySignature({ proven, wasProven }: Pick<EnrolmentJournal, "proven" | "wasProven">): boolean {
+  return proven || wasProven;
 }
 
 /** Whether nothing more is tried. */

@@ -27,6 +27,8 @@ const READING: ReadonlySet<string> = new Set<CustodianMethod>([
   "authorityMeters",
   "revocations",
   "headEnds",
+  "enrolmentStates",
+  "enrolmentReport",
 ]);
 
 /** The same service, asking `check` before everything but reading. */

@@ -6,6 +6,8 @@ export interface MeterFacts {
   readonly managementClientSap: number;
   readonly publicClientSap: number;
   readonly serverSap: number;
+  /** The client that proves itself by signature, of meters that hold certificates. */
+  readonly signingClientSap?: number;
   /** How requests are protected. */
   readonly form: CipheringForm;
   /** Whether key_transfer takes several keys at once. */
@@ -37,6 +39,14 @@ const COMMON = { managementClientSap: 1, publicClientSap: 16, serverSap: 1 } as 
 /** Companion profiles by the id that shipments use. */
 const PROFILES: Readonly<Record<string, MeterFacts>> = {
   "idis-p2": { ...COMMON, form: "general-global", arrays: true, secretClients: [], policy: FULL_POLICY[1] },
+  "idis-p3": {
+    ...COMMON,
+    form: "general-global",
+    arrays: true,
+    secretClients: [],
+    policy: FULL_POLICY[1],
+    signingClientSap: 3,
+  },
   "dsmr-5": { ...COMMON, form: "global", arrays: false, secretClients: [], policy: FULL_POLICY[0] },
   is15959: {
     ...COMMON,
@@ -94,3 +104,8 @@ export function counterObject(setup: number) {
 export function securitySetupName(setup: number): string {
   return `0.0.43.0.${setup}.255`;
 }
+
+/** Profiles whose meters hold certificates and prove themselves by signature. */
+export const SIGNING_PROFILES: readonly string[] = Object.entries(PROFILES)
+  .filter(([, { signingClientSap }]) => signingClientSap !== undefined)
+  .map(([id]) => id);

@@ -1,4 +1,4 @@
-import { apdu, type Data, type DlmsError, decode, encode, logicalNameOctets } from "@meterkeep/dlms";
+import { apdu, type Data, type DlmsError, data, decode, encode, logicalNameOctets } from "@meterkeep/dlms";
 
 /** An attribute to be read. */
 export interface AttributeName {
@@ -103,6 +103,26 @@ export function setResult(plain: Uint8Array): string | undefined {
   const answer = decode(apdu, plain);
   if (answer.kind !== "set-response" || answer.value.kind !== "normal") return undefined;
   return String(answer.value.value.result);
+}
+
+/** A method called with a parameter that is encoded already. */
+export function encodedActionRequest(
+  classId: number,
+  logicalName: string,
+  methodId: number,
+  parameter: Uint8Array,
+): Uint8Array {
+  return actionRequest(classId, logicalName, methodId, decode(data, parameter));
+}
+
+/** What an ACTION gave back; undefined where the answer is something else. @throws DecodeError */
+export function actionAnswer(
+  plain: Uint8Array,
+): { readonly result: string; readonly returned: Data | undefined } | undefined {
+  const answer = decode(apdu, plain);
+  if (answer.kind !== "action-response" || answer.value.kind !== "normal") return undefined;
+  const { result, returned } = answer.value.value.outcome;
+  return { result: String(result), returned: returned?.kind === "data" ? returned.value : undefined };
 }
 
 /** The result of an ACTION; undefined where the answer is something else. @throws DecodeError */

@@ -9,7 +9,7 @@ const HOUR_MILLISECONDS = 3_600_000;
 const GATHERED = 1 / 60;
 
 /**
- * Whose turn it is to be contacted: rotations under way first, since a meter between two keys is the one at risk; then
+ * Whose turn it is to be contacted, for rotations or for enrolments: those under way first, since a meter between two keys is the one at risk; then
  * those that wait, by risk, no faster than the rate.
  *
  * It lives in memory. A process that starts anew asks journals again, each of which says how long to wait.

@@ -15,6 +15,9 @@ import type { AuthorityService } from "../authority/authority-service.ts";
 import type { Backups } from "../backup/backups.ts";
 import { CallRefusal } from "../calls/call-refusal.ts";
 import type { Caller } from "../calls/caller.ts";
+import type { EnrolmentContacts } from "../enrolment/contacts.ts";
+import { enrolmentService } from "../enrolment/enrolment-service.ts";
+import type { Enrolments } from "../enrolment/enrolments.ts";
 import type { HeadEnds } from "../head-ends/head-ends.ts";
 import { purposeName } from "../keys/purposes.ts";
 import type { LedgerService } from "../ledger/ledger-service.ts";
@@ -32,6 +35,7 @@ import type { KeyRecord, MeterRecord } from "../store/records.ts";
 import type { CustodyStore } from "../store/store.ts";
 import type { Contacts } from "../takeover/contacts.ts";
 import { takeoverStateOf } from "../takeover/view.ts";
+import { contactService } from "./contact-service.ts";
 
 /** The custodian's methods, each told who calls. */
 export type CustodianService = {
@@ -50,6 +54,8 @@ export interface CustodianParts {
   readonly backups: Backups;
   readonly holdings: CustodianService["holdings"];
   readonly drillCounters: CustodianService["drillCounters"];
+  readonly enrolments: Enrolments;
+  readonly enrolmentContacts: EnrolmentContacts;
   readonly pushes: Pushes;
   readonly authority: Pick<Authority, "isFrozen">;
   readonly authorityMethods: AuthorityService;
@@ -68,7 +74,8 @@ export interface CustodianParts {
 
 /** The custodian, as its channel serves it. */
 export function custodianService(parts: CustodianParts): CustodianService {
-  const { store, files, importing, uploads, sessions, contacts, rotations, pushes, headEnds, facts } = parts;
+  const { store, files, importing, uploads, sessions, rotations, pushes, headEnds, facts } = parts;
+  const contacting = contactService(parts);
   return {
     status: async () => {
       const meters = await store.meterCount();
@@ -103,20 +110,13 @@ export function custodianService(parts: CustodianParts): CustodianService {
         throw error;
       }
     },
+    ...contacting,
     nextContact: async (request, caller) => {
       await requireNotCut(parts, request.meter);
-      const next = await contacts.next(request, caller);
-      if (next.kind === "wait") rotations.rest(systemTitleText(request.meter), next.milliseconds);
-      return next;
-    },
-    advanceContact: async (request, caller) => {
-      const advanced = await contacts.advance(request, caller);
-      if (advanced.kind === "close") rotations.rest(systemTitleText(advanced.state.meter), advanced.milliseconds);
-      return advanced;
+      return contacting.nextContact(request, caller);
     },
     planRotations: (request, caller) => rotations.plan(request, caller),
     rotationStates: (request) => rotations.states(request),
-    contactsDue: (request) => rotations.due(request),
     compromisedSince: (request) => rotations.compromisedSince(request),
     keyLife: () => rotations.report(),
     setKeyPolicy: (request, caller) => rotations.setPolicy(request, caller),
@@ -168,6 +168,7 @@ export function custodianService(parts: CustodianParts): CustodianService {
     holdings: parts.holdings,
     drillCounters: parts.drillCounters,
     ...parts.authorityMethods,
+    ...enrolmentService(parts.enrolments),
     ...parts.ledger,
     ...pkiService(parts.pki),
   };

@@ -21,6 +21,10 @@ import { acknowledgeRestorations } from "../backup/restoration.ts";
 import { postgresSnapshots, type SnapshotSource } from "../backup/snapshot.ts";
 import type { BucketSize } from "../calls/token-bucket.ts";
 import type { ConversationDependencies } from "../conversation/dependencies.ts";
+import { ClientKeys } from "../enrolment/client-keys.ts";
+import { EnrolmentContacts } from "../enrolment/contacts.ts";
+import { Enrolments } from "../enrolment/enrolments.ts";
+import { ENROLMENT_REQUESTER, MeterAuthority } from "../enrolment/meter-authority.ts";
 import type { CustodyError } from "../errors.ts";
 import { openFileEscrow } from "../escrow/file-escrow.ts";
 import { EntryBursts } from "../evidence/entry-bursts.ts";
@@ -233,7 +237,8 @@ export async function openCustodyIn(
   };
   const authority = await Authority.open(deciding);
   const enrolment = new Enrolment(deciding.documents, authority.changes, deciding.party, now, freshCode);
-  const sessions = new Sessions(conversation, budget, authority.seals);
+  const clientKeys = new ClientKeys(vault, store.installation);
+  const sessions = new Sessions({ ...conversation, clientKeys }, budget, authority.seals);
   if (keeper.state.halt === undefined)
     await acknowledgeRestorations({ store, files, committer, vault, escrow, use, now });
   const { developmentTree, ...kept } = options.pki ?? {};
@@ -244,12 +249,25 @@ export async function openCustodyIn(
     committer,
     ledger: store.ledger,
     journalFolder: second,
-    // A halted ledger takes no entry.
-    options: keeper.state.halt === undefined ? { ...kept, developmentTree } : kept,
+    options: {
+      ...kept,
+      // The policy of enrolment bounds how many there are.
+      limits: { [ENROLMENT_REQUESTER]: Number.MAX_SAFE_INTEGER, ...kept.limits },
+      // A halted ledger takes no entry.
+      ...(keeper.state.halt === undefined ? { developmentTree } : {}),
+    },
     now,
     onFailure,
   });
   const contacts = new Contacts({ ...conversation, keyCache, escrow, pace: options.pace ?? FIELD_PACE });
+  const meterAuthority = new MeterAuthority(pki, clientKeys, conversation.clientTitle);
+  const enrolments = new Enrolments({ store, files, committer, now });
+  const enrolmentContacts = new EnrolmentContacts({
+    ...conversation,
+    clientKeys,
+    authority: meterAuthority,
+    pace: options.pace ?? FIELD_PACE,
+  });
   const rotations = new Rotations({ store, files, committer, vault, now, keyCache });
   const headEnds = new HeadEnds({ ledger: store.ledger, committer, vault, now });
   // Entries that are not ours shut out the head-ends, not the meters.
@@ -286,6 +304,8 @@ export async function openCustodyIn(
     backups,
     holdings: (request) => holdings({ store, vault }, request),
     drillCounters: (request, caller) => drillCounters(conversation, request, caller),
+    enrolments,
+    enrolmentContacts,
     pushes: new Pushes(conversation, keyCache),
     pki,
     headEnds,
@@ -339,16 +359,19 @@ export async function openCustodyIn(
     meters,
     sweep: async () => {
       contacts.sweep();
+      enrolmentContacts.sweep();
       await sessions.sweep();
       await uploads.sweep();
       await bursts.sweep();
       await rotations.sweep();
+      await enrolments.sweep();
       if (keeper.state.halt === undefined) await pki.tend();
       await backups.sweep();
       await opened.tend();
     },
     close: async () => {
       contacts.closeAll();
+      enrolmentContacts.closeAll();
       await sessions.closeAll();
       await uploads.closeAll();
       await backups.closeAll();

@@ -6,7 +6,14 @@ import type {
   SessionAdvance,
   SessionOutcome,
 } from "@meterkeep/api/custodian";
-import { COUNTERS_PER_ASSOCIATION, DlmsError, openApdu, sealApdu, systemTitleText } from "@meterkeep/dlms";
+import {
+  COUNTERS_PER_ASSOCIATION,
+  DlmsError,
+  openApdu,
+  type SystemTitle,
+  sealApdu,
+  systemTitleText,
+} from "@meterkeep/dlms";
 import { classify, type Verdict } from "@meterkeep/guard";
 import type { LedgerDraft } from "@meterkeep/ledger";
 import type { CriticalRefusal, CriticalSeals } from "../authority/critical-seals.ts";
@@ -15,18 +22,17 @@ import type { Caller } from "../calls/caller.ts";
 import { Counts } from "../calls/counts.ts";
 import { Handles } from "../calls/handles.ts";
 import { isPermitted, requireRight, unknownMeter } from "../calls/required-right.ts";
-import { Association } from "../conversation/association.ts";
+import { Association, type SigningParties } from "../conversation/association.ts";
 import type { ConversationDependencies } from "../conversation/dependencies.ts";
+import type { ClientKeys } from "../enrolment/client-keys.ts";
+import { believedKeys, signingJournal } from "../enrolment/identity.ts";
 import { CustodyError } from "../errors.ts";
 import { EvidenceHash } from "../evidence/evidence-hash.ts";
-import { isUsable } from "../keys/key-transition.ts";
 import { meterFacts } from "../protocol/meter-facts.ts";
 import { unsealKeys, workingKeys } from "../protocol/meter-keys.ts";
 import { accepted, type ReceiveWindow } from "../protocol/receive-window.ts";
 import { type MeterFile, PURPOSE, type SetupPlace } from "../store/records.ts";
-import { type Candidate, candidates } from "../takeover/candidates.ts";
-import { isFinal } from "../takeover/journal.ts";
-import { canBeTakenOver, journalOf } from "../takeover/view.ts";
+import { settledKeys } from "../takeover/settled-keys.ts";
 import { CriticalTurn } from "./critical-turn.ts";
 import type { SealBudget, SealRefusal } from "./seal-budget.ts";
 
@@ -62,6 +68,11 @@ interface Session {
   readonly underWay: Set<Promise<unknown>>;
 }
 
+/** What sessions need beyond any conversation: our own key pairs, for meters that prove themselves by signature. */
+export interface SessionDependencies extends ConversationDependencies {
+  readonly clientKeys: Pick<ClientKeys, "pairs">;
+}
+
 /**
  * Crypto sessions: associations with meters whose keys have been settled, for reading.
  *
@@ -70,14 +81,14 @@ interface Session {
  * over.
  */
 export class Sessions {
-  readonly #dependencies: ConversationDependencies;
+  readonly #dependencies: SessionDependencies;
   readonly #budget: SealBudget;
   readonly #critical: CriticalPort;
   readonly #sessions = new Handles<Session>();
   /** Openings under way, by principal. */
   readonly #opening = new Counts();
 
-  constructor(dependencies: ConversationDependencies, budget: SealBudget, critical: CriticalPort) {
+  constructor(dependencies: SessionDependencies, budget: SealBudget, critical: CriticalPort) {
     this.#dependencies = dependencies;
     this.#budget = budget;
     this.#critical = critical;
@@ -118,12 +129,20 @@ export class Sessions {
     const keys = workingKeys(unicast, authentication);
     const isDedicated = ciphering === "dedicated";
     const client = clientTitle(place.utility);
-    const association = Association.secured(file.meter, facts, keys, client, random, isDedicated);
+    const signing = await this.#signing(file, client);
+    const association =
+      signing === undefined
+        ? Association.secured(file.meter, facts, keys, client, random, isDedicated)
+        : Association.signing(file.meter, facts, keys, signing, random, isDedicated);
+    const mechanism = signing === undefined ? 5 : 7;
+    const clientSap = signing === undefined ? facts.managementClientSap : (facts.signingClientSap as number);
     try {
       // Both join one commit; neither the counters nor the entry may be missing when the AARQ leaves.
       const [first] = await Promise.all([
         sendCounters.take(place, GUEK, COUNTERS_PER_ASSOCIATION),
-        committer.submit({ entries: [entry("session-opened", caller, place, now(), { purpose, GUEK, GAK })] }),
+        committer.submit({
+          entries: [entry("session-opened", caller, place, now(), { purpose, GUEK, GAK, mechanism })],
+        }),
       ]);
       const effect = association.take({ kind: "associate", invocationCounter: first });
       if (effect?.kind !== "send") throw new CallRefusal("custodian-failed", "no AARQ could be made");
@@ -146,11 +165,20 @@ export class Sessions {
         refused: 0,
         underWay: new Set(),
       });
-      return { session, clientSap: facts.managementClientSap, serverSap: facts.serverSap, apdu: effect.apdu };
+      return { session, clientSap, serverSap: facts.serverSap, apdu: effect.apdu };
     } catch (error) {
       association[Symbol.dispose]();
       throw asCallRefusal(error);
     }
+  }
+
+  /** What a meter that has proven its signing key once proves itself by from then on. */
+  async #signing(file: MeterFile, title: SystemTitle): Promise<SigningParties | undefined> {
+    const journal = signingJournal(file);
+    if (journal === undefined || meterFacts(file.meter.profile).signingClientSap === undefined) return undefined;
+    const { suite } = journal;
+    const pairs = await this.#dependencies.clientKeys.pairs(file.meter.utility, suite);
+    return { suite, title, pairs, believed: believedKeys(journal) };
   }
 
   async advance({ session, received }: CustodianRequest<"advanceSession">, caller: Caller): Promise<SessionAdvance> {
@@ -430,35 +458,6 @@ function outOfTurn(verdict: Exclude<Verdict, { kind: "refused" }>): SealRefusal 
   const message =
     "a critical request is sealed alone, when all earlier ones of the session were answered, and nothing is until it was";
   return { code: "request-out-of-turn", effect, message };
-}
-
-/** The working keys of a meter, where it is settled which they are: also between the steps of a rotation. */
-function settledKeys(file: MeterFile): { readonly GUEK: number; readonly GAK: number } {
-  const { systemTitle } = file.meter;
-  const { journal } = journalOf(file);
-  const isTakeover = journal.cause === "takeover";
-  if (
-    !canBeTakenOver(file.meter) ||
-    (isTakeover && (!isFinal(journal.verdict) || journal.verdict === "identity-differs"))
-  )
-    throw new CallRefusal(
-      "meter-not-taken-over",
-      `the keys of meter ${systemTitle} are not settled: takeover comes first`,
-    );
-  const [one, ...others] = candidates(journal) as [Candidate, ...Candidate[]];
-  if (!isTakeover && !isFinal(journal.verdict) && others.length > 0)
-    throw new CallRefusal(
-      "keys-unsettled",
-      `meter ${systemTitle} may hold old or new keys: its rotation finds out which`,
-    );
-  const suspended = file.keys.find(
-    ({ purpose, version, state }) =>
-      ((purpose === PURPOSE.GUEK && version === one.GUEK) || (purpose === PURPOSE.GAK && version === one.GAK)) &&
-      !isUsable(state),
-  );
-  if (suspended !== undefined)
-    throw new CallRefusal("keys-missing", `a working key of meter ${systemTitle} is ${suspended.state}`);
-  return one;
 }
 
 function sessionUnknown(): CallRefusal {

@@ -1,9 +1,9 @@
 import type { LostReason } from "@meterkeep/api/custodian";
-import { type AssociationEffect, DecodeError, DlmsError, openApdu, sealApdu } from "@meterkeep/dlms";
+import { type AssociationEffect, DecodeError, DlmsError, sealApdu } from "@meterkeep/dlms";
 import type { Caller } from "../calls/caller.ts";
+import { Answers } from "../conversation/answers.ts";
 import type { Association } from "../conversation/association.ts";
 import { EvidenceHash } from "../evidence/evidence-hash.ts";
-import { accepted, type ReceiveWindow } from "../protocol/receive-window.ts";
 import { type AttributeName, actionResult, getResult, reasonOf, setResult, textOf } from "../protocol/requests.ts";
 import type { KeyRecord, MeterRecord, RotationRecord, SetupPlace, TakeoverRecord } from "../store/records.ts";
 import type { Journal, TakeoverEvent } from "./journal.ts";
@@ -54,8 +54,7 @@ export class LiveContact {
   busy = false;
   readonly #identity = new Map<IdentityFact, string>();
   #answered = false;
-  #floor = 0;
-  #window: ReceiveWindow | undefined;
+  readonly #answers: Answers;
 
   constructor(
     parts: Pick<
@@ -78,6 +77,7 @@ export class LiveContact {
     this.place = parts.place;
     this.keyVersion = parts.keyVersion;
     this.association = parts.association;
+    this.#answers = new Answers(parts.association);
     this.journal = parts.journal;
     this.record = parts.record;
     this.keys = parts.keys;
@@ -125,7 +125,7 @@ export class LiveContact {
         this.#answered = true;
         return { kind: "send", apdu: effect.apdu };
       case "established":
-        this.#floor = Math.max(0, ...effect.serverCounters);
+        this.#answers.begin(effect.serverCounters);
         return { kind: "event", event: { kind: "associated" } };
       case "failed":
         return this.#isUnderKeys && (this.#answered || this.association.isUnderKeys(octets))
@@ -155,7 +155,7 @@ export class LiveContact {
   }
 
   #identityAnswer(octets: Uint8Array, asked: readonly (readonly [IdentityFact, AttributeName])[]): Outcome {
-    const plain = this.#open(octets);
+    const plain = this.#answers.open(octets);
     if (plain === undefined) return LOST;
     const [[name], ...rest] = asked as [readonly [IdentityFact, AttributeName], ...typeof asked];
     const read = textOf(readable(() => getResult(plain)));
@@ -179,7 +179,7 @@ export class LiveContact {
   }
 
   #policyAnswer(octets: Uint8Array): Outcome {
-    const plain = this.#open(octets);
+    const plain = this.#answers.open(octets);
     if (plain === undefined) return LOST;
     const said = readable(() => getResult(plain));
     const value = typeof said?.value === "number" ? said.value : undefined;
@@ -187,28 +187,11 @@ export class LiveContact {
   }
 
   #actAnswer(octets: Uint8Array): Outcome {
-    const plain = this.#open(octets);
+    const plain = this.#answers.open(octets);
     const result = plain && (readable(() => actionResult(plain)) ?? readable(() => setResult(plain)));
     if (result === undefined) return LOST;
     const detail = `the meter answered ${result}`;
     return { kind: "event", event: { kind: "transfer-answered", accepted: result === "success", detail } };
-  }
-
-  /** The plain answer, where it is authentic and new. A plain exception-response is neither yes nor no: anybody can send one. */
-  #open(octets: Uint8Array): Uint8Array | undefined {
-    const { parties } = this.association;
-    if (parties === undefined) return undefined;
-    try {
-      const { plain, counter } = openApdu(parties, octets);
-      if (counter === undefined || counter <= this.#floor) return undefined;
-      const window = accepted(this.#window, counter);
-      if (window === undefined) return undefined;
-      this.#window = window;
-      return plain;
-    } catch (error) {
-      if (error instanceof DlmsError) return undefined;
-      throw error;
-    }
   }
 }
 

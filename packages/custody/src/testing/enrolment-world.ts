@@ -154,7 +154,15 @@ export interface EnrolmentRunOptions {
 export const BEFORE: readonly Credential[] = ENROLLED_USES.map((use) => credentialOf(`first-${use}`));
 
 function credentialOf(key: string): Credential {
-  return { ...own(`serial-${key}`), id: `certificate-${key}`, key, issuedBy: "issuing", notBefore: 0, notAfter: 1 };
+  return {
+    ...own(`serial-${key}`),
+    id: `certificate-${key}`,
+    key,
+    authority: "ca",
+    issuedBy: "issuing",
+    notBefore: 0,
+    notAfter: 1,
+  };
 }
 
 /**
@@ -179,7 +187,7 @@ export function runEnrolment(
   const retired = new Set<string>();
   const schedule = [...faults];
   const authority = [...(options.authority ?? [])];
-  let durable = newEnrolment(1, plan, options.renewing ? { believed } : undefined);
+  let durable = newEnrolment(1, plan, options.renewing ? { believed, proven: true, wasProven: false } : undefined);
   let at = 1_000_000;
   let contacts = 0;
   let exchanges = 0;
@@ -196,9 +204,8 @@ export function runEnrolment(
     }
     for (const [key, times] of issued) if (times > 1) throw new Error(`${key} was certified ${times} times`);
   };
-  const commit = (journal: EnrolmentJournal, effects: readonly EnrolmentEffect[]): void => {
+  const commit = (journal: EnrolmentJournal): void => {
     durable = JSON.parse(JSON.stringify(journal)) as EnrolmentJournal;
-    for (const effect of effects) if (effect.kind === "retire") retired.add(effect.credential.id);
     check();
   };
   /** The ledger first, then the registry, then the signature: as the authorities do it. */
@@ -274,9 +281,11 @@ export function runEnrolment(
       const [journal, ...effects] = step(durable, happened, rules);
       const end = effects.find(({ kind }) => kind === "close" || kind === "wait" || kind === "nothing");
       const doing = effects.find(({ kind }) => !["close", "wait", "nothing", "note", "retire"].includes(kind));
+      // Retired before the journal says so: again is as good as once.
+      for (const effect of effects) if (effect.kind === "retire") retired.add(effect.credential.id);
       if (doing !== undefined && end !== undefined) throw new Error("the machine goes on and ends");
       if (doing?.kind === "certify") {
-        commit(journal, effects);
+        commit(journal);
         happened = certify(doing.key);
         continue;
       }
@@ -285,7 +294,7 @@ export function runEnrolment(
         happened = "crashed";
         continue;
       }
-      commit(journal, effects);
+      commit(journal);
       if (doing !== undefined) {
         happened = exchange(doing, fault);
         continue;

@@ -48,7 +48,9 @@ export const DEPOT = caller("depot");
 export async function withTestCustody(
   body: (test: TestCustody) => Promise<void>,
   store: CustodyStore = memoryCustodyStore(),
-  change: Partial<Pick<CustodyOptions, "sealBudget" | "manufacturers" | "escrowFolder" | "monotonic" | "page">> = {},
+  change: Partial<
+    Pick<CustodyOptions, "sealBudget" | "manufacturers" | "escrowFolder" | "monotonic" | "page" | "pki">
+  > = {},
 ): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "meterkeep-custody-"));
   const rootKey = { kind: "file", path: join(folder, "root.key") } as const;

@@ -26,6 +26,7 @@ import {
 } from "@meterkeep/dlms";
 import { nodeCiphers, nodeKeyWrap, nodeRandom } from "@meterkeep/dlms-node";
 import type { Purpose } from "../store/records.ts";
+import type { TestCertificates } from "./test-certificates.ts";
 
 /** Ways in which a meter is not honest. */
 export type TestCharacter =
@@ -55,6 +56,8 @@ export interface TestMeterOptions {
   readonly policy?: number;
   /** Version of its security setup; 1 unless given. */
   readonly setupVersion?: 0 | 1;
+  /** Key pairs and certificates: it is of suite 1 then, and has a client that signs (3). */
+  readonly certificates?: TestCertificates;
 }
 
 const FULL_POLICY = 0x6c;
@@ -83,6 +86,7 @@ export class TestMeter {
   readonly factorySecrets: Readonly<Record<string, Uint8Array>>;
   secrets: Readonly<Record<string, Uint8Array>>;
   policyBits: number;
+  readonly certificates: TestCertificates | undefined;
   readonly #model: DeviceModel<TestMeter>;
   /** What it sends as its challenge: under its present keys, and under the factory's where it answers to both. */
   challenges: { readonly current?: Uint8Array; readonly former?: Uint8Array } = {};
@@ -101,7 +105,9 @@ export class TestMeter {
     secrets,
     policy = FULL_POLICY,
     setupVersion = 1,
+    certificates,
   }: TestMeterOptions) {
+    this.certificates = certificates;
     this.#model = MODELS[setupVersion];
     this.factorySecrets = secrets === true ? { optical: random16(), setting: random16() } : {};
     this.secrets = this.factorySecrets;
@@ -212,7 +218,9 @@ export class TestMeter {
       };
     };
     return {
-      suite: 0,
+      suite: this.certificates === undefined ? 0 : 1,
+      certificates: this.certificates,
+      general: this.certificates?.general,
       get policy() {
         return policy();
       },
@@ -249,7 +257,8 @@ export class TestMeter {
       securitySetup: () => setup,
       checkPassword: (association, password) => Buffer.from(password).equals(this.secrets[association] ?? NEVER),
       setPassword: () => false,
-      hlsMechanism: (association) => aesMechanism(this.secrets[association] ?? NEVER),
+      hlsMechanism: (association) =>
+        association === "signing" ? this.certificates?.mechanism() : aesMechanism(this.secrets[association] ?? NEVER),
     };
   }
 
@@ -353,6 +362,13 @@ const modelWith = (setup: ServedClass<TestMeter>): DeviceModel<TestMeter> =>
         clientSap: 48,
         authentication: { kind: "hls", mechanism: "high" },
         access: onlyReading("0.0.42.0.0.255"),
+      },
+      {
+        name: "signing",
+        clientSap: 3,
+        authentication: { kind: "hls", mechanism: "high-ecdsa" },
+        securitySetup: "0.0.43.0.0.255",
+        access: fullAccess,
       },
       {
         name: "management",

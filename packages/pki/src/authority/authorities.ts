@@ -73,7 +73,10 @@ export class Authorities {
     const signature = await (above?.key ?? key).sign(prepared.octets);
     const certificate = certificateOf(prepared, signature);
     if (above !== undefined)
-      await this.#deps.registry.issued(above.record.authority, [{ serial: toHex(serial), octets: certificate.octets }]);
+      await this.#deps.registry.issued(above.record.authority, [
+        // As it is written: leading zeros are not.
+        { serial: toHex(certificate.serial), octets: certificate.octets },
+      ]);
     return this.#add(order, certificate);
   }
 

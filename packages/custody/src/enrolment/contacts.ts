@@ -1,0 +1,405 @@
+import type { ContactAdvance, CustodianRequest, NextContact } from "@meterkeep/api/custodian";
+import { COUNTERS_PER_ASSOCIATION, fromHex, systemTitle, systemTitleText } from "@meterkeep/dlms";
+import type { LedgerDraft } from "@meterkeep/ledger";
+import { CallRefusal } from "../calls/call-refusal.ts";
+import type { Caller } from "../calls/caller.ts";
+import { Handles } from "../calls/handles.ts";
+import { Association } from "../conversation/association.ts";
+import type { ConversationDependencies } from "../conversation/dependencies.ts";
+import { meterFacts } from "../protocol/meter-facts.ts";
+import { unsealKeys, workingKeys } from "../protocol/meter-keys.ts";
+import { takeoverMark } from "../records/marks.ts";
+import { withTakeoverMacs } from "../records/record-mac.ts";
+import {
+  type EnrolmentRecord,
+  type MeterFile,
+  PURPOSE,
+  type SetupPlace,
+  type StoredTakeover,
+  type TakeoverRecord,
+} from "../store/records.ts";
+import type { Write } from "../store/store.ts";
+import type { Candidate, Pace } from "../takeover/candidates.ts";
+import { settledKeys } from "../takeover/settled-keys.ts";
+import { takeoverStateOf } from "../takeover/view.ts";
+import type { Call, Happened } from "./calls.ts";
+import type { ClientKeys } from "./client-keys.ts";
+import { believedKeys } from "./identity.ts";
+import type { EnrolmentEffect, EnrolmentEvent, EnrolmentJournal } from "./journal.ts";
+import { ENROLLED_USES, isOver, newEnrolment } from "./journal.ts";
+import { LiveEnrolment } from "./live-enrolment.ts";
+import { step } from "./machine.ts";
+import type { MeterAuthority, MeterChain } from "./meter-authority.ts";
+import { NotCertified } from "./meter-authority.ts";
+
+/** A contact that nobody advances for so long is over. */
+const IDLE_MILLISECONDS = 120_000;
+const MOST_CONTACTS = 20_000;
+/** When to ask again where keys are not settled, or no authority is there. */
+const LATER_MILLISECONDS = 600_000;
+
+/** What enrolments need beyond any conversation. */
+export interface EnrolmentContactDependencies extends ConversationDependencies {
+  readonly pace: Pace;
+  readonly authority: Pick<MeterAuthority, "chain" | "certify" | "retire">;
+  readonly clientKeys: Pick<ClientKeys, "pairs">;
+}
+
+type Effect<K extends EnrolmentEffect["kind"]> = Extract<EnrolmentEffect, { kind: K }>;
+type Exchange = Call | Effect<"associate"> | Effect<"release">;
+
+const EXCHANGES: readonly EnrolmentEffect["kind"][] = [
+  "associate",
+  "export",
+  "list",
+  "generate",
+  "request",
+  "import-item",
+  "import-own",
+  "remove",
+  "ask-signed",
+  "release",
+];
+
+/**
+ * Runs enrolments: the machine decides, this does. Before any octet leaves, the journal that the machine gave and the
+ * ledger's entries are durable, in one commit. What is revoked is revoked before the journal says so, since again is as
+ * good as once.
+ *
+ * A contact lives in this process alone. Whatever ends it, the next one starts from the journal.
+ */
+export class EnrolmentContacts {
+  readonly #dependencies: EnrolmentContactDependencies;
+  readonly #contacts = new Handles<LiveEnrolment>();
+  readonly #byMeter = new Map<string, string>();
+  readonly #asking = new Set<string>();
+
+  constructor(dependencies: EnrolmentContactDependencies) {
+    this.#dependencies = dependencies;
+  }
+
+  /** Opens a contact for a meter whose keys want none; undefined where no enrolment is open. */
+  async next({ meter }: CustodianRequest<"nextContact">, caller: Caller): Promise<NextContact | undefined> {
+    const title = systemTitleText(meter);
+    if (this.#asking.has(title)) throw new CallRefusal("meter-busy", `meter ${title} is being asked for already`);
+    this.#asking.add(title);
+    try {
+      return await this.#next(title, caller);
+    } finally {
+      this.#asking.delete(title);
+    }
+  }
+
+  /** Undefined where the contact is none of an enrolment. */
+  async advance(
+    { contact, event }: CustodianRequest<"advanceContact">,
+    caller: Caller,
+  ): Promise<ContactAdvance | undefined> {
+    const live = this.#contacts.find(contact, caller, this.#dependencies.now());
+    if (live === undefined) return undefined;
+    if (live.busy) throw new CallRefusal("meter-busy", "this contact is being advanced already");
+    live.busy = true;
+    try {
+      return event.kind === "lost"
+        ? await this.#happened(contact, live, live.lost(event.reason))
+        : await this.#received(contact, live, event.apdu);
+    } catch (error) {
+      // What is durable is durable; what this process believes of the contact is not worth keeping.
+      this.#drop(contact, live);
+      throw error;
+    } finally {
+      live.busy = false;
+    }
+  }
+
+  /** Drops contacts that nobody advances; their journals say all that is needed. */
+  sweep(): void {
+    for (const [handle, live] of this.#contacts.idleSince(this.#dependencies.now() - IDLE_MILLISECONDS))
+      this.#drop(handle, live);
+  }
+
+  closeAll(): void {
+    for (const [handle, live] of [...this.#contacts.entries()]) this.#drop(handle, live);
+  }
+
+  async #next(title: string, caller: Caller): Promise<NextContact | undefined> {
+    const { files, now, authority } = this.#dependencies;
+    const file = await files.load(title);
+    const plan = file?.enrolment;
+    if (file === undefined || plan === undefined || plan.endedAt !== undefined) return undefined;
+    if (this.#contacts.size >= MOST_CONTACTS)
+      throw new CallRefusal("too-many-open", `${MOST_CONTACTS} contacts are open`);
+    const handle = this.#byMeter.get(title);
+    const running = handle === undefined ? undefined : this.#contacts.peek(handle);
+    if (handle !== undefined && running !== undefined) this.#drop(handle, running);
+    const later: NextContact = { kind: "wait", milliseconds: LATER_MILLISECONDS, state: takeoverStateOf(file) };
+    let keys: Candidate;
+    let chain: MeterChain;
+    try {
+      keys = settledKeys(file);
+      chain = await authority.chain(file.meter, suiteOf(file));
+    } catch (error) {
+      if (error instanceof CallRefusal || error instanceof NotCertified) return later;
+      throw error;
+    }
+    const { journal, record } = openedJournal(file, plan, now());
+    const carrier = caller.role === "depot" ? "depot" : "head-end";
+    const rules = { chain, pace: this.#dependencies.pace };
+    const [asked, ...effects] = step(journal, { kind: "contact-asked", at: now(), carrier }, rules);
+    const associate = effects.find((effect): effect is Effect<"associate"> => effect.kind === "associate");
+    if (associate === undefined) {
+      const wait = effects.find((effect): effect is Effect<"wait"> => effect.kind === "wait");
+      return wait === undefined ? undefined : { ...later, milliseconds: wait.milliseconds };
+    }
+    return this.#begin({ file, plan, journal: asked, record, keys, chain, caller }, associate);
+  }
+
+  async #begin(
+    parts: {
+      readonly file: MeterFile;
+      readonly plan: EnrolmentRecord;
+      readonly journal: EnrolmentJournal;
+      readonly record: TakeoverRecord;
+      readonly keys: Candidate;
+      readonly chain: MeterChain;
+      readonly caller: Caller;
+    },
+    associate: Effect<"associate">,
+  ): Promise<NextContact> {
+    const { now } = this.#dependencies;
+    const { file, plan, journal, record, keys, chain, caller } = parts;
+    const { meter } = file;
+    const facts = meterFacts(meter.profile);
+    const association = await this.#association(file, journal, keys, associate.by);
+    const place = placeOf(file);
+    const keyVersion = keys.GUEK;
+    const common = { caller, lastUsed: now(), meter, place, keyVersion };
+    const live = new LiveEnrolment({ ...common, association, chain, plan, journal, record });
+    try {
+      const opened = entry(live, now(), "enrolment-contact-opened", {
+        step: associate.step,
+        by: associate.by,
+        cause: journal.cause,
+        GUEK: keys.GUEK,
+        GAK: keys.GAK,
+      });
+      const apdu = await this.#perform(live, journal, [], associate, [opened]);
+      const contact = this.#contacts.add(live);
+      this.#byMeter.set(meter.systemTitle, contact);
+      const signing = facts.signingClientSap ?? facts.managementClientSap;
+      const clientSap = associate.by === "signature" ? signing : facts.managementClientSap;
+      return { kind: "connect", contact, clientSap, serverSap: facts.serverSap, step: associate.step, apdu };
+    } catch (error) {
+      association[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  async #association(
+    file: MeterFile,
+    journal: EnrolmentJournal,
+    { GUEK, GAK }: Candidate,
+    by: Effect<"associate">["by"],
+  ): Promise<Association> {
+    const { vault, clientTitle, clientKeys, random } = this.#dependencies;
+    const { utility } = file.meter;
+    const [unicast, authentication] = (await unsealKeys(vault, file.keys, [
+      { purpose: PURPOSE.GUEK, version: GUEK },
+      { purpose: PURPOSE.GAK, version: GAK },
+    ])) as [Parameters<typeof workingKeys>[0], Parameters<typeof workingKeys>[1]];
+    const keys = workingKeys(unicast, authentication);
+    const facts = meterFacts(file.meter.profile);
+    if (by === "keys") return Association.secured(file.meter, facts, keys, clientTitle(utility), random);
+    const suite = suiteOf(file);
+    const pairs = await clientKeys.pairs(utility, suite);
+    const parties = { suite, title: clientTitle(utility), pairs, believed: believedKeys(journal) };
+    return Association.signing(file.meter, facts, keys, parties, random);
+  }
+
+  async #received(handle: string, live: LiveEnrolment, apdu: Uint8Array): Promise<ContactAdvance> {
+    const outcome = live.receive(apdu);
+    if (outcome.kind === "send") return { kind: "send", step: stepOf(live.journal), apdu: outcome.apdu };
+    return this.#happened(handle, live, outcome.event);
+  }
+
+  /** Lets the machine decide and does what it wants. */
+  async #happened(handle: string, live: LiveEnrolment, event: Happened): Promise<ContactAdvance> {
+    const { now, pace } = this.#dependencies;
+    const at = now();
+    const rules = { chain: live.chain, pace };
+    const [journal, ...effects] = step(live.journal, { ...event, at } as EnrolmentEvent, rules);
+    const certify = effects.find((effect): effect is Effect<"certify"> => effect.kind === "certify");
+    if (certify !== undefined) {
+      await this.#commit(live, journal, effects, []);
+      return this.#happened(handle, live, await this.#certified(live, certify));
+    }
+    const exchange = effects.find((effect): effect is Exchange => EXCHANGES.includes(effect.kind));
+    if (exchange !== undefined) {
+      const apdu = await this.#perform(live, journal, effects, exchange, []);
+      return { kind: "send", step: exchange.step, apdu };
+    }
+    const close = effects.find((effect): effect is Effect<"close"> => effect.kind === "close");
+    if (close === undefined) throw new CallRefusal("custodian-failed", "an enrolment stands still");
+    const body = { step: close.step, next: close.next, ...live.evidence.summary() };
+    await this.#commit(live, journal, effects, [entry(live, at, "enrolment-contact-closed", body)]);
+    this.#drop(handle, live);
+    const file = await this.#dependencies.files.load(live.meter.systemTitle);
+    if (file === undefined) throw new CallRefusal("unknown-meter", `meter ${live.meter.systemTitle} is gone`);
+    const { next, milliseconds, step: name } = close;
+    return { kind: "close", next, milliseconds, state: takeoverStateOf(file), step: name };
+  }
+
+  async #certified(live: LiveEnrolment, { use, key }: Effect<"certify">): Promise<Happened> {
+    try {
+      const { credential } = await this.#certificate(live, use, key);
+      return { kind: "certified", credential };
+    } catch (error) {
+      if (!(error instanceof NotCertified)) throw error;
+      return { kind: "not-certified", detail: error.message, isFinal: error.isFinal };
+    }
+  }
+
+  #certificate({ meter }: LiveEnrolment, use: Effect<"certify">["use"], key: string) {
+    const device = systemTitle(fromHex(meter.systemTitle));
+    const suite = meter.securitySuite === 2 ? 2 : 1;
+    return this.#dependencies.authority.certify({ place: meter, suite, use, device, publicKey: fromHex(key) });
+  }
+
+  /** Commits what the machine decided, then builds the octets that it makes true. */
+  async #perform(
+    live: LiveEnrolment,
+    journal: EnrolmentJournal,
+    effects: readonly EnrolmentEffect[],
+    exchange: Exchange,
+    opening: readonly LedgerDraft[],
+  ): Promise<Uint8Array> {
+    const { sendCounters, now } = this.#dependencies;
+    const octets = await this.#importOctets(live, exchange);
+    const count = exchange.kind === "associate" ? COUNTERS_PER_ASSOCIATION : 1;
+    // The reservation, where one is needed, joins the same commit.
+    const [first] = await Promise.all([
+      sendCounters.take(live.place, live.keyVersion, count),
+      this.#commit(live, journal, effects, [...opening, ...sealedEntry(live, journal, exchange, now())]),
+    ]);
+    if (exchange.kind === "associate") return live.associate(first);
+    return exchange.kind === "release" ? live.release(first) : live.call(exchange, first, octets);
+  }
+
+  async #importOctets(live: LiveEnrolment, exchange: Exchange): Promise<Uint8Array | undefined> {
+    if (exchange.kind === "import-item") return live.chain.octets.get(exchange.id);
+    if (exchange.kind !== "import-own") return undefined;
+    return (await this.#certificate(live, exchange.use, exchange.key)).octets;
+  }
+
+  async #commit(
+    live: LiveEnrolment,
+    journal: EnrolmentJournal,
+    effects: readonly EnrolmentEffect[],
+    entries: readonly LedgerDraft[],
+  ): Promise<void> {
+    const { committer, vault, now, authority } = this.#dependencies;
+    for (const effect of effects) if (effect.kind === "retire") await authority.retire(effect.credential);
+    const over = isOver(journal) && journal.contact === undefined;
+    const next: TakeoverRecord = {
+      ...live.record,
+      revision: live.record.revision + 1,
+      journal: JSON.stringify(journal),
+      closedAt: over ? now() : undefined,
+    };
+    const [takeover] = (await withTakeoverMacs(vault, [next])) as [StoredTakeover];
+    const notes = effects
+      .filter((effect) => effect.kind === "note")
+      .map(({ what, detail }) => entry(live, now(), what, { detail }));
+    const writes: Write[] = [{ kind: "put-takeover", takeover }, ...planMarks(live.plan, takeover, journal, now())];
+    await committer.submit({ writes, entries: [...entries, ...notes, takeoverMark(takeover, now())] });
+    live.record = takeover;
+    live.journal = journal;
+  }
+
+  #drop(handle: string, live: LiveEnrolment): void {
+    this.#contacts.remove(handle);
+    if (this.#byMeter.get(live.place.systemTitle) === handle) this.#byMeter.delete(live.place.systemTitle);
+    live.association[Symbol.dispose]();
+  }
+}
+
+/** The journal of a plan: its own where it has begun, else a fresh one that knows what the one before it left. */
+function openedJournal(
+  file: MeterFile,
+  plan: EnrolmentRecord,
+  at: number,
+): { readonly journal: EnrolmentJournal; readonly record: TakeoverRecord } {
+  const [stored] = file.enrolments;
+  const before = stored && (JSON.parse(stored.journal) as EnrolmentJournal);
+  if (stored !== undefined && before !== undefined && stored.takeover === plan.enrolment)
+    return { journal: before, record: stored };
+  const renewing = plan.cause === "first" || plan.cause === "authorities" ? [] : ENROLLED_USES;
+  return {
+    journal: newEnrolment(suiteOf(file), { cause: plan.cause, renewing }, before),
+    record: {
+      ...placeOf(file),
+      subject: "certificates",
+      takeover: plan.enrolment,
+      revision: 0,
+      journal: "",
+      openedAt: at,
+      closedAt: undefined,
+    },
+  };
+}
+
+/** What the plan is told by a revision of its journal: that it has begun, or how it ended. */
+function planMarks(plan: EnrolmentRecord, record: TakeoverRecord, journal: EnrolmentJournal, at: number): Write[] {
+  const { revision, closedAt, openedAt } = record;
+  if (revision > 1 && closedAt === undefined) return [];
+  const { utility, island, systemTitle: title } = record;
+  const ends = journal.slots.flatMap(({ credential }) => credential?.notAfter ?? []);
+  return [
+    {
+      kind: "mark-enrolment",
+      place: { utility, island, systemTitle: title },
+      enrolment: plan.enrolment,
+      begunAt: openedAt,
+      endedAt: closedAt === undefined ? undefined : at,
+      outcome: closedAt === undefined ? undefined : journal.proven ? "enrolled" : "failed",
+      expiresAt: closedAt === undefined || ends.length === 0 ? undefined : Math.min(...ends),
+    },
+  ];
+}
+
+/** What is asked of a meter that changes it has an entry of its own before it is sealed. */
+function sealedEntry(live: LiveEnrolment, { slots }: EnrolmentJournal, exchange: Exchange, at: number): LedgerDraft[] {
+  switch (exchange.kind) {
+    case "generate":
+      return [entry(live, at, "key-pair-asked", { use: exchange.use })];
+    case "import-own": {
+      const slot = slots.find(({ use }) => use === exchange.use);
+      const serial = slot?.credential?.serial ?? null;
+      return [entry(live, at, "certificate-import-sealed", { use: exchange.use, serial })];
+    }
+    case "import-item":
+      return [entry(live, at, "certificate-import-sealed", { certificate: exchange.id })];
+    case "remove":
+      return [entry(live, at, "certificate-removal-sealed", { ...exchange.certificate })];
+    default:
+      return [];
+  }
+}
+
+function entry({ caller, place }: LiveEnrolment, at: number, kind: string, body: unknown): LedgerDraft {
+  const { utility, island, systemTitle: meter } = place;
+  return { at, kind, principal: caller.name, utility, island, meter, body };
+}
+
+function suiteOf({ meter }: MeterFile): 1 | 2 {
+  return meter.securitySuite === 2 ? 2 : 1;
+}
+
+function placeOf({ meter }: MeterFile): SetupPlace {
+  const { utility, island, systemTitle: title } = meter;
+  return { utility, island, systemTitle: title, setup: 0 };
+}
+
+function stepOf({ contact }: EnrolmentJournal) {
+  return contact?.step ?? "release";
+}

@@ -1,0 +1,21 @@
+import { fromHex } from "@meterkeep/dlms";
+import type { MeterFile } from "../store/records.ts";
+import type { EnrolledUse, EnrolmentJournal } from "./journal.ts";
+import { isKnownBySignature } from "./journal.ts";
+
+/** The public keys that a meter may use, the likeliest first. */
+export function believedKeys({ believed }: EnrolmentJournal): Readonly<Record<EnrolledUse, readonly Uint8Array[]>> {
+  const keys = (use: EnrolledUse) => believed[use].map(({ key }) => fromHex(key));
+  return { digitalSignature: keys("digitalSignature"), keyAgreement: keys("keyAgreement") };
+}
+
+/**
+ * The journal of a meter that proves itself by signature: once it has, it must, so that nobody who holds its symmetric
+ * keys alone can speak in its place.
+ */
+export function signingJournal(file: MeterFile): EnrolmentJournal | undefined {
+  const [stored] = file.enrolments;
+  if (stored === undefined) return undefined;
+  const journal = JSON.parse(stored.journal) as EnrolmentJournal;
+  return isKnownBySignature(journal) && journal.believed.digitalSignature.length > 0 ? journal : undefined;
+}

@@ -1,0 +1,55 @@
+import { fromHex, systemTitle, systemTitleText } from "@meterkeep/dlms";
+import type { EnrolmentContacts } from "../enrolment/contacts.ts";
+import type { Enrolments } from "../enrolment/enrolments.ts";
+import type { Rotations } from "../rotation/rotations.ts";
+import type { Contacts } from "../takeover/contacts.ts";
+import type { CustodianService } from "./custodian-service.ts";
+
+/** Who has contacts with meters, and who knows whose turn it is. */
+export interface ContactParts {
+  readonly contacts: Contacts;
+  readonly rotations: Rotations;
+  readonly enrolments: Enrolments;
+  readonly enrolmentContacts: EnrolmentContacts;
+}
+
+/**
+ * Contacts with meters, whatever they are for: keys come first, certificates when there is nothing to be done about those.
+ * In the depot there are none of certificates: they can wait until the meter has its place.
+ */
+export function contactService({
+  contacts,
+  rotations,
+  enrolments,
+  enrolmentContacts,
+}: ContactParts): Pick<CustodianService, "nextContact" | "advanceContact" | "contactsDue"> {
+  return {
+    nextContact: async (request, caller) => {
+      const title = systemTitleText(request.meter);
+      const next = await contacts.next(request, caller);
+      if (next.kind === "wait") rotations.rest(title, next.milliseconds);
+      if (next.kind !== "nothing" || caller.role === "depot") return next;
+      const enrolment = await enrolmentContacts.next(request, caller);
+      if (enrolment?.kind === "wait") enrolments.rest(title, enrolment.milliseconds);
+      return enrolment ?? next;
+    },
+    advanceContact: async (request, caller) => {
+      const enrolled = await enrolmentContacts.advance(request, caller);
+      if (enrolled !== undefined) {
+        if (enrolled.kind === "close") enrolments.rest(systemTitleText(enrolled.state.meter), enrolled.milliseconds);
+        return enrolled;
+      }
+      const advanced = await contacts.advance(request, caller);
+      if (advanced.kind !== "close") return advanced;
+      const title = systemTitleText(advanced.state.meter);
+      rotations.rest(title, advanced.milliseconds);
+      if (advanced.next === "done" && advanced.state.verdict === "proven") enrolments.takenOver(title);
+      return advanced;
+    },
+    contactsDue: async ({ limit }) => {
+      const { meters } = await rotations.due({ limit });
+      const more = await enrolments.due(Math.min(limit, 1000) - meters.length);
+      return { meters: [...meters, ...more.map((title) => systemTitle(fromHex(title)))] };
+    },
+  };
+}

@@ -1,0 +1,35 @@
+import { CallRefusal } from "../calls/call-refusal.ts";
+import { isUsable } from "../keys/key-transition.ts";
+import { type MeterFile, PURPOSE } from "../store/records.ts";
+import { type Candidate, candidates } from "./candidates.ts";
+import { isFinal } from "./journal.ts";
+import { canBeTakenOver, journalOf } from "./view.ts";
+
+/** The working keys of a meter, where it is settled which they are: also between the steps of a rotation. */
+export function settledKeys(file: MeterFile): { readonly GUEK: number; readonly GAK: number } {
+  const { systemTitle } = file.meter;
+  const { journal } = journalOf(file);
+  const isTakeover = journal.cause === "takeover";
+  if (
+    !canBeTakenOver(file.meter) ||
+    (isTakeover && (!isFinal(journal.verdict) || journal.verdict === "identity-differs"))
+  )
+    throw new CallRefusal(
+      "meter-not-taken-over",
+      `the keys of meter ${systemTitle} are not settled: takeover comes first`,
+    );
+  const [one, ...others] = candidates(journal) as [Candidate, ...Candidate[]];
+  if (!isTakeover && !isFinal(journal.verdict) && others.length > 0)
+    throw new CallRefusal(
+      "keys-unsettled",
+      `meter ${systemTitle} may hold old or new keys: its rotation finds out which`,
+    );
+  const suspended = file.keys.find(
+    ({ purpose, version, state }) =>
+      ((purpose === PURPOSE.GUEK && version === one.GUEK) || (purpose === PURPOSE.GAK && version === one.GAK)) &&
+      !isUsable(state),
+  );
+  if (suspended !== undefined)
+    throw new CallRefusal("keys-missing", `a working key of meter ${systemTitle} is ${suspended.state}`);
+  return one;
+}
