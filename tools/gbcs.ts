@@ -166,8 +166,7 @@ function withFolder<T>(checkout: string, use: (folder: string) => T): T {
   if (existsSync(inClone)) return use(inClone);
   const folder = mkdtempSync(join(tmpdir(), "gbcs-"));
   try {
-    const options = { maxBuffer: 1 << 28 };
-    const archive = execFileSync("git", ["-C", checkout, "archive", "HEAD", "test/rtds"], options);
+    const archive = archiveOf(checkout);
     execFileSync("tar", ["-x", "-C", folder], { input: archive });
     return use(folder);
   } finally {
@@ -175,24 +174,44 @@ function withFolder<T>(checkout: string, use: (folder: string) => T): T {
   }
 }
 
+/** @throws Error in words where the folder is no repository with these messages */
+function archiveOf(checkout: string): Buffer {
+  const options = { maxBuffer: 1 << 28, stdio: ["ignore", "pipe", "pipe"] as ["ignore", "pipe", "pipe"] };
+  try {
+    return execFileSync("git", ["-C", checkout, "archive", "HEAD", "test/rtds"], options);
+  } catch (cause) {
+    const { stderr } = cause as { readonly stderr?: Buffer };
+    const why = stderr?.toString().trim().split("\n")[0] ?? String(cause);
+    throw new Error(`${checkout} has no folder test/rtds, nor a commit with one: ${why}`, { cause });
+  }
+}
+
 if (import.meta.main) {
   const [checkout] = process.argv.slice(2);
   if (checkout === undefined) {
-    console.error("give the path of a clone of SmartDCCInnovation/gbcs-parser");
+    console.error("usage: npm run gbcs -- CHECKOUT, the path of a clone of SmartDCCInnovation/gbcs-parser");
     process.exitCode = 2;
-  } else {
-    const { messages, signatures, macs, payloads } = withFolder(checkout, sweep);
-    console.log(`${messages} messages`);
-    for (const [name, { tried, held, failed }] of Object.entries({
-      signatures,
-      MACs: macs,
-      "class 30 payloads": payloads,
-    })) {
-      console.log(`${held} of ${tried} ${name}`);
-      for (const line of failed) console.log(`  ${line}`);
+  } else
+    try {
+      report(withFolder(checkout, sweep));
+    } catch (error) {
+      console.error(`gbcs: ${error instanceof Error ? error.message : String(error)}`);
+      process.exitCode = 2;
     }
-    const failures = [signatures, macs, payloads].flatMap(({ failed }) => failed);
-    const unexplained = failures.filter((line) => !WITHOUT_PUBLISHED_KEYS.test(line));
-    process.exitCode = messages === 0 || unexplained.length > 0 ? 1 : 0;
+}
+
+/** Prints the counts, and sets the exit code. */
+function report({ messages, signatures, macs, payloads }: GbcsCounts): void {
+  console.log(`${messages} messages`);
+  for (const [name, { tried, held, failed }] of Object.entries({
+    signatures,
+    MACs: macs,
+    "class 30 payloads": payloads,
+  })) {
+    console.log(`${held} of ${tried} ${name}`);
+    for (const line of failed) console.log(`  ${line}`);
   }
+  const failures = [signatures, macs, payloads].flatMap(({ failed }) => failed);
+  const unexplained = failures.filter((line) => !WITHOUT_PUBLISHED_KEYS.test(line));
+  process.exitCode = messages === 0 || unexplained.length > 0 ? 1 : 0;
 }

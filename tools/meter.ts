@@ -1,6 +1,6 @@
 /**
  * `npm run meter -- --model FILE [--port N]`: a virtual meter made from the object model of a real one, on a TCP port with
- * the wrapper. `--check` reads it whole with our own client and ends.
+ * the wrapper or HDLC. `--check` reads it whole with our own client and ends.
  */
 import { existsSync, readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
@@ -14,7 +14,7 @@ import {
   resolveProfile,
   systemTitle,
 } from "../packages/dlms/src/index.ts";
-import { connectWrapper, listenWrapper } from "../packages/dlms-node/src/index.ts";
+import { connectHdlc, connectWrapper, listenHdlc, listenWrapper } from "../packages/dlms-node/src/index.ts";
 import {
   MODEL_CLIENTS,
   type ModelClient,
@@ -29,6 +29,7 @@ import {
 
 const USAGE = `npm run meter -- --model FILE [options]
   --model FILE        object model of a meter (docs/formats/meter-models.md)
+  --hdlc              HDLC over TCP instead of the wrapper, logical device 1
   --port N            TCP port; 4059 unless given, 0 for any
   --host HOST         address to listen on; 127.0.0.1 unless given
   --profile ID|FILE   the clients of a meter profile (docs/formats/layouts.md); without it the clients
@@ -46,6 +47,7 @@ const OPTIONS = {
     model: { type: "string" },
     port: { type: "string", default: "4059" },
     host: { type: "string", default: "127.0.0.1" },
+    hdlc: { type: "boolean", default: false },
     profile: { type: "string" },
     password: { type: "string" },
     keys: { type: "string" },
@@ -71,7 +73,7 @@ async function main(): Promise<number> {
   const wrongBySeconds = wholeNumber("clock", values.clock ?? "0");
   const clients = clientsOf(values.profile);
   const security = values.keys === undefined ? undefined : securityFrom(values.keys);
-  const file = parseMeterFile(JSON.parse(readFileSync(model, "utf8")));
+  const file = parseMeterFile(jsonIn(model));
   const meter = new ModelMeter({
     file,
     now: Date.now,
@@ -82,7 +84,7 @@ async function main(): Promise<number> {
   meter.lies = values.lie;
   if (wrongBySeconds !== 0) meter.clock.set(meter.clock.now() + wrongBySeconds * 1000);
   for (const notice of meter.notices) console.log(`! ${notice}`);
-  const listener = await listenWrapper({
+  const served = {
     server: meter.server,
     host,
     port,
@@ -95,7 +97,8 @@ async function main(): Promise<number> {
             later: (work, milliseconds) => void setTimeout(work, milliseconds),
           }),
         }),
-  });
+  };
+  const listener = await (values.hdlc ? listenHdlc({ ...served, logicalDevices: [1] }) : listenWrapper(served));
   const name = file.source === "" ? model : file.source;
   console.log(`${name}: ${meter.objects.length} objects by ${file.referencing}s on ${listener.host}:${listener.port}`);
   console.log(`clients: ${clients.map(({ sap, authentication }) => `${sap} (${authentication})`).join(", ")}`);
@@ -110,6 +113,20 @@ async function main(): Promise<number> {
   return problems.length === 0 ? 0 : 1;
 }
 
+function jsonIn(path: string): unknown {
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch (cause) {
+    throw new Error(`${path} cannot be read: ${(cause as Error).message}`, { cause });
+  }
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new Error(`${path} is no JSON: ${(cause as Error).message}`, { cause });
+  }
+}
+
 function wholeNumber(option: string, text: string): number {
   const value = Number(text);
   if (text.trim() === "" || !Number.isInteger(value))
@@ -120,7 +137,7 @@ function wholeNumber(option: string, text: string): number {
 /** The clients of a profile, by its id or from a file with one profile or more: the first counts. */
 function clientsOf(profile: string | undefined): readonly ModelClient[] {
   if (profile === undefined) return MODEL_CLIENTS;
-  const own = existsSync(profile) ? parseLayoutFile(JSON.parse(readFileSync(profile, "utf8"))).profiles : [];
+  const own = existsSync(profile) ? parseLayoutFile(jsonIn(profile)).profiles : [];
   const { clients = [] } = resolveProfile(own[0]?.id ?? profile, [...own, ...BUILT_IN_PROFILES]);
   return clients.flatMap(({ sap, name, authentication }): ModelClient[] => {
     if (authentication === "none" || authentication === "lls") return [{ sap, authentication }];
@@ -131,7 +148,7 @@ function clientsOf(profile: string | undefined): readonly ModelClient[] {
 }
 
 function securityFrom(path: string): ModelSecurity {
-  const keys = JSON.parse(readFileSync(path, "utf8")) as Record<string, string>;
+  const keys = jsonIn(path) as Record<string, string>;
   const octets = (name: string): Uint8Array => {
     const text = keys[name];
     if (text === undefined) throw new Error(`${path} has no ${name}`);
@@ -148,11 +165,13 @@ async function readOver(
   meter: ModelMeter,
   { host, port }: { readonly host: string; readonly port: number },
   clients: readonly ModelClient[],
-  { password }: Options,
+  { password, hdlc }: Options,
 ): Promise<WholeReading> {
   const client = clients.find(({ authentication }) => authentication !== "gmac");
   if (client === undefined) throw new Error("--check needs a client without keys");
-  await using line = await connectWrapper({ host, port, clientSap: client.sap, serverSap: 1 });
+  await using line = hdlc
+    ? await connectHdlc({ host, port, clientAddress: client.sap, server: { logicalDevice: 1 } })
+    : await connectWrapper({ host, port, clientSap: client.sap, serverSap: 1 });
   const exchange = line.exchange;
   const authentication =
     client.authentication === "none"

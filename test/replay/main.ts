@@ -4,7 +4,7 @@
  */
 import { readFileSync } from "node:fs";
 import { basename } from "node:path";
-import { lineOf, type Replayed, replay } from "./replay.ts";
+import { lineOf, type Replayed, replay, unreadable } from "./replay.ts";
 
 const why = process.argv.includes("--why");
 const files = process.argv.slice(2).filter((argument) => !argument.startsWith("--"));
@@ -41,13 +41,11 @@ if (files.length === 0) {
 
 async function replayFile(file: string): Promise<Replayed> {
   const name = basename(file, ".json");
-  let text: string;
   try {
-    text = readFileSync(file, "utf8");
+    return await replay(readFileSync(file, "utf8"), name);
   } catch (error) {
-    text = `no file: ${(error as Error).message}`;
+    return unreadable(name, `it cannot be read: ${(error as Error).message}`);
   }
-  return replay(text, name);
 }
 
 function count({ ok, client, server, link, deciphered, values }: Replayed): void {

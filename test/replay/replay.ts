@@ -31,19 +31,26 @@ export async function replay(text: string, name: string): Promise<Replayed> {
   try {
     return await replayOpened(openRecording(parseRecording(text, name)));
   } catch (error) {
-    const what = error instanceof RecordingError ? error.message : `it cannot be replayed: ${String(error)}`;
-    return {
+    return unreadable(
       name,
-      ok: false,
-      deciphered: 0,
-      client: NOTHING,
-      server: NOTHING,
-      link: NO_LINK,
-      values: { same: 0, otherwise: 0 },
-      pushes: 0,
-      complaints: [what],
-    };
+      error instanceof RecordingError ? error.message : `it cannot be replayed: ${String(error)}`,
+    );
   }
+}
+
+/** What comes of a file in which there is nothing to replay. */
+export function unreadable(name: string, why: string): Replayed {
+  return {
+    name,
+    ok: false,
+    deciphered: 0,
+    client: NOTHING,
+    server: NOTHING,
+    link: NO_LINK,
+    values: { same: 0, otherwise: 0 },
+    pushes: 0,
+    complaints: [why],
+  };
 }
 
 async function replayOpened(opened: OpenedRecording): Promise<Replayed> {
@@ -114,6 +121,8 @@ export function lineOf({ name, ok, deciphered, client, server, link, values, com
     `values ${values.same}+${values.otherwise}`,
     `refusals ${client.refused}/${server.refused}`,
   ].join(", ");
+  if (client.exact + server.exact + client.undetermined.length + server.undetermined.length === 0 && !ok)
+    return `FAIL ${name}: ${complaints.slice(0, 3).join("; ")}`;
   return `${ok ? "ok  " : "FAIL"} ${name}: ${ok ? text : `${text}: ${complaints.slice(0, 3).join("; ")}`}`;
 }
 
