@@ -169,9 +169,9 @@ describe("a token behind its process", { skip: missing ?? false }, () => {
   });
 
   test("a label that no token has, and a file that is no library, are said by name", async () => {
-    await using nobody = new Token({ ...options, label: "nobody", deadlineMs: 600 });
+    await using nobody = new Token({ ...options, label: "nobody", deadlineMs: 1_500 });
     await assert.rejects(nobody.calls.describe(), /no token labelled nobody/);
-    await using nothing = new Token({ ...options, library: "/etc/hostname", deadlineMs: 600 });
+    await using nothing = new Token({ ...options, library: "/etc/hostname", deadlineMs: 1_500 });
     await assert.rejects(nothing.calls.describe(), /not a PKCS#11 library/);
   });
 
