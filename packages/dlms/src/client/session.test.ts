@@ -5,6 +5,7 @@ import { encode } from "../codec/codec.ts";
 import { AssociationLn } from "../cosem/classes/association-ln.ts";
 import { Clock } from "../cosem/classes/clock.ts";
 import { Register } from "../cosem/classes/register.ts";
+import { d } from "../data/d.ts";
 import { dateTime, dateTimeAt } from "../data/date-time.ts";
 import {
   CLIENTS,
@@ -201,4 +202,19 @@ test("an attribute value may be followed by octets that are none of it", async (
     encode(Clock.attributes.time.codec, time),
     encode(Clock.attributes.time.codec, dateTimeAt(Date.UTC(2026, 10, 21))),
   );
+});
+
+test("octets behind the confirmation of a block belong to nobody, as behind a value", async () => {
+  const meter = testMeter();
+  const exchange = exchangeWith(meter, CLIENTS.writer);
+  const lls = { authentication: { kind: "lls", password: Buffer.from("12345678") } } as const;
+  const session = await openTestSession(meter, CLIENTS.writer, lls, {
+    async exchange(apdu, signal) {
+      const answer = await exchange(apdu, signal);
+      return answer[0] === 0xc5 ? Uint8Array.from([...answer, 0, 0, 0]) : answer;
+    },
+  });
+  const long = encode(d.octetString, testKey(1, 1500));
+  await session.set({ classId: Echo.id, logicalName: ECHO, attributeId: 2 }, long);
+  assert.deepEqual(meter.state.text, testKey(1, 1500));
 });

@@ -1,7 +1,7 @@
 import { c } from "../codec/c.ts";
 import { decode, encode } from "../codec/codec.ts";
 import { NORMAL, setRequestNormal } from "../cosem/normal-apdus.ts";
-import { decodeApdu, encodeApdu, encodeForm } from "../cosem/service-octets.ts";
+import { decodeFirstApdu, encodeApdu, encodeForm } from "../cosem/service-octets.ts";
 import { data } from "../data/data.ts";
 import type { AttributeWithSelection } from "../xdlms/descriptors.ts";
 import type { DataAccessResult } from "../xdlms/results.ts";
@@ -108,7 +108,7 @@ type Answer =
 function readAnswer(context: RequestScope, step: string, response: Uint8Array): Answer {
   const [tag] = NORMAL.setResponse;
   if (response[0] !== tag) throw unexpected(step, `tag 0x${(response[0] ?? 0).toString(16)} is no set-response`);
-  const answer = decodeApdu(setResponse, response);
+  const answer = decodeFirstApdu(setResponse, response);
   requireSameId(context.id, answer.value.invokeIdAndPriority);
   switch (answer.kind) {
     case "normal":
