@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import type { KeyOptions } from "../decode/keys.ts";
+import type { DepartOptions } from "../departure/run.ts";
 import type { OperatorOptions } from "../operator/commands.ts";
 import type { Terminal } from "../terminal.ts";
 import { operatorCommand } from "./status.ts";
@@ -35,4 +36,30 @@ export function registerMeter(program: Command, terminal: Terminal): void {
       const { addMeter } = await import("../operator/commands.ts");
       await addMeter(title, options, terminal);
     });
+  for (const { name, how, summary } of DEPARTURES) {
+    const command = operatorCommand(meter, name, summary)
+      .argument("<system-titles...>", "16 hex digits each")
+      .requiredOption("--reason <text>", "why, for the ledger and for those who approve");
+    if (how !== "retired")
+      command
+        .requiredOption("--recipient <file>", "recipient.json of the custodian that gets them")
+        .requiredOption("--to <name>", "who gets them")
+        .requiredOption("--sender <name>", "who sends them on: a part of their taint from then on")
+        .requiredOption("--flag <letters>", "the sender's three letters")
+        .requiredOption("--output <file>", "the shipment; beside it goes the sender's public keys");
+    command.action(async (titles: string[], options: DepartOptions) => {
+      const { depart } = await import("../departure/run.ts");
+      await depart(how, titles, options, terminal);
+    });
+  }
 }
+
+const DEPARTURES = [
+  {
+    name: "retire",
+    how: "retired",
+    summary: "retire meters for good: their keys are used no more, and destroyed in time",
+  },
+  { name: "transfer", how: "transferred", summary: "give meters to another owner, with their keys sealed to it" },
+  { name: "return", how: "returned", summary: "give meters back to their maker, with their keys sealed to it" },
+] as const;

@@ -68,6 +68,7 @@ export const CUSTODIAN_CALL_ERROR_CODES = [
   "change-refused",
   "manifest-refused",
   "authority-spoilt",
+  "meter-left",
 ] as const;
 export type CustodianCallCode = (typeof CUSTODIAN_CALL_ERROR_CODES)[number];
 

@@ -21,6 +21,14 @@ export {
   type CustodianChannelCode,
 } from "./call-error.ts";
 export {
+  DEPARTURES,
+  type DepartedMeters,
+  type Departure,
+  departMetersRequest,
+  departMetersResponse,
+  MAX_DEPARTING_METERS,
+} from "./departure.ts";
+export {
   ENROLMENT_CAUSES,
   ENROLMENT_PHASES,
   ENROLMENT_STEPS,

@@ -31,6 +31,7 @@ import {
   holdingsRequest,
   holdingsResponse,
 } from "./backup.ts";
+import { departMetersRequest, departMetersResponse } from "./departure.ts";
 import {
   enrolmentReport,
   enrolmentStatesRequest,
@@ -187,6 +188,7 @@ export const CUSTODIAN_METHODS = {
   keyLife: method(53, c.struct({}), keyLifeReport, "head-end", "operator"),
   setKeyPolicy: method(54, setKeyPolicyRequest, keyLifeReport, "operator"),
   changeKeyState: method(55, changeKeyStateRequest, c.struct({}), "operator"),
+  departMeters: method(57, departMetersRequest, departMetersResponse, "operator"),
   keyHygiene: method(56, keyHygieneRequest, keyHygieneResponse, "operator"),
   authorityState: method(60, c.struct({}), authorityState, "head-end", "operator"),
   submitManifest: method(61, submitManifestRequest, manifestState, "head-end", "operator"),

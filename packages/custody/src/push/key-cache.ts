@@ -3,6 +3,7 @@ import { unsealKeys } from "../protocol/meter-keys.ts";
 import type { ReceiveWindows } from "../protocol/receive-windows.ts";
 import { type MeterFile, PURPOSE } from "../store/records.ts";
 import type { CustodyStore } from "../store/store.ts";
+import { isInService } from "../takeover/view.ts";
 import type { Vault } from "../vault/vault.ts";
 import { type PushKeyRing, type PushKeySet, pushCandidates } from "./key-ring.ts";
 
@@ -40,7 +41,7 @@ export class MeterKeyCache {
     const missing = [...wanted].filter((title) => !this.#isFresh(title));
     for (let at = 0; at < missing.length; at += PAGE)
       for (const file of await this.#store.loadPage(missing.slice(at, at + PAGE), undefined, PAGE))
-        await this.#unseal(file);
+        if (isInService(file.meter)) await this.#unseal(file);
     const rings = new Map<string, PushKeyRing>();
     for (const title of wanted) {
       const cached = this.#cached.get(title);

@@ -31,7 +31,7 @@ import {
   type PurposeNumber,
 } from "../store/records.ts";
 import type { CustodyStore, Write } from "../store/store.ts";
-import { journalOf } from "../takeover/view.ts";
+import { isInService, journalOf } from "../takeover/view.ts";
 import type { Vault } from "../vault/vault.ts";
 import { ContactQueue } from "./contact-queue.ts";
 import { rotationStateOf } from "./view.ts";
@@ -265,7 +265,9 @@ export class Rotations {
         const isGone = gone.some(
           (one) => one.systemTitle === key.systemTitle && one.purpose === key.purpose && one.version === key.version,
         );
-        if (!isGone || isBelieved(file, key)) continue;
+        // Of a meter that has left what was made and never used goes with the others.
+        const goesAlong = !isInService(file.meter) && key.state === "pre-activation";
+        if (!(isGone || goesAlong) || isBelieved(file, key)) continue;
         const to = stateAfter("destroy", key.state);
         const change = {
           writes: [stateWrite(key, to, now())],
@@ -286,6 +288,7 @@ export class Rotations {
 
 /** Whether a key may be on its meter, or was there when the change began that is under way. */
 function isBelieved(file: MeterFile, { purpose, version, setup }: KeyRecord): boolean {
+  if (!isInService(file.meter)) return false;
   if (purpose > 3) return true;
   const { journal } = journalOf(file, setup);
   return journal.belief[purpose as Purpose].includes(version);

@@ -15,6 +15,7 @@ import type { AuthorityService } from "../authority/authority-service.ts";
 import type { Backups } from "../backup/backups.ts";
 import { CallRefusal } from "../calls/call-refusal.ts";
 import type { Caller } from "../calls/caller.ts";
+import type { Departures } from "../departure/departures.ts";
 import type { EnrolmentContacts } from "../enrolment/contacts.ts";
 import { enrolmentService } from "../enrolment/enrolment-service.ts";
 import type { Enrolments } from "../enrolment/enrolments.ts";
@@ -51,6 +52,7 @@ export interface CustodianParts {
   readonly sessions: Sessions;
   readonly contacts: Contacts;
   readonly rotations: Rotations;
+  readonly departures: Departures;
   readonly backups: Backups;
   readonly holdings: CustodianService["holdings"];
   readonly drillCounters: CustodianService["drillCounters"];
@@ -124,6 +126,7 @@ export function custodianService(parts: CustodianParts): CustodianService {
       await rotations.change(request, caller);
       return {};
     },
+    departMeters: (request, caller) => parts.departures.depart(request, caller),
     keyHygiene: (request, caller) => rotations.hygiene(request, caller),
     takeoverStates: async ({ meters, after }) => {
       const titles = meters.map(systemTitleText);

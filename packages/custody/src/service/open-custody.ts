@@ -21,6 +21,8 @@ import { acknowledgeRestorations } from "../backup/restoration.ts";
 import { postgresSnapshots, type SnapshotSource } from "../backup/snapshot.ts";
 import type { BucketSize } from "../calls/token-bucket.ts";
 import type { ConversationDependencies } from "../conversation/dependencies.ts";
+import { Departures } from "../departure/departures.ts";
+import { openSender } from "../departure/sender.ts";
 import { ClientKeys } from "../enrolment/client-keys.ts";
 import { EnrolmentContacts } from "../enrolment/contacts.ts";
 import { Enrolments } from "../enrolment/enrolments.ts";
@@ -209,6 +211,11 @@ export async function openCustodyIn(
   await uploads.prepare();
   const receiveWindows = new ReceiveWindows();
   const keyCache = new MeterKeyCache(files, vault, receiveWindows, now);
+  // What was remembered of keys that are a meter's no more must not be taken for those that are.
+  const forget = (title: string) => {
+    keyCache.forget(title);
+    receiveWindows.forget(title);
+  };
   const use: UseOfCounters = {
     budget: options.sealBudget ?? DEFAULT_SEAL_BUDGET,
     settings: { ...DEFAULT_KEEPER_SETTINGS, ...options.ledger?.settings },
@@ -269,6 +276,19 @@ export async function openCustodyIn(
     pace: options.pace ?? FIELD_PACE,
   });
   const rotations = new Rotations({ store, files, committer, vault, now, keyCache });
+  let sender: ReturnType<typeof openSender> | undefined;
+  const departures = new Departures({
+    files,
+    committer,
+    vault,
+    changes: authority.changes,
+    sender: () => {
+      sender ??= openSender(vault, store.installation);
+      return sender;
+    },
+    now,
+    forget,
+  });
   const headEnds = new HeadEnds({ ledger: store.ledger, committer, vault, now });
   // Entries that are not ours shut out the head-ends, not the meters.
   await headEnds.open().catch(onFailure);
@@ -291,16 +311,13 @@ export async function openCustodyIn(
       vault,
       trust: { manufacturers: options.manufacturers, recipient },
       now,
-      // What was remembered of a meter's unsigned keys must not be taken for its signed ones.
-      forget: (title) => {
-        keyCache.forget(title);
-        receiveWindows.forget(title);
-      },
+      forget,
     },
     uploads,
     sessions,
     contacts,
     rotations,
+    departures,
     backups,
     holdings: (request) => holdings({ store, vault }, request),
     drillCounters: (request, caller) => drillCounters(conversation, request, caller),

@@ -16,7 +16,9 @@ export function destroyKey(draft: Held, { place, purpose, version, at }: WriteOf
       other.version > version &&
       other.state === "active",
   );
-  if (!isGone || !followed) throw conflict("only a key that has gone and has an active successor is destroyed");
+  const hasLeft = draft.meters.get(place.systemTitle)?.standing !== undefined;
+  if (!isGone || !(followed || hasLeft))
+    throw conflict("only a key that has gone and has an active successor is destroyed");
   const state = key.state === "compromised" ? "destroyed-compromised" : "destroyed";
   draft.keys.set(name, { ...key, state, sealed: new Uint8Array(0) });
   draft.changed.set(name, at);
@@ -142,6 +144,7 @@ function fittingMeters(held: Held, plan: RotationPlan): RotationRecord[] {
       const { madeBefore, countAbove } = plan;
       const fits =
         meter.origin === "shipped" &&
+        meter.standing === undefined &&
         (plan.meters.length === 0 || plan.meters.includes(systemTitle)) &&
         takeovers.length > 0 &&
         takeovers.every(({ closedAt }) => closedAt !== undefined) &&

@@ -213,6 +213,13 @@ function apply(draft: Held, write: Write): void {
       checkOneActive(draft, key);
       return;
     }
+    case "set-standing": {
+      const meter = draft.meters.get(write.meter.systemTitle);
+      if (meter === undefined || meter.standing !== undefined)
+        throw conflict("a meter that was to leave is not in service");
+      draft.meters.set(meter.systemTitle, { ...meter, standing: write.standing });
+      return;
+    }
     case "destroy-key":
       destroyKey(draft, write);
       return;

@@ -35,7 +35,7 @@ export async function markRotation(client: PoolClient, write: WriteOf<"mark-rota
 }
 
 // A takeover that failed, or goes on, comes first: only where the newest journal is closed and nothing is open.
-const FITS = `m.origin = 'shipped'
+const FITS = `m.origin = 'shipped' and m.standing = 'in-service'
     and ($1::bytea[] = '{}' or m.system_title = any($1))
     and exists (select from takeovers t where (t.utility, t.island, t.system_title) = (m.utility, m.island, m.system_title)
       and t.setup = 0 and t.subject = 'keys' and t.closed_ms is not null)

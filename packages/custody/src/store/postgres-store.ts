@@ -24,6 +24,7 @@ import {
   putWindows,
   reserveCounters,
   setKeyStates,
+  setStandings,
 } from "./postgres-writes.ts";
 import type {
   CustodyStore,
@@ -116,6 +117,7 @@ async function commitAll(client: PoolClient, writes: readonly Write[], growth: G
       throw new CustodyError("custody-write-conflict", `meter ${conflict.systemTitle}: ${conflict.problem}`);
   }
   for (const { keys, checkValues } of of("add-keys")) await addKeys(client, [{ keys, checkValues }]);
+  await setStandings(client, of("set-standing"));
   await setKeyStates(client, of("set-key-state"));
   for (const write of of("destroy-key")) await destroyKey(client, write);
   for (const write of of("mark-rotation")) await markRotation(client, write);

@@ -168,6 +168,29 @@ async function insertCheckValues(
   return shared[0]?.system_title.toString("hex").toUpperCase();
 }
 
+/** Meters leave. */
+export async function setStandings(
+  client: PoolClient,
+  departures: readonly Extract<Write, { kind: "set-standing" }>[],
+): Promise<void> {
+  if (departures.length === 0) return;
+  const { rowCount } = await client.query(
+    `update meters m set standing = w.standing, standing_ms = w.at
+     from unnest($1::text[], $2::text[], $3::bytea[], $4::text[], $5::bigint[])
+       as w (utility, island, system_title, standing, at)
+     where (m.utility, m.island, m.system_title) = (w.utility, w.island, w.system_title) and m.standing = 'in-service'`,
+    [
+      departures.map(({ meter }) => meter.utility),
+      departures.map(({ meter }) => meter.island),
+      departures.map(({ meter }) => titleOctets(meter.systemTitle)),
+      departures.map(({ standing }) => standing),
+      departures.map(({ at }) => at),
+    ],
+  );
+  if (rowCount !== departures.length)
+    throw new CustodyError("custody-write-conflict", "a meter that was to leave is not in service");
+}
+
 /** Changes states; what leaves `active` goes first, since a purpose has one active key. */
 export async function setKeyStates(
   client: PoolClient,

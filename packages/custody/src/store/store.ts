@@ -11,6 +11,7 @@ import type {
   MeterFile,
   MeterPlace,
   MeterRecord,
+  MeterStanding,
   Purpose,
   PurposeNumber,
   SetupPlace,
@@ -53,6 +54,13 @@ export type Write =
       readonly state: KeyState;
       readonly at: number;
       readonly provenAt?: number | undefined;
+    }
+  /** A meter leaves: it does not come back by another such write. */
+  | {
+      readonly kind: "set-standing";
+      readonly meter: MeterPlace;
+      readonly standing: Exclude<MeterStanding, "in-service">;
+      readonly at: number;
     }
   /** Overwrites the octets of a key that has gone and has an active successor. */
   | {

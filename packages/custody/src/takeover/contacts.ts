@@ -28,7 +28,7 @@ import { step } from "./machine.ts";
 import { openRotation } from "./plan.ts";
 import { secretClientOf } from "./secret-client.ts";
 import { prepareTransfer } from "./transfer.ts";
-import { canBeTakenOver, journalOf, takeoverOutcome, takeoverState } from "./view.ts";
+import { canBeTakenOver, isInService, journalOf, takeoverOutcome, takeoverState } from "./view.ts";
 
 /** A contact that nobody advances for so long is over. */
 const IDLE_MILLISECONDS = 120_000;
@@ -112,7 +112,7 @@ export class Contacts {
     const { journal, record } = journalOf(file);
     const state = () => takeoverState(file, journal, record !== undefined);
     const isOver = isFinal(journal.verdict) && record?.closedAt !== undefined;
-    if (!canBeTakenOver(file.meter) || (isOver && openRotation(file) === undefined))
+    if (!canBeTakenOver(file.meter) || !isInService(file.meter) || (isOver && openRotation(file) === undefined))
       return { kind: "nothing", state: state() };
     const handle = this.#byMeter.get(title);
     const running = handle === undefined ? undefined : this.#contacts.peek(handle);

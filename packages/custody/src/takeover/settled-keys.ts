@@ -3,11 +3,13 @@ import { isUsable } from "../keys/key-transition.ts";
 import { type MeterFile, PURPOSE } from "../store/records.ts";
 import { type Candidate, candidates } from "./candidates.ts";
 import { isFinal } from "./journal.ts";
-import { canBeTakenOver, journalOf } from "./view.ts";
+import { canBeTakenOver, isInService, journalOf } from "./view.ts";
 
 /** The working keys of a meter, where it is settled which they are: also between the steps of a rotation. */
 export function settledKeys(file: MeterFile): { readonly GUEK: number; readonly GAK: number } {
   const { systemTitle } = file.meter;
+  if (!isInService(file.meter))
+    throw new CallRefusal("meter-left", `meter ${systemTitle} has left: it is ${file.meter.standing}`);
   const { journal } = journalOf(file);
   const isTakeover = journal.cause === "takeover";
   if (

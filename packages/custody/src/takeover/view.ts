@@ -1,7 +1,14 @@
 import type { TakeoverGrade, TakeoverPhase, TakeoverState, TakeoverStep } from "@meterkeep/api/custodian";
 import { fromHex, systemTitle } from "@meterkeep/dlms";
 import { purposeName } from "../keys/purposes.ts";
-import { type KeyRecord, type MeterFile, type MeterRecord, SECRET, type TakeoverRecord } from "../store/records.ts";
+import {
+  type KeyRecord,
+  type MeterFile,
+  type MeterRecord,
+  type MeterStanding,
+  SECRET,
+  type TakeoverRecord,
+} from "../store/records.ts";
 import { candidates } from "./candidates.ts";
 import { compromisedVouchers, gradeOf, refusalCarrier } from "./grade.ts";
 import { isFinal, type Journal, newJournal, storedJournal, type TakeoverOutcome } from "./journal.ts";
@@ -16,8 +23,13 @@ export function journalOf(
 }
 
 /** Whether takeovers apply to a meter: one that was added by hand keeps the keys its owner knows. */
-export function canBeTakenOver({ origin }: MeterRecord): boolean {
+export function canBeTakenOver({ origin }: Pick<MeterRecord, "origin">): boolean {
   return origin === "shipped";
+}
+
+/** Whether a meter is ours still. */
+export function isInService({ standing }: Pick<MeterRecord, "standing">): boolean {
+  return standing === undefined || standing === "in-service";
 }
 
 /** Where a meter's takeover stands. */
@@ -33,6 +45,8 @@ export function takeoverState(
   begun: boolean,
 ): TakeoverState {
   const state = stateReached(meter, journal, begun);
+  if (meter.standing !== undefined && meter.standing !== "in-service")
+    return { ...state, sentence: `${STANDING_WORDS[meter.standing]} ${state.sentence}` };
   const compromised = canBeTakenOver(meter) ? compromisedVouchers(keys, journal) : [];
   if (compromised.length === 0 || state.grade === "none") return state;
   return { ...state, grade: "exposed", sentence: `${state.sentence} ${lossOf(compromised)}` };
@@ -106,6 +120,13 @@ function currentStep({ verdict, contact, steps }: Journal): TakeoverStep {
   if (isFinal(verdict)) return "done";
   return contact?.step ?? steps.at(-1)?.step ?? "factory-association";
 }
+
+/** What became of a meter, for a sentence. */
+const STANDING_WORDS: Readonly<Record<Exclude<MeterStanding, "in-service">, string>> = {
+  retired: "It was retired: its keys are used no more.",
+  transferred: "It was given to another owner, who has its keys: they are used no more here.",
+  returned: "It was given back to its maker, who has its keys: they are used no more here.",
+};
 
 const NOT_APPLICABLE =
   "Its owner knows its keys and keeps them: they are used as they are and never changed from here.";

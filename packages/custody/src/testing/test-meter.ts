@@ -88,6 +88,7 @@ export class TestMeter {
   policyBits: number;
   readonly certificates: TestCertificates | undefined;
   readonly #model: DeviceModel<TestMeter>;
+  readonly #setupVersion: 0 | 1;
   /** What it sends as its challenge: under its present keys, and under the factory's where it answers to both. */
   challenges: { readonly current?: Uint8Array; readonly former?: Uint8Array } = {};
   /** Strikes the next APDU served. */
@@ -109,6 +110,7 @@ export class TestMeter {
   }: TestMeterOptions) {
     this.certificates = certificates;
     this.#model = MODELS[setupVersion];
+    this.#setupVersion = setupVersion;
     this.factorySecrets = secrets === true ? { optical: random16(), setting: random16() } : {};
     this.secrets = this.factorySecrets;
     this.policyBits = policy;
@@ -260,6 +262,21 @@ export class TestMeter {
       hlsMechanism: (association) =>
         association === "signing" ? this.certificates?.mechanism() : aesMechanism(this.secrets[association] ?? NEVER),
     };
+  }
+
+  /** The same meter with its next owner, to whom what is on it now is what the factory's was. */
+  resold(): TestMeter {
+    const sold = new TestMeter({
+      systemTitle: this.systemTitle,
+      keys: this.keys,
+      lowestCounter: this.lowestCounter,
+      secrets: this.secrets["optical"] !== undefined,
+      policy: this.policyBits,
+      setupVersion: this.#setupVersion,
+    });
+    sold.secrets = this.secrets;
+    Object.assign(sold.factorySecrets, this.secrets);
+    return sold;
   }
 
   /** A client's secret, set through its association object. */

@@ -1,0 +1,193 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { fromHex, systemTitle } from "@meterkeep/dlms";
+import { withTestDatabase } from "@meterkeep/postgres/testing";
+import { linesOf } from "../shipment/lines.ts";
+import { trustedManufacturer } from "../shipment/manufacturer.ts";
+import { readShipment, type ShippedMeter } from "../shipment/reader.ts";
+import { generateRecipientSecret, type Recipient, recipientOf } from "../shipment/recipient.ts";
+import { CUSTODY_MIGRATIONS, postgresCustodyStore } from "../store/postgres-store.ts";
+import type { CustodyStore } from "../store/store.ts";
+import { AuthorityWorld, OPERATOR } from "../testing/authority-world.ts";
+import { Crash, carryTakeover, HEAD_END, type TestCustody, withTestCustody } from "../testing/test-custody.ts";
+import { TestMeter } from "../testing/test-meter.ts";
+
+const DAY = 86_400_000;
+const SENDER = { flag: "OLD", name: "Old Owner" } as const;
+const titleOf = (meter: TestMeter) => systemTitle(fromHex(meter.systemTitle));
+const hex = (octets: Uint8Array) => Buffer.from(octets).toString("hex");
+
+async function taken(custody: TestCustody, title: string): Promise<TestMeter> {
+  const meter = new TestMeter({ systemTitle: title, secrets: true, setupVersion: 0 });
+  await custody.add(meter, { profile: "is15959" });
+  assert.equal((await carryTakeover(custody, meter)).state.verdict, "proven");
+  return meter;
+}
+
+const retired = (...meters: readonly TestMeter[]) =>
+  ({ meters: meters.map(titleOf), how: "retired", reason: "scrapped", sender: SENDER, recipient: undefined }) as const;
+
+function transferred(to: Recipient, ...meters: readonly TestMeter[]) {
+  const { ecdh, mlkem } = to.publicKeys;
+  const recipient = { name: "New Owner", ecdhPublicKey: ecdh, mlkemPublicKey: mlkem };
+  return { meters: meters.map(titleOf), how: "transferred", reason: "sold", sender: SENDER, recipient } as const;
+}
+
+/** Asks, has what is asked for approved, and asks again. */
+async function approved(world: AuthorityWorld, request: Parameters<AuthorityWorld["service"]["departMeters"]>[0]) {
+  const hash = await world.service.departMeters(request, OPERATOR).then(
+    () => assert.fail("it went without approval"),
+    (error: { code?: string; message: string }) => {
+      assert.equal(error.code, "approval-required", error.message);
+      return /change ([0-9a-f]{96})/.exec(error.message)?.[1] as string;
+    },
+  );
+  for (const who of [world.anna, world.ben]) await world.approve(hash, who);
+  return world.service.departMeters(request, OPERATOR);
+}
+
+async function opened(to: Recipient, transfer: NonNullable<Awaited<ReturnType<typeof approved>>["transfer"]>) {
+  const maker = trustedManufacturer({
+    ...SENDER,
+    ecdsaPublicKey: Buffer.from(transfer.ecdsaPublicKey).toString("base64url"),
+    mldsaPublicKey: Buffer.from(transfer.mldsaPublicKey).toString("base64url"),
+  });
+  const meters: ShippedMeter[] = [];
+  let verified = false;
+  for await (const item of readShipment(linesOf([transfer.file]), { manufacturers: [maker], recipient: to })) {
+    if (item.kind === "meter") meters.push(item.meter);
+    verified ||= item.kind === "verified";
+    if (item.kind === "header") assert.equal(item.header.kind, "transfer");
+  }
+  assert.ok(verified);
+  return meters;
+}
+
+test("a meter that is retired is spoken to no more, its keys are destroyed in time, and its title stays barred", () =>
+  withTestCustody(async (custody) => {
+    const meter = await taken(custody, "5453540000000401");
+    const { service } = custody.custody;
+    assert.deepEqual(await service.departMeters(retired(meter), OPERATOR), { departed: 1 });
+    await assert.rejects(service.openSession({ meter: titleOf(meter), purpose: "read" } as never, HEAD_END), {
+      code: "meter-left",
+    });
+    assert.equal((await service.nextContact({ meter: titleOf(meter) }, HEAD_END)).kind, "nothing");
+    const [state] = (await service.takeoverStates({ meters: [titleOf(meter)], after: undefined }, HEAD_END)).states;
+    assert.match(state?.sentence ?? "", /^It was retired/);
+    await assert.rejects(service.departMeters(retired(meter), OPERATOR), { code: "meter-left" });
+    const rotate = { meters: [], madeBefore: undefined, purposes: [], cause: "demand", reason: "x" } as const;
+    assert.equal((await service.planRotations(rotate, OPERATOR)).planned, 0);
+    await assert.rejects(custody.add(meter), { code: "custody-write-conflict" });
+    custody.now += 401 * DAY;
+    await custody.custody.sweep();
+    const file = await custody.store.load(meter.systemTitle);
+    assert.ok(file?.keys.every(({ state: now, sealed }) => now.startsWith("destroyed") && sealed.length === 0));
+    const entries = await custody.store.ledger.read(0, 1000);
+    assert.equal(entries.filter(({ kind }) => kind === "meter-departed").length, 1);
+  }));
+
+test("where people approve, nobody retires or gives away a meter alone", () =>
+  withTestCustody(async (custody) => {
+    const meter = await taken(custody, "5453540000000402");
+    const to = recipientOf(generateRecipientSecret());
+    await assert.rejects(custody.custody.service.departMeters(transferred(to, meter), OPERATOR), {
+      code: "approval-required",
+    });
+    const world = await AuthorityWorld.open(custody);
+    assert.equal((await approved(world, retired(meter))).departed, 1);
+  }));
+
+test("a meter that is sold goes with the keys that are on it, to its new owner alone, who knows whose they were", () =>
+  withTestCustody(async (custody) => {
+    const world = await AuthorityWorld.open(custody);
+    const meter = await taken(custody, "5453540000000403");
+    const to = recipientOf(generateRecipientSecret());
+    const { transfer } = await approved(world, transferred(to, meter));
+    assert.ok(transfer !== undefined);
+    const [shipped, ...others] = await opened(to, transfer);
+    assert.deepEqual(others, []);
+    assert.deepEqual(shipped?.holders, ["Test Meters", "Old Owner"]);
+    const keys = shipped?.keys.map(({ client, purpose, key }) => [purpose, client, key.lend(hex)]);
+    assert.deepEqual(keys, [
+      ...meter.keys.map((octets, purpose) => [purpose, undefined, hex(octets)]),
+      [5, 34, hex(meter.secrets["optical"] as Uint8Array)],
+      [6, 48, hex(meter.secrets["setting"] as Uint8Array)],
+    ]);
+    assert.ok((shipped?.counter ?? 0) >= meter.lowestCounter - 1, "the meter takes the new owner's first counter");
+    assert.equal(Buffer.from(transfer.file).includes(meter.keys[0] as Uint8Array), false);
+    await assert.rejects(opened(recipientOf(generateRecipientSecret()), transfer), {
+      code: "shipment-recipient-wrong",
+    });
+    const [state] = (await world.service.takeoverStates({ meters: [titleOf(meter)], after: undefined }, HEAD_END))
+      .states;
+    assert.match(state?.sentence ?? "", /^It was given to another owner/);
+  }));
+
+test("the new owner takes the meter over: the old owner's keys are dead, and that it had them is the new taint", () =>
+  withTestCustody(async (seller) => {
+    const world = await AuthorityWorld.open(seller);
+    const meter = await taken(seller, "5453540000000404");
+    const to = recipientOf(generateRecipientSecret());
+    const [shipped] = await opened(to, (await approved(world, transferred(to, meter))).transfer as never);
+    await withTestCustody(async (buyer) => {
+      // As a meter comes out of its shipment: the octets it has, and what was said of its counter.
+      const sold = meter.resold();
+      await buyer.add(sold, {
+        profile: "is15959",
+        holders: shipped?.holders ?? [],
+        ...(shipped === undefined ? {} : { counterFloor: shipped.counter }),
+      });
+      const { state } = await carryTakeover(buyer, sold);
+      assert.equal(state.verdict, "proven");
+      assert.match(state.sentence, /Test Meters or Old Owner could have recorded the change/);
+      assert.ok(
+        !state.steps.some(({ step }) => step === "counter-hint"),
+        "its counter was told: nobody has to be believed about it",
+      );
+      for (const [purpose, octets] of sold.keys.entries())
+        assert.notEqual(hex(octets), hex(meter.keys[purpose] as Uint8Array), "the old owner's keys open nothing");
+    });
+  }));
+
+test("a meter between two keys is not given away, and a transfer that was lost is made anew", () =>
+  withTestCustody(async (custody) => {
+    const world = await AuthorityWorld.open(custody);
+    const to = recipientOf(generateRecipientSecret());
+    const fresh = new TestMeter({ systemTitle: "5453540000000405" });
+    await custody.add(fresh);
+    await assert.rejects(world.service.departMeters(transferred(to, fresh), OPERATOR), { code: "keys-unsettled" });
+    const meter = await taken(custody, "5453540000000406");
+    const first = (await approved(world, transferred(to, meter))).transfer;
+    const again = (await approved(world, transferred(to, meter))).transfer;
+    assert.notEqual(first?.shipment, again?.shipment);
+    const [one] = await opened(to, again as never);
+    assert.equal(one?.keys[0]?.key.lend(hex), hex(meter.keys[0] as Uint8Array));
+    await assert.rejects(world.service.departMeters({ ...transferred(to, meter), how: "returned" }, OPERATOR), {
+      code: "meter-left",
+    });
+    const unknown = { ...transferred(to, meter), meters: [systemTitle(fromHex("5453540000009999"))] };
+    await assert.rejects(world.service.departMeters(unknown, OPERATOR), { code: "unknown-meter" });
+    await assert.rejects(world.service.departMeters({ ...transferred(to, meter), recipient: undefined }, OPERATOR), {
+      code: "request-malformed",
+    });
+  }));
+
+test("killed before or after the commit of a departure, a meter is ours whole or gone whole", async () => {
+  const killed = (store?: CustodyStore) =>
+    withTestCustody(async (custody) => {
+      for (const [at, when] of (["before", "after"] as const).entries()) {
+        const meter = await taken(custody, `545354000000041${at}`);
+        // The first commit is the ledger's word that nobody had to approve.
+        custody.crashAt(1, when);
+        await assert.rejects(custody.custody.service.departMeters(retired(meter), OPERATOR), Crash);
+        custody.crashAt(undefined, when);
+        await custody.restart();
+        const file = await custody.store.load(meter.systemTitle);
+        const active = file?.keys.filter(({ state }) => state === "active").length;
+        if (when === "before") assert.deepEqual([file?.meter.standing, active], [undefined, 6]);
+        else assert.deepEqual([file?.meter.standing, active], ["retired", 0]);
+      }
+    }, store);
+  await killed();
+  await withTestDatabase({ migrations: CUSTODY_MIGRATIONS }, ({ pool }) => killed(postgresCustodyStore(pool)));
+});
