@@ -12,6 +12,7 @@ import {
   type RevocationReason,
   SHARDS,
 } from "@meterkeep/pki";
+import type { Changes } from "../authority/changes.ts";
 import { CallRefusal } from "../calls/call-refusal.ts";
 import type { Caller } from "../calls/caller.ts";
 import type { CustodianService } from "../service/custodian-service.ts";
@@ -52,9 +53,15 @@ const DAY_MS = 86_400_000;
 const ENDING_DAYS = [7, 30, 90, 365, 3 * 365, 10 * 365];
 const NO_END_MS = Date.UTC(10_000, 0);
 const PASSWORD_BYTES = 16;
+const MOST_FACTS = 64;
+const MOST_FACT_CHARACTERS = 512;
 
-/** Serves the PKI to the custodian's callers. What it refuses is said with its reason: nobody learns a secret from it. */
-export function pkiService(pki: Pki): PkiService {
+/**
+ * Serves the PKI to the custodian's callers. What it refuses is said with its reason: nobody learns a secret from it.
+ *
+ * @param changes what changes the tree, or takes trust from a part of it, is done only when people have agreed to it
+ */
+export function pkiService(pki: Pki, changes: Pick<Changes, "require">): PkiService {
   const { authorities, keys, publisher, store, now } = pki;
   const service: PkiService = {
     authorities: async () => {
@@ -65,6 +72,8 @@ export function pkiService(pki: Pki): PkiService {
     makeAuthority: async ({ utility, island, name, profile: profileName, parent }, caller) => {
       const profile = profileOf(profileName);
       if (profile.authority === false) throw new PkiError("profile-violated", `${profileName} is no authority's`);
+      const agreed = { utility, island, name, profile: profileName, parent: parent ?? "a root elsewhere" };
+      await changes.require("make-authority", agreed, caller);
       const place = `${profileName}-${utility}-${island}`;
       const taken = new Set((await authorities.all()).map(({ keyName }) => keyName));
       let keyName = `${place}-1`;
@@ -75,7 +84,10 @@ export function pkiService(pki: Pki): PkiService {
       return { kind: "made", authority: (await authorities.make({ ...order, policies: [ANY_POLICY] })).authority };
     },
     adoptAuthority: async ({ keyName, certificate, profile, parent, utility, island, name }, caller) => {
-      const named = keyName ?? `offline:${createHash("sha256").update(certificate).digest("hex").slice(0, 16)}`;
+      const digest = createHash("sha256").update(certificate).digest("hex");
+      const agreed = { utility, island, name, profile, parent: parent ?? "itself", certificate: digest };
+      await changes.require("adopt-authority", agreed, caller);
+      const named = keyName ?? `offline:${digest.slice(0, 16)}`;
       const place = { utility, island, name, profile: profileOf(profile), ...(parent !== undefined && { parent }) };
       const adopted = { ...place, keyName: named, certificate, requester: caller.name };
       return { authority: (await authorities.adopt(adopted)).authority };
@@ -117,6 +129,13 @@ export function pkiService(pki: Pki): PkiService {
     },
     assignments: async () => assignmentsView(await pki.assignments()),
     setAssignments: async ({ rows }, caller) => {
+      const said = rows.map(({ authority, name, ranges }) => {
+        const spans = ranges.map(({ first, last }) => `${first}-${last}`).join(" ");
+        return `${name} (${authority}): ${spans}`.slice(0, MOST_FACT_CHARACTERS);
+      });
+      // All of it is agreed to, also what is too long to be read out.
+      const digest = createHash("sha256").update(JSON.stringify(rows)).digest("hex");
+      await changes.require("assign-titles", { rows: said.slice(0, MOST_FACTS), digest }, caller);
       await pki.assign(
         rows.map(({ authority, name, ranges }) => ({
           authority: fromHex(authority),
@@ -146,7 +165,7 @@ export function pkiService(pki: Pki): PkiService {
       });
       return { password };
     },
-    ...revocationService(pki),
+    ...revocationService(pki, changes),
   };
   return refusing(service);
 }

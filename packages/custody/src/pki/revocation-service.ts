@@ -1,5 +1,6 @@
 import { fromHex, systemTitle, systemTitleText } from "@meterkeep/dlms";
 import type { RevocationReason } from "@meterkeep/pki";
+import type { Changes } from "../authority/changes.ts";
 import type { Pki } from "./open-pki.ts";
 import type { PkiService } from "./pki-service.ts";
 import { planView } from "./views.ts";
@@ -7,14 +8,10 @@ import { planView } from "./views.ts";
 const PAGE_METERS = 1000;
 
 /** The methods of revocations in stages. */
-export function revocationService({
-  revocations,
-  store,
-  record,
-  now,
-  tend,
-  onFailure,
-}: Pki): Pick<
+export function revocationService(
+  { revocations, store, record, now, tend, onFailure }: Pki,
+  changes: Pick<Changes, "require">,
+): Pick<
   PkiService,
   | "revocationEffect"
   | "planRevocation"
@@ -42,9 +39,16 @@ export function revocationService({
       const page = await store.registry.meters(below, after && systemTitleText(after), PAGE_METERS);
       return { meters: page.map((one) => systemTitle(fromHex(one.systemTitle))) };
     },
-    planRevocation: async ({ authority, reason }, caller) =>
-      planView(await revocations.plan(authority, reason as RevocationReason, caller.name)),
+    planRevocation: async ({ authority, reason }, caller) => {
+      // What it would do is refused before people are asked to agree to it.
+      await revocations.effect(authority);
+      await changes.require("revoke-authority", { authority, reason }, caller);
+      return planView(await revocations.plan(authority, reason as RevocationReason, caller.name));
+    },
     moveRevocation: async ({ plan, move }, caller) => {
+      const stage = await revocations.stageAfter(plan, move);
+      // Stopping needs nobody's leave.
+      if (move !== "stop") await changes.require("move-revocation", { plan, move, stage }, caller);
       const moved = await revocations.move(plan, move, caller.name);
       // It begins at once; what it comes to, `revocations` says.
       tend().catch(onFailure);

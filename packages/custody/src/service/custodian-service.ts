@@ -59,7 +59,7 @@ export interface CustodianParts {
   readonly enrolments: Enrolments;
   readonly enrolmentContacts: EnrolmentContacts;
   readonly pushes: Pushes;
-  readonly authority: Pick<Authority, "isFrozen">;
+  readonly authority: Pick<Authority, "isFrozen" | "changes">;
   readonly authorityMethods: AuthorityService;
   readonly pki: Pki;
   readonly headEnds: HeadEnds;
@@ -173,7 +173,7 @@ export function custodianService(parts: CustodianParts): CustodianService {
     ...parts.authorityMethods,
     ...enrolmentService(parts.enrolments),
     ...parts.ledger,
-    ...pkiService(parts.pki),
+    ...pkiService(parts.pki, parts.authority.changes),
   };
 }
 

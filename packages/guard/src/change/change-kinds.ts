@@ -38,6 +38,31 @@ export const CHANGE_KINDS = {
     (body) => `take in ${said(body, "meters")} meters of ${said(body, "manufacturer")}`,
     "when-enrolled",
   ),
+  "make-authority": row(
+    "change",
+    (body) => `make the authority ${said(body, "name")} (${said(body, "profile")}) for ${said(body, "utility")}`,
+    "when-enrolled",
+  ),
+  "adopt-authority": row(
+    "change",
+    (body) => `trust the authority ${said(body, "name")} (${said(body, "profile")}), ${said(body, "certificate")}`,
+    "when-enrolled",
+  ),
+  "assign-titles": row(
+    "change",
+    (body) => `say anew which authority may speak for which meters: ${said(body, "rows")}`,
+    "when-enrolled",
+  ),
+  "revoke-authority": row(
+    "change",
+    (body) => `revoke the authority ${said(body, "authority")} in stages (${said(body, "reason")})`,
+    "when-enrolled",
+  ),
+  "move-revocation": row(
+    "change",
+    (body) => `${said(body, "move")} revocation ${said(body, "plan")} at its stage "${said(body, "stage")}"`,
+    "when-enrolled",
+  ),
 } as const satisfies Readonly<Record<string, ChangeKind>>;
 
 export type ChangeKindName = keyof typeof CHANGE_KINDS;

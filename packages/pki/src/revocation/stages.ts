@@ -77,7 +77,7 @@ export class StagedRevocations {
   /** Plans it: the authority issues nothing from now on. @throws PkiError `authority-unknown`, `revocation-refused` */
   async plan(authority: string, reason: RevocationReason, principal: string): Promise<RevocationPlan> {
     const { store, record, now, newId } = this.#deps;
-    const { meters, certificates, authorities } = await this.effect(authority);
+    const { meters, certificates } = await this.effect(authority);
     const open = (await store.plans.list()).find((one) => one.authority === authority && !isOver(one));
     if (open !== undefined) throw new PkiError("revocation-refused", `revocation ${open.id} of this authority is open`);
     const id = newId();
@@ -94,12 +94,8 @@ export class StagedRevocations {
       finished: 0,
     };
     await store.plans.add(plan);
-    for (let after: string | undefined; ; ) {
-      const page = await store.registry.meters(authorities, after, BATCH);
-      await store.plans.addRemovals(id, page);
-      after = page.at(-1)?.systemTitle;
-      if (page.length < BATCH) return plan;
-    }
+    await this.#planRemovals(plan);
+    return plan;
   }
 
   /**
@@ -110,17 +106,18 @@ export class StagedRevocations {
   async move(id: string, move: RevocationMove, principal: string): Promise<RevocationPlan> {
     const { store, record, now } = this.#deps;
     const plan = await this.#planOf(id);
-    const to = moved(plan, move);
-    if (to === undefined)
-      throw new PkiError(
-        "revocation-refused",
-        `revocation ${id} is at ${plan.stage}, ${plan.state}: it cannot ${move}`,
-      );
+    const to = requireMoved(plan, move);
     await record("revocation-moved", principal, { plan: id, move, stage: to.stage, state: to.state });
     if (move === "lift") await store.plans.lift(id, now());
     else if (!(await store.plans.move(id, plan, to)))
       throw new PkiError("revocation-refused", `revocation ${id} has just been moved by somebody else`);
     return { ...plan, ...to };
+  }
+
+  /** The stage that a move leads to. @throws PkiError `revocation-refused` where the plan does not stand where that begins */
+  async stageAfter(id: string, move: RevocationMove): Promise<string> {
+    const plan = await this.#planOf(id);
+    return requireMoved(plan, move).stage;
   }
 
   /** Does the next batch of every plan that runs; true while there is more. To be called again and again. */
@@ -173,9 +170,23 @@ export class StagedRevocations {
     return { isDone: true, finished: places.size };
   }
 
+  /** A row for each meter that holds one of its certificates; those that are there stay. */
+  async #planRemovals({ id, authority }: RevocationPlan): Promise<void> {
+    const { store } = this.#deps;
+    const authorities = await this.below(authority);
+    for (let after: string | undefined; ; ) {
+      const page = await store.registry.meters(authorities, after, BATCH);
+      await store.plans.addRemovals(id, page);
+      after = page.at(-1)?.systemTitle;
+      if (page.length < BATCH) return;
+    }
+  }
+
   /** First the authority itself falls, where the one above it can say so; then each of its certificates, for those who look no further. */
   async #refuse(plan: RevocationPlan): Promise<{ readonly isDone: boolean; readonly finished: number }> {
     const { store, authorities, now } = this.#deps;
+    // Whose process died while it was planned: once its certificates are revoked nobody knows whose they were.
+    if (plan.finished === 0) await this.#planRemovals(plan);
     const { parent, certificate } = await authorities.recordOf(plan.authority);
     const reason = plan.reason as RevocationReason;
     if (parent !== undefined)
@@ -202,6 +213,13 @@ function isOver({ stage, state }: RevocationPlan): boolean {
 }
 
 type Place = Pick<RevocationPlan, "stage" | "state" | "finished">;
+
+function requireMoved(plan: RevocationPlan, move: RevocationMove): Place {
+  const to = moved(plan, move);
+  if (to !== undefined) return to;
+  const where = `revocation ${plan.id} is at ${plan.stage}, ${plan.state}`;
+  throw new PkiError("revocation-refused", `${where}: it cannot ${move}`);
+}
 
 function moved(plan: RevocationPlan, move: RevocationMove): Place | undefined {
   const { stage, state, finished } = plan;

@@ -1,0 +1,217 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { systemTitle, toHex } from "@meterkeep/dlms";
+import {
+  decodeCertificate,
+  openCrl,
+  PKI_GRANTS,
+  PKI_MIGRATIONS,
+  PkiError,
+  type PkiStore,
+  PROFILES,
+  postgresPkiStore,
+} from "@meterkeep/pki";
+import { withTestDatabase } from "@meterkeep/postgres/testing";
+import { CallRefusal } from "../calls/call-refusal.ts";
+import { caller } from "../testing/test-custody.ts";
+import { freshKey, PLACE, type TestPki, testTitle, withTestPki } from "../testing/test-pki.ts";
+import { pkiService } from "./pki-service.ts";
+
+const METERS = 12;
+const OPERATOR = caller("operator");
+const HOUR = 3_600_000;
+const agreed = { require: async () => ({ hash: undefined, approvedBy: [] }) };
+const code = (wanted: string) => (error: unknown) => error instanceof PkiError && error.code === wanted;
+
+async function issueMeters({ pki }: TestPki): Promise<string> {
+  const { authority } = await pki.issuerFor(PLACE, "P-256");
+  const profile = PROFILES.get("dlms-suite-1-signature")!;
+  await pki.authorities.issueAll(
+    Array.from({ length: METERS }, (_, number) => ({
+      authority,
+      profile,
+      subject: { systemTitle: testTitle(number + 1) },
+      publicKey: freshKey().publicKey,
+      requester: "line-1",
+    })),
+  );
+  return authority;
+}
+
+test("what revoking an authority would do is said before anything is done: meters, islands, hours at the measured pace", () =>
+  withTestPki(async (bench) => {
+    const before = bench.now;
+    await issueMeters(bench);
+    bench.now += HOUR;
+    const authority = await issueMeters(bench);
+    const effect = await bench.pki.revocations.effect(authority);
+    assert.deepEqual([effect.meters, effect.certificates], [METERS, 2 * METERS]);
+    assert.deepEqual(effect.extent, [{ ...PLACE, certificates: 2 * METERS, meters: METERS }]);
+    assert.deepEqual([effect.perHour, effect.hours], [2 * METERS, 1]);
+    assert.equal(bench.now - before, HOUR);
+    const scheme = (await bench.pki.authorities.all()).find(({ profile }) => profile === "scheme")!;
+    assert.equal((await bench.pki.revocations.effect(scheme.authority)).meters, METERS, "all below it");
+    assert.equal(await bench.pki.revocations.heldBy([authority]), undefined, "nothing is done");
+  }));
+
+/** The store as a process sees it that dies before, or after, one of its writes. */
+function mortal(store: PkiStore, dieAt: number, when: "before" | "after"): PkiStore {
+  let writes = 0;
+  const wrapped = <T extends object>(port: T): T =>
+    new Proxy(port, {
+      get: (target, name) => {
+        const value = Reflect.get(target, name) as unknown;
+        if (typeof value !== "function" || !WRITES.has(String(name))) return value;
+        return async (...args: unknown[]) => {
+          const here = writes === dieAt;
+          writes += 1;
+          if (here && when === "before") throw new Error("the process died");
+          const result = await (value as (...all: unknown[]) => Promise<unknown>).apply(target, args);
+          if (here) throw new Error("the process died");
+          return result;
+        };
+      },
+    });
+  return { ...store, registry: wrapped(store.registry), plans: wrapped(store.plans) };
+}
+const WRITES = new Set(["revoke", "move", "add", "addRemovals", "finishRemoval", "cut", "lift"]);
+
+test("a process may die at every write of a revocation: started again it goes on, and ends where it would have", async () => {
+  let survived = 0;
+  for (let dieAt = 0; survived === 0 || dieAt < 3; dieAt += 1)
+    for (const when of ["before", "after"] as const)
+      await withTestPki(async (bench) => {
+        const authority = await issueMeters(bench);
+        await bench.reopen(mortal(bench.store, dieAt, when));
+        let crashes = 0;
+        /** As a person would: again, and where it was done already, on. */
+        const insist = async (body: () => Promise<unknown>): Promise<void> => {
+          try {
+            await body();
+          } catch (error) {
+            if (error instanceof PkiError) return;
+            crashes += 1;
+            await bench.reopen(bench.store);
+            await body().catch((again: unknown) => assert.ok(again instanceof PkiError, String(again)));
+          }
+        };
+        const planOf = async () => (await bench.pki.revocations.list())[0]!;
+        await insist(() => bench.pki.revocations.plan(authority, "cACompromise", "person"));
+        for (const stage of ["refuse", "remove", "cut"] as const) {
+          const plan = await planOf();
+          if (stage === "refuse") await insist(() => bench.pki.revocations.move(plan.id, "start", "person"));
+          else await insist(() => bench.pki.revocations.move(plan.id, "next", "person"));
+          await insist(() => bench.pki.tend());
+          const meters = await bench.store.plans.removals(plan.id, undefined, 100);
+          if (stage !== "remove") continue;
+          assert.equal(meters.length, METERS, `every meter is to be freed, ${when} write ${dieAt}`);
+          for (const { systemTitle: title } of meters)
+            await insist(() => bench.store.plans.finishRemoval(plan.id, title, bench.now, "removed"));
+          await insist(() => bench.pki.tend());
+        }
+        const { stage, state } = await planOf();
+        assert.deepEqual([stage, state], ["cut", "done"], `${when} write ${dieAt}`);
+        assert.equal(bench.pki.isCut(PLACE), true);
+        const left = await bench.store.registry.search({ authority, state: "valid", limit: 1 }, bench.now);
+        assert.equal(left.length, 0, "every certificate is refused");
+        if (crashes === 0) survived += 1;
+      });
+});
+
+test("a stage is stopped and goes on where it stood, and none is skipped", () =>
+  withTestPki(async (bench) => {
+    const authority = await issueMeters(bench);
+    const { revocations } = bench.pki;
+    const { id } = await revocations.plan(authority, "superseded", "person");
+    await assert.rejects(revocations.plan(authority, "superseded", "person"), code("revocation-refused"));
+    await assert.rejects(revocations.move(id, "next", "person"), code("revocation-refused"));
+    await revocations.move(id, "start", "person");
+    await revocations.move(id, "stop", "person");
+    await bench.pki.tend();
+    assert.equal(
+      (await bench.store.registry.search({ authority, state: "valid", limit: 100 }, bench.now)).length,
+      METERS,
+    );
+    await revocations.move(id, "start", "person");
+    await bench.pki.tend();
+    assert.equal((await revocations.list())[0]?.finished, METERS);
+    await assert.rejects(bench.pki.issuerFor(PLACE, "P-256"), code("authority-unknown"), "it is held from the plan on");
+    const kinds = bench.ledger.map(({ kind }) => kind);
+    for (const kind of ["revocation-planned", "revocation-moved", "certificates-revoked"])
+      assert.ok(kinds.includes(kind), kind);
+  }));
+
+test("nothing of the tree changes before people have agreed, and stopping needs nobody's leave", () =>
+  withTestPki(async (bench) => {
+    const authority = await issueMeters(bench);
+    const asked: string[] = [];
+    const changes = {
+      require: async (kind: string) => {
+        asked.push(kind);
+        throw new CallRefusal("approval-required", "two people");
+      },
+    };
+    const before = JSON.stringify(await bench.pki.authorities.all());
+    const service = pkiService(bench.pki, changes);
+    const all = await bench.pki.authorities.all();
+    const place = { utility: "u", island: "*", name: "n" } as const;
+    const required = (error: unknown) => error instanceof CallRefusal && error.code === "approval-required";
+    await assert.rejects(
+      service.makeAuthority({ ...place, profile: "utility", parent: all[1]!.authority }, OPERATOR),
+      required,
+    );
+    const certificate = all[0]!.certificate;
+    const adopted = { ...place, profile: "root", parent: undefined, keyName: undefined, certificate };
+    await assert.rejects(service.adoptAuthority(adopted, OPERATOR), required);
+    await assert.rejects(service.setAssignments({ rows: [] }, OPERATOR), required);
+    await assert.rejects(service.planRevocation({ authority, reason: "superseded" }, OPERATOR), required);
+    const { id } = await bench.pki.revocations.plan(authority, "superseded", "person");
+    await assert.rejects(service.moveRevocation({ plan: id, move: "start" }, OPERATOR), required);
+    await bench.pki.revocations.move(id, "start", "person");
+    assert.equal((await service.moveRevocation({ plan: id, move: "stop" }, OPERATOR)).state, "stopped");
+    assert.deepEqual(asked, [
+      "make-authority",
+      "adopt-authority",
+      "assign-titles",
+      "revoke-authority",
+      "move-revocation",
+    ]);
+    assert.equal(JSON.stringify(await bench.pki.authorities.all()), before);
+    assert.equal((await bench.pki.assignments())?.table.number, 1);
+  }));
+
+test("in PostgreSQL the stages are the same, and meters are given out once", () =>
+  withTestDatabase({ migrations: [{ component: "pki", directory: PKI_MIGRATIONS, grants: PKI_GRANTS }] }, ({ pool }) =>
+    withTestPki(
+      async (bench) => {
+        const authority = await issueMeters(bench);
+        const service = pkiService(bench.pki, agreed);
+        const plan = await service.planRevocation({ authority, reason: "cACompromise" }, OPERATOR);
+        await service.moveRevocation({ plan: plan.id, move: "start" }, OPERATOR);
+        await bench.pki.tend();
+        await service.moveRevocation({ plan: plan.id, move: "next" }, OPERATOR);
+        const { removals } = await service.certificateRemovals({ after: undefined, limit: 5 }, OPERATOR);
+        assert.deepEqual(
+          removals.map(({ meter }) => toHex(meter)),
+          [1, 2, 3, 4, 5].map((number) => toHex(testTitle(number))),
+        );
+        await service.finishRemoval({ plan: plan.id, meter: systemTitle(testTitle(1)), outcome: "removed" }, OPERATOR);
+        const rest = await service.certificateRemovals({ after: undefined, limit: 100 }, OPERATOR);
+        assert.equal(rest.removals.length, METERS - 1);
+        await service.moveRevocation({ plan: plan.id, move: "next" }, OPERATOR);
+        await bench.pki.tend();
+        assert.equal(bench.pki.isCut(PLACE), true);
+        await service.moveRevocation({ plan: plan.id, move: "lift" }, OPERATOR);
+        await bench.pki.tend();
+        assert.equal(bench.pki.isCut(PLACE), false);
+        const shards = new Set<string>();
+        for (let shard = 0; shard < 64; shard += 1) {
+          const list = await bench.pki.publisher.list(authority, shard, "full");
+          const issuer = decodeCertificate((await bench.pki.authorities.recordOf(authority)).certificate);
+          for (const { serial } of openCrl(list!.octets, issuer).revocations) shards.add(toHex(serial));
+        }
+        assert.equal(shards.size, METERS, "each is on a list, once");
+      },
+      { store: postgresPkiStore(pool) },
+    ),
+  ));
