@@ -40,6 +40,7 @@ const USAGE = `npm run meter -- --model FILE [options]
   --misbehave PLAN    what answers suffer, in per cent: drop=10,delay=5,reorder,duplicate,truncate,reset
   --lie               acknowledge what is written and called, and do nothing
   --clock SECONDS     let the clock be wrong
+  --counter N         let the counter of what it sends, with --keys, begin at N
   --check             read it whole over TCP with our client, print what came of it, and end`;
 
 const OPTIONS = {
@@ -54,6 +55,7 @@ const OPTIONS = {
     misbehave: { type: "string" },
     lie: { type: "boolean", default: false },
     clock: { type: "string" },
+    counter: { type: "string" },
     check: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
   },
@@ -82,6 +84,7 @@ async function main(): Promise<number> {
     ...(security === undefined ? {} : { security }),
   });
   meter.lies = values.lie;
+  if (values.counter !== undefined) security?.rollCounter(wholeNumber("counter", values.counter));
   if (wrongBySeconds !== 0) meter.clock.set(meter.clock.now() + wrongBySeconds * 1000);
   for (const notice of meter.notices) console.log(`! ${notice}`);
   const served = {

@@ -17,7 +17,8 @@ function resolved(id: string, profiles: readonly MeterFacts[], heirs: readonly s
   const own = profiles.find((profile) => profile.id === id);
   if (own === undefined) {
     const wanted = heirs.length === 0 ? "" : `, which ${heirs.at(-1)} extends`;
-    throw new DlmsError("invalid-value", `there is no meter profile "${id}"${wanted}`);
+    const known = profiles.map((profile) => profile.id).join(", ");
+    throw new DlmsError("invalid-value", `there is no meter profile "${id}"${wanted}; there are ${known || "none"}`);
   }
   if (own.extends === undefined) return own;
   if (heirs.includes(id) || heirs.length >= MOST_ANCESTORS)

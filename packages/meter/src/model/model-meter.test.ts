@@ -243,11 +243,12 @@ test("its switches and its image transfer do what they should", async () => {
 test("it knows clients with a password and with keys, and no others", async () => {
   const key = (octet: number) => new Uint8Array(16).fill(octet);
   const keys = { globalUnicastEncryptionKey: key(1), authenticationKey: key(2), keyEncryptionKey: key(3) };
+  const security = new ModelSecurity(systemTitle(new Uint8Array(8).fill(7)), keys);
   const meter = new ModelMeter({
     file: parseMeterFile(SMALL),
     now: () => NOW,
     password: "12345678",
-    security: new ModelSecurity(systemTitle(new Uint8Array(8).fill(7)), keys),
+    security,
     clients: [
       { sap: 1, authentication: "gmac" },
       { sap: 32, authentication: "lls" },
@@ -280,6 +281,8 @@ test("it knows clients with a password and with keys, and no others", async () =
     },
   });
   assert.ok(await secured.get(energy));
+  security.rollCounter(1);
+  await assert.rejects(secured.get(energy), { code: "counter-replayed" });
 });
 
 test("what is no model is refused, and parts that are not understood are left out", () => {

@@ -34,6 +34,11 @@ export class ModelSecurity implements SecuritySetupPort<KeyObject> {
     this.#octets = keys;
   }
 
+  /** Lets the counter of what it sends go on from another place, back or ahead: what a swapped or reset meter does. */
+  rollCounter(next: number): void {
+    this.#sent = next - 1;
+  }
+
   readonly keys = {
     current: (): KeySet<KeyObject> => {
       this.#set ??= {
