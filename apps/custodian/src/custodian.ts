@@ -22,6 +22,7 @@ import {
   type VaultSource,
 } from "@meterkeep/custody";
 import { createPool, prepareSchema } from "@meterkeep/postgres";
+import { anchorsOf } from "./anchors.ts";
 import { closeDoors } from "./doors.ts";
 import { ledgerOptions } from "./ledger-options.ts";
 import { pkiOptions } from "./pki-options.ts";
@@ -78,6 +79,11 @@ export async function startCustodian(config: CustodianConfig, supervisor: Superv
       config.exchangeDirectory,
       "recipient.json",
       `${JSON.stringify(recipientFile(custody.recipient))}\n`,
+    );
+    await writePublic(
+      config.exchangeDirectory,
+      "trust-anchors.json",
+      `${JSON.stringify({ anchors: await anchorsOf(custody) })}\n`,
     );
     const channel = await listenOnChannel({
       ...custody,

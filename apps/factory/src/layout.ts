@@ -4,7 +4,8 @@ import { addressOf } from "./street-names.ts";
 /** One meter as the layout wants it, before it has an identity. */
 export interface PlannedMeter {
   readonly role: "home" | "transformer";
-  readonly profile: "idis-p2" | "dsmr-5" | "is15959";
+  readonly profile: "idis-p2" | "idis-p3" | "dsmr-5" | "is15959";
+  readonly securitySuite: 0 | 1 | 2;
   readonly phases: 1 | 3;
   readonly seed: number;
   readonly position: number;
@@ -38,11 +39,18 @@ const LIARS: Readonly<Record<number, KeyFault>> = { 7: "keepKeys", 13: "keepMast
 /** Ratings in kVA that transformers are made with. */
 const RATINGS = [50, 100, 160, 250, 400, 630, 1000, 1600, 2500, 4000, 6300, 10_000, 25_000, 63_000, 125_000] as const;
 
+/** Of the meters that would be of IDIS package 2, so many are of package 3, with certificates; of those so many of suite 2. */
+const CERTIFIED = 0.15;
+const SUITE_2 = 0.25;
+
 /** Every so many meters of the profile pushes without a tag. */
 const TAGLESS_EVERY = 12;
 
-/** Lays out the town: a function of the number of homes and the seed. */
-export function planTown(homes: number, seed: number): readonly PlannedFeeder[] {
+/**
+ * Lays out the town: a function of the number of homes and the seed, and of whether the customer has named a trust anchor
+ * that meters with certificates can be made with.
+ */
+export function planTown(homes: number, seed: number, hasAnchor = false): readonly PlannedFeeder[] {
   let tagless = 0;
   return FEEDERS.map((feeder, n) => {
     const count = Math.floor(homes / FEEDERS.length) + (n < homes % FEEDERS.length ? 1 : 0);
@@ -51,17 +59,20 @@ export function planTown(homes: number, seed: number): readonly PlannedFeeder[] 
       const kind = household(meterSeed).kind;
       const threePhase = ["heatPump", "car", "prosumer", "shop"].includes(kind) || uniform(meterSeed, 1) < 0.25;
       const draw = uniform(meterSeed, 2);
-      const profile = draw < 0.45 ? "idis-p2" : draw < 0.75 ? "dsmr-5" : "is15959";
+      const keyFault = feeder.path === "depot" ? (LIARS[home + 1] ?? "none") : "none";
+      const isCertified = hasAnchor && keyFault === "none" && uniform(meterSeed, 5) < CERTIFIED;
+      const profile = draw < 0.45 ? (isCertified ? "idis-p3" : "idis-p2") : draw < 0.75 ? "dsmr-5" : "is15959";
       const withoutTag = profile === "dsmr-5" && tagless++ % TAGLESS_EVERY === 5;
       return {
         role: "home",
         profile,
+        securitySuite: profile !== "idis-p3" ? 0 : uniform(meterSeed, 6) < SUITE_2 ? 2 : 1,
         phases: threePhase ? 3 : 1,
         seed: meterSeed,
         position: (home + between(meterSeed, 3, 0.2, 0.8)) / Math.max(1, count),
         label: addressOf(seed, n, FEEDERS.length, home),
         phase: threePhase ? 0 : (([1, 2, 3] as const)[Math.floor(uniform(meterSeed, 4) * 3)] ?? 1),
-        keyFault: feeder.path === "depot" ? (LIARS[home + 1] ?? "none") : "none",
+        keyFault,
         pushProtection: withoutTag ? "encrypted" : "authenticated-encrypted",
       };
     });
@@ -73,6 +84,7 @@ export function planTown(homes: number, seed: number): readonly PlannedFeeder[] 
       transformer: {
         role: "transformer",
         profile: "idis-p2",
+        securitySuite: 0,
         phases: 3,
         seed: derive(derive(seed, n + 1), 0),
         position: 0,

@@ -15,7 +15,7 @@ import { companionProfile, type FactoryKeys, productionLine, seedOf } from "@met
 import { FLAG, identityOf, reserveSerials } from "./identity.ts";
 import { type PlannedFeeder, type PlannedMeter, planTown } from "./layout.ts";
 import { writeDurably } from "./private-file.ts";
-import { parseRecipient } from "./recipient.ts";
+import { orderedAnchors, parseRecipient } from "./recipient.ts";
 import { type ClientSecret, ShipmentWriter } from "./shipment-writer.ts";
 import type { SigningKeys } from "./signing-keys.ts";
 
@@ -40,8 +40,8 @@ export interface Delivery {
   readonly file: string;
 }
 
-/** All security suites give keys of this length but suite 2, which nothing asks for yet. */
-const KEY_BYTES = 16;
+/** Octets of a key in each security suite. */
+const KEY_BYTES = { 0: 16, 1: 16, 2: 32 } as const;
 const SECRET_BYTES = 16;
 
 /**
@@ -63,7 +63,8 @@ export function manufacture(order: Order, signing: SigningKeys): Delivery {
 
 function fillOutbox(outbox: string, order: Order, signing: SigningKeys): void {
   const recipient = parseRecipient(readFileSync(join(order.exchangeDirectory, "recipient.json"), "utf8"));
-  const feeders = planTown(order.homes, seedOf(order.seed));
+  const anchors = orderedAnchors(join(order.exchangeDirectory, "trust-anchors.json"));
+  const feeders = planTown(order.homes, seedOf(order.seed), anchors.length > 0);
   const count = order.homes + feeders.length;
   let serial = reserveSerials(order.stateDirectory, count);
   const shipment = new ShipmentWriter(
@@ -80,13 +81,15 @@ function fillOutbox(outbox: string, order: Order, signing: SigningKeys): void {
   const production = openSync(join(outbox, "production.json-lines"), "wx", 0o600);
   const make = (feeder: PlannedFeeder, meter: PlannedMeter): string => {
     const identity = identityOf(meter, serial++);
-    const keys = freshKeys();
+    const { securitySuite } = meter;
+    const keys = freshKeys(securitySuite);
     const secrets = freshSecrets(meter.profile);
-    const common = { ...identity, profile: meter.profile, securitySuite: 0 } as const;
+    const common = { ...identity, profile: meter.profile, securitySuite } as const;
     shipment.add({ ...common, holders: [order.manufacturerName] }, keys, secrets);
     const line = productionLine({
       ...common,
       keys,
+      ...(securitySuite === 0 ? {} : { trustAnchors: anchors }),
       ...(secrets.length === 0 ? {} : { secrets: secretTexts(secrets) }),
       role: meter.role,
       phases: meter.phases,
@@ -167,9 +170,10 @@ function deliver(outbox: string, order: Order): Delivery {
 }
 
 /** Independent random keys from the system's generator: nothing derives one meter's keys from another's, or from a seed. */
-function freshKeys(): FactoryKeys {
-  const octets = randomBytes(4 * KEY_BYTES);
-  const key = (n: number): Uint8Array => Uint8Array.from(octets.subarray(n * KEY_BYTES, (n + 1) * KEY_BYTES));
+function freshKeys(securitySuite: keyof typeof KEY_BYTES): FactoryKeys {
+  const bytes = KEY_BYTES[securitySuite];
+  const octets = randomBytes(4 * bytes);
+  const key = (n: number): Uint8Array => Uint8Array.from(octets.subarray(n * bytes, (n + 1) * bytes));
   const keys = {
     globalUnicastEncryptionKey: key(0),
     globalBroadcastEncryptionKey: key(1),

@@ -1,4 +1,5 @@
-import { createHash, createPublicKey, type KeyObject } from "node:crypto";
+import { createHash, createPublicKey, type KeyObject, X509Certificate } from "node:crypto";
+import { existsSync, readFileSync } from "node:fs";
 import { FactoryError } from "./errors.ts";
 
 /** Whom a shipment is sealed to: the custodian's public keys. */
@@ -26,6 +27,33 @@ export function parseRecipient(text: string): Recipient {
     throw new FactoryError(
       "factory-recipient-malformed",
       `recipient.json cannot be used (${cause instanceof Error ? cause.message : String(cause)}). Ask the custodian for it anew.`,
+      { cause },
+    );
+  }
+}
+
+/**
+ * The roots that the customer wants its meters to trust, base64 of DER: they are burned in, and nothing changes them
+ * afterwards. None where the customer has named none.
+ *
+ * Throws `factory-recipient-malformed` where the file says something else.
+ */
+export function orderedAnchors(path: string): readonly string[] {
+  if (!existsSync(path)) return [];
+  try {
+    const { anchors } = JSON.parse(readFileSync(path, "utf8")) as { anchors: readonly Record<string, unknown>[] };
+    return anchors.map((anchor) => {
+      const { certificate, sha256 } = anchor;
+      const octets = Buffer.from(String(certificate), "base64");
+      if (createHash("sha256").update(octets).digest("hex") !== sha256)
+        throw new Error("an anchor is not the one that its SHA-256 names");
+      new X509Certificate(octets);
+      return octets.toString("base64");
+    });
+  } catch (cause) {
+    throw new FactoryError(
+      "factory-recipient-malformed",
+      `${path} cannot be used (${cause instanceof Error ? cause.message : String(cause)}). Ask the custodian for it anew.`,
       { cause },
     );
   }

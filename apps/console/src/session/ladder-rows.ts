@@ -53,6 +53,16 @@ const STEP_WORDS: Readonly<Record<string, string>> = {
   "change-secret": "Replace the secret of a client",
   "prove-secret": "Prove the client's new secret by opening with it",
   "refuse-old-secret": "Prove that the client's old secret is dead",
+  "enrolment-association": "Associate, to give it certificates",
+  "anchor-check": "Compare the trust anchor it was made with",
+  "certificate-list": "See which certificates it holds",
+  "generate-key-pair": "Have it make a key pair",
+  "certificate-request": "Take its request, which proves that it has the key",
+  "import-certificate": "Give it certificates of our authorities",
+  "compare-certificate": "Compare what it exports, octet for octet",
+  "remove-certificate": "Remove what is not ours",
+  "prove-signature": "Prove its identity by an association with signatures",
+  "signed-request": "Prove both keys by a signed answer under a key agreed on",
   "refuse-old-keys": "Prove that the old keys are dead",
 };
 

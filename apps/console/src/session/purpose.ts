@@ -6,4 +6,5 @@ export const PURPOSE_WORDS = {
   push: "Push",
   verify: "Verification",
   rotate: "Rotation of keys",
+  enrol: "Enrolment with certificates",
 } as const satisfies Record<SessionSummary["purpose"], string>;

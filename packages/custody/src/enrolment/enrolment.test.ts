@@ -27,6 +27,7 @@ async function takenOver(custody: TestCustody, foreign: readonly Uint8Array[] = 
   const meter = new TestMeter({ systemTitle: TITLE, certificates });
   await custody.add(meter, SUITE_1);
   assert.equal((await carryTakeover(custody, meter)).state.verdict, "proven");
+  custody.now += 10_000;
   await custody.custody.service.contactsDue({ limit: 10 }, HEAD_END);
   return { meter, certificates };
 }

@@ -23,6 +23,10 @@ const HOURS_A_DAY = 24;
 const POLICY_MILLISECONDS = 600_000;
 const MOST_PLANNED_AT_A_LOOK = 5000;
 
+/** Meters are enrolled when no takeover has ended for so long, or the first has waited for so long. */
+const QUIET_MILLISECONDS = 5000;
+const LONGEST_WAIT_MILLISECONDS = 60_000;
+
 /** What the cause adds to a meter's risk: a key that strangers may have goes before one that is merely old. */
 const CAUSE_RISK: Readonly<Record<EnrolmentCause, number>> = {
   renewal: 0,
@@ -49,6 +53,8 @@ export class Enrolments {
   readonly #queue: ContactQueue;
   /** Taken over since somebody asked last. What a process forgets, the next look at the policy finds. */
   readonly #takenOver = new Set<string>();
+  #firstTakenOver = 0;
+  #lastTakenOver = 0;
   #policy: EnrolmentPolicy | undefined;
   #lookedAt = Number.NEGATIVE_INFINITY;
 
@@ -68,16 +74,28 @@ export class Enrolments {
 
   /** A meter has been taken over: its enrolment comes next, where it can have one. */
   takenOver(title: string): void {
+    const { now } = this.#dependencies;
+    if (this.#takenOver.size === 0) this.#firstTakenOver = now();
+    this.#lastTakenOver = now();
     this.#takenOver.add(title);
   }
 
   /** Up to `limit` meters that want a contact for their certificates. */
   async due(limit: number): Promise<readonly string[]> {
     if (limit <= 0) return [];
+    await this.#planTakenOver();
+    return this.#queue.take(limit, (await this.#currentPolicy()).perDay / HOURS_A_DAY);
+  }
+
+  /** Takeovers go first: what they need is worth more than certificates are. */
+  async #planTakenOver(): Promise<void> {
+    const now = this.#dependencies.now();
+    const isQuiet = now - this.#lastTakenOver >= QUIET_MILLISECONDS;
+    if (this.#takenOver.size === 0 || (!isQuiet && now - this.#firstTakenOver < LONGEST_WAIT_MILLISECONDS)) return;
     const fresh = [...this.#takenOver].slice(0, MOST_PLANNED_AT_A_LOOK);
     for (const title of fresh) this.#takenOver.delete(title);
-    if (fresh.length > 0) await this.#plan("first", fresh, "policy", fresh.length);
-    return this.#queue.take(limit, (await this.#currentPolicy()).perDay / HOURS_A_DAY);
+    this.#firstTakenOver = now;
+    await this.#plan("first", fresh, "policy", fresh.length);
   }
 
   /** A meter wants its next contact so much later. */

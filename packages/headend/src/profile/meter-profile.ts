@@ -48,26 +48,29 @@ const COMMON = {
 
 const STATUS_BITS = { 3: "summer time", 7: "power came back within the interval" } as const;
 
+const IDIS_P2 = {
+  ...COMMON,
+  id: "idis-p2",
+  name: "IDIS package 2",
+  clients: { public: 16, management: 1, reading: 2 },
+  maxPduSizeBytes: 1024,
+  lists: true,
+  securityHeader: "general",
+  registers: ["1-0:1.8.0", "1-0:2.8.0", "1-0:1.7.0", "1-0:2.7.0", "1-0:32.7.0"],
+  loadProfile: {
+    obis: "1-0:99.1.0",
+    periodSeconds: 900,
+    capacityRows: 5760,
+    access: "range",
+    columns: ["clock", "status", { obis: "1-0:1.8.0", kind: "register" }, { obis: "1-0:2.8.0", kind: "register" }],
+    statusBits: STATUS_BITS,
+  },
+} as const satisfies MeterProfile;
+
 /** The companion profiles that this head-end reads, by id. */
 export const METER_PROFILES = {
-  "idis-p2": {
-    ...COMMON,
-    id: "idis-p2",
-    name: "IDIS package 2",
-    clients: { public: 16, management: 1, reading: 2 },
-    maxPduSizeBytes: 1024,
-    lists: true,
-    securityHeader: "general",
-    registers: ["1-0:1.8.0", "1-0:2.8.0", "1-0:1.7.0", "1-0:2.7.0", "1-0:32.7.0"],
-    loadProfile: {
-      obis: "1-0:99.1.0",
-      periodSeconds: 900,
-      capacityRows: 5760,
-      access: "range",
-      columns: ["clock", "status", { obis: "1-0:1.8.0", kind: "register" }, { obis: "1-0:2.8.0", kind: "register" }],
-      statusBits: STATUS_BITS,
-    },
-  },
+  "idis-p2": IDIS_P2,
+  "idis-p3": { ...IDIS_P2, id: "idis-p3", name: "IDIS package 3" },
   "dsmr-5": {
     ...COMMON,
     id: "dsmr-5",

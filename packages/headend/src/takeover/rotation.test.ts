@@ -66,6 +66,7 @@ function scripted(
         return close(end === "lost" ? "reconnect" : end);
       },
       rotationStates: async () => ({ states: [rotation(phase)] }),
+      enrolmentStates: async () => ({ states: [] }),
     },
     dial: async () => ({
       exchange: async () => {

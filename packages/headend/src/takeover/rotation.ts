@@ -1,18 +1,18 @@
 import { randomUUID } from "node:crypto";
-import type { Custodian, RotationState } from "@meterkeep/api/custodian";
+import { type Custodian, ENROLMENT_STEPS, type EnrolmentState, type RotationState } from "@meterkeep/api/custodian";
 import type { Meter } from "../inventory/meter.ts";
 import type { LadderEntry, SessionRecord } from "../session/ladder.ts";
 import { type ContactPorts, type ContactResult, carryContact } from "./contact.ts";
 
 export interface RotationPorts extends ContactPorts {
-  readonly custodian: Pick<Custodian, "nextContact" | "advanceContact" | "rotationStates">;
+  readonly custodian: Pick<Custodian, "nextContact" | "advanceContact" | "rotationStates" | "enrolmentStates">;
 }
 
-/** A rotation takes three contacts where nothing is lost; more than this in a row wait for their next turn. */
+/** A rotation takes three contacts, an enrolment two, where nothing is lost; more than this in a row wait for their next turn. */
 const MOST_CONTACTS = 8;
 
 /**
- * Carries the contacts of a rotation, one after the other, as long as the custodian wants the next at once. It decides
+ * Carries the contacts that a meter wants for its keys or its certificates, one after the other, as long as the custodian wants the next at once. It decides
  * nothing: what is lost is in the custodian's journal, and the custodian asks for the meter again.
  *
  * @returns the contacts as one session; undefined where nobody was spoken to.
@@ -31,26 +31,50 @@ export async function carryRotation(
     if (result.next !== "reconnect" || result.lost !== undefined) break;
   }
   if (ladder.length === 0) return undefined;
+  if (isEnrolment(ladder)) {
+    const { states } = await ports.custodian.enrolmentStates({ meters: [meter.systemTitle], after: undefined });
+    return contactsRecord("enrol", ladder, result?.lost, enrolmentEnd(states[0]), startedAt, ports.now());
+  }
   const { states } = await ports.custodian.rotationStates({
     meters: [meter.systemTitle],
     filter: "all",
     after: undefined,
   });
-  return rotationRecord(ladder, result?.lost, states[0], startedAt, ports.now());
+  return contactsRecord("rotate", ladder, result?.lost, rotationEnd(states[0]), startedAt, ports.now());
 }
 
-function rotationRecord(
+/** Whether the last contact was about certificates. */
+function isEnrolment(ladder: readonly LadderEntry[]): boolean {
+  const last = ladder.findLast(({ step }) => step !== "release")?.step ?? "";
+  return (ENROLMENT_STEPS as readonly string[]).includes(last);
+}
+
+/** What came of it, and in one sentence. */
+interface End {
+  readonly sentence: string;
+  readonly isRefused: boolean;
+}
+
+function rotationEnd(state: RotationState | undefined): End {
+  return { sentence: state?.sentence ?? "Its keys are being changed.", isRefused: state?.phase === "failed" };
+}
+
+function enrolmentEnd(state: EnrolmentState | undefined): End {
+  return { sentence: state?.sentence ?? "It is being given certificates.", isRefused: state?.phase === "failed" };
+}
+
+function contactsRecord(
+  purpose: "rotate" | "enrol",
   ladder: readonly LadderEntry[],
   lost: ContactResult["lost"],
-  state: RotationState | undefined,
+  { sentence, isRefused }: End,
   startedAt: number,
   endedAt: number,
 ): SessionRecord {
-  const sentence = state?.sentence ?? "Its keys are being changed.";
   return {
     id: randomUUID(),
-    purpose: "rotate",
-    outcome: lost !== undefined ? "lost" : state?.phase === "failed" ? "refused" : "done",
+    purpose,
+    outcome: lost !== undefined ? "lost" : isRefused ? "refused" : "done",
     ...(lost === undefined ? {} : { code: lost.code }),
     sentence: lost === undefined ? sentence : `The line was lost at ${ladder.at(-1)?.step}. ${sentence}`,
     startedAt,

@@ -19,6 +19,19 @@ const STEP_WORDS: Readonly<Record<string, readonly [toMeter: string, fromMeter: 
   "change-secret": ["Gives a client a new secret", "Answers the new secret"],
   "prove-secret": ["Associates as the client with its new secret", "Answers the client"],
   "refuse-old-secret": ["Tries the client's former secret, which must be refused", "Answers the former secret"],
+  "enrolment-association": ["Associates under the present keys, for certificates", "Answers the association"],
+  "anchor-check": ["Asks for the trust anchor it was made with", "Exports its trust anchor"],
+  "certificate-list": ["Asks which certificates it holds", "Names its certificates"],
+  "generate-key-pair": ["Has it make a new key pair", "Acknowledges a new key pair"],
+  "certificate-request": ["Asks for a certificate request, signed with the new key", "Sends its certificate request"],
+  "import-certificate": ["Gives it a certificate", "Acknowledges the certificate"],
+  "compare-certificate": ["Asks for a certificate, to be compared octet for octet", "Exports the certificate"],
+  "remove-certificate": ["Has it remove a certificate that is not ours", "Answers the removal"],
+  "prove-signature": ["Associates by signature, with the enrolled keys", "Answers by signature"],
+  "signed-request": [
+    "Asks something signed, ciphered under a key agreed on for this once",
+    "Answers signed, under a key agreed on",
+  ],
   release: ["Releases the association", "Confirms the release"],
 };
 

@@ -36,7 +36,7 @@ export interface SessionRunnerPorts {
     | "open"
     | "releaseSession"
     | "closeSession"
-    | "rotationStates"
+    | "rotationStates" | "enrolmentStates"
   >;
   readonly dial: Dial;
   readonly scalers: ScalerTable;
