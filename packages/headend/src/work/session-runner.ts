@@ -36,7 +36,8 @@ export interface SessionRunnerPorts {
     | "open"
     | "releaseSession"
     | "closeSession"
-    | "rotationStates" | "enrolmentStates"
+    | "rotationStates"
+    | "enrolmentStates"
   >;
   readonly dial: Dial;
   readonly scalers: ScalerTable;
