@@ -1,0 +1,238 @@
+import { randomBytes } from "node:crypto";
+import { chmodSync } from "node:fs";
+import { fromHex } from "@meterkeep/dlms";
+import { SecretKey } from "@meterkeep/dlms-node";
+import { launchEmbedded } from "@meterkeep/postgres";
+import { withTestDatabase } from "@meterkeep/postgres/testing";
+import pg from "pg";
+import { unsealKeys, workingKeys } from "../src/protocol/meter-keys.ts";
+import { takeoverMark } from "../src/records/marks.ts";
+import { withTakeoverMacs } from "../src/records/record-mac.ts";
+import { GroupCommitter } from "../src/store/committer.ts";
+import { CUSTODY_MIGRATIONS, postgresCustodyStore } from "../src/store/postgres-store.ts";
+import { PURPOSE } from "../src/store/records.ts";
+import { openVault } from "../src/vault/open-vault.ts";
+import type { Vault } from "../src/vault/vault.ts";
+import { percentile, perSecond } from "./figures.ts";
+
+const [UTILITY, ISLAND] = ["utility-1", "island-1"];
+const CHUNK = 500_000;
+/** Meters whose keys are really sealed, spread evenly over all: those that are looked up. */
+const SEALED = 100_000;
+const JOURNALS_PER_SECOND = 250;
+/** A million meters, each with a session every quarter of an hour. */
+const LOOKUPS_PER_SECOND = 1111;
+
+/** `npm run bench -- custody --records N`: so many meters' key records in one database, and what looking one up costs. */
+export async function benchRecords(count: number, seconds: number, folder: string): Promise<void> {
+  // On a disk and losing nothing, as an installation's own: what tests use lies in memory.
+  chmodSync(folder, 0o711);
+  const server = await launchEmbedded({
+    stateDirectory: `${folder}/postgres`,
+    socketDirectory: `${folder}/run`,
+    log: () => undefined,
+  });
+  process.env["METERKEEP_TEST_DATABASE_URL"] = server.adminUrl;
+  try {
+    await benchIn(count, seconds, folder);
+  } finally {
+    await server.stop();
+  }
+}
+
+async function benchIn(count: number, seconds: number, folder: string): Promise<void> {
+  await withTestDatabase(
+    { migrations: CUSTODY_MIGRATIONS, maxConnections: 8 },
+    async ({ pool, adminUrl, database }) => {
+      const admin = new pg.Client({ connectionString: adminUrl });
+      await admin.connect();
+      const store = postgresCustodyStore(pool);
+      const { vault } = await openVault(store, { kind: "file", path: `${folder}/root.key` }, 0);
+      const began = performance.now();
+      await load(adminUrl, admin, count);
+      const step = Math.max(1, Math.floor(count / SEALED));
+      const sealed = Math.floor(count / step);
+      await sealSome(admin, vault, step, sealed);
+      console.log(
+        `${count.toLocaleString("en")} meters, 4 keys each, loaded in ${Math.round((performance.now() - began) / 1000)} s`,
+      );
+      await printSizes(admin, database, count);
+      const committer = new GroupCommitter(store);
+      console.log("looking up a meter's whole file and unwrapping its two working keys, meters drawn uniformly:");
+      const draw = () => titleOf((1 + Math.floor(Math.random() * (sealed - 1))) * step);
+      const lookup = () => lookUp(store, vault, draw());
+      await measure("cold, 4 under way", lookup, 4, seconds);
+      await measure("4 under way", lookup, 4, seconds);
+      await measure("one at a time", lookup, 1, seconds);
+      let journals = 0;
+      let isOver = false;
+      const slowest: number[] = [];
+      const write = async (at: number): Promise<void> => {
+        const from = performance.now();
+        const place = { utility: UTILITY, island: ISLAND, systemTitle: titleOf(at), setup: 0 };
+        const record = {
+          ...place,
+          takeover: 1,
+          revision: 1,
+          journal: JOURNAL,
+          openedAt: Date.now(),
+          closedAt: undefined,
+        };
+        const [takeover] = await withTakeoverMacs(vault, [record]);
+        await committer.submit({
+          writes: [{ kind: "put-takeover", takeover: takeover! }],
+          entries: [takeoverMark(takeover!, Date.now())],
+        });
+        journals += 1;
+        slowest.push(performance.now() - from);
+      };
+      const writing = (async () => {
+        const under: Promise<void>[] = [];
+        const start = performance.now();
+        for (let n = 0; !isOver; n += 1) {
+          under.push(write(1 + ((n * 7919) % count)));
+          const ahead = ((n + 1) * 1000) / JOURNALS_PER_SECOND - (performance.now() - start);
+          if (ahead > 0) await new Promise((resolve) => setTimeout(resolve, ahead));
+        }
+        await Promise.all(under);
+        return journals / ((performance.now() - start) / 1000);
+      })();
+      await measurePaced(`${LOOKUPS_PER_SECOND} a second, beside journals`, lookup, LOOKUPS_PER_SECOND, seconds);
+      isOver = true;
+      const rate = await writing;
+      console.log(
+        `journals of rotations beside that    ${rate.toFixed(0)} a second (asked for ${JOURNALS_PER_SECOND}), each with its ledger entry, p99 ${percentile(slowest, 0.99)} ms`,
+      );
+      await admin.end();
+    },
+  );
+}
+
+const JOURNAL = JSON.stringify({ form: 1, note: "x".repeat(900) });
+
+function titleOf(number: number): string {
+  return `545354${number.toString(16).toUpperCase().padStart(10, "0")}`;
+}
+
+/**
+ * Rows made by the server itself, as COPY would bring them: in key order, each table in one transaction with its
+ * truncation, so that it is synced at the end instead of logged row by row, and without the checks of foreign keys. The
+ * index of check values, which come in no order, is built afterwards.
+ */
+async function load(adminUrl: string, admin: pg.Client, count: number): Promise<void> {
+  await admin.query("alter table key_check_values drop constraint key_check_values_pkey");
+  const title = "decode('545354' || lpad(to_hex(n), 10, '0'), 'hex')";
+  const random = (uuids: number) => Array.from({ length: uuids }, () => "uuid_send(gen_random_uuid())").join(" || ");
+  const meters = `insert into meters select '${UTILITY}', '${ISLAND}', ${title}, 'shipped', 'TST' || n, n::text, 'T-100', 'A', '1.0',
+    'idis-p2', 0, 'TST', 'Test Meters', '{Test Meters}', '00112233445566778899aabbccddeeff', n, 1795000000000
+    from generate_series($1::int, $2::int) n`;
+  const keys = `insert into meter_keys (utility, island, system_title, setup, purpose, version, state, origin, sealed, created_ms)
+    select '${UTILITY}', '${ISLAND}', ${title}, 0, p, 1, 'active', 'generated', ${random(3)} || '\\x00', 1795000000000
+    from generate_series($1::int, $2::int) n, generate_series(0, 3) p`;
+  const checks = `insert into key_check_values select ${random(2)}, '${UTILITY}', '${ISLAND}', ${title}
+    from generate_series($1::int, $2::int) n, generate_series(0, 2) p`;
+  const run = async (table: string, statement: string, after: readonly string[] = []): Promise<void> => {
+    const client = new pg.Client({ connectionString: adminUrl });
+    await client.connect();
+    await client.query("set session_replication_role = replica");
+    await client.query("set maintenance_work_mem = '1GB'");
+    await client.query("begin");
+    if (table !== "meters") await client.query(`truncate ${table}`);
+    for (let at = 1; at <= count; at += CHUNK) await client.query(statement, [at, Math.min(at + CHUNK - 1, count)]);
+    for (const one of after) await client.query(one);
+    await client.query("commit");
+    await client.end();
+  };
+  const primary = "alter table key_check_values add primary key (check_value)";
+  await Promise.all([
+    run("meters", meters).then(() => run("key_check_values", checks, [primary])),
+    run("meter_keys", keys),
+  ]);
+  await admin.query("analyze");
+}
+
+/** Seals keys of every `step`th meter in the place of what stands there. */
+async function sealSome(admin: pg.Client, vault: Vault, step: number, sealed: number): Promise<void> {
+  for (let at = 0; at < sealed; at += 1000) {
+    const titles = Array.from({ length: Math.min(1000, sealed - at) }, (_, n) => titleOf((at + n + 1) * step));
+    const keys = titles.flatMap((systemTitle) =>
+      [PURPOSE.GUEK, PURPOSE.GAK].map((purpose) => ({
+        place: { utility: UTILITY, island: ISLAND, systemTitle: fromHex(systemTitle), setup: 0, purpose, version: 1 },
+        key: SecretKey.take(new Uint8Array(randomBytes(16))),
+      })),
+    );
+    const records = await vault.seal(keys);
+    await admin.query(
+      `update meter_keys k set sealed = w.sealed from unnest($1::bytea[], $2::smallint[], $3::bytea[]) as w (title, purpose, sealed)
+       where (k.utility, k.island, k.system_title, k.setup, k.purpose, k.version) = ($4, $5, w.title, 0, w.purpose, 1)`,
+      [
+        keys.map(({ place }) => Buffer.from(place.systemTitle)),
+        keys.map(({ place }) => place.purpose),
+        records.map((record) => Buffer.from(record)),
+        UTILITY,
+        ISLAND,
+      ],
+    );
+  }
+}
+
+async function printSizes(admin: pg.Client, database: string, count: number): Promise<void> {
+  const { rows } = await admin.query<{ name: string; bytes: string }>(
+    `select relname as name, pg_total_relation_size(oid) as bytes from pg_class
+     where relname in ('meters', 'meter_keys', 'key_check_values')
+     union all select 'database', pg_database_size($1)`,
+    [database],
+  );
+  for (const { name, bytes } of rows)
+    console.log(
+      `  ${name.padEnd(18)} ${(Number(bytes) / 1e9).toFixed(2).padStart(7)} GB, ${Math.round(Number(bytes) / count)} octets a meter`,
+    );
+}
+
+async function lookUp(store: ReturnType<typeof postgresCustodyStore>, vault: Vault, title: string): Promise<void> {
+  const file = await store.load(title);
+  if (file === undefined) throw new Error(`${title} is not there`);
+  const names = [
+    { purpose: PURPOSE.GUEK, version: 1 },
+    { purpose: PURPOSE.GAK, version: 1 },
+  ];
+  const [unicast, authentication] = (await unsealKeys(vault, file.keys, names)) as [SecretKey, SecretKey];
+  using keys = workingKeys(unicast, authentication);
+  void keys;
+}
+
+async function measure(name: string, call: () => Promise<void>, lanes: number, seconds: number): Promise<void> {
+  const latencies: number[] = [];
+  const began = performance.now();
+  const lane = async (): Promise<void> => {
+    while (performance.now() - began < seconds * 1000) {
+      const from = performance.now();
+      await call();
+      latencies.push(performance.now() - from);
+    }
+  };
+  await Promise.all(Array.from({ length: lanes }, lane));
+  const rate = (latencies.length * 1000) / (performance.now() - began);
+  console.log(
+    `  ${name.padEnd(34)} ${perSecond(rate)} a second, p50 ${percentile(latencies, 0.5)} ms, p99 ${percentile(latencies, 0.99)} ms`,
+  );
+}
+
+/** Calls that arrive at a rate, whether those before are answered or not. */
+async function measurePaced(name: string, call: () => Promise<void>, rate: number, seconds: number): Promise<void> {
+  const latencies: number[] = [];
+  const under: Promise<void>[] = [];
+  const began = performance.now();
+  for (let n = 0; n < rate * seconds; n += 1) {
+    const due = began + (n * 1000) / rate;
+    const ahead = due - performance.now();
+    if (ahead > 0) await new Promise((resolve) => setTimeout(resolve, ahead));
+    const from = performance.now();
+    under.push(call().then(() => void latencies.push(performance.now() - from)));
+  }
+  await Promise.all(under);
+  const done = (latencies.length * 1000) / (performance.now() - began);
+  console.log(
+    `  ${name.padEnd(34)} ${perSecond(done)} a second, p50 ${percentile(latencies, 0.5)} ms, p99 ${percentile(latencies, 0.99)} ms`,
+  );
+}
