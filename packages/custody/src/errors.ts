@@ -8,6 +8,7 @@ export const CUSTODY_ERROR_CODES = [
   "vault-record-not-authentic",
   "vault-key-unknown",
   "vault-unavailable",
+  "token-unfit",
   "tokens-file-malformed",
   "record-not-authentic",
   "record-put-back",

@@ -117,6 +117,32 @@ static CK_RV unwrap(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism, CK_OB
   return result;
 }
 
+static CK_RV encrypt_init(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism, CK_OBJECT_HANDLE key) {
+  BEFORE(1);
+  return real.C_EncryptInit(session, mechanism, fault == WRONG_HANDLE ? another(session, key) : key);
+}
+
+static CK_RV encrypt(CK_SESSION_HANDLE session, CK_BYTE_PTR data, CK_ULONG length, CK_BYTE_PTR cipher, CK_ULONG_PTR room) {
+  BEFORE(0);
+  return real.C_Encrypt(session, data, length, cipher, room);
+}
+
+static CK_RV decrypt_init(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism, CK_OBJECT_HANDLE key) {
+  BEFORE(1);
+  return real.C_DecryptInit(session, mechanism, fault == WRONG_HANDLE ? another(session, key) : key);
+}
+
+static CK_RV decrypt(CK_SESSION_HANDLE session, CK_BYTE_PTR cipher, CK_ULONG length, CK_BYTE_PTR data, CK_ULONG_PTR room) {
+  BEFORE(0);
+  return real.C_Decrypt(session, cipher, length, data, room);
+}
+
+static CK_RV derive(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism, CK_OBJECT_HANDLE base, CK_ATTRIBUTE_PTR template,
+                    CK_ULONG attributes, CK_OBJECT_HANDLE_PTR key) {
+  BEFORE(1);
+  return real.C_DeriveKey(session, mechanism, fault == WRONG_HANDLE ? another(session, base) : base, template, attributes, key);
+}
+
 static CK_RV find_init(CK_SESSION_HANDLE session, CK_ATTRIBUTE_PTR template, CK_ULONG attributes) {
   BEFORE(0);
   return real.C_FindObjectsInit(session, template, attributes);
@@ -149,6 +175,11 @@ CK_RV C_GetFunctionList(CK_FUNCTION_LIST_PTR_PTR list) {
     shim.C_SignInit = sign_init;
     shim.C_Sign = sign;
     shim.C_UnwrapKey = unwrap;
+    shim.C_EncryptInit = encrypt_init;
+    shim.C_Encrypt = encrypt;
+    shim.C_DecryptInit = decrypt_init;
+    shim.C_Decrypt = decrypt;
+    shim.C_DeriveKey = derive;
     shim.C_FindObjectsInit = find_init;
     shim.C_OpenSession = open_session;
     shim.C_GetSlotList = slots;

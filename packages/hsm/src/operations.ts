@@ -14,13 +14,47 @@ export interface TransportKey {
   readonly exponent: Uint8Array;
 }
 
+/** A meter's encryption key that only tokens open: wrapped for the place it belongs to. */
+export interface WrappedEncryptionKey {
+  /** What the wrapping is bound to. */
+  readonly place: Uint8Array;
+  /** AES key wrap (RFC 3394) under a key that the token derives of its secret and the place. */
+  readonly octets: Uint8Array;
+  /** Tells a wrong key from a right one before it is used: the first 8 octets of a GMAC. */
+  readonly checkValue: Uint8Array;
+}
+
+/** AES-GCM with a tag of 12 octets, done by the token. */
+export interface GcmRequest {
+  readonly key: WrappedEncryptionKey;
+  /** Verify and decipher `text`, which ends with its tag; else encipher it. */
+  readonly open: boolean;
+  readonly iv: Uint8Array;
+  /** Additional data. Whoever asks has it in clear, and with it the authentication key that is part of it. */
+  readonly data: Uint8Array;
+  readonly text: Uint8Array;
+}
+
+/** What a token does with encryption keys that stay inside it. */
+export interface EncryptionKeyOperations {
+  /** Wraps keys for their places. */
+  wrapEncryptionKeys(
+    secret: WrappedSecret,
+    keys: readonly { readonly place: Uint8Array; readonly octets: Uint8Array }[],
+  ): WrappedEncryptionKey[];
+  /** The keys in clear: for what changes them. */
+  revealEncryptionKeys(secret: WrappedSecret, keys: readonly WrappedEncryptionKey[]): Uint8Array[];
+  /** What each request comes to: text and tag, or the plain text, or undefined where a tag does not fit. */
+  gcm(secret: WrappedSecret, requests: readonly GcmRequest[]): (Uint8Array | undefined)[];
+}
+
 export type TokenCurve = "P-256" | "P-384";
 
 /**
  * What a token does for the platform. Operations can be repeated without harm: the process that carries them out may be
  * killed in the middle of one, which is then asked again.
  */
-export interface TokenOperations {
+export interface TokenOperations extends EncryptionKeyOperations {
   /** What the token is and offers. */
   describe(): TokenDescription;
   /** Tries what the platform would ask of it, and leaves nothing behind. */

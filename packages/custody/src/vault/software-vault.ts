@@ -40,6 +40,7 @@ export function softwareVault(rootKey: SecretKey, vaultKeys: VaultKeys): Vault {
       }
       return keys;
     },
+    tokenKey: async () => undefined,
     checkValues: async (keys) =>
       keys.map((key) => key.lend((bytes) => new Uint8Array(createHmac("sha256", checking).update(bytes).digest()))),
     authenticate: async (texts) =>

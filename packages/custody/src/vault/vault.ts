@@ -13,6 +13,24 @@ export interface PlacedRecord {
   readonly sealed: Uint8Array;
 }
 
+/** AES-GCM with a tag of 12 octets that a token does: `text` ends with its tag where it is to be opened. */
+export interface TokenGcm {
+  readonly open: boolean;
+  readonly iv: Uint8Array;
+  readonly data: Uint8Array;
+  readonly text: Uint8Array;
+}
+
+/** An encryption key that stays in a token: what is asked of it is answered there. */
+export class TokenKey {
+  /** What each request comes to; undefined where a tag does not fit. @throws CustodyError `vault-unavailable` */
+  readonly gcm: (requests: readonly TokenGcm[]) => Promise<readonly (Uint8Array | undefined)[]>;
+
+  constructor(gcm: TokenKey["gcm"]) {
+    this.gcm = gcm;
+  }
+}
+
 /**
  * Keeps keys under keys: what leaves it is sealed, what it lends is a `SecretKey`.
  *
@@ -24,6 +42,12 @@ export interface Vault {
   seal(keys: readonly PlacedKey[]): Promise<Uint8Array[]>;
   /** Unseals meter keys; the caller disposes of them. @throws CustodyError `vault-record-not-authentic`. */
   unseal(records: readonly PlacedRecord[]): Promise<SecretKey[]>;
+  /**
+   * The key of a record that stays in a token; undefined for one that is unsealed to be used.
+   *
+   * It is still unsealed by `unseal`, for what changes it: its meter's next key, and a shipment to another owner.
+   */
+  tokenKey(record: PlacedRecord): Promise<TokenKey | undefined>;
   /**
    * Keyed check values: equal for equal keys whatever their place, of no use without the vault. They prove that no two
    * meters share a key.

@@ -10,7 +10,7 @@ import { findSlot, loadCryptoki } from "./cryptoki.ts";
 type Work = ToToken & { readonly kind: "do" };
 type Outcome = FromToken & { readonly kind: "done" | "refused" };
 
-/** A piece of one call: MACs over many texts go to as many sessions as are idle. */
+/** A piece of one call: a list is shared out among as many sessions as are idle. */
 interface Piece {
   readonly work: Work;
   readonly call: Call;
@@ -25,6 +25,9 @@ interface Call {
   /** A piece was refused, and the caller knows: it waits for no second answer. */
   isRefused: boolean;
 }
+
+/** Operations over a list, whose parts can be done in several sessions at once. */
+const SPLIT: ReadonlySet<string> = new Set(["macs", "gcm"]);
 
 const idle: Worker[] = [];
 const busy = new Map<Worker, Piece>();
@@ -78,8 +81,8 @@ function hand(): void {
 }
 
 function split(work: Work, sessions: number): readonly Work[] {
-  const [secret, texts, isChecked] = work.args as [unknown, readonly Uint8Array[], boolean | undefined];
-  if (work.operation !== "macs" || texts.length < 2) return [work];
+  const [secret, texts, isChecked] = work.args as [unknown, readonly unknown[], boolean | undefined];
+  if (!SPLIT.has(work.operation) || texts.length < 2) return [work];
   const size = Math.ceil(texts.length / sessions);
   const count = Math.ceil(texts.length / size);
   return Array.from({ length: count }, (_, at) => ({

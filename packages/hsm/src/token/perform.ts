@@ -2,6 +2,7 @@ import type { Handle } from "pkcs11js";
 import { HsmError } from "../errors.ts";
 import type { TokenCurve, TokenDescription, TokenOperations, TransportKey, WrappedSecret } from "../operations.ts";
 import { unpadded } from "./cryptoki.ts";
+import { encryptionKeysIn } from "./encryption-keys.ts";
 import { probeIn } from "./probe.ts";
 import type { TokenSession } from "./session.ts";
 import { CURVE_PARAMETERS, mechanisms, SECRET_BYTES, templates } from "./templates.ts";
@@ -152,6 +153,7 @@ export function performIn(session: TokenSession): TokenOperations {
     importSecret,
     keyPair,
     sign,
+    ...encryptionKeysIn(session, opened),
   };
 }
 

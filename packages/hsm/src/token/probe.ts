@@ -1,5 +1,6 @@
 import type { Handle, Mechanism, Template } from "pkcs11js";
 import type { Trial } from "../operations.ts";
+import { ENCRYPTION_KEYS_PURPOSE } from "./probe-purpose.ts";
 import type { TokenSession } from "./session.ts";
 import { mechanisms, templates } from "./templates.ts";
 
@@ -102,7 +103,7 @@ export function probeIn(session: TokenSession): Trial[] {
     // A zero-length slice of something: an empty buffer is a null pointer to the binding, and that asks for the length.
     ["GMAC, IV from outside, tag of 12", TEXT.subarray(0, 0)],
   ] as const)
-    attempt(name, "encryption keys that stay in the token", (at) => {
+    attempt(name, ENCRYPTION_KEYS_PURPOSE, (at) => {
       const key = library.C_GenerateKey(at, mechanism.makeWrappingKey, [
         { type: ck.CKA_CLASS, value: ck.CKO_SECRET_KEY },
         { type: ck.CKA_KEY_TYPE, value: ck.CKK_AES },
@@ -122,6 +123,14 @@ export function probeIn(session: TokenSession): Trial[] {
         return library.C_Encrypt(at, plain, Buffer.alloc(plain.length + TAG_BITS / 8));
       };
     });
+  attempt("keys derived by AES-CBC", ENCRYPTION_KEYS_PURPOSE, (at) => {
+    const [under, key] = [wrapping(at), secret(at)];
+    const wrapped = library.C_WrapKey(at, mechanism.keyWrap, under, key, Buffer.alloc(40));
+    const master = library.C_UnwrapKey(at, mechanism.keyWrap, under, wrapped, template.deriving);
+    const parameter = { type: ck.CK_PARAMS_AES_CBC, iv: Buffer.alloc(16), data: Buffer.alloc(32, 3) };
+    const derivation = { mechanism: ck.CKM_AES_CBC_ENCRYPT_DATA, parameter } as Mechanism;
+    return () => library.C_DestroyObject(at, library.C_DeriveKey(at, derivation, master, template.placeKey));
+  });
   trials.push(sessionsAtOnce(session));
   return trials;
 }

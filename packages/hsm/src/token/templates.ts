@@ -34,8 +34,38 @@ export function templates(ck: Cryptoki["ck"]) {
     { type: ck.CKA_EXTRACTABLE, value: true },
     { type: ck.CKA_SIGN, value: true },
   ];
+  const aes: Template = [
+    { type: ck.CKA_CLASS, value: ck.CKO_SECRET_KEY },
+    { type: ck.CKA_KEY_TYPE, value: ck.CKK_AES },
+    { type: ck.CKA_TOKEN, value: false },
+    { type: ck.CKA_PRIVATE, value: true },
+  ];
   return {
     secret,
+    /** The same secret as the key from which the keys of places are derived. */
+    deriving: [...aes, ...guarded.slice(1), { type: ck.CKA_DERIVE, value: true }] as Template,
+    /** What wraps and unwraps what belongs to one place. */
+    placeKey: [
+      ...aes,
+      ...guarded.slice(1),
+      { type: ck.CKA_VALUE_LEN, value: SECRET_BYTES },
+      { type: ck.CKA_WRAP, value: true },
+      { type: ck.CKA_UNWRAP, value: true },
+    ] as Template,
+    /** An encryption key at work: it never leaves the token, and only ciphers. */
+    encryptionKey: [
+      ...aes,
+      ...guarded.slice(1),
+      { type: ck.CKA_ENCRYPT, value: true },
+      { type: ck.CKA_DECRYPT, value: true },
+    ] as Template,
+    /** An encryption key on its way in or out, for a moment. */
+    leavingKey: [
+      ...aes,
+      { type: ck.CKA_SENSITIVE, value: false },
+      { type: ck.CKA_EXTRACTABLE, value: true },
+      { type: ck.CKA_ENCRYPT, value: true },
+    ] as Template,
     freshSecret: [...secret, { type: ck.CKA_VALUE_LEN, value: SECRET_BYTES }] as Template,
     wrappingKey: (label: string): Template => [
       ...object(ck.CKO_SECRET_KEY, label),

@@ -1,6 +1,7 @@
 import { Token, type TokenOptions } from "@meterkeep/hsm";
 import type { VaultSecretRecords } from "../../store/store.ts";
 import type { Vault } from "../vault.ts";
+import type { IslandOfKeys } from "./encryption-keys.ts";
 import { TokenSet } from "./token-set.ts";
 import { tokenVault } from "./token-vault.ts";
 import { VaultSecrets } from "./vault-secrets.ts";
@@ -9,6 +10,8 @@ import { VaultSecrets } from "./vault-secrets.ts";
 export interface TokensSource {
   readonly kind: "tokens";
   readonly tokens: readonly TokenOptions[];
+  /** Islands whose unicast encryption keys stay in the tokens; none unless given. */
+  readonly encryptionKeysOf?: readonly IslandOfKeys[];
 }
 
 /** Hears what happens to the vault's tokens: a kind of ledger entry and its body. */
@@ -34,7 +37,8 @@ export async function openTokenVault(records: VaultSecretRecords, source: Tokens
   let vault: Vault;
   const before = await records.find("*", "*");
   try {
-    vault = await tokenVault(set, secrets);
+    if ((source.encryptionKeysOf ?? []).length > 0) await set.requireEncryptionKeys();
+    vault = await tokenVault(set, secrets, source.encryptionKeysOf);
   } catch (error) {
     await close();
     throw error;

@@ -1,6 +1,13 @@
 import { createHash, createPublicKey, verify } from "node:crypto";
 import type { Curve } from "@meterkeep/dlms";
-import { HsmError, type Token, type WrappedSecret } from "@meterkeep/hsm";
+import {
+  ENCRYPTION_KEYS_PURPOSE,
+  type GcmRequest,
+  HsmError,
+  type Token,
+  type WrappedEncryptionKey,
+  type WrappedSecret,
+} from "@meterkeep/hsm";
 import { isSignedBy, type PublicKey, signatureOf } from "@meterkeep/pki";
 import { CustodyError } from "../../errors.ts";
 import type { VaultSecret } from "../../store/store.ts";
@@ -75,6 +82,45 @@ export class TokenSet implements SigningTokens {
    */
   macs(secret: VaultSecret, texts: readonly Uint8Array[], isChecked = false): Promise<Uint8Array[]> {
     return this.#withSecret(secret, ({ calls }, copy) => calls.macs(copy, texts, isChecked));
+  }
+
+  /** Wraps an encryption key in one of the tokens. */
+  async wrapEncryptionKey(
+    secret: VaultSecret,
+    key: { readonly place: Uint8Array; readonly octets: Uint8Array },
+  ): Promise<WrappedEncryptionKey> {
+    return (await this.#withSecret(secret, ({ calls }, copy) => calls.wrapEncryptionKeys(copy, [key])))[0]!;
+  }
+
+  /** An encryption key in clear. */
+  async revealEncryptionKey(secret: VaultSecret, key: WrappedEncryptionKey): Promise<Uint8Array> {
+    return (await this.#withSecret(secret, ({ calls }, copy) => calls.revealEncryptionKeys(copy, [key])))[0]!;
+  }
+
+  /** AES-GCM in one of the tokens. */
+  gcm(secret: VaultSecret, requests: readonly GcmRequest[]): Promise<(Uint8Array | undefined)[]> {
+    return this.#withSecret(secret, ({ calls }, copy) => calls.gcm(copy, requests));
+  }
+
+  /**
+   * Requires that every token that answers can keep encryption keys: a vector and additional data from outside, a tag of
+   * 12 octets, and keys derived of a secret.
+   *
+   * @throws CustodyError `token-unfit`
+   */
+  async requireEncryptionKeys(): Promise<void> {
+    for (const token of this.#tokens) {
+      const trials = await token.calls.probe().catch((error: unknown) => {
+        this.#onIncident({ token: token.label, error: error as HsmError });
+        return [];
+      });
+      const refused = trials.find((trial) => trial.purpose === ENCRYPTION_KEYS_PURPOSE && trial.refused !== undefined);
+      if (refused !== undefined)
+        throw new CustodyError(
+          "token-unfit",
+          `token ${token.label} cannot keep encryption keys: ${refused.name} gives ${refused.refused}`,
+        );
+    }
   }
 
   /**

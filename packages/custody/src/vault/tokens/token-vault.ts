@@ -5,6 +5,7 @@ import type { VaultSecret } from "../../store/store.ts";
 import { envelopeKeyVersion, openEnvelope, sealEnvelope } from "../envelope.ts";
 import { boundData, keyPlaceData } from "../key-place.ts";
 import type { PlacedRecord, Vault } from "../vault.ts";
+import { EncryptionKeys, type IslandOfKeys, isOfTokens } from "./encryption-keys.ts";
 import type { TokenSet } from "./token-set.ts";
 import type { VaultSecrets } from "./vault-secrets.ts";
 
@@ -19,7 +20,12 @@ const WHOLE = ["*", "*"] as const;
  * utility and island, over the salt and the place the record belongs to. One operation of a token for each key that is
  * opened, two for each that is sealed; nothing opens without a token.
  */
-export async function tokenVault(tokens: TokenSet, secrets: VaultSecrets): Promise<Vault> {
+export async function tokenVault(
+  tokens: TokenSet,
+  secrets: VaultSecrets,
+  islands: readonly IslandOfKeys[] = [],
+): Promise<Vault> {
+  const encryptionKeys = new EncryptionKeys(tokens, secrets, islands);
   const derivation = new Derivation(tokens);
   const whole = await secrets.current(...WHOLE);
   // Keyed hashes and MACs of rows are made here, under keys of the token for that use alone: they open nothing.
@@ -59,7 +65,11 @@ export async function tokenVault(tokens: TokenSet, secrets: VaultSecrets): Promi
     kind: "tokens",
     seal: async (keys) => {
       const sealed: Uint8Array[] = [];
-      for (const [{ utility, island }, group] of byIsland(keys)) {
+      const stays = keys.map((key) => encryptionKeys.takes(key));
+      for (const [at, key] of keys.entries()) if (stays[at]) sealed[at] = await encryptionKeys.seal(key);
+      for (const [{ utility, island }, all] of byIsland(keys)) {
+        const group = all.filter(({ at }) => !stays[at]);
+        if (group.length === 0) continue;
         const items = group.map(({ item: { place, key } }) => ({ data: keyPlaceData(place), key }));
         const records = await seal(await secrets.current(utility, island), items);
         for (const [at, record] of records.entries()) sealed[group[at]!.at] = record;
@@ -68,7 +78,9 @@ export async function tokenVault(tokens: TokenSet, secrets: VaultSecrets): Promi
     },
     unseal: async (records) => {
       const opened: SecretKey[] = [];
-      for (const [{ utility, island, version }, group] of bySecret(records)) {
+      const stays = records.map(({ sealed }) => isOfTokens(sealed));
+      for (const [at, record] of records.entries()) if (stays[at]) opened[at] = await encryptionKeys.reveal(record);
+      for (const [{ utility, island, version }, group] of bySecret(records, stays)) {
         const secret = await secrets.version(utility, island, version);
         if (secret === undefined)
           throw new CustodyError("vault-key-unknown", `no vault secret ${version} for ${utility}/${island}`);
@@ -77,6 +89,7 @@ export async function tokenVault(tokens: TokenSet, secrets: VaultSecrets): Promi
       }
       return opened;
     },
+    tokenKey: async (record) => (isOfTokens(record.sealed) ? encryptionKeys.key(record) : undefined),
     checkValues: async (keys) => keys.map((key) => key.lend((bytes) => hmac(checking!, bytes))),
     authenticate: async (texts) => texts.map((text) => hmac(authenticating!, text)),
     sealNamed: async (name, key) => (await seal(whole, [{ data: namedData(name), key }]))[0]!,
@@ -146,17 +159,22 @@ function byIsland<T extends { readonly place: { readonly utility: string; readon
   return grouped(items, ({ place: { utility, island } }) => ({ utility, island }));
 }
 
-function bySecret(records: readonly PlacedRecord[]) {
-  return grouped(records, ({ place: { utility, island }, sealed }) => {
+function bySecret(records: readonly PlacedRecord[], leftOut: readonly boolean[]) {
+  const groups = grouped(records, ({ place: { utility, island }, sealed }, at) => {
+    if (leftOut[at]) return { utility, island, version: -1 };
     const version = envelopeKeyVersion(sealed.subarray(Math.min(SALT_BYTES, sealed.length)));
     return { utility, island, version };
   });
+  return groups.filter(([{ version }]) => version >= 0);
 }
 
-function grouped<T, Key extends object>(items: readonly T[], keyOf: (item: T) => Key): [Key, Numbered<T>[]][] {
+function grouped<T, Key extends object>(
+  items: readonly T[],
+  keyOf: (item: T, at: number) => Key,
+): [Key, Numbered<T>[]][] {
   const groups = new Map<string, [Key, Numbered<T>[]]>();
   for (const [at, item] of items.entries()) {
-    const key = keyOf(item);
+    const key = keyOf(item, at);
     const name = JSON.stringify(Object.values(key));
     const group = groups.get(name);
     if (group === undefined) groups.set(name, [key, [{ item, at }]]);
