@@ -7,8 +7,10 @@ import type { CustodianConfig } from "@meterkeep/api/supervisor";
 import {
   CUSTODY_MIGRATIONS,
   type Custody,
+  CustodyError,
   type EstService,
   FIELD_PACE,
+  type KeepingOf,
   type KeyService,
   listenForEnrolment,
   listenForHeadEnds,
@@ -56,6 +58,7 @@ export async function startCustodian(config: CustodianConfig, supervisor: Superv
         version: VERSION,
         separateUser: config.separateUser,
         pace: paceOf(config),
+        keeping: keepingOf(config),
         sealBudget: config.sealBudget,
         ledger: ledgerOptions(config),
         pki: pkiOptions(config),
@@ -145,10 +148,23 @@ async function keyServiceOf(
   return listenForHeadEnds({ ...custody, host, port, certificate, privateKey, version: VERSION });
 }
 
-async function vaultSource({ tokensFile, passphraseFile, rootKeyFile }: CustodianConfig): Promise<VaultSource> {
-  if (tokensFile !== undefined) return { kind: "tokens", tokens: await readTokensFile(tokensFile) };
+async function vaultSource(config: CustodianConfig): Promise<VaultSource> {
+  const { tokensFile, passphraseFile, rootKeyFile, meterKeys = [] } = config;
+  const encryptionKeysOf = meterKeys.filter(({ keep }) => keep === "token");
+  if (tokensFile !== undefined) return { kind: "tokens", tokens: await readTokensFile(tokensFile), encryptionKeysOf };
+  if (encryptionKeysOf.length > 0)
+    throw new CustodyError("custodian-config-invalid", "meterKeys keeps keys in tokens, and the vault is in none");
   if (passphraseFile !== undefined) return { kind: "passphrase", passphrase: await readPassphrase(passphraseFile) };
   return { kind: "file", path: rootKeyFile };
+}
+
+/** Of an island whose keys are in tokens, what is not is held no longer than a call. */
+function keepingOf({ meterKeys = [] }: CustodianConfig): KeepingOf {
+  const said = new Map(meterKeys.map(({ utility, island, keep }) => [JSON.stringify([utility, island]), keep]));
+  return ({ utility, island }) => {
+    const keep = said.get(JSON.stringify([utility, island])) ?? "session";
+    return keep === "session" ? "session" : "call";
+  };
 }
 
 function rootKeySentence({ tokensFile, passphraseFile, rootKeyFile }: CustodianConfig): string {

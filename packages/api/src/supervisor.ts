@@ -281,6 +281,25 @@ export const CUSTODIAN_CONFIG = {
       },
     },
   },
+  meterKeys: {
+    kind: "list",
+    description:
+      "How the working keys of an island's meters are kept while they are used; of an island that is not named, for as long as a session is open.",
+    optional: true,
+    of: {
+      kind: "record",
+      fields: {
+        utility: { kind: "text", description: "The utility." },
+        island: { kind: "text", description: "The island." },
+        keep: {
+          kind: "choice",
+          of: ["session", "call", "token"],
+          description:
+            "session: in clear in the custodian while a session is open. call: unsealed for each call anew and wiped after it. token: unicast encryption keys that are sealed from now on are in clear in tokens alone, save for the moments in which they are changed; the authentication key is unsealed for each call.",
+        },
+      },
+    },
+  },
   keyService: {
     kind: "record",
     description:

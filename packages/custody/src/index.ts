@@ -22,6 +22,7 @@ export type { LedgerOptions } from "./ledger/open-keeper.ts";
 export { type EstService, listenForEnrolment } from "./pki/est/server.ts";
 export { openPki, type Pki, type PkiOptions } from "./pki/open-pki.ts";
 export { type Custody, type CustodyOptions, type InstanceSettings, openCustody } from "./service/open-custody.ts";
+export type { KeepingOf } from "./session/session-keys.ts";
 export { type TrustedManufacturer, trustedManufacturer } from "./shipment/manufacturer.ts";
 export { CUSTODY_MIGRATIONS, postgresCustodyStore } from "./store/postgres-store.ts";
 export { FIELD_PACE, type Pace } from "./takeover/candidates.ts";

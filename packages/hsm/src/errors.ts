@@ -42,6 +42,9 @@ export type Failure = "session" | "transient" | "token" | "pin" | "permanent";
 
 /** CKR values (PKCS#11 2.40, clause 2.1) by what they mean for the next step; what is not named is permanent. */
 const FAILURES: Readonly<Record<number, Failure>> = {
+  // CKR_KEY_TYPE_INCONSISTENT, CKR_KEY_FUNCTION_NOT_PERMITTED: a handle that means another key now
+  99: "session",
+  104: "session",
   // CKR_OBJECT_HANDLE_INVALID, CKR_KEY_HANDLE_INVALID, CKR_OPERATION_ACTIVE, CKR_OPERATION_NOT_INITIALIZED
   130: "session",
   96: "session",

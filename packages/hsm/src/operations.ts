@@ -57,8 +57,8 @@ export type TokenCurve = "P-256" | "P-384";
 export interface TokenOperations extends EncryptionKeyOperations {
   /** What the token is and offers. */
   describe(): TokenDescription;
-  /** Tries what the platform would ask of it, and leaves nothing behind. */
-  probe(): Trial[];
+  /** Tries what the platform would ask of it, or asks for one purpose alone, and leaves nothing behind. */
+  probe(purpose?: string): Trial[];
   /** Makes the AES-256 key that wraps secrets unless there is one of that label; it never leaves the token. */
   ensureWrappingKey(label: string): void;
   /** Makes a secret of 32 octets inside the token, and gives it wrapped. */

@@ -15,7 +15,7 @@ import { type Directories, escrowFolder } from "./directories.ts";
 import type { Installation } from "./installation.ts";
 import { ledgerSettings } from "./ledger-settings.ts";
 import { trustedManufacturers } from "./manufacturers.ts";
-import { enrolmentOf, keyServiceOf, networksOf, type StartConfig } from "./options.ts";
+import { enrolmentOf, isKeeping, keyServiceOf, networksOf, type StartConfig } from "./options.ts";
 import { commandOptions } from "./suggestions.ts";
 
 /** What all configurations are made from. */
@@ -81,6 +81,9 @@ export function custodianConfig(sources: ConfigSources): CustodianConfig {
     ...ledgerSettings(directories),
     pki: pkiConfig(config),
     ...keyServiceConfig(sources),
+    ...(isKeeping(config.meterKeys) && {
+      meterKeys: [{ utility: installation.utility, island: installation.island, keep: config.meterKeys }],
+    }),
     separateUser: sources.separateUsers,
     // The meters of this start are virtual: they have no lock-out, and a newcomer should see the liars caught.
     probeSpacing: VIRTUAL_PROBE_SPACING_MILLISECONDS,

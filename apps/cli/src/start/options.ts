@@ -107,6 +107,12 @@ export const START_OPTIONS = {
     description:
       "A directory on other storage than the databases, where every new key of a meter is kept, sealed, before it is sent; one in the custodian's own state directory when absent.",
   },
+  meterKeys: {
+    kind: "text",
+    default: "session",
+    description:
+      "How long the custodian has the working keys of a meter in clear: session (while one is open), call (unsealed for each), or token (with --tokens-file: unicast encryption keys stay in the tokens, save while they are changed).",
+  },
   keyService: {
     kind: "text",
     optional: true,
@@ -172,10 +178,18 @@ export function resolveOptions(
       refuse("--gateway-networks", `must be networks such as 10.0.0.0/8 with commas between, not ${network}`);
   keyServiceOf(config);
   enrolmentOf(config);
+  if (!isKeeping(config.meterKeys)) refuse("--meter-keys", `must be session, call or token, not ${config.meterKeys}`);
+  if (config.meterKeys === "token" && config.tokensFile === undefined)
+    refuse("--meter-keys", "token needs --tokens-file");
   if (config.databaseSuffix !== undefined && !/^[a-z0-9_]{1,20}$/.test(config.databaseSuffix)) {
     refuse("--database-suffix", "must be 1 to 20 of a-z, 0-9 and _");
   }
   return config;
+}
+
+/** Whether that is a way to keep the working keys of meters. */
+export function isKeeping(text: string): text is "session" | "call" | "token" {
+  return text === "session" || text === "call" || text === "token";
 }
 
 /** The address of `--key-service`, where it is given. @throws {CliError} `option-invalid` */

@@ -1,4 +1,4 @@
-import { createSecretKey, type KeyObject } from "node:crypto";
+import type { KeyObject } from "node:crypto";
 import {
   type AssociationConfig,
   type AssociationEffect,
@@ -17,8 +17,6 @@ import {
   isSecuritySuiteId,
   openApdu,
   partiesOf,
-  SECURITY_SUITES,
-  type SecuritySuiteId,
   type SystemTitle,
   stepAssociation,
   systemTitle,
@@ -54,17 +52,13 @@ export class Association {
     this.#keys = keys;
   }
 
-  /**
-   * HLS mechanism 5 with authenticated encryption. The keys are disposed of with the association. With `isDedicated` a
-   * fresh key goes with the AARQ, and everything in the association under it.
-   */
+  /** HLS mechanism 5 with authenticated encryption. The keys are disposed of with the association. */
   static secured(
     meter: MeterRecord,
     facts: MeterFacts,
     keys: WorkingKeys,
     client: SystemTitle,
     random: (octets: number) => Uint8Array,
-    isDedicated = false,
   ): Association {
     const suite = isSecuritySuiteId(meter.securitySuite) ? meter.securitySuite : 0;
     const config: AssociationConfig<KeyObject> = {
@@ -77,7 +71,7 @@ export class Association {
         suite,
         authenticated: true,
         encrypted: true,
-        ...(isDedicated ? dedicated(facts, random(keyBytesOf(suite))) : { form: facts.form }),
+        form: facts.form,
         encryptionKey: keys.encryptionKey,
         authenticationKey: keys.authenticationKey,
       },
@@ -120,36 +114,22 @@ export class Association {
     keys: WorkingKeys,
     signing: SigningParties,
     random: (octets: number) => Uint8Array,
-    isDedicated = false,
   ): Association {
-    const { suite, title, pairs, believed } = signing;
-    const mechanism = provenByOneOf(suite, pairs.digitalSignature.privateKey, believed.digitalSignature);
-    const [otherAgreement] = believed.keyAgreement;
+    const { mechanism, authentication, general } = signedProof(signing, random);
     const config: AssociationConfig<KeyObject> = {
-      authentication: { kind: "hls", challenge: random(SIGNED_CHALLENGE_BYTES), mechanism },
-      systemTitle: title,
+      authentication,
+      systemTitle: signing.title,
       serverSystemTitle: systemTitle(fromHex(meter.systemTitle)),
       maxReceivePduSize: MAX_RECEIVE_PDU_BYTES,
       ciphering: {
         ciphers: nodeCiphers,
-        suite,
+        suite: signing.suite,
         authenticated: true,
         encrypted: true,
-        ...(isDedicated ? dedicated(facts, random(keyBytesOf(suite))) : { form: facts.form }),
+        form: facts.form,
         encryptionKey: keys.encryptionKey,
         authenticationKey: keys.authenticationKey,
-        general: {
-          platform: nodePlatform,
-          source: "one-pass",
-          keys: {
-            signing: pairs.digitalSignature.privateKey,
-            agreement: pairs.keyAgreement.privateKey,
-            get otherSigning() {
-              return mechanism.shown;
-            },
-            otherAgreement,
-          },
-        },
+        general,
       },
     };
     return new Association(config, keys, mechanism);
@@ -214,7 +194,6 @@ export class Association {
 
   [Symbol.dispose](): void {
     this.#keys?.[Symbol.dispose]();
-    this.#config.ciphering?.dedicatedKey?.octets.fill(0);
   }
 }
 
@@ -224,18 +203,6 @@ function mechanismOf(name: Exclude<SecretClient["mechanism"], "low">, secret: Se
   );
 }
 
-/** The dedicated counterpart of a profile's form, with the key that the InitiateRequest carries ciphered. */
-function dedicated({ form }: MeterFacts, octets: Uint8Array) {
-  return {
-    form: form === "general-global" ? ("general-dedicated" as const) : ("dedicated" as const),
-    dedicatedKey: { octets, key: createSecretKey(octets) },
-  };
-}
-
-function keyBytesOf(suite: SecuritySuiteId): number {
-  return SECURITY_SUITES[suite].keyBytes;
-}
-
 /** Who signs and agrees: we with our own pairs, the meter with one of the keys it is believed to have. */
 export interface SigningParties {
   readonly suite: 1 | 2;
@@ -243,6 +210,28 @@ export interface SigningParties {
   readonly pairs: ClientPairs;
   /** Public keys, the likeliest first. */
   readonly believed: Readonly<Record<EnrolledUse, readonly Uint8Array[]>>;
+}
+
+/** What mechanism 7 takes: the proofs of both sides, and what signs and agrees on keys. */
+export function signedProof({ suite, pairs, believed }: SigningParties, random: (octets: number) => Uint8Array) {
+  const mechanism = provenByOneOf(suite, pairs.digitalSignature.privateKey, believed.digitalSignature);
+  const [otherAgreement] = believed.keyAgreement;
+  return {
+    mechanism,
+    authentication: { kind: "hls" as const, challenge: random(SIGNED_CHALLENGE_BYTES), mechanism },
+    general: {
+      platform: nodePlatform,
+      source: "one-pass" as const,
+      keys: {
+        signing: pairs.digitalSignature.privateKey,
+        agreement: pairs.keyAgreement.privateKey,
+        get otherSigning() {
+          return mechanism.shown;
+        },
+        otherAgreement,
+      },
+    },
+  };
 }
 
 /** Mechanism 7 towards a meter whose key may be the one before or the one after a renewal: whichever signed is told. */

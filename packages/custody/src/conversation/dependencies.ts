@@ -3,6 +3,7 @@ import type { EntryBursts } from "../evidence/entry-bursts.ts";
 import type { ReceiveWindows } from "../protocol/receive-windows.ts";
 import type { SendCounters } from "../protocol/send-counters.ts";
 import type { CheckedFiles } from "../records/checked-files.ts";
+import type { KeepingOf } from "../session/session-keys.ts";
 import type { Committer } from "../store/committer.ts";
 import type { Vault } from "../vault/vault.ts";
 
@@ -19,6 +20,8 @@ export interface ConversationDependencies {
   readonly random: (octets: number) => Uint8Array;
   /** Milliseconds since 1970 UTC. */
   readonly now: () => number;
+  /** How long sessions have keys in clear. */
+  readonly keeping: KeepingOf;
   /** Our own title towards the meters of a utility. */
   readonly clientTitle: (utility: string) => SystemTitle;
 }

@@ -1,3 +1,4 @@
+import { fromHex } from "@meterkeep/dlms";
 import type { SecretKey } from "@meterkeep/dlms-node";
 import { unsealKeys } from "../protocol/meter-keys.ts";
 import type { ReceiveWindows } from "../protocol/receive-windows.ts";
@@ -70,16 +71,19 @@ export class MeterKeyCache {
     this.#windows.learn(file.windows);
     const sets: PushKeySet[] = [];
     for (const { GUEK, GAK } of pushCandidates(file)) {
+      const unicast = file.keys.find((key) => key.purpose === PURPOSE.GUEK && key.version === GUEK);
+      const place = unicast && { ...unicast, systemTitle: fromHex(unicast.systemTitle) };
+      const tokenKey = place && (await this.#vault.tokenKey({ place, sealed: place.sealed }));
       const names = [
-        { purpose: PURPOSE.GUEK, version: GUEK },
+        ...(tokenKey === undefined ? [{ purpose: PURPOSE.GUEK, version: GUEK }] : []),
         ...(GAK === undefined ? [] : [{ purpose: PURPOSE.GAK, version: GAK }]),
       ];
-      const [unicast, authentication] = (await unsealKeys(this.#vault, file.keys, names)) as [SecretKey, SecretKey?];
-      using encryption = unicast;
-      using tag = authentication;
+      const unsealed = await unsealKeys(this.#vault, file.keys, names);
+      using encryption = tokenKey === undefined ? unsealed.shift() : undefined;
+      using tag = unsealed.shift();
       sets.push({
         keys: {
-          encryption: encryption.keyObject(),
+          encryption: tokenKey ?? (encryption as SecretKey).keyObject(),
           authentication: tag?.lend((octets) => Uint8Array.from(octets)),
         },
         unicastVersion: GUEK,

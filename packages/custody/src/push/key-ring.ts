@@ -1,12 +1,12 @@
-import type { KeyObject } from "node:crypto";
 import type { ProtectionKeys } from "@meterkeep/dlms";
+import type { CipherKey } from "../conversation/token-ciphers.ts";
 import { type MeterFile, PURPOSE, type SetupPlace } from "../store/records.ts";
 import { candidates } from "../takeover/candidates.ts";
 import { journalOf } from "../takeover/view.ts";
 
 /** Keys a push may be protected with, and the version its counter is judged under. */
 export interface PushKeySet {
-  readonly keys: ProtectionKeys<KeyObject>;
+  readonly keys: ProtectionKeys<CipherKey>;
   readonly unicastVersion: number;
 }
 

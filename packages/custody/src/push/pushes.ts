@@ -1,6 +1,7 @@
 import type { CustodianRequest, PushRefusalCode, PushResult } from "@meterkeep/api/custodian";
 import {
   apdu as anyApdu,
+  type Ciphers,
   DecodeError,
   DlmsError,
   decode,
@@ -19,10 +20,15 @@ import type { LedgerDraft } from "@meterkeep/ledger";
 import type { Caller } from "../calls/caller.ts";
 import { beyondRights, isPermitted } from "../calls/required-right.ts";
 import type { ConversationDependencies } from "../conversation/dependencies.ts";
+import { type CipherKey, withTokens } from "../conversation/token-ciphers.ts";
 import { EvidenceHash } from "../evidence/evidence-hash.ts";
 import type { WindowRecord } from "../store/records.ts";
+import { TokenKey } from "../vault/vault.ts";
 import type { MeterKeyCache } from "./key-cache.ts";
 import type { PushKeyRing, PushKeySet } from "./key-ring.ts";
+
+/** A push out of its protection and the version of the key, or why not. */
+type Found = { readonly unprotected: Unprotected; readonly unicastVersion: number } | PushRefusalCode;
 
 const DATA_NOTIFICATION = "data-notification";
 
@@ -58,6 +64,7 @@ export class Pushes {
     const rings = await this.#cache.rings(addressed.map(({ title }) => title));
     const evidence = new EvidenceHash();
     const windows = new Map<string, WindowRecord>();
+    const found = await this.#unprotectAll(addressed, rings);
     const beyond: LedgerDraft[] = [];
     let opened = 0;
     for (const { at, parsed, title } of addressed) {
@@ -68,7 +75,7 @@ export class Pushes {
         continue;
       }
       evidence.received((items[at] as { apdu: Uint8Array }).apdu);
-      const result = this.#openOne(parsed, title, ring, windows);
+      const result = this.#openOne(found.get(parsed) ?? "not-authentic", title, ring, windows);
       if (result.kind === "opened") opened += 1;
       results[at] = result;
     }
@@ -77,18 +84,25 @@ export class Pushes {
     return results;
   }
 
-  #openOne(
-    parsed: ProtectedApdu,
-    title: string,
-    { place, sets }: PushKeyRing,
-    windows: Map<string, WindowRecord>,
-  ): PushResult {
+  /** What each comes to under the keys of its meter; tokens are asked for all of theirs together. */
+  async #unprotectAll(
+    addressed: readonly Addressed[],
+    rings: ReadonlyMap<string, PushKeyRing>,
+  ): Promise<ReadonlyMap<ProtectedApdu, Found>> {
+    const work = (ciphers: Ciphers<CipherKey>) =>
+      new Map(addressed.map(({ parsed, title }) => [parsed, unprotect(ciphers, parsed, rings.get(title)?.sets ?? [])]));
+    const asksTokens = [...rings.values()].some(({ sets }) =>
+      sets.some(({ keys }) => keys.encryption instanceof TokenKey),
+    );
+    return asksTokens ? withTokens(work) : work(nodeCiphers as Ciphers<CipherKey>);
+  }
+
+  #openOne(found: Found, title: string, { place }: PushKeyRing, windows: Map<string, WindowRecord>): PushResult {
     const { clientTitle, receiveWindows } = this.#dependencies;
     const meter = systemTitle(fromHex(title));
     const refused = (code: PushRefusalCode): PushResult => ({ kind: "refused", code, meter });
     // What we have sealed ourselves must not come back to be opened.
     if (equalBytes(meter, clientTitle(place.utility))) return refused("wrong-originator");
-    const found = unprotect(parsed, sets);
     if (typeof found === "string") return refused(found);
     const { unprotected, unicastVersion } = found;
     const authenticated = unprotected.tag === "verified";
@@ -149,16 +163,13 @@ function parse(octets: Uint8Array): Pick<Addressed, "parsed" | "title"> | PushRe
 }
 
 /** Tries the sets in turn; the first whose tag fits, or whose text makes sense where there is no tag, is right. */
-function unprotect(
-  parsed: ProtectedApdu,
-  sets: readonly PushKeySet[],
-): { readonly unprotected: Unprotected; readonly unicastVersion: number } | PushRefusalCode {
+function unprotect(ciphers: Ciphers<CipherKey>, parsed: ProtectedApdu, sets: readonly PushKeySet[]): Found {
   let failure: PushRefusalCode = "not-authentic";
   for (const { keys, unicastVersion } of sets) {
     try {
       // Without an authentication key a tag cannot be checked: such a push is confidential at most.
       const options = { unverified: keys.authentication === undefined };
-      const unprotected = unprotectApdu(nodeCiphers, keys, parsed, undefined, options);
+      const unprotected = unprotectApdu(ciphers, keys, parsed, undefined, options);
       const notification = kindOf(unprotected.plain) === DATA_NOTIFICATION;
       if (notification) return { unprotected, unicastVersion };
       if (unprotected.tag === "verified") return "not-a-notification";

@@ -50,6 +50,7 @@ import { adoptRecords } from "../records/adopt.ts";
 import { CheckedFiles } from "../records/checked-files.ts";
 import { Rotations } from "../rotation/rotations.ts";
 import { DEFAULT_SEAL_BUDGET, SealBudget } from "../session/seal-budget.ts";
+import type { KeepingOf } from "../session/session-keys.ts";
 import { Sessions } from "../session/sessions.ts";
 import type { TrustedManufacturer } from "../shipment/manufacturer.ts";
 import { openRecipient } from "../shipment/open-recipient.ts";
@@ -80,6 +81,8 @@ export interface CustodyOptions {
   readonly separateUser: boolean;
   /** How often meters are tried with keys they may not hold; `FIELD_PACE` unless given. */
   readonly pace?: Pace;
+  /** How long sessions have the keys of a meter in clear; while they are open unless given. */
+  readonly keeping?: KeepingOf | undefined;
   /** What a principal may use up of a meter's counters; `DEFAULT_SEAL_BUDGET` unless given. */
   readonly sealBudget?: BucketSize | undefined;
   /** Witnesses and pace of the ledger; a file in the state folder, and the defaults, unless given. */
@@ -229,6 +232,7 @@ export async function openCustodyIn(
     receiveWindows,
     random: nodeRandom,
     now,
+    keeping: options.keeping ?? (() => "session"),
     clientTitle: clientTitles(recipient.publicKeys.keyId),
   };
   const budget = new SealBudget(use.budget, bursts, now);

@@ -6,14 +6,7 @@ import type {
   SessionAdvance,
   SessionOutcome,
 } from "@meterkeep/api/custodian";
-import {
-  COUNTERS_PER_ASSOCIATION,
-  DlmsError,
-  openApdu,
-  type SystemTitle,
-  sealApdu,
-  systemTitleText,
-} from "@meterkeep/dlms";
+import { COUNTERS_PER_ASSOCIATION, DlmsError, type SystemTitle, systemTitleText } from "@meterkeep/dlms";
 import { classify, type Verdict } from "@meterkeep/guard";
 import type { LedgerDraft } from "@meterkeep/ledger";
 import type { CriticalRefusal, CriticalSeals } from "../authority/critical-seals.ts";
@@ -22,19 +15,20 @@ import type { Caller } from "../calls/caller.ts";
 import { Counts } from "../calls/counts.ts";
 import { Handles } from "../calls/handles.ts";
 import { isPermitted, requireRight, unknownMeter } from "../calls/required-right.ts";
-import { Association, type SigningParties } from "../conversation/association.ts";
+import type { SigningParties } from "../conversation/association.ts";
 import type { ConversationDependencies } from "../conversation/dependencies.ts";
 import type { ClientKeys } from "../enrolment/client-keys.ts";
 import { believedKeys, signingJournal } from "../enrolment/identity.ts";
 import { CustodyError } from "../errors.ts";
 import { EvidenceHash } from "../evidence/evidence-hash.ts";
 import { meterFacts } from "../protocol/meter-facts.ts";
-import { unsealKeys, workingKeys } from "../protocol/meter-keys.ts";
 import { accepted, type ReceiveWindow } from "../protocol/receive-window.ts";
-import { type MeterFile, PURPOSE, type SetupPlace } from "../store/records.ts";
+import type { MeterFile, SetupPlace } from "../store/records.ts";
 import { settledKeys } from "../takeover/settled-keys.ts";
 import { CriticalTurn } from "./critical-turn.ts";
 import type { SealBudget, SealRefusal } from "./seal-budget.ts";
+import { SessionAssociation } from "./session-association.ts";
+import { SessionKeys } from "./session-keys.ts";
 
 /** Sessions open at once, over all callers. */
 const MOST_SESSIONS = 20_000;
@@ -58,7 +52,7 @@ interface Session {
   readonly isDedicated: boolean;
   /** The counters of the meter under its unicast key in a dedicated association, for pushes. */
   highestUnicast: number | undefined;
-  readonly association: Association;
+  readonly association: SessionAssociation;
   readonly evidence: EvidenceHash;
   /** The counters of this session: nothing below the meter's proof, which answered a fresh challenge. */
   floor: number;
@@ -112,7 +106,8 @@ export class Sessions {
     { meter, purpose, ciphering }: CustodianRequest<"openSession">,
     caller: Caller,
   ): Promise<CustodianResponse<"openSession">> {
-    const { files, vault, committer, sendCounters, random, now, clientTitle, receiveWindows } = this.#dependencies;
+    const { files, vault, committer, sendCounters, random, now, clientTitle, receiveWindows, keeping } =
+      this.#dependencies;
     const title = systemTitleText(meter);
     const file = await files.load(title);
     if (file === undefined) throw unknownMeter(title);
@@ -122,18 +117,14 @@ export class Sessions {
     await this.#budget.spendOnSession(caller, place);
     receiveWindows.learn(file.windows);
     const facts = meterFacts(file.meter.profile);
-    const [unicast, authentication] = (await unsealKeys(vault, file.keys, [
-      { purpose: PURPOSE.GUEK, version: GUEK },
-      { purpose: PURPOSE.GAK, version: GAK },
-    ])) as [Parameters<typeof workingKeys>[0], Parameters<typeof workingKeys>[1]];
-    const keys = workingKeys(unicast, authentication);
     const isDedicated = ciphering === "dedicated";
     const client = clientTitle(place.utility);
     const signing = await this.#signing(file, client);
-    const association =
-      signing === undefined
-        ? Association.secured(file.meter, facts, keys, client, random, isDedicated)
-        : Association.signing(file.meter, facts, keys, signing, random, isDedicated);
+    const keys = await SessionKeys.open(vault, file.keys, { GUEK, GAK }, keeping(place)).catch(asRefused);
+    const association = new SessionAssociation(
+      { meter: file.meter, facts, client, random, isDedicated, signing },
+      keys,
+    );
     const mechanism = signing === undefined ? 5 : 7;
     const clientSap = signing === undefined ? facts.managementClientSap : (facts.signingClientSap as number);
     try {
@@ -144,7 +135,7 @@ export class Sessions {
           entries: [entry("session-opened", caller, place, now(), { purpose, GUEK, GAK, mechanism })],
         }),
       ]);
-      const effect = association.take({ kind: "associate", invocationCounter: first });
+      const effect = await association.take({ kind: "associate", invocationCounter: first });
       if (effect?.kind !== "send") throw new CallRefusal("custodian-failed", "no AARQ could be made");
       const evidence = new EvidenceHash();
       evidence.sent(effect.apdu);
@@ -167,7 +158,7 @@ export class Sessions {
       });
       return { session, clientSap, serverSap: facts.serverSap, apdu: effect.apdu };
     } catch (error) {
-      association[Symbol.dispose]();
+      association.dispose();
       throw asCallRefusal(error);
     }
   }
@@ -184,7 +175,7 @@ export class Sessions {
   async advance({ session, received }: CustodianRequest<"advanceSession">, caller: Caller): Promise<SessionAdvance> {
     const open = this.#find(session, caller);
     open.evidence.received(received);
-    const effect = open.association.take({ kind: "received", apdu: received });
+    const effect = await open.association.take({ kind: "received", apdu: received });
     switch (effect?.kind) {
       case "send":
         open.evidence.sent(effect.apdu);
@@ -210,22 +201,16 @@ export class Sessions {
 
   async seal({ session, items }: CustodianRequest<"seal">, caller: Caller): Promise<SealResult[]> {
     const open = this.#find(session, caller);
-    const { parties } = open.association;
-    if (parties === undefined) throw new CallRefusal("session-not-established", "nothing can be sealed yet");
-    return during(open, this.#seal(open, parties, items, caller));
+    if (!open.association.established) throw new CallRefusal("session-not-established", "nothing can be sealed yet");
+    return during(open, this.#seal(open, items, caller));
   }
 
-  async #seal(
-    open: Session,
-    parties: NonNullable<Association["parties"]>,
-    items: CustodianRequest<"seal">["items"],
-    caller: Caller,
-  ): Promise<SealResult[]> {
+  async #seal(open: Session, items: CustodianRequest<"seal">["items"], caller: Caller): Promise<SealResult[]> {
     const [only, ...more] = items;
     if (only?.token !== undefined && more.length === 0) {
       const verdict = classify(only.apdu);
       if (verdict.kind === "needs-token" && purposeRefusal(verdict, open) === undefined)
-        return [await this.#sealCritical(open, parties, { apdu: only.apdu, token: only.token }, verdict, caller)];
+        return [await this.#sealCritical(open, { apdu: only.apdu, token: only.token }, verdict, caller)];
     }
     const judged = items.map(({ apdu, token }) => refusalOf(classify(apdu), token !== undefined, open));
     const passing = judged.filter((refusal) => refusal === undefined).length;
@@ -238,21 +223,20 @@ export class Sessions {
     ]);
     open.refused += beyond === undefined ? refused.length : items.length;
     if (beyond === undefined) open.turn.sealed(passing);
-    let counter = first;
-    return items.map(({ apdu }, at): SealResult => {
-      const refusal = refusals[at];
+    const toSeal = items.filter((_, at) => refusals[at] === undefined);
+    const sealed = await open.association.seal(toSeal.map(({ apdu }, at) => ({ apdu, counter: first + at })));
+    for (const octets of sealed) open.evidence.sent(octets);
+    let next = 0;
+    return refusals.map((refusal): SealResult => {
       if (refusal !== undefined) return { kind: "refused", ...refusal };
-      const sealed = sealApdu(parties, apdu, counter);
-      counter += 1;
-      open.evidence.sent(sealed);
-      return { kind: "sealed", apdu: sealed };
+      next += 1;
+      return { kind: "sealed", apdu: sealed[next - 1] as Uint8Array };
     });
   }
 
   /** Seals what people have approved: judged, counted and written to the ledger before its octets are made. */
   async #sealCritical(
     open: Session,
-    parties: NonNullable<Association["parties"]>,
     { apdu, token }: { readonly apdu: Uint8Array; readonly token: Uint8Array },
     verdict: Extract<Verdict, { kind: "needs-token" }>,
     caller: Caller,
@@ -283,7 +267,7 @@ export class Sessions {
           effect: verdict.gravest.effect,
           message: "everything critical is frozen",
         });
-      const octets = sealApdu(parties, apdu, counter);
+      const [octets] = (await open.association.seal([{ apdu, counter }])) as [Uint8Array];
       sealed = { nonce: permit.nonce, counter };
       open.evidence.sent(octets);
       return { kind: "sealed", apdu: octets };
@@ -294,25 +278,21 @@ export class Sessions {
 
   async openApdus({ session, apdus }: CustodianRequest<"open">, caller: Caller): Promise<OpenResult[]> {
     const open = this.#find(session, caller);
-    const { parties } = open.association;
-    if (parties === undefined) throw new CallRefusal("session-not-established", "nothing can be opened yet");
+    if (!open.association.established) throw new CallRefusal("session-not-established", "nothing can be opened yet");
+    const responses = await during(open, Promise.resolve(open.association.open(apdus)));
     const answers: NonNullable<ReturnType<CriticalTurn["heard"]>>[] = [];
-    const opened = apdus.map((apdu): OpenResult => {
-      open.evidence.received(apdu);
-      try {
-        const { plain, counter } = openApdu(parties, apdu);
-        if (counter === undefined)
-          return { kind: "opened", apdu: plain, authenticated: false, encrypted: false, counter: 0 };
-        const window = counter > open.floor ? accepted(open.window, counter) : undefined;
-        if (window === undefined) return { kind: "refused", code: "replayed" };
-        open.window = window;
-        const answer = open.turn.heard(plain);
-        if (answer !== undefined) answers.push(answer);
-        return { kind: "opened", apdu: plain, authenticated: true, encrypted: true, counter };
-      } catch (error) {
-        if (!(error instanceof DlmsError)) throw error;
-        return { kind: "refused", code: "not-authentic" };
-      }
+    const opened = responses.map((response, at): OpenResult => {
+      open.evidence.received(apdus[at] as Uint8Array);
+      if (response instanceof DlmsError) return { kind: "refused", code: "not-authentic" };
+      const { plain, counter } = response;
+      if (counter === undefined)
+        return { kind: "opened", apdu: plain, authenticated: false, encrypted: false, counter: 0 };
+      const window = counter > open.floor ? accepted(open.window, counter) : undefined;
+      if (window === undefined) return { kind: "refused", code: "replayed" };
+      open.window = window;
+      const answer = open.turn.heard(plain);
+      if (answer !== undefined) answers.push(answer);
+      return { kind: "opened", apdu: plain, authenticated: true, encrypted: true, counter };
     });
     for (const { nonce, counter, outcome } of answers)
       await during(open, this.#critical.answered(open.place, nonce, counter, outcome, caller));
@@ -332,7 +312,7 @@ export class Sessions {
   async #release(open: Session): Promise<{ readonly apdu: Uint8Array }> {
     // The one counter of a release is in the price of the session: what was begun can always be ended in good order.
     const counter = await this.#counters(open, 1);
-    const effect = open.association.take({ kind: "release", invocationCounter: counter });
+    const effect = await open.association.take({ kind: "release", invocationCounter: counter });
     if (effect?.kind !== "send") throw new CallRefusal("custodian-failed", "no RLRQ could be made");
     open.evidence.sent(effect.apdu);
     return { apdu: effect.apdu };
@@ -391,7 +371,7 @@ export class Sessions {
     this.#sessions.remove(handle);
     // Nobody finds it any more; what was begun before is sealed, counted and hashed before the entry says what was.
     await Promise.allSettled(session.underWay);
-    session.association[Symbol.dispose]();
+    session.association.dispose();
     const { place, keyVersion, window, isDedicated, refused, evidence, caller } = session;
     // A push must not be able to use a counter that a response has used.
     const highest = isDedicated ? session.highestUnicast : window?.highest;
@@ -480,6 +460,10 @@ function placeOf({ meter }: MeterFile): SetupPlace {
 function entry(kind: string, caller: Caller, place: SetupPlace, at: number, body: unknown): LedgerDraft {
   const { utility, island, systemTitle } = place;
   return { at, kind, principal: caller.name, utility, island, meter: systemTitle, body };
+}
+
+function asRefused(error: unknown): never {
+  throw asCallRefusal(error);
 }
 
 function asCallRefusal(error: unknown): unknown {

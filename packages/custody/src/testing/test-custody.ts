@@ -49,15 +49,19 @@ export async function withTestCustody(
   body: (test: TestCustody) => Promise<void>,
   store: CustodyStore = memoryCustodyStore(),
   change: Partial<
-    Pick<CustodyOptions, "sealBudget" | "manufacturers" | "escrowFolder" | "monotonic" | "page" | "pki">
+    Pick<
+      CustodyOptions,
+      "sealBudget" | "vault" | "keeping" | "manufacturers" | "escrowFolder" | "monotonic" | "page" | "pki"
+    >
   > = {},
 ): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "meterkeep-custody-"));
-  const rootKey = { kind: "file", path: join(folder, "root.key") } as const;
+  const source = change.vault ?? ({ kind: "file", path: join(folder, "root.key") } as const);
+  const opened = await openVault(store, source, 0);
   let plan: { readonly at: number; readonly when: "before" | "after" } | undefined;
   const test: Omit<TestCustody, "custody"> & { custody: Custody | undefined } = {
     store,
-    vault: (await openVault(store, rootKey, 0)).vault,
+    vault: opened.vault,
     now: 1_795_000_000_000,
     commits: 0,
     custody: undefined,
@@ -67,7 +71,7 @@ export async function withTestCustody(
     },
     restart: async () => {
       test.custody = await openCustodyIn(mortal(), {
-        vault: rootKey,
+        vault: source,
         manufacturers: [],
         stateFolder: folder,
         version: "test",
@@ -103,7 +107,10 @@ export async function withTestCustody(
   try {
     await test.restart();
     await body(test as TestCustody);
+    // Tokens are processes of their own.
+    if (source.kind === "tokens") await test.custody?.close();
   } finally {
+    await opened.close();
     rmSync(folder, { recursive: true });
   }
 }

@@ -10,6 +10,8 @@ const IV_BYTES = 12;
 const CHECK_BYTES = 8;
 const BLOCK_BYTES = 16;
 const WRAP_OVERHEAD_BYTES = 8;
+/** CKR_GENERAL_ERROR (SoftHSM), CKR_WRAPPED_KEY_INVALID, CKR_WRAPPED_KEY_LEN_RANGE, CKR_ENCRYPTED_DATA_INVALID. */
+const UNWRAP_REFUSALS: ReadonlySet<unknown> = new Set([0x05, 0x110, 0x112, 0x40]);
 const CHECKED_TEXT = Buffer.from("meterkeep-encryption-key-check-1");
 /** No system title begins with three zeros, so that no APDU is ever protected under this vector. */
 const CHECKED_IV = Buffer.alloc(IV_BYTES);
@@ -54,9 +56,14 @@ export function encryptionKeysIn(
   }
 
   function unwrapped(secret: WrappedSecret, { place, octets }: WrappedEncryptionKey, as: Template): Handle {
-    return withPlaceKey(secret, place, (wrapping) =>
-      library.C_UnwrapKey(session.handle, keyWrap, wrapping, Buffer.from(octets), as),
-    );
+    return withPlaceKey(secret, place, (wrapping) => {
+      try {
+        return library.C_UnwrapKey(session.handle, keyWrap, wrapping, Buffer.from(octets), as);
+      } catch (error) {
+        if (!UNWRAP_REFUSALS.has((error as { readonly code?: unknown }).code)) throw error;
+        throw new HsmError("hsm-key-wrong", "a wrapped key does not belong where it stands", { cause: error });
+      }
+    });
   }
 
   /** The key as an object of this session: unwrapped once, and kept only when it is the one it should be. */

@@ -141,7 +141,7 @@ export function performIn(session: TokenSession): TokenOperations {
     return library.C_GetAttributeValue(session.handle, handle, wanted).map(({ value }) => octets(value));
   }
 
-  const probe = () => probeIn(session);
+  const probe = (purpose?: string) => probeIn(session, purpose);
   return {
     describe,
     probe,

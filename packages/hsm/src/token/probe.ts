@@ -12,8 +12,10 @@ const TAG_BITS = 96;
 /**
  * Tries what the platform would ask of a token, with objects of this session alone, so that nothing stays behind. Lists of
  * mechanisms promise much: what counts is what works with these parameters.
+ *
+ * @param only trials of this purpose alone
  */
-export function probeIn(session: TokenSession): Trial[] {
+export function probeIn(session: TokenSession, only?: string): Trial[] {
   const { library, ck } = session.cryptoki;
   const template = templates(ck);
   const mechanism = mechanisms(ck);
@@ -23,6 +25,7 @@ export function probeIn(session: TokenSession): Trial[] {
 
   /** One trial: `prepare` once, what it gives `ROUNDS` times. A failed call may leave an operation active, so the session is renewed. */
   function attempt(name: string, purpose: string, prepare: (session: Handle) => () => unknown): void {
+    if (only !== undefined && only !== purpose) return;
     const at = session.handle;
     try {
       const once = prepare(at);
@@ -131,7 +134,7 @@ export function probeIn(session: TokenSession): Trial[] {
     const derivation = { mechanism: ck.CKM_AES_CBC_ENCRYPT_DATA, parameter } as Mechanism;
     return () => library.C_DestroyObject(at, library.C_DeriveKey(at, derivation, master, template.placeKey));
   });
-  trials.push(sessionsAtOnce(session));
+  if (only === undefined) trials.push(sessionsAtOnce(session));
   return trials;
 }
 

@@ -92,14 +92,31 @@ export class TokenSet implements SigningTokens {
     return (await this.#withSecret(secret, ({ calls }, copy) => calls.wrapEncryptionKeys(copy, [key])))[0]!;
   }
 
-  /** An encryption key in clear. */
-  async revealEncryptionKey(secret: VaultSecret, key: WrappedEncryptionKey): Promise<Uint8Array> {
-    return (await this.#withSecret(secret, ({ calls }, copy) => calls.revealEncryptionKeys(copy, [key])))[0]!;
+  /** An encryption key in clear. @throws CustodyError `vault-record-not-authentic` */
+  revealEncryptionKey(secret: VaultSecret, key: WrappedEncryptionKey): Promise<Uint8Array> {
+    return this.#withKeys(secret, async ({ calls }, copy) => (await calls.revealEncryptionKeys(copy, [key]))[0]!);
   }
 
-  /** AES-GCM in one of the tokens. */
+  /** AES-GCM in one of the tokens. @throws CustodyError `vault-record-not-authentic` for a key that is none */
   gcm(secret: VaultSecret, requests: readonly GcmRequest[]): Promise<(Uint8Array | undefined)[]> {
-    return this.#withSecret(secret, ({ calls }, copy) => calls.gcm(copy, requests));
+    return this.#withKeys(secret, ({ calls }, copy) => calls.gcm(copy, requests));
+  }
+
+  /** A wrapped key that does not belong where it stands is no failure of a token; two answers in a row make it so. */
+  async #withKeys<T>(secret: VaultSecret, ask: (token: Token, copy: WrappedSecret) => Promise<T>): Promise<T> {
+    for (let attempt = 0; attempt < 2; attempt += 1) {
+      const answer = await this.#withSecret(secret, (token, copy) =>
+        ask(token, copy).then(
+          (value) => ({ value }),
+          (error: unknown) => {
+            if (error instanceof HsmError && error.code === "hsm-key-wrong") return undefined;
+            throw error;
+          },
+        ),
+      );
+      if (answer !== undefined) return answer.value;
+    }
+    throw new CustodyError("vault-record-not-authentic", "a sealed record does not open in the place where it stands");
   }
 
   /**
@@ -110,11 +127,11 @@ export class TokenSet implements SigningTokens {
    */
   async requireEncryptionKeys(): Promise<void> {
     for (const token of this.#tokens) {
-      const trials = await token.calls.probe().catch((error: unknown) => {
+      const trials = await token.calls.probe(ENCRYPTION_KEYS_PURPOSE).catch((error: unknown) => {
         this.#onIncident({ token: token.label, error: error as HsmError });
         return [];
       });
-      const refused = trials.find((trial) => trial.purpose === ENCRYPTION_KEYS_PURPOSE && trial.refused !== undefined);
+      const refused = trials.find((trial) => trial.refused !== undefined);
       if (refused !== undefined)
         throw new CustodyError(
           "token-unfit",

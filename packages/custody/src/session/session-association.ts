@@ -1,0 +1,176 @@
+import { createSecretKey } from "node:crypto";
+import {
+  type AssociationConfig,
+  type AssociationEffect,
+  type AssociationEvent,
+  type AssociationState,
+  type CipheredParties,
+  DlmsError,
+  fromHex,
+  type HlsMechanism,
+  isSecuritySuiteId,
+  type OpenedResponse,
+  openApdu,
+  partiesOf,
+  SECURITY_SUITES,
+  type SystemTitle,
+  sealApdu,
+  stepAssociation,
+  systemTitle,
+  toHex,
+} from "@meterkeep/dlms";
+import { type SigningParties, signedProof } from "../conversation/association.ts";
+import type { CipherKey } from "../conversation/token-ciphers.ts";
+import type { MeterFacts } from "../protocol/meter-facts.ts";
+import type { MeterRecord } from "../store/records.ts";
+import type { KeysAtWork, SessionKeys } from "./session-keys.ts";
+
+const CHALLENGE_BYTES = 16;
+const MAX_RECEIVE_PDU_BYTES = 0xffff;
+
+/** An APDU to be protected under a counter. */
+export interface ToSeal {
+  readonly apdu: Uint8Array;
+  readonly counter: number;
+}
+
+/** What an association is made of beside its keys. */
+export interface SessionParties {
+  readonly meter: MeterRecord;
+  readonly facts: MeterFacts;
+  readonly client: SystemTitle;
+  readonly random: (octets: number) => Uint8Array;
+  /** A fresh key goes with the AARQ, and everything in the association under it. */
+  readonly isDedicated: boolean;
+  /** Both sides prove themselves by signature (mechanism 7); by GMAC (mechanism 5) without. */
+  readonly signing?: SigningParties | undefined;
+}
+
+type Ciphering = NonNullable<AssociationConfig<CipherKey>["ciphering"]>;
+
+/**
+ * A crypto session's end of an association: HLS mechanism 5 or 7 with authenticated encryption. The machine is the protocol
+ * library's; the keys are lent to it for each step, and are not in its state.
+ */
+export class SessionAssociation {
+  readonly #keys: SessionKeys;
+  readonly #ciphering: Omit<Ciphering, keyof KeysAtWork>;
+  #state: AssociationState<CipherKey>;
+  /** What was agreed: an APDU that was asked for before the release is still protected by it. */
+  #settled: Extract<AssociationState<CipherKey>, { kind: "established" }> | undefined;
+  /** Steps go one after the other. */
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor({ meter, facts, client, random, isDedicated, signing }: SessionParties, keys: SessionKeys) {
+    const suite = signing?.suite ?? (isSecuritySuiteId(meter.securitySuite) ? meter.securitySuite : 0);
+    const proof = signing && signedProof(signing, random);
+    this.#keys = keys;
+    this.#ciphering = {
+      suite,
+      authenticated: true,
+      encrypted: true,
+      ...(isDedicated ? dedicated(facts, random(SECURITY_SUITES[suite].keyBytes)) : { form: facts.form }),
+      // The platform is Node's: what agrees and signs is a key of this process, whatever holds the encryption key.
+      ...(proof && { general: proof.general as unknown as NonNullable<Ciphering["general"]> }),
+    };
+    const config: AssociationConfig<CipherKey> = {
+      authentication:
+        proof === undefined
+          ? { kind: "gmac", challenge: random(CHALLENGE_BYTES) }
+          : { ...proof.authentication, mechanism: answeringOnce(proof.mechanism) },
+      systemTitle: signing?.title ?? client,
+      serverSystemTitle: systemTitle(fromHex(meter.systemTitle)),
+      maxReceivePduSize: MAX_RECEIVE_PDU_BYTES,
+    };
+    this.#state = { kind: "idle", config };
+  }
+
+  get established(): boolean {
+    return this.#state.kind === "established";
+  }
+
+  /** Takes one event; the machine answers each with one effect, or none where the event has no place. */
+  async take(event: AssociationEvent): Promise<AssociationEffect | undefined> {
+    const turn = this.#turn.then(async () => {
+      const state = this.#state;
+      const [next, effect] = await this.#keys.use((keys) => stepAssociation(this.#withKeys(state, keys), event));
+      this.#state = withoutKeys(next);
+      if (this.#state.kind === "established") this.#settled = this.#state;
+      return effect;
+    });
+    this.#turn = turn.catch(() => undefined);
+    return turn;
+  }
+
+  /** Protects APDUs, in order. */
+  seal(items: readonly ToSeal[]): Promise<Uint8Array[]> | Uint8Array[] {
+    return this.#keys.use((keys) => {
+      const parties = this.#parties(keys);
+      return items.map(({ apdu, counter }) => sealApdu(parties, apdu, counter));
+    });
+  }
+
+  /** Opens APDUs, in order; an error stands where one is not authentic. */
+  open(apdus: readonly Uint8Array[]): Promise<(OpenedResponse | DlmsError)[]> | (OpenedResponse | DlmsError)[] {
+    return this.#keys.use((keys) => {
+      const parties = this.#parties(keys);
+      return apdus.map((apdu) => {
+        try {
+          return openApdu(parties, apdu);
+        } catch (error) {
+          if (error instanceof DlmsError) return error;
+          throw error;
+        }
+      });
+    });
+  }
+
+  dispose(): void {
+    this.#keys.dispose();
+    this.#ciphering.dedicatedKey?.octets.fill(0);
+  }
+
+  /** Both ends. @throws RangeError where nothing is established */
+  #parties(keys: KeysAtWork): CipheredParties<CipherKey> {
+    const settled = this.#settled && this.#withKeys(this.#settled, keys);
+    const parties = settled?.kind === "established" ? partiesOf(settled.config, settled.negotiated) : undefined;
+    if (parties === undefined) throw new RangeError("the association is not established");
+    return parties;
+  }
+
+  #withKeys(state: AssociationState<CipherKey>, keys: KeysAtWork): AssociationState<CipherKey> {
+    return "config" in state
+      ? { ...state, config: { ...state.config, ciphering: { ...this.#ciphering, ...keys } } }
+      : state;
+  }
+}
+
+/** A step may be done more than once, and a signature is another each time. */
+function answeringOnce(mechanism: HlsMechanism): HlsMechanism {
+  const answers = new Map<string, Uint8Array>();
+  return {
+    name: mechanism.name,
+    needsTitles: mechanism.needsTitles,
+    answer: (exchange) => {
+      const name = toHex(exchange.challenge);
+      const answer = answers.get(name) ?? mechanism.answer(exchange);
+      answers.set(name, answer);
+      return answer;
+    },
+    verify: (exchange, answer) => mechanism.verify(exchange, answer),
+  };
+}
+
+function withoutKeys(state: AssociationState<CipherKey>): AssociationState<CipherKey> {
+  if (!("config" in state)) return state;
+  const { ciphering, ...config } = state.config;
+  return { ...state, config };
+}
+
+/** The dedicated counterpart of a profile's form, with the key that the InitiateRequest carries ciphered. */
+function dedicated({ form }: MeterFacts, octets: Uint8Array) {
+  return {
+    form: form === "general-global" ? ("general-dedicated" as const) : ("dedicated" as const),
+    dedicatedKey: { octets, key: createSecretKey(octets) },
+  };
+}
