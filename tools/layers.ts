@@ -27,7 +27,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   "apps/town": ["dlms", "dlms-node", "api", "meter"],
   "apps/factory": ["dlms", "dlms-node", "pki", "api", "meter"],
   "apps/console": ["api", "dlms"],
-  "apps/cli": ["api", "dlms", "dlms-node", "hsm", "ledger", "pki", "postgres"],
+  "apps/cli": ["api", "dlms", "dlms-node", "guard", "hsm", "ledger", "pki", "postgres"],
 };
 
 /** Packages that must run in a browser: no `node:` module outside tests, save in the files named, which run elsewhere. */

@@ -31,7 +31,7 @@ export interface Meterkeep extends AsyncDisposable {
   /** The single-use link; absent when somebody has signed in in this state directory before. */
   readonly signIn: string | undefined;
   readonly stateDirectory: string;
-  readonly ports: { readonly http: number; readonly push: number };
+  readonly ports: { readonly http: number; readonly push: number; readonly approvals: number };
   /** The supervisor. */
   readonly pid: number;
   /** What it has reported so far: the JSON lines of `meterkeep start --json`. */
@@ -78,7 +78,7 @@ const GUARDIAN = `
 /** Starts Meterkeep as `npm start` does and waits until it runs: `await using meterkeep = await startMeterkeep({ meters: 20 })`. */
 export async function startMeterkeep(options: MeterkeepOptions = {}): Promise<Meterkeep> {
   const stateDirectory = options.stateDirectory ?? makeStateDirectory();
-  const ports = options.ports ?? { http: await freePort(), push: await freePort() };
+  const ports = options.ports ?? { http: await freePort(), push: await freePort(), approvals: await freePort() };
   const child = spawn(
     process.execPath,
     [
@@ -87,6 +87,7 @@ export async function startMeterkeep(options: MeterkeepOptions = {}): Promise<Me
       "--json",
       ...["--state", stateDirectory],
       ...["--port", String(ports.http), "--push-port", String(ports.push)],
+      ...["--approvals-port", String(ports.approvals)],
       ...["--meters", String(options.meters ?? 20)],
       ...(options.speed === undefined ? [] : ["--speed", String(options.speed)]),
       ...(options.options ?? []),

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { registerAdmin } from "./commands/admin.ts";
+import { registerApprovals } from "./commands/approvals.ts";
 import { registerAssess } from "./commands/assess.ts";
 import { registerDecode } from "./commands/decode.ts";
 import { registerDoctor } from "./commands/doctor.ts";
@@ -36,6 +37,7 @@ export const COMMANDS: readonly RegisterCommand[] = [
   registerShipment,
   registerKeys,
   registerPki,
+  registerApprovals,
   registerLedger,
   registerHeadEnds,
   registerAdmin,

@@ -27,6 +27,7 @@ import { createPool, prepareSchema } from "@meterkeep/postgres";
 import { anchorsOf } from "./anchors.ts";
 import { closeDoors } from "./doors.ts";
 import { ledgerOptions } from "./ledger-options.ts";
+import { pagePlace, servePage } from "./page/page-server.ts";
 import { pkiOptions } from "./pki-options.ts";
 import { VERSION } from "./version.ts";
 
@@ -64,6 +65,8 @@ export async function startCustodian(config: CustodianConfig, supervisor: Superv
         pki: pkiOptions(config),
         recovery: (config.recovery ?? []).map(recoveryRecipient),
         now: () => Date.now(),
+        monotonic: () => performance.now(),
+        page: config.pagePort === undefined ? undefined : pagePlace(config.pagePort),
         onFailure: (error) => console.error(error),
       },
       {
@@ -97,6 +100,8 @@ export async function startCustodian(config: CustodianConfig, supervisor: Superv
     });
     const keyService = await keyServiceOf(config, custody);
     const enrolment = await enrolmentOf(config, custody);
+    const { pagePort } = config;
+    const page = pagePort === undefined ? undefined : await servePage(custody, pagePlace(pagePort), pagePort);
     const sweeping = setInterval(() => void custody.sweep().catch(custody.onFailure), SWEEP_MILLISECONDS);
     const keeping = setInterval(() => void custody.ledger.tick().catch(custody.onFailure), KEEP_MILLISECONDS);
     supervisor.send({
@@ -108,6 +113,7 @@ export async function startCustodian(config: CustodianConfig, supervisor: Superv
         clearInterval(sweeping);
         clearInterval(keeping);
         await enrolment?.close();
+        await page?.close();
         await keyService?.close();
         await channel.close();
         await custody.close();

@@ -136,6 +136,15 @@ export const CUSTODIAN_CONFIG = {
       "Makes this process a standby: it waits while another custodian holds the database, and takes its place when that one is gone or has given no sign for so long. Without it a second custodian refuses to start.",
     optional: true,
   },
+  pagePort: {
+    kind: "integer",
+    unit: "port",
+    minimum: 1,
+    maximum: 65_535,
+    description:
+      "Where the custodian's own page is, on loopback: people see there what they approve, and sign it with passkeys. No page when absent; user keys approve by the command line.",
+    optional: true,
+  },
   probeSpacing: {
     kind: "integer",
     unit: "milliseconds",

@@ -78,6 +78,7 @@ export function custodianConfig(sources: ConfigSources): CustodianConfig {
     ...(config.passphraseFile !== undefined && { passphraseFile: `${directories.custodian}/passphrase` }),
     ...(config.tokensFile !== undefined && { tokensFile: `${directories.custodian}/tokens.json` }),
     ...(config.escrowDirectory !== undefined && { escrowDirectory: escrowFolder(config.escrowDirectory) }),
+    pagePort: config.approvalsPort,
     ...ledgerSettings(directories),
     pki: pkiConfig(config),
     ...keyServiceConfig(sources),

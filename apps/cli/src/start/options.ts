@@ -36,6 +36,15 @@ export const START_OPTIONS = {
     default: 8420,
     description: "The port of the console and the API, on loopback only.",
   },
+  approvalsPort: {
+    kind: "integer",
+    unit: "port",
+    minimum: 1,
+    maximum: 65_535,
+    default: 8421,
+    description:
+      "The port of the custodian's own page, on loopback only, where people see what they approve and sign it. Passkeys belong to it: another port is another page to them.",
+  },
   pushPort: {
     kind: "integer",
     unit: "port",

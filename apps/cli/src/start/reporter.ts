@@ -3,6 +3,8 @@ import type { TerminalOutput } from "../terminal.ts";
 /** Where Meterkeep can be reached, said when it runs. */
 export interface RunningFacts {
   readonly address: string;
+  /** Where the custodian's own page is. */
+  readonly approvals: string;
   /** Absent when the first administrator has signed in already. */
   readonly signIn?: string;
   readonly homes: number;
@@ -56,6 +58,8 @@ export function textReporter(output: TerminalOutput, colour: boolean): Reporter 
       line("");
       if (facts.signIn !== undefined) line(`Sign in, once, with    ${paint(36, facts.signIn)}`);
       else line(`Sign in as before; without a session or passkey: ${facts.recover}`);
+      line("");
+      line(`Approve and freeze at  ${paint(36, facts.approvals)}, the custodian's own page`);
       line("");
       line(`Try next, in another terminal (in ${facts.checkout}):`);
       const width = Math.max(...facts.tryNext.map(({ command }) => command.length)) + 2;

@@ -162,6 +162,7 @@ async function startIn(
   if (signal.aborted) return;
   reporter.running({
     address: consoleAddress(config),
+    approvals: `http://localhost:${config.approvalsPort}`,
     ...(signIn !== undefined && { signIn }),
     homes: installation.meters,
     speed: config.speed,
@@ -258,6 +259,13 @@ async function checkAddresses(config: StartConfig): Promise<void> {
       use: "console",
       option: "--port",
     })),
+    {
+      transport: "tcp" as const,
+      host: "127.0.0.1",
+      port: config.approvalsPort,
+      use: "custodian's page",
+      option: "--approvals-port",
+    },
     ...(["tcp", "udp"] as const).map((transport) => ({
       transport,
       host: config.listen,

@@ -1,0 +1,42 @@
+import { asOperator } from "../keys/operator.ts";
+import type { OperatorOptions } from "../operator/commands.ts";
+import { type Terminal, write } from "../terminal.ts";
+import type { EnrolOptions, InviteOptions } from "./options.ts";
+import { authorityText } from "./print.ts";
+import { openUserKey, signedStatement } from "./user-key.ts";
+
+/** `meterkeep approvers list` */
+export async function listApprovers({ state, json }: OperatorOptions, terminal: Terminal): Promise<void> {
+  const authority = await asOperator(state, terminal, (custodian) => custodian.authorityState({}));
+  const shown = { ...authority, approvers: authority.approvers.map(({ credentialId: _, ...rest }) => rest) };
+  await write(terminal.stdout, json === true ? `${JSON.stringify(shown)}\n` : authorityText(authority));
+}
+
+/** `meterkeep approvers invite` */
+export async function invite(id: string, options: InviteOptions, terminal: Terminal): Promise<void> {
+  const { name, roles, state, json } = options;
+  const invited = await asOperator(state, terminal, (custodian) =>
+    custodian.inviteApprover({ id, name, roles: rolesIn(roles) }),
+  );
+  const text = `${name} makes a passkey here, once, within a quarter of an hour, on this machine:\n${invited.link}\n`;
+  await write(terminal.stdout, json === true ? `${JSON.stringify(invited)}\n` : text);
+}
+
+/** `meterkeep approvers enrol` */
+export async function enrol(id: string, options: EnrolOptions, terminal: Terminal): Promise<void> {
+  const { name, roles, state, json } = options;
+  await using key = await openUserKey(options, terminal);
+  const outcome = await asOperator(state, terminal, async (custodian) => {
+    const { statement } = await custodian.statement({ decision: "enrol", hash: "", approver: id });
+    const approval = await signedStatement(key, statement);
+    return custodian.enrolApprover({ id, name, roles: rolesIn(roles), publicKey: key.publicKey, approval });
+  });
+  const text = outcome.enrolled
+    ? `${name} can approve from now on.\n`
+    : `Planned: two who may approve agree to it with\n  meterkeep approve ${outcome.change}\n`;
+  await write(terminal.stdout, json === true ? `${JSON.stringify(outcome)}\n` : text);
+}
+
+function rolesIn(list: string): string[] {
+  return list.split(",").map((role) => role.trim());
+}

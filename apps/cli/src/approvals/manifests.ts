@@ -1,0 +1,98 @@
+import { randomBytes } from "node:crypto";
+import { readFileSync } from "node:fs";
+import {
+  type ManifestTarget,
+  operation as operationField,
+  operationProblem,
+  parseJson,
+  Wrong,
+  writeManifest,
+} from "@meterkeep/guard";
+import { CliError } from "../error.ts";
+import { asOperator } from "../keys/operator.ts";
+import type { OperatorOptions } from "../operator/commands.ts";
+import { type Terminal, write } from "../terminal.ts";
+import type { MakeOptions } from "./options.ts";
+import { manifestText } from "./print.ts";
+
+const CHUNK_BYTES = 512 * 1024;
+const HOUR = 3_600_000;
+
+/** `meterkeep manifest list` */
+export async function listManifests({ state, json }: OperatorOptions, terminal: Terminal): Promise<void> {
+  const { manifests } = await asOperator(state, terminal, (custodian) => custodian.manifests({ limit: 30 }));
+  const text = manifests.length === 0 ? "No manifest was ever handed in.\n" : manifests.map(manifestText).join("\n");
+  await write(terminal.stdout, json === true ? `${JSON.stringify(manifests)}\n` : text);
+}
+
+/** `meterkeep manifest show` */
+export async function showManifest(hash: string, { state, json }: OperatorOptions, terminal: Terminal): Promise<void> {
+  const manifest = await asOperator(state, terminal, (custodian) => custodian.manifest({ hash }));
+  await write(terminal.stdout, json === true ? `${JSON.stringify(manifest)}\n` : manifestText(manifest));
+}
+
+/** `meterkeep manifest submit` */
+export async function submitManifest(
+  file: string,
+  { state, json }: OperatorOptions,
+  terminal: Terminal,
+): Promise<void> {
+  const octets = readFileSync(file);
+  const end = octets.indexOf(0x0a);
+  const place = parseJson(octets.subarray(0, end < 0 ? 0 : end).toString("utf8")) as Record<string, unknown>;
+  const { utility, island } = place;
+  if (typeof utility !== "string" || typeof island !== "string")
+    throw new CliError("input-unreadable", `${file} is no manifest: its first line names no utility and island`);
+  const submitted = await asOperator(state, terminal, async (custodian) => {
+    const { upload } = await custodian.beginShipment({ utility, island });
+    for (let at = 0; at < octets.length; at += CHUNK_BYTES)
+      await custodian.shipmentChunk({ upload, bytes: octets.subarray(at, at + CHUNK_BYTES) });
+    return custodian.submitManifest({ upload });
+  });
+  await write(terminal.stdout, json === true ? `${JSON.stringify(submitted)}\n` : manifestText(submitted));
+}
+
+/** `meterkeep manifest make` */
+export async function makeManifest(
+  written: string,
+  meters: readonly string[],
+  { requester, reason, workOrder, utility, island, hours, load }: MakeOptions,
+  terminal: Terminal,
+): Promise<void> {
+  const operation = operationField(parseJson(written));
+  if (operation instanceof Wrong) throw new CliError("option-invalid", `the operation: ${operation.why}`);
+  const problem = operationProblem(operation);
+  if (problem !== undefined) throw new CliError("option-invalid", problem);
+  const loadW = Number(load);
+  const now = Date.now();
+  const octets = writeManifest(
+    {
+      format: "meterkeep-manifest-1",
+      utility,
+      island,
+      operation,
+      targets: meters.length,
+      loadAtRiskW: meters.length * loadW,
+      notBefore: now,
+      notAfter: now + Number(hours) * HOUR,
+      requester,
+      reason,
+      workOrder,
+      createdAt: now,
+      dispersion: { kind: "none" },
+      waves: [{ targets: meters.length, soakSeconds: 0 }],
+      nonce: randomBytes(16).toString("hex"),
+    },
+    meters.map(
+      (systemTitle): ManifestTarget => ({
+        systemTitle: systemTitle.toUpperCase(),
+        wave: 0,
+        delaySeconds: 0,
+        feeder: "",
+        transformer: "",
+        loadW,
+      }),
+    ),
+  );
+  await write(terminal.stdout, new TextDecoder().decode(octets));
+}
