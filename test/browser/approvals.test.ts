@@ -50,7 +50,8 @@ async function tabTo(of: Page, name: RegExp): Promise<void> {
     await of.keyboard.press("Tab");
     const focused = await of.evaluate(() => {
       const element = document.activeElement as HTMLElement | null;
-      return element?.getAttribute("aria-label") ?? element?.textContent ?? "";
+      const isWhole = element === null || element === document.body;
+      return isWhole ? "" : (element.getAttribute("aria-label") ?? element.textContent ?? "");
     });
     if (name.test(focused)) return;
   }
