@@ -57,6 +57,15 @@ test("receive-pushes takes the new ones and refuses the copy and the forgery", a
   ]);
 });
 
+test("sell-energy takes a token, counts it down and cuts the supply off", async () => {
+  assert.deepEqual(await linesOf("sell-energy"), [
+    "activated: 0 cents, disconnected",
+    "a token of 5 EUR: 500 cents, connected",
+    "after 10 kWh: 200 cents, connected",
+    "after 10 kWh more: -100 cents, disconnected",
+  ]);
+});
+
 test("in-memory needs neither socket nor platform", async () => {
   assert.deepEqual(await linesOf("in-memory"), ["open, 2, 0"]);
 });
