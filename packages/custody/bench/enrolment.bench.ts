@@ -72,8 +72,10 @@ await withTestDatabase({ migrations: CUSTODY_MIGRATIONS, maxConnections: 8 }, ({
       const begin = performance.now();
       await Promise.all(
         Array.from({ length: CONCURRENCY }, async () => {
-          for (let next = waiting.pop(); next !== undefined; next = waiting.pop())
-            exchanges += await enrol(custody, next.title, next.port);
+          for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+            const made = await enrol(custody, next.title, next.port);
+            exchanges += made;
+          }
         }),
       );
       const seconds = (performance.now() - begin) / 1000;

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import type { EnrolmentPolicyOptions, EnrolOptions } from "../keys/certificates.ts";
 import type { HygieneOptions, PolicyOptions, RotateOptions, StatusOptions } from "../keys/run.ts";
 import type { OperatorOptions } from "../operator/commands.ts";
 import type { Terminal } from "../terminal.ts";
@@ -41,6 +42,32 @@ export function registerKeys(program: Command, terminal: Terminal): void {
     .action(async (options: PolicyOptions) => {
       const { policy } = await import("../keys/run.ts");
       await policy(options, terminal);
+    });
+  operatorCommand(keys, "certificates", "say which certificates meters hold, and how their enrolment stands")
+    .argument("[meters...]", "system titles; all that can hold certificates unless given")
+    .action(async (meters: string[], options: OperatorOptions) => {
+      const { certificates } = await import("../keys/certificates.ts");
+      await certificates(meters, options, terminal);
+    });
+  operatorCommand(keys, "enrol", "plan new key pairs and certificates for meters")
+    .argument("[meters...]", "system titles")
+    .option("--all", "every meter that can hold certificates and has been taken over")
+    .option("--cause <cause>", "demand, renewal, authorities (put these on it anew) or compromise", "demand")
+    .option("--reason <text>", "why, for the ledger", "asked for by the operator")
+    .action(async (meters: string[], options: EnrolOptions) => {
+      const { enrol } = await import("../keys/certificates.ts");
+      await enrol(meters, options, terminal);
+    });
+  operatorCommand(keys, "enrolment-policy", "show when certificates are renewed by themselves, or change it")
+    .option(
+      "--renew-after <days>",
+      "how long key pairs are used although their certificates have no end: 3650 at first",
+    )
+    .option("--renew-before <days>", "how long before the end of a certificate: 730 at first")
+    .option("--per-day <number>", "how many enrolments may begin in a day: 50000 at first")
+    .action(async (options: EnrolmentPolicyOptions) => {
+      const { enrolmentPolicy } = await import("../keys/certificates.ts");
+      await enrolmentPolicy(options, terminal);
     });
   for (const [name, summary] of STATE_COMMANDS)
     operatorCommand(keys, name, summary)

@@ -139,18 +139,18 @@ export async function hygiene(options: HygieneOptions, terminal: Terminal): Prom
   if (findings.length > 0) terminal.exitStatus = EXIT.refused;
 }
 
-async function print(terminal: Terminal, options: OperatorOptions, value: unknown, text: string): Promise<void> {
+export async function print(terminal: Terminal, options: OperatorOptions, value: unknown, text: string): Promise<void> {
   await write(terminal.stdout, options.json === true ? `${JSON.stringify(value)}\n` : text);
 }
 
-function titleOf(text: string): SystemTitle {
+export function titleOf(text: string): SystemTitle {
   const title = text.replace(/[\s:-]/g, "");
   if (!/^[0-9A-Fa-f]{16}$/.test(title))
     throw new CliError("option-invalid", `"${text}" is no system title of 16 hex digits`);
   return systemTitle(fromHex(title));
 }
 
-function numberOf(text: string | undefined, name: string): number | undefined {
+export function numberOf(text: string | undefined, name: string): number | undefined {
   if (text === undefined) return undefined;
   if (!/^\d{1,10}$/.test(text)) throw new CliError("option-invalid", `${name} must be a whole number`);
   return Number(text);

@@ -6,6 +6,7 @@ import { asSentence } from "../format/words.ts";
 import { ProtectionMark, SimulatedMark, TrustShape } from "../shell/marks.tsx";
 import { usePageTitle } from "../shell/page-title.ts";
 import { TRUST_LOOKS } from "../town/trust.ts";
+import { Certificates } from "./certificates.tsx";
 import { Identity } from "./identity.tsx";
 import { Keys } from "./keys.tsx";
 import { ReadingsChart } from "./readings-chart.tsx";
@@ -70,6 +71,7 @@ function Meter({ systemTitle }: { systemTitle: string }) {
         <div className="meter-side">
           <Takeover takeover={data.takeover} />
           <Keys keys={data.keys} />
+          <Certificates enrolment={data.enrolment} />
           <TrustHistory trust={data.trust} role={meter.role} />
           <Identity detail={data} />
         </div>

@@ -50,7 +50,7 @@ export interface Context {
   attached(meter: { readonly systemTitle: string; readonly source: string | undefined }): Promise<void>;
   readonly custodian: Pick<
     Custodian,
-    "addMeter" | "describeKeys" | "ledgerEntries" | "status" | LedgerCalls | PkiCalls
+    "addMeter" | "describeKeys" | "enrolmentStates" | "ledgerEntries" | "status" | LedgerCalls | PkiCalls
   >;
   readonly custodianWatch: CustodianWatch;
   readonly ledger: Ledger;

@@ -1,4 +1,5 @@
 import type { MeterDetail, MeterSummary } from "@meterkeep/api";
+import type { EnrolmentState } from "@meterkeep/api/custodian";
 import { fromHex, manufacturerOf, systemTitle } from "@meterkeep/dlms";
 import {
   HeadEndError,
@@ -48,7 +49,7 @@ export function meterHandlers(
 
 async function detail(context: Context, meter: Meter): Promise<MeterDetail> {
   const { pool, scope } = context;
-  const keys = await describeKeys(context, meter);
+  const [keys, enrolment] = await Promise.all([describeKeys(context, meter), enrolmentOf(context, meter)]);
   const missing = await missingIntervals(
     pool,
     scope,
@@ -57,7 +58,12 @@ async function detail(context: Context, meter: Meter): Promise<MeterDetail> {
     context.now(),
     context.collectDays,
   );
-  return meterDetail(pool, scope, meter, await summary(context, meter.title), keys, missing);
+  return meterDetail(pool, scope, meter, await summary(context, meter.title), keys, missing, enrolment);
+}
+
+async function enrolmentOf({ custodianWatch, custodian }: Context, meter: Meter): Promise<EnrolmentState | undefined> {
+  if (!custodianWatch.summary.reachable) return undefined;
+  return (await custodian.enrolmentStates({ meters: [meter.systemTitle], after: undefined })).states[0];
 }
 
 /** A custodian that does not answer leaves the page without keys, not without the meter. */

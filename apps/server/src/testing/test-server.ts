@@ -66,6 +66,7 @@ export function scriptedCustodian(more: Partial<Calls> = {}): Calls {
     revocations: async () => ({ plans: [], cuts: [] }),
     publishedList: async () => ({ list: undefined }),
     publishedAnswer: async () => ({ octets: Uint8Array.of(0x30, 0x03, 0x0a, 0x01, 0x06), until: 0 }),
+    enrolmentStates: async () => ({ states: [] }),
     describeKeys: async () => ({
       keys: [{ purpose: "GUEK", version: 1, state: "active", origin: "imported", createdAt: 0, provenAt: undefined }],
     }),

@@ -46,6 +46,34 @@ export const TakeoverView = Type.Object({
 });
 export type TakeoverView = Static<typeof TakeoverView>;
 
+/** Where a meter's certificates stand, as the custodian says it. */
+export const EnrolmentView = Type.Object({
+  phase: words(["not-applicable", "waiting", "planned", "under-way", "enrolled", "failed"]),
+  sentence: Type.String(),
+  signs: Type.Boolean({ description: "Whether it proves itself by signature in sessions" }),
+  provenAt: Type.Optional(Timestamp),
+  certificates: Type.Array(
+    Type.Object({
+      use: words(["digitalSignature", "keyAgreement"]),
+      subject: Type.String(),
+      serial: Type.String({ description: "Lower-case hex" }),
+      issuedBy: Type.String(),
+      notBefore: Timestamp,
+      notAfter: Type.Optional(Timestamp),
+      state: words(["issued", "on-meter", "proven", "former"]),
+    }),
+  ),
+  steps: Type.Array(
+    Type.Object({
+      step: Type.String(),
+      detail: Type.String(),
+      outcome: words(["passed", "refused", "failed", "lost", "unproven"]),
+      at: Timestamp,
+    }),
+  ),
+});
+export type EnrolmentView = Static<typeof EnrolmentView>;
+
 /** What the head-end knows of a kind of meter, as data. */
 export const ProfileFacts = Type.Object({
   id: Type.String(),
@@ -73,6 +101,7 @@ export const MeterDetail = Type.Object({
     history: Type.Array(TrustChange),
   }),
   takeover: TakeoverView,
+  enrolment: Type.Optional(EnrolmentView),
   lastSession: Type.Optional(Identifier),
   destinations: Type.Array(
     Type.Object({

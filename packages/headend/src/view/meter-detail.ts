@@ -1,6 +1,7 @@
 import type { KeyDescription, MeterDetail, MeterSummary, ProtectionGrade, TrustStateName } from "@meterkeep/api";
 import type {
   KeyDescription as CustodianKey,
+  EnrolmentState,
   TakeoverPhase,
   TakeoverStepDone,
   TakeoverVerdict,
@@ -22,6 +23,7 @@ export async function meterDetail(
   summary: MeterSummary,
   keys: readonly CustodianKey[],
   missingIntervals: number,
+  enrolment: EnrolmentState | undefined,
 ): Promise<MeterDetail> {
   const at = [...scope.place, meter.id];
   const takeover = (await firstRow<TakeoverRow>(sql, SELECT_TAKEOVER, at)) as TakeoverRow;
@@ -36,6 +38,7 @@ export async function meterDetail(
     keys: keys.map(keyOf),
     trust: trustOf(summary, meter, history),
     takeover: takeoverOf(takeover),
+    ...optional("enrolment", enrolment && enrolmentOf(enrolment)),
     ...optional("lastSession", last?.session_id),
     destinations: destinationsOf(meter, sources, takeover),
     ...(profile === undefined ? {} : { profile: profileOf(profile) }),
@@ -105,6 +108,24 @@ function takeoverOf(row: TakeoverRow): MeterDetail["takeover"] {
         : TAKEOVER_LADDER.filter(({ step, every }) => every || row.steps.some((done) => done.step === step)).map(
             ({ step, sentence }) => stepOf(row, step, sentence),
           ),
+  };
+}
+
+/** 9999-12-31T23:59:59Z: the certificate has no end (RFC 5280 clause 4.1.2.5). */
+const NO_END_MILLISECONDS = Date.UTC(9999, 11, 31);
+
+function enrolmentOf({ phase, sentence, signs, provenAt, certificates, steps }: EnrolmentState) {
+  return {
+    phase,
+    sentence,
+    signs,
+    ...(provenAt === undefined ? {} : { provenAt: timeText(provenAt) }),
+    certificates: certificates.map(({ notBefore, notAfter, ...same }) => ({
+      ...same,
+      notBefore: timeText(notBefore),
+      ...(notAfter >= NO_END_MILLISECONDS ? {} : { notAfter: timeText(notAfter) }),
+    })),
+    steps: steps.map(({ at, ...same }) => ({ ...same, at: timeText(at) })),
   };
 }
 

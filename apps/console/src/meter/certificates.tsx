@@ -1,0 +1,79 @@
+import type { MeterDetail } from "@meterkeep/api";
+import { stepWords } from "../session/ladder-rows.ts";
+import { WallClock } from "../shell/marks.tsx";
+import { ScrollRegion } from "../shell/scroll-region.tsx";
+import { When } from "../shell/when.tsx";
+
+type Enrolment = NonNullable<MeterDetail["enrolment"]>;
+
+const USES: Readonly<Record<Enrolment["certificates"][number]["use"], string>> = {
+  digitalSignature: "signs",
+  keyAgreement: "agrees on keys",
+};
+
+const STATES: Readonly<Record<Enrolment["certificates"][number]["state"], string>> = {
+  issued: "issued, not on it yet",
+  "on-meter": "on it, octet for octet",
+  proven: "proven",
+  former: "the one before",
+};
+
+/** A meter's certificates and how it came by them. Its private keys are in the meter and nowhere else. */
+export function Certificates({ enrolment }: { enrolment: MeterDetail["enrolment"] }) {
+  if (enrolment === undefined) return null;
+  const { certificates, sentence, steps } = enrolment;
+  return (
+    <section className="panel" aria-labelledby="certificates-title">
+      <div className="panel-head">
+        <h2 id="certificates-title">Certificates</h2>
+        <WallClock />
+      </div>
+      <p className="keys-note">{sentence}</p>
+      {certificates.length === 0 ? null : (
+        <ScrollRegion className="panel-body scroll-x" label="Certificates by use">
+          <table>
+            <thead>
+              <tr>
+                <th scope="col">Subject</th>
+                <th scope="col">Serial</th>
+                <th scope="col">Valid</th>
+                <th scope="col">State</th>
+              </tr>
+            </thead>
+            <tbody>
+              {certificates.map(({ use, subject, serial, issuedBy, notBefore, notAfter, state }) => (
+                <tr key={serial} className={state === "former" ? "dim" : undefined}>
+                  <td>
+                    {subject}
+                    <span className="key-says">{USES[use]}</span>
+                  </td>
+                  <td>
+                    <code>{serial}</code>
+                    <span className="key-says">{issuedBy}</span>
+                  </td>
+                  <td>
+                    <When at={notBefore} />
+                    <span className="key-says">{notAfter === undefined ? "no end" : <When at={notAfter} />}</span>
+                  </td>
+                  <td>{STATES[state]}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </ScrollRegion>
+      )}
+      {steps.length === 0 ? null : (
+        <details className="panel-body">
+          <summary>{steps.length} steps</summary>
+          <ol>
+            {steps.map(({ step, detail, outcome, at }) => (
+              <li key={`${at} ${step} ${detail}`} className={outcome === "passed" ? undefined : "dim"}>
+                {stepWords(step)}: {detail} (<When at={at} />)
+              </li>
+            ))}
+          </ol>
+        </details>
+      )}
+    </section>
+  );
+}
