@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { registerAdmin } from "./commands/admin.ts";
 import { registerApprovals } from "./commands/approvals.ts";
 import { registerAssess } from "./commands/assess.ts";
+import { registerBackup } from "./commands/backup.ts";
 import { registerDecode } from "./commands/decode.ts";
 import { registerDoctor } from "./commands/doctor.ts";
 import { registerDrill } from "./commands/drill.ts";
@@ -39,6 +40,7 @@ export const COMMANDS: readonly RegisterCommand[] = [
   registerPki,
   registerApprovals,
   registerLedger,
+  registerBackup,
   registerHeadEnds,
   registerAdmin,
   registerToken,

@@ -17,11 +17,8 @@ import {
   listenOnChannel,
   openCustody,
   type Pace,
-  readPassphrase,
-  readTokensFile,
   recoveryRecipient,
   trustedManufacturer,
-  type VaultSource,
 } from "@meterkeep/custody";
 import { createPool, prepareSchema } from "@meterkeep/postgres";
 import { anchorsOf } from "./anchors.ts";
@@ -29,6 +26,7 @@ import { closeDoors } from "./doors.ts";
 import { ledgerOptions } from "./ledger-options.ts";
 import { pagePlace, servePage } from "./page/page-server.ts";
 import { pkiOptions } from "./pki-options.ts";
+import { vaultSource } from "./vault-source.ts";
 import { VERSION } from "./version.ts";
 
 const SWEEP_MILLISECONDS = 15_000;
@@ -152,16 +150,6 @@ async function keyServiceOf(
   const privateKey = await readFile(keyFile, "utf8");
   await writePublic(exchangeDirectory, "key-service.crt", certificate);
   return listenForHeadEnds({ ...custody, host, port, certificate, privateKey, version: VERSION });
-}
-
-async function vaultSource(config: CustodianConfig): Promise<VaultSource> {
-  const { tokensFile, passphraseFile, rootKeyFile, meterKeys = [] } = config;
-  const encryptionKeysOf = meterKeys.filter(({ keep }) => keep === "token");
-  if (tokensFile !== undefined) return { kind: "tokens", tokens: await readTokensFile(tokensFile), encryptionKeysOf };
-  if (encryptionKeysOf.length > 0)
-    throw new CustodyError("custodian-config-invalid", "meterKeys keeps keys in tokens, and the vault is in none");
-  if (passphraseFile !== undefined) return { kind: "passphrase", passphrase: await readPassphrase(passphraseFile) };
-  return { kind: "file", path: rootKeyFile };
 }
 
 /** Of an island whose keys are in tokens, what is not is held no longer than a call. */

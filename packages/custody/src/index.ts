@@ -1,4 +1,3 @@
-export { holdings } from "./backup/holdings.ts";
 export {
   type BackupFacts,
   type BackupManifest,
@@ -6,6 +5,7 @@ export {
   type VerifiedManifest,
   verifyManifest,
 } from "./backup/manifest.ts";
+export { type MeterLine, proveMeter } from "./backup/prove-meter.ts";
 export {
   generateRecoveryKey,
   type RecoveryPrivateKey,
@@ -14,6 +14,7 @@ export {
   recoveryRecipient,
 } from "./backup/recovery-key.ts";
 export { type Restored, type RestoreOptions, restoreDatabase } from "./backup/restore-database.ts";
+export { type DrillFinding, type DrillOptions, drillRestore, type ScratchDatabase } from "./backup/restore-drill.ts";
 export { openBackup } from "./backup/sealed-backup.ts";
 export { type ChannelServer, listenOnChannel, type Principal } from "./channel/server.ts";
 export { CUSTODY_ERROR_CODES, CustodyError, type CustodyErrorCode } from "./errors.ts";

@@ -17,4 +17,12 @@ export function registerDrill(program: Command, terminal: Terminal): void {
     const { drillBreakIn } = await import("../operator/commands.ts");
     await drillBreakIn(options, terminal);
   });
+  operatorCommand(drill, "restore", "restore a backup beside the running custodian, and compare")
+    .requiredOption("--backup <directory>", "the backup's folder, or that of all backups: the newest then")
+    .requiredOption("--recovery-key <file>", "what opens it")
+    .option("--meters <number>", "with how many meters of the town to associate (default: 10)")
+    .action(async (options: OperatorOptions & { backup: string; recoveryKey: string; meters?: string }) => {
+      const { drillRestore } = await import("../backup/run.ts");
+      await drillRestore(options, terminal);
+    });
 }

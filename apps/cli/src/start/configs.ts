@@ -16,6 +16,7 @@ import type { Installation } from "./installation.ts";
 import { ledgerSettings } from "./ledger-settings.ts";
 import { trustedManufacturers } from "./manufacturers.ts";
 import { enrolmentOf, isKeeping, keyServiceOf, networksOf, type StartConfig } from "./options.ts";
+import { recoverySettings } from "./recovery-settings.ts";
 import { commandOptions } from "./suggestions.ts";
 
 /** What all configurations are made from. */
@@ -81,6 +82,7 @@ export function custodianConfig(sources: ConfigSources): CustodianConfig {
     pagePort: config.approvalsPort,
     ...ledgerSettings(directories),
     pki: pkiConfig(config),
+    ...recoverySettings(directories),
     ...keyServiceConfig(sources),
     ...(isKeeping(config.meterKeys) && {
       meterKeys: [{ utility: installation.utility, island: installation.island, keep: config.meterKeys }],

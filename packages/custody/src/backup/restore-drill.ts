@@ -1,0 +1,302 @@
+import { generateKeyPairSync } from "node:crypto";
+import { cpSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Custodian, MeterHolding } from "@meterkeep/api/custodian";
+import { systemTitleText } from "@meterkeep/dlms";
+import { type Approver, approveChange } from "@meterkeep/ledger";
+import { createPool } from "@meterkeep/postgres";
+import type { Caller } from "../calls/caller.ts";
+import { type Custody, openCustody } from "../service/open-custody.ts";
+import { postgresCustodyStore } from "../store/postgres-store.ts";
+import type { VaultSource } from "../vault/open-vault.ts";
+import { openVault } from "../vault/open-vault.ts";
+import { type MeterLine, proveMeter } from "./prove-meter.ts";
+import type { RecoveryPrivateKey } from "./recovery-key.ts";
+import { type Restored, restoreDatabase } from "./restore-database.ts";
+
+const DRILL: Caller = { name: "drill", role: "operator" };
+const COUNTERS_AT_ONCE = 64;
+
+/** An empty database, as the role at run time and as its owner. */
+export interface ScratchDatabase {
+  readonly database: string;
+  readonly ownerDatabase: string;
+}
+
+/** What a drill is made with. */
+export interface DrillOptions {
+  readonly file: string;
+  readonly key: RecoveryPrivateKey;
+  readonly vault: VaultSource;
+  /** The folders of the custodian that is drilled: they are read and copied, never written. */
+  readonly stateFolder: string;
+  readonly escrowFolder: string;
+  /** A folder of the drill's own. */
+  readonly scratch: string;
+  readonly newDatabase: () => Promise<ScratchDatabase>;
+  /** The custodian that is drilled, as its operator. */
+  readonly live: Pick<Custodian, "holdings" | "drillCounters" | "ledgerState">;
+  /** Meters to be associated with. */
+  readonly meters: readonly { readonly title: string; readonly connect: Connect }[];
+  readonly version: string;
+  readonly now: () => number;
+  readonly onStep: (text: string) => void;
+}
+
+type Connect = (clientSap: number, serverSap: number) => Promise<MeterLine>;
+
+/** One thing that a drill has looked at. */
+export interface DrillFinding {
+  readonly what: string;
+  readonly passed: boolean;
+  readonly detail: string;
+}
+
+/**
+ * Restores a backup beside the custodian that it is of, and compares: the backup and the escrow alone hold every key of every
+ * meter; counters go on above all that were used; a witness refuses the old database until its loss is approved; meters
+ * open; and with the change feed everything is as it is, revocations and all. Nothing of the custodian's own is changed but
+ * the counters that it sets aside.
+ */
+export async function drillRestore(options: DrillOptions): Promise<readonly DrillFinding[]> {
+  const { live, onStep } = options;
+  const findings: DrillFinding[] = [];
+  const find = (what: string, passed: boolean, detail: string): void => {
+    findings.push({ what, passed, detail });
+    onStep(`${passed ? "passed" : "FAILED"}  ${what}: ${detail}`);
+  };
+  const now = await allHoldings(live);
+  const fromEscrow = await restored(options, "escrow", undefined);
+  find("the backup", true, `${fromEscrow.restored.entries} ledger entries, ${sum(fromEscrow.restored.tables)} rows`);
+  const { halt } = fromEscrow;
+  find("a witness refuses the old database", halt === "ledger-restored", halt ?? "nothing was halted");
+  try {
+    const { custody } = fromEscrow;
+    const held = await allHoldings(callsOf(custody));
+    const missing = missingKeys(now, held);
+    const keys = now.reduce((count, { keys: of }) => count + of.filter(({ check }) => check !== undefined).length, 0);
+    find(
+      "backup and escrow hold every key",
+      missing.length === 0,
+      missing.length === 0 ? `${keys} keys of ${now.length} meters` : `missing: ${missing.slice(0, 5).join(", ")}`,
+    );
+    const reused = await reusedCounters(custody, now);
+    find(
+      "counters go on above all that were used",
+      reused.length === 0,
+      reused.length === 0 ? `${now.length} lines` : `below: ${reused.slice(0, 5).join(", ")}`,
+    );
+    await openMeters(options, fromEscrow, find);
+  } finally {
+    await fromEscrow.close();
+  }
+  const fromFeed = await restored(options, "feed", options.escrowFolder);
+  try {
+    const { replayed, entries } = fromFeed.restored;
+    const { size } = await live.ledgerState({});
+    find(
+      "the change feed gives what was done since",
+      replayed !== undefined && replayed.broken === undefined,
+      replayed?.broken ?? `${replayed?.entries ?? 0} ledger entries, now ${entries} of ${size}`,
+    );
+    const held = await allHoldings(callsOf(fromFeed.custody));
+    const lost = revocationsLost(now, held);
+    find(
+      "what was revoked or destroyed stays so",
+      lost.length === 0,
+      lost.length === 0 ? `${revoked(now).length} keys` : `usable again: ${lost.slice(0, 5).join(", ")}`,
+    );
+  } finally {
+    await fromFeed.close();
+  }
+  return findings;
+}
+
+interface RestoredCustody {
+  readonly custody: Custody;
+  readonly restored: Restored;
+  readonly halt: string | undefined;
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+/** Restores into a scratch database and opens custody there, with the approvals of two keys made for it. */
+async function restored(options: DrillOptions, name: string, feedFolder: string | undefined): Promise<RestoredCustody> {
+  const { file, key, version, now, scratch, stateFolder, escrowFolder, newDatabase } = options;
+  const target = await newDatabase();
+  const result = await restoreDatabase({ file, key, feedFolder, ...target, version, now });
+  const state = join(scratch, name);
+  const escrow = join(scratch, `${name}-escrow`);
+  for (const folder of [state, escrow]) mkdirSync(folder, { recursive: true, mode: 0o700 });
+  for (const [from, to] of [
+    [join(stateFolder, "ledger"), join(state, "ledger")],
+    [join(escrowFolder, "keys.escrow"), join(escrow, "keys.escrow")],
+  ] as const)
+    if (existsSync(from)) cpSync(from, to, { recursive: true });
+  const people = ["one", "other"].map((person) => ({ person, ...generateKeyPairSync("ed25519") }));
+  const approvers = people.map(
+    ({ person, publicKey }): Approver => ({
+      name: person,
+      publicKey: publicKey.export({ type: "spki", format: "pem" }) as string,
+    }),
+  );
+  const open = () => openScratch(options, target.database, state, escrow, approvers);
+  let opened = await open();
+  const halted = opened.custody.ledger.state;
+  const halt = halted.halt?.code;
+  if (halt !== undefined) {
+    const change = JSON.stringify({ ...halted.wanted, reason: "a drill" });
+    await opened.close();
+    const approvals = people.map(({ person, privateKey }) => ({
+      name: person,
+      signature: approveChange(change, privateKey),
+    }));
+    writeFileSync(join(state, "ledger/approved-change.json"), JSON.stringify({ change, approvals }));
+    opened = await open();
+  }
+  return { ...opened, restored: result, halt, url: target.database };
+}
+
+async function openScratch(
+  { vault, version, now }: DrillOptions,
+  url: string,
+  stateFolder: string,
+  escrowFolder: string,
+  approvers: readonly Approver[],
+): Promise<Pick<RestoredCustody, "custody" | "close">> {
+  const pool = createPool(url, { applicationName: "meterkeep-drill" });
+  const custody = await openCustody(
+    pool,
+    {
+      vault,
+      manufacturers: [],
+      stateFolder,
+      escrowFolder,
+      version,
+      separateUser: false,
+      ledger: { approvers },
+      now,
+      onFailure: () => undefined,
+    },
+    { holder: "drill", onLost: () => undefined },
+  );
+  return {
+    custody,
+    close: async () => {
+      await custody.close();
+      await pool.end();
+    },
+  };
+}
+
+function callsOf({ service }: Custody): Pick<Custodian, "holdings"> {
+  return { holdings: (request) => service.holdings(request, DRILL) };
+}
+
+async function allHoldings(custodian: Pick<Custodian, "holdings">): Promise<readonly MeterHolding[]> {
+  const all: MeterHolding[] = [];
+  for (let after: MeterHolding["meter"] | undefined; ; ) {
+    const { meters, next } = await custodian.holdings({ after });
+    all.push(...meters);
+    if (next === undefined) return all;
+    after = next;
+  }
+}
+
+type HeldKey = MeterHolding["keys"][number];
+
+function missingKeys(now: readonly MeterHolding[], held: readonly MeterHolding[]): string[] {
+  return compared(now, held, (key, same) => {
+    if (key.check === undefined) return false;
+    return same?.check === undefined || !Buffer.from(same.check).equals(key.check);
+  });
+}
+
+function revocationsLost(now: readonly MeterHolding[], held: readonly MeterHolding[]): string[] {
+  return compared(now, held, (key, same) => isRevoked(key) && (same === undefined || same.state !== key.state));
+}
+
+function revoked(now: readonly MeterHolding[]): readonly HeldKey[] {
+  return now.flatMap(({ keys }) => keys.filter(isRevoked));
+}
+
+function isRevoked({ state }: HeldKey): boolean {
+  return state === "compromised" || state.startsWith("destroyed");
+}
+
+function compared(
+  now: readonly MeterHolding[],
+  held: readonly MeterHolding[],
+  isWrong: (key: HeldKey, same: HeldKey | undefined) => boolean,
+): string[] {
+  const byTitle = new Map(held.map((one) => [systemTitleText(one.meter), one]));
+  return now.flatMap(({ meter, keys }) => {
+    const title = systemTitleText(meter);
+    const own = byTitle.get(title)?.keys ?? [];
+    return keys.flatMap((key) => {
+      const same = own.find(
+        (one) => one.setup === key.setup && one.purpose === key.purpose && one.version === key.version,
+      );
+      return isWrong(key, same) ? [`${title} ${key.purpose} ${key.version}`] : [];
+    });
+  });
+}
+
+/** Takes counters of every line of the restored custody: each is above what the live one has ever reserved. */
+async function reusedCounters(custody: Custody, now: readonly MeterHolding[]): Promise<string[]> {
+  const reused: string[] = [];
+  for (let at = 0; at < now.length; at += COUNTERS_AT_ONCE) {
+    const page = now.slice(at, at + COUNTERS_AT_ONCE);
+    const { counters } = await custody.service.drillCounters({ meters: page.map(({ meter }) => meter) }, DRILL);
+    for (const [index, { first }] of counters.entries()) {
+      const { meter, nextCounter } = page[index] as MeterHolding;
+      if (first < nextCounter) reused.push(`${systemTitleText(meter)} (${first}, used up to ${nextCounter})`);
+    }
+  }
+  return reused;
+}
+
+async function openMeters(
+  { live, meters, vault: source, now }: DrillOptions,
+  { custody, url }: RestoredCustody,
+  find: (what: string, passed: boolean, detail: string) => void,
+): Promise<void> {
+  if (meters.length === 0) return;
+  const pool = createPool(url, { applicationName: "meterkeep-drill" });
+  const store = postgresCustodyStore(pool);
+  const opened = await openVault(store, source, now());
+  const failed: string[] = [];
+  let associated = 0;
+  try {
+    for (const { title, connect } of meters) {
+      const file = await store.load(title);
+      if (file === undefined) {
+        failed.push(`${title} is not in the backup`);
+        continue;
+      }
+      const { counters } = await live.drillCounters({ meters: [titleOf(title)] });
+      const counter = counters[0];
+      if (counter === undefined) continue;
+      const parts = { vault: opened.vault, recipientKeyId: custody.recipient.keyId, connect };
+      const proven = await proveMeter(parts, file, counter).catch(() => undefined);
+      if (proven === undefined) failed.push(title);
+      else associated += 1;
+    }
+  } finally {
+    await opened.close();
+    await pool.end();
+  }
+  find(
+    "meters open with the restored keys",
+    failed.length === 0,
+    failed.length === 0 ? `associated with ${associated} meters` : `not with ${failed.slice(0, 5).join(", ")}`,
+  );
+}
+
+function titleOf(text: string): MeterHolding["meter"] {
+  return new Uint8Array(Buffer.from(text, "hex")) as MeterHolding["meter"];
+}
+
+function sum(tables: Readonly<Record<string, number>>): number {
+  return Object.values(tables).reduce((all, rows) => all + rows, 0);
+}
