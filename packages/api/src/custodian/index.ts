@@ -50,6 +50,16 @@ export {
   type PlanEnrolments,
 } from "./enrolment.ts";
 export {
+  type Exposure,
+  type FieldReport,
+  LEASE_OPERATIONS,
+  type LeasedMeterState,
+  type LeaseOperation,
+  type LeaseState,
+  MAX_LEASE_HOURS,
+  MAX_LEASE_METERS,
+} from "./field.ts";
+export {
   CUSTODIAN_CALL_ERROR_CODES,
   type CustodianCallCode,
   callError,

@@ -40,6 +40,16 @@ import {
   planEnrolmentsResponse,
   setEnrolmentPolicyRequest,
 } from "./enrolment.ts";
+import {
+  enrolHandheldRequest,
+  exposureRequest,
+  exposureResponse,
+  fieldReportResponse,
+  giveLeaseRequest,
+  giveLeaseResponse,
+  loseHandheldRequest,
+  returnLeaseRequest,
+} from "./field.ts";
 import { enrolHeadEndRequest, headEndsResponse, removeHeadEndRequest } from "./head-ends.ts";
 import { describeKeysRequest, describeKeysResponse } from "./keys.ts";
 import {
@@ -240,6 +250,12 @@ export const CUSTODIAN_METHODS = {
   finishBackup: method(202, backupRequest, finishBackupResponse, "operator"),
   holdings: method(203, holdingsRequest, holdingsResponse, "operator"),
   compromisedSince: method(205, compromisedSinceRequest, compromisedSinceResponse, "head-end", "operator"),
+  enrolHandheld: method(206, enrolHandheldRequest, c.struct({}), "operator"),
+  giveLease: method(207, giveLeaseRequest, giveLeaseResponse, "operator"),
+  returnLease: method(208, returnLeaseRequest, fieldReportResponse, "operator"),
+  loseHandheld: method(209, loseHandheldRequest, fieldReportResponse, "head-end", "operator"),
+  fieldReport: method(210, c.struct({}), fieldReportResponse, "head-end", "operator"),
+  exposure: method(211, exposureRequest, exposureResponse, "head-end", "operator"),
   drillCounters: method(204, drillCountersRequest, drillCountersResponse, "operator"),
 } as const;
 

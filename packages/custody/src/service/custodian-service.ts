@@ -21,6 +21,7 @@ import { enrolmentService } from "../enrolment/enrolment-service.ts";
 import type { Enrolments } from "../enrolment/enrolments.ts";
 import type { HeadEnds } from "../head-ends/head-ends.ts";
 import { purposeName } from "../keys/purposes.ts";
+import type { Leases } from "../lease/leases.ts";
 import type { LedgerService } from "../ledger/ledger-service.ts";
 import type { Pki } from "../pki/open-pki.ts";
 import { pkiService } from "../pki/pki-service.ts";
@@ -55,6 +56,8 @@ export interface CustodianParts {
   readonly departures: Departures;
   readonly backups: Backups;
   readonly holdings: CustodianService["holdings"];
+  readonly leases: Leases;
+  readonly exposure: CustodianService["exposure"];
   readonly drillCounters: CustodianService["drillCounters"];
   readonly enrolments: Enrolments;
   readonly enrolmentContacts: EnrolmentContacts;
@@ -169,6 +172,12 @@ export function custodianService(parts: CustodianParts): CustodianService {
     backupChunk: (request, caller) => parts.backups.chunk(request, caller),
     finishBackup: (request, caller) => parts.backups.finish(request, caller),
     holdings: parts.holdings,
+    enrolHandheld: (request, caller) => parts.leases.enrol(request, caller),
+    giveLease: (request, caller) => parts.leases.give(request, caller),
+    returnLease: (request, caller) => parts.leases.return(request, caller),
+    loseHandheld: (request, caller) => parts.leases.lose(request, caller),
+    fieldReport: () => parts.leases.report(),
+    exposure: parts.exposure,
     drillCounters: parts.drillCounters,
     ...parts.authorityMethods,
     ...enrolmentService(parts.enrolments),

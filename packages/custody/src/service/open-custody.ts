@@ -31,6 +31,8 @@ import type { CustodyError } from "../errors.ts";
 import { openFileEscrow } from "../escrow/file-escrow.ts";
 import { EntryBursts } from "../evidence/entry-bursts.ts";
 import { HeadEnds } from "../head-ends/head-ends.ts";
+import { exposures } from "../exposure/exposures.ts";
+import { Leases } from "../lease/leases.ts";
 import { gatedService } from "../ledger/gate.ts";
 import { ledgerService } from "../ledger/ledger-service.ts";
 import { keeperIn, type LedgerOptions, storedHead, troubleOf } from "../ledger/open-keeper.ts";
@@ -305,6 +307,7 @@ export async function openCustodyIn(
     feed,
     now,
   });
+  const leases = new Leases({ ...conversation, store, authority });
   const service = custodianService({
     store,
     files,
@@ -323,6 +326,8 @@ export async function openCustodyIn(
     rotations,
     departures,
     backups,
+    leases,
+    exposure: (request) => exposures({ store, files }, request),
     holdings: (request) => holdings({ store, vault }, request),
     drillCounters: (request, caller) => drillCounters(conversation, request, caller),
     enrolments,
@@ -388,6 +393,7 @@ export async function openCustodyIn(
       await enrolments.sweep();
       if (keeper.state.halt === undefined) await pki.tend();
       await backups.sweep();
+      if (keeper.state.halt === undefined) await leases.sweep();
       await opened.tend();
     },
     close: async () => {

@@ -31,6 +31,17 @@ export const CHANGE_KINDS = {
     "change",
     (body) => `give ${said(body, "meters")} meters with their keys to ${said(body, "recipient")}`,
   ),
+  "enrol-handheld": row(
+    "change",
+    (body) => `lend meters to the handheld ${said(body, "handheld")} of ${said(body, "technician")} from now on`,
+    "when-enrolled",
+  ),
+  "lend-keys": row(
+    "change",
+    (body) =>
+      `lend the keys of ${said(body, "meters")} to ${said(body, "technician")} (${said(body, "handheld")}) for ${said(body, "hours")} hours: ${said(body, "operations")}`,
+    "when-enrolled",
+  ),
   "retire-meter": row("change", (body) => `retire meter ${said(body, "meter")} for good`, "when-enrolled"),
   "destroy-keys": row("change", (body) => `destroy keys of ${said(body, "meter")} before their time`),
   "import-shipment": row(

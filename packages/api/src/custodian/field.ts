@@ -1,0 +1,86 @@
+import { c } from "@meterkeep/dlms";
+import { handle, meterTitle, oneOf, record, shortText } from "./wire.ts";
+
+/** What a technician may do with a meter under a lease: read it, or set its clock besides. */
+export const LEASE_OPERATIONS = ["read", "set-clock"] as const;
+export type LeaseOperation = (typeof LEASE_OPERATIONS)[number];
+
+/** The most meters of one lease, and the longest one lasts. */
+export const MAX_LEASE_METERS = 200;
+export const MAX_LEASE_HOURS = 12;
+
+/** A handheld by its public keys, as the JSON text that it wrote itself. */
+export const enrolHandheldRequest = record({ publicKey: c.utf8({ max: 8192 }), technician: shortText });
+
+export const giveLeaseRequest = record({
+  handheld: shortText,
+  meters: c.sequenceOf(meterTitle, { max: MAX_LEASE_METERS }),
+  operations: c.sequenceOf(oneOf(LEASE_OPERATIONS), { max: 2 }),
+  hours: c.unsigned8,
+  /** Why, for the ledger and for those who approve. */
+  reason: shortText,
+});
+/** The lease as the handheld takes it (docs/formats/lease.md): its keys open there alone. */
+export const giveLeaseResponse = record({ lease: handle, file: c.utf8({ max: 900_000 }) });
+
+/** What the handheld has written of its use, signed by it. */
+export const returnLeaseRequest = record({ journal: c.utf8({ max: 900_000 }) });
+export const loseHandheldRequest = record({ handheld: shortText, reason: shortText });
+
+/** JSON text: see `FieldReport`. */
+export const fieldReportResponse = record({ report: c.utf8({ max: 900_000 }) });
+
+export const exposureRequest = record({
+  /** One of the two. */
+  meter: c.optional(meterTitle),
+  person: c.optional(shortText),
+});
+/** JSON text: a list of `Exposure`. */
+export const exposureResponse = record({ exposures: c.utf8({ max: 900_000 }) });
+
+/** A lease as it stands. */
+export interface LeaseState {
+  readonly lease: string;
+  readonly handheld: string;
+  readonly technician: string;
+  readonly from: number;
+  readonly until: number;
+  readonly operations: readonly LeaseOperation[];
+  readonly state: "open" | "returned" | "expired" | "lost";
+  readonly meters: readonly LeasedMeterState[];
+  /** Hours that keys in the handheld open meters, summed over the meters: up to now where one is not rotated. */
+  readonly meterHours: number;
+}
+
+/** A meter of a lease. */
+export interface LeasedMeterState {
+  readonly meter: string;
+  readonly label: string;
+  /** When the keys that were lent had successors which the meter has proven; milliseconds since 1970 UTC. */
+  readonly rotatedAt?: number;
+}
+
+/** How the field is. */
+export interface FieldReport {
+  readonly handhelds: readonly {
+    readonly handheld: string;
+    readonly keyId: string;
+    readonly technician: string;
+    readonly state: "enrolled" | "lost";
+  }[];
+  readonly leases: readonly LeaseState[];
+}
+
+/** Who could have seen which keys, in which form, from when until when. */
+export interface Exposure {
+  readonly meter: string;
+  readonly who: string;
+  readonly as: "factory" | "carrier" | "technician" | "handheld lost" | "backup" | "escrow" | "other owner";
+  readonly keys: string;
+  /** `clear`: its octets; `derivable`: by who recorded the change and held the old master; `sealed`: not without the vault. */
+  readonly form: "clear" | "derivable" | "sealed";
+  readonly from: number;
+  /** When those keys no longer opened the meter; absent while they do. */
+  readonly until?: number;
+  readonly why: string;
+}

@@ -1,0 +1,203 @@
+import assert from "node:assert/strict";
+import { createDecipheriv, generateKeyPairSync, type KeyObject, sign } from "node:crypto";
+import { test } from "node:test";
+import type { Exposure, FieldReport } from "@meterkeep/api/custodian";
+import { fromHex, systemTitle } from "@meterkeep/dlms";
+import {
+  generateRecoveryKey,
+  type RecoveryPrivateKey,
+  recoveryPrivateKey,
+  unwrapContentKey,
+} from "../backup/recovery-key.ts";
+import { caller, carryTakeover, HEAD_END, type TestCustody, withTestCustody } from "../testing/test-custody.ts";
+import { TestMeter } from "../testing/test-meter.ts";
+import type { LeaseTerms, LentKeys } from "./lease-file.ts";
+
+const OPERATOR = caller("operator");
+const TITLES = ["5453540000000801", "5453540000000802"] as const;
+
+interface Handheld {
+  readonly publicKey: string;
+  readonly opening: RecoveryPrivateKey;
+  readonly signing: KeyObject;
+}
+
+function newHandheld(name: string): Handheld {
+  const keys = generateRecoveryKey(name);
+  const pair = generateKeyPairSync("ed25519");
+  const signing = pair.publicKey.export({ type: "spki", format: "der" }).toString("base64");
+  const publicKey = JSON.stringify({ ...(JSON.parse(keys.publicText) as object), signing });
+  return { publicKey, opening: recoveryPrivateKey(keys.privateText), signing: pair.privateKey };
+}
+
+function opened(
+  file: string,
+  { opening }: Handheld,
+): { readonly terms: LeaseTerms; readonly keys: readonly LentKeys[] } {
+  const { terms, key, sealed } = JSON.parse(file) as {
+    terms: string;
+    key: Parameters<typeof unwrapContentKey>[0];
+    sealed: string;
+  };
+  using content = unwrapContentKey(key, opening);
+  const octets = Buffer.from(sealed, "base64");
+  const keys = content.lend((bytes) => {
+    const decipher = createDecipheriv("aes-256-gcm", bytes, new Uint8Array(12));
+    decipher.setAAD(Buffer.from(terms, "utf8"));
+    decipher.setAuthTag(octets.subarray(-16));
+    return JSON.parse(Buffer.concat([decipher.update(octets.subarray(0, -16)), decipher.final()]).toString("utf8"));
+  }) as LentKeys[];
+  return { terms: JSON.parse(terms) as LeaseTerms, keys };
+}
+
+function journal({ signing }: Handheld, said: object): string {
+  const text = JSON.stringify(said);
+  const signature = sign(null, Buffer.from(`meterkeep-field-journal-1\n${text}`), signing).toString("base64");
+  return JSON.stringify({ text, signature });
+}
+
+async function withField(
+  body: (test: TestCustody, meters: readonly [TestMeter, TestMeter], handheld: Handheld) => Promise<void>,
+): Promise<void> {
+  await withTestCustody(async (custody) => {
+    const meters = TITLES.map((title) => new TestMeter({ systemTitle: title })) as [TestMeter, TestMeter];
+    for (const meter of meters) {
+      await custody.add(meter);
+      await carryTakeover(custody, meter);
+    }
+    const handheld = newHandheld("HH-7");
+    await custody.custody.service.enrolHandheld({ publicKey: handheld.publicKey, technician: "Ada" }, OPERATOR);
+    await body(custody, meters, handheld);
+  });
+}
+
+const titles = TITLES.map((title) => systemTitle(fromHex(title)));
+const give = ({ custody }: TestCustody, change: object = {}) =>
+  custody.service.giveLease(
+    { handheld: "HH-7", meters: titles, operations: ["read"], hours: 8, reason: "today's round", ...change },
+    OPERATOR,
+  );
+const reportOf = async ({ custody }: TestCustody) =>
+  JSON.parse((await custody.service.fieldReport({}, OPERATOR)).report) as FieldReport;
+const exposureOf = async ({ custody }: TestCustody, request: object) =>
+  JSON.parse(
+    (await custody.service.exposure({ meter: undefined, person: undefined, ...request }, OPERATOR)).exposures,
+  ) as Exposure[];
+
+test("a lease has the meters' own keys for its handheld alone, counters that nobody else uses, and stands in the ledger before it leaves", () =>
+  withField(async (custody, meters, handheld) => {
+    const { file, lease } = await give(custody);
+    const { terms, keys } = opened(file, handheld);
+    assert.deepEqual([terms.lease, terms.technician, terms.until - terms.from], [lease, "Ada", 8 * 3_600_000]);
+    for (const [at, meter] of meters.entries())
+      assert.equal(keys[at]?.encryptionKey, Buffer.from(meter.keys[0] as Uint8Array).toString("hex"));
+    assert.throws(() => opened(file, newHandheld("other")), { code: "backup-not-authentic" });
+    assert.throws(() => opened(file.replace('\\"until\\":1', '\\"until\\":2'), handheld));
+    const [first] = terms.meters;
+    const session = await custody.custody.service.openSession({ meter: titles[0] as never, purpose: "read" }, HEAD_END);
+    assert.ok(session.apdu.length > 0);
+    const place = { utility: "stadtwerke", island: "mainland", systemTitle: TITLES[0], setup: 0 };
+    const { counters } = await custody.store.counterLine(place);
+    assert.ok(Math.max(...counters.map(({ next }) => next)) >= (first?.first ?? 0) + (first?.count ?? 0));
+    await assert.rejects(give(custody), { code: "lease-refused", message: /lent to Ada/ });
+    const bodies = (await custody.store.ledger.read(0, 10_000)).filter(({ kind }) => kind === "lease-given");
+    assert.equal(bodies.length, 1);
+    assert.ok(keys.every(({ encryptionKey }) => !bodies[0]?.body.includes(encryptionKey)));
+  }));
+
+test("what is asked beyond bounds, and who is not enrolled, gets no lease", () =>
+  withField(async (custody) => {
+    for (const change of [{ hours: 13 }, { hours: 0 }, { meters: [] }, { operations: [] }, { handheld: "nobody" }])
+      await assert.rejects(give(custody, change), { code: "lease-refused" }, JSON.stringify(change));
+    const same = newHandheld("HH-7");
+    await assert.rejects(
+      custody.custody.service.enrolHandheld({ publicKey: same.publicKey, technician: "Eve" }, OPERATOR),
+      { code: "lease-refused" },
+    );
+    await assert.rejects(custody.custody.service.enrolHandheld({ publicKey: "{}", technician: "Eve" }, OPERATOR), {
+      code: "lease-refused",
+    });
+  }));
+
+test("a lease that is returned, or is not in time, has its keys rotated, and is exposed no longer", () =>
+  withField(async (custody, meters, handheld) => {
+    const { lease, file } = await give(custody);
+    const { terms } = opened(file, handheld);
+    const used = terms.meters.map(({ meter, first }) => ({ meter, next: first + 10 }));
+    const other = newHandheld("HH-8");
+    for (const bad of ["", "{}", journal(other, { lease, used }), journal(handheld, { lease: "00", used })])
+      await assert.rejects(custody.custody.service.returnLease({ journal: bad }, OPERATOR), { code: "lease-refused" });
+    custody.now += 3_600_000;
+    await custody.custody.service.returnLease({ journal: journal(handheld, { lease, used }) }, OPERATOR);
+    const open = await exposureOf(custody, { meter: titles[0] });
+    assert.deepEqual(
+      open.map(({ as, until }) => [as, until === undefined]),
+      [
+        ["factory", false],
+        ["carrier", true],
+        ["technician", true],
+      ],
+    );
+    for (const meter of meters) await carryTakeover(custody, meter);
+    const closed = (await exposureOf(custody, { person: "ada" })).map(({ until }) => until !== undefined);
+    assert.deepEqual(closed, [true, true]);
+    const [state] = (await reportOf(custody)).leases;
+    assert.equal(state?.state, "returned");
+    assert.ok((state?.meterHours ?? 0) >= 2 && (state?.meterHours ?? 0) < 2.2, `${state?.meterHours}`);
+    await assert.rejects(
+      custody.custody.service.returnLease({ journal: journal(handheld, { lease, used }) }, OPERATOR),
+      {
+        code: "lease-refused",
+      },
+    );
+    const again = await give(custody);
+    custody.now += 9 * 3_600_000;
+    await custody.custody.sweep();
+    const expired = (await reportOf(custody)).leases.find((one) => one.lease === again.lease);
+    assert.equal(expired?.state, "expired");
+    const { states } = await custody.custody.service.rotationStates(
+      { meters: titles, filter: "all", after: undefined },
+      OPERATOR,
+    );
+    assert.deepEqual(
+      states.map(({ cause, plannedBy, phase }) => [cause, plannedBy, phase]),
+      [
+        ["exposure", "lease", "planned"],
+        ["exposure", "lease", "planned"],
+      ],
+    );
+  }));
+
+test("a lost handheld is one action: its keys are compromised, its rotations go first, and it gets nothing more", () =>
+  withField(async (custody, meters) => {
+    await give(custody, { meters: [titles[0]] });
+    custody.now += 2 * 3_600_000;
+    const lost = JSON.parse(
+      (await custody.custody.service.loseHandheld({ handheld: "HH-7", reason: "left on a train" }, OPERATOR)).report,
+    ) as FieldReport;
+    assert.deepEqual(
+      lost.handhelds.map(({ state }) => state),
+      ["lost"],
+    );
+    const [lease] = lost.leases;
+    assert.deepEqual([lease?.state, lease?.meterHours, lease?.meters[0]?.rotatedAt], ["lost", 2, undefined]);
+    const { meters: told } = await custody.custody.service.compromisedSince({ at: 0, meter: undefined }, HEAD_END);
+    assert.deepEqual(told, [titles[0]]);
+    const { states } = await custody.custody.service.rotationStates(
+      { meters: [titles[0] as never], filter: "all", after: undefined },
+      OPERATOR,
+    );
+    assert.deepEqual([states[0]?.cause, (states[0]?.risk ?? 0) >= 1000], ["compromise", true]);
+    await assert.rejects(give(custody, { meters: [titles[1]] }), { code: "lease-refused" });
+    await carryTakeover(custody, meters[0]);
+    const done = (await reportOf(custody)).leases[0]?.meters[0];
+    assert.ok(done?.rotatedAt !== undefined);
+    const [exposure] = await exposureOf(custody, { person: "HH-7" });
+    assert.deepEqual([exposure?.as, exposure?.until !== undefined], ["handheld lost", true]);
+    await custody.restart();
+    assert.deepEqual(
+      (await reportOf(custody)).handhelds.map(({ state }) => state),
+      ["lost"],
+      "the ledger is what remembers",
+    );
+  }));

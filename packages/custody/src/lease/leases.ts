@@ -1,0 +1,314 @@
+import { randomBytes } from "node:crypto";
+import {
+  type CustodianRequest,
+  type CustodianResponse,
+  type FieldReport,
+  type LeasedMeterState,
+  type LeaseState,
+  MAX_LEASE_HOURS,
+} from "@meterkeep/api/custodian";
+import { systemTitleText } from "@meterkeep/dlms";
+import type { LedgerDraft } from "@meterkeep/ledger";
+import type { Authority } from "../authority/authority.ts";
+import { CallRefusal } from "../calls/call-refusal.ts";
+import type { Caller } from "../calls/caller.ts";
+import type { ConversationDependencies } from "../conversation/dependencies.ts";
+import { unsealKeys } from "../protocol/meter-keys.ts";
+import { type MeterFile, PURPOSE } from "../store/records.ts";
+import type { CustodyStore } from "../store/store.ts";
+import { type Candidate, candidates } from "../takeover/candidates.ts";
+import { isFinal } from "../takeover/journal.ts";
+import { journalOf } from "../takeover/view.ts";
+import { FIELD_KINDS, type FieldRecord, type RecordedLease, readField } from "./field-record.ts";
+import { type Handheld, handheldOf, isSignedBy } from "./handheld.ts";
+import { type LeasedMeter, type LeaseTerms, type LentKeys, leaseFile, textHash } from "./lease-file.ts";
+
+const HOUR_MILLISECONDS = 3_600_000;
+/** Counters that a handheld gets of a meter's line: some ten visits of twenty requests. */
+const COUNTERS = 256;
+const WORKING = [PURPOSE.GUEK, PURPOSE.GAK, PURPOSE.GBEK] as const;
+const RISK = { exposure: 500, compromise: 1000 } as const;
+const MOST_REPORTED = 50;
+
+/** What leases need. */
+export interface LeaseDependencies
+  extends Pick<ConversationDependencies, "files" | "vault" | "committer" | "sendCounters" | "clientTitle" | "now"> {
+  readonly store: Pick<CustodyStore, "ledger" | "rotations">;
+  readonly authority: Pick<Authority, "changes">;
+}
+
+interface SettledMeter {
+  readonly file: MeterFile;
+  readonly keys: Candidate;
+}
+
+/**
+ * Leases of meters to technicians (ADR 0020): for hours, to one handheld, with counters of its own, keys sealed to it, and
+ * the rotation of these keys as soon as the lease is over, however it ends. What is given, returned and lost are entries of
+ * the ledger and nothing else.
+ *
+ * States of a lease: *open*, then *returned* (a signed journal came back), *expired* (none came in time) or *lost* (its
+ * handheld was). After each of them new working keys are planned for its meters.
+ */
+export class Leases {
+  readonly #dependencies: LeaseDependencies;
+
+  constructor(dependencies: LeaseDependencies) {
+    this.#dependencies = dependencies;
+  }
+
+  async enrol(
+    { publicKey, technician }: CustodianRequest<"enrolHandheld">,
+    caller: Caller,
+  ): Promise<CustodianResponse<"enrolHandheld">> {
+    const { name, keyId } = handheldOf(publicKey, technician).recipient;
+    const { handhelds } = await this.#field();
+    if (handhelds.has(name)) throw new CallRefusal("lease-refused", `a handheld is, or was, called ${name}`);
+    const asked = { handheld: name, keyId, technician };
+    await this.#dependencies.authority.changes.require("enrol-handheld", asked, caller);
+    await this.#write(FIELD_KINDS.enrolled, caller, { publicKey, technician, keyId });
+    return {};
+  }
+
+  async give(request: CustodianRequest<"giveLease">, caller: Caller): Promise<CustodianResponse<"giveLease">> {
+    const { authority, now, clientTitle } = this.#dependencies;
+    const { handheld: name, hours, operations, reason } = request;
+    const { handhelds, leases } = await this.#field();
+    const handheld = handhelds.get(name);
+    if (handheld === undefined || handheld.lostAt !== undefined)
+      throw new CallRefusal(
+        "lease-refused",
+        `the handheld ${name} is ${handheld === undefined ? "not enrolled" : "lost"}`,
+      );
+    if (hours < 1 || hours > MAX_LEASE_HOURS || request.meters.length === 0 || operations.length === 0)
+      throw new CallRefusal("lease-refused", `a lease has meters, operations, and 1 to ${MAX_LEASE_HOURS} hours`);
+    const titles = [...new Set(request.meters.map(systemTitleText))].sort();
+    requireFree(titles, leases);
+    const settled = await Promise.all(titles.map((title) => this.#settled(title)));
+    const [utility, ...others] = new Set(settled.map(({ file }) => file.meter.utility));
+    if (utility === undefined || others.length > 0)
+      throw new CallRefusal("lease-refused", "a lease is for meters of one utility");
+    const { technician } = handheld;
+    const asked = { handheld: name, technician, hours, operations: [...operations], meters: titles };
+    await authority.changes.require("lend-keys", asked, caller, reason);
+    const meters: LeasedMeter[] = [];
+    for (const one of settled) meters.push(await this.#leased(one));
+    const from = now();
+    const terms: LeaseTerms = {
+      format: "meterkeep-lease-1",
+      lease: randomBytes(12).toString("hex"),
+      handheld: name,
+      technician,
+      from,
+      until: from + hours * HOUR_MILLISECONDS,
+      operations,
+      client: Buffer.from(clientTitle(utility)).toString("hex").toUpperCase(),
+      meters,
+    };
+    const file = leaseFile(terms, await this.#lent(settled), handheld.recipient);
+    // Before it leaves: from here on the keys count as seen.
+    await this.#write(FIELD_KINDS.given, caller, { terms, reason, file: textHash(file) });
+    return { lease: terms.lease, file };
+  }
+
+  async return(
+    { journal }: CustodianRequest<"returnLease">,
+    caller: Caller,
+  ): Promise<CustodianResponse<"returnLease">> {
+    const { leases, handhelds } = await this.#field();
+    const said = journalIn(journal, (id) => handhelds.get(leases.get(id)?.terms.handheld ?? ""));
+    const lease = leases.get(said.lease);
+    if (lease === undefined || lease.state === "returned")
+      throw new CallRefusal("lease-refused", `the lease ${said.lease} is ${lease?.state ?? "unknown"}`);
+    // A handheld that says it used counters of others lies, or somebody else does.
+    const beyond = said.used.filter(({ meter, next }) => {
+      const of = lease.terms.meters.find((one) => one.meter === meter);
+      return of === undefined || next < of.first || next > of.first + of.count;
+    });
+    const body = { lease: said.lease, used: said.used, journal: textHash(said.text), beyond };
+    await this.#write(FIELD_KINDS.returned, caller, body);
+    await this.#rotate(lease, beyond.length === 0 ? "exposure" : "compromise", `lease ${said.lease} was returned`);
+    return this.report();
+  }
+
+  async lose(
+    { handheld, reason }: CustodianRequest<"loseHandheld">,
+    caller: Caller,
+  ): Promise<CustodianResponse<"loseHandheld">> {
+    const { handhelds, leases } = await this.#field();
+    if (!handhelds.has(handheld)) throw new CallRefusal("lease-refused", `no handheld is called ${handheld}`);
+    await this.#write(FIELD_KINDS.lost, caller, { handheld, reason });
+    for (const lease of leases.values())
+      if (lease.terms.handheld === handheld) await this.#rotate(lease, "compromise", `handheld ${handheld} is lost`);
+    return this.report();
+  }
+
+  async report(): Promise<CustodianResponse<"fieldReport">> {
+    const { handhelds, leases } = await this.#field();
+    const newest = [...leases.values()].reverse().slice(0, MOST_REPORTED);
+    const report: FieldReport = {
+      handhelds: [...handhelds.values()].map(({ recipient, technician, lostAt }) => ({
+        handheld: recipient.name,
+        keyId: recipient.keyId,
+        technician,
+        state: lostAt === undefined ? "enrolled" : "lost",
+      })),
+      leases: await Promise.all(newest.map((lease) => this.#stateOf(lease))),
+    };
+    return { report: JSON.stringify(report) };
+  }
+
+  /**
+   * Ends leases that were not returned in time, and plans again what a crash or a rotation under way has left unplanned. To be
+   * called every few seconds.
+   */
+  async sweep(): Promise<void> {
+    const { now } = this.#dependencies;
+    for (const [id, lease] of (await this.#field()).leases) {
+      if (lease.state !== "open") {
+        if (now() - lease.terms.until < FOLLOWED_MILLISECONDS)
+          await this.#rotate(
+            lease,
+            lease.state === "lost" ? "compromise" : "exposure",
+            `lease ${id} is ${lease.state}`,
+          );
+        continue;
+      }
+      if (lease.terms.until > now()) continue;
+      await this.#write(FIELD_KINDS.expired, CUSTODIAN, { lease: id });
+      await this.#rotate(lease, "exposure", `lease ${id} has ended`);
+    }
+  }
+
+  #field(): Promise<FieldRecord> {
+    return readField(this.#dependencies.store.ledger);
+  }
+
+  /** A meter whose keys are known for certain: with others the handheld would lock it up. */
+  async #settled(title: string): Promise<SettledMeter> {
+    const file = await this.#dependencies.files.load(title);
+    if (file === undefined) throw new CallRefusal("unknown-meter", `meter ${title} is not in custody`);
+    const { journal } = journalOf(file);
+    const [keys, ...others] = candidates(journal);
+    if (keys === undefined || others.length > 0 || (journal.cause === "takeover" && !isFinal(journal.verdict)))
+      throw new CallRefusal("keys-unsettled", `the keys of meter ${title} are not settled: it is not lent now`);
+    return { file, keys };
+  }
+
+  async #leased({ file: { meter }, keys: { GUEK, GAK } }: SettledMeter): Promise<LeasedMeter> {
+    const { utility, island, systemTitle, profile, securitySuite, logicalDeviceName } = meter;
+    const place = { utility, island, systemTitle, setup: 0 };
+    const first = await this.#dependencies.sendCounters.take(place, GUEK, COUNTERS);
+    return { meter: systemTitle, label: logicalDeviceName, profile, securitySuite, GUEK, GAK, first, count: COUNTERS };
+  }
+
+  async #lent(settled: readonly SettledMeter[]): Promise<readonly LentKeys[]> {
+    const lent: LentKeys[] = [];
+    for (const { file, keys } of settled) {
+      const secrets = await unsealKeys(this.#dependencies.vault, file.keys, [
+        { purpose: PURPOSE.GUEK, version: keys.GUEK },
+        { purpose: PURPOSE.GAK, version: keys.GAK },
+      ]);
+      const [encryptionKey = "", authenticationKey = ""] = secrets.map((secret) => {
+        using held = secret;
+        return held.lend((octets) => Buffer.from(octets).toString("hex"));
+      });
+      lent.push({ meter: file.meter.systemTitle, encryptionKey, authenticationKey });
+    }
+    return lent;
+  }
+
+  /** New working keys for those meters of a lease that have none yet and no plan for them. The master was never lent. */
+  async #rotate({ terms }: RecordedLease, cause: "exposure" | "compromise", reason: string): Promise<void> {
+    const { store, now, committer, files } = this.#dependencies;
+    const behind: string[] = [];
+    for (const leased of terms.meters)
+      if (rotatedAt(await files.load(leased.meter), leased) === undefined) behind.push(leased.meter);
+    if (behind.length === 0) return;
+    const at = now();
+    const planned = await store.rotations.plan({
+      meters: behind,
+      madeBefore: undefined,
+      countAbove: undefined,
+      purposes: WORKING,
+      cause,
+      risk: RISK[cause],
+      plannedBy: "lease",
+      at,
+      limit: behind.length,
+    });
+    if (planned > 0)
+      await committer.submit({ entries: [entry(at, "rotations-planned", "lease", { cause, planned, reason })] });
+  }
+
+  async #stateOf({ terms, state }: RecordedLease): Promise<LeaseState> {
+    const { files, now } = this.#dependencies;
+    const { lease, handheld, technician, from, until, operations } = terms;
+    let milliseconds = 0;
+    const meters: LeasedMeterState[] = [];
+    for (const leased of terms.meters) {
+      const at = rotatedAt(await files.load(leased.meter), leased);
+      milliseconds += Math.max(0, (at ?? now()) - from);
+      meters.push({ meter: leased.meter, label: leased.label, ...(at !== undefined && { rotatedAt: at }) });
+    }
+    const meterHours = Math.round((milliseconds / HOUR_MILLISECONDS) * 10) / 10;
+    return { lease, handheld, technician, from, until, operations, state, meters, meterHours };
+  }
+
+  async #write(kind: string, { name }: Pick<Caller, "name">, body: object): Promise<void> {
+    const { committer, now } = this.#dependencies;
+    await committer.submit({ entries: [entry(now(), kind, name, body)] });
+  }
+}
+
+const CUSTODIAN = { name: "custodian" } as const;
+/** So long after its end a lease's rotations are planned again where they are not through. */
+const FOLLOWED_MILLISECONDS = 400 * 86_400_000;
+
+/** When both keys that were lent had a successor that the meter has proven. */
+export function rotatedAt(file: MeterFile | undefined, { GUEK, GAK }: Candidate): number | undefined {
+  const proven = (purpose: number, version: number): number =>
+    Math.min(
+      ...(file?.keys ?? [])
+        .filter((key) => key.setup === 0 && key.purpose === purpose && key.version > version)
+        .flatMap(({ provenAt }) => provenAt ?? []),
+    );
+  const at = Math.max(proven(PURPOSE.GUEK, GUEK), proven(PURPOSE.GAK, GAK));
+  return Number.isFinite(at) ? at : undefined;
+}
+
+/** @throws CallRefusal `lease-refused` where a meter is with somebody already */
+function requireFree(titles: readonly string[], leases: FieldRecord["leases"]): void {
+  for (const { terms, state } of leases.values()) {
+    const taken = state === "open" ? terms.meters.find(({ meter }) => titles.includes(meter)) : undefined;
+    if (taken !== undefined)
+      throw new CallRefusal(
+        "lease-refused",
+        `meter ${taken.meter} is lent to ${terms.technician} until it is returned`,
+      );
+  }
+}
+
+interface Journal {
+  readonly lease: string;
+  readonly used: readonly { readonly meter: string; readonly next: number }[];
+  readonly text: string;
+}
+
+/** A journal that its handheld has signed. @throws CallRefusal `lease-refused` */
+function journalIn(signed: string, handheldFor: (lease: string) => Handheld | undefined): Journal {
+  try {
+    const { text, signature } = JSON.parse(signed) as { readonly text: string; readonly signature: string };
+    const { lease, used } = JSON.parse(text) as Journal;
+    const handheld = handheldFor(lease);
+    const isRight = used.every(({ meter, next }) => /^[0-9A-F]{16}$/.test(meter) && Number.isSafeInteger(next));
+    if (handheld !== undefined && isRight && isSignedBy(handheld, text, signature)) return { lease, used, text };
+  } catch (cause) {
+    throw new CallRefusal("lease-refused", "this is no journal of a handheld", { cause });
+  }
+  throw new CallRefusal("lease-refused", "the journal is not signed by the handheld of its lease");
+}
+
+function entry(at: number, kind: string, principal: string, body: object): LedgerDraft {
+  return { at, kind, principal, utility: "*", island: "*", body };
+}
