@@ -6,6 +6,7 @@ import { registerBackup } from "./commands/backup.ts";
 import { registerDecode } from "./commands/decode.ts";
 import { registerDoctor } from "./commands/doctor.ts";
 import { registerDrill } from "./commands/drill.ts";
+import { registerField } from "./commands/field.ts";
 import { registerHeadEnds } from "./commands/head-ends.ts";
 import { registerHsm } from "./commands/hsm.ts";
 import { registerKeys } from "./commands/keys.ts";
@@ -41,6 +42,7 @@ export const COMMANDS: readonly RegisterCommand[] = [
   registerApprovals,
   registerLedger,
   registerBackup,
+  registerField,
   registerHeadEnds,
   registerAdmin,
   registerToken,

@@ -14,6 +14,7 @@ export const CLI_ERROR_CODES = [
   "not-running",
   "server-refused",
   "custodian-refused",
+  "lease-not-valid",
   "interrupted",
 ] as const;
 export type CliErrorCode = (typeof CLI_ERROR_CODES)[number];

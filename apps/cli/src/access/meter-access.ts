@@ -28,6 +28,8 @@ export type MechanismOption = (typeof MECHANISM_NAMES)[number];
 /** How a meter is reached and who we are to it: options, profile, keys and answers put together and checked. */
 export interface MeterAccess {
   readonly address: MeterAddress;
+  /** A serial line instead, which an optical head opens in mode E first. */
+  readonly serial?: { readonly path: string; readonly optical: boolean };
   /** What travels over the connection. */
   readonly link: "wrapper" | "hdlc";
   /** Of an HDLC address of two or four octets. */

@@ -1,0 +1,131 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { type Exposure, type FieldReport, LEASE_OPERATIONS, type LeaseOperation } from "@meterkeep/api/custodian";
+import { fromHex, type SystemTitle, systemTitle } from "@meterkeep/dlms";
+import { CliError } from "../error.ts";
+import { asOperator } from "../keys/operator.ts";
+import type { OperatorOptions } from "../operator/commands.ts";
+import { type Terminal, write } from "../terminal.ts";
+import { makeHandheldKey } from "./handheld-key.ts";
+
+/** `meterkeep field key`: on the handheld. */
+export async function makeKey(name: string, options: { readonly out: string }, terminal: Terminal): Promise<void> {
+  const publicFile = makeHandheldKey(name, options.out);
+  await write(terminal.stdout, `${options.out} stays on this handheld; enrol ${publicFile}.\n`);
+}
+
+/** `meterkeep field enrol` */
+export async function enrol(
+  file: string,
+  options: OperatorOptions & { readonly technician: string },
+  terminal: Terminal,
+): Promise<void> {
+  const publicKey = readFileSync(file, "utf8");
+  const { technician } = options;
+  await asOperator(options.state, terminal, (custodian) => custodian.enrolHandheld({ publicKey, technician }));
+  await print(terminal, options, { enrolled: true }, `Enrolled for ${technician}; the ledger says so.\n`);
+}
+
+/** `meterkeep field lend` */
+export async function lend(
+  handheld: string,
+  meters: readonly string[],
+  options: OperatorOptions & {
+    readonly out: string;
+    readonly hours: string;
+    readonly operations: string;
+    readonly reason: string;
+  },
+  terminal: Terminal,
+): Promise<void> {
+  const operations = options.operations.split(",").map((name) => {
+    const found = LEASE_OPERATIONS.find((one) => one === name.trim());
+    if (found === undefined) throw new CliError("option-invalid", `--operations: of ${LEASE_OPERATIONS.join(", ")}`);
+    return found satisfies LeaseOperation;
+  });
+  const hours = Number(options.hours);
+  if (!Number.isInteger(hours) || hours < 1 || hours > 255)
+    throw new CliError("option-invalid", "--hours must be a whole number from 1 to 12");
+  const { reason } = options;
+  const given = await asOperator(options.state, terminal, (custodian) =>
+    custodian.giveLease({ handheld, meters: meters.map(titleOf), operations, hours, reason }),
+  );
+  writeFileSync(options.out, given.file, { mode: 0o600, flag: "wx" });
+  await print(
+    terminal,
+    options,
+    { lease: given.lease, file: options.out },
+    `Lease ${given.lease} for ${meters.length} meters is in ${options.out}: it opens on ${handheld} alone. Its keys are rotated when it ends.\n`,
+  );
+}
+
+/** `meterkeep field return` */
+export async function hand(file: string, options: OperatorOptions, terminal: Terminal): Promise<void> {
+  const journal = readFileSync(file, "utf8");
+  const { report } = await asOperator(options.state, terminal, (custodian) => custodian.returnLease({ journal }));
+  await print(terminal, options, JSON.parse(report), reportText(JSON.parse(report) as FieldReport));
+}
+
+/** `meterkeep field lost` */
+export async function lose(
+  handheld: string,
+  options: OperatorOptions & { readonly reason: string },
+  terminal: Terminal,
+): Promise<void> {
+  const { reason } = options;
+  const { report } = await asOperator(options.state, terminal, (custodian) =>
+    custodian.loseHandheld({ handheld, reason }),
+  );
+  await print(terminal, options, JSON.parse(report), reportText(JSON.parse(report) as FieldReport));
+}
+
+/** `meterkeep field status` */
+export async function status(options: OperatorOptions, terminal: Terminal): Promise<void> {
+  const { report } = await asOperator(options.state, terminal, (custodian) => custodian.fieldReport({}));
+  await print(terminal, options, JSON.parse(report), reportText(JSON.parse(report) as FieldReport));
+}
+
+/** `meterkeep exposure` */
+export async function exposure(
+  meter: string | undefined,
+  options: OperatorOptions & { readonly person?: string },
+  terminal: Terminal,
+): Promise<void> {
+  if ((meter === undefined) === (options.person === undefined))
+    throw new CliError("option-invalid", "name a meter, or --person: one of them");
+  const answer = await asOperator(options.state, terminal, (custodian) =>
+    custodian.exposure({ meter: meter === undefined ? undefined : titleOf(meter), person: options.person }),
+  );
+  const found = JSON.parse(answer.exposures) as readonly Exposure[];
+  const lines = found.map(
+    ({ meter: of, who, keys, form, from, until, why }) =>
+      `${of}  ${day(from)} to ${until === undefined ? "now       " : day(until)}  ${who}: ${keys}, ${form}; ${why}\n`,
+  );
+  await print(terminal, options, found, lines.length === 0 ? "Nobody is known to.\n" : lines.join(""));
+}
+
+function reportText({ handhelds, leases }: FieldReport): string {
+  const lines = [
+    ...handhelds.map(({ handheld, technician, state }) => `${handheld} of ${technician}: ${state}`),
+    ...leases.map(({ lease, technician, handheld, state, until, meters, meterHours }) => {
+      const open = meters.filter(({ rotatedAt }) => rotatedAt === undefined).length;
+      const after = open === 0 ? "all rotated" : `${open} of ${meters.length} not rotated yet`;
+      return `lease ${lease} to ${technician} (${handheld}) until ${new Date(until).toISOString()}: ${state}, ${meters.length} meters, ${after}, ${meterHours} meter-hours exposed`;
+    }),
+  ];
+  return lines.length === 0 ? "No handheld is enrolled.\n" : `${lines.join("\n")}\n`;
+}
+
+function day(at: number): string {
+  return new Date(at).toISOString().slice(0, 10);
+}
+
+function titleOf(text: string): SystemTitle {
+  const title = text.replace(/[\s:-]/g, "");
+  if (!/^[0-9A-Fa-f]{16}$/.test(title))
+    throw new CliError("option-invalid", `"${text}" is no system title of 16 hex digits`);
+  return systemTitle(fromHex(title));
+}
+
+async function print(terminal: Terminal, options: OperatorOptions, value: unknown, text: string): Promise<void> {
+  await write(terminal.stdout, options.json === true ? `${JSON.stringify(value)}\n` : text);
+}

@@ -1,0 +1,101 @@
+import type { LeaseOperation } from "@meterkeep/api/custodian";
+import {
+  BUILT_IN_PROFILES,
+  Clock,
+  dateTimeAt,
+  fromHex,
+  remote,
+  type SecuritySuiteId,
+  systemTitle,
+} from "@meterkeep/dlms";
+import { profileClient } from "../access/access-profile.ts";
+import { type MeterAccess, resolveAccess } from "../access/meter-access.ts";
+import { openMeter } from "../access/open-meter.ts";
+import { CliError } from "../error.ts";
+import { discover } from "../read/discover.ts";
+import { readText } from "../read/print.ts";
+import { associationInWords } from "../read/run.ts";
+import { type Terminal, write } from "../terminal.ts";
+import { readHandheldKey } from "./handheld-key.ts";
+import { type LentMeter, openLease } from "./lease.ts";
+
+/** How a meter is visited under a lease. */
+export interface VisitOptions {
+  readonly lease: string;
+  readonly key: string;
+  readonly link?: string;
+  readonly optical?: boolean;
+  readonly timeout?: string;
+  readonly json?: boolean;
+}
+
+const SERIAL = /^serial:(\/.+)$/;
+/** A serial line has no address; what is put here is never connected to. */
+const NO_ADDRESS = "tcp://0.0.0.0:1";
+
+/** `meterkeep field read` and `meterkeep field set-clock`: offline, with what is in the lease. */
+export async function visit(
+  operation: LeaseOperation,
+  title: string,
+  address: string,
+  options: VisitOptions,
+  terminal: Terminal,
+): Promise<void> {
+  const meter = title.replace(/[\s:-]/g, "").toUpperCase();
+  const lease = openLease(options.lease, readHandheldKey(options.key));
+  const lent = lease.meterFor(meter, operation, Date.now());
+  const access = await accessOf(lent, address, options, lease.counters.title, terminal);
+  const act = { meter, at: Date.now(), operation, address };
+  try {
+    await using opened = await openMeter(access, { counters: lease.counters, signal: terminal.interrupted });
+    if (operation === "read") {
+      const { deviceName, ...holdings } = await discover(opened.session, 0);
+      const read = { meter: { systemTitle: meter, deviceName }, association: associationInWords(access), ...holdings };
+      await write(terminal.stdout, options.json === true ? `${JSON.stringify(read)}\n` : readText(read, false));
+    } else {
+      const clock = remote(opened.session, Clock, "0.0.1.0.0.255");
+      const before = await clock.get("time");
+      await clock.set("time", dateTimeAt(Date.now(), before.deviation ?? 0));
+      await write(terminal.stdout, `The clock of ${meter} is set.\n`);
+    }
+    lease.note({ ...act, outcome: "done" });
+  } catch (error) {
+    lease.note({ ...act, outcome: error instanceof Error ? error.message : String(error) });
+    throw error;
+  }
+  await write(terminal.stderr, `The journal is in ${lease.journal}: hand it in with \`meterkeep field return\`.\n`);
+}
+
+/** The access that a lease gives: mechanism 5, authenticated and encrypted, as the custodian's own client. */
+async function accessOf(
+  { meter, profile, securitySuite, encryptionKey, authenticationKey }: LentMeter,
+  address: string,
+  { link, optical, timeout }: VisitOptions,
+  client: MeterAccess["title"] & {},
+  terminal: Terminal,
+): Promise<MeterAccess> {
+  const serial = SERIAL.exec(address)?.[1];
+  const known = BUILT_IN_PROFILES.some(({ id }) => id === profile);
+  const base = await resolveAccess(
+    serial === undefined ? address : NO_ADDRESS,
+    {
+      mechanism: "none",
+      ...(known && { profile }),
+      ...(timeout !== undefined && { timeout }),
+      ...(serial !== undefined || link !== undefined ? { link: serial === undefined ? (link as string) : "hdlc" } : {}),
+    },
+    terminal,
+  );
+  if (optical === true && serial === undefined)
+    throw new CliError("option-invalid", "--optical opens a port at serial:/dev/…");
+  return {
+    ...base,
+    ...(serial !== undefined && { serial: { path: serial, optical: optical === true } }),
+    clientSap: profileClient(base.profile, "management")?.sap ?? 1,
+    mechanism: "gmac",
+    keys: { encryptionKey, authenticationKey },
+    suite: securitySuite as SecuritySuiteId,
+    meter: systemTitle(fromHex(meter)),
+    title: client,
+  };
+}
