@@ -30,8 +30,8 @@ import { ENROLMENT_REQUESTER, MeterAuthority } from "../enrolment/meter-authorit
 import type { CustodyError } from "../errors.ts";
 import { openFileEscrow } from "../escrow/file-escrow.ts";
 import { EntryBursts } from "../evidence/entry-bursts.ts";
-import { HeadEnds } from "../head-ends/head-ends.ts";
 import { exposures } from "../exposure/exposures.ts";
+import { HeadEnds } from "../head-ends/head-ends.ts";
 import { Leases } from "../lease/leases.ts";
 import { gatedService } from "../ledger/gate.ts";
 import { ledgerService } from "../ledger/ledger-service.ts";
