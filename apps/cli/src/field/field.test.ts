@@ -1,0 +1,123 @@
+import assert from "node:assert/strict";
+import {
+  createCipheriv,
+  createHash,
+  createPublicKey,
+  diffieHellman,
+  encapsulate,
+  generateKeyPairSync,
+  hkdfSync,
+  randomBytes,
+  verify,
+} from "node:crypto";
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { startSampleMeter } from "../assess/testing/sample-meter.ts";
+import { run } from "../program.ts";
+import { scratchTerminal } from "../testing/scratch-terminal.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "meterkeep-field-"));
+after(() => rmSync(folder, { recursive: true }));
+
+const METER = "4D4B530000000001";
+const HOUR = 3_600_000;
+
+async function meterkeep(...args: readonly string[]) {
+  const terminal = scratchTerminal({ XDG_STATE_HOME: folder });
+  const status = await run(terminal, args);
+  return { status, out: terminal.out(), err: terminal.err() };
+}
+
+const gcm = (key: Uint8Array, data: Uint8Array, plain: Uint8Array): string => {
+  const cipher = createCipheriv("aes-256-gcm", key, new Uint8Array(12));
+  cipher.setAAD(data);
+  return Buffer.concat([cipher.update(plain), cipher.final(), cipher.getAuthTag()]).toString("base64");
+};
+
+/** A lease as the custodian's end of docs/formats/lease.md says. */
+function seal(publicFile: string, terms: object, keys: object): string {
+  const to = JSON.parse(readFileSync(publicFile, "utf8")) as { keyId: string; ecdh: string; mlkem: string };
+  const spki = (text: string) => createPublicKey({ key: Buffer.from(text, "base64"), format: "der", type: "spki" });
+  const ephemeral = generateKeyPairSync("ec", { namedCurve: "P-384" });
+  const epk = ephemeral.publicKey.export({ type: "spki", format: "der" });
+  const { sharedKey, ciphertext } = encapsulate(spki(to.mlkem));
+  const z = diffieHellman({ privateKey: ephemeral.privateKey, publicKey: spki(to.ecdh) });
+  const sha256 = (octets: Uint8Array) => createHash("sha256").update(octets).digest();
+  const info = Buffer.concat([Buffer.from("meterkeep-backup-1"), sha256(epk), sha256(ciphertext)]);
+  const wrapping = new Uint8Array(hkdfSync("sha384", Buffer.concat([z, sharedKey]), new Uint8Array(0), info, 32));
+  const content = randomBytes(32);
+  const text = JSON.stringify(terms);
+  return JSON.stringify({
+    terms: text,
+    key: {
+      keyId: to.keyId,
+      epk: epk.toString("base64"),
+      kem: ciphertext.toString("base64"),
+      wrapped: gcm(wrapping, Buffer.from(to.keyId, "hex"), content),
+    },
+    sealed: gcm(content, Buffer.from(text), Buffer.from(JSON.stringify(keys))),
+  });
+}
+
+test("a handheld reads a meter under its lease, offline, with the lease's own counters, and signs what it did", async () => {
+  await using meter = await startSampleMeter();
+  const key = join(folder, "handheld.json");
+  const made = await meterkeep("field", "key", "HH-1", "--out", key);
+  assert.equal(made.status, 0, made.err);
+  assert.equal(statSync(key).mode & 0o777, 0o600);
+  const terms = {
+    format: "meterkeep-lease-1",
+    lease: "00ff",
+    technician: "Ada",
+    handheld: "HH-1",
+    from: Date.now() - HOUR,
+    until: Date.now() + HOUR,
+    operations: ["read"],
+    client: "4D4B430102030405",
+    meters: [{ meter: METER, label: "MKS0001", profile: "unknown", securitySuite: 0, first: 1000, count: 64 }],
+  };
+  const hex = (octets: Uint8Array) => Buffer.from(octets).toString("hex");
+  const { encryptionKey, authenticationKey } = meter.keys;
+  const keys = [{ meter: METER, encryptionKey: hex(encryptionKey), authenticationKey: hex(authenticationKey) }];
+  const lease = join(folder, "today.lease");
+  writeFileSync(lease, seal(`${key}.pub`, terms, keys));
+  const visit = (operation: string, title = METER, file = lease, own = key) =>
+    meterkeep("field", operation, title, meter.address, "--lease", file, "--key", own);
+  const read = await visit("read");
+  assert.equal(read.status, 0, read.err);
+  assert.match(read.out, /Active energy import/);
+  assert.match(read.out, /client 1, mechanism gmac; authenticated and encrypted/);
+  const { text = "", signature = "" } = JSON.parse(readFileSync(`${lease}.journal`, "utf8")) as Record<string, string>;
+  const { signing } = JSON.parse(readFileSync(`${key}.pub`, "utf8")) as { signing: string };
+  const spki = createPublicKey({ key: Buffer.from(signing, "base64"), format: "der", type: "spki" });
+  assert.ok(verify(null, Buffer.from(`meterkeep-field-journal-1\n${text}`), spki, Buffer.from(signature, "base64")));
+  const journal = JSON.parse(text) as { used: { next: number }[]; acts: { outcome: string }[] };
+  const next = journal.used[0]?.next ?? 0;
+  assert.ok(next > 1000 && next <= 1064, `${next}`);
+  assert.deepEqual(
+    journal.acts.map(({ outcome }) => outcome),
+    ["done"],
+  );
+  const refused = async (why: RegExp, ...visiting: Parameters<typeof visit>) => {
+    const { status, err } = await visit(...visiting);
+    assert.notEqual(status, 0);
+    assert.match(err, why);
+  };
+  await refused(/does not allow to set-clock/, "set-clock");
+  await refused(/not in the lease/, "read", "4D4B530000000002");
+  const over = join(folder, "yesterday.lease");
+  writeFileSync(over, seal(`${key}.pub`, { ...terms, until: Date.now() - 1 }, keys));
+  await refused(/the lease is from/, "read", METER, over);
+  // Somebody makes it last longer.
+  writeFileSync(over, readFileSync(over, "utf8").replace(/\\"until\\":\d/, '\\"until\\":9'));
+  await refused(/it was changed/, "read", METER, over);
+  const other = join(folder, "other.json");
+  await meterkeep("field", "key", "HH-2", "--out", other);
+  await refused(/sealed to another handheld/, "read", METER, lease, other);
+  const spent = join(folder, "spent.lease");
+  const few = { ...terms, meters: [{ ...terms.meters[0], first: 2000, count: 4 }] };
+  writeFileSync(spent, seal(`${key}.pub`, few, keys));
+  await refused(/a new lease is needed/, "read", METER, spent);
+});
