@@ -7,7 +7,6 @@ import type { CustodianConfig } from "@meterkeep/api/supervisor";
 import {
   CUSTODY_MIGRATIONS,
   type Custody,
-  CustodyError,
   type EstService,
   FIELD_PACE,
   type KeepingOf,

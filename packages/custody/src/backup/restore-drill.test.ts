@@ -57,7 +57,13 @@ test("a drill restores beside the running custodian: old keys, new keys, counter
     const change = { madeBefore: undefined, purposes: [], cause: "demand", reason: "a test" } as const;
     await service.planRotations({ ...change, meters: [title(meters[0])] }, OPERATOR);
     await carryTakeover(site, meters[0]);
-    const lost = { meter: title(meters[1]), purpose: "GUEK", version: 2, command: "compromise", reason: "seen" } as const;
+    const lost = {
+      meter: title(meters[1]),
+      purpose: "GUEK",
+      version: 2,
+      command: "compromise",
+      reason: "seen",
+    } as const;
     await service.changeKeyState(lost, OPERATOR);
     await site.custody.ledger.checkpoint();
     const steps: string[] = [];
@@ -77,7 +83,9 @@ test("a drill restores beside the running custodian: old keys, new keys, counter
         const name = `drill_${process.pid}_${made.length}`;
         made.push(name);
         const owner = { role: `${name}_owner`, password: randomPassword() };
-        const [url] = await provision(server, [{ database: name, role: `${name}_role`, password: randomPassword(), owner }]);
+        const [url] = await provision(server, [
+          { database: name, role: `${name}_role`, password: randomPassword(), owner },
+        ]);
         return { database: url as string, ownerDatabase: connectionOf(server, { database: name }, owner) };
       },
       meters: meters.map((meter) => ({
