@@ -2,13 +2,14 @@
 import assert from "node:assert/strict";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer, type Server } from "node:http";
-import { stripTypeScriptTypes } from "node:module";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { fileURLToPath } from "node:url";
 import type * as dlms from "@meterkeep/dlms";
 import { decodeTelegrams, fromHex, keysForAll } from "@meterkeep/dlms";
+import { rolldown } from "rolldown";
 import type { readDoor } from "../../examples/dlms/in-memory.ts";
 import { buildPackage } from "../../tools/package.ts";
 import { openBrowser, type TestBrowser, type WatchedPage } from "./chromium.ts";
@@ -31,7 +32,7 @@ let watched: WatchedPage;
 before(async () => {
   directory = mkdtempSync(join(tmpdir(), "meterkeep-library-"));
   const built = await buildPackage("dlms", directory);
-  const inMemory = stripTypeScriptTypes(readFileSync(new URL("dlms/in-memory.ts", EXAMPLES), "utf8"));
+  const inMemory = await asScript(fileURLToPath(new URL("dlms/in-memory.ts", EXAMPLES)));
   const files = new Map([
     ["/", { type: "text/html", text: "<!doctype html><title>The library</title>" }],
     ["/dlms.js", { type: "text/javascript", text: readFileSync(join(built.directory, "index.js"), "utf8") }],
@@ -92,3 +93,10 @@ test("the page had nothing to complain of, and asked for nothing but the library
     ["/", "/dlms.js", "/in-memory.js"],
   );
 });
+
+/** A program without its types, the library left where it is. */
+async function asScript(file: string): Promise<string> {
+  await using bundler = await rolldown({ input: file, external: ["@meterkeep/dlms"] });
+  const { output } = await bundler.generate({ format: "esm" });
+  return output[0].code;
+}
