@@ -39,6 +39,7 @@ const USAGE = `npm run meter -- --model FILE [options]
                       for clients with GMAC
   --misbehave PLAN    what answers suffer, in per cent: drop=10,delay=5,reorder,duplicate,truncate,reset
   --lie               acknowledge what is written and called, and do nothing
+  --block-quirks      take long requests in general blocks from Gurux's clients too (docs/interoperability.md)
   --clock SECONDS     let the clock be wrong
   --counter N         let the counter of what it sends, with --keys, begin at N
   --check             read it whole over TCP with our client, print what came of it, and end`;
@@ -54,12 +55,16 @@ const OPTIONS = {
     keys: { type: "string" },
     misbehave: { type: "string" },
     lie: { type: "boolean", default: false },
+    "block-quirks": { type: "boolean", default: false },
     clock: { type: "string" },
     counter: { type: "string" },
     check: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
   },
 } as const;
+
+/** How the clients of Gurux Java and Python depart from general block transfer. */
+const GURUX_CLIENTS = { wantsLastBlockInConfirmations: true, confirmsAllAs65535: true } as const;
 
 type Options = ReturnType<typeof parseArgs<typeof OPTIONS>>["values"];
 
@@ -82,6 +87,7 @@ async function main(): Promise<number> {
     clients,
     ...(password === undefined ? {} : { password }),
     ...(security === undefined ? {} : { security }),
+    ...(values["block-quirks"] ? { options: { blockQuirks: GURUX_CLIENTS } } : {}),
   });
   meter.lies = values.lie;
   if (values.counter !== undefined) security?.rollCounter(wholeNumber("counter", values.counter));

@@ -11,6 +11,7 @@ import {
   MeterClock,
   mount,
   ObjectTree,
+  type ServerOptions,
 } from "@meterkeep/dlms";
 import { constantTimeEqual, nodeCiphers, nodeKeyWrap, nodeRandom } from "@meterkeep/dlms-node";
 import { ableToLie } from "../lying.ts";
@@ -45,6 +46,8 @@ export interface ModelMeterParts {
   readonly password?: string;
   /** The security of clients with GMAC; without it they cannot associate. */
   readonly security?: ModelSecurity;
+  /** What its server does beside its model: windows of general blocks, quirks of its clients. */
+  readonly options?: ServerOptions;
 }
 
 /** Model meters live in Universal Time until somebody sets their time zone. */
@@ -95,7 +98,7 @@ export class ModelMeter implements ModelState {
     this.tree = new ObjectTree(mounted, this);
     const associations = (parts.clients ?? MODEL_CLIENTS).map((client) => associationFor(file, client));
     const model: DeviceModel<ModelState> = deviceModel({ objects: mounted, associations });
-    this.server = new CosemServer(model, this.#device(parts));
+    this.server = new CosemServer(model, this.#device(parts), parts.options);
   }
 
   /** What a client has written to an attribute. */
