@@ -35,6 +35,8 @@ export interface CommissioningPorts {
   onStep(text: string): void;
 }
 
+/** How often a shipment is offered again that people have to agree to. */
+const APPROVAL_MILLISECONDS = 60_000;
 const GRID = "grid.json";
 const TOWN_ADDRESSES = "addresses.json";
 
@@ -52,7 +54,15 @@ const FIX = "Repair or remove the file; it is looked at again as soon as it chan
 export class Commissioning {
   readonly #ports: CommissioningPorts;
   readonly #files: ExchangeFiles;
-  readonly #refused = new Map<string, { readonly stamp: string; readonly message: string }>();
+  readonly #refused = new Map<
+    string,
+    {
+      readonly stamp: string;
+      readonly message: string;
+      /** When it is looked at again although it has not changed: people may have agreed to it by then. */
+      readonly again: number;
+    }
+  >();
   #taken = "";
   #clock: SourceClock = WALL_SOURCE_CLOCK;
 
@@ -77,7 +87,8 @@ export class Commissioning {
 
   /** Whether anything is there that has not been taken in. */
   async hasNews(): Promise<boolean> {
-    return (await this.#stamp()) !== this.#taken;
+    const at = this.#ports.now();
+    return [...this.#refused.values()].some(({ again }) => again <= at) || (await this.#stamp()) !== this.#taken;
   }
 
   /** Takes in everything that is there. It may be called again at any time: what is known changes nothing. */
@@ -108,14 +119,21 @@ export class Commissioning {
   /** Takes one file in; what is wrong with the file is noted, what is wrong with anything else is thrown. */
   async #take(file: string, work: () => Promise<void>): Promise<void> {
     const stamp = await this.#files.stamp(file);
-    if (this.#refused.get(file)?.stamp === stamp) return;
+    const before = this.#refused.get(file);
+    if (before?.stamp === stamp && this.#ports.now() < before.again) return;
     try {
       await work();
       this.#refused.delete(file);
     } catch (error) {
       if (!(error instanceof HeadEndError)) throw error;
       const { message } = error;
-      this.#refused.set(file, { stamp, message });
+      const waits = error.code === "shipment-awaits-approval";
+      this.#refused.set(file, {
+        stamp,
+        message,
+        again: waits ? this.#ports.now() + APPROVAL_MILLISECONDS : Number.POSITIVE_INFINITY,
+      });
+      if (waits && before?.message === message) return;
       this.#tell({ file, imported: false, meters: 0, added: 0, sentence: `${file} was refused: ${message}` });
     }
   }

@@ -12,6 +12,7 @@ export const HEADEND_ERROR_CODES = [
   "grid-invalid",
   "addresses-invalid",
   "shipment-refused",
+  "shipment-awaits-approval",
   "sealed-keys-refused",
   "sign-in-refused",
   "push-refused",

@@ -9,10 +9,12 @@ import { generateRecipientSecret, type Recipient, recipientOf } from "../shipmen
 import { CUSTODY_MIGRATIONS, postgresCustodyStore } from "../store/postgres-store.ts";
 import type { CustodyStore } from "../store/store.ts";
 import { AuthorityWorld, OPERATOR } from "../testing/authority-world.ts";
+import { fileOf, testManufacturer, testMeters, writeShipment } from "../testing/shipment-writer.ts";
 import { Crash, carryTakeover, HEAD_END, type TestCustody, withTestCustody } from "../testing/test-custody.ts";
 import { TestMeter } from "../testing/test-meter.ts";
 
 const DAY = 86_400_000;
+const MAKER = testManufacturer();
 const SENDER = { flag: "OLD", name: "Old Owner" } as const;
 const titleOf = (meter: TestMeter) => systemTitle(fromHex(meter.systemTitle));
 const hex = (octets: Uint8Array) => Buffer.from(octets).toString("hex");
@@ -191,3 +193,32 @@ test("killed before or after the commit of a departure, a meter is ours whole or
   await killed();
   await withTestDatabase({ migrations: CUSTODY_MIGRATIONS }, ({ pool }) => killed(postgresCustodyStore(pool)));
 });
+
+test("once people approve, a shipment is taken in when two have agreed to that very file, and not before", () =>
+  withTestCustody(
+    async (custody) => {
+      const world = await AuthorityWorld.open(custody);
+      const { service } = custody.custody;
+      const to = custody.custody.recipient;
+      const lines = writeShipment(MAKER, to, testMeters(3));
+      const offer = async (octets: Uint8Array) => {
+        const { upload } = await service.beginShipment({ utility: "stadtwerke", island: "mainland" }, HEAD_END);
+        await service.shipmentChunk({ upload, bytes: octets }, HEAD_END);
+        return service.commitShipment({ upload }, HEAD_END);
+      };
+      const refusal = await offer(fileOf(lines)).then(
+        () => assert.fail("it was taken in"),
+        (error: { code?: string; message: string }) => error,
+      );
+      assert.equal(refusal.code, "approval-required");
+      assert.match(refusal.message, /take in 3 meters of Test Meters/);
+      assert.equal((await service.status({}, HEAD_END)).meters, 0);
+      const hash = /change ([0-9a-f]{96})/.exec(refusal.message)?.[1] as string;
+      for (const who of [world.anna, world.ben]) await world.approve(hash, who);
+      await assert.rejects(offer(fileOf(writeShipment(MAKER, to, testMeters(3)))), { code: "approval-required" });
+      assert.equal((await offer(fileOf(lines))).kind, "imported");
+      assert.equal((await service.status({}, HEAD_END)).meters, 3);
+    },
+    undefined,
+    { manufacturers: [MAKER.trusted] },
+  ));

@@ -29,7 +29,7 @@ import type { Pushes } from "../push/pushes.ts";
 import type { CheckedFiles } from "../records/checked-files.ts";
 import type { Rotations } from "../rotation/rotations.ts";
 import type { Sessions } from "../session/sessions.ts";
-import { addSingleMeter, type ImportDependencies, importShipment } from "../shipment/import.ts";
+import { addSingleMeter, type ImportDependencies, importShipment, type ShipmentToApprove } from "../shipment/import.ts";
 import type { TrustedManufacturer } from "../shipment/manufacturer.ts";
 import { ShipmentRefusal } from "../shipment/refusal.ts";
 import type { Uploads } from "../shipment/uploads.ts";
@@ -99,7 +99,7 @@ export function custodianService(parts: CustodianParts): CustodianService {
     shipmentChunk: async ({ upload, bytes }, caller) => ({ received: await uploads.append(upload, bytes, caller) }),
     commitShipment: ({ upload }, caller) =>
       uploads.finish(upload, caller, (chunks, place) =>
-        shipmentOutcome(parts, { ...place, principal: caller.name }, chunks),
+        shipmentOutcome(parts, { ...place, principal: caller.name }, chunks, caller),
       ),
     shipmentMeters: async ({ utility, island, shipment, from }) => {
       const meters = await store.shipmentMeters({ utility, island, shipment }, from, MAX_PAGE_METERS);
@@ -211,12 +211,16 @@ function within(entries: readonly CustodianLedgerEntry[], bytes: number): readon
 }
 
 async function shipmentOutcome(
-  { store, importing }: CustodianParts,
+  { store, importing, authority: { changes } }: CustodianParts,
   place: Parameters<typeof importShipment>[1],
   chunks: AsyncIterable<Uint8Array>,
+  caller: Caller,
 ): Promise<ShipmentOutcome> {
   try {
-    const { shipment, count, warnings } = await importShipment(importing, place, chunks);
+    const approve = async (about: ShipmentToApprove) => {
+      await changes.require("import-shipment", { ...about }, caller, `shipment ${about.shipment}`);
+    };
+    const { shipment, count, warnings } = await importShipment({ ...importing, approve }, place, chunks);
     const { utility, island } = place;
     const meters = await store.shipmentMeters({ utility, island, shipment }, 0, MAX_PAGE_METERS);
     return {

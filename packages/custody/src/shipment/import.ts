@@ -22,6 +22,11 @@ export interface ImportDependencies {
   readonly vault: Vault;
   readonly trust: ShipmentTrust;
   readonly now: () => number;
+  /**
+   * Lets people agree to a shipment that is verified and about to be taken in; throws where they have to and have not.
+   * Absent where nobody is asked.
+   */
+  readonly approve?: ((shipment: ShipmentToApprove) => Promise<void>) | undefined;
   /** A meter that was added by hand stands aside: what memory has of its keys is void. */
   readonly forget: (systemTitle: string) => void;
 }
@@ -32,6 +37,17 @@ export interface ImportPlace {
   readonly island: string;
   /** The proven name of the caller. */
   readonly principal: string;
+}
+
+/** What people agree to when a shipment is taken in: this file, to the octet, since its root is said. */
+export interface ShipmentToApprove {
+  readonly shipment: string;
+  readonly kind: string;
+  readonly manufacturer: string;
+  readonly meters: number;
+  readonly root: string;
+  readonly utility: string;
+  readonly island: string;
 }
 
 /** What was imported. */
@@ -104,6 +120,10 @@ async function stageAndCommit(
     await writing;
   }
   const { shipment, kind, manufacturer, customer, created, count } = header as ShipmentHeader;
+  const { utility, island } = place;
+  const about = { shipment, kind, manufacturer: manufacturer.name, meters: count, root, utility, island };
+  // Everything is checked and nothing is seen by others yet: what is not agreed to is dropped whole.
+  await dependencies.approve?.(about);
   const body = { shipment, kind, manufacturer: manufacturer.name, count, root };
   const aside = setAside.map((meter): LedgerDraft => {
     const by = { shipment, manufacturer: manufacturer.name };

@@ -1,4 +1,4 @@
-import type { Custodian, ImportedMeter, ShipmentOutcome } from "@meterkeep/api/custodian";
+import { type Custodian, CustodianCallError, type ImportedMeter, type ShipmentOutcome } from "@meterkeep/api/custodian";
 import { systemTitleText } from "@meterkeep/dlms";
 import type { Scope } from "../database/scope.ts";
 import { HeadEndError } from "../errors.ts";
@@ -21,7 +21,8 @@ export interface ShipmentInCustody {
  * A file that was imported before is no failure: its meters are asked for again, so that an import that was cut off
  * between the two databases is completed by the next start.
  *
- * @throws HeadEndError `shipment-refused` with the custodian's code, line and meter.
+ * @throws HeadEndError `shipment-refused` with the custodian's code, line and meter; `shipment-awaits-approval` while people
+ * have not agreed to it.
  */
 export async function importShipment(
   custodian: ShipmentCalls,
@@ -32,7 +33,10 @@ export async function importShipment(
   const { upload } = await custodian.beginShipment(place);
   for (let at = 0; at < file.length; at += CHUNK_BYTES)
     await custodian.shipmentChunk({ upload, bytes: file.subarray(at, at + CHUNK_BYTES) });
-  const outcome = await custodian.commitShipment({ upload });
+  const outcome = await custodian.commitShipment({ upload }).catch((cause: unknown) => {
+    if (!(cause instanceof CustodianCallError && cause.code === "approval-required")) throw cause;
+    throw new HeadEndError("shipment-awaits-approval", cause.message, { cause });
+  });
   if (outcome.kind === "refused" && outcome.code !== "shipment-already-imported") throw refused(outcome);
   const shipment = outcome.kind === "imported" ? outcome.shipment : shipmentId(file);
   const meters: ImportedMeter[] = outcome.kind === "imported" ? [...outcome.meters] : [];
