@@ -101,6 +101,28 @@ test("a custodian that dies at any commit of a rotation strands no meter, and ev
     }
   }));
 
+test("with its keys the secrets of a meter's clients are rotated, and the old ones destroyed in time", () =>
+  withTestCustody(async (custody) => {
+    const meter = new TestMeter({ systemTitle: "5453540000000501", secrets: true, setupVersion: 0 });
+    await custody.add(meter, { profile: "is15959" });
+    await carryTakeover(custody, meter);
+    const before = meter.secrets;
+    await custody.custody.service.planRotations(demand({ meters: [titleOf(meter)] }), OPERATOR);
+    await carryTakeover(custody, meter);
+    assert.equal((await stateOf(custody, meter))?.phase, "retired");
+    for (const [client, secret] of Object.entries(meter.secrets)) assert.notDeepEqual(secret, before[client], client);
+    custody.now += 401 * DAY;
+    await custody.custody.sweep();
+    const file = await custody.store.load(meter.systemTitle);
+    const states = file?.keys.filter(({ purpose }) => purpose > 3).map(({ version, state }) => [version, state]);
+    const each = [
+      [1, "destroyed"],
+      [2, "destroyed"],
+      [3, "active"],
+    ];
+    assert.deepEqual(states, [...each, ...each]);
+  }));
+
 test("a lost answer leaves a rotation unknown: nothing is read until the next contact has found out", () =>
   withTestCustody(async (custody) => {
     const [meter] = (await takenOver(custody, 1)) as [TestMeter];

@@ -289,8 +289,13 @@ export class Rotations {
 /** Whether a key may be on its meter, or was there when the change began that is under way. */
 function isBelieved(file: MeterFile, { purpose, version, setup }: KeyRecord): boolean {
   if (!isInService(file.meter)) return false;
-  if (purpose > 3) return true;
-  const { journal } = journalOf(file, setup);
+  const { journal } = journalOf(file, purpose > 3 ? 0 : setup);
+  if (purpose > 3) {
+    const secret = journal.secrets?.find((one) => one.purpose === purpose && one.client === setup);
+    return (
+      secret === undefined || secret.belief.includes(version) || (secret.state !== "settled" && secret.old === version)
+    );
+  }
   return journal.belief[purpose as Purpose].includes(version);
 }
 

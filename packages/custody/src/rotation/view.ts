@@ -5,7 +5,9 @@ import { type MeterFile, PURPOSE, type Purpose, type RotationRecord } from "../s
 import { candidates } from "../takeover/candidates.ts";
 import type { Journal } from "../takeover/journal.ts";
 import { rotationOf } from "../takeover/plan.ts";
-import { journalOf } from "../takeover/view.ts";
+import { journalOf, unprovenOf } from "../takeover/view.ts";
+
+const MOST_SENTENCE = 1000;
 
 /** Where the newest rotation of a meter stands. */
 export function rotationStateOf(file: MeterFile): RotationState | undefined {
@@ -28,7 +30,9 @@ export function rotationStateOf(file: MeterFile): RotationState | undefined {
     plannedBy,
     ...(endedAt === undefined ? {} : { endedAt }),
     unproven: named(unproven),
-    sentence: sentenceOf(phase, own, named(unproven)),
+    sentence: [sentenceOf(phase, own, named(unproven)), ...(own === undefined ? [] : unprovenOf(own))]
+      .join(" ")
+      .slice(0, MOST_SENTENCE),
   };
 }
 

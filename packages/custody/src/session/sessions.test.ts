@@ -80,6 +80,37 @@ const set = (classId: number, logicalName: string, attributeId: number) =>
     },
   });
 
+test("a push may overtake a response and be overtaken by it: each counter is taken once, also after a crash", () =>
+  withSession(async ({ custody, meter, session, line }) => {
+    const { service } = custody.custody;
+    const push = async (octets: Uint8Array) => {
+      const [opened] = await custody.custody.service.openPush(
+        { items: [{ apdu: octets, transport: "tcp" }] },
+        HEAD_END,
+      );
+      return opened?.kind === "refused" ? opened.code : opened?.kind;
+    };
+    const early = meter.push("authenticated");
+    const [one, two] = (await service.seal(
+      { session, items: [1, 2].map(() => ({ apdu: getRequest(LDN) })) },
+      HEAD_END,
+    )) as [Sealed, Sealed];
+    const first = line.exchange(one.apdu) as Uint8Array;
+    const between = meter.push("authenticated");
+    const second = line.exchange(two.apdu) as Uint8Array;
+    const late = meter.push("authenticated");
+    const read = async (octets: Uint8Array) => (await service.open({ session, apdus: [octets] }, HEAD_END))[0]?.kind;
+    assert.equal(await push(late), "opened", "it overtakes both responses");
+    assert.equal(await read(second), "opened");
+    assert.equal(await push(early), "opened");
+    assert.equal(await read(first), "opened");
+    assert.equal(await push(between), "opened");
+    assert.notEqual(await read(first), "opened", "a response is taken once");
+    for (const octets of [early, between, late]) assert.equal(await push(octets), "replayed");
+    await custody.restart();
+    for (const octets of [early, between, late]) assert.equal(await push(octets), "replayed");
+  }));
+
 test("a session reads a meter, and the ledger has it before the AARQ leaves and when it is over", () =>
   withSession(async ({ custody, meter, session, line }) => {
     const { service } = custody.custody;

@@ -273,9 +273,17 @@ export function rotationJournal(
     proven: { working: !working, master: !master, oldMasterDead: !master, oldDead: !working },
     hintAt: before.hintAt,
     hints: before.hints,
-    secrets: before.secrets,
+    // They travelled under the unicast key: who has that one and recorded the line has them.
+    secrets: changes(PURPOSE.GUEK) ? before.secrets?.map(wantedAnew) : before.secrets,
     policy: before.policy,
   };
+}
+
+/** A secret that is to be replaced, by what may be on the meter now. */
+function wantedAnew({ purpose, client, belief, nextVersion }: SecretChange): SecretChange {
+  const [old] = belief;
+  const known = old === undefined ? {} : { old };
+  return { purpose, client, state: "wanted", ...known, belief, nextVersion, sent: 0, silent: 0 };
 }
 
 /** Whether a purpose gets a new key. */

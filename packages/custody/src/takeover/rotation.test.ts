@@ -27,6 +27,18 @@ test("a rotation of all keys asks for every proof that a takeover does, but for 
   assert.deepEqual(done.meter.keys, { 0: 3, 1: 6, 2: 3, 3: 3 });
 });
 
+test("secrets of clients go with the unicast key they travelled under, each proven again; with others they stay", () => {
+  const { journal, meter } = run("honest", [], { rotating: ALL, secrets: "known" });
+  assert.equal(journal.verdict, "proven");
+  assert.deepEqual([...meter.secrets.values()], [2, 2]);
+  assert.ok(
+    journal.secrets?.every(({ state, old, unproven }) => state === "settled" && old === 1 && unproven === undefined),
+  );
+  assert.equal(meter.policy, 0, "the policy was raised when it was taken over");
+  const other = run("honest", [], { rotating: [PURPOSE.GAK, PURPOSE.KEK], secrets: "known" });
+  assert.deepEqual([...other.meter.secrets.values()], [1, 1]);
+});
+
 test("what does not change is left alone: each subset of purposes changes those, and is proven as far as it can be", () => {
   for (let set = 1; set < 16; set += 1)
     for (const arrays of [true, false]) {

@@ -88,8 +88,8 @@ export function takeoverOutcome(meter: MeterRecord, journal: Journal): TakeoverO
 
 const MOST_SENTENCE = 1000;
 
-/** What a takeover could not prove beyond its keys, as sentences. A broadcast key never is. */
-function unprovenOf({ verdict, secrets, policy }: Journal): string[] {
+/** What a change could not prove beyond its keys, as sentences. A broadcast key never is. */
+export function unprovenOf({ verdict, secrets, policy }: Journal): string[] {
   if (verdict !== "proven") return [];
   const open = [
     ...(policy?.unproven === undefined ? [] : [`its security policy: ${policy.unproven}`]),

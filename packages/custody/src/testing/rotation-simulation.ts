@@ -5,6 +5,8 @@ import { type Fault, type PrepareFault, run } from "./takeover-world.ts";
 export interface FaultedRotation {
   readonly rotating: readonly Purpose[];
   readonly arrays: boolean;
+  /** Whether the meter has clients with secrets, which go with its unicast key. */
+  readonly secrets: boolean;
   /** One of ours: at an exchange, or while keys are prepared. */
   readonly ours: { readonly fault: Fault | PrepareFault; readonly place: number };
   readonly meters: { readonly fault: Fault; readonly place: number };
@@ -34,22 +36,30 @@ const METERS: readonly Fault[] = [
 /** An ordinary rotation of four keys has eleven exchanges and prepares four times, one by one six. */
 const EXCHANGES = 14;
 const PREPARATIONS = 6;
+/** So many more where two secrets are changed and proven. */
+const SECRET_EXCHANGES = 10;
+const SECRET_PREPARATIONS = 2;
 
 /** Every crash of ours at every place, crossed with every crash of the meter at every place, for every set of purposes. */
 export function rotationFaults(): readonly FaultedRotation[] {
   const all: readonly Purpose[] = [0, 1, 2, 3];
   const sets = Array.from({ length: 15 }, (_, at) => all.filter((purpose) => ((at + 1) & (1 << purpose)) !== 0));
   const places = (count: number) => Array.from({ length: count }, (_, place) => place);
-  const ours = [
-    ...OURS_AT_EXCHANGES.flatMap((fault) => places(EXCHANGES).map((place) => ({ fault, place }))),
-    ...OURS_PREPARING.flatMap((fault) => places(PREPARATIONS).map((place) => ({ fault, place }))),
-  ];
-  const meters = METERS.flatMap((fault) => places(EXCHANGES).map((place) => ({ fault, place })));
-  return sets.flatMap((rotating) =>
-    [true, false].flatMap((arrays) =>
-      ours.flatMap((own) => meters.map((other) => ({ rotating, arrays, ours: own, meters: other }))),
-    ),
-  );
+  const crossed = (rotating: readonly Purpose[], arrays: boolean, secrets: boolean) => {
+    const exchanges = places(EXCHANGES + (secrets ? SECRET_EXCHANGES : 0));
+    const preparations = places(PREPARATIONS + (secrets ? SECRET_PREPARATIONS : 0));
+    const ours = [
+      ...OURS_AT_EXCHANGES.flatMap((fault) => exchanges.map((place) => ({ fault, place }))),
+      ...OURS_PREPARING.flatMap((fault) => preparations.map((place) => ({ fault, place }))),
+    ];
+    const meters = METERS.flatMap((fault) => exchanges.map((place) => ({ fault, place })));
+    return ours.flatMap((own) => meters.map((other) => ({ rotating, arrays, secrets, ours: own, meters: other })));
+  };
+  return sets.flatMap((rotating) => [
+    ...crossed(rotating, true, false),
+    ...crossed(rotating, false, false),
+    ...(rotating.includes(0) ? crossed(rotating, true, true) : []),
+  ]);
 }
 
 /** Runs rotations, each to its end. */
@@ -64,6 +74,7 @@ export function simulate(faulted: Iterable<FaultedRotation>): Simulated {
         rotating: one.rotating,
         arrays: one.arrays,
         preparing: preparingOf(one),
+        ...(one.secrets ? { secrets: "known" } : {}),
       });
       contacts += done.contacts;
       mostContacts = Math.max(mostContacts, done.contacts);
@@ -71,7 +82,11 @@ export function simulate(faulted: Iterable<FaultedRotation>): Simulated {
       const { belief } = done.journal;
       // What is proven is known to the version: a meter that opens with something else is stranded.
       const known = ([0, 2, 3] as const).every((purpose) => belief[purpose][0] === done.meter.keys[purpose]);
-      if (!known) stranded.push(nameOf(one));
+      const opens = (done.journal.secrets ?? []).every(({ client, belief, state }) => {
+        const version = done.meter.secrets.get(client);
+        return state === "settled" && version !== undefined && belief.includes(version);
+      });
+      if (!known || !opens) stranded.push(nameOf(one));
     } catch (error) {
       const message = (error as Error).message;
       (message.includes("forgotten") || message.includes("escrow") ? forgotten : stranded).push(
@@ -84,7 +99,8 @@ export function simulate(faulted: Iterable<FaultedRotation>): Simulated {
 
 /** The meter's fault is counted in exchanges that happen, so that one of ours before it does not use it up. */
 function scheduleOf({ ours, meters }: FaultedRotation): Fault[] {
-  const schedule = Array.from({ length: EXCHANGES + 1 }, (): Fault => "none");
+  const length = EXCHANGES + SECRET_EXCHANGES + 1;
+  const schedule = Array.from({ length }, (): Fault => "none");
   schedule[meters.place] = meters.fault;
   if (isExchangeFault(ours.fault)) schedule.splice(ours.place, 0, ours.fault);
   return schedule;
@@ -99,7 +115,7 @@ function isExchangeFault(fault: Fault | PrepareFault): fault is Fault {
   return (OURS_AT_EXCHANGES as readonly string[]).includes(fault);
 }
 
-function nameOf({ rotating, arrays, ours, meters }: FaultedRotation): string {
-  const how = arrays ? "in an array" : "one by one";
+function nameOf({ rotating, arrays, secrets, ours, meters }: FaultedRotation): string {
+  const how = `${arrays ? "in an array" : "one by one"}${secrets ? ", with secrets" : ""}`;
   return `${rotating.join("+")} ${how}, ours ${ours.fault} at ${ours.place}, the meter's ${meters.fault} at ${meters.place}`;
 }

@@ -165,8 +165,12 @@ const EXCHANGES: readonly string[] = [
 
 const AFTER_TAKEOVER = { 0: 2, 1: 3, 2: 2, 3: 2 } as const;
 
+function settledSecret({ purpose, client }: (typeof SECRETS)[number]): NonNullable<Journal["secrets"]>[number] {
+  return { purpose, client, state: "settled", belief: [1], nextVersion: 2, sent: 0, silent: 0 };
+}
+
 /** The journal of a rotation after an ordinary takeover. */
-export function plannedRotation(purposes: readonly Purpose[]): Journal {
+export function plannedRotation(purposes: readonly Purpose[], withSecrets = false): Journal {
   const proven = { working: true, master: true, oldMasterDead: true, oldDead: true };
   const before: Journal = {
     ...newJournal(),
@@ -175,6 +179,7 @@ export function plannedRotation(purposes: readonly Purpose[]): Journal {
     identity: "matched",
     proven,
     verdict: "proven",
+    ...(withSecrets ? { secrets: SECRETS.map(settledSecret) } : {}),
   };
   const takeover = { grade: "exposed", verdict: "proven", steps: [], sentence: "" } as const;
   return rotationJournal(before, { cause: "demand", purposes }, takeover);
@@ -207,7 +212,7 @@ export function run(character: Character, faults: readonly Fault[], options: Run
   const preparing = [...(options.preparing ?? [])];
   const tried = new Map<string, number>();
   let closestTries = Number.POSITIVE_INFINITY;
-  let durable = rotating === undefined ? newJournal() : plannedRotation(rotating);
+  let durable = rotating === undefined ? newJournal() : plannedRotation(rotating, options.secrets !== undefined);
   let at = 1_000_000;
   let contacts = 0;
   let counterWrong = options.wrongCounter ?? false;
