@@ -3,6 +3,7 @@ import { registerAdmin } from "./commands/admin.ts";
 import { registerApprovals } from "./commands/approvals.ts";
 import { registerAssess } from "./commands/assess.ts";
 import { registerBackup } from "./commands/backup.ts";
+import { registerCeremony } from "./commands/ceremony.ts";
 import { registerDecode } from "./commands/decode.ts";
 import { registerDoctor } from "./commands/doctor.ts";
 import { registerDrill } from "./commands/drill.ts";
@@ -40,6 +41,7 @@ export const COMMANDS: readonly RegisterCommand[] = [
   registerKeys,
   registerPki,
   registerApprovals,
+  registerCeremony,
   registerLedger,
   registerBackup,
   registerField,

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type DrillReport, TOKEN_SCOPES } from "@meterkeep/api";
 import { type KeyOptions, openKeys } from "../decode/keys.ts";
 import { CliError, EXIT } from "../error.ts";
+import { asOperator } from "../keys/operator.ts";
 import { type Terminal, write } from "../terminal.ts";
 import { keyWarnings } from "./key-warnings.ts";
 import { metersText, meterText, overviewText } from "./print.ts";
@@ -23,7 +24,12 @@ async function print(terminal: Terminal, options: OperatorOptions, value: unknow
 export async function status(options: OperatorOptions, terminal: Terminal): Promise<void> {
   const server = runningServer(options.state, terminal);
   const overview = await server.call("overview");
-  await print(terminal, options, overview, overviewText(overview, server.address));
+  // The custodian itself says where its page is; the head-end is not asked about that.
+  const page = await asOperator(options.state, terminal, (custodian) => custodian.authorityState({})).then(
+    (authority) => `Approvals and kill switch, the custodian's own page: ${authority.page}\n`,
+    () => "",
+  );
+  await print(terminal, options, overview, `${overviewText(overview, server.address)}${page}`);
 }
 
 /** `meterkeep meter list` */

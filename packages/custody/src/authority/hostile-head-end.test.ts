@@ -4,7 +4,7 @@ import { fromHex, systemTitle } from "@meterkeep/dlms";
 import type { ManifestHeader } from "@meterkeep/guard";
 import { AuthorityWorld, DISCONNECT, OPERATOR, person, RECONNECT, signed } from "../testing/authority-world.ts";
 import { HEAD_END, type TestCustody, withTestCustody } from "../testing/test-custody.ts";
-import type { TestMeter } from "../testing/test-meter.ts";
+import { TestMeter } from "../testing/test-meter.ts";
 
 // A head-end that was taken over holds its own channel and, in most of these, the policy service's key as well.
 
@@ -279,6 +279,11 @@ test("one person freezes everything critical, a start anew does not thaw it, and
     assert.match(await refused(world, meter, world.token(hash, meter.systemTitle)), /frozen/);
     await custody.restart();
     assert.match(await refused(world, meter, world.token(hash, meter.systemTitle)), /frozen/);
+    // Keys are not changed either.
+    const fresh = new TestMeter({ systemTitle: "5453540000000042" });
+    await custody.add(fresh);
+    const contact = await world.service.nextContact({ meter: systemTitle(fromHex(fresh.systemTitle)) }, HEAD_END);
+    assert.equal(contact.kind, "wait");
     const since = custody.custody.authority.document.frozen?.since;
     const thaw = await world.plan("thaw", { since });
     await world.approve(thaw, world.anna);

@@ -77,6 +77,9 @@ export interface CustodianParts {
   >;
 }
 
+/** How long a meter is left alone while everything critical is frozen. */
+const FROZEN_MILLISECONDS = 60_000;
+
 /** The custodian, as its channel serves it. */
 export function custodianService(parts: CustodianParts): CustodianService {
   const { store, files, importing, uploads, sessions, rotations, pushes, headEnds, facts } = parts;
@@ -118,6 +121,9 @@ export function custodianService(parts: CustodianParts): CustodianService {
     ...contacting,
     nextContact: async (request, caller) => {
       await requireNotCut(parts, request.meter);
+      // Keys are critical as well: what is under way goes on where it stands, once it is thawed.
+      const file = parts.authority.isFrozen ? await files.load(systemTitleText(request.meter)) : undefined;
+      if (file !== undefined) return { kind: "wait", milliseconds: FROZEN_MILLISECONDS, state: takeoverStateOf(file) };
       return contacting.nextContact(request, caller);
     },
     planRotations: (request, caller) => rotations.plan(request, caller),
