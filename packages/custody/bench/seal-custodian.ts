@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createChannelCredential } from "@meterkeep/pki";
 import { listenOnChannel } from "../src/channel/server.ts";
+import type { KeyKeeping } from "../src/session/session-keys.ts";
 import { memoryCustodyStore } from "../src/store/memory-store.ts";
 import { carryTakeover, withTestCustody } from "../src/testing/test-custody.ts";
 import { TestMeter } from "../src/testing/test-meter.ts";
@@ -21,7 +22,11 @@ const credential = (name: string) =>
 const folder = mkdtempSync(join(tmpdir(), "meterkeep-bench-"));
 const socketPath = join(folder, "channel.sock");
 const [own, headEnd] = [credential("custodian"), credential("head-end")];
-const UNLIMITED = { sealBudget: { burst: Number.MAX_SAFE_INTEGER, perSecond: 1 } };
+const [keeping] = process.argv.slice(2);
+const UNLIMITED = {
+  sealBudget: { burst: Number.MAX_SAFE_INTEGER, perSecond: Number.MAX_SAFE_INTEGER },
+  keeping: () => (keeping === "call" ? "call" : "session") as KeyKeeping,
+};
 await withTestCustody(
   async (custody) => {
     const meter = new TestMeter({ systemTitle: "5453540000000007" });

@@ -4,15 +4,20 @@ export interface BucketSize {
   readonly perSecond: number;
 }
 
-/** Buckets of tokens by name, each full until somebody takes from it. A bucket that is full again is forgotten. */
+/**
+ * Buckets of tokens by name, each full until somebody takes from it. A bucket that is full again is forgotten. With `since`
+ * all of them were empty then: whoever counts by them and remembers nothing from before starts there.
+ */
 export class TokenBuckets {
   readonly #size: BucketSize;
   readonly #now: () => number;
+  readonly #since: number;
   readonly #held = new Map<string, { tokens: number; at: number }>();
 
-  constructor(size: BucketSize, now: () => number) {
+  constructor(size: BucketSize, now: () => number, since?: number) {
     this.#size = size;
     this.#now = now;
+    this.#since = since ?? Number.NEGATIVE_INFINITY;
   }
 
   /** Takes so many tokens, or none where there are not as many. */
@@ -30,8 +35,7 @@ export class TokenBuckets {
 
   #left(name: string): number {
     const { burst, perSecond } = this.#size;
-    const held = this.#held.get(name);
-    if (held === undefined) return burst;
+    const held = this.#held.get(name) ?? { tokens: 0, at: this.#since };
     // A clock that was set back gives nothing and takes nothing.
     const seconds = Math.max(0, this.#now() - held.at) / 1000;
     return Math.min(burst, held.tokens + seconds * perSecond);

@@ -1,4 +1,4 @@
-import { X509Certificate } from "node:crypto";
+import { createHash, X509Certificate } from "node:crypto";
 import { type HeadEnd, type HeadEndPurpose, headEnd } from "@meterkeep/api/custodian";
 import { decode, encode, fromHex, systemTitle, systemTitleText } from "@meterkeep/dlms";
 import { CallRefusal } from "../calls/call-refusal.ts";
@@ -71,6 +71,27 @@ export function checkHeadEnd(record: HeadEnd, now: number): void {
       throw invalid("a range of meters ends before it begins");
   }
   if (Object.values(limits).some((limit) => limit < 1)) throw invalid("a limit of 0 lets nothing through");
+}
+
+/** What people approve of a record: who it is, what it may do, and a digest over all of it. */
+export function factsOf(record: HeadEnd): Record<string, string> {
+  const json = headEndJson(record);
+  const { trust } = record;
+  const known =
+    trust.kind === "issued"
+      ? `${trust.subject} of the authority ${certificateOf(trust.issuer)?.fingerprint256}`
+      : trust.certificates.map((pem) => certificateOf(pem)?.fingerprint256).join(" or ");
+  const grants = json.grants.map(({ purposes, utility, islands, meters }) => {
+    const where = islands.length === 0 ? utility : `${utility}/${islands.join(",")}`;
+    const [first, ...more] = meters.map(({ from, to }) => `${from}-${to}`);
+    const which =
+      first === undefined
+        ? "all meters"
+        : `meters ${first}${more.length === 0 ? "" : ` and ${more.length} more ranges`}`;
+    return `${purposes.join(", ")} in ${where}, ${which}`;
+  });
+  const digest = createHash("sha256").update(JSON.stringify(json)).digest("hex");
+  return { name: record.name, known: known.slice(0, 256), grants: grants.join("; ").slice(0, 512), digest };
 }
 
 /** What the grants of a head-end allow. */

@@ -2,6 +2,7 @@ import type { X509Certificate } from "node:crypto";
 import type { CustodianRequest, CustodianResponse, HeadEnd } from "@meterkeep/api/custodian";
 import type { LedgerDraft, LedgerEntry } from "@meterkeep/ledger";
 import { OID } from "@meterkeep/pki";
+import type { Changes } from "../authority/changes.ts";
 import { CallRefusal } from "../calls/call-refusal.ts";
 import type { Caller } from "../calls/caller.ts";
 import { TokenBuckets } from "../calls/token-bucket.ts";
@@ -14,6 +15,7 @@ import type { Vault } from "../vault/vault.ts";
 import {
   certificateOf,
   checkHeadEnd,
+  factsOf,
   type HeadEndJson,
   headEndJson,
   headEndOf,
@@ -57,6 +59,7 @@ export interface HeadEndDependencies {
   readonly ledger: Pick<CustodyStore["ledger"], "ofKinds">;
   readonly committer: Committer;
   readonly vault: Pick<Vault, "authenticate">;
+  readonly changes: Pick<Changes, "require">;
   readonly now: () => number;
 }
 
@@ -119,12 +122,18 @@ export class HeadEnds {
     return { headEnds: [...this.#enrolled.values()].map(({ enrolment }) => enrolment) };
   }
 
-  /** @throws CallRefusal `head-end-invalid` */
+  /**
+   * Enrols one, as soon as people have agreed to this very record where there are any who approve; taking one away needs
+   * nobody.
+   *
+   * @throws CallRefusal `head-end-invalid`, `approval-required`
+   */
   enrol({ headEnd, reason }: CustodianRequest<"enrolHeadEnd">, caller: Caller): Promise<void> {
     return this.#inTurn(async () => {
-      const { now } = this.#dependencies;
+      const { now, changes } = this.#dependencies;
       checkHeadEnd(headEnd, now());
       this.#requireOwn(headEnd);
+      await changes.require("enrol-head-end", factsOf(headEnd), caller, reason);
       if (this.#enrolled.size >= MOST_HEAD_ENDS && !this.#enrolled.has(headEnd.name))
         throw new CallRefusal("head-end-invalid", `${MOST_HEAD_ENDS} head-ends are enrolled: remove one first`);
       const entry = await this.#write(ENROLLED, headEnd.name, reason, headEndJson(headEnd), caller);

@@ -295,7 +295,7 @@ export async function openCustodyIn(
     now,
     forget,
   });
-  const headEnds = new HeadEnds({ ledger: store.ledger, committer, vault, now });
+  const headEnds = new HeadEnds({ ledger: store.ledger, committer, vault, changes: authority.changes, now });
   // Entries that are not ours shut out the head-ends, not the meters.
   await headEnds.open().catch(onFailure);
   const backups = new Backups({

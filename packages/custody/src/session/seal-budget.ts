@@ -20,10 +20,17 @@ export const DEFAULT_SEAL_BUDGET: BucketSize = { burst: 4096, perSecond: 32 };
 const SESSION_PRICE = 8;
 
 /**
+ * As much of a budget is there after a start as comes back in this time: an eighth of the usual burst, enough for the
+ * sessions that wait for a custodian to come up again.
+ */
+const START_MILLISECONDS = 16_000;
+
+/**
  * A budget of counters for each meter and principal. What is beyond it is refused and uses none; the ledger has one entry
  * when a budget is used up, and the next only after it has recovered.
  *
- * It lives in memory: a custodian that starts anew starts with full budgets, and no caller can make it start.
+ * It lives in memory, and a restart gives little back: budgets begin as low as if all had been used up some seconds before,
+ * and fill from there.
  */
 export class SealBudget {
   readonly #buckets: TokenBuckets;
@@ -36,7 +43,7 @@ export class SealBudget {
 
   constructor(size: BucketSize, bursts: EntryBursts, now: () => number) {
     this.#size = size;
-    this.#buckets = new TokenBuckets(size, now);
+    this.#buckets = new TokenBuckets(size, now, now() - START_MILLISECONDS);
     this.#bursts = bursts;
     this.#now = now;
   }

@@ -22,6 +22,9 @@ export const TEST_PACE: Pace = {
   lockOutMilliseconds: 2000,
 };
 
+/** By when budgets of the usual size are full after a start. */
+const FILLING_MILLISECONDS = 130_000;
+
 /** A process that dies: the store stops where a test says. */
 export class Crash extends Error {}
 
@@ -106,6 +109,8 @@ export async function withTestCustody(
   };
   try {
     await test.restart();
+    // Budgets begin low.
+    test.now += FILLING_MILLISECONDS;
     await body(test as TestCustody);
     // Tokens are processes of their own.
     if (source.kind === "tokens") await test.custody?.close();

@@ -74,6 +74,11 @@ export const CHANGE_KINDS = {
     (body) => `${said(body, "move")} revocation ${said(body, "plan")} at its stage "${said(body, "stage")}"`,
     "when-enrolled",
   ),
+  "enrol-head-end": row(
+    "change",
+    (body) => `let the head-end ${said(body, "name")} (${said(body, "known")}) ask for ${said(body, "grants")}`,
+    "when-enrolled",
+  ),
 } as const satisfies Readonly<Record<string, ChangeKind>>;
 
 export type ChangeKindName = keyof typeof CHANGE_KINDS;
