@@ -1,5 +1,6 @@
 import { createDecipheriv, createPrivateKey, hkdfSync, type KeyObject } from "node:crypto";
 import { readFileSync } from "node:fs";
+import { KEY_PURPOSES, type KeyPurposeName } from "@meterkeep/api/custodian";
 import { openVault, postgresCustodyStore } from "@meterkeep/custody";
 import { fromHex } from "@meterkeep/dlms";
 import { createPool } from "@meterkeep/postgres";
@@ -23,10 +24,10 @@ export interface CustodySecret extends NamedSecret {
   readonly kind: SecretKind;
   /** Of a meter's key. */
   readonly meter?: string;
+  readonly purpose?: KeyPurposeName;
   readonly state?: string;
 }
 
-const PURPOSES: readonly string[] = ["GUEK", "GBEK", "GAK", "KEK"];
 const PAGE = 200;
 
 /**
@@ -65,9 +66,11 @@ export async function collectSecrets(stateDirectory: string): Promise<CustodySec
           keys.map((key) => ({ place: { ...key, systemTitle: fromHex(key.systemTitle) }, sealed: key.sealed })),
         );
         for (const [at, key] of keys.entries()) {
+          const purpose = KEY_PURPOSES[key.purpose]!;
           secrets.push({
             kind: "meter key",
-            name: `${PURPOSES[key.purpose]} ${key.version} of ${meter.systemTitle} (${key.state})`,
+            purpose,
+            name: `${purpose} ${key.version} of ${meter.systemTitle} (${key.state})`,
             octets: unsealed[at]!.lend((octets) => Uint8Array.from(octets)),
             meter: meter.systemTitle,
             state: key.state,

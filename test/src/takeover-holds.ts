@@ -1,4 +1,4 @@
-import { TAKEOVER_STEPS, type TakeoverStep } from "@meterkeep/api/custodian";
+import { ENROLMENT_STEPS, TAKEOVER_STEPS, type TakeoverStep } from "@meterkeep/api/custodian";
 import type { MeterTruth, TownControl, TownRequest } from "./town-control.ts";
 import { until } from "./until.ts";
 
@@ -18,6 +18,8 @@ export const HELD_STEPS = TAKEOVER_STEPS.filter(
         "change-secret",
         "prove-secret",
         "refuse-old-secret",
+        // What comes after the takeover, and has a simulation of its own.
+        ...ENROLMENT_STEPS,
       ] as readonly TakeoverStep[]
     ).includes(step),
 );
