@@ -50,6 +50,7 @@ async function everyPath(page: Page): Promise<readonly string[]> {
     drill,
     "/decode",
     "/ledger",
+    "/certificates",
     "/account",
     "/sign-in",
   ];

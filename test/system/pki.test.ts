@@ -157,6 +157,31 @@ describe("the PKI of a running Meterkeep", () => {
     for (const text of [page, JSON.stringify(issued)]) assert.doesNotMatch(text, /4D4B3030|subject|requester/i);
   });
 
+  test("the bill of materials says what was negotiated, and of each meter its suite, keys and takeover", async () => {
+    const { status, stdout, stderr } = await meterkeep.command(["cbom"]);
+    assert.equal(status, 0, stderr);
+    interface Component {
+      readonly type: string;
+      readonly name: string;
+      readonly properties?: readonly { readonly name: string; readonly value: string }[];
+      readonly components?: readonly Component[];
+    }
+    const bom = JSON.parse(stdout) as { specVersion: string; components: Component[] };
+    const valueOf = (component: Component | undefined, name: string) =>
+      component?.properties?.find((one) => one.name === `meterkeep:${name}`)?.value;
+    assert.equal(bom.specVersion, "1.6");
+    const channel = bom.components.find(({ name }) => name === "custodian-channel");
+    assert.equal(valueOf(channel, "key-agreement"), "X25519MLKEM768");
+    const meters = bom.components.filter(({ type }) => type === "device");
+    assert.equal(meters.length, 8);
+    for (const meter of meters) {
+      assert.match(valueOf(meter, "security-suite") ?? "", /^[012]$/);
+      assert.match(valueOf(meter, "takeover-grade") ?? "", /^(none|exposed|shielded)$/);
+      assert.ok((meter.components?.length ?? 0) >= 4, meter.name);
+      for (const key of meter.components ?? []) assert.match(valueOf(key, "age-days") ?? "0", /^\d+$/);
+    }
+  });
+
   test("a batch of a production line: certificates in their order, and a wrong request spoils no other", async () => {
     const lines: string[] = [];
     for (let number = 1; number <= 3; number += 1) {

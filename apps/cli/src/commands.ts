@@ -3,6 +3,7 @@ import { registerAdmin } from "./commands/admin.ts";
 import { registerApprovals } from "./commands/approvals.ts";
 import { registerAssess } from "./commands/assess.ts";
 import { registerBackup } from "./commands/backup.ts";
+import { registerCbom } from "./commands/cbom.ts";
 import { registerCeremony } from "./commands/ceremony.ts";
 import { registerDecode } from "./commands/decode.ts";
 import { registerDoctor } from "./commands/doctor.ts";
@@ -42,6 +43,7 @@ export const COMMANDS: readonly RegisterCommand[] = [
   registerPki,
   registerApprovals,
   registerCeremony,
+  registerCbom,
   registerLedger,
   registerBackup,
   registerField,

@@ -113,6 +113,12 @@ const ledgerRoute = createRoute({
   component: lazyRouteComponent(() => import("./ledger/ledger-page.tsx"), "LedgerPage"),
 });
 
+const pkiRoute = createRoute({
+  getParentRoute: () => frameRoute,
+  path: "/certificates",
+  component: lazyRouteComponent(() => import("./pki/pki-page.tsx"), "PkiPage"),
+});
+
 const accountRoute = createRoute({
   getParentRoute: () => frameRoute,
   path: "/account",
@@ -129,6 +135,7 @@ const tree = rootRoute.addChildren([
     drillRoute,
     decodeRoute,
     ledgerRoute,
+    pkiRoute,
     accountRoute,
   ]),
 ]);

@@ -1,8 +1,11 @@
 /** What the pages read, with the key under which each answer is kept. Nothing is read again by a timer: events of the stream say when. */
 import type {
+  AuthorityList,
+  CertificateList,
   DrillList,
   DrillReport,
   EvidenceView,
+  ExpiryBoard,
   LedgerPage,
   LedgerProof,
   LedgerState,
@@ -16,6 +19,8 @@ import type {
   PushSourceList,
   ReadingList,
   RecentEventList,
+  RevocationEffect,
+  RevocationList,
   SessionDetail,
   SessionList,
 } from "@meterkeep/api";
@@ -26,6 +31,38 @@ export const overviewQuery = queryOptions({
   queryKey: ["overview"],
   queryFn: ({ signal }) => getJson<Overview>("/overview", signal),
 });
+
+export const authoritiesQuery = queryOptions({
+  queryKey: ["authorities"],
+  queryFn: ({ signal }) => getJson<AuthorityList>("/pki/authorities", signal),
+});
+
+export const expiryQuery = queryOptions({
+  queryKey: ["expiry"],
+  queryFn: ({ signal }) => getJson<ExpiryBoard>("/pki/expiry", signal),
+});
+
+export const revocationsQuery = queryOptions({
+  queryKey: ["revocations"],
+  queryFn: ({ signal }) => getJson<RevocationList>("/pki/revocations", signal),
+});
+
+export const revocationEffectQuery = (authority: string) =>
+  queryOptions({
+    queryKey: ["revocation-effect", authority],
+    queryFn: ({ signal }) => getJson<RevocationEffect>(`/pki/authorities/${authority}/effect`, signal),
+  });
+
+/** A page of certificates: `asked` as the route's query, `after` as the page before gave it. */
+export const certificatesQuery = (asked: Readonly<Record<string, string>>, after: string | undefined) =>
+  queryOptions({
+    queryKey: ["certificates", asked, after ?? ""],
+    queryFn: ({ signal }) =>
+      getJson<CertificateList>(
+        `/pki/certificates?${new URLSearchParams({ ...asked, ...(after !== undefined && { after }) })}`,
+        signal,
+      ),
+  });
 
 export const meQuery = queryOptions({ queryKey: ["me"], queryFn: ({ signal }) => getJson<Me>("/me", signal) });
 

@@ -20,6 +20,7 @@ const PAGES = [
   { to: "/drill", name: "Drill" },
   { to: "/decode", name: "Decode" },
   { to: "/ledger", name: "Ledger" },
+  { to: "/certificates", name: "Certificates" },
 ] as const;
 
 export function Frame() {
@@ -107,6 +108,7 @@ function useShortcuts(list: () => void) {
       decode: () => void navigate({ to: "/decode" }),
       drill: () => void navigate({ to: "/drill" }),
       ledger: () => void navigate({ to: "/ledger" }),
+      certificates: () => void navigate({ to: "/certificates" }),
       find: () => void navigate({ to: "/", hash: "find" }),
       scheme: toggleScheme,
       shortcuts: list,

@@ -29,6 +29,16 @@ export interface CustodianChannelOptions {
   readonly silenceMilliseconds?: number;
 }
 
+/** How both ends of the channel agree on keys: X25519 and ML-KEM-768 together, and nothing else (ADR 0021). */
+export const CHANNEL_GROUP = "X25519MLKEM768";
+
+/** What a TLS connection has agreed on. */
+export interface NegotiatedChannel {
+  readonly protocol: string;
+  readonly cipher: string;
+  readonly group: string;
+}
+
 /** The custodian over its channel. Calls are pipelined; a lost connection is made anew by the next call. */
 export interface CustodianClient extends Custodian {
   /**
@@ -36,6 +46,8 @@ export interface CustodianClient extends Custodian {
    * to the custodian's ledger. For drills.
    */
   askByName(name: string, payload?: Uint8Array): Promise<Uint8Array>;
+  /** What the connection has agreed on: protocol, cipher and group; undefined while there is none. */
+  negotiated(): Promise<NegotiatedChannel | undefined>;
   /** Ends the connection; open calls fail with `channel-closed`. */
   close(): Promise<void>;
 }
@@ -52,6 +64,7 @@ export function custodianClient(options: CustodianChannelOptions): CustodianClie
     ...(Object.fromEntries(methods) as Custodian),
     askByName: (name, payload = new Uint8Array(0)) =>
       channel.call(METHOD_BY_NAME, encode(namedRequest, { name, payload })),
+    negotiated: () => channel.negotiated(),
     close: () => channel.close(),
   };
 }
@@ -99,6 +112,14 @@ class Channel {
     return promise;
   }
 
+  async negotiated(): Promise<NegotiatedChannel | undefined> {
+    const connection = await this.#connection?.catch(() => undefined);
+    if (connection === undefined || connection.socket.destroyed) return undefined;
+    const { socket } = connection;
+    const group = socket.getEphemeralKeyInfo() as { readonly name?: string } | null;
+    return { protocol: socket.getProtocol() ?? "", cipher: socket.getCipher().name, group: group?.name ?? "" };
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     const connection = await this.#connection?.catch(() => undefined);
@@ -120,6 +141,7 @@ class Channel {
       key: privateKey,
       ca: [custodianCertificate],
       minVersion: "TLSv1.3",
+      ecdhCurve: CHANNEL_GROUP,
       // There are no names on this channel: the one certificate is pinned below.
       checkServerIdentity: () => undefined,
     });

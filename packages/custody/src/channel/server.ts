@@ -1,7 +1,7 @@
 import { X509Certificate } from "node:crypto";
 import { chmod, rm } from "node:fs/promises";
 import { createServer, type Server, type TLSSocket } from "node:tls";
-import { FrameCutter, FrameWriter } from "@meterkeep/api/custodian-channel";
+import { CHANNEL_GROUP, FrameCutter, FrameWriter } from "@meterkeep/api/custodian-channel";
 import type { Caller } from "../calls/caller.ts";
 import { answer, type Dispatching } from "./dispatch.ts";
 
@@ -49,6 +49,7 @@ export async function listenOnChannel(options: ChannelServerOptions): Promise<Ch
       requestCert: true,
       rejectUnauthorized: true,
       minVersion: "TLSv1.3",
+      ecdhCurve: CHANNEL_GROUP,
       handshakeTimeout: HANDSHAKE_MILLISECONDS,
     },
     (socket) => {
