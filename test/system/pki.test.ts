@@ -167,18 +167,18 @@ describe("the PKI of a running Meterkeep", () => {
       readonly components?: readonly Component[];
     }
     const bom = JSON.parse(stdout) as { specVersion: string; components: Component[] };
-    const valueOf = (component: Component | undefined, name: string) =>
+    const propertyOf = (component: Component | undefined, name: string) =>
       component?.properties?.find((one) => one.name === `meterkeep:${name}`)?.value;
     assert.equal(bom.specVersion, "1.6");
     const channel = bom.components.find(({ name }) => name === "custodian-channel");
-    assert.equal(valueOf(channel, "key-agreement"), "X25519MLKEM768");
+    assert.equal(propertyOf(channel, "key-agreement"), "X25519MLKEM768");
     const meters = bom.components.filter(({ type }) => type === "device");
     assert.equal(meters.length, 8);
     for (const meter of meters) {
-      assert.match(valueOf(meter, "security-suite") ?? "", /^[012]$/);
-      assert.match(valueOf(meter, "takeover-grade") ?? "", /^(none|exposed|shielded)$/);
+      assert.match(propertyOf(meter, "security-suite") ?? "", /^[012]$/);
+      assert.match(propertyOf(meter, "takeover-grade") ?? "", /^(none|exposed|shielded)$/);
       assert.ok((meter.components?.length ?? 0) >= 4, meter.name);
-      for (const key of meter.components ?? []) assert.match(valueOf(key, "age-days") ?? "0", /^\d+$/);
+      for (const key of meter.components ?? []) assert.match(propertyOf(key, "age-days") ?? "0", /^\d+$/);
     }
   });
 
