@@ -206,6 +206,8 @@ describe("the PKI of a running Meterkeep", () => {
 
   test("an authority is revoked in stages: first what it would do, then refused, removed, cut and lifted again", async () => {
     const { authority: id } = authority("issuing-p256");
+    const ofScheme = JSON.parse(await pki("revoke-authority", authority("scheme").authority, "--what-if", "--json"));
+    assert.ok(ofScheme.authorities >= 4 && ofScheme.meters >= 2, "also of what is above utilities and islands");
     const effect = JSON.parse(await pki("revoke-authority", id, "--what-if", "--json"));
     assert.deepEqual([effect.meters, effect.certificates], [2, 2]);
     assert.match(await pki("revoke-authority", id, "--what-if"), /kW[\s\S]*Nothing has been changed/);

@@ -1,5 +1,5 @@
 import { type Codec, c, type Infer } from "@meterkeep/dlms";
-import { longText, meterTitle, oneOf, place, record, shortText, time, union } from "./wire.ts";
+import { longText, meterTitle, oneOf, record, shortText, time, union } from "./wire.ts";
 
 /** The most certificates of one page, and of one batch. */
 export const MAX_PAGE_CERTIFICATES = 200;
@@ -20,6 +20,8 @@ export const CERTIFICATE_REASONS = [
   "privilegeWithdrawn",
 ] as const;
 
+/** A utility and an island, or `*` for what is above them. */
+const anyPlace = { utility: shortText, island: shortText } as const;
 const hexText: Codec<string> = c.ascii({ max: 64 });
 /** A certificate, a request, a list: DER. */
 const der = c.bytes({ max: 8192 });
@@ -193,7 +195,7 @@ export const revocationEffect = record({
   authorities: c.unsigned32,
   meters: c.unsigned32,
   certificates: c.unsigned32,
-  extent: c.sequenceOf(record({ ...place, certificates: c.unsigned32, meters: c.unsigned32 }), { max: 4096 }),
+  extent: c.sequenceOf(record({ ...anyPlace, certificates: c.unsigned32, meters: c.unsigned32 }), { max: 4096 }),
   /** Certificates of devices an hour, as measured; absent where too few were issued to say. */
   perHour: c.optional(c.float64),
   hours: c.optional(c.float64),
@@ -219,7 +221,7 @@ export type RevocationPlanView = Infer<typeof revocationPlan>;
 export const revocationsResponse = record({
   plans: c.sequenceOf(revocationPlan, { max: 1000 }),
   /** Islands that are cut now. */
-  cuts: c.sequenceOf(record({ ...place, plan: shortText, cutAt: time }), { max: 4096 }),
+  cuts: c.sequenceOf(record({ ...anyPlace, plan: shortText, cutAt: time }), { max: 4096 }),
 });
 export const planRevocationRequest = record({ authority: hexText, reason: oneOf(CERTIFICATE_REASONS) });
 export const moveRevocationRequest = record({ plan: shortText, move: oneOf(REVOCATION_MOVE_NAMES) });
@@ -227,7 +229,9 @@ export const moveRevocationRequest = record({ plan: shortText, move: oneOf(REVOC
 /** Meters from which certificates are to be removed, of plans that are at that stage. */
 export const certificateRemovalsRequest = record({ after: c.optional(meterTitle), limit: c.unsigned16 });
 export const certificateRemovalsResponse = record({
-  removals: c.sequenceOf(record({ plan: shortText, authority: hexText, meter: meterTitle, ...place }), { max: 1000 }),
+  removals: c.sequenceOf(record({ plan: shortText, authority: hexText, meter: meterTitle, ...anyPlace }), {
+    max: 1000,
+  }),
 });
 export const finishRemovalRequest = record({ plan: shortText, meter: meterTitle, outcome: shortText });
 
