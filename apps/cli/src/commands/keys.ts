@@ -72,11 +72,17 @@ export function registerKeys(program: Command, terminal: Terminal): void {
   for (const [name, summary] of STATE_COMMANDS)
     operatorCommand(keys, name, summary)
       .argument("<meter>", "a system title")
-      .argument("<purpose>", "GUEK, GBEK, GAK or KEK")
+      .argument("<purpose>", "GUEK, GBEK, GAK, KEK, LLS or HLS")
       .argument("<version>", "as in `meterkeep meter show`")
+      .option("--client <number>", "whose secret it is, of LLS and HLS")
       .requiredOption("--reason <text>", "why, for the ledger")
       .action(
-        async (meter: string, purpose: string, version: string, options: OperatorOptions & { reason: string }) => {
+        async (
+          meter: string,
+          purpose: string,
+          version: string,
+          options: OperatorOptions & { reason: string; client?: string },
+        ) => {
           const { changeState } = await import("../keys/run.ts");
           await changeState(name, { meter, purpose, version }, options, terminal);
         },

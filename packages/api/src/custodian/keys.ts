@@ -43,6 +43,8 @@ export const keyDescription = record({
   state: oneOf(KEY_STATES),
   origin: oneOf(KEY_ORIGINS),
   createdAt: time,
+  /** The client whose secret it is. */
+  client: c.optional(c.unsigned16),
   /** When the meter proved that it holds the key. */
   provenAt: c.optional(time),
 });

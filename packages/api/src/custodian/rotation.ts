@@ -141,6 +141,8 @@ export const changeKeyStateRequest = record({
   meter: meterTitle,
   purpose: oneOf(KEY_PURPOSES),
   version: c.unsigned32,
+  /** Whose secret it is, where a meter has several clients with one of that purpose. */
+  client: c.optional(c.unsigned16),
   command: oneOf(KEY_COMMANDS),
   reason: shortText,
 });

@@ -61,6 +61,11 @@ export function purposeName(purpose: number): KeyPurposeName {
   return name;
 }
 
+/** Whether a key of this purpose is the secret of one of a meter's clients. */
+export function isSecret(purpose: number): boolean {
+  return PURPOSES[purposeName(purpose)].scope === "client";
+}
+
 /** Whether no two meters may share a key of this purpose. */
 export function isUnique(purpose: number): boolean {
   return PURPOSES[purposeName(purpose)].unique;

@@ -121,6 +121,13 @@ test("with its keys the secrets of a meter's clients are rotated, and the old on
       [3, "active"],
     ];
     assert.deepEqual(states, [...each, ...each]);
+    const { keys } = await custody.custody.service.describeKeys({ meter: titleOf(meter) }, OPERATOR);
+    assert.deepEqual([...new Set(keys.map(({ client }) => client))], [undefined, 34, 48]);
+    const change = { meter: titleOf(meter), purpose: "HLS", version: 3, command: "suspend", reason: "a test" } as const;
+    await assert.rejects(custody.custody.service.changeKeyState({ ...change, client: 34 }, OPERATOR), {
+      code: "key-unknown",
+    });
+    await custody.custody.service.changeKeyState({ ...change, client: 48 }, OPERATOR);
   }));
 
 test("a lost answer leaves a rotation unknown: nothing is read until the next contact has found out", () =>

@@ -23,6 +23,7 @@ import { purposeName } from "../keys/purposes.ts";
 import type { CheckedFiles } from "../records/checked-files.ts";
 import type { Committer } from "../store/committer.ts";
 import {
+  isNamed,
   type KeyRecord,
   type MeterFile,
   type MeterPlace,
@@ -157,13 +158,16 @@ export class Rotations {
   }
 
   /** Suspends, resumes, compromises or destroys one key. A key that is compromised gets a successor by itself. */
-  async change({ meter, purpose, version, command, reason }: ChangeKeyState, caller: Caller): Promise<void> {
+  async change({ meter, purpose, version, client, command, reason }: ChangeKeyState, caller: Caller): Promise<void> {
     const { committer, files, now, keyCache } = this.#dependencies;
     const title = systemTitleText(meter);
     const file = await files.load(title);
     if (file === undefined) throw new CallRefusal("unknown-meter", `meter ${title} is not in custody`);
     const number = KEY_PURPOSES.indexOf(purpose);
-    const key = file.keys.find((one) => one.purpose === number && one.version === version);
+    const fitting = file.keys.filter((one) => isNamed(one, { purpose: number as PurposeNumber, version, client }));
+    if (fitting.length > 1)
+      throw new CallRefusal("key-unknown", `meter ${title} has several clients with a ${purpose}: name the client`);
+    const [key] = fitting;
     if (key === undefined)
       throw new CallRefusal("key-unknown", `meter ${title} has no ${purpose} of version ${version}`);
     const to = stateAfter(command, key.state);

@@ -20,7 +20,7 @@ import type { EnrolmentContacts } from "../enrolment/contacts.ts";
 import { enrolmentService } from "../enrolment/enrolment-service.ts";
 import type { Enrolments } from "../enrolment/enrolments.ts";
 import type { HeadEnds } from "../head-ends/head-ends.ts";
-import { purposeName } from "../keys/purposes.ts";
+import { isSecret, purposeName } from "../keys/purposes.ts";
 import type { Leases } from "../lease/leases.ts";
 import type { LedgerService } from "../ledger/ledger-service.ts";
 import type { Pki } from "../pki/open-pki.ts";
@@ -266,9 +266,10 @@ function importedMeter(meter: MeterRecord, trusted: readonly TrustedManufacturer
   };
 }
 
-function keyDescription({ purpose, version, state, origin, createdAt, provenAt }: KeyRecord) {
+function keyDescription({ purpose, setup, version, state, origin, createdAt, provenAt }: KeyRecord) {
   const proven = provenAt === undefined ? {} : { provenAt };
-  return { purpose: purposeName(purpose), version, state, origin, createdAt, ...proven };
+  const client = isSecret(purpose) ? { client: setup } : {};
+  return { purpose: purposeName(purpose), version, state, origin, createdAt, ...client, ...proven };
 }
 
 function ledgerEntry(entry: LedgerEntry): CustodianLedgerEntry {
