@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import type { RestoreOptions } from "../backup/restore.ts";
 import type { OperatorOptions } from "../operator/commands.ts";
 import type { Terminal } from "../terminal.ts";
 import { operatorCommand } from "./status.ts";
@@ -26,5 +27,23 @@ export function registerBackup(program: Command, terminal: Terminal): void {
     .option("--recovery-key <file>", "opens it as well, to the last octet")
     .action(async (folder: string, options: OperatorOptions & { keys?: string; recoveryKey?: string }) => {
       await (await import("../backup/run.ts")).verifyBackup(folder, options, terminal);
+    });
+  program
+    .command("restore")
+    .summary("fill an empty custodian's database from a backup")
+    .description("Fill an empty custodian's database from a backup and the change feed, while Meterkeep does not run.")
+    .argument("<directory>", "the backup's folder, or that of all backups: the newest then")
+    .requiredOption("--recovery-key <file>", "what opens it")
+    .option("--root-key <file>", "the vault's root key, where the state directory is new")
+    .option("--replace", "keep a custodian's database that is there under another name")
+    .option("--state <directory>", "as for `meterkeep start`")
+    .option("--database-url <url>", "as for `meterkeep start`")
+    .option("--database-suffix <text>", "as for `meterkeep start`")
+    .option("--escrow-directory <directory>", "as for `meterkeep start`: the change feed is beside the escrow")
+    .option("--utility <name>", "as for `meterkeep start`, where the state directory is new")
+    .option("--island <name>", "as for `meterkeep start`, where the state directory is new")
+    .option("--json", "print JSON")
+    .action(async (folder: string, options: RestoreOptions) => {
+      await (await import("../backup/restore.ts")).restore(folder, options, terminal);
     });
 }

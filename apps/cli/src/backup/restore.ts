@@ -1,0 +1,100 @@
+import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { acquireLock, createPool, launchEmbedded, resolveStateDirectory } from "@meterkeep/postgres";
+import packageJson from "../../package.json" with { type: "json" };
+import { checkoutDirectory } from "../start/checkout.ts";
+import { provisionDatabases } from "../start/database.ts";
+import { escrowFolder, makeDirectories, writePrivate } from "../start/directories.ts";
+import { openInstallation } from "../start/installation.ts";
+import { resolveOptions } from "../start/options.ts";
+import { chooseUsers } from "../start/users.ts";
+import { type Terminal, write } from "../terminal.ts";
+import { inRecoveryProcess } from "./recovery-process.ts";
+import { filesOf } from "./run.ts";
+
+/** What `meterkeep restore` is told; the rest is what `meterkeep start` takes. */
+export interface RestoreOptions {
+  readonly recoveryKey: string;
+  readonly rootKey?: string;
+  readonly replace?: boolean;
+  readonly state?: string;
+  readonly databaseUrl?: string;
+  readonly databaseSuffix?: string;
+  readonly escrowDirectory?: string;
+  readonly utility?: string;
+  readonly island?: string;
+  readonly json?: boolean;
+}
+
+interface Restored {
+  readonly backup: string;
+  readonly entries: number;
+  readonly backupEntries: number;
+  readonly knownUntil: number;
+  readonly replayed?: { readonly broken?: string };
+}
+
+/**
+ * `meterkeep restore`: fills an empty custodian's database from a backup and, where there is one, the change feed beside the
+ * escrow. Meterkeep must not run in the state directory; `meterkeep start` goes on from there.
+ */
+export async function restore(folder: string, options: RestoreOptions, terminal: Terminal): Promise<void> {
+  const { state, databaseUrl, databaseSuffix, escrowDirectory, utility, island } = options;
+  const config = resolveOptions({ state, databaseUrl, databaseSuffix, escrowDirectory, utility, island }, terminal.env);
+  const isRoot = process.getuid?.() === 0;
+  const place = resolveStateDirectory({
+    checkout: checkoutDirectory(),
+    isRoot,
+    ...(config.state !== undefined && { requested: config.state }),
+  });
+  await using closing = new AsyncDisposableStack();
+  const lock = acquireLock(`${place.path}/lock`, `the state directory ${place.path}`);
+  closing.defer(() => lock.release());
+  const users = chooseUsers(config.userIds, isRoot);
+  const record = openInstallation(place.path, config, packageJson.version);
+  const directories = makeDirectories(place.path, users);
+  if (options.rootKey !== undefined)
+    writePrivate(`${directories.custodian}/root.key`, readFileSync(options.rootKey, "utf8"), users.custodian);
+  let adminUrl = config.databaseUrl;
+  if (adminUrl === undefined) {
+    const server = await launchEmbedded({
+      stateDirectory: directories.postgres,
+      socketDirectory: directories.sockets.postgres,
+      log: () => undefined,
+    });
+    closing.defer(() => server.stop());
+    adminUrl = server.adminUrl;
+  }
+  if (options.replace === true) await setAside(adminUrl, `meterkeep_custodian${config.databaseSuffix ?? ""}`);
+  const { custodian } = await provisionDatabases(adminUrl, directories, users, config);
+  record.note("made");
+  const feedFolder = config.escrowDirectory === undefined ? undefined : escrowFolder(resolve(config.escrowDirectory));
+  const restored = await inRecoveryProcess<Restored>({
+    action: "restore",
+    ...filesOf(folder),
+    recoveryKey: readFileSync(options.recoveryKey, "utf8"),
+    database: custodian.role,
+    ownerDatabase: custodian.owner,
+    ...(feedFolder !== undefined && { feedFolder }),
+  });
+  const { backup, entries, backupEntries, knownUntil, replayed } = restored;
+  const after =
+    replayed === undefined
+      ? "No change feed was given (--escrow-directory): what was done since the backup is known by the escrow alone."
+      : `The change feed gave ${entries - backupEntries} entries more${replayed.broken === undefined ? "" : `, and then broke off: ${replayed.broken}`}.`;
+  const text = `Backup ${backup} is restored, as of ${new Date(knownUntil).toISOString()}, ledger up to entry ${entries}. ${after}\nStart with \`meterkeep start\` and the same options: it adopts the escrow and leaves out counters first.\n`;
+  await write(terminal.stdout, options.json === true ? `${JSON.stringify(restored)}\n` : text);
+}
+
+/** Keeps the database that is there under another name: nothing that opens a meter is deleted. */
+async function setAside(adminUrl: string, database: string): Promise<void> {
+  const pool = createPool(adminUrl, { applicationName: "meterkeep restore", maxConnections: 1 });
+  try {
+    const { rows } = await pool.query("select from pg_database where datname = $1", [database]);
+    if (rows.length === 0) return;
+    const kept = `${database}_before_${new Date().toISOString().replaceAll(/\D/g, "").slice(0, 14)}`;
+    await pool.query(`alter database "${database}" rename to "${kept}"`);
+  } finally {
+    await pool.end();
+  }
+}
