@@ -1,4 +1,4 @@
-import { createReadStream, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { chmodSync, createReadStream, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { custodianClient } from "@meterkeep/api/custodian-channel";
@@ -91,6 +91,8 @@ async function drill(job: Extract<RecoveryJob, { action: "drill" }>, onStep: (te
   const scratch = mkdtempSync(join(tmpdir(), "meterkeep-drill-"));
   await using closing = new AsyncDisposableStack();
   closing.defer(() => rmSync(scratch, { recursive: true, force: true }));
+  // PostgreSQL runs as another user where this one is root; what is in it is closed again, folder by folder.
+  chmodSync(scratch, 0o711);
   const server = await launchEmbedded({
     stateDirectory: join(scratch, "postgres"),
     log: () => undefined,
