@@ -108,7 +108,8 @@ async function drill(job: Extract<RecoveryJob, { action: "drill" }>, onStep: (te
   });
   closing.defer(() => live.close());
   let databases = 0;
-  return drillRestore({
+  // Awaited here: what it needs is closed when this function ends.
+  return await drillRestore({
     file: job.file,
     key: recoveryPrivateKey(job.recoveryKey),
     vault: await vaultSource(config),
