@@ -38,7 +38,7 @@ async function* chunksOf(text: string, length = 7): AsyncGenerator<string> {
 
 function mappingOf(value: unknown): Mapping {
   const mapping = parseMapping(JSON.stringify(value));
-  assert.ok(typeof mapping !== "string", typeof mapping === "string" ? mapping : undefined);
+  if (typeof mapping === "string") assert.fail(mapping);
   return mapping;
 }
 
