@@ -1,8 +1,9 @@
 import { DlmsError } from "@meterkeep/dlms";
 import { TransportError } from "@meterkeep/dlms-node";
 import { Bench, type BenchParts } from "./bench.ts";
-import { type Check, type Finding, NotTestable, type Severity, type Verdict } from "./check.ts";
+import type { Check, Finding, Severity, Verdict } from "./check.ts";
 import { Evidence, type EvidenceStep } from "./evidence.ts";
+import { NotTestable } from "./not-testable.ts";
 
 /** One check as it came out. */
 export interface Result {

@@ -19,8 +19,8 @@ import { nodeCiphers } from "@meterkeep/dlms-node";
 import { authenticationOf, type MeterAccess } from "../access/meter-access.ts";
 import { MOST_PDU_BYTES } from "../access/open-meter.ts";
 import { type Attempt, attempt, type HalfOpen, halfOpen, type Secured } from "./association.ts";
-import { NotTestable } from "./check.ts";
 import type { Evidence } from "./evidence.ts";
+import { NotTestable } from "./not-testable.ts";
 import { openProbe, type Probe } from "./probe.ts";
 import type { RequestForms } from "./requests.ts";
 

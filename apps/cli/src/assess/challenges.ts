@@ -1,7 +1,7 @@
 import { stepAssociation } from "@meterkeep/dlms";
 import { aareIn } from "./answer.ts";
 import type { Bench, CipheredConfig } from "./bench.ts";
-import { NotTestable } from "./check.ts";
+import { NotTestable } from "./not-testable.ts";
 
 const COUNTERS = 3;
 

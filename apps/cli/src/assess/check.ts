@@ -37,8 +37,3 @@ export function pass(sentence: string): Finding {
 export function fail(sentence: string): Finding {
   return { verdict: "fail", sentence };
 }
-
-/** Ends a check that cannot say anything about this meter; the message says why. */
-export class NotTestable extends Error {
-  override readonly name = "NotTestable";
-}

@@ -5,7 +5,7 @@ import {
   logicalNameOctets,
   type ShortNameListElement,
 } from "@meterkeep/dlms";
-import { NotTestable } from "./check.ts";
+import { NotTestable } from "./not-testable.ts";
 
 /** An attribute or a method. */
 export interface Member {

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { after, describe, test } from "node:test";
 import { run } from "../program.ts";
-import type { MeterRead } from "../read/run.ts";
+import type { MeterRead } from "../read/meter-read.ts";
 import { scratchTerminal } from "../testing/scratch-terminal.ts";
 import type { Assessment } from "./assessment.ts";
 import { type ListeningMeter, startVirtualMeter } from "./testing/virtual-meter.ts";

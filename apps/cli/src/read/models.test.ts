@@ -8,7 +8,7 @@ import { ModelMeter, parseMeterFile } from "@meterkeep/meter";
 import { run } from "../program.ts";
 import { scratchTerminal } from "../testing/scratch-terminal.ts";
 import { sharedFolder } from "../testing/shared-folder.ts";
-import type { MeterRead } from "./run.ts";
+import type { MeterRead } from "./meter-read.ts";
 
 const MODELS = sharedFolder("models");
 const NOW = Date.parse("2026-11-21T06:07:08Z");

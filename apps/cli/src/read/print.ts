@@ -1,5 +1,5 @@
 import Table from "cli-table3";
-import type { MeterRead } from "./run.ts";
+import type { MeterRead } from "./meter-read.ts";
 
 /** What was read, for people: who the meter is, what it holds, and its readings. */
 export function readText({ meter, association, objects, readings, profiles, unread }: MeterRead, all: boolean): string {

@@ -6,7 +6,7 @@ import { startSampleMeter } from "../assess/testing/sample-meter.ts";
 import { PASSWORD } from "../assess/testing/sample-model.ts";
 import { run } from "../program.ts";
 import { scratchTerminal } from "../testing/scratch-terminal.ts";
-import type { MeterRead } from "./run.ts";
+import type { MeterRead } from "./meter-read.ts";
 
 const state = mkdtempSync(`${tmpdir()}/mk-read-`);
 after(() => rmSync(state, { recursive: true }));

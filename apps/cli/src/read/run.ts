@@ -5,7 +5,8 @@ import { type MeterAccess, resolveAccess } from "../access/meter-access.ts";
 import { openMeter } from "../access/open-meter.ts";
 import { CliError } from "../error.ts";
 import { type Terminal, write } from "../terminal.ts";
-import { discover, type Holdings } from "./discover.ts";
+import { discover } from "./discover.ts";
+import type { MeterRead } from "./meter-read.ts";
 import { readText } from "./print.ts";
 
 /** The options of `meterkeep read`. */
@@ -13,13 +14,6 @@ export interface ReadOptions extends AccessOptions {
   readonly objects?: boolean;
   readonly rows?: string;
   readonly json?: boolean;
-}
-
-/** What `meterkeep read` found. */
-export interface MeterRead extends Omit<Holdings, "deviceName"> {
-  readonly meter: { readonly systemTitle: string | null; readonly deviceName: string | null };
-  /** How this client was let in, in words. */
-  readonly association: string;
 }
 
 const MOST_ROWS = 1_000;

@@ -15,7 +15,7 @@ import {
   writeCanonical,
 } from "@meterkeep/guard";
 import { CallRefusal } from "../calls/call-refusal.ts";
-import type { CustodianService } from "../service/custodian-service.ts";
+import type { CustodianService } from "../service/service.ts";
 import type { Uploads } from "../shipment/uploads.ts";
 import { type Authority, changeKind, type ManifestState, statementText } from "./authority.ts";
 import type { ChangeState } from "./changes.ts";

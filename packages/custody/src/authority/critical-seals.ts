@@ -24,7 +24,7 @@ import type { Caller } from "../calls/caller.ts";
 import { CustodyError } from "../errors.ts";
 import type { SealRefusal } from "../session/seal-budget.ts";
 import type { Committer } from "../store/committer.ts";
-import { setupName } from "../store/memory-held.ts";
+import { setupName } from "../store/memory-names.ts";
 import type { SetupPlace } from "../store/records.ts";
 import type { CustodyStore } from "../store/store.ts";
 import { approvingOf } from "./approvals.ts";

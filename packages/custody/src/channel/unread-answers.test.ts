@@ -10,7 +10,7 @@ import { CUSTODIAN_METHODS, frame } from "@meterkeep/api/custodian";
 import { FrameCutter } from "@meterkeep/api/custodian-channel";
 import { encode } from "@meterkeep/dlms";
 import { createChannelCredential } from "@meterkeep/pki";
-import type { CustodianService } from "../service/custodian-service.ts";
+import type { CustodianService } from "../service/service.ts";
 import { listenOnChannel } from "./server.ts";
 
 const REQUESTS = 1_000;

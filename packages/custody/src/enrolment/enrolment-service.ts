@@ -1,4 +1,4 @@
-import type { CustodianService } from "../service/custodian-service.ts";
+import type { CustodianService } from "../service/service.ts";
 import type { Enrolments } from "./enrolments.ts";
 
 /** The methods by which others see and ask for enrolments; contacts carry them. */

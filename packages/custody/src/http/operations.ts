@@ -3,7 +3,7 @@ import type { KeyServiceBody, KeyServiceResults, KeyServiceRouteName, OctetForm 
 import { fromHex, systemTitle, systemTitleText } from "@meterkeep/dlms";
 import { CallRefusal } from "../calls/call-refusal.ts";
 import type { Caller } from "../calls/caller.ts";
-import type { CustodianService } from "../service/custodian-service.ts";
+import type { CustodianService } from "../service/service.ts";
 import { octetsOf, octetsText } from "./octets.ts";
 import { RequestProblem } from "./problem.ts";
 

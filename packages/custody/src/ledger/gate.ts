@@ -1,5 +1,5 @@
 import type { CustodianMethod } from "@meterkeep/api/custodian";
-import type { CustodianService } from "../service/custodian-service.ts";
+import type { CustodianService } from "../service/service.ts";
 
 /** What goes on while the ledger is halted: reading what is stored, and nothing that uses a key. */
 const READING: ReadonlySet<string> = new Set<CustodianMethod>([

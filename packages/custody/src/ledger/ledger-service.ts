@@ -8,7 +8,7 @@ import {
   type TreeHead,
 } from "@meterkeep/ledger";
 import { CallRefusal } from "../calls/call-refusal.ts";
-import type { CustodianService } from "../service/custodian-service.ts";
+import type { CustodianService } from "../service/service.ts";
 import type { CustodyStore } from "../store/store.ts";
 
 /** The methods by which others see how the ledger is kept. */

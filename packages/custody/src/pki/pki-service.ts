@@ -15,7 +15,7 @@ import {
 import type { Changes } from "../authority/changes.ts";
 import { CallRefusal } from "../calls/call-refusal.ts";
 import type { Caller } from "../calls/caller.ts";
-import type { CustodianService } from "../service/custodian-service.ts";
+import type { CustodianService } from "../service/service.ts";
 import { ANY_POLICY, profileOf } from "./development-tree.ts";
 import type { Pki } from "./open-pki.ts";
 import { revocationService } from "./revocation-service.ts";

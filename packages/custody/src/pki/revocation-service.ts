@@ -1,8 +1,8 @@
 import { fromHex, systemTitle, systemTitleText } from "@meterkeep/dlms";
 import type { RevocationReason } from "@meterkeep/pki";
 import type { Changes } from "../authority/changes.ts";
+import type { CustodianService } from "../service/service.ts";
 import type { Pki } from "./open-pki.ts";
-import type { PkiService } from "./pki-service.ts";
 import { planView } from "./views.ts";
 
 const PAGE_METERS = 1000;
@@ -12,7 +12,7 @@ export function revocationService(
   { revocations, store, record, now, tend, onFailure }: Pki,
   changes: Pick<Changes, "require">,
 ): Pick<
-  PkiService,
+  CustodianService,
   | "revocationEffect"
   | "planRevocation"
   | "moveRevocation"

@@ -3,7 +3,7 @@ import type { EnrolmentContacts } from "../enrolment/contacts.ts";
 import type { Enrolments } from "../enrolment/enrolments.ts";
 import type { Rotations } from "../rotation/rotations.ts";
 import type { Contacts } from "../takeover/contacts.ts";
-import type { CustodianService } from "./custodian-service.ts";
+import type { CustodianService } from "./service.ts";
 
 /** Who has contacts with meters, and who knows whose turn it is. */
 export interface ContactParts {

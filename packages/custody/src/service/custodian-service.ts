@@ -1,12 +1,4 @@
-import type {
-  CustodianLedgerEntry,
-  CustodianMethod,
-  CustodianRequest,
-  CustodianResponse,
-  CustodianStatus,
-  ImportedMeter,
-  ShipmentOutcome,
-} from "@meterkeep/api/custodian";
+import type { CustodianLedgerEntry, CustodianStatus, ImportedMeter, ShipmentOutcome } from "@meterkeep/api/custodian";
 import { MAX_PAGE_ENTRIES, MAX_PAGE_METERS, MAX_PAGE_STATES } from "@meterkeep/api/custodian";
 import { fromHex, type SystemTitle, systemTitle, systemTitleText } from "@meterkeep/dlms";
 import type { LedgerEntry, TreeHead } from "@meterkeep/ledger";
@@ -38,11 +30,7 @@ import type { CustodyStore } from "../store/store.ts";
 import type { Contacts } from "../takeover/contacts.ts";
 import { takeoverStateOf } from "../takeover/view.ts";
 import { contactService } from "./contact-service.ts";
-
-/** The custodian's methods, each told who calls. */
-export type CustodianService = {
-  readonly [M in CustodianMethod]: (request: CustodianRequest<M>, caller: Caller) => Promise<CustodianResponse<M>>;
-};
+import type { CustodianService } from "./service.ts";
 
 /** The parts a custodian is made of. */
 export interface CustodianParts {

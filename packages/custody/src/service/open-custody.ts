@@ -65,7 +65,8 @@ import { FIELD_PACE, type Pace } from "../takeover/candidates.ts";
 import { Contacts } from "../takeover/contacts.ts";
 import { openVault, type VaultSource } from "../vault/open-vault.ts";
 import { clientTitles } from "./client-title.ts";
-import { type CustodianService, custodianService } from "./custodian-service.ts";
+import { custodianService } from "./custodian-service.ts";
+import type { CustodianService } from "./service.ts";
 
 /** What custody is opened with. */
 export interface CustodyOptions {

@@ -1,5 +1,6 @@
 import type { EnrolmentPolicy } from "../enrolment/policy.ts";
-import { conflict, type Held } from "./memory-held.ts";
+import type { Held } from "./memory-held.ts";
+import { conflict } from "./memory-names.ts";
 import { type EnrolmentRecord, type MeterRecord, PURPOSE } from "./records.ts";
 import type { EnrolmentPlanning, EnrolmentRecords, Write } from "./store.ts";
 

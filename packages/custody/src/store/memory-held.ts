@@ -1,12 +1,10 @@
 import type { LedgerEntry } from "@meterkeep/ledger";
 import type { HeldAuthority } from "../authority/store/memory-authority.ts";
-import { CustodyError } from "../errors.ts";
 import type {
   EnrolmentRecord,
   KeyRecord,
   MeterRecord,
   RotationRecord,
-  SetupPlace,
   ShipmentRecord,
   StoredCounter,
   StoredTakeover,
@@ -28,14 +26,4 @@ export interface Held {
   shipments: Map<string, ShipmentRecord>;
   authority: HeldAuthority;
   ledger: LedgerEntry[];
-}
-
-/** The name of something of a security setup. */
-export function setupName(place: SetupPlace, ...more: readonly number[]): string {
-  return [place.utility, place.island, place.systemTitle, place.setup, ...more].join("/");
-}
-
-/** What the database would refuse. */
-export function conflict(message: string): CustodyError {
-  return new CustodyError("custody-write-conflict", message);
 }

@@ -1,5 +1,6 @@
 import type { KeyPolicy } from "../keys/key-policy.ts";
-import { conflict, type Held, setupName } from "./memory-held.ts";
+import type { Held } from "./memory-held.ts";
+import { conflict, setupName } from "./memory-names.ts";
 import type { RotationRecord } from "./records.ts";
 import type { RotationPlan, RotationRecords, Write } from "./store.ts";
 

@@ -4,7 +4,8 @@ import { applyAuthority, authorityOf, copyOfAuthority, noAuthority } from "../au
 import { CustodyError } from "../errors.ts";
 import { MARK_KINDS } from "../records/marks.ts";
 import { enrolmentsOf, markEnrolment, newestEnrolment } from "./memory-enrolments.ts";
-import { conflict, type Held, setupName } from "./memory-held.ts";
+import type { Held } from "./memory-held.ts";
+import { conflict, setupName } from "./memory-names.ts";
 import { destroyKey, markRotation, rotationsOf } from "./memory-rotations.ts";
 import type {
   CounterMark,

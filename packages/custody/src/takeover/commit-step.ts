@@ -8,7 +8,7 @@ import type { Write } from "../store/store.ts";
 import { type HintAllowance, isFinal, type Journal, type TakeoverEffect } from "./journal.ts";
 import { type KeyTransition, keyTransitions, withKeyStates } from "./key-states.ts";
 import type { LiveContact } from "./live-contact.ts";
-import type { PreparedTransfer } from "./transfer.ts";
+import type { PreparedTransfer } from "./prepared-transfer.ts";
 
 /**
  * What hints may cost a meter of its counters (`headend.md` 1.4): so many when its takeover is opened, and so many more

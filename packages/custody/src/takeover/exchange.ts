@@ -14,8 +14,9 @@ import {
 import type { Vault } from "../vault/vault.ts";
 import type { SecretName, TakeoverEffect } from "./journal.ts";
 import type { LiveContact } from "./live-contact.ts";
+import type { PreparedTransfer } from "./prepared-transfer.ts";
 import { secretClientOf } from "./secret-client.ts";
-import { type PreparedTransfer, transferRequest } from "./transfer.ts";
+import { transferRequest } from "./transfer.ts";
 
 const EXCHANGES = [
   "associate",

@@ -7,7 +7,7 @@ import { EvidenceHash } from "../evidence/evidence-hash.ts";
 import { type AttributeName, actionResult, getResult, reasonOf, setResult, textOf } from "../protocol/requests.ts";
 import type { KeyRecord, MeterRecord, RotationRecord, SetupPlace, TakeoverRecord } from "../store/records.ts";
 import type { Journal, TakeoverEvent } from "./journal.ts";
-import type { PreparedTransfer } from "./transfer.ts";
+import type { PreparedTransfer } from "./prepared-transfer.ts";
 
 /** What the meter's next answer is for. */
 export type Awaited =

@@ -8,14 +8,8 @@ import { keyBytesOfSuite } from "../shipment/key-block.ts";
 import { type KeyName, type KeyRecord, PURPOSE } from "../store/records.ts";
 import type { Vault } from "../vault/vault.ts";
 import type { LiveContact } from "./live-contact.ts";
+import type { PreparedTransfer } from "./prepared-transfer.ts";
 import { freshSecret, secretClientOf } from "./secret-client.ts";
-
-/** Fresh keys, sealed and ready to be stored; their octets are unsealed again only when the transfer is built. */
-export interface PreparedTransfer {
-  readonly names: readonly KeyName[];
-  readonly records: readonly KeyRecord[];
-  readonly checkValues: readonly Uint8Array[];
-}
 
 /** Generates the keys of a transfer. No key value is ever transferred twice: each has its own octets. */
 export async function prepareTransfer(

@@ -1,6 +1,7 @@
 import { objectionTo } from "../challenge-quality.ts";
 import { challengesFor } from "../challenges.ts";
-import { type Check, fail, NotTestable, pass } from "../check.ts";
+import { type Check, fail, pass } from "../check.ts";
+import { NotTestable } from "../not-testable.ts";
 
 const SAMPLES = 24;
 const FEW = 8;

@@ -1,4 +1,5 @@
-import { type Check, fail, NotTestable, pass } from "../check.ts";
+import { type Check, fail, pass } from "../check.ts";
+import { NotTestable } from "../not-testable.ts";
 import { CLOCK_TIME, dataIn } from "../requests.ts";
 
 /** The clock, set by who must not. */

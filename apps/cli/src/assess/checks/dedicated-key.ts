@@ -1,5 +1,6 @@
 import { attempt } from "../association.ts";
-import { type Check, fail, NotTestable, pass } from "../check.ts";
+import { type Check, fail, pass } from "../check.ts";
+import { NotTestable } from "../not-testable.ts";
 import { DEVICE_NAME } from "../requests.ts";
 
 /** Requests under the key of one association alone. */

@@ -1,6 +1,7 @@
 import { equalBytes, toHex } from "@meterkeep/dlms";
 import { challengesFor } from "../challenges.ts";
-import { type Check, fail, NotTestable, pass } from "../check.ts";
+import { type Check, fail, pass } from "../check.ts";
+import { NotTestable } from "../not-testable.ts";
 
 /** Challenges that equal ours. */
 export const echoedChallenge: Check = {

@@ -1,4 +1,5 @@
-import { type Check, fail, NotTestable, pass } from "../check.ts";
+import { type Check, fail, pass } from "../check.ts";
+import { NotTestable } from "../not-testable.ts";
 import { median } from "../timing.ts";
 import { sayWrongProof } from "../wrong-proof.ts";
 

@@ -1,6 +1,7 @@
 import { fromHex, LineError } from "@meterkeep/dlms";
 import { TransportError } from "@meterkeep/dlms-node";
-import { type Check, fail, NotTestable, pass } from "../check.ts";
+import { type Check, fail, pass } from "../check.ts";
+import { NotTestable } from "../not-testable.ts";
 
 /** Octets that are no APDU, each of its own kind. */
 const MALFORMED = [

@@ -1,6 +1,7 @@
 import { type ListedObject, readObjectList } from "../../access/object-list.ts";
 import { mayCall, mayRead, mayWrite, versionIn } from "../access-modes.ts";
-import { type Check, fail, NotTestable, pass } from "../check.ts";
+import { type Check, fail, pass } from "../check.ts";
+import { NotTestable } from "../not-testable.ts";
 
 /** Registers and profiles: what a household does can be read from them. */
 const PERSONAL_CLASSES: readonly number[] = [3, 4, 5, 7, 61, 62];

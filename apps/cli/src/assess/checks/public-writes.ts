@@ -1,4 +1,5 @@
-import { type Check, fail, NotTestable, pass } from "../check.ts";
+import { type Check, fail, pass } from "../check.ts";
+import { NotTestable } from "../not-testable.ts";
 import { CLOCK_TIME, DEVICE_NAME, dataIn, type Member } from "../requests.ts";
 
 /** What can be written without effect, since it is what stands there. */

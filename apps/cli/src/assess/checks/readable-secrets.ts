@@ -1,6 +1,7 @@
 import type { Secured } from "../association.ts";
 import type { Bench } from "../bench.ts";
-import { type Check, fail, NotTestable, pass } from "../check.ts";
+import { type Check, fail, pass } from "../check.ts";
+import { NotTestable } from "../not-testable.ts";
 import { dataIn, type Member } from "../requests.ts";
 
 /** The LLS secret of the current association, and of the associations that IDIS and DSMR meters have beside it. */

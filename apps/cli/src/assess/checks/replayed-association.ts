@@ -1,5 +1,6 @@
 import { partiesIn } from "../association.ts";
-import { type Check, fail, NotTestable, pass } from "../check.ts";
+import { type Check, fail, pass } from "../check.ts";
+import { NotTestable } from "../not-testable.ts";
 
 /** A whole recorded association, said again. */
 export const replayedAssociation: Check = {

@@ -1,6 +1,7 @@
 import { parseProtectedApdu, protectionFormOf, readSecurityControl } from "@meterkeep/dlms";
 import { meaningOf } from "../answer.ts";
-import { type Check, fail, NotTestable, pass } from "../check.ts";
+import { type Check, fail, pass } from "../check.ts";
+import { NotTestable } from "../not-testable.ts";
 import { DEVICE_NAME } from "../requests.ts";
 
 /** How answers are protected. */

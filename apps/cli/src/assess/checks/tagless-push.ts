@@ -2,7 +2,8 @@ import { createSecretKey } from "node:crypto";
 import { DlmsError, openPush, parseProtectedApdu, protectionFormOf, readSecurityControl, toHex } from "@meterkeep/dlms";
 import { nodeCiphers } from "@meterkeep/dlms-node";
 import type { Bench, SeenPush } from "../bench.ts";
-import { type Check, fail, NotTestable, pass } from "../check.ts";
+import { type Check, fail, pass } from "../check.ts";
+import { NotTestable } from "../not-testable.ts";
 
 /** How pushes are protected. */
 export const taglessPush: Check = {

@@ -1,5 +1,6 @@
 import { equalBytes, fromHex, weaknessOf } from "@meterkeep/dlms";
-import { type Check, fail, NotTestable, pass } from "../check.ts";
+import { type Check, fail, pass } from "../check.ts";
+import { NotTestable } from "../not-testable.ts";
 
 /** Keys that are found in books, libraries and meters; few, for meters that lock. */
 const TRIED = [

@@ -1,5 +1,5 @@
 import type { LedgerEntry } from "@meterkeep/ledger";
-import { conflict, setupName } from "../../store/memory-held.ts";
+import { conflict, setupName } from "../../store/memory-names.ts";
 import {
   type AuthorityMark,
   type AuthorityRecords,
