@@ -1,4 +1,4 @@
-import { equalBytes, NO_BYTES } from "../bytes.ts";
+import { equalBytes } from "../bytes.ts";
 import { LineError } from "./line-error.ts";
 import { encodeWrapper, readWrapperDatagram } from "./wrapper.ts";
 
@@ -24,6 +24,9 @@ export type DatagramClientAction =
   | { readonly kind: "apdu"; readonly apdu: Uint8Array }
   | { readonly kind: "failed"; readonly error: LineError };
 
+/** Fewer than there are invoke ids: two requests that differ in theirs have different answers. */
+const REMEMBERED_ANSWERS = 8;
+
 interface Outstanding {
   readonly octets: Uint8Array;
   due: number;
@@ -34,14 +37,14 @@ interface Outstanding {
  * The client's side of the wrapper over UDP (IEC 62056-47): datagrams are lost, so a request is sent again, octet for
  * octet, until something comes back.
  *
- * States: *idle*; or a request *outstanding*. Requests and datagrams may be repeated, so a copy of the last answer is no
- * answer to another request, and is dropped; `retries` times at most, in case the server means it.
+ * States: *idle*; or a request *outstanding*. Requests and datagrams may be repeated, so a copy of one of the last answers is
+ * no answer to another request, and is dropped; `retries` times at most, in case the server means it.
  */
 export class DatagramClient {
   readonly #options: Required<DatagramClientOptions>;
   #outstanding: Outstanding | undefined;
-  #lastAnswer: Uint8Array = NO_BYTES;
-  #copiesToDrop = 0;
+  /** The newest last. */
+  readonly #answers: { readonly octets: Uint8Array; copiesToDrop: number }[] = [];
 
   constructor(options: DatagramClientOptions) {
     this.#options = { retryMilliseconds: 5000, retries: 2, ...options };
@@ -75,13 +78,16 @@ export class DatagramClient {
     const frame = readWrapperDatagram(octets);
     const { clientSap, serverSap, retries } = this.#options;
     if (frame?.source !== serverSap || frame.destination !== clientSap) return [];
-    if (this.#copiesToDrop > 0 && equalBytes(frame.apdu, this.#lastAnswer)) {
-      this.#copiesToDrop -= 1;
+    const copy = this.#answers.find(({ octets: answer }) => equalBytes(frame.apdu, answer));
+    if (copy !== undefined && copy.copiesToDrop > 0) {
+      copy.copiesToDrop -= 1;
       return [];
     }
-    this.#copiesToDrop = retries;
     this.#outstanding = undefined;
-    this.#lastAnswer = frame.apdu.slice();
+    if (copy === undefined) {
+      this.#answers.push({ octets: frame.apdu.slice(), copiesToDrop: retries });
+      if (this.#answers.length > REMEMBERED_ANSWERS) this.#answers.shift();
+    } else copy.copiesToDrop = retries;
     return [{ kind: "apdu", apdu: frame.apdu }];
   }
 
