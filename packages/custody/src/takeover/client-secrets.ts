@@ -2,31 +2,7 @@ import type { SecretPurpose } from "../store/records.ts";
 import { retryAfter } from "./candidates.ts";
 import type { Contact, Journal, PreparedKeys, TakeoverEffect, TakeoverEvent } from "./journal.ts";
 import { contactOf, inContact, noted, prepared, type Stepped, type TakeoverRules } from "./moves.ts";
-
-/**
- * Where the change of one client's secret stands (class 15): `wanted` until a new one is sent, `sent` until an association
- * with it was made, `changed` until one with the old was refused, `settled` then, or when no more can be proven.
- *
- * A secret opens less than our keys do and is set under them, so none can be lost: what is in doubt is set anew, and never
- * to a value that was sent before.
- */
-export interface SecretChange {
-  readonly purpose: SecretPurpose;
-  /** The client's service access point. */
-  readonly client: number;
-  readonly state: "wanted" | "sent" | "changed" | "settled";
-  /** The version that must go; absent where nobody told us its octets. */
-  readonly old?: number | undefined;
-  /** Versions that may be on the meter, the likeliest first. */
-  readonly belief: readonly number[];
-  readonly nextVersion: number;
-  /** Values that were sent. */
-  readonly sent: number;
-  /** Proofs that got no answer. */
-  readonly silent: number;
-  /** Why it is not proven, once nothing more is tried. */
-  readonly unproven?: string | undefined;
-}
+import type { SecretChange } from "./secret-change.ts";
 
 /** How many values are sent, and how often silence is borne, before a secret stays unproven. */
 const MOST_VALUES = 2;

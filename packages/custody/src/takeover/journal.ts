@@ -7,8 +7,8 @@ import type {
   TakeoverVerdict,
 } from "@meterkeep/api/custodian";
 import { type KeyName, PURPOSE, type Purpose } from "../store/records.ts";
-import type { SecretChange } from "./client-secrets.ts";
-import type { PolicyChange } from "./policy.ts";
+import type { PolicyChange } from "./policy-change.ts";
+import type { SecretChange } from "./secret-change.ts";
 
 /** Purposes whose keys an association needs. */
 export const WORKING = [PURPOSE.GUEK, PURPOSE.GAK] as const;

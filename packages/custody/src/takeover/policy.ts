@@ -1,16 +1,6 @@
 import type { Journal, TakeoverEffect, TakeoverEvent } from "./journal.ts";
 import { contactOf, inContact, noted, type Stepped, type TakeoverRules } from "./moves.ts";
-
-/** Where the raising of security_policy stands (class 64): what the meter says of it, under its keys, settles it. */
-export interface PolicyChange {
-  readonly state: "wanted" | "settled";
-  /** How often it was asked for. */
-  readonly asked: number;
-  /** As it said last. */
-  readonly value?: number | undefined;
-  /** Why it is not as it should be, once nothing more is tried. */
-  readonly unproven?: string | undefined;
-}
+import type { PolicyChange } from "./policy-change.ts";
 
 const MOST_ASKED = 4;
 const FRESH: PolicyChange = { state: "wanted", asked: 0 };
