@@ -1,6 +1,6 @@
 import type { Scope } from "../database/scope.ts";
 import type { Sql } from "../database/sql.ts";
-import type { ArrivedInterval } from "./write-intervals.ts";
+import type { ArrivedInterval } from "./arrived-interval.ts";
 
 /** Keeps values that contradict what is held: neither overwrites the other, and the interval is disputed from now on. */
 export async function insertCorrections(sql: Sql, scope: Scope, values: readonly ArrivedInterval[]): Promise<void> {

@@ -1,6 +1,7 @@
 import type { Scope } from "../database/scope.ts";
 import { rows, type Sql, type SqlClient } from "../database/sql.ts";
 import type { MeterId } from "../inventory/meter.ts";
+import type { ArrivedInterval } from "./arrived-interval.ts";
 import { insertCorrections } from "./corrections.ts";
 import {
   DAY_MILLISECONDS,
@@ -12,13 +13,6 @@ import {
   wasTrusted,
 } from "./day/day-row.ts";
 import { ensureMonths, insertDays, type MeterDayRow, packedDays } from "./day/day-store.ts";
-
-/** A value that came in, and whose it is. */
-export interface ArrivedInterval extends HeldInterval {
-  readonly meter: MeterId;
-  /** Of the profile it is from, seconds, where that is known. */
-  readonly periodSeconds?: number | undefined;
-}
 
 /** Values that were not there before, and how many of them were captured while their source was trusted. */
 export interface Added {

@@ -2,10 +2,11 @@ import type { Scope } from "../database/scope.ts";
 import { rows, type Sql, type SqlClient } from "../database/sql.ts";
 import type { MeterId } from "../inventory/meter.ts";
 import { type TrustPeriod, trustAt } from "../trust/trust-at.ts";
+import type { ArrivedInterval } from "./arrived-interval.ts";
 import type { ChannelTable } from "./channels.ts";
 import type { Stretch } from "./coverage.ts";
 import { type EvidenceRecord, evidenceOf, NOTHING_READ, type ReadResult } from "./result.ts";
-import { type Added, type ArrivedInterval, writeIntervals } from "./write-intervals.ts";
+import { type Added, writeIntervals } from "./write-intervals.ts";
 
 /** What one meter brought, and how far it was trusted when. */
 export interface MeterRead {

@@ -4,8 +4,9 @@ import { inTransaction } from "@meterkeep/postgres";
 import fc from "fast-check";
 import { firstRow } from "../../database/sql.ts";
 import { type HeadEndDatabase, openHeadEndDatabase } from "../../testing/database.ts";
+import type { ArrivedInterval } from "../arrived-interval.ts";
 import { heldIntervals, heldSpan, type QualifiedInterval } from "../held-intervals.ts";
-import { type ArrivedInterval, writeIntervals } from "../write-intervals.ts";
+import { writeIntervals } from "../write-intervals.ts";
 import { packDays } from "./pack-days.ts";
 
 const DAY = 86_400_000;
