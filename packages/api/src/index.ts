@@ -1,4 +1,40 @@
 // The HTTP API: schemas, their types, and the table of routes.
+// Commands: the routes are part of HTTP_ROUTES as soon as the head-end serves them.
+
+export {
+  BlastRadius,
+  CAMPAIGN_STATES,
+  CampaignList,
+  type CampaignState,
+  CampaignSummary,
+  CampaignTarget,
+  CampaignTargetList,
+  CampaignView,
+  COMMAND_REASONS,
+  CommandOrder,
+  type CommandReason,
+  Decision,
+  DryRun,
+  FINDING_EFFECTS,
+  Finding,
+  PolicyServiceView,
+  PROTECTED_KINDS,
+  ProtectedSite,
+  ProtectedSiteList,
+  ProtectSite,
+  QUARANTINE_STATES,
+  QuarantineItem,
+  QuarantineList,
+  REACH_KINDS,
+  Reach,
+  RuleList,
+  Selection,
+  TARGET_STATES,
+  type TargetState,
+  URGENCIES,
+  type Urgency,
+} from "./http/command.ts";
+export { COMMAND_ROUTES } from "./http/command-routes.ts";
 export {
   CustodianSummary,
   KeyDescription,

@@ -1,0 +1,314 @@
+/** Commands to meters: one call makes a campaign, whether of one meter or a hundred thousand (ADR 0024). */
+import { type Static, Type } from "typebox";
+import { Identifier, PlainText, SystemTitleText, Timestamp, words } from "./scalars.ts";
+
+const Watts = (description: string) => Type.Integer({ minimum: 0, description });
+
+/** Which meters: all of the island's, those of a feeder or transformer, or these. What is not in service is left out and said. */
+export const Selection = Type.Union(
+  [
+    Type.Object({ kind: Type.Literal("all") }, { additionalProperties: false }),
+    Type.Object(
+      { kind: Type.Literal("feeder"), feeder: PlainText({ minLength: 1, maxLength: 64 }) },
+      { additionalProperties: false },
+    ),
+    Type.Object(
+      { kind: Type.Literal("transformer"), transformer: PlainText({ minLength: 1, maxLength: 64 }) },
+      { additionalProperties: false },
+    ),
+    Type.Object(
+      { kind: Type.Literal("list"), meters: Type.Array(SystemTitleText, { minItems: 1, maxItems: 20_000 }) },
+      { additionalProperties: false },
+    ),
+  ],
+  { description: "Which meters" },
+);
+export type Selection = Static<typeof Selection>;
+
+/** Why (regulators' codes first) and whether the customer has to be told before. */
+export const COMMAND_REASONS = ["arrears", "move-out", "safety", "grid", "restore", "maintenance", "test"] as const;
+export type CommandReason = (typeof COMMAND_REASONS)[number];
+
+export const URGENCIES = ["ordinary", "emergency"] as const;
+export type Urgency = (typeof URGENCIES)[number];
+
+/** What is asked for. */
+export const CommandOrder = Type.Object(
+  {
+    operation: Type.String({
+      pattern: "^[a-z][a-z-]{0,63}$",
+      description: "disconnect, reconnect, arm, limit, restore, or one of the other operations (GET /operations)",
+    }),
+    parameters: Type.Optional(
+      Type.Record(Type.String({ maxLength: 64 }), Type.Unknown(), { description: "As the operation describes them" }),
+    ),
+    selection: Selection,
+    reason: words(COMMAND_REASONS),
+    note: Type.Optional(PlainText({ maxLength: 400, description: "In words, for those who approve" })),
+    workOrder: Type.Optional(PlainText({ maxLength: 128, description: "Of the billing system" })),
+    urgency: Type.Optional(
+      words(URGENCIES, "emergency: no dispersion and no calendar, three people approve; every cap stays"),
+    ),
+    notBefore: Type.Optional(Timestamp),
+    hours: Type.Optional(
+      Type.Number({
+        exclusiveMinimum: 0,
+        maximum: 168,
+        description: "How long it may be done, from notBefore; default 4",
+      }),
+    ),
+  },
+  { additionalProperties: false },
+);
+export type CommandOrder = Static<typeof CommandOrder>;
+
+/** What a rule of the guard found. `stop`: for good; `quarantine`: another person may release it; `warn`: it is said. */
+export const FINDING_EFFECTS = ["stop", "quarantine", "warn"] as const;
+export const Finding = Type.Object({
+  rule: Type.String({ pattern: "^MC-\\d{2}$", description: "Its id; GET /rules explains it" }),
+  effect: words(FINDING_EFFECTS),
+  about: words(["request", "meters"], "meters: only these are set aside"),
+  sentence: Type.String(),
+  meters: Type.Integer({ description: "How many it is about" }),
+  loadW: Watts("What these draw"),
+  sample: Type.Array(SystemTitleText, { maxItems: 20 }),
+  releasable: Type.Boolean({ description: "Whether another person may waive it" }),
+});
+export type Finding = Static<typeof Finding>;
+
+const Share = Type.Object({
+  id: Type.String(),
+  meters: Type.Integer({ description: "Of this request" }),
+  of: Type.Integer({ description: "Meters there are" }),
+  loadW: Watts("What these draw"),
+});
+
+/** What would happen, without anything happening. */
+export const DryRun = Type.Object({
+  words: Type.String({ description: "The operation, as those who approve read it" }),
+  commandClass: words(["C0", "C1", "C2", "C3"]),
+  direction: words(["off", "on", "none"]),
+  selected: Type.Integer(),
+  targets: Type.Integer({ description: "Left after what is set aside" }),
+  loadAtRiskW: Watts("What the targets draw: what could be switched off"),
+  people: Type.Integer({ description: "How many have to approve it" }),
+  transformers: Type.Array(Share, { maxItems: 200 }),
+  feeders: Type.Array(Share, { maxItems: 200 }),
+  waves: Type.Array(Type.Object({ targets: Type.Integer(), soakSeconds: Type.Integer() })),
+  lastAt: Timestamp,
+  findings: Type.Array(Finding),
+  leftOut: Type.Array(
+    Type.Object({ reason: Type.String(), meters: Type.Integer() }, { description: "Selected but not in service" }),
+  ),
+  verdict: words(["goes-on", "quarantined", "nothing-left"]),
+});
+export type DryRun = Static<typeof DryRun>;
+
+export const CAMPAIGN_STATES = [
+  "quarantined",
+  "awaiting-approval",
+  "running",
+  "paused",
+  "stopped",
+  "done",
+  "expired",
+] as const;
+export type CampaignState = (typeof CAMPAIGN_STATES)[number];
+
+export const TARGET_STATES = [
+  "waiting",
+  "dispatched",
+  "attempted",
+  "done",
+  "refused",
+  "failed",
+  "stale",
+  "uncertain",
+  "stopped",
+  "quarantined",
+] as const;
+export type TargetState = (typeof TARGET_STATES)[number];
+
+const TargetCounts = Type.Object(
+  Object.fromEntries(TARGET_STATES.map((state) => [state, Type.Integer()])) as Record<
+    TargetState,
+    ReturnType<typeof Type.Integer>
+  >,
+);
+
+export const CampaignSummary = Type.Object({
+  id: Identifier,
+  operation: Type.String(),
+  words: Type.String(),
+  state: words(CAMPAIGN_STATES),
+  sentence: Type.String({ description: "Why it is in this state" }),
+  requester: Type.String(),
+  reason: words(COMMAND_REASONS),
+  urgency: words(URGENCIES),
+  createdAt: Timestamp,
+  notBefore: Timestamp,
+  notAfter: Timestamp,
+  targets: Type.Integer(),
+  loadAtRiskW: Watts("Of its targets"),
+  counts: TargetCounts,
+});
+export type CampaignSummary = Static<typeof CampaignSummary>;
+export const CampaignList = Type.Object({ campaigns: Type.Array(CampaignSummary) });
+export type CampaignList = Static<typeof CampaignList>;
+
+export const CampaignView = Type.Object({
+  campaign: CampaignSummary,
+  note: Type.String(),
+  workOrder: Type.String(),
+  parameters: Type.Record(Type.String(), Type.Unknown()),
+  selection: Selection,
+  releasedFrom: Type.Optional(Identifier),
+  releasedBy: Type.Optional(Type.String()),
+  dryRun: DryRun,
+  manifest: Type.Optional(
+    Type.Object({
+      hash: Type.String({ description: "SHA-384: what people sign" }),
+      approvedBy: Type.Array(Type.String()),
+      people: Type.Integer(),
+      missing: Type.Optional(Type.String()),
+      page: Type.Optional(Type.String({ description: "Where it is signed: the custodian's own page" })),
+    }),
+  ),
+  waves: Type.Array(
+    Type.Object({
+      number: Type.Integer(),
+      targets: Type.Integer(),
+      soakSeconds: Type.Integer(),
+      state: words(["ahead", "under-way", "watched", "passed", "stopped"]),
+      begunAt: Type.Optional(Timestamp),
+      counts: TargetCounts,
+    }),
+  ),
+  history: Type.Array(Type.Object({ at: Timestamp, by: Type.String(), what: Type.String(), sentence: Type.String() }), {
+    description: "Everything that was decided, oldest first",
+  }),
+});
+export type CampaignView = Static<typeof CampaignView>;
+
+export const CampaignTarget = Type.Object({
+  meter: SystemTitleText,
+  label: Type.String(),
+  feeder: Type.String(),
+  transformer: Type.String(),
+  loadW: Watts("What it draws"),
+  wave: Type.Integer(),
+  state: words(TARGET_STATES),
+  rule: Type.Optional(Type.String({ description: "MC id that set it aside or stopped it" })),
+  sentence: Type.String(),
+  dueAt: Type.Optional(Timestamp),
+  attemptedAt: Type.Optional(Timestamp),
+  settledAt: Type.Optional(Timestamp),
+  supply: Type.Optional(Type.String({ description: "As read back" })),
+  powerW: Type.Optional(Type.Number({ description: "As read back" })),
+  session: Type.Optional(Identifier),
+});
+export type CampaignTarget = Static<typeof CampaignTarget>;
+export const CampaignTargetList = Type.Object({ targets: Type.Array(CampaignTarget) });
+export type CampaignTargetList = Static<typeof CampaignTargetList>;
+
+/** Why a person does what they do: kept in the campaign's history and in the ledger. */
+export const Decision = Type.Object(
+  { reason: PlainText({ minLength: 1, maxLength: 400 }) },
+  { additionalProperties: false },
+);
+export type Decision = Static<typeof Decision>;
+
+export const QUARANTINE_STATES = ["waiting", "released", "discarded"] as const;
+/** Something that the guard refused: kept, explained, whose it was. */
+export const QuarantineItem = Type.Object({
+  id: Identifier,
+  campaign: Identifier,
+  operation: Type.String(),
+  words: Type.String(),
+  requester: Type.String(),
+  rules: Type.Array(Type.String()),
+  sentence: Type.String(),
+  meters: Type.Integer(),
+  loadW: Watts("What these draw"),
+  sample: Type.Array(SystemTitleText, { maxItems: 20 }),
+  at: Timestamp,
+  state: words(QUARANTINE_STATES),
+  releasable: Type.Boolean({ description: "False where no person can waive the rule: mend the cause and ask anew" }),
+  decidedBy: Type.Optional(Type.String()),
+  decidedAt: Type.Optional(Timestamp),
+  decision: Type.Optional(Type.String()),
+  releasedAs: Type.Optional(Identifier),
+});
+export type QuarantineItem = Static<typeof QuarantineItem>;
+export const QuarantineList = Type.Object({ items: Type.Array(QuarantineItem) });
+export type QuarantineList = Static<typeof QuarantineList>;
+
+/** The rules of the guard, with what holds now. */
+export const RuleList = Type.Object({
+  rules: Type.Array(
+    Type.Object({
+      id: Type.String(),
+      title: Type.String(),
+      words: Type.String(),
+      enforced: words(
+        ["custodian", "head-end", "both"],
+        "Who holds to it; what the custodian enforces holds without us",
+      ),
+      now: Type.String({ description: "The numbers that hold now" }),
+    }),
+  ),
+  frozen: Type.Optional(Type.Object({ since: Timestamp, by: Type.String(), reason: Type.String() })),
+});
+export type RuleList = Static<typeof RuleList>;
+
+/** The policy service of this head-end: what the custodian has to know of it before a token is worth anything. */
+export const PolicyServiceView = Type.Object({
+  name: Type.String(),
+  publicKey: Type.String({ description: "SPKI, lower-case hex: for the change enrol-policy-service" }),
+  enrolled: Type.Boolean(),
+});
+export type PolicyServiceView = Static<typeof PolicyServiceView>;
+
+/** A site that is never switched off (MC-09). */
+export const PROTECTED_KINDS = ["life-support", "hospital", "traffic", "communication", "other"] as const;
+export const ProtectedSite = Type.Object({
+  meter: SystemTitleText,
+  kind: words(PROTECTED_KINDS),
+  note: Type.String(),
+  setBy: Type.String(),
+  setAt: Timestamp,
+});
+export type ProtectedSite = Static<typeof ProtectedSite>;
+export const ProtectedSiteList = Type.Object({ sites: Type.Array(ProtectedSite) });
+export type ProtectedSiteList = Static<typeof ProtectedSiteList>;
+export const ProtectSite = Type.Object(
+  { meter: SystemTitleText, kind: words(PROTECTED_KINDS), note: Type.Optional(PlainText({ maxLength: 200 })) },
+  { additionalProperties: false },
+);
+export type ProtectSite = Static<typeof ProtectSite>;
+
+/** How much somebody or something could switch off under the caps. */
+export const REACH_KINDS = ["person", "pair", "worker", "handheld", "key", "island", "policy-service"] as const;
+export const Reach = Type.Object({
+  kind: words(REACH_KINDS),
+  name: Type.String(),
+  sentence: Type.String({ description: "What it takes, and what holds it" }),
+  meters: Type.Integer({ description: "In 24 hours" }),
+  metersInTenMinutes: Type.Integer(),
+  loadW: Watts("Of the largest loads among them"),
+  minutes: Type.Integer({ description: "Until all of them are reached" }),
+  share: Type.Number({ description: "Of the island's meters, 0 to 1" }),
+  bounds: Type.Array(Type.String(), { description: "The rules that bound it" }),
+  drill: Type.Optional(
+    Type.Object({ id: Identifier, at: Timestamp, sentence: Type.String() }, { description: "The last that proved it" }),
+  ),
+});
+export type Reach = Static<typeof Reach>;
+export const BlastRadius = Type.Object({
+  asOf: Timestamp,
+  meters: Type.Integer(),
+  loadW: Watts("What the island draws"),
+  largestFeederShare: Type.Number({ description: "The most of one feeder's load that the caps let go, 0 to 1" }),
+  reach: Type.Array(Reach),
+});
+export type BlastRadius = Static<typeof BlastRadius>;
