@@ -53,7 +53,7 @@ export {
   placeName,
   principalName,
 } from "./manifest/header.ts";
-export { earliestOf, type Manifest, readManifest, writeManifest } from "./manifest/manifest.ts";
+export { earliestOf, type Manifest, manifestReading, readManifest, writeManifest } from "./manifest/manifest.ts";
 export { type AllowedAct, allowedAct, differenceOf, exactAct, isRepeatable } from "./operation/allowed-act.ts";
 export {
   actsOf,

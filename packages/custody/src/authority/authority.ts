@@ -12,6 +12,7 @@ import {
   readCanonical,
   requirementOf,
   Wrong,
+  writeCanonical,
 } from "@meterkeep/guard";
 import type { LedgerDraft } from "@meterkeep/ledger";
 import { CallRefusal } from "../calls/call-refusal.ts";
@@ -22,7 +23,7 @@ import { APPROVAL_MILLISECONDS, acceptApproval, approvingOf, storedApproval } fr
 import { type ChangeState, Changes, requestIn } from "./changes.ts";
 import { CriticalSeals, type SealDependencies } from "./critical-seals.ts";
 import { type AuthorityDocument, thresholdsAt } from "./document.ts";
-import { keepManifest, MAX_MANIFEST_BYTES } from "./manifests.ts";
+import { partsOf, takeManifest } from "./manifests.ts";
 import type { StoredApproval, StoredChange, StoredManifest } from "./store/records.ts";
 
 /** How far a manifest has come. */
@@ -103,24 +104,27 @@ export class Authority {
 
   /** Keeps a manifest that is to be approved; the same one again is the same. @throws CallRefusal `manifest-refused`. */
   async submitManifest(chunks: AsyncIterable<Uint8Array>, caller: Caller): Promise<ManifestState> {
-    const { documents, records, now } = this.#dependencies;
+    const { documents, records, committer, now } = this.#dependencies;
     documents.requireSound();
-    const manifest = keepManifest(await collect(chunks), now(), caller.name);
-    const header = headerOf(manifest);
+    const { manifest, hash } = await takeManifest(chunks);
+    const { header } = manifest;
     if (Math.abs(now() - header.createdAt) > APPROVAL_MILLISECONDS)
       throw new CallRefusal("manifest-refused", "it was not made within the last day");
     if (now() >= header.notAfter) throw new CallRefusal("manifest-refused", "its window is over");
-    const known = await records.manifest(manifest.hash);
-    if (known === undefined) {
-      const { hash, utility, island, submittedAt } = manifest;
-      const { operation, targets, loadAtRiskW, requester, workOrder } = header;
-      const body = { hash, operation: operation.kind, targets, loadAtRiskW, requester, workOrder };
-      await documents.change(() => ({
-        writes: [{ kind: "add-manifest", manifest }],
-        entries: [{ at: submittedAt, kind: "manifest-submitted", principal: caller.name, utility, island, body }],
-      }));
-    }
-    return this.#manifestState(known ?? manifest);
+    const known = await records.manifest(hash);
+    if (known !== undefined) return this.#manifestState(known);
+    const { utility, island, operation, targets, loadAtRiskW, requester, workOrder } = header;
+    const submittedAt = now();
+    const written = writeCanonical(manifestHeader, header);
+    const stored = { utility, island, hash, header: written, submittedAt, submittedBy: caller.name };
+    for await (const part of partsOf(manifest, hash))
+      await committer.submit({ writes: [{ kind: "add-manifest-part", part }], entries: [] });
+    const body = { hash, operation: operation.kind, targets, loadAtRiskW, requester, workOrder };
+    await documents.change(() => ({
+      writes: [{ kind: "add-manifest", manifest: stored }],
+      entries: [{ at: submittedAt, kind: "manifest-submitted", principal: caller.name, utility, island, body }],
+    }));
+    return this.#manifestState(stored);
   }
 
   /** Manifests, newest first. */
@@ -231,7 +235,7 @@ export class Authority {
       throw new CallRefusal("approval-refused", "the approval is not taken: who asks does not approve");
   }
 
-  async #manifestState(manifest: Omit<StoredManifest, "octets">): Promise<ManifestState> {
+  async #manifestState(manifest: StoredManifest): Promise<ManifestState> {
     const { records, party, now } = this.#dependencies;
     const { hash, submittedAt } = manifest;
     const header = headerOf(manifest);
@@ -295,16 +299,4 @@ function withSignCount(document: AuthorityDocument, id: string, signCount: numbe
       one.id === id && one.key.kind === "passkey" ? { ...one, key: { ...one.key, signCount } } : one,
     ),
   };
-}
-
-async function collect(chunks: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
-  const parts: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const chunk of chunks) {
-    bytes += chunk.length;
-    if (bytes > MAX_MANIFEST_BYTES)
-      throw new CallRefusal("manifest-refused", `a manifest has at most ${MAX_MANIFEST_BYTES} octets`);
-    parts.push(chunk);
-  }
-  return new Uint8Array(Buffer.concat(parts));
 }

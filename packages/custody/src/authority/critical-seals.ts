@@ -64,6 +64,9 @@ export interface Permit {
 /** Why a critical request is not sealed; `detail` is for the ledger alone. */
 export type CriticalRefusal = SealRefusal & { readonly detail?: string };
 
+/** How old the size of the fleet may be that caps are a share of. */
+const FLEET_MILLISECONDS = 10 * 60_000;
+
 type NeedsToken = Extract<Verdict, { kind: "needs-token" }>;
 
 /**
@@ -77,6 +80,7 @@ export class CriticalSeals {
   /** Setups with seals that may not be settled. */
   readonly #open: Set<string>;
   #halted = false;
+  #fleet: { readonly lived: number; readonly size: number } | undefined;
   readonly #approving = new Map<string, { readonly revision: number; readonly people: readonly Approving[] }>();
 
   private constructor(dependencies: SealDependencies, open: Set<string>) {
@@ -265,14 +269,23 @@ export class CriticalSeals {
     if ((await records.openSeals(place)).length === 0) this.#open.delete(setupName(place));
   }
 
+  /** How many meters there are, counted anew every ten minutes lived: counting millions takes seconds. */
+  async #fleetSize(): Promise<number> {
+    const { store, time } = this.#dependencies;
+    const { lived } = time;
+    if (this.#fleet === undefined || lived - this.#fleet.lived > FLEET_MILLISECONDS)
+      this.#fleet = { lived, size: await store.meterCount() };
+    return this.#fleet.size;
+  }
+
   async #caps(direction: Direction): Promise<(SealCaps & { readonly warning: number }) | undefined> {
-    const { documents, store, now } = this.#dependencies;
+    const { documents, now } = this.#dependencies;
     if (direction !== "off" || capsLifted(documents.document, now())) return undefined;
     const { offPerDay, offPerDayWarning, offPerTenMinutes, toggleMinutes, togglesPerDay } = thresholdsAt(
       documents.document,
       now(),
     );
-    const fleet = await store.meterCount();
+    const fleet = await this.#fleetSize();
     return {
       offPerDay: capOf(offPerDay, fleet),
       warning: capOf(offPerDayWarning, fleet),

@@ -136,6 +136,7 @@ async function commitAll(client: PoolClient, writes: readonly Write[], growth: G
 
 const AUTHORITY_WRITES: ReadonlySet<string> = new Set<AuthorityWrite["kind"]>([
   "put-authority",
+  "add-manifest-part",
   "add-manifest",
   "add-change",
   "execute-change",

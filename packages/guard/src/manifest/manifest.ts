@@ -32,6 +32,9 @@ export function writeManifest(header: ManifestHeader, targets: Iterable<Manifest
   return new TextEncoder().encode(`${lines.join("\n")}\n`);
 }
 
+/** Lines that are read between two yields of `manifestReading`: some milliseconds of work. */
+const LINES_A_STEP = 500;
+
 /**
  * Reads a manifest and checks all that can be checked without knowing the meters: form, order, sums, waves, that the delays
  * follow from the seed, that its operation is one that a token can allow, that its window is not too long.
@@ -39,13 +42,27 @@ export function writeManifest(header: ManifestHeader, targets: Iterable<Manifest
  * @throws GuardError `manifest-refused`, with the line.
  */
 export function readManifest(octets: Uint8Array, sha384: Sha384): Manifest {
-  const ends = lineEnds(octets);
-  const header = readCanonical(octets.subarray(0, ends[0]), manifestHeader);
+  const reading = manifestReading(octets, sha384);
+  for (;;) {
+    const { done, value } = reading.next();
+    if (done) return value;
+  }
+}
+
+/**
+ * As `readManifest`, in steps: a million lines take seconds, and whoever has a kill switch to listen to does something else
+ * between two steps. Yields how many targets have been read.
+ */
+export function* manifestReading(octets: Uint8Array, sha384: Sha384): Generator<number, Manifest> {
+  if (octets.length === 0 || octets[octets.length - 1] !== NEWLINE) throw refused(1, "its last line does not end");
+  if (octets.length >= 2 ** 32) throw refused(1, "it is too long");
+  const first = octets.indexOf(NEWLINE);
+  const header = readCanonical(octets.subarray(0, first), manifestHeader);
   if (header instanceof Wrong) throw refused(1, header.why);
   checkHeader(header);
-  if (ends.length !== header.targets + 1)
-    throw refused(1, `it announces ${header.targets} targets, and ${ends.length - 1} follow`);
-  checkTargets(header, octets, ends, sha384);
+  const ends = new Uint32Array(header.targets + 1);
+  ends[0] = first;
+  yield* checkTargets(header, octets, ends, sha384);
   const at = (index: number): ManifestTarget => targetAt(octets, ends, index);
   return {
     header,
@@ -83,13 +100,23 @@ function checkHeader(header: ManifestHeader): void {
     throw refused(1, "its waves have another number of targets in all");
 }
 
-function checkTargets(header: ManifestHeader, octets: Uint8Array, ends: Uint32Array, sha384: Sha384): void {
+/** Checks every target, and notes in `ends` where its line does. */
+function* checkTargets(
+  header: ManifestHeader,
+  octets: Uint8Array,
+  ends: Uint32Array,
+  sha384: Sha384,
+): Generator<number, void> {
   const left = header.waves.map(({ targets }) => targets);
   const minutes = directionOf(header.operation) === "on" ? new Map<string, number[]>() : undefined;
   let load = 0;
   let last = "";
   for (let index = 0; index < header.targets; index += 1) {
+    if (index % LINES_A_STEP === 0) yield index;
     const line = index + 2;
+    const end = octets.indexOf(NEWLINE, (ends[index] as number) + 1);
+    if (end < 0) throw refused(1, `it announces ${header.targets} targets, and ${index} follow`);
+    ends[index + 1] = end;
     const target = readTarget(octets, ends, index);
     if (target.systemTitle <= last) throw refused(line, "targets are in the order of their system titles, each once");
     last = target.systemTitle;
@@ -105,6 +132,8 @@ function checkTargets(header: ManifestHeader, octets: Uint8Array, ends: Uint32Ar
       minutes.set(key, times);
     }
   }
+  if ((ends.at(-1) as number) + 1 !== octets.length)
+    throw refused(1, `it announces ${header.targets} targets, and more follow`);
   if (load !== header.loadAtRiskW) throw refused(1, `its load at risk is ${load} W in sum`);
   if (minutes !== undefined && header.targets > FEW_RECONNECTS)
     for (const times of minutes.values()) checkPickup(times);
@@ -130,14 +159,6 @@ function checkPickup(minutes: readonly number[]): void {
       );
     counts.set(minute, count);
   }
-}
-
-function lineEnds(octets: Uint8Array): Uint32Array {
-  if (octets.length === 0 || octets[octets.length - 1] !== NEWLINE) throw refused(1, "its last line does not end");
-  if (octets.length >= 2 ** 32) throw refused(1, "it is too long");
-  const ends: number[] = [];
-  for (let at = octets.indexOf(NEWLINE); at >= 0; at = octets.indexOf(NEWLINE, at + 1)) ends.push(at);
-  return Uint32Array.from(ends);
 }
 
 function readTarget(octets: Uint8Array, ends: Uint32Array, index: number): ManifestTarget {

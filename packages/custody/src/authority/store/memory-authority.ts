@@ -25,19 +25,35 @@ interface HeldSeal extends CriticalSeal {
 export interface HeldAuthority {
   document: StoredAuthority | undefined;
   manifests: Map<string, StoredManifest>;
+  manifestParts: Map<string, Uint8Array>;
   changes: Map<string, StoredChange>;
   approvals: Map<string, StoredApproval>;
   seals: Map<string, HeldSeal>;
 }
 
 export function noAuthority(): HeldAuthority {
-  return { document: undefined, manifests: new Map(), changes: new Map(), approvals: new Map(), seals: new Map() };
+  return {
+    document: undefined,
+    manifests: new Map(),
+    manifestParts: new Map(),
+    changes: new Map(),
+    approvals: new Map(),
+    seals: new Map(),
+  };
 }
 
-export function copyOfAuthority({ document, manifests, changes, approvals, seals }: HeldAuthority): HeldAuthority {
+export function copyOfAuthority({
+  document,
+  manifests,
+  manifestParts,
+  changes,
+  approvals,
+  seals,
+}: HeldAuthority): HeldAuthority {
   return {
     document,
     manifests: new Map(manifests),
+    manifestParts: new Map(manifestParts),
     changes: new Map(changes),
     approvals: new Map(approvals),
     seals: new Map(seals),
@@ -52,6 +68,12 @@ export function applyAuthority(draft: HeldAuthority, write: AuthorityWrite): voi
         throw conflict("the authority is at another revision");
       draft.document = write.authority;
       return;
+    case "add-manifest-part": {
+      const { hash, part, octets } = write.part;
+      const name = `${hash}/${part}`;
+      if (!draft.manifestParts.has(name)) draft.manifestParts.set(name, octets);
+      return;
+    }
     case "add-manifest":
       addOnce(draft.manifests, write.manifest.hash, write.manifest);
       return;
@@ -116,8 +138,8 @@ export function authorityOf(held: () => { authority: HeldAuthority; ledger: Ledg
       return { stored: held().authority.document, mark: mark && (JSON.parse(mark.body) as AuthorityMark) };
     },
     manifest: async (hash) => held().authority.manifests.get(hash),
-    manifests: async (limit) =>
-      newest(held().authority.manifests.values(), limit).map(({ octets: _, ...manifest }) => manifest),
+    manifestPart: async (hash, part) => held().authority.manifestParts.get(`${hash}/${part}`),
+    manifests: async (limit) => newest(held().authority.manifests.values(), limit),
     change: async (hash) => held().authority.changes.get(hash),
     changes: async (limit) => newest(held().authority.changes.values(), limit),
     approvals: async (hash) => [...held().authority.approvals.values()].filter((one) => one.hash === hash),

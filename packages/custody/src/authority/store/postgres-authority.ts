@@ -19,6 +19,7 @@ import {
 export const AUTHORITY_GRANTS = {
   authority: "select, insert, update (revision, document, mac)",
   manifests: "select, insert",
+  manifest_parts: "select, insert",
   change_requests: "select, insert, update (executed_ms)",
   approvals: "select, insert",
   critical_seals: "select, insert, update (outcome, settled_ms, settled_lived_ms)",
@@ -46,12 +47,18 @@ export function authorityIn(pool: Pool): AuthorityRecords {
       return { stored: rows[0], mark: mark && (JSON.parse(mark.body) as AuthorityMark) };
     },
     manifest: async (hash) => {
-      const { rows } = await pool.query<ManifestRow & { octets: Buffer }>(
-        "select hash, utility, island, header, octets, submitted_ms, submitted_by from manifests where hash = $1",
+      const { rows } = await pool.query<ManifestRow>(
+        "select hash, utility, island, header, submitted_ms, submitted_by from manifests where hash = $1",
         [octetsOf(hash)],
       );
-      const [row] = rows;
-      return row && { ...manifestOf(row), octets: row.octets };
+      return rows.map(manifestOf)[0];
+    },
+    manifestPart: async (hash, part) => {
+      const { rows } = await pool.query<{ octets: Buffer }>(
+        "select octets from manifest_parts where hash = $1 and part = $2",
+        [octetsOf(hash), part],
+      );
+      return rows[0]?.octets;
     },
     manifests: async (limit) => {
       const { rows } = await pool.query<ManifestRow>(
@@ -140,11 +147,19 @@ async function writeOne(client: PoolClient, write: AuthorityWrite): Promise<void
       requireOne(rowCount, "the authority is at another revision");
       return;
     }
-    case "add-manifest": {
-      const { utility, island, hash, header, octets, submittedAt, submittedBy } = write.manifest;
+    case "add-manifest-part": {
+      const { utility, island, hash, part, octets } = write.part;
       await client.query(
-        "insert into manifests (utility, island, hash, header, octets, submitted_ms, submitted_by) values ($1, $2, $3, $4, $5, $6, $7)",
-        [utility, island, octetsOf(hash), header, Buffer.from(octets), submittedAt, submittedBy],
+        "insert into manifest_parts (utility, island, hash, part, octets) values ($1, $2, $3, $4, $5) on conflict do nothing",
+        [utility, island, octetsOf(hash), part, Buffer.from(octets.buffer, octets.byteOffset, octets.length)],
+      );
+      return;
+    }
+    case "add-manifest": {
+      const { utility, island, hash, header, submittedAt, submittedBy } = write.manifest;
+      await client.query(
+        "insert into manifests (utility, island, hash, header, submitted_ms, submitted_by) values ($1, $2, $3, $4, $5, $6)",
+        [utility, island, octetsOf(hash), header, submittedAt, submittedBy],
       );
       return;
     }
@@ -262,14 +277,7 @@ interface ManifestRow {
   readonly submitted_by: string;
 }
 
-function manifestOf({
-  hash,
-  utility,
-  island,
-  header,
-  submitted_ms,
-  submitted_by,
-}: ManifestRow): Omit<StoredManifest, "octets"> {
+function manifestOf({ hash, utility, island, header, submitted_ms, submitted_by }: ManifestRow): StoredManifest {
   return { utility, island, hash: hex(hash), header, submittedAt: Number(submitted_ms), submittedBy: submitted_by };
 }
 

@@ -16,7 +16,7 @@ export interface AuthorityMark {
   readonly mac: string;
 }
 
-/** A manifest as kept, by the hash of its octets. */
+/** A manifest as kept, by the hash of its octets, which lie beside it in parts. */
 export interface StoredManifest {
   readonly utility: string;
   readonly island: string;
@@ -24,10 +24,18 @@ export interface StoredManifest {
   readonly hash: string;
   /** Its first line. */
   readonly header: string;
-  /** All its lines, deflated. */
-  readonly octets: Uint8Array;
   readonly submittedAt: number;
   readonly submittedBy: string;
+}
+
+/** Some of a manifest's octets, deflated by themselves. */
+export interface ManifestPart {
+  readonly utility: string;
+  readonly island: string;
+  readonly hash: string;
+  /** From 0. */
+  readonly part: number;
+  readonly octets: Uint8Array;
 }
 
 /** A change request as kept, by the hash of its document. */
@@ -88,6 +96,8 @@ export interface OffCounts {
 /** Durable changes of the authority; each is one of `Write`. */
 export type AuthorityWrite =
   | { readonly kind: "put-authority"; readonly authority: StoredAuthority }
+  /** Before the manifest itself; one that is there stays. */
+  | { readonly kind: "add-manifest-part"; readonly part: ManifestPart }
   | { readonly kind: "add-manifest"; readonly manifest: StoredManifest }
   | { readonly kind: "add-change"; readonly change: StoredChange }
   /** Once. */
@@ -110,8 +120,10 @@ export interface AuthorityRecords {
   /** The document, and what the ledger says of it. */
   document(): Promise<{ readonly stored: StoredAuthority | undefined; readonly mark: AuthorityMark | undefined }>;
   manifest(hash: string): Promise<StoredManifest | undefined>;
-  /** Without their octets, newest first. */
-  manifests(limit: number): Promise<readonly Omit<StoredManifest, "octets">[]>;
+  /** The octets of a part of a manifest, deflated; undefined after the last one. */
+  manifestPart(hash: string, part: number): Promise<Uint8Array | undefined>;
+  /** Newest first. */
+  manifests(limit: number): Promise<readonly StoredManifest[]>;
   change(hash: string): Promise<StoredChange | undefined>;
   /** Newest first. */
   changes(limit: number): Promise<readonly StoredChange[]>;
