@@ -23,6 +23,7 @@ import { createPool, prepareSchema } from "@meterkeep/postgres";
 import { anchorsOf } from "./anchors.ts";
 import { closeDoors } from "./doors.ts";
 import { ledgerOptions } from "./ledger-options.ts";
+import { serveField } from "./page/field-server.ts";
 import { pagePlace, servePage } from "./page/page-server.ts";
 import { pkiOptions } from "./pki-options.ts";
 import { vaultSource } from "./vault-source.ts";
@@ -99,6 +100,8 @@ export async function startCustodian(config: CustodianConfig, supervisor: Superv
     const enrolment = await enrolmentOf(config, custody);
     const { pagePort } = config;
     const page = pagePort === undefined ? undefined : await servePage(custody, pagePlace(pagePort), pagePort);
+    const field =
+      config.field === undefined ? undefined : await serveField(custody, { origin: undefined, ...config.field });
     const sweeping = setInterval(() => void custody.sweep().catch(custody.onFailure), SWEEP_MILLISECONDS);
     const keeping = setInterval(() => void custody.ledger.tick().catch(custody.onFailure), KEEP_MILLISECONDS);
     supervisor.send({
@@ -110,6 +113,7 @@ export async function startCustodian(config: CustodianConfig, supervisor: Superv
         clearInterval(sweeping);
         clearInterval(keeping);
         await enrolment?.close();
+        await field?.close();
         await page?.close();
         await keyService?.close();
         await channel.close();

@@ -145,6 +145,22 @@ export const CUSTODIAN_CONFIG = {
       "Where the custodian's own page is, on loopback: people see there what they approve, and sign it with passkeys. No page when absent; user keys approve by the command line.",
     optional: true,
   },
+  field: {
+    kind: "record",
+    description:
+      "Where the technicians' page is, on loopback: a handheld in the browser, which visits meters offline under a lease. No such page when absent.",
+    fields: {
+      port: { kind: "integer", unit: "port", minimum: 1, maximum: 65_535, description: "Its port." },
+      directory: { kind: "path", description: "Where it was built." },
+      origin: {
+        kind: "text",
+        description:
+          "What browsers call it, where a server with a certificate stands before it, as phones need it: `https://field.example`. `http://localhost:PORT` when absent.",
+        optional: true,
+      },
+    },
+    optional: true,
+  },
   probeSpacing: {
     kind: "integer",
     unit: "milliseconds",

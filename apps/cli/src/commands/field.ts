@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import type { BridgeOptions } from "../field/run.ts";
 import type { VisitOptions } from "../field/visit.ts";
 import type { OperatorOptions } from "../operator/commands.ts";
 import type { Terminal } from "../terminal.ts";
@@ -60,6 +61,17 @@ function registerHandheld(field: Command, terminal: Terminal): void {
     .requiredOption("--out <file>", "where its private keys go; the public ones go beside them")
     .action(async (name: string, options: { out: string }) => {
       await (await import("../field/run.ts")).makeKey(name, options, terminal);
+    });
+  field
+    .command("bridge")
+    .description("On the handheld: let the technicians' page in a browser of this device reach a meter.")
+    .argument("<address>", "tcp://host:port, or serial:/dev/…")
+    .option("--origin <origin>", "where the page is from", "http://localhost:8422")
+    .option("--port <number>", "where the page finds the bridge", "8433")
+    .option("--link <name>", "wrapper or hdlc, over TCP", "wrapper")
+    .option("--optical", "the meter is behind an optical port, which the page opens in mode E of IEC 62056-21")
+    .action(async (address: string, options: BridgeOptions) => {
+      await (await import("../field/run.ts")).bridge(address, options, terminal);
     });
   for (const operation of ["read", "set-clock"] as const)
     field

@@ -1,16 +1,50 @@
+import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
 import { type Exposure, type FieldReport, LEASE_OPERATIONS, type LeaseOperation } from "@meterkeep/api/custodian";
 import { fromHex, type SystemTitle, systemTitle } from "@meterkeep/dlms";
+import { parseMeterAddress } from "../access/meter-address.ts";
 import { CliError } from "../error.ts";
 import { asOperator } from "../keys/operator.ts";
 import type { OperatorOptions } from "../operator/commands.ts";
 import { type Terminal, write } from "../terminal.ts";
+import { startBridge } from "./bridge.ts";
 import { makeHandheldKey } from "./handheld-key.ts";
+import { serialDevice } from "./serial-device.ts";
 
 /** `meterkeep field key`: on the handheld. */
 export async function makeKey(name: string, options: { readonly out: string }, terminal: Terminal): Promise<void> {
   const publicFile = makeHandheldKey(name, options.out);
   await write(terminal.stdout, `${options.out} stays on this handheld; enrol ${publicFile}.\n`);
+}
+
+/** What `meterkeep field bridge` is told. */
+export interface BridgeOptions {
+  readonly origin: string;
+  readonly port: string;
+  readonly link: string;
+  readonly optical?: boolean;
+}
+
+/** `meterkeep field bridge`: until it is interrupted. */
+export async function bridge(address: string, options: BridgeOptions, terminal: Terminal): Promise<void> {
+  const { origin, link, optical = false } = options;
+  const serial = serialDevice(address);
+  if (URL.parse(origin)?.origin !== origin)
+    throw new CliError("option-invalid", "--origin is the page's, such as http://localhost:8422");
+  if (link !== "wrapper" && link !== "hdlc") throw new CliError("option-invalid", "--link must be wrapper or hdlc");
+  const port = Number(options.port);
+  if (!/^\d{1,5}$/.test(options.port) || port > 65_535) throw new CliError("option-invalid", "--port must be a port");
+  const target = {
+    address,
+    link: serial === undefined ? link : "hdlc",
+    optical,
+    serial,
+    ...(serial === undefined ? parseMeterAddress(address) : { host: "", port: 0 }),
+  } as const;
+  const signal = terminal.interrupted;
+  await using open = await startBridge(target, { origin, port });
+  await write(terminal.stdout, `The page at ${origin} reaches ${address} through port ${open.port}. Ctrl-C ends it.\n`);
+  if (!signal.aborted) await once(signal, "abort");
 }
 
 /** `meterkeep field enrol` */

@@ -18,6 +18,7 @@ import { associationInWords } from "../read/run.ts";
 import { type Terminal, write } from "../terminal.ts";
 import { readHandheldKey } from "./handheld-key.ts";
 import { type LentMeter, openLease } from "./lease.ts";
+import { serialDevice } from "./serial-device.ts";
 
 /** How a meter is visited under a lease. */
 export interface VisitOptions {
@@ -29,7 +30,6 @@ export interface VisitOptions {
   readonly json?: boolean;
 }
 
-const SERIAL = /^serial:(\/.+)$/;
 /** A serial line has no address; what is put here is never connected to. */
 const NO_ADDRESS = "tcp://0.0.0.0:1";
 
@@ -74,7 +74,7 @@ async function accessOf(
   client: MeterAccess["title"] & {},
   terminal: Terminal,
 ): Promise<MeterAccess> {
-  const serial = SERIAL.exec(address)?.[1];
+  const serial = serialDevice(address);
   const known = BUILT_IN_PROFILES.some(({ id }) => id === profile);
   const base = await resolveAccess(
     serial === undefined ? address : NO_ADDRESS,

@@ -80,6 +80,7 @@ export function custodianConfig(sources: ConfigSources): CustodianConfig {
     ...(config.tokensFile !== undefined && { tokensFile: `${directories.custodian}/tokens.json` }),
     ...(config.escrowDirectory !== undefined && { escrowDirectory: escrowFolder(config.escrowDirectory) }),
     pagePort: config.approvalsPort,
+    ...fieldConfig(sources),
     ...ledgerSettings(directories),
     pki: pkiConfig(config),
     ...recoverySettings(directories),
@@ -97,6 +98,12 @@ export function custodianConfig(sources: ConfigSources): CustodianConfig {
     ],
     manufacturers: trustedManufacturers(directories),
   };
+}
+
+function fieldConfig({ config, directories }: ConfigSources): Pick<CustodianConfig, "field"> {
+  const { fieldPort: port, fieldOrigin: origin } = config;
+  if (port === undefined) return {};
+  return { field: { port, directory: directories.fieldPage, ...(origin !== undefined && { origin }) } };
 }
 
 function keyServiceConfig({ config, credentials }: ConfigSources): Pick<CustodianConfig, "keyService"> {

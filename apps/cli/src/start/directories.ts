@@ -29,6 +29,8 @@ export interface Directories {
   readonly log: string;
   /** The built console. */
   readonly console: string;
+  /** The built page of technicians. */
+  readonly fieldPage: string;
   readonly sockets: {
     readonly postgres: string;
     readonly custodian: string;
@@ -64,6 +66,7 @@ export function makeDirectories(state: string, users: ProcessUsers): Directories
     postgres: `${state}/postgres`,
     exchange,
     console: `${state}/console`,
+    fieldPage: `${state}/field-page`,
     sockets: makeSocketDirectories(state, users),
   };
 }

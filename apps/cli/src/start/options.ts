@@ -45,6 +45,21 @@ export const START_OPTIONS = {
     description:
       "The port of the custodian's own page, on loopback only, where people see what they approve and sign it. Passkeys belong to it: another port is another page to them.",
   },
+  fieldPort: {
+    kind: "integer",
+    unit: "port",
+    minimum: 1,
+    maximum: 65_535,
+    optional: true,
+    description:
+      "The port of the technicians' page, on loopback only: the custodian serves it to handhelds, which visit meters offline under a lease. Without it nothing listens.",
+  },
+  fieldOrigin: {
+    kind: "text",
+    optional: true,
+    description:
+      "What browsers call the technicians' page where a server with a certificate stands before its port, as phones need it: https://field.example.",
+  },
   pushPort: {
     kind: "integer",
     unit: "port",
@@ -185,6 +200,9 @@ export function resolveOptions(
   for (const network of networksOf(config))
     if (!isNetwork(network))
       refuse("--gateway-networks", `must be networks such as 10.0.0.0/8 with commas between, not ${network}`);
+  const { fieldOrigin } = config;
+  if (fieldOrigin !== undefined && URL.parse(fieldOrigin)?.origin !== fieldOrigin)
+    refuse("--field-origin", `must be an origin, such as https://field.example, not ${fieldOrigin}`);
   keyServiceOf(config);
   enrolmentOf(config);
   if (!isKeeping(config.meterKeys)) refuse("--meter-keys", `must be session, call or token, not ${config.meterKeys}`);

@@ -18,7 +18,6 @@ import {
   serverConfig,
   townConfig,
 } from "./configs.ts";
-import { buildConsole } from "./console-build.ts";
 import { openCredential } from "./credentials.ts";
 import { checkDatabases, launchDatabase, provisionDatabases } from "./database.ts";
 import { makeDirectories, makeEscrowFolder, writePrivate } from "./directories.ts";
@@ -26,6 +25,7 @@ import { runDrill } from "./drill.ts";
 import { StartError } from "./error.ts";
 import { checkStateDirectory, openInstallation } from "./installation.ts";
 import { keyServiceOf, type StartConfig } from "./options.ts";
+import { buildPage } from "./page-build.ts";
 import { describeApp } from "./processes.ts";
 import { placeProgram } from "./program.ts";
 import type { Reporter } from "./reporter.ts";
@@ -126,7 +126,11 @@ async function startIn(
   closing.defer(() => failing.abort());
 
   // Independent of each other, and the longest parts of a first start.
-  const consoleBuild = timed(() => buildConsole(checkout, directories.console, signal));
+  const consoleBuild = timed(() => buildPage("console", checkout, directories.console, signal));
+  const fieldBuild =
+    config.fieldPort === undefined
+      ? undefined
+      : buildPage("technicians' page", checkout, directories.fieldPage, signal);
   const warnings: ServerConfig["warnings"][number][] = [];
   const [databases] = await Promise.all([
     prepareDatabases(),
@@ -152,6 +156,8 @@ async function startIn(
   const built = await consoleBuild;
   if (built.result.kind === "missing") reporter.warn(built.result.reason);
   else reporter.step(`Console ${built.result.kind}`, built.milliseconds);
+  const field = await fieldBuild;
+  if (field?.kind === "missing") reporter.warn(field.reason);
   let signIn: string | undefined;
   let running = false;
   await Promise.all([
@@ -266,6 +272,17 @@ async function checkAddresses(config: StartConfig): Promise<void> {
       use: "custodian's page",
       option: "--approvals-port",
     },
+    ...(config.fieldPort === undefined
+      ? []
+      : [
+          {
+            transport: "tcp" as const,
+            host: "127.0.0.1",
+            port: config.fieldPort,
+            use: "technicians' page",
+            option: "--field-port",
+          },
+        ]),
     ...(["tcp", "udp"] as const).map((transport) => ({
       transport,
       host: config.listen,

@@ -12,34 +12,44 @@ import {
   writeFileSync,
 } from "node:fs";
 
-/** How the console got to where the server looks for it. */
-export type ConsoleBuild =
+/** How a page got to where its server looks for it. */
+export type PageBuild =
   | { readonly kind: "built" | "up to date" | "copied" }
   | { readonly kind: "missing"; readonly reason: string };
 
-const SOURCES = ["apps/console", "examples", "packages/api/src", "packages/dlms/src", "package-lock.json"] as const;
+/** Pages that Vite builds: where their sources are, the first folder their own. */
+export const BUILT_PAGES = {
+  console: ["apps/console", "examples", "packages/api/src", "packages/dlms/src", "package-lock.json"],
+  "technicians' page": ["apps/custodian/field", "packages/dlms/src", "package-lock.json"],
+} as const;
 
-/** Puts the console into `target`, built with Vite when its sources have changed since. Never throws: the API works without it. */
-export async function buildConsole(checkout: string, target: string, signal: AbortSignal): Promise<ConsoleBuild> {
+/** Puts a page into `target`, built with Vite when its sources have changed since. Never throws: the rest works without it. */
+export async function buildPage(
+  name: keyof typeof BUILT_PAGES,
+  checkout: string,
+  target: string,
+  signal: AbortSignal,
+): Promise<PageBuild> {
+  const sources = BUILT_PAGES[name];
   mkdirSync(target, { recursive: true });
   const vite = `${checkout}/node_modules/vite/bin/vite.js`;
-  const shipped = `${checkout}/apps/console/dist`;
+  const shipped = `${checkout}/${sources[0]}/dist`;
   if (!existsSync(vite)) {
     if (!existsSync(`${shipped}/index.html`)) {
       return {
         kind: "missing",
-        reason: "the console is not built and Vite is not installed: run npm ci without --omit=dev",
+        reason: `the ${name} is not built and Vite is not installed: run npm ci without --omit=dev`,
       };
     }
     cpSync(shipped, target, { recursive: true });
     return { kind: "copied" };
   }
-  const stamp = fingerprint(checkout);
+  const stamp = fingerprint(checkout, sources);
   const stampFile = `${target}.stamp`;
   if (existsSync(`${target}/index.html`) && readOrNothing(stampFile) === stamp) return { kind: "up to date" };
   const draft = `${target}.new`;
-  const output = await runVite(vite, checkout, draft, signal);
-  if (output !== undefined) return { kind: "missing", reason: `the console could not be built: ${output}` };
+  const output = await runVite(vite, `${checkout}/${sources[0]}`, draft, signal);
+  if (output !== undefined) return { kind: "missing", reason: `the ${name} could not be built: ${output}` };
   // Into the same directory: the server's permission is for this one, by its name.
   for (const name of readdirSync(target)) rmSync(`${target}/${name}`, { recursive: true, force: true });
   for (const name of readdirSync(draft)) renameSync(`${draft}/${name}`, `${target}/${name}`);
@@ -49,12 +59,12 @@ export async function buildConsole(checkout: string, target: string, signal: Abo
 }
 
 /** @returns what Vite said when it failed */
-function runVite(vite: string, checkout: string, draft: string, signal: AbortSignal): Promise<string | undefined> {
+function runVite(vite: string, folder: string, draft: string, signal: AbortSignal): Promise<string | undefined> {
   return new Promise((resolve) => {
     const child = spawn(
       process.execPath,
       [vite, "build", "--configLoader", "native", "--logLevel", "error", "--outDir", draft, "--emptyOutDir"],
-      { cwd: `${checkout}/apps/console`, stdio: ["ignore", "pipe", "pipe"], detached: true, signal },
+      { cwd: folder, stdio: ["ignore", "pipe", "pipe"], detached: true, signal },
     );
     let output = "";
     const take = (text: string): void => {
@@ -68,9 +78,9 @@ function runVite(vite: string, checkout: string, draft: string, signal: AbortSig
 }
 
 /** Changes whenever a source file is added, removed, or written to. */
-function fingerprint(checkout: string): string {
+function fingerprint(checkout: string, sources: readonly string[]): string {
   const hash = createHash("sha256");
-  for (const source of SOURCES) {
+  for (const source of sources) {
     for (const file of filesBelow(`${checkout}/${source}`)) {
       const { mtimeMs, size } = statSync(file);
       hash.update(`${file} ${mtimeMs} ${size}\n`);

@@ -1,0 +1,159 @@
+import { FieldError } from "./field-error.ts";
+import { type OpenHandheld, openSealed, signedJournal, type WrappedContentKey } from "./handheld.ts";
+import type { FieldMemory, StoredLease } from "./memory.ts";
+import { fromHexText, type Octets } from "./octets.ts";
+
+/** What may be done under a lease. */
+export type FieldOperation = "read" | "set-clock";
+
+/** A meter as the terms of a lease name it, which are no secret. */
+export interface LeasedMeter {
+  readonly meter: string;
+  readonly label: string;
+  readonly profile: string;
+  readonly securitySuite: number;
+  readonly first: number;
+  readonly count: number;
+}
+
+/** The terms of a lease (docs/formats/lease.md). */
+export interface LeaseTerms {
+  readonly lease: string;
+  readonly handheld: string;
+  readonly technician: string;
+  readonly from: number;
+  readonly until: number;
+  readonly operations: readonly FieldOperation[];
+  readonly client: string;
+  readonly meters: readonly LeasedMeter[];
+}
+
+/** The two keys of a meter, for a visit. */
+export interface LentKeys {
+  readonly encryptionKey: Octets;
+  readonly authenticationKey: Octets;
+}
+
+/** What was done with a meter. */
+export interface FieldAct {
+  readonly meter: string;
+  readonly at: number;
+  readonly operation: FieldOperation;
+  readonly address: string;
+  readonly outcome: string;
+}
+
+interface LeaseFile {
+  readonly terms: string;
+  readonly key: WrappedContentKey;
+  readonly sealed: string;
+}
+
+interface Journal {
+  readonly lease: string;
+  readonly used: readonly { readonly meter: string; readonly next: number }[];
+  readonly acts: readonly FieldAct[];
+}
+
+/** Counters that are written down at once, for one visit. What it does not use is the next one's. */
+export const COUNTERS_A_VISIT = 96;
+
+/** The terms in a lease file. They are bound to its keys, and believed when these have opened. @throws FieldError */
+export function termsOf(file: string): LeaseTerms {
+  try {
+    const terms = JSON.parse(fileOf(file).terms) as LeaseTerms & { readonly format: string };
+    if (terms.format === "meterkeep-lease-1" && Array.isArray(terms.meters)) return terms;
+  } catch (cause) {
+    throw new FieldError("This is no lease.", { cause });
+  }
+  throw new FieldError("This is no lease.");
+}
+
+/** What the journal has of a lease so far. */
+export function journalOf({ file, journal }: StoredLease): Journal {
+  if (journal === undefined) return { lease: termsOf(file).lease, used: [], acts: [] };
+  return JSON.parse((JSON.parse(journal) as { readonly text: string }).text) as Journal;
+}
+
+/** Why an operation is not allowed now; undefined where it is. */
+export function refusalOf({ from, until, operations }: LeaseTerms, operation: FieldOperation, now: number) {
+  if (!operations.includes(operation)) return `The lease does not allow to ${operation}.`;
+  if (now < from || now >= until)
+    return `The lease is from ${new Date(from).toLocaleString()} to ${new Date(until).toLocaleString()}.`;
+  return undefined;
+}
+
+/** The keys of one meter; those of the others are wiped. @throws FieldError */
+export async function keysFor(handheld: OpenHandheld, file: string, title: string): Promise<LentKeys> {
+  const { terms, key, sealed } = fileOf(file);
+  const plain = await openSealed(handheld, key, terms, sealed);
+  try {
+    const all = JSON.parse(new TextDecoder().decode(plain)) as readonly Readonly<Record<string, string>>[];
+    const own = all.find(({ meter }) => meter === title);
+    if (own === undefined) throw new FieldError(`Meter ${title} is not in the lease.`);
+    return {
+      encryptionKey: fromHexText(own["encryptionKey"] ?? ""),
+      authenticationKey: fromHexText(own["authenticationKey"] ?? ""),
+    };
+  } finally {
+    plain.fill(0);
+  }
+}
+
+/**
+ * The journal of a lease while its handheld is open: counters are in it, signed and on the disk, before they are used.
+ *
+ * States of the counters of a visit: *taken* (written down, up to `end`), then *settled* (what was not used is given back).
+ */
+export class FieldJournal {
+  readonly #memory: FieldMemory;
+  readonly #handheld: OpenHandheld;
+
+  constructor(memory: FieldMemory, handheld: OpenHandheld) {
+    this.#memory = memory;
+    this.#handheld = handheld;
+  }
+
+  /** Counters for one visit to a meter. @throws FieldError where none are left */
+  async take({ meter, first, count }: LeasedMeter): Promise<{ readonly first: number; readonly end: number }> {
+    const { used } = journalOf(await this.#lease());
+    const from = used.find((one) => one.meter === meter)?.next ?? first;
+    const end = Math.min(from + COUNTERS_A_VISIT, first + count);
+    if (from >= end) throw new FieldError("The lease has no counters left for this meter: a new lease is needed.");
+    await this.settle(meter, end);
+    return { first: from, end };
+  }
+
+  /** Writes down which counter of a meter comes next. */
+  async settle(meter: string, next: number): Promise<void> {
+    await this.#write((journal) => ({
+      ...journal,
+      used: [...journal.used.filter((one) => one.meter !== meter), { meter, next }],
+    }));
+  }
+
+  /** Writes the journal as it is: nobody was visited. */
+  async close(): Promise<void> {
+    await this.#write((journal) => journal);
+  }
+
+  async note(act: FieldAct): Promise<void> {
+    await this.#write((journal) => ({ ...journal, acts: [...journal.acts, act] }));
+  }
+
+  async #write(change: (journal: Journal) => Journal): Promise<void> {
+    const lease = await this.#lease();
+    const journal = await signedJournal(this.#handheld, JSON.stringify(change(journalOf(lease))));
+    await this.#memory.keep("lease", { ...lease, journal });
+  }
+
+  async #lease(): Promise<StoredLease> {
+    const lease = await this.#memory.get("lease");
+    if (lease === undefined) throw new FieldError("No lease is on this device.");
+    return lease;
+  }
+}
+
+function fileOf(text: string): LeaseFile {
+  return JSON.parse(text) as LeaseFile;
+}

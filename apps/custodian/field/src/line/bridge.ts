@@ -1,0 +1,61 @@
+import { FieldError } from "../field-error.ts";
+import type { ByteLine } from "./byte-line.ts";
+
+interface BridgeFacts {
+  readonly line: string;
+  readonly address: string;
+  readonly link: ByteLine["link"];
+  readonly optical: boolean;
+}
+
+/**
+ * A line through `meterkeep field bridge` on this device: a stream of octets from the meter, and a request for each piece to
+ * it, one after the other. What passes is sealed by this page; the bridge holds no key.
+ *
+ * @throws FieldError
+ */
+export async function openBridge(port: number): Promise<ByteLine> {
+  const base = `http://127.0.0.1:${port}`;
+  const post = async (path: string, type: string, body: BodyInit, signal?: AbortSignal): Promise<Response> => {
+    const asking = { method: "POST", headers: { "content-type": type }, body, ...(signal && { signal }) };
+    const answer = await fetch(`${base}${path}`, asking).catch((cause: unknown) => {
+      throw new FieldError(`No bridge answers on port ${port}: start \`meterkeep field bridge\`.`, { cause });
+    });
+    if (answer.ok) return answer;
+    const { message = answer.statusText } = (await answer.json().catch(() => ({}))) as { readonly message?: string };
+    throw new FieldError(`The bridge says: ${message}`);
+  };
+  const ending = new AbortController();
+  const opened = await post("/lines", "application/json", "{}", ending.signal);
+  const { line, address, link, optical } = JSON.parse(opened.headers.get("x-meterkeep-line") ?? "{}") as BridgeFacts;
+  const reader = opened.body?.getReader();
+  if (reader === undefined) throw new FieldError("The bridge gives no octets.");
+  let turn: Promise<unknown> = Promise.resolve();
+  const inTurn = (work: () => Promise<unknown>): Promise<void> => {
+    const next = turn.then(work).then(() => undefined);
+    turn = next.catch(() => undefined);
+    return next;
+  };
+  return {
+    address,
+    link,
+    isOptical: optical,
+    listen: (onOctets, onGone) => {
+      const read = async (): Promise<void> => {
+        for (;;) {
+          const { value, done } = await reader.read();
+          if (done) break;
+          onOctets(value);
+        }
+        onGone("the meter or the bridge has closed it");
+      };
+      read().catch((error: unknown) => onGone(error instanceof Error ? error.message : String(error)));
+    },
+    write: (octets) => inTurn(() => post(`/lines/${line}`, "application/octet-stream", Uint8Array.from(octets))),
+    set: (settings) => inTurn(() => post(`/lines/${line}/settings`, "application/json", JSON.stringify(settings))),
+    close: async () => {
+      ending.abort();
+      await turn;
+    },
+  };
+}

@@ -1,0 +1,169 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { after, before, test } from "node:test";
+import { AxeBuilder } from "@axe-core/playwright";
+import type { FieldReport } from "@meterkeep/api/custodian";
+import type { Page } from "playwright-core";
+import { ownerClient } from "../src/api-client.ts";
+import { CHECKOUT, cleanEnvironment, freePort, type Meterkeep, startMeterkeep } from "../src/start-meterkeep.ts";
+import { until } from "../src/until.ts";
+import { openBrowser, type TestBrowser, type WatchedPage } from "./chromium.ts";
+
+// The technicians' page in a real browser, against a real town: an authenticator with the PRF extension, the custodian that
+// lends, and meters on real sockets behind `meterkeep field bridge`.
+
+/** A device that says yes by itself, and keeps a secret for pages. */
+const AUTHENTICATOR = {
+  protocol: "ctap2",
+  ctap2Version: "ctap2_1",
+  transport: "internal",
+  hasResidentKey: true,
+  hasUserVerification: true,
+  hasPrf: true,
+  isUserVerified: true,
+  automaticPresenceSimulation: true,
+} as const;
+const PHONE = { width: 360, height: 740 };
+const PATIENCE_MS = 240_000;
+
+let meterkeep: Meterkeep;
+let phone: TestBrowser;
+let field: WatchedPage;
+let origin: string;
+let folder: string;
+
+before(async () => {
+  const port = await freePort();
+  origin = `http://localhost:${port}`;
+  folder = mkdtempSync(join(tmpdir(), "mk-field-"));
+  meterkeep = await startMeterkeep({ meters: 6, options: ["--field-port", String(port)] });
+  phone = await openBrowser({ viewport: PHONE, hasTouch: true, isMobile: true, locale: "en-GB", timezoneId: "UTC" });
+  field = await phone.open("about:blank");
+  const devtools = await phone.context.newCDPSession(field.page);
+  await devtools.send("WebAuthn.enable");
+  await devtools.send("WebAuthn.addVirtualAuthenticator", { options: AUTHENTICATOR });
+  await field.page.goto(`${origin}/`);
+});
+after(async () => {
+  await phone?.[Symbol.asyncDispose]();
+  await meterkeep?.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+async function command(...args: readonly string[]): Promise<unknown> {
+  const { status, stdout, stderr } = await meterkeep.command([...args, "--json"]);
+  assert.equal(status, 0, `${args.join(" ")}: ${stderr}`);
+  return JSON.parse(stdout);
+}
+
+async function notice(of: Page, text: RegExp): Promise<void> {
+  await of.locator("#notice").filter({ hasText: text }).waitFor({ timeout: 60_000 });
+}
+
+async function assertAccessible(of: Page): Promise<void> {
+  const { violations } = await new AxeBuilder({ page: of }).analyze();
+  assert.deepEqual(
+    violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html)]),
+    [],
+  );
+  assert.ok(await of.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth), "nothing sticks out");
+}
+
+/** The bridge as a technician starts it: a process of its own, until it is interrupted. */
+async function startBridge(address: string): Promise<AsyncDisposable & { readonly port: string }> {
+  const child = spawn(
+    process.execPath,
+    [`${CHECKOUT}/apps/cli/src/main.ts`, "field", "bridge", address, "--origin", origin, "--port", "0"],
+    { env: cleanEnvironment(), stdio: ["ignore", "pipe", "inherit"] },
+  );
+  const { value } = (await createInterface({ input: child.stdout })[Symbol.asyncIterator]().next()) as { value: string };
+  const port = /port (\d+)/.exec(value)?.[1] ?? assert.fail(value);
+  return {
+    port,
+    [Symbol.asyncDispose]: async () => {
+      child.kill("SIGINT");
+      if (child.exitCode === null) await new Promise((resolve) => child.once("exit", resolve));
+    },
+  };
+}
+
+/** Meters whose takeover is proven, with where they are. */
+async function lendable(count: number) {
+  const api = await ownerClient(meterkeep);
+  return until(
+    `${count} takeovers are proven`,
+    async () => {
+      const proven = (await api.meters().catch(() => [])).filter(({ takeover }) => takeover === "proven");
+      return proven.length >= count && proven.slice(0, count);
+    },
+    { patienceMs: PATIENCE_MS, everyMs: 500 },
+  );
+}
+
+function addressOf(title: string): string {
+  const { addresses } = JSON.parse(readFileSync(`${meterkeep.stateDirectory}/exchange/addresses.json`, "utf8")) as {
+    readonly addresses: readonly { readonly systemTitle: string; readonly address: string }[];
+  };
+  return addresses.find(({ systemTitle }) => systemTitle === title)?.address ?? assert.fail(`where is ${title}?`);
+}
+
+test("a phone becomes a handheld by touch of its passkey, and nothing of its keys can be taken out", async () => {
+  const { page } = field;
+  await assertAccessible(page);
+  await page.getByLabel("Name of this device").fill("PHONE-1");
+  await page.getByRole("button", { name: "Make its keys" }).tap();
+  await notice(page, /Its keys are made/);
+  await assertAccessible(page);
+  const kept = await page.evaluate(async () => {
+    const database = await new Promise<IDBDatabase>((resolve) => {
+      const opening = indexedDB.open("meterkeep-field", 1);
+      opening.onsuccess = () => resolve(opening.result);
+    });
+    const value = await new Promise<Record<string, unknown>>((resolve) => {
+      const reading = database.transaction("kept").objectStore("kept").get("handheld");
+      reading.onsuccess = () => resolve(reading.result as Record<string, unknown>);
+    });
+    return Object.keys(value).sort();
+  });
+  assert.deepEqual(kept, ["keyId", "name", "passkey", "publicText", "wrapped"]);
+  const saving = page.waitForEvent("download");
+  await page.getByRole("button", { name: "Save its public keys" }).tap();
+  const file = join(folder, "phone.pub");
+  await (await saving).saveAs(file);
+  await command("field", "enrol", file, "--technician", "Ada");
+});
+
+test("it takes a lease from a file, opens without a network, and reads a real meter through the bridge under the lease's keys", async () => {
+  const { page } = field;
+  const meters = await lendable(2);
+  const titles = meters.map(({ systemTitle }) => systemTitle);
+  const lease = join(folder, "today.lease");
+  await command("field", "lend", "PHONE-1", ...titles, "--out", lease, "--hours", "8");
+  await page.getByLabel("Take a lease from a file").setInputFiles(lease);
+  await notice(page, /The lease has 2 meters/);
+  await page.waitForFunction(() => navigator.serviceWorker.controller !== null);
+  await phone.context.setOffline(true);
+  await page.reload();
+  await page.getByRole("heading", { name: "Meters" }).waitFor();
+  assert.equal(await page.getByRole("article").count(), 2);
+  await phone.context.setOffline(false);
+  const [title = ""] = titles;
+  await using bridge = await startBridge(addressOf(title));
+  await page.getByLabel(/meterkeep field bridge/).check();
+  await page.getByLabel("Port of the bridge").fill(bridge.port);
+  const asked = field.requests.length;
+  await page.locator(`#read-${title}`).focus();
+  await page.keyboard.press("Enter");
+  await notice(page, /is read/);
+  const custodians = field.requests.slice(asked).filter(({ url }) => url.startsWith(origin));
+  assert.deepEqual(custodians, [], "a visit asks nothing of the custodian");
+  const card = page.getByRole("article").filter({ hasText: title });
+  await card.getByText(/Active energy import/).first().waitFor();
+  await card.getByText(/kWh|Wh/).first().waitFor();
+  await assertAccessible(page);
+  assert.deepEqual(field.complaints, []);
+});
