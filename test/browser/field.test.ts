@@ -1,12 +1,11 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { after, before, test } from "node:test";
 import { AxeBuilder } from "@axe-core/playwright";
-import type { FieldReport } from "@meterkeep/api/custodian";
 import type { Page } from "playwright-core";
 import { ownerClient } from "../src/api-client.ts";
 import { CHECKOUT, cleanEnvironment, freePort, type Meterkeep, startMeterkeep } from "../src/start-meterkeep.ts";
@@ -80,7 +79,9 @@ async function startBridge(address: string): Promise<AsyncDisposable & { readonl
     [`${CHECKOUT}/apps/cli/src/main.ts`, "field", "bridge", address, "--origin", origin, "--port", "0"],
     { env: cleanEnvironment(), stdio: ["ignore", "pipe", "inherit"] },
   );
-  const { value } = (await createInterface({ input: child.stdout })[Symbol.asyncIterator]().next()) as { value: string };
+  const { value } = (await createInterface({ input: child.stdout })[Symbol.asyncIterator]().next()) as {
+    value: string;
+  };
   const port = /port (\d+)/.exec(value)?.[1] ?? assert.fail(value);
   return {
     port,
@@ -105,10 +106,11 @@ async function lendable(count: number) {
 }
 
 function addressOf(title: string): string {
-  const { addresses } = JSON.parse(readFileSync(`${meterkeep.stateDirectory}/exchange/addresses.json`, "utf8")) as {
-    readonly addresses: readonly { readonly systemTitle: string; readonly address: string }[];
+  const { meters } = JSON.parse(readFileSync(`${meterkeep.stateDirectory}/exchange/addresses.json`, "utf8")) as {
+    readonly meters: readonly { readonly systemTitle: string; readonly host: string; readonly port: number }[];
   };
-  return addresses.find(({ systemTitle }) => systemTitle === title)?.address ?? assert.fail(`where is ${title}?`);
+  const found = meters.find(({ systemTitle }) => systemTitle === title) ?? assert.fail(`where is ${title}?`);
+  return `tcp://${found.host}:${found.port}`;
 }
 
 test("a phone becomes a handheld by touch of its passkey, and nothing of its keys can be taken out", async () => {
@@ -148,7 +150,7 @@ test("it takes a lease from a file, opens without a network, and reads a real me
   await page.waitForFunction(() => navigator.serviceWorker.controller !== null);
   await phone.context.setOffline(true);
   await page.reload();
-  await page.getByRole("heading", { name: "Meters" }).waitFor();
+  await page.getByRole("heading", { name: "Meters", exact: true }).waitFor();
   assert.equal(await page.getByRole("article").count(), 2);
   await phone.context.setOffline(false);
   const [title = ""] = titles;
@@ -162,8 +164,14 @@ test("it takes a lease from a file, opens without a network, and reads a real me
   const custodians = field.requests.slice(asked).filter(({ url }) => url.startsWith(origin));
   assert.deepEqual(custodians, [], "a visit asks nothing of the custodian");
   const card = page.getByRole("article").filter({ hasText: title });
-  await card.getByText(/Active energy import/).first().waitFor();
-  await card.getByText(/kWh|Wh/).first().waitFor();
+  await card
+    .getByText(/Active energy import/)
+    .first()
+    .waitFor();
+  await card
+    .getByText(/kWh|Wh/)
+    .first()
+    .waitFor();
   await assertAccessible(page);
   assert.deepEqual(field.complaints, []);
 });
