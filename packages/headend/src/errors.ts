@@ -21,6 +21,8 @@ export const HEADEND_ERROR_CODES = [
   "drill-not-simulated",
   "head-end-closed",
   "packed-day-invalid",
+  "operation-invalid",
+  "operation-not-offered",
 ] as const;
 
 /** A stable name for what went wrong; docs/errors.md says what to do about each. */

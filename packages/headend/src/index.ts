@@ -15,6 +15,27 @@ export { type Grid, parseGrid } from "./inventory/grid.ts";
 export { Inventory, type NewMeter } from "./inventory/inventory.ts";
 export type { Address, Meter, MeterId } from "./inventory/meter.ts";
 export { importShipment } from "./inventory/shipment.ts";
+export { clockOperation } from "./operation/clock.ts";
+export type { CommandTokens } from "./operation/command-seal.ts";
+export { type MemoryOf, postgresMemory, volatileMemory } from "./operation/memory.ts";
+export {
+  commandClassOf,
+  type Finding,
+  type MeterMemory,
+  type Operation,
+  type OperationPreview,
+  type OperationResult,
+  type OperationSession,
+  type ReadBack,
+} from "./operation/operation.ts";
+export {
+  type OperationHeld,
+  type OperationOrder,
+  type OperationPorts,
+  previewOperation,
+  runOperation,
+} from "./operation/operation-session.ts";
+export { METER_OPERATIONS, parametersOf } from "./operation/operations.ts";
 export { MachineTokens } from "./people/machine-tokens.ts";
 export { type PasskeyRecord, Passkeys } from "./people/passkeys.ts";
 export { type Login, type OpenedLogin, People } from "./people/people.ts";

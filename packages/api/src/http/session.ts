@@ -2,7 +2,7 @@
 import { type Static, Type } from "typebox";
 import { Identifier, Octets, Protection, SystemTitleText, Timestamp, words } from "./scalars.ts";
 
-export const SESSION_PURPOSES = ["takeover", "read", "push", "verify", "rotate", "enrol"] as const;
+export const SESSION_PURPOSES = ["takeover", "read", "push", "verify", "rotate", "enrol", "operate"] as const;
 export type SessionPurpose = (typeof SESSION_PURPOSES)[number];
 
 export const SESSION_OUTCOMES = ["running", "done", "lost", "refused", "failed"] as const;

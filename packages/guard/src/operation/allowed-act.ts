@@ -18,6 +18,8 @@ const value = kinds({
   exact: { octets: dataValue },
   /** A date-time no further from the custodian's own time than so many seconds. */
   "time-now": { toleranceSeconds: whole(0, 3600) },
+  /** A `long` of so many seconds at most, forwards or backwards. */
+  "seconds-within": { mostSeconds: whole(1, 900) },
   /** One block of a firmware image of so many: structure { number, octets }. */
   "image-block": { blocks: whole(1, 1_000_000) },
 });
@@ -47,6 +49,8 @@ export function differenceOf(allowed: AllowedAct, asked: AskedAct, now: number):
       if (at === undefined) return "not a full date-time with its deviation";
       return Math.abs(at - now) <= allowed.value.toleranceSeconds * 1000 ? undefined : "not the present time";
     }
+    case "seconds-within":
+      return isWithin(asked.value, allowed.value.mostSeconds) ? undefined : "more seconds than that";
     case "image-block":
       return isBlock(asked.value, allowed.value.blocks) ? undefined : "not a block of the image";
     default:
@@ -68,6 +72,12 @@ function timeIn(octets: Uint8Array | undefined): number | undefined {
 }
 
 const DATE_TIME_TAG = 25;
+
+function isWithin(octets: Uint8Array | undefined, mostSeconds: number): boolean {
+  if (octets === undefined) return false;
+  const read = decode(data, octets);
+  return read.type === "long" && Math.abs(read.value) <= mostSeconds;
+}
 
 function isBlock(octets: Uint8Array | undefined, blocks: number): boolean {
   if (octets === undefined) return false;

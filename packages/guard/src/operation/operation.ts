@@ -96,6 +96,14 @@ export const OPERATIONS = {
     words: ({ toleranceSeconds }) => `set the clock to the present time, within ${toleranceSeconds} s`,
     direction: "none",
   }),
+  "clock-shift": operationKind({
+    fields: { instance: logicalName, mostSeconds: whole(1, 900) },
+    acts: ({ instance, mostSeconds }) => [
+      { service: "action", classId: 8, instance, member: 6, value: { kind: "seconds-within", mostSeconds } },
+    ],
+    words: ({ mostSeconds }) => `shift the clock by ${mostSeconds} s at most`,
+    direction: "none",
+  }),
   calendar: operationKind({
     fields: {
       instance: logicalName,

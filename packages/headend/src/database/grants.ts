@@ -34,4 +34,5 @@ export const HEADEND_GRANTS = {
   passkeys: "select, insert, update (sign_count, last_used_at), delete",
   passkey_challenges: "select, insert, delete",
   drills: "select, insert, update (state, ended_at, report)",
+  operation_memory: "select, insert, update (value, kept_at), delete",
 } as const;

@@ -28,6 +28,11 @@ export interface MeterProfile {
   readonly registers: readonly string[];
   /** Disconnect control; transformer meters have none. */
   readonly disconnectControl: string;
+  readonly clock: {
+    readonly obis: string;
+    /** How it is corrected: moved by so many seconds, or told the time. */
+    readonly corrected: "shift" | "set";
+  };
   readonly loadProfile: {
     readonly obis: string;
     readonly periodSeconds: number;
@@ -44,6 +49,7 @@ export interface MeterProfile {
 const COMMON = {
   counterObject: "0-0:43.1.0",
   disconnectControl: "0-0:96.3.10",
+  clock: { obis: "0-0:1.0.0", corrected: "shift" },
 } as const;
 
 const STATUS_BITS = { 3: "summer time", 7: "power came back within the interval" } as const;

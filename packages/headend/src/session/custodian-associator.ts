@@ -12,6 +12,11 @@ export type SessionCustodian = Pick<
 /** How received octets turned out to be protected, by the octets themselves. */
 export type ProtectionRecord = WeakMap<Uint8Array, ProtectionGrade>;
 
+/** The command token that goes with a plain APDU; undefined where it needs none, or there is none. */
+export type TokenFor = (apdu: Uint8Array) => Promise<Uint8Array | undefined>;
+
+const NO_TOKENS: TokenFor = async () => undefined;
+
 /**
  * Makes an association whose keys are in the custodian: octets go back and forth, and the head-end sees what they say
  * but never what protects them.
@@ -20,11 +25,18 @@ export class CustodianAssociator implements Associator {
   readonly #custodian: SessionCustodian;
   readonly #opened: OpenedSession;
   readonly #record: ProtectionRecord;
+  readonly #tokenFor: TokenFor;
 
-  constructor(custodian: SessionCustodian, opened: OpenedSession, record: ProtectionRecord) {
+  constructor(
+    custodian: SessionCustodian,
+    opened: OpenedSession,
+    record: ProtectionRecord,
+    tokenFor: TokenFor = NO_TOKENS,
+  ) {
     this.#custodian = custodian;
     this.#opened = opened;
     this.#record = record;
+    this.#tokenFor = tokenFor;
   }
 
   async start(): Promise<AssociationStep> {
@@ -67,10 +79,8 @@ export class CustodianAssociator implements Associator {
     const { session } = this.#opened;
     return {
       seal: async (apdus) => {
-        const results = await this.#custodian.seal({
-          session,
-          items: apdus.map((apdu) => ({ apdu, token: undefined })),
-        });
+        const items = await Promise.all(apdus.map(async (apdu) => ({ apdu, token: await this.#tokenFor(apdu) })));
+        const results = await this.#custodian.seal({ session, items });
         return results.map((result) => {
           if (result.kind === "sealed") return result.apdu;
           throw new HeadEndError("seal-refused", `the custodian did not seal it: ${result.code}: ${result.message}`);

@@ -18,6 +18,7 @@ import {
 import { HeadEndError } from "../errors.ts";
 import type { Meter } from "../inventory/meter.ts";
 import type { MeterProfile } from "../profile/meter-profile.ts";
+import { logicalName } from "../profile/object-name.ts";
 import type { Scale, ScalerTable } from "./scaler-table.ts";
 
 const CLOCK: GetItem = { classId: 8, logicalName: "0.0.1.0.0.255", attributeId: 2 };
@@ -112,11 +113,6 @@ export class MeterReader {
 
 function attribute(classId: number, obis: string, attributeId: number): GetItem {
   return { classId, logicalName: logicalName(obis), attributeId };
-}
-
-/** `1-0:1.8.0` as `1.0.1.8.0.255`. */
-function logicalName(obis: string): string {
-  return `${obis.replace(/[-:]/g, ".")}.255`;
 }
 
 function wholeSecond(instant: number): DateTime {

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
-import type { SessionOutcome, SessionPurpose, SupplyState } from "@meterkeep/api";
+import type { SessionPurpose, SupplyState } from "@meterkeep/api";
 import { openSession } from "@meterkeep/dlms";
-import { codeOf, HeadEndError } from "../errors.ts";
+import { codeOf } from "../errors.ts";
 import type { Address, Meter } from "../inventory/meter.ts";
 import type { MeterProfile } from "../profile/meter-profile.ts";
 import { intervalCount, type Stretch } from "../reading/coverage.ts";
@@ -16,6 +16,7 @@ import type { Dial, MeterLine } from "./line.ts";
 import { MeterReader, type RegisterSnapshot } from "./meter-reader.ts";
 import { readRows } from "./profile-rows.ts";
 import { type ScalerTable, scaledValue } from "./scaler-table.ts";
+import { custodianOutcome, outcomeOf } from "./session-outcome.ts";
 import { SessionRecorder } from "./session-recorder.ts";
 
 export interface ReadingPorts {
@@ -276,26 +277,4 @@ function sentenceOf(order: ReadingOrder, read: ReadResult, error: unknown): stri
 /** A clock that is right needs no words. */
 function clockWords(clock: ClockCheck | undefined): string {
   return clock === undefined || clock.verdict === "in-time" ? "" : ` ${clock.sentence}.`;
-}
-
-const LOST: ReadonlySet<string> = new Set([
-  "connect-timeout",
-  "connection-failed",
-  "connection-closed",
-  "response-timeout",
-  "exchange-aborted",
-]);
-
-function outcomeOf(error: unknown): SessionOutcome {
-  if (error === undefined) return "done";
-  const code = codeOf(error);
-  if (LOST.has(code)) return "lost";
-  const isRefusal = error instanceof HeadEndError && (code === "meter-refused" || code === "seal-refused");
-  return isRefusal ? "refused" : "failed";
-}
-
-function custodianOutcome(error: unknown): "completed" | "lost" | "failed" {
-  const outcome = outcomeOf(error);
-  if (outcome === "done") return "completed";
-  return outcome === "lost" ? "lost" : "failed";
 }

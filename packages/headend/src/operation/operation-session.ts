@@ -1,0 +1,140 @@
+import { randomUUID } from "node:crypto";
+import { setTimeout as wait } from "node:timers/promises";
+import { openSession } from "@meterkeep/dlms";
+import { codeOf } from "../errors.ts";
+import type { Address, Meter } from "../inventory/meter.ts";
+import type { MeterProfile } from "../profile/meter-profile.ts";
+import { CustodianAssociator, type ProtectionRecord, type SessionCustodian } from "../session/custodian-associator.ts";
+import type { SessionRecord } from "../session/ladder.ts";
+import type { Dial } from "../session/line.ts";
+import { custodianOutcome, outcomeOf } from "../session/session-outcome.ts";
+import { SessionRecorder } from "../session/session-recorder.ts";
+import type { SourceClock } from "../time/source-clock.ts";
+import { type CommandTokens, commandSeal } from "./command-seal.ts";
+import type { MeterMemory, Operation, OperationPreview, OperationResult, OperationSession } from "./operation.ts";
+
+export interface OperationPorts {
+  readonly custodian: SessionCustodian;
+  readonly dial: Dial;
+  /** What is kept of the meter between sessions. */
+  memoryOf(meter: Meter): MeterMemory;
+  /** Milliseconds since 1970 UTC. */
+  now(): number;
+}
+
+/** Which operation on which meter. */
+export interface OperationOrder<P> {
+  readonly meter: Meter;
+  readonly address: Address;
+  readonly profile: MeterProfile;
+  readonly clock: SourceClock;
+  readonly operation: Operation<P>;
+  readonly parameters: P;
+}
+
+/** How it went. */
+export interface OperationHeld<R> {
+  readonly session: SessionRecord;
+  /** Undefined where something was thrown before it came to an end. */
+  readonly result: R | undefined;
+  /** Undefined when all went well. */
+  readonly error: unknown;
+}
+
+/**
+ * Runs an operation on one meter in a session of its own. `tokens` are those of the manifest that allows it; an operation
+ * that only reads needs none.
+ *
+ * @throws HeadEndError `operation-not-offered` before anybody is spoken to
+ */
+export async function runOperation<P>(
+  ports: OperationPorts,
+  order: OperationOrder<P>,
+  tokens: CommandTokens | undefined,
+  signal: AbortSignal,
+): Promise<OperationHeld<OperationResult>> {
+  const command = order.operation.command(order.parameters, order.profile);
+  const seal = command && tokens && commandSeal(command, tokens, ports.now);
+  const purpose = command === undefined ? "read" : "configure";
+  return hold(ports, order, { purpose, seal }, signal, (on) => order.operation.run(on, order.parameters));
+}
+
+/** Looks at one meter as a dry run does: nothing that needs a token can be sealed in its session. */
+export async function previewOperation<P>(
+  ports: OperationPorts,
+  order: OperationOrder<P>,
+  signal: AbortSignal,
+): Promise<OperationHeld<OperationPreview>> {
+  order.operation.command(order.parameters, order.profile);
+  const only = { purpose: "read", seal: undefined } as const;
+  return hold(ports, order, only, signal, (on) => order.operation.preview(on, order.parameters));
+}
+
+async function hold<P, R extends OperationResult | OperationPreview>(
+  ports: OperationPorts,
+  order: OperationOrder<P>,
+  means: {
+    readonly purpose: "read" | "configure";
+    readonly seal: ReturnType<typeof commandSeal> | undefined;
+  },
+  signal: AbortSignal,
+  body: (on: OperationSession) => Promise<R>,
+): Promise<OperationHeld<R>> {
+  const { custodian, dial, now } = ports;
+  const { meter, profile, clock } = order;
+  const startedAt = now();
+  const grades: ProtectionRecord = new WeakMap();
+  const recorder = new SessionRecorder(grades, now);
+  let result: R | undefined;
+  let error: unknown;
+  try {
+    const opened = await custodian.openSession({ meter: meter.systemTitle, purpose: means.purpose });
+    try {
+      await using line = await dial(order.address, opened, signal);
+      const associator = new CustodianAssociator(custodian, opened, grades, means.seal);
+      await using session = await openSession({
+        exchange: line.exchange,
+        associator,
+        signal,
+        onExchange: recorder.observe,
+      });
+      result = await body({
+        session,
+        meter,
+        profile,
+        clock,
+        memory: ports.memoryOf(meter),
+        begin: () => recorder.begin(),
+        evidence: () => recorder.evidence(),
+        now,
+        pause: (milliseconds) => wait(milliseconds, undefined, { signal }),
+      });
+    } catch (cause) {
+      error = cause;
+    }
+    await custodian.closeSession({ session: opened.session, outcome: custodianOutcome(error) });
+  } catch (cause) {
+    error ??= cause;
+  }
+  const record: SessionRecord = {
+    id: randomUUID(),
+    purpose: "operate",
+    outcome: outcomeOf(error),
+    ...(error === undefined ? {} : { code: codeOf(error) }),
+    sentence: sentenceOf(order, result, error),
+    startedAt,
+    endedAt: now(),
+    ladder: recorder.ladder,
+  };
+  return { session: record, result, error };
+}
+
+function sentenceOf<P>(
+  { operation, parameters }: OperationOrder<P>,
+  result: OperationResult | OperationPreview | undefined,
+  error: unknown,
+): string {
+  if (result !== undefined) return result.sentence;
+  const why = error instanceof Error ? error.message : "it ended without a reason";
+  return `To ${operation.words(parameters)}: ${why}`;
+}
