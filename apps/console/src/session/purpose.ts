@@ -7,4 +7,5 @@ export const PURPOSE_WORDS = {
   verify: "Verification",
   rotate: "Rotation of keys",
   enrol: "Enrolment with certificates",
+  operate: "Operation",
 } as const satisfies Record<SessionSummary["purpose"], string>;
