@@ -5,6 +5,7 @@ import { connectWrapper } from "@meterkeep/dlms-node";
 import {
   ChangedMeters,
   type ChannelTable,
+  type Collecting,
   type Dial,
   type EventHub,
   type MeterDirectory,
@@ -38,7 +39,7 @@ export interface MeterWorkPorts {
   readonly hub: EventHub;
   readonly metrics: () => Pick<Metrics, "sessions" | "sessionSeconds" | "intervals">;
   clockOf(kind: MeterKind): SourceClock;
-  readonly collectDays: number;
+  readonly collecting: Collecting;
   readonly concurrency: number;
   onSession(...args: Parameters<ConstructorParameters<typeof SessionRunner>[0]["onSession"]>): void;
   onError(error: unknown): void;
@@ -86,7 +87,7 @@ export function createMeterWork(ports: MeterWorkPorts): MeterWork {
         ports.onSession(meter, session, read);
       },
     },
-    { limits: SESSION_LIMITS, collectDays: ports.collectDays },
+    { limits: SESSION_LIMITS, collecting: ports.collecting },
   );
   const worker = new Worker(
     { queue, run: (lease, signal) => runner.run(lease, signal), onError, now, sleep: pause },

@@ -8,6 +8,7 @@ import type { ServerConfig } from "@meterkeep/api/supervisor";
 import {
   announceWorker,
   ChannelTable,
+  type Collecting,
   counted,
   createGatewayPolicy,
   EventHub,
@@ -17,6 +18,7 @@ import {
   Inventory,
   MachineTokens,
   MeterDirectory,
+  markSla,
   notInService,
   openScope,
   Passkeys,
@@ -29,8 +31,10 @@ import {
   postgresWorkQueue,
   queueRotationContacts,
   type SourceClock,
+  sweepGaps,
   thinOut,
   WALL_SOURCE_CLOCK,
+  wantedIntervals,
 } from "@meterkeep/headend";
 import { Ledger, postgresLedgerStore } from "@meterkeep/ledger";
 import { createPool, prepareSchema } from "@meterkeep/postgres";
@@ -59,8 +63,8 @@ const KEPT_LINES = 500;
 const STREAMS = { all: 64, forPeople: 24, perToken: 8 } as const;
 const SESSIONS_AT_ONCE = 48;
 const POOL_CONNECTIONS = 8;
-/** Days of intervals that the head-end should hold. */
-const COLLECT_DAYS = 1;
+/** Days of intervals that the head-end should hold: a day can be made whole until the deadline of its service level. */
+const COLLECT_DAYS = 2;
 
 const CLOCK_MILLISECONDS = 10_000;
 const CUSTODIAN_MILLISECONDS = 1_000;
@@ -70,6 +74,8 @@ const COMMISSIONING_MILLISECONDS = 5_000;
 const THIN_OUT_MILLISECONDS = 60_000;
 const FORGET_MILLISECONDS = 3_600_000;
 const PACK_MILLISECONDS = 10_000;
+const SLA_MILLISECONDS = 10_000;
+const SWEEP_MILLISECONDS = 60_000;
 
 /** Puts a head-end together and starts it: database, custodian, inventory, work, pushes, pages. */
 export async function startServer(config: ServerConfig, supervisor: Supervisor): Promise<SupervisedProcess> {
@@ -114,7 +120,11 @@ export async function startServer(config: ServerConfig, supervisor: Supervisor):
 
   const inventory = new Inventory(pool, scope);
   const directory = new MeterDirectory(inventory);
-  const queue = postgresWorkQueue(pool, scope);
+  const collecting: Collecting = { days: COLLECT_DAYS, everySeconds: config.readEvery };
+  const clockOf = (kind: MeterKind): SourceClock =>
+    kind === "simulated" ? commissioning.townClock : WALL_SOURCE_CLOCK;
+  const wanted = wantedIntervals(clockOf, collecting);
+  const queue = postgresWorkQueue(pool, scope, wanted);
   const channels = new ChannelTable(pool, scope);
   const commissioning = new Commissioning({
     sql: pool,
@@ -128,8 +138,6 @@ export async function startServer(config: ServerConfig, supervisor: Supervisor):
     now,
     onStep: (text) => supervisor.send({ type: "step", text }),
   });
-  const clockOf = (kind: MeterKind): SourceClock =>
-    kind === "simulated" ? commissioning.townClock : WALL_SOURCE_CLOCK;
 
   const readBack = new ReadBack({
     directory,
@@ -149,7 +157,7 @@ export async function startServer(config: ServerConfig, supervisor: Supervisor):
     hub,
     metrics: () => metrics,
     clockOf,
-    collectDays: COLLECT_DAYS,
+    collecting,
     concurrency: SESSIONS_AT_ONCE,
     onSession: (meter, session, read) => readBack.onSession(meter.title, session, read),
     onError,
@@ -234,7 +242,7 @@ export async function startServer(config: ServerConfig, supervisor: Supervisor):
     hub,
     streams,
     clockOf,
-    collectDays: COLLECT_DAYS,
+    wanted,
     config: publicConfig,
     warnings,
     now,
@@ -299,6 +307,16 @@ export async function startServer(config: ServerConfig, supervisor: Supervisor):
     hub.publish("clock", { now: town, wallNow, factor });
   });
   loop(THIN_OUT_MILLISECONDS, () => thinOut(pool, scope, now()));
+  const begunAt = now();
+  loop(SLA_MILLISECONDS, async () => {
+    for (const kind of METER_KINDS) {
+      const { atSource } = clockOf(kind);
+      if (isTakenIn) await markSla(pool, scope, kind, atSource(now()), atSource(begunAt));
+    }
+  });
+  loop(SWEEP_MILLISECONDS, async () => {
+    if (isTakenIn) await sweepGaps(pool, scope, wanted(now()), now());
+  });
   let packedUntil: string | undefined;
   loop(PACK_MILLISECONDS, async () => {
     const sourceNow = (kind: MeterKind): number => clockOf(kind).atSource(now());

@@ -175,3 +175,11 @@ export {
   type SessionPurpose,
   SessionSummary,
 } from "./http/session.ts";
+export {
+  SLA_TARGET_STATES,
+  SlaBoard,
+  SlaGapList,
+  SlaGapQuery,
+  SlaQuery,
+  SlaTarget,
+} from "./http/sla.ts";

@@ -482,6 +482,14 @@ export const SERVER_CONFIG = {
     maximum: 36_500,
     description: "How long readings are kept, with the octets they rest on. What is older is deleted once an hour.",
   },
+  readEvery: {
+    kind: "integer",
+    unit: "seconds at the source",
+    minimum: 60,
+    maximum: 2_592_000,
+    description:
+      "How often each meter is read. What is shorter than the period of its load profile means once a period; a day means one session a day for all its intervals.",
+  },
   gatewayNetworks: {
     kind: "list",
     of: { kind: "text" },

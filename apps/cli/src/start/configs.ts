@@ -159,6 +159,7 @@ export function serverConfig(sources: ConfigSources): ServerConfig {
     pushHost: config.listen,
     pushPort: config.pushPort,
     keepReadings: config.keepReadings,
+    readEvery: config.readEvery,
     gatewayNetworks: networksOf(config),
     adminSocket: adminSocket(directories),
     consoleDirectory: directories.console,

@@ -82,6 +82,15 @@ export const START_OPTIONS = {
     description:
       "How long readings are kept, together with the octets that prove them and the ladders of their sessions: thirteen months by default, so that a year can be compared with the one before. Trust, takeovers and the ledger stay; each deletion is in the ledger.",
   },
+  readEvery: {
+    kind: "integer",
+    unit: "seconds at the meters",
+    minimum: 60,
+    maximum: 2_592_000,
+    default: 900,
+    description:
+      "How often each meter is read, in its own time: every quarter of an hour, or 86400 for one session a day that brings all its intervals.",
+  },
   gatewayNetworks: {
     kind: "text",
     default: "10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,fc00::/7",

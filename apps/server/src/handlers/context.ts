@@ -11,6 +11,7 @@ import type {
   Scope,
   SourceClock,
   SqlPool,
+  WantedAt,
   WorkQueue,
 } from "@meterkeep/headend";
 import type { Ledger } from "@meterkeep/ledger";
@@ -58,8 +59,8 @@ export interface Context {
   readonly hub: EventHub;
   readonly streams: EventStreams;
   clockOf(kind: MeterKind): SourceClock;
-  /** How many days of intervals the head-end should hold. */
-  readonly collectDays: number;
+  /** What the head-end should hold of its meters' intervals. */
+  readonly wanted: WantedAt;
   readonly config: PublicConfig;
   warnings(): readonly Warning[];
   now(): number;

@@ -50,14 +50,7 @@ export function meterHandlers(
 async function detail(context: Context, meter: Meter): Promise<MeterDetail> {
   const { pool, scope } = context;
   const [keys, enrolment] = await Promise.all([describeKeys(context, meter), enrolmentOf(context, meter)]);
-  const missing = await missingIntervals(
-    pool,
-    scope,
-    meter,
-    context.clockOf(meter.kind),
-    context.now(),
-    context.collectDays,
-  );
+  const missing = await missingIntervals(pool, scope, meter, context.wanted(context.now()));
   return meterDetail(pool, scope, meter, await summary(context, meter.title), keys, missing, enrolment);
 }
 

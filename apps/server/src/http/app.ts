@@ -12,6 +12,7 @@ import { passkeyHandlers } from "../handlers/passkeys.ts";
 import { peopleHandlers } from "../handlers/people.ts";
 import { pkiHandlers } from "../handlers/pki.ts";
 import { readingHandlers } from "../handlers/readings.ts";
+import { slaHandlers } from "../handlers/sla.ts";
 import { statusHandlers } from "../handlers/status.ts";
 import { servePublications } from "../pki/publications.ts";
 import { serveConsole } from "./console.ts";
@@ -66,6 +67,7 @@ export async function createApp(context: Context, options: AppOptions): Promise<
     ...passkeyHandlers(context),
     ...meterHandlers(context),
     ...readingHandlers(context),
+    ...slaHandlers(context),
     ...auditHandlers(context),
     ...ledgerHandlers(context),
     ...pkiHandlers(context),

@@ -17,6 +17,7 @@ import {
   PushSources,
   postgresWorkQueue,
   WALL_SOURCE_CLOCK,
+  wantedIntervals,
 } from "@meterkeep/headend";
 import { Ledger, postgresLedgerStore } from "@meterkeep/ledger";
 import { openTestDatabase } from "@meterkeep/postgres/testing";
@@ -161,7 +162,7 @@ export async function startTestServer(
     hub,
     streams,
     clockOf: () => WALL_SOURCE_CLOCK,
-    collectDays: 1,
+    wanted: wantedIntervals(() => WALL_SOURCE_CLOCK, { days: 1, everySeconds: 0 }),
     config,
     warnings: () => [],
     now,

@@ -41,6 +41,7 @@ import {
 import { Identifier, METER_KINDS, Sequence, Sha256, SystemTitleText, TrustState, words } from "./scalars.ts";
 import type { TokenScopeName } from "./scope.ts";
 import { SessionDetail, SessionList } from "./session.ts";
+import { SlaBoard, SlaGapList, SlaGapQuery, SlaQuery } from "./sla.ts";
 
 /** Prefix of every path below. */
 export const API_PREFIX = "/api/v1";
@@ -351,6 +352,28 @@ export const HTTP_ROUTES = {
       "Export every meter's intervals of a time as CSV, Parquet or IEC CIM XML; by default only what decisions may use",
     query: ExportQuery,
     media: Object.values(EXPORT_FORMATS),
+  },
+  sla: {
+    method: "GET",
+    path: "/sla",
+    access: "anyone",
+    scope: "read",
+    tag: "readings",
+    status: 200,
+    summary: "Count how much of a day is held, and whether it was in time: 98 % by 08:00, 99.5 % by 24:00",
+    query: SlaQuery,
+    response: SlaBoard,
+  },
+  slaGaps: {
+    method: "GET",
+    path: "/sla/gaps",
+    access: "anyone",
+    scope: "read",
+    tag: "readings",
+    status: 200,
+    summary: "List exactly what is missing of a day, meter by meter",
+    query: SlaGapQuery,
+    response: SlaGapList,
   },
   evidence: {
     method: "GET",

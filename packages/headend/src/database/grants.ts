@@ -22,6 +22,7 @@ export const HEADEND_GRANTS = {
   meter_days: "select, insert, delete",
   interval_corrections: "select, insert, delete",
   register_readings: "select, insert, delete",
+  sla_marks: "select, insert",
   interval_coverage: "select, insert, update (covered)",
   meter_latest: `select, insert, update (power_w, energy_wh, supply, supply_at, evidence_hash, protection, read_ok_at,
     reading_at, contact_at, interval_count, trusted_interval_count, clock_offset_seconds)`,

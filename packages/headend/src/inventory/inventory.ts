@@ -76,6 +76,16 @@ export class Inventory {
     return added.map((row) => row.meter_id as MeterId);
   }
 
+  /** How many meters there are of each kind. */
+  async countByKind(): Promise<Readonly<Record<Meter["kind"], number>>> {
+    const counted = await rows<{ kind: Meter["kind"]; count: number }>(
+      this.#sql,
+      "select kind, count(*)::integer as count from meters where utility_id = $1 and island_id = $2 group by kind",
+      [...this.#scope.place],
+    );
+    return { simulated: 0, real: 0, ...Object.fromEntries(counted.map(({ kind, count }) => [kind, count])) };
+  }
+
   /** Puts the grid's feeders, transformers and labels where the meters are already known. */
   async placeOnGrid(grid: Grid): Promise<void> {
     for (const [position, feeder] of grid.feeders.entries()) {

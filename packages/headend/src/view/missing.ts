@@ -1,33 +1,27 @@
 import type { Scope } from "../database/scope.ts";
-import { rows, type Sql } from "../database/sql.ts";
+import { firstRow, type Sql } from "../database/sql.ts";
 import type { Meter } from "../inventory/meter.ts";
-import { findMeterProfile } from "../profile/meter-profile.ts";
-import { desiredWindow, intervalCount, missing } from "../reading/coverage.ts";
-import type { SourceClock } from "../time/source-clock.ts";
+import { GAPS, intervalsIn, type WantedWindow, wantedTable, wantedValues } from "../reading/gaps.ts";
 
-/** After the end of an interval a meter may take this long to store it, seconds at the source. */
-export const SETTLE_SECONDS = 30;
-
-/** How many intervals the head-end should hold of a meter by now and does not: the query that the scheduler uses too. */
+/** How many intervals the head-end should hold of a meter by now and does not, as the scheduler sees it. */
 export async function missingIntervals(
   sql: Sql,
   scope: Scope,
   meter: Meter,
-  clock: SourceClock,
-  now: number,
-  days: number,
+  wanted: readonly WantedWindow[],
 ): Promise<number> {
-  const profile = findMeterProfile(meter.profile);
-  if (profile === undefined) return 0;
-  const { periodSeconds } = profile.loadProfile;
-  const stretches = await rows<{ from: number; to: number }>(
-    sql,
-    `select extract(epoch from lower(r)) * 1000 as "from", extract(epoch from upper(r)) * 1000 as "to"
-     from interval_coverage c, unnest(c.covered) r
-     where c.utility_id = $1 and c.island_id = $2 and c.meter_id = $3 order by r`,
-    [...scope.place, meter.id],
-  );
-  const covered = stretches.map(({ from, to }) => ({ from: Number(from), to: Number(to) }));
-  const window = desiredWindow(clock.atSource(now), { days, settleSeconds: SETTLE_SECONDS }, periodSeconds);
-  return intervalCount(missing(covered, window), periodSeconds);
+  const row = await firstRow<{ missing: string }>(sql, SELECT_MISSING, [
+    ...scope.place,
+    meter.id,
+    ...wantedValues(wanted),
+  ]);
+  return Number(row?.missing ?? 0);
 }
+
+const SELECT_MISSING = `
+  with ${wantedTable(4)}
+  select ${intervalsIn(GAPS)} as missing
+  from meters m
+  join wanted w on (w.kind, w.profile) = (m.kind, m.profile)
+  join interval_coverage c on (c.utility_id, c.island_id, c.meter_id) = (m.utility_id, m.island_id, m.meter_id)
+  where m.utility_id = $1 and m.island_id = $2 and m.meter_id = $3`;

@@ -28,7 +28,8 @@ export interface Lease {
   readonly takeover: { readonly phase: TakeoverPhase; readonly verdict: TakeoverVerdict };
   readonly trust: { readonly state: TrustStateName; readonly reason: string };
   readonly trustHistory: readonly TrustPeriod[];
-  readonly covered: readonly Stretch[];
+  /** What should be held of its load profile and is not, at the source. */
+  readonly gaps: readonly Stretch[];
 }
 
 /** When a meter is due next, and why. */

@@ -104,6 +104,6 @@ function leaseOf(item: Item): Lease {
     takeover: { phase: "not-started", verdict: "pending" },
     trust: { state: "held", reason: "shipped" },
     trustHistory: [],
-    covered: [],
+    gaps: [],
   };
 }

@@ -3,12 +3,24 @@ import type { TakeoverPhase, TakeoverVerdict } from "@meterkeep/api/custodian";
 import type { Scope } from "../database/scope.ts";
 import { firstRow, rows, type Sql } from "../database/sql.ts";
 import { METER_COLUMNS, type MeterRow, meterOfRow } from "../inventory/meter.ts";
+import {
+  GAPS,
+  type StretchesJson,
+  stretchesJson,
+  stretchesOf,
+  type WantedAt,
+  wantedTable,
+  wantedValues,
+} from "../reading/gaps.ts";
 import { SESSION_BACKOFF } from "./backoff.ts";
 import { LANES, type Lease, type NextDue, type OnDemand, READING_SHARE, type WorkQueue } from "./lease.ts";
 import { WORK_CHANNEL } from "./presence.ts";
 
-/** The queue in the table `work`. */
-export function postgresWorkQueue(sql: Sql, scope: Scope): WorkQueue {
+/**
+ * The queue in the table `work`. What is `wanted` of a meter and not held comes with its lease; where nothing is wanted,
+ * as by who only makes meters due, leases have no gaps.
+ */
+export function postgresWorkQueue(sql: Sql, scope: Scope, wanted: WantedAt = () => []): WorkQueue {
   return {
     async lease(owner, count, now, leaseSeconds) {
       const leased = await rows<LeaseRow>(sql, LEASE, [
@@ -17,6 +29,7 @@ export function postgresWorkQueue(sql: Sql, scope: Scope): WorkQueue {
         count,
         new Date(now),
         new Date(now + leaseSeconds * 1000),
+        ...wantedValues(wanted(now)),
       ]);
       return leased.map(leaseOfRow);
     },
@@ -97,7 +110,7 @@ const MAKE_DUE = `
 const IS_DUE = `utility_id = $1 and island_id = $2 and due_at <= $5 and (leased_until is null or leased_until <= $5)`;
 
 const LEASE = `
-  with urgent as (
+  with ${wantedTable(7)}, urgent as (
     select meter_id from work where ${IS_DUE} and lane < ${LANES.reading}
     order by lane, due_at limit $4::integer - (select count(*) from (
       select from work where ${IS_DUE} and lane = ${LANES.reading} limit $4::integer / ${READING_SHARE}) waiting)
@@ -116,15 +129,14 @@ const LEASE = `
     (select jsonb_agg(jsonb_build_array(extract(epoch from h.effective) * 1000, h.state) order by h.change_id)
      from trust_history h
      where h.utility_id = $1 and h.island_id = $2 and h.meter_id = m.meter_id) as history,
-    (select jsonb_agg(jsonb_build_array(extract(epoch from lower(r)) * 1000, extract(epoch from upper(r)) * 1000)
-       order by r)
-     from unnest(c.covered) r) as covered
+    ${stretchesJson(GAPS)} as gaps
   from leased l
   join meters m on m.utility_id = $1 and m.island_id = $2 and m.meter_id = l.meter_id
   left join feeders f on (f.utility_id, f.island_id, f.feeder_id) = (m.utility_id, m.island_id, m.feeder_id)
   join takeovers t on (t.utility_id, t.island_id, t.meter_id) = (m.utility_id, m.island_id, m.meter_id)
   join trust tr on (tr.utility_id, tr.island_id, tr.meter_id) = (m.utility_id, m.island_id, m.meter_id)
   join interval_coverage c on (c.utility_id, c.island_id, c.meter_id) = (m.utility_id, m.island_id, m.meter_id)
+  left join wanted w on (w.kind, w.profile) = (m.kind, m.profile)
   order by l.lane, l.due_at`;
 
 interface LeaseRow extends MeterRow {
@@ -136,7 +148,7 @@ interface LeaseRow extends MeterRow {
   readonly state: TrustStateName;
   readonly reason: string;
   readonly history: readonly (readonly [number, TrustStateName])[] | null;
-  readonly covered: readonly (readonly [number, number])[] | null;
+  readonly gaps: StretchesJson;
 }
 
 function leaseOfRow(row: LeaseRow): Lease {
@@ -148,6 +160,6 @@ function leaseOfRow(row: LeaseRow): Lease {
     takeover: { phase: row.phase, verdict: row.verdict },
     trust: { state: row.state, reason: row.reason },
     trustHistory: (row.history ?? []).map(([effective, state]) => ({ effective, state })),
-    covered: (row.covered ?? []).map(([from, to]) => ({ from, to })),
+    gaps: stretchesOf(row.gaps),
   };
 }

@@ -3,6 +3,7 @@ import { randomBytes, randomUUID } from "node:crypto";
 import { after, before, test } from "node:test";
 import type { HeadEndError } from "../errors.ts";
 import { ChannelTable } from "../reading/channels.ts";
+import { wantedOf } from "../reading/gaps.ts";
 import type { EvidenceRecord, ReadResult } from "../reading/result.ts";
 import { evidenceHash } from "../session/ladder.ts";
 import { type HeadEndDatabase, openHeadEndDatabase } from "../testing/database.ts";
@@ -27,7 +28,7 @@ after(() => database[Symbol.asyncDispose]());
 
 async function leaseOne(index: number, now = NOON): Promise<Lease> {
   const { pool, scope, meters } = database;
-  const queue = postgresWorkQueue(pool, scope);
+  const queue = postgresWorkQueue(pool, scope, () => wantedOf(() => ({ from: NOON - 8 * QUARTER, to: NOON })));
   await queue.due([meters[index]!.id], now - 1, LANES.onDemand);
   const [lease] = await queue.lease(randomUUID(), 1, now, 60);
   assert.equal(lease?.meter.id, meters[index]!.id);
@@ -145,7 +146,7 @@ test("reading the same intervals again changes none of them, and the same octets
   const record = evidence();
   await results().write(finished(await leaseOne(5), { read: reading(record) }));
   const lease = await leaseOne(5);
-  assert.deepEqual(lease.covered, [{ from: NOON - 4 * QUARTER, to: NOON }]);
+  assert.deepEqual(lease.gaps, [{ from: NOON - 8 * QUARTER, to: NOON - 4 * QUARTER }]);
   const again = reading(record);
   await results().write(
     finished(lease, { read: { ...again, intervals: again.intervals.map((one) => ({ ...one, value: 1 })) } }),

@@ -41,7 +41,7 @@ test("a meter whose record the custodian refuses is quarantined once, with the r
       onRecordAccepted: () => assert.fail("it was not accepted"),
       onSession: () => assert.fail("there was none"),
     },
-    { limits: SESSION_LIMITS, collectDays: 1 },
+    { limits: SESSION_LIMITS, collecting: { everySeconds: 0 } },
   );
   for (let turn = 0; turn < 2; turn += 1) {
     await queue.due([id], NOW, LANES.onDemand, "read");

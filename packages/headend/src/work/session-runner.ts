@@ -6,7 +6,8 @@ import { codeOf, HeadEndError } from "../errors.ts";
 import type { EventSink } from "../event/event-hub.ts";
 import type { Meter, MeterId } from "../inventory/meter.ts";
 import { findMeterProfile } from "../profile/meter-profile.ts";
-import { desiredWindow, missing, nextIntervalAt } from "../reading/coverage.ts";
+import { nextIntervalAt } from "../reading/coverage.ts";
+import { type Collecting, SETTLE_SECONDS, stepSeconds } from "../reading/gaps.ts";
 import type { ReadResult } from "../reading/result.ts";
 import { octetCounts, type SessionRecord } from "../session/ladder.ts";
 import type { Dial, SessionLimits } from "../session/line.ts";
@@ -19,7 +20,6 @@ import type { SourceClock } from "../time/source-clock.ts";
 import { judgeTrust, RECORD_REFUSED } from "../trust/trust.ts";
 import { trustEvent, trustLine } from "../trust/trust-event.ts";
 import { changeOf, trustDraft } from "../trust/trust-record.ts";
-import { SETTLE_SECONDS } from "../view/missing.ts";
 import { backoffSeconds } from "./backoff.ts";
 import type { Finished } from "./finish.ts";
 import { LANES, type Lease, type NextDue } from "./lease.ts";
@@ -58,13 +58,12 @@ export interface SessionRunnerPorts {
 
 export interface SessionRunnerOptions {
   readonly limits: SessionLimits;
-  /** How many days of intervals should be held. */
-  readonly collectDays: number;
+  readonly collecting: Pick<Collecting, "everySeconds">;
 }
 
 /** A meter that nobody can read looks again after this long. */
 const HOPELESS_SECONDS = 3_600;
-/** Meters of one profile end their intervals together; reads are spread over this much of the period. */
+/** Meters of one profile end their intervals together; reads are spread over this much of the time between two. */
 const SPREAD = 0.3;
 
 /** Holds the session that a lease calls for, takes over or reads, and writes what it brought. */
@@ -162,12 +161,6 @@ export class SessionRunner {
     if (profile === undefined)
       throw new HeadEndError("meter-profile-unknown", `this head-end does not know how to read "${meter.profile}"`);
     const clock = this.#ports.clockOf(meter.kind);
-    const { periodSeconds } = profile.loadProfile;
-    const window = desiredWindow(
-      clock.atSource(this.#ports.now()),
-      { days: this.#options.collectDays, settleSeconds: SETTLE_SECONDS },
-      periodSeconds,
-    );
     const outcome = await holdReadingSession(
       this.#ports,
       {
@@ -176,7 +169,7 @@ export class SessionRunner {
         profile,
         clock,
         purpose: lease.onDemand === "verify" ? "verify" : "read",
-        gaps: missing(lease.covered, window),
+        gaps: lease.gaps,
       },
       signal,
     );
@@ -184,15 +177,20 @@ export class SessionRunner {
       lease,
       session: outcome.session,
       read: outcome.read,
-      next: this.#afterRead(lease, outcome, clock, periodSeconds),
+      next: this.#afterRead(
+        lease,
+        outcome,
+        clock,
+        stepSeconds(this.#options.collecting, profile.loadProfile.periodSeconds),
+      ),
     };
   }
 
-  #afterRead(lease: Lease, outcome: ReadingOutcome, clock: SourceClock, periodSeconds: number): NextDue {
+  #afterRead(lease: Lease, outcome: ReadingOutcome, clock: SourceClock, everySeconds: number): NextDue {
     if (outcome.error !== undefined) return this.#retry(lease, LANES.reading, codeOf(outcome.error));
     const now = this.#ports.now();
-    const settled = nextIntervalAt(clock.atSource(now), SETTLE_SECONDS, periodSeconds);
-    const spread = this.#ports.random() * SPREAD * periodSeconds * 1000;
+    const settled = nextIntervalAt(clock.atSource(now), SETTLE_SECONDS, everySeconds);
+    const spread = this.#ports.random() * SPREAD * everySeconds * 1000;
     return { dueAt: clock.atWall(settled + spread), lane: LANES.reading, attempts: 0 };
   }
 

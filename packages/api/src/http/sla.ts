@@ -1,0 +1,108 @@
+/** The service level of reading: how much of a day is held, whether it was in time, and what is missing. */
+import { type Static, Type } from "typebox";
+import { METER_KINDS, SystemTitleText, Timestamp, words } from "./scalars.ts";
+
+const Day = Type.String({ pattern: "^\\d{4}-\\d{2}-\\d{2}$", description: "A UTC day at the source, as 2026-11-20" });
+const Kind = words(METER_KINDS, "Simulated meters live in the town's time, real ones in ours");
+
+const share = Type.Number({ minimum: 0, maximum: 1, description: "Held of wanted; 1 where nothing is wanted" });
+const counts = {
+  meters: Type.Integer({ description: "In service, and of a kind that this head-end reads" }),
+  complete: Type.Integer({ description: "Of them, those that nothing is missing of" }),
+  wanted: Type.Integer({ description: "Intervals that have ended and settled" }),
+  held: Type.Integer(),
+  share,
+};
+
+export const SLA_TARGET_STATES = ["met", "open", "missed"] as const;
+
+export const SlaTarget = Type.Object({
+  share,
+  dueAt: Timestamp,
+  state: words(
+    SLA_TARGET_STATES,
+    "met: so much was held in time, or is held before the time; open: not yet, and there is time; missed: it was not held in time",
+  ),
+  counted: Type.Optional(
+    Type.Object({ at: Timestamp, held: Type.Integer(), wanted: Type.Integer() }, { description: "At the deadline" }),
+  ),
+});
+export type SlaTarget = Static<typeof SlaTarget>;
+
+export const SlaQuery = Type.Object(
+  {
+    kind: Type.Optional(Kind),
+    day: Type.Optional(Day),
+  },
+  { additionalProperties: false },
+);
+export type SlaQuery = Static<typeof SlaQuery>;
+
+export const SlaBoard = Type.Object({
+  asOf: Timestamp,
+  kind: Kind,
+  day: Day,
+  sourceNow: Type.String({ format: "date-time", description: "The time at the source: deadlines count by it" }),
+  ...counts,
+  missing: Type.Integer(),
+  notInService: Type.Integer({ description: "Meters whose takeover is not done: nothing is wanted of them yet" }),
+  unreadable: Type.Integer({ description: "Meters of a profile that this head-end does not know how to read" }),
+  targets: Type.Array(SlaTarget),
+  feeders: Type.Array(Type.Object({ feeder: Type.Optional(Type.String()), ...counts }), {
+    description: "The same by feeder, the worst first",
+  }),
+  history: Type.Array(
+    Type.Object({
+      day: Day,
+      target: share,
+      dueAt: Timestamp,
+      countedAt: Timestamp,
+      held: Type.Integer(),
+      wanted: Type.Integer(),
+      met: Type.Boolean(),
+    }),
+    { description: "What was held at the deadlines of the last days, newest first" },
+  ),
+});
+export type SlaBoard = Static<typeof SlaBoard>;
+
+export const SlaGapQuery = Type.Object(
+  {
+    kind: Type.Optional(Kind),
+    day: Type.Optional(Day),
+    after: Type.Optional(Type.String({ pattern: "^[0-9]{1,10}$", description: "`next` of the page before" })),
+    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 5_000 })),
+  },
+  { additionalProperties: false },
+);
+export type SlaGapQuery = Static<typeof SlaGapQuery>;
+
+export const SlaGapList = Type.Object({
+  kind: Kind,
+  day: Day,
+  meters: Type.Array(
+    Type.Object({
+      systemTitle: SystemTitleText,
+      label: Type.String(),
+      feeder: Type.Optional(Type.String()),
+      missing: Type.Integer({ description: "Intervals" }),
+      gaps: Type.Array(
+        Type.Object({
+          from: Type.String({
+            format: "date-time",
+            description: "Exclusive: the end of the last interval that is held",
+          }),
+          to: Type.String({
+            format: "date-time",
+            description: "Inclusive: the end of the last interval that is missing",
+          }),
+        }),
+      ),
+      lastCode: Type.Optional(Type.String({ description: "Error code of the session that failed last" })),
+      attempts: Type.Integer({ description: "Failures in a row" }),
+      dueAt: Type.Optional(Timestamp),
+    }),
+  ),
+  next: Type.Optional(Type.String({ description: "There is more: ask again with it as `after`" })),
+});
+export type SlaGapList = Static<typeof SlaGapList>;

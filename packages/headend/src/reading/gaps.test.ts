@@ -1,0 +1,141 @@
+import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
+import { after, before, test } from "node:test";
+import fc from "fast-check";
+import { type HeadEndDatabase, openHeadEndDatabase } from "../testing/database.ts";
+import { WALL_SOURCE_CLOCK } from "../time/source-clock.ts";
+import { missingIntervals } from "../view/missing.ts";
+import { LANES } from "../work/lease.ts";
+import { postgresWorkQueue } from "../work/postgres-queue.ts";
+import { sweepGaps } from "../work/sweep.ts";
+import { cover, intervalCount, missing, type Stretch } from "./coverage.ts";
+import { wantedIntervals, wantedOf } from "./gaps.ts";
+import { markSla, type SlaDay, slaBoard } from "./sla.ts";
+import { slaGaps } from "./sla-gaps.ts";
+
+const QUARTER = 900_000;
+const DAY = 86_400_000;
+const BEGIN = Date.parse("2026-11-20T00:00:00Z");
+const HOUR = 3_600_000;
+
+let database: HeadEndDatabase;
+before(async () => {
+  database = await openHeadEndDatabase(4);
+  const { pool } = database;
+  await pool.query("update takeovers set phase = 'done', verdict = 'accepted' where meter_id <= 3");
+});
+after(() => database[Symbol.asyncDispose]());
+
+async function setCovered(meter: number, stretches: readonly Stretch[]): Promise<void> {
+  await database.pool.query(
+    `update interval_coverage set covered = (select coalesce(range_agg(tstzrange(f, t, '(]')), '{}')
+       from unnest($2::timestamptz[], $3::timestamptz[]) as s(f, t)) where meter_id = $1`,
+    [meter, stretches.map(({ from }) => new Date(from)), stretches.map(({ to }) => new Date(to))],
+  );
+}
+
+const at = (hours: number, sourceNow = hours): SlaDay => ({
+  kind: "simulated",
+  begin: BEGIN,
+  sourceNow: BEGIN + sourceNow * HOUR,
+});
+
+test("a lease, the sweep, the meter's page and the board see the same gaps, and they are what is wanted less what is covered", async () => {
+  const { pool, scope, meters } = database;
+  const meter = meters[0]!;
+  const stretch = fc
+    .tuple(fc.nat(40), fc.nat(40))
+    .map(([a, b]): Stretch => ({ from: BEGIN + Math.min(a, b) * QUARTER, to: BEGIN + Math.max(a, b) * QUARTER }));
+  const window = { from: BEGIN, to: BEGIN + 32 * QUARTER };
+  const queue = postgresWorkQueue(pool, scope, () => wantedOf(() => window));
+  await fc.assert(
+    fc.asyncProperty(fc.array(stretch, { maxLength: 5 }), async (stretches) => {
+      const covered = stretches.reduce<readonly Stretch[]>(cover, []);
+      const expected = missing(covered, window);
+      await setCovered(meter.id, stretches);
+      await queue.due([meter.id], BEGIN, LANES.reading);
+      const [lease] = await queue.lease(randomUUID(), 1, BEGIN, 60);
+      await queue.release(
+        { meter: meter.id, epoch: lease!.epoch },
+        { dueAt: BEGIN + DAY, lane: LANES.reading, attempts: 0 },
+      );
+      assert.deepEqual(lease?.gaps, expected);
+      const wanted = wantedOf(() => window);
+      assert.equal(await missingIntervals(pool, scope, meter, wanted), intervalCount(expected, 900));
+      const board = await slaGaps(pool, scope, at(0, 8 + 0.01), { after: 0, limit: 1 });
+      const shown = board.meters.filter(({ systemTitle }) => systemTitle === meter.title);
+      assert.deepEqual(
+        shown.flatMap(({ gaps }) => gaps.map(({ from, to }) => ({ from: Date.parse(from), to: Date.parse(to) }))),
+        expected,
+      );
+      await pool.query("update meters set host = '127.0.0.1', port = 1 where meter_id = $1", [meter.id]);
+      assert.equal(await sweepGaps(pool, scope, wanted, BEGIN), expected.length === 0 ? 0 : 1);
+    }),
+    { numRuns: 40 },
+  );
+});
+
+test("the board counts intervals that have settled, of meters that are in service, feeder by feeder", async () => {
+  const { pool, scope, meters } = database;
+  const whole = { from: BEGIN, to: BEGIN + DAY };
+  await setCovered(meters[0]!.id, [whole]);
+  await setCovered(meters[1]!.id, [{ from: BEGIN, to: BEGIN + DAY / 2 }]);
+  await setCovered(meters[2]!.id, []);
+  await setCovered(meters[3]!.id, [whole]);
+  const board = await slaBoard(pool, scope, at(0, 25), BEGIN);
+  assert.deepEqual(
+    [board.meters, board.complete, board.wanted, board.held, board.missing, board.notInService, board.unreadable],
+    [3, 1, 288, 144, 144, 1, 0],
+  );
+  assert.deepEqual(
+    board.targets.map(({ state, dueAt }) => [state, dueAt]),
+    [
+      ["open", "2026-11-21T08:00:00.000Z"],
+      ["open", "2026-11-22T00:00:00.000Z"],
+    ],
+  );
+  const early = await slaBoard(pool, scope, at(0, 6.004), BEGIN);
+  assert.deepEqual([early.wanted, early.held], [69, 46], "the interval that ended 14 seconds ago is not due yet");
+  const { meters: gaps, next } = await slaGaps(pool, scope, at(0, 25), { after: 0, limit: 1 });
+  assert.deepEqual(
+    gaps.map(({ systemTitle, missing: count, gaps: [gap] }) => [systemTitle, count, gap?.from, gap?.to]),
+    [[meters[1]!.title, 48, "2026-11-20T12:00:00.000Z", "2026-11-21T00:00:00.000Z"]],
+  );
+  const rest = await slaGaps(pool, scope, at(0, 25), { after: Number(next), limit: 9 });
+  assert.deepEqual([rest.meters.map(({ missing: count }) => count), rest.next], [[96], undefined]);
+});
+
+test("what was held at a deadline is written down once, and what comes later does not mend it", async () => {
+  const { pool, scope, meters } = database;
+  const whole = { from: BEGIN, to: BEGIN + DAY };
+  for (const meter of meters) await setCovered(meter.id, [whole]);
+  await setCovered(meters[2]!.id, [{ from: BEGIN + 6 * QUARTER, to: BEGIN + DAY }]);
+  assert.equal(await markSla(pool, scope, "simulated", BEGIN + 31 * HOUR, BEGIN + 30 * HOUR), 0, "not yet");
+  assert.equal(await markSla(pool, scope, "simulated", BEGIN + 32 * HOUR, BEGIN + 30 * HOUR), 1);
+  await setCovered(meters[2]!.id, [whole]);
+  assert.equal(await markSla(pool, scope, "simulated", BEGIN + 33 * HOUR, BEGIN + 33 * HOUR), 0);
+  assert.equal(await markSla(pool, scope, "real", BEGIN + 33 * HOUR, BEGIN), 0, "there are no real meters");
+  const { targets, history } = await slaBoard(pool, scope, at(0, 33), BEGIN);
+  assert.deepEqual(
+    targets.map(({ share, state, counted }) => [share, state, counted?.held]),
+    [
+      [0.98, "missed", 282],
+      [0.995, "met", undefined],
+    ],
+  );
+  assert.deepEqual(
+    history.map(({ day, target, met, held, wanted }) => [day, target, met, held, wanted]),
+    [["2026-11-20", 0.98, false, 282, 288]],
+  );
+  await setCovered(meters[2]!.id, []);
+  const late = await slaBoard(pool, scope, at(0, 49), BEGIN);
+  assert.equal(late.targets[1]?.state, "missed", "nobody counted at midnight, and it is not held now");
+});
+
+test("what is wanted ends with the last interval that has settled, on the grid of how often meters are read", () => {
+  const now = BEGIN + 6 * HOUR + 20_000;
+  const [quarterly] = wantedIntervals(() => WALL_SOURCE_CLOCK, { days: 2, everySeconds: 0 })(now);
+  assert.deepEqual(quarterly?.window, { from: BEGIN - 2 * DAY + 6 * HOUR, to: BEGIN + 6 * HOUR - QUARTER });
+  const [daily] = wantedIntervals(() => WALL_SOURCE_CLOCK, { days: 2, everySeconds: 86_400 })(now);
+  assert.deepEqual(daily?.window, { from: BEGIN - 2 * DAY, to: BEGIN });
+});
