@@ -68,8 +68,32 @@ export {
   operationProblem,
   operationWords,
 } from "./operation/operation.ts";
+export { isOffAllowed } from "./rule/calendar.ts";
+export { loadCapW, loadOf } from "./rule/caps.ts";
+export type {
+  Account,
+  Finding,
+  FleetFacts,
+  GuardFacts,
+  PartFacts,
+  PrincipalFacts,
+  RequestFacts,
+  TargetFacts,
+  WorkOrder,
+} from "./rule/facts.ts";
+export { isWaived, type Judgement, judge } from "./rule/judge.ts";
+export { pickupDelays, planWaves, stopsBecause, type WaveCounts, type WavePlan } from "./rule/plan.ts";
+export { MC_RULES, RULE_IDS, type RuleId, ruleWords } from "./rule/rules.ts";
+export { type CommandRules, commandRules, DEFAULT_COMMAND_RULES } from "./threshold/command-rules.ts";
 export { type Approving, missingFor, type Requirement, requirement, requirementOf } from "./threshold/requirement.ts";
-export { capOf, DEFAULT_THRESHOLDS, isNotLooser, type Thresholds, thresholds } from "./threshold/thresholds.ts";
+export { capOf, type Share, shareOf } from "./threshold/share.ts";
+export {
+  commandRulesOf,
+  DEFAULT_THRESHOLDS,
+  isNotLooser,
+  type Thresholds,
+  thresholds,
+} from "./threshold/thresholds.ts";
 export {
   type CommandToken,
   MOST_TOKEN_MILLISECONDS,

@@ -1,11 +1,6 @@
-import { exactly, type FieldValue, object, whole } from "../canonical/field.ts";
-
-/** A share of a fleet, and the number below which the share does not push it. */
-const share = object({
-  /** Hundredths of a percent. */
-  permyriad: whole(0, 10_000),
-  floor: whole(0, 1_000_000),
-});
+import { exactly, type FieldValue, object, optional, whole } from "../canonical/field.ts";
+import { areRulesNotLooser, type CommandRules, commandRules, DEFAULT_COMMAND_RULES } from "./command-rules.ts";
+import { isShareNotLooser, share, shareOf } from "./share.ts";
 
 /**
  * The numbers of the rule set that the custodian itself holds to (`MC-01`, `MC-02`, `MC-05`, `MC-07`). Changing them is a
@@ -37,15 +32,17 @@ export const thresholds = object({
     change: whole(2, 5),
     breakGlass: whole(3, 9),
   }),
+  /** What the head-end's guard holds to; {@link DEFAULT_COMMAND_RULES} where it is absent. */
+  commands: optional(commandRules),
 });
 export type Thresholds = FieldValue<typeof thresholds>;
 
 /** What holds unless somebody decided otherwise. */
 export const DEFAULT_THRESHOLDS: Thresholds = {
   format: "meterkeep-thresholds-1",
-  offPerDay: { permyriad: 50, floor: 50 },
-  offPerDayWarning: { permyriad: 10, floor: 20 },
-  offPerTenMinutes: { permyriad: 2, floor: 10 },
+  offPerDay: shareOf(50, 50),
+  offPerDayWarning: shareOf(10, 20),
+  offPerTenMinutes: shareOf(2, 10),
   toggleMinutes: 15,
   togglesPerDay: 4,
   approvals: {
@@ -59,11 +56,12 @@ export const DEFAULT_THRESHOLDS: Thresholds = {
     change: 2,
     breakGlass: 3,
   },
+  commands: undefined,
 };
 
-/** How many of a fleet that share is. */
-export function capOf({ permyriad, floor }: Thresholds["offPerDay"], fleet: number): number {
-  return Math.max(floor, Math.floor((fleet * permyriad) / 10_000));
+/** The numbers of the head-end's guard that hold. */
+export function commandRulesOf({ commands }: Pick<Thresholds, "commands">): CommandRules {
+  return commands ?? DEFAULT_COMMAND_RULES;
 }
 
 /** Whether no number of `next` allows more than `now` does. */
@@ -71,7 +69,8 @@ export function isNotLooser(next: Thresholds, now: Thresholds): boolean {
   const shares = ["offPerDay", "offPerDayWarning", "offPerTenMinutes"] as const;
   const people = ["c1", "c2", "c2Batch", "off", "offBatch", "reconnect", "change", "breakGlass"] as const;
   return (
-    shares.every((name) => next[name].permyriad <= now[name].permyriad && next[name].floor <= now[name].floor) &&
+    shares.every((name) => isShareNotLooser(next[name], now[name])) &&
+    areRulesNotLooser(commandRulesOf(next), commandRulesOf(now)) &&
     next.toggleMinutes >= now.toggleMinutes &&
     next.togglesPerDay <= now.togglesPerDay &&
     next.approvals.offFew <= now.approvals.offFew &&

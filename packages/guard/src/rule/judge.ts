@@ -1,0 +1,60 @@
+import { directionOf } from "../operation/operation.ts";
+import { fleetCaps, loadCaps, partCaps } from "./caps.ts";
+import { justification, notice, protectedSites } from "./consent.ts";
+import type { Finding, GuardFacts, TargetFacts } from "./facts.ts";
+import { novelty } from "./novelty.ts";
+import { calendar, freeze, oscillation, repetition, toggles } from "./pace.ts";
+import { MC_RULES } from "./rules.ts";
+import { valueBounds } from "./values.ts";
+
+type Look = (facts: GuardFacts) => readonly Finding[];
+
+/** Of what can switch off: looked at meter by meter first, since caps count what is left. */
+const OFF_METERS: readonly Look[] = [protectedSites, justification, notice, toggles];
+const OFF_REQUEST: readonly Look[] = [calendar, oscillation, fleetCaps, partCaps, loadCaps];
+const ANY_METERS: readonly Look[] = [valueBounds];
+const ANY_REQUEST: readonly Look[] = [repetition, novelty];
+
+/** What the guard says of a request. */
+export interface Judgement {
+  readonly findings: readonly Finding[];
+  /** Those that may go on. */
+  readonly targets: readonly TargetFacts[];
+  readonly verdict: "goes-on" | "quarantined" | "nothing-left";
+}
+
+/**
+ * Judges a request whole. Meters that a rule sets aside are taken out first; what is left is planned by `plan` and held
+ * against what is about all of it. Reconnecting passes every cap (MC-15) and needs no billing system.
+ *
+ * `waived` are rules that another person has released it from; only releasable ones can be.
+ */
+export function judge(
+  facts: GuardFacts,
+  plan: (targets: readonly TargetFacts[]) => GuardFacts["request"]["peak"],
+  waived: ReadonlySet<string> = new Set(),
+): Judgement {
+  const direction = directionOf(facts.request.operation);
+  const isOff = direction === "off";
+  const setAside = new Set<TargetFacts>();
+  const findings: Finding[] = [];
+  for (const look of isOff ? [...OFF_METERS, ...ANY_METERS] : ANY_METERS)
+    for (const finding of look(facts)) {
+      findings.push(finding);
+      if (finding.about === "meters") for (const meter of finding.meters) setAside.add(meter);
+    }
+  const targets = facts.request.targets.filter((target) => !setAside.has(target));
+  const left: GuardFacts = { ...facts, request: { ...facts.request, targets, peak: plan(targets) } };
+  // Giving supply back is stopped by nothing but the kill switch, which the custodian holds to.
+  const looks = isOff ? [...OFF_REQUEST, ...ANY_REQUEST] : direction === "on" ? [] : ANY_REQUEST;
+  if (targets.length > 0) for (const look of [freeze, ...looks]) findings.push(...look(left));
+  const held = findings.filter((finding) => !isWaived(finding, waived));
+  const isHeld = held.some(({ about, effect }) => about === "request" && effect !== "warn");
+  const verdict = targets.length === 0 ? "nothing-left" : isHeld ? "quarantined" : "goes-on";
+  return { findings, targets, verdict };
+}
+
+/** Whether a finding no longer counts, because somebody else has answered for it. */
+export function isWaived({ rule, effect }: Finding, waived: ReadonlySet<string>): boolean {
+  return effect === "quarantine" && MC_RULES[rule].releasable && waived.has(rule);
+}

@@ -1,0 +1,49 @@
+import { commandRulesOf } from "../threshold/thresholds.ts";
+import type { Finding, GuardFacts, PrincipalFacts } from "./facts.ts";
+import { aboutRequest } from "./finding.ts";
+
+/** Weight of the newest hour in the moving mean. */
+const WEIGHT = 0.1;
+/** Who has just begun may ask for this many in an hour before it is new. */
+const ORDINARY = 10;
+/** Fewer hours than this are no habit. */
+const HABIT_HOURS = 5;
+
+/** MC-16: more than somebody ever asked for, or for the first time this. */
+export function novelty({ thresholds, request, principal }: GuardFacts): Finding[] {
+  const { noveltySigmas } = commandRulesOf(thresholds);
+  const findings: Finding[] = [];
+  const most = usualMost(principal.hours, noveltySigmas);
+  const asked = principal.thisHour + request.targets.length;
+  if (asked > most)
+    findings.push(
+      aboutRequest(
+        "MC-16",
+        "quarantine",
+        `${request.requester} asks for ${asked} meters in this hour, and ${Math.floor(most)} would be usual`,
+        request,
+      ),
+    );
+  const isHabitual = principal.hours.length >= HABIT_HOURS;
+  if (isHabitual && !principal.operations.has(request.operation.kind))
+    findings.push(
+      aboutRequest(
+        "MC-16",
+        request.targets.length > 1 ? "quarantine" : "warn",
+        `${request.requester} has not asked for "${request.operation.kind}" in 28 days`,
+        request,
+      ),
+    );
+  return findings;
+}
+
+/** Mean and so many standard deviations of one's own hours, exponentially weighted, oldest first. */
+export function usualMost(hours: PrincipalFacts["hours"], sigmas: number): number {
+  let [mean, variance] = [hours[0] ?? 0, 0];
+  for (const count of hours.slice(1)) {
+    const difference = count - mean;
+    mean += WEIGHT * difference;
+    variance = (1 - WEIGHT) * (variance + WEIGHT * difference * difference);
+  }
+  return Math.max(ORDINARY, mean + sigmas * Math.sqrt(variance));
+}

@@ -1,0 +1,72 @@
+import { commandRulesOf } from "../threshold/thresholds.ts";
+import { isOffAllowed } from "./calendar.ts";
+import type { Finding, GuardFacts, TargetFacts } from "./facts.ts";
+import { aboutMeters, aboutRequest } from "./finding.ts";
+
+const MINUTE = 60_000;
+
+/** MC-05: meters that were switched too recently or too often. */
+export function toggles({ now, thresholds, request: { targets } }: GuardFacts): Finding[] {
+  const { toggleMinutes, togglesPerDay } = thresholds;
+  const isTooSoon = ({ lastSwitchedAt, switchedToday }: TargetFacts): boolean =>
+    switchedToday >= togglesPerDay || (lastSwitchedAt !== undefined && now - lastSwitchedAt < toggleMinutes * MINUTE);
+  return aboutMeters(
+    "MC-05",
+    targets.filter(isTooSoon),
+    (count) => `${count} switched less than ${toggleMinutes} minutes ago, or ${togglesPerDay} times in 24 hours`,
+  );
+}
+
+/** MC-06: a fleet that is switched off and on in turns. */
+export function oscillation({ thresholds, fleet, request }: GuardFacts): Finding[] {
+  const { signChanges } = commandRulesOf(thresholds);
+  return fleet.signChanges > signChanges
+    ? [
+        aboutRequest(
+          "MC-06",
+          "stop",
+          `${fleet.signChanges} changes between off and on in five minutes, more than ${signChanges}: nothing is switched off`,
+          request,
+        ),
+      ]
+    : [];
+}
+
+/** MC-08: the hour, the day, the work order's day, and whether the clock can be believed. */
+export function calendar({ now, thresholds, fleet, request }: GuardFacts): Finding[] {
+  const findings: Finding[] = [];
+  if (fleet.clockJumpMilliseconds !== undefined)
+    findings.push(
+      aboutRequest(
+        "MC-08",
+        "stop",
+        `the clock was set by ${fleet.clockJumpMilliseconds} ms since the start: start anew when it is right`,
+        request,
+      ),
+    );
+  const { workOrder, notBefore, isEmergency, reason } = request;
+  const at = Math.max(now, notBefore);
+  if (workOrder !== undefined && (at < workOrder.notBefore || at >= workOrder.notAfter))
+    findings.push(aboutRequest("MC-08", "stop", `work order ${workOrder.id} is not for that day`, request));
+  const { calendar: hours } = commandRulesOf(thresholds);
+  if (!isEmergency && !WITHOUT_NOTICE.has(reason) && !isOffAllowed(hours, at))
+    findings.push(
+      aboutRequest("MC-08", "stop", `nobody is switched off at ${new Date(at).toISOString()} (${hours.zone})`, request),
+    );
+  return findings;
+}
+
+/** MC-19: everything critical is frozen. */
+export function freeze({ fleet, request }: GuardFacts): Finding[] {
+  return fleet.frozen === undefined ? [] : [aboutRequest("MC-19", "stop", `frozen: ${fleet.frozen}`, request)];
+}
+
+/** MC-18: the very same, while it is still under way. */
+export function repetition({ request }: GuardFacts): Finding[] {
+  return request.sameAs === undefined
+    ? []
+    : [aboutRequest("MC-18", "stop", `campaign ${request.sameAs} asks for the same and is not over`, request)];
+}
+
+/** Reasons that wait for no hour and no notice. */
+export const WITHOUT_NOTICE: ReadonlySet<string> = new Set(["safety", "grid"]);
