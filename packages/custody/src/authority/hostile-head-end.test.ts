@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fromHex, systemTitle } from "@meterkeep/dlms";
 import type { ManifestHeader } from "@meterkeep/guard";
+import { memoryCustodyStore } from "../store/memory-store.ts";
 import { AuthorityWorld, DISCONNECT, OPERATOR, person, RECONNECT, signed } from "../testing/authority-world.ts";
 import { HEAD_END, type TestCustody, withTestCustody } from "../testing/test-custody.ts";
 import { TestMeter } from "../testing/test-meter.ts";
@@ -17,13 +18,15 @@ const HOUR = 60 * MINUTE;
 function withWorld(
   body: (world: AuthorityWorld, meter: TestMeter, custody: TestCustody) => Promise<void>,
   change: Parameters<typeof withTestCustody>[2] = {},
+  fleet = 1000,
 ): Promise<void> {
   return withTestCustody(
     async (custody) => {
       const world = await AuthorityWorld.open(custody);
       await body(world, await world.meter(7), custody);
     },
-    undefined,
+    // Most of the fleet need not be there to be counted.
+    { ...memoryCustodyStore(), meterCount: async () => fleet },
     change,
   );
 }
@@ -202,6 +205,20 @@ test("a nonce is good once and an act of a manifest is done once, also after the
     for (const again of [token, world.token(hash, meter.systemTitle)])
       assert.match(await refused(world, meter, again), /cap-reached/);
   }));
+
+test("of a small town no floor allows more than a tenth, and one meter always", () =>
+  withWorld(
+    async (world, meter) => {
+      const second = await world.meter(8);
+      const hash = await world.approved(DISCONNECT, [meter.systemTitle, second.systemTitle]);
+      const first = await world.command(meter, DISCONNECT_APDU, world.token(hash, meter.systemTitle));
+      assert.equal(first.kind, "sealed");
+      const beyond = await world.command(second, DISCONNECT_APDU, world.token(hash, second.systemTitle));
+      assert.ok(beyond.kind === "refused" && beyond.code === "cap-reached" && /no more than 1 /.test(beyond.message));
+    },
+    {},
+    19,
+  ));
 
 test("sealed commands that never reach a meter are counted for ever, until the meter shows that they are dead", () =>
   withWorld(async (world, meter, custody) => {
