@@ -19,6 +19,7 @@ import {
   type SourceClock,
   type SqlPool,
   TakeoverWatch,
+  Throttle,
   trustEvent,
   trustLine,
   Worker,
@@ -68,17 +69,20 @@ export function createMeterWork(ports: MeterWorkPorts): MeterWork {
     onError,
   });
   const results = new Results(pool, scope, channels);
+  const throttle = new Throttle();
   const runner = new SessionRunner(
     {
       custodian,
       dial,
       scalers: new ScalerTable(),
       results,
+      throttle,
       ledger,
       scope,
       events: hub,
       clockOf,
       now,
+      sleep: pause,
       random: Math.random,
       onChange: (meters) => changed.add(...meters),
       onRecordAccepted: (meter) => void watch.lookAt(meter.id).catch(onError),

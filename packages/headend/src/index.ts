@@ -86,4 +86,5 @@ export { announceWorker } from "./work/presence.ts";
 export { Results } from "./work/results.ts";
 export { SessionRunner } from "./work/session-runner.ts";
 export { sweepGaps } from "./work/sweep.ts";
+export { Throttle } from "./work/throttle.ts";
 export { Worker } from "./work/worker.ts";

@@ -13,6 +13,7 @@ import { LANES } from "./lease.ts";
 import { postgresWorkQueue } from "./postgres-queue.ts";
 import { Results } from "./results.ts";
 import { SessionRunner, type SessionRunnerPorts } from "./session-runner.ts";
+import { Throttle } from "./throttle.ts";
 
 const NOW = Date.parse("2026-11-21T12:00:00Z");
 
@@ -35,7 +36,9 @@ test("a meter whose record the custodian refuses is quarantined once, with the r
       scope,
       events: { publish: (_type, _data, line) => sentences.push(line?.sentence ?? "") },
       clockOf: () => WALL_SOURCE_CLOCK,
+      throttle: new Throttle(),
       now: () => NOW,
+      sleep: () => assert.fail("nobody waits"),
       random: () => 0,
       onChange: () => undefined,
       onRecordAccepted: () => assert.fail("it was not accepted"),
@@ -57,4 +60,52 @@ test("a meter whose record the custodian refuses is quarantined once, with the r
     [["trust-changed", title, "record-refused"]],
   );
   assert.match(sentences.join(), /is quarantined now/);
+});
+
+test("a meter whose way is spared is put back until its turn, with its failures as they were; on demand it is read at once", async () => {
+  await using database = await openHeadEndDatabase(1);
+  const { pool, scope } = database;
+  const [{ id }] = database.meters as [(typeof database.meters)[number]];
+  await pool.query("update takeovers set phase = 'done'");
+  const queue = postgresWorkQueue(pool, scope);
+  const urgent: boolean[] = [];
+  const runner = new SessionRunner(
+    {
+      custodian: {} as SessionRunnerPorts["custodian"],
+      dial: () => assert.fail("nobody is dialled"),
+      scalers: new ScalerTable(),
+      results: new Results(pool, scope, new ChannelTable(pool, scope)),
+      throttle: {
+        admit: (_meter, isUrgent, now) => {
+          urgent.push(isUrgent);
+          return now + 60_000;
+        },
+        learn: () => assert.fail("there was no session"),
+      },
+      ledger: new Ledger(memoryLedgerStore()),
+      scope,
+      events: { publish: () => assert.fail("there is nothing to tell") },
+      clockOf: () => WALL_SOURCE_CLOCK,
+      now: () => NOW,
+      sleep: () => assert.fail("nobody waits"),
+      random: () => 0,
+      onChange: () => undefined,
+      onRecordAccepted: () => undefined,
+      onSession: () => undefined,
+    },
+    { limits: SESSION_LIMITS, collecting: { everySeconds: 0 } },
+  );
+  const run = async (now: number): Promise<number> => {
+    const [lease] = await queue.lease(randomUUID(), 1, now, 60);
+    return runner.run(lease!, new AbortController().signal);
+  };
+  await queue.due([id], NOW, LANES.reading);
+  await pool.query("update work set attempts = 3");
+  assert.equal(await run(NOW), NOW + 60_000);
+  assert.deepEqual((await pool.query("select attempts, last_code, leased_by from work")).rows, [
+    { attempts: 3, last_code: "way-spared", leased_by: null },
+  ]);
+  await queue.due([id], NOW, LANES.onDemand, "read");
+  await run(NOW);
+  assert.deepEqual(urgent, [false, true]);
 });

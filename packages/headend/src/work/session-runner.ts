@@ -24,6 +24,7 @@ import { backoffSeconds } from "./backoff.ts";
 import type { Finished } from "./finish.ts";
 import { LANES, type Lease, type NextDue } from "./lease.ts";
 import type { Results } from "./results.ts";
+import type { Throttle } from "./throttle.ts";
 
 export interface SessionRunnerPorts {
   readonly custodian: Pick<
@@ -42,11 +43,14 @@ export interface SessionRunnerPorts {
   readonly dial: Dial;
   readonly scalers: ScalerTable;
   readonly results: Pick<Results, "write">;
+  readonly throttle: Pick<Throttle, "admit" | "learn">;
   readonly ledger: Pick<Ledger, "append">;
   readonly scope: Scope;
   readonly events: EventSink;
   clockOf(kind: Meter["kind"]): SourceClock;
   now(): number;
+  /** Resolves after so many milliseconds, at once when `signal` aborts. */
+  sleep(milliseconds: number, signal: AbortSignal): Promise<void>;
   /** In [0, 1), for jitter. */
   random(): number;
   onChange(meters: readonly MeterId[]): void;
@@ -61,6 +65,8 @@ export interface SessionRunnerOptions {
   readonly collecting: Pick<Collecting, "everySeconds">;
 }
 
+/** Who must wait no longer than this for its turn keeps its place: putting a lease back costs a statement. */
+const PATIENCE_MILLISECONDS = 500;
 /** A meter that nobody can read looks again after this long. */
 const HOPELESS_SECONDS = 3_600;
 /** Meters of one profile end their intervals together; reads are spread over this much of the time between two. */
@@ -80,12 +86,21 @@ export class SessionRunner {
    * Ends the lease in any case; rejects only when the results cannot be written. @returns when the meter is due again.
    */
   async run(lease: Lease, closing: AbortSignal): Promise<number> {
+    const { throttle, results, now, sleep } = this.#ports;
+    const turnAt = throttle.admit(lease.meter, lease.onDemand !== undefined, now());
+    if (turnAt > now() + PATIENCE_MILLISECONDS) {
+      await results.write(this.#postponed(lease, turnAt));
+      return turnAt;
+    }
+    if (turnAt > now()) await sleep(turnAt - now(), closing);
     const signal = AbortSignal.any([closing, AbortSignal.timeout(this.#options.limits.totalSeconds * 1000)]);
     const finished = this.#refused(
       await this.#hold(lease, signal).catch((error: unknown) => this.#failed(lease, error)),
     );
+    if (finished.session !== undefined)
+      throttle.learn(lease.meter, finished.session.outcome === "lost" ? "silent" : "answered");
     await this.#record(finished);
-    await this.#ports.results.write(finished);
+    await results.write(finished);
     this.#tell(finished);
     const wasRefused = lease.trust.reason === RECORD_REFUSED.reason;
     if (wasRefused && finished.session?.outcome === "done" && finished.takeover === undefined)
@@ -200,6 +215,12 @@ export class SessionRunner {
 
   #pause(lease: Lease): number {
     return backoffSeconds(lease.attempts + 1, this.#ports.random()) * 1000;
+  }
+
+  /** Its way is spared: it comes back at its turn, and that is no failure of its own. */
+  #postponed(lease: Lease, dueAt: number): Finished {
+    const lane = lease.takeover.phase === "done" ? LANES.reading : LANES.takeover;
+    return { lease, next: { dueAt, lane, attempts: lease.attempts, code: "way-spared" } };
   }
 
   #nothing(lease: Lease): Finished {

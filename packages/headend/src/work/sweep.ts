@@ -24,5 +24,5 @@ const SWEEP = `
     join wanted w on (w.kind, w.profile) = (m.kind, m.profile)
   where work.utility_id = $1 and work.island_id = $2 and work.leased_by is null and work.attempts = 0
     and work.due_at > $3::timestamptz + make_interval(secs => 2 * w.period_seconds)
-    and m.utility_id = $1 and m.island_id = $2 and m.meter_id = work.meter_id and m.host is not null
+    and m.utility_id = $1 and m.island_id = $2 and m.meter_id = work.meter_id and m.role <> 'attached'
     and t.phase = 'done' and not isempty(${GAPS})`;
