@@ -60,6 +60,11 @@ export class AuthorityWorld {
     this.custody = custody;
   }
 
+  /** Where nobody has been enrolled yet. */
+  static unfounded(custody: TestCustody): AuthorityWorld {
+    return new AuthorityWorld(custody);
+  }
+
   static async open(custody: TestCustody): Promise<AuthorityWorld> {
     const world = new AuthorityWorld(custody);
     assert.deepEqual(await world.enrol(world.anna), { enrolled: true });
