@@ -9,7 +9,7 @@ import {
   recoveryPrivateKey,
   unwrapContentKey,
 } from "../backup/recovery-key.ts";
-import { caller, carryTakeover, HEAD_END, type TestCustody, withTestCustody } from "../testing/test-custody.ts";
+import { Crash, caller, carryTakeover, HEAD_END, type TestCustody, withTestCustody } from "../testing/test-custody.ts";
 import { TestMeter } from "../testing/test-meter.ts";
 import type { LeaseTerms, LentKeys } from "./lease-file.ts";
 
@@ -201,3 +201,117 @@ test("a lost handheld is one action: its keys are compromised, its rotations go 
       "the ledger is what remembers",
     );
   }));
+
+test("of two leases of one meter that are asked for at once one is given, and a handheld that is lost meanwhile leaves nothing trusted", () =>
+  withField(async (custody) => {
+    const other = newHandheld("HH-8");
+    await custody.custody.service.enrolHandheld({ publicKey: other.publicKey, technician: "Ben" }, OPERATOR);
+    const [first] = titles as [(typeof titles)[0]];
+    const both = await Promise.allSettled(
+      ["HH-7", "HH-8"].map((handheld) => give(custody, { handheld, meters: [first] })),
+    );
+    assert.deepEqual(both.map(({ status }) => status).sort(), ["fulfilled", "rejected"]);
+
+    const second = titles[1] as (typeof titles)[0];
+    const [given] = await Promise.allSettled([
+      give(custody, { handheld: "HH-8", meters: [second] }),
+      custody.custody.service.loseHandheld({ handheld: "HH-8", reason: "left on a train" }, OPERATOR),
+    ]);
+    const lost = (await reportOf(custody)).leases.filter(({ handheld }) => handheld === "HH-8");
+    assert.equal(
+      given.status === "fulfilled",
+      lost.some(({ meters }) => meters.some(({ meter }) => meter === TITLES[1])),
+    );
+    assert.ok(lost.every(({ state }) => state === "lost"));
+  }));
+
+test("keys that were in a lost handheld are compromised at once, also where another rotation is under way", () =>
+  withField(async (custody, meters) => {
+    await give(custody, { meters: [titles[0]] });
+    const older = {
+      meters: [titles[0] as never],
+      madeBefore: undefined,
+      purposes: [],
+      cause: "age",
+      reason: "",
+    } as const;
+    await custody.custody.service.planRotations(older, OPERATOR);
+    await custody.custody.service.loseHandheld({ handheld: "HH-7", reason: "left on a train" }, OPERATOR);
+    const { keys } = (await custody.store.load(TITLES[0])) as { keys: readonly { state: string; purpose: number }[] };
+    const compromised = keys.filter(({ state }) => state === "compromised").map(({ purpose }) => purpose);
+    assert.deepEqual(compromised, [0, 2]);
+    await carryTakeover(custody, meters[0]);
+    assert.ok((await reportOf(custody)).leases[0]?.meters[0]?.rotatedAt !== undefined);
+  }));
+
+test("killed at any commit of a lease's life, before or after, what was lent is told and replaced in the end", async () => {
+  /** Begins anew after a crash, as whoever asked does: what the ledger has by then is refused a second time. */
+  const insist = async (custody: TestCustody, act: () => Promise<unknown>): Promise<void> => {
+    try {
+      await act();
+    } catch (error) {
+      if (!(error instanceof Crash)) throw error;
+      await custody.restart();
+      await act().catch((refusal: { readonly code?: string }) => assert.equal(refusal.code, "lease-refused"));
+    }
+  };
+  const ends = {
+    returned: async (custody: TestCustody, handheld: Handheld) => {
+      // A file that never left lends nothing to anybody, and its journal will not come: such a lease runs out.
+      const [lease] = (await reportOf(custody)).leases;
+      const used = (lease?.meters ?? []).map(({ meter }) => ({ meter, next: firstOf(custody, meter) }));
+      const read = await Promise.all(used.map(async ({ meter, next }) => ({ meter, next: await next })));
+      await custody.custody.service.returnLease(
+        { journal: journal(handheld, { lease: lease?.lease, used: read }) },
+        OPERATOR,
+      );
+    },
+    lost: (custody: TestCustody) =>
+      custody.custody.service.loseHandheld({ handheld: "HH-7", reason: "left on a train" }, OPERATOR),
+    expired: async (custody: TestCustody) => {
+      custody.now += 9 * 3_600_000;
+      await custody.custody.sweep();
+    },
+  };
+  for (const [state, end] of Object.entries(ends)) {
+    const played = async (at: number | undefined, when: "before" | "after"): Promise<number> => {
+      let commits = 0;
+      await withField(async (custody, meters, handheld) => {
+        const told = `${state}, killed ${when} commit ${at}`;
+        custody.crashAt(at, when);
+        await insist(custody, () => give(custody));
+        await insist(custody, () => end(custody, handheld));
+        commits = custody.commits;
+        custody.crashAt(undefined, when);
+        await custody.custody.sweep();
+        assert.deepEqual(
+          (await reportOf(custody)).leases.map((lease) => [lease.state, lease.meters.length]),
+          [[state, 2]],
+          told,
+        );
+        for (const meter of meters) await carryTakeover(custody, meter);
+        const [lease] = (await reportOf(custody)).leases;
+        assert.ok(
+          lease?.meters.every(({ rotatedAt }) => rotatedAt !== undefined),
+          told,
+        );
+        await give(custody, { handheld: "HH-7" }).then(
+          () => assert.notEqual(state, "lost", told),
+          (refusal: { readonly code?: string }) =>
+            assert.deepEqual([state, refusal.code], ["lost", "lease-refused"], told),
+        );
+      });
+      return commits;
+    };
+    const commits = await played(undefined, "before");
+    assert.ok(commits >= 3, `${state}: ${commits} commits`);
+    for (let at = 0; at < commits; at += 1) for (const when of ["before", "after"] as const) await played(at, when);
+  }
+});
+
+/** The first counter that the newest lease has of a meter. */
+async function firstOf({ store }: TestCustody, meter: string): Promise<number> {
+  const entry = (await store.ledger.read(0, 10_000)).findLast(({ kind }) => kind === "lease-given");
+  const { terms } = JSON.parse(entry?.body ?? "{}") as { readonly terms: LeaseTerms };
+  return terms.meters.find((one) => one.meter === meter)?.first ?? 0;
+}

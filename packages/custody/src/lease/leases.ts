@@ -13,6 +13,8 @@ import type { Authority } from "../authority/authority.ts";
 import { CallRefusal } from "../calls/call-refusal.ts";
 import type { Caller } from "../calls/caller.ts";
 import type { ConversationDependencies } from "../conversation/dependencies.ts";
+import { stateChange } from "../keys/key-state-change.ts";
+import { mayBecome } from "../keys/key-transition.ts";
 import { unsealKeys } from "../protocol/meter-keys.ts";
 import { type MeterFile, PURPOSE } from "../store/records.ts";
 import type { CustodyStore } from "../store/store.ts";
@@ -52,12 +54,44 @@ interface SettledMeter {
  */
 export class Leases {
   readonly #dependencies: LeaseDependencies;
+  /** What changes the field goes one after the other: each looks at what the ledger says, and writes what follows. */
+  #turn: Promise<unknown> = Promise.resolve();
 
   constructor(dependencies: LeaseDependencies) {
     this.#dependencies = dependencies;
   }
 
-  async enrol(
+  enrol(request: CustodianRequest<"enrolHandheld">, caller: Caller): Promise<CustodianResponse<"enrolHandheld">> {
+    return this.#inTurn(() => this.#enrol(request, caller));
+  }
+
+  give(request: CustodianRequest<"giveLease">, caller: Caller): Promise<CustodianResponse<"giveLease">> {
+    return this.#inTurn(() => this.#give(request, caller));
+  }
+
+  return(request: CustodianRequest<"returnLease">, caller: Caller): Promise<CustodianResponse<"returnLease">> {
+    return this.#inTurn(() => this.#return(request, caller));
+  }
+
+  lose(request: CustodianRequest<"loseHandheld">, caller: Caller): Promise<CustodianResponse<"loseHandheld">> {
+    return this.#inTurn(() => this.#lose(request, caller));
+  }
+
+  /**
+   * Ends leases that were not returned in time, and plans again what a crash or a rotation under way has left unplanned. To be
+   * called every few seconds.
+   */
+  sweep(): Promise<void> {
+    return this.#inTurn(() => this.#sweep());
+  }
+
+  #inTurn<T>(act: () => Promise<T>): Promise<T> {
+    const turn = this.#turn.then(act);
+    this.#turn = turn.catch(() => undefined);
+    return turn;
+  }
+
+  async #enrol(
     { publicKey, technician }: CustodianRequest<"enrolHandheld">,
     caller: Caller,
   ): Promise<CustodianResponse<"enrolHandheld">> {
@@ -70,7 +104,7 @@ export class Leases {
     return {};
   }
 
-  async give(request: CustodianRequest<"giveLease">, caller: Caller): Promise<CustodianResponse<"giveLease">> {
+  async #give(request: CustodianRequest<"giveLease">, caller: Caller): Promise<CustodianResponse<"giveLease">> {
     const { authority, now, clientTitle } = this.#dependencies;
     const { handheld: name, hours, operations, reason } = request;
     const { handhelds, leases } = await this.#field();
@@ -111,7 +145,7 @@ export class Leases {
     return { lease: terms.lease, file };
   }
 
-  async return(
+  async #return(
     { journal }: CustodianRequest<"returnLease">,
     caller: Caller,
   ): Promise<CustodianResponse<"returnLease">> {
@@ -131,7 +165,7 @@ export class Leases {
     return this.report();
   }
 
-  async lose(
+  async #lose(
     { handheld, reason }: CustodianRequest<"loseHandheld">,
     caller: Caller,
   ): Promise<CustodianResponse<"loseHandheld">> {
@@ -158,11 +192,7 @@ export class Leases {
     return { report: JSON.stringify(report) };
   }
 
-  /**
-   * Ends leases that were not returned in time, and plans again what a crash or a rotation under way has left unplanned. To be
-   * called every few seconds.
-   */
-  async sweep(): Promise<void> {
+  async #sweep(): Promise<void> {
     const { now } = this.#dependencies;
     for (const [id, lease] of (await this.#field()).leases) {
       if (lease.state !== "open") {
@@ -226,6 +256,8 @@ export class Leases {
       if (rotatedAt(await files.load(leased.meter), leased) === undefined) behind.push(leased.meter);
     if (behind.length === 0) return;
     const at = now();
+    // At once, and also where a rotation that is open keeps another from being planned.
+    if (cause === "compromise") await this.#compromise(terms, behind, reason);
     const planned = await store.rotations.plan({
       meters: behind,
       madeBefore: undefined,
@@ -239,6 +271,23 @@ export class Leases {
     });
     if (planned > 0)
       await committer.submit({ entries: [entry(at, "rotations-planned", "lease", { cause, planned, reason })] });
+  }
+
+  /** The keys that were lent and may still be on their meters are compromised from now on. */
+  async #compromise({ meters }: LeaseTerms, behind: readonly string[], reason: string): Promise<void> {
+    const { committer, files, now } = this.#dependencies;
+    for (const leased of meters) {
+      const file = behind.includes(leased.meter) ? await files.load(leased.meter) : undefined;
+      const lent = (file?.keys ?? []).filter(
+        ({ setup, purpose, version, state }) =>
+          setup === 0 &&
+          ((purpose === PURPOSE.GUEK && version === leased.GUEK) ||
+            (purpose === PURPOSE.GAK && version === leased.GAK)) &&
+          state !== "compromised" &&
+          mayBecome(state, "compromised"),
+      );
+      if (lent.length > 0) await committer.submit(stateChange(lent, "compromised", "lease", now(), reason));
+    }
   }
 
   async #stateOf({ terms, state }: RecordedLease): Promise<LeaseState> {

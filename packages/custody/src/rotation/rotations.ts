@@ -18,6 +18,7 @@ import type { Caller } from "../calls/caller.ts";
 import { CustodyError } from "../errors.ts";
 import { weakness } from "../keys/key-hygiene.ts";
 import { changedPolicy, DEFAULT_KEY_POLICY, type KeyPolicy } from "../keys/key-policy.ts";
+import { stateChange } from "../keys/key-state-change.ts";
 import { mayBecome, stateAfter } from "../keys/key-transition.ts";
 import { purposeName } from "../keys/purposes.ts";
 import type { CheckedFiles } from "../records/checked-files.ts";
@@ -26,12 +27,11 @@ import {
   isNamed,
   type KeyRecord,
   type MeterFile,
-  type MeterPlace,
   PURPOSE,
   type Purpose,
   type PurposeNumber,
 } from "../store/records.ts";
-import type { CustodyStore, Write } from "../store/store.ts";
+import type { CustodyStore } from "../store/store.ts";
 import { isInService, journalOf } from "../takeover/view.ts";
 import type { Vault } from "../vault/vault.ts";
 import { ContactQueue } from "./contact-queue.ts";
@@ -175,13 +175,11 @@ export class Rotations {
       throw new CallRefusal("key-transition-refused", `a key that is ${key.state} does not become ${to}`);
     if (command === "destroy" && isBelieved(file, key))
       throw new CallRefusal("key-transition-refused", `the ${purpose} may be on meter ${title}: it is kept`);
-    await committer
-      .submit({ writes: [stateWrite(key, to, now())], entries: [transition(key, to, caller.name, now(), reason)] })
-      .catch((error: unknown) => {
-        throw error instanceof CustodyError && error.code === "custody-write-conflict"
-          ? new CallRefusal("key-transition-refused", error.message, { cause: error })
-          : error;
-      });
+    await committer.submit(stateChange([key], to, caller.name, now(), reason)).catch((error: unknown) => {
+      throw error instanceof CustodyError && error.code === "custody-write-conflict"
+        ? new CallRefusal("key-transition-refused", error.message, { cause: error })
+        : error;
+    });
     keyCache.forget(title);
     if (command !== "compromise" || !isBelieved(file, key)) return;
     // A master has carried the others; these, in the wrong hands, do not open it, and it stays beyond doubt.
@@ -273,11 +271,7 @@ export class Rotations {
         const goesAlong = !isInService(file.meter) && key.state === "pre-activation";
         if (!(isGone || goesAlong) || isBelieved(file, key)) continue;
         const to = stateAfter("destroy", key.state);
-        const change = {
-          writes: [stateWrite(key, to, now())],
-          entries: [transition(key, to, "policy", now(), "kept long enough")],
-        };
-        await committer.submit(change).catch((error: unknown) => {
+        await committer.submit(stateChange([key], to, "policy", now(), "kept long enough")).catch((error: unknown) => {
           // It has no successor yet: it stays.
           if (!(error instanceof CustodyError && error.code === "custody-write-conflict")) throw error;
         });
@@ -301,28 +295,6 @@ function isBelieved(file: MeterFile, { purpose, version, setup }: KeyRecord): bo
     );
   }
   return journal.belief[purpose as Purpose].includes(version);
-}
-
-function stateWrite(key: KeyRecord, to: KeyRecord["state"], at: number): Write {
-  const { utility, island, systemTitle: title, setup, version } = key;
-  const named = {
-    place: { utility, island, systemTitle: title, setup },
-    purpose: key.purpose as PurposeNumber,
-    version,
-    at,
-  };
-  return to.startsWith("destroyed")
-    ? { kind: "destroy-key", ...named }
-    : { kind: "set-key-state", ...named, state: to };
-}
-
-function transition(key: KeyRecord, to: string, principal: string, at: number, reason: string): LedgerDraft {
-  const change = { purpose: purposeName(key.purpose), version: key.version, from: key.state, to };
-  return { ...entry(at, "key-states-changed", principal, { changes: [change], reason }), ...placeOf(key) };
-}
-
-function placeOf({ utility, island, systemTitle: meter }: MeterPlace) {
-  return { utility, island, meter };
 }
 
 function entry(at: number, kind: string, principal: string, body: object): LedgerDraft {
