@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import type { MeterKind } from "@meterkeep/api";
 import type { Custodian } from "@meterkeep/api/custodian";
 import { connectWrapper } from "@meterkeep/dlms-node";
@@ -42,6 +41,8 @@ export interface MeterWorkPorts {
   clockOf(kind: MeterKind): SourceClock;
   readonly collecting: Collecting;
   readonly concurrency: number;
+  /** Who leases: the worker that the database knows by this name. */
+  readonly owner: string;
   onSession(...args: Parameters<ConstructorParameters<typeof SessionRunner>[0]["onSession"]>): void;
   onError(error: unknown): void;
 }
@@ -96,7 +97,7 @@ export function createMeterWork(ports: MeterWorkPorts): MeterWork {
   const worker = new Worker(
     { queue, run: (lease, signal) => runner.run(lease, signal), onError, now, sleep: pause },
     {
-      owner: randomUUID(),
+      owner: ports.owner,
       concurrency: ports.concurrency,
       leaseSeconds: LEASE_SECONDS,
       idleMilliseconds: IDLE_MILLISECONDS,

@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 import { lookup } from "node:dns/promises";
 import { readFile } from "node:fs/promises";
 import { METER_KINDS, type MeterKind, type PublicConfig } from "@meterkeep/api";
@@ -99,7 +99,6 @@ export async function startServer(config: ServerConfig, supervisor: Supervisor):
   if (applied.length > 0)
     supervisor.send({ type: "step", text: `Laid out the head-end's tables (${counted(applied.length, "migration")})` });
   const scope = await openScope(pool, config.utility, config.island);
-  stack.use(await announceWorker(pool, scope, { onWork: () => work.worker.wake(), onError }));
 
   const ledger = new Ledger(postgresLedgerStore(pool));
   stack.defer(() => ledger.close());
@@ -146,6 +145,7 @@ export async function startServer(config: ServerConfig, supervisor: Supervisor):
     wake: () => work.worker.wake(),
     now,
   });
+  const owner = randomUUID();
   const work: MeterWork = createMeterWork({
     pool,
     scope,
@@ -159,9 +159,11 @@ export async function startServer(config: ServerConfig, supervisor: Supervisor):
     clockOf,
     collecting,
     concurrency: SESSIONS_AT_ONCE,
+    owner,
     onSession: (meter, session, read) => readBack.onSession(meter.title, session, read),
     onError,
   });
+  stack.use(await announceWorker(pool, scope, owner, { onWork: () => work.worker.wake(), onError }));
 
   const pushSources = new PushSources(pool, scope, directory);
   const intake = new PushIntake({

@@ -57,6 +57,23 @@ export function workQueueContract(name: string, open: () => Promise<QueueUnderTe
   );
 
   test(
+    `${name}: what is asked for during a lease comes after it`,
+    withQueue(async ({ queue, meters }) => {
+      const [a, b] = meters.map(({ id }) => id);
+      await queue.due([a!, b!], NOW - 1_000, LANES.reading);
+      const held = await lease(queue, 2);
+      await queue.due([a!], NOW - 1, LANES.takeover, "rotate");
+      assert.deepEqual(await lease(queue, 2), []);
+      const next = { dueAt: NOW + 60_000, lane: LANES.reading, attempts: 0 };
+      for (const { meter, epoch } of held) assert.equal(await queue.release({ meter: meter.id, epoch }, next), true);
+      const [asked, ...others] = await lease(queue, 2);
+      assert.deepEqual([asked?.meter.id, asked?.onDemand, others], [a, "rotate", []]);
+      await queue.release({ meter: a!, epoch: asked!.epoch }, next);
+      assert.equal(await queue.nextDue(), NOW + 60_000, "once is enough");
+    }),
+  );
+
+  test(
     `${name}: a meter has one owner at a time`,
     withQueue(async ({ queue, meters }) => {
       await queue.due(

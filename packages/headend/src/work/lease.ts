@@ -68,7 +68,7 @@ export interface WorkQueue {
    * backoff.
    */
   abandon(owner: string, held: readonly MeterId[], now: number): Promise<void>;
-  /** Makes meters due, unless they are due earlier. */
+  /** Makes meters due, unless they are due earlier; those that are leased come again when their lease has ended. */
   due(meters: readonly MeterId[], at: number, lane: Lane, onDemand?: OnDemand): Promise<void>;
   /** When the next meter is due that nobody has leased; undefined when there is none. */
   nextDue(): Promise<number | undefined>;

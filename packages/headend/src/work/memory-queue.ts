@@ -19,6 +19,8 @@ interface Item {
   onDemand: OnDemand | undefined;
   epoch: bigint;
   leasedUntil: number | undefined;
+  /** Asked for while it was leased. */
+  again: boolean;
   owner: string;
 }
 
@@ -39,6 +41,7 @@ export function memoryWorkQueue(meters: readonly Meter[]): WorkQueue {
         item.epoch += 1n;
         item.leasedUntil = now + leaseSeconds * 1000;
         item.owner = owner;
+        item.again = false;
         return leaseOf(item);
       });
     },
@@ -51,7 +54,12 @@ export function memoryWorkQueue(meters: readonly Meter[]): WorkQueue {
     async release(ref: LeaseRef, next: NextDue) {
       const item = get(ref.meter);
       if (item === undefined || item.epoch !== ref.epoch || item.leasedUntil === undefined) return false;
-      Object.assign(item, { lane: next.lane, dueAt: next.dueAt, attempts: next.attempts, onDemand: undefined });
+      const { again } = item;
+      item.dueAt = again ? Math.min(item.dueAt, next.dueAt) : next.dueAt;
+      item.lane = again ? (Math.min(item.lane, next.lane) as Lane) : next.lane;
+      item.onDemand = again ? item.onDemand : undefined;
+      item.attempts = next.attempts;
+      item.again = false;
       item.leasedUntil = undefined;
       return true;
     },
@@ -72,6 +80,7 @@ export function memoryWorkQueue(meters: readonly Meter[]): WorkQueue {
         item.dueAt = Math.min(item.dueAt, at);
         item.lane = Math.min(item.lane, lane) as Lane;
         item.onDemand = onDemand ?? item.onDemand;
+        item.again = item.leasedUntil !== undefined;
       }
     },
     async nextDue() {
@@ -91,6 +100,7 @@ function newItem(meter: Meter): Item {
     onDemand: undefined,
     epoch: 0n,
     leasedUntil: undefined,
+    again: false,
     owner: "",
   };
 }

@@ -78,10 +78,12 @@ export function dueText(next: NextDue): string {
   return timeText(next.dueAt);
 }
 
-/** Ends leases, all in one statement: `$3` meters, `$4` epochs, `$5` due, `$6` lanes, `$7` attempts, `$8` codes. */
+/** Ends leases, all in one statement; what was asked for meanwhile stays due: `$3` meters, `$4` epochs, `$5` due, `$6` lanes, `$7` attempts, `$8` codes. */
 export const RELEASE = `
-  update work w set leased_by = null, leased_until = null, due_at = r.due_at, lane = r.lane, attempts = r.attempts,
-    last_code = r.code, on_demand = null
+  update work w set leased_by = null, leased_until = null, attempts = r.attempts, last_code = r.code, again = false,
+    due_at = case when w.again then least(w.due_at, r.due_at) else r.due_at end,
+    lane = case when w.again then least(w.lane, r.lane) else r.lane end,
+    on_demand = case when w.again then w.on_demand end
   from unnest($3::integer[], $4::bigint[], $5::timestamptz[], $6::smallint[], $7::smallint[], $8::text[])
     as r(meter_id, epoch, due_at, lane, attempts, code)
   where w.utility_id = $1 and w.island_id = $2 and w.meter_id = r.meter_id and w.epoch = r.epoch
@@ -105,7 +107,8 @@ const MAKE_DUE = `
   insert into work (utility_id, island_id, meter_id, lane, due_at, on_demand)
   select $1, $2, meter_id, $5, $4::timestamptz, $6 from unnest($3::integer[]) as d(meter_id)
   on conflict (utility_id, island_id, meter_id) do update set due_at = least(work.due_at, excluded.due_at),
-    lane = least(work.lane, excluded.lane), on_demand = coalesce(excluded.on_demand, work.on_demand)`;
+    lane = least(work.lane, excluded.lane), on_demand = coalesce(excluded.on_demand, work.on_demand),
+    again = work.leased_by is not null`;
 
 const IS_DUE = `utility_id = $1 and island_id = $2 and due_at <= $5 and (leased_until is null or leased_until <= $5)`;
 
@@ -121,7 +124,7 @@ const LEASE = `
   ), picked as (
     select meter_id from urgent union all select meter_id from ordinary
   ), leased as (
-    update work w set epoch = w.epoch + 1, leased_by = $3, leased_until = $6
+    update work w set epoch = w.epoch + 1, leased_by = $3, leased_until = $6, again = false
     from picked where w.utility_id = $1 and w.island_id = $2 and w.meter_id = picked.meter_id
     returning w.meter_id, w.epoch, w.attempts, w.on_demand, w.lane, w.due_at
   )

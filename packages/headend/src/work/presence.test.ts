@@ -4,45 +4,65 @@ import { test } from "node:test";
 import { openHeadEndDatabase } from "../testing/database.ts";
 import { LANES } from "./lease.ts";
 import { postgresWorkQueue } from "./postgres-queue.ts";
-import { announceWorker } from "./presence.ts";
+import { announceWorker, type PresencePorts } from "./presence.ts";
 
 const NOBODY = { onWork: () => undefined, onError: (error: unknown) => assert.fail(String(error)) };
 
-test("who finds himself alone frees the leases of the dead; who does not, leaves them", async () => {
-  await using database = await openHeadEndDatabase(2);
+/** Ports that say when something was heard the next time. */
+function listening(): PresencePorts & { heard(): Promise<void> } {
+  let next = Promise.withResolvers<void>();
+  return {
+    ...NOBODY,
+    onWork: () => next.resolve(),
+    heard: async () => {
+      await next.promise;
+      next = Promise.withResolvers<void>();
+    },
+  };
+}
+
+test("what a worker had leased that died is free again, here or at another; what the living hold is not", async () => {
+  await using database = await openHeadEndDatabase(3);
   const { pool, scope, meters } = database;
   const queue = postgresWorkQueue(pool, scope);
   const now = Date.now();
-  await queue.due(
+  await queue.enrol(
     meters.map(({ id }) => id),
     now - 1,
     LANES.reading,
   );
-  const [dead] = await queue.lease(randomUUID(), 1, now, 3_600);
-  {
-    await using _first = await announceWorker(pool, scope, NOBODY);
-    const [again, other] = await queue.lease(randomUUID(), 2, now, 3_600);
-    assert.deepEqual([again, other].map((lease) => lease?.epoch).sort(), [1n, 2n]);
-    assert.equal(
-      await queue.release(
-        { meter: dead!.meter.id, epoch: dead!.epoch },
-        { dueAt: now, lane: LANES.reading, attempts: 0 },
-      ),
-      false,
-    );
-    await using _second = await announceWorker(pool, scope, NOBODY);
-    assert.deepEqual(await queue.lease(randomUUID(), 2, now, 3_600), []);
-  }
+  const [dead, living, watching] = [randomUUID(), randomUUID(), randomUUID()];
+  const deaths = await announceWorker(pool, scope, dead, NOBODY);
+  await using _living = await announceWorker(pool, scope, living, NOBODY);
+  const [lost] = await queue.lease(dead, 1, now, 3_600);
+  const [held] = await queue.lease(living, 1, now, 3_600);
+  const ports = listening();
+  await using _watching = await announceWorker(pool, scope, watching, ports);
+  const [own] = await queue.lease(watching, 1, now, 3_600);
+  assert.deepEqual(await queue.lease(watching, 3, now, 3_600), []);
+  // Disposing closes the connection and says nothing else: a kill does the same.
+  await deaths[Symbol.asyncDispose]();
+  await ports.heard();
+  const again = await queue.lease(watching, 3, now, 3_600);
+  assert.deepEqual(
+    again.map(({ meter, epoch }) => [meter.id, epoch]),
+    [[lost!.meter.id, lost!.epoch + 1n]],
+  );
+  const next = { dueAt: now, lane: LANES.reading, attempts: 0 };
+  assert.equal(await queue.release({ meter: lost!.meter.id, epoch: lost!.epoch }, next), false);
+  for (const { meter, epoch } of [held!, own!]) assert.equal(await queue.release({ meter: meter.id, epoch }, next), true);
+  const { rows } = await pool.query<{ owner: string }>("select owner from workers");
+  assert.deepEqual(rows.map(({ owner }) => owner).sort(), [living, watching].sort());
 });
 
 test("a worker hears of work that anybody makes", async () => {
   await using database = await openHeadEndDatabase(1);
   const { pool, scope, meters } = database;
   const queue = postgresWorkQueue(pool, scope);
-  const heard = Promise.withResolvers<void>();
-  await using _worker = await announceWorker(pool, scope, { ...NOBODY, onWork: heard.resolve });
+  const ports = listening();
+  await using _worker = await announceWorker(pool, scope, randomUUID(), ports);
   await queue.due([meters[0]!.id], Date.now(), LANES.onDemand, "read");
-  await heard.promise;
+  await ports.heard();
 });
 
 test("a presence whose connection is ended comes back: the lock is held, work is heard, and no lease of its own is freed", async () => {
@@ -50,13 +70,11 @@ test("a presence whose connection is ended comes back: the lock is held, work is
   const { pool, scope, meters } = database;
   const queue = postgresWorkQueue(pool, scope);
   await queue.enrol([meters[0]!.id], Date.now(), LANES.reading);
-  let heard = Promise.withResolvers<void>();
+  const owner = randomUUID();
+  const ports = listening();
   const lost = Promise.withResolvers<unknown>();
-  await using _worker = await announceWorker(pool, scope, {
-    onWork: () => heard.resolve(),
-    onError: (error) => lost.resolve(error),
-  });
-  const [own] = await queue.lease(randomUUID(), 1, Date.now(), 3_600);
+  await using _worker = await announceWorker(pool, scope, owner, { ...ports, onError: lost.resolve });
+  const [own] = await queue.lease(owner, 1, Date.now(), 3_600);
   const holders = async (): Promise<number[]> => {
     const { rows } = await pool.query<{ pid: number }>(
       `select pid from pg_locks where locktype = 'advisory' and mode = 'ShareLock' and granted
@@ -66,15 +84,13 @@ test("a presence whose connection is ended comes back: the lock is held, work is
   };
   const [before, ...others] = await holders();
   assert.deepEqual(others, []);
-  heard = Promise.withResolvers();
   await pool.query("select pg_terminate_backend($1)", [before]);
   assert.match(String(await lost.promise), /terminat|connection/i);
-  await heard.promise;
+  await ports.heard();
   const [after] = await holders();
   assert.notEqual(after, before);
-  heard = Promise.withResolvers();
   await queue.due([meters[1]!.id], Date.now(), LANES.onDemand, "read");
-  await heard.promise;
+  await ports.heard();
   assert.deepEqual(
     (await queue.lease(randomUUID(), 2, Date.now(), 60)).map(({ meter }) => meter.id),
     [meters[1]!.id],

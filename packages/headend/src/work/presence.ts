@@ -1,14 +1,17 @@
 import type { Pool, PoolClient } from "pg";
 import type { Scope } from "../database/scope.ts";
 
-/** "mkwork" as a number: the advisory lock that every worker of a database holds shared for as long as it lives. */
-const LOCK = 0x6d6b_776f_726b;
+/** "work" as a number: the class of the advisory locks by which workers are known. */
+const LOCK_CLASS = 0x776f_726b;
 
 /** The channel on which whoever makes work says so. */
 export const WORK_CHANNEL = "meterkeep_work";
 
 /** How long to wait before a connection that was lost is sought again, and at most when that fails. */
 const PAUSE_MILLISECONDS = { first: 250, ceiling: 5_000 } as const;
+
+/** Between looks for workers that died: while somebody seems dead, and else. */
+const LOOK_MILLISECONDS = { suspicious: 1_000, calm: 5_000 } as const;
 
 export interface PresencePorts {
   /** Somebody made work, or may have while nobody listened. */
@@ -18,56 +21,55 @@ export interface PresencePorts {
 }
 
 /**
- * Says to the database that a worker lives here. A worker that finds itself alone knows that every lease is a dead one's
- * and frees them, so that a start after `kill -9` finds its work at once instead of when the leases run out. The epochs
- * stay: what the dead one may still have sent is fenced off as ever.
+ * Says to the database that the worker `owner` lives here, and frees what dead workers had leased: who is missing at two
+ * looks in a row is dead, since a worker that only lost its connection is back sooner. So work that was under way at a
+ * `kill -9` goes on after a second or two, here or at any other worker, instead of when its leases run out. The epochs stay:
+ * what the dead one may still have sent is fenced off as ever.
  *
  * The connection also hears when anybody made work, so that a worker that has none need not keep asking. When it breaks, it
- * is made anew until the worker is disposed of; nothing is freed then, for the leases are this worker's own.
+ * is made anew until the worker is disposed of.
  *
  * @throws when the first connection cannot be made
  */
 export async function announceWorker(
   pool: Pick<Pool, "connect">,
   scope: Scope,
+  owner: string,
   ports: PresencePorts,
 ): Promise<AsyncDisposable> {
-  const presence = new Presence(pool, ports);
-  await presence.announce(scope);
+  const presence = new Presence(pool, scope, owner, ports);
+  await presence.announce();
   return presence;
 }
 
 /**
  * The connection that a worker is known by.
  *
- * States: *present* (`#client` holds the lock and listens), *away* (it broke; a timer or an attempt brings it back),
+ * States: *present* (`#client` holds the lock, listens and looks), *away* (it broke; a timer or an attempt brings it back),
  * *ended*.
  */
 class Presence implements AsyncDisposable {
   readonly #pool: Pick<Pool, "connect">;
+  readonly #scope: Scope;
+  readonly #owner: string;
   readonly #ports: PresencePorts;
   #client: PoolClient | undefined;
   #timer: NodeJS.Timeout | undefined;
   #attempt: Promise<void> | undefined;
+  /** Workers that were missing at the last look. */
+  #missing: readonly string[] = [];
   #ended = false;
 
-  constructor(pool: Pick<Pool, "connect">, ports: PresencePorts) {
+  constructor(pool: Pick<Pool, "connect">, scope: Scope, owner: string, ports: PresencePorts) {
     this.#pool = pool;
+    this.#scope = scope;
+    this.#owner = owner;
     this.#ports = ports;
   }
 
-  async announce(scope: Scope): Promise<void> {
-    await this.#connect(async (client) => {
-      const { rows } = await client.query<{ alone: boolean }>("select pg_try_advisory_lock($1) as alone", [LOCK]);
-      if (rows[0]?.alone !== true) return;
-      await client.query(
-        `update work set leased_by = null, leased_until = null
-         where utility_id = $1 and island_id = $2 and leased_by is not null`,
-        [...scope.place],
-      );
-      // Shared first, so that there is no moment without; held twice does no harm, it ends with the connection.
-      await client.query("select pg_advisory_lock_shared($1), pg_advisory_unlock($1)", [LOCK]);
-    });
+  async announce(): Promise<void> {
+    await this.#connect();
+    this.#attempt = this.#look();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -79,11 +81,15 @@ class Presence implements AsyncDisposable {
     this.#client = undefined;
   }
 
-  async #connect(first?: (client: PoolClient) => Promise<void>): Promise<void> {
+  async #connect(): Promise<void> {
     const client = await this.#pool.connect();
     try {
-      await first?.(client);
-      await client.query("select pg_advisory_lock_shared($1)", [LOCK]);
+      // Shared, since the server may not have noticed yet that our last connection is gone.
+      await client.query("select pg_advisory_lock_shared($1, hashtext($2))", [LOCK_CLASS, this.#owner]);
+      await client.query("insert into workers values ($1, $2, $3) on conflict do nothing", [
+        ...this.#scope.place,
+        this.#owner,
+      ]);
       client.on("notification", this.#ports.onWork);
       client.on("error", (error) => this.#lost(client, error));
       await client.query(`listen ${WORK_CHANNEL}`);
@@ -92,6 +98,28 @@ class Presence implements AsyncDisposable {
       throw error;
     }
     this.#client = client;
+  }
+
+  /** Frees what those had leased who were missing last time and are missing still. */
+  async #look(): Promise<void> {
+    const client = this.#client;
+    if (client === undefined || this.#ended) return;
+    try {
+      const [utility, island] = this.#scope.place;
+      if (this.#missing.length > 0) {
+        const { rowCount } = await client.query(FREE, [utility, island, LOCK_CLASS, this.#missing]);
+        // Every worker hears of it, this one too.
+        if ((rowCount ?? 0) > 0) await client.query(`notify ${WORK_CHANNEL}`);
+      }
+      const { rows } = await client.query<{ owner: string }>(MISSING, [utility, island, LOCK_CLASS]);
+      this.#missing = rows.map(({ owner }) => owner);
+    } catch (error) {
+      // A connection that broke says so itself, and is made anew.
+      if (this.#client === client) this.#ports.onError(error);
+    }
+    if (this.#client !== client) return;
+    const { suspicious, calm } = LOOK_MILLISECONDS;
+    this.#after(this.#missing.length > 0 ? suspicious : calm, () => this.#look());
   }
 
   #lost(client: PoolClient, error: unknown): void {
@@ -103,15 +131,40 @@ class Presence implements AsyncDisposable {
   }
 
   #again(milliseconds: number): void {
+    this.#after(milliseconds, async () => {
+      try {
+        await this.#connect();
+      } catch (error) {
+        this.#ports.onError(error);
+        this.#again(Math.min(milliseconds * 2, PAUSE_MILLISECONDS.ceiling));
+        return;
+      }
+      // What was made meanwhile, nobody heard.
+      this.#ports.onWork();
+      await this.#look();
+    });
+  }
+
+  #after(milliseconds: number, then: () => Promise<void>): void {
     if (this.#ended) return;
+    clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
-      this.#attempt = this.#connect()
-        // What was made meanwhile, nobody heard.
-        .then(this.#ports.onWork)
-        .catch((error: unknown) => {
-          this.#ports.onError(error);
-          this.#again(Math.min(milliseconds * 2, PAUSE_MILLISECONDS.ceiling));
-        });
+      this.#attempt = then();
     }, milliseconds);
   }
 }
+
+/** Workers of a place, of class `$3`, whose lock nobody holds. */
+const IS_MISSING = `
+  w.utility_id = $1 and w.island_id = $2 and not exists (
+    select from pg_locks l
+    where l.locktype = 'advisory' and l.granted and l.objsubid = 2
+      and l.database = (select oid from pg_database where datname = current_database())
+      and l.classid = $3::bigint::oid and l.objid = (hashtext(w.owner::text)::bigint & 4294967295)::oid)`;
+
+const MISSING = `select w.owner from workers w where ${IS_MISSING}`;
+
+const FREE = `
+  with dead as (delete from workers w where ${IS_MISSING} and w.owner = any($4::uuid[]) returning w.owner)
+  update work set leased_by = null, leased_until = null
+  where utility_id = $1 and island_id = $2 and leased_by in (select owner from dead)`;
