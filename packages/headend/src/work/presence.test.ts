@@ -50,7 +50,8 @@ test("what a worker had leased that died is free again, here or at another; what
   );
   const next = { dueAt: now, lane: LANES.reading, attempts: 0 };
   assert.equal(await queue.release({ meter: lost!.meter.id, epoch: lost!.epoch }, next), false);
-  for (const { meter, epoch } of [held!, own!]) assert.equal(await queue.release({ meter: meter.id, epoch }, next), true);
+  for (const { meter, epoch } of [held!, own!])
+    assert.equal(await queue.release({ meter: meter.id, epoch }, next), true);
   const { rows } = await pool.query<{ owner: string }>("select owner from workers");
   assert.deepEqual(rows.map(({ owner }) => owner).sort(), [living, watching].sort());
 });
