@@ -97,8 +97,10 @@ export {
 export { REVOCATION_REASONS, type RevocationReason } from "./revocation/reasons.ts";
 export {
   REVOCATION_MOVES,
+  type OpenRemoval,
   type RevocationEffect,
   type RevocationMove,
+  type RevocationSubject,
   type StageDependencies,
   StagedRevocations,
 } from "./revocation/stages.ts";

@@ -2,8 +2,8 @@ import { c, type Infer } from "@meterkeep/dlms";
 import { STEP_OUTCOMES } from "./takeover.ts";
 import { longText, meterTitle, oneOf, record, shortText, time, wholeNumber } from "./wire.ts";
 
-/** Why a meter is enrolled: for the first time, since its certificates grow old, or because authorities have changed. */
-export const ENROLMENT_CAUSES = ["first", "renewal", "authorities", "demand", "compromise"] as const;
+/** Why a meter is enrolled: for the first time, since its certificates grow old, because authorities have changed, or to lose what was revoked. */
+export const ENROLMENT_CAUSES = ["first", "renewal", "authorities", "demand", "compromise", "revocation"] as const;
 export type EnrolmentCause = (typeof ENROLMENT_CAUSES)[number];
 
 /** The steps of an enrolment, in their order. They are steps of contacts: `TAKEOVER_STEPS` has them too. */
@@ -30,6 +30,8 @@ export const ENROLMENT_VERDICTS = [
   "enrolled",
   /** The same, but it will not give up certificates that are not ours. */
   "keeps-foreign",
+  /** What was revoked is not on it, and no authority issues for it now. */
+  "freed",
   "anchor-missing",
   "anchor-differs",
   "keeps-no-certificate",

@@ -58,6 +58,7 @@ export const CUSTODIAN_CALL_ERROR_CODES = [
   "ledger-halted",
   "pki-refused",
   "island-cut",
+  "identity-revoked",
   "head-end-invalid",
   "head-end-unknown",
   "backup-not-possible",

@@ -188,15 +188,15 @@ export const REVOCATION_STAGE_NAMES = ["refuse", "remove", "cut"] as const;
 export const REVOCATION_STATE_NAMES = ["planned", "running", "stopped", "done"] as const;
 export const REVOCATION_MOVE_NAMES = ["start", "stop", "next", "lift"] as const;
 
-/** What revoking an authority would do. */
-export const revocationEffectRequest = record({ authority: hexText });
+/** What revoking an authority would do, or one certificate of it. */
+export const revocationEffectRequest = record({ authority: hexText, serial: c.optional(hexText) });
 export const revocationEffect = record({
   authority: hexText,
   authorities: c.unsigned32,
   meters: c.unsigned32,
   certificates: c.unsigned32,
   extent: c.sequenceOf(record({ ...anyPlace, certificates: c.unsigned32, meters: c.unsigned32 }), { max: 4096 }),
-  /** Certificates of devices an hour, as measured; absent where too few were issued to say. */
+  /** Meters enrolled an hour, as measured; absent where too few were to say. */
   perHour: c.optional(c.float64),
   hours: c.optional(c.float64),
 });
@@ -209,6 +209,8 @@ export type RevocationEffectView = Infer<typeof revocationEffect>;
 export const revocationPlan = record({
   id: shortText,
   authority: hexText,
+  /** Of the one certificate that is revoked; absent where the whole authority is. */
+  serial: c.optional(hexText),
   reason: shortText,
   plannedBy: shortText,
   plannedAt: time,
@@ -223,7 +225,11 @@ export const revocationsResponse = record({
   /** Islands that are cut now. */
   cuts: c.sequenceOf(record({ ...anyPlace, plan: shortText, cutAt: time }), { max: 4096 }),
 });
-export const planRevocationRequest = record({ authority: hexText, reason: oneOf(CERTIFICATE_REASONS) });
+export const planRevocationRequest = record({
+  authority: hexText,
+  serial: c.optional(hexText),
+  reason: oneOf(CERTIFICATE_REASONS),
+});
 export const moveRevocationRequest = record({ plan: shortText, move: oneOf(REVOCATION_MOVE_NAMES) });
 
 /** Meters from which certificates are to be removed, of plans that are at that stage. */
@@ -233,7 +239,6 @@ export const certificateRemovalsResponse = record({
     max: 1000,
   }),
 });
-export const finishRemovalRequest = record({ plan: shortText, meter: meterTitle, outcome: shortText });
 
 /** A password that enrols once, for what it says and nothing else. */
 export const makeEnrolmentPasswordRequest = record({

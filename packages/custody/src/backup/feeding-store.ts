@@ -66,6 +66,7 @@ const MEMBERS: { readonly [P in FeedPort]: { readonly [M in keyof Ports[P]]: "re
     due: "reads",
     titles: "reads",
     counts: "reads",
+    pace: "reads",
     policy: "reads",
   },
   checkpoints: { add: "changes", cosign: "changes", last: "reads", list: "reads" },
@@ -93,7 +94,6 @@ const MEMBERS: { readonly [P in FeedPort]: { readonly [M in keyof Ports[P]]: "re
     revoked: "reads",
     extent: "reads",
     meters: "reads",
-    devicePace: "reads",
     endings: "reads",
     newest: "reads",
     addList: "changes",
@@ -111,6 +111,7 @@ const MEMBERS: { readonly [P in FeedPort]: { readonly [M in keyof Ports[P]]: "re
     list: "reads",
     removals: "reads",
     openRemovals: "reads",
+    plansOf: "reads",
     cuts: "reads",
   },
 };

@@ -1,9 +1,12 @@
 import { createPrivateKey, generateKeyPairSync, type KeyObject } from "node:crypto";
 import { SECURITY_SUITES } from "@meterkeep/dlms";
 import { publicKeyOctets, SecretKey } from "@meterkeep/dlms-node";
+import type { MeterPlace } from "../store/records.ts";
 import type { InstallationRecords } from "../store/store.ts";
 import type { Vault } from "../vault/vault.ts";
 import { ENROLLED_USES, type EnrolledUse } from "./journal.ts";
+
+type Place = Pick<MeterPlace, "utility" | "island">;
 
 /** A key pair of ours as a client of meters. */
 export interface ClientPair {
@@ -15,8 +18,11 @@ export interface ClientPair {
 export type ClientPairs = Readonly<Record<EnrolledUse, ClientPair>>;
 
 /**
- * Our own key pairs towards the meters of a utility, in each suite: made at first use and sealed into the vault. They sign
- * and agree inside this process alone, in associations that this process has built.
+ * Our own key pairs towards meters, in each suite: made at first use and sealed into the vault. They sign and agree inside
+ * this process alone, in associations that this process has built.
+ *
+ * A utility begins with one pair for each use. Where the certificate of one was revoked in an island, that island has
+ * pairs of its own from then on, by number: what was lost in one island changes nothing in another.
  */
 export class ClientKeys {
   readonly #vault: Pick<Vault, "sealNamed" | "unsealNamed">;
@@ -31,25 +37,44 @@ export class ClientKeys {
     this.#installation = installation;
   }
 
-  /** The pairs for a utility's meters of a suite. */
-  pairs(utility: string, suite: 1 | 2): Promise<ClientPairs> {
-    const name = `${suite}/${utility}`;
-    let open = this.#open.get(name);
-    if (open === undefined) {
-      open = this.#load(utility, suite);
-      this.#open.set(name, open);
-      open.catch(() => this.#open.delete(name));
-    }
+  /** The pairs for an island's meters of a suite. */
+  pairs(place: Place, suite: 1 | 2): Promise<ClientPairs> {
+    return this.#kept(place, suite, async () => this.#load(place, suite, await this.#number(place, suite)));
+  }
+
+  /** New pairs for an island's meters of a suite: the certificates of those before were revoked. */
+  renew(place: Place, suite: 1 | 2): Promise<ClientPairs> {
+    this.#open.delete(keptName(place, suite));
+    return this.#kept(place, suite, async () => this.#load(place, suite, (await this.#number(place, suite)) + 1));
+  }
+
+  #kept(place: Place, suite: 1 | 2, load: () => Promise<ClientPairs>): Promise<ClientPairs> {
+    const name = keptName(place, suite);
+    const known = this.#open.get(name);
+    if (known !== undefined) return known;
+    const open = load();
+    this.#open.set(name, open);
+    open.catch(() => this.#open.delete(name));
     return open;
   }
 
-  async #load(utility: string, suite: 1 | 2): Promise<ClientPairs> {
-    const pairs = await Promise.all(ENROLLED_USES.map((use) => this.#pair(utility, suite, use)));
+  /** The newest pairs that an island has. */
+  async #number(place: Place, suite: 1 | 2): Promise<number> {
+    const [first] = ENROLLED_USES;
+    let number = 1;
+    while ((await this.#installation.namedSecret(secretName(place, suite, first, number + 1))) !== undefined)
+      number += 1;
+    return number;
+  }
+
+  async #load(place: Place, suite: 1 | 2, number: number): Promise<ClientPairs> {
+    const pairs = await Promise.all(
+      ENROLLED_USES.map((use) => this.#pair(secretName(place, suite, use, number), suite)),
+    );
     return Object.fromEntries(ENROLLED_USES.map((use, at) => [use, pairs[at]])) as unknown as ClientPairs;
   }
 
-  async #pair(utility: string, suite: 1 | 2, use: EnrolledUse): Promise<ClientPair> {
-    const name = `client-key-1/${suite}/${use}/${utility}`;
+  async #pair(name: string, suite: 1 | 2): Promise<ClientPair> {
     const stored =
       (await this.#installation.namedSecret(name)) ??
       (await this.#installation.insertNamedSecret(name, await this.#fresh(name, suite)));
@@ -65,4 +90,13 @@ export class ClientKeys {
     using secret = SecretKey.take(privateKey.export({ format: "der", type: "pkcs8" }));
     return await this.#vault.sealNamed(name, secret);
   }
+}
+
+function keptName({ utility, island }: Place, suite: 1 | 2): string {
+  return JSON.stringify([utility, island, suite]);
+}
+
+function secretName({ utility, island }: Place, suite: 1 | 2, use: EnrolledUse, number: number): string {
+  const owner = number === 1 ? utility : `${utility}/${island}`;
+  return `client-key-${number}/${suite}/${use}/${owner}`;
 }

@@ -25,7 +25,7 @@ import { takeoverStateOf } from "../takeover/view.ts";
 import type { Call, Happened } from "./calls.ts";
 import type { ClientKeys } from "./client-keys.ts";
 import { believedKeys } from "./identity.ts";
-import type { EnrolmentEffect, EnrolmentEvent, EnrolmentJournal } from "./journal.ts";
+import type { CertificateName, EnrolmentEffect, EnrolmentEvent, EnrolmentJournal } from "./journal.ts";
 import { ENROLLED_USES, isOver, newEnrolment } from "./journal.ts";
 import { LiveEnrolment } from "./live-enrolment.ts";
 import { step } from "./machine.ts";
@@ -35,13 +35,15 @@ import { NotCertified } from "./meter-authority.ts";
 /** A contact that nobody advances for so long is over. */
 const IDLE_MILLISECONDS = 120_000;
 const MOST_CONTACTS = 20_000;
+/** When to ask again where the removal that a contact is for was stopped. */
+const STOPPED_MILLISECONDS = 30_000;
 /** When to ask again where keys are not settled, or no authority is there. */
 const LATER_MILLISECONDS = 600_000;
 
 /** What enrolments need beyond any conversation. */
 export interface EnrolmentContactDependencies extends ConversationDependencies {
   readonly pace: Pace;
-  readonly authority: Pick<MeterAuthority, "chain" | "certify" | "retire">;
+  readonly authority: Pick<MeterAuthority, "chain" | "certify" | "retire" | "removalsOf" | "isAwaited" | "freed">;
   readonly clientKeys: Pick<ClientKeys, "pairs">;
 }
 
@@ -137,7 +139,11 @@ export class EnrolmentContacts {
     let chain: MeterChain;
     try {
       keys = settledKeys(file);
-      chain = await authority.chain(file.meter, suiteOf(file));
+      const isFreeing = (await authority.removalsOf(title, [])).length > 0;
+      // Between a stop and the next start nothing is removed; what has begun as a removal waits too.
+      if (plan.cause === "revocation" && !isFreeing && (await authority.isAwaited(title)))
+        return { ...later, milliseconds: STOPPED_MILLISECONDS };
+      chain = await authority.chain(file.meter, suiteOf(file), isFreeing);
     } catch (error) {
       if (error instanceof CallRefusal || error instanceof NotCertified) return later;
       throw error;
@@ -211,7 +217,7 @@ export class EnrolmentContacts {
     const facts = meterFacts(file.meter.profile);
     if (by === "keys") return Association.secured(file.meter, facts, keys, clientTitle(utility), random);
     const suite = suiteOf(file);
-    const pairs = await clientKeys.pairs(utility, suite);
+    const pairs = await clientKeys.pairs(file.meter, suite);
     const parties = { suite, title: clientTitle(utility), pairs, believed: believedKeys(journal) };
     return Association.signing(file.meter, facts, keys, parties, random);
   }
@@ -228,6 +234,7 @@ export class EnrolmentContacts {
     const at = now();
     const rules = { chain: live.chain, pace };
     const [journal, ...effects] = step(live.journal, { ...event, at } as EnrolmentEvent, rules);
+    if (event.kind === "listed") await this.#freed(live, journal, event.certificates);
     const certify = effects.find((effect): effect is Effect<"certify"> => effect.kind === "certify");
     if (certify !== undefined) {
       await this.#commit(live, journal, effects, []);
@@ -247,6 +254,18 @@ export class EnrolmentContacts {
     if (file === undefined) throw new CallRefusal("unknown-meter", `meter ${live.meter.systemTitle} is gone`);
     const { next, milliseconds, step: name } = close;
     return { kind: "close", next, milliseconds, state: takeoverStateOf(file), step: name };
+  }
+
+  /** What a meter says that it holds ends the removals that have nothing left to take from it. */
+  async #freed(live: LiveEnrolment, journal: EnrolmentJournal, held: readonly CertificateName[]): Promise<void> {
+    const { authority } = this.#dependencies;
+    const own = new Set(Object.values(journal.believed).flatMap((all) => all.map(({ serial }) => serial)));
+    const serials = held.map(({ serial }) => serial).filter((serial) => !own.has(serial));
+    const title = live.meter.systemTitle;
+    for (const { plan, held: left } of await authority.removalsOf(title, serials)) {
+      if (left.length === 0) await authority.freed(plan, title, "it holds none of them");
+      else if (journal.swept) await authority.freed(plan, title, `it will not give up ${left.length} of them`);
+    }
   }
 
   async #certified(live: LiveEnrolment, { use, key }: Effect<"certify">): Promise<Happened> {
@@ -361,10 +380,15 @@ function planMarks(plan: EnrolmentRecord, record: TakeoverRecord, journal: Enrol
       enrolment: plan.enrolment,
       begunAt: openedAt,
       endedAt: closedAt === undefined ? undefined : at,
-      outcome: closedAt === undefined ? undefined : journal.proven ? "enrolled" : "failed",
+      outcome: closedAt === undefined ? undefined : outcomeOf(journal),
       expiresAt: closedAt === undefined || ends.length === 0 ? undefined : Math.min(...ends),
     },
   ];
+}
+
+function outcomeOf({ proven, verdict }: EnrolmentJournal): NonNullable<EnrolmentRecord["outcome"]> {
+  if (verdict === "freed") return "freed";
+  return proven ? "enrolled" : "failed";
 }
 
 /** What is asked of a meter that changes it has an entry of its own before it is sealed. */

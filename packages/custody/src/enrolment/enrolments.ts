@@ -34,6 +34,7 @@ const CAUSE_RISK: Readonly<Record<EnrolmentCause, number>> = {
   authorities: 150,
   demand: 200,
   compromise: 1000,
+  revocation: 2000,
 };
 
 /** What enrolments are planned with. */
@@ -70,6 +71,11 @@ export class Enrolments {
     await committer.submit({ entries: [entry(now(), "enrolments-asked", caller.name, asked)] });
     const planned = await this.#plan(cause, meters.map(systemTitleText), caller.name, Number.MAX_SAFE_INTEGER);
     return { planned };
+  }
+
+  /** Plans contacts that free these meters of what was revoked; those that have an enrolment open lose it in that. */
+  async free(meters: readonly string[]): Promise<number> {
+    return this.#plan("revocation", meters, "policy", meters.length);
   }
 
   /** A meter has been taken over: its enrolment comes next, where it can have one. */

@@ -28,6 +28,10 @@ export interface Chain {
   readonly anchor: ChainCertificate;
   /** In the order in which a meter can verify them: authorities from above, then our own client certificates. */
   readonly items: readonly ChainCertificate[];
+  /** Whether an authority issues for them now. Where none does, a meter is only freed of what it is not to hold. */
+  readonly issues: boolean;
+  /** Authorities that are being revoked: a key that one of them certified is not kept. */
+  readonly distrusted: readonly string[];
 }
 
 /** A certificate of a meter's own. */

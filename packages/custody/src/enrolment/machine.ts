@@ -1,4 +1,4 @@
-import { type EnrolmentEvent, type EnrolmentJournal, isOver } from "./journal.ts";
+import { type EnrolmentEvent, type EnrolmentJournal, isOver, type Slot } from "./journal.ts";
 import {
   closed,
   contactOf,
@@ -60,7 +60,7 @@ function contactAsked(
   const journal = underChain({ ...before, contact: undefined }, rules);
   if (isOver(journal)) return [journal, { kind: "nothing" }];
   if (at < journal.notBefore) return [journal, { kind: "wait", milliseconds: journal.notBefore - at }];
-  const by = isInPlace(journal) && journal.swept ? "signature" : "keys";
+  const by = rules.chain.issues && journal.swept && isInPlace(journal, rules.chain) ? "signature" : "keys";
   const name = by === "keys" ? "enrolment-association" : "prove-signature";
   const stage = by === "keys" ? "associating" : "proving";
   return [
@@ -73,7 +73,12 @@ function contactAsked(
 function underChain(journal: EnrolmentJournal, { chain }: EnrolmentRules): EnrolmentJournal {
   if (journal.chain === chain.id) return journal;
   const items = Object.fromEntries(chain.items.map(({ id }) => [id, { state: "missing", rounds: 0 } as const]));
-  return { ...journal, chain: chain.id, anchor: "unchecked", items, swept: false, sweeps: 0, foreign: [], kept: [] };
+  const isKept = ({ credential }: Slot) => credential === undefined || !chain.distrusted.includes(credential.authority);
+  const slots = journal.slots.map((slot) =>
+    chain.issues && !isKept(slot) ? ({ use: slot.use, stage: "due", rounds: 0 } as const) : slot,
+  );
+  const unseen = { anchor: "unchecked", swept: false, sweeps: 0, foreign: [], kept: [] } as const;
+  return { ...journal, ...unseen, chain: chain.id, items, slots };
 }
 
 function lost(journal: EnrolmentJournal, { at, reason }: EventOf<"lost">, rules: EnrolmentRules): Enrolled {

@@ -1,18 +1,20 @@
 import { createHash } from "node:crypto";
 import { fromHex, SECURITY_SUITES, type SystemTitle, systemTitleText, toHex } from "@meterkeep/dlms";
 import {
+  type AuthorityRecord,
   type Certificate,
   decodeCertificate,
   keyIdentifier,
   nameOctets,
   nameText,
+  type OpenRemoval,
   PkiError,
   type PkiErrorCode,
 } from "@meterkeep/pki";
 import { profileOf } from "../pki/development-tree.ts";
-import type { Pki } from "../pki/open-pki.ts";
+import { isIssuerOf, type Pki } from "../pki/open-pki.ts";
 import type { MeterPlace } from "../store/records.ts";
-import type { ClientKeys } from "./client-keys.ts";
+import type { ClientKeys, ClientPairs } from "./client-keys.ts";
 import {
   type CertificateName,
   type Chain,
@@ -20,9 +22,11 @@ import {
   type Credential,
   ENROLLED_USES,
   type EnrolledUse,
+  type EnrolmentJournal,
 } from "./journal.ts";
 
 type Place = Pick<MeterPlace, "utility" | "island">;
+type MeterPki = Pick<Pki, "authorities" | "issuerFor" | "store" | "now" | "revocations">;
 
 /** A chain with the octets of its certificates. */
 export interface MeterChain extends Chain {
@@ -45,14 +49,16 @@ export interface IssuedCertificate {
   readonly octets: Uint8Array;
 }
 
-/** Why a certificate is not issued: `isFinal` where asking again will not help. */
+/** Why a certificate is not issued: `isFinal` where asking again will not help, `wasRevoked` where another key would. */
 export class NotCertified extends Error {
   readonly isFinal: boolean;
+  readonly wasRevoked: boolean;
 
-  constructor(message: string, isFinal: boolean, options?: ErrorOptions) {
+  constructor(message: string, isFinal: boolean, options?: ErrorOptions & { readonly wasRevoked?: boolean }) {
     super(message, options);
     this.name = "NotCertified";
     this.isFinal = isFinal;
+    this.wasRevoked = options?.wasRevoked === true;
   }
 }
 
@@ -70,13 +76,13 @@ const MOST_OF_A_KEY = 16;
  * for keys, each at most once however often it is asked for.
  */
 export class MeterAuthority {
-  readonly #pki: Pick<Pki, "authorities" | "issuerFor" | "store" | "now">;
+  readonly #pki: MeterPki;
   readonly #clientKeys: ClientKeys;
   readonly #clientTitle: (utility: string) => SystemTitle;
   readonly #chains = new Map<string, { readonly at: number; readonly chain: Promise<MeterChain> }>();
 
   constructor(
-    pki: Pick<Pki, "authorities" | "issuerFor" | "store" | "now">,
+    pki: MeterPki,
     clientKeys: ClientKeys,
     clientTitle: (utility: string) => SystemTitle,
   ) {
@@ -85,11 +91,16 @@ export class MeterAuthority {
     this.#clientTitle = clientTitle;
   }
 
-  /** What meters of a place and suite trust and are given. @throws NotCertified where no authority issues for them */
-  chain(place: Place, suite: 1 | 2): Promise<MeterChain> {
+  /**
+   * What meters of a place and suite trust and are given.
+   *
+   * @param isFresh whether it must be as it is now, and not as it was a minute ago
+   * @throws NotCertified where there is no authority for them
+   */
+  chain(place: Place, suite: 1 | 2, isFresh = false): Promise<MeterChain> {
     const name = JSON.stringify([place.utility, place.island, suite]);
     const known = this.#chains.get(name);
-    if (known !== undefined && this.#pki.now() - known.at < KEEP_MILLISECONDS) return known.chain;
+    if (!isFresh && known !== undefined && this.#pki.now() - known.at < KEEP_MILLISECONDS) return known.chain;
     const chain = this.#chain({ utility: place.utility, island: place.island }, suite);
     this.#chains.set(name, { at: this.#pki.now(), chain });
     chain.catch(() => this.#chains.delete(name));
@@ -116,8 +127,11 @@ export class MeterAuthority {
       const title = systemTitleText(device);
       if (found.some((one) => one.systemTitle !== title || one.profile !== profile.name))
         throw new NotCertified("another device, or another use, has a certificate for this key", true);
-      if (found.some(({ revokedAt }) => revokedAt !== undefined))
-        throw new NotCertified("a certificate for this key was revoked", true);
+      // An authority that fell took certificates with it whose keys are as good as they were.
+      const isSpoilt = (one: (typeof found)[number]) =>
+        one.revokedAt !== undefined && (one.authority === authority || one.reason === "keyCompromise");
+      if (found.some(isSpoilt))
+        throw new NotCertified("a certificate for this key was revoked", true, { wasRevoked: true });
       const before = found.find((one) => one.authority === authority && one.octets !== undefined);
       if (before?.octets !== undefined) return issuedOf(decodeCertificate(before.octets), authority, name);
       const subject = { systemTitle: device };
@@ -126,19 +140,51 @@ export class MeterAuthority {
     });
   }
 
+  /** Those of a meter's certificates that were not revoked. */
+  async standing(believed: EnrolmentJournal["believed"]): Promise<EnrolmentJournal["believed"]> {
+    const { registry } = this.#pki.store;
+    const standing = (all: readonly Credential[]) =>
+      Promise.all(
+        all.map(async (one) => ((await registry.isRevoked(one.authority, one.serial)) ? [] : [one])),
+      ).then((found) => found.flat());
+    const [digitalSignature, keyAgreement] = await Promise.all([
+      standing(believed.digitalSignature),
+      standing(believed.keyAgreement),
+    ]);
+    return { digitalSignature, keyAgreement };
+  }
+
   /** Revokes a certificate that its meter is proven not to use any more; again is as good as once. */
   async retire({ authority, serial }: Credential): Promise<void> {
     await this.#pki.authorities.revokeAll(authority, [serial], "superseded", ENROLMENT_REQUESTER);
   }
 
+  /**
+   * What a meter still has to lose, by each revocation that is removing certificates now.
+   *
+   * @param serials of what it says that it holds and that is not its own
+   */
+  removalsOf(title: string, serials: readonly string[]): Promise<readonly OpenRemoval[]> {
+    return this.#pki.revocations.removalsOf(title, serials);
+  }
+
+  /** Whether a revocation has planned to free a meter and has not, running or not. */
+  async isAwaited(title: string): Promise<boolean> {
+    return (await this.#pki.store.plans.plansOf(title)).length > 0;
+  }
+
+  /** A meter has lost what a revocation takes from it, or will not. */
+  freed(plan: string, title: string, outcome: string): Promise<void> {
+    return this.#pki.revocations.freed(plan, title, outcome, ENROLMENT_REQUESTER);
+  }
+
   async #chain(place: Place, suite: 1 | 2): Promise<MeterChain> {
     const { curve } = SECURITY_SUITES[suite];
-    const line = await refusals(async () =>
-      this.#pki.authorities.lineOf((await this.#pki.issuerFor(place, curve)).authority),
-    );
+    const { line, issues } = await refusals(() => this.#line(place, curve));
     const [anchor, ...below] = line.map(({ certificate }) => certificate).reverse();
     if (anchor === undefined) throw new NotCertified("no authority issues for this island", false);
-    const clients = await this.#clientCertificates(place, suite);
+    const clients = issues ? await this.#clientCertificates(place, suite) : [];
+    const distrusted = await this.#distrusted();
     const octets = new Map<string, Uint8Array>();
     const named = (role: ChainCertificate["role"]) => (certificate: Uint8Array) => {
       const decoded = decodeCertificate(certificate);
@@ -148,12 +194,47 @@ export class MeterAuthority {
     };
     const items = [...below.map(named("authority")), ...clients.map(named("client"))];
     const root = named("anchor")(anchor);
-    const id = certificateId(Buffer.from([root, ...items].map((one) => one.id).join()));
-    return { id, anchor: root, items, octets };
+    const id = certificateId(Buffer.from(JSON.stringify([[root, ...items].map((one) => one.id), issues, distrusted])));
+    return { id, anchor: root, items, octets, issues, distrusted };
+  }
+
+  /** From the authority that issues for a place to its root; where none does, what stands of the line of the last one. */
+  async #line(
+    place: Place,
+    curve: "P-256" | "P-384",
+  ): Promise<{ readonly line: readonly AuthorityRecord[]; readonly issues: boolean }> {
+    const { authorities, issuerFor, revocations } = this.#pki;
+    try {
+      return { line: await authorities.lineOf((await issuerFor(place, curve)).authority), issues: true };
+    } catch (error) {
+      if (!(error instanceof PkiError && error.code === "authority-unknown")) throw error;
+      const last = (await authorities.all()).findLast((one) => isIssuerOf(one, place, curve));
+      if (last === undefined) throw error;
+      const line = await authorities.lineOf(last.authority);
+      const held = await Promise.all(line.map(({ authority }) => revocations.heldBy([authority])));
+      // What lies below an authority that is being revoked falls with it.
+      return { line: line.slice(held.findLastIndex((why) => why !== undefined) + 1), issues: false };
+    }
+  }
+
+  /** Every authority that is being revoked, or was, with those below it. */
+  async #distrusted(): Promise<readonly string[]> {
+    const { revocations } = this.#pki;
+    const fallen = (await revocations.list()).filter(({ serial }) => serial === undefined);
+    const below = await Promise.all(fallen.map(({ authority }) => revocations.below(authority)));
+    return [...new Set(below.flat())].sort();
   }
 
   async #clientCertificates(place: Place, suite: 1 | 2): Promise<Uint8Array[]> {
-    const pairs = await this.#clientKeys.pairs(place.utility, suite);
+    try {
+      return await this.#certifiedClients(place, suite, await this.#clientKeys.pairs(place, suite));
+    } catch (error) {
+      if (!(error instanceof NotCertified && error.wasRevoked)) throw error;
+      return this.#certifiedClients(place, suite, await this.#clientKeys.renew(place, suite));
+    }
+  }
+
+  async #certifiedClients(place: Place, suite: 1 | 2, pairs: ClientPairs): Promise<Uint8Array[]> {
     const device = this.#clientTitle(place.utility);
     const certificates: Uint8Array[] = [];
     for (const use of ENROLLED_USES) {

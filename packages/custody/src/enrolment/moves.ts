@@ -82,11 +82,12 @@ export function nameOf({ serial, issuer }: CertificateName): CertificateName {
   return { serial, issuer };
 }
 
-export function isInPlace({ items, slots, anchor }: EnrolmentJournal): boolean {
+/** Whether everything is on the meter that is to be there: its own pairs too, where an authority certifies them. */
+export function isInPlace({ items, slots, anchor }: EnrolmentJournal, { issues }: Pick<Chain, "issues">): boolean {
   return (
     anchor === "verified" &&
     Object.values(items).every(({ state }) => state === "held") &&
-    slots.every(({ stage }) => stage === "held")
+    (!issues || slots.every(({ stage }) => stage === "held"))
   );
 }
 

@@ -45,13 +45,16 @@ export function proceed(journal: EnrolmentJournal, { chain }: EnrolmentRules): E
         item.id,
       );
   }
-  for (const slot of slots) if (slot.stage !== "held") return furnish(journal, slot);
+  const wanting = chain.issues ? slots.find(({ stage }) => stage !== "held") : undefined;
+  if (wanting !== undefined) return furnish(journal, wanting);
   if (foreign.length > 0) {
     const certificate = foreign[0] as CertificateName;
     return doing(journal, "removing", { kind: "remove", step: "remove-certificate", certificate });
   }
   if (!swept) return doing(journal, "listing", { kind: "list", step: "certificate-list" });
-  return releasing(journal);
+  if (chain.issues) return releasing(journal);
+  const verdict = journal.kept.length === 0 ? "freed" : "keeps-foreign";
+  return conclude(journal, verdict, "no authority issues for it now");
 }
 
 /** The next thing to do for one key pair. Where a call may have been applied the journal says so before it leaves. */
@@ -178,8 +181,10 @@ export function listed(
   );
   const seen = noted(journal, at, foreign.length === 0 ? "passed" : "failed", listDetail(certificates, foreign));
   const next = inContact({ ...seen, items }, { listed: true });
-  if (!isInPlace(next)) return proceed({ ...next, foreign: [] }, rules);
-  const gone = next.slots.find(({ credential }) => credential !== undefined && !has(credential));
+  if (!isInPlace(next, chain)) return proceed({ ...next, foreign: [] }, rules);
+  const gone = chain.issues
+    ? next.slots.find(({ credential }) => credential !== undefined && !has(credential))
+    : undefined;
   if (gone !== undefined) {
     const why = `its certificate for ${WORDS[gone.use]} is not among those it names`;
     return ownCompared(inContact(next, { acknowledged: true }), at, gone, undefined, why, rules);

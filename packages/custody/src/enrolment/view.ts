@@ -36,6 +36,7 @@ function phaseOf(file: MeterFile, journal: EnrolmentJournal | undefined): Enrolm
   if (!canBeEnrolled(file)) return "not-applicable";
   const { enrolment: plan } = file;
   if (plan === undefined) return "waiting";
+  if (plan.outcome === "freed") return "waiting";
   if (plan.endedAt !== undefined) return plan.outcome === "enrolled" ? "enrolled" : "failed";
   return journal === undefined ? "planned" : "under-way";
 }
@@ -114,6 +115,8 @@ function verdictSentence({ verdict, kept, steps }: EnrolmentJournal): string {
       return "It has certificates of our own authorities, octet for octet, and has proven both private keys: it signs, and nothing foreign is on it.";
     case "keeps-foreign":
       return `It is enrolled and signs, but will not give up ${kept.length} certificates that are not ours: who issued them may speak to it. Where they are anchors, ${ANCHOR_WAY_OUT}.`;
+    case "freed":
+      return "What was revoked is not on it any more. No authority issues for it now: it is refused until one does and it is enrolled anew.";
     case "anchor-missing":
       return `It was not made with our root as its trust anchor; ${ANCHOR_WAY_OUT}.`;
     case "anchor-differs":

@@ -49,6 +49,8 @@ export interface PkiParts {
   readonly journalFolder: string;
   readonly options: PkiOptions;
   readonly now: () => number;
+  /** Meters that are enrolled an hour, as measured. */
+  readonly pace: () => Promise<number | undefined>;
   readonly onFailure: (error: unknown) => void;
 }
 
@@ -113,7 +115,7 @@ export async function openPki(parts: PkiParts): Promise<Pki> {
   const record = (kind: string, principal: string, body: Readonly<Record<string, unknown>>) =>
     committer.submit({ entries: [{ at: now(), kind, principal, utility: "*", island: "*", body }] });
   const newId = () => randomBytes(6).toString("hex");
-  const revocations: StagedRevocations = new StagedRevocations({ store, authorities, record, newId, now });
+  const revocations: StagedRevocations = new StagedRevocations({ store, authorities, record, newId, now, pace: parts.pace });
   const publisher: Publisher = new Publisher(authorities, store.registry, { addressOf, now });
   const strange: number[] = [];
   await replayRevocations(
@@ -152,13 +154,13 @@ export async function openPki(parts: PkiParts): Promise<Pki> {
       }
       return found;
     },
-    issuerFor: async ({ utility, island }, curve) => {
-      const profile = curve === "P-256" ? "issuing-p256" : "issuing-p384";
-      const fitting = (await authorities.all()).filter(
-        (one) => one.profile === profile && one.utility === utility && one.island === island,
-      );
-      for (const one of fitting.toReversed()) if ((await revocations.heldBy([one.authority])) === undefined) return one;
-      throw new PkiError("authority-unknown", `no authority issues for ${utility}/${island} on ${curve}`);
+    issuerFor: async (place, curve) => {
+      const fitting = (await authorities.all()).filter((one) => isIssuerOf(one, place, curve));
+      for (const one of fitting.toReversed()) {
+        const line = (await authorities.lineOf(one.authority)).map(({ authority }) => authority);
+        if ((await revocations.heldBy(line)) === undefined) return one;
+      }
+      throw new PkiError("authority-unknown", `no authority issues for ${place.utility}/${place.island} on ${curve}`);
     },
     assignments: () => table.current(),
     assign: async (rows, principal) => {
@@ -180,6 +182,16 @@ export async function openPki(parts: PkiParts): Promise<Pki> {
       return tending;
     },
   };
+}
+
+/** Whether an authority is there to issue for the meters of a place on a curve, held or not. */
+export function isIssuerOf(
+  { profile, utility, island }: Pick<AuthorityRecord, "profile" | "utility" | "island">,
+  place: TreePlace,
+  curve: "P-256" | "P-384",
+): boolean {
+  const wanted = curve === "P-256" ? "issuing-p256" : "issuing-p384";
+  return profile === wanted && utility === place.utility && island === place.island;
 }
 
 /** The newest scheme's authority: it signs tables of assignments. */

@@ -44,7 +44,6 @@ export type PkiService = Pick<
   | "moveRevocation"
   | "revocations"
   | "certificateRemovals"
-  | "finishRemoval"
   | "makeEnrolmentPassword"
 >;
 

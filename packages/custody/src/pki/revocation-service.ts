@@ -9,7 +9,7 @@ const PAGE_METERS = 1000;
 
 /** The methods of revocations in stages. */
 export function revocationService(
-  { revocations, store, record, now, tend, onFailure }: Pki,
+  { revocations, store, tend, onFailure }: Pki,
   changes: Pick<Changes, "require">,
 ): Pick<
   CustodianService,
@@ -18,12 +18,14 @@ export function revocationService(
   | "moveRevocation"
   | "revocations"
   | "certificateRemovals"
-  | "finishRemoval"
   | "authorityMeters"
 > {
   return {
-    revocationEffect: async ({ authority }) => {
-      const { authorities, meters, certificates, extent, perHour, hours } = await revocations.effect(authority);
+    revocationEffect: async ({ authority, serial }) => {
+      const { authorities, meters, certificates, extent, perHour, hours } = await revocations.effect({
+        authority,
+        serial,
+      });
       return {
         authority,
         authorities: authorities.length,
@@ -39,11 +41,12 @@ export function revocationService(
       const page = await store.registry.meters(below, after && systemTitleText(after), PAGE_METERS);
       return { meters: page.map((one) => systemTitle(fromHex(one.systemTitle))) };
     },
-    planRevocation: async ({ authority, reason }, caller) => {
+    planRevocation: async ({ authority, serial, reason }, caller) => {
       // What it would do is refused before people are asked to agree to it.
-      await revocations.effect(authority);
-      await changes.require("revoke-authority", { authority, reason }, caller);
-      return planView(await revocations.plan(authority, reason as RevocationReason, caller.name));
+      await revocations.effect({ authority, serial });
+      const agreed = { authority, ...(serial !== undefined && { certificate: serial }), reason };
+      await changes.require("revoke-authority", agreed, caller);
+      return planView(await revocations.plan({ authority, serial }, reason as RevocationReason, caller.name));
     },
     moveRevocation: async ({ plan, move }, caller) => {
       const stage = await revocations.stageAfter(plan, move);
@@ -59,22 +62,13 @@ export function revocationService(
       cuts: [...(await store.plans.cuts())],
     }),
     certificateRemovals: async ({ after, limit }) => {
-      const running = (await revocations.list()).filter(
-        ({ stage, state }) => stage === "remove" && state === "running",
-      );
       const removals = [];
-      for (const { id, authority } of running) {
+      for (const { id, authority } of await revocations.removing()) {
         const page = await store.plans.removals(id, after && systemTitleText(after), Math.min(limit, PAGE_METERS));
         for (const { plan, systemTitle: title, utility, island } of page)
           removals.push({ plan, authority, meter: systemTitle(fromHex(title)), utility, island });
       }
       return { removals: removals.slice(0, Math.min(limit, PAGE_METERS)) };
-    },
-    finishRemoval: async ({ plan, meter, outcome }, caller) => {
-      const title = systemTitleText(meter);
-      await record("certificates-removed", caller.name, { plan, meter: title, outcome });
-      await store.plans.finishRemoval(plan, title, now(), outcome);
-      return {};
     },
   };
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { systemTitle, toHex } from "@meterkeep/dlms";
+import { systemTitle, systemTitleText, toHex } from "@meterkeep/dlms";
 import {
   decodeCertificate,
   openCrl,
@@ -44,13 +44,14 @@ test("what revoking an authority would do is said before anything is done: meter
     await issueMeters(bench);
     bench.now += HOUR;
     const authority = await issueMeters(bench);
-    const effect = await bench.pki.revocations.effect(authority);
+    bench.pace = METERS / 2;
+    const effect = await bench.pki.revocations.effect({ authority });
     assert.deepEqual([effect.meters, effect.certificates], [METERS, 2 * METERS]);
     assert.deepEqual(effect.extent, [{ ...PLACE, certificates: 2 * METERS, meters: METERS }]);
-    assert.deepEqual([effect.perHour, effect.hours], [2 * METERS, 1]);
+    assert.deepEqual([effect.perHour, effect.hours], [METERS / 2, 2]);
     assert.equal(bench.now - before, HOUR);
     const scheme = (await bench.pki.authorities.all()).find(({ profile }) => profile === "scheme")!;
-    assert.equal((await bench.pki.revocations.effect(scheme.authority)).meters, METERS, "all below it");
+    assert.equal((await bench.pki.revocations.effect({ authority: scheme.authority })).meters, METERS, "all below it");
     assert.equal(await bench.pki.revocations.heldBy([authority]), undefined, "nothing is done");
   }));
 
@@ -96,7 +97,7 @@ test("a process may die at every write of a revocation: started again it goes on
           }
         };
         const planOf = async () => (await bench.pki.revocations.list())[0]!;
-        await insist(() => bench.pki.revocations.plan(authority, "cACompromise", "person"));
+        await insist(() => bench.pki.revocations.plan({ authority }, "cACompromise", "person"));
         for (const stage of ["refuse", "remove", "cut"] as const) {
           const plan = await planOf();
           if (stage === "refuse") await insist(() => bench.pki.revocations.move(plan.id, "start", "person"));
@@ -122,8 +123,8 @@ test("a stage is stopped and goes on where it stood, and none is skipped", () =>
   withTestPki(async (bench) => {
     const authority = await issueMeters(bench);
     const { revocations } = bench.pki;
-    const { id } = await revocations.plan(authority, "superseded", "person");
-    await assert.rejects(revocations.plan(authority, "superseded", "person"), code("revocation-refused"));
+    const { id } = await revocations.plan({ authority }, "superseded", "person");
+    await assert.rejects(revocations.plan({ authority }, "superseded", "person"), code("revocation-refused"));
     await assert.rejects(revocations.move(id, "next", "person"), code("revocation-refused"));
     await revocations.move(id, "start", "person");
     await revocations.move(id, "stop", "person");
@@ -164,8 +165,8 @@ test("nothing of the tree changes before people have agreed, and stopping needs 
     const adopted = { ...place, profile: "root", parent: undefined, keyName: undefined, certificate };
     await assert.rejects(service.adoptAuthority(adopted, OPERATOR), required);
     await assert.rejects(service.setAssignments({ rows: [] }, OPERATOR), required);
-    await assert.rejects(service.planRevocation({ authority, reason: "superseded" }, OPERATOR), required);
-    const { id } = await bench.pki.revocations.plan(authority, "superseded", "person");
+    await assert.rejects(service.planRevocation({ authority, serial: undefined, reason: "superseded" }, OPERATOR), required);
+    const { id } = await bench.pki.revocations.plan({ authority }, "superseded", "person");
     await assert.rejects(service.moveRevocation({ plan: id, move: "start" }, OPERATOR), required);
     await bench.pki.revocations.move(id, "start", "person");
     assert.equal((await service.moveRevocation({ plan: id, move: "stop" }, OPERATOR)).state, "stopped");
@@ -186,7 +187,7 @@ test("in PostgreSQL the stages are the same, and meters are given out once", () 
       async (bench) => {
         const authority = await issueMeters(bench);
         const service = pkiService(bench.pki, agreed);
-        const plan = await service.planRevocation({ authority, reason: "cACompromise" }, OPERATOR);
+        const plan = await service.planRevocation({ authority, serial: undefined, reason: "cACompromise" }, OPERATOR);
         await service.moveRevocation({ plan: plan.id, move: "start" }, OPERATOR);
         await bench.pki.tend();
         await service.moveRevocation({ plan: plan.id, move: "next" }, OPERATOR);
@@ -195,7 +196,7 @@ test("in PostgreSQL the stages are the same, and meters are given out once", () 
           removals.map(({ meter }) => toHex(meter)),
           [1, 2, 3, 4, 5].map((number) => toHex(testTitle(number))),
         );
-        await service.finishRemoval({ plan: plan.id, meter: systemTitle(testTitle(1)), outcome: "removed" }, OPERATOR);
+        await bench.pki.revocations.freed(plan.id, systemTitleText(systemTitle(testTitle(1))), "gone", "test");
         const rest = await service.certificateRemovals({ after: undefined, limit: 100 }, OPERATOR);
         assert.equal(rest.removals.length, METERS - 1);
         await service.moveRevocation({ plan: plan.id, move: "next" }, OPERATOR);

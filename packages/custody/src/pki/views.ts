@@ -61,6 +61,6 @@ export function certificateView(record: CertificateRecord, now: number): Certifi
 }
 
 export function planView(plan: RevocationPlan): RevocationPlanView {
-  const { id, authority, reason, plannedBy, plannedAt, stage, state, meters, finished } = plan;
-  return { id, authority, reason, plannedBy, plannedAt, stage, state, meters, finished };
+  const { id, authority, serial, reason, plannedBy, plannedAt, stage, state, meters, finished } = plan;
+  return { id, authority, serial, reason, plannedBy, plannedAt, stage, state, meters, finished };
 }

@@ -27,6 +27,8 @@ import { ClientKeys } from "../enrolment/client-keys.ts";
 import { EnrolmentContacts } from "../enrolment/contacts.ts";
 import { Enrolments } from "../enrolment/enrolments.ts";
 import { ENROLMENT_REQUESTER, MeterAuthority } from "../enrolment/meter-authority.ts";
+import { enrolmentPace } from "../enrolment/pace.ts";
+import { Removals } from "../enrolment/removals.ts";
 import type { CustodyError } from "../errors.ts";
 import { openFileEscrow } from "../escrow/file-escrow.ts";
 import { EntryBursts } from "../evidence/entry-bursts.ts";
@@ -252,7 +254,6 @@ export async function openCustodyIn(
   const authority = await Authority.open(deciding);
   const enrolment = new Enrolment(deciding.documents, authority.changes, deciding.party, now, freshCode);
   const clientKeys = new ClientKeys(vault, store.installation);
-  const sessions = new Sessions({ ...conversation, clientKeys }, budget, authority.seals);
   if (keeper.state.halt === undefined)
     await acknowledgeRestorations({ store, files, committer, vault, escrow, use, now });
   const { developmentTree, ...kept } = options.pki ?? {};
@@ -271,11 +272,20 @@ export async function openCustodyIn(
       ...(keeper.state.halt === undefined ? { developmentTree } : {}),
     },
     now,
+    pace: () => enrolmentPace(store.enrolments, now()),
     onFailure,
   });
   const contacts = new Contacts({ ...conversation, keyCache, escrow, pace: options.pace ?? FIELD_PACE });
   const meterAuthority = new MeterAuthority(pki, clientKeys, conversation.clientTitle);
+  const sessions = new Sessions({ ...conversation, clientKeys, identities: meterAuthority }, budget, authority.seals);
   const enrolments = new Enrolments({ store, files, committer, now });
+  const removals = new Removals({
+    revocations: pki.revocations,
+    plans: store.pki.plans,
+    files,
+    enrolments,
+    now,
+  });
   const enrolmentContacts = new EnrolmentContacts({
     ...conversation,
     clientKeys,
@@ -392,7 +402,10 @@ export async function openCustodyIn(
       await bursts.sweep();
       await rotations.sweep();
       await enrolments.sweep();
-      if (keeper.state.halt === undefined) await pki.tend();
+      if (keeper.state.halt === undefined) {
+        await pki.tend();
+        await removals.sweep();
+      }
       await backups.sweep();
       if (keeper.state.halt === undefined) await leases.sweep();
       await opened.tend();

@@ -18,6 +18,7 @@ import { isPermitted, requireRight, unknownMeter } from "../calls/required-right
 import type { SigningParties } from "../conversation/association.ts";
 import type { ConversationDependencies } from "../conversation/dependencies.ts";
 import type { ClientKeys } from "../enrolment/client-keys.ts";
+import type { MeterAuthority } from "../enrolment/meter-authority.ts";
 import { believedKeys, signingJournal } from "../enrolment/identity.ts";
 import { CustodyError } from "../errors.ts";
 import { EvidenceHash } from "../evidence/evidence-hash.ts";
@@ -65,6 +66,8 @@ interface Session {
 /** What sessions need beyond any conversation: our own key pairs, for meters that prove themselves by signature. */
 export interface SessionDependencies extends ConversationDependencies {
   readonly clientKeys: Pick<ClientKeys, "pairs">;
+  /** What of a meter's certificates stands. */
+  readonly identities: Pick<MeterAuthority, "standing">;
 }
 
 /**
@@ -168,8 +171,11 @@ export class Sessions {
     const journal = signingJournal(file);
     if (journal === undefined || meterFacts(file.meter.profile).signingClientSap === undefined) return undefined;
     const { suite } = journal;
-    const pairs = await this.#dependencies.clientKeys.pairs(file.meter.utility, suite);
-    return { suite, title, pairs, believed: believedKeys(journal) };
+    const standing = await this.#dependencies.identities.standing(journal.believed);
+    if (standing.digitalSignature.length === 0)
+      throw new CallRefusal("identity-revoked", `the certificates of meter ${file.meter.systemTitle} were revoked`);
+    const pairs = await this.#dependencies.clientKeys.pairs(file.meter, suite);
+    return { suite, title, pairs, believed: believedKeys({ believed: standing }) };
   }
 
   async advance({ session, received }: CustodianRequest<"advanceSession">, caller: Caller): Promise<SessionAdvance> {

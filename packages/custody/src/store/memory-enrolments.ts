@@ -77,6 +77,12 @@ export function enrolmentsOf(held: () => Held, change: (work: (draft: Held) => v
         failed: count(({ outcome }) => outcome === "failed"),
       };
     },
+    pace: async (since, spanMilliseconds) => {
+      const ended = [...held().enrolments.values()].flatMap(({ endedAt = 0, outcome }) =>
+        (outcome === "enrolled" || outcome === "freed") && endedAt >= since ? [endedAt] : [],
+      );
+      return { enrolled: ended.length, spans: new Set(ended.map((at) => Math.floor(at / spanMilliseconds))).size };
+    },
     policy: async () => policy,
     setPolicy: async (next) => {
       policy = next;

@@ -91,6 +91,14 @@ export function enrolmentsIn(pool: Pool): EnrolmentRecords {
       const { rows } = await pool.query<EnrolmentCounts>(COUNTS, [profiles]);
       return rows[0] as EnrolmentCounts;
     },
+    pace: async (since, spanMilliseconds) => {
+      const { rows } = await pool.query<{ enrolled: number; spans: number }>(
+        `select count(*)::integer as enrolled, count(distinct ended_ms / $2::bigint)::integer as spans
+         from enrolments where outcome in ('enrolled', 'freed') and ended_ms >= $1`,
+        [since, spanMilliseconds],
+      );
+      return rows[0] as { enrolled: number; spans: number };
+    },
     policy: async () => {
       const { rows } = await pool.query<EnrolmentPolicy>(
         `select renew_after_days as "renewAfterDays", renew_before_days as "renewBeforeDays", per_day as "perDay"

@@ -68,6 +68,7 @@ export const CUSTODY_MIGRATIONS: readonly MigrationSource[] = [
   { component: "ledger", directory: LEDGER_MIGRATIONS, grants: LEDGER_GRANTS },
   { component: "custody", directory: new URL("../../migrations/", import.meta.url), grants: CUSTODY_GRANTS },
   { component: "custody-life", directory: new URL("../../migrations/life/", import.meta.url), grants: {} },
+  { component: "custody-enrolment", directory: new URL("../../migrations/enrolment/", import.meta.url), grants: {} },
   {
     component: "custody-authority",
     directory: new URL("../../migrations/authority/", import.meta.url),

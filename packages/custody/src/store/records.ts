@@ -117,7 +117,7 @@ export interface EnrolmentRecord extends MeterPlace {
   readonly plannedBy: string;
   readonly begunAt: number | undefined;
   readonly endedAt: number | undefined;
-  readonly outcome: "enrolled" | "failed" | undefined;
+  readonly outcome: "enrolled" | "freed" | "failed" | undefined;
   /** When the first of its certificates ends; undefined where none does. */
   readonly expiresAt: number | undefined;
 }

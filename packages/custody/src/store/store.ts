@@ -86,7 +86,7 @@ export type Write =
       readonly enrolment: number;
       readonly begunAt: number;
       readonly endedAt: number | undefined;
-      readonly outcome: "enrolled" | "failed" | undefined;
+      readonly outcome: "enrolled" | "freed" | "failed" | undefined;
       readonly expiresAt: number | undefined;
     }
   /** Revision 1 opens a takeover; another one replaces the revision before it. */
@@ -198,6 +198,8 @@ export interface EnrolmentRecords {
   /** Meters that can be enrolled, in the order of their system titles. */
   titles(profiles: readonly string[], after: string | undefined, limit: number): Promise<readonly string[]>;
   counts(profiles: readonly string[]): Promise<EnrolmentCounts>;
+  /** How many enrolments came to their end since, freed meters included, and in how many spans of time any did. */
+  pace(since: number, spanMilliseconds: number): Promise<{ readonly enrolled: number; readonly spans: number }>;
   policy(): Promise<EnrolmentPolicy | undefined>;
   setPolicy(policy: EnrolmentPolicy): Promise<void>;
 }

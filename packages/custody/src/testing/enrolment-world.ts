@@ -54,6 +54,8 @@ export const CHAIN: Chain = {
   id: "chain-1",
   anchor: item("root", "anchor"),
   items: [item("utility", "authority"), item("issuing", "authority"), item("client", "client")],
+  issues: true,
+  distrusted: [],
 };
 const FOREIGN = { serial: "66", issuer: "ff" };
 

@@ -12,6 +12,8 @@ import { type OpenedVault, openVault, type VaultSource } from "../vault/open-vau
 export interface TestPki {
   pki: Pki;
   now: number;
+  /** Meters that are enrolled an hour. */
+  pace: number | undefined;
   readonly store: PkiStore;
   readonly ledger: LedgerDraft[];
   readonly folder: string;
@@ -35,6 +37,7 @@ export async function withTestPki(
   const test: Omit<TestPki, "pki"> & { pki: Pki | undefined } = {
     pki: undefined,
     now: Date.UTC(2026, 10, 21),
+    pace: undefined,
     store: change.store ?? memoryPkiStore(),
     ledger: [],
     folder,
@@ -54,6 +57,7 @@ export async function withTestPki(
         journalFolder: folder,
         options: change.options ?? { developmentTree: PLACE, limits: { "line-1": 1_000_000 } },
         now: () => test.now,
+        pace: async () => test.pace,
         onFailure: (error) => {
           throw error;
         },

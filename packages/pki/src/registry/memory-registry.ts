@@ -123,14 +123,6 @@ export function memoryRegistry(): Registry {
         .sort((one, other) => compare(one.systemTitle, other.systemTitle))
         .slice(0, limit);
     },
-    devicePace: async (since) => {
-      const times = [...certificates.values()]
-        .filter((one) => one.systemTitle !== undefined && one.orderedAt >= since)
-        .map(({ orderedAt }) => orderedAt);
-      return times.length === 0
-        ? { count: 0, first: since, last: since }
-        : { count: times.length, first: Math.min(...times), last: Math.max(...times) };
-    },
     endings: async (now, moments) => {
       const valid = [...certificates.values()].filter((one) => stateOf(one, now) === "valid");
       const profiles = [...new Set(valid.map(({ profile }) => profile))].sort(compare);

@@ -1,13 +1,14 @@
 import { toHex } from "@meterkeep/dlms";
 import { PkiError } from "../errors.ts";
 import { memoryRegistry } from "./memory-registry.ts";
-import type {
-  AssignmentRecord,
-  CertificateRemoval,
-  EnrolmentPassword,
-  IslandCut,
-  PkiStore,
-  RevocationPlan,
+import {
+  type AssignmentRecord,
+  type CertificateRemoval,
+  type EnrolmentPassword,
+  type IslandCut,
+  isOver,
+  type PkiStore,
+  type RevocationPlan,
 } from "./pki-store.ts";
 
 /** Everything a PKI remembers, in memory: for tests and for ceremonies that keep nothing. */
@@ -41,8 +42,8 @@ export function memoryPkiStore(): PkiStore {
     },
     plans: {
       add: async (plan) => {
-        for (const { authority, stage, state } of plans.values())
-          if (authority === plan.authority && !(stage === "cut" && state === "done"))
+        for (const one of plans.values())
+          if (one.authority === plan.authority && one.serial === plan.serial && !isOver(one))
             throw new PkiError("revocation-refused", "a revocation of this authority is open");
         plans.set(plan.id, plan);
       },
@@ -66,6 +67,11 @@ export function memoryPkiStore(): PkiStore {
           .slice(0, limit),
       openRemovals: async (plan) =>
         [...removals.values()].filter((one) => one.plan === plan && one.finishedAt === undefined).length,
+      plansOf: async (systemTitle) =>
+        [...removals.values()]
+          .filter((one) => one.systemTitle === systemTitle && one.finishedAt === undefined)
+          .map(({ plan }) => plan)
+          .sort(),
       finishRemoval: async (plan, systemTitle, at, outcome) => {
         const name = `${plan}/${systemTitle}`;
         const removal = removals.get(name);

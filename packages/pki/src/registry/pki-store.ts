@@ -34,16 +34,28 @@ export type PlanState = (typeof PLAN_STATES)[number];
 export interface RevocationPlan {
   readonly id: string;
   readonly authority: string;
+  /** The one certificate of that authority that is revoked, lower-case hex; undefined where the whole authority is. */
+  readonly serial: string | undefined;
   readonly reason: string;
   readonly plannedBy: string;
   readonly plannedAt: number;
   readonly stage: RevocationStage;
-  /** Of that stage; `done` of the last stage ends the plan. */
+  /** Of that stage; `done` of the last stage, as `lastStage` says, ends the plan. */
   readonly state: PlanState;
   /** Meters that it concerns. */
   readonly meters: number;
   /** Certificates revoked, or meters freed, in this stage. */
   readonly finished: number;
+}
+
+/** Where a plan ends: nobody cuts an island for one certificate. */
+export function lastStage({ serial }: Pick<RevocationPlan, "serial">): RevocationStage {
+  return serial === undefined ? "cut" : "remove";
+}
+
+/** Whether a plan has come to its end. */
+export function isOver(plan: Pick<RevocationPlan, "serial" | "stage" | "state">): boolean {
+  return plan.stage === lastStage(plan) && plan.state === "done";
 }
 
 /** A meter from which certificates are to be removed, and what came of it. */
@@ -63,7 +75,7 @@ export interface IslandCut {
 
 /** What is remembered of revocations in stages. */
 export interface RevocationPlans {
-  /** @throws PkiError `revocation-refused` where one of this authority is open */
+  /** @throws PkiError `revocation-refused` where one of this authority, or of this certificate, is open */
   add(plan: RevocationPlan): Promise<void>;
   list(): Promise<readonly RevocationPlan[]>;
   /** Moves a plan that is where `from` says; false where it is somewhere else. */
@@ -76,6 +88,8 @@ export interface RevocationPlans {
   /** Open ones first in the order of their titles, after a title. */
   removals(plan: string, after: string | undefined, limit: number): Promise<readonly CertificateRemoval[]>;
   openRemovals(plan: string): Promise<number>;
+  /** Plans by which this meter is to be freed of certificates, and is not yet. */
+  plansOf(systemTitle: string): Promise<readonly string[]>;
   /** False where it was finished before, or never planned. */
   finishRemoval(plan: string, systemTitle: string, at: number, outcome: string): Promise<boolean>;
   cut(plan: string, places: readonly Pick<IslandCut, "utility" | "island">[], at: number): Promise<void>;

@@ -8,8 +8,8 @@ export function plansIn(client: SqlClient): RevocationPlans {
   return {
     add: async (plan) => {
       const { rowCount } = await client.query(
-        `insert into revocation_plans (id, authority, reason, planned_by, planned_ms, stage, state, meters, finished)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9) on conflict do nothing`,
+        `insert into revocation_plans (id, authority, reason, planned_by, planned_ms, stage, state, meters, finished, serial)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) on conflict do nothing`,
         [
           plan.id,
           bytes(plan.authority),
@@ -20,6 +20,7 @@ export function plansIn(client: SqlClient): RevocationPlans {
           plan.state,
           plan.meters,
           plan.finished,
+          plan.serial === undefined ? null : bytes(plan.serial),
         ],
       );
       if (rowCount !== 1) throw new PkiError("revocation-refused", "a revocation of this authority is open");
@@ -63,6 +64,13 @@ export function plansIn(client: SqlClient): RevocationPlans {
       );
       return (rows[0] as { readonly count: number }).count;
     },
+    plansOf: async (systemTitle) => {
+      const { rows } = await client.query(
+        "select plan from certificate_removals where system_title = $1 and finished_ms is null order by plan",
+        [bytes(systemTitle)],
+      );
+      return (rows as readonly { readonly plan: string }[]).map(({ plan }) => plan);
+    },
     finishRemoval: async (plan, systemTitle, at, outcome) => {
       const { rowCount } = await client.query(
         `update certificate_removals set finished_ms = $3, outcome = $4
@@ -92,15 +100,17 @@ export function plansIn(client: SqlClient): RevocationPlans {
 
 interface PlanRow extends Pick<RevocationPlan, "id" | "reason" | "stage" | "state" | "meters" | "finished"> {
   readonly authority: Buffer;
+  readonly serial: Buffer | null;
   readonly planned_by: string;
   readonly planned_ms: string;
 }
 
-function planOf({ authority, planned_by, planned_ms, ...plan }: PlanRow): RevocationPlan {
+function planOf({ authority, serial, planned_by, planned_ms, ...plan }: PlanRow): RevocationPlan {
   const { id, reason, stage, state, meters, finished } = plan;
   return {
     id,
     authority: toHex(authority),
+    serial: serial === null ? undefined : toHex(serial),
     reason,
     plannedBy: planned_by,
     plannedAt: Number(planned_ms),

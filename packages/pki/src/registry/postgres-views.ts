@@ -3,7 +3,7 @@ import { bytes, type CertificateRow, COLUMNS, certificateOf, type SqlClient } fr
 import type { Ending, Extent, Registry } from "./registry.ts";
 
 /** What is counted and listed of certificates, in PostgreSQL. */
-export function viewsOf(client: SqlClient): Pick<Registry, "extent" | "meters" | "devicePace" | "endings" | "newest"> {
+export function viewsOf(client: SqlClient): Pick<Registry, "extent" | "meters" | "endings" | "newest"> {
   return {
     extent: async (authorities, now) => {
       const { rows } = await client.query(
@@ -26,16 +26,6 @@ export function viewsOf(client: SqlClient): Pick<Registry, "extent" | "meters" |
         utility: row.utility,
         island: row.island,
       }));
-    },
-    devicePace: async (since) => {
-      const { rows } = await client.query(
-        `select count(*)::integer as count, coalesce(min(ordered_ms), $1)::bigint as first,
-           coalesce(max(ordered_ms), $1)::bigint as last
-         from certificates where system_title is not null and ordered_ms >= $1`,
-        [since],
-      );
-      const [{ count, first, last }] = rows as [{ count: number; first: string; last: string }];
-      return { count, first: Number(first), last: Number(last) };
     },
     endings: async (now, moments) => {
       const { rows } = await client.query(

@@ -146,8 +146,6 @@ export interface Registry {
   extent(authorities: readonly string[], now: number): Promise<readonly Extent[]>;
   /** Meters with valid certificates of these authorities, in the order of their titles. */
   meters(authorities: readonly string[], after: string | undefined, limit: number): Promise<readonly MeterPlace[]>;
-  /** How many certificates of devices were ordered since, and when the first and the last of them were. */
-  devicePace(since: number): Promise<{ readonly count: number; readonly first: number; readonly last: number }>;
   /** How many valid certificates end before each moment, by profile. */
   endings(now: number, moments: readonly number[]): Promise<readonly Ending[]>;
   /** The newest orders, before a moment: what a public page shows. */

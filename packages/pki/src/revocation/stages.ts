@@ -2,20 +2,18 @@ import { toHex } from "@meterkeep/dlms";
 import type { Authorities } from "../authority/authorities.ts";
 import type { AuthorityDependencies } from "../authority/orders.ts";
 import { PkiError } from "../errors.ts";
-import { type PkiStore, REVOCATION_STAGES, type RevocationPlan } from "../registry/pki-store.ts";
+import { isOver, lastStage, type PkiStore, REVOCATION_STAGES, type RevocationPlan } from "../registry/pki-store.ts";
 import type { AuthorityRecord, Extent } from "../registry/registry.ts";
 import { decodeCertificate } from "../x509/certificate.ts";
 import type { RevocationReason } from "./reasons.ts";
 
-const HOUR_MS = 3_600_000;
 /** Certificates that are revoked, and meters that are planned for, together. */
 const BATCH = 500;
-/** How far back the pace of enrolment is measured. */
-const PACE_MS = 30 * 24 * HOUR_MS;
-/** Orders closer together than this say nothing about a pace. */
-const SHORTEST_SPAN_MS = 60_000;
 
-/** What revoking an authority would do, before anybody does it. */
+/** What is revoked: an authority with everything below it, or one certificate of it. */
+export type RevocationSubject = Pick<RevocationPlan, "authority"> & Partial<Pick<RevocationPlan, "serial">>;
+
+/** What revoking would do, before anybody does it. */
 export interface RevocationEffect {
   readonly authority: AuthorityRecord;
   /** It and every authority below it. */
@@ -24,9 +22,9 @@ export interface RevocationEffect {
   readonly extent: readonly Extent[];
   readonly meters: number;
   readonly certificates: number;
-  /** Certificates of devices an hour, as measured in the last 30 days; undefined where there were too few to say. */
+  /** Meters enrolled an hour, as measured; undefined where there were too few to say. */
   readonly perHour: number | undefined;
-  /** What issuing them anew would take at that pace. */
+  /** What enrolling its meters anew would take at that pace. */
   readonly hours: number | undefined;
 }
 
@@ -41,15 +39,25 @@ export interface StageDependencies extends Pick<AuthorityDependencies, "now"> {
   /** To the ledger: what a person decided, before it is done. */
   readonly record: (kind: string, principal: string, body: Readonly<Record<string, unknown>>) => Promise<void>;
   readonly newId: () => string;
+  /** Meters that are enrolled an hour, as measured; undefined where there were too few to say. */
+  readonly pace: () => Promise<number | undefined>;
+}
+
+/** Certificates that a meter is to lose, and the revocation that says so. */
+export interface OpenRemoval {
+  readonly plan: string;
+  /** Those of the serial numbers asked about that it still has to lose. */
+  readonly held: readonly string[];
 }
 
 /**
- * Revokes an authority in stages, since what it certified does not notice: a meter looks at neither dates nor lists.
+ * Revokes an authority, or one certificate, in stages, since a meter does not notice: it looks at neither dates nor lists.
  *
  * Stages: *refuse* (the platform takes its certificates no more: they are revoked, batch by batch), *remove* (certificates
- * of clients are removed from its meters, each by a contact of its own), *cut* (its islands are cut). In each the plan is
+ * are removed from its meters, each by a contact of its own, and the stage ends by itself when none is left), *cut* (its
+ * islands are cut; not for one certificate). In each the plan is
  * *planned*, *running*, *stopped* or *done*; a person moves it, `work` does the next batch, and whatever a dying process
- * left is found again in what is stored. From the moment it is planned the authority issues nothing.
+ * left is found again in what is stored. An authority issues nothing from the moment it is planned for.
  */
 export class StagedRevocations {
   readonly #deps: StageDependencies;
@@ -59,32 +67,37 @@ export class StagedRevocations {
   }
 
   /** What it would do: nothing is changed. @throws PkiError `authority-unknown` */
-  async effect(authority: string): Promise<RevocationEffect> {
-    const { store, authorities, now } = this.#deps;
+  async effect({ authority, serial }: RevocationSubject): Promise<RevocationEffect> {
+    const { store, authorities, now, pace } = this.#deps;
     const record = await authorities.recordOf(authority);
-    const below = await this.below(authority);
-    const at = now();
-    const extent = await store.registry.extent(below, at);
+    const below = serial === undefined ? await this.below(authority) : [];
+    const extent = await store.registry.extent(await this.#concerned({ authority, serial }), now());
     const meters = extent.reduce((sum, one) => sum + one.meters, 0);
-    const certificates = extent.reduce((sum, one) => sum + one.certificates, 0);
-    const pace = await store.registry.devicePace(at - PACE_MS);
-    const span = pace.last - pace.first;
-    const perHour = pace.count < 2 || span < SHORTEST_SPAN_MS ? undefined : (pace.count * HOUR_MS) / span;
-    const hours = perHour === undefined ? undefined : certificates / perHour;
+    const certificates = serial === undefined ? extent.reduce((sum, one) => sum + one.certificates, 0) : 1;
+    const perHour = await pace();
+    const hours = perHour === undefined ? undefined : meters / perHour;
     return { authority: record, authorities: below, extent, meters, certificates, perHour, hours };
   }
 
-  /** Plans it: the authority issues nothing from now on. @throws PkiError `authority-unknown`, `revocation-refused` */
-  async plan(authority: string, reason: RevocationReason, principal: string): Promise<RevocationPlan> {
+  /**
+   * Plans it: an authority issues nothing from now on.
+   *
+   * @throws PkiError `authority-unknown`, `certificate-unknown`, `revocation-refused`
+   */
+  async plan(subject: RevocationSubject, reason: RevocationReason, principal: string): Promise<RevocationPlan> {
     const { store, record, now, newId } = this.#deps;
-    const { meters, certificates } = await this.effect(authority);
-    const open = (await store.plans.list()).find((one) => one.authority === authority && !isOver(one));
-    if (open !== undefined) throw new PkiError("revocation-refused", `revocation ${open.id} of this authority is open`);
+    const { authority, serial } = subject;
+    const { meters, certificates } = await this.effect(subject);
+    const open = (await this.list()).find(
+      (one) => one.authority === authority && one.serial === serial && !isOver(one),
+    );
+    if (open !== undefined) throw new PkiError("revocation-refused", `revocation ${open.id} of the same is open`);
     const id = newId();
-    await record("revocation-planned", principal, { plan: id, authority, reason, meters, certificates });
+    await record("revocation-planned", principal, { plan: id, authority, serial, reason, meters, certificates });
     const plan: RevocationPlan = {
       id,
       authority,
+      serial,
       reason,
       plannedBy: principal,
       plannedAt: now(),
@@ -142,7 +155,9 @@ export class StagedRevocations {
 
   /** Why none of these authorities issues, where that is so. */
   async heldBy(authorities: readonly string[]): Promise<string | undefined> {
-    const plan = (await this.list()).find(({ authority }) => authorities.includes(authority));
+    const plan = (await this.list()).find(
+      ({ authority, serial }) => serial === undefined && authorities.includes(authority),
+    );
     return plan && `${plan.plannedBy} is revoking it (revocation ${plan.id}, ${plan.reason})`;
   }
 
@@ -154,12 +169,62 @@ export class StagedRevocations {
     return found;
   }
 
+  /**
+   * What a meter still has to lose of the certificates that it holds, by each revocation that is removing now.
+   *
+   * @param serials of every certificate that it says it holds and that is not its own, lower-case hex
+   */
+  async removalsOf(systemTitle: string, serials: readonly string[]): Promise<readonly OpenRemoval[]> {
+    const { store } = this.#deps;
+    const named = await store.plans.plansOf(systemTitle);
+    const removing = (await this.removing()).filter(({ id }) => named.includes(id));
+    return Promise.all(removing.map(async (plan) => ({ plan: plan.id, held: await this.#toGo(plan, serials) })));
+  }
+
+  /** Revocations that are removing certificates from meters now. */
+  async removing(): Promise<readonly RevocationPlan[]> {
+    return (await this.list()).filter(({ stage, state }) => stage === "remove" && state === "running");
+  }
+
+  /** A meter has lost what it was to lose, or will not: said by what the meter itself said that it holds. */
+  async freed(plan: string, systemTitle: string, outcome: string, principal: string): Promise<void> {
+    const { store, record, now } = this.#deps;
+    await record("certificates-removed", principal, { plan, meter: systemTitle, outcome });
+    await store.plans.finishRemoval(plan, systemTitle, now(), outcome);
+  }
+
+  async #toGo({ authority, serial }: RevocationPlan, serials: readonly string[]): Promise<readonly string[]> {
+    if (serial !== undefined) return serials.filter((one) => one === serial);
+    const toGo = new Set<string>();
+    for (const one of await this.below(authority)) {
+      const { certificate } = await this.#deps.authorities.recordOf(one);
+      toGo.add(toHex(decodeCertificate(certificate).serial));
+      for (const found of await this.#deps.store.registry.findAll(one, serials)) toGo.add(found.serial);
+    }
+    return serials.filter((one) => toGo.has(one));
+  }
+
+  /** Authorities whose meters may hold what is revoked: those below an authority; for one certificate, those of its place. */
+  async #concerned({ authority, serial }: RevocationSubject): Promise<readonly string[]> {
+    if (serial === undefined) return this.below(authority);
+    const { authorities, store } = this.#deps;
+    const found = await store.registry.find(authority, serial);
+    if (found?.octets === undefined)
+      throw new PkiError("certificate-unknown", `authority ${authority} has issued no certificate ${serial}`);
+    const { utility, island } = found;
+    const isThere = (wanted: string, one: string) => wanted === "*" || one === wanted;
+    const all = await authorities.all();
+    return all
+      .filter((one) => isThere(utility, one.utility) && isThere(island, one.island))
+      .map((one) => one.authority);
+  }
+
   async #batch(plan: RevocationPlan): Promise<{ readonly isDone: boolean; readonly finished: number }> {
     const { store, now } = this.#deps;
     if (plan.stage === "refuse") return this.#refuse(plan);
     if (plan.stage === "remove") {
       const open = await store.plans.openRemovals(plan.id);
-      return { isDone: open === 0, finished: plan.meters - open };
+      return { isDone: open === 0, finished: Math.max(0, plan.meters - open) };
     }
     const places = new Map<string, { readonly utility: string; readonly island: string }>();
     for (const authority of await this.below(plan.authority)) {
@@ -171,12 +236,12 @@ export class StagedRevocations {
   }
 
   /** A row for each meter that holds one of its certificates; those that are there stay. */
-  async #planRemovals({ id, authority }: RevocationPlan): Promise<void> {
+  async #planRemovals(plan: RevocationPlan): Promise<void> {
     const { store } = this.#deps;
-    const authorities = await this.below(authority);
+    const authorities = await this.#concerned(plan);
     for (let after: string | undefined; ; ) {
       const page = await store.registry.meters(authorities, after, BATCH);
-      await store.plans.addRemovals(id, page);
+      await store.plans.addRemovals(plan.id, page);
       after = page.at(-1)?.systemTitle;
       if (page.length < BATCH) return;
     }
@@ -187,8 +252,12 @@ export class StagedRevocations {
     const { store, authorities, now } = this.#deps;
     // Whose process died while it was planned: once its certificates are revoked nobody knows whose they were.
     if (plan.finished === 0) await this.#planRemovals(plan);
-    const { parent, certificate } = await authorities.recordOf(plan.authority);
     const reason = plan.reason as RevocationReason;
+    if (plan.serial !== undefined) {
+      await authorities.revokeAll(plan.authority, [plan.serial], reason, plan.plannedBy);
+      return { isDone: true, finished: 1 };
+    }
+    const { parent, certificate } = await authorities.recordOf(plan.authority);
     if (parent !== undefined)
       await authorities.revoke(parent, toHex(decodeCertificate(certificate).serial), reason, plan.plannedBy);
     for (const authority of await this.below(plan.authority)) {
@@ -208,10 +277,6 @@ export class StagedRevocations {
   }
 }
 
-function isOver({ stage, state }: RevocationPlan): boolean {
-  return stage === "cut" && state === "done";
-}
-
 type Place = Pick<RevocationPlan, "stage" | "state" | "finished">;
 
 function requireMoved(plan: RevocationPlan, move: RevocationMove): Place {
@@ -229,13 +294,13 @@ function moved(plan: RevocationPlan, move: RevocationMove): Place | undefined {
     case "stop":
       return state === "running" ? { stage, state: "stopped", finished } : undefined;
     case "next": {
-      const next = REVOCATION_STAGES[REVOCATION_STAGES.indexOf(stage) + 1];
+      const next = stage === lastStage(plan) ? undefined : REVOCATION_STAGES[REVOCATION_STAGES.indexOf(stage) + 1];
       // Meters that cannot be reached must not keep an island from being cut.
       const mayGo = state === "done" || (stage === "remove" && state !== "planned");
       return next !== undefined && mayGo ? { stage: next, state: "running", finished: 0 } : undefined;
     }
     case "lift":
-      return isOver(plan) ? { stage, state, finished } : undefined;
+      return isOver(plan) && stage === "cut" ? { stage, state, finished } : undefined;
     default:
       return move satisfies never;
   }

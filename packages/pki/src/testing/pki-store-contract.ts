@@ -32,6 +32,7 @@ const order = (at: number, rest: Partial<CertificateRecord> = {}): CertificateRe
 const plan = (id: string, rest: Partial<RevocationPlan> = {}): RevocationPlan => ({
   id,
   authority: AUTHORITY,
+  serial: undefined,
   reason: "superseded",
   plannedBy: "person",
   plannedAt: 1,
@@ -85,7 +86,7 @@ export function pkiStoreContract(
     },
   );
 
-  contract("certificates are counted by island, meter, end and pace, and listed newest first", async ({ registry }) => {
+  contract("certificates are counted by island, meter and end, and listed newest first", async ({ registry }) => {
     const all = [1, 2, 3, 4].map((at) => order(at));
     const twice = order(5, { systemTitle: titleOf(4), island: "north" });
     await registry.order([...all, twice, order(6)]);
@@ -102,8 +103,6 @@ export function pkiStoreContract(
       (await registry.meters([AUTHORITY], after, limit)).map(({ systemTitle }) => systemTitle);
     assert.deepEqual(await titles(undefined, 2), [titleOf(2), titleOf(3)]);
     assert.deepEqual(await titles(titleOf(3), 9), [titleOf(4)]);
-    assert.deepEqual(await registry.devicePace(2), { count: 5, first: 2, last: 6 });
-    assert.deepEqual(await registry.devicePace(7), { count: 0, first: 7, last: 7 });
     const profile = "dlms-suite-1-signature";
     assert.deepEqual(await registry.endings(NOW, [NOW + 3, NOW + 100]), [
       { profile, before: NOW + 3, count: 1 },
@@ -163,15 +162,31 @@ export function pkiStoreContract(
     );
   });
 
+  contract("a plan of one certificate stands beside that of its authority, and is over with its removal", async ({ plans }) => {
+    await plans.add(plan("p1"));
+    const serial = order(1).serial;
+    await plans.add(plan("p2", { serial, plannedAt: 2 }));
+    await assert.rejects(plans.add(plan("p3", { serial })), code("revocation-refused"));
+    assert.deepEqual(
+      (await plans.list()).map((one) => one.serial),
+      [undefined, serial],
+    );
+    const done = { stage: "remove", state: "done", finished: 1 } as const;
+    assert.equal(await plans.move("p2", { stage: "refuse", state: "planned" }, done), true);
+    await plans.add(plan("p3", { serial, plannedAt: 3 }));
+  });
+
   contract("meters are freed once each, and islands are cut until they are lifted", async ({ plans }) => {
     await plans.add(plan("p1"));
     const meters = [1, 2, 3].map((at) => ({ systemTitle: titleOf(at), utility: "stadtwerke", island: "north" }));
     await plans.addRemovals("p1", meters);
     await plans.addRemovals("p1", meters.slice(0, 2));
     assert.equal(await plans.openRemovals("p1"), 3);
+    assert.deepEqual(await plans.plansOf(titleOf(2)), ["p1"]);
     assert.equal(await plans.finishRemoval("p1", titleOf(2), 7, "removed"), true);
     assert.equal(await plans.finishRemoval("p1", titleOf(2), 8, "again"), false);
     assert.equal(await plans.finishRemoval("p1", titleOf(9), 8, "never planned"), false);
+    assert.deepEqual(await plans.plansOf(titleOf(2)), []);
     const open = async (after?: string) => (await plans.removals("p1", after, 9)).map(({ systemTitle }) => systemTitle);
     assert.deepEqual(await open(), [titleOf(1), titleOf(3)]);
     assert.deepEqual(await open(titleOf(1)), [titleOf(3)]);
