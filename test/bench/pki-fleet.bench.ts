@@ -86,6 +86,7 @@ await withTestDatabase({ migrations: CUSTODY_MIGRATIONS }, async ({ pool }) => {
     journalFolder: folder,
     options: { developmentTree: PLACE, limits: { "line-1": Number.MAX_SAFE_INTEGER } },
     now: () => Date.now(),
+    pace: async () => undefined,
     onFailure: (error) => console.error(error),
   });
   console.log(`a sub-CA of ${METERS} meters issued anew, ledger, journal and registry in PostgreSQL`);
@@ -107,7 +108,7 @@ await withTestDatabase({ migrations: CUSTODY_MIGRATIONS }, async ({ pool }) => {
   const again = await issueFleet(pki, next.authority);
   line("issued anew by its successor", `${(again / 1000).toFixed(0)} s, ${rate(METERS, again)}, ${mib()}`);
   const revokeBegin = performance.now();
-  const plan = await pki.revocations.plan(former, "superseded", "bench");
+  const plan = await pki.revocations.plan({ authority: former }, "superseded", "bench");
   await pki.revocations.move(plan.id, "start", "bench");
   await pki.tend();
   const revoking = performance.now() - revokeBegin;

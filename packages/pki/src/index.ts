@@ -96,8 +96,8 @@ export {
 } from "./revocation/ocsp.ts";
 export { REVOCATION_REASONS, type RevocationReason } from "./revocation/reasons.ts";
 export {
-  REVOCATION_MOVES,
   type OpenRemoval,
+  REVOCATION_MOVES,
   type RevocationEffect,
   type RevocationMove,
   type RevocationSubject,

@@ -113,11 +113,12 @@ function registerRevocations(pki: Command, terminal: Terminal): void {
     .action(async (authority: string, serials: string[], options: RevokeOptions) => {
       await (await import("../pki/revocations.ts")).revoke(authority, serials, options, terminal);
     });
-  operatorCommand(pki, "revoke-authority", "say what revoking an authority would do, and plan it")
+  operatorCommand(pki, "revoke-authority", "say what revoking an authority would do, or one certificate that meters hold, and plan it")
     .argument("<authority>", "its identifier")
+    .option("--certificate <serial>", "one certificate that it issued, in the place of the whole authority")
     .option("--what-if", "say what it would do, and do nothing")
     .option("--reason <reason>", "cACompromise, superseded, cessationOfOperation, ...", "cACompromise")
-    .action(async (authority: string, options: RevokeOptions & { whatIf?: boolean }) => {
+    .action(async (authority: string, options: RevokeOptions & { whatIf?: boolean; certificate?: string }) => {
       await (await import("../pki/revocations.ts")).revokeAuthority(authority, options, terminal);
     });
   operatorCommand(pki, "revocations", "show revocations in stages, and islands that are cut").action(

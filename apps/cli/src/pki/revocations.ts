@@ -29,18 +29,22 @@ export async function revoke(
 /** `meterkeep pki revoke-authority` */
 export async function revokeAuthority(
   authorityText: string,
-  options: RevokeOptions & { readonly whatIf?: boolean },
+  options: RevokeOptions & { readonly whatIf?: boolean; readonly certificate?: string },
   terminal: Terminal,
 ): Promise<void> {
   const authority = hexFrom(authorityText, "the authority");
+  const serial = options.certificate && hexFrom(options.certificate, "--certificate");
   if (options.whatIf === true) {
-    const effect = await runningServer(options.state, terminal).call("revocationEffect", { params: { authority } });
+    const query = serial === undefined ? {} : { serial };
+    const asked = { params: { authority }, query };
+    const effect = await runningServer(options.state, terminal).call("revocationEffect", asked);
     return print(terminal, options, effect, effectText(effect));
   }
   const plan = await asOperator(options.state, terminal, (custodian) =>
-    custodian.planRevocation({ authority, reason: reasonFrom(options.reason) }),
+    custodian.planRevocation({ authority, serial, reason: reasonFrom(options.reason) }),
   );
-  const text = `${planText(plan)}\nIt issues nothing from now on. Nothing is revoked yet: meterkeep pki revocation ${plan.id} start\n`;
+  const held = serial === undefined ? "It issues nothing from now on. " : "";
+  const text = `${planText(plan)}\n${held}Nothing is revoked yet: meterkeep pki revocation ${plan.id} start\n`;
   await print(terminal, options, plan, text);
 }
 
@@ -56,7 +60,7 @@ export async function revocations(options: OperatorOptions, terminal: Terminal):
     terminal,
     options,
     found,
-    lines.length === 0 ? "No authority is being revoked.\n" : `${lines.join("\n")}\n`,
+    lines.length === 0 ? "Nothing is being revoked in stages.\n" : `${lines.join("\n")}\n`,
   );
 }
 
@@ -98,8 +102,19 @@ export async function revocationList(
   await print(terminal, options, { file, until }, `${file}, good until ${until}\n`);
 }
 
-function planText({ id, authority, reason, stage, state, meters, finished, plannedBy }: RevocationPlanView): string {
-  return `${id}  ${authority}  ${reason}, by ${plannedBy}: stage "${STAGES[stage]}" is ${state}, ${finished} so far; ${meters} meters in all`;
+function planText({
+  id,
+  authority,
+  serial,
+  reason,
+  stage,
+  state,
+  meters,
+  finished,
+  plannedBy,
+}: RevocationPlanView): string {
+  const what = serial === undefined ? authority : `${authority}, certificate ${serial},`;
+  return `${id}  ${what}  ${reason}, by ${plannedBy}: stage "${STAGES[stage]}" is ${state}, ${finished} so far; ${meters} meters in all`;
 }
 
 const STAGES = {
@@ -109,8 +124,7 @@ const STAGES = {
 } as const;
 
 function effectText(effect: RevocationEffect): string {
-  const { authorities, certificates, meters, loadW, metersWithoutLoad, islands, hoursToEnrol, certificatesPerHour } =
-    effect;
+  const { authorities, certificates, meters, loadW, metersWithoutLoad, islands, hoursToEnrol, metersPerHour } = effect;
   const table = new Table({
     head: ["utility", "island", "certificates", "meters"],
     style: { head: [], border: [], compact: true },
@@ -118,9 +132,9 @@ function effectText(effect: RevocationEffect): string {
   for (const one of islands) table.push([one.utility, one.island, one.certificates, one.meters]);
   const unmeasured = metersWithoutLoad === 0 ? "" : `, without ${metersWithoutLoad} meters that measured nothing yet`;
   const pace =
-    hoursToEnrol === undefined || certificatesPerHour === undefined
-      ? "Too few certificates were issued in 30 days to say how long new ones would take."
-      : `Issuing anew would take ${hoursToEnrol.toFixed(1)} hours at the measured ${Math.round(certificatesPerHour)} certificates an hour.`;
+    hoursToEnrol === undefined || metersPerHour === undefined
+      ? "Too few meters were enrolled in 30 days to say how long enrolling them anew would take."
+      : `Enrolling them anew would take ${hoursToEnrol.toFixed(1)} hours at the measured ${Math.round(metersPerHour)} meters an hour.`;
   return [
     `Authorities  ${authorities}, with those below it`,
     `Certificates ${certificates} that are valid`,

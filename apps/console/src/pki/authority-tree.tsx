@@ -86,7 +86,7 @@ function Effect({ authority }: { authority: string }) {
         <dt>To enrol anew</dt>
         <dd>
           {data.hoursToEnrol === undefined
-            ? "too few certificates in 30 days to say"
+            ? "too few meters enrolled in 30 days to say"
             : `${data.hoursToEnrol.toFixed(1)} hours at the measured pace`}
         </dd>
       </dl>

@@ -11,7 +11,7 @@ const STAGES = {
   cut: "Cut its islands",
 } as const;
 
-/** Authorities that are being revoked, and how far each has come. */
+/** Authorities and certificates that are being revoked in stages, and how far each has come. */
 export function RevocationPanel() {
   const { data, error, refetch } = useQuery(revocationsQuery);
   const [plans, cuts] = [data?.plans ?? [], data?.cuts ?? []];
@@ -22,7 +22,7 @@ export function RevocationPanel() {
       </div>
       <div className="panel-body">
         {error === null ? null : <Failure error={error} retry={() => void refetch()} />}
-        {data !== undefined && plans.length === 0 ? <Empty>No authority is being revoked.</Empty> : null}
+        {data !== undefined && plans.length === 0 ? <Empty>Nothing is being revoked in stages.</Empty> : null}
         <ul className="pki-tree">
           {plans.map((plan) => (
             <li key={plan.id}>
@@ -36,6 +36,12 @@ export function RevocationPanel() {
               </p>
               <p>
                 <code>{plan.authority}</code>
+                {plan.serial === undefined ? null : (
+                  <>
+                    {", certificate "}
+                    <code>{plan.serial}</code>
+                  </>
+                )}
               </p>
             </li>
           ))}

@@ -68,11 +68,15 @@ export function pkiHandlers(context: Pick<Context, "custodian" | "pool" | "scope
         })),
       };
     },
-    revocationEffect: async ({ params }) => effectOf(context, params.authority),
+    revocationEffect: async ({ params, query }) => effectOf(context, params.authority, query.serial),
     revocations: async () => {
       const { plans, cuts } = await custodian.revocations({});
       return {
-        plans: plans.map(({ plannedAt, ...plan }) => ({ ...plan, plannedAt: timeText(plannedAt) })),
+        plans: plans.map(({ plannedAt, serial, ...plan }) => ({
+          ...plan,
+          ...(serial !== undefined && { serial }),
+          plannedAt: timeText(plannedAt),
+        })),
         cuts: cuts.map(({ cutAt, ...cut }) => ({ ...cut, cutAt: timeText(cutAt) })),
       };
     },
@@ -80,15 +84,19 @@ export function pkiHandlers(context: Pick<Context, "custodian" | "pool" | "scope
 }
 
 /** The custodian knows which meters; what they carry, the head-end. */
-async function effectOf({ custodian, pool, scope }: Pick<Context, "custodian" | "pool" | "scope">, authority: string) {
-  const effect = await custodian.revocationEffect({ authority }).catch((error: unknown) => {
+async function effectOf(
+  { custodian, pool, scope }: Pick<Context, "custodian" | "pool" | "scope">,
+  authority: string,
+  serial: string | undefined,
+) {
+  const effect = await custodian.revocationEffect({ authority, serial }).catch((error: unknown) => {
     if (error instanceof CustodianCallError && error.code === "pki-refused")
       throw new ProblemError("authority-unknown", error.message);
     throw error;
   });
   let [watts, measured] = [0, 0];
   for (let after: SystemTitle | undefined; ; ) {
-    const { meters } = await custodian.authorityMeters({ authority, after });
+    const { meters } = await custodian.authorityMeters({ authority, serial, after });
     after = meters.at(-1);
     if (after === undefined) break;
     const load = await loadOf(pool, scope, meters.map(systemTitleText));
@@ -103,7 +111,7 @@ async function effectOf({ custodian, pool, scope }: Pick<Context, "custodian" | 
     loadW: watts,
     metersWithoutLoad: Math.max(0, effect.meters - measured),
     islands: effect.extent.map((one) => ({ ...one })),
-    ...(effect.perHour !== undefined && { certificatesPerHour: effect.perHour }),
+    ...(effect.perHour !== undefined && { metersPerHour: effect.perHour }),
     ...(effect.hours !== undefined && { hoursToEnrol: effect.hours }),
   };
 }

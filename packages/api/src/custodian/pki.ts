@@ -201,8 +201,12 @@ export const revocationEffect = record({
   hours: c.optional(c.float64),
 });
 
-/** A page of the meters with certificates of an authority or one below it: whoever knows their load can add it up. */
-export const authorityMetersRequest = record({ authority: hexText, after: c.optional(meterTitle) });
+/** A page of the meters that revoking concerns: whoever knows their load can add it up. */
+export const authorityMetersRequest = record({
+  authority: hexText,
+  serial: c.optional(hexText),
+  after: c.optional(meterTitle),
+});
 export const authorityMetersResponse = record({ meters: c.sequenceOf(meterTitle, { max: 1000 }) });
 export type RevocationEffectView = Infer<typeof revocationEffect>;
 

@@ -92,8 +92,11 @@ export const RevocationEffect = Type.Object({
       meters: Type.Integer(),
     }),
   ),
-  certificatesPerHour: Type.Optional(
-    Type.Number({ description: "As measured in the last 30 days; absent where too few were issued to say" }),
+  metersPerHour: Type.Optional(
+    Type.Number({
+      description:
+        "Enrolled over the air, as measured in the last 30 days and within the policy; absent where too few were",
+    }),
   ),
   hoursToEnrol: Type.Optional(Type.Number()),
 });
@@ -104,6 +107,12 @@ export const RevocationList = Type.Object({
     Type.Object({
       id: Type.String(),
       authority: HexText,
+      serial: Type.Optional(
+        Type.String({
+          pattern: "^[0-9a-f]+$",
+          description: "Of the one certificate that is revoked; absent where the whole authority is",
+        }),
+      ),
       reason: Type.String(),
       plannedBy: Type.String(),
       plannedAt: Timestamp,
@@ -120,3 +129,12 @@ export const RevocationList = Type.Object({
 export type RevocationList = Static<typeof RevocationList>;
 
 export const AuthorityParams = Type.Object({ authority: HexText });
+
+export const EffectQuery = Type.Object({
+  serial: Type.Optional(
+    Type.String({
+      pattern: "^[0-9a-f]{1,40}$",
+      description: "Of one certificate, in the place of the whole authority",
+    }),
+  ),
+});

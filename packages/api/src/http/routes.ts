@@ -25,6 +25,7 @@ import {
   AuthorityParams,
   CertificateList,
   CertificateQuery,
+  EffectQuery,
   ExpiryBoard,
   RevocationEffect,
   RevocationList,
@@ -507,6 +508,7 @@ export const HTTP_ROUTES = {
     status: 200,
     summary: "Say what revoking an authority would do, and do nothing",
     params: AuthorityParams,
+    query: EffectQuery,
     response: RevocationEffect,
   },
   revocations: {

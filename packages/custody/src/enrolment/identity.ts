@@ -4,7 +4,9 @@ import type { EnrolledUse, EnrolmentJournal } from "./journal.ts";
 import { isKnownBySignature } from "./journal.ts";
 
 /** The public keys that a meter may use, the likeliest first. */
-export function believedKeys({ believed }: Pick<EnrolmentJournal, "believed">): Readonly<Record<EnrolledUse, readonly Uint8Array[]>> {
+export function believedKeys({
+  believed,
+}: Pick<EnrolmentJournal, "believed">): Readonly<Record<EnrolledUse, readonly Uint8Array[]>> {
   const keys = (use: EnrolledUse) => believed[use].map(({ key }) => fromHex(key));
   return { digitalSignature: keys("digitalSignature"), keyAgreement: keys("keyAgreement") };
 }

@@ -81,11 +81,7 @@ export class MeterAuthority {
   readonly #clientTitle: (utility: string) => SystemTitle;
   readonly #chains = new Map<string, { readonly at: number; readonly chain: Promise<MeterChain> }>();
 
-  constructor(
-    pki: MeterPki,
-    clientKeys: ClientKeys,
-    clientTitle: (utility: string) => SystemTitle,
-  ) {
+  constructor(pki: MeterPki, clientKeys: ClientKeys, clientTitle: (utility: string) => SystemTitle) {
     this.#pki = pki;
     this.#clientKeys = clientKeys;
     this.#clientTitle = clientTitle;
@@ -103,7 +99,9 @@ export class MeterAuthority {
     if (!isFresh && known !== undefined && this.#pki.now() - known.at < KEEP_MILLISECONDS) return known.chain;
     const chain = this.#chain({ utility: place.utility, island: place.island }, suite);
     this.#chains.set(name, { at: this.#pki.now(), chain });
-    chain.catch(() => this.#chains.delete(name));
+    const forget = () => this.#chains.delete(name);
+    // Where no authority issues, the next one is asked for every time.
+    chain.then(({ issues }) => issues || forget(), forget);
     return chain;
   }
 
@@ -144,9 +142,9 @@ export class MeterAuthority {
   async standing(believed: EnrolmentJournal["believed"]): Promise<EnrolmentJournal["believed"]> {
     const { registry } = this.#pki.store;
     const standing = (all: readonly Credential[]) =>
-      Promise.all(
-        all.map(async (one) => ((await registry.isRevoked(one.authority, one.serial)) ? [] : [one])),
-      ).then((found) => found.flat());
+      Promise.all(all.map(async (one) => ((await registry.isRevoked(one.authority, one.serial)) ? [] : [one]))).then(
+        (found) => found.flat(),
+      );
     const [digitalSignature, keyAgreement] = await Promise.all([
       standing(believed.digitalSignature),
       standing(believed.keyAgreement),

@@ -60,7 +60,8 @@ export class Removals {
       const known = await files.loadPage(titles, undefined, titles.length);
       const able = new Set(known.filter(canBeEnrolled).map(({ meter }) => meter.systemTitle));
       const others = titles.filter((title) => !able.has(title));
-      for (const title of others) await revocations.freed(id, title, "it holds no certificates of ours", ENROLMENT_REQUESTER);
+      for (const title of others)
+        await revocations.freed(id, title, "it holds no certificates of ours", ENROLMENT_REQUESTER);
       if (able.size > 0) await enrolments.free([...able]);
     }
     this.#cursors.set(id, { after: isLast ? undefined : titles.at(-1), at: isLast ? now() + AGAIN_MILLISECONDS : 0 });

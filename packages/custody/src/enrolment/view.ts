@@ -79,6 +79,7 @@ function sentenceOf(file: MeterFile, phase: EnrolmentPhase, journal: EnrolmentJo
       if (meter.origin !== "shipped") return NOT_SHIPPED;
       return meter.securitySuite === 0 ? NO_PAIRS : NO_PROFILE;
     case "waiting":
+      if (journal?.verdict === "freed") return verdictSentence(journal);
       return "It has key pairs to make and no certificates yet: its keys are taken over first.";
     case "planned":
       return "It is to be given certificates: its turn is about to come.";

@@ -115,7 +115,14 @@ export async function openPki(parts: PkiParts): Promise<Pki> {
   const record = (kind: string, principal: string, body: Readonly<Record<string, unknown>>) =>
     committer.submit({ entries: [{ at: now(), kind, principal, utility: "*", island: "*", body }] });
   const newId = () => randomBytes(6).toString("hex");
-  const revocations: StagedRevocations = new StagedRevocations({ store, authorities, record, newId, now, pace: parts.pace });
+  const revocations: StagedRevocations = new StagedRevocations({
+    store,
+    authorities,
+    record,
+    newId,
+    now,
+    pace: parts.pace,
+  });
   const publisher: Publisher = new Publisher(authorities, store.registry, { addressOf, now });
   const strange: number[] = [];
   await replayRevocations(
@@ -130,9 +137,14 @@ export async function openPki(parts: PkiParts): Promise<Pki> {
     await makeDevelopmentTree({ authorities, keys, publisher, addTable, addressOf, now }, options.developmentTree);
   let cuts = await store.plans.cuts();
   let tending: Promise<void> | undefined;
+  /** Something was moved since the round under way began: it may have looked already. */
+  let isWanted = false;
   const tendOnce = async (): Promise<void> => {
-    while (await revocations.work());
-    cuts = await store.plans.cuts();
+    do {
+      isWanted = false;
+      while (await revocations.work());
+      cuts = await store.plans.cuts();
+    } while (isWanted);
   };
   return {
     store,
@@ -175,6 +187,7 @@ export async function openPki(parts: PkiParts): Promise<Pki> {
     isAnyCut: () => cuts.length > 0,
     isCut: ({ utility, island }) => cuts.some((one) => one.utility === utility && one.island === island),
     tend: () => {
+      isWanted = true;
       // One at a time.
       tending ??= tendOnce().finally(() => {
         tending = undefined;

@@ -13,12 +13,7 @@ export function revocationService(
   changes: Pick<Changes, "require">,
 ): Pick<
   CustodianService,
-  | "revocationEffect"
-  | "planRevocation"
-  | "moveRevocation"
-  | "revocations"
-  | "certificateRemovals"
-  | "authorityMeters"
+  "revocationEffect" | "planRevocation" | "moveRevocation" | "revocations" | "certificateRemovals" | "authorityMeters"
 > {
   return {
     revocationEffect: async ({ authority, serial }) => {
@@ -36,8 +31,8 @@ export function revocationService(
         hours,
       };
     },
-    authorityMeters: async ({ authority, after }) => {
-      const below = await revocations.below(authority);
+    authorityMeters: async ({ authority, serial, after }) => {
+      const below = await revocations.concerned({ authority, serial });
       const page = await store.registry.meters(below, after && systemTitleText(after), PAGE_METERS);
       return { meters: page.map((one) => systemTitle(fromHex(one.systemTitle))) };
     },

@@ -165,7 +165,10 @@ test("nothing of the tree changes before people have agreed, and stopping needs 
     const adopted = { ...place, profile: "root", parent: undefined, keyName: undefined, certificate };
     await assert.rejects(service.adoptAuthority(adopted, OPERATOR), required);
     await assert.rejects(service.setAssignments({ rows: [] }, OPERATOR), required);
-    await assert.rejects(service.planRevocation({ authority, serial: undefined, reason: "superseded" }, OPERATOR), required);
+    await assert.rejects(
+      service.planRevocation({ authority, serial: undefined, reason: "superseded" }, OPERATOR),
+      required,
+    );
     const { id } = await bench.pki.revocations.plan({ authority }, "superseded", "person");
     await assert.rejects(service.moveRevocation({ plan: id, move: "start" }, OPERATOR), required);
     await bench.pki.revocations.move(id, "start", "person");

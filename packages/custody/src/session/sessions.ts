@@ -18,8 +18,8 @@ import { isPermitted, requireRight, unknownMeter } from "../calls/required-right
 import type { SigningParties } from "../conversation/association.ts";
 import type { ConversationDependencies } from "../conversation/dependencies.ts";
 import type { ClientKeys } from "../enrolment/client-keys.ts";
-import type { MeterAuthority } from "../enrolment/meter-authority.ts";
 import { believedKeys, signingJournal } from "../enrolment/identity.ts";
+import type { MeterAuthority } from "../enrolment/meter-authority.ts";
 import { CustodyError } from "../errors.ts";
 import { EvidenceHash } from "../evidence/evidence-hash.ts";
 import { meterFacts } from "../protocol/meter-facts.ts";

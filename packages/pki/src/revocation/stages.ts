@@ -71,7 +71,7 @@ export class StagedRevocations {
     const { store, authorities, now, pace } = this.#deps;
     const record = await authorities.recordOf(authority);
     const below = serial === undefined ? await this.below(authority) : [];
-    const extent = await store.registry.extent(await this.#concerned({ authority, serial }), now());
+    const extent = await store.registry.extent(await this.concerned({ authority, serial }), now());
     const meters = extent.reduce((sum, one) => sum + one.meters, 0);
     const certificates = serial === undefined ? extent.reduce((sum, one) => sum + one.certificates, 0) : 1;
     const perHour = await pace();
@@ -205,7 +205,7 @@ export class StagedRevocations {
   }
 
   /** Authorities whose meters may hold what is revoked: those below an authority; for one certificate, those of its place. */
-  async #concerned({ authority, serial }: RevocationSubject): Promise<readonly string[]> {
+  async concerned({ authority, serial }: RevocationSubject): Promise<readonly string[]> {
     if (serial === undefined) return this.below(authority);
     const { authorities, store } = this.#deps;
     const found = await store.registry.find(authority, serial);
@@ -238,7 +238,7 @@ export class StagedRevocations {
   /** A row for each meter that holds one of its certificates; those that are there stay. */
   async #planRemovals(plan: RevocationPlan): Promise<void> {
     const { store } = this.#deps;
-    const authorities = await this.#concerned(plan);
+    const authorities = await this.concerned(plan);
     for (let after: string | undefined; ; ) {
       const page = await store.registry.meters(authorities, after, BATCH);
       await store.plans.addRemovals(plan.id, page);

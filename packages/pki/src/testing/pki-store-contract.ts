@@ -162,19 +162,22 @@ export function pkiStoreContract(
     );
   });
 
-  contract("a plan of one certificate stands beside that of its authority, and is over with its removal", async ({ plans }) => {
-    await plans.add(plan("p1"));
-    const serial = order(1).serial;
-    await plans.add(plan("p2", { serial, plannedAt: 2 }));
-    await assert.rejects(plans.add(plan("p3", { serial })), code("revocation-refused"));
-    assert.deepEqual(
-      (await plans.list()).map((one) => one.serial),
-      [undefined, serial],
-    );
-    const done = { stage: "remove", state: "done", finished: 1 } as const;
-    assert.equal(await plans.move("p2", { stage: "refuse", state: "planned" }, done), true);
-    await plans.add(plan("p3", { serial, plannedAt: 3 }));
-  });
+  contract(
+    "a plan of one certificate stands beside that of its authority, and is over with its removal",
+    async ({ plans }) => {
+      await plans.add(plan("p1"));
+      const serial = order(1).serial;
+      await plans.add(plan("p2", { serial, plannedAt: 2 }));
+      await assert.rejects(plans.add(plan("p3", { serial })), code("revocation-refused"));
+      assert.deepEqual(
+        (await plans.list()).map((one) => one.serial),
+        [undefined, serial],
+      );
+      const done = { stage: "remove", state: "done", finished: 1 } as const;
+      assert.equal(await plans.move("p2", { stage: "refuse", state: "planned" }, done), true);
+      await plans.add(plan("p3", { serial, plannedAt: 3 }));
+    },
+  );
 
   contract("meters are freed once each, and islands are cut until they are lifted", async ({ plans }) => {
     await plans.add(plan("p1"));
