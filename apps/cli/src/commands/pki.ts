@@ -113,7 +113,11 @@ function registerRevocations(pki: Command, terminal: Terminal): void {
     .action(async (authority: string, serials: string[], options: RevokeOptions) => {
       await (await import("../pki/revocations.ts")).revoke(authority, serials, options, terminal);
     });
-  operatorCommand(pki, "revoke-authority", "say what revoking an authority would do, or one certificate that meters hold, and plan it")
+  operatorCommand(
+    pki,
+    "revoke-authority",
+    "say what revoking an authority would do, or one certificate that meters hold, and plan it",
+  )
     .argument("<authority>", "its identifier")
     .option("--certificate <serial>", "one certificate that it issued, in the place of the whole authority")
     .option("--what-if", "say what it would do, and do nothing")
