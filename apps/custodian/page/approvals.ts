@@ -1,6 +1,7 @@
 // The custodian's own page. No framework: what a person approves passes through as little as can be read in one sitting.
 
 interface Approver {
+  readonly suspended?: unknown;
   readonly id: string;
   readonly name: string;
   readonly roles: readonly string[];
@@ -101,7 +102,7 @@ function showApprovers(approvers: readonly Approver[]): void {
   const chosen = select.value === "" ? (localStorage.getItem(LAST_APPROVER) ?? "") : select.value;
   select.replaceChildren(
     ...approvers
-      .filter(({ key }) => key === "passkey")
+      .filter(({ key, suspended }) => key === "passkey" && suspended === undefined)
       .map(({ id, name, roles, credentialId }) => {
         const option = new Option(`${name} (${roles.join(", ")})`, id, false, id === chosen);
         option.dataset["credential"] = credentialId;

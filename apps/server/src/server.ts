@@ -7,6 +7,7 @@ import type { SupervisedProcess, Supervisor } from "@meterkeep/api/supervised";
 import type { ServerConfig } from "@meterkeep/api/supervisor";
 import {
   announceWorker,
+  Challenges,
   ChannelTable,
   type Collecting,
   counted,
@@ -16,6 +17,7 @@ import {
   forgetReadings,
   HEADEND_MIGRATIONS,
   Inventory,
+  Logins,
   MachineTokens,
   MeterDirectory,
   markSla,
@@ -45,7 +47,7 @@ import { CustodianWatch } from "./custodian-watch.ts";
 import { Drills } from "./drill/drills.ts";
 import { ReadBack } from "./drill/read-back.ts";
 import type { Context } from "./handlers/context.ts";
-import { signInUrl } from "./handlers/people.ts";
+import { signInUrl } from "./handlers/sign-in.ts";
 import { clockView } from "./handlers/status.ts";
 import { createApp } from "./http/app.ts";
 import { EventStreams } from "./http/event-stream.ts";
@@ -55,6 +57,7 @@ import { createLogger } from "./log/logger.ts";
 import { createMeterWork, type MeterWork } from "./meter-work.ts";
 import { PushListeners } from "./push-listeners.ts";
 import { oneAtATime, repeat } from "./repeat.ts";
+import { Organisation } from "./sign-in/organisation.ts";
 import { WarningWatch } from "./warning-watch.ts";
 import { currentWarnings, isLoopback } from "./warnings.ts";
 
@@ -220,7 +223,9 @@ export async function startServer(config: ServerConfig, supervisor: Supervisor):
     passkeys: true,
     commandOptions: config.commandOptions ?? "",
   };
-  const people = new People(pool, scope, () => new Date(now()));
+  const date = (): Date => new Date(now());
+  const logins = new Logins(pool, scope, date);
+  const challenges = new Challenges(pool, scope, date);
   const warnings = () => [...currentWarnings(config, custodianWatch.summary), ...commissioning.warnings];
   const context: Context = {
     pool,
@@ -228,9 +233,12 @@ export async function startServer(config: ServerConfig, supervisor: Supervisor):
     inventory,
     queue,
     wake: () => work.worker.wake(),
-    people,
-    tokens: new MachineTokens(pool, scope, () => new Date(now())),
-    passkeys: new Passkeys(pool, scope, () => new Date(now())),
+    people: new People(pool, scope, date),
+    logins,
+    challenges,
+    organisation: config.organisation && new Organisation(config.organisation, challenges, () => publicConfig.url),
+    tokens: new MachineTokens(pool, scope, date),
+    passkeys: new Passkeys(pool, scope, date),
     pushSources,
     gateways,
     attached: async (meter) => {
@@ -354,8 +362,8 @@ export async function startServer(config: ServerConfig, supervisor: Supervisor):
     else if (message.processes.some(({ name, state }) => name === "town" && state === "ready"))
       void takeIn().catch(onError);
   });
-  if (!(await people.isClaimed()))
-    supervisor.send({ type: "sign-in", url: signInUrl(publicConfig.url, await people.newLink("first-start")) });
+  if (!(await logins.isClaimed()))
+    supervisor.send({ type: "sign-in", url: signInUrl(publicConfig.url, await logins.newLink("first-start")) });
   supervisor.send({ type: "ready", facts: { address: publicConfig.url, push: `${config.pushHost}:${pushPort}` } });
 
   const running = stack.move();

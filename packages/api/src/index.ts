@@ -86,19 +86,30 @@ export {
 } from "./http/meter.ts";
 export { ClockView, GridView, METER_PATHS, MeterSummary, Overview, OverviewCounts, Warning } from "./http/overview.ts";
 export {
+  AdmitPerson,
+  AdmittedPerson,
+  APPROVER_STANDINGS,
+  type ApproverStanding,
+  ChangeRoles,
   CreatedMachineToken,
   CreateMachineToken,
   Health,
   MachineToken,
   MachineTokenList,
   Me,
+  OrganisationAnswer,
+  OrganisationSignIn,
   Passkey,
   PasskeyList,
   PasskeyOptions,
   PasskeyResponse,
+  PersonLeft,
+  PersonList,
+  PersonView,
   PublicConfig,
   SignIn,
   SignInLink,
+  SignInWays,
 } from "./http/people.ts";
 export {
   AuthorityList,
@@ -129,12 +140,12 @@ export {
   RegisterReading,
   TRUST_FILTERS,
 } from "./http/reading.ts";
+export { ROLE_NAMES, ROLES, Role, type RoleName, rolesApart, scopesOfRoles } from "./http/role.ts";
+export type { Route, RouteAccess } from "./http/route.ts";
 export {
   API_PREFIX,
   HTTP_ROUTES,
   type HttpRoutes,
-  type Route,
-  type RouteAccess,
   type RouteAnswer,
   type RouteBody,
   type RouteId,
@@ -163,7 +174,15 @@ export {
   type TrustStateName,
   words,
 } from "./http/scalars.ts";
-export { scopeIncludes, TOKEN_SCOPES, TokenScope, type TokenScopeName } from "./http/scope.ts";
+export {
+  SCOPES,
+  Scope,
+  type ScopeName,
+  TOKEN_SCOPE_NAMES,
+  TOKEN_SCOPES,
+  TokenScope,
+  type TokenScopeName,
+} from "./http/scope.ts";
 export {
   DecodedLine,
   LadderStep,

@@ -496,6 +496,17 @@ export const SERVER_CONFIG = {
     description:
       "Networks (CIDR) in which serial gateways may stand that the head-end listens to because a user said so.",
   },
+  organisation: {
+    kind: "record",
+    optional: true,
+    description: "The OpenID Connect provider with which people may sign in.",
+    fields: {
+      name: { kind: "text", description: "As people call it." },
+      issuer: { kind: "text", description: "Its issuer, an https address, or http on this machine." },
+      clientId: { kind: "text", description: "Who we are to it." },
+      clientSecret: { kind: "text", optional: true, description: "Absent for a public client." },
+    },
+  },
   adminSocket: {
     kind: "path",
     description: "The Unix socket of the machine's owner (mode 0600): new sign-in links, tokens.",

@@ -36,9 +36,11 @@ export {
   runOperation,
 } from "./operation/operation-session.ts";
 export { METER_OPERATIONS, parametersOf } from "./operation/operations.ts";
+export { Challenges } from "./people/challenges.ts";
+export { type Login, Logins, type OpenedLogin } from "./people/logins.ts";
 export { MachineTokens } from "./people/machine-tokens.ts";
 export { type PasskeyRecord, Passkeys } from "./people/passkeys.ts";
-export { type Login, type OpenedLogin, People } from "./people/people.ts";
+export { People, type Person } from "./people/people.ts";
 export { findMeterProfile, METER_PROFILES, type MeterProfile } from "./profile/meter-profile.ts";
 export { listenToGateway } from "./push/gateway.ts";
 export { parseGatewayAddress } from "./push/gateway-address.ts";

@@ -42,7 +42,10 @@ export function authorityText(state: AuthorityState): string {
       : `Frozen since ${when(frozen.since)} by ${frozen.by}: ${frozen.reason}`,
     ...(breakGlass === undefined ? [] : [`THE CAPS ARE LIFTED until ${when(breakGlass.until)}: ${breakGlass.reason}`]),
     ...(approvers.length === 0 ? ["Nobody may approve yet: `meterkeep approvers invite`."] : []),
-    ...approvers.map(({ id, name, roles, key }) => `  ${id}  ${name} (${roles.join(", ")}), ${key}`),
+    ...approvers.map(
+      ({ id, name, roles, key, suspended }) =>
+        `  ${id}  ${name} (${roles.join(", ")}), ${suspended === undefined ? key : `suspended: ${suspended.reason}`}`,
+    ),
     ...policyServices.map(({ name }) => `  policy service ${name}`),
     `Commands that can switch off: ${counts.day} of ${counts.dayCap} in 24 hours, ${counts.tenMinutes} of ${counts.tenMinutesCap} in ten minutes; of ${unsettled} meters it is not known what they did.`,
     ...(page === "" ? [] : [`The custodian's own page: ${page}`]),

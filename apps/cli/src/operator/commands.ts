@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { type DrillReport, TOKEN_SCOPES } from "@meterkeep/api";
+import { type DrillReport, TOKEN_SCOPE_NAMES } from "@meterkeep/api";
 import { type KeyOptions, openKeys } from "../decode/keys.ts";
 import { CliError, EXIT } from "../error.ts";
 import { asOperator } from "../keys/operator.ts";
@@ -104,8 +104,9 @@ export async function createToken(
   options: OperatorOptions & { readonly days?: string; readonly scope?: string },
   terminal: Terminal,
 ): Promise<void> {
-  const scope = TOKEN_SCOPES.find((name) => name === (options.scope ?? "read"));
-  if (scope === undefined) throw new CliError("option-invalid", `--scope must be one of ${TOKEN_SCOPES.join(", ")}`);
+  const scope = TOKEN_SCOPE_NAMES.find((name) => name === (options.scope ?? "read"));
+  if (scope === undefined)
+    throw new CliError("option-invalid", `--scope must be one of ${TOKEN_SCOPE_NAMES.join(", ")}`);
   const days = options.days === undefined ? undefined : Number(options.days);
   if (days !== undefined && !(Number.isInteger(days) && days >= 1 && days <= 3650))
     throw new CliError("option-invalid", "--days must be a whole number from 1 to 3650");

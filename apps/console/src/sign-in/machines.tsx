@@ -9,6 +9,7 @@ import { Failure } from "../shell/failure.tsx";
 const SCOPES: Readonly<Record<MachineToken["scope"], string>> = {
   read: "sees everything, changes nothing",
   operate: "also attaches meters and starts drills",
+  request: "also asks for commands, which people approve",
   admin: "also sees and withdraws tokens",
 };
 

@@ -1,9 +1,11 @@
 import type { MeterKind, PublicConfig, Warning } from "@meterkeep/api";
 import type { Custodian } from "@meterkeep/api/custodian";
 import type {
+  Challenges,
   EventHub,
   GatewayPolicy,
   Inventory,
+  Logins,
   MachineTokens,
   Passkeys,
   People,
@@ -18,6 +20,7 @@ import type { Ledger } from "@meterkeep/ledger";
 import type { CustodianWatch } from "../custodian-watch.ts";
 import type { Drills } from "../drill/drills.ts";
 import type { EventStreams } from "../http/event-stream.ts";
+import type { Organisation } from "../sign-in/organisation.ts";
 
 /** How the custodian's ledger is looked into. */
 export type LedgerCalls = "ledgerState" | "ledgerProof" | "ledgerConsistency" | "ledgerCheckpoints";
@@ -45,13 +48,27 @@ export interface Context {
   readonly people: People;
   readonly tokens: MachineTokens;
   readonly passkeys: Passkeys;
+  readonly logins: Logins;
+  readonly challenges: Challenges;
+  /** Where people may sign in with their organisation's provider. */
+  readonly organisation: Organisation | undefined;
   readonly pushSources: PushSources;
   readonly gateways: GatewayPolicy;
   /** A real meter is in the inventory from now on: it is recognised, and its gateway listened to. */
   attached(meter: { readonly systemTitle: string; readonly source: string | undefined }): Promise<void>;
   readonly custodian: Pick<
     Custodian,
-    "addMeter" | "describeKeys" | "enrolmentStates" | "ledgerEntries" | "status" | LedgerCalls | PkiCalls
+    | "addMeter"
+    | "authorityState"
+    | "fieldReport"
+    | "loseHandheld"
+    | "suspendApprover"
+    | "describeKeys"
+    | "enrolmentStates"
+    | "ledgerEntries"
+    | "status"
+    | LedgerCalls
+    | PkiCalls
   >;
   readonly custodianWatch: CustodianWatch;
   readonly ledger: Ledger;

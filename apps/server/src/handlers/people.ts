@@ -1,98 +1,139 @@
-import type { MachineToken, Me } from "@meterkeep/api";
-import type { Login, OpenedLogin } from "@meterkeep/headend";
-import type { FastifyReply } from "fastify";
-import { loginOf, SESSION_COOKIE } from "../http/login.ts";
+import type { ApproverStanding, PersonLeft, PersonView } from "@meterkeep/api";
+import type { FieldReport } from "@meterkeep/api/custodian";
+import type { Login, Person } from "@meterkeep/headend";
+import { loginOf } from "../http/login.ts";
 import type { Handlers } from "../http/mount.ts";
 import { ProblemError } from "../http/problem-error.ts";
 import type { Context } from "./context.ts";
 import { record } from "./record.ts";
+import { signInUrl } from "./sign-in.ts";
 
-/** Signing in by link, signing out, machine tokens. */
-export function peopleHandlers(
-  context: Context,
-): Pick<Handlers, "me" | "signIn" | "signOut" | "listTokens" | "createToken" | "deleteToken" | "newSignInLink"> {
-  const { people, tokens } = context;
+type PeopleRoutes = "listPeople" | "admitPerson" | "changeRoles" | "renewLogin" | "dismissPerson";
+
+/** What somebody is and holds at the custodian, by name; nothing is known while it does not answer. */
+interface Standings {
+  approver(name: string): ApproverStanding;
+  /** Ids under which somebody may approve. */
+  approverIds(name: string): readonly string[];
+  handhelds(name: string): readonly string[];
+}
+
+/** Who there is, what they may do, and the one act that ends all of it. */
+export function peopleHandlers(context: Context): Pick<Handlers, PeopleRoutes> {
+  const { people, logins } = context;
+  const shown = async (person: Person): Promise<PersonView> => viewOf(person, await standings(context));
   return {
-    me: async ({ request }) => meOf(context, loginOf(request)),
-    signIn: async ({ body, reply }) => {
-      const opened = await people.claimLink(body.token);
-      await record(context, "signed-in", opened.login.name, { person: opened.login.id, by: "link" });
-      return admit(context, opened, reply);
+    listPeople: async () => {
+      const [everybody, standing] = await Promise.all([people.list(), standings(context)]);
+      return { people: everybody.map((person) => viewOf(person, standing)) };
     },
-    signOut: async ({ request, reply }) => {
-      const cookie = request.cookies[SESSION_COOKIE];
-      if (cookie !== undefined) await people.endSession(cookie);
-      reply.clearCookie(SESSION_COOKIE, { path: "/" });
+    admitPerson: async ({ body, request }) => {
+      const { name } = loginOf(request);
+      people.check(body.roles, body.name);
+      await record(context, "person-admitted", name, { name: body.name, roles: body.roles, subject: body.subject });
+      const person = await people.admit(body, name);
+      const url = signInUrl(context.config.url, await logins.newLinkFor(person.id, "admitted"));
+      return { person: await shown(person), url };
     },
-    listTokens: async () => ({ tokens: (await tokens.list()).map(tokenOf) }),
-    createToken: async ({ body, request }) => {
+    changeRoles: async ({ params, body, request }) => {
       const login = loginOf(request);
-      // Least privilege: whoever wants more says so.
-      const scope = body.scope ?? "read";
-      await record(context, "token-created", login.name, {
-        name: body.name,
-        scope,
-        days: body.days ?? 365,
-      });
-      const { token, record: created } = await tokens.create(
-        body.name,
-        scope,
-        login.kind === "person" ? login.id : undefined,
-        body.days,
-      );
-      return { token, record: tokenOf(created) };
+      refuseOneself(login, params.id, "nobody gives roles to themselves: another administrator does");
+      const { name, roles } = await people.get(params.id);
+      people.check(body.roles);
+      await record(context, "roles-changed", login.name, { person: name, from: roles, to: body.roles });
+      return shown(await people.changeRoles(params.id, body.roles));
     },
-    deleteToken: async ({ params, request }) => {
-      await record(context, "token-withdrawn", loginOf(request).name, { token: params.id });
-      if (!(await tokens.withdraw(params.id))) throw new ProblemError("not-found", "there is no token of that id");
+    renewLogin: async ({ params, request }) => {
+      const login = loginOf(request);
+      const { name, leftAt } = await people.get(params.id);
+      if (leftAt !== undefined) throw new ProblemError("person-unknown", `${name} has left`);
+      await record(context, "login-renewed", login.name, { person: name });
+      const url = signInUrl(context.config.url, await logins.newLinkFor(params.id, "recover"));
+      context.streams.endOf(params.id);
+      return { url };
     },
-    newSignInLink: async ({ request }) => {
-      await record(context, "login-recovered", loginOf(request).name, {});
-      return { url: signInUrl(context.config.url, await people.newLink("recover")) };
+    dismissPerson: async ({ params, request }) => {
+      const login = loginOf(request);
+      refuseOneself(login, params.id, "nobody lets themselves go: another administrator does");
+      return dismiss(context, await people.get(params.id), login.name);
     },
   };
 }
 
-/** The link that a person opens: the token stands behind `#`, so no server and no log ever sees it. */
-export function signInUrl(address: string, token: string): string {
-  return `${address}/sign-in#${token}`;
+function refuseOneself(login: Login, id: string, message: string): void {
+  if (login.kind === "person" && login.id === id) throw new ProblemError("not-allowed", message);
 }
 
-/** Puts the session's cookie on the answer and says who has signed in. */
-export function admit(context: Context, { cookie, login }: OpenedLogin, reply: FastifyReply): Promise<Me> {
-  reply.setCookie(SESSION_COOKIE, cookie, {
-    path: "/",
-    httpOnly: true,
-    sameSite: "strict",
-    // Over https always. Over http the console answers to localhost alone, which never leaves this machine, and there a
-    // cookie that is marked Secure is dropped by some browsers (Safari) and by every program but a browser.
-    secure: context.config.url.startsWith("https:"),
-    ...(login.expiresAt === undefined ? {} : { expires: login.expiresAt }),
-  });
-  return meOf(context, login);
+/** Ours first, since it needs nobody; then the custodian's. What fails there is said, and done again by asking again. */
+async function dismiss(context: Context, person: Person, by: string): Promise<PersonLeft> {
+  const { name } = person;
+  await record(context, "person-dismissed", by, { person: name, id: person.id });
+  const ended = await context.people.dismiss(person.id, by);
+  context.streams.endOf(person.id);
+  const undone: string[] = [];
+  const standing = await standings(context);
+  if (standing.approver(name) === "unknown")
+    undone.push("The custodian does not answer: whether they approve or hold keys is not known. Do this again later.");
+  let approver = standing.approver(name);
+  const reason = `${name} has left`;
+  for (const id of standing.approverIds(name))
+    try {
+      await context.custodian.suspendApprover({ approver: id, reason });
+      approver = "suspended";
+    } catch (error) {
+      undone.push(`They may still approve as ${id}: ${wordsOf(error)}`);
+    }
+  const handhelds: string[] = [];
+  for (const handheld of standing.handhelds(name))
+    try {
+      await context.custodian.loseHandheld({ handheld, reason });
+      handhelds.push(handheld);
+    } catch (error) {
+      undone.push(`Handheld ${handheld} still holds keys: ${wordsOf(error)}`);
+    }
+  return { name, ...ended, approver, handhelds, undone };
 }
 
-async function meOf(context: Context, login: Login): Promise<Me> {
-  const passkeys = login.kind === "person" ? await context.passkeys.ofPerson(login.id) : [];
+function wordsOf(error: unknown): string {
+  return error instanceof Error ? error.message : "the custodian refused";
+}
+
+async function standings({ custodian }: Pick<Context, "custodian">): Promise<Standings> {
+  try {
+    const [{ approvers }, { report }] = await Promise.all([custodian.authorityState({}), custodian.fieldReport({})]);
+    const { handhelds } = JSON.parse(report) as FieldReport;
+    const of = (name: string) => approvers.filter((one) => one.name.toLowerCase() === name.toLowerCase());
+    const active = (name: string) => of(name).filter(({ suspended }) => suspended === undefined);
+    return {
+      approver: (name) => (active(name).length > 0 ? "approver" : of(name).length > 0 ? "suspended" : "none"),
+      approverIds: (name) => active(name).map(({ id }) => id),
+      handhelds: (name) =>
+        handhelds
+          .filter(({ technician, state }) => state === "enrolled" && technician.toLowerCase() === name.toLowerCase())
+          .map(({ handheld }) => handheld),
+    };
+  } catch {
+    return { approver: () => "unknown", approverIds: () => [], handhelds: () => [] };
+  }
+}
+
+function viewOf(person: Person, standing: Standings): PersonView {
+  const { id, name, roles, subject, admittedBy, leftBy, sessions, passkeys, tokens } = person;
+  const { lastSeenAt, leftAt } = person;
   return {
-    kind: login.kind,
-    id: login.id,
-    name: login.name,
-    roles: [...login.roles],
-    scope: login.scope,
-    ...(login.signedInAt === undefined ? {} : { signedInAt: login.signedInAt.toISOString() }),
-    ...(login.expiresAt === undefined ? {} : { expiresAt: login.expiresAt.toISOString() }),
-    passkeys: passkeys.length,
-  };
-}
-
-function tokenOf(token: Awaited<ReturnType<Context["tokens"]["list"]>>[number]): MachineToken {
-  return {
-    id: token.id,
-    name: token.name,
-    scope: token.scope,
-    createdAt: token.createdAt.toISOString(),
-    ...(token.expiresAt === undefined ? {} : { expiresAt: token.expiresAt.toISOString() }),
-    ...(token.lastUsedAt === undefined ? {} : { lastUsedAt: token.lastUsedAt.toISOString() }),
+    id,
+    name,
+    roles: [...roles],
+    ...(subject === undefined ? {} : { subject }),
+    admittedAt: person.admittedAt.toISOString(),
+    ...(admittedBy === undefined ? {} : { admittedBy }),
+    ...(lastSeenAt === undefined ? {} : { lastSeenAt: lastSeenAt.toISOString() }),
+    ...(leftAt === undefined ? {} : { leftAt: leftAt.toISOString() }),
+    ...(leftBy === undefined ? {} : { leftBy }),
+    sessions,
+    passkeys,
+    tokens,
+    approver: standing.approver(name),
+    handhelds: [...standing.handhelds(name)],
   };
 }

@@ -4,6 +4,11 @@ import type { Context } from "./context.ts";
 const SENTENCES: Readonly<Record<string, string>> = {
   "signed-in": "signed in",
   "token-created": "made a machine token",
+  "person-admitted": "admitted a person",
+  "roles-changed": "gave a person other roles",
+  "login-renewed": "replaced a person's login",
+  "person-dismissed": "let a person go",
+  "stepped-up": "showed a passkey again",
   "token-withdrawn": "withdrew a machine token",
   "login-recovered": "replaced the administrator's login",
   "passkey-added": "added a passkey",

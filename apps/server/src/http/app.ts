@@ -8,12 +8,15 @@ import type { Context } from "../handlers/context.ts";
 import { drillHandlers } from "../handlers/drills.ts";
 import { ledgerHandlers } from "../handlers/ledger.ts";
 import { meterHandlers } from "../handlers/meters.ts";
+import { organisationHandlers } from "../handlers/organisation.ts";
 import { passkeyHandlers } from "../handlers/passkeys.ts";
 import { peopleHandlers } from "../handlers/people.ts";
 import { pkiHandlers } from "../handlers/pki.ts";
 import { readingHandlers } from "../handlers/readings.ts";
 import { slaHandlers } from "../handlers/sla.ts";
+import { signInHandlers } from "../handlers/sign-in.ts";
 import { statusHandlers } from "../handlers/status.ts";
+import { tokenHandlers } from "../handlers/tokens.ts";
 import { servePublications } from "../pki/publications.ts";
 import { serveConsole } from "./console.ts";
 import { describeApi } from "./docs.ts";
@@ -58,13 +61,16 @@ export async function createApp(context: Context, options: AppOptions): Promise<
   });
   secure(app, options.hostNames);
   await app.register(fastifyCookie);
-  requireLogin(app, context.people, context.tokens);
+  requireLogin(app, context);
   await app.register(fastifyRateLimit, { global: false });
   await describeApi(app, context.config.version);
   mountRoutes(app, {
     ...statusHandlers(context),
     ...peopleHandlers(context),
+    ...signInHandlers(context),
     ...passkeyHandlers(context),
+    ...organisationHandlers(context),
+    ...tokenHandlers(context),
     ...meterHandlers(context),
     ...readingHandlers(context),
     ...slaHandlers(context),

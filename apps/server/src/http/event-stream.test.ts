@@ -79,9 +79,12 @@ test("a token has so many streams and no more, and machines leave people their o
   const cookie = await server.signIn();
   const { tokens, streams } = server.context;
   const aborts: AbortController[] = [];
+  // Held: what nobody holds is collected, and its stream ends with it.
+  const held: Response[] = [];
   const open = async (headers: Record<string, string>): Promise<number> => {
     const abort = new AbortController();
     const response = await fetch(`${server.url}/api/v1/events`, { headers, signal: abort.signal });
+    held.push(response);
     if (response.status === 200) aborts.push(abort);
     else assert.equal(((await response.json()) as { code: string }).code, "too-many-streams");
     return response.status;

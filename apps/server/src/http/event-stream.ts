@@ -69,6 +69,11 @@ export class EventStreams {
     this.#catchUp(last, write);
   }
 
+  /** Ends the streams of somebody whose login has ended. */
+  endOf(id: string): void {
+    for (const [close, login] of [...this.#open]) if (login.id === id) close();
+  }
+
   /** Ends all streams: the server is closing. */
   close(): void {
     for (const close of [...this.#open.keys()]) close();

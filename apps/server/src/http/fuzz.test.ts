@@ -10,7 +10,7 @@ let server: TestServer;
 let cookie: string;
 before(async () => {
   server = await startTestServer();
-  cookie = await server.signIn();
+  cookie = (await server.person("Fuzz", ["administrator", "operator"])).cookie;
   const sealed = { alg: "ECDH-P384/HKDF-SHA384/A256GCM", recipient: "ab", epk: "AA", nonce: "AA", sealed: "AA" };
   await server.post(`${API_PREFIX}/meters`, { systemTitle: METER, label: "Mine", sealed }, { cookie });
 });

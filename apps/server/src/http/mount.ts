@@ -30,7 +30,13 @@ export type Handler<Id extends RouteId> = (
 export type Handlers = { readonly [Id in RouteId]: Handler<Id> };
 
 /** Limits of routes that a guesser would call often; the others have none. */
-const GUESSED: ReadonlySet<RouteId> = new Set(["signIn", "passkeySignIn", "passkeySignInOptions"]);
+const GUESSED: ReadonlySet<RouteId> = new Set([
+  "signIn",
+  "passkeySignIn",
+  "passkeySignInOptions",
+  "organisationSignIn",
+  "organisationSignInOptions",
+]);
 const GUESSES_A_MINUTE = 20;
 
 /** Mounts every route of the API's table. */
@@ -55,6 +61,7 @@ function mountRoute(app: FastifyInstance, id: RouteId, route: Route, handler: An
     config: {
       access: route.access,
       ...(route.scope === undefined ? {} : { scope: route.scope }),
+      ...(route.stepUp === undefined ? {} : { stepUp: route.stepUp }),
       ...(GUESSED.has(id) ? { rateLimit: { max: GUESSES_A_MINUTE, timeWindow: "1 minute" } } : {}),
     },
     handler: async (request, reply) => {
@@ -83,7 +90,12 @@ function schemaOf(id: RouteId, route: Route): FastifySchema {
     operationId: id,
     tags: [route.tag],
     summary: route.summary,
-    security: isOpen ? [] : [{ session: [] }, { token: route.scope === undefined ? [] : [route.scope] }],
+    security: isOpen
+      ? []
+      : [
+          { session: [] },
+          ...(route.access === "anyone" && route.scope !== undefined ? [{ token: [route.scope] }] : []),
+        ],
     ...(route.params === undefined ? {} : { params: route.params }),
     ...(route.query === undefined ? {} : { querystring: route.query }),
     ...(route.body === undefined ? {} : { body: route.body }),

@@ -21,6 +21,10 @@ const HEADEND_PROBLEMS: Partial<Readonly<Record<HeadEndErrorCode, HttpProblemCod
   "gateway-address-invalid": "body-invalid",
   "gateway-address-refused": "gateway-refused",
   "sign-in-refused": "sign-in-refused",
+  "person-unknown": "person-unknown",
+  "person-exists": "person-exists",
+  "person-last": "person-last",
+  "roles-apart": "roles-apart",
   "drill-not-simulated": "drill-real-meters",
 };
 

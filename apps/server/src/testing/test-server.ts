@@ -1,14 +1,17 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { RoleName } from "@meterkeep/api";
 import { type Custodian, CustodianCallError } from "@meterkeep/api/custodian";
 import { systemTitleText } from "@meterkeep/dlms";
 import {
+  Challenges,
   createGatewayPolicy,
   DEFAULT_GATEWAY_NETWORKS,
   EventHub,
   HEADEND_MIGRATIONS,
   Inventory,
+  Logins,
   MachineTokens,
   MeterDirectory,
   openScope,
@@ -31,6 +34,8 @@ import { EventStreams, type StreamLimits } from "../http/event-stream.ts";
 import { listenHttp } from "../http/listen.ts";
 import { SESSION_COOKIE } from "../http/login.ts";
 import { Metrics } from "../http/metrics.ts";
+import { Organisation, type OrganisationSettings } from "../sign-in/organisation.ts";
+import { Authenticator } from "./authenticator.ts";
 
 type Calls = Context["custodian"];
 
@@ -68,6 +73,18 @@ export function scriptedCustodian(more: Partial<Calls> = {}): Calls {
     publishedList: async () => ({ list: undefined }),
     publishedAnswer: async () => ({ octets: Uint8Array.of(0x30, 0x03, 0x0a, 0x01, 0x06), until: 0 }),
     enrolmentStates: async () => ({ states: [] }),
+    authorityState: async () => ({
+      approvers: [],
+      policyServices: [],
+      thresholds: "",
+      founding: true,
+      page: "",
+      counts: { day: 0, dayCap: 0, tenMinutes: 0, tenMinutesCap: 0 },
+      unsettled: 0,
+    }),
+    suspendApprover: async () => ({}),
+    fieldReport: async () => ({ report: JSON.stringify({ handhelds: [], leases: [] }) }),
+    loseHandheld: async () => ({ report: JSON.stringify({ handhelds: [], leases: [] }) }),
     describeKeys: async () => ({
       keys: [{ purpose: "GUEK", version: 1, state: "active", origin: "imported", createdAt: 0, provenAt: undefined }],
     }),
@@ -85,6 +102,14 @@ export function scriptedCustodian(more: Partial<Calls> = {}): Calls {
   };
 }
 
+/** Somebody who has signed in. */
+export interface TestPerson {
+  readonly id: string;
+  readonly name: string;
+  readonly cookie: string;
+  readonly device: Authenticator;
+}
+
 /** A head-end's HTTP side on a real port and a real database, for tests. */
 export interface TestServer extends AsyncDisposable {
   readonly url: string;
@@ -92,6 +117,8 @@ export interface TestServer extends AsyncDisposable {
   readonly context: Context;
   /** Signs in by a fresh link and gives the cookie to send. */
   signIn(): Promise<string>;
+  /** Admits a person who comes by a link, makes a passkey and has just shown it. */
+  person(name: string, roles: readonly RoleName[]): Promise<TestPerson>;
   get(path: string, headers?: Record<string, string>): Promise<Response>;
   post(path: string, body: unknown, headers?: Record<string, string>): Promise<Response>;
 }
@@ -101,6 +128,7 @@ export async function startTestServer(
     readonly custodian?: Partial<Calls>;
     readonly drills?: Partial<DrillsPorts>;
     readonly streams?: StreamLimits;
+    readonly organisation?: OrganisationSettings;
   } = {},
 ): Promise<TestServer> {
   await using stack = new AsyncDisposableStack();
@@ -114,7 +142,8 @@ export async function startTestServer(
   const custodianWatch = new CustodianWatch(custodian, hub, now);
   await custodianWatch.look();
   const inventory = new Inventory(pool, scope);
-  const people = new People(pool, scope, date);
+  const logins = new Logins(pool, scope, date);
+  const challenges = new Challenges(pool, scope, date);
   const streams = new EventStreams(hub, options.streams ?? { all: 4, forPeople: 2, perToken: 2 });
   const directory = mkdtempSync(join(tmpdir(), "meterkeep-server-"));
   stack.defer(() => rmSync(directory, { recursive: true, force: true }));
@@ -133,7 +162,10 @@ export async function startTestServer(
     inventory,
     queue: postgresWorkQueue(pool, scope),
     wake: () => undefined,
-    people,
+    people: new People(pool, scope, date),
+    logins,
+    challenges,
+    organisation: options.organisation && new Organisation(options.organisation, challenges, () => config.url),
     tokens: new MachineTokens(pool, scope, date),
     passkeys: new Passkeys(pool, scope, date),
     pushSources: new PushSources(pool, scope, new MeterDirectory(inventory)),
@@ -194,16 +226,38 @@ export async function startTestServer(
       headers: { ...(body === undefined ? {} : { "content-type": "application/json" }), origin: base, ...headers },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
+  const signInBy = async (token: string): Promise<string> => {
+    const response = await post("/api/v1/sign-in", { token });
+    const cookie = new RegExp(`${SESSION_COOKIE}=[^;]+`).exec(response.headers.get("set-cookie") ?? "")?.[0];
+    if (cookie === undefined) throw new Error(`sign-in answered ${response.status}: ${await response.text()}`);
+    return cookie;
+  };
+  /** Does what the browser does with the options that a route gives. */
+  const answered = async (
+    path: string,
+    finish: string,
+    cookie: string,
+    answer: (challenge: string) => unknown,
+  ): Promise<void> => {
+    const begun = await post(`/api/v1${path}`, undefined, { cookie });
+    const { challengeId, options } = (await begun.json()) as { challengeId: string; options: { challenge: string } };
+    const response = answer(options.challenge);
+    const done = await post(`/api/v1${finish}`, { challengeId, response }, { cookie });
+    if (!done.ok) throw new Error(`${finish} answered ${done.status}: ${await done.text()}`);
+  };
   const running = stack.move();
   return {
     url: base,
     adminSocket,
     context,
-    signIn: async () => {
-      const response = await post("/api/v1/sign-in", { token: await people.newLink("first-start") });
-      const cookie = new RegExp(`${SESSION_COOKIE}=[^;]+`).exec(response.headers.get("set-cookie") ?? "")?.[0];
-      if (cookie === undefined) throw new Error(`sign-in answered ${response.status}: ${await response.text()}`);
-      return cookie;
+    signIn: async () => signInBy(await logins.newLink("first-start")),
+    person: async (name, roles) => {
+      const { id } = await context.people.admit({ name, roles }, "test");
+      const cookie = await signInBy(await logins.newLinkFor(id, "admitted"));
+      const device = new Authenticator(url);
+      await answered("/passkeys/options", "/passkeys", cookie, (challenge) => device.create(challenge));
+      await answered("/step-up/options", "/step-up", cookie, (challenge) => device.get(challenge));
+      return { id, name, cookie, device };
     },
     get: (path, headers = {}) => call(path, { headers }),
     post,

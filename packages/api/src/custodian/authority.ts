@@ -27,6 +27,8 @@ export const approverView = record({
   /** Of a passkey: which one the browser is to ask for. Empty otherwise. */
   credentialId: c.bytes({ max: 1023 }),
   enrolledAt: time,
+  /** Since when their approvals count for nothing: suspended, by who, until two people reinstate them. */
+  suspended: c.optional(record({ since: time, by: shortText, reason: longText })),
 });
 export type ApproverView = Infer<typeof approverView>;
 
@@ -142,6 +144,9 @@ export const statementResponse = record({ statement: longText });
 /** A statement with its proof, canonical JSON. */
 export const approveRequest = record({ approval: documentText });
 export const approveResponse = record({ missing: c.optional(longText), executed: c.boolean });
+
+/** Takes the right to approve from somebody for the time being; it only ever makes less possible. */
+export const suspendApproverRequest = record({ approver: shortText, reason: longText });
 
 export const freezeRequest = record({ reason: longText });
 

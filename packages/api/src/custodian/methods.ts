@@ -20,6 +20,7 @@ import {
   statementRequest,
   statementResponse,
   submitManifestRequest,
+  suspendApproverRequest,
 } from "./authority.ts";
 import {
   backupChunkResponse,
@@ -211,6 +212,7 @@ export const CUSTODIAN_METHODS = {
   freeze: method(69, freezeRequest, c.struct({}), "head-end", "operator"),
   inviteApprover: method(70, inviteApproverRequest, inviteApproverResponse, "operator"),
   enrolApprover: method(71, enrolApproverRequest, enrolApproverResponse, "operator"),
+  suspendApprover: method(72, suspendApproverRequest, c.struct({}), "head-end", "operator"),
   enrolmentStates: method(140, enrolmentStatesRequest, enrolmentStatesResponse, "head-end", "operator"),
   planEnrolments: method(141, planEnrolmentsRequest, planEnrolmentsResponse, "operator"),
   enrolmentReport: method(142, c.struct({}), enrolmentReport, "head-end", "operator"),

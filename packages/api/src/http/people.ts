@@ -1,17 +1,19 @@
 /** People and machines that may ask: sign-in links, passkeys, sessions and tokens. */
 import { type Static, Type } from "typebox";
+import { Role } from "./role.ts";
 import { Identifier, PlainText, Timestamp, words } from "./scalars.ts";
-import { TokenScope } from "./scope.ts";
+import { Scope, TokenScope } from "./scope.ts";
 
 export const Me = Type.Object({
   kind: words(["person", "machine"]),
   id: Identifier,
   name: Type.String(),
   roles: Type.Array(Type.String()),
-  scope: TokenScope,
+  scopes: Type.Array(Scope, { description: "What this login may do" }),
   signedInAt: Type.Optional(Timestamp),
   expiresAt: Type.Optional(Timestamp),
   passkeys: Type.Integer(),
+  steppedUpUntil: Type.Optional(Timestamp),
 });
 export type Me = Static<typeof Me>;
 
@@ -80,6 +82,80 @@ export const Passkey = Type.Object({
 export type Passkey = Static<typeof Passkey>;
 export const PasskeyList = Type.Object({ passkeys: Type.Array(Passkey) });
 export type PasskeyList = Static<typeof PasskeyList>;
+
+/** How people sign in here; read before anybody has. */
+export const SignInWays = Type.Object({
+  organisation: Type.Optional(Type.String({ description: "The organisation's provider, as people call it" })),
+});
+export type SignInWays = Static<typeof SignInWays>;
+/** Where the browser goes to sign in; it comes back to the console's own page with an answer. */
+export const OrganisationSignIn = Type.Object({ address: Type.String() });
+export type OrganisationSignIn = Static<typeof OrganisationSignIn>;
+/** The query that the provider sent the browser back with. */
+export const OrganisationAnswer = Type.Object(
+  { answer: Type.String({ minLength: 1, maxLength: 8192 }) },
+  { additionalProperties: false },
+);
+export type OrganisationAnswer = Static<typeof OrganisationAnswer>;
+
+const roles = Type.Array(Role, { minItems: 1, maxItems: 8, uniqueItems: true });
+
+/** What somebody is at the custodian, who keeps that itself: to approve there takes a key of one's own. */
+export const APPROVER_STANDINGS = ["none", "approver", "suspended", "unknown"] as const;
+export type ApproverStanding = (typeof APPROVER_STANDINGS)[number];
+
+export const PersonView = Type.Object({
+  id: Identifier,
+  name: Type.String(),
+  roles: Type.Array(Type.String()),
+  subject: Type.Optional(Type.String({ description: "Who they are at the organisation's provider" })),
+  admittedAt: Timestamp,
+  admittedBy: Type.Optional(Type.String()),
+  lastSeenAt: Type.Optional(Timestamp),
+  leftAt: Type.Optional(Timestamp),
+  leftBy: Type.Optional(Type.String()),
+  sessions: Type.Integer(),
+  passkeys: Type.Integer(),
+  tokens: Type.Integer(),
+  approver: words(APPROVER_STANDINGS, "What they are at the custodian; unknown: it does not answer"),
+  handhelds: Type.Array(Type.String(), { description: "Handhelds that hold keys lent to them" }),
+});
+export type PersonView = Static<typeof PersonView>;
+export const PersonList = Type.Object({ people: Type.Array(PersonView) });
+export type PersonList = Static<typeof PersonList>;
+
+export const AdmitPerson = Type.Object(
+  {
+    name: PlainText({
+      minLength: 2,
+      maxLength: 80,
+      description: "As the ledger and the custodian will call them; it is never given again",
+    }),
+    roles,
+    subject: Type.Optional(
+      PlainText({ minLength: 1, maxLength: 255, description: "Their `sub` at the organisation's provider" }),
+    ),
+  },
+  { additionalProperties: false },
+);
+export type AdmitPerson = Static<typeof AdmitPerson>;
+export const AdmittedPerson = Type.Object({ person: PersonView, url: Type.String() });
+export type AdmittedPerson = Static<typeof AdmittedPerson>;
+export const ChangeRoles = Type.Object({ roles }, { additionalProperties: false });
+export type ChangeRoles = Static<typeof ChangeRoles>;
+
+/** What ended when a person left, and what did not: done again, it goes on where it stopped. */
+export const PersonLeft = Type.Object({
+  name: Type.String(),
+  sessions: Type.Integer(),
+  links: Type.Integer(),
+  passkeys: Type.Integer(),
+  tokens: Type.Integer(),
+  approver: words(APPROVER_STANDINGS),
+  handhelds: Type.Array(Type.String(), { description: "Reported lost: the keys they hold are changed first of all" }),
+  undone: Type.Array(Type.String(), { description: "What is still open, and what to do" }),
+});
+export type PersonLeft = Static<typeof PersonLeft>;
 
 /** What the page may know before and after sign-in. */
 export const PublicConfig = Type.Object({

@@ -6,20 +6,8 @@ import { RecentEventList } from "./event.ts";
 import { LedgerCheckpoints, LedgerPage, LedgerProof, LedgerState, LedgerWindow } from "./ledger.ts";
 import { AttachMeter, MeterDetail, MeterList } from "./meter.ts";
 import { MeterSummary, Overview } from "./overview.ts";
-import {
-  CreatedMachineToken,
-  CreateMachineToken,
-  Health,
-  MachineTokenList,
-  Me,
-  Passkey,
-  PasskeyList,
-  PasskeyOptions,
-  PasskeyResponse,
-  PublicConfig,
-  SignIn,
-  SignInLink,
-} from "./people.ts";
+import { Health, PublicConfig } from "./people.ts";
+import { PEOPLE_ROUTES } from "./people-routes.ts";
 import {
   AuthorityList,
   AuthorityParams,
@@ -39,37 +27,13 @@ import {
   ReadingList,
   ReadingWindow,
 } from "./reading.ts";
+import type { Route } from "./route.ts";
 import { Identifier, METER_KINDS, Sequence, Sha256, SystemTitleText, TrustState, words } from "./scalars.ts";
-import type { TokenScopeName } from "./scope.ts";
 import { SessionDetail, SessionList } from "./session.ts";
 import { SlaBoard, SlaGapList, SlaGapQuery, SlaQuery } from "./sla.ts";
 
 /** Prefix of every path below. */
 export const API_PREFIX = "/api/v1";
-
-/**
- * Who may call a route. `nobody-yet`: without a login (signing in, health). `anyone`: a person or a machine that signed in.
- * `person`: a person or the machine's owner (machines with a token can neither make tokens nor passkeys). `owner`: only over
- * the admin socket, which the file system keeps for the machine's owner.
- */
-export type RouteAccess = "nobody-yet" | "anyone" | "person" | "owner";
-
-export interface Route {
-  readonly method: "GET" | "POST" | "DELETE";
-  readonly path: string;
-  readonly access: RouteAccess;
-  /** How far a login has to reach. Every route that a token might call names it; one that does not is closed to tokens. */
-  readonly scope?: TokenScopeName;
-  readonly tag: string;
-  readonly summary: string;
-  readonly status: 200 | 201 | 202 | 204;
-  readonly params?: TSchema;
-  readonly query?: TSchema;
-  readonly body?: TSchema;
-  readonly response?: TSchema;
-  /** What it answers instead of JSON, as media types. */
-  readonly media?: readonly string[];
-}
 
 const meterParams = Type.Object({ systemTitle: SystemTitleText });
 const idParams = Type.Object({ id: Identifier });
@@ -135,126 +99,7 @@ export const HTTP_ROUTES = {
     ),
   },
 
-  me: {
-    method: "GET",
-    path: "/me",
-    access: "anyone",
-    scope: "read",
-    tag: "people",
-    status: 200,
-    summary: "Say who is asking",
-    response: Me,
-  },
-  signIn: {
-    method: "POST",
-    path: "/sign-in",
-    access: "nobody-yet",
-    tag: "people",
-    status: 200,
-    summary: "Exchange a single-use link for a session",
-    body: SignIn,
-    response: Me,
-  },
-  signOut: {
-    method: "POST",
-    path: "/sign-out",
-    access: "anyone",
-    scope: "read",
-    tag: "people",
-    status: 204,
-    summary: "End this session",
-  },
-  listTokens: {
-    method: "GET",
-    path: "/tokens",
-    access: "anyone",
-    scope: "admin",
-    tag: "people",
-    status: 200,
-    summary: "List machine tokens, without their secrets",
-    response: MachineTokenList,
-  },
-  createToken: {
-    method: "POST",
-    path: "/tokens",
-    access: "person",
-    scope: "admin",
-    tag: "people",
-    status: 201,
-    summary: "Make a machine token",
-    body: CreateMachineToken,
-    response: CreatedMachineToken,
-  },
-  deleteToken: {
-    method: "DELETE",
-    path: "/tokens/:id",
-    access: "anyone",
-    scope: "admin",
-    tag: "people",
-    status: 204,
-    summary: "Withdraw a machine token",
-    params: idParams,
-  },
-  listPasskeys: {
-    method: "GET",
-    path: "/passkeys",
-    access: "person",
-    scope: "read",
-    tag: "people",
-    status: 200,
-    summary: "List one's own passkeys",
-    response: PasskeyList,
-  },
-  passkeyOptions: {
-    method: "POST",
-    path: "/passkeys/options",
-    access: "person",
-    scope: "read",
-    tag: "people",
-    status: 200,
-    summary: "Begin to add a passkey",
-    response: PasskeyOptions,
-  },
-  createPasskey: {
-    method: "POST",
-    path: "/passkeys",
-    access: "person",
-    scope: "read",
-    tag: "people",
-    status: 201,
-    summary: "Add a passkey",
-    body: PasskeyResponse,
-    response: Passkey,
-  },
-  passkeySignInOptions: {
-    method: "POST",
-    path: "/sign-in/passkey/options",
-    access: "nobody-yet",
-    tag: "people",
-    status: 200,
-    summary: "Begin to sign in with a passkey",
-    response: PasskeyOptions,
-  },
-  passkeySignIn: {
-    method: "POST",
-    path: "/sign-in/passkey",
-    access: "nobody-yet",
-    tag: "people",
-    status: 200,
-    summary: "Sign in with a passkey",
-    body: PasskeyResponse,
-    response: Me,
-  },
-
-  newSignInLink: {
-    method: "POST",
-    path: "/admin/sign-in-link",
-    access: "owner",
-    tag: "people",
-    status: 201,
-    summary: "Make a new single-use sign-in link; the administrator's sessions and passkeys end",
-    response: SignInLink,
-  },
+  ...PEOPLE_ROUTES,
 
   listMeters: {
     method: "GET",

@@ -37,6 +37,8 @@ export function applyChange(
       return enrolled(document, approverIn(body, now));
     case "remove-approver":
       return removed(document, String(body["approver"]));
+    case "reinstate-approver":
+      return reinstated(document, String(body["approver"]));
     case "enrol-policy-service": {
       const [name, publicKey] = [String(body["name"]), String(body["publicKey"])];
       if (ecPublicKey(Buffer.from(publicKey, "hex")) === undefined)
@@ -78,7 +80,7 @@ export function approverIn(body: ChangeRequest["body"], now: number): Approver |
     keyKind === "passkey"
       ? { kind: "passkey", credentialId, publicKey, signCount: signCount ?? 0 }
       : { kind: "signature", publicKey };
-  const read = approver({ id, name, roles, key, enrolledAt: now });
+  const read = approver({ id, name, roles, key, enrolledAt: now, suspended: undefined });
   if (read instanceof Wrong) return read.why;
   const checked = approverKey(read.key);
   if (checked instanceof Wrong) return checked.why;
@@ -102,9 +104,43 @@ function removed(document: AuthorityDocument, id: string): Applied {
   const { approvers, removed: gone } = document;
   const others = approvers.filter((one) => one.id !== id);
   if (others.length === approvers.length) return { problem: `no approver has the id ${id}` };
-  if (new Set(others.map(({ name }) => name)).size < FOUNDERS)
-    return { problem: `fewer than ${FOUNDERS} people would be left: enrol another one first` };
+  if (isTooFew(others)) return TOO_FEW;
   return { next: { ...document, approvers: others, removed: [...gone, id] } };
+}
+
+/** The document with an approver suspended, at once and by nobody's leave; the same one where that was done before. */
+export function suspended(
+  document: AuthorityDocument,
+  id: string,
+  suspension: NonNullable<Approver["suspended"]>,
+): Applied {
+  const { approvers } = document;
+  const known = approvers.find((one) => one.id === id);
+  if (known === undefined) return { problem: `no approver has the id ${id}` };
+  if (known.suspended !== undefined) return { next: document };
+  // Whoever owns the head-end could otherwise leave nobody who thaws, enrols or reinstates anybody.
+  if (isTooFew(approvers.filter((one) => one !== known))) return TOO_FEW;
+  return {
+    next: { ...document, approvers: approvers.map((one) => (one === known ? { ...one, suspended: suspension } : one)) },
+  };
+}
+
+function reinstated(document: AuthorityDocument, id: string): Applied {
+  const { approvers } = document;
+  return approvers.some((one) => one.id === id && one.suspended !== undefined)
+    ? {
+        next: {
+          ...document,
+          approvers: approvers.map((one) => (one.id === id ? { ...one, suspended: undefined } : one)),
+        },
+      }
+    : { problem: `no suspended approver has the id ${id}` };
+}
+
+const TOO_FEW = { problem: `fewer than ${FOUNDERS} people would be left: enrol another one first` } as const;
+
+function isTooFew(left: readonly Approver[]): boolean {
+  return new Set(left.filter((one) => one.suspended === undefined).map(({ name }) => name)).size < FOUNDERS;
 }
 
 function withThresholds(document: AuthorityDocument, kind: string, written: unknown, now: number): Applied {

@@ -1,6 +1,6 @@
 import { type Approval, type Approving, approval, readCanonical, Wrong, writeCanonical } from "@meterkeep/guard";
 import { CallRefusal } from "../calls/call-refusal.ts";
-import type { AuthorityDocument } from "./document.ts";
+import { type AuthorityDocument, approverOf } from "./document.ts";
 import type { RelyingParty } from "./people/passkey.ts";
 import { verifyApproval } from "./people/proof.ts";
 import type { AuthorityRecords, StoredApproval } from "./store/records.ts";
@@ -32,7 +32,7 @@ export function acceptApproval(
   if (Math.abs(now - statement.at) > FRESH_MILLISECONDS)
     throw refused("it was not signed within the last five minutes");
   if (statement.at - subject.createdAt > APPROVAL_MILLISECONDS) throw refused("what it approves is older than a day");
-  const approver = document.approvers.find(({ id }) => id === statement.approver);
+  const approver = approverOf(document, statement.approver);
   const verified = approver && verifyApproval(party, approver, read, true);
   // Nobody learns from outside whether the approver or the signature is wrong.
   if (verified === undefined) throw refused("no approver of that id has signed it");
@@ -52,7 +52,7 @@ export async function approvingOf(
     if (read instanceof Wrong) return [];
     const { statement } = read;
     const age = statement.at - subject.createdAt;
-    const approver = document.approvers.find(({ id }) => id === statement.approver);
+    const approver = approverOf(document, statement.approver);
     const isSound =
       statement.decision === "approve" &&
       statement.hash === subject.hash &&

@@ -34,6 +34,7 @@ const METHODS = [
   "statement",
   "approve",
   "freeze",
+  "suspendApprover",
   "inviteApprover",
   "enrolApprover",
 ] as const satisfies readonly CustodianMethod[];
@@ -118,6 +119,10 @@ export function authorityService(parts: AuthorityParts): AuthorityService {
       await authority.freeze(reason, caller.name);
       return {};
     },
+    suspendApprover: async ({ approver, reason }, caller) => {
+      await authority.suspendApprover(approver, reason, caller.name);
+      return {};
+    },
     inviteApprover: async (candidate, caller) => {
       const [page] = party.origins;
       if (page === undefined)
@@ -131,9 +136,9 @@ export function authorityService(parts: AuthorityParts): AuthorityService {
   };
 }
 
-function approverView({ id, name, roles, key, enrolledAt }: Approver) {
+function approverView({ id, name, roles, key, enrolledAt, suspended }: Approver) {
   const credentialId = key.kind === "passkey" ? fromHex(key.credentialId) : new Uint8Array(0);
-  return { id, name, roles, key: key.kind, credentialId, enrolledAt };
+  return { id, name, roles, key: key.kind, credentialId, enrolledAt, ...(suspended && { suspended }) };
 }
 
 /** A manifest without what became of it. */

@@ -18,7 +18,7 @@ import type { LedgerDraft } from "@meterkeep/ledger";
 import { CallRefusal } from "../calls/call-refusal.ts";
 import type { Caller } from "../calls/caller.ts";
 import type { Write } from "../store/store.ts";
-import { applyChange } from "./apply-change.ts";
+import { applyChange, suspended } from "./apply-change.ts";
 import { APPROVAL_MILLISECONDS, acceptApproval, approvingOf, storedApproval } from "./approvals.ts";
 import { type ChangeState, Changes, requestIn } from "./changes.ts";
 import { CriticalSeals, type SealDependencies } from "./critical-seals.ts";
@@ -100,6 +100,18 @@ export class Authority {
     const subject = { hash: NO_DOCUMENT, createdAt: now() };
     const taken = acceptApproval(party, documents.document, written, "freeze", subject, now());
     await this.freeze(reason, personOf(documents.document, taken.approval.statement.approver));
+  }
+
+  /** Suspends an approver: nothing of theirs counts from now on. @throws CallRefusal `change-refused`. */
+  async suspendApprover(id: string, reason: string, by: string): Promise<void> {
+    const { documents, now } = this.#dependencies;
+    await documents.change((document) => {
+      const applied = suspended(document, id, { since: now(), by, reason });
+      if (applied === "elsewhere" || "problem" in applied)
+        throw new CallRefusal("change-refused", applied === "elsewhere" ? "" : applied.problem);
+      if (applied.next === document) return { entries: [] };
+      return { next: applied.next, entries: [this.#entry("approver-suspended", by, { approver: id, reason })] };
+    });
   }
 
   /** Keeps a manifest that is to be approved; the same one again is the same. @throws CallRefusal `manifest-refused`. */

@@ -36,6 +36,8 @@ export const approver = object({
   roles: listOf(role, 8),
   key: approverKey,
   enrolledAt: instant,
+  /** They have left, or are thought to have lost their key: nothing of theirs counts until two people reinstate them. */
+  suspended: optional(object({ since: instant, by: principalName, reason: text(512) })),
 });
 export type Approver = FieldValue<typeof approver>;
 
@@ -77,6 +79,11 @@ export const FOUNDERS = 2;
 /** Whether the operator may still enrol by himself. */
 export function isFounding({ approvers, removed }: AuthorityDocument): boolean {
   return approvers.length + removed.length < FOUNDERS;
+}
+
+/** The approver of that id whose approvals count. */
+export function approverOf({ approvers }: AuthorityDocument, id: string): Approver | undefined {
+  return approvers.find((one) => one.id === id && one.suspended === undefined);
 }
 
 /** The thresholds at a moment: looser ones that were agreed to begin by themselves. */

@@ -17,6 +17,7 @@ interface ChangeKind {
 export const CHANGE_KINDS = {
   "enrol-approver": row("change", (body) => `let ${said(body, "name")} (${said(body, "roles")}) approve from now on`),
   "remove-approver": row("change", (body) => `take the right to approve from ${said(body, "approver")}, at once`),
+  "reinstate-approver": row("change", (body) => `let the suspended ${said(body, "approver")} approve again`),
   "enrol-policy-service": row("change", (body) => `accept command tokens of ${said(body, "name")}`),
   "remove-policy-service": row("change", (body) => `accept no more command tokens of ${said(body, "name")}`),
   "loosen-thresholds": row("change", (body) => `allow more, a day from now: ${said(body, "thresholds")}`),

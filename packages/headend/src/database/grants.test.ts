@@ -37,7 +37,8 @@ test("the head-end's role can neither change the schema nor rewrite what was sai
     "update sessions set outcome = 'done'",
     "delete from drills",
     "delete from work",
-    "update people set roles = '{}'",
+    "delete from people",
+    "update people set name = 'Somebody else'",
     "update machine_tokens set scope = 'admin'",
     "select * from settings",
   ])

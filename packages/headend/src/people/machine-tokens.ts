@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
-import type { TokenScopeName } from "@meterkeep/api";
+import { TOKEN_SCOPES, type TokenScopeName } from "@meterkeep/api";
 import type { Scope } from "../database/scope.ts";
 import { firstRow, rows, type Sql } from "../database/sql.ts";
-import type { Login } from "./people.ts";
+import type { Login } from "./logins.ts";
 import { newSecretToken, tokenHash } from "./secret-token.ts";
 
 /** A machine's token as it is listed: never with its secret. */
@@ -91,10 +91,11 @@ export class MachineTokens {
     return {
       kind: "machine",
       id: row.token_id,
-      name: row.name,
+      name: `token ${row.name} (${row.token_id.slice(0, 8)})`,
       roles: ["machine"],
-      scope: row.scope,
+      scopes: TOKEN_SCOPES[row.scope],
       signedInAt: undefined,
+      provenAt: undefined,
       expiresAt: row.expires_at ?? undefined,
     };
   }

@@ -15,9 +15,7 @@ export interface PasskeyRecord {
   readonly lastUsedAt: Date | undefined;
 }
 
-const CHALLENGE_MINUTES = 5;
-
-/** Passkeys and the challenges they answer, each of which is good once. */
+/** Passkeys of people. */
 export class Passkeys {
   readonly #sql: Sql;
   readonly #scope: Scope;
@@ -27,35 +25,6 @@ export class Passkeys {
     this.#sql = sql;
     this.#scope = scope;
     this.#now = now;
-  }
-
-  /** Keeps a challenge until it is answered or five minutes have passed; forgets the expired ones. */
-  async keepChallenge(challenge: string, person: string | undefined): Promise<string> {
-    const id = randomUUID();
-    const now = this.#now();
-    await this.#sql.query(
-      "delete from passkey_challenges where utility_id = $1 and island_id = $2 and expires_at <= $3",
-      [...this.#scope.place, now],
-    );
-    await this.#sql.query(
-      `insert into passkey_challenges (utility_id, island_id, challenge_id, challenge, person_id, expires_at)
-       values ($1, $2, $3, $4, $5, $6)`,
-      [...this.#scope.place, id, challenge, person ?? null, new Date(now.getTime() + CHALLENGE_MINUTES * 60_000)],
-    );
-    return id;
-  }
-
-  /** Takes a challenge out; undefined when there is none, it has expired, or it was for somebody else. */
-  async takeChallenge(id: string, person: string | undefined): Promise<string | undefined> {
-    const row = await firstRow<{ challenge: string }>(
-      this.#sql,
-      `delete from passkey_challenges
-       where utility_id = $1 and island_id = $2 and challenge_id = $3 and expires_at > $4
-         and person_id is not distinct from $5
-       returning challenge`,
-      [...this.#scope.place, id, this.#now(), person ?? null],
-    );
-    return row?.challenge;
   }
 
   async add(passkey: Omit<PasskeyRecord, "id" | "createdAt" | "lastUsedAt">): Promise<PasskeyRecord> {

@@ -1,35 +1,43 @@
 import { randomUUID } from "node:crypto";
-import type { TokenScopeName } from "@meterkeep/api";
+import { type RoleName, rolesApart } from "@meterkeep/api";
 import { inTransaction } from "@meterkeep/postgres";
 import type { Scope } from "../database/scope.ts";
-import { firstRow, type Sql, type SqlPool } from "../database/sql.ts";
+import { rows, type Sql, type SqlPool } from "../database/sql.ts";
 import { HeadEndError } from "../errors.ts";
-import { newSecretToken, tokenHash } from "./secret-token.ts";
+import { endWaysIn } from "./logins.ts";
 
-/** Somebody or something that proved who it is. */
-export interface Login {
-  readonly kind: "person" | "machine";
+/** Somebody who was admitted, and what of theirs is open. */
+export interface Person {
   readonly id: string;
+  /** As the ledger and the custodian call them; never given again. */
   readonly name: string;
   readonly roles: readonly string[];
-  /** How far it reaches. */
-  readonly scope: TokenScopeName;
-  readonly signedInAt: Date | undefined;
-  readonly expiresAt: Date | undefined;
+  /** Who they are at the organisation's provider. */
+  readonly subject: string | undefined;
+  readonly admittedAt: Date;
+  readonly admittedBy: string | undefined;
+  readonly lastSeenAt: Date | undefined;
+  readonly leftAt: Date | undefined;
+  readonly leftBy: string | undefined;
+  readonly sessions: number;
+  readonly passkeys: number;
+  readonly tokens: number;
 }
 
-export const ROLES = ["administrator", "machine"] as const;
-const LINK_MINUTES = 60;
-const SESSION_HOURS = 12;
-const ADMINISTRATOR = "Administrator";
-
-/** A session of a person: the cookie's text is given out once. */
-export interface OpenedLogin {
-  readonly cookie: string;
-  readonly login: Login;
+/** What ended at the head-end when a person left. */
+export interface EndedLogins {
+  readonly sessions: number;
+  readonly passkeys: number;
+  readonly links: number;
+  readonly tokens: number;
 }
 
-/** People, their single-use links and their sessions. */
+/** What machines are called in the ledger, and hence nobody else. */
+const KEPT_NAMES = /^(token |owner of this machine$|meterkeep|head-end$|depot$|operator$|page$)/i;
+/** SQLSTATE unique_violation. */
+const TAKEN = "23505";
+
+/** Who there is: admitted, given roles that go together, and let go. Nobody is ever deleted: the ledger names them. */
 export class People {
   readonly #pool: SqlPool;
   readonly #scope: Scope;
@@ -41,122 +49,121 @@ export class People {
     this.#now = now;
   }
 
-  /** Whether anybody has ever signed in: until then every start prints a link. */
-  async isClaimed(): Promise<boolean> {
-    const row = await firstRow<{ claimed: boolean }>(
-      this.#pool,
-      `select exists (select from sign_in_links where utility_id = $1 and island_id = $2 and used_at is not null) as claimed`,
-      [...this.#scope.place],
-    );
-    return row?.claimed === true;
+  /** Everybody, those who have left last. */
+  async list(): Promise<readonly Person[]> {
+    return (await this.#select(this.#pool, "true", [])).map(personOfRow);
+  }
+
+  /** @throws HeadEndError `person-unknown`. */
+  async get(id: string): Promise<Person> {
+    const [row] = await this.#select(this.#pool, "p.person_id = $4", [id]);
+    if (row === undefined) throw new HeadEndError("person-unknown", `nobody here has the id ${id}`);
+    return personOfRow(row);
+  }
+
+  /** Checks what somebody is to be, before it is written anywhere. @throws HeadEndError `roles-apart`, `person-exists`. */
+  check(roles: readonly RoleName[], name?: string): void {
+    const pair = rolesApart(roles);
+    if (pair !== undefined)
+      throw new HeadEndError("roles-apart", `nobody is ${pair[0]} and ${pair[1]}: give one of them to somebody else`);
+    if (name !== undefined && (KEPT_NAMES.test(name) || name.trim() !== name))
+      throw new HeadEndError("person-exists", `a person cannot be called "${name}": the ledger calls others so`);
+  }
+
+  /** Admits a person. @throws HeadEndError `roles-apart`, `person-exists`. */
+  async admit(
+    { name, roles, subject }: { readonly name: string; readonly roles: readonly RoleName[]; readonly subject?: string },
+    by: string,
+  ): Promise<Person> {
+    this.check(roles, name);
+    const id = randomUUID();
+    try {
+      await this.#pool.query(
+        `insert into people (utility_id, island_id, person_id, name, roles, subject, admitted_by, created_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8)`,
+        [...this.#scope.place, id, name, [...roles], subject ?? null, by, this.#now()],
+      );
+    } catch (cause) {
+      if ((cause as { code?: string }).code !== TAKEN) throw cause;
+      throw new HeadEndError("person-exists", `"${name}", or that subject, is or was somebody's: take another`, {
+        cause,
+      });
+    }
+    return this.get(id);
+  }
+
+  /** Gives a person other roles, at once. @throws HeadEndError `roles-apart`, `person-unknown`, `person-last`. */
+  async changeRoles(id: string, roles: readonly RoleName[]): Promise<Person> {
+    this.check(roles);
+    await inTransaction(this.#pool, async (sql) => {
+      if (!roles.includes("administrator")) await this.#requireOther(sql, id);
+      const done = await sql.query(
+        `update people set roles = $4
+         where utility_id = $1 and island_id = $2 and person_id = $3 and disabled_at is null`,
+        [...this.#scope.place, id, [...roles]],
+      );
+      if (done.rowCount !== 1) throw new HeadEndError("person-unknown", `nobody who is still here has the id ${id}`);
+    });
+    return this.get(id);
   }
 
   /**
-   * Makes a link's token for the administrator, good once and for an hour; older links that nobody used stop working.
-   * With `recover` the administrator's sessions and passkeys end too: a lost login is replaced, not joined.
+   * Lets a person go: from this moment no cookie, link, passkey or token of theirs opens anything. Done again it ends nothing
+   * more. @throws HeadEndError `person-last`: nobody would be left who can admit people.
    */
-  async newLink(reason: "first-start" | "recover"): Promise<string> {
-    const token = newSecretToken("mks_");
-    const now = this.#now();
-    await inTransaction(this.#pool, async (sql) => {
-      const person = await this.#administrator(sql, now);
-      await sql.query("delete from sign_in_links where utility_id = $1 and island_id = $2 and used_at is null", [
-        ...this.#scope.place,
-      ]);
-      if (reason === "recover")
-        for (const table of ["person_sessions", "passkeys"])
-          await sql.query(`delete from ${table} where utility_id = $1 and island_id = $2 and person_id = $3`, [
-            ...this.#scope.place,
-            person,
-          ]);
-      await sql.query(
-        `insert into sign_in_links (utility_id, island_id, token_hash, person_id, reason, created_at, expires_at)
-         values ($1, $2, $3, $4, $5, $6, $7)`,
-        [...this.#scope.place, token.hash, person, reason, now, new Date(now.getTime() + LINK_MINUTES * 60_000)],
-      );
-    });
-    return token.text;
-  }
-
-  /** Exchanges a link's token for a session. @throws HeadEndError `sign-in-refused`: used, expired or never made. */
-  async claimLink(token: string): Promise<OpenedLogin> {
+  async dismiss(id: string, by: string): Promise<EndedLogins> {
     return inTransaction(this.#pool, async (sql) => {
+      await this.#requireOther(sql, id);
       const now = this.#now();
-      const link = await firstRow<{ person_id: string }>(
-        sql,
-        `update sign_in_links set used_at = $4
-         where utility_id = $1 and island_id = $2 and token_hash = $3 and used_at is null and expires_at > $4
-         returning person_id`,
-        [...this.#scope.place, tokenHash(token), now],
+      const owned = [...this.#scope.place, id];
+      await sql.query(
+        `update people set disabled_at = $4, disabled_by = $5
+         where utility_id = $1 and island_id = $2 and person_id = $3 and disabled_at is null`,
+        [...owned, now, by],
       );
-      if (link === undefined)
-        throw new HeadEndError(
-          "sign-in-refused",
-          "this link has been used, has expired or never was one; run `meterkeep admin recover` for another",
-        );
-      return this.#open(sql, link.person_id, now);
+      const links = await sql.query(
+        "delete from sign_in_links where utility_id = $1 and island_id = $2 and person_id = $3 and used_at is null",
+        owned,
+      );
+      const tokens = await sql.query(
+        `update machine_tokens set withdrawn_at = $4
+         where utility_id = $1 and island_id = $2 and created_by = $3 and withdrawn_at is null`,
+        [...owned, now],
+      );
+      return { ...(await endWaysIn(sql, this.#scope, id)), links: links.rowCount ?? 0, tokens: tokens.rowCount ?? 0 };
     });
   }
 
-  /** Opens a session for a person who proved himself by other means. */
-  async openSession(person: string): Promise<OpenedLogin> {
-    return inTransaction(this.#pool, (sql) => this.#open(sql, person, this.#now()));
-  }
-
-  /** Who has that cookie, or undefined. */
-  async bySession(cookie: string): Promise<Login | undefined> {
-    const row = await firstRow<PersonRow>(
-      this.#pool,
-      `update person_sessions s set last_seen_at = greatest(s.last_seen_at, $4)
-       from people p
-       where s.utility_id = $1 and s.island_id = $2 and s.session_hash = $3 and s.expires_at > $4
-         and (p.utility_id, p.island_id, p.person_id) = (s.utility_id, s.island_id, s.person_id)
-         and p.disabled_at is null
-       returning p.person_id, p.name, p.roles, s.signed_in_at, s.expires_at`,
-      [...this.#scope.place, tokenHash(cookie), this.#now()],
-    );
-    return row === undefined ? undefined : loginOfRow(row);
-  }
-
-  async endSession(cookie: string): Promise<void> {
-    await this.#pool.query(
-      "delete from person_sessions where utility_id = $1 and island_id = $2 and session_hash = $3",
-      [...this.#scope.place, tokenHash(cookie)],
-    );
-  }
-
-  async #open(sql: Sql, person: string, now: Date): Promise<OpenedLogin> {
-    const token = newSecretToken("mkc_");
-    const row = await firstRow<PersonRow>(
-      sql,
-      `with opened as (
-         insert into person_sessions (utility_id, island_id, session_hash, person_id, signed_in_at, last_seen_at, expires_at)
-         values ($1, $2, $3, $4, $5, $5, $6)
-       )
-       select person_id, name, roles, $5::timestamptz as signed_in_at, $6::timestamptz as expires_at from people
-       where utility_id = $1 and island_id = $2 and person_id = $4 and disabled_at is null`,
-      [...this.#scope.place, token.hash, person, now, new Date(now.getTime() + SESSION_HOURS * 3_600_000)],
-    );
-    if (row === undefined) throw new HeadEndError("sign-in-refused", "this person may not sign in any more");
-    return { cookie: token.text, login: loginOfRow(row) };
-  }
-
-  async #administrator(sql: Sql, now: Date): Promise<string> {
-    const known = await firstRow<{ person_id: string }>(
+  /** Holds all administrators still, so that two do not end each other's at one moment. */
+  async #requireOther(sql: Sql, id: string): Promise<void> {
+    const found = await rows<{ person_id: string }>(
       sql,
       `select person_id from people
        where utility_id = $1 and island_id = $2 and 'administrator' = any(roles) and disabled_at is null
-       order by created_at limit 1`,
+       order by person_id for update`,
       [...this.#scope.place],
     );
-    if (known !== undefined) return known.person_id;
-    const id = randomUUID();
-    await sql.query(
-      `insert into people (utility_id, island_id, person_id, name, roles, created_at)
-       values ($1, $2, $3, $4, array['administrator'], $5)`,
-      [...this.#scope.place, id, ADMINISTRATOR, now],
+    if (found.every(({ person_id }) => person_id === id))
+      throw new HeadEndError("person-last", "make somebody else administrator first: nobody could admit people");
+  }
+
+  #select(sql: Sql, which: string, values: readonly unknown[]): Promise<readonly PersonRow[]> {
+    return rows<PersonRow>(
+      sql,
+      `select p.*, s.sessions, s.last_seen_at, k.passkeys, t.tokens
+       from people p
+       cross join lateral (select count(*) filter (where expires_at > $3)::int as sessions, max(last_seen_at) as last_seen_at
+         from person_sessions
+         where (utility_id, island_id, person_id) = (p.utility_id, p.island_id, p.person_id)) s
+       cross join lateral (select count(*)::int as passkeys from passkeys
+         where (utility_id, island_id, person_id) = (p.utility_id, p.island_id, p.person_id)) k
+       cross join lateral (select count(*)::int as tokens from machine_tokens
+         where (utility_id, island_id, created_by) = (p.utility_id, p.island_id, p.person_id)
+           and withdrawn_at is null and (expires_at is null or expires_at > $3)) t
+       where p.utility_id = $1 and p.island_id = $2 and ${which}
+       order by p.disabled_at is not null, p.created_at, p.name`,
+      [...this.#scope.place, this.#now(), ...values],
     );
-    return id;
   }
 }
 
@@ -164,18 +171,30 @@ interface PersonRow {
   readonly person_id: string;
   readonly name: string;
   readonly roles: readonly string[];
-  readonly signed_in_at: Date;
-  readonly expires_at: Date;
+  readonly subject: string | null;
+  readonly created_at: Date;
+  readonly admitted_by: string | null;
+  readonly last_seen_at: Date | null;
+  readonly disabled_at: Date | null;
+  readonly disabled_by: string | null;
+  readonly sessions: number;
+  readonly passkeys: number;
+  readonly tokens: number;
 }
 
-function loginOfRow(row: PersonRow): Login {
+function personOfRow(row: PersonRow): Person {
   return {
-    kind: "person",
     id: row.person_id,
     name: row.name,
     roles: row.roles,
-    scope: row.roles.includes("administrator") ? "admin" : "read",
-    signedInAt: row.signed_in_at,
-    expiresAt: row.expires_at,
+    subject: row.subject ?? undefined,
+    admittedAt: row.created_at,
+    admittedBy: row.admitted_by ?? undefined,
+    lastSeenAt: row.last_seen_at ?? undefined,
+    leftAt: row.disabled_at ?? undefined,
+    leftBy: row.disabled_by ?? undefined,
+    sessions: row.sessions,
+    passkeys: row.passkeys,
+    tokens: row.tokens,
   };
 }
