@@ -19,6 +19,7 @@ import {
   RuleList,
   TARGET_STATES,
 } from "./command.ts";
+import type { Route } from "./route.ts";
 import { Identifier, SystemTitleText, words } from "./scalars.ts";
 
 const idParams = Type.Object({ id: Identifier });
@@ -28,7 +29,7 @@ export const COMMAND_ROUTES = {
     method: "POST",
     path: "/commands/dry-run",
     access: "anyone",
-    scope: "operate",
+    scope: "request",
     tag: "commands",
     status: 200,
     summary: "Say what a command would do: meters, load, transformers, what the guard refuses. Nothing happens",
@@ -39,7 +40,8 @@ export const COMMAND_ROUTES = {
     method: "POST",
     path: "/commands",
     access: "anyone",
-    scope: "operate",
+    scope: "request",
+    stepUp: true,
     tag: "commands",
     status: 201,
     summary: "Ask for a command on one or many meters: it becomes a campaign, or is quarantined",
@@ -97,7 +99,7 @@ export const COMMAND_ROUTES = {
     method: "POST",
     path: "/campaigns/:id/pause",
     access: "anyone",
-    scope: "operate",
+    scope: "freeze",
     tag: "commands",
     status: 200,
     summary: "Pause a campaign: nothing more is sent until it goes on",
@@ -109,7 +111,8 @@ export const COMMAND_ROUTES = {
     method: "POST",
     path: "/campaigns/:id/resume",
     access: "anyone",
-    scope: "operate",
+    scope: "request",
+    stepUp: true,
     tag: "commands",
     status: 200,
     summary: "Let a paused campaign go on within its window",
@@ -121,7 +124,7 @@ export const COMMAND_ROUTES = {
     method: "POST",
     path: "/campaigns/:id/stop",
     access: "anyone",
-    scope: "operate",
+    scope: "freeze",
     tag: "commands",
     status: 200,
     summary: "Stop a campaign for good",
@@ -150,7 +153,8 @@ export const COMMAND_ROUTES = {
     method: "POST",
     path: "/quarantine/:id/release",
     access: "anyone",
-    scope: "operate",
+    scope: "release",
+    stepUp: true,
     tag: "commands",
     status: 201,
     summary: "Release what was quarantined, as another person: a new campaign, judged again, to be approved",
@@ -162,7 +166,7 @@ export const COMMAND_ROUTES = {
     method: "POST",
     path: "/quarantine/:id/discard",
     access: "anyone",
-    scope: "operate",
+    scope: "release",
     tag: "commands",
     status: 200,
     summary: "Say that what was quarantined shall not be done",
@@ -174,7 +178,7 @@ export const COMMAND_ROUTES = {
     method: "POST",
     path: "/kill-switch",
     access: "anyone",
-    scope: "operate",
+    scope: "freeze",
     tag: "commands",
     status: 200,
     summary: "Freeze everything critical at the custodian, at once; two people thaw it",
@@ -233,4 +237,4 @@ export const COMMAND_ROUTES = {
       "Say how many meters and kW each person, pair, process, handheld, key and island could switch off under the caps",
     response: BlastRadius,
   },
-} as const;
+} as const satisfies Record<string, Route>;
