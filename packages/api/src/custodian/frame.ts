@@ -70,6 +70,7 @@ export const CUSTODIAN_CALL_ERROR_CODES = [
   "manifest-refused",
   "authority-spoilt",
   "meter-left",
+  "meter-lent",
 ] as const;
 export type CustodianCallCode = (typeof CUSTODIAN_CALL_ERROR_CODES)[number];
 

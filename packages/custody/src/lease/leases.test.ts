@@ -94,8 +94,15 @@ test("a lease has the meters' own keys for its handheld alone, counters that nob
     assert.throws(() => opened(file, newHandheld("other")), { code: "backup-not-authentic" });
     assert.throws(() => opened(file.replace('\\"until\\":1', '\\"until\\":2'), handheld));
     const [first] = terms.meters;
-    const session = await custody.custody.service.openSession({ meter: titles[0] as never, purpose: "read" }, HEAD_END);
-    assert.ok(session.apdu.length > 0);
+    const reading = () => custody.custody.service.openSession({ meter: titles[0] as never, purpose: "read" }, HEAD_END);
+    await assert.rejects(reading(), { code: "meter-lent" }, "a reading would use counters above the handheld's");
+    await custody.restart();
+    await assert.rejects(reading(), { code: "meter-lent" }, "a restart forgets no lease");
+    const urgent = await custody.custody.service.openSession(
+      { meter: titles[0] as never, purpose: "configure" },
+      HEAD_END,
+    );
+    assert.ok(urgent.apdu.length > 0, "what is more than reading does not wait");
     const place = { utility: "stadtwerke", island: "mainland", systemTitle: TITLES[0], setup: 0 };
     const { counters } = await custody.store.counterLine(place);
     assert.ok(Math.max(...counters.map(({ next }) => next)) >= (first?.first ?? 0) + (first?.count ?? 0));
@@ -150,6 +157,8 @@ test("a lease that is returned, or is not in time, has its keys rotated, and is 
         code: "lease-refused",
       },
     );
+    const read = await custody.custody.service.openSession({ meter: titles[0] as never, purpose: "read" }, HEAD_END);
+    assert.ok(read.apdu.length > 0, "reading goes on when the lease is returned");
     const again = await give(custody);
     custody.now += 9 * 3_600_000;
     await custody.custody.sweep();

@@ -24,6 +24,7 @@ import { journalOf } from "../takeover/view.ts";
 import { FIELD_KINDS, type FieldRecord, type RecordedLease, readField } from "./field-record.ts";
 import { type Handheld, handheldOf, isSignedBy } from "./handheld.ts";
 import { type LeasedMeter, type LeaseTerms, type LentKeys, leaseFile, textHash } from "./lease-file.ts";
+import type { LentMeters } from "./lent-meters.ts";
 
 const HOUR_MILLISECONDS = 3_600_000;
 /** Counters that a handheld gets of a meter's line: some ten visits of twenty requests. */
@@ -37,6 +38,7 @@ export interface LeaseDependencies
   extends Pick<ConversationDependencies, "files" | "vault" | "committer" | "sendCounters" | "clientTitle" | "now"> {
   readonly store: Pick<CustodyStore, "ledger" | "rotations">;
   readonly authority: Pick<Authority, "changes">;
+  readonly lentMeters: LentMeters;
 }
 
 interface SettledMeter {
@@ -59,6 +61,11 @@ export class Leases {
 
   constructor(dependencies: LeaseDependencies) {
     this.#dependencies = dependencies;
+  }
+
+  /** Learns which meters are lent: to be called before anybody is served. */
+  async open(): Promise<void> {
+    await this.#field();
   }
 
   enrol(request: CustodianRequest<"enrolHandheld">, caller: Caller): Promise<CustodianResponse<"enrolHandheld">> {
@@ -105,7 +112,7 @@ export class Leases {
   }
 
   async #give(request: CustodianRequest<"giveLease">, caller: Caller): Promise<CustodianResponse<"giveLease">> {
-    const { authority, now, clientTitle } = this.#dependencies;
+    const { authority, now, clientTitle, lentMeters } = this.#dependencies;
     const { handheld: name, hours, operations, reason } = request;
     const { handhelds, leases } = await this.#field();
     const handheld = handhelds.get(name);
@@ -125,16 +132,19 @@ export class Leases {
     const { technician } = handheld;
     const asked = { handheld: name, technician, hours, operations: [...operations], meters: titles };
     await authority.changes.require("lend-keys", asked, caller, reason);
+    const from = now();
+    const until = from + hours * HOUR_MILLISECONDS;
+    // First: a reading between the handheld's counters and the entry would use higher ones.
+    using _lending = lentMeters.lend(titles, { technician, until });
     const meters: LeasedMeter[] = [];
     for (const one of settled) meters.push(await this.#leased(one));
-    const from = now();
     const terms: LeaseTerms = {
       format: "meterkeep-lease-1",
       lease: randomBytes(12).toString("hex"),
       handheld: name,
       technician,
       from,
-      until: from + hours * HOUR_MILLISECONDS,
+      until,
       operations,
       client: Buffer.from(clientTitle(utility)).toString("hex").toUpperCase(),
       meters,
@@ -210,8 +220,11 @@ export class Leases {
     }
   }
 
-  #field(): Promise<FieldRecord> {
-    return readField(this.#dependencies.store.ledger);
+  async #field(): Promise<FieldRecord> {
+    const { store, lentMeters } = this.#dependencies;
+    const record = await readField(store.ledger);
+    lentMeters.learn(record.leases.values());
+    return record;
   }
 
   /** A meter whose keys are known for certain: with others the handheld would lock it up. */
@@ -307,6 +320,7 @@ export class Leases {
   async #write(kind: string, { name }: Pick<Caller, "name">, body: object): Promise<void> {
     const { committer, now } = this.#dependencies;
     await committer.submit({ entries: [entry(now(), kind, name, body)] });
+    await this.#field();
   }
 }
 

@@ -35,6 +35,7 @@ import { EntryBursts } from "../evidence/entry-bursts.ts";
 import { exposures } from "../exposure/exposures.ts";
 import { HeadEnds } from "../head-ends/head-ends.ts";
 import { Leases } from "../lease/leases.ts";
+import { LentMeters } from "../lease/lent-meters.ts";
 import { gatedService } from "../ledger/gate.ts";
 import { ledgerService } from "../ledger/ledger-service.ts";
 import { keeperIn, type LedgerOptions, storedHead, troubleOf } from "../ledger/open-keeper.ts";
@@ -254,6 +255,7 @@ export async function openCustodyIn(
   const authority = await Authority.open(deciding);
   const enrolment = new Enrolment(deciding.documents, authority.changes, deciding.party, now, freshCode);
   const clientKeys = new ClientKeys(vault, store.installation);
+  const lentMeters = new LentMeters();
   if (keeper.state.halt === undefined)
     await acknowledgeRestorations({ store, files, committer, vault, escrow, use, now });
   const { developmentTree, ...kept } = options.pki ?? {};
@@ -277,7 +279,11 @@ export async function openCustodyIn(
   });
   const contacts = new Contacts({ ...conversation, keyCache, escrow, pace: options.pace ?? FIELD_PACE });
   const meterAuthority = new MeterAuthority(pki, clientKeys, conversation.clientTitle);
-  const sessions = new Sessions({ ...conversation, clientKeys, identities: meterAuthority }, budget, authority.seals);
+  const sessions = new Sessions(
+    { ...conversation, clientKeys, lentMeters, identities: meterAuthority },
+    budget,
+    authority.seals,
+  );
   const enrolments = new Enrolments({ store, files, committer, now });
   const removals = new Removals({
     revocations: pki.revocations,
@@ -318,7 +324,8 @@ export async function openCustodyIn(
     feed,
     now,
   });
-  const leases = new Leases({ ...conversation, store, authority });
+  const leases = new Leases({ ...conversation, store, authority, lentMeters });
+  await leases.open();
   const service = custodianService({
     store,
     files,

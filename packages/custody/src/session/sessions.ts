@@ -22,6 +22,7 @@ import { believedKeys, signingJournal } from "../enrolment/identity.ts";
 import type { MeterAuthority } from "../enrolment/meter-authority.ts";
 import { CustodyError } from "../errors.ts";
 import { EvidenceHash } from "../evidence/evidence-hash.ts";
+import type { LentMeters } from "../lease/lent-meters.ts";
 import { meterFacts } from "../protocol/meter-facts.ts";
 import { accepted, type ReceiveWindow } from "../protocol/receive-window.ts";
 import type { MeterFile, SetupPlace } from "../store/records.ts";
@@ -68,6 +69,7 @@ export interface SessionDependencies extends ConversationDependencies {
   readonly clientKeys: Pick<ClientKeys, "pairs">;
   /** What of a meter's certificates stands. */
   readonly identities: Pick<MeterAuthority, "standing">;
+  readonly lentMeters: Pick<LentMeters, "requireNotLent">;
 }
 
 /**
@@ -117,6 +119,7 @@ export class Sessions {
     const place = placeOf(file);
     await requireRight(caller, place, purpose, this.#dependencies);
     const { GUEK, GAK } = settledKeys(file);
+    if (purpose === "read") this.#dependencies.lentMeters.requireNotLent(title, now());
     await this.#budget.spendOnSession(caller, place);
     receiveWindows.learn(file.windows);
     const facts = meterFacts(file.meter.profile);
@@ -353,8 +356,9 @@ export class Sessions {
   }
 
   async #counters(session: Session, count: number): Promise<number> {
-    const { sendCounters } = this.#dependencies;
-    const { place, keyVersion } = session;
+    const { sendCounters, lentMeters, now } = this.#dependencies;
+    const { place, keyVersion, purpose } = session;
+    if (purpose === "read") lentMeters.requireNotLent(place.systemTitle, now());
     try {
       const atHand = sendCounters.takeAtHand(place, keyVersion, count);
       return atHand ?? (await sendCounters.take(place, keyVersion, count));
