@@ -51,6 +51,7 @@ async function everyPath(page: Page): Promise<readonly string[]> {
     "/decode",
     "/ledger",
     "/certificates",
+    "/field",
     "/account",
     "/sign-in",
   ];

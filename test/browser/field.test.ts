@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { after, before, test } from "node:test";
 import { AxeBuilder } from "@axe-core/playwright";
+import type { FieldReport } from "@meterkeep/api/custodian";
 import type { Page } from "playwright-core";
 import { ownerClient } from "../src/api-client.ts";
 import { CHECKOUT, cleanEnvironment, freePort, type Meterkeep, startMeterkeep } from "../src/start-meterkeep.ts";
@@ -174,4 +175,37 @@ test("it takes a lease from a file, opens without a network, and reads a real me
     .waitFor();
   await assertAccessible(page);
   assert.deepEqual(field.complaints, []);
+});
+
+test("a lost handheld is one action on the console, which shows what is open and follows the rotations to their end", async () => {
+  const desk = await phone.open(meterkeep.signIn ?? "");
+  await desk.page.locator(".meter-table tbody tr").first().waitFor();
+  await desk.page.goto(`${meterkeep.address}/field`);
+  const button = desk.page.getByRole("button", { name: "PHONE-1 is lost" });
+  await button.tap();
+  const panel = desk.page.getByRole("region", { name: /Ada, PHONE-1: lost/ });
+  await panel.waitFor();
+  const text = await panel.innerText();
+  assert.match(text, /2 meters, (2|1) of them still open|none of them open/);
+  await desk.page.getByText("No handheld is enrolled that is not lost.").waitFor();
+  await panel.getByText(/none of them open any more/).waitFor({ timeout: PATIENCE_MS });
+  await assertAccessible(desk.page);
+  const { leases } = (await command("field", "status")) as FieldReport;
+  assert.deepEqual(
+    leases.map(({ state, meters }) => [state, meters.map(({ rotatedAt }) => rotatedAt !== undefined)]),
+    [["lost", [true, true]]],
+  );
+  // What the phone still has opens nothing: the meter refuses it, and says so.
+  const { page } = field;
+  const [{ meter = "" } = {}] = leases[0]?.meters ?? [];
+  await using bridge = await startBridge(addressOf(meter));
+  await page.getByLabel("Port of the bridge").fill(bridge.port);
+  await page.locator(`#read-${meter}`).tap();
+  await page
+    .locator("#notice")
+    .filter({ hasNotText: /^…?$/ })
+    .filter({ hasNotText: /is read/ })
+    .waitFor();
+  const journal = await page.evaluate(() => document.querySelector("#notice")?.textContent ?? "");
+  assert.doesNotMatch(journal, /is read/);
 });

@@ -119,6 +119,12 @@ const pkiRoute = createRoute({
   component: lazyRouteComponent(() => import("./pki/pki-page.tsx"), "PkiPage"),
 });
 
+const fieldRoute = createRoute({
+  getParentRoute: () => frameRoute,
+  path: "/field",
+  component: lazyRouteComponent(() => import("./field/field-page.tsx"), "FieldPage"),
+});
+
 const accountRoute = createRoute({
   getParentRoute: () => frameRoute,
   path: "/account",
@@ -136,6 +142,7 @@ const tree = rootRoute.addChildren([
     decodeRoute,
     ledgerRoute,
     pkiRoute,
+    fieldRoute,
     accountRoute,
   ]),
 ]);

@@ -62,6 +62,7 @@ export {
   TakeoverEvent,
   WarningsEvent,
 } from "./http/event.ts";
+export { FieldLease, FieldMeter, FieldView, HandheldParams, LoseHandheld } from "./http/field.ts";
 export {
   LEDGER_SOURCES,
   LedgerCheckpoint,

@@ -6,6 +6,7 @@ import type {
   DrillReport,
   EvidenceView,
   ExpiryBoard,
+  FieldView,
   LedgerPage,
   LedgerProof,
   LedgerState,
@@ -30,6 +31,13 @@ import { getJson } from "./request.ts";
 export const overviewQuery = queryOptions({
   queryKey: ["overview"],
   queryFn: ({ signal }) => getJson<Overview>("/overview", signal),
+});
+
+/** Asked for again while keys in the field are open: their rotations are followed to the end. */
+export const fieldQuery = queryOptions({
+  queryKey: ["field"],
+  queryFn: ({ signal }) => getJson<FieldView>("/field", signal),
+  refetchInterval: 5000,
 });
 
 export const authoritiesQuery = queryOptions({

@@ -21,6 +21,7 @@ const PAGES = [
   { to: "/decode", name: "Decode" },
   { to: "/ledger", name: "Ledger" },
   { to: "/certificates", name: "Certificates" },
+  { to: "/field", name: "Field" },
 ] as const;
 
 export function Frame() {
@@ -108,6 +109,7 @@ function useShortcuts(list: () => void) {
       decode: () => void navigate({ to: "/decode" }),
       drill: () => void navigate({ to: "/drill" }),
       ledger: () => void navigate({ to: "/ledger" }),
+      field: () => void navigate({ to: "/field" }),
       certificates: () => void navigate({ to: "/certificates" }),
       find: () => void navigate({ to: "/", hash: "find" }),
       scheme: toggleScheme,

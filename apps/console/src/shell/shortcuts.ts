@@ -4,7 +4,17 @@ export interface Shortcut {
   /** Keys as typed one after the other. */
   readonly keys: readonly string[];
   readonly says: string;
-  readonly does: "town" | "decode" | "ledger" | "certificates" | "drill" | "find" | "scheme" | "shortcuts" | undefined;
+  readonly does:
+    | "town"
+    | "decode"
+    | "ledger"
+    | "certificates"
+    | "field"
+    | "drill"
+    | "find"
+    | "scheme"
+    | "shortcuts"
+    | undefined;
 }
 
 export const SHORTCUTS: readonly Shortcut[] = [
@@ -13,6 +23,7 @@ export const SHORTCUTS: readonly Shortcut[] = [
   { keys: ["g", "b"], says: "Go to the break-in drill", does: "drill" },
   { keys: ["g", "l"], says: "Go to the ledger", does: "ledger" },
   { keys: ["g", "c"], says: "Go to the certificates", does: "certificates" },
+  { keys: ["g", "f"], says: "Go to the technicians", does: "field" },
   { keys: ["/"], says: "Find a meter", does: "find" },
   { keys: ["m"], says: "Light or dark", does: "scheme" },
   { keys: ["?"], says: "Show this list", does: "shortcuts" },

@@ -65,6 +65,10 @@ export interface Context {
     | "suspendApprover"
     | "describeKeys"
     | "enrolmentStates"
+    | "describeKeys"
+    | "enrolmentStates"
+    | "fieldReport"
+    | "loseHandheld"
     | "ledgerEntries"
     | "status"
     | LedgerCalls

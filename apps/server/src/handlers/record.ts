@@ -14,6 +14,7 @@ const SENTENCES: Readonly<Record<string, string>> = {
   "passkey-added": "added a passkey",
   "meter-attached": "attached a meter",
   "drill-started": "started a drill",
+  "handheld-reported-lost": "reported a handheld as lost",
 };
 
 /** Writes an act of a person or machine to the head-end's ledger, before the act (house invariant 8), and tells watchers. */

@@ -6,6 +6,7 @@ import type { Logger } from "pino";
 import { auditHandlers } from "../handlers/audit.ts";
 import type { Context } from "../handlers/context.ts";
 import { drillHandlers } from "../handlers/drills.ts";
+import { fieldHandlers } from "../handlers/field.ts";
 import { ledgerHandlers } from "../handlers/ledger.ts";
 import { meterHandlers } from "../handlers/meters.ts";
 import { organisationHandlers } from "../handlers/organisation.ts";
@@ -77,6 +78,7 @@ export async function createApp(context: Context, options: AppOptions): Promise<
     ...auditHandlers(context),
     ...ledgerHandlers(context),
     ...pkiHandlers(context),
+    ...fieldHandlers(context),
     ...drillHandlers(context),
   });
   app.get("/healthz", { config: { access: "nobody-yet" }, schema: { hide: true } }, async () =>

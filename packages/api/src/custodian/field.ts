@@ -1,4 +1,5 @@
 import { c } from "@meterkeep/dlms";
+import type { RotationPhase } from "./rotation.ts";
 import { handle, meterTitle, oneOf, record, shortText } from "./wire.ts";
 
 /** What a technician may do with a meter under a lease: read it, or set its clock besides. */
@@ -47,6 +48,7 @@ export interface LeaseState {
   readonly until: number;
   readonly operations: readonly LeaseOperation[];
   readonly state: "open" | "returned" | "expired" | "lost";
+  /** Those whose keys are still open first, the riskiest of them before the others. */
   readonly meters: readonly LeasedMeterState[];
   /** Hours that keys in the handheld open meters, summed over the meters: up to now where one is not rotated. */
   readonly meterHours: number;
@@ -58,6 +60,13 @@ export interface LeasedMeterState {
   readonly label: string;
   /** When the keys that were lent had successors which the meter has proven; milliseconds since 1970 UTC. */
   readonly rotatedAt?: number;
+  /** Hours since the lease began in which the lent keys opened the meter: up to now where they still do. */
+  readonly exposedHours: number;
+  /** How urgent its rotation is, higher first; absent where none is planned. */
+  readonly risk?: number;
+  /** Where its rotation stands, and in one sentence; absent where none is planned. */
+  readonly phase?: RotationPhase;
+  readonly sentence?: string;
 }
 
 /** How the field is. */

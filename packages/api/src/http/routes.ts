@@ -3,6 +3,7 @@ import { type Static, type TSchema, Type } from "typebox";
 import { RecipientKeys } from "./custodian.ts";
 import { DrillList, DrillReport, DrillStarted } from "./drill.ts";
 import { RecentEventList } from "./event.ts";
+import { FieldView, HandheldParams, LoseHandheld } from "./field.ts";
 import { LedgerCheckpoints, LedgerPage, LedgerProof, LedgerState, LedgerWindow } from "./ledger.ts";
 import { AttachMeter, MeterDetail, MeterList } from "./meter.ts";
 import { MeterSummary, Overview } from "./overview.ts";
@@ -365,6 +366,28 @@ export const HTTP_ROUTES = {
     status: 200,
     summary: "List revocations in stages, and islands that are cut",
     response: RevocationList,
+  },
+  field: {
+    method: "GET",
+    path: "/field",
+    access: "anyone",
+    scope: "read",
+    tag: "field",
+    status: 200,
+    summary: "List handhelds and leases, and which meters their keys still open",
+    response: FieldView,
+  },
+  loseHandheld: {
+    method: "POST",
+    path: "/field/handhelds/:handheld/lost",
+    access: "anyone",
+    scope: "operate",
+    tag: "field",
+    status: 200,
+    summary: "Report a handheld as lost: its keys count as compromised, and are rotated before all others",
+    params: HandheldParams,
+    body: LoseHandheld,
+    response: FieldView,
   },
   startDrill: {
     method: "POST",

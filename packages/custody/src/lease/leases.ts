@@ -16,6 +16,7 @@ import type { ConversationDependencies } from "../conversation/dependencies.ts";
 import { stateChange } from "../keys/key-state-change.ts";
 import { mayBecome } from "../keys/key-transition.ts";
 import { unsealKeys } from "../protocol/meter-keys.ts";
+import { rotationStateOf } from "../rotation/view.ts";
 import { type MeterFile, PURPOSE } from "../store/records.ts";
 import type { CustodyStore } from "../store/store.ts";
 import { type Candidate, candidates } from "../takeover/candidates.ts";
@@ -30,8 +31,14 @@ const HOUR_MILLISECONDS = 3_600_000;
 /** Counters that a handheld gets of a meter's line: some ten visits of twenty requests. */
 const COUNTERS = 256;
 const WORKING = [PURPOSE.GUEK, PURPOSE.GAK, PURPOSE.GBEK] as const;
-const RISK = { exposure: 500, compromise: 1000 } as const;
+/** A lost handheld before all that is planned otherwise; within each, by the age of the keys. */
+const RISK = { exposure: 500, compromise: 10_000 } as const;
 const MOST_REPORTED = 50;
+/** A report has many meters: the whole sentence is in the state of the rotation. */
+const MOST_SENTENCE = 200;
+const DAY_MILLISECONDS = 86_400_000;
+/** Five years, the longest crypto-period: age never lifts a return over a loss. */
+const MOST_DAYS = 1826;
 
 /** What leases need. */
 export interface LeaseDependencies
@@ -264,38 +271,46 @@ export class Leases {
   /** New working keys for those meters of a lease that have none yet and no plan for them. The master was never lent. */
   async #rotate({ terms }: RecordedLease, cause: "exposure" | "compromise", reason: string): Promise<void> {
     const { store, now, committer, files } = this.#dependencies;
-    const behind: string[] = [];
-    for (const leased of terms.meters)
-      if (rotatedAt(await files.load(leased.meter), leased) === undefined) behind.push(leased.meter);
-    if (behind.length === 0) return;
     const at = now();
+    const behind: MeterFile[] = [];
+    const lentOf = new Map(terms.meters.map((leased) => [leased.meter, leased]));
+    for (const leased of terms.meters) {
+      const file = await files.load(leased.meter);
+      if (file !== undefined && rotatedAt(file, leased) === undefined) behind.push(file);
+    }
     // At once, and also where a rotation that is open keeps another from being planned.
-    if (cause === "compromise") await this.#compromise(terms, behind, reason);
-    const planned = await store.rotations.plan({
-      meters: behind,
-      madeBefore: undefined,
-      countAbove: undefined,
-      purposes: WORKING,
-      cause,
-      risk: RISK[cause],
-      plannedBy: "lease",
-      at,
-      limit: behind.length,
-    });
+    if (cause === "compromise") await this.#compromise(behind, lentOf, reason);
+    let planned = 0;
+    for (const file of behind)
+      planned += await store.rotations.plan({
+        meters: [file.meter.systemTitle],
+        madeBefore: undefined,
+        countAbove: undefined,
+        purposes: WORKING,
+        cause,
+        risk: RISK[cause] + daysInUse(file, lentOf.get(file.meter.systemTitle) as LeasedMeter, at),
+        plannedBy: "lease",
+        at,
+        limit: 1,
+      });
     if (planned > 0)
       await committer.submit({ entries: [entry(at, "rotations-planned", "lease", { cause, planned, reason })] });
   }
 
   /** The keys that were lent and may still be on their meters are compromised from now on. */
-  async #compromise({ meters }: LeaseTerms, behind: readonly string[], reason: string): Promise<void> {
-    const { committer, files, now } = this.#dependencies;
-    for (const leased of meters) {
-      const file = behind.includes(leased.meter) ? await files.load(leased.meter) : undefined;
-      const lent = (file?.keys ?? []).filter(
+  async #compromise(
+    behind: readonly MeterFile[],
+    lentOf: ReadonlyMap<string, LeasedMeter>,
+    reason: string,
+  ): Promise<void> {
+    const { committer, now } = this.#dependencies;
+    for (const { meter, keys } of behind) {
+      const leased = lentOf.get(meter.systemTitle);
+      const lent = keys.filter(
         ({ setup, purpose, version, state }) =>
           setup === 0 &&
-          ((purpose === PURPOSE.GUEK && version === leased.GUEK) ||
-            (purpose === PURPOSE.GAK && version === leased.GAK)) &&
+          ((purpose === PURPOSE.GUEK && version === leased?.GUEK) ||
+            (purpose === PURPOSE.GAK && version === leased?.GAK)) &&
           state !== "compromised" &&
           mayBecome(state, "compromised"),
       );
@@ -304,17 +319,36 @@ export class Leases {
   }
 
   async #stateOf({ terms, state }: RecordedLease): Promise<LeaseState> {
-    const { files, now } = this.#dependencies;
     const { lease, handheld, technician, from, until, operations } = terms;
-    let milliseconds = 0;
-    const meters: LeasedMeterState[] = [];
-    for (const leased of terms.meters) {
-      const at = rotatedAt(await files.load(leased.meter), leased);
-      milliseconds += Math.max(0, (at ?? now()) - from);
-      meters.push({ meter: leased.meter, label: leased.label, ...(at !== undefined && { rotatedAt: at }) });
-    }
-    const meterHours = Math.round((milliseconds / HOUR_MILLISECONDS) * 10) / 10;
+    const meters = await Promise.all(terms.meters.map((leased) => this.#meterState(leased, terms)));
+    meters.sort(
+      (one, other) =>
+        Number(one.rotatedAt !== undefined) - Number(other.rotatedAt !== undefined) ||
+        (other.risk ?? 0) - (one.risk ?? 0),
+    );
+    const meterHours = inTenths(meters.reduce((sum, { exposedHours }) => sum + exposedHours, 0));
     return { lease, handheld, technician, from, until, operations, state, meters, meterHours };
+  }
+
+  async #meterState(leased: LeasedMeter, { from }: LeaseTerms): Promise<LeasedMeterState> {
+    const { files, now } = this.#dependencies;
+    const file = await files.load(leased.meter);
+    const at = rotatedAt(file, leased);
+    const rotation = file === undefined ? undefined : rotationStateOf(file);
+    // One that was over before the lease is no answer to it.
+    const isAfter = rotation !== undefined && (rotation.endedAt === undefined || rotation.endedAt > from);
+    const end = at ?? now();
+    return {
+      meter: leased.meter,
+      label: leased.label,
+      exposedHours: inTenths(Math.max(0, end - from) / HOUR_MILLISECONDS),
+      ...(at !== undefined && { rotatedAt: at }),
+      ...(isAfter && {
+        risk: rotation.risk,
+        phase: rotation.phase,
+        sentence: rotation.sentence.slice(0, MOST_SENTENCE),
+      }),
+    };
   }
 
   async #write(kind: string, { name }: Pick<Caller, "name">, body: object): Promise<void> {
@@ -327,6 +361,17 @@ export class Leases {
 const CUSTODIAN = { name: "custodian" } as const;
 /** So long after its end a lease's rotations are planned again where they are not through. */
 const FOLLOWED_MILLISECONDS = 400 * 86_400_000;
+
+/** The longer a key was in use, the more of what was recorded it opens: of two lost ones the older goes first. */
+function daysInUse({ keys }: MeterFile, { GUEK }: Pick<LeasedMeter, "GUEK">, at: number): number {
+  const key = keys.find(({ setup, purpose, version }) => setup === 0 && purpose === PURPOSE.GUEK && version === GUEK);
+  const since = key?.provenAt ?? key?.createdAt ?? at;
+  return Math.min(MOST_DAYS, Math.max(0, Math.floor((at - since) / DAY_MILLISECONDS)));
+}
+
+function inTenths(hours: number): number {
+  return Math.round(hours * 10) / 10;
+}
 
 /** When both keys that were lent had a successor that the meter has proven. */
 export function rotatedAt(file: MeterFile | undefined, { GUEK, GAK }: Candidate): number | undefined {

@@ -18,10 +18,8 @@ export class LentMeters {
     this.#lent = new Map(open.flatMap(({ terms }) => terms.meters.map(({ meter }) => [meter, terms] as const)));
   }
 
-  /** Keeps meters for a lease until it is written, or has failed. @throws CallRefusal `lease-refused` where another is being written */
+  /** Keeps meters for a lease until it is written, or has failed. */
   lend(systemTitles: readonly string[], holder: Holder): Disposable {
-    const taken = systemTitles.find((title) => this.#lending.has(title));
-    if (taken !== undefined) throw new CallRefusal("lease-refused", `meter ${taken} is being lent already`);
     for (const title of systemTitles) this.#lending.set(title, holder);
     return {
       [Symbol.dispose]: () => {

@@ -1,0 +1,97 @@
+/** Technicians: who has which meters' keys, what a lost handheld still opens, and the rotations that end it. */
+import type { FieldLease } from "@meterkeep/api";
+import { useQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
+import { fieldQuery } from "../api/queries.ts";
+import { Empty } from "../shell/empty.tsx";
+import { Failure } from "../shell/failure.tsx";
+import { usePageTitle } from "../shell/page-title.ts";
+import { ScrollRegion } from "../shell/scroll-region.tsx";
+import { When } from "../shell/when.tsx";
+import { LoseHandheld } from "./lose-handheld.tsx";
+import "../pki/pki.css";
+
+export function FieldPage() {
+  usePageTitle("Field");
+  const { data, error, refetch } = useQuery(fieldQuery);
+  const enrolled = data?.handhelds.filter(({ state }) => state === "enrolled") ?? [];
+  return (
+    <>
+      <div className="page-head">
+        <div>
+          <h1>Field</h1>
+          <p className="lede">
+            A handheld has the working keys of the meters that are lent to it, for hours. Each end of a lease changes
+            them.
+          </p>
+        </div>
+      </div>
+      {error === null ? null : <Failure error={error} retry={() => void refetch()} />}
+      <section className="panel" aria-labelledby="handhelds-title">
+        <div className="panel-head">
+          <h2 id="handhelds-title">Handhelds</h2>
+        </div>
+        {enrolled.length === 0 ? (
+          <Empty>No handheld is enrolled that is not lost.</Empty>
+        ) : (
+          <ul className="pki-tree">
+            {enrolled.map(({ handheld, technician }) => (
+              <li key={handheld}>
+                <LoseHandheld handheld={handheld} technician={technician} />
+              </li>
+            ))}
+          </ul>
+        )}
+      </section>
+      {data?.leases.map((lease) => (
+        <LeasePanel key={lease.lease} lease={lease} />
+      ))}
+    </>
+  );
+}
+
+function LeasePanel({ lease }: { lease: FieldLease }) {
+  const open = lease.meters.filter(({ rotatedAt }) => rotatedAt === undefined).length;
+  const id = `lease-${lease.lease}`;
+  return (
+    <section className="panel" aria-labelledby={id}>
+      <div className="panel-head">
+        <h2 id={id}>
+          {lease.technician}, {lease.handheld}: {lease.state}
+        </h2>
+      </div>
+      <p>
+        {lease.meters.length} meters, {open === 0 ? "none of them open any more" : `${open} of them still open`};{" "}
+        {lease.meterHours} meter hours exposed. From <When at={lease.from} /> until <When at={lease.until} />.
+      </p>
+      <ScrollRegion className="scroll-x" label={`Meters of the lease of ${lease.technician}`}>
+        <table className="pki-table">
+          <thead>
+            <tr>
+              <th scope="col">Meter</th>
+              <th scope="col">Risk</th>
+              <th scope="col">Hours exposed</th>
+              <th scope="col">Keys changed</th>
+              <th scope="col">Rotation</th>
+            </tr>
+          </thead>
+          <tbody>
+            {lease.meters.map(({ systemTitle, label, risk, exposedHours, rotatedAt, phase, sentence }) => (
+              <tr key={systemTitle}>
+                <th scope="row">
+                  <Link to="/meters/$systemTitle" params={{ systemTitle }}>
+                    {label}
+                  </Link>
+                </th>
+                <td>{risk ?? ""}</td>
+                <td>{exposedHours}</td>
+                <td>{rotatedAt === undefined ? "not yet" : <When at={rotatedAt} />}</td>
+                <td>{phase === undefined ? "when the lease ends" : `${phase}: ${sentence ?? ""}`}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </ScrollRegion>
+    </section>
+  );
+}
