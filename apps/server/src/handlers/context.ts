@@ -65,10 +65,6 @@ export interface Context {
     | "suspendApprover"
     | "describeKeys"
     | "enrolmentStates"
-    | "describeKeys"
-    | "enrolmentStates"
-    | "fieldReport"
-    | "loseHandheld"
     | "ledgerEntries"
     | "status"
     | LedgerCalls

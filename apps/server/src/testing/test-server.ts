@@ -85,10 +85,6 @@ export function scriptedCustodian(more: Partial<Calls> = {}): Calls {
     suspendApprover: async () => ({}),
     fieldReport: async () => ({ report: JSON.stringify({ handhelds: [], leases: [] }) }),
     loseHandheld: async () => ({ report: JSON.stringify({ handhelds: [], leases: [] }) }),
-    fieldReport: async () => ({ report: JSON.stringify({ handhelds: [], leases: [] }) }),
-    loseHandheld: async () => {
-      throw new CustodianCallError("lease-refused", "no handheld is called so");
-    },
     describeKeys: async () => ({
       keys: [{ purpose: "GUEK", version: 1, state: "active", origin: "imported", createdAt: 0, provenAt: undefined }],
     }),
