@@ -18,9 +18,9 @@ export interface WayLimit {
 
 /** A concentrator has about 130 meters; a cell is a transformer's area. */
 export const WAY_LIMITS: Readonly<Record<WayKind, WayLimit>> = {
-  concentrator: { highest: 20, lowest: 0.05, step: 1, burst: 16 },
-  cell: { highest: 200, lowest: 0.1, step: 5, burst: 64 },
-  network: { highest: 2_000, lowest: 1, step: 50, burst: 256 },
+  concentrator: { highest: 20, lowest: 0.05, step: 0.1, burst: 16 },
+  cell: { highest: 200, lowest: 0.1, step: 0.5, burst: 64 },
+  network: { highest: 2_000, lowest: 1, step: 10, burst: 256 },
 };
 
 /** How a session ended, as far as the way to the meter is concerned. */
