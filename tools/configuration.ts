@@ -6,6 +6,7 @@ import { writeFileSync } from "node:fs";
 import { optionName, START_OPTIONS, variableName } from "../apps/cli/src/start/options.ts";
 import type { Setting, Settings } from "../packages/api/src/settings.ts";
 import {
+  CONCENTRATOR_CONFIG,
   CONFIG_VARIABLE,
   CUSTODIAN_CONFIG,
   DEPOT_CONFIG,
@@ -22,6 +23,7 @@ const PROCESSES: Readonly<Record<string, Settings>> = {
   "apps/server": SERVER_CONFIG,
   "apps/depot": DEPOT_CONFIG,
   "apps/town": TOWN_CONFIG,
+  "apps/concentrator": CONCENTRATOR_CONFIG,
   "apps/factory": FACTORY_CONFIG,
   "apps/cli/src/drill": DRILL_CONFIG,
   "the commands of meterkeep (var/operator/config.json)": OPERATOR_CONFIG,
@@ -48,7 +50,7 @@ export function configurationDocument(): string {
     "## Users",
     "",
     "Started as root, each process runs under a number of its own, counted from `--user-ids`: custodian 0, head-end and drills 1,",
-    "depot 2, town 3, factory 4; the group 9 is shared by those who write into `var/exchange`. 60900 to 60909 are in a range that",
+    "depot 2, town 3, factory 4, concentrator 5; the group 9 is shared by those who write into `var/exchange`. 60900 to 60909 are in a range that",
     "systemd documents as unused and need no entry in `/etc/passwd`. PostgreSQL runs as `postgres`, or else as `nobody`.",
     "",
     "## What each process is told",

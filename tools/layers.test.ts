@@ -8,7 +8,7 @@ import { checkLayers } from "./layers.ts";
 const ROOMS = "dlms dlms-node pki ledger guard api custody meter headend postgres hsm"
   .split(" ")
   .map((name) => `packages/${name}`);
-const APPS = "custodian server depot town factory console cli".split(" ").map((name) => `apps/${name}`);
+const APPS = "custodian server depot town concentrator factory console cli".split(" ").map((name) => `apps/${name}`);
 
 test("an import against the arrows is named, and one along them is not", () => {
   const root = mkdtempSync(join(tmpdir(), "meterkeep-layers-"));

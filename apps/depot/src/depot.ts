@@ -4,8 +4,7 @@ import { custodianClient } from "@meterkeep/api/custodian-channel";
 import type { SupervisedProcess, Supervisor } from "@meterkeep/api/supervised";
 import type { DepotConfig } from "@meterkeep/api/supervisor";
 import { fromHex, systemTitle } from "@meterkeep/dlms";
-import { connectWrapper } from "@meterkeep/dlms-node";
-import { carryContact, type Dial, SESSION_LIMITS } from "@meterkeep/headend";
+import { carryContact, routeDial, SESSION_LIMITS } from "@meterkeep/headend";
 import { Bench } from "./bench.ts";
 import { Places } from "./places.ts";
 
@@ -20,6 +19,7 @@ export async function startDepot(config: DepotConfig, supervisor: Supervisor): P
     custodianCertificate: config.channel.custodianCertificate,
   });
   const now = (): number => Date.now();
+  const dial = routeDial();
   const closing = new AbortController();
   const done = new Set<string>();
   const places = new Places(config.exchangeDirectory, (error) => {
@@ -29,7 +29,11 @@ export async function startDepot(config: DepotConfig, supervisor: Supervisor): P
   });
   const bench = new Bench({
     contact: (meter, address, signal) =>
-      carryContact({ custodian, dial, now }, { systemTitle: systemTitle(fromHex(meter.title)), address }, signal),
+      carryContact(
+        { custodian, dial, now },
+        { systemTitle: systemTitle(fromHex(meter.title)), route: { kind: "tcp", ...address, network: "lan" } },
+        signal,
+      ),
     limits: SESSION_LIMITS,
     now,
     random: Math.random,
@@ -65,14 +69,3 @@ async function repeatUntil(closed: AbortSignal, look: () => Promise<void>): Prom
 async function rest(closed: AbortSignal): Promise<void> {
   await sleep(LOOK_AGAIN_MILLISECONDS, undefined, { signal: closed }).catch(() => undefined);
 }
-
-const dial: Dial = ({ host, port }, { clientSap, serverSap }, signal) =>
-  connectWrapper({
-    host,
-    port,
-    clientSap,
-    serverSap,
-    signal,
-    connectTimeoutMilliseconds: SESSION_LIMITS.connectSeconds * 1000,
-    responseTimeoutMilliseconds: SESSION_LIMITS.responseSeconds * 1000,
-  });

@@ -90,6 +90,7 @@ test("what is wrong with one file stands aside under its name, and everything el
       queue: postgresWorkQueue(pool, scope),
       events,
       now: () => 0,
+      onConcentrators: () => undefined,
       onStep: (text) => steps.push(text),
     });
     put("shipments/a-bad.mks", '{"shipment":"bad","count":1}\n');
@@ -108,7 +109,7 @@ test("what is wrong with one file stands aside under its name, and everything el
         [title(2), "simulated", "home", "shipped"],
       ],
     );
-    assert.deepEqual(directory.find(title(1))?.address, { host: "10.0.0.1", port: 4059 });
+    assert.deepEqual(directory.find(title(1))?.route, { kind: "tcp", host: "10.0.0.1", port: 4059 });
     const texts = commissioning.warnings.map(({ text }) => text);
     assert.equal(texts.length, 3);
     assert.match(texts[0] ?? "", /^shipments\/a-bad\.mks .* shipment-signature-wrong in line 2/);
@@ -134,8 +135,8 @@ test("what is wrong with one file stands aside under its name, and everything el
     assert.equal(await commissioning.hasNews(), true);
     await commissioning.takeIn();
     assert.equal(commissioning.warnings.length, 2);
-    assert.equal(directory.find(title(2))?.address?.port, 7777);
-    assert.equal(directory.find(title(1))?.address?.port, 4059);
+    assert.deepEqual(directory.find(title(2))?.route, { kind: "tcp", host: "127.0.0.1", port: 7777 });
+    assert.deepEqual(directory.find(title(1))?.route, { kind: "tcp", host: "10.0.0.1", port: 4059 });
   } finally {
     rmSync(exchangeDirectory, { recursive: true });
   }

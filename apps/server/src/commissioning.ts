@@ -1,6 +1,7 @@
 import type { EventData, Warning } from "@meterkeep/api";
 import type { Custodian } from "@meterkeep/api/custodian";
 import {
+  type ConcentratorPlace,
   counted,
   type EventSink,
   HeadEndError,
@@ -9,6 +10,7 @@ import {
   LANES,
   type MeterDirectory,
   parseAddresses,
+  parseConcentrators,
   parseGrid,
   refreshStatistics,
   rows,
@@ -31,6 +33,8 @@ export interface CommissioningPorts {
   readonly queue: Pick<WorkQueue, "enrol">;
   readonly events: EventSink;
   now(): number;
+  /** Concentrators have said where they are. */
+  onConcentrators(places: readonly ConcentratorPlace[]): void;
   /** A sentence for the terminal. */
   onStep(text: string): void;
 }
@@ -39,9 +43,11 @@ export interface CommissioningPorts {
 const APPROVAL_MILLISECONDS = 60_000;
 const GRID = "grid.json";
 const TOWN_ADDRESSES = "addresses.json";
+const CONCENTRATORS = "concentrators.json";
 
 /** What to do about a file that cannot be taken in. */
 const FIXES: Readonly<Record<string, string>> = {
+  [CONCENTRATORS]: "Restart, and the concentrators write it anew; until then meters are sought where they were.",
   [GRID]: "Put the file back as the factory wrote it; until then the grid stays as it was.",
   [TOWN_ADDRESSES]: "Restart, and the town writes it anew; until then meters are sought where they were.",
 };
@@ -64,6 +70,8 @@ export class Commissioning {
     }
   >();
   #taken = "";
+  #town: ReturnType<typeof parseAddresses>["meters"] = [];
+  #behind: ReturnType<typeof parseConcentrators>["routes"] = new Map();
   #clock: SourceClock = WALL_SOURCE_CLOCK;
 
   constructor(ports: CommissioningPorts) {
@@ -100,6 +108,8 @@ export class Commissioning {
       const text = await this.#files.text(GRID);
       if (text !== undefined) await inventory.placeOnGrid(parseGrid(text));
     });
+    // Before the addresses: a meter behind a concentrator must not be sought elsewhere, not for a moment.
+    await this.#take(CONCENTRATORS, () => this.#concentrators());
     await this.#take(TOWN_ADDRESSES, () => this.#townAddresses());
     for (const file of await this.#files.list("addresses", ".json"))
       await this.#take(file, async () => {
@@ -107,7 +117,7 @@ export class Commissioning {
         if (text !== undefined) await inventory.setAddresses("real", parseAddresses(text, file).meters);
       });
     await directory.refresh();
-    const reached = directory.meters.filter(({ role, address }) => role !== "attached" && address !== undefined);
+    const reached = directory.meters.filter(({ role, route }) => role !== "attached" && route !== undefined);
     const ids = (path: "wan" | "depot") => reached.filter((meter) => meter.path === path).map(({ id }) => id);
     await queue.enrol(ids("wan"), now(), LANES.takeover);
     // Due when the depot is done with them.
@@ -165,6 +175,25 @@ export class Commissioning {
     if (text === undefined) return;
     const { time, meters } = parseAddresses(text);
     if (time !== undefined) this.#clock = townClock(time);
+    this.#town = meters;
+    await this.#setTownAddresses();
+  }
+
+  async #concentrators(): Promise<void> {
+    const text = await this.#files.text(CONCENTRATORS);
+    if (text === undefined) return;
+    const { places, routes } = parseConcentrators(text);
+    this.#behind = routes;
+    this.#ports.onConcentrators(places);
+    await this.#setTownAddresses();
+  }
+
+  /** A meter behind a concentrator is reached through it, wherever else the town has it. */
+  async #setTownAddresses(): Promise<void> {
+    const meters = this.#town.map((meter) => {
+      const route = this.#behind.get(meter.systemTitle);
+      return route === undefined ? meter : { ...meter, wan: route };
+    });
     await this.#ports.inventory.setAddresses("simulated", meters);
   }
 
@@ -182,6 +211,7 @@ export class Commissioning {
     const names = [
       GRID,
       TOWN_ADDRESSES,
+      CONCENTRATORS,
       ...(await this.#files.list("addresses", ".json")),
       ...(await this.#files.list("shipments", ".mks")),
     ];

@@ -1,6 +1,5 @@
 import type { MeterKind } from "@meterkeep/api";
 import type { Custodian } from "@meterkeep/api/custodian";
-import { connectWrapper } from "@meterkeep/dlms-node";
 import {
   ChangedMeters,
   type ChannelTable,
@@ -30,6 +29,7 @@ import { pause } from "./repeat.ts";
 
 export interface MeterWorkPorts {
   readonly pool: SqlPool;
+  readonly dial: Dial;
   readonly scope: Scope;
   readonly custodian: Custodian;
   readonly ledger: Ledger;
@@ -62,7 +62,7 @@ const IDLE_MILLISECONDS = 10_000;
 
 /** Puts the parts that speak with meters together. Nothing starts yet. */
 export function createMeterWork(ports: MeterWorkPorts): MeterWork {
-  const { pool, scope, custodian, ledger, queue, channels, hub, clockOf, onError } = ports;
+  const { pool, scope, custodian, ledger, queue, channels, hub, dial, clockOf, onError } = ports;
   const now = (): number => Date.now();
   const changed = new ChangedMeters({
     summaries: (ids) => meterSummaries(pool, scope, clockOf, now(), { ids }),
@@ -133,18 +133,6 @@ export function createMeterWork(ports: MeterWorkPorts): MeterWork {
     },
   };
 }
-
-/** Connects over TCP with the wrapper, within the limits. */
-const dial: Dial = ({ host, port }, { clientSap, serverSap }, signal) =>
-  connectWrapper({
-    host,
-    port,
-    clientSap,
-    serverSap,
-    signal,
-    connectTimeoutMilliseconds: SESSION_LIMITS.connectSeconds * 1000,
-    responseTimeoutMilliseconds: SESSION_LIMITS.responseSeconds * 1000,
-  });
 
 function count(
   metrics: Pick<Metrics, "sessions" | "sessionSeconds" | "intervals">,

@@ -60,6 +60,7 @@ import { oneAtATime, repeat } from "./repeat.ts";
 import { Organisation } from "./sign-in/organisation.ts";
 import { WarningWatch } from "./warning-watch.ts";
 import { currentWarnings, isLoopback } from "./warnings.ts";
+import { openWays } from "./ways.ts";
 
 const KEPT_EVENTS = 4_000;
 const KEPT_LINES = 500;
@@ -138,6 +139,7 @@ export async function startServer(config: ServerConfig, supervisor: Supervisor):
     queue,
     events: hub,
     now,
+    onConcentrators: (places) => ways.concentrators?.place(places),
     onStep: (text) => supervisor.send({ type: "step", text }),
   });
 
@@ -149,8 +151,18 @@ export async function startServer(config: ServerConfig, supervisor: Supervisor):
     now,
   });
   const owner = randomUUID();
+  const ways = stack.use(
+    await openWays({
+      trunk: config.trunk,
+      custodian,
+      take: (push) => intake.take(push),
+      logger,
+      now,
+    }),
+  );
   const work: MeterWork = createMeterWork({
     pool,
+    dial: ways.dial,
     scope,
     custodian,
     ledger,

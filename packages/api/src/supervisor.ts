@@ -19,7 +19,16 @@ import type { SettingValues } from "./settings.ts";
 export const CONFIG_VARIABLE = "METERKEEP_CONFIG";
 
 /** The processes under the supervisor. */
-export const PROCESS_NAMES = ["postgres", "custodian", "factory", "town", "server", "depot", "drill"] as const;
+export const PROCESS_NAMES = [
+  "postgres",
+  "custodian",
+  "factory",
+  "town",
+  "concentrator",
+  "server",
+  "depot",
+  "drill",
+] as const;
 export type ProcessName = (typeof PROCESS_NAMES)[number];
 
 /** What a process tells the supervisor. */
@@ -436,6 +445,44 @@ export const TOWN_CONFIG = {
 } as const;
 export type TownConfig = SettingValues<typeof TOWN_CONFIG>;
 
+const trunkCertificate = {
+  kind: "text",
+  description: "That certificate with those above it below the root (PEM).",
+} as const;
+const trunkAuthorities = {
+  kind: "text",
+  description: "The roots of the PKI that certificates of the other end must lead to (PEM).",
+} as const;
+
+/** Configuration of apps/concentrator: the data concentrators of a virtual town. */
+export const CONCENTRATOR_CONFIG = {
+  stateDirectory,
+  exchangeDirectory,
+  host: { kind: "text", description: "The loopback address on which the concentrators listen." },
+  headEnd: { kind: "text", description: "The common name in the certificate of the head-end that they serve." },
+  authorities: trunkAuthorities,
+  metersEach: {
+    kind: "integer",
+    unit: "meters",
+    minimum: 1,
+    maximum: 1_000,
+    description: "How many meters each serves; those in the field, in the order of addresses.json.",
+  },
+  concentrators: {
+    kind: "list",
+    description: "Who they are.",
+    of: {
+      kind: "record",
+      fields: {
+        name: { kind: "text", description: "The common name of its certificate." },
+        keyFile: { kind: "path", description: "The private key of its certificate (PEM, PKCS#8, mode 0600)." },
+        certificate: trunkCertificate,
+      },
+    },
+  },
+} as const;
+export type ConcentratorConfig = SettingValues<typeof CONCENTRATOR_CONFIG>;
+
 const warnings = {
   kind: "list",
   description: "What the page must warn of, found by the supervisor.",
@@ -505,6 +552,16 @@ export const SERVER_CONFIG = {
       issuer: { kind: "text", description: "Its issuer, an https address, or http on this machine." },
       clientId: { kind: "text", description: "Who we are to it." },
       clientSecret: { kind: "text", optional: true, description: "Absent for a public client." },
+    },
+  },
+  trunk: {
+    kind: "record",
+    description: "How the head-end proves itself to data concentrators. Without it none are connected to.",
+    optional: true,
+    fields: {
+      keyFile: { kind: "path", description: "The private key of its certificate (PEM, PKCS#8, mode 0600)." },
+      certificate: trunkCertificate,
+      authorities: trunkAuthorities,
     },
   },
   adminSocket: {

@@ -31,6 +31,7 @@ export class AnswerQueue {
   readonly #onClose: () => void;
   readonly #early: Uint8Array[] = [];
   #waiting: Waiting | undefined;
+  #hasAnswered = false;
   #closed: Error | undefined;
 
   constructor(settings: ConnectionSettings, where: string, onClose: () => void) {
@@ -66,8 +67,10 @@ export class AnswerQueue {
   /** Hands an APDU over. `isAnswer` where the transport knows that it was asked for. */
   deliver(apdu: Uint8Array, isAnswer = false): void {
     const maybeAnswer = isAnswer || !UNSOLICITED_TAGS.has(apdu[0] ?? 0);
-    if (this.#waiting !== undefined && maybeAnswer) this.#settle()?.resolve(apdu);
-    else if ((isAnswer || apdu[0] === BLOCK_TAG) && this.#early.length < MOST_EARLY_ANSWERS) this.#early.push(apdu);
+    if (this.#waiting !== undefined && maybeAnswer) {
+      this.#hasAnswered = true;
+      this.#settle()?.resolve(apdu);
+    } else if ((isAnswer || apdu[0] === BLOCK_TAG) && this.#early.length < MOST_EARLY_ANSWERS) this.#early.push(apdu);
     else this.#settings.onUnsolicited?.(apdu);
   }
 
@@ -103,7 +106,8 @@ export class AnswerQueue {
   }
 
   get #timeoutMilliseconds(): number {
-    return this.#settings.responseTimeoutMilliseconds ?? DEFAULT_RESPONSE_TIMEOUT_MILLISECONDS;
+    const { firstResponseTimeoutMilliseconds: first, responseTimeoutMilliseconds: further } = this.#settings;
+    return (this.#hasAnswered ? undefined : first) ?? further ?? DEFAULT_RESPONSE_TIMEOUT_MILLISECONDS;
   }
 
   #silent(onSilence: "close" | "stay-open"): void {

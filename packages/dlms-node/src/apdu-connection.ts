@@ -17,6 +17,8 @@ export interface ApduConnection extends AsyncDisposable {
 export interface ConnectionSettings {
   /** Milliseconds to wait for each answer; 30 000 unless given. */
   readonly responseTimeoutMilliseconds?: number;
+  /** Milliseconds to wait for the first one, where a meter takes longer over its association; as the others unless given. */
+  readonly firstResponseTimeoutMilliseconds?: number;
   /** Called with APDUs that nobody asked for, a data-notification on the same connection for instance. */
   readonly onUnsolicited?: (apdu: Uint8Array) => void;
 }

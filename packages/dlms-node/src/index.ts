@@ -40,9 +40,11 @@ export {
 } from "./serial.ts";
 export { connectTcp, onOctets, type TcpTarget } from "./tcp.ts";
 export type { Listener, TcpListenerOptions } from "./tcp-listener.ts";
+export { connectTls, listenTls, TLS_GROUPS, type TlsIdentity, type TlsListenerOptions, type TlsTarget } from "./tls.ts";
 export { TRANSPORT_ERROR_CODES, TransportError, type TransportErrorCode } from "./transport-error.ts";
 export { connectWrapperUdp, UdpConnection, type UdpTarget } from "./udp-client.ts";
 export { listenWrapperUdp, type UdpListenerOptions } from "./udp-server.ts";
 export { connectWrapper, type WrapperAddresses, WrapperConnection, type WrapperTarget } from "./wrapper-client.ts";
 export { type WrapperApdu, WrapperFrames } from "./wrapper-frames.ts";
 export { listenWrapper, type WrapperListenerOptions } from "./wrapper-server.ts";
+export { type TrunkTarget, WrapperTrunk, type WrapperTrunkSettings } from "./wrapper-trunk.ts";

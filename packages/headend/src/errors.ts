@@ -11,6 +11,7 @@ export const HEADEND_ERROR_CODES = [
   "lease-lost",
   "grid-invalid",
   "addresses-invalid",
+  "route-invalid",
   "shipment-refused",
   "shipment-awaits-approval",
   "sealed-keys-refused",

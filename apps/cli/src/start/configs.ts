@@ -1,6 +1,7 @@
 import { isIP } from "node:net";
 import { hostname, networkInterfaces } from "node:os";
 import type {
+  ConcentratorConfig,
   CustodianConfig,
   DepotConfig,
   DrillConfig,
@@ -18,6 +19,7 @@ import { trustedManufacturers } from "./manufacturers.ts";
 import { enrolmentOf, isKeeping, keyServiceOf, networksOf, type StartConfig } from "./options.ts";
 import { recoverySettings } from "./recovery-settings.ts";
 import { commandOptions } from "./suggestions.ts";
+import type { TrunkCredentials } from "./trunk-credentials.ts";
 
 /** What all configurations are made from. */
 export interface ConfigSources {
@@ -32,6 +34,8 @@ export interface ConfigSources {
     /** Where the key service is wanted. */
     readonly keyService?: StoredCredential | undefined;
   };
+  /** Where there are concentrators. */
+  readonly trunk: TrunkCredentials | undefined;
   readonly databases: DatabaseUrls;
   readonly separateUsers: boolean;
   readonly warnings: ServerConfig["warnings"];
@@ -142,6 +146,24 @@ export function townConfig({ config, directories }: Pick<ConfigSources, "config"
   };
 }
 
+/** Meters that one concentrator of the town serves, as many as one does in the field. */
+const METERS_A_CONCENTRATOR = 130;
+
+export function concentratorConfig({
+  directories,
+  trunk,
+}: Pick<ConfigSources, "directories"> & { readonly trunk: TrunkCredentials }): ConcentratorConfig {
+  return {
+    stateDirectory: directories.concentrator,
+    exchangeDirectory: directories.exchange,
+    host: "127.0.0.1",
+    headEnd: trunk.headEnd.name,
+    authorities: trunk.authorities,
+    metersEach: METERS_A_CONCENTRATOR,
+    concentrators: trunk.concentrators,
+  };
+}
+
 const ANY_ADDRESS: Readonly<Record<string, string>> = { "0.0.0.0": "127.0.0.1", "::": "::1" };
 
 export function serverConfig(sources: ConfigSources): ServerConfig {
@@ -161,6 +183,13 @@ export function serverConfig(sources: ConfigSources): ServerConfig {
     keepReadings: config.keepReadings,
     readEvery: config.readEvery,
     gatewayNetworks: networksOf(config),
+    ...(sources.trunk !== undefined && {
+      trunk: {
+        keyFile: sources.trunk.headEnd.keyFile,
+        certificate: sources.trunk.headEnd.certificate,
+        authorities: sources.trunk.authorities,
+      },
+    }),
     adminSocket: adminSocket(directories),
     consoleDirectory: directories.console,
     speed: config.speed,

@@ -21,6 +21,7 @@ export interface Directories {
   readonly depot: string;
   readonly town: string;
   readonly factory: string;
+  readonly concentrator: string;
   readonly operator: string;
   readonly postgres: string;
   /** Files that pass between the processes; everybody may read them. */
@@ -61,6 +62,7 @@ export function makeDirectories(state: string, users: ProcessUsers): Directories
     depot: own("depot", users.depot),
     town: own("town", users.town),
     factory: own("factory", users.factory),
+    concentrator: own("concentrator", users.concentrator),
     operator: own("operator"),
     log: own("log"),
     postgres: `${state}/postgres`,

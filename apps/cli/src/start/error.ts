@@ -10,6 +10,7 @@ export const START_ERROR_CODES = [
   "state-vanished",
   "database-missing",
   "database-foreign",
+  "trunk-credential-refused",
 ] as const;
 export type StartErrorCode = (typeof START_ERROR_CODES)[number];
 

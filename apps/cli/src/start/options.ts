@@ -105,6 +105,15 @@ export const START_OPTIONS = {
     default: 0,
     description: "The first port of the virtual meters, counted up from there; 0 lets the system choose.",
   },
+  concentrators: {
+    kind: "integer",
+    unit: "concentrators",
+    minimum: 0,
+    maximum: 100,
+    default: 0,
+    description:
+      "How many data concentrators the virtual town has. Each serves 130 of the meters in the field over mutual TLS; the others are reached one by one.",
+  },
   state: {
     kind: "path",
     optional: true,

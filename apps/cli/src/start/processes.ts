@@ -53,6 +53,12 @@ const APPS: Readonly<Record<AppName, AppFacts>> = {
     user: ({ town }) => town,
     heapMegabytes: (homes) => 192 + Math.ceil(homes / 8),
   },
+  concentrator: {
+    entry: "apps/concentrator/src/main.ts",
+    directory: ({ concentrator }) => concentrator,
+    user: ({ concentrator }) => concentrator,
+    heapMegabytes: () => 128,
+  },
   factory: {
     entry: "apps/factory/src/main.ts",
     directory: ({ factory }) => factory,

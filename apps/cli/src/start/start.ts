@@ -6,6 +6,7 @@ import { acquireLock, describeUrl, resolveStateDirectory } from "@meterkeep/post
 import { checkPort, describePortProblem, type WantedPort } from "../doctor/ports.ts";
 import {
   type ConfigSources,
+  concentratorConfig,
   consoleAddress,
   custodianConfig,
   depotConfig,
@@ -33,6 +34,7 @@ import { endStaleProcesses } from "./stale-processes.ts";
 import { type StateWatch, watchState } from "./state-watch.ts";
 import { suggestionsFor } from "./suggestions.ts";
 import { Supervisor } from "./supervisor.ts";
+import { openTrunkCredentials } from "./trunk-credentials.ts";
 import { chooseUsers } from "./users.ts";
 
 /** What a start needs of its surroundings. */
@@ -137,11 +139,12 @@ async function startIn(
     supervisor.runOnce("factory", factoryConfig({ directories, installation }, "identify")),
   ]);
   if (!isRoot) warnings.push(SHARED_USER);
-  const sources: ConfigSources = {
+  let sources: ConfigSources = {
     config,
     installation,
     directories,
     credentials,
+    trunk: undefined,
     databases,
     separateUsers: isRoot,
     warnings,
@@ -153,6 +156,17 @@ async function startIn(
   if (existsSync(rootKey)) watch.report(rootKey, () => reporter.warn(rootKeyGone(rootKey)));
   await produce(factoryConfig({ directories, installation }, "produce"));
   await supervisor.keep("town", () => townConfig(sources));
+  if (config.concentrators > 0) {
+    const trunk = await openTrunkCredentials(config.concentrators, {
+      place: installation,
+      operator: operatorConfig(sources).channel,
+      headEnd: { directory: directories.headEnd, user: users.headEnd },
+      concentrators: { directory: directories.concentrator, user: users.concentrator },
+      now,
+    });
+    sources = { ...sources, trunk };
+    await supervisor.keep("concentrator", () => concentratorConfig({ directories, trunk }));
+  }
   const built = await consoleBuild;
   if (built.result.kind === "missing") reporter.warn(built.result.reason);
   else reporter.step(`Console ${built.result.kind}`, built.milliseconds);

@@ -22,7 +22,7 @@ export interface SupervisorOptions {
 }
 
 /** Who closes before whom: nobody loses what it still works with. Those in one row close at the same time. */
-const STOP_ORDER: readonly (readonly AppName[])[] = [["depot", "server"], ["town"], ["custodian"]];
+const STOP_ORDER: readonly (readonly AppName[])[] = [["depot", "server"], ["concentrator"], ["town"], ["custodian"]];
 
 /** Names for people. */
 const TITLES: Readonly<Record<ProcessName, string>> = {
@@ -30,6 +30,7 @@ const TITLES: Readonly<Record<ProcessName, string>> = {
   custodian: "Custodian",
   factory: "Factory",
   town: "Town",
+  concentrator: "Concentrators",
   server: "Head-end",
   depot: "Depot",
   drill: "Drill",

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { StartError } from "./error.ts";
 
 /** Processes with a user of their own; the number is added to the first user id. */
-const OFFSETS = { custodian: 0, headEnd: 1, depot: 2, town: 3, factory: 4 } as const;
+const OFFSETS = { custodian: 0, headEnd: 1, depot: 2, town: 3, factory: 4, concentrator: 5 } as const;
 /** The group of those who write into the exchange directory. */
 const EXCHANGE_GROUP_OFFSET = 9;
 const RANGE = 10;
@@ -29,8 +29,12 @@ export function chooseUsers(
   isRoot: boolean,
   databases: readonly string[] = ["/etc/passwd", "/etc/group"].map((file) => readFileSync(file, "utf8")),
 ): ProcessUsers {
-  const shared = { custodian: undefined, headEnd: undefined, depot: undefined, town: undefined, factory: undefined };
-  if (!isRoot) return { ...shared, exchangeGroup: undefined };
+  const names = Object.keys(OFFSETS) as (keyof typeof OFFSETS)[];
+  if (!isRoot)
+    return {
+      ...(Object.fromEntries(names.map((name) => [name, undefined])) as ProcessUsers),
+      exchangeGroup: undefined,
+    };
   for (const line of databases.join("\n").split("\n")) {
     const [name, , id] = line.split(":");
     if (id !== undefined && Number(id) >= first && Number(id) < first + RANGE) {
@@ -51,6 +55,7 @@ export function chooseUsers(
     depot: user("depot"),
     town: user("town", exchangeGroup),
     factory: user("factory", exchangeGroup),
+    concentrator: user("concentrator", exchangeGroup),
     exchangeGroup,
   };
 }

@@ -1,4 +1,5 @@
 import { HeadEndError } from "../errors.ts";
+import { parseRoute, type Route } from "../route/route.ts";
 import type { TownTime } from "../time/source-clock.ts";
 import { arrayAt, numberAt, objectAt, optionalAt, stringAt, titleAt, within } from "./json.ts";
 import { parseJson } from "./json-syntax.ts";
@@ -7,7 +8,7 @@ import type { Address } from "./meter.ts";
 /** What the town says of itself in `addresses.json`: its time, and where each meter is reached. */
 export interface TownAddresses {
   readonly time: TownTime | undefined;
-  readonly meters: readonly { readonly systemTitle: string; readonly wan?: Address; readonly depot?: Address }[];
+  readonly meters: readonly { readonly systemTitle: string; readonly wan?: Route; readonly depot?: Address }[];
 }
 
 /** Reads `addresses.json`. @throws HeadEndError `addresses-invalid` naming the file and the line or field. */
@@ -38,7 +39,9 @@ function parseTime(object: Readonly<Record<string, unknown>>): TownTime {
 }
 
 function parseMeter(object: Readonly<Record<string, unknown>>): TownAddresses["meters"][number] {
-  const wan = optionalAt(object, "port", (fields) => parseAddress(fields, "host", "port"));
+  const wan =
+    optionalAt(object, "route", (fields) => parseRoute(stringAt(fields, "route"))) ??
+    optionalAt(object, "port", (fields): Route => ({ kind: "tcp", ...parseAddress(fields, "host", "port") }));
   const depot = optionalAt(object, "depotPort", (fields) => parseAddress(fields, "depotHost", "depotPort"));
   return { systemTitle: titleAt(object, "systemTitle"), ...(wan && { wan }), ...(depot && { depot }) };
 }

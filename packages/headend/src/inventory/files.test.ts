@@ -59,7 +59,7 @@ test("addresses and the town's clock are read, and what is wrong with them is na
   );
   assert.equal(time?.factor, 60);
   assert.deepEqual(meters, [
-    { systemTitle: METER, wan: { host: "127.0.0.1", port: 1 }, depot: { host: "127.0.0.1", port: 2 } },
+    { systemTitle: METER, wan: { kind: "tcp", host: "127.0.0.1", port: 1 }, depot: { host: "127.0.0.1", port: 2 } },
   ]);
   for (const wrong of [
     { clock: { ...clock, factor: 0 }, meters: [] },

@@ -2,6 +2,7 @@ import { fromHex } from "@meterkeep/dlms";
 import type { Scope } from "../database/scope.ts";
 import { firstRow, rows, type Sql } from "../database/sql.ts";
 import { HeadEndError } from "../errors.ts";
+import { type Route, routeText } from "../route/route.ts";
 import { ATTACHED_WEAK_KEYS, weakKeysSentence } from "../trust/trust.ts";
 import type { Grid } from "./grid.ts";
 import {
@@ -126,13 +127,12 @@ export class Inventory {
    */
   async setAddresses(
     kind: Meter["kind"],
-    addresses: readonly { readonly systemTitle: string; readonly wan?: Address; readonly depot?: Address }[],
+    addresses: readonly { readonly systemTitle: string; readonly wan?: Route; readonly depot?: Address }[],
   ): Promise<void> {
     await this.#sql.query(PUT_ADDRESSES, [
       ...this.#scope.place,
       addresses.map((entry) => Buffer.from(fromHex(entry.systemTitle))),
-      addresses.map((entry) => entry.wan?.host ?? null),
-      addresses.map((entry) => entry.wan?.port ?? null),
+      addresses.map(({ wan }) => (wan === undefined ? null : routeText(wan))),
       addresses.map((entry) => entry.depot?.host ?? null),
       addresses.map((entry) => entry.depot?.port ?? null),
       kind,
@@ -260,7 +260,6 @@ const PUT_PLACES = `
   where m.utility_id = $1 and m.island_id = $2 and m.system_title = p.title`;
 
 const PUT_ADDRESSES = `
-  update meters m set host = a.host, port = a.port, depot_host = a.depot_host, depot_port = a.depot_port
-  from unnest($3::bytea[], $4::text[], $5::integer[], $6::text[], $7::integer[])
-    as a(title, host, port, depot_host, depot_port)
-  where m.utility_id = $1 and m.island_id = $2 and m.system_title = a.title and m.kind = $8`;
+  update meters m set route = a.route, depot_host = a.depot_host, depot_port = a.depot_port
+  from unnest($3::bytea[], $4::text[], $5::text[], $6::integer[]) as a(title, route, depot_host, depot_port)
+  where m.utility_id = $1 and m.island_id = $2 and m.system_title = a.title and m.kind = $7`;

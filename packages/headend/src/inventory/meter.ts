@@ -1,5 +1,6 @@
 import type { MeterKind } from "@meterkeep/api";
 import { type SystemTitle, systemTitle, systemTitleText } from "@meterkeep/dlms";
+import { parseRoute, type Route } from "../route/route.ts";
 
 /** A meter's number within its island: short, so that a reading costs four octets for it. */
 export type MeterId = number & { readonly [meterIdBrand]: true };
@@ -33,7 +34,7 @@ export interface Meter {
   /** Where the feeder's meters are taken over; `wan` for meters on no feeder. */
   readonly path: "wan" | "depot";
   readonly transformer: string | undefined;
-  readonly address: Address | undefined;
+  readonly route: Route | undefined;
   readonly depotAddress: Address | undefined;
   readonly pushSource: string | undefined;
   readonly pushLayout: string | undefined;
@@ -60,8 +61,7 @@ export interface MeterRow {
   readonly feeder_id: string | null;
   readonly path: Meter["path"];
   readonly transformer_id: string | null;
-  readonly host: string | null;
-  readonly port: number | null;
+  readonly route: string | null;
   readonly depot_host: string | null;
   readonly depot_port: number | null;
   readonly push_source: string | null;
@@ -72,7 +72,7 @@ export interface MeterRow {
 /** What to select of `meters m` (left-joined to `feeders f`) for a {@link MeterRow}. */
 export const METER_COLUMNS = `m.meter_id, m.system_title, m.kind, m.role, m.label, m.profile, m.security_suite,
   m.manufacturer, m.logical_device_name, m.serial_number, m.model, m.hardware_revision, m.firmware, m.shipment, m.holders,
-  m.feeder_id, coalesce(f.path, 'wan') as path, m.transformer_id, m.host, m.port, m.depot_host, m.depot_port,
+  m.feeder_id, coalesce(f.path, 'wan') as path, m.transformer_id, m.route, m.depot_host, m.depot_port,
   m.push_source, m.push_layout, m.imported_at`;
 
 /** `meters m` with its feeder `f`; `$1` and `$2` are the place. */
@@ -101,7 +101,7 @@ export function meterOfRow(row: MeterRow): Meter {
     feeder: row.feeder_id ?? undefined,
     path: row.path,
     transformer: row.transformer_id ?? undefined,
-    address: addressOf(row.host, row.port),
+    route: row.route === null ? undefined : parseRoute(row.route),
     depotAddress: addressOf(row.depot_host, row.depot_port),
     pushSource: row.push_source ?? undefined,
     pushLayout: row.push_layout ?? undefined,

@@ -2,8 +2,9 @@ import { randomUUID } from "node:crypto";
 import { setTimeout as wait } from "node:timers/promises";
 import { openSession } from "@meterkeep/dlms";
 import { codeOf } from "../errors.ts";
-import type { Address, Meter } from "../inventory/meter.ts";
+import type { Meter } from "../inventory/meter.ts";
 import type { MeterProfile } from "../profile/meter-profile.ts";
+import type { Route } from "../route/route.ts";
 import { CustodianAssociator, type ProtectionRecord, type SessionCustodian } from "../session/custodian-associator.ts";
 import type { SessionRecord } from "../session/ladder.ts";
 import type { Dial } from "../session/line.ts";
@@ -25,7 +26,7 @@ export interface OperationPorts {
 /** Which operation on which meter. */
 export interface OperationOrder<P> {
   readonly meter: Meter;
-  readonly address: Address;
+  readonly route: Route;
   readonly profile: MeterProfile;
   readonly clock: SourceClock;
   readonly operation: Operation<P>;
@@ -90,7 +91,7 @@ async function hold<P, R extends OperationResult | OperationPreview>(
   try {
     const opened = await custodian.openSession({ meter: meter.systemTitle, purpose: means.purpose });
     try {
-      await using line = await dial(order.address, opened, signal);
+      await using line = await dial(order.route, opened, signal);
       const associator = new CustodianAssociator(custodian, opened, grades, means.seal);
       await using session = await openSession({
         exchange: line.exchange,

@@ -1,5 +1,5 @@
 import type { Exchange } from "@meterkeep/dlms";
-import type { Address } from "../inventory/meter.ts";
+import type { Route } from "../route/route.ts";
 
 /** A connection to one client-server pair of a meter: one request at a time. */
 export interface MeterLine extends AsyncDisposable {
@@ -13,15 +13,13 @@ export interface Saps {
   readonly serverSap: number;
 }
 
-/** Connects. @throws with code `connect-timeout` or `connection-failed` when the meter heard nothing. */
-export type Dial = (address: Address, saps: Saps, signal: AbortSignal) => Promise<MeterLine>;
+/** Follows a route. @throws with code `connect-timeout` or `connection-failed` when the meter heard nothing. */
+export type Dial = (route: Route, saps: Saps, signal: AbortSignal) => Promise<MeterLine>;
 
-/** How long each part of a conversation may take (reference: head-end specifics, transport). */
+/** How long a session may take; how long each part of it may, the network decides (route/networks.ts). */
 export interface SessionLimits {
-  readonly connectSeconds: number;
-  readonly responseSeconds: number;
   /** The whole of it, from connecting to release. */
   readonly totalSeconds: number;
 }
 
-export const SESSION_LIMITS: SessionLimits = { connectSeconds: 10, responseSeconds: 30, totalSeconds: 300 };
+export const SESSION_LIMITS: SessionLimits = { totalSeconds: 300 };

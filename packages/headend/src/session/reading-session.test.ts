@@ -47,7 +47,7 @@ function order(
 ): ReadingOrder {
   return {
     meter: METER,
-    address: { host: "", port: 0 },
+    route: { kind: "tcp", host: "", port: 1 },
     profile: profile(access),
     clock: WALL_SOURCE_CLOCK,
     purpose,

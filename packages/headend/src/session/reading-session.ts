@@ -2,12 +2,13 @@ import { randomUUID } from "node:crypto";
 import type { SessionPurpose, SupplyState } from "@meterkeep/api";
 import { openSession } from "@meterkeep/dlms";
 import { codeOf } from "../errors.ts";
-import type { Address, Meter } from "../inventory/meter.ts";
+import type { Meter } from "../inventory/meter.ts";
 import type { MeterProfile } from "../profile/meter-profile.ts";
 import { intervalCount, type Stretch } from "../reading/coverage.ts";
 import { measuresBothWays, netPowerW } from "../reading/net-power.ts";
 import type { ReadResult, RegisterRecord } from "../reading/result.ts";
 import { counted } from "../reading/words.ts";
+import type { Route } from "../route/route.ts";
 import { type ClockCheck, checkClock } from "../time/clock-check.ts";
 import type { SourceClock } from "../time/source-clock.ts";
 import { CustodianAssociator, type ProtectionRecord, type SessionCustodian } from "./custodian-associator.ts";
@@ -30,7 +31,7 @@ export interface ReadingPorts {
 /** What is to be read of which meter. */
 export interface ReadingOrder {
   readonly meter: Meter;
-  readonly address: Address;
+  readonly route: Route;
   readonly profile: MeterProfile;
   readonly clock: SourceClock;
   readonly purpose: Extract<SessionPurpose, "read" | "verify">;
@@ -63,7 +64,7 @@ export async function holdReadingSession(
   try {
     const opened = await ports.custodian.openSession({ meter: order.meter.systemTitle, purpose: "read" });
     try {
-      await using line = await ports.dial(order.address, opened, signal);
+      await using line = await ports.dial(order.route, opened, signal);
       await converse(
         ports,
         order,

@@ -5,7 +5,10 @@ import { fromHex, systemTitle } from "@meterkeep/dlms";
 import { type ContactPorts, carryContact } from "./contact.ts";
 import { contactRecord } from "./contact-record.ts";
 
-const METER = { systemTitle: systemTitle(fromHex("4D4B560000000001")), address: { host: "127.0.0.1", port: 1 } };
+const METER = {
+  systemTitle: systemTitle(fromHex("4D4B560000000001")),
+  route: { kind: "tcp", host: "127.0.0.1", port: 1 } as const,
+};
 const STATE: TakeoverState = {
   meter: METER.systemTitle,
   phase: "in-progress",

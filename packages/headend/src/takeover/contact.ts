@@ -1,7 +1,7 @@
 import type { Custodian, LostReason, NextContact, TakeoverState } from "@meterkeep/api/custodian";
 import type { SystemTitle } from "@meterkeep/dlms";
 import { codeOf } from "../errors.ts";
-import type { Address } from "../inventory/meter.ts";
+import type { Route } from "../route/route.ts";
 import type { LadderEntry } from "../session/ladder.ts";
 import type { Dial, MeterLine } from "../session/line.ts";
 import { contactSummary } from "./words.ts";
@@ -33,7 +33,7 @@ type Connect = Extract<NextContact, { kind: "connect" }>;
  */
 export async function carryContact(
   ports: ContactPorts,
-  meter: { readonly systemTitle: SystemTitle; readonly address: Address },
+  meter: { readonly systemTitle: SystemTitle; readonly route: Route },
   signal: AbortSignal,
 ): Promise<ContactResult> {
   const next = await ports.custodian.nextContact({ meter: meter.systemTitle });
@@ -42,7 +42,7 @@ export async function carryContact(
   const ladder: LadderEntry[] = [];
   let line: MeterLine;
   try {
-    line = await ports.dial(meter.address, next, signal);
+    line = await ports.dial(meter.route, next, signal);
   } catch (error) {
     return giveUp(ports, next, ladder, "unreachable", codeOf(error));
   }

@@ -9,7 +9,7 @@ import { carryRotation, type RotationPorts } from "./rotation.ts";
 import { queueRotationContacts } from "./rotation-contacts.ts";
 
 const title = systemTitle(fromHex("4D4B560000000001"));
-const METER = { systemTitle: title, address: { host: "127.0.0.1", port: 1 } };
+const METER = { systemTitle: title, route: { kind: "tcp", host: "127.0.0.1", port: 1 } as const };
 const TAKEOVER: TakeoverState = {
   meter: title,
   phase: "done",

@@ -19,7 +19,7 @@ const MOST_CONTACTS = 8;
  */
 export async function carryRotation(
   ports: RotationPorts,
-  meter: Pick<Meter, "systemTitle"> & { readonly address: NonNullable<Meter["address"]> },
+  meter: Pick<Meter, "systemTitle"> & { readonly route: NonNullable<Meter["route"]> },
   signal: AbortSignal,
 ): Promise<SessionRecord | undefined> {
   const startedAt = ports.now();

@@ -12,6 +12,7 @@ import type { Meter } from "../inventory/meter.ts";
 import { findMeterProfile, type MeterProfile } from "../profile/meter-profile.ts";
 import { heldSpan } from "../reading/held-intervals.ts";
 import { quantityWords } from "../reading/words.ts";
+import { routeText } from "../route/route.ts";
 import { TAKEOVER_LADDER, takeoverStage } from "../takeover/view.ts";
 import { optional, optionalTime, timeText } from "./time-text.ts";
 
@@ -152,10 +153,10 @@ function destinationsOf(
   takeover: TakeoverRow,
 ): MeterDetail["destinations"] {
   const known: MeterDetail["destinations"] = [];
-  if (meter.address !== undefined)
+  if (meter.route !== undefined)
     known.push({
       purpose: "read",
-      address: `${meter.address.host}:${meter.address.port}`,
+      address: routeText(meter.route),
       authenticated: takeover.verdict === "proven",
     });
   if (meter.depotAddress !== undefined)

@@ -42,7 +42,7 @@ function memoryMeter(n: number): Meter {
     feeder: undefined,
     path: "wan",
     transformer: undefined,
-    address: undefined,
+    route: undefined,
     depotAddress: undefined,
     pushSource: undefined,
     pushLayout: undefined,

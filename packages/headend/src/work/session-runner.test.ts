@@ -21,7 +21,7 @@ test("a meter whose record the custodian refuses is quarantined once, with the r
   await using database = await openHeadEndDatabase(1);
   const { pool, scope, inventory } = database;
   const [{ title, id }] = database.meters as [(typeof database.meters)[number]];
-  await inventory.setAddresses("simulated", [{ systemTitle: title, wan: { host: "127.0.0.1", port: 1 } }]);
+  await inventory.setAddresses("simulated", [{ systemTitle: title, wan: { kind: "tcp", host: "127.0.0.1", port: 1 } }]);
   const queue = postgresWorkQueue(pool, scope);
   const ledger = new Ledger(memoryLedgerStore());
   const refuse = () => Promise.reject(new CustodianCallError("record-refused", `meter ${title}: record-put-back`));

@@ -122,7 +122,7 @@ export class SessionRunner {
     const { meter } = lease;
     const { custodian, dial, now } = this.#ports;
     const { systemTitle } = meter;
-    const session = await carryRotation({ custodian, dial, now }, { systemTitle, address: addressOf(meter) }, signal);
+    const session = await carryRotation({ custodian, dial, now }, { systemTitle, route: routeOf(meter) }, signal);
     return {
       lease,
       ...(session === undefined ? {} : { session }),
@@ -133,9 +133,9 @@ export class SessionRunner {
   async #takeOver(lease: Lease, signal: AbortSignal): Promise<Finished> {
     const { meter } = lease;
     const { custodian, dial, now } = this.#ports;
-    const address = addressOf(meter);
+    const route = routeOf(meter);
     const startedAt = now();
-    const result = await carryContact({ custodian, dial, now }, { systemTitle: meter.systemTitle, address }, signal);
+    const result = await carryContact({ custodian, dial, now }, { systemTitle: meter.systemTitle, route }, signal);
     const session = result.ladder.length === 0 ? undefined : contactRecord(result, startedAt, now());
     const judged = judgeTrust({ ...result.state, protection: undefined });
     const decidedAt = now();
@@ -180,7 +180,7 @@ export class SessionRunner {
       this.#ports,
       {
         meter,
-        address: addressOf(meter),
+        route: routeOf(meter),
         profile,
         clock,
         purpose: lease.onDemand === "verify" ? "verify" : "read",
@@ -306,10 +306,10 @@ export class SessionRunner {
   }
 }
 
-function addressOf(meter: Meter): NonNullable<Meter["address"]> {
-  if (meter.address === undefined)
+function routeOf(meter: Meter): NonNullable<Meter["route"]> {
+  if (meter.route === undefined)
     throw new HeadEndError("meter-address-unknown", `nobody has told where meter ${meter.title} is reached`);
-  return meter.address;
+  return meter.route;
 }
 
 function summaryOf(meter: Meter, session: SessionRecord): EventData["session"] {

@@ -1,0 +1,202 @@
+import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import { DecodeError, encodeGateway, encodeWrapper, type GatewayApdu, readGateway, toHex } from "@meterkeep/dlms";
+import {
+  connectTcp,
+  type Listener,
+  listenTls,
+  onOctets,
+  type TlsIdentity,
+  TransportError,
+  type WrapperApdu,
+  WrapperFrames,
+} from "@meterkeep/dlms-node";
+import { Passage, type Passed } from "./mischief.ts";
+
+/** Where a meter is that a concentrator serves. */
+export interface MeterPlace {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface ConcentratorOptions extends TlsIdentity {
+  /** The common name of its certificate. */
+  readonly name: string;
+  readonly host: string;
+  /** 0 lets the system choose. */
+  readonly port: number;
+  /** The common name of the one head-end that it serves. */
+  readonly headEnd: string;
+  /** Where the meter with this address is now; undefined where it has none such. */
+  find(address: string): Promise<MeterPlace | undefined>;
+}
+
+/** Octets of a frame's answer that go back to whom asked. */
+type Reply = (frame: Pick<WrapperApdu, "source" | "destination">, apdu: Uint8Array) => void;
+
+const MOST_HEAD_ENDS = 4;
+/** A line to a meter that nobody uses is ended: the meter takes one at a time. */
+const IDLE_MILLISECONDS = 30_000;
+
+/**
+ * A data concentrator: takes APDUs with the gateway's prefix over mutual TLS, and hands them to the meters behind it. It
+ * has no keys, and reads nothing but addresses.
+ */
+export class Concentrator implements AsyncDisposable {
+  readonly passage = new Passage();
+  readonly #options: ConcentratorOptions;
+  readonly #connections = new Set<Duplex>();
+  #listener: Listener | undefined;
+
+  constructor(options: ConcentratorOptions) {
+    this.#options = options;
+  }
+
+  /** Listens. @returns the port. @throws TransportError `listen-failed` */
+  async listen(): Promise<number> {
+    this.#listener = await listenTls({
+      ...this.#options,
+      maxConnections: MOST_HEAD_ENDS,
+      onConnection: (socket, peer) => {
+        if (peer === this.#options.headEnd) this.#serve(socket);
+        else socket.destroy();
+      },
+    });
+    return this.#listener.port;
+  }
+
+  get connections(): number {
+    return this.#connections.size;
+  }
+
+  /** Ends the connections to head-ends, as a power cut would; it goes on listening. */
+  hangUp(): void {
+    for (const stream of this.#connections) stream.destroy();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.hangUp();
+    await this.#listener?.[Symbol.asyncDispose]();
+  }
+
+  #serve(stream: Duplex): void {
+    this.#connections.add(stream);
+    const frames = new WrapperFrames();
+    const meters = new Map<string, MeterLink>();
+    onOctets(stream, (chunk) => {
+      try {
+        for (const frame of frames.push(chunk)) this.#route(stream, meters, frame);
+      } catch (error) {
+        if (!(error instanceof TransportError)) throw error;
+        stream.destroy();
+      }
+    });
+    stream.on("error", () => undefined);
+    stream.on("close", () => {
+      this.#connections.delete(stream);
+      for (const link of meters.values()) link.close();
+    });
+  }
+
+  /** What is for nobody here, or has no address, is dropped (Green Book 10.10). */
+  #route(stream: Duplex, meters: Map<string, MeterLink>, frame: WrapperApdu): void {
+    const routed = read(frame.apdu);
+    if (routed?.kind !== "request") return;
+    const address = toHex(routed.physicalAddress).toUpperCase();
+    const link = meters.get(address) ?? this.#linkTo(stream, meters, routed, address);
+    pass(this.passage.toMeter(address, routed.apdu), (apdu) => link.send(frame, apdu));
+  }
+
+  #linkTo(stream: Duplex, meters: Map<string, MeterLink>, routed: GatewayApdu, address: string): MeterLink {
+    const { networkId, physicalAddress } = routed;
+    const own = Uint8Array.from(physicalAddress);
+    const reply: Reply = ({ source, destination }, answer) =>
+      pass(this.passage.toHeadEnd(address, answer), (apdu) => {
+        if (!stream.writable) return;
+        const response = encodeGateway({ kind: "response", networkId, physicalAddress: own, apdu });
+        stream.write(encodeWrapper(source, destination, response));
+      });
+    const link = new MeterLink(
+      () => this.#options.find(address),
+      reply,
+      () => meters.delete(address),
+    );
+    meters.set(address, link);
+    return link;
+  }
+}
+
+/** The line to one meter: made with the first APDU for it, and ended when nobody uses it any more. */
+class MeterLink {
+  readonly #find: () => Promise<MeterPlace | undefined>;
+  readonly #reply: Reply;
+  readonly #ended: () => void;
+  readonly #opening: Promise<Socket | undefined>;
+  readonly #closing = new AbortController();
+
+  constructor(find: () => Promise<MeterPlace | undefined>, reply: Reply, ended: () => void) {
+    this.#find = find;
+    this.#reply = reply;
+    this.#ended = ended;
+    this.#opening = this.#open();
+  }
+
+  send({ source, destination }: WrapperApdu, apdu: Uint8Array): void {
+    const octets = encodeWrapper(source, destination, apdu);
+    void this.#opening.then((socket) => {
+      if (socket?.writable === true) socket.write(octets);
+    });
+  }
+
+  close(): void {
+    this.#ended();
+    this.#closing.abort();
+    void this.#opening.then((socket) => socket?.destroy());
+  }
+
+  /** A meter that is not there is silent, as it is behind any concentrator. */
+  async #open(): Promise<Socket | undefined> {
+    try {
+      const place = await this.#find();
+      if (place === undefined) {
+        this.#ended();
+        return undefined;
+      }
+      const socket = await connectTcp({ ...place, signal: this.#closing.signal });
+      const frames = new WrapperFrames();
+      socket.on("error", () => undefined);
+      socket.on("close", () => this.close());
+      socket.setTimeout(IDLE_MILLISECONDS, () => socket.destroy());
+      onOctets(socket, (chunk) => {
+        try {
+          for (const frame of frames.push(chunk)) this.#reply(frame, frame.apdu);
+        } catch (error) {
+          if (!(error instanceof TransportError)) throw error;
+          socket.destroy();
+        }
+      });
+      return socket;
+    } catch (error) {
+      if (!(error instanceof TransportError)) throw error;
+      this.#ended();
+      return undefined;
+    }
+  }
+}
+
+function pass({ apdus, delayMilliseconds }: Passed, send: (apdu: Uint8Array) => void): void {
+  const all = (): void => {
+    for (const apdu of apdus) send(apdu);
+  };
+  if (delayMilliseconds > 0) setTimeout(all, delayMilliseconds);
+  else all();
+}
+
+function read(apdu: Uint8Array): GatewayApdu | undefined {
+  try {
+    return readGateway(apdu);
+  } catch (error) {
+    if (error instanceof DecodeError) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,141 @@
+import type { AddressInfo } from "node:net";
+import { connect, createServer, type TLSSocket } from "node:tls";
+import type { TcpTarget } from "./tcp.ts";
+import { cannotListen, type Listener, LOOPBACK } from "./tcp-listener.ts";
+import { TransportError } from "./transport-error.ts";
+
+/** What one end of a mutual TLS connection proves itself with, and whom it believes. PEM. */
+export interface TlsIdentity {
+  /** PKCS#8. */
+  readonly privateKey: string;
+  /** The own certificate, and those above it below the root. */
+  readonly certificate: string;
+  /** The roots that certificates of other ends must lead to. */
+  readonly authorities: string;
+}
+
+export interface TlsTarget extends TcpTarget, TlsIdentity {
+  /** The common name that the other end's certificate must have. */
+  readonly peer: string;
+}
+
+/** The hybrid group first: what is recorded today must not be read by the quantum computer of tomorrow. */
+export const TLS_GROUPS = "X25519MLKEM768:X25519:prime256v1:secp384r1";
+const DEFAULT_CONNECT_TIMEOUT_MILLISECONDS = 10_000;
+const HANDSHAKE_TIMEOUT_MILLISECONDS = 10_000;
+
+/**
+ * Connects over TLS 1.3 with certificates on both sides, and gives the socket when the other end has proven its own.
+ *
+ * @throws TransportError `connect-timeout`, `connection-failed` (also where the certificate is not the one wanted),
+ * `exchange-aborted`.
+ */
+export function connectTls(target: TlsTarget): Promise<TLSSocket> {
+  const { host, port, signal, peer } = target;
+  const where = `${host}:${port}`;
+  const timeout = target.connectTimeoutMilliseconds ?? DEFAULT_CONNECT_TIMEOUT_MILLISECONDS;
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted === true) {
+      reject(new TransportError("exchange-aborted", `connecting to ${where} was cancelled`, { cause: signal.reason }));
+      return;
+    }
+    const socket = connect({
+      host,
+      port,
+      ...secureOptions(target),
+      rejectUnauthorized: true,
+      checkServerIdentity: (_, { subject }) =>
+        subject.CN === peer ? undefined : new Error(`its certificate is that of ${subject.CN}, not of ${peer}`),
+    });
+    socket.setNoDelay(true);
+    const timer = setTimeout(
+      () => fail(new TransportError("connect-timeout", `${where} did not answer within ${timeout} ms`)),
+      timeout,
+    );
+    const abort = () =>
+      fail(new TransportError("exchange-aborted", `connecting to ${where} was cancelled`, { cause: signal?.reason }));
+    const onError = (cause: Error) =>
+      fail(new TransportError("connection-failed", `no connection to ${where}: ${cause.message}`, { cause }));
+    const onClose = () => fail(new TransportError("connection-failed", `${where} closed the connection at once`));
+    const settle = () => {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", abort);
+      socket.off("error", onError);
+      socket.off("close", onClose);
+    };
+    function fail(error: TransportError): void {
+      settle();
+      // A late error of a socket that is given up must not become an uncaught one.
+      socket.on("error", () => {});
+      socket.destroy();
+      reject(error);
+    }
+    signal?.addEventListener("abort", abort, { once: true });
+    socket.once("error", onError);
+    socket.once("close", onClose);
+    socket.once("secureConnect", () => {
+      settle();
+      resolve(socket);
+    });
+  });
+}
+
+export interface TlsListenerOptions extends TlsIdentity {
+  /** Loopback unless given. */
+  readonly host?: string;
+  /** 0, the default, lets the system choose. */
+  readonly port?: number;
+  /** Connections beyond this many are closed at once; 4 unless given. */
+  readonly maxConnections?: number;
+  /** Gets connections whose certificate leads to one of the roots, with the common name in it. */
+  readonly onConnection: (socket: TLSSocket, peer: string) => void;
+}
+
+/** Listens for TLS 1.3 with certificates on both sides. @throws TransportError `listen-failed`. */
+export function listenTls(options: TlsListenerOptions): Promise<Listener> {
+  const { host = LOOPBACK, port = 0, onConnection } = options;
+  const sockets = new Set<{ destroy(): void }>();
+  const server = createServer({
+    ...secureOptions(options),
+    requestCert: true,
+    rejectUnauthorized: true,
+    handshakeTimeout: HANDSHAKE_TIMEOUT_MILLISECONDS,
+    noDelay: true,
+  });
+  server.maxConnections = options.maxConnections ?? 4;
+  // The sockets below: those that never finish their handshake have to be ended, too.
+  server.on("connection", (socket) => {
+    sockets.add(socket);
+    socket.once("close", () => sockets.delete(socket));
+  });
+  server.on("secureConnection", (socket) => {
+    socket.on("error", () => {});
+    const peer = socket.getPeerCertificate().subject?.CN;
+    if (typeof peer === "string") onConnection(socket, peer);
+    else socket.destroy();
+  });
+  // A handshake that fails concerns nobody but who tried it.
+  server.on("tlsClientError", () => {});
+  return new Promise((resolve, reject) => {
+    server.once("error", (cause) => reject(cannotListen("tcp", host, port, cause)));
+    server.listen(port, host, () => {
+      server.removeAllListeners("error");
+      const stop = async () => {
+        const closed = new Promise<void>((done) => server.close(() => done()));
+        for (const socket of sockets) socket.destroy();
+        await closed;
+      };
+      resolve({ host, port: (server.address() as AddressInfo).port, [Symbol.asyncDispose]: stop });
+    });
+  });
+}
+
+function secureOptions({ privateKey, certificate, authorities }: TlsIdentity) {
+  return {
+    key: privateKey,
+    cert: certificate,
+    ca: authorities,
+    minVersion: "TLSv1.3",
+    ecdhCurve: TLS_GROUPS,
+  } as const;
+}
