@@ -11,9 +11,12 @@ import {
 import { ableToLie } from "./lying.ts";
 import { communicationObjects } from "./objects/communication.ts";
 import { identityObjects } from "./objects/identity.ts";
+import { loadRelayObjects } from "./objects/load-relay.ts";
+import { mBusObjects } from "./objects/m-bus.ts";
 import { measurementObjects } from "./objects/measurement.ts";
 import { securityObjects } from "./objects/security.ts";
 import { supplyObjects } from "./objects/supply.ts";
+import { tariffObjects } from "./objects/tariff.ts";
 import type { ProductionRecord } from "./production.ts";
 import type { CompanionProfile } from "./profile/companion-profile.ts";
 import { companionProfile } from "./profile/companion-profiles.ts";
@@ -36,7 +39,8 @@ export function meterObjects(kind: MeterKind): readonly ModelObject<VirtualMeter
     ...identityObjects(),
     ...measurementObjects(profile, kind.phases, relay),
     ...securityObjects(profile),
-    ...(relay ? supplyObjects() : []),
+    ...tariffObjects(),
+    ...(relay ? [...supplyObjects(), ...loadRelayObjects(), ...mBusObjects(profile.mBusVersion)] : []),
     ...communicationObjects(profile),
   ];
 }

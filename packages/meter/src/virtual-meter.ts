@@ -10,6 +10,7 @@ import {
   type MeterClock as DlmsClock,
   type ImageReceiver,
   type KeyPurpose,
+  type MBusChannel,
   ObjectTree,
   pushBody,
   type ServerEvent,
@@ -22,6 +23,7 @@ import { imageReceiver } from "./firmware-image.ts";
 import type { Consumption } from "./load/consumption.ts";
 import { HomeConsumption } from "./load/home.ts";
 import type { RelayTransition } from "./load/relay-history.ts";
+import { mBusChannel } from "./m-bus.ts";
 import { meterClock } from "./meter-clock.ts";
 import type { MemoryChange, MeterMemory, MeterSettings, StoredMeter } from "./nvm/memory.ts";
 import { PortGuard } from "./port-guard.ts";
@@ -32,6 +34,7 @@ import { type PushKind, PushSchedule } from "./push-schedule.ts";
 import { type PushOwner, pushSettings } from "./push-setup.ts";
 import { MeterSecurity, type SecurityOwner } from "./security.ts";
 import { Supply, type SupplyOwner } from "./supply.ts";
+import { MeterTariff } from "./tariff.ts";
 import type { UnixSeconds } from "./time/calendar.ts";
 import type { MeterClock } from "./time/town-clock.ts";
 import { SECURITY_SETUP } from "./well-known.ts";
@@ -90,6 +93,8 @@ export class VirtualMeter implements ProfileOwner, PushOwner, SupplyOwner, Secur
   readonly portGuard: PortGuard;
   readonly faults: Faults;
   readonly pushes: PushSchedule;
+  readonly tariff: MeterTariff;
+  readonly mBus: MBusChannel;
   /** Alarm register: gone with the power, as its causes stay in the logs. */
   alarms = 0;
   /** Is called when the meter has been handed over to the field. */
@@ -121,6 +126,8 @@ export class VirtualMeter implements ProfileOwner, PushOwner, SupplyOwner, Secur
       this.changeSettings({ ...this.#settings, firmware });
       this.log("configurationChanged", this.now());
     });
+    this.tariff = new MeterTariff(this);
+    this.mBus = mBusChannel(this);
     this.faults = new Faults(stored.record.keyFault);
     this.pushes = new PushSchedule({
       seed: stored.record.seed,

@@ -40,8 +40,12 @@ export interface TestCustody {
   custody: Custody;
   /** The process as it comes up again from what is stored. */
   restart(): Promise<void>;
-  add(meter: TestMeter, change?: Partial<MeterRecord>): Promise<void>;
+  add(meter: AddedMeter, change?: Partial<MeterRecord>): Promise<void>;
 }
+
+/** A meter, as far as tests give it to custody and carry octets to it. */
+export type AddedMeter = Pick<TestMeter, "systemTitle" | "logicalDeviceName" | "factoryKeys" | "factorySecrets">;
+export type CarriedMeter = Pick<TestMeter, "systemTitle" | "connect"> & { fault: MeterFault };
 
 export const caller = (role: CustodianRole): Caller => ({ name: role, role });
 export const HEAD_END = caller("head-end");
@@ -124,7 +128,7 @@ export async function withTestCustody(
 export async function addToCustody(
   store: CustodyStore,
   vault: Vault,
-  meter: TestMeter,
+  meter: AddedMeter,
   at: number,
   change: Partial<MeterRecord> = {},
 ): Promise<void> {
@@ -195,7 +199,7 @@ export interface Carried {
  */
 export async function carryTakeover(
   test: TestCustody,
-  meter: TestMeter,
+  meter: CarriedMeter,
   options: { readonly by?: Caller; readonly faults?: readonly MeterFault[]; readonly until?: TakeoverStep } = {},
 ): Promise<Carried> {
   const by = options.by ?? HEAD_END;

@@ -1,9 +1,11 @@
 import type { PortProtectionSettings, PortProtectionState } from "@meterkeep/dlms";
 import type { StoredCredentials } from "../certificates/credentials.ts";
 import type { RelayTransition } from "../load/relay-history.ts";
+import type { StoredMBusChannel } from "../m-bus.ts";
 import type { FactoryKeys, ProductionRecord } from "../production.ts";
 import type { PushKind } from "../push-schedule.ts";
 import type { PushChanges } from "../push-setup.ts";
+import type { StoredTariff } from "../tariff.ts";
 import type { UnixSeconds } from "../time/calendar.ts";
 
 /** A purpose of a key. */
@@ -26,7 +28,14 @@ export interface MeterSettings {
   readonly pushSetups?: Partial<Readonly<Record<PushKind, PushChanges>>>;
   /** Limiter threshold in W. */
   readonly limiterThresholdW?: number;
+  readonly limiterEmergencyW?: number;
+  /** How long a value is over its threshold before the limiter acts, and how long under it. */
   readonly limiterSeconds?: number;
+  readonly limiterUnderSeconds?: number;
+  /** The load relays that are open, by number. */
+  readonly openRelays?: readonly number[];
+  readonly tariff?: StoredTariff;
+  readonly mBus?: StoredMBusChannel;
   /** control_mode of disconnect control. */
   readonly disconnectMode?: number;
   /** Whether a reconnection waits for somebody at the meter. */

@@ -123,9 +123,9 @@ function limiter(): ModelObject<VirtualMeter> {
         monitoredValue: () => ({ classId: 3, logicalName: "1.0.1.7.0.255", attributeIndex: 2 }),
         thresholdActive: threshold,
         thresholdNormal: threshold,
-        thresholdEmergency: threshold,
+        thresholdEmergency: (meter) => watts(meter.settings.limiterEmergencyW ?? meter.contractW),
         minOverThresholdDuration: ({ settings }) => settings.limiterSeconds ?? LIMITER_SECONDS,
-        minUnderThresholdDuration: () => LIMITER_SECONDS,
+        minUnderThresholdDuration: ({ settings }) => settings.limiterUnderSeconds ?? LIMITER_SECONDS,
         emergencyProfileGroupIdList: () => [],
         emergencyProfileActive: () => false,
         actions: () => ({
@@ -139,8 +139,16 @@ function limiter(): ModelObject<VirtualMeter> {
           meter.changeSettings({ ...meter.settings, limiterThresholdW: value.value });
           return undefined;
         },
+        thresholdEmergency: (value, meter) => {
+          if (value.type !== "double-long-unsigned") return refuse("type-unmatched");
+          meter.changeSettings({ ...meter.settings, limiterEmergencyW: value.value });
+          return undefined;
+        },
         minOverThresholdDuration: (limiterSeconds, meter) => {
           meter.changeSettings({ ...meter.settings, limiterSeconds });
+        },
+        minUnderThresholdDuration: (limiterUnderSeconds, meter) => {
+          meter.changeSettings({ ...meter.settings, limiterUnderSeconds });
         },
       },
     }),

@@ -69,6 +69,8 @@ export interface CompanionProfile {
   readonly generalProtection: boolean;
   readonly securitySetupVersion: 0 | 1;
   readonly associationVersion: 1 | 2 | 3;
+  /** Of the M-Bus clients (class 72). */
+  readonly mBusVersion: 0 | 1;
   /** Keys that one key_transfer may carry. */
   readonly keysPerTransfer: number;
   /** Whether the clock follows summer time. */

@@ -14,6 +14,7 @@ export const DSMR_5: CompanionProfile = {
   generalProtection: false,
   securitySetupVersion: 0,
   associationVersion: 1,
+  mBusVersion: 0,
   keysPerTransfer: 1,
   summerTime: true,
   scalers: { energy: 0, power: 0, voltage: -1, current: -1, powerFactor: -3, frequency: -2 },

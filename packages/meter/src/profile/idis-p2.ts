@@ -14,6 +14,7 @@ export const IDIS_P2: CompanionProfile = {
   generalProtection: true,
   securitySetupVersion: 1,
   associationVersion: 2,
+  mBusVersion: 1,
   keysPerTransfer: 4,
   summerTime: true,
   scalers: { energy: 0, power: 0, voltage: -1, current: -2, powerFactor: -3, frequency: -2 },

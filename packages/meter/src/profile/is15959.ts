@@ -18,6 +18,7 @@ export const IS_15959: CompanionProfile = {
   generalProtection: false,
   securitySetupVersion: 0,
   associationVersion: 1,
+  mBusVersion: 0,
   keysPerTransfer: 4,
   summerTime: false,
   scalers: { energy: 1, power: 0, voltage: -2, current: -2, powerFactor: -3, frequency: -3 },
