@@ -41,7 +41,10 @@ test("a clock is not moved further than was approved, and one that is far off is
     at.bench.meter.rollClock(-1000);
     const incident = await at.run(clockOperation, { mostSeconds: 900 });
     assert.equal(incident.outcome, "not-taken");
-    assert.deepEqual(incident.findings.map(({ code }) => code), ["clock-incident"]);
+    assert.deepEqual(
+      incident.findings.map(({ code }) => code),
+      ["clock-incident"],
+    );
   }));
 
 test("a clock is let be around the ends of intervals, by its own time and by the right one", () =>

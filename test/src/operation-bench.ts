@@ -40,6 +40,8 @@ export interface OperationBench {
   readonly profile: MeterProfile;
   memoryOf: MemoryOf;
   mischief: Mischief;
+  /** The meter loses its power and comes up again. */
+  restart(): void;
   /** Approves it, runs it, and throws what it threw. */
   run<P>(operation: Operation<P>, parameters: unknown): Promise<OperationResult>;
   /** Approves it once and lets it be run again and again under the one manifest. */
@@ -89,7 +91,11 @@ async function takeOver({ bench, custody }: OperationBench): Promise<void> {
     },
     { serialNumber: record.serialNumber, profile: record.profile, securitySuite: record.securitySuite },
   );
-  const carried = { systemTitle: title, fault: "none" as const, connect: (client: number, server: number) => lineTo(bench, client, server) };
+  const carried = {
+    systemTitle: title,
+    fault: "none" as const,
+    connect: (client: number, server: number) => lineTo(bench, client, server),
+  };
   const { state } = await carryTakeover(custody, carried);
   assert.equal(state.verdict, "proven", state.sentence);
 }
@@ -105,7 +111,12 @@ function lineTo(bench: BenchMeter, clientSap: number, serverSap: number) {
   };
 }
 
-function makeBench(custody: TestCustody, world: AuthorityWorld, bench: BenchMeter, profile: MeterProfile): OperationBench {
+function makeBench(
+  custody: TestCustody,
+  world: AuthorityWorld,
+  bench: BenchMeter,
+  profile: MeterProfile,
+): OperationBench {
   const { record } = bench;
   const meter = {
     id: 1,
@@ -117,7 +128,8 @@ function makeBench(custody: TestCustody, world: AuthorityWorld, bench: BenchMete
     label: "on the bench",
   } as unknown as Meter;
   const as = <K extends keyof Custodian>(method: K): Custodian[K] =>
-    ((request: never) => (custody.custody.service[method] as (request: never, by: unknown) => unknown)(request, HEAD_END)) as Custodian[K];
+    ((request: never) =>
+      (custody.custody.service[method] as (request: never, by: unknown) => unknown)(request, HEAD_END)) as Custodian[K];
   const custodian = {
     openSession: as("openSession"),
     advanceSession: as("advanceSession"),
@@ -160,6 +172,9 @@ function makeBench(custody: TestCustody, world: AuthorityWorld, bench: BenchMete
     profile,
     memoryOf: volatileMemory(),
     mischief: () => undefined,
+    restart: () => {
+      at.bench = follow(at.bench.restarted(), custody);
+    },
     approve: async (operation, parameters) => {
       const order = orderOf(operation, parameters);
       const command = operation.command(order.parameters, profile);

@@ -36,7 +36,7 @@ export {
   previewOperation,
   runOperation,
 } from "./operation/operation-session.ts";
-export { METER_OPERATIONS, parametersOf } from "./operation/operations.ts";
+export { meterOperations, parametersOf } from "./operation/operations.ts";
 export { Challenges } from "./people/challenges.ts";
 export { type Login, Logins, type OpenedLogin } from "./people/logins.ts";
 export { MachineTokens } from "./people/machine-tokens.ts";

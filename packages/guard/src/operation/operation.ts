@@ -22,23 +22,10 @@ import {
   targetOf,
 } from "./allowed-act.ts";
 import { scriptsOfDays, TARIFF_SCRIPTS } from "./calendar-scripts.ts";
+import { type Direction, type OperationKind, operationKind } from "./operation-kind.ts";
+import { PARAMETER_OPERATIONS, pushDestinationAct } from "./parameter-operations.ts";
 
-/** What an operation does to the supply, for the caps: `off` counts against them, `on` is never stopped by them. */
-export type Direction = "off" | "on" | "none";
-
-/** A kind of operation: its parameters, the acts that it allows, and what people read. */
-interface OperationKind<F extends FieldSet> {
-  readonly fields: F;
-  readonly acts: (parameters: ObjectOf<F>) => readonly AllowedAct[];
-  readonly words: (parameters: ObjectOf<F>) => string;
-  readonly direction: Direction;
-  /** What is wrong with parameters that have the right form. */
-  readonly problem?: (parameters: ObjectOf<F>) => string | undefined;
-}
-
-function operationKind<const F extends FieldSet>(kind: OperationKind<F>): OperationKind<F> {
-  return kind;
-}
+export type { Direction };
 
 const INTEGER_0 = "0f00";
 const MEMBER_OF_THRESHOLD = { normal: 4, emergency: 5 } as const;
@@ -138,20 +125,11 @@ export const OPERATIONS = {
       destination: text(256),
       message: whole(0, 255),
     },
-    acts: ({ instance, transport, destination, message }) => {
-      const octets = encode(data, {
-        type: "structure",
-        value: [
-          { type: "enum", value: transport },
-          { type: "octet-string", value: new TextEncoder().encode(destination) },
-          { type: "enum", value: message },
-        ],
-      });
-      return [exactAct("set", { classId: 40, instance, member: 3 }, toHex(octets))];
-    },
+    acts: (parameters) => [pushDestinationAct(parameters)],
     words: ({ destination }) => `let the meter send its data to ${JSON.stringify(destination)}`,
     direction: "none",
   }),
+  ...PARAMETER_OPERATIONS,
   "firmware-transfer": operationKind({
     fields: {
       instance: logicalName,

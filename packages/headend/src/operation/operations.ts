@@ -1,12 +1,39 @@
 import { Wrong } from "@meterkeep/guard";
 import { HeadEndError } from "../errors.ts";
+import { activityCalendarOperation } from "./activity-calendar.ts";
 import { clockOperation } from "./clock.ts";
+import { configurationDriftOperation, configurationOperation } from "./configuration.ts";
+import { limiterOperation } from "./limiter.ts";
+import { loadControlOperation } from "./load-control.ts";
+import { mBusInstallOperation } from "./m-bus-install.ts";
+import { objectListOperation } from "./object-list.ts";
 import type { Operation } from "./operation.ts";
+import { type OwnDestinations, pushSetupOperation } from "./push-setup.ts";
+import { attributesOperation, eventsOperation, profileOperation } from "./read.ts";
+import { specialDaysOperation } from "./special-days.ts";
 
-const ALL: readonly Operation[] = [clockOperation];
-
-/** Everything that a head-end does with meters, by name. What switches a supply is the campaigns' own. */
-export const METER_OPERATIONS: ReadonlyMap<string, Operation> = new Map(ALL.map((each) => [each.name, each]));
+/**
+ * Everything that a head-end does with meters, by name. What switches a supply is the campaigns' own. `destinations` are
+ * those that meters may be told to push to.
+ */
+export function meterOperations(destinations: OwnDestinations): ReadonlyMap<string, Operation> {
+  const all: readonly Operation[] = [
+    attributesOperation,
+    profileOperation,
+    eventsOperation,
+    objectListOperation,
+    clockOperation,
+    configurationOperation,
+    configurationDriftOperation,
+    activityCalendarOperation,
+    specialDaysOperation,
+    limiterOperation,
+    loadControlOperation,
+    pushSetupOperation(destinations),
+    mBusInstallOperation,
+  ];
+  return new Map(all.map((each) => [each.name, each]));
+}
 
 /** Reads the parameters of an operation from JSON. @throws HeadEndError `operation-invalid` */
 export function parametersOf<P>(operation: Operation<P>, json: unknown): P {

@@ -11,6 +11,21 @@ export type ProfileColumnFacts =
       readonly kind: "register" | "interval" | "mean";
     };
 
+/** A push setup: what it is for, and how it sends. */
+export interface PushSetupFacts {
+  readonly name: string;
+  readonly obis: string;
+  readonly transport: "tcp" | "udp";
+}
+
+/** An event log: rows of clock and code. */
+export interface EventLogFacts {
+  readonly name: string;
+  readonly obis: string;
+  /** What the codes mean that matter here; others are shown as numbers. */
+  readonly words: Readonly<Record<number, string>>;
+}
+
 /** How to read one kind of meter. Facts only: nothing here is decided. OBIS codes are as people write them. */
 export interface MeterProfile {
   readonly id: string;
@@ -33,6 +48,26 @@ export interface MeterProfile {
     /** How it is corrected: moved by so many seconds, or told the time. */
     readonly corrected: "shift" | "set";
   };
+  /** The association object of the client, whose list says what there is. */
+  readonly association: { readonly obis: string; readonly version: 0 | 1 | 2 | 3 };
+  /** Identifier and signature of the firmware that runs. */
+  readonly firmware: { readonly identifier: string; readonly signature: string };
+  readonly imageTransfer?: string;
+  readonly activityCalendar?: string;
+  readonly specialDays?: string;
+  /** The limiter, and the type of what it watches. */
+  readonly limiter?: {
+    readonly obis: string;
+    readonly type: "unsigned" | "long-unsigned" | "double-long-unsigned" | "double-long";
+  };
+  readonly pushSetups: readonly PushSetupFacts[];
+  /** M-Bus clients by channel, from 1. */
+  readonly mBus: { readonly version: 0 | 1; readonly channels: readonly string[] };
+  /** Relays of loads, from 1; the supply does not pass through them. */
+  readonly loadRelays: readonly string[];
+  readonly eventLogs: readonly EventLogFacts[];
+  /** Further profiles, such as those of the day and of power quality, by name. */
+  readonly profiles: Readonly<Record<string, string>>;
   readonly loadProfile: {
     readonly obis: string;
     readonly periodSeconds: number;
@@ -50,12 +85,49 @@ const COMMON = {
   counterObject: "0-0:43.1.0",
   disconnectControl: "0-0:96.3.10",
   clock: { obis: "0-0:1.0.0", corrected: "shift" },
+  firmware: { identifier: "1-0:0.2.0", signature: "1-0:0.2.8" },
+  imageTransfer: "0-0:44.0.0",
+  activityCalendar: "0-0:13.0.0",
+  specialDays: "0-0:11.0.0",
+  limiter: { obis: "0-0:17.0.0", type: "double-long-unsigned" },
+  loadRelays: ["0-1:96.3.10"],
+  profiles: { daily: "1-0:99.2.0" },
 } as const;
+
+const pushSetups = (transport: PushSetupFacts["transport"]): readonly PushSetupFacts[] => [
+  { name: "report", obis: "0-0:25.9.0", transport },
+  { name: "alarm", obis: "0-4:25.9.0", transport },
+];
 
 const STATUS_BITS = { 3: "summer time", 7: "power came back within the interval" } as const;
 
+/** Codes that IDIS and DSMR meters share. */
+const IDIS_EVENTS = {
+  2: "power up",
+  5: "clock adjusted",
+  46: "authentication failed",
+  47: "configuration changed",
+  48: "keys changed",
+  49: "decryption or authentication of a message failed",
+  50: "replay",
+  59: "ready for reconnection",
+  62: "disconnected remotely",
+  63: "connected remotely",
+  65: "limiter exceeded",
+  66: "limiter held again",
+} as const;
+
 const IDIS_P2 = {
   ...COMMON,
+  association: { obis: "0-0:40.0.0", version: 2 },
+  pushSetups: pushSetups("tcp"),
+  mBus: { version: 1, channels: ["0-1:24.1.0"] },
+  eventLogs: [
+    { name: "standard", obis: "0-0:99.98.0", words: IDIS_EVENTS },
+    { name: "fraud", obis: "0-0:99.98.1", words: IDIS_EVENTS },
+    { name: "disconnector", obis: "0-0:99.98.2", words: IDIS_EVENTS },
+    { name: "security", obis: "0-0:99.98.9", words: IDIS_EVENTS },
+  ],
   id: "idis-p2",
   name: "IDIS package 2",
   clients: { public: 16, management: 1, reading: 2 },
@@ -76,9 +148,16 @@ const IDIS_P2 = {
 /** The companion profiles that this head-end reads, by id. */
 export const METER_PROFILES = {
   "idis-p2": IDIS_P2,
-  "idis-p3": { ...IDIS_P2, id: "idis-p3", name: "IDIS package 3" },
+  "idis-p3": { ...IDIS_P2, id: "idis-p3", name: "IDIS package 3", association: { obis: "0-0:40.0.0", version: 3 } },
   "dsmr-5": {
     ...COMMON,
+    association: { obis: "0-0:40.0.0", version: 1 },
+    pushSetups: pushSetups("udp"),
+    mBus: { version: 0, channels: ["0-1:24.1.0"] },
+    eventLogs: [
+      { name: "standard", obis: "0-0:99.98.0", words: IDIS_EVENTS },
+      { name: "fraud", obis: "0-0:99.98.1", words: IDIS_EVENTS },
+    ],
     id: "dsmr-5",
     name: "DSMR 5",
     clients: { public: 16, management: 1 },
@@ -104,6 +183,26 @@ export const METER_PROFILES = {
   },
   is15959: {
     ...COMMON,
+    association: { obis: "0-0:40.0.0", version: 1 },
+    pushSetups: pushSetups("tcp"),
+    mBus: { version: 0, channels: ["0-1:24.1.0"] },
+    eventLogs: [
+      {
+        name: "transaction",
+        obis: "0-0:99.98.3",
+        words: { 151: "clock adjusted", 155: "configuration changed", 161: "keys changed", 165: "limiter exceeded" },
+      },
+      {
+        name: "other",
+        obis: "0-0:99.98.4",
+        words: { 102: "power up", 205: "authentication failed", 206: "message refused", 207: "replay" },
+      },
+      {
+        name: "control",
+        obis: "0-0:99.98.6",
+        words: { 301: "disconnected remotely", 302: "connected remotely", 303: "limiter held again" },
+      },
+    ],
     id: "is15959",
     name: "IS 15959",
     clients: { public: 16, management: 1, reading: 32 },

@@ -1,0 +1,195 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { meterOperations, type Operation } from "@meterkeep/headend";
+import { lineLost, withOperationBench } from "../src/operation-bench.ts";
+
+const OURS = "127.0.0.1:9700";
+const PROFILES = ["idis-p2", "dsmr-5", "is15959"];
+const operations = meterOperations([OURS]);
+const operation = (name: string): Operation => {
+  const found = operations.get(name);
+  assert.ok(found, name);
+  return found;
+};
+
+const CALENDAR = {
+  name: "SUMMER-26",
+  seasons: [
+    { name: "winter", start: "--01-01", week: "w" },
+    { name: "summer", start: "--04-01", week: "s" },
+  ],
+  weeks: [
+    { name: "w", days: [1, 1, 1, 1, 1, 2, 2] },
+    { name: "s", days: [2, 2, 2, 2, 2, 2, 2] },
+  ],
+  days: [
+    {
+      id: 1,
+      schedule: [
+        { at: "00:00", script: 2 },
+        { at: "06:30", script: 1 },
+        { at: "21:00", script: 2 },
+      ],
+    },
+    { id: 2, schedule: [{ at: "00:00", script: 2 }] },
+  ],
+  activate: true,
+};
+
+/** What each operation is asked for, and what it shows afterwards. */
+const ASKED: Readonly<Record<string, unknown>> = {
+  limiter: { normal: 6000, emergency: 2000, overSeconds: 90, underSeconds: 30 },
+  "special-days": {
+    days: [
+      { index: 1, date: "--12-25", dayId: 2 },
+      { index: 2, date: "2027-03-29", dayId: 2 },
+    ],
+  },
+  "activity-calendar": CALENDAR,
+  "push-setup": { setup: "alarm", destination: OURS, randomisationSeconds: 20, retries: 3, repetitionSeconds: 45 },
+  "m-bus-install": { channel: 1, address: 5 },
+  "load-control": { relay: 1, turn: "off" },
+  configuration: {
+    group: "gas hourly",
+    items: [
+      {
+        name: "capture period",
+        classId: 72,
+        object: "0-1:24.1.0",
+        attribute: 4,
+        value: { "double-long-unsigned": 7200 },
+      },
+    ],
+  },
+};
+
+for (const profile of PROFILES)
+  for (const [name, parameters] of Object.entries(ASKED))
+    test(`${name} on a meter of ${profile}: shown by a dry run, done once, read back, and found done over a power cut`, () =>
+      withOperationBench({ profile }, async (at) => {
+        const before = await at.preview(operation(name), parameters);
+        assert.equal(before.changes, true, before.sentence);
+        const done = await at.run(operation(name), parameters);
+        assert.equal(done.outcome, "done", done.sentence);
+        assert.ok(done.readBack.every(({ holds }) => holds));
+        assert.ok(done.readBack.some(({ before: was, found }) => was !== undefined && was !== found));
+        assert.ok(done.readBack.every(({ evidence }) => evidence.protection === "authenticated"));
+        at.restart();
+        assert.equal((await at.run(operation(name), parameters)).outcome, "unchanged");
+        assert.equal((await at.preview(operation(name), parameters)).changes, false);
+      }));
+
+for (const profile of PROFILES)
+  test(`a meter of ${profile} is read on demand: attributes, profiles, events, and what objects it has`, () =>
+    withOperationBench({ profile }, async (at) => {
+      const to = at.custody.now;
+      const from = to - 7_200_000;
+      const values = await at.run(operation("attributes"), {
+        attributes: [
+          { classId: 3, object: "1-0:1.8.0", attribute: 2 },
+          { classId: 3, object: "1-0:99.99.99", attribute: 2 },
+        ],
+      });
+      assert.equal(values.outcome, "not-taken");
+      const [energy, none] = values.data as [number, null];
+      assert.deepEqual([typeof energy, none], ["number", null]);
+      const load = await at.run(operation("profile"), { profile: "load", from, to });
+      assert.equal((load.data as { rows: unknown[] }).rows.length, 8);
+      await at.run(operation("profile"), { profile: "daily", from: to - 3 * 86_400_000, to });
+      const events = await at.run(operation("events"), { from: 0, to: to + 1000 });
+      const words = (events.data as { words: string }[]).map((event) => event.words);
+      assert.ok(
+        words.includes("power up") && words.some((each) => /keys changed|configuration changed/.test(each)),
+        words.join(),
+      );
+      const list = await at.run(operation("object-list"), {});
+      assert.deepEqual(list.findings, [], list.sentence);
+    }));
+
+test("an object that a profile relies on and that is not there, or is another, is an alarm", () =>
+  withOperationBench(
+    {},
+    async (at) => {
+      const { findings } = await at.run(operation("object-list"), {});
+      assert.deepEqual(
+        findings.map(({ code, sentence }) => `${code}: ${sentence}`),
+        [
+          "object-model-differs: It has no activity calendar (0.0.13.0.9.255).",
+          "object-model-differs: Its limiter (0.0.11.0.0.255) is of class 11, not 71.",
+        ],
+      );
+    },
+    (profile) => ({
+      ...profile,
+      activityCalendar: "0-0:13.0.9",
+      limiter: { obis: "0-0:11.0.0", type: "double-long-unsigned" },
+    }),
+  ));
+
+test("what somebody else has set is drift: it is shown, alarmed, and set right by the same document", () =>
+  withOperationBench({}, async (at) => {
+    const wanted = ASKED["configuration"];
+    assert.deepEqual((await at.run(operation("configuration-drift"), {})).findings, []);
+    await at.run(operation("configuration"), wanted);
+    assert.deepEqual((await at.run(operation("configuration-drift"), {})).findings, []);
+    at.bench.meter.mBus.settings = { ...at.bench.meter.mBus.settings, capturePeriod: 60 };
+    const drift = await at.run(operation("configuration-drift"), {});
+    assert.deepEqual(
+      drift.findings.map(({ code, severity }) => [code, severity]),
+      [["configuration-drift", "alert"]],
+    );
+    assert.match(drift.sentence, /not as "gas hourly" says: capture period/);
+    assert.deepEqual(
+      drift.readBack.map(({ wanted: should, found }) => [should, found]),
+      [["7200", "60"]],
+    );
+    assert.equal((await at.run(operation("configuration"), wanted)).outcome, "done");
+    assert.deepEqual((await at.run(operation("configuration-drift"), {})).findings, []);
+  }));
+
+test("a push destination that is not ours, a script that is no tariff's, and a document that is more than configuration are refused", () =>
+  withOperationBench({}, async (at) => {
+    const elsewhere = { ...(ASKED["push-setup"] as object), destination: "10.9.8.7:9700" };
+    await assert.rejects(at.run(operation("push-setup"), elsewhere), { code: "operation-invalid" });
+    const grave = {
+      group: "x",
+      items: [{ name: "limit", classId: 71, object: "0-0:17.0.0", attribute: 4, value: { "double-long-unsigned": 1 } }],
+    };
+    await assert.rejects(at.run(operation("configuration"), grave), /more than configuration/);
+    const unknown = { ...(ASKED["push-setup"] as object), setup: "daily" };
+    await assert.rejects(at.run(operation("push-setup"), unknown), { code: "operation-not-offered" });
+    const beyond = { channel: 3, address: 5 };
+    await assert.rejects(at.run(operation("m-bus-install"), beyond), { code: "operation-not-offered" });
+  }));
+
+test("an operation that writes more than its manifest says is refused at the first such act, and has changed nothing", () =>
+  withOperationBench({}, async (at) => {
+    const limiter = operation("limiter");
+    const greedy: Operation = { ...limiter, run: (on) => limiter.run(on, { normal: 1 }) };
+    await assert.rejects(at.run(greedy, { normal: 6000 }), { code: "seal-refused", message: /command-token-missing/ });
+    assert.equal(at.bench.meter.settings.limiterThresholdW, undefined);
+  }));
+
+test("a calendar that is cut off at any exchange is whole after the next run, and never half active", () =>
+  withOperationBench({}, async (at) => {
+    for (const moment of ["before", "after"] as const)
+      for (let kill = 3; kill < 40; kill += 1) {
+        const asked = { ...CALENDAR, name: `${moment}-${kill}` };
+        const run = await at.approve(operation("activity-calendar"), asked);
+        at.mischief = (exchange, when) => {
+          if (exchange === kill && when === moment) throw lineLost();
+        };
+        const { result: first } = await run();
+        at.mischief = () => undefined;
+        const name = Buffer.from(at.bench.meter.tariff.calendar.active.calendarName).toString();
+        if (first !== undefined) {
+          assert.equal(first.outcome, "done");
+          assert.equal(name, asked.name);
+          break;
+        }
+        const { result } = await run();
+        assert.ok(result?.outcome === "done" || result?.outcome === "unchanged", `${kill}: ${result?.sentence}`);
+        const active = Buffer.from(at.bench.meter.tariff.calendar.active.calendarName).toString();
+        assert.equal(active, asked.name);
+      }
+  }));
