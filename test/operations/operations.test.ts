@@ -36,9 +36,9 @@ const CALENDAR = {
   activate: true,
 };
 
-/** What each operation is asked for, and what it shows afterwards. */
+/** What each operation is asked for. */
 const ASKED: Readonly<Record<string, unknown>> = {
-  limiter: { normal: 6000, emergency: 2000, overSeconds: 90, underSeconds: 30 },
+  limiter: { what: "normal-threshold", value: 6000 },
   "special-days": {
     days: [
       { index: 1, date: "--12-25", dayId: 2 },
@@ -165,9 +165,24 @@ test("a push destination that is not ours, a script that is no tariff's, and a d
 test("an operation that writes more than its manifest says is refused at the first such act, and has changed nothing", () =>
   withOperationBench({}, async (at) => {
     const limiter = operation("limiter");
-    const greedy: Operation = { ...limiter, run: (on) => limiter.run(on, { normal: 1 }) };
-    await assert.rejects(at.run(greedy, { normal: 6000 }), { code: "seal-refused", message: /command-token-missing/ });
+    const greedy: Operation = { ...limiter, run: (on) => limiter.run(on, { what: "normal-threshold", value: 1 }) };
+    await assert.rejects(at.run(greedy, { what: "normal-threshold", value: 6000 }), {
+      code: "seal-refused",
+      message: /command-token-missing/,
+    });
     assert.equal(at.bench.meter.settings.limiterThresholdW, undefined);
+  }));
+
+test("each parameter of a limiter can be set, one after the other as the caps on commands allow", () =>
+  withOperationBench({}, async (at) => {
+    const parameters = { "emergency-threshold": 2000, "seconds-over": 90, "seconds-under": 30 };
+    for (const [what, value] of Object.entries(parameters)) {
+      assert.equal((await at.run(operation("limiter"), { what, value })).outcome, "done");
+      await assert.rejects(at.run(operation("limiter"), { what, value: value + 1 }), { message: /cap-reached/ });
+      at.custody.now += 25 * 3_600_000;
+    }
+    const { limiterEmergencyW, limiterSeconds, limiterUnderSeconds } = at.bench.meter.settings;
+    assert.deepEqual([limiterEmergencyW, limiterSeconds, limiterUnderSeconds], [2000, 90, 30]);
   }));
 
 test("a calendar that is cut off at any exchange is whole after the next run, and never half active", () =>

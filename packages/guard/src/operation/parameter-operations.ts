@@ -5,11 +5,10 @@ import { operationKind } from "./operation-kind.ts";
 
 const U16 = 0xffff;
 const U32 = 0xffff_ffff;
-const NUMBER_TYPES = ["unsigned", "long-unsigned", "double-long-unsigned", "double-long"] as const;
 
-const numberType = oneOf(NUMBER_TYPES);
-const threshold = optional(whole(-0x8000_0000, U32));
-const durationSeconds = optional(whole(0, U32));
+const MEMBER_OF_DURATION = { over: 6, under: 7 } as const;
+const whichDuration = oneOf(["over", "under"]);
+const durationSeconds = whole(0, U32);
 const shortSeconds = optional(whole(0, U16));
 const count = optional(whole(0, 255));
 const destinationText = text(256);
@@ -24,35 +23,17 @@ export const PARAMETER_OPERATIONS = {
     direction: "none",
     problem: ({ entries }) => (daysIn(entries) === undefined ? "its entries are no special days table" : undefined),
   }),
-  limiter: operationKind({
-    fields: {
-      instance: logicalName,
-      /** Of the monitored value, in whose unit and scaler thresholds are. */
-      type: numberType,
-      normal: threshold,
-      emergency: threshold,
-      overSeconds: durationSeconds,
-      underSeconds: durationSeconds,
-    },
-    acts: ({ instance, type, normal, emergency, overSeconds, underSeconds }) =>
-      given([
-        [4, type, normal],
-        [5, type, emergency],
-        [6, "double-long-unsigned", overSeconds],
-        [7, "double-long-unsigned", underSeconds],
-      ]).map(([member, octets]) => exactAct("set", { classId: 71, instance, member }, octets)),
-    words: ({ normal, emergency, overSeconds, underSeconds }) =>
-      `set of the limiter ${listed({
-        "the normal threshold": normal,
-        "the emergency threshold": emergency,
-        "the seconds over it": overSeconds,
-        "the seconds under it": underSeconds,
-      })}, thresholds in the meter's own unit`,
+  "limiter-duration": operationKind({
+    fields: { instance: logicalName, which: whichDuration, seconds: durationSeconds },
+    acts: ({ instance, which, seconds }) => [
+      exactAct(
+        "set",
+        { classId: 71, instance, member: MEMBER_OF_DURATION[which] },
+        octetsOf("double-long-unsigned", seconds),
+      ),
+    ],
+    words: ({ which, seconds }) => `let the limiter act after ${seconds} s ${which} its threshold`,
     direction: "off",
-    problem: ({ normal, emergency, overSeconds, underSeconds }) =>
-      [normal, emergency, overSeconds, underSeconds].every((each) => each === undefined)
-        ? "it sets nothing of the limiter"
-        : undefined,
   }),
   "push-setup": operationKind({
     fields: {
@@ -111,7 +92,7 @@ export function pushDestinationAct(of: {
   return exactAct("set", { classId: 40, instance: of.instance, member: 3 }, toHex(octets));
 }
 
-type NumberType = (typeof NUMBER_TYPES)[number];
+type NumberType = "unsigned" | "long-unsigned" | "double-long-unsigned";
 
 function octetsOf(type: NumberType, value: number): string {
   return toHex(encode(data, { type, value }));

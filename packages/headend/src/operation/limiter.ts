@@ -1,43 +1,49 @@
-import { type FieldValue, object, optional, whole } from "@meterkeep/guard";
+import { type FieldValue, object, oneOf, whole } from "@meterkeep/guard";
 import type { MeterProfile } from "../profile/meter-profile.ts";
 import { instanceOf } from "../profile/object-name.ts";
 import { offered } from "./not-offered.ts";
 import type { Operation } from "./operation.ts";
 import { compare, compared, settle, settled, wantedOf } from "./settle.ts";
 
-const threshold = optional(whole(-0x8000_0000, 0xffff_ffff));
-const duration = optional(whole(0, 0xffff_ffff));
+const WHAT = ["normal-threshold", "emergency-threshold", "seconds-over", "seconds-under"] as const;
 const parameters = object({
-  /** In the unit and scaler of what the limiter watches, mostly watts. */
-  normal: threshold,
-  emergency: threshold,
-  /** How long over the threshold before it acts, and how long under it. */
-  overSeconds: duration,
-  underSeconds: duration,
+  what: oneOf(WHAT),
+  /** A threshold in the unit and scaler of what the limiter watches, mostly watts; or seconds. */
+  value: whole(-0x8000_0000, 0xffff_ffff),
 });
 type LimiterParameters = FieldValue<typeof parameters>;
 
-function command(of: LimiterParameters, profile: MeterProfile) {
-  const { obis, type } = offered(profile.limiter, "limiter", profile);
-  return { kind: "limiter", instance: instanceOf(obis), type, ...of } as const;
-}
-
-/** Gives a limiter its thresholds and durations; what is absent is left as it is. */
+/**
+ * Gives a limiter one of its parameters. Only one: each can switch the supply, and no meter may be switched twice in a
+ * quarter of an hour (MC-05).
+ */
 export const limiterOperation: Operation<LimiterParameters> = {
   name: "limiter",
   parameters,
-  words: (of) =>
-    `set the limiter: ${Object.entries(of)
-      .map(([name, value]) => `${name} ${value}`)
-      .join(", ")}`,
+  words: ({ what, value }) => `set ${what.replace("-", " ")} of the limiter to ${value}`,
   command,
-  preview: async (on, of) => compared("The limiter", await compare(on, wantedOf(command(of, on.profile), NAMES))),
-  run: async (on, of) => settled("The limiter", await settle(on, wantedOf(command(of, on.profile), NAMES))),
+  preview: async (on, of) => compared("The limiter", await compare(on, wanted(of, on.profile))),
+  run: async (on, of) => settled("The limiter", await settle(on, wanted(of, on.profile))),
 };
 
-const NAMES: Readonly<Record<number, string>> = {
-  4: "normal threshold",
-  5: "emergency threshold",
-  6: "time over the threshold",
-  7: "time under the threshold",
-};
+function command({ what, value }: LimiterParameters, profile: MeterProfile) {
+  const { obis, type } = offered(profile.limiter, "limiter", profile);
+  const instance = instanceOf(obis);
+  switch (what) {
+    case "normal-threshold":
+      return { kind: "limiter-threshold", instance, which: "normal", type, threshold: value } as const;
+    case "emergency-threshold":
+      return { kind: "limiter-threshold", instance, which: "emergency", type, threshold: value } as const;
+    case "seconds-over":
+      return { kind: "limiter-duration", instance, which: "over", seconds: value } as const;
+    case "seconds-under":
+      return { kind: "limiter-duration", instance, which: "under", seconds: value } as const;
+    default:
+      return what satisfies never;
+  }
+}
+
+function wanted(of: LimiterParameters, profile: MeterProfile) {
+  const name = of.what.replace("-", " ");
+  return wantedOf(command(of, profile), { 4: name, 5: name, 6: name, 7: name });
+}
