@@ -158,7 +158,7 @@ function makeBench(
   const never = new AbortController().signal;
   const orderOf = <P>(operation: Operation<P>, parameters: unknown) => ({
     meter,
-    address: { host: "", port: 0 },
+    route: { kind: "tcp", host: "", port: 1 } as const,
     profile,
     clock: WALL_SOURCE_CLOCK,
     operation,
