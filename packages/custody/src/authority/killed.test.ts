@@ -10,6 +10,7 @@ import { hashOf } from "./manifests.ts";
 const DISCONNECT_APDU = fromHex("c301c10046000060030aff01010f00");
 const RECONNECT_APDU = fromHex("c301c10046000060030aff02010f00");
 const MINUTE = 60_000;
+const DAY = 86_400_000;
 const MOST_TRIES = 5;
 
 /** A scene of an authority's life; whoever plays it begins a step anew when the custodian dies in it. */
@@ -24,11 +25,10 @@ class Scene {
   }
 
   /** Does a step until it is done: what a person does who gets no answer, looks, and tries again. */
-  async until(isDone: () => Promise<boolean>, step: () => Promise<unknown>): Promise<void> {
+  async until(isDone: () => Promise<boolean>, step: () => Promise<unknown>, pause = MINUTE): Promise<void> {
     for (let tries = 0; tries < MOST_TRIES; tries += 1) {
       if (await isDone()) return;
-      // A meter is not switched twice in a quarter of an hour, also where it is not known that it was.
-      if (tries > 0) this.custody.now += 16 * MINUTE;
+      if (tries > 0) this.custody.now += pause;
       try {
         await step();
       } catch (error) {
@@ -37,7 +37,7 @@ class Scene {
         await this.custody.restart();
       }
     }
-    assert.fail("it does not end");
+    assert.fail(`it does not end: ${await this.world.lastRefusal()}`);
   }
 
   state() {
@@ -72,7 +72,7 @@ class Scene {
   /** Has a command approved and carried out. */
   async command(meter: TestMeter, operation: Operation, apdu: Uint8Array, supply: TestMeter["supply"]): Promise<void> {
     const { world } = this;
-    const octets = world.manifest(operation, [meter.systemTitle]);
+    const octets = world.manifest(operation, [meter.systemTitle], { notAfter: this.custody.now + 6 * DAY });
     const hash = hashOf(octets);
     const find = async () =>
       (await world.service.manifests({ limit: 10 }, OPERATOR)).manifests.find((one) => one.hash === hash);
@@ -93,6 +93,8 @@ class Scene {
         meter.supply === supply
           ? world.session(meter)
           : world.command(meter, apdu, world.token(hash, meter.systemTitle)),
+      // In a town of one meter one may be switched off a day, also where it is not known that it was.
+      DAY + MINUTE,
     );
   }
 }

@@ -24,6 +24,7 @@ async function firstCounter(entries: readonly LedgerEntry[], markedAt: number | 
         mark: undefined,
         markedAt,
       }),
+      load: async () => undefined,
     },
     vault: { authenticate: async (texts) => texts.map(() => new Uint8Array(32)) },
     now: () => 1,

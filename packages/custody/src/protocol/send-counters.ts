@@ -39,7 +39,7 @@ interface Line {
 export interface SendCounterDependencies {
   readonly committer: Committer;
   /** Checked: what it gives is not below what the ledger knows. */
-  readonly files: Pick<CustodyStore, "counterLine">;
+  readonly files: Pick<CustodyStore, "counterLine" | "load">;
   readonly vault: Pick<Vault, "authenticate">;
   readonly now: () => number;
   /** How many counters are left out of a line whose last mark is the entry given: what a lost part of the ledger may have used. */
@@ -124,7 +124,10 @@ export class SendCounters {
 
   async #load(place: SetupPlace): Promise<Line> {
     const { utility, island, systemTitle, setup } = place;
-    const { counters, markedAt, floor = 0 } = await this.#dependencies.files.counterLine(place);
+    const { files } = this.#dependencies;
+    const { counters, markedAt } = await files.counterLine(place);
+    // Counters up to here were used by whoever had the meter before.
+    const floor = (await files.load(systemTitle))?.meter.counterFloor ?? 0;
     const next = highest(counters) + ((await this.#dependencies.skip?.(markedAt ?? 0)) ?? 0);
     const line: Line = {
       place: { utility, island, systemTitle, setup },

@@ -4,14 +4,22 @@ import type { StoredCounter } from "../store/records.ts";
 import type { CustodyStore } from "../store/store.ts";
 import type { Vault } from "../vault/vault.ts";
 import { counterMark, takeoverMark } from "./marks.ts";
-import { withCounterMacs, withTakeoverMacs } from "./record-mac.ts";
+import { withCounterMacs, withMeterMacs, withTakeoverMacs, withWindowMacs } from "./record-mac.ts";
 
-const DONE = "authentic-records-1";
 const BATCH = 500;
 
+type Rows = Awaited<ReturnType<CustodyStore["unauthenticated"]>>;
+const NONE: Rows = { takeovers: [], counters: [], meters: [], windows: [] };
+
+/** Which rows got their MACs together: what a former version has done is not done again for who took a MAC away since. */
+const STAGES = {
+  "authentic-records-1": ({ takeovers, counters }: Rows): Rows => ({ ...NONE, takeovers, counters }),
+  "authentic-records-2": ({ meters, windows }: Rows): Rows => ({ ...NONE, meters, windows }),
+} as const;
+
 /**
- * Gives rows from before MACs theirs, once in the life of an installation, and the ledger the mark of each; afterwards a
- * row without one is refused. What was changed before this day is taken as it is.
+ * Gives rows from before MACs theirs, once in the life of an installation, and the ledger the mark of each that has one;
+ * afterwards a row without a MAC is refused. What was changed before this day is taken as it is.
  */
 export async function adoptRecords(
   store: CustodyStore,
@@ -20,27 +28,31 @@ export async function adoptRecords(
   now: () => number,
 ): Promise<void> {
   const { installation } = store;
-  const done = await installation.namedSecret(DONE);
-  if (done !== undefined) {
-    // Opens under this vault only: a row somebody else has put there means nothing.
-    (await vault.unsealNamed(DONE, done))[Symbol.dispose]();
-    return;
+  for (const [stage, ofStage] of Object.entries(STAGES)) {
+    const done = await installation.namedSecret(stage);
+    if (done !== undefined) {
+      // Opens under this vault only: a row somebody else has put there means nothing.
+      (await vault.unsealNamed(stage, done))[Symbol.dispose]();
+      continue;
+    }
+    for (;;) {
+      const rows = ofStage(await store.unauthenticated(BATCH));
+      if (Object.values(rows).every(({ length }) => length === 0)) break;
+      const takeovers = await withTakeoverMacs(vault, rows.takeovers);
+      const counters = await withCounterMacs(vault, rows.counters);
+      const meters = await withMeterMacs(vault, rows.meters);
+      const windows = await withWindowMacs(vault, rows.windows);
+      await committer.submit({
+        writes: [{ kind: "adopt", takeovers, counters, meters, windows }],
+        entries: [
+          ...takeovers.map((takeover) => takeoverMark(takeover, now())),
+          ...inOrder(counters).map((counter) => counterMark(counter, now())),
+        ],
+      });
+    }
+    using secret = SecretKey.random(16);
+    await installation.insertNamedSecret(stage, await vault.sealNamed(stage, secret));
   }
-  for (;;) {
-    const rows = await store.unauthenticated(BATCH);
-    if (rows.takeovers.length === 0 && rows.counters.length === 0) break;
-    const takeovers = await withTakeoverMacs(vault, rows.takeovers);
-    const counters = await withCounterMacs(vault, rows.counters);
-    await committer.submit({
-      writes: [{ kind: "adopt", takeovers, counters }],
-      entries: [
-        ...takeovers.map((takeover) => takeoverMark(takeover, now())),
-        ...inOrder(counters).map((counter) => counterMark(counter, now())),
-      ],
-    });
-  }
-  using secret = SecretKey.random(16);
-  await installation.insertNamedSecret(DONE, await vault.sealNamed(DONE, secret));
 }
 
 /** The highest of a setup last: its mark is the one that counts. */

@@ -3,7 +3,7 @@ import type { EntryBursts } from "../evidence/entry-bursts.ts";
 import type { CounterLine, MeterFile, MeterPlace, SetupPlace } from "../store/records.ts";
 import type { CustodyStore } from "../store/store.ts";
 import type { Vault } from "../vault/vault.ts";
-import { counterFault, type RecordFault, takeoverFault } from "./record-check.ts";
+import { counterFault, fileFault, type RecordFault } from "./record-check.ts";
 
 /**
  * What the store has, read through its MACs and the ledger's marks: a row that was changed, moved or put back is refused,
@@ -36,7 +36,7 @@ export class CheckedFiles {
   /** Everything about a meter, or undefined. @throws CallRefusal `record-refused`. */
   async load(systemTitle: string): Promise<MeterFile | undefined> {
     const file = await this.#store.load(systemTitle);
-    const fault = file && (await takeoverFault(this.#vault, file));
+    const fault = file && (await fileFault(this.#vault, file));
     if (file !== undefined && fault !== undefined) throw await this.#refusal(file.meter, fault);
     return file;
   }
@@ -45,7 +45,7 @@ export class CheckedFiles {
   async loadPage(titles: readonly string[], after: string | undefined, limit: number): Promise<MeterFile[]> {
     const sound: MeterFile[] = [];
     for (const file of await this.#store.loadPage(titles, after, limit)) {
-      const fault = await takeoverFault(this.#vault, file);
+      const fault = await fileFault(this.#vault, file);
       if (fault === undefined) sound.push(file);
       else await this.#refusal(file.meter, fault);
     }

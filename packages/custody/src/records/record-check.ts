@@ -1,7 +1,10 @@
 import type { CustodyErrorCode } from "../errors.ts";
+import { mayBecome } from "../keys/key-transition.ts";
+import { purposeName } from "../keys/purposes.ts";
 import type { CounterLine, MeterFile, SetupPlace, StoredCounter } from "../store/records.ts";
 import type { Vault } from "../vault/vault.ts";
-import { sameMac, withCounterMacs, withTakeoverMacs } from "./record-mac.ts";
+import { statesIn } from "./key-history.ts";
+import { sameMac, withCounterMacs, withMeterMacs, withTakeoverMacs, withWindowMacs } from "./record-mac.ts";
 
 /** What is wrong with a row. */
 export interface RecordFault {
@@ -11,8 +14,47 @@ export interface RecordFault {
 
 type Authenticating = Pick<Vault, "authenticate">;
 
+/** Judges everything that is stored of a meter and that somebody else could have written. */
+export async function fileFault(vault: Authenticating, file: MeterFile): Promise<RecordFault | undefined> {
+  return (
+    (await meterFault(vault, file)) ??
+    (await windowFault(vault, file)) ??
+    statesFault(file) ??
+    (await takeoverFault(vault, file))
+  );
+}
+
+async function meterFault(vault: Authenticating, { meter }: MeterFile): Promise<RecordFault | undefined> {
+  const [authentic] = await withMeterMacs(vault, [meter]);
+  return sameMac(meter.mac, authentic?.mac) ? undefined : notAuthentic("what is known of the meter");
+}
+
+async function windowFault(vault: Authenticating, { windows }: MeterFile): Promise<RecordFault | undefined> {
+  const authentic = await withWindowMacs(vault, windows);
+  const at = windows.findIndex(({ mac }, index) => !sameMac(mac, authentic[index]?.mac));
+  const window = windows[at];
+  return window && notAuthentic(`the window of counters under version ${window.keyVersion}, setup ${window.setup}`);
+}
+
+/** Judges states of keys and the meter's standing: they are what the ledger's entries come to. */
+function statesFault({ meter, keys, history }: MeterFile): RecordFault | undefined {
+  const { standing, states } = statesIn(keys, history);
+  if (standing !== (meter.standing ?? "in-service"))
+    return putBack(`the meter is ${meter.standing ?? "in-service"}, by the ledger ${standing}`);
+  for (const [at, { purpose, version, setup, state, provenAt }] of keys.entries()) {
+    const told = states[at];
+    const what = `the ${purposeName(purpose)} of version ${version}, setup ${setup}`;
+    // A compromise of a whole fleet is told meter by meter after it was marked; that it is marked does no harm.
+    const isTold = state === told?.state || (state === "compromised" && mayBecome(told?.state ?? state, state));
+    if (!isTold) return putBack(`${what} is ${state}, by the ledger ${told?.state ?? "unknown"}`);
+    if (provenAt !== undefined && told?.isProven === false)
+      return putBack(`${what} is proven, which the ledger does not know`);
+  }
+  return undefined;
+}
+
 /** Judges the journals of a meter: each is authentic, and the one that the ledger knows as the last. */
-export async function takeoverFault(vault: Authenticating, file: MeterFile): Promise<RecordFault | undefined> {
+async function takeoverFault(vault: Authenticating, file: MeterFile): Promise<RecordFault | undefined> {
   const journals = [...file.takeovers, ...file.enrolments];
   const authentic = await withTakeoverMacs(vault, journals);
   for (const [at, { mac, setup, subject, takeover, revision }] of journals.entries()) {

@@ -1,6 +1,14 @@
 import { timingSafeEqual } from "node:crypto";
 import { fromHex } from "@meterkeep/dlms";
-import type { CounterRecord, SetupPlace, StoredCounter, StoredTakeover, TakeoverRecord } from "../store/records.ts";
+import type {
+  CounterRecord,
+  MeterRecord,
+  SetupPlace,
+  StoredCounter,
+  StoredTakeover,
+  TakeoverRecord,
+  WindowRecord,
+} from "../store/records.ts";
 import { boundData } from "../vault/key-place.ts";
 import type { Vault } from "../vault/vault.ts";
 
@@ -19,6 +27,24 @@ export async function withCounterMacs(
   records: readonly CounterRecord[],
 ): Promise<StoredCounter[]> {
   const macs = await vault.authenticate(records.map(counterText));
+  return records.map((record, at) => ({ ...record, mac: macs[at] }));
+}
+
+/** Binds what is known of meters to their places. */
+export async function withMeterMacs(
+  vault: Pick<Vault, "authenticate">,
+  records: readonly MeterRecord[],
+): Promise<MeterRecord[]> {
+  const macs = await vault.authenticate(records.map(meterText));
+  return records.map((record, at) => ({ ...record, mac: macs[at] }));
+}
+
+/** Binds windows of accepted counters to where they stand and what they say. */
+export async function withWindowMacs(
+  vault: Pick<Vault, "authenticate">,
+  records: readonly WindowRecord[],
+): Promise<WindowRecord[]> {
+  const macs = await vault.authenticate(records.map(windowText));
   return records.map((record, at) => ({ ...record, mac: macs[at] }));
 }
 
@@ -44,6 +70,42 @@ function takeoverText(record: TakeoverRecord): Uint8Array {
 function counterText(record: CounterRecord): Uint8Array {
   const { keyVersion, next } = record;
   return boundData("meterkeep-record-1/send-counter", ...placeFields(record), String(keyVersion), String(next));
+}
+
+/** Everything but the standing, which follows from the ledger. */
+function meterText(record: MeterRecord): Uint8Array {
+  const { manufacturer, shipment } = record;
+  return boundData(
+    "meterkeep-record-1/meter",
+    record.utility,
+    record.island,
+    fromHex(record.systemTitle),
+    record.origin,
+    record.logicalDeviceName,
+    record.serialNumber,
+    record.model,
+    record.hardwareRevision,
+    record.firmware,
+    record.profile,
+    String(record.securitySuite),
+    manufacturer.flag,
+    manufacturer.name,
+    JSON.stringify(record.holders),
+    shipment === undefined ? "" : `${shipment.line}/${shipment.id}`,
+    String(record.createdAt),
+    String(record.counterFloor ?? 0),
+  );
+}
+
+function windowText(record: WindowRecord): Uint8Array {
+  const { keyVersion, highest, seen } = record;
+  return boundData(
+    "meterkeep-record-1/receive-window",
+    ...placeFields(record),
+    String(keyVersion),
+    String(highest),
+    seen,
+  );
 }
 
 function placeFields({ utility, island, systemTitle, setup }: SetupPlace): (string | Uint8Array)[] {

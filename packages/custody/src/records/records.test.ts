@@ -157,14 +157,19 @@ test("rows from before MACs are taken over once, with a mark each, and none with
       const strip = async () => {
         const file = (await store.load(FIRST)) as MeterFile;
         const { counters } = await store.counterLine({ ...file.meter, setup: 0 });
-        const bare = { takeovers: file.takeovers.map(without), counters: counters.map(without) };
+        const bare = {
+          takeovers: file.takeovers.map(without),
+          counters: counters.map(without),
+          meters: [without(file.meter)],
+          windows: file.windows.map(without),
+        };
         await store.commit([{ kind: "adopt", ...bare }]);
       };
       await strip();
       isOld = true;
       await custody.restart();
       isOld = false;
-      assert.deepEqual(await store.unauthenticated(10), { takeovers: [], counters: [] });
+      assert.deepEqual(await store.unauthenticated(10), { takeovers: [], counters: [], meters: [], windows: [] });
       await openSession(custody);
       await strip();
       await custody.restart();

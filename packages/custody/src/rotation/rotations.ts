@@ -22,6 +22,7 @@ import { stateChange } from "../keys/key-state-change.ts";
 import { mayBecome, stateAfter } from "../keys/key-transition.ts";
 import { purposeName } from "../keys/purposes.ts";
 import type { CheckedFiles } from "../records/checked-files.ts";
+import { statesIn } from "../records/key-history.ts";
 import type { Committer } from "../store/committer.ts";
 import {
   isNamed,
@@ -58,6 +59,8 @@ const POLICY_MILLISECONDS = 600_000;
 const MOST_PLANNED_AT_A_LOOK = 5000;
 const MOST_DESTROYED_AT_A_LOOK = 200;
 const HYGIENE_PAGE = 100;
+const TOLD_PAGE = 500;
+const LAST_TITLE = "FFFFFFFFFFFFFFFF";
 
 /** What rotations are planned with. */
 export interface RotationDependencies {
@@ -97,7 +100,8 @@ export class Rotations {
       meters: request.meters.length,
       madeBefore: request.madeBefore,
     };
-    await committer.submit({ entries: [entry(now(), "rotations-asked", caller.name, asked)] });
+    const at = now();
+    await committer.submit({ entries: [entry(at, "rotations-asked", caller.name, asked)] });
     const planned = await store.rotations.plan({
       meters: request.meters.map(systemTitleText),
       madeBefore: request.madeBefore,
@@ -106,12 +110,35 @@ export class Rotations {
       cause,
       risk: CAUSE_RISK[cause],
       plannedBy: caller.name,
-      at: now(),
+      at,
       limit: Number.MAX_SAFE_INTEGER,
     });
     await committer.submit({ entries: [entry(now(), "rotations-planned", caller.name, { cause, planned })] });
+    if (cause === "compromise") await this.#tellCompromised(at, caller, reason);
     const wanted = request.meters.length === 0 ? await store.meterCount() : request.meters.length;
     return { planned, asked: wanted };
+  }
+
+  /** Tells the ledger, meter by meter, of the keys that were marked with a plan: whoever unmarks one is noticed. */
+  async #tellCompromised(since: number, caller: Caller, reason: string): Promise<void> {
+    const { committer, files, store, now } = this.#dependencies;
+    let [at, after] = [since - 1, LAST_TITLE];
+    for (;;) {
+      const marked = await store.rotations.compromised(at, after, TOLD_PAGE);
+      const last = marked.at(-1);
+      if (last === undefined) return;
+      [at, after] = [last.at, last.systemTitle];
+      const titles = [...new Set(marked.map(({ systemTitle }) => systemTitle))];
+      const entries = (await files.loadPage(titles, undefined, titles.length)).flatMap(({ keys, history }) => {
+        const { states } = statesIn(keys, history);
+        const untold = keys.flatMap((key, index) => {
+          const told = states[index]?.state ?? key.state;
+          return key.state === "compromised" && told !== key.state ? [{ ...key, state: told }] : [];
+        });
+        return stateChange(untold, "compromised", caller.name, now(), reason).entries;
+      });
+      if (entries.length > 0) await committer.submit({ entries });
+    }
   }
 
   async states(request: CustodianRequest<"rotationStates">): Promise<CustodianResponse<"rotationStates">> {

@@ -25,6 +25,7 @@ import { EvidenceHash } from "../evidence/evidence-hash.ts";
 import type { LentMeters } from "../lease/lent-meters.ts";
 import { meterFacts } from "../protocol/meter-facts.ts";
 import { accepted, type ReceiveWindow } from "../protocol/receive-window.ts";
+import { withWindowMacs } from "../records/record-mac.ts";
 import type { MeterFile, SetupPlace } from "../store/records.ts";
 import { settledKeys } from "../takeover/settled-keys.ts";
 import { CriticalTurn } from "./critical-turn.ts";
@@ -377,7 +378,7 @@ export class Sessions {
   }
 
   async #end(handle: string, session: Session, outcome: SessionOutcome, reason?: string): Promise<void> {
-    const { committer, receiveWindows, now } = this.#dependencies;
+    const { committer, receiveWindows, vault, now } = this.#dependencies;
     this.#sessions.remove(handle);
     // Nobody finds it any more; what was begun before is sealed, counted and hashed before the entry says what was.
     await Promise.allSettled(session.underWay);
@@ -389,7 +390,7 @@ export class Sessions {
     const stored = highest === undefined ? undefined : receiveWindows.record(place, keyVersion);
     const body = { outcome, ...(reason === undefined ? {} : { reason }), refused, ...evidence.summary() };
     await committer.submit({
-      writes: stored === undefined ? [] : [{ kind: "put-windows", windows: [stored] }],
+      writes: stored === undefined ? [] : [{ kind: "put-windows", windows: await withWindowMacs(vault, [stored]) }],
       entries: [entry("session-closed", caller, place, now(), body)],
     });
   }

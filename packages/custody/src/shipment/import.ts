@@ -4,6 +4,7 @@ import type { LedgerDraft } from "@meterkeep/ledger";
 import type { EntryBursts } from "../evidence/entry-bursts.ts";
 import { weakness } from "../keys/key-hygiene.ts";
 import { isUnique } from "../keys/purposes.ts";
+import { withMeterMacs } from "../records/record-mac.ts";
 import type { Committer } from "../store/committer.ts";
 import type { KeyRecord, MeterRecord, PurposeNumber } from "../store/records.ts";
 import type { CustodyStore, ShipmentStage, StageConflict, StagedMeter } from "../store/store.ts";
@@ -265,15 +266,19 @@ async function sealMeters(
     );
     const sealed = await vault.seal(placed);
     const values = await vault.checkValues(placed.map(({ key }) => key));
+    const known = await withMeterMacs(
+      vault,
+      meters.map(({ meter }) => meter),
+    );
     let at = 0;
-    return meters.map(({ meter, keys }) => {
+    return meters.map(({ meter, keys }, index) => {
       const from = at;
       at += keys.length;
       return {
-        meter,
-        keys: keys.map((key, index) => importedKey(meter, key, sealed[from + index] as Uint8Array)),
+        meter: known[index] as MeterRecord,
+        keys: keys.map((key, nth) => importedKey(meter, key, sealed[from + nth] as Uint8Array)),
         // The broadcast key is shared by design.
-        checkValues: values.slice(from, at).filter((_, index) => isUnique(keys[index]?.purpose as number)),
+        checkValues: values.slice(from, at).filter((_, nth) => isUnique(keys[nth]?.purpose as number)),
       };
     });
   } finally {

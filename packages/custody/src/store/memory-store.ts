@@ -12,6 +12,7 @@ import type {
   KeyRecord,
   MeterFile,
   SetupPlace,
+  StateEntry,
   StoredCounter,
   StoredTakeover,
   TakeoverMark,
@@ -80,11 +81,12 @@ export function memoryCustodyStore(): CustodyStore {
           meter === place.systemTitle &&
           (JSON.parse(body) as CounterMark).setup === place.setup,
       )?.sequence,
-      floor: held.meters.get(place.systemTitle)?.counterFloor ?? 0,
     }),
     unauthenticated: async (limit) => ({
       takeovers: [...held.takeovers.values()].filter(({ mac }) => mac === undefined).slice(0, limit),
       counters: [...held.counters.values()].filter(({ mac }) => mac === undefined).slice(0, limit),
+      meters: [...held.meters.values()].filter(({ mac }) => mac === undefined).slice(0, limit),
+      windows: [...held.windows.values()].filter(({ mac }) => mac === undefined).slice(0, limit),
     }),
     meterCount: async () => held.meters.size,
     shipmentMeters: async ({ utility, island, shipment }, from, limit) =>
@@ -198,9 +200,14 @@ function apply(draft: Held, write: Write): void {
     case "adopt":
       for (const counter of write.counters) draft.counters.set(setupName(counter, counter.keyVersion), counter);
       for (const takeover of write.takeovers) draft.takeovers.set(journalName(takeover), takeover);
+      for (const meter of write.meters) draft.meters.set(meter.systemTitle, meter);
+      for (const window of write.windows) draft.windows.set(setupName(window, window.keyVersion), window);
       return;
     case "put-windows":
-      for (const window of write.windows) draft.windows.set(setupName(window, window.keyVersion), window);
+      for (const window of write.windows) {
+        const name = setupName(window, window.keyVersion);
+        if ((draft.windows.get(name)?.highest ?? 0) <= window.highest) draft.windows.set(name, window);
+      }
       return;
     case "add-keys":
       addKeys(draft, write.keys, write.checkValues);
@@ -346,6 +353,11 @@ function fileOf(held: Held, systemTitle: string): MeterFile | undefined {
     rotations: newest(own(held.rotations.values()).sort((a, b) => b.rotation - a.rotation)),
     marks: Object.values(MARK_KINDS).flatMap((kind) => marksOf<TakeoverMark>(held, kind, systemTitle)),
     windows: own(held.windows.values()),
+    history: held.ledger.flatMap(({ kind, meter, body }): StateEntry[] =>
+      meter === systemTitle && (kind === "key-states-changed" || kind === "meter-departed")
+        ? [{ kind, body: JSON.parse(body) }]
+        : [],
+    ),
   };
 }
 

@@ -10,6 +10,7 @@ import type {
   MeterStanding,
   RotationRecord,
   SetupPlace,
+  StateEntry,
   StoredCounter,
   StoredTakeover,
   TakeoverMark,
@@ -36,6 +37,7 @@ interface MeterRow {
   readonly created_ms: string;
   readonly counter_floor: string;
   readonly standing: MeterStanding;
+  readonly mac: Buffer | null;
 }
 
 type KeyRow = readonly [
@@ -69,7 +71,7 @@ type EnrolmentRow = readonly [
   outcome: "enrolled" | "failed" | null,
   expiresAt: number | null,
 ];
-type WindowRow = readonly [setup: number, keyVersion: number, highest: number, seen: string];
+type WindowRow = readonly [setup: number, keyVersion: number, highest: number, seen: string, mac: string | null];
 
 type RotationRow = readonly [
   setup: number,
@@ -91,12 +93,13 @@ interface FileRow extends MeterRow {
   readonly enrolment: EnrolmentRow | null;
   readonly marks: readonly TakeoverMark[] | null;
   readonly windows: readonly WindowRow[] | null;
+  readonly history: readonly StateEntry[] | null;
 }
 
 const METER = `m.utility, m.island, upper(encode(m.system_title, 'hex')) as title, m.origin, m.logical_device_name,
   m.serial_number, m.model, m.hardware_revision, m.firmware, m.profile, m.security_suite, m.manufacturer_flag,
   m.manufacturer_name, m.holders, m.shipment, m.shipment_line, m.created_ms,
-  m.counter_floor, m.standing`;
+  m.counter_floor, m.standing, m.mac`;
 
 const OWN = "where (x.utility, x.island, x.system_title) = (m.utility, m.island, m.system_title)";
 
@@ -117,8 +120,10 @@ const FILE = `
       from (select kind, sequence, body::jsonb as body from ledger
         where meter = upper(encode(m.system_title, 'hex')) and kind in ('takeover-recorded', 'enrolment-recorded')) marks
       order by kind, body->'setup', sequence desc) newest) as marks,
-    (select jsonb_agg(jsonb_build_array(setup, key_version, highest, encode(seen, 'hex'))) from receive_windows x ${OWN})
-      as windows
+    (select jsonb_agg(jsonb_build_array(setup, key_version, highest, encode(seen, 'hex'), encode(mac, 'hex')))
+      from receive_windows x ${OWN}) as windows,
+    (select jsonb_agg(jsonb_build_object('kind', kind, 'body', body::jsonb) order by sequence) from ledger
+      where meter = upper(encode(m.system_title, 'hex')) and kind in ('key-states-changed', 'meter-departed')) as history
   from meters m`;
 
 /** The meters asked for, or all after `after`, with everything that belongs to them. */
@@ -168,8 +173,7 @@ const COUNTER_LINE = `
     (select jsonb_agg(jsonb_build_array(key_version, next, encode(mac, 'hex'))) from send_counters
       where (utility, island, system_title, setup) = ($1, $2, $3, $4)) as counters,
     (select jsonb_build_array(sequence, body) from ledger where meter = $5 and kind = 'counters-reserved' and (body::jsonb->>'setup')::int = $4
-      order by sequence desc limit 1) as mark,
-    (select counter_floor from meters where (utility, island, system_title) = ($1, $2, $3)) as floor`;
+      order by sequence desc limit 1) as mark`;
 
 /** The send counters of a setup, and the ledger's newest mark of them. */
 export async function counterLine(pool: Pool, place: SetupPlace): Promise<CounterLine> {
@@ -177,7 +181,6 @@ export async function counterLine(pool: Pool, place: SetupPlace): Promise<Counte
   const { rows } = await pool.query<{
     counters: readonly CounterRow[] | null;
     mark: readonly [number, string] | null;
-    floor: string | null;
   }>({
     name: "custody-counter-line",
     text: COUNTER_LINE,
@@ -198,7 +201,6 @@ export async function counterLine(pool: Pool, place: SetupPlace): Promise<Counte
     ),
     mark: row?.mark == null ? undefined : (JSON.parse(row.mark[1]) as CounterMark),
     markedAt: row?.mark?.[0],
-    floor: Number(row?.floor ?? 0),
   };
 }
 
@@ -216,7 +218,21 @@ export async function rowsWithoutMac(pool: Pool, limit: number) {
     `select ${place}, key_version, next from send_counters where mac is null limit $1`,
     [limit],
   );
+  const meters = await pool.query<MeterRow>(`select ${METER} from meters m where m.mac is null limit $1`, [limit]);
+  const windows = await pool.query<OldRow & { key_version: number; highest: string; seen: Buffer }>(
+    `select ${place}, key_version, highest, seen from receive_windows where mac is null limit $1`,
+    [limit],
+  );
   return {
+    meters: meters.rows.map(meterOf),
+    windows: windows.rows.map(
+      (row): WindowRecord => ({
+        ...placeOf(row),
+        keyVersion: row.key_version,
+        highest: Number(row.highest),
+        seen: new Uint8Array(row.seen),
+      }),
+    ),
     takeovers: takeovers.rows.map(
       (row): StoredTakeover => ({
         ...placeOf(row),
@@ -308,13 +324,15 @@ function fileOf(row: FileRow): MeterFile {
     enrolment: row.enrolment === null ? undefined : enrolmentOf(meter, row.enrolment),
     marks: row.marks ?? [],
     windows: (row.windows ?? []).map(
-      ([setup, keyVersion, highest, seen]): WindowRecord => ({
+      ([setup, keyVersion, highest, seen, mac]): WindowRecord => ({
         ...place(setup),
         keyVersion,
         highest,
         seen: new Uint8Array(Buffer.from(seen, "hex")),
+        ...(mac === null ? {} : { mac: octets(mac) }),
       }),
     ),
+    history: row.history ?? [],
   };
 }
 
@@ -358,5 +376,6 @@ function meterOf(row: MeterRow): MeterRecord {
     createdAt: Number(row.created_ms),
     ...(row.counter_floor === "0" ? {} : { counterFloor: Number(row.counter_floor) }),
     ...(row.standing === "in-service" ? {} : { standing: row.standing }),
+    ...(row.mac === null ? {} : { mac: new Uint8Array(row.mac) }),
   };
 }

@@ -48,11 +48,11 @@ const CUSTODY_GRANTS = {
   vault_secret_copies: "select, insert",
   named_secrets: "select, insert",
   shipments: "select, insert",
-  meters: "select, insert, update (standing, standing_ms)",
+  meters: "select, insert, update (standing, standing_ms, mac)",
   meter_keys: "select, insert, update (state, proven_ms, changed_ms)",
   key_check_values: "select, insert",
   send_counters: "select, insert, update (next, mac)",
-  receive_windows: "select, insert, update (highest, seen)",
+  receive_windows: "select, insert, update (highest, seen, mac)",
   takeovers: "select, insert, update (revision, journal, closed_ms, mac)",
   set_aside_meters: "select",
   enrolments: "select, insert, update (begun_ms, ended_ms, outcome, expires_ms)",
@@ -74,6 +74,7 @@ export const CUSTODY_MIGRATIONS: readonly MigrationSource[] = [
     directory: new URL("../../migrations/authority/", import.meta.url),
     grants: AUTHORITY_GRANTS,
   },
+  { component: "custody-records", directory: new URL("../../migrations/records/", import.meta.url), grants: {} },
   { component: "pki", directory: PKI_MIGRATIONS, grants: PKI_GRANTS },
 ];
 

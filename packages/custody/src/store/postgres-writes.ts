@@ -62,8 +62,28 @@ function counterColumns(counters: readonly StoredCounter[]) {
 /** Gives rows from before MACs theirs. */
 export async function adoptRows(
   client: PoolClient,
-  { takeovers, counters }: Omit<Extract<Write, { kind: "adopt" }>, "kind">,
+  { takeovers, counters, meters, windows }: Omit<Extract<Write, { kind: "adopt" }>, "kind">,
 ): Promise<void> {
+  if (meters.length > 0)
+    await client.query(
+      `update meters m set mac = w.mac from unnest($1::bytea[], $2::bytea[]) as w (system_title, mac)
+       where m.system_title = w.system_title and m.mac is null`,
+      [meters.map(({ systemTitle }) => titleOctets(systemTitle)), meters.map(({ mac }) => mac && Buffer.from(mac))],
+    );
+  if (windows.length > 0)
+    await client.query(
+      `update receive_windows r set mac = w.mac
+       from unnest($1::text[], $2::text[], $3::bytea[], $4::smallint[], $5::int[], $6::bigint[], $7::bytea[])
+         as w (${PLACE}, key_version, highest, mac)
+       where (r.utility, r.island, r.system_title, r.setup, r.key_version, r.highest)
+         = (w.utility, w.island, w.system_title, w.setup, w.key_version, w.highest) and r.mac is null`,
+      [
+        ...places(windows),
+        windows.map(({ keyVersion }) => keyVersion),
+        windows.map(({ highest }) => highest),
+        windows.map(({ mac }) => mac && Buffer.from(mac)),
+      ],
+    );
   if (counters.length > 0)
     await client.query(
       `update send_counters c set mac = w.mac
@@ -98,14 +118,18 @@ export async function putWindows(client: PoolClient, windows: readonly WindowRec
   const batch = firstOfEach([...windows].reverse(), (w) => `${w.systemTitle}/${w.setup}/${w.keyVersion}`);
   if (batch.length === 0) return;
   await client.query(
-    `insert into receive_windows (${PLACE}, key_version, highest, seen)
-     select * from unnest($1::text[], $2::text[], $3::bytea[], $4::smallint[], $5::int[], $6::bigint[], $7::bytea[])
-     on conflict (${PLACE}, key_version) do update set highest = excluded.highest, seen = excluded.seen`,
+    `insert into receive_windows (${PLACE}, key_version, highest, seen, mac)
+     select * from unnest($1::text[], $2::text[], $3::bytea[], $4::smallint[], $5::int[], $6::bigint[], $7::bytea[],
+       $8::bytea[])
+     on conflict (${PLACE}, key_version)
+       do update set highest = excluded.highest, seen = excluded.seen, mac = excluded.mac
+       where receive_windows.highest <= excluded.highest`,
     [
       ...places(batch),
       batch.map(({ keyVersion }) => keyVersion),
       batch.map(({ highest }) => highest),
       batch.map(({ seen }) => Buffer.from(seen)),
+      batch.map(({ mac }) => mac && Buffer.from(mac)),
     ],
   );
 }
@@ -293,16 +317,16 @@ async function insertMeters(client: PoolClient, staged: readonly StagedMeter[]):
   const { rows } = await client.query<{ system_title: Buffer }>(
     `insert into meters (utility, island, system_title, origin, logical_device_name, serial_number, model,
        hardware_revision, firmware, profile, security_suite, manufacturer_flag, manufacturer_name, holders, shipment,
-       shipment_line, created_ms, counter_floor)
+       shipment_line, created_ms, counter_floor, mac)
      select utility, island, system_title, origin, logical_device_name, serial_number, model, hardware_revision, firmware,
        profile, security_suite, manufacturer_flag, manufacturer_name,
-       array(select jsonb_array_elements_text(holders)), shipment, shipment_line, created_ms, counter_floor
+       array(select jsonb_array_elements_text(holders)), shipment, shipment_line, created_ms, counter_floor, mac
      from unnest($1::text[], $2::text[], $3::bytea[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
        $9::text[], $10::text[], $11::smallint[], $12::text[], $13::text[], $14::jsonb[], $15::text[], $16::int[],
-       $17::bigint[], $18::bigint[])
+       $17::bigint[], $18::bigint[], $19::bytea[])
        as w (utility, island, system_title, origin, logical_device_name, serial_number, model, hardware_revision,
        firmware, profile, security_suite, manufacturer_flag, manufacturer_name, holders, shipment, shipment_line,
-       created_ms, counter_floor)
+       created_ms, counter_floor, mac)
      on conflict (system_title) do nothing returning system_title`,
     [
       meters.map(({ utility }) => utility),
@@ -323,6 +347,7 @@ async function insertMeters(client: PoolClient, staged: readonly StagedMeter[]):
       meters.map(({ shipment }) => shipment?.line ?? null),
       meters.map(({ createdAt }) => createdAt),
       meters.map(({ counterFloor }) => counterFloor ?? 0),
+      meters.map(({ mac }) => mac && Buffer.from(mac)),
     ],
   );
   if (rows.length !== meters.length)

@@ -62,6 +62,8 @@ export interface MeterRecord extends MeterPlace {
   /** Whether it is ours still; in service unless given. */
   readonly standing?: MeterStanding | undefined;
   readonly createdAt: number;
+  /** Binds all of it but the standing, which follows from the ledger. Rows from before MACs have none. */
+  readonly mac?: Uint8Array | undefined;
 }
 
 /** A key as stored. */
@@ -158,8 +160,6 @@ export interface CounterLine {
   readonly mark: CounterMark | undefined;
   /** Sequence of the entry that the mark is in. */
   readonly markedAt: number | undefined;
-  /** The highest counter that whoever had the meter before has used; 0 for none. */
-  readonly floor?: number;
 }
 
 /** The counters of a meter that were accepted under one version of the unicast key. */
@@ -168,6 +168,15 @@ export interface WindowRecord extends SetupPlace {
   readonly highest: number;
   /** 128 octets: bit n, counted from the least significant of octet 0, is counter `highest - n`. */
   readonly seen: Uint8Array;
+  /** Binds it to its place. Rows from before MACs have none. */
+  readonly mac?: Uint8Array | undefined;
+}
+
+/** An entry of the ledger from which the states of a meter's keys, or its standing, follow. */
+export interface StateEntry {
+  readonly kind: "key-states-changed" | "meter-departed";
+  /** As the entry has it. */
+  readonly body: unknown;
 }
 
 /** A shipment that was imported. */
@@ -199,4 +208,6 @@ export interface MeterFile {
   /** The ledger's newest mark of each setup and subject. */
   readonly marks: readonly TakeoverMark[];
   readonly windows: readonly WindowRecord[];
+  /** What the ledger says of its keys' states and its standing, in its order. */
+  readonly history: readonly StateEntry[];
 }

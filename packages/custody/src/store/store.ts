@@ -38,6 +38,8 @@ export type Write =
       readonly kind: "adopt";
       readonly takeovers: readonly StoredTakeover[];
       readonly counters: readonly StoredCounter[];
+      readonly meters: readonly MeterRecord[];
+      readonly windows: readonly WindowRecord[];
     }
   | { readonly kind: "put-windows"; readonly windows: readonly WindowRecord[] }
   | {
@@ -260,9 +262,7 @@ export interface CustodyStore {
   /** The send counters of a setup, and what the ledger says of them. */
   counterLine(place: SetupPlace): Promise<CounterLine>;
   /** Rows that have no MAC, at most so many of each kind. */
-  unauthenticated(
-    limit: number,
-  ): Promise<{ readonly takeovers: readonly StoredTakeover[]; readonly counters: readonly StoredCounter[] }>;
+  unauthenticated(limit: number): Promise<Omit<Extract<Write, { kind: "adopt" }>, "kind">>;
   meterCount(): Promise<number>;
   /** Meters of a shipment from line `from` + 1 on. */
   shipmentMeters(

@@ -100,11 +100,13 @@ export function rotationMarks(
 }
 
 function changesOf(transitions: readonly KeyTransition[]) {
-  return transitions.map(({ write: { purpose, version, state }, from }) => ({
+  return transitions.map(({ write: { place, purpose, version, state, provenAt }, from }) => ({
     purpose: purposeName(purpose),
+    setup: place.setup,
     version,
     from,
     to: state,
+    ...(provenAt !== undefined && { proven: true }),
   }));
 }
 

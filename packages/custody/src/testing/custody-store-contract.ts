@@ -57,6 +57,7 @@ export function custodyStoreContract(
       enrolment: undefined,
       marks: [],
       windows: [window],
+      history: [],
     });
     assert.equal(await store.load("5453540000009999"), undefined);
     assert.equal(await store.meterCount(), 1);
@@ -203,12 +204,33 @@ export function custodyStoreContract(
       { ...rest, counter: { ...counter, mac: undefined } },
       { kind: "put-takeover", takeover },
     ]);
+    const window = { ...placeOf(place), keyVersion: 1, highest: 40, seen: new Uint8Array(128) };
+    await store.commit([{ kind: "put-windows", windows: [window] }]);
     const rows = await store.unauthenticated(10);
-    assert.deepEqual(rows, { takeovers: [takeover], counters: [{ ...counter, mac: undefined }] });
+    const { meter } = sampleMeter(1);
+    assert.deepEqual(rows, {
+      takeovers: [takeover],
+      counters: [{ ...counter, mac: undefined }],
+      meters: [meter],
+      windows: [window],
+    });
     const mac = new Uint8Array(32).fill(9);
-    await store.commit([{ kind: "adopt", takeovers: [{ ...takeover, mac }], counters: [{ ...counter, mac }] }]);
-    assert.deepEqual(await store.unauthenticated(10), { takeovers: [], counters: [] });
-    assert.deepEqual((await store.load(place.systemTitle))?.takeovers, [{ ...takeover, mac }]);
+    const own = <T extends object>(record: T) => ({ ...record, mac });
+    await store.commit([
+      {
+        kind: "adopt",
+        takeovers: [own(takeover)],
+        counters: [own(counter)],
+        meters: [own(meter)],
+        windows: [own(window)],
+      },
+    ]);
+    assert.deepEqual(await store.unauthenticated(10), { takeovers: [], counters: [], meters: [], windows: [] });
+    const file = await store.load(place.systemTitle);
+    assert.deepEqual([file?.takeovers, file?.meter, file?.windows], [[own(takeover)], own(meter), [own(window)]]);
+    // Two batches may pass each other on their way: a window never goes back.
+    await store.commit([{ kind: "put-windows", windows: [own({ ...window, highest: 39 })] }]);
+    assert.deepEqual((await store.load(place.systemTitle))?.windows, [own(window)]);
   });
 
   contract(

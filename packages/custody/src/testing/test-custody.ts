@@ -6,6 +6,7 @@ import { fromHex, systemTitle } from "@meterkeep/dlms";
 import { SecretKey } from "@meterkeep/dlms-node";
 import type { Caller } from "../calls/caller.ts";
 import { isUnique } from "../keys/purposes.ts";
+import { withMeterMacs } from "../records/record-mac.ts";
 import { type Custody, type CustodyOptions, openCustodyIn } from "../service/open-custody.ts";
 import { memoryCustodyStore } from "../store/memory-store.ts";
 import { type KeyRecord, type MeterRecord, type PurposeNumber, SECRET } from "../store/records.ts";
@@ -181,7 +182,8 @@ export async function addToCustody(
   );
   const wanted = change.origin === "added" ? keys.filter(({ purpose }) => purpose !== 3 && purpose !== 1) : keys;
   const checkValues = await vault.checkValues(secrets.filter((_, at) => isUnique(told[at]?.purpose as number)));
-  await store.commit([{ kind: "add-meter", meter: record, keys: wanted, checkValues }]);
+  const [known] = (await withMeterMacs(vault, [record])) as [MeterRecord];
+  await store.commit([{ kind: "add-meter", meter: known, keys: wanted, checkValues }]);
 }
 
 /** What a carrier of octets saw. */

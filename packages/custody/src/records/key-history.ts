@@ -1,0 +1,56 @@
+import type { KeyState } from "@meterkeep/api/custodian";
+import { mayBecome } from "../keys/key-transition.ts";
+import { purposeName } from "../keys/purposes.ts";
+import type { KeyRecord, MeterStanding, StateEntry } from "../store/records.ts";
+
+/** One change of an entry `key-states-changed`. */
+interface Change {
+  readonly purpose: string;
+  /** Entries from before it was told have none. */
+  readonly setup?: number;
+  readonly version: number;
+  readonly to: KeyState;
+  /** Whether the meter has proven the key with it; entries from before it was told have none. */
+  readonly proven?: boolean;
+}
+
+/** What the ledger comes to for one key. */
+export interface ToldState {
+  readonly state: KeyState;
+  /** Undefined where an entry from before does not say. */
+  readonly isProven: boolean | undefined;
+}
+
+/** The standing of a meter and the states of its keys, in their order, as they follow from the ledger's entries. */
+export function statesIn(
+  keys: readonly KeyRecord[],
+  history: readonly StateEntry[],
+): { readonly standing: MeterStanding; readonly states: readonly ToldState[] } {
+  let standing: MeterStanding = "in-service";
+  let states = keys.map((key): ToldState => ({ state: firstState(key), isProven: false }));
+  for (const { kind, body } of history)
+    if (kind === "meter-departed") {
+      standing = (body as { readonly how: MeterStanding }).how;
+      states = states.map((told) => (mayBecome(told.state, "deactivated") ? { ...told, state: "deactivated" } : told));
+    } else {
+      const { changes } = body as { readonly changes: readonly Change[] };
+      for (const change of changes)
+        states = states.map((told, at) => (isOf(change, keys[at] as KeyRecord) ? after(told, change) : told));
+    }
+  return { standing, states };
+}
+
+function after(told: ToldState, { to, proven }: Change): ToldState {
+  return { state: to, isProven: told.isProven === true || proven === true ? true : (proven ?? undefined) };
+}
+
+function isOf({ purpose, setup, version }: Change, key: KeyRecord): boolean {
+  return (
+    purpose === purposeName(key.purpose) && version === key.version && (setup === undefined || setup === key.setup)
+  );
+}
+
+/** How a key begins: what came from elsewhere is on its meter, what we make is not. */
+function firstState({ origin }: KeyRecord): KeyState {
+  return origin === "generated" ? "pre-activation" : "active";
+}
