@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import type { EnrolmentPolicyOptions, EnrolOptions } from "../keys/certificates.ts";
+import type { ChildOptions } from "../keys/child.ts";
 import type { HygieneOptions, PolicyOptions, RotateOptions, StatusOptions } from "../keys/run.ts";
 import type { OperatorOptions } from "../operator/commands.ts";
 import type { Terminal } from "../terminal.ts";
@@ -42,6 +43,21 @@ export function registerKeys(program: Command, terminal: Terminal): void {
     .action(async (options: PolicyOptions) => {
       const { policy } = await import("../keys/run.ts");
       await policy(options, terminal);
+    });
+  operatorCommand(
+    keys,
+    "child",
+    "take in the default key of a device at a meter's M-Bus channel, and give it a key of its own",
+  )
+    .argument("<meter>", "the system title of the meter")
+    .requiredOption("--channel <number>", "1 to 8")
+    .requiredOption(
+      "--default-key <file>",
+      "a file with the 32 hex digits that came with the device, for your eyes alone",
+    )
+    .action(async (meter: string, options: ChildOptions) => {
+      const { child } = await import("../keys/child.ts");
+      await child(meter, options, terminal);
     });
   operatorCommand(keys, "certificates", "say which certificates meters hold, and how their enrolment stands")
     .argument("[meters...]", "system titles; all that can hold certificates unless given")

@@ -12,6 +12,7 @@ import type { MeterKeys } from "@meterkeep/dlms";
 
 /** Purposes in a key block (docs/formats/shipment.md). */
 const PURPOSES = { encryptionKey: 0, broadcastKey: 1, authenticationKey: 2 } as const;
+const CHILD_DEFAULT = 11;
 const NONCE_BYTES = 12;
 const KEY_BYTES = 32;
 
@@ -20,6 +21,26 @@ const KEY_BYTES = 32;
  * custodian can open them, and only for this meter.
  */
 export function sealMeterKeys(keys: MeterKeys, systemTitle: string, recipient: RecipientKeys): SealedMeterKeys {
+  return sealBlock(keyBlock(keys), systemTitle, recipient);
+}
+
+/** Seals the default key of the device at an M-Bus channel of a meter in the same way. */
+export function sealChildKey(
+  key: Uint8Array,
+  channel: number,
+  systemTitle: string,
+  recipient: RecipientKeys,
+): SealedMeterKeys {
+  const block = Buffer.concat([Uint8Array.of(CHILD_DEFAULT, key.length + 1, channel), key]);
+  return sealBlock(block, systemTitle, recipient);
+}
+
+/** Seals a key block, which is zeroed. */
+function sealBlock(
+  block: Buffer,
+  systemTitle: string,
+  recipient: Pick<RecipientKeys, "ecdhPublicKey" | "keyId">,
+): SealedMeterKeys {
   const theirs = createPublicKey({
     key: Buffer.from(recipient.ecdhPublicKey, "base64url"),
     format: "der",
@@ -31,7 +52,6 @@ export function sealMeterKeys(keys: MeterKeys, systemTitle: string, recipient: R
   const info = Buffer.concat([Buffer.from("meterkeep-meter-1"), createHash("sha256").update(epk).digest()]);
   const contentKey = Buffer.from(hkdfSync("sha384", secret, Buffer.alloc(0), info, KEY_BYTES));
   const nonce = randomBytes(NONCE_BYTES);
-  const block = keyBlock(keys);
   try {
     const cipher = createCipheriv("aes-256-gcm", contentKey, nonce);
     cipher.setAAD(Buffer.from(`meterkeep-meter-1:${systemTitle}`, "ascii"));

@@ -17,6 +17,7 @@ export const KEY_PURPOSES = [
   "signature",
   "key-agreement",
   "TLS",
+  "M-Bus-default",
 ] as const;
 export type KeyPurposeName = (typeof KEY_PURPOSES)[number];
 
@@ -45,6 +46,8 @@ export const keyDescription = record({
   createdAt: time,
   /** The client whose secret it is. */
   client: c.optional(c.unsigned16),
+  /** The M-Bus channel whose device it is of. */
+  channel: c.optional(c.unsigned8),
   /** When the meter proved that it holds the key. */
   provenAt: c.optional(time),
 });

@@ -32,6 +32,7 @@ import {
   holdingsRequest,
   holdingsResponse,
 } from "./backup.ts";
+import { installChildRequest, installChildResponse } from "./child.ts";
 import { departMetersRequest, departMetersResponse } from "./departure.ts";
 import {
   enrolmentReport,
@@ -255,6 +256,7 @@ export const CUSTODIAN_METHODS = {
   returnLease: method(208, returnLeaseRequest, fieldReportResponse, "operator"),
   loseHandheld: method(209, loseHandheldRequest, fieldReportResponse, "head-end", "operator"),
   fieldReport: method(210, c.struct({}), fieldReportResponse, "head-end", "operator"),
+  installChild: method(212, installChildRequest, installChildResponse, "operator"),
   exposure: method(211, exposureRequest, exposureResponse, "head-end", "operator"),
   drillCounters: method(204, drillCountersRequest, drillCountersResponse, "operator"),
 } as const;

@@ -23,6 +23,7 @@ export const TAKEOVER_STEPS = [
   "change-secret",
   "prove-secret",
   "refuse-old-secret",
+  "change-child-key",
   // Of enrolments (`ENROLMENT_STEPS`).
   "enrolment-association",
   "anchor-check",

@@ -11,9 +11,10 @@ import { FIRST_COUNTER } from "../protocol/send-counters.ts";
 import type { CheckedFiles } from "../records/checked-files.ts";
 import { publicKeysOf, type RecipientPublicKeys } from "../shipment/recipient.ts";
 import type { Committer } from "../store/committer.ts";
-import { type KeyName, type MeterFile, PURPOSE } from "../store/records.ts";
+import { CHILD, type KeyName, type MeterFile, PURPOSE } from "../store/records.ts";
 import type { Write } from "../store/store.ts";
 import { candidates } from "../takeover/candidates.ts";
+import { newestDefaults } from "../takeover/child-requests.ts";
 import { isFinal, type Journal } from "../takeover/journal.ts";
 import { openRotation } from "../takeover/plan.ts";
 import { journalOf } from "../takeover/view.ts";
@@ -166,7 +167,13 @@ function namesOn(file: MeterFile): KeyName[] {
   const secrets = (journal.secrets ?? []).flatMap(({ purpose, client, belief: [version] }) =>
     version === undefined ? [] : [{ purpose, client, version }],
   );
-  return [...setup, ...secrets.sort((one, other) => one.client - other.client)];
+  // The next owner gives its devices keys of his own, under the ones that they were made with.
+  const defaults = newestDefaults(file.keys).map(({ setup: client, version }) => ({
+    purpose: CHILD.default,
+    client,
+    version,
+  }));
+  return [...setup, ...secrets.sort((one, other) => one.client - other.client), ...defaults];
 }
 
 function recipientOf({ recipient }: Request): RecipientPublicKeys {

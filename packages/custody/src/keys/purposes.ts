@@ -14,7 +14,8 @@ export interface KeyPurpose {
     | "set"
     | "set_encryption_key"
     | "certificate"
-    | "association";
+    | "association"
+    | "nothing";
   /** What shows that the meter holds it. */
   readonly provenBy: "association" | "transfer under it" | "nothing" | "signature" | "handshake";
   /** Days until it is to be changed unless the policy says otherwise; none where it dies with its association. */
@@ -52,6 +53,14 @@ export const PURPOSES: Readonly<Record<KeyPurposeName, KeyPurpose>> = {
   signature: { words: "digital signature", ...pair("signature") },
   "key-agreement": { words: "key agreement", ...pair("handshake") },
   TLS: { words: "TLS", ...pair("handshake") },
+  "M-Bus-default": {
+    words: "default of an M-Bus child, which its others are wrapped under",
+    scope: "M-Bus channel",
+    unique: true,
+    changedBy: "nothing",
+    provenBy: "nothing",
+    cryptoPeriodDays: undefined,
+  },
 };
 
 /** The purpose that the database keeps under a number. */
@@ -64,6 +73,11 @@ export function purposeName(purpose: number): KeyPurposeName {
 /** Whether a key of this purpose is the secret of one of a meter's clients. */
 export function isSecret(purpose: number): boolean {
   return PURPOSES[purposeName(purpose)].scope === "client";
+}
+
+/** Whether a key of this purpose is of the device at one of a meter's M-Bus channels. */
+export function isOfChild(purpose: number): boolean {
+  return PURPOSES[purposeName(purpose)].scope === "M-Bus channel";
 }
 
 /** Whether no two meters may share a key of this purpose. */

@@ -100,6 +100,11 @@ export function counterObject(setup: number) {
   return { classId: 1, logicalName: `0.0.43.1.${setup}.255`, attributeId: 2 } as const;
 }
 
+/** The logical name of the M-Bus client of a channel (Blue Book, 6.2.22). */
+export function mBusClientName(channel: number): string {
+  return `0.${channel}.24.1.0.255`;
+}
+
 /** The logical name of a security setup. */
 export function securitySetupName(setup: number): string {
   return `0.0.43.0.${setup}.255`;

@@ -1,4 +1,5 @@
 import { apdu, type Data, type DlmsError, data, decode, encode, logicalNameOctets } from "@meterkeep/dlms";
+import { mBusClientName } from "./meter-facts.ts";
 
 /** An attribute to be read. */
 export interface AttributeName {
@@ -10,6 +11,7 @@ export interface AttributeName {
 const INVOKE = { invokeId: 1, confirmed: true, highPriority: true } as const;
 const ASSOCIATION = { classId: 15, secret: 7, changeHlsSecret: 2 } as const;
 const SECURITY_ACTIVATE = { classId: 64, methodId: 1 } as const;
+const M_BUS = { classId: 72, setEncryptionKey: 7, transferKey: 8 } as const;
 const KEY_TRANSFER = { classId: 64, methodId: 2 } as const;
 
 /** A GET of one attribute. */
@@ -74,6 +76,22 @@ export function changeHlsSecretRequest(associationObject: string, secret: Uint8A
   return actionRequest(ASSOCIATION.classId, associationObject, ASSOCIATION.changeHlsSecret, {
     type: "octet-string",
     value: secret,
+  });
+}
+
+/** transfer_key (class 72, method 8) of a channel: a key for its device, wrapped under the device's default key. */
+export function transferKeyRequest(channel: number, wrapped: Uint8Array): Uint8Array {
+  return actionRequest(M_BUS.classId, mBusClientName(channel), M_BUS.transferKey, {
+    type: "octet-string",
+    value: wrapped,
+  });
+}
+
+/** set_encryption_key (class 72, method 7) of a channel. */
+export function setEncryptionKeyRequest(channel: number, key: Uint8Array): Uint8Array {
+  return actionRequest(M_BUS.classId, mBusClientName(channel), M_BUS.setEncryptionKey, {
+    type: "octet-string",
+    value: key,
   });
 }
 

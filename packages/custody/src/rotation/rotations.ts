@@ -25,6 +25,7 @@ import type { CheckedFiles } from "../records/checked-files.ts";
 import { statesIn } from "../records/key-history.ts";
 import type { Committer } from "../store/committer.ts";
 import {
+  CHILD,
   isNamed,
   type KeyRecord,
   type MeterFile,
@@ -316,6 +317,9 @@ function isBelieved(file: MeterFile, { purpose, version, setup }: KeyRecord): bo
   if (!isInService(file.meter)) return false;
   const { journal } = journalOf(file, purpose > 3 ? 0 : setup);
   if (purpose > 3) {
+    if (purpose === CHILD.default) return true;
+    if (purpose === CHILD.key)
+      return journal.children?.find(({ channel }) => channel === setup)?.belief.includes(version) ?? true;
     const secret = journal.secrets?.find((one) => one.purpose === purpose && one.client === setup);
     return (
       secret === undefined || secret.belief.includes(version) || (secret.state !== "settled" && secret.old === version)

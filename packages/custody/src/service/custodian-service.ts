@@ -7,12 +7,13 @@ import type { AuthorityService } from "../authority/authority-service.ts";
 import type { Backups } from "../backup/backups.ts";
 import { CallRefusal } from "../calls/call-refusal.ts";
 import type { Caller } from "../calls/caller.ts";
+import { installChild } from "../child/install-child.ts";
 import type { Departures } from "../departure/departures.ts";
 import type { EnrolmentContacts } from "../enrolment/contacts.ts";
 import { enrolmentService } from "../enrolment/enrolment-service.ts";
 import type { Enrolments } from "../enrolment/enrolments.ts";
 import type { HeadEnds } from "../head-ends/head-ends.ts";
-import { isSecret, purposeName } from "../keys/purposes.ts";
+import { isOfChild, isSecret, purposeName } from "../keys/purposes.ts";
 import type { Leases } from "../lease/leases.ts";
 import type { LedgerService } from "../ledger/ledger-service.ts";
 import type { Pki } from "../pki/open-pki.ts";
@@ -169,6 +170,8 @@ export function custodianService(parts: CustodianParts): CustodianService {
     enrolHandheld: (request, caller) => parts.leases.enrol(request, caller),
     giveLease: (request, caller) => parts.leases.give(request, caller),
     returnLease: (request, caller) => parts.leases.return(request, caller),
+    installChild: (request, caller) =>
+      installChild({ ...importing, files, rotations, recipient: importing.trust.recipient }, request, caller),
     loseHandheld: (request, caller) => parts.leases.lose(request, caller),
     fieldReport: () => parts.leases.report(),
     exposure: parts.exposure,
@@ -256,7 +259,7 @@ function importedMeter(meter: MeterRecord, trusted: readonly TrustedManufacturer
 
 function keyDescription({ purpose, setup, version, state, origin, createdAt, provenAt }: KeyRecord) {
   const proven = provenAt === undefined ? {} : { provenAt };
-  const client = isSecret(purpose) ? { client: setup } : {};
+  const client = isSecret(purpose) ? { client: setup } : isOfChild(purpose) ? { channel: setup } : {};
   return { purpose: purposeName(purpose), version, state, origin, createdAt, ...client, ...proven };
 }
 

@@ -3,7 +3,7 @@ import { SecretKey } from "@meterkeep/dlms-node";
 /** A key of a block: its purpose, the client whose secret it is, and the key. */
 export interface BlockKey {
   readonly purpose: number;
-  /** The client's service access point; absent for keys of the security setup. */
+  /** The client's service access point, or the device's channel; absent for keys of the security setup. */
   readonly client?: number | undefined;
   readonly key: SecretKey;
 }
@@ -23,11 +23,16 @@ const COUNTER_BYTES = 4;
 const LAST_OF_SETUP = 3;
 /** LLS passwords and HLS secrets, one a client. */
 const SECRETS: readonly number[] = [5, 6];
+/** Default keys of devices at M-Bus channels, one a channel: AES-128 (EN 13757-7). */
+const CHILD_DEFAULT = 11;
+const CHILD_KEY_BYTES = 16;
+const MOST_CHANNELS = 8;
 const MOST_SECRET_BYTES = 64;
 
 /**
  * Reads `purpose(1) length(1) octets` one after the other and zeroes the block: keys of the security setup first, then the
- * secrets of clients, whose octets begin with the client, then the counter of a meter that was in service before.
+ * secrets of clients, whose octets begin with the client, then the default keys of M-Bus devices, whose octets begin with the channel,
+ * then the counter of a meter that was in service before.
  *
  * Gives what is wrong instead where purposes do not rise, a length is not the suite's, or octets are missing or left.
  */
@@ -66,6 +71,12 @@ function objection(
   }
   if (last?.purpose === COUNTER_ENTRY) return `purpose ${purpose} after the counter`;
   if (purpose === COUNTER_ENTRY) return length === COUNTER_BYTES ? undefined : `a counter of ${length} octets`;
+  if (purpose === CHILD_DEFAULT) {
+    const before = last?.purpose === CHILD_DEFAULT ? (last.client ?? 0) : 0;
+    if (length !== CHILD_KEY_BYTES + 1) return `the default key of a device has ${length - 1} octets`;
+    return client <= before || client > MOST_CHANNELS ? `channel ${client} after channel ${before}` : undefined;
+  }
+  if (last?.purpose === CHILD_DEFAULT) return `purpose ${purpose} after the key of a device`;
   if (!SECRETS.includes(purpose)) return `purpose ${purpose} is not known in a key block`;
   if (length < 2 || length > MOST_SECRET_BYTES + 1) return `the secret of a client has ${length - 1} octets`;
   // One secret a client, in the order of clients: a block is written in one way.

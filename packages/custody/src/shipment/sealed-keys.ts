@@ -1,4 +1,6 @@
+import type { SecretKey } from "@meterkeep/dlms-node";
 import { exactly, matching, object, Wrong } from "@meterkeep/guard";
+import { CHILD } from "../store/records.ts";
 import { base64url } from "./canonical-json.ts";
 import { type BlockKey, readKeyBlock } from "./key-block.ts";
 import { type Recipient, unsealBlock } from "./recipient.ts";
@@ -14,6 +16,7 @@ const SEALED = object({
 
 const GUEK = 0;
 const KEY_BYTES: readonly number[] = [16, 32];
+const CHILD_KEY_BYTES = 16;
 
 /**
  * Opens the sealed keys of a single meter (docs/formats/shipment.md). Keys have 16 octets, or 32 for suite 2; all of
@@ -27,13 +30,47 @@ export function openSealedKeys(
   systemTitle: string,
   recipient: Recipient,
 ): { readonly keys: readonly BlockKey[]; readonly securitySuite: 0 | 2 } {
-  const refuse = (code: ConstructorParameters<typeof ShipmentRefusal>[0], why: string) =>
-    new ShipmentRefusal(code, 0, `the sealed keys of ${systemTitle}: ${why}`, { systemTitle });
+  const block = openSealedBlock(json, systemTitle, recipient);
+  const keyBytes = block.lend((bytes) => bytes[1] ?? 0);
+  if (!KEY_BYTES.includes(keyBytes)) {
+    block[Symbol.dispose]();
+    throw refusal(
+      "meter-keys-incomplete",
+      systemTitle,
+      `a key of ${keyBytes} octets; 16, or 32 for suite 2, are known`,
+    );
+  }
+  const keys = readKeyBlock(block, keyBytes);
+  if (typeof keys === "string") throw refusal("meter-keys-incomplete", systemTitle, keys);
+  if (keys[0]?.purpose !== GUEK) {
+    for (const { key } of keys) key[Symbol.dispose]();
+    throw refusal("meter-keys-incomplete", systemTitle, "the global unicast encryption key (GUEK) is missing");
+  }
+  return { keys, securitySuite: keyBytes === 32 ? 2 : 0 };
+}
+
+/** Opens the sealed default key of a device at one of a meter's M-Bus channels: a block with that key alone. @throws ShipmentRefusal */
+export function openSealedChild(
+  json: string,
+  systemTitle: string,
+  recipient: Recipient,
+): BlockKey & { client: number } {
+  const keys = readKeyBlock(openSealedBlock(json, systemTitle, recipient), CHILD_KEY_BYTES);
+  const [child, ...others] = typeof keys === "string" ? [] : keys;
+  if (child?.purpose === CHILD.default && child.client !== undefined && others.length === 0)
+    return { ...child, client: child.client };
+  for (const { key } of typeof keys === "string" ? [] : keys) key[Symbol.dispose]();
+  const why = typeof keys === "string" ? keys : "it is not the default key of one device";
+  throw refusal("meter-keys-incomplete", systemTitle, why);
+}
+
+function openSealedBlock(json: string, systemTitle: string, recipient: Recipient): SecretKey {
   const value = SEALED(parsed(json));
-  if (value instanceof Wrong) throw refuse("shipment-malformed", value.why);
+  if (value instanceof Wrong) throw refusal("shipment-malformed", systemTitle, value.why);
   if (value.recipient !== recipient.publicKeys.keyId)
-    throw refuse(
+    throw refusal(
       "shipment-recipient-wrong",
+      systemTitle,
       `sealed to ${value.recipient}; this custodian is ${recipient.publicKeys.keyId}`,
     );
   using contentKey = recipient.meterContentKey(value.epk);
@@ -42,19 +79,13 @@ export function openSealedKeys(
     value.nonce.length === 12 && contentKey !== undefined
       ? unsealBlock(contentKey, value.nonce, data, value.sealed)
       : undefined;
-  if (block === undefined) throw refuse("meter-keys-not-authentic", "they do not unseal for this meter and custodian");
-  const keyBytes = block.lend((bytes) => bytes[1] ?? 0);
-  if (!KEY_BYTES.includes(keyBytes)) {
-    block[Symbol.dispose]();
-    throw refuse("meter-keys-incomplete", `a key of ${keyBytes} octets; 16, or 32 for suite 2, are known`);
-  }
-  const keys = readKeyBlock(block, keyBytes);
-  if (typeof keys === "string") throw refuse("meter-keys-incomplete", keys);
-  if (keys[0]?.purpose !== GUEK) {
-    for (const { key } of keys) key[Symbol.dispose]();
-    throw refuse("meter-keys-incomplete", "the global unicast encryption key (GUEK) is missing");
-  }
-  return { keys, securitySuite: keyBytes === 32 ? 2 : 0 };
+  if (block === undefined)
+    throw refusal("meter-keys-not-authentic", systemTitle, "they do not unseal for this meter and custodian");
+  return block;
+}
+
+function refusal(code: ConstructorParameters<typeof ShipmentRefusal>[0], systemTitle: string, why: string) {
+  return new ShipmentRefusal(code, 0, `the sealed keys of ${systemTitle}: ${why}`, { systemTitle });
 }
 
 function parsed(json: string): unknown {

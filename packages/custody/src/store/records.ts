@@ -19,17 +19,20 @@ export const PURPOSE = { GUEK: 0, GBEK: 1, GAK: 2, KEK: 3 } as const;
 export type Purpose = (typeof PURPOSE)[keyof typeof PURPOSE];
 
 /** The number of any purpose in the registry (keys/purposes.ts): those that key_transfer changes come first. */
-export type PurposeNumber = Purpose | 4 | 5 | 6 | 7 | 8 | 9 | 10;
+export type PurposeNumber = Purpose | 4 | 5 | 6 | 7 | 8 | 9 | 10 | 11;
 
 /** Purposes of the secrets of clients: passwords of low level security, and what other mechanisms compute with. */
 export const SECRET = { LLS: 5, HLS: 6 } as const;
 export type SecretPurpose = (typeof SECRET)[keyof typeof SECRET];
 
-/** A key by purpose and version; the secret of a client by its client as well. */
+/** Purposes of the device at an M-Bus channel: the key that it and its meter share, and the one it was made with. */
+export const CHILD = { key: 7, default: 11 } as const;
+
+/** A key by purpose and version; the secret of a client by its client as well, the key of a child by its channel. */
 export interface KeyName {
   readonly purpose: PurposeNumber;
   readonly version: number;
-  /** The client's service access point; absent for keys of the security setup. */
+  /** The client's service access point, or the child's channel; absent for keys of the security setup. */
   readonly client?: number | undefined;
 }
 

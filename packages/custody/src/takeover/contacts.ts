@@ -13,6 +13,7 @@ import { unsealKeys, workingKeys } from "../protocol/meter-keys.ts";
 import { type AttributeName, getRequest } from "../protocol/requests.ts";
 import { isNamed, type MeterFile, PURPOSE, SECRET, type SetupPlace, type TakeoverRecord } from "../store/records.ts";
 import type { Pace } from "./candidates.ts";
+import { newestDefaults } from "./child-requests.ts";
 import {
   commitStep,
   contactEntry,
@@ -291,7 +292,8 @@ export class Contacts {
       client,
       known: keys.some((key) => isNamed(key, { purpose, client, version: 1 })),
     }));
-    return step(journal, event, { arrays, policy, secrets, pace: this.#dependencies.pace });
+    const children = newestDefaults(keys).map(({ setup }) => setup);
+    return step(journal, event, { arrays, policy, secrets, children, pace: this.#dependencies.pace });
   }
 
   /** Makes keys, durable and in escrow: only then does the machine hear that they may be sent. */

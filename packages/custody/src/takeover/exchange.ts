@@ -12,6 +12,7 @@ import {
   setPasswordRequest,
 } from "../protocol/requests.ts";
 import type { Vault } from "../vault/vault.ts";
+import { handedChildKey, setChildKey } from "./child-requests.ts";
 import type { SecretName, TakeoverEffect } from "./journal.ts";
 import type { LiveContact } from "./live-contact.ts";
 import type { PreparedTransfer } from "./prepared-transfer.ts";
@@ -25,6 +26,8 @@ const EXCHANGES = [
   "read-identity",
   "transfer",
   "change-secret",
+  "transfer-child-key",
+  "set-child-key",
   "read-policy",
   "raise-policy",
   "release",
@@ -82,6 +85,12 @@ export async function beginExchange(
     case "change-secret":
       live.awaited = { kind: "answer" };
       return live.seal(await secretRequest(vault, live, exchange.key), counter);
+    case "transfer-child-key":
+      live.awaited = { kind: "answer" };
+      return live.seal(await handedChildKey(vault, live, exchange.key), counter);
+    case "set-child-key":
+      live.awaited = { kind: "answer" };
+      return live.seal(await setChildKey(vault, live, exchange.key), counter);
     case "read-policy":
       live.awaited = { kind: "policy" };
       return live.seal(getRequest(policyObject(securitySetupName(live.place.setup))), counter);

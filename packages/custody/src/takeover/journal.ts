@@ -7,6 +7,7 @@ import type {
   TakeoverVerdict,
 } from "@meterkeep/api/custodian";
 import { type KeyName, PURPOSE, type Purpose } from "../store/records.ts";
+import { type ChildChange, childWantedAnew } from "./child-change.ts";
 import type { PolicyChange } from "./policy-change.ts";
 import type { SecretChange } from "./secret-change.ts";
 
@@ -36,6 +37,8 @@ export type ContactStage =
   | "changing-secret"
   | "proving-secret"
   | "refusing-secret"
+  | "handing-child"
+  | "setting-child"
   | "releasing";
 
 /** A contact under way: lost with the line, or with the process. */
@@ -52,7 +55,7 @@ export interface Contact {
   readonly masterSentHere: boolean;
   /** Which candidate for the master is being tried. */
   readonly masterTry: number;
-  /** Whose secret it is about. */
+  /** Whose secret it is about, or which channel. */
   readonly client?: number | undefined;
 }
 
@@ -73,6 +76,7 @@ export type TransferStage = Extract<
   | "proving-master"
   | "refusing-master"
   | "changing-secret"
+  | "handing-child"
 >;
 
 /** Keys that are durable and in escrow, or about to be, and that nobody has sent. */
@@ -80,7 +84,7 @@ export interface PreparedKeys {
   readonly stage: TransferStage;
   readonly step: TakeoverStep;
   readonly keys: readonly KeyName[];
-  /** The version of the master to wrap them under; absent for the secret of a client, which goes under the working keys. */
+  /** The version of the master to wrap them under; absent for the secret of a client and the key of a child, which go under the working keys. */
   readonly under?: number | undefined;
 }
 
@@ -132,6 +136,8 @@ export interface Journal {
   };
   /** The secrets of clients, once they have been looked at: in takeovers, and where a rotation changes them. */
   readonly secrets?: readonly SecretChange[] | undefined;
+  /** The keys of devices at its M-Bus channels, once they have been looked at. */
+  readonly children?: readonly ChildChange[] | undefined;
   /** The raising of the security policy; absent before it has been looked at. */
   readonly policy?: PolicyChange | undefined;
   /** Who carried the refusal that proved the old keys dead: whoever carries octets can forge one. */
@@ -182,7 +188,7 @@ export type TakeoverEvent = { readonly at: number } & (
   | { readonly kind: "lost"; readonly reason: LostReason }
 );
 
-/** The secret of a client, by version. */
+/** The secret of a client, or the key of a child, by version. */
 export type SecretName = KeyName & { readonly client: number };
 
 /** What is to be done; the journal beside it must be durable first. */
@@ -206,6 +212,10 @@ export type TakeoverEffect =
   | { readonly kind: "associate-secret"; readonly step: TakeoverStep; readonly key: SecretName }
   /** Give a client a secret that was prepared. */
   | { readonly kind: "change-secret"; readonly step: TakeoverStep; readonly key: SecretName }
+  /** Have the meter hand its device a key that was prepared, wrapped under the device's default key. */
+  | { readonly kind: "transfer-child-key"; readonly step: TakeoverStep; readonly key: SecretName }
+  /** Give the meter itself that same key. */
+  | { readonly kind: "set-child-key"; readonly step: TakeoverStep; readonly key: SecretName }
   | { readonly kind: "read-policy"; readonly step: TakeoverStep }
   | { readonly kind: "raise-policy"; readonly step: TakeoverStep; readonly to: number }
   /** The meter uses this key from now on, by its proof or by its word alone; the one before is kept, deactivated. */
@@ -275,6 +285,7 @@ export function rotationJournal(
     hints: before.hints,
     // They travelled under the unicast key: who has that one and recorded the line has them.
     secrets: changes(PURPOSE.GUEK) ? before.secrets?.map(wantedAnew) : before.secrets,
+    children: changes(PURPOSE.GUEK) ? before.children?.map(childWantedAnew) : before.children,
     policy: before.policy,
   };
 }

@@ -1,6 +1,7 @@
 import type { TakeoverStep } from "@meterkeep/api/custodian";
 import { PURPOSE } from "../store/records.ts";
 import { type Candidate, candidates, nextCandidate, type Pace, retryAfter } from "./candidates.ts";
+import { withChildren } from "./child-keys.ts";
 import {
   afterRefusal,
   nextSecretContact,
@@ -30,12 +31,13 @@ import { concluded, judgePolicy, judgeTransfer, proceed, sendPrepared } from "./
  * (GUEK, GAK, GBEK) are prepared, transferred and proven by a fresh association; the new master alone, proven by a
  * transfer wrapped under it; the old master's death by refusal of one wrapped under it; then, under the new keys, the
  * security policy is raised and the secrets of clients are replaced; the old keys' death by refusal of an association; each
- * client's secret by an association with the new one and the refusal of one with the old. Whatever gets lost on the way leaves `belief` wider, and the next contact tries what it holds, spaced.
+ * client's secret by an association with the new one and the refusal of one with the old. Keys of M-Bus children go to device and meter
+ * one after the other, and nothing proves them. Whatever gets lost on the way leaves `belief` wider, and the next contact tries what it holds, spaced.
  */
 export function step(journal: Journal, event: TakeoverEvent, rules: TakeoverRules): Stepped {
   switch (event.kind) {
     case "contact-asked":
-      return contactAsked(withSecrets(dropContact(journal, event.at, rules), rules), event, rules);
+      return contactAsked(withChildren(withSecrets(dropContact(journal, event.at, rules), rules), rules), event, rules);
     case "associated":
       return associated(journal, event.at, rules);
     case "association-refused":

@@ -1,4 +1,5 @@
 import { type KeyName, PURPOSE, type Purpose } from "../store/records.ts";
+import { changeNextChild, childAnswered, childrenSettled, handChild } from "./child-keys.ts";
 import { changeNextSecret, secretAnswered, secretsSettled, sendSecret } from "./client-secrets.ts";
 import {
   changes,
@@ -55,7 +56,11 @@ export function proceed(journal: Journal, at: number, rules: TakeoverRules, done
   const spared = journal.withoutBroadcast
     ? activated(journal, PURPOSE.GAK, belief[PURPOSE.GAK][0] as number, belief[PURPOSE.GAK].length === 1)
     : [];
-  const more = readPolicy(journal, rules, [...done, ...spared]) ?? changeNextSecret(journal, [...done, ...spared]);
+  const shownSoFar = [...done, ...spared];
+  const more =
+    readPolicy(journal, rules, shownSoFar) ??
+    changeNextSecret(journal, shownSoFar) ??
+    changeNextChild(journal, shownSoFar);
   if (more !== undefined) return more;
   if (!proven.oldDead) return release(journal, ...done, ...spared);
   const [over, ...end] = concluded(journal, at, rules);
@@ -65,7 +70,12 @@ export function proceed(journal: Journal, at: number, rules: TakeoverRules, done
 /** Whether nothing is left to be proven, or to be given up. */
 export function isComplete(journal: Journal, rules: TakeoverRules): boolean {
   const { working, master, oldMasterDead, oldDead } = journal.proven;
-  return working && master && oldMasterDead && oldDead && policySettled(journal, rules) && secretsSettled(journal);
+  return working && master && oldMasterDead && oldDead && hasNothingBeside(journal, rules);
+}
+
+/** Whether policy, secrets and children want nothing more. */
+function hasNothingBeside(journal: Journal, rules: TakeoverRules): boolean {
+  return policySettled(journal, rules) && secretsSettled(journal) && childrenSettled(journal);
 }
 
 /** Ends what is complete. */
@@ -151,6 +161,7 @@ export function sendPrepared(journal: Journal): Stepped {
   const { prepared: waiting } = journal;
   if (waiting === undefined) throw new Error("keys were prepared that nobody asked for");
   const { stage, step, keys, under } = waiting;
+  if (stage === "handing-child") return handChild(journal, waiting);
   if (under === undefined) return sendSecret(journal, waiting);
   let { belief } = journal;
   for (const { purpose, version } of keys as readonly TransferName[])
@@ -190,6 +201,12 @@ export function judgeTransfer(journal: Journal, answer: Answer, rules: TakeoverR
   const { stage, step } = contactOf(journal);
   const { at, accepted, detail } = answer;
   if (stage === "changing-secret") return proceed(secretAnswered(journal, answer), at, rules);
+  if (stage === "handing-child" || stage === "setting-child") {
+    const [said, ...effects] = childAnswered(journal, answer);
+    return said.contact?.stage === "setting-child" && stage === "handing-child"
+      ? [said, ...effects]
+      : proceed(said, at, rules, effects);
+  }
   if (stage === "raising-policy") return proceed(policyAnswered(journal, answer), at, rules);
   const written = noted(journal, step, at, accepted === (stage !== "refusing-master") ? "passed" : "refused", detail);
   switch (stage) {

@@ -5,11 +5,14 @@ import { securitySetupName } from "../protocol/meter-facts.ts";
 import { unsealKeys } from "../protocol/meter-keys.ts";
 import { keyTransferRequest } from "../protocol/requests.ts";
 import { keyBytesOfSuite } from "../shipment/key-block.ts";
-import { type KeyName, type KeyRecord, PURPOSE } from "../store/records.ts";
+import { CHILD, type KeyName, type KeyRecord, PURPOSE } from "../store/records.ts";
 import type { Vault } from "../vault/vault.ts";
 import type { LiveContact } from "./live-contact.ts";
 import type { PreparedTransfer } from "./prepared-transfer.ts";
 import { freshSecret, secretClientOf } from "./secret-client.ts";
+
+/** M-Bus devices have AES-128 whatever the suite of their meter (EN 13757-7). */
+const CHILD_KEY_BYTES = 16;
 
 /** Generates the keys of a transfer. No key value is ever transferred twice: each has its own octets. */
 export async function prepareTransfer(
@@ -19,8 +22,8 @@ export async function prepareTransfer(
   at: number,
 ): Promise<PreparedTransfer> {
   const keys = names.map((name) =>
-    name.client === undefined
-      ? SecretKey.random(keyBytesOfSuite(meter.securitySuite))
+    name.client === undefined || name.purpose === CHILD.key
+      ? SecretKey.random(name.purpose === CHILD.key ? CHILD_KEY_BYTES : keyBytesOfSuite(meter.securitySuite))
       : freshSecret(secretClientOf(meter, { ...name, client: name.client })),
   );
   try {

@@ -89,7 +89,7 @@ export function takeoverOutcome(meter: MeterRecord, journal: Journal): TakeoverO
 const MOST_SENTENCE = 1000;
 
 /** What a change could not prove beyond its keys, as sentences. A broadcast key never is. */
-export function unprovenOf({ verdict, secrets, policy }: Journal): string[] {
+export function unprovenOf({ verdict, secrets, children, policy }: Journal): string[] {
   if (verdict !== "proven") return [];
   const open = [
     ...(policy?.unproven === undefined ? [] : [`its security policy: ${policy.unproven}`]),
@@ -97,6 +97,9 @@ export function unprovenOf({ verdict, secrets, policy }: Journal): string[] {
       unproven === undefined
         ? []
         : [`the ${purpose === SECRET.LLS ? "password" : "secret"} of client ${client}: ${unproven}`],
+    ),
+    ...(children ?? []).flatMap(({ channel, unproven }) =>
+      unproven === undefined ? [] : [`the key of the M-Bus device at channel ${channel}: ${unproven}`],
     ),
   ];
   return open.length === 0 ? [] : [`Unproven is ${open.join("; ")}.`];

@@ -11,6 +11,9 @@ import {
 import { step } from "../takeover/machine.ts";
 import type { TakeoverRules } from "../takeover/moves.ts";
 
+/** The M-Bus channel of a meter that has a device. */
+const CHANNEL = 1;
+
 /** How a meter behaves that is not honest, or not able. */
 export type Character =
   | "honest"
@@ -27,6 +30,7 @@ export type Character =
   | "keeps-secrets"
   | "keeps-old-secrets"
   | "refuses-secrets"
+  | "refuses-child-keys"
   | "keeps-policy";
 
 /** Clients of a meter that has some. */
@@ -70,6 +74,8 @@ class PretendMeter {
   readonly #old: Readonly<Record<Purpose, number>>;
   /** Version of each client's secret. */
   readonly secrets = new Map<number, number>(SECRETS.map(({ client }) => [client, 1]));
+  /** Versions of the key of the device at its channel: what the device has, and what the meter uses; 0 the one it was made with. */
+  readonly child = { device: 0, meter: 0 };
   policy = 0;
   #late: (readonly { purpose: Purpose; version: number }[])[] = [];
 
@@ -93,6 +99,13 @@ class PretendMeter {
   changeSecret({ client = 0, version }: KeyName, applied: boolean): boolean {
     if (this.character === "refuses-secrets") return false;
     if (applied && this.character !== "keeps-secrets") this.secrets.set(client, version);
+    return true;
+  }
+
+  /** Whether it says that a device, or itself, has taken the key of a child. */
+  giveChildKey(side: "device" | "meter", { version }: KeyName, applied: boolean): boolean {
+    if (this.character === "refuses-child-keys") return false;
+    if (applied) this.child[side] = version;
     return true;
   }
 
@@ -149,6 +162,8 @@ export interface RunOptions {
   readonly rotating?: readonly Purpose[];
   /** Whether the meter has clients with secrets, and a policy to be raised; and whether the factory told them. */
   readonly secrets?: "known" | "untold";
+  /** Whether a device with a default key that we hold is at its channel. */
+  readonly child?: boolean;
 }
 
 const EXCHANGES: readonly string[] = [
@@ -158,6 +173,8 @@ const EXCHANGES: readonly string[] = [
   "read-identity",
   "transfer",
   "change-secret",
+  "transfer-child-key",
+  "set-child-key",
   "read-policy",
   "raise-policy",
   "release",
@@ -196,6 +213,7 @@ export function run(character: Character, faults: readonly Fault[], options: Run
     arrays: options.arrays ?? true,
     secrets: secrets.map((secret) => ({ ...secret, known: options.secrets === "known" })),
     policy: options.secrets === undefined ? undefined : POLICY,
+    children: options.child === true ? [CHANNEL] : [],
   };
   const carrier = options.carrier ?? "head-end";
   const { rotating } = options;
@@ -208,6 +226,8 @@ export function run(character: Character, faults: readonly Fault[], options: Run
   const secretsHeld = new Set(SECRETS.map(({ client }) => `${client}/1`));
   const secretsEscrowed = new Set<string>();
   const secretsSent = new Set<string>();
+  /** Versions of the child's key that its device was handed: none twice. */
+  const childSent = new Set<number>();
   const schedule = [...faults];
   const preparing = [...(options.preparing ?? [])];
   const tried = new Map<string, number>();
@@ -232,6 +252,13 @@ export function run(character: Character, faults: readonly Fault[], options: Run
     for (const [client, version] of meter.secrets)
       if (!secretsHeld.has(`${client}/${version}`))
         throw new Error(`the secret of client ${client}, version ${version}, is on the meter and forgotten`);
+    const { device, meter: used } = meter.child;
+    for (const version of [device, used])
+      if (version > 0 && !secretsHeld.has(`${CHANNEL}/${version}`))
+        throw new Error(`the key of the child, version ${version}, is in use and forgotten`);
+    const believed = durable.children?.[0]?.belief ?? [];
+    if ([device, used].some((version) => version > 0 && !believed.includes(version)))
+      throw new Error(`the key of the child is ${device} and ${used}, and ${believed} are believed`);
   };
   const commit = (journal: Journal, effects: readonly TakeoverEffect[]): void => {
     durable = JSON.parse(JSON.stringify(journal)) as Journal;
@@ -309,6 +336,17 @@ export function run(character: Character, faults: readonly Fault[], options: Run
         secretsSent.add(name);
         const half = fault === "half-applied" || fault === "meter-crash-after-ack";
         const accepted = meter.changeSecret(effect.key, !half);
+        return { kind: "transfer-answered", at, accepted, detail: accepted ? "success" : "refused" };
+      }
+      case "transfer-child-key":
+      case "set-child-key": {
+        const { version } = effect.key;
+        if (!secretsEscrowed.has(`${CHANNEL}/${version}`)) throw new Error(`child key ${version} is not in escrow`);
+        const side = effect.kind === "transfer-child-key" ? "device" : "meter";
+        if (side === "device" && childSent.has(version)) throw new Error(`child key ${version} was handed over before`);
+        childSent.add(version);
+        const half = fault === "half-applied" || fault === "meter-crash-after-ack";
+        const accepted = meter.giveChildKey(side, effect.key, !half);
         return { kind: "transfer-answered", at, accepted, detail: accepted ? "success" : "refused" };
       }
       case "read-policy":

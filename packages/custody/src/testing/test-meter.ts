@@ -15,11 +15,13 @@ import {
   type KeyPurpose,
   type KeySet,
   type KeyWrap,
+  MBusChannel,
   mount,
   onlyReading,
   type SecurityPolicy,
   type SecuritySetupPort,
   type ServedClass,
+  serveMBusClient,
   serveSecuritySetup,
   serveSecuritySetupV0,
   systemTitle,
@@ -27,6 +29,7 @@ import {
 import { nodeCiphers, nodeKeyWrap, nodeRandom } from "@meterkeep/dlms-node";
 import type { Purpose } from "../store/records.ts";
 import type { TestCertificates } from "./test-certificates.ts";
+import { NO_CHILD, type TestChild } from "./test-child.ts";
 
 /** Ways in which a meter is not honest. */
 export type TestCharacter =
@@ -56,11 +59,14 @@ export interface TestMeterOptions {
   readonly policy?: number;
   /** Version of its security setup; 1 unless given. */
   readonly setupVersion?: 0 | 1;
+  /** The device at M-Bus channel 1, by the key that it was made with. */
+  readonly child?: TestChild;
   /** Key pairs and certificates: it is of suite 1 then, and has a client that signs (3). */
   readonly certificates?: TestCertificates;
 }
 
 const FULL_POLICY = 0x6c;
+const CHANNEL_SETTINGS = { portReference: "0.0.24.6.0.255", captureDefinition: [], capturePeriod: 0 };
 
 const PURPOSES: readonly KeyPurpose[] = [
   "globalUnicastEncryptionKey",
@@ -87,6 +93,7 @@ export class TestMeter {
   secrets: Readonly<Record<string, Uint8Array>>;
   policyBits: number;
   readonly certificates: TestCertificates | undefined;
+  readonly channel: MBusChannel;
   readonly #model: DeviceModel<TestMeter>;
   readonly #setupVersion: 0 | 1;
   /** What it sends as its challenge: under its present keys, and under the factory's where it answers to both. */
@@ -107,7 +114,10 @@ export class TestMeter {
     policy = FULL_POLICY,
     setupVersion = 1,
     certificates,
+    child,
   }: TestMeterOptions) {
+    this.channel = new MBusChannel(child ?? NO_CHILD, CHANNEL_SETTINGS);
+    if (child !== undefined) this.channel.install(1);
     this.certificates = certificates;
     this.#model = MODELS[setupVersion];
     this.#setupVersion = setupVersion;
@@ -349,6 +359,10 @@ const modelWith = (setup: ServedClass<TestMeter>): DeviceModel<TestMeter> =>
         }),
       ),
       mount("0.0.43.0.0.255", setup),
+      mount(
+        "0.1.24.1.0.255",
+        serveMBusClient<TestMeter>(1, (meter) => meter.channel),
+      ),
       mount("0.0.40.0.2.255", ofClient("optical")),
       mount("0.0.40.0.3.255", ofClient("setting")),
       mount(
