@@ -18,14 +18,14 @@ import { signInHandlers } from "../handlers/sign-in.ts";
 import { slaHandlers } from "../handlers/sla.ts";
 import { statusHandlers } from "../handlers/status.ts";
 import { tokenHandlers } from "../handlers/tokens.ts";
-import { servePublications } from "../pki/publications.ts";
+import { type AtOnce, servePublications } from "../pki/publications.ts";
 import { serveConsole } from "./console.ts";
 import { describeApi } from "./docs.ts";
 import { requireLogin } from "./login.ts";
 import { type Metrics, serveMetrics } from "./metrics.ts";
 import { mountRoutes } from "./mount.ts";
 import { ProblemError, problemOf } from "./problem-error.ts";
-import { SECURITY_HEADERS, secure } from "./security.ts";
+import { namesOf, SECURITY_HEADERS, secure } from "./security.ts";
 
 const MAX_BODY_BYTES = 64 * 1024;
 
@@ -37,8 +37,13 @@ export interface AppOptions {
   readonly consoleDirectory: string;
 }
 
+/** The app, and what it answers before its framework has looked. */
+export interface App extends FastifyInstance {
+  readonly atOnce: AtOnce;
+}
+
 /** The HTTP side of a head-end: every route, the console and the documentation, behind one door. */
-export async function createApp(context: Context, options: AppOptions): Promise<FastifyInstance> {
+export async function createApp(context: Context, options: AppOptions): Promise<App> {
   const app = fastify({
     loggerInstance: options.logger,
     logController: new LogController({ disableRequestLogging: true }),
@@ -85,9 +90,9 @@ export async function createApp(context: Context, options: AppOptions): Promise<
     statusHandlers(context).health({} as never),
   );
   serveMetrics(app, options.metrics);
-  servePublications(app, context);
+  const atOnce = servePublications(app, context, namesOf(options.hostNames));
   await serveConsole(app, options.consoleDirectory);
-  return app;
+  return Object.assign(app, { atOnce });
 }
 
 function refuse(reply: FastifyReply, problem: Problem): FastifyReply {

@@ -1,6 +1,6 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import type { FastifyInstance } from "fastify";
+import type { App } from "./app.ts";
 
 const HEADERS_TIMEOUT_MILLISECONDS = 10_000;
 const REQUEST_TIMEOUT_MILLISECONDS = 30_000;
@@ -13,7 +13,7 @@ export interface HttpListener extends AsyncDisposable {
 }
 
 /** Serves the app on every address. The first one must work; others (an IPv6 loopback that is absent) may fail. */
-export async function listenHttp(app: FastifyInstance, hosts: readonly string[], port: number): Promise<HttpListener> {
+export async function listenHttp(app: App, hosts: readonly string[], port: number): Promise<HttpListener> {
   await app.ready();
   const servers: Server[] = [];
   let bound = port;
@@ -34,10 +34,10 @@ export async function listenHttp(app: FastifyInstance, hosts: readonly string[],
   };
 }
 
-function listen(app: FastifyInstance, host: string, port: number): Promise<Server> {
-  const server = createServer({ maxHeaderSize: MAX_HEADER_BYTES }, (request, response) =>
-    app.routing(request, response),
-  );
+function listen(app: App, host: string, port: number): Promise<Server> {
+  const server = createServer({ maxHeaderSize: MAX_HEADER_BYTES }, (request, response) => {
+    if (!app.atOnce(request, response)) app.routing(request, response);
+  });
   server.headersTimeout = HEADERS_TIMEOUT_MILLISECONDS;
   server.requestTimeout = REQUEST_TIMEOUT_MILLISECONDS;
   server.maxConnections = MAX_CONNECTIONS;

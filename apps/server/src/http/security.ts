@@ -23,16 +23,22 @@ const SAFE_METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
  * another site's page makes with our cookie, and puts the security headers on every answer.
  */
 export function secure(app: FastifyInstance, hostNames: readonly string[]): void {
-  const names: ReadonlySet<string> = new Set([...LOCAL_NAMES, ...hostNames]);
+  const isOurs = namesOf(hostNames);
   app.addHook("onRequest", async (request, reply) => {
     reply.headers(SECURITY_HEADERS);
     if (request.url.startsWith("/api/")) reply.header("cache-control", "no-store");
     if (isLocalSocket(request)) return;
     const host = request.headers.host;
-    if (host === undefined || !names.has(host.replace(/:\d+$/, "").toLowerCase()))
+    if (host === undefined || !isOurs(host))
       throw new ProblemError("host-refused", `open http://localhost:PORT instead of ${host ?? "no name at all"}`);
     if (!SAFE_METHODS.has(request.method)) refuseForeignOrigin(request, host);
   });
+}
+
+/** Whether the server answers to a name: those of this machine, and what is configured. */
+export function namesOf(hostNames: readonly string[]): (host: string | undefined) => boolean {
+  const names: ReadonlySet<string> = new Set([...LOCAL_NAMES, ...hostNames]);
+  return (host) => host !== undefined && names.has(host.replace(/:\d+$/, "").toLowerCase());
 }
 
 /**

@@ -9,6 +9,9 @@ export interface KeptAnswer {
   readonly keptUntil: number;
   /** A strong ETag. */
   readonly tag: string;
+  /** `until` and the number of octets, as headers have them. */
+  readonly expires: string;
+  readonly length: string;
 }
 
 /** Answers by name, so many octets of them; the one that was not asked for longest goes first. */
@@ -43,7 +46,9 @@ export class AnswerCache {
   ): KeptAnswer {
     const octets = Buffer.from(answer.octets);
     const tag = `"${createHash("sha256").update(octets).digest("base64url").slice(0, 22)}"`;
-    const kept = { octets, tag, until: answer.until, keptUntil: answer.keptUntil };
+    const { until, keptUntil } = answer;
+    const expires = new Date(until).toUTCString();
+    const kept = { octets, tag, until, keptUntil, expires, length: String(octets.length) };
     const before = this.#kept.get(name);
     if (before !== undefined) this.#drop(name, before);
     if (kept.keptUntil <= this.#now() || octets.length > this.#most) return kept;

@@ -1,3 +1,4 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { CustodianCallError } from "@meterkeep/api/custodian";
 import type { FastifyInstance, FastifyReply } from "fastify";
 import type { Context } from "../handlers/context.ts";
@@ -7,6 +8,7 @@ import { issuedPage, PAGE_STYLE } from "./issued-page.ts";
 
 /** Everything here is for everybody: it is signed by its authority, and names no person and no device. */
 export const PUBLIC_PKI_PATH = "/pki";
+const OCSP_PATH = `${PUBLIC_PKI_PATH}/ocsp/`;
 const OPEN = { config: { access: "nobody-yet" }, schema: { hide: true } } as const;
 
 /** Octets of published things that are kept, and how long one is given without asking the custodian again. */
@@ -17,12 +19,22 @@ const PAGE_CERTIFICATES = 100;
 
 type PublicContext = Pick<Context, "custodian" | "now">;
 
+/** What can be answered before the framework sees it: true where it has been. */
+export type AtOnce = (request: IncomingMessage, response: ServerResponse) => boolean;
+
 /**
  * Publishes the PKI over HTTP: revocation lists and deltas by shard (RFC 5280), answers about certificates by GET and
  * POST (RFC 6960 appendix A, RFC 5019), certificates of authorities, and what was issued. All of it was signed by the
  * custodian ahead of the question; this process only carries it, and keeps what it carried for a minute.
+ *
+ * @param isOurs whether the server answers to a name, as `secure` judges it
+ * @returns what answers a GET about a certificate from what is kept, at the speed of bare HTTP
  */
-export function servePublications(app: FastifyInstance, { custodian, now }: PublicContext): void {
+export function servePublications(
+  app: FastifyInstance,
+  { custodian, now }: PublicContext,
+  isOurs: (host: string | undefined) => boolean,
+): AtOnce {
   const kept = new AnswerCache(KEPT_BYTES, now);
   const published = async (
     name: string,
@@ -41,7 +53,7 @@ export function servePublications(app: FastifyInstance, { custodian, now }: Publ
       .type(type)
       .header("cache-control", seconds === 0 ? "no-store" : `public, max-age=${seconds}, no-transform`)
       .header("etag", answer.tag)
-      .header("expires", new Date(answer.until).toUTCString())
+      .header("expires", answer.expires)
       .send(answer.octets);
   };
 
@@ -61,9 +73,8 @@ export function servePublications(app: FastifyInstance, { custodian, now }: Publ
     },
   );
 
-  const ocsp = async (reply: FastifyReply, authority: string, request: Uint8Array) => {
+  const ocsp = async (reply: FastifyReply, authority: string, request: Uint8Array, name: string) => {
     if (request.length > MOST_REQUEST_BYTES) throw new ProblemError("body-too-large", "no request is that long");
-    const name = `ocsp/${authority}/${Buffer.from(request).toString("base64")}`;
     const answer = await published(name, () => custodian.publishedAnswer({ authority, request }));
     return send(reply, "application/ocsp-response", answer);
   };
@@ -73,17 +84,19 @@ export function servePublications(app: FastifyInstance, { custodian, now }: Publ
     OPEN,
     ({ params, body }, reply) => {
       if (!Buffer.isBuffer(body)) throw new ProblemError("media-type-unsupported", "send application/ocsp-request");
-      return ocsp(reply, identifier(params.authority), body);
+      const name = `ocsp/${params.authority}/${body.toString("base64")}`;
+      return ocsp(reply, identifier(params.authority), body, name);
     },
   );
   app.get<{ Params: { authority: string; "*": string } }>(
     `${PUBLIC_PKI_PATH}/ocsp/:authority/*`,
     OPEN,
-    ({ params }, reply) => {
+    ({ params, url }, reply) => {
       // Clients that encode base64 for a URL send %2F and %2B, others do not.
       const text = params["*"].replaceAll(" ", "+");
       if (!/^[A-Za-z0-9+/=_-]{8,6000}$/.test(text)) throw new ProblemError("body-invalid", "no base64 of a request");
-      return ocsp(reply, identifier(params.authority), Buffer.from(text, "base64"));
+      // Kept as it was asked for, so that it is found before anything of it is read.
+      return ocsp(reply, identifier(params.authority), Buffer.from(text, "base64"), url);
     },
   );
 
@@ -129,6 +142,31 @@ export function servePublications(app: FastifyInstance, { custodian, now }: Publ
   app.get(`${PUBLIC_PKI_PATH}/issued.css`, OPEN, async (_, reply) =>
     reply.type("text/css; charset=utf-8").header("cache-control", "public, max-age=86400").send(PAGE_STYLE),
   );
+
+  return (request, response) => {
+    const { method, url = "", headers } = request;
+    if (method !== "GET" || !url.startsWith(OCSP_PATH) || !isOurs(headers.host)) return false;
+    const answer = kept.find(url);
+    if (answer === undefined) return false;
+    const seconds = Math.floor((answer.until - now()) / 1000);
+    if (seconds <= 0) return false;
+    response.writeHead(200, [
+      "content-type",
+      "application/ocsp-response",
+      "content-length",
+      answer.length,
+      "cache-control",
+      `public, max-age=${seconds}, no-transform`,
+      "etag",
+      answer.tag,
+      "expires",
+      answer.expires,
+      "x-content-type-options",
+      "nosniff",
+    ]);
+    response.end(answer.octets);
+    return true;
+  };
 }
 
 /** A moment in a query: RFC 3339, or now. */
