@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import {
   closeSync,
   existsSync,
@@ -85,7 +85,8 @@ function fillOutbox(outbox: string, order: Order, signing: SigningKeys): void {
     const keys = freshKeys(securitySuite);
     const secrets = freshSecrets(meter.profile);
     const common = { ...identity, profile: meter.profile, securitySuite } as const;
-    shipment.add({ ...common, holders: [order.manufacturerName] }, keys, secrets);
+    const signed = securitySuite === 0 || anchors.length === 0 ? {} : { anchors: anchors.map(anchorName) };
+    shipment.add({ ...common, holders: [order.manufacturerName], ...signed }, keys, secrets);
     const line = productionLine({
       ...common,
       keys,
@@ -170,6 +171,11 @@ function deliver(outbox: string, order: Order): Delivery {
 }
 
 /** Independent random keys from the system's generator: nothing derives one meter's keys from another's, or from a seed. */
+/** How a signed line names a trust anchor: SHA-256 over its DER. */
+function anchorName(certificate: string): string {
+  return createHash("sha256").update(Buffer.from(certificate, "base64")).digest("hex");
+}
+
 function freshKeys(securitySuite: keyof typeof KEY_BYTES): FactoryKeys {
   const bytes = KEY_BYTES[securitySuite];
   const octets = randomBytes(4 * bytes);

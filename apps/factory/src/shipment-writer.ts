@@ -24,6 +24,8 @@ export interface ShipmentMeter {
   readonly firmware: string;
   readonly profile: string;
   readonly securitySuite: 0 | 1 | 2;
+  /** SHA-256 of the trust anchors burned in, lower-case hex; none where there are none. */
+  readonly anchors?: readonly string[];
   readonly holders: readonly string[];
 }
 
@@ -123,18 +125,19 @@ export class ShipmentWriter {
       check: checkValues(meter.systemTitle, keys),
     };
     const holders = [...meter.holders];
+    const { anchors } = meter;
     const nonce = Buffer.alloc(12);
     nonce.writeUInt32BE(this.#count, 8);
     const cipher = createCipheriv("aes-256-gcm", this.#contentKey, nonce);
     cipher.setAAD(
       createHash("sha384")
-        .update(JSON.stringify({ ...facts, holders }))
+        .update(JSON.stringify({ ...facts, holders, anchors }))
         .digest(),
     );
     const block = keyBlock(keys, secrets, counter);
     const sealed = Buffer.concat([cipher.update(block), cipher.final(), cipher.getAuthTag()]);
     block.fill(0);
-    this.#line(JSON.stringify({ ...facts, keys: sealed.toString("base64url"), holders }), true);
+    this.#line(JSON.stringify({ ...facts, keys: sealed.toString("base64url"), holders, anchors }), true);
   }
 
   /** Signs and closes the file, durably. */

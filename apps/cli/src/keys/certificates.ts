@@ -90,14 +90,14 @@ type Shown = Omit<EnrolmentState, "meter"> & { readonly meter: string };
 function certificatesText(states: readonly Shown[]): string {
   if (states.length === 0) return "";
   const table = new Table({
-    head: ["meter", "suite", "use", "serial", "issued by", "until", "state", ""],
+    head: ["meter", "suite", "anchor", "use", "serial", "issued by", "until", "state", ""],
     style: { head: [], border: [], compact: true },
   });
-  for (const { meter, suite, certificates: held, sentence } of states) {
-    if (held.length === 0) table.push([meter, suite, "", "", "", "", "", sentence]);
+  for (const { meter, suite, anchor, certificates: held, sentence } of states) {
+    if (held.length === 0) table.push([meter, suite, anchor, "", "", "", "", "", sentence]);
     for (const [at, { use, serial, issuedBy, notAfter, state }] of held.entries()) {
       const until = notAfter >= NO_END_MILLISECONDS ? "no end" : new Date(notAfter).toISOString().slice(0, 10);
-      table.push([meter, suite, use, serial, issuedBy, until, state, at === 0 ? sentence : ""]);
+      table.push([meter, suite, anchor, use, serial, issuedBy, until, state, at === 0 ? sentence : ""]);
     }
   }
   return `${table.toString()}\n`;

@@ -18,10 +18,19 @@ const STATES: Readonly<Record<Enrolment["certificates"][number]["state"], string
   former: "the one before",
 };
 
+const ANCHORS: Readonly<Record<Enrolment["anchor"], string>> = {
+  unknown: "nobody has said or seen which it was made with",
+  ordered: "ours, as its signed shipment says",
+  verified: "ours, as it exported it itself",
+  missing: "it was not made with ours; that takes firmware or a visit",
+  other: "another than ours; that takes firmware or a visit",
+  compromised: "compromised; that takes firmware or a visit",
+};
+
 /** A meter's certificates and how it came by them. Its private keys are in the meter and nowhere else. */
 export function Certificates({ enrolment }: { enrolment: MeterDetail["enrolment"] }) {
   if (enrolment === undefined) return null;
-  const { certificates, sentence, steps } = enrolment;
+  const { anchor, certificates, sentence, steps } = enrolment;
   return (
     <section className="panel" aria-labelledby="certificates-title">
       <div className="panel-head">
@@ -29,6 +38,7 @@ export function Certificates({ enrolment }: { enrolment: MeterDetail["enrolment"
         <WallClock />
       </div>
       <p className="keys-note">{sentence}</p>
+      <p className="keys-note">{`Trust anchor: ${ANCHORS[anchor]}.`}</p>
       {certificates.length === 0 ? null : (
         <ScrollRegion className="panel-body scroll-x" label="Certificates by use">
           <table>

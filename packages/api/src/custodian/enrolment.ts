@@ -42,6 +42,13 @@ export const ENROLMENT_VERDICTS = [
 ] as const;
 export type EnrolmentVerdict = (typeof ENROLMENT_VERDICTS)[number];
 
+/**
+ * What is known of the trust anchor that a meter was made with. `ordered`: its signed shipment says that it is ours;
+ * `verified`: it exported it; `compromised`: its key is no longer ours alone, which takes new firmware or a visit.
+ */
+export const ANCHOR_STATES = ["unknown", "ordered", "verified", "missing", "other", "compromised"] as const;
+export type AnchorState = (typeof ANCHOR_STATES)[number];
+
 /** Where it stands. `not-applicable`: of suite 0, or of a profile without certificates. */
 export const ENROLMENT_PHASES = ["not-applicable", "waiting", "planned", "under-way", "enrolled", "failed"] as const;
 export type EnrolmentPhase = (typeof ENROLMENT_PHASES)[number];
@@ -77,6 +84,7 @@ export const enrolmentState = record({
   phase: oneOf(ENROLMENT_PHASES),
   cause: c.optional(oneOf(ENROLMENT_CAUSES)),
   verdict: oneOf(ENROLMENT_VERDICTS),
+  anchor: oneOf(ANCHOR_STATES),
   /** Whether it proves itself by signature in sessions. */
   signs: c.boolean,
   plannedAt: c.optional(time),

@@ -29,6 +29,8 @@ export {
   MAX_DEPARTING_METERS,
 } from "./departure.ts";
 export {
+  ANCHOR_STATES,
+  type AnchorState,
   ENROLMENT_CAUSES,
   ENROLMENT_PHASES,
   ENROLMENT_STEPS,

@@ -49,6 +49,7 @@ export type TakeoverView = Static<typeof TakeoverView>;
 /** Where a meter's certificates stand, as the custodian says it. */
 export const EnrolmentView = Type.Object({
   phase: words(["not-applicable", "waiting", "planned", "under-way", "enrolled", "failed"]),
+  anchor: words(["unknown", "ordered", "verified", "missing", "other", "compromised"]),
   sentence: Type.String(),
   signs: Type.Boolean({ description: "Whether it proves itself by signature in sessions" }),
   provenAt: Type.Optional(Timestamp),

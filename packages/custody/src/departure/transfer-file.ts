@@ -104,14 +104,14 @@ function record({ meter, keys, counter }: DepartingMeter, n: number, sender: str
   // Who had it before could have its keys from their change, and we have them: the taint of who comes next.
   const holders = [...meter.holders.filter((name) => name !== sender).slice(0, MOST_HOLDERS - 1), sender];
   const data = createHash("sha384")
-    .update(JSON.stringify({ ...facts, holders }))
+    .update(JSON.stringify({ ...facts, holders, anchors: meter.anchors }))
     .digest();
   const nonce = Buffer.alloc(12);
   nonce.writeUInt32BE(n, 8);
   const block = keyBlock(keys, counter);
   const octets = sealed(contentKey, nonce, data, block);
   block.fill(0);
-  return { ...facts, keys: base64(octets), holders };
+  return { ...facts, keys: base64(octets), holders, anchors: meter.anchors };
 }
 
 function keyBlock(keys: DepartingMeter["keys"], counter: number): Buffer {

@@ -42,6 +42,8 @@ export interface EnrolmentDependencies {
   readonly store: Pick<CustodyStore, "enrolments">;
   readonly files: CheckedFiles;
   readonly committer: Committer;
+  /** SHA-256 of the roots whose keys are no longer ours alone. */
+  readonly compromisedAnchors: () => Promise<ReadonlySet<string>>;
   readonly now: () => number;
 }
 
@@ -117,7 +119,8 @@ export class Enrolments {
         : await store.enrolments.titles(SIGNING_PROFILES, after && systemTitleText(after), MAX_PAGE_ENROLMENTS);
     if (titles.length === 0) return { states: [] };
     const page = await files.loadPage(titles, undefined, MAX_PAGE_ENROLMENTS);
-    return { states: page.map(enrolmentStateOf) };
+    const compromised = await this.#dependencies.compromisedAnchors();
+    return { states: page.map((file) => enrolmentStateOf(file, compromised)) };
   }
 
   async report(): Promise<EnrolmentReport> {

@@ -109,6 +109,8 @@ export interface EnrolmentJournal {
   /** The chain that `items` are of. */
   readonly chain: string | undefined;
   readonly anchor: "unchecked" | "verified";
+  /** The anchor that it exported and that is ours: SHA-256, hex. */
+  readonly trusts?: string | undefined;
   readonly items: Readonly<Record<string, { readonly state: ItemState; readonly rounds: number }>>;
   readonly slots: readonly Slot[];
   readonly believed: Readonly<Record<EnrolledUse, readonly Credential[]>>;

@@ -107,7 +107,10 @@ export function exported(
   switch (stage) {
     case "anchor":
       if (id === rules.chain.anchor.id)
-        return proceed({ ...noted(journal, at, "passed", "its trust anchor is ours"), anchor: "verified" }, rules);
+        return proceed(
+          { ...noted(journal, at, "passed", "its trust anchor is ours"), anchor: "verified", trusts: id },
+          rules,
+        );
       return conclude(
         noted(journal, at, "failed", detail),
         id === undefined ? "anchor-missing" : "anchor-differs",

@@ -182,6 +182,21 @@ test("an authority that falls without a successor is removed from meters, which 
     assert.equal(subject.certificates.held.length, held);
   }));
 
+test("a root whose key is no longer ours alone leaves its meters with a compromised anchor, which takes firmware or a visit", () =>
+  withPki(async (custody) => {
+    const subject = await enrolled(custody, 1);
+    const { pki, service } = custody.custody;
+    const state = async () => {
+      const { states } = await service.enrolmentStates({ meters: [titleOf(subject)], after: undefined }, OPERATOR);
+      return states[0];
+    };
+    assert.equal((await state())?.anchor, "verified");
+    const root = (await pki.authorities.all()).find(({ profile }) => profile === "root");
+    await pki.revocations.plan({ authority: root?.authority as string }, "cACompromise", "person");
+    assert.equal((await state())?.anchor, "compromised");
+    assert.match((await state())?.sentence ?? "", /new firmware or somebody who goes there/);
+  }));
+
 test("a removal is over by what the meter says that it holds: a meter that was never here is freed at once", () =>
   withPki(async (custody) => {
     const { pki } = custody.custody;

@@ -3,6 +3,7 @@ import { fromHex, systemTitle } from "@meterkeep/dlms";
 import { SIGNING_PROFILES } from "../protocol/meter-facts.ts";
 import type { MeterFile } from "../store/records.ts";
 import { takeoverStateOf } from "../takeover/view.ts";
+import { anchorStateOf } from "./anchor.ts";
 import { ENROLLED_USES, type EnrolledUse, type EnrolmentJournal, isKnownBySignature } from "./journal.ts";
 
 /** Whether a meter can hold certificates at all. */
@@ -11,24 +12,26 @@ export function canBeEnrolled({ meter }: Pick<MeterFile, "meter">): boolean {
 }
 
 /** Where the enrolment of a meter stands. */
-export function enrolmentStateOf(file: MeterFile): EnrolmentState {
+export function enrolmentStateOf(file: MeterFile, compromised: ReadonlySet<string>): EnrolmentState {
   const { meter, enrolment: plan } = file;
   const [stored] = file.enrolments;
   const journal = stored && (JSON.parse(stored.journal) as EnrolmentJournal);
   // The journal of a plan that has not begun is still the one before it.
   const isOwn = plan !== undefined && stored?.takeover === plan.enrolment;
   const phase = phaseOf(file, isOwn ? journal : undefined);
+  const anchor = anchorStateOf(meter, journal, compromised);
   return {
     meter: systemTitle(fromHex(meter.systemTitle)),
     suite: meter.securitySuite,
     phase,
     ...(plan === undefined ? {} : { cause: plan.cause, plannedAt: plan.plannedAt }),
     verdict: isOwn && journal !== undefined ? journal.verdict : "pending",
+    anchor,
     signs: journal !== undefined && isKnownBySignature(journal) && journal.believed.digitalSignature.length > 0,
     ...(journal?.provenAt === undefined ? {} : { provenAt: journal.provenAt }),
     certificates: journal === undefined ? [] : certificatesOf(journal, meter.systemTitle),
     steps: journal?.steps ?? [],
-    sentence: sentenceOf(file, phase, isOwn ? journal : undefined),
+    sentence: (anchor === "compromised" ? SPOILT_ANCHOR : "") + sentenceOf(file, phase, isOwn ? journal : undefined),
   };
 }
 
@@ -105,6 +108,8 @@ function underWay({ slots, contact, swept }: EnrolmentJournal): string {
 
 const ANCHOR_WAY_OUT =
   "an anchor is fixed when a meter is made, so that it takes new firmware or somebody who goes there";
+
+const SPOILT_ANCHOR = `The key of the trust anchor that it was made with is compromised: whoever has it can make certificates that it believes; ${ANCHOR_WAY_OUT}. `;
 
 function verdictSentence({ verdict, kept, steps }: EnrolmentJournal): string {
   const last = steps.findLast(({ outcome }) => outcome === "failed" || outcome === "refused");

@@ -94,6 +94,8 @@ function meterText(record: MeterRecord): Uint8Array {
     shipment === undefined ? "" : `${shipment.line}/${shipment.id}`,
     String(record.createdAt),
     String(record.counterFloor ?? 0),
+    // Meters without any are bound as those were that came before anchors were signed.
+    ...(record.anchors ?? []),
   );
 }
 

@@ -23,6 +23,7 @@ import type { BucketSize } from "../calls/token-bucket.ts";
 import type { ConversationDependencies } from "../conversation/dependencies.ts";
 import { Departures } from "../departure/departures.ts";
 import { openSender } from "../departure/sender.ts";
+import { compromisedAnchors } from "../enrolment/anchor.ts";
 import { ClientKeys } from "../enrolment/client-keys.ts";
 import { EnrolmentContacts } from "../enrolment/contacts.ts";
 import { Enrolments } from "../enrolment/enrolments.ts";
@@ -284,7 +285,13 @@ export async function openCustodyIn(
     budget,
     authority.seals,
   );
-  const enrolments = new Enrolments({ store, files, committer, now });
+  const enrolments = new Enrolments({
+    store,
+    files,
+    committer,
+    compromisedAnchors: () => compromisedAnchors(store.pki.plans, pki.authorities),
+    now,
+  });
   const removals = new Removals({
     revocations: pki.revocations,
     plans: store.pki.plans,

@@ -1,6 +1,6 @@
 import { createHash, createHmac } from "node:crypto";
 import type { SecretKey } from "@meterkeep/dlms-node";
-import { exactly, listOf, matching, object, oneOf, text, whole } from "@meterkeep/guard";
+import { exactly, listOf, matching, object, oneOf, optional, text, whole } from "@meterkeep/guard";
 import { base64url, readLine } from "./canonical-json.ts";
 import { type BlockKey, COMPLETE_BLOCK, COUNTER_ENTRY, keyBytesOfSuite, readKeyBlock } from "./key-block.ts";
 import type { TrustedManufacturer } from "./manufacturer.ts";
@@ -39,6 +39,8 @@ export interface ShippedMeter {
   readonly profile: string;
   readonly securitySuite: number;
   readonly holders: readonly string[];
+  /** SHA-256 of the trust anchors it was made with, where its line says any. */
+  readonly anchors: readonly string[] | undefined;
   readonly keys: readonly BlockKey[];
   /** The highest counter that was used before; 0 for a new meter. */
   readonly counter: number;
@@ -59,6 +61,7 @@ export interface ShipmentTrust {
 const VERSION = 2;
 const MAX_METERS = 100_000_000;
 const MAX_RECIPIENTS = 8;
+const MAX_ANCHORS = 4;
 const hex = (octets: number) => matching(new RegExp(`^[0-9a-f]{${octets * 2}}$`), `${octets} octets as lower-case hex`);
 const rfc3339 = matching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/, "a time in UTC (RFC 3339)");
 const SEAL_ALGORITHM = "ECDH-P384+ML-KEM-768/HKDF-SHA384/A256GCM";
@@ -94,6 +97,7 @@ const METER = {
   check: listOf(hex(8), COMPLETE_BLOCK.length),
   keys: base64url(512),
   holders: listOf(text(128), 16),
+  anchors: optional(listOf(hex(32), MAX_ANCHORS)),
 } as const;
 
 const TRAILER = {
@@ -187,7 +191,7 @@ function readMeter(
   contentKey: SecretKey,
 ): ShippedMeter {
   const { value, raw } = readLine(octets, line, METER);
-  const { n, systemTitle, keys: sealed, check, ...facts } = value;
+  const { n, systemTitle, keys: sealed, check, anchors, ...facts } = value;
   const refuse = (code: ConstructorParameters<typeof ShipmentRefusal>[0], why: string) =>
     new ShipmentRefusal(code, line, `line ${line}, meter ${systemTitle}: ${why}`, { systemTitle });
   if (n !== line) throw refuse("shipment-line-out-of-order", `the record says it is line ${n}`);
@@ -207,7 +211,7 @@ function readMeter(
     (checkValuesOf(secrets, systemTitle).join() === check.join()
       ? undefined
       : (["meter-check-value-wrong", "a check value is not that of its key"] as const));
-  if (wrong === undefined) return { line, systemTitle, ...facts, keys: secrets, counter: counter ?? 0 };
+  if (wrong === undefined) return { line, systemTitle, ...facts, anchors, keys: secrets, counter: counter ?? 0 };
   for (const { key } of secrets) key[Symbol.dispose]();
   const [code, why] = wrong;
   throw refuse(code, why);

@@ -38,6 +38,7 @@ interface MeterRow {
   readonly counter_floor: string;
   readonly standing: MeterStanding;
   readonly mac: Buffer | null;
+  readonly anchors: readonly string[];
 }
 
 type KeyRow = readonly [
@@ -99,7 +100,7 @@ interface FileRow extends MeterRow {
 const METER = `m.utility, m.island, upper(encode(m.system_title, 'hex')) as title, m.origin, m.logical_device_name,
   m.serial_number, m.model, m.hardware_revision, m.firmware, m.profile, m.security_suite, m.manufacturer_flag,
   m.manufacturer_name, m.holders, m.shipment, m.shipment_line, m.created_ms,
-  m.counter_floor, m.standing, m.mac`;
+  m.counter_floor, m.standing, m.anchors, m.mac`;
 
 const OWN = "where (x.utility, x.island, x.system_title) = (m.utility, m.island, m.system_title)";
 
@@ -375,6 +376,7 @@ function meterOf(row: MeterRow): MeterRecord {
       row.shipment === null || row.shipment_line === null ? undefined : { id: row.shipment, line: row.shipment_line },
     createdAt: Number(row.created_ms),
     ...(row.counter_floor === "0" ? {} : { counterFloor: Number(row.counter_floor) }),
+    ...(row.anchors.length === 0 ? {} : { anchors: row.anchors }),
     ...(row.standing === "in-service" ? {} : { standing: row.standing }),
     ...(row.mac === null ? {} : { mac: new Uint8Array(row.mac) }),
   };

@@ -317,16 +317,17 @@ async function insertMeters(client: PoolClient, staged: readonly StagedMeter[]):
   const { rows } = await client.query<{ system_title: Buffer }>(
     `insert into meters (utility, island, system_title, origin, logical_device_name, serial_number, model,
        hardware_revision, firmware, profile, security_suite, manufacturer_flag, manufacturer_name, holders, shipment,
-       shipment_line, created_ms, counter_floor, mac)
+       shipment_line, created_ms, counter_floor, anchors, mac)
      select utility, island, system_title, origin, logical_device_name, serial_number, model, hardware_revision, firmware,
        profile, security_suite, manufacturer_flag, manufacturer_name,
-       array(select jsonb_array_elements_text(holders)), shipment, shipment_line, created_ms, counter_floor, mac
+       array(select jsonb_array_elements_text(holders)), shipment, shipment_line, created_ms, counter_floor,
+       array(select jsonb_array_elements_text(anchors)), mac
      from unnest($1::text[], $2::text[], $3::bytea[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
        $9::text[], $10::text[], $11::smallint[], $12::text[], $13::text[], $14::jsonb[], $15::text[], $16::int[],
-       $17::bigint[], $18::bigint[], $19::bytea[])
+       $17::bigint[], $18::bigint[], $19::jsonb[], $20::bytea[])
        as w (utility, island, system_title, origin, logical_device_name, serial_number, model, hardware_revision,
        firmware, profile, security_suite, manufacturer_flag, manufacturer_name, holders, shipment, shipment_line,
-       created_ms, counter_floor, mac)
+       created_ms, counter_floor, anchors, mac)
      on conflict (system_title) do nothing returning system_title`,
     [
       meters.map(({ utility }) => utility),
@@ -347,6 +348,7 @@ async function insertMeters(client: PoolClient, staged: readonly StagedMeter[]):
       meters.map(({ shipment }) => shipment?.line ?? null),
       meters.map(({ createdAt }) => createdAt),
       meters.map(({ counterFloor }) => counterFloor ?? 0),
+      meters.map(({ anchors = [] }) => JSON.stringify(anchors)),
       meters.map(({ mac }) => mac && Buffer.from(mac)),
     ],
   );

@@ -60,6 +60,8 @@ export interface MeterRecord extends MeterPlace {
   /** Who could have held the factory keys. */
   readonly holders: readonly string[];
   readonly shipment: { readonly id: string; readonly line: number } | undefined;
+  /** SHA-256 of the trust anchors it was made with, lower-case hex, as its shipment signs; none where that says nothing. */
+  readonly anchors?: readonly string[] | undefined;
   /** The highest counter that whoever had it before has used: ours begin above. */
   readonly counterFloor?: number | undefined;
   /** Whether it is ours still; in service unless given. */

@@ -115,9 +115,10 @@ function takeoverOf(row: TakeoverRow): MeterDetail["takeover"] {
 /** 9999-12-31T23:59:59Z: the certificate has no end (RFC 5280 clause 4.1.2.5). */
 const NO_END_MILLISECONDS = Date.UTC(9999, 11, 31);
 
-function enrolmentOf({ phase, sentence, signs, provenAt, certificates, steps }: EnrolmentState) {
+function enrolmentOf({ phase, anchor, sentence, signs, provenAt, certificates, steps }: EnrolmentState) {
   return {
     phase,
+    anchor,
     sentence,
     signs,
     ...(provenAt === undefined ? {} : { provenAt: timeText(provenAt) }),

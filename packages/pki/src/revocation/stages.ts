@@ -3,7 +3,7 @@ import type { Authorities } from "../authority/authorities.ts";
 import type { AuthorityDependencies } from "../authority/orders.ts";
 import { PkiError } from "../errors.ts";
 import { isOver, lastStage, type PkiStore, REVOCATION_STAGES, type RevocationPlan } from "../registry/pki-store.ts";
-import type { AuthorityRecord, Extent } from "../registry/registry.ts";
+import type { AuthorityRecord, CertificateRecord, Extent } from "../registry/registry.ts";
 import { decodeCertificate } from "../x509/certificate.ts";
 import type { RevocationReason } from "./reasons.ts";
 
@@ -61,6 +61,8 @@ export interface OpenRemoval {
  */
 export class StagedRevocations {
   readonly #deps: StageDependencies;
+  /** The last certificate of the batch before, by plan and authority. */
+  readonly #reached = new Map<string, Pick<CertificateRecord, "notAfter" | "authority" | "serial">>();
 
   constructor(dependencies: StageDependencies) {
     this.#deps = dependencies;
@@ -249,7 +251,7 @@ export class StagedRevocations {
 
   /** First the authority itself falls, where the one above it can say so; then each of its certificates, for those who look no further. */
   async #refuse(plan: RevocationPlan): Promise<{ readonly isDone: boolean; readonly finished: number }> {
-    const { store, authorities, now } = this.#deps;
+    const { authorities } = this.#deps;
     // Whose process died while it was planned: once its certificates are revoked nobody knows whose they were.
     if (plan.finished === 0) await this.#planRemovals(plan);
     const reason = plan.reason as RevocationReason;
@@ -261,13 +263,30 @@ export class StagedRevocations {
     if (parent !== undefined)
       await authorities.revoke(parent, toHex(decodeCertificate(certificate).serial), reason, plan.plannedBy);
     for (const authority of await this.below(plan.authority)) {
-      const page = await store.registry.search({ authority, state: "valid", limit: BATCH }, now());
+      const page = await this.#validAfter(plan.id, authority);
       if (page.length === 0) continue;
       const serials = page.map(({ serial }) => serial);
       const revoked = await authorities.revokeAll(authority, serials, reason, plan.plannedBy);
       return { isDone: false, finished: plan.finished + revoked };
     }
     return { isDone: true, finished: plan.finished };
+  }
+
+  /**
+   * The next valid certificates of an authority, behind those of the batch before: the database would have to pass by all
+   * that was revoked a moment ago. What was issued behind our back is found at the end, from the beginning once more.
+   */
+  async #validAfter(plan: string, authority: string): Promise<readonly CertificateRecord[]> {
+    const name = `${plan}/${authority}`;
+    const query = { authority, state: "valid", limit: BATCH } as const;
+    const after = this.#reached.get(name);
+    const { registry } = this.#deps.store;
+    let page = after === undefined ? [] : await registry.search({ ...query, after }, this.#deps.now());
+    if (page.length === 0) page = await registry.search(query, this.#deps.now());
+    const last = page.at(-1);
+    if (last === undefined) this.#reached.delete(name);
+    else this.#reached.set(name, last);
+    return page;
   }
 
   async #planOf(id: string): Promise<RevocationPlan> {
