@@ -5,7 +5,10 @@ import { lineLost, withOperationBench } from "../src/operation-bench.ts";
 
 const OURS = "127.0.0.1:9700";
 const PROFILES = ["idis-p2", "dsmr-5", "is15959"];
-const operations = meterOperations([OURS]);
+const operations = meterOperations({
+  destinations: [OURS],
+  shelf: { load: () => Promise.reject(new Error("an empty shelf")) },
+});
 const operation = (name: string): Operation => {
   const found = operations.get(name);
   assert.ok(found, name);

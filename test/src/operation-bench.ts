@@ -126,6 +126,7 @@ function makeBench(
     kind: "simulated",
     profile: record.profile,
     label: "on the bench",
+    model: record.model,
   } as unknown as Meter;
   const as = <K extends keyof Custodian>(method: K): Custodian[K] =>
     ((request: never) =>

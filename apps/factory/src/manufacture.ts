@@ -91,6 +91,7 @@ function fillOutbox(outbox: string, order: Order, signing: SigningKeys): void {
       ...common,
       keys,
       ...(securitySuite === 0 ? {} : { trustAnchors: anchors }),
+      firmwareKey: Buffer.from(signing.ecdsaPublicKey).toString("base64"),
       ...(secrets.length === 0 ? {} : { secrets: secretTexts(secrets) }),
       role: meter.role,
       phases: meter.phases,

@@ -27,6 +27,7 @@ export const HEADEND_ERROR_CODES = [
   "head-end-closed",
   "packed-day-invalid",
   "operation-invalid",
+  "firmware-refused",
   "operation-not-offered",
 ] as const;
 

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { generateKeyPairSync } from "node:crypto";
 import { describe, test } from "node:test";
 import {
   AssociationLnV1,
@@ -26,7 +27,7 @@ import {
 import { firmwareImage } from "./firmware-image.ts";
 import { meterObjects } from "./meter-model.ts";
 import { COMPANION_PROFILES, companionProfile } from "./profile/companion-profiles.ts";
-import { BENCH_NOW, benchMeter } from "./testing/bench.ts";
+import { BENCH_MAKER, BENCH_NOW, benchMeter } from "./testing/bench.ts";
 import { openBenchSession, openPublicSession } from "./testing/bench-client.ts";
 import { INTERVAL_SECONDS, intervalAt } from "./time/calendar.ts";
 
@@ -251,7 +252,7 @@ test("a firmware image is transferred, verified, activated and runs after a powe
   const bench = benchMeter();
   const session = await openBenchSession(bench);
   const transfer = remote(session, ImageTransfer, "0.0.44.0.0.255");
-  const image = firmwareImage("I120-2.5.0", 1000);
+  const image = firmwareImage("I120-2.5.0", 1000, BENCH_MAKER.privateKey);
   const size = await transfer.get("imageBlockSize");
   await transfer.set("imageTransferEnabled", true);
   await transfer.call("imageTransferInitiate", { imageIdentifier: new Uint8Array(8), imageSize: image.length });
@@ -268,6 +269,31 @@ test("a firmware image is transferred, verified, activated and runs after a powe
   assert.equal(await transfer.get("imageTransferStatus"), "activationSuccessful");
   bench.memory.commit();
   assert.equal(bench.restarted().meter.firmware, "I120-2.5.0");
+});
+
+test("an image that was tampered with, is older, for another kind of meter, or of another maker is refused and never runs", async () => {
+  const other = generateKeyPairSync("ec", { namedCurve: "P-384" }).privateKey;
+  const tampered = firmwareImage("I120-2.5.0", 600, BENCH_MAKER.privateKey);
+  tampered[300] = (tampered[300] ?? 0) ^ 1;
+  const images = {
+    tampered,
+    older: firmwareImage("I120-2.3.9", 600, BENCH_MAKER.privateKey),
+    "another kind": firmwareImage("I360-2.5.0", 600, BENCH_MAKER.privateKey),
+    "another maker": firmwareImage("I120-2.5.0", 600, other),
+  };
+  for (const [name, image] of Object.entries(images)) {
+    const bench = benchMeter();
+    const transfer = remote(await openBenchSession(bench), ImageTransfer, "0.0.44.0.0.255");
+    await transfer.set("imageTransferEnabled", true);
+    await transfer.call("imageTransferInitiate", { imageIdentifier: new Uint8Array(8), imageSize: image.length });
+    for (let at = 0; at * 256 < image.length; at += 1) {
+      const imageBlockValue = image.subarray(at * 256, (at + 1) * 256);
+      await transfer.call("imageBlockTransfer", { imageBlockNumber: at, imageBlockValue });
+    }
+    await assert.rejects(transfer.call("imageVerify"), /other-reason/, name);
+    await assert.rejects(transfer.call("imageActivate"), /other-reason/, name);
+    assert.equal(bench.meter.firmware, "I120-2.4.1", name);
+  }
 });
 
 test("what is no firmware of these meters is refused", async () => {

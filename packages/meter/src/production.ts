@@ -28,6 +28,8 @@ export interface ProductionRecord {
   readonly keys: FactoryKeys;
   /** The certificates that it trusts by themselves, for as long as it lives: DER, base64. None in suite 0. */
   readonly trustAnchors?: readonly string[];
+  /** The maker's public key that firmware is signed with: SPKI in base64. A meter without one takes no firmware. */
+  readonly firmwareKey?: string;
   /** Secrets of clients as hex, by the name of their association; absent where the profile has none. */
   readonly secrets?: Readonly<Record<string, string>>;
   readonly role: "home" | "transformer";
@@ -99,6 +101,11 @@ export function parseProductionLine(text: string, lineNumber: number): Productio
       ? octets(value)
       : bad(`key ${name} is missing or malformed`);
   };
+  const firmwareKey = (): { readonly firmwareKey?: string } => {
+    const given = fields["firmwareKey"];
+    if (given === undefined) return {};
+    return isAnchor(given) ? { firmwareKey: given } : bad("firmwareKey is no public key in base64");
+  };
   const secrets = (): { readonly secrets?: Readonly<Record<string, string>> } => {
     const given = fields["secrets"];
     if (given === undefined) return {};
@@ -125,6 +132,7 @@ export function parseProductionLine(text: string, lineNumber: number): Productio
       keyEncryptionKey: key("keyEncryptionKey"),
     },
     ...(anchors.length === 0 ? {} : { trustAnchors: anchors as readonly string[] }),
+    ...firmwareKey(),
     ...secrets(),
     role: oneOf("role", ["home", "transformer"] as const),
     phases: oneOf("phases", [1, 3] as const),

@@ -122,10 +122,7 @@ export class VirtualMeter implements ProfileOwner, PushOwner, SupplyOwner, Secur
       onOffset: (seconds, before) => this.#keepClock(seconds, before),
     });
     this.portGuard = new PortGuard(this);
-    this.images = imageReceiver((firmware) => {
-      this.changeSettings({ ...this.#settings, firmware });
-      this.log("configurationChanged", this.now());
-    });
+    this.images = imageReceiver(this);
     this.tariff = new MeterTariff(this);
     this.mBus = mBusChannel(this);
     this.faults = new Faults(stored.record.keyFault);
@@ -161,6 +158,16 @@ export class VirtualMeter implements ProfileOwner, PushOwner, SupplyOwner, Secur
   /** The firmware that runs. */
   get firmware(): string {
     return this.#settings.firmware ?? this.record.firmware;
+  }
+
+  get makerKey(): string | undefined {
+    return this.record.firmwareKey;
+  }
+
+  /** Takes a firmware into use that its image transfer has accepted. */
+  install(firmware: string): void {
+    this.changeSettings({ ...this.#settings, firmware });
+    this.log("configurationChanged", this.now());
   }
 
   /** What the customer may draw, in W. */

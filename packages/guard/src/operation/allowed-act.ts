@@ -29,10 +29,17 @@ export const allowedAct = object({ service: oneOf(SERVICES), ...memberFields, va
 /** An act that an operation allows: the whole of it, so that nothing else fits. */
 export type AllowedAct = FieldValue<typeof allowedAct>;
 
-/** Whether an act may come many times under one token: what is carried in pieces. */
-export function isRepeatable(act: AllowedAct): boolean {
-  return act.value.kind === "image-block";
+/**
+ * Whether an act may come many times under one token: what carries an image, piece by piece. Beginning anew and verifying
+ * again are harmless with the one image that was approved, and all that is left after a power cut; activating is not.
+ */
+export function isRepeatable({ value: { kind }, classId, service, member }: AllowedAct): boolean {
+  const activates = service === "action" && member === IMAGE_ACTIVATE;
+  return kind === "image-block" || (classId === IMAGE_TRANSFER && !activates);
 }
+
+const IMAGE_TRANSFER = 18;
+const IMAGE_ACTIVATE = 4;
 
 /** What an act that was asked for has besides what is allowed, or undefined where it is just that. `now` is the custodian's own time. */
 export function differenceOf(allowed: AllowedAct, asked: AskedAct, now: number): string | undefined {

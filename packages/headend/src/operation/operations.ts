@@ -1,8 +1,11 @@
 import { Wrong } from "@meterkeep/guard";
 import { HeadEndError } from "../errors.ts";
+import type { FirmwareShelf } from "../firmware/shelf.ts";
 import { activityCalendarOperation } from "./activity-calendar.ts";
 import { clockOperation } from "./clock.ts";
 import { configurationDriftOperation, configurationOperation } from "./configuration.ts";
+import { imageActivateOperation } from "./image-activate.ts";
+import { imageTransferOperation } from "./image-transfer.ts";
 import { limiterOperation } from "./limiter.ts";
 import { loadControlOperation } from "./load-control.ts";
 import { mBusInstallOperation } from "./m-bus-install.ts";
@@ -12,11 +15,17 @@ import { type OwnDestinations, pushSetupOperation } from "./push-setup.ts";
 import { attributesOperation, eventsOperation, profileOperation } from "./read.ts";
 import { specialDaysOperation } from "./special-days.ts";
 
+/** What of this head-end its operations need to know. */
+export interface OperationWorld {
+  /** Where meters may be told to push to. */
+  readonly destinations: OwnDestinations;
+  readonly shelf: FirmwareShelf;
+}
+
 /**
- * Everything that a head-end does with meters, by name. What switches a supply is the campaigns' own. `destinations` are
- * those that meters may be told to push to.
+ * Everything that a head-end does with meters, by name. What switches a supply is the campaigns' own.
  */
-export function meterOperations(destinations: OwnDestinations): ReadonlyMap<string, Operation> {
+export function meterOperations({ destinations, shelf }: OperationWorld): ReadonlyMap<string, Operation> {
   const all: readonly Operation[] = [
     attributesOperation,
     profileOperation,
@@ -31,6 +40,8 @@ export function meterOperations(destinations: OwnDestinations): ReadonlyMap<stri
     loadControlOperation,
     pushSetupOperation(destinations),
     mBusInstallOperation,
+    imageTransferOperation(shelf),
+    imageActivateOperation,
   ];
   return new Map(all.map((each) => [each.name, each]));
 }

@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { generateKeyPairSync, randomBytes } from "node:crypto";
 import { Feeder } from "../load/feeder.ts";
 import { HomeConsumption } from "../load/home.ts";
 import { type HouseholdKind, household } from "../load/household.ts";
@@ -25,6 +25,10 @@ export interface BenchMeter {
 export const BENCH_NOW = Date.UTC(2026, 10, 12, 10, 0, 30) / 1000;
 const FIRST_INTERVAL = Math.floor(Date.UTC(2026, 10, 10, 9) / 1000 / INTERVAL_SECONDS);
 
+/** The maker of the meters on the bench signs firmware with it. */
+export const BENCH_MAKER = generateKeyPairSync("ec", { namedCurve: "P-384" });
+const BENCH_MAKER_KEY = BENCH_MAKER.publicKey.export({ type: "spki", format: "der" }).toString("base64");
+
 /** The production record of a bench meter, with fresh keys. */
 export function benchRecord(changes: Partial<ProductionRecord> = {}): ProductionRecord {
   const key = (): Uint8Array => new Uint8Array(randomBytes(changes.securitySuite === 2 ? 32 : 16));
@@ -43,6 +47,7 @@ export function benchRecord(changes: Partial<ProductionRecord> = {}): Production
       authenticationKey: key(),
       keyEncryptionKey: key(),
     },
+    firmwareKey: BENCH_MAKER_KEY,
     role: "home",
     phases: 1,
     seed: 77,

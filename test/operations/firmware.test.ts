@@ -1,0 +1,198 @@
+import assert from "node:assert/strict";
+import { createHash, generateKeyPairSync, sign } from "node:crypto";
+import { test } from "node:test";
+import { writeCanonical } from "@meterkeep/guard";
+import {
+  type FirmwareRelease,
+  type FirmwareShelf,
+  firmwareRelease,
+  meterOperations,
+  type Operation,
+  signedRelease,
+  verifyFirmware,
+} from "@meterkeep/headend";
+import { firmwareImage } from "@meterkeep/meter";
+import { BENCH_MAKER } from "@meterkeep/meter/testing";
+import { lineLost, type OperationBench, withOperationBench } from "../src/operation-bench.ts";
+
+const FIRMWARE = "I120-2.5.0";
+const BLOCK_BYTES = 256;
+const IMAGE = firmwareImage(FIRMWARE, 1_500, BENCH_MAKER.privateKey);
+
+const hashOf = (image: Uint8Array) => createHash("sha384").update(image).digest("hex");
+
+function releaseOf(image: Uint8Array, change: Partial<FirmwareRelease> = {}): FirmwareRelease {
+  return {
+    format: "meterkeep-firmware-1",
+    firmware: FIRMWARE,
+    models: ["MKV-I120"],
+    imageBytes: image.length,
+    sha384: hashOf(image),
+    identifier: "I120-250",
+    ...change,
+  };
+}
+
+/** A shelf with one release, signed by the maker, and an image that may be another one. */
+function shelfOf(release: FirmwareRelease, image: Uint8Array, key = BENCH_MAKER.privateKey): FirmwareShelf {
+  const signature = sign("sha384", signedRelease(release), { key, dsaEncoding: "ieee-p1363" });
+  const written = writeCanonical(firmwareRelease, release);
+  return { load: async () => verifyFirmware({ release: written, signature, image }, [BENCH_MAKER.publicKey]) };
+}
+
+function operationsOf(shelf: FirmwareShelf) {
+  const operations = meterOperations({ destinations: [], shelf });
+  return {
+    transfer: operations.get("image-transfer") as Operation,
+    activate: operations.get("image-activate") as Operation,
+  };
+}
+
+const asked = (release: FirmwareRelease) => {
+  const { sha384, identifier, imageBytes } = release;
+  return { sha384, identifier, imageBytes, blockBytes: BLOCK_BYTES };
+};
+const activation = (release: FirmwareRelease) => {
+  const { sha384, identifier, imageBytes, firmware } = release;
+  return { sha384, identifier, imageBytes, firmware };
+};
+
+const { transfer, activate } = operationsOf(shelfOf(releaseOf(IMAGE), IMAGE));
+const RELEASE = releaseOf(IMAGE);
+const ON_THE_BENCH = { model: "MKV-I120" };
+
+test("firmware is transferred and verified, runs only when it is activated, and says so itself", () =>
+  withOperationBench(ON_THE_BENCH, async (at) => {
+    assert.match((await at.preview(transfer, asked(RELEASE))).sentence, /I120-2.4.1 would be given I120-2.5.0/);
+    const early = await at.run(activate, activation(RELEASE));
+    assert.deepEqual([early.outcome, at.bench.meter.firmware], ["not-taken", "I120-2.4.1"]);
+    const given = await at.run(transfer, asked(RELEASE));
+    assert.equal(given.outcome, "done", given.sentence);
+    assert.equal(at.bench.meter.firmware, "I120-2.4.1");
+    assert.equal((await at.preview(activate, activation(RELEASE))).changes, true);
+    const active = await at.run(activate, activation(RELEASE));
+    assert.equal(active.outcome, "done", active.sentence);
+    assert.deepEqual(
+      active.readBack.map(({ name }) => name),
+      ["firmware", "firmware signature"],
+    );
+    assert.equal(at.bench.restarted().meter.firmware, FIRMWARE);
+    assert.equal((await at.run(activate, activation(RELEASE))).outcome, "unchanged");
+    assert.equal((await at.run(transfer, asked(RELEASE))).outcome, "unchanged");
+  }));
+
+test("nothing is sent of a release that no trusted maker signed, of another image, for another model, or beyond what was approved", () =>
+  withOperationBench(ON_THE_BENCH, async (at) => {
+    const tampered = IMAGE.slice();
+    tampered[700] = (tampered[700] ?? 0) ^ 1;
+    const other = generateKeyPairSync("ec", { namedCurve: "P-384" }).privateKey;
+    const elsewhere = releaseOf(IMAGE, { models: ["MKV-I360"] });
+    const shelves: Readonly<Record<string, readonly [FirmwareShelf, unknown]>> = {
+      "another maker": [shelfOf(RELEASE, IMAGE, other), asked(RELEASE)],
+      "another image": [shelfOf(RELEASE, tampered), asked(RELEASE)],
+      "another model": [shelfOf(elsewhere, IMAGE), asked(elsewhere)],
+      "another identifier": [shelfOf(RELEASE, IMAGE), { ...asked(RELEASE), identifier: "other" }],
+    };
+    for (const [name, [shelf, parameters]] of Object.entries(shelves))
+      await assert.rejects(at.run(operationsOf(shelf).transfer, parameters), { code: "firmware-refused" }, name);
+    assert.equal(at.bench.meter.images.enabled, false);
+  }));
+
+for (const [name, image] of Object.entries({
+  tampered: tamperedAfterSigning(),
+  older: firmwareImage("I120-2.3.9", 1_500, BENCH_MAKER.privateKey),
+}))
+  test(`the meter itself refuses an image that is ${name}, whoever released it, and goes on as it was`, () =>
+    withOperationBench(ON_THE_BENCH, async (at) => {
+      const release = releaseOf(image);
+      const { transfer: give, activate: use } = operationsOf(shelfOf(release, image));
+      const given = await at.run(give, asked(release));
+      assert.equal(given.outcome, "not-taken", given.sentence);
+      assert.deepEqual(
+        given.findings.map(({ code }) => code),
+        ["firmware-refused"],
+      );
+      assert.equal((await at.run(use, activation(release))).outcome, "not-taken");
+      assert.equal(at.bench.meter.firmware, "I120-2.4.1");
+    }));
+
+/** What a maker whose build was broken into would release: its release is right, the image's own signature is not. */
+function tamperedAfterSigning(): Uint8Array {
+  const image = IMAGE.slice();
+  image[700] = (image[700] ?? 0) ^ 1;
+  return image;
+}
+
+/** Kills the line at exchange `kill` of one session, then lets the next ones end. Gives whether the kill struck. */
+async function killed(
+  at: OperationBench,
+  operation: Operation,
+  parameters: unknown,
+  kill: number,
+  when: "before" | "after",
+  between: () => void = () => undefined,
+): Promise<boolean> {
+  const run = await at.approve(operation, parameters);
+  at.mischief = (exchange, moment) => {
+    if (exchange === kill && moment === when) throw lineLost();
+  };
+  const first = await run();
+  at.mischief = () => undefined;
+  if (first.error === undefined) return false;
+  between();
+  const again = await run();
+  assert.equal(again.error, undefined, `${kill} ${when}: ${String(again.error)}`);
+  assert.ok(["done", "unchanged"].includes(again.result?.outcome ?? ""), `${kill}: ${again.result?.sentence}`);
+  return true;
+}
+
+for (const when of ["before", "after"] as const)
+  test(`killed at every exchange (${when} the meter hears it), a transfer goes on at the block where it was`, () =>
+    withOperationBench(ON_THE_BENCH, async (at) => {
+      for (let kill = 1, struck = true; struck; kill += 1) {
+        at.bench.meter.images.enabled = false;
+        await at.memoryOf(at.meter).save("image-transfer", undefined);
+        let blocks = 0;
+        struck = await killed(at, transfer, asked(RELEASE), kill, when, () => {
+          blocks = at.bench.meter.images.firstNotTransferred;
+        });
+        const { images, firmware } = at.bench.meter;
+        assert.deepEqual([images.status, firmware], ["verificationSuccessful", "I120-2.4.1"]);
+        if (struck && kill > 12) assert.ok(blocks > 0, `${kill}: it began anew`);
+      }
+    }));
+
+test("a meter that lost its power in the middle is given the image anew, under the same manifest", () =>
+  withOperationBench(ON_THE_BENCH, async (at) => {
+    assert.ok(await killed(at, transfer, asked(RELEASE), 12, "after", () => at.restart()));
+    assert.equal(at.bench.meter.images.status, "verificationSuccessful");
+  }));
+
+for (const when of ["before", "after"] as const)
+  test(`killed at every exchange (${when} the meter hears it), an activation ends with the new firmware, once`, () =>
+    withOperationBench(ON_THE_BENCH, async (at) => {
+      for (let kill = 1, struck = true; struck; kill += 1) {
+        const version = `I120-2.${kill + 5}.0`;
+        const image = firmwareImage(version, 600, BENCH_MAKER.privateKey);
+        const release = releaseOf(image, { firmware: version });
+        const { transfer: give, activate: use } = operationsOf(shelfOf(release, image));
+        assert.equal((await at.run(give, asked(release))).outcome, "done");
+        struck = await killed(at, use, activation(release), kill, when);
+        assert.equal(at.bench.meter.firmware, version);
+      }
+    }));
+
+test("a meter that was given another image by somebody else is not activated, nor continued", () =>
+  withOperationBench(ON_THE_BENCH, async (at) => {
+    await at.run(transfer, asked(RELEASE));
+    const foreign = firmwareImage("I120-9.9.9", 600, BENCH_MAKER.privateKey);
+    const { images } = at.bench.meter;
+    images.initiate(new Uint8Array(8), foreign.length);
+    for (let block = 0; block * BLOCK_BYTES < foreign.length; block += 1)
+      images.block(block, foreign.subarray(block * BLOCK_BYTES, (block + 1) * BLOCK_BYTES));
+    images.verify();
+    const result = await at.run(activate, activation(RELEASE));
+    assert.equal(result.outcome, "not-taken");
+    assert.match(result.sentence, /it would activate/);
+    assert.equal(at.bench.meter.firmware, "I120-2.4.1");
+  }));
