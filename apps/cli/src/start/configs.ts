@@ -17,6 +17,7 @@ import type { Installation } from "./installation.ts";
 import { ledgerSettings } from "./ledger-settings.ts";
 import { trustedManufacturers } from "./manufacturers.ts";
 import { enrolmentOf, isKeeping, keyServiceOf, networksOf, type StartConfig } from "./options.ts";
+import { organisationSettings } from "./organisation-settings.ts";
 import { recoverySettings } from "./recovery-settings.ts";
 import { commandOptions } from "./suggestions.ts";
 import type { TrunkCredentials } from "./trunk-credentials.ts";
@@ -190,6 +191,7 @@ export function serverConfig(sources: ConfigSources): ServerConfig {
         authorities: sources.trunk.authorities,
       },
     }),
+    ...organisationSettings(config),
     adminSocket: adminSocket(directories),
     consoleDirectory: directories.console,
     speed: config.speed,

@@ -167,6 +167,27 @@ export const START_OPTIONS = {
     description:
       "The address and port, as 192.0.2.1:8424, where people and devices enrol for certificates over EST (RFC 7030), with the passwords of `meterkeep pki password` or the certificates they have; without it nothing listens.",
   },
+  organisation: {
+    kind: "text",
+    optional: true,
+    description:
+      "The issuer of the organisation's OpenID Connect provider, with which people may sign in: https, or http on this machine. Its redirect address for us is the console's /sign-in/organisation.",
+  },
+  organisationName: {
+    kind: "text",
+    default: "your organisation",
+    description: "What people call that provider: it stands on the button.",
+  },
+  organisationClient: {
+    kind: "text",
+    default: "meterkeep",
+    description: "The client id that the provider has given us.",
+  },
+  organisationSecretFile: {
+    kind: "path",
+    optional: true,
+    description: "A file (mode 0600) with the client secret; without it we are a public client, which PKCE protects.",
+  },
   userIds: {
     kind: "integer",
     unit: "user id",
@@ -223,6 +244,8 @@ export function resolveOptions(
     refuse("--field-origin", `must be an origin, such as https://field.example, not ${fieldOrigin}`);
   keyServiceOf(config);
   enrolmentOf(config);
+  if (config.organisation !== undefined && !isIssuer(config.organisation))
+    refuse("--organisation", `must be an https address, or http on this machine, not ${config.organisation}`);
   if (!isKeeping(config.meterKeys)) refuse("--meter-keys", `must be session, call or token, not ${config.meterKeys}`);
   if (config.meterKeys === "token" && config.tokensFile === undefined)
     refuse("--meter-keys", "token needs --tokens-file");
@@ -230,6 +253,13 @@ export function resolveOptions(
     refuse("--database-suffix", "must be 1 to 20 of a-z, 0-9 and _");
   }
   return config;
+}
+
+/** Whether people can be sent to that provider: over a network only with TLS. */
+function isIssuer(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { protocol, hostname } = new URL(text);
+  return protocol === "https:" || (protocol === "http:" && ["localhost", "127.0.0.1", "[::1]"].includes(hostname));
 }
 
 /** Whether that is a way to keep the working keys of meters. */
