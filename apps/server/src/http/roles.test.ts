@@ -77,9 +77,8 @@ for (const role of ROLE_NAMES)
   });
 
 test("what is critical takes a passkey that was shown within five minutes", async () => {
-  const { cookie, id } = await server.person("Late", ["administrator", "operator"]);
-  const back = new Date(Date.now() - STEP_UP_MILLISECONDS - 1000);
-  await server.context.pool.query("update person_sessions set proven_at = $2 where person_id = $1", [id, back]);
+  const { cookie } = await server.person("Late", ["administrator", "operator"]);
+  server.pass(STEP_UP_MILLISECONDS + 1000);
   for (const [name, route] of ROUTES) {
     if (NOT_WALKED.has(name) || ASKS_ITSELF.has(name) || route.scope === undefined) continue;
     if (!scopesOfRoles(["administrator", "operator"]).includes(route.scope)) continue;

@@ -115,6 +115,8 @@ export interface TestServer extends AsyncDisposable {
   readonly url: string;
   readonly adminSocket: string;
   readonly context: Context;
+  /** Lets time pass for the server. */
+  pass(milliseconds: number): void;
   /** Signs in by a fresh link and gives the cookie to send. */
   signIn(): Promise<string>;
   /** Admits a person who comes by a link, makes a passkey and has just shown it. */
@@ -135,8 +137,9 @@ export async function startTestServer(
   const database = stack.use(await openTestDatabase({ migrations: HEADEND_MIGRATIONS }));
   const { pool } = database;
   const scope = await openScope(pool, "utility", "island");
-  const now = (): number => Date.now();
-  const date = (): Date => new Date();
+  let passed = 0;
+  const now = (): number => Date.now() + passed;
+  const date = (): Date => new Date(now());
   const hub = new EventHub({ run: "test", keptEvents: 100, keptLines: 50, now: date });
   const custodian = scriptedCustodian(options.custodian);
   const custodianWatch = new CustodianWatch(custodian, hub, now);
@@ -250,6 +253,9 @@ export async function startTestServer(
     url: base,
     adminSocket,
     context,
+    pass: (milliseconds) => {
+      passed += milliseconds;
+    },
     signIn: async () => signInBy(await logins.newLink("first-start")),
     person: async (name, roles) => {
       const { id } = await context.people.admit({ name, roles }, "test");
