@@ -7,6 +7,7 @@ import {
 } from "@meterkeep/api";
 import { type CustodianLedgerEntry, recipientFile } from "@meterkeep/api/custodian";
 import { toHex } from "@meterkeep/dlms";
+import type { Scope } from "@meterkeep/headend";
 import type { LedgerEntry } from "@meterkeep/ledger";
 import type { Handlers } from "../http/mount.ts";
 import type { Context } from "./context.ts";
@@ -25,7 +26,7 @@ export function auditHandlers(context: Context): Pick<Handlers, "ledger" | "reci
 
 async function ownPage(context: Context, query: LedgerWindow): Promise<LedgerPage> {
   const head = await context.ledger.head();
-  const found = await page(query, head.size, async (after, limit) =>
+  const found = await page(context.scope, query, head.size, async (after, limit) =>
     (await context.ledger.read(after, limit)).map(ownRow),
   );
   return { source: "head-end", head: { size: head.size, root: toHex(head.root) }, ...found };
@@ -40,21 +41,23 @@ async function custodianPage(context: Context, query: LedgerWindow): Promise<Led
   return {
     source: "custodian",
     head: { size: ledgerHead.size, root: toHex(ledgerHead.root) },
-    ...(await page(query, ledgerHead.size, read)),
+    ...(await page(context.scope, query, ledgerHead.size, read)),
   };
 }
 
 /**
  * `after` reads on from there, oldest first. Otherwise the newest come first, below `before` where given. What is not
- * wanted is left out, looking back as far as {@link LOOK_BACK}; `older` says where to go on.
+ * wanted, or is about another utility, is left out, looking back as far as {@link LOOK_BACK}; `older` says where to go on.
  */
 async function page(
+  { utility }: Pick<Scope, "utility">,
   query: LedgerWindow,
   head: number,
   read: (after: number, limit: number) => Promise<LedgerRow[]>,
 ): Promise<Pick<LedgerPage, "entries" | "older">> {
   const limit = query.limit ?? DEFAULT_LIMIT;
   const isWanted = (row: LedgerRow): boolean =>
+    (row.utility === utility || row.utility === EVERYBODYS) &&
     (query.meter === undefined || row.meter === query.meter) &&
     (query.routine !== false || !ROUTINE_LEDGER_KINDS.has(row.kind));
   if (query.after !== undefined) return { entries: (await read(query.after, limit)).filter(isWanted) };
@@ -72,6 +75,8 @@ async function page(
   return { entries, ...(older > 1 && { older }) };
 }
 
+/** What is about no utility more than another. */
+const EVERYBODYS = "*";
 /** Entries that a page looks through at most. */
 const LOOK_BACK = 5_000;
 

@@ -131,12 +131,15 @@ export async function startTestServer(
     readonly drills?: Partial<DrillsPorts>;
     readonly streams?: StreamLimits;
     readonly organisation?: OrganisationSettings;
+    /** The head-end of another utility in the database of that one. */
+    readonly beside?: TestServer;
   } = {},
 ): Promise<TestServer> {
   await using stack = new AsyncDisposableStack();
-  const database = stack.use(await openTestDatabase({ migrations: HEADEND_MIGRATIONS }));
-  const { pool } = database;
-  const scope = await openScope(pool, "utility", "island");
+  const pool =
+    options.beside?.context.pool ?? stack.use(await openTestDatabase({ migrations: HEADEND_MIGRATIONS })).pool;
+  const utility = options.beside === undefined ? "utility" : "another utility";
+  const scope = await openScope(pool, utility, "island");
   let passed = 0;
   const now = (): number => Date.now() + passed;
   const date = (): Date => new Date(now());
@@ -152,7 +155,7 @@ export async function startTestServer(
   stack.defer(() => rmSync(directory, { recursive: true, force: true }));
   const config = {
     version: "test",
-    utility: "utility",
+    utility,
     island: "island",
     url: "http://localhost",
     pushListen: { lan: false },
