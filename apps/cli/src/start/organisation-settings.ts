@@ -1,7 +1,7 @@
 import { readFileSync, statSync } from "node:fs";
 import type { ServerConfig } from "@meterkeep/api/supervisor";
-import type { StartConfig } from "./options.ts";
 import { StartError } from "./error.ts";
+import type { StartConfig } from "./options.ts";
 
 /** The provider with which people may sign in. Its secret goes along, since the head-end may read no file of ours. */
 export function organisationSettings(config: StartConfig): Pick<ServerConfig, "organisation"> {
