@@ -7,7 +7,7 @@ import {
   lazyRouteComponent,
   redirect,
 } from "@tanstack/react-router";
-import { drillQuery, meQuery, meterQuery, overviewQuery, sessionQuery } from "./api/queries.ts";
+import { campaignQuery, drillQuery, meQuery, meterQuery, overviewQuery, sessionQuery } from "./api/queries.ts";
 import { RequestError } from "./api/request.ts";
 import { Failure } from "./shell/failure.tsx";
 import { Frame } from "./shell/frame.tsx";
@@ -125,6 +125,43 @@ const fieldRoute = createRoute({
   component: lazyRouteComponent(() => import("./field/field-page.tsx"), "FieldPage"),
 });
 
+const workRoute = createRoute({
+  getParentRoute: () => frameRoute,
+  path: "/work",
+  component: lazyRouteComponent(() => import("./work/work-page.tsx"), "WorkPage"),
+});
+
+const campaignRoute = createRoute({
+  getParentRoute: () => frameRoute,
+  path: "/work/$id",
+  loader: ({ context, params }) => context.queries.ensureQueryData(campaignQuery(params.id)),
+  component: lazyRouteComponent(() => import("./work/campaign-page.tsx"), "CampaignPage"),
+});
+
+const approvalsRoute = createRoute({
+  getParentRoute: () => frameRoute,
+  path: "/approvals",
+  component: lazyRouteComponent(() => import("./work/approvals-page.tsx"), "ApprovalsPage"),
+});
+
+const blastRoute = createRoute({
+  getParentRoute: () => frameRoute,
+  path: "/blast",
+  component: lazyRouteComponent(() => import("./blast/blast-page.tsx"), "BlastPage"),
+});
+
+const peopleRoute = createRoute({
+  getParentRoute: () => frameRoute,
+  path: "/people",
+  component: lazyRouteComponent(() => import("./people/people-page.tsx"), "PeoplePage"),
+});
+
+const organisationRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: "/sign-in/organisation",
+  component: lazyRouteComponent(() => import("./sign-in/organisation-page.tsx"), "OrganisationPage"),
+});
+
 const accountRoute = createRoute({
   getParentRoute: () => frameRoute,
   path: "/account",
@@ -133,6 +170,7 @@ const accountRoute = createRoute({
 
 const tree = rootRoute.addChildren([
   signInRoute,
+  organisationRoute,
   frameRoute.addChildren([
     townRoute,
     meterRoute,
@@ -143,6 +181,11 @@ const tree = rootRoute.addChildren([
     ledgerRoute,
     pkiRoute,
     fieldRoute,
+    workRoute,
+    campaignRoute,
+    approvalsRoute,
+    blastRoute,
+    peopleRoute,
     accountRoute,
   ]),
 ]);

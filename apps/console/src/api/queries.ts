@@ -1,6 +1,10 @@
 /** What the pages read, with the key under which each answer is kept. Nothing is read again by a timer: events of the stream say when. */
 import type {
   AuthorityList,
+  BlastRadius,
+  CampaignList,
+  CampaignTargetList,
+  CampaignView,
   CertificateList,
   DrillList,
   DrillReport,
@@ -15,15 +19,19 @@ import type {
   MeterDetail,
   Overview,
   PasskeyList,
+  PersonList,
   ProfileView,
   PublicConfig,
   PushSourceList,
+  QuarantineList,
   ReadingList,
   RecentEventList,
   RevocationEffect,
   RevocationList,
+  RuleList,
   SessionDetail,
   SessionList,
+  SignInWays,
 } from "@meterkeep/api";
 import { queryOptions } from "@tanstack/react-query";
 import { getJson } from "./request.ts";
@@ -179,4 +187,47 @@ export const tokensQuery = queryOptions({
 export const passkeysQuery = queryOptions({
   queryKey: ["passkeys"],
   queryFn: ({ signal }) => getJson<PasskeyList>("/passkeys", signal),
+});
+
+export const peopleQuery = queryOptions({
+  queryKey: ["people"],
+  queryFn: ({ signal }) => getJson<PersonList>("/people", signal),
+});
+
+/** How people sign in here: the one answer that comes before a login. */
+export const signInWaysQuery = queryOptions({
+  queryKey: ["sign-in-ways"],
+  queryFn: ({ signal }) => getJson<SignInWays>("/sign-in", signal),
+});
+
+export const campaignsQuery = queryOptions({
+  queryKey: ["campaigns"],
+  queryFn: ({ signal }) => getJson<CampaignList>("/campaigns?limit=100", signal),
+});
+
+export const campaignQuery = (id: string) =>
+  queryOptions({
+    queryKey: ["campaign", id],
+    queryFn: ({ signal }) => getJson<CampaignView>(`/campaigns/${id}`, signal),
+  });
+
+export const campaignTargetsQuery = (id: string) =>
+  queryOptions({
+    queryKey: ["campaign", id, "targets"],
+    queryFn: ({ signal }) => getJson<CampaignTargetList>(`/campaigns/${id}/targets?limit=200`, signal),
+  });
+
+export const quarantineQuery = queryOptions({
+  queryKey: ["quarantine"],
+  queryFn: ({ signal }) => getJson<QuarantineList>("/quarantine?limit=100", signal),
+});
+
+export const rulesQuery = queryOptions({
+  queryKey: ["rules"],
+  queryFn: ({ signal }) => getJson<RuleList>("/rules", signal),
+});
+
+export const blastQuery = queryOptions({
+  queryKey: ["blast"],
+  queryFn: ({ signal }) => getJson<BlastRadius>("/blast-radius", signal),
 });

@@ -36,9 +36,10 @@ export async function postJson<T>(path: string, body?: unknown): Promise<T> {
   return (response.status === 204 ? undefined : await response.json()) as T;
 }
 
-/** Takes something away. @throws RequestError */
-export async function deleteResource(path: string): Promise<void> {
-  await answer(path, { method: "DELETE" });
+/** Takes something away, and reads what came of it, if anything is said. @throws RequestError */
+export async function deleteResource<T = void>(path: string): Promise<T> {
+  const response = await answer(path, { method: "DELETE" });
+  return (response.status === 204 ? undefined : await response.json()) as T;
 }
 
 async function answer(path: string, init: RequestInit): Promise<Response> {

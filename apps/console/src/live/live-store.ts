@@ -131,10 +131,12 @@ export class LiveStore {
           overviewQuery.queryKey,
           (overview) => overview && mergeWarnings(overview, event.data),
         );
-      else if (is(event, "ledger")) ledgerHeads = { ...ledgerHeads, [event.data.source]: event.data.sequence };
-      else
+      else {
+        if (is(event, "ledger")) ledgerHeads = { ...ledgerHeads, [event.data.source]: event.data.sequence };
         for (const key of keysTouchedBy(event).map((parts) => JSON.stringify(parts)))
           if (kept.has(key)) touched.add(key);
+        for (const key of kept) if (isOfCommands(event, key)) touched.add(key);
+      }
     }
     this.#snapshot = {
       ...this.#snapshot,
@@ -185,6 +187,15 @@ export class LiveStore {
 
 function is<K extends StreamEvent["type"]>(event: StreamEvent, type: K): event is StreamEvent<K> {
   return event.type === type;
+}
+
+/** Answers about commands and people: what people decide is in a ledger, and what meters did in a session. */
+const OF_DECISIONS = /^\["(campaigns|campaign|quarantine|rules|blast|people)"/;
+const OF_SESSIONS = /^\["campaign"/;
+
+function isOfCommands(event: StreamEvent, key: string): boolean {
+  if (is(event, "ledger")) return event.data.source === "head-end" && OF_DECISIONS.test(key);
+  return is(event, "session") && OF_SESSIONS.test(key);
 }
 
 /** Which kept answers an event makes old. */

@@ -17,10 +17,14 @@ const EvidencePanel = lazy(() => import("../evidence/evidence-panel.tsx").then((
 
 const PAGES = [
   { to: "/", name: "Town" },
+  { to: "/work", name: "Work" },
+  { to: "/approvals", name: "Approvals" },
+  { to: "/blast", name: "Blast" },
   { to: "/drill", name: "Drill" },
   { to: "/decode", name: "Decode" },
   { to: "/ledger", name: "Ledger" },
   { to: "/certificates", name: "Certificates" },
+  { to: "/people", name: "People" },
   { to: "/field", name: "Field" },
 ] as const;
 
@@ -110,6 +114,10 @@ function useShortcuts(list: () => void) {
       drill: () => void navigate({ to: "/drill" }),
       ledger: () => void navigate({ to: "/ledger" }),
       field: () => void navigate({ to: "/field" }),
+      work: () => void navigate({ to: "/work" }),
+      approvals: () => void navigate({ to: "/approvals" }),
+      blast: () => void navigate({ to: "/blast" }),
+      people: () => void navigate({ to: "/people" }),
       certificates: () => void navigate({ to: "/certificates" }),
       find: () => void navigate({ to: "/", hash: "find" }),
       scheme: toggleScheme,

@@ -8,6 +8,10 @@ export interface Shortcut {
     | "town"
     | "decode"
     | "ledger"
+    | "work"
+    | "approvals"
+    | "blast"
+    | "people"
     | "certificates"
     | "field"
     | "drill"
@@ -23,6 +27,10 @@ export const SHORTCUTS: readonly Shortcut[] = [
   { keys: ["g", "b"], says: "Go to the break-in drill", does: "drill" },
   { keys: ["g", "l"], says: "Go to the ledger", does: "ledger" },
   { keys: ["g", "c"], says: "Go to the certificates", does: "certificates" },
+  { keys: ["g", "w"], says: "Go to work", does: "work" },
+  { keys: ["g", "a"], says: "Go to the approvals", does: "approvals" },
+  { keys: ["g", "r"], says: "Go to the blast radius", does: "blast" },
+  { keys: ["g", "p"], says: "Go to the people", does: "people" },
   { keys: ["g", "f"], says: "Go to the technicians", does: "field" },
   { keys: ["/"], says: "Find a meter", does: "find" },
   { keys: ["m"], says: "Light or dark", does: "scheme" },

@@ -9,6 +9,7 @@ import { localTime, useLiveStore } from "../live/live-context.tsx";
 import { Failure } from "../shell/failure.tsx";
 import { usePageTitle } from "../shell/page-title.ts";
 import { Machines } from "./machines.tsx";
+import { steppedUp } from "./step-up.ts";
 import "./sign-in.css";
 
 export function AccountPage() {
@@ -20,7 +21,7 @@ export function AccountPage() {
   const { data: list } = useQuery(passkeysQuery);
   usePageTitle("Your account");
   const enrol = useMutation({
-    mutationFn: addPasskey,
+    mutationFn: () => steppedUp(addPasskey),
     onSuccess: () => {
       void queries.invalidateQueries({ queryKey: passkeysQuery.queryKey });
       void queries.invalidateQueries({ queryKey: meQuery.queryKey });

@@ -1,10 +1,10 @@
-/** Signing in: by the link that the terminal printed, or by a passkey. */
-import type { Me, PasskeyOptions } from "@meterkeep/api";
-import { IconFingerprint } from "@tabler/icons-react";
-import { useMutation, useQueryClient } from "@tanstack/react-query";
+/** Signing in: by a link that works once, by a passkey, or with the organisation's provider. */
+import type { Me, OrganisationSignIn, PasskeyOptions } from "@meterkeep/api";
+import { IconBuilding, IconFingerprint } from "@tabler/icons-react";
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
 import { useEffect, useRef } from "react";
-import { meQuery } from "../api/queries.ts";
+import { meQuery, signInWaysQuery } from "../api/queries.ts";
 import { postJson, RequestError } from "../api/request.ts";
 import { Command } from "../shell/command.tsx";
 import { Failure } from "../shell/failure.tsx";
@@ -24,6 +24,11 @@ export function SignInPage() {
   };
   const claim = useMutation({ mutationFn: (token: string) => postJson<Me>("/sign-in", { token }), onSuccess: enter });
   const passkey = useMutation({ mutationFn: signInWithPasskey, onSuccess: enter });
+  const organisation = useQuery(signInWaysQuery).data?.organisation;
+  const goThere = useMutation({
+    mutationFn: () => postJson<OrganisationSignIn>("/sign-in/organisation/options"),
+    onSuccess: ({ address }) => location.assign(address),
+  });
   usePageTitle("Sign in");
   const begun = useRef(false);
   const { mutate } = claim;
@@ -66,6 +71,12 @@ export function SignInPage() {
               </button>
             ) : null}
             {passkey.error === null ? null : <Failure error={passkeyFailure(passkey.error)} />}
+            {organisation === undefined ? null : (
+              <button type="button" className="button" disabled={goThere.isPending} onClick={() => goThere.mutate()}>
+                <IconBuilding size={18} aria-hidden /> Sign in with {organisation}
+              </button>
+            )}
+            {goThere.error === null ? null : <Failure error={goThere.error} />}
             <div className="sign-in-lost">
               <h2>The link is gone, or was used?</h2>
               <p className="dim">

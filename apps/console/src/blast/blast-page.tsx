@@ -1,0 +1,104 @@
+/** How much somebody or something could switch off under the caps, and the drill that last proved it. */
+import type { Reach } from "@meterkeep/api";
+import { useQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
+import { blastQuery } from "../api/queries.ts";
+import { counted, formatCount, formatPower, formatShare, spoken } from "../format/quantity.ts";
+import { Failure } from "../shell/failure.tsx";
+import { usePageTitle } from "../shell/page-title.ts";
+import { Amount } from "../shell/quantity.tsx";
+import { ScrollRegion } from "../shell/scroll-region.tsx";
+import { When } from "../shell/when.tsx";
+import "../pki/pki.css";
+import "./blast.css";
+
+const KINDS: Readonly<Record<Reach["kind"], string>> = {
+  person: "One person",
+  pair: "Two people",
+  worker: "A process of the head-end",
+  handheld: "A handheld",
+  key: "A key",
+  island: "The whole island",
+  "policy-service": "The policy service",
+};
+
+export function BlastPage() {
+  usePageTitle("Blast radius");
+  const { data, error, refetch } = useQuery(blastQuery);
+  return (
+    <>
+      <div className="page-head">
+        <div>
+          <h1>Who could darken how much?</h1>
+          <p className="lede">
+            {data === undefined
+              ? "Meters and load within reach of each person, pair, process, handheld and key, under the caps."
+              : `Of ${counted(data.meters, "meter")} that draw ${spoken(formatPower(data.loadW))}: what is within reach under the caps, in 24 hours. No feeder can lose more than ${spoken(formatShare(data.largestFeederShare, 1))} of its load.`}
+          </p>
+        </div>
+        {data === undefined ? null : (
+          <p className="dim">
+            As of <When at={data.asOf} seconds />
+          </p>
+        )}
+      </div>
+      {error === null ? null : <Failure error={error} retry={() => void refetch()} />}
+      {data === undefined ? null : (
+        <section className="panel" aria-labelledby="reach-title">
+          <div className="panel-head">
+            <h2 id="reach-title">Within reach</h2>
+          </div>
+          <ScrollRegion className="scroll-x" label="Who reaches how much">
+            <table className="pki-table blast-table">
+              <thead>
+                <tr>
+                  <th scope="col">Who</th>
+                  <th scope="col">Meters</th>
+                  <th scope="col">Share</th>
+                  <th scope="col">Load</th>
+                  <th scope="col">In 10 minutes</th>
+                  <th scope="col">Takes</th>
+                  <th scope="col">Held by</th>
+                  <th scope="col">Proven by</th>
+                </tr>
+              </thead>
+              <tbody>
+                {data.reach.map((one) => (
+                  <tr key={`${one.kind} ${one.name}`}>
+                    <th scope="row">
+                      <strong>{one.name}</strong>
+                      <span className="dim blast-kind">{KINDS[one.kind]}</span>
+                    </th>
+                    <td>{formatCount(one.meters)}</td>
+                    <td>
+                      <meter min={0} max={1} value={one.share} aria-label={`Share of the island for ${one.name}`} />{" "}
+                      <Amount of={formatShare(one.share, 1)} />
+                    </td>
+                    <td>
+                      <Amount of={formatPower(one.loadW)} />
+                    </td>
+                    <td>{formatCount(one.metersInTenMinutes)}</td>
+                    <td>{one.meters === 0 ? "" : counted(one.minutes, "minute")}</td>
+                    <td className="blast-words">
+                      {one.bounds.length === 0 ? null : <code>{one.bounds.join(", ")} </code>}
+                      {one.sentence}
+                    </td>
+                    <td>{one.drill === undefined ? "no drill yet" : <DrillLink drill={one.drill} />}</td>
+                  </tr>
+                ))}
+              </tbody>
+            </table>
+          </ScrollRegion>
+        </section>
+      )}
+    </>
+  );
+}
+
+function DrillLink({ drill }: { drill: NonNullable<Reach["drill"]> }) {
+  return (
+    <Link to="/drill/$id" params={{ id: drill.id }}>
+      {drill.sentence} <When at={drill.at} />
+    </Link>
+  );
+}

@@ -1,0 +1,152 @@
+/** What is asked for, tried dry before it is asked: meters and load are seen before anything happens. */
+import { type CampaignView, COMMAND_REASONS, type CommandOrder, type DryRun } from "@meterkeep/api";
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useNavigate } from "@tanstack/react-router";
+import { useState } from "react";
+import { campaignsQuery, overviewQuery } from "../api/queries.ts";
+import { postJson } from "../api/request.ts";
+import { Failure } from "../shell/failure.tsx";
+import { steppedUp } from "../sign-in/step-up.ts";
+import { DryRunView } from "./dry-run-view.tsx";
+import { type Draft, EMPTY_DRAFT, OFFERED, orderOf } from "./order.ts";
+
+export function OrderForm() {
+  const navigate = useNavigate();
+  const queries = useQueryClient();
+  const grid = useQuery(overviewQuery).data?.grid;
+  const [draft, setDraft] = useState<Draft>(EMPTY_DRAFT);
+  const tried = useMutation({ mutationFn: (order: CommandOrder) => postJson<DryRun>("/commands/dry-run", order) });
+  const asked = useMutation({
+    mutationFn: (order: CommandOrder) => steppedUp(() => postJson<CampaignView>("/commands", order)),
+    onSuccess: ({ campaign }) => {
+      void queries.invalidateQueries({ queryKey: campaignsQuery.queryKey });
+      void navigate({ to: "/work/$id", params: { id: campaign.id } });
+    },
+  });
+  const change = (part: Partial<Draft>) => {
+    setDraft({ ...draft, ...part });
+    // What was tried is not what is written now.
+    tried.reset();
+  };
+  const order = orderOf(draft);
+  const feeders = grid?.feeders ?? [];
+  return (
+    <section className="panel" aria-labelledby="order-title">
+      <div className="panel-head">
+        <h2 id="order-title">Ask for a command</h2>
+      </div>
+      <form
+        className="panel-body work-form"
+        onSubmit={(event) => {
+          event.preventDefault();
+          if (order !== undefined) tried.mutate(order);
+        }}
+      >
+        <label>
+          What
+          <select
+            className="field"
+            value={draft.operation}
+            onChange={(event) => change({ operation: event.currentTarget.value })}
+          >
+            {OFFERED.map(({ name, says }) => (
+              <option key={name} value={name}>
+                {says}
+              </option>
+            ))}
+          </select>
+        </label>
+        <label>
+          Which meters
+          <select
+            className="field"
+            value={draft.place}
+            onChange={(event) => change({ place: event.currentTarget.value })}
+          >
+            <option value="list">those listed below</option>
+            {feeders.map(({ id, name }) => (
+              <option key={id} value={`feeder:${id}`}>
+                feeder {name}
+              </option>
+            ))}
+            {feeders.map(({ transformer: { id } }) => (
+              <option key={id} value={`transformer:${id}`}>
+                transformer {id}
+              </option>
+            ))}
+            <option value="all">all of this island</option>
+          </select>
+        </label>
+        {draft.place === "list" ? (
+          <label className="wide">
+            System titles, with spaces or lines between
+            <textarea
+              className="field"
+              rows={3}
+              spellCheck={false}
+              value={draft.titles}
+              onChange={(event) => change({ titles: event.currentTarget.value })}
+            />
+          </label>
+        ) : null}
+        <label>
+          Why
+          <select
+            className="field"
+            value={draft.reason}
+            onChange={(event) => change({ reason: event.currentTarget.value as Draft["reason"] })}
+          >
+            {COMMAND_REASONS.map((reason) => (
+              <option key={reason}>{reason}</option>
+            ))}
+          </select>
+        </label>
+        <label>
+          Work order
+          <input
+            className="field"
+            maxLength={128}
+            value={draft.workOrder}
+            onChange={(event) => change({ workOrder: event.currentTarget.value })}
+          />
+        </label>
+        <label className="wide">
+          In words, for those who approve
+          <input
+            className="field"
+            maxLength={400}
+            value={draft.note}
+            onChange={(event) => change({ note: event.currentTarget.value })}
+          />
+        </label>
+        <label className="wide">
+          Parameters of the operation, as JSON, where it has some
+          <input
+            className="field"
+            spellCheck={false}
+            value={draft.parameters}
+            onChange={(event) => change({ parameters: event.currentTarget.value })}
+          />
+        </label>
+        <button type="submit" className="button" disabled={order === undefined || tried.isPending}>
+          {tried.isPending ? "Trying …" : "Dry run"}
+        </button>
+        {tried.error === null ? null : <Failure error={tried.error} />}
+        {tried.data === undefined || order === undefined ? null : (
+          <div className="wide" role="status">
+            <DryRunView dryRun={tried.data} />
+            <button
+              type="button"
+              className="button primary"
+              disabled={asked.isPending || tried.data.verdict === "nothing-left"}
+              onClick={() => asked.mutate(order)}
+            >
+              {asked.isPending ? "Asking …" : "Ask for this"}
+            </button>
+          </div>
+        )}
+        {asked.error === null ? null : <Failure error={asked.error} />}
+      </form>
+    </section>
+  );
+}

@@ -1,0 +1,23 @@
+import type { CampaignView } from "@meterkeep/api";
+import { IconExternalLink } from "@tabler/icons-react";
+
+/** The way to where it is signed: the custodian's own page, over which this one has no power. */
+export function SignLink({ manifest, words }: { manifest: NonNullable<CampaignView["manifest"]>; words: string }) {
+  const { hash, page } = manifest;
+  return (
+    <div className="sign-link">
+      <p>
+        It is signed on the custodian's own page, which shows the same meters and load by itself, under this hash:{" "}
+        <code>{hash.slice(0, 16)}…</code>
+      </p>
+      {page === undefined ? (
+        <p className="dim">This custodian has no page: people sign with the command meterkeep approve.</p>
+      ) : (
+        <a className="button primary" href={page} target="_blank" rel="noreferrer">
+          <IconExternalLink size={17} aria-hidden /> Sign at the custodian
+          <span className="visually-hidden">: {words}</span>
+        </a>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,87 @@
+/** Commands to meters: asked for, approved by others, run in waves; one meter or a hundred thousand. */
+import { useQuery, useSuspenseQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
+import { campaignsQuery, meQuery } from "../api/queries.ts";
+import { formatCount, formatPower } from "../format/quantity.ts";
+import { Empty } from "../shell/empty.tsx";
+import { Failure } from "../shell/failure.tsx";
+import { usePageTitle } from "../shell/page-title.ts";
+import { Amount } from "../shell/quantity.tsx";
+import { ScrollRegion } from "../shell/scroll-region.tsx";
+import { When } from "../shell/when.tsx";
+import { STATE_WORDS } from "./campaign-words.ts";
+import { OrderForm } from "./order-form.tsx";
+import "../pki/pki.css";
+import "./work.css";
+
+export function WorkPage() {
+  usePageTitle("Work");
+  const { data: me } = useSuspenseQuery(meQuery);
+  const { data, error, refetch } = useQuery(campaignsQuery);
+  const campaigns = data?.campaigns ?? [];
+  return (
+    <>
+      <div className="page-head">
+        <div>
+          <h1>Work</h1>
+          <p className="lede">
+            Every command is tried dry, judged by the guard, approved word for word by others, and run in waves that
+            stop by themselves.
+          </p>
+        </div>
+      </div>
+      {error === null ? null : <Failure error={error} retry={() => void refetch()} />}
+      <div className="work-stack">
+        {me.scopes.includes("request") ? <OrderForm /> : null}
+        <section className="panel" aria-labelledby="campaigns-title">
+          <div className="panel-head">
+            <h2 id="campaigns-title">Campaigns</h2>
+          </div>
+          {data !== undefined && campaigns.length === 0 ? (
+            <div className="panel-body">
+              <Empty>Nothing has been asked for yet.</Empty>
+            </div>
+          ) : null}
+          {campaigns.length === 0 ? null : (
+            <ScrollRegion className="scroll-x" label="Campaigns">
+              <table className="pki-table">
+                <thead>
+                  <tr>
+                    <th scope="col">What</th>
+                    <th scope="col">State</th>
+                    <th scope="col">Meters</th>
+                    <th scope="col">Load</th>
+                    <th scope="col">Done</th>
+                    <th scope="col">Asked by</th>
+                    <th scope="col">When</th>
+                  </tr>
+                </thead>
+                <tbody>
+                  {campaigns.map((one) => (
+                    <tr key={one.id}>
+                      <th scope="row">
+                        <Link to="/work/$id" params={{ id: one.id }}>
+                          {one.words}
+                        </Link>
+                      </th>
+                      <td>{STATE_WORDS[one.state]}</td>
+                      <td>{formatCount(one.targets)}</td>
+                      <td>
+                        <Amount of={formatPower(one.loadAtRiskW)} />
+                      </td>
+                      <td>{formatCount(one.counts.done)}</td>
+                      <td>{one.requester}</td>
+                      <td>
+                        <When at={one.createdAt} />
+                      </td>
+                    </tr>
+                  ))}
+                </tbody>
+              </table>
+            </ScrollRegion>
+          )}
+        </section>
+      </div>
+    </>
+  );
+}
