@@ -73,7 +73,8 @@ export class Authority {
   /** Why nothing critical is sealed, whatever token comes with it. */
   get trouble(): { readonly code: "authority-spoilt" | "clock-jumped"; readonly message: string } | undefined {
     const { documents, time } = this.#dependencies;
-    if (documents.spoilt !== undefined) return { code: "authority-spoilt", message: documents.spoilt };
+    const spoilt = documents.spoilt ?? this.seals.spoilt;
+    if (spoilt !== undefined) return { code: "authority-spoilt", message: spoilt };
     return time.jump === undefined
       ? undefined
       : { code: "clock-jumped", message: `the wall clock was set by ${time.jump} ms since the start` };
@@ -231,6 +232,7 @@ export class Authority {
     const { records, now } = this.#dependencies;
     const change = await records.change(hash);
     if (change !== undefined) {
+      await this.changes.requireExecutedOnce(change);
       const isOver = change.executedAt !== undefined || now() >= requestIn(change).expiresAt;
       if (isOver) throw new CallRefusal("approval-refused", "the change was executed or has expired");
       return { change };

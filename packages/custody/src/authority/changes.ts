@@ -29,7 +29,7 @@ const MOST_LOOKED_AT = 500;
 
 /** What changes need. */
 export interface ChangeDependencies {
-  readonly records: Pick<AuthorityRecords, "change" | "changes" | "approvals">;
+  readonly records: Pick<AuthorityRecords, "change" | "changes" | "approvals" | "wasExecuted">;
   readonly documents: DocumentKeeper;
   readonly party: RelyingParty;
   readonly now: () => number;
@@ -90,7 +90,9 @@ export class Changes {
     const hash = same?.hash ?? (await this.plan(kind, body, caller.name, reason, caller));
     let approvedBy: readonly string[] = [];
     await documents.change(async (document) => {
-      const state = await this.stateOf((await records.change(hash)) as StoredChange, document);
+      const stored = (await records.change(hash)) as StoredChange;
+      await this.requireExecutedOnce(stored);
+      const state = await this.stateOf(stored, document);
       if (state.state !== "approved")
         throw new CallRefusal(
           "approval-required",
@@ -137,6 +139,15 @@ export class Changes {
       };
     });
     return hash;
+  }
+
+  /** @throws CallRefusal `record-refused`, once the ledger has it, where a change was executed and its row says it was not. */
+  async requireExecutedOnce({ hash, executedAt }: StoredChange): Promise<void> {
+    const { records, documents } = this.#dependencies;
+    if (executedAt !== undefined || !(await records.wasExecuted(hash))) return;
+    const message = `change ${hash} was executed, by the ledger; its row says it was not`;
+    await documents.note([this.#entry("record-refused", "custodian", { code: "record-put-back", message })]);
+    throw new CallRefusal("record-refused", message);
   }
 
   /** How far a change has come, by approvals that verify against a document. */

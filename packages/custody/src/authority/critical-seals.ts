@@ -22,11 +22,13 @@ import {
 import type { LedgerDraft } from "@meterkeep/ledger";
 import type { Caller } from "../calls/caller.ts";
 import { CustodyError } from "../errors.ts";
+import { withSealMacs } from "../records/record-mac.ts";
 import type { SealRefusal } from "../session/seal-budget.ts";
 import type { Committer } from "../store/committer.ts";
 import { setupName } from "../store/memory-names.ts";
 import type { SetupPlace } from "../store/records.ts";
 import type { CustodyStore } from "../store/store.ts";
+import type { Vault } from "../vault/vault.ts";
 import { approvingOf } from "./approvals.ts";
 import { capsLifted, thresholdsAt } from "./document.ts";
 import type { DocumentKeeper } from "./document-keeper.ts";
@@ -34,6 +36,7 @@ import type { OpenManifests } from "./manifests.ts";
 import type { OwnTime } from "./own-time.ts";
 import type { RelyingParty } from "./people/passkey.ts";
 import { isSigned } from "./people/user-signature.ts";
+import { SealBook } from "./seal-book.ts";
 import type { AuthorityRecords, SealCaps, SealOutcome } from "./store/records.ts";
 
 /** What judging critical requests needs. */
@@ -44,6 +47,7 @@ export interface SealDependencies {
   readonly manifests: OpenManifests;
   readonly party: RelyingParty;
   readonly committer: Committer;
+  readonly vault: Pick<Vault, "authenticate">;
   readonly time: OwnTime;
   readonly now: () => number;
 }
@@ -79,18 +83,25 @@ export class CriticalSeals {
   readonly #dependencies: SealDependencies;
   /** Setups with seals that may not be settled. */
   readonly #open: Set<string>;
+  readonly #book: SealBook;
   #halted = false;
   #fleet: { readonly lived: number; readonly size: number } | undefined;
   readonly #approving = new Map<string, { readonly revision: number; readonly people: readonly Approving[] }>();
 
-  private constructor(dependencies: SealDependencies, open: Set<string>) {
+  private constructor(dependencies: SealDependencies, open: Set<string>, book: SealBook) {
     this.#dependencies = dependencies;
     this.#open = open;
+    this.#book = book;
   }
 
   static async open(dependencies: SealDependencies): Promise<CriticalSeals> {
     const open = new Set((await dependencies.records.openSeals()).map((seal) => setupName(seal)));
-    return new CriticalSeals(dependencies, open);
+    return new CriticalSeals(dependencies, open, await SealBook.open(dependencies.records, dependencies.vault));
+  }
+
+  /** Why nothing critical is sealed: the seals that count are not those that were written. */
+  get spoilt(): string | undefined {
+    return this.#book.spoilt;
   }
 
   /** How many setups have seals that are not settled. */
@@ -130,7 +141,8 @@ export class CriticalSeals {
         "the command token does not allow it; the custodian's ledger says why",
         detail,
       );
-    if (documents.spoilt !== undefined) return notAccepted(documents.spoilt);
+    const spoilt = documents.spoilt ?? this.spoilt;
+    if (spoilt !== undefined) return notAccepted(spoilt);
     if (this.isFrozen(verdict)) return refusal("frozen", "everything critical is frozen");
     if (time.jump !== undefined)
       return refusal(
@@ -188,7 +200,7 @@ export class CriticalSeals {
     permit: Permit,
     caller: Caller,
   ): Promise<CriticalRefusal | undefined> {
-    const { committer, time, now, records } = this.#dependencies;
+    const { committer, vault, time, now } = this.#dependencies;
     const { asked, direction, nonce, manifestHash, loadW, once, token } = permit;
     const caps = await this.#caps(direction);
     const lived = time.lived;
@@ -199,7 +211,7 @@ export class CriticalSeals {
       message: `${asked.summary}: ${message}`,
     });
     if (caps !== undefined) {
-      const { day, tenMinutes } = await records.offCounts(lived);
+      const { day, tenMinutes } = this.#book.offCounts(lived);
       if (day >= caps.offPerDay)
         return refusal(`${day} such commands count in 24 hours, no more than ${caps.offPerDay} are sealed (MC-01)`);
       if (tenMinutes >= caps.offPerTenMinutes)
@@ -228,11 +240,19 @@ export class CriticalSeals {
     };
     // First of all: what is under way is never forgotten, whatever becomes of the commit.
     this.#open.add(setupName(place));
+    const again = "its token was used, it was done already, or the meter was switched too recently (MC-05, MC-18)";
+    if (!this.#book.sealed(seal)) return refusal(again);
     try {
-      await committer.submit({ writes: [{ kind: "seal-critical", seal, caps }], entries });
+      const open = { outcome: undefined, settledAt: undefined, settledLived: undefined };
+      const [bound] = await withSealMacs(vault, [{ ...seal, ...open }]);
+      await committer.submit({
+        writes: [{ kind: "seal-critical", seal, mac: bound?.mac as Uint8Array, caps }],
+        entries,
+      });
     } catch (error) {
       if (!(error instanceof CustodyError) || error.code !== "custody-write-conflict") throw error;
-      return refusal("its token was used, it was done already, or the meter was switched too recently (MC-05, MC-18)");
+      this.#book.dropped(nonce);
+      return refusal(again);
     }
     return undefined;
   }
@@ -261,11 +281,20 @@ export class CriticalSeals {
     outcome: SealOutcome,
     caller: Caller,
   ): Promise<void> {
-    const { committer, time, now, records } = this.#dependencies;
+    const { committer, vault, time, now, records } = this.#dependencies;
+    const [at, lived] = [now(), time.lived];
+    const meant = (await records.openSeals(place)).filter(
+      (seal) => seal.counter < below && (nonce === undefined || seal.nonce === nonce),
+    );
+    const settled = meant.map((seal) => ({ ...seal, outcome, settledAt: at, settledLived: lived }));
     await committer.submit({
-      writes: [{ kind: "settle-seals", place, nonce, below, outcome, at: now(), lived: time.lived }],
+      writes: [{ kind: "settle-seals", seals: await withSealMacs(vault, settled) }],
       entries: [this.#entry("critical-settled", place, caller.name, { outcome, below, ...(nonce && { nonce }) })],
     });
+    this.#book.settled(
+      meant.map((seal) => seal.nonce),
+      lived,
+    );
     if ((await records.openSeals(place)).length === 0) this.#open.delete(setupName(place));
   }
 

@@ -78,6 +78,11 @@ export class DocumentKeeper {
     return run;
   }
 
+  /** Writes entries beside any change. */
+  async note(entries: readonly LedgerDraft[]): Promise<void> {
+    await this.#dependencies.committer.submit({ entries });
+  }
+
   async #change(of: (document: AuthorityDocument) => DocumentChange | Promise<DocumentChange>): Promise<void> {
     this.requireSound();
     const change = await of(this.#document);

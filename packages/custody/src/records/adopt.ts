@@ -4,17 +4,18 @@ import type { StoredCounter } from "../store/records.ts";
 import type { CustodyStore } from "../store/store.ts";
 import type { Vault } from "../vault/vault.ts";
 import { counterMark, takeoverMark } from "./marks.ts";
-import { withCounterMacs, withMeterMacs, withTakeoverMacs, withWindowMacs } from "./record-mac.ts";
+import { withCounterMacs, withMeterMacs, withSealMacs, withTakeoverMacs, withWindowMacs } from "./record-mac.ts";
 
 const BATCH = 500;
 
 type Rows = Awaited<ReturnType<CustodyStore["unauthenticated"]>>;
-const NONE: Rows = { takeovers: [], counters: [], meters: [], windows: [] };
+const NONE: Rows = { takeovers: [], counters: [], meters: [], windows: [], seals: [] };
 
 /** Which rows got their MACs together: what a former version has done is not done again for who took a MAC away since. */
 const STAGES = {
   "authentic-records-1": ({ takeovers, counters }: Rows): Rows => ({ ...NONE, takeovers, counters }),
   "authentic-records-2": ({ meters, windows }: Rows): Rows => ({ ...NONE, meters, windows }),
+  "authentic-records-3": ({ seals }: Rows): Rows => ({ ...NONE, seals }),
 } as const;
 
 /**
@@ -42,8 +43,9 @@ export async function adoptRecords(
       const counters = await withCounterMacs(vault, rows.counters);
       const meters = await withMeterMacs(vault, rows.meters);
       const windows = await withWindowMacs(vault, rows.windows);
+      const seals = await withSealMacs(vault, rows.seals);
       await committer.submit({
-        writes: [{ kind: "adopt", takeovers, counters, meters, windows }],
+        writes: [{ kind: "adopt", takeovers, counters, meters, windows, seals }],
         entries: [
           ...takeovers.map((takeover) => takeoverMark(takeover, now())),
           ...inOrder(counters).map((counter) => counterMark(counter, now())),

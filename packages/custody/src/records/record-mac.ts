@@ -1,5 +1,6 @@
 import { timingSafeEqual } from "node:crypto";
 import { fromHex } from "@meterkeep/dlms";
+import type { SettledSeal, StoredSeal } from "../authority/store/records.ts";
 import type {
   CounterRecord,
   MeterRecord,
@@ -46,6 +47,15 @@ export async function withWindowMacs(
 ): Promise<WindowRecord[]> {
   const macs = await vault.authenticate(records.map(windowText));
   return records.map((record, at) => ({ ...record, mac: macs[at] }));
+}
+
+/** Binds seals to all they say, what became of them included. */
+export async function withSealMacs(
+  vault: Pick<Vault, "authenticate">,
+  seals: readonly SettledSeal[],
+): Promise<(StoredSeal & { readonly mac: Uint8Array })[]> {
+  const macs = await vault.authenticate(seals.map(sealText));
+  return seals.map((seal, at) => ({ ...seal, mac: macs[at] as Uint8Array }));
 }
 
 /** Compares two MACs; one that is missing equals none. */
@@ -107,6 +117,20 @@ function windowText(record: WindowRecord): Uint8Array {
     String(keyVersion),
     String(highest),
     seen,
+  );
+}
+
+function sealText(seal: SettledSeal): Uint8Array {
+  const { nonce, manifest, keyVersion, counter, act, once, direction, loadW, sealedAt, sealedLived } = seal;
+  const { outcome = "", settledAt = "", settledLived = "" } = seal;
+  return boundData(
+    "meterkeep-record-1/critical-seal",
+    ...placeFields(seal),
+    fromHex(nonce),
+    fromHex(manifest),
+    ...[keyVersion, counter, act, once, direction, loadW, sealedAt, sealedLived, outcome, settledAt, settledLived].map(
+      String,
+    ),
   );
 }
 

@@ -162,6 +162,7 @@ test("rows from before MACs are taken over once, with a mark each, and none with
           counters: counters.map(without),
           meters: [without(file.meter)],
           windows: file.windows.map(without),
+          seals: [],
         };
         await store.commit([{ kind: "adopt", ...bare }]);
       };
@@ -169,7 +170,13 @@ test("rows from before MACs are taken over once, with a mark each, and none with
       isOld = true;
       await custody.restart();
       isOld = false;
-      assert.deepEqual(await store.unauthenticated(10), { takeovers: [], counters: [], meters: [], windows: [] });
+      assert.deepEqual(await store.unauthenticated(10), {
+        takeovers: [],
+        counters: [],
+        meters: [],
+        windows: [],
+        seals: [],
+      });
       await openSession(custody);
       await strip();
       await custody.restart();

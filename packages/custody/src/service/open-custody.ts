@@ -250,6 +250,7 @@ export async function openCustodyIn(
     manifests: new OpenManifests(store.authority),
     party: options.page ?? NO_PAGE,
     committer,
+    vault,
     time: new OwnTime(now, options.monotonic ?? now, await store.authority.lived()),
     now,
   };

@@ -87,6 +87,7 @@ export function memoryCustodyStore(): CustodyStore {
       counters: [...held.counters.values()].filter(({ mac }) => mac === undefined).slice(0, limit),
       meters: [...held.meters.values()].filter(({ mac }) => mac === undefined).slice(0, limit),
       windows: [...held.windows.values()].filter(({ mac }) => mac === undefined).slice(0, limit),
+      seals: [...held.authority.seals.values()].filter(({ mac }) => mac === undefined).slice(0, limit),
     }),
     meterCount: async () => held.meters.size,
     shipmentMeters: async ({ utility, island, shipment }, from, limit) =>
@@ -202,6 +203,7 @@ function apply(draft: Held, write: Write): void {
       for (const takeover of write.takeovers) draft.takeovers.set(journalName(takeover), takeover);
       for (const meter of write.meters) draft.meters.set(meter.systemTitle, meter);
       for (const window of write.windows) draft.windows.set(setupName(window, window.keyVersion), window);
+      for (const seal of write.seals) draft.authority.seals.set(seal.nonce, seal);
       return;
     case "put-windows":
       for (const window of write.windows) {

@@ -8,7 +8,13 @@ import {
 import { PKI_GRANTS, PKI_MIGRATIONS, postgresPkiStore } from "@meterkeep/pki";
 import { inTransaction, type MigrationSource } from "@meterkeep/postgres";
 import type { Pool, PoolClient } from "pg";
-import { AUTHORITY_GRANTS, authorityIn, writeAuthority } from "../authority/store/postgres-authority.ts";
+import {
+  AUTHORITY_GRANTS,
+  adoptSeals,
+  authorityIn,
+  sealsWithoutMac,
+  writeAuthority,
+} from "../authority/store/postgres-authority.ts";
 import type { AuthorityWrite } from "../authority/store/records.ts";
 import { CustodyError } from "../errors.ts";
 import { fenced, isFenced } from "../standby/instance.ts";
@@ -91,7 +97,10 @@ export function postgresCustodyStore(pool: Pool): CustodyStore {
     load: async (systemTitle) => (await loadFiles(pool, [systemTitle], undefined, 1))[0],
     loadPage: (titles, after, limit) => loadFiles(pool, titles, after, limit),
     counterLine: (place) => counterLine(pool, place),
-    unauthenticated: (limit) => rowsWithoutMac(pool, limit),
+    unauthenticated: async (limit) => ({
+      ...(await rowsWithoutMac(pool, limit)),
+      seals: await sealsWithoutMac(pool, limit),
+    }),
     meterCount: () => countMeters(pool),
     shipmentMeters: (shipment, from, limit) => shipmentMeters(pool, shipment, from, limit),
     stageShipment: () => stageShipment(pool),
@@ -112,7 +121,10 @@ async function commitAll(client: PoolClient, writes: readonly Write[], growth: G
   const of = <K extends Write["kind"]>(kind: K) =>
     writes.filter((write): write is Extract<Write, { kind: K }> => write.kind === kind);
   await reserveCounters(client, of("reserve-counters"));
-  for (const write of of("adopt")) await adoptRows(client, write);
+  for (const write of of("adopt")) {
+    await adoptRows(client, write);
+    await adoptSeals(client, write.seals);
+  }
   for (const write of of("add-meter")) {
     const { conflict } = await addMeters(client, [write]);
     if (conflict !== undefined)

@@ -62,7 +62,7 @@ function counterColumns(counters: readonly StoredCounter[]) {
 /** Gives rows from before MACs theirs. */
 export async function adoptRows(
   client: PoolClient,
-  { takeovers, counters, meters, windows }: Omit<Extract<Write, { kind: "adopt" }>, "kind">,
+  { takeovers, counters, meters, windows }: Omit<Extract<Write, { kind: "adopt" }>, "kind" | "seals">,
 ): Promise<void> {
   if (meters.length > 0)
     await client.query(

@@ -2,7 +2,7 @@ import type { EnrolmentCause, KeyState, ROTATION_FILTERS, RotationCause } from "
 import type { WrappedSecret } from "@meterkeep/hsm";
 import type { CheckpointStore, Growth, LedgerStore } from "@meterkeep/ledger";
 import type { PkiStore } from "@meterkeep/pki";
-import type { AuthorityRecords, AuthorityWrite } from "../authority/store/records.ts";
+import type { AuthorityRecords, AuthorityWrite, StoredSeal } from "../authority/store/records.ts";
 import type { EnrolmentPolicy } from "../enrolment/policy.ts";
 import type { KeyPolicy } from "../keys/key-policy.ts";
 import type {
@@ -40,6 +40,7 @@ export type Write =
       readonly counters: readonly StoredCounter[];
       readonly meters: readonly MeterRecord[];
       readonly windows: readonly WindowRecord[];
+      readonly seals: readonly StoredSeal[];
     }
   | { readonly kind: "put-windows"; readonly windows: readonly WindowRecord[] }
   | {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { test } from "node:test";
 import { EMPTY_EDGE, growthOf } from "@meterkeep/ledger";
-import type { CriticalSeal, SealCaps, StoredManifest } from "../authority/store/records.ts";
+import type { CriticalSeal, SealCaps, SealOutcome, StoredManifest } from "../authority/store/records.ts";
 import { CustodyError } from "../errors.ts";
 import type { CustodyStore } from "../store/store.ts";
 import { sampleEntry, sampleMeter } from "./samples.ts";
@@ -12,6 +12,8 @@ const hash = () => randomBytes(48).toString("hex");
 const MINUTE = 60_000;
 const DAY = 1440 * MINUTE;
 const CAPS: SealCaps = { offPerDay: 3, offPerTenMinutes: 2, toggleMilliseconds: 15 * MINUTE, togglesPerDay: 4 };
+
+const MAC = new Uint8Array(32).fill(7);
 
 /** What every adapter of `AuthorityRecords` and its writes keeps to. */
 export function authorityRecordsContract(
@@ -72,15 +74,16 @@ export function authorityRecordsContract(
     "what can switch off counts until it is settled and then for its windows, in the same transaction",
     async (store) => {
       const { seal, add, settle } = await withMeters(store);
-      await add(seal(1, 0), CAPS);
-      await add(seal(2, 0), CAPS);
+      const [one, two, three] = [seal(1, 0), seal(2, 0), seal(3, 300 * DAY + 11 * MINUTE)];
+      await add(one, CAPS);
+      await add(two, CAPS);
       await assert.rejects(add(seal(3, 0), CAPS), conflict, "two in ten minutes");
       await assert.rejects(add(seal(3, 300 * DAY), CAPS), conflict, "however long they lie about");
-      await settle(seal(1, 0), 300 * DAY);
+      await settle(one, 300 * DAY);
       assert.deepEqual(await store.authority.offCounts(300 * DAY + 11 * MINUTE), { day: 2, tenMinutes: 1 });
-      await add(seal(3, 300 * DAY + 11 * MINUTE), CAPS);
-      await settle(seal(2, 0), 300 * DAY + 12 * MINUTE);
-      await settle(seal(3, 0), 300 * DAY + 12 * MINUTE);
+      await add(three, CAPS);
+      await settle(two, 300 * DAY + 12 * MINUTE);
+      await settle(three, 300 * DAY + 12 * MINUTE);
       await assert.rejects(add(seal(4, 300 * DAY + 40 * MINUTE), CAPS), conflict, "three in a day");
       await add(seal(4, 300 * DAY + 40 * MINUTE), undefined);
       assert.equal(await store.authority.lived(), 300 * DAY + 40 * MINUTE);
@@ -112,7 +115,7 @@ export function authorityRecordsContract(
     },
   );
 
-  contract("what the meter never took may be tried again, and settling reaches no later counter", async (store) => {
+  contract("what the meter never took may be tried again, and what is settled stays as it was", async (store) => {
     const { seal, add, settle } = await withMeters(store);
     const [one, two] = [
       { ...seal(1, 0), counter: 10 },
@@ -120,14 +123,18 @@ export function authorityRecordsContract(
     ];
     await add(one, undefined);
     await add(two, undefined);
-    await store.commit([
-      { kind: "settle-seals", place: one, nonce: undefined, below: 20, outcome: "superseded", at: 1, lived: 1 },
-    ]);
+    await settle(one, 1, "superseded");
     assert.deepEqual(await store.authority.openSeals(), [two]);
     await add({ ...seal(1, 0), manifest: one.manifest }, undefined);
     await settle(two, 5);
     await settle(two, 6);
     assert.equal((await store.authority.progress(two.manifest)).refused, 1);
+    const { seals, rows, entries } = await store.authority.countingSeals();
+    assert.deepEqual([seals.length, rows, entries], [3, 3, 0]);
+    assert.deepEqual(
+      seals.find(({ nonce }) => nonce === two.nonce),
+      { ...two, outcome: "refused", settledAt: 1, settledLived: 5, mac: MAC },
+    );
   });
 }
 
@@ -159,10 +166,10 @@ async function withMeters(store: CustodyStore) {
   };
   const add = async (one: CriticalSeal, caps: SealCaps | undefined) => {
     for (const manifest of manifests.splice(0)) await store.commit([{ kind: "add-manifest", manifest }]);
-    await store.commit([{ kind: "seal-critical", seal: one, caps }]);
+    await store.commit([{ kind: "seal-critical", seal: one, mac: MAC, caps }]);
   };
-  const settle = (one: CriticalSeal, lived: number, outcome: "executed" | "refused" = "refused") =>
-    store.commit([{ kind: "settle-seals", place: one, nonce: undefined, below: 0xffff_ffff, outcome, at: 1, lived }]);
+  const settle = (one: CriticalSeal, lived: number, outcome: SealOutcome = "refused") =>
+    store.commit([{ kind: "settle-seals", seals: [{ ...one, outcome, settledAt: 1, settledLived: lived, mac: MAC }] }]);
   return { seal, add, settle };
 }
 

@@ -213,6 +213,7 @@ export function custodyStoreContract(
       counters: [{ ...counter, mac: undefined }],
       meters: [meter],
       windows: [window],
+      seals: [],
     });
     const mac = new Uint8Array(32).fill(9);
     const own = <T extends object>(record: T) => ({ ...record, mac });
@@ -223,9 +224,16 @@ export function custodyStoreContract(
         counters: [own(counter)],
         meters: [own(meter)],
         windows: [own(window)],
+        seals: [],
       },
     ]);
-    assert.deepEqual(await store.unauthenticated(10), { takeovers: [], counters: [], meters: [], windows: [] });
+    assert.deepEqual(await store.unauthenticated(10), {
+      takeovers: [],
+      counters: [],
+      meters: [],
+      windows: [],
+      seals: [],
+    });
     const file = await store.load(place.systemTitle);
     assert.deepEqual([file?.takeovers, file?.meter, file?.windows], [[own(takeover)], own(meter), [own(window)]]);
     // Two batches may pass each other on their way: a window never goes back.

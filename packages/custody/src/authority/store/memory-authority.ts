@@ -7,19 +7,13 @@ import {
   type CriticalSeal,
   DAY_MILLISECONDS,
   type SealCaps,
-  type SealOutcome,
   type StoredApproval,
   type StoredAuthority,
   type StoredChange,
   type StoredManifest,
+  type StoredSeal,
   TEN_MINUTES_MILLISECONDS,
 } from "./records.ts";
-
-/** A seal with what became of it. */
-interface HeldSeal extends CriticalSeal {
-  readonly outcome?: SealOutcome;
-  readonly settledLived?: number;
-}
 
 /** What a store in memory holds of the authority; replaced as a whole by each commit. */
 export interface HeldAuthority {
@@ -28,7 +22,7 @@ export interface HeldAuthority {
   manifestParts: Map<string, Uint8Array>;
   changes: Map<string, StoredChange>;
   approvals: Map<string, StoredApproval>;
-  seals: Map<string, HeldSeal>;
+  seals: Map<string, StoredSeal>;
 }
 
 export function noAuthority(): HeldAuthority {
@@ -90,7 +84,7 @@ export function applyAuthority(draft: HeldAuthority, write: AuthorityWrite): voi
       addOnce(draft.approvals, `${write.approval.hash}/${write.approval.approver}`, write.approval);
       return;
     case "seal-critical": {
-      const { seal, caps } = write;
+      const { seal, mac, caps } = write;
       if (caps !== undefined && isOver([...draft.seals.values()], seal, caps))
         throw conflict("a cap on critical commands is reached");
       const same = [...draft.seals.values()].some(
@@ -103,19 +97,14 @@ export function applyAuthority(draft: HeldAuthority, write: AuthorityWrite): voi
           (other.outcome === undefined || other.outcome === "executed"),
       );
       if (same) throw conflict("this act of the manifest was done on this meter");
-      addOnce(draft.seals, seal.nonce, seal);
+      const open = { outcome: undefined, settledAt: undefined, settledLived: undefined };
+      addOnce(draft.seals, seal.nonce, { ...seal, ...open, mac });
       return;
     }
     case "settle-seals": {
-      const { place, nonce, below, outcome, lived } = write;
-      for (const [name, seal] of draft.seals) {
-        const isMeant =
-          seal.systemTitle === place.systemTitle &&
-          seal.setup === place.setup &&
-          seal.counter < below &&
-          seal.outcome === undefined &&
-          (nonce === undefined || nonce === name);
-        if (isMeant) draft.seals.set(name, { ...seal, outcome, settledLived: lived });
+      for (const seal of write.seals) {
+        const held = draft.seals.get(seal.nonce);
+        if (held !== undefined && held.outcome === undefined) draft.seals.set(seal.nonce, seal);
       }
       return;
     }
@@ -141,12 +130,25 @@ export function authorityOf(held: () => { authority: HeldAuthority; ledger: Ledg
     manifestPart: async (hash, part) => held().authority.manifestParts.get(`${hash}/${part}`),
     manifests: async (limit) => newest(held().authority.manifests.values(), limit),
     change: async (hash) => held().authority.changes.get(hash),
+    wasExecuted: async (hash) =>
+      held().ledger.some(
+        ({ kind, body }) => kind === "change-executed" && (JSON.parse(body) as { readonly hash: string }).hash === hash,
+      ),
     changes: async (limit) => newest(held().authority.changes.values(), limit),
     approvals: async (hash) => [...held().authority.approvals.values()].filter((one) => one.hash === hash),
     openSeals: async (of) =>
-      seals().flatMap(({ outcome, settledLived: _, ...seal }) =>
+      seals().flatMap(({ outcome, settledAt: _, settledLived: __, mac: ___, ...seal }) =>
         outcome === undefined && (of === undefined || setupName(seal) === setupName(of)) ? [seal] : [],
       ),
+    countingSeals: async () => {
+      const all = seals();
+      const lived = latest(all);
+      return {
+        seals: all.filter(({ settledLived }) => settledLived === undefined || settledLived >= lived - DAY_MILLISECONDS),
+        rows: all.length,
+        entries: held().ledger.filter(({ kind }) => kind === "critical-sealed").length,
+      };
+    },
     progress: async (hash) => {
       const counts = { executed: 0, refused: 0, superseded: 0, open: 0 };
       for (const { manifest, outcome } of seals()) if (manifest === hash) counts[outcome ?? "open"] += 1;
@@ -156,11 +158,15 @@ export function authorityOf(held: () => { authority: HeldAuthority; ledger: Ledg
       day: countedOff(seals(), lived, DAY_MILLISECONDS),
       tenMinutes: countedOff(seals(), lived, TEN_MINUTES_MILLISECONDS),
     }),
-    lived: async () => Math.max(0, ...seals().flatMap((seal) => [seal.sealedLived, seal.settledLived ?? 0])),
+    lived: async () => latest(seals()),
   };
 }
 
-function isOver(seals: readonly HeldSeal[], { sealedLived: lived, ...place }: CriticalSeal, caps: SealCaps): boolean {
+function latest(seals: readonly StoredSeal[]): number {
+  return Math.max(0, ...seals.flatMap((seal) => [seal.sealedLived, seal.settledLived ?? 0]));
+}
+
+function isOver(seals: readonly StoredSeal[], { sealedLived: lived, ...place }: CriticalSeal, caps: SealCaps): boolean {
   const ofMeter = seals.filter((seal) => setupName(seal) === setupName(place) && seal.direction !== "none");
   const since = (window: number) => ofMeter.filter((seal) => (seal.settledLived ?? lived) > lived - window).length;
   return (
@@ -171,7 +177,7 @@ function isOver(seals: readonly HeldSeal[], { sealedLived: lived, ...place }: Cr
   );
 }
 
-function countedOff(seals: readonly HeldSeal[], lived: number, window: number): number {
+function countedOff(seals: readonly StoredSeal[], lived: number, window: number): number {
   return seals.filter(
     ({ direction, settledLived }) =>
       direction === "off" && (settledLived === undefined || settledLived > lived - window),

@@ -12,6 +12,7 @@ import {
   type StoredApproval,
   type StoredChange,
   type StoredManifest,
+  type StoredSeal,
   TEN_MINUTES_MILLISECONDS,
 } from "./records.ts";
 
@@ -22,7 +23,7 @@ export const AUTHORITY_GRANTS = {
   manifest_parts: "select, insert",
   change_requests: "select, insert, update (executed_ms)",
   approvals: "select, insert",
-  critical_seals: "select, insert, update (outcome, settled_ms, settled_lived_ms)",
+  critical_seals: "select, insert, update (outcome, settled_ms, settled_lived_ms, mac)",
 } as const;
 
 const WHOLE = ["*", "*"] as const;
@@ -71,6 +72,13 @@ export function authorityIn(pool: Pool): AuthorityRecords {
       const { rows } = await pool.query<ChangeRow>(`${CHANGES} where hash = $1`, [octetsOf(hash)]);
       return rows.map(changeOf)[0];
     },
+    wasExecuted: async (hash) => {
+      const { rows } = await pool.query(
+        "select 1 from ledger where kind = 'change-executed' and body::jsonb->>'hash' = $1 limit 1",
+        [hash],
+      );
+      return rows.length > 0;
+    },
     changes: async (limit) => {
       const { rows } = await pool.query<ChangeRow>(`${CHANGES} order by submitted_ms desc limit $1`, [limit]);
       return rows.map(changeOf);
@@ -95,6 +103,19 @@ export function authorityIn(pool: Pool): AuthorityRecords {
         of === undefined ? [null, null] : [titleOctets(of.systemTitle), of.setup],
       );
       return rows.map(sealOf);
+    },
+    countingSeals: async () => {
+      const { rows } = await pool.query<StoredSealRow>(
+        `select * from (${SEALS}) seals where settled_lived_ms is null or settled_lived_ms >= (
+           select coalesce(greatest(max(sealed_lived_ms), max(settled_lived_ms)), 0) from critical_seals) - $1::bigint`,
+        [DAY_MILLISECONDS],
+      );
+      const counted = await pool.query<{ rows: string; entries: string }>(
+        `select (select count(*) from critical_seals) as rows,
+           (select count(*) from ledger where kind = 'critical-sealed') as entries`,
+      );
+      const [counts] = counted.rows;
+      return { seals: rows.map(storedSealOf), rows: Number(counts?.rows), entries: Number(counts?.entries) };
     },
     progress: async (hash) => {
       const { rows } = await pool.query<{ outcome: SealOutcome | null; count: string }>(
@@ -122,6 +143,22 @@ export function authorityIn(pool: Pool): AuthorityRecords {
       return Number(rows[0]?.lived ?? 0);
     },
   };
+}
+
+/** Seals from before MACs. */
+export async function sealsWithoutMac(pool: Pool, limit: number): Promise<StoredSeal[]> {
+  const { rows } = await pool.query<StoredSealRow>(`${SEALS} where mac is null limit $1`, [limit]);
+  return rows.map(storedSealOf);
+}
+
+/** Gives seals from before MACs theirs. */
+export async function adoptSeals(client: PoolClient, seals: readonly StoredSeal[]): Promise<void> {
+  if (seals.length === 0) return;
+  await client.query(
+    `update critical_seals c set mac = w.mac from unnest($1::bytea[], $2::bytea[]) as w (nonce, mac)
+     where c.nonce = w.nonce and c.mac is null`,
+    [seals.map(({ nonce }) => octetsOf(nonce)), seals.map(({ mac }) => mac && Buffer.from(mac))],
+  );
 }
 
 /** Carries out what is the authority's of a commit, in order. @throws CustodyError `custody-write-conflict`. */
@@ -190,23 +227,22 @@ async function writeOne(client: PoolClient, write: AuthorityWrite): Promise<void
     case "seal-critical":
       await sealCritical(client, write);
       return;
-    case "settle-seals": {
-      const { place, nonce, below, outcome, at, lived } = write;
+    case "settle-seals":
       await client.query(
-        `update critical_seals set outcome = $4, settled_ms = $5, settled_lived_ms = $6
-         where system_title = $1 and setup = $2 and counter < $3 and outcome is null and ($7::bytea is null or nonce = $7)`,
+        `update critical_seals c set outcome = w.outcome, settled_ms = w.settled_ms, settled_lived_ms = w.settled_lived_ms,
+           mac = w.mac
+         from unnest($1::bytea[], $2::text[], $3::bigint[], $4::bigint[], $5::bytea[])
+           as w (nonce, outcome, settled_ms, settled_lived_ms, mac)
+         where c.nonce = w.nonce and c.outcome is null`,
         [
-          titleOctets(place.systemTitle),
-          place.setup,
-          below,
-          outcome,
-          at,
-          lived,
-          nonce === undefined ? null : octetsOf(nonce),
+          write.seals.map(({ nonce }) => octetsOf(nonce)),
+          write.seals.map(({ outcome }) => outcome),
+          write.seals.map(({ settledAt }) => settledAt),
+          write.seals.map(({ settledLived }) => settledLived),
+          write.seals.map(({ mac }) => mac && Buffer.from(mac)),
         ],
       );
       return;
-    }
     default:
       write satisfies never;
   }
@@ -214,7 +250,7 @@ async function writeOne(client: PoolClient, write: AuthorityWrite): Promise<void
 
 async function sealCritical(
   client: PoolClient,
-  { seal, caps }: Extract<AuthorityWrite, { kind: "seal-critical" }>,
+  { seal, mac, caps }: Extract<AuthorityWrite, { kind: "seal-critical" }>,
 ): Promise<void> {
   if (caps !== undefined) {
     const { rows } = await client.query<{ day: string; ten: string; recent: string; often: string }>(
@@ -244,7 +280,7 @@ async function sealCritical(
   }
   await client.query(
     `insert into critical_seals (utility, island, nonce, manifest, system_title, setup, key_version, counter, act, once, direction,
-       load_w, sealed_ms, sealed_lived_ms) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`,
+       load_w, sealed_ms, sealed_lived_ms, mac) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`,
     [
       seal.utility,
       seal.island,
@@ -260,6 +296,7 @@ async function sealCritical(
       seal.loadW,
       seal.sealedAt,
       seal.sealedLived,
+      Buffer.from(mac),
     ],
   );
 }
@@ -303,7 +340,7 @@ function changeOf(row: ChangeRow): StoredChange {
 }
 
 const SEALS = `select utility, island, nonce, manifest, upper(encode(system_title, 'hex')) as title, setup, key_version, counter,
-  act, once, direction, load_w, sealed_ms, sealed_lived_ms from critical_seals`;
+  act, once, direction, load_w, sealed_ms, sealed_lived_ms, outcome, settled_ms, settled_lived_ms, mac from critical_seals`;
 interface SealRow {
   readonly utility: string;
   readonly island: string;
@@ -319,6 +356,24 @@ interface SealRow {
   readonly load_w: string;
   readonly sealed_ms: string;
   readonly sealed_lived_ms: string;
+}
+
+interface StoredSealRow extends SealRow {
+  readonly outcome: SealOutcome | null;
+  readonly settled_ms: string | null;
+  readonly settled_lived_ms: string | null;
+  readonly mac: Buffer | null;
+}
+
+function storedSealOf(row: StoredSealRow): StoredSeal {
+  const { outcome, settled_ms, settled_lived_ms, mac } = row;
+  return {
+    ...sealOf(row),
+    outcome: outcome ?? undefined,
+    settledAt: settled_ms === null ? undefined : Number(settled_ms),
+    settledLived: settled_lived_ms === null ? undefined : Number(settled_lived_ms),
+    mac: mac === null ? undefined : new Uint8Array(mac),
+  };
 }
 
 function sealOf(row: SealRow): CriticalSeal {

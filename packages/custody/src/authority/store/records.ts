@@ -77,6 +77,18 @@ export interface CriticalSeal extends SetupPlace {
   readonly sealedLived: number;
 }
 
+/** A seal with what became of it. */
+export interface SettledSeal extends CriticalSeal {
+  readonly outcome: SealOutcome | undefined;
+  readonly settledAt: number | undefined;
+  readonly settledLived: number | undefined;
+}
+
+/** The same as stored, bound to what it says; rows from before MACs have none. */
+export interface StoredSeal extends SettledSeal {
+  readonly mac: Uint8Array | undefined;
+}
+
 /** What must hold in the very transaction that records a seal. */
 export interface SealCaps {
   /** At most so many that can switch off in 24 hours lived, this one included; `undefined` while the caps are lifted. */
@@ -103,17 +115,14 @@ export type AuthorityWrite =
   /** Once. */
   | { readonly kind: "execute-change"; readonly hash: string; readonly at: number }
   | { readonly kind: "add-approval"; readonly approval: StoredApproval }
-  | { readonly kind: "seal-critical"; readonly seal: CriticalSeal; readonly caps: SealCaps | undefined }
-  /** Settles one, or all of a setup below a counter. */
   | {
-      readonly kind: "settle-seals";
-      readonly place: SetupPlace;
-      readonly nonce: string | undefined;
-      readonly below: number;
-      readonly outcome: SealOutcome;
-      readonly at: number;
-      readonly lived: number;
-    };
+      readonly kind: "seal-critical";
+      readonly seal: CriticalSeal;
+      readonly mac: Uint8Array;
+      readonly caps: SealCaps | undefined;
+    }
+  /** Settles those that are not settled yet; all of them have come to the same, at the same time. */
+  | { readonly kind: "settle-seals"; readonly seals: readonly StoredSeal[] };
 
 /** What the authority reads. */
 export interface AuthorityRecords {
@@ -125,11 +134,18 @@ export interface AuthorityRecords {
   /** Newest first. */
   manifests(limit: number): Promise<readonly StoredManifest[]>;
   change(hash: string): Promise<StoredChange | undefined>;
+  /** Whether the ledger has an entry that the change of that hash was executed. */
+  wasExecuted(hash: string): Promise<boolean>;
   /** Newest first. */
   changes(limit: number): Promise<readonly StoredChange[]>;
   approvals(hash: string): Promise<readonly StoredApproval[]>;
   /** What has not been settled, of a setup or of all. */
   openSeals(of?: SetupPlace): Promise<readonly CriticalSeal[]>;
+  /**
+   * What counts against caps, or could: not settled, or settled within 24 hours before the latest time lived. With it how many
+   * seals there are in all, and how many the ledger has entries of.
+   */
+  countingSeals(): Promise<{ readonly seals: readonly StoredSeal[]; readonly rows: number; readonly entries: number }>;
   /** How many of a manifest were sealed, by what became of them. */
   progress(hash: string): Promise<Readonly<Record<SealOutcome | "open", number>>>;
   offCounts(lived: number): Promise<OffCounts>;
