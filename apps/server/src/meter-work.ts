@@ -4,6 +4,7 @@ import {
   ChangedMeters,
   type ChannelTable,
   type Collecting,
+  CommandSessions,
   type Dial,
   type EventHub,
   type MeterDirectory,
@@ -32,6 +33,8 @@ export interface MeterWorkPorts {
   readonly dial: Dial;
   readonly scope: Scope;
   readonly custodian: Custodian;
+  /** What carries commands out, but for the way to the meter. */
+  readonly commands: Omit<ConstructorParameters<typeof CommandSessions>[0], "dial">;
   readonly ledger: Ledger;
   readonly queue: WorkQueue;
   readonly channels: ChannelTable;
@@ -74,6 +77,7 @@ export function createMeterWork(ports: MeterWorkPorts): MeterWork {
   const runner = new SessionRunner(
     {
       custodian,
+      commands: new CommandSessions({ ...ports.commands, dial }),
       dial,
       scalers: new ScalerTable(),
       results,

@@ -1,6 +1,7 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { lookup } from "node:dns/promises";
 import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { METER_KINDS, type MeterKind, type PublicConfig } from "@meterkeep/api";
 import { custodianClient } from "@meterkeep/api/custodian-channel";
 import type { SupervisedProcess, Supervisor } from "@meterkeep/api/supervised";
@@ -42,6 +43,7 @@ import { Ledger, postgresLedgerStore } from "@meterkeep/ledger";
 import { createPool, prepareSchema } from "@meterkeep/postgres";
 import packageJson from "../package.json" with { type: "json" };
 import { listenForOwner } from "./admin/admin-socket.ts";
+import { billingIn, createCommandWork, policyKeyIn } from "./command-work.ts";
 import { Commissioning } from "./commissioning.ts";
 import { CustodianWatch } from "./custodian-watch.ts";
 import { Drills } from "./drill/drills.ts";
@@ -73,6 +75,8 @@ const COLLECT_DAYS = 2;
 const CLOCK_MILLISECONDS = 10_000;
 const CUSTODIAN_MILLISECONDS = 1_000;
 const DEPOT_MILLISECONDS = 500;
+/** Campaigns: what was approved is under way within a second. */
+const CAMPAIGN_MILLISECONDS = 1_000;
 const ROTATION_MILLISECONDS = 5_000;
 const COMMISSIONING_MILLISECONDS = 5_000;
 const THIN_OUT_MILLISECONDS = 60_000;
@@ -160,11 +164,27 @@ export async function startServer(config: ServerConfig, supervisor: Supervisor):
       now,
     }),
   );
+  const commands = createCommandWork({
+    pool,
+    scope,
+    custodian,
+    ledger,
+    queue,
+    hub,
+    policy: policyKeyIn(config.stateDirectory),
+    billing: billingIn(join(config.exchangeDirectory, "billing.json")),
+    destinations: [`${config.pushHost}:${config.pushPort}`],
+    clockOf,
+    now,
+    wake: () => work.worker.wake(),
+    onError,
+  });
   const work: MeterWork = createMeterWork({
     pool,
     dial: ways.dial,
     scope,
     custodian,
+    commands: commands.sessions,
     ledger,
     queue,
     channels,
@@ -260,6 +280,8 @@ export async function startServer(config: ServerConfig, supervisor: Supervisor):
     custodian,
     custodianWatch,
     ledger,
+    campaigns: commands.campaigns,
+    guard: commands.guard,
     drills,
     hub,
     streams,
@@ -318,6 +340,9 @@ export async function startServer(config: ServerConfig, supervisor: Supervisor):
   loop(DEPOT_MILLISECONDS, async () => {
     const at = imports;
     if (isTakenIn && at !== benchEmptyAt && (await work.watch.look("depot")) === 0) benchEmptyAt = at;
+  });
+  loop(CAMPAIGN_MILLISECONDS, async () => {
+    if (isTakenIn) await commands.look();
   });
   loop(ROTATION_MILLISECONDS, async () => {
     if (isTakenIn) await work.watch.follow();

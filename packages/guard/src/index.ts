@@ -81,7 +81,7 @@ export type {
   TargetFacts,
   WorkOrder,
 } from "./rule/facts.ts";
-export { isWaived, type Judgement, judge } from "./rule/judge.ts";
+export { isWaived, type Judgement, judge, judgeAtExecution } from "./rule/judge.ts";
 export { pickupDelays, planWaves, stopsBecause, type WaveCounts, type WavePlan } from "./rule/plan.ts";
 export { MC_RULES, RULE_IDS, type RuleId, ruleWords } from "./rule/rules.ts";
 export { type CommandRules, commandRules, DEFAULT_COMMAND_RULES } from "./threshold/command-rules.ts";
@@ -94,6 +94,7 @@ export {
   type Thresholds,
   thresholds,
 } from "./threshold/thresholds.ts";
+export { OwnTime } from "./time/own-time.ts";
 export {
   type CommandToken,
   MOST_TOKEN_MILLISECONDS,

@@ -1,3 +1,11 @@
+export { type Billing, httpBilling, NO_BILLING } from "./campaign/billing.ts";
+export { CampaignRunner } from "./campaign/campaign-runner.ts";
+export { Campaigns } from "./campaign/campaigns.ts";
+export { type CommandOperations, commandOperations } from "./campaign/command-operations.ts";
+export { CommandSessions } from "./campaign/command-sessions.ts";
+export { GuardView } from "./campaign/guard-view.ts";
+export { openPolicyKey, POLICY_SERVICE_NAME, type PolicyKey } from "./campaign/policy-key.ts";
+export type { Holding, Requester } from "./campaign/proposal.ts";
 export { HEADEND_MIGRATIONS } from "./database/migrations.ts";
 export { openScope, type Scope } from "./database/scope.ts";
 export { firstRow, rows, type Sql, type SqlPool } from "./database/sql.ts";

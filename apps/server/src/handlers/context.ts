@@ -1,9 +1,11 @@
 import type { MeterKind, PublicConfig, Warning } from "@meterkeep/api";
 import type { Custodian } from "@meterkeep/api/custodian";
 import type {
+  Campaigns,
   Challenges,
   EventHub,
   GatewayPolicy,
+  GuardView,
   Inventory,
   Logins,
   MachineTokens,
@@ -64,6 +66,7 @@ export interface Context {
     | "loseHandheld"
     | "suspendApprover"
     | "describeKeys"
+    | "freeze"
     | "enrolmentStates"
     | "ledgerEntries"
     | "status"
@@ -72,6 +75,8 @@ export interface Context {
   >;
   readonly custodianWatch: CustodianWatch;
   readonly ledger: Ledger;
+  readonly campaigns: Campaigns;
+  readonly guard: GuardView;
   readonly drills: Drills;
   readonly hub: EventHub;
   readonly streams: EventStreams;

@@ -15,6 +15,8 @@ const SENTENCES: Readonly<Record<string, string>> = {
   "meter-attached": "attached a meter",
   "drill-started": "started a drill",
   "handheld-reported-lost": "reported a handheld as lost",
+  "kill-switch-on": "froze everything critical",
+  "site-protected": "put a site on the register of protected sites",
 };
 
 /** Writes an act of a person or machine to the head-end's ledger, before the act (house invariant 8), and tells watchers. */
@@ -24,6 +26,7 @@ export async function record(
   principal: string,
   body: unknown,
   meter?: string,
+  words?: { readonly sentence: string; readonly severity: "notice" | "warning" },
 ): Promise<void> {
   const [entry] = await context.ledger.append({
     at: context.now(),
@@ -35,7 +38,7 @@ export async function record(
     body,
   });
   if (entry === undefined) return;
-  const sentence = `${principal} ${SENTENCES[kind] ?? kind.replaceAll("-", " ")}.`;
+  const sentence = words?.sentence ?? `${principal} ${SENTENCES[kind] ?? kind.replaceAll("-", " ")}.`;
   const event: LedgerEvent = {
     source: "head-end",
     sequence: entry.sequence,
@@ -44,5 +47,9 @@ export async function record(
     ...(meter === undefined ? {} : { meter }),
     sentence,
   };
-  context.hub.publish("ledger", event, { sentence, ...(meter === undefined ? {} : { meter }), severity: "notice" });
+  context.hub.publish("ledger", event, {
+    sentence,
+    ...(meter === undefined ? {} : { meter }),
+    severity: words?.severity ?? "notice",
+  });
 }

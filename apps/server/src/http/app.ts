@@ -4,6 +4,7 @@ import type { Problem } from "@meterkeep/api";
 import { type FastifyInstance, type FastifyReply, fastify, LogController } from "fastify";
 import type { Logger } from "pino";
 import { auditHandlers } from "../handlers/audit.ts";
+import { commandHandlers } from "../handlers/commands.ts";
 import type { Context } from "../handlers/context.ts";
 import { drillHandlers } from "../handlers/drills.ts";
 import { fieldHandlers } from "../handlers/field.ts";
@@ -85,6 +86,7 @@ export async function createApp(context: Context, options: AppOptions): Promise<
     ...pkiHandlers(context),
     ...fieldHandlers(context),
     ...drillHandlers(context),
+    ...commandHandlers(context),
   });
   app.get("/healthz", { config: { access: "nobody-yet" }, schema: { hide: true } }, async () =>
     statusHandlers(context).health({} as never),

@@ -26,6 +26,13 @@ const HEADEND_PROBLEMS: Partial<Readonly<Record<HeadEndErrorCode, HttpProblemCod
   "person-last": "person-last",
   "roles-apart": "roles-apart",
   "drill-not-simulated": "drill-real-meters",
+  "operation-invalid": "body-invalid",
+  "selection-empty": "body-invalid",
+  "campaign-unknown": "campaign-unknown",
+  "campaign-not-so": "campaign-not-so",
+  "quarantine-unknown": "quarantine-unknown",
+  "quarantine-not-releasable": "quarantine-not-releasable",
+  "same-person": "same-person",
 };
 
 const FASTIFY_PROBLEMS: Readonly<Record<string, HttpProblemCode>> = {

@@ -1,9 +1,11 @@
+import { generateKeyPairSync } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { RoleName } from "@meterkeep/api";
 import { type Custodian, CustodianCallError } from "@meterkeep/api/custodian";
 import { systemTitleText } from "@meterkeep/dlms";
+import { DEFAULT_THRESHOLDS, thresholds, writeCanonical } from "@meterkeep/guard";
 import {
   Challenges,
   createGatewayPolicy,
@@ -14,6 +16,8 @@ import {
   Logins,
   MachineTokens,
   MeterDirectory,
+  NO_BILLING,
+  openPolicyKey,
   openScope,
   Passkeys,
   People,
@@ -26,6 +30,7 @@ import { Ledger, postgresLedgerStore } from "@meterkeep/ledger";
 import { openTestDatabase } from "@meterkeep/postgres/testing";
 import { pino } from "pino";
 import { listenForOwner } from "../admin/admin-socket.ts";
+import { createCommandWork } from "../command-work.ts";
 import { CustodianWatch } from "../custodian-watch.ts";
 import { Drills, type DrillsPorts } from "../drill/drills.ts";
 import type { Context } from "../handlers/context.ts";
@@ -76,7 +81,7 @@ export function scriptedCustodian(more: Partial<Calls> = {}): Calls {
     authorityState: async () => ({
       approvers: [],
       policyServices: [],
-      thresholds: "",
+      thresholds: writeCanonical(thresholds, DEFAULT_THRESHOLDS),
       founding: true,
       page: "",
       counts: { day: 0, dayCap: 0, tenMinutes: 0, tenMinutesCap: 0 },
@@ -85,6 +90,7 @@ export function scriptedCustodian(more: Partial<Calls> = {}): Calls {
     suspendApprover: async () => ({}),
     fieldReport: async () => ({ report: JSON.stringify({ handhelds: [], leases: [] }) }),
     loseHandheld: async () => ({ report: JSON.stringify({ handhelds: [], leases: [] }) }),
+    freeze: async () => ({}),
     describeKeys: async () => ({
       keys: [{ purpose: "GUEK", version: 1, state: "active", origin: "imported", createdAt: 0, provenAt: undefined }],
     }),
@@ -150,6 +156,26 @@ export async function startTestServer(
   const inventory = new Inventory(pool, scope);
   const logins = new Logins(pool, scope, date);
   const challenges = new Challenges(pool, scope, date);
+  const ledger = new Ledger(postgresLedgerStore(pool));
+  const queue = postgresWorkQueue(pool, scope);
+  const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+  const { campaigns, guard } = createCommandWork({
+    pool,
+    scope,
+    custodian: custodian as Custodian,
+    ledger,
+    queue,
+    hub,
+    policy: openPolicyKey(privateKey.export({ format: "pem", type: "pkcs8" }).toString()),
+    billing: NO_BILLING,
+    destinations: [],
+    clockOf: () => WALL_SOURCE_CLOCK,
+    now,
+    wake: () => undefined,
+    onError: (error) => {
+      throw error;
+    },
+  });
   const streams = new EventStreams(hub, options.streams ?? { all: 4, forPeople: 2, perToken: 2 });
   const directory = mkdtempSync(join(tmpdir(), "meterkeep-server-"));
   stack.defer(() => rmSync(directory, { recursive: true, force: true }));
@@ -166,7 +192,7 @@ export async function startTestServer(
     pool,
     scope,
     inventory,
-    queue: postgresWorkQueue(pool, scope),
+    queue,
     wake: () => undefined,
     people: new People(pool, scope, date),
     logins,
@@ -183,7 +209,9 @@ export async function startTestServer(
     attached: async () => undefined,
     custodian,
     custodianWatch,
-    ledger: new Ledger(postgresLedgerStore(pool)),
+    ledger,
+    campaigns,
+    guard,
     drills: new Drills({
       sql: pool,
       scope,

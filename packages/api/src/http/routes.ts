@@ -1,5 +1,6 @@
 /** Every route of the HTTP API in one table: the server mounts it, the tests walk it, the console types its calls by it. */
 import { type Static, type TSchema, Type } from "typebox";
+import { COMMAND_ROUTES } from "./command-routes.ts";
 import { RecipientKeys } from "./custodian.ts";
 import { DrillList, DrillReport, DrillStarted } from "./drill.ts";
 import { RecentEventList } from "./event.ts";
@@ -389,6 +390,7 @@ export const HTTP_ROUTES = {
     body: LoseHandheld,
     response: FieldView,
   },
+  ...COMMAND_ROUTES,
   startDrill: {
     method: "POST",
     path: "/drills/break-in",

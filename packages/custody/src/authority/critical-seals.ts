@@ -1,4 +1,5 @@
 import { systemTitleText, toHex } from "@meterkeep/dlms";
+import type { OwnTime } from "@meterkeep/guard";
 import {
   type Approving,
   type AskedAct,
@@ -33,7 +34,6 @@ import { approvingOf } from "./approvals.ts";
 import { capsLifted, thresholdsAt } from "./document.ts";
 import type { DocumentKeeper } from "./document-keeper.ts";
 import type { OpenManifests } from "./manifests.ts";
-import type { OwnTime } from "./own-time.ts";
 import type { RelyingParty } from "./people/passkey.ts";
 import { isSigned } from "./people/user-signature.ts";
 import { SealBook } from "./seal-book.ts";

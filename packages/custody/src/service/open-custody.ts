@@ -9,7 +9,7 @@ import type { SealDependencies } from "../authority/critical-seals.ts";
 import { DocumentKeeper } from "../authority/document-keeper.ts";
 import { Enrolment } from "../authority/enrolment.ts";
 import { OpenManifests } from "../authority/manifests.ts";
-import { OwnTime } from "../authority/own-time.ts";
+import { OwnTime } from "@meterkeep/guard";
 import type { RelyingParty } from "../authority/people/passkey.ts";
 import { Backups } from "../backup/backups.ts";
 import { openFileFeed } from "../backup/change-feed.ts";

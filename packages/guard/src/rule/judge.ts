@@ -54,6 +54,19 @@ export function judge(
   return { findings, targets, verdict };
 }
 
+/** What is asked once more at the very moment in which a meter is commanded; a cap that was kept then is kept by the pace. */
+const AT_EXECUTION: readonly Look[] = [freeze, calendar, oscillation, protectedSites, justification, notice, toggles];
+
+/** Why one target is not commanded now, or undefined where it is: nothing is decided on what was so at submission (MC-10). */
+export function judgeAtExecution(facts: GuardFacts): Finding | undefined {
+  const looks = directionOf(facts.request.operation) === "off" ? AT_EXECUTION : [freeze];
+  for (const look of looks) {
+    const finding = look(facts).find(({ effect }) => effect !== "warn");
+    if (finding !== undefined) return finding;
+  }
+  return undefined;
+}
+
 /** Whether a finding no longer counts, because somebody else has answered for it. */
 export function isWaived({ rule, effect }: Finding, waived: ReadonlySet<string>): boolean {
   return effect === "quarantine" && MC_RULES[rule].releasable && waived.has(rule);

@@ -31,7 +31,8 @@ export function valueBounds({ thresholds, request }: GuardFacts): Finding[] {
           ]
         : [];
     case "push-destination":
-      return pushDestinations.includes(operation.destination)
+      // Without a list it is the head-end's own destinations that the operation itself holds to.
+      return pushDestinations.length === 0 || pushDestinations.includes(operation.destination)
         ? []
         : [aboutRequest("MC-21", "stop", `${operation.destination} is not on the list of destinations`, request)];
     default:

@@ -38,4 +38,10 @@ export const HEADEND_GRANTS = {
   login_challenges: "select, insert, delete",
   drills: "select, insert, update (state, ended_at, report)",
   operation_memory: "select, insert, update (value, kept_at), delete",
+  campaigns: `select, insert, update (state, sentence, submitted, wave, wave_begun_at)`,
+  campaign_targets: `select, insert, update (state, rule, sentence, due_at, expires_at, attempted_at, epoch, settled_at,
+    session_id, supply, power_w, trouble, evidence)`,
+  campaign_history: "select, insert",
+  command_quarantine: "select, insert, update (state, decided_by, decided_at, decision, released_as)",
+  protected_sites: "select, insert",
 } as const;

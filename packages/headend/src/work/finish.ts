@@ -1,4 +1,5 @@
 import type { TakeoverState } from "@meterkeep/api/custodian";
+import type { CommandOutcome } from "../campaign/command-sessions.ts";
 import type { ReadResult } from "../reading/result.ts";
 import type { SessionRecord } from "../session/ladder.ts";
 import type { Trust } from "../trust/trust.ts";
@@ -20,5 +21,7 @@ export interface Finished {
   readonly read?: ReadResult;
   readonly takeover?: TakeoverState;
   readonly trust?: TrustChangeRecord;
+  /** Of a target of a campaign. */
+  readonly command?: CommandOutcome;
   readonly next: NextDue;
 }

@@ -10,8 +10,8 @@ export const LANES = { onDemand: 0, takeover: 1, reading: 2 } as const;
 export const READING_SHARE = 4;
 export type Lane = (typeof LANES)[keyof typeof LANES];
 
-/** What was asked for outside the ordinary order: a reading now, only the state of the supply, or contacts for keys. */
-export type OnDemand = "read" | "verify" | "rotate";
+/** What was asked for outside the ordinary order: a reading now, only the state of the supply, contacts for keys, or a command that is due. */
+export type OnDemand = "read" | "verify" | "rotate" | "command";
 
 /**
  * The right to hold one session with one meter, with what is to be known for it.

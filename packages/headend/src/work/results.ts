@@ -1,4 +1,5 @@
 import { inTransaction } from "@meterkeep/postgres";
+import { writeCommands } from "../campaign/command-sessions.ts";
 import type { Scope } from "../database/scope.ts";
 import { rows, type Sql, type SqlPool } from "../database/sql.ts";
 import { HeadEndError } from "../errors.ts";
@@ -69,8 +70,8 @@ export class Results {
   async #writeGroup(group: readonly Finished[]): Promise<ReadonlySet<number>> {
     await this.#channels.prepare(group.flatMap(({ read }) => read?.intervals ?? []));
     return inTransaction(this.#pool, async (sql) => {
-      // Only readings: what a power cut takes is missing again, and is read again. Trust and takeover wait for the disk.
-      if (group.every(({ trust, takeover }) => trust === undefined && takeover === undefined))
+      // Only readings: what a power cut takes is missing again, and is read again. What was decided or done waits for the disk.
+      if (group.every(({ trust, takeover, command }) => (trust ?? takeover ?? command) === undefined))
         await sql.query("set local synchronous_commit = off");
       const kept = await this.#endLeases(sql, group);
       const fenced = group.filter(({ lease }) => kept.has(lease.meter.id));
@@ -84,6 +85,13 @@ export class Results {
         sql,
         this.#scope,
         fenced.flatMap(({ lease, trust }) => (trust ? [{ meter: lease.meter.id, change: trust }] : [])),
+      );
+      await writeCommands(
+        sql,
+        this.#scope,
+        fenced.flatMap(({ lease, command, session }) =>
+          command ? [{ lease, command, ...(session === undefined ? {} : { session }) }] : [],
+        ),
       );
       await writeReadings(
         sql,

@@ -30,6 +30,7 @@ test("a meter whose record the custodian refuses is quarantined once, with the r
     {
       custodian: { nextContact: refuse } as unknown as SessionRunnerPorts["custodian"],
       dial: () => assert.fail("nobody is dialled"),
+      commands: { hold: async () => undefined },
       scalers: new ScalerTable(),
       results: new Results(pool, scope, new ChannelTable(pool, scope)),
       ledger,
@@ -73,6 +74,7 @@ test("a meter whose way is spared is put back until its turn, with its failures 
     {
       custodian: {} as SessionRunnerPorts["custodian"],
       dial: () => assert.fail("nobody is dialled"),
+      commands: { hold: async () => undefined },
       scalers: new ScalerTable(),
       results: new Results(pool, scope, new ChannelTable(pool, scope)),
       throttle: {

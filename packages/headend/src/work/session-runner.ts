@@ -1,6 +1,7 @@
 import type { EventData } from "@meterkeep/api";
 import type { Custodian } from "@meterkeep/api/custodian";
 import type { Ledger } from "@meterkeep/ledger";
+import type { CommandSessions } from "../campaign/command-sessions.ts";
 import type { Scope } from "../database/scope.ts";
 import { codeOf, HeadEndError } from "../errors.ts";
 import type { EventSink } from "../event/event-hub.ts";
@@ -42,6 +43,7 @@ export interface SessionRunnerPorts {
   >;
   readonly dial: Dial;
   readonly scalers: ScalerTable;
+  readonly commands: Pick<CommandSessions, "hold">;
   readonly results: Pick<Results, "write">;
   readonly throttle: Pick<Throttle, "admit" | "learn">;
   readonly ledger: Pick<Ledger, "append">;
@@ -114,7 +116,16 @@ export class SessionRunner {
     // The depot has the meter on its bench: until that is over there is nobody in the field to speak with.
     if (takeover.phase !== "done")
       return lease.meter.path === "depot" ? Promise.resolve(this.#nothing(lease)) : this.#takeOver(lease, signal);
+    if (lease.onDemand === "command") return this.#command(lease, signal);
     return lease.onDemand === "rotate" ? this.#rotate(lease, signal) : this.#read(lease, signal);
+  }
+
+  /** What was due may have been stopped meanwhile: then the meter is just read. */
+  async #command(lease: Lease, signal: AbortSignal): Promise<Finished> {
+    const held = await this.#ports.commands.hold(lease, signal);
+    if (held === undefined) return this.#read(lease, signal);
+    const { attempts } = lease;
+    return { lease, ...held, next: { dueAt: this.#ports.now(), lane: LANES.reading, attempts } };
   }
 
   /** Whatever came of it, a reading follows: under new keys it shows that they work. */

@@ -2,9 +2,9 @@
 const MOST_JUMP_MILLISECONDS = 60_000;
 
 /**
- * The custodian's own notion of time, which nobody moves forward to reach a window or to let a cap run out (MC-08).
+ * A process's own notion of time, which nobody moves forward to reach a window or to let a cap run out (MC-08).
  *
- * *Lived* time runs with the monotonic clock from the latest seal on and stands still while no custodian runs: caps count in
+ * *Lived* time, of the custodian, runs with the monotonic clock from the latest seal on and stands still while no custodian runs: caps count in
  * it. The wall clock is held against the monotonic one since the start.
  */
 export class OwnTime {
@@ -22,7 +22,7 @@ export class OwnTime {
     this.#monotonicAtStart = monotonic();
   }
 
-  /** Milliseconds lived by custodians of this database, whole. */
+  /** Milliseconds lived by all processes so far, whole. */
   get lived(): number {
     return this.#lived + Math.floor(this.#monotonic() - this.#monotonicAtStart);
   }

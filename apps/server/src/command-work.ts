@@ -1,0 +1,137 @@
+import { generateKeyPairSync } from "node:crypto";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Custodian } from "@meterkeep/api/custodian";
+import { OwnTime } from "@meterkeep/guard";
+import {
+  type Billing,
+  CampaignRunner,
+  Campaigns,
+  type CommandSessions,
+  commandOperations,
+  type EventHub,
+  GuardView,
+  httpBilling,
+  NO_BILLING,
+  openPolicyKey,
+  type PolicyKey,
+  postgresMemory,
+  type Scope,
+  type SourceClock,
+  type SqlPool,
+  type WorkQueue,
+} from "@meterkeep/headend";
+import type { Ledger } from "@meterkeep/ledger";
+import { record } from "./handlers/record.ts";
+
+export interface CommandWorkPorts {
+  readonly pool: SqlPool;
+  readonly scope: Scope;
+  readonly custodian: Custodian;
+  readonly ledger: Ledger;
+  readonly queue: WorkQueue;
+  readonly hub: EventHub;
+  readonly policy: PolicyKey;
+  readonly billing: Billing;
+  /** Where meters may be told to push: `host:port`. */
+  readonly destinations: readonly string[];
+  clockOf: (kind: "simulated" | "real") => SourceClock;
+  now(): number;
+  wake(): void;
+  onError(error: unknown): void;
+}
+
+/** What judges, keeps and moves commands, and what carries one out under a lease. */
+export interface CommandWork {
+  readonly campaigns: Campaigns;
+  readonly guard: GuardView;
+  /** For the worker that holds sessions. */
+  readonly sessions: Omit<ConstructorParameters<typeof CommandSessions>[0], "dial">;
+  /** Looks after every campaign once; one look at a time. */
+  look(): Promise<void>;
+}
+
+/** Puts together what commands are made of. Nothing starts yet. */
+export function createCommandWork(ports: CommandWorkPorts): CommandWork {
+  const { pool, scope, custodian, queue, policy, billing, now, wake, onError } = ports;
+  const operations = commandOperations(ports.destinations);
+  const guard = new GuardView({ sql: pool, scope, custodian, policy, now });
+  const time = new OwnTime(now, () => performance.now(), 0);
+  const holding = () => guard.holding();
+  const clockJump = () => time.jump;
+  const said = (kind: string, by: string, body: unknown, sentence: string, severity: "notice" | "warning") =>
+    record(ports, kind, by, body, undefined, { sentence, severity });
+  const runner = new CampaignRunner({
+    pool,
+    scope,
+    queue,
+    custodian,
+    holding,
+    now,
+    record: (kind, body, sentence, severity) => said(kind, "campaign runner", body, sentence, severity),
+    wake,
+  });
+  let looking: Promise<void> | undefined;
+  const look = (): Promise<void> => {
+    looking ??= runner.look().finally(() => {
+      looking = undefined;
+    });
+    return looking;
+  };
+  const campaigns = new Campaigns({
+    pool,
+    scope,
+    custodian,
+    billing,
+    operations,
+    holding,
+    clockJump,
+    page: () => guard.page(),
+    record: said,
+    changed: () => void look().catch(onError),
+    now,
+  });
+  return {
+    campaigns,
+    guard,
+    look,
+    sessions: {
+      pool,
+      scope,
+      custodian,
+      memoryOf: postgresMemory(pool, scope, now),
+      billing,
+      operations,
+      policy,
+      holding,
+      clockJump,
+      clockOf: ports.clockOf,
+      now,
+      record: (kind, body, sentence, meter) =>
+        record(ports, kind, "campaign runner", body, meter, { sentence, severity: "warning" }),
+    },
+  };
+}
+
+/** The policy service's key, made at the first start: a file that the head-end's user alone reads. */
+export function policyKeyIn(directory: string): PolicyKey {
+  const file = join(directory, "policy.key");
+  if (!existsSync(file)) {
+    const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-384" });
+    writeFileSync(file, privateKey.export({ format: "pem", type: "pkcs8" }), { mode: 0o600, flag: "wx" });
+  }
+  return openPolicyKey(readFileSync(file, "utf8"));
+}
+
+/** The billing system as it says itself where it is; looked up at each question, since it may start again elsewhere. */
+export function billingIn(file: string): Billing {
+  const present = (): Billing => {
+    if (!existsSync(file)) return NO_BILLING;
+    const { address, publicKey } = JSON.parse(readFileSync(file, "utf8")) as { address: string; publicKey: string };
+    return httpBilling(address, publicKey);
+  };
+  return {
+    workOrder: async (id) => present().workOrder(id),
+    accounts: async (meters) => present().accounts(meters),
+  };
+}

@@ -1,0 +1,180 @@
+import type { BlastRadius, Reach } from "@meterkeep/api";
+import type { AuthorityState, FieldReport } from "@meterkeep/api/custodian";
+import { capOf, commandRulesOf, loadCapW, type Thresholds } from "@meterkeep/guard";
+import type { Scope } from "../database/scope.ts";
+import { firstRow, rows, type Sql } from "../database/sql.ts";
+import { UNKNOWN_LOAD_W } from "./expansion.ts";
+
+/** What reach is computed from. */
+export interface BlastSources {
+  readonly sql: Sql;
+  readonly scope: Scope;
+  readonly now: number;
+  readonly thresholds: Thresholds;
+  readonly authority: Pick<AuthorityState, "approvers" | "policyServices">;
+  /** The custodian's report on handhelds: JSON. */
+  readonly field: { readonly report: string };
+}
+
+const TEN_MINUTES = 10;
+
+/** How far each person, pair, process, handheld, key and the island reach under the caps that hold now. */
+export async function reachOf(sources: BlastSources): Promise<BlastRadius> {
+  const { sql, scope, now, thresholds, authority } = sources;
+  const homes = await rows<{ title: string; feeder: string; load_w: number }>(sql, HOMES, [
+    ...scope.place,
+    UNKNOWN_LOAD_W,
+  ]);
+  const heaviest = homes.toSorted((one, other) => other.load_w - one.load_w);
+  const loadW = sum(homes);
+  const day = capOf(thresholds.offPerDay, homes.length);
+  const tenMinutes = capOf(thresholds.offPerTenMinutes, homes.length);
+  const waiting = await firstRow<{ count: string; load: string }>(sql, APPROVED, [...scope.place]);
+  const drill = await firstRow<{ drill_id: string; ended_at: Date; sentence: string }>(sql, DRILL, [...scope.place]);
+  const proof = drill && { id: drill.drill_id, at: drill.ended_at.toISOString(), sentence: drill.sentence };
+  const capped = (meters: number): Pick<Reach, "meters" | "metersInTenMinutes" | "loadW" | "minutes" | "share"> => ({
+    meters,
+    metersInTenMinutes: Math.min(meters, tenMinutes),
+    loadW: sum(heaviest.slice(0, meters)),
+    minutes: meters === 0 ? 0 : Math.max(1, (Math.ceil(meters / Math.max(1, tenMinutes)) - 1) * TEN_MINUTES),
+    share: homes.length === 0 ? 0 : meters / homes.length,
+  });
+  const proven = proof === undefined ? {} : { drill: proof };
+  const { approvals } = thresholds;
+  const open = Math.min(Number(waiting?.count ?? 0), day);
+  const people = [...new Set(authority.approvers.map(({ name }) => name))];
+  const reach: Reach[] = [
+    ...people.map(
+      (name): Reach => ({
+        kind: "person",
+        name,
+        sentence: "Approves what others ask for, and nothing of their own: alone nothing is switched off.",
+        ...capped(0),
+        bounds: ["MC-07"],
+      }),
+    ),
+    ...pairs(people).map(
+      ([one, other]): Reach => ({
+        kind: "pair",
+        name: `${one} and ${other}`,
+        sentence:
+          approvals.off < 2
+            ? `One asks, the other approves ${approvals.offFew} meters at a time, until the caps of a day hold them.`
+            : "One asks and the other approves: a third is missing.",
+        ...capped(approvals.off < 2 ? day : 0),
+        bounds: ["MC-01", "MC-02", "MC-03", "MC-04", "MC-16"],
+      }),
+    ),
+    {
+      kind: "worker",
+      name: "a process of the head-end",
+      sentence: "Carries out what people have approved and is not done yet; the custodian seals nothing else.",
+      ...capped(open),
+      bounds: ["MC-20", "MC-01", "MC-02"],
+      ...proven,
+    },
+    ...authority.policyServices.map(
+      ({ name }): Reach => ({
+        kind: "policy-service",
+        name,
+        sentence: "Its signature alone switches nothing: approvals are looked for behind it.",
+        ...capped(open),
+        bounds: ["MC-20", "MC-07"],
+        ...proven,
+      }),
+    ),
+    {
+      kind: "key",
+      name: "the keys of any one meter",
+      sentence: "Who reads them out of a meter has that meter, by no cap; each has its own.",
+      ...capped(Math.min(1, homes.length)),
+      metersInTenMinutes: Math.min(1, homes.length),
+      bounds: [],
+    },
+    ...handhelds(sources.field.report).map(
+      ({ name, meters }): Reach => ({
+        kind: "handheld",
+        name,
+        sentence: "Holds the keys of the meters that are lent to it until the lease ends, by no cap.",
+        ...capped(meters),
+        metersInTenMinutes: meters,
+        minutes: meters === 0 ? 0 : 1,
+        bounds: [],
+      }),
+    ),
+    {
+      kind: "island",
+      name: scope.island,
+      sentence: "Whoever has all its servers, the custodian with its root key among them, has every meter of it.",
+      ...capped(homes.length),
+      metersInTenMinutes: homes.length,
+      minutes: homes.length === 0 ? 0 : 1,
+      bounds: [],
+    },
+  ];
+  return {
+    asOf: new Date(now).toISOString(),
+    meters: homes.length,
+    loadW,
+    largestFeederShare: largestFeederShare(homes, thresholds, day, loadW),
+    reach,
+  };
+}
+
+/** The most of one feeder's load that the caps of an hour let go. */
+function largestFeederShare(homes: readonly Home[], thresholds: Thresholds, day: number, islandW: number): number {
+  const rules = commandRulesOf(thresholds);
+  let most = 0;
+  for (const [feeder, group] of Map.groupBy(homes, (home) => home.feeder)) {
+    const load = sum(group);
+    if (feeder === "" || load === 0) continue;
+    const meters = Math.min(day, capOf(rules.feederPerHour, group.length));
+    const heaviest = group.toSorted((one, other) => other.load_w - one.load_w).slice(0, meters);
+    // One meter alone is always possible, whatever it draws.
+    const bounded = meters > 1 ? Math.min(sum(heaviest), loadCapW(islandW, rules) * 6) : sum(heaviest);
+    most = Math.max(most, bounded / load);
+  }
+  return Math.min(1, most);
+}
+
+interface Home {
+  readonly feeder: string;
+  readonly load_w: number;
+}
+
+function sum(homes: readonly Pick<Home, "load_w">[]): number {
+  return Math.round(homes.reduce((total, { load_w }) => total + load_w, 0));
+}
+
+function pairs(people: readonly string[]): readonly (readonly [string, string])[] {
+  return people.flatMap((one, at) => people.slice(at + 1).map((other) => [one, other] as const));
+}
+
+/** Handhelds that hold keys now, and of how many meters. */
+function handhelds(report: string): readonly { readonly name: string; readonly meters: number }[] {
+  const { leases } = JSON.parse(report) as FieldReport;
+  const held = leases.flatMap(({ handheld, meters }) =>
+    // What was lent opens a meter until it has shown new keys, whatever became of the lease.
+    meters.filter(({ rotatedAt }) => rotatedAt === undefined).map(({ meter }) => ({ handheld, meter })),
+  );
+  return [...Map.groupBy(held, ({ handheld }) => handheld)].map(([name, all]) => ({
+    name,
+    meters: new Set(all.map(({ meter }) => meter)).size,
+  }));
+}
+
+const HOMES = `
+  select upper(encode(m.system_title, 'hex')) as title, coalesce(m.feeder_id, '') as feeder,
+    greatest(coalesce(l.power_w, $3::integer), 0) as load_w
+  from meters m left join meter_latest l using (utility_id, island_id, meter_id)
+  where m.utility_id = $1 and m.island_id = $2 and m.role = 'home'`;
+
+const APPROVED = `
+  select count(*), coalesce(sum(ct.load_w), 0) as load
+  from campaign_targets ct join campaigns c using (utility_id, island_id, campaign_id)
+  where ct.utility_id = $1 and ct.island_id = $2 and c.direction = 'off' and ct.state in ('waiting', 'dispatched')
+    and c.state in ('running', 'paused')`;
+
+const DRILL = `
+  select drill_id, ended_at, report->>'sentence' as sentence from drills
+  where utility_id = $1 and island_id = $2 and state = 'done' and ended_at is not null order by ended_at desc limit 1`;

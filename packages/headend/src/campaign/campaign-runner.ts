@@ -1,0 +1,346 @@
+import type { Custodian } from "@meterkeep/api/custodian";
+import { capOf, commandRulesOf, loadCapW } from "@meterkeep/guard";
+import { inTransaction } from "@meterkeep/postgres";
+import type { Scope } from "../database/scope.ts";
+import { firstRow, rows, type Sql, type SqlPool } from "../database/sql.ts";
+import type { MeterId } from "../inventory/meter.ts";
+import { LANES, type WorkQueue } from "../work/lease.ts";
+import { CAMPAIGN_COLUMNS, type CampaignRow } from "./campaign-rows.ts";
+import { writeHistory } from "./campaign-store.ts";
+import { fleetFacts } from "./fleet-facts.ts";
+import type { Holding } from "./proposal.ts";
+import { type Move, type StepFacts, step } from "./step.ts";
+
+export interface CampaignRunnerPorts {
+  readonly pool: SqlPool;
+  readonly scope: Scope;
+  readonly queue: Pick<WorkQueue, "due">;
+  readonly custodian: Pick<Custodian, "beginShipment" | "shipmentChunk" | "submitManifest" | "manifest">;
+  holding(): Promise<Holding>;
+  now(): number;
+  /** Says what has happened, in the ledger and to watchers, before it is done. */
+  record(kind: string, body: unknown, sentence: string, severity: "notice" | "warning"): Promise<void>;
+  wake(): void;
+}
+
+const CHUNK_BYTES = 512 * 1024;
+/** So many a look are made due at once. */
+const MOST_DISPATCHED = 500;
+
+/**
+ * Moves campaigns. It holds nothing: every look reads where each of them is, asks the custodian, and makes one move in a
+ * transaction that has the campaign's row, so that two runners never make the same one and a dead one leaves none half made.
+ */
+export class CampaignRunner {
+  readonly #ports: CampaignRunnerPorts;
+
+  constructor(ports: CampaignRunnerPorts) {
+    this.#ports = ports;
+  }
+
+  /** Looks at every open campaign until none moves. */
+  async look(): Promise<void> {
+    const { pool, scope } = this.#ports;
+    await this.#notice();
+    const open = await rows<{ readonly campaign_id: string }>(
+      pool,
+      `select campaign_id from campaigns
+       where utility_id = $1 and island_id = $2 and state in ('awaiting-approval', 'running', 'paused')
+       order by direction = 'on' desc, created_at`,
+      [...scope.place],
+    );
+    for (const { campaign_id } of open) while (await this.#move(campaign_id));
+  }
+
+  /** Makes at most one move. @returns whether another may follow at once. */
+  async #move(id: string): Promise<boolean> {
+    const { pool, scope, now } = this.#ports;
+    const holding = await this.#ports.holding();
+    const seen = await firstRow<CampaignRow>(
+      pool,
+      `select ${CAMPAIGN_COLUMNS} from campaigns where utility_id = $1 and island_id = $2 and campaign_id = $3`,
+      [...scope.place, id],
+    );
+    if (seen === undefined) return false;
+    const approval = await this.#approval(seen);
+    const due: { readonly meters: MeterId[]; readonly kind: "command" | "verify" }[] = [];
+    const move = await inTransaction(pool, async (sql): Promise<Move | undefined> => {
+      const row = await firstRow<CampaignRow>(
+        sql,
+        `select ${CAMPAIGN_COLUMNS} from campaigns where utility_id = $1 and island_id = $2 and campaign_id = $3
+         for update skip locked`,
+        [...scope.place, id],
+      );
+      if (row === undefined || row.state !== seen.state) return undefined;
+      if (row.state === "running") await this.#dropStale(sql, row);
+      const facts = await this.#facts(sql, row, approval, holding);
+      const next = step(
+        {
+          state: row.state,
+          notBefore: row.not_before.getTime(),
+          notAfter: row.not_after.getTime(),
+          wave: row.wave,
+          waves: row.waves,
+          isGrave: row.command_class === "C2" || row.command_class === "C3",
+        },
+        facts,
+      );
+      if (next?.kind === "dispatch")
+        due.push({ meters: await this.#dispatch(sql, row, holding, now()), kind: "command" });
+      else if (next?.kind === "begin-wave") await this.#beginWave(sql, row, next.wave, holding);
+      else if (next !== undefined) await this.#enter(sql, row, next);
+      return next;
+    });
+    for (const { meters, kind } of due)
+      if (meters.length > 0) {
+        await this.#ports.queue.due(meters, now(), LANES.onDemand, kind);
+        this.#ports.wake();
+      }
+    return move !== undefined && move.kind !== "dispatch";
+  }
+
+  /** Hands the manifest in where that was not done, and asks how far its approvals are. */
+  async #approval({ state, manifest_hash: hash, campaign_id, submitted }: CampaignRow): Promise<StepFacts["approval"]> {
+    if (hash === null) return "none";
+    if (state !== "awaiting-approval") return "approved";
+    const { pool, scope, custodian } = this.#ports;
+    if (!submitted) {
+      const row = await firstRow<{ readonly manifest: Uint8Array }>(
+        pool,
+        "select manifest from campaigns where utility_id = $1 and island_id = $2 and campaign_id = $3",
+        [...scope.place, campaign_id],
+      );
+      const octets = new Uint8Array(row?.manifest ?? []);
+      const { upload } = await custodian.beginShipment({ utility: scope.utility, island: scope.island });
+      for (let at = 0; at < octets.length; at += CHUNK_BYTES)
+        await custodian.shipmentChunk({ upload, bytes: octets.subarray(at, at + CHUNK_BYTES) });
+      await custodian.submitManifest({ upload });
+      await pool.query(
+        "update campaigns set submitted = true where utility_id = $1 and island_id = $2 and campaign_id = $3",
+        [...scope.place, campaign_id],
+      );
+    }
+    return (await custodian.manifest({ hash })).state;
+  }
+
+  async #facts(
+    sql: Sql,
+    row: CampaignRow,
+    approval: StepFacts["approval"],
+    { thresholds, frozen }: Holding,
+  ): Promise<StepFacts> {
+    const { scope, now } = this.#ports;
+    const counts = await firstRow<Record<string, string> & { last: Date | null }>(sql, COUNT, [
+      ...scope.place,
+      row.campaign_id,
+      row.wave,
+    ]);
+    return {
+      now: now(),
+      approval,
+      frozen,
+      counts: {
+        tried: Number(counts?.["tried"] ?? 0),
+        failed: Number(counts?.["failed"] ?? 0),
+        lost: Number(counts?.["lost"] ?? 0),
+        unexpected: Number(counts?.["unexpected"] ?? 0),
+      },
+      openInWave: Number(counts?.["open"] ?? 0),
+      underWay: Number(counts?.["under_way"] ?? 0),
+      lastSettledAt: counts?.last?.getTime(),
+      autoStop: commandRulesOf(thresholds).autoStop,
+    };
+  }
+
+  /** MC-17: what was not taken in time is dropped, never run late. */
+  async #dropStale(sql: Sql, { campaign_id, not_after }: CampaignRow): Promise<void> {
+    const { scope, now } = this.#ports;
+    await sql.query(
+      `update campaign_targets set state = 'stale', rule = 'MC-17', settled_at = $4,
+         sentence = 'It was not carried out in its time, and is not run late.'
+       where utility_id = $1 and island_id = $2 and campaign_id = $3 and state in ('waiting', 'dispatched')
+         and (expires_at < $4 or $5)`,
+      [...scope.place, campaign_id, new Date(now()), now() >= not_after.getTime()],
+    );
+  }
+
+  /** A wave's targets get their times: as the manifest says, but never bunched together by a late approval. */
+  async #beginWave(sql: Sql, row: CampaignRow, wave: number, { thresholds }: Holding): Promise<void> {
+    const { scope, now } = this.#ports;
+    const soak = row.waves.slice(0, wave).reduce((sum, { soakSeconds }) => sum + soakSeconds, 0);
+    const begins = new Date(Math.max(now(), row.not_before.getTime() + soak * 1000));
+    const ttl = ttlOf(row, thresholds);
+    await sql.query(
+      `update campaign_targets set due_at = $5::timestamptz + make_interval(secs => delay_seconds),
+         expires_at = $5::timestamptz + make_interval(secs => delay_seconds + $6)
+       where utility_id = $1 and island_id = $2 and campaign_id = $3 and wave = $4 and state = 'waiting'`,
+      [...scope.place, row.campaign_id, wave, begins, ttl],
+    );
+    const sentence = `Wave ${wave + 1} of ${row.waves.length} is under way.`;
+    await this.#ports.record(
+      "campaign-wave",
+      { campaign: row.campaign_id, wave },
+      `${row.words}: ${sentence}`,
+      "notice",
+    );
+    await writeHistory(sql, scope, row.campaign_id, { at: now(), by: "runner", what: "wave", sentence });
+    await sql.query(
+      `update campaigns set state = 'running', sentence = $4, wave = $5, wave_begun_at = $6
+       where utility_id = $1 and island_id = $2 and campaign_id = $3`,
+      [...scope.place, row.campaign_id, sentence, wave, begins],
+    );
+  }
+
+  /** Makes those due whose time has come, as many as the caps leave; the others wait and do not grow stale by it. */
+  async #dispatch(sql: Sql, row: CampaignRow, holding: Holding, now: number): Promise<MeterId[]> {
+    const { scope } = this.#ports;
+    const room = row.direction === "off" ? await this.#room(sql, holding, now) : { meters: MOST_DISPATCHED };
+    const target = [...scope.place, row.campaign_id, row.wave];
+    if (room.meters > 0)
+      await sql.query(
+        `update campaign_targets set state = 'dispatched' where utility_id = $1 and island_id = $2 and campaign_id = $3
+           and meter_id in (select meter_id from campaign_targets
+             where utility_id = $1 and island_id = $2 and campaign_id = $3 and wave = $4 and state = 'waiting'
+               and due_at <= $5 order by due_at, meter_id limit $6)`,
+        [...target, new Date(now), Math.min(room.meters, MOST_DISPATCHED)],
+      );
+    await sql.query(
+      `update campaign_targets set expires_at = $5::timestamptz + make_interval(secs => $6), due_at = $5
+       where utility_id = $1 and island_id = $2 and campaign_id = $3 and wave = $4 and state = 'waiting' and due_at <= $5`,
+      [...target, new Date(now), ttlOf(row, holding.thresholds)],
+    );
+    const dispatched = await rows<{ readonly meter_id: MeterId }>(
+      sql,
+      `select meter_id from campaign_targets ct join work w using (utility_id, island_id, meter_id)
+       where ct.utility_id = $1 and ct.island_id = $2 and ct.campaign_id = $3 and ct.state = 'dispatched'
+         and w.leased_by is null and w.on_demand is distinct from 'command'`,
+      [...scope.place, row.campaign_id],
+    );
+    return dispatched.map(({ meter_id }) => meter_id);
+  }
+
+  /** MC-02 and MC-04 as they stand now: how many more may be switched off. */
+  async #room(sql: Sql, { thresholds, frozen }: Holding, now: number): Promise<{ readonly meters: number }> {
+    const { scope } = this.#ports;
+    const fleet = await fleetFacts(sql, scope, now, { frozen, clockJumpMilliseconds: undefined });
+    const sent = await firstRow<{ count: string }>(
+      sql,
+      `select count(*) from campaign_targets ct join campaigns c using (utility_id, island_id, campaign_id)
+       where ct.utility_id = $1 and ct.island_id = $2 and ct.state = 'dispatched' and c.direction = 'off'`,
+      [...scope.place],
+    );
+    const used = fleet.off.tenMinutes + Number(sent?.count ?? 0);
+    const rules = commandRulesOf(thresholds);
+    const isFull = used > 0 && fleet.off.loadInTenMinutesW >= loadCapW(fleet.loadW, rules);
+    const isSwinging = fleet.signChanges > rules.signChanges;
+    return { meters: isFull || isSwinging ? 0 : Math.max(0, capOf(thresholds.offPerTenMinutes, fleet.meters) - used) };
+  }
+
+  /** Enters another state. What is still ahead when it ends is not done. */
+  async #enter(sql: Sql, row: CampaignRow, move: Extract<Move, { kind: "state" }>): Promise<void> {
+    const { scope, now } = this.#ports;
+    const { state, sentence, rule } = move;
+    const severity = state === "stopped" || state === "paused" ? "warning" : "notice";
+    const body = { campaign: row.campaign_id, state, sentence, ...(rule !== undefined && { rule }) };
+    await this.#ports.record("campaign-moved", body, `${row.words}: ${sentence}`, severity);
+    await enterState(sql, scope, row.campaign_id, { state, sentence, rule, by: "runner", at: now() });
+  }
+
+  /**
+   * Targets that were taken under a lease that is gone: nobody knows what became of them. They are not sent again, the meter is
+   * asked. Where it has been heard since, that settles it.
+   */
+  async #notice(): Promise<void> {
+    const { pool, scope, now, queue } = this.#ports;
+    const place = [...scope.place, new Date(now())];
+    await pool.query(NOTICE_LOST, place);
+    await pool.query(RESOLVE, place);
+    const asked = await rows<{ readonly meter_id: MeterId }>(pool, ASK_AGAIN, place);
+    if (asked.length === 0) return;
+    await queue.due(
+      asked.map(({ meter_id }) => meter_id),
+      now(),
+      LANES.onDemand,
+      "verify",
+    );
+    this.#ports.wake();
+  }
+}
+
+/** Puts a campaign into a state; an end leaves nothing waiting behind. */
+export async function enterState(
+  sql: Sql,
+  scope: Scope,
+  campaign: string,
+  {
+    state,
+    sentence,
+    rule,
+    by,
+    at,
+  }: {
+    readonly state: CampaignRow["state"];
+    readonly sentence: string;
+    readonly rule: string | undefined;
+    readonly by: string;
+    readonly at: number;
+  },
+): Promise<void> {
+  await sql.query(
+    "update campaigns set state = $4, sentence = $5 where utility_id = $1 and island_id = $2 and campaign_id = $3",
+    [...scope.place, campaign, state, sentence],
+  );
+  await writeHistory(sql, scope, campaign, { at, by, what: state, sentence });
+  if (state === "paused")
+    await sql.query(
+      `update campaign_targets set state = 'waiting'
+       where utility_id = $1 and island_id = $2 and campaign_id = $3 and state = 'dispatched'`,
+      [...scope.place, campaign],
+    );
+  else if (state === "stopped" || state === "expired" || state === "done")
+    await sql.query(
+      `update campaign_targets set state = 'stopped', rule = $4, sentence = $5, settled_at = $6
+       where utility_id = $1 and island_id = $2 and campaign_id = $3 and state in ('waiting', 'dispatched')`,
+      [...scope.place, campaign, rule ?? null, sentence, new Date(at)],
+    );
+}
+
+function ttlOf({ direction, command_class }: CampaignRow, thresholds: Holding["thresholds"]): number {
+  const { supply, other } = commandRulesOf(thresholds).timeToLiveSeconds;
+  return direction !== "none" || command_class === "C3" ? supply : other;
+}
+
+const COUNT = `
+  select count(*) filter (where attempted_at is not null) as tried,
+    count(*) filter (where state in ('failed', 'refused') and trouble is null) as failed,
+    count(*) filter (where trouble = 'lost') as lost,
+    count(*) filter (where trouble = 'unexpected') as unexpected,
+    count(*) filter (where wave = $4 and state in ('waiting', 'dispatched', 'attempted', 'uncertain')) as open,
+    count(*) filter (where state in ('attempted', 'uncertain')) as under_way,
+    max(settled_at) filter (where wave = $4) as last
+  from campaign_targets where utility_id = $1 and island_id = $2 and campaign_id = $3`;
+
+const NOTICE_LOST = `
+  update campaign_targets ct set state = 'uncertain', trouble = 'lost',
+    sentence = 'It was taken and nothing was heard of it: it is not sent again, the meter is asked.'
+  from work w
+  where ct.utility_id = $1 and ct.island_id = $2 and ct.state = 'attempted'
+    and (w.utility_id, w.island_id, w.meter_id) = (ct.utility_id, ct.island_id, ct.meter_id)
+    and (w.epoch <> ct.epoch or w.leased_by is null or w.leased_until < $3)`;
+
+const RESOLVE = `
+  update campaign_targets ct set supply = l.supply, settled_at = $3, trouble = null,
+    state = case when l.supply = case c.direction when 'off' then 'disconnected' else 'connected' end
+      then 'done' else 'failed' end,
+    sentence = 'Its answer was lost; read back it is ' || l.supply || '.'
+  from meter_latest l, campaigns c
+  where ct.utility_id = $1 and ct.island_id = $2 and ct.state = 'uncertain' and c.direction <> 'none'
+    and (l.utility_id, l.island_id, l.meter_id) = (ct.utility_id, ct.island_id, ct.meter_id)
+    and (c.utility_id, c.island_id, c.campaign_id) = (ct.utility_id, ct.island_id, ct.campaign_id)
+    and l.supply_at > ct.attempted_at and l.supply <> 'unknown'`;
+
+const ASK_AGAIN = `
+  select ct.meter_id from campaign_targets ct
+  join campaigns c using (utility_id, island_id, campaign_id) join work w using (utility_id, island_id, meter_id)
+  where ct.utility_id = $1 and ct.island_id = $2 and ct.state = 'uncertain' and c.direction <> 'none'
+    and c.not_after > $3 and w.leased_by is null and w.on_demand is null and w.attempts = 0`;

@@ -1,0 +1,281 @@
+import type { Custodian } from "@meterkeep/api/custodian";
+import {
+  type Operation as CommandDocument,
+  type FleetFacts,
+  type GuardFacts,
+  judgeAtExecution,
+} from "@meterkeep/guard";
+import type { Scope } from "../database/scope.ts";
+import { firstRow, type Sql, type SqlPool } from "../database/sql.ts";
+import { codeOf, HeadEndError } from "../errors.ts";
+import type { MemoryOf } from "../operation/memory.ts";
+import type { OperationResult } from "../operation/operation.ts";
+import { runOperation } from "../operation/operation-session.ts";
+import { findMeterProfile } from "../profile/meter-profile.ts";
+import type { ReadResult } from "../reading/result.ts";
+import { NOTHING_READ } from "../reading/result.ts";
+import type { SessionRecord } from "../session/ladder.ts";
+import type { Dial } from "../session/line.ts";
+import type { SourceClock } from "../time/source-clock.ts";
+import type { Lease } from "../work/lease.ts";
+import type { Billing } from "./billing.ts";
+import { CAMPAIGN_COLUMNS, type CampaignRow } from "./campaign-rows.ts";
+import { insertQuarantineItem } from "./campaign-store.ts";
+import { type CommandOperations, commanded } from "./command-operations.ts";
+import { expand } from "./expansion.ts";
+import { fleetFacts } from "./fleet-facts.ts";
+import type { PolicyKey } from "./policy-key.ts";
+import type { Holding } from "./proposal.ts";
+import type { SupplyRead } from "./supply.ts";
+
+export interface CommandPorts {
+  readonly pool: SqlPool;
+  readonly scope: Scope;
+  readonly custodian: Parameters<typeof runOperation>[0]["custodian"] & Pick<Custodian, "seal">;
+  readonly dial: Dial;
+  readonly memoryOf: MemoryOf;
+  readonly billing: Billing;
+  readonly operations: CommandOperations;
+  readonly policy: PolicyKey;
+  holding(): Promise<Holding>;
+  clockJump(): number | undefined;
+  clockOf(kind: Lease["meter"]["kind"]): SourceClock;
+  now(): number;
+  record(kind: string, body: unknown, sentence: string, meter: string): Promise<void>;
+}
+
+/** What became of a target: written in the transaction that ends the lease. */
+export interface CommandOutcome {
+  readonly campaign: string;
+  /** Milliseconds since 1970 UTC on our clock. */
+  readonly at: number;
+  readonly state: "done" | "failed" | "refused" | "uncertain" | "waiting";
+  readonly sentence: string;
+  readonly rule?: string;
+  readonly trouble?: "lost" | "unexpected";
+  readonly supply?: SupplyRead["supply"];
+  readonly powerW?: number;
+  readonly evidence: readonly { readonly name: string; readonly found: string; readonly hash: string }[];
+  /** Of what is to be tried again: when. */
+  readonly againAt?: number;
+}
+
+/** What a lease brought that was there for a command. */
+export interface CommandHeld {
+  readonly command: CommandOutcome;
+  readonly session?: SessionRecord;
+  readonly read?: ReadResult;
+}
+
+type Target = CampaignRow & { readonly load_w_target: number };
+
+/** Carries one target of a campaign out, under the lease of its meter. */
+export class CommandSessions {
+  readonly #ports: CommandPorts;
+
+  constructor(ports: CommandPorts) {
+    this.#ports = ports;
+  }
+
+  /** Undefined where there is nothing to be commanded any more: it was stopped, or has grown stale. */
+  async hold(lease: Lease, signal: AbortSignal): Promise<CommandHeld | undefined> {
+    const target = await this.#next(lease);
+    if (target === undefined) return undefined;
+    const { operation, parameters } = commanded(this.#ports.operations, target.operation, target.parameters);
+    const { meter } = lease;
+    const profile = findMeterProfile(meter.profile);
+    if (profile === undefined || meter.route === undefined)
+      throw new HeadEndError("meter-address-unknown", `nobody knows how meter ${meter.title} is reached`);
+    const command = operation.command(parameters, profile);
+    const against = command === undefined ? undefined : await this.#refusal(lease, target, command);
+    if (against !== undefined) return this.#refused(lease, target, against.rule, against.sentence);
+    if (!(await this.#take(lease, target))) return undefined;
+    let minted = 0;
+    const tokens = {
+      token: async (act: number): Promise<Uint8Array> => {
+        minted += 1;
+        return this.#ports.policy.token(target.manifest_hash ?? "", meter.systemTitle, act, this.#ports.now());
+      },
+    };
+    const held = await runOperation(
+      this.#ports,
+      { meter, route: meter.route, profile, clock: this.#ports.clockOf(meter.kind), operation, parameters },
+      command === undefined ? undefined : tokens,
+      signal,
+    );
+    const outcome = outcomeOf(target, held, minted > 0, this.#ports.now());
+    const read = readOf(held.result);
+    return { command: outcome, session: held.session, ...(read !== undefined && { read }) };
+  }
+
+  /** The target that this lease is for, while its campaign runs and its time has not passed. */
+  #next({ meter }: Lease): Promise<Target | undefined> {
+    const { pool, scope, now } = this.#ports;
+    return firstRow<Target>(
+      pool,
+      `select ${CAMPAIGN_COLUMNS.replaceAll(/\b(\w+)\b/g, "c.$1")}, ct.load_w as load_w_target
+       from campaign_targets ct join campaigns c using (utility_id, island_id, campaign_id)
+       where ct.utility_id = $1 and ct.island_id = $2 and ct.meter_id = $3 and ct.state = 'dispatched'
+         and c.state = 'running' and ct.expires_at > $4
+       order by c.direction = 'on' desc, ct.due_at limit 1`,
+      [...scope.place, meter.id, new Date(now())],
+    );
+  }
+
+  /** Takes it: from here on it may have been done, and is never sent a second time. */
+  async #take({ meter, epoch }: Lease, { campaign_id }: Target): Promise<boolean> {
+    const { pool, scope, now } = this.#ports;
+    const taken = await pool.query(
+      `update campaign_targets ct set state = 'attempted', attempted_at = $5, epoch = $6
+       from campaigns c, work w
+       where ct.utility_id = $1 and ct.island_id = $2 and ct.campaign_id = $3 and ct.meter_id = $4
+         and ct.state = 'dispatched' and ct.expires_at > $5
+         and (c.utility_id, c.island_id, c.campaign_id) = (ct.utility_id, ct.island_id, ct.campaign_id)
+         and c.state = 'running'
+         and (w.utility_id, w.island_id, w.meter_id) = (ct.utility_id, ct.island_id, ct.meter_id)
+         and w.epoch = $6 and w.leased_by is not null`,
+      [...scope.place, campaign_id, meter.id, new Date(now()), epoch.toString()],
+    );
+    return taken.rowCount === 1;
+  }
+
+  /** Everything that may have changed since it was asked for (MC-08 to MC-11), asked again. */
+  async #refusal({ meter }: Lease, target: Target, command: CommandDocument) {
+    const { pool, scope, billing, now, holding, clockJump } = this.#ports;
+    const { thresholds, frozen } = await holding();
+    const at = now();
+    const fleet: FleetFacts = await fleetFacts(pool, scope, at, { frozen, clockJumpMilliseconds: clockJump() });
+    const [found] = await expand(pool, scope, { kind: "list", meters: [meter.title] }, target.direction, at);
+    if (found === undefined || found.leftOut !== undefined)
+      return { rule: "MC-10", sentence: found?.leftOut ?? "it is not in the inventory" } as const;
+    const told =
+      target.direction === "off" ? await askAgain(billing, target.work_order, meter.title) : { answered: true };
+    const facts: GuardFacts = {
+      now: at,
+      thresholds,
+      fleet,
+      principal: { hours: [], thisHour: 0, operations: new Set() },
+      request: {
+        operation: command,
+        requester: target.requester,
+        reason: target.reason,
+        isEmergency: target.urgency === "emergency",
+        notBefore: at,
+        targets: [{ ...found, account: told.account }],
+        peak: { meters: 1, loadW: found.loadW },
+        workOrderId: target.work_order,
+        workOrder: told.workOrder,
+        billingAnswered: told.answered,
+        sameAs: undefined,
+      },
+    };
+    return judgeAtExecution(facts);
+  }
+
+  /** Refused at the last moment: kept like everything that the guard refuses. */
+  async #refused({ meter }: Lease, target: Target, rule: string, sentence: string): Promise<CommandHeld> {
+    const { pool, scope, now, record } = this.#ports;
+    await record(
+      "command-refused",
+      { campaign: target.campaign_id, rule, sentence, requester: target.requester },
+      `${target.words} was refused at the last moment (${rule}): ${sentence}.`,
+      meter.title,
+    );
+    await insertQuarantineItem(pool, scope, {
+      campaign: target.campaign_id,
+      rules: [rule],
+      sentence: `At the last moment: ${sentence}`,
+      meters: [meter.title],
+      loadW: target.load_w_target,
+      releasable: false,
+      at: now(),
+    });
+    return { command: { campaign: target.campaign_id, at: now(), state: "refused", rule, sentence, evidence: [] } };
+  }
+}
+
+async function askAgain(billing: Billing, id: string, meter: string) {
+  try {
+    const workOrder = id === "" ? undefined : await billing.workOrder(id);
+    return { answered: true, workOrder, account: (await billing.accounts([meter])).get(meter) };
+  } catch {
+    return { answered: false };
+  }
+}
+
+function outcomeOf(
+  { campaign_id: campaign, direction }: Target,
+  { result, session, error }: { result: OperationResult | undefined; session: SessionRecord; error: unknown },
+  mayHaveBeenSent: boolean,
+  at: number,
+): CommandOutcome {
+  const evidence = (result?.readBack ?? []).map(({ name, found, evidence: { hash } }) => ({
+    name,
+    found,
+    hash: Buffer.from(hash).toString("hex"),
+  }));
+  const base = { campaign, at, evidence, ...supplyOf(result) };
+  if (result !== undefined) {
+    const { sentence, outcome, againAt } = result;
+    if (outcome === "not-now")
+      return { ...base, state: "waiting", sentence, ...(againAt !== undefined && { againAt }) };
+    if (outcome === "not-taken")
+      return {
+        ...base,
+        state: "failed",
+        sentence,
+        rule: "MC-14",
+        ...(direction !== "none" && { trouble: "unexpected" as const }),
+      };
+    return { ...base, state: "done", sentence };
+  }
+  const sentence = session.sentence;
+  if (codeOf(error) === "seal-refused") {
+    const rule = /MC-\d\d/.exec(sentence)?.[0] ?? (/frozen/.test(sentence) ? "MC-19" : "MC-20");
+    return { ...base, state: "refused", sentence, rule };
+  }
+  if (mayHaveBeenSent) return { ...base, state: "uncertain", sentence, trouble: "lost" };
+  return { ...base, state: "failed", sentence, trouble: "lost" };
+}
+
+function supplyOf(result: OperationResult | undefined): Partial<SupplyRead> {
+  const data = result?.data as Partial<SupplyRead> | undefined;
+  return data?.supply === undefined
+    ? {}
+    : { supply: data.supply, ...(data.powerW !== undefined && { powerW: data.powerW }) };
+}
+
+function readOf(result: OperationResult | undefined): ReadResult | undefined {
+  const { supply, powerW } = supplyOf(result);
+  return supply === undefined ? undefined : { ...NOTHING_READ, supply, ...(powerW !== undefined && { powerW }) };
+}
+
+/** Writes what became of targets, inside the transaction that has ended their leases. */
+export async function writeCommands(
+  sql: Sql,
+  scope: Scope,
+  ended: readonly { readonly lease: Lease; readonly command: CommandOutcome; readonly session?: SessionRecord }[],
+): Promise<void> {
+  for (const { lease, command, session } of ended)
+    await sql.query(SETTLE, [
+      ...scope.place,
+      command.campaign,
+      lease.meter.id,
+      command.state,
+      command.rule ?? null,
+      command.sentence,
+      command.state === "uncertain" || command.state === "waiting" ? null : new Date(command.at),
+      session?.id ?? null,
+      command.supply ?? null,
+      command.powerW ?? null,
+      command.trouble ?? null,
+      JSON.stringify(command.evidence),
+      command.againAt === undefined ? null : new Date(command.againAt),
+    ]);
+}
+
+const SETTLE = `
+  update campaign_targets set state = $5, rule = $6, sentence = $7, settled_at = $8, session_id = $9, supply = $10,
+    power_w = $11, trouble = $12, evidence = $13, due_at = coalesce($14, due_at),
+    expires_at = case when $14::timestamptz is null then expires_at else $14::timestamptz + (expires_at - due_at) end
+  where utility_id = $1 and island_id = $2 and campaign_id = $3 and meter_id = $4 and state in ('dispatched', 'attempted')`;

@@ -1,0 +1,89 @@
+import type { Selection } from "@meterkeep/api";
+import type { TargetFacts } from "@meterkeep/guard";
+import type { Scope } from "../database/scope.ts";
+import { rows, type Sql } from "../database/sql.ts";
+import type { MeterId } from "../inventory/meter.ts";
+
+/** A meter that was selected, with what the guard wants to know of it; its account is asked for elsewhere. */
+export interface Selected extends TargetFacts {
+  readonly meter: MeterId;
+  readonly profile: string;
+  /** Why nothing is commanded there; undefined where it can be. */
+  readonly leftOut: string | undefined;
+}
+
+interface Row {
+  readonly meter_id: MeterId;
+  readonly title: string;
+  readonly profile: string;
+  readonly feeder_id: string | null;
+  readonly transformer_id: string | null;
+  readonly power_w: number | null;
+  readonly phase: string | null;
+  readonly trust: string | null;
+  readonly has_address: boolean;
+  readonly protected_as: string | null;
+  readonly last_at: Date | null;
+  readonly today: string | null;
+}
+
+/** What a home draws of which nobody has heard yet, in watts. */
+export const UNKNOWN_LOAD_W = 1000;
+/** Sources that are not believed get no command but the one that gives supply back. */
+const NOT_BELIEVED: ReadonlySet<string> = new Set(["held", "quarantined", "distrusted", "retired"]);
+
+/** Expands a selection: who is meant, in the order of their system titles. */
+export async function expand(
+  sql: Sql,
+  scope: Scope,
+  selection: Selection,
+  direction: "off" | "on" | "none",
+  now: number,
+): Promise<readonly Selected[]> {
+  const found = await rows<Row>(sql, EXPAND, [
+    ...scope.place,
+    selection.kind === "feeder" ? selection.feeder : null,
+    selection.kind === "transformer" ? selection.transformer : null,
+    selection.kind === "list" ? selection.meters.map((title) => Buffer.from(title, "hex")) : null,
+    new Date(now - 86_400_000),
+  ]);
+  return found.map((row) => ({
+    meter: row.meter_id,
+    systemTitle: row.title,
+    profile: row.profile,
+    feeder: row.feeder_id ?? "",
+    transformer: row.transformer_id ?? "",
+    loadW: row.power_w === null ? UNKNOWN_LOAD_W : Math.max(0, Math.round(row.power_w)),
+    protectedAs: row.protected_as ?? undefined,
+    lastSwitchedAt: row.last_at?.getTime(),
+    switchedToday: Number(row.today ?? 0),
+    account: undefined,
+    leftOut: leftOut(row, direction),
+  }));
+}
+
+function leftOut({ phase, trust, has_address }: Row, direction: string): string | undefined {
+  if (phase !== "done") return "its keys have not been taken over";
+  if (!has_address) return "nobody knows where it is reached";
+  if (direction !== "on" && trust !== null && NOT_BELIEVED.has(trust)) return `it is ${trust}`;
+  return undefined;
+}
+
+const EXPAND = `
+  select m.meter_id, upper(encode(m.system_title, 'hex')) as title, m.profile, m.feeder_id, m.transformer_id, l.power_w,
+    t.phase, tr.state::text as trust, m.route is not null as has_address, p.kind as protected_as, s.last_at, s.today
+  from meters m
+  left join meter_latest l using (utility_id, island_id, meter_id)
+  left join takeovers t using (utility_id, island_id, meter_id)
+  left join trust tr using (utility_id, island_id, meter_id)
+  left join protected_sites p using (utility_id, island_id, meter_id)
+  left join (
+    select ct.meter_id, max(ct.attempted_at) as last_at, count(*) as today
+    from campaign_targets ct join campaigns c using (utility_id, island_id, campaign_id)
+    where ct.utility_id = $1 and ct.island_id = $2 and ct.attempted_at > $6 and c.direction <> 'none'
+    group by ct.meter_id
+  ) s on s.meter_id = m.meter_id
+  where m.utility_id = $1 and m.island_id = $2 and m.role = 'home'
+    and ($3::text is null or m.feeder_id = $3) and ($4::text is null or m.transformer_id = $4)
+    and ($5::bytea[] is null or m.system_title = any($5))
+  order by m.system_title`;
