@@ -33,8 +33,8 @@ export interface CommandWorkPorts {
   readonly hub: EventHub;
   readonly policy: PolicyKey;
   readonly billing: Billing;
-  /** Where meters may be told to push: `host:port`. */
-  readonly destinations: readonly string[];
+  /** What its operations need to know of this head-end. */
+  readonly world: Parameters<typeof commandOperations>[0];
   clockOf: (kind: "simulated" | "real") => SourceClock;
   now(): number;
   wake(): void;
@@ -54,7 +54,7 @@ export interface CommandWork {
 /** Puts together what commands are made of. Nothing starts yet. */
 export function createCommandWork(ports: CommandWorkPorts): CommandWork {
   const { pool, scope, custodian, queue, policy, billing, now, wake, onError } = ports;
-  const operations = commandOperations(ports.destinations);
+  const operations = commandOperations(ports.world);
   const guard = new GuardView({ sql: pool, scope, custodian, policy, now });
   const time = new OwnTime(now, () => performance.now(), 0);
   const holding = () => guard.holding();

@@ -219,7 +219,7 @@ export const COMMAND_ROUTES = {
     method: "POST",
     path: "/protected-sites",
     access: "anyone",
-    scope: "operate",
+    scope: "request",
     tag: "commands",
     status: 201,
     summary: "Put a site on the register of those that are never switched off",

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { RecipientKey } from "@meterkeep/api/custodian";
 import { nodeRandom } from "@meterkeep/dlms-node";
+import { OwnTime } from "@meterkeep/guard";
 import { DEFAULT_KEEPER_SETTINGS, type LedgerKeeper } from "@meterkeep/ledger";
 import type { Pool } from "pg";
 import { Authority, freshCode } from "../authority/authority.ts";
@@ -9,7 +10,6 @@ import type { SealDependencies } from "../authority/critical-seals.ts";
 import { DocumentKeeper } from "../authority/document-keeper.ts";
 import { Enrolment } from "../authority/enrolment.ts";
 import { OpenManifests } from "../authority/manifests.ts";
-import { OwnTime } from "@meterkeep/guard";
 import type { RelyingParty } from "../authority/people/passkey.ts";
 import { Backups } from "../backup/backups.ts";
 import { openFileFeed } from "../backup/change-feed.ts";

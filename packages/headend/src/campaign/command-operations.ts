@@ -1,8 +1,7 @@
 import type { Operation as CommandDocument } from "@meterkeep/guard";
 import { HeadEndError } from "../errors.ts";
 import type { Operation } from "../operation/operation.ts";
-import { meterOperations, parametersOf } from "../operation/operations.ts";
-import type { OwnDestinations } from "../operation/push-setup.ts";
+import { meterOperations, type OperationWorld, parametersOf } from "../operation/operations.ts";
 import { findMeterProfile } from "../profile/meter-profile.ts";
 import { canonicalText } from "./canonical-text.ts";
 import { SUPPLY_OPERATIONS } from "./supply.ts";
@@ -11,9 +10,9 @@ import { SUPPLY_OPERATIONS } from "./supply.ts";
 export type CommandOperations = ReadonlyMap<string, Operation>;
 
 /** All that a campaign can run: operations on meters, and what switches a supply. */
-export function commandOperations(destinations: OwnDestinations): CommandOperations {
+export function commandOperations(world: OperationWorld): CommandOperations {
   return new Map([
-    ...meterOperations(destinations),
+    ...meterOperations(world),
     ...SUPPLY_OPERATIONS.map((each): [string, Operation] => [each.name, each as Operation]),
   ]);
 }
