@@ -33,6 +33,7 @@ const TAMPERINGS: Readonly<Record<string, string>> = {
   "meters.shipment_line": `shipment_line = 77`,
   "meters.created_ms": `created_ms = created_ms - 1`,
   "meters.counter_floor": `counter_floor = 4000000`,
+  "meters.anchors": `anchors = array['00']`,
   "meters.standing": `standing = 'retired'`,
   "meters.mac": `mac = null`,
   "meter_keys.state": `state = 'suspended'`,
