@@ -136,6 +136,13 @@ function registerRevocations(pki: Command, terminal: Terminal): void {
     .action(async (plan: string, move: string, options: OperatorOptions) => {
       await (await import("../pki/revocations.ts")).moveRevocation(plan, move, options, terminal);
     });
+  operatorCommand(
+    pki,
+    "replay",
+    "hold the registry of certificates against the whole ledger, and revoke again what it forgot",
+  ).action(async (options: OperatorOptions) => {
+    await (await import("../pki/revocations.ts")).replay(options, terminal);
+  });
   operatorCommand(pki, "crl", "fetch a revocation list, or give one that a root in a drawer has signed")
     .argument("<authority>", "its identifier")
     .argument("<file>", "where the list goes, or lies (DER)")

@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import type { RevocationEffect } from "@meterkeep/api";
 import { REVOCATION_MOVE_NAMES, type RevocationPlanView } from "@meterkeep/api/custodian";
 import Table from "cli-table3";
+import { EXIT } from "../error.ts";
 import { asOperator } from "../keys/operator.ts";
 import type { OperatorOptions } from "../operator/commands.ts";
 import { runningServer } from "../operator/server.ts";
@@ -62,6 +63,23 @@ export async function revocations(options: OperatorOptions, terminal: Terminal):
     found,
     lines.length === 0 ? "Nothing is being revoked in stages.\n" : `${lines.join("\n")}\n`,
   );
+}
+
+/** `meterkeep pki replay` */
+export async function replay(options: OperatorOptions, terminal: Terminal): Promise<void> {
+  const found = await asOperator(options.state, terminal, (custodian) => custodian.replayRegistry({}));
+  const { entries, ordered, revokedAgain, missing, altered, unordered } = found;
+  const faults = revokedAgain + missing + altered + unordered;
+  const text = [
+    `Ledger       ${entries} entries, ${ordered} orders for certificates`,
+    `Revocations  ${revokedAgain} had been forgotten, and are revoked again`,
+    `Registry     ${missing} that were ordered are missing, ${altered} are for another key, ${unordered} nobody ordered`,
+    faults === 0
+      ? "The registry is what the ledger says.\n"
+      : "Somebody has changed the registry, or put back an old one.\n",
+  ].join("\n");
+  await print(terminal, options, found, text);
+  if (missing + altered + unordered > 0) terminal.exitStatus = EXIT.refused;
 }
 
 /** `meterkeep pki revocation` */

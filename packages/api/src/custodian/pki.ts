@@ -1,5 +1,5 @@
 import { type Codec, c, type Infer } from "@meterkeep/dlms";
-import { longText, meterTitle, oneOf, record, shortText, time, union } from "./wire.ts";
+import { longText, meterTitle, oneOf, record, shortText, time, union, wholeNumber } from "./wire.ts";
 
 /** The most certificates of one page, and of one batch. */
 export const MAX_PAGE_CERTIFICATES = 200;
@@ -242,6 +242,16 @@ export const certificateRemovalsResponse = record({
   removals: c.sequenceOf(record({ plan: shortText, authority: hexText, meter: meterTitle, ...anyPlace }), {
     max: 1000,
   }),
+});
+
+/** What holding the registry against the whole ledger has found; all but the first two are 0 where nobody has touched it. */
+export const registryReplay = record({
+  entries: wholeNumber,
+  ordered: wholeNumber,
+  revokedAgain: wholeNumber,
+  missing: wholeNumber,
+  altered: wholeNumber,
+  unordered: wholeNumber,
 });
 
 /** A password that enrols once, for what it says and nothing else. */

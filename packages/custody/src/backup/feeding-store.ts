@@ -88,6 +88,7 @@ const MEMBERS: { readonly [P in FeedPort]: { readonly [M in keyof Ports[P]]: "re
     authorities: "reads",
     find: "reads",
     findAll: "reads",
+    count: "reads",
     search: "reads",
     orderedSince: "reads",
     isRevoked: "reads",

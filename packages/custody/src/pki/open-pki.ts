@@ -26,6 +26,7 @@ import type { InstallationRecords } from "../store/store.ts";
 import type { OpenedVault } from "../vault/open-vault.ts";
 import { AuthorityKeys } from "./authority-keys.ts";
 import { makeDevelopmentTree, type TreePlace } from "./development-tree.ts";
+import { type LedgerReplay, replayLedger } from "./ledger-replay.ts";
 import { openRevocationJournal } from "./revocation-journal.ts";
 
 /** How the PKI of a custodian is kept. */
@@ -83,6 +84,8 @@ export interface Pki {
   isCut(place: TreePlace): boolean;
   /** Writes an entry of the PKI to the ledger. */
   record(kind: string, principal: string, body: Readonly<Record<string, unknown>>): Promise<void>;
+  /** Holds the registry against the whole ledger, and revokes again what it has as not revoked. */
+  replay(): Promise<LedgerReplay>;
   /** Goes on with revocations that run; to be called every few seconds. */
   tend(): Promise<void>;
   /** Hears of what should not happen. */
@@ -183,6 +186,12 @@ export async function openPki(parts: PkiParts): Promise<Pki> {
       await record("assignments-signed", principal, { number, authority: scheme.authority, rows: rows.length });
       await addTable(octets, number);
       return content;
+    },
+    replay: async () => {
+      const lines = journal.read((line) => strange.push(line));
+      const found = await replayLedger({ ledger: parts.ledger, journal: lines, registry: store.registry });
+      await record("registry-replayed", "operator", { ...found });
+      return found;
     },
     isAnyCut: () => cuts.length > 0,
     isCut: ({ utility, island }) => cuts.some((one) => one.utility === utility && one.island === island),

@@ -44,6 +44,7 @@ export type PkiService = Pick<
   | "moveRevocation"
   | "revocations"
   | "certificateRemovals"
+  | "replayRegistry"
   | "makeEnrolmentPassword"
 >;
 
@@ -164,6 +165,7 @@ export function pkiService(pki: Pki, changes: Pick<Changes, "require">): PkiServ
       });
       return { password };
     },
+    replayRegistry: () => pki.replay(),
     ...revocationService(pki, changes),
   };
   return refusing(service);

@@ -11,6 +11,7 @@ import {
   PROFILES,
   postgresPkiStore,
 } from "@meterkeep/pki";
+import { createPool } from "@meterkeep/postgres";
 import { withTestDatabase } from "@meterkeep/postgres/testing";
 import { CallRefusal } from "../calls/call-refusal.ts";
 import { caller } from "../testing/test-custody.ts";
@@ -219,3 +220,46 @@ test("in PostgreSQL the stages are the same, and meters are given out once", () 
       { store: postgresPkiStore(pool) },
     ),
   ));
+
+test("the registry is held against the whole ledger: what somebody un-revoked, took out or put in shows, and is revoked again", () =>
+  withTestDatabase(
+    { migrations: [{ component: "pki", directory: PKI_MIGRATIONS, grants: PKI_GRANTS }] },
+    ({ pool, adminUrl }) =>
+      withTestPki(
+        async (bench) => {
+          const authority = await issueMeters(bench);
+          const { registry } = bench.store;
+          const all = await registry.search({ authority, state: "valid", limit: 100 }, bench.now);
+          const [one, two, three] = all.map(({ serial }) => serial) as [string, string, string];
+          await bench.pki.authorities.revokeAll(authority, [one], "keyCompromise", "person");
+          const whole = await bench.pki.replay();
+          assert.deepEqual([whole.revokedAgain, whole.missing, whole.altered, whole.unordered], [0, 0, 0, 0]);
+          assert.ok(whole.ordered >= METERS);
+          await using admin = disposable(createPool(adminUrl, { applicationName: "owner", maxConnections: 1 }));
+          // Whoever owns the database needs no trigger's leave.
+          await admin.query("set session_replication_role = replica");
+          await admin.query("update certificates set revoked_ms = null, reason = null");
+          const serial = (text: string) => Buffer.from(text, "hex");
+          await admin.query("delete from certificates where serial = $1", [serial(two)]);
+          await admin.query("update certificates set key_identifier = $2 where serial = $1", [
+            serial(three),
+            serial(one),
+          ]);
+          assert.equal(await registry.isRevoked(authority, one), false);
+          const mended = await bench.pki.replay();
+          assert.deepEqual([mended.revokedAgain, mended.missing, mended.altered, mended.unordered], [1, 1, 1, 0]);
+          assert.equal(await registry.isRevoked(authority, one), true);
+          await admin.query(
+            `insert into certificates select authority, decode('00112233445566778899', 'hex'), utility, island, profile,
+             subject, system_title, key_identifier, requester, not_before_ms, not_after_ms, ordered_ms, octets, shard
+           from certificates where revoked_ms is null limit 1`,
+          );
+          assert.equal((await bench.pki.replay()).unordered, 1);
+        },
+        { store: postgresPkiStore(pool) },
+      ),
+  ));
+
+function disposable<T extends { end(): Promise<void> }>(pool: T): T & AsyncDisposable {
+  return Object.assign(pool, { [Symbol.asyncDispose]: () => pool.end() });
+}

@@ -2,7 +2,7 @@ import { generateKeyPairSync, randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { LedgerDraft } from "@meterkeep/ledger";
+import type { LedgerDraft, LedgerEntry } from "@meterkeep/ledger";
 import { localSigner, memoryPkiStore, type PkiStore, type PublicKey, type Signer } from "@meterkeep/pki";
 import { openPki, type Pki, type PkiOptions } from "../pki/open-pki.ts";
 import { memoryCustodyStore } from "../store/memory-store.ts";
@@ -53,7 +53,11 @@ export async function withTestPki(
             test.ledger.push(...entries);
           },
         },
-        ledger: { size: async () => 0, read: async () => [] },
+        ledger: {
+          size: async () => test.ledger.length,
+          read: async (after, limit) =>
+            test.ledger.slice(after, after + limit).map((draft, at) => ledgerRow(draft, after + at + 1)),
+        },
         journalFolder: folder,
         options: change.options ?? { developmentTree: PLACE, limits: { "line-1": 1_000_000 } },
         now: () => test.now,
@@ -71,6 +75,11 @@ export async function withTestPki(
     await opened.close();
     rmSync(folder, { recursive: true });
   }
+}
+
+/** An entry as a ledger gives it back. */
+function ledgerRow({ body, ...draft }: LedgerDraft, sequence: number): LedgerEntry {
+  return { ...draft, body: JSON.stringify(body), sequence } as unknown as LedgerEntry;
 }
 
 /** A fresh key pair: who signs with it, and its public half. */

@@ -43,6 +43,7 @@ export function memoryRegistry(): Registry {
         certificates.set(`${authority}/${serial}`, { ...known(authority, serial), octets });
     },
     find: async (authority, serial) => certificates.get(`${authority}/${serial}`),
+    count: async () => certificates.size,
     findAll: async (authority, serials) =>
       serials.flatMap((serial) => certificates.get(`${authority}/${serial}`) ?? []),
     search: async (query, now) => {

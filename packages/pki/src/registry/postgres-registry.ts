@@ -61,6 +61,10 @@ export function postgresRegistry(client: SqlClient): Registry {
     },
     find: async (authority, serial) =>
       (await many("authority = $1 and serial = $2", [bytes(authority), bytes(serial)]))[0],
+    count: async () => {
+      const { rows } = await client.query("select count(*)::integer as count from certificates");
+      return (rows[0] as { readonly count: number }).count;
+    },
     findAll: (authority, serials) =>
       many("authority = $1 and serial = any($2::bytea[])", [bytes(authority), serials.map(bytes)]),
     search: (query, now) => {

@@ -119,6 +119,8 @@ export interface Registry {
   /** What was ordered has been signed. @throws PkiError `certificate-unknown`, also where it was signed otherwise already */
   issued(authority: string, signed: readonly SignedCertificate[]): Promise<void>;
   find(authority: string, serial: string): Promise<CertificateRecord | undefined>;
+  /** How many were ever ordered. */
+  count(): Promise<number>;
   /** Those of these that were ordered. */
   findAll(authority: string, serials: readonly string[]): Promise<readonly CertificateRecord[]>;
   /** In the order of their end, then authority and serial; `now` decides what has expired. */

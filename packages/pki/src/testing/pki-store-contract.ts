@@ -90,6 +90,7 @@ export function pkiStoreContract(
     const all = [1, 2, 3, 4].map((at) => order(at));
     const twice = order(5, { systemTitle: titleOf(4), island: "north" });
     await registry.order([...all, twice, order(6)]);
+    assert.equal(await registry.count(), 6);
     await registry.issued(
       AUTHORITY,
       [...all, twice].map(({ serial }) => ({ serial, octets: Uint8Array.of(1) })),
