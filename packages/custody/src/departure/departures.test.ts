@@ -105,6 +105,15 @@ test("a meter that is sold goes with the keys that are on it, to its new owner a
     const meter = await taken(custody, "5453540000000403");
     const to = recipientOf(generateRecipientSecret());
     const { transfer } = await approved(world, transferred(to, meter));
+    const asked = { meter: titleOf(meter), person: undefined };
+    const { exposures } = await world.service.exposure(asked, OPERATOR);
+    const known = JSON.parse(exposures) as readonly {
+      readonly who: string;
+      readonly as: string;
+      readonly form: string;
+    }[];
+    assert.ok(known.some(({ who, as, form }) => who === "New Owner" && as === "other owner" && form === "clear"));
+    assert.ok(known.some(({ as, form }) => as === "escrow" && form === "sealed"));
     assert.ok(transfer !== undefined);
     const [shipped, ...others] = await opened(to, transfer);
     assert.deepEqual(others, []);

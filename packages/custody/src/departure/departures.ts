@@ -22,6 +22,9 @@ import type { Vault } from "../vault/vault.ts";
 import type { Sender } from "./sender.ts";
 import { type DepartingMeter, transferFile } from "./transfer-file.ts";
 
+/** The entry of a meter that has left. */
+export const DEPARTED = "meter-departed";
+
 type Request = CustodianRequest<"departMeters">;
 
 /** What departures need. */
@@ -66,7 +69,11 @@ export class Departures {
     const sender = await this.#dependencies.sender();
     const { shipment, text } = await this.#sealed(files, request, recipient, sender);
     // Durable before it is given out: nobody has the keys of a meter that we still take for ours.
-    await this.#commit(files, request, caller, { shipment, recipient: recipient.keyId });
+    await this.#commit(files, request, caller, {
+      shipment,
+      recipient: recipient.keyId,
+      to: request.recipient?.name ?? "",
+    });
     const { ecdsaPublicKey, mldsaPublicKey } = sender;
     return {
       departed: files.length,
@@ -129,7 +136,7 @@ export class Departures {
     for (const { meter, keys } of files) {
       const { utility, island, systemTitle } = meter;
       const body = { how, reason, again: meter.standing !== undefined, ...more };
-      entries.push({ at, kind: "meter-departed", principal: caller.name, utility, island, meter: systemTitle, body });
+      entries.push({ at, kind: DEPARTED, principal: caller.name, utility, island, meter: systemTitle, body });
       if (meter.standing !== undefined) continue;
       writes.push({ kind: "set-standing", meter: { utility, island, systemTitle }, standing: how, at });
       for (const { setup, purpose, version, state } of keys)

@@ -2,10 +2,11 @@ import type { CustodianRequest, CustodianResponse, Exposure } from "@meterkeep/a
 import { systemTitleText } from "@meterkeep/dlms";
 import { BACKUP_CREATED, type BackupFacts } from "../backup/manifest.ts";
 import { CallRefusal } from "../calls/call-refusal.ts";
+import { DEPARTED } from "../departure/departures.ts";
 import { readField } from "../lease/field-record.ts";
 import { rotatedAt } from "../lease/leases.ts";
 import type { CheckedFiles } from "../records/checked-files.ts";
-import { type MeterFile, PURPOSE } from "../store/records.ts";
+import { type MeterFile, type MeterStanding, PURPOSE } from "../store/records.ts";
 import type { CustodyStore } from "../store/store.ts";
 import { canBeTakenOver, takeoverStateOf } from "../takeover/view.ts";
 
@@ -31,11 +32,17 @@ export async function exposures(
     const title = systemTitleText(meter);
     const file = await files.load(title);
     if (file === undefined) throw new CallRefusal("unknown-meter", `meter ${title} is not in custody`);
-    return said([...ofMeter(file), ...(await ofField(store, files, title)), ...(await ofBackups(store, file))]);
+    return said([
+      ...ofMeter(file),
+      ...ofEscrow(file),
+      ...(await ofOwners(store, title)),
+      ...(await ofField(store, files, title)),
+      ...(await ofBackups(store, file)),
+    ]);
   }
   if (person === undefined) throw new CallRefusal("request-malformed", "name a meter or a person");
   const isMeant = ({ who }: Exposure): boolean => who.toLowerCase().includes(person.toLowerCase());
-  const found = (await ofField(store, files, undefined)).filter(isMeant);
+  const found = [...(await ofField(store, files, undefined)), ...(await ofOwners(store, undefined))].filter(isMeant);
   for (let after: string | undefined; found.length < MOST; ) {
     const page = await store.loadPage([], after, PAGE);
     found.push(...page.flatMap(ofMeter).filter(isMeant));
@@ -112,6 +119,35 @@ async function ofField(
       });
     }
   return found;
+}
+
+/** Who was given a meter with the keys that are on it: they stay his until he has changed them, which we do not hear of. */
+async function ofOwners({ ledger }: ExposureDependencies["store"], title: string | undefined): Promise<Exposure[]> {
+  const found: Exposure[] = [];
+  for (const { at, body, meter } of await ledger.ofKinds([DEPARTED])) {
+    const { how, to, again } = JSON.parse(body) as { how: MeterStanding; to?: string; again: boolean };
+    if (meter === undefined || to === undefined || again || (title !== undefined && meter !== title)) continue;
+    const why = how === "returned" ? "it was given back with them" : "it was given to another owner with them";
+    found.push({ meter, who: to, as: "other owner", keys: "all that were on it", form: "clear", from: at, why });
+  }
+  return found;
+}
+
+/** Every key that was made here lies in the escrow before it is sent, as it lies in the vault. */
+function ofEscrow({ meter: { systemTitle: meter }, keys }: MeterFile): Exposure[] {
+  const made = keys.filter(({ origin }) => origin === "generated").map(({ createdAt }) => createdAt);
+  if (made.length === 0) return [];
+  return [
+    {
+      meter,
+      who: "whoever has the escrow",
+      as: "escrow",
+      keys: "every key that was made here",
+      form: "sealed",
+      from: Math.min(...made),
+      why: "each is appended to it before it is sent; the keys in it open under the vault's root alone",
+    },
+  ];
 }
 
 async function ofBackups({ ledger }: ExposureDependencies["store"], { meter }: MeterFile): Promise<Exposure[]> {

@@ -141,6 +141,7 @@ test("a lease that is returned, or is not in time, has its keys rotated, and is 
       open.map(({ as, until }) => [as, until === undefined]),
       [
         ["factory", false],
+        ["escrow", true],
         ["carrier", true],
         ["technician", true],
       ],
