@@ -98,6 +98,12 @@ test("a lease has the meters' own keys for its handheld alone, counters that nob
     await assert.rejects(reading(), { code: "meter-lent" }, "a reading would use counters above the handheld's");
     await custody.restart();
     await assert.rejects(reading(), { code: "meter-lent" }, "a restart forgets no lease");
+    await custody.custody.service.planRotations(
+      { meters: [titles[0] as never], madeBefore: undefined, purposes: [], cause: "demand", reason: "old" },
+      OPERATOR,
+    );
+    const { kind } = await custody.custody.service.nextContact({ meter: titles[0] as never }, HEAD_END);
+    assert.equal(kind, "wait", "keys that are merely old are changed when the lease is over");
     const urgent = await custody.custody.service.openSession(
       { meter: titles[0] as never, purpose: "configure" },
       HEAD_END,

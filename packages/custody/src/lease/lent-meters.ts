@@ -28,14 +28,23 @@ export class LentMeters {
     };
   }
 
+  /** Milliseconds until a meter is no longer lent; 0 where it is not. */
+  leftOf(systemTitle: string, now: number): number {
+    return Math.max(0, (this.#holderOf(systemTitle)?.until ?? 0) - now);
+  }
+
   /** @throws CallRefusal `meter-lent` */
   requireNotLent(systemTitle: string, now: number): void {
-    const holder = this.#lending.get(systemTitle) ?? this.#lent.get(systemTitle);
+    const holder = this.#holderOf(systemTitle);
     if (holder === undefined || now >= holder.until) return;
     const until = new Date(holder.until).toISOString();
     throw new CallRefusal(
       "meter-lent",
       `meter ${systemTitle} is lent to ${holder.technician} until ${until}, and its counters with it: it is read again when the lease is returned, or over`,
     );
+  }
+
+  #holderOf(systemTitle: string): Holder | undefined {
+    return this.#lending.get(systemTitle) ?? this.#lent.get(systemTitle);
   }
 }

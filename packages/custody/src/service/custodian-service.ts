@@ -1,4 +1,10 @@
-import type { CustodianLedgerEntry, CustodianStatus, ImportedMeter, ShipmentOutcome } from "@meterkeep/api/custodian";
+import type {
+  CustodianLedgerEntry,
+  CustodianStatus,
+  ImportedMeter,
+  NextContact,
+  ShipmentOutcome,
+} from "@meterkeep/api/custodian";
 import { MAX_PAGE_ENTRIES, MAX_PAGE_METERS, MAX_PAGE_STATES } from "@meterkeep/api/custodian";
 import { fromHex, type SystemTitle, systemTitle, systemTitleText } from "@meterkeep/dlms";
 import type { LedgerEntry, TreeHead } from "@meterkeep/ledger";
@@ -15,6 +21,7 @@ import type { Enrolments } from "../enrolment/enrolments.ts";
 import type { HeadEnds } from "../head-ends/head-ends.ts";
 import { isOfChild, isSecret, purposeName } from "../keys/purposes.ts";
 import type { Leases } from "../lease/leases.ts";
+import type { LentMeters } from "../lease/lent-meters.ts";
 import type { LedgerService } from "../ledger/ledger-service.ts";
 import type { Pki } from "../pki/open-pki.ts";
 import { pkiService } from "../pki/pki-service.ts";
@@ -29,6 +36,7 @@ import type { Uploads } from "../shipment/uploads.ts";
 import type { KeyRecord, MeterRecord } from "../store/records.ts";
 import type { CustodyStore } from "../store/store.ts";
 import type { Contacts } from "../takeover/contacts.ts";
+import { openRotation } from "../takeover/plan.ts";
 import { takeoverStateOf } from "../takeover/view.ts";
 import { contactService } from "./contact-service.ts";
 import type { CustodianService } from "./service.ts";
@@ -46,6 +54,8 @@ export interface CustodianParts {
   readonly backups: Backups;
   readonly holdings: CustodianService["holdings"];
   readonly leases: Leases;
+  readonly lentMeters: Pick<LentMeters, "leftOf">;
+  readonly now: () => number;
   readonly exposure: CustodianService["exposure"];
   readonly drillCounters: CustodianService["drillCounters"];
   readonly enrolments: Enrolments;
@@ -68,6 +78,20 @@ export interface CustodianParts {
 
 /** How long a meter is left alone while everything critical is frozen. */
 const FROZEN_MILLISECONDS = 60_000;
+/** How long a meter that is lent is left alone at once: it may be handed back before its time. */
+const LENT_MILLISECONDS = 60_000;
+
+/** A meter that is lent keeps its keys until the lease is over: what cannot wait is what somebody else may have. */
+async function waitForLease(
+  { files, lentMeters, now }: Pick<CustodianParts, "files" | "lentMeters" | "now">,
+  meter: SystemTitle,
+): Promise<NextContact | undefined> {
+  const title = systemTitleText(meter);
+  const left = lentMeters.leftOf(title, now());
+  const file = left === 0 ? undefined : await files.load(title);
+  if (file === undefined || openRotation(file)?.cause === "compromise") return undefined;
+  return { kind: "wait", milliseconds: Math.min(left, LENT_MILLISECONDS), state: takeoverStateOf(file) };
+}
 
 /** The custodian, as its channel serves it. */
 export function custodianService(parts: CustodianParts): CustodianService {
@@ -113,6 +137,8 @@ export function custodianService(parts: CustodianParts): CustodianService {
       // Keys are critical as well: what is under way goes on where it stands, once it is thawed.
       const file = parts.authority.isFrozen ? await files.load(systemTitleText(request.meter)) : undefined;
       if (file !== undefined) return { kind: "wait", milliseconds: FROZEN_MILLISECONDS, state: takeoverStateOf(file) };
+      const lent = await waitForLease(parts, request.meter);
+      if (lent !== undefined) return lent;
       return contacting.nextContact(request, caller);
     },
     planRotations: (request, caller) => rotations.plan(request, caller),

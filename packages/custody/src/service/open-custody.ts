@@ -353,6 +353,8 @@ export async function openCustodyIn(
     departures,
     backups,
     leases,
+    lentMeters,
+    now,
     exposure: (request) => exposures({ store, files }, request),
     holdings: (request) => holdings({ store, vault }, request),
     drillCounters: (request, caller) => drillCounters(conversation, request, caller),
