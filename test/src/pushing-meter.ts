@@ -1,6 +1,7 @@
 import {
   apdu,
   type Data,
+  type DateTime,
   dateTime,
   dateTimeOctets,
   encode,
@@ -33,18 +34,7 @@ export function makePush(
     now = new Date(),
   }: { readonly energyWh: number; readonly authenticated?: boolean; readonly now?: Date },
 ): Uint8Array {
-  const clock = dateTime({
-    year: now.getUTCFullYear(),
-    month: now.getUTCMonth() + 1,
-    dayOfMonth: now.getUTCDate(),
-    dayOfWeek: now.getUTCDay() === 0 ? 7 : now.getUTCDay(),
-    hour: now.getUTCHours(),
-    minute: now.getUTCMinutes(),
-    second: now.getUTCSeconds(),
-    hundredths: 0,
-    deviation: 0,
-    status: 0,
-  });
+  const clock = clockOf(now);
   const octets = (value: Uint8Array): Data => ({ type: "octet-string", value });
   const body: Data = {
     type: "structure",
@@ -62,6 +52,45 @@ export function makePush(
       },
     ],
   };
+  return protect(meter, counter, clock, body, authenticated);
+}
+
+/** Makes an alarm as meters of the town push it: their name, the time, and the bits of alarm register 1. */
+export function makeAlarm(meter: PushingMeter, counter: number, bits: number, now: Date): Uint8Array {
+  const clock = clockOf(now);
+  const body: Data = {
+    type: "structure",
+    value: [
+      { type: "octet-string", value: new TextEncoder().encode(meter.title) },
+      { type: "octet-string", value: encode(dateTimeOctets, clock) },
+      { type: "double-long-unsigned", value: bits },
+    ],
+  };
+  return protect(meter, counter, clock, body, true);
+}
+
+function clockOf(now: Date): DateTime {
+  return dateTime({
+    year: now.getUTCFullYear(),
+    month: now.getUTCMonth() + 1,
+    dayOfMonth: now.getUTCDate(),
+    dayOfWeek: now.getUTCDay() === 0 ? 7 : now.getUTCDay(),
+    hour: now.getUTCHours(),
+    minute: now.getUTCMinutes(),
+    second: now.getUTCSeconds(),
+    hundredths: 0,
+    deviation: 0,
+    status: 0,
+  });
+}
+
+function protect(
+  meter: PushingMeter,
+  counter: number,
+  clock: DateTime,
+  body: Data,
+  authenticated: boolean,
+): Uint8Array {
   const flags = { selfDescriptive: false, breakOnError: false, confirmed: false, highPriority: false };
   const value = { invokeIdAndPriority: { invokeId: counter % 0x100_0000, ...flags }, dateTime: clock, body };
   return protectApdu(

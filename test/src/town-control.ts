@@ -1,7 +1,5 @@
-import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { connect } from "node:net";
-import { createInterface } from "node:readline";
+import { askControl } from "./control-socket.ts";
 
 /** What is really so with a meter, whatever it may say. */
 export interface MeterTruth {
@@ -32,6 +30,8 @@ export type TownRequest =
       readonly after?: number;
     }
   | { readonly do: "key-fault"; readonly meter: string; readonly fault: string | number }
+  | { readonly do: "push-destination"; readonly meter: string; readonly destination: string }
+  | { readonly do: "call-again"; readonly meter: string }
   | { readonly do: "push"; readonly meter: string; readonly kind: "alarm" | "report" };
 
 /** The town's control socket of an installation. */
@@ -45,25 +45,7 @@ export interface TownControl {
 /** Speaks with the town of an installation; the file system lets its owner and root alone. */
 export function townControl(stateDirectory: string): TownControl {
   const path = `${stateDirectory}/town/control.sock`;
-  const ask = async (requests: readonly TownRequest[]): Promise<readonly unknown[]> => {
-    const socket = connect(path);
-    await once(socket, "connect");
-    const answers: unknown[] = [];
-    try {
-      const lines = createInterface({ input: socket })[Symbol.asyncIterator]();
-      for (const request of requests) {
-        socket.write(`${JSON.stringify(request)}\n`);
-        const { value, done } = await lines.next();
-        if (done === true) throw new Error("the town hung up");
-        const answer = JSON.parse(value) as { readonly ok: boolean; readonly message?: string };
-        if (!answer.ok) throw new Error(`the town refused ${JSON.stringify(request)}: ${answer.message}`);
-        answers.push(answer);
-      }
-      return answers;
-    } finally {
-      socket.destroy();
-    }
-  };
+  const ask = (requests: readonly TownRequest[]): Promise<readonly unknown[]> => askControl(path, requests);
   return {
     ask,
     truth: async () => ((await ask([{ do: "truth" }]))[0] as { readonly meters: readonly MeterTruth[] }).meters,

@@ -5,6 +5,7 @@ import {
   type ChannelTable,
   type Collecting,
   CommandSessions,
+  type DestinationWatch,
   type Dial,
   type EventHub,
   type MeterDirectory,
@@ -31,6 +32,7 @@ import { pause } from "./repeat.ts";
 export interface MeterWorkPorts {
   readonly pool: SqlPool;
   readonly dial: Dial;
+  readonly destinations: DestinationWatch;
   readonly scope: Scope;
   readonly custodian: Custodian;
   /** What carries commands out, but for the way to the meter. */
@@ -82,6 +84,7 @@ export function createMeterWork(ports: MeterWorkPorts): MeterWork {
       scalers: new ScalerTable(),
       results,
       throttle,
+      watch: ports.destinations,
       ledger,
       scope,
       events: hub,

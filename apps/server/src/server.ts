@@ -13,12 +13,15 @@ import {
   type Collecting,
   counted,
   createGatewayPolicy,
+  DestinationWatch,
   EventHub,
   firstOpenDay,
   folderShelf,
   forgetReadings,
   HEADEND_MIGRATIONS,
+  httpWakeUpGateway,
   Inventory,
+  LANES,
   Logins,
   MachineTokens,
   MeterDirectory,
@@ -38,6 +41,7 @@ import {
   sweepGaps,
   thinOut,
   WALL_SOURCE_CLOCK,
+  WakeUps,
   wantedIntervals,
 } from "@meterkeep/headend";
 import { Ledger, postgresLedgerStore } from "@meterkeep/ledger";
@@ -63,7 +67,7 @@ import { oneAtATime, repeat } from "./repeat.ts";
 import { Organisation } from "./sign-in/organisation.ts";
 import { WarningWatch } from "./warning-watch.ts";
 import { currentWarnings, isLoopback } from "./warnings.ts";
-import { openWays } from "./ways.ts";
+import { openWays, ownDestinations } from "./ways.ts";
 
 const KEPT_EVENTS = 4_000;
 const KEPT_LINES = 500;
@@ -80,6 +84,7 @@ const DEPOT_MILLISECONDS = 500;
 const CAMPAIGN_MILLISECONDS = 1_000;
 const ROTATION_MILLISECONDS = 5_000;
 const COMMISSIONING_MILLISECONDS = 5_000;
+const STORM_MILLISECONDS = 10_000;
 const THIN_OUT_MILLISECONDS = 60_000;
 const FORGET_MILLISECONDS = 3_600_000;
 const PACK_MILLISECONDS = 10_000;
@@ -156,11 +161,30 @@ export async function startServer(config: ServerConfig, supervisor: Supervisor):
     now,
   });
   const owner = randomUUID();
+  let pushPort = config.pushPort;
+  const destinations = new DestinationWatch({
+    sql: pool,
+    scope,
+    ledger,
+    events: hub,
+    destinations: () => [...ownDestinations(config.pushHost, pushPort), ...config.pushDestinations],
+    now,
+  });
   const ways = stack.use(
     await openWays({
-      trunk: config.trunk,
+      config,
       custodian,
+      directory,
+      wakeUps:
+        config.wakeUp &&
+        new WakeUps(pool, scope, httpWakeUpGateway(config.wakeUp.url, config.wakeUp.authorization), now),
       take: (push) => intake.take(push),
+      onCall: (meter) => {
+        void queue
+          .due([meter.id], now(), LANES.onDemand)
+          .then(() => work.worker.wake())
+          .catch(onError);
+      },
       logger,
       now,
     }),
@@ -187,6 +211,7 @@ export async function startServer(config: ServerConfig, supervisor: Supervisor):
   const work: MeterWork = createMeterWork({
     pool,
     dial: ways.dial,
+    destinations,
     scope,
     custodian,
     commands: commands.sessions,
@@ -211,6 +236,7 @@ export async function startServer(config: ServerConfig, supervisor: Supervisor):
     directory,
     store: new PushStore(pool, scope, channels, pushSources),
     sources: pushSources,
+    watch: destinations,
     ledger,
     scope,
     events: hub,
@@ -221,7 +247,6 @@ export async function startServer(config: ServerConfig, supervisor: Supervisor):
     onError,
   });
   stack.defer(() => intake.settled());
-  let pushPort = config.pushPort;
   const gateways = createGatewayPolicy({
     networks: config.gatewayNetworks,
     ownPorts: () => [Number(new URL(publicConfig.url).port), pushPort],
@@ -315,6 +340,8 @@ export async function startServer(config: ServerConfig, supervisor: Supervisor):
     lan: !isLoopback(config.pushHost),
   };
 
+  await ways.listen();
+
   const closing = new AbortController();
   const loops: Promise<void>[] = [];
   const loop = (milliseconds: number, body: () => Promise<void>): void => {
@@ -358,6 +385,7 @@ export async function startServer(config: ServerConfig, supervisor: Supervisor):
     const { now: town, wallNow, factor } = clockView(context, now());
     hub.publish("clock", { now: town, wallNow, factor });
   });
+  loop(STORM_MILLISECONDS, async () => intake.lookAtStorms());
   loop(THIN_OUT_MILLISECONDS, () => thinOut(pool, scope, now()));
   const begunAt = now();
   loop(SLA_MILLISECONDS, async () => {

@@ -84,6 +84,14 @@ function perform(town: Town, request: Fields): object {
       meter.powerCycle();
       return {};
     }
+    case "push-destination": {
+      const { meter } = meterOf(town, request);
+      meter.changeSettings({ ...meter.settings, pushDestination: String(request["destination"]) });
+      return {};
+    }
+    case "call-again":
+      meterOf(town, request).line.hangUp();
+      return {};
     case "push":
       meterOf(town, request).meter.requestPush(request["kind"] === "alarm" ? "alarm" : "report", true);
       return {};
@@ -93,7 +101,7 @@ function perform(town: Town, request: Fields): object {
 }
 
 /** What is really so, whatever the meter may say. */
-function truthOf({ meter, line, port, depotPort }: TownMeter): object {
+function truthOf({ meter, line, port, depotPort, caller }: TownMeter): object {
   const now = meter.now();
   return {
     systemTitle: meter.record.systemTitle,
@@ -105,6 +113,7 @@ function truthOf({ meter, line, port, depotPort }: TownMeter): object {
     registers: meter.consumption.registers(now),
     inField: meter.inField,
     connected: line.taken,
+    called: caller?.connected ?? false,
     lastReceivedCounter: meter.security.lastReceived,
     clockOffsetSeconds: meter.clock.offset / 1000,
     port,

@@ -15,6 +15,7 @@ import {
   VirtualMeter,
   Weather,
 } from "@meterkeep/meter";
+import { Caller } from "./caller.ts";
 import { startClock, type TownClock } from "./clock-file.ts";
 import { DurableAnswers } from "./durable-answers.ts";
 import { TownError } from "./errors.ts";
@@ -34,6 +35,10 @@ export interface TownOptions {
   readonly speed: number;
   readonly pushHost: string;
   readonly pushPort: number;
+  /** Where meters call that are not called. */
+  readonly callPort?: number;
+  /** How many of the meters in the field do; the last ones. */
+  readonly callers: number;
   /** Is called when the meters' memory cannot be written any more. */
   readonly onFailure: (error: unknown) => void;
   /** How patient the meters are with their clients. */
@@ -47,6 +52,8 @@ export interface TownMeter {
   readonly port: number;
   /** The address on the depot's bench, for meters that are commissioned there. */
   readonly depotPort: number | undefined;
+  /** It calls: nobody reaches it at an address. */
+  readonly caller: Caller | undefined;
 }
 
 /** A running town. */
@@ -96,6 +103,7 @@ export async function startTown(options: TownOptions): Promise<Town> {
       const port = nextPort === 0 ? 0 : nextPort++;
       return listenOn(server, options.host, port);
     };
+    const calling = callersOf(stored, options);
     const homes = stored.map((each) => [each, consumptionOf(each, feeders, weather)] as const);
     for (const [each, consumption] of homes) {
       const meter = new VirtualMeter({
@@ -113,10 +121,15 @@ export async function startTown(options: TownOptions): Promise<Town> {
         else socket.resetAndDestroy();
       });
       const depotPort = each.record.depot ? await listen((socket) => line.accept(socket)) : undefined;
-      meters.set(each.record.systemTitle, { meter, line, port, depotPort });
+      const { systemTitle } = each.record;
+      const caller = calling.has(systemTitle)
+        ? new Caller(meter, line, answers, { host: options.pushHost, port: options.callPort ?? 0 })
+        : undefined;
+      meters.set(systemTitle, { meter, line, port, depotPort, caller });
     }
     answers.flush();
     writeAddresses(options, clock, meters);
+    for (const { caller } of meters.values()) caller?.start();
     const ticking = setInterval(() => tick(meters, pusher, answers), TICK_MS);
 
     return {
@@ -126,7 +139,10 @@ export async function startTown(options: TownOptions): Promise<Town> {
       close: async () => {
         clearInterval(ticking);
         pusher.stop();
-        for (const { line } of meters.values()) line.hangUp();
+        for (const { line, caller } of meters.values()) {
+          caller?.stop();
+          line.hangUp();
+        }
         await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
         answers.flush();
         clock[Symbol.dispose]();
@@ -139,6 +155,13 @@ export async function startTown(options: TownOptions): Promise<Town> {
     memory.close();
     throw error;
   }
+}
+
+/** The last ones of those in the field: the first are behind concentrators, where there are any. */
+function callersOf(stored: readonly StoredMeter[], { callers, callPort }: TownOptions): ReadonlySet<string> {
+  if (callPort === undefined || callers === 0) return new Set();
+  const inField = stored.filter(({ record }) => !record.depot).map(({ record }) => record.systemTitle);
+  return new Set(inField.slice(-callers));
 }
 
 function tick(meters: ReadonlyMap<string, TownMeter>, pusher: Pusher, answers: DurableAnswers): void {
@@ -236,10 +259,9 @@ function writeAddresses(options: TownOptions, clock: TownClock, meters: Readonly
   const file = join(options.exchangeDirectory, "addresses.json");
   const content = {
     clock: { epoch: rfc3339(epoch), wallEpoch: rfc3339(wallEpoch), factor },
-    meters: [...meters].map(([systemTitle, { port, depotPort }]) => ({
+    meters: [...meters].map(([systemTitle, { port, depotPort, caller }]) => ({
       systemTitle,
-      host,
-      port,
+      ...(caller === undefined ? { host, port } : { route: `dial-in://${systemTitle}` }),
       ...(depotPort === undefined ? {} : { depotHost: host, depotPort }),
     })),
   };

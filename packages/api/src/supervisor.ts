@@ -442,6 +442,21 @@ export const TOWN_CONFIG = {
   },
   pushHost: { kind: "text", description: "Where the meters push to." },
   pushPort: { kind: "integer", unit: "port", minimum: 1, maximum: 65_535, description: "The push port, TCP and UDP." },
+  callPort: {
+    kind: "integer",
+    unit: "port",
+    minimum: 1,
+    maximum: 65_535,
+    description: "Where meters call that are not called, on the same host.",
+    optional: true,
+  },
+  callers: {
+    kind: "integer",
+    unit: "meters",
+    minimum: 0,
+    maximum: 20_000,
+    description: "How many of the meters in the field call the head-end and keep the connection; the last ones.",
+  },
 } as const;
 export type TownConfig = SettingValues<typeof TOWN_CONFIG>;
 
@@ -552,6 +567,29 @@ export const SERVER_CONFIG = {
       issuer: { kind: "text", description: "Its issuer, an https address, or http on this machine." },
       clientId: { kind: "text", description: "Who we are to it." },
       clientSecret: { kind: "text", optional: true, description: "Absent for a public client." },
+    },
+  },
+  pushDestinations: {
+    kind: "list",
+    of: { kind: "text" },
+    description:
+      "Further destinations, as host:port, that push set-ups of meters may name: what the push port is called in their network. Any other is an incident.",
+  },
+  callPort: {
+    kind: "integer",
+    unit: "port",
+    minimum: 0,
+    maximum: 65_535,
+    description: "Where meters call that keep their connection, on the address of the push port. Without it none do.",
+    optional: true,
+  },
+  wakeUp: {
+    kind: "record",
+    description: "The gateway that makes meters call, by SMS for instance: a POST with their system title.",
+    optional: true,
+    fields: {
+      url: { kind: "text", description: "Where to post to." },
+      authorization: { kind: "text", description: "The header of that name.", optional: true },
     },
   },
   trunk: {

@@ -74,6 +74,7 @@ export { slaGaps } from "./reading/sla-gaps.ts";
 export { counted } from "./reading/words.ts";
 export { CALL_LIMITS, type CallLimits, Calls } from "./route/calls.ts";
 export { type ConcentratorPlace, Concentrators } from "./route/concentrators.ts";
+export { DestinationWatch, destinationIncidents } from "./route/destination-watch.ts";
 export { routeDial } from "./route/follow-route.ts";
 export { NETWORK_TYPES, NETWORKS, type NetworkType } from "./route/networks.ts";
 export { parseRoute, type Route, routeText } from "./route/route.ts";

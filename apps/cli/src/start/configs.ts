@@ -144,7 +144,13 @@ export function townConfig({ config, directories }: Pick<ConfigSources, "config"
     speed: config.speed,
     pushHost: ANY_ADDRESS[config.listen] ?? config.listen,
     pushPort: config.pushPort,
+    ...(config.callPort !== undefined && { callPort: config.callPort }),
+    callers: config.callPort === undefined ? 0 : config.callers,
   };
+}
+
+function listOf(text: string | undefined): string[] {
+  return (text ?? "").split(",").flatMap((item) => (item.trim() === "" ? [] : [item.trim()]));
 }
 
 /** Meters that one concentrator of the town serves, as many as one does in the field. */
@@ -184,6 +190,14 @@ export function serverConfig(sources: ConfigSources): ServerConfig {
     keepReadings: config.keepReadings,
     readEvery: config.readEvery,
     gatewayNetworks: networksOf(config),
+    pushDestinations: listOf(config.pushDestinations),
+    ...(config.callPort !== undefined && { callPort: config.callPort }),
+    ...(config.wakeUpUrl !== undefined && {
+      wakeUp: {
+        url: config.wakeUpUrl,
+        ...(config.wakeUpAuthorization !== undefined && { authorization: config.wakeUpAuthorization }),
+      },
+    }),
     ...(sources.trunk !== undefined && {
       trunk: {
         keyFile: sources.trunk.headEnd.keyFile,

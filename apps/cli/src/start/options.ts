@@ -105,6 +105,39 @@ export const START_OPTIONS = {
     default: 0,
     description: "The first port of the virtual meters, counted up from there; 0 lets the system choose.",
   },
+  pushDestinations: {
+    kind: "text",
+    optional: true,
+    description:
+      "Further destinations that push set-ups of meters may name, as host:port with commas between: what the push port is called in their network. A meter that points elsewhere is an incident.",
+  },
+  callPort: {
+    kind: "integer",
+    unit: "port",
+    minimum: 1,
+    maximum: 65_535,
+    optional: true,
+    description: "The port on which meters call that keep their connection; without it nothing listens.",
+  },
+  callers: {
+    kind: "integer",
+    unit: "meters",
+    minimum: 0,
+    maximum: 20_000,
+    default: 0,
+    description: "How many of the town's meters in the field call, with --call-port, instead of being called.",
+  },
+  wakeUpUrl: {
+    kind: "text",
+    optional: true,
+    description:
+      "Where to post the system title of a meter that shall call and has not: a gateway for SMS, for instance. Four times a day and meter at most.",
+  },
+  wakeUpAuthorization: {
+    kind: "text",
+    optional: true,
+    description: "The `authorization` header for --wake-up-url; better given by its variable than on a command line.",
+  },
   concentrators: {
     kind: "integer",
     unit: "concentrators",

@@ -5,7 +5,7 @@ import { keyed } from "../shell/keyed.ts";
 
 /** Who it says it is, where that was checked against, and how it is reached. */
 export function Identity({ detail }: { detail: MeterDetail }) {
-  const { identity, profile, destinations, intervals } = detail;
+  const { identity, profile, destinations, incidents, intervals } = detail;
   const facts: readonly (readonly [string, ReactNode])[] = [
     ["System title", <code key="st">{identity.systemTitle}</code>],
     ["Manufacturer", identity.manufacturer],
@@ -32,6 +32,10 @@ export function Identity({ detail }: { detail: MeterDetail }) {
       <>
         <code>{address}</code> {authenticated ? "" : <span className="dim">not authenticated</span>}
       </>,
+    ]),
+    ...incidents.map(({ sentence, at, count }): readonly [string, ReactNode] => [
+      "Destination incident",
+      `${localTime.full(at)}: ${sentence}${count > 1 ? ` (${count} times)` : ""}`,
     ]),
   ];
   return (

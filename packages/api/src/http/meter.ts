@@ -113,6 +113,16 @@ export const MeterDetail = Type.Object({
       authenticated: Type.Boolean(),
     }),
   ),
+  incidents: Type.Array(
+    Type.Object({
+      kind: words(["points-elsewhere", "foreign-traffic", "two-places"]),
+      place: Type.String(),
+      sentence: Type.String(),
+      at: Timestamp,
+      count: Type.Integer(),
+    }),
+    { description: "What was wrong with its destinations, the newest first" },
+  ),
   profile: Type.Optional(ProfileFacts),
   intervals: Type.Object({
     held: Type.Integer(),

@@ -27,6 +27,7 @@ export const HEADEND_GRANTS = {
   meter_latest: `select, insert, update (power_w, energy_wh, supply, supply_at, evidence_hash, protection, read_ok_at,
     reading_at, contact_at, interval_count, trusted_interval_count, clock_offset_seconds)`,
   push_sources: "select, insert, update (accepted, refused, last_refusal, protection, last_seen)",
+  destination_incidents: "select, insert, update (count)",
   wake_ups: "select, insert, delete",
   work: "select, insert, update (lane, due_at, attempts, last_code, on_demand, epoch, leased_by, leased_until, again)",
   workers: "select, insert, delete",

@@ -72,6 +72,7 @@ function bench(answer: (apdu: Uint8Array, n: number) => PushResult) {
     directory,
     store: new PushStore(pool, scope, new ChannelTable(pool, scope), sources),
     sources,
+    watch: { refused: async () => undefined, authenticated: async () => undefined },
     ledger: new Ledger(memoryLedgerStore()),
     scope,
     events: hub,

@@ -7,11 +7,15 @@ import { codeOf } from "../errors.ts";
 import type { EventSink } from "../event/event-hub.ts";
 import type { MeterDirectory } from "../inventory/directory.ts";
 import type { Meter, MeterId } from "../inventory/meter.ts";
+import type { RegisterRecord } from "../reading/result.ts";
 import { counted } from "../reading/words.ts";
+import type { DestinationWatch } from "../route/destination-watch.ts";
 import type { SourceClock } from "../time/source-clock.ts";
 import { ATTACHED_WEAK_KEYS, judgeTrust } from "../trust/trust.ts";
 import { changeOf, trustDraft } from "../trust/trust-record.ts";
 import type { TrustChangeRecord } from "../work/finish.ts";
+import { alarmsIn } from "./alarm-code.ts";
+import { AlarmStorms } from "./alarm-storm.ts";
 import { claimedTitle } from "./claimed-title.ts";
 import { type OpenedPush, pushProtection, readPush } from "./push-reading.ts";
 import type { PushSources, PushTally } from "./push-sources.ts";
@@ -23,6 +27,8 @@ export interface ArrivedPush {
   readonly apdu: Uint8Array;
   readonly transport: PushSource["transport"];
   readonly address: string;
+  /** To be told the system title, when it was authenticated, new, and is stored. */
+  readonly authenticated?: (title: string) => void;
 }
 
 export interface PushIntakePorts {
@@ -30,6 +36,7 @@ export interface PushIntakePorts {
   readonly directory: Pick<MeterDirectory, "find">;
   readonly store: Pick<PushStore, "standings" | "write">;
   readonly sources: Pick<PushSources, "stranger">;
+  readonly watch: Pick<DestinationWatch, "refused" | "authenticated">;
   readonly ledger: Pick<Ledger, "append">;
   readonly scope: Scope;
   readonly events: EventSink;
@@ -42,9 +49,17 @@ export interface PushIntakePorts {
   onError(error: unknown): void;
 }
 
-const MAX_BATCH = 256;
-/** What waits beyond this is dropped: a flood must not become memory. */
-const MAX_WAITING = 8_192;
+/** What the custodian said of one. */
+interface Judged {
+  readonly push: Waiting;
+  readonly result: PushResult;
+  readonly meter: Meter | undefined;
+}
+
+const MAX_BATCH = 512;
+/** What waits beyond this is dropped: a flood must not become memory, and the last-gasps of a city must fit. */
+const MAX_WAITING = 32_768;
+const MAX_WAITING_BYTES = 32 * 1024 * 1024;
 
 interface Waiting extends ArrivedPush {
   readonly at: number;
@@ -59,7 +74,9 @@ interface Waiting extends ArrivedPush {
 export class PushIntake {
   readonly #ports: PushIntakePorts;
   readonly #buckets = new SourceBuckets();
+  readonly #storms = new AlarmStorms();
   #waiting: Waiting[] = [];
+  #waitingBytes = 0;
   #running: Promise<void> | undefined;
 
   constructor(ports: PushIntakePorts) {
@@ -69,12 +86,29 @@ export class PushIntake {
   /** Takes one. It never throws and never waits. */
   take(push: ArrivedPush): void {
     const at = this.#ports.now();
-    if (this.#waiting.length >= MAX_WAITING || !this.#buckets.allow(push.address, at)) {
+    const isFull = this.#waiting.length >= MAX_WAITING || this.#waitingBytes + push.apdu.length > MAX_WAITING_BYTES;
+    if (isFull || !this.#buckets.allow(push.address, at)) {
       this.#ports.onOutcome("dropped");
       return;
     }
     this.#waiting.push({ ...push, at });
+    this.#waitingBytes += push.apdu.length;
     this.#running ??= this.#run();
+  }
+
+  /** Tells of storms that are over; to be called now and then. */
+  lookAtStorms(): void {
+    const at = this.#ports.now();
+    for (const { code, meter, count } of this.#storms.ended(at)) {
+      const whose = meter === undefined ? "the fleet" : (this.#ports.directory.find(meter)?.label ?? meter);
+      const sentence = `The storm of alarms ${code} of ${whose} is over: ${counted(count, "alarm")}.`;
+      const data = { at: new Date(at).toISOString(), source: "push", accepted: true, code, sentence };
+      this.#ports.events.publish("push", data, {
+        sentence,
+        severity: "notice",
+        ...(meter === undefined ? {} : { meter }),
+      });
+    }
   }
 
   /** Waits until everything that was taken is stored. */
@@ -86,6 +120,7 @@ export class PushIntake {
     await Promise.resolve();
     while (this.#waiting.length > 0) {
       const batch = this.#waiting.splice(0, MAX_BATCH);
+      this.#waitingBytes -= batch.reduce((sum, { apdu }) => sum + apdu.length, 0);
       try {
         await this.#takeBatch(batch);
       } catch (error) {
@@ -116,6 +151,7 @@ export class PushIntake {
     }
     await this.#recordTrust(stored, standings);
     await store.write(stored, tallies, standings);
+    await this.#tellWatch(pairs);
     if (known.length > 0) this.#ports.onChange(known);
   }
 
@@ -147,7 +183,7 @@ export class PushIntake {
     try {
       const read = readPush(meter, opened, this.#ports.clockOf(meter.kind).atSource(push.at));
       const trust = this.#trustOf(meter, protection, push.at, standings.get(meter.id));
-      this.#accept(push, meter, read.registers.length, protection);
+      this.#accept(push, meter, read.registers, protection);
       return {
         stored: {
           meter: meter.id,
@@ -194,14 +230,48 @@ export class PushIntake {
     if (drafts.length > 0) await ledger.append(...drafts);
   }
 
-  #accept(push: Waiting, meter: Meter, readings: number, protection: OpenedProtection): void {
+  #accept(push: Waiting, meter: Meter, registers: readonly RegisterRecord[], protection: OpenedProtection): void {
     this.#ports.onOutcome("accepted");
     const how = protection === "authenticated" ? "authenticated" : "confidential only, not authenticated";
-    const sentence = `${meter.label} pushed ${counted(readings, "reading")} over ${push.transport.toUpperCase()}: ${how}.`;
+    if (protection === "authenticated" && this.#alarms(push, meter, registers)) return;
+    const sentence = `${meter.label} pushed ${counted(registers.length, "reading")} over ${push.transport.toUpperCase()}: ${how}.`;
     // A fleet pushes several times a second: who watches sees it, and the list of recent events keeps the rest.
     const isOrdinary = meter.role !== "attached" && protection === "authenticated";
     const severity = protection === "authenticated" ? "info" : "notice";
     this.#publish(push, { meter: meter.title, accepted: true, sentence }, isOrdinary ? undefined : severity);
+  }
+
+  /** Tells of alarms one by one, or once for a storm of them. @returns whether there were any */
+  #alarms(push: Waiting, meter: Meter, registers: readonly RegisterRecord[]): boolean {
+    const alarms = alarmsIn(registers);
+    for (const alarm of alarms) {
+      this.#ports.onOutcome("alarm");
+      const verdict = this.#storms.take(meter.title, alarm, push.at);
+      if (verdict.kind === "counted") continue;
+      const storm = verdict.kind === "begins" ? verdict.storm : undefined;
+      const whose = storm !== undefined && storm.meter === undefined ? "Many meters" : meter.label;
+      const sentence =
+        storm === undefined
+          ? `${whose}: alarm, ${alarm.words}.`
+          : `${whose}: a storm of alarms, ${alarm.words}. All are stored; they are counted here until it is over.`;
+      this.#publish(push, { meter: meter.title, accepted: true, code: alarm.code, sentence }, "warning");
+    }
+    return alarms.length > 0;
+  }
+
+  /** Each meter and address once a batch: a flood must not become a flood of questions. */
+  async #tellWatch(pairs: readonly Judged[]): Promise<void> {
+    const seen = new Set<string>();
+    for (const { push, result, meter } of pairs) {
+      if (meter === undefined) continue;
+      const isProven = result.kind === "opened" && result.authenticated;
+      if (isProven) push.authenticated?.(meter.title);
+      const key = `${meter.id} ${push.address} ${isProven}`;
+      if (seen.has(key)) continue;
+      seen.add(key);
+      if (isProven) await this.#ports.watch.authenticated(meter, push.address);
+      else if (result.kind === "refused") await this.#ports.watch.refused(meter, push.address, result.code);
+    }
   }
 
   #refuse(push: Waiting, meter: Meter, code: string): PushTally {

@@ -1,12 +1,12 @@
 import type { ProtectionGrade } from "@meterkeep/api";
-import { readOpenedTelegrams, type SecurityFacts, type Telegram } from "@meterkeep/dlms";
+import { type Layout, readOpenedTelegrams, type SecurityFacts, type Telegram } from "@meterkeep/dlms";
 import { HeadEndError } from "../errors.ts";
 import type { Meter } from "../inventory/meter.ts";
 import { findMeterProfile } from "../profile/meter-profile.ts";
 import { measuresBothWays, netPowerW } from "../reading/net-power.ts";
 import type { EvidenceRecord, ReadResult, RegisterRecord } from "../reading/result.ts";
 import { evidenceHash } from "../session/ladder.ts";
-import { pushLayoutOf } from "./push-layout.ts";
+import { ALARM_LAYOUT, pushLayoutOf } from "./push-layout.ts";
 
 /** A push as the custodian opened it. */
 export interface OpenedPush {
@@ -33,15 +33,7 @@ export function pushProtection(push: Pick<OpenedPush, "authenticated" | "encrypt
  * @throws HeadEndError `push-refused` where it opened and makes no sense.
  */
 export function readPush(meter: Meter, push: OpenedPush, receivedAtSource: number): ReadResult {
-  const layout = pushLayoutOf(meter);
-  const telegrams = readOpenedTelegrams({
-    apdu: push.plainApdu,
-    systemTitle: meter.systemTitle,
-    security: securityOf(push),
-    ...(layout === undefined ? {} : { layout }),
-  });
-  if ("code" in telegrams)
-    throw new HeadEndError("push-refused", `${telegrams.code} at ${telegrams.offset}: ${telegrams.message}`);
+  const telegrams = telegramsOf(meter, push, pushLayoutOf(meter));
   const evidence: EvidenceRecord = {
     hash: evidenceHash(push.protectedApdu),
     octets: push.protectedApdu,
@@ -49,7 +41,11 @@ export function readPush(meter: Meter, push: OpenedPush, receivedAtSource: numbe
     protection: pushProtection(push),
     receivedAt: push.receivedAt,
   };
-  const registers = telegrams.flatMap((telegram) => registersOf(telegram, evidence, receivedAtSource));
+  const read = (from: readonly Telegram[]) =>
+    from.flatMap((telegram) => registersOf(telegram, evidence, receivedAtSource));
+  const reported = read(telegrams);
+  // What does not look like a report of its profile may be an alarm.
+  const registers = reported.length > 0 ? reported : read(telegramsOf(meter, push, ALARM_LAYOUT));
   const powerW = netPowerW(registers, measuresBothWays(findMeterProfile(meter.profile)));
   const energyWh = registers.findLast(({ obis, unit }) => obis === "1-0:1.8.0" && unit === "Wh")?.value;
   return {
@@ -59,6 +55,18 @@ export function readPush(meter: Meter, push: OpenedPush, receivedAtSource: numbe
     ...(powerW === undefined ? {} : { powerW }),
     ...(typeof energyWh === "number" ? { energyWh } : {}),
   };
+}
+
+function telegramsOf(meter: Meter, push: OpenedPush, layout: Layout | undefined): readonly Telegram[] {
+  const telegrams = readOpenedTelegrams({
+    apdu: push.plainApdu,
+    systemTitle: meter.systemTitle,
+    security: securityOf(push),
+    ...(layout === undefined ? {} : { layout }),
+  });
+  if ("code" in telegrams)
+    throw new HeadEndError("push-refused", `${telegrams.code} at ${telegrams.offset}: ${telegrams.message}`);
+  return telegrams;
 }
 
 function registersOf(telegram: Telegram, evidence: EvidenceRecord, receivedAtSource: number): RegisterRecord[] {

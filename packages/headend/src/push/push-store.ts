@@ -73,7 +73,7 @@ export class PushStore {
         [...changes].map(([meter, change]) => ({ meter, change })),
       );
       // One statement cannot update a meter's line twice: pushes of one meter are written one after the other.
-      for (const round of rounds(pushes))
+      for (const round of rounds(merged(pushes)))
         await writeReadings(
           sql,
           this.#scope,
@@ -93,6 +93,25 @@ export class PushStore {
 
 function historyOf(change: TrustChangeRecord | undefined): readonly TrustPeriod[] {
   return change === undefined ? [] : [change];
+}
+
+/** Pushes of one meter that came one way are written together: all their readings, and what the last one says of now. */
+function merged(pushes: readonly StoredPush[]): readonly StoredPush[] {
+  const byWay = new Map<string, StoredPush>();
+  for (const push of pushes) {
+    const way = `${push.meter} ${push.transport} ${push.source}`;
+    const before = byWay.get(way);
+    byWay.set(
+      way,
+      before === undefined
+        ? push
+        : {
+            ...push,
+            read: { ...before.read, ...push.read, registers: [...before.read.registers, ...push.read.registers] },
+          },
+    );
+  }
+  return [...byWay.values()];
 }
 
 /** Deals pushes out so that no meter occurs twice in a round, in the order they came. */

@@ -25,6 +25,13 @@ const CLOCK: GetItem = { classId: 8, logicalName: "0.0.1.0.0.255", attributeId: 
 const REGISTER_CLASS = 3;
 const PROFILE_CLASS = 7;
 const DISCONNECT_CLASS = 70;
+const PUSH_SETUP_CLASS = 40;
+
+/** Where a push set-up points to. */
+export interface PushDestinationRecord {
+  readonly obis: string;
+  readonly destination: string;
+}
 
 /** What one reading of the registers gave. */
 export interface RegisterSnapshot {
@@ -67,6 +74,19 @@ export class MeterReader {
         return count === undefined ? [] : [{ obis, count }];
       }),
     };
+  }
+
+  /** Where each push set-up points to, as it writes it; those that the meter does not have are left out. */
+  async pushDestinations(): Promise<readonly PushDestinationRecord[]> {
+    const { pushSetUps } = this.#profile;
+    const answers = await this.#session.getList(pushSetUps.map((obis) => attribute(PUSH_SETUP_CLASS, obis, 3)));
+    return answers.flatMap((answer, at) => {
+      const value = dataOf(answer);
+      const destination = value?.type === "structure" ? value.value[1] : undefined;
+      return destination?.type === "octet-string"
+        ? [{ obis: pushSetUps[at] as string, destination: Buffer.from(destination.value).toString("latin1") }]
+        : [];
+    });
   }
 
   /** Makes sure that scaler and unit of each are known. Asks for those that no meter of this kind has told yet. */

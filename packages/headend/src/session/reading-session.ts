@@ -14,7 +14,7 @@ import type { SourceClock } from "../time/source-clock.ts";
 import { CustodianAssociator, type ProtectionRecord, type SessionCustodian } from "./custodian-associator.ts";
 import type { LadderEntry, SessionRecord } from "./ladder.ts";
 import type { Dial, MeterLine } from "./line.ts";
-import { MeterReader, type RegisterSnapshot } from "./meter-reader.ts";
+import { MeterReader, type PushDestinationRecord, type RegisterSnapshot } from "./meter-reader.ts";
 import { readRows } from "./profile-rows.ts";
 import { type ScalerTable, scaledValue } from "./scaler-table.ts";
 import { custodianOutcome, outcomeOf } from "./session-outcome.ts";
@@ -37,12 +37,16 @@ export interface ReadingOrder {
   readonly purpose: Extract<SessionPurpose, "read" | "verify">;
   /** Stretches of the load profile that are missing. */
   readonly gaps: readonly Stretch[];
+  /** Whether to look where its push set-ups point to. */
+  readonly looksAtDestinations?: boolean;
 }
 
 /** How it went. What was read before something failed is kept. */
 export interface ReadingOutcome {
   readonly session: SessionRecord;
   readonly read: ReadResult;
+  /** Where its push set-ups point to, where that was looked at. */
+  readonly destinations: readonly PushDestinationRecord[];
   /** Undefined when all went well. */
   readonly error: unknown;
 }
@@ -83,7 +87,7 @@ export async function holdReadingSession(
   }
   const read = collected.result();
   const session = recordOf(order, startedAt, ports.now(), recorder.ladder, read, collected.clock, error);
-  return { session, read, error };
+  return { session, read, destinations: collected.destinations, error };
 }
 
 async function converse(
@@ -105,6 +109,7 @@ async function converse(
   const reader = new MeterReader(session, order.meter, order.profile, ports.scalers);
   await readRegisters(ports, order, reader, recorder, collected);
   if (order.purpose === "read") await readGaps(order, reader, recorder, collected);
+  if (order.looksAtDestinations === true) collected.destinations = await reader.pushDestinations();
 }
 
 async function readRegisters(
@@ -216,6 +221,7 @@ class Collected {
   readonly #covered: Stretch[] = [];
   readonly #bothWays: boolean;
   readonly #periodSeconds: number;
+  destinations: readonly PushDestinationRecord[] = [];
   supply: SupplyState | undefined;
   clock: ClockCheck | undefined;
 

@@ -12,6 +12,7 @@ import type { Meter } from "../inventory/meter.ts";
 import { findMeterProfile, type MeterProfile } from "../profile/meter-profile.ts";
 import { heldSpan } from "../reading/held-intervals.ts";
 import { quantityWords } from "../reading/words.ts";
+import { destinationIncidents } from "../route/destination-watch.ts";
 import { routeText } from "../route/route.ts";
 import { TAKEOVER_LADDER, takeoverStage } from "../takeover/view.ts";
 import { optional, optionalTime, timeText } from "./time-text.ts";
@@ -31,6 +32,7 @@ export async function meterDetail(
   const history = await rows<TrustRow>(sql, SELECT_TRUST, at);
   const sources = await rows<SourceRow>(sql, SELECT_SOURCES, at);
   const held = await heldSpan(sql, scope, meter.id);
+  const incidents = await destinationIncidents(sql, scope, meter.id);
   const last = await firstRow<{ session_id: string }>(sql, SELECT_LAST_SESSION, at);
   const profile = findMeterProfile(meter.profile);
   return {
@@ -42,6 +44,7 @@ export async function meterDetail(
     ...optional("enrolment", enrolment && enrolmentOf(enrolment)),
     ...optional("lastSession", last?.session_id),
     destinations: destinationsOf(meter, sources, takeover),
+    incidents: incidents.map(({ at: happened, ...incident }) => ({ ...incident, at: timeText(happened) })),
     ...(profile === undefined ? {} : { profile: profileOf(profile) }),
     intervals: {
       held: held.instants,

@@ -10,6 +10,7 @@ import { findMeterProfile } from "../profile/meter-profile.ts";
 import { nextIntervalAt } from "../reading/coverage.ts";
 import { type Collecting, SETTLE_SECONDS, stepSeconds } from "../reading/gaps.ts";
 import type { ReadResult } from "../reading/result.ts";
+import type { DestinationWatch } from "../route/destination-watch.ts";
 import { octetCounts, type SessionRecord } from "../session/ladder.ts";
 import type { Dial, SessionLimits } from "../session/line.ts";
 import { holdReadingSession, type ReadingOutcome } from "../session/reading-session.ts";
@@ -46,6 +47,7 @@ export interface SessionRunnerPorts {
   readonly commands: Pick<CommandSessions, "hold">;
   readonly results: Pick<Results, "write">;
   readonly throttle: Pick<Throttle, "admit" | "learn">;
+  readonly watch: Pick<DestinationWatch, "pushSetUp">;
   readonly ledger: Pick<Ledger, "append">;
   readonly scope: Scope;
   readonly events: EventSink;
@@ -70,6 +72,8 @@ export interface SessionRunnerOptions {
 /** Who must wait no longer than this for its turn keeps its place: putting a lease back costs a statement. */
 const PATIENCE_MILLISECONDS = 500;
 /** A meter that nobody can read looks again after this long. */
+/** How often it is looked where a meter pushes to. */
+const DESTINATIONS_EVERY_MS = 24 * 3_600_000;
 const HOPELESS_SECONDS = 3_600;
 /** Meters of one profile end their intervals together; reads are spread over this much of the time between two. */
 const SPREAD = 0.3;
@@ -78,6 +82,8 @@ const SPREAD = 0.3;
 export class SessionRunner {
   readonly #ports: SessionRunnerPorts;
   readonly #options: SessionRunnerOptions;
+  /** When push set-ups were last looked at: forgotten with the process, and then looked at again. */
+  readonly #lookedAt = new Map<MeterId, number>();
 
   constructor(ports: SessionRunnerPorts, options: SessionRunnerOptions) {
     this.#ports = ports;
@@ -196,9 +202,15 @@ export class SessionRunner {
         clock,
         purpose: lease.onDemand === "verify" ? "verify" : "read",
         gaps: lease.gaps,
+        looksAtDestinations: lease.onDemand !== "verify" && this.#isDestinationDue(meter.id),
       },
       signal,
     );
+    if (outcome.destinations.length > 0) {
+      this.#lookedAt.set(meter.id, this.#ports.now());
+      for (const { obis, destination } of outcome.destinations)
+        await this.#ports.watch.pushSetUp(meter, obis, destination);
+    }
     return {
       lease,
       session: outcome.session,
@@ -210,6 +222,11 @@ export class SessionRunner {
         stepSeconds(this.#options.collecting, profile.loadProfile.periodSeconds),
       ),
     };
+  }
+
+  #isDestinationDue(meter: MeterId): boolean {
+    const last = this.#lookedAt.get(meter);
+    return last === undefined || this.#ports.now() - last >= DESTINATIONS_EVERY_MS;
   }
 
   #afterRead(lease: Lease, outcome: ReadingOutcome, clock: SourceClock, everySeconds: number): NextDue {

@@ -1,0 +1,104 @@
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { Ledger, memoryLedgerStore } from "@meterkeep/ledger";
+import { EventHub } from "../event/event-hub.ts";
+import { MeterDirectory } from "../inventory/directory.ts";
+import { PushSources } from "../push/push-sources.ts";
+import { type HeadEndDatabase, openHeadEndDatabase } from "../testing/database.ts";
+import { DestinationWatch, destinationIncidents } from "./destination-watch.ts";
+
+let database: HeadEndDatabase;
+before(async () => {
+  database = await openHeadEndDatabase(8);
+});
+after(() => database[Symbol.asyncDispose]());
+
+function bench() {
+  const { pool, scope, inventory } = database;
+  const clock = { now: Date.parse("2026-11-21T12:00:00Z") };
+  const events = new EventHub({ run: "t", keptEvents: 50, keptLines: 50, now: () => new Date(clock.now) });
+  const entries: { readonly kind: string }[] = [];
+  const ledger = new Ledger(memoryLedgerStore());
+  const watch = new DestinationWatch({
+    sql: pool,
+    scope,
+    ledger: {
+      append: (...drafts) => {
+        entries.push(...drafts);
+        return ledger.append(...drafts);
+      },
+    },
+    events,
+    destinations: () => ["192.0.2.1:4059", "push.utility.example:4059"],
+    now: () => clock.now,
+  });
+  const sources = new PushSources(pool, scope, new MeterDirectory(inventory));
+  const kinds = async (n: number) =>
+    (await destinationIncidents(pool, scope, database.meters[n]!.id)).map(({ kind, count }) => [kind, count]);
+  return { watch, clock, events, entries, sources, kinds };
+}
+
+test("a push set-up that points to us is none, one that points elsewhere is told once an hour, in all three places", async () => {
+  const { watch, clock, events, entries, kinds } = bench();
+  const meter = database.meters[0]!;
+  await watch.pushSetUp(meter, "0-0:25.9.0", "push.utility.example:4059");
+  await watch.pushSetUp(meter, "0-4:25.9.0", "");
+  assert.deepEqual(await kinds(0), []);
+  for (let n = 0; n < 3; n += 1) await watch.pushSetUp(meter, "0-0:25.9.0", "198.51.100.7:4059");
+  assert.deepEqual(await kinds(0), [["points-elsewhere", 3]]);
+  assert.deepEqual(
+    entries.map(({ kind }) => kind),
+    ["destination-incident"],
+  );
+  assert.deepEqual(
+    events.recent(9).map(({ severity, meter: of }) => [severity, of]),
+    [["warning", meter.title]],
+  );
+  clock.now += 3_700_000;
+  await watch.pushSetUp(meter, "0-0:25.9.0", "198.51.100.7:4059");
+  assert.equal(entries.length, 2);
+});
+
+test("what is refused is somebody else's where the meter was never heard, and the line's fault where it was", async () => {
+  const { watch, sources, kinds } = bench();
+  const meter = database.meters[1]!;
+  await sources.count([
+    {
+      meter: meter.id,
+      address: "10.0.0.1",
+      transport: "tcp",
+      accepted: true,
+      protection: "authenticated",
+      at: new Date(),
+    },
+    {
+      meter: meter.id,
+      address: "10.0.0.2",
+      transport: "tcp",
+      accepted: true,
+      protection: "confidential",
+      at: new Date(),
+    },
+  ]);
+  await watch.refused(meter, "10.0.0.1", "not-authentic");
+  assert.deepEqual(await kinds(1), []);
+  await watch.refused(meter, "10.0.0.2", "not-authentic");
+  assert.deepEqual(await kinds(1), [["foreign-traffic", 1]]);
+});
+
+test("a meter that moves is no incident, however often; one that goes to and fro is", async () => {
+  const { watch, clock, kinds } = bench();
+  const [mover, pair, slow] = database.meters.slice(2);
+  for (let n = 0; n < 50; n += 1) await watch.authenticated(mover!, `10.0.1.${n}`);
+  await watch.refused(mover!, "10.0.1.49", "replayed");
+  assert.deepEqual(await kinds(2), []);
+  for (const address of ["a", "b", "a", "b"]) await watch.authenticated(pair!, address);
+  assert.deepEqual(await kinds(3), []);
+  await watch.authenticated(pair!, "a");
+  assert.deepEqual(await kinds(3), [["two-places", 1]]);
+  for (const address of ["a", "b", "a", "b", "a", "b"]) {
+    await watch.authenticated(slow!, address);
+    clock.now += 3_700_000;
+  }
+  assert.deepEqual(await kinds(4), []);
+});

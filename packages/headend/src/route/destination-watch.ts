@@ -1,0 +1,168 @@
+import type { Ledger } from "@meterkeep/ledger";
+import type { Scope } from "../database/scope.ts";
+import { rows, type Sql } from "../database/sql.ts";
+import type { EventSink } from "../event/event-hub.ts";
+import type { Meter, MeterId } from "../inventory/meter.ts";
+
+/** What is wrong with where a meter speaks to, or from where somebody speaks in its name. */
+export const DESTINATION_INCIDENTS = ["points-elsewhere", "foreign-traffic", "two-places"] as const;
+export type DestinationIncidentKind = (typeof DESTINATION_INCIDENTS)[number];
+
+/** An incident about a meter's destinations. */
+export interface DestinationIncident {
+  readonly kind: DestinationIncidentKind;
+  /** The destination, or the address. */
+  readonly place: string;
+  readonly sentence: string;
+  readonly at: Date;
+  /** How often since. */
+  readonly count: number;
+}
+
+export interface DestinationWatchPorts {
+  readonly sql: Sql;
+  readonly scope: Scope;
+  readonly ledger: Pick<Ledger, "append">;
+  readonly events: EventSink;
+  /** Where meters may push to, as push set-ups write it: `host:port`. */
+  destinations(): readonly string[];
+  now(): number;
+}
+
+type Named = Pick<Meter, "id" | "title" | "label">;
+
+/** Where a meter was heard last, and how often that has changed of late. */
+interface Heard {
+  address: string;
+  readonly before: Map<string, number>;
+  returns: number[];
+}
+
+const HOUR_MS = 3_600_000;
+/** Returns to an address that was left, within an hour: a meter that moves does not go to and fro. */
+const RETURNS = 3;
+/** Meters remembered; beyond, the one not heard for the longest time is forgotten. */
+const MOST_METERS = 100_000;
+
+/**
+ * Watches where meters push to and who speaks in their names. An address that changes with an authenticated exchange is no
+ * incident; each incident is told once an hour, with an entry in the ledger before anything else.
+ */
+export class DestinationWatch {
+  readonly #ports: DestinationWatchPorts;
+  readonly #heard = new Map<MeterId, Heard>();
+
+  constructor(ports: DestinationWatchPorts) {
+    this.#ports = ports;
+  }
+
+  /** A push set-up (class 40) was read: in an authenticated session, so it says what the meter does. */
+  async pushSetUp(meter: Named, obis: string, destination: string): Promise<void> {
+    if (destination === "" || this.#ports.destinations().includes(destination)) return;
+    const sentence = `${meter.label} is set up (${obis}) to push to ${shown(destination)}, which is not ours.`;
+    await this.#tell(meter, "points-elsewhere", destination, sentence);
+  }
+
+  /**
+   * Something in a meter's name could not be authenticated. From where the meter itself is heard that is a fault of the
+   * line; from elsewhere it is somebody else.
+   */
+  async refused(meter: Named, address: string, code: string): Promise<void> {
+    if (await this.#isFamiliar(meter.id, address)) return;
+    const sentence = `${shown(address)} sent in the name of ${meter.label} what was refused (${code}), and the meter was never heard from there.`;
+    await this.#tell(meter, "foreign-traffic", address, sentence);
+  }
+
+  /** A meter was authenticated from an address. */
+  async authenticated(meter: Named, address: string): Promise<void> {
+    const at = this.#ports.now();
+    const heard = this.#heard.get(meter.id) ?? { address, before: new Map<string, number>(), returns: [] };
+    this.#heard.delete(meter.id);
+    this.#heard.set(meter.id, heard);
+    if (this.#heard.size > MOST_METERS) this.#heard.delete(this.#heard.keys().next().value as MeterId);
+    if (heard.address === address) return;
+    for (const [other, left] of heard.before) if (at - left > HOUR_MS) heard.before.delete(other);
+    const isReturn = heard.before.has(address);
+    heard.before.set(heard.address, at);
+    heard.address = address;
+    heard.returns = [...heard.returns.filter((time) => at - time < HOUR_MS), ...(isReturn ? [at] : [])];
+    if (heard.returns.length < RETURNS) return;
+    const places = [...heard.before.keys(), address].filter((one, n, all) => all.indexOf(one) === n);
+    const sentence = `${meter.label} proves itself from ${places.map(shown).join(" and ")} in turn: two have its keys, or somebody stands between.`;
+    await this.#tell(meter, "two-places", address, sentence);
+  }
+
+  async #isFamiliar(meter: MeterId, address: string): Promise<boolean> {
+    if (this.#heard.get(meter)?.address === address) return true;
+    const found = await rows(this.#ports.sql, SELECT_FAMILIAR, [...this.#ports.scope.place, meter, address]);
+    return found.length > 0;
+  }
+
+  async #tell(meter: Named, kind: DestinationIncidentKind, place: string, sentence: string): Promise<void> {
+    const { sql, scope, ledger, events, now } = this.#ports;
+    const at = new Date(now());
+    const key = [...scope.place, meter.id, kind, place.slice(0, 256), at];
+    const counted = await rows(sql, COUNT_AGAIN, key);
+    if (counted.length > 0) return;
+    await ledger.append({
+      at: at.getTime(),
+      kind: "destination-incident",
+      principal: "head-end",
+      utility: scope.utility,
+      island: scope.island,
+      meter: meter.title,
+      body: { incident: kind, place: place.slice(0, 256), sentence },
+    });
+    await sql.query(INSERT, [...key, sentence]);
+    const data = {
+      at: at.toISOString(),
+      source: shown(place),
+      meter: meter.title,
+      accepted: false,
+      code: kind,
+      sentence,
+    };
+    events.publish("push", data, { sentence, meter: meter.title, severity: "warning" });
+  }
+}
+
+/** The incidents about a meter's destinations, the newest first. */
+export async function destinationIncidents(
+  sql: Sql,
+  scope: Scope,
+  meter: MeterId,
+): Promise<readonly DestinationIncident[]> {
+  const found = await rows<IncidentRow>(sql, SELECT_INCIDENTS, [...scope.place, meter]);
+  return found.map(({ kind, place, sentence, at, count }) => ({ kind, place, sentence, at, count }));
+}
+
+interface IncidentRow {
+  readonly kind: DestinationIncidentKind;
+  readonly place: string;
+  readonly sentence: string;
+  readonly at: Date;
+  readonly count: number;
+}
+
+/** What others have written is shown without what could disturb a page or a terminal. */
+function shown(text: string): string {
+  return text.replace(/[^\x20-\x7e]/g, "?").slice(0, 80);
+}
+
+const SELECT_FAMILIAR = `
+  select from push_sources where utility_id = $1 and island_id = $2 and meter_id = $3 and address = $4 and accepted > 0
+    and protection = 'authenticated' limit 1`;
+
+const COUNT_AGAIN = `
+  update destination_incidents set count = count + 1
+  where utility_id = $1 and island_id = $2 and meter_id = $3 and kind = $4 and place = $5
+    and at > $6::timestamptz - interval '1 hour'
+  returning meter_id`;
+
+const INSERT = `
+  insert into destination_incidents (utility_id, island_id, meter_id, kind, place, at, sentence)
+  values ($1, $2, $3, $4, $5, $6, $7) on conflict do nothing`;
+
+const SELECT_INCIDENTS = `
+  select kind, place, sentence, at, count from destination_incidents
+  where utility_id = $1 and island_id = $2 and meter_id = $3 order by at desc limit 20`;

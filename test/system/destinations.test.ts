@@ -1,0 +1,144 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { connect } from "node:net";
+import { after, before, test } from "node:test";
+import type { MeterDetail } from "@meterkeep/api";
+import { encodeWrapper } from "@meterkeep/dlms";
+import { type ApiClient, ownerClient } from "../src/api-client.ts";
+import { collectSecrets } from "../src/custody-keys.ts";
+import { makeAlarm, makePush, type PushingMeter } from "../src/pushing-meter.ts";
+import { type Meterkeep, startMeterkeep } from "../src/start-meterkeep.ts";
+import { townControl } from "../src/town-control.ts";
+import { until } from "../src/until.ts";
+
+const PATIENCE = { patienceMs: 180_000 };
+/** The counters of the town's own pushes are far below. */
+let counter = 0x2000_0000;
+const next = (): number => {
+  counter += 1;
+  return counter;
+};
+
+let meterkeep: Meterkeep;
+let api: ApiClient;
+let homes: readonly string[];
+before(async () => {
+  meterkeep = await startMeterkeep({ meters: 16, speed: 300 });
+  api = await ownerClient(meterkeep);
+  await until(
+    "all meters are taken over",
+    async () => (await api.meters()).every(({ takeover }) => takeover === "proven" || takeover === "refused"),
+    PATIENCE,
+  );
+  homes = (await api.meters())
+    .filter(({ role, takeover }) => role === "home" && takeover === "proven")
+    .map(({ systemTitle }) => systemTitle);
+});
+after(() => meterkeep.stop());
+
+async function meterOf(title: string): Promise<PushingMeter> {
+  const keys = (await collectSecrets(meterkeep.stateDirectory)).filter(
+    ({ meter, state }) => meter === title && state === "active",
+  );
+  const keyOf = (purpose: string): Uint8Array => keys.find(({ name }) => name.startsWith(purpose))!.octets;
+  return { title, encryptionKey: keyOf("GUEK"), authenticationKey: keyOf("GAK") };
+}
+
+/** Pushes from an address of this machine. */
+async function pushFrom(localAddress: string, octets: readonly Uint8Array[]): Promise<void> {
+  const socket = connect({ port: meterkeep.ports.push, host: "127.0.0.1", localAddress });
+  socket.resume();
+  await once(socket, "connect");
+  for (const apdu of octets) socket.write(encodeWrapper(1, 102, apdu));
+  socket.end();
+  await once(socket, "close");
+}
+
+const incidentsOf = async (title: string): Promise<MeterDetail["incidents"]> =>
+  (await api.call("meter", { params: { systemTitle: title } })).incidents;
+
+async function incident(title: string, kind: string): Promise<MeterDetail["incidents"][number]> {
+  return until(
+    `an incident ${kind}`,
+    async () => (await incidentsOf(title)).find((one) => one.kind === kind),
+    PATIENCE,
+  );
+}
+
+const acceptedFrom = async (title: string, address: string): Promise<number> =>
+  (await api.call("pushSources")).sources
+    .filter((source) => source.meter === title && source.address === address)
+    .reduce((sum, { accepted }) => sum + accepted, 0);
+
+/** An authenticated push of a meter from an address, and that it was taken. */
+async function authentic(meter: PushingMeter, address: string): Promise<void> {
+  const before = await acceptedFrom(meter.title, address);
+  await pushFrom(address, [
+    makePush(meter, next(), { energyWh: 1, now: new Date((await api.call("overview")).clock.now) }),
+  ]);
+  await until("it is taken", async () => (await acceptedFrom(meter.title, address)) > before);
+}
+
+test("a meter that moves to another address with an authenticated push raises no alarm", async () => {
+  const meter = await meterOf(homes[0]!);
+  for (const address of ["127.0.0.2", "127.0.0.3", "127.0.0.4"]) await authentic(meter, address);
+  assert.deepEqual(await incidentsOf(meter.title), []);
+});
+
+test("what is refused in a meter's name from where it was never heard is an incident: an event, a line of its page, an entry of the ledger", async () => {
+  const title = homes[1]!;
+  const meter = await meterOf(title);
+  const forged = makePush({ ...meter, authenticationKey: new Uint8Array(16) }, next(), { energyWh: 1 });
+  await pushFrom("127.0.0.9", [forged]);
+  const shown = await incident(title, "foreign-traffic");
+  assert.equal(shown.place, "127.0.0.9");
+  const { events } = await api.call("recentEvents", { query: { limit: 200 } });
+  const event = events.find((one) => one.meter === title && one.sentence === shown.sentence);
+  assert.equal(event?.severity, "warning");
+  await pushFrom("127.0.0.9", [forged]);
+  await until("it is counted", async () => (await incident(title, "foreign-traffic")).count >= 2);
+});
+
+test("two places that prove themselves as one meter in turn are an incident", async () => {
+  const meter = await meterOf(homes[2]!);
+  for (let n = 0; n < 4; n += 1) for (const address of ["127.0.0.5", "127.0.0.6"]) await authentic(meter, address);
+  await incident(meter.title, "two-places");
+});
+
+test("a push set-up that points elsewhere is found at the next reading, and those that point to us are not", async () => {
+  const title = homes[3]!;
+  await townControl(meterkeep.stateDirectory).ask([
+    { do: "push-destination", meter: title, destination: "198.51.100.7:4059" },
+  ]);
+  const pid = meterkeep.pids()["server"]!;
+  process.kill(pid, "SIGKILL");
+  await until("the server is back", () => meterkeep.pids()["server"] !== pid, PATIENCE);
+  await until("the API answers", () => api.call("health").catch(() => undefined), PATIENCE);
+  assert.equal((await incident(title, "points-elsewhere")).place, "198.51.100.7:4059");
+  for (const other of homes.slice(4))
+    assert.ok(
+      (await incidentsOf(other)).every(({ kind }) => kind !== "points-elsewhere"),
+      other,
+    );
+});
+
+test("a storm of alarms is one line, every alarm of it is stored, and one of tampering is told among them", async () => {
+  const meter = await meterOf(homes[4]!);
+  const at = new Date((await api.call("overview")).clock.now);
+  const alarms = Array.from({ length: 40 }, () => makeAlarm(meter, next(), 0x02, at));
+  await pushFrom("127.0.0.1", [...alarms, makeAlarm(meter, next(), 0x2000, at)]);
+  const lines = await until("tampering is told", async () => {
+    const { events } = await api.call("recentEvents", { query: { limit: 500 } });
+    const own = events.filter(({ meter: of, type }) => of === meter.title && type === "push");
+    return own.some(({ sentence }) => /fraud/.test(sentence)) && own;
+  });
+  assert.equal(lines.filter(({ sentence }) => /alarm, battery/.test(sentence)).length, 20);
+  assert.equal(lines.filter(({ sentence }) => /a storm of alarms, battery/.test(sentence)).length, 1);
+  await until("every one of them is stored", async () => {
+    const { readings } = await api.call("readings", {
+      params: { systemTitle: meter.title },
+      query: { trust: "all", limit: 10_000 },
+    });
+    return readings.filter(({ obis, value }) => obis === "0-0:97.98.0" && value === 2).length >= 40;
+  });
+});
