@@ -43,8 +43,6 @@ export interface MeterProfile {
   readonly registers: readonly string[];
   /** Disconnect control; transformer meters have none. */
   readonly disconnectControl: string;
-  /** Push set-ups (class 40). */
-  readonly pushSetUps: readonly string[];
   readonly clock: {
     readonly obis: string;
     /** How it is corrected: moved by so many seconds, or told the time. */
@@ -86,7 +84,6 @@ export interface MeterProfile {
 const COMMON = {
   counterObject: "0-0:43.1.0",
   disconnectControl: "0-0:96.3.10",
-  pushSetUps: ["0-0:25.9.0", "0-4:25.9.0"],
   clock: { obis: "0-0:1.0.0", corrected: "shift" },
   firmware: { identifier: "1-0:0.2.0", signature: "1-0:0.2.8" },
   imageTransfer: "0-0:44.0.0",

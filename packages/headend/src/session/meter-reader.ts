@@ -17,7 +17,7 @@ import {
 } from "@meterkeep/dlms";
 import { HeadEndError } from "../errors.ts";
 import type { Meter } from "../inventory/meter.ts";
-import type { MeterProfile } from "../profile/meter-profile.ts";
+import type { MeterProfile, PushSetupFacts } from "../profile/meter-profile.ts";
 import { logicalName } from "../profile/object-name.ts";
 import type { Scale, ScalerTable } from "./scaler-table.ts";
 
@@ -78,13 +78,18 @@ export class MeterReader {
 
   /** Where each push set-up points to, as it writes it; those that the meter does not have are left out. */
   async pushDestinations(): Promise<readonly PushDestinationRecord[]> {
-    const { pushSetUps } = this.#profile;
-    const answers = await this.#session.getList(pushSetUps.map((obis) => attribute(PUSH_SETUP_CLASS, obis, 3)));
+    const { pushSetups } = this.#profile;
+    const answers = await this.#session.getList(pushSetups.map(({ obis }) => attribute(PUSH_SETUP_CLASS, obis, 3)));
     return answers.flatMap((answer, at) => {
       const value = dataOf(answer);
       const destination = value?.type === "structure" ? value.value[1] : undefined;
       return destination?.type === "octet-string"
-        ? [{ obis: pushSetUps[at] as string, destination: Buffer.from(destination.value).toString("latin1") }]
+        ? [
+            {
+              obis: (pushSetups[at] as PushSetupFacts).obis,
+              destination: Buffer.from(destination.value).toString("latin1"),
+            },
+          ]
         : [];
     });
   }
