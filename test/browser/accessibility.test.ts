@@ -52,6 +52,11 @@ async function everyPath(page: Page): Promise<readonly string[]> {
     "/ledger",
     "/certificates",
     "/field",
+    "/sla",
+    "/work",
+    "/approvals",
+    "/blast",
+    "/people",
     "/account",
     "/sign-in",
   ];

@@ -150,6 +150,12 @@ const blastRoute = createRoute({
   component: lazyRouteComponent(() => import("./blast/blast-page.tsx"), "BlastPage"),
 });
 
+const slaRoute = createRoute({
+  getParentRoute: () => frameRoute,
+  path: "/sla",
+  component: lazyRouteComponent(() => import("./sla/sla-page.tsx"), "SlaPage"),
+});
+
 const peopleRoute = createRoute({
   getParentRoute: () => frameRoute,
   path: "/people",
@@ -185,6 +191,7 @@ const tree = rootRoute.addChildren([
     campaignRoute,
     approvalsRoute,
     blastRoute,
+    slaRoute,
     peopleRoute,
     accountRoute,
   ]),

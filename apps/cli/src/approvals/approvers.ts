@@ -1,7 +1,7 @@
 import { asOperator } from "../keys/operator.ts";
 import type { OperatorOptions } from "../operator/commands.ts";
 import { type Terminal, write } from "../terminal.ts";
-import type { EnrolOptions, InviteOptions } from "./options.ts";
+import type { EnrolOptions, InviteOptions, ReasonOptions } from "./options.ts";
 import { authorityText } from "./print.ts";
 import { openUserKey, signedStatement } from "./user-key.ts";
 
@@ -20,6 +20,17 @@ export async function invite(id: string, options: InviteOptions, terminal: Termi
   );
   const text = `${name} makes a passkey here, once, within a quarter of an hour, on this machine:\n${invited.link}\n`;
   await write(terminal.stdout, json === true ? `${JSON.stringify(invited)}\n` : text);
+}
+
+/** `meterkeep approvers suspend` */
+export async function suspend(
+  id: string,
+  { state, json, reason = "" }: ReasonOptions,
+  terminal: Terminal,
+): Promise<void> {
+  await asOperator(state, terminal, (custodian) => custodian.suspendApprover({ approver: id, reason }));
+  const text = `Nothing of ${id} counts from now on. To reinstate: meterkeep change plan reinstate-approver '{"approver":"${id}"}'\n`;
+  await write(terminal.stdout, json === true ? `${JSON.stringify({ suspended: id })}\n` : text);
 }
 
 /** `meterkeep approvers enrol` */

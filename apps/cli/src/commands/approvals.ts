@@ -77,6 +77,13 @@ function registerApprovers(program: Command, terminal: Terminal): void {
       const { invite } = await import("../approvals/approvers.ts");
       await invite(id, options, terminal);
     });
+  operatorCommand(approvers, "suspend", "count nothing of somebody's from now on; two people reinstate them")
+    .argument("<id>", "whose")
+    .option("--reason <text>", "why, for the ledger", "asked for by the operator")
+    .action(async (id: string, options: ReasonOptions) => {
+      const { suspend } = await import("../approvals/approvers.ts");
+      await suspend(id, options, terminal);
+    });
   withKey(operatorCommand(approvers, "enrol", "let somebody approve with a user key"))
     .argument("<id>", "a short name for signatures: lower-case letters, digits, dots, dashes")
     .requiredOption("--name <name>", "the person")

@@ -11,7 +11,11 @@ export function registerToken(program: Command, terminal: Terminal): void {
     .description("Tokens for machines that use the API.");
   operatorCommand(token, "create", "make a token; it is shown once")
     .argument("<name>", "what it is for")
-    .option("--scope <scope>", "read, operate (also attach meters, start drills) or admin (also manage tokens)", "read")
+    .option(
+      "--scope <scope>",
+      "read, operate (also attach meters, start drills), request (also ask for commands) or admin (also manage tokens)",
+      "read",
+    )
     .option("--days <number>", "how long it is good", "365")
     .action(async (name: string, options: OperatorOptions & { scope?: string; days?: string }) => {
       const { createToken } = await import("../operator/commands.ts");

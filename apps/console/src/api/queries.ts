@@ -32,6 +32,8 @@ import type {
   SessionDetail,
   SessionList,
   SignInWays,
+  SlaBoard,
+  SlaGapList,
 } from "@meterkeep/api";
 import { queryOptions } from "@tanstack/react-query";
 import { getJson } from "./request.ts";
@@ -230,4 +232,18 @@ export const rulesQuery = queryOptions({
 export const blastQuery = queryOptions({
   queryKey: ["blast"],
   queryFn: ({ signal }) => getJson<BlastRadius>("/blast-radius", signal),
+});
+
+export const slaQuery = queryOptions({
+  queryKey: ["sla"],
+  queryFn: ({ signal }) => getJson<SlaBoard>("/sla", signal),
+  // A count of a moment: asked anew whenever the page is opened.
+  staleTime: 0,
+});
+
+/** Below the board's key, so that both are counted again together. */
+export const slaGapsQuery = queryOptions({
+  queryKey: ["sla", "gaps"],
+  queryFn: ({ signal }) => getJson<SlaGapList>("/sla/gaps?limit=200", signal),
+  staleTime: 0,
 });

@@ -8,7 +8,7 @@ export function RoleTable() {
       <div className="panel-head">
         <h2 id="roles-title">Roles</h2>
       </div>
-      <ScrollRegion className="scroll-x" label="Roles">
+      <ScrollRegion className="scroll-x" label="What each role does">
         <table className="pki-table">
           <thead>
             <tr>

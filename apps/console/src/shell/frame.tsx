@@ -17,6 +17,7 @@ const EvidencePanel = lazy(() => import("../evidence/evidence-panel.tsx").then((
 
 const PAGES = [
   { to: "/", name: "Town" },
+  { to: "/sla", name: "Service level" },
   { to: "/work", name: "Work" },
   { to: "/approvals", name: "Approvals" },
   { to: "/blast", name: "Blast" },
@@ -114,6 +115,7 @@ function useShortcuts(list: () => void) {
       drill: () => void navigate({ to: "/drill" }),
       ledger: () => void navigate({ to: "/ledger" }),
       field: () => void navigate({ to: "/field" }),
+      sla: () => void navigate({ to: "/sla" }),
       work: () => void navigate({ to: "/work" }),
       approvals: () => void navigate({ to: "/approvals" }),
       blast: () => void navigate({ to: "/blast" }),

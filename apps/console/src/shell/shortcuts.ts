@@ -8,6 +8,7 @@ export interface Shortcut {
     | "town"
     | "decode"
     | "ledger"
+    | "sla"
     | "work"
     | "approvals"
     | "blast"
@@ -27,6 +28,7 @@ export const SHORTCUTS: readonly Shortcut[] = [
   { keys: ["g", "b"], says: "Go to the break-in drill", does: "drill" },
   { keys: ["g", "l"], says: "Go to the ledger", does: "ledger" },
   { keys: ["g", "c"], says: "Go to the certificates", does: "certificates" },
+  { keys: ["g", "s"], says: "Go to the service level", does: "sla" },
   { keys: ["g", "w"], says: "Go to work", does: "work" },
   { keys: ["g", "a"], says: "Go to the approvals", does: "approvals" },
   { keys: ["g", "r"], says: "Go to the blast radius", does: "blast" },

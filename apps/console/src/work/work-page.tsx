@@ -43,7 +43,7 @@ export function WorkPage() {
             </div>
           ) : null}
           {campaigns.length === 0 ? null : (
-            <ScrollRegion className="scroll-x" label="Campaigns">
+            <ScrollRegion className="scroll-x" label="Campaigns, newest first">
               <table className="pki-table">
                 <thead>
                   <tr>

@@ -1,0 +1,163 @@
+/** Whether readings are there in time: the same count that makes the work, against 98 % by 08:00 and 99.5 % by 24:00. */
+import type { SlaBoard, SlaTarget } from "@meterkeep/api";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
+import { slaGapsQuery, slaQuery } from "../api/queries.ts";
+import { counted, formatCount } from "../format/quantity.ts";
+import { Empty } from "../shell/empty.tsx";
+import { Failure } from "../shell/failure.tsx";
+import { usePageTitle } from "../shell/page-title.ts";
+import { ScrollRegion } from "../shell/scroll-region.tsx";
+import "../pki/pki.css";
+import "./sla.css";
+
+const STATES: Readonly<Record<SlaTarget["state"], string>> = { met: "met", open: "still open", missed: "missed" };
+
+export function SlaPage() {
+  usePageTitle("Service level");
+  const queries = useQueryClient();
+  const { data, error } = useQuery(slaQuery);
+  const again = () => void queries.invalidateQueries({ queryKey: slaQuery.queryKey });
+  return (
+    <>
+      <div className="page-head">
+        <div>
+          <h1>Are the readings there in time?</h1>
+          <p className="lede">
+            {data === undefined
+              ? "What should be held of the day, what is, and what is missing."
+              : `${data.day}, by the clock of the ${data.kind} meters: ${counted(data.held, "interval")} of ${formatCount(data.wanted)} held, ${formatCount(data.missing)} missing; ${formatCount(data.complete)} of ${counted(data.meters, "meter")} whole.`}
+          </p>
+        </div>
+        <button type="button" className="button" onClick={again}>
+          Count again
+        </button>
+      </div>
+      {error === null ? null : <Failure error={error} retry={again} />}
+      {data === undefined ? null : <Board board={data} />}
+    </>
+  );
+}
+
+function Board({ board }: { board: SlaBoard }) {
+  return (
+    <div className="sla-stack">
+      <section className="panel" aria-labelledby="targets-title">
+        <div className="panel-head">
+          <h2 id="targets-title">Targets of the day</h2>
+        </div>
+        <ul className="panel-body sla-targets">
+          {board.targets.map(({ share, dueAt, state, counted: mark }) => (
+            <li key={dueAt} className={`sla-${state}`}>
+              <strong>{`${percent(share)} by ${clockTime(dueAt)}: ${STATES[state]}`}</strong>
+              <span>
+                {mark === undefined
+                  ? `${percent(board.share)} now`
+                  : `${percent(mark.wanted === 0 ? 1 : mark.held / mark.wanted)} at the deadline`}
+              </span>
+            </li>
+          ))}
+        </ul>
+        <p className="panel-body dim">
+          {`${counted(board.notInService, "meter")} not taken over yet and ${formatCount(board.unreadable)} of an unknown profile are not counted.`}
+        </p>
+      </section>
+      <section className="panel" aria-labelledby="feeders-title">
+        <div className="panel-head">
+          <h2 id="feeders-title">By feeder, the worst first</h2>
+        </div>
+        <ScrollRegion className="scroll-x" label="What is held of each feeder">
+          <table className="pki-table">
+            <thead>
+              <tr>
+                <th scope="col">Feeder</th>
+                <th scope="col">Held</th>
+                <th scope="col">Intervals</th>
+                <th scope="col">Whole meters</th>
+              </tr>
+            </thead>
+            <tbody>
+              {board.feeders.map(({ feeder = "none", share, held, wanted, complete, meters }) => (
+                <tr key={feeder}>
+                  <th scope="row">{feeder}</th>
+                  <td>{percent(share)}</td>
+                  <td>{`${formatCount(held)} of ${formatCount(wanted)}`}</td>
+                  <td>{`${formatCount(complete)} of ${formatCount(meters)}`}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </ScrollRegion>
+      </section>
+      <Gaps />
+      <section className="panel" aria-labelledby="history-title">
+        <div className="panel-head">
+          <h2 id="history-title">Deadlines of the last days</h2>
+        </div>
+        <ul className="panel-body sla-targets">
+          {board.history.length === 0 ? <li>No deadline has passed yet.</li> : null}
+          {board.history.map(({ day, target, dueAt, held, wanted, met }) => (
+            <li key={`${day} ${dueAt}`} className={met ? "sla-met" : "sla-missed"}>
+              <strong>{`${day}, ${percent(target)} by ${clockTime(dueAt)}`}</strong>
+              <span>{`${percent(wanted === 0 ? 1 : held / wanted)}, ${met ? "met" : "missed"}`}</span>
+            </li>
+          ))}
+        </ul>
+      </section>
+    </div>
+  );
+}
+
+function Gaps() {
+  const { data, error } = useQuery(slaGapsQuery);
+  return (
+    <section className="panel" aria-labelledby="gaps-title">
+      <div className="panel-head">
+        <h2 id="gaps-title">What is missing</h2>
+      </div>
+      {error === null ? null : <Failure error={error} />}
+      {data?.meters.length === 0 ? (
+        <div className="panel-body">
+          <Empty>Nothing is missing.</Empty>
+        </div>
+      ) : (
+        <ScrollRegion className="scroll-x" label="Meters of which intervals are missing">
+          <table className="pki-table">
+            <thead>
+              <tr>
+                <th scope="col">Meter</th>
+                <th scope="col">Intervals</th>
+                <th scope="col">Gaps</th>
+                <th scope="col">Last refusal</th>
+              </tr>
+            </thead>
+            <tbody>
+              {data?.meters.map(({ systemTitle, label, missing, gaps, lastCode, attempts }) => (
+                <tr key={systemTitle}>
+                  <th scope="row">
+                    <Link to="/meters/$systemTitle" params={{ systemTitle }}>
+                      {label}
+                    </Link>
+                  </th>
+                  <td>{formatCount(missing)}</td>
+                  <td>{counted(gaps.length, "gap")}</td>
+                  <td>{lastCode === undefined ? "" : <code>{`${lastCode} (${attempts})`}</code>}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </ScrollRegion>
+      )}
+    </section>
+  );
+}
+
+/** Never rounded up: 97.99 % is not 98 %. */
+function percent(share: number): string {
+  return `${Math.floor(share * 1000) / 10} %`;
+}
+
+/** Deadlines count by UTC at the source. */
+function clockTime(at: string): string {
+  return at.slice(11, 16) === "00:00" ? "24:00" : at.slice(11, 16);
+}
