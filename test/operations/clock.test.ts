@@ -13,7 +13,7 @@ function toQuietTime({ custody }: OperationBench): void {
 const found = ({ readBack: [fact] }: { readonly readBack: readonly { readonly found: string }[] }) =>
   Number.parseFloat(fact?.found ?? "");
 
-for (const profile of ["idis-p2", "dsmr-5", "is15959"])
+for (const profile of ["idis-p2", "dsmr-5", "is15959", "metcom-mcs301", "landis-gyr-e350"])
   test(`a clock of ${profile} that is a little off is corrected under a manifest, and read back`, () =>
     withOperationBench({ profile }, async (at) => {
       toQuietTime(at);

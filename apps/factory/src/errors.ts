@@ -4,6 +4,7 @@ export const FACTORY_ERROR_CODES = [
   "factory-signing-key-mismatch",
   "factory-sequence-damaged",
   "factory-sequence-exhausted",
+  "factory-profiles-unknown",
   "factory-source-refused",
 ] as const;
 

@@ -18,6 +18,7 @@ import { FactoryError } from "./errors.ts";
 import { planTown } from "./layout.ts";
 import { manufacture, type Order } from "./manufacture.ts";
 import { MerkleTree } from "./merkle.ts";
+import { parseProfileMix } from "./profile-mix.ts";
 import { openSigningKeys } from "./signing-keys.ts";
 import { type TestRecipient, testRecipient, unseal } from "./testing/open-shipment.ts";
 
@@ -210,4 +211,16 @@ describe("the Merkle tree", () => {
     assert.equal(roots[2], "aeb6bcfe274b70a14fb067a5e5578264db0fa9b51af5e0ba159158f329e06e77");
     assert.equal(roots[7], "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328");
   });
+});
+
+test("a town is made of the profiles that were ordered, in their shares, and of none that there is not", () => {
+  const mix = parseProfileMix("idis-p2=3,metcom-mcs301=1,landis-gyr-e350");
+  const counts = new Map<string, number>();
+  for (const { homes } of planTown(2000, 7, false, mix))
+    for (const { profile } of homes) counts.set(profile, (counts.get(profile) ?? 0) + 1);
+  assert.deepEqual([...counts.keys()].sort(), ["idis-p2", "landis-gyr-e350", "metcom-mcs301"]);
+  const share = (counts.get("idis-p2") ?? 0) / 2000;
+  assert.ok(share > 0.55 && share < 0.65, `${share}`);
+  for (const wrong of ["idis-p9", "idis-p2=0", "", "idis-p2;dsmr-5", "__proto__"])
+    assert.throws(() => parseProfileMix(wrong), { code: "factory-profiles-unknown" }, wrong);
 });

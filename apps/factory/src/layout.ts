@@ -1,10 +1,12 @@
 import { between, derive, household, type KeyFault, uniform } from "@meterkeep/meter";
+import { type ProfileMix, profileAt } from "./profile-mix.ts";
 import { addressOf } from "./street-names.ts";
 
 /** One meter as the layout wants it, before it has an identity. */
 export interface PlannedMeter {
   readonly role: "home" | "transformer";
-  readonly profile: "idis-p2" | "idis-p3" | "dsmr-5" | "is15959";
+  /** Id of a companion profile. */
+  readonly profile: string;
   readonly securitySuite: 0 | 1 | 2;
   readonly phases: 1 | 3;
   readonly seed: number;
@@ -36,6 +38,13 @@ const FEEDERS = [
 /** The homes of the depot's feeder, counted from 1, whose meters misbehave. */
 const LIARS: Readonly<Record<number, KeyFault>> = { 7: "keepKeys", 13: "keepMaster" };
 
+/** What a town is made of where nobody wants another mix. */
+const USUAL_MIX: ProfileMix = [
+  { profile: "idis-p2", share: 45 },
+  { profile: "dsmr-5", share: 30 },
+  { profile: "is15959", share: 25 },
+];
+
 /** Ratings in kVA that transformers are made with. */
 const RATINGS = [50, 100, 160, 250, 400, 630, 1000, 1600, 2500, 4000, 6300, 10_000, 25_000, 63_000, 125_000] as const;
 
@@ -50,7 +59,7 @@ const TAGLESS_EVERY = 12;
  * Lays out the town: a function of the number of homes and the seed, and of whether the customer has named a trust anchor
  * that meters with certificates can be made with.
  */
-export function planTown(homes: number, seed: number, hasAnchor = false): readonly PlannedFeeder[] {
+export function planTown(homes: number, seed: number, hasAnchor = false, mix = USUAL_MIX): readonly PlannedFeeder[] {
   let tagless = 0;
   return FEEDERS.map((feeder, n) => {
     const count = Math.floor(homes / FEEDERS.length) + (n < homes % FEEDERS.length ? 1 : 0);
@@ -61,7 +70,8 @@ export function planTown(homes: number, seed: number, hasAnchor = false): readon
       const draw = uniform(meterSeed, 2);
       const keyFault = feeder.path === "depot" ? (LIARS[home + 1] ?? "none") : "none";
       const isCertified = hasAnchor && keyFault === "none" && uniform(meterSeed, 5) < CERTIFIED;
-      const profile = draw < 0.45 ? (isCertified ? "idis-p3" : "idis-p2") : draw < 0.75 ? "dsmr-5" : "is15959";
+      const drawn = profileAt(mix, draw);
+      const profile = drawn === "idis-p2" && isCertified ? "idis-p3" : drawn;
       const withoutTag = profile === "dsmr-5" && tagless++ % TAGLESS_EVERY === 5;
       return {
         role: "home",

@@ -15,6 +15,7 @@ import { companionProfile, type FactoryKeys, productionLine, seedOf } from "@met
 import { FLAG, identityOf, reserveSerials } from "./identity.ts";
 import { type PlannedFeeder, type PlannedMeter, planTown } from "./layout.ts";
 import { writeDurably } from "./private-file.ts";
+import { parseProfileMix } from "./profile-mix.ts";
 import { orderedAnchors, parseRecipient } from "./recipient.ts";
 import { type ClientSecret, ShipmentWriter } from "./shipment-writer.ts";
 import type { SigningKeys } from "./signing-keys.ts";
@@ -30,6 +31,8 @@ export interface Order {
   readonly island: string;
   readonly homes: number;
   readonly seed: string;
+  /** `idis-p2=3,metcom-mcs301=1`; the usual mix where absent. */
+  readonly profiles?: string | undefined;
 }
 
 /** What an order gave. */
@@ -64,7 +67,8 @@ export function manufacture(order: Order, signing: SigningKeys): Delivery {
 function fillOutbox(outbox: string, order: Order, signing: SigningKeys): void {
   const recipient = parseRecipient(readFileSync(join(order.exchangeDirectory, "recipient.json"), "utf8"));
   const anchors = orderedAnchors(join(order.exchangeDirectory, "trust-anchors.json"));
-  const feeders = planTown(order.homes, seedOf(order.seed), anchors.length > 0);
+  const mix = order.profiles === undefined ? undefined : parseProfileMix(order.profiles);
+  const feeders = planTown(order.homes, seedOf(order.seed), anchors.length > 0, mix);
   const count = order.homes + feeders.length;
   let serial = reserveSerials(order.stateDirectory, count);
   const shipment = new ShipmentWriter(

@@ -412,6 +412,11 @@ export const FACTORY_CONFIG = {
     description: "How many homes to make meters for.",
   },
   seed: { kind: "text", description: "The seed of layout and load, never of keys." },
+  profiles: {
+    kind: "text",
+    optional: true,
+    description: "Companion profiles of the homes with their shares, such as idis-p2=3,metcom-mcs301=1.",
+  },
   productionFile: {
     kind: "path",
     description:

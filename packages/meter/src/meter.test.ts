@@ -192,7 +192,7 @@ for (const profile of PROFILES) {
           assert.ok(value(rows[n], "1.0.1.8.0.255") >= value(rows[n - 1], "1.0.1.8.0.255"));
         }
       }
-      const daily = await readProfile(session, "1.0.99.2.0.255");
+      const daily = await readProfile(session, facts.dailyProfile.obis);
       assert.equal(daily.length, 2, "two midnights have passed");
     });
 

@@ -64,6 +64,7 @@ export function factoryConfig(
     island: installation.island,
     homes: installation.meters,
     seed: installation.seed,
+    ...(installation.profiles !== undefined && { profiles: installation.profiles }),
     productionFile: `${directories.factory}/production.jsonl`,
   };
 }

@@ -8,6 +8,7 @@ const INSTALLATION = {
   version: { kind: "text", description: "The program that made the installation." },
   meters: { kind: "integer", unit: "homes", minimum: 1, maximum: 100_000, description: "Homes of the town." },
   seed: { kind: "text", description: "Seed of the town." },
+  profiles: { kind: "text", optional: true, description: "Companion profiles of the homes with their shares." },
   utility: { kind: "text", description: "Utility of all meters." },
   island: { kind: "text", description: "Island of all meters." },
   databases: {
@@ -40,7 +41,8 @@ export interface InstallationRecord {
 /** Reads what the first start decided; the first start itself writes it down. */
 export function openInstallation(state: string, config: StartConfig, version: string): InstallationRecord {
   const file = `${state}/installation.json`;
-  const wanted = { meters: config.meters, seed: config.seed, utility: config.utility, island: config.island };
+  const { meters, seed, utility, island, profiles } = config;
+  const wanted = { meters, seed, utility, island, ...(profiles !== undefined && { profiles }) };
   const isNew = !existsSync(file);
   const installation: Installation = isNew
     ? { version, ...wanted, databases: "planned" }

@@ -28,6 +28,12 @@ export const START_OPTIONS = {
     default: "meterkeep",
     description: "Layout and load of the town follow from this text; keys never do.",
   },
+  profiles: {
+    kind: "text",
+    optional: true,
+    description:
+      "Companion profiles of the town's homes with their shares, such as idis-p2=3,metcom-mcs301=1; a mix of three unless given. Counts at the first start only.",
+  },
   port: {
     kind: "integer",
     unit: "port",

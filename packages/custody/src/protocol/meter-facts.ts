@@ -47,6 +47,8 @@ const PROFILES: Readonly<Record<string, MeterFacts>> = {
     policy: FULL_POLICY[1],
     signingClientSap: 3,
   },
+  "metcom-mcs301": { ...COMMON, form: "global", arrays: false, secretClients: [], policy: FULL_POLICY[0] },
+  "landis-gyr-e350": { ...COMMON, form: "global", arrays: true, secretClients: [], policy: FULL_POLICY[0] },
   "dsmr-5": { ...COMMON, form: "global", arrays: false, secretClients: [], policy: FULL_POLICY[0] },
   is15959: {
     ...COMMON,

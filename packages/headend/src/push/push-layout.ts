@@ -16,6 +16,8 @@ const PROFILE_LAYOUTS: Readonly<Record<string, Layout>> = {
   "idis-p2": layout("idis-p2", [NAME, CLOCK, energy("1-0:1.8.0"), energy("1-0:2.8.0"), POWER]),
   "idis-p3": layout("idis-p3", [NAME, CLOCK, energy("1-0:1.8.0"), energy("1-0:2.8.0"), POWER]),
   "dsmr-5": layout("dsmr-5", [NAME, CLOCK, energy("1-0:1.8.0"), energy("1-0:2.8.0")]),
+  "metcom-mcs301": layout("metcom-mcs301", [NAME, CLOCK, energy("1-0:1.8.0"), energy("1-0:2.8.0"), POWER]),
+  "landis-gyr-e350": layout("landis-gyr-e350", [NAME, CLOCK, energy("1-0:1.8.0"), energy("1-0:2.8.0")]),
   is15959: layout("is15959", [NAME, CLOCK, energy("1-0:1.8.0", 1), POWER]),
 };
 

@@ -4,6 +4,8 @@ import { DSMR_5 } from "./dsmr-5.ts";
 import { IDIS_P2 } from "./idis-p2.ts";
 import { IDIS_P3 } from "./idis-p3.ts";
 import { IS_15959 } from "./is15959.ts";
+import { LANDIS_GYR_E350 } from "./landis-gyr-e350.ts";
+import { METCOM_MCS301 } from "./metcom-mcs301.ts";
 
 /** All companion profiles by id. */
 export const COMPANION_PROFILES: Readonly<Record<string, CompanionProfile>> = {
@@ -11,6 +13,8 @@ export const COMPANION_PROFILES: Readonly<Record<string, CompanionProfile>> = {
   [IDIS_P3.id]: IDIS_P3,
   [DSMR_5.id]: DSMR_5,
   [IS_15959.id]: IS_15959,
+  [METCOM_MCS301.id]: METCOM_MCS301,
+  [LANDIS_GYR_E350.id]: LANDIS_GYR_E350,
 };
 
 /** The profile of the id. Throws `meter-profile-unknown`. */
