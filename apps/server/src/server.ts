@@ -198,10 +198,9 @@ export async function startServer(config: ServerConfig, supervisor: Supervisor):
     hub,
     policy: policyKeyIn(config.stateDirectory),
     billing: billingIn(join(config.exchangeDirectory, "billing.json")),
-    // Makers of images are named by nobody yet: their images are refused.
     world: {
       destinations: [`${config.pushHost}:${config.pushPort}`],
-      shelf: folderShelf(join(config.stateDirectory, "firmware"), []),
+      shelf: folderShelf(join(config.stateDirectory, "firmware")),
     },
     clockOf,
     now,

@@ -103,6 +103,9 @@ export class CommandSessions {
       command === undefined ? undefined : tokens,
       signal,
     );
+    for (const { code, severity, sentence } of held.result?.findings ?? [])
+      if (severity === "alert")
+        await this.#ports.record(code, { campaign: target.campaign_id, sentence }, sentence, meter.title);
     const outcome = outcomeOf(target, held, minted > 0, this.#ports.now());
     const read = readOf(held.result);
     return { command: outcome, session: held.session, ...(read !== undefined && { read }) };

@@ -71,6 +71,6 @@ function read(text: string): FirmwareRelease {
 }
 
 /** Why firmware is not sent to anybody. */
-export function refused(why: string): HeadEndError {
-  return new HeadEndError("firmware-refused", why);
+export function refused(why: string, cause?: unknown): HeadEndError {
+  return new HeadEndError("firmware-refused", why, { cause });
 }

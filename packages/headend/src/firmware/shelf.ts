@@ -1,5 +1,5 @@
 import { createPublicKey, type KeyObject } from "node:crypto";
-import { readFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { refused, type VerifiedFirmware, verifyFirmware } from "./release.ts";
 
@@ -10,13 +10,11 @@ export interface FirmwareShelf {
 }
 
 /**
- * A folder with `<sha384>.json` (release and signature as the maker wrote them) and `<sha384>.image` beside it. `makers` are
- * the keys that are trusted to sign firmware, SPKI DER. Verified each time it is taken from the shelf.
+ * A folder with `<sha384>.json` (release and signature as the maker wrote them) and `<sha384>.image` beside it, and in
+ * `makers` the public keys (PEM) that are trusted to sign firmware: where there is none, no firmware is taken. All of it is
+ * verified each time an image is taken from the shelf.
  */
-export function folderShelf(folder: string, makers: readonly Uint8Array[]): FirmwareShelf {
-  const keys: readonly KeyObject[] = makers.map((der) =>
-    createPublicKey({ key: Buffer.from(der), format: "der", type: "spki" }),
-  );
+export function folderShelf(folder: string): FirmwareShelf {
   return {
     load: async (sha384) => {
       if (!/^[0-9a-f]{96}$/.test(sha384)) throw refused("not the hash of an image");
@@ -27,9 +25,25 @@ export function folderShelf(folder: string, makers: readonly Uint8Array[]): Firm
         throw refused(`no image ${sha384} is on the shelf`);
       });
       const { release, signature } = parsed(written);
-      return verifyFirmware({ release, signature: Buffer.from(signature, "hex"), image }, keys);
+      return verifyFirmware(
+        { release, signature: Buffer.from(signature, "hex"), image },
+        await makersIn(join(folder, "makers")),
+      );
     },
   };
+}
+
+async function makersIn(folder: string): Promise<readonly KeyObject[]> {
+  const names = (await readdir(folder).catch(() => [])).filter((name) => name.endsWith(".pem"));
+  return Promise.all(
+    names.map(async (name) => {
+      try {
+        return createPublicKey(await readFile(join(folder, name), "utf8"));
+      } catch (cause) {
+        throw refused(`makers/${name} on the shelf is no public key`, cause);
+      }
+    }),
+  );
 }
 
 function parsed(written: string): { readonly release: string; readonly signature: string } {
