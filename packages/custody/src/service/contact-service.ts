@@ -49,7 +49,9 @@ export function contactService({
     contactsDue: async ({ limit }) => {
       const { meters } = await rotations.due({ limit });
       const more = await enrolments.due(Math.min(limit, 1000) - meters.length);
-      return { meters: [...meters, ...more.map((title) => systemTitle(fromHex(title)))] };
+      // A meter may be due for both: one contact after the other is asked for when it comes.
+      const titles = new Set([...meters.map(systemTitleText), ...more]);
+      return { meters: [...titles].map((title) => systemTitle(fromHex(title))) };
     },
   };
 }

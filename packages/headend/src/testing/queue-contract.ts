@@ -62,7 +62,7 @@ export function workQueueContract(name: string, open: () => Promise<QueueUnderTe
       const [a, b] = meters.map(({ id }) => id);
       await queue.due([a!, b!], NOW - 1_000, LANES.reading);
       const held = await lease(queue, 2);
-      await queue.due([a!], NOW - 1, LANES.takeover, "rotate");
+      await queue.due([a!, a!], NOW - 1, LANES.takeover, "rotate");
       assert.deepEqual(await lease(queue, 2), []);
       const next = { dueAt: NOW + 60_000, lane: LANES.reading, attempts: 0 };
       for (const { meter, epoch } of held) assert.equal(await queue.release({ meter: meter.id, epoch }, next), true);

@@ -105,7 +105,7 @@ const TELL_WORKERS = `notify ${WORK_CHANNEL}`;
 
 const MAKE_DUE = `
   insert into work (utility_id, island_id, meter_id, lane, due_at, on_demand)
-  select $1, $2, meter_id, $5, $4::timestamptz, $6 from unnest($3::integer[]) as d(meter_id)
+  select distinct $1::smallint, $2::smallint, meter_id, $5::smallint, $4::timestamptz, $6::text from unnest($3::integer[]) as d(meter_id)
   on conflict (utility_id, island_id, meter_id) do update set due_at = least(work.due_at, excluded.due_at),
     lane = least(work.lane, excluded.lane), on_demand = coalesce(excluded.on_demand, work.on_demand),
     again = work.leased_by is not null`;
