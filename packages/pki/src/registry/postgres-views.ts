@@ -16,9 +16,13 @@ export function viewsOf(client: SqlClient): Pick<Registry, "extent" | "meters" |
     },
     meters: async (authorities, after, limit) => {
       const { rows } = await client.query(
-        `select distinct on (system_title) system_title, utility, island from certificates
-         where authority = any($1::bytea[]) and octets is not null and revoked_ms is null
-           and system_title > coalesce($2::bytea, ''::bytea) order by system_title limit $3`,
+        // Each authority's page by itself, in the order of its index: all of them together would be sorted for every page.
+        `select distinct on (page.system_title) page.*
+         from unnest($1::bytea[]) as wanted (authority), lateral (
+           select distinct on (c.system_title) c.system_title, c.utility, c.island from certificates c
+           where c.authority = wanted.authority and c.octets is not null and c.revoked_ms is null
+             and c.system_title > coalesce($2::bytea, ''::bytea) order by c.system_title limit $3
+         ) page order by page.system_title limit $3`,
         [authorities.map(bytes), after === undefined ? null : bytes(after), limit],
       );
       return (rows as readonly { system_title: Buffer; utility: string; island: string }[]).map((row) => ({
