@@ -3,6 +3,7 @@ import { fromHex, systemTitleText } from "@meterkeep/dlms";
 import { CallRefusal } from "../calls/call-refusal.ts";
 import type { Caller } from "../calls/caller.ts";
 import { weakness } from "../keys/key-hygiene.ts";
+import { stateChange } from "../keys/key-state-change.ts";
 import type { CheckedFiles } from "../records/checked-files.ts";
 import type { Rotations } from "../rotation/rotations.ts";
 import type { Recipient } from "../shipment/recipient.ts";
@@ -57,12 +58,20 @@ export async function installChild(
     provenAt: undefined,
   };
   const weak = weakness(secret, CHILD.default);
+  const superseded = stateChange(
+    before === undefined ? [] : [before],
+    "deactivated",
+    caller.name,
+    at,
+    `another device is at M-Bus channel ${channel}`,
+  );
   await committer.submit({
     writes: [
-      ...(before === undefined ? [] : [superseded(before, at)]),
+      ...superseded.writes,
       { kind: "add-keys", keys: [record], checkValues: await vault.checkValues([secret]) },
     ],
     entries: [
+      ...superseded.entries,
       {
         at,
         kind: "child-installed",
@@ -81,11 +90,6 @@ export async function installChild(
 }
 
 const WORKING = ["GUEK", "GBEK", "GAK"] as const;
-
-function superseded({ utility, island, systemTitle, setup, purpose, version }: KeyRecord, at: number) {
-  const place = { utility, island, systemTitle, setup };
-  return { kind: "set-key-state", place, purpose, version, state: "deactivated", at, provenAt: undefined } as const;
-}
 
 function openedChild(sealed: string, title: string, recipient: Recipient) {
   try {
