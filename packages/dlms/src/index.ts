@@ -718,7 +718,7 @@ export { scaled } from "./telegram/scaling.ts";
 export { type Authentication, type SecurityFacts, securityInWords } from "./telegram/security-facts.ts";
 export { shownValue } from "./telegram/shown.ts";
 export type { Telegram, TelegramMeter } from "./telegram/telegram.ts";
-export { numberOf, plainValue } from "./telegram/value.ts";
+export { numberOf, plainValue, textOf } from "./telegram/value.ts";
 export { TELEGRAM_WARNING_CODES, type TelegramWarning, type TelegramWarningCode } from "./telegram/warning.ts";
 export { type Apdu, apdu, type PlainApdu } from "./xdlms/apdu.ts";
 export { CONFORMANCE_BITS, type Conformance, type ConformanceBit } from "./xdlms/conformance.ts";

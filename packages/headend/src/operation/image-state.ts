@@ -1,4 +1,4 @@
-import { DataClass, ImageTransfer, remote } from "@meterkeep/dlms";
+import { DataClass, ImageTransfer, plainValue, remote, textOf } from "@meterkeep/dlms";
 import { logicalName } from "../profile/object-name.ts";
 import { offered } from "./not-offered.ts";
 import type { OperationSession, ReadBack } from "./operation.ts";
@@ -25,7 +25,7 @@ export async function runningFact(
   const name = logicalName(on.profile.firmware.identifier);
   on.begin();
   const value = await remote(on.session, DataClass, name).get("value");
-  const running = value.type === "octet-string" ? new TextDecoder().decode(value.value) : String(value.value);
+  const running = String(textOf(value) ?? plainValue(value) ?? "");
   const evidence = on.evidence();
   const fact = { name: "firmware", object: `${name}/2`, wanted, found: running, holds: running === wanted, evidence };
   return { fact, running };

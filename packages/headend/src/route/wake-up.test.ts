@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { text } from "node:stream/consumers";
 import { test } from "node:test";
 import { openHeadEndDatabase } from "../testing/database.ts";
 import { httpWakeUpGateway, WakeUps } from "./wake-up.ts";
@@ -30,10 +31,11 @@ test("a meter is woken four times a day at most, never while a call may be on it
 test("the HTTP gateway is told who and proves who asks; what it refuses is an error, and it cannot send us elsewhere", async () => {
   const heard: unknown[] = [];
   let status = 202;
-  const server = createServer(async (request, response) => {
-    const body = (await request.toArray()).map(String).join("");
-    heard.push([request.method, request.headers.authorization, JSON.parse(body)]);
-    response.writeHead(status, { location: "http://127.0.0.1:1/" }).end();
+  const server = createServer((request, response) => {
+    void text(request).then((body) => {
+      heard.push([request.method, request.headers.authorization, JSON.parse(body)]);
+      response.writeHead(status, { location: "http://127.0.0.1:1/" }).end();
+    });
   }).listen(0, "127.0.0.1");
   await once(server, "listening");
   try {
