@@ -2,6 +2,7 @@
 export const FACTORY_ERROR_CODES = [
   "factory-recipient-malformed",
   "factory-signing-key-mismatch",
+  "factory-master-damaged",
   "factory-sequence-damaged",
   "factory-sequence-exhausted",
   "factory-profiles-unknown",

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { createPublicKey, verify } from "node:crypto";
+import { createHash, createHmac, createPublicKey, verify } from "node:crypto";
 import {
   existsSync,
   mkdirSync,
@@ -116,6 +116,38 @@ describe("a shipment", () => {
         assert.ok(!b.has(title));
         assert.ok(![...b.values()].includes(keys));
       }
+    });
+  });
+
+  test("whose keys are derived has none in its file, and hands their master over sealed and signed", () => {
+    withFactory(8, (order, custodian) => {
+      const { keys: signing } = openSigningKeys(order.stateDirectory);
+      const { file } = manufacture({ ...order, factoryKeys: "derived" }, signing);
+      const kept = readFileSync(join(order.stateDirectory, "factory-master"), "ascii");
+      const [id, octets] = [kept.slice(0, 32), Buffer.from(kept.slice(32), "hex")];
+      const lines = readFileSync(file, "utf8").trimEnd().split("\n");
+      assert.equal((JSON.parse(lines[0] ?? "") as Line)["master"], id);
+      const unsealed = unseal(lines, custodian);
+      for (const line of readFileSync(order.productionFile, "utf8").trimEnd().split("\n")) {
+        const { systemTitle, securitySuite, keys } = parseProductionLine(line, 1);
+        const bytes = securitySuite === 2 ? 32 : 16;
+        const label = Buffer.concat([Buffer.from([0, 0, 0, 1]), Buffer.from("meterkeep-factory-1/GAK\0")]);
+        const text = Buffer.concat([
+          label,
+          Buffer.from(systemTitle, "hex"),
+          Buffer.from([0, 0, bytes >> 5, (8 * bytes) & 255]),
+        ]);
+        const wanted = createHmac("sha256", octets).update(text).digest().subarray(0, bytes);
+        assert.deepEqual(Buffer.from(keys.authenticationKey), wanted);
+        assert.doesNotMatch(unsealed.get(systemTitle) ?? "none", /^00/, "no key of the setup");
+      }
+      const text = readFileSync(join(order.exchangeDirectory, "factory-master.json"), "utf8");
+      const { ecdsa, mldsa: _, ...signed } = JSON.parse(text) as Line & { ecdsa: string };
+      const digest = createHash("sha256").update(JSON.stringify(signed)).digest("hex");
+      const key = createPublicKey({ key: Buffer.from(signing.ecdsaPublicKey), format: "der", type: "spki" });
+      const said = Buffer.from(`meterkeep-factory-master-1:${digest}`);
+      assert.ok(verify("sha384", said, { key, dsaEncoding: "ieee-p1363" }, Buffer.from(ecdsa, "base64url")));
+      assert.doesNotMatch(text, new RegExp(octets.toString("base64url")));
     });
   });
 

@@ -12,6 +12,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { companionProfile, type FactoryKeys, productionLine, seedOf } from "@meterkeep/meter";
+import { derivedKeys, type FactoryMaster, masterFile, openFactoryMaster } from "./factory-master.ts";
 import { FLAG, identityOf, reserveSerials } from "./identity.ts";
 import { type PlannedFeeder, type PlannedMeter, planTown } from "./layout.ts";
 import { writeDurably } from "./private-file.ts";
@@ -33,6 +34,8 @@ export interface Order {
   readonly seed: string;
   /** `idis-p2=3,metcom-mcs301=1`; the usual mix where absent. */
   readonly profiles?: string | undefined;
+  /** Where keys come from: the system's generator, or the factory's master; the generator where absent. */
+  readonly factoryKeys?: "random" | "derived" | undefined;
 }
 
 /** What an order gave. */
@@ -46,6 +49,8 @@ export interface Delivery {
 /** Octets of a key in each security suite. */
 const KEY_BYTES = { 0: 16, 1: 16, 2: 32 } as const;
 const SECRET_BYTES = 16;
+/** In the exchange directory, where keys are derived. */
+const MASTER_FILE = "factory-master.json";
 
 /**
  * Makes the meters of an order: identities, keys from the system's generator, shipment, production file and grid.
@@ -71,14 +76,15 @@ function fillOutbox(outbox: string, order: Order, signing: SigningKeys): void {
   const feeders = planTown(order.homes, seedOf(order.seed), anchors.length > 0, mix);
   const count = order.homes + feeders.length;
   let serial = reserveSerials(order.stateDirectory, count);
+  const master = order.factoryKeys === "derived" ? openFactoryMaster(order.stateDirectory) : undefined;
+  const details = {
+    manufacturer: { flag: FLAG, name: order.manufacturerName },
+    customer: order.customer,
+    created: new Date().toISOString(),
+  };
   const shipment = new ShipmentWriter(
     join(outbox, "shipment.mks"),
-    {
-      manufacturer: { flag: FLAG, name: order.manufacturerName },
-      customer: order.customer,
-      count,
-      created: new Date().toISOString(),
-    },
+    { ...details, count, master: master?.id },
     [recipient],
     signing,
   );
@@ -86,7 +92,7 @@ function fillOutbox(outbox: string, order: Order, signing: SigningKeys): void {
   const make = (feeder: PlannedFeeder, meter: PlannedMeter): string => {
     const identity = identityOf(meter, serial++);
     const { securitySuite } = meter;
-    const keys = freshKeys(securitySuite);
+    const keys = keysOf(identity.systemTitle, securitySuite, master);
     const secrets = freshSecrets(meter.profile);
     const common = { ...identity, profile: meter.profile, securitySuite } as const;
     const signed = securitySuite === 0 || anchors.length === 0 ? {} : { anchors: anchors.map(anchorName) };
@@ -130,6 +136,8 @@ function fillOutbox(outbox: string, order: Order, signing: SigningKeys): void {
     };
     shipment.finish();
     fsyncSync(production);
+    if (master !== undefined)
+      writeDurably(join(outbox, MASTER_FILE), masterFile(master, details, recipient, signing), 0o644);
     writeDurably(join(outbox, "grid.json"), JSON.stringify(grid), 0o644);
     writeDurably(join(outbox, "complete"), JSON.stringify({ shipment: shipment.shipment, meters: count }), 0o600);
   } catch (error) {
@@ -137,6 +145,7 @@ function fillOutbox(outbox: string, order: Order, signing: SigningKeys): void {
     throw error;
   } finally {
     closeSync(production);
+    master?.octets.fill(0);
   }
 }
 
@@ -168,6 +177,8 @@ function deliver(outbox: string, order: Order): Delivery {
   const file = join(shipments, `${shipment}.mks`);
   writeDurably(order.productionFile, readFileSync(join(outbox, "production.json-lines")), 0o600);
   writeDurably(join(order.exchangeDirectory, "grid.json"), readFileSync(join(outbox, "grid.json")), 0o644);
+  const master = join(outbox, MASTER_FILE);
+  if (existsSync(master)) writeDurably(join(order.exchangeDirectory, MASTER_FILE), readFileSync(master), 0o644);
   writeDurably(file, readFileSync(join(outbox, "shipment.mks")), 0o644);
   // One rename ends it; what is left of the removal is swept by the next call.
   renameSync(outbox, `${outbox}-delivered`);
@@ -175,12 +186,21 @@ function deliver(outbox: string, order: Order): Delivery {
   return { shipment, meters, file };
 }
 
-/** Independent random keys from the system's generator: nothing derives one meter's keys from another's, or from a seed. */
 /** How a signed line names a trust anchor: SHA-256 over its DER. */
 function anchorName(certificate: string): string {
   return createHash("sha256").update(Buffer.from(certificate, "base64")).digest("hex");
 }
 
+/** Keys that follow from the factory's master, or from nothing at all. */
+function keysOf(
+  systemTitle: string,
+  securitySuite: keyof typeof KEY_BYTES,
+  master: FactoryMaster | undefined,
+): FactoryKeys {
+  return master === undefined ? freshKeys(securitySuite) : derivedKeys(master, systemTitle, KEY_BYTES[securitySuite]);
+}
+
+/** Independent random keys from the system's generator: nothing derives one meter's keys from another's, or from a seed. */
 function freshKeys(securitySuite: keyof typeof KEY_BYTES): FactoryKeys {
   const bytes = KEY_BYTES[securitySuite];
   const octets = randomBytes(4 * bytes);

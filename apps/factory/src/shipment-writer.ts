@@ -1,17 +1,9 @@
-import {
-  createCipheriv,
-  createHash,
-  createHmac,
-  diffieHellman,
-  encapsulate,
-  generateKeyPairSync,
-  hkdfSync,
-  randomBytes,
-} from "node:crypto";
+import { createCipheriv, createHash, createHmac, randomBytes } from "node:crypto";
 import { closeSync, fsyncSync, openSync, writeSync } from "node:fs";
 import type { FactoryKeys } from "@meterkeep/meter";
 import { MerkleTree } from "./merkle.ts";
 import type { Recipient } from "./recipient.ts";
+import { sealedTo } from "./sealed-to.ts";
 import type { SigningKeys } from "./signing-keys.ts";
 
 /** What a shipment says of one meter, in the order of docs/formats/shipment.md. */
@@ -46,6 +38,8 @@ export interface ShipmentDetails {
   readonly created: string;
   /** New meters, or a fleet that is in service elsewhere; new ones unless given. */
   readonly kind?: "delivery" | "fleet";
+  /** The id of the master that the keys follow from: they are not in the file then. */
+  readonly master?: string | undefined;
 }
 
 /** Purposes in a key block, in their order (docs/formats/shipment.md). */
@@ -100,6 +94,7 @@ export class ShipmentWriter {
         kind: details.kind ?? "delivery",
         created: details.created,
         count: details.count,
+        master: details.master,
         seal: {
           alg: "ECDH-P384+ML-KEM-768/HKDF-SHA384/A256GCM",
           recipients: recipients.map((recipient) => sealedTo(recipient, shipment, this.#contentKey)),
@@ -134,7 +129,7 @@ export class ShipmentWriter {
         .update(JSON.stringify({ ...facts, holders, anchors }))
         .digest(),
     );
-    const block = keyBlock(keys, secrets, counter);
+    const block = keyBlock(this.#details.master === undefined ? keys : {}, secrets, counter);
     const sealed = Buffer.concat([cipher.update(block), cipher.final(), cipher.getAuthTag()]);
     block.fill(0);
     this.#line(JSON.stringify({ ...facts, keys: sealed.toString("base64url"), holders, anchors }), true);
@@ -187,32 +182,6 @@ export class ShipmentWriter {
   }
 }
 
-/** The content key, sealed with both of a recipient's keys: it is safe while either of them is. */
-function sealedTo(recipient: Recipient, shipment: Buffer, contentKey: Uint8Array) {
-  const ephemeral = generateKeyPairSync("ec", { namedCurve: "P-384" });
-  const zEcdh = diffieHellman({ privateKey: ephemeral.privateKey, publicKey: recipient.ecdh });
-  const { sharedKey: zMlkem, ciphertext: kem } = encapsulate(recipient.mlkem);
-  const epk = ephemeral.publicKey.export({ type: "spki", format: "der" });
-  const label = Buffer.from("meterkeep-shipment-2", "ascii");
-  const z = Buffer.concat([zEcdh, zMlkem]);
-  const info = Buffer.concat([label, sha256(epk), sha256(kem)]);
-  const sealing = Buffer.from(hkdfSync("sha384", z, shipment, info, CONTENT_KEY_BYTES));
-  const cipher = createCipheriv("aes-256-gcm", sealing, Buffer.alloc(12));
-  cipher.setAAD(Buffer.concat([label, shipment, Buffer.from(recipient.keyId, "hex")]));
-  const key = Buffer.concat([cipher.update(contentKey), cipher.final(), cipher.getAuthTag()]);
-  for (const secret of [zEcdh, zMlkem, z, sealing]) secret.fill(0);
-  return {
-    keyId: recipient.keyId,
-    epk: epk.toString("base64url"),
-    kem: kem.toString("base64url"),
-    key: key.toString("base64url"),
-  };
-}
-
-function sha256(octets: Buffer): Buffer {
-  return createHash("sha256").update(octets).digest();
-}
-
 /** A check value of each key: who has the key can tell it again (docs/formats/shipment.md). */
 function checkValues(systemTitle: string, keys: KnownKeys): string[] {
   return knownKeys(keys).map(([purpose, octets]) =>
@@ -225,14 +194,14 @@ function checkValues(systemTitle: string, keys: KnownKeys): string[] {
   );
 }
 
-function knownKeys(keys: KnownKeys): (readonly [number, Uint8Array])[] {
+function knownKeys(keys: Partial<FactoryKeys>): (readonly [number, Uint8Array])[] {
   return KEY_BLOCK.flatMap(([purpose, name]) => {
     const octets = keys[name];
     return octets === undefined ? [] : [[purpose, octets] as const];
   });
 }
 
-function keyBlock(keys: KnownKeys, secrets: readonly ClientSecret[], counter: number | undefined): Buffer {
+function keyBlock(keys: Partial<FactoryKeys>, secrets: readonly ClientSecret[], counter: number | undefined): Buffer {
   const entry = Buffer.alloc(6);
   entry.set([COUNTER_ENTRY, 4]);
   entry.writeUInt32BE(counter ?? 0, 2);

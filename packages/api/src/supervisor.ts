@@ -107,6 +107,13 @@ export const FACTORY_CONFIG = {
     optional: true,
     description: "Companion profiles of the homes with their shares, such as idis-p2=3,metcom-mcs301=1.",
   },
+  factoryKeys: {
+    kind: "choice",
+    of: ["random", "derived"],
+    optional: true,
+    description:
+      "Where the meters' factory keys come from: the system's generator (random, unless given), or a master of the factory's that is handed over in factory-master.json (derived).",
+  },
   productionFile: {
     kind: "path",
     description:

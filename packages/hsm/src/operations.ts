@@ -62,7 +62,7 @@ export interface TokenOperations extends EncryptionKeyOperations {
   /** Makes the AES-256 key that wraps secrets unless there is one of that label; it never leaves the token. */
   ensureWrappingKey(label: string): void;
   /** Makes a secret of 32 octets inside the token, and gives it wrapped. */
-  makeSecret(wrappedUnder: string): WrappedSecret;
+  makeSecret(wrappedUnder: string, octets?: Uint8Array): WrappedSecret;
   /**
    * HMAC-SHA-256 of each text under a secret, 32 octets each. With `isChecked` the secret behind the handle is compared
    * with its check value first, which costs one operation: for what would be lost under another one.

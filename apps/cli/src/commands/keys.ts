@@ -59,6 +59,12 @@ export function registerKeys(program: Command, terminal: Terminal): void {
       const { child } = await import("../keys/child.ts");
       await child(meter, options, terminal);
     });
+  operatorCommand(keys, "master", "take in the master that a manufacturer derives factory keys from")
+    .argument("<file>", "its factory-master.json")
+    .action(async (file: string, options: OperatorOptions) => {
+      const { master } = await import("../keys/master.ts");
+      await master(file, options, terminal);
+    });
   operatorCommand(keys, "certificates", "say which certificates meters hold, and how their enrolment stands")
     .argument("[meters...]", "system titles; all that can hold certificates unless given")
     .action(async (meters: string[], options: OperatorOptions) => {

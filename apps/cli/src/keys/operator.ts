@@ -1,7 +1,7 @@
-import { readFileSync } from "node:fs";
 import { CustodianCallError } from "@meterkeep/api/custodian";
-import { type CustodianClient, custodianClient } from "@meterkeep/api/custodian-channel";
+import type { CustodianClient } from "@meterkeep/api/custodian-channel";
 import { CliError, EXIT } from "../error.ts";
+import { operatorClient } from "../operator/custodian.ts";
 import { operatorConfig } from "../operator/server.ts";
 import type { Terminal } from "../terminal.ts";
 
@@ -16,12 +16,7 @@ export async function asOperator<T>(
   body: (custodian: CustodianClient) => Promise<T>,
 ): Promise<T> {
   const { channel } = operatorConfig(state, terminal);
-  const custodian = custodianClient({
-    socketPath: channel.socketPath,
-    certificate: channel.certificate,
-    privateKey: readFileSync(channel.keyFile, "utf8"),
-    custodianCertificate: channel.custodianCertificate,
-  });
+  const custodian = operatorClient(channel);
   try {
     return await body(custodian);
   } catch (cause) {

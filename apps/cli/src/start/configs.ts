@@ -16,7 +16,7 @@ import { type Directories, escrowFolder } from "./directories.ts";
 import type { Installation } from "./installation.ts";
 import { ledgerSettings } from "./ledger-settings.ts";
 import { trustedManufacturers } from "./manufacturers.ts";
-import { enrolmentOf, isKeeping, keyServiceOf, networksOf, type StartConfig } from "./options.ts";
+import { enrolmentOf, isKeeping, isKeyOrigin, keyServiceOf, networksOf, type StartConfig } from "./options.ts";
 import { organisationSettings } from "./organisation-settings.ts";
 import { recoverySettings } from "./recovery-settings.ts";
 import { commandOptions } from "./suggestions.ts";
@@ -51,7 +51,7 @@ export function productionFile({ town }: Directories): string {
 }
 
 export function factoryConfig(
-  { directories, installation }: Pick<ConfigSources, "directories" | "installation">,
+  { config, directories, installation }: Pick<ConfigSources, "config" | "directories" | "installation">,
   action: FactoryConfig["action"],
 ): FactoryConfig {
   return {
@@ -65,6 +65,7 @@ export function factoryConfig(
     homes: installation.meters,
     seed: installation.seed,
     ...(installation.profiles !== undefined && { profiles: installation.profiles }),
+    ...(isKeyOrigin(config.factoryKeys) && { factoryKeys: config.factoryKeys }),
     productionFile: `${directories.factory}/production.jsonl`,
   };
 }

@@ -34,6 +34,12 @@ export const START_OPTIONS = {
     description:
       "Companion profiles of the town's homes with their shares, such as idis-p2=3,metcom-mcs301=1; a mix of three unless given. Counts at the first start only.",
   },
+  factoryKeys: {
+    kind: "text",
+    default: "random",
+    description:
+      "Where the virtual meters' factory keys come from: random, or derived from a master that the factory hands to the custodian, so that its shipment carries none. Counts at the first start only.",
+  },
   port: {
     kind: "integer",
     unit: "port",
@@ -285,6 +291,8 @@ export function resolveOptions(
   enrolmentOf(config);
   if (config.organisation !== undefined && !isIssuer(config.organisation))
     refuse("--organisation", `must be an https address, or http on this machine, not ${config.organisation}`);
+  if (!isKeyOrigin(config.factoryKeys))
+    refuse("--factory-keys", `must be random or derived, not ${config.factoryKeys}`);
   if (!isKeeping(config.meterKeys)) refuse("--meter-keys", `must be session, call or token, not ${config.meterKeys}`);
   if (config.meterKeys === "token" && config.tokensFile === undefined)
     refuse("--meter-keys", "token needs --tokens-file");
@@ -299,6 +307,11 @@ function isIssuer(text: string): boolean {
   if (!URL.canParse(text)) return false;
   const { protocol, hostname } = new URL(text);
   return protocol === "https:" || (protocol === "http:" && ["localhost", "127.0.0.1", "[::1]"].includes(hostname));
+}
+
+/** Whether factory keys come from there. */
+export function isKeyOrigin(text: string): text is "random" | "derived" {
+  return text === "random" || text === "derived";
 }
 
 /** Whether that is a way to keep the working keys of meters. */

@@ -24,6 +24,7 @@ import { checkDatabases, launchDatabase, provisionDatabases } from "./database.t
 import { makeDirectories, makeEscrowFolder, writePrivate } from "./directories.ts";
 import { runDrill } from "./drill.ts";
 import { StartError } from "./error.ts";
+import { handOverMaster } from "./factory-master.ts";
 import { checkStateDirectory, openInstallation } from "./installation.ts";
 import { keyServiceOf, type StartConfig } from "./options.ts";
 import { buildPage } from "./page-build.ts";
@@ -136,7 +137,7 @@ async function startIn(
   const warnings: ServerConfig["warnings"][number][] = [];
   const [databases] = await Promise.all([
     prepareDatabases(),
-    supervisor.runOnce("factory", factoryConfig({ directories, installation }, "identify")),
+    supervisor.runOnce("factory", factoryConfig({ config, directories, installation }, "identify")),
   ]);
   if (!isRoot) warnings.push(SHARED_USER);
   let sources: ConfigSources = {
@@ -154,7 +155,8 @@ async function startIn(
   await supervisor.keep("custodian", () => custodianConfig(sources));
   const rootKey = custodianConfig(sources).rootKeyFile;
   if (existsSync(rootKey)) watch.report(rootKey, () => reporter.warn(rootKeyGone(rootKey)));
-  await produce(factoryConfig({ directories, installation }, "produce"));
+  await produce(factoryConfig({ config, directories, installation }, "produce"));
+  await handOverMaster(directories.exchange, operatorConfig(sources).channel);
   await supervisor.keep("town", () => townConfig(sources));
   if (config.concentrators > 0) {
     const trunk = await openTrunkCredentials(config.concentrators, {

@@ -1,10 +1,10 @@
 import { generateKeyPairSync, X509Certificate } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import type { AuthorityView, Custodian } from "@meterkeep/api/custodian";
-import { custodianClient } from "@meterkeep/api/custodian-channel";
 import type { OperatorConfig } from "@meterkeep/api/supervisor";
 import { decode } from "@meterkeep/dlms";
 import { localSigner, makeRequestWith, publicKey, toPem } from "@meterkeep/pki";
+import { operatorClient } from "../operator/custodian.ts";
 import type { StoredCredential } from "./credentials.ts";
 import { writePrivate } from "./directories.ts";
 import { StartError } from "./error.ts";
@@ -45,12 +45,7 @@ const RENEW_BEFORE_DAYS = 30;
  */
 export async function openTrunkCredentials(count: number, sources: TrunkSources): Promise<TrunkCredentials> {
   const { operator, place, now } = sources;
-  const custodian = custodianClient({
-    socketPath: operator.socketPath,
-    certificate: operator.certificate,
-    privateKey: readFileSync(operator.keyFile, "utf8"),
-    custodianCertificate: operator.custodianCertificate,
-  });
+  const custodian = operatorClient(operator);
   try {
     const { authorities } = await custodian.authorities({});
     const above = lineTo(authorities, place);

@@ -141,6 +141,8 @@ import {
   shipmentChunkResponse,
   shipmentMetersRequest,
   shipmentMetersResponse,
+  takeFactoryMasterRequest,
+  takeFactoryMasterResponse,
 } from "./shipment.ts";
 import { custodianStatus } from "./status.ts";
 import {
@@ -259,6 +261,7 @@ export const CUSTODIAN_METHODS = {
   loseHandheld: method(209, loseHandheldRequest, fieldReportResponse, "head-end", "operator"),
   fieldReport: method(210, c.struct({}), fieldReportResponse, "head-end", "operator"),
   installChild: method(212, installChildRequest, installChildResponse, "operator"),
+  takeFactoryMaster: method(213, takeFactoryMasterRequest, takeFactoryMasterResponse, "operator"),
   exposure: method(211, exposureRequest, exposureResponse, "head-end", "operator"),
   drillCounters: method(204, drillCountersRequest, drillCountersResponse, "operator"),
 } as const;

@@ -14,6 +14,7 @@ export const SHIPMENT_REFUSAL_CODES = [
   "shipment-version-unknown",
   "shipment-manufacturer-unknown",
   "shipment-recipient-wrong",
+  "shipment-master-unknown",
   "shipment-already-imported",
   "shipment-line-too-long",
   "shipment-line-out-of-order",
@@ -84,6 +85,14 @@ export type ShipmentOutcome = Infer<typeof commitShipmentResponse>;
 
 export const shipmentMetersRequest = record({ ...place, shipment: shortText, from: c.unsigned32 });
 export const shipmentMetersResponse = record({ meters: c.sequenceOf(importedMeter, { max: MAX_PAGE_METERS }) });
+
+/** The file that a manufacturer hands over in what it derives factory keys from (docs/formats/shipment.md). */
+export const takeFactoryMasterRequest = record({ file: c.utf8({ max: 32_768 }) });
+export const takeFactoryMasterResponse = record({
+  /** 32 hex digits. */
+  master: shortText,
+  manufacturer: shortText,
+});
 
 export const addMeterRequest = record({
   ...place,

@@ -32,6 +32,7 @@ import type { Sessions } from "../session/sessions.ts";
 import { addSingleMeter, type ImportDependencies, importShipment, type ShipmentToApprove } from "../shipment/import.ts";
 import type { TrustedManufacturer } from "../shipment/manufacturer.ts";
 import { ShipmentRefusal } from "../shipment/refusal.ts";
+import { takeMaster } from "../shipment/take-master.ts";
 import type { Uploads } from "../shipment/uploads.ts";
 import type { KeyRecord, MeterRecord } from "../store/records.ts";
 import type { CustodyStore } from "../store/store.ts";
@@ -198,6 +199,8 @@ export function custodianService(parts: CustodianParts): CustodianService {
     returnLease: (request, caller) => parts.leases.return(request, caller),
     installChild: (request, caller) =>
       installChild({ ...importing, files, rotations, recipient: importing.trust.recipient }, request, caller),
+    takeFactoryMaster: (request, caller) =>
+      takeMaster({ ...importing, changes: parts.authority.changes }, request, caller),
     loseHandheld: (request, caller) => parts.leases.lose(request, caller),
     fieldReport: () => parts.leases.report(),
     exposure: parts.exposure,

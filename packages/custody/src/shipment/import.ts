@@ -9,6 +9,7 @@ import type { Committer } from "../store/committer.ts";
 import type { KeyRecord, MeterRecord, PurposeNumber } from "../store/records.ts";
 import type { CustodyStore, ShipmentStage, StageConflict, StagedMeter } from "../store/store.ts";
 import type { PlacedKey, Vault } from "../vault/vault.ts";
+import { withDerivedKeys } from "./derived-keys.ts";
 import type { BlockKey } from "./key-block.ts";
 import { linesOf } from "./lines.ts";
 import { readShipment, type ShipmentHeader, type ShipmentTrust, type ShippedMeter } from "./reader.ts";
@@ -157,11 +158,16 @@ async function notImported(header: ShipmentHeader, stage: ShipmentStage): Promis
 async function sealBatch(
   { vault, now }: ImportDependencies,
   place: ImportPlace,
-  { shipment, manufacturer }: ShipmentHeader,
-  batch: readonly ShippedMeter[],
+  header: ShipmentHeader,
+  read: readonly ShippedMeter[],
   warnings: KeyWarning[],
 ): Promise<readonly StagedMeter[]> {
-  const meters = batch.map(({ keys, line, systemTitle, counter, ...facts }) => ({
+  const { shipment, manufacturer } = header;
+  const batch = await withDerivedKeys(vault, header, read).catch((error: unknown) => {
+    for (const { keys } of read) for (const { key } of keys) key[Symbol.dispose]();
+    throw error;
+  });
+  const meters = batch.map(({ keys, check: _, line, systemTitle, counter, ...facts }) => ({
     keys,
     meter: {
       ...facts,
@@ -178,7 +184,7 @@ async function sealBatch(
   }));
   for (const { meter, keys } of meters) warnings.push(...warningsOf(meter.systemTitle, keys));
   warnings.splice(MAX_WARNINGS);
-  return sealMeters(vault, meters);
+  return sealMeters(vault, meters, header.master === undefined ? "imported" : "derived");
 }
 
 /** Stages sealed meters; gives the titles of those that stood aside for them. */
@@ -256,6 +262,7 @@ function addedMeter(place: ImportPlace, systemTitle: string, securitySuite: numb
 async function sealMeters(
   vault: Vault,
   meters: readonly { readonly meter: MeterRecord; readonly keys: readonly BlockKey[] }[],
+  origin: "imported" | "derived" = "imported",
 ): Promise<StagedMeter[]> {
   try {
     const placed: PlacedKey[] = meters.flatMap(({ meter, keys }) =>
@@ -276,7 +283,7 @@ async function sealMeters(
       at += keys.length;
       return {
         meter: known[index] as MeterRecord,
-        keys: keys.map((key, nth) => importedKey(meter, key, sealed[from + nth] as Uint8Array)),
+        keys: keys.map((key, nth) => importedKey(meter, key, sealed[from + nth] as Uint8Array, origin)),
         // The broadcast key is shared by design.
         checkValues: values.slice(from, at).filter((_, nth) => isUnique(keys[nth]?.purpose as number)),
       };
@@ -286,7 +293,12 @@ async function sealMeters(
   }
 }
 
-function importedKey(meter: MeterRecord, { purpose, client = 0 }: BlockKey, sealed: Uint8Array): KeyRecord {
+function importedKey(
+  meter: MeterRecord,
+  { purpose, client = 0 }: BlockKey,
+  sealed: Uint8Array,
+  origin: "imported" | "derived",
+): KeyRecord {
   return {
     utility: meter.utility,
     island: meter.island,
@@ -295,7 +307,8 @@ function importedKey(meter: MeterRecord, { purpose, client = 0 }: BlockKey, seal
     purpose: purpose as PurposeNumber,
     version: 1,
     state: "active",
-    origin: "imported",
+    // What stands beside the keys of the setup came in the file.
+    origin: purpose <= MASTER ? origin : "imported",
     sealed,
     createdAt: meter.createdAt,
     provenAt: undefined,

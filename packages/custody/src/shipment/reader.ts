@@ -1,12 +1,21 @@
 import { createHash, createHmac } from "node:crypto";
 import type { SecretKey } from "@meterkeep/dlms-node";
-import { exactly, listOf, matching, object, oneOf, optional, text, whole } from "@meterkeep/guard";
+import { exactly, listOf, matching, oneOf, optional, text, whole } from "@meterkeep/guard";
 import { base64url, readLine } from "./canonical-json.ts";
 import { type BlockKey, COMPLETE_BLOCK, COUNTER_ENTRY, keyBytesOfSuite, readKeyBlock } from "./key-block.ts";
 import type { TrustedManufacturer } from "./manufacturer.ts";
 import { MerkleTree } from "./merkle.ts";
 import { type Recipient, unsealBlock } from "./recipient.ts";
 import { ShipmentRefusal } from "./refusal.ts";
+import {
+  contentKeyFor,
+  hex,
+  manufacturerField,
+  requireSigned,
+  rfc3339,
+  sealField,
+  trustedSigner,
+} from "./sealed-header.ts";
 
 /** What the header of a shipment says, checked. */
 export interface ShipmentHeader {
@@ -17,6 +26,8 @@ export interface ShipmentHeader {
   readonly kind: ShipmentKind;
   readonly created: string;
   readonly count: number;
+  /** The manufacturer's master that the keys of the setup follow from, which are in the file then as check values alone. */
+  readonly master: string | undefined;
 }
 
 /**
@@ -42,6 +53,8 @@ export interface ShippedMeter {
   /** SHA-256 of the trust anchors it was made with, where its line says any. */
   readonly anchors: readonly string[] | undefined;
   readonly keys: readonly BlockKey[];
+  /** A check value of each key of the setup: those in `keys` have been held against them. */
+  readonly check: readonly string[];
   /** The highest counter that was used before; 0 for a new meter. */
   readonly counter: number;
 }
@@ -60,28 +73,19 @@ export interface ShipmentTrust {
 
 const VERSION = 2;
 const MAX_METERS = 100_000_000;
-const MAX_RECIPIENTS = 8;
 const MAX_ANCHORS = 4;
-const hex = (octets: number) => matching(new RegExp(`^[0-9a-f]{${octets * 2}}$`), `${octets} octets as lower-case hex`);
-const rfc3339 = matching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/, "a time in UTC (RFC 3339)");
-const SEAL_ALGORITHM = "ECDH-P384+ML-KEM-768/HKDF-SHA384/A256GCM";
 
 const HEADER = {
   type: exactly("meterkeep-shipment"),
   version: whole(1, 1_000_000),
   shipment: hex(16),
-  manufacturer: object({ flag: matching(/^[A-Z]{3}$/, "a FLAG id"), name: text(128), keyId: hex(32) }),
+  manufacturer: manufacturerField,
   customer: text(128),
   kind: oneOf(SHIPMENT_KINDS),
   created: rfc3339,
   count: whole(0, MAX_METERS),
-  seal: object({
-    alg: exactly(SEAL_ALGORITHM),
-    recipients: listOf(
-      object({ keyId: hex(32), epk: base64url(256), kem: base64url(1088), key: base64url(48) }),
-      MAX_RECIPIENTS,
-    ),
-  }),
+  master: optional(hex(16)),
+  seal: sealField,
 } as const;
 
 const METER = {
@@ -154,26 +158,12 @@ function readHeader(
 ): { readonly header: ShipmentHeader; readonly contentKey: SecretKey } {
   requireVersion(octets);
   const { value } = readLine(octets, 0, HEADER);
-  const manufacturer = manufacturers.find(({ keyId }) => keyId === value.manufacturer.keyId);
-  if (manufacturer === undefined || manufacturer.flag !== value.manufacturer.flag)
-    throw new ShipmentRefusal(
-      "shipment-manufacturer-unknown",
-      0,
-      `no trusted manufacturer ${value.manufacturer.flag} has the key ${value.manufacturer.keyId}`,
-    );
-  const { recipients } = value.seal;
-  const ours = recipients.find(({ keyId }) => keyId === recipient.publicKeys.keyId);
-  if (ours === undefined)
-    throw new ShipmentRefusal(
-      "shipment-recipient-wrong",
-      0,
-      `the shipment is sealed to ${recipients.map(({ keyId }) => keyId).join(", ")}; this custodian is ${recipient.publicKeys.keyId}`,
-    );
-  const contentKey = recipient.shipmentContentKey(Buffer.from(value.shipment, "hex"), ours);
-  if (contentKey === undefined)
-    throw new ShipmentRefusal("shipment-malformed", 0, "the header's seal does not open for this custodian");
-  const { shipment, customer, kind, created, count } = value;
-  return { header: { shipment, manufacturer, customer, kind, created, count }, contentKey };
+  const manufacturer = trustedSigner(manufacturers, value.manufacturer);
+  const { shipment, customer, kind, created, count, master } = value;
+  if (master !== undefined && kind !== "delivery")
+    throw new ShipmentRefusal("shipment-malformed", 0, `the keys of a ${kind} follow from no master`);
+  const contentKey = contentKeyFor(recipient, shipment, value.seal.recipients);
+  return { header: { shipment, manufacturer, customer, kind, created, count, master }, contentKey };
 }
 
 /** Another version may have other fields: it is named before they are looked at. */
@@ -187,7 +177,7 @@ function requireVersion(octets: Uint8Array): void {
 function readMeter(
   octets: Uint8Array,
   line: number,
-  { count, kind }: ShipmentHeader,
+  { count, kind, master }: ShipmentHeader,
   contentKey: SecretKey,
 ): ShippedMeter {
   const { value, raw } = readLine(octets, line, METER);
@@ -207,11 +197,11 @@ function readMeter(
   if (typeof keys === "string") throw refuse("meter-keys-incomplete", keys);
   const [secrets, counter] = withoutCounter(keys);
   const wrong =
-    objectionTo(secrets, counter, kind) ??
-    (checkValuesOf(secrets, systemTitle).join() === check.join()
+    objectionTo(secrets, counter, master === undefined ? kind : "derived") ??
+    (master !== undefined || checkValuesOf(secrets, systemTitle).join() === check.join()
       ? undefined
       : (["meter-check-value-wrong", "a check value is not that of its key"] as const));
-  if (wrong === undefined) return { line, systemTitle, ...facts, anchors, keys: secrets, counter: counter ?? 0 };
+  if (wrong === undefined) return { line, systemTitle, ...facts, anchors, keys: secrets, check, counter: counter ?? 0 };
   for (const { key } of secrets) key[Symbol.dispose]();
   const [code, why] = wrong;
   throw refuse(code, why);
@@ -224,24 +214,24 @@ function withoutCounter(keys: readonly BlockKey[]): readonly [readonly BlockKey[
   return [keys.slice(0, -1), entry.lend((octets) => Buffer.from(octets).readUInt32BE(0))];
 }
 
-/** Of a fleet in service the unicast key is enough, if nothing more is known; others bring all four. */
+/** Of a fleet in service the unicast key is enough, if nothing more is known; where keys are derived none is brought; others bring all four. */
 function objectionTo(
   keys: readonly BlockKey[],
   counter: number | undefined,
-  kind: ShipmentKind,
+  kind: ShipmentKind | "derived",
 ): readonly ["meter-keys-incomplete", string] | undefined {
-  if (counter !== undefined && kind === "delivery") return ["meter-keys-incomplete", "a new meter has used no counter"];
+  if (counter !== undefined && (kind === "delivery" || kind === "derived"))
+    return ["meter-keys-incomplete", "a new meter has used no counter"];
   const purposes = keys.filter(({ client }) => client === undefined).map(({ purpose }) => purpose);
-  const isWhole = kind === "fleet" ? purposes[0] === 0 : purposes.length === COMPLETE_BLOCK.length;
-  return isWhole
-    ? undefined
-    : ["meter-keys-incomplete", `its key block has ${purposes.length} keys of ${COMPLETE_BLOCK.length}`];
+  const wanted = kind === "derived" ? 0 : COMPLETE_BLOCK.length;
+  const isWhole = kind === "fleet" ? purposes[0] === 0 : purposes.length === wanted;
+  return isWhole ? undefined : ["meter-keys-incomplete", `its key block has ${purposes.length} keys of ${wanted}`];
 }
 
 const CHECK_BYTES = 8;
 
 /** A check value of each key of the setup: who has the key can tell it again, an auditor only that it is another. */
-function checkValuesOf(keys: readonly BlockKey[], systemTitle: string): string[] {
+export function checkValuesOf(keys: readonly BlockKey[], systemTitle: string): string[] {
   const title = Buffer.from(systemTitle, "hex");
   return keys
     .filter(({ client }) => client === undefined)
@@ -275,13 +265,6 @@ function readTrailer(octets: Uint8Array, line: number, header: ShipmentHeader, t
   const root = Buffer.from(tree.root()).toString("hex");
   if (root !== value.root)
     throw new ShipmentRefusal("shipment-root-wrong", line, "the Merkle root is not that of these lines");
-  const verified = header.manufacturer.verifies(`meterkeep-shipment-2:${root}`, value.ecdsa, value.mldsa);
-  const wrong = [verified.ecdsa ? [] : ["ECDSA P-384"], verified.mldsa ? [] : ["ML-DSA-65"]].flat();
-  if (wrong.length > 0)
-    throw new ShipmentRefusal(
-      "shipment-signature-wrong",
-      line,
-      `the ${wrong.join(" and the ")} signature does not verify`,
-    );
+  requireSigned(header.manufacturer, `meterkeep-shipment-2:${root}`, value, line);
   return root;
 }

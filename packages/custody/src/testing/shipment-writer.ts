@@ -66,6 +66,8 @@ export interface TestShipmentOptions {
   readonly header?: Record<string, unknown>;
   /** Changes the octets of a line; line 0 is the header. */
   readonly line?: (text: string, line: number) => string;
+  /** The master that the keys follow from: they are not in the file then. */
+  readonly master?: string;
   readonly trailer?: Record<string, unknown>;
   readonly block?: (block: Buffer, line: number) => Buffer;
   readonly check?: (check: readonly string[], line: number) => readonly string[];
@@ -104,6 +106,7 @@ export function* shipmentLines(
     kind: "delivery",
     created: "2026-11-21T00:00:00Z",
     count,
+    master: options.master,
     seal: { alg: "ECDH-P384+ML-KEM-768/HKDF-SHA384/A256GCM", recipients },
     ...options.header,
   };
@@ -176,6 +179,37 @@ function signed(manufacturer: TestManufacturer, hash: Buffer, count: number, opt
   });
 }
 
+/** The file in which a manufacturer hands over a master. */
+export function writeMaster(
+  manufacturer: TestManufacturer,
+  recipient: RecipientPublicKeys,
+  id: string,
+  master: Uint8Array,
+  change: Record<string, unknown> = {},
+): string {
+  const { keyId, flag, name } = manufacturer.trusted;
+  const [label, octets] = [Buffer.from("meterkeep-factory-master-1"), Buffer.from(id, "hex")];
+  const contentKey = randomBytes(32);
+  const line = {
+    type: "meterkeep-factory-master",
+    version: 1,
+    master: id,
+    manufacturer: { flag, name, keyId },
+    customer: "Stadtwerke Test",
+    created: "2026-11-21T00:00:00Z",
+    check: createHmac("sha256", master).update("meterkeep-check-2").update(octets).digest("hex").slice(0, 16),
+    seal: { alg: "ECDH-P384+ML-KEM-768/HKDF-SHA384/A256GCM", recipients: [sealedTo(recipient, octets, contentKey)] },
+    sealed: seal(contentKey, Buffer.alloc(12), Buffer.concat([label, octets]), master).toString("base64url"),
+  };
+  const text = Buffer.from(`${label}:${sha256(Buffer.from(JSON.stringify(line))).toString("hex")}`, "ascii");
+  return JSON.stringify({
+    ...line,
+    ecdsa: sign("sha384", text, { key: manufacturer.ecdsa, dsaEncoding: "ieee-p1363" }).toString("base64url"),
+    mldsa: sign(null, text, manufacturer.mldsa).toString("base64url"),
+    ...change,
+  });
+}
+
 /** Seals the keys of one meter as a browser does. */
 export function sealMeterKeys(
   recipient: RecipientPublicKeys,
@@ -222,7 +256,9 @@ function record(meter: TestMeter, n: number, contentKey: Buffer, options: TestSh
   const nonce = Buffer.alloc(12);
   nonce.writeUInt32BE(n, 8);
   const plain = Buffer.concat(
-    meter.keys.map((key, purpose) => Buffer.concat([Uint8Array.of(purpose, key.length), key])),
+    (options.master === undefined ? meter.keys : []).map((key, purpose) =>
+      Buffer.concat([Uint8Array.of(purpose, key.length), key]),
+    ),
   );
   const sealed = seal(contentKey, nonce, data, options.block?.(plain, n) ?? plain);
   return JSON.stringify({ ...facts, keys: sealed.toString("base64url"), holders });

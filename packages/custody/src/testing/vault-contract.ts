@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { SecretKey } from "@meterkeep/dlms-node";
 import { CustodyError } from "../errors.ts";
@@ -25,6 +26,17 @@ const elsewhere: Readonly<Record<string, KeyPlace>> = {
   purpose: { ...place, purpose: 2 },
   version: { ...place, version: 2 },
 };
+
+interface DerivationVector {
+  readonly master: string;
+  readonly fixed: string;
+  readonly key: string;
+}
+
+const { vectors } = JSON.parse(readFileSync(new URL("derivation-vectors.json", import.meta.url), "utf8")) as {
+  readonly vectors: readonly DerivationVector[];
+};
+const octetsOf = (text: string) => new Uint8Array(Buffer.from(text, "hex"));
 
 const notAuthentic = (error: unknown) => error instanceof CustodyError && error.code === "vault-record-not-authentic";
 const hex = (key: SecretKey) => key.lend((octets) => Buffer.from(octets).toString("hex"));
@@ -80,6 +92,26 @@ export function vaultContract(name: string, withVault: (body: (vault: Vault) => 
     const values = (await vault.checkValues([one, two, same])).map((value) => Buffer.from(value).toString("hex"));
     assert.equal(values[0], values[2]);
     assert.notEqual(values[0], values[1]);
+  });
+
+  contract("keys are derived from a master as NIST's vectors have it, several in one call", async (vault) => {
+    for (const [at, { master, fixed, key }] of vectors.entries()) {
+      await vault.takeMaster(`maker/${at}`, SecretKey.copy(octetsOf(master)));
+      const input = { fixed: octetsOf(fixed), bytes: key.length / 2 };
+      const derived = await vault.derive(`maker/${at}`, [input, { ...input, bytes: 16 }, input]);
+      assert.deepEqual(derived.map(hex), [key, key.slice(0, 32), key]);
+    }
+  });
+
+  contract("a master that is held is not replaced, and from one that is not nothing follows", async (vault) => {
+    const input = { fixed: Uint8Array.of(1, 2, 3), bytes: 16 };
+    await vault.takeMaster("maker/one", SecretKey.random(32));
+    const [before] = (await vault.derive("maker/one", [input])) as [SecretKey];
+    await vault.takeMaster("maker/one", SecretKey.random(32));
+    const [after] = (await vault.derive("maker/one", [input])) as [SecretKey];
+    assert.equal(hex(after), hex(before));
+    await assert.rejects(vault.derive("maker/two", [input]), { code: "vault-key-unknown" });
+    await assert.rejects(vault.derive("maker/two", []), { code: "vault-key-unknown" });
   });
 
   contract("a named secret opens under its name only", async (vault) => {

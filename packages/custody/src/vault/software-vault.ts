@@ -2,6 +2,7 @@ import { createHmac, hkdfSync, type KeyObject } from "node:crypto";
 import { SecretKey } from "@meterkeep/dlms-node";
 import { CustodyError } from "../errors.ts";
 import type { VaultKeyRecord, VaultKeys } from "../store/store.ts";
+import { counterTexts, derivedKeys } from "./derivation.ts";
 import { envelopeKeyVersion, openEnvelope, sealEnvelope } from "./envelope.ts";
 import { boundData, keyPlaceData } from "./key-place.ts";
 import type { PlacedKey, PlacedRecord, Vault } from "./vault.ts";
@@ -48,7 +49,28 @@ export function softwareVault(rootKey: SecretKey, vaultKeys: VaultKeys): Vault {
     sealNamed: async (name, secret) =>
       secret.lend((bytes) => sealEnvelope(naming, ROOT_VERSION, boundData("meterkeep-vault-1/named", name), bytes)),
     unsealNamed: async (name, sealed) => openEnvelope(naming, boundData("meterkeep-vault-1/named", name), sealed),
+    takeMaster: async (name, master) => {
+      const place = { utility: MASTERS, island: name, version: 1 };
+      if ((await vaultKeys.find(place.utility, place.island)).length > 0) return;
+      const sealed = master.lend((bytes) => sealEnvelope(wrapping, ROOT_VERSION, masterData(name), bytes));
+      await vaultKeys.insert({ ...place, sealed });
+    },
+    derive: async (name, inputs) => {
+      const [record] = await vaultKeys.find(MASTERS, name);
+      if (record === undefined) throw new CustodyError("vault-key-unknown", `the vault has no master ${name}`);
+      using master = openEnvelope(wrapping, masterData(name), record.sealed);
+      const key = master.keyObject();
+      const macs = inputs.flatMap(counterTexts).map((text) => createHmac("sha256", key).update(text).digest());
+      return derivedKeys(inputs, macs);
+    },
   };
+}
+
+/** In the place of a utility: no utility has this name. */
+const MASTERS = "*masters";
+
+function masterData(name: string): Buffer {
+  return boundData("meterkeep-vault-1/master", name);
 }
 
 function derived(rootKey: SecretKey, use: string): SecretKey {

@@ -1,4 +1,5 @@
 import type { SecretKey } from "@meterkeep/dlms-node";
+import type { DerivationInput } from "./derivation.ts";
 import type { KeyPlace } from "./key-place.ts";
 
 /** A key to be sealed for its place. */
@@ -61,4 +62,15 @@ export interface Vault {
   /** Seals a secret of the installation (not of a meter) under a name. */
   sealNamed(name: string, secret: SecretKey): Promise<Uint8Array>;
   unsealNamed(name: string, sealed: Uint8Array): Promise<SecretKey>;
+  /**
+   * Takes a master of 32 octets under a name that has none, durably; where it has one, nothing changes. In a vault of
+   * tokens it is in clear on its way in and never again.
+   */
+  takeMaster(name: string, master: SecretKey): Promise<void>;
+  /**
+   * Keys derived from a master (`derivation.ts`). A token makes the MACs they consist of, so that the master stays in it.
+   *
+   * @throws CustodyError `vault-key-unknown` where no master has that name
+   */
+  derive(name: string, inputs: readonly DerivationInput[]): Promise<SecretKey[]>;
 }

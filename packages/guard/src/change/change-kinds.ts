@@ -50,6 +50,11 @@ export const CHANGE_KINDS = {
     (body) => `take in ${said(body, "meters")} meters of ${said(body, "manufacturer")}`,
     "when-enrolled",
   ),
+  "take-factory-master": row(
+    "change",
+    (body) => `take in master ${said(body, "master")} of ${said(body, "manufacturer")}, which factory keys follow from`,
+    "when-enrolled",
+  ),
   "make-authority": row(
     "change",
     (body) => `make the authority ${said(body, "name")} (${said(body, "profile")}) for ${said(body, "utility")}`,

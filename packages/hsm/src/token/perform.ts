@@ -40,11 +40,15 @@ export function performIn(session: TokenSession): TokenOperations {
       library.C_GenerateKey(session.handle, mechanism.makeWrappingKey, template.wrappingKey(label));
   }
 
-  function makeSecret(wrappedUnder: string): WrappedSecret {
-    return wrapAndDestroy(
-      library.C_GenerateKey(session.handle, mechanism.makeSecret, template.freshSecret),
-      wrappedUnder,
-    );
+  function makeSecret(wrappedUnder: string, from?: Uint8Array): WrappedSecret {
+    const handle =
+      from === undefined
+        ? library.C_GenerateKey(session.handle, mechanism.makeSecret, template.freshSecret)
+        : library.C_CreateObject(session.handle, [
+            ...template.secret,
+            { type: ck.CKA_VALUE, value: Buffer.from(from) },
+          ]);
+    return wrapAndDestroy(handle, wrappedUnder);
   }
 
   function macs(secret: WrappedSecret, texts: readonly Uint8Array[], isChecked = false): Uint8Array[] {

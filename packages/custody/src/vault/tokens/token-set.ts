@@ -143,13 +143,14 @@ export class TokenSet implements SigningTokens {
   /**
    * Makes a secret in one token and hands it to the others.
    *
+   * @param octets the secret, where it comes from outside; otherwise the token draws it
    * @throws CustodyError `vault-unavailable` when fewer tokens than two have it in the end, where there are several
    */
-  async make(place: Pick<VaultSecret, "utility" | "island" | "version">): Promise<VaultSecret> {
+  async make(place: Pick<VaultSecret, "utility" | "island" | "version">, octets?: Uint8Array): Promise<VaultSecret> {
     const { name, secret } = await this.#first(async (token) => {
       const name = await this.#nameOf(token);
       await token.calls.ensureWrappingKey(WRAPPING_KEY);
-      return { name, secret: await token.calls.makeSecret(WRAPPING_KEY) };
+      return { name, secret: await token.calls.makeSecret(WRAPPING_KEY, octets) };
     });
     const made = { ...place, checkValue: secret.checkValue, copies: new Map([[name, secret]]) };
     const copies = new Map([...made.copies, ...(await this.missingCopies(made)).copies]);

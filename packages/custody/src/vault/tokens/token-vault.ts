@@ -2,6 +2,7 @@ import { createHmac, createSecretKey, type KeyObject, randomBytes, timingSafeEqu
 import type { SecretKey } from "@meterkeep/dlms-node";
 import { CustodyError } from "../../errors.ts";
 import type { VaultSecret } from "../../store/store.ts";
+import { counterTexts, derivedKeys } from "../derivation.ts";
 import { envelopeKeyVersion, openEnvelope, sealEnvelope } from "../envelope.ts";
 import { boundData, keyPlaceData } from "../key-place.ts";
 import type { PlacedRecord, Vault } from "../vault.ts";
@@ -10,6 +11,8 @@ import type { TokenSet } from "./token-set.ts";
 import type { VaultSecrets } from "./vault-secrets.ts";
 
 const SALT_BYTES = 16;
+/** Masters of factory keys, in the place of a utility: no utility has this name. */
+const MASTERS = "*masters";
 /** The installation's own secret: no utility and no island. */
 const WHOLE = ["*", "*"] as const;
 
@@ -94,6 +97,15 @@ export async function tokenVault(
     authenticate: async (texts) => texts.map((text) => hmac(authenticating!, text)),
     sealNamed: async (name, key) => (await seal(whole, [{ data: namedData(name), key }]))[0]!,
     unsealNamed: async (name, sealed) => (await unseal(whole, [{ data: namedData(name), sealed }]))[0]!,
+    takeMaster: (name, master) => {
+      const octets = master.lend((bytes) => Uint8Array.from(bytes));
+      return secrets.take(MASTERS, name, octets).finally(() => octets.fill(0));
+    },
+    derive: async (name, inputs) => {
+      const master = await secrets.version(MASTERS, name, 1);
+      if (master === undefined) throw new CustodyError("vault-key-unknown", `the vault has no master ${name}`);
+      return derivedKeys(inputs, await tokens.macs(master, inputs.flatMap(counterTexts), true));
+    },
   };
 }
 

@@ -23,6 +23,13 @@ export class VaultSecrets {
     return stored;
   }
 
+  /** Takes a secret from outside under a name that has none. */
+  async take(utility: string, island: string, octets: Uint8Array): Promise<void> {
+    if ((await this.#versions(utility, island)).length > 0) return;
+    await this.#records.insert(await this.#tokens.make({ utility, island, version: 1 }, octets));
+    this.#known.delete(nameOf(utility, island));
+  }
+
   async version(utility: string, island: string, version: number): Promise<VaultSecret | undefined> {
     return (await this.#versions(utility, island)).find((secret) => secret.version === version);
   }

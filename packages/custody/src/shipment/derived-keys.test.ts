@@ -1,0 +1,117 @@
+import assert from "node:assert/strict";
+import { createHmac, randomBytes } from "node:crypto";
+import { test } from "node:test";
+import { fromHex, systemTitle } from "@meterkeep/dlms";
+import fc from "fast-check";
+import { OPERATOR } from "../testing/authority-world.ts";
+import {
+  fileOf,
+  type TestMeter,
+  testManufacturer,
+  testMeters,
+  writeMaster,
+  writeShipment,
+} from "../testing/shipment-writer.ts";
+import { HEAD_END, type TestCustody, withTestCustody } from "../testing/test-custody.ts";
+import { openFactoryMaster } from "./factory-master.ts";
+import { generateRecipientSecret, recipientOf } from "./recipient.ts";
+import { ShipmentRefusal } from "./refusal.ts";
+
+const maker = testManufacturer();
+const MASTER = "00112233445566778899aabbccddeeff";
+const PURPOSES = ["GUEK", "GBEK", "GAK", "KEK"];
+
+/** The keys of a meter as docs/formats/shipment.md has them follow from a master. */
+function derived(master: Uint8Array, meter: TestMeter): TestMeter {
+  const keys = PURPOSES.map((purpose) => {
+    const label = Buffer.from(`meterkeep-factory-1/${purpose}`);
+    const text = [Buffer.from("00000001", "hex"), label, Buffer.alloc(1), Buffer.from(meter.systemTitle, "hex")];
+    const mac = createHmac("sha256", master)
+      .update(Buffer.concat([...text, Buffer.from("00000080", "hex")]))
+      .digest();
+    return new Uint8Array(mac.subarray(0, 16));
+  });
+  return { ...meter, keys };
+}
+
+const publicKeysOf = ({ custody: { recipient } }: TestCustody) => ({
+  keyId: recipient.keyId,
+  ecdh: recipient.ecdh,
+  mlkem: recipient.mlkem,
+});
+
+async function offered(custody: TestCustody, meters: readonly TestMeter[], master?: string) {
+  const { service } = custody.custody;
+  const lines = writeShipment(maker, publicKeysOf(custody), meters, master === undefined ? {} : { master });
+  const { upload } = await service.beginShipment({ utility: "demo", island: "main" }, HEAD_END);
+  await service.shipmentChunk({ upload, bytes: fileOf(lines) }, HEAD_END);
+  return service.commitShipment({ upload }, HEAD_END);
+}
+
+const withMaker = (body: (custody: TestCustody) => Promise<void>) =>
+  withTestCustody(body, undefined, { manufacturers: [maker.trusted] });
+
+test("a shipment without keys brings those that follow from its maker's master, once that is held", () =>
+  withMaker(async (custody) => {
+    const { service } = custody.custody;
+    const master = new Uint8Array(randomBytes(32));
+    const meters = testMeters(3).map((meter) => derived(master, meter));
+    const before = await offered(custody, meters, MASTER);
+    assert.ok(before.kind === "refused" && before.code === "shipment-master-unknown", JSON.stringify(before));
+    const file = writeMaster(maker, publicKeysOf(custody), MASTER, master);
+    assert.deepEqual(await service.takeFactoryMaster({ file: `${file}\n` }, OPERATOR), {
+      master: MASTER,
+      manufacturer: maker.trusted.name,
+    });
+    // The start of an installation hands it over each time.
+    await service.takeFactoryMaster({ file }, OPERATOR);
+    const outcome = await offered(custody, meters, MASTER);
+    assert.equal(outcome.kind, "imported", JSON.stringify(outcome));
+    const title = systemTitle(fromHex((meters[0] as TestMeter).systemTitle));
+    const { keys } = await service.describeKeys({ meter: title }, HEAD_END);
+    assert.deepEqual(
+      keys.map(({ purpose, origin }) => [purpose, origin]),
+      PURPOSES.map((purpose) => [purpose, "derived"]),
+    );
+    const kinds = (await custody.store.ledger.read(0, 100)).map(({ kind }) => kind);
+    assert.equal(kinds.filter((kind) => kind === "factory-master-accepted").length, 1);
+  }));
+
+test("a key that does not follow from the master is refused, and its line is named", () =>
+  withMaker(async (custody) => {
+    const master = new Uint8Array(randomBytes(32));
+    await custody.custody.service.takeFactoryMaster(
+      { file: writeMaster(maker, publicKeysOf(custody), MASTER, master) },
+      OPERATOR,
+    );
+    const [one, two] = testMeters(2) as [TestMeter, TestMeter];
+    const outcome = await offered(custody, [derived(master, one), two], MASTER);
+    assert.ok(outcome.kind === "refused" && outcome.code === "meter-check-value-wrong", JSON.stringify(outcome));
+    assert.equal(outcome.line, 2);
+  }));
+
+test("a master of a stranger, changed, or sealed to somebody else is refused, whatever is wrong with its octets", () => {
+  const recipient = recipientOf(generateRecipientSecret());
+  const trust = { manufacturers: [maker.trusted], recipient };
+  const open = (text: string) => openFactoryMaster(Buffer.from(text), trust);
+  const file = writeMaster(maker, recipient.publicKeys, MASTER, randomBytes(32));
+  assert.equal(open(file).master, MASTER);
+  const refused = (text: string, code: string) => assert.throws(() => open(text), { code });
+  refused(
+    writeMaster(testManufacturer("Other", "OTH"), recipient.publicKeys, MASTER, randomBytes(32)),
+    "shipment-manufacturer-unknown",
+  );
+  refused(file.replace(MASTER, MASTER.replace("0", "1")), "shipment-signature-wrong");
+  const elsewhere = recipientOf(generateRecipientSecret()).publicKeys;
+  refused(writeMaster(maker, elsewhere, MASTER, randomBytes(32)), "shipment-recipient-wrong");
+  refused(writeMaster(maker, recipient.publicKeys, MASTER, randomBytes(16)), "meter-check-value-wrong");
+  fc.assert(
+    fc.property(fc.nat(file.length - 1), fc.nat(255), (at, octet) => {
+      const spoilt = Buffer.from(file);
+      if (spoilt[at] === octet) return;
+      spoilt[at] = octet;
+      assert.throws(() => openFactoryMaster(spoilt, trust), ShipmentRefusal);
+    }),
+    { numRuns: 200 },
+  );
+});

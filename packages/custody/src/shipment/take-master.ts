@@ -1,0 +1,61 @@
+import type { CustodianRequest, CustodianResponse } from "@meterkeep/api/custodian";
+import type { Changes } from "../authority/changes.ts";
+import { CallRefusal } from "../calls/call-refusal.ts";
+import type { Caller } from "../calls/caller.ts";
+import { CustodyError } from "../errors.ts";
+import type { Committer } from "../store/committer.ts";
+import type { Vault } from "../vault/vault.ts";
+import { masterName, openFactoryMaster } from "./factory-master.ts";
+import type { ShipmentTrust } from "./reader.ts";
+import { ShipmentRefusal } from "./refusal.ts";
+
+/** What a master is taken in with. */
+export interface MasterDependencies {
+  readonly vault: Pick<Vault, "takeMaster" | "derive">;
+  readonly committer: Pick<Committer, "submit">;
+  readonly changes: Pick<Changes, "require">;
+  readonly trust: ShipmentTrust;
+  readonly now: () => number;
+}
+
+/**
+ * Takes in the master that a manufacturer derives factory keys from, so that its shipments need not carry them. What is
+ * derived from it opens meters until they are taken over, and nothing of ours afterwards.
+ *
+ * @throws CallRefusal `request-malformed`, `approval-required`
+ */
+export async function takeMaster(
+  { vault, committer, changes, trust, now }: MasterDependencies,
+  { file }: CustodianRequest<"takeFactoryMaster">,
+  caller: Caller,
+): Promise<CustodianResponse<"takeFactoryMaster">> {
+  const { master, manufacturer, key } = opened(file, trust);
+  using secret = key;
+  const name = masterName(manufacturer.keyId, master);
+  if (await isHeld(vault, name)) return { master, manufacturer: manufacturer.name };
+  const about = { master, manufacturer: manufacturer.name, manufacturerKey: manufacturer.keyId };
+  await changes.require("take-factory-master", about, caller, `master ${master}`);
+  const entry = (kind: string) => ({ at: now(), kind, principal: caller.name, utility: "*", island: "*", body: about });
+  await committer.submit({ entries: [entry("factory-master-accepted")] });
+  await vault.takeMaster(name, secret);
+  return { master, manufacturer: manufacturer.name };
+}
+
+async function isHeld(vault: Pick<Vault, "derive">, name: string): Promise<boolean> {
+  try {
+    await vault.derive(name, []);
+    return true;
+  } catch (error) {
+    if (error instanceof CustodyError && error.code === "vault-key-unknown") return false;
+    throw error;
+  }
+}
+
+function opened(file: string, trust: ShipmentTrust) {
+  try {
+    return openFactoryMaster(Buffer.from(file.replace(/\n$/, ""), "utf8"), trust);
+  } catch (cause) {
+    if (cause instanceof ShipmentRefusal) throw new CallRefusal("request-malformed", cause.message, { cause });
+    throw cause;
+  }
+}
