@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { Wrong } from "@meterkeep/guard";
 import { meterOperations, type Operation } from "@meterkeep/headend";
 import { lineLost, withOperationBench } from "../src/operation-bench.ts";
 
@@ -85,8 +86,9 @@ for (const profile of PROFILES)
 for (const profile of PROFILES)
   test(`a meter of ${profile} is read on demand: attributes, profiles, events, and what objects it has`, () =>
     withOperationBench({ profile }, async (at) => {
-      const to = at.custody.now;
-      const from = to - 7_200_000;
+      const now = at.custody.now;
+      const time = (milliseconds: number) => new Date(milliseconds).toISOString();
+      const [from, to] = [time(now - 7_200_000), time(now)];
       const values = await at.run(operation("attributes"), {
         attributes: [
           { classId: 3, object: "1-0:1.8.0", attribute: 2 },
@@ -98,8 +100,8 @@ for (const profile of PROFILES)
       assert.deepEqual([typeof energy, none], ["number", null]);
       const load = await at.run(operation("profile"), { profile: "load", from, to });
       assert.equal((load.data as { rows: unknown[] }).rows.length, 8);
-      await at.run(operation("profile"), { profile: "daily", from: to - 3 * 86_400_000, to });
-      const events = await at.run(operation("events"), { from: 0, to: to + 1000 });
+      await at.run(operation("profile"), { profile: "daily", from: time(now - 3 * 86_400_000), to });
+      const events = await at.run(operation("events"), { from: time(0), to: time(now + 1000) });
       const words = (events.data as { words: string }[]).map((event) => event.words);
       assert.ok(
         words.includes("power up") && words.some((each) => /keys changed|configuration changed/.test(each)),
@@ -107,7 +109,33 @@ for (const profile of PROFILES)
       );
       const list = await at.run(operation("object-list"), {});
       assert.deepEqual(list.findings, [], list.sentence);
+      const registers = await at.run(operation("registers"), {});
+      assert.equal(registers.outcome, "unchanged", registers.sentence);
+      assert.deepEqual(
+        registers.read?.registers?.map(({ obis }) => obis),
+        at.profile.registers,
+      );
+      assert.equal(load.read?.intervals?.length, 8 * at.profile.loadProfile.columns.filter(isValue).length);
+      assert.equal(events.read?.events?.length, words.length);
+      const quality = at.run(operation("profile"), { profile: "power-quality", from, to });
+      if (at.profile.powerQuality === undefined) await assert.rejects(quality, { code: "operation-not-offered" });
+      else {
+        const rows = (await quality).read?.quality ?? [];
+        assert.equal(rows.length, 12);
+        for (const { obis, unit, value } of rows.flatMap(({ values }) => values))
+          assert.ok(/^1-0:[357]2\.24\.0$/.test(obis) && unit === "V" && value > 190 && value < 260, `${obis} ${value}`);
+      }
     }));
+
+const isValue = (column: unknown): boolean => typeof column !== "string";
+
+test("each operation has an example that it takes, for meters of some profile", () => {
+  for (const { name, parameters, example, words } of operations.values()) {
+    const read = parameters(example);
+    assert.ok(!(read instanceof Wrong), `${name}: ${JSON.stringify(read)}`);
+    assert.ok(words(read).length > 0);
+  }
+});
 
 test("an object that a profile relies on and that is not there, or is another, is an alarm", () =>
   withOperationBench(

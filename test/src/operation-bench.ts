@@ -16,6 +16,7 @@ import {
   parametersOf,
   previewOperation,
   runOperation,
+  ScalerTable,
   volatileMemory,
   WALL_SOURCE_CLOCK,
 } from "@meterkeep/headend";
@@ -155,7 +156,13 @@ function makeBench(
       [Symbol.asyncDispose]: async () => undefined,
     };
   };
-  const ports = { custodian, dial, memoryOf: (of: Meter) => at.memoryOf(of), now: () => custody.now };
+  const ports = {
+    custodian,
+    dial,
+    scalers: new ScalerTable(),
+    memoryOf: (of: Meter) => at.memoryOf(of),
+    now: () => custody.now,
+  };
   const never = new AbortController().signal;
   const orderOf = <P>(operation: Operation<P>, parameters: unknown) => ({
     meter,

@@ -8,6 +8,7 @@ export {
   type CampaignState,
   CampaignSummary,
   CampaignTarget,
+  CampaignTargetDetail,
   CampaignTargetList,
   CampaignView,
   COMMAND_REASONS,
@@ -17,6 +18,8 @@ export {
   DryRun,
   FINDING_EFFECTS,
   Finding,
+  OperationList,
+  OperationView,
   PolicyServiceView,
   PROTECTED_KINDS,
   ProtectedSite,
@@ -85,6 +88,15 @@ export {
   TakeoverView,
   TrustChange,
 } from "./http/meter.ts";
+export {
+  EVENT_CATEGORIES,
+  type EventCategory,
+  LoggedEvent,
+  MeterEventList,
+  MeterEventQuery,
+  QualityQuery,
+  QualityView,
+} from "./http/meter-event.ts";
 export { ClockView, GridView, METER_PATHS, MeterSummary, Overview, OverviewCounts, Warning } from "./http/overview.ts";
 export {
   AdmitPerson,

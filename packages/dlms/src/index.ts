@@ -203,9 +203,11 @@ export {
 } from "./client/profile-range.ts";
 export {
   CLOCK_COLUMN,
+  entryDescriptor,
   type ProfileEntries,
   type ProfileRange,
   type ProfileRow,
+  rangeDescriptor,
   readProfile,
   readProfileEntries,
   readProfileRange,

@@ -11,6 +11,8 @@ const TARGETS = 200;
 const ITEMS = 100;
 
 type Served =
+  | "operations"
+  | "campaignTarget"
   | "dryRunCommand"
   | "createCommand"
   | "listCampaigns"
@@ -35,6 +37,8 @@ export function commandHandlers(context: Context): Pick<Handlers, Served> {
   const decide = (what: "pause" | "resume" | "stop") => (call: Decided) =>
     campaigns.decide(call.params.id, what, whoAsks(call.request), call.body.reason);
   return {
+    operations: async () => ({ operations: [...campaigns.operations()] }),
+    campaignTarget: ({ params }) => campaigns.target(params.id, params.systemTitle),
     dryRunCommand: ({ body, request }) => campaigns.dryRun(body, whoAsks(request)),
     createCommand: async ({ body, request, reply }) => {
       const view = await campaigns.create(body, whoAsks(request));

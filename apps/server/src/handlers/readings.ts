@@ -1,12 +1,14 @@
 import { Readable } from "node:stream";
-import { EXPORT_FORMATS, type ExportQuery, type ReadingWindow } from "@meterkeep/api";
+import { EXPORT_FORMATS, type ExportQuery, type MeterEventQuery, type ReadingWindow } from "@meterkeep/api";
 import {
   evidenceView,
   exportedMeters,
   intervalsAsCim,
   intervalsAsCsv,
   intervalsAsParquet,
+  loggedEvents,
   profileReadings,
+  qualityReadings,
   registerReadings,
 } from "@meterkeep/headend";
 import type { FastifyReply } from "fastify";
@@ -16,10 +18,20 @@ import type { Context } from "./context.ts";
 
 const DEFAULT_LIMIT = 1000;
 
+const DEFAULT_EVENTS = 200;
+
+type Served =
+  | "readings"
+  | "profile"
+  | "meterEvents"
+  | "loggedEvents"
+  | "powerQuality"
+  | "evidence"
+  | "pushSources"
+  | "exportIntervals";
+
 /** Readings, what they rest on, and who pushes. */
-export function readingHandlers(
-  context: Context,
-): Pick<Handlers, "readings" | "profile" | "evidence" | "pushSources" | "exportIntervals"> {
+export function readingHandlers(context: Context): Pick<Handlers, Served> {
   const { pool, scope, inventory } = context;
   const exports = new Exports(pool, scope);
   return {
@@ -27,6 +39,17 @@ export function readingHandlers(
       registerReadings(pool, scope, await inventory.get(params.systemTitle), windowOf(query)),
     profile: async ({ params, query }) =>
       profileReadings(pool, scope, await inventory.get(params.systemTitle), windowOf(query)),
+    meterEvents: async ({ params, query }) => {
+      const { id } = await inventory.get(params.systemTitle);
+      return { events: [...(await loggedEvents(pool, scope, { ...eventFilter(query), meter: id }))] };
+    },
+    loggedEvents: async ({ query }) => ({ events: [...(await loggedEvents(pool, scope, eventFilter(query)))] }),
+    powerQuality: async ({ params, query: { from, to, limit } }) =>
+      qualityReadings(pool, scope, await inventory.get(params.systemTitle), {
+        from: timeOf("from", from),
+        to: timeOf("to", to),
+        limit: limit ?? DEFAULT_LIMIT,
+      }),
     exportIntervals: async ({ query, reply }) => exports.answer(query, reply),
     evidence: async ({ params }) => {
       const found = await evidenceView(pool, scope, params.hash);
@@ -96,4 +119,14 @@ function timeOf(name: string, text: string | undefined): Date | undefined {
   if (Number.isNaN(time.getTime()))
     throw new ProblemError("body-invalid", `querystring/${name}: no clock shows ${text}`);
   return time;
+}
+
+function eventFilter({ from, to, category, severity, limit }: MeterEventQuery) {
+  return {
+    from: timeOf("from", from),
+    to: timeOf("to", to),
+    category,
+    severity: severity ?? 0,
+    limit: limit ?? DEFAULT_EVENTS,
+  };
 }

@@ -4,11 +4,13 @@ import {
   BlastRadius,
   CAMPAIGN_STATES,
   CampaignList,
+  CampaignTargetDetail,
   CampaignTargetList,
   CampaignView,
   CommandOrder,
   Decision,
   DryRun,
+  OperationList,
   PolicyServiceView,
   ProtectedSite,
   ProtectedSiteList,
@@ -25,6 +27,16 @@ import { Identifier, SystemTitleText, words } from "./scalars.ts";
 const idParams = Type.Object({ id: Identifier });
 
 export const COMMAND_ROUTES = {
+  operations: {
+    method: "GET",
+    path: "/operations",
+    access: "anyone",
+    scope: "read",
+    tag: "commands",
+    status: 200,
+    summary: "List what can be done with meters, with parameters to start from and the meter profiles that can do it",
+    response: OperationList,
+  },
   dryRunCommand: {
     method: "POST",
     path: "/commands/dry-run",
@@ -94,6 +106,17 @@ export const COMMAND_ROUTES = {
       { additionalProperties: false },
     ),
     response: CampaignTargetList,
+  },
+  campaignTarget: {
+    method: "GET",
+    path: "/campaigns/:id/targets/:systemTitle",
+    access: "anyone",
+    scope: "read",
+    tag: "commands",
+    status: 200,
+    summary: "Read what one meter of a campaign said: facts before, wanted and read back, and what was read of it",
+    params: Type.Object({ id: Identifier, systemTitle: SystemTitleText }),
+    response: CampaignTargetDetail,
   },
   pauseCampaign: {
     method: "POST",

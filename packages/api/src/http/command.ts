@@ -43,6 +43,12 @@ export const CommandOrder = Type.Object(
       Type.Record(Type.String({ maxLength: 64 }), Type.Unknown(), { description: "As the operation describes them" }),
     ),
     selection: Selection,
+    look: Type.Optional(
+      Type.Boolean({
+        description:
+          "true: speak with each meter and change nothing; its targets say what a run would change. Nobody has to approve that",
+      }),
+    ),
     reason: words(COMMAND_REASONS),
     note: Type.Optional(PlainText({ maxLength: 400, description: "In words, for those who approve" })),
     workOrder: Type.Optional(PlainText({ maxLength: 128, description: "Of the billing system" })),
@@ -208,6 +214,37 @@ export const CampaignTarget = Type.Object({
   session: Type.Optional(Identifier),
 });
 export type CampaignTarget = Static<typeof CampaignTarget>;
+/** A meter of a campaign, with what it said. */
+export const CampaignTargetDetail = Type.Object({
+  target: CampaignTarget,
+  losses: Type.Integer({ description: "How often the line was lost and it was tried again" }),
+  facts: Type.Array(
+    Type.Object({
+      name: Type.String(),
+      object: Type.String({ description: "Logical name and attribute" }),
+      before: Type.Optional(Type.String({ description: "What it was before this campaign" })),
+      wanted: Type.Optional(Type.String()),
+      found: Type.String({ description: "As read back" }),
+      holds: Type.Boolean({ description: "Whether it is as wanted" }),
+      evidence: Type.String({ description: "SHA-256 of the octets that say so; they stand in the session" }),
+    }),
+  ),
+  data: Type.Optional(Type.Unknown({ description: "What was read, where reading was the point" })),
+});
+export type CampaignTargetDetail = Static<typeof CampaignTargetDetail>;
+
+/** An operation on meters, as it is asked for. */
+export const OperationView = Type.Object({
+  name: Type.String(),
+  words: Type.String({ description: "What it does, for people" }),
+  changes: Type.Boolean({ description: "False where it only reads: nobody has to approve that" }),
+  profiles: Type.Array(Type.String(), { description: "Meter profiles that have the objects for it" }),
+  example: Type.Record(Type.String(), Type.Unknown(), { description: "Parameters that it takes, to start from" }),
+});
+export type OperationView = Static<typeof OperationView>;
+export const OperationList = Type.Object({ operations: Type.Array(OperationView) });
+export type OperationList = Static<typeof OperationList>;
+
 export const CampaignTargetList = Type.Object({ targets: Type.Array(CampaignTarget) });
 export type CampaignTargetList = Static<typeof CampaignTargetList>;
 

@@ -7,6 +7,7 @@ import { RecentEventList } from "./event.ts";
 import { FieldView, HandheldParams, LoseHandheld } from "./field.ts";
 import { LedgerCheckpoints, LedgerPage, LedgerProof, LedgerState, LedgerWindow } from "./ledger.ts";
 import { AttachMeter, MeterDetail, MeterList } from "./meter.ts";
+import { MeterEventList, MeterEventQuery, QualityQuery, QualityView } from "./meter-event.ts";
 import { MeterSummary, Overview } from "./overview.ts";
 import { Health, PublicConfig } from "./people.ts";
 import { PEOPLE_ROUTES } from "./people-routes.ts";
@@ -188,6 +189,41 @@ export const HTTP_ROUTES = {
     params: meterParams,
     query: ReadingWindow,
     response: ProfileView,
+  },
+  meterEvents: {
+    method: "GET",
+    path: "/meters/:systemTitle/events",
+    access: "anyone",
+    scope: "read",
+    tag: "readings",
+    status: 200,
+    summary: "Read what a meter wrote into its event logs, newest first",
+    params: meterParams,
+    query: MeterEventQuery,
+    response: MeterEventList,
+  },
+  loggedEvents: {
+    method: "GET",
+    path: "/meter-events",
+    access: "anyone",
+    scope: "read",
+    tag: "readings",
+    status: 200,
+    summary: "Search the event logs of all meters by time, category and severity, newest first",
+    query: MeterEventQuery,
+    response: MeterEventList,
+  },
+  powerQuality: {
+    method: "GET",
+    path: "/meters/:systemTitle/power-quality",
+    access: "anyone",
+    scope: "read",
+    tag: "readings",
+    status: 200,
+    summary: "Read a meter's power quality: mean voltages and such, as its profile of it said",
+    params: meterParams,
+    query: QualityQuery,
+    response: QualityView,
   },
   exportIntervals: {
     method: "GET",

@@ -2,6 +2,7 @@ import type {
   CampaignState,
   CampaignSummary,
   CampaignTarget,
+  CampaignTargetDetail,
   CampaignView,
   CommandReason,
   DryRun,
@@ -14,6 +15,7 @@ import { TARGET_STATES } from "@meterkeep/api";
 import type { Scope } from "../database/scope.ts";
 import { rows, type Sql } from "../database/sql.ts";
 import type { MeterId } from "../inventory/meter.ts";
+import type { TargetFact } from "./command-sessions.ts";
 
 /** A campaign as its row has it. */
 export interface CampaignRow {
@@ -45,12 +47,14 @@ export interface CampaignRow {
   readonly wave_begun_at: Date | null;
   readonly released_from: string | null;
   readonly released_by: string | null;
+  /** It looks at each meter, and changes nothing. */
+  readonly looks: boolean;
 }
 
 /** All columns but the manifest's octets. */
 export const CAMPAIGN_COLUMNS = `campaign_id, operation, parameters, words, command_class, direction, selection, requester,
   requester_id, reason, note, work_order, urgency, created_at, not_before, not_after, dry_run, targets, load_w, waves,
-  manifest_hash, state, sentence, submitted, wave, wave_begun_at, released_from, released_by`;
+  manifest_hash, state, sentence, submitted, wave, wave_begun_at, released_from, released_by, looks`;
 
 export type TargetCounts = CampaignSummary["counts"];
 
@@ -170,6 +174,22 @@ export function targetView(row: TargetRow): CampaignTarget {
     ...(row.supply !== null && { supply: row.supply }),
     ...(row.power_w !== null && { powerW: row.power_w }),
     ...(row.session_id !== null && { session: row.session_id }),
+  };
+}
+
+/** What a target's session brought. */
+export interface TargetBrought {
+  readonly evidence: readonly TargetFact[];
+  readonly data: unknown;
+  readonly losses: number;
+}
+
+export function targetDetail(row: TargetRow & TargetBrought): CampaignTargetDetail {
+  return {
+    target: targetView(row),
+    losses: row.losses,
+    facts: row.evidence.map(({ hash, ...fact }) => ({ ...fact, evidence: hash })),
+    ...(row.data !== null && { data: row.data }),
   };
 }
 

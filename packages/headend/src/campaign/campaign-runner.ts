@@ -7,6 +7,7 @@ import type { MeterId } from "../inventory/meter.ts";
 import { LANES, type WorkQueue } from "../work/lease.ts";
 import { CAMPAIGN_COLUMNS, type CampaignRow } from "./campaign-rows.ts";
 import { writeHistory } from "./campaign-store.ts";
+import { MOST_LOSSES } from "./command-sessions.ts";
 import { fleetFacts } from "./fleet-facts.ts";
 import type { Holding } from "./proposal.ts";
 import { type Move, type StepFacts, step } from "./step.ts";
@@ -82,6 +83,7 @@ export class CampaignRunner {
           wave: row.wave,
           waves: row.waves,
           isGrave: row.command_class === "C2" || row.command_class === "C3",
+          onlyReads: row.command_class === "C0",
         },
         facts,
       );
@@ -247,8 +249,8 @@ export class CampaignRunner {
   }
 
   /**
-   * Targets that were taken under a lease that is gone: nobody knows what became of them. They are not sent again, the meter is
-   * asked. Where it has been heard since, that settles it.
+   * Targets that were taken under a lease that is gone: nobody knows what became of them. Those that switch are not sent again,
+   * the meter is asked, and where it has been heard since, that settles it. All others are run again.
    */
   async #notice(): Promise<void> {
     const { pool, scope, now, queue } = this.#ports;
@@ -320,11 +322,23 @@ const COUNT = `
     max(settled_at) filter (where wave = $4) as last
   from campaign_targets where utility_id = $1 and island_id = $2 and campaign_id = $3`;
 
+const CAN_BE_TRIED_AGAIN = `(ct.losses + 1 < ${MOST_LOSSES} and c.state in ('running', 'paused'))`;
+
+// What switches nothing is run again, since a run looks first; what switches is never sent a second time.
 const NOTICE_LOST = `
-  update campaign_targets ct set state = 'uncertain', trouble = 'lost',
-    sentence = 'It was taken and nothing was heard of it: it is not sent again, the meter is asked.'
-  from work w
+  update campaign_targets ct set losses = ct.losses + 1,
+    state = case when c.direction <> 'none' then 'uncertain' when ${CAN_BE_TRIED_AGAIN} then 'waiting' else 'failed' end,
+    trouble = case when c.direction = 'none' and ${CAN_BE_TRIED_AGAIN} then null else 'lost' end,
+    due_at = case when c.direction = 'none' then $3 else ct.due_at end,
+    expires_at = case when c.direction = 'none' then $3 + (ct.expires_at - ct.due_at) else ct.expires_at end,
+    settled_at = case when c.direction = 'none' and not ${CAN_BE_TRIED_AGAIN} then $3 end,
+    sentence = case when c.direction <> 'none'
+        then 'It was taken and nothing was heard of it: it is not sent again, the meter is asked.'
+      when ${CAN_BE_TRIED_AGAIN} then 'It was cut off, and goes on where it was.'
+      else 'It was cut off, and is not tried again.' end
+  from work w, campaigns c
   where ct.utility_id = $1 and ct.island_id = $2 and ct.state = 'attempted'
+    and (c.utility_id, c.island_id, c.campaign_id) = (ct.utility_id, ct.island_id, ct.campaign_id)
     and (w.utility_id, w.island_id, w.meter_id) = (ct.utility_id, ct.island_id, ct.meter_id)
     and (w.epoch <> ct.epoch or w.leased_by is null or w.leased_until < $3)`;
 

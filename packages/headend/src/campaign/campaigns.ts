@@ -2,9 +2,11 @@ import type {
   CampaignList,
   CampaignState,
   CampaignTarget,
+  CampaignTargetDetail,
   CampaignView,
   CommandOrder,
   DryRun,
+  OperationView,
   QuarantineItem,
   TargetState,
 } from "@meterkeep/api";
@@ -20,12 +22,15 @@ import {
   quarantineView,
   summaryOf,
   summed,
+  type TargetBrought,
   type TargetRow,
+  targetDetail,
   targetView,
   wavesOf,
 } from "./campaign-rows.ts";
 import { enterState } from "./campaign-runner.ts";
 import { insertCampaign } from "./campaign-store.ts";
+import { operationViews } from "./command-operations.ts";
 import { type ProposalPorts, propose, type Requester } from "./proposal.ts";
 
 export interface CampaignsPorts extends Omit<ProposalPorts, "sql" | "sameAs"> {
@@ -100,6 +105,11 @@ export class Campaigns {
     return this.view(id);
   }
 
+  /** All that can be asked for. */
+  operations(): readonly OperationView[] {
+    return operationViews(this.#ports.operations);
+  }
+
   async list(state: CampaignState | undefined, limit: number): Promise<CampaignList> {
     const { pool, scope } = this.#ports;
     const found = await rows<CampaignRow>(
@@ -167,6 +177,20 @@ export class Campaigns {
     return found.map(targetView);
   }
 
+  /** What became of one meter: the facts that were read back, and what was read. @throws HeadEndError `campaign-unknown` */
+  async target(id: string, meter: string): Promise<CampaignTargetDetail> {
+    const { pool, scope } = this.#ports;
+    await this.#row(id);
+    const row = await firstRow<TargetRow & TargetBrought>(
+      pool,
+      `select ct.*, m.label from campaign_targets ct join meters m using (utility_id, island_id, meter_id)
+       where ct.utility_id = $1 and ct.island_id = $2 and ct.campaign_id = $3 and ct.system_title = $4`,
+      [...scope.place, id, meter],
+    );
+    if (row === undefined) throw new HeadEndError("campaign-unknown", `meter ${meter} is no target of campaign ${id}`);
+    return targetDetail(row);
+  }
+
   /** Moves a campaign at a person's word. @throws HeadEndError `campaign-unknown`, `campaign-not-so` */
   async decide(id: string, what: "pause" | "resume" | "stop", by: Requester, reason: string): Promise<CampaignView> {
     const { pool, scope, now, record, changed } = this.#ports;
@@ -222,6 +246,7 @@ export class Campaigns {
         note: from.note,
         workOrder: from.work_order,
         urgency: from.urgency,
+        look: from.looks,
       },
       { id: held.requester_id, name: held.requester },
       new Set(held.rules),

@@ -1,8 +1,9 @@
+import type { OperationView } from "@meterkeep/api";
 import type { Operation as CommandDocument } from "@meterkeep/guard";
 import { HeadEndError } from "../errors.ts";
 import type { Operation } from "../operation/operation.ts";
 import { meterOperations, type OperationWorld, parametersOf } from "../operation/operations.ts";
-import { findMeterProfile } from "../profile/meter-profile.ts";
+import { findMeterProfile, METER_PROFILES } from "../profile/meter-profile.ts";
 import { canonicalText } from "./canonical-text.ts";
 import { SUPPLY_OPERATIONS } from "./supply.ts";
 
@@ -32,6 +33,25 @@ export function commanded(operations: CommandOperations, name: string, parameter
       `there is no operation "${name}": ${[...operations.keys()].join(", ")}`,
     );
   return { operation, parameters: parametersOf(operation, parameters) };
+}
+
+/** All that can be asked for, as people see it. */
+export function operationViews(operations: CommandOperations): readonly OperationView[] {
+  return [...operations.values()].map((operation) => {
+    const { name, example } = operation;
+    const parameters = parametersOf(operation, example);
+    const commands = Object.keys(METER_PROFILES).map(
+      (profile) => [profile, commandFor({ operation, parameters }, profile)] as const,
+    );
+    const able = commands.filter(([, command]) => command !== "unknown");
+    return {
+      name,
+      words: operation.words(parameters),
+      changes: able.some(([, command]) => command !== "reads"),
+      profiles: able.map(([profile]) => profile),
+      example: { ...example },
+    };
+  });
 }
 
 /** What meters of a profile must be allowed; `unknown` where they have nothing for it. */

@@ -9,13 +9,14 @@ import type { Scope } from "../database/scope.ts";
 import { firstRow, type Sql, type SqlPool } from "../database/sql.ts";
 import { codeOf, HeadEndError } from "../errors.ts";
 import type { MemoryOf } from "../operation/memory.ts";
-import type { OperationResult } from "../operation/operation.ts";
-import { runOperation } from "../operation/operation-session.ts";
+import type { OperationPreview, OperationResult } from "../operation/operation.ts";
+import { previewOperation, runOperation } from "../operation/operation-session.ts";
 import { findMeterProfile } from "../profile/meter-profile.ts";
 import type { ReadResult } from "../reading/result.ts";
 import { NOTHING_READ } from "../reading/result.ts";
 import type { SessionRecord } from "../session/ladder.ts";
 import type { Dial } from "../session/line.ts";
+import { ScalerTable } from "../session/scaler-table.ts";
 import type { SourceClock } from "../time/source-clock.ts";
 import type { Lease } from "../work/lease.ts";
 import type { Billing } from "./billing.ts";
@@ -44,6 +45,17 @@ export interface CommandPorts {
   record(kind: string, body: unknown, sentence: string, meter: string): Promise<void>;
 }
 
+/** A fact of the meter, and the hash of the octets that say so. */
+export interface TargetFact {
+  readonly name: string;
+  readonly object: string;
+  readonly before?: string;
+  readonly wanted?: string;
+  readonly found: string;
+  readonly holds: boolean;
+  readonly hash: string;
+}
+
 /** What became of a target: written in the transaction that ends the lease. */
 export interface CommandOutcome {
   readonly campaign: string;
@@ -55,9 +67,14 @@ export interface CommandOutcome {
   readonly trouble?: "lost" | "unexpected";
   readonly supply?: SupplyRead["supply"];
   readonly powerW?: number;
-  readonly evidence: readonly { readonly name: string; readonly found: string; readonly hash: string }[];
+  /** Facts of the meter as they were read back. */
+  readonly evidence: readonly TargetFact[];
+  /** What was read, as JSON, where reading was the point. */
+  readonly data?: string;
   /** Of what is to be tried again: when. */
   readonly againAt?: number;
+  /** The line was lost, and it is tried again. */
+  readonly isLost?: true;
 }
 
 /** What a lease brought that was there for a command. */
@@ -67,11 +84,22 @@ export interface CommandHeld {
   readonly read?: ReadResult;
 }
 
-type Target = CampaignRow & { readonly load_w_target: number };
+type Target = CampaignRow & { readonly load_w_target: number; readonly losses: number };
+
+/**
+ * How often a meter may be lost in the middle of something that switches nothing and is tried again: a run looks first, and
+ * goes on where it was.
+ */
+export const MOST_LOSSES = 8;
+/** After the first loss; doubled at each. */
+const AGAIN_MILLISECONDS = 5_000;
+/** What was read and is longer than this is with the readings, if anywhere. */
+const MOST_DATA = 262_144;
 
 /** Carries one target of a campaign out, under the lease of its meter. */
 export class CommandSessions {
   readonly #ports: CommandPorts;
+  readonly #scalers = new ScalerTable();
 
   constructor(ports: CommandPorts) {
     this.#ports = ports;
@@ -86,10 +114,18 @@ export class CommandSessions {
     const profile = findMeterProfile(meter.profile);
     if (profile === undefined || meter.route === undefined)
       throw new HeadEndError("meter-address-unknown", `nobody knows how meter ${meter.title} is reached`);
-    const command = operation.command(parameters, profile);
+    const command = target.looks ? undefined : operation.command(parameters, profile);
     const against = command === undefined ? undefined : await this.#refusal(lease, target, command);
     if (against !== undefined) return this.#refused(lease, target, against.rule, against.sentence);
     if (!(await this.#take(lease, target))) return undefined;
+    const ports = { ...this.#ports, scalers: this.#scalers };
+    const clock = this.#ports.clockOf(meter.kind);
+    const order = { meter, route: meter.route, profile, clock, operation, parameters };
+    if (target.looks) {
+      const { session, result, error } = await previewOperation(ports, order, signal);
+      const seen = result === undefined ? undefined : lookedAt(result);
+      return { command: outcomeOf(target, { session, result: seen, error }, false, this.#ports.now()), session };
+    }
     let minted = 0;
     const tokens = {
       token: async (act: number): Promise<Uint8Array> => {
@@ -97,12 +133,7 @@ export class CommandSessions {
         return this.#ports.policy.token(target.manifest_hash ?? "", meter.systemTitle, act, this.#ports.now());
       },
     };
-    const held = await runOperation(
-      this.#ports,
-      { meter, route: meter.route, profile, clock: this.#ports.clockOf(meter.kind), operation, parameters },
-      command === undefined ? undefined : tokens,
-      signal,
-    );
+    const held = await runOperation(ports, order, command === undefined ? undefined : tokens, signal);
     for (const { code, severity, sentence } of held.result?.findings ?? [])
       if (severity === "alert")
         await this.#ports.record(code, { campaign: target.campaign_id, sentence }, sentence, meter.title);
@@ -116,7 +147,7 @@ export class CommandSessions {
     const { pool, scope, now } = this.#ports;
     return firstRow<Target>(
       pool,
-      `select ${CAMPAIGN_COLUMNS.replaceAll(/\b(\w+)\b/g, "c.$1")}, ct.load_w as load_w_target
+      `select ${CAMPAIGN_COLUMNS.replaceAll(/\b(\w+)\b/g, "c.$1")}, ct.load_w as load_w_target, ct.losses
        from campaign_targets ct join campaigns c using (utility_id, island_id, campaign_id)
        where ct.utility_id = $1 and ct.island_id = $2 and ct.meter_id = $3 and ct.state = 'dispatched'
          and c.state = 'running' and ct.expires_at > $4
@@ -207,17 +238,16 @@ async function askAgain(billing: Billing, id: string, meter: string) {
 }
 
 function outcomeOf(
-  { campaign_id: campaign, direction }: Target,
+  { campaign_id: campaign, direction, losses }: Target,
   { result, session, error }: { result: OperationResult | undefined; session: SessionRecord; error: unknown },
   mayHaveBeenSent: boolean,
   at: number,
 ): CommandOutcome {
-  const evidence = (result?.readBack ?? []).map(({ name, found, evidence: { hash } }) => ({
-    name,
-    found,
+  const evidence = (result?.readBack ?? []).map(({ evidence: { hash }, ...fact }) => ({
+    ...fact,
     hash: Buffer.from(hash).toString("hex"),
   }));
-  const base = { campaign, at, evidence, ...supplyOf(result) };
+  const base = { campaign, at, evidence, ...dataOf(result), ...supplyOf(result) };
   if (result !== undefined) {
     const { sentence, outcome, againAt } = result;
     if (outcome === "not-now")
@@ -227,18 +257,34 @@ function outcomeOf(
         ...base,
         state: "failed",
         sentence,
-        rule: "MC-14",
-        ...(direction !== "none" && { trouble: "unexpected" as const }),
+        ...(direction !== "none" && { rule: "MC-14", trouble: "unexpected" as const }),
       };
     return { ...base, state: "done", sentence };
   }
-  const sentence = session.sentence;
-  if (codeOf(error) === "seal-refused") {
+  const { sentence } = session;
+  const code = codeOf(error);
+  if (code === "seal-refused") {
     const rule = /MC-\d\d/.exec(sentence)?.[0] ?? (/frozen/.test(sentence) ? "MC-19" : "MC-20");
     return { ...base, state: "refused", sentence, rule };
   }
-  if (mayHaveBeenSent) return { ...base, state: "uncertain", sentence, trouble: "lost" };
+  if (direction !== "none")
+    return { ...base, state: mayHaveBeenSent ? "uncertain" : "failed", sentence, trouble: "lost" };
+  // Refused by us: asking again changes nothing.
+  if (code === "firmware-refused") return { ...base, state: "refused", sentence };
+  if (session.outcome === "lost" && losses + 1 < MOST_LOSSES)
+    return { ...base, state: "waiting", sentence, isLost: true, againAt: at + AGAIN_MILLISECONDS * 2 ** losses };
   return { ...base, state: "failed", sentence, trouble: "lost" };
+}
+
+/** A look as a result: it has changed nothing, and says what a run would do. */
+function lookedAt({ sentence, readBack, findings }: OperationPreview): OperationResult {
+  return { outcome: "unchanged", sentence, readBack, findings };
+}
+
+function dataOf(result: OperationResult | undefined): { readonly data?: string } {
+  if (result?.data === undefined) return {};
+  const data = JSON.stringify(result.data);
+  return data.length > MOST_DATA ? {} : { data };
 }
 
 function supplyOf(result: OperationResult | undefined): Partial<SupplyRead> {
@@ -250,7 +296,13 @@ function supplyOf(result: OperationResult | undefined): Partial<SupplyRead> {
 
 function readOf(result: OperationResult | undefined): ReadResult | undefined {
   const { supply, powerW } = supplyOf(result);
-  return supply === undefined ? undefined : { ...NOTHING_READ, supply, ...(powerW !== undefined && { powerW }) };
+  if (supply === undefined && result?.read === undefined) return undefined;
+  return {
+    ...NOTHING_READ,
+    ...result?.read,
+    ...(supply !== undefined && { supply }),
+    ...(powerW !== undefined && { powerW }),
+  };
 }
 
 /** Writes what became of targets, inside the transaction that has ended their leases. */
@@ -274,11 +326,14 @@ export async function writeCommands(
       command.trouble ?? null,
       JSON.stringify(command.evidence),
       command.againAt === undefined ? null : new Date(command.againAt),
+      command.data ?? null,
+      command.isLost === true ? 1 : 0,
     ]);
 }
 
 const SETTLE = `
   update campaign_targets set state = $5, rule = $6, sentence = $7, settled_at = $8, session_id = $9, supply = $10,
-    power_w = $11, trouble = $12, evidence = $13, due_at = coalesce($14, due_at),
+    power_w = $11, trouble = $12, evidence = $13, data = coalesce($15::jsonb, data),
+    losses = losses + $16, due_at = coalesce($14, due_at),
     expires_at = case when $14::timestamptz is null then expires_at else $14::timestamptz + (expires_at - due_at) end
   where utility_id = $1 and island_id = $2 and campaign_id = $3 and meter_id = $4 and state in ('dispatched', 'attempted')`;

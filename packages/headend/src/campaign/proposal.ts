@@ -29,6 +29,7 @@ import {
 import type { Scope } from "../database/scope.ts";
 import type { Sql } from "../database/sql.ts";
 import { HeadEndError } from "../errors.ts";
+import { METER_PROFILES } from "../profile/meter-profile.ts";
 import type { Billing } from "./billing.ts";
 import { canonicalText } from "./canonical-text.ts";
 import { type Commanded, type CommandOperations, commanded, commandFor, isSameCommand } from "./command-operations.ts";
@@ -109,10 +110,12 @@ export async function propose(
   const { sql, scope, now: clock } = ports;
   const now = clock();
   const what = commanded(ports.operations, order.operation, order.parameters ?? {});
-  const command = anyCommand(what);
-  const direction = command === undefined ? "none" : directionOf(command);
+  const looks = order.look === true;
+  const known = looks ? undefined : anyCommand(what, Object.keys(METER_PROFILES));
+  const direction = known === undefined ? "none" : directionOf(known);
   const all = await expand(sql, scope, order.selection as Selection, direction, now);
-  const { able, leftOut } = sorted(all, what, command);
+  const command = known && anyCommand(what, [...profilesOf(all), ...Object.keys(METER_PROFILES)]);
+  const { able, leftOut } = sorted(all, what, command, looks);
   const notBefore = order.notBefore === undefined ? now : Math.max(now, Date.parse(order.notBefore));
   const told = direction === "off" ? await askBilling(ports.billing, order.workOrder, able) : NOT_ASKED;
   const selected = able.map((each) => ({ ...each, account: told.accounts.get(each.systemTitle) }));
@@ -122,8 +125,9 @@ export async function propose(
   const isEmergency = order.urgency === "emergency";
   const sameness = samenessOf(order, selected);
   const planFor = (targets: readonly TargetFacts[]): readonly WavePlan[] => {
-    const soak = soakOf(order.operation, direction, rules.soakSeconds);
-    if (direction === "on" || isEmergency)
+    const soak = soakOf(command, direction, rules.soakSeconds);
+    // Reading harms nobody: there is nothing to be watched between waves of it.
+    if (command === undefined || direction === "on" || isEmergency)
       return targets.length === 0 ? [] : [{ targets: targets.length, soakSeconds: 0 }];
     const most = direction === "off" ? capOf(thresholds.offPerTenMinutes, fleet.meters) : Number.POSITIVE_INFINITY;
     return planWaves(targets.length, fleet.meters, most, soak);
@@ -163,7 +167,7 @@ export async function propose(
     order,
     commanded: what,
     command,
-    words: command === undefined ? what.operation.words(what.parameters) : operationWords(command),
+    words: wordsOf(what, command, looks),
     commandClass: command === undefined ? "C0" : classOf(command),
     direction,
     selected,
@@ -196,9 +200,15 @@ async function askBilling(billing: Billing, workOrder: string | undefined, selec
   }
 }
 
-/** The command for meters of the first profile that has one: what is equal goes into one manifest. */
-function anyCommand(what: Commanded): CommandDocument | undefined {
-  for (const profile of ["idis-p2", "idis-p3", "dsmr-5", "is15959"]) {
+function wordsOf({ operation, parameters }: Commanded, command: CommandDocument | undefined, looks: boolean): string {
+  if (command !== undefined) return operationWords(command);
+  const words = operation.words(parameters);
+  return looks ? `look what it would take to ${words}` : words;
+}
+
+/** The command for meters of the first of the profiles that has one: what is equal goes into one manifest. */
+function anyCommand(what: Commanded, profiles: readonly string[]): CommandDocument | undefined {
+  for (const profile of profiles) {
     const command = commandFor(what, profile);
     if (command === "reads") return undefined;
     if (command !== "unknown") return command;
@@ -206,15 +216,21 @@ function anyCommand(what: Commanded): CommandDocument | undefined {
   throw new HeadEndError("operation-invalid", `no meter profile has an object for "${what.operation.name}"`);
 }
 
-function sorted(all: readonly Selected[], what: Commanded, wanted: CommandDocument | undefined) {
+/** Profiles of meters, the most frequent first. */
+function profilesOf(meters: readonly Selected[]): readonly string[] {
+  return [...Map.groupBy(meters, ({ profile }) => profile)]
+    .toSorted(([, one], [, other]) => other.length - one.length)
+    .map(([profile]) => profile);
+}
+
+function sorted(all: readonly Selected[], what: Commanded, wanted: CommandDocument | undefined, looks: boolean) {
   const leftOut = new Map<string, number>();
   const commands = new Map<string, boolean>();
   const fits = (profile: string): boolean => {
     const known = commands.get(profile);
     if (known !== undefined) return known;
     const command = commandFor(what, profile);
-    const isSame =
-      wanted === undefined ? command === "reads" : typeof command !== "string" && isSameCommand(command, wanted);
+    const isSame = looks ? command !== "unknown" : isWanted(command, wanted);
     commands.set(profile, isSame);
     return isSame;
   };
@@ -226,19 +242,26 @@ function sorted(all: readonly Selected[], what: Commanded, wanted: CommandDocume
   return { able, leftOut };
 }
 
-function samenessOf({ operation, parameters }: CommandOrder, targets: readonly TargetFacts[]): Uint8Array {
-  const hash = createHash("sha256").update(canonicalText({ operation, parameters: parameters ?? {} }));
+function isWanted(command: ReturnType<typeof commandFor>, wanted: CommandDocument | undefined): boolean {
+  if (wanted === undefined) return command === "reads";
+  return typeof command !== "string" && isSameCommand(command, wanted);
+}
+
+function samenessOf({ operation, parameters, look }: CommandOrder, targets: readonly TargetFacts[]): Uint8Array {
+  const hash = createHash("sha256").update(
+    canonicalText({ operation, parameters: parameters ?? {}, look: look === true }),
+  );
   for (const { systemTitle } of targets) hash.update(systemTitle);
   return new Uint8Array(hash.digest());
 }
 
 function soakOf(
-  operation: string,
+  command: CommandDocument | undefined,
   direction: Direction,
   { supply, firmware, other }: { readonly supply: number; readonly firmware: number; readonly other: number },
 ): number {
   if (direction === "off") return supply;
-  return operation.startsWith("firmware") ? firmware : other;
+  return command?.kind === "firmware-activation" ? firmware : other;
 }
 
 function peakOf(targets: readonly TargetFacts[], waves: readonly WavePlan[]) {

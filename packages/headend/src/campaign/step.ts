@@ -10,6 +10,8 @@ export interface CampaignNow {
   readonly wave: number;
   readonly waves: readonly { readonly soakSeconds: number }[];
   readonly isGrave: boolean;
+  /** It changes nothing on any meter: nothing of it can go wrong in a way that others must be spared. */
+  readonly onlyReads: boolean;
 }
 
 export interface StepFacts {
@@ -52,7 +54,7 @@ export function step(campaign: CampaignNow, facts: StepFacts): Move | undefined 
     case "running": {
       if (frozen !== undefined && campaign.isGrave)
         return { kind: "state", state: "paused", sentence: `Frozen: ${frozen}.`, rule: "MC-19" };
-      const stop = stopsBecause(facts.counts, facts.autoStop);
+      const stop = campaign.onlyReads ? undefined : stopsBecause(facts.counts, facts.autoStop);
       if (stop !== undefined) return ended("stopped", `Stopped by itself: ${stop.sentence}.`, stop.rule);
       if (now >= notAfter && facts.underWay === 0) return ended("expired", "Its window is over.", "MC-17");
       if (facts.openInWave > 0) return { kind: "dispatch" };

@@ -51,6 +51,7 @@ function switching({ name, kind, words, method, wanted }: Switching): Operation<
   return {
     name,
     parameters,
+    example: {},
     words: () => words,
     command: (_, { disconnectControl }) => ({ kind, instance: instanceOf(disconnectControl) }),
     async preview(on) {

@@ -48,6 +48,23 @@ type CalendarParameters = FieldValue<typeof parameters>;
 export const activityCalendarOperation: Operation<CalendarParameters> = {
   name: "activity-calendar",
   parameters,
+  example: {
+    name: "WINTER-26",
+    seasons: [{ name: "all", start: "--01-01", week: "w" }],
+    weeks: [{ name: "w", days: [1, 1, 1, 1, 1, 2, 2] }],
+    days: [
+      {
+        id: 1,
+        schedule: [
+          { at: "00:00", script: 2 },
+          { at: "06:00", script: 1 },
+          { at: "22:00", script: 2 },
+        ],
+      },
+      { id: 2, schedule: [{ at: "00:00", script: 2 }] },
+    ],
+    activate: true,
+  },
   words: ({ name, activate }) => `set tariff calendar "${name}"${activate ? " and make it active" : ""}`,
   command,
 

@@ -25,6 +25,7 @@ const SHORTEST_INTERVAL_SECONDS = 5 * 60;
 export const clockOperation: Operation<ClockParameters> = {
   name: "clock",
   parameters,
+  example: { mostSeconds: 60 },
   words: ({ mostSeconds }) => `correct the clock by ${mostSeconds} s at most`,
 
   command({ mostSeconds }, { clock }) {

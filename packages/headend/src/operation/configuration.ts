@@ -50,11 +50,24 @@ const parameters = object({
 export type Configuration = FieldValue<typeof parameters>;
 
 const TOPIC = "configuration";
+const EXAMPLE = {
+  group: "gas hourly",
+  items: [
+    {
+      name: "capture period",
+      classId: 72,
+      object: "0-1:24.1.0",
+      attribute: 4,
+      value: { "double-long-unsigned": 3600 },
+    },
+  ],
+};
 
 /** Writes what is not as the document of the group says, reads it all back, and remembers what the meter was given. */
 export const configurationOperation: Operation<Configuration> = {
   name: "configuration",
   parameters,
+  example: EXAMPLE,
   words: ({ group, items: { length } }) => `configure as ${JSON.stringify(group)} says (${length} attributes)`,
   command: ({ items: list }) => ({
     kind: "configuration",
@@ -86,6 +99,7 @@ type DriftParameters = FieldValue<typeof drift>;
 export const configurationDriftOperation: Operation<DriftParameters> = {
   name: "configuration-drift",
   parameters: drift,
+  example: {},
   words: () => "compare the configuration with what it should be",
   command: () => undefined,
   preview: async (on, of) => {

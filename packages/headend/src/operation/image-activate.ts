@@ -22,6 +22,7 @@ type ActivateParameters = FieldValue<typeof parameters>;
 export const imageActivateOperation: Operation<ActivateParameters> = {
   name: "image-activate",
   parameters,
+  example: { sha384: "00".repeat(48), identifier: "I120-250", imageBytes: 200_000, firmware: "I120-2.5.0" },
   words: ({ firmware }) => `activate the firmware ${firmware} that was transferred`,
   command: ({ sha384, identifier }, profile) => ({
     kind: "firmware-activation",

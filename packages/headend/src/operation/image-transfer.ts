@@ -45,6 +45,7 @@ export function imageTransferOperation(shelf: FirmwareShelf): Operation<Transfer
   return {
     name: "image-transfer",
     parameters,
+    example: { sha384: "00".repeat(48), identifier: "I120-250", imageBytes: 200_000, blockBytes: 256 },
     words: ({ identifier, imageBytes }) => `transfer firmware "${identifier}" of ${imageBytes} octets`,
     command: ({ sha384, identifier, imageBytes, blockBytes }, profile) => ({
       kind: "firmware-transfer",

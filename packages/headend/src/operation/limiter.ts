@@ -20,6 +20,7 @@ type LimiterParameters = FieldValue<typeof parameters>;
 export const limiterOperation: Operation<LimiterParameters> = {
   name: "limiter",
   parameters,
+  example: { what: "normal-threshold", value: 6000 },
   words: ({ what, value }) => `set ${what.replace("-", " ")} of the limiter to ${value}`,
   command,
   preview: async (on, of) => compared("The limiter", await compare(on, wanted(of, on.profile))),

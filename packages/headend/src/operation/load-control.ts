@@ -16,6 +16,7 @@ type LoadParameters = FieldValue<typeof parameters>;
 export const loadControlOperation: Operation<LoadParameters> = {
   name: "load-control",
   parameters,
+  example: { relay: 1, turn: "off" },
   words: ({ relay, turn }) => `turn load relay ${relay} ${turn}`,
 
   command: ({ relay, turn }, profile) => ({

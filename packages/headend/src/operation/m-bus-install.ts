@@ -26,6 +26,7 @@ interface MBusDevice {
 export const mBusInstallOperation: Operation<InstallParameters> = {
   name: "m-bus-install",
   parameters,
+  example: { channel: 1, address: 1 },
   words: ({ channel, address }) => `install an M-Bus device on channel ${channel} under address ${address}`,
 
   command: ({ channel, address }, profile) => ({

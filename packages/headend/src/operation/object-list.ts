@@ -29,6 +29,7 @@ interface ExpectedObject {
 export const objectListOperation: Operation<Record<string, never>> = {
   name: "object-list",
   parameters: parameters as Operation<Record<string, never>>["parameters"],
+  example: {},
   words: () => "ask which objects it has",
   command: () => undefined,
   preview: async (on) => {
@@ -93,6 +94,7 @@ function expectedOf(profile: MeterProfile): readonly ExpectedObject[] {
     ["clock", 8, profile.clock.obis],
     ["load profile", 7, profile.loadProfile.obis],
     ...Object.entries(profile.profiles).map(([name, obis]) => [`profile "${name}"`, 7, obis] as const),
+    ["profile of power quality", 7, profile.powerQuality],
     ...profile.registers.map((obis) => ["register", 3, obis] as const),
     ...profile.eventLogs.map(({ name, obis }) => [`event log "${name}"`, 7, obis] as const),
     ...profile.pushSetups.map(({ name, obis }) => [`push setup "${name}"`, 40, obis] as const),

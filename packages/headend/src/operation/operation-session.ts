@@ -8,6 +8,8 @@ import type { Route } from "../route/route.ts";
 import { CustodianAssociator, type ProtectionRecord, type SessionCustodian } from "../session/custodian-associator.ts";
 import type { SessionRecord } from "../session/ladder.ts";
 import type { Dial } from "../session/line.ts";
+import { MeterReader } from "../session/meter-reader.ts";
+import type { ScalerTable } from "../session/scaler-table.ts";
 import { custodianOutcome, outcomeOf } from "../session/session-outcome.ts";
 import { SessionRecorder } from "../session/session-recorder.ts";
 import type { SourceClock } from "../time/source-clock.ts";
@@ -17,6 +19,7 @@ import type { MeterMemory, Operation, OperationPreview, OperationResult, Operati
 export interface OperationPorts {
   readonly custodian: SessionCustodian;
   readonly dial: Dial;
+  readonly scalers: ScalerTable;
   /** What is kept of the meter between sessions. */
   memoryOf(meter: Meter): MeterMemory;
   /** Milliseconds since 1970 UTC. */
@@ -101,6 +104,7 @@ async function hold<P, R extends OperationResult | OperationPreview>(
       });
       result = await body({
         session,
+        reader: new MeterReader(session, meter, profile, ports.scalers),
         meter,
         profile,
         clock,

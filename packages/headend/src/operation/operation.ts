@@ -3,7 +3,8 @@ import type { CommandClass, Operation as CommandDocument, Field } from "@meterke
 import { classOf } from "@meterkeep/guard";
 import type { Meter } from "../inventory/meter.ts";
 import type { MeterProfile } from "../profile/meter-profile.ts";
-import type { EvidenceRecord } from "../reading/result.ts";
+import type { EvidenceRecord, ReadResult } from "../reading/result.ts";
+import type { MeterReader } from "../session/meter-reader.ts";
 import type { SourceClock } from "../time/source-clock.ts";
 
 /** One fact of the meter, read back: what it was, what was wanted, what it is, and the octets that say so. */
@@ -44,6 +45,8 @@ export interface OperationResult {
   readonly againAt?: number;
   /** What was read, as plain JSON, where reading was the point. */
   readonly data?: unknown;
+  /** What of it is stored with the readings. */
+  readonly read?: Partial<ReadResult>;
 }
 
 /** What a dry run shows: the same reads, no act. */
@@ -66,6 +69,8 @@ export interface MeterMemory {
 /** A meter that an operation speaks with: associated, and whatever needs a command token gets it when it is sealed. */
 export interface OperationSession {
   readonly session: Pick<Session, "get" | "getList" | "set" | "call" | "negotiated">;
+  /** Knows how registers of meters of this kind count. */
+  readonly reader: Pick<MeterReader, "learnScales" | "scale" | "snapshot">;
   readonly meter: Meter;
   readonly profile: MeterProfile;
   readonly clock: SourceClock;
@@ -93,6 +98,8 @@ export interface Operation<P = unknown> {
   /** One line for people, with the parameters. */
   words(parameters: P): string;
   readonly parameters: Field<P>;
+  /** Parameters as JSON, for people to start from. */
+  readonly example: Readonly<Record<string, unknown>>;
   /**
    * What meters of the profile have to be allowed; undefined where it only reads. Meters for which this is equal fit into
    * one manifest.

@@ -13,6 +13,7 @@ import { objectListOperation } from "./object-list.ts";
 import type { Operation } from "./operation.ts";
 import { type OwnDestinations, pushSetupOperation } from "./push-setup.ts";
 import { attributesOperation, eventsOperation, profileOperation } from "./read.ts";
+import { registersOperation } from "./read-registers.ts";
 import { specialDaysOperation } from "./special-days.ts";
 
 /** What of this head-end its operations need to know. */
@@ -27,6 +28,7 @@ export interface OperationWorld {
  */
 export function meterOperations({ destinations, shelf }: OperationWorld): ReadonlyMap<string, Operation> {
   const all: readonly Operation[] = [
+    registersOperation as Operation,
     attributesOperation,
     profileOperation,
     eventsOperation,

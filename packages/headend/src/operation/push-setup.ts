@@ -47,6 +47,13 @@ export function pushSetupOperation(own: OwnDestinations) {
   const operation: Operation<PushSetupParameters> = {
     name: "push-setup",
     parameters,
+    example: {
+      setup: "alarm",
+      destination: own[0] ?? "",
+      randomisationSeconds: 900,
+      retries: 3,
+      repetitionSeconds: 60,
+    },
     words: ({ setup, destination }) => `let push setup ${setup} send to ${destination}`,
     command,
     preview: async (on, of) => compared("The push setup", await compare(on, wantedOf(command(of, on.profile), NAMES))),

@@ -10,28 +10,19 @@ import {
   readProfileRange,
   remote,
 } from "@meterkeep/dlms";
-import { type FieldValue, instant, listOf, matching, object, optional, text, whole } from "@meterkeep/guard";
+import { type FieldValue, listOf, object, optional, text, Wrong, whole } from "@meterkeep/guard";
+import { eventFacts } from "../profile/event-codes.ts";
 import { logicalName } from "../profile/object-name.ts";
-import { clockOf, numberOf } from "../session/meter-reader.ts";
+import type { EvidenceRecord, IntervalRecord } from "../reading/result.ts";
+import { counted } from "../reading/words.ts";
+import { readEvents, type Window } from "../session/event-reader.ts";
+import { clockOf } from "../session/meter-reader.ts";
+import { readRows } from "../session/profile-rows.ts";
+import { readQuality } from "../session/quality-reader.ts";
 import { offered } from "./not-offered.ts";
 import type { Operation, OperationResult, OperationSession } from "./operation.ts";
+import { obis, reading } from "./reading.ts";
 import { plainOf, shown } from "./shown.ts";
-
-const obis = matching(/^\d{1,3}-\d{1,3}:\d{1,3}\.\d{1,3}\.\d{1,3}$/, "a code such as 1-0:1.8.0");
-
-/** An operation that only reads: its dry run would be itself, and says what would be read. */
-function reading<P>(of: Pick<Operation<P>, "name" | "parameters" | "words" | "run">): Operation<P> {
-  return {
-    ...of,
-    command: () => undefined,
-    preview: async (_, parameters) => ({
-      changes: false,
-      sentence: `It would ${of.words(parameters)}.`,
-      readBack: [],
-      findings: [],
-    }),
-  };
-}
 
 const attribute = object({ classId: whole(1, 0xffff), object: obis, attribute: whole(1, 127) });
 const attributes = listOf(attribute, 64);
@@ -42,6 +33,7 @@ type AttributeParameters = FieldValue<typeof attributeParameters>;
 export const attributesOperation: Operation<AttributeParameters> = reading({
   name: "attributes",
   parameters: attributeParameters,
+  example: { attributes: [{ classId: 3, object: "1-0:1.8.0", attribute: 2 }] },
   words: ({ attributes: { length } }) => `read ${length} ${length === 1 ? "attribute" : "attributes"}`,
   run: async (on, { attributes: list }) => {
     const items = list.map(
@@ -78,10 +70,15 @@ export const attributesOperation: Operation<AttributeParameters> = reading({
   },
 });
 
+/** A moment at the source, in RFC 3339: `2026-11-21T12:00:00Z`. */
+const moment = (value: unknown): number | Wrong => {
+  const at = typeof value === "string" ? Date.parse(value) : Number.NaN;
+  return Number.isNaN(at) ? new Wrong("not a time such as 2026-11-21T12:00:00Z") : at;
+};
 const stretch = {
-  /** From then on, up to then: milliseconds since 1970 UTC, at the source. */
-  from: instant,
-  to: instant,
+  /** From then on, up to then. */
+  from: moment,
+  to: moment,
 } as const;
 const profileName = text(32);
 const profileParameters = object({
@@ -95,18 +92,55 @@ type ProfileParameters = FieldValue<typeof profileParameters>;
 export const profileOperation: Operation<ProfileParameters> = reading({
   name: "profile",
   parameters: profileParameters,
+  example: { profile: "power-quality", from: "2026-01-01T00:00:00Z", to: "2026-12-31T00:00:00Z" },
   words: ({ profile, from, to }) =>
     `read profile "${profile}" from ${new Date(from).toISOString()} to ${new Date(to).toISOString()}`,
   run: async (on, { profile: name, ...window }) => {
+    if (name === "power-quality") return qualityResult(on, window);
     const code = name === "load" ? on.profile.loadProfile.obis : on.profile.profiles[name];
     const found = offered(code, `profile "${name}"`, on.profile);
     const { rows, columns, evidence } = await rowsOf(on, found, window);
-    return resultOf(`${rows.length} rows of profile "${name}" were read.`, found, rows.length, evidence, {
-      columns,
-      rows: rows.map((row) => row.map(plainOf)),
-    });
+    const read = { columns, rows: rows.map((row) => row.map(plainOf)) };
+    const result = resultOf(`${rows.length} rows of profile "${name}" were read.`, found, rows.length, evidence, read);
+    return name === "load" ? { ...result, read: { intervals: await intervalsOf(on, rows, evidence) } } : result;
   },
 });
+
+/** What goes to the readings of a load profile: as a reading session would have stored it. */
+async function intervalsOf(
+  on: OperationSession,
+  rows: readonly ProfileRow[],
+  evidence: EvidenceRecord,
+): Promise<readonly IntervalRecord[]> {
+  const { columns } = on.profile.loadProfile;
+  await on.reader.learnScales(columns.flatMap((column) => (typeof column === "string" ? [] : [column.obis])));
+  return readRows(rows, on.profile, (code) => on.reader.scale(code), evidence).flatMap(({ intervals }) => intervals);
+}
+
+async function qualityResult(on: OperationSession, window: Window): Promise<OperationResult> {
+  const code = offered(on.profile.powerQuality, "profile of power quality", on.profile);
+  let evidence: EvidenceRecord | undefined;
+  const recorder = {
+    begin: () => on.begin(),
+    evidence: () => {
+      evidence = on.evidence();
+      return evidence;
+    },
+  };
+  const quality = await readQuality(on.session, on.reader, on.profile, code, window, recorder);
+  const rows = quality.map(({ at, values }) => ({
+    at: new Date(at).toISOString(),
+    values: values.map(({ obis: channel, unit, value }) => ({ obis: channel, unit, value })),
+  }));
+  const result = resultOf(
+    `${rows.length} rows of power quality were read.`,
+    code,
+    rows.length,
+    evidence ?? on.evidence(),
+    { rows },
+  );
+  return { ...result, read: { quality } };
+}
 
 const eventParameters = object({
   /** All logs unless one is named. */
@@ -119,43 +153,40 @@ type EventParameters = FieldValue<typeof eventParameters>;
 export const eventsOperation: Operation<EventParameters> = reading({
   name: "events",
   parameters: eventParameters,
+  example: { from: "2026-01-01T00:00:00Z", to: "2026-12-31T00:00:00Z" },
   words: ({ log }) => `read ${log === undefined ? "the event logs" : `event log "${log}"`}`,
   run: async (on, { log, ...window }) => {
     const logs = on.profile.eventLogs.filter(({ name }) => log === undefined || name === log);
     offered(logs[0], log === undefined ? "event log" : `event log "${log}"`, on.profile);
-    const results: OperationResult[] = [];
-    const events: unknown[] = [];
-    for (const { name, obis: code, words } of logs) {
-      const { rows, evidence } = await rowsOf(on, code, window);
-      for (const [clock, number] of rows) {
-        const at = clockOf(clock);
-        const event = numberOf(number);
-        if (at === undefined || event === undefined) continue;
-        events.push({
-          log: name,
-          at: new Date(at).toISOString(),
-          code: event,
-          words: words[event] ?? `event ${event}`,
-        });
-      }
-      results.push(resultOf("", code, rows.length, evidence, undefined));
-    }
+    const events = await readEvents(on.session, on.profile, window, on, logs);
+    const words = new Map(logs.map(({ name, codes }) => [name, codes]));
+    const facts = logs.map(({ name, obis: code }) => ({
+      name: `event log "${name}"`,
+      object: `${logicalName(code)}/2`,
+      found: counted(events.filter((event) => event.log === name).length, "event"),
+      holds: true,
+      evidence: on.evidence(),
+    }));
     return {
       outcome: "unchanged",
-      sentence: `${events.length} events of ${logs.length} logs were read.`,
-      readBack: results.flatMap(({ readBack }) => readBack),
+      sentence: `${counted(events.length, "event")} of ${counted(logs.length, "log")} were read.`,
+      readBack: facts,
       findings: [],
-      data: events,
+      data: events.map(({ log: name, code, category, severity, at }) => ({
+        log: name,
+        at: new Date(at).toISOString(),
+        code,
+        words: eventFacts(words.get(name) ?? {}, code).words,
+        category,
+        severity,
+      })),
+      read: { events },
     };
   },
 });
 
 /** Rows of a profile whose clock is within the window, whichever way the meter lets a part be asked for. */
-async function rowsOf(
-  on: OperationSession,
-  code: string,
-  { from, to }: { readonly from: number; readonly to: number },
-) {
+async function rowsOf(on: OperationSession, code: string, { from, to }: Window) {
   const name = logicalName(code);
   on.begin();
   const columns = (await remote(on.session, ProfileGeneric, name).get("captureObjects")).map(
@@ -179,7 +210,7 @@ function resultOf(
   sentence: string,
   code: string,
   rows: number,
-  evidence: OperationResult["readBack"][number]["evidence"],
+  evidence: EvidenceRecord,
   read: unknown,
 ): OperationResult {
   const fact = { name: code, object: `${logicalName(code)}/2`, found: `${rows} rows`, holds: true, evidence };

@@ -23,6 +23,7 @@ type SpecialDaysParameters = FieldValue<typeof parameters>;
 export const specialDaysOperation: Operation<SpecialDaysParameters> = {
   name: "special-days",
   parameters,
+  example: { days: [{ index: 1, date: "--12-25", dayId: 2 }] },
   words: ({ days: { length } }) => `set ${length} special days`,
   command,
   preview: async (on, of) => compared("The special days table", await compare(on, wanted(of, on.profile))),

@@ -1,3 +1,5 @@
+import { EVENT_CODES, type EventCodes } from "./event-codes.ts";
+
 /** What a column of a load profile holds. */
 export type ProfileColumnFacts =
   /** When the interval ended. */
@@ -22,8 +24,8 @@ export interface PushSetupFacts {
 export interface EventLogFacts {
   readonly name: string;
   readonly obis: string;
-  /** What the codes mean that matter here; others are shown as numbers. */
-  readonly words: Readonly<Record<number, string>>;
+  /** What its codes mean. */
+  readonly codes: EventCodes;
 }
 
 /** How to read one kind of meter. Facts only: nothing here is decided. OBIS codes are as people write them. */
@@ -66,8 +68,10 @@ export interface MeterProfile {
   /** Relays of loads, from 1; the supply does not pass through them. */
   readonly loadRelays: readonly string[];
   readonly eventLogs: readonly EventLogFacts[];
-  /** Further profiles, such as those of the day and of power quality, by name. */
+  /** Further profiles, such as that of the day, by name. */
   readonly profiles: Readonly<Record<string, string>>;
+  /** The profile of power quality: rows of clock and registers, whose columns the meter tells itself. */
+  readonly powerQuality?: string;
   readonly loadProfile: {
     readonly obis: string;
     readonly periodSeconds: number;
@@ -101,32 +105,17 @@ const pushSetups = (transport: PushSetupFacts["transport"]): readonly PushSetupF
 
 const STATUS_BITS = { 3: "summer time", 7: "power came back within the interval" } as const;
 
-/** Codes that IDIS and DSMR meters share. */
-const IDIS_EVENTS = {
-  2: "power up",
-  5: "clock adjusted",
-  46: "authentication failed",
-  47: "configuration changed",
-  48: "keys changed",
-  49: "decryption or authentication of a message failed",
-  50: "replay",
-  59: "ready for reconnection",
-  62: "disconnected remotely",
-  63: "connected remotely",
-  65: "limiter exceeded",
-  66: "limiter held again",
-} as const;
-
 const IDIS_P2 = {
   ...COMMON,
   association: { obis: "0-0:40.0.0", version: 2 },
   pushSetups: pushSetups("tcp"),
+  powerQuality: "1-0:99.14.0",
   mBus: { version: 1, channels: ["0-1:24.1.0"] },
   eventLogs: [
-    { name: "standard", obis: "0-0:99.98.0", words: IDIS_EVENTS },
-    { name: "fraud", obis: "0-0:99.98.1", words: IDIS_EVENTS },
-    { name: "disconnector", obis: "0-0:99.98.2", words: IDIS_EVENTS },
-    { name: "security", obis: "0-0:99.98.9", words: IDIS_EVENTS },
+    { name: "standard", obis: "0-0:99.98.0", codes: EVENT_CODES.idis },
+    { name: "fraud", obis: "0-0:99.98.1", codes: EVENT_CODES.idis },
+    { name: "disconnector", obis: "0-0:99.98.2", codes: EVENT_CODES.idis },
+    { name: "security", obis: "0-0:99.98.9", codes: EVENT_CODES.idis },
   ],
   id: "idis-p2",
   name: "IDIS package 2",
@@ -145,6 +134,9 @@ const IDIS_P2 = {
   },
 } as const satisfies MeterProfile;
 
+/** What IDIS meters have but for power quality. */
+const { powerQuality: _, ...IDIS_WITHOUT_QUALITY } = IDIS_P2;
+
 /** The companion profiles that this head-end reads, by id. */
 export const METER_PROFILES = {
   "idis-p2": IDIS_P2,
@@ -153,10 +145,11 @@ export const METER_PROFILES = {
     ...COMMON,
     association: { obis: "0-0:40.0.0", version: 1 },
     pushSetups: pushSetups("udp"),
+    powerQuality: "1-0:99.1.1",
     mBus: { version: 0, channels: ["0-1:24.1.0"] },
     eventLogs: [
-      { name: "standard", obis: "0-0:99.98.0", words: IDIS_EVENTS },
-      { name: "fraud", obis: "0-0:99.98.1", words: IDIS_EVENTS },
+      { name: "standard", obis: "0-0:99.98.0", codes: EVENT_CODES.dsmr },
+      { name: "fraud", obis: "0-0:99.98.1", codes: EVENT_CODES.dsmr },
     ],
     id: "dsmr-5",
     name: "DSMR 5",
@@ -185,6 +178,7 @@ export const METER_PROFILES = {
     ...IDIS_P2,
     id: "metcom-mcs301",
     name: "MetCom MCS301",
+    powerQuality: "1-0:99.133.0",
     association: { obis: "0-0:40.0.0", version: 1 },
     mBus: { version: 0, channels: ["0-1:24.1.0"] },
     securityHeader: "service-specific",
@@ -205,7 +199,7 @@ export const METER_PROFILES = {
     },
   },
   "landis-gyr-e350": {
-    ...IDIS_P2,
+    ...IDIS_WITHOUT_QUALITY,
     id: "landis-gyr-e350",
     name: "Landis+Gyr E350",
     clients: { public: 16, management: 1 },
@@ -221,21 +215,9 @@ export const METER_PROFILES = {
     pushSetups: pushSetups("tcp"),
     mBus: { version: 0, channels: ["0-1:24.1.0"] },
     eventLogs: [
-      {
-        name: "transaction",
-        obis: "0-0:99.98.3",
-        words: { 151: "clock adjusted", 155: "configuration changed", 161: "keys changed", 165: "limiter exceeded" },
-      },
-      {
-        name: "other",
-        obis: "0-0:99.98.4",
-        words: { 102: "power up", 205: "authentication failed", 206: "message refused", 207: "replay" },
-      },
-      {
-        name: "control",
-        obis: "0-0:99.98.6",
-        words: { 301: "disconnected remotely", 302: "connected remotely", 303: "limiter held again" },
-      },
+      { name: "transaction", obis: "0-0:99.98.3", codes: EVENT_CODES.india },
+      { name: "other", obis: "0-0:99.98.4", codes: EVENT_CODES.india },
+      { name: "control", obis: "0-0:99.98.6", codes: EVENT_CODES.india },
     ],
     id: "is15959",
     name: "IS 15959",

@@ -1,4 +1,4 @@
-import type { ProtectionGrade, SupplyState } from "@meterkeep/api";
+import type { EventCategory, ProtectionGrade, SupplyState } from "@meterkeep/api";
 import type { Stretch } from "./coverage.ts";
 
 /** Octets that values rest on. */
@@ -33,6 +33,26 @@ export interface IntervalRecord {
   readonly evidence: EvidenceRecord;
 }
 
+/** A line of an event log. */
+export interface EventRecord {
+  /** As the meter profile calls it. */
+  readonly log: string;
+  readonly code: number;
+  readonly category: EventCategory;
+  readonly severity: number;
+  /** Milliseconds since 1970 UTC at the source. */
+  readonly at: number;
+  readonly evidence: EvidenceRecord;
+}
+
+/** A row of power quality. */
+export interface QualityRecord {
+  /** Milliseconds since 1970 UTC at the source. */
+  readonly at: number;
+  readonly values: readonly { readonly obis: string; readonly unit: string; readonly value: number }[];
+  readonly evidence: EvidenceRecord;
+}
+
 /** What a session or a push brought in. */
 export interface ReadResult {
   readonly registers: readonly RegisterRecord[];
@@ -41,6 +61,8 @@ export interface ReadResult {
   readonly covered: readonly Stretch[];
   /** Of the profile that the intervals are from, seconds; absent where nobody knows, as in a push. */
   readonly periodSeconds?: number;
+  readonly events?: readonly EventRecord[];
+  readonly quality?: readonly QualityRecord[];
   readonly supply?: SupplyState;
   /** Meter minus reference. */
   readonly clockOffsetSeconds?: number;
@@ -52,6 +74,6 @@ export interface ReadResult {
 export const NOTHING_READ: ReadResult = { registers: [], intervals: [], covered: [] };
 
 /** Each piece of evidence once. */
-export function evidenceOf(result: Pick<ReadResult, "registers" | "intervals">): readonly EvidenceRecord[] {
-  return [...new Set([...result.registers, ...result.intervals].map((record) => record.evidence))];
+export function evidenceOf({ registers, intervals, events = [], quality = [] }: ReadResult): readonly EvidenceRecord[] {
+  return [...new Set([...registers, ...intervals, ...events, ...quality].map((record) => record.evidence))];
 }

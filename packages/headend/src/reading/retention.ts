@@ -61,6 +61,7 @@ export async function forgetReadings(ports: ForgetPorts, days: number): Promise<
   if (last !== null) await batches(DELETE_CORRECTIONS, last);
   await sql.query("select drop_empty_meter_days($1::date)", [before]);
   const registers = last === null ? 0 : await batches(DELETE_REGISTERS, last);
+  if (last !== null) for (const statement of [DELETE_EVENTS, DELETE_QUALITY]) await batches(statement, last);
   const evidence = last === null ? 0 : await batches(DELETE_EVIDENCE, last);
   await batches(DELETE_SESSIONS, before);
   return { evidence, intervals, registers };
@@ -111,6 +112,22 @@ const DELETE_REGISTERS = `
   with gone as (
     delete from register_readings where ctid = any(array(
       select ctid from register_readings where utility_id = $1 and island_id = $2 and evidence_id <= $3::bigint limit $4))
+    returning 1
+  )
+  select count(*) from gone`;
+
+const DELETE_EVENTS = `
+  with gone as (
+    delete from meter_events where ctid = any(array(
+      select ctid from meter_events where utility_id = $1 and island_id = $2 and evidence_id <= $3::bigint limit $4))
+    returning 1
+  )
+  select count(*) from gone`;
+
+const DELETE_QUALITY = `
+  with gone as (
+    delete from quality_readings where ctid = any(array(
+      select ctid from quality_readings where utility_id = $1 and island_id = $2 and evidence_id <= $3::bigint limit $4))
     returning 1
   )
   select count(*) from gone`;

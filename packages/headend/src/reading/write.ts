@@ -6,6 +6,7 @@ import type { ArrivedInterval } from "./arrived-interval.ts";
 import type { ChannelTable } from "./channels.ts";
 import type { Stretch } from "./coverage.ts";
 import { type EvidenceRecord, evidenceOf, NOTHING_READ, type ReadResult } from "./result.ts";
+import { writeEvents, writeQuality } from "./write-events.ts";
 import { type Added, writeIntervals } from "./write-intervals.ts";
 
 /** What one meter brought, and how far it was trusted when. */
@@ -33,6 +34,8 @@ export async function writeReadings(
   const evidence = await writeEvidence(sql, scope, reads);
   const idOf = (record: EvidenceRecord): string => evidence.get(Buffer.from(record.hash).toString("hex")) as string;
   await writeRegisters(sql, scope, reads, idOf);
+  await writeEvents(sql, scope, reads, idOf);
+  await writeQuality(sql, scope, channels, reads, idOf);
   const added = await writeIntervals(
     sql,
     scope,
@@ -42,7 +45,7 @@ export async function writeReadings(
   await writeLatest(sql, scope, reads, added);
 }
 
-type IdOf = (record: EvidenceRecord) => string;
+export type IdOf = (record: EvidenceRecord) => string;
 
 function arrivedIntervals(
   { meter, trustHistory, read }: MeterRead,

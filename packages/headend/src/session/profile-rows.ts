@@ -20,11 +20,11 @@ export interface ReadRow {
  */
 export function readRows(
   rows: readonly ProfileRow[],
-  profile: MeterProfile,
+  { loadProfile }: Pick<MeterProfile, "loadProfile">,
   scaleOf: (obis: string) => Scale,
   evidence: EvidenceRecord,
 ): readonly ReadRow[] {
-  const { columns, periodSeconds } = profile.loadProfile;
+  const { columns, periodSeconds } = loadProfile;
   let at: number | undefined;
   let status: number | undefined;
   const last = new Map<string, number>();

@@ -12,6 +12,7 @@ import type { Route } from "../route/route.ts";
 import { type ClockCheck, checkClock } from "../time/clock-check.ts";
 import type { SourceClock } from "../time/source-clock.ts";
 import { CustodianAssociator, type ProtectionRecord, type SessionCustodian } from "./custodian-associator.ts";
+import { readEvents } from "./event-reader.ts";
 import type { LadderEntry, SessionRecord } from "./ladder.ts";
 import type { Dial, MeterLine } from "./line.ts";
 import { MeterReader, type PushDestinationRecord, type RegisterSnapshot } from "./meter-reader.ts";
@@ -39,6 +40,8 @@ export interface ReadingOrder {
   readonly gaps: readonly Stretch[];
   /** Whether to look where its push set-ups point to. */
   readonly looksAtDestinations?: boolean;
+  /** From when on its event logs are to be read, milliseconds since 1970 UTC at the source; absent: not now. */
+  readonly eventsFrom?: number;
 }
 
 /** How it went. What was read before something failed is kept. */
@@ -51,6 +54,8 @@ export interface ReadingOutcome {
   readonly error: unknown;
 }
 
+/** A clock that is ahead still has its events read. */
+const CLOCK_ALLOWANCE_MS = 3_600_000;
 /** Rows asked for in one request: more would be long on a slow line, and lost with it. */
 const ROWS_A_REQUEST = 200;
 
@@ -109,6 +114,10 @@ async function converse(
   const reader = new MeterReader(session, order.meter, order.profile, ports.scalers);
   await readRegisters(ports, order, reader, recorder, collected);
   if (order.purpose === "read") await readGaps(order, reader, recorder, collected);
+  if (order.eventsFrom !== undefined) {
+    const to = order.clock.atSource(ports.now()) + CLOCK_ALLOWANCE_MS;
+    collected.events = await readEvents(session, order.profile, { from: order.eventsFrom, to }, recorder);
+  }
   if (order.looksAtDestinations === true) collected.destinations = await reader.pushDestinations();
 }
 
@@ -222,6 +231,7 @@ class Collected {
   readonly #bothWays: boolean;
   readonly #periodSeconds: number;
   destinations: readonly PushDestinationRecord[] = [];
+  events: ReadResult["events"];
   supply: SupplyState | undefined;
   clock: ClockCheck | undefined;
 
@@ -243,6 +253,7 @@ class Collected {
       intervals: this.#intervals,
       covered: this.#covered,
       periodSeconds: this.#periodSeconds,
+      ...(this.events === undefined ? {} : { events: this.events }),
       ...(this.supply === undefined ? {} : { supply: this.supply }),
       ...(this.clock === undefined ? {} : { clockOffsetSeconds: this.clock.offsetSeconds }),
       ...(powerW === undefined ? {} : { powerW }),

@@ -68,7 +68,12 @@ export class Results {
   }
 
   async #writeGroup(group: readonly Finished[]): Promise<ReadonlySet<number>> {
-    await this.#channels.prepare(group.flatMap(({ read }) => read?.intervals ?? []));
+    await this.#channels.prepare(
+      group.flatMap(({ read }) => [
+        ...(read?.intervals ?? []),
+        ...(read?.quality ?? []).flatMap(({ values }) => values),
+      ]),
+    );
     return inTransaction(this.#pool, async (sql) => {
       // Only readings: what a power cut takes is missing again, and is read again. What was decided or done waits for the disk.
       if (group.every(({ trust, takeover, command }) => (trust ?? takeover ?? command) === undefined))

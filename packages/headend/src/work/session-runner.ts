@@ -71,9 +71,11 @@ export interface SessionRunnerOptions {
 
 /** Who must wait no longer than this for its turn keeps its place: putting a lease back costs a statement. */
 const PATIENCE_MILLISECONDS = 500;
-/** A meter that nobody can read looks again after this long. */
 /** How often it is looked where a meter pushes to. */
 const DESTINATIONS_EVERY_MS = 24 * 3_600_000;
+/** How often event logs are read, at the source. */
+const EVENTS_EVERY_MS = 24 * 3_600_000;
+/** A meter that nobody can read looks again after this long. */
 const HOPELESS_SECONDS = 3_600;
 /** Meters of one profile end their intervals together; reads are spread over this much of the time between two. */
 const SPREAD = 0.3;
@@ -84,6 +86,8 @@ export class SessionRunner {
   readonly #options: SessionRunnerOptions;
   /** When push set-ups were last looked at: forgotten with the process, and then looked at again. */
   readonly #lookedAt = new Map<MeterId, number>();
+  /** Up to when event logs are read, at the source: forgotten with the process, and then read whole again. */
+  readonly #eventsTo = new Map<MeterId, number>();
 
   constructor(ports: SessionRunnerPorts, options: SessionRunnerOptions) {
     this.#ports = ports;
@@ -193,6 +197,8 @@ export class SessionRunner {
     if (profile === undefined)
       throw new HeadEndError("meter-profile-unknown", `this head-end does not know how to read "${meter.profile}"`);
     const clock = this.#ports.clockOf(meter.kind);
+    const isReading = lease.onDemand !== "verify";
+    const eventsFrom = isReading ? this.#eventsFrom(meter.id, clock) : undefined;
     const outcome = await holdReadingSession(
       this.#ports,
       {
@@ -200,12 +206,14 @@ export class SessionRunner {
         route: routeOf(meter),
         profile,
         clock,
-        purpose: lease.onDemand === "verify" ? "verify" : "read",
+        purpose: isReading ? "read" : "verify",
+        ...(eventsFrom === undefined ? {} : { eventsFrom }),
         gaps: lease.gaps,
-        looksAtDestinations: lease.onDemand !== "verify" && this.#isDestinationDue(meter.id),
+        looksAtDestinations: isReading && this.#isDestinationDue(meter.id),
       },
       signal,
     );
+    if (outcome.read.events !== undefined) this.#eventsTo.set(meter.id, clock.atSource(this.#ports.now()));
     if (outcome.destinations.length > 0) {
       this.#lookedAt.set(meter.id, this.#ports.now());
       for (const { obis, destination } of outcome.destinations)
@@ -222,6 +230,13 @@ export class SessionRunner {
         stepSeconds(this.#options.collecting, profile.loadProfile.periodSeconds),
       ),
     };
+  }
+
+  /** From when on events are to be read; undefined where that was done not long ago. Some are read twice rather than never. */
+  #eventsFrom(meter: MeterId, clock: SourceClock): number | undefined {
+    const last = this.#eventsTo.get(meter);
+    if (last === undefined) return 0;
+    return clock.atSource(this.#ports.now()) - last >= EVENTS_EVERY_MS ? last - EVENTS_EVERY_MS : undefined;
   }
 
   #isDestinationDue(meter: MeterId): boolean {

@@ -16,6 +16,7 @@ import {
   deviationMinutes,
   eventRows,
   loadProfileRows,
+  periodicRows,
   statusAt,
 } from "../profile/rows.ts";
 import type { VirtualMeter } from "../virtual-meter.ts";
@@ -34,7 +35,10 @@ export function measurementObjects(
     return !("phase" in quantity) || quantity.phase === undefined || quantity.phase <= phases;
   });
   // What a profile captures can also be read on its own.
-  const captured = profile.loadProfile.columns.filter((column) => column !== "clock" && column !== "status");
+  const quality = qualityColumns(profile, phases);
+  const captured = [...profile.loadProfile.columns, ...quality].filter(
+    (column) => column !== "clock" && column !== "status",
+  );
   return [
     clockObject(),
     data(profile.status.obis, (meter) => ({
@@ -44,6 +48,7 @@ export function measurementObjects(
     ...[...new Set([...registers, ...captured])].map((name) => register(profile, name)),
     loadProfile(profile),
     dailyProfile(profile),
+    ...(profile.qualityProfile === undefined ? [] : [qualityProfile(profile, profile.qualityProfile, quality)]),
     ...profile.logs.flatMap((facts, log) => eventLog(profile, facts, log)),
   ];
 }
@@ -102,6 +107,32 @@ function dailyProfile(profile: CompanionProfile): ModelObject<VirtualMeter> {
     rows: (meter) => dailyProfileRows(profile, meter, cells),
   });
   return mount(obis, restricted(served, profile.dailyProfile));
+}
+
+/** Columns of power quality: those of phases that are connected. */
+function qualityColumns({ qualityProfile: facts }: CompanionProfile, phases: 1 | 3): readonly Column[] {
+  return (facts?.columns ?? []).filter((column) => {
+    if (column === "clock" || column === "status") return true;
+    const { phase } = QUANTITIES[column] as { readonly phase?: number };
+    return phase === undefined || phase <= phases;
+  });
+}
+
+function qualityProfile(
+  profile: CompanionProfile,
+  facts: ProfileFacts,
+  columns: readonly Column[],
+): ModelObject<VirtualMeter> {
+  const { obis, capturePeriodSeconds, capacity } = facts;
+  const cells = columns.map((column) => cellWriter(profile, column));
+  const served = serveProfile<VirtualMeter>({
+    columns: captureObjects(profile, columns),
+    capturePeriod: capturePeriodSeconds,
+    profileEntries: capacity,
+    deviation: deviationMinutes(profile, 0),
+    rows: (meter) => periodicRows(meter, { capacity, periodSeconds: capturePeriodSeconds }, cells),
+  });
+  return mount(obis, restricted(served, facts));
 }
 
 function eventLog(

@@ -29,10 +29,10 @@ export interface EventLogFacts {
 /** A column of a profile. */
 export type Column = "clock" | "status" | QuantityName;
 
-/** A load or daily profile. */
+/** A load profile, a daily one, or one of power quality. */
 export interface ProfileFacts {
   readonly obis: string;
-  readonly capturePeriodSeconds: 900 | 86_400;
+  readonly capturePeriodSeconds: 600 | 900 | 86_400;
   readonly capacity: number;
   readonly columns: readonly Column[];
   /** How a part of it can be asked for. */
@@ -81,6 +81,8 @@ export interface CompanionProfile {
   readonly status: { readonly obis: string; readonly type: "unsigned" | "long-unsigned" };
   readonly loadProfile: ProfileFacts;
   readonly dailyProfile: ProfileFacts;
+  /** Of power quality, where meters have one: clock and quantities, those of phases that are connected. */
+  readonly qualityProfile?: ProfileFacts;
   readonly logs: readonly EventLogFacts[];
   /** control_mode of disconnect control (Blue Book 4.5.8). */
   readonly disconnectMode: number;

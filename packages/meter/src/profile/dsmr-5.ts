@@ -48,6 +48,13 @@ export const DSMR_5: CompanionProfile = {
     columns: ["clock", "status", "activeImportHigh", "activeImportLow", "activeExport"],
     selection: ["range"],
   },
+  qualityProfile: {
+    obis: "1.0.99.1.1.255",
+    capturePeriodSeconds: 600,
+    capacity: 960,
+    columns: ["clock", "averageVoltageL1", "averageVoltageL2", "averageVoltageL3"],
+    selection: ["range"],
+  },
   logs: [
     {
       name: "standard",

@@ -52,6 +52,13 @@ export const IDIS_P2: CompanionProfile = {
     columns: ["clock", "status", "activeImport", "activeImportHigh", "activeImportLow", "activeExport"],
     selection: ["range", "entry"],
   },
+  qualityProfile: {
+    obis: "1.0.99.14.0.255",
+    capturePeriodSeconds: 600,
+    capacity: 1440,
+    columns: ["clock", "averageVoltageL1", "averageVoltageL2", "averageVoltageL3"],
+    selection: ["range", "entry"],
+  },
   logs: [
     {
       name: "standard",

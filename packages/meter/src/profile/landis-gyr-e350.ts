@@ -1,9 +1,12 @@
 import type { CompanionProfile } from "./companion-profile.ts";
 import { DSMR_5 } from "./dsmr-5.ts";
 
-/** A meter in the manner of Landis+Gyr's E350 over the wrapper: service-specific ciphering with arrays of keys, powers in the load profile. */
+/** No profile of power quality. */
+const { qualityProfile: _, ...WITHOUT_QUALITY } = DSMR_5;
+
+/** A meter in the manner of Landis+Gyr's E350 over the wrapper: service-specific ciphering with arrays of keys, a month of quarter hours. */
 export const LANDIS_GYR_E350: CompanionProfile = {
-  ...DSMR_5,
+  ...WITHOUT_QUALITY,
   id: "landis-gyr-e350",
   name: "Landis+Gyr E350",
   models: { singlePhase: "MKV-L100", threePhase: "MKV-L350", transformer: "MKV-T900" },

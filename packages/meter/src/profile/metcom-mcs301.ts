@@ -28,5 +28,12 @@ export const METCOM_MCS301: CompanionProfile = {
     columns: ["clock", "activeImport", "activeImportHigh", "activeImportLow", "activeExport"],
     selection: ["range", "entry"],
   },
+  qualityProfile: {
+    obis: "1.0.99.133.0.255",
+    capturePeriodSeconds: 600,
+    capacity: 4464,
+    columns: ["clock", "averageVoltageL1", "averageVoltageL2", "averageVoltageL3"],
+    selection: ["range", "entry"],
+  },
   logs: IDIS_P2.logs.filter(({ name }) => name !== "security"),
 };

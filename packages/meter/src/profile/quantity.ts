@@ -75,6 +75,26 @@ function moment(
   };
 }
 
+const QUALITY_SECONDS = 600;
+const QUALITY_SAMPLES = 5;
+
+/** Mean voltage of the ten minutes before. */
+function averageVoltage(obis: string, phase: 1 | 2 | 3): Quantity {
+  const step = QUALITY_SECONDS / QUALITY_SAMPLES;
+  return moment(
+    obis,
+    "voltage",
+    V,
+    (m, at) => {
+      const end = Math.floor(at / QUALITY_SECONDS) * QUALITY_SECONDS;
+      let sum = 0;
+      for (let n = 1; n <= QUALITY_SAMPLES; n += 1) sum += m.consumption.voltageV(end - n * step + step / 2, phase - 1);
+      return sum / QUALITY_SAMPLES;
+    },
+    phase,
+  );
+}
+
 function apparent(meter: Measuring): number {
   return Math.hypot(1, meter.consumption.tangentPhi);
 }
@@ -117,6 +137,9 @@ export const QUANTITIES = {
   voltageL1: moment("1.0.32.7.0.255", "voltage", V, (m, at) => m.consumption.voltageV(at, 0), 1),
   voltageL2: moment("1.0.52.7.0.255", "voltage", V, (m, at) => m.consumption.voltageV(at, 1), 2),
   voltageL3: moment("1.0.72.7.0.255", "voltage", V, (m, at) => m.consumption.voltageV(at, 2), 3),
+  averageVoltageL1: averageVoltage("1.0.32.24.0.255", 1),
+  averageVoltageL2: averageVoltage("1.0.52.24.0.255", 2),
+  averageVoltageL3: averageVoltage("1.0.72.24.0.255", 3),
   currentL1: moment("1.0.31.7.0.255", "current", A, (m, at) => currentA(m, at, 0), 1),
   currentL2: moment("1.0.51.7.0.255", "current", A, (m, at) => currentA(m, at, 1), 2),
   currentL3: moment("1.0.71.7.0.255", "current", A, (m, at) => currentA(m, at, 2), 3),

@@ -78,12 +78,22 @@ export function cellWriter(profile: CompanionProfile, column: Column): CellWrite
 
 /** Rows of the load profile: one for each finished quarter hour, as far back as the ring reaches. */
 export function loadProfileRows(meter: ProfileOwner, capacity: number, cells: readonly CellWriter[]): ProfileRows {
-  const last = intervalAt(meter.now());
-  const first = Math.max(meter.firstInterval + 1, last - capacity + 1);
+  return periodicRows(meter, { capacity, periodSeconds: INTERVAL_SECONDS }, cells);
+}
+
+/** Rows of a profile that captures at each end of a period since the first quarter hour was over. */
+export function periodicRows(
+  meter: ProfileOwner,
+  { capacity, periodSeconds }: { readonly capacity: number; readonly periodSeconds: number },
+  cells: readonly CellWriter[],
+): ProfileRows {
+  const last = Math.floor(meter.now() / periodSeconds);
+  const earliest = Math.ceil(((meter.firstInterval + 1) * INTERVAL_SECONDS) / periodSeconds);
+  const first = Math.max(earliest, last - capacity + 1);
   return {
     length: Math.max(0, last - first + 1),
-    instant: (row) => (first + row) * INTERVAL_SECONDS * 1000,
-    writeCell: (writer, row, column) => cells[column]?.(writer, meter, (first + row) * INTERVAL_SECONDS),
+    instant: (row) => (first + row) * periodSeconds * 1000,
+    writeCell: (writer, row, column) => cells[column]?.(writer, meter, (first + row) * periodSeconds),
   };
 }
 

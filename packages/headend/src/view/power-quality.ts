@@ -1,0 +1,61 @@
+import type { ProtectionGrade, QualityView, TrustStateName } from "@meterkeep/api";
+import type { Scope } from "../database/scope.ts";
+import { rows, type Sql } from "../database/sql.ts";
+import type { Meter } from "../inventory/meter.ts";
+import { quantityWords } from "../reading/words.ts";
+import { timeText } from "./time-text.ts";
+
+/** A meter's power quality, oldest first; of more rows than the limit the newest. */
+export async function qualityReadings(
+  sql: Sql,
+  scope: Scope,
+  meter: Meter,
+  window: { readonly from: Date | undefined; readonly to: Date | undefined; readonly limit: number },
+): Promise<QualityView> {
+  const found = await rows<QualityRow>(sql, SELECT_QUALITY, [
+    ...scope.place,
+    meter.id,
+    window.from ?? null,
+    window.to ?? null,
+    window.limit,
+  ]);
+  const channels = [...new Set(found.flatMap((row) => row.channels))].sort((one, other) => one - other);
+  const columns = await rows<ColumnRow>(sql, SELECT_CHANNELS, [...scope.place, channels]);
+  return {
+    meter: meter.title,
+    columns: columns.map(({ obis, unit }) => ({ obis, name: quantityWords(obis), unit })),
+    rows: found.toReversed().map((row) => ({
+      time: timeText(row.at),
+      values: columns.map(({ channel_id }) => row.readings[row.channels.indexOf(channel_id)] ?? null),
+      evidence: row.evidence,
+      protection: row.protection,
+      trustAtCapture: row.trust_at_capture,
+    })),
+  };
+}
+
+interface QualityRow {
+  readonly at: Date;
+  readonly channels: readonly number[];
+  readonly readings: readonly number[];
+  readonly evidence: string;
+  readonly protection: ProtectionGrade;
+  readonly trust_at_capture: TrustStateName;
+}
+interface ColumnRow {
+  readonly channel_id: number;
+  readonly obis: string;
+  readonly unit: string;
+}
+
+const SELECT_QUALITY = `
+  select q.at, q.channels, q.readings, encode(e.hash, 'hex') as evidence, q.protection, q.trust_at_capture
+  from quality_readings q
+  join evidence e on (e.utility_id, e.island_id, e.evidence_id) = (q.utility_id, q.island_id, q.evidence_id)
+  where q.utility_id = $1 and q.island_id = $2 and q.meter_id = $3
+    and ($4::timestamptz is null or q.at >= $4) and ($5::timestamptz is null or q.at <= $5)
+  order by q.at desc limit $6`;
+
+const SELECT_CHANNELS = `
+  select channel_id, obis, unit from channels
+  where utility_id = $1 and island_id = $2 and channel_id = any($3::smallint[]) order by channel_id`;
