@@ -41,6 +41,8 @@ export interface OperationBench {
   readonly profile: MeterProfile;
   memoryOf: MemoryOf;
   mischief: Mischief;
+  /** What goes over the line: requests and answers. */
+  overheard: (request: Uint8Array, answer: Uint8Array | undefined) => Uint8Array | undefined;
   /** The meter loses its power and comes up again. */
   restart(): void;
   /** Approves it, runs it, and throws what it threw. */
@@ -50,21 +52,57 @@ export interface OperationBench {
   preview<P>(operation: Operation<P>, parameters: unknown): Promise<OperationPreview>;
 }
 
-/** Runs `body` with a meter made to `changes`, in the custodian's service and under new keys. */
+const PLACE = { utility: "stadtwerke", island: "mainland" };
+
+/** Runs `body` with a meter made to `changes`, in the custodian's service and under new keys; from suite 1 on enrolled, too. */
 export function withOperationBench(
   changes: Produced,
   body: (at: OperationBench) => Promise<void>,
   profileOf: (profile: MeterProfile) => MeterProfile = (profile) => profile,
 ): Promise<void> {
-  return withTestCustody(async (custody) => {
-    const world = await AuthorityWorld.open(custody);
-    const bench = follow(benchMeter(changes), custody);
-    const profile = findMeterProfile(bench.record.profile);
-    assert.ok(profile, `no meter profile ${bench.record.profile}`);
-    const at = makeBench(custody, world, bench, profileOf(profile));
-    await takeOver(at);
-    await body(at);
-  });
+  const signs = changes.securitySuite === 1 || changes.securitySuite === 2;
+  return withTestCustody(
+    async (custody) => {
+      const world = await AuthorityWorld.open(custody);
+      const anchored = signs ? { ...changes, trustAnchors: [await rootOf(custody)] } : changes;
+      const bench = follow(benchMeter(anchored), custody);
+      const profile = findMeterProfile(bench.record.profile);
+      assert.ok(profile, `no meter profile ${bench.record.profile}`);
+      const at = makeBench(custody, world, bench, profileOf(profile));
+      await takeOver(at);
+      if (signs) await enrol(at);
+      await body(at);
+    },
+    undefined,
+    signs ? { pki: { developmentTree: PLACE } } : {},
+  );
+}
+
+/** The root of this custodian, as meters are made with it. */
+async function rootOf({ custody }: TestCustody): Promise<string> {
+  const root = (await custody.pki.authorities.all()).find(({ profile }) => profile === "root");
+  assert.ok(root);
+  return Buffer.from(root.certificate).toString("base64");
+}
+
+/** Gives the meter its certificates, over contacts as takeovers are. */
+async function enrol({ bench, custody, meter }: OperationBench): Promise<void> {
+  custody.now += 10_000;
+  await custody.custody.service.contactsDue({ limit: 10 }, HEAD_END);
+  await carryTakeover(custody, carriedOf(bench));
+  const { states } = await custody.custody.service.enrolmentStates(
+    { meters: [meter.systemTitle], after: undefined },
+    HEAD_END,
+  );
+  assert.equal(states[0]?.verdict, "enrolled", states[0]?.sentence ?? "no state");
+}
+
+function carriedOf(bench: BenchMeter) {
+  return {
+    systemTitle: bench.record.systemTitle,
+    fault: "none" as const,
+    connect: (client: number, server: number) => lineTo(bench, client, server),
+  };
 }
 
 /** The meter lives in the custodian's time. */
@@ -92,12 +130,7 @@ async function takeOver({ bench, custody }: OperationBench): Promise<void> {
     },
     { serialNumber: record.serialNumber, profile: record.profile, securitySuite: record.securitySuite },
   );
-  const carried = {
-    systemTitle: title,
-    fault: "none" as const,
-    connect: (client: number, server: number) => lineTo(bench, client, server),
-  };
-  const { state } = await carryTakeover(custody, carried);
+  const { state } = await carryTakeover(custody, carriedOf(bench));
   assert.equal(state.verdict, "proven", state.sentence);
 }
 
@@ -148,7 +181,7 @@ function makeBench(
         count += 1;
         custody.now += 20;
         at.mischief(count, "before");
-        const response = line.exchange(apdu);
+        const response = at.overheard(apdu, line.exchange(apdu));
         at.mischief(count, "after");
         if (response === undefined) throw lineLost();
         return response;
@@ -180,6 +213,7 @@ function makeBench(
     profile,
     memoryOf: volatileMemory(),
     mischief: () => undefined,
+    overheard: (_, answer) => answer,
     restart: () => {
       at.bench = follow(at.bench.restarted(), custody);
     },

@@ -196,7 +196,11 @@ export class CriticalSeals {
   /** Makes a seal durable before it is made, under the caps. Gives a refusal where a cap or an earlier seal is in the way. */
   async record(
     place: SetupPlace,
-    { keyVersion, counter }: { readonly keyVersion: number; readonly counter: number },
+    {
+      keyVersion,
+      counter,
+      isSigned,
+    }: { readonly keyVersion: number; readonly counter: number; readonly isSigned: boolean },
     permit: Permit,
     caller: Caller,
   ): Promise<CriticalRefusal | undefined> {
@@ -204,7 +208,9 @@ export class CriticalSeals {
     const { asked, direction, nonce, manifestHash, loadW, once, token } = permit;
     const caps = await this.#caps(direction);
     const lived = time.lived;
-    const entries: LedgerDraft[] = [this.#entry("critical-sealed", place, caller.name, this.#story(permit, counter))];
+    const entries: LedgerDraft[] = [
+      this.#entry("critical-sealed", place, caller.name, this.#story(permit, counter, isSigned)),
+    ];
     const refusal = (message: string): CriticalRefusal => ({
       code: "cap-reached",
       effect: asked.effect,
@@ -341,7 +347,11 @@ export class CriticalSeals {
     this.#approving.delete(hash);
   }
 
-  #story({ manifest: { header }, manifestHash, token, nonce, asked, approvedBy, direction }: Permit, counter: number) {
+  #story(
+    { manifest: { header }, manifestHash, token, nonce, asked, approvedBy, direction }: Permit,
+    counter: number,
+    isSigned: boolean,
+  ) {
     const { document } = this.#dependencies.documents;
     return {
       manifest: manifestHash,
@@ -355,6 +365,7 @@ export class CriticalSeals {
       issuer: token.issuer,
       nonce,
       counter,
+      signed: isSigned,
       ...(capsLifted(document, this.#dependencies.now()) && { breakGlass: document.breakGlass?.change }),
     };
   }

@@ -81,6 +81,7 @@ const MEMBERS: { readonly [P in FeedPort]: { readonly [M in keyof Ports[P]]: "re
   },
   "pki.registry": {
     addAuthority: "changes",
+  bindAuthority: "changes",
     order: "changes",
     issued: "changes",
     revoke: "changes",
@@ -92,6 +93,7 @@ const MEMBERS: { readonly [P in FeedPort]: { readonly [M in keyof Ports[P]]: "re
     search: "reads",
     orderedSince: "reads",
     isRevoked: "reads",
+  revokedCount: "reads",
     revoked: "reads",
     extent: "reads",
     meters: "reads",

@@ -4,6 +4,7 @@ import { CallRefusal } from "../calls/call-refusal.ts";
 import type { Caller } from "../calls/caller.ts";
 import { Answers } from "../conversation/answers.ts";
 import type { Association } from "../conversation/association.ts";
+import { transactionIdOf } from "../conversation/transaction-id.ts";
 import { EvidenceHash } from "../evidence/evidence-hash.ts";
 import { reasonOf } from "../protocol/requests.ts";
 import type { EnrolmentRecord, MeterRecord, SetupPlace, TakeoverRecord } from "../store/records.ts";
@@ -24,7 +25,6 @@ export type Outcome =
   | { readonly kind: "event"; readonly event: Happened };
 
 const LOST: Outcome = { kind: "event", event: { kind: "lost", reason: "closed" } };
-const TRANSACTION_BYTES = 8;
 
 /** One contact of an enrolment, as long as it lasts in this process. The journal survives it, this does not. */
 export class LiveEnrolment {
@@ -80,9 +80,7 @@ export class LiveEnrolment {
     if (call.kind === "ask-signed") {
       const parties = this.association.signedParties;
       if (parties === undefined) throw new CallRefusal("custodian-failed", "this association signs nothing");
-      // Counters only rise, so that no transaction id comes twice.
-      const transactionId = new Uint8Array(TRANSACTION_BYTES);
-      new DataView(transactionId.buffer).setUint32(TRANSACTION_BYTES - 4, counter);
+      const transactionId = transactionIdOf(counter);
       this.#awaited = { kind: "signed", call, transactionId };
       return this.#noted(sealApdu(parties, plain, counter, { transactionId }));
     }

@@ -25,9 +25,10 @@ import type { Committer } from "../store/committer.ts";
 import type { InstallationRecords } from "../store/store.ts";
 import type { OpenedVault } from "../vault/open-vault.ts";
 import { AuthorityKeys } from "./authority-keys.ts";
+import { type BoundStore, bindStore } from "./bound-store.ts";
 import { makeDevelopmentTree, type TreePlace } from "./development-tree.ts";
 import { type LedgerReplay, replayLedger } from "./ledger-replay.ts";
-import { openRevocationJournal } from "./revocation-journal.ts";
+import { openTrustJournal, revocationsOf } from "./trust-journal.ts";
 
 /** How the PKI of a custodian is kept. */
 export interface PkiOptions {
@@ -57,6 +58,8 @@ export interface PkiParts {
 
 /** Entries of the ledger that are looked through at each start for revocations that the registry missed: one that died between the two left at most a few. */
 const REPLAYED_ENTRIES = 20_000;
+/** How often the registry is counted against what was ever revoked. */
+const MEND_MILLISECONDS = 3_600_000;
 const DEFAULT_ADDRESS = "http://localhost:8420/pki";
 /** Production lines and rotations of a whole fleet have their own limits; who is in no list has this one. */
 const DEFAULT_LIMIT = 1_000;
@@ -94,17 +97,33 @@ export interface Pki {
 
 /** Opens the PKI of a custodian: what was revoked stays revoked, whatever database was put back. */
 export async function openPki(parts: PkiParts): Promise<Pki> {
-  const { store, committer, options, now, onFailure } = parts;
+  const { committer, options, now, onFailure } = parts;
   const address = options.address ?? DEFAULT_ADDRESS;
   const addressOf = (authority: string, shard: number) => `${address}/crl/${authority}/${shard}.crl`;
   const keys = new AuthorityKeys(parts.opened.vault, parts.installation, parts.opened.signing);
-  const journal = await openRevocationJournal(parts.journalFolder, parts.opened.vault);
+  const record = (kind: string, principal: string, body: Readonly<Record<string, unknown>>) =>
+    committer.submit({ entries: [{ at: now(), kind, principal, utility: "*", island: "*", body }] });
+  const journal = await openTrustJournal(parts.journalFolder, parts.opened.vault);
+  const store = await bindStore({
+    store: parts.store,
+    vault: parts.opened.vault,
+    installation: parts.installation,
+    journal,
+    onRefused: async (what) => {
+      onFailure(new Error(what));
+      // A ledger that is halted takes nothing; the row is refused all the same.
+      await record("record-refused", "custodian", { code: "row-not-bound", message: what }).catch(onFailure);
+    },
+  });
   const table = new AssignmentDesk(store, () => schemeOf(authorities));
   const authorities: Authorities = new Authorities({
     registry: store.registry,
     signerOf: (keyName) => keys.open(keyName),
     record: (entries) => committer.submit({ entries: [...entries] }),
-    journal: (revoked) => journal.append(revoked),
+    journal: async (revoked) => {
+      await journal.append(revoked);
+      store.remember(revoked);
+    },
     onRevoked: (authority, serials) => {
       for (const serial of serials) publisher.forget(authority, serial);
     },
@@ -115,8 +134,6 @@ export async function openPki(parts: PkiParts): Promise<Pki> {
     heldBy: (line) => revocations.heldBy(line),
     addressOf,
   });
-  const record = (kind: string, principal: string, body: Readonly<Record<string, unknown>>) =>
-    committer.submit({ entries: [{ at: now(), kind, principal, utility: "*", island: "*", body }] });
   const newId = () => randomBytes(6).toString("hex");
   const revocations: StagedRevocations = new StagedRevocations({
     store,
@@ -127,14 +144,10 @@ export async function openPki(parts: PkiParts): Promise<Pki> {
     pace: parts.pace,
   });
   const publisher: Publisher = new Publisher(authorities, store.registry, { addressOf, now });
-  const strange: number[] = [];
-  await replayRevocations(
-    store.registry,
-    journal.read((line) => strange.push(line)),
-  );
-  await replayRevocations(store.registry, recentRevocations(parts.ledger));
-  if (strange.length > 0)
-    onFailure(new Error(`revocations.jsonl: lines ${strange.slice(0, 10).join(", ")} were not written by this vault`));
+  await replayRevocations(store.registry, revocationsOf(journal.read(() => undefined)));
+  await replayRevocations(store.registry, recentRevocations(parts.ledger, store));
+  await store.mend();
+  let mendedAt = now();
   const addTable = (octets: Uint8Array, number: number) => table.add(octets, number, now());
   if (options.developmentTree !== undefined && (await authorities.all()).length === 0)
     await makeDevelopmentTree({ authorities, keys, publisher, addTable, addressOf, now }, options.developmentTree);
@@ -145,6 +158,10 @@ export async function openPki(parts: PkiParts): Promise<Pki> {
   const tendOnce = async (): Promise<void> => {
     do {
       isWanted = false;
+      if (now() - mendedAt > MEND_MILLISECONDS) {
+        mendedAt = now();
+        await store.mend();
+      }
       while (await revocations.work());
       cuts = await store.plans.cuts();
     } while (isWanted);
@@ -188,7 +205,7 @@ export async function openPki(parts: PkiParts): Promise<Pki> {
       return content;
     },
     replay: async () => {
-      const lines = journal.read((line) => strange.push(line));
+      const lines = revocationsOf(journal.read(() => undefined));
       const found = await replayLedger({ ledger: parts.ledger, journal: lines, registry: store.registry });
       await record("registry-replayed", "operator", { ...found });
       return found;
@@ -225,12 +242,12 @@ async function schemeOf(authorities: Authorities): Promise<AuthorityRecord> {
 
 /** The newest table of assignments, verified once. */
 class AssignmentDesk {
-  readonly #store: PkiStore;
+  readonly #store: Pick<BoundStore, "assignments" | "newestTable">;
   readonly #scheme: () => Promise<AuthorityRecord>;
   #current: { readonly table: AssignmentTable; readonly index: AssignmentIndex } | undefined;
   #isRead = false;
 
-  constructor(store: PkiStore, scheme: () => Promise<AuthorityRecord>) {
+  constructor(store: Pick<BoundStore, "assignments" | "newestTable">, scheme: () => Promise<AuthorityRecord>) {
     this.#store = store;
     this.#scheme = scheme;
   }
@@ -238,6 +255,11 @@ class AssignmentDesk {
   async current() {
     if (this.#isRead) return this.#current;
     const stored = await this.#store.assignments.newest();
+    if ((stored?.number ?? 0) < this.#store.newestTable)
+      throw new PkiError(
+        "assignment-refused",
+        `table ${this.#store.newestTable} of assignments was signed and is not in the database: nothing is issued or believed until it is`,
+      );
     if (stored !== undefined) await this.#open(stored.octets, stored.number);
     this.#isRead = true;
     return this.#current;
@@ -255,14 +277,19 @@ class AssignmentDesk {
   }
 }
 
-async function* recentRevocations({ read, size }: Pick<LedgerReads, "read" | "size">) {
+async function* recentRevocations(
+  { read, size }: Pick<LedgerReads, "read" | "size">,
+  store: Pick<BoundStore, "remember">,
+) {
   for (let after = Math.max(0, (await size()) - REPLAYED_ENTRIES); ; ) {
     const page = await read(after, 1000);
     for (const { at, kind, body, sequence } of page) {
       after = sequence;
       if (kind !== "certificates-revoked") continue;
       const revoked = revocationOf({ at, kind, body: JSON.parse(body) });
-      if (revoked !== undefined) yield revoked;
+      if (revoked === undefined) continue;
+      store.remember(revoked);
+      yield revoked;
     }
     if (page.length < 1000) return;
   }

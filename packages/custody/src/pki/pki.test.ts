@@ -19,7 +19,7 @@ import {
 import { withTestDatabase } from "@meterkeep/postgres/testing";
 import { freshKey, PLACE, type TestPki, testTitle, withTestPki } from "../testing/test-pki.ts";
 import { ANY_POLICY } from "./development-tree.ts";
-import { openRevocationJournal } from "./revocation-journal.ts";
+import { openTrustJournal } from "./trust-journal.ts";
 
 const code = (wanted: string) => (error: unknown) => error instanceof PkiError && error.code === wanted;
 const SIGNATURE = PROFILES.get("dlms-suite-1-signature")!;
@@ -164,9 +164,9 @@ test("what was revoked stays revoked: in a database restored from before, and of
     assert.equal(seen.isTrusted === false && seen.problem, "revoked");
     const vault = { authenticate: async (texts: readonly Uint8Array[]) => texts.map(() => new Uint8Array(32)) };
     const strange: number[] = [];
-    const foreign = await openRevocationJournal(bench.folder, vault as never);
+    const foreign = await openTrustJournal(bench.folder, vault as never);
     for await (const _ of foreign.read((line) => strange.push(line))) assert.fail("another vault's line");
-    assert.deepEqual(strange, [2]);
+    assert.deepEqual(strange, [2, 4], "that of its table, and that of the revocation");
   }));
 
 test("what the ledger does not take is neither issued nor revoked nor signed into a table", () =>

@@ -8,6 +8,8 @@ const ANSWERS: ReadonlySet<number> = new Set([0xc4, 0xc5, 0xc7]);
 export interface SealedCritical {
   readonly nonce: string;
   readonly counter: number;
+  /** Where it was signed, its answer is, and repeats this. */
+  readonly transactionId: Uint8Array | undefined;
 }
 
 /**
@@ -24,6 +26,11 @@ export class CriticalTurn {
   /** Whether requests are sealed as they come. */
   get isFree(): boolean {
     return this.#state === "free";
+  }
+
+  /** The transaction that is awaited, where the critical request was signed. */
+  get transactionId(): Uint8Array | undefined {
+    return typeof this.#state === "object" ? this.#state.transactionId : undefined;
   }
 
   /** So many harmless requests were sealed. */

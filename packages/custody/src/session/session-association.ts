@@ -89,6 +89,11 @@ export class SessionAssociation {
     return this.#state.kind === "established";
   }
 
+  /** Whether both ends have key pairs: what is critical then goes signed. */
+  get signs(): boolean {
+    return this.#ciphering.general !== undefined;
+  }
+
   /** Takes one event; the machine answers each with one effect, or none where the event has no place. */
   async take(event: AssociationEvent): Promise<AssociationEffect | undefined> {
     const turn = this.#turn.then(async () => {
@@ -110,10 +115,21 @@ export class SessionAssociation {
     });
   }
 
-  /** Opens APDUs, in order; an error stands where one is not authentic. */
-  open(apdus: readonly Uint8Array[]): Promise<(OpenedResponse | DlmsError)[]> | (OpenedResponse | DlmsError)[] {
+  /**
+   * Signs an APDU and ciphers it under a key that both ends agree on, for it alone: general-signing inside general-ciphering
+   * with C(0e, 2s), so that neither our unicast key nor the meter's makes it.
+   */
+  sealSigned({ apdu, counter }: ToSeal, transactionId: Uint8Array): Promise<Uint8Array> | Uint8Array {
+    return this.#keys.use((keys) => sealApdu(signing(this.#parties(keys)), apdu, counter, { transactionId }));
+  }
+
+  /** Opens APDUs, in order; an error stands where one is not authentic, or not signed though it was to be. */
+  open(
+    apdus: readonly Uint8Array[],
+    areSigned: boolean,
+  ): Promise<(OpenedResponse | DlmsError)[]> | (OpenedResponse | DlmsError)[] {
     return this.#keys.use((keys) => {
-      const parties = this.#parties(keys);
+      const parties = areSigned ? signing(this.#parties(keys)) : this.#parties(keys);
       return apdus.map((apdu) => {
         try {
           return openApdu(parties, apdu);
@@ -143,6 +159,17 @@ export class SessionAssociation {
       ? { ...state, config: { ...state.config, ciphering: { ...this.#ciphering, ...keys } } }
       : state;
   }
+}
+
+/** Both ends for what is signed, and ciphered under a key agreed on of the static keys of both. */
+function signing(parties: CipheredParties<CipherKey>): CipheredParties<CipherKey> {
+  const { general } = parties.ciphering;
+  if (general === undefined) throw new RangeError("the association has no key pairs to sign with");
+  const form = "general-ciphering" as const;
+  return {
+    ...parties,
+    ciphering: { ...parties.ciphering, form, general: { ...general, signs: true, source: "static" } },
+  };
 }
 
 /** A step may be done more than once, and a signature is another each time. */

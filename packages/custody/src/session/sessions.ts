@@ -6,7 +6,14 @@ import type {
   SessionAdvance,
   SessionOutcome,
 } from "@meterkeep/api/custodian";
-import { COUNTERS_PER_ASSOCIATION, DlmsError, type SystemTitle, systemTitleText } from "@meterkeep/dlms";
+import {
+  COUNTERS_PER_ASSOCIATION,
+  DlmsError,
+  equalBytes,
+  NO_BYTES,
+  type SystemTitle,
+  systemTitleText,
+} from "@meterkeep/dlms";
 import { classify, type Verdict } from "@meterkeep/guard";
 import type { LedgerDraft } from "@meterkeep/ledger";
 import type { CriticalRefusal, CriticalSeals } from "../authority/critical-seals.ts";
@@ -17,6 +24,7 @@ import { Handles } from "../calls/handles.ts";
 import { isPermitted, requireRight, unknownMeter } from "../calls/required-right.ts";
 import type { SigningParties } from "../conversation/association.ts";
 import type { ConversationDependencies } from "../conversation/dependencies.ts";
+import { transactionIdOf } from "../conversation/transaction-id.ts";
 import type { ClientKeys } from "../enrolment/client-keys.ts";
 import { believedKeys, signingJournal } from "../enrolment/identity.ts";
 import type { MeterAuthority } from "../enrolment/meter-authority.ts";
@@ -28,7 +36,7 @@ import { accepted, type ReceiveWindow } from "../protocol/receive-window.ts";
 import { withWindowMacs } from "../records/record-mac.ts";
 import type { MeterFile, SetupPlace } from "../store/records.ts";
 import { settledKeys } from "../takeover/settled-keys.ts";
-import { CriticalTurn } from "./critical-turn.ts";
+import { CriticalTurn, type SealedCritical } from "./critical-turn.ts";
 import type { SealBudget, SealRefusal } from "./seal-budget.ts";
 import { SessionAssociation } from "./session-association.ts";
 import { SessionKeys } from "./session-keys.ts";
@@ -258,7 +266,7 @@ export class Sessions {
       return { kind: "refused", ...refusal };
     };
     if (!turn.begin()) return refuse(outOfTurn(verdict));
-    let sealed: { readonly nonce: string; readonly counter: number } | undefined;
+    let sealed: SealedCritical | undefined;
     try {
       const permit = await this.#critical.judge(place, verdict, token);
       if ("code" in permit) return await refuse(permit);
@@ -268,7 +276,8 @@ export class Sessions {
         return { kind: "refused", ...beyond };
       }
       const counter = await this.#counters(open, 1);
-      const refusal = await this.#critical.record(place, { keyVersion, counter }, permit, caller);
+      const isSigned = open.association.signs;
+      const refusal = await this.#critical.record(place, { keyVersion, counter, isSigned }, permit, caller);
       if (refusal !== undefined) return await refuse(refusal);
       // Somebody may have thrown the switch while it was written down.
       if (this.#critical.isFrozen(verdict))
@@ -277,8 +286,12 @@ export class Sessions {
           effect: verdict.gravest.effect,
           message: "everything critical is frozen",
         });
-      const [octets] = (await open.association.seal([{ apdu, counter }])) as [Uint8Array];
-      sealed = { nonce: permit.nonce, counter };
+      const transactionId = isSigned ? transactionIdOf(counter) : undefined;
+      const octets =
+        transactionId === undefined
+          ? ((await open.association.seal([{ apdu, counter }])) as [Uint8Array])[0]
+          : await open.association.sealSigned({ apdu, counter }, transactionId);
+      sealed = { nonce: permit.nonce, counter, transactionId };
       open.evidence.sent(octets);
       return { kind: "sealed", apdu: octets };
     } finally {
@@ -289,14 +302,24 @@ export class Sessions {
   async openApdus({ session, apdus }: CustodianRequest<"open">, caller: Caller): Promise<OpenResult[]> {
     const open = this.#find(session, caller);
     if (!open.association.established) throw new CallRefusal("session-not-established", "nothing can be opened yet");
-    const responses = await during(open, Promise.resolve(open.association.open(apdus)));
+    // What was signed is answered signed, or not at all.
+    const awaited = open.turn.transactionId;
+    const responses = await during(open, Promise.resolve(open.association.open(apdus, awaited !== undefined)));
     const answers: NonNullable<ReturnType<CriticalTurn["heard"]>>[] = [];
     const opened = responses.map((response, at): OpenResult => {
       open.evidence.received(apdus[at] as Uint8Array);
       if (response instanceof DlmsError) return { kind: "refused", code: "not-authentic" };
-      const { plain, counter } = response;
-      if (counter === undefined)
+      const { plain, counter, transactionId } = response;
+      // A refusal of what could not be deciphered: it comes in clear, and is never data.
+      if (counter === undefined && transactionId === undefined)
         return { kind: "opened", apdu: plain, authenticated: false, encrypted: false, counter: 0 };
+      if (counter === undefined) {
+        const isAwaited = awaited !== undefined && equalBytes(transactionId ?? NO_BYTES, awaited);
+        const answer = isAwaited && open.turn.transactionId === awaited ? open.turn.heard(plain) : undefined;
+        if (answer === undefined) return { kind: "refused", code: "replayed" };
+        answers.push(answer);
+        return { kind: "opened", apdu: plain, authenticated: true, encrypted: true, counter: answer.counter };
+      }
       const window = counter > open.floor ? accepted(open.window, counter) : undefined;
       if (window === undefined) return { kind: "refused", code: "replayed" };
       open.window = window;

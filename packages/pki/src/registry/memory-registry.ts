@@ -26,7 +26,11 @@ export function memoryRegistry(): Registry {
     addAuthority: async (record) => {
       authorities.push(record);
     },
-    authorities: async () => authorities,
+    authorities: async () => [...authorities],
+    bindAuthority: async (authority, mac) => {
+      const at = authorities.findIndex((one) => one.authority === authority && one.mac === undefined);
+      if (at >= 0) authorities[at] = { ...authorities[at]!, mac };
+    },
     order: async (records) => {
       const names = records.map(({ authority, serial }) => `${authority}/${serial}`);
       const taken = names.find((name, at) => certificates.has(name) || names.indexOf(name) !== at);
@@ -86,6 +90,8 @@ export function memoryRegistry(): Registry {
     },
     isRevoked: async (authority, serial) =>
       certificates.get(`${authority}/${serial}`)?.revokedAt !== undefined || alone.has(`${authority}/${serial}`),
+    revokedCount: async () =>
+      alone.size + [...certificates.values()].filter(({ revokedAt }) => revokedAt !== undefined).length,
     revoked: async (authority, shard, since, until) =>
       [...certificates.values(), ...alone.values()]
         .filter((one) => one.authority === authority && one.shard === shard)

@@ -22,6 +22,8 @@ export interface EnrolmentPassword {
   readonly madeAt: number;
   readonly endsAt: number;
   readonly usedAt: number | undefined;
+  /** What binds all of it but its use to whoever keeps the store, where it is bound. */
+  readonly mac?: Uint8Array | undefined;
 }
 
 /** How far a revocation in stages is: refused by the platform, removed from meters, islands cut. */

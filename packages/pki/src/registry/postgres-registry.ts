@@ -24,8 +24,8 @@ export function postgresRegistry(client: SqlClient): Registry {
   return {
     addAuthority: async (record) => {
       await client.query(
-        `insert into authorities (authority, utility, island, name, profile, parent, key_name, certificate, created_ms)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+        `insert into authorities (authority, utility, island, name, profile, parent, key_name, certificate, created_ms, mac)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
         [
           bytes(record.authority),
           record.utility,
@@ -36,12 +36,17 @@ export function postgresRegistry(client: SqlClient): Registry {
           record.keyName,
           Buffer.from(record.certificate),
           record.createdAt,
+          record.mac === undefined ? null : Buffer.from(record.mac),
         ],
       );
     },
     authorities: async () => {
       const { rows } = await client.query("select * from authorities order by created_ms, authority");
       return (rows as readonly AuthorityRow[]).map(authorityOf);
+    },
+    bindAuthority: async (authority, mac) => {
+      const values = [bytes(authority), Buffer.from(mac)];
+      await client.query("update authorities set mac = $2 where authority = $1 and mac is null", values);
     },
     order: async (records) => {
       await client.query(INSERT_CERTIFICATES, columnsOf(records)).catch(taken("one of these serial numbers"));
@@ -144,6 +149,7 @@ interface AuthorityRow {
   readonly key_name: string;
   readonly certificate: Buffer;
   readonly created_ms: string;
+  readonly mac: Buffer | null;
 }
 
 function authorityOf(row: AuthorityRow): AuthorityRecord {
@@ -157,6 +163,7 @@ function authorityOf(row: AuthorityRow): AuthorityRecord {
     keyName: row.key_name,
     certificate: new Uint8Array(row.certificate),
     createdAt: Number(row.created_ms),
+    ...(row.mac !== null && { mac: new Uint8Array(row.mac) }),
   };
 }
 

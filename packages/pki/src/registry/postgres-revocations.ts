@@ -11,7 +11,9 @@ const REVOKE = `
   returning serial`;
 
 /** What the registry remembers of revocations, in PostgreSQL. */
-export function revocationsIn(client: SqlClient): Pick<Registry, "revoke" | "revokeAgain" | "isRevoked" | "revoked"> {
+export function revocationsIn(
+  client: SqlClient,
+): Pick<Registry, "revoke" | "revokeAgain" | "isRevoked" | "revokedCount" | "revoked"> {
   const revoke = async (authority: string, serials: readonly string[], at: number, reason: RevocationReason) => {
     const { rows } = await client.query(REVOKE, [bytes(authority), serials.map(bytes), at, reason]);
     return (rows as readonly { readonly serial: Buffer }[]).map(({ serial }) => toHex(serial));
@@ -48,6 +50,13 @@ export function revocationsIn(client: SqlClient): Pick<Registry, "revoke" | "rev
         [bytes(authority), bytes(serial)],
       );
       return rows.length > 0;
+    },
+    revokedCount: async () => {
+      const { rows } = await client.query(
+        `select (select count(*) from certificates where revoked_ms is not null)
+           + (select count(*) from revocations_alone) as count`,
+      );
+      return Number((rows[0] as { readonly count: string }).count);
     },
     revoked: async (authority, shard, since, until) => {
       const { rows } = await client.query(

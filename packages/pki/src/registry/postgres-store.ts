@@ -10,7 +10,7 @@ export const PKI_MIGRATIONS = new URL("../../migrations/", import.meta.url);
 
 /** What the role at run time may do: sign what was ordered, revoke what was issued, and nothing else to a row. */
 export const PKI_GRANTS = {
-  authorities: "select, insert",
+  authorities: "select, insert, update (mac)",
   certificates: "select, insert, update (octets, revoked_ms, reason)",
   revocation_lists: "select, insert",
   revocations_alone: "select, insert",
@@ -42,8 +42,8 @@ export function postgresPkiStore(client: SqlClient): PkiStore {
     passwords: {
       add: async (one) => {
         await client.query(
-          `insert into enrolment_passwords (hash, name, authority, profile, subject, made_by, made_ms, ends_ms)
-           values ($1, $2, $3, $4, $5, $6, $7, $8)`,
+          `insert into enrolment_passwords (hash, name, authority, profile, subject, made_by, made_ms, ends_ms, mac)
+           values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
           [
             Buffer.from(one.hash),
             one.name,
@@ -53,6 +53,7 @@ export function postgresPkiStore(client: SqlClient): PkiStore {
             one.madeBy,
             one.madeAt,
             one.endsAt,
+            one.mac === undefined ? null : Buffer.from(one.mac),
           ],
         );
       },
@@ -79,6 +80,7 @@ interface PasswordRow {
   readonly made_ms: string;
   readonly ends_ms: string;
   readonly used_ms: string | null;
+  readonly mac: Buffer | null;
 }
 
 function passwordOf(row: PasswordRow): EnrolmentPassword {
@@ -92,5 +94,6 @@ function passwordOf(row: PasswordRow): EnrolmentPassword {
     madeAt: Number(row.made_ms),
     endsAt: Number(row.ends_ms),
     usedAt: row.used_ms === null ? undefined : Number(row.used_ms),
+    ...(row.mac !== null && { mac: new Uint8Array(row.mac) }),
   };
 }

@@ -15,6 +15,8 @@ export interface AuthorityRecord {
   /** DER. */
   readonly certificate: Uint8Array;
   readonly createdAt: number;
+  /** What binds all of this to whoever keeps the registry, where it is bound. */
+  readonly mac?: Uint8Array | undefined;
 }
 
 /** One certificate that was ordered. */
@@ -114,6 +116,8 @@ export interface Ending {
 export interface Registry {
   addAuthority(record: AuthorityRecord): Promise<void>;
   authorities(): Promise<readonly AuthorityRecord[]>;
+  /** Gives an authority that has no MAC its own. */
+  bindAuthority(authority: string, mac: Uint8Array): Promise<void>;
   /** Remembers that certificates were ordered, all or none. @throws PkiError `serial-taken` */
   order(records: readonly CertificateRecord[]): Promise<void>;
   /** What was ordered has been signed. @throws PkiError `certificate-unknown`, also where it was signed otherwise already */
@@ -142,6 +146,8 @@ export interface Registry {
   revokeAgain(authority: string, serials: readonly string[], at: number, reason: RevocationReason): Promise<number>;
   /** Whether a serial number is revoked, issued here or not. */
   isRevoked(authority: string, serial: string): Promise<boolean>;
+  /** How many serial numbers are revoked, issued here or not. */
+  revokedCount(): Promise<number>;
   /** What was revoked after `since` and not after `until`, in the order of revocation. */
   revoked(authority: string, shard: number, since: number, until: number): Promise<readonly RevokedCertificate[]>;
   /** Certificates that are valid at `now`, by where they are used, of these authorities. */

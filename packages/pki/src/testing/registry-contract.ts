@@ -58,6 +58,19 @@ export function registryContract(
     assert.deepEqual(await registry.authorities(), [authority(AUTHORITY), authority(OTHER, AUTHORITY)]);
   });
 
+  contract("an authority is bound once, and its MAC stays", async (registry) => {
+    const mac = new Uint8Array(32).fill(7);
+    await registry.bindAuthority(AUTHORITY, mac);
+    await registry.bindAuthority(AUTHORITY, new Uint8Array(32));
+    const bound = { ...authority("cc".repeat(20)), mac };
+    await registry.addAuthority(bound);
+    assert.deepEqual(await registry.authorities(), [
+      { ...authority(AUTHORITY), mac },
+      authority(OTHER, AUTHORITY),
+      bound,
+    ]);
+  });
+
   contract("a serial number is given once, signed once, and its certificate never changes", async (registry) => {
     const one = order(1);
     await registry.order([one]);
@@ -86,6 +99,9 @@ export function registryContract(
     assert.deepEqual(await registry.revoke(AUTHORITY, [one.serial], 6, "superseded"), []);
     const found = await registry.find(AUTHORITY, one.serial);
     assert.deepEqual([found?.revokedAt, found?.reason], [5, "keyCompromise"]);
+    assert.equal(await registry.revokedCount(), 1);
+    assert.equal(await registry.revokeAgain(AUTHORITY, ["ee".repeat(16)], 7, "superseded"), 1);
+    assert.equal(await registry.revokedCount(), 2);
   });
 
   contract("revocations of a shard come in their order, from one moment to another", async (registry) => {

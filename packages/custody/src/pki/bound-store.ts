@@ -1,0 +1,278 @@
+import { fromHex, toHex } from "@meterkeep/dlms";
+import { SecretKey } from "@meterkeep/dlms-node";
+import {
+  type AuthorityRecord,
+  type EnrolmentPassword,
+  type IslandCut,
+  type PkiStore,
+  type Registry,
+  type RevocationPlan,
+  replayRevocations,
+} from "@meterkeep/pki";
+import { sameMac } from "../records/record-mac.ts";
+import type { InstallationRecords } from "../store/store.ts";
+import { boundData } from "../vault/key-place.ts";
+import type { Vault } from "../vault/vault.ts";
+import { SerialSet } from "./serial-set.ts";
+import { revocationsOf, type TrustJournal, type TrustLine } from "./trust-journal.ts";
+
+/** From when authorities are bound: one without a MAC is refused afterwards. */
+const ADOPTED = "authentic-authorities-1";
+
+/** What a store is bound with. */
+export interface BindingParts {
+  readonly store: PkiStore;
+  readonly vault: Pick<Vault, "authenticate" | "sealNamed" | "unsealNamed">;
+  readonly installation: Pick<InstallationRecords, "namedSecret" | "insertNamedSecret">;
+  readonly journal: TrustJournal;
+  /** A row was not believed; said once for each. */
+  readonly onRefused: (what: string) => Promise<void>;
+}
+
+/** A store of which no row is believed that says what nobody here wrote, or takes back what was written. */
+export interface BoundStore extends PkiStore {
+  /** The number of the newest table of assignments that was ever signed; 0 where none is remembered. */
+  readonly newestTable: number;
+  /** Remembers a line from elsewhere, the ledger say. */
+  remember(line: TrustLine): void;
+  /** Gives the database back what somebody took out of it; how many revocations that were. */
+  mend(): Promise<number>;
+}
+
+/**
+ * Whoever owns the database of the PKI can write into it what they like, and nobody here is impressed: authorities and
+ * one-time passwords carry a MAC of the vault over all they say; what only ever grows (what was revoked, who is held, which
+ * islands are cut, which passwords were used, the number of the table) is asked of the journal beside the database as well,
+ * which this process has in memory.
+ */
+export async function bindStore({ store, vault, installation, journal, onRefused }: BindingParts): Promise<BoundStore> {
+  const trust = new Remembered();
+  const strange: number[] = [];
+  for await (const line of journal.read((number) => strange.push(number))) trust.add(line);
+  if (strange.length > 0)
+    await onRefused(`revocations.jsonl: lines ${strange.slice(0, 10).join(", ")} were not written by this vault`);
+  await adopt(store.registry, vault, installation);
+  const told = new Set<string>();
+  const refuse = async (what: string): Promise<void> => {
+    if (told.has(what)) return;
+    told.add(what);
+    await onRefused(what);
+  };
+  const write = async (line: TrustLine): Promise<void> => {
+    await journal.append(line);
+    trust.add(line);
+  };
+  const hold = async (plan: RevocationPlan): Promise<void> => {
+    if (plan.serial === undefined && !trust.held.has(plan.id)) await write({ kind: "held", at: plan.plannedAt, plan });
+  };
+  // The process before may have died between the row and its line.
+  for (const plan of await store.plans.list()) await hold(plan);
+  const mend = async (): Promise<number> => {
+    const known = new Set((await store.plans.list()).map(({ id }) => id));
+    for (const plan of trust.held.values())
+      if (!known.has(plan.id)) {
+        await refuse(`the plan of revocation ${plan.id} was taken out of the database`);
+        await store.plans.add({ ...plan, state: "stopped" });
+      }
+    if ((await store.registry.revokedCount()) >= trust.revoked.size) return 0;
+    const again = await replayRevocations(store.registry, revocationsOf(journal.read(() => undefined)));
+    if (again > 0) await onRefused(`${again} certificates were un-revoked in the database`);
+    return again;
+  };
+  const { registry, passwords, plans, assignments } = store;
+  const isUnrevoked = (one: { readonly authority: string; readonly serial: string; readonly revokedAt?: unknown }) =>
+    one.revokedAt === undefined && trust.revoked.has(one.authority, one.serial);
+  /** Reads certificates; where one is not revoked that was, it is, and they are read again. */
+  const checked = async <T extends Parameters<typeof isUnrevoked>[0]>(read: () => Promise<readonly T[]>) => {
+    const found = await read();
+    if (!found.some(isUnrevoked)) return found;
+    const again = await replayRevocations(registry, revocationsOf(journal.read(() => undefined)));
+    if (again > 0) await onRefused(`${again} certificates were un-revoked in the database`);
+    return read();
+  };
+  return {
+    get newestTable() {
+      return trust.table;
+    },
+    remember: (line) => trust.add(line),
+    mend,
+    registry: {
+      ...registry,
+      addAuthority: async (record) => registry.addAuthority(await withMac(vault, record, authorityText)),
+      authorities: async () => {
+        const all = await registry.authorities();
+        const macs = await vault.authenticate(all.map(authorityText));
+        const sound = all.filter((record, at) => sameMac(record.mac, macs[at]));
+        for (const { authority, name } of all)
+          if (!sound.some((one) => one.authority === authority))
+            await refuse(`authority ${authority} (${name}) was not made here, or was changed`);
+        return sound;
+      },
+      find: async (authority, serial) =>
+        (await checked(async () => [(await registry.find(authority, serial)) ?? []].flat()))[0],
+      findAll: (authority, serials) => checked(() => registry.findAll(authority, serials)),
+      search: (query, now) => checked(() => registry.search(query, now)),
+      isRevoked: async (authority, serial) =>
+        trust.revoked.has(authority, serial) || (await registry.isRevoked(authority, serial)),
+    },
+    assignments: {
+      newest: () => assignments.newest(),
+      add: async (record) => {
+        await write({ kind: "table", at: record.addedAt, number: record.number });
+        await assignments.add(record);
+      },
+    },
+    passwords: {
+      add: async (password) => passwords.add(await withMac(vault, password, passwordText)),
+      take: async (hash, at) => {
+        const found = await passwords.take(hash, at);
+        if (found === undefined) return undefined;
+        const [mac] = await vault.authenticate([passwordText(found)]);
+        const name = toHex(found.hash);
+        if (!sameMac(found.mac, mac)) {
+          await refuse(`password ${name.slice(0, 16)} of ${found.name} was not made here, or was changed`);
+          return undefined;
+        }
+        if (trust.used.has(name)) {
+          await refuse(`password ${name.slice(0, 16)} of ${found.name} was made good again after its use`);
+          return undefined;
+        }
+        await write({ kind: "password-used", at, hash: name });
+        return found;
+      },
+    },
+    plans: {
+      ...plans,
+      add: async (plan) => {
+        await plans.add(plan);
+        await hold(plan);
+      },
+      list: async () => {
+        const rows = await plans.list();
+        // What was planned does not change, whatever a row says; how far it is, does.
+        const sound = rows.map((row): RevocationPlan => {
+          const { stage, state, finished } = row;
+          const planned = trust.held.get(row.id);
+          return { ...row, ...planned, serial: planned ? undefined : row.serial, stage, state, finished };
+        });
+        const gone = [...trust.held.values()].filter(({ id }) => !rows.some((row) => row.id === id));
+        return [...sound, ...gone.map((plan) => ({ ...plan, state: "stopped" as const }))];
+      },
+      cut: async (plan, places, at) => {
+        await plans.cut(plan, places, at);
+        await write({ kind: "cut", at, plan, places: places.map(({ utility, island }) => ({ utility, island })) });
+      },
+      lift: async (plan, at) => {
+        await write({ kind: "lifted", at, plan });
+        await plans.lift(plan, at);
+      },
+      cuts: async () => {
+        const rows = (await plans.cuts()).filter(({ plan }) => !trust.lifted.has(plan));
+        const gone = trust.cuts.filter(
+          (cut) =>
+            !rows.some((row) => row.plan === cut.plan && row.utility === cut.utility && row.island === cut.island),
+        );
+        return [...rows, ...gone];
+      },
+    },
+  } satisfies BoundStore & { readonly registry: Registry };
+}
+
+/** What the journal says, as this process has it. */
+class Remembered {
+  readonly revoked = new SerialSet();
+  /** Plans for whole authorities, by their ids. */
+  readonly held = new Map<string, RevocationPlan>();
+  readonly lifted = new Set<string>();
+  readonly used = new Set<string>();
+  table = 0;
+  #cuts: IslandCut[] = [];
+
+  get cuts(): readonly IslandCut[] {
+    return this.#cuts;
+  }
+
+  add(line: TrustLine): void {
+    switch (line.kind) {
+      case undefined:
+        for (const serial of line.serials) this.revoked.add(line.authority, serial);
+        return;
+      case "held":
+        this.held.set(line.plan.id, line.plan);
+        return;
+      case "cut":
+        this.#cuts.push(...line.places.map((place) => ({ plan: line.plan, ...place, cutAt: line.at })));
+        return;
+      case "lifted":
+        this.lifted.add(line.plan);
+        this.#cuts = this.#cuts.filter(({ plan }) => plan !== line.plan);
+        return;
+      case "table":
+        this.table = Math.max(this.table, line.number);
+        return;
+      case "password-used":
+        this.used.add(line.hash);
+        return;
+      default:
+        line satisfies never;
+    }
+  }
+}
+
+/** Authorities from before they were bound get their MACs, once in the life of an installation. */
+async function adopt(
+  registry: Pick<Registry, "authorities" | "bindAuthority">,
+  vault: BindingParts["vault"],
+  installation: BindingParts["installation"],
+): Promise<void> {
+  const done = await installation.namedSecret(ADOPTED);
+  if (done !== undefined) {
+    // Opens under this vault only: a row somebody else has put there means nothing.
+    (await vault.unsealNamed(ADOPTED, done))[Symbol.dispose]();
+    return;
+  }
+  const unbound = (await registry.authorities()).filter(({ mac }) => mac === undefined);
+  const macs = await vault.authenticate(unbound.map(authorityText));
+  for (const [at, { authority }] of unbound.entries()) await registry.bindAuthority(authority, macs[at]!);
+  using secret = SecretKey.random(16);
+  await installation.insertNamedSecret(ADOPTED, await vault.sealNamed(ADOPTED, secret));
+}
+
+async function withMac<T>(
+  vault: Pick<Vault, "authenticate">,
+  record: T,
+  textOf: (record: T) => Uint8Array,
+): Promise<T & { readonly mac: Uint8Array }> {
+  const [mac] = await vault.authenticate([textOf(record)]);
+  return { ...record, mac: mac! };
+}
+
+function authorityText(record: AuthorityRecord): Uint8Array {
+  return boundData(
+    "meterkeep-record-1/authority",
+    fromHex(record.authority),
+    record.utility,
+    record.island,
+    record.name,
+    record.profile,
+    record.parent === undefined ? "" : fromHex(record.parent),
+    record.keyName,
+    record.certificate,
+    String(record.createdAt),
+  );
+}
+
+/** Everything but when it was used, which the journal has. */
+function passwordText(password: EnrolmentPassword): Uint8Array {
+  return boundData(
+    "meterkeep-record-1/enrolment-password",
+    password.hash,
+    password.name,
+    fromHex(password.authority),
+    password.profile,
+    password.subject,
+    password.madeBy,
+    String(password.madeAt),
+    String(password.endsAt),
+  );
+}

@@ -1,0 +1,214 @@
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { describe, test } from "node:test";
+import { toHex } from "@meterkeep/dlms";
+import {
+  issueRoot,
+  makeRequest,
+  PKI_GRANTS,
+  PKI_MIGRATIONS,
+  PkiError,
+  PROFILES,
+  postgresPkiStore,
+} from "@meterkeep/pki";
+import { createPool } from "@meterkeep/postgres";
+import { withTestDatabase } from "@meterkeep/postgres/testing";
+import { freshKey, PLACE, type TestPki, testTitle, withTestPki } from "../testing/test-pki.ts";
+import { enrolByPassword } from "./est/enrolment.ts";
+import { EstRefusal } from "./est/refusal.ts";
+import { passwordHash } from "./pki-service.ts";
+
+const SIGNATURE = PROFILES.get("dlms-suite-1-signature")!;
+const PERSON = { name: "anna", password: "one two three" };
+
+type Sql = (text: string, values?: unknown[]) => Promise<readonly Record<string, unknown>[]>;
+
+/** A PKI in PostgreSQL, and its database in the hands of whoever owns it: no trigger, no grant is in the way. */
+function withOwnedDatabase(body: (bench: TestPki, sql: Sql) => Promise<void>): Promise<void> {
+  return withTestDatabase(
+    { migrations: [{ component: "pki", directory: PKI_MIGRATIONS, grants: PKI_GRANTS }] },
+    ({ pool, adminUrl }) =>
+      withTestPki(
+        async (bench) => {
+          const admin = createPool(adminUrl, { applicationName: "owner", maxConnections: 1 });
+          try {
+            await admin.query("set session_replication_role = replica");
+            await body(bench, async (text, values) => (await admin.query(text, values)).rows as never);
+          } finally {
+            await admin.end();
+          }
+        },
+        { store: postgresPkiStore(pool), isForgiving: true },
+      ),
+  );
+}
+
+async function issueMeter({ pki }: TestPki, number: number) {
+  const { authority } = await pki.issuerFor(PLACE, "P-256");
+  const order = { authority, profile: SIGNATURE, subject: { systemTitle: testTitle(number) }, requester: "line-1" };
+  return pki.authorities.issue({ ...order, publicKey: freshKey().publicKey });
+}
+
+async function addPassword({ pki, now }: TestPki): Promise<void> {
+  const { authority } = await pki.issuerFor(PLACE, "P-256");
+  await pki.store.passwords.add({
+    hash: passwordHash(PERSON.name, PERSON.password),
+    name: PERSON.name,
+    authority,
+    profile: "technician",
+    subject: JSON.stringify({ names: { CN: "anna" } }),
+    madeBy: "person",
+    madeAt: now,
+    endsAt: now + 3_600_000,
+    usedAt: undefined,
+  });
+}
+
+const enrol = ({ pki }: TestPki) => enrolByPassword(pki, PERSON, makeRequest(freshKey(), []));
+const problem = async ({ pki }: TestPki, octets: Uint8Array): Promise<string | undefined> => {
+  const seen = await pki.examine(octets, "digitalSignature");
+  return seen.isTrusted ? undefined : seen.problem;
+};
+const refusals = ({ ledger }: TestPki) => ledger.filter(({ kind }) => kind === "record-refused").length;
+
+describe("whoever owns the database of the PKI", () => {
+  test("makes no authority that is believed, and changes none", () =>
+    withOwnedDatabase(async (bench, sql) => {
+      const certificate = await issueMeter(bench, 1);
+      const key = freshKey("P-384");
+      const rogue = issueRoot(key, {
+        profile: PROFILES.get("root")!,
+        subject: { names: { CN: "Meterkeep development root" } },
+        serial: new Uint8Array(16).fill(9),
+        notBefore: new Date(Date.UTC(2026, 0)),
+      });
+      await sql(
+        `insert into authorities select $1, utility, island, name, profile, parent, 'offline:rogue', $2, created_ms, mac
+         from authorities where parent is null`,
+        [Buffer.alloc(20, 7), Buffer.from(rogue.octets)],
+      );
+      await bench.reopen();
+      assert.equal((await bench.pki.authorities.all()).length, 5);
+      assert.equal(refusals(bench), 1);
+      assert.equal(await problem(bench, certificate.octets), undefined);
+      await sql("delete from authorities where key_name = 'offline:rogue'");
+      const columns = await sql(
+        "select column_name as name, data_type as type from information_schema.columns where table_name = 'authorities'",
+      );
+      assert.equal(columns.length, 10);
+      for (const { name, type } of columns) {
+        const other = { bytea: `decode('${"ab".repeat(20)}', 'hex')`, text: "'other'", bigint: "5" }[String(type)];
+        assert.ok(other, `a column of type ${type}`);
+        const value = name === "mac" ? `decode('${"ab".repeat(32)}', 'hex')` : other;
+        await sql("create temporary table kept as select * from authorities");
+        await sql(`update authorities set ${name} = ${value} where profile = 'utility'`);
+        await bench.reopen();
+        assert.equal((await bench.pki.authorities.all()).length, 4, `a change of ${name} was believed`);
+        assert.equal(await problem(bench, certificate.octets), "no-path");
+        await sql("delete from authorities");
+        await sql("insert into authorities select * from kept");
+        await sql("drop table kept");
+      }
+      await bench.reopen();
+      assert.equal(await problem(bench, certificate.octets), undefined);
+    }));
+
+  test("un-revokes nothing, neither before the eyes of a running custodian nor behind its back", () =>
+    withOwnedDatabase(async (bench, sql) => {
+      const certificate = await issueMeter(bench, 1);
+      const { authority } = await bench.pki.issuerFor(PLACE, "P-256");
+      const serial = toHex(certificate.serial);
+      await bench.pki.authorities.revoke(authority, serial, "keyCompromise", "person");
+      const unrevoke = () => sql("update certificates set revoked_ms = null, reason = null");
+      await unrevoke();
+      assert.equal(await problem(bench, certificate.octets), "revoked");
+      assert.equal((await bench.pki.store.registry.find(authority, serial))?.reason, "keyCompromise");
+      assert.equal(refusals(bench), 1);
+      await unrevoke();
+      bench.now += 2 * 3_600_000;
+      await bench.pki.tend();
+      assert.equal((await sql("select from certificates where revoked_ms is not null")).length, 1);
+      await sql("delete from certificates");
+      assert.equal(await problem(bench, certificate.octets), "revoked");
+      await bench.reopen();
+      assert.equal(await problem(bench, certificate.octets), "revoked");
+    }));
+
+  test("brings no former table of assignments into force", () =>
+    withOwnedDatabase(async (bench, sql) => {
+      const owner = (await bench.pki.authorities.all()).find(({ profile }) => profile === "utility")!;
+      const ranges = [{ first: testTitle(1), last: testTitle(5) }];
+      await bench.pki.assign([{ authority: Buffer.from(owner.authority, "hex"), name: "us", ranges }], "ceremony");
+      await sql("delete from assignment_tables where number = 2");
+      const refused = (error: unknown) => error instanceof PkiError;
+      await assert.rejects(issueMeter(bench, 6), refused, "this process has the table");
+      await bench.reopen();
+      await assert.rejects(issueMeter(bench, 6), (error) => refused(error) && /table 2/.test(String(error)));
+      await assert.rejects(issueMeter(bench, 1), refused, "fails closed");
+    }));
+
+  test("makes no password that enrols, and no used one good again", () =>
+    withOwnedDatabase(async (bench, sql) => {
+      const refused = (error: unknown) => error instanceof EstRefusal && error.status === 401;
+      await addPassword(bench);
+      await enrol(bench);
+      await assert.rejects(enrol(bench), refused);
+      await sql("update enrolment_passwords set used_ms = null");
+      await assert.rejects(enrol(bench), refused);
+      await bench.reopen();
+      await sql("update enrolment_passwords set used_ms = null");
+      await assert.rejects(enrol(bench), refused);
+      const columns = await sql(
+        "select column_name as name, data_type as type from information_schema.columns where table_name = 'enrolment_passwords'",
+      );
+      for (const { name, type } of columns) {
+        // Its hash is what it is found by, and its use is in the journal.
+        if (name === "used_ms" || name === "hash") continue;
+        await sql("delete from enrolment_passwords");
+        await addPassword(bench);
+        const changed = {
+          bytea: `decode('${"cd".repeat(name === "mac" ? 32 : 20)}', 'hex')`,
+          text: name === "profile" ? "'concentrator'" : name === "subject" ? `'{"names":{"CN":"eve"}}'` : "'eve'",
+          bigint: String(bench.now + 7_200_000),
+        }[String(type)];
+        assert.ok(changed, `a column of type ${type}`);
+        await sql(`update enrolment_passwords set ${name} = ${changed}`);
+        await assert.rejects(enrol(bench), refused, `a change of ${name} was believed`);
+      }
+      await sql("delete from enrolment_passwords");
+      await sql(
+        `insert into enrolment_passwords (hash, name, authority, profile, subject, made_by, made_ms, ends_ms, mac)
+         select $1, $2, authority, 'technician', '{"names":{"CN":"eve"}}', 'person', 0, $3, $4 from authorities limit 1`,
+        [Buffer.from(passwordHash(PERSON.name, PERSON.password)), PERSON.name, bench.now + 1000, randomBytes(32)],
+      );
+      await assert.rejects(enrol(bench), refused);
+    }));
+
+  test("neither lets an authority that is being revoked issue again, nor opens an island that is cut", () =>
+    withOwnedDatabase(async (bench, sql) => {
+      await issueMeter(bench, 1);
+      const { authority } = await bench.pki.issuerFor(PLACE, "P-256");
+      const { id } = await bench.pki.revocations.plan({ authority, serial: undefined }, "cACompromise", "person");
+      await sql("update revocation_plans set authority = (select authority from authorities where profile = 'root')");
+      await assert.rejects(issueMeter(bench, 2), PkiError);
+      await sql("update revocation_plans set serial = decode('00112233445566778899', 'hex')");
+      await assert.rejects(issueMeter(bench, 2), PkiError);
+      await bench.pki.store.plans.cut(id, [PLACE], bench.now);
+      await sql("update island_cuts set lifted_ms = 5");
+      await sql("delete from certificate_removals");
+      await sql("delete from revocation_plans");
+      await bench.pki.tend();
+      assert.ok(bench.pki.isCut(PLACE));
+      await assert.rejects(issueMeter(bench, 2), PkiError);
+      await bench.reopen();
+      assert.ok(bench.pki.isCut(PLACE));
+      await assert.rejects(issueMeter(bench, 2), PkiError);
+      assert.deepEqual(
+        (await bench.pki.revocations.list()).map((plan) => [plan.id, plan.authority, plan.state]),
+        [[id, authority, "stopped"]],
+      );
+      await bench.pki.store.plans.lift(id, bench.now);
+      await bench.reopen();
+      assert.ok(!bench.pki.isCut(PLACE));
+    }));
+});
