@@ -81,7 +81,7 @@ const MEMBERS: { readonly [P in FeedPort]: { readonly [M in keyof Ports[P]]: "re
   },
   "pki.registry": {
     addAuthority: "changes",
-  bindAuthority: "changes",
+    bindAuthority: "changes",
     order: "changes",
     issued: "changes",
     revoke: "changes",
@@ -93,7 +93,7 @@ const MEMBERS: { readonly [P in FeedPort]: { readonly [M in keyof Ports[P]]: "re
     search: "reads",
     orderedSince: "reads",
     isRevoked: "reads",
-  revokedCount: "reads",
+    revokedCount: "reads",
     revoked: "reads",
     extent: "reads",
     meters: "reads",
