@@ -15,12 +15,14 @@ import {
   OPERATOR_CONFIG,
   SERVER_CONFIG,
   TOWN_CONFIG,
+  WORKER_CONFIG,
 } from "../packages/api/src/supervisor.ts";
 import { ROOT } from "./run.ts";
 
 const PROCESSES: Readonly<Record<string, Settings>> = {
   "apps/custodian": CUSTODIAN_CONFIG,
   "apps/server": SERVER_CONFIG,
+  "apps/server/src/worker-main.ts": WORKER_CONFIG,
   "apps/depot": DEPOT_CONFIG,
   "apps/town": TOWN_CONFIG,
   "apps/concentrator": CONCENTRATOR_CONFIG,

@@ -30,7 +30,7 @@ export interface CommandWorkPorts {
   readonly custodian: Custodian;
   readonly ledger: Ledger;
   readonly queue: WorkQueue;
-  readonly hub: EventHub;
+  readonly hub: Pick<EventHub, "publish">;
   readonly policy: PolicyKey;
   readonly billing: Billing;
   /** What its operations need to know of this head-end. */

@@ -42,7 +42,7 @@ export interface CommissioningPorts {
 /** How often a shipment is offered again that people have to agree to. */
 const APPROVAL_MILLISECONDS = 60_000;
 const GRID = "grid.json";
-const TOWN_ADDRESSES = "addresses.json";
+export const TOWN_ADDRESSES = "addresses.json";
 const CONCENTRATORS = "concentrators.json";
 
 /** What to do about a file that cannot be taken in. */

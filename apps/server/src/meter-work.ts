@@ -1,32 +1,27 @@
 import type { MeterKind } from "@meterkeep/api";
 import type { Custodian } from "@meterkeep/api/custodian";
 import {
-  ChangedMeters,
   type ChannelTable,
   type Collecting,
   CommandSessions,
   type DestinationWatch,
   type Dial,
-  type EventHub,
-  type MeterDirectory,
-  meterSummaries,
-  type ReadResult,
+  type EventSink,
+  type Meter,
+  type MeterId,
   Results,
   ScalerTable,
   type Scope,
   SESSION_LIMITS,
+  type SessionNews,
   SessionRunner,
   type SourceClock,
   type SqlPool,
-  TakeoverWatch,
   Throttle,
-  trustEvent,
-  trustLine,
   Worker,
   type WorkQueue,
 } from "@meterkeep/headend";
 import type { Ledger } from "@meterkeep/ledger";
-import type { Metrics } from "./http/metrics.ts";
 import { pause } from "./repeat.ts";
 
 export interface MeterWorkPorts {
@@ -40,23 +35,22 @@ export interface MeterWorkPorts {
   readonly ledger: Ledger;
   readonly queue: WorkQueue;
   readonly channels: ChannelTable;
-  readonly directory: MeterDirectory;
-  readonly hub: EventHub;
-  readonly metrics: () => Pick<Metrics, "sessions" | "sessionSeconds" | "intervals">;
+  readonly events: EventSink;
   clockOf(kind: MeterKind): SourceClock;
   readonly collecting: Collecting;
   readonly concurrency: number;
   /** Who leases: the worker that the database knows by this name. */
   readonly owner: string;
-  onSession(...args: Parameters<ConstructorParameters<typeof SessionRunner>[0]["onSession"]>): void;
+  onChange(meters: readonly MeterId[]): void;
+  /** The custodian works again with what it has written down of a meter, and refused it before. */
+  onRecordAccepted(meter: Meter): void;
+  onSession(session: SessionNews): void;
   onError(error: unknown): void;
 }
 
-/** What speaks with meters: the worker that holds sessions, and the watch over the depot's takeovers. */
+/** What holds sessions with meters: in the server, or in a process of its own. */
 export interface MeterWork {
   readonly worker: Worker;
-  readonly watch: TakeoverWatch;
-  readonly changed: ChangedMeters;
   close(): Promise<void>;
 }
 
@@ -67,15 +61,9 @@ const IDLE_MILLISECONDS = 10_000;
 
 /** Puts the parts that speak with meters together. Nothing starts yet. */
 export function createMeterWork(ports: MeterWorkPorts): MeterWork {
-  const { pool, scope, custodian, ledger, queue, channels, hub, dial, clockOf, onError } = ports;
+  const { pool, scope, custodian, ledger, queue, channels, events, dial, clockOf, onChange, onError } = ports;
   const now = (): number => Date.now();
-  const changed = new ChangedMeters({
-    summaries: (ids) => meterSummaries(pool, scope, clockOf, now(), { ids }),
-    events: hub,
-    onError,
-  });
   const results = new Results(pool, scope, channels);
-  const throttle = new Throttle();
   const runner = new SessionRunner(
     {
       custodian,
@@ -83,21 +71,27 @@ export function createMeterWork(ports: MeterWorkPorts): MeterWork {
       dial,
       scalers: new ScalerTable(),
       results,
-      throttle,
+      throttle: new Throttle(),
       watch: ports.destinations,
       ledger,
       scope,
-      events: hub,
+      events,
       clockOf,
       now,
       sleep: pause,
       random: Math.random,
-      onChange: (meters) => changed.add(...meters),
-      onRecordAccepted: (meter) => void watch.lookAt(meter.id).catch(onError),
-      onSession: (meter, session, read) => {
-        count(ports.metrics(), session.purpose, session.outcome, session.endedAt - session.startedAt, read);
-        ports.onSession(meter, session, read);
-      },
+      onChange,
+      onRecordAccepted: ports.onRecordAccepted,
+      onSession: (meter, { id, purpose, outcome, startedAt, endedAt }, read) =>
+        ports.onSession({
+          meter: meter.title,
+          id,
+          purpose,
+          outcome,
+          milliseconds: endedAt - startedAt,
+          intervals: read?.intervals.length ?? 0,
+          ...(read?.supply === undefined ? {} : { supply: read.supply }),
+        }),
     },
     { limits: SESSION_LIMITS, collecting: ports.collecting },
   );
@@ -110,45 +104,11 @@ export function createMeterWork(ports: MeterWorkPorts): MeterWork {
       idleMilliseconds: IDLE_MILLISECONDS,
     },
   );
-  const watch = new TakeoverWatch({
-    pool,
-    scope,
-    custodian,
-    ledger,
-    queue,
-    clockOf,
-    now,
-    onChange: (meter, state, trust) => {
-      changed.add(meter.id);
-      if (state !== undefined) {
-        const { step, sentence, grade, verdict } = state;
-        const at = new Date(now()).toISOString();
-        hub.publish("takeover", { meter: meter.title, at, step, sentence, grade, verdict });
-      }
-      if (trust !== undefined) hub.publish("takeover", trustEvent(meter, state, trust), trustLine(meter, trust));
-      if (state?.phase === "done") worker.wake();
-    },
-  });
   return {
     worker,
-    watch,
-    changed,
     close: async () => {
       await worker.close();
       await results.settled();
-      changed.close();
     },
   };
-}
-
-function count(
-  metrics: Pick<Metrics, "sessions" | "sessionSeconds" | "intervals">,
-  purpose: string,
-  outcome: string,
-  milliseconds: number,
-  read: ReadResult | undefined,
-): void {
-  metrics.sessions.inc({ purpose, outcome });
-  metrics.sessionSeconds.observe({ purpose }, milliseconds / 1000);
-  if (read !== undefined) metrics.intervals.inc(read.intervals.length);
 }

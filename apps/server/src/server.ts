@@ -23,6 +23,7 @@ import {
   Inventory,
   LANES,
   Logins,
+  listenForNews,
   MachineTokens,
   MeterDirectory,
   markSla,
@@ -61,7 +62,9 @@ import { EventStreams } from "./http/event-stream.ts";
 import { listenHttp } from "./http/listen.ts";
 import { Metrics } from "./http/metrics.ts";
 import { createLogger } from "./log/logger.ts";
+import { createMeterWatch, type MeterWatch } from "./meter-watch.ts";
 import { createMeterWork, type MeterWork } from "./meter-work.ts";
+import { newsDesk } from "./news-desk.ts";
 import { PushListeners } from "./push-listeners.ts";
 import { oneAtATime, repeat } from "./repeat.ts";
 import { Organisation } from "./sign-in/organisation.ts";
@@ -72,10 +75,7 @@ import { openWays, ownDestinations } from "./ways.ts";
 const KEPT_EVENTS = 4_000;
 const KEPT_LINES = 500;
 const STREAMS = { all: 64, forPeople: 24, perToken: 8 } as const;
-const SESSIONS_AT_ONCE = 48;
 const POOL_CONNECTIONS = 8;
-/** Days of intervals that the head-end should hold: a day can be made whole until the deadline of its service level. */
-const COLLECT_DAYS = 2;
 
 const CLOCK_MILLISECONDS = 10_000;
 const CUSTODIAN_MILLISECONDS = 1_000;
@@ -114,7 +114,7 @@ export async function startServer(config: ServerConfig, supervisor: Supervisor):
     supervisor.send({ type: "step", text: `Laid out the head-end's tables (${counted(applied.length, "migration")})` });
   const scope = await openScope(pool, config.utility, config.island);
 
-  const ledger = new Ledger(postgresLedgerStore(pool));
+  const ledger = new Ledger(postgresLedgerStore(pool), { shared: true });
   stack.defer(() => ledger.close());
   const hub = new EventHub({
     run: randomBytes(6).toString("hex"),
@@ -133,7 +133,7 @@ export async function startServer(config: ServerConfig, supervisor: Supervisor):
 
   const inventory = new Inventory(pool, scope);
   const directory = new MeterDirectory(inventory);
-  const collecting: Collecting = { days: COLLECT_DAYS, everySeconds: config.readEvery };
+  const collecting: Collecting = { days: config.collectDays, everySeconds: config.readEvery };
   const clockOf = (kind: MeterKind): SourceClock =>
     kind === "simulated" ? commissioning.townClock : WALL_SOURCE_CLOCK;
   const wanted = wantedIntervals(clockOf, collecting);
@@ -217,16 +217,30 @@ export async function startServer(config: ServerConfig, supervisor: Supervisor):
     ledger,
     queue,
     channels,
-    directory,
-    hub,
-    metrics: () => metrics,
+    events: hub,
     clockOf,
     collecting,
-    concurrency: SESSIONS_AT_ONCE,
+    concurrency: config.sessions,
     owner,
-    onSession: (meter, session, read) => readBack.onSession(meter.title, session, read),
+    onChange: (meters) => watch.changed.add(...meters),
+    onRecordAccepted: ({ id }) => takeNews({ kind: "record-accepted", meter: id }),
+    onSession: (session) => takeNews({ kind: "session", session }),
     onError,
   });
+  const watch: MeterWatch = createMeterWatch({
+    pool,
+    scope,
+    custodian,
+    ledger,
+    queue,
+    hub,
+    clockOf,
+    onTakenOver: () => work.worker.wake(),
+    onError,
+  });
+  stack.defer(() => watch.changed.close());
+  const takeNews = newsDesk({ hub, watch: () => watch, metrics: () => metrics, readBack: () => readBack, onError });
+  stack.use(listenForNews(pool, scope, takeNews, onError));
   stack.use(await announceWorker(pool, scope, owner, { onWork: () => work.worker.wake(), onError }));
 
   const pushSources = new PushSources(pool, scope, directory);
@@ -241,7 +255,7 @@ export async function startServer(config: ServerConfig, supervisor: Supervisor):
     events: hub,
     clockOf,
     now,
-    onChange: (meters) => work.changed.add(...meters),
+    onChange: (meters) => watch.changed.add(...meters),
     onOutcome: (outcome) => metrics.pushes.inc({ outcome }),
     onError,
   });
@@ -354,8 +368,9 @@ export async function startServer(config: ServerConfig, supervisor: Supervisor):
     imports += 1;
     for (const { pushSource } of directory.meters)
       if (pushSource !== undefined) listeners.follow(parseGatewayAddress(pushSource));
-    await work.watch.look("all");
-    work.worker.start();
+    await watch.takeovers.look("all");
+    // Where there are processes for it, this one holds no sessions.
+    if (config.workers === 0) work.worker.start();
     work.worker.wake();
     isTakenIn = true;
   });
@@ -370,13 +385,13 @@ export async function startServer(config: ServerConfig, supervisor: Supervisor):
   });
   loop(DEPOT_MILLISECONDS, async () => {
     const at = imports;
-    if (isTakenIn && at !== benchEmptyAt && (await work.watch.look("depot")) === 0) benchEmptyAt = at;
+    if (isTakenIn && at !== benchEmptyAt && (await watch.takeovers.look("depot")) === 0) benchEmptyAt = at;
   });
   loop(CAMPAIGN_MILLISECONDS, async () => {
     if (isTakenIn) await commands.look();
   });
   loop(ROTATION_MILLISECONDS, async () => {
-    if (isTakenIn) await work.watch.follow();
+    if (isTakenIn) await watch.takeovers.follow();
     const isAny = isTakenIn && (await queueRotationContacts({ custodian, directory, queue, now })) > 0;
     if (isAny) work.worker.wake();
   });

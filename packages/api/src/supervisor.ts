@@ -37,6 +37,14 @@ export const PROCESS_NAMES = [
   "town",
   "concentrator",
   "server",
+  "worker-1",
+  "worker-2",
+  "worker-3",
+  "worker-4",
+  "worker-5",
+  "worker-6",
+  "worker-7",
+  "worker-8",
   "depot",
   "drill",
 ] as const;
@@ -213,6 +221,37 @@ const warnings = {
   },
 } as const;
 
+const readEvery = {
+  kind: "integer",
+  unit: "seconds at the source",
+  minimum: 60,
+  maximum: 2_592_000,
+  description:
+    "How often each meter is read. What is shorter than the period of its load profile means once a period; a day means one session a day for all its intervals.",
+} as const;
+const collectDays = {
+  kind: "integer",
+  unit: "days",
+  minimum: 1,
+  maximum: 400,
+  description:
+    "How far back intervals should be held. Two days at least, and a day can be made whole until the last deadline of its service level.",
+} as const;
+const sessions = {
+  kind: "integer",
+  unit: "sessions",
+  minimum: 1,
+  maximum: 20_000,
+  description: "How many sessions with meters a process holds at once.",
+} as const;
+
+const pushDestinations = {
+  kind: "list",
+  of: { kind: "text" },
+  description:
+    "Further destinations, as host:port, that push set-ups of meters may name: what the push port is called in their network. Any other is an incident.",
+} as const;
+
 /** Configuration of apps/server, which runs under `node --permission`: it can read the program and its own directories only. */
 export const SERVER_CONFIG = {
   stateDirectory,
@@ -246,14 +285,16 @@ export const SERVER_CONFIG = {
     maximum: 36_500,
     description: "How long readings are kept, with the octets they rest on. What is older is deleted once an hour.",
   },
-  readEvery: {
+  workers: {
     kind: "integer",
-    unit: "seconds at the source",
-    minimum: 60,
-    maximum: 2_592_000,
-    description:
-      "How often each meter is read. What is shorter than the period of its load profile means once a period; a day means one session a day for all its intervals.",
+    unit: "processes",
+    minimum: 0,
+    maximum: 8,
+    description: "How many processes of their own hold the sessions with meters. Without any the server holds them.",
   },
+  readEvery,
+  collectDays,
+  sessions,
   gatewayNetworks: {
     kind: "list",
     of: { kind: "text" },
@@ -271,12 +312,7 @@ export const SERVER_CONFIG = {
       clientSecret: { kind: "text", optional: true, description: "Absent for a public client." },
     },
   },
-  pushDestinations: {
-    kind: "list",
-    of: { kind: "text" },
-    description:
-      "Further destinations, as host:port, that push set-ups of meters may name: what the push port is called in their network. Any other is an incident.",
-  },
+  pushDestinations,
   callPort: {
     kind: "integer",
     unit: "port",
@@ -325,6 +361,23 @@ export const SERVER_CONFIG = {
   warnings,
 } as const;
 export type ServerConfig = SettingValues<typeof SERVER_CONFIG>;
+
+/** Configuration of a worker (apps/server/src/worker-main.ts), under the same permissions and user as the server. */
+export const WORKER_CONFIG = {
+  stateDirectory,
+  exchangeDirectory,
+  database,
+  utility,
+  island,
+  channel,
+  readEvery,
+  collectDays,
+  sessions,
+  pushHost: { kind: "text", description: "Where meters push to, as the server has it: what a push set-up may name." },
+  pushPort: { kind: "integer", unit: "port", minimum: 0, maximum: 65_535, description: "Its port." },
+  pushDestinations,
+} as const;
+export type WorkerConfig = SettingValues<typeof WORKER_CONFIG>;
 
 /** Configuration of apps/depot: the takeover bench of the feeder whose path is `depot` in grid.json. */
 export const DEPOT_CONFIG = { stateDirectory, exchangeDirectory, channel } as const;

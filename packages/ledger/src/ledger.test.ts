@@ -173,3 +173,23 @@ test("a chained ledger becomes a tree by the upgrade, its last hash an entry, ea
       rmSync(folder, { recursive: true });
     }
   }));
+
+test("processes that share a ledger each write on where the others have ended, and one that does not share says so", () =>
+  withTestDatabase({ migrations }, async ({ pool }) => {
+    const writers = Array.from({ length: 4 }, () => new Ledger(postgresLedgerStore(pool), { shared: true }));
+    for (let round = 0; round < 10; round += 1)
+      await Promise.all(writers.map((ledger, at) => ledger.append(draft(`entry-${round}`, at))));
+    const store = postgresLedgerStore(pool);
+    assert.equal(await store.size(), 40);
+    const entries = await store.read(0, 100);
+    assert.deepEqual(
+      entries.map(({ sequence }) => sequence),
+      Array.from({ length: 40 }, (_, at) => at + 1),
+    );
+    // Who audits computes every hash anew.
+    assert.equal((await auditStored(store)).fault, undefined);
+    const alone = new Ledger(store);
+    await alone.head();
+    await writers[0]!.append(draft("meanwhile"));
+    await assert.rejects(alone.append(draft("late")), { code: "ledger-forked" });
+  }));

@@ -1,11 +1,22 @@
 import { checkDraft, type LedgerDraft, type LedgerEntry } from "./entry.ts";
 import { LedgerError } from "./errors.ts";
-import { growthOf, type LedgerEdge } from "./growth.ts";
+import { type Growth, growthOf, type LedgerEdge } from "./growth.ts";
 import { completeNodes, edgeOf, type LedgerStore } from "./store.ts";
 import { rootOf } from "./tree/frontier.ts";
 import type { TreeHead } from "./tree/verify-proofs.ts";
 
 const MAX_GROUP = 1000;
+/** Another process can be quicker so many times in a row before somebody must look. */
+const MOST_ATTEMPTS = 32;
+
+/** How a ledger is written. */
+export interface LedgerOptions {
+  /**
+   * Other processes write it too. What is appended then follows what they have written meanwhile; only a ledger that has not
+   * grown is forked. Without it any entry of somebody else is.
+   */
+  readonly shared?: boolean;
+}
 
 interface Waiting {
   readonly drafts: readonly LedgerDraft[];
@@ -21,13 +32,15 @@ interface Waiting {
  */
 export class Ledger {
   readonly #store: LedgerStore;
+  readonly #shared: boolean;
   #edge: LedgerEdge | undefined;
   #waiting: Waiting[] = [];
   #running: Promise<void> | undefined;
   #closed = false;
 
-  constructor(store: LedgerStore) {
+  constructor(store: LedgerStore, { shared = false }: LedgerOptions = {}) {
     this.#store = store;
+    this.#shared = shared;
   }
 
   /** Writes drafts in their order and resolves when they are durable: act only after that. */
@@ -80,16 +93,27 @@ export class Ledger {
   }
 
   async #appendGroup(group: readonly Waiting[]): Promise<void> {
-    const growth = growthOf(
-      await this.#end(),
-      group.flatMap((waiting) => waiting.drafts),
-    );
-    if (growth.entries.length > 0) await this.#store.append(growth);
+    const growth = await this.#grow(group.flatMap((waiting) => waiting.drafts));
     this.#edge = growth.to;
     let from = 0;
     for (const waiting of group) {
       waiting.resolve(growth.entries.slice(from, from + waiting.drafts.length));
       from += waiting.drafts.length;
+    }
+  }
+
+  async #grow(drafts: readonly LedgerDraft[]): Promise<Growth> {
+    for (let attempt = 1; ; attempt += 1) {
+      const growth = growthOf(await this.#end(), drafts);
+      try {
+        if (growth.entries.length > 0) await this.#store.append(growth);
+        return growth;
+      } catch (error) {
+        const isForked = error instanceof LedgerError && error.code === "ledger-forked";
+        if (!this.#shared || !isForked || attempt >= MOST_ATTEMPTS) throw error;
+        this.#edge = undefined;
+        if ((await this.#end()).frontier.size <= growth.from.frontier.size) throw error;
+      }
     }
   }
 }

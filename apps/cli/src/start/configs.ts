@@ -9,6 +9,7 @@ import type {
   OperatorConfig,
   ServerConfig,
   TownConfig,
+  WorkerConfig,
 } from "@meterkeep/api/supervisor";
 import type { StoredCredential } from "./credentials.ts";
 import type { DatabaseUrls } from "./database.ts";
@@ -190,7 +191,8 @@ export function serverConfig(sources: ConfigSources): ServerConfig {
     pushHost: config.listen,
     pushPort: config.pushPort,
     keepReadings: config.keepReadings,
-    readEvery: config.readEvery,
+    workers: config.workers,
+    ...collecting(config),
     gatewayNetworks: networksOf(config),
     pushDestinations: listOf(config.pushDestinations),
     ...(config.callPort !== undefined && { callPort: config.callPort }),
@@ -213,6 +215,32 @@ export function serverConfig(sources: ConfigSources): ServerConfig {
     speed: config.speed,
     ...(config.state !== undefined && { commandOptions: commandOptions(directories.state) }),
     warnings: sources.warnings,
+  };
+}
+
+/** Days that are collected: a day can be made whole until the last deadline of its service level. */
+const COLLECT_DAYS = 2;
+
+function collecting({
+  readEvery,
+  sessions,
+}: StartConfig): Pick<WorkerConfig, "readEvery" | "collectDays" | "sessions"> {
+  return { readEvery, collectDays: COLLECT_DAYS, sessions };
+}
+
+export function workerConfig(sources: ConfigSources): WorkerConfig {
+  const { config, directories, installation } = sources;
+  return {
+    stateDirectory: directories.headEnd,
+    exchangeDirectory: directories.exchange,
+    database: sources.databases.headEnd.role,
+    utility: installation.utility,
+    island: installation.island,
+    channel: channelOf(sources, "headEnd"),
+    ...collecting(config),
+    pushHost: config.listen,
+    pushPort: config.pushPort,
+    pushDestinations: listOf(config.pushDestinations),
   };
 }
 

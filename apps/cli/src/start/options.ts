@@ -103,6 +103,23 @@ export const START_OPTIONS = {
     description:
       "How often each meter is read, in its own time: every quarter of an hour, or 86400 for one session a day that brings all its intervals.",
   },
+  workers: {
+    kind: "integer",
+    unit: "processes",
+    minimum: 0,
+    maximum: 8,
+    default: 0,
+    description:
+      "How many processes of their own hold the sessions with meters; 0 lets the head-end's server hold them. Workers reach meters by address: with data concentrators the server holds the sessions.",
+  },
+  sessions: {
+    kind: "integer",
+    unit: "sessions",
+    minimum: 1,
+    maximum: 20_000,
+    default: 48,
+    description: "How many sessions with meters one process holds at once: more where meters are slow to answer.",
+  },
   gatewayNetworks: {
     kind: "text",
     default: "10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,fc00::/7",
@@ -293,6 +310,8 @@ export function resolveOptions(
     refuse("--organisation", `must be an https address, or http on this machine, not ${config.organisation}`);
   if (!isKeyOrigin(config.factoryKeys))
     refuse("--factory-keys", `must be random or derived, not ${config.factoryKeys}`);
+  if (config.workers > 0 && (config.concentrators > 0 || config.callPort !== undefined))
+    refuse("--workers", "reach meters by address alone: concentrators and meters that call are the server's own");
   if (!isKeeping(config.meterKeys)) refuse("--meter-keys", `must be session, call or token, not ${config.meterKeys}`);
   if (config.meterKeys === "token" && config.tokensFile === undefined)
     refuse("--meter-keys", "token needs --tokens-file");

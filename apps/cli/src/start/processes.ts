@@ -24,6 +24,14 @@ interface AppFacts {
   readonly nodeOptions?: readonly string[];
 }
 
+const WORKER: AppFacts = {
+  entry: "apps/server/src/worker-main.ts",
+  directory: ({ headEnd }) => headEnd,
+  user: ({ headEnd }) => headEnd,
+  heapMegabytes: () => 192,
+  permission: ({ exchange }) => ({ read: [exchange], write: [] }),
+};
+
 const APPS: Readonly<Record<AppName, AppFacts>> = {
   custodian: {
     entry: "apps/custodian/src/main.ts",
@@ -40,6 +48,14 @@ const APPS: Readonly<Record<AppName, AppFacts>> = {
     heapMegabytes: () => 256,
     permission: ({ exchange, console, sockets }) => ({ read: [exchange, console], write: [sockets.headEnd] }),
   },
+  "worker-1": WORKER,
+  "worker-2": WORKER,
+  "worker-3": WORKER,
+  "worker-4": WORKER,
+  "worker-5": WORKER,
+  "worker-6": WORKER,
+  "worker-7": WORKER,
+  "worker-8": WORKER,
   depot: {
     entry: "apps/depot/src/main.ts",
     directory: ({ depot }) => depot,
@@ -73,6 +89,15 @@ const APPS: Readonly<Record<AppName, AppFacts>> = {
     heapMegabytes: () => 128,
   },
 };
+
+/** The workers of a start, by name. */
+export function workerNames(count: number): readonly AppName[] {
+  return (Object.keys(APPS) as AppName[]).filter(isWorker).slice(0, count);
+}
+
+function isWorker(name: AppName): boolean {
+  return APPS[name] === WORKER;
+}
 
 /** How to start a process: everything but its configuration and what listens to it. */
 export interface AppLaunch {
@@ -125,7 +150,8 @@ export function describeApp(
           ]),
     ],
     entry: `${program.directory}/${app.entry}`,
-    configFile: `${own}/${name === "drill" ? "drill" : "config"}.json`,
+    // Those that share the head-end's directory have a file of their own in it.
+    configFile: `${own}/${name === "drill" || isWorker(name) ? name : "config"}.json`,
     compileCache: `${own}/compile-cache`,
     user: app.user(users),
   };

@@ -18,6 +18,7 @@ import {
   productionFile,
   serverConfig,
   townConfig,
+  workerConfig,
 } from "./configs.ts";
 import { openCredential } from "./credentials.ts";
 import { checkDatabases, launchDatabase, provisionDatabases } from "./database.ts";
@@ -28,7 +29,7 @@ import { handOverMaster } from "./factory-master.ts";
 import { checkStateDirectory, openInstallation } from "./installation.ts";
 import { keyServiceOf, type StartConfig } from "./options.ts";
 import { buildPage } from "./page-build.ts";
-import { describeApp } from "./processes.ts";
+import { describeApp, workerNames } from "./processes.ts";
 import { placeProgram } from "./program.ts";
 import type { Reporter } from "./reporter.ts";
 import { endStaleProcesses } from "./stale-processes.ts";
@@ -180,6 +181,8 @@ async function startIn(
     supervisor.keep("server", () => serverConfig(sources)),
     supervisor.keep("depot", () => depotConfig(sources)),
   ]);
+  // After the server, which lays out the tables they work on.
+  await Promise.all(workerNames(config.workers).map((name) => supervisor.keep(name, () => workerConfig(sources))));
   running = true;
   if (signal.aborted) return;
   reporter.running({

@@ -3,7 +3,7 @@ import type { RunningDatabase } from "./database.ts";
 import { writePrivate } from "./directories.ts";
 import { Keeper, type Launch, type Running, SYSTEM_TIME } from "./keeper.ts";
 import { launchProcess, type RunningProcess, runProcess } from "./launch-process.ts";
-import type { AppLaunch, AppName } from "./processes.ts";
+import { type AppLaunch, type AppName, workerNames } from "./processes.ts";
 import type { Reporter } from "./reporter.ts";
 import { openRotatingLog, type RotatingLog } from "./rotating-log.ts";
 import { noteProcess } from "./stale-processes.ts";
@@ -22,7 +22,12 @@ export interface SupervisorOptions {
 }
 
 /** Who closes before whom: nobody loses what it still works with. Those in one row close at the same time. */
-const STOP_ORDER: readonly (readonly AppName[])[] = [["depot", "server"], ["concentrator"], ["town"], ["custodian"]];
+const STOP_ORDER: readonly (readonly AppName[])[] = [
+  ["depot", "server", ...workerNames(Number.POSITIVE_INFINITY)],
+  ["concentrator"],
+  ["town"],
+  ["custodian"],
+];
 
 /** Names for people. */
 const TITLES: Readonly<Record<ProcessName, string>> = {
@@ -32,6 +37,14 @@ const TITLES: Readonly<Record<ProcessName, string>> = {
   town: "Town",
   concentrator: "Concentrators",
   server: "Head-end",
+  "worker-1": "Worker 1",
+  "worker-2": "Worker 2",
+  "worker-3": "Worker 3",
+  "worker-4": "Worker 4",
+  "worker-5": "Worker 5",
+  "worker-6": "Worker 6",
+  "worker-7": "Worker 7",
+  "worker-8": "Worker 8",
   depot: "Depot",
   drill: "Drill",
 };

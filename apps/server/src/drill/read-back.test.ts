@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Meter, MeterId, SessionRecord } from "@meterkeep/headend";
+import type { Meter, MeterId, SessionNews } from "@meterkeep/headend";
 import type { SupplyRead } from "./drills.ts";
 import { ReadBack } from "./read-back.ts";
 
@@ -19,12 +19,14 @@ function bench(early: readonly string[] = []) {
     wake: () => undefined,
     now: () => Date.now(),
   });
-  const ends = (title: string, outcome: SessionRecord["outcome"]): void =>
-    readBack.onSession(
-      title,
-      { id: SESSION, purpose: "verify", outcome } as SessionRecord,
-      outcome === "done" ? { registers: [], intervals: [], covered: [], supply: "connected" } : undefined,
-    );
+  const ends = (title: string, outcome: SessionNews["outcome"]): void =>
+    readBack.onSession({
+      meter: title,
+      id: SESSION,
+      purpose: "verify",
+      outcome,
+      ...(outcome === "done" ? { supply: "connected" } : {}),
+    });
   const told: SupplyRead[] = [];
   return { readBack, ends, asked, told, onRead: (read: SupplyRead) => told.push(read) };
 }

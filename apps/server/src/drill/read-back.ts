@@ -1,11 +1,4 @@
-import {
-  LANES,
-  type MeterDirectory,
-  type MeterId,
-  type ReadResult,
-  type SessionRecord,
-  type WorkQueue,
-} from "@meterkeep/headend";
+import { LANES, type MeterDirectory, type MeterId, type SessionNews, type WorkQueue } from "@meterkeep/headend";
 import { pause } from "../repeat.ts";
 import type { SupplyRead } from "./drills.ts";
 
@@ -51,8 +44,8 @@ export class ReadBack {
   }
 
   /** Tells of every session that has ended. */
-  onSession(meter: string, session: SessionRecord, read: ReadResult | undefined): void {
-    const supply = read?.supply;
+  onSession(session: Pick<SessionNews, "meter" | "id" | "purpose" | "outcome" | "supply">): void {
+    const { meter, supply } = session;
     if (session.outcome === "done") this.#reached.add(meter);
     for (const round of [...this.#rounds]) {
       if (!round.waiting.has(meter) || session.purpose !== "verify") continue;

@@ -21,7 +21,7 @@ const SENTENCES: Readonly<Record<string, string>> = {
 
 /** Writes an act of a person or machine to the head-end's ledger, before the act (house invariant 8), and tells watchers. */
 export async function record(
-  context: Pick<Context, "ledger" | "scope" | "hub" | "now">,
+  context: Pick<Context, "ledger" | "scope" | "now"> & { readonly hub: Pick<Context["hub"], "publish"> },
   kind: string,
   principal: string,
   body: unknown,

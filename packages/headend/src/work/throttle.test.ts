@@ -4,7 +4,7 @@ import type { MeterId } from "../inventory/meter.ts";
 import { backoffSeconds } from "./backoff.ts";
 import { Throttle, WAY_LIMITS, type Way, type WayLimit } from "./throttle.ts";
 
-const meter = (n: number, transformer: string): Way => ({ id: n as MeterId, transformer });
+const meter = (n: number, transformer: string): Way => ({ id: n as MeterId, transformer, route: undefined });
 
 test("a burst goes through, then each gets the time of its own token and keeps it", () => {
   const cell: WayLimit = { highest: 2, lowest: 1, step: 1, burst: 3 };
@@ -14,6 +14,18 @@ test("a burst goes through, then each gets the time of its own token and keeps i
   assert.equal(throttle.admit(meter(4, "t"), false, 1_200), 2_500, "asked too early: the same time");
   assert.equal(throttle.admit(meter(2, "t"), false, 1_500), 1_500);
   assert.equal(throttle.admit(meter(9, "other"), false, 1_500), 1_500, "another cell is not concerned");
+});
+
+test("meters behind one concentrator share its rate, wherever they stand", () => {
+  const throttle = new Throttle({ ...WAY_LIMITS, concentrator: { highest: 1, lowest: 1, step: 1, burst: 1 } });
+  const behind = (n: number, concentrator: string): Way => ({
+    ...meter(n, `t${n}`),
+    route: { kind: "concentrator", concentrator, networkId: 0, physicalAddress: Uint8Array.of(n) },
+  });
+  assert.deepEqual(
+    [behind(1, "a"), behind(2, "a"), behind(3, "b"), meter(4, "t")].map((one) => throttle.admit(one, false, 0)),
+    [0, 1_000, 0, 0],
+  );
 });
 
 test("what is urgent never waits, and the others make room for it", () => {

@@ -99,11 +99,21 @@ export class Throttle {
 }
 
 /** What is to be known of a meter to tell what it shares with others. */
-export type Way = Pick<Meter, "id" | "transformer">;
+export type Way = Pick<Meter, "id" | "transformer" | "route">;
 
-/** What a meter shares with others, as far as it is known. */
-function waysOf({ transformer }: Way): readonly (readonly [WayKind, string])[] {
-  return [...(transformer === undefined ? [] : ([["cell", transformer]] as const)), ["network", "wan"]];
+/** What a meter shares with others, as far as it is known: a concentrator or gateway, its transformer's area, its kind of network. */
+function waysOf({ transformer, route }: Way): readonly (readonly [WayKind, string])[] {
+  const shared =
+    route?.kind === "concentrator"
+      ? route.concentrator
+      : route?.kind !== "dial-in" && route?.gateway !== undefined
+        ? `${route.host}:${route.port}`
+        : undefined;
+  return [
+    ...(shared === undefined ? [] : ([["concentrator", shared]] as const)),
+    ...(transformer === undefined ? [] : ([["cell", transformer]] as const)),
+    ["network", route?.network ?? "unknown"],
+  ];
 }
 
 /** One rate. The bucket is kept as the time at which it will be full again (GCRA). */

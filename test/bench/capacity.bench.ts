@@ -1,0 +1,110 @@
+import { writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { type CapacityFigures, type IslandDemand, islandNeed, simulateMorning } from "./capacity-model.ts";
+import { option } from "./usage.ts";
+
+// How much machine a fleet needs: the arithmetic of capacity-model.ts from measured figures, and a simulation of a morning,
+// meter by meter, that checks it. `--meters N` of the largest fleet, 25 million unless given; `--cpu MS` a session of all
+// processes, where another machine measured something else; `--write 1` writes docs/capacity.md.
+
+const largest = option("meters", 25_000_000);
+const figures: CapacityFigures = {
+  cpuMillisecondsPerSession: {
+    value: option("cpu", 4),
+    unit: "ms",
+    source: "target of `npm run bench -- headend`; `npm run bench -- sessions` measured 2.62 for lighter sessions",
+  },
+  custodianMillisecondsPerSession: {
+    value: option("custodian", 0.6),
+    unit: "ms",
+    source: "target of `npm run bench -- headend`",
+  },
+  packedBytesPerMeterDay: {
+    value: option("packed", 576),
+    unit: "octets",
+    source: "3 a value (ADR 0023), 192 values; `npm run bench -- readings`",
+  },
+  evidenceBytesPerSession: {
+    value: option("evidence", 12_000),
+    unit: "octets",
+    source: "assumed: 3 kB of APDUs ciphered and plain, once as evidence and once as ladder",
+  },
+};
+const HOUR = 3_600;
+const ISLAND_METERS = 1_000_000;
+const fleets = [100_000, 1_000_000, 5_000_000, largest];
+const lines: string[] = [];
+const say = (line = ""): void => {
+  lines.push(line);
+};
+
+say("# Capacity");
+say();
+say(
+  "Made by `npm run bench -- capacity --write 1`: arithmetic (`test/bench/capacity-model.ts`) from figures, checked by a simulation of a morning, meter by meter. Figures that are targets or assumptions say so; put in what your machine measures with `--cpu`, `--custodian`, `--packed` and `--evidence`.",
+);
+say();
+say("| figure | value | where it is from |");
+say("|---|---|---|");
+for (const [name, { value, unit, source }] of Object.entries(figures))
+  say(`| ${name.replace(/([A-Z])/g, " $1").toLowerCase()} | ${value} ${unit} | ${source} |`);
+say();
+say(
+  "An island reads each of its meters once between midnight and 08:00, and three tenths of that time are reserve; a session lasts 10 s on the line, a meter that is silent is given up after 40 s, 5 % are silent. Evidence and packed days are kept 400 days.",
+);
+say();
+say("| meters | islands | sessions/s | cores | of them custodian | places | rows/day | GB/day | TB in 400 days |");
+say("|---|---|---|---|---|---|---|---|---|");
+const demandOf = (meters: number): IslandDemand => ({
+  meters,
+  windowSeconds: 8 * HOUR,
+  latencySeconds: 10,
+  timeoutSeconds: 40,
+  deadShare: 0.05,
+  keepDays: 400,
+});
+const round = (value: number, digits = 0): string =>
+  value.toLocaleString("en", { maximumFractionDigits: digits, minimumFractionDigits: digits });
+for (const meters of fleets) {
+  const need = islandNeed(demandOf(meters), figures);
+  say(
+    `| ${round(meters)} | ${Math.ceil(meters / ISLAND_METERS)} | ${round(need.sessionsPerSecond, 1)} | ${round(need.cores, 2)} | ${round(need.custodianCores, 2)} | ${round(need.places)} | ${round(need.rowsPerDay)} | ${round(need.gigabytesPerDay, 1)} | ${round(need.terabytesKept, 2)} |`,
+  );
+}
+say();
+say("## Simulated");
+say();
+say(
+  `Islands of ${round(ISLAND_METERS)} meters with the cores and places that the table gives them, each simulated to its last meter; the slowest island counts. Shares are of the meters that answer.`,
+);
+say();
+say("| meters | islands | sessions | of them in vain | 98 % after | 99.5 % after | all after |");
+say("|---|---|---|---|---|---|---|");
+const hours = (seconds: number): string => `${(seconds / HOUR).toFixed(2)} h`;
+for (const meters of fleets) {
+  const islands = Math.ceil(meters / ISLAND_METERS);
+  const demand = demandOf(meters / islands);
+  const need = islandNeed(demand, figures);
+  const given = {
+    cores: need.cores,
+    places: need.places,
+    cpuMillisecondsPerSession: figures.cpuMillisecondsPerSession.value,
+  };
+  let sum = { sessions: 0, inVain: 0, read98: 0, read995: 0, readAll: 0 };
+  for (let island = 1; island <= islands; island += 1) {
+    const one = simulateMorning(demand, given, island);
+    sum = {
+      sessions: sum.sessions + one.sessions,
+      inVain: sum.inVain + one.inVain,
+      read98: Math.max(sum.read98, one.read98),
+      read995: Math.max(sum.read995, one.read995),
+      readAll: Math.max(sum.readAll, one.readAll),
+    };
+  }
+  say(
+    `| ${round(meters)} | ${islands} | ${round(sum.sessions)} | ${round(sum.inVain)} | ${hours(sum.read98)} | ${hours(sum.read995)} | ${hours(sum.readAll)} |`,
+  );
+}
+console.log(lines.join("\n"));
+if (option("write", 0) === 1)
+  writeFileSync(fileURLToPath(new URL("../../docs/capacity.md", import.meta.url)), `${lines.join("\n")}\n`);
