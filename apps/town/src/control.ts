@@ -92,6 +92,9 @@ function perform(town: Town, request: Fields): object {
     case "call-again":
       meterOf(town, request).line.hangUp();
       return {};
+    case "silence":
+      meterOf(town, request).meter.pushes.stop();
+      return {};
     case "push":
       meterOf(town, request).meter.requestPush(request["kind"] === "alarm" ? "alarm" : "report", true);
       return {};

@@ -147,7 +147,7 @@ export const TOWN_CONFIG = {
     kind: "number",
     unit: "simulated seconds a second",
     minimum: 1,
-    maximum: 3_600,
+    maximum: 86_400,
     description: "How fast the town's time runs. A new value takes effect without a jump of the town's clock.",
   },
   pushHost: { kind: "text", description: "Where the meters push to." },
@@ -349,7 +349,7 @@ export const SERVER_CONFIG = {
     kind: "number",
     unit: "simulated seconds a second",
     minimum: 1,
-    maximum: 3_600,
+    maximum: 86_400,
     description: "How fast the town's time runs. The clock itself is in addresses.json.",
   },
   commandOptions: {

@@ -23,7 +23,7 @@ export interface PushScheduleParts {
 /**
  * When a meter pushes.
  *
- * States: silent, until it is in the field; then always one report ahead. Each kind has a delivery of its own, which its push
+ * States: silent, until it is in the field and when it was stopped; else always one report ahead. Each kind has a delivery of its own, which its push
  * setup governs: how long it waits at random, in which windows it sends, how often it tries again.
  */
 export class PushSchedule {
@@ -41,6 +41,12 @@ export class PushSchedule {
   start(at: UnixSeconds): void {
     this.#deliveries.report = this.#deliveries.alarm = IDLE;
     this.#report(at);
+  }
+
+  /** Pushes nothing more, until it starts again. */
+  stop(): void {
+    this.#nextReport = Number.POSITIVE_INFINITY;
+    this.#deliveries.report = this.#deliveries.alarm = IDLE;
   }
 
   /**

@@ -19,7 +19,7 @@ export const START_OPTIONS = {
     kind: "number",
     unit: "simulated seconds a second",
     minimum: 1,
-    maximum: 3_600,
+    maximum: 86_400,
     default: 60,
     description: "How fast the town's time runs.",
   },

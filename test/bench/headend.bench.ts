@@ -1,0 +1,97 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { ask, ownerClient } from "../src/api-client.ts";
+import { startMeterkeep } from "../src/start-meterkeep.ts";
+import { townControl } from "../src/town-control.ts";
+import { cpuSeconds, machineLoad, option, processesOf } from "./usage.ts";
+
+// Sessions as a utility holds them once a day: association with mechanism 5, clock, relay, registers, 96 intervals on two or
+// more channels, all sealed and opened by the custodian in its own process, validated and stored with evidence, against
+// virtual meters on the same machine. The town's time runs so fast that a meter's next day is over when it was read; meters
+// do not push. `--meters N`, `--speed N`, `--minutes N`, `--workers N` processes, `--sessions N` at once in each, `--dead N`
+// and `--flapping N` percent of the meters that are silent, always or every other ten seconds.
+
+const meters = option("meters", 600);
+const speed = option("speed", 36_000);
+const minutes = option("minutes", 10);
+const workers = option("workers", 0);
+const sessions = option("sessions", 256);
+const dead = option("dead", 0);
+const flapping = option("flapping", 0);
+const WARM_UP_SECONDS = 10;
+const FLAP_MILLISECONDS = 10_000;
+
+await using meterkeep = await startMeterkeep({
+  meters,
+  speed,
+  readyWithinMs: 600_000,
+  options: ["--read-every", "86400", "--workers", String(workers), "--sessions", String(sessions)],
+});
+const town = townControl(meterkeep.stateDirectory);
+const api = await ownerClient(meterkeep);
+const { stdout } = await meterkeep.command(["token", "create", "bench", "--json"]);
+const { token } = JSON.parse(stdout) as { readonly token: string };
+
+const isSettled = async (): Promise<boolean> => {
+  const lines = await api.meters();
+  return lines.length > meters && lines.every(({ takeover }) => takeover === "proven" || takeover === "refused");
+};
+while (!(await isSettled())) await sleep(2_000);
+const titles = (await town.truth()).map(({ systemTitle }) => systemTitle);
+await town.ask(titles.map((meter) => ({ do: "silence", meter })));
+const some = (share: number, from: number): readonly string[] =>
+  titles.filter((_, at) => (at * 37 + from) % 100 < share);
+const drop = (chosen: readonly string[], on: boolean): Promise<unknown> =>
+  chosen.length === 0
+    ? Promise.resolve()
+    : town.ask(chosen.map((meter) => ({ do: "fault", meter, fault: on ? "drop" : null })));
+await drop(some(dead, 0), true);
+const flappers = some(flapping, 50);
+let isDown = false;
+const flap = setInterval(() => {
+  isDown = !isDown;
+  void drop(flappers, isDown).catch(() => undefined);
+}, FLAP_MILLISECONDS);
+
+/** A counter of the server's metrics, summed over the labels that match. */
+async function counter(name: string, labels: string): Promise<number> {
+  const { text } = await ask(`${meterkeep.address}/metrics`, { headers: { authorization: `Bearer ${token}` } });
+  return text
+    .split("\n")
+    .filter((line) => line.startsWith(name) && line.includes(labels))
+    .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(" ") + 1)), 0);
+}
+
+async function sample() {
+  const all = await counter("meterkeep_sessions_total{", "");
+  const done = await counter("meterkeep_sessions_total{", 'purpose="read",outcome="done"');
+  const intervals = await counter("meterkeep_intervals_read_total", "");
+  const cpu = new Map([...processesOf(meterkeep)].map(([name, pids]) => [name, cpuSeconds(pids)]));
+  return { at: performance.now(), done, other: all - done, intervals, cpu };
+}
+
+await sleep(WARM_UP_SECONDS * 1000);
+const before = await sample();
+await sleep(minutes * 60_000);
+const after = await sample();
+clearInterval(flap);
+
+const elapsed = (after.at - before.at) / 1000;
+const done = after.done - before.done;
+console.log(
+  `${meters} homes, time ${speed} times as fast, ${workers === 0 ? "sessions in the server" : `${workers} workers`}, ${sessions} at once, ${dead} % dead, ${flapping} % flapping, ${elapsed.toFixed(0)} s, load of the machine ${machineLoad()}`,
+);
+console.log(
+  `  daily sessions             ${(done / elapsed).toFixed(1)} a second, ${((after.intervals - before.intervals) / done).toFixed(0)} interval values each`,
+);
+console.log(
+  `  others                     ${((after.other - before.other) / elapsed).toFixed(1)} a second: failed, or of another purpose`,
+);
+let total = 0;
+for (const [name, cpu] of after.cpu) {
+  const used = cpu - (before.cpu.get(name) ?? 0);
+  total += used;
+  console.log(
+    `  CPU of ${name.padEnd(18)} ${((used * 1000) / done).toFixed(2)} ms a session, ${((used / elapsed) * 100).toFixed(0)} % of a core`,
+  );
+}
+console.log(`  CPU of all                 ${((total * 1000) / done).toFixed(2)} ms a session`);
