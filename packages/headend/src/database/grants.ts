@@ -31,7 +31,7 @@ export const HEADEND_GRANTS = {
   push_sources: "select, insert, update (accepted, refused, last_refusal, protection, last_seen)",
   destination_incidents: "select, insert, update (count)",
   wake_ups: "select, insert, delete",
-  work: "select, insert, update (lane, due_at, attempts, last_code, on_demand, epoch, leased_by, leased_until, again)",
+  work: "select, insert, update (lane, due_at, attempts, last_code, on_demand, asked_at, epoch, leased_by, leased_until, again)",
   workers: "select, insert, delete",
   people: "select, insert, update (roles, disabled_at, disabled_by)",
   sign_in_links: "select, insert, update (used_at), delete",

@@ -54,7 +54,7 @@ test("a lease, the sweep, the meter's page and the board see the same gaps, and 
       const expected = missing(covered, window);
       await setCovered(meter.id, stretches);
       await queue.due([meter.id], BEGIN, LANES.reading);
-      const [lease] = await queue.lease(randomUUID(), 1, BEGIN, 60);
+      const [lease] = await queue.lease(randomUUID(), { any: 1, onDemand: 0 }, BEGIN, 60);
       await queue.release(
         { meter: meter.id, epoch: lease!.epoch },
         { dueAt: BEGIN + DAY, lane: LANES.reading, attempts: 0 },

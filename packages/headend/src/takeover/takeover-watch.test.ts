@@ -93,7 +93,7 @@ test("what the depot has proven raises trust from the moment it was proven, is l
   ]);
   const { rows } = await pool.query("select effective from trust_history where state = 'trusted'");
   assert.equal((rows[0] as { effective: Date }).effective.getTime(), NOW - 60_000);
-  const due = await queue.lease(randomUUID(), 9, NOW, 60);
+  const due = await queue.lease(randomUUID(), { any: 9, onDemand: 0 }, NOW, 60);
   assert.deepEqual(due.map(({ meter }) => meter.title).sort(), titles.slice(0, 2).sort());
 });
 

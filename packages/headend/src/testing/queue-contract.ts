@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { test } from "node:test";
 import type { Meter } from "../inventory/meter.ts";
-import { LANES, type Lease, type WorkQueue } from "../work/lease.ts";
+import { LANES, type Lease, ON_DEMAND_SECONDS, type WorkQueue } from "../work/lease.ts";
 
 /** A fresh queue over some meters, none of which is in it yet. */
 export interface QueueUnderTest extends AsyncDisposable {
@@ -20,7 +20,7 @@ export function workQueueContract(name: string, open: () => Promise<QueueUnderTe
     await body(under);
   };
   const lease = (queue: WorkQueue, count: number, now = NOW): Promise<readonly Lease[]> =>
-    queue.lease(randomUUID(), count, now, LEASE_SECONDS);
+    queue.lease(randomUUID(), { any: count, onDemand: 0 }, now, LEASE_SECONDS);
 
   test(
     `${name}: leases what is due, on-demand first and the longest due before others`,
@@ -53,6 +53,38 @@ export function workQueueContract(name: string, open: () => Promise<QueueUnderTe
       assert.deepEqual(await taken(4), [true, true, true, false]);
       assert.deepEqual(await taken(3), [true, true, true]);
       assert.deepEqual(await taken(4), [false]);
+    }),
+  );
+
+  test(
+    `${name}: places for what is asked on demand are nobody else's`,
+    withQueue(async ({ queue, meters }) => {
+      const ids = meters.slice(0, 8).map(({ id }) => id);
+      await queue.due(ids.slice(0, 2), NOW - 9_000, LANES.reading);
+      await queue.due(ids.slice(2, 4), NOW - 9_000, LANES.takeover);
+      await queue.due(ids.slice(4), NOW - 1, LANES.onDemand, "verify");
+      const taken = async (any: number, onDemand: number) =>
+        (await queue.lease(randomUUID(), { any, onDemand }, NOW, LEASE_SECONDS)).map(({ meter }) =>
+          ids.indexOf(meter.id),
+        );
+      assert.deepEqual((await taken(0, 1)).length, 1);
+      assert.deepEqual((await taken(0, 9)).length, 3);
+      assert.deepEqual(await taken(0, 9), []);
+      assert.deepEqual((await taken(8, 9)).length, 4);
+    }),
+  );
+
+  test(
+    `${name}: what was asked for too long ago is not done any more`,
+    withQueue(async ({ queue, meters }) => {
+      const [a, b] = meters.map(({ id }) => id);
+      await queue.due([a!, b!], NOW, LANES.onDemand, "verify");
+      await queue.due([b!], NOW + 1_000, LANES.onDemand, "command");
+      const leased = await lease(queue, 2, NOW + ON_DEMAND_SECONDS * 1000 + 1);
+      assert.deepEqual(leased.map(({ meter, onDemand }) => [meter.id, onDemand]).sort(), [
+        [a, undefined],
+        [b, "command"],
+      ]);
     }),
   );
 
@@ -112,7 +144,7 @@ export function workQueueContract(name: string, open: () => Promise<QueueUnderTe
       const [a, b, c] = meters.map(({ id }) => id);
       const owner = randomUUID();
       await queue.due([a!, b!], NOW - 1, LANES.takeover);
-      const leases = await queue.lease(owner, 9, NOW, LEASE_SECONDS);
+      const leases = await queue.lease(owner, { any: 9, onDemand: 0 }, NOW, LEASE_SECONDS);
       await queue.due([c!], NOW - 1, LANES.reading);
       await lease(queue, 9);
       await queue.abandon(owner, [a!], NOW);

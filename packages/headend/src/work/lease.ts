@@ -10,6 +10,17 @@ export const LANES = { onDemand: 0, takeover: 1, reading: 2 } as const;
 export const READING_SHARE = 4;
 export type Lane = (typeof LANES)[keyof typeof LANES];
 
+/** What was asked for on demand and was not got to within this is dropped, as a stale command is (MC-17). */
+export const ON_DEMAND_SECONDS = 24 * 3_600;
+
+/** How many meters a worker has places for. */
+export interface Places {
+  /** For any lane. */
+  readonly any: number;
+  /** Beyond those, for what is asked on demand alone, so that it never waits for the end of somebody else's session. */
+  readonly onDemand: number;
+}
+
 /** What was asked for outside the ordinary order: a reading now, only the state of the supply, contacts for keys, or a command that is due. */
 export type OnDemand = "read" | "verify" | "rotate" | "command";
 
@@ -53,11 +64,12 @@ export interface LeaseRef {
  */
 export interface WorkQueue {
   /**
-   * Leases up to `count` meters that are due, on-demand lane first and the longest due first; of what is due in the reading
-   * lane, a share of the places in any case. A meter is leased to one owner at a time; a lease that ran out is free again
-   * under a new epoch.
+   * Leases meters that are due, as many as there are places, on-demand lane first and the longest due first; of what is due
+   * in the reading lane, a share of the places in any case. A meter is leased to one owner at a time; a lease that ran out is
+   * free again under a new epoch. What was asked on demand longer than {@link ON_DEMAND_SECONDS} ago is not asked any more:
+   * the meter is leased for what is wanted of it.
    */
-  lease(owner: string, count: number, now: number, leaseSeconds: number): Promise<readonly Lease[]>;
+  lease(owner: string, places: Places, now: number, leaseSeconds: number): Promise<readonly Lease[]>;
   /** Takes meters into the queue, due at `at`; those that are in it stay as they are. */
   enrol(meters: readonly MeterId[], at: number, lane: Lane): Promise<void>;
   /** Ends a lease. @returns false, and nothing changes, when the epoch is no longer the newest. */

@@ -6,6 +6,7 @@ import {
   type Lease,
   type LeaseRef,
   type NextDue,
+  ON_DEMAND_SECONDS,
   type OnDemand,
   READING_SHARE,
   type WorkQueue,
@@ -17,6 +18,7 @@ interface Item {
   dueAt: number;
   attempts: number;
   onDemand: OnDemand | undefined;
+  askedAt: number;
   epoch: bigint;
   leasedUntil: number | undefined;
   /** Asked for while it was leased. */
@@ -30,14 +32,19 @@ export function memoryWorkQueue(meters: readonly Meter[]): WorkQueue {
   const get = (meter: MeterId): Item | undefined => items.get(meter);
   const isFree = (item: Item, now: number): boolean => item.leasedUntil === undefined || item.leasedUntil <= now;
   return {
-    async lease(owner, count, now, leaseSeconds) {
+    async lease(owner, { any, onDemand }, now, leaseSeconds) {
       const due = [...items.values()]
         .filter((item) => item.dueAt <= now && isFree(item, now))
         .sort((a, b) => a.lane - b.lane || a.dueAt - b.dueAt);
       const ordinary = due.filter(({ lane }) => lane === LANES.reading);
-      const share = Math.min(ordinary.length, Math.floor(count / READING_SHARE));
-      const urgent = due.filter(({ lane }) => lane !== LANES.reading).slice(0, count - share);
-      return [...urgent, ...ordinary.slice(0, count - urgent.length)].map((item) => {
+      const share = Math.min(ordinary.length, Math.floor(any / READING_SHARE));
+      const asked = due.filter(({ lane }) => lane === LANES.onDemand).slice(0, any - share + onDemand);
+      const takeovers = due
+        .filter(({ lane }) => lane === LANES.takeover)
+        .slice(0, Math.max(0, any - share - asked.length));
+      const left = Math.max(share, any - asked.length - takeovers.length);
+      return [...asked, ...takeovers, ...ordinary.slice(0, left)].map((item) => {
+        if (item.askedAt < now - ON_DEMAND_SECONDS * 1000) item.onDemand = undefined;
         item.epoch += 1n;
         item.leasedUntil = now + leaseSeconds * 1000;
         item.owner = owner;
@@ -80,6 +87,7 @@ export function memoryWorkQueue(meters: readonly Meter[]): WorkQueue {
         item.dueAt = Math.min(item.dueAt, at);
         item.lane = Math.min(item.lane, lane) as Lane;
         item.onDemand = onDemand ?? item.onDemand;
+        if (onDemand !== undefined) item.askedAt = at;
         item.again = item.leasedUntil !== undefined;
       }
     },
@@ -98,6 +106,7 @@ function newItem(meter: Meter): Item {
     dueAt: Number.POSITIVE_INFINITY,
     attempts: 0,
     onDemand: undefined,
+    askedAt: 0,
     epoch: 0n,
     leasedUntil: undefined,
     again: false,

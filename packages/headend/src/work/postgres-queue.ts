@@ -13,7 +13,15 @@ import {
   wantedValues,
 } from "../reading/gaps.ts";
 import { SESSION_BACKOFF } from "./backoff.ts";
-import { LANES, type Lease, type NextDue, type OnDemand, READING_SHARE, type WorkQueue } from "./lease.ts";
+import {
+  LANES,
+  type Lease,
+  type NextDue,
+  ON_DEMAND_SECONDS,
+  type OnDemand,
+  READING_SHARE,
+  type WorkQueue,
+} from "./lease.ts";
 import { WORK_CHANNEL } from "./presence.ts";
 
 /**
@@ -22,13 +30,14 @@ import { WORK_CHANNEL } from "./presence.ts";
  */
 export function postgresWorkQueue(sql: Sql, scope: Scope, wanted: WantedAt = () => []): WorkQueue {
   return {
-    async lease(owner, count, now, leaseSeconds) {
+    async lease(owner, { any, onDemand }, now, leaseSeconds) {
       const leased = await rows<LeaseRow>(sql, LEASE, [
         ...scope.place,
         owner,
-        count,
+        any,
         new Date(now),
         new Date(now + leaseSeconds * 1000),
+        onDemand,
         ...wantedValues(wanted(now)),
       ]);
       return leased.map(leaseOfRow);
@@ -104,29 +113,38 @@ const ENROL = `
 const TELL_WORKERS = `notify ${WORK_CHANNEL}`;
 
 const MAKE_DUE = `
-  insert into work (utility_id, island_id, meter_id, lane, due_at, on_demand)
-  select distinct $1::smallint, $2::smallint, meter_id, $5::smallint, $4::timestamptz, $6::text from unnest($3::integer[]) as d(meter_id)
+  insert into work (utility_id, island_id, meter_id, lane, due_at, on_demand, asked_at)
+  select distinct $1::smallint, $2::smallint, meter_id, $5::smallint, $4::timestamptz, $6::text,
+    case when $6 is not null then $4::timestamptz end
+  from unnest($3::integer[]) as d(meter_id)
   on conflict (utility_id, island_id, meter_id) do update set due_at = least(work.due_at, excluded.due_at),
     lane = least(work.lane, excluded.lane), on_demand = coalesce(excluded.on_demand, work.on_demand),
+    asked_at = coalesce(excluded.asked_at, work.asked_at),
     again = work.leased_by is not null`;
 
 const IS_DUE = `utility_id = $1 and island_id = $2 and due_at <= $5 and (leased_until is null or leased_until <= $5)`;
 
 const LEASE = `
-  with ${wantedTable(7)}, urgent as (
-    select meter_id from work where ${IS_DUE} and lane < ${LANES.reading}
-    order by lane, due_at limit $4::integer - (select count(*) from (
-      select from work where ${IS_DUE} and lane = ${LANES.reading} limit $4::integer / ${READING_SHARE}) waiting)
-    for update skip locked
+  with ${wantedTable(8)}, waiting as (
+    select count(*) from (
+      select from work where ${IS_DUE} and lane = ${LANES.reading} limit $4::integer / ${READING_SHARE}) w
+  ), asked as (
+    select meter_id from work where ${IS_DUE} and lane = ${LANES.onDemand}
+    order by due_at limit $4::integer - (table waiting) + $7::integer for update skip locked
+  ), taken_over as (
+    select meter_id from work where ${IS_DUE} and lane = ${LANES.takeover}
+    order by due_at limit greatest(0, $4::integer - (table waiting) - (select count(*) from asked)) for update skip locked
   ), ordinary as (
     select meter_id from work where ${IS_DUE} and lane = ${LANES.reading}
-    order by due_at limit $4::integer - (select count(*) from urgent) for update skip locked
+    order by due_at limit greatest((table waiting),
+      $4::integer - (select count(*) from asked) - (select count(*) from taken_over)) for update skip locked
   ), picked as (
-    select meter_id from urgent union all select meter_id from ordinary
+    select meter_id from asked union all select meter_id from taken_over union all select meter_id from ordinary
   ), leased as (
     update work w set epoch = w.epoch + 1, leased_by = $3, leased_until = $6, again = false
     from picked where w.utility_id = $1 and w.island_id = $2 and w.meter_id = picked.meter_id
-    returning w.meter_id, w.epoch, w.attempts, w.on_demand, w.lane, w.due_at
+    returning w.meter_id, w.epoch, w.attempts, w.lane, w.due_at, case
+      when w.asked_at >= $5::timestamptz - interval '${ON_DEMAND_SECONDS} seconds' then w.on_demand end as on_demand
   )
   select ${METER_COLUMNS}, l.epoch, l.attempts, l.on_demand, t.phase, t.verdict, tr.state, tr.reason,
     (select jsonb_agg(jsonb_build_array(extract(epoch from h.effective) * 1000, h.state) order by h.change_id)

@@ -34,16 +34,16 @@ test("what a worker had leased that died is free again, here or at another; what
   const [dead, living, watching] = [randomUUID(), randomUUID(), randomUUID()];
   const deaths = await announceWorker(pool, scope, dead, NOBODY);
   await using _living = await announceWorker(pool, scope, living, NOBODY);
-  const [lost] = await queue.lease(dead, 1, now, 3_600);
-  const [held] = await queue.lease(living, 1, now, 3_600);
+  const [lost] = await queue.lease(dead, { any: 1, onDemand: 0 }, now, 3_600);
+  const [held] = await queue.lease(living, { any: 1, onDemand: 0 }, now, 3_600);
   const ports = listening();
   await using _watching = await announceWorker(pool, scope, watching, ports);
-  const [own] = await queue.lease(watching, 1, now, 3_600);
-  assert.deepEqual(await queue.lease(watching, 3, now, 3_600), []);
+  const [own] = await queue.lease(watching, { any: 1, onDemand: 0 }, now, 3_600);
+  assert.deepEqual(await queue.lease(watching, { any: 3, onDemand: 0 }, now, 3_600), []);
   // Disposing closes the connection and says nothing else: a kill does the same.
   await deaths[Symbol.asyncDispose]();
   await ports.heard();
-  const again = await queue.lease(watching, 3, now, 3_600);
+  const again = await queue.lease(watching, { any: 3, onDemand: 0 }, now, 3_600);
   assert.deepEqual(
     again.map(({ meter, epoch }) => [meter.id, epoch]),
     [[lost!.meter.id, lost!.epoch + 1n]],
@@ -75,7 +75,7 @@ test("a presence whose connection is ended comes back: the lock is held, work is
   const ports = listening();
   const lost = Promise.withResolvers<unknown>();
   await using _worker = await announceWorker(pool, scope, owner, { ...ports, onError: lost.resolve });
-  const [own] = await queue.lease(owner, 1, Date.now(), 3_600);
+  const [own] = await queue.lease(owner, { any: 1, onDemand: 0 }, Date.now(), 3_600);
   const holders = async (): Promise<number[]> => {
     const { rows } = await pool.query<{ pid: number }>(
       `select pid from pg_locks where locktype = 'advisory' and mode = 'ShareLock' and granted
@@ -93,7 +93,7 @@ test("a presence whose connection is ended comes back: the lock is held, work is
   await queue.due([meters[1]!.id], Date.now(), LANES.onDemand, "read");
   await ports.heard();
   assert.deepEqual(
-    (await queue.lease(randomUUID(), 2, Date.now(), 60)).map(({ meter }) => meter.id),
+    (await queue.lease(randomUUID(), { any: 2, onDemand: 0 }, Date.now(), 60)).map(({ meter }) => meter.id),
     [meters[1]!.id],
     "the first meter's lease stands",
   );

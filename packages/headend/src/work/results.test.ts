@@ -30,7 +30,7 @@ async function leaseOne(index: number, now = NOON): Promise<Lease> {
   const { pool, scope, meters } = database;
   const queue = postgresWorkQueue(pool, scope, () => wantedOf(() => ({ from: NOON - 8 * QUARTER, to: NOON })));
   await queue.due([meters[index]!.id], now - 1, LANES.onDemand);
-  const [lease] = await queue.lease(randomUUID(), 1, now, 60);
+  const [lease] = await queue.lease(randomUUID(), { any: 1, onDemand: 0 }, now, 60);
   assert.equal(lease?.meter.id, meters[index]!.id);
   return lease;
 }
@@ -115,7 +115,14 @@ test("a source that is quarantined later takes its readings out of decisions, an
 
 test("results under an older epoch change nothing", async () => {
   const first = await leaseOne(2);
-  const second = (await postgresWorkQueue(database.pool, database.scope).lease(randomUUID(), 1, NOON + 61_000, 60))[0]!;
+  const second = (
+    await postgresWorkQueue(database.pool, database.scope).lease(
+      randomUUID(),
+      { any: 1, onDemand: 0 },
+      NOON + 61_000,
+      60,
+    )
+  )[0]!;
   assert.equal(second.epoch, first.epoch + 1n);
   await assert.rejects(
     results().write(finished(first, { read: reading() })),
@@ -129,7 +136,12 @@ test("results under an older epoch change nothing", async () => {
 
 test("one group keeps what is fenced in and drops what is not", async () => {
   const stale = await leaseOne(3);
-  await postgresWorkQueue(database.pool, database.scope).lease(randomUUID(), 1, NOON + 61_000, 60);
+  await postgresWorkQueue(database.pool, database.scope).lease(
+    randomUUID(),
+    { any: 1, onDemand: 0 },
+    NOON + 61_000,
+    60,
+  );
   const good = await leaseOne(4);
   const writer = results();
   const outcomes = await Promise.allSettled([
@@ -224,7 +236,10 @@ test("an island sees its own meters and no other's", async () => {
   const neighbour = await openScope(pool, "neighbour", "island");
   for (const scope of [other, neighbour]) {
     assert.deepEqual(await meterSummaries(pool, scope, () => WALL_SOURCE_CLOCK, NOON), []);
-    assert.deepEqual(await postgresWorkQueue(pool, scope).lease(randomUUID(), 9, NOON + QUARTER * 10, 60), []);
+    assert.deepEqual(
+      await postgresWorkQueue(pool, scope).lease(randomUUID(), { any: 9, onDemand: 0 }, NOON + QUARTER * 10, 60),
+      [],
+    );
     assert.deepEqual((await registerReadings(pool, scope, meters[0]!, { ...window, trust: "all" })).readings, []);
   }
 });

@@ -50,7 +50,7 @@ test("a meter whose record the custodian refuses is quarantined once, with the r
   );
   for (let turn = 0; turn < 2; turn += 1) {
     await queue.due([id], NOW, LANES.onDemand, "read");
-    const [lease] = await queue.lease(randomUUID(), 1, NOW + 3_600_000, 60);
+    const [lease] = await queue.lease(randomUUID(), { any: 1, onDemand: 0 }, NOW + 3_600_000, 60);
     await runner.run(lease!, new AbortController().signal);
   }
   const [line] = await meterSummaries(pool, scope, () => WALL_SOURCE_CLOCK, NOW);
@@ -100,7 +100,7 @@ test("a meter whose way is spared is put back until its turn, with its failures 
     { limits: SESSION_LIMITS, collecting: { everySeconds: 0 } },
   );
   const run = async (now: number): Promise<number> => {
-    const [lease] = await queue.lease(randomUUID(), 1, now, 60);
+    const [lease] = await queue.lease(randomUUID(), { any: 1, onDemand: 0 }, now, 60);
     return runner.run(lease!, new AbortController().signal);
   };
   await queue.due([id], NOW, LANES.reading);

@@ -10,10 +10,15 @@ function bench(count: number) {
   const errors: unknown[] = [];
   const abandoned: (readonly number[])[] = [];
   let peak = 0;
+  /** How many of the next leases were asked for on demand. */
+  const under = { asked: 0 };
   const ports: WorkerPorts = {
     queue: {
-      lease: async (_owner, wanted) => {
-        const batch = Array.from({ length: Math.min(wanted, count - given.length) }, (_, n) => given.length + n);
+      lease: async (_owner, { any, onDemand }) => {
+        const asked = Math.min(onDemand, under.asked);
+        under.asked -= asked;
+        const length = Math.min(any + asked, count - given.length);
+        const batch = Array.from({ length }, (_, n) => given.length + n);
         given.push(...batch);
         return batch.map((n) => ({ epoch: BigInt(n), meter: { id: n } }) as Lease);
       },
@@ -44,7 +49,7 @@ function bench(count: number) {
     open.get(n)?.();
     open.delete(n);
   };
-  return { ports, given, open, errors, abandoned, finish, peak: () => peak };
+  return { ports, given, open, errors, abandoned, finish, under, peak: () => peak };
 }
 
 const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
@@ -62,6 +67,24 @@ test("no more sessions than it may hold, and all work is done", async () => {
   assert.equal(under.given.length, 30);
   assert.ok(under.peak() <= 4);
   assert.equal(under.errors.length, 1);
+  await worker.close();
+});
+
+test("who asks on demand does not wait for the end of somebody else's session", async () => {
+  const bounded = bench(30);
+  const worker = new Worker(bounded.ports, { ...OPTIONS, concurrency: 16 });
+  worker.start();
+  await settle();
+  assert.equal(worker.busy, 15, "one of them went wrong");
+  bounded.under.asked = 4;
+  worker.wake();
+  await settle();
+  await settle();
+  assert.equal(worker.busy, 18, "two more places there are for that, and the one that was free");
+  bounded.finish(0);
+  await settle();
+  await settle();
+  assert.deepEqual([worker.busy, bounded.under.asked], [18, 0]);
   await worker.close();
 });
 

@@ -20,7 +20,7 @@ export interface WorkerPorts {
 export interface WorkerOptions {
   /** Names this worker in leases. */
   readonly owner: string;
-  /** Sessions at once. */
+  /** Sessions at once; some more where they are asked for on demand. */
   readonly concurrency: number;
   /** Longer than any session may take. */
   readonly leaseSeconds: number;
@@ -28,6 +28,8 @@ export interface WorkerOptions {
   readonly idleMilliseconds: number;
 }
 
+/** Beyond its places a worker keeps one for so many of them, for what is asked on demand. */
+const PLACES_FOR_ONE_ON_DEMAND = 8;
 /** What comes due within this is leased together. */
 const SHORTEST_REST_MILLISECONDS = 50;
 
@@ -45,7 +47,8 @@ export class Worker {
   #wake = new AbortController();
   /** While everything due is leased: when the next look is. Who is due before wakes it. */
   #restsUntil = Number.NEGATIVE_INFINITY;
-  #waitsForPlace = false;
+  /** So many places must be free before the next look. */
+  #waitsForPlaces: number | undefined;
   #loop: Promise<void> | undefined;
   /** Something could not be written or asked: leases may stand in our name that we do not hold. */
   #doubtful = false;
@@ -81,21 +84,26 @@ export class Worker {
   async #run(): Promise<void> {
     const { queue, now, onError } = this.#ports;
     const { owner, concurrency, leaseSeconds } = this.#options;
+    const reserved = Math.ceil(concurrency / PLACES_FOR_ONE_ON_DEMAND);
     while (!this.#closing.signal.aborted) {
       this.#wake = new AbortController();
       const free = concurrency - this.#sessions.size;
-      // Leasing for one free place at a time would cost a statement a session.
-      if (free < Math.min(8, Math.ceil(concurrency / 4))) {
-        await this.#waitForPlace();
-        continue;
-      }
+      // Leasing for one free place at a time would cost a statement a session; who asks on demand does not wait for more.
+      const fewest = Math.min(8, Math.ceil(concurrency / 4));
+      const any = free < fewest ? 0 : free;
+      const onDemand = reserved + free - any;
       try {
         if (this.#doubtful) {
           this.#doubtful = false;
           await queue.abandon(owner, [...this.#sessions.values()], now());
         }
-        const leased = await queue.lease(owner, free, now(), leaseSeconds);
+        const leased = await queue.lease(owner, { any, onDemand }, now(), leaseSeconds);
         for (const lease of leased) this.#hold(lease);
+        if (any === 0) {
+          // Who asked for more than there were places for is served by the next one that ends.
+          await this.#waitForPlaces(leased.length < onDemand ? fewest : concurrency - this.#sessions.size + 1);
+          continue;
+        }
         if (leased.length > 0) continue;
       } catch (error) {
         this.#doubtful = true;
@@ -115,7 +123,8 @@ export class Worker {
       })
       .then((dueAt) => {
         this.#sessions.delete(session);
-        if (this.#waitsForPlace || dueAt < this.#restsUntil) this.#wake.abort();
+        const free = this.#options.concurrency - this.#sessions.size;
+        if (free >= (this.#waitsForPlaces ?? Number.POSITIVE_INFINITY) || dueAt < this.#restsUntil) this.#wake.abort();
       });
     this.#sessions.set(session, lease.meter.id);
   }
@@ -136,10 +145,12 @@ export class Worker {
     this.#restsUntil = Number.NEGATIVE_INFINITY;
   }
 
-  /** All places are taken: waits for one. */
-  async #waitForPlace(): Promise<void> {
-    this.#waitsForPlace = true;
-    await this.#ports.sleep(this.#options.idleMilliseconds, this.#wake.signal);
-    this.#waitsForPlace = false;
+  /** Too few places are free: waits for so many, or until somebody says that something may be due. */
+  async #waitForPlaces(free: number): Promise<void> {
+    const { concurrency, idleMilliseconds } = this.#options;
+    if (concurrency - this.#sessions.size >= free) return;
+    this.#waitsForPlaces = free;
+    await this.#ports.sleep(idleMilliseconds, this.#wake.signal);
+    this.#waitsForPlaces = undefined;
   }
 }
