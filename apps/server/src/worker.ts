@@ -78,7 +78,7 @@ export async function startWorker(config: WorkerConfig, supervisor: Supervisor):
     billing: billingIn(join(config.exchangeDirectory, "billing.json")),
     world: {
       destinations: mayPushTo(),
-      shelf: folderShelf(join(config.stateDirectory, "firmware"), []),
+      shelf: folderShelf(join(config.stateDirectory, "firmware")),
     },
     clockOf,
     now: () => Date.now(),
