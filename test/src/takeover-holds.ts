@@ -1,28 +1,14 @@
-import { ENROLMENT_STEPS, TAKEOVER_STEPS, type TakeoverStep } from "@meterkeep/api/custodian";
+import { type EnrolmentStep, TAKEOVER_STEPS, type TakeoverStep } from "@meterkeep/api/custodian";
 import type { MeterTruth, TownControl, TownRequest } from "./town-control.ts";
 import { until } from "./until.ts";
 
-/** The steps that every takeover goes through; the others happen when something was lost. */
-export const HELD_STEPS = TAKEOVER_STEPS.filter(
-  (step) =>
-    !(
-      [
-        "done",
-        "probe",
-        "counter-hint",
-        "release",
-        "current-keys-association",
-        "refuse-old-keys",
-        // Not every meter has what these are about.
-        "raise-policy",
-        "change-secret",
-        "prove-secret",
-        "refuse-old-secret",
-        // What comes after the takeover, and has a simulation of its own.
-        ...ENROLMENT_STEPS,
-      ] as readonly TakeoverStep[]
-    ).includes(step),
-);
+/** Steps that happen only when something was lost. */
+type OfRecovery = "probe" | "counter-hint" | "release" | "current-keys-association" | "refuse-old-keys" | "done";
+/** Steps about what not every meter has: clients without keys of their own, a policy, devices at its M-Bus channels. */
+type OfSomeMeters = "raise-policy" | "change-secret" | "prove-secret" | "refuse-old-secret" | "change-child-key";
+
+/** A step that every takeover goes through. Enrolments come after it, and have a simulation of their own. */
+type HeldStep = Exclude<TakeoverStep, OfRecovery | OfSomeMeters | EnrolmentStep>;
 
 /** How many homes of the depot's feeder it takes until both liars are among them: they are the 7th and the 13th. */
 const HOMES_WITH_LIARS = 13;
@@ -32,14 +18,14 @@ export const HOMES = 4 * HOMES_WITH_LIARS;
 /** A meter that answers late at one step of its takeover, so that something can happen there. */
 export interface Hold {
   readonly meter: string;
-  readonly step: TakeoverStep;
+  readonly step: HeldStep;
   readonly path: "wan" | "depot";
   readonly profile: string;
 }
 
 /** Which request it is whose answer comes late: the n-th of its kind. One key at a time takes more of them. */
 const HOLD_AT: Readonly<
-  Partial<Record<TakeoverStep, { scope: "association" | "key-transfer" | "any"; array: number; single: number }>>
+  Record<HeldStep, { scope: "association" | "key-transfer" | "any"; array: number; single: number }>
 > = {
   "factory-association": { scope: "association", array: 0, single: 0 },
   "identity-check": { scope: "any", array: 2, single: 2 },
@@ -52,6 +38,9 @@ const HOLD_AT: Readonly<
   "refuse-old-master": { scope: "any", array: 12, single: 18 },
   "refuse-factory-keys": { scope: "association", array: 2, single: 3 },
 };
+
+/** The steps at which meters are held: a step that is new does not pass the type check before it has its place above. */
+export const HELD_STEPS = TAKEOVER_STEPS.filter((step): step is HeldStep => Object.hasOwn(HOLD_AT, step));
 
 /**
  * Arms every honest meter of a town to answer late once, each at one step, all steps on both paths. It acts as soon as the
@@ -79,7 +68,7 @@ function planHolds(truth: readonly MeterTruth[]): Hold[] {
 }
 
 function armed({ meter, step, profile }: Hold, amount: number): TownRequest {
-  const at = HOLD_AT[step]!;
+  const at = HOLD_AT[step];
   const after = profile === "dsmr-5" ? at.single : at.array;
   return { do: "fault", meter, fault: "delay", amount, scope: at.scope, times: 1, after };
 }
