@@ -93,7 +93,7 @@ function expectedOf(profile: MeterProfile): readonly ExpectedObject[] {
   const rows: readonly (readonly [name: string, classId: number, obis: string | undefined])[] = [
     ["clock", 8, profile.clock.obis],
     ["load profile", 7, profile.loadProfile.obis],
-    ...Object.entries(profile.profiles).map(([name, obis]) => [`profile "${name}"`, 7, obis] as const),
+    ["daily profile", 7, profile.daily.obis],
     ["profile of power quality", 7, profile.powerQuality],
     ...profile.registers.map((obis) => ["register", 3, obis] as const),
     ...profile.eventLogs.map(({ name, obis }) => [`event log "${name}"`, 7, obis] as const),

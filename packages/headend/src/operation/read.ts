@@ -82,7 +82,7 @@ const stretch = {
 } as const;
 const profileName = text(32);
 const profileParameters = object({
-  /** `load`, or a further profile of the meter profile, such as `daily`. */
+  /** `load`, `daily`, or `power-quality`. */
   profile: profileName,
   ...stretch,
 });
@@ -97,8 +97,8 @@ export const profileOperation: Operation<ProfileParameters> = reading({
     `read profile "${profile}" from ${new Date(from).toISOString()} to ${new Date(to).toISOString()}`,
   run: async (on, { profile: name, ...window }) => {
     if (name === "power-quality") return qualityResult(on, window);
-    const code = name === "load" ? on.profile.loadProfile.obis : on.profile.profiles[name];
-    const found = offered(code, `profile "${name}"`, on.profile);
+    const { loadProfile, daily } = on.profile;
+    const found = offered({ load: loadProfile.obis, daily: daily.obis }[name], `profile "${name}"`, on.profile);
     const { rows, columns, evidence } = await rowsOf(on, found, window);
     const read = { columns, rows: rows.map((row) => row.map(plainOf)) };
     const result = resultOf(`${rows.length} rows of profile "${name}" were read.`, found, rows.length, evidence, read);
@@ -114,7 +114,9 @@ async function intervalsOf(
 ): Promise<readonly IntervalRecord[]> {
   const { columns } = on.profile.loadProfile;
   await on.reader.learnScales(columns.flatMap((column) => (typeof column === "string" ? [] : [column.obis])));
-  return readRows(rows, on.profile, (code) => on.reader.scale(code), evidence).flatMap(({ intervals }) => intervals);
+  return readRows(rows, on.profile.loadProfile, (code) => on.reader.scale(code), evidence).flatMap(
+    ({ intervals }) => intervals,
+  );
 }
 
 async function qualityResult(on: OperationSession, window: Window): Promise<OperationResult> {

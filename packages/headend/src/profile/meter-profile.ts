@@ -68,8 +68,8 @@ export interface MeterProfile {
   /** Relays of loads, from 1; the supply does not pass through them. */
   readonly loadRelays: readonly string[];
   readonly eventLogs: readonly EventLogFacts[];
-  /** Further profiles, such as that of the day, by name. */
-  readonly profiles: Readonly<Record<string, string>>;
+  /** Registers as they stood at the end of a day. */
+  readonly daily: { readonly obis: string; readonly columns: readonly ProfileColumnFacts[] };
   /** The profile of power quality: rows of clock and registers, whose columns the meter tells itself. */
   readonly powerQuality?: string;
   readonly loadProfile: {
@@ -95,8 +95,14 @@ const COMMON = {
   specialDays: "0-0:11.0.0",
   limiter: { obis: "0-0:17.0.0", type: "double-long-unsigned" },
   loadRelays: ["0-1:96.3.10"],
-  profiles: { daily: "1-0:99.2.0" },
 } as const;
+
+/** Columns of clock, perhaps status, and registers. */
+const registerColumns = (status: "status" | undefined, ...codes: readonly string[]): readonly ProfileColumnFacts[] => [
+  "clock",
+  ...(status === undefined ? [] : [status]),
+  ...codes.map((obis) => ({ obis, kind: "register" }) as const),
+];
 
 const pushSetups = (transport: PushSetupFacts["transport"]): readonly PushSetupFacts[] => [
   { name: "report", obis: "0-0:25.9.0", transport },
@@ -124,6 +130,10 @@ const IDIS_P2 = {
   lists: true,
   securityHeader: "general",
   registers: ["1-0:1.8.0", "1-0:2.8.0", "1-0:1.7.0", "1-0:2.7.0", "1-0:32.7.0"],
+  daily: {
+    obis: "1-0:99.2.0",
+    columns: registerColumns("status", "1-0:1.8.0", "1-0:1.8.1", "1-0:1.8.2", "1-0:2.8.0"),
+  },
   loadProfile: {
     obis: "1-0:99.1.0",
     periodSeconds: 900,
@@ -158,6 +168,7 @@ export const METER_PROFILES = {
     lists: true,
     securityHeader: "service-specific",
     registers: ["1-0:1.8.0", "1-0:2.8.0", "1-0:1.7.0", "1-0:2.7.0", "1-0:32.7.0"],
+    daily: { obis: "1-0:99.2.0", columns: registerColumns("status", "1-0:1.8.1", "1-0:1.8.2", "1-0:2.8.0") },
     loadProfile: {
       obis: "1-0:99.1.0",
       periodSeconds: 900,
@@ -183,7 +194,10 @@ export const METER_PROFILES = {
     mBus: { version: 0, channels: ["0-1:24.1.0"] },
     securityHeader: "service-specific",
     eventLogs: IDIS_P2.eventLogs.filter(({ name }) => name !== "security"),
-    profiles: { daily: "0-0:98.1.0" },
+    daily: {
+      obis: "0-0:98.1.0",
+      columns: registerColumns(undefined, "1-0:1.8.0", "1-0:1.8.1", "1-0:1.8.2", "1-0:2.8.0"),
+    },
     registers: ["1-0:1.8.0", "1-0:2.8.0", "1-0:3.8.0", "1-0:4.8.0", "1-0:1.7.0", "1-0:2.7.0", "1-0:32.7.0"],
     loadProfile: {
       ...IDIS_P2.loadProfile,
@@ -206,7 +220,7 @@ export const METER_PROFILES = {
     maxPduSizeBytes: 512,
     securityHeader: "service-specific",
     eventLogs: IDIS_P2.eventLogs.filter(({ name }) => name === "standard" || name === "fraud"),
-    profiles: { daily: "0-0:98.1.0" },
+    daily: { obis: "0-0:98.1.0", columns: registerColumns("status", "1-0:1.8.1", "1-0:1.8.2", "1-0:2.8.0") },
     loadProfile: { ...IDIS_P2.loadProfile, capacityRows: 2880 },
   },
   is15959: {
@@ -226,6 +240,7 @@ export const METER_PROFILES = {
     lists: false,
     securityHeader: "service-specific",
     registers: ["1-0:1.8.0", "1-0:1.7.0", "1-0:2.7.0"],
+    daily: { obis: "1-0:99.2.0", columns: registerColumns(undefined, "1-0:1.8.0", "1-0:2.8.0", "1-0:9.8.0") },
     loadProfile: {
       obis: "1-0:99.1.0",
       periodSeconds: 900,

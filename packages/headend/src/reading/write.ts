@@ -166,7 +166,13 @@ const INSERT_REGISTERS = `
   insert into register_readings (utility_id, island_id, meter_id, obis, at, received_at, number_value, text_value, unit,
     status, source, evidence_id, protection, trust_at_capture)
   select $1, $2, r.* from unnest($3::integer[], $4::text[], $5::timestamptz[], $6::timestamptz[], $7::float8[], $8::text[],
-    $9::text[], $10::text[], $11::text[], $12::bigint[], $13::protection_grade[], $14::trust_state[]) as r
+    $9::text[], $10::text[], $11::text[], $12::bigint[], $13::protection_grade[], $14::trust_state[])
+    as r(meter_id, obis, at, received_at, number_value, text_value, unit, status, source, evidence_id, protection, trust)
+  -- What a meter says again of the same moment is known; what contradicts it is kept beside it.
+  where not exists (
+    select from register_readings k where k.utility_id = $1 and k.island_id = $2 and k.meter_id = r.meter_id
+      and k.obis = r.obis and k.at = r.at and k.protection = r.protection
+      and (k.number_value, k.text_value) is not distinct from (r.number_value, r.text_value))
   on conflict do nothing`;
 
 const ADD_COVERAGE = `

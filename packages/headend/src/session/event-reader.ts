@@ -23,7 +23,10 @@ export interface Window {
 }
 
 /** How the part of a profile that lies in the window is asked for: by time, or whole where the meter counts entries. */
-function selectionOf({ loadProfile }: MeterProfile, { from, to }: Window): NonNullable<GetItem["selection"]> {
+export function selectionOf(
+  { loadProfile }: Pick<MeterProfile, "loadProfile">,
+  { from, to }: Window,
+): NonNullable<GetItem["selection"]> {
   return loadProfile.access === "entry"
     ? entryDescriptor({ fromEntry: 1, toEntry: 0 })
     : rangeDescriptor({ from: wholeSecond(from), to: wholeSecond(to) });
@@ -66,7 +69,8 @@ export async function readEvents(
   });
 }
 
-function rowsOf(buffer: Data): readonly (readonly Data[])[] {
+/** The rows of a profile's buffer. */
+export function rowsOf(buffer: Data): readonly (readonly Data[])[] {
   return buffer.type === "array"
     ? buffer.value.flatMap((row) => (row.type === "structure" ? [row.value as readonly Data[]] : []))
     : [];

@@ -5,7 +5,7 @@ import type { EvidenceRecord, IntervalRecord } from "../reading/result.ts";
 import { clockOf, numberOf } from "./meter-reader.ts";
 import { type Scale, scaledValue } from "./scaler-table.ts";
 
-/** A row of a load profile, read. */
+/** A row of a load or daily profile, read. */
 export interface ReadRow {
   /** End of the interval, milliseconds since 1970 UTC. */
   readonly at: number;
@@ -13,18 +13,17 @@ export interface ReadRow {
 }
 
 /**
- * Gives meaning to the rows of a load profile. A clock that is left out (null-data) is the one before and a period; a
+ * Gives meaning to the rows of a load or daily profile. A clock that is left out (null-data) is the one before and a period; a
  * value that is left out has not changed, where it is a register, and is absent otherwise.
  *
  * @throws HeadEndError `meter-answer-unusable` when the rows are not as the profile says.
  */
 export function readRows(
   rows: readonly ProfileRow[],
-  { loadProfile }: Pick<MeterProfile, "loadProfile">,
+  { columns, periodSeconds }: Pick<MeterProfile["loadProfile"], "columns" | "periodSeconds">,
   scaleOf: (obis: string) => Scale,
   evidence: EvidenceRecord,
 ): readonly ReadRow[] {
-  const { columns, periodSeconds } = loadProfile;
   let at: number | undefined;
   let status: number | undefined;
   const last = new Map<string, number>();
@@ -59,5 +58,5 @@ export function readRows(
 }
 
 function unusable(what: string): HeadEndError {
-  return new HeadEndError("meter-answer-unusable", `its load profile is not as its companion profile says: ${what}`);
+  return new HeadEndError("meter-answer-unusable", `a profile of it is not as its companion profile says: ${what}`);
 }

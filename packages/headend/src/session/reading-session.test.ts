@@ -24,6 +24,7 @@ const METER = {
 const profile = (access: "range" | "entry"): MeterProfile => ({
   ...METER_PROFILES["idis-p2"],
   registers: ["1-0:1.8.0", "1-0:1.7.0"],
+  daily: { obis: "1-0:99.2.0", columns: ["clock", { obis: "1-0:1.8.0", kind: "register" }] },
   loadProfile: {
     ...METER_PROFILES["idis-p2"].loadProfile,
     access,
@@ -150,6 +151,22 @@ test("scalers are asked for once for all meters of a kind", async () => {
     first.read.registers.map(({ unit }) => unit),
   );
 });
+
+for (const access of ["range", "entry"] as const)
+  test(`by ${access}: the registers as they stood at the ends of the last two days come with the events`, async () => {
+    const day = 86_400_000;
+    const midnight = NOON - day / 2;
+    const meter = { ...state(4), midnights: [3, 2, 1, 0].map((n) => ({ at: midnight - n * day, wattHours: 900 - n })) };
+    const { read, session } = await holdReadingSession(ports(meter), { ...order(access, []), eventsFrom: 0 }, never);
+    assert.equal(session.outcome, "done");
+    assert.deepEqual(
+      read.registers.filter(({ at }) => at < NOON).map(({ obis, value, unit, at }) => [obis, value, unit, at]),
+      [
+        ["1-0:1.8.0", 899, "Wh", midnight - day],
+        ["1-0:1.8.0", 900, "Wh", midnight],
+      ],
+    );
+  });
 
 test("verifying asks for the relay and stores nothing of the profile", async () => {
   const dark = { ...state(4), connected: false };

@@ -12,6 +12,7 @@ import type { Route } from "../route/route.ts";
 import { type ClockCheck, checkClock } from "../time/clock-check.ts";
 import type { SourceClock } from "../time/source-clock.ts";
 import { CustodianAssociator, type ProtectionRecord, type SessionCustodian } from "./custodian-associator.ts";
+import { readDayValues } from "./day-values.ts";
 import { readEvents } from "./event-reader.ts";
 import type { LadderEntry, SessionRecord } from "./ladder.ts";
 import type { Dial, MeterLine } from "./line.ts";
@@ -40,7 +41,7 @@ export interface ReadingOrder {
   readonly gaps: readonly Stretch[];
   /** Whether to look where its push set-ups point to. */
   readonly looksAtDestinations?: boolean;
-  /** From when on its event logs are to be read, milliseconds since 1970 UTC at the source; absent: not now. */
+  /** From when on its event logs and the values of the days' ends are to be read, milliseconds since 1970 UTC at the source; absent: not now. */
   readonly eventsFrom?: number;
 }
 
@@ -116,7 +117,12 @@ async function converse(
   if (order.purpose === "read") await readGaps(order, reader, recorder, collected);
   if (order.eventsFrom !== undefined) {
     const to = order.clock.atSource(ports.now()) + CLOCK_ALLOWANCE_MS;
-    collected.events = await readEvents(session, order.profile, { from: order.eventsFrom, to }, recorder);
+    const window = { from: order.eventsFrom, to };
+    collected.events = await readEvents(session, order.profile, window, recorder);
+    const { columns } = order.profile.daily;
+    await reader.learnScales(columns.flatMap((column) => (typeof column === "string" ? [] : [column.obis])));
+    const scaleOf = (obis: string) => reader.scale(obis);
+    collected.registers.push(...(await readDayValues(session, order.profile, window, scaleOf, recorder)));
   }
   if (order.looksAtDestinations === true) collected.destinations = await reader.pushDestinations();
 }
@@ -181,7 +187,7 @@ async function readGaps(
         // From just behind the start: the row that ends there is known.
         const rows = await reader.rowsInRange(stretch.from + 1000, stretch.to);
         collected.take(
-          readRows(rows, order.profile, (obis) => reader.scale(obis), recorder.evidence()),
+          readRows(rows, order.profile.loadProfile, (obis) => reader.scale(obis), recorder.evidence()),
           stretch,
         );
       }
@@ -204,7 +210,7 @@ async function readNewest(
   recorder.begin();
   const wanted = intervalCount([{ from, to: Math.max(to, nowAtSource) }], periodSeconds);
   const { rows, fromOldest } = await reader.newestRows(wanted);
-  const read = readRows(rows, order.profile, (obis) => reader.scale(obis), recorder.evidence());
+  const read = readRows(rows, order.profile.loadProfile, (obis) => reader.scale(obis), recorder.evidence());
   const first = read[0]?.at;
   // A row may have been captured between the two requests and moved all others by one: what is before the first row
   // that came is only known to be absent when the first one was asked for.

@@ -20,6 +20,7 @@ import type { MeterLine } from "../session/line.ts";
 const ENERGY = "1.0.1.8.0.255";
 const POWER = "1.0.1.7.0.255";
 const PROFILE = "1.0.99.1.0.255";
+const DAILY = "1.0.99.2.0.255";
 const SWITCH = "0.0.96.3.10.255";
 const CLOCK = "0.0.1.0.0.255";
 const PUBLIC_SAP = 16;
@@ -30,6 +31,8 @@ export interface BenchState {
   connected: boolean;
   /** One row a quarter hour, oldest first. */
   rows: readonly { readonly at: number; readonly wattHours: number }[];
+  /** One row a midnight. */
+  midnights?: BenchState["rows"];
 }
 
 const model = deviceModel<BenchState>({
@@ -38,34 +41,15 @@ const model = deviceModel<BenchState>({
     register(ENERGY, 30, ({ rows }) => rows.at(-1)?.wattHours ?? 0),
     register(POWER, 27, () => 420),
     mount(SWITCH, DisconnectControl.serve<BenchState>({ get: { outputState: ({ connected }) => connected } })),
-    mount(
-      PROFILE,
-      serveProfile<BenchState>({
-        columns: [
-          { classId: 8, logicalName: CLOCK, attributeIndex: 2, dataIndex: 0 },
-          { classId: 3, logicalName: ENERGY, attributeIndex: 2, dataIndex: 0 },
-        ],
-        capturePeriod: 900,
-        profileEntries: 960,
-        deviation: 0,
-        rows: ({ rows }) => ({
-          length: rows.length,
-          instant: (row) => rows[row]?.at ?? 0,
-          writeCell: (writer, row, column) => {
-            const { at = 0, wattHours = 0 } = rows[row] ?? {};
-            if (column === 0) d.dateTime.encode(writer, dateTimeAt(at));
-            else d.doubleLongUnsigned.encode(writer, wattHours);
-          },
-        }),
-      }),
-    ),
+    energyProfile(PROFILE, 900, ({ rows }) => rows),
+    energyProfile(DAILY, 86_400, ({ midnights = [] }) => midnights),
   ],
   associations: [
     {
       name: "public",
       clientSap: PUBLIC_SAP,
       authentication: { kind: "none" },
-      access: onlyReading(CLOCK, ENERGY, POWER, SWITCH, PROFILE),
+      access: onlyReading(CLOCK, ENERGY, POWER, SWITCH, PROFILE, DAILY),
     },
   ],
 });
@@ -77,6 +61,33 @@ function register(logicalName: string, unit: number, value: (state: BenchState) 
       get: {
         value: (state) => ({ type: "double-long-unsigned", value: value(state) }),
         scalerUnit: () => ({ scaler: 0, unit }),
+      },
+    }),
+  );
+}
+
+function energyProfile(logicalName: string, capturePeriod: number, rowsOf: (state: BenchState) => BenchState["rows"]) {
+  return mount(
+    logicalName,
+    serveProfile<BenchState>({
+      columns: [
+        { classId: 8, logicalName: CLOCK, attributeIndex: 2, dataIndex: 0 },
+        { classId: 3, logicalName: ENERGY, attributeIndex: 2, dataIndex: 0 },
+      ],
+      capturePeriod,
+      profileEntries: 960,
+      deviation: 0,
+      rows: (state) => {
+        const rows = rowsOf(state);
+        return {
+          length: rows.length,
+          instant: (row) => rows[row]?.at ?? 0,
+          writeCell: (writer, row, column) => {
+            const { at = 0, wattHours = 0 } = rows[row] ?? {};
+            if (column === 0) d.dateTime.encode(writer, dateTimeAt(at));
+            else d.doubleLongUnsigned.encode(writer, wattHours);
+          },
+        };
       },
     }),
   );

@@ -1,0 +1,48 @@
+import { data, decode, ProfileGeneric, type Session } from "@meterkeep/dlms";
+import type { MeterProfile } from "../profile/meter-profile.ts";
+import { logicalName } from "../profile/object-name.ts";
+import type { EvidenceRecord, RegisterRecord } from "../reading/result.ts";
+import { rowsOf, selectionOf, type Window } from "./event-reader.ts";
+import { readRows } from "./profile-rows.ts";
+import type { Scale } from "./scaler-table.ts";
+
+const DAY_SECONDS = 86_400;
+/** Of a meter that was not asked for long: what is older is for who asks for it. */
+const MOST_DAYS = 2;
+
+/**
+ * Reads the registers as they stood at the end of the last days. A value that is known already is stored once; a meter
+ * that does not give them has none.
+ *
+ * @throws HeadEndError `meter-answer-unusable` when the daily profile is not as the companion profile says.
+ */
+export async function readDayValues(
+  session: Pick<Session, "getList">,
+  { daily, loadProfile }: Pick<MeterProfile, "daily" | "loadProfile">,
+  window: Window,
+  scaleOf: (obis: string) => Scale,
+  recorder: { begin(): void; evidence(): EvidenceRecord },
+): Promise<readonly RegisterRecord[]> {
+  const { to } = window;
+  const from = Math.max(window.from, to - MOST_DAYS * DAY_SECONDS * 1000);
+  const { id: classId, attributes } = ProfileGeneric;
+  const selection = selectionOf({ loadProfile }, { from, to });
+  recorder.begin();
+  const [answer] = await session.getList([
+    { classId, logicalName: logicalName(daily.obis), attributeId: attributes.buffer.index, selection },
+  ]);
+  const evidence = recorder.evidence();
+  if (answer?.kind !== "data") return [];
+  const rows = rowsOf(decode(data, answer.value, { trailing: "ignore" }));
+  return readRows(rows, { columns: daily.columns, periodSeconds: DAY_SECONDS }, scaleOf, evidence)
+    .filter(({ at }) => at >= from && at <= to)
+    .flatMap(({ intervals }) =>
+      intervals.map(({ obis, value, unit, at }) => ({
+        obis,
+        value,
+        unit: unit === "" ? undefined : unit,
+        at,
+        evidence,
+      })),
+    );
+}
