@@ -12,6 +12,7 @@ interface Need {
 /** Debian packages that some tests need. */
 const TOKENS = ["packages/hsm", "packages/custody", "apps/cli"];
 const NEEDS: readonly Need[] = [
+  { groups: ["packages/headend", "test/system"], file: "/usr/sbin/nats-server", debianPackage: "nats-server" },
   { groups: ["test/browser"], file: "/usr/bin/chromium", debianPackage: "chromium" },
   { groups: TOKENS, file: "/usr/lib/softhsm/libsofthsm2.so", debianPackage: "softhsm2" },
   { groups: TOKENS, file: "/usr/bin/g++", debianPackage: "g++" },

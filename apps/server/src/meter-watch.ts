@@ -4,6 +4,7 @@ import {
   ChangedMeters,
   type EventHub,
   meterSummaries,
+  type Outbox,
   type Scope,
   type SourceClock,
   type SqlPool,
@@ -21,6 +22,7 @@ export interface MeterWatchPorts {
   readonly ledger: Ledger;
   readonly queue: WorkQueue;
   readonly hub: EventHub;
+  readonly outbox: Outbox | undefined;
   clockOf(kind: MeterKind): SourceClock;
   /** A takeover is done: there is something to read. */
   onTakenOver(): void;
@@ -48,6 +50,7 @@ export function createMeterWatch(ports: MeterWatchPorts): MeterWatch {
     custodian,
     ledger,
     queue,
+    outbox: ports.outbox,
     clockOf,
     now,
     onChange: (meter, state, trust) => {

@@ -9,6 +9,7 @@ import {
   type EventSink,
   type Meter,
   type MeterId,
+  type Outbox,
   Results,
   ScalerTable,
   type Scope,
@@ -35,6 +36,8 @@ export interface MeterWorkPorts {
   readonly ledger: Ledger;
   readonly queue: WorkQueue;
   readonly channels: ChannelTable;
+  /** Where what is read, believed and done is announced, if it is. */
+  readonly outbox: Outbox | undefined;
   readonly events: EventSink;
   clockOf(kind: MeterKind): SourceClock;
   readonly collecting: Collecting;
@@ -63,7 +66,7 @@ const IDLE_MILLISECONDS = 10_000;
 export function createMeterWork(ports: MeterWorkPorts): MeterWork {
   const { pool, scope, custodian, ledger, queue, channels, events, dial, clockOf, onChange, onError } = ports;
   const now = (): number => Date.now();
-  const results = new Results(pool, scope, channels);
+  const results = new Results(pool, scope, channels, ports.outbox);
   const runner = new SessionRunner(
     {
       custodian,

@@ -28,6 +28,7 @@ import {
   MeterDirectory,
   markSla,
   notInService,
+  Outbox,
   openScope,
   Passkeys,
   People,
@@ -61,6 +62,7 @@ import { createApp } from "./http/app.ts";
 import { EventStreams } from "./http/event-stream.ts";
 import { listenHttp } from "./http/listen.ts";
 import { Metrics } from "./http/metrics.ts";
+import { joinIslands } from "./islands.ts";
 import { createLogger } from "./log/logger.ts";
 import { createMeterWatch, type MeterWatch } from "./meter-watch.ts";
 import { createMeterWork, type MeterWork } from "./meter-work.ts";
@@ -139,6 +141,7 @@ export async function startServer(config: ServerConfig, supervisor: Supervisor):
   const wanted = wantedIntervals(clockOf, collecting);
   const queue = postgresWorkQueue(pool, scope, wanted);
   const channels = new ChannelTable(pool, scope);
+  const outbox = config.announces ? new Outbox(pool, scope) : undefined;
   const commissioning = new Commissioning({
     sql: pool,
     scope,
@@ -217,6 +220,7 @@ export async function startServer(config: ServerConfig, supervisor: Supervisor):
     ledger,
     queue,
     channels,
+    outbox,
     events: hub,
     clockOf,
     collecting,
@@ -234,6 +238,7 @@ export async function startServer(config: ServerConfig, supervisor: Supervisor):
     ledger,
     queue,
     hub,
+    outbox,
     clockOf,
     onTakenOver: () => work.worker.wake(),
     onError,
@@ -247,7 +252,7 @@ export async function startServer(config: ServerConfig, supervisor: Supervisor):
   const intake = new PushIntake({
     custodian,
     directory,
-    store: new PushStore(pool, scope, channels, pushSources),
+    store: new PushStore(pool, scope, channels, pushSources, outbox),
     sources: pushSources,
     watch: destinations,
     ledger,
@@ -408,6 +413,10 @@ export async function startServer(config: ServerConfig, supervisor: Supervisor):
       if (isTakenIn) await markSla(pool, scope, kind, atSource(now()), atSource(begunAt));
     }
   });
+  if (outbox !== undefined) {
+    if (config.nats !== undefined) stack.use(joinIslands({ pool, scope, outbox, nats: config.nats, now, onError }));
+    loop(FORGET_MILLISECONDS, async () => void (await outbox.forget(now(), config.nats !== undefined)));
+  }
   loop(SWEEP_MILLISECONDS, async () => {
     if (isTakenIn) await sweepGaps(pool, scope, wanted(now()), now());
   });

@@ -245,6 +245,11 @@ const sessions = {
   description: "How many sessions with meters a process holds at once.",
 } as const;
 
+const announces = {
+  kind: "flag",
+  description: "Whether readings, changes of trust and what became of commands are announced to consumers.",
+} as const;
+
 const pushDestinations = {
   kind: "list",
   of: { kind: "text" },
@@ -295,6 +300,23 @@ export const SERVER_CONFIG = {
   readEvery,
   collectDays,
   sessions,
+  announces,
+  nats: {
+    kind: "record",
+    optional: true,
+    description: "Where announcements are carried to, and others' come from: NATS with JetStream.",
+    fields: {
+      url: { kind: "text", description: "nats://host:port or tls://host:port, with user and password or a token." },
+      domain: { kind: "text", description: "The JetStream domain of that server.", optional: true },
+      gathers: {
+        kind: "list",
+        of: { kind: "text" },
+        description: "At a hub: the JetStream domains of the leaf nodes whose streams it gathers.",
+        optional: true,
+      },
+      hears: { kind: "flag", description: "Whether to take in what other islands tell." },
+    },
+  },
   gatewayNetworks: {
     kind: "list",
     of: { kind: "text" },
@@ -373,6 +395,7 @@ export const WORKER_CONFIG = {
   readEvery,
   collectDays,
   sessions,
+  announces,
   pushHost: { kind: "text", description: "Where meters push to, as the server has it: what a push set-up may name." },
   pushPort: { kind: "integer", unit: "port", minimum: 0, maximum: 65_535, description: "Its port." },
   pushDestinations,

@@ -35,6 +35,7 @@ export const HEADEND_ERROR_CODES = [
   "operation-invalid",
   "firmware-refused",
   "operation-not-offered",
+  "nats-unreachable",
 ] as const;
 
 /** A stable name for what went wrong; docs/errors.md says what to do about each. */

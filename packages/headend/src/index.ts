@@ -47,6 +47,18 @@ export {
   runOperation,
 } from "./operation/operation-session.ts";
 export { meterOperations, parametersOf } from "./operation/operations.ts";
+export {
+  ANNOUNCEMENT_KINDS,
+  type AnnouncedReadings,
+  type Announcement,
+  type AnnouncementKind,
+  type NumberedAnnouncement,
+} from "./outbox/announcement.ts";
+export type { Carrier, Consignment, Hearing } from "./outbox/carrier.ts";
+export { Inbox, type InboxHead } from "./outbox/inbox.ts";
+export { gatherNats, NATS_STREAM, type NatsLine, type NatsPlace, openNats } from "./outbox/nats.ts";
+export { OUTBOX_DAYS, Outbox, type OutboxHead } from "./outbox/outbox.ts";
+export { relay } from "./outbox/relay.ts";
 export { Challenges } from "./people/challenges.ts";
 export { type Login, Logins, type OpenedLogin } from "./people/logins.ts";
 export { MachineTokens } from "./people/machine-tokens.ts";

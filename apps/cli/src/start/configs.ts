@@ -193,6 +193,7 @@ export function serverConfig(sources: ConfigSources): ServerConfig {
     keepReadings: config.keepReadings,
     workers: config.workers,
     ...collecting(config),
+    ...natsConfig(config),
     gatewayNetworks: networksOf(config),
     pushDestinations: listOf(config.pushDestinations),
     ...(config.callPort !== undefined && { callPort: config.callPort }),
@@ -224,8 +225,22 @@ const COLLECT_DAYS = 2;
 function collecting({
   readEvery,
   sessions,
-}: StartConfig): Pick<WorkerConfig, "readEvery" | "collectDays" | "sessions"> {
-  return { readEvery, collectDays: COLLECT_DAYS, sessions };
+  announce,
+  nats,
+}: StartConfig): Pick<WorkerConfig, "readEvery" | "collectDays" | "sessions" | "announces"> {
+  return { readEvery, collectDays: COLLECT_DAYS, sessions, announces: announce === "yes" || nats !== undefined };
+}
+
+function natsConfig({ nats, natsDomain, natsGathers, natsHears }: StartConfig): Pick<ServerConfig, "nats"> {
+  if (nats === undefined) return {};
+  return {
+    nats: {
+      url: nats,
+      hears: natsHears === "yes",
+      ...(natsDomain !== undefined && { domain: natsDomain }),
+      ...(natsGathers !== undefined && { gathers: listOf(natsGathers) }),
+    },
+  };
 }
 
 export function workerConfig(sources: ConfigSources): WorkerConfig {

@@ -112,6 +112,31 @@ export const START_OPTIONS = {
     description:
       "How many processes of their own hold the sessions with meters; 0 lets the head-end's server hold them. Workers reach meters by address: with data concentrators the server holds the sessions.",
   },
+  announce: {
+    kind: "choice",
+    of: ["no", "yes"],
+    default: "no",
+    description:
+      "Keep what is read, believed and done for consumers, in order: they read it on at /api/v1/announcements. On with --nats.",
+  },
+  nats: {
+    kind: "text",
+    optional: true,
+    description:
+      "Carry it to NATS with JetStream too: nats://host:port or tls://host:port, with user and password or a token. For an island a leaf node, which keeps it while the hub is away.",
+  },
+  natsDomain: { kind: "text", optional: true, description: "The JetStream domain of that server." },
+  natsGathers: {
+    kind: "text",
+    optional: true,
+    description: "At the hub: the JetStream domains of leaf nodes whose streams it gathers, with commas.",
+  },
+  natsHears: {
+    kind: "choice",
+    of: ["no", "yes"],
+    default: "no",
+    description: "Take in what other islands tell, and keep it beside what this one does.",
+  },
   sessions: {
     kind: "integer",
     unit: "sessions",

@@ -3,6 +3,7 @@ import fastifyRateLimit from "@fastify/rate-limit";
 import type { Problem } from "@meterkeep/api";
 import { type FastifyInstance, type FastifyReply, fastify, LogController } from "fastify";
 import type { Logger } from "pino";
+import { announcementHandlers } from "../handlers/announcements.ts";
 import { auditHandlers } from "../handlers/audit.ts";
 import { commandHandlers } from "../handlers/commands.ts";
 import type { Context } from "../handlers/context.ts";
@@ -81,6 +82,7 @@ export async function createApp(context: Context, options: AppOptions): Promise<
     ...meterHandlers(context),
     ...readingHandlers(context),
     ...slaHandlers(context),
+    ...announcementHandlers(context),
     ...auditHandlers(context),
     ...ledgerHandlers(context),
     ...pkiHandlers(context),

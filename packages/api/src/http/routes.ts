@@ -1,5 +1,6 @@
 /** Every route of the HTTP API in one table: the server mounts it, the tests walk it, the console types its calls by it. */
 import { type Static, type TSchema, Type } from "typebox";
+import { AnnouncementList, AnnouncementQuery } from "./announcement.ts";
 import { COMMAND_ROUTES } from "./command-routes.ts";
 import { RecipientKeys } from "./custodian.ts";
 import { DrillList, DrillReport, DrillStarted } from "./drill.ts";
@@ -258,6 +259,17 @@ export const HTTP_ROUTES = {
     summary: "List exactly what is missing of a day, meter by meter",
     query: SlaGapQuery,
     response: SlaGapList,
+  },
+  announcements: {
+    method: "GET",
+    path: "/announcements",
+    access: "anyone",
+    scope: "read",
+    tag: "readings",
+    status: 200,
+    summary: "Read on in what an island tells: readings, changes of trust, what became of commands",
+    query: AnnouncementQuery,
+    response: AnnouncementList,
   },
   evidence: {
     method: "GET",

@@ -3,6 +3,8 @@ import { inTransaction } from "@meterkeep/postgres";
 import type { Scope } from "../database/scope.ts";
 import { rows, type SqlPool } from "../database/sql.ts";
 import type { MeterId } from "../inventory/meter.ts";
+import { readingsAnnounced, trustAnnounced } from "../outbox/announcement.ts";
+import type { Outbox } from "../outbox/outbox.ts";
 import type { ChannelTable } from "../reading/channels.ts";
 import type { ReadResult } from "../reading/result.ts";
 import { writeReadings } from "../reading/write.ts";
@@ -36,12 +38,21 @@ export class PushStore {
   readonly #scope: Scope;
   readonly #channels: ChannelTable;
   readonly #sources: PushSources;
+  readonly #outbox: Pick<Outbox, "announce"> | undefined;
 
-  constructor(pool: SqlPool, scope: Scope, channels: ChannelTable, sources: PushSources) {
+  /** With an `outbox`, what is written is announced. */
+  constructor(
+    pool: SqlPool,
+    scope: Scope,
+    channels: ChannelTable,
+    sources: PushSources,
+    outbox?: Pick<Outbox, "announce">,
+  ) {
     this.#pool = pool;
     this.#scope = scope;
     this.#channels = channels;
     this.#sources = sources;
+    this.#outbox = outbox;
   }
 
   async standings(meters: readonly MeterId[]): Promise<ReadonlyMap<MeterId, PushStanding>> {
@@ -72,6 +83,10 @@ export class PushStore {
         this.#scope,
         [...changes].map(([meter, change]) => ({ meter, change })),
       );
+      const historyOf = (meter: MeterId): readonly TrustPeriod[] => {
+        const change = changes.get(meter);
+        return [...(standings.get(meter)?.history ?? []), ...(change === undefined ? [] : [change])];
+      };
       // One statement cannot update a meter's line twice: pushes of one meter are written one after the other.
       for (const round of rounds(merged(pushes)))
         await writeReadings(
@@ -82,17 +97,20 @@ export class PushStore {
             meter: push.meter,
             push: { source: push.source, transport: push.transport },
             contactAt: push.receivedAt,
-            trustHistory: [...(standings.get(push.meter)?.history ?? []), ...historyOf(changes.get(push.meter))],
+            trustHistory: historyOf(push.meter),
             read: push.read,
           })),
         );
       await this.#sources.count(tallies, sql);
+      await this.#outbox?.announce(
+        sql,
+        pushes.flatMap(({ meter, title, read, trust }) => [
+          ...(trust === undefined ? [] : [trustAnnounced(title, trust)]),
+          ...readingsAnnounced(title, read, historyOf(meter)),
+        ]),
+      );
     });
   }
-}
-
-function historyOf(change: TrustChangeRecord | undefined): readonly TrustPeriod[] {
-  return change === undefined ? [] : [change];
 }
 
 /** Pushes of one meter that came one way are written together: all their readings, and what the last one says of now. */

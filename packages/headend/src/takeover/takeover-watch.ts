@@ -13,6 +13,8 @@ import {
   type MeterRow,
   meterOfRow,
 } from "../inventory/meter.ts";
+import { trustAnnounced } from "../outbox/announcement.ts";
+import type { Outbox } from "../outbox/outbox.ts";
 import type { SourceClock } from "../time/source-clock.ts";
 import { judgeTrust, RECORD_REFUSED } from "../trust/trust.ts";
 import { changeOf, trustDraft } from "../trust/trust-record.ts";
@@ -27,6 +29,8 @@ export interface TakeoverWatchPorts {
   readonly custodian: Pick<Custodian, "takeoverStates" | "compromisedSince">;
   readonly ledger: Pick<Ledger, "append">;
   readonly queue: Pick<WorkQueue, "due">;
+  /** Where changes of trust are announced, if they are. */
+  readonly outbox?: Pick<Outbox, "announce"> | undefined;
   clockOf(kind: Meter["kind"]): SourceClock;
   now(): number;
   /** A meter's view has changed. */
@@ -116,7 +120,7 @@ export class TakeoverWatch {
   /** A meter of which the custodian gives no state keeps its last view, and is not believed. */
   async #write(changed: readonly (Watched & { readonly state: TakeoverState | undefined })[]): Promise<void> {
     if (changed.length === 0) return;
-    const { pool, scope, ledger, queue, onChange } = this.#ports;
+    const { pool, scope, ledger, queue, outbox, onChange } = this.#ports;
     const judged = changed.map(({ meter, trust, state }) => ({
       meter,
       state,
@@ -137,6 +141,10 @@ export class TakeoverWatch {
         sql,
         scope,
         judged.flatMap(({ meter, change }) => (change === undefined ? [] : [{ meter: meter.id, change }])),
+      );
+      await outbox?.announce(
+        sql,
+        judged.flatMap(({ meter, change }) => (change === undefined ? [] : [trustAnnounced(meter.title, change)])),
       );
     });
     const ready = judged.filter(({ state }) => state?.phase === "done").map(({ meter }) => meter.id);

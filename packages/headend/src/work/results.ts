@@ -3,10 +3,13 @@ import { writeCommands } from "../campaign/command-sessions.ts";
 import type { Scope } from "../database/scope.ts";
 import { rows, type Sql, type SqlPool } from "../database/sql.ts";
 import { HeadEndError } from "../errors.ts";
+import { type Announcement, commandAnnounced, readingsAnnounced, trustAnnounced } from "../outbox/announcement.ts";
+import type { Outbox } from "../outbox/outbox.ts";
 import type { ChannelTable } from "../reading/channels.ts";
 import { writeReadings } from "../reading/write.ts";
 import { writeSessions } from "../session/write.ts";
 import { writeTakeovers } from "../takeover/view.ts";
+import type { TrustPeriod } from "../trust/trust-at.ts";
 import { writeTrust } from "../trust/write.ts";
 import type { Finished } from "./finish.ts";
 import { dueText, RELEASE } from "./postgres-queue.ts";
@@ -29,13 +32,16 @@ export class Results {
   readonly #pool: SqlPool;
   readonly #scope: Scope;
   readonly #channels: ChannelTable;
+  readonly #outbox: Pick<Outbox, "announce"> | undefined;
   #waiting: Waiting[] = [];
   #running: Promise<void> | undefined;
 
-  constructor(pool: SqlPool, scope: Scope, channels: ChannelTable) {
+  /** With an `outbox`, what is written is announced. */
+  constructor(pool: SqlPool, scope: Scope, channels: ChannelTable, outbox?: Pick<Outbox, "announce">) {
     this.#pool = pool;
     this.#scope = scope;
     this.#channels = channels;
+    this.#outbox = outbox;
   }
 
   /** Resolves when it is written. @throws HeadEndError `lease-lost`. */
@@ -102,14 +108,15 @@ export class Results {
         sql,
         this.#scope,
         this.#channels,
-        fenced.map(({ lease, session, read, trust }) => ({
-          meter: lease.meter.id,
-          session: session?.id,
-          contactAt: session?.outcome === "done" ? session.endedAt : undefined,
-          trustHistory: trust === undefined ? lease.trustHistory : [...lease.trustHistory, trust],
-          read,
+        fenced.map((finished) => ({
+          meter: finished.lease.meter.id,
+          session: finished.session?.id,
+          contactAt: finished.session?.outcome === "done" ? finished.session.endedAt : undefined,
+          trustHistory: trustHistoryOf(finished),
+          read: finished.read,
         })),
       );
+      if (this.#outbox !== undefined) await this.#outbox.announce(sql, fenced.flatMap(announced));
       return kept;
     });
   }
@@ -126,6 +133,20 @@ export class Results {
     ]);
     return new Set(released.map((row) => row.meter_id));
   }
+}
+
+function trustHistoryOf({ lease, trust }: Finished): readonly TrustPeriod[] {
+  return trust === undefined ? lease.trustHistory : [...lease.trustHistory, trust];
+}
+
+function announced(finished: Finished): readonly Announcement[] {
+  const { lease, trust, command, read } = finished;
+  const { title } = lease.meter;
+  return [
+    ...(trust === undefined ? [] : [trustAnnounced(title, trust)]),
+    ...(command === undefined ? [] : [commandAnnounced(title, command)]),
+    ...readingsAnnounced(title, read, trustHistoryOf(finished)),
+  ];
 }
 
 function leaseLost({ lease }: Finished): HeadEndError {
