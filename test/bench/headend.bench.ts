@@ -1,14 +1,18 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { LANES, type MeterId, openScope, postgresWorkQueue } from "@meterkeep/headend";
+import { createPool } from "@meterkeep/postgres";
 import { ask, ownerClient } from "../src/api-client.ts";
+import { serverConfigOf } from "../src/installation-files.ts";
 import { startMeterkeep } from "../src/start-meterkeep.ts";
 import { townControl } from "../src/town-control.ts";
 import { cpuSeconds, machineLoad, option, processesOf } from "./usage.ts";
 
 // Sessions as a utility holds them once a day: association with mechanism 5, clock, relay, registers, 96 intervals on two or
-// more channels, all sealed and opened by the custodian in its own process, validated and stored with evidence, against
+// more channels, event logs, the registers at the ends of days, all sealed and opened by the custodian in its own process, validated and stored with evidence, against
 // virtual meters on the same machine. The town's time runs so fast that a meter's next day is over when it was read; meters
 // do not push. `--meters N`, `--speed N`, `--minutes N`, `--workers N` processes, `--sessions N` at once in each, `--dead N`
-// and `--flapping N` percent of the meters that are silent, always or every other ten seconds.
+// and `--flapping N` percent of the meters that are silent, always or every other ten seconds. Twice a second a meter that is
+// neither is asked for its supply on demand: how long that takes beside the batch is the head-end's share and the meter's.
 
 const meters = option("meters", 600);
 const speed = option("speed", 36_000);
@@ -19,6 +23,7 @@ const dead = option("dead", 0);
 const flapping = option("flapping", 0);
 const WARM_UP_SECONDS = 10;
 const FLAP_MILLISECONDS = 10_000;
+const ASK_MILLISECONDS = 500;
 
 await using meterkeep = await startMeterkeep({
   meters,
@@ -69,11 +74,46 @@ async function sample() {
   return { at: performance.now(), done, other: all - done, intervals, cpu };
 }
 
+const { database, utility, island } = serverConfigOf(meterkeep.stateDirectory);
+const pool = createPool(database, { applicationName: "headend bench", maxConnections: 2 });
+const scope = await openScope(pool, utility, island);
+const queue = postgresWorkQueue(pool, scope);
+const { rows: answering } = await pool.query<{ meter_id: MeterId }>(
+  `select meter_id from meters where role = 'home' and not encode(system_title, 'hex') = any($1)`,
+  [[...some(dead, 0), ...flappers].map((title) => title.toLowerCase())],
+);
+const asked: { readonly meter: MeterId; readonly at: number }[] = [];
+const asking = setInterval(() => {
+  const meter = answering[Math.floor(Math.random() * answering.length)]?.meter_id;
+  if (meter === undefined) return;
+  const at = Date.now();
+  asked.push({ meter, at });
+  void queue.due([meter], at, LANES.onDemand, "verify").catch(() => undefined);
+}, ASK_MILLISECONDS);
+
+/** Milliseconds from each request to the beginning and to the end of the session that answered it, in their order. */
+async function answers(): Promise<{ readonly begun: readonly number[]; readonly ended: readonly number[] }> {
+  const { rows } = await pool.query<{ begun: number; ended: number }>(
+    `select extract(epoch from s.started_at - a.at) * 1000 as begun, extract(epoch from s.ended_at - a.at) * 1000 as ended
+     from unnest($1::integer[], $2::timestamptz[]) a(meter_id, at)
+     cross join lateral (select started_at, ended_at from sessions s
+       where s.meter_id = a.meter_id and s.purpose = 'verify' and s.started_at >= a.at order by s.started_at limit 1) s`,
+    [asked.map(({ meter }) => meter), asked.map(({ at }) => new Date(at))],
+  );
+  const sorted = (values: readonly number[]): readonly number[] => values.toSorted((a, b) => a - b);
+  return { begun: sorted(rows.map((row) => Number(row.begun))), ended: sorted(rows.map((row) => Number(row.ended))) };
+}
+
 await sleep(WARM_UP_SECONDS * 1000);
 const before = await sample();
 await sleep(minutes * 60_000);
 const after = await sample();
 clearInterval(flap);
+clearInterval(asking);
+const { begun, ended } = await answers();
+await pool.end();
+const quantile = (values: readonly number[], share: number): string =>
+  (values[Math.min(values.length - 1, Math.floor(values.length * share))] ?? Number.NaN).toFixed(0);
 
 const elapsed = (after.at - before.at) / 1000;
 const done = after.done - before.done;
@@ -85,6 +125,9 @@ console.log(
 );
 console.log(
   `  others                     ${((after.other - before.other) / elapsed).toFixed(1)} a second: failed, or of another purpose`,
+);
+console.log(
+  `  on demand                  ${ended.length} of ${asked.length} answered; begun after ${quantile(begun, 0.5)} ms (p99 ${quantile(begun, 0.99)}), done after ${quantile(ended, 0.5)} ms (p99 ${quantile(ended, 0.99)})`,
 );
 let total = 0;
 for (const [name, cpu] of after.cpu) {
