@@ -61,6 +61,9 @@ export class CustodianWatch {
       separateUser: status.separateUser,
       meters: status.meters,
       killSwitch: status.killSwitch,
+      ...(status.capsLifted && {
+        capsLifted: { ...status.capsLifted, until: new Date(status.capsLifted.until).toISOString() },
+      }),
       ledgerHead: { size: status.ledgerHead.size, root: toHex(status.ledgerHead.root) },
       ...(status.ledgerTrouble && { ledgerTrouble: status.ledgerTrouble }),
       asOf: new Date(this.#now()).toISOString(),
@@ -90,11 +93,11 @@ export class CustodianWatch {
       ...meter,
       sentence: sentence[0]?.toUpperCase() + sentence.slice(1),
     };
-    const isRefusal = entry.kind.includes("refused");
+    const isBad = entry.kind.includes("refused") || entry.kind.endsWith("-broken");
     this.#hub.publish("ledger", event, {
       sentence: event.sentence,
       ...meter,
-      severity: isRefusal ? "warning" : "info",
+      severity: isBad ? "warning" : "info",
     });
   }
 }

@@ -27,6 +27,7 @@ import {
   MachineTokens,
   MeterDirectory,
   markSla,
+  NotedLedger,
   notInService,
   Outbox,
   openScope,
@@ -89,6 +90,7 @@ const COMMISSIONING_MILLISECONDS = 5_000;
 const STORM_MILLISECONDS = 10_000;
 const THIN_OUT_MILLISECONDS = 60_000;
 const FORGET_MILLISECONDS = 3_600_000;
+const NOTE_LEDGER_MILLISECONDS = 60_000;
 const PACK_MILLISECONDS = 10_000;
 const SLA_MILLISECONDS = 10_000;
 const SWEEP_MILLISECONDS = 60_000;
@@ -116,7 +118,8 @@ export async function startServer(config: ServerConfig, supervisor: Supervisor):
     supervisor.send({ type: "step", text: `Laid out the head-end's tables (${counted(applied.length, "migration")})` });
   const scope = await openScope(pool, config.utility, config.island);
 
-  const ledger = new Ledger(postgresLedgerStore(pool), { shared: true });
+  const ledgerStore = postgresLedgerStore(pool);
+  const ledger = new Ledger(ledgerStore, { shared: true });
   stack.defer(() => ledger.close());
   const hub = new EventHub({
     run: randomBytes(6).toString("hex"),
@@ -132,6 +135,8 @@ export async function startServer(config: ServerConfig, supervisor: Supervisor):
   });
   stack.defer(() => custodian.close());
   const custodianWatch = new CustodianWatch(custodian, hub, now);
+
+  const notedLedger = new NotedLedger({ ledger: ledgerStore, scope, custodian });
 
   const inventory = new Inventory(pool, scope);
   const directory = new MeterDirectory(inventory);
@@ -306,7 +311,11 @@ export async function startServer(config: ServerConfig, supervisor: Supervisor):
   const date = (): Date => new Date(now());
   const logins = new Logins(pool, scope, date);
   const challenges = new Challenges(pool, scope, date);
-  const warnings = () => [...currentWarnings(config, custodianWatch.summary), ...commissioning.warnings];
+  const warnings = () => [
+    ...currentWarnings(config, custodianWatch.summary),
+    ...commissioning.warnings,
+    ...notedLedger.warnings,
+  ];
   const context: Context = {
     pool,
     scope,
@@ -406,6 +415,11 @@ export async function startServer(config: ServerConfig, supervisor: Supervisor):
   });
   loop(STORM_MILLISECONDS, async () => intake.lookAtStorms());
   loop(THIN_OUT_MILLISECONDS, () => thinOut(pool, scope, now()));
+  loop(NOTE_LEDGER_MILLISECONDS, async () => {
+    // Stored levels of the tree that are missing, of a ledger from before there was one, are made by the first head.
+    await ledger.head();
+    if (isTakenIn) await notedLedger.look();
+  });
   const begunAt = now();
   loop(SLA_MILLISECONDS, async () => {
     for (const kind of METER_KINDS) {

@@ -44,6 +44,12 @@ export function currentWarnings(
       text: "The custodian's kill switch is on: every critical command is frozen.",
       fix: "Two people release it.",
     });
+  if (custodian.capsLifted !== undefined)
+    found.push({
+      code: "caps-lifted",
+      text: `Break-glass: the custodian's caps on commands that can switch off are lifted until ${custodian.capsLifted.until}: ${custodian.capsLifted.reason}`,
+      fix: "It ends by itself. `meterkeep kill-switch on` freezes everything critical at once.",
+    });
   const { ledgerTrouble } = custodian;
   if (ledgerTrouble !== undefined)
     found.push({

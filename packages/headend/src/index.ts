@@ -26,6 +26,7 @@ export { type Grid, parseGrid } from "./inventory/grid.ts";
 export { Inventory, type NewMeter } from "./inventory/inventory.ts";
 export type { Address, Meter, MeterId } from "./inventory/meter.ts";
 export { importShipment } from "./inventory/shipment.ts";
+export { NotedLedger } from "./ledger/noted-ledger.ts";
 export { clockOperation } from "./operation/clock.ts";
 export type { CommandTokens } from "./operation/command-seal.ts";
 export { type MemoryOf, postgresMemory, volatileMemory } from "./operation/memory.ts";

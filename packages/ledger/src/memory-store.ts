@@ -27,6 +27,10 @@ export function memoryLedgerStore(): LedgerStore {
     },
     ofItself: async () => entries.filter(({ kind }) => kind.startsWith("ledger-")),
     ofKinds: async (kinds) => entries.filter(({ kind }) => kinds.includes(kind)),
+    lastOf: async (kinds, principal, utility) =>
+      entries.findLast(
+        (entry) => kinds.includes(entry.kind) && entry.principal === principal && entry.utility === utility,
+      ),
     read: async (after, limit) => entries.slice(after, after + limit),
     nodes: async (level, from, count) =>
       level === 0

@@ -58,6 +58,15 @@ export function postgresLedgerStore(client: SqlClient): LedgerStore {
       );
       return (rows as readonly LedgerRow[]).map(entryOfRow);
     },
+    lastOf: async (kinds, principal, utility) => {
+      const { rows } = await client.query(
+        `select sequence, at_ms, kind, principal, utility, island, meter, body, leaf from ledger
+         where kind = any($1) and principal = $2 and utility = $3 order by sequence desc limit 1`,
+        [[...kinds], principal, utility],
+      );
+      const [row] = rows as readonly LedgerRow[];
+      return row && entryOfRow(row);
+    },
     nodes: async (level, from, count) => {
       const { rows } =
         level === 0

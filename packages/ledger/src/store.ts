@@ -14,6 +14,8 @@ export interface LedgerReads extends StoredNodes {
   ofItself(): Promise<LedgerEntry[]>;
   /** The entries of those kinds, in order; who asks for many has an index for them. */
   ofKinds(kinds: readonly string[]): Promise<LedgerEntry[]>;
+  /** The last entry of those kinds by a principal about a utility; who asks has an index for them. */
+  lastOf(kinds: readonly string[], principal: string, utility: string): Promise<LedgerEntry | undefined>;
 }
 
 /** Where a ledger lives. Every adapter passes `ledgerStoreContract`. */

@@ -1,5 +1,5 @@
 import { c, type Infer } from "@meterkeep/dlms";
-import { longText, oneOf, record, shortText, time, wholeNumber } from "./wire.ts";
+import { longText, oneOf, place, record, shortText, time, union, wholeNumber } from "./wire.ts";
 
 /** The most entries of one page. */
 export const MAX_PAGE_ENTRIES = 200;
@@ -80,6 +80,25 @@ export const MAX_PAGE_CHECKPOINTS = 8;
 export const ledgerCheckpointsRequest = record({ from: wholeNumber });
 export const ledgerCheckpointsResponse = record({
   checkpoints: c.sequenceOf(ledgerCheckpoint, { max: MAX_PAGE_CHECKPOINTS }),
+});
+
+/**
+ * The head of a head-end's own ledger, and that it has grown from the `former` entries that were noted before it (RFC 9162,
+ * 2.1.4): nothing where none were, or as many.
+ */
+export const noteHeadEndLedgerRequest = record({
+  utility: place.utility,
+  size: wholeNumber,
+  root: c.fixedBytes(32),
+  former: wholeNumber,
+  proof: hashes,
+});
+/** `elsewhere`: another size than `former` was noted, to be asked for again with a proof from there. */
+export const noteHeadEndLedgerResponse = union({
+  noted: record({}),
+  elsewhere: record({ size: wholeNumber }),
+  /** It has not grown from what was noted; the custodian's ledger says so, and goes on from what is there now. */
+  broken: record({ size: wholeNumber, root: c.fixedBytes(32) }),
 });
 
 export const renewLedgerResponse = record({ version: wholeNumber });

@@ -63,6 +63,8 @@ import {
   ledgerProofRequest,
   ledgerProofResponse,
   ledgerState,
+  noteHeadEndLedgerRequest,
+  noteHeadEndLedgerResponse,
   renewLedgerResponse,
 } from "./ledger.ts";
 import {
@@ -229,6 +231,7 @@ export const CUSTODIAN_METHODS = {
   removeHeadEnd: method(81, removeHeadEndRequest, c.struct({}), "operator"),
   headEnds: method(82, c.struct({}), headEndsResponse, "operator"),
   renewLedger: method(46, c.struct({}), renewLedgerResponse, "operator"),
+  noteHeadEndLedger: method(47, noteHeadEndLedgerRequest, noteHeadEndLedgerResponse, "head-end"),
   authorities: method(100, c.struct({}), authoritiesResponse, "head-end", "operator"),
   makeAuthority: method(101, makeAuthorityRequest, makeAuthorityResponse, "operator"),
   adoptAuthority: method(102, adoptAuthorityRequest, adoptAuthorityResponse, "operator"),

@@ -1,5 +1,5 @@
 import { c, type Infer } from "@meterkeep/dlms";
-import { longText, oneOf, record, shortText, wholeNumber } from "./wire.ts";
+import { longText, oneOf, record, shortText, time, wholeNumber } from "./wire.ts";
 
 /** The public keys shipments and single keys are sealed to; the octets are SPKI DER. */
 export const recipientKey = record({
@@ -32,6 +32,8 @@ export const custodianStatus = record({
   meters: wholeNumber,
   /** True while every critical command is frozen, whatever token it comes with. */
   killSwitch: c.boolean,
+  /** While people have lifted the caps (break-glass): until when, and why. */
+  capsLifted: c.optional(record({ until: time, reason: longText })),
   /** What was refused since this start, for alarms: each should stay 0. */
   refusals: record({
     /** APDUs, and sessions, beyond a principal's budget of seals for a meter. */

@@ -13,6 +13,12 @@ export const CustodianSummary = Type.Object({
   ),
   meters: Type.Optional(Type.Integer()),
   killSwitch: Type.Optional(Type.Boolean({ description: "Everything critical is frozen" })),
+  capsLifted: Type.Optional(
+    Type.Object(
+      { until: Timestamp, reason: Type.String() },
+      { description: "Break-glass: the caps hold nothing back" },
+    ),
+  ),
   ledgerHead: Type.Optional(Type.Object({ size: Type.Integer(), root: Sha256 })),
   ledgerTrouble: Type.Optional(
     Type.Object(

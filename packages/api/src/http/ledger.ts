@@ -17,6 +17,7 @@ export const ROUTINE_LEDGER_KINDS: ReadonlySet<string> = new Set([
   "key-states-changed",
   "pushes-opened",
   "counters-reserved",
+  "head-end-ledger-noted",
 ]);
 
 export const LedgerWindow = Type.Object(

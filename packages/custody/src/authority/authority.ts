@@ -22,7 +22,7 @@ import { applyChange, suspended } from "./apply-change.ts";
 import { APPROVAL_MILLISECONDS, acceptApproval, approvingOf, storedApproval } from "./approvals.ts";
 import { type ChangeState, Changes, requestIn } from "./changes.ts";
 import { CriticalSeals, type SealDependencies } from "./critical-seals.ts";
-import { type AuthorityDocument, thresholdsAt } from "./document.ts";
+import { type AuthorityDocument, capsLifted, thresholdsAt } from "./document.ts";
 import { partsOf, takeManifest } from "./manifests.ts";
 import type { StoredApproval, StoredChange, StoredManifest } from "./store/records.ts";
 
@@ -83,6 +83,13 @@ export class Authority {
   /** Whether everything critical is frozen; a custodian that is in doubt about its authority is as good as frozen. */
   get isFrozen(): boolean {
     return this.document.frozen !== undefined || this.#dependencies.documents.spoilt !== undefined;
+  }
+
+  /** While people have lifted the caps: until when, and why. */
+  get capsLifted(): { readonly until: number; readonly reason: string } | undefined {
+    const { breakGlass } = this.document;
+    if (breakGlass === undefined || !capsLifted(this.document, this.#dependencies.now())) return undefined;
+    return { until: breakGlass.until, reason: breakGlass.reason };
   }
 
   /** MC-19: freezes everything critical. One person is enough, and it is never refused. */

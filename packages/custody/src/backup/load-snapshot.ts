@@ -31,12 +31,7 @@ export async function loadSnapshot(
   version: string,
   mark: Restoration,
 ): Promise<LoadedSnapshot> {
-  const { rows } = await owner.query<{ there: string | null }>("select to_regclass('public.ledger') as there");
-  if (rows[0]?.there !== null)
-    throw new CustodyError(
-      "restore-refused",
-      "the database holds a custodian already: a backup is restored into an empty one",
-    );
+  await requireEmpty(owner);
   const iterator = lines[Symbol.asyncIterator]();
   const read = async (): Promise<Readonly<Record<string, unknown>> | string> => {
     const next = await iterator.next();
@@ -64,6 +59,22 @@ export async function loadSnapshot(
     ]);
   });
   return { ledgerSize: start.ledgerSize, tables };
+}
+
+/** Empty is also what a restore left that was killed before its rows were there. @throws CustodyError `restore-refused` */
+async function requireEmpty(owner: pg.Pool): Promise<void> {
+  for (const table of ["ledger", "vault_roots"]) {
+    const { rows } = await owner.query<{ there: string | null }>("select to_regclass($1) as there", [
+      `public.${table}`,
+    ]);
+    if (rows[0]?.there === null) continue;
+    const held = await owner.query(`select from ${table} limit 1`);
+    if (held.rowCount !== 0)
+      throw new CustodyError(
+        "restore-refused",
+        "the database holds a custodian already: a backup is restored into an empty one",
+      );
+  }
 }
 
 interface SequenceValue {

@@ -22,6 +22,7 @@ import type { HeadEnds } from "../head-ends/head-ends.ts";
 import { isOfChild, isSecret, purposeName } from "../keys/purposes.ts";
 import type { Leases } from "../lease/leases.ts";
 import type { LentMeters } from "../lease/lent-meters.ts";
+import type { HeadEndLedgers } from "../ledger/head-end-ledgers.ts";
 import type { LedgerService } from "../ledger/ledger-service.ts";
 import type { Pki } from "../pki/open-pki.ts";
 import { pkiService } from "../pki/pki-service.ts";
@@ -62,12 +63,13 @@ export interface CustodianParts {
   readonly enrolments: Enrolments;
   readonly enrolmentContacts: EnrolmentContacts;
   readonly pushes: Pushes;
-  readonly authority: Pick<Authority, "isFrozen" | "changes">;
+  readonly authority: Pick<Authority, "isFrozen" | "capsLifted" | "changes">;
   readonly authorityMethods: AuthorityService;
   readonly pki: Pki;
   readonly headEnds: HeadEnds;
   readonly ledgerHead: () => Promise<TreeHead>;
   readonly ledger: LedgerService;
+  readonly headEndLedgers: Pick<HeadEndLedgers, "note">;
   readonly ledgerTrouble: () => CustodianStatus["ledgerTrouble"];
   readonly refusals: () => CustodianStatus["refusals"];
   /** What never changes while it runs. */
@@ -103,12 +105,14 @@ export function custodianService(parts: CustodianParts): CustodianService {
       const meters = await store.meterCount();
       const ledgerHead = await parts.ledgerHead();
       const trouble = parts.ledgerTrouble();
+      const { isFrozen, capsLifted } = parts.authority;
       return {
         ...facts,
         ledgerHead,
         ...(trouble && { ledgerTrouble: trouble }),
         meters,
-        killSwitch: parts.authority.isFrozen,
+        killSwitch: isFrozen,
+        ...(capsLifted && { capsLifted }),
         refusals: parts.refusals(),
       };
     },
@@ -208,6 +212,7 @@ export function custodianService(parts: CustodianParts): CustodianService {
     ...parts.authorityMethods,
     ...enrolmentService(parts.enrolments),
     ...parts.ledger,
+    noteHeadEndLedger: (request, caller) => parts.headEndLedgers.note(request, caller),
     ...pkiService(parts.pki, parts.authority.changes),
   };
 }

@@ -38,6 +38,7 @@ import { HeadEnds } from "../head-ends/head-ends.ts";
 import { Leases } from "../lease/leases.ts";
 import { LentMeters } from "../lease/lent-meters.ts";
 import { gatedService } from "../ledger/gate.ts";
+import { HeadEndLedgers } from "../ledger/head-end-ledgers.ts";
 import { ledgerService } from "../ledger/ledger-service.ts";
 import { keeperIn, type LedgerOptions, storedHead, troubleOf } from "../ledger/open-keeper.ts";
 import {
@@ -367,6 +368,7 @@ export async function openCustodyIn(
     authorityMethods: authorityService({ ...deciding, authority, enrolment, uploads }),
     ledgerHead,
     ledger: ledgerService(keeper, store, ledgerHead),
+    headEndLedgers: new HeadEndLedgers({ ledger: store.ledger, committer, now }),
     ledgerTrouble: () => troubleOf(keeper.state) ?? feedTrouble(feed.problem),
     refusals: () => ({ sealBudget: budget.refused, records: files.refused, entriesCounted: bursts.counted }),
     facts: {

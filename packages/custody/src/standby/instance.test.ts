@@ -4,6 +4,7 @@ import { createPool } from "@meterkeep/postgres";
 import { openTestDatabase, type TestDatabase, withTestDatabase } from "@meterkeep/postgres/testing";
 import type { CustodyError } from "../errors.ts";
 import { CUSTODY_MIGRATIONS } from "../store/postgres-store.ts";
+import { cutDatabase } from "../testing/cut-database.ts";
 import { becomeInstance } from "./instance.ts";
 
 const migrations = CUSTODY_MIGRATIONS;
@@ -116,6 +117,34 @@ test("of many that want the place exactly one has it, again and again", async ()
   );
   assert.deepEqual(epochs, [1, 2, 3, 4, 5, 6]);
   await Promise.all(pools.map((pool) => pool.end()));
+});
+
+test("a claim that is cut off at any statement leaves the place to the next one, and what it still writes is refused", async () => {
+  await using database = await openTestDatabase({ migrations });
+  await using cut = await cutDatabase(database.url);
+  const direct = poolOf(database);
+  let statements = 1;
+  let epoch = 0;
+  for (let after = 0; after <= statements; after += 1) {
+    const options = { applicationName: "cut", onIdleError: () => undefined };
+    const pool = createPool(cut.through(database.url), options);
+    cut.cutAfter(after === 0 ? undefined : after - 1);
+    const claimed = await instance(pool, { waitMilliseconds: 0, onLost: () => undefined }).catch(() => undefined);
+    // The first one is not cut, and says how many there are.
+    if (after === 0) statements = cut.passed;
+    cut.cutAfter(0);
+    const next = await instance(direct, { silentMilliseconds: 60_000 });
+    assert.ok(next.epoch > epoch, `cut after ${after}`);
+    epoch = next.epoch;
+    await direct.query(KEEP_POLICY, [`epoch ${epoch}`]);
+    cut.cutAfter(undefined);
+    await assert.rejects(pool.query(KEEP_POLICY, [`late ${after}`]), { code: "MK001" }, `cut after ${after}`);
+    await claimed?.release();
+    await next.release();
+    await pool.end();
+  }
+  assert.ok(statements > 4, `${statements} statements`);
+  await direct.end();
 });
 
 test("every table that the custodian writes asks for the epoch", () =>

@@ -64,8 +64,14 @@ export async function becomeInstance(pool: Pool, options: InstanceOptions): Prom
     presence.end();
     onLost(fenced(epoch, why));
   };
-  await pool.query("select fence_tables()");
-  await carryEpoch(pool, epoch);
+  try {
+    await pool.query("select fence_tables()");
+    await carryEpoch(pool, epoch);
+  } catch (error) {
+    // Whoever does not become it holds up nobody who could.
+    presence.end();
+    throw error;
+  }
   let beatingSince: number | undefined;
   const beat = async (): Promise<void> => {
     const from = performance.now();
@@ -197,11 +203,18 @@ async function takeEpoch(pool: Pool, seen: number, holder: string): Promise<numb
 /** Every session of the pool writes under the epoch: those that are open, and those that come. */
 async function carryEpoch(pool: Pool, epoch: number): Promise<void> {
   pool.options.options = `-c meterkeep.epoch=${epoch}`;
-  const clients = await Promise.all(Array.from({ length: pool.idleCount }, () => pool.connect()));
-  for (const client of clients) {
-    await client.query(`set meterkeep.epoch = '${epoch}'`);
-    client.release();
-  }
+  await Promise.all(
+    Array.from({ length: pool.idleCount }, async () => {
+      const client = await pool.connect();
+      let isCarried = false;
+      try {
+        await client.query(`set meterkeep.epoch = '${epoch}'`);
+        isCarried = true;
+      } finally {
+        client.release(!isCarried);
+      }
+    }),
+  );
 }
 
 /** The advisory lock of an epoch, on a connection of its own, taken anew when that breaks. */

@@ -3,9 +3,15 @@ import { c, decode, encode, type Infer, systemTitleCodec } from "@meterkeep/dlms
 /** How long a token may be good, by the class of what it allows (MC-17): a quarter of an hour for the supply. */
 export const MOST_TOKEN_MILLISECONDS = { C0: 86_400_000, C1: 86_400_000, C2: 86_400_000, C3: 15 * 60_000 } as const;
 
-const milliseconds = c.map("milliseconds since 1970", c.unsigned64, {
+const wholeMilliseconds = c.map("milliseconds since 1970", c.unsigned64, {
   decode: (wire) => Number(wire),
   encode: (value: number) => BigInt(value),
+});
+
+/** Beyond what a number holds exactly, two tokens would read as one. */
+const milliseconds = c.brand("milliseconds since 1970", wholeMilliseconds, (value) => {
+  if (!Number.isSafeInteger(value)) throw new RangeError("a time beyond what is kept exactly");
+  return value;
 });
 
 const claims = c.struct({

@@ -44,6 +44,12 @@ export function ledgerStoreContract(
       assert.deepEqual(await store.read(0, 10), entries);
       assert.deepEqual(await store.read(1, 1), entries.slice(1, 2));
       assert.deepEqual(await store.ofKinds(["c", "a"]), [entries[0], entries[2]]);
+      assert.deepEqual(await store.lastOf(["a", "b"], "head-end", "u"), entries[1]);
+      for (const [principal, utility] of [
+        ["head-end", "v"],
+        ["operator", "u"],
+      ] as const)
+        assert.equal(await store.lastOf(["a", "b"], principal, utility), undefined);
       assert.deepEqual(await edgeOf(store), second.to);
       const read: unknown[] = [];
       for await (const entry of allEntries(store, 0, 2)) read.push(entry);
