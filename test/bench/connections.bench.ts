@@ -5,7 +5,7 @@ import { type AddressInfo, createServer, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { listenTls } from "@meterkeep/dlms-node";
-import { CALL_LIMITS, Calls } from "@meterkeep/headend";
+import { CALL_LIMITS, Calls, NETWORKS } from "@meterkeep/headend";
 import { createChannelCredential } from "@meterkeep/pki";
 import { option } from "./usage.ts";
 
@@ -44,7 +44,9 @@ async function measure(
         bound += 1;
         if (bound === wanted) done.resolve();
       },
+      onClaimed: () => undefined,
       onWanted: () => undefined,
+      networkOf: () => NETWORKS.cellular,
     },
     { ...CALL_LIMITS, bound: wanted, unknown: wanted, unknownPerAddress: wanted, identifySeconds: 600 },
   );

@@ -41,7 +41,7 @@ function shelfOf(release: FirmwareRelease, image: Uint8Array, key = BENCH_MAKER.
 }
 
 function operationsOf(shelf: FirmwareShelf) {
-  const operations = meterOperations({ destinations: [], shelf });
+  const operations = meterOperations({ destinations: () => [], shelf });
   return {
     transfer: operations.get("image-transfer") as Operation,
     activate: operations.get("image-activate") as Operation,

@@ -7,7 +7,7 @@ import { lineLost, withOperationBench } from "../src/operation-bench.ts";
 const OURS = "127.0.0.1:9700";
 const PROFILES = ["idis-p2", "dsmr-5", "is15959", "metcom-mcs301", "landis-gyr-e350"];
 const operations = meterOperations({
-  destinations: [OURS],
+  destinations: () => [OURS],
   shelf: { load: () => Promise.reject(new Error("an empty shelf")) },
 });
 const operation = (name: string): Operation => {

@@ -15,6 +15,7 @@ import {
   type OperationResult,
   parametersOf,
   previewOperation,
+  type Route,
   runOperation,
   ScalerTable,
   volatileMemory,
@@ -43,6 +44,8 @@ export interface OperationBench {
   mischief: Mischief;
   /** What goes over the line: requests and answers. */
   overheard: (request: Uint8Array, answer: Uint8Array | undefined) => Uint8Array | undefined;
+  /** How the meter is reached: over nothing but a call, unless a test puts sockets between. */
+  way: { readonly route: Route; readonly dial: Dial };
   /** The meter loses its power and comes up again. */
   restart(): void;
   /** Approves it, runs it, and throws what it threw. */
@@ -173,7 +176,7 @@ function makeBench(
     releaseSession: as("releaseSession"),
     closeSession: as("closeSession"),
   };
-  const dial: Dial = async (_, { clientSap, serverSap }) => {
+  const directly: Dial = async (_, { clientSap, serverSap }) => {
     const line = lineTo(at.bench, clientSap, serverSap);
     let count = 0;
     return {
@@ -189,6 +192,7 @@ function makeBench(
       [Symbol.asyncDispose]: async () => undefined,
     };
   };
+  const dial: Dial = (...args) => at.way.dial(...args);
   const ports = {
     custodian,
     dial,
@@ -199,7 +203,7 @@ function makeBench(
   const never = new AbortController().signal;
   const orderOf = <P>(operation: Operation<P>, parameters: unknown) => ({
     meter,
-    route: { kind: "tcp", host: "", port: 1 } as const,
+    route: at.way.route,
     profile,
     clock: WALL_SOURCE_CLOCK,
     operation,
@@ -214,6 +218,7 @@ function makeBench(
     memoryOf: volatileMemory(),
     mischief: () => undefined,
     overheard: (_, answer) => answer,
+    way: { route: { kind: "tcp", host: "", port: 1 }, dial: directly },
     restart: () => {
       at.bench = follow(at.bench.restarted(), custody);
     },

@@ -31,8 +31,7 @@ export type TownRequest =
     }
   | { readonly do: "key-fault"; readonly meter: string; readonly fault: string | number }
   | { readonly do: "push-destination"; readonly meter: string; readonly destination: string }
-  | { readonly do: "call-again"; readonly meter: string }
-  | { readonly do: "silence"; readonly meter: string }
+  | { readonly do: "silence" | "call-again" | "sleep" | "wake"; readonly meter: string }
   | { readonly do: "push"; readonly meter: string; readonly kind: "alarm" | "report" };
 
 /** The town's control socket of an installation. */

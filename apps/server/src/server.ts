@@ -170,12 +170,16 @@ export async function startServer(config: ServerConfig, supervisor: Supervisor):
   });
   const owner = randomUUID();
   let pushPort = config.pushPort;
+  const ownPlaces = (): readonly string[] => [
+    ...ownDestinations(config.pushHost, pushPort),
+    ...config.pushDestinations,
+  ];
   const destinations = new DestinationWatch({
     sql: pool,
     scope,
     ledger,
     events: hub,
-    destinations: () => [...ownDestinations(config.pushHost, pushPort), ...config.pushDestinations],
+    destinations: ownPlaces,
     now,
   });
   const ways = stack.use(
@@ -207,7 +211,7 @@ export async function startServer(config: ServerConfig, supervisor: Supervisor):
     policy: policyKeyIn(config.stateDirectory),
     billing: billingIn(join(config.exchangeDirectory, "billing.json")),
     world: {
-      destinations: [`${config.pushHost}:${config.pushPort}`],
+      destinations: ownPlaces,
       shelf: folderShelf(join(config.stateDirectory, "firmware")),
     },
     clockOf,

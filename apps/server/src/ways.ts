@@ -1,10 +1,13 @@
+import { hash } from "node:crypto";
 import { readFile } from "node:fs/promises";
+import type { TLSSocket } from "node:tls";
 import type { Custodian } from "@meterkeep/api/custodian";
 import type { ServerConfig } from "@meterkeep/api/supervisor";
-import { connectTls, type Listener, listenTcp, type TlsIdentity } from "@meterkeep/dlms-node";
+import { connectTls, type Listener, listenTcp, listenTls, type TlsIdentity } from "@meterkeep/dlms-node";
 import {
   type ArrivedPush,
   CALL_LIMITS,
+  type CallCertificate,
   Calls,
   type ConcentratorPlace,
   Concentrators,
@@ -12,20 +15,22 @@ import {
   type Meter,
   type MeterDirectory,
   NETWORKS,
+  type NetworkFacts,
+  networkOf,
   routeDial,
   type WakeUps,
 } from "@meterkeep/headend";
 import type { Logger } from "pino";
 
 export interface WaysPorts {
-  readonly config: Pick<ServerConfig, "trunk" | "pushHost" | "callPort">;
+  readonly config: Pick<ServerConfig, "trunk" | "pushHost" | "callPort" | "callTls">;
   readonly custodian: Pick<Custodian, "searchCertificates">;
   readonly directory: Pick<MeterDirectory, "find">;
   /** Undefined where nobody can wake a meter. */
   readonly wakeUps: Pick<WakeUps, "wake"> | undefined;
   /** Takes what came unasked. */
   take(push: ArrivedPush): void;
-  /** A meter has called, and proven that it is the one. */
+  /** A meter has called, and has proven that it is the one, or has a certificate that says so. */
   onCall(meter: Meter): void;
   readonly logger: Logger;
   now(): number;
@@ -47,33 +52,36 @@ const MOST_CERTIFICATES = 200;
 export async function openWays(ports: WaysPorts): Promise<Ways> {
   const { config, take } = ports;
   const concentrators = await openConcentrators(ports);
+  const onCall = (title: string): void => {
+    const meter = ports.directory.find(title);
+    // Who is reached otherwise has only said something.
+    if (meter?.route?.kind === "dial-in") ports.onCall(meter);
+  };
   const calls = new Calls({
     take: ({ apdu, address, authenticated }) => take({ apdu, transport: "tcp", address, authenticated }),
-    onBound: (title) => {
-      const meter = ports.directory.find(title);
-      // Who is reached otherwise has only said something.
-      if (meter?.route?.kind === "dial-in") ports.onCall(meter);
-    },
+    onClaimed: onCall,
+    onBound: onCall,
     onWanted: (title) => wake(ports, title),
+    networkOf: (title) => networkFacts(ports, title),
   });
-  let listener: Listener | undefined;
+  const listeners: Listener[] = [];
   return {
     dial: routeDial({ calls, ...(concentrators === undefined ? {} : { concentrators }) }),
     concentrators,
     listen: async () => {
-      if (config.callPort === undefined) return;
-      listener = await listenTcp(
-        {
-          host: config.pushHost,
-          port: config.callPort,
-          maxConnections: CALL_LIMITS.bound + CALL_LIMITS.unknown,
-        },
-        (socket) => calls.accept(socket),
-      );
+      const { pushHost: host, callPort, callTls } = config;
+      const maxConnections = CALL_LIMITS.bound + CALL_LIMITS.unknown;
+      if (callPort !== undefined)
+        listeners.push(await listenTcp({ host, port: callPort, maxConnections }, (socket) => calls.accept(socket)));
+      if (callTls === undefined) return;
+      const onConnection = (socket: TLSSocket, peer: string): void =>
+        calls.accept(socket, meterCertificate(ports.custodian, socket, peer));
+      const identity = await identityOf(callTls);
+      listeners.push(await listenTls({ ...identity, host, port: callTls.port, maxConnections, onConnection }));
     },
     [Symbol.asyncDispose]: async () => {
       calls[Symbol.dispose]();
-      await listener?.[Symbol.asyncDispose]();
+      for (const listener of listeners) await listener[Symbol.asyncDispose]();
       await concentrators?.[Symbol.asyncDispose]();
     },
   };
@@ -90,10 +98,18 @@ export function ownDestinations(host: string, port: number): readonly string[] {
 function wake({ wakeUps, directory, logger }: WaysPorts, title: string): void {
   const meter = directory.find(title);
   if (wakeUps === undefined || meter === undefined) return;
-  const { wakeSeconds } = NETWORKS[meter.route?.network ?? "cellular"];
-  void wakeUps.wake(meter, wakeSeconds).catch((error: unknown) => {
+  void wakeUps.wake(meter, networkFacts({ directory }, title).wakeSeconds).catch((error: unknown) => {
     logger.warn({ meter: title, reason: (error as Error).message }, "the meter could not be woken");
   });
+}
+
+function networkFacts({ directory }: Pick<WaysPorts, "directory">, title: string): NetworkFacts {
+  return NETWORKS[networkOf(directory.find(title)?.route ?? { kind: "dial-in", title })];
+}
+
+async function identityOf(own: NonNullable<ServerConfig["trunk"]>): Promise<TlsIdentity> {
+  const { keyFile, certificate, authorities } = own;
+  return { privateKey: await readFile(keyFile, "utf8"), certificate, authorities };
 }
 
 async function openConcentrators({
@@ -104,11 +120,7 @@ async function openConcentrators({
   now,
 }: WaysPorts): Promise<Concentrators | undefined> {
   if (trunk === undefined) return undefined;
-  const identity: TlsIdentity = {
-    privateKey: await readFile(trunk.keyFile, "utf8"),
-    certificate: trunk.certificate,
-    authorities: trunk.authorities,
-  };
+  const identity = await identityOf(trunk);
   return new Concentrators({
     connect: (place, signal) => connect(custodian, identity, place, signal),
     onUnsolicited: (name, apdu) => take({ apdu, transport: "tcp", address: `concentrator ${name}` }),
@@ -127,15 +139,34 @@ async function connect(
   signal: AbortSignal,
 ) {
   const stream = await connectTls({ ...identity, host, port, peer: name, signal });
-  const proven = stream.getPeerCertificate().raw;
-  const stands = async (): Promise<boolean> => {
+  return { stream, stands: standing(custodian, stream, `CN=${name}`, isConcentrator) };
+}
+
+/** What a caller's certificate says: a TLS certificate of a device, by the profile, names its system title. */
+function meterCertificate(custodian: WaysPorts["custodian"], socket: TLSSocket, title: string): CallCertificate {
+  return { title, stands: standing(custodian, socket, `CN=${title}`, isMeterTls) };
+}
+
+const isConcentrator = (profile: string): boolean => profile === "concentrator";
+const isMeterTls = (profile: string): boolean => /^dlms-suite-[12]-tls$/.test(profile);
+
+/** Asks the registry whether the certificate that the other end has proven stands, and is of the right profile. */
+function standing(
+  custodian: WaysPorts["custodian"],
+  socket: TLSSocket,
+  subject: string,
+  isRight: (profile: string) => boolean,
+): () => Promise<boolean> {
+  // Its hash: the certificate of each of thousands of connections would be kept for nothing else.
+  const proven = hash("sha256", socket.getPeerCertificate().raw, "hex");
+  return async () => {
     const { certificates } = await custodian.searchCertificates({
       utility: undefined,
       authority: undefined,
       serial: undefined,
       systemTitle: undefined,
       keyIdentifier: undefined,
-      subject: `CN=${name}`,
+      subject,
       state: "valid",
       endsBefore: undefined,
       limit: MOST_CERTIFICATES,
@@ -143,8 +174,7 @@ async function connect(
     });
     return certificates.some(
       ({ profile, certificate }) =>
-        profile === "concentrator" && certificate !== undefined && proven.equals(certificate),
+        isRight(profile) && certificate !== undefined && hash("sha256", certificate, "hex") === proven,
     );
   };
-  return { stream, stands };
 }

@@ -1,5 +1,7 @@
-import { connect, type Socket } from "node:net";
+import { readFile } from "node:fs/promises";
+import type { Socket } from "node:net";
 import { encodeWrapper } from "@meterkeep/dlms";
+import { connectTcp, connectTls } from "@meterkeep/dlms-node";
 import type { VirtualMeter } from "@meterkeep/meter";
 import type { Durability, MeterLine } from "./meter-line.ts";
 
@@ -7,6 +9,13 @@ import type { Durability, MeterLine } from "./meter-line.ts";
 export interface CallTarget {
   readonly host: string;
   readonly port: number;
+  /** Over mutual TLS, where it does. */
+  readonly tls?: {
+    /** The common name in the head-end's certificate. */
+    readonly headEnd: string;
+    /** Has `TITLE.trunk.key`, `TITLE.trunk.crt` and `authorities.pem`. */
+    readonly directory: string;
+  };
 }
 
 /** Wrapper ports of the notification that says who calls: the logical device, and the client that listens. */
@@ -15,9 +24,11 @@ const SAPS = [1, 1] as const;
 const PAUSE_MILLISECONDS = [500, 3_000] as const;
 
 /**
- * Calls the head-end for one meter and keeps the connection: says who it is by a push, and then answers on it.
+ * Calls the head-end for one meter and keeps the connection. Over TLS its certificate says who it is; otherwise it says so
+ * by a push. Then it answers on it.
  *
- * States: *waiting*, until its meter is in the field or the pause is over; *connected*; *stopped*.
+ * States: *waiting*, until its meter is in the field or the pause is over; *connecting*; *connected*; *asleep*, until it is
+ * woken; *stopped*.
  */
 export class Caller {
   readonly #meter: VirtualMeter;
@@ -27,6 +38,7 @@ export class Caller {
   #socket: Socket | undefined;
   #timer: NodeJS.Timeout | undefined;
   #stopped = false;
+  #asleep = false;
 
   constructor(meter: VirtualMeter, line: MeterLine, durability: Durability, target: CallTarget) {
     this.#meter = meter;
@@ -44,6 +56,19 @@ export class Caller {
     this.#later();
   }
 
+  /** Hangs up, and does not call again before it is woken: a modem that is only on when it is paged. */
+  sleep(): void {
+    this.#asleep = true;
+    clearTimeout(this.#timer);
+    this.#socket?.destroy();
+  }
+
+  wake(): void {
+    if (!this.#asleep) return;
+    this.#asleep = false;
+    if (this.#socket === undefined) this.#later();
+  }
+
   stop(): void {
     this.#stopped = true;
     clearTimeout(this.#timer);
@@ -51,28 +76,60 @@ export class Caller {
   }
 
   #later(): void {
-    if (this.#stopped) return;
+    if (this.#stopped || this.#asleep) return;
     const [least, most] = PAUSE_MILLISECONDS;
-    this.#timer = setTimeout(() => this.#call(), least + Math.random() * (most - least));
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => void this.#call(), least + Math.random() * (most - least));
   }
 
-  #call(): void {
-    const socket = connect({ ...this.#target, noDelay: true });
+  async #call(): Promise<void> {
+    let socket: Socket;
+    try {
+      socket = await this.#connect();
+    } catch {
+      // Nobody listens yet, or it has no certificate yet.
+      this.#later();
+      return;
+    }
     socket.on("error", () => undefined);
     socket.on("close", () => {
       this.#socket = undefined;
       this.#later();
     });
-    socket.once("connect", () => {
-      this.#socket = socket;
+    if (this.#stopped || this.#asleep) {
+      socket.destroy();
+      return;
+    }
+    this.#socket = socket;
+    if (this.#target.tls !== undefined) this.#serve(socket);
+    else {
       const apdu = this.#meter.buildPush("report");
       this.#durability.afterCommit(() => {
         if (!socket.writable) return;
         socket.write(encodeWrapper(...SAPS, apdu));
-        this.#line.accept(socket);
-        // It is kept: silence ends it at the other side, where the addresses are scarce.
-        socket.setTimeout(0);
+        this.#serve(socket);
       });
+    }
+  }
+
+  #serve(socket: Socket): void {
+    this.#line.accept(socket);
+    // It is kept: silence ends it at the other side, where the addresses are scarce.
+    socket.setTimeout(0);
+  }
+
+  async #connect(): Promise<Socket> {
+    const { host, port, tls } = this.#target;
+    if (tls === undefined) return connectTcp({ host, port });
+    const read = (file: string): Promise<string> => readFile(`${tls.directory}/${file}`, "utf8");
+    const { systemTitle } = this.#meter.record;
+    return connectTls({
+      host,
+      port,
+      peer: tls.headEnd,
+      certificate: await read(`${systemTitle}.trunk.crt`),
+      privateKey: await read(`${systemTitle}.trunk.key`),
+      authorities: await read("authorities.pem"),
     });
   }
 }

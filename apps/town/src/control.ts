@@ -95,6 +95,12 @@ function perform(town: Town, request: Fields): object {
     case "silence":
       meterOf(town, request).meter.pushes.stop();
       return {};
+    case "sleep":
+      callerOf(town, request).sleep();
+      return {};
+    case "wake":
+      callerOf(town, request).wake();
+      return {};
     case "push":
       meterOf(town, request).meter.requestPush(request["kind"] === "alarm" ? "alarm" : "report", true);
       return {};
@@ -128,6 +134,12 @@ function meterOf(town: Town, request: Fields): TownMeter {
   const found = town.meters.get(String(request["meter"]));
   if (found === undefined) throw malformed(`no such meter: ${JSON.stringify(request["meter"])}`);
   return found;
+}
+
+function callerOf(town: Town, request: Fields): NonNullable<TownMeter["caller"]> {
+  const { caller } = meterOf(town, request);
+  if (caller === undefined) throw malformed("this meter does not call");
+  return caller;
 }
 
 const LINE_FAULTS: readonly LineFault["kind"][] = [

@@ -1,4 +1,5 @@
 import type { Socket } from "node:net";
+import { TLSSocket } from "node:tls";
 import { encodeWrapper } from "@meterkeep/dlms";
 import { onOctets, TransportError, type WrapperApdu, WrapperFrames } from "@meterkeep/dlms-node";
 import type { LineFault, MeterConnection, Served, VirtualMeter } from "@meterkeep/meter";
@@ -57,7 +58,7 @@ export class MeterLine {
   accept(socket: Socket): void {
     socket.on("error", () => undefined);
     if (this.#socket === undefined) this.#serve(socket);
-    else if (this.#waiting !== undefined) socket.resetAndDestroy();
+    else if (this.#waiting !== undefined) reset(socket);
     else {
       const timer = setTimeout(() => this.#refuseWaiting(), this.#patience.waitMilliseconds);
       this.#waiting = { socket, timer };
@@ -66,7 +67,7 @@ export class MeterLine {
 
   #refuseWaiting(): void {
     clearTimeout(this.#waiting?.timer);
-    this.#waiting?.socket.resetAndDestroy();
+    if (this.#waiting !== undefined) reset(this.#waiting.socket);
     this.#waiting = undefined;
   }
 
@@ -108,7 +109,7 @@ export class MeterLine {
     this.#refuseWaiting();
     const socket = this.#socket;
     this.#release();
-    socket?.resetAndDestroy();
+    if (socket !== undefined) reset(socket);
   }
 
   #release(): void {
@@ -195,6 +196,12 @@ export class MeterLine {
         fault satisfies never;
     }
   }
+}
+
+/** As a meter does that loses its power; TLS knows no reset. */
+function reset(socket: Socket): void {
+  if (socket instanceof TLSSocket) socket.destroy();
+  else socket.resetAndDestroy();
 }
 
 const HEADER_BYTES = 8;

@@ -15,7 +15,7 @@ import {
   VirtualMeter,
   Weather,
 } from "@meterkeep/meter";
-import { Caller } from "./caller.ts";
+import { Caller, type CallTarget } from "./caller.ts";
 import { startClock, type TownClock } from "./clock-file.ts";
 import { DurableAnswers } from "./durable-answers.ts";
 import { TownError } from "./errors.ts";
@@ -39,6 +39,8 @@ export interface TownOptions {
   readonly callPort?: number;
   /** How many of the meters in the field do; the last ones. */
   readonly callers: number;
+  /** Over mutual TLS, where they do. */
+  readonly callTls?: { readonly headEnd: string };
   /** Is called when the meters' memory cannot be written any more. */
   readonly onFailure: (error: unknown) => void;
   /** How patient the meters are with their clients. */
@@ -122,9 +124,7 @@ export async function startTown(options: TownOptions): Promise<Town> {
       });
       const depotPort = each.record.depot ? await listen((socket) => line.accept(socket)) : undefined;
       const { systemTitle } = each.record;
-      const caller = calling.has(systemTitle)
-        ? new Caller(meter, line, answers, { host: options.pushHost, port: options.callPort ?? 0 })
-        : undefined;
+      const caller = calling.has(systemTitle) ? new Caller(meter, line, answers, callTarget(options)) : undefined;
       meters.set(systemTitle, { meter, line, port, depotPort, caller });
     }
     answers.flush();
@@ -162,6 +162,10 @@ function callersOf(stored: readonly StoredMeter[], { callers, callPort }: TownOp
   if (callPort === undefined || callers === 0) return new Set();
   const inField = stored.filter(({ record }) => !record.depot).map(({ record }) => record.systemTitle);
   return new Set(inField.slice(-callers));
+}
+
+function callTarget({ pushHost: host, callPort: port = 0, callTls, stateDirectory }: TownOptions): CallTarget {
+  return { host, port, ...(callTls && { tls: { ...callTls, directory: join(stateDirectory, "calls") } }) };
 }
 
 function tick(meters: ReadonlyMap<string, TownMeter>, pusher: Pusher, answers: DurableAnswers): void {

@@ -167,6 +167,15 @@ export const TOWN_CONFIG = {
     maximum: 20_000,
     description: "How many of the meters in the field call the head-end and keep the connection; the last ones.",
   },
+  callTls: {
+    kind: "record",
+    description:
+      "How those meters prove themselves where they call over mutual TLS. Their keys and certificates come into the folder `calls` of the state directory; who has none yet waits.",
+    optional: true,
+    fields: {
+      headEnd: { kind: "text", description: "The common name in the certificate of the head-end." },
+    },
+  },
 } as const;
 export type TownConfig = SettingValues<typeof TOWN_CONFIG>;
 
@@ -342,6 +351,18 @@ export const SERVER_CONFIG = {
     maximum: 65_535,
     description: "Where meters call that keep their connection, on the address of the push port. Without it none do.",
     optional: true,
+  },
+  callTls: {
+    kind: "record",
+    description:
+      "The same over TLS 1.3 with certificates on both sides: who has none of the utility's own PKI keeps no connection.",
+    optional: true,
+    fields: {
+      port: { kind: "integer", unit: "port", minimum: 0, maximum: 65_535, description: "Where meters call." },
+      keyFile: { kind: "path", description: "The private key of its certificate (PEM, PKCS#8, mode 0600)." },
+      certificate: trunkCertificate,
+      authorities: trunkAuthorities,
+    },
   },
   wakeUp: {
     kind: "record",

@@ -1,6 +1,7 @@
 import { createSocket, type Socket as UdpSocket } from "node:dgram";
 import { type AddressInfo, createServer, type Socket } from "node:net";
 import { encodeWrapper, readWrapperDatagram } from "@meterkeep/dlms";
+import { FrameDeadline } from "./frame-deadline.ts";
 import { connectTcp, onOctets } from "./tcp.ts";
 import { cannotListen, LOOPBACK } from "./tcp-listener.ts";
 import { TransportError } from "./transport-error.ts";
@@ -76,18 +77,13 @@ function receive(socket: Socket, options: PushListenerOptions): void {
   const from = { remoteAddress: socket.remoteAddress ?? "", remotePort: socket.remotePort ?? 0 };
   socket.setTimeout(idleTimeoutMilliseconds ?? DEFAULT_IDLE_TIMEOUT_MILLISECONDS, () => socket.destroy());
   socket.on("error", () => {});
-  let deadline: NodeJS.Timeout | undefined;
-  socket.on("close", () => clearTimeout(deadline));
+  const deadline = new FrameDeadline(frameTimeoutMilliseconds, () => socket.destroy());
+  socket.on("close", () => deadline.clear());
   onOctets(socket, (chunk) => {
     try {
       const whole = frames.push(chunk);
       for (const frame of whole) onPush({ ...frame, ...from, transport: "tcp" });
-      // More octets of the same frame buy no more time.
-      if (whole.length > 0 || !frames.unfinished) {
-        clearTimeout(deadline);
-        deadline = undefined;
-      }
-      if (frames.unfinished) deadline ??= setTimeout(() => socket.destroy(), frameTimeoutMilliseconds);
+      deadline.saw(frames, whole.length);
     } catch (error) {
       if (!(error instanceof TransportError)) throw error;
       socket.destroy();

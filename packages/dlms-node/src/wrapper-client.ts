@@ -2,6 +2,7 @@ import type { Socket } from "node:net";
 import type { Exchange, Line } from "@meterkeep/dlms";
 import { AnswerQueue } from "./answer-queue.ts";
 import type { ApduConnection, ConnectionSettings } from "./apdu-connection.ts";
+import { FrameDeadline } from "./frame-deadline.ts";
 import { type GatewayRoute, type GatewaySettings, gatewayRoute } from "./gateway-route.ts";
 import { connectTcp, onOctets, type TcpTarget } from "./tcp.ts";
 import { TransportError } from "./transport-error.ts";
@@ -15,7 +16,12 @@ export interface WrapperAddresses {
   readonly serverSap: number;
 }
 
-export interface WrapperTarget extends TcpTarget, WrapperAddresses, ConnectionSettings, GatewaySettings {}
+export interface WrapperTarget extends TcpTarget, WrapperAddresses, ConnectionSettings, GatewaySettings {
+  /** Milliseconds in which a frame that has begun must be whole, however its octets drip; 10 000 unless given. */
+  readonly frameTimeoutMilliseconds?: number;
+}
+
+const DEFAULT_FRAME_TIMEOUT_MILLISECONDS = 10_000;
 
 /**
  * A TCP connection to one logical device of a meter, through the wrapper.
@@ -28,6 +34,7 @@ export class WrapperConnection implements ApduConnection {
   readonly #target: WrapperTarget;
   readonly #route: GatewayRoute;
   readonly #frames = new WrapperFrames();
+  readonly #frameDeadline: FrameDeadline;
   readonly #answers: AnswerQueue;
 
   constructor(socket: Socket, target: WrapperTarget) {
@@ -35,6 +42,10 @@ export class WrapperConnection implements ApduConnection {
     this.#target = target;
     this.#route = gatewayRoute(target);
     this.#answers = new AnswerQueue(target, `${target.host}:${target.port}`, () => socket.destroy());
+    const { frameTimeoutMilliseconds = DEFAULT_FRAME_TIMEOUT_MILLISECONDS } = target;
+    this.#frameDeadline = new FrameDeadline(frameTimeoutMilliseconds, () =>
+      this.#close("connection-closed", "the meter began a frame and did not end it"),
+    );
     onOctets(socket, (chunk) => this.#receive(chunk));
     socket.on("error", (cause) => this.#close("connection-closed", `connection lost: ${cause.message}`, cause));
     socket.on("close", () => this.#close("connection-closed", "the meter closed the connection"));
@@ -74,6 +85,7 @@ export class WrapperConnection implements ApduConnection {
     let frames: readonly WrapperApdu[];
     try {
       frames = this.#frames.push(chunk);
+      if (!this.#socket.destroyed) this.#frameDeadline.saw(this.#frames, frames.length);
     } catch (error) {
       if (!(error instanceof TransportError)) throw error;
       this.#close(error.code, error.message);
@@ -88,6 +100,7 @@ export class WrapperConnection implements ApduConnection {
   }
 
   #close(code: TransportError["code"], message: string, cause?: unknown): void {
+    this.#frameDeadline.clear();
     this.#answers.close(new TransportError(code, message, cause === undefined ? {} : { cause }));
   }
 }

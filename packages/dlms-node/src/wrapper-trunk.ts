@@ -2,6 +2,7 @@ import type { Duplex } from "node:stream";
 import { DecodeError, type Exchange, type GatewayAddress, type Line, readGateway, toHex } from "@meterkeep/dlms";
 import { AnswerQueue } from "./answer-queue.ts";
 import type { ApduConnection, ConnectionSettings } from "./apdu-connection.ts";
+import { FrameDeadline } from "./frame-deadline.ts";
 import { type GatewaySettings, gatewayRoute } from "./gateway-route.ts";
 import { onOctets } from "./tcp.ts";
 import { TransportError } from "./transport-error.ts";
@@ -40,12 +41,16 @@ export class WrapperTrunk implements AsyncDisposable {
   readonly #frames = new WrapperFrames();
   readonly #lines = new Map<string, TrunkLine>();
   #closed: TransportError | undefined;
-  #frameTimer: NodeJS.Timeout | undefined;
+  readonly #frameDeadline: FrameDeadline;
 
   /** Takes over a stream. */
   constructor(stream: Duplex, settings: WrapperTrunkSettings) {
     this.#stream = stream;
     this.#settings = settings;
+    this.#frameDeadline = new FrameDeadline(
+      settings.frameTimeoutMilliseconds ?? DEFAULT_FRAME_TIMEOUT_MILLISECONDS,
+      () => this.close(`${settings.where} began a frame and did not end it`),
+    );
     onOctets(stream, (chunk) => this.#receive(chunk));
     stream.on("error", (cause) =>
       this.#close(
@@ -102,16 +107,7 @@ export class WrapperTrunk implements AsyncDisposable {
     try {
       const whole = this.#frames.push(chunk);
       for (const frame of whole) this.#deliver(frame);
-      // More octets of the same frame buy no more time.
-      if (whole.length > 0 || !this.#frames.unfinished) {
-        clearTimeout(this.#frameTimer);
-        this.#frameTimer = undefined;
-      }
-      if (this.#frames.unfinished && this.isOpen)
-        this.#frameTimer ??= setTimeout(
-          () => this.close(`${this.#settings.where} began a frame and did not end it`),
-          this.#settings.frameTimeoutMilliseconds ?? DEFAULT_FRAME_TIMEOUT_MILLISECONDS,
-        );
+      if (this.isOpen) this.#frameDeadline.saw(this.#frames, whole.length);
     } catch (error) {
       if (!(error instanceof TransportError)) throw error;
       this.#close(error);
@@ -130,7 +126,7 @@ export class WrapperTrunk implements AsyncDisposable {
   #close(reason: TransportError): void {
     if (this.#closed !== undefined) return;
     this.#closed = reason;
-    clearTimeout(this.#frameTimer);
+    this.#frameDeadline.clear();
     for (const line of [...this.#lines.values()]) line.end(reason);
     this.#stream.destroy();
     this.#settings.onClose?.(reason);

@@ -21,7 +21,7 @@ import { enrolmentOf, isKeeping, isKeyOrigin, keyServiceOf, networksOf, type Sta
 import { organisationSettings } from "./organisation-settings.ts";
 import { recoverySettings } from "./recovery-settings.ts";
 import { commandOptions } from "./suggestions.ts";
-import type { TrunkCredentials } from "./trunk-credentials.ts";
+import { HEAD_END, type TrunkCredentials } from "./trunk-credentials.ts";
 
 /** What all configurations are made from. */
 export interface ConfigSources {
@@ -147,9 +147,19 @@ export function townConfig({ config, directories }: Pick<ConfigSources, "config"
     speed: config.speed,
     pushHost: ANY_ADDRESS[config.listen] ?? config.listen,
     pushPort: config.pushPort,
-    ...(config.callPort !== undefined && { callPort: config.callPort }),
-    callers: config.callPort === undefined ? 0 : config.callers,
+    ...townCalls(config),
   };
+}
+
+/** Where the town's callers call: over TLS where both are possible. */
+function townCalls({
+  callPort,
+  callTlsPort,
+  callers,
+}: ConfigSources["config"]): Partial<TownConfig> & { callers: number } {
+  const port = callTlsPort ?? callPort;
+  if (port === undefined) return { callers: 0 };
+  return { callPort: port, callers, ...(callTlsPort !== undefined && { callTls: { headEnd: HEAD_END } }) };
 }
 
 function listOf(text: string | undefined): string[] {
@@ -203,13 +213,7 @@ export function serverConfig(sources: ConfigSources): ServerConfig {
         ...(config.wakeUpAuthorization !== undefined && { authorization: config.wakeUpAuthorization }),
       },
     }),
-    ...(sources.trunk !== undefined && {
-      trunk: {
-        keyFile: sources.trunk.headEnd.keyFile,
-        certificate: sources.trunk.headEnd.certificate,
-        authorities: sources.trunk.authorities,
-      },
-    }),
+    ...trunkSettings(sources),
     ...organisationSettings(config),
     adminSocket: adminSocket(directories),
     consoleDirectory: directories.console,
@@ -256,6 +260,17 @@ export function workerConfig(sources: ConfigSources): WorkerConfig {
     pushHost: config.listen,
     pushPort: config.pushPort,
     pushDestinations: listOf(config.pushDestinations),
+  };
+}
+
+/** How the head-end proves itself to concentrators and to meters that call. */
+function trunkSettings({ config, trunk }: ConfigSources): Pick<ServerConfig, "trunk" | "callTls"> {
+  if (trunk === undefined) return {};
+  const { authorities, headEnd, callListener } = trunk;
+  const own = ({ keyFile, certificate }: StoredCredential) => ({ keyFile, certificate, authorities });
+  return {
+    trunk: own(headEnd),
+    ...(config.callTlsPort !== undefined && { callTls: { port: config.callTlsPort, ...own(callListener) } }),
   };
 }
 

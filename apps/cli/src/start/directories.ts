@@ -20,6 +20,8 @@ export interface Directories {
   readonly headEnd: string;
   readonly depot: string;
   readonly town: string;
+  /** What the town's meters prove themselves with where they call over TLS. */
+  readonly calls: string;
   readonly factory: string;
   readonly concentrator: string;
   readonly operator: string;
@@ -61,6 +63,7 @@ export function makeDirectories(state: string, users: ProcessUsers): Directories
     headEnd: own("head-end", users.headEnd),
     depot: own("depot", users.depot),
     town: own("town", users.town),
+    calls: own("town/calls", users.town),
     factory: own("factory", users.factory),
     concentrator: own("concentrator", users.concentrator),
     operator: own("operator"),

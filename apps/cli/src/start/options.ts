@@ -173,13 +173,23 @@ export const START_OPTIONS = {
     optional: true,
     description: "The port on which meters call that keep their connection; without it nothing listens.",
   },
+  callTlsPort: {
+    kind: "integer",
+    unit: "port",
+    minimum: 1,
+    maximum: 65_535,
+    optional: true,
+    description:
+      "The same over mutual TLS: only meters with a certificate of the utility's own PKI are heard. The town's callers use it where it is given.",
+  },
   callers: {
     kind: "integer",
     unit: "meters",
     minimum: 0,
     maximum: 20_000,
     default: 0,
-    description: "How many of the town's meters in the field call, with --call-port, instead of being called.",
+    description:
+      "How many of the town's meters in the field call, with --call-port or --call-tls-port, instead of being called.",
   },
   wakeUpUrl: {
     kind: "text",

@@ -36,7 +36,7 @@ import { endStaleProcesses } from "./stale-processes.ts";
 import { type StateWatch, watchState } from "./state-watch.ts";
 import { suggestionsFor } from "./suggestions.ts";
 import { Supervisor } from "./supervisor.ts";
-import { openTrunkCredentials } from "./trunk-credentials.ts";
+import { callersOf, openTrunkCredentials } from "./trunk-credentials.ts";
 import { chooseUsers } from "./users.ts";
 
 /** What a start needs of its surroundings. */
@@ -159,16 +159,21 @@ async function startIn(
   await produce(factoryConfig({ config, directories, installation }, "produce"));
   await handOverMaster(directories.exchange, operatorConfig(sources).channel);
   await supervisor.keep("town", () => townConfig(sources));
-  if (config.concentrators > 0) {
-    const trunk = await openTrunkCredentials(config.concentrators, {
+  if (config.concentrators > 0 || config.callTlsPort !== undefined) {
+    const trunk = await openTrunkCredentials({
+      count: config.concentrators,
+      callers: config.callTlsPort === undefined ? [] : callersOf(directories.exchange),
+      callHosts: keyServiceHosts(config.listen),
       place: installation,
       operator: operatorConfig(sources).channel,
       headEnd: { directory: directories.headEnd, user: users.headEnd },
       concentrators: { directory: directories.concentrator, user: users.concentrator },
+      meters: { directory: directories.calls, user: users.town },
       now,
     });
     sources = { ...sources, trunk };
-    await supervisor.keep("concentrator", () => concentratorConfig({ directories, trunk }));
+    if (config.concentrators > 0)
+      await supervisor.keep("concentrator", () => concentratorConfig({ directories, trunk }));
   }
   const built = await consoleBuild;
   if (built.result.kind === "missing") reporter.warn(built.result.reason);
@@ -309,6 +314,16 @@ async function checkAddresses(config: StartConfig): Promise<void> {
       use: "pushes of meters",
       option: "--push-port",
     })),
+    ...(
+      [
+        [config.callPort, "--call-port"],
+        [config.callTlsPort, "--call-tls-port"],
+      ] as const
+    ).flatMap(([port, option]) =>
+      port === undefined
+        ? []
+        : [{ transport: "tcp" as const, host: config.listen, port, use: "meters that call", option }],
+    ),
     ...[keyServiceOf(config)].flatMap((address) =>
       address === undefined
         ? []

@@ -2,7 +2,7 @@ import { generateKeyPairSync, X509Certificate } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import type { AuthorityView, Custodian } from "@meterkeep/api/custodian";
 import type { OperatorConfig } from "@meterkeep/api/supervisor";
-import { decode } from "@meterkeep/dlms";
+import { decode, fromHex, systemTitle } from "@meterkeep/dlms";
 import { localSigner, makeRequestWith, publicKey, toPem } from "@meterkeep/pki";
 import { operatorClient } from "../operator/custodian.ts";
 import type { StoredCredential } from "./credentials.ts";
@@ -10,9 +10,12 @@ import { writePrivate } from "./directories.ts";
 import { StartError } from "./error.ts";
 import type { ProcessUser } from "./users.ts";
 
-/** Certificates of the utility's own PKI for the connections between head-end and concentrators. */
+/** Certificates of the utility's own PKI for the connections between head-end, concentrators and meters that call. */
 export interface TrunkCredentials {
+  /** What the head-end connects with. */
   readonly headEnd: StoredCredential & { readonly name: string };
+  /** What it listens with. */
+  readonly callListener: StoredCredential;
   readonly concentrators: readonly (StoredCredential & { readonly name: string })[];
   /** The roots, PEM. */
   readonly authorities: string;
@@ -25,15 +28,21 @@ interface Keeping {
 }
 
 interface TrunkSources {
+  /** How many concentrators there are. */
+  readonly count: number;
+  /** System titles of the meters that call over TLS, 16 upper-case hex digits. */
+  readonly callers: readonly string[];
+  readonly callHosts: readonly string[];
   readonly place: { readonly utility: string; readonly island: string };
   readonly operator: OperatorConfig["channel"];
   readonly headEnd: Keeping;
   readonly concentrators: Keeping;
+  readonly meters: Keeping;
   readonly now: number;
 }
 
 /** The name of the head-end in its certificate. */
-const HEAD_END = "head-end";
+export const HEAD_END = "head-end";
 const DAY_MS = 86_400_000;
 const RENEW_BEFORE_DAYS = 30;
 
@@ -43,8 +52,8 @@ const RENEW_BEFORE_DAYS = 30;
  *
  * @throws {StartError} `trunk-credential-refused`
  */
-export async function openTrunkCredentials(count: number, sources: TrunkSources): Promise<TrunkCredentials> {
-  const { operator, place, now } = sources;
+export async function openTrunkCredentials(sources: TrunkSources): Promise<TrunkCredentials> {
+  const { operator, place, count, callers, now } = sources;
   const custodian = operatorClient(operator);
   try {
     const { authorities } = await custodian.authorities({});
@@ -53,30 +62,47 @@ export async function openTrunkCredentials(count: number, sources: TrunkSources)
     const root = above.find(({ parent }) => parent === undefined);
     if (above[0] === undefined || root === undefined)
       throw new StartError("trunk-credential-refused", "the PKI has no issuing authority on P-256 for this island");
-    const open = async (name: string, profile: string, hosts: readonly string[], { directory, user }: Keeping) => {
-      const [keyFile, certificateFile] = [`${directory}/${name}.trunk.key`, `${directory}/${name}.trunk.crt`];
+    const open = async (request: Certified, { directory, user }: Keeping) => {
+      const { name, file = name } = request;
+      const [keyFile, certificateFile] = [`${directory}/${file}.trunk.key`, `${directory}/${file}.trunk.crt`];
       const stored = { name, keyFile };
       if (existsSync(keyFile) && existsSync(certificateFile)) {
         const certificate = readFileSync(certificateFile, "utf8");
         const left = Date.parse(new X509Certificate(certificate).validTo) - now;
         if (left > RENEW_BEFORE_DAYS * DAY_MS) return { ...stored, certificate };
       }
-      const { key, own } = await certify(custodian, above[0] as AuthorityView, name, profile, hosts);
+      const { key, own } = await certify(custodian, above[0] as AuthorityView, request);
       const certificate = [own, ...chain.map((one) => one.certificate)]
         .map((octets) => toPem("CERTIFICATE", octets))
         .join("");
       writePrivate(keyFile, key, user);
+      // Its presence says that the key is there, too.
       writePrivate(certificateFile, certificate, user);
       return { ...stored, certificate };
     };
-    const headEnd = await open(HEAD_END, "tls-client", [], sources.headEnd);
+    const listener = { name: HEAD_END, file: "calls", profile: "tls-server", hosts: sources.callHosts };
+    const headEnd = await open({ name: HEAD_END, profile: "tls-client" }, sources.headEnd);
+    const callListener = await open(listener, sources.headEnd);
     const concentrators = [];
     for (let n = 1; n <= count; n += 1)
-      concentrators.push(await open(`dc-${n}`, "concentrator", ["127.0.0.1"], sources.concentrators));
-    return { headEnd, concentrators, authorities: toPem("CERTIFICATE", root.certificate) };
+      concentrators.push(
+        await open({ name: `dc-${n}`, profile: "concentrator", hosts: ["127.0.0.1"] }, sources.concentrators),
+      );
+    const roots = toPem("CERTIFICATE", root.certificate);
+    if (callers.length > 0) writePrivate(`${sources.meters.directory}/authorities.pem`, roots, sources.meters.user);
+    for (const title of callers) await open({ name: title, profile: "dlms-suite-1-tls" }, sources.meters);
+    return { headEnd, callListener, concentrators, authorities: roots };
   } finally {
     await custodian.close();
   }
+}
+
+/** The meters that call, as the town says in addresses.json. */
+export function callersOf(exchangeDirectory: string): readonly string[] {
+  const { meters } = JSON.parse(readFileSync(`${exchangeDirectory}/addresses.json`, "utf8")) as {
+    readonly meters: readonly { readonly systemTitle: string; readonly route?: string }[];
+  };
+  return meters.flatMap(({ systemTitle, route }) => (route?.startsWith("dial-in:") === true ? [systemTitle] : []));
 }
 
 /** The authority that issues for an island, and those above it up to the root. */
@@ -94,19 +120,29 @@ function lineTo(authorities: readonly AuthorityView[], { utility, island }: Trun
   return line;
 }
 
+/** Who is to be certified: a device by the system title that is its name, or anybody else by a common name. */
+interface Certified {
+  readonly name: string;
+  readonly profile: string;
+  readonly hosts?: readonly string[];
+  /** What its files are called, where that is not its name. */
+  readonly file?: string;
+}
+
 async function certify(
   custodian: Pick<Custodian, "issueCertificates">,
   { authority }: AuthorityView,
-  name: string,
-  profile: string,
-  hosts: readonly string[],
+  { name, profile, hosts = [] }: Certified,
 ): Promise<{ readonly key: string; readonly own: Uint8Array }> {
   const pair = generateKeyPairSync("ec", { namedCurve: "P-256" });
   const point = decode(publicKey, new Uint8Array(pair.publicKey.export({ type: "spki", format: "der" })));
   const request = await makeRequestWith(localSigner(pair.privateKey, point), name);
+  const subject = profile.startsWith("dlms-")
+    ? ({ kind: "device", systemTitle: systemTitle(fromHex(name)) } as const)
+    : ({ kind: "named", fields: [{ field: "CN", text: name }] } as const);
   const { results } = await custodian.issueCertificates({
     authority,
-    items: [{ request, profile, subject: { kind: "named", fields: [{ field: "CN", text: name }] } }],
+    items: [{ request, profile, subject }],
     hosts: [...hosts],
   });
   const [result] = results;

@@ -169,7 +169,7 @@ export async function startTestServer(
     hub,
     policy: openPolicyKey(privateKey.export({ format: "pem", type: "pkcs8" }).toString()),
     billing: NO_BILLING,
-    world: { destinations: [], shelf: folderShelf(tmpdir()) },
+    world: { destinations: () => [], shelf: folderShelf(tmpdir()) },
     clockOf: () => WALL_SOURCE_CLOCK,
     now,
     wake: () => undefined,

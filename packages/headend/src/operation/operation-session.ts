@@ -5,7 +5,12 @@ import { codeOf } from "../errors.ts";
 import type { Meter } from "../inventory/meter.ts";
 import type { MeterProfile } from "../profile/meter-profile.ts";
 import type { Route } from "../route/route.ts";
-import { CustodianAssociator, type ProtectionRecord, type SessionCustodian } from "../session/custodian-associator.ts";
+import {
+  CustodianAssociator,
+  type ProtectionRecord,
+  provingLine,
+  type SessionCustodian,
+} from "../session/custodian-associator.ts";
 import type { SessionRecord } from "../session/ladder.ts";
 import type { Dial } from "../session/line.ts";
 import { MeterReader } from "../session/meter-reader.ts";
@@ -95,7 +100,7 @@ async function hold<P, R extends OperationResult | OperationPreview>(
     const opened = await custodian.openSession({ meter: meter.systemTitle, purpose: means.purpose });
     try {
       await using line = await dial(order.route, opened, signal);
-      const associator = new CustodianAssociator(custodian, opened, grades, means.seal);
+      const associator = new CustodianAssociator(custodian, opened, provingLine(line, grades), means.seal);
       await using session = await openSession({
         exchange: line.exchange,
         associator,

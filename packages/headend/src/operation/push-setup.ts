@@ -13,8 +13,8 @@ const name = text(64);
 const shortSeconds = optional(whole(0, 0xffff));
 const retries = optional(whole(0, 255));
 
-/** Which destinations are ours: `host:port`, as meters are given them. */
-export type OwnDestinations = readonly string[];
+/** Which destinations are ours now: `host:port`, as meters are given them. */
+export type OwnDestinations = () => readonly string[];
 
 /**
  * Sets where a meter pushes and how it spreads and repeats its pushes. Only a destination of ours is taken, so that a
@@ -25,7 +25,7 @@ export function pushSetupOperation(own: OwnDestinations) {
     /** As the meter profile calls it: `report`, `alarm`. */
     setup: name,
     destination: (value: unknown) =>
-      typeof value === "string" && own.includes(value) ? value : new Wrong("not a push destination of this head-end"),
+      typeof value === "string" && own().includes(value) ? value : new Wrong("not a push destination of this head-end"),
     /** The most that a push waits at random. */
     randomisationSeconds: shortSeconds,
     retries,

@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
+import { type Duplex, duplexPair } from "node:stream";
 import { test } from "node:test";
 import { encodeWrapper, fromHex, toHex } from "@meterkeep/dlms";
 import { onOctets, WrapperFrames } from "@meterkeep/dlms-node";
-import { CALL_LIMITS, type CallLimits, Calls } from "./calls.ts";
+import { CALL_LIMITS, type CallCertificate, type CallLimits, Calls } from "./calls.ts";
+import { NETWORKS, type NetworkFacts } from "./networks.ts";
 
 const TITLE = "4D4B560000000001";
 const SAPS = { clientSap: 1, serverSap: 1, responseTimeoutMilliseconds: 60_000 };
@@ -17,28 +19,36 @@ interface Bench extends AsyncDisposable {
   readonly calls: Calls;
   readonly bound: string[];
   readonly wanted: string[];
+  readonly claimed: string[];
   call(): Promise<Socket>;
 }
 
-async function bench(limits: Partial<CallLimits> = {}): Promise<Bench> {
-  const [bound, wanted]: string[][] = [[], []];
+async function bench(
+  limits: Partial<CallLimits> = {},
+  certificate?: () => CallCertificate,
+  network: Pick<NetworkFacts, "keepAliveSeconds" | "idleSeconds"> = NETWORKS.cellular,
+): Promise<Bench> {
+  const [bound, wanted, claimed]: string[][] = [[], [], []];
   const calls = new Calls(
     {
       take: ({ apdu, authenticated }) => {
         if (apdu[0] === 0x0f) authenticated(toHex(apdu.subarray(1)).toUpperCase());
       },
+      onClaimed: (title) => claimed!.push(title),
       onBound: (title) => bound!.push(title),
       onWanted: (title) => wanted!.push(title),
+      networkOf: () => network,
     },
     { ...CALL_LIMITS, ...limits },
   );
-  const server: Server = createServer((socket) => calls.accept(socket)).listen(0, "127.0.0.1");
+  const server: Server = createServer((socket) => calls.accept(socket, certificate?.())).listen(0, "127.0.0.1");
   await once(server, "listening");
   const sockets: Socket[] = [];
   return {
     calls,
     bound: bound!,
     wanted: wanted!,
+    claimed: claimed!,
     call: async () => {
       const socket = connect((server.address() as AddressInfo).port, "127.0.0.1");
       socket.on("error", () => undefined);
@@ -91,7 +101,7 @@ test("a connection is a meter's when it has proven that, and not before", async 
   const request = fromHex("C0010203");
   assert.equal(toHex(await line.exchange(request, NEVER)), toHex(request));
   assert.deepEqual(under.bound, [TITLE]);
-  assert.deepEqual(under.calls.counts, { bound: 1, unknown: 0 });
+  assert.deepEqual(under.calls.counts, { bound: 1, claimed: 0, unknown: 0 });
 });
 
 test("a newer connection takes the older one's place when it has proven itself, and what was under way fails cleanly", async () => {
@@ -110,7 +120,7 @@ test("a newer connection takes the older one's place when it has proven itself, 
   await closed(older);
   await using line = under.calls.open(TITLE, SAPS);
   await line.exchange(fromHex("C1"), NEVER);
-  assert.deepEqual(under.calls.counts, { bound: 1, unknown: 0 });
+  assert.deepEqual(under.calls.counts, { bound: 1, claimed: 0, unknown: 0 });
 });
 
 test("who says nothing in time is turned away", async () => {
@@ -149,4 +159,100 @@ test("a line that is given up ends its connection: a late answer is nobody's", a
   await assert.rejects(line.exchange(fromHex("C0"), NEVER), { code: "response-timeout" });
   await closed(socket);
   await settled(() => !under.calls.isBound(TITLE));
+});
+
+test("idleSeconds: the connection of a meter that is silent for longer than its network allows counts as dead", async () => {
+  await using under = await bench({}, undefined, { keepAliveSeconds: 110, idleSeconds: 0.05 });
+  const socket = await under.call();
+  await say(socket, PROOF);
+  await settled(() => under.bound.length === 1);
+  await closed(socket);
+  assert.deepEqual(under.calls.counts, { bound: 0, claimed: 0, unknown: 0 });
+});
+
+test("keepAliveSeconds: a connection is probed as its meter's network wants it, from when it is known whose it is", async () => {
+  const probes: number[] = [];
+  await using under = await bench({}, undefined, { keepAliveSeconds: 900, idleSeconds: 3_600 });
+  const [near, far] = duplexPair() as [Duplex, Duplex];
+  const socket = Object.assign(near, {
+    setKeepAlive: (_: boolean, milliseconds: number) => probes.push(milliseconds),
+    setTimeout: () => undefined,
+    remoteAddress: "192.0.2.1",
+  }) as unknown as Socket;
+  under.calls.accept(socket);
+  assert.deepEqual(probes, []);
+  far.write(encodeWrapper(1, 1, PROOF));
+  await settled(() => under.bound.length === 1);
+  assert.deepEqual(probes, [900_000]);
+});
+
+const certified = (title = TITLE, stands: CallCertificate["stands"] = async () => true) => ({ title, stands });
+
+test("a certificate is a claim: a session may be tried over it, and its first authenticated answer binds", async () => {
+  await using under = await bench({}, certified);
+  const socket = await under.call();
+  echo(socket);
+  await settled(() => under.claimed.length === 1);
+  assert.deepEqual(under.calls.counts, { bound: 0, claimed: 1, unknown: 0 });
+  const line = under.calls.open(TITLE, SAPS);
+  await line.exchange(fromHex("C0"), NEVER);
+  assert.deepEqual(under.bound, [], "an answer alone proves nothing");
+  line.proven?.();
+  assert.deepEqual(under.bound, [TITLE]);
+  await line[Symbol.asyncDispose]();
+  assert.deepEqual(under.calls.counts, { bound: 1, claimed: 0, unknown: 0 });
+});
+
+test("who has a meter's certificate and not its keys is tried once beside the meter's own connection, and ends nothing", async () => {
+  const certificates = [certified(), certified()];
+  await using under = await bench({}, () => certificates.pop() as CallCertificate);
+  const own = await under.call();
+  echo(own);
+  await settled(() => under.claimed.length === 1);
+  under.calls.open(TITLE, SAPS).proven?.();
+  const thief = await under.call();
+  echo(thief);
+  await settled(() => under.claimed.length === 2);
+  await under.calls.open(TITLE, { ...SAPS, clientSap: 2 })[Symbol.asyncDispose]();
+  await closed(thief);
+  assert.equal(own.destroyed, false);
+  assert.deepEqual(under.calls.counts, { bound: 1, claimed: 0, unknown: 0 });
+});
+
+test("a connection is never bound to another meter than its certificate names", async () => {
+  await using under = await bench({}, () => certified("4D4B560000000009"));
+  const socket = await under.call();
+  await settled(() => under.claimed.length === 1);
+  await say(socket, PROOF);
+  await closed(socket);
+  assert.deepEqual(under.bound, []);
+});
+
+test("a certificate that does not stand, or that nobody can vouch for, is turned away; one that stands no more is, too", async () => {
+  const answers: (() => Promise<boolean>)[] = [
+    async () => false,
+    () => Promise.reject(new Error("the registry is away")),
+  ];
+  let standsStill = true;
+  await using under = await bench({ checkSeconds: 0.02 }, () =>
+    certified(TITLE, answers.shift() ?? (async () => standsStill)),
+  );
+  for (let n = 0; n < 2; n += 1) await closed(await under.call());
+  assert.deepEqual(under.claimed, []);
+  const socket = await under.call();
+  await settled(() => under.claimed.length === 1);
+  under.calls.open(TITLE, SAPS).proven?.();
+  standsStill = false;
+  await closed(socket);
+});
+
+test("who has a certificate and proves nothing is turned away in the end, and his certificate counts him once", async () => {
+  await using under = await bench({ proveSeconds: 0.05, unknownPerAddress: 1 }, certified);
+  const first = await under.call();
+  await settled(() => under.claimed.length === 1);
+  const second = await under.call();
+  await settled(() => under.claimed.length === 2);
+  await closed(first);
+  await closed(second);
+  assert.deepEqual(under.calls.counts, { bound: 0, claimed: 0, unknown: 0 });
 });

@@ -1,5 +1,7 @@
 import type { Socket } from "node:net";
 import { type ApduConnection, TransportError, type TrunkTarget, WrapperTrunk } from "@meterkeep/dlms-node";
+import type { MeterLine } from "../session/line.ts";
+import type { NetworkFacts } from "./networks.ts";
 
 /** What the world may hold of us, and we of it. */
 export interface CallLimits {
@@ -12,10 +14,10 @@ export interface CallLimits {
   readonly identifySeconds: number;
   /** Notifications that a connection may send before one of them is authenticated. */
   readonly unknownNotifications: number;
-  /** Between probes of an open connection. */
-  readonly keepAliveSeconds: number;
-  /** Silence after which a meter's connection is ended. */
-  readonly idleSeconds: number;
+  /** How long a connection with a certificate may prove nothing: a session with it has to find its turn. */
+  readonly proveSeconds: number;
+  /** Between two looks at whether the certificates of open connections still stand. */
+  readonly checkSeconds: number;
 }
 
 export const CALL_LIMITS: CallLimits = {
@@ -24,8 +26,8 @@ export const CALL_LIMITS: CallLimits = {
   unknownPerAddress: 32,
   identifySeconds: 30,
   unknownNotifications: 8,
-  keepAliveSeconds: 110,
-  idleSeconds: 3_600,
+  proveSeconds: 600,
+  checkSeconds: 900,
 };
 
 /** A notification that came over a call. */
@@ -36,13 +38,25 @@ export interface CallNotification {
   readonly authenticated: (title: string) => void;
 }
 
+/** The certificate that a caller has proven to have, on a connection of mutual TLS. */
+export interface CallCertificate {
+  /** The system title that it names. */
+  readonly title: string;
+  /** Whether it stands, as the registry has it. */
+  stands(): Promise<boolean>;
+}
+
 export interface CallPorts {
   /** Takes what came, as any push. */
   take(notification: CallNotification): void;
+  /** A connection names a meter by its certificate: a session over it shows whether it is the one. */
+  onClaimed(title: string): void;
   /** A connection belongs to a meter from now on. */
   onBound(title: string, address: string): void;
   /** A meter is wanted that has not called. */
   onWanted(title: string): void;
+  /** What a meter is attached over. */
+  networkOf(title: string): Pick<NetworkFacts, "keepAliveSeconds" | "idleSeconds">;
 }
 
 /** One connection that somebody made to us. */
@@ -50,6 +64,7 @@ interface Call {
   readonly socket: Socket;
   readonly trunk: WrapperTrunk;
   readonly address: string;
+  readonly certificate: CallCertificate | undefined;
   title: string | undefined;
   notifications: number;
 }
@@ -57,60 +72,78 @@ interface Call {
 /**
  * The connections that meters have made to us, and keep.
  *
- * States of a connection: *unknown*, until a notification that came over it has been authenticated, and not for long;
- * *bound* to one meter, from then on; *ended*. A newer connection of a meter ends the older one when it is bound, not before.
+ * States of a connection: *unknown*, until something authenticated came over it, and not for long; *claimed*, where a
+ * certificate that stands names a meter: sessions with that meter may be tried over it; *bound* to one meter, with its first
+ * authenticated notification or the first authenticated answer of a session; *ended*. A certificate is whoever has the
+ * modem, so it binds nothing, but nobody else's connection can be bound to another meter than its certificate names. A newer
+ * connection of a meter ends the older one when it is bound, not before.
  */
 export class Calls implements Disposable {
   readonly #ports: CallPorts;
   readonly #limits: CallLimits;
   readonly #bound = new Map<string, Call>();
-  readonly #unknown = new Map<Call, NodeJS.Timeout>();
+  readonly #claimed = new Map<string, Call>();
+  /** Those that are not bound, with the end of their time. */
+  readonly #unproven = new Map<Call, NodeJS.Timeout>();
+  readonly #checking: NodeJS.Timeout;
 
   constructor(ports: CallPorts, limits: CallLimits = CALL_LIMITS) {
     this.#ports = ports;
     this.#limits = limits;
+    this.#checking = setInterval(() => void this.#check(), limits.checkSeconds * 1000);
+    this.#checking.unref();
   }
 
   /** How many connections there are. */
-  get counts(): { readonly bound: number; readonly unknown: number } {
-    return { bound: this.#bound.size, unknown: this.#unknown.size };
+  get counts(): { readonly bound: number; readonly claimed: number; readonly unknown: number } {
+    const claimed = this.#claimed.size;
+    return { bound: this.#bound.size, claimed, unknown: this.#unproven.size - claimed };
   }
 
   /** Takes a connection that somebody has made, or ends it at once where there are too many that have proven nothing. */
-  accept(socket: Socket): void {
-    const { unknown, unknownPerAddress, identifySeconds, keepAliveSeconds } = this.#limits;
+  accept(socket: Socket, certificate?: CallCertificate): void {
+    const { unknown, unknownPerAddress, identifySeconds } = this.#limits;
     const address = socket.remoteAddress ?? "";
     socket.on("error", ignore);
-    if (this.#unknown.size >= unknown || this.#unknownOf(address) >= unknownPerAddress) {
+    if (this.counts.unknown >= unknown || this.#unknownOf(address) >= unknownPerAddress) {
       socket.destroy();
       return;
     }
-    socket.setKeepAlive(true, keepAliveSeconds * 1000);
     const call: Call = {
       socket,
       trunk: this.#trunkOf(socket, address, () => call),
       address,
+      certificate,
       title: undefined,
       notifications: 0,
     };
-    this.#unknown.set(
-      call,
-      setTimeout(() => call.trunk.close("it has not said who it is"), identifySeconds * 1000),
-    );
+    this.#wait(call, identifySeconds);
+    if (certificate !== undefined) void this.#claim(call, certificate);
   }
 
   /**
-   * Begins a conversation with a meter over the connection that it has made.
+   * Begins a conversation with a meter over the connection that it has made, or over one whose certificate names it.
    *
    * @throws TransportError `connection-failed` where it has not called, `exchange-busy`.
    */
-  open(title: string, target: TrunkTarget): ApduConnection {
-    const call = this.#bound.get(title);
+  open(title: string, target: TrunkTarget): MeterLine {
+    const [bound, claimed] = [this.#bound.get(title), this.#claimed.get(title)];
+    // A meter that calls again has lost its line, and may not know of the older one that it is dead.
+    const call = claimed ?? bound;
     if (call === undefined) {
       this.#ports.onWanted(title);
       throw new TransportError("connection-failed", `meter ${title} has not called`);
     }
-    return endingWith(call.trunk.open(target), call.trunk);
+    const line = endingWith(call.trunk.open(target), call.trunk);
+    return {
+      exchange: line.exchange,
+      proven: () => this.#bind(call, title),
+      [Symbol.asyncDispose]: async () => {
+        await line[Symbol.asyncDispose]();
+        // A claim beside a connection that has been proven is tried once.
+        if (bound !== undefined && call.title === undefined) call.trunk.close("it has not proven who it is");
+      },
+    };
   }
 
   isBound(title: string): boolean {
@@ -118,7 +151,8 @@ export class Calls implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    for (const call of [...this.#unknown.keys(), ...this.#bound.values()]) call.trunk.close();
+    clearInterval(this.#checking);
+    for (const call of [...this.#unproven.keys(), ...this.#bound.values()]) call.trunk.close();
   }
 
   #trunkOf(socket: Socket, address: string, self: () => Call): WrapperTrunk {
@@ -127,6 +161,20 @@ export class Calls implements Disposable {
       onUnsolicited: (apdu) => this.#heard(self(), apdu),
       onClose: () => this.#ended(self()),
     });
+  }
+
+  async #claim(call: Call, certificate: CallCertificate): Promise<void> {
+    if (!(await stands(certificate))) {
+      call.trunk.close("its certificate does not stand");
+      return;
+    }
+    if (!call.trunk.isOpen || call.title !== undefined) return;
+    const { title } = certificate;
+    const older = this.#claimed.get(title);
+    this.#claimed.set(title, call);
+    older?.trunk.close(`another connection claims to be meter ${title}`);
+    this.#wait(call, this.#limits.proveSeconds);
+    this.#ports.onClaimed(title);
   }
 
   #heard(call: Call, apdu: Uint8Array): void {
@@ -145,33 +193,62 @@ export class Calls implements Disposable {
     if (call.title === title || !call.trunk.isOpen) return;
     const older = this.#bound.get(title);
     // A connection is one meter's: what is behind it with another name has a concentrator's certificate to show.
-    const isOfTwo = call.title !== undefined;
+    const isOfTwo = (call.title ?? call.certificate?.title ?? title) !== title;
     if (isOfTwo || (older === undefined && this.#bound.size >= this.#limits.bound)) {
       call.trunk.close(isOfTwo ? "it speaks for two meters" : "there are too many connections");
       return;
     }
-    this.#known(call);
+    this.#forget(call);
     call.title = title;
     this.#bound.set(title, call);
     older?.trunk.close(`meter ${title} has connected anew`);
-    call.socket.setTimeout(this.#limits.idleSeconds * 1000, () => call.trunk.close("it has been silent"));
+    const { keepAliveSeconds, idleSeconds } = this.#ports.networkOf(title);
+    call.socket.setKeepAlive(true, keepAliveSeconds * 1000);
+    call.socket.setTimeout(idleSeconds * 1000, () => call.trunk.close("it has been silent"));
     this.#ports.onBound(title, call.address);
   }
 
+  /** One after the other: the registry is asked for a fleet's certificates without haste. */
+  async #check(): Promise<void> {
+    for (const call of [...this.#bound.values(), ...this.#claimed.values()])
+      if (call.certificate !== undefined && call.trunk.isOpen && !(await stands(call.certificate)))
+        call.trunk.close("its certificate does not stand any more");
+  }
+
   #ended(call: Call): void {
-    this.#known(call);
+    this.#forget(call);
     if (call.title !== undefined && this.#bound.get(call.title) === call) this.#bound.delete(call.title);
   }
 
-  #known(call: Call): void {
-    clearTimeout(this.#unknown.get(call));
-    this.#unknown.delete(call);
+  #wait(call: Call, seconds: number): void {
+    clearTimeout(this.#unproven.get(call));
+    this.#unproven.set(
+      call,
+      setTimeout(() => call.trunk.close("it has not proven who it is"), seconds * 1000),
+    );
+  }
+
+  #forget(call: Call): void {
+    clearTimeout(this.#unproven.get(call));
+    this.#unproven.delete(call);
+    const { title } = call.certificate ?? {};
+    if (title !== undefined && this.#claimed.get(title) === call) this.#claimed.delete(title);
   }
 
   #unknownOf(address: string): number {
     let count = 0;
-    for (const call of this.#unknown.keys()) if (call.address === address) count += 1;
+    for (const call of this.#unproven.keys())
+      if (call.address === address && this.#claimed.get(call.certificate?.title ?? "") !== call) count += 1;
     return count;
+  }
+}
+
+/** A registry that cannot be asked vouches for nobody. */
+async function stands(certificate: CallCertificate): Promise<boolean> {
+  try {
+    return await certificate.stands();
+  } catch {
+    return false;
   }
 }
 

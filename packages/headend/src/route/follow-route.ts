@@ -3,7 +3,7 @@ import { HeadEndError } from "../errors.ts";
 import type { Dial, MeterLine, Saps } from "../session/line.ts";
 import type { Calls } from "./calls.ts";
 import type { Concentrators } from "./concentrators.ts";
-import { NETWORKS, type NetworkType } from "./networks.ts";
+import { NETWORKS, type NetworkFacts, type NetworkType } from "./networks.ts";
 import type { DirectRoute, Route } from "./route.ts";
 
 /** What keeps connections over more than one session; absent where a process has none. */
@@ -12,59 +12,66 @@ export interface RoutePorts {
   readonly calls?: Pick<Calls, "open">;
 }
 
+type Networks = Readonly<Record<NetworkType, NetworkFacts>>;
+
 /** A network of which nobody has said what it is. */
 const USUAL: NetworkType = "cellular";
 /** A meter behind a gateway or a concentrator takes as long as the slow line between the two. */
 const USUAL_BEHIND: NetworkType = "plc";
 
-/** The one way to follow routes, of every kind. */
-export function routeDial(ports: RoutePorts = {}): Dial {
+/** The one way to follow routes, of every kind, with the patience that each network takes. */
+export function routeDial(ports: RoutePorts = {}, networks: Networks = NETWORKS): Dial {
   return async (route, saps, signal): Promise<MeterLine> => {
+    const facts = networks[networkOf(route)];
     switch (route.kind) {
       case "tcp":
       case "udp":
       case "hdlc":
-        return direct(route, saps, signal);
+        return direct(route, facts, saps, signal);
       case "concentrator":
         return need(ports.concentrators, route).open(
           route.concentrator,
-          { ...saps, ...responseTimes(route), gateway: route },
+          { ...saps, ...responseTimes(facts), gateway: route },
           signal,
         );
       case "dial-in":
-        return need(ports.calls, route).open(route.title, { ...saps, ...responseTimes(route) });
+        return need(ports.calls, route).open(route.title, { ...saps, ...responseTimes(facts) });
       default:
         return route satisfies never;
     }
   };
 }
 
-function direct(route: DirectRoute, { clientSap, serverSap }: Saps, signal: AbortSignal): Promise<MeterLine> {
+/** What the network is that a route goes over, where the route does not say it. */
+export function networkOf(route: Route): NetworkType {
+  const isBehind = route.kind === "concentrator" || (route.kind !== "dial-in" && route.gateway !== undefined);
+  return route.network ?? (isBehind ? USUAL_BEHIND : USUAL);
+}
+
+function direct(
+  route: DirectRoute,
+  facts: NetworkFacts,
+  { clientSap, serverSap }: Saps,
+  signal: AbortSignal,
+): Promise<MeterLine> {
   const { kind, host, port, gateway } = route;
-  const { connectSeconds, retransmitSeconds } = networkOf(route);
   const target = {
     host,
     port,
     clientSap,
     serverSap,
     signal,
-    connectTimeoutMilliseconds: connectSeconds * 1000,
-    ...responseTimes(route),
+    connectTimeoutMilliseconds: facts.connectSeconds * 1000,
+    ...responseTimes(facts),
     ...(gateway === undefined ? {} : { gateway }),
   };
   const server = { logicalDevice: serverSap, physicalDevice: route.device };
   if (kind === "hdlc") return connectHdlc({ ...target, clientAddress: clientSap, server });
-  if (kind === "udp") return connectWrapperUdp({ ...target, retryMilliseconds: retransmitSeconds * 1000 });
-  return connectWrapper(target);
+  if (kind === "udp") return connectWrapperUdp({ ...target, retryMilliseconds: facts.retransmitSeconds * 1000 });
+  return connectWrapper({ ...target, frameTimeoutMilliseconds: facts.frameSeconds * 1000 });
 }
 
-function networkOf(route: Route): (typeof NETWORKS)[NetworkType] {
-  const isBehind = route.kind === "concentrator" || (route.kind !== "dial-in" && route.gateway !== undefined);
-  return NETWORKS[route.network ?? (isBehind ? USUAL_BEHIND : USUAL)];
-}
-
-function responseTimes(route: Route) {
-  const { associationSeconds, responseSeconds } = networkOf(route);
+function responseTimes({ associationSeconds, responseSeconds }: NetworkFacts) {
   return {
     firstResponseTimeoutMilliseconds: associationSeconds * 1000,
     responseTimeoutMilliseconds: responseSeconds * 1000,

@@ -2,6 +2,7 @@ import type { ProtectionGrade } from "@meterkeep/api";
 import type { Custodian, OpenedSession } from "@meterkeep/api/custodian";
 import type { AssociationStep, Associator, Negotiated, Protection } from "@meterkeep/dlms";
 import { HeadEndError } from "../errors.ts";
+import type { MeterLine } from "./line.ts";
 
 /** The custodian's part of a reading session. */
 export type SessionCustodian = Pick<
@@ -11,6 +12,20 @@ export type SessionCustodian = Pick<
 
 /** How received octets turned out to be protected, by the octets themselves. */
 export type ProtectionRecord = WeakMap<Uint8Array, ProtectionGrade>;
+
+/** Keeps grades, and tells a line of the first answer that was authenticated. */
+export function provingLine(line: Pick<MeterLine, "proven">, record: ProtectionRecord): Pick<ProtectionRecord, "set"> {
+  let isProven = false;
+  return {
+    set: (octets, grade) => {
+      if (grade === "authenticated" && !isProven) {
+        isProven = true;
+        line.proven?.();
+      }
+      return record.set(octets, grade);
+    },
+  };
+}
 
 /** The command token that goes with a plain APDU; undefined where it needs none, or there is none. */
 export type TokenFor = (apdu: Uint8Array) => Promise<Uint8Array | undefined>;
@@ -24,13 +39,13 @@ const NO_TOKENS: TokenFor = async () => undefined;
 export class CustodianAssociator implements Associator {
   readonly #custodian: SessionCustodian;
   readonly #opened: OpenedSession;
-  readonly #record: ProtectionRecord;
+  readonly #record: Pick<ProtectionRecord, "set">;
   readonly #tokenFor: TokenFor;
 
   constructor(
     custodian: SessionCustodian,
     opened: OpenedSession,
-    record: ProtectionRecord,
+    record: Pick<ProtectionRecord, "set">,
     tokenFor: TokenFor = NO_TOKENS,
   ) {
     this.#custodian = custodian;

@@ -5,6 +5,8 @@ import type { Route } from "../route/route.ts";
 export interface MeterLine extends AsyncDisposable {
   /** Sends an APDU and gives the answer. @throws with code `response-timeout`, `connection-closed` or `exchange-aborted`. */
   readonly exchange: Exchange;
+  /** To be told when an answer over it was authenticated as the meter's, where that decides whose the line is. */
+  readonly proven?: () => void;
 }
 
 /** Service access points of a connection. */

@@ -11,7 +11,12 @@ import { counted } from "../reading/words.ts";
 import type { Route } from "../route/route.ts";
 import { type ClockCheck, checkClock } from "../time/clock-check.ts";
 import type { SourceClock } from "../time/source-clock.ts";
-import { CustodianAssociator, type ProtectionRecord, type SessionCustodian } from "./custodian-associator.ts";
+import {
+  CustodianAssociator,
+  type ProtectionRecord,
+  provingLine,
+  type SessionCustodian,
+} from "./custodian-associator.ts";
 import { readDayValues } from "./day-values.ts";
 import { readEvents } from "./event-reader.ts";
 import type { LadderEntry, SessionRecord } from "./ladder.ts";
@@ -79,7 +84,7 @@ export async function holdReadingSession(
         ports,
         order,
         line,
-        new CustodianAssociator(ports.custodian, opened, grades),
+        new CustodianAssociator(ports.custodian, opened, provingLine(line, grades)),
         recorder,
         collected,
         signal,

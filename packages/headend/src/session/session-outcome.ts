@@ -7,6 +7,10 @@ const LOST: ReadonlySet<string> = new Set([
   "connection-closed",
   "response-timeout",
   "exchange-aborted",
+  "line-silent",
+  "line-refused",
+  "line-closed",
+  "line-rejected",
 ]);
 
 /** How a session ended that ended with `error`; undefined is well. */

@@ -75,8 +75,10 @@ async function converse(
       contact: contact.contact,
       event: { kind: "received", apdu: received },
     });
-    if (answer.kind === "close")
+    if (answer.kind === "close") {
+      if (answer.next === "done" && answer.state.verdict === "proven") line.proven?.();
       return { next: answer.next, milliseconds: answer.milliseconds, state: answer.state, ladder };
+    }
     ({ step, apdu } = answer);
   }
 }
@@ -97,7 +99,7 @@ async function giveUp(
 }
 
 function lostReason(code: string): LostReason {
-  if (code === "response-timeout") return "timed-out";
+  if (code === "response-timeout" || code === "line-silent") return "timed-out";
   return code === "exchange-aborted" ? "abandoned" : "closed";
 }
 

@@ -6,6 +6,7 @@ import { Ledger, memoryLedgerStore } from "@meterkeep/ledger";
 import { ChannelTable } from "../reading/channels.ts";
 import { SESSION_LIMITS } from "../session/line.ts";
 import { ScalerTable } from "../session/scaler-table.ts";
+import { openCustodian } from "../testing/bench-meter.ts";
 import { openHeadEndDatabase } from "../testing/database.ts";
 import { WALL_SOURCE_CLOCK } from "../time/source-clock.ts";
 import { meterSummaries } from "../view/meter-summary.ts";
@@ -112,4 +113,51 @@ test("a meter whose way is spared is put back until its turn, with its failures 
   await queue.due([id], NOW, LANES.onDemand, "read");
   await run(NOW);
   assert.deepEqual(urgent, [false, true]);
+});
+
+test("totalSeconds: a session that would take longer than all of it may is ended, whatever its meter still promises", async () => {
+  await using database = await openHeadEndDatabase(1);
+  const { pool, scope, inventory } = database;
+  const [{ id, title }] = database.meters as [(typeof database.meters)[number]];
+  await inventory.setAddresses("simulated", [{ systemTitle: title, wan: { kind: "tcp", host: "127.0.0.1", port: 1 } }]);
+  await pool.query("update takeovers set phase = 'done'");
+  const queue = postgresWorkQueue(pool, scope);
+  const sessions: string[] = [];
+  const runner = new SessionRunner(
+    {
+      custodian: openCustodian() as SessionRunnerPorts["custodian"],
+      // It takes the connection, and answers when the session is over.
+      dial: async () => ({
+        exchange: (_, signal) =>
+          new Promise((_resolve, reject) =>
+            signal.addEventListener("abort", () =>
+              reject(Object.assign(new Error("the session took too long"), { code: "exchange-aborted" })),
+            ),
+          ),
+        [Symbol.asyncDispose]: async () => undefined,
+      }),
+      commands: { hold: async () => undefined },
+      scalers: new ScalerTable(),
+      results: new Results(pool, scope, new ChannelTable(pool, scope)),
+      throttle: new Throttle(),
+      watch: { pushSetUp: async () => undefined },
+      ledger: new Ledger(memoryLedgerStore()),
+      scope,
+      events: { publish: () => undefined },
+      clockOf: () => WALL_SOURCE_CLOCK,
+      now: () => NOW,
+      sleep: async () => undefined,
+      random: () => 0,
+      onChange: () => undefined,
+      onRecordAccepted: () => undefined,
+      onSession: (_, { outcome, code }) => sessions.push(`${outcome} ${code}`),
+    },
+    { limits: { totalSeconds: 0.05 }, collecting: { everySeconds: 0 } },
+  );
+  await queue.due([id], NOW, LANES.onDemand, "read");
+  const [lease] = await queue.lease(randomUUID(), 1, NOW, 60);
+  const dueAt = await runner.run(lease!, new AbortController().signal);
+  assert.deepEqual(sessions, ["lost exchange-aborted"]);
+  assert.ok(dueAt > NOW, "it comes back");
+  assert.equal(SESSION_LIMITS.totalSeconds, 300);
 });

@@ -1,0 +1,124 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { toHex } from "@meterkeep/dlms";
+import {
+  type ApduServer,
+  gatewayServer,
+  type Listener,
+  listenHdlc,
+  listenWrapper,
+  listenWrapperUdp,
+  type Transmit,
+} from "@meterkeep/dlms-node";
+import { clockOperation, meterOperations, NETWORKS, type Operation, parseRoute, routeDial } from "@meterkeep/headend";
+import type { MeterConnection } from "@meterkeep/meter";
+import { type OperationBench, withOperationBench } from "../src/operation-bench.ts";
+
+const DEVICE = 17;
+/** Datagrams are sent again soon: these get lost on purpose. */
+const SOON = { ...NETWORKS, "nb-iot": { ...NETWORKS["nb-iot"], retransmitSeconds: 0.05 } };
+const readProfile = meterOperations({ destinations: () => [], shelf: { load: () => Promise.reject(new Error()) } }).get(
+  "profile",
+) as Operation;
+const HOUR_MS = 3_600_000;
+
+/** The meter on the bench, as what answers on a socket. */
+function served({ bench }: OperationBench): ApduServer<MeterConnection> {
+  const following = new WeakMap<MeterConnection, readonly Uint8Array[]>();
+  return {
+    connect: (client, server) => bench.meter.connect(client, server),
+    handle: (connection, apdu) => {
+      const answer = bench.meter.serve(connection, apdu);
+      bench.memory.commit();
+      following.set(connection, answer.following ?? []);
+      return answer.response;
+    },
+    following: (connection) => following.get(connection) ?? [],
+    disconnect: (connection) => bench.meter.disconnect(connection),
+  };
+}
+
+/** A gateway that has the meter behind it and takes nothing for itself. */
+function behindGateway(meter: ApduServer<MeterConnection>) {
+  return gatewayServer(meter, (address) => (toHex(address.physicalAddress) === "0a0b" ? meter : undefined));
+}
+
+const LISTENERS: Readonly<
+  Record<"tcp" | "udp" | "hdlc", (server: ApduServer<never>, transmit: Transmit) => Promise<Listener>>
+> = {
+  tcp: (server) => listenWrapper({ server }),
+  udp: (server, transmit) => listenWrapperUdp({ server, transmit }),
+  hdlc: (server) => listenHdlc({ server, logicalDevices: [1], physicalDevice: DEVICE }),
+};
+
+const WAYS: readonly { readonly name: string; readonly route: (port: number) => string }[] = [
+  { name: "wrapper over TCP", route: (port) => `tcp://127.0.0.1:${port}?network=lan` },
+  { name: "wrapper over UDP, datagrams being lost", route: (port) => `udp://127.0.0.1:${port}?network=nb-iot` },
+  { name: "HDLC over TCP", route: (port) => `hdlc://127.0.0.1:${port}?device=${DEVICE}` },
+  { name: "a gateway over TCP", route: (port) => `tcp://127.0.0.1:${port}?gateway=3/0A0B` },
+  {
+    name: "a gateway over UDP, datagrams being lost",
+    route: (port) => `udp://127.0.0.1:${port}?gateway=3/0A0B&network=nb-iot`,
+  },
+  {
+    name: "a gateway over HDLC",
+    route: (port) => `hdlc://127.0.0.1:${port}?device=${DEVICE}&gateway=3/0A0B&network=plc`,
+  },
+];
+
+/** Loses every third answer. */
+function losing(): Transmit {
+  let count = 0;
+  return (apdu, line) => {
+    count += 1;
+    if (count % 3 !== 0) line.send(apdu);
+  };
+}
+
+for (const { name, route: routeTo } of WAYS)
+  test(`a virtual meter is read and its clock set over ${name}, as it is without a line between`, () =>
+    withOperationBench({}, async (at) => {
+      const window = { profile: "load", from: at.custody.now - 6 * HOUR_MS, to: at.custody.now };
+      const directly = await at.run(readProfile, window);
+      const kind = parseRoute(routeTo(1)).kind as "tcp" | "udp" | "hdlc";
+      const isBehind = routeTo(1).includes("gateway");
+      const server = (isBehind ? behindGateway(served(at)) : served(at)) as unknown as ApduServer<never>;
+      await using listener = await LISTENERS[kind](server, losing());
+      at.way = { route: parseRoute(routeTo(listener.port)), dial: routeDial({}, SOON) };
+      const counter = at.bench.meter.security.lastReceived;
+      const { data } = await at.run(readProfile, window);
+      assert.deepEqual(data, directly.data);
+      assert.ok(at.bench.meter.security.lastReceived > counter, "it was the meter that answered");
+      at.bench.meter.rollClock(30);
+      const set = await at.run(clockOperation, { mostSeconds: 60 });
+      assert.equal(set.outcome, "done", set.sentence);
+      assert.ok(Math.abs(at.bench.meter.clock.offset) < 2_000);
+    }));
+
+test("a gateway that has no such meter behind it is silence, and an association that fails; nothing else is spoken with", () =>
+  withOperationBench({}, async (at) => {
+    await using listener = await listenWrapper({ server: behindGateway(served(at)) });
+    const short = { ...NETWORKS.lan, associationSeconds: 0.1 };
+    at.way = {
+      route: parseRoute(`tcp://127.0.0.1:${listener.port}?gateway=3/0C&network=lan`),
+      dial: routeDial({}, { ...NETWORKS, lan: short }),
+    };
+    await assert.rejects(at.preview(clockOperation, { mostSeconds: 60 }), { code: "response-timeout" });
+  }));
+
+test("one meter that answers in another's place is found out, whichever way leads to it", () =>
+  withOperationBench({}, async (at) => {
+    await withOperationBench(
+      { systemTitle: "4D4B560100989682", logicalDeviceName: "MKV0010010000002" },
+      async (other) => {
+        for (const kind of ["tcp", "udp", "hdlc"] as const) {
+          await using listener = await LISTENERS[kind](served(other) as unknown as ApduServer<never>, (apdu, line) =>
+            line.send(apdu),
+          );
+          const text = `${kind}://127.0.0.1:${listener.port}${kind === "hdlc" ? `?device=${DEVICE}` : ""}`;
+          at.way = { route: parseRoute(text), dial: routeDial() };
+          await assert.rejects(at.preview(clockOperation, { mostSeconds: 60 }));
+        }
+      },
+    );
+  }));
