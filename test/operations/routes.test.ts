@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { createSocket, type Socket } from "node:dgram";
+import { once } from "node:events";
 import { test } from "node:test";
 import { toHex } from "@meterkeep/dlms";
 import {
@@ -8,7 +10,6 @@ import {
   listenHdlc,
   listenWrapper,
   listenWrapperUdp,
-  type Transmit,
 } from "@meterkeep/dlms-node";
 import { clockOperation, meterOperations, NETWORKS, type Operation, parseRoute, routeDial } from "@meterkeep/headend";
 import type { MeterConnection } from "@meterkeep/meter";
@@ -16,7 +17,7 @@ import { type OperationBench, withOperationBench } from "../src/operation-bench.
 
 const DEVICE = 17;
 /** Datagrams are sent again soon: these get lost on purpose. */
-const SOON = { ...NETWORKS, "nb-iot": { ...NETWORKS["nb-iot"], retransmitSeconds: 0.05 } };
+const SOON = { ...NETWORKS, "nb-iot": { ...NETWORKS["nb-iot"], retransmitSeconds: 0.5 } };
 const readProfile = meterOperations({ destinations: () => [], shelf: { load: () => Promise.reject(new Error()) } }).get(
   "profile",
 ) as Operation;
@@ -43,11 +44,9 @@ function behindGateway(meter: ApduServer<MeterConnection>) {
   return gatewayServer(meter, (address) => (toHex(address.physicalAddress) === "0a0b" ? meter : undefined));
 }
 
-const LISTENERS: Readonly<
-  Record<"tcp" | "udp" | "hdlc", (server: ApduServer<never>, transmit: Transmit) => Promise<Listener>>
-> = {
+const LISTENERS: Readonly<Record<"tcp" | "udp" | "hdlc", (server: ApduServer<never>) => Promise<Listener>>> = {
   tcp: (server) => listenWrapper({ server }),
-  udp: (server, transmit) => listenWrapperUdp({ server, transmit }),
+  udp: (server) => listenWrapperUdp({ server }),
   hdlc: (server) => listenHdlc({ server, logicalDevices: [1], physicalDevice: DEVICE }),
 };
 
@@ -66,12 +65,31 @@ const WAYS: readonly { readonly name: string; readonly route: (port: number) => 
   },
 ];
 
-/** Loses every third answer. */
-function losing(): Transmit {
-  let count = 0;
-  return (apdu, line) => {
-    count += 1;
-    if (count % 3 !== 0) line.send(apdu);
+/** Stands between a client and a meter on UDP, and loses every seventh datagram of either direction. */
+async function losingRelay(port: number): Promise<Listener> {
+  const [front, back] = [createSocket("udp4"), createSocket("udp4")];
+  let [count, client] = [0, 0];
+  const carry = (from: Socket, to: Socket, destination: () => number): void => {
+    from.on("message", (datagram) => {
+      count += 1;
+      if (count % 7 !== 0) to.send(datagram, destination(), "127.0.0.1");
+    });
+  };
+  front.on("message", (_, { port: from }) => {
+    client = from;
+  });
+  carry(front, back, () => port);
+  carry(back, front, () => client);
+  for (const socket of [front, back]) {
+    socket.bind(0, "127.0.0.1");
+    await once(socket, "listening");
+  }
+  return {
+    host: "127.0.0.1",
+    port: front.address().port,
+    [Symbol.asyncDispose]: async () => {
+      for (const socket of [front, back]) socket.close();
+    },
   };
 }
 
@@ -83,7 +101,8 @@ for (const { name, route: routeTo } of WAYS)
       const kind = parseRoute(routeTo(1)).kind as "tcp" | "udp" | "hdlc";
       const isBehind = routeTo(1).includes("gateway");
       const server = (isBehind ? behindGateway(served(at)) : served(at)) as unknown as ApduServer<never>;
-      await using listener = await LISTENERS[kind](server, losing());
+      await using meter = await LISTENERS[kind](server);
+      await using listener = kind === "udp" ? await losingRelay(meter.port) : meter;
       at.way = { route: parseRoute(routeTo(listener.port)), dial: routeDial({}, SOON) };
       const counter = at.bench.meter.security.lastReceived;
       const { data } = await at.run(readProfile, window);
@@ -112,9 +131,7 @@ test("one meter that answers in another's place is found out, whichever way lead
       { systemTitle: "4D4B560100989682", logicalDeviceName: "MKV0010010000002" },
       async (other) => {
         for (const kind of ["tcp", "udp", "hdlc"] as const) {
-          await using listener = await LISTENERS[kind](served(other) as unknown as ApduServer<never>, (apdu, line) =>
-            line.send(apdu),
-          );
+          await using listener = await LISTENERS[kind](served(other) as unknown as ApduServer<never>);
           const text = `${kind}://127.0.0.1:${listener.port}${kind === "hdlc" ? `?device=${DEVICE}` : ""}`;
           at.way = { route: parseRoute(text), dial: routeDial() };
           await assert.rejects(at.preview(clockOperation, { mostSeconds: 60 }));

@@ -1,33 +1,56 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { connect, type Socket } from "node:net";
+import { createServer } from "node:http";
+import { type AddressInfo, connect, type Socket } from "node:net";
 import { after, before, test } from "node:test";
+import { connect as connectTls } from "node:tls";
 import { encodeWrapper, fromHex } from "@meterkeep/dlms";
 import { type ApiClient, ownerClient } from "../src/api-client.ts";
 import { freePort, type Meterkeep, startMeterkeep } from "../src/start-meterkeep.ts";
 import { townControl } from "../src/town-control.ts";
 import { until } from "../src/until.ts";
 
-// The last meters of the field call, and are reached in no other way.
+// The last meters of the field call, and are reached in no other way: the first and the third over mutual TLS. An SMS
+// gateway of the test wakes those that sleep.
 const CALLERS = 4;
 const PATIENCE = { patienceMs: 180_000 };
 
 let meterkeep: Meterkeep;
 let api: ApiClient;
 let callPort: number;
+let callTlsPort: number;
 let callers: readonly string[];
 before(async () => {
-  callPort = await freePort();
+  [callPort, callTlsPort] = [await freePort(), await freePort()];
+  gateway.listen(0, "127.0.0.1");
+  await once(gateway, "listening");
+  const { port: wakePort } = gateway.address() as AddressInfo;
   meterkeep = await startMeterkeep({
     meters: 16,
     speed: 300,
-    options: ["--call-port", String(callPort), "--callers", String(CALLERS)],
+    options: [
+      ...["--call-port", String(callPort), "--call-tls-port", String(callTlsPort), "--callers", String(CALLERS)],
+      ...["--wake-up-url", `http://127.0.0.1:${wakePort}/sms`, "--wake-up-authorization", "Bearer of-the-operator"],
+    ],
   });
   api = await ownerClient(meterkeep);
   const inField = (await townControl(meterkeep.stateDirectory).truth()).filter(({ depotPort }) => depotPort === null);
   callers = inField.slice(-CALLERS).map(({ systemTitle }) => systemTitle);
 });
-after(() => meterkeep.stop());
+after(async () => {
+  gateway.closeAllConnections();
+  gateway.close();
+  await meterkeep.stop();
+});
+
+/** What the gateway was asked; whom it has an address of, it wakes. */
+const woken: { readonly authorization: string | undefined; readonly systemTitle: string }[] = [];
+const gateway = createServer(async (request, response) => {
+  const { systemTitle } = JSON.parse((await request.toArray()).map(String).join("")) as { systemTitle: string };
+  woken.push({ authorization: request.headers.authorization, systemTitle });
+  response.writeHead(202).end();
+  await townControl(meterkeep.stateDirectory).ask([{ do: "wake", meter: systemTitle }]);
+});
 
 async function readAgain(titles: readonly string[] = callers): Promise<void> {
   const moment = Date.parse((await api.call("overview")).clock.now);
@@ -60,6 +83,16 @@ async function call(...apdus: readonly Uint8Array[]): Promise<Socket> {
   await once(socket, "connect");
   for (const apdu of apdus) socket.write(encodeWrapper(1, 1, apdu));
   return socket;
+}
+
+async function revoke(title: string): Promise<void> {
+  const { stdout } = await meterkeep.command(["pki", "search", "--subject", `CN=${title}`, "--is", "valid", "--json"]);
+  const found = JSON.parse(stdout) as readonly { authority: string; serial: string; profile: string }[];
+  const own = found.filter(({ profile }) => profile === "dlms-suite-1-tls");
+  assert.equal(own.length, 1);
+  const { authority, serial } = own[0]!;
+  const revoked = await meterkeep.command(["pki", "revoke", authority, serial, "--reason", "keyCompromise"]);
+  assert.equal(revoked.status, 0, revoked.stderr);
 }
 
 const connectedOf = async (title: string): Promise<boolean> =>
@@ -105,10 +138,42 @@ test("whoever connects and proves nothing is turned away, and nobody else notice
   await readAgain();
 });
 
+test("who has no certificate of the utility's own PKI keeps no connection to the port of mutual TLS", async () => {
+  const socket = connectTls({ port: callTlsPort, host: "127.0.0.1", rejectUnauthorized: false });
+  socket.on("error", () => undefined);
+  socket.resume();
+  await until("it is turned away", () => socket.closed, PATIENCE);
+});
+
+test("a meter that sleeps is woken when it is due, calls, and is read: over TCP and over TLS", async () => {
+  const sleepers = callers.slice(0, 2);
+  await townControl(meterkeep.stateDirectory).ask(sleepers.map((meter) => ({ do: "sleep", meter })));
+  await readAgain(sleepers);
+  for (const title of sleepers) {
+    const asked = woken.filter(({ systemTitle }) => systemTitle === title);
+    assert.ok(asked.length >= 1 && asked.length <= 4, `${asked.length}`);
+    assert.equal(asked[0]?.authorization, "Bearer of-the-operator");
+  }
+});
+
 test("after the head-end was killed meters call again, and their readings go on", async () => {
   const pid = meterkeep.pids()["server"]!;
   process.kill(pid, "SIGKILL");
   await until("the server is back", () => meterkeep.pids()["server"] !== pid, PATIENCE);
   await until("the API answers", () => api.call("health").catch(() => undefined), PATIENCE);
   await readAgain();
+});
+
+test("a meter whose certificate is revoked is not heard when it calls again", async () => {
+  const [, , title] = callers;
+  await revoke(title!);
+  await townControl(meterkeep.stateDirectory).ask([{ do: "call-again", meter: title! }]);
+  await until(
+    "it is turned away",
+    async () => {
+      const { sessions } = await api.call("meterSessions", { params: { systemTitle: title! } });
+      return sessions[0]?.code === "connection-failed";
+    },
+    PATIENCE,
+  );
 });

@@ -39,8 +39,8 @@ export interface TownOptions {
   readonly callPort?: number;
   /** How many of the meters in the field do; the last ones. */
   readonly callers: number;
-  /** Over mutual TLS, where they do. */
-  readonly callTls?: { readonly headEnd: string };
+  /** Over mutual TLS: all of them, or every second one where there is a `callPort` as well. */
+  readonly callTls?: { readonly port: number; readonly headEnd: string };
   /** Is called when the meters' memory cannot be written any more. */
   readonly onFailure: (error: unknown) => void;
   /** How patient the meters are with their clients. */
@@ -124,7 +124,8 @@ export async function startTown(options: TownOptions): Promise<Town> {
       });
       const depotPort = each.record.depot ? await listen((socket) => line.accept(socket)) : undefined;
       const { systemTitle } = each.record;
-      const caller = calling.has(systemTitle) ? new Caller(meter, line, answers, callTarget(options)) : undefined;
+      const nth = calling.get(systemTitle);
+      const caller = nth === undefined ? undefined : new Caller(meter, line, answers, callTarget(options, nth));
       meters.set(systemTitle, { meter, line, port, depotPort, caller });
     }
     answers.flush();
@@ -157,15 +158,22 @@ export async function startTown(options: TownOptions): Promise<Town> {
   }
 }
 
-/** The last ones of those in the field: the first are behind concentrators, where there are any. */
-function callersOf(stored: readonly StoredMeter[], { callers, callPort }: TownOptions): ReadonlySet<string> {
-  if (callPort === undefined || callers === 0) return new Set();
+/** The last ones of those in the field, numbered: the first are behind concentrators, where there are any. */
+function callersOf(
+  stored: readonly StoredMeter[],
+  { callers, callPort, callTls }: TownOptions,
+): ReadonlyMap<string, number> {
+  if ((callPort ?? callTls) === undefined || callers === 0) return new Map();
   const inField = stored.filter(({ record }) => !record.depot).map(({ record }) => record.systemTitle);
-  return new Set(inField.slice(-callers));
+  return new Map(inField.slice(-callers).map((title, n) => [title, n]));
 }
 
-function callTarget({ pushHost: host, callPort: port = 0, callTls, stateDirectory }: TownOptions): CallTarget {
-  return { host, port, ...(callTls && { tls: { ...callTls, directory: join(stateDirectory, "calls") } }) };
+/** Where the n-th caller calls. */
+function callTarget({ pushHost: host, callPort, callTls, stateDirectory }: TownOptions, n: number): CallTarget {
+  const isTls = callTls !== undefined && (callPort === undefined || n % 2 === 0);
+  if (!isTls) return { host, port: callPort ?? 0 };
+  const { port, headEnd } = callTls;
+  return { host, port, tls: { headEnd, directory: join(stateDirectory, "calls") } };
 }
 
 function tick(meters: ReadonlyMap<string, TownMeter>, pusher: Pusher, answers: DurableAnswers): void {

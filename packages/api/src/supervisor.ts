@@ -170,9 +170,10 @@ export const TOWN_CONFIG = {
   callTls: {
     kind: "record",
     description:
-      "How those meters prove themselves where they call over mutual TLS. Their keys and certificates come into the folder `calls` of the state directory; who has none yet waits.",
+      "Where they call over mutual TLS: all of them, or every second one where there is a `callPort` as well. Their keys and certificates come into the folder `calls` of the state directory; who has none yet waits.",
     optional: true,
     fields: {
+      port: { kind: "integer", unit: "port", minimum: 1, maximum: 65_535, description: "On the same host." },
       headEnd: { kind: "text", description: "The common name in the certificate of the head-end." },
     },
   },

@@ -151,15 +151,16 @@ export function townConfig({ config, directories }: Pick<ConfigSources, "config"
   };
 }
 
-/** Where the town's callers call: over TLS where both are possible. */
 function townCalls({
   callPort,
-  callTlsPort,
+  callTlsPort: port,
   callers,
-}: ConfigSources["config"]): Partial<TownConfig> & { callers: number } {
-  const port = callTlsPort ?? callPort;
-  if (port === undefined) return { callers: 0 };
-  return { callPort: port, callers, ...(callTlsPort !== undefined && { callTls: { headEnd: HEAD_END } }) };
+}: ConfigSources["config"]): Pick<TownConfig, "callPort" | "callTls" | "callers"> {
+  return {
+    callers: callPort === undefined && port === undefined ? 0 : callers,
+    ...(callPort !== undefined && { callPort }),
+    ...(port !== undefined && { callTls: { port, headEnd: HEAD_END } }),
+  };
 }
 
 function listOf(text: string | undefined): string[] {

@@ -180,7 +180,7 @@ export const START_OPTIONS = {
     maximum: 65_535,
     optional: true,
     description:
-      "The same over mutual TLS: only meters with a certificate of the utility's own PKI are heard. The town's callers use it where it is given.",
+      "The same over mutual TLS: only meters with a certificate of the utility's own PKI are heard. The town's callers use it, every second one where --call-port is given as well.",
   },
   callers: {
     kind: "integer",
