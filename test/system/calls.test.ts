@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { createServer } from "node:http";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { type AddressInfo, connect, type Socket } from "node:net";
 import { after, before, test } from "node:test";
 import { connect as connectTls } from "node:tls";
@@ -45,12 +45,14 @@ after(async () => {
 
 /** What the gateway was asked; whom it has an address of, it wakes. */
 const woken: { readonly authorization: string | undefined; readonly systemTitle: string }[] = [];
-const gateway = createServer(async (request, response) => {
+const gateway = createServer((request, response) => void takeWakeUp(request, response));
+
+async function takeWakeUp(request: IncomingMessage, response: ServerResponse): Promise<void> {
   const { systemTitle } = JSON.parse((await request.toArray()).map(String).join("")) as { systemTitle: string };
   woken.push({ authorization: request.headers.authorization, systemTitle });
   response.writeHead(202).end();
   await townControl(meterkeep.stateDirectory).ask([{ do: "wake", meter: systemTitle }]);
-});
+}
 
 async function readAgain(titles: readonly string[] = callers): Promise<void> {
   const moment = Date.parse((await api.call("overview")).clock.now);

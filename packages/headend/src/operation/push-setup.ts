@@ -49,7 +49,7 @@ export function pushSetupOperation(own: OwnDestinations) {
     parameters,
     example: {
       setup: "alarm",
-      destination: own[0] ?? "",
+      destination: own()[0] ?? "",
       randomisationSeconds: 900,
       retries: 3,
       repetitionSeconds: 60,
