@@ -170,16 +170,13 @@ export async function startServer(config: ServerConfig, supervisor: Supervisor):
   });
   const owner = randomUUID();
   let pushPort = config.pushPort;
-  const ownPlaces = (): readonly string[] => [
-    ...ownDestinations(config.pushHost, pushPort),
-    ...config.pushDestinations,
-  ];
+  const mayPushTo = (): readonly string[] => ownDestinations(config, pushPort);
   const destinations = new DestinationWatch({
     sql: pool,
     scope,
     ledger,
     events: hub,
-    destinations: ownPlaces,
+    destinations: mayPushTo,
     now,
   });
   const ways = stack.use(
@@ -211,7 +208,7 @@ export async function startServer(config: ServerConfig, supervisor: Supervisor):
     policy: policyKeyIn(config.stateDirectory),
     billing: billingIn(join(config.exchangeDirectory, "billing.json")),
     world: {
-      destinations: ownPlaces,
+      destinations: mayPushTo,
       shelf: folderShelf(join(config.stateDirectory, "firmware")),
     },
     clockOf,

@@ -87,12 +87,19 @@ export async function openWays(ports: WaysPorts): Promise<Ways> {
   };
 }
 
-/** What push set-ups of meters may say of a push port: its own address, and loopback where it listens on all. */
-export function ownDestinations(host: string, port: number): readonly string[] {
-  const isAny = host === "0.0.0.0" || host === "::";
-  return isAny
+/**
+ * Where push set-ups of meters may point to: the push port's own address, loopback where it listens on all, and what the
+ * configuration names.
+ */
+export function ownDestinations(
+  { pushHost, pushDestinations }: Pick<ServerConfig, "pushHost" | "pushDestinations">,
+  port: number,
+): readonly string[] {
+  const isAny = pushHost === "0.0.0.0" || pushHost === "::";
+  const own = isAny
     ? [`127.0.0.1:${port}`, `[::1]:${port}`]
-    : [host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`];
+    : [pushHost.includes(":") ? `[${pushHost}]:${port}` : `${pushHost}:${port}`];
+  return [...own, ...pushDestinations];
 }
 
 function wake({ wakeUps, directory, logger }: WaysPorts, title: string): void {

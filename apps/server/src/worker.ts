@@ -63,10 +63,7 @@ export async function startWorker(config: WorkerConfig, supervisor: Supervisor):
   const news = stack.use(new NewsSender(pool, scope, onError));
   const owner = randomUUID();
   const queue = postgresWorkQueue(pool, scope, wantedIntervals(clockOf, collecting));
-  const mayPushTo = (): readonly string[] => [
-    ...ownDestinations(config.pushHost, config.pushPort),
-    ...config.pushDestinations,
-  ];
+  const mayPushTo = (): readonly string[] => ownDestinations(config, config.pushPort);
   // The server looks after campaigns; what a lease is for is carried out here.
   const commands = createCommandWork({
     pool,
@@ -78,7 +75,7 @@ export async function startWorker(config: WorkerConfig, supervisor: Supervisor):
     policy: policyKeyIn(config.stateDirectory),
     billing: billingIn(join(config.exchangeDirectory, "billing.json")),
     world: {
-      destinations: mayPushTo(),
+      destinations: mayPushTo,
       shelf: folderShelf(join(config.stateDirectory, "firmware")),
     },
     clockOf,
