@@ -4,7 +4,7 @@ import { meterOperations, type Operation } from "@meterkeep/headend";
 import { withOperationBench } from "../src/operation-bench.ts";
 
 const operations = meterOperations({
-  destinations: [],
+  destinations: () => [],
   shelf: { load: () => Promise.reject(new Error("an empty shelf")) },
 });
 const limiter = operations.get("limiter") as Operation;
