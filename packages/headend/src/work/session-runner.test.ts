@@ -155,7 +155,7 @@ test("totalSeconds: a session that would take longer than all of it may is ended
     { limits: { totalSeconds: 0.05 }, collecting: { everySeconds: 0 } },
   );
   await queue.due([id], NOW, LANES.onDemand, "read");
-  const [lease] = await queue.lease(randomUUID(), 1, NOW, 60);
+  const [lease] = await queue.lease(randomUUID(), { any: 1, onDemand: 0 }, NOW, 60);
   const dueAt = await runner.run(lease!, new AbortController().signal);
   assert.deepEqual(sessions, ["lost exchange-aborted"]);
   assert.ok(dueAt > NOW, "it comes back");
