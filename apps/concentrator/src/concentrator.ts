@@ -4,6 +4,7 @@ import { DecodeError, encodeGateway, encodeWrapper, type GatewayApdu, readGatewa
 import {
   connectTcp,
   type Listener,
+  listenForPushesTcp,
   listenTls,
   onOctets,
   type TlsIdentity,
@@ -35,6 +36,8 @@ export interface ConcentratorOptions extends TlsIdentity {
 type Reply = (frame: Pick<WrapperApdu, "source" | "destination">, apdu: Uint8Array) => void;
 
 const MOST_HEAD_ENDS = 4;
+/** Pushes that wait for a head-end to connect; beyond, the oldest is lost. */
+const MOST_KEPT_PUSHES = 256;
 /** A line to a meter that nobody uses is ended: the meter takes one at a time. */
 const IDLE_MILLISECONDS = 30_000;
 
@@ -46,15 +49,16 @@ export class Concentrator implements AsyncDisposable {
   readonly passage = new Passage();
   readonly #options: ConcentratorOptions;
   readonly #connections = new Set<Duplex>();
-  #listener: Listener | undefined;
+  #listeners: AsyncDisposable[] = [];
+  #kept: Uint8Array[] = [];
 
   constructor(options: ConcentratorOptions) {
     this.#options = options;
   }
 
-  /** Listens. @returns the port. @throws TransportError `listen-failed` */
-  async listen(): Promise<number> {
-    this.#listener = await listenTls({
+  /** Listens to head-ends, and to the meters behind it. @returns the ports. @throws TransportError `listen-failed` */
+  async listen(): Promise<{ readonly port: number; readonly pushPort: number }> {
+    const listener: Listener = await listenTls({
       ...this.#options,
       maxConnections: MOST_HEAD_ENDS,
       onConnection: (socket, peer) => {
@@ -62,7 +66,13 @@ export class Concentrator implements AsyncDisposable {
         else socket.destroy();
       },
     });
-    return this.#listener.port;
+    this.#listeners.push(listener);
+    const pushes = await listenForPushesTcp({
+      host: this.#options.host,
+      onPush: (frame) => void this.#push(frame),
+    });
+    this.#listeners.push(pushes);
+    return { port: listener.port, pushPort: pushes.port };
   }
 
   get connections(): number {
@@ -76,11 +86,32 @@ export class Concentrator implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.hangUp();
-    await this.#listener?.[Symbol.asyncDispose]();
+    for (const listener of this.#listeners) await listener[Symbol.asyncDispose]();
+  }
+
+  /** A meter behind it has sent something unasked; it says with the gateway's prefix which one it is. */
+  async #push({ source, destination, apdu }: WrapperApdu): Promise<void> {
+    const routed = read(apdu);
+    if (routed?.kind !== "response") return;
+    const { networkId, physicalAddress } = routed;
+    const own = Uint8Array.from(physicalAddress);
+    const address = toHex(own).toUpperCase();
+    const sent = Uint8Array.from(routed.apdu);
+    if ((await this.#options.find(address)) === undefined) return;
+    pass(this.passage.toHeadEnd(address, sent, "pushes"), (passed) => {
+      const response = encodeGateway({ kind: "response", networkId, physicalAddress: own, apdu: passed });
+      this.#toHeadEnds(encodeWrapper(source, destination, response));
+    });
+  }
+
+  #toHeadEnds(octets: Uint8Array): void {
+    if (this.#connections.size === 0) this.#kept = [...this.#kept, octets].slice(-MOST_KEPT_PUSHES);
+    for (const stream of this.#connections) if (stream.writable) stream.write(octets);
   }
 
   #serve(stream: Duplex): void {
     this.#connections.add(stream);
+    for (const octets of this.#kept.splice(0)) stream.write(octets);
     const frames = new WrapperFrames();
     const meters = new Map<string, MeterLink>();
     onOctets(stream, (chunk) => {

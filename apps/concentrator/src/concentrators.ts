@@ -32,10 +32,10 @@ export async function startConcentrators(
         find: async (address) => (served.has(address) ? places.find(address) : undefined),
       }),
     );
-    const port = await concentrator.listen();
+    const { port, pushPort } = await concentrator.listen();
     concentrators.set(name, concentrator);
     const meters = own.map((systemTitle) => ({ systemTitle, networkId: 0, physicalAddress: systemTitle }));
-    told.push({ name, host: config.host, port, meters });
+    told.push({ name, host: config.host, port, pushPort, meters });
   }
   const control = await openControl(join(config.stateDirectory, "control.sock"), concentrators);
   stack.defer(() => control.close());

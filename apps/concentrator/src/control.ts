@@ -72,6 +72,7 @@ function mischiefOf(request: Readonly<Record<string, unknown>>): Mischief | unde
     kind,
     times: count("times", 1),
     milliseconds: count("milliseconds", 0),
+    to: request["to"] === "pushes" ? "pushes" : "answers",
     ...(typeof meter === "string" ? { meter } : {}),
   };
 }

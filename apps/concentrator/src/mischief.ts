@@ -2,7 +2,7 @@
 export const MISCHIEF_KINDS = ["drop", "delay", "lie", "swap", "replay", "substitute", "double", "invent"] as const;
 
 /**
- * `drop` withholds answers; `delay` holds them back; `lie` changes one octet of each; `swap` gives a meter's answer in the
+ * To answers, and to pushes alike: `drop` withholds answers; `delay` holds them back; `lie` changes one octet of each; `swap` gives a meter's answer in the
  * name of the one that was asked before; `replay` sends an old answer behind each; `substitute` sends an old one instead;
  * `double` sends each request twice; `invent` sends a request that nobody has made, as it was overheard.
  */
@@ -16,6 +16,8 @@ export interface Mischief {
   readonly milliseconds: number;
   /** One meter by its address in hex; all when absent. */
   readonly meter?: string;
+  /** Whether it is done to pushes, or to what was asked for. */
+  readonly to: "answers" | "pushes";
 }
 
 /** What is sent on, and when. */
@@ -29,10 +31,13 @@ const REMEMBERED = 32;
 
 /** Stands between the two sides of a concentrator: honest, until it is told otherwise. */
 export class Passage {
-  readonly #answers = new Map<string, Uint8Array[]>();
+  readonly #sent: Record<Mischief["to"], { readonly heard: Map<string, Uint8Array[]>; last: Uint8Array | undefined }> =
+    {
+      answers: { heard: new Map(), last: undefined },
+      pushes: { heard: new Map(), last: undefined },
+    };
   readonly #requests = new Map<string, Uint8Array[]>();
   #mischief: Mischief | undefined;
-  #last: Uint8Array | undefined;
   #done = 0;
 
   /** How often it has misbehaved. */
@@ -52,12 +57,13 @@ export class Passage {
     return kind === "invent" ? honest(...overheard, apdu) : honest(apdu);
   }
 
-  /** What goes to the head-end where a meter answered `apdu`. */
-  toHeadEnd(meter: string, apdu: Uint8Array): Passed {
-    const old = remember(this.#answers, meter, apdu);
-    const swapped = this.#last ?? apdu;
-    this.#last = apdu;
-    const kind = this.#strikes(meter, ["drop", "delay", "lie", "swap", "replay", "substitute"]);
+  /** What goes to the head-end where a meter sent `apdu`, asked or unasked. */
+  toHeadEnd(meter: string, apdu: Uint8Array, of: Mischief["to"] = "answers"): Passed {
+    const { heard, last } = this.#sent[of];
+    const old = remember(heard, meter, apdu);
+    const swapped = last ?? apdu;
+    this.#sent[of].last = apdu;
+    const kind = this.#strikes(meter, ["drop", "delay", "lie", "swap", "replay", "substitute"], of);
     switch (kind) {
       case "drop":
         return honest();
@@ -76,9 +82,10 @@ export class Passage {
     }
   }
 
-  #strikes(meter: string, kinds: readonly MischiefKind[]): MischiefKind | undefined {
+  #strikes(meter: string, kinds: readonly MischiefKind[], of: Mischief["to"] = "answers"): MischiefKind | undefined {
     const mischief = this.#mischief;
-    if (mischief === undefined || mischief.times <= 0 || !kinds.includes(mischief.kind)) return undefined;
+    if (mischief === undefined || mischief.times <= 0 || mischief.to !== of || !kinds.includes(mischief.kind))
+      return undefined;
     if (mischief.meter !== undefined && mischief.meter !== meter) return undefined;
     this.#mischief = { ...mischief, times: mischief.times - 1 };
     this.#done += 1;

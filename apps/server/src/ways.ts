@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import type { TLSSocket } from "node:tls";
 import type { Custodian } from "@meterkeep/api/custodian";
 import type { ServerConfig } from "@meterkeep/api/supervisor";
+import type { GatewayAddress } from "@meterkeep/dlms";
 import { connectTls, type Listener, listenTcp, listenTls, type TlsIdentity } from "@meterkeep/dlms-node";
 import {
   type ArrivedPush,
@@ -18,6 +19,7 @@ import {
   type NetworkFacts,
   networkOf,
   routeDial,
+  routeText,
   type WakeUps,
 } from "@meterkeep/headend";
 import type { Logger } from "pino";
@@ -110,6 +112,13 @@ function wake({ wakeUps, directory, logger }: WaysPorts, title: string): void {
   });
 }
 
+/** Where something came from that a concentrator brought: as the route to that device is written. */
+function placeBehind(concentrator: string, device: GatewayAddress | undefined): string {
+  return device === undefined
+    ? `concentrator://${concentrator}/`
+    : routeText({ kind: "concentrator", concentrator, ...device });
+}
+
 function networkFacts({ directory }: Pick<WaysPorts, "directory">, title: string): NetworkFacts {
   return NETWORKS[networkOf(directory.find(title)?.route ?? { kind: "dial-in", title })];
 }
@@ -130,7 +139,7 @@ async function openConcentrators({
   const identity = await identityOf(trunk);
   return new Concentrators({
     connect: (place, signal) => connect(custodian, identity, place, signal),
-    onUnsolicited: (name, apdu) => take({ apdu, transport: "tcp", address: `concentrator ${name}` }),
+    onUnsolicited: (name, apdu, device) => take({ apdu, transport: "tcp", address: placeBehind(name, device) }),
     onState: (name, error) =>
       error === undefined
         ? logger.info({ concentrator: name }, "connected to the concentrator")

@@ -1,11 +1,9 @@
-import { sendPush } from "@meterkeep/dlms-node";
 import type { PushKind, VirtualMeter } from "@meterkeep/meter";
 import type { Durability } from "./meter-line.ts";
+import type { WayOut } from "./way-out.ts";
 
 /** Pushes under way at once. */
 const CONCURRENCY = 32;
-/** Wrapper ports of pushes: the logical device, and the client that listens. */
-const SAPS = { sourceSap: 1, destinationSap: 1 } as const;
 
 /**
  * Delivers pushes. When a push is due, and whether it is tried again, is its meter's to say; here it waits for its turn.
@@ -14,12 +12,14 @@ const SAPS = { sourceSap: 1, destinationSap: 1 } as const;
  */
 export class Pusher {
   readonly #durability: Durability;
+  readonly #wayOut: Pick<WayOut, "send">;
   readonly #waiting: { readonly meter: VirtualMeter; readonly kind: PushKind }[] = [];
   #underWay = 0;
   #stopped = false;
 
-  constructor(durability: Durability) {
+  constructor(durability: Durability, wayOut: Pick<WayOut, "send">) {
     this.#durability = durability;
+    this.#wayOut = wayOut;
   }
 
   /** Queues a push that is due; its values are those of the moment in which it leaves. */
@@ -45,10 +45,10 @@ export class Pusher {
   }
 
   async #deliver(meter: VirtualMeter, kind: PushKind, apdu: Uint8Array): Promise<void> {
-    const [host = "", port] = meter.pushDestination.split(":");
-    const { transport } = meter.profile.push;
+    const { pushDestination: destination, record, profile } = meter;
+    const { transport } = profile.push;
     try {
-      await sendPush(apdu, { transport, host, port: Number(port), ...SAPS });
+      await this.#wayOut.send({ systemTitle: record.systemTitle, apdu, transport, destination });
       meter.pushes.settle(kind, "sent", meter.now());
     } catch {
       // Nobody listens yet, or no longer.

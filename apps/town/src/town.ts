@@ -22,6 +22,7 @@ import { TownError } from "./errors.ts";
 import { type LinePatience, MeterLine } from "./meter-line.ts";
 import { readProduction } from "./production-file.ts";
 import { Pusher } from "./pusher.ts";
+import { WayOut } from "./way-out.ts";
 
 /** How a town is started. */
 export interface TownOptions {
@@ -93,7 +94,7 @@ export async function startTown(options: TownOptions): Promise<Town> {
     checkDescriptors(stored);
 
     const answers = new DurableAnswers(memory, options.onFailure);
-    const pusher = new Pusher(answers);
+    const pusher = new Pusher(answers, new WayOut(options.exchangeDirectory));
     const feeders = buildFeeders(stored);
     const weather = new Weather(townSeed(stored));
     const models = new MeterModels();

@@ -102,3 +102,14 @@ test("a meter that moves is no incident, however often; one that goes to and fro
   }
   assert.deepEqual(await kinds(4), []);
 });
+
+test("what a concentrator brings and is refused is told, even where the meter has been heard over it", async () => {
+  const { watch, entries, kinds } = bench();
+  const meter = database.meters[7]!;
+  const way = "concentrator://dc-1/0/4D4B560000000007";
+  await watch.authenticated(meter, way);
+  await watch.refused(meter, way, "replayed");
+  await watch.refused(meter, way, "not-authentic");
+  assert.deepEqual(await kinds(7), [["false-delivery", 2]]);
+  assert.equal(entries.length, 1);
+});

@@ -5,7 +5,7 @@ import type { EventSink } from "../event/event-hub.ts";
 import type { Meter, MeterId } from "../inventory/meter.ts";
 
 /** What is wrong with where a meter speaks to, or from where somebody speaks in its name. */
-export const DESTINATION_INCIDENTS = ["points-elsewhere", "foreign-traffic", "two-places"] as const;
+export const DESTINATION_INCIDENTS = ["points-elsewhere", "foreign-traffic", "two-places", "false-delivery"] as const;
 export type DestinationIncidentKind = (typeof DESTINATION_INCIDENTS)[number];
 
 /** An incident about a meter's destinations. */
@@ -38,6 +38,7 @@ interface Heard {
   returns: number[];
 }
 
+const THROUGH_CONCENTRATOR = /^concentrator:\/\/([^/]+)\//;
 const HOUR_MS = 3_600_000;
 /** Returns to an address that was left, within an hour: a meter that moves does not go to and fro. */
 const RETURNS = 3;
@@ -65,9 +66,16 @@ export class DestinationWatch {
 
   /**
    * Something in a meter's name could not be authenticated. From where the meter itself is heard that is a fault of the
-   * line; from elsewhere it is somebody else.
+   * line; from elsewhere it is somebody else. Between a concentrator and us no line can be at fault, since TLS would show it:
+   * what it brings and is refused was changed or repeated by it or behind it.
    */
   async refused(meter: Named, address: string, code: string): Promise<void> {
+    const [, concentrator] = THROUGH_CONCENTRATOR.exec(address) ?? [];
+    if (concentrator !== undefined) {
+      const brought = `What the concentrator ${concentrator} brought in the name of ${meter.label} was refused (${code}): it, or somebody behind it, changes or repeats what meters send.`;
+      await this.#tell(meter, "false-delivery", `concentrator ${concentrator}`, brought);
+      return;
+    }
     if (await this.#isFamiliar(meter.id, address)) return;
     const sentence = `${shown(address)} sent in the name of ${meter.label} what was refused (${code}), and the meter was never heard from there.`;
     await this.#tell(meter, "foreign-traffic", address, sentence);

@@ -11,6 +11,7 @@ import { nextIntervalAt } from "../reading/coverage.ts";
 import { type Collecting, SETTLE_SECONDS, stepSeconds } from "../reading/gaps.ts";
 import type { ReadResult } from "../reading/result.ts";
 import type { DestinationWatch } from "../route/destination-watch.ts";
+import { routeText } from "../route/route.ts";
 import { octetCounts, type SessionRecord } from "../session/ladder.ts";
 import type { Dial, SessionLimits } from "../session/line.ts";
 import { holdReadingSession, type ReadingOutcome } from "../session/reading-session.ts";
@@ -47,7 +48,7 @@ export interface SessionRunnerPorts {
   readonly commands: Pick<CommandSessions, "hold">;
   readonly results: Pick<Results, "write">;
   readonly throttle: Pick<Throttle, "admit" | "learn">;
-  readonly watch: Pick<DestinationWatch, "pushSetUp">;
+  readonly watch: Pick<DestinationWatch, "pushSetUp" | "refused">;
   readonly ledger: Pick<Ledger, "append">;
   readonly scope: Scope;
   readonly events: EventSink;
@@ -76,6 +77,7 @@ const DESTINATIONS_EVERY_MS = 24 * 3_600_000;
 /** How often event logs are read, at the source. */
 const EVENTS_EVERY_MS = 24 * 3_600_000;
 /** A meter that nobody can read looks again after this long. */
+const NOT_AUTHENTIC = "meter-not-authentic";
 const HOPELESS_SECONDS = 3_600;
 /** Meters of one profile end their intervals together; reads are spread over this much of the time between two. */
 const SPREAD = 0.3;
@@ -111,6 +113,7 @@ export class SessionRunner {
     );
     if (finished.session !== undefined)
       throttle.learn(lease.meter, finished.session.outcome === "lost" ? "silent" : "answered");
+    await this.#tellWatch(finished);
     await this.#record(finished);
     await results.write(finished);
     this.#tell(finished);
@@ -118,6 +121,12 @@ export class SessionRunner {
     if (wasRefused && finished.session?.outcome === "done" && finished.takeover === undefined)
       this.#ports.onRecordAccepted(lease.meter);
     return finished.next.dueAt;
+  }
+
+  /** A meter that is in service has the right keys: what came over a concentrator and does not fit them was changed there. */
+  async #tellWatch({ lease: { meter, takeover }, session }: Finished): Promise<void> {
+    if (session?.code !== NOT_AUTHENTIC || takeover.phase !== "done" || meter.route?.kind !== "concentrator") return;
+    await this.#ports.watch.refused(meter, routeText(meter.route), NOT_AUTHENTIC);
   }
 
   #hold(lease: Lease, signal: AbortSignal): Promise<Finished> {
