@@ -22,6 +22,7 @@ const readProfile = meterOperations({ destinations: () => [], shelf: { load: () 
   "profile",
 ) as Operation;
 const HOUR_MS = 3_600_000;
+const timeText = (instant: number): string => `${new Date(instant).toISOString().slice(0, 19)}Z`;
 
 /** The meter on the bench, as what answers on a socket. */
 function served({ bench }: OperationBench): ApduServer<MeterConnection> {
@@ -96,7 +97,7 @@ async function losingRelay(port: number): Promise<Listener> {
 for (const { name, route: routeTo } of WAYS)
   test(`a virtual meter is read and its clock set over ${name}, as it is without a line between`, () =>
     withOperationBench({}, async (at) => {
-      const window = { profile: "load", from: at.custody.now - 6 * HOUR_MS, to: at.custody.now };
+      const window = { profile: "load", from: timeText(at.custody.now - 6 * HOUR_MS), to: timeText(at.custody.now) };
       const directly = await at.run(readProfile, window);
       const kind = parseRoute(routeTo(1)).kind as "tcp" | "udp" | "hdlc";
       const isBehind = routeTo(1).includes("gateway");
