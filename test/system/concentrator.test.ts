@@ -106,68 +106,6 @@ for (const kind of ["lie", "swap", "replay", "substitute", "drop", "double", "in
     }
   });
 
-const falseDeliveries = async (title: string): Promise<number> =>
-  (await api.call("meter", { params: { systemTitle: title } })).incidents
-    .filter(({ kind }) => kind === "false-delivery")
-    .reduce((sum, { count }) => sum + count, 0);
-
-async function push(title: string): Promise<void> {
-  await townControl(meterkeep.stateDirectory).ask([{ do: "push", meter: title, kind: "report" }]);
-}
-
-test("what meters behind a concentrator push comes over its connection, as authentic as they made it", async () => {
-  const title = behind[1]!;
-  await until(
-    "a push came over the concentrator",
-    async () => {
-      await push(title);
-      const { sources } = await api.call("pushSources");
-      return sources.some(
-        ({ meter, address, accepted, protection }) =>
-          meter === title &&
-          address === `concentrator://${NAME}/0/${title}` &&
-          accepted > 0 &&
-          protection === "authenticated",
-      );
-    },
-    PATIENCE,
-  );
-});
-
-for (const kind of ["replay", "lie", "swap", "substitute"] as const)
-  test(`a concentrator that is told to ${kind} pushes is found out: the meter's page, and the ledger, name it`, async () => {
-    const title = behind[1]!;
-    const before = await falseDeliveries(title);
-    const { mischief } = await tell({ do: "status" });
-    await tell({ do: "misbehave", kind, to: "pushes", meter: title, times: 1_000 });
-    await until(
-      "it is found out",
-      async () => {
-        await push(title);
-        return (await tell({ do: "status" })).mischief > mischief && (await falseDeliveries(title)) > before;
-      },
-      PATIENCE,
-    );
-    await tell({ do: "misbehave", kind: null });
-    const { entries } = await api.call("ledger", { query: { source: "head-end", limit: 500 } });
-    assert.ok(entries.some(({ kind: entered, meter }) => entered === "destination-incident" && meter === title));
-  });
-
-test("a concentrator that drops pushes keeps nothing from being read: sessions bring what is missing", async () => {
-  const { mischief } = await tell({ do: "status" });
-  await tell({ do: "misbehave", kind: "drop", to: "pushes", times: 1_000 });
-  await until(
-    "it has dropped some",
-    async () => {
-      await push(behind[1]!);
-      return (await tell({ do: "status" })).mischief > mischief;
-    },
-    PATIENCE,
-  );
-  await allReadSince(Date.parse((await api.call("overview")).clock.now));
-  await tell({ do: "misbehave", kind: null });
-});
-
 test("a connection that is lost ends its sessions, and the next ones make it anew", async () => {
   await tell({ do: "hang-up" });
   await allReadSince(Date.parse((await api.call("overview")).clock.now));

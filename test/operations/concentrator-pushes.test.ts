@@ -1,0 +1,136 @@
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { fromHex, toHex } from "@meterkeep/dlms";
+import { connectTls, listenForPushesTcp, type TlsIdentity } from "@meterkeep/dlms-node";
+import { Concentrators } from "@meterkeep/headend";
+import { createChannelCredential } from "@meterkeep/pki";
+import { Concentrator } from "../../apps/concentrator/src/concentrator.ts";
+import type { Mischief } from "../../apps/concentrator/src/mischief.ts";
+import { WayOut } from "../../apps/town/src/way-out.ts";
+import { until } from "../src/until.ts";
+
+const DAY_MS = 86_400_000;
+const [A, B, ALIEN] = ["4D4B560000000001", "4D4B560000000002", "4D4B560000000009"] as const;
+const NEVER = new AbortController().signal;
+
+const credential = (name: string) =>
+  createChannelCredential({
+    name,
+    serial: randomBytes(16),
+    notBefore: new Date(Date.now() - DAY_MS),
+    notAfter: new Date(Date.now() + DAY_MS),
+  });
+
+/** A concentrator with two meters behind it, the town's way out, and a head-end that has not connected yet. */
+async function bench() {
+  await using stack = new AsyncDisposableStack();
+  const [headEnd, own] = [credential("head-end"), credential("dc-1")];
+  const authorities = headEnd.certificate + own.certificate;
+  const concentrator = stack.use(
+    new Concentrator({
+      name: "dc-1",
+      host: "127.0.0.1",
+      port: 0,
+      ...own,
+      authorities,
+      headEnd: "head-end",
+      find: async (address) => (address === A || address === B ? { host: "127.0.0.1", port: 1 } : undefined),
+    }),
+  );
+  const { port, pushPort } = await concentrator.listen();
+  const exchange = mkdtempSync(join(tmpdir(), "mk-way-out-"));
+  stack.defer(() => rmSync(exchange, { recursive: true, force: true }));
+  const meters = [A, B, ALIEN].map((systemTitle) => ({ systemTitle, networkId: 0, physicalAddress: systemTitle }));
+  const told = { name: "dc-1", host: "127.0.0.1", port, pushPort, meters };
+  writeFileSync(join(exchange, "concentrators.json"), JSON.stringify({ concentrators: [told] }));
+  const heard: string[] = [];
+  const identity: TlsIdentity = { ...headEnd, authorities };
+  const concentrators = stack.use(
+    new Concentrators({
+      connect: async (place, signal) => ({
+        stream: await connectTls({
+          ...identity,
+          ...place,
+          peer: place.name,
+          signal,
+          connectTimeoutMilliseconds: 60_000,
+        }),
+        stands: async () => true,
+      }),
+      onUnsolicited: (name, apdu, device) =>
+        heard.push(`${name} ${toHex(device?.physicalAddress ?? fromHex("")).toUpperCase()} ${toHex(apdu)}`),
+      onState: () => undefined,
+      now: () => Date.now(),
+    }),
+  );
+  concentrators.place([told]);
+  const wayOut = new WayOut(exchange);
+  const target = { clientSap: 1, serverSap: 1, gateway: { networkId: 0, physicalAddress: fromHex(A) } };
+  const running = stack.move();
+  return {
+    heard,
+    wayOut,
+    push: (systemTitle: string, hex: string) =>
+      wayOut.send({ systemTitle, apdu: fromHex(hex), transport: "udp", destination: "127.0.0.1:9" }),
+    connect: async () => (await concentrators.open("dc-1", target, NEVER))[Symbol.asyncDispose](),
+    misbehave: (kind: Mischief["kind"], times: number) =>
+      concentrator.passage.tell({ kind, times, milliseconds: 0, to: "pushes" }),
+    hasMisbehaved: (times: number) => until("it has misbehaved", () => concentrator.passage.done === times),
+    comes: (line: string) => until(line, () => heard.includes(line)),
+    [Symbol.asyncDispose]: () => running.disposeAsync(),
+  };
+}
+
+const from = (title: string, hex: string): string => `dc-1 ${title} ${hex}`;
+
+test("what meters behind a concentrator push comes over its one connection, and says which of them sent it", async () => {
+  await using at = await bench();
+  await at.push(A, "db0801");
+  await at.connect();
+  await at.comes(from(A, "db0801"));
+  await at.push(B, "db0802");
+  await at.comes(from(B, "db0802"));
+  await at.push(ALIEN, "db0803");
+  await at.push(A, "db0804");
+  await at.comes(from(A, "db0804"));
+  assert.deepEqual(at.heard, [from(A, "db0801"), from(B, "db0802"), from(A, "db0804")]);
+});
+
+test("a concentrator may withhold, repeat, change and swap pushes, and answers are let be meanwhile", async () => {
+  await using at = await bench();
+  await at.connect();
+  await at.push(A, "db080111");
+  await at.comes(from(A, "db080111"));
+  at.misbehave("drop", 1);
+  await at.push(A, "db080222");
+  await at.hasMisbehaved(1);
+  await at.push(A, "db080333");
+  await at.comes(from(A, "db080333"));
+  assert.ok(!at.heard.includes(from(A, "db080222")));
+  at.misbehave("lie", 1);
+  await at.push(A, "db080444");
+  await at.comes(from(A, "db081444"));
+  at.misbehave("swap", 1);
+  await at.push(B, "db080555");
+  await at.comes(from(B, "db080444"));
+  at.heard.length = 0;
+  at.misbehave("replay", 1);
+  await at.push(A, "db080666");
+  await until("old ones came behind it", () => at.heard.length === 5);
+  assert.deepEqual(at.heard[0], from(A, "db080666"));
+  assert.ok(at.heard.includes(from(A, "db080111")));
+});
+
+test("a meter that is behind no concentrator pushes to its own destination", async () => {
+  await using at = await bench();
+  const heard: string[] = [];
+  await using listener = await listenForPushesTcp({ onPush: ({ apdu }) => heard.push(toHex(apdu)) });
+  const { port } = listener;
+  const sent = { apdu: fromHex("db0801"), transport: "tcp", destination: `127.0.0.1:${port}` } as const;
+  await at.wayOut.send({ systemTitle: "4D4B5600000000FF", ...sent });
+  await until("it came", () => heard.length === 1);
+});
