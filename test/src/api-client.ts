@@ -7,6 +7,7 @@ import {
   type RouteAnswer,
   type RouteBody,
   type RouteId,
+  type TokenScopeName,
 } from "@meterkeep/api";
 import type { Meterkeep } from "./start-meterkeep.ts";
 
@@ -59,15 +60,12 @@ export async function signIn(link: string): Promise<ApiClient> {
 }
 
 /** Makes a machine token as the machine's owner, and calls with it. */
-export async function ownerClient(meterkeep: Pick<Meterkeep, "command" | "address">): Promise<ApiClient> {
-  const { status, stdout, stderr } = await meterkeep.command([
-    "token",
-    "create",
-    "system test",
-    "--scope",
-    "operate",
-    "--json",
-  ]);
+export async function ownerClient(
+  meterkeep: Pick<Meterkeep, "command" | "address">,
+  scope: TokenScopeName = "operate",
+  name = "system test",
+): Promise<ApiClient> {
+  const { status, stdout, stderr } = await meterkeep.command(["token", "create", name, "--scope", scope, "--json"]);
   if (status !== 0) throw new Error(`meterkeep token create: ${stderr}`);
   const { token } = JSON.parse(stdout) as { readonly token: string };
   return clientOf(meterkeep.address, { authorization: `Bearer ${token}` });

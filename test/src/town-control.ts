@@ -13,6 +13,9 @@ export interface MeterTruth {
   /** Whether somebody is connected to it now. */
   readonly connected: boolean;
   readonly lastReceivedCounter: number;
+  readonly clockOffsetSeconds: number;
+  /** What runs. */
+  readonly firmware: string;
   readonly port: number;
   readonly depotPort: number | null;
 }
@@ -29,6 +32,8 @@ export type TownRequest =
       readonly times?: number;
       readonly after?: number;
     }
+  | { readonly do: "roll-clock"; readonly meter: string; readonly seconds: number }
+  | { readonly do: "capture-period"; readonly meter: string; readonly seconds: number }
   | { readonly do: "key-fault"; readonly meter: string; readonly fault: string | number }
   | { readonly do: "push-destination"; readonly meter: string; readonly destination: string }
   | { readonly do: "silence" | "call-again" | "sleep" | "wake"; readonly meter: string }

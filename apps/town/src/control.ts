@@ -89,6 +89,9 @@ function perform(town: Town, request: Fields): object {
       meter.changeSettings({ ...meter.settings, pushDestination: String(request["destination"]) });
       return {};
     }
+    case "capture-period":
+      changeMBus(meterOf(town, request), seconds(request["seconds"]));
+      return {};
     case "call-again":
       meterOf(town, request).line.hangUp();
       return {};
@@ -109,6 +112,11 @@ function perform(town: Town, request: Fields): object {
   }
 }
 
+/** Somebody else sets how often the M-Bus device is read. */
+function changeMBus({ meter }: TownMeter, capturePeriod: number): void {
+  meter.mBus.settings = { ...meter.mBus.settings, capturePeriod };
+}
+
 /** What is really so, whatever the meter may say. */
 function truthOf({ meter, line, port, depotPort, caller }: TownMeter): object {
   const now = meter.now();
@@ -125,6 +133,7 @@ function truthOf({ meter, line, port, depotPort, caller }: TownMeter): object {
     called: caller?.connected ?? false,
     lastReceivedCounter: meter.security.lastReceived,
     clockOffsetSeconds: meter.clock.offset / 1000,
+    firmware: meter.firmware,
     port,
     depotPort: depotPort ?? null,
   };

@@ -9,6 +9,9 @@ import { TRUST_LOOKS } from "../town/trust.ts";
 import { Certificates } from "./certificates.tsx";
 import { Identity } from "./identity.tsx";
 import { Keys } from "./keys.tsx";
+import { MeterEvents } from "./meter-events.tsx";
+import { MeterWork } from "./meter-work.tsx";
+import { PowerQuality } from "./power-quality.tsx";
 import { ReadingsChart } from "./readings-chart.tsx";
 import { Registers } from "./registers.tsx";
 import { Sessions } from "./sessions.tsx";
@@ -61,6 +64,13 @@ function Meter({ systemTitle }: { systemTitle: string }) {
         <div className="meter-main">
           <ReadingsChart detail={data} />
           <Registers systemTitle={systemTitle} simulated={meter.kind === "simulated"} attached={attached} />
+          {attached ? null : (
+            <>
+              <MeterEvents systemTitle={systemTitle} />
+              <PowerQuality systemTitle={systemTitle} />
+              <MeterWork systemTitle={systemTitle} profile={meter.profile} />
+            </>
+          )}
           <Sessions
             systemTitle={systemTitle}
             lastSession={data.lastSession}

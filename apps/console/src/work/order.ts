@@ -59,7 +59,8 @@ function selectionOf({ place, titles }: Draft): Selection | undefined {
     : undefined;
 }
 
-function parametersOf(text: string): Record<string, unknown> | undefined {
+/** An object written as JSON, empty for no text; undefined for anything else. */
+export function parametersOf(text: string): Record<string, unknown> | undefined {
   if (text.trim() === "") return {};
   try {
     const value: unknown = JSON.parse(text);

@@ -40,6 +40,8 @@ export interface TargetFacts {
 /** What is asked for, expanded. */
 export interface RequestFacts {
   readonly operation: Operation;
+  /** What it was asked for as, where that is not its kind: `image-transfer`. */
+  readonly asked?: string;
   readonly requester: string;
   readonly reason: string;
   readonly isEmergency: boolean;

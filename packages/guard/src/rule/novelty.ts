@@ -1,3 +1,4 @@
+import type { Operation } from "../operation/operation.ts";
 import { commandRulesOf } from "../threshold/thresholds.ts";
 import type { Finding, GuardFacts, PrincipalFacts } from "./facts.ts";
 import { aboutRequest } from "./finding.ts";
@@ -9,8 +10,9 @@ const ORDINARY = 10;
 /** Fewer hours than this are no habit. */
 const HABIT_HOURS = 5;
 
-/** MC-16: more than somebody ever asked for, or for the first time this. */
+/** MC-16: more than somebody ever asked for, or for the first time this. Reading is what a head-end does all day. */
 export function novelty({ thresholds, request, principal }: GuardFacts): Finding[] {
+  if (isReading(request.operation)) return [];
   const { noveltySigmas } = commandRulesOf(thresholds);
   const findings: Finding[] = [];
   const most = usualMost(principal.hours, noveltySigmas);
@@ -24,17 +26,23 @@ export function novelty({ thresholds, request, principal }: GuardFacts): Finding
         request,
       ),
     );
+  const name = request.asked ?? request.operation.kind;
   const isHabitual = principal.hours.length >= HABIT_HOURS;
-  if (isHabitual && !principal.operations.has(request.operation.kind))
+  if (isHabitual && !principal.operations.has(name))
     findings.push(
       aboutRequest(
         "MC-16",
         request.targets.length > 1 ? "quarantine" : "warn",
-        `${request.requester} has not asked for "${request.operation.kind}" in 28 days`,
+        `${request.requester} has not asked for "${name}" in 28 days`,
         request,
       ),
     );
   return findings;
+}
+
+/** Nothing is asked of a meter but what it says. */
+function isReading(operation: Operation): boolean {
+  return operation.kind === "acts" && operation.acts.length === 0;
 }
 
 /** Mean and so many standard deviations of one's own hours, exponentially weighted, oldest first. */

@@ -1,5 +1,5 @@
 import type { OperationView } from "@meterkeep/api";
-import type { Operation as CommandDocument } from "@meterkeep/guard";
+import { type Operation as CommandDocument, Wrong } from "@meterkeep/guard";
 import { HeadEndError } from "../errors.ts";
 import type { Operation } from "../operation/operation.ts";
 import { meterOperations, type OperationWorld, parametersOf } from "../operation/operations.ts";
@@ -35,11 +35,12 @@ export function commanded(operations: CommandOperations, name: string, parameter
   return { operation, parameters: parametersOf(operation, parameters) };
 }
 
-/** All that can be asked for, as people see it. */
+/** All that can be asked for, as people see it: not what nobody can ask for here, as where no push destination is ours. */
 export function operationViews(operations: CommandOperations): readonly OperationView[] {
-  return [...operations.values()].map((operation) => {
+  return [...operations.values()].flatMap((operation) => {
     const { name, example } = operation;
-    const parameters = parametersOf(operation, example);
+    const parameters = operation.parameters(example);
+    if (parameters instanceof Wrong) return [];
     const commands = Object.keys(METER_PROFILES).map(
       (profile) => [profile, commandFor({ operation, parameters }, profile)] as const,
     );

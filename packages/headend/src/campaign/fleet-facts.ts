@@ -132,4 +132,5 @@ const HABIT = `
     date_trunc('hour', created_at) = date_trunc('hour', $5::timestamptz) as now
   from campaigns
   where utility_id = $1 and island_id = $2 and requester = $3 and created_at > $4 and state <> 'quarantined'
+    and command_class <> 'C0'
   group by 1 order by 1`;

@@ -140,6 +140,7 @@ export async function propose(
       principal: await principalFacts(sql, scope, requester.name, now),
       request: {
         operation: command ?? READ_ONLY,
+        asked: order.operation,
         requester: requester.name,
         reason: order.reason,
         isEmergency,

@@ -84,7 +84,7 @@ export function imageTransferOperation(shelf: FirmwareShelf): Operation<Transfer
       if (left === undefined)
         return failed(`The meter still lacks blocks after the image was sent ${MOST_SENT} times.`);
       if (left > 0) {
-        const sentence = `${left} of ${Math.ceil(of.imageBytes / of.blockBytes)} blocks are left for the next session.`;
+        const sentence = `${left} of ${transfer.blocks} blocks are left for the next session.`;
         return { outcome: "not-now", sentence, readBack: [], findings: [], againAt: on.now() };
       }
       const status = await transfer.verify();
@@ -93,7 +93,8 @@ export function imageTransferOperation(shelf: FirmwareShelf): Operation<Transfer
         await on.memory.save(TOPIC, undefined);
         return { ...failed(`The meter did not accept the image: ${status}, ${fact.found}.`), readBack: [fact] };
       }
-      const sentence = `${release.firmware} was transferred and verified by the meter; it does not run yet.`;
+      const sent = `${transfer.sentNow} of ${transfer.blocks} blocks in this session`;
+      const sentence = `${release.firmware} was transferred (${sent}) and verified by the meter; it does not run yet.`;
       return { outcome: "done", sentence, readBack: [fact], findings: [] };
     },
   };
@@ -123,6 +124,7 @@ class ImageSender {
   readonly #image: Uint8Array;
   readonly #object;
   #kept: Transfer;
+  #sentNow = 0;
 
   constructor(on: OperationSession, of: TransferParameters, image: Uint8Array) {
     this.#on = on;
@@ -133,13 +135,22 @@ class ImageSender {
     this.#kept = { sha384: of.sha384, initiated: false, sent: 0 };
   }
 
+  /** Of the whole image. */
+  get blocks(): number {
+    return Math.ceil(this.#of.imageBytes / this.#of.blockBytes);
+  }
+
+  get sentNow(): number {
+    return this.#sentNow;
+  }
+
   async look(): Promise<{ readonly blockBytes: number }> {
     return { blockBytes: await this.#object.get("imageBlockSize") };
   }
 
   /** Sends until nothing is missing or the time is over. Gives how many blocks are left; undefined where it gave up. */
   async send(until: number): Promise<number | undefined> {
-    const blocks = Math.ceil(this.#of.imageBytes / this.#of.blockBytes);
+    const { blocks } = this;
     await this.#begin();
     for (;;) {
       const missing = await this.#missing(blocks);
@@ -208,6 +219,7 @@ class ImageSender {
     const { blockBytes } = this.#of;
     const imageBlockValue = this.#image.subarray(block * blockBytes, (block + 1) * blockBytes);
     this.#kept = { ...this.#kept, sent: this.#kept.sent + 1 };
+    this.#sentNow += 1;
     if (this.#kept.sent % KEPT_EVERY === 0) await this.#on.memory.save(TOPIC, this.#kept);
     try {
       await this.#object.call("imageBlockTransfer", { imageBlockNumber: block, imageBlockValue });

@@ -1,0 +1,72 @@
+import type { LoggedEvent } from "@meterkeep/api";
+import { useQuery } from "@tanstack/react-query";
+import { useState } from "react";
+import { meterEventsQuery } from "../api/meter-queries.ts";
+import { EvidenceLink } from "../evidence/evidence-link.tsx";
+import { localTime, useTownTime } from "../live/live-context.tsx";
+import { Empty } from "../shell/empty.tsx";
+import { Failure } from "../shell/failure.tsx";
+import { ScrollRegion } from "../shell/scroll-region.tsx";
+
+const GRAVE = 3;
+const FIRST = 8;
+
+/** What the meter wrote into its event logs, newest first. */
+export function MeterEvents({ systemTitle }: { systemTitle: string }) {
+  const { data, error, refetch } = useQuery(meterEventsQuery(systemTitle));
+  const [shown, setShown] = useState(FIRST);
+  const events = data?.events ?? [];
+  return (
+    <section className="panel" aria-labelledby="meter-events-title">
+      <div className="panel-head">
+        <h2 id="meter-events-title">Its event logs</h2>
+      </div>
+      {error === null ? null : <Failure error={error} retry={() => void refetch()} />}
+      {data !== undefined && events.length === 0 ? (
+        <div className="panel-body">
+          <Empty>No events have been read yet. They are read once a day of the meter, and when somebody asks.</Empty>
+        </div>
+      ) : null}
+      {events.length === 0 ? null : (
+        <ScrollRegion className="panel-body scroll-x" label="Events, newest first">
+          <table>
+            <thead>
+              <tr>
+                <th scope="col">Time</th>
+                <th scope="col">What</th>
+                <th scope="col">About</th>
+                <th scope="col">Log</th>
+              </tr>
+            </thead>
+            <tbody>
+              {events.slice(0, shown).map((event) => (
+                <Event key={`${event.time} ${event.log} ${event.code}`} event={event} />
+              ))}
+            </tbody>
+          </table>
+          {events.length > shown ? (
+            <button type="button" className="text-button" onClick={() => setShown(events.length)}>
+              Show all {events.length}
+            </button>
+          ) : null}
+        </ScrollRegion>
+      )}
+    </section>
+  );
+}
+
+function Event({ event: { time, words, category, log, code, severity, evidence } }: { event: LoggedEvent }) {
+  const now = useTownTime();
+  return (
+    <tr>
+      <td className="nowrap">{localTime.near(time, now ?? Date.now())}</td>
+      <td>
+        <EvidenceLink hash={evidence}>{severity >= GRAVE ? <strong>{words}</strong> : words}</EvidenceLink>
+      </td>
+      <td>{category.replace("-", " ")}</td>
+      <td>
+        {log} <code>{code}</code>
+      </td>
+    </tr>
+  );
+}
