@@ -5,6 +5,7 @@ import { registerAssess } from "./commands/assess.ts";
 import { registerBackup } from "./commands/backup.ts";
 import { registerCbom } from "./commands/cbom.ts";
 import { registerCeremony } from "./commands/ceremony.ts";
+import { registerCommand } from "./commands/command.ts";
 import { registerDecode } from "./commands/decode.ts";
 import { registerDoctor } from "./commands/doctor.ts";
 import { registerDrill } from "./commands/drill.ts";
@@ -42,6 +43,7 @@ export const COMMANDS: readonly RegisterCommand[] = [
   registerKeys,
   registerPki,
   registerApprovals,
+  registerCommand,
   registerCeremony,
   registerCbom,
   registerLedger,

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { setFlagsFromString } from "node:v8";
 import { runSupervised } from "@meterkeep/api/supervised";
 import { TOWN_CONFIG } from "@meterkeep/api/supervisor";
+import { openBilling } from "./billing.ts";
 import { openControl } from "./control.ts";
 import { startTown } from "./town.ts";
 
@@ -25,6 +26,7 @@ await runSupervised(TOWN_CONFIG, async (config, supervisor) => {
     },
   });
   const control = await openControl(join(config.stateDirectory, "control.sock"), town);
+  const billing = await openBilling(config.stateDirectory, config.exchangeDirectory);
   const { factor } = town.clock.time;
   supervisor.send({
     type: "step",
@@ -34,6 +36,7 @@ await runSupervised(TOWN_CONFIG, async (config, supervisor) => {
   return {
     close: async () => {
       await control?.close();
+      await billing.close();
       await town.close();
     },
   };

@@ -1,0 +1,116 @@
+import { type CampaignView, COMMAND_REASONS, type CommandOrder, type DryRun, URGENCIES } from "@meterkeep/api";
+import { CliError } from "../error.ts";
+import type { OperatorOptions } from "../operator/commands.ts";
+import { runningServer } from "../operator/server.ts";
+import { type Terminal, write } from "../terminal.ts";
+
+/** What is asked for on the command line. */
+export interface AskOptions extends OperatorOptions {
+  readonly reason: string;
+  readonly feeder?: string;
+  readonly transformer?: string;
+  readonly all?: boolean;
+  readonly workOrder?: string;
+  readonly note?: string;
+  readonly emergency?: boolean;
+  readonly parameters?: string;
+  readonly dryRun?: boolean;
+}
+
+/** `meterkeep command ask` */
+export async function ask(
+  operation: string,
+  meters: readonly string[],
+  options: AskOptions,
+  terminal: Terminal,
+): Promise<void> {
+  const reason = COMMAND_REASONS.find((each) => each === options.reason);
+  if (reason === undefined) throw new CliError("option-invalid", `--reason is one of ${COMMAND_REASONS.join(", ")}`);
+  const body: CommandOrder = {
+    operation,
+    selection: selectionOf(meters, options),
+    reason,
+    urgency: options.emergency === true ? URGENCIES[1] : URGENCIES[0],
+    ...(options.workOrder !== undefined && { workOrder: options.workOrder }),
+    ...(options.note !== undefined && { note: options.note }),
+    ...(options.parameters !== undefined && { parameters: JSON.parse(options.parameters) as Record<string, unknown> }),
+  };
+  const server = runningServer(options.state, terminal);
+  const [shown, text] =
+    options.dryRun === true
+      ? await server.call("dryRunCommand", { body }).then((dryRun) => [dryRun, dryRunText(dryRun)] as const)
+      : await server.call("createCommand", { body }).then((view) => [view, campaignText(view)] as const);
+  await write(terminal.stdout, options.json === true ? `${JSON.stringify(shown)}\n` : text);
+}
+
+/** `meterkeep command show` */
+export async function show(id: string, { state, json }: OperatorOptions, terminal: Terminal): Promise<void> {
+  const view = await runningServer(state, terminal).call("campaign", { params: { id } });
+  await write(terminal.stdout, json === true ? `${JSON.stringify(view)}\n` : campaignText(view));
+}
+
+/** `meterkeep command list` */
+export async function list({ state, json }: OperatorOptions, terminal: Terminal): Promise<void> {
+  const { campaigns } = await runningServer(state, terminal).call("listCampaigns");
+  const lines = campaigns.map(
+    (each) => `${each.id}  ${each.state}  ${each.words}, ${each.targets} meters, ${each.requester}: ${each.sentence}`,
+  );
+  await write(terminal.stdout, json === true ? `${JSON.stringify(campaigns)}\n` : `${lines.join("\n")}\n`);
+}
+
+/** `meterkeep command pause`, `resume`, `stop` */
+export async function decide(
+  what: "pause" | "resume" | "stop",
+  id: string,
+  { state, json, reason }: OperatorOptions & { readonly reason: string },
+  terminal: Terminal,
+): Promise<void> {
+  const route = ({ pause: "pauseCampaign", resume: "resumeCampaign", stop: "stopCampaign" } as const)[what];
+  const view = await runningServer(state, terminal).call(route, { params: { id }, body: { reason } });
+  await write(terminal.stdout, json === true ? `${JSON.stringify(view)}\n` : campaignText(view));
+}
+
+/** `meterkeep command policy-service` */
+export async function policyService({ state, json }: OperatorOptions, terminal: Terminal): Promise<void> {
+  const view = await runningServer(state, terminal).call("policyService");
+  const text = view.enrolled
+    ? `The custodian accepts tokens of "${view.name}".\n`
+    : `The custodian does not accept tokens of "${view.name}" yet. Plan it, and let two people approve:\n` +
+      `  meterkeep change plan enrol-policy-service '${JSON.stringify({ name: view.name, publicKey: view.publicKey })}'\n`;
+  await write(terminal.stdout, json === true ? `${JSON.stringify(view)}\n` : text);
+}
+
+/** `meterkeep blast` */
+export async function blast({ state, json }: OperatorOptions, terminal: Terminal): Promise<void> {
+  const view = await runningServer(state, terminal).call("blastRadius");
+  const lines = view.reach.map(
+    ({ kind, name, meters, metersInTenMinutes, loadW, minutes, sentence, drill }) =>
+      `${kind} ${name}: ${meters} of ${view.meters} meters (${metersInTenMinutes} in ten minutes), ${(loadW / 1000).toFixed(1)} kW, ${minutes} min. ${sentence}` +
+      (drill === undefined ? " No drill has proven it." : ` Drill of ${drill.at}: ${drill.sentence}`),
+  );
+  await write(terminal.stdout, json === true ? `${JSON.stringify(view)}\n` : `${lines.join("\n")}\n`);
+}
+
+function selectionOf(meters: readonly string[], { feeder, transformer, all }: AskOptions): CommandOrder["selection"] {
+  const chosen = [meters.length > 0, feeder !== undefined, transformer !== undefined, all === true].filter(Boolean);
+  if (chosen.length !== 1) throw new CliError("option-invalid", "name meters, or --feeder, --transformer or --all");
+  if (feeder !== undefined) return { kind: "feeder", feeder };
+  if (transformer !== undefined) return { kind: "transformer", transformer };
+  return all === true ? { kind: "all" } : { kind: "list", meters: meters.map((meter) => meter.toUpperCase()) };
+}
+
+function dryRunText({ words, targets, selected, loadAtRiskW, people, findings, waves, verdict }: DryRun): string {
+  return [
+    `${words}: ${targets} of ${selected} meters, ${(loadAtRiskW / 1000).toFixed(1)} kW at risk, ${people} to approve, ${waves.length} waves: ${verdict}`,
+    ...findings.map(({ rule, effect, sentence }) => `  ${rule} ${effect}: ${sentence}`),
+    "",
+  ].join("\n");
+}
+
+function campaignText({ campaign, manifest, dryRun }: CampaignView): string {
+  return [
+    `${campaign.id}  ${campaign.state}: ${campaign.sentence}`,
+    ...(manifest === undefined ? [] : [`  Approve: meterkeep approve ${manifest.hash}`]),
+    `  ${dryRunText(dryRun)}`,
+  ].join("\n");
+}

@@ -1,0 +1,56 @@
+import type { Command } from "commander";
+import type { AskOptions } from "../command/run.ts";
+import type { OperatorOptions } from "../operator/commands.ts";
+import type { Terminal } from "../terminal.ts";
+import { operatorCommand } from "./status.ts";
+
+/** `meterkeep command` and `meterkeep blast`: commands to meters, and how far anybody reaches. */
+export function registerCommand(program: Command, terminal: Terminal): void {
+  const command = program.command("command").summary("ask for commands to meters; people approve them");
+  operatorCommand(command, "ask", "ask for a command on meters, a feeder, a transformer or all")
+    .argument("<operation>", "disconnect, reconnect, arm, limiter and others")
+    .argument("[meters...]", "system titles")
+    .requiredOption("--reason <word>", "arrears, move-out, safety, grid, restore, maintenance or test")
+    .option("--feeder <id>", "all meters of a feeder")
+    .option("--transformer <id>", "all meters of a transformer")
+    .option("--all", "all meters of the island")
+    .option("--work-order <id>", "the billing system's work order")
+    .option("--note <text>", "in words, for those who approve")
+    .option("--emergency", "without dispersion and calendar; three people approve, and every cap stays")
+    .option("--parameters <json>", "the operation's parameters")
+    .option("--dry-run", "say what it would do, and do nothing")
+    .action(async (operation: string, meters: string[], options: AskOptions) => {
+      const { ask } = await import("../command/run.ts");
+      await ask(operation, meters, options, terminal);
+    });
+  operatorCommand(command, "show", "show a campaign")
+    .argument("<id>", "the campaign")
+    .action(async (id: string, options: OperatorOptions) => {
+      const { show } = await import("../command/run.ts");
+      await show(id, options, terminal);
+    });
+  operatorCommand(command, "list", "list campaigns, newest first").action(async (options: OperatorOptions) => {
+    const { list } = await import("../command/run.ts");
+    await list(options, terminal);
+  });
+  for (const what of ["pause", "resume", "stop"] as const)
+    operatorCommand(command, what, `${what} a campaign`)
+      .argument("<id>", "the campaign")
+      .requiredOption("--reason <text>", "why")
+      .action(async (id: string, options: OperatorOptions & { readonly reason: string }) => {
+        const { decide } = await import("../command/run.ts");
+        await decide(what, id, options, terminal);
+      });
+  operatorCommand(command, "policy-service", "say whether the custodian accepts this head-end's tokens").action(
+    async (options: OperatorOptions) => {
+      const { policyService } = await import("../command/run.ts");
+      await policyService(options, terminal);
+    },
+  );
+  operatorCommand(program, "blast", "say how many meters and kW anybody could switch off under the caps").action(
+    async (options: OperatorOptions) => {
+      const { blast } = await import("../command/run.ts");
+      await blast(options, terminal);
+    },
+  );
+}
