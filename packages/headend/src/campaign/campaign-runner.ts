@@ -213,7 +213,7 @@ export class CampaignRunner {
     );
     const dispatched = await rows<{ readonly meter_id: MeterId }>(
       sql,
-      `select meter_id from campaign_targets ct join work w using (utility_id, island_id, meter_id)
+      `select meter_id from campaign_targets ct left join work w using (utility_id, island_id, meter_id)
        where ct.utility_id = $1 and ct.island_id = $2 and ct.campaign_id = $3 and ct.state = 'dispatched'
          and w.leased_by is null and w.on_demand is distinct from 'command'`,
       [...scope.place, row.campaign_id],

@@ -1,0 +1,153 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { CommandOrder } from "@meterkeep/api";
+import { DEFAULT_THRESHOLDS } from "@meterkeep/guard";
+import { folderShelf } from "../firmware/shelf.ts";
+import { openHeadEndDatabase, testTitle } from "../testing/database.ts";
+import { postgresWorkQueue } from "../work/postgres-queue.ts";
+import { NO_BILLING } from "./billing.ts";
+import { CampaignRunner } from "./campaign-runner.ts";
+import { Campaigns } from "./campaigns.ts";
+import { commandOperations } from "./command-operations.ts";
+
+const RITA = { id: "rita", name: "Rita" };
+const OTTO = { id: "otto", name: "Otto" };
+const HOMES = 40;
+
+/** A head-end's campaigns over a real database; what people sign at the custodian is said by `approved`. */
+async function openBench(homes = HOMES) {
+  const database = await openHeadEndDatabase(homes);
+  const { pool, scope } = database;
+  await pool.query("update takeovers set phase = 'done'");
+  await pool.query("update trust set state = 'trusted'");
+  await pool.query("update meters set route = 'tcp://127.0.0.1:4059', role = 'home'");
+  const entries: { readonly kind: string; readonly by: string; readonly sentence: string }[] = [];
+  const bench = { now: Date.UTC(2026, 10, 18, 10), approved: false, frozen: undefined as string | undefined };
+  const now = (): number => bench.now;
+  const holding = async () => ({ thresholds: DEFAULT_THRESHOLDS, frozen: bench.frozen });
+  const manifest = async () => ({ state: bench.approved ? "approved" : "planned", approvedBy: [], people: 1 }) as never;
+  const campaigns = new Campaigns({
+    pool,
+    scope,
+    custodian: { manifest },
+    billing: NO_BILLING,
+    operations: commandOperations({ destinations: [], shelf: folderShelf("/nowhere", []) }),
+    holding,
+    clockJump: () => undefined,
+    page: async () => undefined,
+    record: async (kind, by, _, sentence) => void entries.push({ kind, by, sentence }),
+    changed: () => undefined,
+    now,
+  });
+  const newRunner = () =>
+    new CampaignRunner({
+      pool,
+      scope,
+      queue: postgresWorkQueue(pool, scope),
+      custodian: {
+        beginShipment: async () => ({ upload: new Uint8Array(16) }) as never,
+        shipmentChunk: async () => ({}) as never,
+        submitManifest: async () => ({}) as never,
+        manifest,
+      },
+      holding,
+      now,
+      record: async (kind, _, sentence) => void entries.push({ kind, by: "runner", sentence }),
+      wake: () => undefined,
+    });
+  return { ...database, database, bench, campaigns, entries, newRunner };
+}
+
+const all = (operation: string, reason: CommandOrder["reason"]): CommandOrder => ({
+  operation,
+  reason,
+  selection: { kind: "all" },
+});
+
+test("a disconnect of everybody is quarantined as a whole, with rules, meters and requester; nothing is sent", async () => {
+  const { database, pool, campaigns, entries } = await openBench();
+  await using _ = database;
+  const { campaign, dryRun } = await campaigns.create(all("disconnect", "safety"), RITA);
+  assert.equal(campaign.state, "quarantined");
+  assert.ok(dryRun.findings.some(({ rule }) => rule === "MC-10"));
+  assert.ok(dryRun.findings.some(({ rule }) => rule === "MC-01"));
+  const [item] = await campaigns.quarantine("waiting", 10);
+  assert.deepEqual([item?.requester, item?.meters, item?.releasable], ["Rita", HOMES, false]);
+  assert.deepEqual(
+    entries.map(({ kind, by }) => [kind, by]),
+    [["command-quarantined", "Rita"]],
+  );
+  const { rowCount } = await pool.query("select 1 from work where on_demand = 'command'");
+  assert.equal(rowCount, 0);
+  await assert.rejects(campaigns.release(item?.id ?? "", RITA, "mine"), { code: "same-person" });
+  await assert.rejects(campaigns.release(item?.id ?? "", OTTO, "let it go"), { code: "quarantine-not-releasable" });
+  assert.equal((await campaigns.discard(item?.id ?? "", OTTO, "wrong server command")).state, "discarded");
+});
+
+test("reconnecting everybody waits for approval, then comes a few of a transformer at a time, whoever runs it", async () => {
+  const { database, pool, bench, campaigns, newRunner } = await openBench();
+  await using _ = database;
+  const { campaign } = await campaigns.create(all("reconnect", "restore"), RITA);
+  assert.equal(campaign.state, "awaiting-approval");
+  await newRunner().look();
+  assert.equal((await campaigns.view(campaign.id)).campaign.state, "awaiting-approval");
+  bench.approved = true;
+  // Two at once, as after a failover: each move is made once.
+  await Promise.all([newRunner().look(), newRunner().look()]);
+  const first = await campaigns.view(campaign.id);
+  assert.equal(first.campaign.state, "running");
+  assert.equal(first.history.filter(({ what }) => what === "wave").length, 1);
+  assert.equal(first.campaign.counts.dispatched, 1);
+  bench.now += 60_000;
+  await newRunner().look();
+  assert.equal((await campaigns.view(campaign.id)).campaign.counts.dispatched, 5);
+  const { rowCount } = await pool.query("select 1 from work where on_demand = 'command'");
+  assert.equal(rowCount, 5);
+});
+
+test("what was due while nobody ran is dropped and not run late", async () => {
+  const { database, bench, campaigns, newRunner } = await openBench();
+  await using _ = database;
+  bench.approved = true;
+  const { campaign } = await campaigns.create(all("reconnect", "restore"), RITA);
+  await newRunner().look();
+  bench.now += 3_600_000;
+  await newRunner().look();
+  const { counts } = (await campaigns.view(campaign.id)).campaign;
+  assert.deepEqual([counts.stale, counts.dispatched, counts.waiting], [HOMES, 0, 0]);
+  const [target] = await campaigns.targets(campaign.id, { state: "stale", limit: 1 });
+  assert.equal(target?.rule, "MC-17");
+});
+
+test("the kill switch pauses what runs, and a stopped campaign sends nothing more", async () => {
+  const { database, bench, campaigns, newRunner } = await openBench();
+  await using _ = database;
+  bench.approved = true;
+  const { campaign } = await campaigns.create(all("reconnect", "restore"), RITA);
+  await newRunner().look();
+  bench.frozen = "a drill";
+  await newRunner().look();
+  const paused = await campaigns.view(campaign.id);
+  assert.deepEqual([paused.campaign.state, paused.campaign.counts.dispatched], ["paused", 0]);
+  const stopped = await campaigns.decide(campaign.id, "stop", OTTO, "enough");
+  assert.deepEqual([stopped.campaign.state, stopped.campaign.counts.stopped], ["stopped", HOMES]);
+  await assert.rejects(campaigns.decide(campaign.id, "resume", OTTO, "again"), { code: "campaign-not-so" });
+});
+
+test("the same again is refused while the first is not over", async () => {
+  const { database, campaigns } = await openBench(2);
+  await using _ = database;
+  const order: CommandOrder = {
+    operation: "clock",
+    parameters: { mostSeconds: 60 },
+    selection: { kind: "list", meters: [testTitle(0)] },
+    reason: "maintenance",
+  };
+  assert.equal((await campaigns.create(order, RITA)).campaign.state, "awaiting-approval");
+  const again = await campaigns.create(order, OTTO);
+  assert.equal(again.campaign.state, "quarantined");
+  assert.deepEqual(
+    again.dryRun.findings.map(({ rule }) => rule),
+    ["MC-18"],
+  );
+});
