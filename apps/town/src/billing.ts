@@ -1,6 +1,6 @@
 import { generateKeyPairSync, sign } from "node:crypto";
 import { once } from "node:events";
-import { renameSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -74,7 +74,9 @@ export async function openBilling(stateDirectory: string, exchangeDirectory: str
     address: `http://127.0.0.1:${port}`,
     publicKey: publicKey.export({ format: "pem", type: "spki" }).toString(),
   };
-  writeFileSync(`${file}.new`, JSON.stringify(said), { mode: 0o644 });
+  writeFileSync(`${file}.new`, JSON.stringify(said));
+  // The town's files are for itself alone; this one is for the head-end.
+  chmodSync(`${file}.new`, 0o644);
   renameSync(`${file}.new`, file);
   return {
     close: async () => {
