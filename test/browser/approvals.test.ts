@@ -5,16 +5,7 @@ import { after, before, test } from "node:test";
 import type { Page } from "playwright-core";
 import { type Meterkeep, makeStateDirectory, startMeterkeep } from "../src/start-meterkeep.ts";
 import { openBrowser, type TestBrowser, type WatchedPage } from "./chromium.ts";
-
-/** A device that says yes by itself, and that one person has. */
-const AUTHENTICATOR = {
-  protocol: "ctap2",
-  transport: "internal",
-  hasResidentKey: true,
-  hasUserVerification: true,
-  isUserVerified: true,
-  automaticPresenceSimulation: true,
-} as const;
+import { plugIn, tabTo } from "./keyboard.ts";
 
 let meterkeep: Meterkeep;
 let stateDirectory: string;
@@ -44,20 +35,6 @@ async function command(...args: readonly string[]): Promise<Record<string, unkno
   return JSON.parse(stdout) as Record<string, unknown>;
 }
 
-/** Goes on with Tab until something of that name has the focus. */
-async function tabTo(of: Page, name: RegExp): Promise<void> {
-  for (let presses = 0; presses < 80; presses += 1) {
-    await of.keyboard.press("Tab");
-    const focused = await of.evaluate(() => {
-      const element = document.activeElement as HTMLElement | null;
-      const isWhole = element === null || element === document.body;
-      return isWhole ? "" : (element.getAttribute("aria-label") ?? element.textContent ?? "");
-    });
-    if (name.test(focused)) return;
-  }
-  assert.fail(`no ${name} is reached by the keyboard`);
-}
-
 async function notice(of: Page, text: RegExp): Promise<void> {
   await of.locator("#notice").filter({ hasText: text }).waitFor();
 }
@@ -65,9 +42,7 @@ async function notice(of: Page, text: RegExp): Promise<void> {
 async function enrol(browser: TestBrowser, id: string, name: string, roles: string): Promise<WatchedPage> {
   const { link } = await command("approvers", "invite", id, "--name", name, "--roles", roles);
   const watched = await browser.open("about:blank");
-  const devtools = await browser.context.newCDPSession(watched.page);
-  await devtools.send("WebAuthn.enable");
-  await devtools.send("WebAuthn.addVirtualAuthenticator", { options: AUTHENTICATOR });
+  await plugIn(watched.page);
   await watched.page.goto(String(link));
   await watched.page.getByRole("heading", { name: "You are invited" }).waitFor();
   await tabTo(watched.page, /Make a passkey/);

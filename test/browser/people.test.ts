@@ -1,20 +1,9 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { AxeBuilder } from "@axe-core/playwright";
-import type { Page } from "playwright-core";
 import { type Meterkeep, startMeterkeep } from "../src/start-meterkeep.ts";
 import { openBrowser, type TestBrowser, type WatchedPage } from "./chromium.ts";
+import { accessible, arrive, press, tabTo } from "./keyboard.ts";
 
-/** A device that says yes by itself, and that one person has. */
-const AUTHENTICATOR = {
-  protocol: "ctap2",
-  transport: "internal",
-  hasResidentKey: true,
-  hasUserVerification: true,
-  isUserVerified: true,
-  automaticPresenceSimulation: true,
-} as const;
-const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
 const PHONE = { width: 360, height: 780 };
 
 let meterkeep: Meterkeep;
@@ -35,59 +24,17 @@ after(async () => {
   await meterkeep?.stop();
 });
 
-/** Goes on with Tab until something of that name has the focus. */
-async function tabTo(page: Page, name: RegExp): Promise<void> {
-  for (let presses = 0; presses < 120; presses += 1) {
-    await page.keyboard.press("Tab");
-    const focused = await page.evaluate(() => {
-      const element = document.activeElement as HTMLElement | null;
-      const isWhole = element === null || element === document.body || element.id === "main";
-      return isWhole
-        ? ""
-        : (element.getAttribute("aria-label") ?? element.closest("label")?.textContent ?? element.textContent ?? "");
-    });
-    if (name.test(focused.trim())) return;
-  }
-  assert.fail(`no ${name} is reached by the keyboard`);
-}
-
-async function press(page: Page, name: RegExp, key = "Enter"): Promise<void> {
-  await tabTo(page, name);
-  await page.keyboard.press(key);
-}
-
-/** Signs in by a link, with a device of one's own and a passkey made on it. */
-async function arrive(browser: TestBrowser, link: string): Promise<WatchedPage> {
+/** Comes by a link, with a device of one's own, and looks at who there is. */
+async function comeIn(browser: TestBrowser, link: string): Promise<WatchedPage> {
   const watched = await browser.open("about:blank");
-  const { page } = watched;
-  const devtools = await browser.context.newCDPSession(page);
-  await devtools.send("WebAuthn.enable");
-  await devtools.send("WebAuthn.addVirtualAuthenticator", { options: AUTHENTICATOR });
-  await page.goto(link);
-  await page.getByRole("heading", { level: 1 }).filter({ hasText: "home" }).waitFor();
-  await page.goto(`${meterkeep.address}/account`);
-  await page.getByRole("button", { name: "Add a passkey" }).waitFor();
-  await press(page, /^Add a passkey/);
-  await page.getByText("not used yet").waitFor();
-  await page.goto(`${meterkeep.address}/people`);
-  await page.getByRole("row", { name: / you / }).waitFor();
+  await arrive(watched.page, link);
+  await watched.page.goto(`${meterkeep.address}/people`);
+  await watched.page.getByRole("row", { name: / you / }).waitFor();
   return watched;
 }
 
-async function accessible(page: Page): Promise<void> {
-  const { violations } = await new AxeBuilder({ page }).withTags(RULES).analyze();
-  assert.deepEqual(
-    violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join("\n  ")}`),
-    [],
-  );
-  const overflow = await page.evaluate(
-    () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
-  );
-  assert.equal(overflow, 0, "the page scrolls sideways");
-}
-
 test("the first person shows a passkey and admits another by keyboard, in roles that go together", async () => {
-  anna = await arrive(desk, meterkeep.signIn ?? "");
+  anna = await comeIn(desk, meterkeep.signIn ?? "");
   const { page } = anna;
   await page.getByRole("heading", { name: "Admit somebody" }).waitFor();
   await tabTo(page, /^Name, for good/);
@@ -105,7 +52,7 @@ test("the first person shows a passkey and admits another by keyboard, in roles 
 
 test("who was admitted comes by the link, sees who there is on a phone, and can admit nobody", async () => {
   const link = await anna.page.locator(".once-link code").innerText();
-  ben = await arrive(phone, link);
+  ben = await comeIn(phone, link);
   const { page } = ben;
   await page.getByRole("row", { name: /Ben you approver/ }).waitFor();
   assert.equal(await page.getByRole("heading", { name: "Admit somebody" }).count(), 0);

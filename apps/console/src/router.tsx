@@ -138,6 +138,12 @@ const campaignRoute = createRoute({
   component: lazyRouteComponent(() => import("./work/campaign-page.tsx"), "CampaignPage"),
 });
 
+const rulesRoute = createRoute({
+  getParentRoute: () => frameRoute,
+  path: "/rules",
+  component: lazyRouteComponent(() => import("./work/rules-page.tsx"), "RulesPage"),
+});
+
 const approvalsRoute = createRoute({
   getParentRoute: () => frameRoute,
   path: "/approvals",
@@ -189,6 +195,7 @@ const tree = rootRoute.addChildren([
     fieldRoute,
     workRoute,
     campaignRoute,
+    rulesRoute,
     approvalsRoute,
     blastRoute,
     slaRoute,

@@ -11,6 +11,7 @@ import {
   commandOperations,
   type EventHub,
   GuardView,
+  type HeardRefusals,
   httpBilling,
   NO_BILLING,
   openPolicyKey,
@@ -33,6 +34,7 @@ export interface CommandWorkPorts {
   readonly hub: Pick<EventHub, "publish">;
   readonly policy: PolicyKey;
   readonly billing: Billing;
+  readonly heard: HeardRefusals;
   /** What its operations need to know of this head-end. */
   readonly world: Parameters<typeof commandOperations>[0];
   clockOf: (kind: "simulated" | "real") => SourceClock;
@@ -55,7 +57,7 @@ export interface CommandWork {
 export function createCommandWork(ports: CommandWorkPorts): CommandWork {
   const { pool, scope, custodian, queue, policy, billing, now, wake, onError } = ports;
   const operations = commandOperations(ports.world);
-  const guard = new GuardView({ sql: pool, scope, custodian, policy, now });
+  const guard = new GuardView({ sql: pool, scope, custodian, policy, heard: ports.heard, now });
   const time = new OwnTime(now, () => performance.now(), 0);
   const holding = () => guard.holding();
   const clockJump = () => time.jump;

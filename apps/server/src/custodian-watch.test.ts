@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { CustodianStatus } from "@meterkeep/api/custodian";
+import { HeardRefusals } from "@meterkeep/headend";
 import { CustodianWatch } from "./custodian-watch.ts";
 
 const zero = new Uint8Array(32);
@@ -32,7 +33,7 @@ function bench(status: () => Promise<CustodianStatus>, kinds: readonly string[] 
   }));
   const custodian = { status, ledgerEntries: async () => ({ entries }) };
   const hub = { publish: (_type: string, data: unknown) => told.push((data as { kind: string }).kind) };
-  return { watch: new CustodianWatch(custodian, hub as never, () => Date.now()), told };
+  return { watch: new CustodianWatch(custodian, hub as never, () => Date.now(), new HeardRefusals()), told };
 }
 
 test("a custodian that does not answer in time is away, and there again when the answer comes, however late", async () => {

@@ -1,7 +1,7 @@
 import { type CustodianSummary, type LedgerEvent, ROUTINE_LEDGER_KINDS } from "@meterkeep/api";
 import type { Custodian, CustodianLedgerEntry, CustodianStatus } from "@meterkeep/api/custodian";
 import { toHex } from "@meterkeep/dlms";
-import type { EventHub } from "@meterkeep/headend";
+import type { EventHub, HeardRefusals } from "@meterkeep/headend";
 
 /** Who has not answered in this time counts as away until the answer comes. */
 const ANSWER_MILLISECONDS = 3_000;
@@ -13,6 +13,7 @@ export class CustodianWatch {
   readonly #custodian: Pick<Custodian, "status" | "ledgerEntries">;
   readonly #hub: Pick<EventHub, "publish">;
   readonly #now: () => number;
+  readonly #heard: Pick<HeardRefusals, "noteSeal">;
   #summary: CustodianSummary;
   #refusals: CustodianStatus["refusals"] = { sealBudget: 0, records: 0, entriesCounted: 0 };
   #told: number | undefined;
@@ -21,10 +22,12 @@ export class CustodianWatch {
     custodian: Pick<Custodian, "status" | "ledgerEntries">,
     hub: Pick<EventHub, "publish">,
     now: () => number,
+    heard: Pick<HeardRefusals, "noteSeal">,
   ) {
     this.#custodian = custodian;
     this.#hub = hub;
     this.#now = now;
+    this.#heard = heard;
     this.#summary = { reachable: false, asOf: new Date(now()).toISOString() };
   }
 
@@ -83,6 +86,7 @@ export class CustodianWatch {
   }
 
   #publish(entry: CustodianLedgerEntry): void {
+    if (entry.kind === "seal-refused") this.#heard.noteSeal(entry);
     const meter = entry.meter === undefined || entry.meter === "" ? {} : { meter: entry.meter };
     const sentence = `${entry.kind.replaceAll("-", " ")}, asked by ${entry.principal}.`;
     const event: LedgerEvent = {

@@ -6,6 +6,7 @@ import { METER_KINDS, type MeterKind, type PublicConfig } from "@meterkeep/api";
 import { custodianClient } from "@meterkeep/api/custodian-channel";
 import type { SupervisedProcess, Supervisor } from "@meterkeep/api/supervised";
 import type { ServerConfig } from "@meterkeep/api/supervisor";
+import { commandRulesOf } from "@meterkeep/guard";
 import {
   announceWorker,
   Challenges,
@@ -19,6 +20,7 @@ import {
   folderShelf,
   forgetReadings,
   HEADEND_MIGRATIONS,
+  HeardRefusals,
   httpWakeUpGateway,
   Inventory,
   LANES,
@@ -134,7 +136,8 @@ export async function startServer(config: ServerConfig, supervisor: Supervisor):
     custodianCertificate: config.channel.custodianCertificate,
   });
   stack.defer(() => custodian.close());
-  const custodianWatch = new CustodianWatch(custodian, hub, now);
+  const heard = new HeardRefusals();
+  const custodianWatch = new CustodianWatch(custodian, hub, now, heard);
 
   const notedLedger = new NotedLedger({ ledger: ledgerStore, scope, custodian });
 
@@ -186,7 +189,13 @@ export async function startServer(config: ServerConfig, supervisor: Supervisor):
       directory,
       wakeUps:
         config.wakeUp &&
-        new WakeUps(pool, scope, httpWakeUpGateway(config.wakeUp.url, config.wakeUp.authorization), now),
+        new WakeUps(
+          pool,
+          scope,
+          httpWakeUpGateway(config.wakeUp.url, config.wakeUp.authorization),
+          now,
+          async () => commandRulesOf((await commands.guard.holding()).thresholds).wakeUpsPerDay,
+        ),
       take: (push) => intake.take(push),
       onCall: (meter) => {
         void queue
@@ -207,6 +216,7 @@ export async function startServer(config: ServerConfig, supervisor: Supervisor):
     hub,
     policy: policyKeyIn(config.stateDirectory),
     billing: billingIn(join(config.exchangeDirectory, "billing.json")),
+    heard,
     world: {
       destinations: mayPushTo,
       shelf: folderShelf(join(config.stateDirectory, "firmware")),
@@ -268,6 +278,7 @@ export async function startServer(config: ServerConfig, supervisor: Supervisor):
     now,
     onChange: (meters) => watch.changed.add(...meters),
     onOutcome: (outcome) => metrics.pushes.inc({ outcome }),
+    heard,
     onError,
   });
   stack.defer(() => intake.settled());

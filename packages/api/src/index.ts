@@ -1,5 +1,4 @@
 // The HTTP API: schemas, their types, and the table of routes.
-// Commands: the routes are part of HTTP_ROUTES as soon as the head-end serves them.
 
 export {
   BlastRadius,
@@ -30,6 +29,7 @@ export {
   QuarantineList,
   REACH_KINDS,
   Reach,
+  Refusal,
   RuleList,
   Selection,
   TARGET_STATES,

@@ -1,6 +1,10 @@
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import {
+  DEFAULT_COMMAND_RULES,
+  delayOf,
+  directionOf,
+  type ManifestHeader,
   type ManifestTarget,
   operation as operationField,
   operationProblem,
@@ -65,6 +69,7 @@ export async function makeManifest(
   if (problem !== undefined) throw new CliError("option-invalid", problem);
   const loadW = Number(load);
   const now = Date.now();
+  const dispersion = dispersionOf(operation, meters.length);
   const octets = writeManifest(
     {
       format: "meterkeep-manifest-1",
@@ -79,7 +84,7 @@ export async function makeManifest(
       reason,
       workOrder,
       createdAt: now,
-      dispersion: { kind: "none" },
+      dispersion,
       waves: [{ targets: meters.length, soakSeconds: 0 }],
       nonce: randomBytes(16).toString("hex"),
     },
@@ -87,7 +92,7 @@ export async function makeManifest(
       (systemTitle): ManifestTarget => ({
         systemTitle: systemTitle.toUpperCase(),
         wave: 0,
-        delaySeconds: 0,
+        delaySeconds: delayOf(dispersion, systemTitle, sha384),
         feeder: "",
         transformer: "",
         loadW,
@@ -96,3 +101,12 @@ export async function makeManifest(
   );
   await write(terminal.stdout, new TextDecoder().decode(octets));
 }
+
+/** MC-12: several meters are switched off apart, as the rules want it unless somebody changed them. */
+function dispersionOf(operation: ManifestHeader["operation"], meters: number) {
+  if (directionOf(operation) !== "off" || meters < 2) return { kind: "none" } as const;
+  const seed = randomBytes(32).toString("hex");
+  return { kind: "geometric", ...DEFAULT_COMMAND_RULES.dispersion, seed } as const;
+}
+
+const sha384 = (octets: Uint8Array): Uint8Array => new Uint8Array(createHash("sha384").update(octets).digest());

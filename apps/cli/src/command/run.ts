@@ -88,6 +88,23 @@ export async function blast({ state, json }: OperatorOptions, terminal: Terminal
       `${kind} ${name}: ${meters} of ${view.meters} meters (${metersInTenMinutes} in ten minutes), ${(loadW / 1000).toFixed(1)} kW, ${minutes} min. ${sentence}` +
       (drill === undefined ? " No drill has proven it." : ` Drill of ${drill.at}: ${drill.sentence}`),
   );
+  const { day, dayCap, tenMinutes, tenMinutesCap } = view.used;
+  lines.push(
+    `No feeder can lose more than ${(view.largestFeederShare * 100).toFixed(1)} % of its load. The custodian counts ${day} of ${dayCap} in 24 hours, ${tenMinutes} of ${tenMinutesCap} in ten minutes.`,
+  );
+  await write(terminal.stdout, json === true ? `${JSON.stringify(view)}\n` : `${lines.join("\n")}\n`);
+}
+
+/** `meterkeep rules` */
+export async function rules({ state, json }: OperatorOptions, terminal: Terminal): Promise<void> {
+  const view = await runningServer(state, terminal).call("rules");
+  const lines = view.rules.map(
+    ({ id, title, enforced, now, last }) =>
+      `${id} ${title} (${enforced}): ${now}. ` +
+      (last === undefined ? "Nothing refused yet." : `Refused ${last.at} to ${last.by}: ${last.sentence}`),
+  );
+  if (view.frozen !== undefined)
+    lines.unshift(`Frozen since ${view.frozen.since} by ${view.frozen.by}: ${view.frozen.reason}`);
   await write(terminal.stdout, json === true ? `${JSON.stringify(view)}\n` : `${lines.join("\n")}\n`);
 }
 

@@ -4,7 +4,7 @@ import type { OperatorOptions } from "../operator/commands.ts";
 import type { Terminal } from "../terminal.ts";
 import { operatorCommand } from "./status.ts";
 
-/** `meterkeep command` and `meterkeep blast`: commands to meters, and how far anybody reaches. */
+/** `meterkeep command`, `meterkeep rules` and `meterkeep blast`: commands to meters, and how far anybody reaches. */
 export function registerCommand(program: Command, terminal: Terminal): void {
   const command = program.command("command").summary("ask for commands to meters; people approve them");
   operatorCommand(command, "ask", "ask for a command on meters, a feeder, a transformer or all")
@@ -45,6 +45,12 @@ export function registerCommand(program: Command, terminal: Terminal): void {
     async (options: OperatorOptions) => {
       const { policyService } = await import("../command/run.ts");
       await policyService(options, terminal);
+    },
+  );
+  operatorCommand(program, "rules", "list the guard's rules: the numbers that hold, and what each refused last").action(
+    async (options: OperatorOptions) => {
+      const { rules } = await import("../command/run.ts");
+      await rules(options, terminal);
     },
   );
   operatorCommand(program, "blast", "say how many meters and kW anybody could switch off under the caps").action(

@@ -17,6 +17,7 @@ import type {
   MachineTokenList,
   Me,
   MeterDetail,
+  OperationList,
   Overview,
   PasskeyList,
   PersonList,
@@ -200,6 +201,13 @@ export const peopleQuery = queryOptions({
 export const signInWaysQuery = queryOptions({
   queryKey: ["sign-in-ways"],
   queryFn: ({ signal }) => getJson<SignInWays>("/sign-in", signal),
+});
+
+/** What can be asked for: it changes with the version of the server only. */
+export const operationsQuery = queryOptions({
+  queryKey: ["operations"],
+  queryFn: ({ signal }) => getJson<OperationList>("/operations", signal),
+  staleTime: Number.POSITIVE_INFINITY,
 });
 
 export const campaignsQuery = queryOptions({

@@ -9,12 +9,13 @@ import { usePageTitle } from "../shell/page-title.ts";
 import { Amount } from "../shell/quantity.tsx";
 import { ScrollRegion } from "../shell/scroll-region.tsx";
 import { When } from "../shell/when.tsx";
+import { RuleLinks } from "../work/rule-link.tsx";
 import "../pki/pki.css";
 import "./blast.css";
 
 const KINDS: Readonly<Record<Reach["kind"], string>> = {
-  person: "One person",
-  pair: "Two people",
+  person: "Alone",
+  pair: "Two together",
   worker: "A process of the head-end",
   handheld: "A handheld",
   key: "A key",
@@ -33,7 +34,7 @@ export function BlastPage() {
           <p className="lede">
             {data === undefined
               ? "Meters and load within reach of each person, pair, process, handheld and key, under the caps."
-              : `Of ${counted(data.meters, "meter")} that draw ${spoken(formatPower(data.loadW))}: what is within reach under the caps, in 24 hours. No feeder can lose more than ${spoken(formatShare(data.largestFeederShare, 1))} of its load.`}
+              : `Of ${counted(data.meters, "meter")} that draw ${spoken(formatPower(data.loadW))}: what is within reach under the caps, in 24 hours. No feeder can lose more than ${spoken(formatShare(data.largestFeederShare, 1))} of its load. Of today's ${counted(data.used.dayCap, "command")} that can switch off, ${data.used.day} are used up.`}
           </p>
         </div>
         {data === undefined ? null : (
@@ -80,7 +81,7 @@ export function BlastPage() {
                     <td>{formatCount(one.metersInTenMinutes)}</td>
                     <td>{one.meters === 0 ? "" : counted(one.minutes, "minute")}</td>
                     <td className="blast-words">
-                      {one.bounds.length === 0 ? null : <code>{one.bounds.join(", ")} </code>}
+                      <RuleLinks rules={one.bounds} />
                       {one.sentence}
                     </td>
                     <td>{one.drill === undefined ? "no drill yet" : <DrillLink drill={one.drill} />}</td>

@@ -11,6 +11,7 @@ import { When } from "../shell/when.tsx";
 import { CampaignActs } from "./campaign-acts.tsx";
 import { countWords, hasEnded, STATE_WORDS } from "./campaign-words.ts";
 import { DryRunView } from "./dry-run-view.tsx";
+import { RuleLinks } from "./rule-link.tsx";
 import { SignLink } from "./sign-link.tsx";
 import { Stake } from "./stake.tsx";
 import "../pki/pki.css";
@@ -167,7 +168,7 @@ function Targets({ id }: { id: string }) {
                   )}
                 </td>
                 <td>
-                  {one.rule === undefined ? null : <code>{one.rule} </code>}
+                  {one.rule === undefined ? null : <RuleLinks rules={[one.rule]} />}
                   {one.sentence}
                 </td>
               </tr>

@@ -1,5 +1,6 @@
 import type { DryRun } from "@meterkeep/api";
 import { counted, formatPower, spoken } from "../format/quantity.ts";
+import { RuleLinks } from "./rule-link.tsx";
 import { Stake } from "./stake.tsx";
 
 const VERDICTS: Readonly<Record<DryRun["verdict"], string>> = {
@@ -25,7 +26,7 @@ export function DryRunView({ dryRun }: { dryRun: DryRun }) {
         <ul className="findings" aria-label="What the guard finds">
           {findings.map(({ rule, effect, sentence, meters, loadW }) => (
             <li key={`${rule} ${sentence}`} className={`finding-${effect}`}>
-              <code>{rule}</code> {effect}: {sentence}{" "}
+              <RuleLinks rules={[rule]} /> {effect}: {sentence}{" "}
               <span className="dim">
                 {counted(meters, "meter")}, {spoken(formatPower(loadW))}
               </span>

@@ -3,17 +3,18 @@ import { type CampaignView, COMMAND_REASONS, type CommandOrder, type DryRun } fr
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
-import { campaignsQuery, overviewQuery } from "../api/queries.ts";
+import { campaignsQuery, operationsQuery, overviewQuery } from "../api/queries.ts";
 import { postJson } from "../api/request.ts";
 import { Failure } from "../shell/failure.tsx";
 import { steppedUp } from "../sign-in/step-up.ts";
 import { DryRunView } from "./dry-run-view.tsx";
-import { type Draft, EMPTY_DRAFT, OFFERED, orderOf } from "./order.ts";
+import { type Draft, EMPTY_DRAFT, offered, orderOf, parametersToStartFrom, saysOf } from "./order.ts";
 
 export function OrderForm() {
   const navigate = useNavigate();
   const queries = useQueryClient();
   const grid = useQuery(overviewQuery).data?.grid;
+  const operations = useQuery(operationsQuery).data?.operations ?? [];
   const [draft, setDraft] = useState<Draft>(EMPTY_DRAFT);
   const tried = useMutation({ mutationFn: (order: CommandOrder) => postJson<DryRun>("/commands/dry-run", order) });
   const asked = useMutation({
@@ -30,6 +31,7 @@ export function OrderForm() {
   };
   const order = orderOf(draft);
   const feeders = grid?.feeders ?? [];
+  const takesParameters = parametersToStartFrom(operations, draft.operation) !== "";
   return (
     <section className="panel" aria-labelledby="order-title">
       <div className="panel-head">
@@ -47,11 +49,14 @@ export function OrderForm() {
           <select
             className="field"
             value={draft.operation}
-            onChange={(event) => change({ operation: event.currentTarget.value })}
+            onChange={(event) => change({
+                operation: event.currentTarget.value,
+                parameters: parametersToStartFrom(operations, event.currentTarget.value),
+              })}
           >
-            {OFFERED.map(({ name, says }) => (
-              <option key={name} value={name}>
-                {says}
+            {offered(operations).map((one) => (
+              <option key={one.name} value={one.name}>
+                {saysOf(one)}
               </option>
             ))}
           </select>
@@ -119,14 +124,24 @@ export function OrderForm() {
             onChange={(event) => change({ note: event.currentTarget.value })}
           />
         </label>
-        <label className="wide">
-          Parameters of the operation, as JSON, where it has some
+        {takesParameters ? (
+          <label className="wide">
+            Parameters, as JSON
+            <input
+              className="field"
+              spellCheck={false}
+              value={draft.parameters}
+              onChange={(event) => change({ parameters: event.currentTarget.value })}
+            />
+          </label>
+        ) : null}
+        <label className="wide check">
           <input
-            className="field"
-            spellCheck={false}
-            value={draft.parameters}
-            onChange={(event) => change({ parameters: event.currentTarget.value })}
+            type="checkbox"
+            checked={draft.emergency}
+            onChange={(event) => change({ emergency: event.currentTarget.checked })}
           />
+          Emergency: all at once and at any hour, inside every cap; three people approve it
         </label>
         <button type="submit" className="button" disabled={order === undefined || tried.isPending}>
           {tried.isPending ? "Trying …" : "Dry run"}

@@ -1,5 +1,5 @@
 /** A command as it is being written, and what of it can be asked for. */
-import type { CommandOrder, CommandReason, Selection } from "@meterkeep/api";
+import type { CommandOrder, CommandReason, OperationView, Selection } from "@meterkeep/api";
 
 export interface Draft {
   readonly operation: string;
@@ -11,6 +11,8 @@ export interface Draft {
   readonly workOrder: string;
   /** JSON, or nothing. */
   readonly parameters: string;
+  /** All at once and at any hour: three people approve that. */
+  readonly emergency: boolean;
 }
 
 export const EMPTY_DRAFT: Draft = {
@@ -21,21 +23,32 @@ export const EMPTY_DRAFT: Draft = {
   note: "",
   workOrder: "",
   parameters: "",
+  emergency: false,
 };
 
-/** What switches a supply, and what else people ask for most. */
-export const OFFERED = [
-  { name: "disconnect", says: "disconnect the supply" },
-  { name: "reconnect", says: "reconnect the supply" },
-  { name: "arm", says: "let the customer reconnect" },
-  { name: "limit", says: "limit the load" },
-  { name: "restore", says: "lift a limit" },
-  { name: "clock", says: "correct the clock" },
-] as const;
+/** What people ask for most; the rest follows. */
+const FIRST = ["disconnect", "reconnect", "arm", "limiter", "load-control", "clock"];
+
+/** Everything that can be asked for, in the order in which it is offered. */
+export function offered(operations: readonly OperationView[]): readonly OperationView[] {
+  const rank = ({ name }: OperationView): number => (FIRST.indexOf(name) + FIRST.length + 1) % (FIRST.length + 1);
+  return operations.toSorted((one, other) => rank(one) - rank(other));
+}
+
+/** An operation in words, without the parameters of its example. */
+export function saysOf({ name, words, example }: OperationView): string {
+  return Object.keys(example).length === 0 ? words : name.replaceAll("-", " ");
+}
+
+/** The parameters that an operation is written with first: its example, or nothing where it takes none. */
+export function parametersToStartFrom(operations: readonly OperationView[], name: string): string {
+  const example = operations.find((one) => one.name === name)?.example ?? {};
+  return Object.keys(example).length === 0 ? "" : JSON.stringify(example);
+}
 
 /** What is asked for; undefined while it cannot be asked. */
 export function orderOf(draft: Draft): CommandOrder | undefined {
-  const { operation, reason, note, workOrder } = draft;
+  const { operation, reason, note, workOrder, emergency } = draft;
   const [selection, parameters] = [selectionOf(draft), parametersOf(draft.parameters)];
   if (selection === undefined || parameters === undefined) return undefined;
   return {
@@ -45,6 +58,7 @@ export function orderOf(draft: Draft): CommandOrder | undefined {
     ...(Object.keys(parameters).length === 0 ? {} : { parameters }),
     ...(note.trim() === "" ? {} : { note: note.trim() }),
     ...(workOrder.trim() === "" ? {} : { workOrder: workOrder.trim() }),
+    ...(emergency ? { urgency: "emergency" as const } : {}),
   };
 }
 

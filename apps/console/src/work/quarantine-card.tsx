@@ -6,6 +6,7 @@ import { quarantineQuery } from "../api/queries.ts";
 import { postJson } from "../api/request.ts";
 import { Failure } from "../shell/failure.tsx";
 import { steppedUp } from "../sign-in/step-up.ts";
+import { RuleLinks } from "./rule-link.tsx";
 import { Stake } from "./stake.tsx";
 
 /** Something that the guard has set aside: why, whose it was, and the decision of somebody else. */
@@ -35,7 +36,7 @@ export function QuarantineCard({ item, me }: { item: QuarantineItem; me: Me }) {
       </h3>
       <Stake meters={meters} loadW={loadW} />
       <p>
-        <code>{rules.join(", ")}</code> {sentence} Asked for by {requester}.
+        <RuleLinks rules={rules} /> {sentence}. Asked for by {requester}.
       </p>
       {me.scopes.includes("release") && me.name !== requester ? (
         <div className="campaign-acts">

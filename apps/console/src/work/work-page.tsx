@@ -25,8 +25,8 @@ export function WorkPage() {
         <div>
           <h1>Work</h1>
           <p className="lede">
-            Every command is tried dry, judged by the guard, approved word for word by others, and run in waves that
-            stop by themselves.
+            Every command is tried dry, judged by <Link to="/rules">the guard's rules</Link>, approved word for word by
+            others, and run in waves that stop by themselves.
           </p>
         </div>
       </div>

@@ -13,6 +13,7 @@ import {
   EventHub,
   folderShelf,
   HEADEND_MIGRATIONS,
+  HeardRefusals,
   Inventory,
   Logins,
   MachineTokens,
@@ -152,7 +153,8 @@ export async function startTestServer(
   const date = (): Date => new Date(now());
   const hub = new EventHub({ run: "test", keptEvents: 100, keptLines: 50, now: date });
   const custodian = scriptedCustodian(options.custodian);
-  const custodianWatch = new CustodianWatch(custodian, hub, now);
+  const heard = new HeardRefusals();
+  const custodianWatch = new CustodianWatch(custodian, hub, now, heard);
   await custodianWatch.look();
   const inventory = new Inventory(pool, scope);
   const logins = new Logins(pool, scope, date);
@@ -169,6 +171,7 @@ export async function startTestServer(
     hub,
     policy: openPolicyKey(privateKey.export({ format: "pem", type: "pkcs8" }).toString()),
     billing: NO_BILLING,
+    heard,
     world: { destinations: () => [], shelf: folderShelf(tmpdir()) },
     clockOf: () => WALL_SOURCE_CLOCK,
     now,

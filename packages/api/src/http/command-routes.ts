@@ -215,7 +215,7 @@ export const COMMAND_ROUTES = {
     scope: "read",
     tag: "commands",
     status: 200,
-    summary: "List the guard's rules MC-01 to MC-23 with the numbers that hold now",
+    summary: "List the guard's rules MC-01 to MC-23 with the numbers that hold now, and what each refused last",
     response: RuleList,
   },
   policyService: {

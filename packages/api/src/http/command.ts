@@ -37,7 +37,7 @@ export const CommandOrder = Type.Object(
   {
     operation: Type.String({
       pattern: "^[a-z][a-z-]{0,63}$",
-      description: "disconnect, reconnect, arm, limit, restore, or one of the other operations (GET /operations)",
+      description: "disconnect, reconnect, arm, limiter, or another of GET /operations",
     }),
     parameters: Type.Optional(
       Type.Record(Type.String({ maxLength: 64 }), Type.Unknown(), { description: "As the operation describes them" }),
@@ -280,6 +280,16 @@ export type QuarantineItem = Static<typeof QuarantineItem>;
 export const QuarantineList = Type.Object({ items: Type.Array(QuarantineItem) });
 export type QuarantineList = Static<typeof QuarantineList>;
 
+/** The last time that a rule refused something. */
+export const Refusal = Type.Object({
+  at: Timestamp,
+  sentence: Type.String(),
+  by: Type.String({ description: "Who had asked: a person, a machine or a process" }),
+  meters: Type.Integer(),
+  campaign: Type.Optional(Identifier),
+});
+export type Refusal = Static<typeof Refusal>;
+
 /** The rules of the guard, with what holds now. */
 export const RuleList = Type.Object({
   rules: Type.Array(
@@ -292,6 +302,8 @@ export const RuleList = Type.Object({
         "Who holds to it; what the custodian enforces holds without us",
       ),
       now: Type.String({ description: "The numbers that hold now" }),
+      releasable: Type.Boolean({ description: "Whether another person may waive what it found" }),
+      last: Type.Optional(Refusal),
     }),
   ),
   frozen: Type.Optional(Type.Object({ since: Timestamp, by: Type.String(), reason: Type.String() })),
@@ -345,6 +357,15 @@ export const BlastRadius = Type.Object({
   asOf: Timestamp,
   meters: Type.Integer(),
   loadW: Watts("What the island draws"),
+  used: Type.Object(
+    {
+      day: Type.Integer(),
+      dayCap: Type.Integer(),
+      tenMinutes: Type.Integer(),
+      tenMinutesCap: Type.Integer(),
+    },
+    { description: "What counts against the custodian's own caps now" },
+  ),
   largestFeederShare: Type.Number({ description: "The most of one feeder's load that the caps let go, 0 to 1" }),
   reach: Type.Array(Reach),
 });

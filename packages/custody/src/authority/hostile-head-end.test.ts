@@ -151,6 +151,19 @@ test("manifests that a head-end writes to suit itself are refused as a whole", (
     await bad({}, { kind: "acts", acts: [{ service: "get", ...secret }] });
   }));
 
+test("who wants many homes to go at once, without the delays of the rules, has to convince three people", () =>
+  withWorld(async (world, meter) => {
+    const titles = [meter.systemTitle, "5453540000000008"];
+    const dispersion = { kind: "none" } as const;
+    const hash = await world.approved(DISCONNECT, titles, { dispersion });
+    assert.match(await refused(world, meter, world.token(hash, meter.systemTitle)), /2 of 3 people/);
+    const cleo = person("Cleo", "audit");
+    const { change } = await world.enrol(cleo);
+    for (const who of [world.anna, world.ben]) await world.approve(change ?? "", who);
+    await world.approve(hash, cleo);
+    assert.equal((await world.command(meter, DISCONNECT_APDU, world.token(hash, meter.systemTitle))).kind, "sealed");
+  }));
+
 test("who asks does not approve, nobody counts twice, two people bring two sets of roles, and a stale word is none", () =>
   withWorld(async (world, meter, custody) => {
     const titles = [meter.systemTitle, ...Array.from({ length: 11 }, (_, at) => `54535400000010${10 + at}`)];
@@ -208,9 +221,10 @@ test("a nonce is good once and an act of a manifest is done once, also after the
 
 test("of a small town no floor allows more than a tenth, and one meter always", () =>
   withWorld(
-    async (world, meter) => {
+    async (world, meter, custody) => {
       const second = await world.meter(8);
       const hash = await world.approved(DISCONNECT, [meter.systemTitle, second.systemTitle]);
+      custody.now += 31 * MINUTE;
       const first = await world.command(meter, DISCONNECT_APDU, world.token(hash, meter.systemTitle));
       assert.equal(first.kind, "sealed");
       const beyond = await world.command(second, DISCONNECT_APDU, world.token(hash, second.systemTitle));
@@ -223,9 +237,8 @@ test("of a small town no floor allows more than a tenth, and one meter always", 
 test("sealed commands that never reach a meter are counted for ever, until the meter shows that they are dead", () =>
   withWorld(async (world, meter, custody) => {
     const meters = [meter, ...(await Promise.all(Array.from({ length: 11 }, (_, at) => world.meter(100 + at))))];
-    const titles = meters.map(({ systemTitle: title }) => title).sort();
     const hoard = async (which: TestMeter) => {
-      const hash = await world.approved(DISCONNECT, titles);
+      const hash = await world.approved(DISCONNECT, [which.systemTitle]);
       return world.command(which, DISCONNECT_APDU, world.token(hash, which.systemTitle), false);
     };
     for (const each of meters.slice(0, 10)) assert.equal((await hoard(each)).kind, "sealed");
@@ -370,7 +383,7 @@ test("a wall clock that is set forward opens no window and lets no cap run out",
 });
 
 test("a mass disconnect of 300 000 homes in one call switches no more than the cap", () =>
-  withWorld(async (world, meter) => {
+  withWorld(async (world, meter, custody) => {
     const number = (at: number) => `545355${at.toString(16).toUpperCase().padStart(10, "0")}`;
     const meters = [meter, ...(await Promise.all(Array.from({ length: 24 }, (_, at) => world.meter(200 + at))))];
     const titles = [
@@ -384,6 +397,10 @@ test("a mass disconnect of 300 000 homes in one call switches no more than the c
     // Even if two people were fooled.
     await world.approve(submitted.hash, world.anna);
     await world.approve(submitted.hash, world.ben);
+    // No meter before its own delay is over; then all of them.
+    const early = await world.command(meter, DISCONNECT_APDU, world.token(submitted.hash, meter.systemTitle));
+    assert.ok(early.kind === "refused" && early.code === "command-not-due");
+    custody.now += 31 * MINUTE;
     const kinds = [];
     for (const each of meters)
       kinds.push((await world.command(each, DISCONNECT_APDU, world.token(submitted.hash, each.systemTitle))).kind);

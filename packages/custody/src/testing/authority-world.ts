@@ -6,6 +6,7 @@ import {
   approval,
   type CommandToken,
   delayOf,
+  directionOf,
   type ManifestHeader,
   type ManifestTarget,
   NO_DOCUMENT,
@@ -24,6 +25,9 @@ import { TestMeter } from "./test-meter.ts";
 export const OPERATOR: Caller = caller("operator");
 export const DISCONNECT: Operation = { kind: "disconnect", instance: "000060030aff" };
 export const RECONNECT: Operation = { kind: "reconnect", instance: "000060030aff" };
+
+/** The delays that the rules want (MC-12): who waits for half an hour has seen the last of them. */
+const APART = { kind: "geometric", meanSeconds: 300, capSeconds: 1800, seed: "5e".repeat(32) } as const;
 
 /** Somebody with a key file. */
 export interface Person {
@@ -101,7 +105,7 @@ export class AuthorityWorld {
     return hash;
   }
 
-  /** A manifest as an honest head-end writes it: everything at once, unless told. */
+  /** A manifest as an honest head-end writes it: several meters are switched off apart, anything else is done at once. */
   manifest(
     operation: Operation,
     titles: readonly string[],
@@ -109,7 +113,8 @@ export class AuthorityWorld {
     target: (title: string, at: number) => Partial<ManifestTarget> = () => ({}),
   ): Uint8Array {
     const { now } = this.custody;
-    const dispersion = change.dispersion ?? { kind: "none" };
+    const dispersion =
+      change.dispersion ?? (directionOf(operation) === "off" && titles.length > 1 ? APART : { kind: "none" });
     const targets = titles.map((title, at): ManifestTarget => {
       const delaySeconds = dispersion.kind === "listed" ? 0 : delayOf(dispersion, title, sha384);
       const base = { systemTitle: title, wave: 0, delaySeconds, feeder: "F1", transformer: "T1", loadW: 400 };

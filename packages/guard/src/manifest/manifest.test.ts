@@ -136,7 +136,15 @@ test("how many people a manifest needs follows from what it does and on how many
   const activate: Operation = { kind: "firmware-activation", instance: "00002c0000ff", identifier: "1.1", sha384: "" };
   assert.equal(people({ targets: 10 }), 1);
   assert.equal(people({ targets: 11 }), 2);
-  assert.equal(people({ operation: clock, targets: 300_000 }), 1);
+  // MC-12: who wants many to fall at once, or nearly so, convinces three.
+  assert.equal(people({ targets: 2, dispersion: { kind: "none" } }), 3);
+  assert.equal(people({ targets: 2, dispersion: { kind: "listed", capSeconds: 1800 } }), 3);
+  assert.equal(
+    people({ targets: 2, dispersion: { kind: "geometric", meanSeconds: 1, capSeconds: 1800, seed: "ab".repeat(16) } }),
+    3,
+  );
+  assert.equal(people({ targets: 1, dispersion: { kind: "none" } }), 1);
+  assert.equal(people({ operation: clock, targets: 300_000, dispersion: { kind: "none" } }), 1);
   assert.equal(people({ operation: activate, targets: 1 }), 1);
   assert.equal(people({ operation: activate, targets: 2 }), 2);
   assert.equal(people({ operation: { kind: "reconnect", instance: "000060030aff" }, targets: 5000 }), 1);

@@ -1,6 +1,6 @@
 import type { ManifestHeader } from "../manifest/header.ts";
 import { classOf, directionOf } from "../operation/operation.ts";
-import type { Thresholds } from "./thresholds.ts";
+import { commandRulesOf, type Thresholds } from "./thresholds.ts";
 
 /** Who must have approved. */
 export interface Requirement {
@@ -10,9 +10,21 @@ export interface Requirement {
   readonly differentRoles: boolean;
 }
 
-/** How many people a manifest needs, by what it does and on how many meters. */
-export function requirementOf({ operation, targets }: ManifestHeader, { approvals }: Thresholds): Requirement {
-  return requirement(peopleFor(classOf(operation), directionOf(operation), targets, approvals));
+/** What of a manifest's header decides who must approve it. */
+export type Asked = Pick<ManifestHeader, "operation" | "targets" | "dispersion">;
+
+/** How many people a manifest needs, by what it does, on how many meters, and whether they could all fall at once. */
+export function requirementOf(asked: Asked, thresholds: Thresholds): Requirement {
+  const { operation, targets } = asked;
+  const people = peopleFor(classOf(operation), directionOf(operation), targets, thresholds.approvals);
+  return requirement(fallTogether(asked, thresholds) ? Math.max(people, thresholds.approvals.breakGlass) : people);
+}
+
+/** MC-12: whether several meters are switched off without the delays that the rules want. */
+function fallTogether({ operation, targets, dispersion }: Asked, thresholds: Thresholds): boolean {
+  if (directionOf(operation) !== "off" || targets < 2) return false;
+  const { meanSeconds, capSeconds } = commandRulesOf(thresholds).dispersion;
+  return dispersion.kind !== "geometric" || dispersion.meanSeconds < meanSeconds || dispersion.capSeconds < capSeconds;
 }
 
 /** A requirement of so many people. */

@@ -1,4 +1,4 @@
-import type { BlastRadius, Reach } from "@meterkeep/api";
+import { type BlastRadius, type Reach, ROLE_NAMES, ROLES } from "@meterkeep/api";
 import type { AuthorityState, FieldReport } from "@meterkeep/api/custodian";
 import { capOf, commandRulesOf, loadCapW, type Thresholds } from "@meterkeep/guard";
 import type { Scope } from "../database/scope.ts";
@@ -11,12 +11,17 @@ export interface BlastSources {
   readonly scope: Scope;
   readonly now: number;
   readonly thresholds: Thresholds;
-  readonly authority: Pick<AuthorityState, "approvers" | "policyServices">;
+  readonly authority: Pick<AuthorityState, "approvers" | "policyServices" | "counts">;
   /** The custodian's report on handhelds: JSON. */
   readonly field: { readonly report: string };
 }
 
 const TEN_MINUTES = 10;
+/** Every pair reaches the same: of very many, so many are listed. */
+const MOST_PAIRS = 100;
+/** Roles and scopes of tokens that ask for commands. */
+const ASKING_ROLES = ROLE_NAMES.filter((name) => (ROLES[name].scopes as readonly string[]).includes("request"));
+const ASKING_TOKENS = ["request", "admin"];
 
 /** How far each person, pair, process, handheld, key and the island reach under the caps that hold now. */
 export async function reachOf(sources: BlastSources): Promise<BlastRadius> {
@@ -42,18 +47,23 @@ export async function reachOf(sources: BlastSources): Promise<BlastRadius> {
   const proven = proof === undefined ? {} : { drill: proof };
   const { approvals } = thresholds;
   const open = Math.min(Number(waiting?.count ?? 0), day);
-  const people = [...new Set(authority.approvers.map(({ name }) => name))];
+  const asking = (
+    await rows<{ name: string }>(sql, ASKING, [...scope.place, ASKING_ROLES, ASKING_TOKENS, new Date(now)])
+  ).map(({ name }) => name);
+  const approving = authority.approvers.filter(({ suspended }) => suspended === undefined).map(({ name }) => name);
   const reach: Reach[] = [
-    ...people.map(
+    ...[...new Set([...asking, ...approving])].map(
       (name): Reach => ({
         kind: "person",
         name,
-        sentence: "Approves what others ask for, and nothing of their own: alone nothing is switched off.",
+        sentence: approving.includes(name)
+          ? "Approves what others ask for, and nothing of their own: alone nothing is switched off."
+          : "Asks, and approves nothing: alone nothing is switched off.",
         ...capped(0),
         bounds: ["MC-07"],
       }),
     ),
-    ...pairs(people).map(
+    ...pairs(asking, approving).map(
       ([one, other]): Reach => ({
         kind: "pair",
         name: `${one} and ${other}`,
@@ -116,6 +126,7 @@ export async function reachOf(sources: BlastSources): Promise<BlastRadius> {
     asOf: new Date(now).toISOString(),
     meters: homes.length,
     loadW,
+    used: authority.counts,
     largestFeederShare: largestFeederShare(homes, thresholds, day, loadW),
     reach,
   };
@@ -146,8 +157,11 @@ function sum(homes: readonly Pick<Home, "load_w">[]): number {
   return Math.round(homes.reduce((total, { load_w }) => total + load_w, 0));
 }
 
-function pairs(people: readonly string[]): readonly (readonly [string, string])[] {
-  return people.flatMap((one, at) => people.slice(at + 1).map((other) => [one, other] as const));
+/** Who asks with who approves; where nobody is known to ask, those who approve, of whom each could be told to. */
+function pairs(asking: readonly string[], approving: readonly string[]): readonly (readonly [string, string])[] {
+  const first = asking.length > 0 ? asking : approving;
+  const all = first.flatMap((one) => approving.filter((other) => other !== one).map((other) => [one, other] as const));
+  return all.slice(0, MOST_PAIRS);
 }
 
 /** Handhelds that hold keys now, and of how many meters. */
@@ -168,6 +182,15 @@ const HOMES = `
     greatest(coalesce(l.power_w, $3::integer), 0) as load_w
   from meters m left join meter_latest l using (utility_id, island_id, meter_id)
   where m.utility_id = $1 and m.island_id = $2 and m.role = 'home'`;
+
+const ASKING = `
+  select name from people
+  where utility_id = $1 and island_id = $2 and disabled_at is null and roles && $3::text[]
+  union all
+  select 'token ' || name || ' (' || left(token_id::text, 8) || ')' from machine_tokens
+  where utility_id = $1 and island_id = $2 and withdrawn_at is null and (expires_at is null or expires_at > $5)
+    and scope = any($4::text[])
+  order by 1`;
 
 const APPROVED = `
   select count(*), coalesce(sum(ct.load_w), 0) as load

@@ -1,6 +1,14 @@
-import type { BlastRadius, RuleList } from "@meterkeep/api";
+import type { BlastRadius, Refusal, RuleList } from "@meterkeep/api";
 import type { Custodian } from "@meterkeep/api/custodian";
-import { RULE_IDS, requireCanonical, ruleWords, type Thresholds, thresholds } from "@meterkeep/guard";
+import {
+  commandRulesOf,
+  MC_RULES,
+  RULE_IDS,
+  requireCanonical,
+  ruleWords,
+  type Thresholds,
+  thresholds,
+} from "@meterkeep/guard";
 import type { Scope } from "../database/scope.ts";
 import { firstRow, rows, type Sql } from "../database/sql.ts";
 import { HeadEndError } from "../errors.ts";
@@ -8,12 +16,15 @@ import { reachOf } from "./blast.ts";
 import { fleetFacts } from "./fleet-facts.ts";
 import { POLICY_SERVICE_NAME, type PolicyKey } from "./policy-key.ts";
 import type { Holding } from "./proposal.ts";
+import { type HeardRefusals, lastRefusals } from "./refusals.ts";
 
 export interface GuardViewPorts {
   readonly sql: Sql;
   readonly scope: Scope;
   readonly custodian: Pick<Custodian, "authorityState" | "fieldReport">;
   readonly policy: PolicyKey;
+  /** What was refused elsewhere. */
+  readonly heard: Pick<HeardRefusals, "last">;
   now(): number;
 }
 
@@ -59,12 +70,17 @@ export class GuardView {
   }
 
   async rules(): Promise<RuleList> {
-    const { sql, scope, now, custodian } = this.#ports;
+    const { sql, scope, now, custodian, heard } = this.#ports;
     const { frozen } = await custodian.authorityState({});
     const { thresholds: present } = await this.holding();
     const fleet = await fleetFacts(sql, scope, now(), NOTHING_HELD);
+    const rowed = await lastRefusals(sql, scope, now(), commandRulesOf(present).wakeUpsPerDay);
     return {
-      rules: RULE_IDS.map((id) => ruleWords(id, present, fleet.meters)),
+      rules: RULE_IDS.map((id) => {
+        const last = newest(rowed.get(id), heard.last.get(id));
+        const { releasable } = MC_RULES[id];
+        return { ...ruleWords(id, present, fleet.meters), releasable, ...(last !== undefined && { last }) };
+      }),
       ...(frozen !== undefined && {
         frozen: { since: new Date(frozen.since).toISOString(), by: frozen.by, reason: frozen.reason },
       }),
@@ -106,6 +122,12 @@ export class GuardView {
     ]);
     return reachOf({ sql, scope, now: now(), thresholds: present, authority, field });
   }
+}
+
+/** RFC 3339 in UTC sorts as text. */
+function newest(one: Refusal | undefined, other: Refusal | undefined): Refusal | undefined {
+  if (one === undefined || other === undefined) return one ?? other;
+  return one.at > other.at ? one : other;
 }
 
 const NOTHING_HELD = { frozen: undefined, clockJumpMilliseconds: undefined } as const;

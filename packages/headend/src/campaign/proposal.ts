@@ -181,7 +181,10 @@ export async function propose(
     notAfter,
     sameness,
   } as const;
-  const people = command === undefined || left.length === 0 ? 0 : peopleFor(proposal, thresholds);
+  const people =
+    command === undefined || left.length === 0
+      ? 0
+      : requirementOf({ operation: command, dispersion, targets: left.length }, thresholds).people;
   return { ...proposal, dryRun: dryRunOf(proposal, { all, leftOut, people, seconds, waived, fleet }) };
 }
 
@@ -321,14 +324,6 @@ function pickupOf(targets: readonly Selected[]): ReadonlyMap<string, number> {
 function spanOf(targets: readonly PlannedTarget[], waves: readonly WavePlan[]): number {
   const soak = waves.reduce((sum, { soakSeconds }) => sum + soakSeconds, 0);
   return targets.reduce((most, { delaySeconds }) => Math.max(most, soak + delaySeconds), soak);
-}
-
-function peopleFor(
-  { command, dispersion, targets }: Pick<Proposal, "command" | "dispersion" | "targets">,
-  thresholds: Thresholds,
-): number {
-  const header = { operation: command, dispersion, targets: targets.length } as unknown as ManifestHeader;
-  return requirementOf(header, thresholds).people;
 }
 
 function dryRunOf(

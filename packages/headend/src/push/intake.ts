@@ -2,6 +2,7 @@ import type { EventData, PushSource } from "@meterkeep/api";
 import type { Custodian, PushResult } from "@meterkeep/api/custodian";
 import { manufacturerOf, systemTitleText } from "@meterkeep/dlms";
 import type { Ledger } from "@meterkeep/ledger";
+import type { HeardRefusals } from "../campaign/refusals.ts";
 import type { Scope } from "../database/scope.ts";
 import { codeOf } from "../errors.ts";
 import type { EventSink } from "../event/event-hub.ts";
@@ -46,6 +47,8 @@ export interface PushIntakePorts {
   onChange(meters: readonly MeterId[]): void;
   /** Counts, for metrics: `accepted`, `dropped` or the code of a refusal. */
   onOutcome(outcome: string): void;
+  /** Is told of storms that are folded (MC-22). */
+  readonly heard: Pick<HeardRefusals, "note">;
   onError(error: unknown): void;
 }
 
@@ -254,6 +257,8 @@ export class PushIntake {
         storm === undefined
           ? `${whose}: alarm, ${alarm.words}.`
           : `${whose}: a storm of alarms, ${alarm.words}. All are stored; they are counted here until it is over.`;
+      if (storm !== undefined)
+        this.#ports.heard.note("MC-22", { at: new Date(push.at).toISOString(), sentence, by: whose, meters: 1 });
       this.#publish(push, { meter: meter.title, accepted: true, code: alarm.code, sentence }, "warning");
     }
     return alarms.length > 0;

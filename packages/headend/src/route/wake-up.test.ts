@@ -14,7 +14,14 @@ test("a meter is woken four times a day at most, never while a call may be on it
   const { pool, scope, meters } = database;
   const asked: string[] = [];
   let now = Date.parse("2026-11-21T12:00:00Z");
-  const open = () => new WakeUps(pool, scope, { wake: async ({ title }) => void asked.push(title) }, () => now);
+  const open = () =>
+    new WakeUps(
+      pool,
+      scope,
+      { wake: async ({ title }) => void asked.push(title) },
+      () => now,
+      async () => 4,
+    );
   const [a, b] = [meters[0]!, meters[1]!];
   assert.equal(await open().wake(a, 300), true);
   assert.equal(await open().wake(a, 300), false, "one is under way");

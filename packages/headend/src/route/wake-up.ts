@@ -32,27 +32,31 @@ export function httpWakeUpGateway(
   };
 }
 
-/** Wake-ups of one meter in 24 hours (MC-23): each costs money, and battery where there is one. */
-const PER_DAY = 4;
-
-/** Wakes meters within their budget. The budget is in the database: a restart does not renew it. */
+/**
+ * Wakes meters within their budget (MC-23): each wake-up costs money, and battery where there is one. What was used of it is in
+ * the database: a restart does not renew it.
+ */
 export class WakeUps {
   readonly #sql: Sql;
   readonly #scope: Scope;
   readonly #gateway: WakeUpGateway;
   readonly #now: () => number;
+  readonly #perDay: () => Promise<number>;
 
-  constructor(sql: Sql, scope: Scope, gateway: WakeUpGateway, now: () => number) {
+  /** `perDay` is how many one meter may have in 24 hours, as the thresholds say now. */
+  constructor(sql: Sql, scope: Scope, gateway: WakeUpGateway, now: () => number, perDay: () => Promise<number>) {
     this.#sql = sql;
     this.#scope = scope;
     this.#gateway = gateway;
     this.#now = now;
+    this.#perDay = perDay;
   }
 
   /** Wakes a meter, unless one is under way or the day's are used up. @returns whether the gateway was asked. */
   async wake(meter: Pick<Meter, "id" | "title" | "serialNumber">, waitSeconds: number): Promise<boolean> {
     const at = new Date(this.#now());
-    const taken = await rows(this.#sql, TAKE, [...this.#scope.place, meter.id, at, PER_DAY, waitSeconds]);
+    const perDay = await this.#perDay();
+    const taken = await rows(this.#sql, TAKE, [...this.#scope.place, meter.id, at, perDay, waitSeconds]);
     if (taken.length === 0) return false;
     await this.#gateway.wake(meter);
     return true;

@@ -1,0 +1,96 @@
+/** The guard's rules: what each says, the numbers that hold now, who holds to it, and what it refused last. */
+import type { RuleList } from "@meterkeep/api";
+import { useQuery } from "@tanstack/react-query";
+import { Link, useRouterState } from "@tanstack/react-router";
+import { rulesQuery } from "../api/queries.ts";
+import { counted } from "../format/quantity.ts";
+import { Failure } from "../shell/failure.tsx";
+import { usePageTitle } from "../shell/page-title.ts";
+import { ScrollRegion } from "../shell/scroll-region.tsx";
+import { When } from "../shell/when.tsx";
+import "../pki/pki.css";
+import "./work.css";
+
+type Rule = RuleList["rules"][number];
+
+const ENFORCED: Readonly<Record<Rule["enforced"], string>> = {
+  custodian: "the custodian",
+  "head-end": "the head-end",
+  both: "the head-end and the custodian",
+};
+
+export function RulesPage() {
+  usePageTitle("Rules");
+  const { data, error, refetch } = useQuery(rulesQuery);
+  const meant = useRouterState({ select: (state) => state.location.hash });
+  return (
+    <>
+      <div className="page-head">
+        <div>
+          <p className="crumb">
+            <Link to="/work">Work</Link>
+          </p>
+          <h1>What the guard holds to</h1>
+          <p className="lede">
+            What the custodian holds to is held whoever owns the head-end. Numbers get tighter at once, and looser when
+            two people have signed it and a day has passed.
+          </p>
+        </div>
+      </div>
+      {error === null ? null : <Failure error={error} retry={() => void refetch()} />}
+      {data === undefined ? null : (
+        <section className="panel" aria-labelledby="rules-title">
+          <div className="panel-head">
+            <h2 id="rules-title">Rules MC-01 to MC-23</h2>
+          </div>
+          <ScrollRegion className="scroll-x" label="The guard's rules">
+            <table className="pki-table rule-table">
+              <thead>
+                <tr>
+                  <th scope="col">Rule</th>
+                  <th scope="col">Says</th>
+                  <th scope="col">Holds now</th>
+                  <th scope="col">Refused last</th>
+                </tr>
+              </thead>
+              <tbody>
+                {data.rules.map((rule) => (
+                  <tr key={rule.id} id={rule.id} className={rule.id === meant ? "meant" : undefined}>
+                    <th scope="row">
+                      <code>{rule.id}</code>
+                      <span className="rule-title">{rule.title}</span>
+                    </th>
+                    <td>
+                      {rule.words}{" "}
+                      <span className="dim">
+                        {`Held by ${ENFORCED[rule.enforced]}${rule.releasable ? "; another person may release it" : ""}.`}
+                      </span>
+                    </td>
+                    <td>{rule.now}</td>
+                    <td>{rule.last === undefined ? "nothing yet" : <Last last={rule.last} />}</td>
+                  </tr>
+                ))}
+              </tbody>
+            </table>
+          </ScrollRegion>
+        </section>
+      )}
+    </>
+  );
+}
+
+function Last({ last: { at, sentence, by, meters, campaign } }: { last: NonNullable<Rule["last"]> }) {
+  return (
+    <>
+      <When at={at} /> {sentence}{" "}
+      <span className="dim">
+        {counted(meters, "meter")}, asked by {by}
+      </span>{" "}
+      {campaign === undefined ? null : (
+        <Link to="/work/$id" params={{ id: campaign }}>
+          campaign<span className="visually-hidden"> of {at}</span>
+        </Link>
+      )}
+    </>
+  );
+}
