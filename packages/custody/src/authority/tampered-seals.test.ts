@@ -46,6 +46,8 @@ test("whichever column of a seal is changed, or a seal taken away, nothing criti
         const hash = await world.approved(
           DISCONNECT,
           meters.map(({ systemTitle }) => systemTitle),
+          // The delays of both are over.
+          { notBefore: custody.now - 31 * 60_000 },
         );
         const switchOff = (meter: TestMeter) =>
           world.command(meter, DISCONNECT_APDU, world.token(hash, meter.systemTitle), false);
