@@ -93,6 +93,7 @@ test("Rita comes in and admits Ben, who makes passkeys: one for the head-end, an
   await asks.page.goto(`${meterkeep.address}/people`);
   await asks.page.getByRole("heading", { name: "Admit somebody" }).waitFor();
   await type(asks.page, /^Name, for good/, "Ben");
+  await press(asks.page, /^operator$/, "Space");
   await press(asks.page, /^approver$/, "Space");
   await press(asks.page, /^Admit$/);
   await asks.page.getByText(/Ben signs in with this link, once/).waitFor();

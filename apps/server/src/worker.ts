@@ -11,6 +11,7 @@ import {
   type Collecting,
   DestinationWatch,
   folderShelf,
+  HeardRefusals,
   NewsSender,
   Outbox,
   openScope,
@@ -74,6 +75,7 @@ export async function startWorker(config: WorkerConfig, supervisor: Supervisor):
     hub: news,
     policy: policyKeyIn(config.stateDirectory),
     billing: billingIn(join(config.exchangeDirectory, "billing.json")),
+    heard: new HeardRefusals(),
     world: {
       destinations: mayPushTo,
       shelf: folderShelf(join(config.stateDirectory, "firmware")),

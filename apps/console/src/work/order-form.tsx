@@ -49,10 +49,12 @@ export function OrderForm() {
           <select
             className="field"
             value={draft.operation}
-            onChange={(event) => change({
+            onChange={(event) =>
+              change({
                 operation: event.currentTarget.value,
                 parameters: parametersToStartFrom(operations, event.currentTarget.value),
-              })}
+              })
+            }
           >
             {offered(operations).map((one) => (
               <option key={one.name} value={one.name}>
