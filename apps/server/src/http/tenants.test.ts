@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { API_PREFIX, HTTP_ROUTES, type Route } from "@meterkeep/api";
+import { API_PREFIX, type CampaignView, HTTP_ROUTES, type Route } from "@meterkeep/api";
 import { startTestServer, type TestPerson, type TestServer } from "../testing/test-server.ts";
 
 const METER = "4D4B560000000042";
@@ -13,6 +13,7 @@ let second: TestServer;
 let anna: TestPerson;
 let token: string;
 let tokenId: string;
+let campaignId: string;
 /** Of the second: everything that one person may hold, one after the other. */
 let theirs: readonly TestPerson[];
 
@@ -31,6 +32,13 @@ before(async () => {
     token,
     record: { id: tokenId },
   } = (await made.json()) as { token: string; record: { id: string } });
+  // A home of theirs, for which somebody asks, and which is on the register.
+  await first.context.pool.query("update meters set role = 'home'");
+  const order = { operation: "reconnect", selection: { kind: "list", meters: [METER] }, reason: "restore" };
+  const asked = await first.post(`${API_PREFIX}/commands`, order, { cookie });
+  campaignId = ((await asked.json()) as CampaignView).campaign.id;
+  const site = { meter: METER, kind: "hospital", note: "their program" };
+  assert.equal((await first.post(`${API_PREFIX}/protected-sites`, site, { cookie })).status, 201);
   theirs = [
     await second.person("Berta", ["administrator", "operator"]),
     await second.person("Carl", ["approver"]),
@@ -66,7 +74,7 @@ test("no route of the second utility shows anything of the first, to whatever ro
       if (route.method !== "GET" || id === "events") continue;
       const path = route.path
         .replace(/:(systemTitle|meter)\b/, METER)
-        .replace(/:id\b/, anna.id)
+        .replace(/:id\b/, route.path.startsWith("/campaigns") ? campaignId : anna.id)
         .replace(/:hash\b/, "0".repeat(64));
       const query = id === "exportIntervals" ? "?format=csv&from=2020-01-01T00:00:00Z&to=2030-01-01T00:00:00Z" : "";
       const sources = id === "ledger" ? ["?source=head-end", "?source=custodian"] : [query];
@@ -88,6 +96,8 @@ test("nothing of the first can be changed by the second", async () => {
     ["DELETE", `/people/${anna.id}`, undefined],
     ["POST", `/people/${anna.id}/roles`, { roles: ["auditor"] }],
     ["POST", `/people/${anna.id}/login`, undefined],
+    ["POST", `/campaigns/${campaignId}/stop`, { reason: "mine" }],
+    ["POST", "/protected-sites", { meter: METER, kind: "other" }],
   ];
   for (const [method, path, body] of asked) {
     const { status } = await fetch(second.url + API_PREFIX + path, {
