@@ -66,7 +66,8 @@ async function sign(page: Page, words: string, meter: number): Promise<void> {
   await card.getByRole("link", { name: /Sign at the custodian/ }).waitFor();
   // What it is about stands before the way to sign it.
   const text = await card.innerText();
-  assert.match(text.slice(0, text.indexOf("Sign at")), new RegExp(`${meter}\\s+meters?\\s.*W\\s+load at risk`, "is"));
+  const stake = new RegExp(`meters?\\s+${meter}\\s+load at risk\\s+[\\d.]+\\s*k?W`);
+  assert.match(text.slice(0, text.indexOf("Sign at")), stake);
   const coming = ben.context.waitForEvent("page");
   await press(page, new RegExp(`^Sign at the custodian.*${words}`));
   const custodians = await coming;
