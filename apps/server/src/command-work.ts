@@ -1,5 +1,5 @@
-import { generateKeyPairSync } from "node:crypto";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { generateKeyPairSync, randomUUID } from "node:crypto";
+import { existsSync, linkSync, readFileSync, unlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Custodian } from "@meterkeep/api/custodian";
 import { OwnTime } from "@meterkeep/guard";
@@ -120,7 +120,16 @@ export function policyKeyIn(directory: string): PolicyKey {
   const file = join(directory, "policy.key");
   if (!existsSync(file)) {
     const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-384" });
-    writeFileSync(file, privateKey.export({ format: "pem", type: "pkcs8" }), { mode: 0o600, flag: "wx" });
+    const fresh = `${file}.${randomUUID()}`;
+    writeFileSync(fresh, privateKey.export({ format: "pem", type: "pkcs8" }), { mode: 0o600, flag: "wx" });
+    // Whole, and never over another's: server and workers begin at the same time.
+    try {
+      linkSync(fresh, file);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+    } finally {
+      unlinkSync(fresh);
+    }
   }
   return openPolicyKey(readFileSync(file, "utf8"));
 }
