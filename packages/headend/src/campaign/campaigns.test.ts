@@ -31,7 +31,7 @@ async function openBench(homes = HOMES) {
     scope,
     custodian: { manifest },
     billing: NO_BILLING,
-    operations: commandOperations({ destinations: [], shelf: folderShelf("/nowhere") }),
+    operations: commandOperations({ destinations: () => [], shelf: folderShelf("/nowhere") }),
     holding,
     clockJump: () => undefined,
     page: async () => undefined,
