@@ -4,6 +4,7 @@ import { encodeWrapper } from "@meterkeep/dlms";
 import { connectTcp, connectTls } from "@meterkeep/dlms-node";
 import type { VirtualMeter } from "@meterkeep/meter";
 import type { Durability, MeterLine } from "./meter-line.ts";
+import { PUSH_SAPS } from "./way-out.ts";
 
 /** Where a meter calls. */
 export interface CallTarget {
@@ -18,8 +19,6 @@ export interface CallTarget {
   };
 }
 
-/** Wrapper ports of the notification that says who calls: the logical device, and the client that listens. */
-const SAPS = [1, 1] as const;
 /** Between a connection that ended and the next try: meters that lost their line together must not come back together. */
 const PAUSE_MILLISECONDS = [500, 3_000] as const;
 
@@ -106,7 +105,7 @@ export class Caller {
       const apdu = this.#meter.buildPush("report");
       this.#durability.afterCommit(() => {
         if (!socket.writable) return;
-        socket.write(encodeWrapper(...SAPS, apdu));
+        socket.write(encodeWrapper(PUSH_SAPS.sourceSap, PUSH_SAPS.destinationSap, apdu));
         this.#serve(socket);
       });
     }

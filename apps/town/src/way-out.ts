@@ -20,8 +20,11 @@ export interface Leaving {
   readonly destination: string;
 }
 
-/** Wrapper ports of pushes: the logical device, and the client that listens. */
-const SAPS = { sourceSap: 1, destinationSap: 1 } as const;
+/**
+ * Wrapper ports of pushes: the logical device, and the client of the pre-established association. With the management
+ * client's they would be taken for answers where that one has a session over the same connection.
+ */
+export const PUSH_SAPS = { sourceSap: 1, destinationSap: 102 } as const;
 
 /**
  * The way of pushes out of the town: over the line of the meter itself, or over the one line that a meter behind a
@@ -43,11 +46,11 @@ export class WayOut {
     const behind = this.#behind.get(systemTitle);
     if (behind === undefined) {
       const [host = "", port] = destination.split(":");
-      return sendPush(apdu, { transport, host, port: Number(port), ...SAPS });
+      return sendPush(apdu, { transport, host, port: Number(port), ...PUSH_SAPS });
     }
     const { host, port, networkId, physicalAddress } = behind;
     const named = encodeGateway({ kind: "response", networkId, physicalAddress, apdu });
-    return sendPush(named, { transport: "tcp", host, port, ...SAPS });
+    return sendPush(named, { transport: "tcp", host, port, ...PUSH_SAPS });
   }
 
   async #look(): Promise<void> {
