@@ -30,7 +30,7 @@ after(async () => {
 /** Every page of the console, with a meter that was read, its session, its evidence and a drill. */
 async function everyPath(page: Page): Promise<readonly string[]> {
   await page.getByRole("button", { name: /\d\s*Trusted/ }).click();
-  await page.locator(".meter-table a.evidence-link").first().waitFor({ timeout: 60_000 });
+  await page.locator(".meter-table a.evidence-link").first().waitFor();
   await page.locator(".meter-table tbody th a").first().click();
   await page.waitForURL(/\/meters\//);
   const meter = new URL(page.url()).pathname;
@@ -39,7 +39,7 @@ async function everyPath(page: Page): Promise<readonly string[]> {
   const evidence = new URL((await number.getAttribute("href")) ?? "", page.url());
   await page.goto(`${meterkeep.address}/drill`);
   await page.getByRole("button", { name: /Break in/ }).click();
-  await page.getByText(/The town stayed lit\.|No home is dark/).waitFor({ timeout: 120_000 });
+  await page.getByText(/The town stayed lit\.|No home is dark/).waitFor();
   const drill = new URL(page.url()).pathname;
   return [
     "/",

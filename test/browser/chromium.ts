@@ -8,6 +8,9 @@ import { type BrowserContext, type BrowserContextOptions, chromium, type Page } 
 const EXECUTABLE = process.env["METERKEEP_CHROMIUM"] ?? "/usr/bin/chromium";
 
 /** No sandbox (tests run as root), and none of the browser's own errands: the machine's network is closed. */
+/** How long a page may take for anything: on a machine that does much else, far longer than a person would wait. */
+const PATIENCE_MS = 240_000;
+
 const FLAGS = [
   "--no-sandbox",
   "--disable-gpu",
@@ -53,6 +56,7 @@ export async function openBrowser(options: BrowserContextOptions = {}): Promise<
 
 async function openPage(context: BrowserContext, address: string): Promise<WatchedPage> {
   const page = await context.newPage();
+  page.setDefaultTimeout(PATIENCE_MS);
   const complaints: string[] = [];
   const requests: { method: string; url: string; body: string }[] = [];
   page.on("console", (message) => {

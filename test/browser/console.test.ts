@@ -45,7 +45,7 @@ async function atStation(page: Page, name: string): Promise<number> {
 }
 
 /** Waits until the page itself shows it; nothing is measured. */
-async function eventually(what: string, holds: () => Promise<boolean>, withinMs = 60_000): Promise<void> {
+async function eventually(what: string, holds: () => Promise<boolean>, withinMs = 240_000): Promise<void> {
   for (const end = Date.now() + withinMs; Date.now() < end; ) {
     if (await holds()) return;
     await new Promise((resolve) => setTimeout(resolve, 200));
@@ -97,11 +97,11 @@ test("the town comes to trust before one's eyes, and the liars are quarantined",
   await eventually("trusted meters", async () => (await atStation(page, "Trusted")) >= HOMES / 4 - 2);
   await eventually("provisional meters", async () => (await atStation(page, "Provisional")) >= (HOMES * 3) / 4);
   // The custodian spaces its probes of a meter that lies, so that no meter locks it out.
-  await eventually("the two liars", async () => (await atStation(page, "Quarantined")) === 2, 180_000);
+  await eventually("the two liars", async () => (await atStation(page, "Quarantined")) === 2);
   await page.getByText("simulated, time runs 60x").waitFor();
-  await page.getByRole("heading", { name: /homes are supplied/ }).waitFor({ timeout: 60_000 });
+  await page.getByRole("heading", { name: /homes are supplied/ }).waitFor();
   assert.equal(await page.locator("a.home.trusted, a.home.tone-trusted").first().isVisible(), true);
-  assert.ok((await page.getByRole("region", { name: "Newest events" }).getByRole("listitem").count()) > 0);
+  await page.getByRole("region", { name: "Newest events" }).getByRole("listitem").first().waitFor();
   assert.deepEqual(complaints, []);
   await page.close();
 });
@@ -197,7 +197,7 @@ test("the break-in gets nothing: as many asked as there are homes and a key, 0 s
   await page.getByRole("link", { name: "Break in" }).first().click();
   await page.getByRole("button", { name: /Break in/ }).click();
   const result = page.getByRole("region", { name: "Result" });
-  await page.getByText(/The town stayed lit\.|No home is dark/).waitFor({ timeout: 120_000 });
+  await page.getByText(/The town stayed lit\.|No home is dark/).waitFor();
   const words = (await result.innerText()).replace(/\s+/g, " ");
   assert.match(words, new RegExp(`${HOMES + 1} ?asked`));
   assert.match(words, /\b0 ?sealed/);
@@ -278,7 +278,7 @@ test("a lost stream says as of when, nothing stays green, and the page goes on w
   assert.equal(await colourOf(page, "a.home.tone-trusted"), await colourOf(page, "a.home.tone-provisional"));
 
   meterkeep = await startMeterkeep({ stateDirectory, ports: meterkeep.ports });
-  await page.getByText("live", { exact: true }).waitFor({ timeout: 60_000 });
+  await page.getByText("live", { exact: true }).waitFor();
   assert.equal(await page.getByRole("alert").count(), 0);
   assert.equal(await colourOf(page, "a.home.tone-trusted"), green);
   await page.close();

@@ -13,7 +13,7 @@ before(async () => {
   meterkeep = await startMeterkeep({ meters: 20 });
   browser = await openBrowser({ locale: "en-GB" });
   const { page } = await browser.open(meterkeep.signIn ?? "");
-  await page.locator(".meter-table a.evidence-link").first().waitFor({ timeout: 60_000 });
+  await page.locator(".meter-table a.evidence-link").first().waitFor();
   await page.close();
 });
 after(async () => {

@@ -61,7 +61,7 @@ async function command(...args: readonly string[]): Promise<unknown> {
 }
 
 async function notice(of: Page, text: RegExp): Promise<void> {
-  await of.locator("#notice").filter({ hasText: text }).waitFor({ timeout: 60_000 });
+  await of.locator("#notice").filter({ hasText: text }).waitFor();
 }
 
 async function assertAccessible(of: Page): Promise<void> {

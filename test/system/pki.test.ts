@@ -228,7 +228,7 @@ describe("the PKI of a running Meterkeep", () => {
     const stage = async () =>
       JSON.parse(await pki("revocations", "--json")) as { plans: { stage: string; state: string }[]; cuts: unknown[] };
     await until("its certificates are refused", async () => (await stage()).plans[0]?.state === "done", {
-      patienceMs: 60_000,
+      patienceMs: 240_000,
       everyMs: 500,
     });
     assert.match(await pki("search", "--meter", "4D4B303000000101"), /revoked/);
@@ -237,7 +237,7 @@ describe("the PKI of a running Meterkeep", () => {
     await pki("revocation", plan.id, "stop");
     await pki("revocation", plan.id, "next");
     await until("its island is cut", async () => (await stage()).cuts.length === 1, {
-      patienceMs: 60_000,
+      patienceMs: 240_000,
       everyMs: 500,
     });
     await pki("revocation", plan.id, "lift");
