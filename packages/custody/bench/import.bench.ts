@@ -6,6 +6,7 @@ import { pipeline } from "node:stream/promises";
 import { SecretKey } from "@meterkeep/dlms-node";
 import { withTestDatabase } from "@meterkeep/postgres/testing";
 import { EntryBursts } from "../src/evidence/entry-bursts.ts";
+import { CheckedFiles } from "../src/records/checked-files.ts";
 import { importShipment } from "../src/shipment/import.ts";
 import { generateRecipientSecret, recipientOf } from "../src/shipment/recipient.ts";
 import { GroupCommitter } from "../src/store/committer.ts";
@@ -41,7 +42,8 @@ try {
     const trust = { manufacturers: [maker.trusted], recipient };
     const [committer, now] = [new GroupCommitter(store), () => Date.now()];
     const bursts = new EntryBursts(committer, now);
-    const custody = { store, committer, bursts, vault, trust, now, forget: () => undefined };
+    const files = new CheckedFiles(store, vault, bursts, now);
+    const custody = { store, files, committer, bursts, vault, trust, now, forget: () => undefined };
     globalThis.gc?.();
     const before = process.memoryUsage.rss();
     let most = before;

@@ -147,6 +147,7 @@ export function feedingStore(store: CustodyStore, feed: Pick<ChangeFeed, "note">
       const stage = now() * 1000 + (stages % 1000);
       return {
         knows: staged.knows,
+        left: staged.left,
         add: async (meters) => {
           await note({ kind: "stage", stage, meters });
           return staged.add(meters);

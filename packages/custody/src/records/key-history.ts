@@ -32,6 +32,13 @@ export function statesIn(
     if (kind === "meter-departed") {
       standing = (body as { readonly how: MeterStanding }).how;
       states = states.map((told) => (mayBecome(told.state, "deactivated") ? { ...told, state: "deactivated" } : told));
+    } else if (kind === "meter-readmitted") {
+      standing = "in-service";
+      const { keys: brought } = body as { readonly keys: readonly Omit<Change, "to">[] };
+      for (const one of brought)
+        states = states.map((told, at) =>
+          isOf({ ...one, to: "active" }, keys[at] as KeyRecord) ? { state: "active", isProven: false } : told,
+        );
     } else {
       const { changes } = body as { readonly changes: readonly Change[] };
       for (const change of changes)

@@ -340,6 +340,7 @@ export async function openCustodyIn(
     files,
     importing: {
       store,
+      files,
       committer,
       bursts,
       vault,

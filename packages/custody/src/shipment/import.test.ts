@@ -4,6 +4,7 @@ import { SecretKey } from "@meterkeep/dlms-node";
 import { withTestDatabase } from "@meterkeep/postgres/testing";
 import { EntryBursts } from "../evidence/entry-bursts.ts";
 import { FIRST_COUNTER, SendCounters } from "../protocol/send-counters.ts";
+import { CheckedFiles } from "../records/checked-files.ts";
 import { GroupCommitter } from "../store/committer.ts";
 import { CUSTODY_MIGRATIONS, postgresCustodyStore } from "../store/postgres-store.ts";
 import type { CustodyStore } from "../store/store.ts";
@@ -34,7 +35,18 @@ function withCustody(body: (custody: TestImport) => Promise<void>) {
     const [committer, now] = [new GroupCommitter(store), () => 1_795_000_000_000];
     const forgotten: string[] = [];
     const forget = (title: string) => void forgotten.push(title);
-    await body({ store, committer, bursts: new EntryBursts(committer, now), vault, trust, now, forget, forgotten });
+    const files = new CheckedFiles(store, vault, new EntryBursts(committer, now), now);
+    await body({
+      store,
+      files,
+      committer,
+      bursts: new EntryBursts(committer, now),
+      vault,
+      trust,
+      now,
+      forget,
+      forgotten,
+    });
   });
 }
 
@@ -285,6 +297,7 @@ function dyingAt(
       const stage = await store.stageShipment();
       return {
         knows: (key, shipment) => mortal(() => stage.knows(key, shipment)),
+        left: (titles) => stage.left(titles),
         add: (meters) => mortal(() => stage.add(meters)),
         commit: (shipment) => mortal(() => stage.commit(shipment)),
         drop: () => stage.drop(),

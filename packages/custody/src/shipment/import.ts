@@ -1,12 +1,14 @@
 import { KEY_PURPOSES, type KeyWarning, type ShipmentRefusalCode } from "@meterkeep/api/custodian";
 import { systemTitle as brandTitle, fromHex } from "@meterkeep/dlms";
 import type { LedgerDraft } from "@meterkeep/ledger";
+import { type Readmission, readmission } from "../departure/readmission.ts";
 import type { EntryBursts } from "../evidence/entry-bursts.ts";
 import { weakness } from "../keys/key-hygiene.ts";
 import { isUnique } from "../keys/purposes.ts";
+import type { CheckedFiles } from "../records/checked-files.ts";
 import { withMeterMacs } from "../records/record-mac.ts";
-import type { Committer } from "../store/committer.ts";
-import type { KeyRecord, MeterRecord, PurposeNumber } from "../store/records.ts";
+import type { Change, Committer } from "../store/committer.ts";
+import type { KeyRecord, MeterFile, MeterRecord, PurposeNumber, ShipmentRecord } from "../store/records.ts";
 import type { CustodyStore, ShipmentStage, StageConflict, StagedMeter } from "../store/store.ts";
 import type { PlacedKey, Vault } from "../vault/vault.ts";
 import { withDerivedKeys } from "./derived-keys.ts";
@@ -19,6 +21,7 @@ import { openSealedKeys } from "./sealed-keys.ts";
 /** What an import needs. */
 export interface ImportDependencies {
   readonly store: Pick<CustodyStore, "stageShipment">;
+  readonly files: Pick<CheckedFiles, "load">;
   readonly committer: Committer;
   readonly bursts: EntryBursts;
   readonly vault: Vault;
@@ -62,6 +65,8 @@ export interface ImportedShipment {
 const MASTER = 3;
 const BATCH_METERS = 500;
 const MAX_WARNINGS = 100;
+/** In a transfer of up to so many meters there may be some that had been ours: all of it is one commit then. */
+const MOST_WITH_READMISSIONS = 5000;
 
 /**
  * Imports a shipment: all of it in one transaction, or nothing. The ledger has the acceptance before the transaction
@@ -101,10 +106,13 @@ async function stageAndCommit(
   let batch: ShippedMeter[] = [];
   // The database takes a batch while the next one is read and sealed; never more than one is under way.
   let writing: Promise<void> = Promise.resolve();
+  const returns = new Returns(dependencies, place);
   const flush = async (of: ShipmentHeader) => {
-    const read = batch;
+    const whole = batch;
     batch = [];
+    const read = returns.areOf(of) ? await returns.takeFrom(whole, of, stage) : whole;
     const sealed = await sealBatch(dependencies, place, of, read, warnings);
+    returns.beside(of, sealed);
     await writing;
     writing = stageBatch(stage, sealed, read).then((titles) => void setAside.push(...titles));
     writing.catch(() => undefined);
@@ -132,7 +140,7 @@ async function stageAndCommit(
     return { ...entry(now(), "unsigned-meter-set-aside", place, by), meter };
   });
   await committer.submit({ entries: [entry(now(), "shipment-accepted", place, body), ...aside] });
-  await stage.commit({
+  const record: ShipmentRecord = {
     utility: place.utility,
     island: place.island,
     manufacturerKey: manufacturer.keyId,
@@ -143,10 +151,73 @@ async function stageAndCommit(
     meters: count,
     root,
     importedAt: now(),
-  });
-  for (const title of setAside) dependencies.forget(title);
+  };
+  if (returns.isEmpty) await stage.commit(record);
+  else {
+    await stage.drop();
+    await committer.submit(returns.change(record));
+  }
+  for (const title of [...setAside, ...returns.titles]) dependencies.forget(title);
   await committer.submit({ entries: [entry(now(), "shipment-imported", place, { shipment, count })] });
   return { shipment, count, warnings };
+}
+
+/**
+ * The meters of a transfer that had been ours. What is staged is tried there and kept here as well: once one has come back,
+ * all of it is one commit with the entry that its standing follows from.
+ */
+class Returns {
+  readonly #dependencies: ImportDependencies;
+  readonly #place: ImportPlace;
+  readonly #fresh: StagedMeter[] = [];
+  readonly #back: Readmission[] = [];
+
+  constructor(dependencies: ImportDependencies, place: ImportPlace) {
+    this.#dependencies = dependencies;
+    this.#place = place;
+  }
+
+  get isEmpty(): boolean {
+    return this.#back.length === 0;
+  }
+
+  get titles(): readonly string[] {
+    return this.#back.map(({ meter }) => meter.systemTitle);
+  }
+
+  /** Whether a shipment may bring back what had been ours. */
+  areOf({ kind, count }: ShipmentHeader): boolean {
+    return kind === "transfer" && count <= MOST_WITH_READMISSIONS;
+  }
+
+  /** Takes the meters out of a batch that had been ours, and gives the others. */
+  async takeFrom(batch: readonly ShippedMeter[], header: ShipmentHeader, stage: ShipmentStage) {
+    const left = new Set(await stage.left(batch.map(({ systemTitle }) => systemTitle)));
+    if (left.size === 0) return batch;
+    const { files } = this.#dependencies;
+    for (const shipped of batch.filter(({ systemTitle }) => left.has(systemTitle))) {
+      const file = (await files.load(shipped.systemTitle)) as MeterFile;
+      this.#back.push(await readmission(this.#dependencies, file, header, shipped, this.#place));
+      for (const { key } of shipped.keys) key[Symbol.dispose]();
+    }
+    return batch.filter(({ systemTitle }) => !left.has(systemTitle));
+  }
+
+  beside(header: ShipmentHeader, sealed: readonly StagedMeter[]): void {
+    if (this.areOf(header)) this.#fresh.push(...sealed);
+  }
+
+  /** The whole shipment as one change. */
+  change(shipment: ShipmentRecord): Change {
+    return {
+      writes: [
+        ...this.#fresh.map((staged) => ({ kind: "add-meter", ...staged }) as const),
+        ...this.#back.flatMap(({ writes }) => writes),
+        { kind: "add-shipment", shipment },
+      ],
+      entries: this.#back.flatMap(({ entries }) => entries),
+    };
+  }
 }
 
 async function notImported(header: ShipmentHeader, stage: ShipmentStage): Promise<ShipmentHeader> {

@@ -12,6 +12,7 @@ import type {
   KeyRecord,
   MeterFile,
   SetupPlace,
+  ShipmentRecord,
   StateEntry,
   StoredCounter,
   StoredTakeover,
@@ -109,10 +110,14 @@ export function memoryCustodyStore(): CustodyStore {
           }
           return { conflict: undefined, setAside };
         },
+        left: async (titles) =>
+          titles.filter((title) => {
+            const { standing } = held.meters.get(title) ?? {};
+            return standing === "transferred" || standing === "returned";
+          }),
         commit: async (shipment) => {
-          const name = `${shipment.manufacturerKey}/${shipment.shipment}`;
-          if (held.shipments.has(name)) throw conflict(`shipment ${shipment.shipment} has been imported`);
-          draft.shipments.set(name, shipment);
+          if (held.shipments.has(shipmentName(shipment))) throw imported(shipment);
+          addShipment(draft, shipment);
           held = { ...draft, ledger: held.ledger };
         },
         drop: async () => {},
@@ -230,6 +235,16 @@ function apply(draft: Held, write: Write): void {
       draft.meters.set(meter.systemTitle, { ...meter, standing: write.standing });
       return;
     }
+    case "readmit-meter": {
+      const { standing } = draft.meters.get(write.meter.systemTitle) ?? {};
+      if (standing !== "transferred" && standing !== "returned")
+        throw conflict("a meter that was to come back has not been given away");
+      draft.meters.set(write.meter.systemTitle, write.meter);
+      return;
+    }
+    case "add-shipment":
+      addShipment(draft, write.shipment);
+      return;
     case "destroy-key":
       destroyKey(draft, write);
       return;
@@ -262,6 +277,19 @@ function apply(draft: Held, write: Write): void {
     default:
       applyAuthority(draft.authority, write);
   }
+}
+
+function shipmentName({ manufacturerKey, shipment }: ShipmentRecord): string {
+  return `${manufacturerKey}/${shipment}`;
+}
+
+function imported({ shipment }: ShipmentRecord): CustodyError {
+  return conflict(`shipment ${shipment} has been imported`);
+}
+
+function addShipment(draft: Held, shipment: ShipmentRecord): void {
+  if (draft.shipments.has(shipmentName(shipment))) throw imported(shipment);
+  draft.shipments.set(shipmentName(shipment), shipment);
 }
 
 function reserve(draft: Held, { from, counter }: ReserveCounters): void {
@@ -356,7 +384,8 @@ function fileOf(held: Held, systemTitle: string): MeterFile | undefined {
     marks: Object.values(MARK_KINDS).flatMap((kind) => marksOf<TakeoverMark>(held, kind, systemTitle)),
     windows: own(held.windows.values()),
     history: held.ledger.flatMap(({ kind, meter, body }): StateEntry[] =>
-      meter === systemTitle && (kind === "key-states-changed" || kind === "meter-departed")
+      meter === systemTitle &&
+      (kind === "key-states-changed" || kind === "meter-departed" || kind === "meter-readmitted")
         ? [{ kind, body: JSON.parse(body) }]
         : [],
     ),

@@ -124,7 +124,8 @@ const FILE = `
     (select jsonb_agg(jsonb_build_array(setup, key_version, highest, encode(seen, 'hex'), encode(mac, 'hex')))
       from receive_windows x ${OWN}) as windows,
     (select jsonb_agg(jsonb_build_object('kind', kind, 'body', body::jsonb) order by sequence) from ledger
-      where meter = upper(encode(m.system_title, 'hex')) and kind in ('key-states-changed', 'meter-departed')) as history
+      where meter = upper(encode(m.system_title, 'hex')) and kind in ('key-states-changed', 'meter-departed', 'meter-readmitted'))
+      as history
   from meters m`;
 
 /** The meters asked for, or all after `after`, with everything that belongs to them. */

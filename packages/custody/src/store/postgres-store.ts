@@ -28,6 +28,7 @@ import {
   insertShipment,
   putTakeovers,
   putWindows,
+  readmitMeters,
   reserveCounters,
   setKeyStates,
   setStandings,
@@ -54,7 +55,8 @@ const CUSTODY_GRANTS = {
   vault_secret_copies: "select, insert",
   named_secrets: "select, insert",
   shipments: "select, insert",
-  meters: "select, insert, update (standing, standing_ms, mac)",
+  meters:
+    "select, insert, update (standing, standing_ms, mac, firmware, manufacturer_flag, manufacturer_name, holders, shipment, shipment_line, counter_floor)",
   meter_keys: "select, insert, update (state, proven_ms, changed_ms)",
   key_check_values: "select, insert",
   send_counters: "select, insert, update (next, mac)",
@@ -130,6 +132,8 @@ async function commitAll(client: PoolClient, writes: readonly Write[], growth: G
     if (conflict !== undefined)
       throw new CustodyError("custody-write-conflict", `meter ${conflict.systemTitle}: ${conflict.problem}`);
   }
+  await readmitMeters(client, of("readmit-meter"));
+  for (const { shipment } of of("add-shipment")) await insertShipment(client, shipment);
   for (const { keys, checkValues } of of("add-keys")) await addKeys(client, [{ keys, checkValues }]);
   await setStandings(client, of("set-standing"));
   await setKeyStates(client, of("set-key-state"));
@@ -185,6 +189,14 @@ async function stageShipment(pool: Pool): Promise<ShipmentStage> {
         shipment,
       ]);
       return rows.length > 0;
+    },
+    left: async (titles) => {
+      const { rows } = await client.query<{ title: string }>(
+        `select upper(encode(system_title, 'hex')) as title from meters
+         where standing <> 'in-service' and standing in ('transferred', 'returned') and system_title = any($1::bytea[])`,
+        [titles.map((title) => Buffer.from(title, "hex"))],
+      );
+      return rows.map(({ title }) => title);
     },
     add: async (meters) => {
       try {

@@ -192,6 +192,34 @@ async function insertCheckValues(
   return shared[0]?.system_title.toString("hex").toUpperCase();
 }
 
+/** Meters come back that were given away. */
+export async function readmitMeters(
+  client: PoolClient,
+  readmissions: readonly Extract<Write, { kind: "readmit-meter" }>[],
+): Promise<void> {
+  for (const { meter, at } of readmissions) {
+    const { rowCount } = await client.query(
+      `update meters set standing = 'in-service', standing_ms = $2, firmware = $3, manufacturer_flag = $4,
+         manufacturer_name = $5, holders = $6, shipment = $7, shipment_line = $8, counter_floor = $9, mac = $10
+       where system_title = $1 and standing in ('transferred', 'returned')`,
+      [
+        titleOctets(meter.systemTitle),
+        at,
+        meter.firmware,
+        meter.manufacturer.flag,
+        meter.manufacturer.name,
+        meter.holders,
+        meter.shipment?.id,
+        meter.shipment?.line,
+        meter.counterFloor ?? 0,
+        meter.mac && Buffer.from(meter.mac),
+      ],
+    );
+    if (rowCount !== 1)
+      throw new CustodyError("custody-write-conflict", "a meter that was to come back has not been given away");
+  }
+}
+
 /** Meters leave. */
 export async function setStandings(
   client: PoolClient,

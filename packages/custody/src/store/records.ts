@@ -179,7 +179,7 @@ export interface WindowRecord extends SetupPlace {
 
 /** An entry of the ledger from which the states of a meter's keys, or its standing, follow. */
 export interface StateEntry {
-  readonly kind: "key-states-changed" | "meter-departed";
+  readonly kind: "key-states-changed" | "meter-departed" | "meter-readmitted";
   /** As the entry has it. */
   readonly body: unknown;
 }

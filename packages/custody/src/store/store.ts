@@ -65,6 +65,10 @@ export type Write =
       readonly standing: Exclude<MeterStanding, "in-service">;
       readonly at: number;
     }
+  /** A meter that was given away, or sent back, is ours again, as its shipment has it. */
+  | { readonly kind: "readmit-meter"; readonly meter: MeterRecord; readonly at: number }
+  /** A shipment whose meters are written in the same commit. */
+  | { readonly kind: "add-shipment"; readonly shipment: ShipmentRecord }
   /** Overwrites the octets of a key that has gone and has an active successor. */
   | {
       readonly kind: "destroy-key";
@@ -236,6 +240,8 @@ export interface ShipmentStage {
    * hand stands aside for a shipped one of its title, or with one of its keys.
    */
   add(meters: readonly StagedMeter[]): Promise<Staged>;
+  /** Those of these titles that were given away, or sent back, and are not ours now. */
+  left(titles: readonly string[]): Promise<readonly string[]>;
   /** Makes all of it durable. @throws CustodyError `custody-write-conflict` when the shipment has been imported. */
   commit(shipment: ShipmentRecord): Promise<void>;
   /** Drops all of it; safe to call after `commit`. */

@@ -5,6 +5,7 @@ import { takeoverMark } from "../records/marks.ts";
 import { withTakeoverMacs } from "../records/record-mac.ts";
 import type { RotationRecord, SetupPlace, StoredTakeover, TakeoverRecord } from "../store/records.ts";
 import type { Write } from "../store/store.ts";
+import type { Vault } from "../vault/vault.ts";
 import { type HintAllowance, isFinal, type Journal, type TakeoverEffect } from "./journal.ts";
 import { type KeyTransition, keyTransitions, withKeyStates } from "./key-states.ts";
 import type { LiveContact } from "./live-contact.ts";
@@ -65,7 +66,7 @@ export async function commitStep(dependencies: StepDependencies, live: LiveConta
 
 /** The journal's next revision with its MAC, and the ledger's mark of it. */
 export async function nextTakeover(
-  { vault, now }: Pick<StepDependencies, "vault" | "now">,
+  { vault, now }: { readonly vault: Pick<Vault, "authenticate">; readonly now: () => number },
   record: TakeoverRecord,
   journal: Journal,
 ): Promise<{ readonly takeover: StoredTakeover; readonly mark: LedgerDraft }> {

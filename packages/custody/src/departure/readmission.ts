@@ -1,0 +1,172 @@
+import { fromHex } from "@meterkeep/dlms";
+import type { LedgerDraft } from "@meterkeep/ledger";
+import { isSecret, isUnique, purposeName } from "../keys/purposes.ts";
+import { withMeterMacs } from "../records/record-mac.ts";
+import type { ShipmentHeader, ShippedMeter } from "../shipment/reader.ts";
+import { ShipmentRefusal } from "../shipment/refusal.ts";
+import type { KeyRecord, MeterFile, MeterRecord, Purpose, PurposeNumber, SecretPurpose } from "../store/records.ts";
+import type { Write } from "../store/store.ts";
+import { nextTakeover, openedRecord } from "../takeover/commit-step.ts";
+import { type ByPurpose, type Journal, newJournal } from "../takeover/journal.ts";
+import type { SecretChange } from "../takeover/secret-change.ts";
+import { journalOf } from "../takeover/view.ts";
+import type { Vault } from "../vault/vault.ts";
+
+/** The entry of a meter that had left and has come back. */
+export const READMITTED = "meter-readmitted";
+
+/** What a readmission is made with. */
+export interface ReadmissionDependencies {
+  readonly vault: Pick<Vault, "seal" | "checkValues" | "authenticate">;
+  readonly now: () => number;
+}
+
+/** A meter that comes back, ready to be committed. */
+export interface Readmission {
+  readonly meter: MeterRecord;
+  readonly writes: readonly Write[];
+  readonly entries: readonly LedgerDraft[];
+}
+
+const MOST_HOLDERS = 16;
+
+/**
+ * Takes back a meter that had been given to somebody else, or sent back to its maker: the keys that are on it now follow ours
+ * by version, our counters go on above the highest that anybody has used, whoever had it before or since could have had its
+ * keys, and a takeover of its own begins.
+ *
+ * @throws ShipmentRefusal `meter-already-in-custody` where it is another device than the one that left, or held certificates
+ */
+export async function readmission(
+  { vault, now }: ReadmissionDependencies,
+  file: MeterFile,
+  { shipment, manufacturer }: Pick<ShipmentHeader, "shipment" | "manufacturer">,
+  shipped: ShippedMeter,
+  place: { readonly utility: string; readonly island: string; readonly principal: string },
+): Promise<Readmission> {
+  requireSame(file, shipped, place);
+  const at = now();
+  const { meter: before } = file;
+  const { utility, island, systemTitle } = before;
+  const holders = [...new Set([...shipped.holders, ...before.holders])].slice(0, MOST_HOLDERS);
+  const counterFloor = Math.max(shipped.counter, before.counterFloor ?? 0);
+  const { standing: _left, mac: _mac, ...facts } = before;
+  const [meter] = (await withMeterMacs(vault, [
+    {
+      ...facts,
+      firmware: shipped.firmware,
+      manufacturer: { flag: manufacturer.flag, name: manufacturer.name },
+      holders,
+      shipment: { id: shipment, line: shipped.line },
+      counterFloor,
+    },
+  ])) as [MeterRecord];
+  const { keys, checkValues } = await sealedAfter(vault, file, shipped, at);
+  const { journal, record } = journalOf(file);
+  const setup = { utility, island, systemTitle, setup: 0 };
+  const opened = openedRecord(setup, at, (record?.takeover ?? 0) + 1);
+  const { takeover, mark } = await nextTakeover({ vault, now }, opened, takeoverAnew(journal, file.keys, keys));
+  const names = keys.map(({ purpose, setup, version }) => ({ purpose: purposeName(purpose), setup, version }));
+  const body = { shipment, from: manufacturer.name, was: before.standing, keys: names, counterFloor };
+  return {
+    meter,
+    writes: [
+      { kind: "readmit-meter", meter, at },
+      { kind: "add-keys", keys, checkValues },
+      { kind: "put-takeover", takeover },
+    ],
+    entries: [{ at, kind: READMITTED, principal: place.principal, utility, island, meter: systemTitle, body }, mark],
+  };
+}
+
+/** The device that left, by all that does not change, and one that proves itself by keys of the shipment alone. */
+function requireSame(
+  { meter, enrolments }: MeterFile,
+  shipped: ShippedMeter,
+  { utility, island }: { readonly utility: string; readonly island: string },
+): void {
+  const fixed = ["logicalDeviceName", "serialNumber", "model", "hardwareRevision", "profile", "securitySuite"] as const;
+  const other = fixed.find((name) => meter[name] !== shipped[name]);
+  const { line, systemTitle } = shipped;
+  const refuse = (why: string) =>
+    new ShipmentRefusal("meter-already-in-custody", line, `line ${line}, meter ${systemTitle} ${why}`, { systemTitle });
+  if (meter.utility !== utility || meter.island !== island) throw refuse(`left ${meter.utility}/${meter.island}`);
+  if (other !== undefined)
+    throw refuse(
+      `left as ${other} ${JSON.stringify(meter[other])} and comes back as ${JSON.stringify(shipped[other])}`,
+    );
+  if (enrolments.length > 0) throw refuse("left with certificates of ours: it does not come back by its keys alone");
+}
+
+async function sealedAfter(
+  vault: ReadmissionDependencies["vault"],
+  { meter: { utility, island, systemTitle }, keys: known }: MeterFile,
+  { keys: shipped }: ShippedMeter,
+  createdAt: number,
+) {
+  const records = shipped.map(({ purpose, client: setup = 0 }): Omit<KeyRecord, "sealed"> => {
+    const same = known.filter((key) => key.purpose === purpose && key.setup === setup);
+    return {
+      utility,
+      island,
+      systemTitle,
+      setup,
+      purpose: purpose as PurposeNumber,
+      version: Math.max(0, ...same.map(({ version }) => version)) + 1,
+      state: "active",
+      origin: "imported",
+      createdAt,
+      provenAt: undefined,
+    };
+  });
+  const title = fromHex(systemTitle);
+  const sealed = await vault.seal(
+    records.map((record, at) => ({
+      place: { ...record, systemTitle: title },
+      key: (shipped[at] as (typeof shipped)[0]).key,
+    })),
+  );
+  const unique = shipped.filter(({ purpose }) => isUnique(purpose)).map(({ key }) => key);
+  return {
+    keys: records.map((record, at): KeyRecord => ({ ...record, sealed: sealed[at] as Uint8Array })),
+    checkValues: await vault.checkValues(unique),
+  };
+}
+
+/** A takeover whose old keys are those that the meter comes back with; versions that we have used are not used again. */
+function takeoverAnew(before: Journal, known: readonly KeyRecord[], keys: readonly KeyRecord[]): Journal {
+  const version = (purpose: Purpose) => (keys.find((key) => key.purpose === purpose) as KeyRecord).version;
+  const old: ByPurpose<number> = { 0: version(0), 1: version(1), 2: version(2), 3: version(3) };
+  const secrets = keys
+    .filter(({ purpose }) => isSecret(purpose))
+    .map(
+      ({ purpose, setup, version: own }): SecretChange => ({
+        purpose: purpose as SecretPurpose,
+        client: setup,
+        state: "wanted",
+        old: own,
+        belief: [own],
+        nextVersion: own + 1,
+        sent: 0,
+        silent: 0,
+      }),
+    );
+  // Of clients whose secret nobody tells us, another one is set.
+  const untold = (before.secrets ?? [])
+    .filter(({ purpose, client }) => secrets.every((one) => one.purpose !== purpose || one.client !== client))
+    .map(({ purpose, client }): SecretChange => {
+      const used = known.filter((key) => key.purpose === purpose && key.setup === client);
+      const nextVersion = Math.max(0, ...used.map((key) => key.version)) + 1;
+      return { purpose, client, state: "wanted", belief: [], nextVersion, sent: 0, silent: 0 };
+    });
+  const { hints, hintAt } = before;
+  return {
+    ...newJournal(),
+    belief: { 0: [old[0]], 1: [old[1]], 2: [old[2]], 3: [old[3]] },
+    old,
+    nextVersion: { 0: old[0] + 1, 1: old[1] + 1, 2: old[2] + 1, 3: old[3] + 1 },
+    ...(before.secrets === undefined && secrets.length === 0 ? {} : { secrets: [...secrets, ...untold] }),
+    ...(hints !== undefined && { hints }),
+    hintAt,
+  };
+}
