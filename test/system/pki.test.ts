@@ -176,7 +176,7 @@ describe("the PKI of a running Meterkeep", () => {
     assert.equal(meters.length, 8);
     for (const meter of meters) {
       assert.match(propertyOf(meter, "security-suite") ?? "", /^[012]$/);
-      assert.match(propertyOf(meter, "takeover-grade") ?? "", /^(none|exposed|shielded)$/);
+      assert.match(propertyOf(meter, "takeover-grade") ?? "", /^(none|exposed|shielded|agreed)$/);
       assert.ok((meter.components?.length ?? 0) >= 4, meter.name);
       for (const key of meter.components ?? []) assert.match(propertyOf(key, "age-days") ?? "0", /^\d+$/);
     }

@@ -10,6 +10,7 @@ const GRADES = {
   none: "not taken over",
   exposed: "exposed: somebody with the factory keys could have listened",
   shielded: "shielded: nobody could have listened",
+  agreed: "agreed: what somebody could have listened to leads to no key",
 } as const;
 
 const STATES = { done: "done", current: "under way", ahead: "ahead", failed: "failed" } as const;

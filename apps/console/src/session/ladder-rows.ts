@@ -52,6 +52,7 @@ const STEP_WORDS: Readonly<Record<string, string>> = {
   "raise-policy": "Raise the security policy, and hear it said under the new keys",
   "change-secret": "Replace the secret of a client",
   "prove-secret": "Prove the client's new secret by opening with it",
+  "agree-master": "Agree on a new master key, each side by a signature",
   "change-child-key": "Change the key of a device at an M-Bus channel",
   "refuse-old-secret": "Prove that the client's old secret is dead",
   "enrolment-association": "Associate, to give it certificates",

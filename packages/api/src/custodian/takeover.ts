@@ -24,6 +24,7 @@ export const TAKEOVER_STEPS = [
   "prove-secret",
   "refuse-old-secret",
   "change-child-key",
+  "agree-master",
   // Of enrolments (`ENROLMENT_STEPS`).
   "enrolment-association",
   "anchor-check",
@@ -42,8 +43,8 @@ export type TakeoverStep = (typeof TAKEOVER_STEPS)[number];
 export const TAKEOVER_PHASES = ["not-started", "in-progress", "probing", "done", "not-applicable"] as const;
 export type TakeoverPhase = (typeof TAKEOVER_PHASES)[number];
 
-/** Who could have listened to the new keys: nobody has them from the factory keys (`shielded`), or who recorded it. */
-export const TAKEOVER_GRADES = ["none", "exposed", "shielded"] as const;
+/** Who could have listened to the new keys: who recorded it (`exposed`), nobody (`shielded`), or nobody who could do anything with it, since the master was agreed on (`agreed`). */
+export const TAKEOVER_GRADES = ["none", "exposed", "shielded", "agreed"] as const;
 export type TakeoverGrade = (typeof TAKEOVER_GRADES)[number];
 
 /** What has been proven. `unknown`: it is not known which keys the meter holds; the probing goes on. */

@@ -30,7 +30,7 @@ export type TrustChange = Static<typeof TrustChange>;
 export const TakeoverView = Type.Object({
   stage: TakeoverStageName,
   phase: Type.String(),
-  grade: words(["none", "exposed", "shielded"], "Who could have listened while the keys were changed"),
+  grade: words(["none", "exposed", "shielded", "agreed"], "Who could have listened while the keys were changed"),
   verdict: Type.String({ description: "pending, proven, keeps-factory-keys, keeps-master-key, unknown" }),
   provenAt: Type.Optional(Timestamp),
   sentence: Type.String(),

@@ -13,6 +13,7 @@ const ASSOCIATION = { classId: 15, secret: 7, changeHlsSecret: 2 } as const;
 const SECURITY_ACTIVATE = { classId: 64, methodId: 1 } as const;
 const M_BUS = { classId: 72, setEncryptionKey: 7, transferKey: 8 } as const;
 const KEY_TRANSFER = { classId: 64, methodId: 2 } as const;
+const KEY_AGREEMENT = { classId: 64, methodId: 3 } as const;
 
 /** A GET of one attribute. */
 export function getRequest({ classId, logicalName, attributeId }: AttributeName): Uint8Array {
@@ -55,6 +56,18 @@ export function keyTransferRequest(
     })),
   };
   return actionRequest(KEY_TRANSFER.classId, setupName, KEY_TRANSFER.methodId, parameters);
+}
+
+/** key_agreement (class 64, method 3) of one key. */
+export function keyAgreementRequest(setupName: string, keyId: number, keyData: Uint8Array): Uint8Array {
+  const key: Data = {
+    type: "structure",
+    value: [
+      { type: "enum", value: keyId },
+      { type: "octet-string", value: keyData },
+    ],
+  };
+  return actionRequest(KEY_AGREEMENT.classId, setupName, KEY_AGREEMENT.methodId, { type: "array", value: [key] });
 }
 
 /** Gives a client's password (class 15, attribute 7). */

@@ -23,6 +23,7 @@ import type { BucketSize } from "../calls/token-bucket.ts";
 import type { ConversationDependencies } from "../conversation/dependencies.ts";
 import { Departures } from "../departure/departures.ts";
 import { openSender } from "../departure/sender.ts";
+import { agreeingWith } from "../enrolment/agreeing-parties.ts";
 import { compromisedAnchors } from "../enrolment/anchor.ts";
 import { ClientKeys } from "../enrolment/client-keys.ts";
 import { EnrolmentContacts } from "../enrolment/contacts.ts";
@@ -280,8 +281,14 @@ export async function openCustodyIn(
     pace: () => enrolmentPace(store.enrolments, now()),
     onFailure,
   });
-  const contacts = new Contacts({ ...conversation, keyCache, escrow, pace: options.pace ?? FIELD_PACE });
   const meterAuthority = new MeterAuthority(pki, clientKeys, conversation.clientTitle);
+  const contacts = new Contacts({
+    ...conversation,
+    keyCache,
+    escrow,
+    pace: options.pace ?? FIELD_PACE,
+    agreeing: (file) => agreeingWith({ ...conversation, clientKeys, identities: meterAuthority }, file),
+  });
   const sessions = new Sessions(
     { ...conversation, clientKeys, lentMeters, identities: meterAuthority },
     budget,

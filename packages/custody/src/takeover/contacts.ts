@@ -12,6 +12,7 @@ import { counterObject, meterFacts } from "../protocol/meter-facts.ts";
 import { unsealKeys, workingKeys } from "../protocol/meter-keys.ts";
 import { type AttributeName, getRequest } from "../protocol/requests.ts";
 import { isNamed, type MeterFile, PURPOSE, SECRET, type SetupPlace, type TakeoverRecord } from "../store/records.ts";
+import type { Agreeing } from "./agreeing.ts";
 import type { Pace } from "./candidates.ts";
 import { newestDefaults } from "./child-requests.ts";
 import {
@@ -28,7 +29,7 @@ import { type Happened, LiveContact } from "./live-contact.ts";
 import { step } from "./machine.ts";
 import { openRotation } from "./plan.ts";
 import { secretClientOf } from "./secret-client.ts";
-import { prepareTransfer } from "./transfer.ts";
+import { keptKeys, prepareTransfer } from "./transfer.ts";
 import { canBeTakenOver, isInService, journalOf, takeoverOutcome, takeoverState } from "./view.ts";
 
 /** A contact that nobody advances for so long is over. */
@@ -40,6 +41,8 @@ const BUSY_MILLISECONDS = 5000;
 /** What takeovers need beyond any conversation. */
 export interface ContactDependencies extends ConversationDependencies, Pick<StepDependencies, "keyCache"> {
   readonly pace: Pace;
+  /** Agrees on masters with a meter that is known by its signature; undefined for one that is not. */
+  readonly agreeing: (file: MeterFile) => Promise<Agreeing | undefined>;
   /** Where every new key is kept a second time before it is sent. */
   readonly escrow: Pick<KeyEscrow, "append">;
 }
@@ -122,10 +125,12 @@ export class Contacts {
     if (handle !== undefined && running !== undefined) this.#drop(handle, running);
     const carrier = caller.role === "depot" ? "depot" : "head-end";
     const going = isOver ? this.#rotation(file, journal, record) : { journal, record };
-    const [asked, ...effects] = this.#step(file, going.journal, { kind: "contact-asked", at: now(), carrier });
+    const agreeing = going.journal.cause === "takeover" ? undefined : await this.#dependencies.agreeing(file);
+    const rules = { ...file, agreement: agreeing !== undefined };
+    const [asked, ...effects] = this.#step(rules, going.journal, { kind: "contact-asked", at: now(), carrier });
     const exchange = effects.find(isExchange);
     if (exchange === undefined) return this.#notNow(file, asked, going.record, effects);
-    return this.#begin(file, asked, going.record, effects, exchange, caller);
+    return this.#begin(file, asked, going.record, effects, exchange, caller, agreeing);
   }
 
   /** The journal of a rotation that is about to begin. */
@@ -134,7 +139,7 @@ export class Contacts {
     const place = { utility, island, systemTitle, setup: 0 };
     const plan = openRotation(file);
     if (plan === undefined) throw new CallRefusal("custodian-failed", "no rotation is planned");
-    const outcome = before.takeover ?? takeoverOutcome(file.meter, before);
+    const outcome = takeoverOutcome(file.meter, before);
     return {
       journal: rotationJournal(before, plan, outcome),
       record: openedRecord(place, this.#dependencies.now(), takeover + 1),
@@ -169,6 +174,7 @@ export class Contacts {
     effects: readonly TakeoverEffect[],
     exchange: Exchange,
     caller: Caller,
+    agreeing: Agreeing | undefined,
   ): Promise<NextContact> {
     const { now } = this.#dependencies;
     const facts = meterFacts(file.meter.profile);
@@ -187,6 +193,7 @@ export class Contacts {
       record: record ?? openedRecord(place, now()),
       keys: file.keys,
       rotation: journal.cause === "takeover" ? undefined : openRotation(file),
+      agreeing,
     });
     try {
       const opened = contactEntry(live, now(), `${kindOf(journal)}-contact-opened`, {
@@ -241,6 +248,8 @@ export class Contacts {
         return { kind: "send", step: stepOf(live.journal), apdu: outcome.apdu };
       case "ask":
         return { kind: "send", step: stepOf(live.journal), apdu: await this.#ask(live, outcome.request) };
+      case "agreed":
+        return this.#agreed(handle, live, outcome.master);
       case "event":
         // The public client's association is part of reading the counter.
         if (live.awaited.kind === "counter" && outcome.event.kind === "associated") {
@@ -252,6 +261,18 @@ export class Contacts {
       default:
         return outcome satisfies never;
     }
+  }
+
+  /** Keeps a master that was agreed on, durable and in escrow, before the machine hears of it. */
+  async #agreed(handle: string, live: LiveContact, master: SecretKey): Promise<ContactAdvance> {
+    const { vault, escrow, now } = this.#dependencies;
+    const { version } = live.journal.agreement as NonNullable<Journal["agreement"]>;
+    using secret = master;
+    const prepared = await keptKeys(vault, live.place, [{ purpose: PURPOSE.KEK, version }], [secret], now());
+    const entries = [contactEntry(live, now(), "master-agreed", { version })];
+    await commitStep(this.#dependencies, live, { journal: live.journal, effects: [], entries, prepared });
+    await escrow.append(prepared.records);
+    return this.#happened(handle, live, { kind: "master-agreed", version });
   }
 
   async #ask(live: LiveContact, request: AttributeName): Promise<Uint8Array> {
@@ -285,7 +306,11 @@ export class Contacts {
     return { kind: "close", next: close.next, milliseconds: close.milliseconds, state, step: close.step };
   }
 
-  #step({ meter, keys }: Pick<MeterFile, "meter" | "keys">, journal: Journal, event: TakeoverEvent) {
+  #step(
+    { meter, keys, agreement }: Pick<MeterFile, "meter" | "keys"> & { readonly agreement: boolean },
+    journal: Journal,
+    event: TakeoverEvent,
+  ) {
     const { arrays, policy, secretClients } = meterFacts(meter.profile);
     const secrets = secretClients.map(({ purpose, clientSap: client }) => ({
       purpose,
@@ -293,7 +318,7 @@ export class Contacts {
       known: keys.some((key) => isNamed(key, { purpose, client, version: 1 })),
     }));
     const children = newestDefaults(keys).map(({ setup }) => setup);
-    return step(journal, event, { arrays, policy, secrets, children, pace: this.#dependencies.pace });
+    return step(journal, event, { arrays, policy, secrets, agreement, children, pace: this.#dependencies.pace });
   }
 
   /** Makes keys, durable and in escrow: only then does the machine hear that they may be sent. */

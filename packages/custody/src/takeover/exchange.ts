@@ -25,6 +25,7 @@ const EXCHANGES = [
   "read-counter",
   "read-identity",
   "transfer",
+  "agree",
   "change-secret",
   "transfer-child-key",
   "set-child-key",
@@ -82,6 +83,9 @@ export async function beginExchange(
       live.awaited = { kind: "answer" };
       return live.seal(await transferRequest(vault, live, exchange.under, prepared), counter);
     }
+    case "agree":
+      live.awaited = { kind: "agreement" };
+      return live.seal(live.offer(), counter);
     case "change-secret":
       live.awaited = { kind: "answer" };
       return live.seal(await secretRequest(vault, live, exchange.key), counter);

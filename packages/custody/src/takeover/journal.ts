@@ -8,6 +8,7 @@ import type {
 } from "@meterkeep/api/custodian";
 import { type KeyName, PURPOSE, type Purpose } from "../store/records.ts";
 import { type ChildChange, childWantedAnew } from "./child-change.ts";
+import type { MasterAgreement } from "./master-agreement.ts";
 import type { PolicyChange } from "./policy-change.ts";
 import type { SecretChange } from "./secret-change.ts";
 
@@ -26,6 +27,7 @@ export type ContactStage =
   | "counter-hint"
   | "identity"
   | "preparing"
+  | "agreeing"
   | "transferring-broadcast"
   | "transferring-working"
   | "transferring-master"
@@ -134,6 +136,10 @@ export interface Journal {
     readonly oldMasterDead: boolean;
     readonly oldDead: boolean;
   };
+  /** The agreement on a new master, where both sides can sign. */
+  readonly agreement?: MasterAgreement | undefined;
+  /** The oldest master that came of an agreement and was proven: what was known before leads to no key since. */
+  readonly agreedMaster?: number | undefined;
   /** The secrets of clients, once they have been looked at: in takeovers, and where a rotation changes them. */
   readonly secrets?: readonly SecretChange[] | undefined;
   /** The keys of devices at its M-Bus channels, once they have been looked at. */
@@ -178,6 +184,8 @@ export type TakeoverEvent = { readonly at: number } & (
   | { readonly kind: "answered-under-keys"; readonly detail: string }
   | { readonly kind: "counter-read"; readonly counter: number | undefined }
   | { readonly kind: "identity-read"; readonly matches: boolean; readonly detail: string }
+  /** A master came of an agreement; it is durable and in escrow. */
+  | { readonly kind: "master-agreed"; readonly version: number }
   /** The keys that were to be prepared are durable and in escrow. */
   | { readonly kind: "prepared" }
   /** To a transfer of keys, to a secret, or to a higher policy. */
@@ -208,6 +216,8 @@ export type TakeoverEffect =
       readonly keys: readonly KeyName[];
       readonly under: number;
     }
+  /** Offer an ephemeral key for the master; what comes of it is kept, and in escrow, before it is used. */
+  | { readonly kind: "agree"; readonly step: TakeoverStep }
   /** Associate as a client, with a version of its secret. */
   | { readonly kind: "associate-secret"; readonly step: TakeoverStep; readonly key: SecretName }
   /** Give a client a secret that was prepared. */
@@ -283,6 +293,8 @@ export function rotationJournal(
     proven: { working: !working, master: !master, oldMasterDead: !master, oldDead: !working },
     hintAt: before.hintAt,
     hints: before.hints,
+    agreedMaster: before.agreedMaster,
+    withoutBroadcast: before.withoutBroadcast && changes(PURPOSE.GBEK),
     // They travelled under the unicast key: who has that one and recorded the line has them.
     secrets: changes(PURPOSE.GUEK) ? before.secrets?.map(wantedAnew) : before.secrets,
     children: changes(PURPOSE.GUEK) ? before.children?.map(childWantedAnew) : before.children,

@@ -1,11 +1,21 @@
 import type { LostReason } from "@meterkeep/api/custodian";
 import { type AssociationEffect, DecodeError, DlmsError, sealApdu } from "@meterkeep/dlms";
+import type { SecretKey } from "@meterkeep/dlms-node";
 import type { Caller } from "../calls/caller.ts";
 import { Answers } from "../conversation/answers.ts";
 import type { Association } from "../conversation/association.ts";
 import { EvidenceHash } from "../evidence/evidence-hash.ts";
-import { type AttributeName, actionResult, getResult, reasonOf, setResult, textOf } from "../protocol/requests.ts";
+import {
+  type AttributeName,
+  actionAnswer,
+  actionResult,
+  getResult,
+  reasonOf,
+  setResult,
+  textOf,
+} from "../protocol/requests.ts";
 import type { KeyRecord, MeterRecord, RotationRecord, SetupPlace, TakeoverRecord } from "../store/records.ts";
+import type { Agreeing } from "./agreeing.ts";
 import type { Journal, TakeoverEvent } from "./journal.ts";
 import type { PreparedTransfer } from "./prepared-transfer.ts";
 
@@ -18,6 +28,8 @@ export type Awaited =
   /** To an ACTION or a SET. */
   | { readonly kind: "answer" }
   | { readonly kind: "policy" }
+  /** The meter's part of an agreement on a master. */
+  | { readonly kind: "agreement" }
   | { readonly kind: "release" };
 
 /** What is compared of a meter's identity. */
@@ -31,7 +43,9 @@ export type Happened = WithoutTime<TakeoverEvent>;
 export type Outcome =
   | { readonly kind: "send"; readonly apdu: Uint8Array }
   | { readonly kind: "ask"; readonly request: AttributeName }
-  | { readonly kind: "event"; readonly event: Happened };
+  | { readonly kind: "event"; readonly event: Happened }
+  /** A master that was agreed on: whoever hears of it keeps it and disposes of it. */
+  | { readonly kind: "agreed"; readonly master: SecretKey };
 
 /** One contact with one meter, as long as it lasts in this process. The journal survives it, this does not. */
 export class LiveContact {
@@ -52,6 +66,7 @@ export class LiveContact {
   awaited: Awaited = { kind: "association" };
   /** One event at a time. */
   busy = false;
+  readonly #agreeing: Agreeing | undefined;
   readonly #identity = new Map<IdentityFact, string>();
   #answered = false;
   readonly #answers: Answers;
@@ -69,7 +84,7 @@ export class LiveContact {
       | "record"
       | "keys"
       | "rotation"
-    >,
+    > & { readonly agreeing?: Agreeing | undefined },
   ) {
     this.caller = parts.caller;
     this.lastUsed = parts.lastUsed;
@@ -82,6 +97,7 @@ export class LiveContact {
     this.record = parts.record;
     this.keys = parts.keys;
     this.rotation = parts.rotation;
+    this.#agreeing = parts.agreeing;
   }
 
   /** Protects a request of ours under the keys of the association. */
@@ -111,6 +127,8 @@ export class LiveContact {
         return this.#actAnswer(octets);
       case "policy":
         return this.#policyAnswer(octets);
+      case "agreement":
+        return this.#agreementAnswer(octets);
       case "release":
         return { kind: "event", event: { kind: "released" } };
       default:
@@ -184,6 +202,32 @@ export class LiveContact {
     const said = readable(() => getResult(plain));
     const value = typeof said?.value === "number" ? said.value : undefined;
     return { kind: "event", event: { kind: "policy-read", value } };
+  }
+
+  /** Whether somebody is there to agree with on a master. */
+  get agreement(): boolean {
+    return this.#agreeing !== undefined;
+  }
+
+  /** The key_agreement of a fresh ephemeral key for the master. */
+  offer(): Uint8Array {
+    if (this.#agreeing === undefined) throw new Error("nobody is there to agree with");
+    return this.#agreeing.offer();
+  }
+
+  #agreementAnswer(octets: Uint8Array): Outcome {
+    const plain = this.#answers.open(octets);
+    const answer = plain && readable(() => actionAnswer(plain));
+    if (answer === undefined) return LOST;
+    const refused = (detail: string): Outcome => ({
+      kind: "event",
+      event: { kind: "transfer-answered", accepted: false, detail },
+    });
+    if (answer.result !== "success") return refused(`the meter answered ${answer.result}`);
+    const master = this.#agreeing?.complete(answer.returned);
+    return master === undefined
+      ? refused("it did not sign its part with the key that it is known by")
+      : { kind: "agreed", master };
   }
 
   #actAnswer(octets: Uint8Array): Outcome {

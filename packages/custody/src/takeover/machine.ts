@@ -11,6 +11,7 @@ import {
   withSecrets,
 } from "./client-secrets.ts";
 import { type Contact, isFinal, type Journal, type TakeoverEffect, type TakeoverEvent, WORKING } from "./journal.ts";
+import { masterAgreed, withAgreement } from "./master-agreement.ts";
 import {
   conclude,
   concludedNote,
@@ -27,7 +28,8 @@ import { concluded, judgePolicy, judgeTransfer, proceed, sendPrepared } from "./
 /**
  * The change of a meter's keys, a pure machine: of all of the factory's, or of those that a rotation is for.
  *
- * The order of proofs: old keys open an association; at takeover, the meter is who the shipment says; new working keys
+ * Where both sides can sign, a rotation of the master begins with an agreement on the new one, and the working keys go under it.
+ * Otherwise the order of proofs: old keys open an association; at takeover, the meter is who the shipment says; new working keys
  * (GUEK, GAK, GBEK) are prepared, transferred and proven by a fresh association; the new master alone, proven by a
  * transfer wrapped under it; the old master's death by refusal of one wrapped under it; then, under the new keys, the
  * security policy is raised and the secrets of clients are replaced; the old keys' death by refusal of an association; each
@@ -37,7 +39,11 @@ import { concluded, judgePolicy, judgeTransfer, proceed, sendPrepared } from "./
 export function step(journal: Journal, event: TakeoverEvent, rules: TakeoverRules): Stepped {
   switch (event.kind) {
     case "contact-asked":
-      return contactAsked(withChildren(withSecrets(dropContact(journal, event.at, rules), rules), rules), event, rules);
+      return contactAsked(
+        withAgreement(withChildren(withSecrets(dropContact(journal, event.at, rules), rules), rules), rules),
+        event,
+        rules,
+      );
     case "associated":
       return associated(journal, event.at, rules);
     case "association-refused":
@@ -48,6 +54,8 @@ export function step(journal: Journal, event: TakeoverEvent, rules: TakeoverRule
       return counterRead(journal, event);
     case "identity-read":
       return identityRead(journal, event, rules);
+    case "master-agreed":
+      return masterAgreed(journal, event);
     case "prepared":
       return sendPrepared(journal);
     case "transfer-answered":

@@ -11,6 +11,8 @@ export interface TakeoverRules {
   readonly arrays: boolean;
   /** Clients with a secret of their own, and whether we were told the one that the factory gave them. */
   readonly secrets: readonly { readonly purpose: SecretPurpose; readonly client: number; readonly known: boolean }[];
+  /** Whether both sides can sign what a master comes from: the meter is known by its signature. */
+  readonly agreement: boolean;
   /** M-Bus channels whose device's default key is held. */
   readonly children: readonly number[];
   /** Bits that security_policy must have; absent where the profile does not say. */

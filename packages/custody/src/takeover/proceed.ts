@@ -11,6 +11,7 @@ import {
   type TakeoverEvent,
   WORKING,
 } from "./journal.ts";
+import { isAgreed, offerMaster, offerRefused } from "./master-agreement.ts";
 import {
   conclude,
   contactOf,
@@ -39,6 +40,8 @@ export function proceed(journal: Journal, at: number, rules: TakeoverRules, done
       ...done,
       { kind: "read-identity", step: "identity-check" },
     ];
+  const offer = offerMaster(journal, done);
+  if (offer !== undefined) return offer;
   const stale = WORKING.filter((purpose) => changes(journal, purpose) && belief[purpose][0] === old[purpose]);
   if (stale.length > 0 || wantsBroadcast(journal)) return transferWorking(journal, stale, at, rules, done);
   if (!proven.working) {
@@ -85,8 +88,13 @@ export function concluded(journal: Journal, at: number, rules: TakeoverRules): S
     ...noted(journal, "done", at, "passed", "every key that can be proven is"),
     verdict: "proven",
     provenAt: at,
+    agreedMaster: journal.agreedMaster ?? (isAgreed(journal, masterOf(journal)) ? masterOf(journal) : undefined),
   };
   return [over, provenNote(over)];
+}
+
+function masterOf({ belief }: Journal): number {
+  return belief[PURPOSE.KEK][0] as number;
 }
 
 function transferWorking(
@@ -169,9 +177,17 @@ export function sendPrepared(journal: Journal): Stepped {
   const purposes = keys.map(({ purpose }) => purpose);
   // A broadcast key tells nobody the others: only these make a takeover exposed.
   const telling = purposes.some((purpose) => purpose !== PURPOSE.GBEK);
-  const exposed = journal.exposed || (telling && contactOf(journal).carrier !== "depot");
+  // Nor does what is wrapped under a master that was agreed on.
+  const hidden = contactOf(journal).carrier === "depot" || isBeyond(journal, under);
+  const exposed = journal.exposed || (telling && !hidden);
   const next: Journal = { ...journal, belief, exposed, prepared: undefined, sent: sentBy(waiting) ?? journal.sent };
   return [inContact(next, { stage, step }), { kind: "transfer", step, keys, under }];
+}
+
+/** Whether who knew the factory's keys, and recorded everything, does not know a version of the master. */
+function isBeyond(journal: Journal, master: number): boolean {
+  const { agreedMaster } = journal;
+  return isAgreed(journal, master) || (agreedMaster !== undefined && master >= agreedMaster);
 }
 
 /** A key that key_transfer carries. */
@@ -208,16 +224,17 @@ export function judgeTransfer(journal: Journal, answer: Answer, rules: TakeoverR
       : proceed(said, at, rules, effects);
   }
   if (stage === "raising-policy") return proceed(policyAnswered(journal, answer), at, rules);
+  if (stage === "agreeing") return proceed(offerRefused(journal, at, detail), at, rules);
   const written = noted(journal, step, at, accepted === (stage !== "refusing-master") ? "passed" : "refused", detail);
   switch (stage) {
     case "transferring-broadcast":
       return accepted
         ? proceed(withBroadcast(written), at, rules, broadcastActive(journal))
-        : proceed(refusedOnce(broadcastRefused(written), "working"), at, rules);
+        : proceed(refusedOnce(masterDoubted(broadcastRefused(written)), "working"), at, rules);
     case "transferring-working":
       return accepted
         ? reconnect(acknowledged(written), step)
-        : reconnect(refusedOnce(oldLikelier(written, [...WORKING, PURPOSE.GBEK]), "working"), step);
+        : reconnect(refusedOnce(masterDoubted(oldLikelier(written, [...WORKING, PURPOSE.GBEK])), "working"), step);
     case "transferring-master":
       return accepted
         ? proceed(inContact(acknowledged(written), { masterSentHere: true }), at, rules)
@@ -327,6 +344,12 @@ function wantsBroadcast(journal: Journal): boolean {
 /** A broadcast key is never proven, so that none is ever believed gone: one that was refused is believed in last. */
 function broadcastRefused(journal: Journal): Journal {
   return believedLast(journal, PURPOSE.GBEK);
+}
+
+/** A master that was agreed on may be forgotten again before anything was taken under it: the one before is tried next. */
+function masterDoubted(journal: Journal): Journal {
+  const doubted = journal.agreement?.state === "agreed" && journal.belief[PURPOSE.KEK].length > 1;
+  return doubted ? believedLast(journal, PURPOSE.KEK) : journal;
 }
 
 function spareRefused(journal: Journal): Journal {

@@ -5,7 +5,7 @@ import { securitySetupName } from "../protocol/meter-facts.ts";
 import { unsealKeys } from "../protocol/meter-keys.ts";
 import { keyTransferRequest } from "../protocol/requests.ts";
 import { keyBytesOfSuite } from "../shipment/key-block.ts";
-import { CHILD, type KeyName, type KeyRecord, PURPOSE } from "../store/records.ts";
+import { CHILD, type KeyName, type KeyRecord, PURPOSE, type SetupPlace } from "../store/records.ts";
 import type { Vault } from "../vault/vault.ts";
 import type { LiveContact } from "./live-contact.ts";
 import type { PreparedTransfer } from "./prepared-transfer.ts";
@@ -27,31 +27,42 @@ export async function prepareTransfer(
       : freshSecret(secretClientOf(meter, { ...name, client: name.client })),
   );
   try {
-    const systemTitle = fromHex(place.systemTitle);
-    const sealed = await vault.seal(
-      names.map(({ purpose, version, client }, index) => ({
-        place: { ...place, setup: client ?? place.setup, systemTitle, purpose, version },
-        key: keys[index] as SecretKey,
-      })),
-    );
-    const checkValues = await vault.checkValues(keys.filter((_, index) => isUnique(names[index]?.purpose as number)));
-    const records = names.map(
-      ({ purpose, version, client }, index): KeyRecord => ({
-        ...place,
-        setup: client ?? place.setup,
-        purpose,
-        version,
-        state: "pre-activation",
-        origin: "generated",
-        sealed: sealed[index] as Uint8Array,
-        createdAt: at,
-        provenAt: undefined,
-      }),
-    );
-    return { names, records, checkValues };
+    return await keptKeys(vault, place, names, keys, at);
   } finally {
     for (const key of keys) key[Symbol.dispose]();
   }
+}
+
+/** Seals fresh keys for their places; what comes of it is ready to be stored. */
+export async function keptKeys(
+  vault: Vault,
+  place: SetupPlace,
+  names: readonly KeyName[],
+  keys: readonly SecretKey[],
+  at: number,
+): Promise<PreparedTransfer> {
+  const systemTitle = fromHex(place.systemTitle);
+  const sealed = await vault.seal(
+    names.map(({ purpose, version, client }, index) => ({
+      place: { ...place, setup: client ?? place.setup, systemTitle, purpose, version },
+      key: keys[index] as SecretKey,
+    })),
+  );
+  const checkValues = await vault.checkValues(keys.filter((_, index) => isUnique(names[index]?.purpose as number)));
+  const records = names.map(
+    ({ purpose, version, client }, index): KeyRecord => ({
+      ...place,
+      setup: client ?? place.setup,
+      purpose,
+      version,
+      state: "pre-activation",
+      origin: "generated",
+      sealed: sealed[index] as Uint8Array,
+      createdAt: at,
+      provenAt: undefined,
+    }),
+  );
+  return { names, records, checkValues };
 }
 
 /** The key_transfer that carries prepared keys, wrapped under a version of the master. */

@@ -62,6 +62,7 @@ function stateReached(meter: MeterRecord, journal: Journal, begun: boolean): Tak
       step: "done",
       holders: meter.holders,
       ...journal.takeover,
+      ...anewOf(journal, journal.takeover),
     };
   const phase = applicable ? phaseOf(journal, begun) : "not-applicable";
   const grade = gradeOf(journal);
@@ -77,6 +78,19 @@ function stateReached(meter: MeterRecord, journal: Journal, begun: boolean): Tak
     sentence: applicable
       ? [sentenceOf(journal, phase, grade, meter.holders), ...unprovenOf(journal)].join(" ").slice(0, MOST_SENTENCE)
       : NOT_APPLICABLE,
+  };
+}
+
+const AGREED =
+  "New keys are proven, wrapped under a master that it and we agreed on, each by a signature: nobody who held the factory's can have read them.";
+
+/** What an agreement makes of a takeover before it: the way of the factory's keys leads to none of those on the meter any more. */
+function anewOf(journal: Journal, { verdict }: TakeoverOutcome): Partial<TakeoverOutcome> {
+  if (verdict !== "proven" || journal.verdict !== "proven" || gradeOf(journal) !== "agreed") return {};
+  return {
+    grade: "agreed",
+    ...(journal.provenAt !== undefined && { provenAt: journal.provenAt }),
+    sentence: AGREED,
   };
 }
 
@@ -138,6 +152,7 @@ function sentenceOf(journal: Journal, phase: TakeoverPhase, grade: TakeoverGrade
   const who = holders.length === 0 ? "anybody who held the factory keys" : listOf(holders);
   switch (journal.verdict) {
     case "proven":
+      if (grade === "agreed") return AGREED;
       return grade === "shielded"
         ? "New keys are proven, the factory's are dead, and nobody who held those could watch the change."
         : `New keys are proven and the factory's are refused; but ${doubtsOf(journal, who).join(", and ")}.`;

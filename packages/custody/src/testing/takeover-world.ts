@@ -31,7 +31,8 @@ export type Character =
   | "keeps-old-secrets"
   | "refuses-secrets"
   | "refuses-child-keys"
-  | "keeps-policy";
+  | "keeps-policy"
+  | "refuses-agreement";
 
 /** Clients of a meter that has some. */
 const SECRETS = [
@@ -162,6 +163,8 @@ export interface RunOptions {
   readonly rotating?: readonly Purpose[];
   /** Whether the meter has clients with secrets, and a policy to be raised; and whether the factory told them. */
   readonly secrets?: "known" | "untold";
+  /** Whether both sides can sign what a master comes from. */
+  readonly agreement?: boolean;
   /** Whether a device with a default key that we hold is at its channel. */
   readonly child?: boolean;
 }
@@ -172,6 +175,7 @@ const EXCHANGES: readonly string[] = [
   "read-counter",
   "read-identity",
   "transfer",
+  "agree",
   "change-secret",
   "transfer-child-key",
   "set-child-key",
@@ -214,6 +218,7 @@ export function run(character: Character, faults: readonly Fault[], options: Run
     secrets: secrets.map((secret) => ({ ...secret, known: options.secrets === "known" })),
     policy: options.secrets === undefined ? undefined : POLICY,
     children: options.child === true ? [CHANNEL] : [],
+    agreement: options.agreement ?? false,
   };
   const carrier = options.carrier ?? "head-end";
   const { rotating } = options;
@@ -240,6 +245,10 @@ export function run(character: Character, faults: readonly Fault[], options: Run
   const check = (): void => {
     for (const purpose of [0, 1, 2, 3] as const) {
       const version = meter.keys[purpose];
+      // An offer whose answer nobody has heard: the next one replaces what came of it.
+      const { agreement } = durable;
+      const offered = purpose === PURPOSE.KEK && agreement?.state === "offered";
+      if (offered && version <= agreement.version && !held[purpose].has(version)) continue;
       if (!held[purpose].has(version))
         throw new Error(`key ${purpose} version ${version} is on the meter and forgotten`);
       // A meter that opens with more than one set is open to us with any of them.
@@ -325,6 +334,15 @@ export function run(character: Character, faults: readonly Fault[], options: Run
         if (fault === "meter-crash-after-ack") Object.assign(meter.keys, before);
         return { kind: "transfer-answered", at, accepted, detail: accepted ? "success" : "refused" };
       }
+      case "agree": {
+        if (character === "refuses-agreement")
+          return { kind: "transfer-answered", at, accepted: false, detail: "refused" };
+        const { version } = durable.agreement as NonNullable<Journal["agreement"]>;
+        const half = fault === "half-applied" || fault === "other-half-applied" || fault === "meter-crash-after-ack";
+        // A key that is on the meter and on no other side: nobody knows it before the answer has come.
+        if (!half && character !== "keeps-master") meter.keys[PURPOSE.KEK] = version;
+        return { kind: "master-agreed", at, version };
+      }
       case "associate-secret":
         return meter.opensAs(effect.key)
           ? { kind: "associated", at }
@@ -372,6 +390,11 @@ export function run(character: Character, faults: readonly Fault[], options: Run
       if (happened === "crashed") {
         at += 2000;
         break;
+      }
+      if (happened.kind === "master-agreed") {
+        // Durable and in escrow before the machine hears of it.
+        held[PURPOSE.KEK].add(happened.version);
+        escrowed[PURPOSE.KEK].add(happened.version);
       }
       const [journal, ...effects] = event(happened);
       const toPrepare = effects.find((effect) => effect.kind === "prepare");

@@ -41,6 +41,7 @@ export const TAKEOVER_LADDER: readonly {
   ifAny("change-secret", "Takes new passwords and secrets for clients without keys."),
   always("refuse-factory-keys", "Refuses an association under the factory's keys."),
   ifAny("prove-secret", "Opens for such a client with the new secret."),
+  ifAny("agree-master", "Agrees with the custodian on a new master key, each by a signature."),
   ifAny("change-child-key", "Gives the devices at its M-Bus channels new keys."),
   ifAny("refuse-old-secret", "Refuses the secret that the factory gave the client."),
 ];

@@ -18,6 +18,7 @@ const STEP_WORDS: Readonly<Record<string, readonly [toMeter: string, fromMeter: 
   "raise-policy": ["Asks for its security policy, or raises it", "Answers about its security policy"],
   "change-secret": ["Gives a client a new secret", "Answers the new secret"],
   "prove-secret": ["Associates as the client with its new secret", "Answers the client"],
+  "agree-master": ["Offers a key to agree on a master with, signed", "Answers with its own, signed"],
   "change-child-key": ["Gives a device at an M-Bus channel a new key, then the meter", "Says whether it was taken"],
   "refuse-old-secret": ["Tries the client's former secret, which must be refused", "Answers the former secret"],
   "enrolment-association": ["Associates under the present keys, for certificates", "Answers the association"],

@@ -85,6 +85,12 @@ function judgeProven(facts: TrustFacts): Trust {
       "proven-shielded",
       "Its keys were changed in the depot where nobody could listen, and the factory's are proven dead.",
     );
+  if (facts.grade === "agreed")
+    return trust(
+      "trusted",
+      "proven-agreed",
+      "Its keys were changed under a master that it and the custodian agreed on by signature: nobody who held the factory's has them.",
+    );
   if (facts.holders.length === 0)
     return trust(
       "trusted",

@@ -167,7 +167,7 @@ function destinationsOf(
     known.push({
       purpose: "depot",
       address: `${meter.depotAddress.host}:${meter.depotAddress.port}`,
-      authenticated: takeover.grade === "shielded",
+      authenticated: takeover.grade === "shielded" || takeover.grade === "agreed",
     });
   for (const source of sources)
     known.push({
@@ -201,7 +201,7 @@ function profileOf(profile: MeterProfile): NonNullable<MeterDetail["profile"]> {
 interface TakeoverRow {
   readonly phase: TakeoverPhase;
   readonly step: string;
-  readonly grade: "none" | "exposed" | "shielded";
+  readonly grade: "none" | "exposed" | "shielded" | "agreed";
   readonly verdict: TakeoverVerdict;
   readonly proven_at: Date | null;
   readonly sentence: string;
