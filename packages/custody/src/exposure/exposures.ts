@@ -4,7 +4,7 @@ import { BACKUP_CREATED, type BackupFacts } from "../backup/manifest.ts";
 import { CallRefusal } from "../calls/call-refusal.ts";
 import { DEPARTED } from "../departure/departures.ts";
 import { readField } from "../lease/field-record.ts";
-import { rotatedAt } from "../lease/leases.ts";
+import { rotatedAt } from "../lease/lent-rotation.ts";
 import type { CheckedFiles } from "../records/checked-files.ts";
 import { type MeterFile, type MeterStanding, PURPOSE } from "../store/records.ts";
 import type { CustodyStore } from "../store/store.ts";

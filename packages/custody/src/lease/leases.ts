@@ -3,8 +3,6 @@ import {
   type CustodianRequest,
   type CustodianResponse,
   type FieldReport,
-  type LeasedMeterState,
-  type LeaseState,
   MAX_LEASE_HOURS,
 } from "@meterkeep/api/custodian";
 import { systemTitleText } from "@meterkeep/dlms";
@@ -13,32 +11,24 @@ import type { Authority } from "../authority/authority.ts";
 import { CallRefusal } from "../calls/call-refusal.ts";
 import type { Caller } from "../calls/caller.ts";
 import type { ConversationDependencies } from "../conversation/dependencies.ts";
-import { stateChange } from "../keys/key-state-change.ts";
-import { mayBecome } from "../keys/key-transition.ts";
 import { unsealKeys } from "../protocol/meter-keys.ts";
-import { rotationStateOf } from "../rotation/view.ts";
 import { type MeterFile, PURPOSE } from "../store/records.ts";
 import type { CustodyStore } from "../store/store.ts";
 import { type Candidate, candidates } from "../takeover/candidates.ts";
 import { isFinal } from "../takeover/journal.ts";
 import { journalOf } from "../takeover/view.ts";
-import { FIELD_KINDS, type FieldRecord, type RecordedLease, readField } from "./field-record.ts";
-import { type Handheld, handheldOf, isSignedBy } from "./handheld.ts";
+import { FIELD_KINDS, type FieldRecord, readField } from "./field-record.ts";
+import { handheldOf } from "./handheld.ts";
 import { type LeasedMeter, type LeaseTerms, type LentKeys, leaseFile, textHash } from "./lease-file.ts";
+import { leaseState } from "./lease-state.ts";
 import type { LentMeters } from "./lent-meters.ts";
+import { rotateLent } from "./lent-rotation.ts";
+import { journalIn } from "./signed-journal.ts";
 
 const HOUR_MILLISECONDS = 3_600_000;
 /** Counters that a handheld gets of a meter's line: some ten visits of twenty requests. */
 const COUNTERS = 256;
-const WORKING = [PURPOSE.GUEK, PURPOSE.GAK, PURPOSE.GBEK] as const;
-/** A lost handheld before all that is planned otherwise; within each, by the age of the keys. */
-const RISK = { exposure: 500, compromise: 10_000 } as const;
 const MOST_REPORTED = 50;
-/** A report has many meters: the whole sentence is in the state of the rotation. */
-const MOST_SENTENCE = 200;
-const DAY_MILLISECONDS = 86_400_000;
-/** Five years, the longest crypto-period: age never lifts a return over a loss. */
-const MOST_DAYS = 1826;
 
 /** What leases need. */
 export interface LeaseDependencies
@@ -178,7 +168,12 @@ export class Leases {
     });
     const body = { lease: said.lease, used: said.used, journal: textHash(said.text), beyond };
     await this.#write(FIELD_KINDS.returned, caller, body);
-    await this.#rotate(lease, beyond.length === 0 ? "exposure" : "compromise", `lease ${said.lease} was returned`);
+    await rotateLent(
+      this.#dependencies,
+      lease,
+      beyond.length === 0 ? "exposure" : "compromise",
+      `lease ${said.lease} was returned`,
+    );
     return this.report();
   }
 
@@ -190,7 +185,8 @@ export class Leases {
     if (!handhelds.has(handheld)) throw new CallRefusal("lease-refused", `no handheld is called ${handheld}`);
     await this.#write(FIELD_KINDS.lost, caller, { handheld, reason });
     for (const lease of leases.values())
-      if (lease.terms.handheld === handheld) await this.#rotate(lease, "compromise", `handheld ${handheld} is lost`);
+      if (lease.terms.handheld === handheld)
+        await rotateLent(this.#dependencies, lease, "compromise", `handheld ${handheld} is lost`);
     return this.report();
   }
 
@@ -204,7 +200,7 @@ export class Leases {
         technician,
         state: lostAt === undefined ? "enrolled" : "lost",
       })),
-      leases: await Promise.all(newest.map((lease) => this.#stateOf(lease))),
+      leases: await Promise.all(newest.map((lease) => leaseState(this.#dependencies, lease))),
     };
     return { report: JSON.stringify(report) };
   }
@@ -214,7 +210,8 @@ export class Leases {
     for (const [id, lease] of (await this.#field()).leases) {
       if (lease.state !== "open") {
         if (now() - lease.terms.until < FOLLOWED_MILLISECONDS)
-          await this.#rotate(
+          await rotateLent(
+            this.#dependencies,
             lease,
             lease.state === "lost" ? "compromise" : "exposure",
             `lease ${id} is ${lease.state}`,
@@ -223,7 +220,7 @@ export class Leases {
       }
       if (lease.terms.until > now()) continue;
       await this.#write(FIELD_KINDS.expired, CUSTODIAN, { lease: id });
-      await this.#rotate(lease, "exposure", `lease ${id} has ended`);
+      await rotateLent(this.#dependencies, lease, "exposure", `lease ${id} has ended`);
     }
   }
 
@@ -268,89 +265,6 @@ export class Leases {
     return lent;
   }
 
-  /** New working keys for those meters of a lease that have none yet and no plan for them. The master was never lent. */
-  async #rotate({ terms }: RecordedLease, cause: "exposure" | "compromise", reason: string): Promise<void> {
-    const { store, now, committer, files } = this.#dependencies;
-    const at = now();
-    const behind: MeterFile[] = [];
-    const lentOf = new Map(terms.meters.map((leased) => [leased.meter, leased]));
-    for (const leased of terms.meters) {
-      const file = await files.load(leased.meter);
-      if (file !== undefined && rotatedAt(file, leased) === undefined) behind.push(file);
-    }
-    // At once, and also where a rotation that is open keeps another from being planned.
-    if (cause === "compromise") await this.#compromise(behind, lentOf, reason);
-    let planned = 0;
-    for (const file of behind)
-      planned += await store.rotations.plan({
-        meters: [file.meter.systemTitle],
-        madeBefore: undefined,
-        countAbove: undefined,
-        purposes: WORKING,
-        cause,
-        risk: RISK[cause] + daysInUse(file, lentOf.get(file.meter.systemTitle) as LeasedMeter, at),
-        plannedBy: "lease",
-        at,
-        limit: 1,
-      });
-    if (planned > 0)
-      await committer.submit({ entries: [entry(at, "rotations-planned", "lease", { cause, planned, reason })] });
-  }
-
-  /** The keys that were lent and may still be on their meters are compromised from now on. */
-  async #compromise(
-    behind: readonly MeterFile[],
-    lentOf: ReadonlyMap<string, LeasedMeter>,
-    reason: string,
-  ): Promise<void> {
-    const { committer, now } = this.#dependencies;
-    for (const { meter, keys } of behind) {
-      const leased = lentOf.get(meter.systemTitle);
-      const lent = keys.filter(
-        ({ setup, purpose, version, state }) =>
-          setup === 0 &&
-          ((purpose === PURPOSE.GUEK && version === leased?.GUEK) ||
-            (purpose === PURPOSE.GAK && version === leased?.GAK)) &&
-          state !== "compromised" &&
-          mayBecome(state, "compromised"),
-      );
-      if (lent.length > 0) await committer.submit(stateChange(lent, "compromised", "lease", now(), reason));
-    }
-  }
-
-  async #stateOf({ terms, state }: RecordedLease): Promise<LeaseState> {
-    const { lease, handheld, technician, from, until, operations } = terms;
-    const meters = await Promise.all(terms.meters.map((leased) => this.#meterState(leased, terms)));
-    meters.sort(
-      (one, other) =>
-        Number(one.rotatedAt !== undefined) - Number(other.rotatedAt !== undefined) ||
-        (other.risk ?? 0) - (one.risk ?? 0),
-    );
-    const meterHours = inTenths(meters.reduce((sum, { exposedHours }) => sum + exposedHours, 0));
-    return { lease, handheld, technician, from, until, operations, state, meters, meterHours };
-  }
-
-  async #meterState(leased: LeasedMeter, { from }: LeaseTerms): Promise<LeasedMeterState> {
-    const { files, now } = this.#dependencies;
-    const file = await files.load(leased.meter);
-    const at = rotatedAt(file, leased);
-    const rotation = file === undefined ? undefined : rotationStateOf(file);
-    // One that was over before the lease is no answer to it.
-    const isAfter = rotation !== undefined && (rotation.endedAt === undefined || rotation.endedAt > from);
-    const end = at ?? now();
-    return {
-      meter: leased.meter,
-      label: leased.label,
-      exposedHours: inTenths(Math.max(0, end - from) / HOUR_MILLISECONDS),
-      ...(at !== undefined && { rotatedAt: at }),
-      ...(isAfter && {
-        risk: rotation.risk,
-        phase: rotation.phase,
-        sentence: rotation.sentence.slice(0, MOST_SENTENCE),
-      }),
-    };
-  }
-
   async #write(kind: string, { name }: Pick<Caller, "name">, body: object): Promise<void> {
     const { committer, now } = this.#dependencies;
     await committer.submit({ entries: [entry(now(), kind, name, body)] });
@@ -362,29 +276,6 @@ const CUSTODIAN = { name: "custodian" } as const;
 /** So long after its end a lease's rotations are planned again where they are not through. */
 const FOLLOWED_MILLISECONDS = 400 * 86_400_000;
 
-/** The longer a key was in use, the more of what was recorded it opens: of two lost ones the older goes first. */
-function daysInUse({ keys }: MeterFile, { GUEK }: Pick<LeasedMeter, "GUEK">, at: number): number {
-  const key = keys.find(({ setup, purpose, version }) => setup === 0 && purpose === PURPOSE.GUEK && version === GUEK);
-  const since = key?.provenAt ?? key?.createdAt ?? at;
-  return Math.min(MOST_DAYS, Math.max(0, Math.floor((at - since) / DAY_MILLISECONDS)));
-}
-
-function inTenths(hours: number): number {
-  return Math.round(hours * 10) / 10;
-}
-
-/** When both keys that were lent had a successor that the meter has proven. */
-export function rotatedAt(file: MeterFile | undefined, { GUEK, GAK }: Candidate): number | undefined {
-  const proven = (purpose: number, version: number): number =>
-    Math.min(
-      ...(file?.keys ?? [])
-        .filter((key) => key.setup === 0 && key.purpose === purpose && key.version > version)
-        .flatMap(({ provenAt }) => provenAt ?? []),
-    );
-  const at = Math.max(proven(PURPOSE.GUEK, GUEK), proven(PURPOSE.GAK, GAK));
-  return Number.isFinite(at) ? at : undefined;
-}
-
 /** @throws CallRefusal `lease-refused` where a meter is with somebody already */
 function requireFree(titles: readonly string[], leases: FieldRecord["leases"]): void {
   for (const { terms, state } of leases.values()) {
@@ -395,26 +286,6 @@ function requireFree(titles: readonly string[], leases: FieldRecord["leases"]): 
         `meter ${taken.meter} is lent to ${terms.technician} until it is returned`,
       );
   }
-}
-
-interface Journal {
-  readonly lease: string;
-  readonly used: readonly { readonly meter: string; readonly next: number }[];
-  readonly text: string;
-}
-
-/** A journal that its handheld has signed. @throws CallRefusal `lease-refused` */
-function journalIn(signed: string, handheldFor: (lease: string) => Handheld | undefined): Journal {
-  try {
-    const { text, signature } = JSON.parse(signed) as { readonly text: string; readonly signature: string };
-    const { lease, used } = JSON.parse(text) as Journal;
-    const handheld = handheldFor(lease);
-    const isRight = used.every(({ meter, next }) => /^[0-9A-F]{16}$/.test(meter) && Number.isSafeInteger(next));
-    if (handheld !== undefined && isRight && isSignedBy(handheld, text, signature)) return { lease, used, text };
-  } catch (cause) {
-    throw new CallRefusal("lease-refused", "this is no journal of a handheld", { cause });
-  }
-  throw new CallRefusal("lease-refused", "the journal is not signed by the handheld of its lease");
 }
 
 function entry(at: number, kind: string, principal: string, body: object): LedgerDraft {
