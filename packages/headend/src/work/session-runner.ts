@@ -59,7 +59,7 @@ export interface SessionRunnerPorts {
   /** In [0, 1), for jitter. */
   random(): number;
   onChange(meters: readonly MeterId[]): void;
-  /** The custodian works again with what it has written down of a meter, and refused it before. */
+  /** The custodian may have another word of a meter than before: it refused what it has written down, or has rotated its keys. */
   onRecordAccepted(meter: Meter): void;
   /** A session has ended and is stored. */
   onSession(meter: Meter, session: SessionRecord, read: ReadResult | undefined): void;
@@ -118,7 +118,9 @@ export class SessionRunner {
     await results.write(finished);
     this.#tell(finished);
     const wasRefused = lease.trust.reason === RECORD_REFUSED.reason;
-    if (wasRefused && finished.session?.outcome === "done" && finished.takeover === undefined)
+    // A rotation under a master that was agreed on makes more of the takeover before it.
+    const isRotated = finished.session?.purpose === "rotate";
+    if ((wasRefused || isRotated) && finished.session?.outcome === "done" && finished.takeover === undefined)
       this.#ports.onRecordAccepted(lease.meter);
     return finished.next.dueAt;
   }
