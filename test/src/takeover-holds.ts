@@ -4,8 +4,14 @@ import { until } from "./until.ts";
 
 /** Steps that happen only when something was lost. */
 type OfRecovery = "probe" | "counter-hint" | "release" | "current-keys-association" | "refuse-old-keys" | "done";
-/** Steps about what not every meter has: clients without keys of their own, a policy, devices at its M-Bus channels. */
-type OfSomeMeters = "raise-policy" | "change-secret" | "prove-secret" | "refuse-old-secret" | "change-child-key";
+/** Steps about what not every meter has: clients without keys of their own, a policy, devices at its M-Bus channels, a signature. */
+type OfSomeMeters =
+  | "raise-policy"
+  | "change-secret"
+  | "prove-secret"
+  | "refuse-old-secret"
+  | "change-child-key"
+  | "agree-master";
 
 /** A step that every takeover goes through. Enrolments come after it, and have a simulation of their own. */
 type HeldStep = Exclude<TakeoverStep, OfRecovery | OfSomeMeters | EnrolmentStep>;
