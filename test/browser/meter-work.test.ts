@@ -1,0 +1,179 @@
+/// <reference lib="dom" />
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { extname, join } from "node:path";
+import { after, before, test } from "node:test";
+import { AxeBuilder } from "@axe-core/playwright";
+import type { Page } from "playwright-core";
+import { startTestServer, type TestServer } from "../../apps/server/src/testing/test-server.ts";
+import { CHECKOUT } from "../src/start-meterkeep.ts";
+import { openBrowser, type TestBrowser } from "./chromium.ts";
+
+const TITLE = "4D4B560000000001";
+const SIZES = { "at a desk": { width: 1440, height: 900 }, "on a phone": { width: 390, height: 844 } } as const;
+const TYPES: Readonly<Record<string, string>> = {
+  ".html": "text/html",
+  ".js": "text/javascript",
+  ".css": "text/css",
+  ".svg": "image/svg+xml",
+};
+
+let pages: string;
+let server: TestServer;
+
+/** The head-end's HTTP side with one meter that was taken over and read; nobody speaks with it here, and nobody approves. */
+before(async () => {
+  pages = mkdtempSync(join(tmpdir(), "mk-console-"));
+  const vite = [`${CHECKOUT}/node_modules/vite/bin/vite.js`, "build", "--outDir", pages, "--emptyOutDir"];
+  execFileSync(process.execPath, vite, { cwd: `${CHECKOUT}/apps/console`, stdio: "ignore" });
+  server = await startTestServer({
+    custodian: {
+      beginShipment: async () => ({ upload: new Uint8Array(16) }),
+      shipmentChunk: async () => ({}),
+      submitManifest: async () => ({ hash: "" }),
+      manifest: async () => ({ state: "planned", approvedBy: [], people: 1 }),
+    } as never,
+  });
+  await storeMeter(server);
+});
+after(async () => {
+  await server?.[Symbol.asyncDispose]();
+  rmSync(pages, { recursive: true, force: true });
+});
+
+async function storeMeter({ context: { inventory, pool, scope } }: TestServer): Promise<void> {
+  const meter = {
+    systemTitle: TITLE,
+    kind: "simulated",
+    profile: "idis-p2",
+    securitySuite: 0,
+    manufacturer: "Maker",
+    model: "MKV-I120",
+    firmware: "1.0",
+    holders: ["Maker"],
+    shipment: "5".repeat(32),
+  } as const;
+  await inventory.add([meter], new Date());
+  await pool.query("update takeovers set phase = 'done', verdict = 'proven'");
+  await pool.query("update trust set state = 'trusted'");
+  await pool.query("update meters set route = 'tcp://127.0.0.1:4059', role = 'home'");
+  const octets = Buffer.from("0102030405", "hex");
+  const hash = createHash("sha256").update(octets).digest();
+  await pool.query(
+    `with e as (
+       insert into evidence (utility_id, island_id, hash, meter_id, octets, plain, protection, received_at, trust_at_capture)
+       select utility_id, island_id, $3, meter_id, $4, $4, 'authenticated', now(), 'trusted' from meters
+       where utility_id = $1 and island_id = $2 returning *
+     ), v as (
+       insert into meter_events (utility_id, island_id, meter_id, log, at, code, category, severity, received_at, evidence_id,
+         protection, trust_at_capture)
+       select utility_id, island_id, meter_id, 'fraud', now() - n * interval '1 minute', 40, 'physical', 3, now(), evidence_id,
+         'authenticated', 'trusted' from e, generate_series(1, 12) n
+     ), c as (
+       insert into channels (utility_id, island_id, channel_id, obis, name, unit) values ($1, $2, 1, '1-0:32.24.0', '', 'V')
+     )
+     insert into quality_readings (utility_id, island_id, meter_id, at, channels, readings, received_at, evidence_id, protection,
+       trust_at_capture)
+     select utility_id, island_id, meter_id, date_trunc('hour', now()) - n * interval '10 minutes', '{1}', array[230 + n / 10.0],
+       now(), evidence_id, 'authenticated', 'trusted' from e, generate_series(1, 20) n`,
+    [...scope.place, hash, octets],
+  );
+}
+
+/** The console as it was built, in front of the server. */
+async function openPage(browser: TestBrowser, cookie: string) {
+  const origin = `http://localhost:${new URL(server.url).port}`;
+  const [name = "", value = ""] = cookie.split("=");
+  await browser.context.addCookies([{ name, value, url: origin }]);
+  await browser.context.route("**/*", (route) => {
+    const { pathname } = new URL(route.request().url());
+    if (pathname.startsWith("/api/")) return route.continue();
+    const file = pages + pathname;
+    const path = pathname !== "/" && existsSync(file) ? file : `${pages}/index.html`;
+    return route.fulfill({ body: readFileSync(path), contentType: TYPES[extname(path)] ?? "application/octet-stream" });
+  });
+  return browser.open(`${origin}/meters/${TITLE}`);
+}
+
+/** The meter has spoken: what its session would have written. */
+async function answer(look: { readonly campaign_id: string }): Promise<void> {
+  const fact = { name: "device on channel 1", object: "0.1.24.1.0.255/5", wanted: "address 1", found: "none" };
+  await server.context.pool.query(
+    `update campaign_targets set state = 'done', sentence = 'Channel 1 is free.', evidence = $4
+     where utility_id = $1 and island_id = $2 and campaign_id = $3`,
+    [
+      ...server.context.scope.place,
+      look.campaign_id,
+      JSON.stringify([{ ...fact, holds: false, hash: "ab".repeat(32) }]),
+    ],
+  );
+}
+
+/** Goes on with Tab until the button has the focus, and presses it. */
+async function press(page: Page, button: string): Promise<void> {
+  const wanted = page.getByRole("button", { name: button });
+  await wanted.waitFor();
+  for (let tabs = 0; tabs < 40; tabs += 1) {
+    await page.keyboard.press("Tab");
+    if (await wanted.evaluate((element) => element === document.activeElement)) return page.keyboard.press("Enter");
+  }
+  assert.fail(`"${button}" is not reached by the keyboard`);
+}
+
+async function accessible(page: Page): Promise<void> {
+  // What the head of the page half covers would count as small.
+  await page.evaluate(() => window.scrollTo(0, 0));
+  const { violations } = await new AxeBuilder({ page }).analyze();
+  assert.deepEqual(
+    violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`),
+    [],
+  );
+}
+
+for (const [where, viewport] of Object.entries(SIZES))
+  test(`${where} a meter's page shows its events and power quality, and by keyboard it is looked at before it is asked for anything`, async () => {
+    const { pool, scope } = server.context;
+    const { cookie } = await server.person(`Rita ${where}`, ["operator"]);
+    await using browser = await openBrowser({ locale: "en-GB", viewport });
+    const { page, complaints } = await openPage(browser, cookie);
+    await page.getByRole("heading", { name: "Do something with it" }).waitFor();
+    await page.getByRole("button", { name: "Show all 12" }).waitFor();
+    assert.equal(await page.getByText("terminal cover removed").count(), 8);
+    await page.getByRole("button", { name: "Show all 12" }).click();
+    await page.getByText("terminal cover removed").nth(11).waitFor();
+    await page.getByRole("heading", { name: "Power quality" }).waitFor();
+    await page.getByText("230.1").waitFor();
+    await accessible(page);
+
+    await page.locator("section[aria-labelledby=meter-work-title] select").first().focus();
+    await page.keyboard.type("m bus");
+    await page.getByText("Parameters, as JSON").waitFor();
+    assert.equal(await page.getByRole("button", { name: "Ask for this" }).count(), 0, "it is looked at first");
+    await press(page, "Look first");
+    await page.getByText("The meter is asked").waitFor();
+    const { rows } = await pool.query(
+      `select campaign_id, looks, command_class from campaigns where utility_id = $1 and island_id = $2
+       order by created_at desc limit 1`,
+      [...scope.place],
+    );
+    const [look] = rows as { campaign_id: string; looks: boolean; command_class: string }[];
+    assert.ok(look);
+    assert.deepEqual([look.looks, look.command_class], [true, "C0"]);
+    await answer(look);
+    await page.getByText("Channel 1 is free.").waitFor();
+    await page.getByRole("row", { name: /device on channel 1 none address 1/ }).waitFor();
+    await accessible(page);
+    await press(page, "Ask for this");
+    await page.waitForURL(/\/work\//);
+    await page
+      .getByText(/has to approve it|have to approve it/)
+      .first()
+      .waitFor();
+    assert.deepEqual(complaints, []);
+    await pool.query("update campaigns set state = 'stopped' where utility_id = $1 and island_id = $2", [
+      ...scope.place,
+    ]);
+  });
