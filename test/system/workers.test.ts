@@ -14,7 +14,7 @@ const WORKERS = 3;
 const KILLS = 8;
 const LONGEST_PAUSE_MS = 1_500;
 const DAY_AND_MINUTE_MS = 86_460_000;
-const PATIENCE = { patienceMs: 180_000, everyMs: 250 } as const;
+const PATIENCE = { patienceMs: 300_000, everyMs: 250 } as const;
 
 function workersOf(meterkeep: Meterkeep): readonly number[] {
   return Object.entries(meterkeep.pids()).flatMap(([name, pid]) =>
