@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import type { RouteAnswer } from "@meterkeep/api";
 import { auditStored, postgresLedgerStore } from "@meterkeep/ledger";
 import { createPool } from "@meterkeep/postgres";
-import { ApiProblem, ownerClient } from "../src/api-client.ts";
+import { ask, ownerClient } from "../src/api-client.ts";
 import { serverConfigOf } from "../src/installation-files.ts";
 import { processFacts } from "../src/process-facts.ts";
 import { startMeterkeep } from "../src/start-meterkeep.ts";
@@ -55,6 +56,8 @@ const victims = service.filter((title) => homes.has(title));
 const silent = new Set(victims.slice(0, Math.ceil((victims.length * dead) / 100)));
 const any = <T>(of: readonly T[]): T => of[Math.floor(Math.random() * of.length)] as T;
 
+const { stdout } = await meterkeep.command(["token", "create", "faults", "--scope", "request", "--json"]);
+const { token } = JSON.parse(stdout) as { readonly token: string };
 const counts = new Map<string, number>();
 const count = (what: string): void => void counts.set(what, (counts.get(what) ?? 0) + 1);
 await town.ask([...silent].map((meter) => ({ do: "fault", meter, fault: "drop" })));
@@ -98,20 +101,22 @@ await town.ask(victims.filter((meter) => !silent.has(meter)).map((meter) => ({ d
 /** A server that was killed a moment ago refuses nothing that it has promised: what has no id was not accepted. */
 async function askForClocks(): Promise<void> {
   try {
-    api = await ownerClient(meterkeep);
-    const asked = await api.call("createCommand", {
-      body: {
+    const { status, text } = await ask(`${meterkeep.address}/api/v1/commands`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
+      body: JSON.stringify({
         operation: "attributes",
         parameters: { attributes: [{ classId: 8, object: "0-0:1.0.0", attribute: 2 }] },
         selection: { kind: "list", meters: victims },
         reason: "maintenance",
         hours: COMMAND_HOURS,
-      },
+      }),
     });
-    campaigns.push(asked.campaign.id);
-    count(`command ${asked.campaign.state}`);
-  } catch (error) {
-    count(error instanceof ApiProblem ? `command not accepted: ${error.code}` : "command not accepted: nobody there");
+    const { campaign, code } = JSON.parse(text) as Partial<RouteAnswer<"createCommand">> & { readonly code?: string };
+    if (campaign !== undefined) campaigns.push(campaign.id);
+    count(`command ${campaign?.state ?? `not accepted: ${status} ${code}`}`);
+  } catch {
+    count("command not accepted: nobody there");
   }
 }
 
@@ -183,8 +188,6 @@ process.exitCode = faults.length === 0 ? 0 : 1;
 /** How many intervals of each meter are stored, by the export. A line that comes twice is a fault. */
 async function instantsOf(day: string): Promise<ReadonlyMap<string, number>> {
   const begin = Date.parse(`${day}T00:00:00Z`);
-  const { stdout } = await meterkeep.command(["token", "create", "faults", "--json"]);
-  const { token } = JSON.parse(stdout) as { readonly token: string };
   const from = new Date(begin + 1).toISOString();
   const to = new Date(begin + 86_400_000).toISOString();
   const answer = await fetch(
