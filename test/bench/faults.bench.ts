@@ -113,7 +113,8 @@ async function askForClocks(): Promise<void> {
       }),
     });
     const { campaign, code } = JSON.parse(text) as Partial<RouteAnswer<"createCommand">> & { readonly code?: string };
-    if (campaign !== undefined) campaigns.push(campaign.id);
+    // What the guard keeps in quarantine has no targets until another person releases it.
+    if (campaign !== undefined && campaign.state !== "quarantined") campaigns.push(campaign.id);
     count(`command ${campaign?.state ?? `not accepted: ${status} ${code}`}`);
   } catch {
     count("command not accepted: nobody there");
