@@ -1,0 +1,199 @@
+import assert from "node:assert/strict";
+import { rmSync } from "node:fs";
+import { after, before, test } from "node:test";
+import type { Page } from "playwright-core";
+import { approve, enrolKeyHolder, planPolicyService, said } from "../src/authority.ts";
+import { workOrder } from "../src/billing-office.ts";
+import { readyHomes } from "../src/ready-homes.ts";
+import { type Meterkeep, makeStateDirectory, startMeterkeep } from "../src/start-meterkeep.ts";
+import { townControl } from "../src/town-control.ts";
+import { openBrowser, type TestBrowser, type WatchedPage } from "./chromium.ts";
+import { accessible, arrive, type Device, plugIn, press, tabTo, type } from "./keyboard.ts";
+
+/** Meters are taken over, read and switched meanwhile, on a machine that may be busy. */
+const PATIENCE_MS = 300_000;
+
+let meterkeep: Meterkeep;
+let stateDirectory: string;
+/** Rita asks; Ben approves. Each has a machine and a device. */
+let rita: TestBrowser;
+let ben: TestBrowser;
+let asks: WatchedPage;
+let approves: WatchedPage;
+let bensDevice: Device;
+const opened: WatchedPage[] = [];
+
+before(async () => {
+  stateDirectory = makeStateDirectory();
+  meterkeep = await startMeterkeep({ meters: 20, stateDirectory });
+  rita = await openBrowser({ locale: "en-GB" });
+  ben = await openBrowser({ locale: "en-GB" });
+  for (const { context } of [rita, ben]) context.setDefaultTimeout(PATIENCE_MS);
+});
+after(async () => {
+  await rita?.[Symbol.asyncDispose]();
+  await ben?.[Symbol.asyncDispose]();
+  await meterkeep?.stop();
+  rmSync(stateDirectory, { recursive: true, force: true });
+});
+
+async function open(browser: TestBrowser): Promise<WatchedPage> {
+  const watched = await browser.open("about:blank");
+  opened.push(watched);
+  return watched;
+}
+
+/** Fills in the form by keyboard, from the page's beginning, and tries it dry. */
+async function tryDry(
+  page: Page,
+  asked: { readonly what?: string; readonly titles: string; readonly why: string; readonly order?: string },
+): Promise<void> {
+  await page.goto(`${meterkeep.address}/work`);
+  await page.getByRole("option", { name: "clock" }).waitFor({ state: "attached" });
+  await tabTo(page, /^What(?!$)/);
+  if (asked.what !== undefined) await page.keyboard.type(asked.what);
+  await type(page, /^System titles/, asked.titles);
+  await type(page, /^Why/, asked.why);
+  if (asked.order !== undefined) await type(page, /^Work order/, asked.order);
+  await press(page, /^Dry run$/);
+  await page.getByRole("status").filter({ hasText: "load at risk" }).waitFor();
+}
+
+/** Follows the link of a card to the custodian's own page, and signs there. */
+async function sign(page: Page, words: string, meter: number): Promise<void> {
+  await page.goto(`${meterkeep.address}/approvals`);
+  const card = page.getByRole("article").filter({ hasText: words });
+  await card.getByRole("link", { name: /Sign at the custodian/ }).waitFor();
+  // What it is about stands before the way to sign it.
+  const text = await card.innerText();
+  const stake = new RegExp(`meters?\\s+${meter}\\s+load at risk\\s+[\\d.]+\\s*k?W`);
+  assert.match(text.slice(0, text.indexOf("Sign at")), stake);
+  const coming = ben.context.waitForEvent("page");
+  await press(page, new RegExp(`^Sign at the custodian.*${words}`));
+  const custodians = await coming;
+  await custodians.waitForLoadState();
+  const device = await plugIn(custodians, bensDevice);
+  assert.equal(new URL(custodians.url()).origin, `http://localhost:${meterkeep.ports.approvals}`);
+  assert.notEqual(new URL(custodians.url()).origin, new URL(meterkeep.address).origin);
+  const own = custodians.getByRole("article").filter({ hasText: words });
+  await own.waitFor();
+  assert.match(await own.innerText(), /Asked for by\s+/);
+  await custodians.getByLabel("Sign as").selectOption("ben");
+  await press(custodians, new RegExp(`^Sign with passkey: ${words}`));
+  await custodians
+    .locator("#notice")
+    .filter({ hasText: /^Approved/ })
+    .waitFor();
+  // The device has counted on.
+  bensDevice = device;
+}
+
+test("Rita comes in and admits Ben, who makes passkeys: one for the head-end, another at the custodian", async () => {
+  asks = await open(rita);
+  await arrive(asks.page, meterkeep.signIn ?? "");
+  await asks.page.goto(`${meterkeep.address}/people`);
+  await asks.page.getByRole("heading", { name: "Admit somebody" }).waitFor();
+  await type(asks.page, /^Name, for good/, "Ben");
+  await press(asks.page, /^operator$/, "Space");
+  await press(asks.page, /^approver$/, "Space");
+  await press(asks.page, /^Admit$/);
+  await asks.page.getByText(/Ben signs in with this link, once/).waitFor();
+  approves = await open(ben);
+  await arrive(approves.page, await asks.page.locator(".once-link code").innerText());
+
+  const anna = await enrolKeyHolder(meterkeep, "anna", "Anna", "operations");
+  const { link } = await said<{ link: string }>(
+    meterkeep,
+    ...["approvers", "invite", "ben", "--name", "Ben", "--roles", "security"],
+  );
+  const { page: custodians } = await open(ben);
+  bensDevice = await plugIn(custodians);
+  await custodians.goto(link);
+  await press(custodians, /^Make a passkey/);
+  await custodians.locator("#notice").filter({ hasText: "can approve from now on" }).waitFor();
+  const change = await planPolicyService(meterkeep);
+  await approve(meterkeep, change, anna);
+  await custodians.locator(`#sign-${change}`).waitFor();
+  await press(custodians, /^Sign with passkey: .*policy/);
+  await custodians.locator("#notice").filter({ hasText: "Approved, and done" }).waitFor();
+});
+
+test("what the guard sets aside is explained to who asked, and decided by somebody else", async () => {
+  const [meter = ""] = await readyHomes(meterkeep, 1);
+  const { page } = asks;
+  await tryDry(page, { titles: meter, why: "safety" });
+  await page.getByText("The guard sets it aside").waitFor();
+  await accessible(page);
+  await press(page, /^Ask for this$/);
+  await page.getByRole("heading", { level: 1, name: "disconnect the supply" }).waitFor();
+  await page.goto(`${meterkeep.address}/approvals`);
+  const held = page.getByRole("article").filter({ hasText: "MC-10" });
+  await held.getByText("Somebody else decides about it.").waitFor();
+  assert.equal(await held.getByRole("button").count(), 0);
+
+  const { page: bens } = approves;
+  await bens.goto(`${meterkeep.address}/approvals`);
+  await bens.getByRole("article").filter({ hasText: "MC-10" }).waitFor();
+  await type(bens, /^Reason$/, "no work order");
+  await accessible(bens);
+  await press(bens, /^Discard/);
+  await bens
+    .getByRole("region", { name: "Decided" })
+    .getByText(/discarded by Ben/)
+    .waitFor();
+  // The rule says what it refused last.
+  await bens.goto(`${meterkeep.address}/rules#MC-10`);
+  const rule = bens.getByRole("row", { name: /^MC-10/ });
+  await rule.getByText("no work order was named").waitFor();
+  assert.equal(await bens.getByRole("row", { name: /^MC-\d\d/ }).count(), 23);
+  await accessible(bens);
+});
+
+test("a campaign goes from selection through dry run, a signed approval and its waves to a report, by two people at keyboards", async () => {
+  const chosen = await readyHomes(meterkeep, 3);
+  const [meter = ""] = chosen;
+  const { page } = asks;
+  // Watched for a minute between its waves: it goes on while the other one is carried out.
+  await tryDry(page, { what: "clock", titles: chosen.join(" "), why: "maintenance" });
+  await page.getByText("3 meters selected, 2 waves").waitFor();
+  await press(page, /^Ask for this$/);
+  await page.getByRole("heading", { level: 1, name: /clock/ }).waitFor();
+  const clocks = page.url();
+  await sign(approves.page, "shift the clock", 3);
+
+  await workOrder(stateDirectory, "WO-7", "safety", [meter]);
+  await tryDry(page, { titles: meter, why: "safety", order: "WO-7" });
+  await page.getByText("1 person must approve it").waitFor();
+  await press(page, /^Ask for this$/);
+  await page.getByRole("link", { name: /Sign at the custodian/ }).waitFor();
+  await sign(approves.page, "disconnect the supply", 1);
+  await page.getByRole("heading", { name: "Report" }).waitFor();
+  await page.getByRole("status").filter({ hasText: "It is done" }).waitFor();
+  await page.getByRole("row").filter({ hasText: "disconnected" }).waitFor();
+  assert.match(await page.locator(".facts").innerText(), /Approved by\s+Ben/);
+  await accessible(page);
+  const home = (await townControl(stateDirectory).truth()).find(({ systemTitle }) => systemTitle === meter);
+  assert.equal(home?.supplied, false);
+
+  await page.goto(clocks);
+  await page.getByRole("status").filter({ hasText: "It is done" }).waitFor();
+  assert.match(await page.getByRole("region", { name: "2 waves" }).innerText(), /1 meter: passed.*2 meters: passed/s);
+});
+
+test("how far anybody reaches is on the page with live figures, for who asks and who approves alike", async () => {
+  const { page } = approves;
+  await page.goto(`${meterkeep.address}/blast`);
+  const pair = page.getByRole("row", { name: /and Ben/ }).first();
+  await pair.waitFor();
+  assert.match(await pair.innerText(), /Two together\s+2\s/);
+  await page.getByText(/1 are used up/).waitFor();
+  await page.getByRole("row", { name: /^policy/ }).waitFor();
+  await accessible(page);
+});
+
+test("no page of all these has complained", () => {
+  assert.deepEqual(
+    opened.flatMap(({ complaints }) => complaints),
+    [],
+  );
+});
