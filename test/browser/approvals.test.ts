@@ -1,11 +1,17 @@
 import assert from "node:assert/strict";
-import { rmSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import type { Page } from "playwright-core";
+import { ownerClient } from "../src/api-client.ts";
 import { type Meterkeep, makeStateDirectory, startMeterkeep } from "../src/start-meterkeep.ts";
+import { until } from "../src/until.ts";
 import { openBrowser, type TestBrowser, type WatchedPage } from "./chromium.ts";
 import { plugIn, tabTo } from "./keyboard.ts";
+
+const SOFTHSM = process.env["METERKEEP_SOFTHSM"] ?? "/usr/lib/softhsm/libsofthsm2.so";
+const PATIENCE = { patienceMs: 300_000, everyMs: 500 } as const;
 
 let meterkeep: Meterkeep;
 let stateDirectory: string;
@@ -119,6 +125,99 @@ test("one of them freezes everything by keyboard, and it takes both to thaw", as
   }
   const { frozen } = await command("approvers", "list");
   assert.equal(frozen, undefined);
+});
+
+/** Clara's token, as the command line is told of it, and the environment in which its library finds it. */
+function makeToken(): readonly string[] {
+  const folder = join(stateDirectory, "clara");
+  mkdirSync(join(folder, "tokens"), { recursive: true });
+  const config = join(folder, "softhsm2.conf");
+  writeFileSync(config, `directories.tokendir = ${folder}/tokens\nlog.level = ERROR\n`);
+  const pinFile = join(folder, "pin");
+  writeFileSync(pinFile, "48151623\n", { mode: 0o600 });
+  process.env["SOFTHSM2_CONF"] = config;
+  const all = ["--init-token", "--free", "--label", "clara", "--pin", "48151623", "--so-pin", "48151623"];
+  execFileSync("softhsm2-util", all, { stdio: "ignore" });
+  return ["--pkcs11", SOFTHSM, "--token", "clara", "--pin-file", pinFile];
+}
+
+/** Signs on a person's page what the custodian shows there. */
+async function signOnPage(who: "anna" | "ben", hash: string): Promise<void> {
+  const { page: own } = pages[who];
+  await own.getByLabel("Sign as").selectOption(who);
+  await own.locator(`#sign-${hash}`).click({ timeout: PATIENCE.patienceMs });
+  const name = who === "anna" ? "Anna" : "Ben";
+  await until(
+    `${name} has signed`,
+    async () => {
+      const documents = [...(await list("change")), ...(await list("manifest"))];
+      return documents.some((one) => one.hash === hash && one.approvedBy.includes(name));
+    },
+    PATIENCE,
+  );
+}
+
+async function list(kind: "change" | "manifest") {
+  const { status, stdout, stderr } = await meterkeep.command([kind, "list", "--json"]);
+  assert.equal(status, 0, stderr);
+  return JSON.parse(stdout) as readonly { readonly hash: string; readonly approvedBy: readonly string[] }[];
+}
+
+test("a third person signs with a key in a token at the command line, beside passkeys; who asks does not, and three lift the caps", async (context) => {
+  if (!existsSync(SOFTHSM)) return context.skip("SoftHSM2 is not here");
+  const token = makeToken();
+  context.after(() => delete process.env["SOFTHSM2_CONF"]);
+  const key = [...token, "--key-label", "approver"];
+  const enrolment = ["approvers", "enrol", "clara", "--name", "Clara", "--roles", "audit"];
+  const { enrolled, change } = await command(...enrolment, ...key);
+  assert.equal(enrolled, false, "two people decide about people");
+  await signOnPage("anna", String(change));
+  await signOnPage("ben", String(change));
+  const { approvers } = (await command("approvers", "list")) as { approvers: { id: string; key: string }[] };
+  assert.deepEqual(
+    approvers.map(({ id, key: kind }) => `${id} ${kind}`),
+    ["anna passkey", "ben passkey", "clara signature"],
+  );
+
+  const titles = Array.from({ length: 12 }, (_, at) => `54535400000020${10 + at}`);
+  const manifest = async (requester: string): Promise<string> => {
+    const made = await meterkeep.command([
+      ...["manifest", "make", '{"kind":"disconnect","instance":"000060030aff"}', ...titles, "--requester", requester],
+      ...["--reason", "RC1", "--utility", "demo", "--island", "main"],
+    ]);
+    assert.equal(made.status, 0, made.stderr);
+    const file = join(stateDirectory, `wanted-by-${requester}.mkm`);
+    writeFileSync(file, made.stdout);
+    return String((await command("manifest", "submit", file))["hash"]);
+  };
+  const own = await manifest("Clara");
+  const refused = async (...args: readonly string[]): Promise<string> => {
+    const { status, stderr } = await meterkeep.command(["approve", ...args]);
+    assert.notEqual(status, 0);
+    return stderr;
+  };
+  assert.match(await refused(own, "--as", "clara", ...key), /who asks/);
+  const hash = await manifest("Rita");
+  assert.match(await refused(hash, "--as", "clara", ...token, "--key-label", "another"), /no approver of that id/);
+  assert.match(await refused(hash, "--as", "anna", ...key), /no approver of that id/);
+  assert.match(String((await command("approve", hash, "--as", "clara", ...key))["missing"]), /1 of 2/);
+  await signOnPage("ben", hash);
+  const shown = (await command("manifest", "show", hash)) as { state: string; approvedBy: string[] };
+  assert.deepEqual([shown.state, [...shown.approvedBy].sort()], ["approved", ["Ben", "Clara"]]);
+
+  const lifting = await command("break-glass", "--minutes", "5", "--reason", "the substation burns");
+  await signOnPage("anna", String(lifting["hash"]));
+  await signOnPage("ben", String(lifting["hash"]));
+  assert.equal((await command("approvers", "list"))["breakGlass"], undefined, "two do not lift them");
+  const third = await command("approve", String(lifting["hash"]), "--as", "clara", ...key);
+  assert.equal(third["executed"], true);
+  assert.match((await meterkeep.command(["approvers", "list"])).stdout, /THE CAPS ARE LIFTED until/);
+  const api = await ownerClient(meterkeep);
+  await until(
+    "the console's warnings say so",
+    async () => (await api.call("overview")).warnings.some(({ code }) => code === "caps-lifted"),
+    PATIENCE,
+  );
 });
 
 test("the page keeps to its own policy and serves nobody else's page", async () => {

@@ -1,5 +1,5 @@
 import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { cpus, loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { benchRecords } from "./records.ts";
 import { benchSeal } from "./seal.ts";
@@ -16,6 +16,11 @@ const number = (name: string, usual: number): number => {
   const value = at < 0 ? Number.NaN : Number(process.argv[at + 1]);
   return Number.isFinite(value) ? value : usual;
 };
+
+const [load = 0] = loadavg();
+console.log(
+  `${cpus().length} cores (${cpus()[0]?.model ?? "unknown"}), load ${load.toFixed(1)} before, Node ${process.version}`,
+);
 
 if (process.argv.includes("--records")) {
   const folder = mkdtempSync(join(tmpdir(), "meterkeep-bench-"));
