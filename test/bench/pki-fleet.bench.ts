@@ -14,6 +14,7 @@ import {
   type PublicKey,
 } from "@meterkeep/pki";
 
+import { createPool } from "@meterkeep/postgres";
 import { withTestDatabase } from "@meterkeep/postgres/testing";
 import { startTestServer } from "../../apps/server/src/testing/test-server.ts";
 import { openPki, type Pki } from "../../packages/custody/src/pki/open-pki.ts";
@@ -59,6 +60,29 @@ const KEYS: readonly PublicKey[] = Array.from({ length: 64 }, () => {
   };
 });
 
+/** Certificates as they were issued in former years: rows by SQL, since what comes after is measured. */
+async function putFleet(
+  pool: { query(text: string, values: unknown[]): Promise<unknown> },
+  { authorities }: Pki,
+  authority: string,
+): Promise<void> {
+  const order = { authority, profile: SIGNATURE, subject: { systemTitle: titleOf(METERS) }, requester: "line-1" };
+  const sample = await authorities.issue({ ...order, publicKey: KEYS[0]! });
+  await pool.query(
+    `insert into certificates (authority, serial, utility, island, profile, subject, system_title, key_identifier,
+       requester, not_before_ms, not_after_ms, ordered_ms, octets, shard)
+     select c.authority, made.serial, c.utility, c.island, c.profile, 'CN=' || upper(encode(made.title, 'hex')),
+       made.title, made.serial || '\\x00000000'::bytea, c.requester, c.not_before_ms, c.not_after_ms, c.ordered_ms, c.octets,
+       get_byte(made.serial, 15) % 64
+     from certificates c, lateral (
+       select decode('11' || substr(md5(number::text), 3), 'hex') as serial,
+         '\\x4d4b3030'::bytea || int4send(number) as title
+       from generate_series(0, $2::integer - 2) as number
+     ) as made where c.serial = $1`,
+    [Buffer.from(sample.serial), METERS],
+  );
+}
+
 async function issueFleet({ authorities }: Pki, authority: string): Promise<number> {
   const begin = performance.now();
   let next = 0;
@@ -82,7 +106,13 @@ async function issueFleet({ authorities }: Pki, authority: string): Promise<numb
   return performance.now() - begin;
 }
 
-await withTestDatabase({ migrations: CUSTODY_MIGRATIONS }, async ({ pool }) => {
+await withTestDatabase({ migrations: CUSTODY_MIGRATIONS }, async ({ pool, adminUrl }) => {
+  // The server of the tests gathers no statistics by itself, as every other does: without them pages of a million are sorted.
+  const analyse = async (): Promise<void> => {
+    const admin = createPool(adminUrl, { applicationName: "bench", maxConnections: 1 });
+    await admin.query("analyze");
+    await admin.end();
+  };
   const folder = mkdtempSync(join(tmpdir(), "meterkeep-bench-"));
   const store = postgresCustodyStore(pool);
   const opened = await openVault(store, { kind: "file", path: join(folder, "root.key") }, 0);
@@ -102,8 +132,9 @@ await withTestDatabase({ migrations: CUSTODY_MIGRATIONS }, async ({ pool }) => {
   console.log(`a sub-CA of ${METERS} meters issued anew, ledger, journal and registry in PostgreSQL`);
   const former = (await pki.issuerFor(PLACE, "P-256")).authority;
   line("before", mib());
-  const first = await issueFleet(pki, former);
-  line("issued by the former authority", `${(first / 1000).toFixed(0)} s, ${rate(METERS, first)}, ${mib()}`);
+  await putFleet(pool, pki, former);
+  await analyse();
+  line("a fleet put into the registry under the former authority", mib());
   const owner = (await pki.authorities.all()).find(({ profile }) => profile === "utility")!;
   const key = await pki.keys.make("next-1", "P-256");
   const next = await pki.authorities.make({
@@ -117,6 +148,7 @@ await withTestDatabase({ migrations: CUSTODY_MIGRATIONS }, async ({ pool }) => {
   });
   const again = await issueFleet(pki, next.authority);
   line("issued anew by its successor", `${(again / 1000).toFixed(0)} s, ${rate(METERS, again)}, ${mib()}`);
+  await analyse();
   const revokeBegin = performance.now();
   const plan = await pki.revocations.plan({ authority: former }, "superseded", "bench");
   await pki.revocations.move(plan.id, "start", "bench");
@@ -137,7 +169,7 @@ await withTestDatabase({ migrations: CUSTODY_MIGRATIONS }, async ({ pool }) => {
     `${(listing / 1000).toFixed(1)} s, ${(octets / 2 ** 20).toFixed(1)} MiB of lists, ${mib()}`,
   );
   const all = again + revoking + listing;
-  line("all of it but the first issue", `${(all / 60_000).toFixed(1)} minutes`);
+  line("all of it", `${(all / 60_000).toFixed(1)} minutes`);
   if (METERS < MILLION)
     line("a million at that pace, not measured", `${((all / 60_000) * (MILLION / METERS)).toFixed(0)} minutes`);
 

@@ -140,6 +140,48 @@ test("a town of five thousand homes has few elements, is walked by keys and by p
   await page.close();
 });
 
+/** Goes on with Tab until something of that name has the focus. */
+async function tabTo(of: Page, name: RegExp): Promise<void> {
+  for (let presses = 0; presses < 80; presses += 1) {
+    await of.keyboard.press("Tab");
+    const focused = await of.evaluate(() => {
+      const element = document.activeElement as HTMLElement | null;
+      const label = element instanceof HTMLInputElement ? element.labels?.[0] : element;
+      return element === null || element === document.body ? "" : (label?.textContent ?? "");
+    });
+    if (name.test(focused)) return;
+  }
+  assert.fail(`no ${name} is reached by the keyboard`);
+}
+
+test("certificates are found, and what revoking an authority would do is asked, by keyboard alone", async () => {
+  const { page, complaints } = await browser.open(`${meterkeep.address}/certificates`);
+  await page
+    .getByRole("button", { name: /What if it were revoked/ })
+    .first()
+    .waitFor();
+  await tabTo(page, /What if it were revoked\?.*scheme/);
+  await page.keyboard.press("Enter");
+  await page.getByText("Nothing has been changed. To plan it:").waitFor();
+  await tabTo(page, /Meter, serial number, key or subject/);
+  const rows = page.locator("section[aria-labelledby=search-title] tbody tr");
+  await page.keyboard.type("CN=Meterkeep development scheme");
+  await page.keyboard.press("Enter");
+  await page.waitForFunction(
+    () => document.querySelectorAll("section[aria-labelledby=search-title] tbody tr").length === 1,
+  );
+  const serial = await rows.locator("code").innerText();
+  for (const asked of [serial, "CN=nobody"]) {
+    await page.keyboard.press("Control+A");
+    await page.keyboard.type(asked);
+    await page.keyboard.press("Enter");
+    if (asked === serial) await rows.getByText(serial).waitFor();
+    else await page.getByText("No certificate is like that.").waitFor();
+  }
+  assert.deepEqual(complaints, []);
+  await page.close();
+});
+
 test("nothing moves under the eyes while the town comes in", async () => {
   const { page } = await browser.open("about:blank");
   await page.addInitScript(() => {

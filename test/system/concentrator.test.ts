@@ -106,6 +106,19 @@ for (const kind of ["lie", "swap", "replay", "substitute", "drop", "double", "in
     }
   });
 
+test("the bill of materials names the concentrator's connection, with the hybrid group that it agreed on", async () => {
+  const { status, stdout, stderr } = await meterkeep.command(["cbom"]);
+  assert.equal(status, 0, stderr);
+  const { components } = JSON.parse(stdout) as {
+    components: { name: string; properties?: { name: string; value: string }[] }[];
+  };
+  const trunk = components.find(({ name }) => name === `concentrator-${NAME}`);
+  assert.deepEqual(trunk?.properties, [
+    { name: "meterkeep:key-agreement", value: "X25519MLKEM768" },
+    { name: "meterkeep:hybrid", value: "true" },
+  ]);
+});
+
 test("a connection that is lost ends its sessions, and the next ones make it anew", async () => {
   await tell({ do: "hang-up" });
   await allReadSince(Date.parse((await api.call("overview")).clock.now));

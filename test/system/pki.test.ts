@@ -172,6 +172,8 @@ describe("the PKI of a running Meterkeep", () => {
     assert.equal(bom.specVersion, "1.6");
     const channel = bom.components.find(({ name }) => name === "custodian-channel");
     assert.equal(propertyOf(channel, "key-agreement"), "X25519MLKEM768");
+    const headEnd = bom.components.find(({ name }) => name === "head-end-to-custodian");
+    assert.equal(propertyOf(headEnd, "key-agreement"), "X25519MLKEM768");
     const meters = bom.components.filter(({ type }) => type === "device");
     assert.equal(meters.length, 8);
     for (const meter of meters) {
@@ -209,7 +211,8 @@ describe("the PKI of a running Meterkeep", () => {
     const ofScheme = JSON.parse(await pki("revoke-authority", authority("scheme").authority, "--what-if", "--json"));
     assert.ok(ofScheme.authorities >= 4 && ofScheme.meters >= 2, "also of what is above utilities and islands");
     const effect = JSON.parse(await pki("revoke-authority", id, "--what-if", "--json"));
-    assert.deepEqual([effect.meters, effect.certificates], [2, 2]);
+    // Those of the batch, and of the town's own meters as many as were enrolled meanwhile.
+    assert.ok(effect.meters >= 2 && effect.certificates >= effect.meters, JSON.stringify(effect));
     assert.match(await pki("revoke-authority", id, "--what-if"), /kW[\s\S]*Nothing has been changed/);
     const plan = JSON.parse(await pki("revoke-authority", id, "--json")) as { id: string };
     await newRequest("late");

@@ -347,6 +347,10 @@ export async function startServer(config: ServerConfig, supervisor: Supervisor):
       if (meter.source !== undefined) listeners.follow(parseGatewayAddress(meter.source));
     },
     custodian,
+    connections: async () => {
+      const channel = await custodian.negotiated();
+      return [...(channel === undefined ? [] : [{ name: "custodian", ...channel, since: undefined }]), ...ways.open()];
+    },
     custodianWatch,
     ledger,
     campaigns: commands.campaigns,

@@ -23,6 +23,7 @@ import {
   type WakeUps,
 } from "@meterkeep/headend";
 import type { Logger } from "pino";
+import type { OpenConnection } from "./handlers/context.ts";
 
 export interface WaysPorts {
   readonly config: Pick<ServerConfig, "trunk" | "pushHost" | "callPort" | "callTls">;
@@ -43,6 +44,8 @@ export interface Ways extends AsyncDisposable {
   readonly dial: Dial;
   /** Undefined where this head-end has no certificate to show to concentrators. */
   readonly concentrators: Concentrators | undefined;
+  /** Connections to concentrators that are up, as they were negotiated. */
+  open(): readonly OpenConnection[];
   /** Lets meters call, where the configuration says so. */
   listen(): Promise<void>;
 }
@@ -53,7 +56,8 @@ const MOST_CERTIFICATES = 200;
 /** Puts the ways together. Nothing is connected to before the first session. */
 export async function openWays(ports: WaysPorts): Promise<Ways> {
   const { config, take } = ports;
-  const concentrators = await openConcentrators(ports);
+  const open = new Map<string, OpenConnection>();
+  const concentrators = await openConcentrators(ports, open);
   const onCall = (title: string): void => {
     const meter = ports.directory.find(title);
     // Who is reached otherwise has only said something.
@@ -70,6 +74,7 @@ export async function openWays(ports: WaysPorts): Promise<Ways> {
   return {
     dial: routeDial({ calls, ...(concentrators === undefined ? {} : { concentrators }) }),
     concentrators,
+    open: () => [...open.values()],
     listen: async () => {
       const { pushHost: host, callPort, callTls } = config;
       const maxConnections = CALL_LIMITS.bound + CALL_LIMITS.unknown;
@@ -128,22 +133,24 @@ async function identityOf(own: NonNullable<ServerConfig["trunk"]>): Promise<TlsI
   return { privateKey: await readFile(keyFile, "utf8"), certificate, authorities };
 }
 
-async function openConcentrators({
-  config: { trunk },
-  custodian,
-  take,
-  logger,
-  now,
-}: WaysPorts): Promise<Concentrators | undefined> {
+async function openConcentrators(
+  { config: { trunk }, custodian, take, logger, now }: WaysPorts,
+  open: Map<string, OpenConnection>,
+): Promise<Concentrators | undefined> {
   if (trunk === undefined) return undefined;
   const identity = await identityOf(trunk);
   return new Concentrators({
-    connect: (place, signal) => connect(custodian, identity, place, signal),
+    connect: async (place, signal) => {
+      const { negotiated, ...link } = await connect(custodian, identity, place, signal);
+      open.set(place.name, { name: place.name, ...negotiated, since: now() });
+      return link;
+    },
     onUnsolicited: (name, apdu, device) => take({ apdu, transport: "tcp", address: placeBehind(name, device) }),
-    onState: (name, error) =>
-      error === undefined
-        ? logger.info({ concentrator: name }, "connected to the concentrator")
-        : logger.warn({ concentrator: name, reason: error.message }, "the concentrator is not connected"),
+    onState: (name, error) => {
+      if (error === undefined) return logger.info({ concentrator: name }, "connected to the concentrator");
+      open.delete(name);
+      return logger.warn({ concentrator: name, reason: error.message }, "the concentrator is not connected");
+    },
     now,
   });
 }
@@ -155,7 +162,12 @@ async function connect(
   signal: AbortSignal,
 ) {
   const stream = await connectTls({ ...identity, host, port, peer: name, signal });
-  return { stream, stands: standing(custodian, stream, `CN=${name}`, isConcentrator) };
+  const negotiated = {
+    protocol: stream.getProtocol() ?? "",
+    cipher: stream.getCipher().name,
+    group: (stream.getEphemeralKeyInfo() as { readonly name?: string } | null)?.name ?? "",
+  };
+  return { stream, stands: standing(custodian, stream, `CN=${name}`, isConcentrator), negotiated };
 }
 
 /** What a caller's certificate says: a TLS certificate of a device, by the profile, names its system title. */

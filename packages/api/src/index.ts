@@ -131,6 +131,7 @@ export {
   CertificateList,
   CertificateQuery,
   CertificateView,
+  ConnectionList,
   ExpiryBoard,
   RevocationEffect,
   RevocationList,

@@ -1,22 +1,34 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { DecodeError, DlmsError } from "@meterkeep/dlms";
+import { type Codec, DecodeError, DlmsError, decode, encode } from "@meterkeep/dlms";
 import fc from "fast-check";
+import { openAssignments, signAssignments } from "./assignment/table.ts";
 import { decodeCertsOnly, encodeCertsOnly } from "./enrolment/cms.ts";
 import { askedAttributes, csrAttributesFor } from "./enrolment/csr-attributes.ts";
 import { PkiError } from "./errors.ts";
 import { issueCrl, openCrl } from "./revocation/crl.ts";
 import { askedSerial, issueOcspResponse, makeOcspRequest, openOcspResponse } from "./revocation/ocsp.ts";
-import { BEGIN, freshKey, issueDevice, makeTree } from "./testing/test-tree.ts";
-import { decodeCertificate } from "./x509/certificate.ts";
+import { BEGIN, freshKey, issueDevice, makeTree, SYSTEM_TITLE } from "./testing/test-tree.ts";
+import { type Certificate, decodeCertificate } from "./x509/certificate.ts";
+import { EXTENSIONS } from "./x509/extensions.ts";
+import { validatePath } from "./x509/path.ts";
+import { publicKey } from "./x509/public-key.ts";
 import { makeRequest, openRequest } from "./x509/request.ts";
+import { importPublicKey } from "./x509/signature.ts";
 
 const AT = new Date("2026-06-01T00:00:00Z");
 const NEXT = new Date("2026-12-01T00:00:00Z");
 
+const tree = makeTree();
+const TABLE = await signAssignments(tree.scheme.signer, {
+  number: 1,
+  issuedAt: BEGIN,
+  rows: [{ authority: new Uint8Array(20), name: "us", ranges: [{ first: new Uint8Array(8), last: SYSTEM_TITLE }] }],
+});
+
 // Every DER that comes from outside: what each is, and who reads it. Octets are changed, cut, doubled and moved.
 describe("changed octets of every DER input", () => {
-  const { issuing } = makeTree();
+  const { root, scheme, utility, issuing } = tree;
   const device = issueDevice(issuing, "dlms-suite-1-signature");
   const issuer = issuing.certificate;
   const revocations = [1, 2, 3].map((at) => ({
@@ -48,7 +60,36 @@ describe("changed octets of every DER input", () => {
     ],
     ["certificates in CMS", encodeCertsOnly([device.octets, issuer.octets]), decodeCertsOnly, false],
     ["attributes of requests", csrAttributesFor("P-256"), askedAttributes, false],
+    ["a table of assignments", TABLE, (octets) => openAssignments(octets, scheme.certificate), true],
+    [
+      "a public key",
+      encode(publicKey, device.publicKey),
+      (octets) => importPublicKey(decode(publicKey, octets)),
+      false,
+    ],
+    [
+      "a certificate at the end of a path",
+      device.octets,
+      (octets) => {
+        const verdict = validatePath(decodeCertificate(octets), {
+          anchors: [root.certificate],
+          intermediates: [scheme.certificate, utility.certificate, issuer],
+          at: AT,
+          usage: "digitalSignature",
+        });
+        if (!verdict.isTrusted) throw new PkiError("certificate-inconsistent", verdict.problem);
+        return verdict;
+      },
+      true,
+    ],
+    ...extensionsOf(device, issuer, issueDevice(issuing, "gbcs-device-signature"), tlsCertificate()),
   ];
+
+  function tlsCertificate(): Certificate {
+    const names = [{ kind: "dNSName", value: "a.example" }] as const;
+    const order = { subject: { names: { CN: "a" } }, hosts: names, distributionPoints: ["http://x/1"] } as const;
+    return issueDevice(issuing, "tls-server", order);
+  }
 
   const change = fc.oneof(
     fc.record({ kind: fc.constant("flip" as const), at: fc.nat(), by: fc.integer({ min: 1, max: 255 }) }),
@@ -73,10 +114,19 @@ describe("changed octets of every DER input", () => {
           }
           assert.ok(!isSigned, "a signature held over other octets");
         }),
-        { numRuns: 1500 },
+        { numRuns: 1000 },
       );
     });
 });
+
+/** The value of every extension that these have and that is understood. */
+function extensionsOf(...all: readonly Certificate[]) {
+  return Object.entries(EXTENSIONS).flatMap(([name, { id, codec }]) => {
+    const found = all.flatMap(({ extensions }) => extensions).find((one) => one.id === id);
+    const read = (octets: Uint8Array): unknown => decode(codec as Codec<unknown>, octets);
+    return found === undefined ? [] : [[`the value of ${name}`, found.value, read, false] as const];
+  });
+}
 
 function applied(octets: Uint8Array, { kind, at, by }: { kind: string; at: number; by: number }): Uint8Array {
   if (octets.length === 0) return octets;

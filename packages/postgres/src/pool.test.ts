@@ -1,5 +1,12 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
+import { createSecureContext, TLSSocket } from "node:tls";
 import pg from "pg";
 import { createPool, createQueries, inTransaction } from "./pool.ts";
 import { withTestDatabase } from "./testing/test-database.ts";
@@ -20,6 +27,45 @@ test("a pool outlives its connections", () =>
       await pool.end();
     }
   }));
+
+test("a connection over TLS agrees on the hybrid group with a server that has it", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "meterkeep-pool-"));
+  const [cert, key] = ["cert.pem", "key.pem"].map((name) => join(folder, name)) as [string, string];
+  const subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-days", "1"];
+  const curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
+  execFileSync("openssl", ["req", "-x509", ...curve, "-keyout", key, "-out", cert, ...subject], { stdio: "ignore" });
+  // A server is not told the group: this one has no other.
+  const identity = { cert: readFileSync(cert), key: readFileSync(key) };
+  const secureContext = createSecureContext({ ...identity, ecdhCurve: "X25519MLKEM768", minVersion: "TLSv1.3" });
+  const agreed = Promise.withResolvers<string | null>();
+  // The embedded PostgreSQL has sockets of the file system and an older OpenSSL: this says what one says until TLS stands.
+  const server = createServer((plain) => {
+    plain.on("error", () => undefined);
+    plain.once("data", (request: Buffer) => {
+      assert.equal(request.toString("hex"), "0000000804d2162f", "SSLRequest");
+      plain.write("S");
+      const secure = new TLSSocket(plain, { isServer: true, secureContext });
+      secure.on("error", agreed.reject);
+      secure.on("secure", () => {
+        agreed.resolve(secure.getProtocol());
+        secure.destroy();
+      });
+    });
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  const url = `postgres://user@localhost:${port}/meterkeep?sslmode=verify-full&sslrootcert=${encodeURIComponent(cert)}`;
+  const pool = createPool(url, { applicationName: "hybrid", maxConnections: 1 });
+  try {
+    await assert.rejects(pool.query("select 1"));
+    assert.equal(await agreed.promise, "TLSv1.3");
+  } finally {
+    await pool.end();
+    server.close();
+    rmSync(folder, { recursive: true });
+  }
+});
 
 test("what throws inside a transaction leaves nothing behind", () =>
   withTestDatabase({}, async ({ pool }) => {

@@ -24,7 +24,7 @@ const AT_ONCE = 16;
 
 /**
  * `meterkeep cbom`: the cryptographic bill of materials of a running Meterkeep (CycloneDX 1.6), drawn from what is there:
- * the connection as it was negotiated, the authorities, and of every meter its suite, keys, certificates and takeover.
+ * connections as they were negotiated (to the custodian, and to concentrators), the authorities, and of every meter its suite, keys, certificates and takeover.
  * Meters are written as they come; a fleet is never in memory.
  */
 export async function cbom(options: OperatorOptions & { readonly out?: string }, terminal: Terminal): Promise<void> {
@@ -42,6 +42,10 @@ export async function cbom(options: OperatorOptions & { readonly out?: string },
     for (const component of algorithmComponents()) await put(component);
     const negotiated = await custodian.negotiated();
     if (negotiated !== undefined) await put(protocolComponent({ name: "custodian-channel", ...negotiated }));
+    for (const { since: _, name, ...one } of (await server.call("connections", {})).connections)
+      await put(
+        protocolComponent({ name: name === "custodian" ? "head-end-to-custodian" : `concentrator-${name}`, ...one }),
+      );
     for (const authority of (await custodian.authorities({})).authorities) await put(authorityComponent(authority));
     for (let after: SystemTitle | undefined; ; ) {
       const { states } = await custodian.takeoverStates({ meters: [], after });

@@ -1,5 +1,6 @@
 import type { MeterKind, PublicConfig, Warning } from "@meterkeep/api";
 import type { Custodian } from "@meterkeep/api/custodian";
+import type { NegotiatedChannel } from "@meterkeep/api/custodian-channel";
 import type {
   Campaigns,
   Challenges,
@@ -23,6 +24,13 @@ import type { CustodianWatch } from "../custodian-watch.ts";
 import type { Drills } from "../drill/drills.ts";
 import type { EventStreams } from "../http/event-stream.ts";
 import type { Organisation } from "../sign-in/organisation.ts";
+
+/** A TLS connection to another part of the platform. */
+export interface OpenConnection extends NegotiatedChannel {
+  readonly name: string;
+  /** Milliseconds since 1970 UTC, where it is known. */
+  readonly since: number | undefined;
+}
 
 /** How the custodian's ledger is looked into. */
 export type LedgerCalls = "ledgerState" | "ledgerProof" | "ledgerConsistency" | "ledgerCheckpoints";
@@ -73,6 +81,8 @@ export interface Context {
     | LedgerCalls
     | PkiCalls
   >;
+  /** Its TLS connections that are open, as they were negotiated. */
+  connections(): Promise<readonly OpenConnection[]>;
   readonly custodianWatch: CustodianWatch;
   readonly ledger: Ledger;
   readonly campaigns: Campaigns;

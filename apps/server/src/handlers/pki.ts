@@ -6,7 +6,7 @@ import type { Handlers } from "../http/mount.ts";
 import { ProblemError } from "../http/problem-error.ts";
 import type { Context } from "./context.ts";
 
-type PkiRoutes = "authorities" | "certificates" | "expiryBoard" | "revocationEffect" | "revocations";
+type PkiRoutes = "authorities" | "certificates" | "expiryBoard" | "revocationEffect" | "revocations" | "connections";
 
 const DAY_MS = 86_400_000;
 const PAGE = 50;
@@ -14,7 +14,9 @@ const PAGE = 50;
 const NO_END_MS = Date.UTC(9999, 11, 31);
 
 /** The PKI as its administrators look at it. What changes it is done with the command `meterkeep pki`, by the operator. */
-export function pkiHandlers(context: Pick<Context, "custodian" | "pool" | "scope" | "now">): Pick<Handlers, PkiRoutes> {
+export function pkiHandlers(
+  context: Pick<Context, "custodian" | "pool" | "scope" | "now" | "connections">,
+): Pick<Handlers, PkiRoutes> {
   const { custodian, now } = context;
   return {
     authorities: async () => {
@@ -69,6 +71,12 @@ export function pkiHandlers(context: Pick<Context, "custodian" | "pool" | "scope
       };
     },
     revocationEffect: async ({ params, query }) => effectOf(context, params.authority, query.serial),
+    connections: async () => ({
+      connections: (await context.connections()).map(({ since, ...one }) => ({
+        ...one,
+        ...(since !== undefined && { since: timeText(since) }),
+      })),
+    }),
     revocations: async () => {
       const { plans, cuts } = await custodian.revocations({});
       return {

@@ -212,6 +212,9 @@ export async function startTestServer(
     }),
     attached: async () => undefined,
     custodian,
+    connections: async () => [
+      { name: "dc-1", protocol: "TLSv1.3", cipher: "TLS_AES_256_GCM_SHA384", group: "X25519MLKEM768", since: 0 },
+    ],
     custodianWatch,
     ledger,
     campaigns,

@@ -128,6 +128,19 @@ export const RevocationList = Type.Object({
 });
 export type RevocationList = Static<typeof RevocationList>;
 
+export const ConnectionList = Type.Object({
+  connections: Type.Array(
+    Type.Object({
+      name: Type.String({ description: "`custodian`, or a data concentrator's name" }),
+      protocol: Type.String({ description: "As it was negotiated, TLSv1.3" }),
+      cipher: Type.String(),
+      group: Type.String({ description: "The key agreement, X25519MLKEM768 where it is hybrid" }),
+      since: Type.Optional(Timestamp),
+    }),
+  ),
+});
+export type ConnectionList = Static<typeof ConnectionList>;
+
 export const AuthorityParams = Type.Object({ authority: HexText });
 
 export const EffectQuery = Type.Object({

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
+import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { connect as connectPlain } from "node:net";
 import { tmpdir } from "node:os";
@@ -146,6 +147,20 @@ test("nobody without a pinned certificate gets through, whatever name is on it",
 test("a client does not speak to a custodian that is not the pinned one", () =>
   withChannel(async ({ client }) => {
     await assert.rejects(client(HEAD_END, STRANGER).status({}), CustodianCallError);
+  }));
+
+test("both ends agree on the hybrid group, and on no other", () =>
+  withChannel(async ({ client, socketPath }) => {
+    const headEnd = client(HEAD_END);
+    await headEnd.status({});
+    const { protocol, group } = (await headEnd.negotiated()) ?? {};
+    assert.deepEqual([protocol, group], ["TLSv1.3", "X25519MLKEM768"]);
+    const { certificate: cert, privateKey: key } = HEAD_END;
+    for (const ecdhCurve of ["X25519", "prime256v1", "SecP256r1MLKEM768"]) {
+      const socket = connect({ path: socketPath, cert, key, rejectUnauthorized: false, ecdhCurve });
+      const [error] = (await once(socket, "error")) as [Error & { readonly code?: string }];
+      assert.match(error.code ?? error.message, /HANDSHAKE_FAILURE|ECONNRESET/, ecdhCurve);
+    }
   }));
 
 test("old versions of TLS are not spoken", () =>

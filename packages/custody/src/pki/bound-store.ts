@@ -33,8 +33,8 @@ export interface BindingParts {
 export interface BoundStore extends PkiStore {
   /** The number of the newest table of assignments that was ever signed; 0 where none is remembered. */
   readonly newestTable: number;
-  /** Remembers a line from elsewhere, the ledger say. */
-  remember(line: TrustLine): void;
+  /** Remembers what is not to be taken back: in the journal, and in this process. */
+  remember(line: TrustLine): Promise<void>;
   /** Gives the database back what somebody took out of it; how many revocations that were. */
   mend(): Promise<number>;
 }
@@ -94,7 +94,7 @@ export async function bindStore({ store, vault, installation, journal, onRefused
     get newestTable() {
       return trust.table;
     },
-    remember: (line) => trust.add(line),
+    remember: write,
     mend,
     registry: {
       ...registry,
@@ -112,6 +112,11 @@ export async function bindStore({ store, vault, installation, journal, onRefused
         (await checked(async () => [(await registry.find(authority, serial)) ?? []].flat()))[0],
       findAll: (authority, serials) => checked(() => registry.findAll(authority, serials)),
       search: (query, now) => checked(() => registry.search(query, now)),
+      revokeAgain: async (authority, serials, at, reason) => {
+        const fresh = serials.filter((serial) => !trust.revoked.has(authority, serial));
+        if (fresh.length > 0) await write({ at, authority, reason, serials: fresh });
+        return registry.revokeAgain(authority, serials, at, reason);
+      },
       isRevoked: async (authority, serial) =>
         trust.revoked.has(authority, serial) || (await registry.isRevoked(authority, serial)),
     },
@@ -175,7 +180,7 @@ export async function bindStore({ store, vault, installation, journal, onRefused
         return [...rows, ...gone];
       },
     },
-  } satisfies BoundStore & { readonly registry: Registry };
+  };
 }
 
 /** What the journal says, as this process has it. */

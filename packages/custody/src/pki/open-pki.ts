@@ -120,10 +120,7 @@ export async function openPki(parts: PkiParts): Promise<Pki> {
     registry: store.registry,
     signerOf: (keyName) => keys.open(keyName),
     record: (entries) => committer.submit({ entries: [...entries] }),
-    journal: async (revoked) => {
-      await journal.append(revoked);
-      store.remember(revoked);
-    },
+    journal: (revoked) => store.remember(revoked),
     onRevoked: (authority, serials) => {
       for (const serial of serials) publisher.forget(authority, serial);
     },
@@ -145,7 +142,7 @@ export async function openPki(parts: PkiParts): Promise<Pki> {
   });
   const publisher: Publisher = new Publisher(authorities, store.registry, { addressOf, now });
   await replayRevocations(store.registry, revocationsOf(journal.read(() => undefined)));
-  await replayRevocations(store.registry, recentRevocations(parts.ledger, store));
+  await replayRevocations(store.registry, recentRevocations(parts.ledger));
   await store.mend();
   let mendedAt = now();
   const addTable = (octets: Uint8Array, number: number) => table.add(octets, number, now());
@@ -277,19 +274,14 @@ class AssignmentDesk {
   }
 }
 
-async function* recentRevocations(
-  { read, size }: Pick<LedgerReads, "read" | "size">,
-  store: Pick<BoundStore, "remember">,
-) {
+async function* recentRevocations({ read, size }: Pick<LedgerReads, "read" | "size">) {
   for (let after = Math.max(0, (await size()) - REPLAYED_ENTRIES); ; ) {
     const page = await read(after, 1000);
     for (const { at, kind, body, sequence } of page) {
       after = sequence;
       if (kind !== "certificates-revoked") continue;
       const revoked = revocationOf({ at, kind, body: JSON.parse(body) });
-      if (revoked === undefined) continue;
-      store.remember(revoked);
-      yield revoked;
+      if (revoked !== undefined) yield revoked;
     }
     if (page.length < 1000) return;
   }

@@ -4,8 +4,8 @@ const FIRST_PLACES = 1024;
 
 /**
  * Serial numbers that were revoked, by authority: 64 bits of a hash each, in one packed table, so that a million take
- * 16 MB. What is in it is never taken out. Two of a million are the same by chance once in ten million such sets, and
- * then one certificate too many is refused.
+ * 16 MB. What is in it is never taken out. By chance one certificate in ten million millions is taken for one of a
+ * million that were revoked, and refused.
  */
 export class SerialSet {
   #places = new BigUint64Array(FIRST_PLACES);

@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { connect as connectTls } from "node:tls";
 import { logName } from "../checkpoint/keys.ts";
 import { parseNote } from "../checkpoint/note.ts";
 import { generateSignerSecret, signedCheckpoint, softwareSigner } from "../checkpoint/signer.ts";
@@ -77,6 +79,10 @@ test("over HTTPS with one pinned certificate a witness takes what has grown, rem
   const first = await start();
   try {
     const { keys } = first.witness;
+    const secure = connectTls({ port: Number(new URL(first.address).port), host: "127.0.0.1", ca: certificate });
+    await once(secure, "secureConnect");
+    assert.equal((secure.getEphemeralKeyInfo() as { readonly name?: string }).name, "X25519MLKEM768");
+    secure.destroy();
     const west = instanceWitness({ name: "west", address: first.address, keys, certificate });
     await assert.rejects(west.add(note(3), 0, []), { code: "ledger-witness-refused" }, "it was told of no ledger");
     await folderWitnessMemory(folder).put({ log, keys: signer.keys, note: undefined });

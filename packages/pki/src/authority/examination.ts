@@ -13,7 +13,7 @@ export type Examination =
   | { readonly isTrusted: true; readonly certificate: Certificate; readonly path: readonly Certificate[] }
   | {
       readonly isTrusted: false;
-      readonly problem: PathProblem | "malformed" | "other-device" | "assignment-violated";
+      readonly problem: PathProblem | "other-device" | "assignment-violated";
       readonly message: string;
     };
 

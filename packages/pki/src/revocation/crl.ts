@@ -1,4 +1,4 @@
-import { decode, encode, type Infer, toHex } from "@meterkeep/dlms";
+import { DlmsError, decode, encode, type Infer, toHex } from "@meterkeep/dlms";
 import { asn1 } from "../asn1/asn1.ts";
 import type { Packed } from "../asn1/packed.ts";
 import type { Issuer } from "../authority/issue.ts";
@@ -98,24 +98,39 @@ export function crlOf(issuer: Certificate, octets: Uint8Array, signature: Uint8A
   });
 }
 
+/** Extensions of lists that are understood. */
+const UNDERSTOOD: ReadonlySet<string> = new Set([
+  OID.crlNumber,
+  OID.authorityKeyIdentifier,
+  OID.deltaCrlIndicator,
+  OID.issuingDistributionPoint,
+]);
+
 /**
- * Reads a list and verifies that `issuer` signed it.
+ * Reads a list and verifies that `issuer` signed it, and may.
  *
- * @throws DecodeError; PkiError `crl-refused` when it is another's, or its signature does not verify
+ * @param at the moment at which the list is to be good; any where it is not said
+ * @throws DecodeError; PkiError `crl-refused` when it is another's, its time is over or has not come, something critical in
+ * it is not understood, or its signature does not verify
  */
-export function openCrl(octets: Uint8Array, issuer: Certificate): RevocationList {
+export function openCrl(octets: Uint8Array, issuer: Certificate, at?: Date): RevocationList {
   const outer = decode(signed, octets);
   const inner = decode(list, outer.list);
   const refuse = (why: string): never => {
     throw new PkiError("crl-refused", `not a revocation list of ${nameText(issuer.subject)}: ${why}`);
   };
   if (inner.version !== V2) refuse(`version ${inner.version + 1}`);
+  if (!extensionValue(EXTENSIONS.keyUsage, issuer.extensions)?.includes("cRLSign")) refuse("its key may sign none");
   if (nameText(inner.issuer) !== nameText(issuer.subject)) refuse(`it is of ${nameText(inner.issuer)}`);
   if (inner.signatureAlgorithm !== outer.signatureAlgorithm) refuse("its signature algorithms differ");
   if (outer.signatureAlgorithm !== SIGNATURE_ALGORITHM_OF[issuer.publicKey.curve])
     refuse("its signature is of another curve");
   if (!isSignedBy(issuer.publicKey, outer.signatureAlgorithm, outer.list, outer.signature))
     refuse("its signature does not hold");
+  if (at !== undefined && (at < inner.thisUpdate || at > inner.nextUpdate))
+    refuse(`it is good from ${inner.thisUpdate.toISOString()} to ${inner.nextUpdate.toISOString()}`);
+  const strange = inner.extensions.find(({ id, critical }) => critical && !UNDERSTOOD.has(id));
+  if (strange !== undefined) refuse(`extension ${strange.id} is critical and unknown`);
   const find = (id: string): Uint8Array | undefined => inner.extensions.find((one) => one.id === id)?.value;
   const numberOctets = find(OID.crlNumber) ?? refuse("it has no number");
   const since = find(OID.deltaCrlIndicator);
@@ -169,6 +184,9 @@ const REASON_EXTENSIONS = Object.fromEntries(
 ) as unknown as Readonly<Record<RevocationReason, readonly Extension[]>>;
 
 function readEntry({ serial, revokedAt, extensions: all = [] }: Infer<typeof wireEntry>): Revocation {
+  const strange = all.find(({ id, critical }) => critical && id !== OID.reasonCode);
+  // Whoever does not understand one entry may go by none of the list (RFC 5280 clause 5.3).
+  if (strange !== undefined) throw new DlmsError("unknown-value", `extension ${strange.id} is critical and unknown`);
   const reason = all.find(({ id }) => id === OID.reasonCode);
   return { serial, revokedAt, reason: reason ? decode(revocationReason, reason.value) : "unspecified" };
 }

@@ -193,7 +193,7 @@ describe("one field wrong", () => {
     {
       name: "an extension stands there twice",
       change: (one) => ({ extensions: [...one.extensions, one.extensions[0]!] }),
-      by: ["linter"],
+      by: ["linter", "path"],
       openssl: true,
     },
     {

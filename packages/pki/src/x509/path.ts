@@ -1,4 +1,4 @@
-import { equalBytes, toHex } from "@meterkeep/dlms";
+import { DlmsError, equalBytes, toHex } from "@meterkeep/dlms";
 import { type Certificate, NO_END } from "./certificate.ts";
 import { EXTENSIONS, extensionValue, type KeyUsage } from "./extensions.ts";
 import { nameText } from "./name.ts";
@@ -7,11 +7,13 @@ import { isSignedBy } from "./signature.ts";
 
 /** Why a path does not hold, in an order from what is said to what is proven. */
 export type PathProblem =
+  | "malformed"
   | "no-path"
   | "too-long"
   | "not-an-authority"
   | "usage-not-allowed"
   | "critical-extension-unknown"
+  | "extension-twice"
   | "curve-above-issuer"
   | "algorithm-mismatch"
   | "not-yet-valid"
@@ -50,9 +52,13 @@ const UNDERSTOOD = new Set<string>(Object.values(EXTENSIONS).map(({ id }) => id)
  * Where there are several ways, the first that holds counts; where none does, the problem of the one that came furthest.
  */
 export function validatePath(certificate: Certificate, options: PathOptions): PathVerdict {
-  const problem = leafProblem(certificate, options);
-  if (problem !== undefined) return problem;
-  return extend([certificate], options);
+  try {
+    return leafProblem(certificate, options) ?? extend([certificate], options);
+  } catch (error) {
+    // Values of extensions are octets until somebody looks at them.
+    if (error instanceof DlmsError) return refusal("malformed", `${describe(certificate)}: ${error.message}`);
+    throw error;
+  }
 }
 
 function extend(path: readonly Certificate[], options: PathOptions): PathVerdict {
@@ -118,7 +124,9 @@ function fieldProblem(certificate: Certificate, at: Date): PathVerdict | undefin
   for (const { id, critical } of certificate.extensions)
     if (critical && !UNDERSTOOD.has(id))
       return refusal("critical-extension-unknown", `${describe(certificate)} has ${id}`);
-  return undefined;
+  const ids = certificate.extensions.map(({ id }) => id);
+  const twice = ids.find((id, place) => ids.indexOf(id) !== place);
+  return twice === undefined ? undefined : refusal("extension-twice", `${describe(certificate)} has ${twice} twice`);
 }
 
 /** Names are the same octets, and key identifiers, where both sides have them, agree. */

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { connect, type TLSSocket } from "node:tls";
 import { fromHex, toHex } from "@meterkeep/dlms";
+import { connectTls, listenTls, type TlsIdentity } from "@meterkeep/dlms-node";
 import type { LedgerDraft } from "@meterkeep/ledger";
 import {
   askedAttributes,
@@ -30,7 +31,7 @@ interface EstBench extends TestPki {
   readonly port: number;
   readonly refusals: LedgerDraft[];
   readonly at: (name: string) => string;
-  password(name: string, profile?: string): Promise<string>;
+  password(name: string, profile?: string, subject?: string, hosts?: readonly string[]): Promise<string>;
 }
 
 /** An enrolment service on a real socket, and a folder with the root's certificate. */
@@ -61,10 +62,10 @@ function withEst(body: (bench: EstBench) => Promise<void>): Promise<void> {
         port: service.port,
         refusals,
         at,
-        password: async (name, profile = "technician") => {
+        password: async (name, profile = "technician", subject = `Technician ${name}`, hosts = []) => {
           const { authority } = await bench.pki.issuerFor(PLACE, "P-256");
-          const fields = [{ field: "CN", text: `Technician ${name}` }];
-          const asked = { name, authority, profile, subject: { kind: "named", fields }, hosts: [] } as const;
+          const fields = [{ field: "CN", text: subject }];
+          const asked = { name, authority, profile, subject: { kind: "named", fields }, hosts: [...hosts] } as const;
           const made = await methods.makeEnrolmentPassword(
             { ...asked, endsAt: bench.now + 60_000 },
             caller("operator"),
@@ -278,6 +279,50 @@ test("only a certificate of ours that holds is renewed, for its own names", () =
     const { authority } = await bench.pki.issuerFor(PLACE, "P-256");
     await bench.pki.authorities.revoke(authority, toHex(first.serial), "superseded", "person");
     assert.equal((await renew(csr(bench, "first"), "first")).status, 403, "revoked");
+  }));
+
+test("a concentrator and an edge adapter enrol, renew, and prove themselves with what they got over mutual TLS", () =>
+  withEst(async (bench) => {
+    const authorities = readFileSync(bench.at("root.pem"), "utf8");
+    const above = (await bench.pki.authorities.lineOf((await bench.pki.issuerFor(PLACE, "P-256")).authority))
+      .filter(({ parent }) => parent !== undefined)
+      .map(({ certificate }) => toPem("CERTIFICATE", certificate))
+      .join("");
+    const identity = (name: string, certificate: Certificate): TlsIdentity => ({
+      privateKey: execFileSync("openssl", ["pkcs8", "-topk8", "-nocrypt", "-in", bench.at(`${name}.key`)], {
+        encoding: "utf8",
+      }),
+      certificate: toPem("CERTIFICATE", certificate.octets) + above,
+      authorities,
+    });
+    const enrol = async (name: string, profile: string, hosts: readonly string[]): Promise<TlsIdentity> => {
+      newKey(bench, name, `/CN=${name}`);
+      const headers = basic(name, await bench.password(name, profile, name, hosts));
+      const first = certificateIn(await ask(bench, "simpleenroll", { body: csr(bench, name), headers }));
+      writeFileSync(bench.at(`${name}.pem`), toPem("CERTIFICATE", first.octets));
+      const renewed = certificateIn(await ask(bench, "simplereenroll", { body: csr(bench, name), client: name }));
+      assert.notDeepEqual(renewed.serial, first.serial);
+      const found = await bench.pki.store.registry.search({ subject: `CN=${name}`, limit: 5 }, bench.now);
+      assert.deepEqual(
+        found.map((one) => [one.profile, one.requester]),
+        [
+          [profile, `est:${name}`],
+          [profile, `est:CN=${name}`],
+        ],
+      );
+      return identity(name, renewed);
+    };
+    const concentrator = await enrol("dc-7", "concentrator", ["127.0.0.1"]);
+    const peers: string[] = [];
+    await using listener = await listenTls({ ...concentrator, onConnection: (_, peer) => peers.push(peer) });
+    const target = { host: "127.0.0.1", port: listener.port, peer: "dc-7", connectTimeoutMilliseconds: 60_000 };
+    const socket = await connectTls({ ...target, ...(await enrol("edge-3", "edge-adapter", [])) });
+    assert.equal((socket.getEphemeralKeyInfo() as { readonly name?: string }).name, "X25519MLKEM768");
+    socket.resume();
+    socket.write("proven");
+    while (peers.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    assert.deepEqual(peers, ["edge-3"]);
+    socket.destroy();
   }));
 
 test("keys are not generated here, and what is no operation of EST is not there", () =>

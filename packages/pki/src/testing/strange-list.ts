@@ -1,0 +1,46 @@
+import { fromHex } from "@meterkeep/dlms";
+import type { Issuer } from "../authority/issue.ts";
+import type { Certificate } from "../x509/certificate.ts";
+import { BEGIN } from "./test-tree.ts";
+
+const LATER = new Date("2028-01-01T00:00:00Z");
+
+/** DER by hand, for lists that nobody here would write. */
+function tlv(tag: number, ...content: readonly Uint8Array[]): Uint8Array {
+  const length = content.reduce((sum, one) => sum + one.length, 0);
+  const head = length < 128 ? [length] : length < 256 ? [0x81, length] : [0x82, length >> 8, length & 255];
+  return Uint8Array.from(Buffer.concat([Uint8Array.of(tag, ...head), ...content]));
+}
+const UNKNOWN = fromHex("0603551d7f");
+const CRITICAL = fromHex("0101ff");
+const unknownExtension = () => tlv(0x30, UNKNOWN, CRITICAL, tlv(0x04, tlv(0x05)));
+
+/** A list of ours, with an unknown critical extension in its first entry, or of its own. */
+export function strangeList(issuer: Issuer, where: "entry" | "list", revoked: Certificate): Uint8Array {
+  const text = (at: Date) => tlv(0x17, Buffer.from(`${at.toISOString().replaceAll(/[-:T]/g, "").slice(2, 14)}Z`));
+  const ecdsa = tlv(0x30, fromHex("06082a8648ce3d040302"));
+  const entry = tlv(
+    0x30,
+    tlv(0x02, revoked.serial),
+    text(BEGIN),
+    ...(where === "entry" ? [tlv(0x30, unknownExtension())] : []),
+  );
+  const name = tlv(
+    0x30,
+    tlv(0x31, tlv(0x30, fromHex("0603550403"), ...issuer.certificate.subject.map((a) => a.value))),
+  );
+  const number = tlv(0x30, fromHex("0603551d14"), tlv(0x04, fromHex("020101")));
+  const own = where === "list" ? [number, unknownExtension()] : [number];
+  const list = tlv(
+    0x30,
+    fromHex("020101"),
+    ecdsa,
+    name,
+    text(BEGIN),
+    text(LATER),
+    tlv(0x30, entry),
+    tlv(0xa0, tlv(0x30, ...own)),
+  );
+  const signature = issuer.signer.sign(list);
+  return tlv(0x30, list, ecdsa, tlv(0x03, Uint8Array.of(0), signature));
+}
