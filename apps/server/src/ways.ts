@@ -119,9 +119,10 @@ function wake({ wakeUps, directory, logger }: WaysPorts, title: string): void {
 
 /** Where something came from that a concentrator brought: as the route to that device is written. */
 function placeBehind(concentrator: string, device: GatewayAddress | undefined): string {
-  return device === undefined
-    ? `concentrator://${concentrator}/`
-    : routeText({ kind: "concentrator", concentrator, ...device });
+  if (device === undefined) return `concentrator://${concentrator}/`;
+  // It comes as it was read, with the kind of its prefix beside the address.
+  const { networkId, physicalAddress } = device;
+  return routeText({ kind: "concentrator", concentrator, networkId, physicalAddress });
 }
 
 function networkFacts({ directory }: Pick<WaysPorts, "directory">, title: string): NetworkFacts {
