@@ -3,11 +3,11 @@
  * the groups whose name starts so. The last line is `N passed, N failed`.
  */
 import { existsSync, globSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { check } from "./check.ts";
 import { prepare } from "./prepare.ts";
-import { ROOT, run } from "./run.ts";
+import { capture, ROOT } from "./run.ts";
 
 interface Group {
   readonly name: string;
@@ -31,7 +31,14 @@ for (const complaint of await prepare(selected.map(({ name }) => name))) {
   console.error(complaint);
   counts.failed += 1;
 }
-for (const group of selected) add(await runGroup(group));
+// What starts whole installations takes longest and mostly waits: it begins, and all else runs beside it.
+const queue = selected.toSorted(
+  (one, other) => Number(other.name === "test/system") - Number(one.name === "test/system"),
+);
+const lane = async (): Promise<void> => {
+  for (let next = queue.shift(); next !== undefined; next = queue.shift()) add(await runGroup(next));
+};
+await Promise.all(Array.from({ length: Math.min(2, availableParallelism()) }, lane));
 if (counts.skipped > 0) console.log(`${counts.skipped} skipped (the notices above say why)`);
 console.log(`${counts.passed} passed, ${counts.failed} failed`);
 process.exitCode = counts.failed === 0 ? 0 : 1;
@@ -59,9 +66,9 @@ function groups(): Group[] {
 async function runGroup({ name, files, isolated }: Group): Promise<typeof counts> {
   const directory = mkdtempSync(join(tmpdir(), "meterkeep-test-"));
   const report = join(directory, "totals.json");
-  console.log(`\n# ${name}`);
+  console.log(`# ${name} begins`);
   try {
-    const status = await run(process.execPath, [
+    const { status, output } = await capture(process.execPath, [
       "--test",
       isolated ? "--test-isolation=process" : "--test-isolation=none",
       "--test-concurrency=1",
@@ -77,7 +84,8 @@ async function runGroup({ name, files, isolated }: Group): Promise<typeof counts
       ? (JSON.parse(readFileSync(report, "utf8") || "{}") as Partial<typeof counts>)
       : {};
     const failed = result.failed ?? 0;
-    console.log(`\n${name}: ${result.passed ?? 0} passed, ${failed} failed, ${result.skipped ?? 0} skipped`);
+    console.log(`\n# ${name}\n${output.trimEnd()}`);
+    console.log(`${name}: ${result.passed ?? 0} passed, ${failed} failed, ${result.skipped ?? 0} skipped`);
     // A process that dies outside a test fails the group although no test has.
     return {
       passed: result.passed ?? 0,
