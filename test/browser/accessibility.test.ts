@@ -55,6 +55,7 @@ async function everyPath(page: Page): Promise<readonly string[]> {
     "/sla",
     "/work",
     "/approvals",
+    "/rules",
     "/blast",
     "/people",
     "/account",
