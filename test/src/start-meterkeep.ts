@@ -20,7 +20,7 @@ export interface MeterkeepOptions {
   readonly ports?: Meterkeep["ports"];
   /** More options of `meterkeep start`. */
   readonly options?: readonly string[];
-  /** How long it may take until it runs. Default 90 seconds: on a busy machine a first start is slow. */
+  /** How long it may take until it runs. Default four minutes: on a busy machine a first start is slow. */
   readonly readyWithinMs?: number;
 }
 
@@ -110,7 +110,7 @@ export async function startMeterkeep(options: MeterkeepOptions = {}): Promise<Me
     exited.then(([status]) =>
       Promise.reject(new Error(`meterkeep start ended with ${status}: ${output.complaints()}`)),
     ),
-    sleep(options.readyWithinMs ?? 90_000, undefined, { ref: false }).then(() =>
+    sleep(options.readyWithinMs ?? 240_000, undefined, { ref: false }).then(() =>
       Promise.reject(new Error(`meterkeep does not run yet: ${JSON.stringify(output.reports)} ${output.complaints()}`)),
     ),
   ]).catch(async (error: Error) => {
