@@ -17,6 +17,7 @@ interface Group {
 }
 
 const HANGING_MS = 600_000;
+const FILES_A_PART = 5;
 
 const wanted = process.argv.slice(2);
 const counts = { passed: 0, failed: 0, skipped: 0 };
@@ -31,10 +32,8 @@ for (const complaint of await prepare(selected.map(({ name }) => name))) {
   console.error(complaint);
   counts.failed += 1;
 }
-// What starts whole installations takes longest and mostly waits: it begins, and all else runs beside it.
-const queue = selected.toSorted(
-  (one, other) => Number(other.name === "test/system") - Number(one.name === "test/system"),
-);
+// What starts whole installations takes longest: it begins, in parts that two lanes share evenly, and all else fills up.
+const queue = selected.toSorted((one, other) => Number(other.isolated) - Number(one.isolated)).flatMap(parts);
 const lane = async (): Promise<void> => {
   for (let next = queue.shift(); next !== undefined; next = queue.shift()) add(await runGroup(next));
 };
@@ -61,6 +60,17 @@ function groups(): Group[] {
   return [...found]
     .map(([name, files]) => ({ name, files: files.sort(), isolated: name.startsWith("test/") }))
     .sort((one, other) => rank(one.name) - rank(other.name) || one.name.localeCompare(other.name));
+}
+
+/** A group whose files run one after the other, in parts that may run side by side; another group is one part. */
+function parts(group: Group): Group[] {
+  if (!group.isolated || group.files.length <= FILES_A_PART) return [group];
+  const count = Math.ceil(group.files.length / FILES_A_PART);
+  return Array.from({ length: count }, (_, part) => ({
+    ...group,
+    name: `${group.name} ${part + 1}/${count}`,
+    files: group.files.filter((_, place) => place % count === part),
+  }));
 }
 
 async function runGroup({ name, files, isolated }: Group): Promise<typeof counts> {
