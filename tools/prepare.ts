@@ -10,9 +10,12 @@ interface Need {
 }
 
 /** Debian packages that some tests need. */
-const TOKENS = ["packages/hsm", "packages/custody", "apps/cli"];
+const TOKENS = ["packages/hsm", "packages/custody", "apps/cli", "test/browser"];
+const CERTIFICATES = ["packages/custody", "packages/ledger", "packages/pki", "packages/postgres", "test/system"];
 const NEEDS: readonly Need[] = [
   { groups: ["packages/headend", "test/system"], file: "/usr/sbin/nats-server", debianPackage: "nats-server" },
+  { groups: CERTIFICATES, file: "/usr/bin/openssl", debianPackage: "openssl" },
+  { groups: ["test/system"], file: "/usr/bin/curl", debianPackage: "curl" },
   { groups: ["test/browser"], file: "/usr/bin/chromium", debianPackage: "chromium" },
   { groups: TOKENS, file: "/usr/lib/softhsm/libsofthsm2.so", debianPackage: "softhsm2" },
   { groups: TOKENS, file: "/usr/bin/g++", debianPackage: "g++" },
