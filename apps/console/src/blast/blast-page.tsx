@@ -4,10 +4,11 @@ import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { blastQuery } from "../api/queries.ts";
 import { counted, formatCount, formatPower, formatShare, spoken } from "../format/quantity.ts";
+import { DataTable } from "../shell/data-table.tsx";
 import { Failure } from "../shell/failure.tsx";
 import { usePageTitle } from "../shell/page-title.ts";
+import { Panel } from "../shell/panel.tsx";
 import { Amount } from "../shell/quantity.tsx";
-import { ScrollRegion } from "../shell/scroll-region.tsx";
 import { When } from "../shell/when.tsx";
 import { RuleLinks } from "../work/rule-link.tsx";
 import "../pki/pki.css";
@@ -45,52 +46,37 @@ export function BlastPage() {
       </div>
       {error === null ? null : <Failure error={error} retry={() => void refetch()} />}
       {data === undefined ? null : (
-        <section className="panel" aria-labelledby="reach-title">
-          <div className="panel-head">
-            <h2 id="reach-title">Within reach</h2>
-          </div>
-          <ScrollRegion className="scroll-x" label="Who reaches how much">
-            <table className="pki-table blast-table">
-              <thead>
-                <tr>
-                  <th scope="col">Who</th>
-                  <th scope="col">Meters</th>
-                  <th scope="col">Share</th>
-                  <th scope="col">Load</th>
-                  <th scope="col">In 10 minutes</th>
-                  <th scope="col">Takes</th>
-                  <th scope="col">Held by</th>
-                  <th scope="col">Proven by</th>
-                </tr>
-              </thead>
-              <tbody>
-                {data.reach.map((one) => (
-                  <tr key={`${one.kind} ${one.name}`}>
-                    <th scope="row">
-                      <strong>{one.name}</strong>
-                      <span className="dim blast-kind">{KINDS[one.kind]}</span>
-                    </th>
-                    <td>{formatCount(one.meters)}</td>
-                    <td>
-                      <meter min={0} max={1} value={one.share} aria-label={`Share of the island for ${one.name}`} />{" "}
-                      <Amount of={formatShare(one.share, 1)} />
-                    </td>
-                    <td>
-                      <Amount of={formatPower(one.loadW)} />
-                    </td>
-                    <td>{formatCount(one.metersInTenMinutes)}</td>
-                    <td>{one.meters === 0 ? "" : counted(one.minutes, "minute")}</td>
-                    <td className="blast-words">
-                      <RuleLinks rules={one.bounds} />
-                      {one.sentence}
-                    </td>
-                    <td>{one.drill === undefined ? "no drill yet" : <DrillLink drill={one.drill} />}</td>
-                  </tr>
-                ))}
-              </tbody>
-            </table>
-          </ScrollRegion>
-        </section>
+        <Panel name="reach" title="Within reach">
+          <DataTable
+            label="Who reaches how much"
+            columns={["Who", "Meters", "Share", "Load", "In 10 minutes", "Takes", "Held by", "Proven by"]}
+            className="blast-table"
+          >
+            {data.reach.map((one) => (
+              <tr key={`${one.kind} ${one.name}`}>
+                <th scope="row">
+                  <strong>{one.name}</strong>
+                  <span className="dim blast-kind">{KINDS[one.kind]}</span>
+                </th>
+                <td>{formatCount(one.meters)}</td>
+                <td>
+                  <meter min={0} max={1} value={one.share} aria-label={`Share of the island for ${one.name}`} />{" "}
+                  <Amount of={formatShare(one.share, 1)} />
+                </td>
+                <td>
+                  <Amount of={formatPower(one.loadW)} />
+                </td>
+                <td>{formatCount(one.metersInTenMinutes)}</td>
+                <td>{one.meters === 0 ? "" : counted(one.minutes, "minute")}</td>
+                <td className="blast-words">
+                  <RuleLinks rules={one.bounds} />
+                  {one.sentence}
+                </td>
+                <td>{one.drill === undefined ? "no drill yet" : <DrillLink drill={one.drill} />}</td>
+              </tr>
+            ))}
+          </DataTable>
+        </Panel>
       )}
     </>
   );

@@ -1,3 +1,4 @@
+import { Panel } from "../shell/panel.tsx";
 /** Paste a telegram, see what it says and what it proves. It opens on an example of ours, never on an empty form. */
 
 import { IconLockCheck } from "@tabler/icons-react";
@@ -36,11 +37,11 @@ export function DecodePage() {
         </span>
       </div>
       <div className="decode-grid">
-        <section className="panel" aria-labelledby="telegram-title">
-          <div className="panel-head">
-            <h2 id="telegram-title">Telegram</h2>
-            {example === undefined ? null : <span className="mark">example: {example.name}</span>}
-          </div>
+        <Panel
+          name="telegram"
+          title="Telegram"
+          beside={example === undefined ? null : <span className="mark">example: {example.name}</span>}
+        >
           <div className="panel-body decode-form">
             <label>
               Octets in hex, or a P1 telegram as text
@@ -95,7 +96,7 @@ export function DecodePage() {
               ))}
             </ul>
           </div>
-        </section>
+        </Panel>
         <div className="decode-result" aria-live="polite">
           {view.kind === "decoded" ? (
             <>
@@ -123,12 +124,9 @@ export function DecodePage() {
               <p className="panel-body">{view.message}</p>
             </section>
           ) : (
-            <section className="panel" aria-labelledby="blank-title">
-              <div className="panel-head">
-                <h2 id="blank-title">Nothing to decode</h2>
-              </div>
+            <Panel name="blank" title="Nothing to decode">
               <p className="panel-body dim">Paste octets on the left, or take one of the examples.</p>
-            </section>
+            </Panel>
           )}
           {titled === undefined || titled.meter.systemTitle === null || guek.kind !== "key" ? null : (
             <KeepMeter

@@ -3,6 +3,7 @@ import { IconKeyOff, IconTicketOff } from "@tabler/icons-react";
 import { Link } from "@tanstack/react-router";
 import { asSentence } from "../format/words.ts";
 import { OctetView } from "../session/octet-view.tsx";
+import { Panel } from "../shell/panel.tsx";
 
 type Item = DrillReport["items"][number];
 
@@ -18,14 +19,11 @@ export function AskView({
 }) {
   if (item === undefined)
     return (
-      <section className="panel" aria-labelledby="ask-title">
-        <div className="panel-head">
-          <h2 id="ask-title">One ask</h2>
-        </div>
+      <Panel name="ask" title="One ask">
         <p className="panel-body dim">
           {running ? "The asks stand here with their octets as soon as they are answered." : "This ask was not made."}
         </p>
-      </section>
+      </Panel>
     );
   const isKey = item.meter === undefined || item.apdu === undefined;
   return (

@@ -6,6 +6,7 @@ import { localTime } from "../live/live-context.tsx";
 import { Command } from "../shell/command.tsx";
 import { Failure } from "../shell/failure.tsx";
 import { usePageTitle } from "../shell/page-title.ts";
+import { Panel } from "../shell/panel.tsx";
 import { drillSentence, drillVerdict } from "./drill-words.ts";
 import { StartDrill } from "./start-drill.tsx";
 import "./drill.css";
@@ -47,10 +48,7 @@ export function DrillHome() {
             </p>
           </li>
         </ol>
-        <section className="panel" aria-labelledby="drills-title">
-          <div className="panel-head">
-            <h2 id="drills-title">{drills.length === 0 ? "The same from a terminal" : "Drills so far"}</h2>
-          </div>
+        <Panel name="drills" title={drills.length === 0 ? "The same from a terminal" : "Drills so far"}>
           <div className="panel-body drill-past">
             {error === null ? null : <Failure error={error} retry={() => void refetch()} />}
             {drills.length === 0 ? null : (
@@ -74,7 +72,7 @@ export function DrillHome() {
             )}
             <Command text="npx meterkeep drill break-in" />
           </div>
-        </section>
+        </Panel>
       </div>
     </>
   );

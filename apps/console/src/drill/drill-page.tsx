@@ -8,6 +8,7 @@ import { localTime } from "../live/live-context.tsx";
 import { keyed } from "../shell/keyed.ts";
 import { SimulatedMark } from "../shell/marks.tsx";
 import { usePageTitle } from "../shell/page-title.ts";
+import { Panel } from "../shell/panel.tsx";
 import { AskView } from "./ask-view.tsx";
 import {
   cellSentence,
@@ -82,13 +83,15 @@ export function DrillPage() {
         />
       </section>
       <div className="drill-grid">
-        <section className="panel" aria-labelledby="wall-title">
-          <div className="panel-head">
-            <h2 id="wall-title">Every ask</h2>
+        <Panel
+          name="wall"
+          title="Every ask"
+          beside={
             <span className="dim">
               <time dateTime={report.startedAt}>{localTime.full(report.startedAt)}</time>
             </span>
-          </div>
+          }
+        >
           <Wall
             cells={wall.map((one, index) => ({
               state: one.state,
@@ -105,7 +108,7 @@ export function DrillPage() {
               </span>
             ))}
           </p>
-        </section>
+        </Panel>
         <AskView
           item={cell?.item}
           label={cell?.item?.meter === undefined ? undefined : labels.get(cell.item.meter)}

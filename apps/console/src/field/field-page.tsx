@@ -3,10 +3,11 @@ import type { FieldLease } from "@meterkeep/api";
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { fieldQuery } from "../api/queries.ts";
+import { DataTable } from "../shell/data-table.tsx";
 import { Empty } from "../shell/empty.tsx";
 import { Failure } from "../shell/failure.tsx";
 import { usePageTitle } from "../shell/page-title.ts";
-import { ScrollRegion } from "../shell/scroll-region.tsx";
+import { Panel } from "../shell/panel.tsx";
 import { When } from "../shell/when.tsx";
 import { LoseHandheld } from "./lose-handheld.tsx";
 import "../pki/pki.css";
@@ -27,10 +28,7 @@ export function FieldPage() {
         </div>
       </div>
       {error === null ? null : <Failure error={error} retry={() => void refetch()} />}
-      <section className="panel" aria-labelledby="handhelds-title">
-        <div className="panel-head">
-          <h2 id="handhelds-title">Handhelds</h2>
-        </div>
+      <Panel name="handhelds" title="Handhelds">
         {enrolled.length === 0 ? (
           <Empty>No handheld is enrolled that is not lost.</Empty>
         ) : (
@@ -42,7 +40,7 @@ export function FieldPage() {
             ))}
           </ul>
         )}
-      </section>
+      </Panel>
       {data?.leases.map((lease) => (
         <LeasePanel key={lease.lease} lease={lease} />
       ))}
@@ -64,34 +62,24 @@ function LeasePanel({ lease }: { lease: FieldLease }) {
         {lease.meters.length} meters, {open === 0 ? "none of them open any more" : `${open} of them still open`};{" "}
         {lease.meterHours} meter hours exposed. From <When at={lease.from} /> until <When at={lease.until} />.
       </p>
-      <ScrollRegion className="scroll-x" label={`Meters of the lease of ${lease.technician}`}>
-        <table className="pki-table">
-          <thead>
-            <tr>
-              <th scope="col">Meter</th>
-              <th scope="col">Risk</th>
-              <th scope="col">Hours exposed</th>
-              <th scope="col">Keys changed</th>
-              <th scope="col">Rotation</th>
-            </tr>
-          </thead>
-          <tbody>
-            {lease.meters.map(({ systemTitle, label, risk, exposedHours, rotatedAt, phase, sentence }) => (
-              <tr key={systemTitle}>
-                <th scope="row">
-                  <Link to="/meters/$systemTitle" params={{ systemTitle }}>
-                    {label}
-                  </Link>
-                </th>
-                <td>{risk ?? ""}</td>
-                <td>{exposedHours}</td>
-                <td>{rotatedAt === undefined ? "not yet" : <When at={rotatedAt} />}</td>
-                <td>{phase === undefined ? "when the lease ends" : `${phase}: ${sentence ?? ""}`}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </ScrollRegion>
+      <DataTable
+        label={`Meters of the lease of ${lease.technician}`}
+        columns={["Meter", "Risk", "Hours exposed", "Keys changed", "Rotation"]}
+      >
+        {lease.meters.map(({ systemTitle, label, risk, exposedHours, rotatedAt, phase, sentence }) => (
+          <tr key={systemTitle}>
+            <th scope="row">
+              <Link to="/meters/$systemTitle" params={{ systemTitle }}>
+                {label}
+              </Link>
+            </th>
+            <td>{risk ?? ""}</td>
+            <td>{exposedHours}</td>
+            <td>{rotatedAt === undefined ? "not yet" : <When at={rotatedAt} />}</td>
+            <td>{phase === undefined ? "when the lease ends" : `${phase}: ${sentence ?? ""}`}</td>
+          </tr>
+        ))}
+      </DataTable>
     </section>
   );
 }

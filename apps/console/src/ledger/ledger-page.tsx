@@ -9,6 +9,7 @@ import { useLive } from "../live/live-context.tsx";
 import { Empty } from "../shell/empty.tsx";
 import { Failure } from "../shell/failure.tsx";
 import { usePageTitle } from "../shell/page-title.ts";
+import { Panel } from "../shell/panel.tsx";
 import { checkLeaves, type LeafCheck } from "./leaves.ts";
 import { LedgerEntry } from "./ledger-entry.tsx";
 import { TreePanel } from "./tree-panel.tsx";
@@ -64,26 +65,34 @@ export function LedgerPage() {
         </fieldset>
       </div>
       {source === "custodian" ? <TreePanel /> : null}
-      <section className="panel" aria-labelledby="entries-title">
-        <div className="panel-head">
-          <h2 id="entries-title">{SOURCES[source]}'s entries</h2>
-          <LeafVerdict check={check} />
-          {source === "custodian" ? (
-            <label className="ledger-routine">
-              <input type="checkbox" checked={routine} onChange={(event) => setRoutine(event.currentTarget.checked)} />{" "}
-              with the bookkeeping of sessions, pushes and counters
-            </label>
-          ) : null}
-          {newer > 0 ? (
-            <button type="button" className="text-button" onClick={() => void refetch()}>
-              {routine ? `Show ${formatCount(newer)} newer` : "Show newer"}
-            </button>
-          ) : head === undefined ? null : (
-            <span className="dim">
-              {formatCount(head.size)} entries, root <code>{head.root.slice(0, 12)}</code>
-            </span>
-          )}
-        </div>
+      <Panel
+        name="entries"
+        title={<>{SOURCES[source]}'s entries</>}
+        beside={
+          <>
+            <LeafVerdict check={check} />
+            {source === "custodian" ? (
+              <label className="ledger-routine">
+                <input
+                  type="checkbox"
+                  checked={routine}
+                  onChange={(event) => setRoutine(event.currentTarget.checked)}
+                />{" "}
+                with the bookkeeping of sessions, pushes and counters
+              </label>
+            ) : null}
+            {newer > 0 ? (
+              <button type="button" className="text-button" onClick={() => void refetch()}>
+                {routine ? `Show ${formatCount(newer)} newer` : "Show newer"}
+              </button>
+            ) : head === undefined ? null : (
+              <span className="dim">
+                {formatCount(head.size)} entries, root <code>{head.root.slice(0, 12)}</code>
+              </span>
+            )}
+          </>
+        }
+      >
         {error !== null ? (
           <Failure error={error} retry={() => void refetch()} />
         ) : entries.length === 0 ? (
@@ -122,7 +131,7 @@ export function LedgerPage() {
             </button>
           </p>
         ) : null}
-      </section>
+      </Panel>
     </>
   );
 }

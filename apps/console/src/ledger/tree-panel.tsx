@@ -5,20 +5,17 @@ import { ledgerStateQuery } from "../api/queries.ts";
 import { formatCount } from "../format/quantity.ts";
 import { localTime } from "../live/live-context.tsx";
 import { Failure } from "../shell/failure.tsx";
+import { Panel } from "../shell/panel.tsx";
 
 export function TreePanel() {
   const { data: state, error, refetch } = useQuery(ledgerStateQuery);
   return (
-    <section className="panel" aria-labelledby="tree-title">
-      <div className="panel-head">
-        <h2 id="tree-title">Tree and witnesses</h2>
-        {state === undefined ? null : <Halted state={state} />}
-      </div>
+    <Panel name="tree" title="Tree and witnesses" beside={state === undefined ? null : <Halted state={state} />}>
       <div className="panel-body">
         {error !== null ? <Failure error={error} retry={() => void refetch()} /> : null}
         {state === undefined ? null : <Facts state={state} />}
       </div>
-    </section>
+    </Panel>
   );
 }
 

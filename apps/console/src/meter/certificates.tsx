@@ -1,7 +1,8 @@
 import type { MeterDetail } from "@meterkeep/api";
 import { stepWords } from "../session/ladder-rows.ts";
+import { DataTable } from "../shell/data-table.tsx";
 import { WallClock } from "../shell/marks.tsx";
-import { ScrollRegion } from "../shell/scroll-region.tsx";
+import { Panel } from "../shell/panel.tsx";
 import { When } from "../shell/when.tsx";
 
 type Enrolment = NonNullable<MeterDetail["enrolment"]>;
@@ -32,45 +33,29 @@ export function Certificates({ enrolment }: { enrolment: MeterDetail["enrolment"
   if (enrolment === undefined) return null;
   const { anchor, certificates, sentence, steps } = enrolment;
   return (
-    <section className="panel" aria-labelledby="certificates-title">
-      <div className="panel-head">
-        <h2 id="certificates-title">Certificates</h2>
-        <WallClock />
-      </div>
+    <Panel name="certificates" title="Certificates" beside={<WallClock />}>
       <p className="keys-note">{sentence}</p>
       <p className="keys-note">{`Trust anchor: ${ANCHORS[anchor]}.`}</p>
       {certificates.length === 0 ? null : (
-        <ScrollRegion className="panel-body scroll-x" label="Certificates by use">
-          <table>
-            <thead>
-              <tr>
-                <th scope="col">Subject</th>
-                <th scope="col">Serial</th>
-                <th scope="col">Valid</th>
-                <th scope="col">State</th>
-              </tr>
-            </thead>
-            <tbody>
-              {certificates.map(({ use, subject, serial, issuedBy, notBefore, notAfter, state }) => (
-                <tr key={serial} className={state === "former" ? "dim" : undefined}>
-                  <td>
-                    {subject}
-                    <span className="key-says">{USES[use]}</span>
-                  </td>
-                  <td>
-                    <code>{serial}</code>
-                    <span className="key-says">{issuedBy}</span>
-                  </td>
-                  <td>
-                    <When at={notBefore} />
-                    <span className="key-says">{notAfter === undefined ? "no end" : <When at={notAfter} />}</span>
-                  </td>
-                  <td>{STATES[state]}</td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </ScrollRegion>
+        <DataTable label="Certificates by use" columns={["Subject", "Serial", "Valid", "State"]} inset>
+          {certificates.map(({ use, subject, serial, issuedBy, notBefore, notAfter, state }) => (
+            <tr key={serial} className={state === "former" ? "dim" : undefined}>
+              <td>
+                {subject}
+                <span className="key-says">{USES[use]}</span>
+              </td>
+              <td>
+                <code>{serial}</code>
+                <span className="key-says">{issuedBy}</span>
+              </td>
+              <td>
+                <When at={notBefore} />
+                <span className="key-says">{notAfter === undefined ? "no end" : <When at={notAfter} />}</span>
+              </td>
+              <td>{STATES[state]}</td>
+            </tr>
+          ))}
+        </DataTable>
       )}
       {steps.length === 0 ? null : (
         <details className="panel-body">
@@ -84,6 +69,6 @@ export function Certificates({ enrolment }: { enrolment: MeterDetail["enrolment"
           </ol>
         </details>
       )}
-    </section>
+    </Panel>
   );
 }

@@ -2,6 +2,7 @@ import type { MeterDetail } from "@meterkeep/api";
 import type { ReactNode } from "react";
 import { localTime } from "../live/live-context.tsx";
 import { keyed } from "../shell/keyed.ts";
+import { Panel } from "../shell/panel.tsx";
 
 /** Who it says it is, where that was checked against, and how it is reached. */
 export function Identity({ detail }: { detail: MeterDetail }) {
@@ -39,16 +40,13 @@ export function Identity({ detail }: { detail: MeterDetail }) {
     ]),
   ];
   return (
-    <section className="panel" aria-labelledby="identity-title">
-      <div className="panel-head">
-        <h2 id="identity-title">Identity</h2>
-      </div>
+    <Panel name="identity" title="Identity">
       <dl className="panel-body facts">
         {keyed(facts).map(({ key, item: [name, value] }) =>
           value === undefined || value === "" ? null : <FactRow key={key} name={name} value={value} />,
         )}
       </dl>
-    </section>
+    </Panel>
   );
 }
 

@@ -1,8 +1,9 @@
 import type { MeterDetail } from "@meterkeep/api";
 import { useState } from "react";
+import { DataTable } from "../shell/data-table.tsx";
 import { Empty } from "../shell/empty.tsx";
 import { WallClock } from "../shell/marks.tsx";
-import { ScrollRegion } from "../shell/scroll-region.tsx";
+import { Panel } from "../shell/panel.tsx";
 import { When } from "../shell/when.tsx";
 import { keysByUse } from "./key-order.ts";
 
@@ -18,11 +19,7 @@ export function Keys({ keys }: { keys: MeterDetail["keys"] }) {
   const { inUse, others } = keysByUse(keys);
   const [all, setAll] = useState(inUse.length === 0);
   return (
-    <section className="panel" aria-labelledby="keys-title">
-      <div className="panel-head">
-        <h2 id="keys-title">Keys</h2>
-        <WallClock />
-      </div>
+    <Panel name="keys" title="Keys" beside={<WallClock />}>
       <p className="keys-note dim">
         Purpose, version and state are no secret. The octets are, and never leave the custodian.
       </p>
@@ -31,44 +28,36 @@ export function Keys({ keys }: { keys: MeterDetail["keys"] }) {
           <Empty command="npx meterkeep status">The custodian describes no key of this meter.</Empty>
         </div>
       ) : (
-        <ScrollRegion className="panel-body scroll-x" label="Keys by purpose and version">
-          <table>
-            <thead>
-              <tr>
-                <th scope="col">Purpose</th>
-                <th scope="col" className="number">
-                  Version
-                </th>
-                <th scope="col">State</th>
-                <th scope="col">Proven</th>
-              </tr>
-            </thead>
-            <tbody>
-              {(all ? [...inUse, ...others] : inUse).map(({ purpose, version, state, origin, createdAt, provenAt }) => (
-                <tr key={`${purpose} ${version}`} className={state === "active" ? undefined : "dim"}>
-                  <td>
-                    <strong>{purpose}</strong>
-                    {state === "active" ? <span className="key-says">{PURPOSES[purpose] ?? ""}</span> : null}
-                  </td>
-                  <td className="number">{version}</td>
-                  <td>
-                    {state}
-                    <span className="key-says">
-                      {origin} <When at={createdAt} />
-                    </span>
-                  </td>
-                  <td>{provenAt !== undefined ? <When at={provenAt} /> : state === "active" ? "not yet" : "–"}</td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-          {others.length === 0 ? null : (
-            <button type="button" className="text-button" aria-expanded={all} onClick={() => setAll(!all)}>
-              {all ? "Only those in use" : `Show ${others.length} not in use`}
-            </button>
-          )}
-        </ScrollRegion>
+        <DataTable
+          label="Keys by purpose and version"
+          columns={["Purpose", { number: "Version" }, "State", "Proven"]}
+          inset
+          below={
+            others.length === 0 ? undefined : (
+              <button type="button" className="text-button" aria-expanded={all} onClick={() => setAll(!all)}>
+                {all ? "Only those in use" : `Show ${others.length} not in use`}
+              </button>
+            )
+          }
+        >
+          {(all ? [...inUse, ...others] : inUse).map(({ purpose, version, state, origin, createdAt, provenAt }) => (
+            <tr key={`${purpose} ${version}`} className={state === "active" ? undefined : "dim"}>
+              <td>
+                <strong>{purpose}</strong>
+                {state === "active" ? <span className="key-says">{PURPOSES[purpose] ?? ""}</span> : null}
+              </td>
+              <td className="number">{version}</td>
+              <td>
+                {state}
+                <span className="key-says">
+                  {origin} <When at={createdAt} />
+                </span>
+              </td>
+              <td>{provenAt !== undefined ? <When at={provenAt} /> : state === "active" ? "not yet" : "–"}</td>
+            </tr>
+          ))}
+        </DataTable>
       )}
-    </section>
+    </Panel>
   );
 }

@@ -4,9 +4,10 @@ import { useState } from "react";
 import { meterEventsQuery } from "../api/meter-queries.ts";
 import { EvidenceLink } from "../evidence/evidence-link.tsx";
 import { localTime, useTownTime } from "../live/live-context.tsx";
+import { DataTable } from "../shell/data-table.tsx";
 import { Empty } from "../shell/empty.tsx";
 import { Failure } from "../shell/failure.tsx";
-import { ScrollRegion } from "../shell/scroll-region.tsx";
+import { Panel } from "../shell/panel.tsx";
 
 const GRAVE = 3;
 const FIRST = 8;
@@ -17,10 +18,7 @@ export function MeterEvents({ systemTitle }: { systemTitle: string }) {
   const [shown, setShown] = useState(FIRST);
   const events = data?.events ?? [];
   return (
-    <section className="panel" aria-labelledby="meter-events-title">
-      <div className="panel-head">
-        <h2 id="meter-events-title">Its event logs</h2>
-      </div>
+    <Panel name="meter-events" title="Its event logs">
       {error === null ? null : <Failure error={error} retry={() => void refetch()} />}
       {data !== undefined && events.length === 0 ? (
         <div className="panel-body">
@@ -28,30 +26,24 @@ export function MeterEvents({ systemTitle }: { systemTitle: string }) {
         </div>
       ) : null}
       {events.length === 0 ? null : (
-        <ScrollRegion className="panel-body scroll-x" label="Events, newest first">
-          <table>
-            <thead>
-              <tr>
-                <th scope="col">Time</th>
-                <th scope="col">What</th>
-                <th scope="col">About</th>
-                <th scope="col">Log</th>
-              </tr>
-            </thead>
-            <tbody>
-              {events.slice(0, shown).map((event) => (
-                <Event key={`${event.time} ${event.log} ${event.code}`} event={event} />
-              ))}
-            </tbody>
-          </table>
-          {events.length > shown ? (
-            <button type="button" className="text-button" onClick={() => setShown(events.length)}>
-              Show all {events.length}
-            </button>
-          ) : null}
-        </ScrollRegion>
+        <DataTable
+          label="Events, newest first"
+          columns={["Time", "What", "About", "Log"]}
+          inset
+          below={
+            events.length > shown ? (
+              <button type="button" className="text-button" onClick={() => setShown(events.length)}>
+                Show all {events.length}
+              </button>
+            ) : undefined
+          }
+        >
+          {events.slice(0, shown).map((event) => (
+            <Event key={`${event.time} ${event.log} ${event.code}`} event={event} />
+          ))}
+        </DataTable>
       )}
-    </section>
+    </Panel>
   );
 }
 

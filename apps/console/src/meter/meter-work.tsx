@@ -19,8 +19,9 @@ import {
 } from "../api/meter-queries.ts";
 import { meQuery } from "../api/queries.ts";
 import { postJson } from "../api/request.ts";
+import { DataTable } from "../shell/data-table.tsx";
 import { Failure } from "../shell/failure.tsx";
-import { ScrollRegion } from "../shell/scroll-region.tsx";
+import { Panel } from "../shell/panel.tsx";
 import { steppedUp } from "../sign-in/step-up.ts";
 import { parametersOf } from "../work/order.ts";
 import "../work/work.css";
@@ -39,10 +40,7 @@ export function MeterWork({ systemTitle, profile }: MeterWorkProps) {
   const operation = operations?.find(({ name }) => name === chosen) ?? operations?.[0];
   if (!me.scopes.includes("request") || operations === undefined || operation === undefined) return null;
   return (
-    <section className="panel" aria-labelledby="meter-work-title">
-      <div className="panel-head">
-        <h2 id="meter-work-title">Do something with it</h2>
-      </div>
+    <Panel name="meter-work" title="Do something with it">
       <div className="panel-body work-form">
         <label className="wide">
           What
@@ -56,7 +54,7 @@ export function MeterWork({ systemTitle, profile }: MeterWorkProps) {
         </label>
         <MeterOrder key={operation.name} operation={operation} systemTitle={systemTitle} />
       </div>
-    </section>
+    </Panel>
   );
 }
 
@@ -200,29 +198,17 @@ function Said({
 function Facts({ facts }: Pick<CampaignTargetDetail, "facts">) {
   if (facts.length === 0) return null;
   return (
-    <ScrollRegion className="scroll-x" label="What it is, and what is wanted">
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">What</th>
-            <th scope="col">Is</th>
-            <th scope="col">Wanted</th>
-            <th scope="col">Object</th>
-          </tr>
-        </thead>
-        <tbody>
-          {facts.map(({ name, object, found, wanted, holds }) => (
-            <tr key={`${object} ${name}`}>
-              <th scope="row">{name}</th>
-              <td>{found}</td>
-              <td>{wanted === undefined ? "" : holds ? "the same" : wanted}</td>
-              <td>
-                <code>{object}</code>
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </ScrollRegion>
+    <DataTable label="What it is, and what is wanted" columns={["What", "Is", "Wanted", "Object"]}>
+      {facts.map(({ name, object, found, wanted, holds }) => (
+        <tr key={`${object} ${name}`}>
+          <th scope="row">{name}</th>
+          <td>{found}</td>
+          <td>{wanted === undefined ? "" : holds ? "the same" : wanted}</td>
+          <td>
+            <code>{object}</code>
+          </td>
+        </tr>
+      ))}
+    </DataTable>
   );
 }

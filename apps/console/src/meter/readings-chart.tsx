@@ -16,6 +16,7 @@ import { townTime } from "../live/town-clock.ts";
 import { Empty } from "../shell/empty.tsx";
 import { Failure } from "../shell/failure.tsx";
 import { SimulatedMark, TrustMark } from "../shell/marks.tsx";
+import { Panel } from "../shell/panel.tsx";
 import { Amount } from "../shell/quantity.tsx";
 import { decisiveSentence, intervalBars } from "./interval-view.ts";
 
@@ -56,18 +57,22 @@ export function ReadingsChart({ detail }: { detail: MeterDetail }) {
   };
 
   return (
-    <section className="panel" aria-labelledby="intervals-title">
-      <div className="panel-head">
-        <h2 id="intervals-title">Load profile</h2>
-        {detail.meter.kind === "simulated" ? <SimulatedMark /> : null}
-        <fieldset className="choice" aria-label="Span">
-          {(["day", "week"] as const).map((one) => (
-            <button key={one} type="button" aria-pressed={span === one} onClick={() => setSpan(one)}>
-              {one === "day" ? "24 hours" : "7 days"}
-            </button>
-          ))}
-        </fieldset>
-      </div>
+    <Panel
+      name="intervals"
+      title="Load profile"
+      beside={
+        <>
+          {detail.meter.kind === "simulated" ? <SimulatedMark /> : null}
+          <fieldset className="choice" aria-label="Span">
+            {(["day", "week"] as const).map((one) => (
+              <button key={one} type="button" aria-pressed={span === one} onClick={() => setSpan(one)}>
+                {one === "day" ? "24 hours" : "7 days"}
+              </button>
+            ))}
+          </fieldset>
+        </>
+      }
+    >
       <div className="panel-body">
         {error !== null ? (
           <Failure error={error} retry={() => void refetch()} />
@@ -130,6 +135,6 @@ export function ReadingsChart({ detail }: { detail: MeterDetail }) {
           </>
         )}
       </div>
-    </section>
+    </Panel>
   );
 }

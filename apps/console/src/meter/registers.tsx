@@ -3,11 +3,12 @@ import { readingsQuery } from "../api/queries.ts";
 import { EvidenceLink } from "../evidence/evidence-link.tsx";
 import { formatGiven } from "../format/quantity.ts";
 import { localTime, useTownTime } from "../live/live-context.tsx";
+import { DataTable } from "../shell/data-table.tsx";
 import { Empty } from "../shell/empty.tsx";
 import { Failure } from "../shell/failure.tsx";
 import { ProtectionMark, SimulatedMark, TrustMark } from "../shell/marks.tsx";
+import { Panel } from "../shell/panel.tsx";
 import { Amount } from "../shell/quantity.tsx";
-import { ScrollRegion } from "../shell/scroll-region.tsx";
 import { newestRegisters } from "./newest-registers.ts";
 
 interface RegistersProps {
@@ -23,11 +24,7 @@ export function Registers({ systemTitle, simulated, attached }: RegistersProps) 
   const now = useTownTime();
   const registers = data === undefined ? [] : newestRegisters(data.readings);
   return (
-    <section className="panel" aria-labelledby="registers-title">
-      <div className="panel-head">
-        <h2 id="registers-title">Newest readings</h2>
-        {simulated ? <SimulatedMark /> : null}
-      </div>
+    <Panel name="registers" title="Newest readings" beside={simulated ? <SimulatedMark /> : null}>
       {error !== null ? (
         <Failure error={error} retry={() => void refetch()} />
       ) : data !== undefined && registers.length === 0 ? (
@@ -39,46 +36,34 @@ export function Registers({ systemTitle, simulated, attached }: RegistersProps) 
           </Empty>
         </div>
       ) : (
-        <ScrollRegion className="panel-body scroll-x" label="Table of the newest readings">
-          <table>
-            <thead>
-              <tr>
-                <th scope="col">What</th>
-                <th scope="col">OBIS</th>
-                <th scope="col" className="number">
-                  Value
-                </th>
-                <th scope="col">Time</th>
-                <th scope="col">Trust then</th>
-                <th scope="col">Protected</th>
-              </tr>
-            </thead>
-            <tbody>
-              {registers.map(({ obis, name, value, unit, time, evidence, trustAtCapture, protection, decisive }) => (
-                <tr key={obis}>
-                  <td>{name}</td>
-                  <td>
-                    <code>{obis}</code>
-                  </td>
-                  <td className="number">
-                    <EvidenceLink hash={evidence}>
-                      <Amount of={formatGiven(value, unit)} />
-                    </EvidenceLink>
-                  </td>
-                  <td className="nowrap">{localTime.near(time, now ?? Date.now())}</td>
-                  <td>
-                    <TrustMark trust={trustAtCapture} />
-                    {decisive ? null : <span className="dim"> not for decisions</span>}
-                  </td>
-                  <td>
-                    <ProtectionMark protection={protection} />
-                  </td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </ScrollRegion>
+        <DataTable
+          label="Table of the newest readings"
+          columns={["What", "OBIS", { number: "Value" }, "Time", "Trust then", "Protected"]}
+          inset
+        >
+          {registers.map(({ obis, name, value, unit, time, evidence, trustAtCapture, protection, decisive }) => (
+            <tr key={obis}>
+              <td>{name}</td>
+              <td>
+                <code>{obis}</code>
+              </td>
+              <td className="number">
+                <EvidenceLink hash={evidence}>
+                  <Amount of={formatGiven(value, unit)} />
+                </EvidenceLink>
+              </td>
+              <td className="nowrap">{localTime.near(time, now ?? Date.now())}</td>
+              <td>
+                <TrustMark trust={trustAtCapture} />
+                {decisive ? null : <span className="dim"> not for decisions</span>}
+              </td>
+              <td>
+                <ProtectionMark protection={protection} />
+              </td>
+            </tr>
+          ))}
+        </DataTable>
       )}
-    </section>
+    </Panel>
   );
 }

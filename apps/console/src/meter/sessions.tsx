@@ -10,6 +10,7 @@ import { OutcomeMark } from "../session/outcome-mark.tsx";
 import { PURPOSE_WORDS } from "../session/purpose.ts";
 import { Empty } from "../shell/empty.tsx";
 import { WallClock } from "../shell/marks.tsx";
+import { Panel } from "../shell/panel.tsx";
 
 interface SessionsProps {
   readonly systemTitle: string;
@@ -27,15 +28,17 @@ export function Sessions({ systemTitle, lastSession, meterName, attached }: Sess
   const { data: list } = useQuery(sessionsQuery(systemTitle));
   return (
     <>
-      <section className="panel" aria-labelledby="last-session-title">
-        <div className="panel-head">
-          <h2 id="last-session-title">Last session, step by step</h2>
-          {lastSession !== undefined && shown !== lastSession ? (
+      <Panel
+        name="last-session"
+        title="Last session, step by step"
+        beside={
+          lastSession !== undefined && shown !== lastSession ? (
             <button type="button" className="text-button" onClick={() => setFirst(lastSession)}>
               Show the newer one
             </button>
-          ) : null}
-        </div>
+          ) : null
+        }
+      >
         {shown === undefined ? (
           <div className="panel-body">
             <Empty>
@@ -47,13 +50,9 @@ export function Sessions({ systemTitle, lastSession, meterName, attached }: Sess
         ) : (
           <LastSession id={shown} meterName={meterName} />
         )}
-      </section>
+      </Panel>
       {list === undefined || list.sessions.length < 2 ? null : (
-        <section className="panel" aria-labelledby="sessions-title">
-          <div className="panel-head">
-            <h2 id="sessions-title">Sessions before</h2>
-            <WallClock />
-          </div>
+        <Panel name="sessions" title="Sessions before" beside={<WallClock />}>
           <ol className="session-list">
             {list.sessions
               .filter(({ id }) => id !== shown)
@@ -78,7 +77,7 @@ export function Sessions({ systemTitle, lastSession, meterName, attached }: Sess
               </button>
             </p>
           ) : null}
-        </section>
+        </Panel>
       )}
     </>
   );

@@ -4,6 +4,7 @@ import { Link } from "@tanstack/react-router";
 import { asSentence } from "../format/words.ts";
 import { stepWords } from "../session/ladder-rows.ts";
 import { WallClock } from "../shell/marks.tsx";
+import { Panel } from "../shell/panel.tsx";
 import { When } from "../shell/when.tsx";
 
 const GRADES = {
@@ -20,12 +21,16 @@ export function Takeover({ takeover }: { takeover: MeterDetail["takeover"] }) {
   // A meter that was caught keeping a key stopped at the step that shows it.
   const caught = takeover.verdict.startsWith("keeps");
   return (
-    <section className="panel" aria-labelledby="takeover-title">
-      <div className="panel-head">
-        <h2 id="takeover-title">Takeover</h2>
-        <WallClock />
-        <span className="dim">{takeover.verdict.replaceAll("-", " ")}</span>
-      </div>
+    <Panel
+      name="takeover"
+      title="Takeover"
+      beside={
+        <>
+          <WallClock />
+          <span className="dim">{takeover.verdict.replaceAll("-", " ")}</span>
+        </>
+      }
+    >
       <div className="panel-body">
         <p className="why">{asSentence(takeover.sentence)}</p>
         {takeover.steps.length === 0 ? null : (
@@ -57,7 +62,7 @@ export function Takeover({ takeover }: { takeover: MeterDetail["takeover"] }) {
         )}
         {takeover.grade === "none" ? null : <p className="dim">{GRADES[takeover.grade]}</p>}
       </div>
-    </section>
+    </Panel>
   );
 }
 

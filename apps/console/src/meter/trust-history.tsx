@@ -1,17 +1,22 @@
 import type { MeterDetail, MeterSummary } from "@meterkeep/api";
 import { TrustMark, WallClock } from "../shell/marks.tsx";
+import { Panel } from "../shell/panel.tsx";
 import { When } from "../shell/when.tsx";
 import { trustMeans } from "../town/trust.ts";
 
 /** Trust now, what it allows, and every change with its reason. */
 export function TrustHistory({ trust, role }: { trust: MeterDetail["trust"]; role: MeterSummary["role"] }) {
   return (
-    <section className="panel" aria-labelledby="trust-title">
-      <div className="panel-head">
-        <h2 id="trust-title">Trust</h2>
-        <WallClock />
-        <TrustMark trust={trust.state} />
-      </div>
+    <Panel
+      name="trust"
+      title="Trust"
+      beside={
+        <>
+          <WallClock />
+          <TrustMark trust={trust.state} />
+        </>
+      }
+    >
       <div className="panel-body">
         <p className="why">{trustMeans(trust.state, role)}</p>
         <ol className="history">
@@ -28,7 +33,7 @@ export function TrustHistory({ trust, role }: { trust: MeterDetail["trust"]; rol
           ))}
         </ol>
       </div>
-    </section>
+    </Panel>
   );
 }
 

@@ -4,6 +4,7 @@ import { useState } from "react";
 import { peopleQuery } from "../api/queries.ts";
 import { postJson } from "../api/request.ts";
 import { Failure } from "../shell/failure.tsx";
+import { Panel } from "../shell/panel.tsx";
 import { steppedUp } from "../sign-in/step-up.ts";
 import { OnceLink } from "./once-link.tsx";
 import { RoleChoice } from "./role-choice.tsx";
@@ -24,10 +25,7 @@ export function AdmitPerson() {
     },
   });
   return (
-    <section className="panel" aria-labelledby="admit-title">
-      <div className="panel-head">
-        <h2 id="admit-title">Admit somebody</h2>
-      </div>
+    <Panel name="admit" title="Admit somebody">
       <form
         className="panel-body people-form"
         onSubmit={(event) => {
@@ -64,6 +62,6 @@ export function AdmitPerson() {
         {admit.error === null ? null : <Failure error={admit.error} />}
         {admit.data === undefined ? null : <OnceLink name={admit.data.person.name} url={admit.data.url} />}
       </form>
-    </section>
+    </Panel>
   );
 }

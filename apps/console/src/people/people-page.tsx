@@ -2,10 +2,11 @@
 import type { PersonView } from "@meterkeep/api";
 import { useQuery, useSuspenseQuery } from "@tanstack/react-query";
 import { meQuery, peopleQuery } from "../api/queries.ts";
+import { DataTable } from "../shell/data-table.tsx";
 import { Empty } from "../shell/empty.tsx";
 import { Failure } from "../shell/failure.tsx";
 import { usePageTitle } from "../shell/page-title.ts";
-import { ScrollRegion } from "../shell/scroll-region.tsx";
+import { Panel } from "../shell/panel.tsx";
 import { When } from "../shell/when.tsx";
 import { AdmitPerson } from "./admit-person.tsx";
 import { PersonActs } from "./person-acts.tsx";
@@ -35,46 +36,29 @@ export function PeoplePage() {
       </div>
       {error === null ? null : <Failure error={error} retry={() => void refetch()} />}
       <div className="people-stack">
-        <section className="panel" aria-labelledby="here-title">
-          <div className="panel-head">
-            <h2 id="here-title">Here</h2>
-          </div>
-          <ScrollRegion className="scroll-x" label="People and what they may do">
-            <table className="pki-table">
-              <thead>
-                <tr>
-                  <th scope="col">Name</th>
-                  <th scope="col">Roles</th>
-                  <th scope="col">Approves at the custodian</th>
-                  <th scope="col">Open</th>
-                  <th scope="col">Seen</th>
-                  {admits ? <th scope="col">Acts</th> : null}
-                </tr>
-              </thead>
-              <tbody>
-                {here.map((person) => (
-                  <tr key={person.id}>
-                    <th scope="row">
-                      <strong>{person.name}</strong>
-                      {person.id === me.id ? <span className="dim"> you</span> : null}
-                    </th>
-                    <td>{person.roles.join(", ")}</td>
-                    <td>{STANDING[person.approver]}</td>
-                    <td>{openWords(person)}</td>
-                    <td>{person.lastSeenAt === undefined ? "never" : <When at={person.lastSeenAt} />}</td>
-                    {admits ? <td>{person.id === me.id ? null : <PersonActs person={person} />}</td> : null}
-                  </tr>
-                ))}
-              </tbody>
-            </table>
-          </ScrollRegion>
-        </section>
+        <Panel name="here" title="Here">
+          <DataTable
+            label="People and what they may do"
+            columns={["Name", "Roles", "Approves at the custodian", "Open", "Seen", ...(admits ? ["Acts"] : [])]}
+          >
+            {here.map((person) => (
+              <tr key={person.id}>
+                <th scope="row">
+                  <strong>{person.name}</strong>
+                  {person.id === me.id ? <span className="dim"> you</span> : null}
+                </th>
+                <td>{person.roles.join(", ")}</td>
+                <td>{STANDING[person.approver]}</td>
+                <td>{openWords(person)}</td>
+                <td>{person.lastSeenAt === undefined ? "never" : <When at={person.lastSeenAt} />}</td>
+                {admits ? <td>{person.id === me.id ? null : <PersonActs person={person} />}</td> : null}
+              </tr>
+            ))}
+          </DataTable>
+        </Panel>
         {admits ? <AdmitPerson /> : null}
         <RoleTable />
-        <section className="panel" aria-labelledby="left-title">
-          <div className="panel-head">
-            <h2 id="left-title">Have left</h2>
-          </div>
+        <Panel name="left" title="Have left">
           <div className="panel-body">
             {left.length === 0 ? (
               <Empty>Nobody yet. Their names stay, for the ledger's sake.</Empty>
@@ -94,7 +78,7 @@ export function PeoplePage() {
               </ul>
             )}
           </div>
-        </section>
+        </Panel>
       </div>
     </>
   );

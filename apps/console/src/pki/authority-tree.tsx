@@ -6,6 +6,7 @@ import { formatCount } from "../format/quantity.ts";
 import { Command } from "../shell/command.tsx";
 import { Empty } from "../shell/empty.tsx";
 import { Failure } from "../shell/failure.tsx";
+import { Panel } from "../shell/panel.tsx";
 
 const WHERE = { vault: "key in the vault", token: "key in a token", offline: "key in a drawer" } as const;
 
@@ -15,10 +16,7 @@ export function AuthorityTree() {
   const [asked, setAsked] = useState<string | undefined>(undefined);
   const all = data?.authorities ?? [];
   return (
-    <section className="panel" aria-labelledby="authorities-title">
-      <div className="panel-head">
-        <h2 id="authorities-title">Authorities</h2>
-      </div>
+    <Panel name="authorities" title="Authorities">
       <div className="panel-body">
         {error === null ? null : <Failure error={error} retry={() => void refetch()} />}
         {data !== undefined && all.length === 0 ? (
@@ -26,7 +24,7 @@ export function AuthorityTree() {
         ) : null}
         <Branch all={all} parent={undefined} asked={asked} ask={setAsked} />
       </div>
-    </section>
+    </Panel>
   );
 }
 

@@ -2,9 +2,10 @@ import { CERTIFICATE_STATE_WORDS, type CertificateList } from "@meterkeep/api";
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { type FormEvent, useEffect, useState } from "react";
 import { certificatesQuery } from "../api/queries.ts";
+import { DataTable } from "../shell/data-table.tsx";
 import { Empty } from "../shell/empty.tsx";
 import { Failure } from "../shell/failure.tsx";
-import { ScrollRegion } from "../shell/scroll-region.tsx";
+import { Panel } from "../shell/panel.tsx";
 import { When } from "../shell/when.tsx";
 
 /** What is typed is a system title, a serial number, a key or the beginning of a subject: its form says which. */
@@ -38,10 +39,7 @@ export function CertificateSearch({ within }: { within: number | undefined }) {
   };
   const found = data?.pages.flatMap(({ certificates }) => certificates) ?? [];
   return (
-    <section className="panel" aria-labelledby="search-title">
-      <div className="panel-head">
-        <h2 id="search-title">Certificates</h2>
-      </div>
+    <Panel name="search" title="Certificates">
       <form className="panel-body pki-search" onSubmit={search}>
         <label>
           Meter, serial number, key or subject
@@ -63,33 +61,23 @@ export function CertificateSearch({ within }: { within: number | undefined }) {
       {error === null ? null : <Failure error={error} retry={() => void refetch()} />}
       {data !== undefined && found.length === 0 ? <Empty>No certificate is like that.</Empty> : null}
       {found.length === 0 ? null : (
-        <ScrollRegion className="scroll-x" label="Certificates found">
-          <table className="pki-table">
-            <thead>
-              <tr>
-                {["Subject", "Profile", "State", "Ends", "Serial number", "Ordered by"].map((head) => (
-                  <th scope="col" key={head}>
-                    {head}
-                  </th>
-                ))}
-              </tr>
-            </thead>
-            <tbody>
-              {found.map((one) => (
-                <tr key={`${one.authority}/${one.serial}`}>
-                  <th scope="row">{one.subject}</th>
-                  <td>{one.profile}</td>
-                  <td>{one.reason === undefined ? one.state : `${one.state}: ${one.reason}`}</td>
-                  <td>{one.notAfter === undefined ? "never" : <When at={one.notAfter} />}</td>
-                  <td>
-                    <code>{one.serial}</code>
-                  </td>
-                  <td>{one.requester}</td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </ScrollRegion>
+        <DataTable
+          label="Certificates found"
+          columns={["Subject", "Profile", "State", "Ends", "Serial number", "Ordered by"]}
+        >
+          {found.map((one) => (
+            <tr key={`${one.authority}/${one.serial}`}>
+              <th scope="row">{one.subject}</th>
+              <td>{one.profile}</td>
+              <td>{one.reason === undefined ? one.state : `${one.state}: ${one.reason}`}</td>
+              <td>{one.notAfter === undefined ? "never" : <When at={one.notAfter} />}</td>
+              <td>
+                <code>{one.serial}</code>
+              </td>
+              <td>{one.requester}</td>
+            </tr>
+          ))}
+        </DataTable>
       )}
       {hasNextPage ? (
         <p className="list-end">
@@ -103,6 +91,6 @@ export function CertificateSearch({ within }: { within: number | undefined }) {
           </button>
         </p>
       ) : null}
-    </section>
+    </Panel>
   );
 }

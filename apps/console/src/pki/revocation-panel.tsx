@@ -3,6 +3,7 @@ import { revocationsQuery } from "../api/queries.ts";
 import { formatCount } from "../format/quantity.ts";
 import { Empty } from "../shell/empty.tsx";
 import { Failure } from "../shell/failure.tsx";
+import { Panel } from "../shell/panel.tsx";
 import { When } from "../shell/when.tsx";
 
 const STAGES = {
@@ -16,10 +17,7 @@ export function RevocationPanel() {
   const { data, error, refetch } = useQuery(revocationsQuery);
   const [plans, cuts] = [data?.plans ?? [], data?.cuts ?? []];
   return (
-    <section className="panel" aria-labelledby="revocations-title">
-      <div className="panel-head">
-        <h2 id="revocations-title">Revocations</h2>
-      </div>
+    <Panel name="revocations" title="Revocations">
       <div className="panel-body">
         {error === null ? null : <Failure error={error} retry={() => void refetch()} />}
         {data !== undefined && plans.length === 0 ? <Empty>Nothing is being revoked in stages.</Empty> : null}
@@ -53,6 +51,6 @@ export function RevocationPanel() {
           ))}
         </ul>
       </div>
-    </section>
+    </Panel>
   );
 }

@@ -7,6 +7,7 @@ import { localTime } from "../live/live-context.tsx";
 import { Empty } from "../shell/empty.tsx";
 import { SimulatedMark } from "../shell/marks.tsx";
 import { usePageTitle } from "../shell/page-title.ts";
+import { Panel } from "../shell/panel.tsx";
 import { Ladder } from "./ladder.tsx";
 import { OutcomeMark } from "./outcome-mark.tsx";
 import { PURPOSE_WORDS } from "./purpose.ts";
@@ -39,15 +40,17 @@ export function SessionPage() {
           {meter?.kind === "simulated" ? <SimulatedMark /> : null}
         </span>
       </div>
-      <section className="panel" aria-labelledby="ladder-title">
-        <div className="panel-head">
-          <h2 id="ladder-title">Step by step</h2>
+      <Panel
+        name="ladder"
+        title="Step by step"
+        beside={
           <span className="dim">
             {localTime.full(session.startedAt)}
             {lasted === undefined ? "" : `, ${formatDuration(lasted)}`}, {spoken(formatOctets(session.octetsSent))}{" "}
             sent, {spoken(formatOctets(session.octetsReceived))} received
           </span>
-        </div>
+        }
+      >
         {ladder.length === 0 ? (
           <div className="panel-body">
             <Empty>Nothing went over the line in this session. {session.sentence}</Empty>
@@ -55,7 +58,7 @@ export function SessionPage() {
         ) : (
           <Ladder ladder={ladder} meterName={name} />
         )}
-      </section>
+      </Panel>
     </>
   );
 }

@@ -8,6 +8,7 @@ import { counted } from "../format/quantity.ts";
 import { localTime, useLiveStore } from "../live/live-context.tsx";
 import { Failure } from "../shell/failure.tsx";
 import { usePageTitle } from "../shell/page-title.ts";
+import { Panel } from "../shell/panel.tsx";
 import { Machines } from "./machines.tsx";
 import { steppedUp } from "./step-up.ts";
 import "./sign-in.css";
@@ -52,10 +53,7 @@ export function AccountPage() {
         </button>
       </div>
       <div className="account-grid">
-        <section className="panel" aria-labelledby="passkeys-title">
-          <div className="panel-head">
-            <h2 id="passkeys-title">Passkeys</h2>
-          </div>
+        <Panel name="passkeys" title="Passkeys">
           <div className="panel-body account-body">
             {passkeys.length === 0 ? (
               <p>You came by a link that works once. With a passkey you need no link the next time.</p>
@@ -84,13 +82,10 @@ export function AccountPage() {
             )}
             {enrol.error === null ? null : <Failure error={enrol.error} />}
           </div>
-        </section>
+        </Panel>
         <Machines />
         {config === undefined ? null : (
-          <section className="panel" aria-labelledby="installation-title">
-            <div className="panel-head">
-              <h2 id="installation-title">This installation</h2>
-            </div>
+          <Panel name="installation" title="This installation">
             <dl className="panel-body facts">
               <dt>Version</dt>
               <dd>{config.version}</dd>
@@ -109,7 +104,7 @@ export function AccountPage() {
               <dt>Reach</dt>
               <dd>{config.pushListen.lan ? "open to the local network" : "this machine only"}</dd>
             </dl>
-          </section>
+          </Panel>
         )}
       </div>
     </>

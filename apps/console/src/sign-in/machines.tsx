@@ -5,6 +5,7 @@ import { deleteResource } from "../api/request.ts";
 import { localTime } from "../live/live-context.tsx";
 import { Command } from "../shell/command.tsx";
 import { Failure } from "../shell/failure.tsx";
+import { Panel } from "../shell/panel.tsx";
 
 const SCOPES: Readonly<Record<MachineToken["scope"], string>> = {
   read: "sees everything, changes nothing",
@@ -23,10 +24,7 @@ export function Machines() {
   });
   const tokens = data?.tokens ?? [];
   return (
-    <section className="panel" aria-labelledby="machines-title">
-      <div className="panel-head">
-        <h2 id="machines-title">Machines</h2>
-      </div>
+    <Panel name="machines" title="Machines">
       <div className="panel-body account-body">
         <p>
           Programs sign in with a token. The API is described at <a href="/api/docs">/api/docs</a>.
@@ -60,6 +58,6 @@ export function Machines() {
         {withdraw.error === null ? null : <Failure error={withdraw.error} />}
         <Command text="npx meterkeep token create my-program" />
       </div>
-    </section>
+    </Panel>
   );
 }

@@ -4,10 +4,11 @@ import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { slaGapsQuery, slaQuery } from "../api/queries.ts";
 import { counted, formatCount } from "../format/quantity.ts";
+import { DataTable } from "../shell/data-table.tsx";
 import { Empty } from "../shell/empty.tsx";
 import { Failure } from "../shell/failure.tsx";
 import { usePageTitle } from "../shell/page-title.ts";
-import { ScrollRegion } from "../shell/scroll-region.tsx";
+import { Panel } from "../shell/panel.tsx";
 import "../pki/pki.css";
 import "./sla.css";
 
@@ -42,10 +43,7 @@ export function SlaPage() {
 function Board({ board }: { board: SlaBoard }) {
   return (
     <div className="sla-stack">
-      <section className="panel" aria-labelledby="targets-title">
-        <div className="panel-head">
-          <h2 id="targets-title">Targets of the day</h2>
-        </div>
+      <Panel name="targets" title="Targets of the day">
         <ul className="panel-body sla-targets">
           {board.targets.map(({ share, dueAt, state, counted: mark }) => (
             <li key={dueAt} className={`sla-${state}`}>
@@ -61,39 +59,21 @@ function Board({ board }: { board: SlaBoard }) {
         <p className="panel-body dim">
           {`${counted(board.notInService, "meter")} not taken over yet and ${formatCount(board.unreadable)} of an unknown profile are not counted.`}
         </p>
-      </section>
-      <section className="panel" aria-labelledby="feeders-title">
-        <div className="panel-head">
-          <h2 id="feeders-title">By feeder, the worst first</h2>
-        </div>
-        <ScrollRegion className="scroll-x" label="What is held of each feeder">
-          <table className="pki-table">
-            <thead>
-              <tr>
-                <th scope="col">Feeder</th>
-                <th scope="col">Held</th>
-                <th scope="col">Intervals</th>
-                <th scope="col">Whole meters</th>
-              </tr>
-            </thead>
-            <tbody>
-              {board.feeders.map(({ feeder = "none", share, held, wanted, complete, meters }) => (
-                <tr key={feeder}>
-                  <th scope="row">{feeder}</th>
-                  <td>{percent(share)}</td>
-                  <td>{`${formatCount(held)} of ${formatCount(wanted)}`}</td>
-                  <td>{`${formatCount(complete)} of ${formatCount(meters)}`}</td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </ScrollRegion>
-      </section>
+      </Panel>
+      <Panel name="feeders" title="By feeder, the worst first">
+        <DataTable label="What is held of each feeder" columns={["Feeder", "Held", "Intervals", "Whole meters"]}>
+          {board.feeders.map(({ feeder = "none", share, held, wanted, complete, meters }) => (
+            <tr key={feeder}>
+              <th scope="row">{feeder}</th>
+              <td>{percent(share)}</td>
+              <td>{`${formatCount(held)} of ${formatCount(wanted)}`}</td>
+              <td>{`${formatCount(complete)} of ${formatCount(meters)}`}</td>
+            </tr>
+          ))}
+        </DataTable>
+      </Panel>
       <Gaps />
-      <section className="panel" aria-labelledby="history-title">
-        <div className="panel-head">
-          <h2 id="history-title">Deadlines of the last days</h2>
-        </div>
+      <Panel name="history" title="Deadlines of the last days">
         <ul className="panel-body sla-targets">
           {board.history.length === 0 ? <li>No deadline has passed yet.</li> : null}
           {board.history.map(({ day, target, dueAt, held, wanted, met }) => (
@@ -103,7 +83,7 @@ function Board({ board }: { board: SlaBoard }) {
             </li>
           ))}
         </ul>
-      </section>
+      </Panel>
     </div>
   );
 }
@@ -111,44 +91,32 @@ function Board({ board }: { board: SlaBoard }) {
 function Gaps() {
   const { data, error } = useQuery(slaGapsQuery);
   return (
-    <section className="panel" aria-labelledby="gaps-title">
-      <div className="panel-head">
-        <h2 id="gaps-title">What is missing</h2>
-      </div>
+    <Panel name="gaps" title="What is missing">
       {error === null ? null : <Failure error={error} />}
       {data?.meters.length === 0 ? (
         <div className="panel-body">
           <Empty>Nothing is missing.</Empty>
         </div>
       ) : (
-        <ScrollRegion className="scroll-x" label="Meters of which intervals are missing">
-          <table className="pki-table">
-            <thead>
-              <tr>
-                <th scope="col">Meter</th>
-                <th scope="col">Intervals</th>
-                <th scope="col">Gaps</th>
-                <th scope="col">Last refusal</th>
-              </tr>
-            </thead>
-            <tbody>
-              {data?.meters.map(({ systemTitle, label, missing, gaps, lastCode, attempts }) => (
-                <tr key={systemTitle}>
-                  <th scope="row">
-                    <Link to="/meters/$systemTitle" params={{ systemTitle }}>
-                      {label}
-                    </Link>
-                  </th>
-                  <td>{formatCount(missing)}</td>
-                  <td>{counted(gaps.length, "gap")}</td>
-                  <td>{lastCode === undefined ? "" : <code>{`${lastCode} (${attempts})`}</code>}</td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </ScrollRegion>
+        <DataTable
+          label="Meters of which intervals are missing"
+          columns={["Meter", "Intervals", "Gaps", "Last refusal"]}
+        >
+          {data?.meters.map(({ systemTitle, label, missing, gaps, lastCode, attempts }) => (
+            <tr key={systemTitle}>
+              <th scope="row">
+                <Link to="/meters/$systemTitle" params={{ systemTitle }}>
+                  {label}
+                </Link>
+              </th>
+              <td>{formatCount(missing)}</td>
+              <td>{counted(gaps.length, "gap")}</td>
+              <td>{lastCode === undefined ? "" : <code>{`${lastCode} (${attempts})`}</code>}</td>
+            </tr>
+          ))}
+        </DataTable>
       )}
-    </section>
+    </Panel>
   );
 }
 

@@ -5,6 +5,7 @@ import { campaignQuery, campaignsQuery, meQuery, quarantineQuery, rulesQuery } f
 import { Empty } from "../shell/empty.tsx";
 import { Failure } from "../shell/failure.tsx";
 import { usePageTitle } from "../shell/page-title.ts";
+import { Panel } from "../shell/panel.tsx";
 import { When } from "../shell/when.tsx";
 import { KillSwitch } from "./kill-switch.tsx";
 import { QuarantineCard } from "./quarantine-card.tsx";
@@ -51,10 +52,7 @@ export function ApprovalsPage() {
           ))}
         </section>
         {decided.length === 0 ? null : (
-          <section aria-labelledby="decided-title" className="panel">
-            <div className="panel-head">
-              <h2 id="decided-title">Decided</h2>
-            </div>
+          <Panel name="decided" title="Decided">
             <ul className="panel-body history">
               {decided.map(({ id, campaign, words, state, decidedBy, decidedAt, decision }) => (
                 <li key={id}>
@@ -66,7 +64,7 @@ export function ApprovalsPage() {
                 </li>
               ))}
             </ul>
-          </section>
+          </Panel>
         )}
       </div>
     </>

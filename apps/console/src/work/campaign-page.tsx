@@ -4,9 +4,10 @@ import { useQuery, useSuspenseQuery } from "@tanstack/react-query";
 import { Link, useParams } from "@tanstack/react-router";
 import { campaignQuery, campaignTargetsQuery, meQuery } from "../api/queries.ts";
 import { counted, formatPower } from "../format/quantity.ts";
+import { DataTable } from "../shell/data-table.tsx";
 import { usePageTitle } from "../shell/page-title.ts";
+import { Panel } from "../shell/panel.tsx";
 import { Amount } from "../shell/quantity.tsx";
-import { ScrollRegion } from "../shell/scroll-region.tsx";
 import { When } from "../shell/when.tsx";
 import { CampaignActs } from "./campaign-acts.tsx";
 import { countWords, hasEnded, STATE_WORDS } from "./campaign-words.ts";
@@ -38,10 +39,7 @@ export function CampaignPage() {
         <CampaignActs campaign={campaign} scopes={me.scopes} />
       </div>
       <div className="work-stack">
-        <section className="panel" aria-labelledby="stake-title">
-          <div className="panel-head">
-            <h2 id="stake-title">{hasEnded(campaign.state) ? "Report" : "At stake"}</h2>
-          </div>
+        <Panel name="stake" title={hasEnded(campaign.state) ? "Report" : "At stake"}>
           <div className="panel-body">
             <Stake meters={campaign.targets} loadW={campaign.loadAtRiskW} />
             <dl className="facts">
@@ -70,21 +68,15 @@ export function CampaignPage() {
               <SignLink manifest={manifest} words={campaign.words} />
             ) : null}
           </div>
-        </section>
+        </Panel>
         <Waves waves={data.waves} />
         <Targets id={id} />
-        <section className="panel" aria-labelledby="dry-title">
-          <div className="panel-head">
-            <h2 id="dry-title">Dry run</h2>
-          </div>
+        <Panel name="dry" title="Dry run">
           <div className="panel-body">
             <DryRunView dryRun={dryRun} />
           </div>
-        </section>
-        <section className="panel" aria-labelledby="history-title">
-          <div className="panel-head">
-            <h2 id="history-title">Decided so far</h2>
-          </div>
+        </Panel>
+        <Panel name="history" title="Decided so far">
           <ol className="panel-body history">
             {history.map(({ at, by, what, sentence }) => (
               <li key={`${at} ${what} ${sentence}`}>
@@ -92,7 +84,7 @@ export function CampaignPage() {
               </li>
             ))}
           </ol>
-        </section>
+        </Panel>
       </div>
     </>
   );
@@ -101,10 +93,7 @@ export function CampaignPage() {
 function Waves({ waves }: Pick<CampaignView, "waves">) {
   if (waves.length === 0) return null;
   return (
-    <section className="panel" aria-labelledby="waves-title">
-      <div className="panel-head">
-        <h2 id="waves-title">{counted(waves.length, "wave")}</h2>
-      </div>
+    <Panel name="waves" title={counted(waves.length, "wave")}>
       <ol className="panel-body waves">
         {waves.map(({ number, targets, state, counts, begunAt }) => (
           <li key={number} className={`wave-${state}`}>
@@ -116,7 +105,7 @@ function Waves({ waves }: Pick<CampaignView, "waves">) {
           </li>
         ))}
       </ol>
-    </section>
+    </Panel>
   );
 }
 
@@ -125,57 +114,42 @@ function Targets({ id }: { id: string }) {
   const targets = data?.targets ?? [];
   if (targets.length === 0) return null;
   return (
-    <section className="panel" aria-labelledby="targets-title">
-      <div className="panel-head">
-        <h2 id="targets-title">Meters</h2>
-      </div>
-      <ScrollRegion className="scroll-x" label="What became of each meter">
-        <table className="pki-table">
-          <thead>
-            <tr>
-              <th scope="col">Meter</th>
-              <th scope="col">Wave</th>
-              <th scope="col">State</th>
-              <th scope="col">Drew</th>
-              <th scope="col">Read back</th>
-              <th scope="col">Session</th>
-              <th scope="col">Why</th>
-            </tr>
-          </thead>
-          <tbody>
-            {targets.map((one) => (
-              <tr key={one.meter}>
-                <th scope="row">
-                  <Link to="/meters/$systemTitle" params={{ systemTitle: one.meter }}>
-                    {one.label}
-                  </Link>
-                </th>
-                <td>{one.wave}</td>
-                <td>{one.state}</td>
-                <td>
-                  <Amount of={formatPower(one.loadW)} />
-                </td>
-                <td>
-                  {one.supply ?? ""} {one.powerW === undefined ? null : <Amount of={formatPower(one.powerW)} />}
-                </td>
-                <td>
-                  {one.session === undefined ? (
-                    ""
-                  ) : (
-                    <Link to="/sessions/$id" params={{ id: one.session }}>
-                      step by step<span className="visually-hidden"> with {one.label}</span>
-                    </Link>
-                  )}
-                </td>
-                <td>
-                  {one.rule === undefined ? null : <RuleLinks rules={[one.rule]} />}
-                  {one.sentence}
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </ScrollRegion>
-    </section>
+    <Panel name="targets" title="Meters">
+      <DataTable
+        label="What became of each meter"
+        columns={["Meter", "Wave", "State", "Drew", "Read back", "Session", "Why"]}
+      >
+        {targets.map((one) => (
+          <tr key={one.meter}>
+            <th scope="row">
+              <Link to="/meters/$systemTitle" params={{ systemTitle: one.meter }}>
+                {one.label}
+              </Link>
+            </th>
+            <td>{one.wave}</td>
+            <td>{one.state}</td>
+            <td>
+              <Amount of={formatPower(one.loadW)} />
+            </td>
+            <td>
+              {one.supply ?? ""} {one.powerW === undefined ? null : <Amount of={formatPower(one.powerW)} />}
+            </td>
+            <td>
+              {one.session === undefined ? (
+                ""
+              ) : (
+                <Link to="/sessions/$id" params={{ id: one.session }}>
+                  step by step<span className="visually-hidden"> with {one.label}</span>
+                </Link>
+              )}
+            </td>
+            <td>
+              {one.rule === undefined ? null : <RuleLinks rules={[one.rule]} />}
+              {one.sentence}
+            </td>
+          </tr>
+        ))}
+      </DataTable>
+    </Panel>
   );
 }

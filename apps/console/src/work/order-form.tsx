@@ -6,6 +6,7 @@ import { useState } from "react";
 import { campaignsQuery, operationsQuery, overviewQuery } from "../api/queries.ts";
 import { postJson } from "../api/request.ts";
 import { Failure } from "../shell/failure.tsx";
+import { Panel } from "../shell/panel.tsx";
 import { steppedUp } from "../sign-in/step-up.ts";
 import { DryRunView } from "./dry-run-view.tsx";
 import { type Draft, EMPTY_DRAFT, offered, orderOf, parametersToStartFrom, saysOf } from "./order.ts";
@@ -33,10 +34,7 @@ export function OrderForm() {
   const feeders = grid?.feeders ?? [];
   const takesParameters = parametersToStartFrom(operations, draft.operation) !== "";
   return (
-    <section className="panel" aria-labelledby="order-title">
-      <div className="panel-head">
-        <h2 id="order-title">Ask for a command</h2>
-      </div>
+    <Panel name="order" title="Ask for a command">
       <form
         className="panel-body work-form"
         onSubmit={(event) => {
@@ -164,6 +162,6 @@ export function OrderForm() {
         )}
         {asked.error === null ? null : <Failure error={asked.error} />}
       </form>
-    </section>
+    </Panel>
   );
 }

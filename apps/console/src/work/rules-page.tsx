@@ -4,9 +4,10 @@ import { useQuery } from "@tanstack/react-query";
 import { Link, useRouterState } from "@tanstack/react-router";
 import { rulesQuery } from "../api/queries.ts";
 import { counted } from "../format/quantity.ts";
+import { DataTable } from "../shell/data-table.tsx";
 import { Failure } from "../shell/failure.tsx";
 import { usePageTitle } from "../shell/page-title.ts";
-import { ScrollRegion } from "../shell/scroll-region.tsx";
+import { Panel } from "../shell/panel.tsx";
 import { When } from "../shell/when.tsx";
 import "../pki/pki.css";
 import "./work.css";
@@ -39,41 +40,30 @@ export function RulesPage() {
       </div>
       {error === null ? null : <Failure error={error} retry={() => void refetch()} />}
       {data === undefined ? null : (
-        <section className="panel" aria-labelledby="rules-title">
-          <div className="panel-head">
-            <h2 id="rules-title">Rules MC-01 to MC-23</h2>
-          </div>
-          <ScrollRegion className="scroll-x" label="The guard's rules">
-            <table className="pki-table rule-table">
-              <thead>
-                <tr>
-                  <th scope="col">Rule</th>
-                  <th scope="col">Says</th>
-                  <th scope="col">Holds now</th>
-                  <th scope="col">Refused last</th>
-                </tr>
-              </thead>
-              <tbody>
-                {data.rules.map((rule) => (
-                  <tr key={rule.id} id={rule.id} className={rule.id === meant ? "meant" : undefined}>
-                    <th scope="row">
-                      <code>{rule.id}</code>
-                      <span className="rule-title">{rule.title}</span>
-                    </th>
-                    <td>
-                      {rule.words}{" "}
-                      <span className="dim">
-                        {`Held by ${ENFORCED[rule.enforced]}${rule.releasable ? "; another person may release it" : ""}.`}
-                      </span>
-                    </td>
-                    <td>{rule.now}</td>
-                    <td>{rule.last === undefined ? "nothing yet" : <Last last={rule.last} />}</td>
-                  </tr>
-                ))}
-              </tbody>
-            </table>
-          </ScrollRegion>
-        </section>
+        <Panel name="rules" title="Rules MC-01 to MC-23">
+          <DataTable
+            label="The guard's rules"
+            columns={["Rule", "Says", "Holds now", "Refused last"]}
+            className="rule-table"
+          >
+            {data.rules.map((rule) => (
+              <tr key={rule.id} id={rule.id} className={rule.id === meant ? "meant" : undefined}>
+                <th scope="row">
+                  <code>{rule.id}</code>
+                  <span className="rule-title">{rule.title}</span>
+                </th>
+                <td>
+                  {rule.words}{" "}
+                  <span className="dim">
+                    {`Held by ${ENFORCED[rule.enforced]}${rule.releasable ? "; another person may release it" : ""}.`}
+                  </span>
+                </td>
+                <td>{rule.now}</td>
+                <td>{rule.last === undefined ? "nothing yet" : <Last last={rule.last} />}</td>
+              </tr>
+            ))}
+          </DataTable>
+        </Panel>
       )}
     </>
   );

@@ -3,11 +3,12 @@ import { useQuery, useSuspenseQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { campaignsQuery, meQuery } from "../api/queries.ts";
 import { formatCount, formatPower } from "../format/quantity.ts";
+import { DataTable } from "../shell/data-table.tsx";
 import { Empty } from "../shell/empty.tsx";
 import { Failure } from "../shell/failure.tsx";
 import { usePageTitle } from "../shell/page-title.ts";
+import { Panel } from "../shell/panel.tsx";
 import { Amount } from "../shell/quantity.tsx";
-import { ScrollRegion } from "../shell/scroll-region.tsx";
 import { When } from "../shell/when.tsx";
 import { STATE_WORDS } from "./campaign-words.ts";
 import { OrderForm } from "./order-form.tsx";
@@ -33,54 +34,39 @@ export function WorkPage() {
       {error === null ? null : <Failure error={error} retry={() => void refetch()} />}
       <div className="work-stack">
         {me.scopes.includes("request") ? <OrderForm /> : null}
-        <section className="panel" aria-labelledby="campaigns-title">
-          <div className="panel-head">
-            <h2 id="campaigns-title">Campaigns</h2>
-          </div>
+        <Panel name="campaigns" title="Campaigns">
           {data !== undefined && campaigns.length === 0 ? (
             <div className="panel-body">
               <Empty>Nothing has been asked for yet.</Empty>
             </div>
           ) : null}
           {campaigns.length === 0 ? null : (
-            <ScrollRegion className="scroll-x" label="Campaigns, newest first">
-              <table className="pki-table">
-                <thead>
-                  <tr>
-                    <th scope="col">What</th>
-                    <th scope="col">State</th>
-                    <th scope="col">Meters</th>
-                    <th scope="col">Load</th>
-                    <th scope="col">Done</th>
-                    <th scope="col">Asked by</th>
-                    <th scope="col">When</th>
-                  </tr>
-                </thead>
-                <tbody>
-                  {campaigns.map((one) => (
-                    <tr key={one.id}>
-                      <th scope="row">
-                        <Link to="/work/$id" params={{ id: one.id }}>
-                          {one.words}
-                        </Link>
-                      </th>
-                      <td>{STATE_WORDS[one.state]}</td>
-                      <td>{formatCount(one.targets)}</td>
-                      <td>
-                        <Amount of={formatPower(one.loadAtRiskW)} />
-                      </td>
-                      <td>{formatCount(one.counts.done)}</td>
-                      <td>{one.requester}</td>
-                      <td>
-                        <When at={one.createdAt} />
-                      </td>
-                    </tr>
-                  ))}
-                </tbody>
-              </table>
-            </ScrollRegion>
+            <DataTable
+              label="Campaigns, newest first"
+              columns={["What", "State", "Meters", "Load", "Done", "Asked by", "When"]}
+            >
+              {campaigns.map((one) => (
+                <tr key={one.id}>
+                  <th scope="row">
+                    <Link to="/work/$id" params={{ id: one.id }}>
+                      {one.words}
+                    </Link>
+                  </th>
+                  <td>{STATE_WORDS[one.state]}</td>
+                  <td>{formatCount(one.targets)}</td>
+                  <td>
+                    <Amount of={formatPower(one.loadAtRiskW)} />
+                  </td>
+                  <td>{formatCount(one.counts.done)}</td>
+                  <td>{one.requester}</td>
+                  <td>
+                    <When at={one.createdAt} />
+                  </td>
+                </tr>
+              ))}
+            </DataTable>
           )}
-        </section>
+        </Panel>
       </div>
     </>
   );
