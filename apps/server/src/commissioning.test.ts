@@ -91,6 +91,7 @@ test("what is wrong with one file stands aside under its name, and everything el
       events,
       now: () => 0,
       onConcentrators: () => undefined,
+      onReturned: async () => undefined,
       onStep: (text) => steps.push(text),
     });
     put("shipments/a-bad.mks", '{"shipment":"bad","count":1}\n');

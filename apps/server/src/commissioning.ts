@@ -9,6 +9,7 @@ import {
   importShipment,
   LANES,
   type MeterDirectory,
+  type MeterId,
   parseAddresses,
   parseConcentrators,
   parseGrid,
@@ -35,6 +36,8 @@ export interface CommissioningPorts {
   now(): number;
   /** Concentrators have said where they are. */
   onConcentrators(places: readonly ConcentratorPlace[]): void;
+  /** Meters that had left are ours again: what the custodian says of them now holds. */
+  onReturned(meters: readonly MeterId[]): Promise<void>;
   /** A sentence for the terminal. */
   onStep(text: string): void;
 }
@@ -161,10 +164,14 @@ export class Commissioning {
     if (Number(known[0]?.count) === count) return;
     const { meters, warnings } = await importShipment(custodian, scope, octets);
     const added = await inventory.add(meters, new Date(now()));
+    const returned = await inventory.left(meters);
+    // First how they stand, then whose shipment they are of: cut off between the two, the file is offered again.
+    if (returned.length > 0) await this.#ports.onReturned(returned);
+    if (added.length < meters.length) await inventory.reship(meters);
     // The grid and the addresses come next, and find each meter among these.
     await refreshStatistics(sql);
     const kind = meters[0]?.kind ?? "real";
-    const sentence = `Imported a shipment of ${counted(meters.length, `${kind} meter`)}; the custodian has the keys (${added.length} new)`;
+    const sentence = `Imported a shipment of ${counted(meters.length, `${kind} meter`)}; the custodian has the keys (${added.length} new${returned.length === 0 ? "" : `, ${returned.length} that had left`})`;
     for (const { systemTitle, purpose, message } of warnings)
       onStep(`Weak key ${purpose} of ${systemTitle}: ${message}`);
     this.#tell({ file, imported: true, meters: meters.length, added: added.length, sentence });

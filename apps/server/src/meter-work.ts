@@ -45,8 +45,8 @@ export interface MeterWorkPorts {
   /** Who leases: the worker that the database knows by this name. */
   readonly owner: string;
   onChange(meters: readonly MeterId[]): void;
-  /** The custodian works again with what it has written down of a meter, and refused it before. */
-  onRecordAccepted(meter: Meter): void;
+  /** The custodian has another word of a meter than before. */
+  onOtherWord(meter: Meter): void;
   onSession(session: SessionNews): void;
   onError(error: unknown): void;
 }
@@ -84,7 +84,7 @@ export function createMeterWork(ports: MeterWorkPorts): MeterWork {
       sleep: pause,
       random: Math.random,
       onChange,
-      onRecordAccepted: ports.onRecordAccepted,
+      onOtherWord: ports.onOtherWord,
       onSession: (meter, { id, purpose, outcome, startedAt, endedAt }, read) =>
         ports.onSession({
           meter: meter.title,

@@ -22,7 +22,7 @@ export function newsDesk({ hub, watch, metrics, readBack, onError }: NewsDeskPor
         return watch().changed.add(...news.meters);
       case "event":
         return hub.publish(news.type, news.data, news.line);
-      case "record-accepted":
+      case "other-word":
         return void watch().takeovers.lookAt(news.meter).catch(onError);
       case "session": {
         const { purpose, outcome, milliseconds, intervals } = news.session;

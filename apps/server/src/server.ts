@@ -161,6 +161,10 @@ export async function startServer(config: ServerConfig, supervisor: Supervisor):
     events: hub,
     now,
     onConcentrators: (places) => ways.concentrators?.place(places),
+    onReturned: async (meters) => {
+      for (const meter of meters) await watch.takeovers.lookAt(meter);
+      await queue.due(meters, now(), LANES.takeover);
+    },
     onStep: (text) => supervisor.send({ type: "step", text }),
   });
 
@@ -243,7 +247,7 @@ export async function startServer(config: ServerConfig, supervisor: Supervisor):
     concurrency: config.sessions,
     owner,
     onChange: (meters) => watch.changed.add(...meters),
-    onRecordAccepted: ({ id }) => takeNews({ kind: "record-accepted", meter: id }),
+    onOtherWord: ({ id }) => takeNews({ kind: "other-word", meter: id }),
     onSession: (session) => takeNews({ kind: "session", session }),
     onError,
   });
@@ -346,6 +350,7 @@ export async function startServer(config: ServerConfig, supervisor: Supervisor):
       await directory.refresh();
       if (meter.source !== undefined) listeners.follow(parseGatewayAddress(meter.source));
     },
+    left: (meter) => watch.takeovers.lookAt(meter),
     custodian,
     connections: async () => {
       const channel = await custodian.negotiated();

@@ -109,7 +109,7 @@ export async function startWorker(config: WorkerConfig, supervisor: Supervisor):
     concurrency: config.sessions,
     owner,
     onChange: (meters) => news.send({ kind: "changed", meters }),
-    onRecordAccepted: ({ id }) => news.send({ kind: "record-accepted", meter: id }),
+    onOtherWord: ({ id }) => news.send({ kind: "other-word", meter: id }),
     onSession: (session) => news.send({ kind: "session", session }),
     onError,
   });

@@ -45,6 +45,7 @@ export {
   RecipientKeys,
   SealedMeterKeys,
 } from "./http/custodian.ts";
+export { DEPARTURE_STATES, Departure, DepartureList, DepartureOrder } from "./http/departure.ts";
 export { DRILL_STATES, DrillItem, DrillList, DrillReport, DrillStarted, type DrillState } from "./http/drill.ts";
 export {
   ClockEvent,

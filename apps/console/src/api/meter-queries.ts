@@ -1,5 +1,5 @@
 /** What the pages read of one meter's logs and power quality, and of what is done with it. */
-import type { CampaignTargetDetail, MeterEventList, OperationList, QualityView } from "@meterkeep/api";
+import type { CampaignTargetDetail, DepartureList, MeterEventList, OperationList, QualityView } from "@meterkeep/api";
 import { queryOptions } from "@tanstack/react-query";
 import { getJson } from "./request.ts";
 
@@ -37,4 +37,12 @@ export const powerQualityQuery = (systemTitle: string) =>
   queryOptions({
     queryKey: ["power-quality", systemTitle],
     queryFn: ({ signal }) => getJson<QualityView>(`/meters/${systemTitle}/power-quality?limit=144`, signal),
+  });
+
+/** What was asked for of a meter that is to leave; asked for again while people sign elsewhere. */
+export const departuresQuery = (systemTitle: string) =>
+  queryOptions({
+    queryKey: ["departures", systemTitle],
+    queryFn: ({ signal }) => getJson<DepartureList>(`/departures?meter=${systemTitle}`, signal),
+    refetchInterval: ({ state }) => (state.data?.departures.some((one) => one.state === "waiting") ? 5000 : false),
   });

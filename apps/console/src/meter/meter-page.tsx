@@ -7,6 +7,7 @@ import { ProtectionMark, SimulatedMark, TrustShape } from "../shell/marks.tsx";
 import { usePageTitle } from "../shell/page-title.ts";
 import { TRUST_LOOKS } from "../town/trust.ts";
 import { Certificates } from "./certificates.tsx";
+import { LeaveMeter } from "./departure.tsx";
 import { Identity } from "./identity.tsx";
 import { Keys } from "./keys.tsx";
 import { MeterEvents } from "./meter-events.tsx";
@@ -36,6 +37,7 @@ function Meter({ systemTitle }: { systemTitle: string }) {
   const look = TRUST_LOOKS[meter.trust];
   usePageTitle(meter.label);
   const attached = meter.role === "attached";
+  const hasLeft = meter.takeover === "left";
   return (
     <>
       <div className="page-head">
@@ -68,7 +70,7 @@ function Meter({ systemTitle }: { systemTitle: string }) {
             <>
               <MeterEvents systemTitle={systemTitle} />
               <PowerQuality systemTitle={systemTitle} />
-              <MeterWork systemTitle={systemTitle} profile={meter.profile} />
+              {hasLeft ? null : <MeterWork systemTitle={systemTitle} profile={meter.profile} />}
             </>
           )}
           <Sessions
@@ -84,6 +86,7 @@ function Meter({ systemTitle }: { systemTitle: string }) {
           <Certificates enrolment={data.enrolment} />
           <TrustHistory trust={data.trust} role={meter.role} />
           <Identity detail={data} />
+          {attached || hasLeft ? null : <LeaveMeter systemTitle={systemTitle} />}
         </div>
       </div>
     </>

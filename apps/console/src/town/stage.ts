@@ -15,15 +15,18 @@ export const STAGE_WORDS = {
 /** Facts that a stage rests on. */
 export type StageFacts = Pick<MeterSummary, "takeover" | "trust">;
 
-/** The station a meter is at now. Trust outranks the takeover: a meter that lost its trust is quarantined, whatever its keys are. */
-export function stageOf({ takeover, trust }: StageFacts): Stage {
+/**
+ * The station a meter is at now; undefined for one that has left. Trust outranks the takeover: a meter that lost its trust is
+ * quarantined, whatever its keys are.
+ */
+export function stageOf({ takeover, trust }: StageFacts): Stage | undefined {
+  if (takeover === "left" || trust === "retired") return undefined;
   switch (trust) {
     case "trusted":
       return "trusted";
     case "quarantined":
     case "distrusted":
     case "degraded":
-    case "retired":
       return "quarantined";
     case "provisional":
       return "provisional";
@@ -52,6 +55,9 @@ export function stageOf({ takeover, trust }: StageFacts): Stage {
 /** How many meters are at each station. */
 export function countStages(meters: Iterable<StageFacts>): Record<Stage, number> {
   const counts: Record<Stage, number> = { shipped: 0, "taking-over": 0, provisional: 0, trusted: 0, quarantined: 0 };
-  for (const meter of meters) counts[stageOf(meter)] += 1;
+  for (const meter of meters) {
+    const stage = stageOf(meter);
+    if (stage !== undefined) counts[stage] += 1;
+  }
   return counts;
 }

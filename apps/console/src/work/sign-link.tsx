@@ -1,13 +1,19 @@
 import type { CampaignView } from "@meterkeep/api";
 import { IconExternalLink } from "@tabler/icons-react";
 
+interface SignLinkProps {
+  /** What is signed: a manifest, or a change. */
+  readonly manifest: Pick<NonNullable<CampaignView["manifest"]>, "hash" | "page">;
+  readonly words: string;
+}
+
 /** The way to where it is signed: the custodian's own page, over which this one has no power. */
-export function SignLink({ manifest, words }: { manifest: NonNullable<CampaignView["manifest"]>; words: string }) {
+export function SignLink({ manifest, words }: SignLinkProps) {
   const { hash, page } = manifest;
   return (
     <div className="sign-link">
       <p>
-        It is signed on the custodian's own page, which shows the same meters and load by itself, under this hash:{" "}
+        It is signed on the custodian's own page, which shows the same by itself, under this hash:{" "}
         <code>{hash.slice(0, 16)}…</code>
       </p>
       {page === undefined ? (

@@ -9,6 +9,7 @@ import type {
   GuardView,
   Inventory,
   Logins,
+  MeterId,
   MachineTokens,
   Passkeys,
   People,
@@ -66,10 +67,14 @@ export interface Context {
   readonly gateways: GatewayPolicy;
   /** A real meter is in the inventory from now on: it is recognised, and its gateway listened to. */
   attached(meter: { readonly systemTitle: string; readonly source: string | undefined }): Promise<void>;
+  /** A meter is no longer ours: its line says so from now on. */
+  left(meter: MeterId): Promise<void>;
   readonly custodian: Pick<
     Custodian,
     | "addMeter"
     | "authorityState"
+    | "changes"
+    | "departMeters"
     | "fieldReport"
     | "loseHandheld"
     | "suspendApprover"

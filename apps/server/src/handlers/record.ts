@@ -15,6 +15,7 @@ const SENTENCES: Readonly<Record<string, string>> = {
   "meter-attached": "attached a meter",
   "drill-started": "started a drill",
   "handheld-reported-lost": "reported a handheld as lost",
+  "departure-asked": "asked for meters to leave",
   "kill-switch-on": "froze everything critical",
   "site-protected": "put a site on the register of protected sites",
 };

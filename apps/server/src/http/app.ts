@@ -8,6 +8,7 @@ import { auditHandlers } from "../handlers/audit.ts";
 import { commandHandlers } from "../handlers/commands.ts";
 import type { Context } from "../handlers/context.ts";
 import { drillHandlers } from "../handlers/drills.ts";
+import { departureHandlers } from "../handlers/departures.ts";
 import { fieldHandlers } from "../handlers/field.ts";
 import { ledgerHandlers } from "../handlers/ledger.ts";
 import { meterHandlers } from "../handlers/meters.ts";
@@ -87,6 +88,7 @@ export async function createApp(context: Context, options: AppOptions): Promise<
     ...ledgerHandlers(context),
     ...pkiHandlers(context),
     ...fieldHandlers(context),
+    ...departureHandlers(context),
     ...drillHandlers(context),
     ...commandHandlers(context),
   });

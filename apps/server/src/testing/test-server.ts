@@ -89,6 +89,10 @@ export function scriptedCustodian(more: Partial<Calls> = {}): Calls {
       counts: { day: 0, dayCap: 0, tenMinutes: 0, tenMinutesCap: 0 },
       unsettled: 0,
     }),
+    changes: async () => ({ changes: [] }),
+    departMeters: async () => {
+      throw new CustodianCallError("approval-required", "two people have to agree");
+    },
     suspendApprover: async () => ({}),
     fieldReport: async () => ({ report: JSON.stringify({ handhelds: [], leases: [] }) }),
     loseHandheld: async () => ({ report: JSON.stringify({ handhelds: [], leases: [] }) }),
@@ -211,6 +215,7 @@ export async function startTestServer(
       resolve: async (host) => [host],
     }),
     attached: async () => undefined,
+    left: async () => undefined,
     custodian,
     connections: async () => [
       { name: "dc-1", protocol: "TLSv1.3", cipher: "TLS_AES_256_GCM_SHA384", group: "X25519MLKEM768", since: 0 },

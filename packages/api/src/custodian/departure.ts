@@ -19,6 +19,8 @@ export const departMetersRequest = record({
   sender: record({ flag: shortText, name: shortText }),
   /** Who gets them, with the public keys of its `recipient.json`; absent for meters that are retired. */
   recipient: c.optional(record({ name: shortText, ecdhPublicKey: spki, mlkemPublicKey: spki })),
+  /** The person who asks, as the head-end says; who approves is never the same. Absent: the caller itself asks. */
+  requester: c.optional(shortText),
 });
 export const departMetersResponse = record({
   departed: wholeNumber,

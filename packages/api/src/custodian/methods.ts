@@ -204,7 +204,7 @@ export const CUSTODIAN_METHODS = {
   keyLife: method(53, c.struct({}), keyLifeReport, "head-end", "operator"),
   setKeyPolicy: method(54, setKeyPolicyRequest, keyLifeReport, "operator"),
   changeKeyState: method(55, changeKeyStateRequest, c.struct({}), "operator"),
-  departMeters: method(57, departMetersRequest, departMetersResponse, "operator"),
+  departMeters: method(57, departMetersRequest, departMetersResponse, "head-end", "operator"),
   keyHygiene: method(56, keyHygieneRequest, keyHygieneResponse, "operator"),
   authorityState: method(60, c.struct({}), authorityState, "head-end", "operator"),
   submitManifest: method(61, submitManifestRequest, manifestState, "head-end", "operator"),

@@ -39,8 +39,8 @@ export const TAKEOVER_STEPS = [
 ] as const;
 export type TakeoverStep = (typeof TAKEOVER_STEPS)[number];
 
-/** Where a takeover stands. */
-export const TAKEOVER_PHASES = ["not-started", "in-progress", "probing", "done", "not-applicable"] as const;
+/** Where a takeover stands. `left`: the meter is retired, or another owner has it; nothing is wanted of it here. */
+export const TAKEOVER_PHASES = ["not-started", "in-progress", "probing", "done", "not-applicable", "left"] as const;
 export type TakeoverPhase = (typeof TAKEOVER_PHASES)[number];
 
 /** Who could have listened to the new keys: who recorded it (`exposed`), nobody (`shielded`), or nobody who could do anything with it, since the master was agreed on (`agreed`). */

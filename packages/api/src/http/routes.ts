@@ -3,6 +3,7 @@ import { type Static, type TSchema, Type } from "typebox";
 import { AnnouncementList, AnnouncementQuery } from "./announcement.ts";
 import { COMMAND_ROUTES } from "./command-routes.ts";
 import { RecipientKeys } from "./custodian.ts";
+import { DEPARTURE_ROUTES } from "./departure-routes.ts";
 import { DrillList, DrillReport, DrillStarted } from "./drill.ts";
 import { RecentEventList } from "./event.ts";
 import { FieldView, HandheldParams, LoseHandheld } from "./field.ts";
@@ -449,6 +450,7 @@ export const HTTP_ROUTES = {
     body: LoseHandheld,
     response: FieldView,
   },
+  ...DEPARTURE_ROUTES,
   ...COMMAND_ROUTES,
   startDrill: {
     method: "POST",

@@ -51,11 +51,11 @@ export type TrustStateName = (typeof TRUST_STATES)[number];
 export const TrustState = words(TRUST_STATES, "Trust of the source");
 
 /** How far a meter is on its way from the shipment to keys that only the custodian holds. */
-export const TAKEOVER_STAGES = ["shipped", "under-way", "probing", "proven", "refused", "not-applicable"] as const;
+export const TAKEOVER_STAGES = ["shipped", "under-way", "probing", "proven", "refused", "not-applicable", "left"] as const;
 export type TakeoverStage = (typeof TAKEOVER_STAGES)[number];
 export const TakeoverStageName = words(
   TAKEOVER_STAGES,
-  "shipped: no contact yet; under-way: keys are being changed; probing: a reply was lost and the keys are being found again; proven: new keys proven, old ones dead; refused: the meter kept a key it said it had changed; not-applicable: a real meter whose keys were added by hand",
+  "shipped: no contact yet; under-way: keys are being changed; probing: a reply was lost and the keys are being found again; proven: new keys proven, old ones dead; refused: the meter kept a key it said it had changed; not-applicable: a real meter whose keys were added by hand; left: retired, or with another owner",
 );
 
 export const METER_KINDS = ["simulated", "real"] as const;

@@ -24,6 +24,8 @@ import type { AuthorityRecords, StoredChange } from "./store/records.ts";
 
 /** What is not approved within a day is planned anew. */
 export const CHANGE_MILLISECONDS = 86_400_000;
+/** So many changes of one head-end may wait for people. */
+const MOST_OPEN_OF_A_HEAD_END = 64;
 /** How far back a change that was planned is looked for. */
 const MOST_LOOKED_AT = 500;
 
@@ -33,6 +35,14 @@ export interface ChangeDependencies {
   readonly documents: DocumentKeeper;
   readonly party: RelyingParty;
   readonly now: () => number;
+}
+
+/** How a change is asked for. */
+export interface ChangeAsked {
+  /** The person behind the caller, who does not approve; the caller itself unless given. */
+  readonly requester?: string | undefined;
+  /** Not without approvals, although the kind would allow it while nobody is enrolled to approve. */
+  readonly always?: boolean | undefined;
 }
 
 /** A change that people agreed to and that is burnt: it is not there a second time. */
@@ -73,21 +83,27 @@ export class Changes {
    * Goes on only when people have agreed to this very change: burns the approval and says whose it was. Otherwise the change
    * is planned, once, and refused with its hash, to be approved and asked for again.
    *
-   * @throws CallRefusal `approval-required`.
+   * @throws CallRefusal `approval-required`; `too-many-open` where a head-end has planned more than people can look at.
    */
-  async require(kind: ChangeKindName, body: Facts, caller: Caller, reason = ""): Promise<ApprovedChange> {
+  async require(
+    kind: ChangeKindName,
+    body: Facts,
+    caller: Caller,
+    reason = "",
+    { requester = caller.name, always = false }: ChangeAsked = {},
+  ): Promise<ApprovedChange> {
     const { records, documents, now } = this.#dependencies;
     const written = writeCanonical(facts, body);
-    if (CHANGE_KINDS[kind].control === "when-enrolled" && documents.document.approvers.length === 0) {
+    if (!always && CHANGE_KINDS[kind].control === "when-enrolled" && documents.document.approvers.length === 0) {
       await documents.change(() => ({ entries: [this.#entry("done-without-approvers", caller.name, { kind, body })] }));
       return { hash: undefined, approvedBy: [] };
     }
-    const same = (await records.changes(MOST_LOOKED_AT)).find((stored) => {
-      const request = requestIn(stored);
-      const isOpen = stored.executedAt === undefined && now() < request.expiresAt;
-      return isOpen && request.kind === kind && writeCanonical(facts, request.body) === written;
-    });
-    const hash = same?.hash ?? (await this.plan(kind, body, caller.name, reason, caller));
+    const open = (await records.changes(MOST_LOOKED_AT))
+      .map((stored) => ({ ...stored, request: requestIn(stored) }))
+      .filter(({ executedAt, request }) => executedAt === undefined && now() < request.expiresAt);
+    const same = open.find(({ request }) => request.kind === kind && writeCanonical(facts, request.body) === written);
+    if (same === undefined && caller.role === "head-end") requireRoom(open, caller);
+    const hash = same?.hash ?? (await this.plan(kind, body, requester, reason, caller));
     let approvedBy: readonly string[] = [];
     await documents.change(async (document) => {
       const stored = (await records.change(hash)) as StoredChange;
@@ -167,6 +183,12 @@ export class Changes {
   #entry(kind: string, principal: string, body: unknown) {
     return { at: this.#dependencies.now(), kind, principal, utility: "*", island: "*", body };
   }
+}
+
+/** Whoever owns a head-end must not bury what people are to look at. */
+function requireRoom(open: readonly Pick<StoredChange, "submittedBy">[], caller: Caller): void {
+  if (open.filter(({ submittedBy }) => submittedBy === caller.name).length < MOST_OPEN_OF_A_HEAD_END) return;
+  throw new CallRefusal("too-many-open", `${MOST_OPEN_OF_A_HEAD_END} changes of ${caller.name} wait for approval`);
 }
 
 /** The request of a stored change. @throws CallRefusal `record-refused` where its document is not what its hash says. */

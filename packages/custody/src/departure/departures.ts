@@ -53,19 +53,24 @@ export class Departures {
     this.#dependencies = dependencies;
   }
 
-  /** @throws CallRefusal `unknown-meter`, `meter-left`, `keys-unsettled`, `approval-required`, `request-malformed`. */
+  /**
+   * @throws CallRefusal `unknown-meter`, `meter-left`, `keys-unsettled`, `approval-required`, `too-many-open`,
+   * `request-malformed`.
+   */
   async depart(request: Request, caller: Caller): Promise<CustodianResponse<"departMeters">> {
-    const { how, reason } = request;
+    const { how, reason, requester } = request;
     const files = await this.#wanted(request);
+    // Keys that are gone strand their meters: a head-end that was taken over must find two people first, always.
+    const asked = { requester, always: caller.role === "head-end" };
     const titles = files.map(({ meter }) => meter.systemTitle);
     if (how === "retired") {
-      await this.#dependencies.changes.require("retire-meter", { meter: titles }, caller, reason);
+      await this.#dependencies.changes.require("retire-meter", { meter: titles }, caller, reason, asked);
       await this.#commit(files, request, caller, {});
       return { departed: files.length };
     }
     const recipient = recipientOf(request);
     const body = { meters: titles, recipient: recipient.keyId, to: request.recipient?.name ?? "", how };
-    await this.#dependencies.changes.require("export-keys", body, caller, reason);
+    await this.#dependencies.changes.require("export-keys", body, caller, reason, asked);
     const sender = await this.#dependencies.sender();
     const { shipment, text } = await this.#sealed(files, request, recipient, sender);
     // Durable before it is given out: nobody has the keys of a meter that we still take for ours.
@@ -128,14 +133,14 @@ export class Departures {
     return Math.max(FIRST_COUNTER, counterFloor, ...counters.map(({ next }) => next - 1));
   }
 
-  async #commit(files: readonly MeterFile[], { how, reason }: Request, caller: Caller, more: object): Promise<void> {
+  async #commit(files: readonly MeterFile[], { how, reason, requester }: Request, caller: Caller, more: object): Promise<void> {
     const { committer, now, forget } = this.#dependencies;
     const writes: Write[] = [];
     const entries: LedgerDraft[] = [];
     const at = now();
     for (const { meter, keys } of files) {
       const { utility, island, systemTitle } = meter;
-      const body = { how, reason, again: meter.standing !== undefined, ...more };
+      const body = { how, reason, again: meter.standing !== undefined, ...(requester && { requester }), ...more };
       entries.push({ at, kind: DEPARTED, principal: caller.name, utility, island, meter: systemTitle, body });
       if (meter.standing !== undefined) continue;
       writes.push({ kind: "set-standing", meter: { utility, island, systemTitle }, standing: how, at });

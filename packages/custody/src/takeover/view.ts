@@ -46,7 +46,7 @@ export function takeoverState(
 ): TakeoverState {
   const state = stateReached(meter, journal, begun);
   if (meter.standing !== undefined && meter.standing !== "in-service")
-    return { ...state, sentence: `${STANDING_WORDS[meter.standing]} ${state.sentence}` };
+    return { ...state, phase: "left", sentence: `${STANDING_WORDS[meter.standing]} ${state.sentence}` };
   const compromised = canBeTakenOver(meter) ? compromisedVouchers(keys, journal) : [];
   if (compromised.length === 0 || state.grade === "none") return state;
   return { ...state, grade: "exposed", sentence: `${state.sentence} ${lossOf(compromised)}` };
@@ -192,6 +192,7 @@ const PENDING: Readonly<Record<TakeoverPhase, string>> = {
     "An answer was lost while its keys were changed: old and new ones are kept, and it is being asked which it holds.",
   done: "Done.",
   "not-applicable": NOT_APPLICABLE,
+  left: "It left before its keys were changed.",
 };
 
 function listOf(names: readonly string[]): string {

@@ -9,7 +9,7 @@ export const HEADEND_GRANTS = {
   feeders: "select, insert, update (name, path, substation_id, substation_name, position)",
   transformers: "select, insert, update (feeder_id, rated_kva)",
   meters: `select, insert, update (feeder_id, transformer_id, label, phase, role, position, route, depot_host,
-    depot_port)`,
+    depot_port, manufacturer, firmware, shipment, holders)`,
   trust: "select, insert, update (state, reason, sentence, since)",
   trust_history: "select, insert",
   takeovers: "select, insert, update (phase, step, grade, verdict, proven_at, sentence, steps, updated_at)",

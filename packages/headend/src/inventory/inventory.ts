@@ -77,6 +77,27 @@ export class Inventory {
     return added.map((row) => row.meter_id as MeterId);
   }
 
+  /** Which of these meters had left, and so have come back with a shipment of their own. */
+  async left(meters: readonly NewMeter[]): Promise<readonly MeterId[]> {
+    const left = await rows<{ meter_id: number }>(this.#sql, SELECT_LEFT, [
+      ...this.#scope.place,
+      meters.map((meter) => Buffer.from(fromHex(meter.systemTitle))),
+    ]);
+    return left.map((row) => row.meter_id as MeterId);
+  }
+
+  /** Puts what another shipment says of meters that came back in the place of what the one before said. */
+  async reship(meters: readonly NewMeter[]): Promise<void> {
+    await this.#sql.query(RESHIP_METERS, [
+      ...this.#scope.place,
+      meters.map((meter) => Buffer.from(fromHex(meter.systemTitle))),
+      meters.map((meter) => meter.manufacturer),
+      meters.map((meter) => meter.firmware ?? null),
+      meters.map((meter) => meter.shipment ?? null),
+      meters.map((meter) => JSON.stringify(meter.holders)),
+    ]);
+  }
+
   /** How many meters there are of each kind. */
   async countByKind(): Promise<Readonly<Record<Meter["kind"], number>>> {
     const counted = await rows<{ kind: Meter["kind"]; count: number }>(
@@ -240,6 +261,19 @@ const ADD_METERS = `
     insert into meter_latest (utility_id, island_id, meter_id) select $1, $2, meter_id from added
   )
   select meter_id from added`;
+
+const SELECT_LEFT = `
+  select m.meter_id from meters m
+  join takeovers t on (t.utility_id, t.island_id, t.meter_id) = (m.utility_id, m.island_id, m.meter_id)
+  where m.utility_id = $1 and m.island_id = $2 and m.system_title = any($3::bytea[]) and t.phase = 'left'`;
+
+const RESHIP_METERS = `
+  update meters m set manufacturer = n.manufacturer, firmware = n.firmware, shipment = n.shipment,
+    holders = array(select jsonb_array_elements_text(n.holders::jsonb))
+  from unnest($3::bytea[], $4::text[], $5::text[], $6::text[], $7::text[])
+    as n(title, manufacturer, firmware, shipment, holders)
+  where m.utility_id = $1 and m.island_id = $2 and m.system_title = n.title and m.shipment is not null
+    and n.shipment is distinct from m.shipment`;
 
 const PUT_FEEDER = `
   insert into feeders (utility_id, island_id, feeder_id, name, substation_id, substation_name, path, position)

@@ -200,12 +200,13 @@ interface MarkRow {
   readonly held: string;
 }
 
-/** Meters that somebody reads: an attached one pushes when it likes. */
+/** Meters that somebody reads: an attached one pushes when it likes, and one that has left is nobody's here. */
 export const READ_METERS = `meters m
     join takeovers t on (t.utility_id, t.island_id, t.meter_id) = (m.utility_id, m.island_id, m.meter_id)
     join interval_coverage c on (c.utility_id, c.island_id, c.meter_id) = (m.utility_id, m.island_id, m.meter_id)
     left join wanted w on (w.kind, w.profile) = (m.kind, m.profile)
-  where m.utility_id = $1 and m.island_id = $2 and m.kind = $3 and m.role <> 'attached'`;
+  where m.utility_id = $1 and m.island_id = $2 and m.kind = $3 and m.role <> 'attached'
+    and t.phase <> 'left'`;
 
 const COUNT_FEEDERS = `
   with ${wantedTable(4)}, meter as (

@@ -173,7 +173,7 @@ interface WatchedRow extends MeterRow {
   readonly seen: string;
 }
 
-const UNFINISHED = "t.phase not in ('done', 'not-applicable')";
+const UNFINISHED = "t.phase not in ('done', 'not-applicable', 'left')";
 const WHICH = {
   depot: `${UNFINISHED} and f.path = 'depot' order by random() limit ${AT_A_LOOK}`,
   all: UNFINISHED,

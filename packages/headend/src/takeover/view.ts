@@ -6,7 +6,7 @@ import type { MeterId } from "../inventory/meter.ts";
 
 /** The custodian's phase and verdict as the page's one word. */
 export function takeoverStage(phase: TakeoverPhase, verdict: TakeoverVerdict): TakeoverStage {
-  if (phase === "not-applicable") return "not-applicable";
+  if (phase === "not-applicable" || phase === "left") return phase;
   switch (verdict) {
     case "proven":
       return "proven";

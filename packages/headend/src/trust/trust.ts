@@ -28,6 +28,8 @@ export interface Trust {
  * it is worth `provisional` at most; only one that nobody could record is worth `trusted`.
  */
 export function judgeTrust(facts: TrustFacts): Trust {
+  if (facts.phase === "left")
+    return trust("retired", "left", "It is not in service here any more: nothing is read of it, and its keys open nothing.");
   if (facts.imposed !== undefined) return trust(facts.imposed.state, "imposed", facts.imposed.why);
   if (facts.phase === "not-applicable") return judgeAttached(facts);
   switch (facts.verdict) {

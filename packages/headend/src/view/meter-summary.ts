@@ -62,6 +62,7 @@ function summaryOfRow(row: SummaryRow, clock: SourceClock, now: number): MeterSu
 }
 
 function isStale(row: SummaryRow, clock: SourceClock, now: number): boolean {
+  if (row.phase === "left") return false;
   if (row.reading_at === null) return true;
   const periodSeconds = findMeterProfile(row.profile)?.loadProfile.periodSeconds ?? 900;
   const allowedSeconds = row.role === "attached" ? STALE_ATTACHED_SECONDS : STALE_PERIODS * periodSeconds;

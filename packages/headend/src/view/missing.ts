@@ -22,6 +22,8 @@ const SELECT_MISSING = `
   with ${wantedTable(4)}
   select ${intervalsIn(GAPS)} as missing
   from meters m
+  join takeovers t on (t.utility_id, t.island_id, t.meter_id) = (m.utility_id, m.island_id, m.meter_id)
+    and t.phase <> 'left'
   join wanted w on (w.kind, w.profile) = (m.kind, m.profile)
   join interval_coverage c on (c.utility_id, c.island_id, c.meter_id) = (m.utility_id, m.island_id, m.meter_id)
   where m.utility_id = $1 and m.island_id = $2 and m.meter_id = $3`;

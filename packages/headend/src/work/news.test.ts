@@ -14,7 +14,7 @@ test("what a worker tells arrives at the server of its place, and at no other's"
   await using _here = listenForNews(pool, scope, (news) => heard.push(news), fail);
   await using _there = listenForNews(pool, { ...scope, place: [9, 9] }, (news) => elsewhere.push(news), fail);
   const sender = new NewsSender(pool, scope, fail);
-  const probe = { kind: "record-accepted", meter: 7 as MeterId } as const;
+  const probe = { kind: "other-word", meter: 7 as MeterId } as const;
   // Nobody is told when a listener is ready: what it hears first shows it.
   while (heard.length === 0) {
     sender.send(probe);

@@ -21,7 +21,7 @@ export interface SessionNews {
 export type News =
   | { readonly kind: "changed"; readonly meters: readonly MeterId[] }
   | { readonly kind: "session"; readonly session: SessionNews }
-  | { readonly kind: "record-accepted"; readonly meter: MeterId }
+  | { readonly kind: "other-word"; readonly meter: MeterId }
   | {
       readonly kind: "event";
       readonly type: EventType;

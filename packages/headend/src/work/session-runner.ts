@@ -59,8 +59,8 @@ export interface SessionRunnerPorts {
   /** In [0, 1), for jitter. */
   random(): number;
   onChange(meters: readonly MeterId[]): void;
-  /** The custodian may have another word of a meter than before: it refused what it has written down, or has rotated its keys. */
-  onRecordAccepted(meter: Meter): void;
+  /** The custodian may have another word of a meter than before: it refused what it has written down, has rotated its keys, or says that it has left. */
+  onOtherWord(meter: Meter): void;
   /** A session has ended and is stored. */
   onSession(meter: Meter, session: SessionRecord, read: ReadResult | undefined): void;
 }
@@ -76,8 +76,10 @@ const PATIENCE_MILLISECONDS = 500;
 const DESTINATIONS_EVERY_MS = 24 * 3_600_000;
 /** How often event logs are read, at the source. */
 const EVENTS_EVERY_MS = 24 * 3_600_000;
-/** A meter that nobody can read looks again after this long. */
 const NOT_AUTHENTIC = "meter-not-authentic";
+/** The custodian's word for a meter that was retired, transferred or returned. */
+const METER_LEFT = "meter-left";
+/** A meter that nobody can read looks again after this long. */
 const HOPELESS_SECONDS = 3_600;
 /** Meters of one profile end their intervals together; reads are spread over this much of the time between two. */
 const SPREAD = 0.3;
@@ -108,8 +110,8 @@ export class SessionRunner {
     }
     if (turnAt > now()) await sleep(turnAt - now(), closing);
     const signal = AbortSignal.any([closing, AbortSignal.timeout(this.#options.limits.totalSeconds * 1000)]);
-    const finished = this.#refused(
-      await this.#hold(lease, signal).catch((error: unknown) => this.#failed(lease, error)),
+    const finished = this.#left(
+      this.#refused(await this.#hold(lease, signal).catch((error: unknown) => this.#failed(lease, error))),
     );
     if (finished.session !== undefined)
       throttle.learn(lease.meter, finished.session.outcome === "lost" ? "silent" : "answered");
@@ -120,8 +122,9 @@ export class SessionRunner {
     const wasRefused = lease.trust.reason === RECORD_REFUSED.reason;
     // A rotation under a master that was agreed on makes more of the takeover before it.
     const isRotated = finished.session?.purpose === "rotate";
-    if ((wasRefused || isRotated) && finished.session?.outcome === "done" && finished.takeover === undefined)
-      this.#ports.onRecordAccepted(lease.meter);
+    const isAnother = (wasRefused || isRotated) && finished.session?.outcome === "done";
+    if ((isAnother && finished.takeover === undefined) || finished.next.code === METER_LEFT)
+      this.#ports.onOtherWord(lease.meter);
     return finished.next.dueAt;
   }
 
@@ -133,7 +136,7 @@ export class SessionRunner {
 
   #hold(lease: Lease, signal: AbortSignal): Promise<Finished> {
     const { takeover } = lease;
-    if (takeover.phase === "not-applicable") return Promise.resolve(this.#nothing(lease));
+    if (takeover.phase === "not-applicable" || takeover.phase === "left") return Promise.resolve(this.#nothing(lease));
     // The depot has the meter on its bench: until that is over there is nobody in the field to speak with.
     if (takeover.phase !== "done")
       return lease.meter.path === "depot" ? Promise.resolve(this.#nothing(lease)) : this.#takeOver(lease, signal);
@@ -302,6 +305,12 @@ export class SessionRunner {
       this.#ports.clockOf(lease.meter.kind).atSource(decidedAt),
     );
     return trust === undefined ? finished : { ...finished, trust };
+  }
+
+  /** A meter that left by another way than ours: its line says so as soon as that was looked at, and nobody tries it. */
+  #left(finished: Finished): Finished {
+    if (finished.next.code !== METER_LEFT) return finished;
+    return { ...finished, next: { ...finished.next, dueAt: this.#ports.now() + HOPELESS_SECONDS * 1000 } };
   }
 
   /** What cannot be written to the ledger does not happen. */
