@@ -141,6 +141,7 @@ export async function startTestServer(
   options: {
     readonly custodian?: Partial<Calls>;
     readonly drills?: Partial<DrillsPorts>;
+    readonly left?: Context["left"];
     readonly streams?: StreamLimits;
     readonly organisation?: OrganisationSettings;
     /** The head-end of another utility in the database of that one. */
@@ -215,7 +216,7 @@ export async function startTestServer(
       resolve: async (host) => [host],
     }),
     attached: async () => undefined,
-    left: async () => undefined,
+    left: options.left ?? (async () => undefined),
     custodian,
     connections: async () => [
       { name: "dc-1", protocol: "TLSv1.3", cipher: "TLS_AES_256_GCM_SHA384", group: "X25519MLKEM768", since: 0 },

@@ -99,6 +99,56 @@ test("where people approve, nobody retires or gives away a meter alone", () =>
     assert.equal((await approved(world, retired(meter))).departed, 1);
   }));
 
+test("a head-end retires nothing alone, not even where nobody is enrolled to approve; who asked there does not approve", () =>
+  withTestCustody(async (custody) => {
+    const meter = await taken(custody, "5453540000000407");
+    const request = { ...retired(meter), requester: "Anna" };
+    const { service } = custody.custody;
+    await assert.rejects(service.departMeters(request, HEAD_END), { code: "approval-required" });
+    const world = await AuthorityWorld.open(custody);
+    const [planned] = (await world.service.changes({ limit: 10 }, HEAD_END)).changes.filter(
+      ({ kind }) => kind === "retire-meter",
+    );
+    assert.deepEqual([planned?.requester, planned?.state], ["Anna", "planned"]);
+    await assert.rejects(world.approve(planned?.hash as string, world.anna), { code: "approval-refused" });
+    await world.approve(planned?.hash as string, world.ben);
+    await assert.rejects(world.service.departMeters(request, HEAD_END), { code: "approval-required" });
+    assert.equal((await custody.store.load(meter.systemTitle))?.meter.standing, undefined);
+    // Somebody else asks: what is signed is another document, and then the head-end carries it out.
+    custody.now += 25 * 3_600_000;
+    await assert.rejects(world.service.departMeters({ ...request, requester: "Carla" }, HEAD_END), {
+      code: "approval-required",
+    });
+    const [again] = (await world.service.changes({ limit: 10 }, HEAD_END)).changes.filter(
+      ({ kind, state }) => kind === "retire-meter" && state === "planned",
+    );
+    for (const who of [world.anna, world.ben]) await world.approve(again?.hash as string, who);
+    assert.deepEqual(await world.service.departMeters({ ...request, requester: "Carla" }, HEAD_END), { departed: 1 });
+    const [entry] = (await custody.store.ledger.read(0, 10_000)).filter(({ kind }) => kind === "meter-departed");
+    assert.equal((JSON.parse(entry?.body ?? "{}") as { requester?: string }).requester, "Carla");
+    const [state] = (await world.service.takeoverStates({ meters: [titleOf(meter)], after: undefined }, HEAD_END))
+      .states;
+    assert.equal(state?.phase, "left");
+  }));
+
+test("a head-end that asks for everything to leave buries nobody in changes", () =>
+  withTestCustody(async (custody) => {
+    const { service } = custody.custody;
+    const meters = [await taken(custody, "5453540000000408"), await taken(custody, "5453540000000409")];
+    const to = recipientOf(generateRecipientSecret());
+    for (let at = 0; at < 64; at += 1)
+      await assert.rejects(
+        service.departMeters(
+          { ...transferred(to, ...meters), recipient: { ...transferred(to).recipient, name: `Owner ${at}` } },
+          HEAD_END,
+        ),
+        { code: "approval-required" },
+      );
+    await assert.rejects(service.departMeters(retired(...meters), HEAD_END), { code: "too-many-open" });
+    // The operator's own way is not barred by that.
+    await assert.rejects(service.departMeters(transferred(to, ...meters), OPERATOR), { code: "approval-required" });
+  }));
+
 test("a meter that is sold goes with the keys that are on it, to its new owner alone, who knows whose they were", () =>
   withTestCustody(async (custody) => {
     const world = await AuthorityWorld.open(custody);

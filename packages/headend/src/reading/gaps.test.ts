@@ -138,3 +138,20 @@ test("what is wanted ends with the last interval that has settled, on the grid o
   const [daily] = wantedIntervals(() => WALL_SOURCE_CLOCK, { days: 2, everySeconds: 86_400 })(now);
   assert.deepEqual(daily?.window, { from: BEGIN - 2 * DAY, to: BEGIN });
 });
+
+test("a meter that has left is missed by nobody: not by the board, not by the list of gaps, not on its own page", async () => {
+  const { pool, scope, meters } = database;
+  const last = meters[3]!;
+  await pool.query("update takeovers set phase = 'done' where meter_id = $1", [last.id]);
+  await setCovered(last.id, []);
+  const day = at(24, 40);
+  const before = await slaBoard(pool, scope, day, BEGIN);
+  await pool.query("update takeovers set phase = 'left' where meter_id = $1", [last.id]);
+  const board = await slaBoard(pool, scope, day, BEGIN);
+  assert.deepEqual([board.meters, board.notInService], [before.meters - 1, before.notInService]);
+  assert.ok(board.missing < before.missing);
+  const { meters: gaps } = await slaGaps(pool, scope, day, { after: 0, limit: 10 });
+  assert.ok(gaps.every(({ systemTitle }) => systemTitle !== last.title));
+  const wanted = wantedOf(() => ({ from: BEGIN, to: BEGIN + DAY }));
+  assert.equal(await missingIntervals(pool, scope, last, wanted), 0);
+});

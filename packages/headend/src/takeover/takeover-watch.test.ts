@@ -3,11 +3,12 @@ import { randomUUID } from "node:crypto";
 import { test } from "node:test";
 import type { TakeoverState } from "@meterkeep/api/custodian";
 import { Ledger, memoryLedgerStore } from "@meterkeep/ledger";
-import { openHeadEndDatabase } from "../testing/database.ts";
+import { openHeadEndDatabase, testMeter } from "../testing/database.ts";
 import { WALL_SOURCE_CLOCK } from "../time/source-clock.ts";
 import { meterSummaries } from "../view/meter-summary.ts";
 import { LANES } from "../work/lease.ts";
 import { postgresWorkQueue } from "../work/postgres-queue.ts";
+import { notInService } from "./not-in-service.ts";
 import { TakeoverWatch } from "./takeover-watch.ts";
 
 const nothing = async () => ({ meters: [], at: 0 });
@@ -199,4 +200,53 @@ test("a key that the custodian marks compromised takes the trust of a finished m
   assert.deepEqual(await trust(), ["provisional", "trusted"]);
   assert.equal(await watch.follow(), 0);
   assert.deepEqual(asked, [0, 0, NOW, NOW]);
+});
+
+test("a meter that has left is retired in its line and asked about no more; one that came back is held, of its new shipment", async () => {
+  await using database = await openHeadEndDatabase(2);
+  const { pool, scope, meters, inventory } = database;
+  const [meter] = meters as [(typeof meters)[number]];
+  let state: TakeoverState = {
+    meter: meter.systemTitle,
+    phase: "left",
+    step: "done",
+    grade: "exposed",
+    verdict: "proven",
+    steps: [],
+    holders: ["Maker"],
+    sentence: "It was given to another owner.",
+  };
+  const asked: number[] = [];
+  const ledger = new Ledger(memoryLedgerStore());
+  const watch = new TakeoverWatch({
+    pool,
+    scope,
+    custodian: {
+      compromisedSince: nothing,
+      takeoverStates: async ({ meters: wanted }) => {
+        asked.push(wanted.length);
+        return { states: [state] };
+      },
+    },
+    ledger,
+    queue: postgresWorkQueue(pool, scope),
+    clockOf: () => WALL_SOURCE_CLOCK,
+    now: () => NOW,
+    onChange: () => undefined,
+  });
+  const line = async () => (await meterSummaries(pool, scope, () => WALL_SOURCE_CLOCK, NOW))[0];
+  await watch.lookAt(meter.id);
+  assert.deepEqual([(await line())?.takeover, (await line())?.trust], ["left", "retired"]);
+  assert.equal((await ledger.head()).size, 1);
+  assert.equal(await watch.look("all"), 1, "of the two it is only the other that is asked about");
+  assert.deepEqual([...(await notInService(pool, scope, [meter.id]))], [meter.id]);
+  const back = testMeter(0, { shipment: "6".repeat(32), holders: ["Maker", "Neighbour"] });
+  assert.deepEqual(await inventory.left([back, testMeter(1)]), [meter.id]);
+  state = { ...state, phase: "in-progress", grade: "none", verdict: "pending", sentence: "Its keys are being changed." };
+  await watch.lookAt(meter.id);
+  await inventory.reship([back]);
+  assert.deepEqual([(await line())?.takeover, (await line())?.trust], ["under-way", "held"]);
+  assert.deepEqual(await inventory.left([back]), []);
+  const { shipment, holders } = await inventory.get(meter.title);
+  assert.deepEqual([shipment, holders], ["6".repeat(32), ["Maker", "Neighbour"]]);
 });

@@ -44,7 +44,8 @@ test("only a proven takeover can make a source trusted, and a liar never is", ()
         for (const holders of [[], ["Maker", "Shipper"]]) {
           const { state } = judgeTrust({ ...FACTS, phase, grade, verdict, holders });
           if (state === "trusted") assert.equal(verdict, "proven");
-          if (verdict.startsWith("keeps-") && phase !== "not-applicable") assert.equal(state, "quarantined");
+          if (phase === "left") assert.equal(state, "retired");
+          else if (verdict.startsWith("keeps-") && phase !== "not-applicable") assert.equal(state, "quarantined");
         }
 });
 

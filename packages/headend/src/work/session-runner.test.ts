@@ -65,6 +65,56 @@ test("a meter whose record the custodian refuses is quarantined once, with the r
   assert.match(sentences.join(), /is quarantined now/);
 });
 
+test("a meter that the custodian says has left is not tried again: it is looked at anew, and then left alone", async () => {
+  await using database = await openHeadEndDatabase(1);
+  const { pool, scope, inventory } = database;
+  const [{ title, id }] = database.meters as [(typeof database.meters)[number]];
+  await inventory.setAddresses("simulated", [{ systemTitle: title, wan: { kind: "tcp", host: "127.0.0.1", port: 1 } }]);
+  await pool.query("update takeovers set phase = 'done', verdict = 'proven'");
+  const queue = postgresWorkQueue(pool, scope);
+  let asked = 0;
+  const refuse = () => {
+    asked += 1;
+    return Promise.reject(new CustodianCallError("meter-left", `meter ${title} has left: it is retired`));
+  };
+  const looked: string[] = [];
+  const runner = new SessionRunner(
+    {
+      custodian: { openSession: refuse } as unknown as SessionRunnerPorts["custodian"],
+      dial: () => assert.fail("nobody is dialled"),
+      commands: { hold: async () => undefined },
+      scalers: new ScalerTable(),
+      results: new Results(pool, scope, new ChannelTable(pool, scope)),
+      watch: { pushSetUp: async () => undefined, refused: async () => undefined },
+      ledger: new Ledger(memoryLedgerStore()),
+      scope,
+      events: { publish: () => undefined },
+      clockOf: () => WALL_SOURCE_CLOCK,
+      throttle: new Throttle(),
+      now: () => NOW,
+      sleep: () => assert.fail("nobody waits"),
+      random: () => 0,
+      onChange: () => undefined,
+      onOtherWord: (meter) => looked.push(meter.title),
+      onSession: () => undefined,
+    },
+    { limits: SESSION_LIMITS, collecting: { everySeconds: 0 } },
+  );
+  const turn = async () => {
+    await queue.due([id], NOW, LANES.onDemand, "read");
+    const [lease] = await queue.lease(randomUUID(), { any: 1, onDemand: 0 }, NOW + 3_600_000, 60);
+    return runner.run(lease!, new AbortController().signal);
+  };
+  assert.equal(await turn(), NOW + 3_600_000);
+  assert.deepEqual([asked, looked], [1, [title]]);
+  // As the watch writes what the custodian says.
+  await pool.query("update takeovers set phase = 'left'");
+  assert.equal(await turn(), Number.POSITIVE_INFINITY);
+  assert.equal(asked, 1, "the custodian is not asked for it again");
+  const [line] = await meterSummaries(pool, scope, () => WALL_SOURCE_CLOCK, NOW);
+  assert.deepEqual([line?.takeover, line?.stale], ["left", false]);
+});
+
 test("a meter whose way is spared is put back until its turn, with its failures as they were; on demand it is read at once", async () => {
   await using database = await openHeadEndDatabase(1);
   const { pool, scope } = database;
