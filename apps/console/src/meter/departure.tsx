@@ -112,12 +112,7 @@ function LeaveForm({ systemTitle, ask }: LeaveFormProps) {
         <>
           <label>
             Who gets it
-            <input
-              className="field"
-              maxLength={64}
-              value={to}
-              onChange={(event) => setTo(event.currentTarget.value)}
-            />
+            <input className="field" maxLength={64} value={to} onChange={(event) => setTo(event.currentTarget.value)} />
           </label>
           <label>
             Its recipient.json

@@ -51,7 +51,15 @@ export type TrustStateName = (typeof TRUST_STATES)[number];
 export const TrustState = words(TRUST_STATES, "Trust of the source");
 
 /** How far a meter is on its way from the shipment to keys that only the custodian holds. */
-export const TAKEOVER_STAGES = ["shipped", "under-way", "probing", "proven", "refused", "not-applicable", "left"] as const;
+export const TAKEOVER_STAGES = [
+  "shipped",
+  "under-way",
+  "probing",
+  "proven",
+  "refused",
+  "not-applicable",
+  "left",
+] as const;
 export type TakeoverStage = (typeof TAKEOVER_STAGES)[number];
 export const TakeoverStageName = words(
   TAKEOVER_STAGES,

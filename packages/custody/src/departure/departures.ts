@@ -133,7 +133,12 @@ export class Departures {
     return Math.max(FIRST_COUNTER, counterFloor, ...counters.map(({ next }) => next - 1));
   }
 
-  async #commit(files: readonly MeterFile[], { how, reason, requester }: Request, caller: Caller, more: object): Promise<void> {
+  async #commit(
+    files: readonly MeterFile[],
+    { how, reason, requester }: Request,
+    caller: Caller,
+    more: object,
+  ): Promise<void> {
     const { committer, now, forget } = this.#dependencies;
     const writes: Write[] = [];
     const entries: LedgerDraft[] = [];

@@ -242,7 +242,13 @@ test("a meter that has left is retired in its line and asked about no more; one 
   assert.deepEqual([...(await notInService(pool, scope, [meter.id]))], [meter.id]);
   const back = testMeter(0, { shipment: "6".repeat(32), holders: ["Maker", "Neighbour"] });
   assert.deepEqual(await inventory.left([back, testMeter(1)]), [meter.id]);
-  state = { ...state, phase: "in-progress", grade: "none", verdict: "pending", sentence: "Its keys are being changed." };
+  state = {
+    ...state,
+    phase: "in-progress",
+    grade: "none",
+    verdict: "pending",
+    sentence: "Its keys are being changed.",
+  };
   await watch.lookAt(meter.id);
   await inventory.reship([back]);
   assert.deepEqual([(await line())?.takeover, (await line())?.trust], ["under-way", "held"]);

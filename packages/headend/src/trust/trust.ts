@@ -29,7 +29,11 @@ export interface Trust {
  */
 export function judgeTrust(facts: TrustFacts): Trust {
   if (facts.phase === "left")
-    return trust("retired", "left", "It is not in service here any more: nothing is read of it, and its keys open nothing.");
+    return trust(
+      "retired",
+      "left",
+      "It is not in service here any more: nothing is read of it, and its keys open nothing.",
+    );
   if (facts.imposed !== undefined) return trust(facts.imposed.state, "imposed", facts.imposed.why);
   if (facts.phase === "not-applicable") return judgeAttached(facts);
   switch (facts.verdict) {
