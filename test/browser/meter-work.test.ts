@@ -6,11 +6,10 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { extname, join } from "node:path";
 import { after, before, test } from "node:test";
-import { AxeBuilder } from "@axe-core/playwright";
-import type { Page } from "playwright-core";
 import { startTestServer, type TestServer } from "../../apps/server/src/testing/test-server.ts";
 import { CHECKOUT } from "../src/start-meterkeep.ts";
 import { openBrowser, type TestBrowser } from "./chromium.ts";
+import { accessible, press } from "./keyboard.ts";
 
 const TITLE = "4D4B560000000001";
 const SIZES = { "at a desk": { width: 1440, height: 900 }, "on a phone": { width: 390, height: 844 } } as const;
@@ -112,27 +111,6 @@ async function answer(look: { readonly campaign_id: string }): Promise<void> {
   );
 }
 
-/** Goes on with Tab until the button has the focus, and presses it. */
-async function press(page: Page, button: string): Promise<void> {
-  const wanted = page.getByRole("button", { name: button });
-  await wanted.waitFor();
-  for (let tabs = 0; tabs < 40; tabs += 1) {
-    await page.keyboard.press("Tab");
-    if (await wanted.evaluate((element) => element === document.activeElement)) return page.keyboard.press("Enter");
-  }
-  assert.fail(`"${button}" is not reached by the keyboard`);
-}
-
-async function accessible(page: Page): Promise<void> {
-  // What the head of the page half covers would count as small.
-  await page.evaluate(() => window.scrollTo(0, 0));
-  const { violations } = await new AxeBuilder({ page }).analyze();
-  assert.deepEqual(
-    violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`),
-    [],
-  );
-}
-
 for (const [where, viewport] of Object.entries(SIZES))
   test(`${where} a meter's page shows its events and power quality, and by keyboard it is looked at before it is asked for anything`, async () => {
     const { pool, scope } = server.context;
@@ -152,7 +130,7 @@ for (const [where, viewport] of Object.entries(SIZES))
     await page.keyboard.type("m bus");
     await page.getByText("Parameters, as JSON").waitFor();
     assert.equal(await page.getByRole("button", { name: "Ask for this" }).count(), 0, "it is looked at first");
-    await press(page, "Look first");
+    await press(page, /^Look first/);
     await page.getByText("The meter is asked").waitFor();
     const { rows } = await pool.query(
       `select campaign_id, looks, command_class from campaigns where utility_id = $1 and island_id = $2
@@ -166,7 +144,7 @@ for (const [where, viewport] of Object.entries(SIZES))
     await page.getByText("Channel 1 is free.").waitFor();
     await page.getByRole("row", { name: /device on channel 1 none address 1/ }).waitFor();
     await accessible(page);
-    await press(page, "Ask for this");
+    await press(page, /^Ask for this/);
     await page.waitForURL(/\/work\//);
     await page
       .getByText(/has to approve it|have to approve it/)

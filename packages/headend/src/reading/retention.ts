@@ -58,10 +58,11 @@ export async function forgetReadings(ports: ForgetPorts, days: number): Promise<
   };
   const intervals =
     last === null ? 0 : (await batches(DELETE_INTERVALS, last)) + (await batches(DELETE_DAYS, last, "intervals"));
-  if (last !== null) await batches(DELETE_CORRECTIONS, last);
+  if (last !== null) await batches(deleteOf("interval_corrections"), last);
   await sql.query("select drop_empty_meter_days($1::date)", [before]);
-  const registers = last === null ? 0 : await batches(DELETE_REGISTERS, last);
-  if (last !== null) for (const statement of [DELETE_EVENTS, DELETE_QUALITY]) await batches(statement, last);
+  const registers = last === null ? 0 : await batches(deleteOf("register_readings"), last);
+  if (last !== null)
+    for (const table of ["meter_events", "quality_readings"] as const) await batches(deleteOf(table), last);
   const evidence = last === null ? 0 : await batches(DELETE_EVIDENCE, last);
   await batches(DELETE_SESSIONS, before);
   return { evidence, intervals, registers };
@@ -83,6 +84,17 @@ const DELETE_INTERVALS = `
   )
   select coalesce(sum(n), 0) as count from counted`;
 
+/** Of a table whose rows rest on one piece of evidence each, and are counted nowhere else. */
+const deleteOf = (
+  table: "interval_corrections" | "register_readings" | "meter_events" | "quality_readings",
+): string => `
+  with gone as (
+    delete from ${table} where ctid = any(array(
+      select ctid from ${table} where utility_id = $1 and island_id = $2 and evidence_id <= $3::bigint limit $4))
+    returning 1
+  )
+  select count(*) from gone`;
+
 // A packed day goes when all that it rests on goes.
 const DELETE_DAYS = `
   with gone as (
@@ -99,38 +111,6 @@ const DELETE_DAYS = `
     from counted c where l.utility_id = $1 and l.island_id = $2 and l.meter_id = c.meter_id
   )
   select coalesce(sum(rows), 0) as count, coalesce(sum(n), 0) as intervals from counted`;
-
-const DELETE_CORRECTIONS = `
-  with gone as (
-    delete from interval_corrections where ctid = any(array(
-      select ctid from interval_corrections where utility_id = $1 and island_id = $2 and evidence_id <= $3::bigint limit $4))
-    returning 1
-  )
-  select count(*) from gone`;
-
-const DELETE_REGISTERS = `
-  with gone as (
-    delete from register_readings where ctid = any(array(
-      select ctid from register_readings where utility_id = $1 and island_id = $2 and evidence_id <= $3::bigint limit $4))
-    returning 1
-  )
-  select count(*) from gone`;
-
-const DELETE_EVENTS = `
-  with gone as (
-    delete from meter_events where ctid = any(array(
-      select ctid from meter_events where utility_id = $1 and island_id = $2 and evidence_id <= $3::bigint limit $4))
-    returning 1
-  )
-  select count(*) from gone`;
-
-const DELETE_QUALITY = `
-  with gone as (
-    delete from quality_readings where ctid = any(array(
-      select ctid from quality_readings where utility_id = $1 and island_id = $2 and evidence_id <= $3::bigint limit $4))
-    returning 1
-  )
-  select count(*) from gone`;
 
 const DELETE_EVIDENCE = `
   with gone as (
