@@ -77,6 +77,7 @@ async function runGroup({ name, files, isolated }: Group): Promise<typeof counts
   const directory = mkdtempSync(join(tmpdir(), "meterkeep-test-"));
   const report = join(directory, "totals.json");
   console.log(`# ${name} begins`);
+  const begun = performance.now();
   try {
     const { status, output } = await capture(process.execPath, [
       "--test",
@@ -95,7 +96,8 @@ async function runGroup({ name, files, isolated }: Group): Promise<typeof counts
       : {};
     const failed = result.failed ?? 0;
     console.log(`\n# ${name}\n${output.trimEnd()}`);
-    console.log(`${name}: ${result.passed ?? 0} passed, ${failed} failed, ${result.skipped ?? 0} skipped`);
+    const seconds = Math.round((performance.now() - begun) / 1_000);
+    console.log(`${name}: ${result.passed ?? 0} passed, ${failed} failed, ${result.skipped ?? 0} skipped in ${seconds} s`);
     // A process that dies outside a test fails the group although no test has.
     return {
       passed: result.passed ?? 0,

@@ -4,19 +4,10 @@ import { after, before, test } from "node:test";
 import type { Page } from "playwright-core";
 import { CHECKOUT, type Meterkeep, makeStateDirectory, startMeterkeep } from "../src/start-meterkeep.ts";
 import { openBrowser, type TestBrowser, type WatchedPage } from "./chromium.ts";
+import { plugIn } from "./keyboard.ts";
 
 /** Enough homes that the depot's feeder has its two liars, numbers 7 and 13. */
 const HOMES = 60;
-
-/** A device that says yes by itself. */
-const AUTHENTICATOR = {
-  protocol: "ctap2",
-  transport: "internal",
-  hasResidentKey: true,
-  hasUserVerification: true,
-  isUserVerified: true,
-  automaticPresenceSimulation: true,
-} as const;
 
 let meterkeep: Meterkeep;
 let stateDirectory: string;
@@ -78,9 +69,7 @@ test("the link signs in once, and its token does not stay in the address bar", a
 
 test("a passkey takes the place of the link", async () => {
   const { page, complaints } = await open("/account");
-  const devtools = await browser.context.newCDPSession(page);
-  await devtools.send("WebAuthn.enable");
-  await devtools.send("WebAuthn.addVirtualAuthenticator", { options: AUTHENTICATOR });
+  await plugIn(page);
   await page.getByRole("button", { name: "Add a passkey" }).click();
   await page.getByText("not used yet").waitFor();
   await page.getByRole("button", { name: "Sign out" }).click();
