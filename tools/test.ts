@@ -97,7 +97,9 @@ async function runGroup({ name, files, isolated }: Group): Promise<typeof counts
     const failed = result.failed ?? 0;
     console.log(`\n# ${name}\n${output.trimEnd()}`);
     const seconds = Math.round((performance.now() - begun) / 1_000);
-    console.log(`${name}: ${result.passed ?? 0} passed, ${failed} failed, ${result.skipped ?? 0} skipped in ${seconds} s`);
+    console.log(
+      `${name}: ${result.passed ?? 0} passed, ${failed} failed, ${result.skipped ?? 0} skipped in ${seconds} s`,
+    );
     // A process that dies outside a test fails the group although no test has.
     return {
       passed: result.passed ?? 0,
