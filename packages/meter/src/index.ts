@@ -21,7 +21,8 @@ export { MODEL_CLIENTS, type ModelClient, ModelMeter, type ModelMeterParts } fro
 export { type ModelKeys, ModelSecurity } from "./model/model-security.ts";
 export { readWhole, type WholeReading } from "./model/read-whole.ts";
 export { between, derive, seedOf, uniform } from "./noise.ts";
-export type { KeyPurposeName, MemoryChange, MeterMemory, MeterSettings, StoredMeter } from "./nvm/memory.ts";
+export type { KeyPurposeName, MemoryChange, MeterMemory, StoredMeter } from "./nvm/memory.ts";
+export type { MeterSettings } from "./nvm/settings.ts";
 export { SqliteMemory } from "./nvm/sqlite.ts";
 export { VolatileMemory } from "./nvm/volatile.ts";
 export {

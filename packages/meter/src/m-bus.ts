@@ -1,11 +1,5 @@
 import { MBusChannel, type MBusIdentity } from "@meterkeep/dlms";
-import type { MeterSettings } from "./nvm/memory.ts";
-
-/** What is kept of a channel. */
-export interface StoredMBusChannel {
-  readonly primaryAddress: number;
-  readonly capturePeriod: number;
-}
+import type { MeterSettings } from "./nvm/settings.ts";
 
 /** A meter, as far as its M-Bus channel needs it. */
 export interface MBusOwner {

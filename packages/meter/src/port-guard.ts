@@ -6,7 +6,7 @@ import {
   type PortProtectionState,
   protectionStatus,
 } from "@meterkeep/dlms";
-import type { MeterSettings } from "./nvm/memory.ts";
+import type { MeterSettings } from "./nvm/settings.ts";
 import type { UnixSeconds } from "./time/calendar.ts";
 
 /** What these meters leave the factory with: nobody is locked out until a client switches it on. */

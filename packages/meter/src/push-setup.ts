@@ -1,18 +1,10 @@
 import { type AccessRefusal, type CaptureObject, type PushSettings, refuse } from "@meterkeep/dlms";
-import type { MeterSettings } from "./nvm/memory.ts";
-import { captureObjects } from "./objects/measurement.ts";
+import type { MeterSettings } from "./nvm/settings.ts";
+import { captureObjects } from "./profile/capture-objects.ts";
 import type { CompanionProfile } from "./profile/companion-profile.ts";
 import type { PushKind } from "./push-schedule.ts";
 import { ascii } from "./text.ts";
 import { ALARM_REGISTER, LOGICAL_DEVICE_NAME } from "./well-known.ts";
-
-/** What a client has changed of a push setup; the destination is one for both. */
-export type PushChanges = Partial<
-  Pick<
-    PushSettings,
-    "pushObjectList" | "communicationWindow" | "randomisationStartInterval" | "numberOfRetries" | "repetitionDelay"
-  >
->;
 
 /** A meter, as far as its push setups need it. */
 export interface PushOwner {

@@ -1,6 +1,6 @@
 import type { HomeConsumption } from "./load/home.ts";
 import type { RelayTransition } from "./load/relay-history.ts";
-import type { MeterSettings } from "./nvm/memory.ts";
+import type { MeterSettings } from "./nvm/settings.ts";
 import type { MeterEvent } from "./profile/companion-profile.ts";
 import type { UnixSeconds } from "./time/calendar.ts";
 

@@ -11,15 +11,7 @@ import {
   TariffCalendar,
   toHex,
 } from "@meterkeep/dlms";
-import type { MeterSettings } from "./nvm/memory.ts";
-
-/** What a client has set of the tariff, as encoded attributes in hex. */
-export interface StoredTariff {
-  readonly active: readonly string[];
-  readonly passive: readonly string[];
-  readonly activation: string;
-  readonly specialDays: string;
-}
+import type { MeterSettings, StoredTariff } from "./nvm/settings.ts";
 
 /** A meter, as far as its tariff needs it. */
 export interface TariffOwner {

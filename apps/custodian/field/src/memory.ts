@@ -1,5 +1,5 @@
 import type { StoredHandheld } from "./handheld.ts";
-import type { MeterReading } from "./visit.ts";
+import type { MeterReading } from "./meter-reading.ts";
 
 /** What the device keeps of a lease: the file as it was given, and what was done under it. */
 export interface StoredLease {

@@ -34,15 +34,7 @@ import { FieldError } from "./field-error.ts";
 import type { FieldOperation, LeasedMeter, LentKeys } from "./lease.ts";
 import type { ByteLine } from "./line/byte-line.ts";
 import { openLink } from "./line/opened-link.ts";
-
-/** What a meter said at a visit. */
-export interface MeterReading {
-  readonly at: number;
-  readonly deviceName: string | undefined;
-  /** The meter's own clock, as it says it. */
-  readonly clock: string | undefined;
-  readonly registers: readonly { readonly name: string; readonly obis: string; readonly value: string }[];
-}
+import type { MeterReading } from "./meter-reading.ts";
 
 /** Counters of a visit, one after the other. */
 export interface VisitCounters {

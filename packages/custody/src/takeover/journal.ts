@@ -7,8 +7,8 @@ import type {
   TakeoverVerdict,
 } from "@meterkeep/api/custodian";
 import { type KeyName, PURPOSE, type Purpose } from "../store/records.ts";
+import type { MasterAgreement } from "./agreed-master.ts";
 import { type ChildChange, childWantedAnew } from "./child-change.ts";
-import type { MasterAgreement } from "./master-agreement.ts";
 import type { PolicyChange } from "./policy-change.ts";
 import type { SecretChange } from "./secret-change.ts";
 

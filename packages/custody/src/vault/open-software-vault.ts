@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { SecretKey } from "@meterkeep/dlms-node";
 import type { RootRecord, VaultKeys } from "../store/store.ts";
-import type { Opening } from "./open-vault.ts";
+import type { Opening } from "./opening.ts";
 import { DEFAULT_SCRYPT, type RootKeySource, rootKeyFromFile, rootKeyFromPassphrase } from "./root-key.ts";
 import { softwareVault } from "./software-vault.ts";
 

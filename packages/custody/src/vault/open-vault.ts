@@ -23,18 +23,6 @@ export interface OpenedVault {
   close(): Promise<void>;
 }
 
-/** An adapter's part in opening: the vault, before it is known to be the one that was founded. */
-export interface Opening {
-  readonly vault: Vault;
-  /** What is kept in clear beside the vault, as JSON; empty for nothing. */
-  readonly parameters: string;
-  /** True when something new was made for it. */
-  readonly created: boolean;
-  readonly signing?: SigningTokens;
-  tend(): Promise<void>;
-  close(): Promise<void>;
-}
-
 const PROOF = "root-proof";
 const PROOF_BYTES = 16;
 

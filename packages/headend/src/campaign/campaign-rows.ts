@@ -15,7 +15,7 @@ import { TARGET_STATES } from "@meterkeep/api";
 import type { Scope } from "../database/scope.ts";
 import { rows, type Sql } from "../database/sql.ts";
 import type { MeterId } from "../inventory/meter.ts";
-import type { TargetFact } from "./command-sessions.ts";
+import type { TargetFact } from "./target-fact.ts";
 
 /** A campaign as its row has it. */
 export interface CampaignRow {

@@ -28,6 +28,7 @@ import { fleetFacts } from "./fleet-facts.ts";
 import type { PolicyKey } from "./policy-key.ts";
 import type { Holding } from "./proposal.ts";
 import type { SupplyRead } from "./supply.ts";
+import type { TargetFact } from "./target-fact.ts";
 
 export interface CommandPorts {
   readonly pool: SqlPool;
@@ -43,17 +44,6 @@ export interface CommandPorts {
   clockOf(kind: Lease["meter"]["kind"]): SourceClock;
   now(): number;
   record(kind: string, body: unknown, sentence: string, meter: string): Promise<void>;
-}
-
-/** A fact of the meter, and the hash of the octets that say so. */
-export interface TargetFact {
-  readonly name: string;
-  readonly object: string;
-  readonly before?: string;
-  readonly wanted?: string;
-  readonly found: string;
-  readonly holds: boolean;
-  readonly hash: string;
 }
 
 /** What became of a target: written in the transaction that ends the lease. */

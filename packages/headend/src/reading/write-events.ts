@@ -2,7 +2,7 @@ import type { Scope } from "../database/scope.ts";
 import type { Sql } from "../database/sql.ts";
 import { trustAt } from "../trust/trust-at.ts";
 import type { ChannelTable } from "./channels.ts";
-import type { IdOf, MeterRead } from "./write.ts";
+import type { IdOf, MeterRead } from "./meter-read.ts";
 
 /** Writes events of meters' logs. The same event again changes nothing. */
 export async function writeEvents(sql: Sql, scope: Scope, reads: readonly MeterRead[], idOf: IdOf): Promise<void> {

@@ -1,25 +1,14 @@
 import type { Scope } from "../database/scope.ts";
 import { rows, type Sql, type SqlClient } from "../database/sql.ts";
 import type { MeterId } from "../inventory/meter.ts";
-import { type TrustPeriod, trustAt } from "../trust/trust-at.ts";
+import { trustAt } from "../trust/trust-at.ts";
 import type { ArrivedInterval } from "./arrived-interval.ts";
 import type { ChannelTable } from "./channels.ts";
 import type { Stretch } from "./coverage.ts";
+import type { IdOf, MeterRead } from "./meter-read.ts";
 import { type EvidenceRecord, evidenceOf, NOTHING_READ, type ReadResult } from "./result.ts";
 import { writeEvents, writeQuality } from "./write-events.ts";
 import { type Added, writeIntervals } from "./write-intervals.ts";
-
-/** What one meter brought, and how far it was trusted when. */
-export interface MeterRead {
-  readonly meter: MeterId;
-  /** The session, or where the push came from. */
-  readonly session?: string | undefined;
-  readonly push?: { readonly source: string; readonly transport: "tcp" | "udp" | "gateway" };
-  /** When we last spoke with it, milliseconds since 1970 UTC on our clock. */
-  readonly contactAt?: number | undefined;
-  readonly trustHistory: readonly TrustPeriod[];
-  readonly read: ReadResult | undefined;
-}
 
 /**
  * Writes evidence, registers and intervals with the trust that each had when it was captured, inside the caller's
@@ -44,8 +33,6 @@ export async function writeReadings(
   await writeCoverage(sql, scope, reads);
   await writeLatest(sql, scope, reads, added);
 }
-
-export type IdOf = (record: EvidenceRecord) => string;
 
 function arrivedIntervals(
   { meter, trustHistory, read }: MeterRead,

@@ -2,7 +2,8 @@ import { DatabaseSync, type StatementSync } from "node:sqlite";
 import type { StoredCredentials } from "../certificates/credentials.ts";
 import { MeterError } from "../errors.ts";
 import type { FactoryKeys, ProductionRecord } from "../production.ts";
-import type { KeyPurposeName, LoggedEvent, MemoryChange, MeterMemory, MeterSettings, StoredMeter } from "./memory.ts";
+import type { KeyPurposeName, LoggedEvent, MemoryChange, MeterMemory, StoredMeter } from "./memory.ts";
+import type { MeterSettings } from "./settings.ts";
 
 const SCHEMA_VERSION = 2;
 

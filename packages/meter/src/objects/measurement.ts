@@ -8,6 +8,7 @@ import {
   serveProfile,
   Writer,
 } from "@meterkeep/dlms";
+import { captureObject, captureObjects } from "../profile/capture-objects.ts";
 import type { Column, CompanionProfile, ProfileFacts } from "../profile/companion-profile.ts";
 import { QUANTITIES, type QuantityName } from "../profile/quantity.ts";
 import {
@@ -69,18 +70,6 @@ function register(profile: CompanionProfile, name: QuantityName): ModelObject<Vi
       },
     }),
   );
-}
-
-function captureObject(profile: CompanionProfile, column: Column): CaptureObject {
-  const whole = { attributeIndex: 2, dataIndex: 0 } as const;
-  if (column === "clock") return { classId: 8, logicalName: "0.0.1.0.0.255", ...whole };
-  if (column === "status") return { classId: 1, logicalName: profile.status.obis, ...whole };
-  return { classId: 3, logicalName: QUANTITIES[column].obis, ...whole };
-}
-
-/** The columns of a profile as capture objects. */
-export function captureObjects(profile: CompanionProfile, columns: readonly Column[]): CaptureObject[] {
-  return columns.map((column) => captureObject(profile, column));
 }
 
 function loadProfile(profile: CompanionProfile): ModelObject<VirtualMeter> {

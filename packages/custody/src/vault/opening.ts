@@ -1,0 +1,14 @@
+import type { SigningTokens } from "./tokens/token-set.ts";
+import type { Vault } from "./vault.ts";
+
+/** An adapter's part in opening: the vault, before it is known to be the one that was founded. */
+export interface Opening {
+  readonly vault: Vault;
+  /** What is kept in clear beside the vault, as JSON; empty for nothing. */
+  readonly parameters: string;
+  /** True when something new was made for it. */
+  readonly created: boolean;
+  readonly signing?: SigningTokens;
+  tend(): Promise<void>;
+  close(): Promise<void>;
+}
