@@ -5,22 +5,27 @@ import { ask, ownerClient } from "../src/api-client.ts";
 import { serverConfigOf } from "../src/installation-files.ts";
 import { startMeterkeep } from "../src/start-meterkeep.ts";
 import { townControl } from "../src/town-control.ts";
+import { profileOf } from "./profile/parts.ts";
 import { cpuSeconds, machineLoad, option, processesOf } from "./usage.ts";
 
-// Sessions as a utility holds them once a day: association with mechanism 5, clock, relay, registers, 96 intervals on two or
-// more channels, event logs, the registers at the ends of days, all sealed and opened by the custodian in its own process, validated and stored with evidence, against
-// virtual meters on the same machine. The town's time runs so fast that a meter's next day is over when it was read; meters
-// do not push. `--meters N`, `--speed N`, `--minutes N`, `--workers N` processes, `--sessions N` at once in each, `--dead N`
-// and `--flapping N` percent of the meters that are silent, always or every other ten seconds. Twice a second a meter that is
-// neither is asked for its supply on demand: how long that takes beside the batch is the head-end's share and the meter's.
+// Sessions as a utility holds them once a day: association with mechanism 5, clock, relay, registers, 96 intervals on two
+// channels, the registers at the end of the day, four event logs, all sealed and opened by the custodian in its own process,
+// validated and stored with evidence, against virtual meters on the same machine. The town's time runs so fast that `--rate`
+// meters a second have a new day to read: as long as the head-end keeps up, each session brings one day, and where it does
+// not, more (printed). Meters do not push. `--meters N`, `--rate N` a second, `--minutes N`, `--workers N` processes,
+// `--sessions N` at once in each, `--dead N` and `--flapping N` percent of the meters that are silent, always or every other
+// ten seconds. Twice a second a meter that is neither is asked for its supply on demand: how long that takes beside the batch
+// is the head-end's share and the meter's. `--profile N` looks for N seconds afterwards where the time goes, part by part.
 
 const meters = option("meters", 600);
-const speed = option("speed", 36_000);
+const rate = option("rate", 300);
 const minutes = option("minutes", 10);
 const workers = option("workers", 0);
 const sessions = option("sessions", 256);
 const dead = option("dead", 0);
 const flapping = option("flapping", 0);
+const profiled = option("profile", 0);
+const speed = Math.round((rate * 86_400) / meters);
 const WARM_UP_SECONDS = 10;
 const FLAP_MILLISECONDS = 10_000;
 const ASK_MILLISECONDS = 500;
@@ -29,7 +34,11 @@ await using meterkeep = await startMeterkeep({
   meters,
   speed,
   readyWithinMs: 600_000,
-  options: ["--read-every", "86400", "--workers", String(workers), "--sessions", String(sessions)],
+  options: [
+    ...["--read-every", "86400", "--profiles", "idis-p2=1"],
+    ...["--workers", String(workers), "--sessions", String(sessions)],
+  ],
+  ...(profiled > 0 ? { preload: "test/bench/profile/launch.ts" } : {}),
 });
 const town = townControl(meterkeep.stateDirectory);
 const api = await ownerClient(meterkeep);
@@ -71,7 +80,11 @@ async function sample() {
   const done = await counter("meterkeep_sessions_total{", 'purpose="read",outcome="done"');
   const intervals = await counter("meterkeep_intervals_read_total", "");
   const cpu = new Map([...processesOf(meterkeep)].map(([name, pids]) => [name, cpuSeconds(pids)]));
-  return { at: performance.now(), done, other: all - done, intervals, cpu };
+  const { rows } = await pool.query<{ name: string; inserted: string }>(
+    "select relname as name, sum(n_tup_ins) as inserted from pg_stat_user_tables group by relname",
+  );
+  const inserted = new Map(rows.map(({ name, inserted: count }) => [name, Number(count)]));
+  return { at: performance.now(), done, other: all - done, intervals, cpu, inserted };
 }
 
 const { database, utility, island } = serverConfigOf(meterkeep.stateDirectory);
@@ -108,6 +121,7 @@ await sleep(WARM_UP_SECONDS * 1000);
 const before = await sample();
 await sleep(minutes * 60_000);
 const after = await sample();
+const profiles = profiled > 0 ? await profileOf(meterkeep, profiled * 1000) : new Map();
 clearInterval(flap);
 clearInterval(asking);
 const { begun, ended } = await answers();
@@ -118,11 +132,16 @@ const quantile = (values: readonly number[], share: number): string =>
 const elapsed = (after.at - before.at) / 1000;
 const done = after.done - before.done;
 console.log(
-  `${meters} homes, time ${speed} times as fast, ${workers === 0 ? "sessions in the server" : `${workers} workers`}, ${sessions} at once, ${dead} % dead, ${flapping} % flapping, ${elapsed.toFixed(0)} s, load of the machine ${machineLoad()}`,
+  `${meters} homes, ${rate} of them a second with a new day (time ${speed} times as fast), ${workers === 0 ? "sessions in the server" : `${workers} workers`}, ${sessions} at once, ${dead} % dead, ${flapping} % flapping, ${elapsed.toFixed(0)} s, load of the machine ${machineLoad()}`,
 );
 console.log(
-  `  daily sessions             ${(done / elapsed).toFixed(1)} a second, ${((after.intervals - before.intervals) / done).toFixed(0)} interval values each`,
+  `  daily sessions             ${(done / elapsed).toFixed(1)} a second, ${((after.intervals - before.intervals) / done).toFixed(1)} interval values each (a day of two channels is 192)`,
 );
+const rowsOf = [...after.inserted]
+  .map(([name, count]) => [name, (count - (before.inserted.get(name) ?? 0)) / done] as const)
+  .filter(([, count]) => count >= 0.05)
+  .sort(([, one], [, other]) => other - one);
+console.log(`  rows a session             ${rowsOf.map(([name, count]) => `${name} ${count.toFixed(1)}`).join(", ")}`);
 console.log(
   `  others                     ${((after.other - before.other) / elapsed).toFixed(1)} a second: failed, or of another purpose`,
 );
@@ -138,3 +157,10 @@ for (const [name, cpu] of after.cpu) {
   );
 }
 console.log(`  CPU of all                 ${((total * 1000) / done).toFixed(2)} ms a session`);
+for (const [name, parts] of profiles) {
+  const busy = [...parts].filter(([part]) => part !== "idle").reduce((sum, [, spent]) => sum + spent, 0);
+  const words = [...parts]
+    .filter(([part]) => part !== "idle")
+    .map(([part, spent]) => `${part} ${((spent * 100) / busy).toFixed(0)} %`);
+  console.log(`  of ${name.padEnd(24)} ${words.join(", ")}`);
+}

@@ -22,6 +22,8 @@ export interface MeterkeepOptions {
   readonly options?: readonly string[];
   /** How long it may take until it runs. Default four minutes: on a busy machine a first start is slow. */
   readonly readyWithinMs?: number;
+  /** A module of the checkout that the supervisor loads before it starts: how benches look into the processes. */
+  readonly preload?: string;
 }
 
 /** A running Meterkeep: every process of it is real. */
@@ -82,6 +84,7 @@ export async function startMeterkeep(options: MeterkeepOptions = {}): Promise<Me
   const child = spawn(
     process.execPath,
     [
+      ...(options.preload === undefined ? [] : ["--import", `${CHECKOUT}/${options.preload}`]),
       `${CHECKOUT}/apps/cli/src/main.ts`,
       "start",
       "--json",

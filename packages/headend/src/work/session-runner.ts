@@ -8,6 +8,7 @@ import type { EventSink } from "../event/event-hub.ts";
 import type { Meter, MeterId } from "../inventory/meter.ts";
 import { findMeterProfile } from "../profile/meter-profile.ts";
 import { nextIntervalAt } from "../reading/coverage.ts";
+import { DAY_MILLISECONDS, dayOf } from "../reading/day/day-row.ts";
 import { type Collecting, SETTLE_SECONDS, stepSeconds } from "../reading/gaps.ts";
 import type { ReadResult } from "../reading/result.ts";
 import type { DestinationWatch } from "../route/destination-watch.ts";
@@ -74,8 +75,6 @@ export interface SessionRunnerOptions {
 const PATIENCE_MILLISECONDS = 500;
 /** How often it is looked where a meter pushes to. */
 const DESTINATIONS_EVERY_MS = 24 * 3_600_000;
-/** How often event logs are read, at the source. */
-const EVENTS_EVERY_MS = 24 * 3_600_000;
 const NOT_AUTHENTIC = "meter-not-authentic";
 /** The custodian's word for a meter that was retired, transferred or returned. */
 const METER_LEFT = "meter-left";
@@ -246,11 +245,12 @@ export class SessionRunner {
     };
   }
 
-  /** From when on events are to be read; undefined where that was done not long ago. Some are read twice rather than never. */
+  /** From when on events are to be read; undefined where that was done since the last day ended at the source. Some are read twice rather than never. */
   #eventsFrom(meter: MeterId, clock: SourceClock): number | undefined {
     const last = this.#eventsTo.get(meter);
     if (last === undefined) return 0;
-    return clock.atSource(this.#ports.now()) - last >= EVENTS_EVERY_MS ? last - EVENTS_EVERY_MS : undefined;
+    const day = dayOf(clock.atSource(this.#ports.now()) - SETTLE_SECONDS * 1000);
+    return day > dayOf(last - SETTLE_SECONDS * 1000) ? last - DAY_MILLISECONDS : undefined;
   }
 
   #isDestinationDue(meter: MeterId): boolean {
