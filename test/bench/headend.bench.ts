@@ -58,6 +58,10 @@ const drop = (chosen: readonly string[], on: boolean): Promise<unknown> =>
   chosen.length === 0
     ? Promise.resolve()
     : town.ask(chosen.map((meter) => ({ do: "fault", meter, fault: on ? "drop" : null })));
+// What they had to push from before their silence comes in first.
+let pushed = -1;
+for (let next = 0; next !== pushed; await sleep(2_000))
+  [pushed, next] = [next, await counter("meterkeep_pushes_total", "")];
 await drop(some(dead, 0), true);
 const flappers = some(flapping, 50);
 let isDown = false;

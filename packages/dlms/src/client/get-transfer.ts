@@ -1,18 +1,18 @@
 import { concatBytes } from "../bytes.ts";
 import { c } from "../codec/c.ts";
-import { decode, encode } from "../codec/codec.ts";
-import { getRequestNormal, getResponseNormal, NORMAL } from "../cosem/normal-apdus.ts";
+import { decode, type Infer } from "../codec/codec.ts";
+import { getRequestNormal, getResponseList, getResponseNormal, listedResult, NORMAL } from "../cosem/normal-apdus.ts";
 import type { SelectiveAccessDescriptor } from "../cosem/selective-access.ts";
-import { decodeFirstApdu, decodeForm, encodeApdu, encodeForm } from "../cosem/service-octets.ts";
-import { data } from "../data/data.ts";
+import { decodeFirstApdu, decodeFirstForm, decodeForm, encodeApdu, encodeForm } from "../cosem/service-octets.ts";
 import type { AttributeDescriptor } from "../xdlms/descriptors.ts";
-import { type GetDataResult, getDataResult, getRequest, getResponse } from "../xdlms/get.ts";
+import { getRequest, getResponse } from "../xdlms/get.ts";
 import type { DataAccessResult } from "../xdlms/results.ts";
 import { attributeText, type RequestScope, requireSameId, unexpected, withSelection } from "./ask.ts";
 import { SessionError } from "./session-error.ts";
 
 const [GET_REQUEST] = NORMAL.getRequest;
-const resultList = c.sequenceOf(getDataResult);
+const LIST_FORM = NORMAL.getResponseList[1];
+const resultList = c.sequenceOf(listedResult);
 
 /** One item of a list read: encoded Data, or the name of the reason why there is none. */
 export type ListItem =
@@ -59,17 +59,21 @@ export function readGetAnswer(id: RequestScope["id"], step: string, response: Ui
     requireSameId(id, invokeIdAndPriority);
     return result.kind === "data" ? { kind: "data", octets: result.value } : { kind: "refused", reason: result.value };
   }
+  if (response[1] === LIST_FORM) {
+    const { invokeIdAndPriority, results } = decodeFirstForm(getResponseList, response);
+    requireSameId(id, invokeIdAndPriority);
+    return { kind: "list", items: results.map(listItem) };
+  }
   const answer = decodeFirstApdu(getResponse, response);
   requireSameId(id, answer.value.invokeIdAndPriority);
   switch (answer.kind) {
-    case "with-list":
-      return { kind: "list", items: answer.value.results.map(listItem) };
     case "with-datablock": {
       const { lastBlock, blockNumber, result } = answer.value.block;
       if (result.kind === "data-access-result") return { kind: "refused", reason: result.value };
       return { kind: "block", block: { last: lastBlock, number: blockNumber, octets: result.value } };
     }
     case "normal":
+    case "with-list":
       throw unexpected(step, "the answer has no known form");
     default:
       return answer satisfies never;
@@ -144,10 +148,8 @@ async function listInBlocks(context: RequestScope, step: string, first: GetAnswe
   return decode(resultList, concatBytes(...parts)).map(listItem);
 }
 
-function listItem(result: GetDataResult): ListItem {
-  return result.kind === "data"
-    ? { kind: "data", value: encode(data, result.value) }
-    : { kind: "refused", reason: result.value };
+function listItem(result: Infer<typeof listedResult>): ListItem {
+  return result.kind === "data" ? result : { kind: "refused", reason: result.value };
 }
 
 /** The error for a data-access-result. */

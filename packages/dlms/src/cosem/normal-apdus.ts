@@ -1,5 +1,6 @@
 import { c } from "../codec/c.ts";
 import type { Infer } from "../codec/codec.ts";
+import { dataOctets } from "../data/data-octets.ts";
 import { attributeDescriptor, methodDescriptor, selectiveAccess } from "../xdlms/descriptors.ts";
 import { invokeIdAndPriority } from "../xdlms/invoke-id.ts";
 import { actionResult, dataAccessResult } from "../xdlms/results.ts";
@@ -12,6 +13,7 @@ import { actionResult, dataAccessResult } from "../xdlms/results.ts";
 export const NORMAL = {
   getRequest: [0xc0, 1],
   getResponse: [0xc4, 1],
+  getResponseList: [0xc4, 3],
   setRequest: [0xc1, 1],
   setResponse: [0xc5, 1],
   actionRequest: [0xc3, 1],
@@ -30,8 +32,14 @@ export type GetRequestNormal = Infer<typeof getRequestNormal>;
 
 const result = c.choice({ data: [0, c.restBytes], "data-access-result": [1, dataAccessResult] });
 
+/** Get-Data-Result where others follow. */
+export const listedResult = c.choice({ data: [0, dataOctets], "data-access-result": [1, dataAccessResult] });
+
 export const getResponseNormal = c.struct({ invokeIdAndPriority, result });
 export type GetResponseNormal = Infer<typeof getResponseNormal>;
+
+/** Get-Response-With-List, each result with its value as octets. */
+export const getResponseList = c.struct({ invokeIdAndPriority, results: c.sequenceOf(listedResult) });
 
 export const setRequestNormal = c.struct({
   invokeIdAndPriority,

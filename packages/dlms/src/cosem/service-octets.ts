@@ -12,6 +12,11 @@ export function decodeFirstApdu<T>(codec: Codec<T>, apdu: Uint8Array): T {
   return codec.decode(new Reader(apdu, Math.min(1, apdu.length)));
 }
 
+/** As `decodeForm`, but octets that follow are ignored. @throws DecodeError */
+export function decodeFirstForm<T>(codec: Codec<T>, apdu: Uint8Array): T {
+  return codec.decode(new Reader(apdu, Math.min(2, apdu.length)));
+}
+
 /** Decodes what stands after tag and choice of an APDU, all of it. @throws DecodeError */
 export function decodeForm<T>(codec: Codec<T>, apdu: Uint8Array): T {
   return decodeFrom(codec, apdu, 2);

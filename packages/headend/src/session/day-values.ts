@@ -1,9 +1,11 @@
-import { data, decode, ProfileGeneric, type Session } from "@meterkeep/dlms";
+import { data, decode, ProfileGeneric } from "@meterkeep/dlms";
 import type { MeterProfile } from "../profile/meter-profile.ts";
 import { logicalName } from "../profile/object-name.ts";
-import type { EvidenceRecord, RegisterRecord } from "../reading/result.ts";
-import { rowsOf, selectionOf, type Window } from "./event-reader.ts";
+import type { RegisterRecord } from "../reading/result.ts";
+import { selectionOf, type Window } from "./event-reader.ts";
+import { rowsOf } from "./meter-reader.ts";
 import { readRows } from "./profile-rows.ts";
+import type { Question } from "./question.ts";
 import type { Scale } from "./scaler-table.ts";
 
 const DAY_SECONDS = 86_400;
@@ -11,38 +13,39 @@ const DAY_SECONDS = 86_400;
 const MOST_DAYS = 2;
 
 /**
- * Reads the registers as they stood at the end of the last days. A value that is known already is stored once; a meter
- * that does not give them has none.
- *
- * @throws HeadEndError `meter-answer-unusable` when the daily profile is not as the companion profile says.
+ * Asks for the registers as they stood at the end of the last days. A value that is known already is stored once; a meter
+ * that does not give them has none. Answers are refused with HeadEndError `meter-answer-unusable` when the daily profile is
+ * not as the companion profile says.
  */
-export async function readDayValues(
-  session: Pick<Session, "getList">,
+export function dayValuesQuestion(
   { daily, loadProfile }: Pick<MeterProfile, "daily" | "loadProfile">,
   window: Window,
   scaleOf: (obis: string) => Scale,
-  recorder: { begin(): void; evidence(): EvidenceRecord },
-): Promise<readonly RegisterRecord[]> {
+  found: (values: readonly RegisterRecord[]) => void,
+): Question {
   const { to } = window;
   const from = Math.max(window.from, to - MOST_DAYS * DAY_SECONDS * 1000);
   const { id: classId, attributes } = ProfileGeneric;
   const selection = selectionOf({ loadProfile }, { from, to });
-  recorder.begin();
-  const [answer] = await session.getList([
-    { classId, logicalName: logicalName(daily.obis), attributeId: attributes.buffer.index, selection },
-  ]);
-  const evidence = recorder.evidence();
-  if (answer?.kind !== "data") return [];
-  const rows = rowsOf(decode(data, answer.value, { trailing: "ignore" }));
-  return readRows(rows, { columns: daily.columns, periodSeconds: DAY_SECONDS }, scaleOf, evidence)
-    .filter(({ at }) => at >= from && at <= to)
-    .flatMap(({ intervals }) =>
-      intervals.map(({ obis, value, unit, at }) => ({
-        obis,
-        value,
-        unit: unit === "" ? undefined : unit,
-        at,
-        evidence,
-      })),
-    );
+  return {
+    items: [{ classId, logicalName: logicalName(daily.obis), attributeId: attributes.buffer.index, selection }],
+    take([answer], evidence) {
+      if (answer?.kind !== "data") return;
+      const rows = rowsOf(decode(data, answer.value, { trailing: "ignore" }));
+      const read = readRows(rows, { columns: daily.columns, periodSeconds: DAY_SECONDS }, scaleOf, evidence);
+      found(
+        read
+          .filter(({ at }) => at >= from && at <= to)
+          .flatMap(({ intervals }) =>
+            intervals.map(({ obis, value, unit, at }) => ({
+              obis,
+              value,
+              unit: unit === "" ? undefined : unit,
+              at,
+              evidence,
+            })),
+          ),
+      );
+    },
+  };
 }

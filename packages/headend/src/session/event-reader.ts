@@ -1,11 +1,11 @@
 import {
-  type Data,
   type DateTime,
   data,
   dateTimeAt,
   decode,
   entryDescriptor,
   type GetItem,
+  type ListItem,
   ProfileGeneric,
   rangeDescriptor,
   type Session,
@@ -14,7 +14,8 @@ import { eventFacts } from "../profile/event-codes.ts";
 import type { EventLogFacts, MeterProfile } from "../profile/meter-profile.ts";
 import { logicalName } from "../profile/object-name.ts";
 import type { EventRecord, EvidenceRecord } from "../reading/result.ts";
-import { clockOf, numberOf } from "./meter-reader.ts";
+import { clockOf, numberOf, rowsOf } from "./meter-reader.ts";
+import { type AnswerRecorder, ask, type Question } from "./question.ts";
 
 /** From one moment to another at the source, both included: milliseconds since 1970 UTC. */
 export interface Window {
@@ -37,41 +38,50 @@ export function wholeSecond(instant: number): DateTime {
   return dateTimeAt(Math.floor(instant / 1000) * 1000);
 }
 
-/** Reads event logs, all in one request where the meter takes lists. A log that the meter does not give is left out. */
-export async function readEvents(
-  session: Pick<Session, "getList">,
-  profile: MeterProfile,
+/** Asks for event logs. A log that the meter does not give is left out. */
+export function eventsQuestion(
+  profile: Pick<MeterProfile, "loadProfile">,
   window: Window,
-  recorder: { begin(): void; evidence(): EvidenceRecord },
-  logs: readonly EventLogFacts[] = profile.eventLogs,
-): Promise<readonly EventRecord[]> {
+  logs: readonly EventLogFacts[],
+  found: (events: readonly EventRecord[]) => void,
+): Question {
   const { id: classId, attributes } = ProfileGeneric;
+  const attributeId = attributes.buffer.index;
   const selection = selectionOf(profile, window);
-  recorder.begin();
-  const answers = await session.getList(
-    logs.map(({ obis }) => ({
-      classId,
-      logicalName: logicalName(obis),
-      attributeId: attributes.buffer.index,
-      selection,
-    })),
-  );
-  const evidence = recorder.evidence();
-  return answers.flatMap((answer, at) => {
-    if (answer.kind !== "data") return [];
-    const { name, codes } = logs[at] as EventLogFacts;
-    return rowsOf(decode(data, answer.value, { trailing: "ignore" })).flatMap(([clock, code]): EventRecord[] => {
-      const [moment, number] = [clockOf(clock), numberOf(code)];
-      if (moment === undefined || number === undefined || moment < window.from || moment > window.to) return [];
-      const { category, severity } = eventFacts(codes, number);
-      return [{ log: name, code: number, category, severity, at: moment, evidence }];
-    });
+  return {
+    items: logs.map(({ obis }) => ({ classId, logicalName: logicalName(obis), attributeId, selection })),
+    take: (answers, evidence) =>
+      found(answers.flatMap((answer, at) => eventsOf(answer, logs[at] as EventLogFacts, window, evidence))),
+  };
+}
+
+function eventsOf(
+  answer: ListItem,
+  { name, codes }: EventLogFacts,
+  window: Window,
+  evidence: EvidenceRecord,
+): readonly EventRecord[] {
+  if (answer.kind !== "data") return [];
+  return rowsOf(decode(data, answer.value, { trailing: "ignore" })).flatMap(([clock, code]): EventRecord[] => {
+    const [moment, number] = [clockOf(clock), numberOf(code)];
+    if (moment === undefined || number === undefined || moment < window.from || moment > window.to) return [];
+    const { category, severity } = eventFacts(codes, number);
+    return [{ log: name, code: number, category, severity, at: moment, evidence }];
   });
 }
 
-/** The rows of a profile's buffer. */
-export function rowsOf(buffer: Data): readonly (readonly Data[])[] {
-  return buffer.type === "array"
-    ? buffer.value.flatMap((row) => (row.type === "structure" ? [row.value as readonly Data[]] : []))
-    : [];
+/** Reads event logs by themselves. */
+export async function readEvents(
+  session: Pick<Session, "getList">,
+  profile: Pick<MeterProfile, "loadProfile">,
+  window: Window,
+  recorder: AnswerRecorder,
+  logs: readonly EventLogFacts[],
+): Promise<readonly EventRecord[]> {
+  let events: readonly EventRecord[] = [];
+  const question = eventsQuestion(profile, window, logs, (found) => {
+    events = found;
+  });
+  await ask(session, recorder, [question]);
+  return events;
 }

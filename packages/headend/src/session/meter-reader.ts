@@ -9,6 +9,7 @@ import {
   instantOf,
   type ListItem,
   type ProfileRow,
+  rangeDescriptor,
   readProfileEntries,
   readProfileRange,
   type Session,
@@ -19,6 +20,8 @@ import { HeadEndError } from "../errors.ts";
 import type { Meter } from "../inventory/meter.ts";
 import type { MeterProfile, PushSetupFacts } from "../profile/meter-profile.ts";
 import { logicalName } from "../profile/object-name.ts";
+import type { EvidenceRecord } from "../reading/result.ts";
+import type { Question } from "./question.ts";
 import type { Scale, ScalerTable } from "./scaler-table.ts";
 
 const CLOCK: GetItem = { classId: 8, logicalName: "0.0.1.0.0.255", attributeId: 2 };
@@ -26,6 +29,8 @@ const REGISTER_CLASS = 3;
 const PROFILE_CLASS = 7;
 const DISCONNECT_CLASS = 70;
 const PUSH_SETUP_CLASS = 40;
+/** Of a profile. */
+const BUFFER = 2;
 
 /** Where a push set-up points to. */
 export interface PushDestinationRecord {
@@ -58,40 +63,48 @@ export class MeterReader {
 
   /** The clock, the relay and the registers, in one request where the meter takes lists. */
   async snapshot(registers: readonly string[]): Promise<RegisterSnapshot> {
-    const hasRelay = this.#meter.role === "home";
-    const items: GetItem[] = [
-      CLOCK,
-      ...(hasRelay ? [attribute(DISCONNECT_CLASS, this.#profile.disconnectControl, 2)] : []),
-      ...registers.map((obis) => attribute(REGISTER_CLASS, obis, 2)),
-    ];
-    const [clock, ...rest] = await this.#session.getList(items);
-    const relay = hasRelay ? rest.shift() : undefined;
+    const items = this.#snapshotItems(registers);
+    return this.#snapshotOf(registers, await this.#session.getList(items));
+  }
+
+  /** The same as a part of a longer request. */
+  snapshotQuestion(
+    registers: readonly string[],
+    found: (snapshot: RegisterSnapshot, evidence: EvidenceRecord) => void,
+  ): Question {
     return {
-      clock: clockOf(dataOf(clock)),
-      supplied: booleanOf(dataOf(relay)),
-      values: registers.flatMap((obis, at) => {
-        const count = numberOf(dataOf(rest[at]));
-        return count === undefined ? [] : [{ obis, count }];
-      }),
+      items: this.#snapshotItems(registers),
+      take: (answers, evidence) => found(this.#snapshotOf(registers, answers), evidence),
     };
   }
 
-  /** Where each push set-up points to, as it writes it; those that the meter does not have are left out. */
-  async pushDestinations(): Promise<readonly PushDestinationRecord[]> {
+  /** Asks where each push set-up points to, as it writes it; those that the meter does not have are left out. */
+  destinationsQuestion(found: (destinations: readonly PushDestinationRecord[]) => void): Question {
     const { pushSetups } = this.#profile;
-    const answers = await this.#session.getList(pushSetups.map(({ obis }) => attribute(PUSH_SETUP_CLASS, obis, 3)));
-    return answers.flatMap((answer, at) => {
-      const value = dataOf(answer);
-      const destination = value?.type === "structure" ? value.value[1] : undefined;
-      return destination?.type === "octet-string"
-        ? [
-            {
-              obis: (pushSetups[at] as PushSetupFacts).obis,
-              destination: Buffer.from(destination.value).toString("latin1"),
-            },
-          ]
-        : [];
-    });
+    return {
+      items: pushSetups.map(({ obis }) => attribute(PUSH_SETUP_CLASS, obis, 3)),
+      take: (answers) =>
+        found(answers.flatMap((answer, at) => destinationOf(answer, pushSetups[at] as PushSetupFacts))),
+    };
+  }
+
+  /**
+   * Asks for the rows of the load profile that end from `from` to `to`, milliseconds since 1970 UTC, both included; they are
+   * undefined where the meter does not give them so.
+   */
+  rowsQuestion(
+    from: number,
+    to: number,
+    found: (rows: readonly ProfileRow[] | undefined, evidence: EvidenceRecord) => void,
+  ): Question {
+    const selection = rangeDescriptor({ from: wholeSecond(from), to: wholeSecond(to) });
+    return {
+      items: [{ ...attribute(PROFILE_CLASS, this.#profile.loadProfile.obis, BUFFER), selection }],
+      take: ([answer], evidence) => {
+        const buffer = dataOf(answer);
+        found(buffer === undefined ? undefined : rowsOf(buffer), evidence);
+      },
+    };
   }
 
   /** Makes sure that scaler and unit of each are known. Asks for those that no meter of this kind has told yet. */
@@ -104,6 +117,31 @@ export class MeterReader {
         const { scaler, unit } = decode(scalerUnit, answer.value, { trailing: "ignore" });
         this.#scalers.learn(this.#meter, unknown[at] as string, { scaler, unit: unit === 255 ? "" : unitSymbol(unit) });
       }
+  }
+
+  #snapshotItems(registers: readonly string[]): readonly GetItem[] {
+    return [
+      CLOCK,
+      ...(this.#hasRelay ? [attribute(DISCONNECT_CLASS, this.#profile.disconnectControl, 2)] : []),
+      ...registers.map((obis) => attribute(REGISTER_CLASS, obis, 2)),
+    ];
+  }
+
+  #snapshotOf(registers: readonly string[], answers: readonly ListItem[]): RegisterSnapshot {
+    const [clock, ...rest] = answers;
+    const relay = this.#hasRelay ? rest.shift() : undefined;
+    return {
+      clock: clockOf(dataOf(clock)),
+      supplied: booleanOf(dataOf(relay)),
+      values: registers.flatMap((obis, at) => {
+        const count = numberOf(dataOf(rest[at]));
+        return count === undefined ? [] : [{ obis, count }];
+      }),
+    };
+  }
+
+  get #hasRelay(): boolean {
+    return this.#meter.role === "home";
   }
 
   /** @throws HeadEndError `meter-answer-unusable` for an object whose scale the meter did not tell. */
@@ -136,6 +174,14 @@ export class MeterReader {
   }
 }
 
+function destinationOf(answer: ListItem, { obis }: PushSetupFacts): readonly PushDestinationRecord[] {
+  const value = dataOf(answer);
+  const destination = value?.type === "structure" ? value.value[1] : undefined;
+  return destination?.type === "octet-string"
+    ? [{ obis, destination: Buffer.from(destination.value).toString("latin1") }]
+    : [];
+}
+
 function attribute(classId: number, obis: string, attributeId: number): GetItem {
   return { classId, logicalName: logicalName(obis), attributeId };
 }
@@ -164,4 +210,11 @@ export function numberOf(value: Data | undefined): number | undefined {
 
 function booleanOf(value: Data | undefined): boolean | undefined {
   return value?.type === "boolean" ? value.value : undefined;
+}
+
+/** The rows of a profile's buffer. */
+export function rowsOf(buffer: Data): readonly (readonly Data[])[] {
+  return buffer.type === "array"
+    ? buffer.value.flatMap((row) => (row.type === "structure" ? [row.value as readonly Data[]] : []))
+    : [];
 }

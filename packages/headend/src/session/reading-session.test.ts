@@ -179,6 +179,57 @@ test("verifying asks for the relay and stores nothing of the profile", async () 
   assert.deepEqual([read.intervals.length, read.registers.length, session.purpose], [0, 1, "verify"]);
 });
 
+test("a day's session is one request, and all that it brings rests on one answer", async () => {
+  const shared = ports({ ...state(96), midnights: [{ at: NOON - (NOON % 86_400_000), wattHours: 900 }] });
+  const day = {
+    ...order("range", [{ from: NOON - 96 * QUARTER, to: NOON }]),
+    eventsFrom: 0,
+    looksAtDestinations: true,
+  };
+  await holdReadingSession(shared, day, never);
+  const { session, read } = await holdReadingSession(shared, day, never);
+  assert.deepEqual(
+    [...new Set(session.ladder.map(({ step }) => step.replace(/\d+/, "n")))],
+    ["associate", "get n attributes", "release"],
+  );
+  assert.deepEqual([read.intervals.length, read.covered, read.registers.length], [96, day.gaps, 4]);
+  assert.equal(new Set([...read.intervals, ...read.registers].map(({ evidence }) => evidence)).size, 1);
+});
+
+test("a meter that takes no lists is asked one thing after the other, so that what came stays when the line breaks", async () => {
+  const single = order("range", [{ from: NOON - QUARTER, to: NOON }]);
+  const plain = { ...single, profile: { ...single.profile, lists: false }, eventsFrom: 0 };
+  const breaking = ports(state(40), [], (count) => {
+    if (count === 5) throw Object.assign(new Error("the meter closed the connection"), { code: "connection-closed" });
+  });
+  const { session, read } = await holdReadingSession(breaking, plain, never);
+  assert.deepEqual([session.code, read.covered, read.events], ["connection-closed", plain.gaps, undefined]);
+});
+
+test("a profile that the meter does not give beside other things is asked for alone", async () => {
+  const meter = ports(state(4));
+  const gap = { from: NOON - QUARTER, to: NOON };
+  const { seal } = meter.custodian;
+  let lists = 0;
+  const custodian = {
+    ...meter.custodian,
+    // The list with the profile in it is answered as if its name were unknown.
+    seal: (request: Parameters<typeof seal>[0]) =>
+      seal({
+        ...request,
+        items: request.items.map((item) => {
+          const isList = item.apdu[1] === 3 && Buffer.from(item.apdu).includes(Buffer.from("0100630100ff", "hex"));
+          lists += isList ? 1 : 0;
+          const octets = Buffer.from(item.apdu);
+          if (isList) octets[octets.indexOf(Buffer.from("0100630100ff", "hex")) + 4] = 9;
+          return { ...item, apdu: new Uint8Array(octets) };
+        }),
+      }),
+  };
+  const { read, error } = await holdReadingSession({ ...meter, custodian }, order("range", [gap]), never);
+  assert.deepEqual([error, lists, read.intervals.length, read.covered], [undefined, 1, 1, [gap]]);
+});
+
 test("a line that breaks off keeps what was read before, and the custodian is told", async () => {
   const calls: string[] = [];
   const breaking = ports(state(40), calls, (count) => {
@@ -186,13 +237,13 @@ test("a line that breaks off keeps what was read before, and the custodian is to
   });
   const { session, read, error } = await holdReadingSession(
     breaking,
-    order("range", [{ from: NOON - QUARTER, to: NOON }]),
+    order("range", [{ from: NOON - 300 * QUARTER, to: NOON }]),
     never,
   );
   assert.notEqual(error, undefined);
   assert.deepEqual([session.outcome, session.code], ["lost", "connection-closed"]);
   assert.ok(read.registers.length > 0);
-  assert.deepEqual([read.intervals.length, read.covered.length], [0, 0]);
+  assert.deepEqual(read.covered, [{ from: NOON - 300 * QUARTER, to: NOON - 100 * QUARTER }]);
   assert.deepEqual(calls, ["open", "close lost"]);
 });
 

@@ -17,13 +17,14 @@ import {
   provingLine,
   type SessionCustodian,
 } from "./custodian-associator.ts";
-import { readDayValues } from "./day-values.ts";
-import { readEvents } from "./event-reader.ts";
+import { dayValuesQuestion } from "./day-values.ts";
+import { eventsQuestion } from "./event-reader.ts";
 import type { LadderEntry, SessionRecord } from "./ladder.ts";
 import type { Dial, MeterLine } from "./line.ts";
 import { MeterReader, type PushDestinationRecord, type RegisterSnapshot } from "./meter-reader.ts";
 import { readRows } from "./profile-rows.ts";
-import { type ScalerTable, scaledValue } from "./scaler-table.ts";
+import { ask, type Question } from "./question.ts";
+import { type Scale, type ScalerTable, scaledValue } from "./scaler-table.ts";
 import { custodianOutcome, outcomeOf } from "./session-outcome.ts";
 import { SessionRecorder } from "./session-recorder.ts";
 
@@ -118,56 +119,87 @@ async function converse(
     onExchange: recorder.observe,
   });
   const reader = new MeterReader(session, order.meter, order.profile, ports.scalers);
-  await readRegisters(ports, order, reader, recorder, collected);
-  if (order.purpose === "read") await readGaps(order, reader, recorder, collected);
-  if (order.eventsFrom !== undefined) {
-    const to = order.clock.atSource(ports.now()) + CLOCK_ALLOWANCE_MS;
-    const window = { from: order.eventsFrom, to };
-    collected.events = await readEvents(session, order.profile, window, recorder);
-    const { columns } = order.profile.daily;
-    await reader.learnScales(columns.flatMap((column) => (typeof column === "string" ? [] : [column.obis])));
-    const scaleOf = (obis: string) => reader.scale(obis);
-    collected.registers.push(...(await readDayValues(session, order.profile, window, scaleOf, recorder)));
-  }
-  if (order.looksAtDestinations === true) collected.destinations = await reader.pushDestinations();
+  await reader.learnScales(scaledObjects(order));
+  const { now, later } = questionsOf(ports, order, reader, collected);
+  // What a meter is asked for every day is one request; where it takes no lists, what was answered is kept when the line breaks.
+  if (order.profile.lists) await ask(session, recorder, now);
+  else for (const question of now) await ask(session, recorder, [question]);
+  for (const question of later) await ask(session, recorder, [question]);
+  for (const stretch of collected.refused.splice(0)) await readAlone(order, reader, recorder, collected, stretch);
+  if (order.purpose === "read" && order.gaps.length > 0 && order.profile.loadProfile.access === "entry")
+    await readNewest(order, reader, recorder, collected);
 }
 
-async function readRegisters(
+/** All whose unit has to be known to understand the answers. */
+function scaledObjects({ purpose, profile, gaps, eventsFrom }: ReadingOrder): readonly string[] {
+  const columns = [
+    ...(purpose === "read" && gaps.length > 0 ? profile.loadProfile.columns : []),
+    ...(eventsFrom === undefined ? [] : profile.daily.columns),
+  ];
+  const captured = columns.flatMap((column) => (typeof column === "string" ? [] : [column.obis]));
+  return [...new Set([...(purpose === "verify" ? [] : profile.registers), ...captured])];
+}
+
+/** What is asked at once, and what is too long for that and comes after it. */
+function questionsOf(
   ports: ReadingPorts,
   order: ReadingOrder,
   reader: MeterReader,
-  recorder: SessionRecorder,
   collected: Collected,
-): Promise<void> {
-  const registers = order.purpose === "verify" ? [] : order.profile.registers;
-  await reader.learnScales(registers);
-  recorder.begin();
-  const sent = ports.now();
-  const snapshot = await reader.snapshot(registers);
-  const received = ports.now();
-  const evidence = recorder.evidence();
-  const at = snapshot.clock ?? order.clock.atSource(received);
-  if (snapshot.clock !== undefined)
-    collected.clock = checkClock(snapshot.clock, order.clock.atSource(sent), order.clock.atSource(received));
-  collected.supply = supplyOf(snapshot);
-  for (const { obis, count } of snapshot.values) {
-    const scale = reader.scale(obis);
-    collected.registers.push({
-      obis,
-      value: scaledValue(count, scale),
-      unit: scale.unit === "" ? undefined : scale.unit,
-      at,
-      evidence,
-    });
+): { readonly now: readonly Question[]; readonly later: readonly Question[] } {
+  const { profile, purpose, eventsFrom, looksAtDestinations } = order;
+  const scaleOf = (obis: string): Scale => reader.scale(obis);
+  const [now, later]: [Question[], Question[]] = [[registersQuestion(ports, order, reader, collected)], []];
+  if (purpose === "read" && profile.loadProfile.access === "range") {
+    let rows = 0;
+    for (const stretch of order.gaps.flatMap((gap) => portions(gap, profile.loadProfile.periodSeconds))) {
+      rows += intervalCount([stretch], profile.loadProfile.periodSeconds);
+      (rows <= ROWS_A_REQUEST ? now : later).push(rowsQuestion(order, reader, collected, stretch));
+    }
   }
-  if (snapshot.supplied !== undefined)
-    collected.registers.push({
-      obis: order.profile.disconnectControl,
-      value: snapshot.supplied ? "connected" : "disconnected",
-      unit: undefined,
-      at,
-      evidence,
-    });
+  if (eventsFrom !== undefined) {
+    const window = { from: eventsFrom, to: order.clock.atSource(ports.now()) + CLOCK_ALLOWANCE_MS };
+    now.push(
+      eventsQuestion(profile, window, profile.eventLogs, (events) => {
+        collected.events = events;
+      }),
+      dayValuesQuestion(profile, window, scaleOf, (values) => {
+        collected.registers.push(...values);
+      }),
+    );
+  }
+  if (looksAtDestinations === true)
+    now.push(
+      reader.destinationsQuestion((destinations) => {
+        collected.destinations = destinations;
+      }),
+    );
+  return { now, later };
+}
+
+function registersQuestion(
+  ports: ReadingPorts,
+  order: ReadingOrder,
+  reader: MeterReader,
+  collected: Collected,
+): Question {
+  const sent = ports.now();
+  return reader.snapshotQuestion(order.purpose === "verify" ? [] : order.profile.registers, (snapshot, evidence) => {
+    const received = ports.now();
+    const at = snapshot.clock ?? order.clock.atSource(received);
+    if (snapshot.clock !== undefined)
+      collected.clock = checkClock(snapshot.clock, order.clock.atSource(sent), order.clock.atSource(received));
+    collected.supply = supplyOf(snapshot);
+    for (const { obis, count } of snapshot.values) {
+      const scale = reader.scale(obis);
+      const unit = scale.unit === "" ? undefined : scale.unit;
+      collected.registers.push({ obis, value: scaledValue(count, scale), unit, at, evidence });
+    }
+    if (collected.supply !== undefined) {
+      const obis = order.profile.disconnectControl;
+      collected.registers.push({ obis, value: collected.supply, unit: undefined, at, evidence });
+    }
+  });
 }
 
 function supplyOf({ supplied }: RegisterSnapshot): SupplyState | undefined {
@@ -175,27 +207,30 @@ function supplyOf({ supplied }: RegisterSnapshot): SupplyState | undefined {
   return supplied ? "connected" : "disconnected";
 }
 
-async function readGaps(
+function rowsQuestion(order: ReadingOrder, reader: MeterReader, collected: Collected, stretch: Stretch): Question {
+  // From just behind the start: the row that ends there is known.
+  return reader.rowsQuestion(stretch.from + 1000, stretch.to, (rows, evidence) => {
+    if (rows === undefined) collected.refused.push(stretch);
+    else
+      collected.take(
+        readRows(rows, order.profile.loadProfile, (obis) => reader.scale(obis), evidence),
+        stretch,
+      );
+  });
+}
+
+/** Some meters give a part of a profile only by itself; one that does not give it at all says why. */
+async function readAlone(
   order: ReadingOrder,
   reader: MeterReader,
   recorder: SessionRecorder,
   collected: Collected,
+  stretch: Stretch,
 ): Promise<void> {
-  if (order.gaps.length === 0) return;
-  const { loadProfile } = order.profile;
-  await reader.learnScales(loadProfile.columns.flatMap((column) => (typeof column === "string" ? [] : [column.obis])));
-  if (loadProfile.access === "entry") await readNewest(order, reader, recorder, collected);
-  else
-    for (const gap of order.gaps)
-      for (const stretch of portions(gap, loadProfile.periodSeconds)) {
-        recorder.begin();
-        // From just behind the start: the row that ends there is known.
-        const rows = await reader.rowsInRange(stretch.from + 1000, stretch.to);
-        collected.take(
-          readRows(rows, order.profile.loadProfile, (obis) => reader.scale(obis), recorder.evidence()),
-          stretch,
-        );
-      }
+  recorder.begin();
+  const rows = await reader.rowsInRange(stretch.from + 1000, stretch.to);
+  const read = readRows(rows, order.profile.loadProfile, (obis) => reader.scale(obis), recorder.evidence());
+  collected.take(read, stretch);
 }
 
 /**
@@ -239,6 +274,8 @@ class Collected {
   readonly registers: RegisterRecord[] = [];
   readonly #intervals: ReadResult["intervals"][number][] = [];
   readonly #covered: Stretch[] = [];
+  /** Stretches that the meter did not give beside other things. */
+  readonly refused: Stretch[] = [];
   readonly #bothWays: boolean;
   readonly #periodSeconds: number;
   destinations: readonly PushDestinationRecord[] = [];
