@@ -3,14 +3,18 @@ import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { auditStored, postgresLedgerStore } from "@meterkeep/ledger";
 import { createPool } from "@meterkeep/postgres";
-import { ownerClient } from "../src/api-client.ts";
+import { type ApiClient, ownerClient } from "../src/api-client.ts";
 import { serverConfigOf } from "../src/installation-files.ts";
 import { processFacts } from "../src/process-facts.ts";
-import { type Meterkeep, startMeterkeep } from "../src/start-meterkeep.ts";
+import { freePort, type Meterkeep, startMeterkeep } from "../src/start-meterkeep.ts";
 import { until } from "../src/until.ts";
 
-const METERS = 24;
+const METERS = 32;
 const WORKERS = 3;
+/** The last meters of the field: every second one calls over mutual TLS. */
+const CALLERS = 4;
+/** Every way that there is, as the head-end names it: three by address, one behind a concentrator, two that the meter makes. */
+const WAYS = [/^udp:/, /^hdlc:/, /^tcp:.*gateway=/, /^concentrator:/, /^dial-in:/];
 const KILLS = 8;
 const LONGEST_PAUSE_MS = 1_500;
 const DAY_AND_MINUTE_MS = 86_460_000;
@@ -22,11 +26,27 @@ function workersOf(meterkeep: Meterkeep): readonly number[] {
   );
 }
 
-test("workers that are killed at any moment lose nothing, and nothing that matters is done twice", async () => {
+/** A meter for each of the ways, by where it is read. */
+async function meterOfEachWay(api: ApiClient): Promise<readonly string[]> {
+  const found = new Map<RegExp, string>();
+  for (const { systemTitle, role } of await api.meters()) {
+    if (role === "attached") continue;
+    const { destinations } = await api.call("meter", { params: { systemTitle } });
+    const read = destinations.find(({ purpose }) => purpose === "read")?.address ?? "";
+    for (const way of WAYS) if (way.test(read)) found.set(way, systemTitle);
+  }
+  assert.deepEqual([...found.keys()].toSorted(), [...WAYS].toSorted(), "every way is one that was read over");
+  return [...found.values()];
+}
+
+test("workers that are killed at any moment, and whoever holds the lines of some meters, lose nothing, and nothing that matters is done twice, whatever way leads to a meter", async () => {
   await using meterkeep = await startMeterkeep({
     meters: METERS,
     speed: 900,
-    options: ["--workers", String(WORKERS)],
+    options: [
+      ...["--workers", String(WORKERS), "--town-ways", "many", "--concentrators", "1", "--callers", String(CALLERS)],
+      ...["--call-port", String(await freePort()), "--call-tls-port", String(await freePort())],
+    ],
   });
   const api = await ownerClient(meterkeep);
   await until("meters are under way", async () => (await api.meters()).length > 0, PATIENCE);
@@ -42,7 +62,10 @@ test("workers that are killed at any moment lose nothing, and nothing that matte
       PATIENCE,
     );
     process.kill(alive[Math.floor(Math.random() * alive.length)]!, "SIGKILL");
+    // Once the one that holds the connections dies as well: those to concentrators are made anew, and meters call again.
+    if (kill === KILLS / 2) process.kill(meterkeep.pids()["server"]!, "SIGKILL");
   }
+  await until("the API answers", () => api.call("health").catch(() => undefined), PATIENCE);
   await until("every worker is back", () => workersOf(meterkeep).length === WORKERS, PATIENCE);
   await until(
     "every takeover has its verdict",
@@ -60,6 +83,7 @@ test("workers that are killed at any moment lose nothing, and nothing that matte
     },
     PATIENCE,
   );
+  assert.equal((await meterOfEachWay(api)).length, WAYS.length);
   const inService = (await api.meters()).filter(({ takeover }) => takeover === "proven").length;
   assert.equal(board.meters + board.notInService, (await api.meters()).length);
   assert.ok(board.meters >= inService);

@@ -73,6 +73,7 @@ import { newsDesk } from "./news-desk.ts";
 import { PushListeners } from "./push-listeners.ts";
 import { oneAtATime, repeat } from "./repeat.ts";
 import { Organisation } from "./sign-in/organisation.ts";
+import { listenForWorkers } from "./switchboard.ts";
 import { WarningWatch } from "./warning-watch.ts";
 import { currentWarnings, isLoopback } from "./warnings.ts";
 import { openWays, ownDestinations } from "./ways.ts";
@@ -389,6 +390,7 @@ export async function startServer(config: ServerConfig, supervisor: Supervisor):
   };
 
   await ways.listen();
+  if (config.workers > 0) stack.use(await listenForWorkers(config.switchboard, ways.dial));
 
   const closing = new AbortController();
   const loops: Promise<void>[] = [];

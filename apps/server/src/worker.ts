@@ -27,6 +27,7 @@ import { billingIn, createCommandWork, policyKeyIn } from "./command-work.ts";
 import { createLogger } from "./log/logger.ts";
 import { createMeterWork, type MeterWork } from "./meter-work.ts";
 import { repeat } from "./repeat.ts";
+import { dialOverServer } from "./switchboard.ts";
 import { TownTime } from "./town-time.ts";
 import { ownDestinations } from "./ways.ts";
 
@@ -90,7 +91,7 @@ export async function startWorker(config: WorkerConfig, supervisor: Supervisor):
     scope,
     custodian,
     ledger,
-    dial: routeDial({}),
+    dial: routeDial({ held: dialOverServer(config.switchboard) }),
     destinations: new DestinationWatch({
       sql: pool,
       scope,

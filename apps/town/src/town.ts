@@ -22,6 +22,7 @@ import { TownError } from "./errors.ts";
 import { type LinePatience, MeterLine } from "./meter-line.ts";
 import { readProduction } from "./production-file.ts";
 import { Pusher } from "./pusher.ts";
+import { openWayIn, WAYS_IN, type WayIn } from "./way-in.ts";
 import { WayOut } from "./way-out.ts";
 
 /** How a town is started. */
@@ -42,6 +43,8 @@ export interface TownOptions {
   readonly callers: number;
   /** Over mutual TLS: all of them, or every second one where there is a `callPort` as well. */
   readonly callTls?: { readonly port: number; readonly headEnd: string };
+  /** Whether meters in the field are reached in several ways: every fourth at a port of its own, the others over UDP, HDLC and a gateway. */
+  readonly manyWays: boolean;
   /** Is called when the meters' memory cannot be written any more. */
   readonly onFailure: (error: unknown) => void;
   /** How patient the meters are with their clients. */
@@ -57,6 +60,8 @@ export interface TownMeter {
   readonly depotPort: number | undefined;
   /** It calls: nobody reaches it at an address. */
   readonly caller: Caller | undefined;
+  /** The way to it, where that is not its port. */
+  readonly route: string | undefined;
 }
 
 /** A running town. */
@@ -80,6 +85,7 @@ export async function startTown(options: TownOptions): Promise<Town> {
   const memory = new SqliteMemory(join(options.stateDirectory, "meters.sqlite"));
   const clock = startClock(join(options.stateDirectory, "clock.json"), options.speed);
   const servers: Server[] = [];
+  await using waysIn = new AsyncDisposableStack();
   try {
     const produced = await readProduction(options.productionFile);
     const firstInterval = localMidnight(clock.now() - HISTORY_DAYS * 86_400) / INTERVAL_SECONDS;
@@ -107,6 +113,7 @@ export async function startTown(options: TownOptions): Promise<Town> {
       return listenOn(server, options.host, port);
     };
     const calling = callersOf(stored, options);
+    const ways = waysOf(stored, options);
     const homes = stored.map((each) => [each, consumptionOf(each, feeders, weather)] as const);
     for (const [each, consumption] of homes) {
       const meter = new VirtualMeter({
@@ -127,12 +134,18 @@ export async function startTown(options: TownOptions): Promise<Town> {
       const { systemTitle } = each.record;
       const nth = calling.get(systemTitle);
       const caller = nth === undefined ? undefined : new Caller(meter, line, answers, callTarget(options, nth));
-      meters.set(systemTitle, { meter, line, port, depotPort, caller });
+      const way = caller === undefined ? ways.get(systemTitle) : undefined;
+      const place = { host: options.host, port: 0 };
+      const opened = way && (await openWayIn(way, meter, answers, place));
+      if (opened !== undefined) waysIn.use(opened.listener);
+      const route = caller === undefined ? opened?.route : `dial-in://${systemTitle}`;
+      meters.set(systemTitle, { meter, line, port, depotPort, caller, route });
     }
     answers.flush();
     writeAddresses(options, clock, meters);
     for (const { caller } of meters.values()) caller?.start();
     const ticking = setInterval(() => tick(meters, pusher, answers), TICK_MS);
+    const opened = waysIn.move();
 
     return {
       clock,
@@ -145,6 +158,7 @@ export async function startTown(options: TownOptions): Promise<Town> {
           caller?.stop();
           line.hangUp();
         }
+        await opened.disposeAsync();
         await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
         answers.flush();
         clock[Symbol.dispose]();
@@ -167,6 +181,17 @@ function callersOf(
   if ((callPort ?? callTls) === undefined || callers === 0) return new Map();
   const inField = stored.filter(({ record }) => !record.depot).map(({ record }) => record.systemTitle);
   return new Map(inField.slice(-callers).map((title, n) => [title, n]));
+}
+
+/** How those in the field are reached that have another way than their port. */
+function waysOf(stored: readonly StoredMeter[], { manyWays }: TownOptions): ReadonlyMap<string, WayIn> {
+  const inField = stored.filter(({ record }) => manyWays && !record.depot);
+  return new Map(
+    inField.flatMap(({ record }, n) => {
+      const way = WAYS_IN[(n % (WAYS_IN.length + 1)) - 1];
+      return way === undefined ? [] : [[record.systemTitle, way]];
+    }),
+  );
 }
 
 /** Where the n-th caller calls. */
@@ -272,9 +297,9 @@ function writeAddresses(options: TownOptions, clock: TownClock, meters: Readonly
   const file = join(options.exchangeDirectory, "addresses.json");
   const content = {
     clock: { epoch: rfc3339(epoch), wallEpoch: rfc3339(wallEpoch), factor },
-    meters: [...meters].map(([systemTitle, { port, depotPort, caller }]) => ({
+    meters: [...meters].map(([systemTitle, { port, depotPort, route }]) => ({
       systemTitle,
-      ...(caller === undefined ? { host, port } : { route: `dial-in://${systemTitle}` }),
+      ...(route === undefined ? { host, port } : { route }),
       ...(depotPort === undefined ? {} : { depotHost: host, depotPort }),
     })),
   };

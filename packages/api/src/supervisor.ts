@@ -167,6 +167,11 @@ export const TOWN_CONFIG = {
     maximum: 20_000,
     description: "How many of the meters in the field call the head-end and keep the connection; the last ones.",
   },
+  manyWays: {
+    kind: "flag",
+    description:
+      "Whether meters in the field are reached in several ways: of each four the first at a port of its own, the others over UDP, over HDLC and behind a gateway.",
+  },
   callTls: {
     kind: "record",
     description:
@@ -265,6 +270,12 @@ const pushDestinations = {
   of: { kind: "text" },
   description:
     "Further destinations, as host:port, that push set-ups of meters may name: what the push port is called in their network. Any other is an incident.",
+} as const;
+
+const switchboard = {
+  kind: "path",
+  description:
+    "The Unix socket (mode 0600) over which workers use the connections that the server holds: to concentrators, and from meters that call.",
 } as const;
 
 /** Configuration of apps/server, which runs under `node --permission`: it can read the program and its own directories only. */
@@ -388,6 +399,7 @@ export const SERVER_CONFIG = {
     kind: "path",
     description: "The Unix socket of the machine's owner (mode 0600): new sign-in links, tokens.",
   },
+  switchboard,
   consoleDirectory: { kind: "path", description: "The built console; it may appear later." },
   speed: {
     kind: "number",
@@ -421,6 +433,7 @@ export const WORKER_CONFIG = {
   pushHost: { kind: "text", description: "Where meters push to, as the server has it: what a push set-up may name." },
   pushPort: { kind: "integer", unit: "port", minimum: 0, maximum: 65_535, description: "Its port." },
   pushDestinations,
+  switchboard,
 } as const;
 export type WorkerConfig = SettingValues<typeof WORKER_CONFIG>;
 

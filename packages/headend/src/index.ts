@@ -92,6 +92,7 @@ export { DestinationWatch, destinationIncidents } from "./route/destination-watc
 export { networkOf, routeDial } from "./route/follow-route.ts";
 export { NETWORK_TYPES, NETWORKS, type NetworkFacts, type NetworkType } from "./route/networks.ts";
 export { parseRoute, type Route, routeText } from "./route/route.ts";
+export { serveLine, switchboardDial } from "./route/switchboard.ts";
 export { httpWakeUpGateway, type WakeUpGateway, WakeUps } from "./route/wake-up.ts";
 export { evidenceHash, type LadderEntry, type SessionRecord } from "./session/ladder.ts";
 export { type Dial, type MeterLine, SESSION_LIMITS, type SessionLimits } from "./session/line.ts";

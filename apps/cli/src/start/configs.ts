@@ -147,6 +147,7 @@ export function townConfig({ config, directories }: Pick<ConfigSources, "config"
     speed: config.speed,
     pushHost: ANY_ADDRESS[config.listen] ?? config.listen,
     pushPort: config.pushPort,
+    manyWays: config.townWays === "many",
     ...townCalls(config),
   };
 }
@@ -217,6 +218,7 @@ export function serverConfig(sources: ConfigSources): ServerConfig {
     ...trunkSettings(sources),
     ...organisationSettings(config),
     adminSocket: adminSocket(directories),
+    switchboard: switchboard(directories),
     consoleDirectory: directories.console,
     speed: config.speed,
     ...(config.state !== undefined && { commandOptions: commandOptions(directories.state) }),
@@ -261,6 +263,7 @@ export function workerConfig(sources: ConfigSources): WorkerConfig {
     pushHost: config.listen,
     pushPort: config.pushPort,
     pushDestinations: listOf(config.pushDestinations),
+    switchboard: switchboard(directories),
   };
 }
 
@@ -331,4 +334,8 @@ function custodianSocket({ sockets }: Directories): string {
 
 function adminSocket({ sockets }: Directories): string {
   return `${sockets.headEnd}/admin.sock`;
+}
+
+function switchboard({ sockets }: Directories): string {
+  return `${sockets.headEnd}/lines.sock`;
 }

@@ -110,7 +110,7 @@ export const START_OPTIONS = {
     maximum: 8,
     default: 0,
     description:
-      "How many processes of their own hold the sessions with meters; 0 lets the head-end's server hold them. Workers reach meters by address: with data concentrators the server holds the sessions.",
+      "How many processes of their own hold the sessions with meters; 0 lets the head-end's server hold them. Workers reach meters by address themselves, and over the server what it holds connections to: data concentrators, and meters that call.",
   },
   announce: {
     kind: "choice",
@@ -181,6 +181,13 @@ export const START_OPTIONS = {
     optional: true,
     description:
       "The same over mutual TLS: only meters with a certificate of the utility's own PKI are heard. The town's callers use it, every second one where --call-port is given as well.",
+  },
+  townWays: {
+    kind: "choice",
+    of: ["tcp", "many"],
+    default: "tcp",
+    description:
+      "How the town's meters in the field are reached: each at a TCP port of its own, or by many ways: of each four the first at a port, the others over UDP, over HDLC and behind a gateway.",
   },
   callers: {
     kind: "integer",
@@ -345,8 +352,6 @@ export function resolveOptions(
     refuse("--organisation", `must be an https address, or http on this machine, not ${config.organisation}`);
   if (!isKeyOrigin(config.factoryKeys))
     refuse("--factory-keys", `must be random or derived, not ${config.factoryKeys}`);
-  if (config.workers > 0 && (config.concentrators > 0 || config.callPort !== undefined))
-    refuse("--workers", "reach meters by address alone: concentrators and meters that call are the server's own");
   if (!isKeeping(config.meterKeys)) refuse("--meter-keys", `must be session, call or token, not ${config.meterKeys}`);
   if (config.meterKeys === "token" && config.tokensFile === undefined)
     refuse("--meter-keys", "token needs --tokens-file");

@@ -1,7 +1,8 @@
-import { chmod, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { FastifyInstance } from "fastify";
 import { OWNER } from "../http/security.ts";
+import { listenPrivately } from "../private-socket.ts";
 
 /**
  * Serves the same API on a Unix socket that only the machine's owner can open (mode 0600): who reaches it is let in as
@@ -9,20 +10,9 @@ import { OWNER } from "../http/security.ts";
  */
 export async function listenForOwner(app: FastifyInstance, path: string): Promise<AsyncDisposable> {
   await app.ready();
-  await rm(path, { force: true });
   const server = createServer((request, response) => app.routing(request, response));
   server.on("connection", (socket) => Object.defineProperty(socket, OWNER, { value: true }));
-  // From the first moment nobody else may connect, hence the mask and not only the mode afterwards.
-  const mask = process.umask(0o177);
-  try {
-    await new Promise<void>((resolve, reject) => {
-      server.once("error", reject);
-      server.listen(path, () => resolve());
-    });
-  } finally {
-    process.umask(mask);
-  }
-  await chmod(path, 0o600);
+  await listenPrivately(server, path);
   return {
     [Symbol.asyncDispose]: async () => {
       server.closeAllConnections();

@@ -49,6 +49,7 @@ export function benchTown(homes: number, changes: Partial<TownOptions> = {}): Be
       pushHost: "127.0.0.1",
       // Discard: where a test listens for pushes it says so.
       pushPort: 9,
+      manyWays: false,
       callers: 0,
       onFailure: (error) => {
         throw error;

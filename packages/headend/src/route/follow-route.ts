@@ -10,6 +10,8 @@ import type { DirectRoute, Route } from "./route.ts";
 export interface RoutePorts {
   readonly concentrators?: Pick<Concentrators, "open">;
   readonly calls?: Pick<Calls, "open">;
+  /** Where another process holds them: the way over it, in place of both. */
+  readonly held?: Dial;
 }
 
 type Networks = Readonly<Record<NetworkType, NetworkFacts>>;
@@ -29,12 +31,14 @@ export function routeDial(ports: RoutePorts = {}, networks: Networks = NETWORKS)
       case "hdlc":
         return direct(route, facts, saps, signal);
       case "concentrator":
+        if (ports.held !== undefined) return ports.held(route, saps, signal);
         return need(ports.concentrators, route).open(
           route.concentrator,
           { ...saps, ...responseTimes(facts), gateway: route },
           signal,
         );
       case "dial-in":
+        if (ports.held !== undefined) return ports.held(route, saps, signal);
         return need(ports.calls, route).open(route.title, { ...saps, ...responseTimes(facts) });
       default:
         return route satisfies never;
