@@ -17,6 +17,8 @@ import { percentile, perSecond } from "./figures.ts";
 
 const [UTILITY, ISLAND] = ["utility-1", "island-1"];
 const CHUNK = 500_000;
+/** Octets of a sealed key of 16 (vault/envelope.ts). */
+const SEALED_BYTES = 49;
 /** Meters whose keys are really sealed, spread evenly over all: those that are looked up. */
 const SEALED = 100_000;
 const JOURNALS_PER_SECOND = 250;
@@ -116,39 +118,78 @@ function titleOf(number: number): string {
 
 /**
  * Rows made by the server itself, as COPY would bring them: in key order, each table in one transaction with its
- * truncation, so that it is synced at the end instead of logged row by row, and without the checks of foreign keys. The
- * index of check values, which come in no order, is built afterwards.
+ * truncation, so that it is synced at the end instead of logged row by row, and without the checks of foreign keys.
+ * Indexes that no other table refers to are built afterwards. Octets that would be random are of their length, and
+ * differ; those of check values come in no order.
  */
 async function load(adminUrl: string, admin: pg.Client, count: number): Promise<void> {
-  await admin.query("alter table key_check_values drop constraint key_check_values_pkey");
   const title = "decode('545354' || lpad(to_hex(n), 10, '0'), 'hex')";
-  const random = (uuids: number) => Array.from({ length: uuids }, () => "uuid_send(gen_random_uuid())").join(" || ");
-  const meters = `insert into meters select '${UTILITY}', '${ISLAND}', ${title}, 'shipped', 'TST' || n, n::text, 'T-100', 'A', '1.0',
-    'idis-p2', 0, 'TST', 'Test Meters', '{Test Meters}', '00112233445566778899aabbccddeeff', n, 1795000000000
+  const filler = (octets: number) => `'\\x${"5a".repeat(octets - 8)}'::bytea`;
+  const meters = `insert into meters (utility, island, system_title, origin, logical_device_name, serial_number, model,
+      hardware_revision, firmware, profile, security_suite, manufacturer_flag, manufacturer_name, holders, shipment,
+      shipment_line, created_ms, mac)
+    select '${UTILITY}', '${ISLAND}', ${title}, 'shipped', 'TST' || n, n::text, 'T-100', 'A', '1.0',
+      'idis-p2', 0, 'TST', 'Test Meters', '{Test Meters}', '00112233445566778899aabbccddeeff', n, 1795000000000,
+      ${filler(32)} || int8send(n)
     from generate_series($1::int, $2::int) n`;
   const keys = `insert into meter_keys (utility, island, system_title, setup, purpose, version, state, origin, sealed, created_ms)
-    select '${UTILITY}', '${ISLAND}', ${title}, 0, p, 1, 'active', 'generated', ${random(3)} || '\\x00', 1795000000000
+    select '${UTILITY}', '${ISLAND}', ${title}, 0, p, 1, 'active', 'generated', ${filler(SEALED_BYTES)} || int8send(n),
+      1795000000000
     from generate_series($1::int, $2::int) n, generate_series(0, 3) p`;
-  const checks = `insert into key_check_values select ${random(2)}, '${UTILITY}', '${ISLAND}', ${title}
+  const checks = `insert into key_check_values
+    select int8send(hashint8extended(4 * n::bigint + p, 1)) || int8send(hashint8extended(4 * n::bigint + p, 2)), ${title}
     from generate_series($1::int, $2::int) n, generate_series(0, 2) p`;
-  const run = async (table: string, statement: string, after: readonly string[] = []): Promise<void> => {
+  const run = async (
+    name: string,
+    statement: string,
+    { before = [], after = [] }: { readonly before?: readonly string[]; readonly after?: readonly string[] },
+  ): Promise<void> => {
+    const began = performance.now();
     const client = new pg.Client({ connectionString: adminUrl });
     await client.connect();
     await client.query("set session_replication_role = replica");
     await client.query("set maintenance_work_mem = '1GB'");
     await client.query("begin");
-    if (table !== "meters") await client.query(`truncate ${table}`);
+    for (const one of before) await client.query(one);
     for (let at = 1; at <= count; at += CHUNK) await client.query(statement, [at, Math.min(at + CHUNK - 1, count)]);
     for (const one of after) await client.query(one);
     await client.query("commit");
     await client.end();
+    console.log(`  ${name} loaded in ${Math.round((performance.now() - began) / 1000)} s`);
   };
-  const primary = "alter table key_check_values add primary key (check_value)";
+  const keyIndexes = await indexesOf(admin, "meter_keys", ["meter_keys_one_active"]);
+  const checkIndexes = await indexesOf(admin, "key_check_values", []);
+  await run("meters", meters, { before: ["truncate meters cascade"] });
   await Promise.all([
-    run("meters", meters).then(() => run("key_check_values", checks, [primary])),
-    run("meter_keys", keys),
+    run("meter_keys", keys, { before: ["truncate meter_keys", ...keyIndexes.drop], after: keyIndexes.make }),
+    run("key_check_values", checks, {
+      before: ["truncate key_check_values", ...checkIndexes.drop],
+      after: checkIndexes.make,
+    }),
   ]);
   await admin.query("analyze");
+}
+
+/** How a table's primary key, and indexes of it, are dropped and made again as they were. */
+async function indexesOf(admin: pg.Client, table: string, indexes: readonly string[]) {
+  const { rows: keys } = await admin.query<{ name: string; made: string }>(
+    "select conname as name, pg_get_constraintdef(oid) as made from pg_constraint where conrelid = $1::regclass and contype = 'p'",
+    [table],
+  );
+  const { rows: others } = await admin.query<{ name: string; made: string }>(
+    "select indexname as name, indexdef as made from pg_indexes where tablename = $1 and indexname = any($2)",
+    [table, indexes],
+  );
+  return {
+    drop: [
+      ...keys.map(({ name }) => `alter table ${table} drop constraint ${name}`),
+      ...others.map(({ name }) => `drop index ${name}`),
+    ],
+    make: [
+      ...keys.map(({ name, made }) => `alter table ${table} add constraint ${name} ${made}`),
+      ...others.map(({ made }) => made),
+    ],
+  };
 }
 
 /** Seals keys of every `step`th meter in the place of what stands there. */
@@ -178,14 +219,17 @@ async function sealSome(admin: pg.Client, vault: Vault, step: number, sealed: nu
 
 async function printSizes(admin: pg.Client, database: string, count: number): Promise<void> {
   const { rows } = await admin.query<{ name: string; bytes: string }>(
-    `select relname as name, pg_total_relation_size(oid) as bytes from pg_class
+    `select relname as name, pg_relation_size(oid) as bytes from pg_class
      where relname in ('meters', 'meter_keys', 'key_check_values')
+     union all select relname, pg_relation_size(c.oid) from pg_class c join pg_index i on c.oid = i.indexrelid
+       where i.indrelid in ('meters'::regclass, 'meter_keys'::regclass, 'key_check_values'::regclass)
+       and pg_relation_size(c.oid) > 1000000
      union all select 'database', pg_database_size($1)`,
     [database],
   );
   for (const { name, bytes } of rows)
     console.log(
-      `  ${name.padEnd(18)} ${(Number(bytes) / 1e9).toFixed(2).padStart(7)} GB, ${Math.round(Number(bytes) / count)} octets a meter`,
+      `  ${name.padEnd(24)} ${(Number(bytes) / 1e9).toFixed(2).padStart(7)} GB, ${Math.round(Number(bytes) / count)} octets a meter`,
     );
 }
 

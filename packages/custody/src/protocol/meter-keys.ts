@@ -3,7 +3,7 @@ import { fromHex } from "@meterkeep/dlms";
 import type { SecretKey } from "@meterkeep/dlms-node";
 import { CustodyError } from "../errors.ts";
 import { isNamed, type KeyName, type KeyRecord } from "../store/records.ts";
-import type { Vault } from "../vault/vault.ts";
+import type { PlacedRecord, Vault } from "../vault/vault.ts";
 
 /** The keys that open an association, as ciphering takes them. */
 export interface WorkingKeys extends Disposable {
@@ -18,14 +18,22 @@ export async function unsealKeys(
   records: readonly KeyRecord[],
   names: readonly KeyName[],
 ): Promise<SecretKey[]> {
-  const wanted = names.map((name) => {
-    const { purpose, version } = name;
+  return vault.unseal(placedKeys(records, names));
+}
+
+/** The sealed keys of these names, each with its place. @throws CustodyError `vault-key-unknown` when one is not there. */
+export function placedKeys(records: readonly KeyRecord[], names: readonly KeyName[]): PlacedRecord[] {
+  return names.map((name) => {
     const found = records.find((record) => isNamed(record, name));
     if (found === undefined)
-      throw new CustodyError("vault-key-unknown", `no key of purpose ${purpose} and version ${version} is in custody`);
-    return { place: { ...found, systemTitle: fromHex(found.systemTitle) }, sealed: found.sealed };
+      throw new CustodyError(
+        "vault-key-unknown",
+        `no key of purpose ${name.purpose} and version ${name.version} is in custody`,
+      );
+    const { utility, island, setup, purpose, version, sealed } = found;
+    const place = { utility, island, systemTitle: fromHex(found.systemTitle), setup, purpose, version };
+    return { place, sealed };
   });
-  return vault.unseal(wanted);
 }
 
 /** Makes working keys of a unicast and an authentication key, which are disposed of. */

@@ -1,9 +1,9 @@
-import { type Ciphers, fromHex } from "@meterkeep/dlms";
+import type { Ciphers } from "@meterkeep/dlms";
 import { nodeCiphers, type SecretKey } from "@meterkeep/dlms-node";
 import { type CipherKey, withTokens } from "../conversation/token-ciphers.ts";
-import { unsealKeys, type WorkingKeys, workingKeys } from "../protocol/meter-keys.ts";
-import { type KeyName, type KeyRecord, type MeterPlace, PURPOSE } from "../store/records.ts";
-import type { TokenKey, Vault } from "../vault/vault.ts";
+import { placedKeys, type WorkingKeys, workingKeys } from "../protocol/meter-keys.ts";
+import { type KeyRecord, type MeterPlace, PURPOSE } from "../store/records.ts";
+import type { PlacedRecord, TokenKey, Vault } from "../vault/vault.ts";
 
 /**
  * How long a session has the working keys of its meter in clear: as long as it is open, or for each call anew. Where the
@@ -25,20 +25,18 @@ export interface KeysAtWork {
 
 /** Unsealed for a while: both keys, or the one that a token does not keep. */
 type Unsealed = WorkingKeys | { readonly authentication: Uint8Array };
-type Names = readonly [unicast: KeyName, authentication: KeyName];
 
 /** The working keys of a session's meter. */
 export class SessionKeys {
   readonly #vault: Vault;
-  readonly #records: readonly KeyRecord[];
-  readonly #names: Names;
+  /** What is unsealed: both keys, or the authentication key alone. Nothing else of the meter's file stays with a session. */
+  readonly #sealed: readonly PlacedRecord[];
   readonly #tokenKey: TokenKey | undefined;
   #held: Unsealed | undefined;
 
-  private constructor(vault: Vault, records: readonly KeyRecord[], names: Names, tokenKey: TokenKey | undefined) {
+  private constructor(vault: Vault, sealed: readonly PlacedRecord[], tokenKey: TokenKey | undefined) {
     this.#vault = vault;
-    this.#records = records;
-    this.#names = names;
+    this.#sealed = sealed;
     this.#tokenKey = tokenKey;
   }
 
@@ -49,29 +47,24 @@ export class SessionKeys {
     versions: { readonly GUEK: number; readonly GAK: number },
     keeping: KeyKeeping,
   ): Promise<SessionKeys> {
-    const names = [
+    const [unicast, authentication] = placedKeys(keys, [
       { purpose: PURPOSE.GUEK, version: versions.GUEK },
       { purpose: PURPOSE.GAK, version: versions.GAK },
-    ] as const;
-    // What is needed again stays with the session, sealed; nothing else of the meter's file does.
-    const records = keys.filter((record) =>
-      names.some(({ purpose, version }) => record.purpose === purpose && record.version === version),
-    );
-    const unicast = records.find(({ purpose }) => purpose === PURPOSE.GUEK);
-    const tokenKey =
-      unicast &&
-      (await vault.tokenKey({
-        place: { ...unicast, systemTitle: fromHex(unicast.systemTitle) },
-        sealed: unicast.sealed,
-      }));
-    const opened = new SessionKeys(vault, records, names, tokenKey);
-    if (keeping === "session") opened.#held = await opened.#unseal();
+    ]) as [PlacedRecord, PlacedRecord];
+    const tokenKey = await vault.tokenKey(unicast);
+    const sealed = tokenKey === undefined ? [unicast, authentication] : [authentication];
+    const opened = new SessionKeys(vault, sealed, tokenKey);
+    if (keeping === "session") opened.#held = opened.#working(await vault.unseal(sealed));
     return opened;
   }
 
   /** Does work with the keys. It must be pure: where a token has to answer it is done more than once. */
   use<T>(work: (keys: KeysAtWork) => T): T | Promise<T> {
-    return this.#held === undefined ? this.#useOnce(work) : this.#useWith(this.#held, work);
+    if (this.#held !== undefined) return this.#useWith(this.#held, work);
+    const unsealed = this.#vault.unseal(this.#sealed);
+    return unsealed instanceof Promise || this.#tokenKey !== undefined
+      ? this.#useOnce(unsealed, work)
+      : useAtOnce(unsealed, work);
   }
 
   dispose(): void {
@@ -79,8 +72,8 @@ export class SessionKeys {
     this.#held = undefined;
   }
 
-  async #useOnce<T>(work: (keys: KeysAtWork) => T): Promise<T> {
-    const keys = await this.#unseal();
+  async #useOnce<T>(unsealed: Promise<SecretKey[]> | SecretKey[], work: (keys: KeysAtWork) => T): Promise<T> {
+    const keys = this.#working(await unsealed);
     try {
       return await this.#useWith(keys, work);
     } finally {
@@ -94,19 +87,21 @@ export class SessionKeys {
     return withTokens((ciphers) => work({ ciphers, encryptionKey, authenticationKey }));
   }
 
-  async #unseal(): Promise<Unsealed> {
-    const [unicast, authentication] = this.#names;
-    if (this.#tokenKey !== undefined) {
-      const [tag] = (await unsealKeys(this.#vault, this.#records, [authentication])) as [SecretKey];
-      using own = tag;
-      return { authentication: own.lend((octets) => Uint8Array.from(octets)) };
-    }
-    const [key, tag] = (await unsealKeys(this.#vault, this.#records, [unicast, authentication])) as [
-      SecretKey,
-      SecretKey,
-    ];
-    return workingKeys(key, tag);
+  #working(keys: readonly SecretKey[]): Unsealed {
+    if (this.#tokenKey === undefined) return workingKeys(...(keys as [SecretKey, SecretKey]));
+    using authentication = keys[0] as SecretKey;
+    return { authentication: authentication.lend((octets) => Uint8Array.from(octets)) };
   }
+}
+
+/** Does work with keys that are wiped the moment it is done. */
+function useAtOnce<T>(keys: readonly SecretKey[], work: (keys: KeysAtWork) => T): T {
+  using unicast = keys[0] as SecretKey;
+  using authentication = keys[1] as SecretKey;
+  const encryptionKey = unicast.keyObject();
+  return authentication.lend((authenticationKey) =>
+    work({ ciphers: nodeCiphers as Ciphers<CipherKey>, encryptionKey, authenticationKey }),
+  );
 }
 
 function wipe(keys: Unsealed): void {

@@ -83,6 +83,7 @@ export const CUSTODY_MIGRATIONS: readonly MigrationSource[] = [
     grants: AUTHORITY_GRANTS,
   },
   { component: "custody-records", directory: new URL("../../migrations/records/", import.meta.url), grants: {} },
+  { component: "custody-scale", directory: new URL("../../migrations/scale/", import.meta.url), grants: {} },
   { component: "pki", directory: PKI_MIGRATIONS, grants: PKI_GRANTS },
 ];
 

@@ -167,6 +167,13 @@ async function insertKeys(client: PoolClient, keys: readonly KeyRecord[]): Promi
   );
 }
 
+/** Octets of a check value that are stored (migrations/scale/0001-narrow-rows.sql). */
+const STORED_CHECK_BYTES = 16;
+
+function storedCheckValue(value: Uint8Array): Buffer {
+  return Buffer.from(value.subarray(0, STORED_CHECK_BYTES));
+}
+
 /** Inserts check values; gives the system title of a meter that shares one with another meter. */
 async function insertCheckValues(
   client: PoolClient,
@@ -174,15 +181,15 @@ async function insertCheckValues(
 ): Promise<string | undefined> {
   const rows = sets.flatMap(({ keys, checkValues }) => {
     const owner = keys[0];
-    return owner === undefined ? [] : checkValues.map((value) => ({ ...owner, value: Buffer.from(value) }));
+    return owner === undefined ? [] : checkValues.map((value) => ({ owner, value: storedCheckValue(value) }));
   });
   if (rows.length === 0) return undefined;
-  const [utilities, islands, titles] = places(rows);
+  const titles = rows.map(({ owner }) => titleOctets(owner.systemTitle));
   const values = rows.map(({ value }) => value);
   await client.query(
-    `insert into key_check_values (check_value, utility, island, system_title)
-     select * from unnest($1::bytea[], $2::text[], $3::text[], $4::bytea[]) on conflict do nothing`,
-    [values, utilities, islands, titles],
+    `insert into key_check_values (check_value, system_title)
+     select * from unnest($1::bytea[], $2::bytea[]) on conflict do nothing`,
+    [values, titles],
   );
   const { rows: shared } = await client.query<{ system_title: Buffer }>(
     `select w.system_title from unnest($1::bytea[], $2::bytea[]) with ordinality as w (check_value, system_title, place)
@@ -332,7 +339,7 @@ async function setAsideAdded(client: PoolClient, shipped: readonly StagedMeter[]
      select upper(encode(system_title, 'hex')) as title, set_aside_added_meter(system_title, $3) from added`,
     [
       shipped.map(({ meter }) => titleOctets(meter.systemTitle)),
-      shipped.flatMap(({ checkValues }) => checkValues.map((value) => Buffer.from(value))),
+      shipped.flatMap(({ checkValues }) => checkValues.map(storedCheckValue)),
       shipped[0]?.meter.createdAt,
     ],
   );

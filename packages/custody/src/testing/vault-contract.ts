@@ -68,7 +68,7 @@ export function vaultContract(name: string, withVault: (body: (vault: Vault) => 
     const sealed = await vault.seal(places.map((each) => ({ place: each, key })));
     for (const [from, record] of sealed.entries())
       for (const [to, target] of places.entries()) {
-        const opening = vault.unseal([{ place: target, sealed: record }]);
+        const opening = (async () => vault.unseal([{ place: target, sealed: record }]))();
         if (from === to) assert.equal(hex((await opening)[0] as SecretKey), hex(key));
         // Another utility or island has another vault key, which may not even exist.
         else await assert.rejects(opening, CustodyError, `${from} opened at ${to}`);
@@ -81,9 +81,9 @@ export function vaultContract(name: string, withVault: (body: (vault: Vault) => 
     for (let at = 0; at < sealed.length; at += 1) {
       const spoilt = new Uint8Array(sealed);
       spoilt[at] = (spoilt[at] as number) ^ 1;
-      await assert.rejects(vault.unseal([{ place, sealed: spoilt }]), CustodyError);
+      await assert.rejects(async () => vault.unseal([{ place, sealed: spoilt }]), CustodyError);
     }
-    await assert.rejects(vault.unseal([{ place, sealed: sealed.subarray(0, 10) }]), notAuthentic);
+    await assert.rejects(async () => vault.unseal([{ place, sealed: sealed.subarray(0, 10) }]), notAuthentic);
   });
 
   contract("check values are equal for equal keys, wherever they stand, and only for those", async (vault) => {

@@ -1,3 +1,5 @@
+const LENGTH_BYTES = 4;
+
 /** Where a meter key belongs: everything a sealed key is bound to. A key that stands in another place does not open. */
 export interface KeyPlace {
   readonly utility: string;
@@ -25,12 +27,23 @@ export function keyPlaceData(place: KeyPlace): Buffer {
 
 /** Joins fields so that no two lists of fields give the same octets. */
 export function boundData(...fields: readonly (string | Uint8Array)[]): Buffer {
-  const parts: Uint8Array[] = [];
+  let length = 0;
+  for (const field of fields) length += LENGTH_BYTES + octetsOf(field);
+  const data = Buffer.allocUnsafe(length);
+  let at = 0;
   for (const field of fields) {
-    const octets = typeof field === "string" ? Buffer.from(field, "utf8") : field;
-    parts.push(number32(octets.length), octets);
+    at = data.writeUInt32BE(octetsOf(field), at);
+    if (typeof field === "string") at += data.write(field, at, "utf8");
+    else {
+      data.set(field, at);
+      at += field.length;
+    }
   }
-  return Buffer.concat(parts);
+  return data;
+}
+
+function octetsOf(field: string | Uint8Array): number {
+  return typeof field === "string" ? Buffer.byteLength(field, "utf8") : field.length;
 }
 
 function number32(value: number): Buffer {

@@ -33,13 +33,9 @@ export function softwareVault(rootKey: SecretKey, vaultKeys: VaultKeys): Vault {
       }
       return sealed;
     },
-    unseal: async (records: readonly PlacedRecord[]) => {
-      const keys: SecretKey[] = [];
-      for (const { place, sealed } of records) {
-        const object = await opened.version(place.utility, place.island, envelopeKeyVersion(sealed));
-        keys.push(openEnvelope(object, keyPlaceData(place), sealed));
-      }
-      return keys;
+    unseal: (records: readonly PlacedRecord[]) => {
+      const wanted = records.map(({ place, sealed }) => opened.atHand(place, envelopeKeyVersion(sealed)));
+      return wanted.includes(undefined) ? unsealAll(records, opened) : openAll(records, wanted as KeyObject[]);
     },
     tokenKey: async () => undefined,
     checkValues: async (keys) =>
@@ -66,6 +62,16 @@ export function softwareVault(rootKey: SecretKey, vaultKeys: VaultKeys): Vault {
   };
 }
 
+function openAll(records: readonly PlacedRecord[], objects: readonly KeyObject[]): SecretKey[] {
+  return records.map(({ place, sealed }, at) => openEnvelope(objects[at] as KeyObject, keyPlaceData(place), sealed));
+}
+
+async function unsealAll(records: readonly PlacedRecord[], opened: OpenedVaultKeys): Promise<SecretKey[]> {
+  const objects: KeyObject[] = [];
+  for (const { place, sealed } of records) objects.push(await opened.version(place, envelopeKeyVersion(sealed)));
+  return openAll(records, objects);
+}
+
 /** In the place of a utility: no utility has this name. */
 const MASTERS = "*masters";
 
@@ -86,11 +92,16 @@ interface OpenedVaultKey {
   readonly object: KeyObject;
 }
 
+/** The cell that a vault key is for. */
+type Cell = Pick<VaultKeyRecord, "utility" | "island">;
+
 /** Vault keys as node:crypto holds them, by utility and island: one is read once and made at first use. */
 class OpenedVaultKeys {
   readonly #wrapping: KeyObject;
   readonly #store: VaultKeys;
-  readonly #opened = new Map<string, Promise<readonly OpenedVaultKey[]>>();
+  readonly #opening = new Map<string, Promise<readonly OpenedVaultKey[]>>();
+  /** Those that were opened, by utility and island. */
+  readonly #opened = new Map<string, Map<string, readonly OpenedVaultKey[]>>();
 
   constructor(wrapping: KeyObject, store: VaultKeys) {
     this.#wrapping = wrapping;
@@ -103,7 +114,12 @@ class OpenedVaultKeys {
     return keys.at(-1) as OpenedVaultKey;
   }
 
-  async version(utility: string, island: string, version: number): Promise<KeyObject> {
+  /** A version that was opened before. */
+  atHand({ utility, island }: Cell, version: number): KeyObject | undefined {
+    return this.#opened.get(utility)?.get(island)?.find((key) => key.version === version)?.object;
+  }
+
+  async version({ utility, island }: Cell, version: number): Promise<KeyObject> {
     const found = (await this.#all(utility, island, false)).find((key) => key.version === version);
     if (found === undefined)
       throw new CustodyError("vault-key-unknown", `no vault key ${version} for ${utility}/${island}`);
@@ -112,17 +128,22 @@ class OpenedVaultKeys {
 
   async #all(utility: string, island: string, make: boolean): Promise<readonly OpenedVaultKey[]> {
     const name = JSON.stringify([utility, island]);
-    let keys = this.#opened.get(name);
+    let keys = this.#opening.get(name);
     if (keys === undefined) {
       keys = this.#load(utility, island, make);
-      this.#opened.set(name, keys);
+      this.#opening.set(name, keys);
       // A failure, or a place that has no key yet, is not remembered.
       keys.then(
-        (loaded) => loaded.length === 0 && this.#opened.delete(name),
-        () => this.#opened.delete(name),
+        (loaded) => (loaded.length === 0 ? this.#opening.delete(name) : this.#keep(utility, island, loaded)),
+        () => this.#opening.delete(name),
       );
     }
     return keys;
+  }
+
+  #keep(utility: string, island: string, keys: readonly OpenedVaultKey[]): void {
+    const islands = this.#opened.get(utility) ?? new Map<string, readonly OpenedVaultKey[]>();
+    this.#opened.set(utility, islands.set(island, keys));
   }
 
   async #load(utility: string, island: string, make: boolean): Promise<readonly OpenedVaultKey[]> {

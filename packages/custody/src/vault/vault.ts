@@ -41,8 +41,12 @@ export interface Vault {
   readonly kind: "software" | "tokens";
   /** Seals meter keys for the places they belong to. */
   seal(keys: readonly PlacedKey[]): Promise<Uint8Array[]>;
-  /** Unseals meter keys; the caller disposes of them. @throws CustodyError `vault-record-not-authentic`. */
-  unseal(records: readonly PlacedRecord[]): Promise<SecretKey[]>;
+  /**
+   * Unseals meter keys, at once where nothing has to be asked for; the caller disposes of them.
+   *
+   * @throws CustodyError `vault-record-not-authentic`.
+   */
+  unseal(records: readonly PlacedRecord[]): Promise<SecretKey[]> | SecretKey[];
   /**
    * The key of a record that stays in a token; undefined for one that is unsealed to be used.
    *
