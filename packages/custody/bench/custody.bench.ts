@@ -7,7 +7,8 @@ import { benchSoak } from "./soak.ts";
 import { benchTokens } from "./tokens.ts";
 import { benchUnwrapping } from "./unwrapping.ts";
 
-// `npm run bench -- custody [--seconds N]`: what the custodian does in a second, each figure for 3 seconds unless given.
+// `npm run bench -- custody [--seconds N]`: what the custodian does in a second, each figure for 3 seconds unless given;
+// `--meters N`: of how many meters each seal unseals its keys, 100 000 unless given.
 // `--soak [--minutes N]`: its memory under sealing at full rate, 10 minutes unless given.
 // `--records [N]`: key records of so many meters in one PostgreSQL on a disk, 25 000 000 unless given (1.8 KB a meter).
 
@@ -36,6 +37,6 @@ else {
   await benchSeal("session", seconds);
   console.log("keys unsealed for each call:");
   await benchSeal("call", seconds);
-  await benchUnwrapping(seconds);
+  await benchUnwrapping(seconds, number("meters", 100_000));
   await benchTokens(seconds);
 }

@@ -6,10 +6,17 @@ import { createChannelCredential } from "@meterkeep/pki";
 import { listenOnChannel } from "../src/channel/server.ts";
 import type { KeyKeeping } from "../src/session/session-keys.ts";
 import { memoryCustodyStore } from "../src/store/memory-store.ts";
+import type { MeterFile } from "../src/store/records.ts";
 import { carryTakeover, withTestCustody } from "../src/testing/test-custody.ts";
 import { TestMeter } from "../src/testing/test-meter.ts";
+import { titleOf, withFleet } from "./fleet.ts";
 
-// The custodian of the bench `seal`, in a process of its own: one meter that is taken over, and its line over IPC.
+// The custodian of the bench, in a process of its own: one meter that is taken over, and its line over IPC; and as many
+// like it as are asked for, each with a session that is open.
+
+type Asked = { readonly exchange: string } | { readonly cpu: true } | { readonly fleet: number };
+
+const OPENED_AT_ONCE = 64;
 
 const credential = (name: string) =>
   createChannelCredential({
@@ -27,6 +34,7 @@ const UNLIMITED = {
   sealBudget: { burst: Number.MAX_SAFE_INTEGER, perSecond: Number.MAX_SAFE_INTEGER },
   keeping: () => (keeping === "call" ? "call" : "session") as KeyKeeping,
 };
+const fleet = withFleet(memoryCustodyStore());
 await withTestCustody(
   async (custody) => {
     const meter = new TestMeter({ systemTitle: "5453540000000007" });
@@ -36,8 +44,20 @@ await withTestCustody(
     const server = await listenOnChannel({ ...custody.custody, socketPath, ...own, principals });
     const line = meter.connect(1, 1);
     const over = new Promise<void>((resolve) => process.once("disconnect", () => resolve()));
-    process.on("message", (message: { readonly exchange: string } | { readonly cpu: true }) => {
+    const openFleet = async (meters: number): Promise<string[]> => {
+      fleet.begin((await custody.store.load(meter.systemTitle)) as MeterFile, custody.vault);
+      const sessions: string[] = [];
+      let next = 0;
+      const lane = async (): Promise<void> => {
+        while (next < meters)
+          sessions.push(await fleet.open(custody.custody.service, titleOf((next += 1)), principals[0]));
+      };
+      await Promise.all(Array.from({ length: OPENED_AT_ONCE }, lane));
+      return sessions;
+    };
+    process.on("message", (message: Asked) => {
       if ("cpu" in message) process.send?.({ cpu: process.cpuUsage() });
+      else if ("fleet" in message) void openFleet(message.fleet).then((sessions) => process.send?.({ sessions }));
       else {
         const answer = line.exchange(Buffer.from(message.exchange, "hex"));
         process.send?.({ answer: Buffer.from(answer ?? []).toString("hex") });
@@ -47,7 +67,7 @@ await withTestCustody(
     await over;
     await server.close();
   },
-  memoryCustodyStore(),
+  fleet.store,
   UNLIMITED,
 );
 rmSync(folder, { recursive: true });

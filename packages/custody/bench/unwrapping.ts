@@ -1,67 +1,106 @@
-import { fromHex, sealApdu, systemTitle } from "@meterkeep/dlms";
-import { SecretKey } from "@meterkeep/dlms-node";
-import { classify } from "@meterkeep/guard";
+import { createCipheriv, createDecipheriv, createSecretKey, randomBytes } from "node:crypto";
 import { getRequest } from "../src/protocol/requests.ts";
-import { SessionKeys } from "../src/session/session-keys.ts";
-import { memoryCustodyStore } from "../src/store/memory-store.ts";
-import { type KeyRecord, PURPOSE } from "../src/store/records.ts";
-import { softwareVault } from "../src/vault/software-vault.ts";
-import { perSecond } from "./figures.ts";
-import { bareSeals } from "./seal.ts";
+import { percentile, perSecond } from "./figures.ts";
+import { sealingCustodian } from "./seal.ts";
 
-const METERS = 100_000;
+const BATCH = 64;
+const BATCHES_UNDER_WAY = 4;
 
 /**
- * Decoding, judging and sealing in this process, for meters drawn uniformly over 100 000, both keys of each unsealed and
- * wiped again for every seal.
+ * Seals a second through the socket with every key unsealed for its seal and wiped after it: batches of 64 requests, each to a
+ * meter drawn uniformly over `meters`, all of which have a session open. Beside it bare crypto in this process: AES-GCM
+ * with the meter's key, and the same after both keys of the meter were opened by AES-256-GCM.
  */
-export async function benchUnwrapping(seconds: number): Promise<void> {
-  const vault = softwareVault(SecretKey.random(32), memoryCustodyStore().vaultKeys);
-  const meters: KeyRecord[][] = [];
-  for (let n = 0; n < METERS; n += 1) {
-    const title = `545354${n.toString(16).toUpperCase().padStart(10, "0")}`;
-    const place = { utility: "utility", island: "island", systemTitle: fromHex(title), setup: 0, version: 1 };
-    const purposes = [PURPOSE.GUEK, PURPOSE.GAK] as const;
-    const sealed = await vault.seal(
-      purposes.map((purpose) => ({ place: { ...place, purpose }, key: SecretKey.random(16) })),
-    );
-    meters.push(
-      purposes.map((purpose, at) => ({
-        ...place,
-        systemTitle: title,
-        purpose,
-        state: "active",
-        origin: "generated",
-        sealed: sealed[at] as Uint8Array,
-        createdAt: 0,
-        provenAt: undefined,
-      })),
-    );
-  }
-  const request = getRequest({ classId: 3, logicalName: "1.0.1.8.0.255", attributeId: 2 });
-  const client = systemTitle(fromHex("4D4B430000000001"));
-  const bare = bareSeals(request, seconds);
-  let count = 0;
-  const [began, cpu] = [performance.now(), process.cpuUsage()];
-  for (const end = began + seconds * 1000; performance.now() < end; count += 1) {
-    const records = meters[Math.floor(Math.random() * METERS)] as KeyRecord[];
-    if (classify(request).kind !== "allowed") throw new Error("refused");
-    const keys = await SessionKeys.open(vault, records, { GUEK: 1, GAK: 1 }, "call");
-    await keys.use((own) =>
-      sealApdu(
-        {
-          client,
-          ciphering: { ...own, suite: 0, authenticated: true, encrypted: true, form: "general-global" },
-        },
-        request,
-        count,
-      ),
-    );
-  }
-  const { user, system } = process.cpuUsage(cpu);
-  const rate = (count * 1000) / (performance.now() - began);
-  const ofCore = (count * 1e6) / (user + system);
+export async function benchUnwrapping(seconds: number, meters: number): Promise<void> {
+  const { child, client, ask } = await sealingCustodian("call");
+  const began = performance.now();
+  const { sessions } = await ask<{ readonly sessions: readonly string[] }>({ fleet: meters });
   console.log(
-    `100 000 meters, unsealed each time  ${perSecond(rate)} seals a second, ${perSecond(ofCore)} a core second, ${(bare / rate).toFixed(1)} times slower than bare`,
+    `${meters.toLocaleString("en")} meters, each with a session open (${Math.round((performance.now() - began) / 1000)} s):`,
   );
+  const items = [{ apdu: getRequest({ classId: 3, logicalName: "1.0.1.8.0.255", attributeId: 2 }) }];
+  const one = async (): Promise<void> => {
+    const session = sessions[Math.floor(Math.random() * meters)] as string;
+    const [result] = await client.seal({ session, items });
+    if (result?.kind !== "sealed") throw new Error("something was refused");
+  };
+  const latencies: number[] = [];
+  let batches = 0;
+  const run = async (end: number): Promise<void> => {
+    while (performance.now() < end) {
+      const from = performance.now();
+      await Promise.all(Array.from({ length: BATCH }, one));
+      latencies.push(performance.now() - from);
+      batches += 1;
+    }
+  };
+  const all = (milliseconds: number) => {
+    const end = performance.now() + milliseconds;
+    return Promise.all(Array.from({ length: BATCHES_UNDER_WAY }, () => run(end)));
+  };
+  await all(500);
+  latencies.length = 0;
+  batches = 0;
+  const before = await ask<{ readonly cpu: NodeJS.CpuUsage }>({ cpu: true });
+  const from = performance.now();
+  await all(seconds * 1000);
+  const wall = (performance.now() - from) / 1000;
+  const after = await ask<{ readonly cpu: NodeJS.CpuUsage }>({ cpu: true });
+  const cpu = (after.cpu.user + after.cpu.system - before.cpu.user - before.cpu.system) / 1e6;
+  const seals = batches * BATCH;
+  const [bare, bareUnsealing] = [
+    ofCore(seconds, bareSeal(items[0]!.apdu)),
+    ofCore(seconds, bareUnseal(items[0]!.apdu)),
+  ];
+  const rate = seals / cpu;
+  console.log(
+    `batches of ${BATCH}, unsealed each time  ${perSecond(seals / wall)} seals a second, ${perSecond(rate)} a custodian core second, ` +
+      `p50 ${percentile(latencies, 0.5)} ms, p99 ${percentile(latencies, 0.99)} ms a batch`,
+  );
+  console.log(
+    `  bare AES-GCM ${perSecond(bare)} a core second (${(bare / rate).toFixed(1)} times), with both keys unsealed ${perSecond(bareUnsealing)} (${(bareUnsealing / rate).toFixed(1)} times)`,
+  );
+  await client.close();
+  child.disconnect();
+}
+
+/** How often a piece of work is done in a second of this process's CPU. */
+function ofCore(seconds: number, work: () => void): number {
+  let count = 0;
+  const before = process.cpuUsage();
+  for (const end = performance.now() + seconds * 500; performance.now() < end; count += 100)
+    for (let each = 0; each < 100; each += 1) work();
+  const { user, system } = process.cpuUsage(before);
+  return (count * 1e6) / (user + system);
+}
+
+function bareSeal(text: Uint8Array, key = createSecretKey(randomBytes(16))): () => void {
+  const [iv, data] = [randomBytes(12), randomBytes(17)];
+  return () => {
+    const cipher = createCipheriv("aes-128-gcm", key, iv, { authTagLength: 12 });
+    cipher.setAAD(data);
+    cipher.update(text);
+    cipher.final();
+    cipher.getAuthTag();
+  };
+}
+
+function bareUnseal(text: Uint8Array): () => void {
+  const [vaultKey, iv, data] = [createSecretKey(randomBytes(32)), randomBytes(12), randomBytes(80)];
+  const cipher = createCipheriv("aes-256-gcm", vaultKey, iv, { authTagLength: 16 });
+  cipher.setAAD(data);
+  const sealed = Buffer.concat([cipher.update(randomBytes(16)), cipher.final()]);
+  const tag = cipher.getAuthTag();
+  const unseal = (): Buffer => {
+    const decipher = createDecipheriv("aes-256-gcm", vaultKey, iv, { authTagLength: 16 });
+    decipher.setAAD(data);
+    decipher.setAuthTag(tag);
+    const key = decipher.update(sealed);
+    decipher.final();
+    return key;
+  };
+  return () => {
+    unseal();
+    bareSeal(text, createSecretKey(unseal()))();
+  };
 }

@@ -1,7 +1,7 @@
 export type { ApduConnection, ConnectionSettings } from "./apdu-connection.ts";
 export type { ApduServer, Transmit, TransmitLine } from "./apdu-server.ts";
 export { constantTimeEqual } from "./constant-time.ts";
-export { nodeCiphers } from "./crypto/ciphers.ts";
+export { nodeCiphers, octetKeyCiphers } from "./crypto/ciphers.ts";
 export { importPrivateKey, nodeCurves, publicKeyOctets } from "./crypto/curves.ts";
 export { nodeHashes, nodeRandom } from "./crypto/hashes.ts";
 export { nodeKeyWrap } from "./crypto/key-wrap.ts";

@@ -8,11 +8,11 @@ import {
   type Vector,
   vectorOctets,
 } from "@meterkeep/dlms";
-import { nodeCiphers } from "@meterkeep/dlms-node";
+import { octetKeyCiphers } from "@meterkeep/dlms-node";
 import { type TokenGcm, TokenKey } from "../vault/vault.ts";
 
-/** An encryption key as a conversation has it: in this process, or in a token. */
-export type CipherKey = KeyObject | TokenKey;
+/** An encryption key as a conversation has it: in this process, lent for one step as octets, or in a token. */
+export type CipherKey = KeyObject | Uint8Array | TokenKey;
 
 /** As many questions as a conversation's step may come to, one after the other. */
 const MOST_ROUNDS = 8;
@@ -59,9 +59,9 @@ function ciphersWith(ask: Ask): Ciphers<CipherKey> {
     seal: (key, vector, data, plain) =>
       key instanceof TokenKey
         ? ask(key, gcm(vector, data, plain), new Uint8Array(plain.length + TAG_BYTES))!
-        : nodeCiphers.seal(key, vector, data, plain),
+        : octetKeyCiphers.seal(key, vector, data, plain),
     open: (key, vector, data, cipher, tag) => {
-      if (!(key instanceof TokenKey)) return nodeCiphers.open(key, vector, data, cipher, tag);
+      if (!(key instanceof TokenKey)) return octetKeyCiphers.open(key, vector, data, cipher, tag);
       if (tag.length !== TAG_BYTES) return undefined;
       const text = new Uint8Array(cipher.length + TAG_BYTES);
       text.set(cipher);
@@ -75,7 +75,7 @@ function ciphersWith(ask: Ask): Ciphers<CipherKey> {
             0,
             octets.length,
           )
-        : nodeCiphers.crypt(key, vector, octets),
+        : octetKeyCiphers.crypt(key, vector, octets),
   };
 }
 

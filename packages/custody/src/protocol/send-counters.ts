@@ -19,7 +19,7 @@ export const LARGEST_BLOCK = 4096;
 export const FIRST_COUNTER = 256;
 
 const MAX_COUNTER = 0xffff_ffff;
-const MOST_LINES = 50_000;
+const MOST_LINES = 200_000;
 
 interface Line {
   readonly place: SetupPlace;

@@ -1,5 +1,5 @@
 import type { Ciphers } from "@meterkeep/dlms";
-import { nodeCiphers, type SecretKey } from "@meterkeep/dlms-node";
+import { octetKeyCiphers, type SecretKey } from "@meterkeep/dlms-node";
 import { type CipherKey, withTokens } from "../conversation/token-ciphers.ts";
 import { placedKeys, type WorkingKeys, workingKeys } from "../protocol/meter-keys.ts";
 import { type KeyRecord, type MeterPlace, PURPOSE } from "../store/records.ts";
@@ -82,7 +82,7 @@ export class SessionKeys {
   }
 
   #useWith<T>(keys: Unsealed, work: (keys: KeysAtWork) => T): T | Promise<T> {
-    if ("encryptionKey" in keys) return work({ ciphers: nodeCiphers as Ciphers<CipherKey>, ...keys });
+    if ("encryptionKey" in keys) return work({ ciphers: octetKeyCiphers as Ciphers<CipherKey>, ...keys });
     const [encryptionKey, authenticationKey] = [this.#tokenKey as TokenKey, keys.authentication];
     return withTokens((ciphers) => work({ ciphers, encryptionKey, authenticationKey }));
   }
@@ -98,9 +98,10 @@ export class SessionKeys {
 function useAtOnce<T>(keys: readonly SecretKey[], work: (keys: KeysAtWork) => T): T {
   using unicast = keys[0] as SecretKey;
   using authentication = keys[1] as SecretKey;
-  const encryptionKey = unicast.keyObject();
-  return authentication.lend((authenticationKey) =>
-    work({ ciphers: nodeCiphers as Ciphers<CipherKey>, encryptionKey, authenticationKey }),
+  return unicast.lend((encryptionKey) =>
+    authentication.lend((authenticationKey) =>
+      work({ ciphers: octetKeyCiphers as Ciphers<CipherKey>, encryptionKey, authenticationKey }),
+    ),
   );
 }
 

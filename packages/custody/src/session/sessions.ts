@@ -42,7 +42,7 @@ import { SessionAssociation } from "./session-association.ts";
 import { SessionKeys } from "./session-keys.ts";
 
 /** Sessions open at once, over all callers. */
-const MOST_SESSIONS = 20_000;
+const MOST_SESSIONS = 200_000;
 
 /** A session that nobody uses for so long is closed. */
 export const IDLE_MILLISECONDS = 5 * 60_000;

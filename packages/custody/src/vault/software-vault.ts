@@ -116,7 +116,10 @@ class OpenedVaultKeys {
 
   /** A version that was opened before. */
   atHand({ utility, island }: Cell, version: number): KeyObject | undefined {
-    return this.#opened.get(utility)?.get(island)?.find((key) => key.version === version)?.object;
+    return this.#opened
+      .get(utility)
+      ?.get(island)
+      ?.find((key) => key.version === version)?.object;
   }
 
   async version({ utility, island }: Cell, version: number): Promise<KeyObject> {

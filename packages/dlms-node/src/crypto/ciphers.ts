@@ -23,8 +23,14 @@ const workspaceVector = workspace.subarray(0, IV_BYTES);
 let workspaceData = workspace.subarray(IV_BYTES);
 let workspacePlain = workspace.subarray(IV_BYTES);
 
-/** AES-GCM by node:crypto. Keys are `KeyObject`s of 16 or 32 octets; their length chooses the cipher. */
-export const nodeCiphers: Ciphers<KeyObject> = {
+/** A key of 16 or 32 octets; its length chooses the cipher. */
+type CipherKey = KeyObject | Uint8Array;
+
+/**
+ * AES-GCM by node:crypto with keys that may be octets: for a key that is used once and wiped, of which a `KeyObject` would
+ * keep a copy until it is collected. For one that is used again a `KeyObject` is the faster.
+ */
+export const octetKeyCiphers: Ciphers<CipherKey> = {
   seal(key, vector, data, plain) {
     const plainAt = IV_BYTES + additionalDataLength(data);
     const end = plainAt + plain.length;
@@ -55,6 +61,9 @@ export const nodeCiphers: Ciphers<KeyObject> = {
   },
 };
 
+/** AES-GCM by node:crypto. Keys are `KeyObject`s of 16 or 32 octets; their length chooses the cipher. */
+export const nodeCiphers: Ciphers<KeyObject> = octetKeyCiphers;
+
 /** Puts vector and additional data into the workspace; the views of requests in a row have the same lengths and are kept. */
 function enter(vector: Vector, data: AdditionalData, dataEnd: number): void {
   writeVector(vector, workspace, 0);
@@ -77,7 +86,7 @@ function withoutWorkspace<T>(data: AdditionalData, use: (aad: Uint8Array) => T):
   }
 }
 
-function sealWith(key: KeyObject, iv: Uint8Array, aad: Uint8Array, plain: Uint8Array): Uint8Array {
+function sealWith(key: CipherKey, iv: Uint8Array, aad: Uint8Array, plain: Uint8Array): Uint8Array {
   const cipher = createCipheriv(algorithm(key), key, iv, OPTIONS);
   cipher.setAAD(aad);
   const sealed = new Uint8Array(plain.length + TAG_BYTES);
@@ -88,7 +97,7 @@ function sealWith(key: KeyObject, iv: Uint8Array, aad: Uint8Array, plain: Uint8A
 }
 
 function openWith(
-  key: KeyObject,
+  key: CipherKey,
   iv: Uint8Array,
   aad: Uint8Array,
   cipher: Uint8Array,
@@ -107,6 +116,6 @@ function openWith(
   return plain;
 }
 
-function algorithm(key: KeyObject): CipherGCMTypes {
-  return key.symmetricKeySize === 32 ? "aes-256-gcm" : "aes-128-gcm";
+function algorithm(key: CipherKey): CipherGCMTypes {
+  return (key instanceof Uint8Array ? key.length : key.symmetricKeySize) === 32 ? "aes-256-gcm" : "aes-128-gcm";
 }
