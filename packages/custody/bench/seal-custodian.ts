@@ -47,10 +47,12 @@ await withTestCustody(
     const openFleet = async (meters: number): Promise<string[]> => {
       fleet.begin((await custody.store.load(meter.systemTitle)) as MeterFile, custody.vault);
       const sessions: string[] = [];
-      let next = 0;
+      let left = meters;
       const lane = async (): Promise<void> => {
-        while (next < meters)
-          sessions.push(await fleet.open(custody.custody.service, titleOf((next += 1)), principals[0]));
+        while (left > 0) {
+          left -= 1;
+          sessions.push(await fleet.open(custody.custody.service, titleOf(left), principals[0]));
+        }
       };
       await Promise.all(Array.from({ length: OPENED_AT_ONCE }, lane));
       return sessions;
