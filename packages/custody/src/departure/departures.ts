@@ -5,6 +5,7 @@ import type { LedgerDraft } from "@meterkeep/ledger";
 import type { Changes } from "../authority/changes.ts";
 import { CallRefusal } from "../calls/call-refusal.ts";
 import type { Caller } from "../calls/caller.ts";
+import type { MeterAuthority } from "../enrolment/meter-authority.ts";
 import { mayBecome } from "../keys/key-transition.ts";
 import { unsealKeys } from "../protocol/meter-keys.ts";
 import { FIRST_COUNTER } from "../protocol/send-counters.ts";
@@ -19,6 +20,7 @@ import { isFinal, type Journal } from "../takeover/journal.ts";
 import { openRotation } from "../takeover/plan.ts";
 import { journalOf } from "../takeover/view.ts";
 import type { Vault } from "../vault/vault.ts";
+import { credentialsOf, endings } from "./endings.ts";
 import type { Sender } from "./sender.ts";
 import { type DepartingMeter, transferFile } from "./transfer-file.ts";
 
@@ -33,6 +35,8 @@ export interface DepartureDependencies {
   readonly committer: Committer;
   readonly vault: Vault;
   readonly changes: Pick<Changes, "require">;
+  /** Has the certificates of meters that leave revoked. */
+  readonly identities: Pick<MeterAuthority, "left">;
   readonly sender: () => Promise<Sender>;
   readonly now: () => number;
   /** What memory has of a meter's keys is void. */
@@ -139,16 +143,22 @@ export class Departures {
     caller: Caller,
     more: object,
   ): Promise<void> {
-    const { committer, now, forget } = this.#dependencies;
+    const { committer, now, forget, identities, vault } = this.#dependencies;
+    // Before the commit, since again is as good as once: what is left half done is a meter that nobody reads.
+    for (const credential of files.flatMap(credentialsOf)) await identities.left(credential);
     const writes: Write[] = [];
     const entries: LedgerDraft[] = [];
     const at = now();
-    for (const { meter, keys } of files) {
+    for (const file of files) {
+      const { meter, keys } = file;
       const { utility, island, systemTitle } = meter;
       const body = { how, reason, again: meter.standing !== undefined, ...(requester && { requester }), ...more };
       entries.push({ at, kind: DEPARTED, principal: caller.name, utility, island, meter: systemTitle, body });
       if (meter.standing !== undefined) continue;
       writes.push({ kind: "set-standing", meter: { utility, island, systemTitle }, standing: how, at });
+      const ended = await endings(vault, file, at);
+      writes.push(...ended.writes);
+      entries.push(...ended.entries);
       for (const { setup, purpose, version, state } of keys)
         if (mayBecome(state, "deactivated"))
           writes.push({

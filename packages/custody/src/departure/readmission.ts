@@ -1,10 +1,12 @@
 import { fromHex } from "@meterkeep/dlms";
 import type { LedgerDraft } from "@meterkeep/ledger";
+import { newEnrolment } from "../enrolment/journal.ts";
 import { isSecret, isUnique, purposeName } from "../keys/purposes.ts";
-import { withMeterMacs } from "../records/record-mac.ts";
+import { takeoverMark } from "../records/marks.ts";
+import { withMeterMacs, withTakeoverMacs } from "../records/record-mac.ts";
 import type { ShipmentHeader, ShippedMeter } from "../shipment/reader.ts";
 import { ShipmentRefusal } from "../shipment/refusal.ts";
-import type { KeyRecord, MeterFile, MeterRecord, Purpose, PurposeNumber, SecretPurpose } from "../store/records.ts";
+import type { KeyRecord, MeterFile, MeterRecord, Purpose, PurposeNumber, SecretPurpose, StoredTakeover } from "../store/records.ts";
 import type { Write } from "../store/store.ts";
 import { nextTakeover, openedRecord } from "../takeover/commit-step.ts";
 import { type ByPurpose, type Journal, newJournal } from "../takeover/journal.ts";
@@ -33,9 +35,10 @@ const MOST_HOLDERS = 16;
 /**
  * Takes back a meter that had been given to somebody else, or sent back to its maker: the keys that are on it now follow ours
  * by version, our counters go on above the highest that anybody has used, whoever had it before or since could have had its
- * keys, and a takeover of its own begins.
+ * keys, and a takeover of its own begins. What it signed with before is believed no more: its certificates of ours were revoked
+ * when it left, and others had it make pairs of theirs since. It is known by its keys until it has been enrolled anew.
  *
- * @throws ShipmentRefusal `meter-already-in-custody` where it is another device than the one that left, or held certificates
+ * @throws ShipmentRefusal `meter-already-in-custody` where it is another device than the one that left
  */
 export async function readmission(
   { vault, now }: ReadmissionDependencies,
@@ -66,6 +69,7 @@ export async function readmission(
   const setup = { utility, island, systemTitle, setup: 0 };
   const opened = openedRecord(setup, at, (record?.takeover ?? 0) + 1);
   const { takeover, mark } = await nextTakeover({ vault, now }, opened, takeoverAnew(journal, file.keys, keys));
+  const identity = await identityAnew(vault, file, place.principal, at);
   const names = keys.map(({ purpose, setup, version }) => ({ purpose: purposeName(purpose), setup, version }));
   const body = { shipment, from: manufacturer.name, was: before.standing, keys: names, counterFloor };
   return {
@@ -74,14 +78,67 @@ export async function readmission(
       { kind: "readmit-meter", meter, at },
       { kind: "add-keys", keys, checkValues },
       { kind: "put-takeover", takeover },
+      ...identity.writes,
     ],
-    entries: [{ at, kind: READMITTED, principal: place.principal, utility, island, meter: systemTitle, body }, mark],
+    entries: [
+      { at, kind: READMITTED, principal: place.principal, utility, island, meter: systemTitle, body },
+      mark,
+      ...identity.entries,
+    ],
   };
 }
 
-/** The device that left, by all that does not change, and one that proves itself by keys of the shipment alone. */
+/** What a meter that was enrolled before begins anew with: a journal that believes nothing, and its plan. */
+async function identityAnew(
+  vault: Pick<Vault, "authenticate">,
+  { meter, enrolments: [before], enrolment: last }: MeterFile,
+  plannedBy: string,
+  at: number,
+): Promise<{ readonly writes: readonly Write[]; readonly entries: readonly LedgerDraft[] }> {
+  if (before === undefined) return { writes: [], entries: [] };
+  const { utility, island, systemTitle } = meter;
+  const number = Math.max(before.takeover, last?.enrolment ?? 0) + 1;
+  const journal = newEnrolment(meter.securitySuite === 2 ? 2 : 1, { cause: "first", renewing: [] });
+  const [takeover] = (await withTakeoverMacs(vault, [
+    {
+      utility,
+      island,
+      systemTitle,
+      setup: 0,
+      subject: "certificates",
+      takeover: number,
+      revision: 1,
+      journal: JSON.stringify(journal),
+      openedAt: at,
+      closedAt: undefined,
+    },
+  ])) as [StoredTakeover];
+  const enrolment = {
+    utility,
+    island,
+    systemTitle,
+    enrolment: number,
+    cause: "first",
+    risk: 0,
+    plannedAt: at,
+    plannedBy,
+    begunAt: undefined,
+    endedAt: undefined,
+    outcome: undefined,
+    expiresAt: undefined,
+  } as const;
+  return {
+    writes: [
+      { kind: "plan-enrolment", enrolment },
+      { kind: "put-takeover", takeover },
+    ],
+    entries: [takeoverMark(takeover, at)],
+  };
+}
+
+/** The device that left, by all that does not change. */
 function requireSame(
-  { meter, enrolments }: MeterFile,
+  { meter }: MeterFile,
   shipped: ShippedMeter,
   { utility, island }: { readonly utility: string; readonly island: string },
 ): void {
@@ -95,7 +152,6 @@ function requireSame(
     throw refuse(
       `left as ${other} ${JSON.stringify(meter[other])} and comes back as ${JSON.stringify(shipped[other])}`,
     );
-  if (enrolments.length > 0) throw refuse("left with certificates of ours: it does not come back by its keys alone");
 }
 
 async function sealedAfter(

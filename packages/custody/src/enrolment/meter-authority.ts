@@ -157,6 +157,11 @@ export class MeterAuthority {
     await this.#pki.authorities.revokeAll(authority, [serial], "superseded", ENROLMENT_REQUESTER);
   }
 
+  /** Revokes the certificate of a meter that leaves. */
+  async left({ authority, serial }: Pick<Credential, "authority" | "serial">): Promise<void> {
+    await this.#pki.authorities.revokeAll(authority, [serial], "cessationOfOperation", ENROLMENT_REQUESTER);
+  }
+
   /**
    * What a meter still has to lose, by each revocation that is removing certificates now.
    *

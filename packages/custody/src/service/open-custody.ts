@@ -321,6 +321,7 @@ export async function openCustodyIn(
     committer,
     vault,
     changes: authority.changes,
+    identities: meterAuthority,
     sender: () => {
       sender ??= openSender(vault, store.installation);
       return sender;

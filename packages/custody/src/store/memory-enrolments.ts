@@ -11,6 +11,14 @@ export function newestEnrolment(held: Held, systemTitle: string): EnrolmentRecor
     .sort((a, b) => b.enrolment - a.enrolment)[0];
 }
 
+/** An enrolment is planned in a change of something else. */
+export function planEnrolment(draft: Held, { enrolment }: Extract<Write, { kind: "plan-enrolment" }>): void {
+  const newest = newestEnrolment(draft, enrolment.systemTitle);
+  if ((newest !== undefined && newest.endedAt === undefined) || (newest?.enrolment ?? 0) + 1 !== enrolment.enrolment)
+    throw conflict("an enrolment was planned beside another one");
+  draft.enrolments.set(`${enrolment.systemTitle}/${enrolment.enrolment}`, enrolment);
+}
+
 /** An enrolment begins, or ends. */
 export function markEnrolment(draft: Held, write: Extract<Write, { kind: "mark-enrolment" }>): void {
   const name = `${write.place.systemTitle}/${write.enrolment}`;

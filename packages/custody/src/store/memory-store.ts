@@ -3,7 +3,7 @@ import { memoryPkiStore } from "@meterkeep/pki";
 import { applyAuthority, authorityOf, copyOfAuthority, noAuthority } from "../authority/store/memory-authority.ts";
 import { CustodyError } from "../errors.ts";
 import { MARK_KINDS } from "../records/marks.ts";
-import { enrolmentsOf, markEnrolment, newestEnrolment } from "./memory-enrolments.ts";
+import { enrolmentsOf, markEnrolment, newestEnrolment, planEnrolment } from "./memory-enrolments.ts";
 import type { Held } from "./memory-held.ts";
 import { conflict, setupName } from "./memory-names.ts";
 import { destroyKey, markRotation, rotationsOf } from "./memory-rotations.ts";
@@ -247,6 +247,9 @@ function apply(draft: Held, write: Write): void {
       return;
     case "destroy-key":
       destroyKey(draft, write);
+      return;
+    case "plan-enrolment":
+      planEnrolment(draft, write);
       return;
     case "mark-enrolment":
       markEnrolment(draft, write);

@@ -4,6 +4,18 @@ import { CustodyError } from "../errors.ts";
 import { titleOctets } from "./postgres-writes.ts";
 import type { EnrolmentCounts, EnrolmentPlanning, EnrolmentRecords, Write } from "./store.ts";
 
+/** An enrolment is planned in a change of something else: of one that is open, or was numbered so, the database has one. */
+export async function planEnrolment(
+  client: PoolClient,
+  { enrolment: of }: Extract<Write, { kind: "plan-enrolment" }>,
+): Promise<void> {
+  await client.query(
+    `insert into enrolments (utility, island, system_title, enrolment, cause, risk, planned_ms, planned_by)
+     values ($1, $2, $3, $4, $5, $6, $7, $8)`,
+    [of.utility, of.island, titleOctets(of.systemTitle), of.enrolment, of.cause, of.risk, of.plannedAt, of.plannedBy],
+  );
+}
+
 /** An enrolment begins, or ends. */
 export async function markEnrolment(
   client: PoolClient,

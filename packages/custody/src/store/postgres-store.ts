@@ -18,7 +18,7 @@ import {
 import type { AuthorityWrite } from "../authority/store/records.ts";
 import { CustodyError } from "../errors.ts";
 import { fenced, isFenced } from "../standby/instance.ts";
-import { enrolmentsIn, markEnrolment } from "./postgres-enrolments.ts";
+import { enrolmentsIn, markEnrolment, planEnrolment } from "./postgres-enrolments.ts";
 import { counterLine, countMeters, loadFiles, rowsWithoutMac, shipmentMeters } from "./postgres-reads.ts";
 import { destroyKey, markRotation, rotationsIn } from "./postgres-rotations.ts";
 import {
@@ -140,6 +140,7 @@ async function commitAll(client: PoolClient, writes: readonly Write[], growth: G
   await setKeyStates(client, of("set-key-state"));
   for (const write of of("destroy-key")) await destroyKey(client, write);
   for (const write of of("mark-rotation")) await markRotation(client, write);
+  for (const write of of("plan-enrolment")) await planEnrolment(client, write);
   for (const write of of("mark-enrolment")) await markEnrolment(client, write);
   await putWindows(
     client,

@@ -7,6 +7,7 @@ import type { EnrolmentPolicy } from "../enrolment/policy.ts";
 import type { KeyPolicy } from "../keys/key-policy.ts";
 import type {
   CounterLine,
+  EnrolmentRecord,
   KeyRecord,
   MeterFile,
   MeterPlace,
@@ -86,6 +87,8 @@ export type Write =
       readonly endedAt: number | undefined;
       readonly outcome: "proven" | "failed" | undefined;
     }
+  /** An enrolment that belongs to another change: of a meter that came back. */
+  | { readonly kind: "plan-enrolment"; readonly enrolment: EnrolmentRecord }
   /** An enrolment has its journal from now on, or is over. */
   | {
       readonly kind: "mark-enrolment";

@@ -283,6 +283,7 @@ export class TestMeter {
       secrets: this.secrets["optical"] !== undefined,
       policy: this.policyBits,
       setupVersion: this.#setupVersion,
+      ...(this.certificates !== undefined && { certificates: this.certificates }),
     });
     sold.secrets = this.secrets;
     Object.assign(sold.factorySecrets, this.secrets);
