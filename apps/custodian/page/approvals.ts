@@ -323,10 +323,13 @@ async function invitation(): Promise<void> {
   const code = invitationIn();
   element("invitation").hidden = code === "";
   if (code === "") return;
-  const { name, roles } = await call<{ readonly name: string; readonly roles: readonly string[] }>("/api/invitation", {
-    code,
-  });
-  element("invitation-text").textContent = `${name}, with the roles ${roles.join(", ")}.`;
+  const { name, roles, replaces } = await call<{
+    readonly name: string;
+    readonly roles: readonly string[];
+    readonly replaces?: string;
+  }>("/api/invitation", { code });
+  const instead = replaces === undefined ? "" : `, in the place of the key ${replaces}, which is lost`;
+  element("invitation-text").textContent = `${name}, with the roles ${roles.join(", ")}${instead}.`;
 }
 
 element("register").addEventListener("click", () => void act(() => register(invitationIn())));

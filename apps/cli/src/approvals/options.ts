@@ -20,6 +20,11 @@ export interface InviteOptions extends OperatorOptions {
 
 export interface EnrolOptions extends InviteOptions, KeyChoice {}
 
+export interface ReplaceOptions extends OperatorOptions, KeyChoice {
+  /** Of the new key. */
+  readonly id: string;
+}
+
 export interface ReasonOptions extends OperatorOptions {
   readonly requester?: string;
   readonly reason?: string;

@@ -5,6 +5,7 @@ import type {
   InviteOptions,
   MakeOptions,
   ReasonOptions,
+  ReplaceOptions,
   SignOptions,
 } from "../approvals/options.ts";
 import type { OperatorOptions } from "../operator/commands.ts";
@@ -76,6 +77,13 @@ function registerApprovers(program: Command, terminal: Terminal): void {
     .action(async (id: string, options: InviteOptions) => {
       const { invite } = await import("../approvals/approvers.ts");
       await invite(id, options, terminal);
+    });
+  withKey(operatorCommand(approvers, "replace", "put another key of the same person in the place of one that is lost"))
+    .argument("<lost-id>", "the id of the lost key")
+    .requiredOption("--id <id>", "the id of the new one: never the same")
+    .action(async (lost: string, options: ReplaceOptions) => {
+      const { replace } = await import("../approvals/approvers.ts");
+      await replace(lost, options, terminal);
     });
   operatorCommand(approvers, "suspend", "count nothing of somebody's from now on; two people reinstate them")
     .argument("<id>", "whose")

@@ -57,8 +57,8 @@ export const PAGE_CALLS: Readonly<Record<string, PageCall>> = {
   "/api/invitation": async (asked, { enrolment }) => {
     const invited = enrolment.invited(textOf(asked, "code"));
     if (invited === undefined) throw new PageRefusal("the invitation is not good, or no more");
-    const { id, name, roles, challenge } = invited;
-    return { id, name, roles, challenge: hex(challenge) };
+    const { id, name, roles, replaces, challenge } = invited;
+    return { id, name, roles, replaces, challenge: hex(challenge) };
   },
   "/api/register": (asked, { enrolment }) =>
     enrolment.register(textOf(asked, "code"), {

@@ -150,7 +150,13 @@ export const suspendApproverRequest = record({ approver: shortText, reason: long
 
 export const freezeRequest = record({ reason: longText });
 
-export const inviteApproverRequest = record({ id: shortText, name: shortText, roles: names });
+export const inviteApproverRequest = record({
+  id: shortText,
+  name: shortText,
+  roles: names,
+  /** The id of a key of this person that is lost: the new one comes in its place, once two others have agreed. */
+  replaces: c.optional(shortText),
+});
 /** Good once, for a quarter of an hour, on the custodian's own page. */
 export const inviteApproverResponse = record({ link: longText });
 
@@ -161,6 +167,8 @@ export const enrolApproverRequest = record({
   roles: names,
   publicKey: c.bytes({ max: 256 }),
   approval: documentText,
+  /** As in an invitation. */
+  replaces: c.optional(shortText),
 });
 /** Enrolled at once, while the first two are; else planned as a change that others approve. */
 export const enrolApproverResponse = record({ enrolled: c.boolean, change: c.optional(documentHash) });

@@ -35,6 +35,8 @@ export function applyChange(
   switch (kind) {
     case "enrol-approver":
       return enrolled(document, approverIn(body, now));
+    case "replace-approver":
+      return replaced(document, String(body["replaces"]), approverIn(body, now));
     case "remove-approver":
       return removed(document, String(body["approver"]));
     case "reinstate-approver":
@@ -98,6 +100,20 @@ export function enrolled(document: AuthorityDocument, one: Approver | string): A
   if (approvers.some(({ key }) => key.publicKey === one.key.publicKey))
     return { problem: "this key is enrolled already" };
   return { next: { ...document, approvers: [...approvers, one] } };
+}
+
+/** The document with another key of the same person, with the same rights, in the place of one that is lost. */
+function replaced(document: AuthorityDocument, id: string, one: Approver | string): Applied {
+  if (typeof one === "string") return { problem: one };
+  const { approvers, removed: gone } = document;
+  const lost = approvers.find((each) => each.id === id);
+  if (lost === undefined) return { problem: `no approver has the id ${id}` };
+  if (lost.name !== one.name || [...lost.roles].sort().join() !== [...one.roles].sort().join())
+    return {
+      problem: `whose key comes in the place of ${id} is ${lost.name}, with the roles ${lost.roles.join(", ")}`,
+    };
+  const others = approvers.filter((each) => each !== lost);
+  return enrolled({ ...document, approvers: others, removed: [...gone, id] }, one);
 }
 
 function removed(document: AuthorityDocument, id: string): Applied {

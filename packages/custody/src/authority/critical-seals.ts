@@ -37,7 +37,7 @@ import type { OpenManifests } from "./manifests.ts";
 import type { RelyingParty } from "./people/passkey.ts";
 import { isSigned } from "./people/user-signature.ts";
 import { SealBook } from "./seal-book.ts";
-import type { AuthorityRecords, SealCaps, SealOutcome } from "./store/records.ts";
+import type { AuthorityRecords, OffCaps, OffCounts, SealCaps, SealOutcome } from "./store/records.ts";
 
 /** What judging critical requests needs. */
 export interface SealDependencies {
@@ -71,6 +71,18 @@ export type CriticalRefusal = SealRefusal & { readonly detail?: string };
 /** How old the size of the fleet may be that caps are a share of. */
 const FLEET_MILLISECONDS = 10 * 60_000;
 
+/** Why one more would be too many; undefined where it would not. */
+function beyond(
+  { day, tenMinutes }: OffCounts,
+  { offPerDay, offPerTenMinutes }: OffCaps,
+  what: string,
+): string | undefined {
+  if (day >= offPerDay) return `${day} ${what} count in 24 hours, no more than ${offPerDay} are sealed (MC-01)`;
+  return tenMinutes >= offPerTenMinutes
+    ? `${tenMinutes} ${what} count in ten minutes, no more than ${offPerTenMinutes} are sealed (MC-02)`
+    : undefined;
+}
+
 type NeedsToken = Extract<Verdict, { kind: "needs-token" }>;
 
 /**
@@ -85,7 +97,8 @@ export class CriticalSeals {
   readonly #open: Set<string>;
   readonly #book: SealBook;
   #halted = false;
-  #fleet: { readonly lived: number; readonly size: number } | undefined;
+  /** By utility; of all under the empty name. */
+  readonly #fleets = new Map<string, { readonly lived: number; readonly size: number }>();
   readonly #approving = new Map<string, { readonly revision: number; readonly people: readonly Approving[] }>();
 
   private constructor(dependencies: SealDependencies, open: Set<string>, book: SealBook) {
@@ -206,7 +219,7 @@ export class CriticalSeals {
   ): Promise<CriticalRefusal | undefined> {
     const { committer, vault, time, now } = this.#dependencies;
     const { asked, direction, nonce, manifestHash, loadW, once, token } = permit;
-    const caps = await this.#caps(direction);
+    const caps = await this.#caps(direction, place.utility);
     const lived = time.lived;
     const entries: LedgerDraft[] = [
       this.#entry("critical-sealed", place, caller.name, this.#story(permit, counter, isSigned)),
@@ -217,13 +230,11 @@ export class CriticalSeals {
       message: `${asked.summary}: ${message}`,
     });
     if (caps !== undefined) {
-      const { day, tenMinutes } = this.#book.offCounts(lived);
-      if (day >= caps.offPerDay)
-        return refusal(`${day} such commands count in 24 hours, no more than ${caps.offPerDay} are sealed (MC-01)`);
-      if (tenMinutes >= caps.offPerTenMinutes)
-        return refusal(
-          `${tenMinutes} such commands count in ten minutes, no more than ${caps.offPerTenMinutes} are sealed (MC-02)`,
-        );
+      const { day } = this.#book.offCounts(lived);
+      const over =
+        beyond(this.#book.offCounts(lived), caps, "such commands") ??
+        beyond(this.#book.offCounts(lived, place.utility), caps.ofUtility, `such commands to ${place.utility}`);
+      if (over !== undefined) return refusal(over);
       if (day + 1 === caps.warning)
         entries.push(this.#entry("critical-warning", place, caller.name, { rule: "MC-01", count: day + 1 }));
     }
@@ -305,26 +316,32 @@ export class CriticalSeals {
   }
 
   /** How many meters there are, counted anew every ten minutes lived: counting millions takes seconds. */
-  async #fleetSize(): Promise<number> {
+  async #fleetSize(utility?: string): Promise<number> {
     const { store, time } = this.#dependencies;
     const { lived } = time;
-    if (this.#fleet === undefined || lived - this.#fleet.lived > FLEET_MILLISECONDS)
-      this.#fleet = { lived, size: await store.meterCount() };
-    return this.#fleet.size;
+    const known = this.#fleets.get(utility ?? "");
+    if (known !== undefined && lived - known.lived <= FLEET_MILLISECONDS) return known.size;
+    const size = await store.meterCount(utility);
+    this.#fleets.set(utility ?? "", { lived, size });
+    return size;
   }
 
-  async #caps(direction: Direction): Promise<(SealCaps & { readonly warning: number }) | undefined> {
+  async #caps(direction: Direction, utility: string): Promise<(SealCaps & { readonly warning: number }) | undefined> {
     const { documents, now } = this.#dependencies;
     if (direction !== "off" || capsLifted(documents.document, now())) return undefined;
     const { offPerDay, offPerDayWarning, offPerTenMinutes, toggleMinutes, togglesPerDay } = thresholdsAt(
       documents.document,
       now(),
     );
-    const fleet = await this.#fleetSize();
+    const [fleet, own] = await Promise.all([this.#fleetSize(), this.#fleetSize(utility)]);
+    const of = (meters: number) => ({
+      offPerDay: capOf(offPerDay, meters),
+      offPerTenMinutes: capOf(offPerTenMinutes, meters),
+    });
     return {
-      offPerDay: capOf(offPerDay, fleet),
+      ...of(fleet),
+      ofUtility: of(own),
       warning: capOf(offPerDayWarning, fleet),
-      offPerTenMinutes: capOf(offPerTenMinutes, fleet),
       toggleMilliseconds: toggleMinutes * 60_000,
       togglesPerDay,
     };

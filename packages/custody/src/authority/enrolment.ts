@@ -18,6 +18,8 @@ export interface Candidate {
   readonly id: string;
   readonly name: string;
   readonly roles: readonly string[];
+  /** The id of a key of theirs that is lost: the new one comes in its place. */
+  readonly replaces?: string | undefined;
 }
 
 /** What came of it: enrolled while the first ones are, planned as a change afterwards. */
@@ -117,6 +119,12 @@ export class Enrolment {
   }
 
   async #enrol(body: Facts, by: Caller): Promise<EnrolmentOutcome> {
+    const { replaces } = body;
+    if (replaces !== undefined) {
+      // Whose key is lost does not vote on it, and nobody who keeps this machine does: two others sign.
+      const change = await this.#changes.plan("replace-approver", body, String(body["name"]), "a key is lost", by);
+      return { enrolled: false, change };
+    }
     let isEnrolled = false;
     await this.#documents.change((document) => {
       if (!isFounding(document)) return { entries: [] };
@@ -145,8 +153,8 @@ export class Enrolment {
   }
 }
 
-function factsOf({ id, name, roles }: Candidate) {
-  return { id, name, roles: [...roles] };
+function factsOf({ id, name, roles, replaces }: Candidate) {
+  return { id, name, roles: [...roles], ...(replaces !== undefined && { replaces }) };
 }
 
 function hex(octets: Uint8Array): string {

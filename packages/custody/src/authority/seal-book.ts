@@ -14,8 +14,8 @@ import {
  * some away by their number, which the ledger knows.
  */
 export class SealBook {
-  /** When each that can switch off was settled, in time lived; undefined while it is not. */
-  readonly #off = new Map<string, number | undefined>();
+  /** Whose each is that can switch off, and when it was settled, in time lived; undefined while it is not. */
+  readonly #off = new Map<string, { readonly utility: string; readonly settledLived: number | undefined }>();
   readonly spoilt: string | undefined;
 
   private constructor(spoilt: string | undefined) {
@@ -36,14 +36,15 @@ export class SealBook {
           : `${rows} seals are kept, and the ledger has ${entries}`
         : `the seal ${changed.nonce} was changed`,
     );
-    for (const { nonce, direction, settledLived } of seals) if (direction === "off") book.#off.set(nonce, settledLived);
+    for (const { nonce, direction, utility, settledLived } of seals)
+      if (direction === "off") book.#off.set(nonce, { utility, settledLived });
     return book;
   }
 
   /** One more counts from now on; false where it is there already. */
-  sealed({ nonce, direction }: Pick<CriticalSeal, "nonce" | "direction">): boolean {
+  sealed({ nonce, direction, utility }: Pick<CriticalSeal, "nonce" | "direction" | "utility">): boolean {
     if (this.#off.has(nonce)) return false;
-    if (direction === "off") this.#off.set(nonce, undefined);
+    if (direction === "off") this.#off.set(nonce, { utility, settledLived: undefined });
     return true;
   }
 
@@ -53,16 +54,19 @@ export class SealBook {
   }
 
   settled(nonces: readonly string[], lived: number): void {
-    for (const nonce of nonces)
-      if (this.#off.has(nonce) && this.#off.get(nonce) === undefined) this.#off.set(nonce, lived);
-    for (const [nonce, at] of this.#off)
+    for (const nonce of nonces) {
+      const held = this.#off.get(nonce);
+      if (held !== undefined && held.settledLived === undefined) this.#off.set(nonce, { ...held, settledLived: lived });
+    }
+    for (const [nonce, { settledLived: at }] of this.#off)
       if (at !== undefined && at <= lived - DAY_MILLISECONDS) this.#off.delete(nonce);
   }
 
-  /** How many that can switch off count at a time lived. */
-  offCounts(lived: number): OffCounts {
+  /** How many that can switch off count at a time lived, of all or of one utility. */
+  offCounts(lived: number, utility?: string): OffCounts {
+    const counting = [...this.#off.values()].filter((one) => utility === undefined || one.utility === utility);
     const within = (window: number): number =>
-      [...this.#off.values()].filter((at) => at === undefined || at > lived - window).length;
+      counting.filter(({ settledLived: at }) => at === undefined || at > lived - window).length;
     return { day: within(DAY_MILLISECONDS), tenMinutes: within(TEN_MINUTES_MILLISECONDS) };
   }
 }

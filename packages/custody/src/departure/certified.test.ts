@@ -104,7 +104,9 @@ test("a certified meter that leaves loses its certificates, and one that comes b
       const file = await sold(one);
       const { registry } = custody.custody.pki.store;
       const reasons = async () =>
-        Promise.all(before.map(async (serial) => (await registry.search({ serial, limit: 1 }, custody.now))[0]?.reason));
+        Promise.all(
+          before.map(async (serial) => (await registry.search({ serial, limit: 1 }, custody.now))[0]?.reason),
+        );
       assert.deepEqual(await reasons(), ["cessationOfOperation", "cessationOfOperation"]);
       const outcome = await agreed(one, () => offered(one, file));
       assert.equal(outcome.kind, "imported", JSON.stringify(outcome));

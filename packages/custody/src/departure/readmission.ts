@@ -6,7 +6,15 @@ import { takeoverMark } from "../records/marks.ts";
 import { withMeterMacs, withTakeoverMacs } from "../records/record-mac.ts";
 import type { ShipmentHeader, ShippedMeter } from "../shipment/reader.ts";
 import { ShipmentRefusal } from "../shipment/refusal.ts";
-import type { KeyRecord, MeterFile, MeterRecord, Purpose, PurposeNumber, SecretPurpose, StoredTakeover } from "../store/records.ts";
+import type {
+  KeyRecord,
+  MeterFile,
+  MeterRecord,
+  Purpose,
+  PurposeNumber,
+  SecretPurpose,
+  StoredTakeover,
+} from "../store/records.ts";
 import type { Write } from "../store/store.ts";
 import { nextTakeover, openedRecord } from "../takeover/commit-step.ts";
 import { type ByPurpose, type Journal, newJournal } from "../takeover/journal.ts";

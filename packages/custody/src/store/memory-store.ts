@@ -90,7 +90,10 @@ export function memoryCustodyStore(): CustodyStore {
       windows: [...held.windows.values()].filter(({ mac }) => mac === undefined).slice(0, limit),
       seals: [...held.authority.seals.values()].filter(({ mac }) => mac === undefined).slice(0, limit),
     }),
-    meterCount: async () => held.meters.size,
+    meterCount: async (utility) =>
+      [...held.meters.values()].filter(
+        (meter) => meter.standing === undefined && (utility === undefined || meter.utility === utility),
+      ).length,
     shipmentMeters: async ({ utility, island, shipment }, from, limit) =>
       [...held.meters.values()]
         .filter((meter) => meter.utility === utility && meter.island === island && meter.shipment?.id === shipment)

@@ -149,8 +149,11 @@ export async function loadFiles(
   return rows.map(fileOf);
 }
 
-export async function countMeters(pool: Pool): Promise<number> {
-  const { rows } = await pool.query<{ count: string }>("select count(*) from meters");
+export async function countMeters(pool: Pool, utility?: string): Promise<number> {
+  const { rows } = await pool.query<{ count: string }>(
+    "select count(*) from meters where standing = 'in-service' and ($1::text is null or utility = $1)",
+    [utility ?? null],
+  );
   return Number(rows[0]?.count);
 }
 

@@ -104,7 +104,7 @@ export function postgresCustodyStore(pool: Pool): CustodyStore {
       ...(await rowsWithoutMac(pool, limit)),
       seals: await sealsWithoutMac(pool, limit),
     }),
-    meterCount: () => countMeters(pool),
+    meterCount: (utility) => countMeters(pool, utility),
     shipmentMeters: (shipment, from, limit) => shipmentMeters(pool, shipment, from, limit),
     stageShipment: () => stageShipment(pool),
     ledger: postgresLedgerStore(pool),

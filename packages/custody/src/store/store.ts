@@ -273,7 +273,8 @@ export interface CustodyStore {
   counterLine(place: SetupPlace): Promise<CounterLine>;
   /** Rows that have no MAC, at most so many of each kind. */
   unauthenticated(limit: number): Promise<Omit<Extract<Write, { kind: "adopt" }>, "kind">>;
-  meterCount(): Promise<number>;
+  /** Meters in service, of all utilities or of one. */
+  meterCount(utility?: string): Promise<number>;
   /** Meters of a shipment from line `from` + 1 on. */
   shipmentMeters(
     place: { readonly utility: string; readonly island: string; readonly shipment: string },

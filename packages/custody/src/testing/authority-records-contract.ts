@@ -11,7 +11,13 @@ const conflict = (error: unknown) => error instanceof CustodyError && error.code
 const hash = () => randomBytes(48).toString("hex");
 const MINUTE = 60_000;
 const DAY = 1440 * MINUTE;
-const CAPS: SealCaps = { offPerDay: 3, offPerTenMinutes: 2, toggleMilliseconds: 15 * MINUTE, togglesPerDay: 4 };
+const CAPS: SealCaps = {
+  offPerDay: 3,
+  offPerTenMinutes: 2,
+  ofUtility: { offPerDay: 3, offPerTenMinutes: 2 },
+  toggleMilliseconds: 15 * MINUTE,
+  togglesPerDay: 4,
+};
 
 const MAC = new Uint8Array(32).fill(7);
 
@@ -91,6 +97,26 @@ export function authorityRecordsContract(
       assert.deepEqual(counts, { day: 3, tenMinutes: 1 });
     },
   );
+
+  contract("a utility has caps of its own, which those of all together do not lift", async (store) => {
+    const { seal, add } = await withMeters(store);
+    const small = { ...CAPS, offPerDay: 100, offPerTenMinutes: 100, ofUtility: { offPerDay: 2, offPerTenMinutes: 2 } };
+    for (const number of [1, 2]) await add(seal(number, 0), small);
+    await assert.rejects(add(seal(3, 0), small), conflict, "two of this utility");
+    const large = { ...small, ofUtility: { offPerDay: 3, offPerTenMinutes: 1 } };
+    await assert.rejects(add(seal(3, 0), large), conflict, "two in ten minutes");
+    // Of another utility none has been counted.
+    const [meter] = [sampleMeter(5)].map(({ meter: base, ...rest }) => ({
+      ...rest,
+      meter: { ...base, utility: "nordwerke" },
+      keys: rest.keys.map((key) => ({ ...key, utility: "nordwerke" })),
+    }));
+    if (meter === undefined) return;
+    await store.commit([{ kind: "add-meter", ...meter }]);
+    const theirs = { ...seal(1, 0), utility: "nordwerke", systemTitle: meter.meter.systemTitle };
+    await add(theirs, small);
+    assert.deepEqual([await store.meterCount(), await store.meterCount("nordwerke")], [5, 1]);
+  });
 
   contract(
     "a meter is not switched again too soon, a nonce is used once, an act of a manifest is done once",

@@ -17,6 +17,11 @@ interface ChangeKind {
 export const CHANGE_KINDS = {
   "enrol-approver": row("change", (body) => `let ${said(body, "name")} (${said(body, "roles")}) approve from now on`),
   "remove-approver": row("change", (body) => `take the right to approve from ${said(body, "approver")}, at once`),
+  "replace-approver": row(
+    "change",
+    (body) =>
+      `let ${said(body, "name")} (${said(body, "roles")}) approve with another key, ${said(body, "id")}, in the place of ${said(body, "replaces")}, which is lost`,
+  ),
   "reinstate-approver": row("change", (body) => `let the suspended ${said(body, "approver")} approve again`),
   "enrol-policy-service": row("change", (body) => `accept command tokens of ${said(body, "name")}`),
   "remove-policy-service": row("change", (body) => `accept no more command tokens of ${said(body, "name")}`),

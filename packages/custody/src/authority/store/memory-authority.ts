@@ -6,6 +6,7 @@ import {
   type AuthorityWrite,
   type CriticalSeal,
   DAY_MILLISECONDS,
+  type OffCaps,
   type SealCaps,
   type StoredApproval,
   type StoredAuthority,
@@ -169,9 +170,13 @@ function latest(seals: readonly StoredSeal[]): number {
 function isOver(seals: readonly StoredSeal[], { sealedLived: lived, ...place }: CriticalSeal, caps: SealCaps): boolean {
   const ofMeter = seals.filter((seal) => setupName(seal) === setupName(place) && seal.direction !== "none");
   const since = (window: number) => ofMeter.filter((seal) => (seal.settledLived ?? lived) > lived - window).length;
+  const reached = (counted: readonly StoredSeal[], { offPerDay, offPerTenMinutes }: OffCaps) =>
+    countedOff(counted, lived, DAY_MILLISECONDS) >= offPerDay ||
+    countedOff(counted, lived, TEN_MINUTES_MILLISECONDS) >= offPerTenMinutes;
+  const ofUtility = seals.filter(({ utility }) => utility === place.utility);
   return (
-    countedOff(seals, lived, DAY_MILLISECONDS) >= caps.offPerDay ||
-    countedOff(seals, lived, TEN_MINUTES_MILLISECONDS) >= caps.offPerTenMinutes ||
+    reached(seals, caps) ||
+    reached(ofUtility, caps.ofUtility) ||
     (caps.toggleMilliseconds > 0 && since(caps.toggleMilliseconds) > 0) ||
     since(DAY_MILLISECONDS) >= caps.togglesPerDay
   );

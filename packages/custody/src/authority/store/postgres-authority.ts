@@ -248,15 +248,26 @@ async function writeOne(client: PoolClient, write: AuthorityWrite): Promise<void
   }
 }
 
+interface SealCounts {
+  readonly day: string;
+  readonly ten: string;
+  readonly own_day: string;
+  readonly own_ten: string;
+  readonly recent: string;
+  readonly often: string;
+}
+
 async function sealCritical(
   client: PoolClient,
   { seal, mac, caps }: Extract<AuthorityWrite, { kind: "seal-critical" }>,
 ): Promise<void> {
   if (caps !== undefined) {
-    const { rows } = await client.query<{ day: string; ten: string; recent: string; often: string }>(
+    const { rows } = await client.query<SealCounts>(
       `select
          (select count(*) from critical_seals where ${COUNTED}) as day,
          (select count(*) from critical_seals where ${COUNTED.replace("$2", "$3")}) as ten,
+         (select count(*) from critical_seals where ${COUNTED} and utility = $6) as own_day,
+         (select count(*) from critical_seals where ${COUNTED.replace("$2", "$3")} and utility = $6) as own_ten,
          (select count(*) from critical_seals where system_title = $4 and direction <> 'none'
             and coalesce(settled_lived_ms, $1) > $1::bigint - $5::bigint) as recent,
          (select count(*) from critical_seals where system_title = $4 and direction <> 'none'
@@ -267,6 +278,7 @@ async function sealCritical(
         TEN_MINUTES_MILLISECONDS,
         titleOctets(seal.systemTitle),
         caps.toggleMilliseconds,
+        seal.utility,
       ],
     );
     const [row] = rows;
@@ -274,6 +286,8 @@ async function sealCritical(
       row === undefined ||
       Number(row.day) >= caps.offPerDay ||
       Number(row.ten) >= caps.offPerTenMinutes ||
+      Number(row.own_day) >= caps.ofUtility.offPerDay ||
+      Number(row.own_ten) >= caps.ofUtility.offPerTenMinutes ||
       (caps.toggleMilliseconds > 0 && Number(row.recent) > 0) ||
       Number(row.often) >= caps.togglesPerDay;
     if (isOver) throw new CustodyError("custody-write-conflict", "a cap on critical commands is reached");

@@ -89,11 +89,16 @@ export interface StoredSeal extends SettledSeal {
   readonly mac: Uint8Array | undefined;
 }
 
-/** What must hold in the very transaction that records a seal. */
-export interface SealCaps {
-  /** At most so many that can switch off in 24 hours lived, this one included; `undefined` while the caps are lifted. */
+/** How many that can switch off may count: in 24 hours lived and in ten minutes, the one included that is sealed. */
+export interface OffCaps {
   readonly offPerDay: number;
   readonly offPerTenMinutes: number;
+}
+
+/** What must hold in the very transaction that records a seal. */
+export interface SealCaps extends OffCaps {
+  /** The same shares of its utility alone: what is little for all of them together may be all of a small one. */
+  readonly ofUtility: OffCaps;
   /** The meter was not switched so recently, in lived milliseconds, nor so often in 24 hours. */
   readonly toggleMilliseconds: number;
   readonly togglesPerDay: number;
