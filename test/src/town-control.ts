@@ -12,6 +12,8 @@ export interface MeterTruth {
   readonly inField: boolean;
   /** Whether somebody is connected to it now. */
   readonly connected: boolean;
+  /** The serial number of the certificate that it last called over TLS with, hex. */
+  readonly shown: string | null;
   readonly lastReceivedCounter: number;
   readonly clockOffsetSeconds: number;
   /** What runs. */

@@ -10,8 +10,8 @@ import { freePort, type Meterkeep, startMeterkeep } from "../src/start-meterkeep
 import { townControl } from "../src/town-control.ts";
 import { until } from "../src/until.ts";
 
-// The last meters of the field call, and are reached in no other way: the first and the third over mutual TLS. An SMS
-// gateway of the test wakes those that sleep.
+// The last meters of the field call, and are reached in no other way: the first and the third over mutual TLS, with what
+// their maker gave them until they have key pairs of their own. An SMS gateway of the test wakes those that sleep.
 const CALLERS = 4;
 const PATIENCE = { patienceMs: 180_000 };
 
@@ -29,6 +29,7 @@ before(async () => {
     meters: 16,
     speed: 300,
     options: [
+      ...["--profiles", "idis-p3=1"],
       ...["--call-port", String(callPort), "--call-tls-port", String(callTlsPort), "--callers", String(CALLERS)],
       ...["--wake-up-url", `http://127.0.0.1:${wakePort}/sms`, "--wake-up-authorization", "Bearer of-the-operator"],
     ],
@@ -87,18 +88,34 @@ async function call(...apdus: readonly Uint8Array[]): Promise<Socket> {
   return socket;
 }
 
+interface EnrolledMeter {
+  readonly meter: string;
+  readonly verdict: string;
+  readonly certificates: readonly { readonly use: string; readonly serial: string }[];
+}
+
+interface TlsCertificate {
+  readonly authority: string;
+  readonly serial: string;
+  readonly profile: string;
+}
+
+async function tlsCertificates(title: string, state: string): Promise<readonly TlsCertificate[]> {
+  const { stdout } = await meterkeep.command(["pki", "search", "--subject", `CN=${title}`, "--is", state, "--json"]);
+  return (JSON.parse(stdout) as readonly TlsCertificate[]).filter(({ profile }) => profile.endsWith("-tls"));
+}
+
 async function revoke(title: string): Promise<void> {
-  const { stdout } = await meterkeep.command(["pki", "search", "--subject", `CN=${title}`, "--is", "valid", "--json"]);
-  const found = JSON.parse(stdout) as readonly { authority: string; serial: string; profile: string }[];
-  const own = found.filter(({ profile }) => profile === "dlms-suite-1-tls");
+  const own = await tlsCertificates(title, "valid");
   assert.equal(own.length, 1);
   const { authority, serial } = own[0]!;
   const revoked = await meterkeep.command(["pki", "revoke", authority, serial, "--reason", "keyCompromise"]);
   assert.equal(revoked.status, 0, revoked.stderr);
 }
 
-const connectedOf = async (title: string): Promise<boolean> =>
-  (await townControl(meterkeep.stateDirectory).truth()).find(({ systemTitle }) => systemTitle === title)!.connected;
+const truthOf = async (title: string) =>
+  (await townControl(meterkeep.stateDirectory).truth()).find(({ systemTitle }) => systemTitle === title)!;
+const connectedOf = async (title: string): Promise<boolean> => (await truthOf(title)).connected;
 
 test("meters that call are taken over and read over the connection that they keep", async () => {
   await until(
@@ -113,6 +130,37 @@ test("meters that call are taken over and read over the connection that they kee
   await readAgain();
   const { destinations } = await api.call("meter", { params: { systemTitle: callers[0]! } });
   assert.equal(destinations.find(({ purpose }) => purpose === "read")?.address, `dial-in://${callers[0]}`);
+});
+
+test("a meter that calls over TLS is enrolled over its calls, and calls with the pair that it made from then on", async () => {
+  const overTls = [callers[0]!, callers[2]!];
+  const enrolled = await until(
+    "they have certificates of their own",
+    async () => {
+      const { status, stdout } = await meterkeep.command(["keys", "certificates", "--json"]);
+      if (status !== 0) return false;
+      const { meters } = JSON.parse(stdout) as { meters: readonly EnrolledMeter[] };
+      const found = meters.filter(({ meter, verdict }) => overTls.includes(meter) && verdict === "enrolled");
+      return found.length === overTls.length && found;
+    },
+    { ...PATIENCE, everyMs: 1000 },
+  );
+  for (const { meter, certificates } of enrolled) {
+    const own = certificates.find(({ use }) => use === "tls");
+    const [standing, ...others] = await tlsCertificates(meter, "valid");
+    assert.deepEqual([standing?.serial, others], [own?.serial, []]);
+    assert.equal((await tlsCertificates(meter, "revoked")).length, 1, "what it was made with");
+    await townControl(meterkeep.stateDirectory).ask([{ do: "call-again", meter }]);
+    await until(
+      "it calls with its own",
+      async () => {
+        const { shown } = await truthOf(meter);
+        return shown !== null && own !== undefined && BigInt(`0x${shown}`) === BigInt(`0x${own.serial}`);
+      },
+      PATIENCE,
+    );
+  }
+  await readAgain(overTls);
 });
 
 test("a recorded notification binds no connection: the meter's own goes on, and the thief is told of", async () => {

@@ -1,3 +1,4 @@
+import { X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import type { Socket } from "node:net";
 import { encodeWrapper } from "@meterkeep/dlms";
@@ -14,7 +15,7 @@ export interface CallTarget {
   readonly tls?: {
     /** The common name in the head-end's certificate. */
     readonly headEnd: string;
-    /** Has `TITLE.trunk.key`, `TITLE.trunk.crt` and `authorities.pem`. */
+    /** What its maker gave it for the time before it is enrolled: `TITLE.trunk.key`, `TITLE.trunk.crt` and `authorities.pem`. */
     readonly directory: string;
   };
 }
@@ -38,12 +39,18 @@ export class Caller {
   #timer: NodeJS.Timeout | undefined;
   #stopped = false;
   #asleep = false;
+  #shown: string | undefined;
 
   constructor(meter: VirtualMeter, line: MeterLine, durability: Durability, target: CallTarget) {
     this.#meter = meter;
     this.#line = line;
     this.#durability = durability;
     this.#target = target;
+  }
+
+  /** The serial number of the certificate that it last connected with over TLS, lower-case hex. */
+  get shown(): string | undefined {
+    return this.#shown;
   }
 
   /** Whether it is connected. */
@@ -120,15 +127,20 @@ export class Caller {
   async #connect(): Promise<Socket> {
     const { host, port, tls } = this.#target;
     if (tls === undefined) return connectTcp({ host, port });
-    const read = (file: string): Promise<string> => readFile(`${tls.directory}/${file}`, "utf8");
+    const own = this.#meter.tlsCredentials ?? (await this.#factoryCredentials(tls.directory));
+    const { serialNumber } = new X509Certificate(own.certificate);
+    const socket = await connectTls({ host, port, peer: tls.headEnd, ...own });
+    this.#shown = serialNumber.toLowerCase();
+    return socket;
+  }
+
+  async #factoryCredentials(directory: string) {
+    const read = (file: string): Promise<string> => readFile(`${directory}/${file}`, "utf8");
     const { systemTitle } = this.#meter.record;
-    return connectTls({
-      host,
-      port,
-      peer: tls.headEnd,
+    return {
       certificate: await read(`${systemTitle}.trunk.crt`),
       privateKey: await read(`${systemTitle}.trunk.key`),
       authorities: await read("authorities.pem"),
-    });
+    };
   }
 }

@@ -131,6 +131,7 @@ function truthOf({ meter, line, port, depotPort, caller }: TownMeter): object {
     inField: meter.inField,
     connected: line.taken,
     called: caller?.connected ?? false,
+    shown: caller?.shown ?? null,
     lastReceivedCounter: meter.security.lastReceived,
     clockOffsetSeconds: meter.clock.offset / 1000,
     firmware: meter.firmware,

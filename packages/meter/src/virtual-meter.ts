@@ -18,6 +18,7 @@ import {
 } from "@meterkeep/dlms";
 import { constantTimeEqual, nodeCiphers, nodeKeyWrap, nodeRandom } from "@meterkeep/dlms-node";
 import { EventLogs } from "./event-log.ts";
+import type { TlsCredentials } from "./certificates/meter-certificates.ts";
 import { type CertificateFault, type FaultScope, Faults, type KeyTransferFault, type LineFault } from "./faults.ts";
 import { imageReceiver } from "./firmware-image.ts";
 import type { Consumption } from "./load/consumption.ts";
@@ -195,6 +196,11 @@ export class VirtualMeter implements ProfileOwner, PushOwner, SupplyOwner, Secur
 
   get certificateFault(): CertificateFault {
     return this.faults.certificates;
+  }
+
+  /** What it proves itself with where it calls over TLS; undefined while it has no certificate for that. */
+  get tlsCredentials(): TlsCredentials | undefined {
+    return this.security.certificates?.tlsIdentity();
   }
 
   get policyBits(): number {

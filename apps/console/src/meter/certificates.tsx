@@ -10,6 +10,7 @@ type Enrolment = NonNullable<MeterDetail["enrolment"]>;
 const USES: Readonly<Record<Enrolment["certificates"][number]["use"], string>> = {
   digitalSignature: "signs",
   keyAgreement: "agrees on keys",
+  tls: "calls over TLS",
 };
 
 const STATES: Readonly<Record<Enrolment["certificates"][number]["state"], string>> = {

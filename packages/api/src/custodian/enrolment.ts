@@ -62,9 +62,9 @@ export const enrolmentStepDone = record({
 export type EnrolmentStepDone = Infer<typeof enrolmentStepDone>;
 
 /** What a certificate of a meter is for. */
-export const METER_CERTIFICATE_USES = ["digitalSignature", "keyAgreement"] as const;
+export const METER_CERTIFICATE_USES = ["digitalSignature", "keyAgreement", "tls"] as const;
 
-/** A certificate of a meter's own. `former`: it may still be used, until the newer one is proven. */
+/** A certificate of a meter's own. `former`: it may still be used, until the newer one is proven. No association proves a key of TLS: its certificate is `on-meter`. */
 export const meterCertificate = record({
   use: oneOf(METER_CERTIFICATE_USES),
   subject: shortText,

@@ -55,7 +55,7 @@ export const EnrolmentView = Type.Object({
   provenAt: Type.Optional(Timestamp),
   certificates: Type.Array(
     Type.Object({
-      use: words(["digitalSignature", "keyAgreement"]),
+      use: words(["digitalSignature", "keyAgreement", "tls"]),
       subject: Type.String(),
       serial: Type.String({ description: "Lower-case hex" }),
       issuedBy: Type.String(),

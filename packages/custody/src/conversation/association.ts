@@ -23,7 +23,7 @@ import {
 } from "@meterkeep/dlms";
 import { nodeCiphers, nodeCurves, nodeHashes, nodePlatform, type SecretKey } from "@meterkeep/dlms-node";
 import type { ClientPairs } from "../enrolment/client-keys.ts";
-import type { EnrolledUse } from "../enrolment/journal.ts";
+import type { AssociationUse } from "../enrolment/journal.ts";
 import type { MeterFacts, SecretClient } from "../protocol/meter-facts.ts";
 import type { WorkingKeys } from "../protocol/meter-keys.ts";
 import type { MeterRecord } from "../store/records.ts";
@@ -209,7 +209,7 @@ export interface SigningParties {
   readonly title: SystemTitle;
   readonly pairs: ClientPairs;
   /** Public keys, the likeliest first. */
-  readonly believed: Readonly<Record<EnrolledUse, readonly Uint8Array[]>>;
+  readonly believed: Readonly<Record<AssociationUse, readonly Uint8Array[]>>;
 }
 
 /** What mechanism 7 takes: the proofs of both sides, and what signs and agrees on keys. */

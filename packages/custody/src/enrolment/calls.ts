@@ -65,7 +65,7 @@ export function callRequest(
   }
 }
 
-const USE_NUMBERS = { digitalSignature: 0, keyAgreement: 1 } as const;
+const USE_NUMBERS = { digitalSignature: 0, keyAgreement: 1, tls: 2 } as const;
 
 function ownCertificate(use: EnrolledUse, systemTitle: Uint8Array) {
   const value: Data[] = [

@@ -4,7 +4,7 @@ import { publicKeyOctets, SecretKey } from "@meterkeep/dlms-node";
 import type { MeterPlace } from "../store/records.ts";
 import type { InstallationRecords } from "../store/store.ts";
 import type { Vault } from "../vault/vault.ts";
-import { ENROLLED_USES, type EnrolledUse } from "./journal.ts";
+import { ASSOCIATION_USES, type AssociationUse } from "./journal.ts";
 
 type Place = Pick<MeterPlace, "utility" | "island">;
 
@@ -15,7 +15,7 @@ export interface ClientPair {
   readonly publicKey: Uint8Array;
 }
 
-export type ClientPairs = Readonly<Record<EnrolledUse, ClientPair>>;
+export type ClientPairs = Readonly<Record<AssociationUse, ClientPair>>;
 
 /**
  * Our own key pairs towards meters, in each suite: made at first use and sealed into the vault. They sign and agree inside
@@ -60,7 +60,7 @@ export class ClientKeys {
 
   /** The newest pairs that an island has. */
   async #number(place: Place, suite: 1 | 2): Promise<number> {
-    const [first] = ENROLLED_USES;
+    const [first] = ASSOCIATION_USES;
     let number = 1;
     while ((await this.#installation.namedSecret(secretName(place, suite, first, number + 1))) !== undefined)
       number += 1;
@@ -69,9 +69,9 @@ export class ClientKeys {
 
   async #load(place: Place, suite: 1 | 2, number: number): Promise<ClientPairs> {
     const pairs = await Promise.all(
-      ENROLLED_USES.map((use) => this.#pair(secretName(place, suite, use, number), suite)),
+      ASSOCIATION_USES.map((use) => this.#pair(secretName(place, suite, use, number), suite)),
     );
-    return Object.fromEntries(ENROLLED_USES.map((use, at) => [use, pairs[at]])) as unknown as ClientPairs;
+    return Object.fromEntries(ASSOCIATION_USES.map((use, at) => [use, pairs[at]])) as unknown as ClientPairs;
   }
 
   async #pair(name: string, suite: 1 | 2): Promise<ClientPair> {
@@ -96,7 +96,7 @@ function keptName({ utility, island }: Place, suite: 1 | 2): string {
   return JSON.stringify([utility, island, suite]);
 }
 
-function secretName({ utility, island }: Place, suite: 1 | 2, use: EnrolledUse, number: number): string {
+function secretName({ utility, island }: Place, suite: 1 | 2, use: AssociationUse, number: number): string {
   const owner = number === 1 ? utility : `${utility}/${island}`;
   return `client-key-${number}/${suite}/${use}/${owner}`;
 }

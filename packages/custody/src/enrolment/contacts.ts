@@ -26,7 +26,7 @@ import type { Call, Happened } from "./calls.ts";
 import type { ClientKeys } from "./client-keys.ts";
 import { believedKeys } from "./identity.ts";
 import type { CertificateName, EnrolmentEffect, EnrolmentEvent, EnrolmentJournal } from "./journal.ts";
-import { ENROLLED_USES, isOver, newEnrolment } from "./journal.ts";
+import { ENROLLED_USES, isOver, newEnrolment, readEnrolment } from "./journal.ts";
 import { LiveEnrolment } from "./live-enrolment.ts";
 import { step } from "./machine.ts";
 import type { MeterAuthority, MeterChain } from "./meter-authority.ts";
@@ -43,7 +43,7 @@ const LATER_MILLISECONDS = 600_000;
 /** What enrolments need beyond any conversation. */
 export interface EnrolmentContactDependencies extends ConversationDependencies {
   readonly pace: Pace;
-  readonly authority: Pick<MeterAuthority, "chain" | "certify" | "retire" | "removalsOf" | "isAwaited" | "freed">;
+  readonly authority: Pick<MeterAuthority, "chain" | "certify" | "retire" | "retireOrdered" | "removalsOf" | "isAwaited" | "freed">;
   readonly clientKeys: Pick<ClientKeys, "pairs">;
 }
 
@@ -318,6 +318,9 @@ export class EnrolmentContacts {
   ): Promise<void> {
     const { committer, vault, now, authority } = this.#dependencies;
     for (const effect of effects) if (effect.kind === "retire") await authority.retire(effect.credential);
+    const [tls] = journal.believed.tls;
+    if (journal.proven && !live.journal.proven && tls !== undefined)
+      await authority.retireOrdered(live.meter.systemTitle, tls);
     const over = isOver(journal) && journal.contact === undefined;
     const next: TakeoverRecord = {
       ...live.record,
@@ -349,7 +352,7 @@ function openedJournal(
   at: number,
 ): { readonly journal: EnrolmentJournal; readonly record: TakeoverRecord } {
   const [stored] = file.enrolments;
-  const before = stored && (JSON.parse(stored.journal) as EnrolmentJournal);
+  const before = stored && readEnrolment(stored);
   if (stored !== undefined && before !== undefined && stored.takeover === plan.enrolment)
     return { journal: before, record: stored };
   const renewing = plan.cause === "first" || plan.cause === "authorities" ? [] : ENROLLED_USES;

@@ -9,6 +9,7 @@ import { CUSTODY_MIGRATIONS, postgresCustodyStore } from "../store/postgres-stor
 import { TestCertificates } from "../testing/test-certificates.ts";
 import { caller, carryTakeover, HEAD_END, type TestCustody, withTestCustody } from "../testing/test-custody.ts";
 import { type MeterFault, TestMeter } from "../testing/test-meter.ts";
+import { ENROLLED_USES } from "./journal.ts";
 
 const OPERATOR = caller("operator");
 const PLACE = { utility: "stadtwerke", island: "mainland" };
@@ -60,17 +61,17 @@ async function settled(custody: TestCustody, subject: Subject): Promise<void> {
   const all = await registry.search({ systemTitle: subject.meter.systemTitle, limit: 100 }, custody.now);
   const signed = all.filter(({ octets }) => octets !== undefined);
   assert.equal(new Set(signed.map(({ keyIdentifier }) => keyIdentifier)).size, signed.length);
-  for (const use of ["digitalSignature", "keyAgreement"] as const) {
+  for (const use of ENROLLED_USES) {
     const own = state.certificates.filter((one) => one.use === use);
     assert.deepEqual(
       own.map(({ state: is }) => is),
-      ["proven"],
+      [use === "tls" ? "on-meter" : "proven"],
     );
     const held = signed.find(({ octets }) => octets !== undefined && toHex(octets) === certificates.own(use));
     assert.equal(held?.serial, own[0]?.serial);
     assert.equal(held?.revokedAt, undefined);
   }
-  assert.equal(certificates.held.length, 7);
+  assert.equal(certificates.held.length, 8);
 }
 
 async function read(

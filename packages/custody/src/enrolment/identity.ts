@@ -1,13 +1,12 @@
 import { fromHex } from "@meterkeep/dlms";
 import type { MeterFile } from "../store/records.ts";
-import type { EnrolledUse, EnrolmentJournal } from "./journal.ts";
-import { isKnownBySignature } from "./journal.ts";
+import { type AssociationUse, type EnrolmentJournal, isKnownBySignature, readEnrolment } from "./journal.ts";
 
-/** The public keys that a meter may use, the likeliest first. */
+/** The public keys that a meter may use in associations, the likeliest first. */
 export function believedKeys({
   believed,
-}: Pick<EnrolmentJournal, "believed">): Readonly<Record<EnrolledUse, readonly Uint8Array[]>> {
-  const keys = (use: EnrolledUse) => believed[use].map(({ key }) => fromHex(key));
+}: Pick<EnrolmentJournal, "believed">): Readonly<Record<AssociationUse, readonly Uint8Array[]>> {
+  const keys = (use: AssociationUse) => believed[use].map(({ key }) => fromHex(key));
   return { digitalSignature: keys("digitalSignature"), keyAgreement: keys("keyAgreement") };
 }
 
@@ -18,6 +17,6 @@ export function believedKeys({
 export function signingJournal(file: MeterFile): EnrolmentJournal | undefined {
   const [stored] = file.enrolments;
   if (stored === undefined) return undefined;
-  const journal = JSON.parse(stored.journal) as EnrolmentJournal;
+  const journal = readEnrolment(stored);
   return isKnownBySignature(journal) && journal.believed.digitalSignature.length > 0 ? journal : undefined;
 }

@@ -2,8 +2,12 @@ import type { EnrolmentCause, EnrolmentStepDone, EnrolmentVerdict, LostReason } 
 import type { KeyPairUse } from "@meterkeep/dlms";
 import type { Carrier } from "../takeover/journal.ts";
 
-/** The key pairs that a meter is enrolled with: two, since no key signs and agrees. */
-export const ENROLLED_USES = ["digitalSignature", "keyAgreement"] as const satisfies readonly KeyPairUse[];
+/** The key pairs that associations are made with, on both sides: two, since no key signs and agrees. */
+export const ASSOCIATION_USES = ["digitalSignature", "keyAgreement"] as const satisfies readonly KeyPairUse[];
+export type AssociationUse = (typeof ASSOCIATION_USES)[number];
+
+/** The key pairs that a meter is enrolled with: the third is its own in TLS, below any association. */
+export const ENROLLED_USES = [...ASSOCIATION_USES, "tls"] as const satisfies readonly KeyPairUse[];
 export type EnrolledUse = (typeof ENROLLED_USES)[number];
 
 /** How certificates are told apart on a meter; both in hex, the issuer in DER. */
@@ -48,9 +52,9 @@ export interface Credential extends CertificateName {
 
 /**
  * How far a key pair has come. `generating` and `importing`: a call was sent and may have been applied, or was applied in
- * an enrolment before.
+ * an enrolment before. `absent`: the meter makes no such pair, and can do without.
  */
-export type SlotStage = "due" | "generating" | "generated" | "requested" | "issued" | "importing" | "held";
+export type SlotStage = "due" | "generating" | "generated" | "requested" | "issued" | "importing" | "held" | "absent";
 
 /** One key pair and its certificate. */
 export interface Slot {
@@ -193,13 +197,28 @@ export interface EnrolmentPlan {
   readonly renewing: readonly EnrolledUse[];
 }
 
+const NO_CREDENTIALS: EnrolmentJournal["believed"] = { digitalSignature: [], keyAgreement: [], tls: [] };
+
+/** Reads a stored journal. One that was begun before meters had a pair for TLS has it before it now. */
+export function readEnrolment({ journal }: { readonly journal: string }): EnrolmentJournal {
+  const read = JSON.parse(journal) as EnrolmentJournal;
+  const fresh = ENROLLED_USES.filter((use) => read.slots.every((slot) => slot.use !== use));
+  const slots = [...read.slots, ...fresh.map((use): Slot => ({ use, stage: "due", rounds: 0 }))];
+  return { ...read, slots, believed: { ...NO_CREDENTIALS, ...read.believed } };
+}
+
+/** Whether nothing is left to do for a key pair. */
+export function isFurnished({ stage }: Pick<Slot, "stage">): boolean {
+  return stage === "held" || stage === "absent";
+}
+
 /** The journal of an enrolment that has not begun: after one before it, what is believed stays believed. */
 export function newEnrolment(
   suite: 1 | 2,
   plan: EnrolmentPlan,
   before?: Pick<EnrolmentJournal, "believed" | "proven" | "wasProven">,
 ): EnrolmentJournal {
-  const believed = before?.believed ?? { digitalSignature: [], keyAgreement: [] };
+  const believed = before?.believed ?? NO_CREDENTIALS;
   const slots = ENROLLED_USES.map((use): Slot => {
     const [credential] = believed[use];
     return credential === undefined || plan.renewing.includes(use)

@@ -11,20 +11,20 @@ import {
   runEnrolment,
 } from "../testing/enrolment-world.ts";
 import { FAST } from "../testing/takeover-world.ts";
-import { newEnrolment } from "./journal.ts";
+import { ENROLLED_USES, newEnrolment, readEnrolment } from "./journal.ts";
 import { step } from "./machine.ts";
 
 const enrolled = (run: ReturnType<typeof runEnrolment>) => {
   assert.equal(run.journal.verdict, "enrolled");
   assert.ok(run.journal.proven);
-  for (const use of ["digitalSignature", "keyAgreement"] as const) {
+  for (const use of ENROLLED_USES) {
     const held = run.meter.held.find((one) => one.use === use);
     assert.deepEqual(
       run.journal.believed[use].map(({ id }) => id),
       [held?.id],
     );
   }
-  assert.equal(run.meter.held.length, 6);
+  assert.equal(run.meter.held.length, 7);
 };
 
 describe("an enrolment where nothing goes wrong", () => {
@@ -32,10 +32,10 @@ describe("an enrolment where nothing goes wrong", () => {
     const run = runEnrolment("honest", []);
     enrolled(run);
     assert.equal(run.contacts, 3);
-    assert.deepEqual([...run.issued.values()], [1, 1]);
+    assert.deepEqual([...run.issued.values()], [1, 1, 1]);
   });
 
-  test("renews both pairs, and retires the certificates before when the new keys are proven", () => {
+  test("renews all three pairs, and retires the certificates before when the new keys are proven", () => {
     const run = runEnrolment("honest", [], { renewing: true });
     enrolled(run);
     assert.deepEqual([...run.retired].sort(), BEFORE.map(({ id }) => id).sort());
@@ -46,6 +46,26 @@ describe("an enrolment where nothing goes wrong", () => {
     enrolled(run);
     assert.ok(run.journal.steps.some(({ step: name }) => name === "remove-certificate"));
   });
+});
+
+test("a meter that speaks no TLS is enrolled without a pair for it, and one that had such a pair is not", () => {
+  const run = runEnrolment("makes-no-tls-pair", []);
+  assert.equal(run.journal.verdict, "enrolled");
+  assert.deepEqual(
+    run.journal.slots.map(({ stage }) => stage),
+    ["held", "held", "absent"],
+  );
+  assert.deepEqual(run.journal.believed.tls, []);
+  const again = runEnrolment("makes-no-tls-pair", [], { renewing: true });
+  assert.equal(again.journal.verdict, "refuses");
+  assert.equal(again.retired.size, 0);
+});
+
+test("a journal that was begun before meters had a pair for TLS goes on, with that pair before it", () => {
+  const begun = newEnrolment(1, { cause: "first", renewing: [] });
+  const { tls: _, ...believed } = begun.believed;
+  const stored = JSON.stringify({ ...begun, slots: begun.slots.slice(0, 2), believed });
+  assert.deepEqual(readEnrolment({ journal: stored }), JSON.parse(JSON.stringify(begun)));
 });
 
 describe("a meter that misbehaves is found out", () => {
@@ -141,7 +161,7 @@ test("a chain that has changed is put on the meter anew, and its own pairs are c
   const again = newEnrolment(1, { cause: "authorities", renewing: [] }, journal);
   assert.deepEqual(
     again.slots.map(({ stage }) => stage),
-    ["importing", "importing"],
+    ["importing", "importing", "importing"],
   );
   const rules = { chain: { ...CHAIN, id: "chain-2" }, pace: FAST };
   const [asked] = step(

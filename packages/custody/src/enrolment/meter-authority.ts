@@ -11,16 +11,16 @@ import {
   PkiError,
   type PkiErrorCode,
 } from "@meterkeep/pki";
-import { profileOf } from "../pki/development-tree.ts";
+import { ANY_POLICY, profileOf } from "../pki/development-tree.ts";
 import { isIssuerOf, type Pki } from "../pki/open-pki.ts";
 import type { MeterPlace } from "../store/records.ts";
 import type { ClientKeys, ClientPairs } from "./client-keys.ts";
 import {
+  ASSOCIATION_USES,
   type CertificateName,
   type Chain,
   type ChainCertificate,
   type Credential,
-  ENROLLED_USES,
   type EnrolledUse,
   type EnrolmentJournal,
 } from "./journal.ts";
@@ -67,7 +67,8 @@ export const ENROLMENT_REQUESTER = "enrolment";
 
 /** What will not be otherwise another time. */
 const FINAL: readonly PkiErrorCode[] = ["assignment-violated", "profile-violated", "issuer-unfit"];
-const PURPOSES = { digitalSignature: "signature", keyAgreement: "key-agreement" } as const;
+const PURPOSES = { digitalSignature: "signature", keyAgreement: "key-agreement", tls: "tls" } as const;
+const TLS_PROFILES: readonly string[] = ["dlms-suite-1-tls", "dlms-suite-2-tls"];
 const KEEP_MILLISECONDS = 60_000;
 const MOST_OF_A_KEY = 16;
 
@@ -133,7 +134,8 @@ export class MeterAuthority {
       const before = found.find((one) => one.authority === authority && one.octets !== undefined);
       if (before?.octets !== undefined) return issuedOf(decodeCertificate(before.octets), authority, name);
       const subject = { systemTitle: device };
-      const order = { authority, profile, subject, publicKey: key, requester: ENROLMENT_REQUESTER };
+      const policies = profile.policies.presence === "absent" ? {} : { policies: [ANY_POLICY] };
+      const order = { authority, profile, subject, publicKey: key, ...policies, requester: ENROLMENT_REQUESTER };
       return issuedOf(await this.#pki.authorities.issue(order), authority, name);
     });
   }
@@ -145,11 +147,12 @@ export class MeterAuthority {
       Promise.all(all.map(async (one) => ((await registry.isRevoked(one.authority, one.serial)) ? [] : [one]))).then(
         (found) => found.flat(),
       );
-    const [digitalSignature, keyAgreement] = await Promise.all([
+    const [digitalSignature, keyAgreement, tls] = await Promise.all([
       standing(believed.digitalSignature),
       standing(believed.keyAgreement),
+      standing(believed.tls),
     ]);
-    return { digitalSignature, keyAgreement };
+    return { digitalSignature, keyAgreement, tls };
   }
 
   /** Revokes a certificate that its meter is proven not to use any more; again is as good as once. */
@@ -160,6 +163,23 @@ export class MeterAuthority {
   /** Revokes the certificate of a meter that leaves. */
   async left({ authority, serial }: Pick<Credential, "authority" | "serial">): Promise<void> {
     await this.#pki.authorities.revokeAll(authority, [serial], "cessationOfOperation", ENROLMENT_REQUESTER);
+  }
+
+  /**
+   * Revokes what a meter called over TLS with before it had this certificate: its maker's line ordered that, and nobody
+   * knows where its private key has been. Again is as good as once.
+   */
+  async retireOrdered(title: string, { authority, serial }: Credential): Promise<void> {
+    const query = { systemTitle: title, state: "valid", limit: MOST_OF_A_KEY } as const;
+    const found = await this.#pki.store.registry.search(query, this.#pki.now());
+    const ordered = found.filter(
+      (one) =>
+        TLS_PROFILES.includes(one.profile) &&
+        one.requester !== ENROLMENT_REQUESTER &&
+        (one.authority !== authority || one.serial !== serial),
+    );
+    for (const one of ordered)
+      await this.#pki.authorities.revokeAll(one.authority, [one.serial], "superseded", ENROLMENT_REQUESTER);
   }
 
   /**
@@ -240,7 +260,7 @@ export class MeterAuthority {
   async #certifiedClients(place: Place, suite: 1 | 2, pairs: ClientPairs): Promise<Uint8Array[]> {
     const device = this.#clientTitle(place.utility);
     const certificates: Uint8Array[] = [];
-    for (const use of ENROLLED_USES) {
+    for (const use of ASSOCIATION_USES) {
       const { octets } = await this.certify({ place, suite, use, device, publicKey: pairs[use].publicKey });
       certificates.push(octets);
     }

@@ -8,6 +8,7 @@ import {
   type EnrolmentEffect,
   type EnrolmentEvent,
   type EnrolmentJournal,
+  isFurnished,
   isOver,
   type Slot,
   withStep,
@@ -30,6 +31,7 @@ export const MOST_ROUNDS = 2;
 export const WORDS: Readonly<Record<EnrolledUse, string>> = {
   digitalSignature: "signatures",
   keyAgreement: "key agreement",
+  tls: "TLS",
 };
 
 /** What is done next in this contact, and what about. */
@@ -87,7 +89,7 @@ export function isInPlace({ items, slots, anchor }: EnrolmentJournal, { issues }
   return (
     anchor === "verified" &&
     Object.values(items).every(({ state }) => state === "held") &&
-    (!issues || slots.every(({ stage }) => stage === "held"))
+    (!issues || slots.every(isFurnished))
   );
 }
 

@@ -1,4 +1,11 @@
-import type { CertificateName, Credential, EnrolledUse, EnrolmentJournal, Slot } from "./journal.ts";
+import {
+  type CertificateName,
+  type Credential,
+  type EnrolledUse,
+  type EnrolmentJournal,
+  isFurnished,
+  type Slot,
+} from "./journal.ts";
 import {
   conclude,
   contactOf,
@@ -45,7 +52,7 @@ export function proceed(journal: EnrolmentJournal, { chain }: EnrolmentRules): E
         item.id,
       );
   }
-  const wanting = chain.issues ? slots.find(({ stage }) => stage !== "held") : undefined;
+  const wanting = chain.issues ? slots.find((slot) => !isFurnished(slot)) : undefined;
   if (wanting !== undefined) return furnish(journal, wanting);
   if (foreign.length > 0) {
     const certificate = foreign[0] as CertificateName;
@@ -92,6 +99,7 @@ function furnish(journal: EnrolmentJournal, slot: Slot): Enrolled {
     case "importing":
       return doing(journal, "comparing", { kind: "export", step: "compare-certificate", which: { use } }, use);
     case "held":
+    case "absent":
       throw new Error("a pair that is in place needs nothing");
     default:
       return stage satisfies never;
@@ -244,8 +252,17 @@ function generated(
 ): Enrolled {
   if (accepted) return proceed(withSlot(journal, { ...slot, stage: "generated" }), rules);
   const refused = noted(journal, at, "refused", detail);
-  if (slot.rounds >= MOST_ROUNDS) return conclude(refused, "refuses", "it makes no key pair");
+  if (slot.rounds >= MOST_ROUNDS) {
+    if (!isDispensable(journal, slot)) return conclude(refused, "refuses", "it makes no key pair");
+    const without = noted(journal, at, "refused", `it makes no key pair for ${WORDS[slot.use]}, and does without`);
+    return proceed(withSlot(without, { ...slot, stage: "absent" }), rules);
+  }
   return proceed(withSlot(refused, { ...slot, stage: "due", rounds: slot.rounds + 1 }), rules);
+}
+
+/** Whether a meter can do without a pair: it speaks no TLS, and never had a certificate for it. */
+function isDispensable({ believed }: EnrolmentJournal, { use }: Slot): boolean {
+  return use === "tls" && believed.tls.length === 0;
 }
 
 /** A certificate that the meter will not have: perhaps its pair is gone. Another pair gets another one. */

@@ -62,6 +62,10 @@ function unproven(journal: EnrolmentJournal, at: number, rules: EnrolmentRules, 
   return [over, ended(over, why), { kind: "close", step: "done", next: "done", milliseconds: 0 }];
 }
 
+/**
+ * The keys that associations are made with are proven. That of TLS signed its own request and its certificate is on the
+ * meter octet for octet: the one before, whose pair the meter no longer has, goes with the others.
+ */
 function identityProven(journal: EnrolmentJournal, at: number): Enrolled {
   const retired = journal.slots.flatMap(({ use, credential }) =>
     journal.believed[use].filter(({ id }) => id !== credential?.id),
@@ -73,7 +77,11 @@ function identityProven(journal: EnrolmentJournal, at: number): Enrolled {
   const verdict = journal.kept.length === 0 ? "enrolled" : "keeps-foreign";
   const over: EnrolmentJournal = {
     ...noted(journal, at, "passed", "its answer was signed, and ciphered under a key agreed on"),
-    believed: { digitalSignature: alone("digitalSignature"), keyAgreement: alone("keyAgreement") },
+    believed: {
+      digitalSignature: alone("digitalSignature"),
+      keyAgreement: alone("keyAgreement"),
+      tls: alone("tls"),
+    },
     proven: true,
     provenAt: at,
     verdict,

@@ -10,7 +10,7 @@ import { TestMeter } from "../testing/test-meter.ts";
 
 const OPERATOR = caller("operator");
 /** Commits of a contact that removes and of the proof after it. */
-const COMMITS = 40;
+const COMMITS = 50;
 const PLACE = { utility: "stadtwerke", island: "mainland" };
 
 /** A meter under test. */
@@ -108,7 +108,7 @@ describe("a certificate of our own as a client, revoked", () => {
         assert.ok(holds(subject, client.serial));
         await carryTakeover(custody, subject.meter);
         assert.ok(!holds(subject, client.serial), "the meter has lost it");
-        assert.equal(subject.certificates.held.length, 7, "and has another one");
+        assert.equal(subject.certificates.held.length, 8, "and has another one");
         assert.equal(await opens(custody, subject), "open");
       }
       await custody.custody.pki.tend();

@@ -4,7 +4,15 @@ import { SIGNING_PROFILES } from "../protocol/meter-facts.ts";
 import type { MeterFile } from "../store/records.ts";
 import { takeoverStateOf } from "../takeover/view.ts";
 import { anchorStateOf } from "./anchor.ts";
-import { ENROLLED_USES, type EnrolledUse, type EnrolmentJournal, isKnownBySignature } from "./journal.ts";
+import {
+  ASSOCIATION_USES,
+  ENROLLED_USES,
+  type EnrolledUse,
+  type EnrolmentJournal,
+  isFurnished,
+  isKnownBySignature,
+  readEnrolment,
+} from "./journal.ts";
 
 /** Whether a meter can hold certificates at all. */
 export function canBeEnrolled({ meter }: Pick<MeterFile, "meter">): boolean {
@@ -15,7 +23,7 @@ export function canBeEnrolled({ meter }: Pick<MeterFile, "meter">): boolean {
 export function enrolmentStateOf(file: MeterFile, compromised: ReadonlySet<string>): EnrolmentState {
   const { meter, enrolment: plan } = file;
   const [stored] = file.enrolments;
-  const journal = stored && (JSON.parse(stored.journal) as EnrolmentJournal);
+  const journal = stored && readEnrolment(stored);
   // The journal of a plan that has not begun is still the one before it.
   const isOwn = plan !== undefined && stored?.takeover === plan.enrolment;
   const phase = phaseOf(file, isOwn ? journal : undefined);
@@ -66,7 +74,8 @@ function certificatesOf(journal: EnrolmentJournal, title: string): MeterCertific
 function certificateState(journal: EnrolmentJournal, use: EnrolledUse, id: string): MeterCertificate["state"] {
   const slot = journal.slots.find((one) => one.use === use);
   if (slot?.credential?.id !== id) return "former";
-  if (journal.proven) return "proven";
+  // No association proves a key of TLS: it signed its request, and its certificate is there.
+  if (journal.proven && ASSOCIATION_USES.some((one) => one === use)) return "proven";
   return slot.stage === "held" ? "on-meter" : "issued";
 }
 
@@ -97,7 +106,7 @@ function sentenceOf(file: MeterFile, phase: EnrolmentPhase, journal: EnrolmentJo
 }
 
 function underWay({ slots, contact, swept }: EnrolmentJournal): string {
-  const held = slots.filter(({ stage }) => stage === "held").length;
+  const held = slots.filter(isFurnished).length;
   if (held === slots.length && swept)
     return "Its certificates are on it; what is left is its proof that it has the keys.";
   const done = held === 0 ? "" : ` ${held} of ${slots.length} certificates are on it.`;

@@ -25,6 +25,7 @@ export type MeterCharacter =
   | "keeps-no-certificate"
   | "exports-former"
   | "makes-no-pair"
+  | "makes-no-tls-pair"
   | "takes-nothing"
   | "signs-with-another";
 
@@ -86,7 +87,7 @@ class PretendMeter {
   }
 
   generate(use: EnrolledUse): boolean {
-    if (this.character === "makes-no-pair") return false;
+    if (this.character === "makes-no-pair" || (this.character === "makes-no-tls-pair" && use === "tls")) return false;
     this.#made += 1;
     this.pending = { ...this.pending, [use]: `key-${use}-${this.#made}` };
     return true;
@@ -181,8 +182,8 @@ export function runEnrolment(
   const plan: EnrolmentPlan = options.renewing
     ? { cause: "renewal", renewing: ENROLLED_USES }
     : { cause: "first", renewing: [] };
-  const [signing, agreement] = BEFORE as [Credential, Credential];
-  const believed = { digitalSignature: [signing], keyAgreement: [agreement] };
+  const [signing, agreement, tls] = BEFORE as [Credential, Credential, Credential];
+  const believed = { digitalSignature: [signing], keyAgreement: [agreement], tls: [tls] };
   const meter = new PretendMeter(character, options.renewing === true ? BEFORE : []);
   const issued = new Map<string, number>();
   const registry = new Map<string, "ordered" | Credential>();

@@ -72,7 +72,9 @@ export class TestCertificates implements CertificateStore {
   import(octets: Uint8Array): boolean {
     const certificate = decodeCertificate(Uint8Array.from(octets));
     const entity = this.#entityOf(certificate);
-    const usage = entity === "certificationAuthority" ? "keyCertSign" : useOf(certificate);
+    const use = useOf(certificate);
+    const usage =
+      entity === "certificationAuthority" ? "keyCertSign" : use === "keyAgreement" ? "keyAgreement" : "digitalSignature";
     const at = certificate.validity.notBefore;
     if (!validatePath(certificate, { anchors: [this.#anchor], intermediates: this.held, at, usage }).isTrusted)
       return false;
@@ -157,8 +159,8 @@ export class TestCertificates implements CertificateStore {
   }
 }
 
-function useOf({ extensions }: Certificate): "digitalSignature" | "keyAgreement" {
-  return extensionValue(EXTENSIONS.keyUsage, extensions)?.includes("keyAgreement") === true
-    ? "keyAgreement"
-    : "digitalSignature";
+function useOf({ extensions }: Certificate): KeyPairUse {
+  const usage = extensionValue(EXTENSIONS.keyUsage, extensions) ?? [];
+  if (!usage.includes("keyAgreement")) return "digitalSignature";
+  return usage.includes("digitalSignature") ? "tls" : "keyAgreement";
 }

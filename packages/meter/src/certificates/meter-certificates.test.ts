@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { KeyObject } from "node:crypto";
+import { once } from "node:events";
 import { describe, test } from "node:test";
 import {
   type CertificateIdentification,
@@ -15,7 +16,7 @@ import {
   SessionError,
   toHex,
 } from "@meterkeep/dlms";
-import { nodeCurves, nodePlatform } from "@meterkeep/dlms-node";
+import { connectTls, listenTls, nodeCurves, nodePlatform } from "@meterkeep/dlms-node";
 import { decodeCertificate, deviceOf, nameOctets, openRequest, type PublicKey } from "@meterkeep/pki";
 import { CERTIFICATE_FAULTS } from "../faults.ts";
 import { SqliteMemory } from "../nvm/sqlite.ts";
@@ -25,7 +26,7 @@ import { anchorOf, type BenchTree, benchTree } from "../testing/bench-tree.ts";
 
 const SETUP = "0.0.43.0.0.255";
 const SIGNING_CLIENT = 3;
-const PURPOSE = { digitalSignature: "signature", keyAgreement: "key-agreement" } as const;
+const PURPOSE = { digitalSignature: "signature", keyAgreement: "key-agreement", tls: "tls" } as const;
 type Use = keyof typeof PURPOSE;
 
 function suiteMeter(suite: 1 | 2, tree: BenchTree): BenchMeter {
@@ -126,7 +127,7 @@ for (const suite of [1, 2] as const)
         [["certificationAuthority", toHex(tree.root.certificate.serial)]],
       );
       await importAuthorities(setup, tree);
-      for (const use of ["digitalSignature", "keyAgreement"] as const) {
+      for (const use of ["digitalSignature", "keyAgreement", "tls"] as const) {
         await setup.generate(use);
         const request = openRequest(await setup.request(use));
         assert.deepEqual(Uint8Array.from(deviceOf(request) ?? []), titleOf(bench));
@@ -138,7 +139,30 @@ for (const suite of [1, 2] as const)
         const bySerial = { kind: "bySerial", serialNumber: serial, issuer: nameOctets(issuer) } as const;
         assert.deepEqual(await setup.export(bySerial), octets);
       }
-      assert.equal((await setup.list()).length, 5);
+      assert.equal((await setup.list()).length, 6);
+    });
+
+    test("calls over TLS with the pair that it was certified for, and with none before", async () => {
+      const tree = benchTree(suite);
+      const bench = suiteMeter(suite, tree);
+      const setup = setupOf(await openBenchSession(bench));
+      await importAuthorities(setup, tree);
+      await setup.generate("tls");
+      const before = bench.meter.tlsCredentials;
+      assert.equal(before, undefined);
+      const { publicKey } = openRequest(await setup.request("tls"));
+      await setup.import(tree.issue(titleOf(bench), "tls", publicKey).octets);
+      const credentials = bench.meter.tlsCredentials;
+      assert.ok(credentials !== undefined);
+      const title = bench.record.systemTitle;
+      const peers: string[] = [];
+      await using listener = await listenTls({ ...credentials, onConnection: (_, peer) => peers.push(peer) });
+      const target = { host: "127.0.0.1", port: listener.port, peer: title, connectTimeoutMilliseconds: 60_000 };
+      const socket = await connectTls({ ...target, ...credentials });
+      assert.equal((socket.getEphemeralKeyInfo() as { readonly name?: string }).name, "X25519MLKEM768");
+      socket.resume();
+      await once(socket.end(), "close");
+      assert.deepEqual(peers, [title]);
     });
 
     test("associates by signature, and takes and gives signed APDUs under keys agreed on", async () => {

@@ -16,7 +16,7 @@ import {
   toHex,
 } from "@meterkeep/dlms";
 import { nodeCurves, nodePlatform, publicKeyOctets } from "@meterkeep/dlms-node";
-import { type Certificate, localSigner, makeRequest, makeSubject, PkiError, validatePath } from "@meterkeep/pki";
+import { type Certificate, localSigner, makeRequest, makeSubject, PkiError, toPem, validatePath } from "@meterkeep/pki";
 import type { CertificateFault } from "../faults.ts";
 import { NO_CREDENTIALS, type StoredCredentials, type StoredPair } from "./credentials.ts";
 import { type HeldCertificate, heldCertificate, samePublicKey, useOf } from "./held-certificate.ts";
@@ -33,6 +33,13 @@ export interface CredentialsOwner {
   keepCredentials(credentials: StoredCredentials): void;
   /** Whether the meter loses power now instead of applying the call. */
   losesPower(): boolean;
+}
+
+/** What one end of a TLS connection proves itself with, and whom it believes. PEM. */
+export interface TlsCredentials {
+  readonly privateKey: string;
+  readonly certificate: string;
+  readonly authorities: string;
 }
 
 interface Pair {
@@ -137,6 +144,19 @@ export class MeterCertificates implements CertificateStore {
 
   ownSigning(): Uint8Array | undefined {
     return this.#own("digitalSignature")?.certificate.octets;
+  }
+
+  /** What the meter calls over TLS with: its own pair, the authorities above it, and its anchors; undefined while it has none. */
+  tlsIdentity(): TlsCredentials | undefined {
+    const own = this.#own("tls");
+    const pair = this.#pair("tls", "active");
+    if (own === undefined || pair === undefined) return undefined;
+    const above = this.#held.filter(({ info }) => info.certificateEntity === "certificationAuthority");
+    return {
+      privateKey: pair.privateKey.export({ type: "pkcs8", format: "pem" }).toString(),
+      certificate: [own, ...above].map(pemOf).join(""),
+      authorities: this.#anchors.map(pemOf).join(""),
+    };
   }
 
   /** Mechanism 7 with the meter's signing key; undefined while it has none. */
@@ -309,6 +329,10 @@ function isSucceededBy(held: HeldCertificate, taken: HeldCertificate): boolean {
     info.certificateEntity === taken.info.certificateEntity &&
     info.certificateType === taken.info.certificateType
   );
+}
+
+function pemOf({ certificate }: HeldCertificate): string {
+  return toPem("CERTIFICATE", certificate.octets);
 }
 
 function encoded({ certificate }: HeldCertificate): string {

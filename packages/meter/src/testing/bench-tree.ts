@@ -24,7 +24,7 @@ export interface BenchTree {
   readonly authorities: readonly Issuer[];
   readonly issuing: Issuer;
   /** The certificate of a device. */
-  issue(systemTitle: Uint8Array, use: "signature" | "key-agreement", publicKey: PublicKey): Certificate;
+  issue(systemTitle: Uint8Array, use: "signature" | "key-agreement" | "tls", publicKey: PublicKey): Certificate;
 }
 
 /** Makes a tree whose issuing authority fits the suite. */
@@ -49,6 +49,7 @@ export function benchTree(suite: 1 | 2 = 1): BenchTree {
         publicKey,
         serial: serial(),
         notBefore: BEGIN,
+        ...(use === "tls" ? { policies: [ANY_POLICY] } : {}),
       }),
   };
 }
