@@ -24,7 +24,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   "apps/custodian": ["dlms", "dlms-node", "pki", "hsm", "ledger", "guard", "api", "postgres", "custody"],
   "apps/server": ["dlms", "dlms-node", "guard", "ledger", "api", "postgres", "headend"],
   "apps/depot": ["dlms", "dlms-node", "api", "headend"],
-  "apps/concentrator": ["dlms", "dlms-node", "api"],
+  "apps/concentrator": ["dlms", "dlms-node", "pki", "api"],
   "apps/town": ["dlms", "dlms-node", "api", "meter"],
   "apps/factory": ["dlms", "dlms-node", "pki", "api", "meter"],
   "apps/console": ["api", "dlms"],

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { type ApiClient, ownerClient } from "../src/api-client.ts";
 import { askControl } from "../src/control-socket.ts";
-import { type Meterkeep, startMeterkeep } from "../src/start-meterkeep.ts";
+import { freePort, type Meterkeep, startMeterkeep } from "../src/start-meterkeep.ts";
 import { townControl } from "../src/town-control.ts";
 import { until } from "../src/until.ts";
 
@@ -16,7 +16,11 @@ let meterkeep: Meterkeep;
 let api: ApiClient;
 let behind: readonly string[];
 before(async () => {
-  meterkeep = await startMeterkeep({ meters: HOMES, speed: SPEED, options: ["--concentrators", "1"] });
+  meterkeep = await startMeterkeep({
+    meters: HOMES,
+    speed: SPEED,
+    options: ["--concentrators", "1", "--enrolment", `127.0.0.1:${await freePort()}`],
+  });
   api = await ownerClient(meterkeep);
   behind = (await townControl(meterkeep.stateDirectory).truth())
     .filter(({ depotPort }) => depotPort === null)
@@ -52,6 +56,13 @@ const counters = async (): Promise<ReadonlyMap<string, number>> =>
 
 test("meters behind a concentrator are taken over and read over one connection of mutual TLS", async () => {
   assert.ok(behind.length > 4);
+  const { stdout } = await meterkeep.command(["pki", "search", "--subject", `CN=${NAME}`, "--json"]);
+  const certified = JSON.parse(stdout) as readonly { readonly requester: string; readonly profile: string }[];
+  // It made its key itself, and was certified over EST with the password that it was given.
+  assert.deepEqual(
+    certified.map(({ requester, profile }) => [requester, profile]),
+    [[`est:${NAME}`, "concentrator"]],
+  );
   await until(
     "all of them are taken over",
     async () => {

@@ -1,51 +1,134 @@
 import assert from "node:assert/strict";
-import { type TestContext, test } from "node:test";
+import { after, before, describe, test } from "node:test";
+import type { CampaignView } from "@meterkeep/api";
 import type { EnrolmentReport, EnrolmentState } from "@meterkeep/api/custodian";
 import { ownerClient } from "../src/api-client.ts";
-import { startMeterkeep } from "../src/start-meterkeep.ts";
+import { approve, enrolKeyHolder, type KeyHolder, planPolicyService, said } from "../src/authority.ts";
+import { workOrder } from "../src/billing-office.ts";
+import { type Meterkeep, startMeterkeep } from "../src/start-meterkeep.ts";
+import { townControl } from "../src/town-control.ts";
 import { until } from "../src/until.ts";
 
-const METERS = 60;
-const PATIENCE_MS = 240_000;
+/** Half of the homes can hold certificates. */
+const METERS = 20;
+const PATIENCE = { patienceMs: 300_000, everyMs: 1000 };
 
 type Certificates = EnrolmentReport & {
   readonly meters: readonly (Omit<EnrolmentState, "meter"> & { meter: string })[];
 };
 
-test("meters of suites 1 and 2 are given certificates after their takeover, and are read by signature from then on", async (context: TestContext) => {
-  await using meterkeep = await startMeterkeep({ meters: METERS, speed: 60 });
-  const api = await ownerClient(meterkeep);
-  const report = await until(
-    "every meter that can hold certificates is enrolled",
-    async () => {
-      const { status, stdout } = await meterkeep.command(["keys", "certificates", "--json"]);
-      const found = status === 0 ? (JSON.parse(stdout) as Certificates) : undefined;
-      return found !== undefined && found.capable > 0 && found.enrolled === found.capable && found;
-    },
-    { patienceMs: PATIENCE_MS, everyMs: 1000 },
-  );
-  assert.deepEqual([...new Set(report.meters.map(({ suite }) => suite))].sort(), [1, 2]);
-  for (const { meter, signs, certificates, sentence } of report.meters) {
-    assert.ok(signs, sentence);
-    assert.deepEqual(
-      certificates.map(({ use, state }) => [use, state]),
-      [
-        ["digitalSignature", "proven"],
-        ["keyAgreement", "proven"],
-      ],
-    );
-    const enrolledAt = report.meters.find((one) => one.meter === meter)?.provenAt as number;
-    await until(
-      `${meter} is read after its enrolment`,
+interface LedgerLine {
+  readonly kind?: string;
+  readonly meter?: string;
+  readonly body?: { readonly signed?: boolean; readonly mechanism?: number };
+}
+
+describe("meters of suites 1 and 2 in a town", () => {
+  let meterkeep: Meterkeep;
+  let report: Certificates;
+  before(async () => {
+    meterkeep = await startMeterkeep({
+      meters: METERS,
+      speed: 60,
+      options: ["--profiles", "idis-p3=1,dsmr-5=1"],
+    });
+  });
+  after(async () => {
+    await meterkeep.stop();
+  });
+
+  const entriesOf = async (meter: string, kind: string): Promise<readonly LedgerLine[]> => {
+    const { status, stdout, stderr } = await meterkeep.command(["ledger", "export", "-"]);
+    assert.equal(status, 0, stderr);
+    const lines = stdout.trimEnd().split("\n");
+    return lines
+      .map((line) => JSON.parse(line) as LedgerLine)
+      .filter((one) => one.kind === kind && one.meter === meter);
+  };
+
+  test("are given three certificates each after their takeover, and are read by signature from then on", async (context) => {
+    const api = await ownerClient(meterkeep);
+    report = await until(
+      "every meter that can hold certificates is enrolled",
       async () => {
-        const { lastSession, enrolment } = await api.call("meter", { params: { systemTitle: meter } });
-        assert.equal(enrolment?.certificates.length, 2);
-        if (lastSession === undefined) return false;
-        const { session } = await api.call("session", { params: { id: lastSession } });
-        return session.purpose === "read" && session.outcome === "done" && Date.parse(session.startedAt) > enrolledAt;
+        const { status, stdout } = await meterkeep.command(["keys", "certificates", "--json"]);
+        const found = status === 0 ? (JSON.parse(stdout) as Certificates) : undefined;
+        return found !== undefined && found.capable > 0 && found.enrolled === found.capable && found;
       },
-      { patienceMs: PATIENCE_MS, everyMs: 1000 },
+      PATIENCE,
     );
+    assert.deepEqual([...new Set(report.meters.map(({ suite }) => suite))].sort(), [1, 2]);
+    for (const { meter, signs, certificates, sentence, provenAt } of report.meters) {
+      assert.ok(signs, sentence);
+      assert.deepEqual(
+        certificates.map(({ use, state }) => [use, state]),
+        [
+          ["digitalSignature", "proven"],
+          ["keyAgreement", "proven"],
+          ["tls", "on-meter"],
+        ],
+      );
+      await until(
+        `${meter} is read after its enrolment`,
+        async () => {
+          const { lastSession, enrolment } = await api.call("meter", { params: { systemTitle: meter } });
+          assert.equal(enrolment?.certificates.length, 3);
+          if (lastSession === undefined) return false;
+          const { session } = await api.call("session", { params: { id: lastSession } });
+          const { purpose, outcome, startedAt } = session;
+          return purpose === "read" && outcome === "done" && Date.parse(startedAt) > (provenAt as number);
+        },
+        PATIENCE,
+      );
+      const opened = await entriesOf(meter, "session-opened");
+      assert.equal(opened.at(-1)?.body?.mechanism, 7, "its sessions are opened by signatures");
+    }
+    context.diagnostic(`${report.enrolled} of ${METERS} homes have certificates`);
+  });
+
+  test("are commanded by what is signed, in both suites", async () => {
+    const anna = await enrolKeyHolder(meterkeep, "anna", "anna", "operations");
+    const ben = await enrolKeyHolder(meterkeep, "ben", "ben", "security");
+    await approve(meterkeep, await planPolicyService(meterkeep), anna, ben);
+    const town = townControl(meterkeep.stateDirectory);
+    const supplied = async (meter: string) =>
+      (await town.truth()).find(({ systemTitle }) => systemTitle === meter)?.supplied;
+    const [first = "", second = ""] = [1, 2].map((suite) => report.meters.find((one) => one.suite === suite)?.meter);
+    for (const [at, meter] of [first, second].entries())
+      await workOrder(meterkeep.stateDirectory, `WO-${at}`, "safety", [meter]);
+    await carryOut([anna, ben], ["disconnect", first, "--reason", "safety", "--work-order", "WO-0"]);
+    assert.equal(await supplied(first), false);
+    await carryOut([anna, ben], ["reconnect", first, "--reason", "restore"]);
+    assert.equal(await supplied(first), true);
+    const limit = JSON.stringify({ what: "normal-threshold", value: 9000 });
+    const limited = ["limiter", second, "--reason", "safety", "--work-order", "WO-1", "--parameters", limit];
+    await carryOut([anna, ben], limited);
+    for (const meter of [first, second]) {
+      const sealed = await entriesOf(meter, "critical-sealed");
+      assert.ok(sealed.length > 0);
+      assert.ok(sealed.every(({ body }) => body?.signed === true));
+    }
+  });
+
+  async function carryOut(who: readonly KeyHolder[], order: readonly string[]): Promise<void> {
+    const view = (id: string) => said<CampaignView>(meterkeep, "command", "show", id);
+    const asked = await said<CampaignView>(meterkeep, "command", "ask", ...order);
+    const { id, state } = asked.campaign;
+    assert.equal(state, "awaiting-approval", JSON.stringify(asked.dryRun));
+    const people = await until(
+      "the manifest is at the custodian",
+      async () => (await view(id)).manifest?.people || undefined,
+      PATIENCE,
+    );
+    await approve(meterkeep, asked.manifest?.hash ?? "", ...who.slice(0, people));
+    const ended = await until(
+      "the campaign has ended",
+      async () => {
+        const now = await view(id);
+        return ["done", "stopped", "expired"].includes(now.campaign.state) && now;
+      },
+      PATIENCE,
+    );
+    assert.equal(ended.campaign.state, "done", JSON.stringify(ended));
   }
-  context.diagnostic(`${report.enrolled} of ${METERS} homes have certificates`);
 });

@@ -3,11 +3,11 @@ import type { Duplex } from "node:stream";
 import { DecodeError, encodeGateway, encodeWrapper, type GatewayApdu, readGateway, toHex } from "@meterkeep/dlms";
 import {
   connectTcp,
-  type Listener,
   listenForPushesTcp,
   listenTls,
   onOctets,
   type TlsIdentity,
+  type TlsListener,
   TransportError,
   type WrapperApdu,
   WrapperFrames,
@@ -50,6 +50,7 @@ export class Concentrator implements AsyncDisposable {
   readonly #options: ConcentratorOptions;
   readonly #connections = new Set<Duplex>();
   #listeners: AsyncDisposable[] = [];
+  #trunk: TlsListener | undefined;
   #kept: Uint8Array[] = [];
 
   constructor(options: ConcentratorOptions) {
@@ -58,7 +59,7 @@ export class Concentrator implements AsyncDisposable {
 
   /** Listens to head-ends, and to the meters behind it. @returns the ports. @throws TransportError `listen-failed` */
   async listen(): Promise<{ readonly port: number; readonly pushPort: number }> {
-    const listener: Listener = await listenTls({
+    const listener = await listenTls({
       ...this.#options,
       maxConnections: MOST_HEAD_ENDS,
       onConnection: (socket, peer) => {
@@ -66,6 +67,7 @@ export class Concentrator implements AsyncDisposable {
         else socket.destroy();
       },
     });
+    this.#trunk = listener;
     this.#listeners.push(listener);
     const pushes = await listenForPushesTcp({
       host: this.#options.host,
@@ -77,6 +79,11 @@ export class Concentrator implements AsyncDisposable {
 
   get connections(): number {
     return this.#connections.size;
+  }
+
+  /** Goes on with another certificate, from the next connection on. */
+  renew(identity: TlsIdentity): void {
+    this.#trunk?.renew(identity);
   }
 
   /** Ends the connections to head-ends, as a power cut would; it goes on listening. */

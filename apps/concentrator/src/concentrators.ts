@@ -1,11 +1,14 @@
 import { chmodSync, renameSync, writeFileSync } from "node:fs";
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { SupervisedProcess, Supervisor } from "@meterkeep/api/supervised";
 import type { ConcentratorConfig } from "@meterkeep/api/supervisor";
 import { Concentrator } from "./concentrator.ts";
 import { openControl } from "./control.ts";
+import { OwnIdentity } from "./enrolment/own-identity.ts";
 import { MeterPlaces } from "./meter-places.ts";
+
+/** How often certificates are looked at. */
+const RENEWAL_MILLISECONDS = 6 * 3_600_000;
 
 /** Starts the concentrators of a town, shares out the meters in the field among them, and says in concentrators.json who is where. */
 export async function startConcentrators(
@@ -17,17 +20,19 @@ export async function startConcentrators(
   const titles = await places.inField();
   const concentrators = new Map<string, Concentrator>();
   const told: object[] = [];
-  for (const [at, { name, keyFile, certificate }] of config.concentrators.entries()) {
+  const place = { ...config.enrolment, authorities: config.authorities };
+  const identities = new Map<string, OwnIdentity>();
+  for (const [at, { name, password }] of config.concentrators.entries()) {
     const own = titles.slice(at * config.metersEach, (at + 1) * config.metersEach);
     const served = new Set(own);
+    const identity = await OwnIdentity.open({ folder: config.stateDirectory, name, place, password, now: Date.now });
+    identities.set(name, identity);
     const concentrator = stack.use(
       new Concentrator({
         name,
         host: config.host,
         port: 0,
-        privateKey: await readFile(keyFile, "utf8"),
-        certificate,
-        authorities: config.authorities,
+        ...identity.current,
         headEnd: config.headEnd,
         find: async (address) => (served.has(address) ? places.find(address) : undefined),
       }),
@@ -37,6 +42,9 @@ export async function startConcentrators(
     const meters = own.map((systemTitle) => ({ systemTitle, networkId: 0, physicalAddress: systemTitle }));
     told.push({ name, host: config.host, port, pushPort, meters });
   }
+  const renewal = setInterval(() => void renew(identities, concentrators), RENEWAL_MILLISECONDS);
+  stack.defer(() => clearInterval(renewal));
+  await renew(identities, concentrators);
   const control = await openControl(join(config.stateDirectory, "control.sock"), concentrators);
   stack.defer(() => control.close());
   const file = join(config.exchangeDirectory, "concentrators.json");
@@ -48,4 +56,17 @@ export async function startConcentrators(
   supervisor.send({ type: "ready", facts: { concentrators: concentrators.size, meters: behind } });
   const running = stack.move();
   return { close: () => running.disposeAsync() };
+}
+
+/** What cannot be renewed now goes on with what it has: there is a third of its time left to try again. */
+async function renew(
+  identities: ReadonlyMap<string, OwnIdentity>,
+  concentrators: ReadonlyMap<string, Concentrator>,
+): Promise<void> {
+  for (const [name, identity] of identities)
+    try {
+      if (await identity.tend()) concentrators.get(name)?.renew(identity.current);
+    } catch (error) {
+      process.stdout.write(`${name}: ${(error as Error).message}\n`);
+    }
 }

@@ -201,6 +201,14 @@ export const CONCENTRATOR_CONFIG = {
   host: { kind: "text", description: "The loopback address on which the concentrators listen." },
   headEnd: { kind: "text", description: "The common name in the certificate of the head-end that they serve." },
   authorities: trunkAuthorities,
+  enrolment: {
+    kind: "record",
+    description: "The enrolment service (EST, RFC 7030) that certifies the keys that they make.",
+    fields: {
+      host: { kind: "text", description: "A name or address in its certificate." },
+      port: { kind: "integer", unit: "port", minimum: 1, maximum: 65_535, description: "Its port." },
+    },
+  },
   metersEach: {
     kind: "integer",
     unit: "meters",
@@ -215,13 +223,21 @@ export const CONCENTRATOR_CONFIG = {
       kind: "record",
       fields: {
         name: { kind: "text", description: "The common name of its certificate." },
-        keyFile: { kind: "path", description: "The private key of its certificate (PEM, PKCS#8, mode 0600)." },
-        certificate: trunkCertificate,
+        password: {
+          kind: "text",
+          optional: true,
+          description: "The one-time password that it enrols with. Not needed where it has a certificate.",
+        },
       },
     },
   },
 } as const;
 export type ConcentratorConfig = SettingValues<typeof CONCENTRATOR_CONFIG>;
+
+/** What the file is called in which a concentrator keeps its private key and certificate. */
+export function concentratorIdentityFile(name: string): string {
+  return `${name}.identity.pem`;
+}
 
 const warnings = {
   kind: "list",

@@ -40,7 +40,15 @@ export {
 } from "./serial.ts";
 export { connectTcp, onOctets, type TcpTarget } from "./tcp.ts";
 export { type Listener, listenTcp, type TcpListenerOptions } from "./tcp-listener.ts";
-export { connectTls, listenTls, TLS_GROUPS, type TlsIdentity, type TlsListenerOptions, type TlsTarget } from "./tls.ts";
+export {
+  connectTls,
+  listenTls,
+  TLS_GROUPS,
+  type TlsIdentity,
+  type TlsListener,
+  type TlsListenerOptions,
+  type TlsTarget,
+} from "./tls.ts";
 export { TRANSPORT_ERROR_CODES, TransportError, type TransportErrorCode } from "./transport-error.ts";
 export { connectWrapperUdp, UdpConnection, type UdpTarget } from "./udp-client.ts";
 export { listenWrapperUdp, type UdpListenerOptions } from "./udp-server.ts";

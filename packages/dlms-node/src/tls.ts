@@ -91,8 +91,14 @@ export interface TlsListenerOptions extends TlsIdentity {
   readonly onConnection: (socket: TLSSocket, peer: string) => void;
 }
 
+/** A listener that goes on with another certificate. */
+export interface TlsListener extends Listener {
+  /** From the next connection on it proves itself with this. */
+  renew(identity: TlsIdentity): void;
+}
+
 /** Listens for TLS 1.3 with certificates on both sides. @throws TransportError `listen-failed`. */
-export function listenTls(options: TlsListenerOptions): Promise<Listener> {
+export function listenTls(options: TlsListenerOptions): Promise<TlsListener> {
   const { host = LOOPBACK, port = 0, onConnection } = options;
   const sockets = new Set<{ destroy(): void }>();
   const server = createServer({
@@ -125,7 +131,8 @@ export function listenTls(options: TlsListenerOptions): Promise<Listener> {
         for (const socket of sockets) socket.destroy();
         await closed;
       };
-      resolve({ host, port: (server.address() as AddressInfo).port, [Symbol.asyncDispose]: stop });
+      const renew = (identity: TlsIdentity) => server.setSecureContext(secureOptions(identity));
+      resolve({ host, port: (server.address() as AddressInfo).port, renew, [Symbol.asyncDispose]: stop });
     });
   });
 }

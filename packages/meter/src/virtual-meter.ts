@@ -17,8 +17,8 @@ import {
   systemTitle,
 } from "@meterkeep/dlms";
 import { constantTimeEqual, nodeCiphers, nodeKeyWrap, nodeRandom } from "@meterkeep/dlms-node";
-import { EventLogs } from "./event-log.ts";
 import type { TlsCredentials } from "./certificates/meter-certificates.ts";
+import { EventLogs } from "./event-log.ts";
 import { type CertificateFault, type FaultScope, Faults, type KeyTransferFault, type LineFault } from "./faults.ts";
 import { imageReceiver } from "./firmware-image.ts";
 import type { Consumption } from "./load/consumption.ts";

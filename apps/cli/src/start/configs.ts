@@ -171,10 +171,13 @@ function listOf(text: string | undefined): string[] {
 /** Meters that one concentrator of the town serves, as many as one does in the field. */
 const METERS_A_CONCENTRATOR = 130;
 
-export function concentratorConfig({
+/** Passwords are made anew at each start of theirs, for those that have not enrolled. */
+export async function concentratorConfig({
+  config,
   directories,
   trunk,
-}: Pick<ConfigSources, "directories"> & { readonly trunk: TrunkCredentials }): ConcentratorConfig {
+}: Pick<ConfigSources, "config" | "directories"> & { readonly trunk: TrunkCredentials }): Promise<ConcentratorConfig> {
+  const { host, port } = enrolmentOf(config) as { host: string; port: number };
   return {
     stateDirectory: directories.concentrator,
     exchangeDirectory: directories.exchange,
@@ -182,7 +185,8 @@ export function concentratorConfig({
     headEnd: trunk.headEnd.name,
     authorities: trunk.authorities,
     metersEach: METERS_A_CONCENTRATOR,
-    concentrators: trunk.concentrators,
+    enrolment: { host: ANY_ADDRESS[host] ?? host, port },
+    concentrators: await trunk.concentrators(),
   };
 }
 

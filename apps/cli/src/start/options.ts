@@ -269,7 +269,7 @@ export const START_OPTIONS = {
     kind: "text",
     optional: true,
     description:
-      "The address and port, as 192.0.2.1:8424, where people and devices enrol for certificates over EST (RFC 7030), with the passwords of `meterkeep pki password` or the certificates they have; without it nothing listens.",
+      "The address and port, as 192.0.2.1:8424, where people and devices enrol for certificates over EST (RFC 7030), with the passwords of `meterkeep pki password` or the certificates they have. Without it nothing listens, save on 127.0.0.1:8424 where the town has data concentrators, which enrol there.",
   },
   organisation: {
     kind: "text",
@@ -383,9 +383,12 @@ export function keyServiceOf({ keyService }: Pick<StartConfig, "keyService">) {
   return addressOf("--key-service", keyService);
 }
 
-/** The address of `--enrolment`, where it is given. @throws {CliError} `option-invalid` */
-export function enrolmentOf({ enrolment }: Pick<StartConfig, "enrolment">) {
-  return addressOf("--enrolment", enrolment);
+/** Where concentrators of the town enrol, unless `--enrolment` says another address. */
+const TOWN_ENROLMENT = "127.0.0.1:8424";
+
+/** The address of `--enrolment`, where it is given, or where concentrators enrol. @throws {CliError} `option-invalid` */
+export function enrolmentOf({ enrolment, concentrators }: Pick<StartConfig, "enrolment" | "concentrators">) {
+  return addressOf("--enrolment", enrolment ?? (concentrators > 0 ? TOWN_ENROLMENT : undefined));
 }
 
 function addressOf(option: string, text: string | undefined) {

@@ -167,13 +167,13 @@ async function startIn(
       place: installation,
       operator: operatorConfig(sources).channel,
       headEnd: { directory: directories.headEnd, user: users.headEnd },
-      concentrators: { directory: directories.concentrator, user: users.concentrator },
+      concentrators: directories.concentrator,
       meters: { directory: directories.calls, user: users.town },
       now,
     });
     sources = { ...sources, trunk };
     if (config.concentrators > 0)
-      await supervisor.keep("concentrator", () => concentratorConfig({ directories, trunk }));
+      await supervisor.keep("concentrator", () => concentratorConfig({ config, directories, trunk }));
   }
   const built = await consoleBuild;
   if (built.result.kind === "missing") reporter.warn(built.result.reason);

@@ -82,10 +82,10 @@ export class Supervisor {
   }
 
   /** Starts a process and keeps it running. `config` is asked again at every restart. */
-  async keep(name: AppName, config: () => object): Promise<RunningProcess> {
+  async keep(name: AppName, config: () => object | Promise<object>): Promise<RunningProcess> {
     const launch: Launch<RunningProcess> = async (signal) => {
       const app = this.#options.describe(name);
-      writePrivate(app.configFile, JSON.stringify(config()), app.user);
+      writePrivate(app.configFile, JSON.stringify(await config()), app.user);
       return await launchProcess({ ...app, ...this.#listeners(name) }, AbortSignal.any([signal, this.#options.signal]));
     };
     const keeper = new Keeper(name, launch, this.#events(name), SYSTEM_TIME);

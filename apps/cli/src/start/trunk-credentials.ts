@@ -1,7 +1,7 @@
 import { generateKeyPairSync, X509Certificate } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import type { AuthorityView, Custodian } from "@meterkeep/api/custodian";
-import type { OperatorConfig } from "@meterkeep/api/supervisor";
+import { type ConcentratorConfig, concentratorIdentityFile, type OperatorConfig } from "@meterkeep/api/supervisor";
 import { decode, fromHex, systemTitle } from "@meterkeep/dlms";
 import { localSigner, makeRequestWith, publicKey, toPem } from "@meterkeep/pki";
 import { operatorClient } from "../operator/custodian.ts";
@@ -16,7 +16,8 @@ export interface TrunkCredentials {
   readonly headEnd: StoredCredential & { readonly name: string };
   /** What it listens with. */
   readonly callListener: StoredCredential;
-  readonly concentrators: readonly (StoredCredential & { readonly name: string })[];
+  /** Who the concentrators are, with a one-time password for each that has not enrolled yet. */
+  concentrators(): Promise<ConcentratorConfig["concentrators"]>;
   /** The roots, PEM. */
   readonly authorities: string;
 }
@@ -36,7 +37,8 @@ interface TrunkSources {
   readonly place: { readonly utility: string; readonly island: string };
   readonly operator: OperatorConfig["channel"];
   readonly headEnd: Keeping;
-  readonly concentrators: Keeping;
+  /** Their directory: each keeps its identity there. */
+  readonly concentrators: string;
   readonly meters: Keeping;
   readonly now: number;
 }
@@ -83,15 +85,41 @@ export async function openTrunkCredentials(sources: TrunkSources): Promise<Trunk
     const listener = { name: HEAD_END, file: "calls", profile: "tls-server", hosts: sources.callHosts };
     const headEnd = await open({ name: HEAD_END, profile: "tls-client" }, sources.headEnd);
     const callListener = await open(listener, sources.headEnd);
-    const concentrators = [];
-    for (let n = 1; n <= count; n += 1)
-      concentrators.push(
-        await open({ name: `dc-${n}`, profile: "concentrator", hosts: ["127.0.0.1"] }, sources.concentrators),
+    const names = Array.from({ length: count }, (_, at) => `dc-${at + 1}`);
+    const concentrators = () =>
+      Promise.all(
+        names.map(async (name) =>
+          existsSync(`${sources.concentrators}/${concentratorIdentityFile(name)}`)
+            ? { name }
+            : { name, password: await enrolmentPassword(sources, above[0] as AuthorityView, name) },
+        ),
       );
     const roots = toPem("CERTIFICATE", root.certificate);
     if (callers.length > 0) writePrivate(`${sources.meters.directory}/authorities.pem`, roots, sources.meters.user);
     for (const title of callers) await open({ name: title, profile: "dlms-suite-1-tls" }, sources.meters);
     return { headEnd, callListener, concentrators, authorities: roots };
+  } finally {
+    await custodian.close();
+  }
+}
+
+/** A password with which a concentrator of the town enrols, once. */
+async function enrolmentPassword(
+  { operator }: Pick<TrunkSources, "operator">,
+  { authority }: AuthorityView,
+  name: string,
+): Promise<string> {
+  const custodian = operatorClient(operator);
+  try {
+    const { password } = await custodian.makeEnrolmentPassword({
+      name,
+      authority,
+      profile: "concentrator",
+      subject: { kind: "named", fields: [{ field: "CN", text: name }] },
+      hosts: ["127.0.0.1"],
+      endsAt: Date.now() + DAY_MS,
+    });
+    return password;
   } finally {
     await custodian.close();
   }

@@ -43,7 +43,10 @@ const LATER_MILLISECONDS = 600_000;
 /** What enrolments need beyond any conversation. */
 export interface EnrolmentContactDependencies extends ConversationDependencies {
   readonly pace: Pace;
-  readonly authority: Pick<MeterAuthority, "chain" | "certify" | "retire" | "retireOrdered" | "removalsOf" | "isAwaited" | "freed">;
+  readonly authority: Pick<
+    MeterAuthority,
+    "chain" | "certify" | "retire" | "retireOrdered" | "removalsOf" | "isAwaited" | "freed"
+  >;
   readonly clientKeys: Pick<ClientKeys, "pairs">;
 }
 

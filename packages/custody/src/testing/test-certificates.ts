@@ -74,7 +74,11 @@ export class TestCertificates implements CertificateStore {
     const entity = this.#entityOf(certificate);
     const use = useOf(certificate);
     const usage =
-      entity === "certificationAuthority" ? "keyCertSign" : use === "keyAgreement" ? "keyAgreement" : "digitalSignature";
+      entity === "certificationAuthority"
+        ? "keyCertSign"
+        : use === "keyAgreement"
+          ? "keyAgreement"
+          : "digitalSignature";
     const at = certificate.validity.notBefore;
     if (!validatePath(certificate, { anchors: [this.#anchor], intermediates: this.held, at, usage }).isTrusted)
       return false;

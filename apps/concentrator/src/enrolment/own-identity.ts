@@ -1,0 +1,102 @@
+import { createPrivateKey, generateKeyPairSync, X509Certificate } from "node:crypto";
+import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { concentratorIdentityFile } from "@meterkeep/api/supervisor";
+import { publicKeyOctets, type TlsIdentity } from "@meterkeep/dlms-node";
+import { decodeCertificate, fromPem, localSigner, makeRequestWith, toPem, validatePath } from "@meterkeep/pki";
+import { authoritiesOf, EnrolmentError, type EstPlace, enrolledBy } from "./est.ts";
+
+/** Where a concentrator keeps what it proves itself with, and who certifies it. */
+export interface IdentityOptions {
+  readonly folder: string;
+  /** The common name. */
+  readonly name: string;
+  readonly place: EstPlace;
+  /** For the first time: a password that is good once. */
+  readonly password?: string | undefined;
+  readonly now: () => number;
+}
+
+/** Renewed when a third of its time is left. */
+const LEFT = 1 / 3;
+
+/**
+ * The key pair of a concentrator and its certificate. The private key is made here and leaves nowhere; the certificate
+ * comes over EST, the first time for a one-time password, anew for the certificate before. Key and certificate are one
+ * file that is put in place by a rename: what was there before works until what follows it is there.
+ */
+export class OwnIdentity {
+  readonly #options: IdentityOptions;
+  #identity: TlsIdentity;
+
+  private constructor(options: IdentityOptions, identity: TlsIdentity) {
+    this.#options = options;
+    this.#identity = identity;
+  }
+
+  /** Opens what is there, or enrols. @throws EnrolmentError */
+  static async open(options: IdentityOptions): Promise<OwnIdentity> {
+    const kept = keptIn(options);
+    if (kept !== undefined) return new OwnIdentity(options, kept);
+    const { name, password } = options;
+    if (password === undefined)
+      throw new EnrolmentError(`${name} has no certificate, and no password to enrol for one with`);
+    return new OwnIdentity(options, await certified(options, { kind: "password", name, password }));
+  }
+
+  get current(): TlsIdentity {
+    return this.#identity;
+  }
+
+  /** Renews where that is due. @returns whether there is another identity now. @throws EnrolmentError */
+  async tend(): Promise<boolean> {
+    const { validFromDate, validToDate } = new X509Certificate(this.#identity.certificate);
+    const [from, to] = [validFromDate.getTime(), validToDate.getTime()];
+    if (to - this.#options.now() > (to - from) * LEFT) return false;
+    const { privateKey, certificate } = this.#identity;
+    this.#identity = await certified(this.#options, { kind: "certificate", privateKey, certificate });
+    return true;
+  }
+}
+
+function fileOf({ folder, name }: IdentityOptions): string {
+  return join(folder, concentratorIdentityFile(name));
+}
+
+function keptIn(options: IdentityOptions): TlsIdentity | undefined {
+  const file = fileOf(options);
+  if (!existsSync(file)) return undefined;
+  const text = readFileSync(file, "utf8");
+  const end = text.indexOf("-----BEGIN CERTIFICATE-----");
+  return {
+    privateKey: text.slice(0, end),
+    certificate: text.slice(end),
+    authorities: options.place.authorities,
+  };
+}
+
+async function certified(options: IdentityOptions, proof: Parameters<typeof enrolledBy>[1]): Promise<TlsIdentity> {
+  const { place, name } = options;
+  const pem = generateKeyPairSync("ec", {
+    namedCurve: "P-256",
+    privateKeyEncoding: { type: "pkcs8", format: "pem" },
+    publicKeyEncoding: { type: "spki", format: "pem" },
+  }).privateKey;
+  const key = createPrivateKey(pem);
+  const signer = localSigner(key, { curve: "P-256", point: publicKeyOctets(key) });
+  const octets = await enrolledBy(place, proof, await makeRequestWith(signer, name));
+  const certificate = decodeCertificate(octets);
+  const verdict = validatePath(certificate, {
+    anchors: fromPem("CERTIFICATE", place.authorities).map(decodeCertificate),
+    intermediates: (await authoritiesOf(place)).map(decodeCertificate),
+    at: new Date(options.now()),
+    usage: "digitalSignature",
+  });
+  if (!verdict.isTrusted) throw new EnrolmentError(`the certificate for ${name} does not hold: ${verdict.message}`);
+  // The root is known to whoever looks at it.
+  const chain = verdict.path.slice(0, -1).map((one) => toPem("CERTIFICATE", one.octets));
+  const file = fileOf(options);
+  writeFileSync(`${file}.next`, pem + chain.join(""), { mode: 0o600, flush: true });
+  renameSync(`${file}.next`, file);
+  return { privateKey: pem, certificate: chain.join(""), authorities: place.authorities };
+}
