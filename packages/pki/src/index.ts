@@ -7,6 +7,7 @@ export {
   openAssignments,
   signAssignments,
 } from "./assignment/table.ts";
+export type { TimedAnswer } from "./authority/answers.ts";
 export { Authorities, authorityId, type OpenAuthority } from "./authority/authorities.ts";
 export {
   type Examination,

@@ -90,6 +90,7 @@ const MEMBERS: { readonly [P in FeedPort]: { readonly [M in keyof Ports[P]]: "re
     find: "reads",
     findAll: "reads",
     count: "reads",
+    page: "reads",
     search: "reads",
     orderedSince: "reads",
     isRevoked: "reads",
@@ -170,6 +171,8 @@ export function feedingStore(store: CustodyStore, feed: Pick<ChangeFeed, "note">
       assignments: told("pki.assignments", store.pki.assignments),
       passwords: told("pki.passwords", store.pki.passwords),
       plans: told("pki.plans", store.pki.plans),
+      // Signed anew wherever they are missing.
+      answers: store.pki.answers,
     },
     // Reading.
     load: store.load,

@@ -79,7 +79,7 @@ export async function bindStore({ store, vault, installation, journal, onRefused
     if (again > 0) await onRefused(`${again} certificates were un-revoked in the database`);
     return again;
   };
-  const { registry, passwords, plans, assignments } = store;
+  const { registry, passwords, plans, assignments, answers } = store;
   const isUnrevoked = (one: { readonly authority: string; readonly serial: string; readonly revokedAt?: unknown }) =>
     one.revokedAt === undefined && trust.revoked.has(one.authority, one.serial);
   /** Reads certificates; where one is not revoked that was, it is, and they are read again. */
@@ -111,6 +111,7 @@ export async function bindStore({ store, vault, installation, journal, onRefused
       find: async (authority, serial) =>
         (await checked(async () => [(await registry.find(authority, serial)) ?? []].flat()))[0],
       findAll: (authority, serials) => checked(() => registry.findAll(authority, serials)),
+      page: (authority, after, now, limit) => checked(() => registry.page(authority, after, now, limit)),
       search: (query, now) => checked(() => registry.search(query, now)),
       revokeAgain: async (authority, serials, at, reason) => {
         const fresh = serials.filter((serial) => !trust.revoked.has(authority, serial));
@@ -127,6 +128,8 @@ export async function bindStore({ store, vault, installation, journal, onRefused
         await assignments.add(record);
       },
     },
+    // Each is signed: who reads one verifies it, and holds it against what was revoked.
+    answers,
     passwords: {
       add: async (password) => passwords.add(await withMac(vault, password, passwordText)),
       take: async (hash, at) => {

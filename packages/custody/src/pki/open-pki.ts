@@ -60,6 +60,8 @@ export interface PkiParts {
 const REPLAYED_ENTRIES = 20_000;
 /** How often the registry is counted against what was ever revoked. */
 const MEND_MILLISECONDS = 3_600_000;
+/** Certificates a sweep whose answers are looked at: of a million each within the hours that an answer is good for. */
+const LOOKED_AT_A_SWEEP = 1_000;
 const DEFAULT_ADDRESS = "http://localhost:8420/pki";
 /** Production lines and rotations of a whole fleet have their own limits; who is in no list has this one. */
 const DEFAULT_LIMIT = 1_000;
@@ -140,7 +142,7 @@ export async function openPki(parts: PkiParts): Promise<Pki> {
     now,
     pace: parts.pace,
   });
-  const publisher: Publisher = new Publisher(authorities, store.registry, { addressOf, now });
+  const publisher: Publisher = new Publisher(authorities, store, { addressOf, now });
   await replayRevocations(store.registry, revocationsOf(journal.read(() => undefined)));
   await replayRevocations(store.registry, recentRevocations(parts.ledger));
   await store.mend();
@@ -161,6 +163,7 @@ export async function openPki(parts: PkiParts): Promise<Pki> {
       }
       while (await revocations.work());
       cuts = await store.plans.cuts();
+      await publisher.signAhead(LOOKED_AT_A_SWEEP);
     } while (isWanted);
   };
   return {

@@ -3,8 +3,8 @@ import { randomBytes } from "node:crypto";
 import { describe, test } from "node:test";
 import { toHex } from "@meterkeep/dlms";
 import { PkiError } from "../errors.ts";
-import { memoryRegistry } from "../registry/memory-registry.ts";
-import type { Registry } from "../registry/registry.ts";
+import { memoryPkiStore } from "../registry/memory-store.ts";
+import type { PkiStore } from "../registry/pki-store.ts";
 import { applyDelta, openCrl } from "../revocation/crl.ts";
 import { makeOcspRequest, ocspError, openOcspResponse } from "../revocation/ocsp.ts";
 import { ANY_POLICY, freshKey, profileNamed, SYSTEM_TITLE } from "../testing/test-tree.ts";
@@ -22,7 +22,8 @@ const HOUR = 3_600_000;
 const code = (wanted: string) => (error: unknown) => error instanceof PkiError && error.code === wanted;
 
 /** A tree of four authorities over a registry, with a clock that is told. */
-async function bench(registry: Registry = memoryRegistry()) {
+async function bench(store: Pick<PkiStore, "registry" | "answers"> = memoryPkiStore()) {
+  const { registry } = store;
   const clock = { at: START };
   const ledger: AuthorityEntry[] = [];
   const keys = new Map<string, Signer>();
@@ -64,12 +65,16 @@ async function bench(registry: Registry = memoryRegistry()) {
     publicKey: freshKey("P-256").publicKey,
     requester,
   });
-  const publisher = new Publisher(authorities, registry, {
-    addressOf: (id, shard) => `http://crl.example/${id}/${shard}.crl`,
-    now: () => clock.at,
-  });
+  /** What publishes, as it comes up in a process of its own. */
+  const publish = () =>
+    new Publisher(authorities, store, {
+      addressOf: (id, shard) => `http://crl.example/${id}/${shard}.crl`,
+      now: () => clock.at,
+    });
+  const publisher = publish();
   return {
     authorities,
+    store,
     registry,
     clock,
     ledger,
@@ -77,6 +82,7 @@ async function bench(registry: Registry = memoryRegistry()) {
     tree: { root, scheme, utility, issuing },
     order,
     publisher,
+    publish,
     open,
   };
 }
@@ -167,7 +173,7 @@ describe("authorities", () => {
       authorities.revoke(tree.issuing.authority, "00".repeat(16), "superseded", "person"),
       code("certificate-unknown"),
     );
-    const restored = memoryRegistry();
+    const restored = memoryPkiStore().registry;
     for (const one of await registry.authorities()) await restored.addAuthority(one);
     const record = (await registry.find(tree.issuing.authority, serial))!;
     await restored.order([{ ...record, octets: undefined, revokedAt: undefined, reason: undefined }]);
@@ -177,7 +183,7 @@ describe("authorities", () => {
     assert.equal((await restored.find(tree.issuing.authority, serial))?.reason, "keyCompromise");
     assert.equal(await replayRevocations(restored, revocations), 0);
     // Also one that was issued after the backup, of which nothing else is left.
-    const older = memoryRegistry();
+    const older = memoryPkiStore().registry;
     for (const one of await registry.authorities()) await older.addAuthority(one);
     assert.equal(await replayRevocations(older, revocations), 1);
     assert.equal(await older.isRevoked(tree.issuing.authority, serial), true);
@@ -243,5 +249,54 @@ describe("publishing", () => {
     assert.deepEqual(await publisher.answer(authority, Uint8Array.of(1, 2, 3)), ocspError("malformedRequest"));
     const other = makeOcspRequest(decodeCertificate(tree.utility.certificate), serial);
     assert.deepEqual(await publisher.answer(authority, other), ocspError("unauthorized"));
+  });
+
+  test("answers are signed before anybody asks, so many at a time, and renewed before they end", async () => {
+    const { authorities, order, tree, publish, clock, refusing } = await bench();
+    const { authority } = tree.issuing;
+    const issuer = decodeCertificate(tree.issuing.certificate);
+    const issued = [];
+    for (let number = 0; number < 5; number += 1) issued.push(await authorities.issue(order()));
+    const publisher = publish();
+    // Three authorities were certified by one above them, and five devices.
+    let signed = 0;
+    for (let sweep = 0; sweep < 8; sweep += 1) {
+      const more = await publisher.signAhead(2);
+      assert.ok(more <= 2);
+      signed += more;
+    }
+    assert.equal(signed, 3 + 5);
+    refusing.signing = true;
+    for (const { serial } of issued) {
+      const answer = await publish().timedAnswer(authority, makeOcspRequest(issuer, serial));
+      assert.equal(answer.until, clock.at + 12 * HOUR);
+      assert.deepEqual(openOcspResponse(answer.octets, { issuer, serial, at: new Date(clock.at) }), { kind: "good" });
+    }
+    assert.equal(await publisher.signAhead(100), 0, "nothing is due");
+    refusing.signing = false;
+    clock.at += 8 * HOUR;
+    assert.equal(await publisher.signAhead(100), 0);
+    clock.at += 2 * HOUR;
+    assert.equal(await publisher.signAhead(100), 8, "three hours before they end");
+  });
+
+  test("a revoked certificate's answer is signed anew in the next round, and nobody is given the one before meanwhile", async () => {
+    const { authorities, order, tree, publish, clock, store } = await bench();
+    const { authority } = tree.issuing;
+    const issuer = decodeCertificate(tree.issuing.certificate);
+    const { serial } = await authorities.issue(order());
+    await publish().signAhead(100);
+    await authorities.revoke(authority, toHex(serial), "keyCompromise", "person");
+    const asked = () => publish().timedAnswer(authority, makeOcspRequest(issuer, serial));
+    const kind = async () => openOcspResponse((await asked()).octets, { issuer, serial, at: new Date(clock.at) }).kind;
+    assert.equal(await kind(), "revoked");
+    const before = (await store.answers.find(authority, toHex(serial)))!;
+    assert.equal(await publish().signAhead(100), 1);
+    assert.equal(await kind(), "revoked");
+    // Whoever puts the row back that called it good has put back nothing.
+    await store.answers.put([{ ...before, isRevoked: true }]);
+    assert.equal(await kind(), "revoked");
+    await store.answers.put([{ ...before, octets: Uint8Array.of(1, 2, 3), until: clock.at + HOUR }]);
+    assert.equal(await kind(), "revoked");
   });
 });

@@ -1,14 +1,9 @@
 import { fromHex } from "@meterkeep/dlms";
+import type { PkiStore } from "../registry/pki-store.ts";
 import type { ListRecord, Registry } from "../registry/registry.ts";
 import { crlOf, prepareCrl } from "../revocation/crl.ts";
-import {
-  askedSerial,
-  type CertificateStatus,
-  ocspError,
-  ocspResponseOf,
-  prepareOcspResponse,
-} from "../revocation/ocsp.ts";
-import type { Authorities, OpenAuthority } from "./authorities.ts";
+import { Answers, type TimedAnswer } from "./answers.ts";
+import type { Authorities } from "./authorities.ts";
 import { SHARDS } from "./shards.ts";
 
 const HOUR_MS = 3_600_000;
@@ -21,7 +16,7 @@ export interface PublishingOptions {
   readonly fullHours?: number;
   /** Deltas: an hour unless said. */
   readonly deltaHours?: number;
-  /** Answers about one certificate: a day unless said; they are signed anew after half of it. */
+  /** Answers about one certificate: a day unless said; they are given again for half of it. */
   readonly answerHours?: number;
   readonly now: () => number;
 }
@@ -32,15 +27,7 @@ export interface Published {
   readonly delta: number;
 }
 
-/** An answer, and until when it may be given again. */
-export interface TimedAnswer {
-  readonly octets: Uint8Array;
-  readonly until: number;
-}
-
 const DEFAULTS = { fullHours: 168, deltaHours: 1, answerHours: 24 } as const;
-/** Answers kept in memory, signed; the oldest goes. */
-const MAX_ANSWERS = 100_000;
 
 /**
  * Publishes what authorities have revoked: full lists and deltas by shard, and answers about single certificates, signed
@@ -51,12 +38,18 @@ export class Publisher {
   readonly #registry: Registry;
   readonly #options: Required<PublishingOptions>;
   readonly #making = new Map<string, Promise<void>>();
-  readonly #answers = new Map<string, TimedAnswer>();
+  readonly #answers: Answers;
 
-  constructor(authorities: Authorities, registry: Registry, options: PublishingOptions) {
+  constructor(
+    authorities: Authorities,
+    { registry, answers }: Pick<PkiStore, "registry" | "answers">,
+    options: PublishingOptions,
+  ) {
     this.#authorities = authorities;
     this.#registry = registry;
     this.#options = { ...DEFAULTS, ...options };
+    const { answerHours: hours, now } = this.#options;
+    this.#answers = new Answers({ authorities, registry, answers, hours, now });
   }
 
   /**
@@ -101,61 +94,18 @@ export class Publisher {
   }
 
   /** As `answer`, with the moment until which it may be given again: now for what is no answer. */
-  async timedAnswer(authority: string, request: Uint8Array): Promise<TimedAnswer> {
-    const issuer = await this.#authorities.open(authority);
-    let asked: Uint8Array | undefined;
-    try {
-      asked = askedSerial(request, issuer.certificate);
-    } catch {
-      return { octets: ocspError("malformedRequest"), until: this.#options.now() };
-    }
-    if (asked === undefined) return { octets: ocspError("unauthorized"), until: this.#options.now() };
-    const serial = Buffer.from(asked).toString("hex");
-    const name = `${authority}/${serial}`;
-    const { now, answerHours } = this.#options;
-    const at = now();
-    const kept = this.#answers.get(name);
-    if (kept !== undefined && kept.until > at) return kept;
-    const status = await this.#statusOf(authority, serial);
-    const octets = await this.#signed(issuer, asked, status, at);
-    const answer = { octets, until: at + (answerHours * HOUR_MS) / 2 };
-    // Anybody may ask about numbers that were never given: their answers are not kept.
-    if (status.kind === "unknown") return { octets, until: at };
-    this.#keep(name, answer);
-    return answer;
+  timedAnswer(authority: string, request: Uint8Array): Promise<TimedAnswer> {
+    return this.#answers.timed(authority, request);
+  }
+
+  /** Looks at so many certificates more, and signs answers about them before anybody asks. @returns how many were signed */
+  signAhead(certificates: number): Promise<number> {
+    return this.#answers.signAhead(certificates);
   }
 
   /** A certificate was revoked: the answer that called it good is not given again. */
   forget(authority: string, serial: string): void {
-    this.#answers.delete(`${authority}/${serial}`);
-  }
-
-  async #signed(issuer: OpenAuthority, serial: Uint8Array, status: CertificateStatus, at: number): Promise<Uint8Array> {
-    const { certificate, key } = issuer;
-    const nextUpdate = new Date(at + this.#options.answerHours * HOUR_MS);
-    const data = prepareOcspResponse(certificate, certificate, {
-      serial,
-      status,
-      thisUpdate: new Date(at),
-      nextUpdate,
-    });
-    return ocspResponseOf(certificate, certificate, data, await key.sign(data));
-  }
-
-  #keep(name: string, answer: TimedAnswer): void {
-    this.#answers.set(name, answer);
-    const [oldest] = this.#answers.keys();
-    if (this.#answers.size > MAX_ANSWERS && oldest !== undefined) this.#answers.delete(oldest);
-  }
-
-  async #statusOf(authority: string, serial: string): Promise<CertificateStatus> {
-    const found = await this.#registry.find(authority, serial);
-    if (found?.octets === undefined)
-      return (await this.#registry.isRevoked(authority, serial))
-        ? { kind: "revoked", revokedAt: new Date(0), reason: "unspecified" }
-        : { kind: "unknown" };
-    if (found.revokedAt === undefined) return { kind: "good" };
-    return { kind: "revoked", revokedAt: new Date(found.revokedAt), reason: found.reason! };
+    this.#answers.forget(authority, serial);
   }
 
   async #publishShard(authority: string, shard: number): Promise<"full" | "delta" | undefined> {

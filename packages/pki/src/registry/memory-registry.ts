@@ -65,6 +65,13 @@ export function memoryRegistry(): Registry {
         (after === undefined || inOrder(after, record) < 0);
       return [...certificates.values()].filter(fits).sort(inOrder).slice(0, limit);
     },
+    page: async (authority, after = "", now, limit) =>
+      [...certificates.values()]
+        .filter(
+          (one) => one.authority === authority && one.octets !== undefined && one.notAfter >= now && one.serial > after,
+        )
+        .sort((one, other) => compare(one.serial, other.serial))
+        .slice(0, limit),
     orderedSince: async (requester, since) =>
       [...certificates.values()].filter((one) => one.requester === requester && one.orderedAt >= since).length,
     revoke: async (authority, serials, at, reason) => {

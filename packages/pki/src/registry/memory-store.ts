@@ -2,6 +2,7 @@ import { toHex } from "@meterkeep/dlms";
 import { PkiError } from "../errors.ts";
 import { memoryRegistry } from "./memory-registry.ts";
 import {
+  type AnswerRecord,
   type AssignmentRecord,
   type CertificateRemoval,
   type EnrolmentPassword,
@@ -18,6 +19,7 @@ export function memoryPkiStore(): PkiStore {
   const plans = new Map<string, RevocationPlan>();
   const removals = new Map<string, CertificateRemoval>();
   const cuts = new Map<string, IslandCut & { liftedAt?: number }>();
+  const answers = new Map<string, AnswerRecord>();
   return {
     registry: memoryRegistry(),
     assignments: {
@@ -38,6 +40,20 @@ export function memoryPkiStore(): PkiStore {
         const used = { ...found, usedAt: at };
         passwords.set(toHex(hash), used);
         return used;
+      },
+    },
+    answers: {
+      put: async (fresh) => {
+        for (const one of fresh) answers.set(`${one.authority}/${one.serial}`, one);
+      },
+      find: async (authority, serial) => answers.get(`${authority}/${serial}`),
+      terms: async (authority, serials) =>
+        serials.flatMap((serial) => {
+          const found = answers.get(`${authority}/${serial}`);
+          return found === undefined ? [] : [{ serial, isRevoked: found.isRevoked, until: found.until }];
+        }),
+      drop: async (before) => {
+        for (const [name, { until }] of answers) if (until < before) answers.delete(name);
       },
     },
     plans: {

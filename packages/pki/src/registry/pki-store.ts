@@ -100,6 +100,30 @@ export interface RevocationPlans {
   cuts(): Promise<readonly IslandCut[]>;
 }
 
+/** Until when an answer may be given again, and what it says. */
+export interface AnswerTerm {
+  readonly serial: string;
+  readonly isRevoked: boolean;
+  readonly until: number;
+}
+
+/** An answer about one certificate that was signed before anybody asked. */
+export interface AnswerRecord extends AnswerTerm {
+  readonly authority: string;
+  readonly octets: Uint8Array;
+}
+
+/** Answers that were signed ahead; whoever reads one verifies it. */
+export interface AnswerRecords {
+  /** In the place of those before. */
+  put(answers: readonly AnswerRecord[]): Promise<void>;
+  find(authority: string, serial: string): Promise<AnswerRecord | undefined>;
+  /** Of those of these certificates that there are. */
+  terms(authority: string, serials: readonly string[]): Promise<readonly AnswerTerm[]>;
+  /** Forgets those that might be given until before this moment. */
+  drop(before: number): Promise<void>;
+}
+
 /** Everything a PKI remembers. Every adapter passes `pkiStoreContract`. */
 export interface PkiStore {
   readonly registry: Registry;
@@ -114,4 +138,5 @@ export interface PkiStore {
     take(hash: Uint8Array, at: number): Promise<EnrolmentPassword | undefined>;
   };
   readonly plans: RevocationPlans;
+  readonly answers: AnswerRecords;
 }

@@ -72,6 +72,12 @@ export function postgresRegistry(client: SqlClient): Registry {
     },
     findAll: (authority, serials) =>
       many("authority = $1 and serial = any($2::bytea[])", [bytes(authority), serials.map(bytes)]),
+    page: (authority, after, now, limit) =>
+      many(
+        `authority = $1 and serial > $2 and octets is not null and not_after_ms >= $3
+         order by authority, serial limit ${Math.trunc(limit)}`,
+        [bytes(authority), bytes(after ?? ""), now],
+      ),
     search: (query, now) => {
       const { condition, values } = conditionOf(query, now);
       return many(`${condition} order by not_after_ms, authority, serial limit ${Math.trunc(query.limit)}`, values);

@@ -2,6 +2,7 @@ import { toHex } from "@meterkeep/dlms";
 import { PkiError } from "../errors.ts";
 import { bytes, type SqlClient } from "./certificate-rows.ts";
 import type { EnrolmentPassword, PkiStore } from "./pki-store.ts";
+import { answersIn } from "./postgres-answers.ts";
 import { plansIn } from "./postgres-plans.ts";
 import { postgresRegistry } from "./postgres-registry.ts";
 
@@ -18,6 +19,7 @@ export const PKI_GRANTS = {
   enrolment_passwords: "select, insert, update (used_ms)",
   revocation_plans: "select, insert, update (stage, state, finished)",
   certificate_removals: "select, insert, update (finished_ms, outcome)",
+  ocsp_answers: "select, insert, update (is_revoked, until_ms, octets), delete",
   island_cuts: "select, insert, update (lifted_ms)",
 } as const;
 
@@ -67,6 +69,7 @@ export function postgresPkiStore(client: SqlClient): PkiStore {
       },
     },
     plans: plansIn(client),
+    answers: answersIn(client),
   };
 }
 

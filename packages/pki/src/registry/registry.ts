@@ -127,6 +127,8 @@ export interface Registry {
   count(): Promise<number>;
   /** Those of these that were ordered. */
   findAll(authority: string, serials: readonly string[]): Promise<readonly CertificateRecord[]>;
+  /** Those of an authority that were signed and have not ended at `now`, in the order of their serial numbers, after one of these. */
+  page(authority: string, after: string | undefined, now: number, limit: number): Promise<readonly CertificateRecord[]>;
   /** In the order of their end, then authority and serial; `now` decides what has expired. */
   search(query: CertificateQuery, now: number): Promise<readonly CertificateRecord[]>;
   /** How many the requester has ordered since. */

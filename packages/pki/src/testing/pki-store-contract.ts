@@ -115,6 +115,37 @@ export function pkiStoreContract(
     );
   });
 
+  contract("answers that were signed ahead take the place of those before, and are forgotten", async (store) => {
+    const { answers, registry } = store;
+    await registry.order([order(1), order(2)]);
+    const one = {
+      authority: AUTHORITY,
+      serial: order(1).serial,
+      isRevoked: false,
+      until: 10,
+      octets: Uint8Array.of(1),
+    };
+    const other = { ...one, serial: order(2).serial, until: 20 };
+    await answers.put([one, other]);
+    await answers.put([{ ...one, isRevoked: true, until: 30, octets: Uint8Array.of(2) }]);
+    assert.deepEqual(await answers.find(AUTHORITY, one.serial), {
+      ...one,
+      isRevoked: true,
+      until: 30,
+      octets: Uint8Array.of(2),
+    });
+    const asked = [one.serial, other.serial, order(3).serial];
+    assert.deepEqual(
+      (await answers.terms(AUTHORITY, asked)).toSorted((a, b) => a.until - b.until),
+      [
+        { serial: other.serial, isRevoked: false, until: 20 },
+        { serial: one.serial, isRevoked: true, until: 30 },
+      ],
+    );
+    await answers.drop(21);
+    assert.equal(await answers.find(AUTHORITY, other.serial), undefined);
+  });
+
   contract("a table's number is given once, and the newest counts", async ({ assignments }) => {
     assert.equal(await assignments.newest(), undefined);
     await assignments.add({ number: 1, octets: Uint8Array.of(1), addedAt: 1 });

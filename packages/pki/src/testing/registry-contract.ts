@@ -144,6 +144,12 @@ export function registryContract(
     const [first, second] = await registry.search({ limit: 2 }, now);
     assert.ok(first && second);
     assert.deepEqual(await serials({ after: second, limit: 3 }), [3, 4, 5]);
+    const page = async (after: number | undefined, limit: number) =>
+      (await registry.page(AUTHORITY, after === undefined ? undefined : order(after).serial, now, limit)).map(
+        ({ serial }) => Number.parseInt(serial, 16),
+      );
+    assert.deepEqual(await page(undefined, 2), [5, 6]);
+    assert.deepEqual(await page(5, 9), [6, 7, 8]);
     assert.equal(await registry.orderedSince("line-1", 3), 4);
     assert.equal(await registry.orderedSince("nobody", 0), 0);
   });
