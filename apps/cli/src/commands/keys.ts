@@ -86,7 +86,10 @@ export function registerKeys(program: Command, terminal: Terminal): void {
       "how long key pairs are used although their certificates have no end: 3650 at first",
     )
     .option("--renew-before <days>", "how long before the end of a certificate: 730 at first")
-    .option("--per-day <number>", "how many enrolments may begin in a day: 50000 at first")
+    .option(
+      "--per-day <number>",
+      "how many enrolments may begin in a day: 50000 at first; 0 stops all that is not urgent",
+    )
     .action(async (options: EnrolmentPolicyOptions) => {
       const { enrolmentPolicy } = await import("../keys/certificates.ts");
       await enrolmentPolicy(options, terminal);

@@ -125,7 +125,7 @@ const enrolmentPolicy = {
   renewAfterDays: c.unsigned16,
   /** Days before the end of a certificate at which it is renewed. */
   renewBeforeDays: c.unsigned16,
-  /** Enrolments that may begin in a day. */
+  /** Enrolments that may begin in a day; 0 stops all but those that a revocation or a compromise asks for. */
   perDay: c.unsigned32,
 };
 

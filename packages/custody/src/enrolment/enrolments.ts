@@ -14,7 +14,7 @@ import type { CheckedFiles } from "../records/checked-files.ts";
 import { ContactQueue } from "../rotation/contact-queue.ts";
 import type { Committer } from "../store/committer.ts";
 import type { CustodyStore } from "../store/store.ts";
-import { changedEnrolmentPolicy, DEFAULT_ENROLMENT_POLICY, type EnrolmentPolicy } from "./policy.ts";
+import { changedEnrolmentPolicy, DEFAULT_ENROLMENT_POLICY, type EnrolmentPolicy, URGENT_RISK } from "./policy.ts";
 import { enrolmentStateOf } from "./view.ts";
 
 const DAY_MILLISECONDS = 86_400_000;
@@ -33,8 +33,8 @@ const CAUSE_RISK: Readonly<Record<EnrolmentCause, number>> = {
   first: 100,
   authorities: 150,
   demand: 200,
-  compromise: 1000,
-  revocation: 2000,
+  compromise: URGENT_RISK,
+  revocation: 2 * URGENT_RISK,
 };
 
 /** What enrolments are planned with. */
@@ -92,7 +92,9 @@ export class Enrolments {
   async due(limit: number): Promise<readonly string[]> {
     if (limit <= 0) return [];
     await this.#planTakenOver();
-    return this.#queue.take(limit, (await this.#currentPolicy()).perDay / HOURS_A_DAY);
+    const { perDay } = await this.#currentPolicy();
+    const isStopped = perDay === 0;
+    return this.#queue.take(limit, (isStopped ? DEFAULT_ENROLMENT_POLICY.perDay : perDay) / HOURS_A_DAY, isStopped);
   }
 
   /** Takeovers go first: what they need is worth more than certificates are. */

@@ -22,5 +22,7 @@ export async function enrolmentPace(
   const { enrolled, spans } = await enrolments.pace(now - MEASURED_DAYS * DAY_MILLISECONDS, PACE_SPAN_MILLISECONDS);
   if (enrolled < FEWEST) return undefined;
   const { perDay } = (await enrolments.policy()) ?? DEFAULT_ENROLMENT_POLICY;
-  return Math.min((enrolled * HOUR_MILLISECONDS) / (spans * PACE_SPAN_MILLISECONDS), perDay / HOURS_A_DAY);
+  const measured = (enrolled * HOUR_MILLISECONDS) / (spans * PACE_SPAN_MILLISECONDS);
+  // Where waves are stopped, how long they would take is still asked.
+  return perDay === 0 ? measured : Math.min(measured, perDay / HOURS_A_DAY);
 }

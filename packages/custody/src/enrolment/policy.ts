@@ -1,6 +1,9 @@
 import type { EnrolmentPolicyChange } from "@meterkeep/api/custodian";
 
-/** When key pairs are renewed, and how many enrolments may begin. */
+/** From this risk on a meter's turn comes although no others begin: what strangers may have, or was revoked, does not wait. */
+export const URGENT_RISK = 1000;
+
+/** When key pairs are renewed, and how many enrolments may begin; none a day stops all that is not urgent. */
 export interface EnrolmentPolicy {
   readonly renewAfterDays: number;
   readonly renewBeforeDays: number;
@@ -19,8 +22,11 @@ export const DEFAULT_ENROLMENT_POLICY: EnrolmentPolicy = {
 
 /** A policy with some of its numbers changed. */
 export function changedEnrolmentPolicy(policy: EnrolmentPolicy, change: EnrolmentPolicyChange): EnrolmentPolicy {
+  // A renewal after no days at all would never end.
   const given = Object.fromEntries(
-    Object.entries(change).filter(([, value]) => value !== undefined && Number(value) > 0),
+    Object.entries(change).filter(
+      ([name, value]) => value !== undefined && (Number(value) > 0 || (name === "perDay" && Number(value) === 0)),
+    ),
   );
   return { ...policy, ...given };
 }

@@ -30,16 +30,24 @@ export class ContactQueue {
     this.#at = now();
   }
 
-  /** System titles of up to `limit` meters; each is not given again for a while. */
-  async take(limit: number, perHour: number): Promise<readonly string[]> {
+  /**
+   * System titles of up to `limit` meters; each is not given again for a while.
+   *
+   * @param isStopped whether nothing begins that is not urgent; what has begun goes on
+   */
+  async take(limit: number, perHour: number, isStopped = false): Promise<readonly string[]> {
     const now = this.#now();
     const gathered = Math.max(1, perHour * GATHERED);
     this.#allowance = Math.min(gathered, this.#allowance + (Math.max(0, now - this.#at) / HOUR_MILLISECONDS) * perHour);
     this.#at = now;
     const due = await this.#records.due(MOST_UNDER_WAY, limit + this.#paid.size);
+    const waiting = new Set(due.filter(({ begun }) => !begun).map(({ systemTitle }) => systemTitle));
+    // What was paid for has begun, or has come to its end since: the next time is another one.
+    for (const title of this.#paid) if (!waiting.has(title)) this.#paid.delete(title);
     const taken: string[] = [];
     for (const one of due) {
       if (taken.length >= limit) break;
+      if (isStopped && !one.begun && one.isUrgent !== true) continue;
       if (this.#mayGo(one, now)) taken.push(one.systemTitle);
     }
     return taken;
@@ -57,8 +65,7 @@ export class ContactQueue {
 
   #mayGo({ systemTitle, begun }: DueRotation, now: number): boolean {
     if ((this.#resting.get(systemTitle) ?? 0) > now) return false;
-    if (begun) this.#paid.delete(systemTitle);
-    else if (!this.#paid.has(systemTitle)) {
+    if (!begun && !this.#paid.has(systemTitle)) {
       if (this.#allowance < 1) return false;
       this.#allowance -= 1;
       this.#paid.add(systemTitle);

@@ -1,4 +1,4 @@
-import type { EnrolmentPolicy } from "../enrolment/policy.ts";
+import { type EnrolmentPolicy, URGENT_RISK } from "../enrolment/policy.ts";
 import type { Held } from "./memory-held.ts";
 import { conflict } from "./memory-names.ts";
 import { type EnrolmentRecord, type MeterRecord, PURPOSE } from "./records.ts";
@@ -66,7 +66,11 @@ export function enrolmentsOf(held: () => Held, change: (work: (draft: Held) => v
         .filter(({ begunAt }) => begunAt === undefined)
         .sort((a, b) => b.risk - a.risk || a.plannedAt - b.plannedAt || (a.systemTitle < b.systemTitle ? -1 : 1))
         .slice(0, waiting);
-      return [...first, ...next].map(({ systemTitle, begunAt }) => ({ systemTitle, begun: begunAt !== undefined }));
+      return [...first, ...next].map(({ systemTitle, begunAt, risk }) => ({
+        systemTitle,
+        begun: begunAt !== undefined,
+        isUrgent: risk >= URGENT_RISK,
+      }));
     },
     titles: async (profiles, after, limit) =>
       all()

@@ -1,5 +1,5 @@
 import type { Pool, PoolClient } from "pg";
-import type { EnrolmentPolicy } from "../enrolment/policy.ts";
+import { type EnrolmentPolicy, URGENT_RISK } from "../enrolment/policy.ts";
 import { CustodyError } from "../errors.ts";
 import { titleOctets } from "./postgres-writes.ts";
 import type { EnrolmentCounts, EnrolmentPlanning, EnrolmentRecords, Write } from "./store.ts";
@@ -64,10 +64,10 @@ const PLAN = `
   select count(*)::integer as planned from planned`;
 
 const DUE = `
-  (select system_title, true as begun from enrolments where ended_ms is null and begun_ms is not null
+  (select system_title, true as begun, risk from enrolments where ended_ms is null and begun_ms is not null
     order by begun_ms limit $1)
   union all
-  (select system_title, false from enrolments where ended_ms is null and begun_ms is null
+  (select system_title, false, risk from enrolments where ended_ms is null and begun_ms is null
     order by risk desc, planned_ms, system_title limit $2)`;
 
 const COUNTS = `
@@ -89,8 +89,12 @@ export function enrolmentsIn(pool: Pool): EnrolmentRecords {
       return rows[0]?.planned ?? 0;
     },
     due: async (begun, waiting) => {
-      const { rows } = await pool.query<{ system_title: Buffer; begun: boolean }>(DUE, [begun, waiting]);
-      return rows.map((row) => ({ systemTitle: titleText(row.system_title), begun: row.begun }));
+      const { rows } = await pool.query<{ system_title: Buffer; begun: boolean; risk: number }>(DUE, [begun, waiting]);
+      return rows.map((row) => ({
+        systemTitle: titleText(row.system_title),
+        begun: row.begun,
+        isUrgent: row.risk >= URGENT_RISK,
+      }));
     },
     titles: async (profiles, after, limit) => {
       const { rows } = await pool.query<{ system_title: Buffer }>(

@@ -129,6 +129,8 @@ export interface RotationPlan {
 export interface DueRotation {
   readonly systemTitle: string;
   readonly begun: boolean;
+  /** It is planned although nothing else is begun: strangers may have what the meter has. */
+  readonly isUrgent?: boolean;
 }
 
 /** Numbers of a whole installation. */

@@ -64,7 +64,9 @@ export function enrolmentRecordsContract(
     await addMeter(store, 4, { profile: "without" });
     assert.equal(await store.enrolments.plan(plan()), 1);
     assert.equal(await store.enrolments.plan(plan()), 0);
-    assert.deepEqual(await store.enrolments.due(10, 10), [{ systemTitle: one.systemTitle, begun: false }]);
+    assert.deepEqual(await store.enrolments.due(10, 10), [
+      { systemTitle: one.systemTitle, begun: false, isUrgent: false },
+    ]);
     const planned = (await store.load(one.systemTitle))?.enrolment;
     assert.deepEqual([planned?.enrolment, planned?.cause, planned?.plannedBy], [1, "first", "policy"]);
     const counts = await store.enrolments.counts(PROFILES);
