@@ -16,7 +16,7 @@ const seconds = (): number => (performance.now() - begin) / 1000;
 let peak = 0;
 let peakOf: readonly (readonly [string, number])[] = [];
 
-await using meterkeep = await startMeterkeep({ meters });
+await using meterkeep = await startMeterkeep({ meters, cold: true });
 const measure = (): void => {
   const each = [...processesOf(meterkeep)].map(([name, pids]) => [name, megabytes(pids)] as const);
   const sum = each.reduce((total, [, size]) => total + size, 0);

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { keepWarm, warm } from "./warm-state.ts";
 
 /** The root of the checkout. */
 export const CHECKOUT = fileURLToPath(new URL("../../", import.meta.url)).replace(/\/$/, "");
@@ -16,6 +17,8 @@ export interface MeterkeepOptions {
   readonly speed?: number;
   /** A directory to go on with, from {@link Meterkeep.stateDirectory} of an earlier start; not removed at the end. */
   readonly stateDirectory?: string;
+  /** As on a machine that never ran it: the pages are built and the sources compiled at the start. Default: what an earlier start built is taken over. */
+  readonly cold?: boolean;
   /** Ports to use again; links and cookies hold for one port. */
   readonly ports?: Meterkeep["ports"];
   /** More options of `meterkeep start`. */
@@ -79,7 +82,7 @@ const GUARDIAN = `
 
 /** Starts Meterkeep as `npm start` does and waits until it runs: `await using meterkeep = await startMeterkeep({ meters: 20 })`. */
 export async function startMeterkeep(options: MeterkeepOptions = {}): Promise<Meterkeep> {
-  const stateDirectory = options.stateDirectory ?? makeStateDirectory();
+  const stateDirectory = options.stateDirectory ?? makeStateDirectory(options.cold);
   const ports = options.ports ?? { http: await freePort(), push: await freePort(), approvals: await freePort() };
   const child = spawn(
     process.execPath,
@@ -105,6 +108,7 @@ export async function startMeterkeep(options: MeterkeepOptions = {}): Promise<Me
   const stop = async (): Promise<number | null> => {
     if (child.exitCode === null && child.signalCode === null) child.kill("SIGTERM");
     const [status] = await exited;
+    keepWarm(stateDirectory);
     dismiss();
     return status;
   };
@@ -140,9 +144,10 @@ export async function startMeterkeep(options: MeterkeepOptions = {}): Promise<Me
 }
 
 /** Makes a state directory that the processes can reach; whoever makes it removes it. */
-export function makeStateDirectory(): string {
+export function makeStateDirectory(cold = false): string {
   const directory = mkdtempSync(`${tmpdir()}/mk-state-`);
   chmodSync(directory, 0o755);
+  if (!cold) warm(directory);
   return directory;
 }
 

@@ -68,7 +68,7 @@ export function readDatabaseStage(state: string): DatabaseStage {
 
 /** What Meterkeep itself puts into its state directory; the lock comes with drafts. */
 const OURS =
-  /^(lock.*|pids|installation\.json.*|recovery\.json|ledger\.json|custodian|head-end|depot|town|factory|concentrator|operator|postgres|exchange|log|console|run|run-directory|program)$/;
+  /^(lock.*|pids|installation\.json.*|recovery\.json|ledger\.json|custodian|head-end|depot|town|factory|concentrator|operator|postgres|exchange|log|(console|field-page)(\.stamp|\.new)?|run|run-directory|program)$/;
 
 /** What no start makes before the installation is written down. */
 const PRECIOUS = ["postgres/data", "custodian/root.key", "town/production.jsonl"];
