@@ -43,7 +43,17 @@ try {
     const [committer, now] = [new GroupCommitter(store), () => Date.now()];
     const bursts = new EntryBursts(committer, now);
     const files = new CheckedFiles(store, vault, bursts, now);
-    const custody = { store, files, committer, bursts, vault, trust, now, forget: () => undefined };
+    const custody = {
+      store,
+      files,
+      committer,
+      bursts,
+      vault,
+      masters: { stateOf: async () => undefined },
+      trust,
+      now,
+      forget: () => undefined,
+    };
     globalThis.gc?.();
     const before = process.memoryUsage.rss();
     let most = before;

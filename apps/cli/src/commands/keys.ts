@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import type { EnrolmentPolicyOptions, EnrolOptions } from "../keys/certificates.ts";
 import type { ChildOptions } from "../keys/child.ts";
+import type { MasterStateOptions } from "../keys/master.ts";
 import type { HygieneOptions, PolicyOptions, RotateOptions, StatusOptions } from "../keys/run.ts";
 import type { OperatorOptions } from "../operator/commands.ts";
 import type { Terminal } from "../terminal.ts";
@@ -64,6 +65,21 @@ export function registerKeys(program: Command, terminal: Terminal): void {
     .action(async (file: string, options: OperatorOptions) => {
       const { master } = await import("../keys/master.ts");
       await master(file, options, terminal);
+    });
+  operatorCommand(keys, "masters", "list the masters that were taken in, each with its state").action(
+    async (options: OperatorOptions) => {
+      const { masters } = await import("../keys/master.ts");
+      await masters(options, terminal);
+    },
+  );
+  operatorCommand(keys, "master-state", "suspend, resume, deactivate, compromise or destroy a master")
+    .argument("<command>", "suspend, resume, deactivate, compromise or destroy; the last takes two people")
+    .argument("<master>", "32 hex digits")
+    .requiredOption("--reason <text>", "why, for the ledger")
+    .option("--manufacturer <name>", "whose, where two manufacturers have one of that name")
+    .action(async (command: string, master: string, options: MasterStateOptions) => {
+      const { masterState } = await import("../keys/master.ts");
+      await masterState(command, master, options, terminal);
     });
   operatorCommand(keys, "certificates", "say which certificates meters hold, and how their enrolment stands")
     .argument("[meters...]", "system titles; all that can hold certificates unless given")

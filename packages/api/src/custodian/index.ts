@@ -99,6 +99,8 @@ export {
   type KeyPurposeName,
   type KeyState,
   keyDescription,
+  MASTER_COMMANDS,
+  type MasterCommand,
 } from "./keys.ts";
 export {
   type CustodianLedgerEntry,

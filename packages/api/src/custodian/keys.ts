@@ -1,5 +1,5 @@
 import { c, type Infer } from "@meterkeep/dlms";
-import { meterTitle, oneOf, record, time } from "./wire.ts";
+import { meterTitle, oneOf, record, shortText, time } from "./wire.ts";
 
 /**
  * What a key is for. The first four in the order of the standard's key_id: global unicast encryption, global broadcast
@@ -55,3 +55,25 @@ export type KeyDescription = Infer<typeof keyDescription>;
 
 export const describeKeysRequest = record({ meter: meterTitle });
 export const describeKeysResponse = record({ keys: c.sequenceOf(keyDescription, { max: 1000 }) });
+
+/** What may be asked of a manufacturer's master: the transitions of NIST SP 800-57, each by its own command. */
+export const MASTER_COMMANDS = ["suspend", "resume", "deactivate", "compromise", "destroy"] as const;
+export type MasterCommand = (typeof MASTER_COMMANDS)[number];
+
+/** A master that a manufacturer derives factory keys from. */
+export const factoryMaster = record({
+  master: shortText,
+  manufacturer: shortText,
+  /** SHA-256 of the manufacturer's signature keys, lower-case hex. */
+  manufacturerKey: shortText,
+  state: oneOf(KEY_STATES),
+  since: time,
+});
+export const factoryMastersResponse = record({ masters: c.sequenceOf(factoryMaster, { max: 1000 }) });
+export const changeMasterStateRequest = record({
+  master: shortText,
+  manufacturerKey: shortText,
+  command: oneOf(MASTER_COMMANDS),
+  reason: shortText,
+});
+export const changeMasterStateResponse = record({ state: oneOf(KEY_STATES) });

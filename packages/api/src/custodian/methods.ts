@@ -53,7 +53,13 @@ import {
   returnLeaseRequest,
 } from "./field.ts";
 import { enrolHeadEndRequest, headEndsResponse, removeHeadEndRequest } from "./head-ends.ts";
-import { describeKeysRequest, describeKeysResponse } from "./keys.ts";
+import {
+  changeMasterStateRequest,
+  changeMasterStateResponse,
+  describeKeysRequest,
+  describeKeysResponse,
+  factoryMastersResponse,
+} from "./keys.ts";
 import {
   ledgerCheckpointsRequest,
   ledgerCheckpointsResponse,
@@ -265,6 +271,8 @@ export const CUSTODIAN_METHODS = {
   fieldReport: method(210, c.struct({}), fieldReportResponse, "head-end", "operator"),
   installChild: method(212, installChildRequest, installChildResponse, "operator"),
   takeFactoryMaster: method(213, takeFactoryMasterRequest, takeFactoryMasterResponse, "operator"),
+  factoryMasters: method(214, c.struct({}), factoryMastersResponse, "operator"),
+  changeMasterState: method(215, changeMasterStateRequest, changeMasterStateResponse, "operator"),
   exposure: method(211, exposureRequest, exposureResponse, "head-end", "operator"),
   drillCounters: method(204, drillCountersRequest, drillCountersResponse, "operator"),
 } as const;

@@ -70,8 +70,8 @@ const MEMBERS: { readonly [P in FeedPort]: { readonly [M in keyof Ports[P]]: "re
     policy: "reads",
   },
   checkpoints: { add: "changes", cosign: "changes", last: "reads", list: "reads" },
-  vaultKeys: { insert: "changes", find: "reads" },
-  vaultSecrets: { insert: "changes", addCopies: "changes", find: "reads", all: "reads" },
+  vaultKeys: { insert: "changes", destroy: "changes", find: "reads" },
+  vaultSecrets: { insert: "changes", addCopies: "changes", destroy: "changes", find: "reads", all: "reads" },
   installation: {
     insertRoot: "changes",
     insertNamedSecret: "changes",

@@ -69,7 +69,13 @@ test("a meter that is retired is spoken to no more, its keys are destroyed in ti
   withTestCustody(async (custody) => {
     const meter = await taken(custody, "5453540000000401");
     const { service } = custody.custody;
+    const open = await service.openSession({ meter: titleOf(meter), purpose: "read" } as never, HEAD_END);
+    const line = meter.connect(open.clientSap, open.serverSap);
     assert.deepEqual(await service.departMeters(retired(meter), OPERATOR), { departed: 1 });
+    const received = line.exchange(open.apdu) as Uint8Array;
+    await assert.rejects(service.advanceSession({ session: open.session, received }, HEAD_END), {
+      code: "session-unknown",
+    });
     await assert.rejects(service.openSession({ meter: titleOf(meter), purpose: "read" } as never, HEAD_END), {
       code: "meter-left",
     });

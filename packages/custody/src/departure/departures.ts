@@ -37,6 +37,8 @@ export interface DepartureDependencies {
   readonly changes: Pick<Changes, "require">;
   /** Has the certificates of meters that leave revoked. */
   readonly identities: Pick<MeterAuthority, "left">;
+  /** Ends what is under way with a meter: its sessions and its contact. */
+  readonly end: (systemTitle: string) => Promise<void>;
   readonly sender: () => Promise<Sender>;
   readonly now: () => number;
   /** What memory has of a meter's keys is void. */
@@ -76,6 +78,8 @@ export class Departures {
     const body = { meters: titles, recipient: recipient.keyId, to: request.recipient?.name ?? "", how };
     await this.#dependencies.changes.require("export-keys", body, caller, reason, asked);
     const sender = await this.#dependencies.sender();
+    // Before the counters are told that were used.
+    for (const title of titles) await this.#dependencies.end(title);
     const { shipment, text } = await this.#sealed(files, request, recipient, sender);
     // Durable before it is given out: nobody has the keys of a meter that we still take for ours.
     await this.#commit(files, request, caller, {
@@ -143,7 +147,7 @@ export class Departures {
     caller: Caller,
     more: object,
   ): Promise<void> {
-    const { committer, now, forget, identities, vault } = this.#dependencies;
+    const { committer, now, forget, end, identities, vault } = this.#dependencies;
     // Before the commit, since again is as good as once: what is left half done is a meter that nobody reads.
     for (const credential of files.flatMap(credentialsOf)) await identities.left(credential);
     const writes: Write[] = [];
@@ -171,7 +175,10 @@ export class Departures {
           });
     }
     await committer.submit({ writes, entries });
-    for (const { meter } of files) forget(meter.systemTitle);
+    for (const { meter } of files) {
+      forget(meter.systemTitle);
+      await end(meter.systemTitle);
+    }
   }
 }
 

@@ -123,6 +123,13 @@ export class EnrolmentContacts {
       this.#drop(handle, live);
   }
 
+  /** Ends the contact of a meter that leaves. */
+  endOf(title: string): void {
+    const handle = this.#byMeter.get(title);
+    const live = handle === undefined ? undefined : this.#contacts.peek(handle);
+    if (handle !== undefined && live !== undefined) this.#drop(handle, live);
+  }
+
   closeAll(): void {
     for (const [handle, live] of [...this.#contacts.entries()]) this.#drop(handle, live);
   }

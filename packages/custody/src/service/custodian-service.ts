@@ -30,6 +30,7 @@ import type { Pushes } from "../push/pushes.ts";
 import type { CheckedFiles } from "../records/checked-files.ts";
 import type { Rotations } from "../rotation/rotations.ts";
 import type { Sessions } from "../session/sessions.ts";
+import type { FactoryMasters } from "../shipment/factory-masters.ts";
 import { addSingleMeter, type ImportDependencies, importShipment, type ShipmentToApprove } from "../shipment/import.ts";
 import type { TrustedManufacturer } from "../shipment/manufacturer.ts";
 import { ShipmentRefusal } from "../shipment/refusal.ts";
@@ -53,6 +54,7 @@ export interface CustodianParts {
   readonly contacts: Contacts;
   readonly rotations: Rotations;
   readonly departures: Departures;
+  readonly masters: FactoryMasters;
   readonly backups: Backups;
   readonly holdings: CustodianService["holdings"];
   readonly leases: Leases;
@@ -204,7 +206,9 @@ export function custodianService(parts: CustodianParts): CustodianService {
     installChild: (request, caller) =>
       installChild({ ...importing, files, rotations, recipient: importing.trust.recipient }, request, caller),
     takeFactoryMaster: (request, caller) =>
-      takeMaster({ ...importing, changes: parts.authority.changes }, request, caller),
+      takeMaster({ ...importing, masters: parts.masters, changes: parts.authority.changes }, request, caller),
+    factoryMasters: async () => ({ masters: [...(await parts.masters.list())] }),
+    changeMasterState: (request, caller) => parts.masters.change(request, caller),
     loseHandheld: (request, caller) => parts.leases.lose(request, caller),
     fieldReport: () => parts.leases.report(),
     exposure: parts.exposure,

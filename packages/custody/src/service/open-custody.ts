@@ -60,6 +60,7 @@ import { Rotations } from "../rotation/rotations.ts";
 import { DEFAULT_SEAL_BUDGET, SealBudget } from "../session/seal-budget.ts";
 import type { KeepingOf } from "../session/session-keys.ts";
 import { Sessions } from "../session/sessions.ts";
+import { FactoryMasters } from "../shipment/factory-masters.ts";
 import type { TrustedManufacturer } from "../shipment/manufacturer.ts";
 import { openRecipient } from "../shipment/open-recipient.ts";
 import { Uploads } from "../shipment/uploads.ts";
@@ -315,6 +316,7 @@ export async function openCustodyIn(
     pace: options.pace ?? FIELD_PACE,
   });
   const rotations = new Rotations({ store, files, committer, vault, now, keyCache });
+  const masters = new FactoryMasters({ ledger: store.ledger, committer, vault, changes: authority.changes, now });
   let sender: ReturnType<typeof openSender> | undefined;
   const departures = new Departures({
     files,
@@ -322,6 +324,11 @@ export async function openCustodyIn(
     vault,
     changes: authority.changes,
     identities: meterAuthority,
+    end: async (title) => {
+      contacts.endOf(title);
+      enrolmentContacts.endOf(title);
+      await sessions.endOf(title);
+    },
     sender: () => {
       sender ??= openSender(vault, store.installation);
       return sender;
@@ -346,7 +353,9 @@ export async function openCustodyIn(
   const service = custodianService({
     store,
     files,
+    masters,
     importing: {
+      masters,
       store,
       files,
       committer,

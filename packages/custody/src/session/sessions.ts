@@ -364,6 +364,12 @@ export class Sessions {
     for (const [handle, session] of idle) await this.#end(handle, session, "abandoned");
   }
 
+  /** Ends the sessions of a meter that leaves: its keys are used no more. */
+  async endOf(title: string): Promise<void> {
+    const open = [...this.#sessions.entries()].filter(([, { place }]) => place.systemTitle === title);
+    for (const [handle, session] of open) await this.#end(handle, session, "abandoned", "the meter leaves");
+  }
+
   /** Closes everything: the custodian is going. */
   async closeAll(): Promise<void> {
     await Promise.all(

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { createHmac, randomBytes } from "node:crypto";
 import { test } from "node:test";
+import type { MasterCommand } from "@meterkeep/api/custodian";
 import { fromHex, systemTitle } from "@meterkeep/dlms";
 import fc from "fast-check";
-import { OPERATOR } from "../testing/authority-world.ts";
+import { AuthorityWorld, OPERATOR } from "../testing/authority-world.ts";
 import {
   fileOf,
   type TestMeter,
@@ -75,6 +76,54 @@ test("a shipment without keys brings those that follow from its maker's master, 
     );
     const kinds = (await custody.store.ledger.read(0, 100)).map(({ kind }) => kind);
     assert.equal(kinds.filter((kind) => kind === "factory-master-accepted").length, 1);
+  }));
+
+test("a master goes through the states of NIST SP 800-57, each by a command that the ledger has; keys follow from an active one alone", () =>
+  withMaker(async (custody) => {
+    const master = new Uint8Array(randomBytes(32));
+    const file = writeMaster(maker, publicKeysOf(custody), MASTER, master);
+    await custody.custody.service.takeFactoryMaster({ file }, OPERATOR);
+    const heldNow = async () => (await custody.custody.service.factoryMasters({}, OPERATOR)).masters[0];
+    const manufacturerKey = (await heldNow())?.manufacturerKey as string;
+    const to = async (command: MasterCommand) => {
+      const request = { master: MASTER, manufacturerKey, command, reason: "a test" };
+      return (await custody.custody.service.changeMasterState(request, OPERATOR)).state;
+    };
+    const [one, two] = testMeters(2).map((meter) => derived(master, meter)) as [TestMeter, TestMeter];
+    const outcomeOf = async (meter: TestMeter) => (await offered(custody, [meter], MASTER)).kind;
+    assert.equal((await heldNow())?.state, "active");
+    await assert.rejects(to("resume"), { code: "key-transition-refused" });
+    await assert.rejects(to("destroy"), { code: "key-transition-refused" }, "not while it is active");
+    assert.equal(await to("suspend"), "suspended");
+    assert.equal(await outcomeOf(one), "refused");
+    await custody.restart();
+    assert.equal(await outcomeOf(one), "refused", "no start forgets it");
+    assert.equal(await to("resume"), "active");
+    assert.equal(await outcomeOf(one), "imported");
+    assert.equal(await to("deactivate"), "deactivated");
+    assert.equal(await outcomeOf(two), "refused");
+    // What cannot be taken back takes two people.
+    await assert.rejects(to("destroy"), { code: "approval-required" });
+    const world = await AuthorityWorld.open(custody);
+    const [planned] = (await world.service.changes({ limit: 10 }, OPERATOR)).changes.filter(
+      ({ kind }) => kind === "destroy-keys",
+    );
+    for (const who of [world.anna, world.ben]) await world.approve(planned?.hash as string, who);
+    assert.equal(await to("destroy"), "destroyed");
+    assert.equal(await to("destroy"), "destroyed", "again is as good as once");
+    await assert.rejects(custody.custody.service.takeFactoryMaster({ file }, OPERATOR), {
+      code: "key-transition-refused",
+    });
+    assert.equal(await to("compromise"), "destroyed-compromised");
+    const entries = (await custody.store.ledger.read(0, 10_000)).filter(
+      ({ kind }) => kind === "factory-master-state-changed",
+    );
+    assert.deepEqual(
+      entries.map(({ body }) => (JSON.parse(body) as { to: string }).to),
+      ["suspended", "active", "deactivated", "destroyed", "destroyed-compromised"],
+    );
+    const unknown = { master: "ff".repeat(16), manufacturerKey, command: "suspend", reason: "a test" } as const;
+    await assert.rejects(custody.custody.service.changeMasterState(unknown, OPERATOR), { code: "key-unknown" });
   }));
 
 test("a key that does not follow from the master is refused, and its line is named", () =>

@@ -4,6 +4,7 @@ import { CustodyError } from "../errors.ts";
 import { type DerivationInput, fixedInput } from "../vault/derivation.ts";
 import type { Vault } from "../vault/vault.ts";
 import { masterName } from "./factory-master.ts";
+import type { FactoryMasters } from "./factory-masters.ts";
 import { COMPLETE_BLOCK, keyBytesOfSuite } from "./key-block.ts";
 import { checkValuesOf, type ShipmentHeader, type ShippedMeter } from "./reader.ts";
 import { ShipmentRefusal } from "./refusal.ts";
@@ -18,18 +19,24 @@ export function factoryKeyInput(systemTitle: string, purpose: number, securitySu
  * Gives the meters of a shipment without keys those that follow from its manufacturer's master, each held against the check
  * value that its line has.
  *
- * @throws ShipmentRefusal `shipment-master-unknown`, `meter-check-value-wrong`
+ * @throws ShipmentRefusal `shipment-master-unknown` also where it is held and not active, `meter-check-value-wrong`
  */
 export async function withDerivedKeys(
-  vault: Pick<Vault, "derive">,
+  { vault, masters }: { readonly vault: Pick<Vault, "derive">; readonly masters: Pick<FactoryMasters, "stateOf"> },
   { master, manufacturer }: Pick<ShipmentHeader, "master" | "manufacturer">,
   meters: readonly ShippedMeter[],
 ): Promise<readonly ShippedMeter[]> {
   if (master === undefined || meters.length === 0) return meters;
+  const name = masterName(manufacturer.keyId, master);
+  const state = await masters.stateOf(name);
+  if (state !== undefined && state !== "active") {
+    const message = `its keys are derived from master ${master} of ${manufacturer.name}, which is ${state} here: nothing is derived from it`;
+    throw new ShipmentRefusal("shipment-master-unknown", 0, message);
+  }
   const inputs = meters.flatMap(({ systemTitle, securitySuite }) =>
     COMPLETE_BLOCK.map((purpose) => factoryKeyInput(systemTitle, purpose, securitySuite)),
   );
-  const derived = await vault.derive(masterName(manufacturer.keyId, master), inputs).catch((cause: unknown) => {
+  const derived = await vault.derive(name, inputs).catch((cause: unknown) => {
     if (!(cause instanceof CustodyError && cause.code === "vault-key-unknown")) throw cause;
     const message = `its keys are derived from master ${master} of ${manufacturer.name}, which is not held here: take that in first`;
     throw new ShipmentRefusal("shipment-master-unknown", 0, message, { cause });

@@ -42,6 +42,7 @@ function withCustody(body: (custody: TestImport) => Promise<void>) {
       committer,
       bursts: new EntryBursts(committer, now),
       vault,
+      masters: { stateOf: async () => undefined },
       trust,
       now,
       forget,

@@ -12,6 +12,7 @@ import type { KeyRecord, MeterFile, MeterRecord, PurposeNumber, ShipmentRecord }
 import type { CustodyStore, ShipmentStage, StageConflict, StagedMeter } from "../store/store.ts";
 import type { PlacedKey, Vault } from "../vault/vault.ts";
 import { withDerivedKeys } from "./derived-keys.ts";
+import type { FactoryMasters } from "./factory-masters.ts";
 import type { BlockKey } from "./key-block.ts";
 import { linesOf } from "./lines.ts";
 import { readShipment, type ShipmentHeader, type ShipmentTrust, type ShippedMeter } from "./reader.ts";
@@ -26,6 +27,7 @@ export interface ImportDependencies {
   readonly bursts: EntryBursts;
   readonly vault: Vault;
   readonly trust: ShipmentTrust;
+  readonly masters: Pick<FactoryMasters, "stateOf">;
   readonly now: () => number;
   /**
    * Lets people agree to a shipment that is verified and about to be taken in; throws where they have to and have not.
@@ -227,14 +229,14 @@ async function notImported(header: ShipmentHeader, stage: ShipmentStage): Promis
 }
 
 async function sealBatch(
-  { vault, now }: ImportDependencies,
+  { vault, masters, now }: ImportDependencies,
   place: ImportPlace,
   header: ShipmentHeader,
   read: readonly ShippedMeter[],
   warnings: KeyWarning[],
 ): Promise<readonly StagedMeter[]> {
   const { shipment, manufacturer } = header;
-  const batch = await withDerivedKeys(vault, header, read).catch((error: unknown) => {
+  const batch = await withDerivedKeys({ vault, masters }, header, read).catch((error: unknown) => {
     for (const { keys } of read) for (const { key } of keys) key[Symbol.dispose]();
     throw error;
   });

@@ -6,6 +6,7 @@ import { CustodyError } from "../errors.ts";
 import type { Committer } from "../store/committer.ts";
 import type { Vault } from "../vault/vault.ts";
 import { masterName, openFactoryMaster } from "./factory-master.ts";
+import { type FactoryMasters, MASTER_ACCEPTED } from "./factory-masters.ts";
 import type { ShipmentTrust } from "./reader.ts";
 import { ShipmentRefusal } from "./refusal.ts";
 
@@ -14,6 +15,7 @@ export interface MasterDependencies {
   readonly vault: Pick<Vault, "takeMaster" | "derive">;
   readonly committer: Pick<Committer, "submit">;
   readonly changes: Pick<Changes, "require">;
+  readonly masters: Pick<FactoryMasters, "stateOf" | "learn">;
   readonly trust: ShipmentTrust;
   readonly now: () => number;
 }
@@ -22,21 +24,28 @@ export interface MasterDependencies {
  * Takes in the master that a manufacturer derives factory keys from, so that its shipments need not carry them. What is
  * derived from it opens meters until they are taken over, and nothing of ours afterwards.
  *
- * @throws CallRefusal `request-malformed`, `approval-required`
+ * @throws CallRefusal `request-malformed`, `approval-required`, `key-transition-refused`
  */
 export async function takeMaster(
-  { vault, committer, changes, trust, now }: MasterDependencies,
+  { vault, committer, changes, masters, trust, now }: MasterDependencies,
   { file }: CustodianRequest<"takeFactoryMaster">,
   caller: Caller,
 ): Promise<CustodianResponse<"takeFactoryMaster">> {
   const { master, manufacturer, key } = opened(file, trust);
   using secret = key;
   const name = masterName(manufacturer.keyId, master);
+  const state = await masters.stateOf(name);
+  if (state?.startsWith("destroyed"))
+    throw new CallRefusal(
+      "key-transition-refused",
+      `master ${master} of ${manufacturer.name} is ${state}: it stays so`,
+    );
   if (await isHeld(vault, name)) return { master, manufacturer: manufacturer.name };
   const about = { master, manufacturer: manufacturer.name, manufacturerKey: manufacturer.keyId };
   await changes.require("take-factory-master", about, caller, `master ${master}`);
   const entry = (kind: string) => ({ at: now(), kind, principal: caller.name, utility: "*", island: "*", body: about });
-  await committer.submit({ entries: [entry("factory-master-accepted")] });
+  await committer.submit({ entries: [entry(MASTER_ACCEPTED)] });
+  masters.learn();
   await vault.takeMaster(name, secret);
   return { master, manufacturer: manufacturer.name };
 }

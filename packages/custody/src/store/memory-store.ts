@@ -148,7 +148,15 @@ export function memoryCustodyStore(): CustodyStore {
     pki: memoryPkiStore(),
     restorations: { list: async () => [] },
     vaultKeys: {
-      find: async (utility, island) => vaultKeys.get(JSON.stringify([utility, island])) ?? [],
+      find: async (utility, island) =>
+        (vaultKeys.get(JSON.stringify([utility, island])) ?? []).filter(({ sealed }) => sealed.length > 0),
+      destroy: async ({ utility, island, version }) => {
+        const name = JSON.stringify([utility, island]);
+        const emptied = (vaultKeys.get(name) ?? []).map((one) =>
+          one.version === version ? { ...one, sealed: new Uint8Array(0) } : one,
+        );
+        vaultKeys.set(name, emptied);
+      },
       insert: async (record) => {
         const name = JSON.stringify([record.utility, record.island]);
         const stored = vaultKeys.get(name) ?? [];
@@ -158,8 +166,16 @@ export function memoryCustodyStore(): CustodyStore {
       },
     },
     vaultSecrets: {
-      find: async (utility, island) => vaultSecrets.filter((one) => one.utility === utility && one.island === island),
-      all: async () => vaultSecrets,
+      find: async (utility, island) =>
+        vaultSecrets.filter((one) => one.utility === utility && one.island === island && one.copies.size > 0),
+      all: async () => vaultSecrets.filter(({ copies }) => copies.size > 0),
+      destroy: async ({ utility, island, version }) => {
+        vaultSecrets = vaultSecrets.map((one) =>
+          one.utility === utility && one.island === island && one.version === version
+            ? { ...one, copies: new Map() }
+            : one,
+        );
+      },
       insert: async (secret) => {
         const same = vaultSecrets.find((one) => isSameVersion(one, secret));
         if (same === undefined) vaultSecrets = [...vaultSecrets, secret];

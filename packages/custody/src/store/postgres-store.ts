@@ -50,9 +50,9 @@ import { vaultSecretsIn } from "./vault-secrets.ts";
  */
 const CUSTODY_GRANTS = {
   vault_roots: "select, insert",
-  vault_keys: "select, insert",
+  vault_keys: "select, insert, update (sealed)",
   vault_secrets: "select, insert",
-  vault_secret_copies: "select, insert",
+  vault_secret_copies: "select, insert, update (wrapped)",
   named_secrets: "select, insert",
   shipments: "select, insert",
   meters:
@@ -254,13 +254,20 @@ function restorationsIn(pool: Pool): Restorations {
 function vaultKeysIn(pool: Pool): CustodyStore["vaultKeys"] {
   const find = async (utility: string, island: string): Promise<VaultKeyRecord[]> => {
     const { rows } = await pool.query<VaultKeyRecord>(
-      "select utility, island, version, sealed from vault_keys where utility = $1 and island = $2 order by version",
+      `select utility, island, version, sealed from vault_keys
+       where utility = $1 and island = $2 and octet_length(sealed) > 0 order by version`,
       [utility, island],
     );
     return rows.map((row) => ({ ...row, sealed: new Uint8Array(row.sealed) }));
   };
   return {
     find,
+    destroy: async ({ utility, island, version }) => {
+      await pool.query(
+        "update vault_keys set sealed = '' where (utility, island, version) = ($1, $2, $3) and octet_length(sealed) > 0",
+        [utility, island, version],
+      );
+    },
     insert: async ({ utility, island, version, sealed }) => {
       await pool.query(
         "insert into vault_keys (utility, island, version, sealed) values ($1, $2, $3, $4) on conflict do nothing",

@@ -345,6 +345,8 @@ export interface VaultKeys {
   find(utility: string, island: string): Promise<readonly VaultKeyRecord[]>;
   /** Stores a version durably unless there is one already: returns what is stored then. */
   insert(record: VaultKeyRecord): Promise<VaultKeyRecord>;
+  /** Overwrites a version with nothing, for good: it is found no more, and none is stored in its place. */
+  destroy(record: Pick<VaultKeyRecord, "utility" | "island" | "version">): Promise<void>;
 }
 
 /** A vault secret that only tokens open: the same secret, wrapped for each token that has it. */
@@ -367,4 +369,6 @@ export interface VaultSecretRecords {
   insert(secret: VaultSecret): Promise<VaultSecret>;
   /** Adds copies to a stored secret; those that are there stay. */
   addCopies(secret: VaultSecret): Promise<void>;
+  /** Overwrites every copy of a version with nothing, for good: it is found no more, and none is stored in its place. */
+  destroy(secret: Pick<VaultSecret, "utility" | "island" | "version">): Promise<void>;
 }

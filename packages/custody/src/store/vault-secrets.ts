@@ -14,12 +14,12 @@ interface Row {
 }
 
 const SELECT = `select utility, island, version, check_value, token, wrapped_under, wrapped
-  from vault_secret_copies`;
+  from vault_secret_copies where octet_length(wrapped) > 0`;
 
 /** The vault secrets of tokens in PostgreSQL. */
 export function vaultSecretsIn(pool: Pool): VaultSecretRecords {
   const find = async (utility: string, island: string): Promise<readonly VaultSecret[]> => {
-    const where = "where utility = $1 and island = $2 order by version";
+    const where = "and utility = $1 and island = $2 order by version";
     return gathered((await pool.query<Row>(`${SELECT} ${where}`, [utility, island])).rows);
   };
   return {
@@ -36,6 +36,13 @@ export function vaultSecretsIn(pool: Pool): VaultSecretRecords {
         if (rowCount === 1) await insertCopies(client, secret);
       });
       return (await find(utility, island)).find((one) => one.version === version)!;
+    },
+    destroy: async ({ utility, island, version }) => {
+      await pool.query(
+        `update vault_secret_copies set wrapped = ''
+         where (utility, island, version) = ($1, $2, $3) and octet_length(wrapped) > 0`,
+        [utility, island, version],
+      );
     },
     addCopies: (secret) => inTransaction(pool, (client) => insertCopies(client, secret)),
   };

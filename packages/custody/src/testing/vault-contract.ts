@@ -114,6 +114,16 @@ export function vaultContract(name: string, withVault: (body: (vault: Vault) => 
     await assert.rejects(vault.derive("maker/two", []), { code: "vault-key-unknown" });
   });
 
+  contract("a master that is destroyed is gone for good, and none comes in its place", async (vault) => {
+    const input = { fixed: Uint8Array.of(1, 2, 3), bytes: 16 };
+    for (const name of ["maker/gone", "maker/kept"]) await vault.takeMaster(name, SecretKey.random(32));
+    await vault.destroyMaster("maker/gone");
+    await vault.destroyMaster("maker/gone");
+    await vault.takeMaster("maker/gone", SecretKey.random(32));
+    await assert.rejects(vault.derive("maker/gone", [input]), { code: "vault-key-unknown" });
+    assert.equal((await vault.derive("maker/kept", [input])).length, 1);
+  });
+
   contract("a named secret opens under its name only", async (vault) => {
     const secret = SecretKey.random(100);
     const sealed = await vault.sealNamed("recipient", secret);

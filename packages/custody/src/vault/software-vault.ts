@@ -51,6 +51,7 @@ export function softwareVault(rootKey: SecretKey, vaultKeys: VaultKeys): Vault {
       const sealed = master.lend((bytes) => sealEnvelope(wrapping, ROOT_VERSION, masterData(name), bytes));
       await vaultKeys.insert({ ...place, sealed });
     },
+    destroyMaster: (name) => vaultKeys.destroy({ utility: MASTERS, island: name, version: 1 }),
     derive: async (name, inputs) => {
       const [record] = await vaultKeys.find(MASTERS, name);
       if (record === undefined) throw new CustodyError("vault-key-unknown", `the vault has no master ${name}`);

@@ -71,6 +71,8 @@ export interface Vault {
    * tokens it is in clear on its way in and never again.
    */
   takeMaster(name: string, master: SecretKey): Promise<void>;
+  /** Overwrites a master with nothing, for good; none is taken under its name again. Of one that is not held nothing happens. */
+  destroyMaster(name: string): Promise<void>;
   /**
    * Keys derived from a master (`derivation.ts`). A token makes the MACs they consist of, so that the master stays in it.
    *

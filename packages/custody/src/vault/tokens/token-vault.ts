@@ -101,6 +101,7 @@ export async function tokenVault(
       const octets = master.lend((bytes) => Uint8Array.from(bytes));
       return secrets.take(MASTERS, name, octets).finally(() => octets.fill(0));
     },
+    destroyMaster: (name) => secrets.destroy(MASTERS, name, 1),
     derive: async (name, inputs) => {
       const master = await secrets.version(MASTERS, name, 1);
       if (master === undefined) throw new CustodyError("vault-key-unknown", `the vault has no master ${name}`);

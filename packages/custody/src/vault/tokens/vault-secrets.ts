@@ -30,6 +30,12 @@ export class VaultSecrets {
     this.#known.delete(nameOf(utility, island));
   }
 
+  /** Overwrites every copy of a secret; what memory has of it is void. */
+  async destroy(utility: string, island: string, version: number): Promise<void> {
+    await this.#records.destroy({ utility, island, version });
+    this.#known.delete(nameOf(utility, island));
+  }
+
   async version(utility: string, island: string, version: number): Promise<VaultSecret | undefined> {
     return (await this.#versions(utility, island)).find((secret) => secret.version === version);
   }
