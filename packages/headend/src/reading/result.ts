@@ -75,5 +75,8 @@ export const NOTHING_READ: ReadResult = { registers: [], intervals: [], covered:
 
 /** Each piece of evidence once. */
 export function evidenceOf({ registers, intervals, events = [], quality = [] }: ReadResult): readonly EvidenceRecord[] {
-  return [...new Set([...registers, ...intervals, ...events, ...quality].map((record) => record.evidence))];
+  const found = new Set<EvidenceRecord>();
+  for (const records of [registers, intervals, events, quality])
+    for (const { evidence } of records) found.add(evidence);
+  return [...found];
 }

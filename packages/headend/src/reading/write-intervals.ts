@@ -64,7 +64,11 @@ export async function writeIntervals(
 interface ArrivedDay {
   readonly meter: MeterId;
   readonly day: number;
-  readonly values: ReadonlyMap<string, ArrivedInterval>;
+  readonly values: ReadonlyMap<number, ArrivedInterval>;
+}
+
+interface OpenDay extends ArrivedDay {
+  readonly values: Map<number, ArrivedInterval>;
 }
 
 /** What of the arrived is neither packed already nor there twice. */
@@ -74,21 +78,23 @@ async function newOfDays(
   arrived: readonly ArrivedInterval[],
   corrections: ArrivedInterval[],
 ): Promise<readonly ArrivedDay[]> {
-  const days = new Map<string, { meter: MeterId; day: number; values: Map<string, ArrivedInterval> }>();
+  const days = new Map<string, OpenDay>();
+  let entry: OpenDay | undefined;
   for (const value of arrived) {
-    const day = dayOf(value.at);
-    const key = `${value.meter} ${day}`;
-    let entry = days.get(key);
-    if (entry === undefined) {
-      entry = { meter: value.meter, day, values: new Map() };
+    // Mostly it is of the same day as the value before.
+    if (entry === undefined || entry.meter !== value.meter || dayOf(value.at) !== entry.day) {
+      const [meter, day] = [value.meter, dayOf(value.at)];
+      const key = `${meter} ${day}`;
+      entry = days.get(key) ?? { meter, day, values: new Map() };
       days.set(key, entry);
     }
-    const first = entry.values.get(instantOf(value));
-    if (first === undefined) entry.values.set(instantOf(value), value);
+    const instant = instantOf(value);
+    const first = entry.values.get(instant);
+    if (first === undefined) entry.values.set(instant, value);
     else if (first.value !== value.value) corrections.push(value);
   }
   for (const { meter, day, packed } of await packedDays(sql, scope, [...days.values()])) {
-    const { values } = days.get(`${meter} ${day}`) as ArrivedDay & { values: Map<string, ArrivedInterval> };
+    const { values } = days.get(`${meter} ${day}`) as OpenDay;
     takeOutHeld(values, intervalsOf(day, packed), corrections);
   }
   return [...days.values()].filter(({ values }) => values.size > 0);
@@ -124,9 +130,19 @@ async function sortOut(
     }
     if (period === undefined || packable.length < WORTH_A_PART || DAY_MILLISECONDS % (period * 1000) !== 0)
       singles.push(...packable);
-    else parts.push({ row: { meter, ...dayRow(day, period, packable, "part") }, values: packable });
+    else {
+      // A day that came whole has nothing to stay open for.
+      const isWhole = values.size === packable.length && isWholeDay(packable, period);
+      parts.push({ row: { meter, ...dayRow(day, period, packable, isWhole ? "closed" : "part") }, values: packable });
+    }
   }
   return [parts, singles];
+}
+
+/** Whether every channel has a value for every interval of the day, each once. */
+function isWholeDay(values: readonly ArrivedInterval[], periodSeconds: number): boolean {
+  const channels = new Set(values.map(({ channel }) => channel));
+  return values.length === channels.size * (DAY_MILLISECONDS / (periodSeconds * 1000));
 }
 
 /** The same days without what single rows hold of them. */
@@ -153,7 +169,7 @@ async function withoutSingles(
 }
 
 function takeOutHeld(
-  values: Map<string, ArrivedInterval>,
+  values: Map<number, ArrivedInterval>,
   held: readonly Pick<HeldInterval, "channel" | "at" | "value">[],
   corrections: ArrivedInterval[],
 ): void {
@@ -180,7 +196,7 @@ async function writeSingles(
   ]);
   const isNew = new Set(inserted.map(({ meter_id, channel_id, at }) => `${meter_id} ${channel_id} ${at}`));
   for (const value of singles)
-    if (isNew.has(`${value.meter} ${instantOf(value)}`)) added.add(value.meter, 1, wasTrusted(value) ? 1 : 0);
+    if (isNew.has(`${value.meter} ${value.channel} ${value.at}`)) added.add(value.meter, 1, wasTrusted(value) ? 1 : 0);
   if (inserted.length === singles.length) return;
   const differing = await rows<{ n: string }>(sql, SELECT_DIFFERING, [
     ...scope.place,
@@ -214,8 +230,9 @@ class Counts {
   }
 }
 
-function instantOf({ channel, at }: Pick<HeldInterval, "channel" | "at">): string {
-  return `${channel} ${at}`;
+/** A channel and an instant of a day as one number: channels have 16 bits. */
+function instantOf({ channel, at }: Pick<HeldInterval, "channel" | "at">): number {
+  return (at % DAY_MILLISECONDS) * 65_536 + channel;
 }
 
 function keyText({

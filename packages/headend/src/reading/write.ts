@@ -21,7 +21,7 @@ export async function writeReadings(
   reads: readonly MeterRead[],
 ): Promise<void> {
   const evidence = await writeEvidence(sql, scope, reads);
-  const idOf = (record: EvidenceRecord): string => evidence.get(Buffer.from(record.hash).toString("hex")) as string;
+  const idOf = (record: EvidenceRecord): string => evidence.get(record) as string;
   await writeRegisters(sql, scope, reads, idOf);
   await writeEvents(sql, scope, reads, idOf);
   await writeQuality(sql, scope, channels, reads, idOf);
@@ -39,40 +39,50 @@ function arrivedIntervals(
   channels: ChannelTable,
   idOf: IdOf,
 ): ArrivedInterval[] {
-  return (read?.intervals ?? []).map((record) => ({
-    meter,
-    channel: channels.number(record.obis, record.unit),
-    at: record.at,
-    value: record.value,
-    status: record.status,
-    evidence: Number(idOf(record.evidence)),
-    protection: record.evidence.protection,
-    trustAtCapture: trustAt(trustHistory, record.at),
-    periodSeconds: read?.periodSeconds,
-  }));
+  if (read === undefined) return [];
+  const { periodSeconds } = read;
+  // Values of one answer follow each other: what they share is looked up once.
+  let [of, evidence] = [undefined as EvidenceRecord | undefined, 0];
+  const numbers = new Map<string, number>();
+  return read.intervals.map(({ obis, unit, at, value, status, evidence: record }) => {
+    if (record !== of) [of, evidence] = [record, Number(idOf(record))];
+    const channel = numbers.get(obis) ?? channels.number(obis, unit);
+    numbers.set(obis, channel);
+    const { protection } = record;
+    const trustAtCapture = trustAt(trustHistory, at);
+    return { meter, channel, at, value, status, evidence, protection, trustAtCapture, periodSeconds };
+  });
 }
 
+/** The numbers of the evidence that the reads rest on. */
 async function writeEvidence(
   sql: Sql,
   scope: Scope,
   reads: readonly MeterRead[],
-): Promise<ReadonlyMap<string, string>> {
+): Promise<ReadonlyMap<EvidenceRecord, string>> {
   const records = reads.flatMap((entry) => evidenceOf(entry.read ?? NOTHING_READ).map((record) => ({ entry, record })));
   if (records.length === 0) return new Map();
   const written = await rows<{ evidence_id: string; hash: Buffer }>(sql, INSERT_EVIDENCE, [
     ...scope.place,
-    records.map(({ record }) => Buffer.from(record.hash)),
     records.map(({ entry }) => entry.meter),
     records.map(({ entry }) => entry.session ?? null),
     records.map(({ entry }) => entry.push?.source ?? null),
     records.map(({ entry }) => entry.push?.transport ?? null),
-    records.map(({ record }) => Buffer.from(record.octets)),
-    records.map(({ record }) => (record.plain === undefined ? null : Buffer.from(record.plain))),
+    records.map(({ record }) => record.octets.length),
+    records.map(({ record }) => record.plain?.length ?? null),
     records.map(({ record }) => record.protection),
     records.map(({ record }) => new Date(record.receivedAt)),
     records.map(({ entry }) => trustAt(entry.trustHistory, Number.POSITIVE_INFINITY)),
+    Buffer.concat(records.flatMap(({ record: { hash, octets, plain } }) => [hash, octets, plain ?? NO_OCTETS])),
   ]);
-  return new Map(written.map((row) => [row.hash.toString("hex"), row.evidence_id]));
+  const byHash = new Map(written.map((row) => [hashText(row.hash), row.evidence_id]));
+  return new Map(records.map(({ record }) => [record, byHash.get(hashText(record.hash)) as string]));
+}
+
+const NO_OCTETS = new Uint8Array(0);
+
+function hashText(hash: Uint8Array): string {
+  return Buffer.from(hash.buffer, hash.byteOffset, hash.length).toString("latin1");
 }
 
 async function writeRegisters(sql: Sql, scope: Scope, reads: readonly MeterRead[], idOf: IdOf): Promise<void> {
@@ -141,11 +151,22 @@ function newestOf(
   return newest;
 }
 
+// Hash, octets and plain octets of all in one value behind each other: as arrays they would travel as hex text, at twice the
+// length, and be read again by the database octet for octet.
 const INSERT_EVIDENCE = `
+  with e as (
+    select n.*, (1 + sum(32 + n.octets + coalesce(n.plain, 0)) over (order by n.at rows unbounded preceding)
+      - (32 + n.octets + coalesce(n.plain, 0)))::integer as start
+    from unnest($3::integer[], $4::uuid[], $5::text[], $6::text[], $7::integer[], $8::integer[], $9::protection_grade[],
+      $10::timestamptz[], $11::trust_state[]) with ordinality
+      as n(meter_id, session_id, push_source, push_transport, octets, plain, protection, received_at, trust, at)
+  )
   insert into evidence (utility_id, island_id, hash, meter_id, session_id, push_source, push_transport, octets, plain,
     protection, received_at, trust_at_capture)
-  select $1, $2, e.* from unnest($3::bytea[], $4::integer[], $5::uuid[], $6::text[], $7::text[], $8::bytea[], $9::bytea[],
-    $10::protection_grade[], $11::timestamptz[], $12::trust_state[]) as e
+  select $1, $2, substring($12::bytea from e.start for 32), e.meter_id, e.session_id, e.push_source, e.push_transport,
+    substring($12::bytea from e.start + 32 for e.octets), substring($12::bytea from e.start + 32 + e.octets for e.plain),
+    e.protection, e.received_at, e.trust
+  from e
   on conflict (utility_id, island_id, hash) do update set hash = excluded.hash
   returning evidence_id, hash`;
 

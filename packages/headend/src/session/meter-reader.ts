@@ -1,9 +1,9 @@
 import {
   type Data,
   type DateTime,
-  d,
   data,
   dateTimeAt,
+  dateTimeOctets,
   decode,
   type GetItem,
   instantOf,
@@ -198,7 +198,7 @@ function dataOf(item: ListItem | undefined): Data | undefined {
 export function clockOf(value: Data | undefined): number | undefined {
   if (value?.type === "date-time") return instantOf(value.value);
   if (value?.type !== "octet-string" || value.value.length !== 12) return undefined;
-  return instantOf(decode(d.dateTime, Uint8Array.of(9, 12, ...value.value)));
+  return instantOf(decode(dateTimeOctets, value.value));
 }
 
 /** The number in a Data item, whatever its type; undefined for anything that is none. */

@@ -24,37 +24,41 @@ export function readRows(
   scaleOf: (obis: string) => Scale,
   evidence: EvidenceRecord,
 ): readonly ReadRow[] {
+  const [clockAt, statusAt] = [columns.indexOf("clock"), columns.indexOf("status")];
+  const channels = columns.flatMap((column, index): Channel[] =>
+    typeof column === "string"
+      ? []
+      : [{ index, obis: column.obis, goesOn: column.kind === "register", scale: undefined, last: undefined }],
+  );
   let at: number | undefined;
   let status: number | undefined;
-  const last = new Map<string, number>();
   return rows.map((row) => {
     if (row.length !== columns.length) throw unusable(`a row has ${row.length} columns where ${columns.length} belong`);
-    const clock = columns.indexOf("clock");
-    at =
-      clockOf(row[clock]) ??
-      (row[clock]?.type === "null-data" && at !== undefined ? at + periodSeconds * 1000 : undefined);
+    const clock = row[clockAt];
+    at = clockOf(clock) ?? (clock?.type === "null-data" && at !== undefined ? at + periodSeconds * 1000 : undefined);
     if (at === undefined) throw unusable("a row does not say when it was captured");
-    const statusAt = columns.indexOf("status");
     if (statusAt >= 0) status = numberOf(row[statusAt]) ?? status;
     const intervals: IntervalRecord[] = [];
-    for (const [index, column] of columns.entries()) {
-      if (typeof column === "string") continue;
-      const sent = numberOf(row[index]);
-      const count = sent ?? (column.kind === "register" ? last.get(column.obis) : undefined);
+    for (const channel of channels) {
+      const count = numberOf(row[channel.index]) ?? (channel.goesOn ? channel.last : undefined);
       if (count === undefined) continue;
-      last.set(column.obis, count);
-      const scale = scaleOf(column.obis);
-      intervals.push({
-        obis: column.obis,
-        unit: scale.unit,
-        at,
-        value: scaledValue(count, scale),
-        status,
-        evidence,
-      });
+      channel.last = count;
+      channel.scale ??= scaleOf(channel.obis);
+      const { obis, scale } = channel;
+      intervals.push({ obis, unit: scale.unit, at, value: scaledValue(count, scale), status, evidence });
     }
     return { at, intervals };
   });
+}
+
+/** A column of values. */
+interface Channel {
+  readonly index: number;
+  readonly obis: string;
+  /** A register whose count is left out where it has not changed. */
+  readonly goesOn: boolean;
+  scale: Scale | undefined;
+  last: number | undefined;
 }
 
 function unusable(what: string): HeadEndError {

@@ -35,7 +35,8 @@ export async function writeSessions(sql: Sql, scope: Scope, ended: readonly Ende
     ...scope.place,
     sessions.map(({ session }) => session.id),
     ladders.map(({ steps }) => steps),
-    ladders.map(({ octets }) => octets),
+    ladders.map(({ octets }) => octets.length),
+    Buffer.concat(ladders.map(({ octets }) => octets)),
   ]);
 }
 
@@ -45,6 +46,9 @@ const INSERT_SESSIONS = `
   select $1, $2, s.* from unnest($3::uuid[], $4::integer[], $5::text[], $6::text[], $7::text[], $8::text[],
     $9::timestamptz[], $10::timestamptz[], $11::integer[], $12::integer[], $13::smallint[], $14::bigint[]) as s`;
 
+// All octets in one value behind each other: as an array they would travel as hex text, at twice the length.
 const INSERT_LADDERS = `
   insert into ladders (utility_id, island_id, session_id, steps, octets)
-  select $1, $2, l.* from unnest($3::uuid[], $4::text[], $5::bytea[]) as l`;
+  select $1, $2, l.session_id, l.steps,
+    substring($6::bytea from (1 + sum(l.octets) over (order by l.at rows unbounded preceding) - l.octets)::integer for l.octets)
+  from unnest($3::uuid[], $4::text[], $5::integer[]) with ordinality as l(session_id, steps, octets, at)`;

@@ -22,6 +22,9 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
+/** Gives more results the time to end, so that they share a transaction; resolves when it is time to write. */
+export type Gather = () => Promise<void>;
+
 /**
  * Writes what leases brought, in groups: what finishes while a transaction is under way shares the next one. The
  * transaction starts by ending the leases; whose epoch is not the newest any more gets nothing written and `lease-lost`.
@@ -33,15 +36,23 @@ export class Results {
   readonly #scope: Scope;
   readonly #channels: ChannelTable;
   readonly #outbox: Pick<Outbox, "announce"> | undefined;
+  readonly #gather: Gather;
   #waiting: Waiting[] = [];
   #running: Promise<void> | undefined;
 
-  /** With an `outbox`, what is written is announced. */
-  constructor(pool: SqlPool, scope: Scope, channels: ChannelTable, outbox?: Pick<Outbox, "announce">) {
+  /** With an `outbox`, what is written is announced. Only what nobody waits for is gathered. */
+  constructor(
+    pool: SqlPool,
+    scope: Scope,
+    channels: ChannelTable,
+    outbox?: Pick<Outbox, "announce">,
+    gather: Gather = () => Promise.resolve(),
+  ) {
     this.#pool = pool;
     this.#scope = scope;
     this.#channels = channels;
     this.#outbox = outbox;
+    this.#gather = gather;
   }
 
   /** Resolves when it is written. @throws HeadEndError `lease-lost`. */
@@ -58,8 +69,8 @@ export class Results {
   }
 
   async #run(): Promise<void> {
-    await Promise.resolve();
     while (this.#waiting.length > 0) {
+      if (this.#waiting.every(({ finished }) => isOrdinary(finished))) await this.#gather();
       const group = this.#waiting.splice(0, MAX_GROUP);
       try {
         const kept = await this.#writeGroup(group.map((waiting) => waiting.finished));
@@ -133,6 +144,11 @@ export class Results {
     ]);
     return new Set(released.map((row) => row.meter_id));
   }
+}
+
+/** A reading that nobody asked for just now: its session is over, and nobody waits for its rows. */
+function isOrdinary({ lease, takeover, command }: Finished): boolean {
+  return lease.onDemand === undefined && takeover === undefined && command === undefined;
 }
 
 function trustHistoryOf({ lease, trust }: Finished): readonly TrustPeriod[] {
