@@ -14,6 +14,11 @@ interface AppFacts {
   /** What V8 may keep: a smaller limit makes it collect sooner. */
   readonly heapMegabytes: (homes: number) => number;
   /**
+   * How far the room for what is young may grow, where sessions are held: what lives as long as a session is then collected
+   * when it has died, instead of being copied twice and kept. It stays small where little happens.
+   */
+  readonly youngMegabytes?: number;
+  /**
    * What it may touch beside the program (read) and its own directory (read and write), under `node --permission`;
    * everything when absent.
    */
@@ -29,6 +34,7 @@ const WORKER: AppFacts = {
   directory: ({ headEnd }) => headEnd,
   user: ({ headEnd }) => headEnd,
   heapMegabytes: () => 192,
+  youngMegabytes: 32,
   permission: ({ exchange }) => ({ read: [exchange], write: [] }),
 };
 
@@ -38,6 +44,7 @@ const APPS: Readonly<Record<AppName, AppFacts>> = {
     directory: ({ custodian }) => custodian,
     user: ({ custodian }) => custodian,
     heapMegabytes: () => 192,
+    youngMegabytes: 32,
     // Not under the permission model: it refuses fsync, and the root key has to be durable before it is used.
     nodeOptions: ["--disallow-code-generation-from-strings"],
   },
@@ -46,6 +53,7 @@ const APPS: Readonly<Record<AppName, AppFacts>> = {
     directory: ({ headEnd }) => headEnd,
     user: ({ headEnd }) => headEnd,
     heapMegabytes: () => 256,
+    youngMegabytes: 32,
     permission: ({ exchange, console, sockets }) => ({ read: [exchange, console], write: [sockets.headEnd] }),
   },
   "worker-1": WORKER,
@@ -68,6 +76,7 @@ const APPS: Readonly<Record<AppName, AppFacts>> = {
     directory: ({ town }) => town,
     user: ({ town }) => town,
     heapMegabytes: (homes) => 192 + Math.ceil(homes / 8),
+    youngMegabytes: 32,
   },
   concentrator: {
     entry: "apps/concentrator/src/main.ts",
@@ -137,6 +146,7 @@ export function describeApp(
       // That signal opens a debugger, and whoever runs as the same user may send it: the permission model does not mind.
       "--disable-sigusr1",
       `--max-old-space-size=${app.heapMegabytes(homes)}`,
+      ...(app.youngMegabytes === undefined ? [] : [`--max-semi-space-size=${app.youngMegabytes}`]),
       ...(app.nodeOptions ?? []),
       ...(permission === undefined
         ? []

@@ -88,6 +88,24 @@ test("who asks on demand does not wait for the end of somebody else's session", 
   await worker.close();
 });
 
+test("who asks on demand does not wait for a lease of many that is under way", async () => {
+  const slow = bench(30);
+  const { lease } = slow.ports.queue;
+  const never = new Promise<readonly Lease[]>(() => undefined);
+  const queue: WorkerPorts["queue"] = {
+    ...slow.ports.queue,
+    lease: (owner, places, now, seconds) => (places.any > 0 ? never : lease(owner, places, now, seconds)),
+  };
+  const worker = new Worker({ ...slow.ports, queue }, { ...OPTIONS, concurrency: 16 });
+  worker.start();
+  await settle();
+  assert.equal(worker.busy, 0);
+  slow.under.asked = 2;
+  worker.wake();
+  await settle();
+  assert.equal(worker.busy, 2);
+});
+
 test("a session whose results are lost makes the worker give back what it does not hold", async () => {
   const under = bench(6);
   const worker = new Worker(under.ports, OPTIONS);

@@ -1,6 +1,6 @@
 import { HeadEndError } from "../errors.ts";
 import type { MeterId } from "../inventory/meter.ts";
-import type { Lease, WorkQueue } from "./lease.ts";
+import type { Lease, Places, WorkQueue } from "./lease.ts";
 
 /** What a worker needs: work, what to do with it, and time. */
 export interface WorkerPorts {
@@ -38,6 +38,9 @@ const SHORTEST_REST_MILLISECONDS = 50;
  * leases that run out, and the next one finds the same work.
  *
  * States: *running* (leases and holds sessions), *closing* (leases nothing more, waits for its sessions), *closed*.
+ *
+ * It leases in two loops: for every lane, as places become free; and for what is asked on demand, as soon as somebody says
+ * so, so that this waits neither for a place nor for a lease of many that is under way.
  */
 export class Worker {
   readonly #ports: WorkerPorts;
@@ -45,11 +48,20 @@ export class Worker {
   readonly #sessions = new Map<Promise<void>, MeterId>();
   readonly #closing = new AbortController();
   #wake = new AbortController();
+  /** Ends the rest of the loop for what is asked on demand. */
+  #asked = new AbortController();
+  /** Places that a lease for every lane is under way for. */
+  #taking = 0;
+  /** Leases under way, until their sessions are held. */
+  readonly #leasing = new Set<Promise<number>>();
+  #puttingRight: Promise<void> | undefined;
   /** While everything due is leased: when the next look is. Who is due before wakes it. */
   #restsUntil = Number.NEGATIVE_INFINITY;
+  /** Somebody may have asked on demand while there was no place for that either. */
+  #hasNoPlace = false;
   /** So many places must be free before the next look. */
   #waitsForPlaces: number | undefined;
-  #loop: Promise<void> | undefined;
+  #loops: Promise<unknown> | undefined;
   /** Something could not be written or asked: leases may stand in our name that we do not hold. */
   #doubtful = false;
 
@@ -65,52 +77,90 @@ export class Worker {
 
   start(): void {
     if (this.#closing.signal.aborted) throw new HeadEndError("head-end-closed", "a closed worker does not start again");
-    this.#loop ??= this.#run();
+    this.#loops ??= Promise.all([this.#run(), this.#runOnDemand()]);
   }
 
   /** Says that something may be due. */
   wake(): void {
     this.#wake.abort();
+    this.#asked.abort();
   }
 
   /** Leases nothing more, cancels what is under way, and waits for it to be put away. */
   async close(): Promise<void> {
     this.#closing.abort(new HeadEndError("head-end-closed", "the head-end is closing"));
-    this.#wake.abort();
-    await this.#loop;
+    this.wake();
+    await this.#loops;
     await Promise.allSettled(this.#sessions.keys());
   }
 
   async #run(): Promise<void> {
-    const { queue, now, onError } = this.#ports;
-    const { owner, concurrency, leaseSeconds } = this.#options;
-    const reserved = Math.ceil(concurrency / PLACES_FOR_ONE_ON_DEMAND);
+    const { concurrency } = this.#options;
+    // Leasing for one free place at a time would cost a statement a session.
+    const fewest = Math.min(8, Math.ceil(concurrency / 4));
     while (!this.#closing.signal.aborted) {
       this.#wake = new AbortController();
-      const free = concurrency - this.#sessions.size;
-      // Leasing for one free place at a time would cost a statement a session; who asks on demand does not wait for more.
-      const fewest = Math.min(8, Math.ceil(concurrency / 4));
-      const any = free < fewest ? 0 : free;
-      const onDemand = reserved + free - any;
-      try {
-        if (this.#doubtful) {
-          this.#doubtful = false;
-          await queue.abandon(owner, [...this.#sessions.values()], now());
-        }
-        const leased = await queue.lease(owner, { any, onDemand }, now(), leaseSeconds);
-        for (const lease of leased) this.#hold(lease);
-        if (any === 0) {
-          // Who asked for more than there were places for is served by the next one that ends.
-          await this.#waitForPlaces(leased.length < onDemand ? fewest : concurrency - this.#sessions.size + 1);
-          continue;
-        }
-        if (leased.length > 0) continue;
-      } catch (error) {
-        this.#doubtful = true;
-        onError(error);
+      const any = concurrency - this.#sessions.size;
+      if (any < fewest) {
+        await this.#waitForPlaces(fewest);
+        continue;
       }
-      await this.#rest();
+      this.#taking = any;
+      const leased = await this.#lease({ any, onDemand: 0 }).finally(() => {
+        this.#taking = 0;
+      });
+      if (leased === 0) await this.#rest();
     }
+  }
+
+  async #runOnDemand(): Promise<void> {
+    const { concurrency, idleMilliseconds } = this.#options;
+    const most = concurrency + Math.ceil(concurrency / PLACES_FOR_ONE_ON_DEMAND);
+    while (!this.#closing.signal.aborted) {
+      this.#asked = new AbortController();
+      const onDemand = most - this.#sessions.size - this.#taking;
+      const leased = onDemand > 0 ? await this.#lease({ any: 0, onDemand }) : 0;
+      if (onDemand <= 0) this.#hasNoPlace = true;
+      // Who asked for more than there were places for is served by the next one that ends.
+      else if (leased > 0 && leased === onDemand) continue;
+      await this.#ports.sleep(idleMilliseconds, this.#asked.signal);
+      this.#hasNoPlace = false;
+    }
+  }
+
+  /** Leases and begins sessions; zero where nothing is due, or the database is away. */
+  async #lease(places: Places): Promise<number> {
+    try {
+      await this.#putRight();
+      const leasing = this.#leaseAndHold(places);
+      this.#leasing.add(leasing);
+      return await leasing.finally(() => this.#leasing.delete(leasing));
+    } catch (error) {
+      this.#doubtful = true;
+      this.#ports.onError(error);
+      return 0;
+    }
+  }
+
+  async #leaseAndHold(places: Places): Promise<number> {
+    const { queue, now } = this.#ports;
+    const leased = await queue.lease(this.#options.owner, places, now(), this.#options.leaseSeconds);
+    for (const lease of leased) this.#hold(lease);
+    return leased.length;
+  }
+
+  /** Frees leases that stand in our name and that we do not hold, when there may be some and none is being given. */
+  async #putRight(): Promise<void> {
+    if (this.#doubtful) {
+      this.#doubtful = false;
+      this.#puttingRight = (async () => {
+        await Promise.allSettled(this.#leasing);
+        await this.#ports.queue.abandon(this.#options.owner, [...this.#sessions.values()], this.#ports.now());
+      })().finally(() => {
+        this.#puttingRight = undefined;
+      });
+    }
+    await this.#puttingRight;
   }
 
   #hold(lease: Lease): void {
@@ -125,6 +175,7 @@ export class Worker {
         this.#sessions.delete(session);
         const free = this.#options.concurrency - this.#sessions.size;
         if (free >= (this.#waitsForPlaces ?? Number.POSITIVE_INFINITY) || dueAt < this.#restsUntil) this.#wake.abort();
+        if (this.#hasNoPlace) this.#asked.abort();
       });
     this.#sessions.set(session, lease.meter.id);
   }
