@@ -1,5 +1,5 @@
--- Answers about single certificates (OCSP), signed before anybody asks. A row is replaced when it grows old, and taken away
--- when its certificate has ended; whoever reads one verifies its signature, and holds it against what was revoked.
+-- Answers about single certificates (OCSP), signed before anybody asks. A row is replaced when it grows old, and
+-- stays when its certificate has ended; whoever reads one verifies its signature, and holds it against what was revoked.
 create table ocsp_answers (
   authority bytea not null,
   serial bytea not null,

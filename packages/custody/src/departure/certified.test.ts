@@ -100,14 +100,14 @@ test("a certified meter that leaves loses its certificates, and one that comes b
     withEnrolled(async (one) => {
       const { custody, certificates } = one;
       const before = (await enrolmentOf(one)).certificates.map(({ serial }) => serial);
-      assert.equal(before.length, 2);
+      assert.equal(before.length, 3);
       const file = await sold(one);
       const { registry } = custody.custody.pki.store;
       const reasons = async () =>
         Promise.all(
           before.map(async (serial) => (await registry.search({ serial, limit: 1 }, custody.now))[0]?.reason),
         );
-      assert.deepEqual(await reasons(), ["cessationOfOperation", "cessationOfOperation"]);
+      assert.deepEqual(await reasons(), Array(3).fill("cessationOfOperation"));
       const outcome = await agreed(one, () => offered(one, file));
       assert.equal(outcome.kind, "imported", JSON.stringify(outcome));
       // What is stored is believed only where it is what the ledger says.
@@ -119,10 +119,10 @@ test("a certified meter that leaves loses its certificates, and one that comes b
       assert.ok(signs);
       assert.deepEqual(
         now.map(({ state }) => state),
-        ["proven", "proven"],
+        ["proven", "proven", "on-meter"],
       );
       assert.ok(now.every(({ serial }) => !before.includes(serial)));
-      assert.equal(certificates.held.length, 7, "nothing of before is left on it");
+      assert.equal(certificates.held.length, 8, "nothing of before is left on it");
       // It leaves and comes back as often as it is sold.
       const again = await sold(one);
       assert.equal((await agreed(one, () => offered(one, again))).kind, "imported");

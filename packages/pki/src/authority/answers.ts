@@ -80,13 +80,9 @@ export class Answers {
    * @returns how many were signed
    */
   async signAhead(certificates: number): Promise<number> {
-    const { authorities, answers, now } = this.#parts;
+    const { authorities } = this.#parts;
     let [left, signed] = [certificates, 0];
-    if (this.#round.length === 0) {
-      this.#round = (await authorities.all()).map(({ authority }) => authority);
-      // Of certificates that have ended nobody asks any more.
-      await answers.drop(now() - this.#parts.hours * HOUR_MS);
-    }
+    if (this.#round.length === 0) this.#round = (await authorities.all()).map(({ authority }) => authority);
     while (left > 0 && this.#round.length > 0) {
       const [authority] = this.#round as [string];
       const limit = Math.min(PAGE, left);

@@ -52,9 +52,6 @@ export function memoryPkiStore(): PkiStore {
           const found = answers.get(`${authority}/${serial}`);
           return found === undefined ? [] : [{ serial, isRevoked: found.isRevoked, until: found.until }];
         }),
-      drop: async (before) => {
-        for (const [name, { until }] of answers) if (until < before) answers.delete(name);
-      },
     },
     plans: {
       add: async (plan) => {

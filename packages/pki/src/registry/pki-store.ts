@@ -120,8 +120,6 @@ export interface AnswerRecords {
   find(authority: string, serial: string): Promise<AnswerRecord | undefined>;
   /** Of those of these certificates that there are. */
   terms(authority: string, serials: readonly string[]): Promise<readonly AnswerTerm[]>;
-  /** Forgets those that might be given until before this moment. */
-  drop(before: number): Promise<void>;
 }
 
 /** Everything a PKI remembers. Every adapter passes `pkiStoreContract`. */

@@ -42,9 +42,6 @@ export function answersIn(client: SqlClient): AnswerRecords {
       );
       return (rows as readonly AnswerRow[]).map(termOf);
     },
-    drop: async (before) => {
-      await client.query("delete from ocsp_answers where until_ms < $1", [before]);
-    },
   };
 }
 

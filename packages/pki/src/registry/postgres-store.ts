@@ -19,7 +19,7 @@ export const PKI_GRANTS = {
   enrolment_passwords: "select, insert, update (used_ms)",
   revocation_plans: "select, insert, update (stage, state, finished)",
   certificate_removals: "select, insert, update (finished_ms, outcome)",
-  ocsp_answers: "select, insert, update (is_revoked, until_ms, octets), delete",
+  ocsp_answers: "select, insert, update (is_revoked, until_ms, octets)",
   island_cuts: "select, insert, update (lifted_ms)",
 } as const;
 

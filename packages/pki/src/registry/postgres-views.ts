@@ -1,35 +1,28 @@
 import { toHex } from "@meterkeep/dlms";
 import { bytes, type CertificateRow, COLUMNS, certificateOf, type SqlClient } from "./certificate-rows.ts";
-import type { Ending, Extent, Registry } from "./registry.ts";
+import type { Ending, Extent, MeterPlace, Registry } from "./registry.ts";
 
 /** What is counted and listed of certificates, in PostgreSQL. */
 export function viewsOf(client: SqlClient): Pick<Registry, "extent" | "meters" | "endings" | "newest"> {
   return {
     extent: async (authorities, now) => {
       const { rows } = await client.query(
-        `select utility, island, count(*)::integer as certificates, count(distinct system_title)::integer as meters
-         from certificates where authority = any($1::bytea[]) and octets is not null and revoked_ms is null
-           and not_after_ms >= $2 group by utility, island order by utility collate "C", island collate "C"`,
+        // Grouped by meter first: counting distinct titles would sort all of them.
+        `select utility, island, sum(certificates)::integer as certificates, count(system_title)::integer as meters
+         from (
+           select utility, island, system_title, count(*) as certificates
+           from certificates where authority = any($1::bytea[]) and octets is not null and revoked_ms is null
+             and not_after_ms >= $2 group by utility, island, system_title
+         ) as held group by utility, island order by utility collate "C", island collate "C"`,
         [authorities.map(bytes), now],
       );
       return rows as readonly Extent[];
     },
     meters: async (authorities, after, limit) => {
-      const { rows } = await client.query(
-        // Each authority's page by itself, in the order of its index: all of them together would be sorted for every page.
-        `select distinct on (page.system_title) page.*
-         from unnest($1::bytea[]) as wanted (authority), lateral (
-           select distinct on (c.system_title) c.system_title, c.utility, c.island from certificates c
-           where c.authority = wanted.authority and c.octets is not null and c.revoked_ms is null
-             and c.system_title > coalesce($2::bytea, ''::bytea) order by c.system_title limit $3
-         ) page order by page.system_title limit $3`,
-        [authorities.map(bytes), after === undefined ? null : bytes(after), limit],
-      );
-      return (rows as readonly { system_title: Buffer; utility: string; island: string }[]).map((row) => ({
-        systemTitle: toHex(row.system_title).toUpperCase(),
-        utility: row.utility,
-        island: row.island,
-      }));
+      const found = new Map<string, MeterPlace>();
+      for (const authority of authorities)
+        for (const meter of await metersOf(client, authority, after ?? "", limit)) found.set(meter.systemTitle, meter);
+      return [...found.values()].sort((one, other) => (one.systemTitle < other.systemTitle ? -1 : 1)).slice(0, limit);
     },
     endings: async (now, moments) => {
       const { rows } = await client.query(
@@ -53,4 +46,47 @@ export function viewsOf(client: SqlClient): Pick<Registry, "extent" | "meters" |
       return (rows as readonly CertificateRow[]).map(certificateOf);
     },
   };
+}
+
+/**
+ * Rows that are read at once: so few, and chosen by what the index has alone, that it is followed where nothing has
+ * gathered statistics. Every further condition makes the planner expect a single row, and sort a million for it.
+ */
+const ROWS = 100;
+
+/** The next meters of one authority, in the order of its index: distinct titles asked for in SQL would be sorted for every page. */
+async function metersOf(client: SqlClient, authority: string, after: string, limit: number): Promise<MeterPlace[]> {
+  const meters = new Map<string, MeterPlace>();
+  for (let last = after; meters.size < limit; ) {
+    const { rows } = await client.query(
+      `select system_title, utility, island, octets is not null and revoked_ms is null as stands
+       from certificates where authority = $1 and system_title > $2
+       order by authority, system_title limit $3`,
+      [bytes(authority), bytes(last), ROWS],
+    );
+    for (const { system_title: title, utility, island, stands } of rows as readonly MeterRow[]) {
+      last = toHex(title).toUpperCase();
+      if (stands && !meters.has(last)) meters.set(last, { systemTitle: last, utility, island });
+    }
+    if (rows.length < ROWS) break;
+    // What is left of the last one's rows is passed over.
+    if (!meters.has(last)) for (const meter of await standing(client, authority, last)) meters.set(last, meter);
+  }
+  return [...meters.values()].slice(0, limit);
+}
+
+async function standing(client: SqlClient, authority: string, title: string): Promise<MeterPlace[]> {
+  const { rows } = await client.query(
+    `select utility, island from certificates
+     where authority = $1 and system_title = $2 and octets is not null and revoked_ms is null limit 1`,
+    [bytes(authority), bytes(title)],
+  );
+  return (rows as readonly Omit<MeterPlace, "systemTitle">[]).map((place) => ({ systemTitle: title, ...place }));
+}
+
+interface MeterRow {
+  readonly system_title: Buffer;
+  readonly utility: string;
+  readonly island: string;
+  readonly stands: boolean;
 }
