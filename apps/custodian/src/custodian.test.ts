@@ -3,6 +3,8 @@ import { type ChildProcess, fork } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { request } from "node:http";
+import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -183,3 +185,57 @@ test("a passphrase of one's own opens the vault instead of a file", () =>
     writeFileSync(passphraseFile, "another\n", { mode: 0o600 });
     assert.equal((await start({ passphraseFile }).until("failed")).code, "root-key-wrong");
   }));
+
+test("the technicians' page answers the origin that stands before it, and takes a journal from there alone", () =>
+  withBench(async ({ folder, start }) => {
+    const directory = join(folder, "page");
+    mkdirSync(directory);
+    writeFileSync(join(directory, "index.html"), "<!doctype html><title>Field</title>");
+    const port = await freePort();
+    const origin = "https://field.example";
+    await start({ field: { port, directory, origin } }).until("ready");
+    const page = (host: string, init: RequestOptions = {}, body?: string) => ask(port, { host, ...init }, body);
+    const shown = await page("field.example");
+    assert.deepEqual([shown.status, shown.text], [200, "<!doctype html><title>Field</title>"]);
+    assert.match(shown.policy, /default-src 'none'/);
+    // Whoever reaches the port itself, or by a name of their own, gets nothing.
+    for (const host of [`localhost:${port}`, "field.example.evil"]) assert.equal((await page(host)).status, 421, host);
+    const journal = { method: "POST", path: "/api/return" };
+    const json = { "content-type": "application/json" };
+    const handed = (from: string) =>
+      page("field.example", { ...journal, headers: { ...json, origin: from } }, JSON.stringify({ journal: "{}" }));
+    assert.equal((await handed(`http://localhost:${port}`)).status, 404);
+    const refused = await handed(origin);
+    assert.equal(refused.status, 409, "the custodian judges it: no handheld has signed it");
+    assert.match(refused.text, /lease-refused|request-malformed/);
+  }));
+
+interface RequestOptions {
+  readonly method?: string;
+  readonly path?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** A request under a name that is not where it goes. */
+function ask(port: number, { host, headers, ...init }: RequestOptions & { readonly host: string }, body?: string) {
+  return new Promise<{ readonly status: number; readonly policy: string; readonly text: string }>((resolve, reject) => {
+    const sent = request({ ...init, hostname: "127.0.0.1", port, headers: { ...headers, host } }, (answer) => {
+      let text = "";
+      answer.setEncoding("utf8").on("data", (part: string) => {
+        text += part;
+      });
+      const policy = String(answer.headers["content-security-policy"] ?? "");
+      answer.on("end", () => resolve({ status: answer.statusCode ?? 0, policy, text }));
+    });
+    sent.on("error", reject).end(body);
+  });
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, "close");
+  return port;
+}

@@ -142,6 +142,21 @@ test("every row of the table decides for the object it names", () => {
   }
 });
 
+test("of the classes that can switch, sell, reach or unlock, nothing is written or called without a token", () => {
+  const GRAVE = [9, 10, 15, 18, 20, 21, 22, 30, 40, 64, 65, 68, 70, 71, 112, 113, 115, 122] as const;
+  for (const classId of GRAVE)
+    for (const member of [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]) {
+      const object = { classId, instanceId: fromHex("0000600000ff") };
+      for (const target of [
+        { ...object, attribute: member },
+        { ...object, method: member },
+      ]) {
+        const { effect } = effectOf(target);
+        assert.ok(["C2", "C3"].includes(EFFECTS[effect].class), `class ${classId}, ${member}: ${effect}`);
+      }
+    }
+});
+
 test("whatever octets come, only a get-request is ever allowed", () => {
   const seeds = [GET, DISCONNECT].map((hex) => fromHex(hex));
   fc.assert(

@@ -1,4 +1,4 @@
-import type { EnrolmentCause, KeyOrigin, KeyState, RotationCause } from "@meterkeep/api/custodian";
+import type { EnrolmentCause, KEY_PURPOSES, KeyOrigin, KeyState, RotationCause } from "@meterkeep/api/custodian";
 
 /** A meter in its tenant and cell. */
 export interface MeterPlace {
@@ -18,8 +18,11 @@ export interface SetupPlace extends MeterPlace {
 export const PURPOSE = { GUEK: 0, GBEK: 1, GAK: 2, KEK: 3 } as const;
 export type Purpose = (typeof PURPOSE)[keyof typeof PURPOSE];
 
-/** The number of any purpose in the registry (keys/purposes.ts): those that key_transfer changes come first. */
-export type PurposeNumber = Purpose | 4 | 5 | 6 | 7 | 8 | 9 | 10 | 11;
+type PlaceIn<T extends readonly unknown[]> =
+  Extract<keyof T, `${number}`> extends `${infer N extends number}` ? N : never;
+
+/** The number of any purpose, its place in the registry (keys/purposes.ts): those that key_transfer changes come first. */
+export type PurposeNumber = PlaceIn<typeof KEY_PURPOSES>;
 
 /** Purposes of the secrets of clients: passwords of low level security, and what other mechanisms compute with. */
 export const SECRET = { LLS: 5, HLS: 6 } as const;

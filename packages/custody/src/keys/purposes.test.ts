@@ -1,0 +1,71 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { type KEY_COMMANDS, KEY_PURPOSES } from "@meterkeep/api/custodian";
+import { fromHex, systemTitle } from "@meterkeep/dlms";
+import { SecretKey } from "@meterkeep/dlms-node";
+import { withTestDatabase } from "@meterkeep/postgres/testing";
+import { CUSTODY_MIGRATIONS, postgresCustodyStore } from "../store/postgres-store.ts";
+import type { PurposeNumber } from "../store/records.ts";
+import type { CustodyStore } from "../store/store.ts";
+import { OPERATOR } from "../testing/authority-world.ts";
+import { HEAD_END, withTestCustody } from "../testing/test-custody.ts";
+import { TestMeter } from "../testing/test-meter.ts";
+import { PURPOSES, purposeName } from "./purposes.ts";
+
+const TITLE = "5453540000000701";
+/** Not on the meter as far as its journal knows: a version that nothing else has. */
+const VERSION = 90;
+/** A setup, client or channel that it has nothing at. */
+const SETUP = 77;
+
+test("every purpose is a row, found by the number that the database keeps", () => {
+  assert.deepEqual(Object.keys(PURPOSES).sort(), [...KEY_PURPOSES].sort());
+  for (const [number, name] of KEY_PURPOSES.entries()) assert.equal(purposeName(number), name);
+  assert.throws(() => purposeName(KEY_PURPOSES.length), RangeError);
+});
+
+test("a key of any purpose is kept, and goes through the states of NIST SP 800-57 by commands that the ledger has", async () => {
+  const there = (store?: CustodyStore) =>
+    withTestCustody(async (custody) => {
+      const meter = new TestMeter({ systemTitle: TITLE });
+      await custody.add(meter);
+      const { service } = custody.custody;
+      let kept = 0;
+      for (const [number, purpose] of KEY_PURPOSES.entries()) {
+        const add = async (version: number) => {
+          const place = { utility: "stadtwerke", island: "mainland", systemTitle: TITLE, setup: SETUP };
+          const named = { ...place, purpose: number as PurposeNumber, version };
+          const key = SecretKey.random(16);
+          const [sealed] = await custody.vault.seal([{ place: { ...named, systemTitle: fromHex(TITLE) }, key }]);
+          const record = { ...named, state: "active", origin: "imported", createdAt: custody.now } as const;
+          const keys = [{ ...record, sealed: sealed as Uint8Array, provenAt: undefined }];
+          await custody.store.commit([{ kind: "add-keys", keys, checkValues: await custody.vault.checkValues([key]) }]);
+        };
+        await add(VERSION);
+        const stateNow = async () =>
+          (await service.describeKeys({ meter: systemTitle(fromHex(TITLE)) }, HEAD_END)).keys.find(
+            (one) => one.purpose === purpose && one.version === VERSION,
+          )?.state;
+        const change = async (command: (typeof KEY_COMMANDS)[number]) => {
+          const request = { meter: systemTitle(fromHex(TITLE)), purpose, version: VERSION, command, reason: "a test" };
+          await service.changeKeyState({ ...request, client: undefined }, OPERATOR);
+          return stateNow();
+        };
+        assert.equal(await change("suspend"), "suspended", purpose);
+        assert.equal(await change("resume"), "active", purpose);
+        assert.equal(await change("compromise"), "compromised", purpose);
+        await assert.rejects(change("resume"), { code: "key-transition-refused" });
+        await assert.rejects(change("destroy"), { code: "key-transition-refused" }, "without a successor");
+        await add(VERSION + 1);
+        // What no journal says has gone is kept: it may be what opens a client or a device.
+        const isKept = PURPOSES[purpose].scope !== "security setup";
+        if (isKept) await assert.rejects(change("destroy"), { code: "key-transition-refused" });
+        else assert.equal(await change("destroy"), "destroyed-compromised", purpose);
+        kept += isKept ? 1 : 0;
+      }
+      const entries = (await custody.store.ledger.read(0, 10_000)).filter(({ kind }) => kind === "key-states-changed");
+      assert.equal(entries.length, 4 * KEY_PURPOSES.length - kept);
+    }, store);
+  await there();
+  await withTestDatabase({ migrations: CUSTODY_MIGRATIONS }, ({ pool }) => there(postgresCustodyStore(pool)));
+});
