@@ -1,0 +1,29 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { systemTitle } from "@meterkeep/dlms";
+import { MeterCertificates } from "../../packages/meter/src/certificates/meter-certificates.ts";
+import { issueDevice, makeTree } from "../../packages/pki/src/testing/test-tree.ts";
+import { wrongFields } from "../../packages/pki/src/testing/wrong-fields.ts";
+
+/** A meter that has its authorities, and is given the certificate of another device of the same tree. */
+function peer(tree: ReturnType<typeof makeTree>): MeterCertificates {
+  const anchor = Buffer.from(tree.root.certificate.octets).toString("base64");
+  const title = systemTitle(Uint8Array.from(Buffer.from("4D4B300000000099", "hex")));
+  const meter = new MeterCertificates(title, 1, [anchor], undefined, {
+    certificateFault: "none",
+    keepCredentials: () => undefined,
+    losesPower: () => false,
+  });
+  for (const { certificate } of [tree.scheme, tree.utility, tree.issuing]) assert.ok(meter.import(certificate.octets));
+  return meter;
+}
+
+const tree = makeTree();
+const good = issueDevice(tree.issuing, "dlms-suite-1-signature");
+
+test("a DLMS peer takes a certificate of ours", () => assert.ok(peer(tree).import(good.octets)));
+
+for (const { name, certificate, meter } of wrongFields(good, tree.issuing.signer))
+  test(`${name}: a DLMS peer ${meter ? "refuses" : "does not look at that"}`, () => {
+    assert.equal(peer(tree).import(certificate.octets), !meter);
+  });
