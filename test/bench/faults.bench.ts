@@ -1,8 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { RouteAnswer } from "@meterkeep/api";
+import type { CampaignView, CommandOrder, RouteAnswer } from "@meterkeep/api";
 import { auditStored, postgresLedgerStore } from "@meterkeep/ledger";
 import { createPool } from "@meterkeep/postgres";
-import { ask, ownerClient } from "../src/api-client.ts";
+import { type ApiClient, ask, ownerClient } from "../src/api-client.ts";
+import { approve, enrolKeyHolder, planPolicyService, said } from "../src/authority.ts";
+import { workOrder } from "../src/billing-office.ts";
 import { serverConfigOf } from "../src/installation-files.ts";
 import { processFacts } from "../src/process-facts.ts";
 import { startMeterkeep } from "../src/start-meterkeep.ts";
@@ -11,9 +13,10 @@ import { until } from "../src/until.ts";
 import { machineLoad, option } from "./usage.ts";
 
 // All faults at once, for a while: meters that are dead, that flap, that answer late, that break off before or after they have
-// done what was asked, clocks that jump; workers, the server and the custodian killed. Meanwhile everything is read, and
-// every home is asked for its clock again and again, by commands. Then the faults end, but for the dead, and everything is
-// counted: what is missing must be exactly what the dead did not say, nothing may be there twice, and no command may be lost.
+// done what was asked, clocks that jump; workers, the server and the custodian killed. Meanwhile everything is read, every
+// home is asked for its clock again and again, and homes are switched off and on by commands that two people approve. Then
+// the faults end, but for the dead, and everything is counted: what is missing must be exactly what the dead did not say,
+// nothing may be there twice, and each command must have come to one end, which the meters' own count of switchings bears out.
 // `--meters N`, `--speed N`, `--minutes N`, `--workers N`, `--dead N` percent.
 
 const meters = option("meters", 60);
@@ -25,6 +28,9 @@ const PATIENCE = { patienceMs: 3_600_000, everyMs: 1_000 } as const;
 const ROUND_MILLISECONDS = 2_000;
 const KILL_MILLISECONDS = 15_000;
 const COMMAND_MILLISECONDS = 20_000;
+const SWITCH_MILLISECONDS = 15_000;
+/** Requests of one token: who asks for more in an hour than is usual is quarantined (MC-16). */
+const MOST_OF_ONE_TOKEN = 2;
 /** What was not done in this time is stale. */
 const COMMAND_HOURS = 0.1;
 const DAY_AND_MINUTE_MS = 86_460_000;
@@ -39,6 +45,10 @@ await using meterkeep = await startMeterkeep({
   options: ["--workers", String(workers)],
 });
 const town = townControl(meterkeep.stateDirectory);
+const anna = await enrolKeyHolder(meterkeep, "anna", "anna", "operations");
+const ben = await enrolKeyHolder(meterkeep, "ben", "ben", "security");
+await approve(meterkeep, await planPolicyService(meterkeep), anna, ben);
+await said(meterkeep, "command", "policy-service");
 let api = await ownerClient(meterkeep);
 await until(
   "every takeover has its verdict",
@@ -74,7 +84,13 @@ const FAULTS: readonly ((meter: string) => TownRequest)[] = [
 const campaigns: string[] = [];
 const end = performance.now() + minutes * 60_000;
 const firstDay = await dayAtSource();
-let [killAt, commandAt] = [performance.now() + KILL_MILLISECONDS, performance.now()];
+/** Homes that are switched, each off once and on again, with what became of being asked. */
+const switched: { readonly meter: string; readonly turn: "disconnect" | "reconnect"; readonly campaign: string }[] = [];
+const refusals = new Map<string, number>();
+let switching: Promise<void> = Promise.resolve();
+let asker: { readonly api: ApiClient; left: number } | undefined;
+let askers = 0;
+let [killAt, commandAt, switchAt] = [performance.now() + KILL_MILLISECONDS, performance.now(), performance.now()];
 while (performance.now() < end) {
   const living = victims.filter((meter) => !silent.has(meter));
   const chosen = new Set(Array.from({ length: Math.ceil(meters / 10) }, () => any(living)));
@@ -94,8 +110,22 @@ while (performance.now() < end) {
     commandAt = performance.now() + COMMAND_MILLISECONDS;
     await askForClocks();
   }
+  if (performance.now() >= switchAt) {
+    switchAt = performance.now() + SWITCH_MILLISECONDS;
+    const off = switched.filter(({ turn }) => turn === "disconnect");
+    const on = new Set(switched.flatMap(({ turn, meter }) => (turn === "reconnect" ? [meter] : [])));
+    const back = off.find(({ meter }) => !on.has(meter));
+    const fresh = any(living.filter((meter) => off.every((one) => one.meter !== meter)));
+    // Off and on in turn, so that what is off comes back while faults go on.
+    const next =
+      back !== undefined && switched.length % 2 === 1
+        ? ({ meter: back.meter, turn: "reconnect" } as const)
+        : ({ meter: fresh, turn: "disconnect" } as const);
+    switching = switching.then(() => switchSupply(next.meter, next.turn)).catch(() => count("switching: nobody there"));
+  }
   await sleep(ROUND_MILLISECONDS);
 }
+await switching;
 await town.ask(victims.filter((meter) => !silent.has(meter)).map((meter) => ({ do: "fault", meter, fault: null })));
 
 /** A server that was killed a moment ago refuses nothing that it has promised: what has no id was not accepted. */
@@ -119,6 +149,49 @@ async function askForClocks(): Promise<void> {
   } catch {
     count("command not accepted: nobody there");
   }
+}
+
+/** Asks for one home to be switched, and has two people approve it. A request whose answer is lost may have been taken: it is looked for. */
+async function switchSupply(meter: string, turn: "disconnect" | "reconnect"): Promise<void> {
+  const order = `WO-${askers}-${switched.length}-${meter}`;
+  await workOrder(meterkeep.stateDirectory, order, "safety", [meter]);
+  if (asker === undefined || asker.left === 0) {
+    askers += 1;
+    asker = { api: await ownerClient(meterkeep, "request", `switching ${askers}`), left: MOST_OF_ONE_TOKEN };
+  }
+  asker.left -= 1;
+  const body: CommandOrder = {
+    operation: turn,
+    parameters: {},
+    selection: { kind: "list", meters: [meter] },
+    reason: turn === "disconnect" ? "safety" : "restore",
+    hours: COMMAND_HOURS,
+    ...(turn === "disconnect" ? { workOrder: order } : {}),
+  };
+  const asked = await asker.api.call("createCommand", { body });
+  const { id, state } = asked.campaign;
+  count(`${turn} ${state}`);
+  if (state === "quarantined") {
+    // Refused with its reason, which is a row; nothing of it is sent.
+    for (const { rule, effect } of asked.dryRun.findings)
+      if (effect !== "warn") refusals.set(rule, (refusals.get(rule) ?? 0) + 1);
+    return;
+  }
+  switched.push({ meter, turn, campaign: id });
+  const view = await until<CampaignView>(
+    "the manifest is at the custodian, or the request has ended",
+    async () => {
+      const seen = await asker?.api.call("campaign", { params: { id } }).catch(() => undefined);
+      return (
+        seen !== undefined &&
+        (seen.manifest?.people !== undefined || seen.campaign.state !== "awaiting-approval") &&
+        seen
+      );
+    },
+    PATIENCE,
+  );
+  const hash = view.manifest?.hash;
+  if (hash !== undefined) await approve(meterkeep, hash, ...[anna, ben].slice(0, view.manifest?.people ?? 1));
 }
 
 async function dayAtSource(): Promise<string> {
@@ -172,7 +245,9 @@ try {
     PATIENCE,
   );
   const total = targets.reduce((sum, { n }) => sum + n, 0);
-  if (total !== campaigns.length * victims.length) faults.push(`${total} targets of ${campaigns.length} commands`);
+  const wanted = campaigns.length * victims.length + switched.length;
+  if (total < wanted) faults.push(`${total} targets, and ${wanted} were accepted`);
+  await compareWithMeters(pool);
   console.log(
     `commands: ${campaigns.length} to ${victims.length} homes: ${targets.map(({ state, n }) => `${n} ${state}`).join(", ")}`,
   );
@@ -185,6 +260,28 @@ console.log(
 console.log(`injected: ${[...counts].map(([what, n]) => `${n} ${what}`).join(", ")}`);
 console.log(faults.length === 0 ? "nothing lost, nothing twice" : `WRONG:\n${faults.join("\n")}`);
 process.exitCode = faults.length === 0 ? 0 : 1;
+
+/** Each command that was accepted has one end, and the meters have switched as often as those ends say. */
+async function compareWithMeters(sql: ReturnType<typeof createPool>): Promise<void> {
+  const ends = await sql.query<{ title: string; state: string; n: number }>(
+    `select t.system_title as title, t.state, count(*)::integer as n
+     from campaign_targets t join campaigns c using (utility_id, island_id, campaign_id)
+     where c.direction in ('off', 'on') group by 1, 2`,
+  );
+  const acts = new Map((await town.truth()).map(({ systemTitle, switchings }) => [systemTitle, switchings]));
+  const byMeter = Map.groupBy(ends.rows, ({ title }) => title);
+  const byState = new Map<string, number>();
+  for (const { state, n } of ends.rows) byState.set(state, (byState.get(state) ?? 0) + n);
+  for (const [meter, happened] of acts) {
+    const of = (state: string): number => byMeter.get(meter)?.find((row) => row.state === state)?.n ?? 0;
+    const [least, most] = [of("done"), of("done") + of("uncertain") + of("failed")];
+    if (happened < least || happened > most)
+      faults.push(`${meter} has switched ${happened} times, and commands say ${least} to ${most}`);
+  }
+  console.log(
+    `switched: ${switched.length} commands to ${byMeter.size} homes: ${[...byState].map(([state, n]) => `${n} ${state}`).join(", ")}; the meters count ${[...acts.values()].reduce((sum, n) => sum + n, 0)}; refused by ${[...refusals].map(([rule, n]) => `${rule} (${n})`).join(", ") || "nobody"}`,
+  );
+}
 
 /** How many intervals of each meter are stored, by the export. A line that comes twice is a fault. */
 async function instantsOf(day: string): Promise<ReadonlyMap<string, number>> {

@@ -9,6 +9,8 @@ export interface MeterTruth {
   readonly profile: string;
   /** Whether the home has power. */
   readonly supplied: boolean;
+  /** How often somebody has had its supply switched since the town was started. */
+  readonly switchings: number;
   readonly inField: boolean;
   /** Whether somebody is connected to it now. */
   readonly connected: boolean;

@@ -126,6 +126,7 @@ function truthOf({ meter, line, port, depotPort, caller }: TownMeter): object {
     feeder: meter.record.feeder,
     profile: meter.record.profile,
     supplied: meter.supply?.connected ?? true,
+    switchings: meter.supply?.runs ?? 0,
     powerW: meter.consumption.powerW(now),
     registers: meter.consumption.registers(now),
     inField: meter.inField,

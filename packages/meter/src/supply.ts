@@ -36,6 +36,7 @@ export class Supply {
   readonly #owner: SupplyOwner;
   readonly #factoryMode: number;
   #overSince: UnixSeconds | undefined;
+  #runs = 0;
 
   constructor(home: HomeConsumption, owner: SupplyOwner, factoryMode: number) {
     this.#home = home;
@@ -78,8 +79,14 @@ export class Supply {
     return true;
   }
 
+  /** How often somebody has had it switched since it was powered on, whether the relay moved or not. */
+  get runs(): number {
+    return this.#runs;
+  }
+
   /** Runs a script of the disconnector's table; false where there is none of this number. */
   run(script: number, at: UnixSeconds): boolean {
+    this.#runs += 1;
     if (script === SUPPLY_SCRIPTS.disconnect) return this.disconnect(at);
     return script === SUPPLY_SCRIPTS.reconnect ? this.reconnect(at) : false;
   }

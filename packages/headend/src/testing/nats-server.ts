@@ -13,8 +13,8 @@ export interface NatsServer extends AsyncDisposable {
   readonly url: string;
   /** Where leaf nodes connect to. */
   readonly leafUrl: string;
-  /** `kill -9`. */
-  kill(): Promise<void>;
+  /** Lets it write what it keeps, and end. */
+  stop(): Promise<void>;
   /** Again on the same port with the same directory. */
   start(): Promise<void>;
 }
@@ -34,12 +34,12 @@ leafnodes: { ${hub === undefined ? 'host: "127.0.0.1", ' : ""}${leaf} }
 `,
   );
   let child: ChildProcess | undefined;
-  const kill = async (): Promise<void> => {
+  const end = async (signal: NodeJS.Signals): Promise<void> => {
     const running = child;
     child = undefined;
     if (running === undefined || running.exitCode !== null) return;
     const gone = once(running, "exit");
-    running.kill("SIGKILL");
+    running.kill(signal);
     await gone;
   };
   const start = async (): Promise<void> => {
@@ -51,10 +51,10 @@ leafnodes: { ${hub === undefined ? 'host: "127.0.0.1", ' : ""}${leaf} }
   return {
     url: `nats://127.0.0.1:${port}`,
     leafUrl: `nats://127.0.0.1:${leafPort}`,
-    kill,
+    stop: () => end("SIGTERM"),
     start,
     [Symbol.asyncDispose]: async () => {
-      await kill();
+      await end("SIGKILL");
       await rm(directory, { recursive: true, force: true });
     },
   };
