@@ -24,6 +24,7 @@ import { Failure } from "../shell/failure.tsx";
 import { Panel } from "../shell/panel.tsx";
 import { steppedUp } from "../sign-in/step-up.ts";
 import { parametersOf } from "../work/order.ts";
+import { ReadData } from "./read-data.tsx";
 import "../work/work.css";
 
 interface MeterWorkProps {
@@ -185,7 +186,7 @@ function Said({
           {data.data === undefined ? null : (
             <details>
               <summary>What was read</summary>
-              <pre className="scroll-x">{JSON.stringify(data.data, undefined, 1)}</pre>
+              <ReadData data={data.data} />
             </details>
           )}
           {children}
