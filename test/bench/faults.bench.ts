@@ -165,7 +165,6 @@ async function switchSupply(meter: string, turn: "disconnect" | "reconnect"): Pr
     parameters: {},
     selection: { kind: "list", meters: [meter] },
     reason: turn === "disconnect" ? "safety" : "restore",
-    hours: COMMAND_HOURS,
     ...(turn === "disconnect" ? { workOrder: order } : {}),
   };
   const asked = await asker.api.call("createCommand", { body });
@@ -268,6 +267,12 @@ async function compareWithMeters(sql: ReturnType<typeof createPool>): Promise<vo
      from campaign_targets t join campaigns c using (utility_id, island_id, campaign_id)
      where c.direction in ('off', 'on') group by 1, 2`,
   );
+  const words = await sql.query<{ said: string; n: number }>(
+    `select coalesce(nullif(t.sentence, ''), c.sentence) as said, count(*)::integer as n
+     from campaign_targets t join campaigns c using (utility_id, island_id, campaign_id)
+     where c.direction in ('off', 'on') and t.state <> 'done' group by 1 order by 2 desc limit 10`,
+  );
+  for (const { said: why, n } of words.rows) console.log(`not switched: ${n} times, ${why}`);
   const acts = new Map((await town.truth()).map(({ systemTitle, switchings }) => [systemTitle, switchings]));
   const byMeter = Map.groupBy(ends.rows, ({ title }) => title);
   const byState = new Map<string, number>();

@@ -70,20 +70,6 @@ const acceptedFrom = async (title: string, address: string): Promise<number> =>
     .filter((source) => source.meter === title && source.address === address)
     .reduce((sum, { accepted }) => sum + accepted, 0);
 
-/** The ledger has had the incident before anybody was told. */
-async function isInLedger(title: string, kind: string, place: string): Promise<void> {
-  const { entries } = await api.call("ledger", { query: { source: "head-end", meter: title, limit: 500 } });
-  const bodies = entries
-    .filter((entry) => entry.kind === "destination-incident" && entry.meter === title)
-    .map(
-      ({ body }) =>
-        JSON.parse(body) as { readonly incident: string; readonly place: string; readonly sentence: string },
-    );
-  const entry = bodies.find((body) => body.incident === kind && body.place === place);
-  assert.ok(entry, `${kind} at ${place} of ${title}: ${JSON.stringify(bodies)}`);
-  assert.equal(entry.sentence, (await incident(title, kind)).sentence);
-}
-
 /** An authenticated push of a meter from an address, and that it was taken. */
 async function authentic(meter: PushingMeter, address: string): Promise<void> {
   const before = await acceptedFrom(meter.title, address);
@@ -109,7 +95,6 @@ test("what is refused in a meter's name from where it was never heard is an inci
   const { events } = await api.call("recentEvents", { query: { limit: 200 } });
   const event = events.find((one) => one.meter === title && one.sentence === shown.sentence);
   assert.equal(event?.severity, "warning");
-  await isInLedger(title, "foreign-traffic", "127.0.0.9");
   await pushFrom("127.0.0.9", [forged]);
   await until("it is counted", async () => (await incident(title, "foreign-traffic")).count >= 2);
 });
@@ -117,8 +102,7 @@ test("what is refused in a meter's name from where it was never heard is an inci
 test("two places that prove themselves as one meter in turn are an incident", async () => {
   const meter = await meterOf(homes[2]!);
   for (let n = 0; n < 4; n += 1) for (const address of ["127.0.0.5", "127.0.0.6"]) await authentic(meter, address);
-  const { place } = await incident(meter.title, "two-places");
-  await isInLedger(meter.title, "two-places", place);
+  await incident(meter.title, "two-places");
 });
 
 test("a push set-up that points elsewhere is found at the next reading, and those that point to us are not", async () => {
@@ -131,7 +115,6 @@ test("a push set-up that points elsewhere is found at the next reading, and thos
   await until("the server is back", () => meterkeep.pids()["server"] !== pid, PATIENCE);
   await until("the API answers", () => api.call("health").catch(() => undefined), PATIENCE);
   assert.equal((await incident(title, "points-elsewhere")).place, "198.51.100.7:4059");
-  await isInLedger(title, "points-elsewhere", "198.51.100.7:4059");
   for (const other of homes.slice(4))
     assert.ok(
       (await incidentsOf(other)).every(({ kind }) => kind !== "points-elsewhere"),
