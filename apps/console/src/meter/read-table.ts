@@ -76,7 +76,7 @@ function wordsOf(value: unknown, depth: number): string {
     if (depth >= DEEPEST) return `${members.length} members`;
     return members.map(([name, each]) => `${headOf(name).toLowerCase()} ${wordsOf(each, depth + 1)}`).join(", ");
   }
-  return String(value);
+  return typeof value === "object" ? "" : String(value as string | number | bigint);
 }
 
 function text(words: string): ReadCell {
