@@ -129,6 +129,21 @@ for (const profile of PROFILES)
 
 const isValue = (column: unknown): boolean => typeof column !== "string";
 
+for (const profile of PROFILES)
+  test(`what a device on the M-Bus of a meter of ${profile} has counted is read once it is installed, with its unit and the hour`, () =>
+    withOperationBench({ profile }, async (at) => {
+      const free = await at.run(operation("m-bus-value"), { channel: 1 });
+      assert.deepEqual([free.outcome, free.sentence], ["not-taken", "Channel 1 is free."]);
+      await at.run(operation("m-bus-install"), { channel: 1, address: 5 });
+      const { outcome, data, read } = await at.run(operation("m-bus-value"), { channel: 1 });
+      assert.equal(outcome, "unchanged");
+      const [counted] = data as [{ obis: string; value: number; unit: string; at: string }];
+      assert.deepEqual([counted.obis, counted.unit], ["0-1:24.2.1", "m³"]);
+      assert.ok(counted.value > 0);
+      assert.ok(Math.abs(Date.parse(counted.at) - at.custody.now) <= 3_600_000, counted.at);
+      assert.equal(read?.registers?.[0]?.evidence.protection, "authenticated");
+    }));
+
 test("each operation has an example that it takes, for meters of some profile", () => {
   for (const { name, parameters, example, words } of operations.values()) {
     const read = parameters(example);

@@ -117,6 +117,30 @@ for (const kind of ["lie", "swap", "replay", "substitute", "drop", "double", "in
     }
   });
 
+test("false deliveries are incidents that name the concentrator, of meters and pushes alike: on the page, as an event, in the ledger", async () => {
+  await tell({ do: "misbehave", kind: "lie", times: 3, to: "pushes" });
+  const town = townControl(meterkeep.stateDirectory);
+  await town.ask(behind.slice(0, 3).map((meter) => ({ do: "push", meter, kind: "report" })));
+  const found = await until(
+    "somebody's false delivery is told",
+    async () => {
+      for (const title of behind) {
+        const { incidents } = await api.call("meter", { params: { systemTitle: title } });
+        const one = incidents.find(({ kind }) => kind === "false-delivery");
+        if (one !== undefined) return { title, ...one };
+      }
+      return undefined;
+    },
+    PATIENCE,
+  );
+  await tell({ do: "misbehave", kind: null });
+  assert.equal(found.place, `concentrator ${NAME}`);
+  assert.match(found.sentence, new RegExp(`the concentrator ${NAME} brought`));
+  const { entries } = await api.call("ledger", { query: { source: "head-end", meter: found.title, limit: 500 } });
+  const bodies = entries.filter((entry) => entry.kind === "destination-incident" && entry.meter === found.title);
+  assert.ok(bodies.some(({ body }) => (JSON.parse(body) as { readonly sentence: string }).sentence === found.sentence));
+});
+
 test("the bill of materials names the concentrator's connection, with the hybrid group that it agreed on", async () => {
   const { status, stdout, stderr } = await meterkeep.command(["cbom"]);
   assert.equal(status, 0, stderr);

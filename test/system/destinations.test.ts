@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { connect } from "node:net";
+import { connect, createServer } from "node:net";
 import { after, before, test } from "node:test";
 import type { MeterDetail } from "@meterkeep/api";
 import { encodeWrapper } from "@meterkeep/dlms";
@@ -70,6 +70,20 @@ const acceptedFrom = async (title: string, address: string): Promise<number> =>
     .filter((source) => source.meter === title && source.address === address)
     .reduce((sum, { accepted }) => sum + accepted, 0);
 
+/** The ledger has had the incident before anybody was told. */
+async function isInLedger(title: string, kind: string, place: string): Promise<void> {
+  const { entries } = await api.call("ledger", { query: { source: "head-end", meter: title, limit: 500 } });
+  const bodies = entries
+    .filter((entry) => entry.kind === "destination-incident" && entry.meter === title)
+    .map(
+      ({ body }) =>
+        JSON.parse(body) as { readonly incident: string; readonly place: string; readonly sentence: string },
+    );
+  const entry = bodies.find((body) => body.incident === kind && body.place === place);
+  assert.ok(entry, `${kind} at ${place} of ${title}: ${JSON.stringify(bodies)}`);
+  assert.equal(entry.sentence, (await incident(title, kind)).sentence);
+}
+
 /** An authenticated push of a meter from an address, and that it was taken. */
 async function authentic(meter: PushingMeter, address: string): Promise<void> {
   const before = await acceptedFrom(meter.title, address);
@@ -85,6 +99,60 @@ test("a meter that moves to another address with an authenticated push raises no
   assert.deepEqual(await incidentsOf(meter.title), []);
 });
 
+test("a meter that announces itself at a new address is read there once a session has proven it, and not before", async () => {
+  const meter = await meterOf(homes[5]!);
+  const { port } = (await townControl(meterkeep.stateDirectory).truth()).find(
+    ({ systemTitle }) => systemTitle === meter.title,
+  )!;
+  const readAt = async (): Promise<string | undefined> => {
+    const { destinations } = await api.call("meter", { params: { systemTitle: meter.title } });
+    return destinations.find(({ purpose }) => purpose === "read")?.address;
+  };
+  const sessions = async () =>
+    (await api.call("meterSessions", { params: { systemTitle: meter.title } })).sessions.filter(
+      ({ purpose }) => purpose === "read",
+    );
+  const written = `tcp://127.0.0.1:${port}?moves=yes`;
+  assert.equal(await readAt(), written);
+  // Whoever carries a notification along can send it on from anywhere: nobody answers as the meter there.
+  const impostor = createServer((socket) => socket.on("error", () => undefined).destroy()).listen(port, "127.0.0.8");
+  await once(impostor, "listening");
+  await authentic(meter, "127.0.0.8");
+  await until(
+    "it was tried there in vain",
+    async () => (await sessions()).some(({ outcome }) => outcome !== "done"),
+    PATIENCE,
+  );
+  await until("it is read where it was", async () => (await readAt()) === written, PATIENCE);
+  impostor.close();
+  // The meter's line at its new address: what comes there goes to the meter.
+  const line = createServer((socket) => {
+    const meterSide = connect({ port, host: "127.0.0.1" });
+    for (const [from, to] of [
+      [socket, meterSide],
+      [meterSide, socket],
+    ] as const)
+      from.on("error", () => to.destroy()).pipe(to);
+  }).listen(port, "127.0.0.7");
+  await once(line, "listening");
+  try {
+    await authentic(meter, "127.0.0.7");
+    await until("it has moved", async () => (await readAt()) === `tcp://127.0.0.7:${port}?moves=yes`, PATIENCE);
+    const [newest] = await sessions();
+    await until(
+      "it is read there",
+      async () => {
+        const [next] = await sessions();
+        return next !== undefined && next.id !== newest?.id && next.outcome === "done";
+      },
+      PATIENCE,
+    );
+    assert.equal(await readAt(), `tcp://127.0.0.7:${port}?moves=yes`);
+  } finally {
+    line.close();
+  }
+});
+
 test("what is refused in a meter's name from where it was never heard is an incident: an event, a line of its page, an entry of the ledger", async () => {
   const title = homes[1]!;
   const meter = await meterOf(title);
@@ -95,6 +163,7 @@ test("what is refused in a meter's name from where it was never heard is an inci
   const { events } = await api.call("recentEvents", { query: { limit: 200 } });
   const event = events.find((one) => one.meter === title && one.sentence === shown.sentence);
   assert.equal(event?.severity, "warning");
+  await isInLedger(title, "foreign-traffic", "127.0.0.9");
   await pushFrom("127.0.0.9", [forged]);
   await until("it is counted", async () => (await incident(title, "foreign-traffic")).count >= 2);
 });
@@ -102,7 +171,8 @@ test("what is refused in a meter's name from where it was never heard is an inci
 test("two places that prove themselves as one meter in turn are an incident", async () => {
   const meter = await meterOf(homes[2]!);
   for (let n = 0; n < 4; n += 1) for (const address of ["127.0.0.5", "127.0.0.6"]) await authentic(meter, address);
-  await incident(meter.title, "two-places");
+  const { place } = await incident(meter.title, "two-places");
+  await isInLedger(meter.title, "two-places", place);
 });
 
 test("a push set-up that points elsewhere is found at the next reading, and those that point to us are not", async () => {
@@ -115,6 +185,7 @@ test("a push set-up that points elsewhere is found at the next reading, and thos
   await until("the server is back", () => meterkeep.pids()["server"] !== pid, PATIENCE);
   await until("the API answers", () => api.call("health").catch(() => undefined), PATIENCE);
   assert.equal((await incident(title, "points-elsewhere")).place, "198.51.100.7:4059");
+  await isInLedger(title, "points-elsewhere", "198.51.100.7:4059");
   for (const other of homes.slice(4))
     assert.ok(
       (await incidentsOf(other)).every(({ kind }) => kind !== "points-elsewhere"),

@@ -314,6 +314,21 @@ test("a town of five profiles is taken over and read, and everything is done wit
     assert.ok(push.facts.every(({ holds }) => holds));
     const gas = await work.done("m-bus-install", of("dsmr-5"), { channel: 1, address: 3 });
     assert.equal((gas.data as { primaryAddress: number }).primaryAddress, 3);
+    const counted = await work.done("m-bus-value", of("dsmr-5"), { channel: 1 });
+    assert.match(counted.target.sentence, /has counted [\d.]+ m³/);
+    await until(
+      "what the gas meter has counted is with the readings of its meter",
+      async () => {
+        const query = { trust: "all", limit: 1000 } as const;
+        const { readings } = await api.call("readings", { params: { systemTitle: of("dsmr-5") }, query });
+        return readings.some(({ obis, unit }) => obis === "0-1:24.2.1" && unit === "m³");
+      },
+      PATIENCE,
+    );
+    const heated = of("is15959");
+    await workOrder(stateDirectory, "WO-LOAD", "safety", [heated]);
+    const load = await work.done("load-control", heated, { relay: 1, turn: "off" }, "WO-LOAD");
+    assert.deepEqual([load.facts[0]?.found, load.facts[0]?.holds], ["off", true]);
     const [limited = ""] = homes.map(({ systemTitle }) => systemTitle).slice(-1);
     await workOrder(stateDirectory, "WO-LIMIT", "safety", [limited]);
     const limit = await work.done("limiter", limited, { what: "normal-threshold", value: 9000 }, "WO-LIMIT");

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { type Consignment, openNats } from "@meterkeep/headend";
+import { startNatsServer } from "@meterkeep/headend/testing/nats-server";
 import { auditStored, postgresLedgerStore } from "@meterkeep/ledger";
 import { createPool } from "@meterkeep/postgres";
 import { type ApiClient, ownerClient } from "../src/api-client.ts";
@@ -26,6 +28,12 @@ function workersOf(meterkeep: Meterkeep): readonly number[] {
   );
 }
 
+/** What another island tells. */
+const FOREIGN: Consignment = {
+  origin: "neighbour/island/0000000a",
+  announcements: [{ sequence: 1, at: 0, kind: "trust", meter: "4D4B560000000001", body: '{"state":"trusted"}' }],
+};
+
 /** A meter for each of the ways, by where it is read. */
 async function meterOfEachWay(api: ApiClient): Promise<readonly string[]> {
   const found = new Map<RegExp, string>();
@@ -39,16 +47,71 @@ async function meterOfEachWay(api: ApiClient): Promise<readonly string[]> {
   return [...found.values()];
 }
 
+/** What a consumer at NATS has heard of one island: each number once, in order, however often it came. */
+class Consumer {
+  readonly heard = new Map<string, { last: number; readonly bodies: string[] }>();
+  gaps = 0;
+  again = 0;
+
+  async take({ origin, announcements }: Consignment): Promise<void> {
+    const head = this.heard.get(origin) ?? { last: 0, bodies: [] };
+    this.heard.set(origin, head);
+    for (const { sequence, body } of announcements) {
+      if (sequence <= head.last) {
+        this.again += 1;
+        continue;
+      }
+      this.gaps += sequence - head.last - 1;
+      head.last = sequence;
+      head.bodies.push(body);
+    }
+  }
+}
+
+/** Everything that an island tells over HTTP, page by page, up to a number. */
+async function toldOverHttp(api: ApiClient, origin: string, last: number): Promise<readonly unknown[]> {
+  const bodies: unknown[] = [];
+  for (let after = 0; after < last; ) {
+    const query = { origin, after, limit: 500 };
+    const { announcements } = await api.call("announcements", { query });
+    assert.ok(announcements.length > 0, `${origin} tells nothing after ${after} of ${last}`);
+    for (const { sequence, body } of announcements) {
+      assert.equal(sequence, after + 1);
+      after = sequence;
+      bodies.push(body);
+    }
+  }
+  return bodies.slice(0, last);
+}
+
 test("workers that are killed at any moment, and whoever holds the lines of some meters, lose nothing, and nothing that matters is done twice, whatever way leads to a meter", async () => {
+  await using nats = await startNatsServer("between");
   await using meterkeep = await startMeterkeep({
     meters: METERS,
     speed: 900,
     options: [
       ...["--workers", String(WORKERS), "--town-ways", "many", "--concentrators", "1", "--callers", String(CALLERS)],
-      ...["--call-port", String(await freePort()), "--call-tls-port", String(await freePort())],
+      ...[
+        "--nats",
+        nats.url,
+        "--nats-hears",
+        "yes",
+        "--call-port",
+        String(await freePort()),
+        "--call-tls-port",
+        String(await freePort()),
+      ],
     ],
   });
   const api = await ownerClient(meterkeep);
+  await using line = await openNats({ url: nats.url }, "consumer");
+  const consumer = new Consumer();
+  const enough = new AbortController();
+  const hearing = (async () => {
+    while (!enough.signal.aborted)
+      // It is away for a while: whoever hears comes again.
+      await line.hear((one) => consumer.take(one), enough.signal).catch(() => sleep(500));
+  })();
   await until("meters are under way", async () => (await api.meters()).length > 0, PATIENCE);
   // Takeovers and readings are under way meanwhile, and everybody's turn to die comes when it comes.
   for (let kill = 0; kill < KILLS; kill += 1) {
@@ -63,6 +126,8 @@ test("workers that are killed at any moment, and whoever holds the lines of some
     );
     process.kill(alive[Math.floor(Math.random() * alive.length)]!, "SIGKILL");
     // Once the one that holds the connections dies as well: those to concentrators are made anew, and meters call again.
+    if (kill === KILLS / 4) await nats.stop();
+    if (kill === KILLS - 1) await nats.start();
     if (kill === KILLS / 2) process.kill(meterkeep.pids()["server"]!, "SIGKILL");
   }
   await until("the API answers", () => api.call("health").catch(() => undefined), PATIENCE);
@@ -88,6 +153,23 @@ test("workers that are killed at any moment, and whoever holds the lines of some
   assert.equal(board.meters + board.notInService, (await api.meters()).length);
   assert.ok(board.meters >= inService);
   assert.deepEqual((await api.call("slaGaps", { query: { day: board.day } })).meters, []);
+  const { origin } = await api.call("announcements", { query: { limit: 1 } });
+  const { last } = (await api.call("announcements", { query: { limit: 1 } })).origins[0]!;
+  await until("everything told so far has been heard", () => (consumer.heard.get(origin)?.last ?? 0) >= last, PATIENCE);
+  assert.equal(consumer.gaps, 0, "nothing that was told is missing over NATS, which was away meanwhile");
+  const bodies = consumer.heard.get(origin)!.bodies.slice(0, last);
+  assert.deepEqual(
+    bodies.map((body) => JSON.parse(body) as unknown),
+    await toldOverHttp(api, origin, last),
+  );
+  await line.carry(FOREIGN);
+  await until(
+    "what another island tells is heard, and told on over HTTP",
+    async () => (await api.call("announcements", { query: { origin: FOREIGN.origin } })).announcements.length === 1,
+    PATIENCE,
+  );
+  enough.abort();
+  await hearing;
   const pool = createPool(serverConfigOf(meterkeep.stateDirectory).database, {
     applicationName: "workers test",
     maxConnections: 1,

@@ -27,7 +27,9 @@ import {
   Logins,
   listenForNews,
   MachineTokens,
+  type Meter,
   MeterDirectory,
+  Moves,
   markSla,
   NotedLedger,
   notInService,
@@ -269,6 +271,12 @@ export async function startServer(config: ServerConfig, supervisor: Supervisor):
   stack.use(listenForNews(pool, scope, takeNews, onError));
   stack.use(await announceWorker(pool, scope, owner, { onWork: () => work.worker.wake(), onError }));
 
+  const moves = new Moves(pool, scope, now);
+  const follow = async (meter: Meter, address: string): Promise<void> => {
+    if (!(await moves.announced(meter, address))) return;
+    await queue.due([meter.id], now(), LANES.onDemand);
+    work.worker.wake();
+  };
   const pushSources = new PushSources(pool, scope, directory);
   const intake = new PushIntake({
     custodian,
@@ -279,6 +287,7 @@ export async function startServer(config: ServerConfig, supervisor: Supervisor):
     ledger,
     scope,
     events: hub,
+    onHeard: (meter, address) => void follow(meter, address).catch(onError),
     clockOf,
     now,
     onChange: (meters) => watch.changed.add(...meters),

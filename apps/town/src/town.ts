@@ -299,7 +299,8 @@ function writeAddresses(options: TownOptions, clock: TownClock, meters: Readonly
     clock: { epoch: rfc3339(epoch), wallEpoch: rfc3339(wallEpoch), factor },
     meters: [...meters].map(([systemTitle, { port, depotPort, route }]) => ({
       systemTitle,
-      ...(route === undefined ? { host, port } : { route }),
+      // As in a mobile network: what is said here is where they are for now.
+      ...(route === undefined ? { host, port, moves: true } : { route }),
       ...(depotPort === undefined ? {} : { depotHost: host, depotPort }),
     })),
   };

@@ -90,6 +90,7 @@ export { CALL_LIMITS, type CallCertificate, type CallLimits, Calls } from "./rou
 export { type ConcentratorPlace, Concentrators } from "./route/concentrators.ts";
 export { DestinationWatch, destinationIncidents } from "./route/destination-watch.ts";
 export { networkOf, routeDial } from "./route/follow-route.ts";
+export { Moves } from "./route/moves.ts";
 export { NETWORK_TYPES, NETWORKS, type NetworkFacts, type NetworkType } from "./route/networks.ts";
 export { parseRoute, type Route, routeText } from "./route/route.ts";
 export { serveLine, switchboardDial } from "./route/switchboard.ts";

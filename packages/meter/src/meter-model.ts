@@ -40,7 +40,7 @@ export function meterObjects(kind: MeterKind): readonly ModelObject<VirtualMeter
     ...measurementObjects(profile, kind.phases, relay),
     ...securityObjects(profile),
     ...tariffObjects(),
-    ...(relay ? [...supplyObjects(), ...loadRelayObjects(), ...mBusObjects(profile.mBusVersion)] : []),
+    ...(relay ? [...supplyObjects(), ...loadRelayObjects(), ...mBusObjects(profile)] : []),
     ...communicationObjects(profile),
   ];
 }

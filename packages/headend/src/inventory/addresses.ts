@@ -41,7 +41,15 @@ function parseTime(object: Readonly<Record<string, unknown>>): TownTime {
 function parseMeter(object: Readonly<Record<string, unknown>>): TownAddresses["meters"][number] {
   const wan =
     optionalAt(object, "route", (fields) => parseRoute(stringAt(fields, "route"))) ??
-    optionalAt(object, "port", (fields): Route => ({ kind: "tcp", ...parseAddress(fields, "host", "port") }));
+    optionalAt(
+      object,
+      "port",
+      (fields): Route => ({
+        kind: "tcp",
+        ...parseAddress(fields, "host", "port"),
+        ...(fields["moves"] === true && { moves: true }),
+      }),
+    );
   const depot = optionalAt(object, "depotPort", (fields) => parseAddress(fields, "depotHost", "depotPort"));
   return { systemTitle: titleAt(object, "systemTitle"), ...(wan && { wan }), ...(depot && { depot }) };
 }

@@ -294,6 +294,10 @@ const PUT_PLACES = `
   where m.utility_id = $1 and m.island_id = $2 and m.system_title = p.title`;
 
 const PUT_ADDRESSES = `
-  update meters m set route = a.route, depot_host = a.depot_host, depot_port = a.depot_port
+  update meters m set route = a.route,
+    -- Somebody has written another way down: where it had moved to since the old one says nothing any more.
+    moved_host = case when m.route = a.route then m.moved_host end,
+    announced_host = case when m.route = a.route then m.announced_host end,
+    depot_host = a.depot_host, depot_port = a.depot_port
   from unnest($3::bytea[], $4::text[], $5::text[], $6::integer[]) as a(title, route, depot_host, depot_port)
   where m.utility_id = $1 and m.island_id = $2 and m.system_title = a.title and m.kind = $7`;

@@ -34,7 +34,10 @@ export interface Meter {
   /** Where the feeder's meters are taken over; `wan` for meters on no feeder. */
   readonly path: "wan" | "depot";
   readonly transformer: string | undefined;
+  /** How it is reached, where it was proven to be last or has said that it is. */
   readonly route: Route | undefined;
+  /** Of a meter whose address changes: the host as it was written, and the one that it has announced and nobody has proven yet. */
+  readonly moving: { readonly writtenHost: string; readonly announcedHost: string | undefined } | undefined;
   readonly depotAddress: Address | undefined;
   readonly pushSource: string | undefined;
   readonly pushLayout: string | undefined;
@@ -62,6 +65,8 @@ export interface MeterRow {
   readonly path: Meter["path"];
   readonly transformer_id: string | null;
   readonly route: string | null;
+  readonly moved_host: string | null;
+  readonly announced_host: string | null;
   readonly depot_host: string | null;
   readonly depot_port: number | null;
   readonly push_source: string | null;
@@ -72,7 +77,7 @@ export interface MeterRow {
 /** What to select of `meters m` (left-joined to `feeders f`) for a {@link MeterRow}. */
 export const METER_COLUMNS = `m.meter_id, m.system_title, m.kind, m.role, m.label, m.profile, m.security_suite,
   m.manufacturer, m.logical_device_name, m.serial_number, m.model, m.hardware_revision, m.firmware, m.shipment, m.holders,
-  m.feeder_id, coalesce(f.path, 'wan') as path, m.transformer_id, m.route, m.depot_host, m.depot_port,
+  m.feeder_id, coalesce(f.path, 'wan') as path, m.transformer_id, m.route, m.moved_host, m.announced_host, m.depot_host, m.depot_port,
   m.push_source, m.push_layout, m.imported_at`;
 
 /** `meters m` with its feeder `f`; `$1` and `$2` are the place. */
@@ -101,11 +106,22 @@ export function meterOfRow(row: MeterRow): Meter {
     feeder: row.feeder_id ?? undefined,
     path: row.path,
     transformer: row.transformer_id ?? undefined,
-    route: row.route === null ? undefined : parseRoute(row.route),
+    ...wayOf(row),
     depotAddress: addressOf(row.depot_host, row.depot_port),
     pushSource: row.push_source ?? undefined,
     pushLayout: row.push_layout ?? undefined,
     importedAt: row.imported_at,
+  };
+}
+
+function wayOf({ route, moved_host, announced_host }: MeterRow): Pick<Meter, "route" | "moving"> {
+  const written = route === null ? undefined : parseRoute(route);
+  if (written === undefined || written.kind === "concentrator" || written.kind === "dial-in" || written.moves !== true)
+    return { route: written, moving: undefined };
+  const announcedHost = announced_host ?? undefined;
+  return {
+    route: { ...written, host: announcedHost ?? moved_host ?? written.host },
+    moving: { writtenHost: written.host, announcedHost },
   };
 }
 

@@ -14,7 +14,7 @@ const parameters = object({
 type InstallParameters = FieldValue<typeof parameters>;
 
 /** Who is on a channel, as its client object says. */
-interface MBusDevice {
+export interface MBusDevice {
   readonly primaryAddress: number;
   readonly identificationNumber: number;
   readonly manufacturerId: number;
@@ -38,7 +38,9 @@ export const mBusInstallOperation: Operation<InstallParameters> = {
   async preview(on, of) {
     const { device, fact } = await deviceOn(on, of);
     const changes = device.primaryAddress === 0;
-    const sentence = changes ? `Channel ${of.channel} is free.` : `Channel ${of.channel} has ${words(device)}.`;
+    const sentence = changes
+      ? `Channel ${of.channel} is free.`
+      : `Channel ${of.channel} has ${mBusDeviceWords(device)}.`;
     return { changes, sentence, readBack: [fact], findings: [] };
   },
 
@@ -46,14 +48,14 @@ export const mBusInstallOperation: Operation<InstallParameters> = {
     const before = await deviceOn(on, of);
     if (before.device.primaryAddress !== 0) {
       const outcome = before.fact.holds ? "unchanged" : "not-taken";
-      const sentence = `Channel ${of.channel} had ${words(before.device)} already.`;
+      const sentence = `Channel ${of.channel} had ${mBusDeviceWords(before.device)} already.`;
       return { outcome, sentence, readBack: [before.fact], findings: [], data: before.device };
     }
     await client(on, of).call("slaveInstall", of.address);
     const after = await deviceOn(on, of);
     return {
       outcome: after.fact.holds ? "done" : "not-taken",
-      sentence: `Channel ${of.channel} has ${words(after.device)}.`,
+      sentence: `Channel ${of.channel} has ${mBusDeviceWords(after.device)}.`,
       readBack: [{ ...after.fact, before: before.fact.found }],
       findings: [],
       data: after.device,
@@ -61,37 +63,48 @@ export const mBusInstallOperation: Operation<InstallParameters> = {
   },
 };
 
-function client(on: OperationSession, { channel }: InstallParameters) {
+function client(on: OperationSession, { channel }: Pick<InstallParameters, "channel">) {
   const { version } = on.profile.mBus;
   const name = logicalName(channelOf(channel, on.profile));
   // What is used here is the same in both versions but for what short names are added to.
   return remote(on.session, version === 0 ? (MBusClientV0 as unknown as typeof MBusClient) : MBusClient, name);
 }
 
-async function deviceOn(
-  on: OperationSession,
-  of: InstallParameters,
-): Promise<{ readonly device: MBusDevice; readonly fact: ReadBack }> {
+/** Reads who is on a channel. */
+export async function mBusDevice(on: OperationSession, of: Pick<InstallParameters, "channel">): Promise<MBusDevice> {
   on.begin();
-  const device = await client(on, of).getAll(
+  return client(on, of).getAll(
     "primaryAddress",
     "identificationNumber",
     "manufacturerId",
     "dataHeaderVersion",
     "deviceType",
   );
+}
+
+async function deviceOn(
+  on: OperationSession,
+  of: InstallParameters,
+): Promise<{ readonly device: MBusDevice; readonly fact: ReadBack }> {
+  const device = await mBusDevice(on, of);
   const fact: ReadBack = {
     name: `device on channel ${of.channel}`,
     object: `${logicalName(channelOf(of.channel, on.profile))}/5`,
     wanted: `address ${of.address}`,
-    found: device.primaryAddress === 0 ? "none" : words(device),
+    found: device.primaryAddress === 0 ? "none" : mBusDeviceWords(device),
     holds: device.primaryAddress === of.address,
     evidence: on.evidence(),
   };
   return { device, fact };
 }
 
-function words({ primaryAddress, identificationNumber, manufacturerId, deviceType }: MBusDevice): string {
+/** A device in words. */
+export function mBusDeviceWords({
+  primaryAddress,
+  identificationNumber,
+  manufacturerId,
+  deviceType,
+}: MBusDevice): string {
   return `device ${identificationNumber} of ${flagOf(manufacturerId)}, type ${deviceType}, at address ${primaryAddress}`;
 }
 

@@ -106,6 +106,7 @@ function expectedOf(profile: MeterProfile): readonly ExpectedObject[] {
     ["disconnect control", 70, profile.disconnectControl],
     ["limiter", 71, profile.limiter?.obis],
     ...mBus.channels.map((obis) => ["M-Bus client", 72, obis] as const),
+    ...mBus.values.map((obis) => ["value of an M-Bus device", 4, obis] as const),
     ...profile.loadRelays.map((obis) => ["load relay", 70, obis] as const),
   ];
   return rows.flatMap(([name, classId, obis]) =>

@@ -9,6 +9,7 @@ import { imageTransferOperation } from "./image-transfer.ts";
 import { limiterOperation } from "./limiter.ts";
 import { loadControlOperation } from "./load-control.ts";
 import { mBusInstallOperation } from "./m-bus-install.ts";
+import { mBusValueOperation } from "./m-bus-value.ts";
 import { objectListOperation } from "./object-list.ts";
 import type { Operation } from "./operation.ts";
 import { type OwnDestinations, pushSetupOperation } from "./push-setup.ts";
@@ -42,6 +43,7 @@ export function meterOperations({ destinations, shelf }: OperationWorld): Readon
     loadControlOperation,
     pushSetupOperation(destinations),
     mBusInstallOperation,
+    mBusValueOperation as Operation,
     imageTransferOperation(shelf),
     imageActivateOperation,
   ];

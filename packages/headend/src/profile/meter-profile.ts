@@ -64,7 +64,12 @@ export interface MeterProfile {
   };
   readonly pushSetups: readonly PushSetupFacts[];
   /** M-Bus clients by channel, from 1. */
-  readonly mBus: { readonly version: 0 | 1; readonly channels: readonly string[] };
+  readonly mBus: {
+    readonly version: 0 | 1;
+    readonly channels: readonly string[];
+    /** Extended registers with what the device on each channel has counted. */
+    readonly values: readonly string[];
+  };
   /** Relays of loads, from 1; the supply does not pass through them. */
   readonly loadRelays: readonly string[];
   readonly eventLogs: readonly EventLogFacts[];
@@ -116,7 +121,7 @@ const IDIS_P2 = {
   association: { obis: "0-0:40.0.0", version: 2 },
   pushSetups: pushSetups("tcp"),
   powerQuality: "1-0:99.14.0",
-  mBus: { version: 1, channels: ["0-1:24.1.0"] },
+  mBus: { version: 1, channels: ["0-1:24.1.0"], values: ["0-1:24.2.1"] },
   eventLogs: [
     { name: "standard", obis: "0-0:99.98.0", codes: EVENT_CODES.idis },
     { name: "fraud", obis: "0-0:99.98.1", codes: EVENT_CODES.idis },
@@ -156,7 +161,7 @@ export const METER_PROFILES = {
     association: { obis: "0-0:40.0.0", version: 1 },
     pushSetups: pushSetups("udp"),
     powerQuality: "1-0:99.1.1",
-    mBus: { version: 0, channels: ["0-1:24.1.0"] },
+    mBus: { version: 0, channels: ["0-1:24.1.0"], values: ["0-1:24.2.1"] },
     eventLogs: [
       { name: "standard", obis: "0-0:99.98.0", codes: EVENT_CODES.dsmr },
       { name: "fraud", obis: "0-0:99.98.1", codes: EVENT_CODES.dsmr },
@@ -191,7 +196,7 @@ export const METER_PROFILES = {
     name: "MetCom MCS301",
     powerQuality: "1-0:99.133.0",
     association: { obis: "0-0:40.0.0", version: 1 },
-    mBus: { version: 0, channels: ["0-1:24.1.0"] },
+    mBus: { version: 0, channels: ["0-1:24.1.0"], values: ["0-1:24.2.1"] },
     securityHeader: "service-specific",
     eventLogs: IDIS_P2.eventLogs.filter(({ name }) => name !== "security"),
     daily: {
@@ -227,7 +232,7 @@ export const METER_PROFILES = {
     ...COMMON,
     association: { obis: "0-0:40.0.0", version: 1 },
     pushSetups: pushSetups("tcp"),
-    mBus: { version: 0, channels: ["0-1:24.1.0"] },
+    mBus: { version: 0, channels: ["0-1:24.1.0"], values: ["0-1:24.2.1"] },
     eventLogs: [
       { name: "transaction", obis: "0-0:99.98.3", codes: EVENT_CODES.india },
       { name: "other", obis: "0-0:99.98.4", codes: EVENT_CODES.india },

@@ -68,6 +68,7 @@ function bench(answer: (apdu: Uint8Array, n: number) => PushResult) {
   const directory = new MeterDirectory(inventory);
   const sources = new PushSources(pool, scope, directory);
   const intake = new PushIntake({
+    onHeard: () => undefined,
     heard: { note: () => undefined },
     custodian: { openPush: async ({ items }) => items.map(({ apdu }) => answer(apdu, apdu.at(-1) ?? 0)) },
     directory,

@@ -41,6 +41,8 @@ export interface PushIntakePorts {
   readonly ledger: Pick<Ledger, "append">;
   readonly scope: Scope;
   readonly events: EventSink;
+  /** A meter has proven itself in what came from an address: perhaps it is reached there. */
+  onHeard(meter: Meter, address: string): void;
   clockOf(kind: Meter["kind"]): SourceClock;
   now(): number;
   /** Meters whose line has changed. */
@@ -274,8 +276,10 @@ export class PushIntake {
       const key = `${meter.id} ${push.address} ${isProven}`;
       if (seen.has(key)) continue;
       seen.add(key);
-      if (isProven) await this.#ports.watch.authenticated(meter, push.address);
-      else if (result.kind === "refused") await this.#ports.watch.refused(meter, push.address, result.code);
+      if (isProven) {
+        this.#ports.onHeard(meter, push.address);
+        await this.#ports.watch.authenticated(meter, push.address);
+      } else if (result.kind === "refused") await this.#ports.watch.refused(meter, push.address, result.code);
     }
   }
 

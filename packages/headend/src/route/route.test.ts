@@ -26,6 +26,7 @@ const direct = fc
   .map(([place, behind, more]) => ({
     ...place,
     ...(place.kind === "hdlc" && { device: 17 }),
+    ...(behind === undefined && place.port % 2 === 0 && { moves: true as const }),
     ...(behind && { gateway: behind }),
     ...more,
   }));
@@ -57,6 +58,9 @@ test("what is no route is refused, and nothing else happens", () => {
     "tcp://a:1?gateway=0/0",
     "tcp://a:1?network=satellite",
     "tcp://a:1?speed=9",
+    "tcp://a:1?moves=no",
+    "tcp://a:1?moves=yes&gateway=0/0A",
+    "dial-in://4D4B560000000001?moves=yes",
     "tcp://a:1?device=1",
     "hdlc://a:1?device=16384",
     "dial-in://4D4B560000000001?device=1",

@@ -14,6 +14,8 @@ export interface DirectRoute extends Way {
   readonly kind: "tcp" | "udp" | "hdlc";
   readonly host: string;
   readonly port: number;
+  /** Its network gives it another host now and then, and it says so itself (`Moves`). */
+  readonly moves?: true;
   /** HDLC: the physical device; absent where the address has one octet. */
   readonly device?: number;
   /** The meter is behind the one that is connected to (gateway protocol, Green Book 10.10). */
@@ -40,14 +42,14 @@ export type Route = DirectRoute | ConcentratorRoute | DialInRoute;
 const DIRECT = /^(tcp|udp|hdlc):\/\/(\[[0-9A-Fa-f:]+\]|[A-Za-z0-9.-]{1,253}):(\d{1,5})$/;
 const CONCENTRATOR = /^concentrator:\/\/([A-Za-z0-9._-]{1,64})\/(\d{1,3})\/((?:[0-9A-Fa-f]{2}){1,64})$/;
 const DIAL_IN = /^dial-in:\/\/([0-9A-F]{16})$/;
-const OPTIONS: ReadonlySet<string> = new Set(["device", "gateway", "network"]);
+const OPTIONS: ReadonlySet<string> = new Set(["device", "gateway", "moves", "network"]);
 /** Fourteen bits. */
 const MOST_HDLC_DEVICE = 0x3fff;
 const GATEWAY = /^(\d{1,3})\/((?:[0-9A-Fa-f]{2}){1,64})$/;
 
 /**
  * Reads the text of a route: `tcp://10.0.0.1:4059`, `udp://meter.example:4059?network=nb-iot`,
- * `hdlc://10.0.0.2:4001?device=17`, `tcp://10.0.0.3:4059?gateway=0/0A0B`, `concentrator://dc-1/0/4D4B560000000001`,
+ * `hdlc://10.0.0.2:4001?device=17`, `tcp://10.0.0.3:4059?gateway=0/0A0B`, `tcp://10.0.0.4:4059?moves=yes`, `concentrator://dc-1/0/4D4B560000000001`,
  * `dial-in://4D4B560000000001`.
  *
  * @throws HeadEndError `route-invalid`
@@ -57,7 +59,7 @@ export function parseRoute(text: string): Route {
   const options = new URLSearchParams(query);
   const way = wayOf(text, options);
   const concentrator = CONCENTRATOR.exec(place);
-  const isDirect = options.has("gateway") || options.has("device");
+  const isDirect = options.has("gateway") || options.has("device") || options.has("moves");
   if (concentrator !== null && !isDirect)
     return {
       kind: "concentrator",
@@ -73,10 +75,14 @@ export function parseRoute(text: string): Route {
   const device = options.get("device");
   if (device !== null && !(kind === "hdlc" && /^\d{1,5}$/.test(device) && Number(device) <= MOST_HDLC_DEVICE))
     throw invalid(text);
+  const moves = options.get("moves");
+  // Who is behind a gateway is where the gateway is, whoever says what.
+  if (moves !== null && (moves !== "yes" || gateway !== null)) throw invalid(text);
   return {
     kind: kind as DirectRoute["kind"],
     host: host.replace(/^\[|\]$/g, ""),
     port: Number(port),
+    ...(moves === null ? {} : { moves: true }),
     ...(device === null ? {} : { device: Number(device) }),
     ...(gateway === null ? {} : { gateway: gatewayOf(text, gateway) }),
     ...way,
@@ -89,8 +95,9 @@ export function routeText(route: Route): string {
   if (route.kind === "dial-in") return withOptions(`dial-in://${route.title}`, network);
   if (route.kind === "concentrator")
     return withOptions(`concentrator://${route.concentrator}/${gatewayText(route)}`, network);
-  const { kind, host, port, device, gateway } = route;
+  const { kind, host, port, moves, device, gateway } = route;
   const options = [
+    ...(moves === undefined ? [] : ["moves=yes"]),
     ...(device === undefined ? [] : [`device=${device}`]),
     ...(gateway === undefined ? [] : [`gateway=${gatewayText(gateway)}`]),
     ...network,

@@ -42,6 +42,7 @@ function memoryMeter(n: number): Meter {
     feeder: undefined,
     path: "wan",
     transformer: undefined,
+    moving: undefined,
     route: undefined,
     depotAddress: undefined,
     pushSource: undefined,

@@ -12,6 +12,7 @@ import { DAY_MILLISECONDS, dayOf } from "../reading/day/day-row.ts";
 import { type Collecting, SETTLE_SECONDS, stepSeconds } from "../reading/gaps.ts";
 import type { ReadResult } from "../reading/result.ts";
 import type { DestinationWatch } from "../route/destination-watch.ts";
+import type { Moves } from "../route/moves.ts";
 import { routeText } from "../route/route.ts";
 import { octetCounts, type SessionRecord } from "../session/ladder.ts";
 import type { Dial, SessionLimits } from "../session/line.ts";
@@ -50,6 +51,7 @@ export interface SessionRunnerPorts {
   readonly results: Pick<Results, "write">;
   readonly throttle: Pick<Throttle, "admit" | "learn">;
   readonly watch: Pick<DestinationWatch, "pushSetUp" | "refused">;
+  readonly moves: Pick<Moves, "tried">;
   readonly ledger: Pick<Ledger, "append">;
   readonly scope: Scope;
   readonly events: EventSink;
@@ -114,6 +116,8 @@ export class SessionRunner {
     );
     if (finished.session !== undefined)
       throttle.learn(lease.meter, finished.session.outcome === "lost" ? "silent" : "answered");
+    // Before its lease ends: the next session goes where this one has shown the meter to be.
+    if (finished.session !== undefined) await this.#ports.moves.tried(lease.meter, finished.session.outcome === "done");
     await this.#tellWatch(finished);
     await this.#record(finished);
     await results.write(finished);

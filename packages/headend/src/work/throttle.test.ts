@@ -28,6 +28,26 @@ test("meters behind one concentrator share its rate, wherever they stand", () =>
   );
 });
 
+test("meters of one network share its rate, which is halved when the network is down and grows again when it is back", () => {
+  const over = (n: number, network: "nb-iot" | "plc"): Way => ({
+    ...meter(n, `t${n}`),
+    route: { kind: "tcp", host: `10.0.0.${n % 250}`, port: 4059, network },
+  });
+  const slow = new Throttle({ ...WAY_LIMITS, network: { highest: 1, lowest: 1, step: 1, burst: 1 } });
+  assert.deepEqual(
+    [over(1, "nb-iot"), over(2, "nb-iot"), over(3, "plc")].map((one) => slow.admit(one, false, 0)),
+    [0, 1_000, 0],
+  );
+  const throttle = new Throttle();
+  const rate = (): number => throttle.slowed.get("network nb-iot") ?? WAY_LIMITS.network.highest;
+  for (let n = 0; n < 96; n += 1) throttle.learn(over(n, "nb-iot"), "silent");
+  assert.ok(rate() <= WAY_LIMITS.network.highest / 4, `${rate()}`);
+  assert.equal(throttle.slowed.get("network plc"), undefined, "another network is not concerned");
+  const fallen = rate();
+  for (let n = 0; n < 1_000; n += 1) throttle.learn(over(n, "nb-iot"), "answered");
+  assert.ok(rate() > fallen);
+});
+
 test("what is urgent never waits, and the others make room for it", () => {
   const cell: WayLimit = { highest: 1, lowest: 1, step: 1, burst: 1 };
   const throttle = new Throttle({ ...WAY_LIMITS, cell });

@@ -131,3 +131,22 @@ test("closing leases nothing more, cancels what is under way and waits for it", 
   assert.equal(under.given.length, length);
   assert.throws(() => worker.start(), { code: "head-end-closed" });
 });
+
+test("what waits for the database keeps its place, so that a slow database is given less to write", async () => {
+  const slow = bench(30);
+  const worker = new Worker(slow.ports, OPTIONS);
+  worker.start();
+  // Sessions are over, and none of them is written: their places stay taken, however often somebody says that there is work.
+  for (let n = 0; n < 20; n += 1) {
+    worker.wake();
+    await settle();
+  }
+  assert.equal(slow.given.length, 5, "four places, and the one whose session went wrong was given again");
+  slow.finish([...slow.open.keys()][0] as number);
+  for (let n = 0; n < 20; n += 1) {
+    worker.wake();
+    await settle();
+  }
+  assert.equal(slow.given.length, 6, "one is written, one more is leased");
+  await worker.close();
+});
