@@ -12,6 +12,8 @@ import { townControl } from "../src/town-control.ts";
 import { until } from "../src/until.ts";
 
 const PATIENCE = { patienceMs: 180_000 };
+/** A little longer than a place is remembered at which a meter was not found. */
+const ANNOUNCES_EVERY_MS = 65_000;
 /** The counters of the town's own pushes are far below. */
 let counter = 0x2000_0000;
 const next = (): number => {
@@ -136,8 +138,19 @@ test("a meter that announces itself at a new address is read there once a sessio
   }).listen(port, "127.0.0.7");
   await once(line, "listening");
   try {
-    await authentic(meter, "127.0.0.7");
-    await until("it has moved", async () => (await readAt()) === `tcp://127.0.0.7:${port}?moves=yes`, PATIENCE);
+    // It goes on saying where it is: a session there may have found its line taken.
+    let announcedAt = Number.NEGATIVE_INFINITY;
+    await until(
+      "it has moved",
+      async () => {
+        if (performance.now() - announcedAt > ANNOUNCES_EVERY_MS) {
+          announcedAt = performance.now();
+          await authentic(meter, "127.0.0.7");
+        }
+        return (await readAt()) === `tcp://127.0.0.7:${port}?moves=yes`;
+      },
+      { patienceMs: 600_000 },
+    );
     const [newest] = await sessions();
     await until(
       "it is read there",

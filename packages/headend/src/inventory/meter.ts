@@ -36,8 +36,10 @@ export interface Meter {
   readonly transformer: string | undefined;
   /** How it is reached, where it was proven to be last or has said that it is. */
   readonly route: Route | undefined;
-  /** Of a meter whose address changes: the host as it was written, and the one that it has announced and nobody has proven yet. */
-  readonly moving: { readonly writtenHost: string; readonly announcedHost: string | undefined } | undefined;
+  /** Of a meter whose address changes: its host as it was written, as it was proven last, and as it has announced it since. */
+  readonly moving:
+    | { readonly writtenHost: string; readonly provenHost: string; readonly announcedHost: string | undefined }
+    | undefined;
   readonly depotAddress: Address | undefined;
   readonly pushSource: string | undefined;
   readonly pushLayout: string | undefined;
@@ -119,9 +121,10 @@ function wayOf({ route, moved_host, announced_host }: MeterRow): Pick<Meter, "ro
   if (written === undefined || written.kind === "concentrator" || written.kind === "dial-in" || written.moves !== true)
     return { route: written, moving: undefined };
   const announcedHost = announced_host ?? undefined;
+  const provenHost = moved_host ?? written.host;
   return {
-    route: { ...written, host: announcedHost ?? moved_host ?? written.host },
-    moving: { writtenHost: written.host, announcedHost },
+    route: { ...written, host: announcedHost ?? provenHost },
+    moving: { writtenHost: written.host, provenHost, announcedHost },
   };
 }
 

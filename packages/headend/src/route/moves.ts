@@ -3,7 +3,7 @@ import { rows, type Sql } from "../database/sql.ts";
 import type { Meter, MeterId } from "../inventory/meter.ts";
 
 /** The same address again within this is no news: it has been tried, or moved to. */
-const AGAIN_MILLISECONDS = 600_000;
+const AGAIN_MILLISECONDS = 60_000;
 /** Meters remembered; beyond, those that announced themselves first are forgotten, and are tried once more. */
 const MOST_REMEMBERED = 100_000;
 /** How IPv4 looks on a socket that takes both. */

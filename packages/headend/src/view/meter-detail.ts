@@ -13,7 +13,7 @@ import { findMeterProfile, type MeterProfile } from "../profile/meter-profile.ts
 import { heldSpan } from "../reading/held-intervals.ts";
 import { quantityWords } from "../reading/words.ts";
 import { destinationIncidents } from "../route/destination-watch.ts";
-import { routeText } from "../route/route.ts";
+import { type Route, routeText } from "../route/route.ts";
 import { TAKEOVER_LADDER, takeoverStage } from "../takeover/view.ts";
 import { optional, optionalTime, timeText } from "./time-text.ts";
 
@@ -160,7 +160,10 @@ function destinationsOf(
   if (meter.route !== undefined)
     known.push({
       purpose: "read",
-      address: routeText(meter.route),
+      // Where it only says that it is, nobody has met it yet.
+      address: routeText(
+        meter.moving === undefined ? meter.route : ({ ...meter.route, host: meter.moving.provenHost } as Route),
+      ),
       authenticated: takeover.verdict === "proven",
     });
   if (meter.depotAddress !== undefined)
