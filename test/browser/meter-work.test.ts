@@ -6,6 +6,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { extname, join } from "node:path";
 import { after, before, test } from "node:test";
+import { CustodianCallError } from "@meterkeep/api/custodian";
 import { startTestServer, type TestServer } from "../../apps/server/src/testing/test-server.ts";
 import { CHECKOUT } from "../src/start-meterkeep.ts";
 import { openBrowser, type TestBrowser } from "./chromium.ts";
@@ -23,6 +24,39 @@ const TYPES: Readonly<Record<string, string>> = {
 let pages: string;
 let server: TestServer;
 
+/** Who has signed that the meter may leave, and whether it has. */
+let departure: { state: "planned" | "approved" | "executed"; requester: string } | undefined;
+
+/** The custodian's side of a departure: planned when it is asked for, carried out when it is asked for again and approved. */
+const departing = {
+  departMeters: async ({ requester = "" }: { readonly requester?: string }) => {
+    if (departure?.state === "approved") departure = { ...departure, state: "executed" };
+    if (departure?.state === "executed") return { departed: 1 };
+    departure ??= { state: "planned", requester };
+    throw new CustodianCallError("approval-required", "two people have to agree");
+  },
+  changes: async () => ({
+    changes:
+      departure === undefined
+        ? []
+        : [
+            {
+              ...departure,
+              hash: "ab".repeat(48),
+              kind: "retire-meter",
+              document: JSON.stringify({ body: { meter: [TITLE] } }),
+              words: `retire meter ${TITLE} for good`,
+              reason: "lightning",
+              approvedBy: departure.state === "planned" ? [] : ["Ann", "Ben"],
+              people: 2,
+              ...(departure.state === "planned" && { missing: "2 more people" }),
+              submittedAt: 0,
+              expiresAt: 1,
+            },
+          ],
+  }),
+};
+
 /** The head-end's HTTP side with one meter that was taken over and read; nobody speaks with it here, and nobody approves. */
 before(async () => {
   pages = mkdtempSync(join(tmpdir(), "mk-console-"));
@@ -34,7 +68,9 @@ before(async () => {
       shipmentChunk: async () => ({}),
       submitManifest: async () => ({ hash: "" }),
       manifest: async () => ({ state: "planned", approvedBy: [], people: 1 }),
+      ...departing,
     } as never,
+    left: async () => void (await server.context.pool.query("update takeovers set phase = 'left'")),
   });
   await storeMeter(server);
 });
@@ -155,3 +191,28 @@ for (const [where, viewport] of Object.entries(SIZES))
       ...scope.place,
     ]);
   });
+
+test("a meter is retired by keyboard: asked for, signed by others elsewhere, asked for again, and then it is done", async () => {
+  const { cookie } = await server.person("Rosa", ["operator"]);
+  await using browser = await openBrowser({ locale: "en-GB", viewport: SIZES["on a phone"] });
+  const { page, complaints } = await openPage(browser, cookie);
+  const leaving = page.locator("section[aria-labelledby=leave-title]");
+  await leaving.waitFor();
+  const retire = leaving.getByRole("button", { name: "Retire it" });
+  assert.equal(await retire.isDisabled(), true, "a reason is given first");
+  await leaving.getByLabel("Reason").focus();
+  await page.keyboard.type("lightning");
+  await press(page, /^Retire it/);
+  await leaving.getByText("Asked for by Rosa").waitFor();
+  await leaving.getByText("Nobody has signed it.").waitFor();
+  await accessible(page);
+  assert.ok(departure);
+  departure.state = "approved";
+  await leaving.getByText("Signed by Ann, Ben.").waitFor();
+  await leaving.getByLabel("Reason").focus();
+  await press(page, /^Retire it/);
+  await leaving.waitFor({ state: "detached" });
+  assert.equal(await page.getByRole("heading", { name: "Do something with it" }).count(), 0, "nothing is done with it");
+  assert.deepEqual(complaints, []);
+  await server.context.pool.query("update takeovers set phase = 'done'");
+});

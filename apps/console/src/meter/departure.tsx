@@ -6,6 +6,7 @@ import { departuresQuery } from "../api/meter-queries.ts";
 import { meQuery, meterQuery } from "../api/queries.ts";
 import { postJson } from "../api/request.ts";
 import { Failure } from "../shell/failure.tsx";
+import { Panel } from "../shell/panel.tsx";
 import { steppedUp } from "../sign-in/step-up.ts";
 import { SignLink } from "../work/sign-link.tsx";
 import { offerFile } from "./offer-file.ts";
@@ -35,10 +36,7 @@ export function LeaveMeter({ systemTitle }: { systemTitle: string }) {
   });
   if (!me.scopes.includes("request") && open.length === 0) return null;
   return (
-    <section className="panel" aria-labelledby="leave-title">
-      <div className="panel-head">
-        <h2 id="leave-title">This meter leaves</h2>
-      </div>
+    <Panel name="leave" title="This meter leaves">
       <div className="panel-body">
         {open.map(({ change, ...departure }) => (
           <div key={change} role="status">
@@ -60,7 +58,7 @@ export function LeaveMeter({ systemTitle }: { systemTitle: string }) {
         {me.scopes.includes("request") ? <LeaveForm systemTitle={systemTitle} ask={ask} /> : null}
         {ask.error === null ? null : <Failure error={ask.error} />}
       </div>
-    </section>
+    </Panel>
   );
 }
 

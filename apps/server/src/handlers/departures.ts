@@ -34,11 +34,11 @@ export function departureHandlers(context: Context): Pick<Handlers, "departMeter
         throw new ProblemError("departure-refused", "the custodian shows no change for it: look at its ledger");
       return { ...found, ...(departed?.transfer && { transfer: transferOf(departed.transfer, body) }) };
     },
-    listDepartures: async ({ query }) => ({
-      departures: (await changesOf(context)).filter(
-        ({ meters }) => query.meter === undefined || meters.includes(query.meter),
-      ),
-    }),
+    listDepartures: async ({ query }) => {
+      // A custodian that does not answer leaves a meter's page without them, not without the meter.
+      const all = context.custodianWatch.summary.reachable ? await changesOf(context) : [];
+      return { departures: all.filter(({ meters }) => query.meter === undefined || meters.includes(query.meter)) };
+    },
   };
 }
 
