@@ -22,6 +22,7 @@ import {
 import { createPool, prepareSchema } from "@meterkeep/postgres";
 import { anchorsOf } from "./anchors.ts";
 import { closeDoors } from "./doors.ts";
+import { onFreePort } from "./free-port.ts";
 import { ledgerOptions } from "./ledger-options.ts";
 import { serveField } from "./page/field-server.ts";
 import { pagePlace, servePage } from "./page/page-server.ts";
@@ -45,8 +46,6 @@ export async function startCustodian(config: CustodianConfig, supervisor: Superv
   });
   try {
     await prepareSchema({ pool, ownerUrl: config.ownerDatabase, sources: CUSTODY_MIGRATIONS, version: VERSION });
-    if (config.standbyAfter !== undefined)
-      supervisor.send({ type: "step", text: "Stands by: another custodian may hold the database." });
     const custody = await openCustody(
       pool,
       {
@@ -70,6 +69,11 @@ export async function startCustodian(config: CustodianConfig, supervisor: Superv
       {
         holder: `${hostname()} ${process.pid}`,
         silentMilliseconds: config.standbyAfter,
+        // Standing by is what a standby is for: whoever waits for it to be ready waits no longer.
+        onWaiting: () => {
+          if (config.standbyAfter !== undefined) supervisor.send({ type: "ready", facts: { "stands by": true } });
+        },
+        onTaken: () => supervisor.send({ type: "took-over" }),
         onLost: (error) => {
           supervisor.send({ type: "failed", code: error.code, message: error.message });
           process.exit(1);
@@ -96,12 +100,17 @@ export async function startCustodian(config: CustodianConfig, supervisor: Superv
       privateKey: await readFile(config.keyFile, "utf8"),
       principals: config.principals,
     });
-    const keyService = await keyServiceOf(config, custody);
-    const enrolment = await enrolmentOf(config, custody);
-    const { pagePort } = config;
-    const page = pagePort === undefined ? undefined : await servePage(custody, pagePlace(pagePort), pagePort);
+    const keyService = await onFreePort(() => keyServiceOf(config, custody));
+    const enrolment = await onFreePort(() => enrolmentOf(config, custody));
+    const { pagePort, field: fieldPlace } = config;
+    const page =
+      pagePort === undefined
+        ? undefined
+        : await onFreePort(() => servePage(custody, pagePlace(pagePort), pagePort));
     const field =
-      config.field === undefined ? undefined : await serveField(custody, { origin: undefined, ...config.field });
+      fieldPlace === undefined
+        ? undefined
+        : await onFreePort(() => serveField(custody, { origin: undefined, ...fieldPlace }));
     const sweeping = setInterval(() => void custody.sweep().catch(custody.onFailure), SWEEP_MILLISECONDS);
     const keeping = setInterval(() => void custody.ledger.tick().catch(custody.onFailure), KEEP_MILLISECONDS);
     supervisor.send({

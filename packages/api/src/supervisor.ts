@@ -33,6 +33,7 @@ export const CONFIG_VARIABLE = "METERKEEP_CONFIG";
 export const PROCESS_NAMES = [
   "postgres",
   "custodian",
+  "standby",
   "factory",
   "town",
   "concentrator",
@@ -58,6 +59,8 @@ export type ProcessMessage =
   | { readonly type: "ready"; readonly facts?: { readonly [name: string]: string | number | boolean } }
   /** Why the process is about to exit with a status other than 0. A restart is tried unless `final` is true. */
   | { readonly type: "failed"; readonly code: string; readonly message: string; readonly final?: boolean }
+  /** From a custodian or its standby: it holds the database from now on; the one before it is not needed any more. */
+  | { readonly type: "took-over" }
   /** From the server: the single-use link for the first administrator, or anew when nobody has claimed one. */
   | { readonly type: "sign-in"; readonly url: string }
   /** From the server: start the process of a drill. */

@@ -71,6 +71,12 @@ export function factoryConfig(
   };
 }
 
+/** Of a custodian that waits where another one holds the database, and takes over when that is gone or silent. */
+export function standbyConfig(sources: ConfigSources): CustodianConfig {
+  const { standby } = sources.config;
+  return { ...custodianConfig(sources), ...(standby !== undefined && { standbyAfter: standby * 1_000 }) };
+}
+
 export function custodianConfig(sources: ConfigSources): CustodianConfig {
   const { config, directories, credentials, installation } = sources;
   return {

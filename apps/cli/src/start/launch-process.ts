@@ -21,7 +21,7 @@ export interface ProcessLaunch {
   readonly compileCache: string;
   readonly user: ProcessUser | undefined;
   readonly log: (text: string) => void;
-  readonly onMessage: (message: ProcessMessage) => void;
+  readonly onMessage: (message: ProcessMessage, pid: number) => void;
 }
 
 /** A process of ours that is ready. */
@@ -76,7 +76,7 @@ export function launchProcess(launch: ProcessLaunch, signal: AbortSignal): Promi
         facts = message.facts ?? {};
         resolve();
       }
-      launch.onMessage(message);
+      launch.onMessage(message, child.pid!);
     });
     void ended.then((reason) => {
       signal.removeEventListener("abort", abort);
@@ -95,7 +95,7 @@ export function runProcess(launch: ProcessLaunch, signal: AbortSignal): Promise<
     let failure: string | undefined;
     child.on("message", (message: ProcessMessage) => {
       if (message.type === "failed") failure = `failed: ${message.message} [${message.code}]`;
-      launch.onMessage(message);
+      launch.onMessage(message, child.pid!);
     });
     const abort = (): void => void child.kill("SIGTERM");
     signal.addEventListener("abort", abort, { once: true });

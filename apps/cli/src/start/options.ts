@@ -259,6 +259,15 @@ export const START_OPTIONS = {
     description:
       "How long the custodian has the working keys of a meter in clear: session (while one is open), call (unsealed for each), or token (with --tokens-file: unicast encryption keys stay in the tokens, save while they are changed).",
   },
+  standby: {
+    kind: "integer",
+    unit: "seconds",
+    minimum: 2,
+    maximum: 3_600,
+    optional: true,
+    description:
+      "Starts a second custodian that stands by: it takes over at once when the first is gone, and after so long when that gives no sign, and the first stands by from then on. Without it there is one custodian, started again when it ends.",
+  },
   keyService: {
     kind: "text",
     optional: true,

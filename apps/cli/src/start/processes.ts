@@ -38,16 +38,20 @@ const WORKER: AppFacts = {
   permission: ({ exchange }) => ({ read: [exchange], write: [] }),
 };
 
+const CUSTODIAN: AppFacts = {
+  entry: "apps/custodian/src/main.ts",
+  directory: ({ custodian }) => custodian,
+  user: ({ custodian }) => custodian,
+  heapMegabytes: () => 192,
+  youngMegabytes: 32,
+  // Not under the permission model: it refuses fsync, and the root key has to be durable before it is used.
+  nodeOptions: ["--disallow-code-generation-from-strings"],
+};
+
 const APPS: Readonly<Record<AppName, AppFacts>> = {
-  custodian: {
-    entry: "apps/custodian/src/main.ts",
-    directory: ({ custodian }) => custodian,
-    user: ({ custodian }) => custodian,
-    heapMegabytes: () => 192,
-    youngMegabytes: 32,
-    // Not under the permission model: it refuses fsync, and the root key has to be durable before it is used.
-    nodeOptions: ["--disallow-code-generation-from-strings"],
-  },
+  custodian: CUSTODIAN,
+  // The same program with the same keys, so that it can be the custodian the moment the other is gone.
+  standby: CUSTODIAN,
   server: {
     entry: "apps/server/src/main.ts",
     directory: ({ headEnd }) => headEnd,
@@ -102,6 +106,10 @@ const APPS: Readonly<Record<AppName, AppFacts>> = {
 /** The workers of a start, by name. */
 export function workerNames(count: number): readonly AppName[] {
   return (Object.keys(APPS) as AppName[]).filter(isWorker).slice(0, count);
+}
+
+function hasOwnFile(name: AppName): boolean {
+  return name === "drill" || name === "standby" || isWorker(name);
 }
 
 function isWorker(name: AppName): boolean {
@@ -160,8 +168,8 @@ export function describeApp(
           ]),
     ],
     entry: `${program.directory}/${app.entry}`,
-    // Those that share the head-end's directory have a file of their own in it.
-    configFile: `${own}/${name === "drill" || isWorker(name) ? name : "config"}.json`,
+    // Those that share another's directory have a file of their own in it.
+    configFile: `${own}/${hasOwnFile(name) ? name : "config"}.json`,
     compileCache: `${own}/compile-cache`,
     user: app.user(users),
   };

@@ -17,6 +17,7 @@ import {
   operatorConfig,
   productionFile,
   serverConfig,
+  standbyConfig,
   townConfig,
   workerConfig,
 } from "./configs.ts";
@@ -29,7 +30,7 @@ import { handOverMaster } from "./factory-master.ts";
 import { checkStateDirectory, openInstallation } from "./installation.ts";
 import { keyServiceOf, type StartConfig } from "./options.ts";
 import { buildPage } from "./page-build.ts";
-import { describeApp, workerNames } from "./processes.ts";
+import { type AppName, describeApp, workerNames } from "./processes.ts";
 import { placeProgram } from "./program.ts";
 import type { Reporter } from "./reporter.ts";
 import { endStaleProcesses } from "./stale-processes.ts";
@@ -115,14 +116,17 @@ async function startIn(
   importSecrets(config, directories.custodian, users.custodian);
   if (config.escrowDirectory !== undefined) makeEscrowFolder(config.escrowDirectory, users.custodian);
 
+  /** The process that is the custodian now, of the two where there is a standby. */
+  let custodian: { readonly name: AppName; readonly pid: number } | undefined;
   const supervisor = new Supervisor({
     logDirectory: directories.log,
     pidDirectory: `${state}/pids`,
     describe: (name) => describeApp(name, { program, directories, users, homes: installation.meters }),
     reporter,
-    onMessage: (name, message) => {
+    onMessage: (name, message, pid) => {
       if (name === "server" && message.type === "sign-in") onSignIn(message);
       if (name === "server" && message.type === "run-drill") drill(message);
+      if (message.type === "took-over") tookOver({ name, pid });
     },
     signal,
   });
@@ -153,7 +157,14 @@ async function startIn(
   };
   writePrivate(`${directories.operator}/config.json`, JSON.stringify(operatorConfig(sources), undefined, 2));
 
-  await supervisor.keep("custodian", () => custodianConfig(sources));
+  // The first one of a start is the custodian or nothing starts; started again, it may find that the standby is it now.
+  let isFirst = true;
+  await supervisor.keep("custodian", () => {
+    const own = isFirst ? custodianConfig(sources) : standbyConfig(sources);
+    isFirst = false;
+    return own;
+  });
+  if (config.standby !== undefined) await supervisor.keep("standby", () => standbyConfig(sources));
   const rootKey = custodianConfig(sources).rootKeyFile;
   if (existsSync(rootKey)) watch.report(rootKey, () => reporter.warn(rootKeyGone(rootKey)));
   await produce(factoryConfig({ config, directories, installation }, "produce"));
@@ -257,6 +268,15 @@ async function startIn(
   function onSignIn({ url }: Extract<ProcessMessage, { type: "sign-in" }>): void {
     if (running) reporter.signIn(url);
     else signIn = url;
+  }
+
+  /** One that was taken over from writes nothing more; where it hangs, it is ended, so that its ports and socket are free. */
+  function tookOver(now: NonNullable<typeof custodian>): void {
+    const before = custodian;
+    custodian = now;
+    if (before === undefined) return;
+    if (before.name !== now.name) reporter.warn(`the ${now.name} has taken over from the ${before.name}`);
+    supervisor.end(before.name, before.pid);
   }
 
   function drill(message: Extract<ProcessMessage, { type: "run-drill" }>): void {

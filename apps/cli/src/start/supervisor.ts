@@ -2,7 +2,7 @@ import type { ProcessMessage, ProcessName, ProcessStatus, SupervisorMessage } fr
 import type { RunningDatabase } from "./database.ts";
 import { writePrivate } from "./directories.ts";
 import { Keeper, type Launch, type Running, SYSTEM_TIME } from "./keeper.ts";
-import { launchProcess, type RunningProcess, runProcess } from "./launch-process.ts";
+import { launchProcess, type ProcessLaunch, type RunningProcess, runProcess } from "./launch-process.ts";
 import { type AppLaunch, type AppName, workerNames } from "./processes.ts";
 import type { Reporter } from "./reporter.ts";
 import { openRotatingLog, type RotatingLog } from "./rotating-log.ts";
@@ -16,7 +16,7 @@ export interface SupervisorOptions {
   readonly describe: (name: AppName) => AppLaunch;
   readonly reporter: Reporter;
   /** Messages that are not about the process itself. */
-  readonly onMessage: (name: AppName, message: ProcessMessage) => void;
+  readonly onMessage: (name: AppName, message: ProcessMessage, pid: number) => void;
   /** Aborted when everything shall close: what is still starting gives up. */
   readonly signal: AbortSignal;
 }
@@ -26,13 +26,14 @@ const STOP_ORDER: readonly (readonly AppName[])[] = [
   ["depot", "server", ...workerNames(Number.POSITIVE_INFINITY)],
   ["concentrator"],
   ["town"],
-  ["custodian"],
+  ["custodian", "standby"],
 ];
 
 /** Names for people. */
 const TITLES: Readonly<Record<ProcessName, string>> = {
   postgres: "PostgreSQL",
   custodian: "Custodian",
+  standby: "Standby",
   factory: "Factory",
   town: "Town",
   concentrator: "Concentrators",
@@ -104,6 +105,11 @@ export class Supervisor {
     this.#apps.get(name)?.running?.send(message);
   }
 
+  /** Kills a process where it still is the one with that id; it is then started again. */
+  end(name: AppName, pid: number): void {
+    if (this.#apps.get(name)?.running?.pid === pid) process.kill(pid, "SIGKILL");
+  }
+
   /** Closes everything, the database last. */
   async stop(): Promise<void> {
     for (const names of STOP_ORDER) await Promise.all(names.map(async (name) => this.#apps.get(name)?.stop()));
@@ -124,12 +130,12 @@ export class Supervisor {
     return running;
   }
 
-  #listeners(name: AppName): { log: (text: string) => void; onMessage: (message: ProcessMessage) => void } {
+  #listeners(name: AppName): Pick<ProcessLaunch, "log" | "onMessage"> {
     return {
       log: this.logOf(name),
-      onMessage: (message) => {
+      onMessage: (message, pid) => {
         if (message.type === "step") this.#options.reporter.step(`${TITLES[name]}: ${message.text}`);
-        else this.#options.onMessage(name, message);
+        else this.#options.onMessage(name, message, pid);
       },
     };
   }

@@ -49,18 +49,22 @@ export async function listenForPage(
     });
   };
   const servers: Server[] = [];
-  for (const host of LOOPBACK) {
-    const server = createServer({ maxHeaderSize: 8192, requestTimeout: 30_000 }, answer);
-    if (await listening(server, port, host)) servers.push(server);
-  }
-  return {
-    close: async () => {
-      for (const server of servers) {
-        server.closeAllConnections();
-        await new Promise<void>((resolve) => server.close(() => resolve()));
-      }
-    },
+  const close = async (): Promise<void> => {
+    for (const server of servers) {
+      server.closeAllConnections();
+      await new Promise<void>((resolve) => server.close(() => resolve()));
+    }
   };
+  try {
+    for (const host of LOOPBACK) {
+      const server = createServer({ maxHeaderSize: 8192, requestTimeout: 30_000 }, answer);
+      if (await listening(server, port, host)) servers.push(server);
+    }
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return { close };
 }
 
 async function handle(

@@ -146,19 +146,25 @@ export interface InstanceSettings {
   /** For a standby: how long the custodian may give no sign before its place is taken. */
   readonly silentMilliseconds?: number | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** Called once where another custodian holds the database: this one waits. */
+  readonly onWaiting?: (() => void) | undefined;
+  /** Called when this process has become the custodian, before anything is opened. */
+  readonly onTaken?: (() => void) | undefined;
   /** Another custodian has taken over. */
   readonly onLost: (error: CustodyError) => void;
 }
 
 /** Opens custody in a migrated database of its own, as soon as this process is its custodian. */
 export async function openCustody(pool: Pool, options: CustodyOptions, settings: InstanceSettings): Promise<Custody> {
-  const { holder, silentMilliseconds, signal, onLost } = settings;
+  const { holder, silentMilliseconds, signal, onLost, onWaiting, onTaken } = settings;
   const instance = await becomeInstance(pool, {
     holder,
     onLost,
     ...(silentMilliseconds !== undefined && { silentMilliseconds }),
     ...(signal !== undefined && { signal }),
+    ...(onWaiting !== undefined && { onWaiting }),
   });
+  onTaken?.();
   try {
     const custody = await openCustodyIn(postgresCustodyStore(pool), options, {
       snapshots: postgresSnapshots(pool),

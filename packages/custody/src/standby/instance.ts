@@ -23,6 +23,8 @@ export interface InstanceOptions {
   readonly waitMilliseconds?: number;
   /** Aborts waiting. */
   readonly signal?: AbortSignal;
+  /** Called once where another custodian holds the database: this one waits. */
+  readonly onWaiting?: () => void;
   /** Called once when another has taken over, or nobody can say any more. */
   readonly onLost: (error: CustodyError) => void;
 }
@@ -121,10 +123,11 @@ interface Claimed {
 }
 
 async function claim(pool: Pool, options: InstanceOptions, holder: string): Promise<Claimed> {
-  const { silentMilliseconds, waitMilliseconds = WAIT_MILLISECONDS, signal } = options;
+  const { silentMilliseconds, waitMilliseconds = WAIT_MILLISECONDS, signal, onWaiting } = options;
   const begun = performance.now();
   let last: Seen | undefined;
   let since = begun;
+  let isWaiting = false;
   for (;;) {
     signal?.throwIfAborted();
     try {
@@ -136,6 +139,8 @@ async function claim(pool: Pool, options: InstanceOptions, holder: string): Prom
         const claimed = await take(pool, seen.epoch, holder);
         if (claimed !== undefined) return claimed;
       }
+      if (!isWaiting) onWaiting?.();
+      isWaiting = true;
     } catch (error) {
       // A standby outlives its database's restarts.
       if (silentMilliseconds === undefined) throw error;
