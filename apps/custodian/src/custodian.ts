@@ -104,9 +104,7 @@ export async function startCustodian(config: CustodianConfig, supervisor: Superv
     const enrolment = await onFreePort(() => enrolmentOf(config, custody));
     const { pagePort, field: fieldPlace } = config;
     const page =
-      pagePort === undefined
-        ? undefined
-        : await onFreePort(() => servePage(custody, pagePlace(pagePort), pagePort));
+      pagePort === undefined ? undefined : await onFreePort(() => servePage(custody, pagePlace(pagePort), pagePort));
     const field =
       fieldPlace === undefined
         ? undefined

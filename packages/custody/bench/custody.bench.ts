@@ -10,7 +10,7 @@ import { benchUnwrapping } from "./unwrapping.ts";
 // `npm run bench -- custody [--seconds N]`: what the custodian does in a second, each figure for 3 seconds unless given;
 // `--meters N`: of how many meters each seal unseals its keys, 100 000 unless given.
 // `--soak [--minutes N]`: its memory under sealing at full rate, 10 minutes unless given.
-// `--records [N]`: key records of so many meters in one PostgreSQL on a disk, 25 000 000 unless given (1.8 KB a meter).
+// `--records [N]`: key records of so many meters in one PostgreSQL on a disk, 25 000 000 unless given (1.65 KB a meter).
 
 const number = (name: string, usual: number): number => {
   const at = process.argv.indexOf(`--${name}`);

@@ -3,7 +3,7 @@
  * to disk. `--seconds` for each part, 5 unless told.
  */
 import { chmodSync, mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { cpus, loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { launchEmbedded } from "@meterkeep/postgres";
@@ -30,6 +30,8 @@ import {
 const { values } = parseArgs({ options: { seconds: { type: "string", default: "5" } } });
 const seconds = Number(values.seconds);
 const CALLERS = 4000;
+const [load = 0] = loadavg();
+console.log(`${cpus().length} cores (${cpus()[0]?.model ?? "unknown"}), load ${load.toFixed(1)} before`);
 
 // A server of its own, since those of tests lose what a power failure finds: this one synchronises every commit.
 const folder = mkdtempSync(join(tmpdir(), "meterkeep-bench-"));
@@ -62,6 +64,7 @@ await ledger.append(draft(KEYS_ANNOUNCED, { log, ...keysJson(signer.keys) }));
 let appended = 0;
 const until = performance.now() + seconds * 1000;
 const began = performance.now();
+const appending = process.cpuUsage();
 const checkpoints: StoredCheckpoint[] = [];
 await Promise.all(
   Array.from({ length: CALLERS }, async (_, caller) => {
@@ -72,11 +75,12 @@ await Promise.all(
   }),
 );
 const appendSeconds = (performance.now() - began) / 1000;
+const appendCpu = cpuSeconds(appending);
 const { rows } = await database.pool.query(
   "select current_setting('fsync') as fsync, current_setting('synchronous_commit') as commits",
 );
 console.log(
-  `append   ${Math.round(appended / appendSeconds)} entries/s durably (${appended} entries by ${CALLERS} callers, fsync ${rows[0].fsync}, synchronous_commit ${rows[0].commits})`,
+  `append   ${Math.round(appended / appendSeconds)} entries/s durably (${appended} entries by ${CALLERS} callers, fsync ${rows[0].fsync}, synchronous_commit ${rows[0].commits}); ${Math.round(appended / appendCpu)} a core second of ours`,
 );
 
 const head = await ledger.head();
@@ -100,6 +104,7 @@ const file = Buffer.from(`${lines.join("\n")}\n`);
 const chunk = 1024 * 1024;
 let verified = 0;
 const start = performance.now();
+const verifying = process.cpuUsage();
 do {
   const chunks = Array.from({ length: Math.ceil(file.length / chunk) }, (_, at) =>
     file.subarray(at * chunk, (at + 1) * chunk),
@@ -109,8 +114,9 @@ do {
   verified += report.size;
 } while (performance.now() - start < seconds * 1000);
 const verifySeconds = (performance.now() - start) / 1000;
+const verifyCpu = cpuSeconds(verifying);
 console.log(
-  `verify   ${Math.round(verified / verifySeconds)} entries/s on one core (${Math.round(file.length / head.size)} octets an entry: leaves, tree, both signatures)`,
+  `verify   ${Math.round(verified / verifySeconds)} entries/s, ${Math.round(verified / verifyCpu)} a core second (${Math.round(file.length / head.size)} octets an entry: leaves, tree, both signatures)`,
 );
 let read = 0;
 const readBegan = performance.now();
@@ -123,3 +129,8 @@ await ledger.close();
 await database[Symbol.asyncDispose]();
 await server.stop();
 rmSync(folder, { recursive: true });
+
+function cpuSeconds(since: NodeJS.CpuUsage): number {
+  const { user, system } = process.cpuUsage(since);
+  return (user + system) / 1e6;
+}
