@@ -7,7 +7,10 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import type { LedgerState } from "@meterkeep/api";
 import type { Verification } from "@meterkeep/ledger";
+import { type ApiClient, ownerClient } from "../src/api-client.ts";
+import { assertCustodyIsWhole } from "../src/custody-check.ts";
 import { CHECKOUT, type Meterkeep, makeStateDirectory, startMeterkeep } from "../src/start-meterkeep.ts";
+import { townControl } from "../src/town-control.ts";
 import { until } from "../src/until.ts";
 
 const METERS = 4;
@@ -32,7 +35,8 @@ function copyWhole(from: string, to: string): void {
   execFileSync("cp", ["-a", from, to]);
 }
 
-describe("the ledger of a running Meterkeep", () => {
+describe("the ledger of a running Meterkeep, and the backup that brings it back", () => {
+  let api: ApiClient;
   let state: string;
   let west: string;
   let meterkeep: Meterkeep;
@@ -43,7 +47,19 @@ describe("the ledger of a running Meterkeep", () => {
     assert.notEqual(stdout, "", stderr);
     return JSON.parse(stdout) as T;
   };
-  const start = () => startMeterkeep({ meters: METERS, stateDirectory: state });
+  const second = () => join(west, "second-storage");
+  const start = () =>
+    startMeterkeep({
+      meters: METERS,
+      stateDirectory: state,
+      ...(meterkeep !== undefined && { ports: meterkeep.ports }),
+      options: ["--escrow-directory", second()],
+    });
+  const run = async (...args: readonly string[]): Promise<string> => {
+    const { status, stdout, stderr } = await meterkeep.command(args);
+    assert.equal(status, 0, `${stdout}${stderr}`);
+    return stdout;
+  };
 
   before(async () => {
     state = makeStateDirectory();
@@ -51,7 +67,10 @@ describe("the ledger of a running Meterkeep", () => {
     // Where processes have users of their own, the custodian's must reach the socket.
     chmodSync(west, 0o755);
     meterkeep = await start();
-    writeFileSync(join(west, "keys.json"), (await meterkeep.command(["ledger", "keys", "--json"])).stdout);
+    api = await ownerClient(meterkeep);
+    writeFileSync(join(west, "keys.json"), await run("ledger", "keys", "--json"));
+    // Good from the next start on.
+    await run("backup", "key", "safe", "--out", join(west, "safe.json"));
     stopWitness = await startWitness(west, [join(west, "keys.json")]);
     // Its owner tells the custodian's owner which keys it signs with.
     const witness = {
@@ -100,6 +119,54 @@ describe("the ledger of a running Meterkeep", () => {
       encoding: "utf8",
     });
     assert.deepEqual((JSON.parse(told) as Verification).faults, []);
+  });
+
+  test("yesterday's backup and the escrow open every meter that was rotated since: a drill says so, key by key", async () => {
+    await until("every takeover has its verdict", async () => {
+      const meters = await api.meters();
+      return meters.length >= METERS && meters.every(({ takeover }) => ["proven", "refused"].includes(takeover));
+    });
+    await run("backup", "create", "--to", join(west, "backups"));
+    await run("backup", "verify", join(west, "backups"), "--recovery-key", join(west, "safe.json"));
+    await run("keys", "policy", "--per-hour", "3600");
+    const { planned } = JSON.parse(await run("keys", "rotate", "--all", "--json")) as { planned: number };
+    assert.ok(planned > 0);
+    await until("every rotation is proven", async () => {
+      const { proven } = JSON.parse(await run("keys", "status", "--json")) as { proven: number };
+      return proven >= planned;
+    });
+    const drill = ["--backup", join(west, "backups"), "--recovery-key", join(west, "safe.json")];
+    const findings = JSON.parse(await run("drill", "restore", ...drill, "--json")) as readonly { passed: boolean }[];
+    assert.ok(findings.length > 0 && findings.every(({ passed }) => passed), JSON.stringify(findings, undefined, 1));
+  });
+
+  test("a custodian whose site is lost is restored elsewhere from backup, root key and second storage: no witness objects, every meter is read on under its rotated keys", async () => {
+    const counters = async () =>
+      new Map(
+        (await townControl(state).truth()).map(({ systemTitle, lastReceivedCounter }) => [
+          systemTitle,
+          lastReceivedCounter,
+        ]),
+      );
+    const meters = (await api.meters()).filter(({ takeover }) => takeover === "proven");
+    const before = await counters();
+    const { size } = await json<LedgerState>("state");
+    await meterkeep.stop();
+    writeFileSync(join(west, "root.key"), readFileSync(file("custodian/root.key")), { mode: 0o600 });
+    rmSync(file("custodian"), { recursive: true });
+    const from = ["--recovery-key", join(west, "safe.json"), "--root-key", join(west, "root.key")];
+    await run("restore", join(west, "backups"), ...from, "--escrow-directory", second(), "--replace");
+    meterkeep = await start();
+    const restored = await json<LedgerState>("state");
+    assert.equal(restored.halt, undefined);
+    assert.ok((restored.size ?? 0) > (size ?? 0), "the change feed brought the ledger to its last entry");
+    await until("every meter is read again", async () => {
+      const now = await counters();
+      return meters.every(({ systemTitle }) => (now.get(systemTitle) ?? 0) > (before.get(systemTitle) ?? 0));
+    });
+    const takeovers = new Map((await api.meters()).map(({ systemTitle, takeover }) => [systemTitle, takeover]));
+    for (const { systemTitle } of meters) assert.equal(takeovers.get(systemTitle), "proven", systemTitle);
+    await assertCustodyIsWhole(state, takeovers.size);
   });
 
   test("yesterday's database, put back whole, is noticed: no key is used, the ledger can still be read", async () => {

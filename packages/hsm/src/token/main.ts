@@ -22,8 +22,8 @@ interface Call {
   readonly values: unknown[];
   /** Pieces that are still under way. */
   left: number;
-  /** A piece was refused, and the caller knows: it waits for no second answer. */
-  isRefused: boolean;
+  /** The first refusal of a piece. The caller hears of it when no piece is under way any more: one that hangs still has its deadline. */
+  refusal: Outcome | undefined;
 }
 
 /** Operations over a list, whose parts can be done in several sessions at once. */
@@ -71,7 +71,7 @@ function startWorker(library: string, label: string): Worker {
 function hand(): void {
   while (idle.length > 0 && waiting.length > 0) {
     const parts = split(waiting.shift()!, idle.length);
-    const call: Call = { values: [], left: parts.length, isRefused: false };
+    const call: Call = { values: [], left: parts.length, refusal: undefined };
     for (const [at, work] of parts.entries()) {
       const worker = idle.pop()!;
       busy.set(worker, { work, call, at });
@@ -97,15 +97,13 @@ function finish(worker: Worker, outcome: Outcome): void {
   idle.push(worker);
   call.left -= 1;
   if (outcome.kind === "done") call.values[at] = outcome.value;
-  else if (!call.isRefused) {
-    call.isRefused = true;
-    process.send?.(outcome);
-  }
-  if (call.left === 0 && !call.isRefused) {
-    const value = call.values.length > 1 ? (call.values as unknown[][]).flat() : call.values[0];
-    process.send?.({ kind: "done", id: outcome.id, value } satisfies FromToken);
-  }
+  else call.refusal ??= outcome;
+  if (call.left === 0) process.send?.(call.refusal ?? doneOf(outcome.id, call.values));
   hand();
+}
+
+function doneOf(id: number, values: readonly unknown[]): FromToken {
+  return { kind: "done", id, value: values.length > 1 ? (values as unknown[][]).flat() : values[0] };
 }
 
 function leave(code: string, why: unknown): void {

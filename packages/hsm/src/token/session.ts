@@ -1,6 +1,7 @@
 import type { Handle, Template } from "pkcs11js";
 import { HsmError } from "../errors.ts";
 import { type Cryptoki, findSlot } from "./cryptoki.ts";
+import { keyId } from "./templates.ts";
 
 /** Secrets of utilities and islands that one session holds opened. */
 const MAX_KEPT = 512;
@@ -9,7 +10,7 @@ const MAX_KEPT = 512;
  * One session with a token, and the handles found in it.
  *
  * A handle means something in its session only: `renew` opens another and forgets them all, so that none outlives what
- * it named. Keys are found by label and class, and there must be exactly one.
+ * it named. Keys are found by their id (a label where they have none of ours) and class, and there must be exactly one.
  */
 export class TokenSession {
   readonly cryptoki: Cryptoki;
@@ -63,15 +64,23 @@ export class TokenSession {
     return all[0]!;
   }
 
-  /** Objects of the token with this label and class, two at most: none, the one, or too many. */
+  /**
+   * Objects of the token with this name and class, two at most: none, the one, or too many. A key of ours is known by its
+   * CKA_ID, since labels can be given twice; one that was brought in has a label alone.
+   */
   find(label: string, objectClass: number): Handle[] {
+    const { ck } = this.cryptoki;
+    const ours = this.#search(objectClass, { type: ck.CKA_ID, value: keyId(label) });
+    return ours.length > 0 ? ours : this.#search(objectClass, { type: ck.CKA_LABEL, value: label });
+  }
+
+  #search(objectClass: number, name: Template[number]): Handle[] {
     const { library, ck } = this.cryptoki;
-    const template: Template = [
-      { type: ck.CKA_LABEL, value: label },
+    library.C_FindObjectsInit(this.handle, [
+      name,
       { type: ck.CKA_CLASS, value: objectClass },
       { type: ck.CKA_TOKEN, value: true },
-    ];
-    library.C_FindObjectsInit(this.handle, template);
+    ]);
     try {
       return library.C_FindObjects(this.handle, 2);
     } finally {

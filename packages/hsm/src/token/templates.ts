@@ -1,8 +1,10 @@
+import { createHash } from "node:crypto";
 import type { Mechanism, Template } from "pkcs11js";
 import type { TokenCurve } from "../operations.ts";
 import type { Cryptoki } from "./cryptoki.ts";
 
 const TRANSPORT_BITS = 3072;
+const KEY_ID_BYTES = 20;
 const PUBLIC_EXPONENT = Buffer.from([1, 0, 1]);
 export const SECRET_BYTES = 32;
 
@@ -12,12 +14,18 @@ export const CURVE_PARAMETERS: Readonly<Record<TokenCurve, Buffer>> = {
   "P-384": Buffer.from("06052b81040022", "hex"),
 };
 
+/** CKA_ID of a key of ours: both halves of a pair have the same, and no other key of the token has it. */
+export function keyId(label: string): Buffer {
+  return createHash("sha256").update(`meterkeep-token-key/${label}`).digest().subarray(0, KEY_ID_BYTES);
+}
+
 /** What keys may do, as attributes. A key of the token is never extractable, and does one thing only. */
 export function templates(ck: Cryptoki["ck"]) {
   const object = (objectClass: number, label: string): Template => [
     { type: ck.CKA_CLASS, value: objectClass },
     { type: ck.CKA_TOKEN, value: true },
     { type: ck.CKA_LABEL, value: label },
+    { type: ck.CKA_ID, value: keyId(label) },
   ];
   const guarded: Template = [
     { type: ck.CKA_PRIVATE, value: true },
