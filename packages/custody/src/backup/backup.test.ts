@@ -287,6 +287,30 @@ test("a backup that was cut, changed, reordered or is another's does not open, a
   await site.stop();
 });
 
+test("a backup made after the ledger's keys were renewed is verified by itself; keys that the former ones have not signed for sign none", async () => {
+  await using database = await openTestDatabase({ migrations: CUSTODY_MIGRATIONS });
+  const site = await siteOn(database);
+  for (let version = 2; version <= 3; version += 1)
+    assert.equal((await site.custody.service.renewLedger({}, OPERATOR)).version, version);
+  const { manifest } = await makeBackup(site);
+  const whole = JSON.parse(manifest) as { changes: { entry: string; proof: string[]; checkpoint: string }[] };
+  assert.equal(whole.changes.length, 2);
+  assert.equal(verifyManifest(manifest).keysGiven, false);
+  const [second, third] = whole.changes as [(typeof whole.changes)[0], (typeof whole.changes)[0]];
+  for (const changes of [
+    undefined,
+    [],
+    [second],
+    [third],
+    [third, second],
+    [second, { ...third, proof: third.proof.slice(1) }],
+    [second, { ...third, entry: third.entry.replace(/"version":3/, '"version":4') }],
+    [{ ...second, checkpoint: third.checkpoint }, third],
+  ])
+    assert.throws(() => verifyManifest(JSON.stringify({ ...whole, changes })), { code: "backup-not-authentic" });
+  await site.stop();
+});
+
 async function* chunks(octets: Buffer): AsyncGenerator<Uint8Array> {
   for (let at = 0; at < octets.length; at += 1000) yield octets.subarray(at, at + 1000);
 }

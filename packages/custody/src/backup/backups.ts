@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { CustodianRequest, CustodianResponse } from "@meterkeep/api/custodian";
-import type { LedgerDraft, LedgerEntry, LedgerKeeper, LedgerReads } from "@meterkeep/ledger";
+import type { CheckpointStore, LedgerDraft, LedgerEntry, LedgerKeeper, LedgerReads } from "@meterkeep/ledger";
 import { CallRefusal } from "../calls/call-refusal.ts";
 import type { Caller } from "../calls/caller.ts";
 import { Handles } from "../calls/handles.ts";
@@ -23,6 +23,7 @@ export interface BackupDependencies {
   readonly recipients: readonly RecoveryRecipient[];
   readonly committer: Committer;
   readonly reads: LedgerReads;
+  readonly checkpoints: Pick<CheckpointStore, "list">;
   readonly keeper: Pick<LedgerKeeper, "checkpoint" | "history" | "state">;
   readonly feed: Pick<ChangeFeed, "begin">;
   readonly now: () => number;
@@ -116,7 +117,7 @@ export class Backups {
     { backup }: CustodianRequest<"finishBackup">,
     caller: Caller,
   ): Promise<CustodianResponse<"finishBackup">> {
-    const { committer, keeper, reads, recipients, now } = this.#dependencies;
+    const { committer, keeper, reads, checkpoints, recipients, now } = this.#dependencies;
     const live = this.#find(backup, caller);
     if (!live.isDone) throw new CallRefusal("backup-unknown", "this backup is not complete yet");
     this.#live.remove(backup);
@@ -136,7 +137,8 @@ export class Backups {
     const written = await entryOf(reads, before, live.id);
     if (note === undefined || written === undefined)
       throw new CallRefusal("custodian-failed", "the ledger has no checkpoint over this backup");
-    return { manifest: JSON.stringify(await manifestOf(reads, await keeper.history(), written, note)) };
+    const manifest = await manifestOf(reads, checkpoints, await keeper.history(), written, note);
+    return { manifest: JSON.stringify(manifest) };
   }
 
   /** Drops what nobody takes. */

@@ -1,10 +1,12 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import {
+  type CheckpointStore,
   entryLine,
   includes,
   inclusionProof,
   isSignedBy,
+  KEYS_ANNOUNCED,
   keysFromJson,
   keysJson,
   type LedgerEntry,
@@ -13,6 +15,7 @@ import {
   type LedgerReads,
   leafOfLine,
   logName,
+  type Note,
   parseNote,
   readerOf,
 } from "@meterkeep/ledger";
@@ -48,26 +51,61 @@ export interface BackupManifest {
   /** Hex. */
   readonly proof: readonly string[];
   readonly checkpoint: string;
+  /** How each version of the keys after the first follows from the one before; absent from before there were any. */
+  readonly changes?: readonly KeyChange[];
 }
+
+/** The entry that announces new keys, in a checkpoint that the former ones have signed. */
+interface KeyChange {
+  readonly entry: string;
+  /** Hex. */
+  readonly proof: readonly string[];
+  readonly checkpoint: string;
+}
+
+/** Checkpoints that are looked through for one that the former keys have signed. */
+const CHECKPOINTS_AT_ONCE = 100;
 
 /** Makes the manifest of a backup whose entry a checkpoint covers. */
 export async function manifestOf(
   reads: LedgerReads,
+  checkpoints: Pick<CheckpointStore, "list">,
   { keys, log }: Pick<LedgerHistory, "keys" | "log">,
   entry: LedgerEntry,
   checkpoint: string,
 ): Promise<BackupManifest> {
-  const { size } = parseNote(checkpoint).checkpoint;
-  const proof = await inclusionProof(readerOf(reads), entry.sequence - 1, size);
+  const proven = async ({ sequence }: LedgerEntry, note: string): Promise<string[]> => {
+    const { size } = parseNote(note).checkpoint;
+    return (await inclusionProof(readerOf(reads), sequence - 1, size)).map((hash) => Buffer.from(hash).toString("hex"));
+  };
+  const changes: KeyChange[] = [];
+  for (const [at, { entry: announced }] of keys.slice(1).entries()) {
+    const former = (keys[at] as (typeof keys)[number]).keys;
+    const listed = await checkpoints.list(announced.sequence, CHECKPOINTS_AT_ONCE);
+    const signed = listed.find(({ note }) => isSigned(note, former));
+    // Who has no such checkpoint needs the keys from elsewhere, and is told so.
+    if (signed === undefined) break;
+    changes.push({
+      entry: entryLine(announced),
+      proof: await proven(announced, signed.note),
+      checkpoint: signed.note,
+    });
+  }
   return {
     format: "meterkeep-backup-manifest-1",
     log: log ?? "",
     keys: keys.map((one) => keysJson(one.keys)),
     entry: entryLine(entry),
     sequence: entry.sequence,
-    proof: proof.map((hash) => Buffer.from(hash).toString("hex")),
+    proof: await proven(entry, checkpoint),
     checkpoint,
+    changes,
   };
+}
+
+function isSigned(text: string, keys: LedgerKeys): boolean {
+  const note = parseNote(text);
+  return isSignedBy(note, note.checkpoint.log, keys);
 }
 
 /** A manifest that holds, and what its signatures rest on. */
@@ -81,7 +119,8 @@ export interface VerifiedManifest {
 /**
  * Verifies a manifest: the entry is in the checkpoint, the checkpoint is signed twice by the ledger's keys.
  *
- * @param trusted keys of the ledger that came another way; without them only the first keys, which its name tells, count
+ * @param trusted keys of the ledger that came another way; without them the first keys, which its name tells, count, and
+ *   those that follow from them: announced by an entry in a checkpoint that the ones before have signed
  * @throws CustodyError `backup-not-authentic`
  */
 export function verifyManifest(text: string, trusted?: readonly LedgerKeys[]): VerifiedManifest {
@@ -91,7 +130,7 @@ export function verifyManifest(text: string, trusted?: readonly LedgerKeys[]): V
   const [first] = named;
   const epoch = Number(manifest.log.split("/")[2] ?? "1");
   const own = first !== undefined && logName(first, epoch) === manifest.log ? [first] : [];
-  const keys = trusted ?? own;
+  const keys = trusted ?? followed(own, manifest);
   const signed = keys.some((one) => isSignedBy(note, note.checkpoint.log, one));
   if (!signed || note.checkpoint.log !== manifest.log)
     throw notAuthentic(
@@ -99,13 +138,43 @@ export function verifyManifest(text: string, trusted?: readonly LedgerKeys[]): V
         ? "its checkpoint is signed by later keys than those its name tells: give the ledger's keys"
         : "its checkpoint is not signed by the ledger",
     );
-  const leaf = leafOfLine(manifest.entry);
-  const proof = manifest.proof.map((hash) => new Uint8Array(Buffer.from(hash, "hex")));
-  if (!includes(note.checkpoint, manifest.sequence - 1, leaf, proof))
-    throw notAuthentic("its entry is not in the checkpoint");
+  if (!isIn(note, manifest.sequence, manifest)) throw notAuthentic("its entry is not in the checkpoint");
   const entry = JSON.parse(manifest.entry) as { readonly kind: string; readonly body: BackupFacts };
   if (entry.kind !== BACKUP_CREATED) throw notAuthentic("its entry is about something else");
   return { facts: entry.body, log: manifest.log, keysGiven: trusted !== undefined };
+}
+
+/** Keys and those that follow from them, one version after the other, as far as the manifest proves it. */
+function followed(own: readonly LedgerKeys[], { log, changes = [] }: BackupManifest): readonly LedgerKeys[] {
+  const keys = [...own];
+  for (const change of changes) {
+    const former = keys.at(-1);
+    const note = parseNote(change.checkpoint);
+    if (former === undefined || baseOf(note.checkpoint.log) !== baseOf(log)) break;
+    const { sequence, kind, body } = JSON.parse(change.entry) as LedgerLine;
+    if (!isSignedBy(note, note.checkpoint.log, former) || kind !== KEYS_ANNOUNCED || !isIn(note, sequence, change)) break;
+    const next = keysFromJson(body);
+    if (next.version !== former.version + 1) break;
+    keys.push(next);
+  }
+  return keys;
+}
+
+interface LedgerLine {
+  readonly sequence: number;
+  readonly kind: string;
+  readonly body: unknown;
+}
+
+/** Whether an entry's line is in the tree of a checkpoint, at its place. */
+function isIn({ checkpoint }: Note, sequence: number, { entry, proof }: Pick<KeyChange, "entry" | "proof">): boolean {
+  const hashes = proof.map((hash) => new Uint8Array(Buffer.from(hash, "hex")));
+  return includes(checkpoint, sequence - 1, leafOfLine(entry), hashes);
+}
+
+/** A ledger's name without its epoch. */
+function baseOf(log: string): string {
+  return log.split("/", 2).join("/");
 }
 
 /** Compares a sealed file with its manifest. @throws CustodyError `backup-not-authentic` */

@@ -350,6 +350,7 @@ export async function openCustodyIn(
     recipients: options.recovery ?? [],
     committer,
     reads: store.ledger,
+    checkpoints: store.checkpoints,
     keeper,
     feed,
     now,
