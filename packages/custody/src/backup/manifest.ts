@@ -152,7 +152,8 @@ function followed(own: readonly LedgerKeys[], { log, changes = [] }: BackupManif
     const note = parseNote(change.checkpoint);
     if (former === undefined || baseOf(note.checkpoint.log) !== baseOf(log)) break;
     const { sequence, kind, body } = JSON.parse(change.entry) as LedgerLine;
-    if (!isSignedBy(note, note.checkpoint.log, former) || kind !== KEYS_ANNOUNCED || !isIn(note, sequence, change)) break;
+    if (!isSignedBy(note, note.checkpoint.log, former) || kind !== KEYS_ANNOUNCED || !isIn(note, sequence, change))
+      break;
     const next = keysFromJson(body);
     if (next.version !== former.version + 1) break;
     keys.push(next);
