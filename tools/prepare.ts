@@ -10,7 +10,7 @@ interface Need {
 }
 
 /** Debian packages that some tests need. */
-const TOKENS = ["packages/hsm", "packages/custody", "apps/cli", "test/browser"];
+const TOKENS = ["packages/hsm", "packages/custody", "apps/cli", "test/browser", "test/system"];
 const CERTIFICATES = ["packages/custody", "packages/ledger", "packages/pki", "packages/postgres", "test/system"];
 const NEEDS: readonly Need[] = [
   { groups: ["packages/headend", "test/system"], file: "/usr/sbin/nats-server", debianPackage: "nats-server" },
