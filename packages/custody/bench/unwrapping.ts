@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, createSecretKey, randomBytes } from "node:crypto";
+import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject, randomBytes } from "node:crypto";
 import { getRequest } from "../src/protocol/requests.ts";
 import { percentile, perSecond } from "./figures.ts";
 import { sealingCustodian } from "./seal.ts";
@@ -74,9 +74,15 @@ function ofCore(seconds: number, work: () => void): number {
   return (count * 1e6) / (user + system);
 }
 
-function bareSeal(text: Uint8Array, key = createSecretKey(randomBytes(16))): () => void {
+function bareSeal(text: Uint8Array): () => void {
+  const key = createSecretKey(randomBytes(16));
+  const seal = sealer(text);
+  return () => seal(key);
+}
+
+function sealer(text: Uint8Array): (key: KeyObject | Uint8Array) => void {
   const [iv, data] = [randomBytes(12), randomBytes(17)];
-  return () => {
+  return (key) => {
     const cipher = createCipheriv("aes-128-gcm", key, iv, { authTagLength: 12 });
     cipher.setAAD(data);
     cipher.update(text);
@@ -99,8 +105,9 @@ function bareUnseal(text: Uint8Array): () => void {
     decipher.final();
     return key;
   };
+  const seal = sealer(text);
   return () => {
     unseal();
-    bareSeal(text, createSecretKey(unseal()))();
+    seal(unseal());
   };
 }

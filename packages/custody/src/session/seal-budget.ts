@@ -53,16 +53,22 @@ export class SealBudget {
     return this.#refused;
   }
 
-  /** Takes the price of so many APDUs, or says why not. */
-  async spend(caller: Caller, place: SetupPlace, apdus: number): Promise<SealRefusal | undefined> {
-    const message = await this.#take(caller, place, apdus, apdus);
-    return message === undefined ? undefined : { code: "seal-budget-exhausted", effect: "none", message };
+  /** Takes the price of so many APDUs, at once; or says why not, when that is in the ledger. */
+  spend(caller: Caller, place: SetupPlace, apdus: number): Promise<SealRefusal> | undefined {
+    const name = nameOf(caller, place);
+    if (this.#buckets.take(name, apdus)) return undefined;
+    return this.#refuse(name, caller, place, apdus).then((message) => ({
+      code: "seal-budget-exhausted",
+      effect: "none",
+      message,
+    }));
   }
 
   /** Takes the price of a session. @throws CallRefusal `seal-budget-exhausted`. */
   async spendOnSession(caller: Caller, place: SetupPlace): Promise<void> {
-    const message = await this.#take(caller, place, SESSION_PRICE, 1);
-    if (message !== undefined) throw new CallRefusal("seal-budget-exhausted", message);
+    const name = nameOf(caller, place);
+    if (this.#buckets.take(name, SESSION_PRICE)) return;
+    throw new CallRefusal("seal-budget-exhausted", await this.#refuse(name, caller, place, 1));
   }
 
   sweep(): void {
@@ -71,9 +77,7 @@ export class SealBudget {
     for (const [name, at] of this.#exhausted) if (at < recovered) this.#exhausted.delete(name);
   }
 
-  async #take(caller: Caller, place: SetupPlace, price: number, apdus: number): Promise<string | undefined> {
-    const name = `${caller.name}/${place.systemTitle}/${place.setup}`;
-    if (this.#buckets.take(name, price)) return undefined;
+  async #refuse(name: string, caller: Caller, place: SetupPlace, apdus: number): Promise<string> {
     this.#refused += apdus;
     const at = this.#now();
     const last = this.#exhausted.get(name);
@@ -94,4 +98,8 @@ export class SealBudget {
     const { burst, perSecond } = this.#size;
     return (burst / 10 / perSecond) * 1000;
   }
+}
+
+function nameOf({ name }: Caller, { systemTitle, setup }: SetupPlace): string {
+  return `${name}/${systemTitle}/${setup}`;
 }

@@ -69,8 +69,10 @@ interface Session {
   floor: number;
   window: ReceiveWindow | undefined;
   refused: number;
-  /** Calls that may still seal something: the closing entry waits for them. */
-  readonly underWay: Set<Promise<unknown>>;
+  /** How many calls may still seal something: the closing entry waits for them. */
+  underWay: number;
+  /** Told when none is. */
+  readonly waiting: (() => void)[];
 }
 
 /** What sessions need beyond any conversation: our own key pairs, for meters that prove themselves by signature. */
@@ -169,7 +171,8 @@ export class Sessions {
         floor: isDedicated ? -1 : 0,
         window: undefined,
         refused: 0,
-        underWay: new Set(),
+        underWay: 0,
+        waiting: [],
       });
       return { session, clientSap, serverSap: facts.serverSap, apdu: effect.apdu };
     } catch (error) {
@@ -232,13 +235,15 @@ export class Sessions {
     }
     const judged = items.map(({ apdu, token }) => refusalOf(classify(apdu), token !== undefined, open));
     const passing = judged.filter((refusal) => refusal === undefined).length;
-    const beyond = passing === 0 ? undefined : await this.#budget.spend(caller, open.place, passing);
+    const spent = passing === 0 ? undefined : this.#budget.spend(caller, open.place, passing);
+    const beyond = spent && (await spent);
     const refusals = judged.map((refusal) => refusal ?? beyond);
     const refused = judged.filter((refusal) => refusal !== undefined);
-    const [first] = await Promise.all([
-      passing === 0 || beyond !== undefined ? 0 : this.#counters(open, passing),
-      refused.length === 0 ? undefined : this.#record(open, caller, refused),
-    ]);
+    const counters = passing === 0 || beyond !== undefined ? 0 : this.#counters(open, passing);
+    const recorded = refused.length === 0 ? undefined : this.#record(open, caller, refused);
+    // Both join one commit, where there is anything to be committed.
+    const [first] =
+      typeof counters === "number" && recorded === undefined ? [counters] : await Promise.all([counters, recorded]);
     open.refused += beyond === undefined ? refused.length : items.length;
     if (beyond === undefined) open.turn.sealed(passing);
     const toSeal = items.filter((_, at) => refusals[at] === undefined);
@@ -385,16 +390,19 @@ export class Sessions {
     return session;
   }
 
-  async #counters(session: Session, count: number): Promise<number> {
+  /** Counters, at once where they are reserved already. */
+  #counters(session: Session, count: number): Promise<number> | number {
     const { sendCounters, lentMeters, now } = this.#dependencies;
     const { place, keyVersion, purpose } = session;
-    if (purpose === "read") lentMeters.requireNotLent(place.systemTitle, now());
     try {
-      const atHand = sendCounters.takeAtHand(place, keyVersion, count);
-      return atHand ?? (await sendCounters.take(place, keyVersion, count));
+      if (purpose === "read") lentMeters.requireNotLent(place.systemTitle, now());
     } catch (error) {
-      throw asCallRefusal(error);
+      // What else was asked in the same call is still written down.
+      return Promise.reject(error);
     }
+    return (
+      sendCounters.takeAtHand(place, keyVersion, count) ?? sendCounters.take(place, keyVersion, count).catch(asRefused)
+    );
   }
 
   /** One entry for each request that was refused, before the caller hears of it; of very many a sum. */
@@ -410,7 +418,7 @@ export class Sessions {
     const { committer, receiveWindows, vault, now } = this.#dependencies;
     this.#sessions.remove(handle);
     // Nobody finds it any more; what was begun before is sealed, counted and hashed before the entry says what was.
-    await Promise.allSettled(session.underWay);
+    if (session.underWay > 0) await new Promise<void>((resolve) => session.waiting.push(resolve));
     session.association.dispose();
     const { place, keyVersion, window, isDedicated, refused, evidence, caller } = session;
     // A push must not be able to use a counter that a response has used.
@@ -426,12 +434,13 @@ export class Sessions {
 }
 
 /** A call that holds back the end of its session. */
-async function during<T>({ underWay }: Session, call: Promise<T>): Promise<T> {
-  underWay.add(call);
+async function during<T>(session: Session, call: Promise<T>): Promise<T> {
+  session.underWay += 1;
   try {
     return await call;
   } finally {
-    underWay.delete(call);
+    session.underWay -= 1;
+    if (session.underWay === 0) for (const told of session.waiting.splice(0)) told();
   }
 }
 
