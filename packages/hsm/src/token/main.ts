@@ -10,7 +10,7 @@ import { findSlot, loadCryptoki } from "./cryptoki.ts";
 type Work = ToToken & { readonly kind: "do" };
 type Outcome = FromToken & { readonly kind: "done" | "refused" };
 
-/** A piece of one call: a list is shared out among as many sessions as are idle. */
+/** A piece of one call: a list is shared out among the sessions. */
 interface Piece {
   readonly work: Work;
   readonly call: Call;
@@ -29,15 +29,21 @@ interface Call {
 /** Operations over a list, whose parts can be done in several sessions at once. */
 const SPLIT: ReadonlySet<string> = new Set(["macs", "gcm"]);
 
+/** Items of a piece at most: whoever waits for a session waits for no long list of another's. */
+const MOST_ITEMS = 4;
+
 const idle: Worker[] = [];
 const busy = new Map<Worker, Piece>();
-const waiting: Work[] = [];
+const waiting: Piece[] = [];
+let most = 1;
 
 process.on("disconnect", () => process.exit(0));
 process.on("message", (message: ToToken) => {
   if (message.kind === "begin") begin(message);
   else {
-    waiting.push(message);
+    const parts = split(message);
+    const call: Call = { values: [], left: parts.length, refusal: undefined };
+    for (const [at, work] of parts.entries()) waiting.push({ work, call, at });
     hand();
   }
 });
@@ -54,6 +60,7 @@ function begin({ library: path, label, pin, sessions }: ToToken & { readonly kin
     leave(code, error);
     return;
   }
+  most = sessions;
   for (let at = 0; at < sessions; at += 1) idle.push(startWorker(path, label));
   process.send?.({ kind: "ready" } satisfies FromToken);
 }
@@ -70,20 +77,17 @@ function startWorker(library: string, label: string): Worker {
 
 function hand(): void {
   while (idle.length > 0 && waiting.length > 0) {
-    const parts = split(waiting.shift()!, idle.length);
-    const call: Call = { values: [], left: parts.length, refusal: undefined };
-    for (const [at, work] of parts.entries()) {
-      const worker = idle.pop()!;
-      busy.set(worker, { work, call, at });
-      worker.postMessage(work);
-    }
+    const worker = idle.pop()!;
+    const piece = waiting.shift()!;
+    busy.set(worker, piece);
+    worker.postMessage(piece.work);
   }
 }
 
-function split(work: Work, sessions: number): readonly Work[] {
+function split(work: Work): readonly Work[] {
   const [secret, texts, isChecked] = work.args as [unknown, readonly unknown[], boolean | undefined];
   if (!SPLIT.has(work.operation) || texts.length < 2) return [work];
-  const size = Math.ceil(texts.length / sessions);
+  const size = Math.min(MOST_ITEMS, Math.ceil(texts.length / most));
   const count = Math.ceil(texts.length / size);
   return Array.from({ length: count }, (_, at) => ({
     ...work,
