@@ -69,6 +69,9 @@ export function custodianClient(options: CustodianChannelOptions): CustodianClie
   };
 }
 
+/** With more calls open than this, those that follow share writes. */
+const SHARING_CALLS = 4;
+
 interface Pending {
   readonly resolve: (payload: Uint8Array) => void;
   readonly reject: (error: CustodianCallError) => void;
@@ -150,7 +153,8 @@ class Channel {
       socket.destroy(new Error(`it has said nothing for ${silenceMilliseconds / 1000} s`)),
     );
     const pending = new Map<number, Pending>();
-    const connection: Connection = { socket, writer: new FrameWriter(socket), silence, pending };
+    const writer = new FrameWriter(socket, () => pending.size > SHARING_CALLS);
+    const connection: Connection = { socket, writer, silence, pending };
     const deadline = setTimeout(
       () => socket.destroy(new Error("no connection in time")),
       this.#options.connectMilliseconds ?? 5000,

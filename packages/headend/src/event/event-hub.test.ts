@@ -43,3 +43,12 @@ test("a watcher sees what comes and nothing after it has left", () => {
   assert.deepEqual(seen, ["r.1"]);
   assert.equal(under.watchers, 0);
 });
+
+test("who comes back from before something was left out starts anew", () => {
+  const under = hub();
+  under.publish("heartbeat", beat);
+  under.leaveOut();
+  assert.equal(under.since("r.1"), undefined);
+  under.publish("heartbeat", beat);
+  assert.deepEqual(under.since("r.2"), []);
+});

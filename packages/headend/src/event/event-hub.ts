@@ -45,6 +45,8 @@ export class EventHub implements EventSink {
   readonly #events: SentEvent[] = [];
   readonly #lines: RecentEvent[] = [];
   #sequence = 0;
+  /** Who saw no more than this does not know what was left out. */
+  #leftOutAfter = -1;
 
   constructor(options: EventHubOptions) {
     this.#options = options;
@@ -75,6 +77,11 @@ export class EventHub implements EventSink {
     for (const watcher of this.#watchers) watcher(event);
   }
 
+  /** Something was not published, because nobody watches: who comes back from before starts anew. */
+  leaveOut(): void {
+    this.#leftOutAfter = this.#sequence;
+  }
+
   /** The newest lines first. */
   recent(limit: number): readonly RecentEvent[] {
     return this.#lines.slice(-limit).reverse();
@@ -85,6 +92,7 @@ export class EventHub implements EventSink {
     const [run, text] = id.split(".");
     const sequence = Number(text);
     if (run !== this.#options.run || !Number.isSafeInteger(sequence) || sequence > this.#sequence) return undefined;
+    if (sequence <= this.#leftOutAfter) return undefined;
     const missed = this.#sequence - sequence;
     return missed > this.#events.length ? undefined : missed === 0 ? [] : this.#events.slice(-missed);
   }

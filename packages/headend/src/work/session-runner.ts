@@ -26,6 +26,7 @@ import { judgeTrust, RECORD_REFUSED } from "../trust/trust.ts";
 import { trustEvent, trustLine } from "../trust/trust-event.ts";
 import { changeOf, trustDraft } from "../trust/trust-record.ts";
 import { backoffSeconds } from "./backoff.ts";
+import { deadline } from "./deadline.ts";
 import type { Finished } from "./finish.ts";
 import { LANES, type Lease, type NextDue } from "./lease.ts";
 import type { Results } from "./results.ts";
@@ -110,10 +111,7 @@ export class SessionRunner {
       return turnAt;
     }
     if (turnAt > now()) await sleep(turnAt - now(), closing);
-    const signal = AbortSignal.any([closing, AbortSignal.timeout(this.#options.limits.totalSeconds * 1000)]);
-    const finished = this.#left(
-      this.#refused(await this.#hold(lease, signal).catch((error: unknown) => this.#failed(lease, error))),
-    );
+    const finished = this.#left(this.#refused(await this.#holdInTime(lease, closing)));
     if (finished.session !== undefined)
       throttle.learn(lease.meter, finished.session.outcome === "lost" ? "silent" : "answered");
     // Before its lease ends: the next session goes where this one has shown the meter to be.
@@ -135,6 +133,15 @@ export class SessionRunner {
   async #tellWatch({ lease: { meter, takeover }, session }: Finished): Promise<void> {
     if (session?.code !== NOT_AUTHENTIC || takeover.phase !== "done" || meter.route?.kind !== "concentrator") return;
     await this.#ports.watch.refused(meter, routeText(meter.route), NOT_AUTHENTIC);
+  }
+
+  async #holdInTime(lease: Lease, closing: AbortSignal): Promise<Finished> {
+    using end = deadline(closing, this.#options.limits.totalSeconds * 1000);
+    try {
+      return await this.#hold(lease, end.signal);
+    } catch (error) {
+      return this.#failed(lease, error);
+    }
   }
 
   #hold(lease: Lease, signal: AbortSignal): Promise<Finished> {
