@@ -47,8 +47,8 @@ export interface IslandNeed {
 const PLANNED_SHARE = 0.7;
 /** How often a meter that never answers is tried in an hour when its pauses are at their ceiling of five minutes. */
 const RETRIES_PER_HOUR = 3_600 / 235;
-/** A session writes a packed part, two pieces of evidence, a session, a ladder and eight registers. */
-const ROWS_PER_SESSION = 13;
+/** A session writes a packed day, a piece of evidence, a session, a ladder and ten registers. */
+const ROWS_PER_SESSION = 14;
 
 /** The arithmetic: everything else in docs/capacity.md follows from it. */
 export function islandNeed(demand: IslandDemand, figures: CapacityFigures): IslandNeed {

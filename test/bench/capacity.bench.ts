@@ -10,13 +10,13 @@ import { option } from "./usage.ts";
 const largest = option("meters", 25_000_000);
 const figures: CapacityFigures = {
   cpuMillisecondsPerSession: {
-    value: option("cpu", 9.9),
+    value: option("cpu", 5.2),
     unit: "ms",
     source:
-      "measured by `npm run bench -- headend`, without the virtual meters, sessions of 511 values, two cores that had seventeen to run (load 17); the target is 4",
+      "measured by `npm run bench -- headend --rate 80 --meters 300`, without the virtual meters, sessions of 194 values, two cores that had eleven to run (load 11): less where nothing else runs, and where more sessions share a transaction; the target is 4",
   },
   custodianMillisecondsPerSession: {
-    value: option("custodian", 2.15),
+    value: option("custodian", 1.53),
     unit: "ms",
     source: "measured likewise; the target is 0.6",
   },
