@@ -182,9 +182,7 @@ async function switchSupply(meter: string, turn: "disconnect" | "reconnect"): Pr
     async () => {
       const seen = await asker?.api.call("campaign", { params: { id } }).catch(() => undefined);
       return (
-        seen !== undefined &&
-        (seen.manifest?.people !== undefined || seen.campaign.state !== "awaiting-approval") &&
-        seen
+        seen !== undefined && ((seen.manifest?.people ?? 0) > 0 || seen.campaign.state !== "awaiting-approval") && seen
       );
     },
     PATIENCE,
