@@ -10,6 +10,7 @@ import {
   type CommandSessions,
   commandOperations,
   type EventHub,
+  FleetCensus,
   GuardView,
   type HeardRefusals,
   httpBilling,
@@ -57,7 +58,8 @@ export interface CommandWork {
 export function createCommandWork(ports: CommandWorkPorts): CommandWork {
   const { pool, scope, custodian, queue, policy, billing, now, wake, onError } = ports;
   const operations = commandOperations(ports.world);
-  const guard = new GuardView({ sql: pool, scope, custodian, policy, heard: ports.heard, now });
+  const census = new FleetCensus(pool, scope, now);
+  const guard = new GuardView({ sql: pool, scope, census, custodian, policy, heard: ports.heard, now });
   const time = new OwnTime(now, () => performance.now(), 0);
   const holding = () => guard.holding();
   const clockJump = () => time.jump;
@@ -66,6 +68,7 @@ export function createCommandWork(ports: CommandWorkPorts): CommandWork {
   const runner = new CampaignRunner({
     pool,
     scope,
+    census,
     queue,
     custodian,
     holding,
@@ -83,6 +86,7 @@ export function createCommandWork(ports: CommandWorkPorts): CommandWork {
   const campaigns = new Campaigns({
     pool,
     scope,
+    census,
     custodian,
     billing,
     operations,

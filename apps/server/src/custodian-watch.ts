@@ -1,33 +1,42 @@
 import { type CustodianSummary, type LedgerEvent, ROUTINE_LEDGER_KINDS } from "@meterkeep/api";
 import type { Custodian, CustodianLedgerEntry, CustodianStatus } from "@meterkeep/api/custodian";
 import { toHex } from "@meterkeep/dlms";
-import type { EventHub, HeardRefusals } from "@meterkeep/headend";
+import type { EventHub, HeardRefusals, LedgerCursor } from "@meterkeep/headend";
 
 /** Who has not answered in this time counts as away until the answer comes. */
 const ANSWER_MILLISECONDS = 3_000;
-/** More than this many new entries at once are not told one by one. */
-const MAX_TOLD = 200;
+/** Entries of one question. */
+const PAGE_ENTRIES = 200;
 
-/** Keeps what the custodian says of itself, and tells watchers what it wrote into its ledger. */
+/**
+ * Keeps what the custodian says of itself, and tells watchers what it wrote into its ledger: every entry, page after page
+ * from a cursor that outlives this process, so that a flood hides nothing, nor a start anew.
+ */
 export class CustodianWatch {
   readonly #custodian: Pick<Custodian, "status" | "ledgerEntries">;
   readonly #hub: Pick<EventHub, "publish">;
   readonly #now: () => number;
   readonly #heard: Pick<HeardRefusals, "noteSeal">;
+  readonly #cursor: LedgerCursor;
   #summary: CustodianSummary;
   #refusals: CustodianStatus["refusals"] = { sealBudget: 0, records: 0, entriesCounted: 0 };
+  /** Of the ledger, as of the last look. */
+  #head = 0;
   #told: number | undefined;
+  #telling: Promise<void> | undefined;
 
   constructor(
     custodian: Pick<Custodian, "status" | "ledgerEntries">,
     hub: Pick<EventHub, "publish">,
     now: () => number,
     heard: Pick<HeardRefusals, "noteSeal">,
+    cursor: LedgerCursor,
   ) {
     this.#custodian = custodian;
     this.#hub = hub;
     this.#now = now;
     this.#heard = heard;
+    this.#cursor = cursor;
     this.#summary = { reachable: false, asOf: new Date(now()).toISOString() };
   }
 
@@ -72,17 +81,28 @@ export class CustodianWatch {
       asOf: new Date(this.#now()).toISOString(),
     };
     this.#refusals = status.refusals;
-    await this.#tell(status.ledgerHead.size);
+    this.#head = status.ledgerHead.size;
+    // One follows at a time: a look that comes meanwhile is served by the one that is under way.
+    this.#telling ??= this.#follow().finally(() => {
+      this.#telling = undefined;
+    });
+    await this.#telling;
   }
 
-  async #tell(head: number): Promise<void> {
-    const from = this.#told ?? head;
-    this.#told = head;
-    if (head <= from) return;
-    const after = Math.max(from, head - MAX_TOLD);
-    const { entries } = await this.#custodian.ledgerEntries({ after, limit: MAX_TOLD });
-    for (const entry of entries)
-      if (entry.sequence <= head && !ROUTINE_LEDGER_KINDS.has(entry.kind)) this.#publish(entry);
+  /** Tells what was written since. A custodian seen for the first time is followed from its present head. */
+  async #follow(): Promise<void> {
+    let told = this.#told ?? (await this.#cursor.load());
+    // Behind the cursor: it was put back to an older state, and goes on from there.
+    if (told === undefined || told > this.#head) await this.#cursor.save((told = this.#head));
+    this.#told = told;
+    while (told < this.#head) {
+      const { entries } = await this.#custodian.ledgerEntries({ after: told, limit: PAGE_ENTRIES });
+      const last = entries.at(-1);
+      if (last === undefined) return;
+      for (const entry of entries) if (!ROUTINE_LEDGER_KINDS.has(entry.kind)) this.#publish(entry);
+      this.#told = told = last.sequence;
+      await this.#cursor.save(told);
+    }
   }
 
   #publish(entry: CustodianLedgerEntry): void {

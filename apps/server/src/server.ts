@@ -14,6 +14,7 @@ import {
   type Collecting,
   counted,
   createGatewayPolicy,
+  custodianCursor,
   DestinationWatch,
   EventHub,
   firstOpenDay,
@@ -140,7 +141,7 @@ export async function startServer(config: ServerConfig, supervisor: Supervisor):
   });
   stack.defer(() => custodian.close());
   const heard = new HeardRefusals();
-  const custodianWatch = new CustodianWatch(custodian, hub, now, heard);
+  const custodianWatch = new CustodianWatch(custodian, hub, now, heard, custodianCursor(pool, scope));
 
   const notedLedger = new NotedLedger({ ledger: ledgerStore, scope, custodian });
 

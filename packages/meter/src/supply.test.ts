@@ -65,6 +65,40 @@ describe("the supply", () => {
     );
   });
 
+  test("is held to the emergency threshold while the emergency profile lasts, and to no other", () => {
+    const bench = benchMeter({}, "heatPump");
+    const { meter } = bench;
+    const from = bench.now + 60;
+    meter.changeSettings({ limiterEmergencyW: 5, emergency: { profileId: 1, from, seconds: 600 } });
+    assert.equal(meter.supply?.watches, true);
+    const limits = [0, 60, 659, 660].map((seconds) => meter.supply?.limitAt(bench.now + seconds));
+    assert.deepEqual(limits, [undefined, 5, 5, undefined]);
+    for (const seconds of [0, 59, 60, 119]) meter.supply?.tick(bench.now + seconds);
+    assert.equal(meter.supply?.connected, true);
+    meter.supply?.tick(bench.now + 120);
+    assert.equal(meter.supply?.state, "readyForReconnection");
+  });
+
+  test("feeds nothing in while the relay of injection is open, over a power cut too, and draws as before", () => {
+    const bench = benchMeter({}, "solar");
+    const noon = Array.from({ length: 96 }, (_, at) => bench.now + (at + 1) * 900).find(
+      (at) => bench.meter.consumption.powerW(at) < 0,
+    );
+    const dusk = Array.from({ length: 96 }, (_, at) => bench.now + at * 900).find(
+      (at) => bench.meter.consumption.powerW(at) > 0,
+    );
+    assert.ok(noon !== undefined && dusk !== undefined, "the sun shines within a day");
+    const drawn = bench.meter.consumption.powerW(dusk);
+    bench.meter.supply?.feed(bench.now, false);
+    bench.memory.commit();
+    for (const { consumption } of [bench.meter, bench.restarted().meter]) {
+      assert.equal(consumption.powerW(noon), 0);
+      assert.equal(consumption.powerW(dusk), drawn);
+    }
+    bench.meter.supply?.feed(bench.now + 1, true);
+    assert.ok(bench.meter.consumption.powerW(noon) < 0);
+  });
+
   test("runs a scheduled disconnection when it is due, once", () => {
     const bench = benchMeter();
     const { meter } = bench;

@@ -41,6 +41,7 @@ export class Supply {
   constructor(home: HomeConsumption, owner: SupplyOwner, factoryMode: number) {
     this.#home = home;
     this.#owner = owner;
+    for (const { at, connected } of owner.settings.feedMoves ?? []) home.switchFeed(at, connected);
     this.#factoryMode = factoryMode;
   }
 
@@ -93,19 +94,38 @@ export class Supply {
 
   /** Whether `tick` has anything to watch. */
   get watches(): boolean {
-    const { limiterThresholdW, scheduled } = this.#owner.settings;
-    return limiterThresholdW !== undefined || scheduled !== undefined;
+    const { limiterThresholdW, scheduled, emergency } = this.#owner.settings;
+    return limiterThresholdW !== undefined || scheduled !== undefined || emergency !== undefined;
+  }
+
+  /** Whether the limiter's emergency threshold counts. */
+  emergencyAt(at: UnixSeconds): boolean {
+    const { emergency } = this.#owner.settings;
+    return emergency !== undefined && at >= emergency.from && at < emergency.from + emergency.seconds;
+  }
+
+  /** What the limiter lets pass now, in W; undefined where nothing is limited. */
+  limitAt(at: UnixSeconds): number | undefined {
+    const { limiterThresholdW, limiterEmergencyW } = this.#owner.settings;
+    return this.emergencyAt(at) ? (limiterEmergencyW ?? EMERGENCY_W) : limiterThresholdW;
+  }
+
+  /** Opens or closes the relay through which the home feeds in. */
+  feed(at: UnixSeconds, connected: boolean): void {
+    if (!this.#home.switchFeed(at, connected)) return;
+    this.#owner.changeSettings({ ...this.#owner.settings, feedMoves: [...this.#home.feed.transitions] });
   }
 
   /** Lets time pass: the limiter compares, the schedule runs when it is due. */
   tick(at: UnixSeconds): void {
-    const { scheduled, limiterThresholdW, limiterSeconds } = this.#owner.settings;
+    const { scheduled, limiterSeconds } = this.#owner.settings;
     if (scheduled !== undefined && at >= scheduled.at) {
       const { scheduled: _, ...rest } = this.#owner.settings;
       this.#owner.changeSettings(rest);
       this.run(scheduled.script, at);
     }
-    if (limiterThresholdW === undefined || !this.connected || this.#home.powerW(at) <= limiterThresholdW) {
+    const limitW = this.limitAt(at);
+    if (limitW === undefined || !this.connected || this.#home.powerW(at) <= limitW) {
       this.#overSince = undefined;
       return;
     }
@@ -129,6 +149,9 @@ export class Supply {
     }
   }
 }
+
+/** What the limiter lets pass in an emergency, unless it is set otherwise: enough for light and a refrigerator, in W. */
+export const EMERGENCY_W = 1_000;
 
 /** How long a load must exceed the limiter's threshold before the relay opens, unless it is set otherwise. */
 export const LIMITER_SECONDS = 60;

@@ -4,11 +4,13 @@ import {
   DEFAULT_COMMAND_RULES,
   delayOf,
   directionOf,
+  isCut,
   type ManifestHeader,
   type ManifestTarget,
   operation as operationField,
   operationProblem,
   parseJson,
+  planWaves,
   Wrong,
   writeManifest,
 } from "@meterkeep/guard";
@@ -70,6 +72,8 @@ export async function makeManifest(
   const loadW = Number(load);
   const now = Date.now();
   const dispersion = dispersionOf(operation, meters.length);
+  const waves = wavesOf(operation, meters.length);
+  const waveOf = waves.flatMap(({ targets }, wave) => Array.from({ length: targets }, () => wave));
   const octets = writeManifest(
     {
       format: "meterkeep-manifest-1",
@@ -85,13 +89,13 @@ export async function makeManifest(
       workOrder,
       createdAt: now,
       dispersion,
-      waves: [{ targets: meters.length, soakSeconds: 0 }],
+      waves: [...waves],
       nonce: randomBytes(16).toString("hex"),
     },
     meters.map(
-      (systemTitle): ManifestTarget => ({
+      (systemTitle, at): ManifestTarget => ({
         systemTitle: systemTitle.toUpperCase(),
-        wave: 0,
+        wave: waveOf[at] ?? 0,
         delaySeconds: delayOf(dispersion, systemTitle, sha384),
         feeder: "",
         transformer: "",
@@ -104,9 +108,17 @@ export async function makeManifest(
 
 /** MC-12: several meters are switched off apart, as the rules want it unless somebody changed them. */
 function dispersionOf(operation: ManifestHeader["operation"], meters: number) {
-  if (directionOf(operation) !== "off" || meters < 2) return { kind: "none" } as const;
+  if (!isCut(directionOf(operation)) || meters < 2) return { kind: "none" } as const;
   const seed = randomBytes(32).toString("hex");
   return { kind: "geometric", ...DEFAULT_COMMAND_RULES.dispersion, seed } as const;
+}
+
+/** MC-13: what switches, and new firmware, comes in waves that are watched; anything else at once. */
+function wavesOf(operation: ManifestHeader["operation"], meters: number) {
+  const { supply, firmware } = DEFAULT_COMMAND_RULES.soakSeconds;
+  const isActivation = operation.kind === "firmware-activation";
+  if (!isActivation && !isCut(directionOf(operation))) return [{ targets: meters, soakSeconds: 0 }];
+  return planWaves(meters, meters, Number.POSITIVE_INFINITY, isActivation ? firmware : supply);
 }
 
 const sha384 = (octets: Uint8Array): Uint8Array => new Uint8Array(createHash("sha384").update(octets).digest());

@@ -9,6 +9,7 @@ import { DEFAULT_THRESHOLDS, thresholds, writeCanonical } from "@meterkeep/guard
 import {
   Challenges,
   createGatewayPolicy,
+  custodianCursor,
   DEFAULT_GATEWAY_NETWORKS,
   EventHub,
   folderShelf,
@@ -159,7 +160,7 @@ export async function startTestServer(
   const hub = new EventHub({ run: "test", keptEvents: 100, keptLines: 50, now: date });
   const custodian = scriptedCustodian(options.custodian);
   const heard = new HeardRefusals();
-  const custodianWatch = new CustodianWatch(custodian, hub, now, heard);
+  const custodianWatch = new CustodianWatch(custodian, hub, now, heard, custodianCursor(pool, scope));
   await custodianWatch.look();
   const inventory = new Inventory(pool, scope);
   const logins = new Logins(pool, scope, date);

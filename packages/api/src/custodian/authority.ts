@@ -71,7 +71,7 @@ export const manifestState = record({
   /** The operation in words, its class and what it does to the supply. */
   words: longText,
   commandClass: shortText,
-  direction: oneOf(["off", "on", "none"]),
+  direction: oneOf(["off", "on", "feed-off", "feed-on", "none"]),
   targets: wholeNumber,
   loadAtRiskW: wholeNumber,
   requester: shortText,

@@ -93,7 +93,10 @@ const Share = Type.Object({
 export const DryRun = Type.Object({
   words: Type.String({ description: "The operation, as those who approve read it" }),
   commandClass: words(["C0", "C1", "C2", "C3"]),
-  direction: words(["off", "on", "none"]),
+  direction: words(
+    ["off", "on", "feed-off", "feed-on", "none"],
+    "off and on: load taken off the grid and given back; feed-off and feed-on: injection; each is counted for itself",
+  ),
   selected: Type.Integer(),
   targets: Type.Integer({ description: "Left after what is set aside" }),
   loadAtRiskW: Watts("What the targets draw: what could be switched off"),

@@ -3,7 +3,6 @@ import { MAX_PAGE_DOCUMENTS, MAX_PAGE_TARGETS } from "@meterkeep/api/custodian";
 import { fromHex, systemTitle } from "@meterkeep/dlms";
 import {
   CHANGE_KINDS,
-  capOf,
   classOf,
   directionOf,
   type Facts,
@@ -51,7 +50,7 @@ export interface AuthorityParts extends SealDependencies {
 
 /** The authority, as the channel and the custodian's own page serve it. */
 export function authorityService(parts: AuthorityParts): AuthorityService {
-  const { authority, enrolment, uploads, records, manifests, store, time, now, party } = parts;
+  const { authority, enrolment, uploads, records, manifests, now, party } = parts;
   const shown = async (state: ManifestState): Promise<ManifestStateView> => ({
     ...manifestView(state),
     progress: await records.progress(state.hash),
@@ -61,8 +60,6 @@ export function authorityService(parts: AuthorityParts): AuthorityService {
       const { approvers, policyServices, pending, frozen, breakGlass } = authority.document;
       const present = thresholdsAt(authority.document, now());
       const { trouble } = authority;
-      const counts = await records.offCounts(time.lived);
-      const fleet = await store.meterCount();
       return {
         approvers: approvers.map(approverView),
         policyServices: policyServices.map(({ name, enrolledAt }) => ({ name, enrolledAt })),
@@ -76,11 +73,7 @@ export function authorityService(parts: AuthorityParts): AuthorityService {
         founding: isFounding(authority.document),
         page: party.origins[0] ?? "",
         ...(trouble && { trouble }),
-        counts: {
-          ...counts,
-          dayCap: capOf(present.offPerDay, fleet),
-          tenMinutesCap: capOf(present.offPerTenMinutes, fleet),
-        },
+        counts: await authority.seals.counts(),
         unsettled: authority.seals.unsettled,
       };
     },

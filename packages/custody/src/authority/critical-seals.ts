@@ -7,10 +7,12 @@ import {
   type CommandToken,
   capOf,
   classOf,
+  commandRulesOf,
   type Direction,
   differenceOf,
   directionOf,
   earliestOf,
+  isCut,
   isRepeatable,
   type Manifest,
   MOST_TOKEN_MILLISECONDS,
@@ -18,6 +20,7 @@ import {
   operationWords,
   readToken,
   requirementOf,
+  stopsBecause,
   type Verdict,
 } from "@meterkeep/guard";
 import type { LedgerDraft } from "@meterkeep/ledger";
@@ -33,6 +36,7 @@ import type { Vault } from "../vault/vault.ts";
 import { approvingOf } from "./approvals.ts";
 import { capsLifted, thresholdsAt } from "./document.ts";
 import type { DocumentKeeper } from "./document-keeper.ts";
+import { FleetSize } from "./fleet-size.ts";
 import type { OpenManifests } from "./manifests.ts";
 import type { RelyingParty } from "./people/passkey.ts";
 import { isSigned } from "./people/user-signature.ts";
@@ -68,19 +72,24 @@ export interface Permit {
 /** Why a critical request is not sealed; `detail` is for the ledger alone. */
 export type CriticalRefusal = SealRefusal & { readonly detail?: string };
 
-/** How old the size of the fleet may be that caps are a share of. */
-const FLEET_MILLISECONDS = 10 * 60_000;
+/** What is looked at besides what the transaction holds to. */
+type HeldCaps = SealCaps & { readonly warning: number; readonly signChanges: number };
 
 /** Why one more would be too many; undefined where it would not. */
 function beyond(
-  { day, tenMinutes }: OffCounts,
-  { offPerDay, offPerTenMinutes }: OffCaps,
+  { day, month, tenMinutes }: OffCounts,
+  { offPerDay, offPerMonth, offPerTenMinutes }: OffCaps,
   what: string,
 ): string | undefined {
-  if (day >= offPerDay) return `${day} ${what} count in 24 hours, no more than ${offPerDay} are sealed (MC-01)`;
-  return tenMinutes >= offPerTenMinutes
-    ? `${tenMinutes} ${what} count in ten minutes, no more than ${offPerTenMinutes} are sealed (MC-02)`
-    : undefined;
+  const within = [
+    [day, offPerDay, "24 hours", "MC-01"],
+    [month, offPerMonth, "30 days", "MC-01"],
+    [tenMinutes, offPerTenMinutes, "ten minutes", "MC-02"],
+  ] as const;
+  const found = within.find(([count, most]) => count >= most);
+  if (found === undefined) return undefined;
+  const [count, most, window, rule] = found;
+  return `${count} ${what} count in ${window}, no more than ${most} are sealed (${rule})`;
 }
 
 type NeedsToken = Extract<Verdict, { kind: "needs-token" }>;
@@ -97,14 +106,14 @@ export class CriticalSeals {
   readonly #open: Set<string>;
   readonly #book: SealBook;
   #halted = false;
-  /** By utility; of all under the empty name. */
-  readonly #fleets = new Map<string, { readonly lived: number; readonly size: number }>();
+  readonly #fleet: FleetSize;
   readonly #approving = new Map<string, { readonly revision: number; readonly people: readonly Approving[] }>();
 
   private constructor(dependencies: SealDependencies, open: Set<string>, book: SealBook) {
     this.#dependencies = dependencies;
     this.#open = open;
     this.#book = book;
+    this.#fleet = new FleetSize(dependencies.store, dependencies.time);
   }
 
   static async open(dependencies: SealDependencies): Promise<CriticalSeals> {
@@ -186,6 +195,8 @@ export class CriticalSeals {
     if (at >= header.notAfter) return notAccepted("the manifest's window is over");
     const earliest = earliestOf(header, target);
     if (at < earliest) return refusal("command-not-due", `its time comes in ${Math.ceil((earliest - at) / 1000)} s`);
+    const stop = this.#stopped(manifestHash, header);
+    if (stop !== undefined) return notAccepted(`${stop} (MC-13)`);
     const allowed = actsOf(header.operation)[token.act];
     const difference = allowed === undefined ? "no such act" : differenceOf(allowed, asked, at);
     if (allowed === undefined || difference !== undefined)
@@ -204,6 +215,15 @@ export class CriticalSeals {
       once: !isRepeatable(allowed),
       approvedBy: people.map(({ name }) => name),
     };
+  }
+
+  /** MC-13: whether what was shown by the meters before is reason enough to stop a manifest that takes off from several. */
+  #stopped(hash: string, { operation, targets }: Manifest["header"]): string | undefined {
+    if (targets < 2 || !isCut(directionOf(operation))) return undefined;
+    const { documents, now } = this.#dependencies;
+    const { autoStop } = commandRulesOf(thresholdsAt(documents.document, now()));
+    const stop = stopsBecause(this.#book.shown(hash), autoStop);
+    return stop && `the manifest has stopped by itself: ${stop.sentence}`;
   }
 
   /** Makes a seal durable before it is made, under the caps. Gives a refusal where a cap or an earlier seal is in the way. */
@@ -230,13 +250,18 @@ export class CriticalSeals {
       message: `${asked.summary}: ${message}`,
     });
     if (caps !== undefined) {
-      const { day } = this.#book.offCounts(lived);
+      const all = this.#book.offCounts(lived, direction);
+      const own = this.#book.offCounts(lived, direction, place.utility);
       const over =
-        beyond(this.#book.offCounts(lived), caps, "such commands") ??
-        beyond(this.#book.offCounts(lived, place.utility), caps.ofUtility, `such commands to ${place.utility}`);
+        beyond(all, caps, "such commands") ?? beyond(own, caps.ofUtility, `such commands to ${place.utility}`);
       if (over !== undefined) return refusal(over);
-      if (day + 1 === caps.warning)
-        entries.push(this.#entry("critical-warning", place, caller.name, { rule: "MC-01", count: day + 1 }));
+      const swings = this.#book.signChanges(lived, direction);
+      if (swings > caps.signChanges)
+        return refusal(
+          `${swings} changes between off and on in five minutes, no more than ${caps.signChanges} (MC-06)`,
+        );
+      if (all.day + 1 === caps.warning)
+        entries.push(this.#entry("critical-warning", place, caller.name, { rule: "MC-01", count: all.day + 1 }));
     }
     const { utility, island, systemTitle, setup } = place;
     const seal = {
@@ -311,37 +336,42 @@ export class CriticalSeals {
     this.#book.settled(
       meant.map((seal) => seal.nonce),
       lived,
+      outcome,
     );
     if ((await records.openSeals(place)).length === 0) this.#open.delete(setupName(place));
   }
 
-  /** How many meters there are, counted anew every ten minutes lived: counting millions takes seconds. */
-  async #fleetSize(utility?: string): Promise<number> {
-    const { store, time } = this.#dependencies;
-    const { lived } = time;
-    const known = this.#fleets.get(utility ?? "");
-    if (known !== undefined && lived - known.lived <= FLEET_MILLISECONDS) return known.size;
-    const size = await store.meterCount(utility);
-    this.#fleets.set(utility ?? "", { lived, size });
-    return size;
+  /** How many that can switch off count now, and how many may. */
+  async counts(): Promise<Omit<OffCounts, "month"> & { readonly dayCap: number; readonly tenMinutesCap: number }> {
+    const { documents, time, now } = this.#dependencies;
+    const { offPerDay, offPerTenMinutes } = thresholdsAt(documents.document, now());
+    const fleet = await this.#fleet.now();
+    const { day, tenMinutes } = this.#book.offCounts(time.lived, "off");
+    return {
+      day,
+      tenMinutes,
+      dayCap: capOf(offPerDay, fleet),
+      tenMinutesCap: capOf(offPerTenMinutes, fleet),
+    };
   }
 
-  async #caps(direction: Direction, utility: string): Promise<(SealCaps & { readonly warning: number }) | undefined> {
+  async #caps(direction: Direction, utility: string): Promise<HeldCaps | undefined> {
     const { documents, now } = this.#dependencies;
-    if (direction !== "off" || capsLifted(documents.document, now())) return undefined;
-    const { offPerDay, offPerDayWarning, offPerTenMinutes, toggleMinutes, togglesPerDay } = thresholdsAt(
-      documents.document,
-      now(),
-    );
-    const [fleet, own] = await Promise.all([this.#fleetSize(), this.#fleetSize(utility)]);
-    const of = (meters: number) => ({
+    if (!isCut(direction) || capsLifted(documents.document, now())) return undefined;
+    const present = thresholdsAt(documents.document, now());
+    const { offPerDay, offPerDayWarning, offPerTenMinutes, toggleMinutes, togglesPerDay } = present;
+    const { offPerMonth, signChanges } = commandRulesOf(present);
+    const [fleet, own] = await Promise.all([this.#fleet.now(), this.#fleet.now(utility)]);
+    const of = (meters: number): OffCaps => ({
       offPerDay: capOf(offPerDay, meters),
+      offPerMonth: capOf(offPerMonth, meters),
       offPerTenMinutes: capOf(offPerTenMinutes, meters),
     });
     return {
       ...of(fleet),
       ofUtility: of(own),
       warning: capOf(offPerDayWarning, fleet),
+      signChanges,
       toggleMilliseconds: toggleMinutes * 60_000,
       togglesPerDay,
     };

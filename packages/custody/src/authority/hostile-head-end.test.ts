@@ -114,7 +114,7 @@ test("an approved manifest allows just its act, its meter and its window", () =>
     const second = await world.meter(8);
     assert.match(await refused(world, second, world.token(hash, second.systemTitle)), /no target of the manifest/);
     assert.match(await refused(world, meter, world.token(hash, title, { act: 1 })), /no such act/);
-    custody.now += 31 * MINUTE;
+    custody.now += 51 * MINUTE;
     assert.match(await refused(world, meter, world.token(hash, title)), /window is over/);
   }));
 
@@ -167,7 +167,7 @@ test("who wants many homes to go at once, without the delays of the rules, has t
 test("who asks does not approve, nobody counts twice, two people bring two sets of roles, and a stale word is none", () =>
   withWorld(async (world, meter, custody) => {
     const titles = [meter.systemTitle, ...Array.from({ length: 11 }, (_, at) => `54535400000010${10 + at}`)];
-    const notBefore = custody.now - 31 * MINUTE;
+    const notBefore = custody.now - 51 * MINUTE;
     const { hash } = await world.submit(world.manifest(DISCONNECT, titles, { requester: "Anna", notBefore }));
     await assert.rejects(world.approve(hash, world.anna), { code: "approval-refused", message: /who asks/ });
     await world.approve(hash, world.ben);
@@ -225,7 +225,7 @@ test("of a small town no floor allows more than a tenth, and one meter always", 
     async (world, meter, custody) => {
       const second = await world.meter(8);
       const hash = await world.approved(DISCONNECT, [meter.systemTitle, second.systemTitle]);
-      custody.now += 31 * MINUTE;
+      custody.now += 51 * MINUTE;
       const first = await world.command(meter, DISCONNECT_APDU, world.token(hash, meter.systemTitle));
       assert.equal(first.kind, "sealed");
       const beyond = await world.command(second, DISCONNECT_APDU, world.token(hash, second.systemTitle));
@@ -354,7 +354,7 @@ test("with three people the caps are lifted for a while, loudly, and every seal 
     assert.equal((await world.command(meter, DISCONNECT_APDU, world.token(hash, meter.systemTitle))).kind, "sealed");
     const sealed = (await custody.store.ledger.read(0, 10_000)).findLast(({ kind }) => kind === "critical-sealed");
     assert.equal(JSON.parse(sealed?.body ?? "{}").breakGlass, breaking);
-    custody.now += 31 * MINUTE;
+    custody.now += 51 * MINUTE;
     assert.equal((await world.service.authorityState({}, OPERATOR)).breakGlass, undefined);
     await assert.rejects(world.plan("tighten-thresholds", { thresholds: JSON.stringify(tight) }), /allow more/);
     await world.change("loosen-thresholds", { thresholds: JSON.stringify(tight) });
@@ -396,7 +396,7 @@ test("a mass disconnect of 300 000 homes in one call switches no more than the c
     await assert.rejects(world.approve(submitted.hash, person("Mallory", "security")), { code: "approval-refused" });
     // No meter before its own delay is over; then any.
     assert.match(await refused(world, meter, world.token(submitted.hash, meter.systemTitle)), /command-not-due/);
-    custody.now += 31 * MINUTE;
+    custody.now += 51 * MINUTE;
     assert.match(await refused(world, meter, world.token(submitted.hash, meter.systemTitle)), /0 of 2 people/);
     // Even if two people were fooled.
     await world.approve(submitted.hash, world.anna);

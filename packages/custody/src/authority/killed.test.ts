@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fromHex } from "@meterkeep/dlms";
 import type { Operation } from "@meterkeep/guard";
+import { memoryCustodyStore } from "../store/memory-store.ts";
 import { AuthorityWorld, DISCONNECT, OPERATOR, type Person, RECONNECT } from "../testing/authority-world.ts";
 import { Crash, type TestCustody, withTestCustody } from "../testing/test-custody.ts";
 import type { TestMeter } from "../testing/test-meter.ts";
@@ -93,7 +94,7 @@ class Scene {
         meter.supply === supply
           ? world.session(meter)
           : world.command(meter, apdu, world.token(hash, meter.systemTitle)),
-      // In a town of one meter one may be switched off a day, also where it is not known that it was.
+      // In a small town one or two may be switched off a day, also where it is not known that they were.
       DAY + MINUTE,
     );
   }
@@ -118,48 +119,54 @@ async function play(scene: Scene, meter: TestMeter): Promise<void> {
   await scene.command(meter, RECONNECT, RECONNECT_APDU, "connected");
 }
 
+/** Of which two may be switched off a day, and four in 30. */
+const SMALL_TOWN = 20;
+
 async function played(at: number | undefined, when: "before" | "after"): Promise<number> {
   let commits = 0;
-  await withTestCustody(async (custody) => {
-    const world = AuthorityWorld.unfounded(custody);
-    const scene = new Scene(world);
-    const meter = await world.meter(7);
-    custody.crashAt(at, when);
-    await play(scene, meter);
-    commits = custody.commits;
-    const told = `killed ${when} commit ${at}`;
-    assert.equal(scene.crashes, at === undefined ? 0 : 1, told);
+  await withTestCustody(
+    async (custody) => {
+      const world = AuthorityWorld.unfounded(custody);
+      const scene = new Scene(world);
+      const meter = await world.meter(7);
+      custody.crashAt(at, when);
+      await play(scene, meter);
+      commits = custody.commits;
+      const told = `killed ${when} commit ${at}`;
+      assert.equal(scene.crashes, at === undefined ? 0 : 1, told);
 
-    const state = await scene.state();
-    assert.deepEqual([state.trouble, state.frozen, state.unsettled], [undefined, undefined, 0], told);
-    assert.deepEqual(
-      state.approvers.map(({ name }) => name),
-      ["Anna", "Ben"],
-      told,
-    );
-    assert.equal(meter.supply, "connected");
-    const entries = await custody.store.ledger.read(0, 10_000);
-    const of = (kind: string) => entries.filter((entry) => entry.kind === kind).map(({ body }) => JSON.parse(body));
-    // Nothing was sealed that no entry says, and every seal has been settled by what the meter showed.
-    const sealed = of("critical-sealed");
-    const { manifests } = await world.service.manifests({ limit: 10 }, OPERATOR);
-    const settled = manifests.map(({ progress: { executed, superseded } }) => executed + superseded);
-    assert.equal(
-      settled.reduce((sum, count) => sum + count, 0),
-      sealed.length,
-      told,
-    );
-    assert.ok(
-      manifests.every(({ progress: { executed } }) => executed <= 1),
-      told,
-    );
-    assert.equal(new Set(sealed.map(({ nonce }) => nonce)).size, sealed.length);
-    for (const kind of ["enrol-policy-service", "thaw"])
-      assert.equal(of("change-executed").filter((body) => body.kind === kind).length, 1, `${told}: ${kind} once`);
-    // The document is the last one that the ledger knows: a start takes it as sound.
-    await custody.restart();
-    assert.equal((await scene.state()).trouble, undefined, told);
-  });
+      const state = await scene.state();
+      assert.deepEqual([state.trouble, state.frozen, state.unsettled], [undefined, undefined, 0], told);
+      assert.deepEqual(
+        state.approvers.map(({ name }) => name),
+        ["Anna", "Ben"],
+        told,
+      );
+      assert.equal(meter.supply, "connected");
+      const entries = await custody.store.ledger.read(0, 10_000);
+      const of = (kind: string) => entries.filter((entry) => entry.kind === kind).map(({ body }) => JSON.parse(body));
+      // Nothing was sealed that no entry says, and every seal has been settled by what the meter showed.
+      const sealed = of("critical-sealed");
+      const { manifests } = await world.service.manifests({ limit: 10 }, OPERATOR);
+      const settled = manifests.map(({ progress: { executed, superseded } }) => executed + superseded);
+      assert.equal(
+        settled.reduce((sum, count) => sum + count, 0),
+        sealed.length,
+        told,
+      );
+      assert.ok(
+        manifests.every(({ progress: { executed } }) => executed <= 1),
+        told,
+      );
+      assert.equal(new Set(sealed.map(({ nonce }) => nonce)).size, sealed.length);
+      for (const kind of ["enrol-policy-service", "thaw"])
+        assert.equal(of("change-executed").filter((body) => body.kind === kind).length, 1, `${told}: ${kind} once`);
+      // The document is the last one that the ledger knows: a start takes it as sound.
+      await custody.restart();
+      assert.equal((await scene.state()).trouble, undefined, told);
+    },
+    { ...memoryCustodyStore(), meterCount: async () => SMALL_TOWN },
+  );
   return commits;
 }
 

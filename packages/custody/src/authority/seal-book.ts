@@ -1,10 +1,13 @@
+import { type Direction, flowOf, isCut, type WaveCounts } from "@meterkeep/guard";
 import { sameMac, withSealMacs } from "../records/record-mac.ts";
 import type { Vault } from "../vault/vault.ts";
 import {
   type AuthorityRecords,
   type CriticalSeal,
   DAY_MILLISECONDS,
+  MONTH_MILLISECONDS,
   type OffCounts,
+  type SealOutcome,
   TEN_MINUTES_MILLISECONDS,
 } from "./store/records.ts";
 
@@ -14,8 +17,12 @@ import {
  * some away by their number, which the ledger knows.
  */
 export class SealBook {
-  /** Whose each is that can switch off, and when it was settled, in time lived; undefined while it is not. */
-  readonly #off = new Map<string, { readonly utility: string; readonly settledLived: number | undefined }>();
+  /** Each that takes load or injection off, and when it was settled, in time lived; undefined while it is not. */
+  readonly #cuts = new Map<string, Cut>();
+  /** What meters have shown of each manifest that takes load or injection off. */
+  readonly #shown = new Map<string, Shown>();
+  /** What was done last to load, and to injection, and when it was the other thing before. */
+  readonly #swings = new Map<string, Swing>();
   readonly spoilt: string | undefined;
 
   private constructor(spoilt: string | undefined) {
@@ -36,37 +43,106 @@ export class SealBook {
           : `${rows} seals are kept, and the ledger has ${entries}`
         : `the seal ${changed.nonce} was changed`,
     );
-    for (const { nonce, direction, utility, settledLived } of seals)
-      if (direction === "off") book.#off.set(nonce, { utility, settledLived });
+    for (const { nonce, direction, utility, settledLived, manifest, outcome } of seals) {
+      if (!isCut(direction)) continue;
+      book.#cuts.set(nonce, { direction, utility, settled: settledLived, manifest });
+      if (outcome !== undefined) book.#show(manifest, outcome);
+    }
+    const inOrder = [...seals].sort((one, other) => one.sealedLived - other.sealedLived);
+    for (const { direction, sealedLived } of inOrder) book.#swung(direction, sealedLived);
     return book;
   }
 
   /** One more counts from now on; false where it is there already. */
-  sealed({ nonce, direction, utility }: Pick<CriticalSeal, "nonce" | "direction" | "utility">): boolean {
-    if (this.#off.has(nonce)) return false;
-    if (direction === "off") this.#off.set(nonce, { utility, settledLived: undefined });
+  sealed({
+    nonce,
+    direction,
+    sealedLived,
+    manifest,
+    utility,
+  }: Pick<CriticalSeal, "nonce" | "direction" | "sealedLived" | "manifest" | "utility">): boolean {
+    if (this.#cuts.has(nonce)) return false;
+    if (isCut(direction)) this.#cuts.set(nonce, { direction, utility, settled: undefined, manifest });
+    this.#swung(direction, sealedLived);
     return true;
   }
 
   /** It was surely not recorded after all. */
   dropped(nonce: string): void {
-    this.#off.delete(nonce);
+    this.#cuts.delete(nonce);
   }
 
-  settled(nonces: readonly string[], lived: number): void {
+  settled(nonces: readonly string[], lived: number, outcome: SealOutcome): void {
     for (const nonce of nonces) {
-      const held = this.#off.get(nonce);
-      if (held !== undefined && held.settledLived === undefined) this.#off.set(nonce, { ...held, settledLived: lived });
+      const cut = this.#cuts.get(nonce);
+      if (cut === undefined || cut.settled !== undefined) continue;
+      this.#cuts.set(nonce, { ...cut, settled: lived });
+      this.#show(cut.manifest, outcome);
     }
-    for (const [nonce, { settledLived: at }] of this.#off)
-      if (at !== undefined && at <= lived - DAY_MILLISECONDS) this.#off.delete(nonce);
+    for (const [nonce, { settled: at }] of this.#cuts)
+      if (at !== undefined && at <= lived - MONTH_MILLISECONDS) this.#cuts.delete(nonce);
   }
 
-  /** How many that can switch off count at a time lived, of all or of one utility. */
-  offCounts(lived: number, utility?: string): OffCounts {
-    const counting = [...this.#off.values()].filter((one) => utility === undefined || one.utility === utility);
-    const within = (window: number): number =>
-      counting.filter(({ settledLived: at }) => at === undefined || at > lived - window).length;
-    return { day: within(DAY_MILLISECONDS), tenMinutes: within(TEN_MINUTES_MILLISECONDS) };
+  /** How many that take load off, or injection, count at a time lived: of all, or of one utility. */
+  offCounts(lived: number, direction: Direction, utility?: string): OffCounts {
+    const counts = { day: 0, month: 0, tenMinutes: 0 };
+    for (const cut of this.#cuts.values()) {
+      if (cut.direction !== direction || (utility !== undefined && cut.utility !== utility)) continue;
+      const age = cut.settled === undefined ? 0 : lived - cut.settled;
+      if (age < MONTH_MILLISECONDS) counts.month += 1;
+      if (age < DAY_MILLISECONDS) counts.day += 1;
+      if (age < TEN_MINUTES_MILLISECONDS) counts.tenMinutes += 1;
+    }
+    return counts;
   }
+
+  /** MC-13: what became of a manifest so far, as meters have shown it; what is under way does not tell. */
+  shown(manifest: string): WaveCounts {
+    const { executed, refused, superseded } = this.#shown.get(manifest) ?? NOTHING_SHOWN;
+    return { tried: executed + refused + superseded, failed: refused, lost: superseded, unexpected: 0 };
+  }
+
+  #show(manifest: string, outcome: SealOutcome): void {
+    const shown = this.#shown.get(manifest) ?? NOTHING_SHOWN;
+    this.#shown.set(manifest, { ...shown, [outcome]: shown[outcome] + 1 });
+  }
+
+  /** MC-06: how often the direction has changed between the seals of the last five minutes lived. */
+  signChanges(lived: number, direction: Direction): number {
+    const { changes } = this.#swings.get(flowName(direction)) ?? { changes: [] };
+    return changes.filter((at) => at > lived - SWING_MILLISECONDS).length;
+  }
+
+  #swung(direction: Direction, lived: number): void {
+    if (direction === "none") return;
+    const name = flowName(direction);
+    const last = this.#swings.get(name);
+    const isRecent = last !== undefined && last.at > lived - SWING_MILLISECONDS;
+    const before = isRecent ? last.changes.filter((at) => at > lived - SWING_MILLISECONDS) : [];
+    const changes = isRecent && last.direction !== direction ? [...before, lived] : before;
+    this.#swings.set(name, { direction, at: lived, changes });
+  }
+}
+
+type Shown = Readonly<Record<SealOutcome, number>>;
+const NOTHING_SHOWN: Shown = { executed: 0, refused: 0, superseded: 0 };
+
+interface Cut {
+  readonly utility: string;
+  readonly manifest: string;
+  readonly direction: Direction;
+  readonly settled: number | undefined;
+}
+
+interface Swing {
+  readonly direction: Direction;
+  readonly at: number;
+  readonly changes: readonly number[];
+}
+
+/** MC-06 looks at so much. */
+const SWING_MILLISECONDS = 300_000;
+
+function flowName(direction: Direction): string {
+  return flowOf(direction)[0] ?? direction;
 }

@@ -13,8 +13,9 @@ const MINUTE = 60_000;
 const DAY = 1440 * MINUTE;
 const CAPS: SealCaps = {
   offPerDay: 3,
+  offPerMonth: 4,
   offPerTenMinutes: 2,
-  ofUtility: { offPerDay: 3, offPerTenMinutes: 2 },
+  ofUtility: { offPerDay: 3, offPerMonth: 4, offPerTenMinutes: 2 },
   toggleMilliseconds: 15 * MINUTE,
   togglesPerDay: 4,
 };
@@ -86,24 +87,26 @@ export function authorityRecordsContract(
       await assert.rejects(add(seal(3, 0), CAPS), conflict, "two in ten minutes");
       await assert.rejects(add(seal(3, 300 * DAY), CAPS), conflict, "however long they lie about");
       await settle(one, 300 * DAY);
-      assert.deepEqual(await store.authority.offCounts(300 * DAY + 11 * MINUTE), { day: 2, tenMinutes: 1 });
       await add(three, CAPS);
       await settle(two, 300 * DAY + 12 * MINUTE);
       await settle(three, 300 * DAY + 12 * MINUTE);
       await assert.rejects(add(seal(4, 300 * DAY + 40 * MINUTE), CAPS), conflict, "three in a day");
       await add(seal(4, 300 * DAY + 40 * MINUTE), undefined);
       assert.equal(await store.authority.lived(), 300 * DAY + 40 * MINUTE);
-      const counts = await store.authority.offCounts(301 * DAY + MINUTE);
-      assert.deepEqual(counts, { day: 3, tenMinutes: 1 });
+      // Injection is counted for itself.
+      await add({ ...seal(1, 300 * DAY + 41 * MINUTE), direction: "feed-off" }, CAPS);
+      const { seals, rows } = await store.authority.countingSeals();
+      assert.deepEqual([seals.length, rows], [5, 5]);
     },
   );
 
   contract("a utility has caps of its own, which those of all together do not lift", async (store) => {
     const { seal, add } = await withMeters(store);
-    const small = { ...CAPS, offPerDay: 100, offPerTenMinutes: 100, ofUtility: { offPerDay: 2, offPerTenMinutes: 2 } };
+    const many = { offPerDay: 100, offPerMonth: 100, offPerTenMinutes: 100 };
+    const small = { ...CAPS, ...many, ofUtility: { ...many, offPerDay: 2, offPerTenMinutes: 2 } };
     for (const number of [1, 2]) await add(seal(number, 0), small);
     await assert.rejects(add(seal(3, 0), small), conflict, "two of this utility");
-    const large = { ...small, ofUtility: { offPerDay: 3, offPerTenMinutes: 1 } };
+    const large = { ...small, ofUtility: { ...many, offPerDay: 3, offPerTenMinutes: 1 } };
     await assert.rejects(add(seal(3, 0), large), conflict, "two in ten minutes");
     // Of another utility none has been counted.
     const [meter] = [sampleMeter(5)].map(({ meter: base, ...rest }) => ({
@@ -116,6 +119,18 @@ export function authorityRecordsContract(
     const theirs = { ...seal(1, 0), utility: "nordwerke", systemTitle: meter.meter.systemTitle };
     await add(theirs, small);
     assert.deepEqual([await store.meterCount(), await store.meterCount("nordwerke")], [5, 1]);
+  });
+
+  contract("a slow drip ends at the cap of a month, and giving back what was taken waits for no cap", async (store) => {
+    const { seal, add, settle } = await withMeters(store);
+    for (const day of [0, 1, 2, 3]) {
+      const one = seal(day + 1, day * DAY);
+      await add(one, CAPS);
+      await settle(one, day * DAY + 1);
+    }
+    await assert.rejects(add(seal(1, 20 * DAY), CAPS), conflict, "four in 30 days");
+    await add({ ...seal(1, 20 * DAY), direction: "on" }, undefined);
+    await add(seal(2, 30 * DAY + 2), CAPS);
   });
 
   contract(

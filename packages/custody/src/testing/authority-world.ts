@@ -7,11 +7,13 @@ import {
   type CommandToken,
   delayOf,
   directionOf,
+  isCut,
   type ManifestHeader,
   type ManifestTarget,
   NO_DOCUMENT,
   type Operation,
   parseJson,
+  planWaves,
   signedPartOf,
   writeCanonical,
   writeManifest,
@@ -28,6 +30,9 @@ export const RECONNECT: Operation = { kind: "reconnect", instance: "000060030aff
 
 /** The delays that the rules want (MC-12): who waits for half an hour has seen the last of them. */
 const APART = { kind: "geometric", meanSeconds: 300, capSeconds: 1800, seed: "5e".repeat(32) } as const;
+
+/** How long a wave is watched (MC-13). */
+const SOAK_SECONDS = 600;
 
 /** Somebody with a key file. */
 export interface Person {
@@ -105,7 +110,7 @@ export class AuthorityWorld {
     return hash;
   }
 
-  /** A manifest as an honest head-end writes it: several meters are switched off apart, anything else is done at once. */
+  /** A manifest as an honest head-end writes it: several meters are switched off apart and in waves, anything else is done at once. */
   manifest(
     operation: Operation,
     titles: readonly string[],
@@ -114,10 +119,23 @@ export class AuthorityWorld {
   ): Uint8Array {
     const { now } = this.custody;
     const dispersion =
-      change.dispersion ?? (directionOf(operation) === "off" && titles.length > 1 ? APART : { kind: "none" });
+      change.dispersion ?? (isCut(directionOf(operation)) && titles.length > 1 ? APART : { kind: "none" });
+    const waves =
+      change.waves ??
+      (isCut(directionOf(operation)) && dispersion.kind === "geometric"
+        ? planWaves(titles.length, titles.length, Number.POSITIVE_INFINITY, SOAK_SECONDS)
+        : [{ targets: titles.length, soakSeconds: 0 }]);
+    const waveOf = waves.flatMap(({ targets: size }, wave) => Array.from({ length: size }, () => wave));
     const targets = titles.map((title, at): ManifestTarget => {
       const delaySeconds = dispersion.kind === "listed" ? 0 : delayOf(dispersion, title, sha384);
-      const base = { systemTitle: title, wave: 0, delaySeconds, feeder: "F1", transformer: "T1", loadW: 400 };
+      const base = {
+        systemTitle: title,
+        wave: waveOf[at] ?? 0,
+        delaySeconds,
+        feeder: "F1",
+        transformer: "T1",
+        loadW: 400,
+      };
       return { ...base, ...target(title, at) };
     });
     return writeManifest(
@@ -135,7 +153,7 @@ export class AuthorityWorld {
         workOrder: "WO-1",
         createdAt: now,
         dispersion,
-        waves: [{ targets: titles.length, soakSeconds: 0 }],
+        waves: [...waves],
         nonce: randomBytes(16).toString("hex"),
         ...change,
       },

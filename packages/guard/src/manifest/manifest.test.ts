@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { test } from "node:test";
 import fc from "fast-check";
 import type { Operation } from "../operation/operation.ts";
+import { planWaves } from "../rule/plan.ts";
 import { missingFor, requirementOf } from "../threshold/requirement.ts";
 import { DEFAULT_THRESHOLDS } from "../threshold/thresholds.ts";
 import { delayOf } from "./dispersion.ts";
@@ -131,7 +132,10 @@ test("whatever is changed in a manifest, it is refused or its hash is another", 
 });
 
 test("how many people a manifest needs follows from what it does and on how many meters", () => {
-  const people = (change: Partial<ManifestHeader>) => requirementOf(header(change), DEFAULT_THRESHOLDS).people;
+  const DAY_SECONDS = 86_400;
+  const wavesOf = (targets: number, soak = DAY_SECONDS) => [...planWaves(targets, targets, targets, soak)];
+  const people = (change: Partial<ManifestHeader>) =>
+    requirementOf(header({ waves: wavesOf(change.targets ?? 3), ...change }), DEFAULT_THRESHOLDS).people;
   const clock: Operation = { kind: "clock", instance: "0000010000ff", toleranceSeconds: 60 };
   const activate: Operation = { kind: "firmware-activation", instance: "00002c0000ff", identifier: "1.1", sha384: "" };
   assert.equal(people({ targets: 10 }), 1);
@@ -144,6 +148,12 @@ test("how many people a manifest needs follows from what it does and on how many
     3,
   );
   assert.equal(people({ targets: 1, dispersion: { kind: "none" } }), 1);
+  // MC-13: and who wants them without waves, or unwatched.
+  assert.equal(people({ targets: 2, waves: [{ targets: 2, soakSeconds: 0 }] }), 3);
+  assert.equal(people({ targets: 20, waves: [1, 11, 8].map((targets) => ({ targets, soakSeconds: 600 })) }), 3);
+  assert.equal(people({ targets: 20, waves: wavesOf(20, 600) }), 2);
+  assert.equal(people({ targets: 20, waves: wavesOf(20, 599) }), 3);
+  assert.equal(people({ operation: activate, targets: 2, waves: wavesOf(2, 600) }), 3);
   assert.equal(people({ operation: clock, targets: 300_000, dispersion: { kind: "none" } }), 1);
   assert.equal(people({ operation: activate, targets: 1 }), 1);
   assert.equal(people({ operation: activate, targets: 2 }), 2);

@@ -1,6 +1,7 @@
 import { NOT_CANONICAL, parseJson, readCanonical, utf8Text, writeCanonical } from "../canonical/canonical-json.ts";
 import { Wrong } from "../canonical/field.ts";
 import { GuardError } from "../errors.ts";
+import { isRestoring } from "../operation/direction.ts";
 import { classOf, directionOf, operationProblem } from "../operation/operation.ts";
 import { delayOf, type Sha384 } from "./dispersion.ts";
 import { type ManifestHeader, type ManifestTarget, manifestHeader, manifestTarget } from "./header.ts";
@@ -108,7 +109,7 @@ function* checkTargets(
   sha384: Sha384,
 ): Generator<number, void> {
   const left = header.waves.map(({ targets }) => targets);
-  const minutes = directionOf(header.operation) === "on" ? new Map<string, number[]>() : undefined;
+  const minutes = isRestoring(directionOf(header.operation)) ? new Map<string, number[]>() : undefined;
   let load = 0;
   let last = "";
   for (let index = 0; index < header.targets; index += 1) {

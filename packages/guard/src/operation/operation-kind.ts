@@ -1,8 +1,6 @@
 import type { FieldSet, ObjectOf } from "../canonical/field.ts";
 import type { AllowedAct } from "./allowed-act.ts";
-
-/** What an operation does to the supply, for the caps: `off` counts against them, `on` is never stopped by them. */
-export type Direction = "off" | "on" | "none";
+import type { Direction } from "./direction.ts";
 
 /** A kind of operation: its parameters, the acts that it allows, and what people read. */
 export interface OperationKind<F extends FieldSet> {

@@ -22,10 +22,10 @@ import {
   targetOf,
 } from "./allowed-act.ts";
 import { scriptsOfDays, TARIFF_SCRIPTS } from "./calendar-scripts.ts";
-import { type Direction, type OperationKind, operationKind } from "./operation-kind.ts";
+import type { Direction } from "./direction.ts";
+import { GRID_OPERATIONS } from "./grid-operations.ts";
+import { type OperationKind, operationKind } from "./operation-kind.ts";
 import { PARAMETER_OPERATIONS, pushDestinationAct } from "./parameter-operations.ts";
-
-export type { Direction };
 
 const INTEGER_0 = "0f00";
 const MEMBER_OF_THRESHOLD = { normal: 4, emergency: 5 } as const;
@@ -36,18 +36,7 @@ const numberType = oneOf(["unsigned", "long-unsigned", "double-long-unsigned", "
 
 /** The operations that a manifest can name. What is not in it goes as `acts`, spelled out. */
 export const OPERATIONS = {
-  disconnect: operationKind({
-    fields: { instance: logicalName },
-    acts: ({ instance }) => [exactAct("action", { classId: 70, instance, member: 1 }, INTEGER_0)],
-    words: () => "disconnect the supply",
-    direction: "off",
-  }),
-  reconnect: operationKind({
-    fields: { instance: logicalName },
-    acts: ({ instance }) => [exactAct("action", { classId: 70, instance, member: 2 }, INTEGER_0)],
-    words: () => "reconnect the supply",
-    direction: "on",
-  }),
+  ...GRID_OPERATIONS,
   "control-mode": operationKind({
     fields: { instance: logicalName, mode: whole(0, 6) },
     acts: ({ instance, mode }) => [

@@ -31,8 +31,9 @@ export interface TargetFacts {
   readonly loadW: number;
   /** What kind of protected site it is. */
   readonly protectedAs: string | undefined;
+  /** Last time that what this request is about, load or injection, was switched there. */
   readonly lastSwitchedAt: number | undefined;
-  /** Times it was switched in 24 hours. */
+  /** Times that was switched in 24 hours. */
   readonly switchedToday: number;
   readonly account: Account | undefined;
 }
@@ -69,7 +70,7 @@ export interface PartFacts {
   readonly offLoadInTenMinutesW: number;
 }
 
-/** The fleet, and what was done to it. */
+/** The fleet, and what was done to it: to its load, or to its injection where the request is about that. */
 export interface FleetFacts {
   readonly meters: number;
   readonly loadW: number;

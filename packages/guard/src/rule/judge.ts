@@ -1,3 +1,4 @@
+import { isCut, isRestoring } from "../operation/direction.ts";
 import { directionOf } from "../operation/operation.ts";
 import { fleetCaps, loadCaps, partCaps } from "./caps.ts";
 import { justification, notice, protectedSites } from "./consent.ts";
@@ -35,7 +36,7 @@ export function judge(
   waived: ReadonlySet<string> = new Set(),
 ): Judgement {
   const direction = directionOf(facts.request.operation);
-  const isOff = direction === "off";
+  const isOff = isCut(direction);
   const setAside = new Set<TargetFacts>();
   const findings: Finding[] = [];
   for (const look of isOff ? [...OFF_METERS, ...ANY_METERS] : ANY_METERS)
@@ -46,7 +47,7 @@ export function judge(
   const targets = facts.request.targets.filter((target) => !setAside.has(target));
   const left: GuardFacts = { ...facts, request: { ...facts.request, targets, peak: plan(targets) } };
   // Giving supply back is stopped by nothing but the kill switch, which the custodian holds to.
-  const looks = isOff ? [...OFF_REQUEST, ...ANY_REQUEST] : direction === "on" ? [] : ANY_REQUEST;
+  const looks = isOff ? [...OFF_REQUEST, ...ANY_REQUEST] : isRestoring(direction) ? [] : ANY_REQUEST;
   if (targets.length > 0) for (const look of [freeze, ...looks]) findings.push(...look(left));
   const held = findings.filter((finding) => !isWaived(finding, waived));
   const isHeld = held.some(({ about, effect }) => about === "request" && effect !== "warn");
@@ -59,7 +60,7 @@ const AT_EXECUTION: readonly Look[] = [freeze, calendar, oscillation, protectedS
 
 /** Why one target is not commanded now, or undefined where it is: nothing is decided on what was so at submission (MC-10). */
 export function judgeAtExecution(facts: GuardFacts): Finding | undefined {
-  const looks = directionOf(facts.request.operation) === "off" ? AT_EXECUTION : [freeze];
+  const looks = isCut(directionOf(facts.request.operation)) ? AT_EXECUTION : [freeze];
   for (const look of looks) {
     const finding = look(facts).find(({ effect }) => effect !== "warn");
     if (finding !== undefined) return finding;

@@ -8,8 +8,8 @@ export interface WavePlan {
 
 /** A manifest has no more. */
 const MOST_WAVES = 32;
-/** MC-13: one, ten, then shares of the fleet. */
-const FIRST_WAVES = [1, 10] as const;
+/** MC-13: one, ten, then shares of the fleet. The custodian knows no fleet's shares, and holds to the first two. */
+export const FIRST_WAVES = [1, 10] as const;
 const WAVE_SHARES = [0.001, 0.01, 0.1] as const;
 
 /**

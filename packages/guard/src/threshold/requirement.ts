@@ -1,5 +1,7 @@
 import type { ManifestHeader } from "../manifest/header.ts";
+import { isCut, isRestoring } from "../operation/direction.ts";
 import { classOf, directionOf } from "../operation/operation.ts";
+import { FIRST_WAVES } from "../rule/plan.ts";
 import { commandRulesOf, type Thresholds } from "./thresholds.ts";
 
 /** Who must have approved. */
@@ -11,20 +13,31 @@ export interface Requirement {
 }
 
 /** What of a manifest's header decides who must approve it. */
-export type Asked = Pick<ManifestHeader, "operation" | "targets" | "dispersion">;
+export type Asked = Pick<ManifestHeader, "operation" | "targets" | "dispersion" | "waves">;
 
-/** How many people a manifest needs, by what it does, on how many meters, and whether they could all fall at once. */
+/** How many people a manifest needs, by what it does, on how many meters, and whether they could all fall at once or unwatched. */
 export function requirementOf(asked: Asked, thresholds: Thresholds): Requirement {
   const { operation, targets } = asked;
   const people = peopleFor(classOf(operation), directionOf(operation), targets, thresholds.approvals);
-  return requirement(fallTogether(asked, thresholds) ? Math.max(people, thresholds.approvals.breakGlass) : people);
+  const isHasty = fallTogether(asked, thresholds) || goUnwatched(asked, thresholds);
+  return requirement(isHasty ? Math.max(people, thresholds.approvals.breakGlass) : people);
 }
 
 /** MC-12: whether several meters are switched off without the delays that the rules want. */
 function fallTogether({ operation, targets, dispersion }: Asked, thresholds: Thresholds): boolean {
-  if (directionOf(operation) !== "off" || targets < 2) return false;
+  if (!isCut(directionOf(operation)) || targets < 2) return false;
   const { meanSeconds, capSeconds } = commandRulesOf(thresholds).dispersion;
   return dispersion.kind !== "geometric" || dispersion.meanSeconds < meanSeconds || dispersion.capSeconds < capSeconds;
+}
+
+/** MC-13: whether what switches, or new firmware, comes to many without the waves of the rules, each watched as long as they want. */
+function goUnwatched({ operation, targets, waves }: Asked, thresholds: Thresholds): boolean {
+  const { supply, firmware } = commandRulesOf(thresholds).soakSeconds;
+  const isActivation = operation.kind === "firmware-activation";
+  if (targets < 2 || !(isActivation || isCut(directionOf(operation)))) return false;
+  const soak = isActivation ? firmware : supply;
+  const isTooLarge = FIRST_WAVES.some((most, at) => (waves[at]?.targets ?? 0) > most);
+  return isTooLarge || waves.slice(0, -1).some(({ soakSeconds }) => soakSeconds < soak);
 }
 
 /** A requirement of so many people. */
@@ -38,8 +51,8 @@ function peopleFor(
   targets: number,
   approvals: Thresholds["approvals"],
 ): number {
-  if (direction === "on") return approvals.reconnect;
-  if (direction === "off") return targets > approvals.offFew ? approvals.offBatch : approvals.off;
+  if (isRestoring(direction)) return approvals.reconnect;
+  if (isCut(direction)) return targets > approvals.offFew ? approvals.offBatch : approvals.off;
   if (commandClass === "C0" || commandClass === "C1") return approvals.c1;
   return targets > 1 ? approvals.c2Batch : approvals.c2;
 }

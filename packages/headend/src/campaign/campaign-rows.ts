@@ -12,6 +12,7 @@ import type {
   Urgency,
 } from "@meterkeep/api";
 import { TARGET_STATES } from "@meterkeep/api";
+import type { Direction } from "@meterkeep/guard";
 import type { Scope } from "../database/scope.ts";
 import { rows, type Sql } from "../database/sql.ts";
 import type { MeterId } from "../inventory/meter.ts";
@@ -24,7 +25,7 @@ export interface CampaignRow {
   readonly parameters: Record<string, unknown>;
   readonly words: string;
   readonly command_class: "C0" | "C1" | "C2" | "C3";
-  readonly direction: "off" | "on" | "none";
+  readonly direction: Direction;
   readonly selection: Selection;
   readonly requester: string;
   readonly requester_id: string;

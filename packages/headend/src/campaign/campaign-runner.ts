@@ -1,5 +1,5 @@
 import type { Custodian } from "@meterkeep/api/custodian";
-import { capOf, commandRulesOf, loadCapW } from "@meterkeep/guard";
+import { capOf, commandRulesOf, isCut, loadCapW } from "@meterkeep/guard";
 import { inTransaction } from "@meterkeep/postgres";
 import type { Scope } from "../database/scope.ts";
 import { firstRow, rows, type Sql, type SqlPool } from "../database/sql.ts";
@@ -8,6 +8,7 @@ import { LANES, type WorkQueue } from "../work/lease.ts";
 import { CAMPAIGN_COLUMNS, type CampaignRow } from "./campaign-rows.ts";
 import { writeHistory } from "./campaign-store.ts";
 import { MOST_LOSSES } from "./command-sessions.ts";
+import type { FleetCensus } from "./fleet-census.ts";
 import { fleetFacts } from "./fleet-facts.ts";
 import type { Holding } from "./proposal.ts";
 import { type Move, type StepFacts, step } from "./step.ts";
@@ -15,6 +16,7 @@ import { type Move, type StepFacts, step } from "./step.ts";
 export interface CampaignRunnerPorts {
   readonly pool: SqlPool;
   readonly scope: Scope;
+  readonly census: FleetCensus;
   readonly queue: Pick<WorkQueue, "due">;
   readonly custodian: Pick<Custodian, "beginShipment" | "shipmentChunk" | "submitManifest" | "manifest">;
   holding(): Promise<Holding>;
@@ -47,7 +49,7 @@ export class CampaignRunner {
       pool,
       `select campaign_id from campaigns
        where utility_id = $1 and island_id = $2 and state in ('awaiting-approval', 'running', 'paused')
-       order by direction = 'on' desc, created_at`,
+       order by direction in ('on', 'feed-on') desc, created_at`,
       [...scope.place],
     );
     for (const { campaign_id } of open) while (await this.#move(campaign_id));
@@ -196,7 +198,7 @@ export class CampaignRunner {
   /** Makes those due whose time has come, as many as the caps leave; the others wait and do not grow stale by it. */
   async #dispatch(sql: Sql, row: CampaignRow, holding: Holding, now: number): Promise<MeterId[]> {
     const { scope } = this.#ports;
-    const room = row.direction === "off" ? await this.#room(sql, holding, now) : { meters: MOST_DISPATCHED };
+    const room = isCut(row.direction) ? await this.#room(sql, row, holding, now) : { meters: MOST_DISPATCHED };
     const target = [...scope.place, row.campaign_id, row.wave];
     if (room.meters > 0)
       await sql.query(
@@ -222,14 +224,24 @@ export class CampaignRunner {
   }
 
   /** MC-02 and MC-04 as they stand now: how many more may be switched off. */
-  async #room(sql: Sql, { thresholds, frozen }: Holding, now: number): Promise<{ readonly meters: number }> {
-    const { scope } = this.#ports;
-    const fleet = await fleetFacts(sql, scope, now, { frozen, clockJumpMilliseconds: undefined });
+  async #room(
+    sql: Sql,
+    { direction }: Pick<CampaignRow, "direction">,
+    { thresholds, frozen }: Holding,
+    now: number,
+  ): Promise<{ readonly meters: number }> {
+    const { scope, census } = this.#ports;
+    const fleet = await fleetFacts(
+      { sql, scope, census },
+      now,
+      { frozen, clockJumpMilliseconds: undefined },
+      direction,
+    );
     const sent = await firstRow<{ count: string }>(
       sql,
       `select count(*) from campaign_targets ct join campaigns c using (utility_id, island_id, campaign_id)
-       where ct.utility_id = $1 and ct.island_id = $2 and ct.state = 'dispatched' and c.direction = 'off'`,
-      [...scope.place],
+       where ct.utility_id = $1 and ct.island_id = $2 and ct.state = 'dispatched' and c.direction = $3`,
+      [...scope.place, direction],
     );
     const used = fleet.off.tenMinutes + Number(sent?.count ?? 0);
     const rules = commandRulesOf(thresholds);
@@ -257,6 +269,7 @@ export class CampaignRunner {
     const place = [...scope.place, new Date(now())];
     await pool.query(NOTICE_LOST, place);
     await pool.query(RESOLVE, place);
+    await pool.query(NOT_TOLD, place);
     const asked = await rows<{ readonly meter_id: MeterId }>(pool, ASK_AGAIN, place);
     if (asked.length === 0) return;
     await queue.due(
@@ -342,16 +355,29 @@ const NOTICE_LOST = `
     and (w.utility_id, w.island_id, w.meter_id) = (ct.utility_id, ct.island_id, ct.meter_id)
     and (w.epoch <> ct.epoch or w.leased_by is null or w.leased_until < $3)`;
 
+/** What the meter's supply says the end of. */
+const ON_SUPPLY = "c.operation in ('disconnect', 'reconnect', 'arm')";
+
 const RESOLVE = `
   update campaign_targets ct set supply = l.supply, settled_at = $3, trouble = null,
     state = case when l.supply = case c.direction when 'off' then 'disconnected' else 'connected' end
       then 'done' else 'failed' end,
     sentence = 'Its answer was lost; read back it is ' || l.supply || '.'
   from meter_latest l, campaigns c
-  where ct.utility_id = $1 and ct.island_id = $2 and ct.state = 'uncertain' and c.direction <> 'none'
+  where ct.utility_id = $1 and ct.island_id = $2 and ct.state = 'uncertain' and ${ON_SUPPLY}
     and (l.utility_id, l.island_id, l.meter_id) = (ct.utility_id, ct.island_id, ct.meter_id)
     and (c.utility_id, c.island_id, c.campaign_id) = (ct.utility_id, ct.island_id, ct.campaign_id)
     and l.supply_at > ct.attempted_at and l.supply <> 'unknown'`;
+
+// A relay of a load, or a limiter, does not show in the supply: somebody looks, and nothing is sent again.
+const NOT_TOLD = `
+  update campaign_targets ct set settled_at = $3, state = 'failed', trouble = 'lost',
+    sentence = 'Its answer was lost: look at the meter before anything else is asked of it.'
+  from meter_latest l, campaigns c
+  where ct.utility_id = $1 and ct.island_id = $2 and ct.state = 'uncertain' and c.direction <> 'none' and not ${ON_SUPPLY}
+    and (l.utility_id, l.island_id, l.meter_id) = (ct.utility_id, ct.island_id, ct.meter_id)
+    and (c.utility_id, c.island_id, c.campaign_id) = (ct.utility_id, ct.island_id, ct.campaign_id)
+    and (l.contact_at > ct.attempted_at or c.not_after <= $3)`;
 
 const ASK_AGAIN = `
   select ct.meter_id from campaign_targets ct

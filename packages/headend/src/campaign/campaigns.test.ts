@@ -9,6 +9,7 @@ import { NO_BILLING } from "./billing.ts";
 import { CampaignRunner } from "./campaign-runner.ts";
 import { Campaigns } from "./campaigns.ts";
 import { commandOperations } from "./command-operations.ts";
+import { FleetCensus } from "./fleet-census.ts";
 
 const RITA = { id: "rita", name: "Rita" };
 const OTTO = { id: "otto", name: "Otto" };
@@ -29,6 +30,7 @@ async function openBench(homes = HOMES) {
   const campaigns = new Campaigns({
     pool,
     scope,
+    census: new FleetCensus(pool, scope, now),
     custodian: { manifest },
     billing: NO_BILLING,
     operations: commandOperations({ destinations: () => [], shelf: folderShelf("/nowhere") }),
@@ -43,6 +45,7 @@ async function openBench(homes = HOMES) {
     new CampaignRunner({
       pool,
       scope,
+      census: new FleetCensus(pool, scope, now),
       queue: postgresWorkQueue(pool, scope),
       custodian: {
         beginShipment: async () => ({ upload: new Uint8Array(16) }) as never,
@@ -75,7 +78,10 @@ test("a disconnect of everybody is quarantined as a whole, with rules, meters an
   assert.deepEqual([item?.requester, item?.meters, item?.releasable], ["Rita", HOMES, false]);
   assert.deepEqual(
     entries.map(({ kind, by }) => [kind, by]),
-    [["command-quarantined", "Rita"]],
+    [
+      ["command-alarm", "Rita"],
+      ["command-quarantined", "Rita"],
+    ],
   );
   const { rowCount } = await pool.query("select 1 from work where on_demand = 'command'");
   assert.equal(rowCount, 0);

@@ -14,6 +14,7 @@ import type { Custodian } from "@meterkeep/api/custodian";
 import { inTransaction } from "@meterkeep/postgres";
 import { firstRow, rows, type SqlPool } from "../database/sql.ts";
 import { HeadEndError } from "../errors.ts";
+import { alarmOf } from "./alarm.ts";
 import {
   CAMPAIGN_COLUMNS,
   type CampaignRow,
@@ -70,6 +71,7 @@ export class Campaigns {
     released: { readonly from: string; readonly by: string } | undefined,
   ): Promise<CampaignView> {
     const { pool, scope, record, now, changed } = this.#ports;
+    await this.#alarm(order, requester);
     const proposal = await propose(this.#proposing(), order, requester, waived);
     const { id, words, dryRun, judgement, command } = proposal;
     if (dryRun.selected === 0) throw new HeadEndError("selection-empty", "no meter of this island is selected");
@@ -103,6 +105,21 @@ export class Campaigns {
     await inTransaction(pool, (sql) => insertCampaign(sql, scope, proposal, { requester, at: now(), released }));
     if (!isHeld || command === undefined) changed();
     return this.view(id);
+  }
+
+  /** Says what is far beyond the caps before anything is expanded, judged or kept: that takes a quarter of a minute for a city. */
+  async #alarm(order: CommandOrder, requester: Requester): Promise<void> {
+    const { record } = this.#ports;
+    const alarm = await alarmOf(this.#proposing(), order);
+    if (alarm === undefined) return;
+    const { words, ...body } = alarm;
+    await record(
+      "command-alarm",
+      requester.name,
+      { operation: order.operation, ...body, reason: order.reason, workOrder: order.workOrder ?? "" },
+      `${requester.name} asks to ${words} on ${alarm.meters} meters (${Math.round(alarm.loadW / 1000)} kW), and a day allows ${alarm.most} (${alarm.rules.join(", ")}).`,
+      "warning",
+    );
   }
 
   /** All that can be asked for. */

@@ -3,6 +3,7 @@ import {
   type Operation as CommandDocument,
   type FleetFacts,
   type GuardFacts,
+  isCut,
   judgeAtExecution,
 } from "@meterkeep/guard";
 import type { Scope } from "../database/scope.ts";
@@ -24,7 +25,7 @@ import { CAMPAIGN_COLUMNS, type CampaignRow } from "./campaign-rows.ts";
 import { insertQuarantineItem } from "./campaign-store.ts";
 import { type CommandOperations, commanded } from "./command-operations.ts";
 import { expand } from "./expansion.ts";
-import { fleetFacts } from "./fleet-facts.ts";
+import { signChanges } from "./fleet-facts.ts";
 import type { PolicyKey } from "./policy-key.ts";
 import type { Holding } from "./proposal.ts";
 import type { SupplyRead } from "./supply.ts";
@@ -141,7 +142,7 @@ export class CommandSessions {
        from campaign_targets ct join campaigns c using (utility_id, island_id, campaign_id)
        where ct.utility_id = $1 and ct.island_id = $2 and ct.meter_id = $3 and ct.state = 'dispatched'
          and c.state = 'running' and ct.expires_at > $4
-       order by c.direction = 'on' desc, ct.due_at limit 1`,
+       order by c.direction in ('on', 'feed-on') desc, ct.due_at limit 1`,
       [...scope.place, meter.id, new Date(now())],
     );
   }
@@ -168,12 +169,16 @@ export class CommandSessions {
     const { pool, scope, billing, now, holding, clockJump } = this.#ports;
     const { thresholds, frozen } = await holding();
     const at = now();
-    const fleet: FleetFacts = await fleetFacts(pool, scope, at, { frozen, clockJumpMilliseconds: clockJump() });
+    const fleet: FleetFacts = {
+      ...NOT_COUNTED,
+      signChanges: await signChanges(pool, scope, at, target.direction),
+      frozen,
+      clockJumpMilliseconds: clockJump(),
+    };
     const [found] = await expand(pool, scope, { kind: "list", meters: [meter.title] }, target.direction, at);
     if (found === undefined || found.leftOut !== undefined)
       return { rule: "MC-10", sentence: found?.leftOut ?? "it is not in the inventory" } as const;
-    const told =
-      target.direction === "off" ? await askAgain(billing, target.work_order, meter.title) : { answered: true };
+    const told = isCut(target.direction) ? await askAgain(billing, target.work_order, meter.title) : { answered: true };
     const facts: GuardFacts = {
       now: at,
       thresholds,
@@ -217,6 +222,15 @@ export class CommandSessions {
     return { command: { campaign: target.campaign_id, at: now(), state: "refused", rule, sentence, evidence: [] } };
   }
 }
+
+/** Caps are kept by the pace of the waves: what is asked at the moment of execution counts no fleet. */
+const NOT_COUNTED = {
+  meters: 0,
+  loadW: 0,
+  off: { tenMinutes: 0, day: 0, month: 0, loadInTenMinutesW: 0 },
+  transformers: new Map(),
+  feeders: new Map(),
+} as const;
 
 async function askAgain(billing: Billing, id: string, meter: string) {
   try {

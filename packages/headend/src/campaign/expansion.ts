@@ -1,5 +1,5 @@
 import type { Selection } from "@meterkeep/api";
-import type { TargetFacts } from "@meterkeep/guard";
+import { type Direction, flowOf, isRestoring, type TargetFacts } from "@meterkeep/guard";
 import type { Scope } from "../database/scope.ts";
 import { rows, type Sql } from "../database/sql.ts";
 import type { MeterId } from "../inventory/meter.ts";
@@ -27,7 +27,7 @@ interface Row {
   readonly today: string | null;
 }
 
-/** What a home draws of which nobody has heard yet, in watts. */
+/** What a home draws, or feeds in, of which nobody has heard yet, in watts. */
 export const UNKNOWN_LOAD_W = 1000;
 /** Sources that are not believed get no command but the one that gives supply back. */
 const NOT_BELIEVED: ReadonlySet<string> = new Set(["held", "quarantined", "distrusted", "retired"]);
@@ -37,7 +37,7 @@ export async function expand(
   sql: Sql,
   scope: Scope,
   selection: Selection,
-  direction: "off" | "on" | "none",
+  direction: Direction,
   now: number,
 ): Promise<readonly Selected[]> {
   const found = await rows<Row>(sql, EXPAND, [
@@ -46,14 +46,17 @@ export async function expand(
     selection.kind === "transformer" ? selection.transformer : null,
     selection.kind === "list" ? selection.meters.map((title) => Buffer.from(title, "hex")) : null,
     new Date(now - 86_400_000),
+    direction === "none" ? flowOf("off") : flowOf(direction),
   ]);
+  // What injection there is to be lost, where it is about that.
+  const sign = isOfInjection(direction) ? -1 : 1;
   return found.map((row) => ({
     meter: row.meter_id,
     systemTitle: row.title,
     profile: row.profile,
     feeder: row.feeder_id ?? "",
     transformer: row.transformer_id ?? "",
-    loadW: row.power_w === null ? UNKNOWN_LOAD_W : Math.max(0, Math.round(row.power_w)),
+    loadW: row.power_w === null ? UNKNOWN_LOAD_W : Math.max(0, Math.round(sign * row.power_w)),
     protectedAs: row.protected_as ?? undefined,
     lastSwitchedAt: row.last_at?.getTime(),
     switchedToday: Number(row.today ?? 0),
@@ -62,10 +65,15 @@ export async function expand(
   }));
 }
 
-function leftOut({ phase, trust, has_address }: Row, direction: string): string | undefined {
+/** Whether it is about what meters feed in, rather than what they draw. */
+export function isOfInjection(direction: Direction): boolean {
+  return direction === "feed-off" || direction === "feed-on";
+}
+
+function leftOut({ phase, trust, has_address }: Row, direction: Direction): string | undefined {
   if (phase !== "done") return "its keys have not been taken over";
   if (!has_address) return "nobody knows where it is reached";
-  if (direction !== "on" && trust !== null && NOT_BELIEVED.has(trust)) return `it is ${trust}`;
+  if (!isRestoring(direction) && trust !== null && NOT_BELIEVED.has(trust)) return `it is ${trust}`;
   return undefined;
 }
 
@@ -80,7 +88,7 @@ const EXPAND = `
   left join (
     select ct.meter_id, max(ct.attempted_at) as last_at, count(*) as today
     from campaign_targets ct join campaigns c using (utility_id, island_id, campaign_id)
-    where ct.utility_id = $1 and ct.island_id = $2 and ct.attempted_at > $6 and c.direction <> 'none'
+    where ct.utility_id = $1 and ct.island_id = $2 and ct.attempted_at > $6 and c.direction = any($7::text[])
     group by ct.meter_id
   ) s on s.meter_id = m.meter_id
   where m.utility_id = $1 and m.island_id = $2 and m.role = 'home'

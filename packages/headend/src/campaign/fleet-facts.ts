@@ -1,32 +1,41 @@
-import type { FleetFacts, PartFacts, PrincipalFacts } from "@meterkeep/guard";
+import { type Direction, type FleetFacts, flowOf, type PartFacts, type PrincipalFacts } from "@meterkeep/guard";
 import type { Scope } from "../database/scope.ts";
 import { firstRow, rows, type Sql } from "../database/sql.ts";
-import { UNKNOWN_LOAD_W } from "./expansion.ts";
+import { isOfInjection } from "./expansion.ts";
+import type { FleetCensus } from "./fleet-census.ts";
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
-/** The fleet and what was done to it, or is on its way. */
+/** The fleet and what was done to it, or is on its way: to its load, or to its injection where the direction is of that. */
 export async function fleetFacts(
-  sql: Sql,
-  scope: Scope,
+  { sql, scope, census }: { readonly sql: Sql; readonly scope: Scope; readonly census: Pick<FleetCensus, "parts"> },
   now: number,
-  { frozen, clockJumpMilliseconds }: Pick<FleetFacts, "frozen" | "clockJumpMilliseconds">,
+  held: Pick<FleetFacts, "frozen" | "clockJumpMilliseconds">,
+  direction: Direction,
 ): Promise<FleetFacts> {
-  const [parts, off, signs] = await Promise.all([
-    rows<PartRow>(sql, PARTS, [...scope.place, at(now - HOUR), at(now - 10 * MINUTE), UNKNOWN_LOAD_W]),
-    firstRow<OffRow>(sql, OFF, [...scope.place, at(now - 10 * MINUTE), at(now - DAY), at(now - 30 * DAY)]),
-    firstRow<{ changes: string }>(sql, SIGN_CHANGES, [...scope.place, at(now - 5 * MINUTE)]),
+  const isFeed = isOfInjection(direction);
+  const cut: Direction = isFeed ? "feed-off" : "off";
+  const [parts, offs, off, swings] = await Promise.all([
+    census.parts(),
+    rows<OffPartRow>(sql, OFF_PARTS, [...scope.place, cut, at(now - HOUR), at(now - 10 * MINUTE)]),
+    firstRow<OffRow>(sql, OFF, [...scope.place, cut, at(now - 10 * MINUTE), at(now - DAY), at(now - 30 * DAY)]),
+    signChanges(sql, scope, now, cut),
   ]);
   const transformers = new Map<string, PartFacts>();
   const feeders = new Map<string, PartFacts>();
   let [meters, loadW] = [0, 0];
-  for (const row of parts) {
-    meters += Number(row.meters);
-    loadW += Number(row.load_w);
-    add(feeders, row.feeder_id, row, undefined);
-    add(transformers, row.transformer_id, row, row.rated_kva === null ? undefined : row.rated_kva * 1000);
+  for (const part of parts) {
+    meters += part.meters;
+    loadW += isFeed ? part.feedW : part.loadW;
+    add(feeders, part.feeder, { meters: part.meters });
+    add(transformers, part.transformer, { meters: part.meters, ratedW: part.ratedW });
+  }
+  for (const { feeder, transformer, hour, load } of offs) {
+    const done = { offInHour: Number(hour), offLoadInTenMinutesW: Number(load) };
+    add(feeders, feeder, done);
+    add(transformers, transformer, done);
   }
   return {
     meters,
@@ -39,20 +48,29 @@ export async function fleetFacts(
     },
     transformers,
     feeders,
-    signChanges: Number(signs?.changes ?? 0),
-    frozen,
-    clockJumpMilliseconds,
+    signChanges: swings,
+    ...held,
   };
 }
 
-function add(parts: Map<string, PartFacts>, id: string | null, row: PartRow, ratedW: number | undefined): void {
-  if (id === null) return;
+/** MC-06: how often the direction has changed between the commands of the last five minutes. */
+export async function signChanges(sql: Sql, scope: Scope, now: number, direction: Direction): Promise<number> {
+  const row = await firstRow<{ changes: string }>(sql, SIGN_CHANGES, [
+    ...scope.place,
+    at(now - 5 * MINUTE),
+    flowOf(direction),
+  ]);
+  return Number(row?.changes ?? 0);
+}
+
+function add(parts: Map<string, PartFacts>, id: string | undefined, more: Partial<PartFacts>): void {
+  if (id === undefined || id === "") return;
   const known = parts.get(id);
   parts.set(id, {
-    meters: (known?.meters ?? 0) + Number(row.meters),
-    ratedW: known?.ratedW ?? ratedW,
-    offInHour: (known?.offInHour ?? 0) + Number(row.off_hour),
-    offLoadInTenMinutesW: (known?.offLoadInTenMinutesW ?? 0) + Number(row.off_load),
+    meters: (known?.meters ?? 0) + (more.meters ?? 0),
+    ratedW: known?.ratedW ?? more.ratedW,
+    offInHour: (known?.offInHour ?? 0) + (more.offInHour ?? 0),
+    offLoadInTenMinutesW: (known?.offLoadInTenMinutesW ?? 0) + (more.offLoadInTenMinutesW ?? 0),
   });
 }
 
@@ -71,14 +89,11 @@ export async function principalFacts(sql: Sql, scope: Scope, requester: string, 
   };
 }
 
-interface PartRow {
-  readonly feeder_id: string | null;
-  readonly transformer_id: string | null;
-  readonly rated_kva: number | null;
-  readonly meters: string;
-  readonly load_w: string;
-  readonly off_hour: string;
-  readonly off_load: string;
+interface OffPartRow {
+  readonly feeder: string;
+  readonly transformer: string;
+  readonly hour: string;
+  readonly load: string;
 }
 
 interface OffRow {
@@ -92,39 +107,28 @@ const at = (milliseconds: number): Date => new Date(milliseconds);
 
 /** A target that was switched off, or that will be if nobody stops it. */
 const OFF_TARGETS = `campaign_targets ct join campaigns c using (utility_id, island_id, campaign_id)
-  where ct.utility_id = $1 and ct.island_id = $2 and c.direction = 'off'`;
+  where ct.utility_id = $1 and ct.island_id = $2 and c.direction = $3`;
 const ON_ITS_WAY = `(ct.attempted_at is null and ct.state in ('waiting', 'dispatched')
   and c.state in ('awaiting-approval', 'running', 'paused'))`;
 
-const PARTS = `
-  with off as (
-    select ct.feeder, ct.transformer, count(*) as hour,
-      coalesce(sum(ct.load_w) filter (where ct.attempted_at > $4 or ${ON_ITS_WAY}), 0) as load
-    from ${OFF_TARGETS} and (ct.attempted_at > $3 or ${ON_ITS_WAY})
-    group by 1, 2
-  )
-  select m.feeder_id, m.transformer_id, tf.rated_kva, count(*) as meters,
-    sum(greatest(coalesce(l.power_w, $5::integer), 0)) as load_w,
-    coalesce(max(off.hour), 0) as off_hour, coalesce(max(off.load), 0) as off_load
-  from meters m
-  left join meter_latest l using (utility_id, island_id, meter_id)
-  left join transformers tf using (utility_id, island_id, transformer_id)
-  left join off on off.feeder = coalesce(m.feeder_id, '') and off.transformer = coalesce(m.transformer_id, '')
-  where m.utility_id = $1 and m.island_id = $2 and m.role = 'home'
-  group by 1, 2, 3`;
+const OFF_PARTS = `
+  select ct.feeder, ct.transformer, count(*) as hour,
+    coalesce(sum(ct.load_w) filter (where ct.attempted_at > $5 or ${ON_ITS_WAY}), 0) as load
+  from ${OFF_TARGETS} and (ct.attempted_at > $4 or ${ON_ITS_WAY})
+  group by 1, 2`;
 
 const OFF = `
-  select count(*) filter (where ct.attempted_at > $3) as ten,
-    coalesce(sum(ct.load_w) filter (where ct.attempted_at > $3), 0) as ten_load,
-    count(*) filter (where ct.attempted_at > $4 or ct.attempted_at is null) as day,
+  select count(*) filter (where ct.attempted_at > $4) as ten,
+    coalesce(sum(ct.load_w) filter (where ct.attempted_at > $4), 0) as ten_load,
+    count(*) filter (where ct.attempted_at > $5 or ct.attempted_at is null) as day,
     count(*) as month
-  from ${OFF_TARGETS} and (ct.attempted_at > $5 or ${ON_ITS_WAY})`;
+  from ${OFF_TARGETS} and (ct.attempted_at > $6 or ${ON_ITS_WAY})`;
 
 const SIGN_CHANGES = `
   select count(*) filter (where before <> direction) as changes from (
     select c.direction, lag(c.direction) over (order by ct.attempted_at, ct.meter_id) as before
     from campaign_targets ct join campaigns c using (utility_id, island_id, campaign_id)
-    where ct.utility_id = $1 and ct.island_id = $2 and c.direction <> 'none' and ct.attempted_at > $3
+    where ct.utility_id = $1 and ct.island_id = $2 and c.direction = any($4::text[]) and ct.attempted_at > $3
   ) moves`;
 
 const HABIT = `

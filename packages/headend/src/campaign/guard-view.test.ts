@@ -5,6 +5,7 @@ import type { Custodian } from "@meterkeep/api/custodian";
 import { DEFAULT_THRESHOLDS, RULE_IDS, thresholds, writeCanonical } from "@meterkeep/guard";
 import { type HeadEndDatabase, openHeadEndDatabase, testTitle } from "../testing/database.ts";
 import { insertQuarantineItem } from "./campaign-store.ts";
+import { FleetCensus } from "./fleet-census.ts";
 import { GuardView } from "./guard-view.ts";
 import { openPolicyKey } from "./policy-key.ts";
 import { HeardRefusals } from "./refusals.ts";
@@ -36,6 +37,7 @@ function viewOf({ pool, scope }: HeadEndDatabase, heard = new HeardRefusals()): 
   return new GuardView({
     sql: pool,
     scope,
+    census: new FleetCensus(pool, scope, () => NOW),
     custodian: {
       authorityState: async () => authority as unknown as Awaited<ReturnType<Custodian["authorityState"]>>,
       fieldReport: async () => ({ report: JSON.stringify({ handhelds: [], leases }) }),

@@ -13,7 +13,7 @@ import type { Scope } from "../database/scope.ts";
 import { firstRow, rows, type Sql } from "../database/sql.ts";
 import { HeadEndError } from "../errors.ts";
 import { reachOf } from "./blast.ts";
-import { fleetFacts } from "./fleet-facts.ts";
+import type { FleetCensus } from "./fleet-census.ts";
 import { POLICY_SERVICE_NAME, type PolicyKey } from "./policy-key.ts";
 import type { Holding } from "./proposal.ts";
 import { type HeardRefusals, lastRefusals } from "./refusals.ts";
@@ -21,6 +21,7 @@ import { type HeardRefusals, lastRefusals } from "./refusals.ts";
 export interface GuardViewPorts {
   readonly sql: Sql;
   readonly scope: Scope;
+  readonly census: FleetCensus;
   readonly custodian: Pick<Custodian, "authorityState" | "fieldReport">;
   readonly policy: PolicyKey;
   /** What was refused elsewhere. */
@@ -70,16 +71,16 @@ export class GuardView {
   }
 
   async rules(): Promise<RuleList> {
-    const { sql, scope, now, custodian, heard } = this.#ports;
+    const { sql, scope, census, now, custodian, heard } = this.#ports;
     const { frozen } = await custodian.authorityState({});
     const { thresholds: present } = await this.holding();
-    const fleet = await fleetFacts(sql, scope, now(), NOTHING_HELD);
+    const homes = (await census.parts()).reduce((sum, { meters }) => sum + meters, 0);
     const rowed = await lastRefusals(sql, scope, now(), commandRulesOf(present).wakeUpsPerDay);
     return {
       rules: RULE_IDS.map((id) => {
         const last = newest(rowed.get(id), heard.last.get(id));
         const { releasable } = MC_RULES[id];
-        return { ...ruleWords(id, present, fleet.meters), releasable, ...(last !== undefined && { last }) };
+        return { ...ruleWords(id, present, homes), releasable, ...(last !== undefined && { last }) };
       }),
       ...(frozen !== undefined && {
         frozen: { since: new Date(frozen.since).toISOString(), by: frozen.by, reason: frozen.reason },
@@ -129,8 +130,6 @@ function newest(one: Refusal | undefined, other: Refusal | undefined): Refusal |
   if (one === undefined || other === undefined) return one ?? other;
   return one.at > other.at ? one : other;
 }
-
-const NOTHING_HELD = { frozen: undefined, clockJumpMilliseconds: undefined } as const;
 
 interface SiteRow {
   readonly title: string;

@@ -11,6 +11,8 @@ import {
   delayOf,
   directionOf,
   type Finding,
+  isCut,
+  isRestoring,
   isWaived,
   type Judgement,
   judge,
@@ -34,6 +36,7 @@ import type { Billing } from "./billing.ts";
 import { canonicalText } from "./canonical-text.ts";
 import { type Commanded, type CommandOperations, commanded, commandFor, isSameCommand } from "./command-operations.ts";
 import { expand, type Selected } from "./expansion.ts";
+import type { FleetCensus } from "./fleet-census.ts";
 import { fleetFacts, principalFacts } from "./fleet-facts.ts";
 
 const HOUR = 3_600_000;
@@ -58,6 +61,7 @@ export interface Holding {
 export interface ProposalPorts {
   readonly sql: Sql;
   readonly scope: Scope;
+  readonly census: FleetCensus;
   readonly billing: Billing;
   readonly operations: CommandOperations;
   holding(): Promise<Holding>;
@@ -117,19 +121,19 @@ export async function propose(
   const command = known && anyCommand(what, [...profilesOf(all), ...Object.keys(METER_PROFILES)]);
   const { able, leftOut } = sorted(all, what, command, looks);
   const notBefore = order.notBefore === undefined ? now : Math.max(now, Date.parse(order.notBefore));
-  const told = direction === "off" ? await askBilling(ports.billing, order.workOrder, able) : NOT_ASKED;
+  const told = isCut(direction) ? await askBilling(ports.billing, order.workOrder, able) : NOT_ASKED;
   const selected = able.map((each) => ({ ...each, account: told.accounts.get(each.systemTitle) }));
   const { thresholds, frozen } = await ports.holding();
-  const fleet = await fleetFacts(sql, scope, now, { frozen, clockJumpMilliseconds: ports.clockJump() });
+  const fleet = await fleetFacts(ports, now, { frozen, clockJumpMilliseconds: ports.clockJump() }, direction);
   const rules = commandRulesOf(thresholds);
   const isEmergency = order.urgency === "emergency";
   const sameness = samenessOf(order, selected);
   const planFor = (targets: readonly TargetFacts[]): readonly WavePlan[] => {
     const soak = soakOf(command, direction, rules.soakSeconds);
     // Reading harms nobody: there is nothing to be watched between waves of it.
-    if (command === undefined || direction === "on" || isEmergency)
+    if (command === undefined || isRestoring(direction) || isEmergency)
       return targets.length === 0 ? [] : [{ targets: targets.length, soakSeconds: 0 }];
-    const most = direction === "off" ? capOf(thresholds.offPerTenMinutes, fleet.meters) : Number.POSITIVE_INFINITY;
+    const most = isCut(direction) ? capOf(thresholds.offPerTenMinutes, fleet.meters) : Number.POSITIVE_INFINITY;
     return planWaves(targets.length, fleet.meters, most, soak);
   };
   const judgement = judge(
@@ -159,7 +163,11 @@ export async function propose(
   const left = judgement.targets as readonly Selected[];
   const waves = planFor(left);
   const dispersion = dispersionOf(direction, isEmergency, left, rules.dispersion);
-  const targets = planned(left, waves, dispersion);
+  // What is not done needs no times: drawing those of a city takes seconds.
+  const targets =
+    judgement.verdict === "goes-on"
+      ? planned(left, waves, dispersion)
+      : left.map((each) => ({ ...each, wave: 0, delaySeconds: 0 }));
   const seconds = spanOf(targets, waves);
   const hours = order.hours ?? Math.min(MOST_HOURS, Math.max(DEFAULT_HOURS, (2 * seconds) / 3600 + 1));
   const notAfter = notBefore + hours * HOUR;
@@ -184,7 +192,7 @@ export async function propose(
   const people =
     command === undefined || left.length === 0
       ? 0
-      : requirementOf({ operation: command, dispersion, targets: left.length }, thresholds).people;
+      : requirementOf({ operation: command, dispersion, targets: left.length, waves }, thresholds).people;
   return { ...proposal, dryRun: dryRunOf(proposal, { all, leftOut, people, seconds, waived, fleet }) };
 }
 
@@ -211,7 +219,7 @@ function wordsOf({ operation, parameters }: Commanded, command: CommandDocument 
 }
 
 /** The command for meters of the first of the profiles that has one: what is equal goes into one manifest. */
-function anyCommand(what: Commanded, profiles: readonly string[]): CommandDocument | undefined {
+export function anyCommand(what: Commanded, profiles: readonly string[]): CommandDocument | undefined {
   for (const profile of profiles) {
     const command = commandFor(what, profile);
     if (command === "reads") return undefined;
@@ -264,7 +272,7 @@ function soakOf(
   direction: Direction,
   { supply, firmware, other }: { readonly supply: number; readonly firmware: number; readonly other: number },
 ): number {
-  if (direction === "off") return supply;
+  if (isCut(direction)) return supply;
   return command?.kind === "firmware-activation" ? firmware : other;
 }
 
@@ -281,7 +289,7 @@ function dispersionOf(
   targets: readonly Selected[],
   geometric: { readonly meanSeconds: number; readonly capSeconds: number },
 ): ManifestHeader["dispersion"] {
-  if (direction === "on") return { kind: "listed", capSeconds: 86_400 };
+  if (isRestoring(direction)) return { kind: "listed", capSeconds: 86_400 };
   if (direction === "none" || isEmergency || targets.length < 2) return { kind: "none" };
   return { kind: "geometric", ...geometric, seed: randomBytes(32).toString("hex") };
 }

@@ -52,4 +52,5 @@ export const HEADEND_GRANTS = {
   campaign_history: "select, insert",
   command_quarantine: "select, insert, update (state, decided_by, decided_at, decision, released_as)",
   protected_sites: "select, insert",
+  custodian_told: "select, insert, update (sequence)",
 } as const;

@@ -13,7 +13,13 @@ import type { Finding, Operation, OperationSession } from "./operation.ts";
 
 const parameters = object({});
 const VERSIONS = { 0: AssociationLnV0, 1: AssociationLnV1, 2: AssociationLnV2, 3: AssociationLn } as const;
-const TRANSFORMER_LACKS: readonly string[] = ["disconnect control", "limiter", "load relay", "M-Bus client"];
+const TRANSFORMER_LACKS: readonly string[] = [
+  "disconnect control",
+  "limiter",
+  "load relay",
+  "injection relay",
+  "M-Bus client",
+];
 
 /** What a profile expects to find. */
 interface ExpectedObject {
@@ -108,6 +114,7 @@ function expectedOf(profile: MeterProfile): readonly ExpectedObject[] {
     ...mBus.channels.map((obis) => ["M-Bus client", 72, obis] as const),
     ...mBus.values.map((obis) => ["value of an M-Bus device", 4, obis] as const),
     ...profile.loadRelays.map((obis) => ["load relay", 70, obis] as const),
+    ["injection relay", 70, profile.injectionRelay],
   ];
   return rows.flatMap(([name, classId, obis]) =>
     obis === undefined ? [] : [{ name, classId, logicalName: logicalName(obis) }],

@@ -4,10 +4,11 @@ import type { FirmwareShelf } from "../firmware/shelf.ts";
 import { activityCalendarOperation } from "./activity-calendar.ts";
 import { clockOperation } from "./clock.ts";
 import { configurationDriftOperation, configurationOperation } from "./configuration.ts";
+import { gridLimitOperation, gridRestoreOperation } from "./grid-response.ts";
 import { imageActivateOperation } from "./image-activate.ts";
 import { imageTransferOperation } from "./image-transfer.ts";
 import { limiterOperation } from "./limiter.ts";
-import { loadControlOperation } from "./load-control.ts";
+import { injectionControlOperation, loadControlOperation } from "./load-control.ts";
 import { mBusInstallOperation } from "./m-bus-install.ts";
 import { mBusValueOperation } from "./m-bus-value.ts";
 import { objectListOperation } from "./object-list.ts";
@@ -41,6 +42,9 @@ export function meterOperations({ destinations, shelf }: OperationWorld): Readon
     specialDaysOperation,
     limiterOperation,
     loadControlOperation,
+    injectionControlOperation as Operation,
+    gridLimitOperation as Operation,
+    gridRestoreOperation as Operation,
     pushSetupOperation(destinations),
     mBusInstallOperation,
     mBusValueOperation as Operation,

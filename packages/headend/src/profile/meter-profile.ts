@@ -61,6 +61,8 @@ export interface MeterProfile {
   readonly limiter?: {
     readonly obis: string;
     readonly type: "unsigned" | "long-unsigned" | "double-long-unsigned" | "double-long";
+    /** The emergency profile whose group all these meters belong to, where they have one. */
+    readonly emergencyProfile?: number;
   };
   readonly pushSetups: readonly PushSetupFacts[];
   /** M-Bus clients by channel, from 1. */
@@ -72,6 +74,8 @@ export interface MeterProfile {
   };
   /** Relays of loads, from 1; the supply does not pass through them. */
   readonly loadRelays: readonly string[];
+  /** The relay through which a home feeds in. */
+  readonly injectionRelay?: string;
   readonly eventLogs: readonly EventLogFacts[];
   /** Registers as they stood at the end of a day. */
   readonly daily: { readonly obis: string; readonly columns: readonly ProfileColumnFacts[] };
@@ -98,8 +102,9 @@ const COMMON = {
   imageTransfer: "0-0:44.0.0",
   activityCalendar: "0-0:13.0.0",
   specialDays: "0-0:11.0.0",
-  limiter: { obis: "0-0:17.0.0", type: "double-long-unsigned" },
+  limiter: { obis: "0-0:17.0.0", type: "double-long-unsigned", emergencyProfile: 1 },
   loadRelays: ["0-1:96.3.10"],
+  injectionRelay: "0-2:96.3.10",
 } as const;
 
 /** Columns of clock, perhaps status, and registers. */

@@ -5,7 +5,7 @@ import { type DayEnergy, dayEnergy } from "./day-energy.ts";
 import type { Household } from "./household.ts";
 import type { Line } from "./line.ts";
 import { minuteShare, patternOf, shareUntil } from "./minutes.ts";
-import type { RelayHistory } from "./relay-history.ts";
+import { RelayHistory } from "./relay-history.ts";
 import { plusInterval, RunningSums } from "./running-sums.ts";
 import type { Weather } from "./weather.ts";
 
@@ -18,6 +18,8 @@ export class HomeConsumption implements Consumption {
   readonly #household: Household;
   readonly #weather: Weather;
   readonly #relay: RelayHistory;
+  /** Through which the home feeds in. */
+  readonly feed = new RelayHistory();
   readonly #firstInterval: number;
   readonly #sums: RunningSums;
   #cachedDay = Number.NaN;
@@ -56,6 +58,14 @@ export class HomeConsumption implements Consumption {
     this.#position = position;
   }
 
+  /** Moves the relay through which it feeds in. Returns false where it already stood so. */
+  switchFeed(at: UnixSeconds, connected: boolean): boolean {
+    if (!this.feed.add({ at, connected })) return false;
+    this.#sums.forgetFrom(intervalAt(at));
+    this.#line?.forgetFrom(intervalAt(at));
+    return true;
+  }
+
   /** Moves the relay; what was summed up for later days is forgotten. Returns false where it already stood so. */
   switchSupply(at: UnixSeconds, connected: boolean): boolean {
     if (!this.#relay.add({ at, connected })) return false;
@@ -91,7 +101,9 @@ export class HomeConsumption implements Consumption {
     const net = this.netWhBeforeRelay(interval);
     // The share has 52 bits; the small addition keeps a full share of a whole number whole.
     const energy = Math.floor(Math.abs(net) * this.#passed(interval, until) + 1e-9);
-    return net >= 0 ? { importWh: energy, exportWh: 0 } : { importWh: 0, exportWh: energy };
+    if (net >= 0) return { importWh: energy, exportWh: 0 };
+    // Its relay stands for the whole of an interval as at its end.
+    return { importWh: 0, exportWh: this.feed.connectedAt((interval + 1) * INTERVAL_SECONDS) ? energy : 0 };
   }
 
   interval(interval: number): IntervalEnergy {
@@ -104,7 +116,9 @@ export class HomeConsumption implements Consumption {
   }
 
   powerW(at: UnixSeconds): number {
-    return this.#relay.connectedAt(at) ? this.powerBeforeRelayW(at) : 0;
+    if (!this.#relay.connectedAt(at)) return 0;
+    const power = this.powerBeforeRelayW(at);
+    return power < 0 && !this.feed.connectedAt(at) ? 0 : power;
   }
 
   /** Power in W that would flow with the relay closed. */

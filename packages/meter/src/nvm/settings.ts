@@ -1,4 +1,5 @@
 import type { PortProtectionSettings, PortProtectionState, PushSettings } from "@meterkeep/dlms";
+import type { RelayTransition } from "../load/relay-history.ts";
 import type { PushKind } from "../push-schedule.ts";
 import type { UnixSeconds } from "../time/calendar.ts";
 
@@ -33,11 +34,15 @@ export interface MeterSettings {
   /** Limiter threshold in W. */
   readonly limiterThresholdW?: number;
   readonly limiterEmergencyW?: number;
+  /** The limiter's emergency profile, while there is one. */
+  readonly emergency?: { readonly profileId: number; readonly from: UnixSeconds; readonly seconds: number };
   /** How long a value is over its threshold before the limiter acts, and how long under it. */
   readonly limiterSeconds?: number;
   readonly limiterUnderSeconds?: number;
   /** The load relays that are open, by number. */
   readonly openRelays?: readonly number[];
+  /** When the relay of injection moved. */
+  readonly feedMoves?: readonly RelayTransition[];
   readonly tariff?: StoredTariff;
   readonly mBus?: StoredMBusChannel;
   /** control_mode of disconnect control. */

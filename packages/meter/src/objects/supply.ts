@@ -1,6 +1,7 @@
 import {
   type Data,
   DisconnectControl,
+  dateTimeAt,
   instantOf,
   Limiter,
   type ModelObject,
@@ -10,12 +11,16 @@ import {
   SingleActionSchedule,
 } from "@meterkeep/dlms";
 import { deviationMinutes } from "../profile/rows.ts";
-import { LAST_CONTROL_MODE, LIMITER_SECONDS, SUPPLY_SCRIPTS } from "../supply.ts";
+import { EMERGENCY_W, LAST_CONTROL_MODE, LIMITER_SECONDS, SUPPLY_SCRIPTS } from "../supply.ts";
 import type { UnixSeconds } from "../time/calendar.ts";
 import type { VirtualMeter } from "../virtual-meter.ts";
 
 const DISCONNECT_CONTROL = "0.0.96.3.10.255";
 const DISCONNECTOR_SCRIPTS = "0.0.10.0.106.255";
+/** The only emergency profile whose group these meters belong to. */
+const EMERGENCY_PROFILE = 1;
+/** 2000-01-01, which a profile that is not there says. */
+const LONG_AGO = 946_684_800;
 const NO_SCRIPT = { scriptLogicalName: "0.0.0.0.0.0", scriptSelector: 0 } as const;
 
 /** Disconnect control, its scripts and schedule, and the limiter: all with real effect on the load. */
@@ -115,25 +120,40 @@ function watts(value: number): Data {
 }
 
 function limiter(): ModelObject<VirtualMeter> {
-  const threshold = (meter: VirtualMeter): Data => watts(meter.settings.limiterThresholdW ?? meter.contractW);
+  const normal = (meter: VirtualMeter): Data => watts(meter.settings.limiterThresholdW ?? meter.contractW);
+  const emergency = (meter: VirtualMeter): Data => watts(meter.settings.limiterEmergencyW ?? EMERGENCY_W);
+  const isEmergency = (meter: VirtualMeter): boolean => meter.supply?.emergencyAt(meter.now()) ?? false;
   return mount(
     "0.0.17.0.0.255",
     Limiter.serve<VirtualMeter>({
       get: {
         monitoredValue: () => ({ classId: 3, logicalName: "1.0.1.7.0.255", attributeIndex: 2 }),
-        thresholdActive: threshold,
-        thresholdNormal: threshold,
-        thresholdEmergency: (meter) => watts(meter.settings.limiterEmergencyW ?? meter.contractW),
+        thresholdActive: (meter) => (isEmergency(meter) ? emergency(meter) : normal(meter)),
+        thresholdNormal: normal,
+        thresholdEmergency: emergency,
         minOverThresholdDuration: ({ settings }) => settings.limiterSeconds ?? LIMITER_SECONDS,
         minUnderThresholdDuration: ({ settings }) => settings.limiterUnderSeconds ?? LIMITER_SECONDS,
-        emergencyProfileGroupIdList: () => [],
-        emergencyProfileActive: () => false,
+        emergencyProfile: ({ settings: { emergency: of } }) => ({
+          emergencyProfileId: of?.profileId ?? EMERGENCY_PROFILE,
+          emergencyActivationTime: dateTimeAt((of?.from ?? LONG_AGO) * 1000),
+          emergencyDuration: of?.seconds ?? 0,
+        }),
+        emergencyProfileGroupIdList: () => [EMERGENCY_PROFILE],
+        emergencyProfileActive: isEmergency,
         actions: () => ({
           actionOverThreshold: { scriptLogicalName: DISCONNECTOR_SCRIPTS, scriptSelector: SUPPLY_SCRIPTS.disconnect },
           actionUnderThreshold: NO_SCRIPT,
         }),
       },
       set: {
+        emergencyProfile: ({ emergencyProfileId: profileId, emergencyActivationTime, emergencyDuration }, meter) => {
+          const from = instantOf(emergencyActivationTime, deviationMinutes(meter.profile, meter.now()));
+          if (from === undefined || profileId !== EMERGENCY_PROFILE) return refuse("other-reason");
+          const { emergency: _, ...rest } = meter.settings;
+          const of = { profileId, from: Math.floor(from / 1000), seconds: emergencyDuration };
+          meter.changeSettings(emergencyDuration === 0 ? rest : { ...rest, emergency: of });
+          return undefined;
+        },
         thresholdNormal: (value, meter) => {
           if (value.type !== "double-long-unsigned") return refuse("type-unmatched");
           meter.changeSettings({ ...meter.settings, limiterThresholdW: value.value });

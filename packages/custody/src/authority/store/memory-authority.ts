@@ -1,3 +1,4 @@
+import { type Direction, flowOf } from "@meterkeep/guard";
 import type { LedgerEntry } from "@meterkeep/ledger";
 import { conflict, setupName } from "../../store/memory-names.ts";
 import {
@@ -6,6 +7,7 @@ import {
   type AuthorityWrite,
   type CriticalSeal,
   DAY_MILLISECONDS,
+  MONTH_MILLISECONDS,
   type OffCaps,
   type SealCaps,
   type StoredApproval,
@@ -145,7 +147,9 @@ export function authorityOf(held: () => { authority: HeldAuthority; ledger: Ledg
       const all = seals();
       const lived = latest(all);
       return {
-        seals: all.filter(({ settledLived }) => settledLived === undefined || settledLived >= lived - DAY_MILLISECONDS),
+        seals: all.filter(
+          ({ settledLived }) => settledLived === undefined || settledLived >= lived - MONTH_MILLISECONDS,
+        ),
         rows: all.length,
         entries: held().ledger.filter(({ kind }) => kind === "critical-sealed").length,
       };
@@ -155,10 +159,6 @@ export function authorityOf(held: () => { authority: HeldAuthority; ledger: Ledg
       for (const { manifest, outcome } of seals()) if (manifest === hash) counts[outcome ?? "open"] += 1;
       return counts;
     },
-    offCounts: async (lived) => ({
-      day: countedOff(seals(), lived, DAY_MILLISECONDS),
-      tenMinutes: countedOff(seals(), lived, TEN_MINUTES_MILLISECONDS),
-    }),
     lived: async () => latest(seals()),
   };
 }
@@ -167,12 +167,18 @@ function latest(seals: readonly StoredSeal[]): number {
   return Math.max(0, ...seals.flatMap((seal) => [seal.sealedLived, seal.settledLived ?? 0]));
 }
 
-function isOver(seals: readonly StoredSeal[], { sealedLived: lived, ...place }: CriticalSeal, caps: SealCaps): boolean {
-  const ofMeter = seals.filter((seal) => setupName(seal) === setupName(place) && seal.direction !== "none");
+function isOver(
+  seals: readonly StoredSeal[],
+  { sealedLived: lived, direction, ...place }: CriticalSeal,
+  caps: SealCaps,
+): boolean {
+  const flow = flowOf(direction);
+  const ofMeter = seals.filter((seal) => setupName(seal) === setupName(place) && flow.includes(seal.direction));
   const since = (window: number) => ofMeter.filter((seal) => (seal.settledLived ?? lived) > lived - window).length;
-  const reached = (counted: readonly StoredSeal[], { offPerDay, offPerTenMinutes }: OffCaps) =>
-    countedOff(counted, lived, DAY_MILLISECONDS) >= offPerDay ||
-    countedOff(counted, lived, TEN_MINUTES_MILLISECONDS) >= offPerTenMinutes;
+  const reached = (of: readonly StoredSeal[], { offPerDay, offPerMonth, offPerTenMinutes }: OffCaps) =>
+    counted(of, direction, lived, DAY_MILLISECONDS) >= offPerDay ||
+    counted(of, direction, lived, MONTH_MILLISECONDS) >= offPerMonth ||
+    counted(of, direction, lived, TEN_MINUTES_MILLISECONDS) >= offPerTenMinutes;
   const ofUtility = seals.filter(({ utility }) => utility === place.utility);
   return (
     reached(seals, caps) ||
@@ -182,10 +188,9 @@ function isOver(seals: readonly StoredSeal[], { sealedLived: lived, ...place }: 
   );
 }
 
-function countedOff(seals: readonly StoredSeal[], lived: number, window: number): number {
+function counted(seals: readonly StoredSeal[], cut: Direction, lived: number, window: number): number {
   return seals.filter(
-    ({ direction, settledLived }) =>
-      direction === "off" && (settledLived === undefined || settledLived > lived - window),
+    ({ direction, settledLived }) => direction === cut && (settledLived === undefined || settledLived > lived - window),
   ).length;
 }
 

@@ -1,4 +1,4 @@
-import type { Direction } from "@meterkeep/guard";
+import { type Direction, flowOf } from "@meterkeep/guard";
 import type { Pool, PoolClient } from "pg";
 import { CustodyError } from "../../errors.ts";
 import { titleOctets } from "../../store/postgres-writes.ts";
@@ -8,6 +8,7 @@ import {
   type AuthorityWrite,
   type CriticalSeal,
   DAY_MILLISECONDS,
+  MONTH_MILLISECONDS,
   type SealOutcome,
   type StoredApproval,
   type StoredChange,
@@ -29,9 +30,6 @@ export const AUTHORITY_GRANTS = {
 const WHOLE = ["*", "*"] as const;
 const hex = (octets: Buffer): string => octets.toString("hex");
 const octetsOf = (text: string): Buffer => Buffer.from(text, "hex");
-
-/** Counts what can switch off: everything not settled, and what was settled since. */
-const COUNTED = "direction = 'off' and (settled_lived_ms is null or settled_lived_ms > $1::bigint - $2::bigint)";
 
 /** Reads the authority in PostgreSQL. */
 export function authorityIn(pool: Pool): AuthorityRecords {
@@ -108,7 +106,7 @@ export function authorityIn(pool: Pool): AuthorityRecords {
       const { rows } = await pool.query<StoredSealRow>(
         `select * from (${SEALS}) seals where settled_lived_ms is null or settled_lived_ms >= (
            select coalesce(greatest(max(sealed_lived_ms), max(settled_lived_ms)), 0) from critical_seals) - $1::bigint`,
-        [DAY_MILLISECONDS],
+        [MONTH_MILLISECONDS],
       );
       const counted = await pool.query<{ rows: string; entries: string }>(
         `select (select count(*) from critical_seals) as rows,
@@ -125,16 +123,6 @@ export function authorityIn(pool: Pool): AuthorityRecords {
       const counts = { executed: 0, refused: 0, superseded: 0, open: 0 };
       for (const { outcome, count } of rows) counts[outcome ?? "open"] = Number(count);
       return counts;
-    },
-    offCounts: async (lived) => {
-      const count = async (window: number): Promise<number> => {
-        const { rows } = await pool.query<{ count: string }>(`select count(*) from critical_seals where ${COUNTED}`, [
-          lived,
-          window,
-        ]);
-        return Number(rows[0]?.count);
-      };
-      return { day: await count(DAY_MILLISECONDS), tenMinutes: await count(TEN_MINUTES_MILLISECONDS) };
     },
     lived: async () => {
       const { rows } = await pool.query<{ lived: string | null }>(
@@ -248,36 +236,35 @@ async function writeOne(client: PoolClient, write: AuthorityWrite): Promise<void
   }
 }
 
-interface SealCounts {
-  readonly day: string;
-  readonly ten: string;
-  readonly own_day: string;
-  readonly own_ten: string;
-  readonly recent: string;
-  readonly often: string;
-}
+type SealCounts = Readonly<
+  Record<"day" | "month" | "ten" | "own_day" | "own_month" | "own_ten" | "recent" | "often", string>
+>;
 
 async function sealCritical(
   client: PoolClient,
   { seal, mac, caps }: Extract<AuthorityWrite, { kind: "seal-critical" }>,
 ): Promise<void> {
   if (caps !== undefined) {
+    const counted = (window: string, more = ""): string =>
+      `(select count(*) from critical_seals where direction = $7 ${more}
+          and (settled_lived_ms is null or settled_lived_ms > $1::bigint - ${window}::bigint))`;
+    const own = (window: string): string => counted(window, "and utility = $9");
+    const switched = (window: string): string =>
+      `(select count(*) from critical_seals where system_title = $5 and direction = any($8)
+          and coalesce(settled_lived_ms, $1) > $1::bigint - ${window}::bigint)`;
     const { rows } = await client.query<SealCounts>(
-      `select
-         (select count(*) from critical_seals where ${COUNTED}) as day,
-         (select count(*) from critical_seals where ${COUNTED.replace("$2", "$3")}) as ten,
-         (select count(*) from critical_seals where ${COUNTED} and utility = $6) as own_day,
-         (select count(*) from critical_seals where ${COUNTED.replace("$2", "$3")} and utility = $6) as own_ten,
-         (select count(*) from critical_seals where system_title = $4 and direction <> 'none'
-            and coalesce(settled_lived_ms, $1) > $1::bigint - $5::bigint) as recent,
-         (select count(*) from critical_seals where system_title = $4 and direction <> 'none'
-            and coalesce(settled_lived_ms, $1) > $1::bigint - $2::bigint) as often`,
+      `select ${counted("$2")} as day, ${counted("$3")} as month, ${counted("$4")} as ten,
+         ${own("$2")} as own_day, ${own("$3")} as own_month, ${own("$4")} as own_ten,
+         ${switched("$6")} as recent, ${switched("$2")} as often`,
       [
         seal.sealedLived,
         DAY_MILLISECONDS,
+        MONTH_MILLISECONDS,
         TEN_MINUTES_MILLISECONDS,
         titleOctets(seal.systemTitle),
         caps.toggleMilliseconds,
+        seal.direction,
+        [...flowOf(seal.direction)],
         seal.utility,
       ],
     );
@@ -285,8 +272,10 @@ async function sealCritical(
     const isOver =
       row === undefined ||
       Number(row.day) >= caps.offPerDay ||
+      Number(row.month) >= caps.offPerMonth ||
       Number(row.ten) >= caps.offPerTenMinutes ||
       Number(row.own_day) >= caps.ofUtility.offPerDay ||
+      Number(row.own_month) >= caps.ofUtility.offPerMonth ||
       Number(row.own_ten) >= caps.ofUtility.offPerTenMinutes ||
       (caps.toggleMilliseconds > 0 && Number(row.recent) > 0) ||
       Number(row.often) >= caps.togglesPerDay;

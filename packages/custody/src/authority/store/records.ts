@@ -89,9 +89,12 @@ export interface StoredSeal extends SettledSeal {
   readonly mac: Uint8Array | undefined;
 }
 
-/** How many that can switch off may count: in 24 hours lived and in ten minutes, the one included that is sealed. */
+/** How many that take off the same, load or injection, may count: in time lived, the one included that is sealed. */
 export interface OffCaps {
+  /** In 24 hours. */
   readonly offPerDay: number;
+  /** In 30 days. */
+  readonly offPerMonth: number;
   readonly offPerTenMinutes: number;
 }
 
@@ -104,9 +107,10 @@ export interface SealCaps extends OffCaps {
   readonly togglesPerDay: number;
 }
 
-/** How many seals that can switch off count at a moment. */
+/** How many seals that take off the same, load or injection, count at a moment. */
 export interface OffCounts {
   readonly day: number;
+  readonly month: number;
   readonly tenMinutes: number;
 }
 
@@ -147,13 +151,12 @@ export interface AuthorityRecords {
   /** What has not been settled, of a setup or of all. */
   openSeals(of?: SetupPlace): Promise<readonly CriticalSeal[]>;
   /**
-   * What counts against caps, or could: not settled, or settled within 24 hours before the latest time lived. With it how many
+   * What counts against caps, or could: not settled, or settled within 30 days before the latest time lived. With it how many
    * seals there are in all, and how many the ledger has entries of.
    */
   countingSeals(): Promise<{ readonly seals: readonly StoredSeal[]; readonly rows: number; readonly entries: number }>;
   /** How many of a manifest were sealed, by what became of them. */
   progress(hash: string): Promise<Readonly<Record<SealOutcome | "open", number>>>;
-  offCounts(lived: number): Promise<OffCounts>;
   /** The latest time lived that any seal has. */
   lived(): Promise<number>;
 }
@@ -161,3 +164,4 @@ export interface AuthorityRecords {
 /** Windows of the caps, in milliseconds lived. */
 export const DAY_MILLISECONDS = 86_400_000;
 export const TEN_MINUTES_MILLISECONDS = 600_000;
+export const MONTH_MILLISECONDS = 30 * DAY_MILLISECONDS;
