@@ -91,16 +91,18 @@ export class CustodianWatch {
 
   /** Tells what was written since. A custodian seen for the first time is followed from its present head. */
   async #follow(): Promise<void> {
-    let told = this.#told ?? (await this.#cursor.load());
-    // Behind the cursor: it was put back to an older state, and goes on from there.
-    if (told === undefined || told > this.#head) await this.#cursor.save((told = this.#head));
+    const known = this.#told ?? (await this.#cursor.load());
+    // Behind the cursor: it was put back to an older state, and is followed from there.
+    let told = known === undefined ? this.#head : Math.min(known, this.#head);
+    if (told !== known) await this.#cursor.save(told);
     this.#told = told;
     while (told < this.#head) {
       const { entries } = await this.#custodian.ledgerEntries({ after: told, limit: PAGE_ENTRIES });
       const last = entries.at(-1);
       if (last === undefined) return;
       for (const entry of entries) if (!ROUTINE_LEDGER_KINDS.has(entry.kind)) this.#publish(entry);
-      this.#told = told = last.sequence;
+      told = last.sequence;
+      this.#told = told;
       await this.#cursor.save(told);
     }
   }

@@ -7,6 +7,7 @@ import { type Custodian, CustodianCallError } from "@meterkeep/api/custodian";
 import { systemTitleText } from "@meterkeep/dlms";
 import { DEFAULT_THRESHOLDS, thresholds, writeCanonical } from "@meterkeep/guard";
 import {
+  type Billing,
   Challenges,
   createGatewayPolicy,
   custodianCursor,
@@ -145,6 +146,7 @@ export async function startTestServer(
     readonly left?: Context["left"];
     readonly streams?: StreamLimits;
     readonly organisation?: OrganisationSettings;
+    readonly billing?: Billing;
     /** The head-end of another utility in the database of that one. */
     readonly beside?: TestServer;
   } = {},
@@ -176,7 +178,7 @@ export async function startTestServer(
     queue,
     hub,
     policy: openPolicyKey(privateKey.export({ format: "pem", type: "pkcs8" }).toString()),
-    billing: NO_BILLING,
+    billing: options.billing ?? NO_BILLING,
     heard,
     world: { destinations: () => [], shelf: folderShelf(tmpdir()) },
     clockOf: () => WALL_SOURCE_CLOCK,

@@ -44,7 +44,7 @@ export const MC_RULES = {
   "MC-02": rule(
     "Fleet cap of ten minutes",
     "both",
-    "So many meters may be switched off in ten minutes.",
+    "So many meters may be switched off in ten minutes; what injection is taken off is counted for itself.",
     ({ offPerTenMinutes }, _, fleet) => cap(offPerTenMinutes, fleet),
     "releasable",
   ),
@@ -67,12 +67,12 @@ export const MC_RULES = {
   "MC-05": rule(
     "Toggle guard",
     "both",
-    "No meter is switched again at once, nor many times a day.",
+    "No meter is switched again at once, nor many times a day; load and injection each for themselves.",
     ({ toggleMinutes, togglesPerDay }) => `${toggleMinutes} minutes between, ${togglesPerDay} times a day`,
   ),
   "MC-06": rule(
     "Oscillation",
-    "head-end",
+    "both",
     "Commands that alternate between off and on across the fleet stop everything that switches off.",
     (_, { signChanges }) => `more than ${signChanges} changes of direction in five minutes`,
   ),

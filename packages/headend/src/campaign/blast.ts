@@ -51,6 +51,8 @@ export async function reachOf(sources: BlastSources): Promise<BlastRadius> {
     await rows<{ name: string }>(sql, ASKING, [...scope.place, ASKING_ROLES, ASKING_TOKENS, new Date(now)])
   ).map(({ name }) => name);
   const approving = authority.approvers.filter(({ suspended }) => suspended === undefined).map(({ name }) => name);
+  const held = await rows<{ owner: string }>(sql, WORKERS, [...scope.place]);
+  const workers = ["a process of the head-end", ...held.map(({ owner }) => `worker ${owner.slice(0, 8)}`)];
   const reach: Reach[] = [
     ...[...new Set([...asking, ...approving])].map(
       (name): Reach => ({
@@ -75,14 +77,16 @@ export async function reachOf(sources: BlastSources): Promise<BlastRadius> {
         bounds: ["MC-01", "MC-02", "MC-03", "MC-04", "MC-16"],
       }),
     ),
-    {
-      kind: "worker",
-      name: "a process of the head-end",
-      sentence: "Carries out what people have approved and is not done yet; the custodian seals nothing else.",
-      ...capped(open),
-      bounds: ["MC-20", "MC-01", "MC-02"],
-      ...proven,
-    },
+    ...workers.map(
+      (name): Reach => ({
+        kind: "worker",
+        name,
+        sentence: "Carries out what people have approved and is not done yet; the custodian seals nothing else.",
+        ...capped(open),
+        bounds: ["MC-20", "MC-01", "MC-02"],
+        ...proven,
+      }),
+    ),
     ...authority.policyServices.map(
       ({ name }): Reach => ({
         kind: "policy-service",
@@ -191,6 +195,8 @@ const ASKING = `
   where utility_id = $1 and island_id = $2 and withdrawn_at is null and (expires_at is null or expires_at > $5)
     and scope = any($4::text[])
   order by 1`;
+
+const WORKERS = "select owner::text from workers where utility_id = $1 and island_id = $2 order by 1";
 
 const APPROVED = `
   select count(*), coalesce(sum(ct.load_w), 0) as load
