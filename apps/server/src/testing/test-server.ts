@@ -170,7 +170,7 @@ export async function startTestServer(
   const ledger = new Ledger(postgresLedgerStore(pool));
   const queue = postgresWorkQueue(pool, scope);
   const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
-  const { campaigns, guard } = createCommandWork({
+  const { campaigns, guard, look } = createCommandWork({
     pool,
     scope,
     custodian: custodian as Custodian,
@@ -188,6 +188,8 @@ export async function startTestServer(
       throw error;
     },
   });
+  // What a request has set going ends before the database does.
+  stack.defer(() => look().catch(() => undefined));
   const streams = new EventStreams(hub, options.streams ?? { all: 4, forPeople: 2, perToken: 2 });
   const directory = mkdtempSync(join(tmpdir(), "meterkeep-server-"));
   stack.defer(() => rmSync(directory, { recursive: true, force: true }));
