@@ -213,7 +213,15 @@ test("a telegram is decoded in the browser and nothing is sent", async () => {
   await page.getByText("Confidential only, not authenticated", { exact: false }).waitFor();
   await page.getByLabel("Encryption key (GUEK)", { exact: true }).fill("00".repeat(16));
   await page.getByText("key-does-not-fit").waitFor();
-  assert.deepEqual(requests.slice(sentBefore), []);
+  // The page's own head may ask anew what the town looks like: by a bare address, which has no room for octets.
+  const isBare = ({ method, url, body }: (typeof requests)[number]): boolean =>
+    method === "GET" &&
+    body === "" &&
+    /^\/api\/v1\/(overview|config\/public)$/.test(new URL(url).pathname + new URL(url).search);
+  assert.deepEqual(
+    requests.slice(sentBefore).filter((request) => !isBare(request)),
+    [],
+  );
   assert.deepEqual(complaints, []);
   await page.close();
 });

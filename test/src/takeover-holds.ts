@@ -14,7 +14,7 @@ type OfSomeMeters =
   | "agree-master";
 
 /** A step that every takeover goes through. Enrolments come after it, and have a simulation of their own. */
-type HeldStep = Exclude<TakeoverStep, OfRecovery | OfSomeMeters | EnrolmentStep>;
+export type HeldStep = Exclude<TakeoverStep, OfRecovery | OfSomeMeters | EnrolmentStep>;
 
 /** How many homes of the depot's feeder it takes until both liars are among them: they are the 7th and the 13th. */
 const HOMES_WITH_LIARS = 13;
@@ -49,25 +49,29 @@ const HOLD_AT: Readonly<
 export const HELD_STEPS = TAKEOVER_STEPS.filter((step): step is HeldStep => Object.hasOwn(HOLD_AT, step));
 
 /**
- * Arms every honest meter of a town to answer late once, each at one step, all steps on both paths. It acts as soon as the
- * town is there, which is before anybody speaks with its meters.
+ * Arms every honest meter of a town to answer late once, each at one of the steps, all of those on both paths. It acts as soon
+ * as the town is there, which is before anybody speaks with its meters.
  */
-export async function armHolds(town: TownControl, milliseconds: number): Promise<readonly Hold[]> {
+export async function armHolds(
+  town: TownControl,
+  steps: readonly HeldStep[],
+  milliseconds: number,
+): Promise<readonly Hold[]> {
   await until("the town is there", () => town.isThere(), { everyMs: 5 });
   const truth = await until("the town answers", () => town.truth().catch(() => undefined), { everyMs: 5 });
-  const holds = planHolds(truth);
+  const holds = planHolds(truth, steps);
   await town.ask(holds.map((hold) => armed(hold, milliseconds)));
   return holds;
 }
 
-function planHolds(truth: readonly MeterTruth[]): Hold[] {
+function planHolds(truth: readonly MeterTruth[], steps: readonly HeldStep[]): Hold[] {
   const paths = { wan: 0, depot: 0 };
   let depotHomes = 0;
   return truth.flatMap((meter): Hold[] => {
     const path = meter.depotPort === null ? "wan" : "depot";
     if (path === "depot" && meter.role === "home") depotHomes += 1;
     if (path === "depot" && meter.role === "home" && [7, 13].includes(depotHomes)) return [];
-    const step = HELD_STEPS[paths[path] % HELD_STEPS.length]!;
+    const step = steps[paths[path] % steps.length]!;
     paths[path] += 1;
     return [{ meter: meter.systemTitle, step, path, profile: meter.profile }];
   });

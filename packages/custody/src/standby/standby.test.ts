@@ -32,15 +32,24 @@ const credential = (name: string) =>
 interface Node {
   readonly child: ChildProcess;
   client(): ReturnType<typeof custodianClient>;
-  ready(): Promise<void>;
+  /** That it is the custodian: one that stands by is ready, too, and serves nobody. */
+  serves(): Promise<void>;
   failed(): Promise<string>;
 }
 
-/** Invocation counter of a glo-ciphered user information in an AARQ: the four octets after the security control. */
+/**
+ * Invocation counter of a glo-ciphered user information, the last field of an AARQ: an octet string with tag, length and
+ * security control before it. The challenge before that may hold any octets.
+ */
 function counterOf(aarq: Uint8Array): number {
   const octets = Buffer.from(aarq);
-  const at = octets.indexOf(Buffer.from([0x30]), octets.indexOf(Buffer.from([0xbe])));
-  return octets.readUInt32BE(at + 1);
+  const fields = [...octets.keys()].filter(
+    (at) => octets[at] === 0xbe && octets[at + 1] === octets.length - at - 2 && octets[at + 2] === 0x04,
+  );
+  assert.equal(fields.length, 1);
+  const [at = 0] = fields;
+  assert.equal(octets[at + 6], 0x30);
+  return octets.readUInt32BE(at + 7);
 }
 
 test("the primary is killed under load and a standby goes on, with counters above all that were used; one that was stopped and wakes up writes nothing more", async () => {
@@ -79,9 +88,9 @@ test("the primary is killed under load and a standby goes on, with counters abov
     children.push(child);
     const messages: ProcessMessage[] = [];
     child.on("message", (message) => messages.push(message as ProcessMessage));
-    const until = async (type: ProcessMessage["type"]): Promise<ProcessMessage> => {
+    const until = async (isMeant: (message: ProcessMessage) => boolean): Promise<ProcessMessage> => {
       for (;;) {
-        const found = messages.find((message) => message.type === type);
+        const found = messages.find(isMeant);
         if (found !== undefined) return found;
         if (child.exitCode !== null) throw new Error(`${name} ended: ${JSON.stringify(messages)}`);
         await Promise.race([once(child, "message"), once(child, "exit")]);
@@ -91,8 +100,10 @@ test("the primary is killed under load and a standby goes on, with counters abov
       child,
       client: () =>
         custodianClient({ socketPath: config.socketPath, ...headEnd, custodianCertificate: own.certificate }),
-      ready: async () => void (await until("ready")),
-      failed: async () => ((await until("failed")) as Extract<ProcessMessage, { type: "failed" }>).code,
+      serves: async () =>
+        void (await until((message) => message.type === "ready" && message.facts?.["stands by"] === undefined)),
+      failed: async () =>
+        ((await until(({ type }) => type === "failed")) as Extract<ProcessMessage, { type: "failed" }>).code,
     };
   };
   /** Opens associations as fast as it goes; each one's counter was reserved, and none may come twice. */
@@ -123,7 +134,7 @@ test("the primary is killed under load and a standby goes on, with counters abov
     await carryTakeover(before, meter);
     await before.stop();
     const primary = start("primary");
-    await primary.ready();
+    await primary.serves();
     const standby = start("standby", { standbyAfter: 3000 });
     const used = new Set<number>();
     await load(primary, used, 200);
@@ -132,7 +143,7 @@ test("the primary is killed under load and a standby goes on, with counters abov
     while (used.size < 400) await new Promise((resolve) => setImmediate(resolve));
     primary.child.kill("SIGKILL");
     await loading;
-    await standby.ready();
+    await standby.serves();
     const highest = Math.max(...used);
     await load(standby, used, used.size + 200);
     assert.ok(Math.min(...[...used].filter((counter) => counter > highest)) > highest);
@@ -140,7 +151,7 @@ test("the primary is killed under load and a standby goes on, with counters abov
     // The second stands by for a third, is stopped, loses its place, and wakes up.
     const third = start("third", { standbyAfter: 3000 });
     standby.child.kill("SIGSTOP");
-    await third.ready();
+    await third.serves();
     await load(third, used, used.size + 100);
     standby.child.kill("SIGCONT");
     const late = standby.client();
