@@ -80,6 +80,9 @@ const GUARDIAN = `
     for i in $(seq 50); do rm -rf "$2" 2>/dev/null && break; sleep 0.1; done
   fi`;
 
+/** Closing takes a second or two; who hangs is ended, and what he said last is shown. */
+const CLOSING_PATIENCE_MS = 180_000;
+
 /** Starts Meterkeep as `npm start` does and waits until it runs: `await using meterkeep = await startMeterkeep({ meters: 20 })`. */
 export async function startMeterkeep(options: MeterkeepOptions = {}): Promise<Meterkeep> {
   const stateDirectory = options.stateDirectory ?? makeStateDirectory(options.cold);
@@ -107,7 +110,15 @@ export async function startMeterkeep(options: MeterkeepOptions = {}): Promise<Me
   const dismiss = (): void => void guardian.stdin?.end();
   const stop = async (): Promise<number | null> => {
     if (child.exitCode === null && child.signalCode === null) child.kill("SIGTERM");
-    const [status] = await exited;
+    const hangs = new AbortController();
+    const [status] = await Promise.race([
+      exited,
+      sleep(CLOSING_PATIENCE_MS, undefined, { ref: false, signal: hangs.signal }).then(() => {
+        child.kill("SIGKILL");
+        throw new Error(`meterkeep did not close: ${JSON.stringify(output.reports.slice(-5))} ${output.complaints()}`);
+      }),
+    ]);
+    hangs.abort();
     keepWarm(stateDirectory);
     dismiss();
     return status;

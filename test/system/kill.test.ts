@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { rmSync } from "node:fs";
 import { describe, type TestContext, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { TakeoverStep } from "@meterkeep/api/custodian";
 import { createPool } from "@meterkeep/postgres";
 import { type ApiClient, ownerClient } from "../src/api-client.ts";
@@ -15,6 +16,8 @@ import { until } from "../src/until.ts";
 const METERS = HOMES + 4;
 /** How late a held meter answers: longer than it takes until all are held, shorter than anybody's patience with a meter. */
 const HOLD_MS = 16_000;
+const GRACE_MS = 3_000;
+const MOST_KILLS = 12;
 const RECOVERY_PATIENCE_MS = 300_000;
 
 type Victim = "custodian" | "server" | "depot" | "town" | "postgres" | "supervisor";
@@ -43,24 +46,15 @@ async function startHeld(stateDirectory: string, victim: Victim, planned: readon
   const [meterkeep, holds] = await Promise.all([starting, armHolds(townControl(stateDirectory), planned, HOLD_MS)]);
   const { database } = custodianConfigOf(stateDirectory);
   const concerned = holds.filter((hold) => concerns(victim, hold));
-  const stands = (steps: ReadonlyMap<string, TakeoverStep>, { meter, step }: Hold): boolean =>
-    steps.get(meter) === step;
-  const held = await until(
-    "every meter stands at its step",
-    async () => {
-      const steps = await stepsByJournal(database);
-      return concerned.every((hold) => stands(steps, hold)) && steps;
-    },
-    { patienceMs: HOLD_MS - 2_000 },
-  ).catch(() =>
-    until("some meter stands at each of the steps", async () => {
-      const steps = await stepsByJournal(database);
-      const reached = new Set(concerned.filter((hold) => stands(steps, hold)).map(({ step }) => step));
-      // Of many steps those that come first are left before the last ones are reached, where the machine is busy.
-      return (planned.length > 1 || reached.size === planned.length) && steps;
-    }),
-  );
-  return { meterkeep, holds, reached: concerned.filter((hold) => stands(held, hold)) };
+  const last = performance.now() + HOLD_MS - 2_000;
+  for (let whole: number | undefined; ; await sleep(100)) {
+    const steps = await stepsByJournal(database);
+    const reached = concerned.filter(({ meter, step }) => steps.get(meter) === step);
+    // Some stand at each: the others have a moment yet, and then those that came first would go on.
+    if (new Set(reached.map(({ step }) => step)).size === planned.length) whole ??= performance.now();
+    const isTime = performance.now() > Math.min(last, (whole ?? Number.POSITIVE_INFINITY) + GRACE_MS);
+    if (reached.length === concerned.length || isTime) return { meterkeep, holds, reached };
+  }
 }
 
 async function killVictim(meterkeep: Meterkeep, victim: Victim): Promise<Meterkeep> {
@@ -148,12 +142,16 @@ async function killOnce(
   return new Set(reached.map(({ step }) => step));
 }
 
-/** Kills while meters stand at all the steps, and once more at each step at which none stood then. */
+/**
+ * Kills while meters stand at all the steps. Where the machine is so busy that the meters held first go on before the last
+ * ones are held, it kills again while all stand at one of the steps that are left.
+ */
 async function killAtEveryStep(context: TestContext, victim: Victim): Promise<void> {
   const reached = new Set(await killOnce(context, victim, HELD_STEPS));
-  for (const step of HELD_STEPS) {
-    if (reached.has(step)) continue;
-    for (const also of await killOnce(context, victim, [step])) reached.add(also);
+  for (let kills = 1; kills < MOST_KILLS; kills += 1) {
+    const left = HELD_STEPS.find((step) => !reached.has(step));
+    if (left === undefined) break;
+    for (const also of await killOnce(context, victim, [left])) reached.add(also);
   }
   assert.deepEqual(
     [...reached].sort(),
@@ -162,7 +160,7 @@ async function killAtEveryStep(context: TestContext, victim: Victim): Promise<vo
   );
 }
 
-describe("takeovers under kill -9: no meter is lost, and liars are caught", { concurrency: 3 }, () => {
+describe("takeovers under kill -9: no meter is lost, and liars are caught", { concurrency: 2 }, () => {
   for (const victim of ["custodian", "server", "depot", "town", "postgres", "supervisor"] as const) {
     test(`the ${victim} is killed while meters stand at every step of their takeover`, (context) =>
       killAtEveryStep(context, victim));

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import type { RecipientKey } from "@meterkeep/api/custodian";
 import { nodeRandom } from "@meterkeep/dlms-node";
 import { OwnTime } from "@meterkeep/guard";
-import { DEFAULT_KEEPER_SETTINGS, type LedgerKeeper } from "@meterkeep/ledger";
+import { DEFAULT_KEEPER_SETTINGS, type LedgerDraft, type LedgerKeeper } from "@meterkeep/ledger";
 import type { Pool } from "pg";
 import { Authority, freshCode } from "../authority/authority.ts";
 import { authorityService } from "../authority/authority-service.ts";
@@ -206,8 +206,12 @@ export async function openCustodyIn(
     onForeign: (error) => keeper.halt(error),
   });
   const bursts = new EntryBursts(committer, now);
+  // A token may be away when the vault is opened: nothing can be written down before there is a ledger to write it in.
+  let early: LedgerDraft[] | undefined = [];
   const opened = await openVault(store, options.vault, now(), (kind, body) => {
-    bursts.record([installationEntry(now(), kind, body)]).catch(onFailure);
+    const entry = installationEntry(now(), kind, body);
+    if (early !== undefined) early.push(entry);
+    else bursts.record([entry]).catch(onFailure);
   });
   const { vault, rootKey, created } = opened;
   const keeper = await keeperIn(store, {
@@ -220,6 +224,8 @@ export async function openCustodyIn(
   });
   const isClean = await endedWithStop(store.ledger);
   await keeper.open();
+  if (early.length > 0) bursts.record(early).catch(onFailure);
+  early = undefined;
   const escrow = await openFileEscrow(second);
   // A halted ledger is shown as it is stored, which is not what was written.
   const ledgerHead = () => (keeper.state.halt === undefined ? committer.head() : storedHead(store.ledger));
