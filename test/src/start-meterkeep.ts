@@ -71,11 +71,14 @@ export interface MeterkeepReport {
  * behind, and removes the directory. Arguments: process id of the supervisor, state directory, `remove` or nothing.
  */
 const GUARDIAN = `
-  read -r _
-  kill -TERM "$1" 2>/dev/null
-  for i in $(seq 200); do [ -e "/proc/$1/exe" ] || break; sleep 0.1; done
-  kill -KILL "$1" 2>/dev/null
-  [ -e "$2/postgres/data/postmaster.pid" ] && kill -QUIT "$(head -n 1 "$2/postgres/data/postmaster.pid")" 2>/dev/null
+  read -r word
+  # Who closed by itself left nothing behind: what runs in the directory now is of the next start.
+  if [ "$word" != closed ]; then
+    kill -TERM "$1" 2>/dev/null
+    for i in $(seq 200); do [ -e "/proc/$1/exe" ] || break; sleep 0.1; done
+    kill -KILL "$1" 2>/dev/null
+    [ -e "$2/postgres/data/postmaster.pid" ] && kill -QUIT "$(head -n 1 "$2/postgres/data/postmaster.pid")" 2>/dev/null
+  fi
   if [ "$3" = remove ]; then
     for i in $(seq 50); do rm -rf "$2" 2>/dev/null && break; sleep 0.1; done
   fi`;
@@ -107,7 +110,7 @@ export async function startMeterkeep(options: MeterkeepOptions = {}): Promise<Me
   const output = readOutput(child);
   const exited = once(child, "exit") as Promise<[number | null]>;
   // The one word that the guardian waits for: nothing to guard any more but the directory.
-  const dismiss = (): void => void guardian.stdin?.end();
+  const dismiss = (): void => void guardian.stdin?.end(child.exitCode === 0 ? "closed\n" : "");
   const stop = async (): Promise<number | null> => {
     if (child.exitCode === null && child.signalCode === null) child.kill("SIGTERM");
     const hangs = new AbortController();
