@@ -110,7 +110,9 @@ export async function startMeterkeep(options: MeterkeepOptions = {}): Promise<Me
   const output = readOutput(child);
   const exited = once(child, "exit") as Promise<[number | null]>;
   // The one word that the guardian waits for: nothing to guard any more but the directory.
-  const dismiss = (): void => void guardian.stdin?.end(child.exitCode === 0 ? "closed\n" : "");
+  const dismiss = (): void => {
+    if (guardian.stdin?.writableEnded === false) guardian.stdin.end(child.exitCode === 0 ? "closed\n" : "");
+  };
   const stop = async (): Promise<number | null> => {
     if (child.exitCode === null && child.signalCode === null) child.kill("SIGTERM");
     const hangs = new AbortController();
@@ -216,6 +218,8 @@ function guard(child: ChildProcess, directory: string, remove: boolean): ChildPr
     ["-c", GUARDIAN, "guardian", String(child.pid), directory, remove ? "remove" : "keep"],
     { cwd: "/", stdio: ["pipe", "ignore", "ignore"], detached: true },
   );
+  // Nothing is left to be told to one that has ended.
+  guardian.stdin?.on("error", () => undefined);
   guardian.unref();
   (guardian.stdin as Socket).unref();
   return guardian;
