@@ -7,6 +7,7 @@ import { overviewQuery, pushSourcesQuery } from "../api/queries.ts";
 import { getJson, postJson } from "../api/request.ts";
 import { Command } from "../shell/command.tsx";
 import { Failure } from "../shell/failure.tsx";
+import { TextField } from "../shell/text-field.tsx";
 import { sealKeys } from "./seal-keys.ts";
 
 interface KeepMeterProps {
@@ -72,16 +73,7 @@ export function KeepMeter(props: KeepMeterProps) {
             : "With both keys its telegrams can be authenticated."}
           {isExample ? " This one is an example of ours: its keys are published." : ""}
         </p>
-        <label>
-          What you call it
-          <input
-            className="field"
-            required
-            maxLength={80}
-            value={label}
-            onChange={(event) => setLabel(event.currentTarget.value)}
-          />
-        </label>
+        <TextField label="What you call it" required maxLength={80} value={label} change={setLabel} />
         <button type="submit" className="button primary" disabled={keep.isPending}>
           {keep.isPending ? "Sealing …" : "Seal its keys and keep it"}
         </button>

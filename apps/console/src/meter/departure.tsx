@@ -7,6 +7,7 @@ import { meQuery, meterQuery } from "../api/queries.ts";
 import { postJson } from "../api/request.ts";
 import { Failure } from "../shell/failure.tsx";
 import { Panel } from "../shell/panel.tsx";
+import { TextField } from "../shell/text-field.tsx";
 import { steppedUp } from "../sign-in/step-up.ts";
 import { SignLink } from "../work/sign-link.tsx";
 import { offerFile } from "./offer-file.ts";
@@ -97,21 +98,10 @@ function LeaveForm({ systemTitle, ask }: LeaveFormProps) {
           ))}
         </select>
       </label>
-      <label className="wide">
-        Reason
-        <input
-          className="field"
-          maxLength={200}
-          value={reason}
-          onChange={(event) => setReason(event.currentTarget.value)}
-        />
-      </label>
+      <TextField wide label="Reason" maxLength={200} value={reason} change={setReason} />
       {isGiven ? (
         <>
-          <label>
-            Who gets it
-            <input className="field" maxLength={64} value={to} onChange={(event) => setTo(event.currentTarget.value)} />
-          </label>
+          <TextField label="Who gets it" maxLength={64} value={to} change={setTo} />
           <label>
             Its recipient.json
             <input
@@ -121,24 +111,18 @@ function LeaveForm({ systemTitle, ask }: LeaveFormProps) {
               onChange={(event) => void readKeys(event.currentTarget.files?.[0]).then(setKeys)}
             />
           </label>
-          <label>
-            Who gives it
-            <input
-              className="field"
-              maxLength={64}
-              value={from.name}
-              onChange={(event) => setFrom({ ...from, name: event.currentTarget.value })}
-            />
-          </label>
-          <label>
-            Three letters of who gives it
-            <input
-              className="field"
-              maxLength={3}
-              value={from.flag}
-              onChange={(event) => setFrom({ ...from, flag: event.currentTarget.value.toUpperCase() })}
-            />
-          </label>
+          <TextField
+            label="Who gives it"
+            maxLength={64}
+            value={from.name}
+            change={(name) => setFrom({ ...from, name })}
+          />
+          <TextField
+            label="Three letters of who gives it"
+            maxLength={3}
+            value={from.flag}
+            change={(flag) => setFrom({ ...from, flag: flag.toUpperCase() })}
+          />
         </>
       ) : null}
       <p className="wide dim">

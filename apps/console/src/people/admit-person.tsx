@@ -5,6 +5,7 @@ import { peopleQuery } from "../api/queries.ts";
 import { postJson } from "../api/request.ts";
 import { Failure } from "../shell/failure.tsx";
 import { Panel } from "../shell/panel.tsx";
+import { TextField } from "../shell/text-field.tsx";
 import { steppedUp } from "../sign-in/step-up.ts";
 import { OnceLink } from "./once-link.tsx";
 import { RoleChoice } from "./role-choice.tsx";
@@ -33,28 +34,26 @@ export function AdmitPerson() {
           admit.mutate();
         }}
       >
-        <label>
-          Name, for good
-          <input
-            className="field"
-            required
-            minLength={2}
-            maxLength={80}
-            autoComplete="off"
-            value={name}
-            onChange={(event) => setName(event.currentTarget.value)}
-          />
-        </label>
-        <label>
-          Their <code>sub</code> at your organisation's provider, if they come by it
-          <input
-            className="field"
-            maxLength={255}
-            autoComplete="off"
-            value={subject}
-            onChange={(event) => setSubject(event.currentTarget.value)}
-          />
-        </label>
+        <TextField
+          label="Name, for good"
+          required
+          minLength={2}
+          maxLength={80}
+          autoComplete="off"
+          value={name}
+          change={setName}
+        />
+        <TextField
+          label={
+            <>
+              Their <code>sub</code> at your organisation's provider, if they come by it
+            </>
+          }
+          maxLength={255}
+          autoComplete="off"
+          value={subject}
+          change={setSubject}
+        />
         <RoleChoice legend="Roles" chosen={roles} choose={setRoles} />
         <button type="submit" className="button primary" disabled={admit.isPending || roles.length === 0}>
           {admit.isPending ? "Admitting …" : "Admit"}

@@ -4,6 +4,7 @@ import { useState } from "react";
 import { campaignQuery } from "../api/queries.ts";
 import { postJson } from "../api/request.ts";
 import { Failure } from "../shell/failure.tsx";
+import { TextField } from "../shell/text-field.tsx";
 import { steppedUp } from "../sign-in/step-up.ts";
 import { hasEnded } from "./campaign-words.ts";
 
@@ -25,15 +26,7 @@ export function CampaignActs({ campaign, scopes }: { campaign: CampaignSummary; 
   const disabled = act.isPending || reason.trim() === "";
   return (
     <div className="campaign-acts">
-      <label>
-        Reason
-        <input
-          className="field"
-          maxLength={400}
-          value={reason}
-          onChange={(event) => setReason(event.currentTarget.value)}
-        />
-      </label>
+      <TextField label="Reason" maxLength={400} value={reason} change={setReason} />
       {campaign.state === "running" ? (
         <button type="button" className="button" disabled={disabled} onClick={() => act.mutate("pause")}>
           Pause

@@ -5,6 +5,7 @@ import { useState } from "react";
 import { quarantineQuery } from "../api/queries.ts";
 import { postJson } from "../api/request.ts";
 import { Failure } from "../shell/failure.tsx";
+import { TextField } from "../shell/text-field.tsx";
 import { steppedUp } from "../sign-in/step-up.ts";
 import { RuleLinks } from "./rule-link.tsx";
 import { Stake } from "./stake.tsx";
@@ -40,15 +41,7 @@ export function QuarantineCard({ item, me }: { item: QuarantineItem; me: Me }) {
       </p>
       {me.scopes.includes("release") && me.name !== requester ? (
         <div className="campaign-acts">
-          <label>
-            Reason
-            <input
-              className="field"
-              maxLength={400}
-              value={reason}
-              onChange={(event) => setReason(event.currentTarget.value)}
-            />
-          </label>
+          <TextField label="Reason" maxLength={400} value={reason} change={setReason} />
           {releasable ? (
             <button type="button" className="button" disabled={disabled} onClick={() => release.mutate()}>
               Release<span className="visually-hidden">: {words}</span>

@@ -2,10 +2,11 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fromHex, systemTitle } from "@meterkeep/dlms";
 import { withTestDatabase } from "@meterkeep/postgres/testing";
-import { type TrustedManufacturer, trustedManufacturer } from "../shipment/manufacturer.ts";
+import type { TrustedManufacturer } from "../shipment/manufacturer.ts";
 import { memoryCustodyStore } from "../store/memory-store.ts";
 import { CUSTODY_MIGRATIONS, postgresCustodyStore } from "../store/postgres-store.ts";
 import { AuthorityWorld, OPERATOR } from "../testing/authority-world.ts";
+import { sold } from "../testing/meter-sale.ts";
 import { TestCertificates } from "../testing/test-certificates.ts";
 import { Crash, carryTakeover, HEAD_END, type TestCustody, withTestCustody } from "../testing/test-custody.ts";
 import { TestMeter } from "../testing/test-meter.ts";
@@ -58,42 +59,9 @@ async function enrolmentOf({ custody }: Pick<Enrolled, "custody">) {
   return states[0];
 }
 
-async function agreed<T>({ world }: Enrolled, ask: () => Promise<T>): Promise<T> {
-  const hash = await ask().then(
-    () => assert.fail("it went without approval"),
-    (error: { code?: string; message: string }) => {
-      assert.equal(error.code, "approval-required", error.message);
-      return /change ([0-9a-f]{96})/.exec(error.message)?.[1] as string;
-    },
-  );
-  for (const who of [world.anna, world.ben]) await world.approve(hash, who);
-  return ask();
-}
-
 /** Sold, to a custodian that is this one: nobody touches it there. @returns the file it comes back with */
-async function sold(one: Enrolled): Promise<Uint8Array> {
-  const { custody, trusted } = one;
-  const { service, recipient } = custody.custody;
-  const sender = { flag: "OLD", name: "Old Utility" } as const;
-  const to = { name: "New Utility", ecdhPublicKey: recipient.ecdh, mlkemPublicKey: recipient.mlkem };
-  const request = { meters: [title], how: "transferred", reason: "sold", sender, recipient: to } as const;
-  const { transfer } = await agreed(one, () => service.departMeters(request, OPERATOR));
-  assert.ok(transfer !== undefined);
-  trusted.push(
-    trustedManufacturer({
-      ...sender,
-      ecdsaPublicKey: Buffer.from(transfer.ecdsaPublicKey).toString("base64url"),
-      mldsaPublicKey: Buffer.from(transfer.mldsaPublicKey).toString("base64url"),
-    }),
-  );
-  return transfer.file;
-}
-
-async function offered({ world: { service } }: Enrolled, bytes: Uint8Array) {
-  const { upload } = await service.beginShipment(PLACE, HEAD_END);
-  await service.shipmentChunk({ upload, bytes }, HEAD_END);
-  return service.commitShipment({ upload }, HEAD_END);
-}
+const soldBy = ({ custody, trusted, world }: Enrolled) =>
+  sold(title, { name: "Old Utility", flag: "OLD", world }, { name: "New Utility", custody, trusted });
 
 test("a certified meter that leaves loses its certificates, and one that comes back is enrolled anew with pairs of its own", async () => {
   const there = (store?: ReturnType<typeof memoryCustodyStore>) =>
@@ -101,14 +69,14 @@ test("a certified meter that leaves loses its certificates, and one that comes b
       const { custody, certificates } = one;
       const before = (await enrolmentOf(one)).certificates.map(({ serial }) => serial);
       assert.equal(before.length, 3);
-      const file = await sold(one);
+      const file = await soldBy(one);
       const { registry } = custody.custody.pki.store;
       const reasons = async () =>
         Promise.all(
           before.map(async (serial) => (await registry.search({ serial, limit: 1 }, custody.now))[0]?.reason),
         );
       assert.deepEqual(await reasons(), Array(3).fill("cessationOfOperation"));
-      const outcome = await agreed(one, () => offered(one, file));
+      const outcome = await one.world.agreed(() => one.world.offer(file));
       assert.equal(outcome.kind, "imported", JSON.stringify(outcome));
       // What is stored is believed only where it is what the ledger says.
       await custody.restart();
@@ -124,8 +92,8 @@ test("a certified meter that leaves loses its certificates, and one that comes b
       assert.ok(now.every(({ serial }) => !before.includes(serial)));
       assert.equal(certificates.held.length, 8, "nothing of before is left on it");
       // It leaves and comes back as often as it is sold.
-      const again = await sold(one);
-      assert.equal((await agreed(one, () => offered(one, again))).kind, "imported");
+      const again = await soldBy(one);
+      assert.equal((await one.world.agreed(() => one.world.offer(again))).kind, "imported");
       await enrol({ ...one, meter: back.meter.resold() });
     }, store);
   await there();
@@ -142,7 +110,7 @@ test("a meter that leaves in the middle of an enrolment leaves nothing open that
     assert.equal(begun.kind, "connect");
     const request = { meters: [title], how: "retired", reason: "fire", recipient: undefined } as const;
     const sender = { flag: "", name: "" };
-    await agreed(one, () => custody.custody.service.departMeters({ ...request, sender }, OPERATOR));
+    await one.world.agreed(() => custody.custody.service.departMeters({ ...request, sender }, OPERATOR));
     await custody.restart();
     custody.now += 3_600_000;
     assert.deepEqual((await custody.custody.service.contactsDue({ limit: 10 }, HEAD_END)).meters, []);
@@ -153,17 +121,17 @@ test("a meter that leaves in the middle of an enrolment leaves nothing open that
 test("killed before or after the commit of its return, a certified meter is ours whole or not at all", () =>
   withEnrolled(async (one) => {
     const { custody } = one;
-    const file = await sold(one);
-    await assert.rejects(offered(one, file), { code: "approval-required" });
+    const file = await soldBy(one);
+    await assert.rejects(one.world.offer(file), { code: "approval-required" });
     const [planned] = (await one.world.service.changes({ limit: 10 }, OPERATOR)).changes.filter(
       ({ state }) => state === "planned",
     );
     for (const who of [one.world.anna, one.world.ben]) await one.world.approve(planned?.hash as string, who);
     custody.crashAt(2, "before");
-    await assert.rejects(offered(one, file), Crash);
+    await assert.rejects(one.world.offer(file), Crash);
     custody.crashAt(undefined, "before");
     await custody.restart();
     assert.equal((await custody.store.load(TITLE))?.meter.standing, "transferred");
-    assert.equal((await agreed(one, () => offered(one, file))).kind, "imported");
+    assert.equal((await one.world.agreed(() => one.world.offer(file))).kind, "imported");
     await enrol({ ...one, meter: one.meter.resold() });
   }));

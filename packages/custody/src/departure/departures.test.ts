@@ -1,14 +1,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { CustodianRequest } from "@meterkeep/api/custodian";
 import { fromHex, systemTitle } from "@meterkeep/dlms";
 import { withTestDatabase } from "@meterkeep/postgres/testing";
 import { linesOf } from "../shipment/lines.ts";
-import { trustedManufacturer } from "../shipment/manufacturer.ts";
 import { readShipment, type ShippedMeter } from "../shipment/reader.ts";
 import { generateRecipientSecret, type Recipient, recipientOf } from "../shipment/recipient.ts";
 import { CUSTODY_MIGRATIONS, postgresCustodyStore } from "../store/postgres-store.ts";
 import type { CustodyStore } from "../store/store.ts";
 import { AuthorityWorld, OPERATOR } from "../testing/authority-world.ts";
+import { senderOf } from "../testing/meter-sale.ts";
 import { fileOf, testManufacturer, testMeters, writeShipment } from "../testing/shipment-writer.ts";
 import { Crash, carryTakeover, HEAD_END, type TestCustody, withTestCustody } from "../testing/test-custody.ts";
 import { TestMeter } from "../testing/test-meter.ts";
@@ -35,25 +36,11 @@ function transferred(to: Recipient, ...meters: readonly TestMeter[]) {
   return { meters: meters.map(titleOf), how: "transferred", reason: "sold", sender: SENDER, recipient } as const;
 }
 
-/** Asks, has what is asked for approved, and asks again. */
-async function approved(world: AuthorityWorld, request: Parameters<AuthorityWorld["service"]["departMeters"]>[0]) {
-  const hash = await world.service.departMeters(request, OPERATOR).then(
-    () => assert.fail("it went without approval"),
-    (error: { code?: string; message: string }) => {
-      assert.equal(error.code, "approval-required", error.message);
-      return /change ([0-9a-f]{96})/.exec(error.message)?.[1] as string;
-    },
-  );
-  for (const who of [world.anna, world.ben]) await world.approve(hash, who);
-  return world.service.departMeters(request, OPERATOR);
-}
+const approved = (world: AuthorityWorld, request: CustodianRequest<"departMeters">) =>
+  world.agreed(() => world.service.departMeters(request, OPERATOR));
 
 async function opened(to: Recipient, transfer: NonNullable<Awaited<ReturnType<typeof approved>>["transfer"]>) {
-  const maker = trustedManufacturer({
-    ...SENDER,
-    ecdsaPublicKey: Buffer.from(transfer.ecdsaPublicKey).toString("base64url"),
-    mldsaPublicKey: Buffer.from(transfer.mldsaPublicKey).toString("base64url"),
-  });
+  const maker = senderOf(SENDER, transfer);
   const meters: ShippedMeter[] = [];
   let verified = false;
   for await (const item of readShipment(linesOf([transfer.file]), { manufacturers: [maker], recipient: to })) {
@@ -266,12 +253,7 @@ test("once people approve, a shipment is taken in when two have agreed to that v
       const { service } = custody.custody;
       const to = custody.custody.recipient;
       const lines = writeShipment(MAKER, to, testMeters(3));
-      const offer = async (octets: Uint8Array) => {
-        const { upload } = await service.beginShipment({ utility: "stadtwerke", island: "mainland" }, HEAD_END);
-        await service.shipmentChunk({ upload, bytes: octets }, HEAD_END);
-        return service.commitShipment({ upload }, HEAD_END);
-      };
-      const refusal = await offer(fileOf(lines)).then(
+      const refusal = await world.offer(fileOf(lines)).then(
         () => assert.fail("it was taken in"),
         (error: { code?: string; message: string }) => error,
       );
@@ -280,8 +262,8 @@ test("once people approve, a shipment is taken in when two have agreed to that v
       assert.equal((await service.status({}, HEAD_END)).meters, 0);
       const hash = /change ([0-9a-f]{96})/.exec(refusal.message)?.[1] as string;
       for (const who of [world.anna, world.ben]) await world.approve(hash, who);
-      await assert.rejects(offer(fileOf(writeShipment(MAKER, to, testMeters(3)))), { code: "approval-required" });
-      assert.equal((await offer(fileOf(lines))).kind, "imported");
+      await assert.rejects(world.offer(fileOf(writeShipment(MAKER, to, testMeters(3)))), { code: "approval-required" });
+      assert.equal((await world.offer(fileOf(lines))).kind, "imported");
       assert.equal((await service.status({}, HEAD_END)).meters, 3);
     },
     undefined,

@@ -2,11 +2,12 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fromHex, systemTitle } from "@meterkeep/dlms";
 import { withTestDatabase } from "@meterkeep/postgres/testing";
-import { type TrustedManufacturer, trustedManufacturer } from "../shipment/manufacturer.ts";
+import type { TrustedManufacturer } from "../shipment/manufacturer.ts";
 import { CUSTODY_MIGRATIONS, postgresCustodyStore } from "../store/postgres-store.ts";
 import type { CustodyStore } from "../store/store.ts";
 import { AuthorityWorld, OPERATOR } from "../testing/authority-world.ts";
-import { Crash, carryTakeover, HEAD_END, type TestCustody, withTestCustody } from "../testing/test-custody.ts";
+import { sold, type TestUtility } from "../testing/meter-sale.ts";
+import { Crash, carryTakeover, HEAD_END, withTestCustody } from "../testing/test-custody.ts";
 import { TestMeter } from "../testing/test-meter.ts";
 import { readmission } from "./readmission.ts";
 
@@ -14,16 +15,7 @@ const PLACE = { utility: "stadtwerke", island: "mainland" } as const;
 const TITLE = "5453540000000501";
 const title = systemTitle(fromHex(TITLE));
 
-/** A utility with its custodian, and those whose files it takes. */
-interface Utility {
-  readonly name: string;
-  readonly flag: string;
-  readonly custody: TestCustody;
-  readonly world: AuthorityWorld;
-  readonly trusted: TrustedManufacturer[];
-}
-
-function withUtility(name: string, flag: string, body: (one: Utility) => Promise<void>, store?: CustodyStore) {
+function withUtility(name: string, flag: string, body: (one: TestUtility) => Promise<void>, store?: CustodyStore) {
   const trusted: TrustedManufacturer[] = [];
   return withTestCustody(
     async (custody) => body({ name, flag, custody, trusted, world: await AuthorityWorld.open(custody) }),
@@ -32,69 +24,28 @@ function withUtility(name: string, flag: string, body: (one: Utility) => Promise
   );
 }
 
-/** Asks, has what is asked for approved, and asks again. */
-async function agreed<T>({ world }: Utility, ask: () => Promise<T>): Promise<T> {
-  const hash = await ask().then(
-    () => assert.fail("it went without approval"),
-    (error: { code?: string; message: string }) => {
-      assert.equal(error.code, "approval-required", error.message);
-      return /change ([0-9a-f]{96})/.exec(error.message)?.[1] as string;
-    },
-  );
-  for (const who of [world.anna, world.ben]) await world.approve(hash, who);
-  return ask();
-}
+const taken = ({ world }: TestUtility, bytes: Uint8Array) => world.agreed(() => world.offer(bytes));
 
-async function sold(from: Utility, to: Utility, how: "transferred" | "returned" = "transferred") {
-  const { ecdh, mlkem } = to.custody.custody.recipient;
-  const request = {
-    meters: [title],
-    how,
-    reason: "sold",
-    sender: { flag: from.flag, name: from.name },
-    recipient: { name: to.name, ecdhPublicKey: ecdh, mlkemPublicKey: mlkem },
-  };
-  const { transfer } = await agreed(from, () => from.world.service.departMeters(request, OPERATOR));
-  assert.ok(transfer !== undefined);
-  to.trusted.push(
-    trustedManufacturer({
-      flag: from.flag,
-      name: from.name,
-      ecdsaPublicKey: Buffer.from(transfer.ecdsaPublicKey).toString("base64url"),
-      mldsaPublicKey: Buffer.from(transfer.mldsaPublicKey).toString("base64url"),
-    }),
-  );
-  return transfer.file;
-}
-
-async function offered({ world: { service } }: Utility, bytes: Uint8Array) {
-  const { upload } = await service.beginShipment(PLACE, HEAD_END);
-  await service.shipmentChunk({ upload, bytes }, HEAD_END);
-  return service.commitShipment({ upload }, HEAD_END);
-}
-
-const taken = (by: Utility, bytes: Uint8Array) => agreed(by, () => offered(by, bytes));
-
-async function proven({ custody }: Utility, meter: TestMeter) {
+async function proven({ custody }: TestUtility, meter: TestMeter) {
   const { state } = await carryTakeover(custody, meter);
   assert.equal(state.verdict, "proven", state.sentence);
   return state;
 }
 
 /** A meter that its first owner has taken over, sold to a second, which has taken it over and sold it back. */
-async function cameBack(first: Utility, second: Utility) {
+async function cameBack(first: TestUtility, second: TestUtility) {
   const meter = new TestMeter({ systemTitle: TITLE, secrets: true, setupVersion: 0 });
   await first.custody.add(meter, { ...PLACE, profile: "is15959" });
   await proven(first, meter);
-  const there = await taken(second, await sold(first, second));
+  const there = await taken(second, await sold(title, first, second));
   assert.equal(there.kind, "imported", JSON.stringify(there));
   const elsewhere = meter.resold();
   const state = await proven(second, elsewhere);
   assert.match(state.sentence, /Test Meters or Old Utility could have recorded the change/);
-  return { back: elsewhere.resold(), file: await sold(second, first, "returned") };
+  return { back: elsewhere.resold(), file: await sold(title, second, first, "returned") };
 }
 
-const between = (body: (first: Utility, second: Utility) => Promise<void>, store?: CustodyStore) =>
+const between = (body: (first: TestUtility, second: TestUtility) => Promise<void>, store?: CustodyStore) =>
   withUtility(
     "Old Utility",
     "OLD",
@@ -142,7 +93,7 @@ test("a meter that was sold, taken over there and given back is taken over anew:
         assert.equal(own.at(-1)?.origin, "generated");
       }
       // It leaves again as it did before.
-      assert.ok((await sold(first, second)).length > 0);
+      assert.ok((await sold(title, first, second)).length > 0);
     }, store);
   await there();
   await withTestDatabase({ migrations: CUSTODY_MIGRATIONS }, ({ pool }) => there(postgresCustodyStore(pool)));
@@ -152,20 +103,20 @@ test("killed before or after the commit of a return, a meter is ours again whole
   between(async (first, second) => {
     const { file } = await cameBack(first, second);
     const standing = async () => (await first.custody.store.load(TITLE))?.meter.standing;
-    await assert.rejects(offered(first, file), { code: "approval-required" });
+    await assert.rejects(first.world.offer(file), { code: "approval-required" });
     const [planned] = (await first.world.service.changes({ limit: 10 }, OPERATOR)).changes.filter(
       ({ state }) => state === "planned",
     );
     for (const who of [first.world.anna, first.world.ben]) await first.world.approve(planned?.hash as string, who);
     // The change is executed, the shipment accepted, and then all of it is one commit.
     first.custody.crashAt(2, "before");
-    await assert.rejects(offered(first, file), Crash);
+    await assert.rejects(first.world.offer(file), Crash);
     assert.equal(await standing(), "transferred");
     first.custody.crashAt(undefined, "before");
     await first.custody.restart();
     assert.equal((await taken(first, file)).kind, "imported");
     assert.equal(await standing(), undefined);
-    const again = await offered(first, file);
+    const again = await first.world.offer(file);
     assert.ok(again.kind === "refused" && again.code === "shipment-already-imported");
   }));
 
@@ -175,7 +126,7 @@ test("a meter that was retired does not come back, nor does another device under
     const other = new TestMeter({ systemTitle: "5453540000000502", secrets: true, setupVersion: 0 });
     await first.custody.add(other, { ...PLACE, profile: "is15959" });
     await proven(first, other);
-    await agreed(first, () =>
+    await first.world.agreed(() =>
       first.world.service.departMeters(
         {
           meters: [systemTitle(fromHex(other.systemTitle))],

@@ -110,6 +110,19 @@ export class AuthorityWorld {
     return hash;
   }
 
+  /** Asks for what takes two people, has Anna and Ben approve it, and asks again. */
+  async agreed<T>(ask: () => Promise<T>): Promise<T> {
+    const hash = await ask().then(
+      () => assert.fail("it went without approval"),
+      (error: { code?: string; message: string }) => {
+        assert.equal(error.code, "approval-required", error.message);
+        return /change ([0-9a-f]{96})/.exec(error.message)?.[1] as string;
+      },
+    );
+    for (const who of [this.anna, this.ben]) await this.approve(hash, who);
+    return ask();
+  }
+
   /** A manifest as an honest head-end writes it: several meters are switched off apart and in waves, anything else is done at once. */
   manifest(
     operation: Operation,
@@ -162,10 +175,19 @@ export class AuthorityWorld {
   }
 
   async submit(manifest: Uint8Array, by: Caller = HEAD_END) {
+    return this.service.submitManifest({ upload: await this.upload(manifest, by) }, by);
+  }
+
+  /** Offers a shipment file. */
+  async offer(file: Uint8Array) {
+    return this.service.commitShipment({ upload: await this.upload(file, HEAD_END) }, HEAD_END);
+  }
+
+  private async upload(octets: Uint8Array, by: Caller) {
     const { upload } = await this.service.beginShipment({ utility: "stadtwerke", island: "mainland" }, by);
-    for (let at = 0; at < manifest.length; at += 500_000)
-      await this.service.shipmentChunk({ upload, bytes: manifest.subarray(at, at + 500_000) }, by);
-    return this.service.submitManifest({ upload }, by);
+    for (let at = 0; at < octets.length; at += 500_000)
+      await this.service.shipmentChunk({ upload, bytes: octets.subarray(at, at + 500_000) }, by);
+    return upload;
   }
 
   /** A manifest that Anna and Ben have approved; gives its hash. */

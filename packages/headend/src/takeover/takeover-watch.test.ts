@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { test } from "node:test";
 import type { TakeoverState } from "@meterkeep/api/custodian";
+import type { SystemTitle } from "@meterkeep/dlms";
 import { Ledger, memoryLedgerStore } from "@meterkeep/ledger";
 import { openHeadEndDatabase, testMeter } from "../testing/database.ts";
 import { WALL_SOURCE_CLOCK } from "../time/source-clock.ts";
@@ -9,10 +10,42 @@ import { meterSummaries } from "../view/meter-summary.ts";
 import { LANES } from "../work/lease.ts";
 import { postgresWorkQueue } from "../work/postgres-queue.ts";
 import { notInService } from "./not-in-service.ts";
-import { TakeoverWatch } from "./takeover-watch.ts";
+import { TakeoverWatch, type TakeoverWatchPorts } from "./takeover-watch.ts";
 
 const nothing = async () => ({ meters: [], at: 0 });
 const NOW = Date.parse("2026-11-21T12:00:00Z");
+
+type TestDatabase = Awaited<ReturnType<typeof openHeadEndDatabase>>;
+
+/** A watch over what the test's custodian says. */
+const testWatch = (
+  { pool, scope }: TestDatabase,
+  ports: Pick<TakeoverWatchPorts, "custodian"> & Partial<TakeoverWatchPorts>,
+) =>
+  new TakeoverWatch({
+    pool,
+    scope,
+    ledger: new Ledger(memoryLedgerStore()),
+    queue: postgresWorkQueue(pool, scope),
+    clockOf: () => WALL_SOURCE_CLOCK,
+    now: () => NOW,
+    onChange: () => undefined,
+    ...ports,
+  });
+
+/** What the custodian says of a meter that it has taken over and proven. */
+const proven = (meter: SystemTitle, more: Partial<TakeoverState> = {}): TakeoverState => ({
+  meter,
+  phase: "done",
+  step: "done",
+  grade: "shielded",
+  verdict: "proven",
+  provenAt: NOW - 60_000,
+  steps: [],
+  holders: ["Maker"],
+  sentence: "Proven.",
+  ...more,
+});
 
 test("what the depot has proven raises trust from the moment it was proven, is ledgered, and makes the meter due", async () => {
   await using database = await openHeadEndDatabase(4);
@@ -38,28 +71,14 @@ test("what the depot has proven raises trust from the moment it was proven, is l
     Number.POSITIVE_INFINITY,
     LANES.reading,
   );
-  const state = (at: number, more: Partial<TakeoverState>): TakeoverState => ({
-    meter: meters[at]!.systemTitle,
-    phase: "done",
-    step: "done",
-    grade: "shielded",
-    verdict: "proven",
-    provenAt: NOW - 60_000,
-    steps: [],
-    holders: ["Maker"],
-    sentence: "Proven.",
-    ...more,
-  });
   const states = [
-    state(0, {}),
-    state(1, { verdict: "keeps-master-key", provenAt: undefined }),
-    state(2, { phase: "in-progress", verdict: "pending", provenAt: undefined }),
-  ];
+    {},
+    { verdict: "keeps-master-key", provenAt: undefined } as const,
+    { phase: "in-progress", verdict: "pending", provenAt: undefined } as const,
+  ].map((more, at) => proven(meters[at]!.systemTitle, more));
   const ledger = new Ledger(memoryLedgerStore());
   const asked: number[] = [];
-  const watch = new TakeoverWatch({
-    pool,
-    scope,
+  const watch = testWatch(database, {
     custodian: {
       compromisedSince: nothing,
       takeoverStates: async ({ meters: wanted }) => {
@@ -69,9 +88,6 @@ test("what the depot has proven raises trust from the moment it was proven, is l
     },
     ledger,
     queue,
-    clockOf: () => WALL_SOURCE_CLOCK,
-    now: () => NOW,
-    onChange: () => undefined,
   });
   assert.equal(await watch.look("depot"), 3);
   assert.equal(await watch.look("depot"), 1);
@@ -102,27 +118,12 @@ test("a meter of which the custodian gives no state is quarantined with the reas
   await using database = await openHeadEndDatabase(2);
   const { pool, scope, meters } = database;
   const ledger = new Ledger(memoryLedgerStore());
-  const state: TakeoverState = {
-    meter: meters[0]!.systemTitle,
-    phase: "done",
-    step: "done",
-    grade: "exposed",
-    verdict: "proven",
-    provenAt: NOW - 60_000,
-    steps: [],
-    holders: ["Maker"],
-    sentence: "Proven.",
-  };
+  const state = proven(meters[0]!.systemTitle, { grade: "exposed" });
   let states: TakeoverState[] = [state];
   const told: unknown[] = [];
-  const watch = new TakeoverWatch({
-    pool,
-    scope,
+  const watch = testWatch(database, {
     custodian: { takeoverStates: async () => ({ states }), compromisedSince: nothing },
     ledger,
-    queue: postgresWorkQueue(pool, scope),
-    clockOf: () => WALL_SOURCE_CLOCK,
-    now: () => NOW,
     onChange: (_, seen, trust) => told.push([seen?.verdict, trust?.reason]),
   });
   const line = async () => {
@@ -159,23 +160,9 @@ test("a key that the custodian marks compromised takes the trust of a finished m
   const { pool, scope, meters } = database;
   let grade: TakeoverState["grade"] = "shielded";
   const asked: number[] = [];
-  const watch = new TakeoverWatch({
-    pool,
-    scope,
+  const watch = testWatch(database, {
     custodian: {
-      takeoverStates: async ({ meters: wanted }) => ({
-        states: wanted.map((meter) => ({
-          meter,
-          phase: "done",
-          step: "done",
-          grade,
-          verdict: "proven",
-          provenAt: NOW - 60_000,
-          steps: [],
-          holders: ["Maker"],
-          sentence: "Proven.",
-        })),
-      }),
+      takeoverStates: async ({ meters: wanted }) => ({ states: wanted.map((meter) => proven(meter, { grade })) }),
       compromisedSince: async ({ at }) => {
         asked.push(at);
         return grade === "exposed" && at < NOW
@@ -183,11 +170,6 @@ test("a key that the custodian marks compromised takes the trust of a finished m
           : { meters: [], at };
       },
     },
-    ledger: new Ledger(memoryLedgerStore()),
-    queue: postgresWorkQueue(pool, scope),
-    clockOf: () => WALL_SOURCE_CLOCK,
-    now: () => NOW,
-    onChange: () => undefined,
   });
   const trust = async () =>
     (await meterSummaries(pool, scope, () => WALL_SOURCE_CLOCK, NOW)).map((meter) => meter.trust);
@@ -206,21 +188,15 @@ test("a meter that has left is retired in its line and asked about no more; one 
   await using database = await openHeadEndDatabase(2);
   const { pool, scope, meters, inventory } = database;
   const [meter] = meters as [(typeof meters)[number]];
-  let state: TakeoverState = {
-    meter: meter.systemTitle,
+  let state = proven(meter.systemTitle, {
     phase: "left",
-    step: "done",
     grade: "exposed",
-    verdict: "proven",
-    steps: [],
-    holders: ["Maker"],
+    provenAt: undefined,
     sentence: "It was given to another owner.",
-  };
+  });
   const asked: number[] = [];
   const ledger = new Ledger(memoryLedgerStore());
-  const watch = new TakeoverWatch({
-    pool,
-    scope,
+  const watch = testWatch(database, {
     custodian: {
       compromisedSince: nothing,
       takeoverStates: async ({ meters: wanted }) => {
@@ -229,10 +205,6 @@ test("a meter that has left is retired in its line and asked about no more; one 
       },
     },
     ledger,
-    queue: postgresWorkQueue(pool, scope),
-    clockOf: () => WALL_SOURCE_CLOCK,
-    now: () => NOW,
-    onChange: () => undefined,
   });
   const line = async () => (await meterSummaries(pool, scope, () => WALL_SOURCE_CLOCK, NOW))[0];
   await watch.lookAt(meter.id);

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { CustodianCallError } from "@meterkeep/api/custodian";
 import { Ledger, memoryLedgerStore } from "@meterkeep/ledger";
 import { ChannelTable } from "../reading/channels.ts";
-import { SESSION_LIMITS } from "../session/line.ts";
+import { SESSION_LIMITS, type SessionLimits } from "../session/line.ts";
 import { ScalerTable } from "../session/scaler-table.ts";
 import { openCustodian } from "../testing/bench-meter.ts";
 import { openHeadEndDatabase } from "../testing/database.ts";
@@ -18,38 +18,65 @@ import { Throttle } from "./throttle.ts";
 
 const NOW = Date.parse("2026-11-21T12:00:00Z");
 
-test("a meter whose record the custodian refuses is quarantined once, with the reason in the ledger", async () => {
-  await using database = await openHeadEndDatabase(1);
-  const { pool, scope, inventory } = database;
-  const [{ title, id }] = database.meters as [(typeof database.meters)[number]];
-  await inventory.setAddresses("simulated", [{ systemTitle: title, wan: { kind: "tcp", host: "127.0.0.1", port: 1 } }]);
-  const queue = postgresWorkQueue(pool, scope);
-  const ledger = new Ledger(memoryLedgerStore());
-  const refuse = () => Promise.reject(new CustodianCallError("record-refused", `meter ${title}: record-put-back`));
-  const sentences: string[] = [];
-  const runner = new SessionRunner(
+type TestDatabase = Awaited<ReturnType<typeof openHeadEndDatabase>>;
+
+/** A runner at which nothing happens that the test does not provide for. */
+function testRunner(
+  { pool, scope }: TestDatabase,
+  ports: Partial<Omit<SessionRunnerPorts, "custodian">> & {
+    readonly custodian: Partial<SessionRunnerPorts["custodian"]>;
+  },
+  limits: SessionLimits = SESSION_LIMITS,
+): SessionRunner {
+  const { custodian, ...others } = ports;
+  return new SessionRunner(
     {
-      custodian: { nextContact: refuse } as unknown as SessionRunnerPorts["custodian"],
+      custodian: custodian as SessionRunnerPorts["custodian"],
       dial: () => assert.fail("nobody is dialled"),
       commands: { hold: async () => undefined },
       scalers: new ScalerTable(),
       results: new Results(pool, scope, new ChannelTable(pool, scope)),
       moves: { tried: async () => undefined },
       watch: { pushSetUp: async () => undefined, refused: async () => undefined },
-      ledger,
+      ledger: new Ledger(memoryLedgerStore()),
       scope,
-      events: { publish: (_type, _data, line) => sentences.push(line?.sentence ?? "") },
+      events: { publish: () => undefined },
       clockOf: () => WALL_SOURCE_CLOCK,
       throttle: new Throttle(),
       now: () => NOW,
       sleep: () => assert.fail("nobody waits"),
       random: () => 0,
       onChange: () => undefined,
-      onOtherWord: () => assert.fail("it was not accepted"),
+      onOtherWord: () => assert.fail("it was accepted"),
       onSession: () => assert.fail("there was none"),
+      ...others,
     },
-    { limits: SESSION_LIMITS, collecting: { everySeconds: 0 } },
+    { limits, collecting: { everySeconds: 0 } },
   );
+}
+
+/** One meter that is dialled at an address. */
+async function addressed({ meters, inventory }: TestDatabase) {
+  const [meter] = meters as [TestDatabase["meters"][number]];
+  await inventory.setAddresses("simulated", [
+    { systemTitle: meter.title, wan: { kind: "tcp", host: "127.0.0.1", port: 1 } },
+  ]);
+  return meter;
+}
+
+test("a meter whose record the custodian refuses is quarantined once, with the reason in the ledger", async () => {
+  await using database = await openHeadEndDatabase(1);
+  const { pool, scope } = database;
+  const { title, id } = await addressed(database);
+  const queue = postgresWorkQueue(pool, scope);
+  const ledger = new Ledger(memoryLedgerStore());
+  const refuse = () => Promise.reject(new CustodianCallError("record-refused", `meter ${title}: record-put-back`));
+  const sentences: string[] = [];
+  const runner = testRunner(database, {
+    custodian: { nextContact: refuse },
+    ledger,
+    events: { publish: (_type, _data, line) => sentences.push(line?.sentence ?? "") },
+  });
   for (let turn = 0; turn < 2; turn += 1) {
     await queue.due([id], NOW, LANES.onDemand, "read");
     const [lease] = await queue.lease(randomUUID(), { any: 1, onDemand: 0 }, NOW + 3_600_000, 60);
@@ -68,9 +95,8 @@ test("a meter whose record the custodian refuses is quarantined once, with the r
 
 test("a meter that the custodian says has left is not tried again: it is looked at anew, and then left alone", async () => {
   await using database = await openHeadEndDatabase(1);
-  const { pool, scope, inventory } = database;
-  const [{ title, id }] = database.meters as [(typeof database.meters)[number]];
-  await inventory.setAddresses("simulated", [{ systemTitle: title, wan: { kind: "tcp", host: "127.0.0.1", port: 1 } }]);
+  const { pool, scope } = database;
+  const { title, id } = await addressed(database);
   await pool.query("update takeovers set phase = 'done', verdict = 'proven'");
   const queue = postgresWorkQueue(pool, scope);
   let asked = 0;
@@ -79,29 +105,11 @@ test("a meter that the custodian says has left is not tried again: it is looked 
     return Promise.reject(new CustodianCallError("meter-left", `meter ${title} has left: it is retired`));
   };
   const looked: string[] = [];
-  const runner = new SessionRunner(
-    {
-      custodian: { openSession: refuse } as unknown as SessionRunnerPorts["custodian"],
-      dial: () => assert.fail("nobody is dialled"),
-      commands: { hold: async () => undefined },
-      scalers: new ScalerTable(),
-      results: new Results(pool, scope, new ChannelTable(pool, scope)),
-      moves: { tried: async () => undefined },
-      watch: { pushSetUp: async () => undefined, refused: async () => undefined },
-      ledger: new Ledger(memoryLedgerStore()),
-      scope,
-      events: { publish: () => undefined },
-      clockOf: () => WALL_SOURCE_CLOCK,
-      throttle: new Throttle(),
-      now: () => NOW,
-      sleep: () => assert.fail("nobody waits"),
-      random: () => 0,
-      onChange: () => undefined,
-      onOtherWord: (meter) => looked.push(meter.title),
-      onSession: () => undefined,
-    },
-    { limits: SESSION_LIMITS, collecting: { everySeconds: 0 } },
-  );
+  const runner = testRunner(database, {
+    custodian: { openSession: refuse },
+    onOtherWord: (meter) => looked.push(meter.title),
+    onSession: () => undefined,
+  });
   const turn = async () => {
     await queue.due([id], NOW, LANES.onDemand, "read");
     const [lease] = await queue.lease(randomUUID(), { any: 1, onDemand: 0 }, NOW + 3_600_000, 60);
@@ -124,35 +132,17 @@ test("a meter whose way is spared is put back until its turn, with its failures 
   await pool.query("update takeovers set phase = 'done'");
   const queue = postgresWorkQueue(pool, scope);
   const urgent: boolean[] = [];
-  const runner = new SessionRunner(
-    {
-      custodian: {} as SessionRunnerPorts["custodian"],
-      dial: () => assert.fail("nobody is dialled"),
-      commands: { hold: async () => undefined },
-      scalers: new ScalerTable(),
-      results: new Results(pool, scope, new ChannelTable(pool, scope)),
-      throttle: {
-        admit: (_meter, isUrgent, now) => {
-          urgent.push(isUrgent);
-          return now + 60_000;
-        },
-        learn: () => assert.fail("there was no session"),
+  const runner = testRunner(database, {
+    custodian: {},
+    throttle: {
+      admit: (_meter, isUrgent, now) => {
+        urgent.push(isUrgent);
+        return now + 60_000;
       },
-      moves: { tried: async () => undefined },
-      watch: { pushSetUp: async () => undefined, refused: async () => undefined },
-      ledger: new Ledger(memoryLedgerStore()),
-      scope,
-      events: { publish: () => assert.fail("there is nothing to tell") },
-      clockOf: () => WALL_SOURCE_CLOCK,
-      now: () => NOW,
-      sleep: () => assert.fail("nobody waits"),
-      random: () => 0,
-      onChange: () => undefined,
-      onOtherWord: () => undefined,
-      onSession: () => undefined,
+      learn: () => assert.fail("there was no session"),
     },
-    { limits: SESSION_LIMITS, collecting: { everySeconds: 0 } },
-  );
+    events: { publish: () => assert.fail("there is nothing to tell") },
+  });
   const run = async (now: number): Promise<number> => {
     const [lease] = await queue.lease(randomUUID(), { any: 1, onDemand: 0 }, now, 60);
     return runner.run(lease!, new AbortController().signal);
@@ -170,13 +160,13 @@ test("a meter whose way is spared is put back until its turn, with its failures 
 
 test("totalSeconds: a session that would take longer than all of it may is ended, whatever its meter still promises", async () => {
   await using database = await openHeadEndDatabase(1);
-  const { pool, scope, inventory } = database;
-  const [{ id, title }] = database.meters as [(typeof database.meters)[number]];
-  await inventory.setAddresses("simulated", [{ systemTitle: title, wan: { kind: "tcp", host: "127.0.0.1", port: 1 } }]);
+  const { pool, scope } = database;
+  const { id } = await addressed(database);
   await pool.query("update takeovers set phase = 'done'");
   const queue = postgresWorkQueue(pool, scope);
   const sessions: string[] = [];
-  const runner = new SessionRunner(
+  const runner = testRunner(
+    database,
     {
       custodian: openCustodian() as SessionRunnerPorts["custodian"],
       // It takes the connection, and answers when the session is over.
@@ -189,24 +179,10 @@ test("totalSeconds: a session that would take longer than all of it may is ended
           ),
         [Symbol.asyncDispose]: async () => undefined,
       }),
-      commands: { hold: async () => undefined },
-      scalers: new ScalerTable(),
-      results: new Results(pool, scope, new ChannelTable(pool, scope)),
-      throttle: new Throttle(),
-      moves: { tried: async () => undefined },
-      watch: { pushSetUp: async () => undefined, refused: async () => undefined },
-      ledger: new Ledger(memoryLedgerStore()),
-      scope,
-      events: { publish: () => undefined },
-      clockOf: () => WALL_SOURCE_CLOCK,
-      now: () => NOW,
       sleep: async () => undefined,
-      random: () => 0,
-      onChange: () => undefined,
-      onOtherWord: () => undefined,
       onSession: (_, { outcome, code }) => sessions.push(`${outcome} ${code}`),
     },
-    { limits: { totalSeconds: 0.05 }, collecting: { everySeconds: 0 } },
+    { totalSeconds: 0.05 },
   );
   await queue.due([id], NOW, LANES.onDemand, "read");
   const [lease] = await queue.lease(randomUUID(), { any: 1, onDemand: 0 }, NOW, 60);

@@ -1,0 +1,19 @@
+import type { ComponentProps, ReactNode } from "react";
+
+type TextFieldProps = Omit<ComponentProps<"input">, "className" | "onChange" | "type" | "value"> & {
+  readonly label: ReactNode;
+  readonly value: string;
+  readonly change: (value: string) => void;
+  /** Over the whole width of its form. */
+  readonly wide?: boolean;
+};
+
+/** One line of words under its label. */
+export function TextField({ label, change, wide = false, ...input }: TextFieldProps) {
+  return (
+    <label {...(wide && { className: "wide" })}>
+      {label}
+      <input className="field" {...input} onChange={(event) => change(event.currentTarget.value)} />
+    </label>
+  );
+}
