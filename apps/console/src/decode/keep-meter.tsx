@@ -1,12 +1,12 @@
 /** *Keep this meter*: seals its keys to the custodian here, and only then sends them. */
 import type { AttachMeter, MeterSummary, RecipientKeys } from "@meterkeep/api";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
-import { Link } from "@tanstack/react-router";
 import { useState } from "react";
 import { overviewQuery, pushSourcesQuery } from "../api/queries.ts";
 import { getJson, postJson } from "../api/request.ts";
 import { Command } from "../shell/command.tsx";
 import { Failure } from "../shell/failure.tsx";
+import { MeterLink } from "../shell/meter-link.tsx";
 import { TextField } from "../shell/text-field.tsx";
 import { sealKeys } from "./seal-keys.ts";
 
@@ -43,11 +43,8 @@ export function KeepMeter(props: KeepMeterProps) {
         </div>
         <div className="panel-body" role="status">
           <p>
-            <Link to="/meters/$systemTitle" params={{ systemTitle: keep.data.systemTitle }}>
-              {keep.data.label}
-            </Link>{" "}
-            stands beside the town now. Its keys are in the custodian. Let its telegrams come in, over a serial gateway
-            or the push port:
+            <MeterLink systemTitle={keep.data.systemTitle} label={keep.data.label} /> stands beside the town now. Its
+            keys are in the custodian. Let its telegrams come in, over a serial gateway or the push port:
           </p>
           <Command text="npm start -- --listen 0.0.0.0" />
         </div>

@@ -1,7 +1,6 @@
 /** Technicians: who has which meters' keys, what a lost handheld still opens, and the rotations that end it. */
 import type { FieldLease } from "@meterkeep/api";
 import { useQuery } from "@tanstack/react-query";
-import { Link } from "@tanstack/react-router";
 import { fieldQuery } from "../api/queries.ts";
 import { DataTable } from "../shell/data-table.tsx";
 import { Empty } from "../shell/empty.tsx";
@@ -11,6 +10,7 @@ import { Panel } from "../shell/panel.tsx";
 import { When } from "../shell/when.tsx";
 import { LoseHandheld } from "./lose-handheld.tsx";
 import "../pki/pki.css";
+import { MeterLink } from "../shell/meter-link.tsx";
 
 export function FieldPage() {
   usePageTitle("Field");
@@ -69,9 +69,7 @@ function LeasePanel({ lease }: { lease: FieldLease }) {
         {lease.meters.map(({ systemTitle, label, risk, exposedHours, rotatedAt, phase, sentence }) => (
           <tr key={systemTitle}>
             <th scope="row">
-              <Link to="/meters/$systemTitle" params={{ systemTitle }}>
-                {label}
-              </Link>
+              <MeterLink systemTitle={systemTitle} label={label} />
             </th>
             <td>{risk ?? ""}</td>
             <td>{exposedHours}</td>

@@ -1,11 +1,12 @@
 import { useQuery, useSuspenseQuery } from "@tanstack/react-query";
-import { Link, useParams } from "@tanstack/react-router";
+import { useParams } from "@tanstack/react-router";
 import { overviewQuery, sessionQuery } from "../api/queries.ts";
 import { formatOctets, spoken } from "../format/quantity.ts";
 import { formatDuration } from "../format/time.ts";
 import { localTime } from "../live/live-context.tsx";
 import { Empty } from "../shell/empty.tsx";
 import { SimulatedMark } from "../shell/marks.tsx";
+import { MeterLink } from "../shell/meter-link.tsx";
 import { usePageTitle } from "../shell/page-title.ts";
 import { Panel } from "../shell/panel.tsx";
 import { Ladder } from "./ladder.tsx";
@@ -28,9 +29,7 @@ export function SessionPage() {
       <div className="page-head">
         <div>
           <p className="crumb">
-            <Link to="/meters/$systemTitle" params={{ systemTitle: session.meter }}>
-              {name}
-            </Link>
+            <MeterLink systemTitle={session.meter} label={name} />
           </p>
           <h1>{PURPOSE_WORDS[session.purpose]}</h1>
           <p className="lede">{session.sentence}</p>

@@ -1,7 +1,6 @@
 /** Whether readings are there in time: the same count that makes the work, against 98 % by 08:00 and 99.5 % by 24:00. */
 import type { SlaBoard, SlaTarget } from "@meterkeep/api";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { Link } from "@tanstack/react-router";
 import { slaGapsQuery, slaQuery } from "../api/queries.ts";
 import { counted, formatCount } from "../format/quantity.ts";
 import { DataTable } from "../shell/data-table.tsx";
@@ -11,6 +10,7 @@ import { usePageTitle } from "../shell/page-title.ts";
 import { Panel } from "../shell/panel.tsx";
 import "../pki/pki.css";
 import "./sla.css";
+import { MeterLink } from "../shell/meter-link.tsx";
 
 const STATES: Readonly<Record<SlaTarget["state"], string>> = { met: "met", open: "still open", missed: "missed" };
 
@@ -105,9 +105,7 @@ function Gaps() {
           {data?.meters.map(({ systemTitle, label, missing, gaps, lastCode, attempts }) => (
             <tr key={systemTitle}>
               <th scope="row">
-                <Link to="/meters/$systemTitle" params={{ systemTitle }}>
-                  {label}
-                </Link>
+                <MeterLink systemTitle={systemTitle} label={label} />
               </th>
               <td>{formatCount(missing)}</td>
               <td>{counted(gaps.length, "gap")}</td>

@@ -1,10 +1,10 @@
 /** Real meters beside the virtual town, marked as what they are. */
 import type { MeterSummary } from "@meterkeep/api";
-import { Link } from "@tanstack/react-router";
 import { EvidenceLink } from "../evidence/evidence-link.tsx";
 import { formatEnergy, formatPower } from "../format/quantity.ts";
 import { localTime } from "../live/live-context.tsx";
 import { ProtectionMark, TrustMark } from "../shell/marks.tsx";
+import { MeterLink } from "../shell/meter-link.tsx";
 import { Amount } from "../shell/quantity.tsx";
 
 export function AttachedMeters({ meters }: { meters: readonly MeterSummary[] }) {
@@ -15,9 +15,7 @@ export function AttachedMeters({ meters }: { meters: readonly MeterSummary[] }) 
       <ul>
         {meters.map((meter) => (
           <li key={meter.systemTitle}>
-            <Link to="/meters/$systemTitle" params={{ systemTitle: meter.systemTitle }}>
-              {meter.label}
-            </Link>
+            <MeterLink systemTitle={meter.systemTitle} label={meter.label} />
             <span className="mark">real</span>
             <TrustMark trust={meter.trust} />
             {meter.protection === undefined ? (

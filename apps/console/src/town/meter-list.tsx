@@ -1,11 +1,11 @@
 /** The meters as a list: the same facts in words, findable, and full-size targets where the diagram is dense. */
 import type { MeterSummary } from "@meterkeep/api";
-import { Link } from "@tanstack/react-router";
 import { memo, useMemo, useState } from "react";
 import { EvidenceLink } from "../evidence/evidence-link.tsx";
 import { counted, formatEnergy, formatPower } from "../format/quantity.ts";
 import { localTime, useTownTime } from "../live/live-context.tsx";
 import { ProtectionMark, TrustMark } from "../shell/marks.tsx";
+import { MeterLink } from "../shell/meter-link.tsx";
 import { Amount } from "../shell/quantity.tsx";
 import { attentionFirst, isEmptyFilter, type MeterFilter } from "./filter.ts";
 
@@ -111,9 +111,7 @@ const MeterTable = memo(function MeterTable({ rows }: { rows: readonly MeterSumm
           {rows.map((meter) => (
             <tr key={meter.systemTitle}>
               <th scope="row">
-                <Link to="/meters/$systemTitle" params={{ systemTitle: meter.systemTitle }}>
-                  {meter.label}
-                </Link>{" "}
+                <MeterLink systemTitle={meter.systemTitle} label={meter.label} />{" "}
                 {meter.kind === "real" ? <span className="mark">real</span> : null}
               </th>
               <td>

@@ -17,6 +17,7 @@ import { SignLink } from "./sign-link.tsx";
 import { Stake } from "./stake.tsx";
 import "../pki/pki.css";
 import "./work.css";
+import { MeterLink } from "../shell/meter-link.tsx";
 
 export function CampaignPage() {
   const { id } = useParams({ from: "/frame/work/$id" });
@@ -122,9 +123,7 @@ function Targets({ id }: { id: string }) {
         {targets.map((one) => (
           <tr key={one.meter}>
             <th scope="row">
-              <Link to="/meters/$systemTitle" params={{ systemTitle: one.meter }}>
-                {one.label}
-              </Link>
+              <MeterLink systemTitle={one.meter} label={one.label} />
             </th>
             <td>{one.wave}</td>
             <td>{one.state}</td>

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { test } from "node:test";
 import type { CampaignView, CommandOrder } from "@meterkeep/api";
+import { takenOver } from "../testing/fleet.ts";
 import { startTestServer, type TestPerson, type TestServer } from "../testing/test-server.ts";
 
 // What headend.md 5.3 asks to be replayed, over HTTP against a server with a thousand homes in service. Uttar Pradesh has a
@@ -53,12 +54,7 @@ async function town(): Promise<TestServer> {
        'Maker', 'tcp://127.0.0.1:9', now(), 'F' || n / 100, 'T' || n / 10 from generate_series(0, $3::integer - 1) n`,
     [...place, HOMES],
   );
-  await pool.query(
-    `insert into takeovers (utility_id, island_id, meter_id, phase, step, grade, verdict, sentence, updated_at)
-     select utility_id, island_id, meter_id, 'done', 'done', 'shielded', 'proven', '', now() from meters
-     where utility_id = $1 and island_id = $2`,
-    place,
-  );
+  await takenOver(server);
   return server;
 }
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { CampaignView, LedgerPage, QuarantineList, RecentEventList, RuleList } from "@meterkeep/api";
+import { takenOver } from "../testing/fleet.ts";
 import { startTestServer, type TestServer } from "../testing/test-server.ts";
 
 const HOMES = 300_000;
@@ -8,7 +9,8 @@ const HOMES = 300_000;
 const UNREAD_W = 1000;
 
 /** A fleet in service, every meter of it taken over and reachable. */
-async function settle({ context: { pool, scope } }: TestServer): Promise<void> {
+async function settle(server: TestServer): Promise<void> {
+  const { pool, scope } = server.context;
   const place = [...scope.place];
   await pool.query(
     `insert into meters (utility_id, island_id, system_title, kind, role, label, profile, security_suite, manufacturer,
@@ -17,12 +19,7 @@ async function settle({ context: { pool, scope } }: TestServer): Promise<void> {
        'Maker', 'tcp://127.0.0.1:9', now() from generate_series(1, $3::integer) n`,
     [...place, HOMES],
   );
-  await pool.query(
-    `insert into takeovers (utility_id, island_id, meter_id, phase, step, grade, verdict, sentence, updated_at)
-     select utility_id, island_id, meter_id, 'done', 'done', 'shielded', 'proven', '', now() from meters
-     where utility_id = $1 and island_id = $2`,
-    place,
-  );
+  await takenOver(server);
   await pool.query("analyze");
 }
 

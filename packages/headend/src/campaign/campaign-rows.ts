@@ -16,7 +16,7 @@ import type { Direction } from "@meterkeep/guard";
 import type { Scope } from "../database/scope.ts";
 import { rows, type Sql } from "../database/sql.ts";
 import type { MeterId } from "../inventory/meter.ts";
-import type { TargetFact } from "./target-fact.ts";
+import type { KeptFact } from "../operation/operation.ts";
 
 /** A campaign as its row has it. */
 export interface CampaignRow {
@@ -180,7 +180,7 @@ export function targetView(row: TargetRow): CampaignTarget {
 
 /** What a target's session brought. */
 export interface TargetBrought {
-  readonly evidence: readonly TargetFact[];
+  readonly evidence: readonly KeptFact[];
   readonly data: unknown;
   readonly losses: number;
 }

@@ -10,7 +10,7 @@ import type { Scope } from "../database/scope.ts";
 import { firstRow, type Sql, type SqlPool } from "../database/sql.ts";
 import { codeOf, HeadEndError } from "../errors.ts";
 import type { MemoryOf } from "../operation/memory.ts";
-import type { OperationPreview, OperationResult } from "../operation/operation.ts";
+import type { KeptFact, OperationPreview, OperationResult } from "../operation/operation.ts";
 import { previewOperation, runOperation } from "../operation/operation-session.ts";
 import { findMeterProfile } from "../profile/meter-profile.ts";
 import type { ReadResult } from "../reading/result.ts";
@@ -29,7 +29,6 @@ import { signChanges } from "./fleet-facts.ts";
 import type { PolicyKey } from "./policy-key.ts";
 import type { Holding } from "./proposal.ts";
 import type { SupplyRead } from "./supply.ts";
-import type { TargetFact } from "./target-fact.ts";
 
 export interface CommandPorts {
   readonly pool: SqlPool;
@@ -59,7 +58,7 @@ export interface CommandOutcome {
   readonly supply?: SupplyRead["supply"];
   readonly powerW?: number;
   /** Facts of the meter as they were read back. */
-  readonly evidence: readonly TargetFact[];
+  readonly evidence: readonly KeptFact[];
   /** What was read, as JSON, where reading was the point. */
   readonly data?: string;
   /** Of what is to be tried again: when. */

@@ -21,6 +21,9 @@ export interface ReadBack {
   readonly evidence: EvidenceRecord;
 }
 
+/** A fact as it is kept: with the hash of the octets that say so. */
+export type KeptFact = Omit<ReadBack, "evidence"> & { readonly hash: string };
+
 /** Something that people should know of, whatever became of the operation. */
 export interface Finding {
   /** For example `clock-incident`, `configuration-drift`. */
