@@ -43,11 +43,18 @@ export class FrameCutter {
   }
 }
 
-/** Puts the length before a frame. */
-export function framed(frame: Uint8Array): Uint8Array {
-  const octets = new Uint8Array(FRAME_LENGTH_BYTES + frame.length);
-  new DataView(octets.buffer).setUint32(0, frame.length);
-  octets.set(frame, FRAME_LENGTH_BYTES);
+/** Frames one after the other, each with its length before it. */
+export function framed(frames: readonly Uint8Array[]): Uint8Array {
+  let bytes = 0;
+  for (const frame of frames) bytes += FRAME_LENGTH_BYTES + frame.length;
+  const octets = new Uint8Array(bytes);
+  const view = new DataView(octets.buffer);
+  let at = 0;
+  for (const frame of frames) {
+    view.setUint32(at, frame.length);
+    octets.set(frame, at + FRAME_LENGTH_BYTES);
+    at += FRAME_LENGTH_BYTES + frame.length;
+  }
   return octets;
 }
 

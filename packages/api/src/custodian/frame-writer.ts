@@ -33,7 +33,7 @@ export class FrameWriter {
   }
 
   write(frame: Uint8Array): void {
-    this.#queue.push(framed(frame));
+    this.#queue.push(frame);
     this.#queuedBytes += frame.length;
     if (this.#queue.length > 1) return;
     const wait = this.#isBusy() ? this.#writtenAt + PACE_MILLISECONDS - performance.now() : 0;
@@ -48,6 +48,6 @@ export class FrameWriter {
     this.#queue = [];
     this.#queuedBytes = 0;
     this.#writtenAt = performance.now();
-    if (!this.#sink.destroyed) this.#sink.write(Buffer.concat(queue));
+    if (!this.#sink.destroyed) this.#sink.write(framed(queue));
   }
 }

@@ -4,6 +4,11 @@ export interface BucketSize {
   readonly perSecond: number;
 }
 
+interface Bucket {
+  tokens: number;
+  at: number;
+}
+
 /**
  * Buckets of tokens by name, each full until somebody takes from it. A bucket that is full again is forgotten. With `since`
  * all of them were empty then: whoever counts by them and remembers nothing from before starts there.
@@ -12,7 +17,7 @@ export class TokenBuckets {
   readonly #size: BucketSize;
   readonly #now: () => number;
   readonly #since: number;
-  readonly #held = new Map<string, { tokens: number; at: number }>();
+  readonly #held = new Map<string, Bucket>();
 
   constructor(size: BucketSize, now: () => number, since?: number) {
     this.#size = size;
@@ -22,22 +27,30 @@ export class TokenBuckets {
 
   /** Takes so many tokens, or none where there are not as many. */
   take(name: string, tokens: number): boolean {
-    const left = this.#left(name);
+    const now = this.#now();
+    const held = this.#held.get(name);
+    const left = this.#left(held, now);
     if (left < tokens) return false;
-    this.#held.set(name, { tokens: left - tokens, at: this.#now() });
+    // In place: one made for each call would outlive the young generation, and very many meters are taken from in turns.
+    if (held === undefined) this.#held.set(name, { tokens: left - tokens, at: now });
+    else {
+      held.tokens = left - tokens;
+      held.at = now;
+    }
     return true;
   }
 
   /** Forgets buckets that are full again. */
   sweep(): void {
-    for (const name of this.#held.keys()) if (this.#left(name) >= this.#size.burst) this.#held.delete(name);
+    const now = this.#now();
+    for (const [name, held] of this.#held) if (this.#left(held, now) >= this.#size.burst) this.#held.delete(name);
   }
 
-  #left(name: string): number {
+  /** What is in a bucket; of one that nobody has taken from, what came since it was empty. */
+  #left(held: Bucket | undefined, now: number): number {
     const { burst, perSecond } = this.#size;
-    const held = this.#held.get(name) ?? { tokens: 0, at: this.#since };
     // A clock that was set back gives nothing and takes nothing.
-    const seconds = Math.max(0, this.#now() - held.at) / 1000;
-    return Math.min(burst, held.tokens + seconds * perSecond);
+    const seconds = Math.max(0, now - (held?.at ?? this.#since)) / 1000;
+    return Math.min(burst, (held?.tokens ?? 0) + seconds * perSecond);
   }
 }

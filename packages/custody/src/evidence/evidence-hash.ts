@@ -1,5 +1,7 @@
 import { createHash, type Hash } from "node:crypto";
 
+const HEADER_BYTES = 5;
+
 /** Counts and a hash over the APDUs of a crypto session, as they went over the line: for its closing entry. */
 export class EvidenceHash {
   readonly #hash: Hash = createHash("sha256");
@@ -22,9 +24,10 @@ export class EvidenceHash {
   }
 
   #add(direction: number, apdu: Uint8Array): void {
-    const header = Buffer.alloc(5);
-    header[0] = direction;
-    header.writeUInt32BE(apdu.length, 1);
-    this.#hash.update(header).update(apdu);
+    const octets = Buffer.allocUnsafe(HEADER_BYTES + apdu.length);
+    octets[0] = direction;
+    octets.writeUInt32BE(apdu.length, 1);
+    octets.set(apdu, HEADER_BYTES);
+    this.#hash.update(octets);
   }
 }

@@ -3,7 +3,7 @@ import { octetKeyCiphers, type SecretKey } from "@meterkeep/dlms-node";
 import { type CipherKey, withTokens } from "../conversation/token-ciphers.ts";
 import { placedKeys, type WorkingKeys, workingKeys } from "../protocol/meter-keys.ts";
 import { type KeyRecord, type MeterPlace, PURPOSE } from "../store/records.ts";
-import type { PlacedRecord, TokenKey, Vault } from "../vault/vault.ts";
+import type { PlacedRecord, TokenKey, Unsealer, Vault } from "../vault/vault.ts";
 
 /**
  * How long a session has the working keys of its meter in clear: as long as it is open, or for each call anew. Where the
@@ -28,15 +28,13 @@ type Unsealed = WorkingKeys | { readonly authentication: Uint8Array };
 
 /** The working keys of a session's meter. */
 export class SessionKeys {
-  readonly #vault: Vault;
-  /** What is unsealed: both keys, or the authentication key alone. Nothing else of the meter's file stays with a session. */
-  readonly #sealed: readonly PlacedRecord[];
+  /** Unseals both keys, or the authentication key alone. Nothing else of the meter's file stays with a session. */
+  readonly #unseal: Unsealer;
   readonly #tokenKey: TokenKey | undefined;
   #held: Unsealed | undefined;
 
-  private constructor(vault: Vault, sealed: readonly PlacedRecord[], tokenKey: TokenKey | undefined) {
-    this.#vault = vault;
-    this.#sealed = sealed;
+  private constructor(unseal: Unsealer, tokenKey: TokenKey | undefined) {
+    this.#unseal = unseal;
     this.#tokenKey = tokenKey;
   }
 
@@ -53,15 +51,15 @@ export class SessionKeys {
     ]) as [PlacedRecord, PlacedRecord];
     const tokenKey = await vault.tokenKey(unicast);
     const sealed = tokenKey === undefined ? [unicast, authentication] : [authentication];
-    const opened = new SessionKeys(vault, sealed, tokenKey);
-    if (keeping === "session") opened.#held = opened.#working(await vault.unseal(sealed));
+    const opened = new SessionKeys(vault.unsealer(sealed), tokenKey);
+    if (keeping === "session") opened.#held = opened.#working(await opened.#unseal());
     return opened;
   }
 
   /** Does work with the keys. It must be pure: where a token has to answer it is done more than once. */
   use<T>(work: (keys: KeysAtWork) => T): T | Promise<T> {
     if (this.#held !== undefined) return this.#useWith(this.#held, work);
-    const unsealed = this.#vault.unseal(this.#sealed);
+    const unsealed = this.#unseal();
     return unsealed instanceof Promise || this.#tokenKey !== undefined
       ? this.#useOnce(unsealed, work)
       : useAtOnce(unsealed, work);

@@ -75,6 +75,26 @@ export function vaultContract(name: string, withVault: (body: (vault: Vault) => 
       }
   });
 
+  contract(
+    "what is unsealed again and again opens each time, whatever was unsealed between, and nowhere else",
+    async (vault) => {
+      const keys = [16, 32].map((bytes) => SecretKey.random(bytes)) as [SecretKey, SecretKey];
+      const places = [place, { ...elsewhere["purpose"]!, island: place.island }];
+      const sealed = await vault.seal(keys.map((key, at) => ({ place: places[at]!, key })));
+      const records = sealed.map((octets, at) => ({ place: places[at]!, sealed: octets }));
+      const [both, first, moved] = [
+        vault.unsealer(records),
+        vault.unsealer(records.slice(0, 1)),
+        vault.unsealer([{ place: elsewhere["meter"]!, sealed: records[0]!.sealed }]),
+      ];
+      for (let time = 0; time < 3; time += 1) {
+        assert.deepEqual((await both()).map(hex), keys.map(hex));
+        for (const key of await first()) key[Symbol.dispose]();
+        await assert.rejects(async () => moved(), notAuthentic);
+      }
+    },
+  );
+
   contract("a record changed in any octet does not open", async (vault) => {
     const key = SecretKey.random(16);
     const [sealed] = (await vault.seal([{ place, key }])) as [Uint8Array];
@@ -82,6 +102,7 @@ export function vaultContract(name: string, withVault: (body: (vault: Vault) => 
       const spoilt = new Uint8Array(sealed);
       spoilt[at] = (spoilt[at] as number) ^ 1;
       await assert.rejects(async () => vault.unseal([{ place, sealed: spoilt }]), CustodyError);
+      await assert.rejects(async () => vault.unsealer([{ place, sealed: spoilt }])(), CustodyError);
     }
     await assert.rejects(async () => vault.unseal([{ place, sealed: sealed.subarray(0, 10) }]), notAuthentic);
   });

@@ -3,9 +3,9 @@ import { SecretKey } from "@meterkeep/dlms-node";
 import { CustodyError } from "../errors.ts";
 import type { VaultKeyRecord, VaultKeys } from "../store/store.ts";
 import { counterTexts, derivedKeys } from "./derivation.ts";
-import { envelopeKeyVersion, openEnvelope, sealEnvelope } from "./envelope.ts";
+import { EnvelopeOpener, envelopeKeyVersion, openEnvelope, prepareEnvelope, sealEnvelope } from "./envelope.ts";
 import { boundData, keyPlaceData } from "./key-place.ts";
-import type { PlacedKey, PlacedRecord, Vault } from "./vault.ts";
+import type { PlacedKey, PlacedRecord, Unsealer, Vault } from "./vault.ts";
 
 /** Octets of the root key and of every vault key: AES-256. */
 export const VAULT_KEY_BYTES = 32;
@@ -23,6 +23,7 @@ export function softwareVault(rootKey: SecretKey, vaultKeys: VaultKeys): Vault {
   const checking = derived(rootKey, "check-values").keyObject();
   const authenticating = derived(rootKey, "records").keyObject();
   const opened = new OpenedVaultKeys(wrapping, vaultKeys);
+  const opener = new EnvelopeOpener();
   return {
     kind: "software",
     seal: async (keys: readonly PlacedKey[]) => {
@@ -37,6 +38,7 @@ export function softwareVault(rootKey: SecretKey, vaultKeys: VaultKeys): Vault {
       const wanted = records.map(({ place, sealed }) => opened.atHand(place, envelopeKeyVersion(sealed)));
       return wanted.includes(undefined) ? unsealAll(records, opened) : openAll(records, wanted as KeyObject[]);
     },
+    unsealer: (records) => unsealerOf(records, opened, opener),
     tokenKey: async () => undefined,
     checkValues: async (keys) =>
       keys.map((key) => key.lend((bytes) => new Uint8Array(createHmac("sha256", checking).update(bytes).digest()))),
@@ -71,6 +73,24 @@ async function unsealAll(records: readonly PlacedRecord[], opened: OpenedVaultKe
   const objects: KeyObject[] = [];
   for (const { place, sealed } of records) objects.push(await opened.version(place, envelopeKeyVersion(sealed)));
   return openAll(records, objects);
+}
+
+function unsealerOf(records: readonly PlacedRecord[], opened: OpenedVaultKeys, opener: EnvelopeOpener): Unsealer {
+  const prepared = records.map(({ place, sealed }) => {
+    const { utility, island } = place;
+    return { cell: { utility, island }, envelope: prepareEnvelope(keyPlaceData(place), sealed) };
+  });
+  const open = (objects: readonly KeyObject[]): SecretKey[] =>
+    prepared.map(({ envelope }, at) => opener.open(objects[at] as KeyObject, envelope));
+  const find = async (): Promise<SecretKey[]> => {
+    const objects: KeyObject[] = [];
+    for (const { cell, envelope } of prepared) objects.push(await opened.version(cell, envelope.keyVersion));
+    return open(objects);
+  };
+  return () => {
+    const objects = prepared.map(({ cell, envelope }) => opened.atHand(cell, envelope.keyVersion));
+    return objects.includes(undefined) ? find() : open(objects as KeyObject[]);
+  };
 }
 
 /** In the place of a utility: no utility has this name. */

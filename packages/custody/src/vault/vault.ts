@@ -32,6 +32,9 @@ export class TokenKey {
   }
 }
 
+/** Unseals the records it was made for; the caller disposes of the keys. */
+export type Unsealer = () => Promise<SecretKey[]> | SecretKey[];
+
 /**
  * Keeps keys under keys: what leaves it is sealed, what it lends is a `SecretKey`.
  *
@@ -47,6 +50,13 @@ export interface Vault {
    * @throws CustodyError `vault-record-not-authentic`.
    */
   unseal(records: readonly PlacedRecord[]): Promise<SecretKey[]> | SecretKey[];
+  /**
+   * What unseals these records as often as it is called, as `unseal` does: for keys that are in clear for one use at a time.
+   * What does not depend on a key is worked out once.
+   *
+   * @throws CustodyError `vault-record-not-authentic` where a record is none of this vault
+   */
+  unsealer(records: readonly PlacedRecord[]): Unsealer;
   /**
    * The key of a record that stays in a token; undefined for one that is unsealed to be used.
    *

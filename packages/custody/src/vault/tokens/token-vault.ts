@@ -64,7 +64,7 @@ export async function tokenVault(
       return open(await derivation.agreed(secret, texts));
     }
   };
-  return {
+  const vault: Vault = {
     kind: "tokens",
     seal: async (keys) => {
       const sealed: Uint8Array[] = [];
@@ -92,6 +92,8 @@ export async function tokenVault(
       }
       return opened;
     },
+    // A token makes the envelope's key each time: nothing is known before.
+    unsealer: (records) => () => vault.unseal(records),
     tokenKey: async (record) => (isOfTokens(record.sealed) ? encryptionKeys.key(record) : undefined),
     checkValues: async (keys) => keys.map((key) => key.lend((bytes) => hmac(checking!, bytes))),
     authenticate: async (texts) => texts.map((text) => hmac(authenticating!, text)),
@@ -108,6 +110,7 @@ export async function tokenVault(
       return derivedKeys(inputs, await tokens.macs(master, inputs.flatMap(counterTexts), true));
     },
   };
+  return vault;
 }
 
 /** Keys that tokens derive. */
