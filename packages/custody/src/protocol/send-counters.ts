@@ -65,11 +65,12 @@ export class SendCounters {
   }
 
   /**
-   * Takes `count` counters in a row for use under a version of the unicast key; gives the first.
+   * Takes `count` counters in a row for use under a version of the unicast key; gives the first. Where they have to be
+   * reserved, and that `canWait`, others may share the commit.
    *
    * @throws CustodyError `counter-line-exhausted`, and what `files` throws of a row that was put back
    */
-  async take(place: SetupPlace, keyVersion: number, count: number): Promise<number> {
+  async take(place: SetupPlace, keyVersion: number, count: number, canWait = false): Promise<number> {
     const line = await this.#line(place);
     const first = takeFrom(line, keyVersion, count);
     if (first !== undefined) return first;
@@ -81,7 +82,7 @@ export class SendCounters {
       // Whoever was before may have reserved enough for both.
       const left = takeFrom(line, keyVersion, count);
       if (left !== undefined) return left;
-      await this.#reserve(line, keyVersion, count);
+      await this.#reserve(line, keyVersion, count, canWait);
       return takeFrom(line, keyVersion, count) as number;
     } finally {
       resolve();
@@ -144,7 +145,7 @@ export class SendCounters {
     return line;
   }
 
-  async #reserve(line: Line, keyVersion: number, count: number): Promise<void> {
+  async #reserve(line: Line, keyVersion: number, count: number, canWait: boolean): Promise<void> {
     const { committer, vault, now } = this.#dependencies;
     const at = now();
     line.block = at - line.reservedAt < QUICK_MILLISECONDS ? Math.min(line.block * 2, LARGEST_BLOCK) : COUNTER_BLOCK;
@@ -160,6 +161,7 @@ export class SendCounters {
       await committer.submit({
         writes: [{ kind: "reserve-counters", from, counter }],
         entries: [counterMark(counter, at)],
+        canWait,
       });
     } catch (error) {
       // Whatever became of it, memory no longer knows better than what is stored.

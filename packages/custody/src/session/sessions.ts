@@ -44,6 +44,9 @@ import { SessionKeys } from "./session-keys.ts";
 /** Sessions open at once, over all callers. */
 const MOST_SESSIONS = 200_000;
 
+/** With more sessions open than this, what opens and ends them waits for others to share a commit. */
+const SHARING_SESSIONS = 8;
+
 /** A session that nobody uses for so long is closed. */
 export const IDLE_MILLISECONDS = 5 * 60_000;
 
@@ -146,10 +149,12 @@ export class Sessions {
     const clientSap = signing === undefined ? facts.managementClientSap : (facts.signingClientSap as number);
     try {
       // Both join one commit; neither the counters nor the entry may be missing when the AARQ leaves.
+      const canWait = this.#areMany;
       const [first] = await Promise.all([
-        sendCounters.take(place, GUEK, COUNTERS_PER_ASSOCIATION),
+        sendCounters.take(place, GUEK, COUNTERS_PER_ASSOCIATION, canWait),
         committer.submit({
           entries: [entry("session-opened", caller, place, now(), { purpose, GUEK, GAK, mechanism })],
+          canWait,
         }),
       ]);
       const effect = await association.take({ kind: "associate", invocationCounter: first });
@@ -382,6 +387,10 @@ export class Sessions {
     );
   }
 
+  get #areMany(): boolean {
+    return this.#sessions.size > SHARING_SESSIONS;
+  }
+
   #find(handle: string, caller: Caller): Session {
     const session = this.#sessions.find(handle, caller, this.#dependencies.now());
     // Rights that were taken away end what was begun with them.
@@ -429,6 +438,7 @@ export class Sessions {
     await committer.submit({
       writes: stored === undefined ? [] : [{ kind: "put-windows", windows: await withWindowMacs(vault, [stored]) }],
       entries: [entry("session-closed", caller, place, now(), body)],
+      canWait: this.#areMany,
     });
   }
 }

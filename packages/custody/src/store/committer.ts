@@ -17,6 +17,8 @@ import type { CustodyStore, Write } from "./store.ts";
 export interface Change {
   readonly writes?: readonly Write[];
   readonly entries?: readonly LedgerDraft[];
+  /** Whoever waits for it is one of many: it may wait for more to share its commit. */
+  readonly canWait?: boolean;
 }
 
 /** Makes changes durable. Octets leave only after the promise has been kept. */
@@ -38,20 +40,30 @@ export interface CommitterPorts {
   readonly onGrowth: (size: number) => void;
   /** The stored ledger is not what this process has written: an older one was put back, or another. */
   readonly onForeign: (error: LedgerError) => void;
+  /** Gives changes that can wait the time to become more; ends at once when `hurry` aborts. */
+  readonly gather: (hurry: AbortSignal) => Promise<void>;
 }
 
-const ALONE: CommitterPorts = { check: () => undefined, onGrowth: () => undefined, onForeign: () => undefined };
+const ALONE: CommitterPorts = {
+  check: () => undefined,
+  onGrowth: () => undefined,
+  onForeign: () => undefined,
+  gather: () => Promise.resolve(),
+};
 
 /**
  * Commits in groups: what is submitted while a commit is under way shares the next one, so that durability costs a
- * session about one commit whatever the load.
+ * session about one commit whatever the load. While all that waits can wait, more is gathered first.
  *
- * States: *idle*, *committing* (one commit under way, changes may wait), *closed* (nothing more is taken).
+ * States: *idle*, *gathering* (until more has come, or something that cannot wait), *committing* (one commit under way,
+ * changes may wait), *closed* (nothing more is taken).
  * When the database refuses a group, each change is tried alone, so that only the one to blame fails. After any failure
  * the ledger's end is read again; it must be what this process knows, grown or not.
  */
 export class GroupCommitter implements Committer {
   static readonly MAX_GROUP = 512;
+  /** So many are worth a commit: they wait for no more. */
+  static readonly WORTH_A_COMMIT = 64;
   readonly #store: Pick<CustodyStore, "commit" | "ledger">;
   readonly #ports: CommitterPorts;
   #edge: LedgerEdge | undefined;
@@ -59,6 +71,8 @@ export class GroupCommitter implements Committer {
   #waiting: Waiting[] = [];
   #running: Promise<void> | undefined;
   #closed = false;
+  /** Ends the gathering. */
+  #hurry = new AbortController();
 
   constructor(store: Pick<CustodyStore, "commit" | "ledger">, ports: Partial<CommitterPorts> = {}) {
     this.#store = store;
@@ -71,6 +85,7 @@ export class GroupCommitter implements Committer {
     for (const draft of change.entries ?? []) checkDraft(draft);
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.#waiting.push({ change, resolve, reject });
+    if (change.canWait !== true || this.#waiting.length >= GroupCommitter.WORTH_A_COMMIT) this.#hurry.abort();
     this.#running ??= this.#run();
     return promise;
   }
@@ -95,6 +110,7 @@ export class GroupCommitter implements Committer {
   /** Waits for what was submitted and takes nothing more. */
   async close(): Promise<void> {
     this.#closed = true;
+    this.#hurry.abort();
     await this.#running;
   }
 
@@ -118,10 +134,18 @@ export class GroupCommitter implements Committer {
     // here and a reservation there, is one commit.
     await new Promise((resolve) => setImmediate(resolve));
     while (this.#waiting.length > 0) {
+      await this.#gather();
       const group = this.#waiting.splice(0, GroupCommitter.MAX_GROUP);
       await this.#commit(group);
     }
     this.#running = undefined;
+  }
+
+  async #gather(): Promise<void> {
+    if (this.#closed || this.#waiting.length >= GroupCommitter.WORTH_A_COMMIT) return;
+    if (!this.#waiting.every(({ change }) => change.canWait === true)) return;
+    this.#hurry = new AbortController();
+    await this.#ports.gather(this.#hurry.signal);
   }
 
   async #commit(group: readonly Waiting[]): Promise<void> {

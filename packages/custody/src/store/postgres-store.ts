@@ -18,6 +18,7 @@ import {
 import type { AuthorityWrite } from "../authority/store/records.ts";
 import { CustodyError } from "../errors.ts";
 import { fenced, isFenced } from "../standby/instance.ts";
+import { gatheredLoad } from "./gathered-load.ts";
 import { enrolmentsIn, markEnrolment, planEnrolment } from "./postgres-enrolments.ts";
 import { counterLine, countMeters, loadFiles, rowsWithoutMac, shipmentMeters } from "./postgres-reads.ts";
 import { destroyKey, markRotation, rotationsIn } from "./postgres-rotations.ts";
@@ -97,7 +98,7 @@ export function postgresCustodyStore(pool: Pool): CustodyStore {
         throw asConflict(error);
       }
     },
-    load: async (systemTitle) => (await loadFiles(pool, [systemTitle], undefined, 1))[0],
+    load: gatheredLoad((titles) => loadFiles(pool, titles, undefined, titles.length)),
     loadPage: (titles, after, limit) => loadFiles(pool, titles, after, limit),
     counterLine: (place) => counterLine(pool, place),
     unauthenticated: async (limit) => ({

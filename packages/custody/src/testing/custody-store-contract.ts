@@ -341,6 +341,44 @@ export function custodyStoreContract(
     await assert.rejects(committer.submit({}), { code: "custody-closed" });
   });
 
+  contract("what can wait shares the commit of what cannot", async (store) => {
+    let commits = 0;
+    const counting: Pick<CustodyStore, "commit" | "ledger"> = {
+      ledger: store.ledger,
+      commit: (...change) => {
+        commits += 1;
+        return store.commit(...change);
+      },
+    };
+    const gather = (hurry: AbortSignal): Promise<void> =>
+      new Promise((resolve) => hurry.addEventListener("abort", () => resolve(), { once: true }));
+    const committer = new GroupCommitter(counting, { gather });
+    const patient = ["one", "two"].map((kind) => committer.submit({ entries: [sampleEntry(kind)], canWait: true }));
+    await new Promise((resolve) => setImmediate(resolve));
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(commits, 0);
+    await committer.submit({ entries: [sampleEntry("three")] });
+    await Promise.all(patient);
+    assert.equal(commits, 1);
+    const last = committer.submit({ entries: [sampleEntry("four")], canWait: true });
+    await committer.close();
+    await last;
+    assert.deepEqual(
+      (await store.ledger.read(0, 9)).map(({ kind }) => kind),
+      ["one", "two", "three", "four"],
+    );
+  });
+
+  contract("meters that are asked for at once are each their own", async (store) => {
+    const [one, two] = [await imported(store, sampleMeter(1)), await imported(store, sampleMeter(2))];
+    const titles = [two.systemTitle, "4D544B00000000FF", one.systemTitle, two.systemTitle.toLowerCase()];
+    const files = await Promise.all(titles.map((title) => store.load(title)));
+    assert.deepEqual(
+      files.map((file) => file?.meter.systemTitle),
+      [two.systemTitle, undefined, one.systemTitle, two.systemTitle],
+    );
+  });
+
   contract("the installation's secrets and vault keys are stored once", async (store) => {
     const key = { utility: "u", island: "i", version: 1, sealed: new Uint8Array([1]) };
     await store.vaultKeys.insert(key);
