@@ -6,8 +6,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { listenForEnrolment } from "@meterkeep/custody";
 import { connectTls, listenTls } from "@meterkeep/dlms-node";
-import { toPem } from "@meterkeep/pki";
-import { OwnIdentity } from "../../apps/concentrator/src/enrolment/own-identity.ts";
+import { OwnIdentity, toPem } from "@meterkeep/pki";
 import { pkiService } from "../../packages/custody/src/pki/pki-service.ts";
 import { caller } from "../../packages/custody/src/testing/test-custody.ts";
 import { PLACE, withTestPki } from "../../packages/custody/src/testing/test-pki.ts";
@@ -56,7 +55,13 @@ function withService(
         },
         file: join(bench.folder, `${NAME}.identity.pem`),
         open: (password) =>
-          OwnIdentity.open({ folder: bench.folder, name: NAME, place, password, now: () => bench.now + ahead }),
+          OwnIdentity.open({
+            file: join(bench.folder, `${NAME}.identity.pem`),
+            name: NAME,
+            place,
+            password,
+            now: () => bench.now + ahead,
+          }),
         password: async () => {
           const { authority } = await bench.pki.issuerFor(PLACE, "P-256");
           const subject = { kind: "named", fields: [{ field: "CN", text: NAME }] } as const;
@@ -79,7 +84,7 @@ const serialOf = ({ current }: OwnIdentity): string => new X509Certificate(curre
 
 test("a concentrator makes its key, enrols once with its password, and needs nobody when it comes up again", () =>
   withService(async (bench) => {
-    await assert.rejects(bench.open(), { name: "EnrolmentError" }, "without a password");
+    await assert.rejects(bench.open(), { code: "enrolment-refused" }, "without a password");
     await assert.rejects(bench.open("wrong"), /401/);
     const identity = await bench.open(await bench.password());
     assert.equal(statSync(bench.file).mode & 0o777, 0o600);

@@ -1,10 +1,10 @@
 import { chmodSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { SupervisedProcess, Supervisor } from "@meterkeep/api/supervised";
-import type { ConcentratorConfig } from "@meterkeep/api/supervisor";
+import { type ConcentratorConfig, concentratorIdentityFile } from "@meterkeep/api/supervisor";
+import { OwnIdentity } from "@meterkeep/pki";
 import { Concentrator } from "./concentrator.ts";
 import { openControl } from "./control.ts";
-import { OwnIdentity } from "./enrolment/own-identity.ts";
 import { MeterPlaces } from "./meter-places.ts";
 
 /** How often certificates are looked at. */
@@ -25,7 +25,8 @@ export async function startConcentrators(
   for (const [at, { name, password }] of config.concentrators.entries()) {
     const own = titles.slice(at * config.metersEach, (at + 1) * config.metersEach);
     const served = new Set(own);
-    const identity = await OwnIdentity.open({ folder: config.stateDirectory, name, place, password, now: Date.now });
+    const file = join(config.stateDirectory, concentratorIdentityFile(name));
+    const identity = await OwnIdentity.open({ file, name, place, password, now: Date.now });
     identities.set(name, identity);
     const concentrator = stack.use(
       new Concentrator({

@@ -15,6 +15,7 @@ export const PKI_ERROR_CODES = [
   "authority-held",
   "assignment-violated",
   "revocation-refused",
+  "enrolment-refused",
 ] as const;
 export type PkiErrorCode = (typeof PKI_ERROR_CODES)[number];
 

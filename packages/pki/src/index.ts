@@ -39,6 +39,8 @@ export { SHARDS, shardOf } from "./authority/shards.ts";
 export { type ChannelCredential, certificateFingerprint, createChannelCredential } from "./channel-credential.ts";
 export { decodeCertsOnly, encodeCertsOnly } from "./enrolment/cms.ts";
 export { askedAttributes, csrAttributesFor } from "./enrolment/csr-attributes.ts";
+export type { EstPlace } from "./enrolment/est-client.ts";
+export { type IdentityOptions, OwnIdentity } from "./enrolment/own-identity.ts";
 export { PKI_ERROR_CODES, PkiError, type PkiErrorCode } from "./errors.ts";
 export { type Finding, lintCertificate } from "./profile/lint.ts";
 export type { AltNameRule, CertificateProfile, NameField, SubjectRule } from "./profile/profile.ts";

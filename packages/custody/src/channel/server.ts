@@ -2,8 +2,11 @@ import { X509Certificate } from "node:crypto";
 import { chmod, rm } from "node:fs/promises";
 import { createServer, type Server, type TLSSocket } from "node:tls";
 import { CHANNEL_GROUP, FrameCutter, FrameWriter } from "@meterkeep/api/custodian-channel";
+import { type AuthorityRecord, toPem } from "@meterkeep/pki";
 import type { Caller } from "../calls/caller.ts";
+import type { Pki } from "../pki/open-pki.ts";
 import { answer, type Dispatching } from "./dispatch.ts";
+import { type RemoteWorker, remoteWorkerOf } from "./remote-workers.ts";
 
 /** Who may connect, by certificate. */
 export interface Principal extends Caller {
@@ -18,6 +21,8 @@ export interface ChannelServerOptions extends Dispatching {
   readonly certificate: string;
   readonly privateKey: string;
   readonly principals: readonly Principal[];
+  /** Where workers on other machines may ask, by certificates that this PKI issued to them (ADR 0039). Nobody else's do. */
+  readonly pki?: Pki;
 }
 
 /** Requests of one connection that may be under way; beyond them its socket is not read. */
@@ -25,8 +30,12 @@ const MOST_UNDER_WAY = 256;
 /** Answers that a caller has not read yet; beyond them none of its requests is begun. */
 const MOST_UNREAD_BYTES = 4 * 1024 * 1024;
 const MOST_CONNECTIONS = 64;
+/** Workers have one connection each. */
+const MOST_WORKER_CONNECTIONS = 256;
 const HANDSHAKE_MILLISECONDS = 10_000;
 const SOCKET_MODE = 0o666;
+/** How often is looked whether the workers that are connected still may: for what no revocation says, as time that is over. */
+const LOOK_MILLISECONDS = 30_000;
 
 /** A listening channel. */
 export interface ChannelServer {
@@ -35,43 +44,90 @@ export interface ChannelServer {
 
 /**
  * Listens on a Unix socket with TLS 1.3 and a certificate on both sides. The principal of a connection is the
- * certificate it proved; one that is not in the list does not get through the handshake.
+ * certificate it proved: one of the list, or one of our PKI for a worker on another machine, whose octets a gate carries
+ * here. Whoever has neither is not heard. A worker whose certificate is revoked is cut off at that moment.
  */
 export async function listenOnChannel(options: ChannelServerOptions): Promise<ChannelServer> {
-  const { socketPath, certificate, privateKey, principals } = options;
+  const { socketPath, certificate, privateKey, principals, pki } = options;
   const callers = new Map(principals.map((one) => [fingerprintOf(new X509Certificate(one.certificate)), one]));
   const sockets = new Set<TLSSocket>();
+  const workers = new Map<TLSSocket, RemoteWorker>();
+  /** Counts what was revoked: who was looked up meanwhile is looked up again. */
+  let revocations = 0;
+  const rootsNow = async () => (pki === undefined ? [] : (await pki.authorities.all()).filter(isRoot));
+  let roots = await rootsNow();
+  const credential = () => ({
+    cert: certificate,
+    key: privateKey,
+    ca: [...principals.map((one) => one.certificate), ...roots.map((root) => toPem("CERTIFICATE", root.certificate))],
+    minVersion: "TLSv1.3" as const,
+    ecdhCurve: CHANNEL_GROUP,
+  });
+  const keep = (socket: TLSSocket, caller: Caller): void => {
+    sockets.add(socket);
+    socket.once("close", () => sockets.delete(socket));
+    serve(socket, caller, options);
+  };
+  /** Whom no list names may be a worker. Nothing is read from it before that is known. */
+  const meet = async (socket: TLSSocket, proven: X509Certificate): Promise<void> => {
+    const lookUp = async () => (pki === undefined ? undefined : await remoteWorkerOf(pki, new Uint8Array(proven.raw)));
+    let [before, worker] = [revocations, await lookUp()];
+    while (before !== revocations) [before, worker] = [revocations, await lookUp()];
+    if (worker === undefined || socket.destroyed || workers.size >= MOST_WORKER_CONNECTIONS)
+      return void socket.destroy();
+    workers.set(socket, worker);
+    socket.once("close", () => workers.delete(socket));
+    keep(socket, worker.caller);
+  };
   const server = createServer(
     {
-      cert: certificate,
-      key: privateKey,
-      ca: principals.map((one) => one.certificate),
+      ...credential(),
       requestCert: true,
       rejectUnauthorized: true,
-      minVersion: "TLSv1.3",
-      ecdhCurve: CHANNEL_GROUP,
       handshakeTimeout: HANDSHAKE_MILLISECONDS,
     },
     (socket) => {
       const proven = socket.getPeerX509Certificate();
-      const principal = proven === undefined ? undefined : callers.get(fingerprintOf(proven));
-      if (principal === undefined || !socket.authorized || sockets.size >= MOST_CONNECTIONS) {
+      if (proven === undefined || !socket.authorized || sockets.size - workers.size >= MOST_CONNECTIONS)
+        return void socket.destroy();
+      socket.on("error", () => undefined);
+      const principal = callers.get(fingerprintOf(proven));
+      if (principal !== undefined) return keep(socket, { name: principal.name, role: principal.role });
+      meet(socket, proven).catch((error: unknown) => {
         socket.destroy();
-        return;
-      }
-      sockets.add(socket);
-      socket.once("close", () => sockets.delete(socket));
-      serve(socket, { name: principal.name, role: principal.role }, options);
+        options.onFailure(error);
+      });
     },
   );
   // A handshake that fails concerns nobody but who tried it.
   server.on("tlsClientError", () => undefined);
+  const revoked = pki?.onRevoked((authority, serials) => {
+    revocations += 1;
+    for (const [socket, worker] of workers)
+      if (worker.authority === authority && serials.includes(worker.serial)) socket.destroy();
+  });
+  const look = async (): Promise<void> => {
+    const now = await rootsNow();
+    if (now.length !== roots.length) {
+      roots = now;
+      server.setSecureContext(credential());
+    }
+    for (const [socket] of workers) await standsStill(socket);
+  };
+  const looking = setInterval(() => void look().catch(options.onFailure), LOOK_MILLISECONDS);
+  const standsStill = async (socket: TLSSocket): Promise<void> => {
+    const proven = socket.getPeerX509Certificate();
+    const stands = pki && proven && (await remoteWorkerOf(pki, new Uint8Array(proven.raw)));
+    if (stands === undefined) socket.destroy();
+  };
   await rm(socketPath, { force: true });
   await listening(server, socketPath);
   // The folder decides who gets here; who gets on is decided by certificate.
   await chmod(socketPath, SOCKET_MODE);
   return {
     close: async () => {
+      clearInterval(looking);
+      revoked?.[Symbol.dispose]();
       for (const socket of sockets) socket.destroy();
       await new Promise<void>((resolve) => server.close(() => resolve()));
     },
@@ -127,6 +183,10 @@ function listening(server: Server, socketPath: string): Promise<void> {
       resolve();
     });
   });
+}
+
+function isRoot({ parent }: AuthorityRecord): boolean {
+  return parent === undefined;
 }
 
 function fingerprintOf(certificate: X509Certificate): string {

@@ -87,6 +87,8 @@ export interface Pki {
   isAnyCut(): boolean;
   /** Whether an island is cut. */
   isCut(place: TreePlace): boolean;
+  /** Calls back with what is revoked from now on, until it is disposed of. */
+  onRevoked(hear: (authority: string, serials: readonly string[]) => void): Disposable;
   /** Writes an entry of the PKI to the ledger. */
   record(kind: string, principal: string, body: Readonly<Record<string, unknown>>): Promise<void>;
   /** Holds the registry against the whole ledger, and revokes again what it has as not revoked. */
@@ -118,6 +120,7 @@ export async function openPki(parts: PkiParts): Promise<Pki> {
     },
   });
   const table = new AssignmentDesk(store, () => schemeOf(authorities));
+  const hearers = new Set<(authority: string, serials: readonly string[]) => void>();
   const authorities: Authorities = new Authorities({
     registry: store.registry,
     signerOf: (keyName) => keys.open(keyName),
@@ -125,6 +128,7 @@ export async function openPki(parts: PkiParts): Promise<Pki> {
     journal: (revoked) => store.remember(revoked),
     onRevoked: (authority, serials) => {
       for (const serial of serials) publisher.forget(authority, serial);
+      for (const hear of hearers) hear(authority, serials);
     },
     random: (count) => new Uint8Array(randomBytes(count)),
     now,
@@ -175,6 +179,10 @@ export async function openPki(parts: PkiParts): Promise<Pki> {
     address,
     now,
     onFailure,
+    onRevoked: (hear) => {
+      hearers.add(hear);
+      return { [Symbol.dispose]: () => void hearers.delete(hear) };
+    },
     record,
     examine: async (octets, usage, device) => {
       const assignments = async () => (await table.current())?.index;

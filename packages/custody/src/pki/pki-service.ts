@@ -15,6 +15,7 @@ import {
 import type { Changes } from "../authority/changes.ts";
 import { CallRefusal } from "../calls/call-refusal.ts";
 import type { Caller } from "../calls/caller.ts";
+import { WORKER_PROFILE } from "../channel/remote-workers.ts";
 import type { CustodianService } from "../service/service.ts";
 import { ANY_POLICY, profileOf } from "./development-tree.ts";
 import type { Pki } from "./open-pki.ts";
@@ -148,7 +149,12 @@ export function pkiService(pki: Pki, changes: Pick<Changes, "require">): PkiServ
     },
     makeEnrolmentPassword: async ({ name, authority, profile, subject, hosts, endsAt }, caller) => {
       profileOf(profile);
-      await authorities.recordOf(authority);
+      const { utility, island } = await authorities.recordOf(authority);
+      // Whoever is a worker asks what the head-end asks: that is not the operator's to give alone.
+      if (profile === WORKER_PROFILE) {
+        const place = `${utility}/${island}`;
+        await changes.require("enrol-worker", { name: subjectText(subjectOf(subject), []), place, authority }, caller);
+      }
       const password = randomBytes(PASSWORD_BYTES).toString("base64url");
       const wanted = subjectText(subjectOf(subject), hosts);
       await pki.record("enrolment-password-made", caller.name, { name, authority, profile, subject: wanted, endsAt });
@@ -182,6 +188,11 @@ async function issueBatch(
       const { publicKey } = openRequest(item.request);
       const subject = subjectOf(item.subject);
       const profile = profileOf(item.profile);
+      if (profile.name === WORKER_PROFILE)
+        throw new PkiError(
+          "request-refused",
+          "a worker makes its key itself and enrols with a password, which people agree to",
+        );
       const names = profile.altName.kind === "hosts" ? hostNames(hosts) : [];
       return { authority, profile, subject, publicKey, hosts: names, policies: [ANY_POLICY], requester: caller.name };
     } catch (error) {

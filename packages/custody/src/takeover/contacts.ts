@@ -5,6 +5,7 @@ import type { LedgerDraft } from "@meterkeep/ledger";
 import { CallRefusal } from "../calls/call-refusal.ts";
 import type { Caller } from "../calls/caller.ts";
 import { Handles } from "../calls/handles.ts";
+import { requireRight } from "../calls/required-right.ts";
 import { Association } from "../conversation/association.ts";
 import type { ConversationDependencies } from "../conversation/dependencies.ts";
 import type { KeyEscrow } from "../escrow/key-escrow.ts";
@@ -120,6 +121,7 @@ export class Contacts {
       throw new CallRefusal("too-many-open", `${MOST_CONTACTS} contacts are open`);
     const file = await files.load(title);
     if (file === undefined) throw new CallRefusal("unknown-meter", `meter ${title} is not in custody`);
+    await requireRight(caller, file.meter, "configure", this.#dependencies);
     const { journal, record } = journalOf(file);
     const state = () => takeoverState(file, journal, record !== undefined);
     const isOver = isFinal(journal.verdict) && record?.closedAt !== undefined;

@@ -90,6 +90,12 @@ export const CHANGE_KINDS = {
     (body) => `let the head-end ${said(body, "name")} (${said(body, "known")}) ask for ${said(body, "grants")}`,
     "when-enrolled",
   ),
+  "enrol-worker": row(
+    "change",
+    (body) =>
+      `let the worker ${said(body, "name")} hold sessions with the meters of ${said(body, "place")} from another machine`,
+    "when-enrolled",
+  ),
 } as const satisfies Readonly<Record<string, ChangeKind>>;
 
 export type ChangeKindName = keyof typeof CHANGE_KINDS;

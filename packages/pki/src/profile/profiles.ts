@@ -130,6 +130,7 @@ const ALL: readonly CertificateProfile[] = [
   platform("tls-server", [OID.serverAuth], 398, true),
   platform("tls-client", [OID.clientAuth], 398, false),
   platform("concentrator", [OID.serverAuth, OID.clientAuth], 5 * YEAR, true),
+  platform("worker", [OID.clientAuth], 398, false),
   platform("custodian", [OID.serverAuth, OID.clientAuth], 398, true),
   platform("edge-adapter", [OID.clientAuth], 2 * YEAR, false),
   platform("technician", [OID.clientAuth], 30, false),

@@ -1,14 +1,18 @@
 import { createPrivateKey, generateKeyPairSync, X509Certificate } from "node:crypto";
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
-import { concentratorIdentityFile } from "@meterkeep/api/supervisor";
 import { publicKeyOctets, type TlsIdentity } from "@meterkeep/dlms-node";
-import { decodeCertificate, fromPem, localSigner, makeRequestWith, toPem, validatePath } from "@meterkeep/pki";
-import { authoritiesOf, EnrolmentError, type EstPlace, enrolledBy } from "./est.ts";
+import { PkiError } from "../errors.ts";
+import { decodeCertificate } from "../x509/certificate.ts";
+import { validatePath } from "../x509/path.ts";
+import { fromPem, toPem } from "../x509/pem.ts";
+import { makeRequestWith } from "../x509/request.ts";
+import { localSigner } from "../x509/signature.ts";
+import { authoritiesOf, type EstPlace, enrolledBy } from "./est-client.ts";
 
-/** Where a concentrator keeps what it proves itself with, and who certifies it. */
+/** Where a device or process keeps what it proves itself with, and who certifies it. */
 export interface IdentityOptions {
-  readonly folder: string;
+  /** Its key and certificate, PEM. */
+  readonly file: string;
   /** The common name. */
   readonly name: string;
   readonly place: EstPlace;
@@ -21,7 +25,7 @@ export interface IdentityOptions {
 const LEFT = 1 / 3;
 
 /**
- * The key pair of a concentrator and its certificate. The private key is made here and leaves nowhere; the certificate
+ * A key pair of its owner's, and its certificate. The private key is made here and leaves nowhere; the certificate
  * comes over EST, the first time for a one-time password, anew for the certificate before. Key and certificate are one
  * file that is put in place by a rename: what was there before works until what follows it is there.
  */
@@ -34,13 +38,13 @@ export class OwnIdentity {
     this.#identity = identity;
   }
 
-  /** Opens what is there, or enrols. @throws EnrolmentError */
+  /** Opens what is there, or enrols. @throws PkiError `enrolment-refused` */
   static async open(options: IdentityOptions): Promise<OwnIdentity> {
     const kept = keptIn(options);
     if (kept !== undefined) return new OwnIdentity(options, kept);
     const { name, password } = options;
     if (password === undefined)
-      throw new EnrolmentError(`${name} has no certificate, and no password to enrol for one with`);
+      throw new PkiError("enrolment-refused", `${name} has no certificate, and no password to enrol for one with`);
     return new OwnIdentity(options, await certified(options, { kind: "password", name, password }));
   }
 
@@ -48,7 +52,7 @@ export class OwnIdentity {
     return this.#identity;
   }
 
-  /** Renews where that is due. @returns whether there is another identity now. @throws EnrolmentError */
+  /** Renews where that is due. @returns whether there is another identity now. @throws PkiError `enrolment-refused` */
   async tend(): Promise<boolean> {
     const { validFromDate, validToDate } = new X509Certificate(this.#identity.certificate);
     const [from, to] = [validFromDate.getTime(), validToDate.getTime()];
@@ -59,12 +63,8 @@ export class OwnIdentity {
   }
 }
 
-function fileOf({ folder, name }: IdentityOptions): string {
-  return join(folder, concentratorIdentityFile(name));
-}
-
 function keptIn(options: IdentityOptions): TlsIdentity | undefined {
-  const file = fileOf(options);
+  const { file } = options;
   if (!existsSync(file)) return undefined;
   const text = readFileSync(file, "utf8");
   const end = text.indexOf("-----BEGIN CERTIFICATE-----");
@@ -76,7 +76,7 @@ function keptIn(options: IdentityOptions): TlsIdentity | undefined {
 }
 
 async function certified(options: IdentityOptions, proof: Parameters<typeof enrolledBy>[1]): Promise<TlsIdentity> {
-  const { place, name } = options;
+  const { file, place, name } = options;
   const pem = generateKeyPairSync("ec", {
     namedCurve: "P-256",
     privateKeyEncoding: { type: "pkcs8", format: "pem" },
@@ -92,10 +92,10 @@ async function certified(options: IdentityOptions, proof: Parameters<typeof enro
     at: new Date(options.now()),
     usage: "digitalSignature",
   });
-  if (!verdict.isTrusted) throw new EnrolmentError(`the certificate for ${name} does not hold: ${verdict.message}`);
+  if (!verdict.isTrusted)
+    throw new PkiError("enrolment-refused", `the certificate for ${name} does not hold: ${verdict.message}`);
   // The root is known to whoever looks at it.
   const chain = verdict.path.slice(0, -1).map((one) => toPem("CERTIFICATE", one.octets));
-  const file = fileOf(options);
   writeFileSync(`${file}.next`, pem + chain.join(""), { mode: 0o600, flush: true });
   renameSync(`${file}.next`, file);
   return { privateKey: pem, certificate: chain.join(""), authorities: place.authorities };

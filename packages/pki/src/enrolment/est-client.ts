@@ -1,6 +1,7 @@
 import { type RequestOptions, request } from "node:https";
 import { TLS_GROUPS } from "@meterkeep/dlms-node";
-import { decodeCertsOnly } from "@meterkeep/pki";
+import { PkiError } from "../errors.ts";
+import { decodeCertsOnly } from "./cms.ts";
 
 /** An enrolment service (EST, RFC 7030), and the roots that its certificate must lead to (PEM). */
 export interface EstPlace {
@@ -14,20 +15,15 @@ export type EstProof =
   | { readonly kind: "password"; readonly name: string; readonly password: string }
   | { readonly kind: "certificate"; readonly privateKey: string; readonly certificate: string };
 
-/** What the service refused, or did not answer. */
-export class EnrolmentError extends Error {
-  override readonly name = "EnrolmentError";
-}
-
 const TIMEOUT_MILLISECONDS = 30_000;
 const MOST_OCTETS = 1024 * 1024;
 
-/** The certificates of the authorities (clause 4.1). @throws EnrolmentError */
+/** The certificates of the authorities (clause 4.1). @throws PkiError `enrolment-refused` */
 export async function authoritiesOf(place: EstPlace): Promise<readonly Uint8Array[]> {
   return certificatesIn(await ask(place, "cacerts", { method: "GET" }));
 }
 
-/** Has a request certified: for the first time with a password (clause 4.2.1), anew with a certificate (4.2.2). @throws EnrolmentError */
+/** Has a request certified: for the first time with a password (clause 4.2.1), anew with a certificate (4.2.2). @throws PkiError `enrolment-refused` */
 export async function enrolledBy(place: EstPlace, proof: EstProof, pkcs10: Uint8Array): Promise<Uint8Array> {
   const headers = { "content-type": "application/pkcs10", "content-transfer-encoding": "base64" };
   const body = Buffer.from(pkcs10).toString("base64");
@@ -41,7 +37,8 @@ export async function enrolledBy(place: EstPlace, proof: EstProof, pkcs10: Uint8
           body,
         );
   const [certificate] = certificatesIn(answer);
-  if (certificate === undefined) throw new EnrolmentError("the enrolment service answered without a certificate");
+  if (certificate === undefined)
+    throw new PkiError("enrolment-refused", "the enrolment service answered without a certificate");
   return certificate;
 }
 
@@ -49,9 +46,13 @@ function certificatesIn(base64: string): readonly Uint8Array[] {
   try {
     return decodeCertsOnly(new Uint8Array(Buffer.from(base64, "base64")));
   } catch (cause) {
-    throw new EnrolmentError(`the enrolment service did not answer with certificates: ${(cause as Error).message}`, {
-      cause,
-    });
+    throw new PkiError(
+      "enrolment-refused",
+      `the enrolment service did not answer with certificates: ${(cause as Error).message}`,
+      {
+        cause,
+      },
+    );
   }
 }
 
@@ -63,7 +64,8 @@ function ask(
 ): Promise<string> {
   const where = `https://${host}:${port}/.well-known/est/${operation}`;
   return new Promise((resolve, reject) => {
-    const refuse = (why: string, cause?: unknown) => reject(new EnrolmentError(`${where}: ${why}`, { cause }));
+    const refuse = (why: string, cause?: unknown) =>
+      reject(new PkiError("enrolment-refused", `${where}: ${why}`, { cause }));
     const sent = request(
       where,
       // An agent would keep the connection, and with it who proved itself on it.

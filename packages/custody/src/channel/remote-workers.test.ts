@@ -1,0 +1,164 @@
+import assert from "node:assert/strict";
+import { generateKeyPairSync, randomBytes } from "node:crypto";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { custodianClient } from "@meterkeep/api/custodian-channel";
+import { fromHex, systemTitle, toHex } from "@meterkeep/dlms";
+import { publicKeyOctets } from "@meterkeep/dlms-node";
+import { createChannelCredential, decodeCertificate, localSigner, makeRequestWith, toPem } from "@meterkeep/pki";
+import { profileOf } from "../pki/development-tree.ts";
+import { enrolByPassword } from "../pki/est/enrolment.ts";
+import { AuthorityWorld } from "../testing/authority-world.ts";
+import { caller, carryTakeover, type TestCustody, withTestCustody } from "../testing/test-custody.ts";
+import { TestMeter } from "../testing/test-meter.ts";
+import { listenOnChannel } from "./server.ts";
+
+const OPERATOR = caller("operator");
+const CUSTODIAN = createChannelCredential({
+  name: "custodian",
+  serial: randomBytes(16),
+  notBefore: new Date("2026-01-01T00:00:00Z"),
+  notAfter: new Date("2056-01-01T00:00:00Z"),
+});
+const HOME = new TestMeter({ systemTitle: "5453540000000001" });
+
+/** A custodian that listens, and what a certificate of its PKI is asked for with. */
+async function withWorkers(
+  body: (bench: {
+    readonly custody: TestCustody;
+    readonly authority: string;
+    /** Makes a key and has it certified over a one-time password, as EST does. */
+    enrol(name: string, profile: string): Promise<{ readonly certificate: string; readonly privateKey: string }>;
+    client(of: { readonly certificate: string; readonly privateKey: string }): ReturnType<typeof custodianClient>;
+  }) => Promise<void>,
+): Promise<void> {
+  await withTestCustody(
+    async (custody) => {
+      // Connections are judged at the clock of the machine.
+      custody.now = Date.now();
+      const { pki, service } = custody.custody;
+      await custody.add(HOME);
+      await using stack = new AsyncDisposableStack();
+      const folder = mkdtempSync(join(tmpdir(), "meterkeep-workers-"));
+      stack.defer(() => rmSync(folder, { recursive: true }));
+      const socketPath = join(folder, "channel.sock");
+      const server = await listenOnChannel({ ...custody.custody, socketPath, ...CUSTODIAN, principals: [] });
+      stack.defer(() => server.close());
+      const { authority } = await pki.issuerFor(PLACE, "P-256");
+      const above = (await pki.authorities.lineOf(authority)).filter(({ parent }) => parent !== undefined);
+      await body({
+        custody,
+        authority,
+        enrol: async (name, profile) => {
+          const { privateKey: key } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+          const privateKey = key.export({ type: "pkcs8", format: "pem" }).toString();
+          const subject = { kind: "named", fields: [{ field: "CN", text: name }] } as const;
+          const order = { name, authority, profile, subject, hosts: [], endsAt: custody.now + 60_000 };
+          const { password } = await service.makeEnrolmentPassword(order, OPERATOR);
+          const signer = localSigner(key, { curve: "P-256", point: publicKeyOctets(key) });
+          const { octets } = await enrolByPassword(pki, { name, password }, await makeRequestWith(signer, name));
+          const chain = [octets, ...above.map((one) => one.certificate)];
+          return { privateKey, certificate: chain.map((one) => toPem("CERTIFICATE", one)).join("") };
+        },
+        client: (of) => {
+          const client = custodianClient({ socketPath, ...of, custodianCertificate: CUSTODIAN.certificate });
+          stack.defer(() => client.close());
+          return client;
+        },
+      });
+    },
+    undefined,
+    { pki: { developmentTree: PLACE } },
+  );
+}
+
+const PLACE = { utility: "stadtwerke", island: "mainland" } as const;
+const meter = systemTitle(fromHex(HOME.systemTitle));
+const serialOf = ({ certificate }: { readonly certificate: string }): string =>
+  toHex(decodeCertificate(Buffer.from(certificate.split("-----")[2]!, "base64")).serial);
+
+test("a worker with a certificate of the custodian's PKI asks what the head-end asks, over the hybrid group, and the ledger has it by its name", () =>
+  withWorkers(async ({ custody, enrol, client }) => {
+    await carryTakeover(custody, HOME);
+    custody.now = Date.now();
+    const worker = client(await enrol("far-1", "worker"));
+    assert.ok((await worker.describeKeys({ meter })).keys.length >= 4);
+    assert.deepEqual(await worker.negotiated().then((said) => [said?.protocol, said?.group]), [
+      "TLSv1.3",
+      "X25519MLKEM768",
+    ]);
+    await worker.openSession({ meter, purpose: "read" });
+    await assert.rejects(worker.revokeCertificates({ authority: "x", serials: [], reason: "superseded" }), {
+      code: "method-not-permitted",
+    });
+    const entries = await custody.store.ledger.read(0, 1_000);
+    const opened = entries.find(({ kind }) => kind === "session-opened");
+    assert.equal(opened?.principal, "worker:far-1");
+    const other = new TestMeter({ systemTitle: "5453540000000002" });
+    await custody.add(other, { island: "elsewhere" });
+    const elsewhere = { meter: systemTitle(fromHex(other.systemTitle)) };
+    const refused = { code: "unknown-meter" };
+    await assert.rejects(worker.nextContact(elsewhere), refused, "its authority issues for another island");
+    await assert.rejects(worker.openSession({ ...elsewhere, purpose: "read" }), refused);
+  }));
+
+test("no other certificate of that PKI is heard, and none that has ended", () =>
+  withWorkers(async ({ custody, authority, enrol, client }) => {
+    for (const profile of ["tls-client", "edge-adapter", "technician"])
+      await assert.rejects(
+        client(await enrol("far-1", profile)).status({}),
+        { code: "custodian-unreachable" },
+        profile,
+      );
+    const { key } = { key: generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey };
+    const signer = localSigner(key, { curve: "P-256", point: publicKeyOctets(key) });
+    const { results } = await custody.custody.service.issueCertificates(
+      {
+        authority,
+        items: [
+          {
+            request: await makeRequestWith(signer, "far-1"),
+            profile: "worker",
+            subject: { kind: "named", fields: [{ field: "CN", text: "far-1" }] },
+          },
+        ],
+        hosts: [],
+      },
+      OPERATOR,
+    );
+    assert.equal(results[0]?.kind, "refused", "its key is made where the worker is");
+    const ended = await enrol("far-2", "worker");
+    custody.now += 400 * 86_400_000;
+    await assert.rejects(client(ended).status({}), { code: "custodian-unreachable" });
+    assert.equal(profileOf("worker").authority, false);
+  }));
+
+test("a worker whose certificate is revoked is cut off in the middle of what it asked, and comes in no more", () =>
+  withWorkers(async ({ custody, authority, enrol, client }) => {
+    const [far, near] = [await enrol("far-1", "worker"), await enrol("near-1", "worker")];
+    const [revoked, other] = [client(far), client(near)];
+    assert.equal((await revoked.nextContact({ meter })).kind, "connect");
+    await other.status({});
+    await custody.custody.service.revokeCertificates(
+      { authority, serials: [serialOf(far)], reason: "cessationOfOperation" },
+      OPERATOR,
+    );
+    await assert.rejects(revoked.describeKeys({ meter }), { code: "custodian-unreachable" });
+    await assert.rejects(revoked.status({}), { code: "custodian-unreachable" });
+    await other.status({});
+  }));
+
+test("once people approve, a worker is enrolled when they have agreed to that name", () =>
+  withWorkers(async ({ custody, enrol }) => {
+    const world = await AuthorityWorld.open(custody);
+    await assert.rejects(enrol("far-1", "worker"), { code: "approval-required" });
+    const { changes } = await custody.custody.service.changes({ limit: 50 }, OPERATOR);
+    const planned = changes.find(({ kind }) => kind === "enrol-worker");
+    assert.ok(planned !== undefined);
+    for (const who of [world.anna, world.ben]) await world.approve(planned.hash, who);
+    await assert.rejects(enrol("far-2", "worker"), { code: "approval-required" }, "another one");
+    await enrol("far-1", "worker");
+    await assert.rejects(enrol("far-1", "worker"), { code: "approval-required" }, "a second time");
+  }));
