@@ -13,6 +13,15 @@ export interface SqlClient {
 export const COLUMNS = `authority, serial, utility, island, profile, subject, system_title, key_identifier, requester,
   not_before_ms, not_after_ms, ordered_ms, octets, shard, revoked_ms, reason`;
 
+/**
+ * Certificates by serial number, of the authority `$1`, the serials being `$2`: as a join, so that they are looked up one by
+ * one. Of an authority made since statistics were last gathered PostgreSQL takes it that it has one certificate, and where it
+ * is told the authority as a constant it reads all that it has.
+ */
+export const WANTED =
+  "(select distinct $1::bytea as authority, serial from unnest($2::bytea[]) as serial offset 0) as wanted";
+export const IS_WANTED = "c.authority = wanted.authority and c.serial = wanted.serial";
+
 /** Inserts any number of orders with the values of `columnsOf`. */
 export const INSERT_CERTIFICATES = `
   insert into certificates (authority, serial, utility, island, profile, subject, system_title, key_identifier, requester,

@@ -7,7 +7,9 @@ import {
   certificateOf,
   columnsOf,
   INSERT_CERTIFICATES,
+  IS_WANTED,
   type SqlClient,
+  WANTED,
 } from "./certificate-rows.ts";
 import { revocationsIn } from "./postgres-revocations.ts";
 import { viewsOf } from "./postgres-views.ts";
@@ -19,6 +21,11 @@ const UNIQUE_VIOLATION = "23505";
 export function postgresRegistry(client: SqlClient): Registry {
   const many = async (condition: string, values: unknown[]): Promise<CertificateRecord[]> => {
     const { rows } = await client.query(`select ${COLUMNS} from certificates where ${condition}`, values);
+    return (rows as readonly CertificateRow[]).map(certificateOf);
+  };
+  const findAll: Registry["findAll"] = async (authority, serials) => {
+    const values = [bytes(authority), serials.map(bytes)];
+    const { rows } = await client.query(`select c.* from certificates c, ${WANTED} where ${IS_WANTED}`, values);
     return (rows as readonly CertificateRow[]).map(certificateOf);
   };
   return {
@@ -53,9 +60,9 @@ export function postgresRegistry(client: SqlClient): Registry {
     },
     issued: async (authority, signed) => {
       const { rowCount } = await client.query(
-        `update certificates c set octets = signed.octets
-         from unnest($2::bytea[], $3::bytea[]) as signed (serial, octets)
-         where c.authority = $1 and c.serial = signed.serial and c.octets is null`,
+        `update certificates c set octets = wanted.octets
+         from (select $1::bytea as authority, * from unnest($2::bytea[], $3::bytea[]) as signed (serial, octets) offset 0) as wanted
+         where ${IS_WANTED} and c.octets is null`,
         [bytes(authority), signed.map(({ serial }) => bytes(serial)), signed.map(({ octets }) => Buffer.from(octets))],
       );
       if (rowCount !== signed.length)
@@ -64,14 +71,12 @@ export function postgresRegistry(client: SqlClient): Registry {
           `authority ${authority} has no order that waits for a signature for ${signed.length - (rowCount ?? 0)} of these`,
         );
     },
-    find: async (authority, serial) =>
-      (await many("authority = $1 and serial = $2", [bytes(authority), bytes(serial)]))[0],
+    find: async (authority, serial) => (await findAll(authority, [serial]))[0],
     count: async () => {
       const { rows } = await client.query("select count(*)::integer as count from certificates");
       return (rows[0] as { readonly count: number }).count;
     },
-    findAll: (authority, serials) =>
-      many("authority = $1 and serial = any($2::bytea[])", [bytes(authority), serials.map(bytes)]),
+    findAll,
     page: (authority, after, now, limit) =>
       many(
         `authority = $1 and serial > $2 and octets is not null and not_after_ms >= $3

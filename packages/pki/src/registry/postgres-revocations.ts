@@ -2,13 +2,13 @@ import { fromHex, toHex } from "@meterkeep/dlms";
 import { shardOf } from "../authority/shards.ts";
 import { PkiError } from "../errors.ts";
 import type { RevocationReason } from "../revocation/reasons.ts";
-import { bytes, type SqlClient } from "./certificate-rows.ts";
+import { bytes, IS_WANTED, type SqlClient, WANTED } from "./certificate-rows.ts";
 import type { Registry } from "./registry.ts";
 
 const REVOKE = `
-  update certificates set revoked_ms = $3, reason = $4
-  where authority = $1 and serial = any($2::bytea[]) and octets is not null and revoked_ms is null
-  returning serial`;
+  update certificates c set revoked_ms = $3, reason = $4
+  from ${WANTED} where ${IS_WANTED} and c.octets is not null and c.revoked_ms is null
+  returning c.serial`;
 
 /** What the registry remembers of revocations, in PostgreSQL. */
 export function revocationsIn(
@@ -21,7 +21,7 @@ export function revocationsIn(
   return {
     revoke: async (authority, serials, at, reason) => {
       const { rows } = await client.query(
-        "select count(*)::integer as count from certificates where authority = $1 and serial = any($2::bytea[]) and octets is not null",
+        `select count(*)::integer as count from certificates c, ${WANTED} where ${IS_WANTED} and c.octets is not null`,
         [bytes(authority), serials.map(bytes)],
       );
       const missing = new Set(serials).size - (rows[0] as { readonly count: number }).count;
@@ -45,9 +45,10 @@ export function revocationsIn(
     },
     isRevoked: async (authority, serial) => {
       const { rows } = await client.query(
-        `select from certificates where authority = $1 and serial = $2 and revoked_ms is not null
-         union all select from revocations_alone where authority = $1 and serial = $2`,
-        [bytes(authority), bytes(serial)],
+        `select from (select c.revoked_ms from certificates c, ${WANTED} where ${IS_WANTED} offset 0) as found
+         where revoked_ms is not null
+         union all select from revocations_alone where authority = $1 and serial = any($2::bytea[])`,
+        [bytes(authority), [bytes(serial)]],
       );
       return rows.length > 0;
     },
