@@ -10,6 +10,7 @@ import { keyIdentifier } from "../x509/key-identifier.ts";
 import { nameText } from "../x509/name.ts";
 import { type AuthorityKey, isSignedBy } from "../x509/signature.ts";
 import { certificateOf, type PreparedCertificate, prepareCertificate, prepareRoot } from "./issue.ts";
+import { OrderCount } from "./order-count.ts";
 import {
   type AdoptedAuthority,
   type AuthorityDependencies,
@@ -21,7 +22,6 @@ import {
 import { shardOf } from "./shards.ts";
 
 const SERIAL_BYTES = 16;
-const DAY_MS = 86_400_000;
 const DEFAULT_LIMIT = 1_000;
 /** Root, scheme, utility, issuing, and a few more for schemes with another level. */
 const MAX_ABOVE = 8;
@@ -39,11 +39,13 @@ export interface OpenAuthority {
  */
 export class Authorities {
   readonly #deps: AuthorityDependencies;
+  readonly #ordered: OrderCount;
   readonly #open = new Map<string, Promise<OpenAuthority>>();
   #records: readonly AuthorityRecord[] | undefined;
 
   constructor(dependencies: AuthorityDependencies) {
     this.#deps = dependencies;
+    this.#ordered = new OrderCount(dependencies.registry);
   }
 
   /**
@@ -270,12 +272,10 @@ export class Authorities {
   }
 
   async #requireWithinLimit(requester: string, at: number, issuer: AuthorityRecord, wanted: number): Promise<void> {
-    const { registry, record, limitOf } = this.#deps;
+    const { record, limitOf } = this.#deps;
     const limit = limitOf?.(requester) ?? DEFAULT_LIMIT;
-    // Counting a million orders at every batch of them says nothing where there is no bound.
-    if (limit >= Number.MAX_SAFE_INTEGER) return;
-    const ordered = await registry.orderedSince(requester, at - DAY_MS);
-    if (ordered + wanted <= limit) return;
+    const ordered = await this.#ordered.take(requester, wanted, limit, at);
+    if (ordered === undefined) return;
     const { utility, island, authority } = issuer;
     const body = { authority, limit, wanted };
     await record([{ at, kind: "requester-limited", principal: requester, utility, island, body }]);
