@@ -20,6 +20,8 @@ export interface MeterTruth {
   readonly clockOffsetSeconds: number;
   /** What runs. */
   readonly firmware: string;
+  /** The gas meter that is installed: how far its channel is with its key, and whether what it sends can be read. */
+  readonly gas: { readonly key: string; readonly isRead: boolean } | null;
   readonly port: number;
   readonly depotPort: number | null;
 }
@@ -38,6 +40,7 @@ export type TownRequest =
     }
   | { readonly do: "roll-clock"; readonly meter: string; readonly seconds: number }
   | { readonly do: "capture-period"; readonly meter: string; readonly seconds: number }
+  | { readonly do: "gas-meter"; readonly meter: string; readonly defaultKey: string }
   | { readonly do: "key-fault"; readonly meter: string; readonly fault: string | number }
   | { readonly do: "push-destination"; readonly meter: string; readonly destination: string }
   | { readonly do: "silence" | "call-again" | "sleep" | "wake"; readonly meter: string }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { createPublicKey, generateKeyPairSync } from "node:crypto";
+import { createPublicKey, generateKeyPairSync, randomBytes } from "node:crypto";
+import { writeFileSync } from "node:fs";
 import { test } from "node:test";
 import type { CampaignTargetDetail, CampaignView, CommandOrder, MeterSummary } from "@meterkeep/api";
 import { firmwareImage } from "@meterkeep/meter";
@@ -333,6 +334,38 @@ test("a town of five profiles is taken over and read, and everything is done wit
     await workOrder(stateDirectory, "WO-LIMIT", "safety", [limited]);
     const limit = await work.done("limiter", limited, { what: "normal-threshold", value: 9000 }, "WO-LIMIT");
     assert.deepEqual([limit.facts[0]?.found, limit.facts[0]?.holds], ["9000", true]);
+  });
+
+  await t.test("a gas meter gets a key of ours once it is installed, and is read with it", async () => {
+    const meter = of("dsmr-5");
+    const defaultKey = randomBytes(16).toString("hex");
+    await town.ask([{ do: "gas-meter", meter, defaultKey }]);
+    const file = `${stateDirectory}/operator/gas.key`;
+    writeFileSync(file, defaultKey, { mode: 0o600 });
+    const taken = await said<{ planned: boolean }>(
+      meterkeep,
+      ...["keys", "child", meter, "--channel", "1", "--default-key", file],
+    );
+    assert.equal(taken.planned, true);
+    const keys = async () =>
+      (await api.call("meter", { params: { systemTitle: meter } })).keys.filter(({ purpose }) =>
+        purpose.startsWith("M-Bus"),
+      );
+    const held = await until(
+      "the gas meter has a key of ours",
+      async () => {
+        const now = await keys();
+        return now.some(({ purpose, state }) => purpose === "M-Bus" && state === "active") && now;
+      },
+      PATIENCE,
+    );
+    assert.deepEqual(held.map(({ purpose, state, origin }) => [purpose, state, origin]).sort(), [
+      ["M-Bus", "active", "generated"],
+      ["M-Bus-default", "active", "imported"],
+    ]);
+    assert.deepEqual((await truth(meter)).gas, { key: "encryptionKeySetAndTransferred", isRead: true });
+    const counted = await work.done("m-bus-value", meter, { channel: 1 });
+    assert.match(counted.target.sentence, /has counted [\d.]+ m³/);
   });
 
   work.api = await ownerClient(meterkeep, "request", "second");

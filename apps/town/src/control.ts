@@ -1,6 +1,6 @@
 import { chmodSync, rmSync } from "node:fs";
 import { createServer, type Socket } from "node:net";
-import { KEY_FAULTS, type KeyTransferFault, type LineFault } from "@meterkeep/meter";
+import { hangGasMeter, KEY_FAULTS, type KeyTransferFault, type LineFault, readsGas } from "@meterkeep/meter";
 import { TownError } from "./errors.ts";
 import type { Town, TownMeter } from "./town.ts";
 
@@ -92,6 +92,9 @@ function perform(town: Town, request: Fields): object {
     case "capture-period":
       changeMBus(meterOf(town, request), seconds(request["seconds"]));
       return {};
+    case "gas-meter":
+      hangGasMeter(meterOf(town, request).meter, keyOf(request["defaultKey"]));
+      return {};
     case "call-again":
       meterOf(town, request).line.hangUp();
       return {};
@@ -136,6 +139,7 @@ function truthOf({ meter, line, port, depotPort, caller }: TownMeter): object {
     lastReceivedCounter: meter.security.lastReceived,
     clockOffsetSeconds: meter.clock.offset / 1000,
     firmware: meter.firmware,
+    gas: meter.mBus.isInstalled ? { key: meter.mBus.keyStatus, isRead: readsGas(meter.settings) } : null,
     port,
     depotPort: depotPort ?? null,
   };
@@ -190,6 +194,11 @@ function keyFaultOf(value: unknown): KeyTransferFault {
   const fault = KEY_FAULTS.find((name) => name === value);
   if (fault === undefined) throw malformed(`no such key fault: ${JSON.stringify(value)}`);
   return fault;
+}
+
+function keyOf(value: unknown): Uint8Array {
+  if (typeof value === "string" && /^[0-9a-f]{32}$/.test(value)) return Buffer.from(value, "hex");
+  throw malformed("a default key is 32 hex digits");
 }
 
 function seconds(value: unknown): number {

@@ -15,6 +15,7 @@ export { HomeConsumption } from "./load/home.ts";
 export { HOUSEHOLD_KINDS, type Household, type HouseholdKind, household } from "./load/household.ts";
 export { RelayHistory, type RelayTransition } from "./load/relay-history.ts";
 export { Weather } from "./load/weather.ts";
+export { hangGasMeter, readsGas } from "./m-bus.ts";
 export { CLIENT_SAPS, type MeterKind, MeterModels, meterObjects, SERVER_SAP } from "./meter-model.ts";
 export { type MeterFile, type ModelledObject, parseMeterFile } from "./model/model-file.ts";
 export { MODEL_CLIENTS, type ModelClient, ModelMeter, type ModelMeterParts } from "./model/model-meter.ts";

@@ -7,6 +7,7 @@ const STEP = "change-child-key";
 /** How many values are sent before a child's key stays as it may be. */
 const MOST_VALUES = 3;
 /** A meter answers for its device, and nobody can ask the device. */
+const WITHOUT_DEVICE = "as long as no device is installed at the channel, it has to";
 const BY_ITS_WORD = "the meter says that it and its device have it, and no answer of theirs proves it";
 
 /**
@@ -70,7 +71,7 @@ export function childAnswered(
   const act = stage === "handing-child" ? "transfer_key" : "set_encryption_key";
   const said = noted(journal, STEP, at, accepted ? "passed" : "refused", `channel ${channel}: ${act}: ${detail}`);
   const key = { purpose: CHILD.key, version: belief[0] as number, client: channel };
-  if (!accepted) return [again(said, child, `its meter refuses ${act} (${detail})`)];
+  if (!accepted) return [again(said, child, `its meter refuses ${act} (${detail}): ${WITHOUT_DEVICE}`)];
   if (stage === "handing-child")
     return [
       inContact(withChild(said, { ...child, state: "setting" }), { stage: "setting-child", step: STEP }),

@@ -7,6 +7,11 @@ import type { UnixSeconds } from "../time/calendar.ts";
 export interface StoredMBusChannel {
   readonly primaryAddress: number;
   readonly capturePeriod: number;
+  /** What its gas meter was made with, in hex; absent where that has no keys. */
+  readonly defaultKey?: string;
+  /** What the gas meter encrypts with since it was given a key, and what the meter decrypts with, in hex. */
+  readonly deviceKey?: string;
+  readonly usedKey?: string;
 }
 
 /** What a client has changed of a push setup; the destination is one for both. */

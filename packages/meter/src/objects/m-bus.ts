@@ -1,4 +1,5 @@
 import { ExtendedRegister, type ModelObject, mount, serveMBusClient } from "@meterkeep/dlms";
+import { readsGas } from "../m-bus.ts";
 import type { CompanionProfile } from "../profile/companion-profile.ts";
 import { clockValue } from "../profile/rows.ts";
 import type { VirtualMeter } from "../virtual-meter.ts";
@@ -27,7 +28,7 @@ export function mBusObjects(profile: CompanionProfile): ModelObject<VirtualMeter
         const { primaryAddress, settings } = meter.mBus;
         meter.changeSettings({
           ...meter.settings,
-          mBus: { primaryAddress, capturePeriod: settings.capturePeriod },
+          mBus: { ...meter.settings.mBus, primaryAddress, capturePeriod: settings.capturePeriod },
         });
       }),
     ),
@@ -36,7 +37,7 @@ export function mBusObjects(profile: CompanionProfile): ModelObject<VirtualMeter
       ExtendedRegister.serve<VirtualMeter>({
         get: {
           value: (meter) =>
-            meter.mBus.primaryAddress === 0
+            meter.mBus.primaryAddress === 0 || !readsGas(meter.settings)
               ? { type: "null-data", value: null }
               : { type: "double-long-unsigned", value: volumeAt(meter, lastHour(meter)) },
           scalerUnit: () => ({ scaler: -2, unit: CUBIC_METRE }),
