@@ -121,3 +121,23 @@ test("a ceremony that is interrupted anywhere is gone on with, by the same comma
     rmSync(folder, { recursive: true });
   }
 });
+
+test("two who come at once do not forget what the other did: one of them comes again", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "meterkeep-ceremony-"));
+  const terminal = scratchTerminal();
+  const of = (name: string) => join(folder, name);
+  const place = { folder: of("kept") };
+  const hand = (index: string) => handOut(index, { ...place, to: of(`m${index}`), person: "p" }, terminal);
+  try {
+    writeFileSync(of("secret"), randomBytes(32));
+    await beginCeremony(of("secret"), { ...place, purpose: "a root", shares: "2", threshold: "2" }, terminal);
+    const [one, other] = await Promise.allSettled([hand("1"), hand("2")]);
+    assert.equal(one?.status, "fulfilled");
+    assert.equal(other?.status === "rejected" && other.reason.code, "already-running");
+    await hand("2");
+    const { held, transcript } = JSON.parse(readFileSync(of("kept/ceremony.json"), "utf8")) as Ceremony;
+    assert.deepEqual([held, transcript.length], [{}, 3]);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { mkdir, open, rename, unlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { acquireLock } from "@meterkeep/postgres";
 import { CliError } from "../error.ts";
 import { asOperator } from "../keys/operator.ts";
 import { type Terminal, write } from "../terminal.ts";
@@ -39,6 +40,8 @@ const now = (): string => new Date().toISOString();
 /** `meterkeep ceremony begin` */
 export async function beginCeremony(secretFile: string, options: BeginOptions, terminal: Terminal): Promise<void> {
   const { folder, purpose } = options;
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  using _ = alone(folder);
   if (existsSync(join(folder, FILE))) throw new CliError("option-invalid", `there is a ceremony in ${folder} already`);
   const secret = readFileSync(secretFile);
   if (secret.length === 0 || secret.length > MOST_SECRET_BYTES)
@@ -46,7 +49,6 @@ export async function beginCeremony(secretFile: string, options: BeginOptions, t
   const [shares, threshold] = [Number(options.shares), Number(options.threshold)];
   const ceremony = begin(secret, { purpose, shares, threshold }, now());
   secret.fill(0);
-  await mkdir(folder, { recursive: true, mode: 0o700 });
   await keep(folder, ceremony);
   await tell(terminal, ceremony, `Hand out each share: meterkeep ceremony share 1 --folder ${folder} --to FILE`);
 }
@@ -57,6 +59,7 @@ export async function handOut(
   { folder, to, person }: { readonly folder: string; readonly to: string; readonly person: string },
   terminal: Terminal,
 ): Promise<void> {
+  using _ = alone(folder);
   const ceremony = read(folder);
   const share = shareFor(ceremony, Number(index));
   // Durable with its person before it is forgotten here; what was interrupted is handed out once more.
@@ -72,6 +75,7 @@ export async function verifyShares(
   { folder }: { readonly folder: string },
   terminal: Terminal,
 ): Promise<void> {
+  using _ = alone(folder);
   const next = verified(read(folder), files.map(readShare), now());
   await keep(folder, next);
   await tell(terminal, next, `Proven so far: ${next.proven.join(", ")}.`);
@@ -82,6 +86,7 @@ export async function finishCeremony(
   { folder, state, record, requester }: FinishOptions,
   terminal: Terminal,
 ): Promise<void> {
+  using _ = alone(folder);
   const before = read(folder);
   // Ended before, and interrupted: what follows is done again.
   const ceremony = stateOf(before) === "finished" ? before : finished(before, now());
@@ -99,6 +104,7 @@ export async function finishCeremony(
 
 /** `meterkeep ceremony abort` */
 export async function abortCeremony({ folder }: { readonly folder: string }, terminal: Terminal): Promise<void> {
+  using _ = alone(folder);
   const next = aborted(read(folder), now());
   await keep(folder, next);
   await tell(terminal, next, "Nothing old may be removed.");
@@ -114,6 +120,12 @@ export async function restoreSecret(
   await put(to, secret);
   secret.fill(0);
   await write(terminal.stdout, `${to} has the secret.\n`);
+}
+
+/** One step at a time, whoever takes it: two that start from one state would forget each other's. @throws PostgresError `already-running` */
+function alone(folder: string): Disposable {
+  const lock = acquireLock(join(folder, "ceremony.lock"), `the ceremony in ${folder}`);
+  return { [Symbol.dispose]: lock.release };
 }
 
 function read(folder: string): Ceremony {
@@ -139,9 +151,10 @@ function readShare(file: string): ShareFile {
 const keep = (folder: string, ceremony: Ceremony): Promise<void> =>
   put(join(folder, FILE), `${JSON.stringify(ceremony)}\n`);
 
-/** Whole or not at all, and durable. */
+/** Whole or not at all, and durable. A draft may hold shares: what somebody left who was killed goes with the next one. */
 async function put(path: string, content: string | Uint8Array): Promise<void> {
-  const draft = `${path}.${process.pid}`;
+  const draft = `${path}.draft`;
+  await unlink(draft).catch(() => undefined);
   const file = await open(draft, "wx", 0o600);
   try {
     await file.writeFile(content);

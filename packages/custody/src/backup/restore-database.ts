@@ -62,6 +62,7 @@ export async function restoreDatabase(options: RestoreOptions): Promise<Restored
     });
     await prepareSchema({ pool, ownerUrl: ownerDatabase, sources: CUSTODY_MIGRATIONS, version });
     const store = postgresCustodyStore(pool);
+    await owner.query("select take_statistics()");
     await requireWhole(store.ledger, loaded.ledgerSize);
     let replayed: Replayed | undefined;
     if (feedFolder !== undefined) {

@@ -212,7 +212,7 @@ async function stageShipment(pool: Pool): Promise<ShipmentStage> {
       try {
         await insertShipment(client, shipment);
         // Else the planner takes them for empty until autovacuum comes by, and looks at every row for every meter.
-        await client.query("analyze meters, meter_keys, key_check_values, takeovers");
+        await client.query("select take_statistics()");
       } catch (error) {
         throw asConflict(error);
       }

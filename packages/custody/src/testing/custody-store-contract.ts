@@ -5,24 +5,11 @@ import { EMPTY_EDGE, growthOf } from "@meterkeep/ledger";
 import { CustodyError } from "../errors.ts";
 import { counterMark, takeoverMark } from "../records/marks.ts";
 import { GroupCommitter } from "../store/committer.ts";
-import { PURPOSE, type SetupPlace, type ShipmentRecord, type StoredTakeover } from "../store/records.ts";
+import { PURPOSE, type SetupPlace, type StoredTakeover } from "../store/records.ts";
 import type { CustodyStore, ReserveCounters, StagedMeter } from "../store/store.ts";
-import { sampleEntry, sampleKey, sampleMeter } from "./samples.ts";
+import { sampleEntry, sampleKey, sampleMeter, sampleShipment as shipment } from "./samples.ts";
 
 const conflict = (error: unknown) => error instanceof CustodyError && error.code === "custody-write-conflict";
-
-const shipment: ShipmentRecord = {
-  utility: "stadtwerke",
-  island: "mainland",
-  manufacturerKey: "ab".repeat(32),
-  shipment: "00112233445566778899aabbccddeeff",
-  manufacturer: "Test Meters",
-  customer: "Stadtwerke Test",
-  created: "2026-11-21T00:00:00Z",
-  meters: 3,
-  root: "cd".repeat(32),
-  importedAt: 1_795_000_000_000,
-};
 
 async function imported(store: CustodyStore, ...meters: readonly StagedMeter[]): Promise<SetupPlace> {
   const stage = await store.stageShipment();

@@ -1,7 +1,21 @@
 import { randomBytes } from "node:crypto";
 import type { LedgerDraft } from "@meterkeep/ledger";
-import type { KeyRecord, MeterRecord, Purpose } from "../store/records.ts";
+import type { KeyRecord, MeterRecord, Purpose, ShipmentRecord } from "../store/records.ts";
 import type { StagedMeter } from "../store/store.ts";
+
+/** A shipment for tests of stores. */
+export const sampleShipment: ShipmentRecord = {
+  utility: "stadtwerke",
+  island: "mainland",
+  manufacturerKey: "ab".repeat(32),
+  shipment: "00112233445566778899aabbccddeeff",
+  manufacturer: "Test Meters",
+  customer: "Stadtwerke Test",
+  created: "2026-11-21T00:00:00Z",
+  meters: 3,
+  root: "cd".repeat(32),
+  importedAt: 1_795_000_000_000,
+};
 
 /** A meter for tests of stores: its keys are random octets that open with no vault. */
 export function sampleMeter(number: number, change: Partial<MeterRecord> = {}): StagedMeter {
