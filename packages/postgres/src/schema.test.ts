@@ -86,3 +86,33 @@ test("without an owner a schema that is complete is enough, and one of a newer p
       code: "schema-newer-than-program",
     });
   }));
+
+test("of processes that start together one makes the schema, and the others find it made", () =>
+  withBench(async ({ pool, source, renew, add }) => {
+    add("0001-one.sql", "create table one (a integer)");
+    const options = { ...pool.options };
+    const other = new pg.Pool(options);
+    try {
+      const ownerUrl = await renew();
+      const reports = await Promise.all(
+        [pool, other].map((own) => prepareSchema({ pool: own, ownerUrl, sources: [source], version: "1" })),
+      );
+      assert.deepEqual(reports.map(({ applied }) => applied.length).sort(), [0, 1]);
+    } finally {
+      await other.end();
+    }
+  }));
+
+test("a password that has been used up is not tried again: nobody is at the door", () =>
+  withBench(async ({ pool, source, renew, add }) => {
+    add("0001-one.sql", "create table one (a integer)");
+    const ownerUrl = await renew();
+    const options = { pool, sources: [source], version: "1" };
+    await prepareSchema({ ...options, ownerUrl });
+    const nowhere = new URL(ownerUrl);
+    nowhere.search = "";
+    nowhere.host = "127.0.0.1:1";
+    assert.deepEqual(await prepareSchema({ ...options, ownerUrl: nowhere.href }), { applied: [], alreadyThere: 0 });
+    nowhere.password = "another";
+    await assert.rejects(prepareSchema({ ...options, ownerUrl: nowhere.href }), { code: "ECONNREFUSED" });
+  }));

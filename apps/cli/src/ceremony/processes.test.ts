@@ -5,17 +5,21 @@ import { once } from "node:events";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { test } from "node:test";
+import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import type { Ceremony, ShareFile } from "./ceremony.ts";
 
 const MAIN = fileURLToPath(new URL("../main.ts", import.meta.url));
 const KILLER = new URL("../testing/die-at-rename.ts", import.meta.url).href;
 
+/** What the first process has compiled is there for those that follow. */
+const cache = mkdtempSync(join(tmpdir(), "meterkeep-compiled-"));
+after(() => rmSync(cache, { recursive: true }));
+
 /** `meterkeep ceremony …` as a process of its own, which may be killed before it renames a file for the nth time. */
 async function ceremony(args: readonly string[], dieAtRename?: number) {
   const preload = dieAtRename === undefined ? [] : ["--import", KILLER];
-  const env = { ...process.env, DIE_AT_RENAME: String(dieAtRename ?? 0) };
+  const env = { ...process.env, DIE_AT_RENAME: String(dieAtRename ?? 0), NODE_COMPILE_CACHE: cache };
   const child = spawn(process.execPath, [...preload, MAIN, "ceremony", ...args], { env, stdio: "pipe" });
   let said = "";
   for (const stream of [child.stdout, child.stderr]) stream.on("data", (piece: Buffer) => (said += piece.toString()));
