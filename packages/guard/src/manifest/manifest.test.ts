@@ -148,6 +148,8 @@ test("how many people a manifest needs follows from what it does and on how many
     3,
   );
   assert.equal(people({ targets: 1, dispersion: { kind: "none" } }), 1);
+  // MC-10: and who has no work order, be it for one.
+  assert.equal(people({ targets: 1, workOrder: "" }), 3);
   // MC-13: and who wants them without waves, or unwatched.
   assert.equal(people({ targets: 2, waves: [{ targets: 2, soakSeconds: 0 }] }), 3);
   assert.equal(people({ targets: 20, waves: [1, 11, 8].map((targets) => ({ targets, soakSeconds: 600 })) }), 3);

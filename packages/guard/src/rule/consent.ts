@@ -17,8 +17,8 @@ export function protectedSites({ request: { targets } }: GuardFacts): Finding[] 
 /** MC-10: a work order with this reason that names the meter; arrears where they are the reason. */
 export function justification({ request }: GuardFacts): Finding[] {
   const { workOrder, workOrderId, billingAnswered, reason, targets, isEmergency } = request;
-  // Grid response is ordered by the grid, not by billing: three people answer for it.
-  if (isEmergency && reason === "grid") return [];
+  // Grid response is ordered by the grid, not by billing: the custodian wants three people for what no work order is behind.
+  if (isEmergency && reason === "grid" && workOrderId === "") return [];
   if (!billingAnswered)
     return [aboutRequest("MC-10", "stop", "the billing system does not answer: nothing is switched off", request)];
   if (workOrderId === "") return [aboutRequest("MC-10", "stop", "no work order was named", request)];

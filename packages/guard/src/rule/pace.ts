@@ -44,12 +44,13 @@ export function calendar({ now, thresholds, fleet, request }: GuardFacts): Findi
         request,
       ),
     );
-  const { workOrder, notBefore, isEmergency, reason } = request;
+  const { workOrder, notBefore, reason } = request;
   const at = Math.max(now, notBefore);
   if (workOrder !== undefined && (at < workOrder.notBefore || at >= workOrder.notAfter))
     findings.push(aboutRequest("MC-08", "stop", `work order ${workOrder.id} is not for that day`, request));
   const { calendar: hours } = commandRulesOf(thresholds);
-  if (!isEmergency && !WITHOUT_NOTICE.has(reason) && !isOffAllowed(hours, at))
+  // Whatever is called an emergency: a debt can wait for the morning.
+  if (!WITHOUT_NOTICE.has(reason) && !isOffAllowed(hours, at))
     findings.push(
       aboutRequest("MC-08", "stop", `nobody is switched off at ${new Date(at).toISOString()} (${hours.zone})`, request),
     );

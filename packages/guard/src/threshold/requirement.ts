@@ -13,13 +13,13 @@ export interface Requirement {
 }
 
 /** What of a manifest's header decides who must approve it. */
-export type Asked = Pick<ManifestHeader, "operation" | "targets" | "dispersion" | "waves">;
+export type Asked = Pick<ManifestHeader, "operation" | "targets" | "dispersion" | "waves" | "workOrder">;
 
-/** How many people a manifest needs, by what it does, on how many meters, and whether they could all fall at once or unwatched. */
+/** How many people a manifest needs, by what it does, on how many meters, and whether they could all fall at once, unwatched or unordered. */
 export function requirementOf(asked: Asked, thresholds: Thresholds): Requirement {
   const { operation, targets } = asked;
   const people = peopleFor(classOf(operation), directionOf(operation), targets, thresholds.approvals);
-  const isHasty = fallTogether(asked, thresholds) || goUnwatched(asked, thresholds);
+  const isHasty = fallTogether(asked, thresholds) || goUnwatched(asked, thresholds) || isUnordered(asked);
   return requirement(isHasty ? Math.max(people, thresholds.approvals.breakGlass) : people);
 }
 
@@ -38,6 +38,11 @@ function goUnwatched({ operation, targets, waves }: Asked, thresholds: Threshold
   const soak = isActivation ? firmware : supply;
   const isTooLarge = FIRST_WAVES.some((most, at) => (waves[at]?.targets ?? 0) > most);
   return isTooLarge || waves.slice(0, -1).some(({ soakSeconds }) => soakSeconds < soak);
+}
+
+/** MC-10: whether something is taken off behind which no work order stands: the grid's own call, which three people answer for. */
+function isUnordered({ operation, workOrder }: Asked): boolean {
+  return isCut(directionOf(operation)) && workOrder === "";
 }
 
 /** A requirement of so many people. */

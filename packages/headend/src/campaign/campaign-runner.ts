@@ -227,7 +227,7 @@ export class CampaignRunner {
   async #room(
     sql: Sql,
     { direction }: Pick<CampaignRow, "direction">,
-    { thresholds, frozen }: Holding,
+    { thresholds, frozen, capsLifted }: Holding,
     now: number,
   ): Promise<{ readonly meters: number }> {
     const { scope, census } = this.#ports;
@@ -247,6 +247,7 @@ export class CampaignRunner {
     const rules = commandRulesOf(thresholds);
     const isFull = used > 0 && fleet.off.loadInTenMinutesW >= loadCapW(fleet.loadW, rules);
     const isSwinging = fleet.signChanges > rules.signChanges;
+    if (capsLifted) return { meters: isSwinging ? 0 : MOST_DISPATCHED };
     return { meters: isFull || isSwinging ? 0 : Math.max(0, capOf(thresholds.offPerTenMinutes, fleet.meters) - used) };
   }
 

@@ -23,9 +23,14 @@ async function openBench(homes = HOMES) {
   await pool.query("update trust set state = 'trusted'");
   await pool.query("update meters set route = 'tcp://127.0.0.1:4059', role = 'home'");
   const entries: { readonly kind: string; readonly by: string; readonly sentence: string }[] = [];
-  const bench = { now: Date.UTC(2026, 10, 18, 10), approved: false, frozen: undefined as string | undefined };
+  const bench = {
+    now: Date.UTC(2026, 10, 18, 10),
+    approved: false,
+    frozen: undefined as string | undefined,
+    capsLifted: false,
+  };
   const now = (): number => bench.now;
-  const holding = async () => ({ thresholds: DEFAULT_THRESHOLDS, frozen: bench.frozen });
+  const holding = async () => ({ thresholds: DEFAULT_THRESHOLDS, frozen: bench.frozen, capsLifted: bench.capsLifted });
   const manifest = async () => ({ state: bench.approved ? "approved" : "planned", approvedBy: [], people: 1 }) as never;
   const campaigns = new Campaigns({
     pool,
@@ -156,4 +161,36 @@ test("the same again is refused while the first is not over", async () => {
     again.dryRun.findings.map(({ rule }) => rule),
     ["MC-18"],
   );
+});
+
+test("a whole feeder is limited at once by the grid while three people have lifted the caps, and not before", async () => {
+  const { database, bench, campaigns, newRunner } = await openBench();
+  await using _ = database;
+  const order: CommandOrder = { ...all("grid-limit", "grid"), urgency: "emergency" };
+  const held = await campaigns.create(order, RITA);
+  assert.equal(held.campaign.state, "quarantined");
+  assert.deepEqual([...new Set(held.dryRun.findings.map(({ rule }) => rule))].sort(), [
+    "MC-01",
+    "MC-02",
+    "MC-04",
+    "MC-16",
+  ]);
+  bench.capsLifted = true;
+  bench.approved = true;
+  const { campaign, dryRun } = await campaigns.create(order, RITA);
+  assert.deepEqual([campaign.state, dryRun.people], ["awaiting-approval", 3]);
+  assert.ok(dryRun.findings.every(({ effect }) => effect === "warn"));
+  await newRunner().look();
+  assert.equal((await campaigns.view(campaign.id)).campaign.counts.dispatched, HOMES);
+});
+
+test("MC-10: what no work order stands behind takes three people, be it a single home", async () => {
+  const { database, campaigns } = await openBench();
+  await using _ = database;
+  const one: CommandOrder["selection"] = { kind: "list", meters: [testTitle(0)] };
+  const order: CommandOrder = { operation: "grid-limit", reason: "grid", urgency: "emergency", selection: one };
+  assert.equal((await campaigns.dryRun(order, RITA)).people, 3);
+  // Whoever names an order has it looked at: the billing office of this head-end is silent.
+  const { verdict, findings } = await campaigns.dryRun({ ...order, workOrder: "WO-1" }, RITA);
+  assert.deepEqual([verdict, findings.map(({ rule }) => rule)], ["quarantined", ["MC-10"]]);
 });

@@ -52,10 +52,11 @@ export class GuardView {
 
   /** The thresholds that the custodian holds to, and whether it is frozen. @throws where it does not answer */
   async holding(): Promise<Holding> {
-    const { thresholds: written, frozen, trouble } = await this.#ports.custodian.authorityState({});
+    const { thresholds: written, frozen, trouble, breakGlass } = await this.#ports.custodian.authorityState({});
     return {
       thresholds: requireCanonical(written, thresholds, "the custodian's thresholds") as Thresholds,
       frozen: frozen === undefined ? trouble?.message : `${frozen.reason} (${frozen.by})`,
+      capsLifted: breakGlass !== undefined,
     };
   }
 

@@ -22,6 +22,7 @@ import {
   operationWords,
   pickupDelays,
   planWaves,
+  RULE_IDS,
   requirementOf,
   type TargetFacts,
   type Thresholds,
@@ -44,6 +45,8 @@ const DEFAULT_HOURS = 4;
 /** A manifest that switches is good for no longer. */
 const MOST_HOURS = 168;
 const SAMPLE = 20;
+/** What one other person may answer for, three have answered for who have lifted the caps. */
+const RELEASABLE = RULE_IDS.filter((id) => MC_RULES[id].releasable);
 const MOST_PARTS = 200;
 
 /** Who asks. */
@@ -56,6 +59,8 @@ export interface Requester {
 export interface Holding {
   readonly thresholds: Thresholds;
   readonly frozen: string | undefined;
+  /** Whether people have lifted the caps for a while (break-glass). */
+  readonly capsLifted: boolean;
 }
 
 export interface ProposalPorts {
@@ -123,7 +128,7 @@ export async function propose(
   const notBefore = order.notBefore === undefined ? now : Math.max(now, Date.parse(order.notBefore));
   const told = isCut(direction) ? await askBilling(ports.billing, order.workOrder, able) : NOT_ASKED;
   const selected = able.map((each) => ({ ...each, account: told.accounts.get(each.systemTitle) }));
-  const { thresholds, frozen } = await ports.holding();
+  const { thresholds, frozen, capsLifted } = await ports.holding();
   const fleet = await fleetFacts(ports, now, { frozen, clockJumpMilliseconds: ports.clockJump() }, direction);
   const rules = commandRulesOf(thresholds);
   const isEmergency = order.urgency === "emergency";
@@ -133,9 +138,12 @@ export async function propose(
     // Reading harms nobody: there is nothing to be watched between waves of it.
     if (command === undefined || isRestoring(direction) || isEmergency)
       return targets.length === 0 ? [] : [{ targets: targets.length, soakSeconds: 0 }];
-    const most = isCut(direction) ? capOf(thresholds.offPerTenMinutes, fleet.meters) : Number.POSITIVE_INFINITY;
+    const isCapped = isCut(direction) && !capsLifted;
+    const most = isCapped ? capOf(thresholds.offPerTenMinutes, fleet.meters) : Number.POSITIVE_INFINITY;
     return planWaves(targets.length, fleet.meters, most, soak);
   };
+  // What three people have lifted at the custodian is not held against them here.
+  const answered = capsLifted ? new Set<string>(RELEASABLE) : waived;
   const judgement = judge(
     {
       now,
@@ -158,7 +166,7 @@ export async function propose(
       },
     },
     (targets) => peakOf(targets, planFor(targets)),
-    waived,
+    answered,
   );
   const left = judgement.targets as readonly Selected[];
   const waves = planFor(left);
@@ -192,8 +200,11 @@ export async function propose(
   const people =
     command === undefined || left.length === 0
       ? 0
-      : requirementOf({ operation: command, dispersion, targets: left.length, waves }, thresholds).people;
-  return { ...proposal, dryRun: dryRunOf(proposal, { all, leftOut, people, seconds, waived, fleet }) };
+      : requirementOf(
+          { operation: command, dispersion, targets: left.length, waves, workOrder: order.workOrder ?? "" },
+          thresholds,
+        ).people;
+  return { ...proposal, dryRun: dryRunOf(proposal, { all, leftOut, people, seconds, waived: answered, fleet }) };
 }
 
 /** What the guard looks at where nothing is commanded. */
