@@ -18,12 +18,20 @@ export interface KeyHolder {
   readonly file: string;
 }
 
-/** Enrols somebody with a key file; the first two at once, whoever comes later when two have agreed. */
-export async function enrolKeyHolder(at: Installation, id: string, name: string, roles: string): Promise<KeyHolder> {
+/** Enrols somebody with a key file; the first two at once, whoever comes later when two have agreed: `by`. */
+export async function enrolKeyHolder(
+  at: Installation,
+  id: string,
+  name: string,
+  roles: string,
+  ...by: readonly KeyHolder[]
+): Promise<KeyHolder> {
   const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-384" });
   const file = `${at.stateDirectory}/operator/${id}.pem`;
   writeFileSync(file, privateKey.export({ format: "pem", type: "pkcs8" }), { mode: 0o600 });
-  await said(at, "approvers", "enrol", id, "--name", name, "--roles", roles, "--key", file);
+  const given = ["--name", name, "--roles", roles, "--key", file];
+  const { change } = await said<{ change?: string }>(at, "approvers", "enrol", id, ...given);
+  if (by.length > 0) await approve(at, change ?? "", ...by);
   return { id, file };
 }
 

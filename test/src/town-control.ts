@@ -11,6 +11,10 @@ export interface MeterTruth {
   readonly supplied: boolean;
   /** How often somebody has had its supply switched since the town was started. */
   readonly switchings: number;
+  /** Whether the limiter's emergency threshold counts now. */
+  readonly limited: boolean;
+  /** Whether the relay of injection is closed. */
+  readonly feeding: boolean;
   readonly inField: boolean;
   /** Whether somebody is connected to it now. */
   readonly connected: boolean;

@@ -1,57 +1,177 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
-import type { BlastRadius, CampaignView } from "@meterkeep/api";
-import { approve, enrolKeyHolder, planPolicyService, said } from "../src/authority.ts";
+import { after, before, test } from "node:test";
+import type { BlastRadius, CampaignView, LedgerPage, MeterSummary } from "@meterkeep/api";
+import { type ApiClient, ownerClient } from "../src/api-client.ts";
+import { approve, enrolKeyHolder, type KeyHolder, planPolicyService, said } from "../src/authority.ts";
 import { workOrder } from "../src/billing-office.ts";
-import { readyHomes } from "../src/ready-homes.ts";
-import { startMeterkeep } from "../src/start-meterkeep.ts";
-import { townControl } from "../src/town-control.ts";
+import { type Meterkeep, startMeterkeep } from "../src/start-meterkeep.ts";
+import { stolenHeadEnd } from "../src/stolen-head-end.ts";
+import { type MeterTruth, townControl } from "../src/town-control.ts";
 import { until } from "../src/until.ts";
 
 /** Meters are taken over and switched meanwhile, on a machine that may be busy. */
-const PATIENCE_MS = 300_000;
+const PATIENCE = { patienceMs: 300_000, everyMs: 500 };
 
-test("two people switch a home off and on again: one asks, another signs, and the reach is told", async () => {
-  await using meterkeep = await startMeterkeep({ meters: 20 });
-  const { stateDirectory } = meterkeep;
-  const town = townControl(stateDirectory);
-  const anna = await enrolKeyHolder(meterkeep, "anna", "anna", "operations");
-  const ben = await enrolKeyHolder(meterkeep, "ben", "ben", "security");
+let meterkeep: Meterkeep;
+let api: ApiClient;
+let anna: KeyHolder;
+let ben: KeyHolder;
+let cleo: KeyHolder;
+/** Homes of two feeders: one home is switched by two people, a whole feeder limited by three. */
+let home: string;
+let feeder: string;
+let others: readonly string[];
+
+before(async () => {
+  meterkeep = await startMeterkeep({ meters: 20 });
+  api = await ownerClient(meterkeep, "read", "who watches");
+  anna = await enrolKeyHolder(meterkeep, "anna", "anna", "operations");
+  ben = await enrolKeyHolder(meterkeep, "ben", "ben", "security");
+  cleo = await enrolKeyHolder(meterkeep, "cleo", "cleo", "audit", anna, ben);
   await approve(meterkeep, await planPolicyService(meterkeep), anna, ben);
   assert.equal((await said<{ enrolled: boolean }>(meterkeep, "command", "policy-service")).enrolled, true);
+  const homes = (await truth()).filter(({ role, depotPort }) => role === "home" && depotPort === null);
+  const [first = [], second = []] = Map.groupBy(homes, (each) => each.feeder).values();
+  [home, feeder] = [first[0]?.systemTitle ?? "", second[0]?.feeder ?? ""];
+  others = second.map(({ systemTitle }) => systemTitle);
+  await until(
+    "these homes are in service",
+    async () => {
+      const all = await said<readonly MeterSummary[]>(meterkeep, "meter", "list");
+      const ready = all.filter(({ takeover, supply }) => takeover === "proven" && supply === "connected");
+      const titles = new Set(ready.map(({ systemTitle }) => systemTitle));
+      return [home, ...others].every((title) => titles.has(title));
+    },
+    PATIENCE,
+  );
+});
+after(() => meterkeep?.stop());
 
-  const [meter = ""] = await readyHomes(meterkeep, 1);
-  const view = (id: string) => said<CampaignView>(meterkeep, "command", "show", id);
-  const ask = (...args: string[]) => said<CampaignView>(meterkeep, "command", "ask", ...args);
-  const supplied = async () => (await town.truth()).find(({ systemTitle }) => systemTitle === meter)?.supplied;
+const truth = (): Promise<readonly MeterTruth[]> => townControl(meterkeep.stateDirectory).truth();
+const truthOf = async (title: string): Promise<MeterTruth> => {
+  const found = (await truth()).find(({ systemTitle }) => systemTitle === title);
+  assert.ok(found);
+  return found;
+};
+const view = (id: string) => said<CampaignView>(meterkeep, "command", "show", id);
+const ask = (...args: string[]) => said<CampaignView>(meterkeep, "command", "ask", ...args);
+const rulesOf = ({ dryRun }: CampaignView) => [...new Set(dryRun.findings.map(({ rule }) => rule))].sort();
 
-  const without = await ask("disconnect", meter, "--reason", "safety");
+/** Has these people sign it, once the custodian has it. */
+async function signed(asked: CampaignView, ...who: readonly KeyHolder[]): Promise<void> {
+  const { id, state } = asked.campaign;
+  assert.equal(state, "awaiting-approval", JSON.stringify(asked.dryRun));
+  const people = await until(
+    "the manifest is at the custodian",
+    async () => (await view(id)).manifest?.people || undefined,
+    PATIENCE,
+  );
+  assert.equal(people, who.length, asked.campaign.words);
+  await approve(meterkeep, asked.manifest?.hash ?? "", ...who);
+}
+
+async function carriedOut(asked: CampaignView, ...who: readonly KeyHolder[]): Promise<CampaignView> {
+  await signed(asked, ...who);
+  const ended = await until(
+    `"${asked.campaign.words}" has ended`,
+    async () => {
+      const now = await view(asked.campaign.id);
+      return ["done", "stopped", "expired"].includes(now.campaign.state) && now;
+    },
+    PATIENCE,
+  );
+  assert.equal(ended.campaign.state, "done", JSON.stringify(ended));
+  return ended;
+}
+
+test("two people switch a home off and on again: one asks, another signs, and the reach is told", async () => {
+  const without = await ask("disconnect", home, "--reason", "safety");
   assert.equal(without.campaign.state, "quarantined");
-  assert.ok(without.dryRun.findings.some(({ rule }) => rule === "MC-10"));
-  await workOrder(stateDirectory, "WO-1", "safety", [meter]);
-  const carryOut = async (asked: CampaignView): Promise<CampaignView> => {
-    const { id, state } = asked.campaign;
-    assert.equal(state, "awaiting-approval", JSON.stringify(asked.dryRun));
-    const hash = asked.manifest?.hash ?? "";
-    const patience = { patienceMs: PATIENCE_MS, everyMs: 500 };
-    await until("the manifest is at the custodian", async () => (await view(id)).manifest?.people === 1, patience);
-    await approve(meterkeep, hash, anna);
-    return until(
-      "the campaign has ended",
-      async () => {
-        const now = await view(id);
-        return ["done", "stopped", "expired"].includes(now.campaign.state) && now;
-      },
-      patience,
-    );
-  };
-  const off = await carryOut(await ask("disconnect", meter, "--reason", "safety", "--work-order", "WO-1"));
-  assert.equal(off.campaign.state, "done", JSON.stringify(off));
-  assert.equal(await supplied(), false);
-  const on = await carryOut(await ask("reconnect", meter, "--reason", "restore"));
-  assert.equal(on.campaign.state, "done", JSON.stringify(on));
-  assert.equal(await supplied(), true);
+  assert.ok(rulesOf(without).includes("MC-10"));
+  await workOrder(meterkeep.stateDirectory, "WO-1", "safety", [home]);
+  await carriedOut(await ask("disconnect", home, "--reason", "safety", "--work-order", "WO-1"), anna);
+  assert.equal((await truthOf(home)).supplied, false);
+  await carriedOut(await ask("reconnect", home, "--reason", "restore"), anna);
+  assert.equal((await truthOf(home)).supplied, true);
   const { reach, used } = await said<BlastRadius>(meterkeep, "blast");
   assert.deepEqual([used.day, used.dayCap], [1, 2]);
   assert.equal(reach.find(({ kind }) => kind === "policy-service")?.meters, 0);
+});
+
+test("a feeder is limited by the grid when three have lifted the caps and three have signed; its injection is stopped, and let go on", async () => {
+  const limit = () => ask("grid-limit", "--feeder", feeder, "--reason", "grid", "--emergency");
+  const held = await limit();
+  assert.equal(held.campaign.state, "quarantined");
+  assert.ok(
+    ["MC-01", "MC-02", "MC-03"].every((rule) => rulesOf(held).includes(rule)),
+    rulesOf(held).join(),
+  );
+  const lifting = await said<{ hash: string }>(
+    meterkeep,
+    ...["break-glass", "--minutes", "60", "--reason", "the line sags"],
+  );
+  await approve(meterkeep, lifting.hash, anna, ben, cleo);
+  const asked = await limit();
+  assert.equal(asked.dryRun.targets, others.length);
+  assert.ok((await truth()).every(({ limited }) => !limited));
+  await signed(asked, anna, ben, cleo);
+  const began = Date.now();
+  await until(
+    "every home of the feeder is limited",
+    async () => (await truth()).every(({ systemTitle, limited }) => limited === others.includes(systemTitle)),
+    PATIENCE,
+  );
+  console.log(`# a feeder of ${others.length} homes was limited ${Date.now() - began} ms after the third signature`);
+  // One home is given back and feeds in no more for a while: each flow for itself, and giving back takes one person.
+  const [one = ""] = others;
+  const turned = (turn: string) =>
+    ask("injection-control", one, "--reason", "grid", "--emergency", "--parameters", JSON.stringify({ turn }));
+  const off = await carriedOut(await turned("off"), anna, ben, cleo);
+  assert.deepEqual([off.dryRun.direction, (await truthOf(one)).feeding], ["feed-off", false]);
+  const on = await carriedOut(await turned("on"), anna);
+  assert.deepEqual([on.dryRun.direction, (await truthOf(one)).feeding], ["feed-on", true]);
+});
+
+test("the kill switch stops a campaign that is under way, and the custodian's next answer to a thief is no", async () => {
+  // A few of a transformer a minute: there is time to think better of it.
+  const restoring = await ask("grid-restore", "--feeder", feeder, "--reason", "restore");
+  await signed(restoring, anna);
+  await until(
+    "the first home is given back",
+    async () => {
+      const limited = (await truth()).filter((each) => each.limited);
+      return limited.length < others.length;
+    },
+    PATIENCE,
+  );
+  await using thief = await stolenHeadEnd(meterkeep.stateDirectory, await truthOf(home));
+  assert.equal(await thief.ask(), "command-token-missing");
+  const began = Date.now();
+  const frozen = said(meterkeep, "kill-switch", "on", "--reason", "enough");
+  await until("the custodian refuses whatever comes", async () => (await thief.ask()) === "frozen", { everyMs: 5 });
+  const milliseconds = Date.now() - began;
+  await frozen;
+  console.log(`# the first refusal was ${milliseconds} ms after the command was begun`);
+  // The custodian's own ledger: nothing is sealed after the switch, and the refusals follow it.
+  const { entries } = await api.call("ledger", { query: { source: "custodian", limit: 200 } });
+  const inOrder = entries.toSorted((one, other) => one.sequence - other.sequence);
+  const thrown = inOrder.findIndex(({ kind }) => kind === "kill-switch-on");
+  assert.ok(thrown >= 0);
+  const codes = (part: LedgerPage["entries"]) =>
+    part.filter(({ kind }) => kind === "seal-refused").map(({ body }) => (JSON.parse(body) as { code: string }).code);
+  assert.ok(!codes(inOrder.slice(0, thrown)).includes("frozen"));
+  assert.deepEqual([...new Set(codes(inOrder.slice(thrown)))], ["frozen"]);
+  assert.ok(!inOrder.slice(thrown).some(({ kind }) => kind === "critical-sealed"));
+
+  const paused = await until(
+    "the campaign is paused",
+    async () => {
+      const now = await view(restoring.campaign.id);
+      return now.campaign.state === "paused" && now;
+    },
+    PATIENCE,
+  );
+  assert.match(paused.campaign.sentence, /^Frozen/);
+  const next = await ask("reconnect", home, "--reason", "restore");
+  assert.deepEqual([next.campaign.state, rulesOf(next)], ["quarantined", ["MC-19"]]);
 });

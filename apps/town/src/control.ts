@@ -130,6 +130,8 @@ function truthOf({ meter, line, port, depotPort, caller }: TownMeter): object {
     profile: meter.record.profile,
     supplied: meter.supply?.connected ?? true,
     switchings: meter.supply?.runs ?? 0,
+    limited: meter.supply?.emergencyAt(now) ?? false,
+    feeding: meter.supply?.feedsAt(now) ?? true,
     powerW: meter.consumption.powerW(now),
     registers: meter.consumption.registers(now),
     inField: meter.inField,

@@ -116,6 +116,11 @@ export class Supply {
     this.#owner.changeSettings({ ...this.#owner.settings, feedMoves: [...this.#home.feed.transitions] });
   }
 
+  /** Whether that relay is closed. */
+  feedsAt(at: UnixSeconds): boolean {
+    return this.#home.feed.connectedAt(at);
+  }
+
   /** Lets time pass: the limiter compares, the schedule runs when it is due. */
   tick(at: UnixSeconds): void {
     const { scheduled, limiterSeconds } = this.#owner.settings;

@@ -16,7 +16,10 @@ export function registerCommand(program: Command, terminal: Terminal): void {
     .option("--all", "all meters of the island")
     .option("--work-order <id>", "the billing system's work order")
     .option("--note <text>", "in words, for those who approve")
-    .option("--emergency", "without dispersion and calendar; three people approve, and every cap stays")
+    .option(
+      "--emergency",
+      "all at once, without waves; three people approve, and every cap stays; for the grid, without a work order",
+    )
     .option("--parameters <json>", "the operation's parameters")
     .option("--dry-run", "say what it would do, and do nothing")
     .action(async (operation: string, meters: string[], options: AskOptions) => {

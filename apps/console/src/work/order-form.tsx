@@ -141,7 +141,7 @@ export function OrderForm() {
             checked={draft.emergency}
             onChange={(event) => change({ emergency: event.currentTarget.checked })}
           />
-          Emergency: all at once and at any hour, inside every cap; three people approve it
+          Emergency: all at once, inside every cap; three people approve it. For the grid, without a work order
         </label>
         <button type="submit" className="button" disabled={order === undefined || tried.isPending}>
           {tried.isPending ? "Trying …" : "Dry run"}

@@ -53,7 +53,10 @@ export const CommandOrder = Type.Object(
     note: Type.Optional(PlainText({ maxLength: 400, description: "In words, for those who approve" })),
     workOrder: Type.Optional(PlainText({ maxLength: 128, description: "Of the billing system" })),
     urgency: Type.Optional(
-      words(URGENCIES, "emergency: no dispersion and no calendar, three people approve; every cap stays"),
+      words(
+        URGENCIES,
+        "emergency: all at once, without waves; three people approve what takes off from several, or what no work order stands behind (reason grid). Every cap stays, and so does the calendar for what is no matter of safety or the grid",
+      ),
     ),
     notBefore: Type.Optional(Timestamp),
     hours: Type.Optional(

@@ -1,0 +1,75 @@
+import { readFileSync } from "node:fs";
+import { custodianClient } from "@meterkeep/api/custodian-channel";
+import { apdu, encode, fromHex, systemTitle } from "@meterkeep/dlms";
+import { connectWrapper, TransportError } from "@meterkeep/dlms-node";
+import { serverConfigOf } from "./installation-files.ts";
+import type { MeterTruth } from "./town-control.ts";
+import { until } from "./until.ts";
+
+/** ACTION remote_disconnect (method 1) of disconnect control (class 70). */
+const DISCONNECT = encode(apdu, {
+  kind: "action-request",
+  value: {
+    kind: "normal",
+    value: {
+      invokeIdAndPriority: { invokeId: 1, confirmed: true, highPriority: true },
+      method: { classId: 70, instanceId: fromHex("0000 60030A FF"), methodId: 1 },
+      parameters: { type: "integer", value: 0 },
+    },
+  },
+});
+
+/** Somebody who has the head-end's credentials, and an association with one home. */
+export interface Thief extends AsyncDisposable {
+  /** Asks for the home to be switched off, by no token. @returns the custodian's word for no, or `sealed` */
+  ask(): Promise<string>;
+}
+
+/** Opens a session with a home as whoever has stolen the head-end's key file would: past the head-end, at the custodian itself. */
+export async function stolenHeadEnd(
+  stateDirectory: string,
+  { systemTitle: title, port }: Pick<MeterTruth, "systemTitle" | "port">,
+): Promise<Thief> {
+  const { channel } = serverConfigOf(stateDirectory);
+  const custodian = custodianClient({
+    socketPath: channel.socketPath,
+    certificate: channel.certificate,
+    privateKey: readFileSync(channel.keyFile, "utf8"),
+    custodianCertificate: channel.custodianCertificate,
+  });
+  const associated = async () => {
+    const opened = await custodian.openSession({ meter: systemTitle(fromHex(title)), purpose: "configure" });
+    const { session, clientSap, serverSap } = opened;
+    const line = await connectWrapper({ host: "127.0.0.1", port, clientSap, serverSap });
+    for (let send = opened.apdu; ; ) {
+      const received = await line.exchange(send, AbortSignal.timeout(60_000));
+      const answer = await custodian.advanceSession({ session, received });
+      if (answer.kind === "established") return { session, line };
+      if (answer.kind === "failed") {
+        await line[Symbol.asyncDispose]();
+        return undefined;
+      }
+      send = answer.apdu;
+    }
+  };
+  // The head-end itself may be speaking with the meter.
+  const { session, line } = await until("the thief is associated with the home", async () => {
+    try {
+      return await associated();
+    } catch (error) {
+      if (error instanceof TransportError || (error as { code?: string }).code === "meter-busy") return undefined;
+      throw error;
+    }
+  });
+  return {
+    async ask() {
+      const [result] = await custodian.seal({ session, items: [{ apdu: DISCONNECT, token: undefined }] });
+      return result?.kind === "refused" ? result.code : (result?.kind ?? "nothing");
+    },
+    async [Symbol.asyncDispose]() {
+      await custodian.closeSession({ session, outcome: "completed" }).catch(() => undefined);
+      await line[Symbol.asyncDispose]();
+      await custodian.close();
+    },
+  };
+}
