@@ -19,9 +19,12 @@ const DISCONNECT = encode(apdu, {
   },
 });
 
+/** What no policy service has signed. */
+const FORGED_TOKEN = new Uint8Array(64).fill(0x5a);
+
 /** Somebody who has the head-end's credentials, and an association with one home. */
 export interface Thief extends AsyncDisposable {
-  /** Asks for the home to be switched off, by no token. @returns the custodian's word for no, or `sealed` */
+  /** Asks for the home to be switched off, by a token of their own. @returns the custodian's word for no, or `sealed` */
   ask(): Promise<string>;
 }
 
@@ -63,7 +66,7 @@ export async function stolenHeadEnd(
   });
   return {
     async ask() {
-      const [result] = await custodian.seal({ session, items: [{ apdu: DISCONNECT, token: undefined }] });
+      const [result] = await custodian.seal({ session, items: [{ apdu: DISCONNECT, token: FORGED_TOKEN }] });
       return result?.kind === "refused" ? result.code : (result?.kind ?? "nothing");
     },
     async [Symbol.asyncDispose]() {

@@ -85,6 +85,7 @@ export type {
 export { isWaived, type Judgement, judge, judgeAtExecution } from "./rule/judge.ts";
 export { pickupDelays, planWaves, stopsBecause, type WaveCounts, type WavePlan } from "./rule/plan.ts";
 export { MC_RULES, RULE_IDS, type RuleId, ruleWords } from "./rule/rules.ts";
+export { valueProblem } from "./rule/values.ts";
 export { type CommandRules, commandRules, DEFAULT_COMMAND_RULES } from "./threshold/command-rules.ts";
 export { type Approving, missingFor, type Requirement, requirement, requirementOf } from "./threshold/requirement.ts";
 export { capOf, type Share, shareOf } from "./threshold/share.ts";

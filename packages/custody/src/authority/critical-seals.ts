@@ -22,6 +22,7 @@ import {
   requirementOf,
   stopsBecause,
   type Verdict,
+  valueProblem,
 } from "@meterkeep/guard";
 import type { LedgerDraft } from "@meterkeep/ledger";
 import type { Caller } from "../calls/caller.ts";
@@ -201,8 +202,11 @@ export class CriticalSeals {
     const difference = allowed === undefined ? "no such act" : differenceOf(allowed, asked, at);
     if (allowed === undefined || difference !== undefined)
       return notAccepted(`the manifest allows something else: ${difference}`);
+    const present = thresholdsAt(documents.document, at);
+    const unbounded = valueProblem(header.operation, present);
+    if (unbounded !== undefined) return notAccepted(`${unbounded} (MC-21)`);
     const people = await this.#approvingOf(manifestHash, header.createdAt);
-    const missing = missingFor(requirementOf(header, thresholdsAt(documents.document, at)), people, header.requester);
+    const missing = missingFor(requirementOf(header, present), people, header.requester);
     if (missing !== undefined) return notAccepted(missing);
     return {
       token,

@@ -118,7 +118,7 @@ test("an approved manifest allows just its act, its meter and its window", () =>
     assert.match(await refused(world, meter, world.token(hash, title)), /window is over/);
   }));
 
-test("a token without a manifest, or with one that was changed after the approval, opens nothing", () =>
+test("MC-20: a token without a manifest, or with one that was changed after the approval, opens nothing", () =>
   withWorld(async (world, meter) => {
     const title = meter.systemTitle;
     assert.match(await refused(world, meter, world.token("ab".repeat(48), title)), /no manifest of that hash/);
@@ -151,7 +151,7 @@ test("manifests that a head-end writes to suit itself are refused as a whole", (
     await bad({}, { kind: "acts", acts: [{ service: "get", ...secret }] });
   }));
 
-test("who wants many homes to go at once, without the delays of the rules, has to convince three people", () =>
+test("MC-12: who wants many homes to go at once, without the delays of the rules, has to convince three people", () =>
   withWorld(async (world, meter) => {
     const titles = [meter.systemTitle, "5453540000000008"];
     const dispersion = { kind: "none" } as const;
@@ -164,7 +164,7 @@ test("who wants many homes to go at once, without the delays of the rules, has t
     assert.equal((await world.command(meter, DISCONNECT_APDU, world.token(hash, meter.systemTitle))).kind, "sealed");
   }));
 
-test("who asks does not approve, nobody counts twice, two people bring two sets of roles, and a stale word is none", () =>
+test("MC-07: who asks does not approve, nobody counts twice, two people bring two sets of roles, and a stale word is none", () =>
   withWorld(async (world, meter, custody) => {
     const titles = [meter.systemTitle, ...Array.from({ length: 11 }, (_, at) => `54535400000010${10 + at}`)];
     const notBefore = custody.now - 51 * MINUTE;
@@ -209,7 +209,7 @@ test("what a person has approved counts no more once that person has left, in on
     });
   }));
 
-test("a nonce is good once and an act of a manifest is done once, also after the custodian starts anew", () =>
+test("MC-18: a nonce is good once and an act of a manifest is done once, also after the custodian starts anew", () =>
   withWorld(async (world, meter, custody) => {
     const hash = await world.approved(DISCONNECT, [meter.systemTitle]);
     const token = world.token(hash, meter.systemTitle);
@@ -220,7 +220,7 @@ test("a nonce is good once and an act of a manifest is done once, also after the
       assert.match(await refused(world, meter, again), /cap-reached/);
   }));
 
-test("of a small town no floor allows more than a tenth, and one meter always", () =>
+test("MC-01, MC-02: of a small town no floor allows more than a tenth, and one meter always", () =>
   withWorld(
     async (world, meter, custody) => {
       const second = await world.meter(8);
@@ -286,7 +286,7 @@ test("a session goes in lock-step around a critical request, so that no other an
     assert.equal(meter.supply, "disconnected");
   }));
 
-test("a meter is not switched off again within minutes, and reconnecting is never held up", () =>
+test("MC-05, MC-15: a meter is not switched off again within minutes, and reconnecting is never held up", () =>
   withWorld(async (world, meter, custody) => {
     const run = async (operation: typeof DISCONNECT, apdu: Uint8Array) => {
       const hash = await world.approved(operation, [meter.systemTitle]);
@@ -302,7 +302,7 @@ test("a meter is not switched off again within minutes, and reconnecting is neve
     assert.equal(await run(DISCONNECT, DISCONNECT_APDU), "refused", "four times in a day are enough");
   }));
 
-test("one person freezes everything critical, a start anew does not thaw it, and two people do", () =>
+test("MC-19: one person freezes everything critical, a start anew does not thaw it, and two people do", () =>
   withWorld(async (world, meter, custody) => {
     const hash = await world.approved(DISCONNECT, [meter.systemTitle]);
     await world.service.freeze({ reason: "something is wrong" }, HEAD_END);
@@ -363,7 +363,7 @@ test("with three people the caps are lifted for a while, loudly, and every seal 
     assert.deepEqual(JSON.parse((await world.service.authorityState({}, OPERATOR)).thresholds), tight);
   }));
 
-test("a wall clock that is set forward opens no window and lets no cap run out", () => {
+test("MC-08: a wall clock that is set forward opens no window and lets no cap run out", () => {
   let monotonic = 0;
   return withWorld(
     async (world, meter, custody) => {

@@ -15,7 +15,7 @@ const FIRST = 50;
 /** Most of the fleet need not be there to be counted. */
 const largeFleet = () => ({ ...memoryCustodyStore(), meterCount: async () => 100_000 });
 
-test("whoever throws the kill switch with hundreds of commands in flight sees none of them sealed afterwards", () =>
+test("MC-19: whoever throws the kill switch with hundreds of commands in flight sees none of them sealed afterwards", () =>
   withTestCustody(async (custody) => {
     const world = await AuthorityWorld.open(custody);
     const meters = await Promise.all(Array.from({ length: METERS }, (_, at) => world.meter(1000 + at)));
@@ -48,7 +48,7 @@ test("whoever throws the kill switch with hundreds of commands in flight sees no
     );
   }, largeFleet()));
 
-test("a manifest stops by itself in the custodian when a meter has refused, whatever a head-end asks next", () =>
+test("MC-13: a manifest stops by itself in the custodian when a meter has refused, whatever a head-end asks next", () =>
   withTestCustody(async (custody) => {
     const world = await AuthorityWorld.open(custody);
     const meters = await Promise.all([1, 2, 3].map((number) => world.meter(number)));
@@ -69,7 +69,7 @@ test("a manifest stops by itself in the custodian when a meter has refused, what
     assert.match(await world.lastRefusal(), /stopped by itself.*MC-13/);
   }, largeFleet()));
 
-test("a fleet that is switched off and on in turns is not switched off any more, by whomever", () =>
+test("MC-06: a fleet that is switched off and on in turns is not switched off any more, by whomever", () =>
   withTestCustody(async (custody) => {
     const world = await AuthorityWorld.open(custody);
     const tight = JSON.parse((await world.service.authorityState({}, OPERATOR)).thresholds);

@@ -59,7 +59,7 @@ test("a manifest of 300 000 meters is hashed, read and checked, and each of its 
   );
 });
 
-test("what does not add up, is out of order, or says what the seed does not, is refused with its line", () => {
+test("MC-12: what does not add up, is out of order, or says what the seed does not, is refused with its line", () => {
   const head = header();
   const targets = targetsOf(head);
   const refused = (change: Partial<ManifestHeader>, lines: readonly ManifestTarget[], message: RegExp) =>
@@ -101,7 +101,7 @@ test("other octets for the same meaning are refused", () => {
   }
 });
 
-test("many meters of one transformer are not reconnected in one minute", () => {
+test("MC-15: many meters of one transformer are not reconnected in one minute", () => {
   const operation: Operation = { kind: "reconnect", instance: "000060030aff" };
   const head = header({ operation, targets: 40, dispersion: { kind: "none" } });
   const together = targetsOf(head).map((target) => ({ ...target, transformer: "T1" }));
@@ -131,7 +131,7 @@ test("whatever is changed in a manifest, it is refused or its hash is another", 
   );
 });
 
-test("how many people a manifest needs follows from what it does and on how many meters", () => {
+test("MC-07, MC-12, MC-13: how many people a manifest needs follows from what it does and on how many meters", () => {
   const DAY_SECONDS = 86_400;
   const wavesOf = (targets: number, soak = DAY_SECONDS) => [...planWaves(targets, targets, targets, soak)];
   const people = (change: Partial<ManifestHeader>) =>

@@ -44,7 +44,7 @@ export const commandRules = object({
   timeToLiveSeconds: object({ supply: whole(60, 900), other: whole(60, 86_400) }),
   /** MC-21: a limiter lets at least so much pass, in watts. */
   limiterLeastW: whole(0, 1_000_000),
-  /** MC-21: where meters may be told to send. */
+  /** MC-21: where meters may be told to send; empty, wherever the head-end's own operations let them. */
   pushDestinations: listOf(text(256), 64, 0),
   /** MC-23: wake-ups of a meter in a day. */
   wakeUpsPerDay: whole(0, 1000),
@@ -55,7 +55,7 @@ export type CommandRules = FieldValue<typeof commandRules>;
 export const DEFAULT_COMMAND_RULES: CommandRules = {
   offPerMonth: shareOf(200, 100, 2_000),
   transformerPerHour: shareOf(500, 2),
-  feederPerHour: shareOf(200, 2),
+  feederPerHour: shareOf(200, 1),
   loadPermyriad: 10,
   loadFloorW: 50_000,
   transformerLoadPermyriad: 2_000,
@@ -103,6 +103,11 @@ export function areRulesNotLooser(next: CommandRules, now: CommandRules): boolea
     next.calendar.zone === now.calendar.zone &&
     next.calendar.weekdays.every((day) => now.calendar.weekdays.includes(day)) &&
     now.calendar.holidays.every((day) => next.calendar.holidays.includes(day)) &&
-    next.pushDestinations.every((one) => now.pushDestinations.includes(one))
+    areDestinationsNotLooser(next.pushDestinations, now.pushDestinations)
   );
+}
+
+/** An empty list is none: it bounds nothing. */
+function areDestinationsNotLooser(next: readonly string[], now: readonly string[]): boolean {
+  return now.length === 0 || (next.length > 0 && next.every((one) => now.includes(one)));
 }

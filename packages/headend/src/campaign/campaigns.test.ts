@@ -95,7 +95,7 @@ test("a disconnect of everybody is quarantined as a whole, with rules, meters an
   assert.equal((await campaigns.discard(item?.id ?? "", OTTO, "wrong server command")).state, "discarded");
 });
 
-test("reconnecting everybody waits for approval, then comes a few of a transformer at a time, whoever runs it", async () => {
+test("MC-15: reconnecting everybody waits for approval, then comes a few of a transformer at a time, whoever runs it", async () => {
   const { database, pool, bench, campaigns, newRunner } = await openBench();
   await using _ = database;
   const { campaign } = await campaigns.create(all("reconnect", "restore"), RITA);
@@ -116,7 +116,7 @@ test("reconnecting everybody waits for approval, then comes a few of a transform
   assert.equal(rowCount, 5);
 });
 
-test("what was due while nobody ran is dropped and not run late", async () => {
+test("MC-17: what was due while nobody ran is dropped and not run late", async () => {
   const { database, bench, campaigns, newRunner } = await openBench();
   await using _ = database;
   bench.approved = true;
@@ -130,7 +130,7 @@ test("what was due while nobody ran is dropped and not run late", async () => {
   assert.equal(target?.rule, "MC-17");
 });
 
-test("the kill switch pauses what runs, and a stopped campaign sends nothing more", async () => {
+test("MC-19: the kill switch pauses what runs, and a stopped campaign sends nothing more", async () => {
   const { database, bench, campaigns, newRunner } = await openBench();
   await using _ = database;
   bench.approved = true;
@@ -145,7 +145,7 @@ test("the kill switch pauses what runs, and a stopped campaign sends nothing mor
   await assert.rejects(campaigns.decide(campaign.id, "resume", OTTO, "again"), { code: "campaign-not-so" });
 });
 
-test("the same again is refused while the first is not over", async () => {
+test("MC-18: the same again is refused while the first is not over", async () => {
   const { database, campaigns } = await openBench(2);
   await using _ = database;
   const order: CommandOrder = {

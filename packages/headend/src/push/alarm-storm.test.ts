@@ -8,7 +8,7 @@ const LAST_GASP = { code: "0-0:97.98.1/0", always: false };
 const FRAUD = { code: "0-0:97.98.0/13", always: true };
 const limits = { perMeterAnHour: 3, perFleetAMinute: 10, maxCounts: 100 };
 
-test("a meter that repeats itself is told of until its limit, then once as a storm, then counted, and at the end with a number", () => {
+test("MC-22: a meter that repeats itself is told of until its limit, then once as a storm, then counted, and at the end with a number", () => {
   const storms = new AlarmStorms(limits);
   const kinds = Array.from({ length: 6 }, (_, n) => storms.take("A", LAST_GASP, n * 100_000).kind);
   assert.deepEqual(kinds, ["single", "single", "single", "begins", "counted", "counted"]);
@@ -27,7 +27,7 @@ test("a fleet that loses power together is one storm, and the next minute is cou
   assert.deepEqual(storms.ended(60_001), [{ code: LAST_GASP.code, meter: undefined, since: 0, count: 30 }]);
 });
 
-test("nothing on the exclusion list is ever only counted, whatever else comes", () => {
+test("MC-22: nothing on the exclusion list is ever only counted, whatever else comes", () => {
   fc.assert(
     fc.property(fc.array(fc.tuple(fc.nat(3), fc.boolean(), fc.nat(5_000))), (alarms) => {
       const storms = new AlarmStorms({ ...limits, maxCounts: 3 });

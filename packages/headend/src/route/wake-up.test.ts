@@ -9,7 +9,7 @@ import { httpWakeUpGateway, WakeUps } from "./wake-up.ts";
 
 const HOUR_MS = 3_600_000;
 
-test("a meter is woken four times a day at most, never while a call may be on its way, and a restart changes nothing", async () => {
+test("MC-23: a meter is woken four times a day at most, never while a call may be on its way, and a restart changes nothing", async () => {
   await using database = await openHeadEndDatabase(2);
   const { pool, scope, meters } = database;
   const asked: string[] = [];
