@@ -148,7 +148,7 @@ export class CriticalSeals {
     this.#halted = false;
   }
 
-  /** Judges a request that needs a token against the one that came with it. */
+  /** Judges a request that needs a token against the one that came with it, and what people have approved behind it (MC-20). */
   async judge(place: SetupPlace, verdict: NeedsToken, octets: Uint8Array): Promise<Permit | CriticalRefusal> {
     const { documents, time, now } = this.#dependencies;
     const { effect, summary } = verdict.gravest;

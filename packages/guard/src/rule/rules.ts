@@ -53,7 +53,7 @@ export const MC_RULES = {
     "head-end",
     "So many of the meters on one transformer, and on one feeder, may be switched off in an hour.",
     (_, { transformerPerHour, feederPerHour }) =>
-      `${percent(transformerPerHour.permyriad)} of a transformer (at least ${transformerPerHour.floor}), ${percent(feederPerHour.permyriad)} of a feeder (at least ${feederPerHour.floor}), a tenth at most`,
+      `${percent(transformerPerHour.permyriad)} of a transformer (at least ${transformerPerHour.floor}), ${percent(feederPerHour.permyriad)} of a feeder (at least ${feederPerHour.floor}), a tenth at most, one always`,
     "releasable",
   ),
   "MC-04": rule(
@@ -85,8 +85,8 @@ export const MC_RULES = {
   ),
   "MC-08": rule(
     "Calendar",
-    "head-end",
-    "Nobody loses supply at night, on weekends or on holidays, nor before the work order's day; a clock that was set decides nothing.",
+    "both",
+    "Nobody loses supply at night, on weekends or on holidays, nor before the work order's day; a clock that was set decides nothing, here and at the custodian.",
     (_, { calendar }) =>
       `${clock(calendar.fromMinute)} to ${clock(calendar.toMinute)} ${calendar.zone}, weekdays ${calendar.weekdays.join(", ") || "none"}, ${calendar.holidays.length} holidays`,
   ),
@@ -98,8 +98,8 @@ export const MC_RULES = {
   ),
   "MC-10": rule(
     "Work order",
-    "head-end",
-    "A signed work order with a reason stands behind whatever is switched off; the debt is asked for again when it is done.",
+    "both",
+    "A signed work order with a reason stands behind whatever is switched off; the debt is asked for again when it is done. What no order stands behind takes three people at the custodian.",
     () => "a work order that names the meter; silence of the billing system refuses",
   ),
   "MC-11": rule(

@@ -194,3 +194,22 @@ test("MC-10: what no work order stands behind takes three people, be it a single
   const { verdict, findings } = await campaigns.dryRun({ ...order, workOrder: "WO-1" }, RITA);
   assert.deepEqual([verdict, findings.map(({ rule }) => rule)], ["quarantined", ["MC-10"]]);
 });
+
+test("MC-14: a relay that reads back otherwise stops the campaign, and nobody else is served", async () => {
+  const { database, pool, bench, campaigns, newRunner } = await openBench();
+  await using _ = database;
+  bench.approved = true;
+  const { campaign } = await campaigns.create(all("reconnect", "restore"), RITA);
+  await newRunner().look();
+  // What the session of the first home would have written.
+  await pool.query(
+    `update campaign_targets set state = 'failed', rule = 'MC-14', trouble = 'unexpected', attempted_at = $1, settled_at = $1
+     where state = 'dispatched'`,
+    [new Date(bench.now)],
+  );
+  await newRunner().look();
+  const { campaign: ended } = await campaigns.view(campaign.id);
+  assert.deepEqual([ended.state, ended.counts.failed, ended.counts.stopped], ["stopped", 1, HOMES - 1]);
+  const [spared] = await campaigns.targets(campaign.id, { state: "stopped", limit: 1 });
+  assert.equal(spared?.rule, "MC-14");
+});
