@@ -2,6 +2,9 @@ import { createHash, type Hash } from "node:crypto";
 
 const HEADER_BYTES = 5;
 
+/** Where an APDU and what stands before it come together while they are hashed; longer ones get a place of their own. */
+const workspace = Buffer.alloc(1024);
+
 /** Counts and a hash over the APDUs of a crypto session, as they went over the line: for its closing entry. */
 export class EvidenceHash {
   readonly #hash: Hash = createHash("sha256");
@@ -24,10 +27,11 @@ export class EvidenceHash {
   }
 
   #add(direction: number, apdu: Uint8Array): void {
-    const octets = Buffer.allocUnsafe(HEADER_BYTES + apdu.length);
+    const end = HEADER_BYTES + apdu.length;
+    const octets = end > workspace.length ? Buffer.allocUnsafe(end) : workspace;
     octets[0] = direction;
     octets.writeUInt32BE(apdu.length, 1);
     octets.set(apdu, HEADER_BYTES);
-    this.#hash.update(octets);
+    this.#hash.update(end === octets.length ? octets : octets.subarray(0, end));
   }
 }

@@ -37,8 +37,12 @@ export function gatedService(service: CustodianService, check: () => void): Cust
     name,
     READING.has(name)
       ? call
-      : async (...args: unknown[]) => {
-          check();
+      : (...args: unknown[]) => {
+          try {
+            check();
+          } catch (error) {
+            return Promise.reject(error);
+          }
           return (call as (...all: unknown[]) => Promise<unknown>)(...args);
         },
   ]);

@@ -184,6 +184,7 @@ function takeFrom(line: Line, keyVersion: number, count: number): number | undef
   return first;
 }
 
+/** Of the setup that nearly all have the title alone: no text is made for it, and its hash is known. */
 function nameOf({ systemTitle, setup }: SetupPlace): string {
-  return `${systemTitle}/${setup}`;
+  return setup === 0 ? systemTitle : `${systemTitle}/${setup}`;
 }

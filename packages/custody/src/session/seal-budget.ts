@@ -33,17 +33,19 @@ const START_MILLISECONDS = 16_000;
  * and fill from there.
  */
 export class SealBudget {
-  readonly #buckets: TokenBuckets;
+  /** By principal, then by meter: a meter's name is at hand, and one for both would have to be made for each call. */
+  readonly #buckets = new Map<string, TokenBuckets>();
   readonly #bursts: EntryBursts;
   readonly #now: () => number;
   readonly #size: BucketSize;
+  readonly #since: number;
   /** Budgets that are used up, and since when nothing was refused. */
   readonly #exhausted = new Map<string, number>();
   #refused = 0;
 
   constructor(size: BucketSize, bursts: EntryBursts, now: () => number) {
     this.#size = size;
-    this.#buckets = new TokenBuckets(size, now, now() - START_MILLISECONDS);
+    this.#since = now() - START_MILLISECONDS;
     this.#bursts = bursts;
     this.#now = now;
   }
@@ -55,9 +57,8 @@ export class SealBudget {
 
   /** Takes the price of so many APDUs, at once; or says why not, when that is in the ledger. */
   spend(caller: Caller, place: SetupPlace, apdus: number): Promise<SealRefusal> | undefined {
-    const name = nameOf(caller, place);
-    if (this.#buckets.take(name, apdus)) return undefined;
-    return this.#refuse(name, caller, place, apdus).then((message) => ({
+    if (this.#take(caller, place, apdus)) return undefined;
+    return this.#refuse(caller, place, apdus).then((message) => ({
       code: "seal-budget-exhausted",
       effect: "none",
       message,
@@ -66,20 +67,29 @@ export class SealBudget {
 
   /** Takes the price of a session. @throws CallRefusal `seal-budget-exhausted`. */
   async spendOnSession(caller: Caller, place: SetupPlace): Promise<void> {
-    const name = nameOf(caller, place);
-    if (this.#buckets.take(name, SESSION_PRICE)) return;
-    throw new CallRefusal("seal-budget-exhausted", await this.#refuse(name, caller, place, 1));
+    if (this.#take(caller, place, SESSION_PRICE)) return;
+    throw new CallRefusal("seal-budget-exhausted", await this.#refuse(caller, place, 1));
   }
 
   sweep(): void {
-    this.#buckets.sweep();
+    for (const buckets of this.#buckets.values()) buckets.sweep();
     const recovered = this.#now() - this.#recoveryMilliseconds();
     for (const [name, at] of this.#exhausted) if (at < recovered) this.#exhausted.delete(name);
   }
 
-  async #refuse(name: string, caller: Caller, place: SetupPlace, apdus: number): Promise<string> {
+  #take({ name }: Caller, { systemTitle, setup }: SetupPlace, counters: number): boolean {
+    let buckets = this.#buckets.get(name);
+    if (buckets === undefined) {
+      buckets = new TokenBuckets(this.#size, this.#now, this.#since);
+      this.#buckets.set(name, buckets);
+    }
+    return buckets.take(setup === 0 ? systemTitle : `${systemTitle}/${setup}`, counters);
+  }
+
+  async #refuse(caller: Caller, place: SetupPlace, apdus: number): Promise<string> {
     this.#refused += apdus;
     const at = this.#now();
+    const name = nameOf(caller, place);
     const last = this.#exhausted.get(name);
     this.#exhausted.set(name, at);
     const { burst, perSecond } = this.#size;

@@ -148,16 +148,20 @@ export class SessionAssociation {
 
   /** Both ends. @throws RangeError where nothing is established */
   #parties(keys: KeysAtWork): CipheredParties<CipherKey> {
-    const settled = this.#settled && this.#withKeys(this.#settled, keys);
-    const parties = settled?.kind === "established" ? partiesOf(settled.config, settled.negotiated) : undefined;
+    const settled = this.#settled;
+    const parties =
+      settled &&
+      partiesOf({ ciphering: this.#cipheringWith(keys), systemTitle: settled.config.systemTitle }, settled.negotiated);
     if (parties === undefined) throw new RangeError("the association is not established");
     return parties;
   }
 
   #withKeys(state: AssociationState<CipherKey>, keys: KeysAtWork): AssociationState<CipherKey> {
-    return "config" in state
-      ? { ...state, config: { ...state.config, ciphering: { ...this.#ciphering, ...keys } } }
-      : state;
+    return "config" in state ? { ...state, config: { ...state.config, ciphering: this.#cipheringWith(keys) } } : state;
+  }
+
+  #cipheringWith({ ciphers, encryptionKey, authenticationKey }: KeysAtWork): Ciphering {
+    return { ...this.#ciphering, ciphers, encryptionKey, authenticationKey };
   }
 }
 

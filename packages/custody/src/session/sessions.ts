@@ -228,7 +228,7 @@ export class Sessions {
   async seal({ session, items }: CustodianRequest<"seal">, caller: Caller): Promise<SealResult[]> {
     const open = this.#find(session, caller);
     if (!open.association.established) throw new CallRefusal("session-not-established", "nothing can be sealed yet");
-    return during(open, this.#seal(open, items, caller));
+    return await during(open, this.#seal(open, items, caller));
   }
 
   async #seal(open: Session, items: CustodianRequest<"seal">["items"], caller: Caller): Promise<SealResult[]> {
@@ -252,7 +252,8 @@ export class Sessions {
     open.refused += beyond === undefined ? refused.length : items.length;
     if (beyond === undefined) open.turn.sealed(passing);
     const toSeal = items.filter((_, at) => refusals[at] === undefined);
-    const sealed = await open.association.seal(toSeal.map(({ apdu }, at) => ({ apdu, counter: first + at })));
+    const sealing = open.association.seal(toSeal.map(({ apdu }, at) => ({ apdu, counter: first + at })));
+    const sealed = sealing instanceof Promise ? await sealing : sealing;
     for (const octets of sealed) open.evidence.sent(octets);
     let next = 0;
     return refusals.map((refusal): SealResult => {

@@ -80,17 +80,17 @@ function unsealerOf(records: readonly PlacedRecord[], opened: OpenedVaultKeys, o
     const { utility, island } = place;
     return { cell: { utility, island }, envelope: prepareEnvelope(keyPlaceData(place), sealed) };
   });
+  /** The vault keys, found once. */
+  let found: readonly KeyObject[] | undefined;
   const open = (objects: readonly KeyObject[]): SecretKey[] =>
     prepared.map(({ envelope }, at) => opener.open(objects[at] as KeyObject, envelope));
   const find = async (): Promise<SecretKey[]> => {
     const objects: KeyObject[] = [];
     for (const { cell, envelope } of prepared) objects.push(await opened.version(cell, envelope.keyVersion));
+    found = objects;
     return open(objects);
   };
-  return () => {
-    const objects = prepared.map(({ cell, envelope }) => opened.atHand(cell, envelope.keyVersion));
-    return objects.includes(undefined) ? find() : open(objects as KeyObject[]);
-  };
+  return () => (found === undefined ? find() : open(found));
 }
 
 /** In the place of a utility: no utility has this name. */

@@ -3,9 +3,10 @@ import { decode } from "../codec/codec.ts";
 import { DlmsError } from "../errors.ts";
 import type { CipheringForm } from "../security/layers.ts";
 import type { ProtectionForm } from "../security/tags.ts";
+import type { SystemTitle } from "../system-title.ts";
 import { readAare } from "./aare.ts";
 import { buildAarq, buildRlrq, contextCiphering } from "./aarq.ts";
-import type { AssociationConfig } from "./association-config.ts";
+import type { AssociationConfig, ClientCiphering } from "./association-config.ts";
 import { buildProof, type HlsState, readProof } from "./hls-proof.ts";
 import type { Negotiated } from "./ports.ts";
 import { type CipheredParties, openApdu, sealApdu } from "./protection.ts";
@@ -184,7 +185,10 @@ function takeRlre<Key>({ config, negotiated }: In<Key, "releasing">, octets: Uin
 
 /** Who ciphers with whom; undefined where the association has no keys or the server has no name. */
 export function partiesOf<Key>(
-  { ciphering, systemTitle }: AssociationConfig<Key>,
+  {
+    ciphering,
+    systemTitle,
+  }: { readonly ciphering?: ClientCiphering<Key> | undefined; readonly systemTitle?: SystemTitle | undefined },
   { serverSystemTitle }: Negotiated,
 ): CipheredParties<Key> | undefined {
   if (ciphering === undefined || systemTitle === undefined || serverSystemTitle === undefined) return undefined;
