@@ -3,18 +3,25 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createChannelCredential } from "@meterkeep/pki";
+import { withTestDatabase } from "@meterkeep/postgres/testing";
 import { listenOnChannel } from "../src/channel/server.ts";
 import type { KeyKeeping } from "../src/session/session-keys.ts";
 import { memoryCustodyStore } from "../src/store/memory-store.ts";
+import { CUSTODY_MIGRATIONS, postgresCustodyStore } from "../src/store/postgres-store.ts";
 import type { MeterFile } from "../src/store/records.ts";
-import { carryTakeover, withTestCustody } from "../src/testing/test-custody.ts";
+import { carryTakeover, type TestCustody, withTestCustody } from "../src/testing/test-custody.ts";
 import { TestMeter } from "../src/testing/test-meter.ts";
 import { titleOf, withFleet } from "./fleet.ts";
 
 // The custodian of the bench, in a process of its own: one meter that is taken over, and its line over IPC; and as many
-// like it as are asked for, each with a session that is open.
+// like it as are asked for, each with a session that is open. `session` or `call` says how it keeps keys; with `database` it
+// writes to PostgreSQL, so that what it holds in memory is its own.
 
-type Asked = { readonly exchange: string } | { readonly cpu: true } | { readonly fleet: number };
+type Asked =
+  | { readonly exchange: string }
+  | { readonly cpu: true }
+  | { readonly memory: true }
+  | { readonly fleet: number };
 
 const OPENED_AT_ONCE = 64;
 
@@ -29,47 +36,49 @@ const credential = (name: string) =>
 const folder = mkdtempSync(join(tmpdir(), "meterkeep-bench-"));
 const socketPath = join(folder, "channel.sock");
 const [own, headEnd] = [credential("custodian"), credential("head-end")];
-const [keeping] = process.argv.slice(2);
+const [keeping, storing] = process.argv.slice(2);
 const UNLIMITED = {
   sealBudget: { burst: Number.MAX_SAFE_INTEGER, perSecond: Number.MAX_SAFE_INTEGER },
   keeping: () => (keeping === "call" ? "call" : "session") as KeyKeeping,
 };
 const fleet = withFleet(memoryCustodyStore());
-await withTestCustody(
-  async (custody) => {
-    const meter = new TestMeter({ systemTitle: "5453540000000007" });
-    await custody.add(meter);
-    await carryTakeover(custody, meter);
-    const principals = [{ name: "head-end", role: "head-end", certificate: headEnd.certificate }] as const;
-    const server = await listenOnChannel({ ...custody.custody, socketPath, ...own, principals });
-    const line = meter.connect(1, 1);
-    const over = new Promise<void>((resolve) => process.once("disconnect", () => resolve()));
-    const openFleet = async (meters: number): Promise<string[]> => {
-      fleet.begin((await custody.store.load(meter.systemTitle)) as MeterFile, custody.vault);
-      const sessions: string[] = [];
-      let left = meters;
-      const lane = async (): Promise<void> => {
-        while (left > 0) {
-          left -= 1;
-          sessions.push(await fleet.open(custody.custody.service, titleOf(left), principals[0]));
-        }
-      };
-      await Promise.all(Array.from({ length: OPENED_AT_ONCE }, lane));
-      return sessions;
-    };
-    process.on("message", (message: Asked) => {
-      if ("cpu" in message) process.send?.({ cpu: process.cpuUsage() });
-      else if ("fleet" in message) void openFleet(message.fleet).then((sessions) => process.send?.({ sessions }));
-      else {
-        const answer = line.exchange(Buffer.from(message.exchange, "hex"));
-        process.send?.({ answer: Buffer.from(answer ?? []).toString("hex") });
+const serve = async (custody: TestCustody): Promise<void> => {
+  const meter = new TestMeter({ systemTitle: "5453540000000007" });
+  await custody.add(meter);
+  await carryTakeover(custody, meter);
+  const principals = [{ name: "head-end", role: "head-end", certificate: headEnd.certificate }] as const;
+  const server = await listenOnChannel({ ...custody.custody, socketPath, ...own, principals });
+  const line = meter.connect(1, 1);
+  const over = new Promise<void>((resolve) => process.once("disconnect", () => resolve()));
+  const openFleet = async (meters: number): Promise<string[]> => {
+    fleet.begin((await custody.store.load(meter.systemTitle)) as MeterFile, custody.vault);
+    const sessions: string[] = [];
+    let left = meters;
+    const lane = async (): Promise<void> => {
+      while (left > 0) {
+        left -= 1;
+        sessions.push(await fleet.open(custody.custody.service, titleOf(left), principals[0]));
       }
-    });
-    process.send?.({ socketPath, systemTitle: meter.systemTitle, headEnd, custodianCertificate: own.certificate });
-    await over;
-    await server.close();
-  },
-  fleet.store,
-  UNLIMITED,
-);
+    };
+    await Promise.all(Array.from({ length: OPENED_AT_ONCE }, lane));
+    return sessions;
+  };
+  process.on("message", (message: Asked) => {
+    if ("cpu" in message) process.send?.({ cpu: process.cpuUsage() });
+    else if ("memory" in message) process.send?.({ memory: process.memoryUsage() });
+    else if ("fleet" in message) void openFleet(message.fleet).then((sessions) => process.send?.({ sessions }));
+    else {
+      const answer = line.exchange(Buffer.from(message.exchange, "hex"));
+      process.send?.({ answer: Buffer.from(answer ?? []).toString("hex") });
+    }
+  });
+  process.send?.({ socketPath, systemTitle: meter.systemTitle, headEnd, custodianCertificate: own.certificate });
+  await over;
+  await server.close();
+};
+if (storing === "database")
+  await withTestDatabase({ migrations: CUSTODY_MIGRATIONS }, ({ pool }) =>
+    withTestCustody(serve, postgresCustodyStore(pool), UNLIMITED),
+  );
+else await withTestCustody(serve, fleet.store, UNLIMITED);
 rmSync(folder, { recursive: true });

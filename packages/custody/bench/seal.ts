@@ -17,9 +17,17 @@ interface Begun {
   readonly custodianCertificate: string;
 }
 
-/** A custodian in a process of its own, with a session to seal in. */
-export async function sealingCustodian(keeping: KeyKeeping) {
-  const child = fork(fileURLToPath(new URL("seal-custodian.ts", import.meta.url)), [keeping], { execArgv: [] });
+/** As `meterkeep start` gives a custodian for what is young, and for the rest where it holds few sessions. */
+const YOUNG = "--max-semi-space-size=32";
+const REST = "--max-old-space-size=192";
+
+/** A custodian in a process of its own, with a session to seal in; with `inDatabase` in the memory that an installed one has. */
+export async function sealingCustodian(keeping: KeyKeeping, { inDatabase = false } = {}) {
+  const child = fork(
+    fileURLToPath(new URL("seal-custodian.ts", import.meta.url)),
+    inDatabase ? [keeping, "database"] : [keeping],
+    { execArgv: inDatabase ? [YOUNG, REST] : [YOUNG] },
+  );
   const ask = async <T>(message: object): Promise<T> => {
     const answer = once(child, "message");
     child.send(message);
