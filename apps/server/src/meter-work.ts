@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import type { MeterKind } from "@meterkeep/api";
 import type { Custodian } from "@meterkeep/api/custodian";
 import {
@@ -62,7 +61,7 @@ export interface MeterWork {
 /** A lease outlives the longest session. */
 const LEASE_SECONDS = SESSION_LIMITS.totalSeconds + 60;
 /** Readings that end within this share a transaction: its dozen statements cost more than the rows of one session. */
-const GATHER_MILLISECONDS = 25;
+const GATHER_MILLISECONDS = 60;
 /** Whoever makes work says so; this is for what nobody says. */
 const IDLE_MILLISECONDS = 10_000;
 
@@ -70,7 +69,7 @@ const IDLE_MILLISECONDS = 10_000;
 export function createMeterWork(ports: MeterWorkPorts): MeterWork {
   const { pool, scope, custodian, ledger, queue, channels, events, dial, clockOf, onChange, onError } = ports;
   const now = (): number => Date.now();
-  const results = new Results(pool, scope, channels, ports.outbox, () => sleep(GATHER_MILLISECONDS));
+  const results = new Results(pool, scope, channels, ports.outbox, (hurry) => pause(GATHER_MILLISECONDS, hurry));
   const runner = new SessionRunner(
     {
       custodian,

@@ -77,6 +77,8 @@ export interface Town {
 const HISTORY_DAYS = 10;
 /** How often meters look at their schedules. Milliseconds. */
 const TICK_MS = 250;
+/** With more lines taken than this, meters share commits. */
+const SHARING_LINES = 8;
 /** Descriptors for everything that is not a meter's listener or connection. */
 const SPARE_DESCRIPTORS = 100;
 
@@ -203,12 +205,15 @@ function callTarget({ pushHost: host, callPort, callTls, stateDirectory }: TownO
 }
 
 function tick(meters: ReadonlyMap<string, TownMeter>, pusher: Pusher, answers: DurableAnswers): void {
-  for (const { meter } of meters.values()) {
+  let taken = 0;
+  for (const { meter, line } of meters.values()) {
     const now = meter.now();
     meter.tick(now);
     const due = meter.pushes.take(now);
     if (due !== undefined) pusher.add(meter, due);
+    if (line.taken) taken += 1;
   }
+  answers.keepPace(taken > SHARING_LINES);
   answers.flush();
 }
 

@@ -16,6 +16,8 @@ export interface ProfileRows {
   readonly length: number;
   /** When the row was captured, in milliseconds since 1970 UTC: ranges select by it. */
   instant(row: number): number;
+  /** Whether no row was captured before the one above it, as where no clock was ever set back: ranges are then found without a look at every row. */
+  readonly isInOrder?: boolean;
   /** Writes one cell as Data; `column` counts from 0. */
   writeCell(writer: Writer, row: number, column: number): void;
 }
@@ -84,8 +86,12 @@ function selectRange(
   if (from === undefined || to === undefined) return refuse("scope-of-access-violated");
   const selected = range.selectedValues.map((wanted) => columns.findIndex((column) => sameObject(column, wanted)));
   if (selected.includes(-1)) return refuse("scope-of-access-violated");
-  const within = everyRow(rows).filter((row) => rows.instant(row) >= from && rows.instant(row) <= to);
-  return encodeRows(source, rows, within, selected.length === 0 ? columns.map((_, column) => column) : selected);
+  return encodeRows(
+    source,
+    rows,
+    rowsWithin(rows, from, to),
+    selected.length === 0 ? columns.map((_, column) => column) : selected,
+  );
 }
 
 function selectEntries(
@@ -126,7 +132,39 @@ function sameObject(a: CaptureObject, b: Infer<typeof ProfileGeneric.attributes.
 }
 
 function everyRow(rows: ProfileRows): number[] {
-  return Array.from({ length: rows.length }, (_, row) => row);
+  return rowsFrom(0, rows.length);
+}
+
+function rowsFrom(first: number, end: number): number[] {
+  const chosen: number[] = [];
+  for (let row = first; row < end; row += 1) chosen.push(row);
+  return chosen;
+}
+
+/** Rows captured from one instant to another, both included. */
+function rowsWithin(rows: ProfileRows, from: number, to: number): number[] {
+  if (rows.isInOrder === true)
+    return rowsFrom(
+      firstRow(rows, (instant) => instant >= from),
+      firstRow(rows, (instant) => instant > to),
+    );
+  const chosen: number[] = [];
+  for (let row = 0; row < rows.length; row += 1) {
+    const instant = rows.instant(row);
+    if (instant >= from && instant <= to) chosen.push(row);
+  }
+  return chosen;
+}
+
+/** The first row of those in order that is there already; their number where none is. */
+function firstRow(rows: ProfileRows, isThere: (instant: number) => boolean): number {
+  let [low, high] = [0, rows.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (isThere(rows.instant(middle))) high = middle;
+    else low = middle + 1;
+  }
+  return low;
 }
 
 function encodeRows(

@@ -15,6 +15,8 @@ import type { Finished } from "./finish.ts";
 import { dueText, RELEASE } from "./postgres-queue.ts";
 
 const MAX_GROUP = 64;
+/** So many are worth a transaction: they wait for no more. */
+const WORTH_A_TRANSACTION = 32;
 
 interface Waiting {
   readonly finished: Finished;
@@ -22,14 +24,15 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
-/** Gives more results the time to end, so that they share a transaction; resolves when it is time to write. */
-export type Gather = () => Promise<void>;
+/** Gives more results the time to end, so that they share a transaction; resolves when it is time to write, at once when `hurry` aborts. */
+export type Gather = (hurry: AbortSignal) => Promise<void>;
 
 /**
  * Writes what leases brought, in groups: what finishes while a transaction is under way shares the next one. The
  * transaction starts by ending the leases; whose epoch is not the newest any more gets nothing written and `lease-lost`.
  *
- * States: *idle*, *writing* (one transaction under way, more may wait).
+ * States: *idle*, *gathering* (until more has ended, or something that somebody waits for), *writing* (one transaction under
+ * way, more may wait).
  */
 export class Results {
   readonly #pool: SqlPool;
@@ -39,6 +42,8 @@ export class Results {
   readonly #gather: Gather;
   #waiting: Waiting[] = [];
   #running: Promise<void> | undefined;
+  /** Ends the gathering. */
+  #hurry = new AbortController();
 
   /** With an `outbox`, what is written is announced. Only what nobody waits for is gathered. */
   constructor(
@@ -59,6 +64,7 @@ export class Results {
   write(finished: Finished): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.#waiting.push({ finished, resolve, reject });
+    if (!isOrdinary(finished) || this.#waiting.length >= WORTH_A_TRANSACTION) this.#hurry.abort();
     this.#running ??= this.#run();
     return promise;
   }
@@ -70,7 +76,10 @@ export class Results {
 
   async #run(): Promise<void> {
     while (this.#waiting.length > 0) {
-      if (this.#waiting.every(({ finished }) => isOrdinary(finished))) await this.#gather();
+      if (this.#waiting.length < WORTH_A_TRANSACTION && this.#waiting.every(({ finished }) => isOrdinary(finished))) {
+        this.#hurry = new AbortController();
+        await this.#gather(this.#hurry.signal);
+      }
       const group = this.#waiting.splice(0, MAX_GROUP);
       try {
         const kept = await this.#writeGroup(group.map((waiting) => waiting.finished));

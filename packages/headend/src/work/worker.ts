@@ -96,8 +96,8 @@ export class Worker {
 
   async #run(): Promise<void> {
     const { concurrency } = this.#options;
-    // Leasing for one free place at a time would cost a statement a session.
-    const fewest = Math.min(8, Math.ceil(concurrency / 4));
+    // Leasing for one free place at a time would cost a statement a session; and who begins together shares what follows.
+    const fewest = Math.min(24, Math.ceil(concurrency / 4));
     while (!this.#closing.signal.aborted) {
       this.#wake = new AbortController();
       const any = concurrency - this.#sessions.size;

@@ -9,10 +9,15 @@ import { RelayHistory } from "./relay-history.ts";
 import { plusInterval, RunningSums } from "./running-sums.ts";
 import type { Weather } from "./weather.ts";
 
+interface KeptDay {
+  readonly day: number;
+  readonly energy: DayEnergy;
+}
+
 /**
  * Consumption of one home behind its relay.
  *
- * States: running sums and the last day's quarter hours. All of it follows from household, weather and relay history, so it may be dropped at any time.
+ * States: running sums and the quarter hours of two days. All of it follows from household, weather and relay history, so it may be dropped at any time.
  */
 export class HomeConsumption implements Consumption {
   readonly #household: Household;
@@ -22,8 +27,9 @@ export class HomeConsumption implements Consumption {
   readonly feed = new RelayHistory();
   readonly #firstInterval: number;
   readonly #sums: RunningSums;
-  #cachedDay = Number.NaN;
-  #cached: DayEnergy | undefined;
+  /** The day asked for last and the one before: a client reads yesterday's rows and today's registers in one go. */
+  #last: KeptDay | undefined;
+  #before: KeptDay | undefined;
   #line: Line | undefined;
   #position = 0;
 
@@ -145,9 +151,10 @@ export class HomeConsumption implements Consumption {
   }
 
   #day(day: number): DayEnergy {
-    if (this.#cached !== undefined && this.#cachedDay === day) return this.#cached;
-    this.#cached = dayEnergy(this.#household, this.#weather.day(day), day);
-    this.#cachedDay = day;
-    return this.#cached;
+    if (this.#last?.day === day) return this.#last.energy;
+    const kept = this.#before?.day === day ? this.#before : undefined;
+    this.#before = this.#last;
+    this.#last = kept ?? { day, energy: dayEnergy(this.#household, this.#weather.day(day), day) };
+    return this.#last.energy;
   }
 }

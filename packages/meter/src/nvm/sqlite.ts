@@ -37,6 +37,11 @@ const PURPOSES: readonly KeyPurposeName[] = [
   "keyEncryptionKey",
 ];
 
+interface Pending {
+  readonly meter: number;
+  readonly change: MemoryChange;
+}
+
 /**
  * The meters' memory in one SQLite file.
  *
@@ -47,7 +52,11 @@ export class SqliteMemory implements MeterMemory {
   readonly #database: DatabaseSync;
   readonly #ids = new Map<string, number>();
   readonly #statements: Readonly<Record<MemoryChange["kind"], StatementSync>>;
-  #pending: { readonly meter: number; readonly change: MemoryChange }[] = [];
+  readonly #begin: StatementSync;
+  readonly #end: StatementSync;
+  /** As the file was told last. */
+  #waitsForDisk: boolean | undefined;
+  #pending: Pending[] = [];
 
   /**
    * Opens or makes the file, which only its owner can read.
@@ -60,6 +69,8 @@ export class SqliteMemory implements MeterMemory {
       this.#ids.set(String(row["system_title"]), Number(row["id"]));
     }
     const prepare = (sql: string): StatementSync => this.#database.prepare(sql);
+    this.#begin = prepare("BEGIN IMMEDIATE");
+    this.#end = prepare("COMMIT");
     this.#statements = {
       key: prepare("INSERT OR REPLACE INTO keys (meter, purpose, octets) VALUES (?, ?, ?)"),
       counters: prepare("UPDATE meters SET send = ?, unicast = ?, broadcast = ? WHERE id = ?"),
@@ -129,7 +140,7 @@ export class SqliteMemory implements MeterMemory {
     if (pending.length === 0) return;
     const withKeys = pending.some(({ change }) => change.kind === "key" || change.kind === "credentials");
     this.#transaction(withKeys, () => {
-      for (const { meter, change } of pending) this.#apply(meter, change);
+      for (const { meter, change } of lastCounters(pending)) this.#apply(meter, change);
     });
     this.#pending = [];
   }
@@ -140,10 +151,13 @@ export class SqliteMemory implements MeterMemory {
   }
 
   #transaction(waitForDisk: boolean, work: () => void): void {
-    this.#database.exec(`PRAGMA synchronous = ${waitForDisk ? "FULL" : "NORMAL"}; BEGIN IMMEDIATE`);
+    if (waitForDisk !== this.#waitsForDisk)
+      this.#database.exec(`PRAGMA synchronous = ${waitForDisk ? "FULL" : "NORMAL"}`);
+    this.#waitsForDisk = waitForDisk;
+    this.#begin.run();
     try {
       work();
-      this.#database.exec("COMMIT");
+      this.#end.run();
     } catch (error) {
       this.#database.exec("ROLLBACK");
       throw error;
@@ -176,6 +190,13 @@ export class SqliteMemory implements MeterMemory {
         change satisfies never;
     }
   }
+}
+
+/** Of the counters that a meter noted one after the other the last ones stand for all; everything else stays. */
+function lastCounters(pending: readonly Pending[]): readonly Pending[] {
+  const last = new Map<number, Pending>();
+  for (const one of pending) if (one.change.kind === "counters") last.set(one.meter, one);
+  return pending.filter((one) => one.change.kind !== "counters" || last.get(one.meter) === one);
 }
 
 function open(path: string): DatabaseSync {

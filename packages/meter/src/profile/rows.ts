@@ -22,6 +22,7 @@ export interface ProfileOwner extends Measuring {
 /** Writes one cell as Data. */
 export type CellWriter = (writer: Writer, meter: ProfileOwner, at: UnixSeconds) => void;
 
+const DAY_SECONDS = 86_400;
 const STATUS_SUMMER_TIME = 0x08;
 const STATUS_POWER_UP = 0x80;
 
@@ -93,6 +94,7 @@ export function periodicRows(
   return {
     length: Math.max(0, last - first + 1),
     instant: (row) => (first + row) * periodSeconds * 1000,
+    isInOrder: true,
     writeCell: (writer, row, column) => cells[column]?.(writer, meter, (first + row) * periodSeconds),
   };
 }
@@ -103,24 +105,27 @@ export function dailyProfileRows(
   meter: ProfileOwner,
   cells: readonly CellWriter[],
 ): ProfileRows {
-  const { capacity } = profile.dailyProfile;
-  const stamps: UnixSeconds[] = [];
+  const { summerTime, dailyProfile } = profile;
   const start = meter.firstInterval * INTERVAL_SECONDS;
-  let midnight = profile.summerTime ? localMidnight(meter.now()) : standardMidnight(meter.now());
-  while (midnight > start && stamps.length < capacity) {
-    stamps.push(midnight);
-    midnight = profile.summerTime ? shiftLocalDays(midnight, -1) : midnight - 86_400;
-  }
-  stamps.reverse();
+  const newest = summerTime ? localMidnight(meter.now()) : standardMidnight(meter.now());
+  const daysBefore = (days: number): UnixSeconds =>
+    summerTime ? shiftLocalDays(newest, -days) : newest - days * DAY_SECONDS;
+  // A day is not as long as another where summer time changes: the estimate is off by one at most.
+  let midnights = Math.max(0, Math.ceil((newest - start) / DAY_SECONDS));
+  while (midnights > 0 && daysBefore(midnights - 1) <= start) midnights -= 1;
+  while (daysBefore(midnights) > start) midnights += 1;
+  const length = Math.min(midnights, dailyProfile.capacity);
+  const stamp = (row: number): UnixSeconds => daysBefore(length - 1 - row);
   return {
-    length: stamps.length,
-    instant: (row) => (stamps[row] ?? 0) * 1000,
-    writeCell: (writer, row, column) => cells[column]?.(writer, meter, stamps[row] ?? 0),
+    length,
+    instant: (row) => stamp(row) * 1000,
+    isInOrder: true,
+    writeCell: (writer, row, column) => cells[column]?.(writer, meter, stamp(row)),
   };
 }
 
 function standardMidnight(at: UnixSeconds): UnixSeconds {
-  return Math.floor((at + STANDARD_OFFSET_SECONDS) / 86_400) * 86_400 - STANDARD_OFFSET_SECONDS;
+  return Math.floor((at + STANDARD_OFFSET_SECONDS) / DAY_SECONDS) * DAY_SECONDS - STANDARD_OFFSET_SECONDS;
 }
 
 /** Rows of an event log: clock and code. */
