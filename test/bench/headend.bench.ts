@@ -162,10 +162,11 @@ for (const [name, cpu] of after.cpu) {
   );
 }
 console.log(`  CPU of all                 ${((total * 1000) / done).toFixed(2)} ms a session`);
-for (const [name, parts] of profiles) {
+for (const [name, { parts, memory }] of profiles) {
   const busy = [...parts].filter(([part]) => part !== "idle").reduce((sum, [, spent]) => sum + spent, 0);
   const words = [...parts]
     .filter(([part]) => part !== "idle")
     .map(([part, spent]) => `${part} ${((spent * 100) / busy).toFixed(0)} %`);
   console.log(`  of ${name.padEnd(24)} ${words.join(", ")}`);
+  console.log(`  ${"".padEnd(27)} ${memory}`);
 }

@@ -9,9 +9,25 @@ const PROFILED = /\/apps\/(?:server|custodian|town)\/src\/(?:worker-)?main\.ts$/
 const PROFILER = `
   import { Session } from "node:inspector";
   import { writeFileSync } from "node:fs";
-  let session;
+  import { constants, PerformanceObserver } from "node:perf_hooks";
+  const KINDS = {
+    [constants.NODE_PERFORMANCE_GC_MINOR]: "young",
+    [constants.NODE_PERFORMANCE_GC_MAJOR]: "whole",
+    [constants.NODE_PERFORMANCE_GC_INCREMENTAL]: "step",
+    [constants.NODE_PERFORMANCE_GC_WEAKCB]: "weak",
+  };
+  let session, collected = {};
+  const observer = new PerformanceObserver((list) => {
+    for (const { duration, detail } of list.getEntries()) {
+      const sum = (collected[KINDS[detail.kind]] ??= { count: 0, milliseconds: 0 });
+      sum.count += 1;
+      sum.milliseconds += duration;
+    }
+  });
   process.on("SIGUSR2", () => {
     if (session === undefined) {
+      collected = {};
+      observer.observe({ entryTypes: ["gc"] });
       session = new Session();
       session.connect();
       session.post("Profiler.enable");
@@ -20,8 +36,10 @@ const PROFILER = `
       return;
     }
     session.post("Profiler.stop", (_, { profile }) =>
-      writeFileSync(process.env.METERKEEP_CONFIG.replace(/json$/, "cpuprofile"), JSON.stringify(profile)));
+      writeFileSync(process.env.METERKEEP_CONFIG.replace(/json$/, "cpuprofile"), JSON.stringify({
+        ...profile, garbage: collected, memory: process.memoryUsage() })));
     session.disconnect();
+    observer.disconnect();
     session = undefined;
   });`;
 

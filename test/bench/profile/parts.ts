@@ -9,6 +9,9 @@ interface CpuProfile {
   readonly nodes: readonly ProfileNode[];
   readonly samples: readonly number[];
   readonly timeDeltas: readonly number[];
+  /** Collections of garbage while it was profiled, by kind, and what the process held at the end: of `launch.ts`, not of V8. */
+  readonly garbage: Readonly<Record<string, { readonly count: number; readonly milliseconds: number }>>;
+  readonly memory: NodeJS.MemoryUsage;
 }
 
 interface ProfileNode {
@@ -19,7 +22,7 @@ interface ProfileNode {
 
 /** What the code of a file is for; the first that fits counts. What V8 names in brackets has no file. */
 const PARTS: readonly (readonly [RegExp, string])[] = [
-  [/\(idle\)/, "idle"],
+  [/\(idle\)|node:inspector|^data:/, "idle"],
   [/\(garbage collector\)/, "garbage collection"],
   [/\(program\)/, "native: sockets, TLS, kernel"],
   [/packages\/api\/src\/custodian|custody\/src\/channel|custodian-associator|_tls_/, "custodian channel"],
@@ -45,32 +48,50 @@ const FILES: Readonly<Record<string, string>> = {
 };
 const REST = "Node: streams, timers, promises";
 
+/** What a profile says of a process. */
+export interface ProcessProfile {
+  /** Milliseconds of each part, longest first. */
+  readonly parts: ReadonlyMap<string, number>;
+  /** Collections of garbage and memory, in words. */
+  readonly memory: string;
+}
+
 /**
- * Profiles the processes of a Meterkeep that was started with `launch.ts` loaded: milliseconds of each part, longest first, by
- * name of the process. The profiles are left in the temporary directory, for a closer look with the tools of a browser.
+ * Profiles the processes of a Meterkeep that was started with `launch.ts` loaded, by name of the process.
+ * The profiles are left in the temporary directory, for a closer look with the tools of a browser.
  */
 export async function profileOf(
   meterkeep: Pick<Meterkeep, "pids" | "stateDirectory">,
   milliseconds: number,
-): Promise<ReadonlyMap<string, ReadonlyMap<string, number>>> {
+): Promise<ReadonlyMap<string, ProcessProfile>> {
   const pids = meterkeep.pids();
   const chosen = Object.keys(pids).filter((name) => /^(?:server|custodian|town|worker-\d)$/.test(name));
   for (const name of chosen) process.kill(pids[name] as number, "SIGUSR2");
   await sleep(milliseconds);
   for (const name of chosen) process.kill(pids[name] as number, "SIGUSR2");
-  const parts = new Map<string, ReadonlyMap<string, number>>();
+  const profiles = new Map<string, ProcessProfile>();
   for (const name of chosen) {
     const file = `${meterkeep.stateDirectory}/${FILES[name] ?? `head-end/${name}`}.cpuprofile`;
     await until(`the profile of ${name} is written`, async () => existsSync(file));
     copyFileSync(file, `${tmpdir()}/meterkeep-${name}.cpuprofile`);
-    parts.set(name, partsOf(file));
+    const profile = JSON.parse(readFileSync(file, "utf8")) as CpuProfile;
+    profiles.set(name, { parts: partsOf(profile), memory: memoryOf(profile, milliseconds) });
   }
-  return parts;
+  return profiles;
+}
+
+function memoryOf({ garbage, memory }: CpuProfile, milliseconds: number): string {
+  const megabytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(0)} MB`;
+  const collections = Object.entries(garbage).map(
+    ([kind, { count, milliseconds: spent }]) =>
+      `${kind} ${((count * 1000) / milliseconds).toFixed(1)} a second of ${(spent / count).toFixed(1)} ms`,
+  );
+  const { rss, heapTotal, heapUsed, external, arrayBuffers } = memory;
+  return `collections: ${collections.join(", ") || "none"}; ${megabytes(rss)} resident, heap ${megabytes(heapUsed)} of ${megabytes(heapTotal)}, outside ${megabytes(external)}, buffers ${megabytes(arrayBuffers)}`;
 }
 
 /** Milliseconds of each part of a profile, longest first; a sample counts for the innermost frame that is of a part. */
-export function partsOf(file: string): ReadonlyMap<string, number> {
-  const profile = JSON.parse(readFileSync(file, "utf8")) as CpuProfile;
+function partsOf(profile: CpuProfile): ReadonlyMap<string, number> {
   const partOf = new Map<number, string>();
   const byId = new Map(profile.nodes.map((node) => [node.id, node]));
   const root = profile.nodes[0];
