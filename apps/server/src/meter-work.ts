@@ -69,7 +69,10 @@ const IDLE_MILLISECONDS = 10_000;
 export function createMeterWork(ports: MeterWorkPorts): MeterWork {
   const { pool, scope, custodian, ledger, queue, channels, events, dial, clockOf, onChange, onError } = ports;
   const now = (): number => Date.now();
-  const results = new Results(pool, scope, channels, ports.outbox, (hurry) => pause(GATHER_MILLISECONDS, hurry));
+  const results = new Results(pool, scope, channels, ports.outbox, (enough) => {
+    const timer = setTimeout(enough, GATHER_MILLISECONDS);
+    return () => clearTimeout(timer);
+  });
   const runner = new SessionRunner(
     {
       custodian,

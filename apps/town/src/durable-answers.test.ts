@@ -47,3 +47,20 @@ test("no answer leaves when its changes cannot be remembered", async () => {
   await turn();
   assert.equal(failures.length, 1);
 });
+
+test("where many meters answer, every answer still leaves behind its commit, in order", async () => {
+  const store = memory();
+  const order: string[] = [];
+  const answers = new DurableAnswers(store, unexpected);
+  answers.keepPace(true);
+  for (const name of ["first", "second", "third"]) {
+    store.dirty = true;
+    await new Promise<void>((resolve) =>
+      answers.afterCommit(() => {
+        order.push(`${name} after ${store.commits}`);
+        resolve();
+      }),
+    );
+  }
+  assert.deepEqual(order, ["first after 1", "second after 2", "third after 3"]);
+});

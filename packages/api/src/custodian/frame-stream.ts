@@ -59,7 +59,9 @@ export function framed(frames: readonly Uint8Array[]): Uint8Array {
 }
 
 function checkedLength(bytes: Uint8Array, at: number): number {
-  const length = new DataView(bytes.buffer, bytes.byteOffset + at, FRAME_LENGTH_BYTES).getUint32(0);
+  const length =
+    (bytes[at] as number) * 0x1000000 +
+    (((bytes[at + 1] as number) << 16) | ((bytes[at + 2] as number) << 8) | (bytes[at + 3] as number));
   if (length > MAX_FRAME_BYTES)
     throw new CustodianCallError(
       "channel-malformed",

@@ -1,5 +1,4 @@
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import type { RecipientKey } from "@meterkeep/api/custodian";
 import { nodeRandom } from "@meterkeep/dlms-node";
 import { OwnTime } from "@meterkeep/guard";
@@ -207,7 +206,10 @@ export async function openCustodyIn(
     check: () => keeper.check(),
     onGrowth: () => void keeper.tick().catch(onFailure),
     onForeign: (error) => keeper.halt(error),
-    gather: (hurry) => sleep(GATHER_MILLISECONDS, undefined, { signal: hurry }).catch(() => undefined),
+    gather: (enough) => {
+      const timer = setTimeout(enough, GATHER_MILLISECONDS);
+      return () => clearTimeout(timer);
+    },
   });
   const bursts = new EntryBursts(committer, now);
   // A token may be away when the vault is opened: nothing can be written down before there is a ledger to write it in.

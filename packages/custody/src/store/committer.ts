@@ -40,15 +40,18 @@ export interface CommitterPorts {
   readonly onGrowth: (size: number) => void;
   /** The stored ledger is not what this process has written: an older one was put back, or another. */
   readonly onForeign: (error: LedgerError) => void;
-  /** Gives changes that can wait the time to become more; ends at once when `hurry` aborts. */
-  readonly gather: (hurry: AbortSignal) => Promise<void>;
+  /** Gives changes that can wait the time to become more: calls `enough` when it is over. @returns what ends it before. */
+  readonly gather: (enough: () => void) => () => void;
 }
 
 const ALONE: CommitterPorts = {
   check: () => undefined,
   onGrowth: () => undefined,
   onForeign: () => undefined,
-  gather: () => Promise.resolve(),
+  gather: (enough) => {
+    enough();
+    return () => undefined;
+  },
 };
 
 /**
@@ -71,8 +74,8 @@ export class GroupCommitter implements Committer {
   #waiting: Waiting[] = [];
   #running: Promise<void> | undefined;
   #closed = false;
-  /** Ends the gathering. */
-  #hurry = new AbortController();
+  /** Ends the gathering, while there is one. */
+  #hurry: (() => void) | undefined;
 
   constructor(store: Pick<CustodyStore, "commit" | "ledger">, ports: Partial<CommitterPorts> = {}) {
     this.#store = store;
@@ -85,7 +88,7 @@ export class GroupCommitter implements Committer {
     for (const draft of change.entries ?? []) checkDraft(draft);
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.#waiting.push({ change, resolve, reject });
-    if (change.canWait !== true || this.#waiting.length >= GroupCommitter.WORTH_A_COMMIT) this.#hurry.abort();
+    if (change.canWait !== true || this.#waiting.length >= GroupCommitter.WORTH_A_COMMIT) this.#hurry?.();
     this.#running ??= this.#run();
     return promise;
   }
@@ -110,7 +113,7 @@ export class GroupCommitter implements Committer {
   /** Waits for what was submitted and takes nothing more. */
   async close(): Promise<void> {
     this.#closed = true;
-    this.#hurry.abort();
+    this.#hurry?.();
     await this.#running;
   }
 
@@ -144,8 +147,14 @@ export class GroupCommitter implements Committer {
   async #gather(): Promise<void> {
     if (this.#closed || this.#waiting.length >= GroupCommitter.WORTH_A_COMMIT) return;
     if (!this.#waiting.every(({ change }) => change.canWait === true)) return;
-    this.#hurry = new AbortController();
-    await this.#ports.gather(this.#hurry.signal);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const cancel = this.#ports.gather(resolve);
+    this.#hurry = () => {
+      cancel();
+      resolve();
+    };
+    await promise;
+    this.#hurry = undefined;
   }
 
   async #commit(group: readonly Waiting[]): Promise<void> {

@@ -16,9 +16,9 @@ export class Writer {
     this.#bytes = new Uint8Array(capacity);
   }
 
-  /** A copy of what was written. */
+  /** What was written so far, in room of its own that nothing written later touches. */
   finish(): Uint8Array {
-    return this.#bytes.slice(0, this.offset);
+    return this.offset === this.#bytes.length ? this.#bytes : this.#bytes.slice(0, this.offset);
   }
 
   unsigned8(value: number): void {

@@ -7,6 +7,10 @@ import type { SecurityProfile } from "./profile.ts";
 import { protectionFormOf } from "./tags.ts";
 
 const GENERAL_BLOCK_TRANSFER_TAG = 0xe0;
+/** What an APDU begins with: nearly all challenges begin otherwise, and an error for each would cost more than all else about them. */
+const APDU_TAGS: ReadonlySet<number | undefined> = new Set(
+  anyApdu.shape.type === "choice" ? anyApdu.shape.variants.map(({ tag }) => tag) : [],
+);
 const REQUESTS_WITH_EFFECT: ReadonlySet<Apdu["kind"]> = new Set([
   "set-request",
   "action-request",
@@ -35,7 +39,7 @@ export function challengeObjection(
 function isPlainApdu(octets: Uint8Array): boolean {
   const tag = octets[0] ?? 0;
   // Those two are never protected as they are, and random octets look like them too often.
-  if (protectionFormOf(tag) !== undefined || tag === GENERAL_BLOCK_TRANSFER_TAG) return false;
+  if (!APDU_TAGS.has(tag) || protectionFormOf(tag) !== undefined || tag === GENERAL_BLOCK_TRANSFER_TAG) return false;
   try {
     // Some meters pass over octets after a request: what is one with a tail is one.
     const { kind } = decode(anyApdu, octets, { trailing: "ignore" });

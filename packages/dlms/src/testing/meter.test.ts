@@ -113,6 +113,7 @@ export const MODEL = deviceModel<MeterState>({
         rows: ({ captures }) => ({
           length: captures.length,
           instant: (row) => captures[row]?.at ?? 0,
+          isInOrder: true,
           writeCell(writer, row, at) {
             const capture = captures[row] ?? { at: 0, wattHours: 0 };
             if (at === 0) d.dateTime.encode(writer, dateTimeAt(capture.at));

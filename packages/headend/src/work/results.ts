@@ -24,8 +24,8 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
-/** Gives more results the time to end, so that they share a transaction; resolves when it is time to write, at once when `hurry` aborts. */
-export type Gather = (hurry: AbortSignal) => Promise<void>;
+/** Gives more results the time to end, so that they share a transaction: calls `enough` when it is time to write. @returns what ends it before. */
+export type Gather = (enough: () => void) => () => void;
 
 /**
  * Writes what leases brought, in groups: what finishes while a transaction is under way shares the next one. The
@@ -39,20 +39,14 @@ export class Results {
   readonly #scope: Scope;
   readonly #channels: ChannelTable;
   readonly #outbox: Pick<Outbox, "announce"> | undefined;
-  readonly #gather: Gather;
+  readonly #gather: Gather | undefined;
   #waiting: Waiting[] = [];
   #running: Promise<void> | undefined;
-  /** Ends the gathering. */
-  #hurry = new AbortController();
+  /** Ends the gathering, while there is one. */
+  #hurry: (() => void) | undefined;
 
   /** With an `outbox`, what is written is announced. Only what nobody waits for is gathered. */
-  constructor(
-    pool: SqlPool,
-    scope: Scope,
-    channels: ChannelTable,
-    outbox?: Pick<Outbox, "announce">,
-    gather: Gather = () => Promise.resolve(),
-  ) {
+  constructor(pool: SqlPool, scope: Scope, channels: ChannelTable, outbox?: Pick<Outbox, "announce">, gather?: Gather) {
     this.#pool = pool;
     this.#scope = scope;
     this.#channels = channels;
@@ -64,7 +58,7 @@ export class Results {
   write(finished: Finished): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.#waiting.push({ finished, resolve, reject });
-    if (!isOrdinary(finished) || this.#waiting.length >= WORTH_A_TRANSACTION) this.#hurry.abort();
+    if (!isOrdinary(finished) || this.#waiting.length >= WORTH_A_TRANSACTION) this.#hurry?.();
     this.#running ??= this.#run();
     return promise;
   }
@@ -76,10 +70,7 @@ export class Results {
 
   async #run(): Promise<void> {
     while (this.#waiting.length > 0) {
-      if (this.#waiting.length < WORTH_A_TRANSACTION && this.#waiting.every(({ finished }) => isOrdinary(finished))) {
-        this.#hurry = new AbortController();
-        await this.#gather(this.#hurry.signal);
-      }
+      await this.#gathered();
       const group = this.#waiting.splice(0, MAX_GROUP);
       try {
         const kept = await this.#writeGroup(group.map((waiting) => waiting.finished));
@@ -91,6 +82,19 @@ export class Results {
       }
     }
     this.#running = undefined;
+  }
+
+  async #gathered(): Promise<void> {
+    if (this.#gather === undefined || this.#waiting.length >= WORTH_A_TRANSACTION) return;
+    if (!this.#waiting.every(({ finished }) => isOrdinary(finished))) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const cancel = this.#gather(resolve);
+    this.#hurry = () => {
+      cancel();
+      resolve();
+    };
+    await promise;
+    this.#hurry = undefined;
   }
 
   async #writeGroup(group: readonly Finished[]): Promise<ReadonlySet<number>> {
