@@ -1,6 +1,7 @@
 import { readFile, rename, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
+import { getHeapStatistics } from "node:v8";
 import { recipientFile } from "@meterkeep/api/custodian";
 import type { SupervisedProcess, Supervisor } from "@meterkeep/api/supervised";
 import type { CustodianConfig } from "@meterkeep/api/supervisor";
@@ -36,6 +37,8 @@ const KEEP_MILLISECONDS = 1_000;
 /** How often is looked whether the enrolment service needs a new certificate. */
 const ENROLMENT_MILLISECONDS = 3_600_000;
 const MOST_CONNECTIONS = 8;
+/** A session takes up to 4 KiB, with its line of counters; the other half is for everything else. */
+const HEAP_BYTES_A_SESSION = 8192;
 
 /** Puts the custodian together: database, vault, channel. */
 export async function startCustodian(config: CustodianConfig, supervisor: Supervisor): Promise<SupervisedProcess> {
@@ -58,6 +61,7 @@ export async function startCustodian(config: CustodianConfig, supervisor: Superv
         pace: paceOf(config),
         keeping: keepingOf(config),
         sealBudget: config.sealBudget,
+        mostSessions: Math.floor(getHeapStatistics().heap_size_limit / HEAP_BYTES_A_SESSION),
         ledger: ledgerOptions(config),
         pki: pkiOptions(config),
         recovery: (config.recovery ?? []).map(recoveryRecipient),

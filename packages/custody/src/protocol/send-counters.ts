@@ -19,7 +19,6 @@ export const LARGEST_BLOCK = 4096;
 export const FIRST_COUNTER = 256;
 
 const MAX_COUNTER = 0xffff_ffff;
-const MOST_LINES = 200_000;
 
 interface Line {
   readonly place: SetupPlace;
@@ -44,6 +43,8 @@ export interface SendCounterDependencies {
   readonly now: () => number;
   /** How many counters are left out of a line whose last mark is the entry given: what a lost part of the ledger may have used. */
   readonly skip?: (markedAt: number) => Promise<number>;
+  /** How many lines are remembered, all unless given: of one that is forgotten, what was reserved and not used is skipped. */
+  readonly mostLines?: number;
 }
 
 /**
@@ -141,7 +142,8 @@ export class SendCounters {
       turn: Promise.resolve(),
     };
     this.#lines.set(nameOf(place), line);
-    if (this.#lines.size > MOST_LINES) this.#lines.delete(this.#lines.keys().next().value as string);
+    if (this.#lines.size > (this.#dependencies.mostLines ?? Number.POSITIVE_INFINITY))
+      this.#lines.delete(this.#lines.keys().next().value as string);
     return line;
   }
 

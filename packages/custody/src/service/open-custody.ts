@@ -95,6 +95,8 @@ export interface CustodyOptions {
   readonly keeping?: KeepingOf | undefined;
   /** What a principal may use up of a meter's counters; `DEFAULT_SEAL_BUDGET` unless given. */
   readonly sealBudget?: BucketSize | undefined;
+  /** Sessions open at once, over all callers, each of which takes up to 4 KiB; 200 000 unless given. */
+  readonly mostSessions?: number | undefined;
   /** Witnesses and pace of the ledger; a file in the state folder, and the defaults, unless given. */
   readonly ledger?: LedgerOptions | undefined;
   /** How the authorities of the PKI are kept; none are made unless told. */
@@ -138,6 +140,7 @@ export interface Custody {
 
 /** What opens and ends sessions by the hundred a second shares a commit with what comes within this: each is five statements and a write to the feed. */
 const GATHER_MILLISECONDS = 20;
+const MOST_SESSIONS = 200_000;
 /** No page: no passkey is taken. */
 const NO_PAGE: RelyingParty = { id: "", origins: [] };
 
@@ -251,12 +254,20 @@ export async function openCustodyIn(
     budget: options.sealBudget ?? DEFAULT_SEAL_BUDGET,
     settings: { ...DEFAULT_KEEPER_SETTINGS, ...options.ledger?.settings },
   };
+  const mostSessions = options.mostSessions ?? MOST_SESSIONS;
   const conversation: ConversationDependencies = {
     files,
     committer,
     bursts,
     vault,
-    sendCounters: new SendCounters({ committer, files, vault, now, skip: skippedAfterLoss(store.ledger, use) }),
+    sendCounters: new SendCounters({
+      committer,
+      files,
+      vault,
+      now,
+      skip: skippedAfterLoss(store.ledger, use),
+      mostLines: mostSessions,
+    }),
     receiveWindows,
     random: nodeRandom,
     now,
@@ -309,7 +320,7 @@ export async function openCustodyIn(
     agreeing: (file) => agreeingWith({ ...conversation, clientKeys, identities: meterAuthority }, file),
   });
   const sessions = new Sessions(
-    { ...conversation, clientKeys, lentMeters, identities: meterAuthority },
+    { ...conversation, clientKeys, lentMeters, identities: meterAuthority, mostSessions },
     budget,
     authority.seals,
   );

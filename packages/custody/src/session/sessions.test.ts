@@ -468,3 +468,22 @@ test("refusals that come by the thousand are counted in the ledger, each precede
     assert.match(String(sha256), /^[0-9a-f]{64}$/);
     assert.equal((await service.status({}, HEAD_END)).refusals.entriesCounted, 2000 - 32);
   }));
+
+test("no more sessions are open at once than there is room for, whoever opens them, and one that ends makes room", () =>
+  withTestCustody(
+    async (custody) => {
+      const meter = new TestMeter({ systemTitle: TITLE });
+      await custody.add(meter);
+      await carryTakeover(custody, meter);
+      const { session } = await openSession(custody, meter);
+      await openSession(custody, meter);
+      const another = { name: "another", role: "head-end" } as const;
+      const request = { meter: systemTitle(fromHex(TITLE)), purpose: "read" } as const;
+      for (const caller of [HEAD_END, another])
+        await assert.rejects(custody.custody.service.openSession(request, caller), { code: "too-many-open" });
+      await custody.custody.service.closeSession({ session, outcome: "completed" }, HEAD_END);
+      await openSession(custody, meter);
+    },
+    undefined,
+    { mostSessions: 2 },
+  ));

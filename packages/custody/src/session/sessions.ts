@@ -41,9 +41,6 @@ import type { SealBudget, SealRefusal } from "./seal-budget.ts";
 import { SessionAssociation } from "./session-association.ts";
 import { SessionKeys } from "./session-keys.ts";
 
-/** Sessions open at once, over all callers. */
-const MOST_SESSIONS = 200_000;
-
 /** With more sessions open than this, what opens and ends them waits for others to share a commit. */
 const SHARING_SESSIONS = 8;
 
@@ -84,6 +81,8 @@ export interface SessionDependencies extends ConversationDependencies {
   /** What of a meter's certificates stands. */
   readonly identities: Pick<MeterAuthority, "standing">;
   readonly lentMeters: Pick<LentMeters, "requireNotLent">;
+  /** Sessions open at once, over all callers: no head-end may fill the memory of all. */
+  readonly mostSessions: number;
 }
 
 /**
@@ -109,9 +108,10 @@ export class Sessions {
 
   /** Opens a session. What a caller has opened and is opening counts against what it may have open. */
   async open(request: CustodianRequest<"openSession">, caller: Caller): Promise<CustodianResponse<"openSession">> {
-    const most = caller.rights?.sessions ?? MOST_SESSIONS;
-    if (this.#sessions.size >= MOST_SESSIONS)
-      throw new CallRefusal("too-many-open", `${MOST_SESSIONS} sessions are open`);
+    const { mostSessions } = this.#dependencies;
+    const most = caller.rights?.sessions ?? mostSessions;
+    if (this.#sessions.size >= mostSessions)
+      throw new CallRefusal("too-many-open", `${mostSessions} sessions are open`);
     if (!this.#opening.enter(caller.name, most - this.#sessions.countOf(caller)))
       throw new CallRefusal("too-many-open", `${most} sessions are open, which is all that ${caller.name} may have`);
     try {

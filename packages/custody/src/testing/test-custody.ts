@@ -59,7 +59,15 @@ export async function withTestCustody(
   change: Partial<
     Pick<
       CustodyOptions,
-      "sealBudget" | "vault" | "keeping" | "manufacturers" | "escrowFolder" | "monotonic" | "page" | "pki"
+      | "sealBudget"
+      | "mostSessions"
+      | "vault"
+      | "keeping"
+      | "manufacturers"
+      | "escrowFolder"
+      | "monotonic"
+      | "page"
+      | "pki"
     >
   > = {},
 ): Promise<void> {
