@@ -56,39 +56,33 @@ export function dayRow(
   form: "closed" | "part",
 ): DayRow {
   const provenances = new Provenances();
-  const instants = new Set<number>();
-  let trusted = 0;
-  const byChannel = new Map<number, HeldInterval[]>();
+  const period = periodSeconds * 1000;
+  const columns = columnsFor(intervals);
+  /** Which slots have a value of some channel, and how many they are. */
+  const taken = new Uint8Array(DAY_MILLISECONDS / period + 1);
+  let [instants, trusted] = [0, 0];
+  let column = columns[0];
   for (const interval of intervals) {
-    instants.add(interval.at);
+    const slot = (interval.at - day) / period;
+    if (taken[slot] === 0) {
+      taken[slot] = 1;
+      instants += 1;
+    }
     if (wasTrusted(interval)) trusted += 1;
-    const channel = byChannel.get(interval.channel);
-    if (channel === undefined) byChannel.set(interval.channel, [interval]);
-    else channel.push(interval);
+    if (column?.channel !== interval.channel) column = columns.find(({ channel }) => channel === interval.channel);
+    if (column?.add(slot, interval, provenances.placeOf(interval)) === false)
+      return dayRow(day, periodSeconds, byTime(intervals), form);
   }
-  let firstSlot = Number.POSITIVE_INFINITY;
-  const channels = [...byChannel]
-    .sort(([one], [other]) => one - other)
-    .map(([channel, its]): ChannelDay => {
-      inOrder(its);
-      const count = its.length;
-      const [slots, values, status] = [new Uint32Array(count), new Float64Array(count), new Float64Array(count)];
-      const provenance = new Uint16Array(count);
-      for (let n = 0; n < count; n += 1) {
-        const one = its[n] as HeldInterval;
-        slots[n] = (one.at - day) / (periodSeconds * 1000);
-        values[n] = one.value;
-        status[n] = one.status ?? NO_STATUS;
-        provenance[n] = provenances.placeOf(one);
-      }
-      firstSlot = Math.min(firstSlot, slots[0] as number);
+  const channels = columns
+    .sort((one, other) => one.channel - other.channel)
+    .map(({ channel, slots, values, status, provenance }): ChannelDay => {
       return { channel, periodSeconds, slots, values, status, provenance };
     });
   const [evidenceFrom, evidenceTo] = provenances.evidence;
   return {
     day,
-    part: form === "closed" ? 0 : firstSlot,
-    instants: instants.size,
+    part: form === "closed" ? 0 : Math.min(...channels.map(({ slots }) => slots[0] as number)),
+    instants,
     values: intervals.length,
     trusted,
     evidenceFrom,
@@ -97,13 +91,57 @@ export function dayRow(
   };
 }
 
-/** Sorts by time what mostly is sorted. */
-function inOrder(intervals: HeldInterval[]): void {
-  for (let n = 1; n < intervals.length; n += 1)
-    if ((intervals[n] as HeldInterval).at < (intervals[n - 1] as HeldInterval).at) {
-      intervals.sort((one, other) => one.at - other.at);
-      return;
+function byTime(intervals: readonly HeldInterval[]): readonly HeldInterval[] {
+  return [...intervals].sort((one, other) => one.at - other.at);
+}
+
+/** What a channel has of a day, filled in the order of time. */
+class ChannelColumns {
+  readonly channel: number;
+  readonly slots: Uint32Array;
+  readonly values: Float64Array;
+  readonly status: Float64Array;
+  readonly provenance: Uint16Array;
+  #count = 0;
+  #last = 0;
+
+  constructor(channel: number, count: number) {
+    this.channel = channel;
+    this.slots = new Uint32Array(count);
+    this.values = new Float64Array(count);
+    this.status = new Float64Array(count);
+    this.provenance = new Uint16Array(count);
+  }
+
+  /** False where it stands before the one that was added last. */
+  add(slot: number, { value, status }: HeldInterval, provenance: number): boolean {
+    if (slot < this.#last) return false;
+    this.#last = slot;
+    const at = this.#count;
+    this.slots[at] = slot;
+    this.values[at] = value;
+    this.status[at] = status ?? NO_STATUS;
+    this.provenance[at] = provenance;
+    this.#count = at + 1;
+    return true;
+  }
+}
+
+/** Room for as many intervals as each channel has; there are a few channels. */
+function columnsFor(intervals: readonly HeldInterval[]): ChannelColumns[] {
+  const counts: { readonly channel: number; count: number }[] = [];
+  let last: (typeof counts)[number] | undefined;
+  for (const { channel } of intervals) {
+    if (last?.channel !== channel) {
+      last = counts.find((one) => one.channel === channel);
+      if (last === undefined) {
+        last = { channel, count: 0 };
+        counts.push(last);
+      }
     }
+    last.count += 1;
+  }
+  return counts.map(({ channel, count }) => new ChannelColumns(channel, count));
 }
 
 /** The provenances of a day: a handful, mostly the same as that of the value before. */
@@ -111,11 +149,11 @@ class Provenances {
   readonly list: Provenance[] = [];
   #last = 0;
 
-  placeOf({ evidence, protection, trustAtCapture }: Provenance): number {
-    const isIt = (one: Provenance | undefined): boolean =>
-      one?.evidence === evidence && one.protection === protection && one.trustAtCapture === trustAtCapture;
-    if (isIt(this.list[this.#last])) return this.#last;
-    const known = this.list.findIndex(isIt);
+  placeOf(one: Provenance): number {
+    const last = this.list[this.#last];
+    if (last !== undefined && isSame(last, one)) return this.#last;
+    const known = this.list.findIndex((each) => isSame(each, one));
+    const { evidence, protection, trustAtCapture } = one;
     this.#last = known >= 0 ? known : this.list.push({ evidence, protection, trustAtCapture }) - 1;
     return this.#last;
   }
@@ -125,6 +163,14 @@ class Provenances {
     for (const { evidence } of this.list) [from, to] = [Math.min(from, evidence), Math.max(to, evidence)];
     return [from, to];
   }
+}
+
+function isSame(one: Provenance, other: Provenance): boolean {
+  return (
+    one.evidence === other.evidence &&
+    one.protection === other.protection &&
+    one.trustAtCapture === other.trustAtCapture
+  );
 }
 
 /** Whether a value was captured while its source was trusted and its octets prove that they come from it. */
