@@ -50,10 +50,16 @@ export async function openTokenVault(records: VaultSecretRecords, source: Tokens
     signing: set,
     tend: async (): Promise<void> => {
       if (!isBehind) return;
+      // Set again by a token that fails meanwhile, and where this comes to an end before its end.
       isBehind = false;
-      const { made, missing } = await secrets.catchUp();
-      if (made > 0) onEvent("token-caught-up", { copies: made, missing });
-      isBehind ||= missing > 0;
+      try {
+        const { made, missing } = await secrets.catchUp();
+        if (made > 0) onEvent("token-caught-up", { copies: made, missing });
+        isBehind ||= missing > 0;
+      } catch (error) {
+        isBehind = true;
+        throw error;
+      }
     },
     close,
   };

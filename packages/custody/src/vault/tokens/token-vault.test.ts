@@ -106,6 +106,39 @@ describe("the vault of tokens", { skip: missing ?? false }, () => {
     });
   });
 
+  test("a catch-up that is cut off before or after any copy it keeps loses nothing, and is gone on with", async () => {
+    const store = memoryCustodyStore();
+    const islands = ["a", "b"];
+    const keys = islands.map(() => SecretKey.random(16));
+    const sealed = await opened(store, [make("broken"), two!], ({ vault }) =>
+      Promise.all(
+        keys.map(async (key, at) => {
+          const there = { ...place(at), island: islands[at]! };
+          return { place: there, sealed: (await vault.seal([{ place: there, key }]))[0]! };
+        }),
+      ),
+    );
+    const opens = async (used: readonly TokenOptions[]) =>
+      opened(store, used, async ({ vault }) => assert.deepEqual((await vault.unseal(sealed)).map(hex), keys.map(hex)));
+    const replacement = make("instead");
+    // The installation's own secret and one for each island: each in its turn is cut off twice, by a process that dies.
+    const kept = (await store.vaultSecrets.all()).length;
+    assert.equal(kept, islands.length + 1);
+    for (let copy = 0; copy < kept; copy += 1)
+      for (const isKept of [false, true]) {
+        const dying = { ...store, vaultSecrets: { ...store.vaultSecrets, addCopies: cut(store, isKept) } };
+        await opened(dying, [two!, replacement], async ({ vault, tend }) => {
+          await assert.rejects(tend(), /cut off/);
+          // Also in the same process it is tried again.
+          if (!isKept) await assert.rejects(tend(), /cut off/);
+          assert.deepEqual((await vault.unseal(sealed)).map(hex), keys.map(hex));
+        });
+      }
+    await opens([two!]);
+    await opened(store, [two!, replacement], ({ tend }) => tend());
+    await opens([replacement]);
+  });
+
   test("a new secret is not used while only one of several tokens has it", async () => {
     const store = memoryCustodyStore();
     await opened(store, [one!, two!], async () => undefined);
@@ -134,6 +167,14 @@ describe("the vault of tokens", { skip: missing ?? false }, () => {
       }
     }));
 });
+
+/** Ends the process that keeps a copy, before or after it is kept. */
+function cut({ vaultSecrets }: CustodyStore, isKept: boolean): CustodyStore["vaultSecrets"]["addCopies"] {
+  return async (secret) => {
+    if (isKept) await vaultSecrets.addCopies(secret);
+    throw new Error("cut off");
+  };
+}
 
 const FAULTS: readonly Fault[] = [
   { kind: "latency", times: 40, milliseconds: 5 },
