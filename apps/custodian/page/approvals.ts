@@ -98,6 +98,14 @@ async function refresh(): Promise<void> {
 }
 
 function showApprovers(approvers: readonly Approver[]): void {
+  const lost = element<HTMLSelectElement>("lost");
+  const named = lost.value;
+  lost.replaceChildren(
+    ...approvers.map(({ id, name, suspended }) => {
+      const words = suspended === undefined ? `${name} (${id})` : `${name} (${id}, suspended)`;
+      return new Option(words, id, false, id === named);
+    }),
+  );
   const select = element<HTMLSelectElement>("approver");
   const chosen = select.value === "" ? (localStorage.getItem(LAST_APPROVER) ?? "") : select.value;
   select.replaceChildren(
@@ -227,13 +235,14 @@ function listItem(content: HTMLElement): HTMLLIElement {
 }
 
 /** Has the person that is chosen sign a statement, which the custodian has worded. */
-async function signed(decision: "approve" | "freeze", hash: string): Promise<string> {
+async function signed(decision: "approve" | "freeze" | "lost", hash: string, lost = ""): Promise<string> {
   const option = element<HTMLSelectElement>("approver").selectedOptions[0];
   if (option === undefined) throw new Error("Nobody with a passkey has been enrolled yet.");
   localStorage.setItem(LAST_APPROVER, option.value);
   const { statement } = await call<{ readonly statement: string }>("/api/statement", {
     decision,
     hash,
+    lost,
     approver: option.value,
   });
   const challenge = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(statement));
@@ -269,6 +278,16 @@ async function freeze(): Promise<string> {
   const reason = element<HTMLInputElement>("reason").value || "the kill switch on the custodian's page";
   await call("/api/freeze", { approval: await signed("freeze", ""), reason });
   return "Everything critical is frozen.";
+}
+
+async function reportLoss(): Promise<string> {
+  const lost = element<HTMLSelectElement>("lost").value;
+  const { code } = await call<{ readonly code: string }>("/api/lost-key", {
+    approval: await signed("lost", "", lost),
+    lost,
+  });
+  location.hash = `invitation=${code}`;
+  return "The key is suspended. Its person makes another one here now, within a quarter of an hour.";
 }
 
 async function register(code: string): Promise<string> {
@@ -334,6 +353,7 @@ async function invitation(): Promise<void> {
 
 element("register").addEventListener("click", () => void act(() => register(invitationIn())));
 element("freeze").addEventListener("click", () => void act(freeze));
+element("report").addEventListener("click", () => void act(reportLoss));
 addEventListener("hashchange", () => void invitation().catch(complain));
 await invitation().catch(complain);
 await refresh().catch(complain);

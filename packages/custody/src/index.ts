@@ -1,3 +1,4 @@
+export { lossHash } from "./authority/lost-key.ts";
 export {
   type BackupFacts,
   type BackupManifest,

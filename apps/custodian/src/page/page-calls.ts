@@ -1,4 +1,4 @@
-import type { Custody } from "@meterkeep/custody";
+import { type Custody, lossHash } from "@meterkeep/custody";
 
 type Asked = Readonly<Record<string, unknown>>;
 type Parts = Pick<Custody, "service" | "authority" | "enrolment">;
@@ -45,14 +45,21 @@ export const PAGE_CALLS: Readonly<Record<string, PageCall>> = {
     return { targets: found, count };
   },
   "/api/statement": async (asked, { service }) => {
-    const decision = textOf(asked, "decision");
-    if (decision !== "approve" && decision !== "freeze") throw new PageRefusal("this page approves and freezes");
-    return service.statement({ decision, hash: textOf(asked, "hash"), approver: textOf(asked, "approver") }, PAGE);
+    const [decision, approver] = [textOf(asked, "decision"), textOf(asked, "approver")];
+    if (decision === "lost")
+      return service.statement({ decision, hash: lossHash(textOf(asked, "lost")), approver }, PAGE);
+    if (decision !== "approve" && decision !== "freeze")
+      throw new PageRefusal("this page approves, freezes and hears of lost keys");
+    return service.statement({ decision, hash: textOf(asked, "hash"), approver }, PAGE);
   },
   "/api/approve": (asked, { service }) => service.approve({ approval: textOf(asked, "approval") }, PAGE),
   "/api/freeze": async (asked, { authority }) => {
     await authority.freezeSigned(textOf(asked, "approval"), textOf(asked, "reason"));
     return {};
+  },
+  "/api/lost-key": async (asked, { authority, enrolment }) => {
+    const candidate = await authority.reportLoss(textOf(asked, "approval"), textOf(asked, "lost"));
+    return { code: enrolment.invite(candidate, PAGE) };
   },
   "/api/invitation": async (asked, { enrolment }) => {
     const invited = enrolment.invited(textOf(asked, "code"));

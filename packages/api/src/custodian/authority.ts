@@ -13,7 +13,7 @@ export const MAX_PAGE_DOCUMENTS = 100;
 export const MAX_PAGE_TARGETS = 1000;
 
 /** What a person can say with a signature. */
-export const DECISIONS = ["approve", "freeze", "enrol"] as const;
+export const DECISIONS = ["approve", "freeze", "enrol", "lost"] as const;
 export type Decision = (typeof DECISIONS)[number];
 
 /** How people sign. */

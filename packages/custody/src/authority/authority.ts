@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import type { Decision } from "@meterkeep/api/custodian";
 import {
   approval,
   approvalStatement,
@@ -23,6 +24,8 @@ import { APPROVAL_MILLISECONDS, acceptApproval, approvingOf, storedApproval } fr
 import { type ChangeState, Changes, requestIn } from "./changes.ts";
 import { CriticalSeals, type SealDependencies } from "./critical-seals.ts";
 import { type AuthorityDocument, capsLifted, thresholdsAt } from "./document.ts";
+import type { Candidate } from "./enrolment.ts";
+import { lossHash, replacementFor } from "./lost-key.ts";
 import { partsOf, takeManifest } from "./manifests.ts";
 import type { StoredApproval, StoredChange, StoredManifest } from "./store/records.ts";
 
@@ -120,6 +123,24 @@ export class Authority {
       if (applied.next === document) return { entries: [] };
       return { next: applied.next, entries: [this.#entry("approver-suspended", by, { approver: id, reason })] };
     });
+  }
+
+  /**
+   * Suspends an approver whose key is lost, by another's signature: for the page. Two others still have to agree to the key that
+   * comes in its place.
+   *
+   * @returns who is to make that key
+   * @throws CallRefusal `approval-refused`, `change-refused`
+   */
+  async reportLoss(written: string, lost: string): Promise<Candidate> {
+    const { documents, party, now } = this.#dependencies;
+    const subject = { hash: lossHash(lost), createdAt: now() };
+    const { approver } = acceptApproval(party, documents.document, written, "lost", subject, now()).approval.statement;
+    // Whoever found the key could say so with it, and ask for the next one.
+    if (approver === lost) throw new CallRefusal("change-refused", "that a key is lost is said by another one");
+    const candidate = replacementFor(documents.document, lost);
+    await this.suspendApprover(lost, "its key is lost", personOf(documents.document, approver));
+    return candidate;
   }
 
   /** Keeps a manifest that is to be approved; the same one again is the same. @throws CallRefusal `manifest-refused`. */
@@ -275,12 +296,7 @@ export class Authority {
 }
 
 /** What a person is asked to sign, made by who knows the time: the custodian. */
-export function statementText(
-  decision: "approve" | "freeze" | "enrol",
-  hash: string,
-  approver: string,
-  at: number,
-): string {
+export function statementText(decision: Decision, hash: string, approver: string, at: number): string {
   const statement = approvalStatement({ format: "meterkeep-approval-1", decision, hash, approver, at });
   if (statement instanceof Wrong) throw new CallRefusal("request-malformed", statement.why);
   return JSON.stringify(statement);

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { AuthorityWorld, OPERATOR, person, signed } from "../testing/authority-world.ts";
 import { HEAD_END, type TestCustody, withTestCustody } from "../testing/test-custody.ts";
+import { lossHash } from "./lost-key.ts";
 
 /** Three who approve, of whom one has lost her key and makes another one. */
 async function withLoss(
@@ -55,6 +56,33 @@ test("a lost key is replaced by what two others sign, at once and with the same 
     await world.approve(hash, world.ben);
     const entries = (await custody.store.ledger.read(0, 10_000)).filter(({ kind }) => kind === "change-executed");
     assert.ok(entries.some(({ body }) => body.includes("replace-approver")));
+  }));
+
+test("another approver says with a signature that a key is lost: it counts for nothing at once, and its person is asked for another", () =>
+  withLoss(async ({ custody, world, cleo }) => {
+    const { authority } = custody.custody;
+    const said = async (by: Pick<typeof cleo, "id" | "key">, lost: string, about = lost) => {
+      const request = { decision: "lost", hash: lossHash(about), approver: by.id } as const;
+      const { statement } = await world.service.statement(request, OPERATOR);
+      return authority.reportLoss(signed(by, statement), lost);
+    };
+    const refused = { code: "approval-refused" };
+    await assert.rejects(said(person("Mallory", "audit"), "anna"), refused);
+    await assert.rejects(said(cleo, "anna", "ben"), refused, "what was signed is about another");
+    await assert.rejects(said(world.anna, "anna"), { code: "change-refused" }, "whoever found it has it too");
+    assert.deepEqual(await said(cleo, "anna"), {
+      id: "anna-2",
+      name: "Anna",
+      roles: ["operations"],
+      replaces: "anna",
+    });
+    await assert.rejects(said(world.anna, "ben"), refused, "nothing of hers counts");
+    await assert.rejects(said(cleo, "ben"), { code: "change-refused" }, "two have to be left");
+    const entries = (await custody.store.ledger.read(0, 10_000)).filter(({ kind }) => kind === "approver-suspended");
+    assert.deepEqual(
+      entries.map(({ principal }) => principal),
+      ["Cleo"],
+    );
   }));
 
 test("neither the lost key nor the new one votes on it, nor is anybody else, or anybody with more rights, put in its place", () =>

@@ -1,7 +1,7 @@
 import { exactly, type FieldValue, hexOctets, instant, kinds, matching, object, oneOf } from "../canonical/field.ts";
 
-/** What a person can say with a signature. */
-export const DECISIONS = ["approve", "freeze", "enrol"] as const;
+/** What a person can say with a signature; `lost` is that somebody else's key is. */
+export const DECISIONS = ["approve", "freeze", "enrol", "lost"] as const;
 
 /** The hash in a statement that is about no document: to freeze everything. */
 export const NO_DOCUMENT = "00".repeat(48);
@@ -16,7 +16,7 @@ export const approverId = matching(
 export const approvalStatement = object({
   format: exactly("meterkeep-approval-1"),
   decision: oneOf(DECISIONS),
-  /** SHA-384 of the manifest or change. */
+  /** SHA-384 of the manifest or change; of whose key is lost. */
   hash: hexOctets(48, 48),
   approver: approverId,
   /** When it was signed: one that is not fresh when it arrives is not taken. */
