@@ -60,8 +60,8 @@ test("many at once get counters of their own, and what two processes reserve fro
 test("a hint raises counters as far as it is believed, and never lowers them", async () => {
   const counters = processes().begin();
   const first = await counters.take(place, 1, 1);
-  assert.equal(await counters.raise(place, first + 50_000, 10_000), 0);
-  assert.equal(await counters.raise(place, first, 10_000), 0);
-  assert.ok((await counters.raise(place, first + 5000, 10_000)) > 0);
+  assert.deepEqual(await counters.raise(place, first + 50_000, 10_000), { ahead: 49_999, isFollowed: false });
+  assert.deepEqual(await counters.raise(place, first, 10_000), { ahead: -1, isFollowed: false });
+  assert.deepEqual(await counters.raise(place, first + 5000, 10_000), { ahead: 4999, isFollowed: true });
   assert.ok((await counters.take(place, 1, 1)) >= first + 5000);
 });

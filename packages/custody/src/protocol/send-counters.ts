@@ -34,6 +34,12 @@ interface Line {
   turn: Promise<void>;
 }
 
+/** What became of a counter that somebody named. */
+export interface RaisedCounters {
+  readonly ahead: number;
+  readonly isFollowed: boolean;
+}
+
 /** What counters are kept with. */
 export interface SendCounterDependencies {
   readonly committer: Committer;
@@ -100,16 +106,16 @@ export class SendCounters {
    * The next counters given out are not below `to`, where that skips `most` at most. Each call is judged alone: who
    * believes several keeps count of what they skipped.
    *
-   * @returns how many are skipped; 0 where nothing changes
+   * @returns how far it is ahead of what would be given out next, below 0 where it is behind, and whether so many are skipped
    */
-  async raise(place: SetupPlace, to: number, most: number): Promise<number> {
+  async raise(place: SetupPlace, to: number, most: number): Promise<RaisedCounters> {
     const line = await this.#line(place);
     const next = line.next < line.end ? line.next : line.floor;
-    const skipped = to - next;
-    if (skipped <= 0 || skipped > most) return 0;
+    const ahead = to - next;
+    if (ahead <= 0 || ahead > most) return { ahead, isFollowed: false };
     line.next = Math.min(to, line.end);
     line.floor = Math.max(line.floor, to);
-    return skipped;
+    return { ahead, isFollowed: true };
   }
 
   async #line(place: SetupPlace): Promise<Line> {

@@ -38,7 +38,7 @@ export interface DecidedStep {
 export async function commitStep(dependencies: StepDependencies, live: LiveContact, step: DecidedStep): Promise<void> {
   const { committer, keyCache, now } = dependencies;
   const { effects, prepared } = step;
-  const journal = await withHintsFollowed(dependencies, live, step);
+  const { journal, entries: hinted } = await withHintsFollowed(dependencies, live, step);
   const { takeover, mark } = await nextTakeover(dependencies, live.record, journal);
   const added = prepared?.records ?? [];
   const keys = [...live.keys, ...added];
@@ -56,7 +56,7 @@ export async function commitStep(dependencies: StepDependencies, live: LiveConta
     transitions.length === 0
       ? []
       : [contactEntry(live, now(), "key-states-changed", { changes: changesOf(transitions) })];
-  await committer.submit({ writes, entries: [...step.entries, ...changed, ...notes, mark] });
+  await committer.submit({ writes, entries: [...step.entries, ...changed, ...notes, ...hinted, mark] });
   live.record = takeover;
   live.journal = journal;
   live.keys = withKeyStates(keys, transitions);
@@ -120,17 +120,24 @@ export function contactEntry({ caller, place }: LiveContact, at: number, kind: s
 /** A hint is believed within bounds: a meter, or who speaks in its place, must not use up our counters. */
 async function withHintsFollowed(
   { sendCounters, now }: StepDependencies,
-  { place, record }: LiveContact,
+  live: LiveContact,
   { journal, effects }: DecidedStep,
-): Promise<Journal> {
+): Promise<{ readonly journal: Journal; readonly entries: readonly LedgerDraft[] }> {
+  const { place, record } = live;
+  const entries: LedgerDraft[] = [];
   let { hints } = journal;
   for (const effect of effects) {
     if (effect.kind !== "raise-counter") continue;
     const left = leftOf(hints ?? { left: HINT_AHEAD, at: record.openedAt }, now());
-    const skipped = await sendCounters.raise(place, effect.to, left);
-    if (skipped > 0) hints = { left: left - skipped, at: now() };
+    const { ahead, isFollowed } = await sendCounters.raise(place, effect.to, left);
+    if (isFollowed) hints = { left: left - ahead, at: now() };
+    // Of a meter that refuses what we send, either is a reason to look: it was reset, exchanged or copied, or somebody speaks for it.
+    else
+      entries.push(
+        contactEntry(live, now(), ahead > 0 ? "counter-jump" : "counter-behind", { said: effect.to, ahead, left }),
+      );
   }
-  return hints === journal.hints ? journal : { ...journal, hints };
+  return { journal: hints === journal.hints ? journal : { ...journal, hints }, entries };
 }
 
 function leftOf({ left, at }: HintAllowance, now: number): number {

@@ -252,6 +252,42 @@ test("a meter whose counter is far ahead is asked for it by the public client, a
     assert.ok(meter.lowestCounter > 9000);
   }));
 
+test("a counter further ahead than is believed, or behind ours, changes none of ours, and the ledger has it", () =>
+  withTestCustody(async (custody) => {
+    const meter = new TestMeter({ systemTitle: TITLE });
+    await custody.add(meter);
+    const place = { utility: "stadtwerke", island: "mainland", systemTitle: TITLE, setup: 0 };
+    const reserved = async () =>
+      Math.max(0, ...(await custody.store.counterLine(place)).counters.map(({ next }) => next));
+    /** A refusal that names a counter. */
+    const refused = async (named: number) => {
+      const { service } = custody.custody;
+      let next = await service.nextContact({ meter: systemTitle(fromHex(TITLE)) }, HEAD_END);
+      while (next.kind === "wait") {
+        custody.now += next.milliseconds;
+        next = await service.nextContact({ meter: systemTitle(fromHex(TITLE)) }, HEAD_END);
+      }
+      assert.ok(next.kind === "connect");
+      const apdu = fromHex(`d80106${named.toString(16).padStart(8, "0")}`);
+      await service.advanceContact({ contact: next.contact, event: { kind: "received", apdu } }, HEAD_END);
+    };
+    await refused(2_000_000);
+    const first = await reserved();
+    await refused(7);
+    assert.ok((await reserved()) <= first + 64, "neither has moved ours");
+    const told = (await custody.store.ledger.read(0, 10_000)).filter(({ kind }) =>
+      /^counter-(jump|behind)$/.test(kind),
+    );
+    assert.deepEqual(
+      told.map(({ kind, body, meter: of }) => [kind, JSON.parse(body).said, of]),
+      [
+        ["counter-jump", 2_000_000, TITLE],
+        ["counter-behind", 7, TITLE],
+      ],
+    );
+    assert.equal((await carryTakeover(custody, meter)).state.verdict, "proven");
+  }));
+
 test("forged hints cost a meter so many counters and no more, whatever succeeds between them and however often we restart", () =>
   withTestCustody(async (custody) => {
     const meter = new TestMeter({ systemTitle: TITLE });
