@@ -160,12 +160,7 @@ async function signOnPage(who: "anna" | "ben", hash: string): Promise<void> {
 async function list(kind: "change" | "manifest") {
   const { status, stdout, stderr } = await meterkeep.command([kind, "list", "--json"]);
   assert.equal(status, 0, stderr);
-  return JSON.parse(stdout) as readonly {
-    readonly hash: string;
-    readonly kind?: string;
-    readonly state: string;
-    readonly approvedBy: readonly string[];
-  }[];
+  return JSON.parse(stdout) as readonly { readonly hash: string; readonly approvedBy: readonly string[] }[];
 }
 
 test("a third person signs with a key in a token at the command line, beside passkeys; who asks does not, and three lift the caps", async (context) => {
@@ -223,38 +218,6 @@ test("a third person signs with a key in a token at the command line, beside pas
     async () => (await api.call("overview")).warnings.some(({ code }) => code === "caps-lifted"),
     PATIENCE,
   );
-});
-
-test("a key is lost: another person says so on the page, its owner makes a new one there, and two others agree to it", async (context) => {
-  if (!existsSync(SOFTHSM)) return context.skip("SoftHSM2 is not here");
-  process.env["SOFTHSM2_CONF"] = join(stateDirectory, "clara", "softhsm2.conf");
-  context.after(() => delete process.env["SOFTHSM2_CONF"]);
-  const { page: hers } = pages.anna;
-  await hers.getByLabel("Sign as").selectOption("anna");
-  await hers.getByLabel("Whose key").selectOption("ben");
-  await tabTo(hers, /Suspend it, and make another/);
-  await hers.keyboard.press("Enter");
-  await notice(hers, /The key is suspended/);
-  await hers.getByRole("heading", { name: "You are invited" }).waitFor();
-  const { page: his } = await ben.open("about:blank");
-  await plugIn(his);
-  await his.goto(hers.url());
-  await his.locator("#invitation-text").filter({ hasText: "in the place of the key ben, which is lost" }).waitFor();
-  await tabTo(his, /Make a passkey/);
-  await his.keyboard.press("Enter");
-  await notice(his, /Two approvers must agree/);
-  const planned = (await list("change")).find(({ kind, state }) => kind === "replace-approver" && state === "planned");
-  assert.ok(planned !== undefined);
-  await signOnPage("anna", planned.hash);
-  const pin = join(stateDirectory, "clara", "pin");
-  const token = ["--pkcs11", SOFTHSM, "--token", "clara", "--pin-file", pin, "--key-label", "approver"];
-  assert.equal((await command("approve", planned.hash, "--as", "clara", ...token))["executed"], true);
-  const { approvers } = (await command("approvers", "list")) as { approvers: { id: string; key: string }[] };
-  assert.deepEqual(approvers.map(({ id, key }) => `${id} ${key}`).sort(), [
-    "anna passkey",
-    "ben-2 passkey",
-    "clara signature",
-  ]);
 });
 
 test("the page keeps to its own policy and serves nobody else's page", async () => {

@@ -1,13 +1,11 @@
 import assert from "node:assert/strict";
-import { rmSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
 import type { CampaignView } from "@meterkeep/api";
 import type { EnrolmentReport, EnrolmentState } from "@meterkeep/api/custodian";
 import { ownerClient } from "../src/api-client.ts";
 import { approve, enrolKeyHolder, type KeyHolder, planPolicyService, said } from "../src/authority.ts";
 import { workOrder } from "../src/billing-office.ts";
-import { assertNeverContacted, retire, sell, takeBack } from "../src/departing.ts";
-import { type Meterkeep, makeStateDirectory, startMeterkeep } from "../src/start-meterkeep.ts";
+import { type Meterkeep, startMeterkeep } from "../src/start-meterkeep.ts";
 import { townControl } from "../src/town-control.ts";
 import { until } from "../src/until.ts";
 
@@ -26,17 +24,17 @@ interface LedgerLine {
 }
 
 describe("meters of suites 1 and 2 in a town", () => {
-  const stateDirectory = makeStateDirectory();
-  const options = { meters: METERS, speed: 60, stateDirectory, options: ["--profiles", "idis-p3=1,dsmr-5=1"] };
   let meterkeep: Meterkeep;
   let report: Certificates;
-  let people: readonly KeyHolder[] = [];
   before(async () => {
-    meterkeep = await startMeterkeep(options);
+    meterkeep = await startMeterkeep({
+      meters: METERS,
+      speed: 60,
+      options: ["--profiles", "idis-p3=1,dsmr-5=1"],
+    });
   });
   after(async () => {
     await meterkeep.stop();
-    rmSync(stateDirectory, { recursive: true, force: true });
   });
 
   const entriesOf = async (meter: string, kind: string): Promise<readonly LedgerLine[]> => {
@@ -96,8 +94,7 @@ describe("meters of suites 1 and 2 in a town", () => {
   test("are commanded by what is signed, in both suites", async () => {
     const anna = await enrolKeyHolder(meterkeep, "anna", "anna", "operations");
     const ben = await enrolKeyHolder(meterkeep, "ben", "ben", "security");
-    people = [anna, ben];
-    await approve(meterkeep, await planPolicyService(meterkeep), ...people);
+    await approve(meterkeep, await planPolicyService(meterkeep), anna, ben);
     const town = townControl(meterkeep.stateDirectory);
     const supplied = async (meter: string) =>
       (await town.truth()).find(({ systemTitle }) => systemTitle === meter)?.supplied;
@@ -122,23 +119,6 @@ describe("meters of suites 1 and 2 in a town", () => {
       assert.ok(sealed.length > 0);
       assert.ok(sealed.every(({ body }) => body?.signed === true));
     }
-  });
-
-  test("leave for good and are spoken to no more, or are sold with their keys and come back enrolled anew", async () => {
-    const api = await ownerClient(meterkeep);
-    const sold = report.meters.at(-1)?.meter as string;
-    const certified = new Set(report.meters.map(({ meter }) => meter));
-    const retired = (await api.meters()).find(
-      ({ systemTitle, takeover, role }) => takeover === "proven" && role === "home" && !certified.has(systemTitle),
-    )?.systemTitle as string;
-    await retire(meterkeep, api, retired, people);
-    const sale = await sell(meterkeep, api, sold, people);
-    await assertNeverContacted(meterkeep, api, [retired, sold]);
-    assert.equal(await meterkeep.stop(), 0);
-    meterkeep = await startMeterkeep({ ...options, ports: meterkeep.ports });
-    await takeBack(meterkeep, api, sold, sale, people);
-    const { takeover } = (await api.call("meter", { params: { systemTitle: retired } })).meter;
-    assert.equal(takeover, "left", "a start forgets nothing of it");
   });
 
   async function carryOut(who: readonly KeyHolder[], order: readonly string[]): Promise<void> {
