@@ -22,6 +22,7 @@ import { organisationSettings } from "./organisation-settings.ts";
 import { recoverySettings } from "./recovery-settings.ts";
 import { commandOptions } from "./suggestions.ts";
 import { HEAD_END, type TrunkCredentials } from "./trunk-credentials.ts";
+import { vaultSecretFiles } from "./vault-secrets.ts";
 
 /** What all configurations are made from. */
 export interface ConfigSources {
@@ -90,8 +91,7 @@ export function custodianConfig(sources: ConfigSources): CustodianConfig {
     keyFile: credentials.custodian.keyFile,
     certificate: credentials.custodian.certificate,
     rootKeyFile: `${directories.custodian}/root.key`,
-    ...(config.passphraseFile !== undefined && { passphraseFile: `${directories.custodian}/passphrase` }),
-    ...(config.tokensFile !== undefined && { tokensFile: `${directories.custodian}/tokens.json` }),
+    ...vaultSecretFiles(config, directories),
     ...(config.escrowDirectory !== undefined && { escrowDirectory: escrowFolder(config.escrowDirectory) }),
     pagePort: config.approvalsPort,
     ...fieldConfig(sources),

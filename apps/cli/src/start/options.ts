@@ -241,6 +241,18 @@ export const START_OPTIONS = {
     optional: true,
     description: "A file (mode 0600) with the passphrase of the custodian's vault, instead of a root key file.",
   },
+  secretsDirectory: {
+    kind: "path",
+    optional: true,
+    description:
+      "A directory in memory (%t/meterkeep of a systemd unit with RuntimeDirectory=meterkeep) for the custodian's copy of the passphrase or tokens file; without it that lies in the custodian's state directory.",
+  },
+  credentialsDirectory: {
+    kind: "path",
+    optional: true,
+    description:
+      "Where systemd has put the credentials of the unit, also read from CREDENTIALS_DIRECTORY: files in it may be named by --passphrase-file and --tokens-file whatever their mode.",
+  },
   tokensFile: {
     kind: "path",
     optional: true,
@@ -327,6 +339,12 @@ export function variableName(name: string): string {
   return `METERKEEP_${optionName(name).replaceAll("-", "_").toUpperCase()}`;
 }
 
+/** What others call what we are told. */
+const ALSO_READ_FROM: Readonly<Record<string, string>> = {
+  databaseUrl: "DATABASE_URL",
+  credentialsDirectory: "CREDENTIALS_DIRECTORY",
+};
+
 /**
  * Puts options together: the command line counts before the environment, and that before the defaults.
  *
@@ -339,7 +357,7 @@ export function resolveOptions(
   const values: Record<string, string | number> = {};
   const said = new Set<string>();
   for (const [name, option] of Object.entries<StartOption>(START_OPTIONS)) {
-    const fromEnvironment = env[variableName(name)] ?? (name === "databaseUrl" ? env["DATABASE_URL"] : undefined);
+    const fromEnvironment = env[variableName(name)] ?? env[ALSO_READ_FROM[name] ?? ""];
     const [text, source] =
       given[name] === undefined ? [fromEnvironment, variableName(name)] : [given[name], `--${optionName(name)}`];
     const isSaid = text !== undefined && text !== "";

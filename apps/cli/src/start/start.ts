@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { chownSync, existsSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
+import { chownSync, existsSync, renameSync, rmSync } from "node:fs";
 import { networkInterfaces } from "node:os";
 import type { FactoryConfig, ProcessMessage, ServerConfig } from "@meterkeep/api/supervisor";
 import { acquireLock, describeUrl, resolveStateDirectory } from "@meterkeep/postgres";
@@ -39,6 +39,7 @@ import { suggestionsFor } from "./suggestions.ts";
 import { Supervisor } from "./supervisor.ts";
 import { callersOf, openTrunkCredentials } from "./trunk-credentials.ts";
 import { chooseUsers } from "./users.ts";
+import { importVaultSecrets } from "./vault-secrets.ts";
 
 /** What a start needs of its surroundings. */
 export interface StartContext {
@@ -113,7 +114,7 @@ async function startIn(
     operator: openCredential(directories.operator, "operator", now),
     keyService: openKeyServiceCredential(),
   };
-  importSecrets(config, directories.custodian, users.custodian);
+  importVaultSecrets(config, directories, users.custodian);
   if (config.escrowDirectory !== undefined) makeEscrowFolder(config.escrowDirectory, users.custodian);
 
   /** The process that is the custodian now, of the two where there is a standby. */
@@ -358,23 +359,6 @@ async function checkAddresses(config: StartConfig): Promise<void> {
       throw new StartError("address-not-here", `--listen ${port.host}: this machine has ${addresses.join(", ")}`);
     }
     throw new StartError("port-in-use", describePortProblem(problem, option));
-  }
-}
-
-/** The custodian gets copies of its secrets that it may read: the originals belong to the installer. */
-function importSecrets(
-  { passphraseFile, tokensFile }: StartConfig,
-  directory: string,
-  user: { readonly uid: number; readonly gid: number } | undefined,
-): void {
-  for (const [original, copy] of [
-    [passphraseFile, "passphrase"],
-    [tokensFile, "tokens.json"],
-  ] as const) {
-    if (original === undefined) continue;
-    if ((statSync(original).mode & 0o077) !== 0)
-      throw new StartError("file-not-private", `others can read ${original}: chmod 600 ${original}`);
-    writePrivate(`${directory}/${copy}`, readFileSync(original, "utf8"), user);
   }
 }
 
