@@ -63,6 +63,8 @@ const FIX = "Repair or remove the file; it is looked at again as soon as it chan
 export class Commissioning {
   readonly #ports: CommissioningPorts;
   readonly #files: ExchangeFiles;
+  /** Shipments that were taken in, whole, by their stamp. */
+  readonly #shipped = new Map<string, string>();
   readonly #refused = new Map<
     string,
     {
@@ -153,6 +155,9 @@ export class Commissioning {
 
   async #shipment(file: string): Promise<void> {
     const { sql, scope, custodian, inventory, now, onStep } = this.#ports;
+    const stamp = await this.#files.stamp(file);
+    // Not by the count below alone: a meter that left and came back is of another shipment since.
+    if (this.#shipped.get(file) === stamp) return;
     const octets = await this.#files.octets(file);
     if (octets === undefined) return;
     const { shipment, count } = headerOf(octets);
@@ -161,7 +166,10 @@ export class Commissioning {
       "select count(*) from meters where utility_id = $1 and island_id = $2 and shipment = $3",
       [...scope.place, shipment],
     );
-    if (Number(known[0]?.count) === count) return;
+    if (Number(known[0]?.count) === count) {
+      this.#shipped.set(file, stamp);
+      return;
+    }
     const { meters, warnings } = await importShipment(custodian, scope, octets);
     const added = await inventory.add(meters, new Date(now()));
     const returned = await inventory.left(meters);
@@ -175,6 +183,7 @@ export class Commissioning {
     for (const { systemTitle, purpose, message } of warnings)
       onStep(`Weak key ${purpose} of ${systemTitle}: ${message}`);
     this.#tell({ file, imported: true, meters: meters.length, added: added.length, sentence });
+    this.#shipped.set(file, stamp);
   }
 
   async #townAddresses(): Promise<void> {

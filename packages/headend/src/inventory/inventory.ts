@@ -77,11 +77,12 @@ export class Inventory {
     return added.map((row) => row.meter_id as MeterId);
   }
 
-  /** Which of these meters had left, and so have come back with a shipment of their own. */
+  /** Which of these meters had left, and so have come back: with a shipment of their own, not with the one they once came with. */
   async left(meters: readonly NewMeter[]): Promise<readonly MeterId[]> {
     const left = await rows<{ meter_id: number }>(this.#sql, SELECT_LEFT, [
       ...this.#scope.place,
       meters.map((meter) => Buffer.from(fromHex(meter.systemTitle))),
+      meters.map((meter) => meter.shipment ?? null),
     ]);
     return left.map((row) => row.meter_id as MeterId);
   }
@@ -265,7 +266,8 @@ const ADD_METERS = `
 const SELECT_LEFT = `
   select m.meter_id from meters m
   join takeovers t on (t.utility_id, t.island_id, t.meter_id) = (m.utility_id, m.island_id, m.meter_id)
-  where m.utility_id = $1 and m.island_id = $2 and m.system_title = any($3::bytea[]) and t.phase = 'left'`;
+  join unnest($3::bytea[], $4::text[]) as n(title, shipment) on m.system_title = n.title
+  where m.utility_id = $1 and m.island_id = $2 and t.phase = 'left' and n.shipment is distinct from m.shipment`;
 
 const RESHIP_METERS = `
   update meters m set manufacturer = n.manufacturer, firmware = n.firmware, shipment = n.shipment,
