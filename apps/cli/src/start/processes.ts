@@ -17,7 +17,7 @@ interface AppFacts {
    * How far the room for what is young may grow, where sessions are held: what lives as long as a session is then collected
    * when it has died, instead of being copied twice and kept. It stays small where little happens.
    */
-  readonly youngMegabytes?: number;
+  readonly youngMegabytes?: (homes: number) => number;
   /**
    * What it may touch beside the program (read) and its own directory (read and write), under `node --permission`;
    * everything when absent.
@@ -34,7 +34,7 @@ const WORKER: AppFacts = {
   directory: ({ headEnd }) => headEnd,
   user: ({ headEnd }) => headEnd,
   heapMegabytes: () => 192,
-  youngMegabytes: 32,
+  youngMegabytes: youngOfSessions,
   permission: ({ exchange }) => ({ read: [exchange], write: [] }),
 };
 
@@ -43,7 +43,7 @@ const CUSTODIAN: AppFacts = {
   directory: ({ custodian }) => custodian,
   user: ({ custodian }) => custodian,
   heapMegabytes: () => 192,
-  youngMegabytes: 32,
+  youngMegabytes: () => 32,
   // Not under the permission model: it refuses fsync, and the root key has to be durable before it is used.
   nodeOptions: ["--disallow-code-generation-from-strings"],
 };
@@ -57,7 +57,7 @@ const APPS: Readonly<Record<AppName, AppFacts>> = {
     directory: ({ headEnd }) => headEnd,
     user: ({ headEnd }) => headEnd,
     heapMegabytes: () => 256,
-    youngMegabytes: 32,
+    youngMegabytes: youngOfSessions,
     permission: ({ exchange, console, sockets }) => ({ read: [exchange, console], write: [sockets.headEnd] }),
   },
   "worker-1": WORKER,
@@ -80,7 +80,7 @@ const APPS: Readonly<Record<AppName, AppFacts>> = {
     directory: ({ town }) => town,
     user: ({ town }) => town,
     heapMegabytes: (homes) => 192 + Math.ceil(homes / 8),
-    youngMegabytes: 32,
+    youngMegabytes: () => 32,
   },
   concentrator: {
     entry: "apps/concentrator/src/main.ts",
@@ -102,6 +102,14 @@ const APPS: Readonly<Record<AppName, AppFacts>> = {
     heapMegabytes: () => 128,
   },
 };
+
+/** Homes from which on many sessions are held at once. */
+const MANY_HOMES = 300;
+
+/** Who holds sessions by the hundred a second fills 32 MB twice a second, and what is under way then is copied each time. */
+function youngOfSessions(homes: number): number {
+  return homes > MANY_HOMES ? 64 : 32;
+}
 
 /** The workers of a start, by name. */
 export function workerNames(count: number): readonly AppName[] {
@@ -154,7 +162,7 @@ export function describeApp(
       // That signal opens a debugger, and whoever runs as the same user may send it: the permission model does not mind.
       "--disable-sigusr1",
       `--max-old-space-size=${app.heapMegabytes(homes)}`,
-      ...(app.youngMegabytes === undefined ? [] : [`--max-semi-space-size=${app.youngMegabytes}`]),
+      ...(app.youngMegabytes === undefined ? [] : [`--max-semi-space-size=${app.youngMegabytes(homes)}`]),
       ...(app.nodeOptions ?? []),
       ...(permission === undefined
         ? []

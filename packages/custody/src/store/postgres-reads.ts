@@ -94,7 +94,8 @@ interface FileRow extends MeterRow {
   readonly enrolment: EnrolmentRow | null;
   readonly marks: readonly TakeoverMark[] | null;
   readonly windows: readonly WindowRow[] | null;
-  readonly history: readonly StateEntry[] | null;
+  /** JSON text: it is parsed here, and not by the database as well. */
+  readonly history: string | null;
 }
 
 const METER = `m.utility, m.island, upper(encode(m.system_title, 'hex')) as title, m.origin, m.logical_device_name,
@@ -103,6 +104,10 @@ const METER = `m.utility, m.island, upper(encode(m.system_title, 'hex')) as titl
   m.counter_floor, m.standing, m.anchors, m.mac`;
 
 const OWN = "where (x.utility, x.island, x.system_title) = (m.utility, m.island, m.system_title)";
+
+const OF_METER = "meter = upper(encode(m.system_title, 'hex'))";
+// Nearly every mark is of setup 0, and of those only the newest is read as JSON. Bodies are as `marks.ts` has them written.
+const OF_FIRST_SETUP = `(body like '{"setup":0,%')`;
 
 // One round trip a meter: opening a session reads all of this.
 const FILE = `
@@ -117,15 +122,21 @@ const FILE = `
         order by setup, subject, takeover desc) newest) as takeovers,
     (select jsonb_build_array(enrolment, cause, risk, planned_ms, planned_by, begun_ms, ended_ms, outcome, expires_ms)
       from enrolments x ${OWN} order by enrolment desc limit 1) as enrolment,
-    (select jsonb_agg(body) from (select distinct on (kind, body->'setup') body
-      from (select kind, sequence, body::jsonb as body from ledger
-        where meter = upper(encode(m.system_title, 'hex')) and kind in ('takeover-recorded', 'enrolment-recorded')) marks
-      order by kind, body->'setup', sequence desc) newest) as marks,
+    (select jsonb_agg(body) from (
+      (select body::jsonb as body from ledger where ${OF_METER} and kind = 'takeover-recorded' and ${OF_FIRST_SETUP}
+        order by sequence desc limit 1)
+      union all
+      (select body::jsonb from ledger where ${OF_METER} and kind = 'enrolment-recorded' and ${OF_FIRST_SETUP}
+        order by sequence desc limit 1)
+      union all
+      (select distinct on (kind, body->'setup') body
+        from (select kind, sequence, body::jsonb as body from ledger
+          where ${OF_METER} and kind in ('takeover-recorded', 'enrolment-recorded') and not ${OF_FIRST_SETUP}) others
+        order by kind, body->'setup', sequence desc)) newest) as marks,
     (select jsonb_agg(jsonb_build_array(setup, key_version, highest, encode(seen, 'hex'), encode(mac, 'hex')))
       from receive_windows x ${OWN}) as windows,
-    (select jsonb_agg(jsonb_build_object('kind', kind, 'body', body::jsonb) order by sequence) from ledger
-      where meter = upper(encode(m.system_title, 'hex')) and kind in ('key-states-changed', 'meter-departed', 'meter-readmitted'))
-      as history
+    (select '[' || string_agg('{"kind":"' || kind || '","body":' || body || '}', ',' order by sequence) || ']' from ledger
+      where ${OF_METER} and kind in ('key-states-changed', 'meter-departed', 'meter-readmitted')) as history
   from meters m`;
 
 /** The meters asked for, or all after `after`, with everything that belongs to them. */
@@ -337,7 +348,7 @@ function fileOf(row: FileRow): MeterFile {
         ...(mac === null ? {} : { mac: octets(mac) }),
       }),
     ),
-    history: row.history ?? [],
+    history: row.history === null ? [] : (JSON.parse(row.history) as readonly StateEntry[]),
   };
 }
 

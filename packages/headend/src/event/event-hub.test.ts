@@ -52,3 +52,23 @@ test("who comes back from before something was left out starts anew", () => {
   under.publish("heartbeat", beat);
   assert.deepEqual(under.since("r.2"), []);
 });
+
+test("while nobody watches for long, only what is listed is kept, and who comes back starts anew", () => {
+  let at = 0;
+  const under = new EventHub({ run: "r", keptEvents: 4, keptLines: 3, now: () => new Date(at) });
+  const leave = under.watch(() => undefined);
+  under.publish("heartbeat", beat);
+  leave();
+  at += 59_000;
+  under.publish("heartbeat", beat);
+  assert.deepEqual(
+    under.since("r.1")?.map(({ id }) => id),
+    ["r.2"],
+  );
+  at += 2_000;
+  under.publish("heartbeat", beat);
+  assert.equal(under.lastId, "r.2");
+  assert.equal(under.since("r.2"), undefined);
+  under.publish("heartbeat", beat, { sentence: "listed" });
+  assert.equal(under.recent(1)[0]?.sentence, "listed");
+});

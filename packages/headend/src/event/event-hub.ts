@@ -35,6 +35,9 @@ export interface EventHubOptions {
   now(): Date;
 }
 
+/** Who has been away for so long loads anew: until somebody watches again, events that are not listed cost nothing. */
+const UNWATCHED_MILLISECONDS = 60_000;
+
 /**
  * Hands events to watchers and remembers the last ones, so that a stream that broke off resumes where it was. Bounded:
  * what is older than `keptEvents` is forgotten, and who comes back later than that starts anew.
@@ -47,9 +50,12 @@ export class EventHub implements EventSink {
   #sequence = 0;
   /** Who saw no more than this does not know what was left out. */
   #leftOutAfter = -1;
+  /** When the last watcher left. */
+  #leftAt: number;
 
   constructor(options: EventHubOptions) {
     this.#options = options;
+    this.#leftAt = options.now().getTime();
   }
 
   /** Id of the last event. */
@@ -62,6 +68,10 @@ export class EventHub implements EventSink {
   }
 
   publish<K extends EventType>(type: K, data: EventData[K], line?: EventLine): void {
+    if (line === undefined && this.#isUnwatched()) {
+      this.leaveOut();
+      return;
+    }
     this.#sequence += 1;
     const id = this.#id(this.#sequence);
     const event = { id, type, data: JSON.stringify(data) };
@@ -100,7 +110,14 @@ export class EventHub implements EventSink {
   /** Watches from now on; the result ends it. */
   watch(watcher: EventWatcher): () => void {
     this.#watchers.add(watcher);
-    return () => this.#watchers.delete(watcher);
+    return () => {
+      this.#watchers.delete(watcher);
+      this.#leftAt = this.#options.now().getTime();
+    };
+  }
+
+  #isUnwatched(): boolean {
+    return this.#watchers.size === 0 && this.#options.now().getTime() - this.#leftAt > UNWATCHED_MILLISECONDS;
   }
 
   #id(sequence: number): string {
