@@ -74,7 +74,7 @@ import { createMeterWatch, type MeterWatch } from "./meter-watch.ts";
 import { createMeterWork, type MeterWork } from "./meter-work.ts";
 import { newsDesk } from "./news-desk.ts";
 import { PushListeners } from "./push-listeners.ts";
-import { oneAtATime, repeat } from "./repeat.ts";
+import { oneAtATime, pause, repeat } from "./repeat.ts";
 import { Organisation } from "./sign-in/organisation.ts";
 import { listenForWorkers } from "./switchboard.ts";
 import { WarningWatch } from "./warning-watch.ts";
@@ -295,8 +295,9 @@ export async function startServer(config: ServerConfig, supervisor: Supervisor):
     onOutcome: (outcome) => metrics.pushes.inc({ outcome }),
     heard,
     onError,
+    sleep: pause,
   });
-  stack.defer(() => intake.settled());
+  stack.defer(() => intake.close());
   const gateways = createGatewayPolicy({
     networks: config.gatewayNetworks,
     ownPorts: () => [Number(new URL(publicConfig.url).port), pushPort],

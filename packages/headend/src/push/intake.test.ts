@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import type { PushResult } from "@meterkeep/api/custodian";
+import { setTimeout as sleep } from "node:timers/promises";
+import { CustodianCallError, type PushResult } from "@meterkeep/api/custodian";
 import { type Data, dateTimeAt, dateTimeOctets, encode, fromHex, systemTitle, apdu as xdlms } from "@meterkeep/dlms";
 import { Ledger, memoryLedgerStore } from "@meterkeep/ledger";
 import { EventHub } from "../event/event-hub.ts";
@@ -60,19 +61,21 @@ function protectedApdu(title: string, n: number): Uint8Array {
   return Uint8Array.of(0xdb, 8, ...fromHex(title), 5, 0x30, 0, 0, 0, n);
 }
 
-function bench(answer: (apdu: Uint8Array, n: number) => PushResult) {
+function bench(answer: (apdu: Uint8Array, n: number) => PushResult, write?: (store: PushStore) => PushStore["write"]) {
   const { pool, scope, inventory } = database;
   const hub = new EventHub({ run: "t", keptEvents: 500, keptLines: 500, now: () => new Date(AT) });
   const outcomes: string[] = [];
   const errors: unknown[] = [];
   const directory = new MeterDirectory(inventory);
   const sources = new PushSources(pool, scope, directory);
+  const store = new PushStore(pool, scope, new ChannelTable(pool, scope), sources);
   const intake = new PushIntake({
+    sleep: (ms, signal) => sleep(Math.min(ms, 1), undefined, { signal }).catch(() => undefined),
     onHeard: () => undefined,
     heard: { note: () => undefined },
     custodian: { openPush: async ({ items }) => items.map(({ apdu }) => answer(apdu, apdu.at(-1) ?? 0)) },
     directory,
-    store: new PushStore(pool, scope, new ChannelTable(pool, scope), sources),
+    store: write === undefined ? store : { standings: (ids) => store.standings(ids), write: write(store) },
     sources,
     watch: { refused: async () => undefined, authenticated: async () => undefined },
     ledger: new Ledger(memoryLedgerStore()),
@@ -223,19 +226,80 @@ test("one sender cannot crowd out the others", async () => {
   assert.equal(outcomes.filter((outcome) => outcome === "unknown-meter").length, 5_001);
 });
 
-test("a custodian that is away costs the pushes of that moment, and the intake goes on", async () => {
+test("what is pushed while the custodian is away is opened when it is back", async () => {
   const title = testTitle(1);
-  let away = true;
+  let away = 3;
   const { intake, directory, outcomes, errors } = bench(() => {
-    if (away) throw Object.assign(new Error("away"), { code: "custodian-unreachable" });
+    away -= 1;
+    if (away >= 0) throw new CustodianCallError("custodian-unreachable", "away");
     return opened(title, notification(8));
   });
   await directory.refresh();
   intake.take({ apdu: protectedApdu(title, 9), transport: "tcp", address: "10.0.0.5" });
   await intake.settled();
-  away = false;
-  intake.take({ apdu: protectedApdu(title, 10), transport: "tcp", address: "10.0.0.5" });
+  assert.deepEqual(outcomes, ["accepted"]);
+  assert.equal(errors.length, 1, "it is told once");
+});
+
+test("what was opened has used up its counter: it is held until the database takes it, and told only then", async () => {
+  const title = testTitle(1);
+  let [away, asked] = [3, 0];
+  const lines: number[] = [];
+  const { intake, directory, hub, outcomes } = bench(
+    () => {
+      asked += 1;
+      return opened(title, notification(21));
+    },
+    (store) =>
+      async (...batch) => {
+        lines.push(hub.recent(9).length);
+        away -= 1;
+        if (away >= 0) throw Object.assign(new Error("the server is shutting down"), { code: "57P01" });
+        return store.write(...batch);
+      },
+  );
+  await directory.refresh();
+  intake.take({ apdu: protectedApdu(title, 21), transport: "tcp", address: "10.0.0.5" });
   await intake.settled();
-  assert.deepEqual(outcomes, ["custodian-unreachable", "accepted"]);
-  assert.equal(errors.length, 1);
+  assert.deepEqual([asked, outcomes], [1, ["accepted"]]);
+  assert.deepEqual(lines, [0, 0, 0, 0]);
+});
+
+test("what the database refuses costs itself alone, and what waits at the end is given up where nobody takes it", async () => {
+  const title = testTitle(1);
+  const { intake, directory, outcomes } = bench(
+    (_, n) => opened(title, notification(n)),
+    (store) =>
+      async (pushes, ...more) => {
+        if (pushes.length > 1 || pushes[0]?.receivedAt === undefined)
+          throw Object.assign(new Error("x"), { code: "23505" });
+        return store.write(pushes, ...more);
+      },
+  );
+  await directory.refresh();
+  for (const n of [31, 32]) intake.take({ apdu: protectedApdu(title, n), transport: "tcp", address: "10.0.0.6" });
+  await intake.settled();
+  assert.deepEqual(outcomes, ["accepted", "accepted"]);
+  const lost = bench(() => {
+    throw new CustodianCallError("custodian-unreachable", "away");
+  });
+  lost.intake.take({ apdu: protectedApdu(title, 33), transport: "tcp", address: "10.0.0.6" });
+  await lost.intake.close();
+  assert.deepEqual(lost.outcomes, ["custodian-unreachable"]);
+});
+
+test("a flood in a meter's address, or in its name, does not silence it; what proves itself counts for no limit", async () => {
+  const [title, neighbour] = [testTitle(1), testTitle(0)];
+  const { intake, directory, outcomes } = bench((apdu, n) => {
+    const isTrue = apdu[0] === 0xdb && n >= 200;
+    return isTrue ? opened(title, notification(n)) : { kind: "refused", code: "not-authentic", meter: undefined };
+  });
+  await directory.refresh();
+  const from = { transport: "udp", address: "10.0.0.9" } as const;
+  for (let n = 0; n < 6_000; n += 1) intake.take({ apdu: Uint8Array.of(1), ...from });
+  for (let n = 0; n < 40; n += 1) intake.take({ apdu: protectedApdu(neighbour, 1), ...from });
+  intake.take({ apdu: protectedApdu(title, 200), ...from });
+  await intake.settled();
+  assert.equal(outcomes.filter((outcome) => outcome === "accepted").length, 1);
+  assert.equal(outcomes.filter((outcome) => outcome === "dropped").length, 1_000 + 20);
 });

@@ -1,7 +1,8 @@
 import type { EventData, PushSource } from "@meterkeep/api";
-import type { Custodian, PushResult } from "@meterkeep/api/custodian";
+import { type Custodian, CustodianCallError, type PushResult } from "@meterkeep/api/custodian";
 import { manufacturerOf, systemTitleText } from "@meterkeep/dlms";
 import type { Ledger } from "@meterkeep/ledger";
+import { isPassing } from "@meterkeep/postgres";
 import type { HeardRefusals } from "../campaign/refusals.ts";
 import type { Scope } from "../database/scope.ts";
 import { codeOf } from "../errors.ts";
@@ -21,7 +22,7 @@ import { claimedTitle } from "./claimed-title.ts";
 import { type OpenedPush, pushProtection, readPush } from "./push-reading.ts";
 import type { PushSources, PushTally } from "./push-sources.ts";
 import type { PushStanding, PushStore, StoredPush } from "./push-store.ts";
-import { SourceBuckets } from "./source-limit.ts";
+import { PUSH_METER_LIMIT, SourceBuckets } from "./source-limit.ts";
 
 /** An APDU that arrived unasked. Its address proves nothing. */
 export interface ArrivedPush {
@@ -52,17 +53,33 @@ export interface PushIntakePorts {
   /** Is told of storms that are folded (MC-22). */
   readonly heard: Pick<HeardRefusals, "note">;
   onError(error: unknown): void;
+  /** Ends early, without an error, when the signal aborts. */
+  sleep(milliseconds: number, signal: AbortSignal): Promise<void>;
 }
 
 /** What the custodian said of one. */
-interface Judged {
+interface Answered {
   readonly push: Waiting;
   readonly result: PushResult;
   readonly meter: Meter | undefined;
 }
 
+/** What comes of one: what is written, and what is told and counted once it is written. */
+interface Judgement {
+  readonly stored?: StoredPush;
+  readonly tally?: PushTally;
+  readonly tell: () => void;
+}
+type Judged = Answered & Judgement;
+
+/** While custodian or database are away it is tried again after these, and the last one again and again. */
+const AGAIN_MS = [250, 1_000, 5_000] as const;
+
 const MAX_BATCH = 512;
-/** What waits beyond this is dropped: a flood must not become memory, and the last-gasps of a city must fit. */
+/**
+ * What waits beyond this is dropped: a flood must not become memory, and the last-gasps of a city must fit. What names no
+ * meter of ours fills half of it at most.
+ */
 const MAX_WAITING = 32_768;
 const MAX_WAITING_BYTES = 32 * 1024 * 1024;
 
@@ -72,17 +89,21 @@ interface Waiting extends ArrivedPush {
 
 /**
  * Takes what meters push: the custodian opens it or refuses it, the rest is told apart and stored. Nothing that was not
- * opened changes anything but a count.
+ * opened changes anything but a count. What was opened has used up its counter and does not come again: it is held until it
+ * is stored, while more waits.
  *
- * States: *idle*, *taking* (one batch at the custodian or the database; more may wait).
+ * States: *idle*, *taking* (one batch at the custodian or the database; more may wait), *closing* (what cannot be stored now is
+ * given up).
  */
 export class PushIntake {
   readonly #ports: PushIntakePorts;
   readonly #buckets = new SourceBuckets();
+  readonly #lanes = new SourceBuckets(PUSH_METER_LIMIT);
   readonly #storms = new AlarmStorms();
   #waiting: Waiting[] = [];
   #waitingBytes = 0;
   #running: Promise<void> | undefined;
+  readonly #closing = new AbortController();
 
   constructor(ports: PushIntakePorts) {
     this.#ports = ports;
@@ -91,8 +112,15 @@ export class PushIntake {
   /** Takes one. It never throws and never waits. */
   take(push: ArrivedPush): void {
     const at = this.#ports.now();
-    const isFull = this.#waiting.length >= MAX_WAITING || this.#waitingBytes + push.apdu.length > MAX_WAITING_BYTES;
-    if (isFull || !this.#buckets.allow(push.address, at)) {
+    const title = claimedTitle(push.apdu);
+    const meter = title === undefined ? undefined : this.#ports.directory.find(title);
+    const share = meter === undefined ? 2 : 1;
+    const isFull =
+      this.#waiting.length >= MAX_WAITING / share || this.#waitingBytes + push.apdu.length > MAX_WAITING_BYTES / share;
+    // An address can be forged, and shared by many meters: who names one of ours is heard now and then whatever the rest sends.
+    const isAllowed =
+      this.#buckets.allow(push.address, at) || (meter !== undefined && this.#lanes.allow(meter.title, at));
+    if (isFull || !isAllowed) {
       this.#ports.onOutcome("dropped");
       return;
     }
@@ -121,6 +149,12 @@ export class PushIntake {
     await this.#running;
   }
 
+  /** Stores what waits as far as it can be stored at once. */
+  async close(): Promise<void> {
+    this.#closing.abort();
+    await this.#running;
+  }
+
   async #run(): Promise<void> {
     await Promise.resolve();
     while (this.#waiting.length > 0) {
@@ -138,26 +172,55 @@ export class PushIntake {
 
   async #takeBatch(batch: readonly Waiting[]): Promise<void> {
     const { custodian, store } = this.#ports;
-    const results = await custodian.openPush({
-      items: batch.map(({ apdu, transport }) => ({ apdu, transport: transport === "udp" ? "udp" : "tcp" })),
-    });
-    const pairs = batch.flatMap((push, at) => {
+    const items = batch.map(
+      ({ apdu, transport }) => ({ apdu, transport: transport === "udp" ? "udp" : "tcp" }) as const,
+    );
+    const results = await this.#lasting(() => custodian.openPush({ items }));
+    const answers = batch.flatMap((push, at) => {
       const result = results[at];
       return result === undefined ? [] : [{ push, result, meter: this.#meterOf(push, result) }];
     });
-    const known = [...new Set(pairs.flatMap(({ meter }) => (meter === undefined ? [] : [meter.id])))];
-    const standings = known.length === 0 ? new Map<MeterId, PushStanding>() : await store.standings(known);
-    const stored: StoredPush[] = [];
-    const tallies: PushTally[] = [];
-    for (const { push, result, meter } of pairs) {
-      const judged = this.#judge(push, result, meter, standings);
-      if (judged.stored !== undefined) stored.push(judged.stored);
-      if (judged.tally !== undefined) tallies.push(judged.tally);
-    }
-    await this.#recordTrust(stored, standings);
-    await store.write(stored, tallies, standings);
-    await this.#tellWatch(pairs);
+    const known = [...new Set(answers.flatMap(({ meter }) => (meter === undefined ? [] : [meter.id])))];
+    const standings =
+      known.length === 0 ? new Map<MeterId, PushStanding>() : await this.#lasting(() => store.standings(known));
+    const judged = answers.map((answer) => ({ ...answer, ...this.#judge(answer, standings) }));
+    await this.#lasting(() => this.#recordTrust(judged, standings));
+    const kept = await this.#keep(judged, standings);
+    for (const { tell } of kept) tell();
+    await this.#tellWatch(kept);
     if (known.length > 0) this.#ports.onChange(known);
+  }
+
+  /** @returns those that were stored: one that the database refuses costs itself alone */
+  async #keep(judged: readonly Judged[], standings: ReadonlyMap<MeterId, PushStanding>): Promise<readonly Judged[]> {
+    const stored = judged.flatMap((one) => one.stored ?? []);
+    const tallies = judged.flatMap((one) => one.tally ?? []);
+    try {
+      await this.#lasting(() => this.#ports.store.write(stored, tallies, standings));
+      return judged;
+    } catch (error) {
+      if (judged.length > 1 && !this.#closing.signal.aborted) {
+        const kept: Judged[] = [];
+        for (const one of judged) kept.push(...(await this.#keep([one], standings)));
+        return kept;
+      }
+      for (const _ of judged) this.#ports.onOutcome(codeOf(error));
+      this.#ports.onError(error);
+      return [];
+    }
+  }
+
+  /** Does it again while custodian or database are away. */
+  async #lasting<Result>(act: () => Promise<Result>): Promise<Result> {
+    const { signal } = this.#closing;
+    for (let tries = 0; ; tries += 1)
+      try {
+        return await act();
+      } catch (error) {
+        if (!isAway(error) || signal.aborted) throw error;
+        if (tries === 0) this.#ports.onError(error);
+        await this.#ports.sleep(AGAIN_MS[Math.min(tries, AGAIN_MS.length - 1)] as number, signal);
+      }
   }
 
   #meterOf(push: Waiting, result: PushResult): Meter | undefined {
@@ -165,17 +228,14 @@ export class PushIntake {
     return title === undefined ? undefined : this.#ports.directory.find(title);
   }
 
-  #judge(
-    push: Waiting,
-    result: PushResult,
-    meter: Meter | undefined,
-    standings: ReadonlyMap<MeterId, PushStanding>,
-  ): { readonly stored?: StoredPush; readonly tally?: PushTally } {
-    if (meter === undefined) {
-      this.#stranger(push, result.kind === "refused" ? result.code : "unknown-meter");
-      return {};
+  #judge({ push, result, meter }: Answered, standings: ReadonlyMap<MeterId, PushStanding>): Judgement {
+    if (meter === undefined)
+      return { tell: () => this.#stranger(push, result.kind === "refused" ? result.code : "unknown-meter") };
+    if (result.kind === "refused") return this.#refused(push, meter, result.code);
+    if (result.authenticated) {
+      this.#buckets.giveBack(push.address);
+      this.#lanes.giveBack(meter.title);
     }
-    if (result.kind === "refused") return { tally: this.#refuse(push, meter, result.code) };
     const opened: OpenedPush = {
       protectedApdu: push.apdu,
       plainApdu: result.apdu,
@@ -188,8 +248,8 @@ export class PushIntake {
     try {
       const read = readPush(meter, opened, this.#ports.clockOf(meter.kind).atSource(push.at));
       const trust = this.#trustOf(meter, protection, push.at, standings.get(meter.id));
-      this.#accept(push, meter, read.registers, protection);
       return {
+        tell: () => this.#accept(push, meter, read.registers, protection),
         stored: {
           meter: meter.id,
           title: meter.title,
@@ -202,7 +262,7 @@ export class PushIntake {
         tally: this.#tally(push, meter, { accepted: true, protection }),
       };
     } catch (error) {
-      return { tally: this.#refuse(push, meter, codeOf(error)) };
+      return this.#refused(push, meter, codeOf(error));
     }
   }
 
@@ -226,9 +286,11 @@ export class PushIntake {
     return changeOf(standing, judged, at, this.#ports.clockOf("real").atSource(at));
   }
 
-  async #recordTrust(stored: readonly StoredPush[], standings: ReadonlyMap<MeterId, PushStanding>): Promise<void> {
+  async #recordTrust(judged: readonly Judged[], standings: ReadonlyMap<MeterId, PushStanding>): Promise<void> {
     const { ledger, scope } = this.#ports;
-    const drafts = stored.flatMap(({ meter, title, trust }) => {
+    const drafts = judged.flatMap(({ stored }) => {
+      if (stored === undefined) return [];
+      const { meter, title, trust } = stored;
       const standing = standings.get(meter);
       return trust === undefined || standing === undefined ? [] : [trustDraft(scope, title, standing, trust)];
     });
@@ -267,9 +329,9 @@ export class PushIntake {
   }
 
   /** Each meter and address once a batch: a flood must not become a flood of questions. */
-  async #tellWatch(pairs: readonly Judged[]): Promise<void> {
+  async #tellWatch(answers: readonly Answered[]): Promise<void> {
     const seen = new Set<string>();
-    for (const { push, result, meter } of pairs) {
+    for (const { push, result, meter } of answers) {
       if (meter === undefined) continue;
       const isProven = result.kind === "opened" && result.authenticated;
       if (isProven) push.authenticated?.(meter.title);
@@ -283,11 +345,13 @@ export class PushIntake {
     }
   }
 
-  #refuse(push: Waiting, meter: Meter, code: string): PushTally {
-    this.#ports.onOutcome(code);
-    const sentence = `A push in the name of ${meter.label} was refused: ${code}.`;
-    this.#publish(push, { meter: meter.title, accepted: false, code, sentence }, "warning");
-    return this.#tally(push, meter, { accepted: false, refusal: code });
+  #refused(push: Waiting, meter: Meter, code: string): Judgement {
+    const tell = (): void => {
+      this.#ports.onOutcome(code);
+      const sentence = `A push in the name of ${meter.label} was refused: ${code}.`;
+      this.#publish(push, { meter: meter.title, accepted: false, code, sentence }, "warning");
+    };
+    return { tally: this.#tally(push, meter, { accepted: false, refusal: code }), tell };
   }
 
   #stranger(push: Waiting, code: string): void {
@@ -321,5 +385,13 @@ export class PushIntake {
     else this.#ports.events.publish("push", data, { sentence, severity, ...(meter === undefined ? {} : { meter }) });
   }
 }
+
+/** Whether custodian or database are away: what they did not do now they can do later. */
+function isAway(error: unknown): boolean {
+  if (error instanceof CustodianCallError) return AWAY.has(error.code);
+  return isPassing(error);
+}
+
+const AWAY: ReadonlySet<string> = new Set(["custodian-unreachable", "custodian-closing", "channel-closed"]);
 
 type OpenedProtection = ReturnType<typeof pushProtection>;

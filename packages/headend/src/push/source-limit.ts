@@ -13,6 +13,9 @@ interface Bucket {
   at: number;
 }
 
+/** What one meter may claim beyond the limit of an address that others flood, or share with it. */
+export const PUSH_METER_LIMIT: SourceLimit = { perSecond: 1, burst: 20, maxSources: 100_000 };
+
 /** One bucket a sender. The time is the caller's, in milliseconds. */
 export class SourceBuckets {
   readonly #limit: SourceLimit;
@@ -36,5 +39,11 @@ export class SourceBuckets {
       if (oldest !== undefined) this.#buckets.delete(oldest);
     }
     return allowed;
+  }
+
+  /** Gives one back: what has proven itself counts for nobody's limit. */
+  giveBack(source: string): void {
+    const bucket = this.#buckets.get(source);
+    if (bucket !== undefined) bucket.tokens = Math.min(this.#limit.burst, bucket.tokens + 1);
   }
 }
