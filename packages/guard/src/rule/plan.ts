@@ -33,9 +33,12 @@ export function planWaves(targets: number, fleet: number, most: number, soakSeco
 const PICKUP_SHARE = 0.1;
 const MINUTE_SECONDS = 60;
 
+/** MC-15: how many of the homes of one transformer may come back in a minute, whoever asks for it and in however many requests. */
+export const pickupPerMinute = (meters: number): number => Math.max(1, Math.floor(meters * PICKUP_SHARE));
+
 /** MC-15: a delay for each of so many meters of one transformer, in their order, in seconds. */
 export function pickupDelays(meters: number): readonly number[] {
-  const perMinute = Math.max(1, Math.floor(meters * PICKUP_SHARE));
+  const perMinute = pickupPerMinute(meters);
   return Array.from(
     { length: meters },
     (_, at) =>

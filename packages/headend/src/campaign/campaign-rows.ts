@@ -12,7 +12,7 @@ import type {
   Urgency,
 } from "@meterkeep/api";
 import { TARGET_STATES } from "@meterkeep/api";
-import type { Direction } from "@meterkeep/guard";
+import { commandRulesOf, type Direction, type Thresholds } from "@meterkeep/guard";
 import type { Scope } from "../database/scope.ts";
 import { rows, type Sql } from "../database/sql.ts";
 import type { MeterId } from "../inventory/meter.ts";
@@ -46,6 +46,7 @@ export interface CampaignRow {
   readonly submitted: boolean;
   readonly wave: number;
   readonly wave_begun_at: Date | null;
+  readonly looked_at: Date | null;
   readonly released_from: string | null;
   readonly released_by: string | null;
   /** It looks at each meter, and changes nothing. */
@@ -55,7 +56,7 @@ export interface CampaignRow {
 /** All columns but the manifest's octets. */
 export const CAMPAIGN_COLUMNS = `campaign_id, operation, parameters, words, command_class, direction, selection, requester,
   requester_id, reason, note, work_order, urgency, created_at, not_before, not_after, dry_run, targets, load_w, waves,
-  manifest_hash, state, sentence, submitted, wave, wave_begun_at, released_from, released_by, looks`;
+  manifest_hash, state, sentence, submitted, wave, wave_begun_at, looked_at, released_from, released_by, looks`;
 
 export type TargetCounts = CampaignSummary["counts"];
 
@@ -236,4 +237,10 @@ export function quarantineView(row: QuarantineRow): QuarantineItem {
     ...(row.decision !== null && { decision: row.decision }),
     ...(row.released_as !== null && { releasedAs: row.released_as }),
   };
+}
+
+/** MC-17: for how long after its time a target may still be taken, in seconds. */
+export function ttlOf({ direction, command_class }: CampaignRow, thresholds: Thresholds): number {
+  const { supply, other } = commandRulesOf(thresholds).timeToLiveSeconds;
+  return direction !== "none" || command_class === "C3" ? supply : other;
 }

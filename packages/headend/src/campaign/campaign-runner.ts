@@ -1,15 +1,15 @@
 import type { Custodian } from "@meterkeep/api/custodian";
-import { capOf, commandRulesOf, isCut, loadCapW } from "@meterkeep/guard";
+import { commandRulesOf } from "@meterkeep/guard";
 import { inTransaction } from "@meterkeep/postgres";
 import type { Scope } from "../database/scope.ts";
 import { firstRow, rows, type Sql, type SqlPool } from "../database/sql.ts";
 import type { MeterId } from "../inventory/meter.ts";
 import { LANES, type WorkQueue } from "../work/lease.ts";
-import { CAMPAIGN_COLUMNS, type CampaignRow } from "./campaign-rows.ts";
+import { CAMPAIGN_COLUMNS, type CampaignRow, ttlOf } from "./campaign-rows.ts";
 import { writeHistory } from "./campaign-store.ts";
 import { MOST_LOSSES } from "./command-sessions.ts";
+import { dispatch } from "./dispatch.ts";
 import type { FleetCensus } from "./fleet-census.ts";
-import { fleetFacts } from "./fleet-facts.ts";
 import type { Holding } from "./proposal.ts";
 import { type Move, type StepFacts, step } from "./step.ts";
 
@@ -27,8 +27,8 @@ export interface CampaignRunnerPorts {
 }
 
 const CHUNK_BYTES = 512 * 1024;
-/** So many a look are made due at once. */
-const MOST_DISPATCHED = 500;
+/** Looks are a second apart: after longer than this nobody has looked. */
+const STALLED_MS = 90_000;
 
 /**
  * Moves campaigns. It holds nothing: every look reads where each of them is, asks the custodian, and makes one move in a
@@ -57,7 +57,7 @@ export class CampaignRunner {
 
   /** Makes at most one move. @returns whether another may follow at once. */
   async #move(id: string): Promise<boolean> {
-    const { pool, scope, now } = this.#ports;
+    const { pool, scope, census, now } = this.#ports;
     const holding = await this.#ports.holding();
     const seen = await firstRow<CampaignRow>(
       pool,
@@ -75,7 +75,10 @@ export class CampaignRunner {
         [...scope.place, id],
       );
       if (row === undefined || row.state !== seen.state) return undefined;
-      if (row.state === "running") await this.#dropStale(sql, row);
+      if (row.state === "running") {
+        await this.#keepPace(sql, row, holding);
+        await this.#dropStale(sql, row);
+      }
       const facts = await this.#facts(sql, row, approval, holding);
       const next = step(
         {
@@ -90,7 +93,7 @@ export class CampaignRunner {
         facts,
       );
       if (next?.kind === "dispatch")
-        due.push({ meters: await this.#dispatch(sql, row, holding, now()), kind: "command" });
+        due.push({ meters: await dispatch({ sql, scope, census }, row, holding, now()), kind: "command" });
       else if (next?.kind === "begin-wave") await this.#beginWave(sql, row, next.wave, holding);
       else if (next !== undefined) await this.#enter(sql, row, next);
       return next;
@@ -156,6 +159,20 @@ export class CampaignRunner {
     };
   }
 
+  /**
+   * MC-12, MC-15: what came due while nobody looked is not due at once, it keeps its distances. After an outage longer than
+   * its time to live it is stale (MC-17).
+   */
+  async #keepPace(sql: Sql, row: CampaignRow, { thresholds }: Holding): Promise<void> {
+    const { scope, now } = this.#ports;
+    const stall = row.looked_at === null ? 0 : now() - row.looked_at.getTime();
+    if (stall > STALLED_MS && stall <= ttlOf(row, thresholds) * 1000) await putOff(sql, scope, row.campaign_id, stall);
+    await sql.query(
+      "update campaigns set looked_at = $4 where utility_id = $1 and island_id = $2 and campaign_id = $3",
+      [...scope.place, row.campaign_id, new Date(now())],
+    );
+  }
+
   /** MC-17: what was not taken in time is dropped, never run late. */
   async #dropStale(sql: Sql, { campaign_id, not_after }: CampaignRow): Promise<void> {
     const { scope, now } = this.#ports;
@@ -195,62 +212,6 @@ export class CampaignRunner {
     );
   }
 
-  /** Makes those due whose time has come, as many as the caps leave; the others wait and do not grow stale by it. */
-  async #dispatch(sql: Sql, row: CampaignRow, holding: Holding, now: number): Promise<MeterId[]> {
-    const { scope } = this.#ports;
-    const room = isCut(row.direction) ? await this.#room(sql, row, holding, now) : { meters: MOST_DISPATCHED };
-    const target = [...scope.place, row.campaign_id, row.wave];
-    if (room.meters > 0)
-      await sql.query(
-        `update campaign_targets set state = 'dispatched' where utility_id = $1 and island_id = $2 and campaign_id = $3
-           and meter_id in (select meter_id from campaign_targets
-             where utility_id = $1 and island_id = $2 and campaign_id = $3 and wave = $4 and state = 'waiting'
-               and due_at <= $5 order by due_at, meter_id limit $6)`,
-        [...target, new Date(now), Math.min(room.meters, MOST_DISPATCHED)],
-      );
-    await sql.query(
-      `update campaign_targets set expires_at = $5::timestamptz + make_interval(secs => $6), due_at = $5
-       where utility_id = $1 and island_id = $2 and campaign_id = $3 and wave = $4 and state = 'waiting' and due_at <= $5`,
-      [...target, new Date(now), ttlOf(row, holding.thresholds)],
-    );
-    const dispatched = await rows<{ readonly meter_id: MeterId }>(
-      sql,
-      `select meter_id from campaign_targets ct left join work w using (utility_id, island_id, meter_id)
-       where ct.utility_id = $1 and ct.island_id = $2 and ct.campaign_id = $3 and ct.state = 'dispatched'
-         and w.leased_by is null and w.on_demand is distinct from 'command'`,
-      [...scope.place, row.campaign_id],
-    );
-    return dispatched.map(({ meter_id }) => meter_id);
-  }
-
-  /** MC-02 and MC-04 as they stand now: how many more may be switched off. */
-  async #room(
-    sql: Sql,
-    { direction }: Pick<CampaignRow, "direction">,
-    { thresholds, frozen, capsLifted }: Holding,
-    now: number,
-  ): Promise<{ readonly meters: number }> {
-    const { scope, census } = this.#ports;
-    const fleet = await fleetFacts(
-      { sql, scope, census },
-      now,
-      { frozen, clockJumpMilliseconds: undefined },
-      direction,
-    );
-    const sent = await firstRow<{ count: string }>(
-      sql,
-      `select count(*) from campaign_targets ct join campaigns c using (utility_id, island_id, campaign_id)
-       where ct.utility_id = $1 and ct.island_id = $2 and ct.state = 'dispatched' and c.direction = $3`,
-      [...scope.place, direction],
-    );
-    const used = fleet.off.tenMinutes + Number(sent?.count ?? 0);
-    const rules = commandRulesOf(thresholds);
-    const isFull = used > 0 && fleet.off.loadInTenMinutesW >= loadCapW(fleet.loadW, rules);
-    const isSwinging = fleet.signChanges > rules.signChanges;
-    if (capsLifted) return { meters: isSwinging ? 0 : MOST_DISPATCHED };
-    return { meters: isFull || isSwinging ? 0 : Math.max(0, capOf(thresholds.offPerTenMinutes, fleet.meters) - used) };
-  }
-
   /** Enters another state. What is still ahead when it ends is not done. */
   async #enter(sql: Sql, row: CampaignRow, move: Extract<Move, { kind: "state" }>): Promise<void> {
     const { scope, now } = this.#ports;
@@ -281,6 +242,16 @@ export class CampaignRunner {
     );
     this.#ports.wake();
   }
+}
+
+/** Puts off what waits by so many milliseconds. */
+export async function putOff(sql: Sql, scope: Scope, campaign: string, milliseconds: number): Promise<void> {
+  await sql.query(
+    `update campaign_targets set due_at = due_at + $4 * interval '1 millisecond',
+       expires_at = expires_at + $4 * interval '1 millisecond'
+     where utility_id = $1 and island_id = $2 and campaign_id = $3 and state = 'waiting' and due_at is not null`,
+    [...scope.place, campaign, milliseconds],
+  );
 }
 
 /** Puts a campaign into a state; an end leaves nothing waiting behind. */
@@ -319,11 +290,6 @@ export async function enterState(
        where utility_id = $1 and island_id = $2 and campaign_id = $3 and state in ('waiting', 'dispatched')`,
       [...scope.place, campaign, rule ?? null, sentence, new Date(at)],
     );
-}
-
-function ttlOf({ direction, command_class }: CampaignRow, thresholds: Holding["thresholds"]): number {
-  const { supply, other } = commandRulesOf(thresholds).timeToLiveSeconds;
-  return direction !== "none" || command_class === "C3" ? supply : other;
 }
 
 const COUNT = `

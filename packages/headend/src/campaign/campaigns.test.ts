@@ -116,6 +116,53 @@ test("MC-15: reconnecting everybody waits for approval, then comes a few of a tr
   assert.equal(rowCount, 5);
 });
 
+test("MC-15: a pause and a short outage put off what waits, and do not bunch it or drop it", async () => {
+  const { database, pool, bench, campaigns, newRunner } = await openBench();
+  await using _ = database;
+  bench.approved = true;
+  const { campaign } = await campaigns.create(all("reconnect", "restore"), RITA);
+  const dispatched = async () => (await campaigns.view(campaign.id)).campaign.counts.dispatched;
+  await newRunner().look();
+  await pool.query("update campaign_targets set state = 'done', attempted_at = due_at where state = 'dispatched'");
+  await campaigns.decide(campaign.id, "pause", RITA, "lunch");
+  bench.now += 40 * 60_000;
+  await campaigns.decide(campaign.id, "resume", RITA, "back");
+  await newRunner().look();
+  assert.equal(await dispatched(), 0, "fifteen seconds are still to go");
+  bench.now += 15_000;
+  await newRunner().look();
+  assert.equal(await dispatched(), 1);
+  bench.now += 10 * 60_000;
+  await newRunner().look();
+  assert.equal(await dispatched(), 1, "nobody looked for ten minutes: nothing of it is due at once");
+  bench.now += 15_000;
+  await newRunner().look();
+  assert.deepEqual([await dispatched(), (await campaigns.view(campaign.id)).campaign.counts.stale], [2, 0]);
+});
+
+test("MC-15: homes of one transformer come back at its pace in however many requests they are asked for", async () => {
+  const { database, pool, bench, campaigns, newRunner } = await openBench();
+  await using _ = database;
+  bench.approved = true;
+  for (let at = 0; at < 12; at += 1)
+    await campaigns.create(
+      { operation: "reconnect", reason: "restore", selection: { kind: "list", meters: [testTitle(at)] } },
+      RITA,
+    );
+  const dispatched = async () =>
+    (await pool.query("select 1 from campaign_targets where state = 'dispatched'")).rowCount ?? 0;
+  await newRunner().look();
+  const first = await dispatched();
+  assert.ok(first >= 1 && first <= Math.max(1, Math.floor(HOMES / 10)), `${first} at once`);
+  await newRunner().look();
+  assert.equal(await dispatched(), first);
+  for (let minute = 0; minute < 12 && (await dispatched()) < 12; minute += 1) {
+    bench.now += 60_000;
+    await newRunner().look();
+  }
+  assert.equal(await dispatched(), 12, "nobody is left out, reached or not");
+});
+
 test("MC-17: what was due while nobody ran is dropped and not run late", async () => {
   const { database, bench, campaigns, newRunner } = await openBench();
   await using _ = database;

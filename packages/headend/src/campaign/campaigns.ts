@@ -12,7 +12,7 @@ import type {
 } from "@meterkeep/api";
 import type { Custodian } from "@meterkeep/api/custodian";
 import { inTransaction } from "@meterkeep/postgres";
-import { firstRow, rows, type SqlPool } from "../database/sql.ts";
+import { firstRow, rows, type Sql, type SqlPool } from "../database/sql.ts";
 import { HeadEndError } from "../errors.ts";
 import { alarmOf } from "./alarm.ts";
 import {
@@ -29,7 +29,7 @@ import {
   targetView,
   wavesOf,
 } from "./campaign-rows.ts";
-import { enterState } from "./campaign-runner.ts";
+import { enterState, putOff } from "./campaign-runner.ts";
 import { insertCampaign } from "./campaign-store.ts";
 import { operationViews } from "./command-operations.ts";
 import { type ProposalPorts, propose, type Requester } from "./proposal.ts";
@@ -45,6 +45,15 @@ export interface CampaignsPorts extends Omit<ProposalPorts, "sql" | "sameAs"> {
   changed(): void;
 }
 
+/** What was quarantined becomes a campaign. */
+interface Release {
+  readonly from: string;
+  /** Who released it. */
+  readonly by: string;
+  settle(sql: Sql, as: string): Promise<void>;
+}
+
+const HOUR = 3_600_000;
 const UNIQUE_STATES = "('awaiting-approval', 'running', 'paused')";
 
 /** Requests for commands, what became of them, and what of them was refused. */
@@ -68,9 +77,10 @@ export class Campaigns {
     order: CommandOrder,
     requester: Requester,
     waived: ReadonlySet<string>,
-    released: { readonly from: string; readonly by: string } | undefined,
+    release: Release | undefined,
   ): Promise<CampaignView> {
     const { pool, scope, record, now, changed } = this.#ports;
+    const released = release && { from: release.from, by: release.by };
     await this.#alarm(order, requester);
     const proposal = await propose(this.#proposing(), order, requester, waived);
     const { id, words, dryRun, judgement, command } = proposal;
@@ -102,7 +112,10 @@ export class Campaigns {
       isHeld ? `${asked}: quarantined (${rules.join(", ")}).` : `${asked}.`,
       isHeld ? "warning" : "notice",
     );
-    await inTransaction(pool, (sql) => insertCampaign(sql, scope, proposal, { requester, at: now(), released }));
+    await inTransaction(pool, async (sql) => {
+      await insertCampaign(sql, scope, proposal, { requester, at: now(), released });
+      await release?.settle(sql, id);
+    });
     if (!isHeld || command === undefined) changed();
     return this.view(id);
   }
@@ -224,10 +237,28 @@ export class Campaigns {
       if (row === undefined || !(from as readonly string[]).includes(row.state))
         throw new HeadEndError("campaign-not-so", `the campaign is ${row?.state}, and cannot be ${done.toLowerCase()}`);
       const state = to === "running" && row.wave_begun_at === null ? "awaiting-approval" : to;
+      if (what === "resume") await this.#resumeAt(sql, id, now());
       await enterState(sql, scope, id, { state, sentence, rule: undefined, by: by.name, at: now() });
     });
     changed();
     return this.view(id);
+  }
+
+  /** What waits keeps its distances, and its time to live: a pause counts for neither. */
+  async #resumeAt(sql: Sql, id: string, at: number): Promise<void> {
+    const { scope } = this.#ports;
+    const target = [...scope.place, id];
+    const paused = await firstRow<{ at: Date }>(
+      sql,
+      `select at from campaign_history
+       where utility_id = $1 and island_id = $2 and campaign_id = $3 and what = 'paused' order by entry_id desc limit 1`,
+      target,
+    );
+    if (paused !== undefined) await putOff(sql, scope, id, Math.max(0, at - paused.at.getTime()));
+    await sql.query(
+      "update campaigns set looked_at = $4 where utility_id = $1 and island_id = $2 and campaign_id = $3",
+      [...target, new Date(at)],
+    );
   }
 
   async quarantine(state: string | undefined, limit: number): Promise<readonly QuarantineItem[]> {
@@ -253,8 +284,8 @@ export class Campaigns {
     if (!held.releasable)
       throw new HeadEndError("quarantine-not-releasable", `${held.rules.join(", ")}: mend the cause and ask anew`);
     const from = await this.#row(held.campaign_id);
-    await this.#settle(held, "released", by, reason);
-    const view = await this.#create(
+    const { not_before: notBefore, not_after: notAfter } = from;
+    return this.#create(
       {
         operation: from.operation,
         parameters: from.parameters,
@@ -264,27 +295,31 @@ export class Campaigns {
         workOrder: from.work_order,
         urgency: from.urgency,
         look: from.looks,
+        // As it was asked for: what is for tomorrow is not for now.
+        ...(notBefore.getTime() > this.#ports.now() && { notBefore: notBefore.toISOString() }),
+        hours: Math.max(1, Math.round((notAfter.getTime() - notBefore.getTime()) / HOUR)),
       },
       { id: held.requester_id, name: held.requester },
       new Set(held.rules),
-      { from: item, by: by.name },
+      { from: item, by: by.name, settle: (sql, as) => this.#settle(sql, held, { state: "released", as }, by, reason) },
     );
-    const { pool, scope } = this.#ports;
-    await pool.query(
-      "update command_quarantine set released_as = $4 where utility_id = $1 and island_id = $2 and item_id = $3",
-      [...scope.place, item, view.campaign.id],
-    );
-    return view;
   }
 
   /** Says that what was quarantined shall not be done. @throws HeadEndError `quarantine-unknown` */
   async discard(item: string, by: Requester, reason: string): Promise<QuarantineItem> {
-    await this.#settle(await this.#held(item), "discarded", by, reason);
+    await this.#settle(this.#ports.pool, await this.#held(item), { state: "discarded" }, by, reason);
     return quarantineView(await this.#item(item));
   }
 
-  async #settle(item: QuarantineRow, state: "released" | "discarded", by: Requester, reason: string): Promise<void> {
-    const { pool, scope, now, record } = this.#ports;
+  /** In the transaction of what becomes of it: it is in quarantine, or it is a campaign. */
+  async #settle(
+    sql: Sql,
+    item: QuarantineRow,
+    { state, as }: { readonly state: "released" | "discarded"; readonly as?: string },
+    by: Requester,
+    reason: string,
+  ): Promise<void> {
+    const { scope, now, record } = this.#ports;
     await record(
       `quarantine-${state}`,
       by.name,
@@ -292,10 +327,10 @@ export class Campaigns {
       `${by.name} ${state} what was quarantined (${item.rules.join(", ")}): ${item.words} on ${item.meters.length} meters.`,
       "warning",
     );
-    const settled = await pool.query(
-      `update command_quarantine set state = $4, decided_by = $5, decided_at = $6, decision = $7
+    const settled = await sql.query(
+      `update command_quarantine set state = $4, decided_by = $5, decided_at = $6, decision = $7, released_as = $8
        where utility_id = $1 and island_id = $2 and item_id = $3 and state = 'waiting'`,
-      [...scope.place, item.item_id, state, by.name, new Date(now()), reason],
+      [...scope.place, item.item_id, state, by.name, new Date(now()), reason, as ?? null],
     );
     if (settled.rowCount !== 1) throw new HeadEndError("quarantine-unknown", "it is not in quarantine any more");
   }

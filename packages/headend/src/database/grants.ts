@@ -46,7 +46,7 @@ export const HEADEND_GRANTS = {
   login_challenges: "select, insert, delete",
   drills: "select, insert, update (state, ended_at, report)",
   operation_memory: "select, insert, update (value, kept_at), delete",
-  campaigns: `select, insert, update (state, sentence, submitted, wave, wave_begun_at)`,
+  campaigns: `select, insert, update (state, sentence, submitted, wave, wave_begun_at, looked_at)`,
   campaign_targets: `select, insert, update (state, rule, sentence, due_at, expires_at, attempted_at, epoch, settled_at,
     session_id, supply, power_w, trouble, evidence, losses, data)`,
   campaign_history: "select, insert",
