@@ -163,6 +163,63 @@ test("MC-15: homes of one transformer come back at its pace in however many requ
   assert.equal(await dispatched(), 12, "nobody is left out, reached or not");
 });
 
+test("MC-04: the watts of all campaigns count together, those that are only under way as well", async () => {
+  const { database, pool, bench, campaigns, newRunner } = await openBench();
+  await using _ = database;
+  bench.approved = true;
+  for (const at of [0, 1]) {
+    const selection = { kind: "list" as const, meters: [testTitle(at)] };
+    await campaigns.create({ operation: "reconnect", reason: "restore", selection }, RITA);
+  }
+  await newRunner().look();
+  // The same as if they had been approved to switch off: 3 kW each, where ten minutes of forty homes allow 4.
+  await pool.query(
+    `insert into campaigns select (jsonb_populate_record(c, jsonb_build_object('campaign_id', gen_random_uuid(), 'direction',
+       'off', 'operation', 'disconnect', 'words', c.campaign_id))).* from campaigns c`,
+  );
+  await pool.query(
+    `insert into campaign_targets select (jsonb_populate_record(t, jsonb_build_object('campaign_id', c.campaign_id,
+       'state', 'waiting', 'load_w', 3000))).* from campaign_targets t join campaigns c on c.words = t.campaign_id::text`,
+  );
+  const off = async () =>
+    (
+      await pool.query(
+        `select 1 from campaign_targets join campaigns using (utility_id, island_id, campaign_id)
+         where direction = 'off' and campaign_targets.state = 'dispatched'`,
+      )
+    ).rowCount;
+  await newRunner().look();
+  await newRunner().look();
+  assert.equal(await off(), 1);
+});
+
+test("what another person releases from quarantine is for the time that it was asked for, and only once", async () => {
+  const { database, pool, bench, campaigns } = await openBench();
+  await using _ = database;
+  const tomorrow = new Date(bench.now + 86_400_000).toISOString();
+  const meters = Array.from({ length: 11 }, (_one, at) => testTitle(at));
+  const order: CommandOrder = {
+    operation: "clock",
+    parameters: { mostSeconds: 60 },
+    selection: { kind: "list", meters },
+    reason: "maintenance",
+    notBefore: tomorrow,
+    hours: 2,
+  };
+  const held = await campaigns.create(order, RITA);
+  assert.deepEqual([held.campaign.state, held.dryRun.findings[0]?.rule], ["quarantined", "MC-16"]);
+  const [item] = await campaigns.quarantine("waiting", 1);
+  const { campaign } = await campaigns.release(item?.id ?? "", OTTO, "they are new here");
+  assert.equal(campaign.state, "awaiting-approval");
+  const { rows } = await pool.query("select not_before, not_after from campaigns where campaign_id = $1", [
+    campaign.id,
+  ]);
+  assert.deepEqual(rows, [{ not_before: new Date(tomorrow), not_after: new Date(Date.parse(tomorrow) + 7_200_000) }]);
+  const [released] = await campaigns.quarantine("released", 1);
+  assert.equal(released?.id, item?.id);
+  await assert.rejects(campaigns.release(item?.id ?? "", OTTO, "again"), { code: "quarantine-unknown" });
+});
+
 test("MC-17: what was due while nobody ran is dropped and not run late", async () => {
   const { database, bench, campaigns, newRunner } = await openBench();
   await using _ = database;
