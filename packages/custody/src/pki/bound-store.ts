@@ -1,6 +1,7 @@
-import { fromHex, toHex } from "@meterkeep/dlms";
+import { equalBytes, fromHex, toHex } from "@meterkeep/dlms";
 import { SecretKey } from "@meterkeep/dlms-node";
 import {
+  type AssignmentRecord,
   type AuthorityRecord,
   type EnrolmentPassword,
   type IslandCut,
@@ -122,9 +123,19 @@ export async function bindStore({ store, vault, installation, journal, onRefused
         trust.revoked.has(authority, serial) || (await registry.isRevoked(authority, serial)),
     },
     assignments: {
-      newest: () => assignments.newest(),
+      // The row of the newest table may be missing: its process died before it wrote it, or the database is an older one.
+      newest: async () => {
+        const row = await assignments.newest();
+        const kept = trust.tableRecord;
+        if (kept === undefined || (row !== undefined && (row.number > kept.number || isSameTable(row, kept))))
+          return row;
+        await refuse(`table ${kept.number} of assignments was not in the database, or another was in its place`);
+        if (row?.number !== kept.number) await assignments.add(kept);
+        return kept;
+      },
       add: async (record) => {
-        await write({ kind: "table", at: record.addedAt, number: record.number });
+        const octets = Buffer.from(record.octets).toString("base64");
+        await write({ kind: "table", at: record.addedAt, number: record.number, octets });
         await assignments.add(record);
       },
     },
@@ -194,6 +205,8 @@ class Remembered {
   readonly lifted = new Set<string>();
   readonly used = new Set<string>();
   table = 0;
+  /** The newest table with its octets, where its line has them. */
+  tableRecord: AssignmentRecord | undefined;
   #cuts: IslandCut[] = [];
 
   get cuts(): readonly IslandCut[] {
@@ -216,7 +229,12 @@ class Remembered {
         this.#cuts = this.#cuts.filter(({ plan }) => plan !== line.plan);
         return;
       case "table":
-        this.table = Math.max(this.table, line.number);
+        if (line.number < this.table) return;
+        this.table = line.number;
+        this.tableRecord =
+          line.octets === undefined
+            ? undefined
+            : { number: line.number, octets: new Uint8Array(Buffer.from(line.octets, "base64")), addedAt: line.at };
         return;
       case "password-used":
         this.used.add(line.hash);
@@ -244,6 +262,10 @@ async function adopt(
   for (const [at, { authority }] of unbound.entries()) await registry.bindAuthority(authority, macs[at]!);
   using secret = SecretKey.random(16);
   await installation.insertNamedSecret(ADOPTED, await vault.sealNamed(ADOPTED, secret));
+}
+
+function isSameTable(one: AssignmentRecord, other: AssignmentRecord): boolean {
+  return one.number === other.number && equalBytes(one.octets, other.octets);
 }
 
 async function withMac<T>(

@@ -3,16 +3,13 @@ import type { SystemTitle } from "@meterkeep/dlms";
 import type { LedgerReads } from "@meterkeep/ledger";
 import {
   type AssignmentIndex,
-  AssignmentIndex as Assignments,
   type AssignmentTable,
   Authorities,
   type AuthorityEntry,
   type AuthorityRecord,
-  decodeCertificate,
   type Examination,
   examineCertificate,
   type KeyUsage,
-  openAssignments,
   PkiError,
   type PkiStore,
   Publisher,
@@ -24,8 +21,9 @@ import {
 import type { Committer } from "../store/committer.ts";
 import type { InstallationRecords } from "../store/store.ts";
 import type { OpenedVault } from "../vault/open-vault.ts";
+import { AssignmentDesk, isScheme } from "./assignment-desk.ts";
 import { AuthorityKeys } from "./authority-keys.ts";
-import { type BoundStore, bindStore } from "./bound-store.ts";
+import { bindStore } from "./bound-store.ts";
 import { makeDevelopmentTree, type TreePlace } from "./development-tree.ts";
 import { type LedgerReplay, replayLedger } from "./ledger-replay.ts";
 import { openTrustJournal, revocationsOf } from "./trust-journal.ts";
@@ -119,7 +117,7 @@ export async function openPki(parts: PkiParts): Promise<Pki> {
       await record("record-refused", "custodian", { code: "row-not-bound", message: what }).catch(onFailure);
     },
   });
-  const table = new AssignmentDesk(store, () => schemeOf(authorities));
+  const table = new AssignmentDesk(store, async () => (await authorities.all()).filter(isScheme));
   const hearers = new Set<(authority: string, serials: readonly string[]) => void>();
   const authorities: Authorities = new Authorities({
     registry: store.registry,
@@ -205,7 +203,7 @@ export async function openPki(parts: PkiParts): Promise<Pki> {
     assignments: () => table.current(),
     assign: async (rows, principal) => {
       const { record: scheme, key } = await authorities.open((await schemeOf(authorities)).authority);
-      const number = ((await table.current())?.table.number ?? 0) + 1;
+      const number = await table.nextNumber();
       const content = { number, issuedAt: new Date(Math.floor(now() / 1000) * 1000), rows };
       const octets = await signAssignments(key, content);
       await record("assignments-signed", principal, { number, authority: scheme.authority, rows: rows.length });
@@ -243,46 +241,9 @@ export function isIssuerOf(
 
 /** The newest scheme's authority: it signs tables of assignments. */
 async function schemeOf(authorities: Authorities): Promise<AuthorityRecord> {
-  const scheme = (await authorities.all()).findLast(({ profile }) => profile === "scheme");
+  const scheme = (await authorities.all()).findLast(isScheme);
   if (scheme === undefined) throw new PkiError("authority-unknown", "there is no scheme authority yet");
   return scheme;
-}
-
-/** The newest table of assignments, verified once. */
-class AssignmentDesk {
-  readonly #store: Pick<BoundStore, "assignments" | "newestTable">;
-  readonly #scheme: () => Promise<AuthorityRecord>;
-  #current: { readonly table: AssignmentTable; readonly index: AssignmentIndex } | undefined;
-  #isRead = false;
-
-  constructor(store: Pick<BoundStore, "assignments" | "newestTable">, scheme: () => Promise<AuthorityRecord>) {
-    this.#store = store;
-    this.#scheme = scheme;
-  }
-
-  async current() {
-    if (this.#isRead) return this.#current;
-    const stored = await this.#store.assignments.newest();
-    if ((stored?.number ?? 0) < this.#store.newestTable)
-      throw new PkiError(
-        "assignment-refused",
-        `table ${this.#store.newestTable} of assignments was signed and is not in the database: nothing is issued or believed until it is`,
-      );
-    if (stored !== undefined) await this.#open(stored.octets, stored.number);
-    this.#isRead = true;
-    return this.#current;
-  }
-
-  async add(octets: Uint8Array, number: number, addedAt: number): Promise<void> {
-    await this.#open(octets, number);
-    await this.#store.assignments.add({ number, octets, addedAt });
-    this.#isRead = true;
-  }
-
-  async #open(octets: Uint8Array, number: number): Promise<void> {
-    const table = openAssignments(octets, decodeCertificate((await this.#scheme()).certificate), number);
-    this.#current = { table, index: new Assignments(table) };
-  }
 }
 
 async function* recentRevocations({ read, size }: Pick<LedgerReads, "read" | "size">) {

@@ -18,8 +18,8 @@ export type TrustLine =
       readonly places: readonly Pick<IslandCut, "utility" | "island">[];
     }
   | { readonly kind: "lifted"; readonly at: number; readonly plan: string }
-  /** A table of assignments was signed. */
-  | { readonly kind: "table"; readonly at: number; readonly number: number }
+  /** A table of assignments was signed: its octets, base64, so that it outlives its row. Lines of before 2026-11 lack them. */
+  | { readonly kind: "table"; readonly at: number; readonly number: number; readonly octets?: string }
   /** A one-time password of enrolment was used up: its hash, hex. */
   | { readonly kind: "password-used"; readonly at: number; readonly hash: string };
 
