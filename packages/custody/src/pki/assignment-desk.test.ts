@@ -93,8 +93,11 @@ describe("the table of assignments", () => {
         await assert.rejects(issueMeter(bench, 6), code("assignment-violated"));
       }
       assert.equal((await bench.pki.assign(await rowsUpTo(bench, 9), "ceremony")).number, 3);
-      const signed = bench.ledger.findLast(({ kind }) => kind === "assignments-signed");
-      assert.equal((signed?.body as { readonly authority: string }).authority, second.authority);
+      const signed = bench.ledger.filter(({ kind }) => kind === "assignments-signed").map(({ body }) => body);
+      assert.deepEqual(
+        signed.map((body) => (body as { readonly authority: string }).authority === second.authority),
+        [false, true],
+      );
       await bench.reopen();
       await issueMeter(bench, 6);
     }));
