@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { LANES, type MeterId, openScope, postgresWorkQueue } from "@meterkeep/headend";
 import { createPool } from "@meterkeep/postgres";
 import { ask, ownerClient } from "../src/api-client.ts";
-import { serverConfigOf } from "../src/installation-files.ts";
+import { custodianConfigOf, serverConfigOf } from "../src/installation-files.ts";
 import { startMeterkeep } from "../src/start-meterkeep.ts";
 import { townControl } from "../src/town-control.ts";
 import { profileOf } from "./profile/parts.ts";
@@ -89,11 +89,20 @@ async function sample() {
     "select relname as name, sum(n_tup_ins) as inserted from pg_stat_user_tables group by relname",
   );
   const inserted = new Map(rows.map(({ name, inserted: count }) => [name, Number(count)]));
-  return { at: performance.now(), done, other: all - done, intervals, cpu, inserted };
+  const octets = { "head-end": await octetsIn(pool), custodian: await octetsIn(keysPool) };
+  return { at: performance.now(), done, other: all - done, intervals, cpu, inserted, octets };
+}
+
+/** What a database takes on its disk. */
+async function octetsIn(pool: ReturnType<typeof createPool>): Promise<number> {
+  const { rows } = await pool.query<{ octets: string }>("select pg_database_size(current_database()) as octets");
+  return Number(rows[0]?.octets);
 }
 
 const { database, utility, island } = serverConfigOf(meterkeep.stateDirectory);
 const pool = createPool(database, { applicationName: "headend bench", maxConnections: 2 });
+const keysDatabase = custodianConfigOf(meterkeep.stateDirectory).database;
+const keysPool = createPool(keysDatabase, { applicationName: "headend bench", maxConnections: 1 });
 const scope = await openScope(pool, utility, island);
 const queue = postgresWorkQueue(pool, scope);
 const { rows: answering } = await pool.query<{ meter_id: MeterId }>(
@@ -130,7 +139,7 @@ const profiles = profiled > 0 ? await profileOf(meterkeep, profiled * 1000) : ne
 clearInterval(flap);
 clearInterval(asking);
 const { begun, ended } = await answers();
-await pool.end();
+await Promise.all([pool.end(), keysPool.end()]);
 const quantile = (values: readonly number[], share: number): string =>
   (values[Math.min(values.length - 1, Math.floor(values.length * share))] ?? Number.NaN).toFixed(0);
 
@@ -147,6 +156,13 @@ const rowsOf = [...after.inserted]
   .filter(([, count]) => count >= 0.05)
   .sort(([, one], [, other]) => other - one);
 console.log(`  rows a session             ${rowsOf.map(([name, count]) => `${name} ${count.toFixed(1)}`).join(", ")}`);
+console.log(
+  `  octets a session           ${Object.entries(after.octets)
+    .map(
+      ([name, octets]) => `${name} ${Math.round((octets - before.octets[name as keyof typeof before.octets]) / done)}`,
+    )
+    .join(", ")} more on disk, indexes and what is not cleaned up yet included`,
+);
 console.log(
   `  others                     ${((after.other - before.other) / elapsed).toFixed(1)} a second: failed, or of another purpose`,
 );

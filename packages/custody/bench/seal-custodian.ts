@@ -21,7 +21,8 @@ type Asked =
   | { readonly exchange: string }
   | { readonly cpu: true }
   | { readonly memory: true }
-  | { readonly fleet: number };
+  /** So many meters, each with a session that keeps its keys like that; `from` is the number of the first. */
+  | { readonly fleet: number; readonly from: number; readonly keeping: KeyKeeping };
 
 const OPENED_AT_ONCE = 64;
 
@@ -36,10 +37,12 @@ const credential = (name: string) =>
 const folder = mkdtempSync(join(tmpdir(), "meterkeep-bench-"));
 const socketPath = join(folder, "channel.sock");
 const [own, headEnd] = [credential("custodian"), credential("head-end")];
-const [keeping, storing] = process.argv.slice(2);
+const [usual, storing] = process.argv.slice(2);
+/** How sessions that are opened now keep keys. */
+let keeping: KeyKeeping = usual === "call" ? "call" : "session";
 const UNLIMITED = {
   sealBudget: { burst: Number.MAX_SAFE_INTEGER, perSecond: Number.MAX_SAFE_INTEGER },
-  keeping: () => (keeping === "call" ? "call" : "session") as KeyKeeping,
+  keeping: () => keeping,
 };
 const fleet = withFleet(memoryCustodyStore());
 const serve = async (custody: TestCustody): Promise<void> => {
@@ -50,14 +53,15 @@ const serve = async (custody: TestCustody): Promise<void> => {
   const server = await listenOnChannel({ ...custody.custody, socketPath, ...own, principals });
   const line = meter.connect(1, 1);
   const over = new Promise<void>((resolve) => process.once("disconnect", () => resolve()));
-  const openFleet = async (meters: number): Promise<string[]> => {
+  const openFleet = async ({ fleet: meters, from, keeping: kept }: Extract<Asked, { fleet: number }>) => {
+    keeping = kept;
     fleet.begin((await custody.store.load(meter.systemTitle)) as MeterFile, custody.vault);
     const sessions: string[] = [];
     let left = meters;
     const lane = async (): Promise<void> => {
       while (left > 0) {
         left -= 1;
-        sessions.push(await fleet.open(custody.custody.service, titleOf(left), principals[0]));
+        sessions.push(await fleet.open(custody.custody.service, titleOf(from + left), principals[0]));
       }
     };
     await Promise.all(Array.from({ length: OPENED_AT_ONCE }, lane));
@@ -66,7 +70,7 @@ const serve = async (custody: TestCustody): Promise<void> => {
   process.on("message", (message: Asked) => {
     if ("cpu" in message) process.send?.({ cpu: process.cpuUsage() });
     else if ("memory" in message) process.send?.({ memory: process.memoryUsage() });
-    else if ("fleet" in message) void openFleet(message.fleet).then((sessions) => process.send?.({ sessions }));
+    else if ("fleet" in message) void openFleet(message).then((sessions) => process.send?.({ sessions }));
     else {
       const answer = line.exchange(Buffer.from(message.exchange, "hex"));
       process.send?.({ answer: Buffer.from(answer ?? []).toString("hex") });
