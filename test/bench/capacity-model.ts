@@ -14,6 +14,8 @@ export interface CapacityFigures {
   readonly packedBytesPerMeterDay: MeasuredFigure;
   /** Evidence, ladder, session and registers of one session, rows and indexes. */
   readonly evidenceBytesPerSession: MeasuredFigure;
+  /** What the custodian's database grows by with a session: entries of the ledger, counters, windows. */
+  readonly ledgerBytesPerSession: MeasuredFigure;
 }
 
 /** What is asked of an island. */
@@ -44,7 +46,7 @@ export interface IslandNeed {
 }
 
 /** Of the window, this much is planned for; the rest is for what goes wrong. */
-const PLANNED_SHARE = 0.7;
+export const PLANNED_SHARE = 0.7;
 /** How often a meter that never answers is tried in an hour when its pauses are at their ceiling of five minutes. */
 const RETRIES_PER_HOUR = 3_600 / 235;
 /** A session writes a packed day, a piece of evidence, a session, a ladder and ten registers. */
@@ -56,7 +58,11 @@ export function islandNeed(demand: IslandDemand, figures: CapacityFigures): Isla
   const sessionsPerSecond = (meters * (1 - deadShare)) / (windowSeconds * PLANNED_SHARE);
   const triesOfDead = (meters * deadShare * RETRIES_PER_HOUR) / 3_600;
   const bytesPerDay =
-    meters * (1 - deadShare) * (figures.packedBytesPerMeterDay.value + figures.evidenceBytesPerSession.value);
+    meters *
+    (1 - deadShare) *
+    (figures.packedBytesPerMeterDay.value +
+      figures.evidenceBytesPerSession.value +
+      figures.ledgerBytesPerSession.value);
   return {
     sessionsPerSecond,
     cores: (sessionsPerSecond * figures.cpuMillisecondsPerSession.value) / 1_000,
