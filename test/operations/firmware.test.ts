@@ -29,6 +29,7 @@ function releaseOf(image: Uint8Array, change: Partial<FirmwareRelease> = {}): Fi
     imageBytes: image.length,
     sha384: hashOf(image),
     identifier: "I120-250",
+    imageSignature: createHash("sha256").update(image).digest("hex"),
     ...change,
   };
 }
@@ -72,6 +73,7 @@ test("firmware is transferred and verified, runs only when it is activated, and 
     assert.equal((await at.preview(activate, activation(RELEASE))).changes, true);
     const active = await at.run(activate, activation(RELEASE));
     assert.equal(active.outcome, "done", active.sentence);
+    assert.equal(active.firmware, FIRMWARE);
     assert.deepEqual(
       active.readBack.map(({ name }) => name),
       ["firmware", "firmware signature"],
@@ -79,6 +81,20 @@ test("firmware is transferred and verified, runs only when it is activated, and 
     assert.equal(at.bench.restarted().meter.firmware, FIRMWARE);
     assert.equal((await at.run(activate, activation(RELEASE))).outcome, "unchanged");
     assert.equal((await at.run(transfer, asked(RELEASE))).outcome, "unchanged");
+  }));
+
+test("an image of which the meter shows another signature than its maker said is not activated; where he said none, it is not asked", () =>
+  withOperationBench(ON_THE_BENCH, async (at) => {
+    const [wrong, silent] = ["ab".repeat(32), undefined].map((imageSignature) =>
+      releaseOf(IMAGE, { imageSignature }),
+    ) as [FirmwareRelease, FirmwareRelease];
+    const given = await at.run(operationsOf(shelfOf(wrong, IMAGE)).transfer, asked(wrong));
+    assert.equal(given.outcome, "not-taken");
+    assert.match(given.sentence, /did not accept the image: .*signature [0-9a-f]{64}/);
+    const early = await at.run(operationsOf(shelfOf(wrong, IMAGE)).activate, activation(wrong));
+    assert.deepEqual([early.outcome, at.bench.meter.firmware], ["not-taken", "I120-2.4.1"]);
+    assert.equal((await at.run(operationsOf(shelfOf(silent, IMAGE)).transfer, asked(silent))).outcome, "done");
+    assert.equal((await at.run(operationsOf(shelfOf(silent, IMAGE)).activate, activation(silent))).outcome, "done");
   }));
 
 test("nothing is sent of a release that no trusted maker signed, of another image, for another model, or beyond what was approved", () =>

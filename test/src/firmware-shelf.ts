@@ -23,7 +23,14 @@ export function shelve(
   key: KeyObject,
 ): FirmwareRelease {
   const sha384 = createHash("sha384").update(image).digest("hex");
-  const release: FirmwareRelease = { format: "meterkeep-firmware-1", ...facts, imageBytes: image.length, sha384 };
+  const release: FirmwareRelease = {
+    format: "meterkeep-firmware-1",
+    ...facts,
+    imageBytes: image.length,
+    sha384,
+    // What meters of the town show of an image that they have verified.
+    imageSignature: createHash("sha256").update(image).digest("hex"),
+  };
   const signature = sign("sha384", signedRelease(release), { key, dsaEncoding: "ieee-p1363" }).toString("hex");
   const written = { release: writeCanonical(firmwareRelease, release), signature };
   writeFileSync(`${shelfOf(stateDirectory)}/${sha384}.json`, JSON.stringify(written));

@@ -414,6 +414,8 @@ test("a town of five profiles is taken over and read, and everything is done wit
     const { facts } = await work.done("image-activate", meter, { ...given, firmware });
     assert.deepEqual([facts[0]?.before, facts[0]?.found], [running, firmware]);
     assert.equal((await truth(meter)).firmware, firmware);
+    // Scalers are of a firmware: the inventory knows which one runs.
+    assert.equal((await api.call("meter", { params: { systemTitle: meter } })).identity.firmware, firmware);
   });
 
   await t.test(

@@ -220,6 +220,17 @@ test("what another person releases from quarantine is for the time that it was a
   await assert.rejects(campaigns.release(item?.id ?? "", OTTO, "again"), { code: "quarantine-unknown" });
 });
 
+test("meters of transformers get what switches nothing, and are no homes to be switched", async () => {
+  const { database, pool, campaigns } = await openBench();
+  await using _ = database;
+  await pool.query("update meters set role = 'transformer' where system_title = decode($1, 'hex')", [testTitle(0)]);
+  const selection = { kind: "list" as const, meters: [testTitle(0)] };
+  const clock = { operation: "clock", parameters: { mostSeconds: 60 }, reason: "maintenance", selection } as const;
+  assert.equal((await campaigns.dryRun(clock, RITA)).selected, 1);
+  const order = { operation: "reconnect", reason: "restore", selection } as const;
+  assert.equal((await campaigns.dryRun(order, RITA)).selected, 0);
+});
+
 test("MC-17: what was due while nobody ran is dropped and not run late", async () => {
   const { database, bench, campaigns, newRunner } = await openBench();
   await using _ = database;

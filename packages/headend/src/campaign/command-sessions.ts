@@ -65,6 +65,8 @@ export interface CommandOutcome {
   readonly againAt?: number;
   /** The line was lost, and it is tried again. */
   readonly isLost?: true;
+  /** The firmware that runs now, as the meter says: the inventory is told, since scalers are of a firmware. */
+  readonly firmware?: string;
 }
 
 /** What a lease brought that was there for a command. */
@@ -250,7 +252,15 @@ function outcomeOf(
     ...fact,
     hash: Buffer.from(hash).toString("hex"),
   }));
-  const base = { campaign, at, evidence, ...dataOf(result), ...supplyOf(result) };
+  const { firmware } = result ?? {};
+  const base = {
+    campaign,
+    at,
+    evidence,
+    ...dataOf(result),
+    ...supplyOf(result),
+    ...(firmware !== undefined && { firmware }),
+  };
   if (result !== undefined) {
     const { sentence, outcome, againAt } = result;
     if (outcome === "not-now")
@@ -314,7 +324,9 @@ export async function writeCommands(
   scope: Scope,
   ended: readonly { readonly lease: Lease; readonly command: CommandOutcome; readonly session?: SessionRecord }[],
 ): Promise<void> {
-  for (const { lease, command, session } of ended)
+  for (const { lease, command, session } of ended) {
+    if (command.firmware !== undefined)
+      await sql.query(RUNNING_FIRMWARE, [...scope.place, lease.meter.id, command.firmware]);
     await sql.query(SETTLE, [
       ...scope.place,
       command.campaign,
@@ -332,7 +344,12 @@ export async function writeCommands(
       command.data ?? null,
       command.isLost === true ? 1 : 0,
     ]);
+  }
 }
+
+const RUNNING_FIRMWARE = `
+  update meters set firmware = $4
+  where utility_id = $1 and island_id = $2 and meter_id = $3 and firmware is distinct from $4`;
 
 const SETTLE = `
   update campaign_targets set state = $5, rule = $6, sentence = $7, settled_at = $8, session_id = $9, supply = $10,

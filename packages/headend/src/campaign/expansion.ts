@@ -32,7 +32,10 @@ export const UNKNOWN_LOAD_W = 1000;
 /** Sources that are not believed get no command but the one that gives supply back. */
 const NOT_BELIEVED: ReadonlySet<string> = new Set(["held", "quarantined", "distrusted", "retired"]);
 
-/** Expands a selection: who is meant, in the order of their system titles. */
+/**
+ * Expands a selection: who is meant, in the order of their system titles. Homes, and the meters of transformers where nothing
+ * is switched: those have clocks, firmware and settings as well.
+ */
 export async function expand(
   sql: Sql,
   scope: Scope,
@@ -47,6 +50,7 @@ export async function expand(
     selection.kind === "list" ? selection.meters.map((title) => Buffer.from(title, "hex")) : null,
     new Date(now - 86_400_000),
     direction === "none" ? flowOf("off") : flowOf(direction),
+    direction === "none",
   ]);
   // What injection there is to be lost, where it is about that.
   const sign = isOfInjection(direction) ? -1 : 1;
@@ -91,7 +95,7 @@ const EXPAND = `
     where ct.utility_id = $1 and ct.island_id = $2 and ct.attempted_at > $6 and c.direction = any($7::text[])
     group by ct.meter_id
   ) s on s.meter_id = m.meter_id
-  where m.utility_id = $1 and m.island_id = $2 and m.role = 'home'
+  where m.utility_id = $1 and m.island_id = $2 and (m.role = 'home' or ($8 and m.role = 'transformer'))
     and ($3::text is null or m.feeder_id = $3) and ($4::text is null or m.transformer_id = $4)
     and ($5::bytea[] is null or m.system_title = any($5))
   order by m.system_title`;

@@ -5,6 +5,7 @@ import {
   hexOctets,
   listOf,
   object,
+  optional,
   readCanonical,
   text,
   Wrong,
@@ -27,6 +28,8 @@ export const firmwareRelease = object({
   sha384: hexOctets(48, 48),
   /** image_transfer identifier, as text. */
   identifier: text(32),
+  /** What meters show as image_to_activate_signature once they have verified it, where the maker says. */
+  imageSignature: optional(hexOctets(1, 256)),
 });
 export type FirmwareRelease = FieldValue<typeof firmwareRelease>;
 

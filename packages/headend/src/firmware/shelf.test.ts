@@ -17,6 +17,7 @@ const RELEASE: FirmwareRelease = {
   imageBytes: IMAGE.length,
   sha384: SHA384,
   identifier: "I120-250",
+  imageSignature: "ab".repeat(32),
 };
 
 const keys = () => generateKeyPairSync("ec", { namedCurve: "P-384" });

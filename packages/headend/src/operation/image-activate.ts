@@ -1,5 +1,6 @@
 import { SessionError } from "@meterkeep/dlms";
 import { type FieldValue, hexOctets, object, text, whole } from "@meterkeep/guard";
+import type { FirmwareShelf } from "../firmware/shelf.ts";
 import { instanceOf } from "../profile/object-name.ts";
 import { imageFact, imageObject, runningFact, settledStatus, signatureFact } from "./image-state.ts";
 import { forgetImage, givenImage } from "./image-transfer.ts";
@@ -19,7 +20,7 @@ type ActivateParameters = FieldValue<typeof parameters>;
  * Activates the image that was transferred and verified. It fails closed: unless this meter was given this very image, has
  * verified it and shows it as the one and only to activate, nothing is activated. Done is what runs and says so itself.
  */
-export const imageActivateOperation: Operation<ActivateParameters> = {
+export const imageActivateOperation = (shelf: FirmwareShelf): Operation<ActivateParameters> => ({
   name: "image-activate",
   parameters,
   example: { sha384: "00".repeat(48), identifier: "I120-250", imageBytes: 200_000, firmware: "I120-2.5.0" },
@@ -34,7 +35,7 @@ export const imageActivateOperation: Operation<ActivateParameters> = {
   async preview(on, of) {
     const { fact } = await runningFact(on, of.firmware);
     if (fact.holds) return { changes: false, sentence: `${of.firmware} runs already.`, readBack: [fact], findings: [] };
-    const { ready, image } = await readiness(on, of);
+    const { ready, image } = await readiness(shelf, on, of);
     const sentence = ready === undefined ? `${of.firmware} is ready to be activated.` : ready;
     return { changes: ready === undefined, sentence, readBack: [fact, image], findings: [] };
   },
@@ -43,9 +44,10 @@ export const imageActivateOperation: Operation<ActivateParameters> = {
     const before = await runningFact(on, of.firmware);
     if (before.fact.holds) {
       await forgetImage(on);
-      return { outcome: "unchanged", sentence: `${of.firmware} runs.`, readBack: [before.fact], findings: [] };
+      const sentence = `${of.firmware} runs.`;
+      return { outcome: "unchanged", sentence, readBack: [before.fact], findings: [], firmware: before.running };
     }
-    const { ready, image } = await readiness(on, of);
+    const { ready, image } = await readiness(shelf, on, of);
     if (ready !== undefined) return failed(ready, [image]);
     try {
       await imageObject(on).call("imageActivate");
@@ -63,15 +65,17 @@ export const imageActivateOperation: Operation<ActivateParameters> = {
       sentence: `${of.firmware} runs; before it was ${before.running}.`,
       readBack: facts,
       findings: [],
+      firmware: after.running,
     };
   },
-};
+});
 
 /** Why the image cannot be activated; undefined where it can. */
-async function readiness(on: OperationSession, of: ActivateParameters) {
+async function readiness(shelf: FirmwareShelf, on: OperationSession, of: ActivateParameters) {
   const given = await givenImage(on);
   const status = await imageObject(on).get("imageTransferStatus");
-  const image = await imageFact(on, of);
+  const { release } = await shelf.load(of.sha384);
+  const image = await imageFact(on, { ...of, imageSignature: release.imageSignature });
   const whys = [
     given === of.sha384 ? undefined : "this meter was not given that image by us",
     status === "verificationSuccessful" ? undefined : `its image transfer is at ${status}`,

@@ -1,4 +1,4 @@
-import { DataClass, ImageTransfer, plainValue, remote, textOf } from "@meterkeep/dlms";
+import { DataClass, ImageTransfer, plainValue, remote, textOf, toHex } from "@meterkeep/dlms";
 import { logicalName } from "../profile/object-name.ts";
 import { offered } from "./not-offered.ts";
 import type { OperationSession, ReadBack } from "./operation.ts";
@@ -45,18 +45,25 @@ export async function signatureFact(on: OperationSession): Promise<ReadBack> {
   };
 }
 
-/** The image that the meter would activate: it holds only if it is just the one wanted, by size and identifier. */
-export async function imageFact(
-  on: OperationSession,
-  { identifier, imageBytes }: { readonly identifier: string; readonly imageBytes: number },
-): Promise<ReadBack> {
+/** The image as it was approved, and its signature where its maker has said what the meter shows of it. */
+export interface WantedImage {
+  readonly identifier: string;
+  readonly imageBytes: number;
+  /** Upper- or lower-case hex. */
+  readonly imageSignature?: string | undefined;
+}
+
+/** The image that the meter would activate: it holds only if it is just the one wanted, by size, identifier and signature. */
+export async function imageFact(on: OperationSession, of: WantedImage): Promise<ReadBack> {
   const name = logicalName(offered(on.profile.imageTransfer, "image transfer", on.profile));
   on.begin();
+  const { imageSignature } = of;
+  const signed = (hex: string): string => (imageSignature === undefined ? "" : `, signature ${hex.toLowerCase()}`);
   const images = (await imageObject(on).get("imageToActivateInfo")).map(
-    ({ imageToActivateIdentification, imageToActivateSize }) =>
-      `${new TextDecoder().decode(imageToActivateIdentification)} of ${imageToActivateSize} octets`,
+    ({ imageToActivateIdentification, imageToActivateSize, imageToActivateSignature }) =>
+      `${new TextDecoder().decode(imageToActivateIdentification)} of ${imageToActivateSize} octets${signed(toHex(imageToActivateSignature))}`,
   );
-  const wanted = `${identifier} of ${imageBytes} octets`;
+  const wanted = `${of.identifier} of ${of.imageBytes} octets${signed(imageSignature ?? "")}`;
   return {
     name: "image to activate",
     object: `${name}/7`,

@@ -88,7 +88,7 @@ export function imageTransferOperation(shelf: FirmwareShelf): Operation<Transfer
         return { outcome: "not-now", sentence, readBack: [], findings: [], againAt: on.now() };
       }
       const status = await transfer.verify();
-      const fact = await imageFact(on, of);
+      const fact = await imageFact(on, release);
       if (status !== "verificationSuccessful" || !fact.holds) {
         await on.memory.save(TOPIC, undefined);
         return { ...failed(`The meter did not accept the image: ${status}, ${fact.found}.`), readBack: [fact] };

@@ -50,6 +50,8 @@ export interface OperationResult {
   readonly data?: unknown;
   /** What of it is stored with the readings. */
   readonly read?: Partial<ReadResult>;
+  /** The firmware that runs now, as the meter says. */
+  readonly firmware?: string;
 }
 
 /** What a dry run shows: the same reads, no act. */

@@ -49,7 +49,7 @@ export function meterOperations({ destinations, shelf }: OperationWorld): Readon
     mBusInstallOperation,
     mBusValueOperation as Operation,
     imageTransferOperation(shelf),
-    imageActivateOperation,
+    imageActivateOperation(shelf),
   ];
   return new Map(all.map((each) => [each.name, each]));
 }
