@@ -43,11 +43,16 @@ test("MC-22: nothing on the exclusion list is ever only counted, whatever else c
 
 test("alarms are the bits of alarm registers, and one that nobody knows is on the exclusion list", () => {
   const register = (obis: string, value: number | string) => ({ obis, value }) as never;
-  const codes = (...registers: never[]) => alarmsIn(registers).map(({ code, always }) => [code, always]);
-  assert.deepEqual(codes(register("0-0:97.98.0", 2 ** 13 + 1), register("0-0:97.98.1", 2 ** 31)), [
+  const codes = (...registers: never[]) => alarmsIn(registers, "idis-p2").map(({ code, always }) => [code, always]);
+  assert.deepEqual(codes(register("0-0:97.98.0", 2 ** 13 + 1), register("0-0:97.98.1", 2 ** 23)), [
     ["0-0:97.98.0/0", false],
     ["0-0:97.98.0/13", true],
-    ["0-0:97.98.1/31", true],
+    ["0-0:97.98.1/23", true],
   ]);
   assert.deepEqual(codes(register("1-0:1.8.0", 7), register("0-0:97.98.0", "7")), []);
+  // What one companion calls a power failure is something else in another, and nobody's guess.
+  const words = (profile: string) =>
+    alarmsIn([register("0-0:97.98.1", 1)], profile).map((one) => [one.words, one.always]);
+  assert.deepEqual(words("idis-p3"), [["total power failure", false]]);
+  for (const other of ["dsmr-5", "is15959"]) assert.deepEqual(words(other), [["alarm 0-0:97.98.1, bit 0", true]]);
 });

@@ -310,7 +310,7 @@ export class PushIntake {
 
   /** Tells of alarms one by one, or once for a storm of them. @returns whether there were any */
   #alarms(push: Waiting, meter: Meter, registers: readonly RegisterRecord[]): boolean {
-    const alarms = alarmsIn(registers);
+    const alarms = alarmsIn(registers, meter.profile);
     for (const alarm of alarms) {
       this.#ports.onOutcome("alarm");
       const verdict = this.#storms.take(meter.title, alarm, push.at);

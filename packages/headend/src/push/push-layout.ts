@@ -25,12 +25,13 @@ function layout(id: string, columns: readonly LayoutColumn[]): Layout {
   return { id: `${id}-push`, title: `Push of ${id}`, match: {}, columns };
 }
 
-/** An alarm: who, when, and which bits are set. */
-export const ALARM_LAYOUT: Layout = layout("alarm", [
-  NAME,
-  CLOCK,
-  { type: "double-long-unsigned", name: { obis: "0-0:97.98.0" }, scaler: 0 },
-]);
+const alarmRegister = (obis: string): LayoutColumn => ({ type: "double-long-unsigned", name: { obis }, scaler: 0 });
+
+/** An alarm: who, when, and which bits are set, in one register or in both. */
+export const ALARM_LAYOUTS: readonly Layout[] = [
+  layout("alarm", [NAME, CLOCK, alarmRegister("0-0:97.98.0")]),
+  layout("alarms", [NAME, CLOCK, alarmRegister("0-0:97.98.0"), alarmRegister("0-0:97.98.1")]),
+];
 
 /** The layout for a meter's pushes: the one it was attached with, that of its profile, or none (what it says of itself). */
 export function pushLayoutOf(meter: Pick<Meter, "pushLayout" | "profile">): Layout | undefined {

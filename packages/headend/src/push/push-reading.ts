@@ -6,7 +6,7 @@ import { findMeterProfile } from "../profile/meter-profile.ts";
 import { measuresBothWays, netPowerW } from "../reading/net-power.ts";
 import type { EvidenceRecord, ReadResult, RegisterRecord } from "../reading/result.ts";
 import { evidenceHash } from "../session/ladder.ts";
-import { ALARM_LAYOUT, pushLayoutOf } from "./push-layout.ts";
+import { ALARM_LAYOUTS, pushLayoutOf } from "./push-layout.ts";
 
 /** A push as the custodian opened it. */
 export interface OpenedPush {
@@ -45,7 +45,10 @@ export function readPush(meter: Meter, push: OpenedPush, receivedAtSource: numbe
     from.flatMap((telegram) => registersOf(telegram, evidence, receivedAtSource));
   const reported = read(telegrams);
   // What does not look like a report of its profile may be an alarm.
-  const registers = reported.length > 0 ? reported : read(telegramsOf(meter, push, ALARM_LAYOUT));
+  const registers = ALARM_LAYOUTS.reduce(
+    (found, layout) => (found.length > 0 ? found : read(telegramsOf(meter, push, layout))),
+    reported,
+  );
   const powerW = netPowerW(registers, measuresBothWays(findMeterProfile(meter.profile)));
   const energyWh = registers.findLast(({ obis, unit }) => obis === "1-0:1.8.0" && unit === "Wh")?.value;
   return {
