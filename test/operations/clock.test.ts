@@ -24,6 +24,9 @@ for (const profile of ["idis-p2", "dsmr-5", "is15959", "metcom-mcs301", "landis-
       const result = await at.run(clockOperation, { mostSeconds: 60 });
       assert.equal(result.outcome, "done", result.sentence);
       assert.ok(Math.abs(found(result)) < 2, result.sentence);
+      const quarter = Math.floor(at.custody.now / QUARTER_MS) * QUARTER_MS;
+      const moved = [{ from: quarter, to: quarter + QUARTER_MS }];
+      assert.deepEqual(result.read?.uncovered, moved, "the quarter hour that it was moved in is read again");
       const [fact] = result.readBack;
       assert.equal(fact?.evidence.protection, "authenticated");
       assert.equal(fact?.before, "40.0 s");
@@ -37,7 +40,14 @@ test("a clock is not moved further than was approved, and one that is far off is
     const beyond = await at.run(clockOperation, { mostSeconds: 60 });
     assert.deepEqual([beyond.outcome, beyond.findings.length], ["not-taken", 0]);
     assert.equal(found(beyond), -300);
-    assert.equal((await at.run(clockOperation, { mostSeconds: 900 })).outcome, "done");
+    const done = await at.run(clockOperation, { mostSeconds: 900 });
+    assert.equal(done.outcome, "done");
+    const lost = await at.run(clockOperation, { mostSeconds: 900 });
+    assert.deepEqual(
+      [lost.outcome, lost.read?.uncovered],
+      ["unchanged", done.read?.uncovered],
+      "a run after one that was lost behind its correction tells of it as well",
+    );
     at.bench.meter.rollClock(-1000);
     const incident = await at.run(clockOperation, { mostSeconds: 900 });
     assert.equal(incident.outcome, "not-taken");

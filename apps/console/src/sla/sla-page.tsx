@@ -49,9 +49,7 @@ function Board({ board }: { board: SlaBoard }) {
             <li key={dueAt} className={`sla-${state}`}>
               <strong>{`${percent(share)} by ${clockTime(dueAt)}: ${STATES[state]}`}</strong>
               <span>
-                {mark === undefined
-                  ? `${percent(board.share)} now`
-                  : `${percent(mark.wanted === 0 ? 1 : mark.held / mark.wanted)} at the deadline`}
+                {mark === undefined ? `${percent(board.share)} now` : `${percent(shareOf(mark))} at the deadline`}
               </span>
             </li>
           ))}
@@ -61,13 +59,34 @@ function Board({ board }: { board: SlaBoard }) {
         </p>
       </Panel>
       <Panel name="feeders" title="By feeder, the worst first">
-        <DataTable label="What is held of each feeder" columns={["Feeder", "Held", "Intervals", "Whole meters"]}>
-          {board.feeders.map(({ feeder = "none", share, held, wanted, complete, meters }) => (
+        <DataTable
+          label="What is held of each feeder"
+          columns={["Feeder", "Held", "Intervals", "Excused", "Absent", "Whole meters"]}
+        >
+          {board.feeders.map(({ feeder = "none", share, held, wanted, excused, absent, complete, meters }) => (
             <tr key={feeder}>
               <th scope="row">{feeder}</th>
               <td>{percent(share)}</td>
               <td>{`${formatCount(held)} of ${formatCount(wanted)}`}</td>
+              <td>{formatCount(excused)}</td>
+              <td>{formatCount(absent)}</td>
               <td>{`${formatCount(complete)} of ${formatCount(meters)}`}</td>
+            </tr>
+          ))}
+        </DataTable>
+      </Panel>
+      <Panel name="channels" title="By channel">
+        <DataTable
+          label="What is held of each channel"
+          columns={["Channel", "Intervals", "Excused: no power", "Absent", "Missing"]}
+        >
+          {board.channels.map(({ obis, held, wanted, excused, absent, missing }) => (
+            <tr key={obis}>
+              <th scope="row">{obis}</th>
+              <td>{`${formatCount(held)} of ${formatCount(wanted)}`}</td>
+              <td>{formatCount(excused)}</td>
+              <td>{formatCount(absent)}</td>
+              <td>{formatCount(missing)}</td>
             </tr>
           ))}
         </DataTable>
@@ -76,10 +95,10 @@ function Board({ board }: { board: SlaBoard }) {
       <Panel name="history" title="Deadlines of the last days">
         <ul className="panel-body sla-targets">
           {board.history.length === 0 ? <li>No deadline has passed yet.</li> : null}
-          {board.history.map(({ day, target, dueAt, held, wanted, met }) => (
+          {board.history.map(({ day, target, dueAt, held, wanted, excused, met }) => (
             <li key={`${day} ${dueAt}`} className={met ? "sla-met" : "sla-missed"}>
               <strong>{`${day}, ${percent(target)} by ${clockTime(dueAt)}`}</strong>
-              <span>{`${percent(wanted === 0 ? 1 : held / wanted)}, ${met ? "met" : "missed"}`}</span>
+              <span>{`${percent(shareOf({ held, wanted, excused }))}, ${met ? "met" : "missed"}`}</span>
             </li>
           ))}
         </ul>
@@ -116,6 +135,11 @@ function Gaps() {
       )}
     </Panel>
   );
+}
+
+/** Of what was measured at all. */
+function shareOf({ held, wanted, excused }: { held: number; wanted: number; excused: number }): number {
+  return wanted === excused ? 1 : held / (wanted - excused);
 }
 
 /** Never rounded up: 97.99 % is not 98 %. */

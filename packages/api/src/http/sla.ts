@@ -5,12 +5,22 @@ import { METER_KINDS, SystemTitleText, Timestamp, words } from "./scalars.ts";
 const Day = Type.String({ pattern: "^\\d{4}-\\d{2}-\\d{2}$", description: "A UTC day at the source, as 2026-11-20" });
 const Kind = words(METER_KINDS, "Simulated meters live in the town's time, real ones in ours");
 
-const share = Type.Number({ minimum: 0, maximum: 1, description: "Held of wanted; 1 where nothing is wanted" });
+const share = Type.Number({
+  minimum: 0,
+  maximum: 1,
+  description: "Held of wanted that is not excused; 1 where nothing is",
+});
+const intervals = {
+  wanted: Type.Integer({ description: "Intervals that have ended and settled" }),
+  held: Type.Integer({ description: "The values are there: of every channel, where none is named" }),
+  excused: Type.Integer({ description: "Without a value, and the meter says that it had no power" }),
+  absent: Type.Integer({ description: "Asked for twice, answered without a value, and nobody knows why" }),
+  missing: Type.Integer({ description: "Not answered yet, or not often enough: it is asked for" }),
+};
 const counts = {
   meters: Type.Integer({ description: "In service, and of a kind that this head-end reads" }),
-  complete: Type.Integer({ description: "Of them, those that nothing is missing of" }),
-  wanted: Type.Integer({ description: "Intervals that have ended and settled" }),
-  held: Type.Integer(),
+  complete: Type.Integer({ description: "Of them, those of which nothing is missing or absent" }),
+  ...intervals,
   share,
 };
 
@@ -24,7 +34,10 @@ export const SlaTarget = Type.Object({
     "met: so much was held in time, or is held before the time; open: not yet, and there is time; missed: it was not held in time",
   ),
   counted: Type.Optional(
-    Type.Object({ at: Timestamp, held: Type.Integer(), wanted: Type.Integer() }, { description: "At the deadline" }),
+    Type.Object(
+      { at: Timestamp, held: Type.Integer(), wanted: Type.Integer(), excused: Type.Integer() },
+      { description: "At the deadline" },
+    ),
   ),
 });
 export type SlaTarget = Static<typeof SlaTarget>;
@@ -44,7 +57,9 @@ export const SlaBoard = Type.Object({
   day: Day,
   sourceNow: Type.String({ format: "date-time", description: "The time at the source: deadlines count by it" }),
   ...counts,
-  missing: Type.Integer(),
+  channels: Type.Array(Type.Object({ obis: Type.String(), ...intervals }), {
+    description: "The same by channel of the load profiles",
+  }),
   notInService: Type.Integer({ description: "Meters whose takeover is not done: nothing is wanted of them yet" }),
   unreadable: Type.Integer({ description: "Meters of a profile that this head-end does not know how to read" }),
   targets: Type.Array(SlaTarget),
@@ -59,6 +74,8 @@ export const SlaBoard = Type.Object({
       countedAt: Timestamp,
       held: Type.Integer(),
       wanted: Type.Integer(),
+      excused: Type.Integer(),
+      absent: Type.Integer(),
       met: Type.Boolean(),
     }),
     { description: "What was held at the deadlines of the last days, newest first" },

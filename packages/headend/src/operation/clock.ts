@@ -3,8 +3,9 @@ import { type FieldValue, object, whole } from "@meterkeep/guard";
 import { HeadEndError } from "../errors.ts";
 import type { MeterProfile } from "../profile/meter-profile.ts";
 import { instanceOf, logicalName } from "../profile/object-name.ts";
+import type { ReadResult } from "../reading/result.ts";
 import { CLOCK_LIMITS, type ClockCheck, checkClock } from "../time/clock-check.ts";
-import { keepAdjustment, MOST_ADJUSTMENTS, recentAdjustments } from "./clock-adjustments.ts";
+import { type Adjustment, keepAdjustment, MOST_ADJUSTMENTS, recentAdjustments } from "./clock-adjustments.ts";
 import type { Finding, Operation, OperationSession, ReadBack } from "./operation.ts";
 
 const parameters = object({
@@ -15,6 +16,8 @@ type ClockParameters = FieldValue<typeof parameters>;
 
 /** No correction so close to the end of an interval: what is captured around it would be in doubt. */
 const BOUNDARY_SECONDS = 120;
+/** A run that was lost is tried again within this. */
+const RECENT_MILLISECONDS = 3_600_000;
 /** An interval shorter than this has no quiet part. */
 const SHORTEST_INTERVAL_SECONDS = 5 * 60;
 
@@ -50,7 +53,10 @@ export const clockOperation: Operation<ClockParameters> = {
     if (!isDue(check, mostSeconds)) {
       const isFine = check.verdict === "in-time";
       const sentence = isFine ? `${check.sentence}.` : `${check.sentence}; it was left as it is.`;
-      return { outcome: isFine ? "unchanged" : "not-taken", sentence, readBack: [fact], findings };
+      // A run before this one may have been lost behind its correction.
+      const last = (await recentAdjustments(on.memory, on.now())).at(-1);
+      const read = last !== undefined && on.now() - last.at < RECENT_MILLISECONDS ? movedOver(on, last) : {};
+      return { outcome: isFine ? "unchanged" : "not-taken", sentence, readBack: [fact], findings, read };
     }
     const wait = waitForQuiet(on, check);
     if (wait > 0) {
@@ -58,7 +64,8 @@ export const clockOperation: Operation<ClockParameters> = {
       return { outcome: "not-now", sentence, readBack: [fact], findings, againAt: on.now() + wait };
     }
     await correct(on, check);
-    await keepAdjustment(on.memory, { at: on.now(), seconds: -check.offsetSeconds });
+    const adjustment = { at: on.now(), seconds: -check.offsetSeconds };
+    await keepAdjustment(on.memory, adjustment);
     const after = await readClock(on, fact.found);
     const holds = after.check.verdict === "in-time";
     return {
@@ -66,9 +73,20 @@ export const clockOperation: Operation<ClockParameters> = {
       sentence: `${check.sentence}; it was corrected. ${after.check.sentence}.`,
       readBack: [{ ...after.fact, holds }],
       findings,
+      read: movedOver(on, adjustment),
     };
   },
 };
+
+/** The intervals that the clock was moved over or in: what is known of them is not what the meter has now. */
+function movedOver({ clock, profile }: OperationSession, { at, seconds }: Adjustment): Partial<ReadResult> {
+  const period = profile.loadProfile.periodSeconds * 1000;
+  const after = clock.atSource(at);
+  const before = after - seconds * 1000;
+  const from = Math.floor(Math.min(before, after) / period) * period;
+  const to = Math.ceil(Math.max(before, after) / period) * period;
+  return { uncovered: [{ from, to }] };
+}
 
 /** Whether the clock is off, and by no more than may be corrected. */
 function isDue({ verdict, offsetSeconds }: ClockCheck, mostSeconds: number): boolean {

@@ -131,6 +131,9 @@ export const EVENT_CODES = {
   },
 } as const satisfies Readonly<Record<string, EventCodes>>;
 
+/** Codes of every family by which a meter says that power went and came back. */
+export const POWER_CODES = { down: [1, 101], up: [2, 102] } as const;
+
 /** What a code means; one that nobody knows here is ordinary and has its number for words. */
 export function eventFacts(codes: EventCodes, code: number): EventFacts {
   return codes[code] ?? event(`event ${code}`, "other", 0);

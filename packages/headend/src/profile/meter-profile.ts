@@ -88,6 +88,8 @@ export interface MeterProfile {
     /** How a part of it is asked for; entries count from the oldest row. */
     readonly access: "range" | "entry";
     readonly columns: readonly ProfileColumnFacts[];
+    /** The bit of the status column by which a row says that power came back within its interval. */
+    readonly powerBackBit: number;
     /** Meaning of the bits of the status column. */
     readonly statusBits: Readonly<Record<number, string>>;
   };
@@ -119,7 +121,8 @@ const pushSetups = (transport: PushSetupFacts["transport"]): readonly PushSetupF
   { name: "alarm", obis: "0-4:25.9.0", transport },
 ];
 
-const STATUS_BITS = { 3: "summer time", 7: "power came back within the interval" } as const;
+const POWER_BACK = 7;
+const STATUS_BITS = { 3: "summer time", [POWER_BACK]: "power came back within the interval" } as const;
 
 const IDIS_P2 = {
   ...COMMON,
@@ -150,6 +153,7 @@ const IDIS_P2 = {
     capacityRows: 5760,
     access: "range",
     columns: ["clock", "status", { obis: "1-0:1.8.0", kind: "register" }, { obis: "1-0:2.8.0", kind: "register" }],
+    powerBackBit: POWER_BACK,
     statusBits: STATUS_BITS,
   },
 } as const satisfies MeterProfile;
@@ -192,6 +196,7 @@ export const METER_PROFILES = {
         { obis: "1-0:3.8.0", kind: "register" },
         { obis: "1-0:4.8.0", kind: "register" },
       ],
+      powerBackBit: POWER_BACK,
       statusBits: STATUS_BITS,
     },
   },
@@ -264,6 +269,7 @@ export const METER_PROFILES = {
         { obis: "1-0:2.29.0", kind: "interval" },
         "status",
       ],
+      powerBackBit: POWER_BACK,
       statusBits: STATUS_BITS,
     },
   },

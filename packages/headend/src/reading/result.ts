@@ -53,12 +53,23 @@ export interface QualityRecord {
   readonly evidence: EvidenceRecord;
 }
 
+/** Intervals that a meter was asked for, and answered without a value of one channel. */
+export interface LackingStretch extends Stretch {
+  readonly obis: string;
+}
+
 /** What a session or a push brought in. */
 export interface ReadResult {
   readonly registers: readonly RegisterRecord[];
   readonly intervals: readonly IntervalRecord[];
-  /** Stretches of the profile that were answered in full. */
+  /** Stretches of the profile that were answered in full, as far as the meter could know of them. */
   readonly covered: readonly Stretch[];
+  /** What of it has no value of a channel. */
+  readonly lacking?: readonly LackingStretch[];
+  /** When the meter was without power, as the status of its rows says. */
+  readonly outages?: readonly Stretch[];
+  /** What is to be read again, covered or not: a clock was moved there. */
+  readonly uncovered?: readonly Stretch[];
   /** Of the profile that the intervals are from, seconds; absent where nobody knows, as in a push. */
   readonly periodSeconds?: number;
   readonly events?: readonly EventRecord[];

@@ -1,6 +1,7 @@
 import type { MeterKind, SlaBoard, SlaTarget } from "@meterkeep/api";
 import type { Scope } from "../database/scope.ts";
 import { rows, type Sql } from "../database/sql.ts";
+import { findMeterProfile } from "../profile/meter-profile.ts";
 import { optional } from "../view/time-text.ts";
 import type { Stretch } from "./coverage.ts";
 import { GAPS, intervalsIn, SETTLE_SECONDS, wantedOf, wantedTable, wantedValues } from "./gaps.ts";
@@ -44,15 +45,19 @@ interface Counts {
   readonly complete: number;
   readonly wanted: number;
   readonly held: number;
+  readonly excused: number;
+  readonly absent: number;
+  readonly missing: number;
   readonly share: number;
 }
 
 /** How much of a day is held, and how that stands to the targets. */
 export async function slaBoard(sql: Sql, scope: Scope, day: SlaDay, now: number): Promise<SlaBoard> {
-  const feeders = await countFeeders(sql, scope, day);
+  const found = await countFeeders(sql, scope, day);
+  const feeders = byFeeder(found);
   const marks = await marksOf(sql, scope, day);
-  const total = countsOf(feeders);
-  const sum = (pick: (row: FeederRow) => string): number => feeders.reduce((all, row) => all + Number(pick(row)), 0);
+  const total = countsOf(found);
+  const sum = (pick: (row: FeederRow) => string): number => found.reduce((all, row) => all + Number(pick(row)), 0);
   const dayText = textOf(day.begin);
   return {
     asOf: new Date(now).toISOString(),
@@ -60,12 +65,12 @@ export async function slaBoard(sql: Sql, scope: Scope, day: SlaDay, now: number)
     day: dayText,
     sourceNow: new Date(day.sourceNow).toISOString(),
     ...total,
-    missing: total.wanted - total.held,
+    channels: channelsOf(found, await lackingChannels(sql, scope, day)),
     notInService: sum((row) => row.not_in_service),
     unreadable: sum((row) => row.unreadable),
     targets: targetsOf(day, total, marks),
     feeders: feeders
-      .map((row) => ({ ...optional("feeder", row.feeder_id), ...countsOf([row]) }))
+      .map((rowsOfFeeder) => ({ ...optional("feeder", rowsOfFeeder[0]?.feeder_id), ...countsOf(rowsOfFeeder) }))
       .sort((a, b) => a.share - b.share),
     history: marks.map((mark) => ({
       day: mark.day,
@@ -74,7 +79,9 @@ export async function slaBoard(sql: Sql, scope: Scope, day: SlaDay, now: number)
       countedAt: mark.counted_at.toISOString(),
       held: Number(mark.held),
       wanted: Number(mark.wanted),
-      met: isMet(mark.target, Number(mark.held), Number(mark.wanted)),
+      excused: Number(mark.excused),
+      absent: Number(mark.absent),
+      met: isMet(mark.target, countedOf(mark)),
     })),
   };
 }
@@ -104,7 +111,7 @@ export async function markSla(
       ({ thousandths }) => !marks.some((mark) => mark.day === textOf(begin) && mark.target === thousandths),
     );
     if (unmarked.length === 0) continue;
-    const { meters, wanted, held } = countsOf(await countFeeders(sql, scope, day));
+    const { meters, wanted, held, excused, absent } = countsOf(await countFeeders(sql, scope, day));
     if (wanted === 0) continue;
     const written = await sql.query(INSERT_MARKS, [
       ...scope.place,
@@ -116,6 +123,8 @@ export async function markSla(
       meters,
       wanted,
       held,
+      excused,
+      absent,
     ]);
     marked += written.rowCount ?? 0;
   }
@@ -125,30 +134,49 @@ export async function markSla(
 function countsOf(feeders: readonly FeederRow[]): Counts {
   const sum = (pick: (row: FeederRow) => string): number => feeders.reduce((all, row) => all + Number(pick(row)), 0);
   const [wanted, missing] = [sum((row) => row.wanted), sum((row) => row.missing)];
-  const held = wanted - missing;
+  const [excused, absent] = [sum((row) => row.excused), sum((row) => row.absent)];
+  const held = wanted - missing - excused - absent;
   return {
     meters: sum((row) => row.meters),
     complete: sum((row) => row.complete),
     wanted,
     held,
-    share: wanted === 0 ? 1 : held / wanted,
+    excused,
+    absent,
+    missing,
+    share: wanted === excused ? 1 : held / (wanted - excused),
   };
 }
 
-function targetsOf({ begin, sourceNow }: SlaDay, { held, wanted }: Counts, marks: readonly MarkRow[]): SlaTarget[] {
+function byFeeder(found: readonly FeederRow[]): readonly (readonly FeederRow[])[] {
+  return [...Map.groupBy(found, (row) => row.feeder_id).values()];
+}
+
+/** Every channel of every profile that is read: all is wanted of it that is wanted of its meters, and what it lacks it lacks alone. */
+function channelsOf(found: readonly FeederRow[], lacking: readonly LackingRow[]): SlaBoard["channels"] {
+  const channels = new Map<string, { wanted: number; missing: number }>();
+  for (const { profile, wanted, missing } of found)
+    for (const column of findMeterProfile(profile)?.loadProfile.columns ?? []) {
+      if (typeof column === "string") continue;
+      const counts = channels.get(column.obis) ?? { wanted: 0, missing: 0 };
+      counts.wanted += Number(wanted);
+      counts.missing += Number(missing);
+      channels.set(column.obis, counts);
+    }
+  return [...channels].sort().map(([obis, { wanted, missing }]) => {
+    const row = lacking.find((one) => one.obis === obis);
+    const [excused, absent] = [Number(row?.excused ?? 0), Number(row?.absent ?? 0)];
+    return { obis, wanted, held: wanted - missing - excused - absent, excused, absent, missing };
+  });
+}
+
+function targetsOf({ begin, sourceNow }: SlaDay, now: Counts, marks: readonly MarkRow[]): SlaTarget[] {
   return SLA_TARGETS.map(({ thousandths, hours }) => {
     const dueAt = begin + DAY + hours * HOUR;
     const mark = marks.find((one) => one.day === textOf(begin) && one.target === thousandths);
-    const counted = mark && {
-      at: mark.counted_at.toISOString(),
-      held: Number(mark.held),
-      wanted: Number(mark.wanted),
-    };
+    const counted = mark && { at: mark.counted_at.toISOString(), ...countedOf(mark) };
     const isOver = sourceNow >= begin + DAY + SETTLE_SECONDS * 1000;
-    const met =
-      counted === undefined
-        ? isOver && isMet(thousandths, held, wanted)
-        : isMet(thousandths, counted.held, counted.wanted);
+    const met = counted === undefined ? isOver && isMet(thousandths, now) : isMet(thousandths, counted);
     return {
       share: thousandths / 1000,
       dueAt: new Date(dueAt).toISOString(),
@@ -158,9 +186,13 @@ function targetsOf({ begin, sourceNow }: SlaDay, { held, wanted }: Counts, marks
   });
 }
 
-/** In whole numbers: 98 % of 1 000 are 980 and not one less. */
-function isMet(thousandths: number, held: number, wanted: number): boolean {
-  return held * 1000 >= wanted * thousandths;
+function countedOf(mark: MarkRow): Pick<Counts, "held" | "wanted" | "excused"> {
+  return { held: Number(mark.held), wanted: Number(mark.wanted), excused: Number(mark.excused) };
+}
+
+/** In whole numbers: 98 % of 1 000 are 980 and not one less. Nobody can hold what was never measured. */
+function isMet(thousandths: number, { held, wanted, excused }: Pick<Counts, "held" | "wanted" | "excused">): boolean {
+  return held * 1000 >= (wanted - excused) * thousandths;
 }
 
 function textOf(begin: number): string {
@@ -171,24 +203,39 @@ async function countFeeders(sql: Sql, scope: Scope, day: SlaDay): Promise<readon
   return rows<FeederRow>(sql, COUNT_FEEDERS, [...scope.place, day.kind, ...wantedValues(wantedOfDay(day))]);
 }
 
+/** What is excused and absent, by channel: few meters have any. */
+async function lackingChannels(sql: Sql, scope: Scope, day: SlaDay): Promise<readonly LackingRow[]> {
+  return rows<LackingRow>(sql, COUNT_CHANNELS, [...scope.place, day.kind, ...wantedValues(wantedOfDay(day))]);
+}
+
 async function marksOf(sql: Sql, scope: Scope, { kind, begin }: SlaDay): Promise<readonly MarkRow[]> {
   return rows<MarkRow>(
     sql,
-    `select to_char(day, 'YYYY-MM-DD') as day, target, due_at, counted_at, wanted, held from sla_marks
+    `select to_char(day, 'YYYY-MM-DD') as day, target, due_at, counted_at, wanted, held, excused, absent from sla_marks
      where utility_id = $1 and island_id = $2 and kind = $3 and day > $4::date - $5::integer and day <= $4::date
      order by day desc, target desc`,
     [...scope.place, kind, textOf(begin), HISTORY_DAYS],
   );
 }
 
+/** Meters of one feeder and profile. */
 interface FeederRow {
   readonly feeder_id: string | null;
+  readonly profile: string;
   readonly meters: string;
   readonly complete: string;
   readonly wanted: string;
   readonly missing: string;
+  readonly excused: string;
+  readonly absent: string;
   readonly not_in_service: string;
   readonly unreadable: string;
+}
+
+interface LackingRow {
+  readonly obis: string;
+  readonly excused: string;
+  readonly absent: string;
 }
 
 interface MarkRow {
@@ -198,6 +245,8 @@ interface MarkRow {
   readonly counted_at: Date;
   readonly wanted: string;
   readonly held: string;
+  readonly excused: string;
+  readonly absent: string;
 }
 
 /** Meters that somebody reads: an attached one pushes when it likes, and one that has left is nobody's here. */
@@ -208,23 +257,40 @@ export const READ_METERS = `meters m
   where m.utility_id = $1 and m.island_id = $2 and m.kind = $3 and m.role <> 'attached'
     and t.phase <> 'left'`;
 
+/** What of the wanted is in a multirange that mostly is empty: a doubted interval is asked for again, and missing as long. */
+const countIn = (multirange: string): string => `
+      case when w.profile is null or isempty(${multirange}) then 0
+        else ${intervalsIn(`(${multirange} * tstzmultirange(w.window_at_source))`)} end`;
+
 const COUNT_FEEDERS = `
   with ${wantedTable(4)}, meter as (
-    select m.feeder_id, t.phase = 'done' as in_service, w.profile is not null as readable,
+    select m.feeder_id, m.profile, t.phase = 'done' as in_service, w.profile is not null as readable,
       case when w.profile is null then 0 else ${intervalsIn("tstzmultirange(w.window_at_source)")} end as wanted,
-      case when w.profile is null then 0 else ${intervalsIn(GAPS)} end as missing
+      case when w.profile is null then 0 else ${intervalsIn(GAPS)} end as missing,
+      ${countIn("c.excused")} as excused, ${countIn("c.absent")} as absent
     from ${READ_METERS}
   )
-  select feeder_id, count(*) filter (where in_service and readable) as meters,
-    count(*) filter (where in_service and readable and missing = 0) as complete,
+  select feeder_id, profile, count(*) filter (where in_service and readable) as meters,
+    count(*) filter (where in_service and readable and missing = 0 and absent = 0) as complete,
     coalesce(sum(wanted) filter (where in_service), 0) as wanted,
     coalesce(sum(missing) filter (where in_service), 0) as missing,
+    coalesce(sum(excused) filter (where in_service), 0) as excused,
+    coalesce(sum(absent) filter (where in_service), 0) as absent,
     count(*) filter (where not in_service) as not_in_service,
     count(*) filter (where in_service and not readable) as unreadable
-  from meter group by feeder_id order by feeder_id nulls last`;
+  from meter group by feeder_id, profile order by feeder_id nulls last, profile`;
+
+const COUNT_CHANNELS = `
+  with ${wantedTable(4)}, meter as (
+    select h.obis, ${countIn("(h.excused * c.covered)")} as excused, ${countIn("(h.absent * c.covered)")} as absent
+    from channel_absences h, ${READ_METERS} and t.phase = 'done'
+      and (h.utility_id, h.island_id, h.meter_id) = (m.utility_id, m.island_id, m.meter_id)
+  )
+  select obis, sum(excused) as excused, sum(absent) as absent from meter group by obis`;
 
 const INSERT_MARKS = `
-  insert into sla_marks (utility_id, island_id, kind, day, target, due_at, counted_at, meters, wanted, held)
-  select $1, $2, $3, $4::date, t.target, t.due_at, $7, $8, $9, $10
+  insert into sla_marks (utility_id, island_id, kind, day, target, due_at, counted_at, meters, wanted, held,
+    excused, absent)
+  select $1, $2, $3, $4::date, t.target, t.due_at, $7, $8, $9, $10, $11, $12
   from unnest($5::smallint[], $6::timestamptz[]) as t(target, due_at)
   on conflict do nothing`;

@@ -4,9 +4,9 @@ import type { MeterId } from "../inventory/meter.ts";
 import { trustAt } from "../trust/trust-at.ts";
 import type { ArrivedInterval } from "./arrived-interval.ts";
 import type { ChannelTable } from "./channels.ts";
-import type { Stretch } from "./coverage.ts";
 import type { IdOf, MeterRead } from "./meter-read.ts";
 import { type EvidenceRecord, evidenceOf, NOTHING_READ, type ReadResult } from "./result.ts";
+import { writeCoverage } from "./write-coverage.ts";
 import { writeEvents, writeQuality } from "./write-events.ts";
 import { type Added, writeIntervals } from "./write-intervals.ts";
 
@@ -105,19 +105,6 @@ async function writeRegisters(sql: Sql, scope: Scope, reads: readonly MeterRead[
   ]);
 }
 
-async function writeCoverage(sql: Sql, scope: Scope, reads: readonly MeterRead[]): Promise<void> {
-  const stretches = reads.flatMap(({ meter, read }) =>
-    (read?.covered ?? []).map((stretch): { meter: MeterId } & Stretch => ({ meter, ...stretch })),
-  );
-  if (stretches.length === 0) return;
-  await sql.query(ADD_COVERAGE, [
-    ...scope.place,
-    stretches.map(({ meter }) => meter),
-    stretches.map(({ from }) => new Date(from)),
-    stretches.map(({ to }) => new Date(to)),
-  ]);
-}
-
 async function writeLatest(
   sql: Sql,
   scope: Scope,
@@ -182,13 +169,6 @@ const INSERT_REGISTERS = `
       and k.obis = r.obis and k.at = r.at and k.protection = r.protection
       and (k.number_value, k.text_value) is not distinct from (r.number_value, r.text_value))
   on conflict do nothing`;
-
-const ADD_COVERAGE = `
-  update interval_coverage c set covered = c.covered + a.added
-  from (select meter_id, range_agg(tstzrange(s.from_at, s.to_at, '(]')) as added
-    from unnest($3::integer[], $4::timestamptz[], $5::timestamptz[]) as s(meter_id, from_at, to_at)
-    group by meter_id) a
-  where c.utility_id = $1 and c.island_id = $2 and c.meter_id = a.meter_id`;
 
 const PUT_LATEST = `
   update meter_latest l set

@@ -88,7 +88,7 @@ for (const access of ["range", "entry"] as const) {
     assert.deepEqual(read.covered, [gap]);
   });
 
-  test(`by ${access}: rows that an outage took are covered and not asked for again`, async () => {
+  test(`by ${access}: rows that are not there are covered, for they were asked for`, async () => {
     const gap = { from: NOON - 6 * QUARTER, to: NOON };
     const { read } = await holdReadingSession(ports(state(40, [36, 37])), order(access, [gap]), never);
     assert.deepEqual(
@@ -167,6 +167,33 @@ for (const access of ["range", "entry"] as const)
       ],
     );
   });
+
+for (const access of ["range", "entry"] as const)
+  test(`by ${access}: a meter whose clock is slow has not stored what its clock has not reached: it stays a gap until then`, async () => {
+    const minute = 60_000;
+    const gap = { from: NOON - 2 * QUARTER, to: NOON };
+    // At 12:01 by everybody else's clock it is 11:51 there, and the row of noon will be stored in nine minutes.
+    const slow = { ...state(40), now: NOON - 9 * minute };
+    slow.rows = slow.rows.filter(({ at }) => at <= slow.now);
+    const early = await holdReadingSession(ports(slow), order(access, [gap]), never);
+    assert.deepEqual(
+      [early.read.intervals.map(({ at }) => at), early.read.covered, early.read.lacking],
+      [[NOON - QUARTER], [{ from: gap.from, to: NOON - QUARTER }], undefined],
+    );
+    slow.now = NOON + minute;
+    slow.rows = state(40).rows;
+    const later = await holdReadingSession(ports(slow), order(access, [{ from: NOON - QUARTER, to: NOON }]), never);
+    assert.deepEqual(
+      [later.read.intervals.map(({ at }) => at), later.read.covered],
+      [[NOON], [{ from: NOON - QUARTER, to: NOON }]],
+    );
+  });
+
+test("what a meter answers without a row is told as lacking, channel by channel", async () => {
+  const gap = { from: NOON - 6 * QUARTER, to: NOON };
+  const { read } = await holdReadingSession(ports(state(40, [36, 37])), order("range", [gap]), never);
+  assert.deepEqual(read.lacking, [{ obis: "1-0:1.8.0", from: NOON - 4 * QUARTER, to: NOON - 2 * QUARTER }]);
+});
 
 test("verifying asks for the relay and stores nothing of the profile", async () => {
   const dark = { ...state(4), connected: false };

@@ -4,7 +4,9 @@ import { openSession } from "@meterkeep/dlms";
 import { codeOf } from "../errors.ts";
 import type { Meter } from "../inventory/meter.ts";
 import type { MeterProfile } from "../profile/meter-profile.ts";
+import { type AnsweredRows, answeredRows } from "../reading/answered-rows.ts";
 import { intervalCount, type Stretch } from "../reading/coverage.ts";
+import { SETTLE_SECONDS } from "../reading/gaps.ts";
 import { measuresBothWays, netPowerW } from "../reading/net-power.ts";
 import type { ReadResult, RegisterRecord } from "../reading/result.ts";
 import { counted } from "../reading/words.ts";
@@ -187,8 +189,10 @@ function registersQuestion(
   return reader.snapshotQuestion(order.purpose === "verify" ? [] : order.profile.registers, (snapshot, evidence) => {
     const received = ports.now();
     const at = snapshot.clock ?? order.clock.atSource(received);
-    if (snapshot.clock !== undefined)
+    if (snapshot.clock !== undefined) {
       collected.clock = checkClock(snapshot.clock, order.clock.atSource(sent), order.clock.atSource(received));
+      collected.clockShown = snapshot.clock;
+    }
     collected.supply = supplyOf(snapshot);
     for (const { obis, count } of snapshot.values) {
       const scale = reader.scale(obis);
@@ -274,33 +278,46 @@ class Collected {
   readonly registers: RegisterRecord[] = [];
   readonly #intervals: ReadResult["intervals"][number][] = [];
   readonly #covered: Stretch[] = [];
+  readonly #lacking: AnsweredRows["lacking"][number][] = [];
+  readonly #outages: Stretch[] = [];
   /** Stretches that the meter did not give beside other things. */
   readonly refused: Stretch[] = [];
-  readonly #bothWays: boolean;
-  readonly #periodSeconds: number;
+  readonly #profile: MeterProfile;
   destinations: readonly PushDestinationRecord[] = [];
   events: ReadResult["events"];
   supply: SupplyState | undefined;
   clock: ClockCheck | undefined;
+  /** What the meter's own clock showed, milliseconds since 1970 UTC. */
+  clockShown: number | undefined;
 
   constructor(profile: MeterProfile) {
-    this.#bothWays = measuresBothWays(profile);
-    this.#periodSeconds = profile.loadProfile.periodSeconds;
+    this.#profile = profile;
   }
 
-  take(rows: ReturnType<typeof readRows>, stretch: Stretch): void {
+  take(rows: ReturnType<typeof readRows>, asked: Stretch): void {
     for (const row of rows) this.#intervals.push(...row.intervals);
-    if (stretch.to > stretch.from) this.#covered.push(stretch);
+    const answered = answeredRows(rows, asked, this.#profile.loadProfile, this.#settledTo());
+    if (answered === undefined) return;
+    this.#covered.push(answered.stretch);
+    this.#lacking.push(...answered.lacking);
+    this.#outages.push(...answered.outages);
+  }
+
+  /** Up to when the meter has stored what it captured, by its own clock: of what is later it could not speak. */
+  #settledTo(): number | undefined {
+    return this.clockShown === undefined ? undefined : this.clockShown - SETTLE_SECONDS * 1000;
   }
 
   result(): ReadResult {
-    const powerW = netPowerW(this.registers, this.#bothWays);
+    const powerW = netPowerW(this.registers, measuresBothWays(this.#profile));
     const energyWh = this.registers.find(({ obis }) => obis === "1-0:1.8.0")?.value;
     return {
       registers: this.registers,
       intervals: this.#intervals,
       covered: this.#covered,
-      periodSeconds: this.#periodSeconds,
+      periodSeconds: this.#profile.loadProfile.periodSeconds,
+      ...(this.#lacking.length === 0 ? {} : { lacking: this.#lacking }),
+      ...(this.#outages.length === 0 ? {} : { outages: this.#outages }),
       ...(this.events === undefined ? {} : { events: this.events }),
       ...(this.supply === undefined ? {} : { supply: this.supply }),
       ...(this.clock === undefined ? {} : { clockOffsetSeconds: this.clock.offsetSeconds }),
