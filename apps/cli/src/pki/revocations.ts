@@ -68,12 +68,13 @@ export async function revocations(options: OperatorOptions, terminal: Terminal):
 /** `meterkeep pki replay` */
 export async function replay(options: OperatorOptions, terminal: Terminal): Promise<void> {
   const found = await asOperator(options.state, terminal, (custodian) => custodian.replayRegistry({}));
-  const { entries, ordered, revokedAgain, missing, altered, unordered } = found;
+  const { entries, ordered, revokedAgain, missing, lost, altered, unordered } = found;
   const faults = revokedAgain + missing + altered + unordered;
   const text = [
     `Ledger       ${entries} entries, ${ordered} orders for certificates`,
     `Revocations  ${revokedAgain} had been forgotten, and are revoked again`,
     `Registry     ${missing} that were ordered are missing, ${altered} are for another key, ${unordered} nobody ordered`,
+    ...lost.map(({ authority, serial, profile }) => `Missing      ${serial} of ${authority} (${profile})`),
     faults === 0
       ? "The registry is what the ledger says.\n"
       : "Somebody has changed the registry, or put back an old one.\n",

@@ -250,6 +250,8 @@ export const registryReplay = record({
   ordered: wholeNumber,
   revokedAgain: wholeNumber,
   missing: wholeNumber,
+  /** The first of them. */
+  lost: c.sequenceOf(record({ authority: hexText, serial: hexText, profile: shortText }), { max: 100 }),
   altered: wholeNumber,
   unordered: wholeNumber,
 });

@@ -96,6 +96,7 @@ const MEMBERS: { readonly [P in FeedPort]: { readonly [M in keyof Ports[P]]: "re
     isRevoked: "reads",
     revokedCount: "reads",
     revoked: "reads",
+    revokedIn: "reads",
     extent: "reads",
     meters: "reads",
     endings: "reads",

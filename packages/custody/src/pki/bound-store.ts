@@ -28,6 +28,8 @@ export interface BindingParts {
   readonly journal: TrustJournal;
   /** A row was not believed; said once for each. */
   readonly onRefused: (what: string) => Promise<void>;
+  /** What was revoked again, by whatever way: an adopted list, the ledger, the journal. */
+  readonly onRevoked?: (authority: string, serials: readonly string[]) => void;
 }
 
 /** A store of which no row is believed that says what nobody here wrote, or takes back what was written. */
@@ -46,7 +48,14 @@ export interface BoundStore extends PkiStore {
  * islands are cut, which passwords were used, the number of the table) is asked of the journal beside the database as well,
  * which this process has in memory.
  */
-export async function bindStore({ store, vault, installation, journal, onRefused }: BindingParts): Promise<BoundStore> {
+export async function bindStore({
+  store,
+  vault,
+  installation,
+  journal,
+  onRefused,
+  onRevoked,
+}: BindingParts): Promise<BoundStore> {
   const trust = new Remembered();
   const strange: number[] = [];
   for await (const line of journal.read((number) => strange.push(number))) trust.add(line);
@@ -68,6 +77,16 @@ export async function bindStore({ store, vault, installation, journal, onRefused
   };
   // The process before may have died between the row and its line.
   for (const plan of await store.plans.list()) await hold(plan);
+  const revokeAgain: Registry["revokeAgain"] = async (authority, serials, at, reason) => {
+    const again = await store.registry.revokeAgain(authority, serials, at, reason);
+    if (again > 0) onRevoked?.(authority, serials);
+    return again;
+  };
+  /** What the journal has, once more. */
+  const replay = async (): Promise<number> => {
+    const authorities = () => store.registry.authorities();
+    return replayRevocations({ authorities, revokeAgain }, revocationsOf(journal.read(() => undefined)));
+  };
   const mend = async (): Promise<number> => {
     const known = new Set((await store.plans.list()).map(({ id }) => id));
     for (const plan of trust.held.values())
@@ -76,7 +95,7 @@ export async function bindStore({ store, vault, installation, journal, onRefused
         await store.plans.add({ ...plan, state: "stopped" });
       }
     if ((await store.registry.revokedCount()) >= trust.revoked.size) return 0;
-    const again = await replayRevocations(store.registry, revocationsOf(journal.read(() => undefined)));
+    const again = await replay();
     if (again > 0) await onRefused(`${again} certificates were un-revoked in the database`);
     return again;
   };
@@ -87,7 +106,7 @@ export async function bindStore({ store, vault, installation, journal, onRefused
   const checked = async <T extends Parameters<typeof isUnrevoked>[0]>(read: () => Promise<readonly T[]>) => {
     const found = await read();
     if (!found.some(isUnrevoked)) return found;
-    const again = await replayRevocations(registry, revocationsOf(journal.read(() => undefined)));
+    const again = await replay();
     if (again > 0) await onRefused(`${again} certificates were un-revoked in the database`);
     return read();
   };
@@ -117,7 +136,7 @@ export async function bindStore({ store, vault, installation, journal, onRefused
       revokeAgain: async (authority, serials, at, reason) => {
         const fresh = serials.filter((serial) => !trust.revoked.has(authority, serial));
         if (fresh.length > 0) await write({ at, authority, reason, serials: fresh });
-        return registry.revokeAgain(authority, serials, at, reason);
+        return revokeAgain(authority, serials, at, reason);
       },
       isRevoked: async (authority, serial) =>
         trust.revoked.has(authority, serial) || (await registry.isRevoked(authority, serial)),

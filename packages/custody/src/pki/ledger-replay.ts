@@ -4,6 +4,16 @@ import { type JournaledRevocation, type Registry, replayRevocations, revocationO
 /** Entries of the ledger that are read together. */
 const PAGE_ENTRIES = 1000;
 
+/** The most missing certificates that a replay names. */
+const NAMED_LOST = 100;
+
+/** A certificate that was ordered and that the registry does not know: it may be out there, and is trusted. */
+export interface LostCertificate {
+  readonly authority: string;
+  readonly serial: string;
+  readonly profile: string;
+}
+
 /** What a replay found: everything but the first two is zero where nobody has touched the registry. */
 export interface LedgerReplay {
   /** Entries of the ledger that were read, and orders for certificates among them. */
@@ -13,6 +23,8 @@ export interface LedgerReplay {
   readonly revokedAgain: number;
   /** Certificates that were ordered and are not in the registry, and those that it has for another key or profile. */
   readonly missing: number;
+  /** The first of those that are missing: each can be revoked all the same. */
+  readonly lost: readonly LostCertificate[];
   readonly altered: number;
   /** Certificates that the registry has and the ledger knows no order of. */
   readonly unordered: number;
@@ -40,6 +52,7 @@ interface Order {
  */
 export async function replayLedger({ ledger, journal, registry }: ReplayParts): Promise<LedgerReplay> {
   let revokedAgain = await replayRevocations(registry, journal);
+  const lost: LostCertificate[] = [];
   let [entries, ordered, missing, altered] = [0, 0, 0, 0];
   for (let after = 0; ; ) {
     const page = await ledger.read(after, PAGE_ENTRIES);
@@ -62,8 +75,10 @@ export async function replayLedger({ ledger, journal, registry }: ReplayParts): 
       const found = new Map(rows.map((row) => [row.serial, row]));
       for (const { serial, key, profile } of all) {
         const row = found.get(serial);
-        if (row === undefined) missing += 1;
-        else if (row.keyIdentifier !== key || row.profile !== profile) altered += 1;
+        if (row === undefined) {
+          missing += 1;
+          if (lost.length < NAMED_LOST) lost.push({ authority, serial, profile });
+        } else if (row.keyIdentifier !== key || row.profile !== profile) altered += 1;
       }
     }
     if (page.length < PAGE_ENTRIES) break;
@@ -71,5 +86,26 @@ export async function replayLedger({ ledger, journal, registry }: ReplayParts): 
   // Authorities stand in the registry of the one above them, and in the ledger as made.
   const authorities = (await registry.authorities()).filter(({ parent }) => parent !== undefined).length;
   const unordered = Math.max(0, (await registry.count()) - authorities - (ordered - missing));
-  return { entries, ordered, revokedAgain, missing, altered, unordered };
+  return { entries, ordered, revokedAgain, missing, lost, altered, unordered };
+}
+
+/** Which of these serial numbers an authority was ever ordered to sign: the ledger is read from its end until all are found. */
+export async function orderedOf(
+  { read, size }: Pick<LedgerReads, "read" | "size">,
+  authority: string,
+  serials: readonly string[],
+): Promise<ReadonlySet<string>> {
+  const left = new Set(serials);
+  const found = new Set<string>();
+  for (let end = await size(); end > 0 && left.size > 0; end -= PAGE_ENTRIES) {
+    const from = Math.max(0, end - PAGE_ENTRIES);
+    for (const { kind, body } of await read(from, end - from)) {
+      if (kind !== "certificate-ordered" && kind !== "authority-made") continue;
+      const ordered = JSON.parse(body) as { authority: string; parent?: string | null; serial?: string };
+      const issuer = kind === "authority-made" ? ordered.parent : ordered.authority;
+      if (issuer === authority && ordered.serial !== undefined && left.delete(ordered.serial))
+        found.add(ordered.serial);
+    }
+  }
+  return found;
 }

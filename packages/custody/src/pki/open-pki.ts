@@ -25,7 +25,7 @@ import { AssignmentDesk, isScheme } from "./assignment-desk.ts";
 import { AuthorityKeys } from "./authority-keys.ts";
 import { bindStore } from "./bound-store.ts";
 import { makeDevelopmentTree, type TreePlace } from "./development-tree.ts";
-import { type LedgerReplay, replayLedger } from "./ledger-replay.ts";
+import { type LedgerReplay, orderedOf, replayLedger } from "./ledger-replay.ts";
 import { openTrustJournal, revocationsOf } from "./trust-journal.ts";
 
 /** How the PKI of a custodian is kept. */
@@ -105,12 +105,18 @@ export async function openPki(parts: PkiParts): Promise<Pki> {
   const keys = new AuthorityKeys(parts.opened.vault, parts.installation, parts.opened.signing);
   const record = (kind: string, principal: string, body: Readonly<Record<string, unknown>>) =>
     committer.submit({ entries: [{ at: now(), kind, principal, utility: "*", island: "*", body }] });
+  const hearers = new Set<(authority: string, serials: readonly string[]) => void>();
+  /** Whoever keeps something that a revocation takes back hears of it, by whatever way it came. */
+  const tell = (authority: string, serials: readonly string[]): void => {
+    for (const hear of hearers) hear(authority, serials);
+  };
   const journal = await openTrustJournal(parts.journalFolder, parts.opened.vault);
   const store = await bindStore({
     store: parts.store,
     vault: parts.opened.vault,
     installation: parts.installation,
     journal,
+    onRevoked: (authority, serials) => tell(authority, serials),
     onRefused: async (what) => {
       onFailure(new Error(what));
       // A ledger that is halted takes nothing; the row is refused all the same.
@@ -118,16 +124,13 @@ export async function openPki(parts: PkiParts): Promise<Pki> {
     },
   });
   const table = new AssignmentDesk(store, async () => (await authorities.all()).filter(isScheme));
-  const hearers = new Set<(authority: string, serials: readonly string[]) => void>();
   const authorities: Authorities = new Authorities({
     registry: store.registry,
     signerOf: (keyName) => keys.open(keyName),
     record: (entries) => committer.submit({ entries: [...entries] }),
     journal: (revoked) => store.remember(revoked),
-    onRevoked: (authority, serials) => {
-      for (const serial of serials) publisher.forget(authority, serial);
-      for (const hear of hearers) hear(authority, serials);
-    },
+    orderedBefore: (authority, serials) => orderedOf(parts.ledger, authority, serials),
+    onRevoked: tell,
     random: (count) => new Uint8Array(randomBytes(count)),
     now,
     limitOf: (requester) => options.limits?.[requester] ?? DEFAULT_LIMIT,
@@ -145,6 +148,9 @@ export async function openPki(parts: PkiParts): Promise<Pki> {
     pace: parts.pace,
   });
   const publisher: Publisher = new Publisher(authorities, store, { addressOf, now });
+  hearers.add((authority, serials) => {
+    for (const serial of serials) publisher.forget(authority, serial);
+  });
   await replayRevocations(store.registry, revocationsOf(journal.read(() => undefined)));
   await replayRevocations(store.registry, recentRevocations(parts.ledger));
   await store.mend();

@@ -163,8 +163,34 @@ describe("authorities", () => {
     await authorities.issue(order("person"));
   });
 
+  test("an authority out of its time issues nothing, and nothing with an end of its own outlasts its authority", async () => {
+    const { authorities, order, tree, clock } = await bench();
+    const { notAfter } = decodeCertificate(tree.issuing.certificate).validity;
+    const tls = { ...order(), profile: profileNamed("tls-client"), subject: { names: { CN: "client" } } };
+    const DAY = 24 * HOUR;
+    clock.at = notAfter.getTime() - 10 * DAY;
+    assert.equal((await authorities.issue(tls)).validity.notAfter.getTime(), notAfter.getTime());
+    clock.at = notAfter.getTime() + 1000;
+    await assert.rejects(authorities.issue(tls), code("issuer-unfit"));
+    await assert.rejects(authorities.issue(order()), code("issuer-unfit"));
+    clock.at = START - DAY;
+    await assert.rejects(authorities.issue(order()), code("issuer-unfit"));
+  });
+
+  test("nobody but a device is named as one", async () => {
+    const { authorities, order, ledger } = await bench();
+    const before = ledger.length;
+    for (const CN of ["4D4B303000000009", "4d4b303000000009"])
+      for (const profile of ["technician", "tls-client", "edge-adapter"])
+        await assert.rejects(
+          authorities.issue({ ...order(), profile: profileNamed(profile), subject: { names: { CN } } }),
+          code("profile-violated"),
+        );
+    assert.equal(ledger.length, before);
+  });
+
   test("a revocation is for good, and a registry restored from before it is told again by the ledger", async () => {
-    const { authorities, order, tree, ledger, registry, clock } = await bench();
+    const { authorities, order, tree, ledger, registry } = await bench();
     const certificate = await authorities.issue(order());
     const serial = serialOf(certificate);
     assert.equal(await authorities.revoke(tree.issuing.authority, serial, "keyCompromise", "person"), true);
@@ -187,7 +213,7 @@ describe("authorities", () => {
     for (const one of await registry.authorities()) await older.addAuthority(one);
     assert.equal(await replayRevocations(older, revocations), 1);
     assert.equal(await older.isRevoked(tree.issuing.authority, serial), true);
-    const listed = await older.revoked(tree.issuing.authority, shardOf(certificate.serial), 0, clock.at);
+    const listed = await older.revoked(tree.issuing.authority, shardOf(certificate.serial));
     assert.deepEqual(
       listed.map((one) => [one.serial, one.reason]),
       [[serial, "keyCompromise"]],
@@ -222,9 +248,82 @@ describe("publishing", () => {
     clock.at += 100 * HOUR;
     assert.deepEqual(await publisher.publish(authority), { full: SHARDS, delta: 0 });
     const newest = openCrl((await registry.newestList(authority, shard, "full"))!.octets, issuer);
-    assert.deepEqual([newest.number, newest.revocations.length], [4n, 1]);
+    assert.ok(newest.number > delta.number);
+    assert.equal(newest.revocations.length, 1);
     // The old delta belongs to the list before.
     assert.deepEqual(await publisher.publish(authority), { full: 0, delta: 0 });
+  });
+
+  test("a revocation that comes to the registry after a list, with a moment before it, is on the next delta", async () => {
+    const { authorities, order, tree, publisher, registry, clock } = await bench();
+    const { authority } = tree.issuing;
+    const issuer = decodeCertificate(tree.issuing.certificate);
+    const certificate = await authorities.issue(order());
+    const shard = shardOf(certificate.serial);
+    const revoke = registry.revoke;
+    registry.revoke = async (...all) => {
+      clock.at += 50;
+      // Somebody fetches the list while the ledger has the revocation and the registry has not.
+      await publisher.list(authority, shard, "full");
+      clock.at += 10;
+      return revoke(...all);
+    };
+    await authorities.revoke(authority, serialOf(certificate), "keyCompromise", "person");
+    registry.revoke = revoke;
+    const listed = async () => {
+      const full = openCrl((await publisher.list(authority, shard, "full"))!.octets, issuer);
+      const delta = await publisher.list(authority, shard, "delta");
+      const now = delta === undefined ? full : applyDelta(full, openCrl(delta.octets, issuer));
+      return [...now.revocations].map(({ serial }) => toHex(serial));
+    };
+    const start = clock.at;
+    for (const hours of [0, 1, 24, 80, 85]) {
+      clock.at = start + hours * HOUR;
+      assert.deepEqual(await listed(), [serialOf(certificate)], `after ${hours} hours`);
+    }
+    // And one that is told again with the moment at which it was revoked, long ago.
+    const other = await authorities.issue(order());
+    await registry.revokeAgain(authority, [serialOf(other)], START, "superseded");
+    const full = openCrl((await publisher.list(authority, shardOf(other.serial), "full"))!.octets, issuer);
+    const delta = await publisher.list(authority, shardOf(other.serial), "delta");
+    const named = [full, ...(delta === undefined ? [] : [openCrl(delta.octets, issuer)])];
+    assert.ok(
+      named.some(({ revocations }) => [...revocations].some(({ serial }) => toHex(serial) === serialOf(other))),
+    );
+  });
+
+  test("a stored list that somebody has changed is signed anew, under a higher number", async () => {
+    const { tree, publish, registry, clock } = await bench();
+    const { authority } = tree.issuing;
+    const first = (await publish().list(authority, 3, "full"))!;
+    const newestList = registry.newestList;
+    const strange = { ...first, octets: first.octets.with(first.octets.length - 1, first.octets.at(-1)! ^ 1) };
+    registry.newestList = async (id, shard, kind) => {
+      const found = await newestList(id, shard, kind);
+      return found?.number === first.number ? strange : found;
+    };
+    clock.at += 1;
+    const second = (await publish().list(authority, 3, "full"))!;
+    assert.ok(second.number > first.number);
+    openCrl(second.octets, decodeCertificate(tree.issuing.certificate));
+  });
+
+  test("who asks for lists of authorities that are not there is refused at once, and nothing of it is kept", async () => {
+    const { tree, publisher, registry } = await bench();
+    let looks = 0;
+    const newestList = registry.newestList;
+    registry.newestList = (...all) => {
+      looks += 1;
+      return newestList(...all);
+    };
+    for (let number = 0; number < 100; number += 1)
+      await assert.rejects(publisher.list(number.toString(16).padStart(40, "0"), 0, "full"), code("authority-unknown"));
+    assert.deepEqual([looks, publisher.underWay], [0, 0]);
+    const lists = Array.from({ length: 8 }, () => publisher.list(tree.issuing.authority, 0, "full"));
+    assert.equal(publisher.underWay, 0, "not before the authority is known");
+    const numbers = (await Promise.all(lists)).map((list) => list?.number);
+    assert.equal(new Set(numbers).size, 1, "one list for all who asked at once");
+    assert.equal(publisher.underWay, 0);
   });
 
   test("answers are signed once and given many times, until the certificate is revoked", async () => {

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { equalBytes, toHex } from "@meterkeep/dlms";
 import { PkiError } from "../errors.ts";
 import { lintCertificate } from "../profile/lint.ts";
@@ -5,6 +6,7 @@ import { type SubjectOf, systemTitleText } from "../profile/subject.ts";
 import type { AuthorityRecord } from "../registry/registry.ts";
 import type { RevocationReason } from "../revocation/reasons.ts";
 import { type Certificate, decodeCertificate } from "../x509/certificate.ts";
+import { deviceOf } from "../x509/device.ts";
 import { EXTENSIONS, extensionValue } from "../x509/extensions.ts";
 import { keyIdentifier } from "../x509/key-identifier.ts";
 import { nameText } from "../x509/name.ts";
@@ -70,7 +72,7 @@ export class Authorities {
       ...(order.policies && { policies: order.policies }),
     } as const;
     const prepared = above === undefined ? prepareRoot(content) : prepareCertificate(above.certificate, content);
-    await this.#recordMade(order, prepared);
+    await this.#recordMade(order, prepared, prepared.octets);
     if (above !== undefined) await this.#order(above.record, [{ ...content, requester: order.requester, prepared }]);
     const signature = await (above?.key ?? key).sign(prepared.octets);
     const certificate = certificateOf(prepared, signature);
@@ -107,7 +109,7 @@ export class Authorities {
     const issuer = above === undefined ? certificate : decodeCertificate(above.certificate);
     if (!isSignedBy(issuer.publicKey, certificate.signatureAlgorithm, certificate.toBeSigned, certificate.signature))
       throw new PkiError("issuer-unfit", `${nameText(issuer.subject)} did not sign this certificate`);
-    await this.#recordMade(adopted, certificate);
+    await this.#recordMade(adopted, certificate, certificate.toBeSigned);
     if (above !== undefined) {
       const prepared = { ...certificate, octets: certificate.toBeSigned };
       await this.#order(above, [{ profile, subject: { names: {} }, requester, prepared }]);
@@ -138,7 +140,6 @@ export class Authorities {
     const { record: issuer, certificate, key } = await this.#standing(first.authority);
     const at = now();
     await this.#requireWithinLimit(first.requester, at, issuer, orders.length);
-    await this.#requireAssigned(orders, issuer, at);
     const prepared = orders.map((order) => {
       const serial = random(SERIAL_BYTES);
       const points = order.profile.distributionPoints === "allowed" ? this.#pointsOf(issuer, serial) : [];
@@ -146,6 +147,7 @@ export class Authorities {
       const content = prepareCertificate(certificate, { ...order, serial, notBefore, distributionPoints: points });
       return { ...order, prepared: content };
     });
+    await this.#requireAssigned(prepared, issuer, at);
     await record(prepared.map((one) => orderedEntry(one, issuer, at)));
     await this.#order(issuer, prepared);
     const signed: Certificate[] = [];
@@ -160,26 +162,35 @@ export class Authorities {
     return (await this.revokeAll(authority, [serial], reason, requester)) === 1;
   }
 
-  /** Revokes certificates of one authority together, for good; gives how many were not revoked before. @throws PkiError `certificate-unknown` */
+  /**
+   * Revokes certificates of one authority together, for good; gives how many were not revoked before. A certificate that a
+   * registry from before it was issued does not know is revoked where the ledger has its order: it is trusted meanwhile.
+   *
+   * @throws PkiError `certificate-unknown`
+   */
   async revokeAll(
     authority: string,
     serials: readonly string[],
     reason: RevocationReason,
     requester: string,
   ): Promise<number> {
-    const { registry, record, journal, now } = this.#deps;
+    const { registry, record, journal, orderedBefore, now } = this.#deps;
     const { utility, island } = await this.recordOf(authority);
     const found = (await registry.findAll(authority, serials)).filter(({ octets }) => octets !== undefined);
     const issued = new Set(found.map(({ serial }) => serial));
-    const unknown = serials.find((serial) => !issued.has(serial));
+    const lost: string[] = [];
+    for (const serial of new Set(serials))
+      if (!issued.has(serial) && !(await registry.isRevoked(authority, serial))) lost.push(serial);
+    const ordered = lost.length === 0 ? undefined : await orderedBefore?.(authority, lost);
+    const unknown = lost.find((serial) => ordered?.has(serial) !== true);
     if (unknown !== undefined)
       throw new PkiError("certificate-unknown", `authority ${authority} never issued ${unknown}`);
     const fresh = found.filter(({ revokedAt }) => revokedAt === undefined);
-    if (fresh.length === 0) return 0;
+    const wanted = [...fresh.map(({ serial }) => serial), ...lost];
+    if (wanted.length === 0) return 0;
     const at = now();
     const [only] = fresh;
-    const meter = fresh.length === 1 ? only?.systemTitle : undefined;
-    const wanted = fresh.map(({ serial }) => serial);
+    const meter = wanted.length === 1 ? only?.systemTitle : undefined;
     await record([
       {
         at,
@@ -192,9 +203,11 @@ export class Authorities {
       },
     ]);
     await journal?.({ at, authority, reason, serials: wanted });
-    const revoked = await registry.revoke(authority, wanted, at, reason);
+    const known = fresh.map(({ serial }) => serial);
+    const revoked = known.length === 0 ? [] : await registry.revoke(authority, known, at, reason);
+    const again = lost.length === 0 ? 0 : await registry.revokeAgain(authority, lost, at, reason);
     this.#deps.onRevoked?.(authority, wanted);
-    return revoked.length;
+    return revoked.length + again;
   }
 
   /** The record of an authority. @throws PkiError `authority-unknown` */
@@ -248,20 +261,35 @@ export class Authorities {
           `${name} was revoked by the authority above it; nothing is issued under it`,
         );
     }
+    this.#requireInTime(line);
     const why = await this.#deps.heldBy?.(line.map((one) => one.authority));
     if (why !== undefined) throw new PkiError("authority-held", why);
     return this.open(authority);
   }
 
-  async #requireAssigned(orders: readonly CertificateOrder[], issuer: AuthorityRecord, at: number): Promise<void> {
+  /** What an authority signs before or after its time nobody believes. */
+  #requireInTime(line: readonly AuthorityRecord[]): void {
+    const at = this.#deps.now();
+    for (const { name, certificate } of line) {
+      const { notBefore, notAfter } = decodeCertificate(certificate).validity;
+      if (at < notBefore.getTime() || at > notAfter.getTime())
+        throw new PkiError(
+          "issuer-unfit",
+          `${name} is good from ${notBefore.toISOString()} to ${notAfter.toISOString()}; nothing is issued under it now`,
+        );
+    }
+  }
+
+  /** By what the certificates will say and not by how they were ordered: whoever reads one reads no order. */
+  async #requireAssigned(orders: readonly Prepared[], issuer: AuthorityRecord, at: number): Promise<void> {
     const index = await this.#deps.assignments?.();
     if (index === undefined) return;
     const line = (await this.lineOf(issuer.authority)).map(({ certificate }) => decodeCertificate(certificate));
-    for (const { subject, requester } of orders) {
-      if (!("systemTitle" in subject)) continue;
-      const objection = index.objection(subject.systemTitle, [line[0]!, ...line]);
-      if (objection === undefined) continue;
-      const meter = systemTitleText(subject.systemTitle);
+    for (const { prepared, requester } of orders) {
+      const device = deviceOf(prepared);
+      const objection = device && index.objection(device, [line[0]!, ...line]);
+      if (device === undefined || objection === undefined) continue;
+      const meter = systemTitleText(device);
       const { utility, island, authority } = issuer;
       const body = { authority, objection };
       await this.#deps.record([
@@ -287,10 +315,14 @@ export class Authorities {
 
   async #recordMade(
     { utility, island, name, profile, parent, keyName, requester }: Omit<AuthorityOrder, "policies">,
-    { publicKey }: Pick<PreparedCertificate, "publicKey">,
+    { publicKey, serial }: Pick<PreparedCertificate, "publicKey" | "serial">,
+    toBeSigned: Uint8Array,
   ): Promise<void> {
     const authority = toHex(keyIdentifier(publicKey, profile.keyIdentifier));
-    const body = { authority, name, profile: profile.name, parent: parent ?? null, keyName };
+    // Of all that is signed: who has the certificate finds its entry, and that nothing in it is another's.
+    const digest = createHash("sha256").update(toBeSigned).digest("hex");
+    const certificate = { serial: toHex(serial), toBeSigned: digest };
+    const body = { authority, name, profile: profile.name, parent: parent ?? null, keyName, ...certificate };
     const at = this.#deps.now();
     await this.#deps.record([{ at, kind: "authority-made", principal: requester, utility, island, body }]);
   }

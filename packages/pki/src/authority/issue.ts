@@ -83,7 +83,14 @@ export function prepareRoot(order: IssueOrder): PreparedCertificate {
 export function prepareCertificate(issuer: Certificate, order: IssueOrder): PreparedCertificate {
   requireFit(issuer, order);
   const issuerKey = extensionValue(EXTENSIONS.subjectKeyIdentifier, issuer.extensions);
-  return prepare(order, issuer.subject, issuerKey, issuer.publicKey.curve);
+  return prepare(withinIssuer(order, issuer), issuer.subject, issuerKey, issuer.publicKey.curve);
+}
+
+/** What has an end of its own does not outlast its issuer; what has none (a meter) is believed by nobody who looks at dates. */
+function withinIssuer(order: IssueOrder, { validity }: Certificate): IssueOrder {
+  if (order.notAfter !== undefined || order.profile.validity === "no-end") return order;
+  const end = endOf(order);
+  return { ...order, notAfter: end > validity.notAfter ? validity.notAfter : end };
 }
 
 /** Signs what was prepared for this signer's own certificate. */

@@ -1,9 +1,11 @@
-import { fromHex } from "@meterkeep/dlms";
+import { DlmsError, fromHex, toHex } from "@meterkeep/dlms";
+import { PkiError } from "../errors.ts";
 import type { PkiStore } from "../registry/pki-store.ts";
-import type { ListRecord, Registry } from "../registry/registry.ts";
-import { crlOf, prepareCrl } from "../revocation/crl.ts";
+import type { ListRecord, Registry, RevokedCertificate } from "../registry/registry.ts";
+import { crlOf, openCrl, prepareCrl, type RevocationList } from "../revocation/crl.ts";
+import type { Certificate } from "../x509/certificate.ts";
 import { Answers, type TimedAnswer } from "./answers.ts";
-import type { Authorities } from "./authorities.ts";
+import type { Authorities, OpenAuthority } from "./authorities.ts";
 import { SHARDS } from "./shards.ts";
 
 const HOUR_MS = 3_600_000;
@@ -38,6 +40,8 @@ export class Publisher {
   readonly #registry: Registry;
   readonly #options: Required<PublishingOptions>;
   readonly #making = new Map<string, Promise<void>>();
+  /** How many the newest lists of a shard name, by what they are: a list that was signed does not change. */
+  readonly #named = new Map<string, { readonly number: bigint; readonly count: number }>();
   readonly #answers: Answers;
 
   constructor(
@@ -65,22 +69,27 @@ export class Publisher {
     return published;
   }
 
-  /** The newest list of a shard, made where it is due; undefined for a delta where nothing has changed since the full list. */
+  /**
+   * The newest list of a shard, made where it is due; undefined for a delta where nothing has changed since the full list.
+   * Where the authority's key is not here, the list that was adopted, until its own end.
+   *
+   * @throws PkiError `authority-unknown`; `authority-offline` where a list is due that only a ceremony can sign
+   */
   async list(authority: string, shard: number, kind: "full" | "delta"): Promise<ListRecord | undefined> {
-    const name = `${authority}/${shard}`;
-    // Two who ask at once for what is due would otherwise make two lists of one number.
-    const turn = (this.#making.get(name) ?? Promise.resolve()).then(async () => {
-      await this.#publishShard(authority, shard);
-    });
-    this.#making.set(
-      name,
-      turn.catch(() => undefined),
-    );
-    await turn;
-    const list = await this.#registry.newestList(authority, shard, kind);
-    if (kind === "full" || list === undefined) return list;
+    // Anybody may ask: what is not there is not remembered.
+    const { name } = await this.#authorities.recordOf(authority);
+    await this.#inTurn(`${authority}/${shard}`, () => this.#publishShard(authority, shard));
     const full = await this.#registry.newestList(authority, shard, "full");
-    return list.since === full?.number ? list : undefined;
+    if (full === undefined || full.nextUpdate <= this.#options.now())
+      throw new PkiError("authority-offline", `${name} has no list of shard ${shard} that holds: a ceremony signs one`);
+    if (kind === "full") return full;
+    const delta = await this.#registry.newestList(authority, shard, "delta");
+    return delta?.since === full.number && delta.nextUpdate > this.#options.now() ? delta : undefined;
+  }
+
+  /** Shards of which lists are being looked at or made now. */
+  get underWay(): number {
+    return this.#making.size;
   }
 
   /** Takes a list that was signed elsewhere: of an authority whose key is in a drawer. The caller has verified it. */
@@ -108,66 +117,116 @@ export class Publisher {
     this.#answers.forget(authority, serial);
   }
 
+  /** Two who ask at once for what is due would otherwise make two lists of one number. */
+  async #inTurn(name: string, body: () => Promise<unknown>): Promise<void> {
+    const turn = (this.#making.get(name) ?? Promise.resolve()).then(body);
+    const settled = turn.then(
+      () => undefined,
+      () => undefined,
+    );
+    this.#making.set(name, settled);
+    try {
+      await turn;
+    } finally {
+      if (this.#making.get(name) === settled) this.#making.delete(name);
+    }
+  }
+
   async #publishShard(authority: string, shard: number): Promise<"full" | "delta" | undefined> {
     const { now, fullHours, deltaHours } = this.#options;
+    const issuer = await this.#openWhereHere(authority);
+    if (issuer === undefined) return undefined;
     const at = now();
     const full = await this.#registry.newestList(authority, shard, "full");
     const delta = await this.#registry.newestList(authority, shard, "delta");
-    const number =
-      1n +
-      [full, delta].reduce(
-        (highest, list) => (list !== undefined && list.number > highest ? list.number : highest),
-        0n,
-      );
-    if (full === undefined || at >= full.thisUpdate + (fullHours * HOUR_MS) / 2) {
-      await this.#write({ authority, shard, number, since: undefined, at, hours: fullHours, from: 0 });
+    // Never given twice, also not after a database from before was put back: lists are numbered by the clock.
+    const number = [full, delta].reduce(
+      (highest, list) => (list !== undefined && list.number >= highest ? list.number + 1n : highest),
+      BigInt(at),
+    );
+    const order = { issuer, shard, number };
+    // Where the newest delta is of before the full list, nothing follows it yet.
+    const follows = delta !== undefined && delta.since === full?.number ? delta : undefined;
+    const isOld = full === undefined || at >= full.thisUpdate + (fullHours * HOUR_MS) / 2;
+    const named = isOld ? undefined : this.#countOf(full, follows, issuer.certificate);
+    if (isOld || named === undefined) {
+      const revoked = await this.#registry.revoked(authority, shard);
+      await this.#write({ ...order, revoked, since: undefined, hours: fullHours });
       return "full";
     }
-    // Where the newest delta is of before the full list, nothing follows it yet.
-    const newest = delta !== undefined && delta.since === full.number ? delta : full;
-    const news = await this.#registry.revoked(authority, shard, newest.thisUpdate, at);
-    const isDue = newest !== full && at >= newest.thisUpdate + (deltaHours * HOUR_MS) / 2;
-    if (news.length === 0 && !isDue) return undefined;
-    await this.#write({ authority, shard, number, since: full.number, at, hours: deltaHours, from: full.thisUpdate });
+    const isDue = follows !== undefined && at >= follows.thisUpdate + (deltaHours * HOUR_MS) / 2;
+    // By how many there are and not by when: a revocation may come to the registry after a list, with a moment before it.
+    if (!isDue && (await this.#registry.revokedIn(authority, shard)) <= named) return undefined;
+    const base = opened(full, issuer.certificate);
+    const listed = new Set(Array.from(base?.revocations ?? [], ({ serial }) => toHex(serial)));
+    const revoked = (await this.#registry.revoked(authority, shard)).filter(({ serial }) => !listed.has(serial));
+    await this.#write({ ...order, revoked, since: full.number, hours: deltaHours });
     return "delta";
   }
 
+  /** How many a full list and the delta after it name; undefined where one of them is not what its authority signed. */
+  #countOf(full: ListRecord, delta: ListRecord | undefined, issuer: Certificate): number | undefined {
+    const name = `${full.authority}/${full.shard}`;
+    const { number } = delta ?? full;
+    const known = this.#named.get(name);
+    if (known?.number === number) return known.count;
+    let count = 0;
+    for (const list of delta === undefined ? [full] : [full, delta]) {
+      const read = opened(list, issuer);
+      if (read === undefined) return undefined;
+      count += read.revocations.length;
+    }
+    this.#named.set(name, { number, count });
+    return count;
+  }
+
+  async #openWhereHere(authority: string): Promise<OpenAuthority | undefined> {
+    try {
+      return await this.#authorities.open(authority);
+    } catch (error) {
+      if (error instanceof PkiError && error.code === "authority-offline") return undefined;
+      throw error;
+    }
+  }
+
   async #write(order: {
-    readonly authority: string;
+    readonly issuer: OpenAuthority;
     readonly shard: number;
     readonly number: bigint;
     readonly since: bigint | undefined;
-    readonly at: number;
     readonly hours: number;
-    /** Revocations after this moment. */
-    readonly from: number;
+    readonly revoked: readonly RevokedCertificate[];
   }): Promise<void> {
-    const { authority, shard, number, since, at, hours, from } = order;
-    const { certificate, key } = await this.#authorities.open(authority);
-    const revoked = await this.#registry.revoked(authority, shard, from, at);
+    const { shard, number, since, hours, revoked } = order;
+    const { record, certificate, key } = order.issuer;
+    const { authority } = record;
     const revocations = revoked.map(({ serial, revokedAt, reason }) => ({
       serial: fromHex(serial),
       revokedAt: new Date(revokedAt),
       reason,
     }));
+    const thisUpdate = this.#options.now();
+    const nextUpdate = thisUpdate + hours * HOUR_MS;
     const content = {
       number,
       ...(since !== undefined && { since }),
-      thisUpdate: new Date(at),
-      nextUpdate: new Date(at + hours * HOUR_MS),
+      thisUpdate: new Date(thisUpdate),
+      nextUpdate: new Date(nextUpdate),
       shard: this.#options.addressOf(authority, shard),
     };
     const unsigned = prepareCrl(certificate, content, revocations);
     const octets = crlOf(certificate, unsigned, await key.sign(unsigned));
-    const list: ListRecord = {
-      authority,
-      shard,
-      number,
-      since,
-      thisUpdate: at,
-      nextUpdate: at + hours * HOUR_MS,
-      octets,
-    };
-    await this.#registry.addList(list);
+    await this.#registry.addList({ authority, shard, number, since, thisUpdate, nextUpdate, octets });
+  }
+}
+
+/** A stored list as its authority signed it; undefined where it did not, or the row says something else than the list. */
+function opened(list: ListRecord, issuer: Certificate): RevocationList | undefined {
+  try {
+    const read = openCrl(list.octets, issuer);
+    return read.number === list.number && read.since === list.since ? read : undefined;
+  } catch (error) {
+    if (error instanceof PkiError || error instanceof DlmsError) return undefined;
+    throw error;
   }
 }

@@ -16,6 +16,9 @@ const FIELDS: Readonly<Record<NameField, string>> = {
 };
 const FIELD_NAMES = Object.keys(FIELDS) as NameField[];
 
+/** In either case of letters: who compares names by people's eyes, or folds them, sees no difference. */
+const TITLE_SHAPED = /^[0-9A-Fa-f]{16}$/;
+
 /** Who a certificate is for: a device by its system title (8 octets), or anybody by name. */
 export type SubjectOf =
   | { readonly systemTitle: Uint8Array }
@@ -71,6 +74,9 @@ export function lintSubject(subject: Name, rule: SubjectRule): string[] {
     .map((field) => `does not have exactly one ${field}`);
   for (const type of types)
     if (!known.includes(type)) findings.push(`has ${nameOfIdentifier(type)}, which the profile does not allow`);
+  // A reader of the certificate would take it for a device's, and its issuer for one that may speak for that device.
+  if (TITLE_SHAPED.test(textOf(subject, OID.commonName) ?? ""))
+    findings.push("has a common name that reads as a system title, which only profiles of devices have");
   if (rule.required.includes("uniqueIdentifier") && !hasEntity(subject))
     findings.push("has no entity of 8 octets in x500UniqueIdentifier");
   return findings;

@@ -22,6 +22,17 @@ export function memoryRegistry(): Registry {
       throw new PkiError("certificate-unknown", `authority ${authority} never ordered ${serial}`);
     return found;
   };
+  const revokedOf = (authority: string, shard: number): RevokedCertificate[] => {
+    const found = new Map<string, RevokedCertificate>();
+    for (const one of [...alone.values(), ...certificates.values()]) {
+      const { serial, revokedAt, reason } = one;
+      if (one.authority === authority && one.shard === shard && revokedAt !== undefined && reason !== undefined)
+        found.set(serial, { serial, revokedAt, reason });
+    }
+    return [...found.values()].sort(
+      (one, other) => one.revokedAt - other.revokedAt || compare(one.serial, other.serial),
+    );
+  };
   return {
     addAuthority: async (record) => {
       authorities.push(record);
@@ -99,15 +110,8 @@ export function memoryRegistry(): Registry {
       certificates.get(`${authority}/${serial}`)?.revokedAt !== undefined || alone.has(`${authority}/${serial}`),
     revokedCount: async () =>
       alone.size + [...certificates.values()].filter(({ revokedAt }) => revokedAt !== undefined).length,
-    revoked: async (authority, shard, since, until) =>
-      [...certificates.values(), ...alone.values()]
-        .filter((one) => one.authority === authority && one.shard === shard)
-        .flatMap(({ serial, revokedAt, reason }) =>
-          revokedAt !== undefined && reason !== undefined && revokedAt > since && revokedAt <= until
-            ? [{ serial, revokedAt, reason }]
-            : [],
-        )
-        .sort((one, other) => one.revokedAt - other.revokedAt || one.serial.localeCompare(other.serial)),
+    revoked: async (authority, shard) => revokedOf(authority, shard),
+    revokedIn: async (authority, shard) => revokedOf(authority, shard).length,
     extent: async (wanted, now) => {
       const valid = [...certificates.values()].filter(
         (one) => wanted.includes(one.authority) && stateOf(one, now) === "valid",

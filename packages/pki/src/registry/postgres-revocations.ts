@@ -10,10 +10,18 @@ const REVOKE = `
   from ${WANTED} where ${IS_WANTED} and c.octets is not null and c.revoked_ms is null
   returning c.serial`;
 
+/** Of a shard, each once: who was revoked before it was known here may have been revoked again since. */
+const REVOKED = `
+  select serial, revoked_ms, reason from certificates
+  where authority = $1 and shard = $2 and revoked_ms >= 0
+  union all select serial, revoked_ms, reason from revocations_alone a
+  where authority = $1 and shard = $2 and not exists (
+    select from certificates c where c.authority = a.authority and c.serial = a.serial and c.revoked_ms is not null)`;
+
 /** What the registry remembers of revocations, in PostgreSQL. */
 export function revocationsIn(
   client: SqlClient,
-): Pick<Registry, "revoke" | "revokeAgain" | "isRevoked" | "revokedCount" | "revoked"> {
+): Pick<Registry, "revoke" | "revokeAgain" | "isRevoked" | "revokedCount" | "revoked" | "revokedIn"> {
   const revoke = async (authority: string, serials: readonly string[], at: number, reason: RevocationReason) => {
     const { rows } = await client.query(REVOKE, [bytes(authority), serials.map(bytes), at, reason]);
     return (rows as readonly { readonly serial: Buffer }[]).map(({ serial }) => toHex(serial));
@@ -59,20 +67,20 @@ export function revocationsIn(
       );
       return Number((rows[0] as { readonly count: string }).count);
     },
-    revoked: async (authority, shard, since, until) => {
-      const { rows } = await client.query(
-        `select serial, revoked_ms, reason from certificates
-         where authority = $1 and shard = $2 and revoked_ms > $3 and revoked_ms <= $4
-         union all select serial, revoked_ms, reason from revocations_alone
-         where authority = $1 and shard = $2 and revoked_ms > $3 and revoked_ms <= $4
-         order by revoked_ms, serial`,
-        [bytes(authority), shard, since, until],
-      );
+    revoked: async (authority, shard) => {
+      const { rows } = await client.query(`${REVOKED} order by revoked_ms, serial`, [bytes(authority), shard]);
       return (rows as readonly RevokedRow[]).map((row) => ({
         serial: toHex(row.serial),
         revokedAt: Number(row.revoked_ms),
         reason: row.reason,
       }));
+    },
+    revokedIn: async (authority, shard) => {
+      const { rows } = await client.query(`select count(*) as count from (${REVOKED}) as revoked`, [
+        bytes(authority),
+        shard,
+      ]);
+      return Number((rows[0] as { readonly count: string }).count);
     },
   };
 }

@@ -150,8 +150,10 @@ export interface Registry {
   isRevoked(authority: string, serial: string): Promise<boolean>;
   /** How many serial numbers are revoked, issued here or not. */
   revokedCount(): Promise<number>;
-  /** What was revoked after `since` and not after `until`, in the order of revocation. */
-  revoked(authority: string, shard: number, since: number, until: number): Promise<readonly RevokedCertificate[]>;
+  /** Everything of a shard that is revoked, issued here or not, each once, in the order of the moments of revocation. */
+  revoked(authority: string, shard: number): Promise<readonly RevokedCertificate[]>;
+  /** How many that are: it only grows, whatever moment a revocation that comes late bears. */
+  revokedIn(authority: string, shard: number): Promise<number>;
   /** Certificates that are valid at `now`, by where they are used, of these authorities. */
   extent(authorities: readonly string[], now: number): Promise<readonly Extent[]>;
   /** Meters with valid certificates of these authorities, in the order of their titles. */

@@ -104,19 +104,25 @@ export function registryContract(
     assert.equal(await registry.revokedCount(), 2);
   });
 
-  contract("revocations of a shard come in their order, from one moment to another", async (registry) => {
+  contract("revocations of a shard come in their order, each once, and are counted", async (registry) => {
     for (let at = 1; at <= 12; at += 1) {
       await registry.order([order(at)]);
       await registry.issued(AUTHORITY, [{ serial: order(at).serial, octets: Uint8Array.of(at) }]);
       await registry.revoke(AUTHORITY, [order(at).serial], 100 - at, "superseded");
     }
-    const times = (await registry.revoked(AUTHORITY, 0, 0, 1000)).map(({ revokedAt }) => revokedAt);
-    assert.deepEqual(times, [88, 92, 96]);
-    assert.deepEqual(
-      (await registry.revoked(AUTHORITY, 0, 88, 92)).map(({ revokedAt }) => revokedAt),
-      [92],
-    );
-    assert.deepEqual(await registry.revoked(OTHER, 0, 0, 1000), []);
+    const times = async () => (await registry.revoked(AUTHORITY, 0)).map(({ revokedAt }) => revokedAt);
+    assert.deepEqual(await times(), [88, 92, 96]);
+    assert.equal(await registry.revokedIn(AUTHORITY, 0), 3);
+    assert.deepEqual(await registry.revoked(OTHER, 0), []);
+    assert.equal(await registry.revokedIn(OTHER, 0), 0);
+    // Revoked before it was signed here, and once more after: shard 0 by its serial number as by its order.
+    const late = order(64, { shard: 0 });
+    await registry.order([late]);
+    assert.equal(await registry.revokeAgain(AUTHORITY, [late.serial], 90, "superseded"), 1);
+    await registry.issued(AUTHORITY, [{ serial: late.serial, octets: Uint8Array.of(7) }]);
+    await registry.revoke(AUTHORITY, [late.serial], 91, "superseded");
+    assert.deepEqual(await times(), [88, 91, 92, 96]);
+    assert.equal(await registry.revokedIn(AUTHORITY, 0), 4);
   });
 
   contract("certificates are found by every field, page by page, in the order of their end", async (registry) => {

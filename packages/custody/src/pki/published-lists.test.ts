@@ -1,0 +1,122 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { toHex } from "@meterkeep/dlms";
+import {
+  type Certificate,
+  decodeCertificate,
+  makeOcspRequest,
+  memoryPkiStore,
+  openCrl,
+  openOcspResponse,
+  PkiError,
+  PROFILES,
+  shardOf,
+} from "@meterkeep/pki";
+import { freshKey, PLACE, type TestPki, testTitle, withTestPki } from "../testing/test-pki.ts";
+
+const HOUR = 3_600_000;
+const SIGNATURE = PROFILES.get("dlms-suite-1-signature")!;
+const code = (wanted: string) => (error: unknown) => error instanceof PkiError && error.code === wanted;
+
+async function issueMeter({ pki }: TestPki, number: number): Promise<Certificate> {
+  const { authority } = await pki.issuerFor(PLACE, "P-256");
+  const order = { authority, profile: SIGNATURE, subject: { systemTitle: testTitle(number) }, requester: "line-1" };
+  return pki.authorities.issue({ ...order, publicKey: freshKey().publicKey });
+}
+
+test("the list of a root in a drawer is given until its own end, and not a moment longer", () =>
+  withTestPki(async (bench) => {
+    const [root] = await bench.pki.authorities.all();
+    const list = () => bench.pki.publisher.list(root!.authority, 0, "full");
+    const first = (await list())!;
+    assert.equal(openCrl(first.octets, decodeCertificate(root!.certificate)).revocations.length, 0);
+    for (const hours of [83, 85, 400 * 24]) {
+      bench.now = first.thisUpdate + hours * HOUR;
+      assert.deepEqual((await list())?.octets, first.octets, `after ${hours} hours`);
+    }
+    bench.now = first.nextUpdate;
+    await assert.rejects(list(), code("authority-offline"));
+  }));
+
+/** What has become of a certificate's issuer: what everybody is told of it. */
+async function told({ pki, now }: TestPki, { serial }: Certificate) {
+  const { authority, certificate } = await pki.issuerFor(PLACE, "P-256");
+  const issuer = decodeCertificate(certificate);
+  const list = (await pki.publisher.list(authority, shardOf(serial), "full"))!;
+  const { number, revocations } = openCrl(list.octets, issuer, new Date(now));
+  const answer = await pki.publisher.answer(authority, makeOcspRequest(issuer, serial));
+  return {
+    number,
+    isListed: [...revocations].some((one) => toHex(one.serial) === toHex(serial)),
+    status: openOcspResponse(answer, { issuer, serial, at: new Date(now) }).kind,
+  };
+}
+
+test("a restored database's next lists name what was revoked, under numbers that no list before had, and so do its answers", () =>
+  withTestPki(
+    async (bench) => {
+      const certificate = await issueMeter(bench, 1);
+      const { authority } = await bench.pki.issuerFor(PLACE, "P-256");
+      const old = memoryPkiStore();
+      for (const one of await bench.pki.authorities.all()) await old.registry.addAuthority(one);
+      await told(bench, certificate);
+      bench.now += 90 * HOUR;
+      await bench.pki.authorities.revoke(authority, toHex(certificate.serial), "keyCompromise", "person");
+      const before = await told(bench, certificate);
+      assert.deepEqual([before.isListed, before.status], [true, "revoked"]);
+      bench.now += 1000;
+      await bench.reopen(old);
+      const after = await told(bench, certificate);
+      assert.deepEqual([after.isListed, after.status], [true, "revoked"]);
+      assert.ok(after.number > before.number, `${after.number} after ${before.number}`);
+    },
+    { isForgiving: true },
+  ));
+
+test("a certificate that a restored registry lost is named by the replay, and revoked by the ledger's order for it", () =>
+  withTestPki(
+    async (bench) => {
+      const old = memoryPkiStore();
+      for (const one of await bench.pki.authorities.all()) await old.registry.addAuthority(one);
+      const certificate = await issueMeter(bench, 1);
+      const serial = toHex(certificate.serial);
+      const { authority } = await bench.pki.issuerFor(PLACE, "P-256");
+      await bench.reopen(old);
+      assert.ok(
+        (await bench.pki.examine(certificate.octets, "digitalSignature")).isTrusted,
+        "its signature is perfect",
+      );
+      const { missing, lost } = await bench.pki.replay();
+      assert.equal(missing, 1);
+      assert.deepEqual(lost, [{ authority, serial, profile: SIGNATURE.name }]);
+      await assert.rejects(
+        bench.pki.authorities.revoke(authority, "ab".repeat(16), "keyCompromise", "person"),
+        code("certificate-unknown"),
+      );
+      assert.equal(await bench.pki.authorities.revoke(authority, serial, "keyCompromise", "person"), true);
+      assert.equal(await bench.pki.authorities.revoke(authority, serial, "keyCompromise", "person"), false);
+      const seen = await bench.pki.examine(certificate.octets, "digitalSignature");
+      assert.equal(seen.isTrusted === false && seen.problem, "revoked");
+      assert.deepEqual(bench.ledger.at(-1)?.kind, "certificates-revoked");
+      bench.now += 85 * HOUR;
+      assert.equal((await told(bench, certificate)).isListed, true);
+      await bench.reopen();
+      assert.equal((await told(bench, certificate)).isListed, true);
+    },
+    { isForgiving: true },
+  ));
+
+test("an authority that was made stands in the ledger with its certificate's serial number and a digest of what was signed", () =>
+  withTestPki(async ({ pki, ledger }) => {
+    const made = ledger.filter(({ kind }) => kind === "authority-made").map(({ body }) => body);
+    const { createHash } = await import("node:crypto");
+    const wanted = (await pki.authorities.all()).map((one) => {
+      const { serial, toBeSigned } = decodeCertificate(one.certificate);
+      return [one.authority, toHex(serial), createHash("sha256").update(toBeSigned).digest("hex")];
+    });
+    const said = made.map((body) => {
+      const { authority, serial, toBeSigned } = body as Readonly<Record<string, string>>;
+      return [authority, serial, toBeSigned];
+    });
+    assert.deepEqual(said.toSorted(), wanted.toSorted());
+  }));
