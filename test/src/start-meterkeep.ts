@@ -46,14 +46,17 @@ export interface Meterkeep extends AsyncDisposable {
   /** Process ids by name (`custodian`, `server`, `town`, `depot`, `postgres`), as they are now. */
   pids(): Readonly<Record<string, number>>;
   /** Runs a command of `meterkeep` against it, as its owner. */
-  command(
-    args: readonly string[],
-  ): Promise<{ readonly status: number; readonly stdout: string; readonly stderr: string }>;
+  readonly command: RunCommand;
   /** Ctrl-C; is fulfilled with the exit status when everything is closed. Stopping again does nothing. */
   stop(): Promise<number | null>;
   /** `kill -9` of the supervisor; is fulfilled when it is gone (its processes may take a moment longer). */
   kill(): Promise<void>;
 }
+
+/** Runs a command of `meterkeep` to its end. */
+export type RunCommand = (
+  args: readonly string[],
+) => Promise<{ readonly status: number; readonly stdout: string; readonly stderr: string }>;
 
 /** One line of `meterkeep start --json`. */
 export interface MeterkeepReport {
@@ -149,7 +152,7 @@ export async function startMeterkeep(options: MeterkeepOptions = {}): Promise<Me
     reports: output.reports,
     report: output.report,
     pids: () => readPids(stateDirectory),
-    command: (args) => runCommand(args, stateDirectory),
+    command: (args) => runCommandIn(args, { METERKEEP_STATE: stateDirectory }),
     stop,
     kill: async () => {
       child.kill("SIGKILL");
@@ -187,7 +190,8 @@ export async function freePort(): Promise<number> {
   }
 }
 
-function readOutput(child: ChildProcess) {
+/** The reports of a process that prints them as JSON lines. */
+export function readOutput(child: ChildProcess) {
   const reports: MeterkeepReport[] = [];
   const waiting = new Set<() => void>();
   let complaint = "";
@@ -212,7 +216,8 @@ function readOutput(child: ChildProcess) {
   return { reports, report, complaints: () => complaint.trim() };
 }
 
-function guard(child: ChildProcess, directory: string, remove: boolean): ChildProcess {
+/** Ends what a test has started when the test is gone. */
+export function guard(child: ChildProcess, directory: string, remove: boolean): ChildProcess {
   const guardian = spawn(
     "/bin/sh",
     ["-c", GUARDIAN, "guardian", String(child.pid), directory, remove ? "remove" : "keep"],
@@ -244,10 +249,11 @@ function readPids(stateDirectory: string): Record<string, number> {
   return pids;
 }
 
-async function runCommand(args: readonly string[], stateDirectory: string) {
+/** Runs a command of `meterkeep` with these variables. */
+export async function runCommandIn(args: readonly string[], variables: NodeJS.ProcessEnv) {
   const child = spawn(process.execPath, [`${CHECKOUT}/apps/cli/src/main.ts`, ...args], {
     cwd: CHECKOUT,
-    env: { ...cleanEnvironment(), METERKEEP_STATE: stateDirectory },
+    env: { ...cleanEnvironment(), ...variables },
     stdio: ["ignore", "pipe", "pipe"],
   });
   let [stdout, stderr] = ["", ""];

@@ -1,18 +1,23 @@
 import assert from "node:assert/strict";
+import { readFileSync, statSync } from "node:fs";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Consignment, openNats } from "@meterkeep/headend";
 import { startNatsServer } from "@meterkeep/headend/testing/nats-server";
 import { auditStored, postgresLedgerStore } from "@meterkeep/ledger";
 import { createPool } from "@meterkeep/postgres";
+import type { Pool } from "pg";
 import { type ApiClient, ownerClient } from "../src/api-client.ts";
 import { serverConfigOf } from "../src/installation-files.ts";
 import { processFacts } from "../src/process-facts.ts";
+import { type RemoteWorkerUnderTest, startRemoteWorker } from "../src/remote-worker.ts";
 import { freePort, type Meterkeep, startMeterkeep } from "../src/start-meterkeep.ts";
 import { until } from "../src/until.ts";
 
 const METERS = 32;
-const WORKERS = 3;
+const WORKERS = 2;
+/** One more is on another machine, as far as it can tell. */
+const FAR = "far-1";
 /** The last meters of the field: every second one calls over mutual TLS. */
 const CALLERS = 4;
 /** Every way that there is, as the head-end names it: three by address, one behind a concentrator, two that the meter makes. */
@@ -28,23 +33,99 @@ function workersOf(meterkeep: Meterkeep): readonly number[] {
   );
 }
 
+/** Everything that the custodian has written since an entry, a page at a time, and where the next page begins. */
+async function custodianEntries(api: ApiClient, after: number) {
+  const { entries } = await api.call("ledger", { query: { source: "custodian", after, limit: 500 } });
+  return { entries, last: Math.max(after, ...entries.map(({ sequence }) => sequence)) };
+}
+
+/** Waits until the far worker alone has held sessions over every way: those of a kept connection go over the gate, too. */
+async function heldSessionsOverEachWay(api: ApiClient): Promise<void> {
+  const ways = await waysOfMeters(api);
+  const held = new Set<RegExp>();
+  let from = 0;
+  await until(
+    `${FAR} has held sessions over every way`,
+    async () => {
+      const { entries, last } = await custodianEntries(api, from);
+      from = last;
+      for (const { kind, principal, meter } of entries) {
+        const way = ways.get(meter ?? "");
+        if (kind === "session-opened" && principal === `worker:${FAR}` && way !== undefined) held.add(way);
+      }
+      return held.size === WAYS.length;
+    },
+    PATIENCE,
+  );
+}
+
+/** Who removes a worker has it gone, and the others go on. */
+async function removed(meterkeep: Meterkeep, api: ApiClient, far: RemoteWorkerUnderTest, pool: Pool): Promise<void> {
+  const present = async (): Promise<number> => {
+    const { rows } = await pool.query<{ count: number }>(
+      "select count(*)::integer as count from pg_locks where locktype = 'advisory' and classid = x'776f726b'::integer and granted",
+    );
+    return rows[0]!.count;
+  };
+  await until("everybody is present", async () => (await present()) === WORKERS + 2, PATIENCE);
+  const { status, stderr } = await meterkeep.command(["worker", "remove", FAR]);
+  assert.equal(status, 0, stderr);
+  await until("it has lost the database", async () => (await present()) === WORKERS + 1, PATIENCE);
+  let from = (await api.call("ledger", { query: { source: "custodian", limit: 1 } })).entries[0]!.sequence;
+  const others = new Set<string>();
+  await until(
+    "the others go on without it",
+    async () => {
+      const { entries, last } = await custodianEntries(api, from);
+      from = last;
+      for (const { kind, principal } of entries) if (kind === "session-opened") others.add(principal);
+      assert.ok(!others.has(`worker:${FAR}`), "it has opened a session after it was removed");
+      return others.has("head-end");
+    },
+    PATIENCE,
+  );
+  assert.notEqual((await far.joinAgain()).status, 0, "its ticket is used up");
+}
+
+function farWorkerOf(far: RemoteWorkerUnderTest): readonly number[] {
+  const pid = far.pid();
+  return pid !== undefined && processFacts(pid) !== undefined ? [pid] : [];
+}
+
+/** It is told of no file of the Meterkeep it works for, and started by root it could open none. */
+function assertApart(meterkeep: Meterkeep, far: RemoteWorkerUnderTest): void {
+  const facts = processFacts(far.pid()!)!;
+  assert.match(facts.commandLine, /--permission /);
+  assert.ok(!facts.commandLine.includes(meterkeep.stateDirectory));
+  const config = readFileSync(`${far.stateDirectory}/worker/config.json`, "utf8");
+  assert.ok(!config.includes(meterkeep.stateDirectory));
+  if (process.getuid?.() !== 0) return;
+  const own = statSync(`${meterkeep.stateDirectory}/head-end`).uid;
+  assert.ok(facts.uid !== 0 && facts.uid !== own);
+}
+
 /** What another island tells. */
 const FOREIGN: Consignment = {
   origin: "neighbour/island/0000000a",
   announcements: [{ sequence: 1, at: 0, kind: "trust", meter: "4D4B560000000001", body: '{"state":"trusted"}' }],
 };
 
-/** A meter for each of the ways, by where it is read. */
-async function meterOfEachWay(api: ApiClient): Promise<readonly string[]> {
-  const found = new Map<RegExp, string>();
+/** The way to each meter that is reached by one of them, by where it is read. */
+async function waysOfMeters(api: ApiClient): Promise<ReadonlyMap<string, RegExp>> {
+  const found = new Map<string, RegExp>();
   for (const { systemTitle, role } of await api.meters()) {
     if (role === "attached") continue;
     const { destinations } = await api.call("meter", { params: { systemTitle } });
     const read = destinations.find(({ purpose }) => purpose === "read")?.address ?? "";
-    for (const way of WAYS) if (way.test(read)) found.set(way, systemTitle);
+    const way = WAYS.find((one) => one.test(read));
+    if (way !== undefined) found.set(systemTitle, way);
   }
-  assert.deepEqual([...found.keys()].toSorted(), [...WAYS].toSorted(), "every way is one that was read over");
-  return [...found.values()];
+  assert.deepEqual(
+    [...new Set(found.values())].toSorted(),
+    [...WAYS].toSorted(),
+    "every way is one that was read over",
+  );
+  return found;
 }
 
 /** What a consumer at NATS has heard of one island: each number once, in order, however often it came. */
@@ -101,8 +182,11 @@ test("workers that are killed at any moment, and whoever holds the lines of some
         "--call-tls-port",
         String(await freePort()),
       ],
+      ...["--worker-gate", `127.0.0.1:${await freePort()}`, "--enrolment", `127.0.0.1:${await freePort()}`],
     ],
   });
+  await using far = await startRemoteWorker(meterkeep, FAR);
+  assertApart(meterkeep, far);
   const api = await ownerClient(meterkeep);
   await using line = await openNats({ url: nats.url }, "consumer");
   const consumer = new Consumer();
@@ -119,19 +203,26 @@ test("workers that are killed at any moment, and whoever holds the lines of some
     const alive = await until(
       "a worker lives",
       () => {
-        const pids = workersOf(meterkeep);
+        // The far one's turn comes twice.
+        const pids = kill % 4 === 1 ? farWorkerOf(far) : workersOf(meterkeep);
         return pids.length > 0 && pids;
       },
       PATIENCE,
     );
     process.kill(alive[Math.floor(Math.random() * alive.length)]!, "SIGKILL");
+    // What lets the far one in is back as soon as it is started again.
+    if (kill === KILLS - 2) process.kill(meterkeep.pids()["gate"]!, "SIGKILL");
     // Once the one that holds the connections dies as well: those to concentrators are made anew, and meters call again.
-    if (kill === KILLS / 4) await nats.stop();
+    if (kill === KILLS / 4) await nats.kill();
     if (kill === KILLS - 1) await nats.start();
     if (kill === KILLS / 2) process.kill(meterkeep.pids()["server"]!, "SIGKILL");
   }
   await until("the API answers", () => api.call("health").catch(() => undefined), PATIENCE);
-  await until("every worker is back", () => workersOf(meterkeep).length === WORKERS, PATIENCE);
+  await until(
+    "every worker is back",
+    () => workersOf(meterkeep).length === WORKERS && farWorkerOf(far).length === 1,
+    PATIENCE,
+  );
   await until(
     "every takeover has its verdict",
     async () => (await api.meters()).every(({ takeover }) => takeover === "proven" || takeover === "refused"),
@@ -148,7 +239,7 @@ test("workers that are killed at any moment, and whoever holds the lines of some
     },
     PATIENCE,
   );
-  assert.equal((await meterOfEachWay(api)).length, WAYS.length);
+  await heldSessionsOverEachWay(api);
   const inService = (await api.meters()).filter(({ takeover }) => takeover === "proven").length;
   assert.equal(board.meters + board.notInService, (await api.meters()).length);
   assert.ok(board.meters >= inService);
@@ -177,6 +268,7 @@ test("workers that are killed at any moment, and whoever holds the lines of some
   try {
     const { rows } = await pool.query("select count(*)::integer as contradicted from interval_corrections");
     assert.deepEqual(rows, [{ contradicted: 0 }]);
+    await removed(meterkeep, api, far, pool);
     assert.equal((await auditStored(postgresLedgerStore(pool))).fault, undefined);
   } finally {
     await pool.end();

@@ -21,6 +21,7 @@ import { registerShipment } from "./commands/shipment.ts";
 import { registerStart } from "./commands/start.ts";
 import { registerStatus } from "./commands/status.ts";
 import { registerToken } from "./commands/token.ts";
+import { registerWorker } from "./commands/worker.ts";
 import type { Terminal } from "./terminal.ts";
 
 /**
@@ -50,6 +51,7 @@ export const COMMANDS: readonly RegisterCommand[] = [
   registerBackup,
   registerField,
   registerHeadEnds,
+  registerWorker,
   registerAdmin,
   registerToken,
   registerHsm,

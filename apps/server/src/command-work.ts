@@ -24,6 +24,7 @@ import {
   type WorkQueue,
 } from "@meterkeep/headend";
 import type { Ledger } from "@meterkeep/ledger";
+import type { ExchangeFiles } from "./exchange-files.ts";
 import { record } from "./handlers/record.ts";
 
 export interface CommandWorkPorts {
@@ -138,15 +139,19 @@ export function policyKeyIn(directory: string): PolicyKey {
   return openPolicyKey(readFileSync(file, "utf8"));
 }
 
+/** Where the billing system says where it is. */
+const BILLING = "billing.json";
+
 /** The billing system as it says itself where it is; looked up at each question, since it may start again elsewhere. */
-export function billingIn(file: string): Billing {
-  const present = (): Billing => {
-    if (!existsSync(file)) return NO_BILLING;
-    const { address, publicKey } = JSON.parse(readFileSync(file, "utf8")) as { address: string; publicKey: string };
+export function billingIn(exchange: Pick<ExchangeFiles, "text">): Billing {
+  const present = async (): Promise<Billing> => {
+    const text = await exchange.text(BILLING);
+    if (text === undefined) return NO_BILLING;
+    const { address, publicKey } = JSON.parse(text) as { address: string; publicKey: string };
     return httpBilling(address, publicKey);
   };
   return {
-    workOrder: async (id) => present().workOrder(id),
-    accounts: async (meters) => present().accounts(meters),
+    workOrder: async (id) => (await present()).workOrder(id),
+    accounts: async (meters) => (await present()).accounts(meters),
   };
 }

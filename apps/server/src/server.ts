@@ -2,7 +2,7 @@ import { randomBytes, randomUUID } from "node:crypto";
 import { lookup } from "node:dns/promises";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { METER_KINDS, type MeterKind, type PublicConfig } from "@meterkeep/api";
+import type { MeterKind, PublicConfig } from "@meterkeep/api";
 import { custodianClient } from "@meterkeep/api/custodian-channel";
 import type { SupervisedProcess, Supervisor } from "@meterkeep/api/supervised";
 import type { ServerConfig } from "@meterkeep/api/supervisor";
@@ -17,9 +17,7 @@ import {
   custodianCursor,
   DestinationWatch,
   EventHub,
-  firstOpenDay,
   folderShelf,
-  forgetReadings,
   HEADEND_MIGRATIONS,
   HeardRefusals,
   httpWakeUpGateway,
@@ -31,7 +29,6 @@ import {
   type Meter,
   MeterDirectory,
   Moves,
-  markSla,
   NotedLedger,
   notInService,
   Outbox,
@@ -41,13 +38,9 @@ import {
   PushIntake,
   PushSources,
   PushStore,
-  packDays,
   parseGatewayAddress,
   postgresWorkQueue,
-  queueRotationContacts,
   type SourceClock,
-  sweepGaps,
-  thinOut,
   WALL_SOURCE_CLOCK,
   WakeUps,
   wantedIntervals,
@@ -61,20 +54,20 @@ import { Commissioning } from "./commissioning.ts";
 import { CustodianWatch } from "./custodian-watch.ts";
 import { Drills } from "./drill/drills.ts";
 import { ReadBack } from "./drill/read-back.ts";
+import { ExchangeFiles } from "./exchange-files.ts";
 import type { Context } from "./handlers/context.ts";
 import { signInUrl } from "./handlers/sign-in.ts";
-import { clockView } from "./handlers/status.ts";
+import { keepHouse } from "./household.ts";
 import { createApp } from "./http/app.ts";
 import { EventStreams } from "./http/event-stream.ts";
 import { listenHttp } from "./http/listen.ts";
 import { Metrics } from "./http/metrics.ts";
-import { joinIslands } from "./islands.ts";
 import { createLogger } from "./log/logger.ts";
 import { createMeterWatch, type MeterWatch } from "./meter-watch.ts";
 import { createMeterWork, type MeterWork } from "./meter-work.ts";
 import { newsDesk } from "./news-desk.ts";
 import { PushListeners } from "./push-listeners.ts";
-import { oneAtATime, pause, repeat } from "./repeat.ts";
+import { pause } from "./repeat.ts";
 import { Organisation } from "./sign-in/organisation.ts";
 import { listenForWorkers } from "./switchboard.ts";
 import { WarningWatch } from "./warning-watch.ts";
@@ -85,21 +78,6 @@ const KEPT_EVENTS = 4_000;
 const KEPT_LINES = 500;
 const STREAMS = { all: 64, forPeople: 24, perToken: 8 } as const;
 const POOL_CONNECTIONS = 8;
-
-const CLOCK_MILLISECONDS = 10_000;
-const CUSTODIAN_MILLISECONDS = 1_000;
-const DEPOT_MILLISECONDS = 500;
-/** Campaigns: what was approved is under way within a second. */
-const CAMPAIGN_MILLISECONDS = 1_000;
-const ROTATION_MILLISECONDS = 5_000;
-const COMMISSIONING_MILLISECONDS = 5_000;
-const STORM_MILLISECONDS = 10_000;
-const THIN_OUT_MILLISECONDS = 60_000;
-const FORGET_MILLISECONDS = 3_600_000;
-const NOTE_LEDGER_MILLISECONDS = 60_000;
-const PACK_MILLISECONDS = 10_000;
-const SLA_MILLISECONDS = 10_000;
-const SWEEP_MILLISECONDS = 60_000;
 
 /** Puts a head-end together and starts it: database, custodian, inventory, work, pushes, pages. */
 export async function startServer(config: ServerConfig, supervisor: Supervisor): Promise<SupervisedProcess> {
@@ -223,7 +201,7 @@ export async function startServer(config: ServerConfig, supervisor: Supervisor):
     queue,
     hub,
     policy: policyKeyIn(config.stateDirectory),
-    billing: billingIn(join(config.exchangeDirectory, "billing.json")),
+    billing: billingIn(new ExchangeFiles(config.exchangeDirectory)),
     heard,
     world: {
       destinations: mayPushTo,
@@ -401,93 +379,28 @@ export async function startServer(config: ServerConfig, supervisor: Supervisor):
   };
 
   await ways.listen();
-  if (config.workers > 0) stack.use(await listenForWorkers(config.switchboard, ways.dial));
+  if (config.workers > 0 || config.hasGate) stack.use(await listenForWorkers(config.switchboard, ways.dial));
 
-  const closing = new AbortController();
-  const loops: Promise<void>[] = [];
-  const loop = (milliseconds: number, body: () => Promise<void>): void => {
-    loops.push(repeat(milliseconds, closing.signal, body, onError));
-  };
-  let isTakenIn = false;
-  /** Imports so far, and at which of them nobody was left on the bench. */
-  let [imports, benchEmptyAt] = [0, 0];
-  const takeIn = oneAtATime(async () => {
-    await commissioning.takeIn();
-    imports += 1;
-    for (const { pushSource } of directory.meters)
-      if (pushSource !== undefined) listeners.follow(parseGatewayAddress(pushSource));
-    await watch.takeovers.look("all");
-    // Where there are processes for it, this one holds no sessions.
-    if (config.workers === 0) work.worker.start();
-    work.worker.wake();
-    isTakenIn = true;
-  });
-  // Until the custodian is there, and then whenever a file has come or changed; the town says so itself.
-  loop(COMMISSIONING_MILLISECONDS, async () => {
-    if (!isTakenIn || (await commissioning.hasNews())) await takeIn();
-  });
-  const warningWatch = new WarningWatch(warnings, custodianWatch, hub);
-  loop(CUSTODIAN_MILLISECONDS, async () => {
-    await custodianWatch.look();
-    warningWatch.look();
-  });
-  loop(DEPOT_MILLISECONDS, async () => {
-    const at = imports;
-    if (isTakenIn && at !== benchEmptyAt && (await watch.takeovers.look("depot")) === 0) benchEmptyAt = at;
-  });
-  loop(CAMPAIGN_MILLISECONDS, async () => {
-    if (isTakenIn) await commands.look();
-  });
-  loop(ROTATION_MILLISECONDS, async () => {
-    if (isTakenIn) await watch.takeovers.follow();
-    const isAny = isTakenIn && (await queueRotationContacts({ custodian, directory, queue, now })) > 0;
-    if (isAny) work.worker.wake();
-  });
-  loop(CLOCK_MILLISECONDS, async () => {
-    const { now: town, wallNow, factor } = clockView(context, now());
-    hub.publish("clock", { now: town, wallNow, factor });
-  });
-  loop(STORM_MILLISECONDS, async () => intake.lookAtStorms());
-  loop(THIN_OUT_MILLISECONDS, () => thinOut(pool, scope, now()));
-  loop(NOTE_LEDGER_MILLISECONDS, async () => {
-    // Stored levels of the tree that are missing, of a ledger from before there was one, are made by the first head.
-    await ledger.head();
-    if (isTakenIn) await notedLedger.look();
-  });
-  const begunAt = now();
-  loop(SLA_MILLISECONDS, async () => {
-    for (const kind of METER_KINDS) {
-      const { atSource } = clockOf(kind);
-      if (isTakenIn) await markSla(pool, scope, kind, atSource(now()), atSource(begunAt));
-    }
-  });
-  if (outbox !== undefined) {
-    if (config.nats !== undefined) stack.use(joinIslands({ pool, scope, outbox, nats: config.nats, now, onError }));
-    loop(FORGET_MILLISECONDS, async () => void (await outbox.forget(now(), config.nats !== undefined)));
-  }
-  loop(SWEEP_MILLISECONDS, async () => {
-    if (isTakenIn) await sweepGaps(pool, scope, wanted(now()), now());
-  });
-  let packedUntil: string | undefined;
-  loop(PACK_MILLISECONDS, async () => {
-    const sourceNow = (kind: MeterKind): number => clockOf(kind).atSource(now());
-    const until = METER_KINDS.map((kind) => firstOpenDay(sourceNow(kind))).join(" ");
-    if (!isTakenIn || until === packedUntil) return;
-    const days = await packDays({ pool, scope, sourceNow }, closing.signal);
-    packedUntil = until;
-    if (days > 0) logger.info({ days }, "days that have ended were packed");
-  });
-  loop(FORGET_MILLISECONDS, async () => {
-    const { evidence, intervals, registers } = await forgetReadings(
-      { sql: pool, scope, ledger, now },
-      config.keepReadings,
-    );
-    if (evidence > 0) logger.info({ evidence, intervals, registers }, "readings beyond their time were deleted");
+  const house = keepHouse({
+    config,
+    context,
+    custodian,
+    directory,
+    commissioning,
+    listeners,
+    watch,
+    work: work.worker,
+    commands,
+    warningWatch: new WarningWatch(warnings, custodianWatch, hub),
+    intake,
+    notedLedger,
+    outbox,
+    logger,
+    onError,
   });
   stack.defer(async () => {
-    closing.abort();
     readBack.close();
-    await Promise.all(loops);
+    await house[Symbol.asyncDispose]();
     await work.close();
   });
 
@@ -501,7 +414,7 @@ export async function startServer(config: ServerConfig, supervisor: Supervisor):
     } else if (message.type === "drill-end")
       void drills.ended(message.drill, message.status, message.message).catch(onError);
     else if (message.processes.some(({ name, state }) => name === "town" && state === "ready"))
-      void takeIn().catch(onError);
+      void house.takeIn().catch(onError);
   });
   if (!(await logins.isClaimed()))
     supervisor.send({ type: "sign-in", url: signInUrl(publicConfig.url, await logins.newLink("first-start")) });

@@ -1,15 +1,15 @@
 import { parseAddresses, type SourceClock, townClock, WALL_SOURCE_CLOCK } from "@meterkeep/headend";
 import { TOWN_ADDRESSES } from "./commissioning.ts";
-import { ExchangeFiles } from "./exchange-files.ts";
+import type { ExchangeFiles } from "./exchange-files.ts";
 
 /** The town's clock as its file tells it; ours while there is no town. */
 export class TownTime {
-  readonly #files: ExchangeFiles;
+  readonly #files: Pick<ExchangeFiles, "text" | "stamp">;
   #stamp = "";
   #clock: SourceClock = WALL_SOURCE_CLOCK;
 
-  constructor(exchangeDirectory: string) {
-    this.#files = new ExchangeFiles(exchangeDirectory);
+  constructor(exchange: Pick<ExchangeFiles, "text" | "stamp">) {
+    this.#files = exchange;
   }
 
   get clock(): SourceClock {

@@ -1,4 +1,3 @@
-import { hash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import type { TLSSocket } from "node:tls";
 import type { Custodian } from "@meterkeep/api/custodian";
@@ -24,6 +23,7 @@ import {
 } from "@meterkeep/headend";
 import type { Logger } from "pino";
 import type { OpenConnection } from "./handlers/context.ts";
+import { standing } from "./standing.ts";
 
 export interface WaysPorts {
   readonly config: Pick<ServerConfig, "trunk" | "pushHost" | "callPort" | "callTls">;
@@ -49,9 +49,6 @@ export interface Ways extends AsyncDisposable {
   /** Lets meters call, where the configuration says so. */
   listen(): Promise<void>;
 }
-
-/** Certificates of one concentrator that are looked through: it has few. */
-const MOST_CERTIFICATES = 200;
 
 /** Puts the ways together. Nothing is connected to before the first session. */
 export async function openWays(ports: WaysPorts): Promise<Ways> {
@@ -178,32 +175,3 @@ function meterCertificate(custodian: WaysPorts["custodian"], socket: TLSSocket, 
 
 const isConcentrator = (profile: string): boolean => profile === "concentrator";
 const isMeterTls = (profile: string): boolean => /^dlms-suite-[12]-tls$/.test(profile);
-
-/** Asks the registry whether the certificate that the other end has proven stands, and is of the right profile. */
-function standing(
-  custodian: WaysPorts["custodian"],
-  socket: TLSSocket,
-  subject: string,
-  isRight: (profile: string) => boolean,
-): () => Promise<boolean> {
-  // Its hash: the certificate of each of thousands of connections would be kept for nothing else.
-  const proven = hash("sha256", socket.getPeerCertificate().raw, "hex");
-  return async () => {
-    const { certificates } = await custodian.searchCertificates({
-      utility: undefined,
-      authority: undefined,
-      serial: undefined,
-      systemTitle: undefined,
-      keyIdentifier: undefined,
-      subject,
-      state: "valid",
-      endsBefore: undefined,
-      limit: MOST_CERTIFICATES,
-      after: undefined,
-    });
-    return certificates.some(
-      ({ profile, certificate }) =>
-        isRight(profile) && certificate !== undefined && hash("sha256", certificate, "hex") === proven,
-    );
-  };
-}

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { MeterKind } from "@meterkeep/api";
+import type { Custodian } from "@meterkeep/api/custodian";
 import { custodianClient } from "@meterkeep/api/custodian-channel";
 import type { SupervisedProcess, Supervisor } from "@meterkeep/api/supervised";
 import type { WorkerConfig } from "@meterkeep/api/supervisor";
@@ -10,11 +11,13 @@ import {
   ChannelTable,
   type Collecting,
   DestinationWatch,
+  type FirmwareShelf,
   folderShelf,
   HeardRefusals,
   NewsSender,
   Outbox,
   openScope,
+  type PolicyKey,
   postgresWorkQueue,
   routeDial,
   type SourceClock,
@@ -23,7 +26,9 @@ import {
 } from "@meterkeep/headend";
 import { Ledger, postgresLedgerStore } from "@meterkeep/ledger";
 import { createPool } from "@meterkeep/postgres";
+import type { Logger } from "pino";
 import { billingIn, createCommandWork, policyKeyIn } from "./command-work.ts";
+import { ExchangeFiles } from "./exchange-files.ts";
 import { createLogger } from "./log/logger.ts";
 import { createMeterWork, type MeterWork } from "./meter-work.ts";
 import { repeat } from "./repeat.ts";
@@ -34,13 +39,51 @@ import { ownDestinations } from "./ways.ts";
 const POOL_CONNECTIONS = 6;
 const CLOCK_MILLISECONDS = 1_000;
 
+/** What a worker is told, wherever it is. */
+export type WorkerSettings = Omit<WorkerConfig, "stateDirectory" | "exchangeDirectory" | "channel">;
+
+/** What a worker has of the head-end: in files beside it, or behind a gate. */
+export interface WorkerSides {
+  readonly custodian: Custodian;
+  readonly exchange: Pick<ExchangeFiles, "text" | "stamp">;
+  readonly shelf: FirmwareShelf;
+  readonly policy: PolicyKey;
+  readonly logger: Logger;
+}
+
+/** Starts a worker on the server's machine, with the server's files. */
+export async function startWorker(config: WorkerConfig, supervisor: Supervisor): Promise<SupervisedProcess> {
+  await using stack = new AsyncDisposableStack();
+  const { channel, stateDirectory, exchangeDirectory, ...settings } = config;
+  const custodian = custodianClient({
+    socketPath: channel.socketPath,
+    certificate: channel.certificate,
+    privateKey: await readFile(channel.keyFile, "utf8"),
+    custodianCertificate: channel.custodianCertificate,
+  });
+  stack.defer(() => custodian.close());
+  const worker = await runWorker(settings, {
+    custodian,
+    exchange: new ExchangeFiles(exchangeDirectory),
+    shelf: folderShelf(join(stateDirectory, "firmware")),
+    policy: policyKeyIn(stateDirectory),
+    logger: createLogger(),
+  });
+  stack.defer(() => worker.close());
+  supervisor.send({ type: "ready", facts: { sessions: config.sessions } });
+  const running = stack.move();
+  return { close: () => running.disposeAsync() };
+}
+
 /**
  * Puts a worker together and starts it: sessions with meters, and nothing else. It shares the database with the server and
  * the other workers of its island, and may be killed at any moment.
  */
-export async function startWorker(config: WorkerConfig, supervisor: Supervisor): Promise<SupervisedProcess> {
+export async function runWorker(
+  config: WorkerSettings,
+  { custodian, exchange, shelf, policy, logger }: WorkerSides,
+): Promise<{ close(): Promise<void> }> {
   await using stack = new AsyncDisposableStack();
-  const logger = createLogger();
   const onError = (error: unknown): void => logger.error({ err: error }, "something failed in the background");
   const pool = createPool(config.database, {
     applicationName: "meterkeep worker",
@@ -51,14 +94,7 @@ export async function startWorker(config: WorkerConfig, supervisor: Supervisor):
   const scope = await openScope(pool, config.utility, config.island);
   const ledger = new Ledger(postgresLedgerStore(pool), { shared: true });
   stack.defer(() => ledger.close());
-  const custodian = custodianClient({
-    socketPath: config.channel.socketPath,
-    certificate: config.channel.certificate,
-    privateKey: await readFile(config.channel.keyFile, "utf8"),
-    custodianCertificate: config.channel.custodianCertificate,
-  });
-  stack.defer(() => custodian.close());
-  const time = new TownTime(config.exchangeDirectory);
+  const time = new TownTime(exchange);
   await time.look();
   const clockOf = (kind: MeterKind): SourceClock => (kind === "simulated" ? time.clock : WALL_SOURCE_CLOCK);
   const collecting: Collecting = { days: config.collectDays, everySeconds: config.readEvery };
@@ -74,13 +110,10 @@ export async function startWorker(config: WorkerConfig, supervisor: Supervisor):
     ledger,
     queue,
     hub: news,
-    policy: policyKeyIn(config.stateDirectory),
-    billing: billingIn(join(config.exchangeDirectory, "billing.json")),
+    policy,
+    billing: billingIn(exchange),
     heard: new HeardRefusals(),
-    world: {
-      destinations: mayPushTo,
-      shelf: folderShelf(join(config.stateDirectory, "firmware")),
-    },
+    world: { destinations: mayPushTo, shelf },
     clockOf,
     now: () => Date.now(),
     wake: () => work.worker.wake(),
@@ -123,7 +156,6 @@ export async function startWorker(config: WorkerConfig, supervisor: Supervisor):
     await work.close();
   });
   work.worker.start();
-  supervisor.send({ type: "ready", facts: { sessions: config.sessions } });
   const running = stack.move();
   return { close: () => running.disposeAsync() };
 }

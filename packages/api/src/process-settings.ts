@@ -33,3 +33,57 @@ export const ownerDatabase = {
 } as const;
 export const utility = { kind: "text", description: "The utility (tenant) that the meters belong to." } as const;
 export const island = { kind: "text", description: "The island that the meters belong to." } as const;
+
+export const trunkCertificate = {
+  kind: "text",
+  description: "That certificate with those above it below the root (PEM).",
+} as const;
+
+export const trunkAuthorities = {
+  kind: "text",
+  description: "The roots of the PKI that certificates of the other end must lead to (PEM).",
+} as const;
+
+export const readEvery = {
+  kind: "integer",
+  unit: "seconds at the source",
+  minimum: 60,
+  maximum: 2_592_000,
+  description:
+    "How often each meter is read. What is shorter than the period of its load profile means once a period; a day means one session a day for all its intervals.",
+} as const;
+
+export const collectDays = {
+  kind: "integer",
+  unit: "days",
+  minimum: 1,
+  maximum: 400,
+  description:
+    "How far back intervals should be held. Two days at least, and a day can be made whole until the last deadline of its service level.",
+} as const;
+
+export const sessions = {
+  kind: "integer",
+  unit: "sessions",
+  minimum: 1,
+  maximum: 20_000,
+  description: "How many sessions with meters a process holds at once.",
+} as const;
+
+export const announces = {
+  kind: "flag",
+  description: "Whether readings, changes of trust and what became of commands are announced to consumers.",
+} as const;
+
+export const pushDestinations = {
+  kind: "list",
+  of: { kind: "text" },
+  description:
+    "Further destinations, as host:port, that push set-ups of meters may name: what the push port is called in their network. Any other is an incident.",
+} as const;
+
+export const switchboard = {
+  kind: "path",
+  description:
+    "The Unix socket (mode 0600) over which workers use the connections that the server holds: to concentrators, and from meters that call.",
+} as const;

@@ -1,15 +1,31 @@
 import {
+  announces,
   channel,
+  collectDays,
   database,
   exchangeDirectory,
   island,
   ownerDatabase,
+  pushDestinations,
+  readEvery,
+  sessions,
   stateDirectory,
+  switchboard,
+  trunkAuthorities,
+  trunkCertificate,
   utility,
 } from "./process-settings.ts";
 import type { SettingValues } from "./settings.ts";
 
 export { CUSTODIAN_CONFIG, type CustodianConfig } from "./custodian-config.ts";
+export {
+  GATE_CONFIG,
+  type GateConfig,
+  REMOTE_WORKER_CONFIG,
+  type RemoteWorkerConfig,
+  WORKER_TICKET,
+  type WorkerTicket,
+} from "./gate-config.ts";
 
 /**
  * The contract between the supervisor (`meterkeep start`) and the processes it starts.
@@ -46,6 +62,7 @@ export const PROCESS_NAMES = [
   "worker-6",
   "worker-7",
   "worker-8",
+  "gate",
   "depot",
   "drill",
 ] as const;
@@ -188,15 +205,6 @@ export const TOWN_CONFIG = {
 } as const;
 export type TownConfig = SettingValues<typeof TOWN_CONFIG>;
 
-const trunkCertificate = {
-  kind: "text",
-  description: "That certificate with those above it below the root (PEM).",
-} as const;
-const trunkAuthorities = {
-  kind: "text",
-  description: "The roots of the PKI that certificates of the other end must lead to (PEM).",
-} as const;
-
 /** Configuration of apps/concentrator: the data concentrators of a virtual town. */
 export const CONCENTRATOR_CONFIG = {
   stateDirectory,
@@ -253,48 +261,6 @@ const warnings = {
       fix: { kind: "text", description: "What to do." },
     },
   },
-} as const;
-
-const readEvery = {
-  kind: "integer",
-  unit: "seconds at the source",
-  minimum: 60,
-  maximum: 2_592_000,
-  description:
-    "How often each meter is read. What is shorter than the period of its load profile means once a period; a day means one session a day for all its intervals.",
-} as const;
-const collectDays = {
-  kind: "integer",
-  unit: "days",
-  minimum: 1,
-  maximum: 400,
-  description:
-    "How far back intervals should be held. Two days at least, and a day can be made whole until the last deadline of its service level.",
-} as const;
-const sessions = {
-  kind: "integer",
-  unit: "sessions",
-  minimum: 1,
-  maximum: 20_000,
-  description: "How many sessions with meters a process holds at once.",
-} as const;
-
-const announces = {
-  kind: "flag",
-  description: "Whether readings, changes of trust and what became of commands are announced to consumers.",
-} as const;
-
-const pushDestinations = {
-  kind: "list",
-  of: { kind: "text" },
-  description:
-    "Further destinations, as host:port, that push set-ups of meters may name: what the push port is called in their network. Any other is an incident.",
-} as const;
-
-const switchboard = {
-  kind: "path",
-  description:
-    "The Unix socket (mode 0600) over which workers use the connections that the server holds: to concentrators, and from meters that call.",
 } as const;
 
 /** Configuration of apps/server, which runs under `node --permission`: it can read the program and its own directories only. */
@@ -419,6 +385,10 @@ export const SERVER_CONFIG = {
     description: "The Unix socket of the machine's owner (mode 0600): new sign-in links, tokens.",
   },
   switchboard,
+  hasGate: {
+    kind: "flag",
+    description: "Whether workers on other machines come over a gate, and use those connections too.",
+  },
   consoleDirectory: { kind: "path", description: "The built console; it may appear later." },
   speed: {
     kind: "number",
@@ -472,6 +442,11 @@ export const DRILL_CONFIG = {
 } as const;
 export type DrillConfig = SettingValues<typeof DRILL_CONFIG>;
 
+const place = {
+  host: { kind: "text", description: "Its address." },
+  port: { kind: "integer", unit: "port", minimum: 1, maximum: 65_535, description: "Its port." },
+} as const;
+
 /**
  * What the commands of `meterkeep` find in `var/operator/config.json` (readable by whoever ran `meterkeep start` alone):
  * how to reach a running Meterkeep as the machine's owner.
@@ -481,5 +456,12 @@ export const OPERATOR_CONFIG = {
   exchangeDirectory,
   adminSocket: { kind: "path", description: "The server's Unix socket for the machine's owner." },
   address: { kind: "text", description: "The console's address, for example http://localhost:8420." },
+  gate: {
+    kind: "record",
+    description:
+      "Where workers on other machines come in, and where they enrol. Absent where there is no gate for them.",
+    optional: true,
+    fields: { ...place, enrolment: { kind: "record", description: "The enrolment service.", fields: place } },
+  },
 } as const;
 export type OperatorConfig = SettingValues<typeof OPERATOR_CONFIG>;

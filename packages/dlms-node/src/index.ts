@@ -48,6 +48,7 @@ export {
   type TlsListener,
   type TlsListenerOptions,
   type TlsTarget,
+  tlsIdentityIn,
 } from "./tls.ts";
 export { TRANSPORT_ERROR_CODES, TransportError, type TransportErrorCode } from "./transport-error.ts";
 export { connectWrapperUdp, UdpConnection, type UdpTarget } from "./udp-client.ts";

@@ -14,7 +14,21 @@ export interface TlsIdentity {
   readonly authorities: string;
 }
 
-export interface TlsTarget extends TcpTarget, TlsIdentity {
+/** Reads an identity that is kept as one text, so that it is replaced in one go: the private key, then the certificates. */
+export function tlsIdentityIn(text: string, authorities: string): TlsIdentity {
+  const end = text.indexOf("-----BEGIN CERTIFICATE-----");
+  return { privateKey: text.slice(0, end), certificate: text.slice(end), authorities };
+}
+
+/** What both ends of a connection have to agree on beside certificates. */
+export interface TlsAgreement {
+  /** Groups for the key agreement, with colons; {@link TLS_GROUPS} unless given. */
+  readonly groups?: string;
+  /** What may be spoken inside (ALPN, RFC 7301): who speaks none of it gets no connection. Not negotiated unless given. */
+  readonly protocols?: readonly string[];
+}
+
+export interface TlsTarget extends TcpTarget, TlsIdentity, TlsAgreement {
   /** The common name that the other end's certificate must have. */
   readonly peer: string;
 }
@@ -80,7 +94,7 @@ export function connectTls(target: TlsTarget): Promise<TLSSocket> {
   });
 }
 
-export interface TlsListenerOptions extends TlsIdentity {
+export interface TlsListenerOptions extends TlsIdentity, TlsAgreement {
   /** Loopback unless given. */
   readonly host?: string;
   /** 0, the default, lets the system choose. */
@@ -131,18 +145,19 @@ export function listenTls(options: TlsListenerOptions): Promise<TlsListener> {
         for (const socket of sockets) socket.destroy();
         await closed;
       };
-      const renew = (identity: TlsIdentity) => server.setSecureContext(secureOptions(identity));
+      const renew = (identity: TlsIdentity) => server.setSecureContext(secureOptions({ ...options, ...identity }));
       resolve({ host, port: (server.address() as AddressInfo).port, renew, [Symbol.asyncDispose]: stop });
     });
   });
 }
 
-function secureOptions({ privateKey, certificate, authorities }: TlsIdentity) {
+function secureOptions({ privateKey, certificate, authorities, groups, protocols }: TlsIdentity & TlsAgreement) {
   return {
+    ...(protocols !== undefined && { ALPNProtocols: [...protocols] }),
     key: privateKey,
     cert: certificate,
     ca: authorities,
     minVersion: "TLSv1.3",
-    ecdhCurve: TLS_GROUPS,
+    ecdhCurve: groups ?? TLS_GROUPS,
   } as const;
 }

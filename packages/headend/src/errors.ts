@@ -36,6 +36,7 @@ export const HEADEND_ERROR_CODES = [
   "firmware-refused",
   "operation-not-offered",
   "nats-unreachable",
+  "gate-refused",
 ] as const;
 
 /** A stable name for what went wrong; docs/errors.md says what to do about each. */

@@ -20,7 +20,7 @@ export { intervalsAsCsv } from "./export/csv.ts";
 export { type ExportWindow, exportedMeters } from "./export/exported-meter.ts";
 export { intervalsAsParquet } from "./export/parquet.ts";
 export { type FirmwareRelease, firmwareRelease, signedRelease, verifyFirmware } from "./firmware/release.ts";
-export { type FirmwareShelf, folderShelf } from "./firmware/shelf.ts";
+export { type FirmwareShelf, folderShelf, type ShelfFiles, shelfOf } from "./firmware/shelf.ts";
 export { parseAddresses, type TownAddresses } from "./inventory/addresses.ts";
 export { parseConcentrators } from "./inventory/concentrators.ts";
 export { MeterDirectory } from "./inventory/directory.ts";

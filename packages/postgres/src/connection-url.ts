@@ -33,6 +33,29 @@ export function withCredentials(
   return changed.href;
 }
 
+/** Where a server listens: a Unix socket, or a host and port. */
+export function serverPlace(url: string): { readonly path: string } | { readonly host: string; readonly port: number } {
+  const { hostname, port, searchParams } = new URL(url);
+  const host = searchParams.get("host") ?? hostname;
+  const number = port === "" ? DEFAULT_PORT : Number(port);
+  return host.startsWith("/") ? { path: socketIn(host, number) } : { host, port: number };
+}
+
+/** The same database with the same settings by way of the Unix socket of a directory, which somebody carries to the server. */
+export function throughSocket(url: string, directory: string): string {
+  const changed = new URL(url);
+  changed.host = `localhost:${DEFAULT_PORT}`;
+  changed.searchParams.set("host", directory);
+  return changed.href;
+}
+
+/** The Unix socket of a server in its directory, as clients look for it. */
+export function socketIn(directory: string, port: number = DEFAULT_PORT): string {
+  return `${directory}/.s.PGSQL.${port}`;
+}
+
+const DEFAULT_PORT = 5_432;
+
 /** The connection string without its password, for messages. */
 export function describeUrl(url: string): string {
   const shown = new URL(url);

@@ -3,6 +3,9 @@ export {
   connectionUrl,
   describeUrl,
   MAX_SOCKET_PATH_BYTES,
+  serverPlace,
+  socketIn,
+  throughSocket,
   withCredentials,
 } from "./connection-url.ts";
 export { CopyRows, copyInto } from "./copy.ts";

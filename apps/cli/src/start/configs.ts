@@ -6,6 +6,7 @@ import type {
   DepotConfig,
   DrillConfig,
   FactoryConfig,
+  GateConfig,
   OperatorConfig,
   ServerConfig,
   TownConfig,
@@ -17,7 +18,15 @@ import { type Directories, escrowFolder } from "./directories.ts";
 import type { Installation } from "./installation.ts";
 import { ledgerSettings } from "./ledger-settings.ts";
 import { trustedManufacturers } from "./manufacturers.ts";
-import { enrolmentOf, isKeeping, isKeyOrigin, keyServiceOf, networksOf, type StartConfig } from "./options.ts";
+import {
+  enrolmentOf,
+  isKeeping,
+  isKeyOrigin,
+  keyServiceOf,
+  networksOf,
+  type StartConfig,
+  workerGateOf,
+} from "./options.ts";
 import { organisationSettings } from "./organisation-settings.ts";
 import { recoverySettings } from "./recovery-settings.ts";
 import { commandOptions } from "./suggestions.ts";
@@ -229,6 +238,7 @@ export function serverConfig(sources: ConfigSources): ServerConfig {
     ...organisationSettings(config),
     adminSocket: adminSocket(directories),
     switchboard: switchboard(directories),
+    hasGate: config.workerGate !== undefined,
     consoleDirectory: directories.console,
     speed: config.speed,
     ...(config.state !== undefined && { commandOptions: commandOptions(directories.state) }),
@@ -277,6 +287,25 @@ export function workerConfig(sources: ConfigSources): WorkerConfig {
   };
 }
 
+/** Of the way in for workers on other machines. */
+export function gateConfig(sources: ConfigSources): GateConfig {
+  const { stateDirectory, exchangeDirectory, database, utility, island, channel, ...told } = workerConfig(sources);
+  const { sessions: _, ...settings } = told;
+  const { gate, authorities } = sources.trunk as TrunkCredentials;
+  return {
+    stateDirectory,
+    exchangeDirectory,
+    database,
+    utility,
+    island,
+    channel,
+    ...settings,
+    ...(workerGateOf(sources.config) as { host: string; port: number }),
+    ...(gate as StoredCredential),
+    authorities,
+  };
+}
+
 /** How the head-end proves itself to concentrators and to meters that call. */
 function trunkSettings({ config, trunk }: ConfigSources): Pick<ServerConfig, "trunk" | "callTls"> {
   if (trunk === undefined) return {};
@@ -312,7 +341,13 @@ export function operatorConfig(sources: ConfigSources): OperatorConfig {
     exchangeDirectory: sources.directories.exchange,
     adminSocket: adminSocket(sources.directories),
     address: consoleAddress(sources.config),
+    ...gateAddress(sources.config),
   };
+}
+
+function gateAddress(config: StartConfig): Pick<OperatorConfig, "gate"> {
+  const [gate, enrolment] = [workerGateOf(config), enrolmentOf(config)];
+  return gate === undefined || enrolment === undefined ? {} : { gate: { ...gate, enrolment } };
 }
 
 /** `localhost` by name: passkeys refuse addresses. */

@@ -101,7 +101,8 @@ export function makeEscrowFolder(directory: string, user?: ProcessUser): void {
   makeOwned(escrowFolder(directory), 0o700, user);
 }
 
-function makeOwned(path: string, mode: number, user?: ProcessUser): void {
+/** Makes a directory with its mode, for the user of one process. */
+export function makeOwned(path: string, mode: number, user?: ProcessUser): void {
   mkdirSync(path, { recursive: true });
   if (user !== undefined) chownSync(path, user.uid, user.gid);
   chmodSync(path, mode);

@@ -112,6 +112,12 @@ export const START_OPTIONS = {
     description:
       "How many processes of their own hold the sessions with meters; 0 lets the head-end's server hold them. Workers reach meters by address themselves, and over the server what it holds connections to: data concentrators, and meters that call.",
   },
+  workerGate: {
+    kind: "text",
+    optional: true,
+    description:
+      "The address and port, as 192.0.2.1:8425, where workers on other machines come in over mutual TLS. Nobody comes in before `meterkeep worker enrol`; without it nothing listens.",
+  },
   announce: {
     kind: "choice",
     of: ["no", "yes"],
@@ -290,7 +296,7 @@ export const START_OPTIONS = {
     kind: "text",
     optional: true,
     description:
-      "The address and port, as 192.0.2.1:8424, where people and devices enrol for certificates over EST (RFC 7030), with the passwords of `meterkeep pki password` or the certificates they have. Without it nothing listens, save on 127.0.0.1:8424 where the town has data concentrators, which enrol there.",
+      "The address and port, as 192.0.2.1:8424, where people and devices enrol for certificates over EST (RFC 7030), with the passwords of `meterkeep pki password` or the certificates they have. Without it nothing listens, save on 127.0.0.1:8424 where the town has data concentrators, and on that port of the --worker-gate, which enrol there.",
   },
   organisation: {
     kind: "text",
@@ -375,6 +381,7 @@ export function resolveOptions(
     refuse("--field-origin", `must be an origin, such as https://field.example, not ${fieldOrigin}`);
   keyServiceOf(config);
   enrolmentOf(config);
+  workerGateOf(config);
   if (config.organisation !== undefined && !isIssuer(config.organisation))
     refuse("--organisation", `must be an https address, or http on this machine, not ${config.organisation}`);
   if (!isKeyOrigin(config.factoryKeys))
@@ -410,12 +417,20 @@ export function keyServiceOf({ keyService }: Pick<StartConfig, "keyService">) {
   return addressOf("--key-service", keyService);
 }
 
-/** Where concentrators of the town enrol, unless `--enrolment` says another address. */
-const TOWN_ENROLMENT = "127.0.0.1:8424";
+/** The address of `--worker-gate`, where it is given. @throws {CliError} `option-invalid` */
+export function workerGateOf({ workerGate }: Pick<StartConfig, "workerGate">) {
+  return addressOf("--worker-gate", workerGate);
+}
 
-/** The address of `--enrolment`, where it is given, or where concentrators enrol. @throws {CliError} `option-invalid` */
-export function enrolmentOf({ enrolment, concentrators }: Pick<StartConfig, "enrolment" | "concentrators">) {
-  return addressOf("--enrolment", enrolment ?? (concentrators > 0 ? TOWN_ENROLMENT : undefined));
+/** Where concentrators of the town and workers enrol, unless `--enrolment` says another address. */
+const ENROLMENT_PORT = 8_424;
+
+/** The address of `--enrolment`, where it is given, or where concentrators or workers enrol. @throws {CliError} `option-invalid` */
+export function enrolmentOf(config: Pick<StartConfig, "enrolment" | "concentrators" | "workerGate">) {
+  const { enrolment, concentrators } = config;
+  const gate = workerGateOf(config);
+  if (enrolment === undefined && gate !== undefined) return { ...gate, port: ENROLMENT_PORT };
+  return addressOf("--enrolment", enrolment ?? (concentrators > 0 ? `127.0.0.1:${ENROLMENT_PORT}` : undefined));
 }
 
 function addressOf(option: string, text: string | undefined) {

@@ -68,6 +68,13 @@ const APPS: Readonly<Record<AppName, AppFacts>> = {
   "worker-6": WORKER,
   "worker-7": WORKER,
   "worker-8": WORKER,
+  gate: {
+    entry: "apps/server/src/gate/gate-main.ts",
+    directory: ({ headEnd }) => headEnd,
+    user: ({ headEnd }) => headEnd,
+    heapMegabytes: () => 128,
+    permission: ({ exchange }) => ({ read: [exchange], write: [] }),
+  },
   depot: {
     entry: "apps/depot/src/main.ts",
     directory: ({ depot }) => depot,
@@ -117,7 +124,7 @@ export function workerNames(count: number): readonly AppName[] {
 }
 
 function hasOwnFile(name: AppName): boolean {
-  return name === "drill" || name === "standby" || isWorker(name);
+  return name === "drill" || name === "standby" || name === "gate" || isWorker(name);
 }
 
 function isWorker(name: AppName): boolean {
@@ -152,7 +159,55 @@ export function describeApp(
 ): AppLaunch {
   const app = APPS[name];
   const own = app.directory(directories);
+  // Those that share another's directory have a file of their own in it.
+  const file = hasOwnFile(name) ? name : "config";
   const permission = app.permission?.(directories);
+  return launchOf(name, {
+    ...app,
+    program,
+    own,
+    file,
+    permission,
+    user: app.user(users),
+    homes,
+  });
+}
+
+/** How to start a worker on a machine that has nothing else of a head-end. */
+export function workerLaunch(
+  name: AppName,
+  parts: {
+    readonly program: Program;
+    readonly own: string;
+    readonly sockets: string;
+    readonly user: ProcessUser | undefined;
+  },
+): AppLaunch {
+  return launchOf(name, {
+    ...WORKER,
+    ...parts,
+    entry: "apps/server/src/gate/remote-worker-main.ts",
+    file: "config",
+    permission: { read: [], write: [parts.sockets] },
+    // Nobody has told it how many there are.
+    homes: 0,
+  });
+}
+
+function launchOf(
+  name: AppName,
+  app: Pick<AppFacts, "entry" | "heapMegabytes" | "youngMegabytes" | "nodeOptions"> & {
+    readonly program: Program;
+    /** Its directory. */
+    readonly own: string;
+    /** Name of its configuration. */
+    readonly file: string;
+    readonly user: ProcessUser | undefined;
+    readonly homes: number;
+    readonly permission: { readonly read: readonly string[]; readonly write: readonly string[] } | undefined;
+  },
+): AppLaunch {
+  const { program, own, homes, permission } = app;
   return {
     name,
     node: program.node,
@@ -176,9 +231,8 @@ export function describeApp(
           ]),
     ],
     entry: `${program.directory}/${app.entry}`,
-    // Those that share another's directory have a file of their own in it.
-    configFile: `${own}/${hasOwnFile(name) ? name : "config"}.json`,
+    configFile: `${own}/${app.file}.json`,
     compileCache: `${own}/compile-cache`,
-    user: app.user(users),
+    user: app.user,
   };
 }

@@ -12,6 +12,7 @@ import {
   depotConfig,
   drillConfig,
   factoryConfig,
+  gateConfig,
   keyServiceHosts,
   loopbackHosts,
   operatorConfig,
@@ -28,7 +29,7 @@ import { runDrill } from "./drill.ts";
 import { StartError } from "./error.ts";
 import { handOverMaster } from "./factory-master.ts";
 import { checkStateDirectory, openInstallation } from "./installation.ts";
-import { keyServiceOf, type StartConfig } from "./options.ts";
+import { keyServiceOf, type StartConfig, workerGateOf } from "./options.ts";
 import { buildPage } from "./page-build.ts";
 import { type AppName, describeApp, workerNames } from "./processes.ts";
 import { placeProgram } from "./program.ts";
@@ -171,11 +172,13 @@ async function startIn(
   await produce(factoryConfig({ config, directories, installation }, "produce"));
   await handOverMaster(directories.exchange, operatorConfig(sources).channel);
   await supervisor.keep("town", () => townConfig(sources));
-  if (config.concentrators > 0 || config.callTlsPort !== undefined) {
+  const gate = workerGateOf(config);
+  if (config.concentrators > 0 || config.callTlsPort !== undefined || gate !== undefined) {
     const trunk = await openTrunkCredentials({
       count: config.concentrators,
       callers: config.callTlsPort === undefined ? [] : callersOf(directories.exchange),
       callHosts: keyServiceHosts(config.listen),
+      gateHosts: gate && keyServiceHosts(gate.host),
       place: installation,
       operator: operatorConfig(sources).channel,
       headEnd: { directory: directories.headEnd, user: users.headEnd },
@@ -200,6 +203,7 @@ async function startIn(
   ]);
   // After the server, which lays out the tables they work on.
   await Promise.all(workerNames(config.workers).map((name) => supervisor.keep(name, () => workerConfig(sources))));
+  if (gate !== undefined) await supervisor.keep("gate", () => gateConfig(sources));
   running = true;
   if (signal.aborted) return;
   reporter.running({
@@ -345,10 +349,13 @@ async function checkAddresses(config: StartConfig): Promise<void> {
         ? []
         : [{ transport: "tcp" as const, host: config.listen, port, use: "meters that call", option }],
     ),
-    ...[keyServiceOf(config)].flatMap((address) =>
-      address === undefined
-        ? []
-        : [{ transport: "tcp" as const, ...address, use: "key service", option: "--key-service" }],
+    ...(
+      [
+        [keyServiceOf(config), "key service", "--key-service"],
+        [workerGateOf(config), "workers on other machines", "--worker-gate"],
+      ] as const
+    ).flatMap(([address, use, option]) =>
+      address === undefined ? [] : [{ transport: "tcp" as const, ...address, use, option }],
     ),
   ];
   for (const { option, ...port } of wanted) {

@@ -23,7 +23,7 @@ export interface SupervisorOptions {
 
 /** Who closes before whom: nobody loses what it still works with. Those in one row close at the same time. */
 const STOP_ORDER: readonly (readonly AppName[])[] = [
-  ["depot", "server", ...workerNames(Number.POSITIVE_INFINITY)],
+  ["depot", "server", "gate", ...workerNames(Number.POSITIVE_INFINITY)],
   ["concentrator"],
   ["town"],
   ["custodian", "standby"],
@@ -46,6 +46,7 @@ const TITLES: Readonly<Record<ProcessName, string>> = {
   "worker-6": "Worker 6",
   "worker-7": "Worker 7",
   "worker-8": "Worker 8",
+  gate: "Gate",
   depot: "Depot",
   drill: "Drill",
 };
@@ -105,9 +106,10 @@ export class Supervisor {
     this.#apps.get(name)?.running?.send(message);
   }
 
-  /** Kills a process where it still is the one with that id; it is then started again. */
-  end(name: AppName, pid: number): void {
-    if (this.#apps.get(name)?.running?.pid === pid) process.kill(pid, "SIGKILL");
+  /** Kills a process, or only where it still is the one with that id; it is then started again. */
+  end(name: AppName, pid?: number): void {
+    const running = this.#apps.get(name)?.running?.pid;
+    if (running !== undefined && (pid === undefined || running === pid)) process.kill(running, "SIGKILL");
   }
 
   /** Closes everything, the database last. */

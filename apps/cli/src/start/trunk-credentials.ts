@@ -16,6 +16,8 @@ export interface TrunkCredentials {
   readonly headEnd: StoredCredential & { readonly name: string };
   /** What it listens with. */
   readonly callListener: StoredCredential;
+  /** What it lets workers of other machines in with, where there is a gate. */
+  readonly gate: StoredCredential | undefined;
   /** Who the concentrators are, with a one-time password for each that has not enrolled yet. */
   concentrators(): Promise<ConcentratorConfig["concentrators"]>;
   /** The roots, PEM. */
@@ -34,6 +36,8 @@ interface TrunkSources {
   /** System titles of the meters that call over TLS, 16 upper-case hex digits. */
   readonly callers: readonly string[];
   readonly callHosts: readonly string[];
+  /** By which hosts the gate is reached; undefined where there is none. */
+  readonly gateHosts: readonly string[] | undefined;
   readonly place: { readonly utility: string; readonly island: string };
   readonly operator: OperatorConfig["channel"];
   readonly headEnd: Keeping;
@@ -45,6 +49,8 @@ interface TrunkSources {
 
 /** The name of the head-end in its certificate. */
 export const HEAD_END = "head-end";
+/** The name of the gate in its certificate: workers compare it. */
+const GATE = "gate";
 const DAY_MS = 86_400_000;
 const RENEW_BEFORE_DAYS = 30;
 
@@ -55,7 +61,7 @@ const RENEW_BEFORE_DAYS = 30;
  * @throws {StartError} `trunk-credential-refused`
  */
 export async function openTrunkCredentials(sources: TrunkSources): Promise<TrunkCredentials> {
-  const { operator, place, count, callers, now } = sources;
+  const { operator, place, count, callers, gateHosts, now } = sources;
   const custodian = operatorClient(operator);
   try {
     const { authorities } = await custodian.authorities({});
@@ -85,6 +91,7 @@ export async function openTrunkCredentials(sources: TrunkSources): Promise<Trunk
     const listener = { name: HEAD_END, file: "calls", profile: "tls-server", hosts: sources.callHosts };
     const headEnd = await open({ name: HEAD_END, profile: "tls-client" }, sources.headEnd);
     const callListener = await open(listener, sources.headEnd);
+    const gate = gateHosts && (await open({ name: GATE, profile: "tls-server", hosts: gateHosts }, sources.headEnd));
     const names = Array.from({ length: count }, (_, at) => `dc-${at + 1}`);
     const concentrators = () =>
       Promise.all(
@@ -97,7 +104,7 @@ export async function openTrunkCredentials(sources: TrunkSources): Promise<Trunk
     const roots = toPem("CERTIFICATE", root.certificate);
     if (callers.length > 0) writePrivate(`${sources.meters.directory}/authorities.pem`, roots, sources.meters.user);
     for (const title of callers) await open({ name: title, profile: "dlms-suite-1-tls" }, sources.meters);
-    return { headEnd, callListener, concentrators, authorities: roots };
+    return { headEnd, callListener, gate, concentrators, authorities: roots };
   } finally {
     await custodian.close();
   }
@@ -134,7 +141,10 @@ export function callersOf(exchangeDirectory: string): readonly string[] {
 }
 
 /** The authority that issues for an island, and those above it up to the root. */
-function lineTo(authorities: readonly AuthorityView[], { utility, island }: TrunkSources["place"]): AuthorityView[] {
+export function lineTo(
+  authorities: readonly AuthorityView[],
+  { utility, island }: TrunkSources["place"],
+): AuthorityView[] {
   const line: AuthorityView[] = [];
   let next = authorities.find(
     (one) =>

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { StartError } from "./error.ts";
 
 /** Processes with a user of their own; the number is added to the first user id. */
-const OFFSETS = { custodian: 0, headEnd: 1, depot: 2, town: 3, factory: 4, concentrator: 5 } as const;
+const OFFSETS = { custodian: 0, headEnd: 1, depot: 2, town: 3, factory: 4, concentrator: 5, remoteWorker: 6 } as const;
 /** The group of those who write into the exchange directory. */
 const EXCHANGE_GROUP_OFFSET = 9;
 const RANGE = 10;
@@ -56,6 +56,7 @@ export function chooseUsers(
     town: user("town", exchangeGroup),
     factory: user("factory", exchangeGroup),
     concentrator: user("concentrator", exchangeGroup),
+    remoteWorker: user("remoteWorker"),
     exchangeGroup,
   };
 }

@@ -14,7 +14,7 @@ const TOKEN_MILLISECONDS = 120_000;
 export interface PolicyKey {
   /** SPKI, lower-case hex. */
   readonly publicKey: string;
-  token(manifest: string, meter: SystemTitle, act: number, now: number): Uint8Array;
+  token(manifest: string, meter: SystemTitle, act: number, now: number): Promise<Uint8Array>;
 }
 
 /** Opens an EC private key on P-256 or P-384, PEM. */
@@ -23,7 +23,7 @@ export function openPolicyKey(pem: string): PolicyKey {
   const hash = key.asymmetricKeyDetails?.namedCurve === "secp384r1" ? "sha384" : "sha256";
   return {
     publicKey: createPublicKey(key).export({ format: "der", type: "spki" }).toString("hex"),
-    token: (manifest, meter, act, now) => {
+    token: async (manifest, meter, act, now) => {
       const token = {
         issuer: POLICY_SERVICE_NAME,
         manifest: fromHex(manifest),

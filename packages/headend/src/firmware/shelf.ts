@@ -15,30 +15,42 @@ export interface FirmwareShelf {
  * verified each time an image is taken from the shelf.
  */
 export function folderShelf(folder: string): FirmwareShelf {
+  return shelfOf({
+    read: (name) => readFile(join(folder, name)),
+    makers: () => readdir(join(folder, "makers")).catch(() => []),
+  });
+}
+
+/** The files of a shelf, by name: what {@link folderShelf} has in its folder. */
+export interface ShelfFiles {
+  /** @throws where there is none of that name */
+  read(name: string): Promise<Uint8Array>;
+  /** Names of files in `makers`. */
+  makers(): Promise<readonly string[]>;
+}
+
+/** A shelf whose files are anywhere: it believes none of them but for the maker's signature. */
+export function shelfOf(files: ShelfFiles): FirmwareShelf {
   return {
     load: async (sha384) => {
       if (!/^[0-9a-f]{96}$/.test(sha384)) throw refused("not the hash of an image");
-      const [written, image] = await Promise.all([
-        readFile(join(folder, `${sha384}.json`), "utf8"),
-        readFile(join(folder, `${sha384}.image`)),
-      ]).catch(() => {
-        throw refused(`no image ${sha384} is on the shelf`);
-      });
-      const { release, signature } = parsed(written);
-      return verifyFirmware(
-        { release, signature: Buffer.from(signature, "hex"), image },
-        await makersIn(join(folder, "makers")),
+      const [written, image] = await Promise.all([files.read(`${sha384}.json`), files.read(`${sha384}.image`)]).catch(
+        () => {
+          throw refused(`no image ${sha384} is on the shelf`);
+        },
       );
+      const { release, signature } = parsed(Buffer.from(written).toString("utf8"));
+      return verifyFirmware({ release, signature: Buffer.from(signature, "hex"), image }, await makersIn(files));
     },
   };
 }
 
-async function makersIn(folder: string): Promise<readonly KeyObject[]> {
-  const names = (await readdir(folder).catch(() => [])).filter((name) => name.endsWith(".pem"));
+async function makersIn(files: ShelfFiles): Promise<readonly KeyObject[]> {
+  const names = (await files.makers()).filter((name) => name.endsWith(".pem"));
   return Promise.all(
     names.map(async (name) => {
       try {
-        return createPublicKey(await readFile(join(folder, name), "utf8"));
+        return createPublicKey(Buffer.from(await files.read(`makers/${name}`)));
       } catch (cause) {
         throw refused(`makers/${name} on the shelf is no public key`, cause);
       }

@@ -15,6 +15,8 @@ export interface NatsServer extends AsyncDisposable {
   readonly leafUrl: string;
   /** Lets it write what it keeps, and end. */
   stop(): Promise<void>;
+  /** Ends it as a power cut of its process does: `kill -9`. */
+  kill(): Promise<void>;
   /** Again on the same port with the same directory. */
   start(): Promise<void>;
 }
@@ -52,6 +54,7 @@ leafnodes: { ${hub === undefined ? 'host: "127.0.0.1", ' : ""}${leaf} }
     url: `nats://127.0.0.1:${port}`,
     leafUrl: `nats://127.0.0.1:${leafPort}`,
     stop: () => end("SIGTERM"),
+    kill: () => end("SIGKILL"),
     start,
     [Symbol.asyncDispose]: async () => {
       await end("SIGKILL");

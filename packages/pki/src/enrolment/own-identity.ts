@@ -1,6 +1,6 @@
 import { createPrivateKey, generateKeyPairSync, X509Certificate } from "node:crypto";
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
-import { publicKeyOctets, type TlsIdentity } from "@meterkeep/dlms-node";
+import { publicKeyOctets, type TlsIdentity, tlsIdentityIn } from "@meterkeep/dlms-node";
 import { PkiError } from "../errors.ts";
 import { decodeCertificate } from "../x509/certificate.ts";
 import { validatePath } from "../x509/path.ts";
@@ -40,9 +40,8 @@ export class OwnIdentity {
 
   /** Opens what is there, or enrols. @throws PkiError `enrolment-refused` */
   static async open(options: IdentityOptions): Promise<OwnIdentity> {
-    const kept = keptIn(options);
-    if (kept !== undefined) return new OwnIdentity(options, kept);
-    const { name, password } = options;
+    const { file, name, password, place } = options;
+    if (existsSync(file)) return new OwnIdentity(options, tlsIdentityIn(readFileSync(file, "utf8"), place.authorities));
     if (password === undefined)
       throw new PkiError("enrolment-refused", `${name} has no certificate, and no password to enrol for one with`);
     return new OwnIdentity(options, await certified(options, { kind: "password", name, password }));
@@ -61,18 +60,6 @@ export class OwnIdentity {
     this.#identity = await certified(this.#options, { kind: "certificate", privateKey, certificate });
     return true;
   }
-}
-
-function keptIn(options: IdentityOptions): TlsIdentity | undefined {
-  const { file } = options;
-  if (!existsSync(file)) return undefined;
-  const text = readFileSync(file, "utf8");
-  const end = text.indexOf("-----BEGIN CERTIFICATE-----");
-  return {
-    privateKey: text.slice(0, end),
-    certificate: text.slice(end),
-    authorities: options.place.authorities,
-  };
 }
 
 async function certified(options: IdentityOptions, proof: Parameters<typeof enrolledBy>[1]): Promise<TlsIdentity> {
