@@ -92,6 +92,41 @@ test("an island whose consumer is behind goes on telling, and the consumer has e
   await hasHeard(east.inbox, west.outbox, 620);
 });
 
+test("killed in the middle, hub and leaf node lose nothing that was told, and nobody hears anything a second time", {
+  timeout: 600_000,
+}, async () => {
+  await using hub = await startNatsServer("hub");
+  await using leaf = await startNatsServer("leaf-2", hub.leafUrl);
+  await using edge = await island("edge", { url: leaf.url, domain: "leaf-2", hears: false });
+  await using middle = await island("middle", { url: hub.url, domain: "hub", gathers: ["leaf-2"], hears: true });
+  let told = 0;
+  const enough = new AbortController();
+  const telling = (async () => {
+    while (!enough.signal.aborted) {
+      await edge.tell(told + 1, 5);
+      told += 5;
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+  })();
+  const { origin } = await edge.outbox.head();
+  const heard = async (): Promise<number> =>
+    (await middle.inbox.heads()).find((head) => head.origin === origin)?.last ?? 0;
+  const more = async (than: number): Promise<void> => {
+    while ((await heard()) <= than) await new Promise((resolve) => setTimeout(resolve, 20));
+  };
+  // The leaf node while the hub is there, then both at once; every time they have taken something since.
+  for (const victims of [[leaf], [hub, leaf]]) {
+    await more(await heard());
+    for (const victim of victims) await victim.kill();
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    for (const victim of victims) await victim.start();
+  }
+  await more(await heard());
+  enough.abort();
+  await telling;
+  await hasHeard(middle.inbox, edge.outbox, told);
+});
+
 test("a hub gathers what the leaf nodes of islands keep", { timeout: 300_000 }, async () => {
   await using hub = await startNatsServer("hub");
   await using leaf = await startNatsServer("leaf-1", hub.leafUrl);

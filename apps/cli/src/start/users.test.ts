@@ -5,7 +5,7 @@ import { chooseUsers } from "./users.ts";
 test("started as root, each process has a number of its own, and those who exchange files share a group", () => {
   const { exchangeGroup, ...users } = chooseUsers(60_900, true, [""]);
   const uids = Object.values(users).map((user) => user?.uid);
-  assert.equal(new Set(uids).size, 6);
+  assert.equal(new Set(uids).size, 7);
   assert.deepEqual(
     [users.custodian?.gid, users.factory?.gid, users.town?.gid].map((gid) => gid === exchangeGroup),
     [true, true, true],

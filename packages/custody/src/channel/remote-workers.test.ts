@@ -1,80 +1,15 @@
 import assert from "node:assert/strict";
-import { generateKeyPairSync, randomBytes } from "node:crypto";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { generateKeyPairSync } from "node:crypto";
 import { test } from "node:test";
-import { custodianClient } from "@meterkeep/api/custodian-channel";
 import { fromHex, systemTitle, toHex } from "@meterkeep/dlms";
 import { publicKeyOctets } from "@meterkeep/dlms-node";
-import { createChannelCredential, decodeCertificate, localSigner, makeRequestWith, toPem } from "@meterkeep/pki";
+import { decodeCertificate, localSigner, makeRequestWith } from "@meterkeep/pki";
 import { profileOf } from "../pki/development-tree.ts";
-import { enrolByPassword } from "../pki/est/enrolment.ts";
 import { AuthorityWorld } from "../testing/authority-world.ts";
-import { caller, carryTakeover, type TestCustody, withTestCustody } from "../testing/test-custody.ts";
+import { carryTakeover } from "../testing/test-custody.ts";
 import { TestMeter } from "../testing/test-meter.ts";
-import { listenOnChannel } from "./server.ts";
+import { HOME, OPERATOR, withWorkers } from "../testing/worker-bench.ts";
 
-const OPERATOR = caller("operator");
-const CUSTODIAN = createChannelCredential({
-  name: "custodian",
-  serial: randomBytes(16),
-  notBefore: new Date("2026-01-01T00:00:00Z"),
-  notAfter: new Date("2056-01-01T00:00:00Z"),
-});
-const HOME = new TestMeter({ systemTitle: "5453540000000001" });
-
-/** A custodian that listens, and what a certificate of its PKI is asked for with. */
-async function withWorkers(
-  body: (bench: {
-    readonly custody: TestCustody;
-    readonly authority: string;
-    /** Makes a key and has it certified over a one-time password, as EST does. */
-    enrol(name: string, profile: string): Promise<{ readonly certificate: string; readonly privateKey: string }>;
-    client(of: { readonly certificate: string; readonly privateKey: string }): ReturnType<typeof custodianClient>;
-  }) => Promise<void>,
-): Promise<void> {
-  await withTestCustody(
-    async (custody) => {
-      // Connections are judged at the clock of the machine.
-      custody.now = Date.now();
-      const { pki, service } = custody.custody;
-      await custody.add(HOME);
-      await using stack = new AsyncDisposableStack();
-      const folder = mkdtempSync(join(tmpdir(), "meterkeep-workers-"));
-      stack.defer(() => rmSync(folder, { recursive: true }));
-      const socketPath = join(folder, "channel.sock");
-      const server = await listenOnChannel({ ...custody.custody, socketPath, ...CUSTODIAN, principals: [] });
-      stack.defer(() => server.close());
-      const { authority } = await pki.issuerFor(PLACE, "P-256");
-      const above = (await pki.authorities.lineOf(authority)).filter(({ parent }) => parent !== undefined);
-      await body({
-        custody,
-        authority,
-        enrol: async (name, profile) => {
-          const { privateKey: key } = generateKeyPairSync("ec", { namedCurve: "P-256" });
-          const privateKey = key.export({ type: "pkcs8", format: "pem" }).toString();
-          const subject = { kind: "named", fields: [{ field: "CN", text: name }] } as const;
-          const order = { name, authority, profile, subject, hosts: [], endsAt: custody.now + 60_000 };
-          const { password } = await service.makeEnrolmentPassword(order, OPERATOR);
-          const signer = localSigner(key, { curve: "P-256", point: publicKeyOctets(key) });
-          const { octets } = await enrolByPassword(pki, { name, password }, await makeRequestWith(signer, name));
-          const chain = [octets, ...above.map((one) => one.certificate)];
-          return { privateKey, certificate: chain.map((one) => toPem("CERTIFICATE", one)).join("") };
-        },
-        client: (of) => {
-          const client = custodianClient({ socketPath, ...of, custodianCertificate: CUSTODIAN.certificate });
-          stack.defer(() => client.close());
-          return client;
-        },
-      });
-    },
-    undefined,
-    { pki: { developmentTree: PLACE } },
-  );
-}
-
-const PLACE = { utility: "stadtwerke", island: "mainland" } as const;
 const meter = systemTitle(fromHex(HOME.systemTitle));
 const serialOf = ({ certificate }: { readonly certificate: string }): string =>
   toHex(decodeCertificate(Buffer.from(certificate.split("-----")[2]!, "base64")).serial);
