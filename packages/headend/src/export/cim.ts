@@ -6,27 +6,26 @@ const OPENING = `<?xml version="1.0" encoding="UTF-8"?>
 
 /**
  * Intervals as a MeterReadings document of IEC CIM (IEC 61968-9): an interval block a channel, its reading type by its
- * number (Annex C), and the qualities of what is not plain. What the type's table has no number for keeps its OBIS code as
+ * number (Annex C), and the qualities of each value. Elements stand in the order of the profile's schema, which is a sequence. What the type's table has no number for keeps its OBIS code as
  * the reference.
  */
 export async function* intervalsAsCim(meters: AsyncIterable<ExportedMeter>): AsyncGenerator<string> {
   yield OPENING;
   for await (const { systemTitle, serialNumber, periodSeconds, channels } of meters) {
-    const names = [nameOf(systemTitle, "DLMS system title")];
-    if (serialNumber !== undefined) names.push(nameOf(serialNumber, "serial number"));
+    const names = [nameOf(systemTitle, "system title", "DLMS UA")];
+    if (serialNumber !== undefined) names.push(nameOf(serialNumber, "serial number", "manufacturer"));
     yield `<MeterReading>
-<Meter>
+${channels.map((channel) => `${blockOf(channel, periodSeconds)}\n`).join("")}<Meter>
 ${names.join("\n")}
 </Meter>
-${channels.map((channel) => blockOf(channel, periodSeconds)).join("\n")}
 </MeterReading>
 `;
   }
   yield "</MeterReadings>\n";
 }
 
-function nameOf(name: string, type: string): string {
-  return `<Names><name>${escaped(name)}</name><NameType><name>${escaped(type)}</name></NameType></Names>`;
+function nameOf(name: string, type: string, authority: string): string {
+  return `<Names><name>${escaped(name)}</name><NameType><name>${type}</name><NameTypeAuthority><name>${authority}</name></NameTypeAuthority></NameType></Names>`;
 }
 
 function blockOf({ obis, unit, intervals }: ExportedChannel, periodSeconds: number): string {
@@ -41,7 +40,7 @@ function readingOf(one: ExportedInterval): string {
   const qualities = qualitiesOf(one).map(
     (code) => `<ReadingQualities><ReadingQualityType ref="${code}"/></ReadingQualities>`,
   );
-  return `<IntervalReadings>${qualities.join("")}<timeStamp>${new Date(one.at).toISOString()}</timeStamp><value>${one.value}</value></IntervalReadings>`;
+  return `<IntervalReadings><timeStamp>${new Date(one.at).toISOString()}</timeStamp><value>${one.value}</value>${qualities.join("")}</IntervalReadings>`;
 }
 
 /**
