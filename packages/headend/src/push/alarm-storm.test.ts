@@ -27,6 +27,28 @@ test("a fleet that loses power together is one storm, and the next minute is cou
   assert.deepEqual(storms.ended(60_001), [{ code: LAST_GASP.code, meter: undefined, since: 0, count: 30 }]);
 });
 
+test("a fleet larger than what is remembered is one storm all the same, and the storm of a meter that is forgotten has its end", () => {
+  const storms = new AlarmStorms({ ...limits, maxCounts: 20 });
+  for (let n = 0; n < 5; n += 1) storms.take("loud", { code: "other", always: false }, 0);
+  const kinds = Array.from({ length: 5_000 }, (_, n) => storms.take(`M${n}`, LAST_GASP, n).kind);
+  assert.deepEqual(
+    kinds.flatMap((kind, n) => (kind === "counted" ? [] : [`${n} ${kind}`])),
+    [...Array.from({ length: 10 }, (_, n) => `${n} single`), "10 begins"],
+  );
+  assert.deepEqual(storms.ended(5_000), [{ code: "other", meter: "loud", since: 0, count: 5 }]);
+});
+
+test("a storm of one meter that began inside a storm of the fleet is told of when that is over", () => {
+  const storms = new AlarmStorms(limits);
+  for (let n = 0; n < 11; n += 1) storms.take(`M${n}`, LAST_GASP, 0);
+  for (let n = 0; n < 9; n += 1) assert.equal(storms.take("A", LAST_GASP, n).kind, "counted");
+  assert.deepEqual(storms.take("A", LAST_GASP, 70_000), {
+    kind: "begins",
+    storm: { code: LAST_GASP.code, meter: "A", since: 0, count: 10 },
+  });
+  assert.equal(storms.take("A", LAST_GASP, 70_001).kind, "counted");
+});
+
 test("MC-22: nothing on the exclusion list is ever only counted, whatever else comes", () => {
   fc.assert(
     fc.property(fc.array(fc.tuple(fc.nat(3), fc.boolean(), fc.nat(5_000))), (alarms) => {

@@ -2,7 +2,16 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { CustodianCallError, type PushResult } from "@meterkeep/api/custodian";
-import { type Data, dateTimeAt, dateTimeOctets, encode, fromHex, systemTitle, apdu as xdlms } from "@meterkeep/dlms";
+import {
+  type Data,
+  dateTimeAt,
+  dateTimeOctets,
+  encode,
+  fromHex,
+  systemTitle,
+  toHex,
+  apdu as xdlms,
+} from "@meterkeep/dlms";
 import { Ledger, memoryLedgerStore } from "@meterkeep/ledger";
 import { EventHub } from "../event/event-hub.ts";
 import { MeterDirectory } from "../inventory/directory.ts";
@@ -32,14 +41,14 @@ const number = (value: number): Data => ({ type: "double-long-unsigned", value }
 const text = (value: string): Data => ({ type: "octet-string", value: new TextEncoder().encode(value) });
 
 /** What an `idis-p2` meter pushes, in clear: name, clock, import, export, power. */
-function notification(energyWh: number): Uint8Array {
-  const value: Data[] = [
-    text("MKV0000000001"),
-    { type: "octet-string", value: encode(dateTimeOctets, dateTimeAt(AT)) },
-    number(energyWh),
-    number(3),
-    number(250),
-  ];
+const notification = (energyWh: number): Uint8Array => pushOf([number(energyWh), number(3), number(250)]);
+
+/** An alarm: name, clock, the bits that are set. */
+const alarmNotification = (bits: number): Uint8Array => pushOf([number(bits)]);
+
+function pushOf(more: readonly Data[]): Uint8Array {
+  const clock: Data = { type: "octet-string", value: encode(dateTimeOctets, dateTimeAt(AT)) };
+  const value: Data[] = [text("MKV0000000001"), clock, ...more];
   return encode(xdlms, {
     kind: "data-notification",
     value: {
@@ -214,6 +223,39 @@ test("what opens and makes no sense is refused with the place, and one bad push 
   for (const n of [1, 2]) intake.take({ apdu: protectedApdu(title, n), transport: "tcp", address: "10.0.0.3" });
   await intake.settled();
   assert.deepEqual(outcomes, ["push-refused", "accepted"]);
+});
+
+test("fifty thousand forged pushes are counted and told of in a few lines, and twenty true alarms among them stand one by one", async () => {
+  const [victim, honest] = [testTitle(0), testTitle(1)];
+  const fraud = alarmNotification(2 ** 13);
+  const { intake, directory, hub, outcomes, errors } = bench((apdu) =>
+    toHex(apdu.subarray(2, 10)).toUpperCase() === honest
+      ? opened(honest, fraud)
+      : { kind: "refused", code: "not-authentic", meter: systemTitle(fromHex(victim)) },
+  );
+  await directory.refresh();
+  const since = hub.recent(500).length;
+  for (let n = 0; n < 50_000; n += 1) {
+    // Addresses cost nothing over UDP; half of them speak in names that are nobody's.
+    const name = n % 2 === 0 ? victim : `4C475A00${(n + 0x1000_0000).toString(16).toUpperCase()}`;
+    intake.take({ apdu: protectedApdu(name, n % 200), transport: "udp", address: `10.1.${n % 200}.${n % 31}` });
+    if (n % 2_500 === 0) intake.take({ apdu: protectedApdu(honest, n / 2_500), transport: "udp", address: "10.0.0.9" });
+    if (n % 5_000 === 0) await intake.settled();
+  }
+  await intake.settled();
+  assert.deepEqual(errors, []);
+  assert.equal(
+    outcomes.filter((outcome) => outcome === "not-authentic").length +
+      outcomes.filter((one) => one === "dropped").length,
+    50_000,
+  );
+  const told = hub
+    .recent(500)
+    .slice(0, 500 - since)
+    .map(({ sentence }) => sentence);
+  assert.equal(told.filter((sentence) => /fraud/.test(sentence)).length, 20, "each of them");
+  assert.ok(told.length < 100, `${told.length} lines`);
+  assert.ok(told.some((sentence) => /refused, many of them/.test(sentence)));
 });
 
 test("one sender cannot crowd out the others", async () => {

@@ -17,7 +17,7 @@ import { ATTACHED_WEAK_KEYS, judgeTrust } from "../trust/trust.ts";
 import { changeOf, trustDraft } from "../trust/trust-record.ts";
 import type { TrustChangeRecord } from "../work/finish.ts";
 import { alarmsIn } from "./alarm-code.ts";
-import { AlarmStorms } from "./alarm-storm.ts";
+import { AlarmStorms, type Storm, type StormLimits } from "./alarm-storm.ts";
 import { claimedTitle } from "./claimed-title.ts";
 import { type OpenedPush, pushProtection, readPush } from "./push-reading.ts";
 import type { PushSources, PushTally } from "./push-sources.ts";
@@ -76,6 +76,8 @@ type Judged = Answered & Judgement;
 const AGAIN_MS = [250, 1_000, 5_000] as const;
 
 const MAX_BATCH = 512;
+/** From how many on what is not taken is told of together: less is told of it than of alarms, since anybody can cause it. */
+const NOT_TAKEN_LIMITS: StormLimits = { perMeterAnHour: 5, perFleetAMinute: 50, maxCounts: 20_000 };
 /**
  * What waits beyond this is dropped: a flood must not become memory, and the last-gasps of a city must fit. What names no
  * meter of ours fills half of it at most.
@@ -100,6 +102,7 @@ export class PushIntake {
   readonly #buckets = new SourceBuckets();
   readonly #lanes = new SourceBuckets(PUSH_METER_LIMIT);
   readonly #storms = new AlarmStorms();
+  readonly #notTaken = new AlarmStorms(NOT_TAKEN_LIMITS);
   #waiting: Waiting[] = [];
   #waitingBytes = 0;
   #running: Promise<void> | undefined;
@@ -132,10 +135,17 @@ export class PushIntake {
   /** Tells of storms that are over; to be called now and then. */
   lookAtStorms(): void {
     const at = this.#ports.now();
-    for (const { code, meter, count } of this.#storms.ended(at)) {
+    this.#tellEnded("alarm", this.#storms.ended(at), at);
+    this.#tellEnded("push", this.#notTaken.ended(at), at);
+  }
+
+  #tellEnded(what: "alarm" | "push", storms: readonly Storm[], at: number): void {
+    for (const { code, meter, count } of storms) {
       const whose = meter === undefined ? "the fleet" : (this.#ports.directory.find(meter)?.label ?? meter);
-      const sentence = `The storm of alarms ${code} of ${whose} is over: ${counted(count, "alarm")}.`;
-      const data = { at: new Date(at).toISOString(), source: "push", accepted: true, code, sentence };
+      const came =
+        what === "alarm" ? `alarms ${code} of ${whose}` : `pushes in the name of ${whose} that were refused (${code})`;
+      const sentence = `The storm of ${came} is over: ${count} came.`;
+      const data = { at: new Date(at).toISOString(), source: "push", accepted: what === "alarm", code, sentence };
       this.#ports.events.publish("push", data, {
         sentence,
         severity: "notice",
@@ -348,10 +358,36 @@ export class PushIntake {
   #refused(push: Waiting, meter: Meter, code: string): Judgement {
     const tell = (): void => {
       this.#ports.onOutcome(code);
-      const sentence = `A push in the name of ${meter.label} was refused: ${code}.`;
-      this.#publish(push, { meter: meter.title, accepted: false, code, sentence }, "warning");
+      this.#tellNotTaken(push, meter.title, {
+        code,
+        severity: "warning",
+        meter: meter.title,
+        single: `A push in the name of ${meter.label} was refused: ${code}.`,
+        storm: `Pushes in the name of ${meter.label} are refused, many of them: ${code}.`,
+      });
     };
     return { tally: this.#tally(push, meter, { accepted: false, refusal: code }), tell };
+  }
+
+  /** What is not taken is counted each time, and told like alarms: whoever sends rubbish must not push out of sight what is true. */
+  #tellNotTaken(
+    push: Waiting,
+    sender: string,
+    told: {
+      readonly code: string;
+      readonly severity: "notice" | "warning";
+      readonly meter?: string;
+      readonly single: string;
+      readonly storm: string;
+    },
+  ): void {
+    const { code, severity, meter } = told;
+    const verdict = this.#notTaken.take(sender, { code, always: false }, push.at);
+    if (verdict.kind === "counted") return;
+    const isFleet = verdict.kind === "begins" && verdict.storm.meter === undefined;
+    const storm = isFleet ? `Pushes in many names are refused: ${code}.` : told.storm;
+    const sentence = verdict.kind === "single" ? told.single : `${storm} They are counted here until it is over.`;
+    this.#publish(push, { ...(meter !== undefined && { meter }), accepted: false, code, sentence }, severity);
   }
 
   #stranger(push: Waiting, code: string): void {
@@ -366,8 +402,12 @@ export class PushIntake {
     if (!isNew) return;
     const maker = claimed === undefined ? undefined : manufacturerOf(claimed);
     const name = title === undefined ? "Something" : `A meter ${title}${maker === undefined ? "" : ` (${maker})`}`;
-    const sentence = `${name} that nobody has shipped or added sends to us: it is shown and not believed.`;
-    this.#publish(push, { accepted: false, code, sentence }, "notice");
+    this.#tellNotTaken(push, push.address, {
+      code,
+      severity: "notice",
+      single: `${name} that nobody has shipped or added sends to us: it is shown and not believed.`,
+      storm: `${push.address} sends in many names that nobody has shipped or added: they are not believed.`,
+    });
   }
 
   #tally(push: Waiting, meter: Meter, more: Pick<PushTally, "accepted" | "refusal" | "protection">): PushTally {
