@@ -1,4 +1,4 @@
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import { connect, createServer, type TLSSocket } from "node:tls";
 import type { TcpTarget } from "./tcp.ts";
 import { cannotListen, type Listener, LOOPBACK } from "./tcp-listener.ts";
@@ -101,6 +101,8 @@ export interface TlsListenerOptions extends TlsIdentity, TlsAgreement {
   readonly port?: number;
   /** Connections beyond this many are closed at once; 4 unless given. */
   readonly maxConnections?: number;
+  /** Connections of one address whose handshake is not over; more are closed at once. As many as in all unless given. */
+  readonly maxHandshakesPerAddress?: number;
   /** Gets connections whose certificate leads to one of the roots, with the common name in it. */
   readonly onConnection: (socket: TLSSocket, peer: string) => void;
 }
@@ -123,12 +125,15 @@ export function listenTls(options: TlsListenerOptions): Promise<TlsListener> {
     noDelay: true,
   });
   server.maxConnections = options.maxConnections ?? 4;
+  const handshakes = new Handshakes(options.maxHandshakesPerAddress ?? Number.POSITIVE_INFINITY);
   // The sockets below: those that never finish their handshake have to be ended, too.
   server.on("connection", (socket) => {
+    if (!handshakes.begin(socket)) return void socket.destroy();
     sockets.add(socket);
     socket.once("close", () => sockets.delete(socket));
   });
   server.on("secureConnection", (socket) => {
+    handshakes.end(socket);
     socket.on("error", () => {});
     const peer = socket.getPeerCertificate().subject?.CN;
     if (typeof peer === "string") onConnection(socket, peer);
@@ -149,6 +154,34 @@ export function listenTls(options: TlsListenerOptions): Promise<TlsListener> {
       resolve({ host, port: (server.address() as AddressInfo).port, renew, [Symbol.asyncDispose]: stop });
     });
   });
+}
+
+type Ends = Pick<Socket, "remoteAddress" | "remotePort">;
+
+/** Counts handshakes under way, by address: who has proven nothing must not crowd out those who have. */
+class Handshakes {
+  readonly #most: number;
+  /** Ports by address: the TLS socket is another object than the one that connected. */
+  readonly #underWay = new Map<string, Set<number>>();
+
+  constructor(most: number) {
+    this.#most = most;
+  }
+
+  begin(socket: Socket): boolean {
+    const { remoteAddress = "", remotePort = 0 } = socket;
+    const ports = this.#underWay.get(remoteAddress) ?? new Set();
+    if (ports.size >= this.#most) return false;
+    this.#underWay.set(remoteAddress, ports.add(remotePort));
+    socket.once("close", () => this.end({ remoteAddress, remotePort }));
+    return true;
+  }
+
+  end({ remoteAddress = "", remotePort = 0 }: Ends): void {
+    const ports = this.#underWay.get(remoteAddress);
+    ports?.delete(remotePort);
+    if (ports?.size === 0) this.#underWay.delete(remoteAddress);
+  }
 }
 
 function secureOptions({ privateKey, certificate, authorities, groups, protocols }: TlsIdentity & TlsAgreement) {

@@ -30,6 +30,8 @@ interface Answered {
 export function deskClient(gate: { readonly host: string; readonly port: number }, identity: TlsIdentity): DeskClient {
   const agent = new Agent({
     keepAlive: true,
+    // Each connection proves both ends anew.
+    maxCachedSessions: 0,
     maxSockets: 2,
     key: identity.privateKey,
     cert: identity.certificate,

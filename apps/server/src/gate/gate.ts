@@ -32,6 +32,8 @@ export interface Gate extends AsyncDisposable {
 
 /** Streams in all: each session over a connection that the server holds is one. */
 const MOST_STREAMS = 20_000;
+/** Of one address that has proven nothing yet: a worker that begins may open a line for each of its sessions at once. */
+const MOST_HANDSHAKES = 512;
 /** How often is asked whether those who are here still may be. */
 const LOOK_MILLISECONDS = 1_000;
 /** While the custodian says nothing about a worker for so long, nobody vouches for it. */
@@ -92,6 +94,7 @@ export async function openGate(options: GateOptions): Promise<Gate> {
     host: options.host,
     port: options.port,
     maxConnections: MOST_STREAMS,
+    maxHandshakesPerAddress: MOST_HANDSHAKES,
     groups: CHANNEL_GROUP,
     protocols: Object.values(GATE_STREAMS),
     onConnection: (socket, name) => void admit(socket, name).catch(() => socket.destroy()),

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { generateKeyPairSync } from "node:crypto";
 import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fromHex, systemTitle, toHex } from "@meterkeep/dlms";
 import { publicKeyOctets } from "@meterkeep/dlms-node";
 import { decodeCertificate, localSigner, makeRequestWith } from "@meterkeep/pki";
@@ -9,6 +10,15 @@ import { AuthorityWorld } from "../testing/authority-world.ts";
 import { carryTakeover } from "../testing/test-custody.ts";
 import { TestMeter } from "../testing/test-meter.ts";
 import { HOME, OPERATOR, withWorkers } from "../testing/worker-bench.ts";
+
+/** Asks until it is so. */
+async function until(what: string, isSo: () => Promise<boolean>): Promise<void> {
+  for (let tries = 0; tries < 3_000; tries += 1) {
+    if (await isSo()) return;
+    await sleep(20);
+  }
+  assert.fail(what);
+}
 
 const meter = systemTitle(fromHex(HOME.systemTitle));
 const serialOf = ({ certificate }: { readonly certificate: string }): string =>
@@ -83,6 +93,23 @@ test("a worker whose certificate is revoked is cut off in the middle of what it 
     await assert.rejects(revoked.describeKeys({ meter }), { code: "custodian-unreachable" });
     await assert.rejects(revoked.status({}), { code: "custodian-unreachable" });
     await other.status({});
+  }));
+
+test("what a worker leaves open when it dies keeps nobody from the meter", () =>
+  withWorkers(async ({ custody, enrol, client }) => {
+    const [dying, other] = [client(await enrol("far-1", "worker")), client(await enrol("far-2", "worker"))];
+    // Meters are tried again after a while.
+    Object.defineProperty(custody, "now", { get: () => Date.now() });
+    assert.equal((await dying.nextContact({ meter })).kind, "connect");
+    assert.equal((await other.nextContact({ meter })).kind, "wait", "one contact at a time");
+    await dying.close();
+    await until("the contact is given up", async () => (await other.nextContact({ meter })).kind === "connect");
+    const entries = await custody.store.ledger.read(0, 1_000);
+    const contacts = entries.filter(({ kind }) => kind === "takeover-contact-opened");
+    assert.deepEqual(
+      contacts.map(({ principal }) => principal),
+      ["worker:far-1", "worker:far-2"],
+    );
   }));
 
 test("once people approve, a worker is enrolled when they have agreed to that name", () =>

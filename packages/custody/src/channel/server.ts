@@ -5,6 +5,7 @@ import { CHANNEL_GROUP, FrameCutter, FrameWriter } from "@meterkeep/api/custodia
 import { type AuthorityRecord, toPem } from "@meterkeep/pki";
 import type { Caller } from "../calls/caller.ts";
 import type { Pki } from "../pki/open-pki.ts";
+import type { Custody } from "../service/open-custody.ts";
 import { answer, type Dispatching } from "./dispatch.ts";
 import { type RemoteWorker, remoteWorkerOf } from "./remote-workers.ts";
 
@@ -23,6 +24,8 @@ export interface ChannelServerOptions extends Dispatching {
   readonly principals: readonly Principal[];
   /** Where workers on other machines may ask, by certificates that this PKI issued to them (ADR 0039). Nobody else's do. */
   readonly pki?: Pki;
+  /** Hears of a worker that has no connection any more. */
+  readonly gone?: Custody["gone"];
 }
 
 /** Requests of one connection that may be under way; beyond them its socket is not read. */
@@ -76,7 +79,13 @@ export async function listenOnChannel(options: ChannelServerOptions): Promise<Ch
     if (worker === undefined || socket.destroyed || workers.size >= MOST_WORKER_CONNECTIONS)
       return void socket.destroy();
     workers.set(socket, worker);
-    socket.once("close", () => workers.delete(socket));
+    socket.once("close", () => {
+      workers.delete(socket);
+      const { name } = worker.caller;
+      const isGone = ![...workers.values()].some((other) => other.caller.name === name);
+      // What it has left open would keep others from the same meters.
+      if (isGone) options.gone?.(name).catch(options.onFailure);
+    });
     keep(socket, worker.caller);
   };
   const server = createServer(

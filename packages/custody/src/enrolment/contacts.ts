@@ -130,6 +130,12 @@ export class EnrolmentContacts {
     if (handle !== undefined && live !== undefined) this.#drop(handle, live);
   }
 
+  /** Drops the contacts of a caller that has gone. */
+  endOfCaller(name: string): void {
+    for (const [handle, live] of [...this.#contacts.entries()])
+      if (live.caller.name === name && !live.busy) this.#drop(handle, live);
+  }
+
   closeAll(): void {
     for (const [handle, live] of [...this.#contacts.entries()]) this.#drop(handle, live);
   }

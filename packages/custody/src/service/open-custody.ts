@@ -132,6 +132,8 @@ export interface Custody {
   readonly pki: Pki;
   /** Head-ends of other vendors, for the key service. */
   readonly headEnds: HeadEnds;
+  /** Closes at once what a caller has left open that is known to have gone. */
+  gone(name: string): Promise<void>;
   /** Closes what was left open by callers that went away; to be called every few seconds. */
   sweep(): Promise<void>;
   /** Ends what is open and waits until everything is written. */
@@ -461,6 +463,11 @@ export async function openCustodyIn(
     recipient: recipient.publicKeys,
     rootKeyCreated: created,
     meters,
+    gone: async (name) => {
+      contacts.endOfCaller(name);
+      enrolmentContacts.endOfCaller(name);
+      await sessions.endOfCaller(name);
+    },
     sweep: async () => {
       contacts.sweep();
       enrolmentContacts.sweep();

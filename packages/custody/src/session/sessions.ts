@@ -381,6 +381,12 @@ export class Sessions {
     for (const [handle, session] of open) await this.#end(handle, session, "abandoned", "the meter leaves");
   }
 
+  /** Ends the sessions of a caller that has gone: nobody else can use them. */
+  async endOfCaller(name: string): Promise<void> {
+    const open = [...this.#sessions.entries()].filter(([, { caller }]) => caller.name === name);
+    for (const [handle, session] of open) await this.#end(handle, session, "abandoned", "who opened it has gone");
+  }
+
   /** Closes everything: the custodian is going. */
   async closeAll(): Promise<void> {
     await Promise.all(

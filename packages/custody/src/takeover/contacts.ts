@@ -111,6 +111,12 @@ export class Contacts {
     if (handle !== undefined && live !== undefined) this.#drop(handle, live);
   }
 
+  /** Drops the contacts of a caller that has gone: whoever comes next goes on from their journals. */
+  endOfCaller(name: string): void {
+    for (const [handle, live] of [...this.#contacts.entries()])
+      if (live.caller.name === name && !live.busy) this.#drop(handle, live);
+  }
+
   closeAll(): void {
     for (const [handle, live] of [...this.#contacts.entries()]) this.#drop(handle, live);
   }
