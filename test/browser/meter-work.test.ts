@@ -10,7 +10,7 @@ import { CustodianCallError } from "@meterkeep/api/custodian";
 import { startTestServer, type TestServer } from "../../apps/server/src/testing/test-server.ts";
 import { CHECKOUT } from "../src/start-meterkeep.ts";
 import { openBrowser, type TestBrowser } from "./chromium.ts";
-import { accessible, press } from "./keyboard.ts";
+import { accessible, press, tabTo } from "./keyboard.ts";
 
 const TITLE = "4D4B560000000001";
 const SIZES = { "at a desk": { width: 1440, height: 900 }, "on a phone": { width: 390, height: 844 } } as const;
@@ -164,7 +164,15 @@ for (const [where, viewport] of Object.entries(SIZES))
 
     await page.locator("section[aria-labelledby=meter-work-title] select").first().focus();
     await page.keyboard.type("m bus");
-    await page.getByText("Parameters, as JSON").waitFor();
+    // Each parameter has a field of its own: what is out of bounds the browser itself refuses.
+    const channel = page.getByLabel("Channel", { exact: true });
+    assert.deepEqual([await channel.inputValue(), await channel.getAttribute("max")], ["1", "8"]);
+    await tabTo(page, /^Address/);
+    await page.keyboard.press("ControlOrMeta+a");
+    await page.keyboard.type("999");
+    await press(page, /^Look first/);
+    assert.equal(await page.getByText("The meter is asked").count(), 0);
+    await page.getByLabel("Address", { exact: true }).fill("1");
     assert.equal(await page.getByRole("button", { name: "Ask for this" }).count(), 0, "it is looked at first");
     await press(page, /^Look first/);
     await page.getByText("The meter is asked").waitFor();

@@ -23,7 +23,8 @@ import { DataTable } from "../shell/data-table.tsx";
 import { Failure } from "../shell/failure.tsx";
 import { Panel } from "../shell/panel.tsx";
 import { steppedUp } from "../sign-in/step-up.ts";
-import { parametersOf } from "../work/order.ts";
+import { ParameterFields } from "../work/parameter-fields.tsx";
+import { type Parameters, written } from "../work/parameter-shape.ts";
 import { ReadData } from "./read-data.tsx";
 import "../work/work.css";
 
@@ -60,15 +61,14 @@ export function MeterWork({ systemTitle, profile }: MeterWorkProps) {
 }
 
 function MeterOrder({ operation, systemTitle }: { operation: OperationView; systemTitle: string }) {
-  const { name, changes, example } = operation;
+  const { name, changes, example, shape } = operation;
   const navigate = useNavigate();
-  const [parameters, setParameters] = useState(JSON.stringify(example, undefined, 2));
+  const [parameters, setParameters] = useState<Parameters>(example);
   const [reason, setReason] = useState<CommandReason>("maintenance");
   const [workOrder, setWorkOrder] = useState("");
-  const read = parametersOf(parameters);
   const order = (look: boolean): CommandOrder => ({
     operation: name,
-    parameters: read ?? {},
+    parameters: written(parameters) as Record<string, unknown>,
     selection: { kind: "list", meters: [systemTitle] },
     reason,
     look,
@@ -90,24 +90,10 @@ function MeterOrder({ operation, systemTitle }: { operation: OperationView; syst
       className="wide work-form"
       onSubmit={(event) => {
         event.preventDefault();
-        if (read !== undefined) looked.mutate();
+        looked.mutate();
       }}
     >
-      {Object.keys(example).length === 0 ? null : (
-        <label className="wide">
-          Parameters, as JSON
-          <textarea
-            className="field"
-            rows={Math.min(14, parameters.split("\n").length)}
-            spellCheck={false}
-            value={parameters}
-            onChange={(event) => {
-              const { value } = event.currentTarget;
-              change(() => setParameters(value));
-            }}
-          />
-        </label>
-      )}
+      <ParameterFields shape={shape} parameters={parameters} change={(next) => change(() => setParameters(next))} />
       {changes ? (
         <>
           <label>
@@ -139,7 +125,7 @@ function MeterOrder({ operation, systemTitle }: { operation: OperationView; syst
           </label>
         </>
       ) : null}
-      <button type="submit" className="button" disabled={read === undefined || looked.isPending}>
+      <button type="submit" className="button" disabled={looked.isPending}>
         {changes ? "Look first" : "Read"}
       </button>
       {looked.error === null ? null : <Failure error={looked.error} />}

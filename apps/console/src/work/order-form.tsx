@@ -9,7 +9,9 @@ import { Failure } from "../shell/failure.tsx";
 import { Panel } from "../shell/panel.tsx";
 import { steppedUp } from "../sign-in/step-up.ts";
 import { DryRunView } from "./dry-run-view.tsx";
-import { type Draft, EMPTY_DRAFT, offered, orderOf, parametersToStartFrom, saysOf } from "./order.ts";
+import { type Draft, EMPTY_DRAFT, offered, orderOf, saysOf } from "./order.ts";
+import { ParameterFields } from "./parameter-fields.tsx";
+import { parametersToStartFrom } from "./parameter-shape.ts";
 
 export function OrderForm() {
   const navigate = useNavigate();
@@ -32,7 +34,7 @@ export function OrderForm() {
   };
   const order = orderOf(draft);
   const feeders = grid?.feeders ?? [];
-  const takesParameters = parametersToStartFrom(operations, draft.operation) !== "";
+  const shape = operations.find(({ name }) => name === draft.operation)?.shape;
   return (
     <Panel name="order" title="Ask for a command">
       <form
@@ -124,17 +126,14 @@ export function OrderForm() {
             onChange={(event) => change({ note: event.currentTarget.value })}
           />
         </label>
-        {takesParameters ? (
-          <label className="wide">
-            Parameters, as JSON
-            <input
-              className="field"
-              spellCheck={false}
-              value={draft.parameters}
-              onChange={(event) => change({ parameters: event.currentTarget.value })}
-            />
-          </label>
-        ) : null}
+        {shape === undefined ? null : (
+          <ParameterFields
+            key={draft.operation}
+            shape={shape}
+            parameters={draft.parameters}
+            change={(parameters) => change({ parameters })}
+          />
+        )}
         <label className="wide check">
           <input
             type="checkbox"

@@ -1,5 +1,6 @@
 /** A command as it is being written, and what of it can be asked for. */
 import type { CommandOrder, CommandReason, OperationView, Selection } from "@meterkeep/api";
+import { type Parameters, written } from "./parameter-shape.ts";
 
 export interface Draft {
   readonly operation: string;
@@ -9,8 +10,7 @@ export interface Draft {
   readonly reason: CommandReason;
   readonly note: string;
   readonly workOrder: string;
-  /** JSON, or nothing. */
-  readonly parameters: string;
+  readonly parameters: Parameters;
   /** All at once and at any hour: three people approve that. */
   readonly emergency: boolean;
 }
@@ -22,7 +22,7 @@ export const EMPTY_DRAFT: Draft = {
   reason: "arrears",
   note: "",
   workOrder: "",
-  parameters: "",
+  parameters: {},
   emergency: false,
 };
 
@@ -40,17 +40,12 @@ export function saysOf({ name, words, example }: OperationView): string {
   return Object.keys(example).length === 0 ? words : name.replaceAll("-", " ");
 }
 
-/** The parameters that an operation is written with first: its example, or nothing where it takes none. */
-export function parametersToStartFrom(operations: readonly OperationView[], name: string): string {
-  const example = operations.find((one) => one.name === name)?.example ?? {};
-  return Object.keys(example).length === 0 ? "" : JSON.stringify(example);
-}
-
 /** What is asked for; undefined while it cannot be asked. */
 export function orderOf(draft: Draft): CommandOrder | undefined {
   const { operation, reason, note, workOrder, emergency } = draft;
-  const [selection, parameters] = [selectionOf(draft), parametersOf(draft.parameters)];
-  if (selection === undefined || parameters === undefined) return undefined;
+  const selection = selectionOf(draft);
+  const parameters = written(draft.parameters) as Record<string, unknown>;
+  if (selection === undefined) return undefined;
   return {
     operation,
     selection,
@@ -71,17 +66,4 @@ function selectionOf({ place, titles }: Draft): Selection | undefined {
   return meters.length > 0 && meters.every((title) => /^[0-9A-F]{16}$/.test(title))
     ? { kind: "list", meters }
     : undefined;
-}
-
-/** An object written as JSON, empty for no text; undefined for anything else. */
-export function parametersOf(text: string): Record<string, unknown> | undefined {
-  if (text.trim() === "") return {};
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === "object" && value !== null && !Array.isArray(value)
-      ? (value as Record<string, unknown>)
-      : undefined;
-  } catch {
-    return undefined;
-  }
 }

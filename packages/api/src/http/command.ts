@@ -239,6 +239,23 @@ export const CampaignTargetDetail = Type.Object({
 });
 export type CampaignTargetDetail = Static<typeof CampaignTargetDetail>;
 
+/** What a parameter is, so that a form can be made of it; the operation itself reads it once more. */
+export type ParameterShape =
+  | { readonly kind: "text"; readonly most: number }
+  | { readonly kind: "pattern"; readonly pattern: string; readonly what: string }
+  | { readonly kind: "words"; readonly words: readonly string[] }
+  | { readonly kind: "whole"; readonly min: number; readonly max: number }
+  | { readonly kind: "truth" }
+  | { readonly kind: "time"; readonly as: "text" | "milliseconds" }
+  | { readonly kind: "list"; readonly min: number; readonly most: number; readonly of: ParameterShape }
+  | { readonly kind: "object"; readonly fields: readonly NamedShape[] }
+  | { readonly kind: "tagged"; readonly cases: readonly NamedShape[] }
+  | { readonly kind: "optional"; readonly of: ParameterShape };
+export interface NamedShape {
+  readonly name: string;
+  readonly of: ParameterShape;
+}
+
 /** An operation on meters, as it is asked for. */
 export const OperationView = Type.Object({
   name: Type.String(),
@@ -246,6 +263,12 @@ export const OperationView = Type.Object({
   changes: Type.Boolean({ description: "False where it only reads: nobody has to approve that" }),
   profiles: Type.Array(Type.String(), { description: "Meter profiles that have the objects for it" }),
   example: Type.Record(Type.String(), Type.Unknown(), { description: "Parameters that it takes, to start from" }),
+  shape: Type.Unsafe<ParameterShape>({
+    type: "object",
+    additionalProperties: true,
+    description:
+      "What its parameters are: `kind` (text, pattern, words, whole, truth, time, list, object, tagged, optional) and what belongs to it",
+  }),
 });
 export type OperationView = Static<typeof OperationView>;
 export const OperationList = Type.Object({ operations: Type.Array(OperationView) });

@@ -1,5 +1,29 @@
 /** Says what is wrong with a value, or gives it its type. */
-export type Field<T> = (value: unknown) => T | Wrong;
+export interface Field<T> {
+  (value: unknown): T | Wrong;
+  /** What it wants, as plain data; absent where only the field itself knows. */
+  readonly shape?: FieldShape;
+}
+
+/** What a field wants, so that forms can be made of it. */
+export type FieldShape =
+  | { readonly kind: "text"; readonly most: number }
+  | { readonly kind: "pattern"; readonly pattern: string; readonly what: string }
+  | { readonly kind: "words"; readonly words: readonly string[] }
+  | { readonly kind: "whole"; readonly min: number; readonly max: number }
+  | { readonly kind: "truth" }
+  /** A moment: RFC 3339 as text, or milliseconds since 1970 UTC. */
+  | { readonly kind: "time"; readonly as: "text" | "milliseconds" }
+  | { readonly kind: "list"; readonly min: number; readonly most: number; readonly of: FieldShape }
+  | { readonly kind: "object"; readonly fields: readonly { readonly name: string; readonly of: FieldShape }[] }
+  /** An object with one of these names. */
+  | { readonly kind: "tagged"; readonly cases: readonly { readonly name: string; readonly of: FieldShape }[] }
+  | { readonly kind: "optional"; readonly of: FieldShape };
+
+/** Lets a fresh function be a field that says what it wants. */
+export function shaped<T>(read: (value: unknown) => T | Wrong, shape: FieldShape | undefined): Field<T> {
+  return shape === undefined ? read : Object.assign(read, { shape });
+}
 
 /** Why a value is not what its field wants. */
 export class Wrong {
@@ -20,21 +44,35 @@ export type FieldValue<F extends Field<unknown>> = ValueOf<F>;
 
 /** Text of at most `max` characters. */
 export function text(max: number): Field<string> {
-  return (value) =>
-    typeof value === "string" && value.length <= max ? value : new Wrong(`not a text of at most ${max} characters`);
+  return shaped(
+    (value) =>
+      typeof value === "string" && value.length <= max ? value : new Wrong(`not a text of at most ${max} characters`),
+    { kind: "text", most: max },
+  );
 }
 
 /** Text that a pattern describes. */
 export function matching(pattern: RegExp, what: string): Field<string> {
-  return (value) => (typeof value === "string" && pattern.test(value) ? value : new Wrong(`not ${what}`));
+  return shaped((value) => (typeof value === "string" && pattern.test(value) ? value : new Wrong(`not ${what}`)), {
+    kind: "pattern",
+    pattern: pattern.source,
+    what,
+  });
 }
 
 /** Octets as lower-case hex, from `min` to `max` of them. */
 export function hexOctets(min: number, max: number): Field<string> {
-  return (value) =>
-    typeof value === "string" && value.length >= 2 * min && value.length <= 2 * max && /^(?:[0-9a-f]{2})*$/.test(value)
-      ? value
-      : new Wrong(`not ${min} to ${max} octets as lower-case hex`);
+  const what = `${min} to ${max} octets as lower-case hex`;
+  return shaped(
+    (value) =>
+      typeof value === "string" &&
+      value.length >= 2 * min &&
+      value.length <= 2 * max &&
+      /^(?:[0-9a-f]{2})*$/.test(value)
+        ? value
+        : new Wrong(`not ${what}`),
+    { kind: "pattern", pattern: `^(?:[0-9a-f]{2}){${min},${max}}$`, what },
+  );
 }
 
 /** Exactly this value. */
@@ -44,32 +82,44 @@ export function exactly<const T extends string | number | boolean>(wanted: T): F
 
 /** One of these words. */
 export function oneOf<const T extends readonly string[]>(words: T): Field<T[number]> {
-  return (value) =>
-    typeof value === "string" && words.includes(value) ? value : new Wrong(`not one of ${words.join(", ")}`);
+  return shaped(
+    (value) =>
+      typeof value === "string" && words.includes(value) ? value : new Wrong(`not one of ${words.join(", ")}`),
+    { kind: "words", words },
+  );
 }
 
 /** A whole number from `min` to `max`. */
 export function whole(min: number, max: number): Field<number> {
-  return (value) =>
-    Number.isInteger(value) && !Object.is(value, -0) && (value as number) >= min && (value as number) <= max
-      ? (value as number)
-      : new Wrong(`not a whole number from ${min} to ${max}`);
+  return shaped(
+    (value) =>
+      Number.isInteger(value) && !Object.is(value, -0) && (value as number) >= min && (value as number) <= max
+        ? (value as number)
+        : new Wrong(`not a whole number from ${min} to ${max}`),
+    { kind: "whole", min, max },
+  );
 }
 
 /** True or false. */
-export const truth: Field<boolean> = (value) => (typeof value === "boolean" ? value : new Wrong("not true or false"));
+export const truth: Field<boolean> = shaped(
+  (value) => (typeof value === "boolean" ? value : new Wrong("not true or false")),
+  { kind: "truth" },
+);
 
 /** Milliseconds since 1970 UTC, up to the year 9999. */
 export const instant: Field<number> = whole(0, 253_402_300_799_999);
 
 /** A field that may be absent. */
 export function optional<T>(field: Field<T>): Field<T | undefined> {
-  return (value) => (value === undefined ? undefined : field(value));
+  return shaped(
+    (value) => (value === undefined ? undefined : field(value)),
+    field.shape && { kind: "optional", of: field.shape },
+  );
 }
 
 /** A list of `min` (one unless told) to `max` elements. */
 export function listOf<T>(element: Field<T>, max: number, min = 1): Field<readonly T[]> {
-  return (value) => {
+  const read = (value: unknown): readonly T[] | Wrong => {
     if (!Array.isArray(value) || value.length < min || value.length > max)
       return new Wrong(`not a list of ${min} to ${max}`);
     const elements: T[] = [];
@@ -80,12 +130,13 @@ export function listOf<T>(element: Field<T>, max: number, min = 1): Field<readon
     }
     return elements;
   };
+  return shaped(read, element.shape && { kind: "list", min, most: max, of: element.shape });
 }
 
 /** An object with these fields; others are left out of what is read. */
 export function object<F extends FieldSet>(fields: F): Field<ObjectOf<F>> {
   const entries = Object.entries(fields);
-  return (value) => {
+  const check = (value: unknown): ObjectOf<F> | Wrong => {
     if (typeof value !== "object" || value === null || Array.isArray(value)) return new Wrong("not an object");
     const read: Record<string, unknown> = {};
     for (const [name, field] of entries) {
@@ -95,6 +146,8 @@ export function object<F extends FieldSet>(fields: F): Field<ObjectOf<F>> {
     }
     return read as ObjectOf<F>;
   };
+  const shapes = entries.flatMap(([name, { shape }]) => (shape === undefined ? [] : [{ name, of: shape }]));
+  return shaped(check, shapes.length === entries.length ? { kind: "object", fields: shapes } : undefined);
 }
 
 type Kinds = Readonly<Record<string, FieldSet>>;

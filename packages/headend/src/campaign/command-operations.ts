@@ -51,6 +51,8 @@ export function operationViews(operations: CommandOperations): readonly Operatio
       changes: able.some(([, command]) => command !== "reads"),
       profiles: able.map(([profile]) => profile),
       example: { ...example },
+      // Whatever it reads is an object of fields, each of which says what it wants.
+      shape: operation.parameters.shape ?? { kind: "object", fields: [] },
     };
   });
 }

@@ -1,5 +1,16 @@
 import { data, encode, fromHex, toHex } from "@meterkeep/dlms";
-import { type FieldValue, hexOctets, listOf, matching, object, optional, text, Wrong, whole } from "@meterkeep/guard";
+import {
+  type FieldValue,
+  hexOctets,
+  listOf,
+  matching,
+  object,
+  optional,
+  shaped,
+  text,
+  Wrong,
+  whole,
+} from "@meterkeep/guard";
 import { instanceOf, logicalName } from "../profile/object-name.ts";
 import type { Finding, Operation, OperationSession, ReadBack } from "./operation.ts";
 import { compare, compared, namesOf, settle, settled, spelledBy, type Wanted } from "./settle.ts";
@@ -15,7 +26,16 @@ const NUMBERS = {
 } as const;
 
 /** A value of Data as people write it: `{"long-unsigned": 900}`, `{"boolean": true}`, `{"octets": "0a1b"}`, or encoded as hex. */
-const value = (written: unknown): string | Wrong => {
+const value = shaped(readValue, {
+  kind: "tagged",
+  cases: [
+    ...Object.entries(NUMBERS).map(([name, [min, max]]) => ({ name, of: { kind: "whole", min, max } as const })),
+    { name: "boolean", of: { kind: "truth" } },
+    { name: "octets", of: { kind: "pattern", pattern: "^(?:[0-9a-f]{2})*$", what: "octets as lower-case hex" } },
+  ],
+});
+
+function readValue(written: unknown): string | Wrong {
   const encoded = hexOctets(1, 4096);
   if (typeof written === "string") return encoded(written);
   const [[type, of] = ["", undefined], ...more] = Object.entries((written ?? {}) as object) as [string, unknown][];
@@ -29,7 +49,7 @@ const value = (written: unknown): string | Wrong => {
   if (type !== "octets") return new Wrong(`not a value of Data: ${type}`);
   const octets = hexOctets(0, 4096)(of);
   return octets instanceof Wrong ? octets : toHex(encode(data, { type: "octet-string", value: fromHex(octets) }));
-};
+}
 
 const item = object({
   /** For people. */

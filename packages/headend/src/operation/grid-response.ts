@@ -1,4 +1,4 @@
-import { AT_ONCE, type FieldValue, object, optional, UNTIL_RESTORED, whole } from "@meterkeep/guard";
+import { AT_ONCE, type FieldValue, object, optional, shaped, UNTIL_RESTORED, whole } from "@meterkeep/guard";
 import type { MeterProfile } from "../profile/meter-profile.ts";
 import { instanceOf } from "../profile/object-name.ts";
 import { offered } from "./not-offered.ts";
@@ -10,7 +10,7 @@ const MINUTE_SECONDS = 60;
 
 const limitParameters = object({
   /** When it begins, in milliseconds since 1970 by the meters' clocks; at once unless given. */
-  from: optional(whole(0, Number.MAX_SAFE_INTEGER)),
+  from: optional(shaped(whole(0, Number.MAX_SAFE_INTEGER), { kind: "time", as: "milliseconds" })),
   /** How long, counted from `from`, which has to be given with it: then it ends by itself. Until it is restored unless given. */
   minutes: optional(whole(1, LONGEST_MINUTES)),
 });

@@ -1,4 +1,4 @@
-import { type FieldValue, object, optional, text, Wrong, whole } from "@meterkeep/guard";
+import { type FieldValue, object, optional, shaped, text, Wrong, whole } from "@meterkeep/guard";
 import { HeadEndError } from "../errors.ts";
 import type { MeterProfile, PushSetupFacts } from "../profile/meter-profile.ts";
 import { instanceOf } from "../profile/object-name.ts";
@@ -24,8 +24,13 @@ export function pushSetupOperation(own: OwnDestinations) {
   const parameters = object({
     /** As the meter profile calls it: `report`, `alarm`. */
     setup: name,
-    destination: (value: unknown) =>
-      typeof value === "string" && own().includes(value) ? value : new Wrong("not a push destination of this head-end"),
+    destination: shaped(
+      (value: unknown): string | Wrong =>
+        typeof value === "string" && own().includes(value)
+          ? value
+          : new Wrong("not a push destination of this head-end"),
+      { kind: "text", most: 256 },
+    ),
     /** The most that a push waits at random. */
     randomisationSeconds: shortSeconds,
     retries,

@@ -10,7 +10,7 @@ import {
   readProfileRange,
   remote,
 } from "@meterkeep/dlms";
-import { type FieldValue, listOf, object, optional, text, Wrong, whole } from "@meterkeep/guard";
+import { type FieldValue, listOf, object, optional, shaped, text, Wrong, whole } from "@meterkeep/guard";
 import { eventFacts } from "../profile/event-codes.ts";
 import { logicalName } from "../profile/object-name.ts";
 import type { EvidenceRecord, IntervalRecord } from "../reading/result.ts";
@@ -71,10 +71,13 @@ export const attributesOperation: Operation<AttributeParameters> = reading({
 });
 
 /** A moment at the source, in RFC 3339: `2026-11-21T12:00:00Z`. */
-const moment = (value: unknown): number | Wrong => {
-  const at = typeof value === "string" ? Date.parse(value) : Number.NaN;
-  return Number.isNaN(at) ? new Wrong("not a time such as 2026-11-21T12:00:00Z") : at;
-};
+const moment = shaped(
+  (value: unknown): number | Wrong => {
+    const at = typeof value === "string" ? Date.parse(value) : Number.NaN;
+    return Number.isNaN(at) ? new Wrong("not a time such as 2026-11-21T12:00:00Z") : at;
+  },
+  { kind: "time", as: "text" },
+);
 const stretch = {
   /** From then on, up to then. */
   from: moment,
