@@ -84,9 +84,9 @@ export async function policyService({ state, json }: OperatorOptions, terminal: 
 export async function blast({ state, json }: OperatorOptions, terminal: Terminal): Promise<void> {
   const view = await runningServer(state, terminal).call("blastRadius");
   const lines = view.reach.map(
-    ({ kind, name, meters, metersInTenMinutes, loadW, minutes, sentence, drill }) =>
+    ({ kind, name, meters, metersInTenMinutes, loadW, minutes, sentence, drill, undrilled }) =>
       `${kind} ${name}: ${meters} of ${view.meters} meters (${metersInTenMinutes} in ten minutes), ${(loadW / 1000).toFixed(1)} kW, ${minutes} min. ${sentence}` +
-      (drill === undefined ? " No drill has proven it." : ` Drill of ${drill.at}: ${drill.sentence}`),
+      (drill === undefined ? ` ${undrilled ?? "No drill has proven it."}` : ` Drill of ${drill.at}: ${drill.sentence}`),
   );
   const { day, dayCap, tenMinutes, tenMinutesCap } = view.used;
   lines.push(

@@ -72,7 +72,7 @@ export function BlastPage() {
                   <RuleLinks rules={one.bounds} />
                   {one.sentence}
                 </td>
-                <td>{one.drill === undefined ? "no drill yet" : <DrillLink drill={one.drill} />}</td>
+                <td>{one.drill === undefined ? (one.undrilled ?? "no drill yet") : <DrillLink drill={one.drill} />}</td>
               </tr>
             ))}
           </DataTable>

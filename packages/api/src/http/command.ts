@@ -380,6 +380,7 @@ export const Reach = Type.Object({
   drill: Type.Optional(
     Type.Object({ id: Identifier, at: Timestamp, sentence: Type.String() }, { description: "The last that proved it" }),
   ),
+  undrilled: Type.Optional(Type.String({ description: "Why no drill can prove it" })),
 });
 export type Reach = Static<typeof Reach>;
 export const BlastRadius = Type.Object({

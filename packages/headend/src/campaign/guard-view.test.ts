@@ -68,7 +68,13 @@ test("the reach of whoever asks with whoever approves ends at the caps, and nobo
     ["Ben", 0, 0],
   ]);
   // A tenth of a small town, whatever the floors say.
-  assert.deepEqual(of("pair"), [["Rita and Ben", 4, 4]]);
+  assert.deepEqual(of("pair"), [
+    ["Rita and Ben", 4, 4],
+    ["Ben and a head-end that was taken over", 4, 4],
+  ]);
+  // Each row is proven by a drill, may be, or says why it cannot.
+  for (const { kind, drill, undrilled } of reach)
+    assert.equal(undrilled === undefined, kind === "worker" || kind === "policy-service", `${kind} ${drill?.id}`);
   assert.deepEqual(of("worker"), [["a process of the head-end", 0, 0]]);
   assert.deepEqual(of("policy-service"), [["policy", 0, 0]]);
   assert.deepEqual(of("key"), [["the keys of any one meter", 1, 1]]);
