@@ -79,7 +79,7 @@ test("what they approve is shown to each by the custodian, in words, and counts 
   const many = [...titles, ...Array.from({ length: 11 }, (_, at) => `54535400000010${10 + at}`)].sort();
   const made = await meterkeep.command([
     ...["manifest", "make", '{"kind":"disconnect","instance":"000060030aff"}', ...many, "--requester", "Rita"],
-    ...["--reason", "RC1", "--utility", "demo", "--island", "main", "--load", "500"],
+    ...["--reason", "safety: RC1", "--work-order", "WO-1", "--utility", "demo", "--island", "main", "--load", "500"],
   ]);
   assert.equal(made.status, 0, made.stderr);
   const file = join(stateDirectory, "wanted.mkm");
@@ -183,7 +183,7 @@ test("a third person signs with a key in a token at the command line, beside pas
   const manifest = async (requester: string): Promise<string> => {
     const made = await meterkeep.command([
       ...["manifest", "make", '{"kind":"disconnect","instance":"000060030aff"}', ...titles, "--requester", requester],
-      ...["--reason", "RC1", "--utility", "demo", "--island", "main"],
+      ...["--reason", "safety: RC1", "--work-order", "WO-1", "--utility", "demo", "--island", "main"],
     ]);
     assert.equal(made.status, 0, made.stderr);
     const file = join(stateDirectory, `wanted-by-${requester}.mkm`);

@@ -1,3 +1,4 @@
+export { seenName } from "./approval/same-person.ts";
 export {
   type Approval,
   type ApprovalProof,
@@ -86,6 +87,7 @@ export type {
 } from "./rule/facts.ts";
 export { isWaived, type Judgement, judge, judgeAtExecution } from "./rule/judge.ts";
 export { pickupDelays, pickupPerMinute, planWaves, stopsBecause, type WaveCounts, type WavePlan } from "./rule/plan.ts";
+export { calendarProblem } from "./rule/pace.ts";
 export { MC_RULES, RULE_IDS, type RuleId, ruleWords } from "./rule/rules.ts";
 export { valueProblem } from "./rule/values.ts";
 export { type CommandRules, commandRules, DEFAULT_COMMAND_RULES } from "./threshold/command-rules.ts";

@@ -78,9 +78,14 @@ export class Authority {
     const { documents, time } = this.#dependencies;
     const spoilt = documents.spoilt ?? this.seals.spoilt;
     if (spoilt !== undefined) return { code: "authority-spoilt", message: spoilt };
-    return time.jump === undefined
+    if (time.jump !== undefined)
+      return { code: "clock-jumped", message: `the wall clock was set by ${time.jump} ms since the start` };
+    return time.behind === undefined
       ? undefined
-      : { code: "clock-jumped", message: `the wall clock was set by ${time.jump} ms since the start` };
+      : {
+          code: "clock-jumped",
+          message: `the wall clock is ${time.behind} ms behind what was written before the start`,
+        };
   }
 
   /** Whether everything critical is frozen; a custodian that is in doubt about its authority is as good as frozen. */

@@ -5,6 +5,7 @@ import {
   type AskedAct,
   actsOf,
   type CommandToken,
+  calendarProblem,
   capOf,
   classOf,
   commandRulesOf,
@@ -194,6 +195,14 @@ export class CriticalSeals {
     if (lifetime > MOST_TOKEN_MILLISECONDS[classOf(header.operation)]) return notAccepted("it is good for too long");
     if (at < token.notBefore || at >= token.notAfter) return notAccepted("it is not good now");
     if (at >= header.notAfter) return notAccepted("the manifest's window is over");
+    const present = thresholdsAt(documents.document, at);
+    if (isCut(directionOf(header.operation))) {
+      const { behind } = time;
+      if (behind !== undefined && !capsLifted(documents.document, at))
+        return refusal("clock-jumped", `the clock is ${behind} ms behind what was written before the start`);
+      const closed = calendarProblem(header.reason, present, at);
+      if (closed !== undefined) return notAccepted(`${closed} (MC-08)`);
+    }
     const earliest = earliestOf(header, target);
     if (at < earliest) return refusal("command-not-due", `its time comes in ${Math.ceil((earliest - at) / 1000)} s`);
     const stop = this.#stopped(manifestHash, header);
@@ -202,7 +211,6 @@ export class CriticalSeals {
     const difference = allowed === undefined ? "no such act" : differenceOf(allowed, asked, at);
     if (allowed === undefined || difference !== undefined)
       return notAccepted(`the manifest allows something else: ${difference}`);
-    const present = thresholdsAt(documents.document, at);
     const unbounded = valueProblem(header.operation, present);
     if (unbounded !== undefined) return notAccepted(`${unbounded} (MC-21)`);
     const people = await this.#approvingOf(manifestHash, header.createdAt);

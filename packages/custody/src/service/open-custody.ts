@@ -285,7 +285,7 @@ export async function openCustodyIn(
     party: options.page ?? NO_PAGE,
     committer,
     vault,
-    time: new OwnTime(now, options.monotonic ?? now, await store.authority.lived()),
+    time: new OwnTime(now, options.monotonic ?? now, await store.authority.lived(), await lastWritten(store.ledger)),
     now,
   };
   const authority = await Authority.open(deciding);
@@ -511,4 +511,10 @@ function feedTrouble(problem: string | undefined) {
 
 function installationEntry(at: number, kind: string, body: unknown) {
   return { at, kind, principal: "custodian", utility: "*", island: "*", body };
+}
+
+/** When the newest entry of the ledger was written; 0 where there is none. */
+async function lastWritten(ledger: Pick<CustodyStore["ledger"], "size" | "read">): Promise<number> {
+  const [last] = await ledger.read((await ledger.size()) - 1, 1);
+  return last?.at ?? 0;
 }

@@ -162,7 +162,7 @@ export class AuthorityWorld {
         notBefore: now,
         notAfter: now + 3_600_000,
         requester: "Rita",
-        reason: "RC1",
+        reason: "safety: RC1",
         workOrder: "WO-1",
         createdAt: now,
         dispersion,

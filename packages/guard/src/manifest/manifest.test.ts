@@ -169,5 +169,11 @@ test("the requester never counts, a person counts once, and two people bring two
   assert.equal(missingFor(two, [anna, ben], "Rita"), undefined);
   assert.match(missingFor(two, [anna, ben], " anna ") ?? "", /1 of 2/);
   assert.match(missingFor(two, [anna, { ...anna, name: "ANNA" }], "Rita") ?? "", /1 of 2/);
+  // What looks the same is the same: with something invisible in it, other spaces, or a Cyrillic letter.
+  for (const name of ["An\u200bna", "\u202eAnna", "Anna\u2060 ", "\u0410nna", "Ann\u03b1", "\uff21nna"]) {
+    assert.match(missingFor(two, [anna, ben], name) ?? "", /1 of 2/, JSON.stringify(name));
+    assert.match(missingFor(two, [anna, { ...ben, name }], "Rita") ?? "", /1 of 2/, JSON.stringify(name));
+  }
+  assert.equal(missingFor(two, [anna, { ...ben, name: "Anne" }], "Rita"), undefined);
   assert.match(missingFor(two, [anna, { ...ben, roles: ["operations"] }], "Rita") ?? "", /same roles/);
 });

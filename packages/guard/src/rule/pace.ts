@@ -1,4 +1,4 @@
-import { commandRulesOf } from "../threshold/thresholds.ts";
+import { commandRulesOf, type Thresholds } from "../threshold/thresholds.ts";
 import { isOffAllowed } from "./calendar.ts";
 import type { Finding, GuardFacts, TargetFacts } from "./facts.ts";
 import { aboutMeters, aboutRequest } from "./finding.ts";
@@ -48,13 +48,21 @@ export function calendar({ now, thresholds, fleet, request }: GuardFacts): Findi
   const at = Math.max(now, notBefore);
   if (workOrder !== undefined && (at < workOrder.notBefore || at >= workOrder.notAfter))
     findings.push(aboutRequest("MC-08", "stop", `work order ${workOrder.id} is not for that day`, request));
-  const { calendar: hours } = commandRulesOf(thresholds);
-  // Whatever is called an emergency: a debt can wait for the morning.
-  if (!WITHOUT_NOTICE.has(reason) && !isOffAllowed(hours, at))
-    findings.push(
-      aboutRequest("MC-08", "stop", `nobody is switched off at ${new Date(at).toISOString()} (${hours.zone})`, request),
-    );
+  const problem = calendarProblem(reason, thresholds, at);
+  if (problem !== undefined) findings.push(aboutRequest("MC-08", "stop", problem, request));
   return findings;
+}
+
+/**
+ * Why nothing is taken off for a reason at a moment; undefined where it may be. The reason begins with its word, as people sign
+ * it: whoever says safety or grid waits for no hour, and nothing becomes urgent by being called an emergency. The custodian asks
+ * this too, by its own clock.
+ */
+export function calendarProblem(reason: string, thresholds: Thresholds, at: number): string | undefined {
+  const { calendar: hours } = commandRulesOf(thresholds);
+  const [word = ""] = reason.split(":", 1);
+  if (WITHOUT_NOTICE.has(word) || isOffAllowed(hours, at)) return undefined;
+  return `nobody is switched off at ${new Date(at).toISOString()} (${hours.zone})`;
 }
 
 /** MC-19: everything critical is frozen. */

@@ -1,3 +1,4 @@
+import { seenName } from "../approval/same-person.ts";
 import type { ManifestHeader } from "../manifest/header.ts";
 import { isCut, isRestoring } from "../operation/direction.ts";
 import { classOf, directionOf } from "../operation/operation.ts";
@@ -76,15 +77,9 @@ export function missingFor(
   requester: string,
 ): string | undefined {
   const others = new Map(
-    approving
-      .filter(({ name }) => samePerson(name) !== samePerson(requester))
-      .map((one) => [samePerson(one.name), one]),
+    approving.filter(({ name }) => seenName(name) !== seenName(requester)).map((one) => [seenName(one.name), one]),
   );
   if (others.size < people) return `${others.size} of ${people} people have approved, the requester not among them`;
   const sets = new Set([...others.values()].map(({ roles }) => [...roles].sort().join()));
   return differentRoles && sets.size < 2 ? "those who approved all have the same roles" : undefined;
-}
-
-function samePerson(name: string): string {
-  return name.normalize("NFKC").trim().toLowerCase();
 }

@@ -5,7 +5,7 @@ const MOST_JUMP_MILLISECONDS = 60_000;
  * A process's own notion of time, which nobody moves forward to reach a window or to let a cap run out (MC-08).
  *
  * *Lived* time, of the custodian, runs with the monotonic clock from the latest seal on and stands still while no custodian runs: caps count in
- * it. The wall clock is held against the monotonic one since the start.
+ * it. The wall clock is held against the monotonic one since the start, and against what was written before it.
  */
 export class OwnTime {
   readonly #wall: () => number;
@@ -13,8 +13,11 @@ export class OwnTime {
   readonly #lived: number;
   readonly #wallAtStart: number;
   readonly #monotonicAtStart: number;
+  readonly #written: number;
 
-  constructor(wall: () => number, monotonic: () => number, lived: number) {
+  /** @param written when the newest of what was kept was written, by the wall clock of then */
+  constructor(wall: () => number, monotonic: () => number, lived: number, written = 0) {
+    this.#written = written;
     this.#wall = wall;
     this.#monotonic = monotonic;
     this.#lived = lived;
@@ -25,6 +28,15 @@ export class OwnTime {
   /** Milliseconds lived by all processes so far, whole. */
   get lived(): number {
     return this.#lived + Math.floor(this.#monotonic() - this.#monotonicAtStart);
+  }
+
+  /**
+   * How far the wall clock is behind what was written before the start, in milliseconds, where it is more than clocks drift:
+   * whoever sets it back while nobody runs would have windows that are over begin anew.
+   */
+  get behind(): number | undefined {
+    const behind = this.#written - this.#wall();
+    return behind > MOST_JUMP_MILLISECONDS ? Math.round(behind) : undefined;
   }
 
   /** How far the wall clock was moved since the start, in milliseconds, where it is more than clocks drift. */

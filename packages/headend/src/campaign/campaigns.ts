@@ -11,6 +11,7 @@ import type {
   TargetState,
 } from "@meterkeep/api";
 import type { Custodian } from "@meterkeep/api/custodian";
+import { seenName } from "@meterkeep/guard";
 import { inTransaction } from "@meterkeep/postgres";
 import { firstRow, rows, type Sql, type SqlPool } from "../database/sql.ts";
 import { HeadEndError } from "../errors.ts";
@@ -279,7 +280,7 @@ export class Campaigns {
    */
   async release(item: string, by: Requester, reason: string): Promise<CampaignView> {
     const held = await this.#held(item);
-    if (held.requester_id === by.id || samePerson(held.requester, by.name))
+    if (held.requester_id === by.id || seenName(held.requester) === seenName(by.name))
       throw new HeadEndError("same-person", "who asked for it does not release it");
     if (!held.releasable)
       throw new HeadEndError("quarantine-not-releasable", `${held.rules.join(", ")}: mend the cause and ask anew`);
@@ -409,8 +410,3 @@ const QUARANTINE = `
   select q.*, c.operation, c.words, c.requester, c.requester_id
   from command_quarantine q join campaigns c using (utility_id, island_id, campaign_id)
   where q.utility_id = $1 and q.island_id = $2`;
-
-function samePerson(one: string, other: string): boolean {
-  const plain = (name: string): string => name.normalize("NFKC").trim().toLowerCase();
-  return plain(one) === plain(other);
-}

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { type RoleName, rolesApart } from "@meterkeep/api";
+import { seenName } from "@meterkeep/guard";
 import { inTransaction } from "@meterkeep/postgres";
 import type { Scope } from "../database/scope.ts";
 import { rows, type Sql, type SqlPool } from "../database/sql.ts";
@@ -34,6 +35,8 @@ export interface EndedLogins {
 
 /** What machines are called in the ledger, and hence nobody else. */
 const KEPT_NAMES = /^(token |owner of this machine$|meterkeep|head-end$|depot$|operator$|page$)/i;
+/** What nobody sees makes no other name. */
+const INVISIBLE = /\p{Cf}/u;
 /** SQLSTATE unique_violation. */
 const TAKEN = "23505";
 
@@ -66,7 +69,7 @@ export class People {
     const pair = rolesApart(roles);
     if (pair !== undefined)
       throw new HeadEndError("roles-apart", `nobody is ${pair[0]} and ${pair[1]}: give one of them to somebody else`);
-    if (name !== undefined && (KEPT_NAMES.test(name) || name.trim() !== name))
+    if (name !== undefined && (KEPT_NAMES.test(seenName(name)) || name.trim() !== name || INVISIBLE.test(name)))
       throw new HeadEndError("person-exists", `a person cannot be called "${name}": the ledger calls others so`);
   }
 
@@ -76,6 +79,16 @@ export class People {
     by: string,
   ): Promise<Person> {
     this.check(roles, name);
+    const everybody = await rows<{ readonly name: string }>(
+      this.#pool,
+      "select name from people where utility_id = $1 and island_id = $2",
+      [...this.#scope.place],
+    );
+    if (everybody.some((one) => seenName(one.name) === seenName(name)))
+      throw new HeadEndError(
+        "person-exists",
+        `"${name}" looks like the name of somebody who is or was here: take another`,
+      );
     const id = randomUUID();
     try {
       await this.#pool.query(

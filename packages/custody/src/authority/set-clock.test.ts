@@ -1,0 +1,54 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { fromHex } from "@meterkeep/dlms";
+import { AuthorityWorld, DISCONNECT, OPERATOR, RECONNECT } from "../testing/authority-world.ts";
+import { withTestCustody } from "../testing/test-custody.ts";
+
+const DISCONNECT_APDU = fromHex("c301c10046000060030aff01010f00");
+const RECONNECT_APDU = fromHex("c301c10046000060030aff02010f00");
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+
+test("MC-08: at night nobody is switched off for a debt, by the custodian's own clock, whatever a head-end's clock says", () =>
+  withTestCustody(async (custody) => {
+    const world = await AuthorityWorld.open(custody);
+    const meter = await world.meter(1);
+    const day = new Date(custody.now).setUTCHours(0, 0, 0, 0);
+    const at = async (hour: number, reason: string) => {
+      custody.now = day + hour * HOUR;
+      const hash = await world.approved(DISCONNECT, [meter.systemTitle], { reason });
+      return world.command(meter, DISCONNECT_APDU, world.token(hash, meter.systemTitle), false);
+    };
+    assert.equal((await at(22, "arrears: since May")).kind, "refused");
+    assert.match(await world.lastRefusal(), /nobody is switched off at .*MC-08/);
+    // People sign the word for why: what is said to be a matter of safety waits for no morning.
+    assert.equal((await at(23, "safety: the house burns")).kind, "sealed");
+  }));
+
+test("MC-08: a clock that is set back while nobody runs opens no window that was over, and giving back goes on", () =>
+  withTestCustody(async (custody) => {
+    const world = await AuthorityWorld.open(custody);
+    const meter = await world.meter(2);
+    const off = await world.approved(DISCONNECT, [meter.systemTitle]);
+    const on = await world.approved(RECONNECT, [meter.systemTitle]);
+    const then = custody.now;
+    custody.now += 2 * HOUR;
+    const late = await world.command(meter, DISCONNECT_APDU, world.token(off, meter.systemTitle));
+    assert.equal(late.kind, "refused");
+    assert.match(await world.lastRefusal(), /window is over/);
+    custody.now = then + MINUTE;
+    await custody.restart();
+    const again = await world.command(meter, DISCONNECT_APDU, world.token(off, meter.systemTitle));
+    assert.ok(again.kind === "refused" && again.code === "clock-jumped", JSON.stringify(again));
+    const { trouble } = await world.service.authorityState({}, OPERATOR);
+    assert.match(trouble?.message ?? "", /behind what was written/);
+    assert.equal((await world.command(meter, RECONNECT_APDU, world.token(on, meter.systemTitle))).kind, "sealed");
+    assert.equal(meter.supply, "connected");
+    // Right again, without a start anew.
+    custody.now = then + 3 * HOUR;
+    const fresh = await world.approved(DISCONNECT, [meter.systemTitle]);
+    const { code } = (await world.command(meter, DISCONNECT_APDU, world.token(fresh, meter.systemTitle))) as {
+      code?: string;
+    };
+    assert.equal(code, undefined);
+  }));
