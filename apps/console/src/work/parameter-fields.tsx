@@ -58,7 +58,7 @@ function OneField(props: FieldProps): ReactNode {
           min={shape.min}
           max={shape.max}
           required={!optional}
-          value={value === undefined ? "" : String(value)}
+          value={typeof value === "number" ? String(value) : ""}
           change={(text) => change(numberOf(text))}
         />
       );
@@ -73,7 +73,9 @@ function OneField(props: FieldProps): ReactNode {
         />
       );
     case "words":
-      return <Choice label={label} words={shape.words} value={String(value)} change={change} />;
+      return (
+        <Choice label={label} words={shape.words} value={typeof value === "string" ? value : ""} change={change} />
+      );
     case "truth":
       return (
         <label className="check">
