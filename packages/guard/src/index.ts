@@ -86,8 +86,8 @@ export type {
   WorkOrder,
 } from "./rule/facts.ts";
 export { isWaived, type Judgement, judge, judgeAtExecution } from "./rule/judge.ts";
-export { pickupDelays, pickupPerMinute, planWaves, stopsBecause, type WaveCounts, type WavePlan } from "./rule/plan.ts";
 export { calendarProblem } from "./rule/pace.ts";
+export { pickupDelays, pickupPerMinute, planWaves, stopsBecause, type WaveCounts, type WavePlan } from "./rule/plan.ts";
 export { MC_RULES, RULE_IDS, type RuleId, ruleWords } from "./rule/rules.ts";
 export { valueProblem } from "./rule/values.ts";
 export { type CommandRules, commandRules, DEFAULT_COMMAND_RULES } from "./threshold/command-rules.ts";
