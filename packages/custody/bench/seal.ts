@@ -26,7 +26,7 @@ export async function sealingCustodian(keeping: KeyKeeping, { inDatabase = false
   const child = fork(
     fileURLToPath(new URL("seal-custodian.ts", import.meta.url)),
     inDatabase ? [keeping, "database"] : [keeping],
-    { execArgv: inDatabase ? [YOUNG, REST] : [YOUNG] },
+    { execArgv: inDatabase ? [YOUNG, REST, "--expose-gc"] : [YOUNG] },
   );
   const ask = async <T>(message: object): Promise<T> => {
     const answer = once(child, "message");

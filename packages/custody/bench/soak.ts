@@ -11,9 +11,10 @@ const MEGABYTE = 1e6;
  * Memory of a custodian that seals as fast as it can with its keys unsealed for each call, in twenty samples: over PostgreSQL,
  * with the limits that an installed one has.
  *
- * Resident is what the operating system counts. Of it the heap is what V8 has taken (objects in use and the room it keeps for
- * more), outside are octets that ciphers and sockets hold; the rest is the program and what `malloc` keeps. V8 gives room back
- * late, so a step is growth only where the objects in use grow with it.
+ * Resident is what the operating system counts. Of it the heap is what V8 has taken (objects in use, garbage, and the room
+ * it keeps for more), outside are octets that ciphers and sockets hold; the rest is the program and what `malloc` keeps. V8
+ * collects and gives room back late, so a step is growth only where it is one of the objects in use: what a collection at
+ * the end of each sample leaves.
  */
 export async function benchSoak(minutes: number): Promise<void> {
   const { child, client, session, ask } = await sealingCustodian("call", { inDatabase: true });
@@ -26,43 +27,31 @@ export async function benchSoak(minutes: number): Promise<void> {
     while (performance.now() < end) sealed += (await client.seal({ session, items })).length;
   };
   const lanes = Array.from({ length: UNDER_WAY }, lane);
-  const resident: number[] = [];
-  const used: number[] = [];
+  const [resident, inUse]: [number[], number[]] = [[], []];
   let before = 0;
-  console.log("            resident   heap   in use at least   outside   sealed a second");
+  console.log("            resident   heap   objects in use   outside   sealed a second");
   for (let sample = 1; sample <= SAMPLES; sample += 1) {
-    const least = await leastUntil(began + (sample * minutes * 60_000) / SAMPLES, ask);
-    resident.push(least.rss);
-    used.push(least.heapUsed);
+    await new Promise((resolve) =>
+      setTimeout(resolve, began + (sample * minutes * 60_000) / SAMPLES - performance.now()),
+    );
+    const { usage, live } = await ask<{ readonly usage: NodeJS.MemoryUsage; readonly live: number }>({ memory: true });
+    resident.push(usage.rss);
+    inUse.push(live);
     const rate = (sealed - before) / ((minutes * 60) / SAMPLES);
     before = sealed;
     console.log(
-      `${((sample * minutes) / SAMPLES).toFixed(1).padStart(5)} min  ${megabytes(least.rss)} MB ${megabytes(least.heapTotal)}  ${megabytes(least.heapUsed)}             ${megabytes(least.external)}    ${perSecond(rate)}`,
+      `${((sample * minutes) / SAMPLES).toFixed(1).padStart(5)} min  ${megabytes(usage.rss)} MB ${megabytes(usage.heapTotal)}   ${megabytes(live)}            ${megabytes(usage.external)}     ${perSecond(rate)}`,
     );
   }
   await Promise.all(lanes);
   const half = resident.slice(SAMPLES / 2);
+  const growth = (slope(inUse.slice(SAMPLES / 2)) * SAMPLES * 60) / minutes / MEGABYTE;
   console.log(
     `second half: resident ${((Math.max(...half) / Math.min(...half) - 1) * 100).toFixed(1)} % between least and most, ` +
-      `objects in use ${(slope(used.slice(SAMPLES / 2)) / MEGABYTE).toFixed(2)} MB more from one sample to the next; ${sealed.toLocaleString("en")} sealed in all`,
+      `objects in use ${growth.toFixed(1)} MB more in an hour; ${sealed.toLocaleString("en")} sealed in all`,
   );
   await client.close();
   child.disconnect();
-}
-
-/** Looks every second until then: what is in use at least is what a collection has left; the rest as it was last. */
-async function leastUntil(
-  until: number,
-  ask: <T>(message: object) => Promise<T>,
-): Promise<Pick<NodeJS.MemoryUsage, "rss" | "heapTotal" | "heapUsed" | "external">> {
-  let heapUsed = Number.POSITIVE_INFINITY;
-  for (;;) {
-    const left = until - performance.now();
-    await new Promise((resolve) => setTimeout(resolve, Math.min(1000, Math.max(0, left))));
-    const { memory } = await ask<{ readonly memory: NodeJS.MemoryUsage }>({ memory: true });
-    heapUsed = Math.min(heapUsed, memory.heapUsed);
-    if (performance.now() >= until) return { ...memory, heapUsed };
-  }
 }
 
 /** By least squares, from one value to the next. */
