@@ -24,7 +24,10 @@ export async function benchSoak(minutes: number): Promise<void> {
   const end = began + minutes * 60_000;
   let sealed = 0;
   const lane = async (): Promise<void> => {
-    while (performance.now() < end) sealed += (await client.seal({ session, items })).length;
+    while (performance.now() < end) {
+      const { length } = await client.seal({ session, items });
+      sealed += length;
+    }
   };
   const lanes = Array.from({ length: UNDER_WAY }, lane);
   const [resident, inUse]: [number[], number[]] = [[], []];
