@@ -31,7 +31,6 @@ import { CustodyError } from "../errors.ts";
 import { withSealMacs } from "../records/record-mac.ts";
 import type { SealRefusal } from "../session/seal-budget.ts";
 import type { Committer } from "../store/committer.ts";
-import { setupName } from "../store/memory-names.ts";
 import type { SetupPlace } from "../store/records.ts";
 import type { CustodyStore } from "../store/store.ts";
 import type { Vault } from "../vault/vault.ts";
@@ -40,10 +39,11 @@ import { capsLifted, thresholdsAt } from "./document.ts";
 import type { DocumentKeeper } from "./document-keeper.ts";
 import { FleetSize } from "./fleet-size.ts";
 import type { OpenManifests } from "./manifests.ts";
+import { diesWith, OpenSeals, type ProvenSession } from "./open-seals.ts";
 import type { RelyingParty } from "./people/passkey.ts";
 import { isSigned } from "./people/user-signature.ts";
 import { SealBook } from "./seal-book.ts";
-import type { AuthorityRecords, OffCaps, OffCounts, SealCaps, SealOutcome } from "./store/records.ts";
+import type { AuthorityRecords, CriticalSeal, OffCaps, OffCounts, SealCaps, SealOutcome } from "./store/records.ts";
 
 /** What judging critical requests needs. */
 export interface SealDependencies {
@@ -104,14 +104,13 @@ type NeedsToken = Extract<Verdict, { kind: "needs-token" }>;
  */
 export class CriticalSeals {
   readonly #dependencies: SealDependencies;
-  /** Setups with seals that may not be settled. */
-  readonly #open: Set<string>;
+  readonly #open: OpenSeals;
   readonly #book: SealBook;
   #halted = false;
   readonly #fleet: FleetSize;
   readonly #approving = new Map<string, { readonly revision: number; readonly people: readonly Approving[] }>();
 
-  private constructor(dependencies: SealDependencies, open: Set<string>, book: SealBook) {
+  private constructor(dependencies: SealDependencies, open: OpenSeals, book: SealBook) {
     this.#dependencies = dependencies;
     this.#open = open;
     this.#book = book;
@@ -119,7 +118,7 @@ export class CriticalSeals {
   }
 
   static async open(dependencies: SealDependencies): Promise<CriticalSeals> {
-    const open = new Set((await dependencies.records.openSeals()).map((seal) => setupName(seal)));
+    const open = new OpenSeals(await dependencies.records.openSeals());
     return new CriticalSeals(dependencies, open, await SealBook.open(dependencies.records, dependencies.vault));
   }
 
@@ -130,7 +129,7 @@ export class CriticalSeals {
 
   /** How many setups have seals that are not settled. */
   get unsettled(): number {
-    return this.#open.size;
+    return this.#open.setups;
   }
 
   /** Whether a class of command is frozen now. */
@@ -276,7 +275,7 @@ export class CriticalSeals {
         entries.push(this.#entry("critical-warning", place, caller.name, { rule: "MC-01", count: all.day + 1 }));
     }
     const { utility, island, systemTitle, setup } = place;
-    const seal = {
+    const seal: CriticalSeal = {
       utility,
       island,
       systemTitle,
@@ -285,6 +284,7 @@ export class CriticalSeals {
       manifest: manifestHash,
       keyVersion,
       counter,
+      isSigned,
       act: token.act,
       once,
       direction,
@@ -292,10 +292,13 @@ export class CriticalSeals {
       sealedAt: now(),
       sealedLived: lived,
     };
-    // First of all: what is under way is never forgotten, whatever becomes of the commit.
-    this.#open.add(setupName(place));
     const again = "its token was used, it was done already, or the meter was switched too recently (MC-05, MC-18)";
-    if (!this.#book.sealed(seal)) return refusal(again);
+    // First of all: what is under way is never forgotten, whatever becomes of the commit.
+    if (!this.#open.begin(seal)) return refusal(again);
+    if (!this.#book.sealed(seal)) {
+      this.#open.remove(seal);
+      return refusal(again);
+    }
     try {
       const open = { outcome: undefined, settledAt: undefined, settledLived: undefined };
       const [bound] = await withSealMacs(vault, [{ ...seal, ...open }]);
@@ -304,53 +307,86 @@ export class CriticalSeals {
         entries,
       });
     } catch (error) {
-      if (!(error instanceof CustodyError) || error.code !== "custody-write-conflict") throw error;
-      this.#book.dropped(nonce);
-      return refusal(again);
+      if (error instanceof CustodyError && error.code === "custody-write-conflict") {
+        this.#book.dropped(nonce);
+        this.#open.remove(seal);
+        return refusal(again);
+      }
+      // It may be there: it counts until the meter shows that it is dead.
+      this.#open.written(seal);
+      throw error;
     }
+    this.#open.written(seal);
     return undefined;
   }
 
-  /** The meter has answered the sealed request of that nonce. */
+  /** Whether a meter has signed requests whose outcome is not known: only a later transaction shows that they are dead. */
+  hasSigned(place: SetupPlace): boolean {
+    return this.#open.hasSigned(place);
+  }
+
+  /** The meter has answered a sealed request: what went before it under the same kind of key it can do no more. */
   async answered(
     place: SetupPlace,
-    nonce: string,
-    counter: number,
+    {
+      nonce,
+      counter,
+      keyVersion,
+      isSigned,
+    }: {
+      readonly nonce: string;
+      readonly counter: number;
+      readonly keyVersion: number;
+      readonly isSigned: boolean;
+    },
     outcome: SealOutcome,
     caller: Caller,
   ): Promise<void> {
-    await this.#settle(place, nonce, counter + 1, outcome, caller);
+    const isBefore = (seal: CriticalSeal): boolean =>
+      seal.counter < counter && seal.isSigned === isSigned && (isSigned || seal.keyVersion === keyVersion);
+    const shown = (seal: CriticalSeal): SealOutcome | undefined =>
+      seal.nonce === nonce ? outcome : isBefore(seal) ? "superseded" : undefined;
+    await this.#settle(place, shown, { outcome, below: counter + 1, nonce }, caller);
   }
 
-  /** The meter has proven in a fresh association that it took counters from `first` on: whatever is below it is dead. */
-  async established(place: SetupPlace, first: number, caller: Caller): Promise<void> {
-    if (!this.#open.has(setupName(place))) return;
-    await this.#settle(place, undefined, first, "superseded", caller);
+  /** The meter has proven in a fresh association that it took counters from `first` on. */
+  async established(
+    place: SetupPlace,
+    session: ProvenSession & { readonly signs: boolean },
+    caller: Caller,
+  ): Promise<void> {
+    const shown = (seal: CriticalSeal) => (diesWith(seal, session) ? ("superseded" as const) : undefined);
+    await this.#settle(place, shown, { outcome: "superseded", below: session.first }, caller);
+  }
+
+  /** The meter has taken the transaction of a counter: what was signed before it can be done no more. */
+  async transacted(place: SetupPlace, counter: number, caller: Caller): Promise<void> {
+    const shown = (seal: CriticalSeal) =>
+      seal.isSigned !== false && seal.counter < counter ? ("superseded" as const) : undefined;
+    await this.#settle(place, shown, { outcome: "superseded", belowTransaction: counter }, caller);
   }
 
   async #settle(
     place: SetupPlace,
-    nonce: string | undefined,
-    below: number,
-    outcome: SealOutcome,
+    outcomeOf: (seal: CriticalSeal) => SealOutcome | undefined,
+    story: { readonly outcome: SealOutcome; readonly nonce?: string } & Readonly<Record<string, unknown>>,
     caller: Caller,
   ): Promise<void> {
-    const { committer, vault, time, now, records } = this.#dependencies;
+    const shown = this.#open.take(place, outcomeOf);
+    if (shown.length === 0) return;
+    const { committer, vault, time, now } = this.#dependencies;
     const [at, lived] = [now(), time.lived];
-    const meant = (await records.openSeals(place)).filter(
-      (seal) => seal.counter < below && (nonce === undefined || seal.nonce === nonce),
-    );
-    const settled = meant.map((seal) => ({ ...seal, outcome, settledAt: at, settledLived: lived }));
-    await committer.submit({
-      writes: [{ kind: "settle-seals", seals: await withSealMacs(vault, settled) }],
-      entries: [this.#entry("critical-settled", place, caller.name, { outcome, below, ...(nonce && { nonce }) })],
-    });
-    this.#book.settled(
-      meant.map((seal) => seal.nonce),
-      lived,
-      outcome,
-    );
-    if ((await records.openSeals(place)).length === 0) this.#open.delete(setupName(place));
+    const settled = shown.map(({ seal, outcome }) => ({ ...seal, outcome, settledAt: at, settledLived: lived }));
+    try {
+      await committer.submit({
+        writes: [{ kind: "settle-seals", seals: await withSealMacs(vault, settled) }],
+        entries: [this.#entry("critical-settled", place, caller.name, { ...story, seals: shown.length })],
+      });
+    } catch (error) {
+      this.#open.putBack(shown);
+      throw error;
+    }
+    for (const { seal, outcome } of shown) this.#book.settled([seal.nonce], lived, outcome);
   }
 
   /** How many that can switch off count now, and how many may. */

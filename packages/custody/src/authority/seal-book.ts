@@ -21,8 +21,8 @@ export class SealBook {
   readonly #cuts = new Map<string, Cut>();
   /** What meters have shown of each manifest that takes load or injection off. */
   readonly #shown = new Map<string, Shown>();
-  /** What was done last to load, and to injection, and when it was the other thing before. */
-  readonly #swings = new Map<string, Swing>();
+  /** What was sealed of late for load, and for injection, in order. */
+  readonly #swings = new Map<string, readonly Swing[]>();
   readonly spoilt: string | undefined;
 
   private constructor(spoilt: string | undefined) {
@@ -49,27 +49,27 @@ export class SealBook {
       if (outcome !== undefined) book.#show(manifest, outcome);
     }
     const inOrder = [...seals].sort((one, other) => one.sealedLived - other.sealedLived);
-    for (const { direction, sealedLived } of inOrder) book.#swung(direction, sealedLived);
+    for (const seal of inOrder) book.#swung(seal);
     return book;
   }
 
   /** One more counts from now on; false where it is there already. */
-  sealed({
-    nonce,
-    direction,
-    sealedLived,
-    manifest,
-    utility,
-  }: Pick<CriticalSeal, "nonce" | "direction" | "sealedLived" | "manifest" | "utility">): boolean {
+  sealed(seal: Pick<CriticalSeal, "nonce" | "direction" | "sealedLived" | "manifest" | "utility">): boolean {
+    const { nonce, direction, manifest, utility } = seal;
     if (this.#cuts.has(nonce)) return false;
     if (isCut(direction)) this.#cuts.set(nonce, { direction, utility, settled: undefined, manifest });
-    this.#swung(direction, sealedLived);
+    this.#swung(seal);
     return true;
   }
 
   /** It was surely not recorded after all. */
   dropped(nonce: string): void {
     this.#cuts.delete(nonce);
+    for (const [flow, swings] of this.#swings)
+      this.#swings.set(
+        flow,
+        swings.filter((swing) => swing.nonce !== nonce),
+      );
   }
 
   settled(nonces: readonly string[], lived: number, outcome: SealOutcome): void {
@@ -109,19 +109,28 @@ export class SealBook {
 
   /** MC-06: how often the direction has changed between the seals of the last five minutes lived. */
   signChanges(lived: number, direction: Direction): number {
-    const { changes } = this.#swings.get(flowName(direction)) ?? { changes: [] };
-    return changes.filter((at) => at > lived - SWING_MILLISECONDS).length;
+    const swings = this.#swings.get(flowName(direction)) ?? [];
+    return swings.filter(
+      ({ at, direction: now }, index) =>
+        at > lived - SWING_MILLISECONDS && isChange(swings[index - 1], { at, direction: now }),
+    ).length;
   }
 
-  #swung(direction: Direction, lived: number): void {
+  #swung({ nonce, direction, sealedLived: at }: Pick<CriticalSeal, "nonce" | "direction" | "sealedLived">): void {
     if (direction === "none") return;
     const name = flowName(direction);
-    const last = this.#swings.get(name);
-    const isRecent = last !== undefined && last.at > lived - SWING_MILLISECONDS;
-    const before = isRecent ? last.changes.filter((at) => at > lived - SWING_MILLISECONDS) : [];
-    const changes = isRecent && last.direction !== direction ? [...before, lived] : before;
-    this.#swings.set(name, { direction, at: lived, changes });
+    const before = this.#swings.get(name) ?? [];
+    const last = before.at(-1);
+    // Of several that go the same way in a row the first tells when that began, and the last when it was last done.
+    const isMore = last?.direction === direction && before.at(-2)?.direction === direction;
+    const kept = (isMore ? before.slice(0, -1) : before).filter((swing) => swing.at > at - 2 * SWING_MILLISECONDS);
+    this.#swings.set(name, [...kept, { nonce, direction, at }]);
   }
+}
+
+/** Whether one seal takes back what was done within the time before. */
+function isChange(before: Pick<Swing, "direction" | "at"> | undefined, now: Pick<Swing, "direction" | "at">): boolean {
+  return before !== undefined && before.direction !== now.direction && before.at > now.at - SWING_MILLISECONDS;
 }
 
 type Shown = Readonly<Record<SealOutcome, number>>;
@@ -135,9 +144,9 @@ interface Cut {
 }
 
 interface Swing {
+  readonly nonce: string;
   readonly direction: Direction;
   readonly at: number;
-  readonly changes: readonly number[];
 }
 
 /** MC-06 looks at so much. */

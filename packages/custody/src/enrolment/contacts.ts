@@ -6,6 +6,7 @@ import type { Caller } from "../calls/caller.ts";
 import { Handles } from "../calls/handles.ts";
 import { Association } from "../conversation/association.ts";
 import type { ConversationDependencies } from "../conversation/dependencies.ts";
+import { Line } from "../conversation/line.ts";
 import { meterFacts } from "../protocol/meter-facts.ts";
 import { unsealKeys, workingKeys } from "../protocol/meter-keys.ts";
 import { takeoverMark } from "../records/marks.ts";
@@ -194,8 +195,8 @@ export class EnrolmentContacts {
     const facts = meterFacts(meter.profile);
     const association = await this.#association(file, journal, keys, associate.by);
     const place = placeOf(file);
-    const keyVersion = keys.GUEK;
-    const common = { caller, lastUsed: now(), meter, place, keyVersion };
+    const line = new Line(this.#dependencies, place, keys.GUEK, file.windows);
+    const common = { caller, lastUsed: now(), meter, place, line };
     const live = new LiveEnrolment({ ...common, association, chain, plan, journal, record });
     try {
       const opened = entry(live, now(), "enrolment-contact-opened", {
@@ -212,7 +213,7 @@ export class EnrolmentContacts {
       const clientSap = associate.by === "signature" ? signing : facts.managementClientSap;
       return { kind: "connect", contact, clientSap, serverSap: facts.serverSap, step: associate.step, apdu };
     } catch (error) {
-      association[Symbol.dispose]();
+      live[Symbol.dispose]();
       throw error;
     }
   }
@@ -308,12 +309,12 @@ export class EnrolmentContacts {
     exchange: Exchange,
     opening: readonly LedgerDraft[],
   ): Promise<Uint8Array> {
-    const { sendCounters, now } = this.#dependencies;
+    const { now } = this.#dependencies;
     const octets = await this.#importOctets(live, exchange);
     const count = exchange.kind === "associate" ? COUNTERS_PER_ASSOCIATION : 1;
     // The reservation, where one is needed, joins the same commit.
     const [first] = await Promise.all([
-      sendCounters.take(live.place, live.keyVersion, count),
+      live.line.take(count),
       this.#commit(live, journal, effects, [...opening, ...sealedEntry(live, journal, exchange, now())]),
     ]);
     if (exchange.kind === "associate") return live.associate(first);
@@ -357,7 +358,7 @@ export class EnrolmentContacts {
   #drop(handle: string, live: LiveEnrolment): void {
     this.#contacts.remove(handle);
     if (this.#byMeter.get(live.place.systemTitle) === handle) this.#byMeter.delete(live.place.systemTitle);
-    live.association[Symbol.dispose]();
+    live[Symbol.dispose]();
   }
 }
 

@@ -4,6 +4,7 @@ import { CallRefusal } from "../calls/call-refusal.ts";
 import type { Caller } from "../calls/caller.ts";
 import { Answers } from "../conversation/answers.ts";
 import type { Association } from "../conversation/association.ts";
+import type { Line } from "../conversation/line.ts";
 import { transactionIdOf } from "../conversation/transaction-id.ts";
 import { EvidenceHash } from "../evidence/evidence-hash.ts";
 import { reasonOf } from "../protocol/requests.ts";
@@ -32,7 +33,7 @@ export class LiveEnrolment {
   lastUsed: number;
   readonly meter: MeterRecord;
   readonly place: SetupPlace;
-  readonly keyVersion: number;
+  readonly line: Line;
   readonly association: Association;
   readonly chain: MeterChain;
   readonly plan: EnrolmentRecord;
@@ -47,20 +48,20 @@ export class LiveEnrolment {
   constructor(
     parts: Pick<
       LiveEnrolment,
-      "caller" | "lastUsed" | "meter" | "place" | "keyVersion" | "association" | "chain" | "plan" | "journal" | "record"
+      "caller" | "lastUsed" | "meter" | "place" | "line" | "association" | "chain" | "plan" | "journal" | "record"
     >,
   ) {
     this.caller = parts.caller;
     this.lastUsed = parts.lastUsed;
     this.meter = parts.meter;
     this.place = parts.place;
-    this.keyVersion = parts.keyVersion;
+    this.line = parts.line;
     this.association = parts.association;
     this.chain = parts.chain;
     this.plan = parts.plan;
     this.journal = parts.journal;
     this.record = parts.record;
-    this.#answers = new Answers(parts.association);
+    this.#answers = new Answers(parts.association, parts.line);
   }
 
   /** The AARQ. */
@@ -87,7 +88,14 @@ export class LiveEnrolment {
     const { parties } = this.association;
     if (parties === undefined) throw new CallRefusal("custodian-failed", "nothing can be sealed yet");
     this.#awaited = { kind: "call", call };
+    this.#answers.await(plain);
     return this.#noted(sealApdu(parties, plain, counter));
+  }
+
+  /** Gives back what it holds. */
+  [Symbol.dispose](): void {
+    this.association[Symbol.dispose]();
+    this.line[Symbol.dispose]();
   }
 
   lost(reason: LostReason): Happened {

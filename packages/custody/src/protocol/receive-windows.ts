@@ -2,25 +2,61 @@ import type { SetupPlace, WindowRecord } from "../store/records.ts";
 import { accepted, type ReceiveWindow, windowOctets, windowOf } from "./receive-window.ts";
 
 const MOST_WINDOWS = 50_000;
+/** How many that somebody holds are passed over to find one that may be forgotten. */
+const MOST_PASSED_OVER = 16;
+
+/** One window, for as long as somebody holds it: of all holders and of pushes the same. */
+export interface HeldWindow {
+  /** Remembers a counter and says whether it is new. */
+  accept(counter: number): boolean;
+  /** The window as it must be stored, where anything was accepted. */
+  record(): WindowRecord | undefined;
+  /** Gives it back; it may then be forgotten. */
+  [Symbol.dispose](): void;
+}
+
+class MeterWindow {
+  readonly place: SetupPlace;
+  readonly keyVersion: number;
+  window: ReceiveWindow | undefined;
+  holders = 0;
+
+  constructor({ utility, island, systemTitle, setup }: SetupPlace, keyVersion: number, window?: ReceiveWindow) {
+    this.place = { utility, island, systemTitle, setup };
+    this.keyVersion = keyVersion;
+    this.window = window;
+  }
+
+  accept(counter: number): boolean {
+    const window = accepted(this.window, counter);
+    if (window === undefined) return false;
+    this.window = window;
+    return true;
+  }
+
+  get record(): WindowRecord | undefined {
+    const { place, keyVersion, window } = this;
+    return window && { ...place, keyVersion, highest: window.highest, seen: windowOctets(window) };
+  }
+}
 
 /**
- * The counters accepted from meters, for each version of the unicast key. In memory they are ahead of the store; who
- * accepts makes `records` durable before it gives anything out.
+ * The counters accepted from meters, for each version of the unicast key: the same for sessions, contacts and pushes, so
+ * that none is taken twice. In memory they are ahead of the store; who gives out a push makes `records` durable before.
  *
  * What came without a tag is told apart under the negative key version: its counter could be forged, and a forged one
  * must not shut out authentic ones.
  */
 export class ReceiveWindows {
-  readonly #windows = new Map<
-    string,
-    { readonly place: SetupPlace; readonly keyVersion: number; window: ReceiveWindow }
-  >();
+  readonly #windows = new Map<string, MeterWindow>();
 
   /** Takes over what is stored, where nothing newer is known. */
   learn(stored: readonly WindowRecord[]): void {
     for (const { highest, seen, keyVersion, ...place } of stored) {
       const name = nameOf(place, keyVersion);
-      if (!this.#windows.has(name)) this.#keep(name, place, keyVersion, windowOf(highest, seen));
+      const known = this.#windows.get(name);
+      if (known === undefined) this.#keep(name, new MeterWindow(place, keyVersion, windowOf(highest, seen)));
+      else known.window ??= windowOf(highest, seen);
     }
   }
 
@@ -29,29 +65,55 @@ export class ReceiveWindows {
     for (const [name, { place }] of this.#windows) if (place.systemTitle === systemTitle) this.#windows.delete(name);
   }
 
+  /** Holds a window, which must have been learnt: it is not forgotten until it is given back. */
+  hold(place: SetupPlace, keyVersion: number): HeldWindow {
+    const name = nameOf(place, keyVersion);
+    const held = this.#windows.get(name) ?? new MeterWindow(place, keyVersion);
+    held.holders += 1;
+    this.#keep(name, held);
+    let isHeld = true;
+    return {
+      accept: (counter) => held.accept(counter),
+      record: () => held.record,
+      [Symbol.dispose]: () => {
+        if (isHeld) held.holders -= 1;
+        isHeld = false;
+        if (held.holders === 0 && held.window === undefined && this.#windows.get(name) === held)
+          this.#windows.delete(name);
+      },
+    };
+  }
+
   /** Remembers a counter and says whether it is new. */
   accept(place: SetupPlace, keyVersion: number, counter: number): boolean {
     const name = nameOf(place, keyVersion);
-    const window = accepted(this.#windows.get(name)?.window, counter);
-    if (window === undefined) return false;
-    this.#keep(name, place, keyVersion, window);
+    const window = this.#windows.get(name) ?? new MeterWindow(place, keyVersion);
+    if (!window.accept(counter)) return false;
+    this.#keep(name, window);
     return true;
   }
 
   /** The window as it must be stored, where there is one. */
   record(place: SetupPlace, keyVersion: number): WindowRecord | undefined {
-    const kept = this.#windows.get(nameOf(place, keyVersion));
-    if (kept === undefined) return undefined;
-    const { utility, island, systemTitle, setup } = kept.place;
-    const { highest } = kept.window;
-    return { utility, island, systemTitle, setup, keyVersion, highest, seen: windowOctets(kept.window) };
+    return this.#windows.get(nameOf(place, keyVersion))?.record;
   }
 
-  #keep(name: string, place: SetupPlace, keyVersion: number, window: ReceiveWindow): void {
+  #keep(name: string, window: MeterWindow): void {
     this.#windows.delete(name);
-    this.#windows.set(name, { place, keyVersion, window });
-    // The oldest are durable by now: whoever accepted them has waited for it.
-    if (this.#windows.size > MOST_WINDOWS) this.#windows.delete(this.#windows.keys().next().value as string);
+    this.#windows.set(name, window);
+    if (this.#windows.size > MOST_WINDOWS) this.#forgetOldest();
+  }
+
+  /** What nobody holds is durable by now as far as pushes go: whoever accepted one has waited for it. */
+  #forgetOldest(): void {
+    let passed = 0;
+    for (const [name, window] of this.#windows) {
+      this.#windows.delete(name);
+      if (window.holders === 0) return;
+      this.#windows.set(name, window);
+      passed += 1;
+      if (passed === MOST_PASSED_OVER) return;
+    }
   }
 }
 

@@ -32,6 +32,9 @@ interface Line {
   reservedAt: number;
   /** Reservations go one after the other. */
   turn: Promise<void>;
+  /** Who took counters last, and the first since anybody else did; whoever does not say who it is is somebody else each time. */
+  holder: object | undefined;
+  heldFrom: number;
 }
 
 /** What became of a counter that somebody named. */
@@ -73,13 +76,13 @@ export class SendCounters {
 
   /**
    * Takes `count` counters in a row for use under a version of the unicast key; gives the first. Where they have to be
-   * reserved, and that `canWait`, others may share the commit.
+   * reserved, and that `canWait`, others may share the commit. `holder` is who asks again later whether it was alone.
    *
    * @throws CustodyError `counter-line-exhausted`, and what `files` throws of a row that was put back
    */
-  async take(place: SetupPlace, keyVersion: number, count: number, canWait = false): Promise<number> {
+  async take(place: SetupPlace, keyVersion: number, count: number, canWait = false, holder?: object): Promise<number> {
     const line = await this.#line(place);
-    const first = takeFrom(line, keyVersion, count);
+    const first = takeFrom(line, keyVersion, count, holder);
     if (first !== undefined) return first;
     const before = line.turn;
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -87,19 +90,25 @@ export class SendCounters {
     try {
       await before;
       // Whoever was before may have reserved enough for both.
-      const left = takeFrom(line, keyVersion, count);
+      const left = takeFrom(line, keyVersion, count, holder);
       if (left !== undefined) return left;
       await this.#reserve(line, keyVersion, count, canWait);
-      return takeFrom(line, keyVersion, count) as number;
+      return takeFrom(line, keyVersion, count, holder) as number;
     } finally {
       resolve();
     }
   }
 
   /** The same where they are reserved already, else undefined. */
-  takeAtHand(place: SetupPlace, keyVersion: number, count: number): number | undefined {
+  takeAtHand(place: SetupPlace, keyVersion: number, count: number, holder?: object): number | undefined {
     const line = this.#lines.get(nameOf(place));
-    return line && takeFrom(line, keyVersion, count);
+    return line && takeFrom(line, keyVersion, count, holder);
+  }
+
+  /** Whether nobody else has taken any counter of the line since `holder` took `since`. */
+  isHeld(place: SetupPlace, holder: object, since: number): boolean {
+    const line = this.#lines.get(nameOf(place));
+    return line?.holder === holder && line.heldFrom <= since;
   }
 
   /**
@@ -146,6 +155,8 @@ export class SendCounters {
       block: COUNTER_BLOCK,
       reservedAt: Number.NEGATIVE_INFINITY,
       turn: Promise.resolve(),
+      holder: undefined,
+      heldFrom: next,
     };
     this.#lines.set(nameOf(place), line);
     if (this.#lines.size > (this.#dependencies.mostLines ?? Number.POSITIVE_INFINITY))
@@ -185,9 +196,13 @@ export class SendCounters {
   }
 }
 
-function takeFrom(line: Line, keyVersion: number, count: number): number | undefined {
+function takeFrom(line: Line, keyVersion: number, count: number, holder: object | undefined): number | undefined {
   if (line.keyVersion !== keyVersion || line.next + count > line.end) return undefined;
   const first = line.next;
+  if (line.holder !== holder || holder === undefined) {
+    line.holder = holder;
+    line.heldFrom = first;
+  }
   line.next += count;
   return first;
 }

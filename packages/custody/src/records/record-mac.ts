@@ -121,7 +121,7 @@ function windowText(record: WindowRecord): Uint8Array {
 }
 
 function sealText(seal: SettledSeal): Uint8Array {
-  const { nonce, manifest, keyVersion, counter, act, once, direction, loadW, sealedAt, sealedLived } = seal;
+  const { nonce, manifest, keyVersion, counter, isSigned, act, once, direction, loadW, sealedAt, sealedLived } = seal;
   const { outcome = "", settledAt = "", settledLived = "" } = seal;
   return boundData(
     "meterkeep-record-1/critical-seal",
@@ -131,6 +131,8 @@ function sealText(seal: SettledSeal): Uint8Array {
     ...[keyVersion, counter, act, once, direction, loadW, sealedAt, sealedLived, outcome, settledAt, settledLived].map(
       String,
     ),
+    // Rows from before it was noted are bound as they were.
+    ...(isSigned === undefined ? [] : [isSigned ? "signed" : "unicast"]),
   );
 }
 

@@ -126,13 +126,13 @@ export class SessionAssociation {
   /** Opens APDUs, in order; an error stands where one is not authentic, or not signed though it was to be. */
   open(
     apdus: readonly Uint8Array[],
-    areSigned: boolean,
+    mustBeSigned: (apdu: Uint8Array) => boolean,
   ): Promise<(OpenedResponse | DlmsError)[]> | (OpenedResponse | DlmsError)[] {
     return this.#keys.use((keys) => {
-      const parties = areSigned ? signing(this.#parties(keys)) : this.#parties(keys);
+      const parties = this.#parties(keys);
       return apdus.map((apdu) => {
         try {
-          return openApdu(parties, apdu);
+          return openApdu(mustBeSigned(apdu) ? signing(parties) : parties, apdu);
         } catch (error) {
           if (error instanceof DlmsError) return error;
           throw error;

@@ -6,15 +6,8 @@ import type {
   SessionAdvance,
   SessionOutcome,
 } from "@meterkeep/api/custodian";
-import {
-  COUNTERS_PER_ASSOCIATION,
-  DlmsError,
-  equalBytes,
-  NO_BYTES,
-  type SystemTitle,
-  systemTitleText,
-} from "@meterkeep/dlms";
-import { classify, type Verdict } from "@meterkeep/guard";
+import { COUNTERS_PER_ASSOCIATION, type SystemTitle, systemTitleText } from "@meterkeep/dlms";
+import { classify } from "@meterkeep/guard";
 import type { LedgerDraft } from "@meterkeep/ledger";
 import type { CriticalRefusal, CriticalSeals } from "../authority/critical-seals.ts";
 import { CallRefusal } from "../calls/call-refusal.ts";
@@ -24,22 +17,26 @@ import { Handles } from "../calls/handles.ts";
 import { isPermitted, requireRight, unknownMeter } from "../calls/required-right.ts";
 import type { SigningParties } from "../conversation/association.ts";
 import type { ConversationDependencies } from "../conversation/dependencies.ts";
+import { Line } from "../conversation/line.ts";
 import { transactionIdOf } from "../conversation/transaction-id.ts";
 import type { ClientKeys } from "../enrolment/client-keys.ts";
 import { believedKeys, signingJournal } from "../enrolment/identity.ts";
 import type { MeterAuthority } from "../enrolment/meter-authority.ts";
-import { CustodyError } from "../errors.ts";
 import { EvidenceHash } from "../evidence/evidence-hash.ts";
 import type { LentMeters } from "../lease/lent-meters.ts";
 import { meterFacts } from "../protocol/meter-facts.ts";
-import { accepted, type ReceiveWindow } from "../protocol/receive-window.ts";
 import { withWindowMacs } from "../records/record-mac.ts";
 import type { MeterFile, SetupPlace } from "../store/records.ts";
 import { settledKeys } from "../takeover/settled-keys.ts";
-import { CriticalTurn, type SealedCritical } from "./critical-turn.ts";
-import type { SealBudget, SealRefusal } from "./seal-budget.ts";
-import { SessionAssociation } from "./session-association.ts";
+import { type CriticalSealingDependencies, sealCritical } from "./critical-sealing.ts";
+import { CriticalTurn, type Shown } from "./critical-turn.ts";
+import { hear, mustBeSigned } from "./heard-answers.ts";
+import type { SealBudget } from "./seal-budget.ts";
+import { purposeRefusal, refusalOf } from "./seal-refusals.ts";
+import { during, type Session } from "./session.ts";
+import { SessionAssociation, type ToSeal } from "./session-association.ts";
 import { SessionKeys } from "./session-keys.ts";
+import { asCallRefusal, asRefused, failureOf, sessionUnknown } from "./session-refusals.ts";
 
 /** With more sessions open than this, what opens and ends them waits for others to share a commit. */
 const SHARING_SESSIONS = 8;
@@ -48,32 +45,10 @@ const SHARING_SESSIONS = 8;
 export const IDLE_MILLISECONDS = 5 * 60_000;
 
 /** Who decides about critical requests. */
-export type CriticalPort = Pick<CriticalSeals, "judge" | "record" | "answered" | "established" | "isFrozen">;
-
-interface Session {
-  readonly caller: Caller;
-  lastUsed: number;
-  readonly place: SetupPlace;
-  readonly purpose: CustodianRequest<"openSession">["purpose"];
-  readonly keyVersion: number;
-  /** The first counter of its association: the meter has proven, once established, that it took this one. */
-  readonly first: number;
-  readonly turn: CriticalTurn;
-  /** Everything after the association's making goes under a key of its own, and so do its counters. */
-  readonly isDedicated: boolean;
-  /** The counters of the meter under its unicast key in a dedicated association, for pushes. */
-  highestUnicast: number | undefined;
-  readonly association: SessionAssociation;
-  readonly evidence: EvidenceHash;
-  /** The counters of this session: nothing below the meter's proof, which answered a fresh challenge. */
-  floor: number;
-  window: ReceiveWindow | undefined;
-  refused: number;
-  /** How many calls may still seal something: the closing entry waits for them. */
-  underWay: number;
-  /** Told when none is. */
-  readonly waiting: (() => void)[];
-}
+export type CriticalPort = Pick<
+  CriticalSeals,
+  "judge" | "record" | "answered" | "established" | "transacted" | "hasSigned" | "isFrozen"
+>;
 
 /** What sessions need beyond any conversation: our own key pairs, for meters that prove themselves by signature. */
 export interface SessionDependencies extends ConversationDependencies {
@@ -96,6 +71,7 @@ export class Sessions {
   readonly #dependencies: SessionDependencies;
   readonly #budget: SealBudget;
   readonly #critical: CriticalPort;
+  readonly #sealing: CriticalSealingDependencies;
   readonly #sessions = new Handles<Session>();
   /** Openings under way, by principal. */
   readonly #opening = new Counts();
@@ -104,6 +80,12 @@ export class Sessions {
     this.#dependencies = dependencies;
     this.#budget = budget;
     this.#critical = critical;
+    this.#sealing = {
+      budget,
+      critical,
+      counter: (session) => this.#counters(session, 1),
+      refused: (session, caller, refusal) => this.#record(session, caller, [refusal]),
+    };
   }
 
   /** Opens a session. What a caller has opened and is opening counts against what it may have open. */
@@ -125,17 +107,15 @@ export class Sessions {
     { meter, purpose, ciphering }: CustodianRequest<"openSession">,
     caller: Caller,
   ): Promise<CustodianResponse<"openSession">> {
-    const { files, vault, committer, sendCounters, random, now, clientTitle, receiveWindows, keeping } =
-      this.#dependencies;
+    const { files, vault, committer, random, now, clientTitle, keeping } = this.#dependencies;
     const title = systemTitleText(meter);
     const file = await files.load(title);
     if (file === undefined) throw unknownMeter(title);
     const place = placeOf(file);
     await requireRight(caller, place, purpose, this.#dependencies);
-    const { GUEK, GAK } = settledKeys(file);
+    const { GUEK, GAK, isProven } = settledKeys(file);
     if (purpose === "read") this.#dependencies.lentMeters.requireNotLent(title, now());
     await this.#budget.spendOnSession(caller, place);
-    receiveWindows.learn(file.windows);
     const facts = meterFacts(file.meter.profile);
     const isDedicated = ciphering === "dedicated";
     const client = clientTitle(place.utility);
@@ -145,13 +125,14 @@ export class Sessions {
       { meter: file.meter, facts, client, random, isDedicated, signing },
       keys,
     );
+    const line = new Line(this.#dependencies, place, GUEK, file.windows);
     const mechanism = signing === undefined ? 5 : 7;
     const clientSap = signing === undefined ? facts.managementClientSap : (facts.signingClientSap as number);
     try {
       // Both join one commit; neither the counters nor the entry may be missing when the AARQ leaves.
       const canWait = this.#areMany;
       const [first] = await Promise.all([
-        sendCounters.take(place, GUEK, COUNTERS_PER_ASSOCIATION, canWait),
+        line.take(COUNTERS_PER_ASSOCIATION, canWait),
         committer.submit({
           entries: [entry("session-opened", caller, place, now(), { purpose, GUEK, GAK, mechanism })],
           canWait,
@@ -167,14 +148,12 @@ export class Sessions {
         place,
         purpose,
         keyVersion: GUEK,
-        first,
+        isProven,
+        line,
         turn: new CriticalTurn(),
         isDedicated,
-        highestUnicast: undefined,
         association,
         evidence,
-        floor: isDedicated ? -1 : 0,
-        window: undefined,
         refused: 0,
         underWay: 0,
         waiting: [],
@@ -182,6 +161,7 @@ export class Sessions {
       return { session, clientSap, serverSap: facts.serverSap, apdu: effect.apdu };
     } catch (error) {
       association.dispose();
+      line[Symbol.dispose]();
       throw asCallRefusal(error);
     }
   }
@@ -207,13 +187,7 @@ export class Sessions {
         open.evidence.sent(effect.apdu);
         return { kind: "send", apdu: effect.apdu };
       case "established": {
-        if (open.isDedicated) open.highestUnicast = Math.max(0, ...effect.serverCounters);
-        else
-          for (const counter of effect.serverCounters) {
-            open.window = accepted(open.window, counter) ?? open.window;
-            open.floor = Math.max(open.floor, counter);
-          }
-        await this.#critical.established(open.place, open.first, caller);
+        await this.#proven(open, effect.serverCounters, caller);
         const { conformance, maxReceivePduSize } = effect.negotiated;
         return { kind: "established", conformance: [...conformance], maxReceivePduSize: maxReceivePduSize ?? 0 };
       }
@@ -223,6 +197,24 @@ export class Sessions {
       default:
         throw new CallRefusal("session-not-established", "nothing is awaited from the meter in this session");
     }
+  }
+
+  /** The meter has proven itself: what its counters say is believed from here. */
+  async #proven(
+    { line, place, keyVersion, isProven, association }: Session,
+    counters: readonly number[],
+    caller: Caller,
+  ) {
+    const { bursts, now } = this.#dependencies;
+    line.proven(counters);
+    // The same counter under the same key twice: the meter was reset, exchanged or copied, or its proof was shown elsewhere.
+    if (line.isDoubtful)
+      await bursts.record([entry("receive-counter-not-new", caller, place, now(), { keyVersion, counters })]);
+    await this.#critical.established(
+      place,
+      { first: line.first, keyVersion, isProven, signs: association.signs },
+      caller,
+    );
   }
 
   async seal({ session, items }: CustodianRequest<"seal">, caller: Caller): Promise<SealResult[]> {
@@ -236,7 +228,7 @@ export class Sessions {
     if (only?.token !== undefined && more.length === 0) {
       const verdict = classify(only.apdu);
       if (verdict.kind === "needs-token" && purposeRefusal(verdict, open) === undefined)
-        return [await this.#sealCritical(open, { apdu: only.apdu, token: only.token }, verdict, caller)];
+        return [await sealCritical(this.#sealing, open, { apdu: only.apdu, token: only.token }, verdict, caller)];
     }
     const judged = items.map(({ apdu, token }) => refusalOf(classify(apdu), token !== undefined, open));
     const passing = judged.filter((refusal) => refusal === undefined).length;
@@ -251,8 +243,10 @@ export class Sessions {
       typeof counters === "number" && recorded === undefined ? [counters] : await Promise.all([counters, recorded]);
     open.refused += beyond === undefined ? refused.length : items.length;
     if (beyond === undefined) open.turn.sealed(passing);
-    const toSeal = items.filter((_, at) => refusals[at] === undefined);
-    const sealing = open.association.seal(toSeal.map(({ apdu }, at) => ({ apdu, counter: first + at })));
+    const toSeal = items
+      .filter((_, at) => refusals[at] === undefined)
+      .map(({ apdu }, at) => ({ apdu, counter: first + at }));
+    const sealing = this.#isProbe(open, toSeal) ? probe(open, toSeal[0]) : open.association.seal(toSeal);
     const sealed = sealing instanceof Promise ? await sealing : sealing;
     for (const octets of sealed) open.evidence.sent(octets);
     let next = 0;
@@ -263,84 +257,37 @@ export class Sessions {
     });
   }
 
-  /** Seals what people have approved: judged, counted and written to the ledger before its octets are made. */
-  async #sealCritical(
-    open: Session,
-    { apdu, token }: { readonly apdu: Uint8Array; readonly token: Uint8Array },
-    verdict: Extract<Verdict, { kind: "needs-token" }>,
-    caller: Caller,
-  ): Promise<SealResult> {
-    const { place, keyVersion, turn } = open;
-    const refuse = async ({ detail, ...refusal }: CriticalRefusal): Promise<SealResult> => {
-      open.refused += 1;
-      await this.#record(open, caller, [{ ...refusal, ...(detail !== undefined && { detail }) }]);
-      return { kind: "refused", ...refusal };
-    };
-    if (!turn.begin()) return refuse(outOfTurn(verdict));
-    let sealed: SealedCritical | undefined;
-    try {
-      const permit = await this.#critical.judge(place, verdict, token);
-      if ("code" in permit) return await refuse(permit);
-      const beyond = await this.#budget.spend(caller, place, 1);
-      if (beyond !== undefined) {
-        open.refused += 1;
-        return { kind: "refused", ...beyond };
-      }
-      const counter = await this.#counters(open, 1);
-      const isSigned = open.association.signs;
-      const refusal = await this.#critical.record(place, { keyVersion, counter, isSigned }, permit, caller);
-      if (refusal !== undefined) return await refuse(refusal);
-      // Somebody may have thrown the switch while it was written down.
-      if (this.#critical.isFrozen(verdict))
-        return await refuse({
-          code: "frozen",
-          effect: verdict.gravest.effect,
-          message: "everything critical is frozen",
-        });
-      const transactionId = isSigned ? transactionIdOf(counter) : undefined;
-      const octets =
-        transactionId === undefined
-          ? ((await open.association.seal([{ apdu, counter }])) as [Uint8Array])[0]
-          : await open.association.sealSigned({ apdu, counter }, transactionId);
-      sealed = { nonce: permit.nonce, counter, transactionId };
-      open.evidence.sent(octets);
-      return { kind: "sealed", apdu: octets };
-    } finally {
-      turn.decided(sealed);
-    }
+  /** Whether an ordinary request goes signed, for its answer to show which signed critical ones can be done no more. */
+  #isProbe({ association, turn, place }: Session, toSeal: readonly ToSeal[]): toSeal is readonly [ToSeal] {
+    return toSeal.length === 1 && association.signs && turn.mayProbe && this.#critical.hasSigned(place);
   }
 
   async openApdus({ session, apdus }: CustodianRequest<"open">, caller: Caller): Promise<OpenResult[]> {
     const open = this.#find(session, caller);
     if (!open.association.established) throw new CallRefusal("session-not-established", "nothing can be opened yet");
-    // What was signed is answered signed, or not at all.
-    const awaited = open.turn.transactionId;
-    const responses = await during(open, Promise.resolve(open.association.open(apdus, awaited !== undefined)));
-    const answers: NonNullable<ReturnType<CriticalTurn["heard"]>>[] = [];
-    const opened = responses.map((response, at): OpenResult => {
-      open.evidence.received(apdus[at] as Uint8Array);
-      if (response instanceof DlmsError) return { kind: "refused", code: "not-authentic" };
-      const { plain, counter, transactionId } = response;
-      // A refusal of what could not be deciphered: it comes in clear, and is never data.
-      if (counter === undefined && transactionId === undefined)
-        return { kind: "opened", apdu: plain, authenticated: false, encrypted: false, counter: 0 };
-      if (counter === undefined) {
-        const isAwaited = awaited !== undefined && equalBytes(transactionId ?? NO_BYTES, awaited);
-        const answer = isAwaited && open.turn.transactionId === awaited ? open.turn.heard(plain) : undefined;
-        if (answer === undefined) return { kind: "refused", code: "replayed" };
-        answers.push(answer);
-        return { kind: "opened", apdu: plain, authenticated: true, encrypted: true, counter: answer.counter };
-      }
-      const window = counter > open.floor ? accepted(open.window, counter) : undefined;
-      if (window === undefined) return { kind: "refused", code: "replayed" };
-      open.window = window;
-      const answer = open.turn.heard(plain);
-      if (answer !== undefined) answers.push(answer);
-      return { kind: "opened", apdu: plain, authenticated: true, encrypted: true, counter };
+    const opening = open.association.open(apdus, (octets) => mustBeSigned(open, octets));
+    const { results, shown, hasPush } = hear(open, apdus, await during(open, Promise.resolve(opening)));
+    if (hasPush) await during(open, this.#committed(open));
+    for (const answer of shown) await during(open, this.#settled(open, answer, caller));
+    return [...results];
+  }
+
+  /** Makes the counters that were accepted durable. */
+  async #committed({ line }: Session): Promise<void> {
+    const { committer, vault } = this.#dependencies;
+    const stored = line.record();
+    if (stored === undefined) return;
+    await committer.submit({
+      writes: [{ kind: "put-windows", windows: await withWindowMacs(vault, [stored]) }],
+      entries: [],
     });
-    for (const { nonce, counter, outcome } of answers)
-      await during(open, this.#critical.answered(open.place, nonce, counter, outcome, caller));
-    return opened;
+  }
+
+  async #settled({ place, keyVersion }: Session, answer: Shown, caller: Caller): Promise<void> {
+    if (answer.nonce === undefined) return this.#critical.transacted(place, answer.counter, caller);
+    const { nonce, counter, transactionId, outcome } = answer;
+    const isSigned = transactionId !== undefined;
+    return this.#critical.answered(place, { nonce, counter, keyVersion, isSigned }, outcome, caller);
   }
 
   async release(
@@ -408,17 +355,15 @@ export class Sessions {
 
   /** Counters, at once where they are reserved already. */
   #counters(session: Session, count: number): Promise<number> | number {
-    const { sendCounters, lentMeters, now } = this.#dependencies;
-    const { place, keyVersion, purpose } = session;
+    const { lentMeters, now } = this.#dependencies;
+    const { place, line, purpose } = session;
     try {
       if (purpose === "read") lentMeters.requireNotLent(place.systemTitle, now());
     } catch (error) {
       // What else was asked in the same call is still written down.
       return Promise.reject(error);
     }
-    return (
-      sendCounters.takeAtHand(place, keyVersion, count) ?? sendCounters.take(place, keyVersion, count).catch(asRefused)
-    );
+    return line.takeAtHand(count) ?? line.take(count).catch(asRefused);
   }
 
   /** One entry for each request that was refused, before the caller hears of it; of very many a sum. */
@@ -431,16 +376,14 @@ export class Sessions {
   }
 
   async #end(handle: string, session: Session, outcome: SessionOutcome, reason?: string): Promise<void> {
-    const { committer, receiveWindows, vault, now } = this.#dependencies;
+    const { committer, vault, now } = this.#dependencies;
     this.#sessions.remove(handle);
     // Nobody finds it any more; what was begun before is sealed, counted and hashed before the entry says what was.
     if (session.underWay > 0) await new Promise<void>((resolve) => session.waiting.push(resolve));
     session.association.dispose();
-    const { place, keyVersion, window, isDedicated, refused, evidence, caller } = session;
-    // A push must not be able to use a counter that a response has used.
-    const highest = isDedicated ? session.highestUnicast : window?.highest;
-    if (highest !== undefined) receiveWindows.accept(place, keyVersion, highest);
-    const stored = highest === undefined ? undefined : receiveWindows.record(place, keyVersion);
+    const { place, line, refused, evidence, caller } = session;
+    using _ = line;
+    const stored = line.record();
     const body = { outcome, ...(reason === undefined ? {} : { reason }), refused, ...evidence.summary() };
     await committer.submit({
       writes: stored === undefined ? [] : [{ kind: "put-windows", windows: await withWindowMacs(vault, [stored]) }],
@@ -448,74 +391,6 @@ export class Sessions {
       canWait: this.#areMany,
     });
   }
-}
-
-/** A call that holds back the end of its session. */
-async function during<T>(session: Session, call: Promise<T>): Promise<T> {
-  session.underWay += 1;
-  try {
-    return await call;
-  } finally {
-    session.underWay -= 1;
-    if (session.underWay === 0) for (const told of session.waiting.splice(0)) told();
-  }
-}
-
-function refusalOf(
-  verdict: Verdict,
-  hasToken: boolean,
-  session: Pick<Session, "caller" | "purpose" | "turn">,
-): SealRefusal | undefined {
-  switch (verdict.kind) {
-    case "allowed":
-      return session.turn.isFree ? undefined : outOfTurn(verdict);
-    case "refused":
-      return { code: verdict.code, effect: "none", message: verdict.message };
-    case "needs-token": {
-      const { effect, summary } = verdict.gravest;
-      return (
-        purposeRefusal(verdict, session) ??
-        (hasToken
-          ? outOfTurn(verdict)
-          : {
-              code: "command-token-missing",
-              effect,
-              message: `${summary}: that needs a command token, and none came with it`,
-            })
-      );
-    }
-    default:
-      return verdict satisfies never;
-  }
-}
-
-/** Another vendor's head-end says what it opens a session for, and is held to it. */
-function purposeRefusal(
-  { gravest: { effect, summary } }: Extract<Verdict, { kind: "needs-token" }>,
-  { caller, purpose }: Pick<Session, "caller" | "purpose">,
-): SealRefusal | undefined {
-  return caller.rights !== undefined && purpose === "read"
-    ? { code: "purpose-exceeded", effect, message: `${summary}: the session was opened to read` }
-    : undefined;
-}
-
-function outOfTurn(verdict: Exclude<Verdict, { kind: "refused" }>): SealRefusal {
-  const effect = verdict.kind === "needs-token" ? verdict.gravest.effect : "read";
-  const message =
-    "a critical request is sealed alone, when all earlier ones of the session were answered, and nothing is until it was";
-  return { code: "request-out-of-turn", effect, message };
-}
-
-function sessionUnknown(): CallRefusal {
-  return new CallRefusal("session-unknown", "no such session is open for this principal");
-}
-
-function failureOf(error: DlmsError): SessionAdvance {
-  if (error.code === "association-rejected" || error.code === "exception-response" || error.code === "service-error")
-    return { kind: "failed", code: "association-rejected", message: error.message };
-  if (error.code === "unexpected-response")
-    return { kind: "failed", code: "association-malformed", message: error.message };
-  return { kind: "failed", code: "not-authentic", message: "the meter did not prove its keys" };
 }
 
 function placeOf({ meter }: MeterFile): SetupPlace {
@@ -528,14 +403,9 @@ function entry(kind: string, caller: Caller, place: SetupPlace, at: number, body
   return { at, kind, principal: caller.name, utility, island, meter: systemTitle, body };
 }
 
-function asRefused(error: unknown): never {
-  throw asCallRefusal(error);
-}
-
-function asCallRefusal(error: unknown): unknown {
-  if (!(error instanceof CustodyError)) return error;
-  if (error.code === "counter-line-exhausted")
-    return new CallRefusal("counter-exhausted", error.message, { cause: error });
-  if (error.code === "vault-key-unknown") return new CallRefusal("keys-missing", error.message, { cause: error });
-  return error;
+/** Signs an ordinary request, which then has a transaction id. */
+async function probe({ association, turn }: Session, request: ToSeal): Promise<[Uint8Array]> {
+  const transactionId = transactionIdOf(request.counter);
+  turn.probed({ counter: request.counter, transactionId });
+  return [await association.sealSigned(request, transactionId)];
 }

@@ -8,6 +8,7 @@ import { Handles } from "../calls/handles.ts";
 import { requireRight } from "../calls/required-right.ts";
 import { Association } from "../conversation/association.ts";
 import type { ConversationDependencies } from "../conversation/dependencies.ts";
+import { Line } from "../conversation/line.ts";
 import type { KeyEscrow } from "../escrow/key-escrow.ts";
 import { counterObject, meterFacts } from "../protocol/meter-facts.ts";
 import { unsealKeys, workingKeys } from "../protocol/meter-keys.ts";
@@ -202,8 +203,9 @@ export class Contacts {
       lastUsed: now(),
       meter: file.meter,
       place,
-      keyVersion: associate?.GUEK ?? 0,
       association: await this.#association(file, exchange),
+      // What has no unicast key takes no counters, and its answers have none.
+      line: new Line(this.#dependencies, place, associate?.GUEK ?? 0, file.windows),
       journal,
       record: record ?? openedRecord(place, now()),
       keys: file.keys,
@@ -224,7 +226,7 @@ export class Contacts {
         secret?.key.client ?? (associate === undefined ? facts.publicClientSap : facts.managementClientSap);
       return { kind: "connect", contact, clientSap, serverSap: facts.serverSap, step: exchange.step, apdu };
     } catch (error) {
-      live.association[Symbol.dispose]();
+      live[Symbol.dispose]();
       throw error;
     }
   }
@@ -291,7 +293,7 @@ export class Contacts {
   }
 
   async #ask(live: LiveContact, request: AttributeName): Promise<Uint8Array> {
-    const counter = await this.#dependencies.sendCounters.take(live.place, live.keyVersion, 1);
+    const counter = await live.line.take(1);
     const sealed = live.seal(getRequest(request), counter);
     live.evidence.sent(sealed);
     return sealed;
@@ -359,7 +361,7 @@ export class Contacts {
     exchange: Exchange,
     opening: readonly LedgerDraft[],
   ): Promise<Uint8Array> {
-    const { sendCounters, vault, now } = this.#dependencies;
+    const { vault, now } = this.#dependencies;
     const isTransfer = exchange.kind === "transfer";
     const prepared = isTransfer ? live.prepared : undefined;
     live.prepared = undefined;
@@ -375,7 +377,7 @@ export class Contacts {
     ];
     // The reservation, where one is needed, joins the same commit.
     const [first] = await Promise.all([
-      counters === 0 ? 0 : sendCounters.take(live.place, live.keyVersion, counters),
+      counters === 0 ? 0 : live.line.take(counters),
       commitStep(this.#dependencies, live, { journal, effects, entries: [...opening, ...sealed], prepared: undefined }),
     ]);
     const apdu = await beginExchange(vault, live, exchange, first, prepared);
@@ -386,7 +388,7 @@ export class Contacts {
   #drop(handle: string, live: LiveContact): void {
     this.#contacts.remove(handle);
     if (this.#byMeter.get(live.place.systemTitle) === handle) this.#byMeter.delete(live.place.systemTitle);
-    live.association[Symbol.dispose]();
+    live[Symbol.dispose]();
   }
 }
 

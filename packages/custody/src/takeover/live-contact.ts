@@ -4,6 +4,7 @@ import type { SecretKey } from "@meterkeep/dlms-node";
 import type { Caller } from "../calls/caller.ts";
 import { Answers } from "../conversation/answers.ts";
 import type { Association } from "../conversation/association.ts";
+import type { Line } from "../conversation/line.ts";
 import { EvidenceHash } from "../evidence/evidence-hash.ts";
 import {
   type AttributeName,
@@ -53,7 +54,7 @@ export class LiveContact {
   lastUsed: number;
   readonly meter: MeterRecord;
   readonly place: SetupPlace;
-  readonly keyVersion: number;
+  readonly line: Line;
   readonly association: Association;
   readonly evidence = new EvidenceHash();
   journal: Journal;
@@ -74,25 +75,16 @@ export class LiveContact {
   constructor(
     parts: Pick<
       LiveContact,
-      | "caller"
-      | "lastUsed"
-      | "meter"
-      | "place"
-      | "keyVersion"
-      | "association"
-      | "journal"
-      | "record"
-      | "keys"
-      | "rotation"
+      "caller" | "lastUsed" | "meter" | "place" | "line" | "association" | "journal" | "record" | "keys" | "rotation"
     > & { readonly agreeing?: Agreeing | undefined },
   ) {
     this.caller = parts.caller;
     this.lastUsed = parts.lastUsed;
     this.meter = parts.meter;
     this.place = parts.place;
-    this.keyVersion = parts.keyVersion;
+    this.line = parts.line;
     this.association = parts.association;
-    this.#answers = new Answers(parts.association);
+    this.#answers = new Answers(parts.association, parts.line);
     this.journal = parts.journal;
     this.record = parts.record;
     this.keys = parts.keys;
@@ -103,7 +95,14 @@ export class LiveContact {
   /** Protects a request of ours under the keys of the association. */
   seal(plain: Uint8Array, counter: number): Uint8Array {
     const { parties } = this.association;
+    this.#answers.await(plain);
     return parties === undefined ? plain : sealApdu(parties, plain, counter);
+  }
+
+  /** Gives back what it holds. */
+  [Symbol.dispose](): void {
+    this.association[Symbol.dispose]();
+    this.line[Symbol.dispose]();
   }
 
   /** The line is gone: after an answer under factory keys that is all there is to know. */

@@ -5,8 +5,15 @@ import { type Candidate, candidates } from "./candidates.ts";
 import { isFinal } from "./journal.ts";
 import { canBeTakenOver, isInService, journalOf } from "./view.ts";
 
+/** The working keys of a meter, and whether it is proven that those before them are dead. */
+export interface SettledKeys {
+  readonly GUEK: number;
+  readonly GAK: number;
+  readonly isProven: boolean;
+}
+
 /** The working keys of a meter, where it is settled which they are: also between the steps of a rotation. */
-export function settledKeys(file: MeterFile): { readonly GUEK: number; readonly GAK: number } {
+export function settledKeys(file: MeterFile): SettledKeys {
   const { systemTitle } = file.meter;
   if (!isInService(file.meter))
     throw new CallRefusal("meter-left", `meter ${systemTitle} has left: it is ${file.meter.standing}`);
@@ -33,5 +40,6 @@ export function settledKeys(file: MeterFile): { readonly GUEK: number; readonly 
   );
   if (suspended !== undefined)
     throw new CallRefusal("keys-missing", `a working key of meter ${systemTitle} is ${suspended.state}`);
-  return one;
+  const { GUEK, GAK } = one;
+  return { GUEK, GAK, isProven: journal.verdict === "proven" };
 }

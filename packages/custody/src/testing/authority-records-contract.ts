@@ -197,6 +197,7 @@ async function withMeters(store: CustodyStore) {
       manifest: manifest.hash,
       keyVersion: 2,
       counter,
+      isSigned: counter % 2 === 0,
       act: 0,
       once: true,
       direction: "off",

@@ -222,10 +222,10 @@ export class AuthorityWorld {
   }
 
   /** A session with a meter, established. */
-  async session(meter: TestMeter) {
+  async session(meter: TestMeter, ciphering?: "global" | "dedicated") {
     const { service } = this;
     const title = systemTitle(fromHex(meter.systemTitle));
-    const opened = await service.openSession({ meter: title, purpose: "configure" }, HEAD_END);
+    const opened = await service.openSession({ meter: title, purpose: "configure", ciphering }, HEAD_END);
     const { session } = opened;
     const line = meter.connect(opened.clientSap, opened.serverSap);
     for (let send = opened.apdu; ; ) {

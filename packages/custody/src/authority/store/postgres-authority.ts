@@ -283,7 +283,7 @@ async function sealCritical(
   }
   await client.query(
     `insert into critical_seals (utility, island, nonce, manifest, system_title, setup, key_version, counter, act, once, direction,
-       load_w, sealed_ms, sealed_lived_ms, mac) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`,
+       load_w, sealed_ms, sealed_lived_ms, mac, signed) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`,
     [
       seal.utility,
       seal.island,
@@ -300,6 +300,7 @@ async function sealCritical(
       seal.sealedAt,
       seal.sealedLived,
       Buffer.from(mac),
+      seal.isSigned ?? null,
     ],
   );
 }
@@ -343,7 +344,7 @@ function changeOf(row: ChangeRow): StoredChange {
 }
 
 const SEALS = `select utility, island, nonce, manifest, upper(encode(system_title, 'hex')) as title, setup, key_version, counter,
-  act, once, direction, load_w, sealed_ms, sealed_lived_ms, outcome, settled_ms, settled_lived_ms, mac from critical_seals`;
+  act, once, direction, load_w, sealed_ms, sealed_lived_ms, outcome, settled_ms, settled_lived_ms, mac, signed from critical_seals`;
 interface SealRow {
   readonly utility: string;
   readonly island: string;
@@ -359,6 +360,7 @@ interface SealRow {
   readonly load_w: string;
   readonly sealed_ms: string;
   readonly sealed_lived_ms: string;
+  readonly signed: boolean | null;
 }
 
 interface StoredSealRow extends SealRow {
@@ -396,5 +398,6 @@ function sealOf(row: SealRow): CriticalSeal {
     loadW: Number(row.load_w),
     sealedAt: Number(row.sealed_ms),
     sealedLived: Number(row.sealed_lived_ms),
+    isSigned: row.signed ?? undefined,
   };
 }

@@ -69,6 +69,8 @@ export interface CriticalSeal extends SetupPlace {
   readonly manifest: string;
   readonly keyVersion: number;
   readonly counter: number;
+  /** Signed, under a key made for it alone; else under the unicast key. Undefined in rows from before it was noted. */
+  readonly isSigned: boolean | undefined;
   readonly act: number;
   readonly once: boolean;
   readonly direction: Direction;
@@ -130,7 +132,7 @@ export type AuthorityWrite =
       readonly mac: Uint8Array;
       readonly caps: SealCaps | undefined;
     }
-  /** Settles those that are not settled yet; all of them have come to the same, at the same time. */
+  /** Settles those that are not settled yet. */
   | { readonly kind: "settle-seals"; readonly seals: readonly StoredSeal[] };
 
 /** What the authority reads. */

@@ -1,0 +1,108 @@
+import { accepted, type ReceiveWindow } from "../protocol/receive-window.ts";
+import type { HeldWindow, ReceiveWindows } from "../protocol/receive-windows.ts";
+import type { SendCounters } from "../protocol/send-counters.ts";
+import type { SetupPlace, WindowRecord } from "../store/records.ts";
+
+/** What a line needs. */
+export interface LineDependencies {
+  readonly sendCounters: Pick<SendCounters, "take" | "takeAtHand" | "isHeld">;
+  readonly receiveWindows: Pick<ReceiveWindows, "learn" | "hold">;
+}
+
+/**
+ * One association's part of the counters of a security setup, in both directions. Under global keys any association of a
+ * meter opens what was meant for another, so that all of them share one window of what was received, and one order of what
+ * was sent: an answer belongs to a request of this association for certain only while nobody else has taken a counter since
+ * its first. What was sealed before that is dead once the meter has proven itself, and what was answered before is below
+ * the floor.
+ */
+export class Line {
+  readonly place: SetupPlace;
+  readonly keyVersion: number;
+  readonly #dependencies: LineDependencies;
+  readonly #window: HeldWindow;
+  /** What came under the dedicated key, which counts from 0. */
+  #own: ReceiveWindow | undefined;
+  #first: number | undefined;
+  /** Nothing below the meter's proof, which answered a fresh challenge, is new. */
+  #floor = 0;
+  /** What was accepted here alone, where the counters of the meter's proof were not new. */
+  #private: ReceiveWindow | undefined;
+  #isDoubtful = false;
+
+  /** `stored` are the meter's windows as just loaded. */
+  constructor(dependencies: LineDependencies, place: SetupPlace, keyVersion: number, stored: readonly WindowRecord[]) {
+    this.#dependencies = dependencies;
+    this.place = place;
+    this.keyVersion = keyVersion;
+    dependencies.receiveWindows.learn(stored);
+    this.#window = dependencies.receiveWindows.hold(place, keyVersion);
+  }
+
+  /** The first counter it took. */
+  get first(): number {
+    return this.#first ?? 0;
+  }
+
+  /**
+   * The counters of a fresh proof were not new: the meter's counter is lower than it was, so that what it sends may be what
+   * it sent before, or somebody has shown the proof elsewhere first. It is read then as if it were alone, and nothing rests
+   * on it; the shared window is left as it is.
+   */
+  get isDoubtful(): boolean {
+    return this.#isDoubtful;
+  }
+
+  /** Whether nobody else has taken a counter since its first. */
+  get isAlone(): boolean {
+    const { sendCounters } = this.#dependencies;
+    return this.#first !== undefined && sendCounters.isHeld(this.place, this, this.#first);
+  }
+
+  /** Takes counters in a row, durably reserved; gives the first. @throws CustodyError as `SendCounters.take` */
+  async take(count: number, canWait = false): Promise<number> {
+    const first = await this.#dependencies.sendCounters.take(this.place, this.keyVersion, count, canWait, this);
+    this.#first ??= first;
+    return first;
+  }
+
+  /** The same where they are reserved already. */
+  takeAtHand(count: number): number | undefined {
+    return this.#dependencies.sendCounters.takeAtHand(this.place, this.keyVersion, count, this);
+  }
+
+  /** The meter has proven itself; these are the counters of its part in that, in order, under the unicast key. */
+  proven(serverCounters: readonly number[]): void {
+    for (const counter of serverCounters) {
+      if (!this.#window.accept(counter)) this.#isDoubtful = true;
+      this.#floor = Math.max(this.#floor, counter);
+    }
+  }
+
+  /** Remembers the counter of an authentic APDU under the unicast key and says whether it is new. */
+  accept(counter: number): boolean {
+    if (counter <= this.#floor) return false;
+    if (!this.#isDoubtful) return this.#window.accept(counter);
+    const window = accepted(this.#private, counter);
+    if (window === undefined) return false;
+    this.#private = window;
+    return true;
+  }
+
+  /** The same under the dedicated key of the association, which nobody else has. */
+  acceptDedicated(counter: number): boolean {
+    const window = accepted(this.#own, counter);
+    if (window === undefined) return false;
+    this.#own = window;
+    return true;
+  }
+
+  /** The shared window as it must be stored. */
+  record(): WindowRecord | undefined {
+    return this.#window.record();
+  }
+
+  [Symbol.dispose](): void {
+    this.#window[Symbol.dispose]();
+  }
+}
