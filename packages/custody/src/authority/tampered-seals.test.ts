@@ -32,6 +32,7 @@ const TAMPERINGS: Readonly<Record<string, string>> = {
   settled_ms: "2, outcome = 'executed', settled_lived_ms = 2",
   settled_lived_ms: "3, outcome = 'superseded', settled_ms = 3",
   mac: "null",
+  signed: "true",
 };
 
 test("whichever column of a seal is changed, or a seal taken away, nothing critical is sealed any more; under a running custodian it counts all the same", () =>
