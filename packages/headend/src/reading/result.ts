@@ -70,6 +70,10 @@ export interface ReadResult {
   readonly outages?: readonly Stretch[];
   /** What is to be read again, covered or not: a clock was moved there. */
   readonly uncovered?: readonly Stretch[];
+  /** Up to when its event logs were read, milliseconds since 1970 UTC at the source. */
+  readonly loggedTo?: number;
+  /** The newest of the ends of days whose registers it gave. */
+  readonly daysTo?: number;
   /** Of the profile that the intervals are from, seconds; absent where nobody knows, as in a push. */
   readonly periodSeconds?: number;
   readonly events?: readonly EventRecord[];

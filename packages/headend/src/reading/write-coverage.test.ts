@@ -193,6 +193,25 @@ test("what a clock was moved over is asked for again, and what comes then is hel
   assert.deepEqual([(await board()).held, await gaps()], [96, []]);
 });
 
+test("up to when logs and days are read is kept for the next lease, and a clock that was moved makes the log be read whole", async () => {
+  const { pool, scope, meters } = database;
+  await forget();
+  const kept = async () => {
+    const queue = postgresWorkQueue(pool, scope);
+    await queue.due([meters[0]!.id], Date.now(), LANES.onDemand);
+    const [lease] = await queue.lease(randomUUID(), { any: 1, onDemand: 0 }, Date.now() + 1_000, 60);
+    await queue.release({ meter: lease!.meter.id, epoch: lease!.epoch }, { dueAt: Infinity, lane: 2, attempts: 0 });
+    return [lease?.loggedTo, lease?.daysTo];
+  };
+  assert.deepEqual(await kept(), [undefined, undefined]);
+  await answer([], undefined, { covered: [], loggedTo: BEGIN + DAY, daysTo: BEGIN });
+  assert.deepEqual(await kept(), [BEGIN + DAY, BEGIN]);
+  await answer(EVERY);
+  assert.deepEqual(await kept(), [BEGIN + DAY, BEGIN], "a session that did not look at them says nothing of them");
+  await answer([], undefined, { uncovered: [{ from: BEGIN, to: BEGIN + QUARTER }] });
+  assert.deepEqual(await kept(), [undefined, BEGIN]);
+});
+
 test("a row that came at the second answer is held", async () => {
   await forget();
   await answer(EVERY.slice(0, 90));

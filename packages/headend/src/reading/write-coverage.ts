@@ -16,7 +16,8 @@ export async function writeCoverage(sql: Sql, scope: Scope, reads: readonly Mete
   const [answered, uncovered, lacking] = (["covered", "uncovered", "lacking"] as const).map((of) =>
     reads.flatMap(({ meter, read }) => (read?.[of] ?? []).map((stretch): OfMeter<Stretch> => ({ meter, ...stretch }))),
   ) as [OfMeter<Stretch>[], OfMeter<Stretch>[], OfMeter<Stretch>[]];
-  if (answered.length + uncovered.length > 0) {
+  const readTo = reads.filter(({ read }) => (read?.loggedTo ?? read?.daysTo) !== undefined);
+  if (answered.length + uncovered.length + readTo.length > 0) {
     const all = [...answered, ...uncovered, ...lacking];
     await sql.query(ADD_COVERAGE, [
       ...scope.place,
@@ -24,11 +25,18 @@ export async function writeCoverage(sql: Sql, scope: Scope, reads: readonly Mete
       [...answered.map(() => "answered"), ...uncovered.map(() => "uncovered"), ...lacking.map(() => "lacking")],
       all.map(({ from }) => new Date(from)),
       all.map(({ to }) => new Date(to)),
+      readTo.map(({ meter }) => meter),
+      readTo.map(({ read }) => dateOf(read?.loggedTo)),
+      readTo.map(({ read }) => dateOf(read?.daysTo)),
     ]);
   }
   if (lacking.length > 0) await writeChannels(sql, scope, reads);
   const doubtful = reads.filter(({ read }) => read?.lacking !== undefined || read?.events?.some(isPower) === true);
   if (doubtful.length > 0) await excuse(sql, scope, doubtful);
+}
+
+function dateOf(at: number | undefined): Date | null {
+  return at === undefined ? null : new Date(at);
 }
 
 function isPower({ category }: { readonly category: string }): boolean {
@@ -87,17 +95,25 @@ const ADD_COVERAGE = `
       ${multirange("uncovered")} as uncovered
     from unnest($3::integer[], $4::text[], $5::timestamptz[], $6::timestamptz[]) as s(meter_id, kind, from_at, to_at)
     group by meter_id
+  ), n as (
+    select meter_id, coalesce(a.answered, '{}') as answered, coalesce(a.lacking, '{}') as lacking,
+      coalesce(a.uncovered, '{}') as uncovered, t.logged_to, t.days_to
+    from a full join unnest($7::integer[], $8::timestamptz[], $9::timestamptz[]) as t(meter_id, logged_to, days_to)
+      using (meter_id)
   ), channels as (
     update channel_absences h set absent = h.absent - (a.answered + a.uncovered), excused = h.excused - (a.answered + a.uncovered)
     from a where h.utility_id = $1 and h.island_id = $2 and h.meter_id = a.meter_id
   )
   update interval_coverage c set
-    covered = c.covered - a.uncovered + (a.answered - (a.lacking - c.doubted)),
-    doubted = c.doubted - (a.answered + a.uncovered) + (a.lacking - c.doubted),
-    absent = c.absent - (a.answered + a.uncovered) + a.lacking * c.doubted,
-    excused = c.excused - (a.answered + a.uncovered)
-  from a
-  where c.utility_id = $1 and c.island_id = $2 and c.meter_id = a.meter_id`;
+    covered = c.covered - n.uncovered + (n.answered - (n.lacking - c.doubted)),
+    doubted = c.doubted - (n.answered + n.uncovered) + (n.lacking - c.doubted),
+    absent = c.absent - (n.answered + n.uncovered) + n.lacking * c.doubted,
+    excused = c.excused - (n.answered + n.uncovered),
+    -- What a log says of the time that a clock was moved over may stand anywhere in it.
+    logged_to = case when isempty(n.uncovered) then coalesce(n.logged_to, c.logged_to) end,
+    days_to = greatest(c.days_to, n.days_to)
+  from n
+  where c.utility_id = $1 and c.island_id = $2 and c.meter_id = n.meter_id`;
 
 // `ADD_COVERAGE` has taken out what this answer says anew.
 const ADD_CHANNELS = `

@@ -9,11 +9,9 @@ import type { Question } from "./question.ts";
 import type { Scale } from "./scaler-table.ts";
 
 const DAY_SECONDS = 86_400;
-/** Of a meter that was not asked for long: what is older is for who asks for it. */
-const MOST_DAYS = 2;
 
 /**
- * Asks for the registers as they stood at the end of the last days. A value that is known already is stored once; a meter
+ * Asks for the registers as they stood at the ends of the days in the window. A value that is known already is stored once; a meter
  * that does not give them has none. Answers are refused with HeadEndError `meter-answer-unusable` when the daily profile is
  * not as the companion profile says.
  */
@@ -23,8 +21,7 @@ export function dayValuesQuestion(
   scaleOf: (obis: string) => Scale,
   found: (values: readonly RegisterRecord[]) => void,
 ): Question {
-  const { to } = window;
-  const from = Math.max(window.from, to - MOST_DAYS * DAY_SECONDS * 1000);
+  const { from, to } = window;
   const { id: classId, attributes } = ProfileGeneric;
   const selection = selectionOf({ loadProfile }, { from, to });
   return {

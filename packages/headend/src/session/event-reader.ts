@@ -38,18 +38,21 @@ export function wholeSecond(instant: number): DateTime {
   return dateTimeAt(Math.floor(instant / 1000) * 1000);
 }
 
-/** Asks for event logs. A log that the meter does not give is left out. */
+/**
+ * Asks for event logs: for what they say of the window, or whole, whatever time their lines are of. A log that the meter does
+ * not give is left out.
+ */
 export function eventsQuestion(
   profile: Pick<MeterProfile, "loadProfile">,
-  window: Window,
+  window: Window | "whole",
   logs: readonly EventLogFacts[],
   found: (events: readonly EventRecord[]) => void,
 ): Question {
   const { id: classId, attributes } = ProfileGeneric;
   const attributeId = attributes.buffer.index;
-  const selection = selectionOf(profile, window);
+  const selected = window === "whole" ? {} : { selection: selectionOf(profile, window) };
   return {
-    items: logs.map(({ obis }) => ({ classId, logicalName: logicalName(obis), attributeId, selection })),
+    items: logs.map(({ obis }) => ({ classId, logicalName: logicalName(obis), attributeId, ...selected })),
     take: (answers, evidence) =>
       found(answers.flatMap((answer, at) => eventsOf(answer, logs[at] as EventLogFacts, window, evidence))),
   };
@@ -58,13 +61,14 @@ export function eventsQuestion(
 function eventsOf(
   answer: ListItem,
   { name, codes }: EventLogFacts,
-  window: Window,
+  window: Window | "whole",
   evidence: EvidenceRecord,
 ): readonly EventRecord[] {
   if (answer.kind !== "data") return [];
   return rowsOf(decode(data, answer.value, { trailing: "ignore" })).flatMap(([clock, code]): EventRecord[] => {
     const [moment, number] = [clockOf(clock), numberOf(code)];
-    if (moment === undefined || number === undefined || moment < window.from || moment > window.to) return [];
+    if (moment === undefined || number === undefined) return [];
+    if (window !== "whole" && (moment < window.from || moment > window.to)) return [];
     const { category, severity } = eventFacts(codes, number);
     return [{ log: name, code: number, category, severity, at: moment, evidence }];
   });

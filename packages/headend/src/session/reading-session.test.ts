@@ -153,11 +153,15 @@ test("scalers are asked for once for all meters of a kind", async () => {
 });
 
 for (const access of ["range", "entry"] as const)
-  test(`by ${access}: the registers as they stood at the ends of the last two days come with the events`, async () => {
+  test(`by ${access}: the registers as they stood at the ends of days come with the events`, async () => {
     const day = 86_400_000;
     const midnight = NOON - day / 2;
     const meter = { ...state(4), midnights: [3, 2, 1, 0].map((n) => ({ at: midnight - n * day, wattHours: 900 - n })) };
-    const { read, session } = await holdReadingSession(ports(meter), { ...order(access, []), eventsFrom: 0 }, never);
+    const { read, session } = await holdReadingSession(
+      ports(meter),
+      { ...order(access, []), eventsFrom: "whole", daysFrom: midnight - day },
+      never,
+    );
     assert.equal(session.outcome, "done");
     assert.deepEqual(
       read.registers.filter(({ at }) => at < NOON).map(({ obis, value, unit, at }) => [obis, value, unit, at]),
@@ -195,6 +199,33 @@ test("what a meter answers without a row is told as lacking, channel by channel"
   assert.deepEqual(read.lacking, [{ obis: "1-0:1.8.0", from: NOON - 4 * QUARTER, to: NOON - 2 * QUARTER }]);
 });
 
+/** A log whose lines stand behind each other as they were written, whatever the clock showed then. */
+const LOG = [
+  { at: NOON - 30 * 86_400_000, code: 9 },
+  { at: Date.parse("2000-01-01T00:05:00Z"), code: 40 },
+  { at: NOON + 40 * 86_400_000, code: 44 },
+  { at: NOON - 600_000, code: 2 },
+];
+
+for (const access of ["range", "entry"] as const) {
+  const eventsFrom = NOON - 86_400_000;
+  const codes = (meter: BenchState) =>
+    holdReadingSession(ports(meter), { ...order(access, []), eventsFrom }, never).then(({ read }) =>
+      read.events?.map(({ code }) => code),
+    );
+
+  test(`by ${access}: a log is read from where it was read to, while the clock is right`, async () => {
+    assert.deepEqual(await codes({ ...state(4), events: LOG }), [2]);
+  });
+
+  test(`by ${access}: the log of a meter whose clock is off, or was moved, is read whole: its lines may bear any time`, async () => {
+    const all = LOG.map(({ code }) => code);
+    assert.deepEqual(await codes({ ...state(4), now: Date.parse("2000-01-01T00:10:00Z"), events: LOG }), all);
+    const moved = [...LOG, { at: NOON, code: 5 }];
+    assert.deepEqual(await codes({ ...state(4), events: moved }), [...all, 5]);
+  });
+}
+
 test("verifying asks for the relay and stores nothing of the profile", async () => {
   const dark = { ...state(4), connected: false };
   const { session, read } = await holdReadingSession(
@@ -210,7 +241,8 @@ test("a day's session is one request, and all that it brings rests on one answer
   const shared = ports({ ...state(96), midnights: [{ at: NOON - (NOON % 86_400_000), wattHours: 900 }] });
   const day = {
     ...order("range", [{ from: NOON - 96 * QUARTER, to: NOON }]),
-    eventsFrom: 0,
+    eventsFrom: NOON - 86_400_000,
+    daysFrom: NOON - 86_400_000,
     looksAtDestinations: true,
   };
   await holdReadingSession(shared, day, never);
@@ -225,7 +257,7 @@ test("a day's session is one request, and all that it brings rests on one answer
 
 test("a meter that takes no lists is asked one thing after the other, so that what came stays when the line breaks", async () => {
   const single = order("range", [{ from: NOON - QUARTER, to: NOON }]);
-  const plain = { ...single, profile: { ...single.profile, lists: false }, eventsFrom: 0 };
+  const plain = { ...single, profile: { ...single.profile, lists: false }, eventsFrom: 0, daysFrom: 0 };
   const breaking = ports(state(40), [], (count) => {
     if (count === 5) throw Object.assign(new Error("the meter closed the connection"), { code: "connection-closed" });
   });

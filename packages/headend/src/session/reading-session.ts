@@ -20,7 +20,7 @@ import {
   type SessionCustodian,
 } from "./custodian-associator.ts";
 import { dayValuesQuestion } from "./day-values.ts";
-import { eventsQuestion } from "./event-reader.ts";
+import { eventsQuestion, type Window } from "./event-reader.ts";
 import type { LadderEntry, SessionRecord } from "./ladder.ts";
 import type { Dial, MeterLine } from "./line.ts";
 import { MeterReader, type PushDestinationRecord, type RegisterSnapshot } from "./meter-reader.ts";
@@ -49,8 +49,10 @@ export interface ReadingOrder {
   readonly gaps: readonly Stretch[];
   /** Whether to look where its push set-ups point to. */
   readonly looksAtDestinations?: boolean;
-  /** From when on its event logs and the values of the days' ends are to be read, milliseconds since 1970 UTC at the source; absent: not now. */
-  readonly eventsFrom?: number;
+  /** From when on its event logs are to be read, milliseconds since 1970 UTC at the source; `whole` for all that they hold; absent: not now. */
+  readonly eventsFrom?: number | "whole";
+  /** From when on the registers at the ends of days are to be read, at the source; absent: not now. */
+  readonly daysFrom?: number;
 }
 
 /** How it went. What was read before something failed is kept. */
@@ -127,16 +129,17 @@ async function converse(
   if (order.profile.lists) await ask(session, recorder, now);
   else for (const question of now) await ask(session, recorder, [question]);
   for (const question of later) await ask(session, recorder, [question]);
+  if (needsWholeLogs(order, collected)) await ask(session, recorder, [eventsOf(order, collected, "whole")]);
   for (const stretch of collected.refused.splice(0)) await readAlone(order, reader, recorder, collected, stretch);
   if (order.purpose === "read" && order.gaps.length > 0 && order.profile.loadProfile.access === "entry")
     await readNewest(order, reader, recorder, collected);
 }
 
 /** All whose unit has to be known to understand the answers. */
-function scaledObjects({ purpose, profile, gaps, eventsFrom }: ReadingOrder): readonly string[] {
+function scaledObjects({ purpose, profile, gaps, daysFrom }: ReadingOrder): readonly string[] {
   const columns = [
     ...(purpose === "read" && gaps.length > 0 ? profile.loadProfile.columns : []),
-    ...(eventsFrom === undefined ? [] : profile.daily.columns),
+    ...(daysFrom === undefined ? [] : profile.daily.columns),
   ];
   const captured = columns.flatMap((column) => (typeof column === "string" ? [] : [column.obis]));
   return [...new Set([...(purpose === "verify" ? [] : profile.registers), ...captured])];
@@ -149,7 +152,7 @@ function questionsOf(
   reader: MeterReader,
   collected: Collected,
 ): { readonly now: readonly Question[]; readonly later: readonly Question[] } {
-  const { profile, purpose, eventsFrom, looksAtDestinations } = order;
+  const { profile, purpose, eventsFrom, daysFrom, looksAtDestinations } = order;
   const scaleOf = (obis: string): Scale => reader.scale(obis);
   const [now, later]: [Question[], Question[]] = [[registersQuestion(ports, order, reader, collected)], []];
   if (purpose === "read" && profile.loadProfile.access === "range") {
@@ -159,17 +162,16 @@ function questionsOf(
       (rows <= ROWS_A_REQUEST ? now : later).push(rowsQuestion(order, reader, collected, stretch));
     }
   }
-  if (eventsFrom !== undefined) {
-    const window = { from: eventsFrom, to: order.clock.atSource(ports.now()) + CLOCK_ALLOWANCE_MS };
+  const to = order.clock.atSource(ports.now()) + CLOCK_ALLOWANCE_MS;
+  if (eventsFrom !== undefined)
+    now.push(eventsOf(order, collected, eventsFrom === "whole" ? "whole" : { from: eventsFrom, to }));
+  if (daysFrom !== undefined)
     now.push(
-      eventsQuestion(profile, window, profile.eventLogs, (events) => {
-        collected.events = events;
-      }),
-      dayValuesQuestion(profile, window, scaleOf, (values) => {
+      dayValuesQuestion(profile, { from: daysFrom, to }, scaleOf, (values) => {
         collected.registers.push(...values);
+        for (const { at } of values) collected.daysTo = Math.max(collected.daysTo ?? at, at);
       }),
     );
-  }
   if (looksAtDestinations === true)
     now.push(
       reader.destinationsQuestion((destinations) => {
@@ -177,6 +179,21 @@ function questionsOf(
       }),
     );
   return { now, later };
+}
+
+function eventsOf({ profile }: ReadingOrder, collected: Collected, window: Window | "whole"): Question {
+  return eventsQuestion(profile, window, profile.eventLogs, (events) => {
+    collected.events = events;
+  });
+}
+
+/**
+ * Whether a window of time is not enough to find what a log says: the meter's clock is elsewhere, or was within the window
+ * and lines may bear any time.
+ */
+function needsWholeLogs({ eventsFrom }: ReadingOrder, { events, clock }: Collected): boolean {
+  if (events === undefined || eventsFrom === undefined || eventsFrom === "whole") return false;
+  return clock === undefined || clock.verdict === "incident" || events.some(({ category }) => category === "clock");
 }
 
 function registersQuestion(
@@ -285,6 +302,8 @@ class Collected {
   readonly #profile: MeterProfile;
   destinations: readonly PushDestinationRecord[] = [];
   events: ReadResult["events"];
+  /** The newest end of a day of which it gave the registers. */
+  daysTo: number | undefined;
   supply: SupplyState | undefined;
   clock: ClockCheck | undefined;
   /** What the meter's own clock showed, milliseconds since 1970 UTC. */
@@ -319,6 +338,7 @@ class Collected {
       ...(this.#lacking.length === 0 ? {} : { lacking: this.#lacking }),
       ...(this.#outages.length === 0 ? {} : { outages: this.#outages }),
       ...(this.events === undefined ? {} : { events: this.events }),
+      ...(this.daysTo === undefined ? {} : { daysTo: this.daysTo }),
       ...(this.supply === undefined ? {} : { supply: this.supply }),
       ...(this.clock === undefined ? {} : { clockOffsetSeconds: this.clock.offsetSeconds }),
       ...(powerW === undefined ? {} : { powerW }),

@@ -21,6 +21,7 @@ const ENERGY = "1.0.1.8.0.255";
 const POWER = "1.0.1.7.0.255";
 const PROFILE = "1.0.99.1.0.255";
 const DAILY = "1.0.99.2.0.255";
+const EVENTS = "0.0.99.98.0.255";
 const SWITCH = "0.0.96.3.10.255";
 const CLOCK = "0.0.1.0.0.255";
 const PUBLIC_SAP = 16;
@@ -33,6 +34,8 @@ export interface BenchState {
   rows: readonly { readonly at: number; readonly wattHours: number }[];
   /** One row a midnight. */
   midnights?: BenchState["rows"];
+  /** Lines of its log, in the order in which they were written. */
+  events?: readonly { readonly at: number; readonly code: number }[];
 }
 
 const model = deviceModel<BenchState>({
@@ -43,13 +46,14 @@ const model = deviceModel<BenchState>({
     mount(SWITCH, DisconnectControl.serve<BenchState>({ get: { outputState: ({ connected }) => connected } })),
     energyProfile(PROFILE, 900, ({ rows }) => rows),
     energyProfile(DAILY, 86_400, ({ midnights = [] }) => midnights),
+    energyProfile(EVENTS, 0, ({ events = [] }) => events.map(({ at, code }) => ({ at, wattHours: code }))),
   ],
   associations: [
     {
       name: "public",
       clientSap: PUBLIC_SAP,
       authentication: { kind: "none" },
-      access: onlyReading(CLOCK, ENERGY, POWER, SWITCH, PROFILE, DAILY),
+      access: onlyReading(CLOCK, ENERGY, POWER, SWITCH, PROFILE, DAILY, EVENTS),
     },
   ],
 });

@@ -150,7 +150,8 @@ const LEASE = `
     (select jsonb_agg(jsonb_build_array(extract(epoch from h.effective) * 1000, h.state) order by h.change_id)
      from trust_history h
      where h.utility_id = $1 and h.island_id = $2 and h.meter_id = m.meter_id) as history,
-    ${stretchesJson(GAPS)} as gaps
+    ${stretchesJson(GAPS)} as gaps, extract(epoch from c.logged_to)::float8 * 1000 as logged_to,
+    extract(epoch from c.days_to)::float8 * 1000 as days_to
   from leased l
   join meters m on m.utility_id = $1 and m.island_id = $2 and m.meter_id = l.meter_id
   left join feeders f on (f.utility_id, f.island_id, f.feeder_id) = (m.utility_id, m.island_id, m.feeder_id)
@@ -170,6 +171,8 @@ interface LeaseRow extends MeterRow {
   readonly reason: string;
   readonly history: readonly (readonly [number, TrustStateName])[] | null;
   readonly gaps: StretchesJson;
+  readonly logged_to: number | null;
+  readonly days_to: number | null;
 }
 
 function leaseOfRow(row: LeaseRow): Lease {
@@ -182,5 +185,7 @@ function leaseOfRow(row: LeaseRow): Lease {
     trust: { state: row.state, reason: row.reason },
     trustHistory: (row.history ?? []).map(([effective, state]) => ({ effective, state })),
     gaps: stretchesOf(row.gaps),
+    ...(row.logged_to === null ? {} : { loggedTo: row.logged_to }),
+    ...(row.days_to === null ? {} : { daysTo: row.days_to }),
   };
 }

@@ -13,7 +13,7 @@ import { meterSummaries } from "../view/meter-summary.ts";
 import { LANES } from "./lease.ts";
 import { postgresWorkQueue } from "./postgres-queue.ts";
 import { Results } from "./results.ts";
-import { SessionRunner, type SessionRunnerPorts } from "./session-runner.ts";
+import { dayEnds, SessionRunner, type SessionRunnerPorts } from "./session-runner.ts";
 import { Throttle } from "./throttle.ts";
 
 const NOW = Date.parse("2026-11-21T12:00:00Z");
@@ -190,4 +190,26 @@ test("totalSeconds: a session that would take longer than all of it may is ended
   assert.deepEqual(sessions, ["lost exchange-aborted"]);
   assert.ok(dueAt > NOW, "it comes back");
   assert.equal(SESSION_LIMITS.totalSeconds, 300);
+});
+
+test("logs and days' ends are read once when a day has ended, all days that a meter was away for, and a late one again", () => {
+  const [hour, day] = [3_600_000, 86_400_000];
+  const midnight = Date.parse("2026-11-21T00:00:00Z");
+  const ours = [{ effective: midnight - 10 * day, state: "trusted" }] as const;
+  const at = (now: number, loggedTo?: number, daysTo?: number) =>
+    dayEnds(
+      {
+        trustHistory: ours,
+        ...(loggedTo === undefined ? {} : { loggedTo }),
+        ...(daysTo === undefined ? {} : { daysTo }),
+      },
+      now,
+    );
+  assert.deepEqual(at(midnight + hour), { eventsFrom: "whole", daysFrom: midnight - 10 * day }, "since it is ours");
+  const away = at(midnight + hour, midnight - 5 * day, midnight - 5 * day);
+  assert.deepEqual(away, { eventsFrom: midnight - 6 * day, daysFrom: midnight - 5 * day + 1_000 }, "five days away");
+  assert.deepEqual(at(midnight + 2 * hour, midnight + hour, midnight), {}, "it is all there");
+  const late = at(midnight + 2 * hour, midnight + hour, midnight - day);
+  assert.deepEqual(late, { daysFrom: midnight - day + 1_000 }, "it had not stored the day when it was asked");
+  assert.deepEqual(at(midnight + 4 * hour, midnight + hour, midnight - day), {}, "until the next day ends");
 });

@@ -16,7 +16,7 @@ import type { Moves } from "../route/moves.ts";
 import { routeText } from "../route/route.ts";
 import { octetCounts, type SessionRecord } from "../session/ladder.ts";
 import type { Dial, SessionLimits } from "../session/line.ts";
-import { holdReadingSession, type ReadingOutcome } from "../session/reading-session.ts";
+import { holdReadingSession, type ReadingOrder, type ReadingOutcome } from "../session/reading-session.ts";
 import type { ScalerTable } from "../session/scaler-table.ts";
 import { type ContactResult, carryContact } from "../takeover/contact.ts";
 import { contactRecord } from "../takeover/contact-record.ts";
@@ -83,6 +83,10 @@ const NOT_AUTHENTIC = "meter-not-authentic";
 const METER_LEFT = "meter-left";
 /** A meter that nobody can read looks again after this long. */
 const HOPELESS_SECONDS = 3_600;
+/** Of a meter that has given no registers of days' ends yet. */
+const FIRST_DAYS = 2;
+/** Some meters take their time to store the registers at the end of a day; one that has not by then does at the next. */
+const LATE_DAY_MILLISECONDS = 3 * 3_600_000;
 /** Meters of one profile end their intervals together; reads are spread over this much of the time between two. */
 const SPREAD = 0.3;
 
@@ -92,8 +96,6 @@ export class SessionRunner {
   readonly #options: SessionRunnerOptions;
   /** When push set-ups were last looked at: forgotten with the process, and then looked at again. */
   readonly #lookedAt = new Map<MeterId, number>();
-  /** Up to when event logs are read, at the source: forgotten with the process, and then read whole again. */
-  readonly #eventsTo = new Map<MeterId, number>();
 
   constructor(ports: SessionRunnerPorts, options: SessionRunnerOptions) {
     this.#ports = ports;
@@ -222,7 +224,7 @@ export class SessionRunner {
       throw new HeadEndError("meter-profile-unknown", `this head-end does not know how to read "${meter.profile}"`);
     const clock = this.#ports.clockOf(meter.kind);
     const isReading = lease.onDemand !== "verify";
-    const eventsFrom = isReading ? this.#eventsFrom(meter.id, clock) : undefined;
+    const nowAtSource = clock.atSource(this.#ports.now());
     const outcome = await holdReadingSession(
       this.#ports,
       {
@@ -231,13 +233,12 @@ export class SessionRunner {
         profile,
         clock,
         purpose: isReading ? "read" : "verify",
-        ...(eventsFrom === undefined ? {} : { eventsFrom }),
+        ...(isReading ? dayEnds(lease, nowAtSource) : {}),
         gaps: lease.gaps,
         looksAtDestinations: isReading && this.#isDestinationDue(meter.id),
       },
       signal,
     );
-    if (outcome.read.events !== undefined) this.#eventsTo.set(meter.id, clock.atSource(this.#ports.now()));
     if (outcome.destinations.length > 0) {
       this.#lookedAt.set(meter.id, this.#ports.now());
       for (const { obis, destination } of outcome.destinations)
@@ -246,7 +247,7 @@ export class SessionRunner {
     return {
       lease,
       session: outcome.session,
-      read: outcome.read,
+      read: outcome.read.events === undefined ? outcome.read : { ...outcome.read, loggedTo: nowAtSource },
       next: this.#afterRead(
         lease,
         outcome,
@@ -254,14 +255,6 @@ export class SessionRunner {
         stepSeconds(this.#options.collecting, profile.loadProfile.periodSeconds),
       ),
     };
-  }
-
-  /** From when on events are to be read; undefined where that was done since the last day ended at the source. Some are read twice rather than never. */
-  #eventsFrom(meter: MeterId, clock: SourceClock): number | undefined {
-    const last = this.#eventsTo.get(meter);
-    if (last === undefined) return 0;
-    const day = dayOf(clock.atSource(this.#ports.now()) - SETTLE_SECONDS * 1000);
-    return day > dayOf(last - SETTLE_SECONDS * 1000) ? last - DAY_MILLISECONDS : undefined;
   }
 
   #isDestinationDue(meter: MeterId): boolean {
@@ -400,5 +393,26 @@ function summaryOf(meter: Meter, session: SessionRecord): EventData["session"] {
     steps: session.ladder.length,
     octetsSent: sent,
     octetsReceived: received,
+  };
+}
+
+/**
+ * From when on logs, and the registers at the ends of days, are to be read: both once when a day has ended at the source, the
+ * latter again while the newest is late. Some of a log is read twice rather than never; of a meter that was away all days are
+ * asked for since the last that is held.
+ */
+export function dayEnds(
+  { loggedTo, daysTo, trustHistory }: Pick<Lease, "loggedTo" | "daysTo" | "trustHistory">,
+  nowAtSource: number,
+): Pick<ReadingOrder, "eventsFrom" | "daysFrom"> {
+  const settled = nowAtSource - SETTLE_SECONDS * 1000;
+  const isNewDay = loggedTo === undefined || dayOf(settled) > dayOf(loggedTo - SETTLE_SECONDS * 1000);
+  const age = daysTo === undefined ? 0 : settled - daysTo;
+  const isLate = age >= DAY_MILLISECONDS && age < DAY_MILLISECONDS + LATE_DAY_MILLISECONDS;
+  // Of one that never gave any: since it is ours, and the last days in any case.
+  const ours = Math.min(nowAtSource - FIRST_DAYS * DAY_MILLISECONDS, trustHistory[0]?.effective ?? nowAtSource);
+  return {
+    ...(isNewDay ? { eventsFrom: loggedTo === undefined ? "whole" : loggedTo - DAY_MILLISECONDS } : {}),
+    ...(isNewDay || isLate ? { daysFrom: daysTo === undefined ? Math.max(0, ours) : daysTo + 1_000 } : {}),
   };
 }
