@@ -39,7 +39,7 @@ class Held {
   readonly intervals = new Map<string, QualifiedInterval>();
   readonly #from: number | undefined;
   readonly #to: number | undefined;
-  readonly #disputed = new Map<string, readonly ProtectionGrade[]>();
+  readonly #disputed = new Map<string, DisputeRow[]>();
   readonly #closed = new Set<number>();
 
   constructor(from: number | undefined, to: number | undefined) {
@@ -47,8 +47,9 @@ class Held {
     this.#to = to;
   }
 
-  dispute({ channel_id, at, protections }: DisputeRow): void {
-    this.#disputed.set(`${channel_id} ${at}`, protections);
+  dispute(row: DisputeRow): void {
+    const key = `${row.channel_id} ${row.at}`;
+    this.#disputed.set(key, [...(this.#disputed.get(key) ?? []), row]);
   }
 
   addDay(day: number, part: number, packed: Uint8Array): void {
@@ -99,9 +100,15 @@ interface SpanRow {
   readonly last_day: number | null;
 }
 
-/** What proves nothing disputes nothing that is proven: anybody could have sent it. */
-function isDisputed({ protection }: HeldInterval, contradicting: readonly ProtectionGrade[] | undefined): boolean {
-  return contradicting?.some((one) => one === "authenticated" || protection !== "authenticated") ?? false;
+/**
+ * What proves nothing disputes nothing that is proven: anybody could have sent it. Another status of the same value stands
+ * beside it and disputes nothing.
+ */
+function isDisputed({ protection, value }: HeldInterval, contradicting: readonly DisputeRow[] = []): boolean {
+  return contradicting.some(
+    (row) =>
+      row.value !== value && row.protections.some((one) => one === "authenticated" || protection !== "authenticated"),
+  );
 }
 
 function dateOr(at: number | undefined, open: string): Date | string {
@@ -112,6 +119,7 @@ interface DisputeRow {
   readonly meter_id: number;
   readonly channel_id: number;
   readonly at: number;
+  readonly value: number;
   readonly protections: ProtectionGrade[];
 }
 
@@ -122,8 +130,8 @@ const AT_MS = "extract(epoch from r.at)::float8 * 1000 as at";
 const SELECT_SINGLES = `select ${SINGLE_COLUMNS} from interval_readings r ${WINDOW}`;
 
 const SELECT_DISPUTES = `
-  select r.meter_id, r.channel_id, ${AT_MS}, array_agg(distinct r.protection::text) as protections
-  from interval_corrections r ${WINDOW} group by r.meter_id, r.channel_id, r.at`;
+  select r.meter_id, r.channel_id, ${AT_MS}, r.value, array_agg(distinct r.protection::text) as protections
+  from interval_corrections r ${WINDOW} group by r.meter_id, r.channel_id, r.at, r.value`;
 
 const SELECT_SPAN = `
   select coalesce(r.instants, 0) + coalesce(d.instants, 0) as instants, extract(epoch from r.oldest)::float8 * 1000 as oldest,

@@ -24,8 +24,8 @@ export interface Added {
 const WORTH_A_PART = 8;
 
 /**
- * Writes intervals, each to where it belongs, inside the caller's transaction. What is held already stays: the same value
- * again changes nothing, another one becomes a correction.
+ * Writes intervals, each to where it belongs, inside the caller's transaction. What is held already stays: the same again
+ * changes nothing, another value or another status of it becomes a correction.
  */
 export async function writeIntervals(
   sql: SqlClient,
@@ -91,7 +91,7 @@ async function newOfDays(
     const instant = instantOf(value);
     const first = entry.values.get(instant);
     if (first === undefined) entry.values.set(instant, value);
-    else if (first.value !== value.value) corrections.push(value);
+    else if (differs(first, value)) corrections.push(value);
   }
   for (const { meter, day, packed } of await packedDays(sql, scope, [...days.values()])) {
     const { values } = days.get(`${meter} ${day}`) as OpenDay;
@@ -153,7 +153,7 @@ async function withoutSingles(
   corrections: ArrivedInterval[],
 ): Promise<readonly ArrivedDay[]> {
   if (days.length === 0) return days;
-  const found = await rows<{ meter_id: number; channel_id: number; at: number; value: number }>(sql, SELECT_SINGLES, [
+  const found = await rows<SingleValue>(sql, SELECT_SINGLES, [
     ...scope.place,
     days.map(({ meter }) => meter),
     days.map(({ day }) => new Date(day)),
@@ -161,23 +161,40 @@ async function withoutSingles(
   ]);
   if (found.length === 0) return days;
   const left = new Map(days.map((one) => [`${one.meter} ${one.day}`, { ...one, values: new Map(one.values) }]));
-  for (const { meter_id, channel_id, at, value } of found) {
+  for (const { meter_id, channel_id, at, value, status } of found) {
     const entry = left.get(`${meter_id} ${dayOf(at)}`);
-    if (entry !== undefined) takeOutHeld(entry.values, [{ channel: channel_id, at, value }], corrections);
+    const held = { channel: channel_id, at, value, status: status ?? undefined };
+    if (entry !== undefined) takeOutHeld(entry.values, [held], corrections);
   }
   return [...left.values()];
 }
 
+interface SingleValue {
+  readonly meter_id: number;
+  readonly channel_id: number;
+  readonly at: number;
+  readonly value: number;
+  readonly status: number | null;
+}
+
+/** Whether an answer says something else than what is held: another value, or another status of the same. */
+function differs(
+  held: Pick<HeldInterval, "value" | "status">,
+  arrived: Pick<ArrivedInterval, "value" | "status">,
+): boolean {
+  return held.value !== arrived.value || (arrived.status !== undefined && held.status !== arrived.status);
+}
+
 function takeOutHeld(
   values: Map<number, ArrivedInterval>,
-  held: readonly Pick<HeldInterval, "channel" | "at" | "value">[],
+  held: readonly Pick<HeldInterval, "channel" | "at" | "value" | "status">[],
   corrections: ArrivedInterval[],
 ): void {
   for (const one of held) {
     const value = values.get(instantOf(one));
     if (value === undefined) continue;
     values.delete(instantOf(one));
-    if (value.value !== one.value) corrections.push(value);
+    if (differs(one, value)) corrections.push(value);
   }
 }
 
@@ -204,6 +221,7 @@ async function writeSingles(
     values[1],
     values[2],
     values[3],
+    values[4],
   ]);
   for (const { n } of differing) corrections.push(singles[Number(n) - 1] as ArrivedInterval);
 }
@@ -250,7 +268,7 @@ function keyText({
 const AT_MS = "extract(epoch from r.at)::float8 * 1000 as at";
 
 const SELECT_SINGLES = `
-  select r.meter_id, r.channel_id, ${AT_MS}, r.value
+  select r.meter_id, r.channel_id, ${AT_MS}, r.value, r.status::float8 as status
   from unnest($3::integer[], $4::timestamptz[], $5::timestamptz[]) as w(meter_id, from_at, to_at)
   join interval_readings r on r.utility_id = $1 and r.island_id = $2 and r.meter_id = w.meter_id
     and r.at > w.from_at and r.at <= w.to_at`;
@@ -264,8 +282,8 @@ const INSERT_SINGLES = `
   returning r.meter_id, r.channel_id, ${AT_MS}`;
 
 const SELECT_DIFFERING = `
-  select w.n from unnest($3::integer[], $4::smallint[], $5::timestamptz[], $6::float8[]) with ordinality
-    as w(meter_id, channel_id, at, value, n)
+  select w.n from unnest($3::integer[], $4::smallint[], $5::timestamptz[], $6::float8[], $7::bigint[]) with ordinality
+    as w(meter_id, channel_id, at, value, status, n)
   join interval_readings r on r.utility_id = $1 and r.island_id = $2 and r.meter_id = w.meter_id
     and r.channel_id = w.channel_id and r.at = w.at
-  where r.value <> w.value`;
+  where r.value <> w.value or r.status is distinct from coalesce(w.status, r.status)`;

@@ -170,19 +170,26 @@ const INSERT_REGISTERS = `
       and (k.number_value, k.text_value) is not distinct from (r.number_value, r.text_value))
   on conflict do nothing`;
 
+/**
+ * Whether the newest reading of a meter takes the place of the one that is shown: it is newer, and what proves nothing takes no
+ * place of what is proven, nor keeps it from what is.
+ */
+const IS_NEWEST = `n.reading_at is not null
+  and (n.protection = 'authenticated' or l.protection is distinct from 'authenticated')
+  and (l.reading_at is null or n.reading_at >= l.reading_at
+    or (n.protection = 'authenticated' and l.protection is distinct from 'authenticated'))`;
+
 const PUT_LATEST = `
   update meter_latest l set
-    power_w = case when n.power_w is not null and (l.reading_at is null or n.reading_at >= l.reading_at) then n.power_w
-      else l.power_w end,
-    energy_wh = greatest(l.energy_wh, n.energy_wh),
+    power_w = case when ${IS_NEWEST} then coalesce(n.power_w, l.power_w) else l.power_w end,
+    -- A register that rolled over or was reset counts from there.
+    energy_wh = case when ${IS_NEWEST} then coalesce(n.energy_wh, l.energy_wh) else l.energy_wh end,
     supply = coalesce(n.supply, l.supply),
     supply_at = case when n.supply is null then l.supply_at else n.contact_at end,
-    evidence_hash = case when n.evidence_hash is not null and (l.reading_at is null or n.reading_at >= l.reading_at)
-      then n.evidence_hash else l.evidence_hash end,
-    protection = case when n.protection is not null and (l.reading_at is null or n.reading_at >= l.reading_at)
-      then n.protection else l.protection end,
+    evidence_hash = case when ${IS_NEWEST} then n.evidence_hash else l.evidence_hash end,
+    protection = case when ${IS_NEWEST} then n.protection else l.protection end,
     read_ok_at = case when n.reading_at is null then l.read_ok_at else coalesce(n.contact_at, now()) end,
-    reading_at = greatest(l.reading_at, n.reading_at),
+    reading_at = case when ${IS_NEWEST} then n.reading_at else l.reading_at end,
     contact_at = greatest(l.contact_at, n.contact_at),
     interval_count = l.interval_count + n.added,
     trusted_interval_count = l.trusted_interval_count + n.trusted,

@@ -46,6 +46,7 @@ export function memoryWorkQueue(meters: readonly Meter[]): WorkQueue {
       return [...asked, ...takeovers, ...ordinary.slice(0, left)].map((item) => {
         if (item.askedAt < now - ON_DEMAND_SECONDS * 1000) item.onDemand = undefined;
         item.epoch += 1n;
+        if (item.leasedUntil !== undefined) item.attempts += 1;
         item.leasedUntil = now + leaseSeconds * 1000;
         item.owner = owner;
         item.again = false;

@@ -36,7 +36,7 @@ export function postgresWorkQueue(sql: Sql, scope: Scope, wanted: WantedAt = () 
         owner,
         any,
         new Date(now),
-        new Date(now + leaseSeconds * 1000),
+        leaseSeconds,
         onDemand,
         ...wantedValues(wanted(now)),
       ]);
@@ -97,7 +97,7 @@ export const RELEASE = `
     as r(meter_id, epoch, due_at, lane, attempts, code)
   where w.utility_id = $1 and w.island_id = $2 and w.meter_id = r.meter_id and w.epoch = r.epoch
     and w.leased_by is not null
-  returning w.meter_id`;
+  returning w.meter_id, w.epoch`;
 
 const ABANDON = `
   update work set leased_by = null, leased_until = null, attempts = least(attempts + 1, 1000),
@@ -122,7 +122,9 @@ const MAKE_DUE = `
     asked_at = coalesce(excluded.asked_at, work.asked_at),
     again = work.leased_by is not null`;
 
-const IS_DUE = `utility_id = $1 and island_id = $2 and due_at <= $5 and (leased_until is null or leased_until <= $5)`;
+// A lease lasts by the clock of the database, whatever time it is at the worker: one that is ahead takes what is due a little
+// early, and never what somebody holds.
+const IS_DUE = `utility_id = $1 and island_id = $2 and due_at <= $5 and (leased_until is null or leased_until <= now())`;
 
 const LEASE = `
   with ${wantedTable(8)}, waiting as (
@@ -141,7 +143,9 @@ const LEASE = `
   ), picked as (
     select meter_id from asked union all select meter_id from taken_over union all select meter_id from ordinary
   ), leased as (
-    update work w set epoch = w.epoch + 1, leased_by = $3, leased_until = $6, again = false
+    update work w set epoch = w.epoch + 1, leased_by = $3, leased_until = now() + make_interval(secs => $6), again = false,
+      -- A lease that ran out has ended its worker, or its worker it: that counts as a failure.
+      attempts = case when w.leased_by is null then w.attempts else least(w.attempts + 1, 1000) end
     from picked where w.utility_id = $1 and w.island_id = $2 and w.meter_id = picked.meter_id
     returning w.meter_id, w.epoch, w.attempts, w.lane, w.due_at, case
       when w.asked_at >= $5::timestamptz - interval '${ON_DEMAND_SECONDS} seconds' then w.on_demand end as on_demand

@@ -56,6 +56,31 @@ test("what a worker had leased that died is free again, here or at another; what
   assert.deepEqual(rows.map(({ owner }) => owner).sort(), [living, watching].sort());
 });
 
+test("a meter whose workers die waits longer after each, and one that was there once does not", async () => {
+  await using database = await openHeadEndDatabase(1);
+  const { pool, scope, meters } = database;
+  const queue = postgresWorkQueue(pool, scope);
+  await queue.enrol([meters[0]!.id], Date.now() - 1, LANES.reading);
+  const ports = listening();
+  await using _watching = await announceWorker(pool, scope, randomUUID(), ports);
+  const waits: number[] = [];
+  for (let death = 0; death < 4; death += 1) {
+    const owner = randomUUID();
+    const worker = await announceWorker(pool, scope, owner, NOBODY);
+    await pool.query("update work set due_at = '2026-01-01T00:00:00Z'");
+    const [lease] = await queue.lease(owner, { any: 1, onDemand: 0 }, Date.now() + 1_000, 3_600);
+    assert.equal(lease?.attempts, death);
+    await worker[Symbol.asyncDispose]();
+    await ports.heard();
+    const { rows } = await pool.query<{ due: Date }>("select due_at as due from work");
+    waits.push(rows[0]!.due.getTime());
+  }
+  const [first, ...later] = waits as [number, ...number[]];
+  assert.equal(first, Date.parse("2026-01-01T00:00:00Z"), "it goes on at once");
+  const [second, third, fourth] = later as [number, number, number];
+  assert.ok(second > first && third > second && fourth > third);
+});
+
 test("a worker hears of work that anybody makes", async () => {
   await using database = await openHeadEndDatabase(1);
   const { pool, scope, meters } = database;

@@ -1,5 +1,6 @@
 import type { Pool, PoolClient } from "pg";
 import type { Scope } from "../database/scope.ts";
+import { SESSION_BACKOFF } from "./backoff.ts";
 
 /** "work" as a number: the class of the advisory locks by which workers are known. */
 const LOCK_CLASS = 0x776f_726b;
@@ -164,7 +165,11 @@ const IS_MISSING = `
 
 const MISSING = `select w.owner from workers w where ${IS_MISSING}`;
 
+// A worker that died may have died of a meter: each death is a failure of those that it had. After the first they go on at
+// once, for it was hardly theirs; whoever is there at the next as well waits, twice as long each time.
 const FREE = `
   with dead as (delete from workers w where ${IS_MISSING} and w.owner = any($4::uuid[]) returning w.owner)
-  update work set leased_by = null, leased_until = null
+  update work set leased_by = null, leased_until = null, attempts = least(attempts + 1, 1000),
+    due_at = case when attempts = 0 then due_at else greatest(due_at, now() + make_interval(secs =>
+      least(${SESSION_BACKOFF.ceilingSeconds}, ${SESSION_BACKOFF.firstSeconds} * 2 ^ least(attempts, 30)))) end
   where utility_id = $1 and island_id = $2 and leased_by in (select owner from dead)`;

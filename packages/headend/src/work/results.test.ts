@@ -1,10 +1,13 @@
 import assert from "node:assert/strict";
 import { randomBytes, randomUUID } from "node:crypto";
 import { after, before, test } from "node:test";
+import { inTransaction } from "@meterkeep/postgres";
 import type { HeadEndError } from "../errors.ts";
 import { ChannelTable } from "../reading/channels.ts";
 import { wantedOf } from "../reading/gaps.ts";
+import { heldIntervals } from "../reading/held-intervals.ts";
 import type { EvidenceRecord, ReadResult } from "../reading/result.ts";
+import { writeReadings } from "../reading/write.ts";
 import { evidenceHash } from "../session/ladder.ts";
 import { type HeadEndDatabase, openHeadEndDatabase } from "../testing/database.ts";
 import { WALL_SOURCE_CLOCK } from "../time/source-clock.ts";
@@ -25,6 +28,15 @@ before(async () => {
   database = await openHeadEndDatabase(12);
 });
 after(() => database[Symbol.asyncDispose]());
+
+/** Lets leases run out, and gives the next of the meter that had one. */
+async function leaseAgain({ meter }: Lease): Promise<Lease> {
+  const { pool, scope } = database;
+  await pool.query("update work set leased_until = now() where meter_id = $1", [meter.id]);
+  const [lease] = await postgresWorkQueue(pool, scope).lease(randomUUID(), { any: 1, onDemand: 0 }, NOON, 60);
+  assert.equal(lease?.meter.id, meter.id);
+  return lease;
+}
 
 async function leaseOne(index: number, now = NOON): Promise<Lease> {
   const { pool, scope, meters } = database;
@@ -115,14 +127,7 @@ test("a source that is quarantined later takes its readings out of decisions, an
 
 test("results under an older epoch change nothing", async () => {
   const first = await leaseOne(2);
-  const second = (
-    await postgresWorkQueue(database.pool, database.scope).lease(
-      randomUUID(),
-      { any: 1, onDemand: 0 },
-      NOON + 61_000,
-      60,
-    )
-  )[0]!;
+  const second = await leaseAgain(first);
   assert.equal(second.epoch, first.epoch + 1n);
   await assert.rejects(
     results().write(finished(first, { read: reading() })),
@@ -136,12 +141,7 @@ test("results under an older epoch change nothing", async () => {
 
 test("one group keeps what is fenced in and drops what is not", async () => {
   const stale = await leaseOne(3);
-  await postgresWorkQueue(database.pool, database.scope).lease(
-    randomUUID(),
-    { any: 1, onDemand: 0 },
-    NOON + 61_000,
-    60,
-  );
+  await leaseAgain(stale);
   const good = await leaseOne(4);
   const writer = results();
   const outcomes = await Promise.allSettled([
@@ -152,6 +152,70 @@ test("one group keeps what is fenced in and drops what is not", async () => {
     outcomes.map(({ status }) => status),
     ["rejected", "fulfilled"],
   );
+});
+
+test("two leases of one meter that end in one group: the newer is written, the older is dropped", async () => {
+  const old = await leaseOne(7);
+  const young = await leaseAgain(old);
+  const writer = results();
+  // What is under way already keeps the two waiting for each other.
+  const before = writer.write(finished(await leaseOne(8), { read: reading() }));
+  const outcomes = await Promise.allSettled([
+    writer.write(finished(old, { read: { ...reading(), powerW: 1 } })),
+    writer.write(finished(young, { read: { ...reading(), powerW: 2 } })),
+  ]);
+  await before;
+  assert.deepEqual(
+    outcomes.map(({ status }) => status),
+    ["rejected", "fulfilled"],
+  );
+  const { pool, scope } = database;
+  const [line] = await meterSummaries(pool, scope, () => WALL_SOURCE_CLOCK, NOON, { ids: [old.meter.id] });
+  assert.equal(line?.powerW, 2);
+  const held = await profileReadings(pool, scope, old.meter, { ...window, trust: "all" });
+  assert.equal(held.rows.length, 4);
+  const { rows } = await pool.query("select count(*)::integer as n from evidence where meter_id = $1", [old.meter.id]);
+  assert.deepEqual(rows, [{ n: 1 }], "nothing of the older one is kept");
+});
+
+test("the same value with another status is a correction, and disputes nothing", async () => {
+  const lease = await leaseOne(9);
+  await results().write(finished(lease, { read: { ...reading(), periodSeconds: 900 } }));
+  const disturbed = (one: ReadResult): ReadResult => ({
+    ...one,
+    intervals: one.intervals.map((interval, n) => (n === 1 ? { ...interval, status: 0x28 } : interval)),
+  });
+  for (const read of [reading(), disturbed(reading())])
+    await results().write(finished(await leaseOne(9), { read: { ...read, periodSeconds: 900 } }));
+  const { pool, scope } = database;
+  const { rows } = await pool.query("select value, status::integer from interval_corrections where meter_id = $1", [
+    lease.meter.id,
+  ]);
+  assert.deepEqual(rows, [{ value: 4_900, status: 0x28 }]);
+  const held = (await heldIntervals(pool, scope, [lease.meter.id], undefined, undefined)).get(lease.meter.id) ?? [];
+  assert.deepEqual([...new Set(held.map(({ quality }) => quality))], ["actual"]);
+});
+
+test("the line shows the newest proven energy: not the highest, and not what anybody could have sent", async () => {
+  const { pool, scope, meters } = database;
+  const meter = meters[10]!;
+  const channels = new ChannelTable(pool, scope);
+  const shown = async (at: number, energyWh: number, protection: "authenticated" | "none"): Promise<unknown> => {
+    const record: EvidenceRecord = { ...evidence(), protection };
+    const registers = [{ obis: "1-0:1.8.0", value: energyWh, unit: "Wh", at, evidence: record }];
+    const read: ReadResult = { registers, intervals: [], covered: [], energyWh, powerW: energyWh };
+    await inTransaction(pool, (sql) =>
+      writeReadings(sql, scope, channels, [{ meter: meter.id, trustHistory: [], read }]),
+    );
+    const [line] = await meterSummaries(pool, scope, () => WALL_SOURCE_CLOCK, NOON, { ids: [meter.id] });
+    return line?.energyWh;
+  };
+  assert.equal(await shown(NOON, 77, "none"), 77, "there is nothing better");
+  assert.equal(await shown(NOON + 30 * 86_400_000, 999_999_999, "none"), 999_999_999);
+  assert.equal(await shown(NOON + 1_000, 5_000, "authenticated"), 5_000, "what is proven comes first");
+  assert.equal(await shown(NOON + 2_000, 999_999_999, "none"), 5_000);
+  assert.equal(await shown(NOON - 1_000, 4_000, "authenticated"), 5_000, "an older one");
+  assert.equal(await shown(NOON + 3_000, 12, "authenticated"), 12, "it rolled over");
 });
 
 test("reading the same intervals again changes none of them, and the same octets are one piece of evidence", async () => {

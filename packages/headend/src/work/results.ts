@@ -75,7 +75,7 @@ export class Results {
       try {
         const kept = await this.#writeGroup(group.map((waiting) => waiting.finished));
         for (const { finished, resolve, reject } of group)
-          if (kept.has(finished.lease.meter.id)) resolve();
+          if (kept.has(fenceOf(finished))) resolve();
           else reject(leaseLost(finished));
       } catch (error) {
         for (const { reject } of group) reject(error);
@@ -97,7 +97,7 @@ export class Results {
     this.#hurry = undefined;
   }
 
-  async #writeGroup(group: readonly Finished[]): Promise<ReadonlySet<number>> {
+  async #writeGroup(group: readonly Finished[]): Promise<ReadonlySet<string>> {
     await this.#channels.prepare(
       group.flatMap(({ read }) => [
         ...(read?.intervals ?? []),
@@ -109,7 +109,7 @@ export class Results {
       if (group.every(({ trust, takeover, command }) => (trust ?? takeover ?? command) === undefined))
         await sql.query("set local synchronous_commit = off");
       const kept = await this.#endLeases(sql, group);
-      const fenced = group.filter(({ lease }) => kept.has(lease.meter.id));
+      const fenced = group.filter((finished) => kept.has(fenceOf(finished)));
       await writeSessions(sql, this.#scope, fenced);
       await writeTakeovers(
         sql,
@@ -145,8 +145,8 @@ export class Results {
     });
   }
 
-  async #endLeases(sql: Sql, group: readonly Finished[]): Promise<ReadonlySet<number>> {
-    const released = await rows<{ meter_id: number }>(sql, RELEASE, [
+  async #endLeases(sql: Sql, group: readonly Finished[]): Promise<ReadonlySet<string>> {
+    const released = await rows<{ meter_id: number; epoch: string }>(sql, RELEASE, [
       ...this.#scope.place,
       group.map(({ lease }) => lease.meter.id),
       group.map(({ lease }) => lease.epoch.toString()),
@@ -155,8 +155,13 @@ export class Results {
       group.map(({ next }) => next.attempts),
       group.map(({ next }) => next.code ?? null),
     ]);
-    return new Set(released.map((row) => row.meter_id));
+    return new Set(released.map(({ meter_id, epoch }) => `${meter_id} ${epoch}`));
   }
+}
+
+/** Two leases of one meter may end in one group: what is kept is that of the newer epoch alone. */
+function fenceOf({ lease: { meter, epoch } }: Finished): string {
+  return `${meter.id} ${epoch}`;
 }
 
 /** A reading that nobody asked for just now: its session is over, and nobody waits for its rows. */
