@@ -23,7 +23,8 @@ const SHORTEST_INTERVAL_SECONDS = 5 * 60;
 
 /**
  * Brings the clock back (headend.md 7.4): up to 5 s is let be, up to 900 s is corrected away from the ends of intervals,
- * more is an incident and not corrected. A clock that is corrected often, or now this way and now that, is one as well.
+ * more is an incident and not corrected. A clock that is corrected often, or now this way and now that, is one as well, and
+ * moved only under what was approved as grave: more than 60 s.
  */
 export const clockOperation: Operation<ClockParameters> = {
   name: "clock",
@@ -42,7 +43,7 @@ export const clockOperation: Operation<ClockParameters> = {
     const { check, fact } = await readClock(on);
     const findings = await findingsOf(on, check);
     const wait = waitForQuiet(on, check);
-    const changes = isDue(check, mostSeconds);
+    const changes = isDue(check, mostSeconds) && isAllowed(findings, mostSeconds);
     const later = changes && wait > 0 ? `; to be done in ${Math.ceil(wait / 1000)} s` : "";
     return { changes, sentence: `${check.sentence}${later}.`, readBack: [fact], findings };
   },
@@ -57,6 +58,10 @@ export const clockOperation: Operation<ClockParameters> = {
       const last = (await recentAdjustments(on.memory, on.now())).at(-1);
       const read = last !== undefined && on.now() - last.at < RECENT_MILLISECONDS ? movedOver(on, last) : {};
       return { outcome: isFine ? "unchanged" : "not-taken", sentence, readBack: [fact], findings, read };
+    }
+    if (!isAllowed(findings, mostSeconds)) {
+      const sentence = `${check.sentence}; it was left as it is: this takes the approval of a correction by more than ${CLOCK_LIMITS.adjustSeconds} s.`;
+      return { outcome: "not-taken", sentence, readBack: [fact], findings };
     }
     const wait = waitForQuiet(on, check);
     if (wait > 0) {
@@ -91,6 +96,11 @@ function movedOver({ clock, profile }: OperationSession, { at, seconds }: Adjust
 /** Whether the clock is off, and by no more than may be corrected. */
 function isDue({ verdict, offsetSeconds }: ClockCheck, mostSeconds: number): boolean {
   return verdict !== "in-time" && verdict !== "incident" && Math.abs(offsetSeconds) <= mostSeconds;
+}
+
+/** A clock that moves oddly is moved by people's word only, since who moves it moves the times of readings. */
+function isAllowed(findings: readonly Finding[], mostSeconds: number): boolean {
+  return findings.length === 0 || mostSeconds > CLOCK_LIMITS.adjustSeconds;
 }
 
 async function readClock(

@@ -38,7 +38,7 @@ function sentenceFor(verdict: ClockVerdict, offsetSeconds: number): string {
     case "adjust":
       return `${off}; a small adjustment is due`;
     case "set":
-      return `${off}; it has to be set, and the day's intervals are marked`;
+      return `${off}; it has to be set`;
     case "incident":
       return `${off}: more than ${CLOCK_LIMITS.setSeconds} s is an incident, not an adjustment`;
     default:
