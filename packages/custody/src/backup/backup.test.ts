@@ -8,6 +8,7 @@ import { fromHex, systemTitle } from "@meterkeep/dlms";
 import { approveChange } from "@meterkeep/ledger";
 import { connectionOf, createPool, provision, randomPassword } from "@meterkeep/postgres";
 import { openTestDatabase, testServerUrl } from "@meterkeep/postgres/testing";
+import { isSecret } from "../keys/purposes.ts";
 import { CUSTODY_MIGRATIONS } from "../store/postgres-store.ts";
 import { type CustodySite, openSite, type SiteOptions } from "../testing/custody-site.ts";
 import { caller, carryTakeover, HEAD_END } from "../testing/test-custody.ts";
@@ -164,6 +165,47 @@ test("a backup from before a rotation, and the escrow, open every meter rotated 
     const again = await third.store.ledger.read(before, 10_000);
     assert.equal(again.filter(({ kind }) => kind === "ledger-custody-restored").length, 0, "once is enough");
     await third.stop();
+  } finally {
+    await second.stop();
+    await target.drop();
+  }
+});
+
+test("secrets of clients that were changed after the backup are believed with the others, and the meter is not stuck", async () => {
+  await using database = await openTestDatabase({ migrations: CUSTODY_MIGRATIONS });
+  const site = await siteOn(database);
+  const [rotated, fresh] = [1, 2].map(
+    (n) => new TestMeter({ systemTitle: `545354000000061${n}`, secrets: true, setupVersion: 0 }),
+  ) as [TestMeter, TestMeter];
+  for (const meter of [rotated, fresh]) await site.add(meter, { profile: "is15959" });
+  await carryTakeover(site, rotated);
+  const { file } = await makeBackup(site);
+  clock.now += 86_400_000;
+  await carryTakeover(site, fresh);
+  await site.custody.service.planRotations({ ...all, meters: [titleOf(rotated)] }, OPERATOR);
+  await carryTakeover(site, rotated);
+  const newest = async (of: Pick<CustodySite, "store">, meter: TestMeter) => {
+    const keys = (await of.store.load(meter.systemTitle))?.keys ?? [];
+    return Math.max(...keys.filter(({ purpose }) => isSecret(purpose)).map(({ version }) => version));
+  };
+  const before = [await newest(site, rotated), await newest(site, fresh)];
+  await site.stop();
+  const target = await emptyDatabase();
+  await restoreInto(target, file);
+  const second = await siteOn(target, { escrow: site.escrow });
+  try {
+    for (const [at, meter] of [rotated, fresh].entries()) {
+      const { state } = await carryTakeover(second, meter);
+      assert.equal(state.verdict, "proven", state.sentence);
+      assert.ok(await reads(second, meter));
+      const keys = (await second.store.load(meter.systemTitle))?.keys.filter(({ purpose }) => isSecret(purpose)) ?? [];
+      const active = keys.filter((key) => key.state === "active");
+      assert.equal(active.length, new Set(keys.map(({ setup }) => setup)).size, "each client has one");
+      assert.ok(
+        active.every(({ version }) => version > (before[at] as number)),
+        "and none that was used before",
+      );
+    }
   } finally {
     await second.stop();
     await target.drop();

@@ -8,10 +8,11 @@ import type { Committer } from "../store/committer.ts";
 import type { KeyRecord, MeterFile, Purpose, SetupPlace, TakeoverRecord } from "../store/records.ts";
 import type { CustodyStore, Write } from "../store/store.ts";
 import { nextTakeover, openedRecord, rotationMarks } from "../takeover/commit-step.ts";
-import { type ByPurpose, isFinal, type Journal, rotationJournal } from "../takeover/journal.ts";
+import { isFinal, rotationJournal } from "../takeover/journal.ts";
 import { openRotation } from "../takeover/plan.ts";
 import { journalOf, takeoverOutcome } from "../takeover/view.ts";
 import type { Vault } from "../vault/vault.ts";
+import { believing } from "./escrow-belief.ts";
 
 const AT_ONCE = 100;
 const DAY_MILLISECONDS = 86_400_000;
@@ -180,35 +181,13 @@ async function widen(
     const planned = await store.load(systemTitle);
     plan = planned && openRotation(planned);
   }
-  const widened = believing(going.journal, keys);
+  const widened = believing(going.journal, file, keys);
   const { takeover, mark } = await nextTakeover({ vault, now }, going.record as TakeoverRecord, widened);
   const marks = widened.cause === "takeover" ? [] : rotationMarks(plan, takeover, widened, now());
   return { writes: [{ kind: "put-takeover", takeover }, ...marks], entries: [mark] };
 }
 
 const RISK = 900;
-
-/** Nothing is proven any more that these keys could have changed. */
-function believing(journal: Journal, keys: readonly EscrowedKey[]): Journal {
-  const versions = (purpose: Purpose): number[] =>
-    keys
-      .filter((key) => key.purpose === purpose)
-      .map(({ version }) => version)
-      .sort((a, b) => b - a);
-  const each = <T>(of: (purpose: Purpose) => T): ByPurpose<T> => ({ 0: of(0), 1: of(1), 2: of(2), 3: of(3) });
-  return {
-    ...journal,
-    belief: each((purpose) => [...new Set([...versions(purpose), ...journal.belief[purpose]])]),
-    nextVersion: each((purpose) => Math.max(journal.nextVersion[purpose], ...versions(purpose).map((one) => one + 1))),
-    proven: { working: false, master: false, oldMasterDead: false, oldDead: false },
-    prepared: undefined,
-    sent: undefined,
-    contact: undefined,
-    tries: [],
-    notBefore: 0,
-    verdict: "unknown",
-  };
-}
 
 function recordOf(key: EscrowedKey): KeyRecord {
   return { ...key, state: "pre-activation", origin: "generated", provenAt: undefined };

@@ -293,7 +293,11 @@ export class Rotations {
     for (const file of loaded)
       for (const key of file.keys) {
         const isGone = gone.some(
-          (one) => one.systemTitle === key.systemTitle && one.purpose === key.purpose && one.version === key.version,
+          (one) =>
+            one.systemTitle === key.systemTitle &&
+            one.setup === key.setup &&
+            one.purpose === key.purpose &&
+            one.version === key.version,
         );
         // Of a meter that has left what was made and never used goes with the others.
         const goesAlong = !isInService(file.meter) && key.state === "pre-activation";

@@ -20,6 +20,10 @@ export interface ChildChange {
 }
 
 /** A child whose key is to be changed, by what may be on it now. */
-export function childWantedAnew({ channel, belief, nextVersion }: ChildChange): ChildChange {
+export function childWantedAnew({
+  channel,
+  belief,
+  nextVersion,
+}: Pick<ChildChange, "channel" | "belief" | "nextVersion">): ChildChange {
   return { channel, state: "wanted", belief, nextVersion, sent: 0 };
 }

@@ -8,10 +8,15 @@ import type { SecretChange } from "./secret-change.ts";
 const MOST_VALUES = 2;
 const MOST_SILENT = 3;
 
-/** Secrets of clients, as a takeover begins with them. */
+/** Secrets of clients, as a takeover begins with them; what is known of some of them already stays. */
 export function withSecrets(journal: Journal, { secrets }: TakeoverRules): Journal {
-  if (journal.secrets !== undefined || journal.cause !== "takeover") return journal;
-  const changes = secrets.map(
+  if (journal.cause !== "takeover") return journal;
+  const known = journal.secrets ?? [];
+  const unknown = secrets.filter(
+    ({ purpose, client }) => !known.some((one) => one.purpose === purpose && one.client === client),
+  );
+  if (journal.secrets !== undefined && unknown.length === 0) return journal;
+  const changes = unknown.map(
     ({ purpose, client, known }): SecretChange => ({
       purpose,
       client,
@@ -23,7 +28,7 @@ export function withSecrets(journal: Journal, { secrets }: TakeoverRules): Journ
       silent: 0,
     }),
   );
-  return { ...journal, secrets: changes };
+  return { ...journal, secrets: [...known, ...changes] };
 }
 
 /** Whether there is nothing left to be done about secrets. */

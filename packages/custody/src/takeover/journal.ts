@@ -10,7 +10,7 @@ import { type KeyName, PURPOSE, type Purpose } from "../store/records.ts";
 import type { MasterAgreement } from "./agreed-master.ts";
 import { type ChildChange, childWantedAnew } from "./child-change.ts";
 import type { PolicyChange } from "./policy-change.ts";
-import type { SecretChange } from "./secret-change.ts";
+import { type SecretChange, secretWantedAnew } from "./secret-change.ts";
 
 /** Purposes whose keys an association needs. */
 export const WORKING = [PURPOSE.GUEK, PURPOSE.GAK] as const;
@@ -296,17 +296,10 @@ export function rotationJournal(
     agreedMaster: before.agreedMaster,
     withoutBroadcast: before.withoutBroadcast && changes(PURPOSE.GBEK),
     // They travelled under the unicast key: who has that one and recorded the line has them.
-    secrets: changes(PURPOSE.GUEK) ? before.secrets?.map(wantedAnew) : before.secrets,
+    secrets: changes(PURPOSE.GUEK) ? before.secrets?.map(secretWantedAnew) : before.secrets,
     children: changes(PURPOSE.GUEK) ? before.children?.map(childWantedAnew) : before.children,
     policy: before.policy,
   };
-}
-
-/** A secret that is to be replaced, by what may be on the meter now. */
-function wantedAnew({ purpose, client, belief, nextVersion }: SecretChange): SecretChange {
-  const [old] = belief;
-  const known = old === undefined ? {} : { old };
-  return { purpose, client, state: "wanted", ...known, belief, nextVersion, sent: 0, silent: 0 };
 }
 
 /** Whether a purpose gets a new key. */

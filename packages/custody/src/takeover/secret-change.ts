@@ -24,3 +24,15 @@ export interface SecretChange {
   /** Why it is not proven, once nothing more is tried. */
   readonly unproven?: string | undefined;
 }
+
+/** A secret that is to be replaced, by what may be on the meter now. */
+export function secretWantedAnew({
+  purpose,
+  client,
+  belief,
+  nextVersion,
+}: Pick<SecretChange, "purpose" | "client" | "belief" | "nextVersion">): SecretChange {
+  const [old] = belief;
+  const known = old === undefined ? {} : { old };
+  return { purpose, client, state: "wanted", ...known, belief, nextVersion, sent: 0, silent: 0 };
+}
