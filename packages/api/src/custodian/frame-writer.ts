@@ -10,7 +10,7 @@ export interface FrameSink {
  * Where many take turns, a write waits so long after the one before: it costs as much as the work that most frames ask for, so
  * that hundreds of sessions share one.
  */
-const PACE_MILLISECONDS = 6;
+const PACE_MILLISECONDS = 8;
 
 /** Writes what is queued within one turn of the event loop at once: one TLS record carries many small frames. */
 export class FrameWriter {

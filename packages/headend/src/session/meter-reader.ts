@@ -89,21 +89,18 @@ export class MeterReader {
   }
 
   /**
-   * Asks for the rows of the load profile that end from `from` to `to`, milliseconds since 1970 UTC, both included; they are
-   * undefined where the meter does not give them so.
+   * Asks for the rows of the load profile that end from `from` to `to`, milliseconds since 1970 UTC, both included: its
+   * buffer as it came, undefined where the meter does not give them so.
    */
   rowsQuestion(
     from: number,
     to: number,
-    found: (rows: readonly ProfileRow[] | undefined, evidence: EvidenceRecord) => void,
+    found: (buffer: Uint8Array | undefined, evidence: EvidenceRecord) => void,
   ): Question {
     const selection = rangeDescriptor({ from: wholeSecond(from), to: wholeSecond(to) });
     return {
       items: [{ ...attribute(PROFILE_CLASS, this.#profile.loadProfile.obis, BUFFER), selection }],
-      take: ([answer], evidence) => {
-        const buffer = dataOf(answer);
-        found(buffer === undefined ? undefined : rowsOf(buffer), evidence);
-      },
+      take: ([answer], evidence) => found(answer?.kind === "data" ? answer.value : undefined, evidence),
     };
   }
 

@@ -1,4 +1,4 @@
-import type { ProfileRow } from "@meterkeep/dlms";
+import { ProfileDecoder, type ProfileRow, type ProfileRowView } from "@meterkeep/dlms";
 import { HeadEndError } from "../errors.ts";
 import type { MeterProfile } from "../profile/meter-profile.ts";
 import type { EvidenceRecord, IntervalRecord } from "../reading/result.ts";
@@ -12,6 +12,12 @@ export interface ReadRow {
   readonly intervals: readonly IntervalRecord[];
 }
 
+/** A row as its reader sees it; another row is behind it the next time. */
+type RowView = Pick<ProfileRowView, "columns" | "isSent" | "number" | "instant">;
+
+/** What a profile is, as far as its rows are concerned. */
+type RowFacts = Pick<MeterProfile["loadProfile"], "columns" | "periodSeconds">;
+
 /**
  * Gives meaning to the rows of a load or daily profile. A clock that is left out (null-data) is the one before and a period; a
  * value that is left out has not changed, where it is a register, and is absent otherwise.
@@ -20,27 +26,63 @@ export interface ReadRow {
  */
 export function readRows(
   rows: readonly ProfileRow[],
-  { columns, periodSeconds }: Pick<MeterProfile["loadProfile"], "columns" | "periodSeconds">,
+  facts: RowFacts,
   scaleOf: (obis: string) => Scale,
   evidence: EvidenceRecord,
 ): readonly ReadRow[] {
+  const read = rowReader(facts, scaleOf, evidence);
+  return rows.map((row) => read(viewOf(row)));
+}
+
+/** The same of a profile's buffer as it came, which is long: no value becomes an object. @throws also DecodeError */
+export function readBuffer(
+  buffer: Uint8Array,
+  facts: RowFacts,
+  scaleOf: (obis: string) => Scale,
+  evidence: EvidenceRecord,
+): readonly ReadRow[] {
+  const read = rowReader(facts, scaleOf, evidence);
+  const rows: ReadRow[] = [];
+  const decoder = new ProfileDecoder((row) => rows.push(read(row)), { nullData: "null" });
+  decoder.push(buffer);
+  decoder.end();
+  return rows;
+}
+
+function viewOf(row: ProfileRow): RowView {
+  return {
+    columns: row.length,
+    isSent: (column) => row[column]?.type !== "null-data",
+    number: (column) => numberOf(row[column]) ?? Number.NaN,
+    instant: (column) => clockOf(row[column]) ?? Number.NaN,
+  };
+}
+
+function rowReader(
+  { columns, periodSeconds }: RowFacts,
+  scaleOf: (obis: string) => Scale,
+  evidence: EvidenceRecord,
+): (row: RowView) => ReadRow {
   const [clockAt, statusAt] = [columns.indexOf("clock"), columns.indexOf("status")];
   const channels = columns.flatMap((column, index): Channel[] =>
     typeof column === "string"
       ? []
       : [{ index, obis: column.obis, goesOn: column.kind === "register", scale: undefined, last: undefined }],
   );
-  let at: number | undefined;
+  let before: number | undefined;
   let status: number | undefined;
-  return rows.map((row) => {
-    if (row.length !== columns.length) throw unusable(`a row has ${row.length} columns where ${columns.length} belong`);
-    const clock = row[clockAt];
-    at = clockOf(clock) ?? (clock?.type === "null-data" && at !== undefined ? at + periodSeconds * 1000 : undefined);
+  return (row) => {
+    if (row.columns !== columns.length)
+      throw unusable(`a row has ${row.columns} columns where ${columns.length} belong`);
+    const sent = row.instant(clockAt);
+    const stepped = row.isSent(clockAt) || before === undefined ? undefined : before + periodSeconds * 1000;
+    const at = Number.isNaN(sent) ? stepped : sent;
     if (at === undefined) throw unusable("a row does not say when it was captured");
-    if (statusAt >= 0) status = numberOf(row[statusAt]) ?? status;
+    before = at;
+    if (statusAt >= 0) status = known(row.number(statusAt)) ?? status;
     const intervals: IntervalRecord[] = [];
     for (const channel of channels) {
-      const count = numberOf(row[channel.index]) ?? (channel.goesOn ? channel.last : undefined);
+      const count = known(row.number(channel.index)) ?? (channel.goesOn ? channel.last : undefined);
       if (count === undefined) continue;
       channel.last = count;
       channel.scale ??= scaleOf(channel.obis);
@@ -48,7 +90,11 @@ export function readRows(
       intervals.push({ obis, unit: scale.unit, at, value: scaledValue(count, scale), status, evidence });
     }
     return { at, intervals };
-  });
+  };
+}
+
+function known(number: number): number | undefined {
+  return Number.isNaN(number) ? undefined : number;
 }
 
 /** A column of values. */

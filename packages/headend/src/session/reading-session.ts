@@ -24,7 +24,7 @@ import { eventsQuestion, type Window } from "./event-reader.ts";
 import type { LadderEntry, SessionRecord } from "./ladder.ts";
 import type { Dial, MeterLine } from "./line.ts";
 import { MeterReader, type PushDestinationRecord, type RegisterSnapshot } from "./meter-reader.ts";
-import { readRows } from "./profile-rows.ts";
+import { readBuffer, readRows } from "./profile-rows.ts";
 import { ask, type Question } from "./question.ts";
 import { type Scale, type ScalerTable, scaledValue } from "./scaler-table.ts";
 import { custodianOutcome, outcomeOf } from "./session-outcome.ts";
@@ -230,11 +230,11 @@ function supplyOf({ supplied }: RegisterSnapshot): SupplyState | undefined {
 
 function rowsQuestion(order: ReadingOrder, reader: MeterReader, collected: Collected, stretch: Stretch): Question {
   // From just behind the start: the row that ends there is known.
-  return reader.rowsQuestion(stretch.from + 1000, stretch.to, (rows, evidence) => {
-    if (rows === undefined) collected.refused.push(stretch);
+  return reader.rowsQuestion(stretch.from + 1000, stretch.to, (buffer, evidence) => {
+    if (buffer === undefined) collected.refused.push(stretch);
     else
       collected.take(
-        readRows(rows, order.profile.loadProfile, (obis) => reader.scale(obis), evidence),
+        readBuffer(buffer, order.profile.loadProfile, (obis) => reader.scale(obis), evidence),
         stretch,
       );
   });
