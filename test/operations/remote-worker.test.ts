@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import { generateKeyPairSync } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { WorkerTicket } from "@meterkeep/api/supervisor";
+import { parseSettings } from "@meterkeep/api/settings";
+import { GATE_CONFIG, type WorkerTicket } from "@meterkeep/api/supervisor";
 import { listenForEnrolment } from "@meterkeep/custody";
 import { fromHex, systemTitle, toHex } from "@meterkeep/dlms";
 import { type ApduServer, listenWrapper } from "@meterkeep/dlms-node";
@@ -15,7 +15,6 @@ import {
   HEADEND_MIGRATIONS,
   Inventory,
   LANES,
-  openPolicyKey,
   openScope,
   parseRoute,
   postgresWorkQueue,
@@ -25,10 +24,8 @@ import {
 import type { MeterConnection } from "@meterkeep/meter";
 import { BENCH_NOW, type BenchMeter, benchMeter } from "@meterkeep/meter/testing";
 import { decodeCertificate } from "@meterkeep/pki";
-import { serverPlace } from "@meterkeep/postgres";
 import { openTestDatabase } from "@meterkeep/postgres/testing";
-import { ExchangeFiles } from "../../apps/server/src/exchange-files.ts";
-import { openGate } from "../../apps/server/src/gate/gate.ts";
+import { startGate } from "../../apps/server/src/gate/gate-process.ts";
 import { GATE_NAME } from "../../apps/server/src/gate/streams.ts";
 import { listenForWorkers } from "../../apps/server/src/switchboard.ts";
 import { caller } from "../../packages/custody/src/testing/test-custody.ts";
@@ -80,7 +77,7 @@ function heldDial(meter: ApduServer<MeterConnection>): Dial {
 }
 
 test("a worker that has nothing but a ticket and TCP takes meters over and reads them, is killed at any moment without a loss, and is out when it is removed", () =>
-  withWorkers(async ({ custody, authority, authorities, custodianCertificate, enrol, socketPath }) => {
+  withWorkers(async ({ custody, authority, authorities, custodianCertificate, headEnd, enrol, socketPath }) => {
     await using stack = new AsyncDisposableStack();
     Object.defineProperty(custody, "now", { get: () => Date.now() });
     const { pki, service } = custody.custody;
@@ -143,37 +140,41 @@ test("a worker that has nothing but a ticket and TCP takes meters over and reads
       },
     });
     stack.defer(() => enrolment.close());
-    const key = openPolicyKey(
-      generateKeyPairSync("ec", { namedCurve: "P-384" }).privateKey.export({ type: "pkcs8", format: "pem" }).toString(),
-    );
     const collecting = { days: 2, everySeconds: 900 };
-    const gate = stack.use(
-      await openGate({
+    const own = await enrol(GATE_NAME, "tls-server", [HOST]);
+    const [keyFile, headEndKeyFile] = [join(folder, "gate.key"), join(folder, "channel.key")];
+    writeFileSync(keyFile, own.privateKey);
+    writeFileSync(headEndKeyFile, headEnd.privateKey);
+    const ready = Promise.withResolvers<number>();
+    const gate = await startGate(
+      parseSettings(GATE_CONFIG, {
+        ...PLACE,
+        stateDirectory: folder,
+        exchangeDirectory: folder,
+        database: database.url,
+        channel: { socketPath, keyFile: headEndKeyFile, certificate: headEnd.certificate, custodianCertificate },
         host: HOST,
         port: 0,
-        identity: { ...(await enrol(GATE_NAME, "tls-server", [HOST])), authorities },
-        custodian: { searchCertificates: (request) => service.searchCertificates(request, caller("head-end")) },
-        places: { custodian: { path: socketPath }, lines: { path: lines }, database: serverPlace(database.url) },
-        desk: {
-          settings: {
-            ...PLACE,
-            policyKey: key.publicKey,
-            database: database.url,
-            readEvery: collecting.everySeconds,
-            collectDays: collecting.days,
-            announces: false,
-            pushHost: HOST,
-            pushPort: 4_059,
-            pushDestinations: [],
-          },
-          policy: key,
-          exchange: new ExchangeFiles(folder),
-          shelf: { read: () => Promise.reject(new Error("empty")), makers: async () => [] },
-          now: () => Date.now(),
-        },
-        onWorker: () => undefined,
+        keyFile,
+        certificate: own.certificate,
+        authorities,
+        switchboard: lines,
+        readEvery: collecting.everySeconds,
+        collectDays: collecting.days,
+        announces: false,
+        pushHost: HOST,
+        pushPort: 4_059,
+        pushDestinations: [],
       }),
+      {
+        send: (message) => {
+          if (message.type === "ready") ready.resolve(Number(message.facts?.["port"]));
+        },
+        onMessage: () => undefined,
+      },
     );
+    stack.defer(() => gate.close());
+    const port = await ready.promise;
 
     const far = stack.use(
       await startWithTicket(async (file) => {
@@ -183,7 +184,7 @@ test("a worker that has nothing but a ticket and TCP takes meters over and reads
         const ticket: WorkerTicket = {
           format: "meterkeep-worker-1",
           name: FAR,
-          gate: { host: HOST, port: gate.port },
+          gate: { host: HOST, port },
           enrolment: { host: HOST, port: enrolment.port },
           authorities,
           custodianCertificate,

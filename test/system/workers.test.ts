@@ -169,7 +169,19 @@ test("workers that are killed at any moment, and whoever holds the lines of some
     meters: METERS,
     speed: 900,
     options: [
-      ...["--workers", String(WORKERS), "--town-ways", "many", "--concentrators", "1", "--callers", String(CALLERS)],
+      // Few at once, so that each worker has its share of what comes due together.
+      ...[
+        "--workers",
+        String(WORKERS),
+        "--sessions",
+        "4",
+        "--town-ways",
+        "many",
+        "--concentrators",
+        "1",
+        "--callers",
+        String(CALLERS),
+      ],
       ...[
         "--nats",
         nats.url,

@@ -292,6 +292,7 @@ export function gateConfig(sources: ConfigSources): GateConfig {
   const { stateDirectory, exchangeDirectory, database, utility, island, channel, ...told } = workerConfig(sources);
   const { sessions: _, ...settings } = told;
   const { gate, authorities } = sources.trunk as TrunkCredentials;
+  const { keyFile, certificate } = gate as StoredCredential;
   return {
     stateDirectory,
     exchangeDirectory,
@@ -301,7 +302,8 @@ export function gateConfig(sources: ConfigSources): GateConfig {
     channel,
     ...settings,
     ...(workerGateOf(sources.config) as { host: string; port: number }),
-    ...(gate as StoredCredential),
+    keyFile,
+    certificate,
     authorities,
   };
 }

@@ -11,14 +11,17 @@ import { caller, type TestCustody, withTestCustody } from "./test-custody.ts";
 import { TestMeter } from "./test-meter.ts";
 
 export const OPERATOR = caller("operator");
-const CUSTODIAN = createChannelCredential({
-  name: "custodian",
-  serial: randomBytes(16),
-  notBefore: new Date("2026-01-01T00:00:00Z"),
-  notAfter: new Date("2056-01-01T00:00:00Z"),
-});
+const credential = (name: string): WorkerCredential =>
+  createChannelCredential({
+    name,
+    serial: randomBytes(16),
+    notBefore: new Date("2026-01-01T00:00:00Z"),
+    notAfter: new Date("2056-01-01T00:00:00Z"),
+  });
+const [CUSTODIAN, HEAD_END] = [credential("custodian"), credential("head-end")];
 export const HOME = new TestMeter({ systemTitle: "5453540000000001" });
 
+const PRINCIPALS = [{ name: "head-end", role: "head-end", certificate: HEAD_END.certificate }] as const;
 const PLACE = { utility: "stadtwerke", island: "mainland" } as const;
 
 /** What proves a process to the custodian, PEM. */
@@ -32,6 +35,8 @@ export async function withWorkers(
   body: (bench: {
     readonly socketPath: string;
     readonly custodianCertificate: string;
+    /** Who is the head-end on the custodian's own machine. */
+    readonly headEnd: WorkerCredential;
     /** The root, PEM. */
     readonly authorities: string;
     readonly custody: TestCustody;
@@ -51,7 +56,7 @@ export async function withWorkers(
       const folder = mkdtempSync(join(tmpdir(), "meterkeep-workers-"));
       stack.defer(() => rmSync(folder, { recursive: true }));
       const socketPath = join(folder, "channel.sock");
-      const server = await listenOnChannel({ ...custody.custody, socketPath, ...CUSTODIAN, principals: [] });
+      const server = await listenOnChannel({ ...custody.custody, socketPath, ...CUSTODIAN, principals: PRINCIPALS });
       stack.defer(() => server.close());
       const { authority } = await pki.issuerFor(PLACE, "P-256");
       const line = await pki.authorities.lineOf(authority);
@@ -60,6 +65,7 @@ export async function withWorkers(
       await body({
         socketPath,
         custodianCertificate: CUSTODIAN.certificate,
+        headEnd: HEAD_END,
         authorities: toPem("CERTIFICATE", root!.certificate),
         custody,
         authority,
