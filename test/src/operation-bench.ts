@@ -1,6 +1,13 @@
 import assert from "node:assert/strict";
-import type { Custodian } from "@meterkeep/api/custodian";
-import { AuthorityWorld, carryTakeover, HEAD_END, type TestCustody, withTestCustody } from "@meterkeep/custody/testing";
+import type { Custodian, EnrolmentState, TakeoverState } from "@meterkeep/api/custodian";
+import {
+  AuthorityWorld,
+  carryTakeover,
+  HEAD_END,
+  type TestCustody,
+  type TrustedManufacturer,
+  withTestCustody,
+} from "@meterkeep/custody/testing";
 import { fromHex, systemTitle } from "@meterkeep/dlms";
 import { classOf } from "@meterkeep/guard";
 import {
@@ -53,6 +60,10 @@ export interface OperationBench {
   /** Approves it once and lets it be run again and again under the one manifest. */
   approve<P>(operation: Operation<P>, parameters: unknown): Promise<() => Promise<OperationHeld<OperationResult>>>;
   preview<P>(operation: Operation<P>, parameters: unknown): Promise<OperationPreview>;
+  /** Has it taken over, where that is to be done, and proven. */
+  takenOver(): Promise<TakeoverState>;
+  /** Has it enrolled, where that is to be done. */
+  enrolled(): Promise<EnrolmentState>;
 }
 
 const PLACE = { utility: "stadtwerke", island: "mainland" };
@@ -62,6 +73,7 @@ export function withOperationBench(
   changes: Produced,
   body: (at: OperationBench) => Promise<void>,
   profileOf: (profile: MeterProfile) => MeterProfile = (profile) => profile,
+  manufacturers: TrustedManufacturer[] = [],
 ): Promise<void> {
   const signs = changes.securitySuite === 1 || changes.securitySuite === 2;
   return withTestCustody(
@@ -77,7 +89,7 @@ export function withOperationBench(
       await body(at);
     },
     undefined,
-    signs ? { pki: { developmentTree: PLACE } } : {},
+    { manufacturers, ...(signs && { pki: { developmentTree: PLACE } }) },
   );
 }
 
@@ -89,7 +101,7 @@ async function rootOf({ custody }: TestCustody): Promise<string> {
 }
 
 /** Gives the meter its certificates, over contacts as takeovers are. */
-async function enrol({ bench, custody, meter }: OperationBench): Promise<void> {
+async function enrol({ bench, custody, meter }: OperationBench): Promise<EnrolmentState> {
   custody.now += 10_000;
   await custody.custody.service.contactsDue({ limit: 10 }, HEAD_END);
   await carryTakeover(custody, carriedOf(bench));
@@ -97,7 +109,9 @@ async function enrol({ bench, custody, meter }: OperationBench): Promise<void> {
     { meters: [meter.systemTitle], after: undefined },
     HEAD_END,
   );
-  assert.equal(states[0]?.verdict, "enrolled", states[0]?.sentence ?? "no state");
+  const [state] = states;
+  assert.ok(state?.verdict === "enrolled", state?.sentence ?? "no state");
+  return state;
 }
 
 function carriedOf(bench: BenchMeter) {
@@ -133,8 +147,13 @@ async function takeOver({ bench, custody }: OperationBench): Promise<void> {
     },
     { serialNumber: record.serialNumber, profile: record.profile, securitySuite: record.securitySuite },
   );
+  await takenOver(custody, bench);
+}
+
+async function takenOver(custody: TestCustody, bench: BenchMeter): Promise<TakeoverState> {
   const { state } = await carryTakeover(custody, carriedOf(bench));
   assert.equal(state.verdict, "proven", state.sentence);
+  return state;
 }
 
 function lineTo(bench: BenchMeter, clientSap: number, serverSap: number) {
@@ -244,6 +263,8 @@ function makeBench(
       assert.ok(held.result);
       return held.result;
     },
+    takenOver: () => takenOver(custody, at.bench),
+    enrolled: () => enrol(at),
   };
   return at;
 }

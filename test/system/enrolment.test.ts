@@ -5,6 +5,7 @@ import type { EnrolmentReport, EnrolmentState } from "@meterkeep/api/custodian";
 import { ownerClient } from "../src/api-client.ts";
 import { approve, enrolKeyHolder, type KeyHolder, planPolicyService, said } from "../src/authority.ts";
 import { workOrder } from "../src/billing-office.ts";
+import { assertNeverContacted, retire, sell } from "../src/departing.ts";
 import { type Meterkeep, startMeterkeep } from "../src/start-meterkeep.ts";
 import { townControl } from "../src/town-control.ts";
 import { until } from "../src/until.ts";
@@ -26,6 +27,7 @@ interface LedgerLine {
 describe("meters of suites 1 and 2 in a town", () => {
   let meterkeep: Meterkeep;
   let report: Certificates;
+  let people: readonly KeyHolder[] = [];
   before(async () => {
     meterkeep = await startMeterkeep({
       meters: METERS,
@@ -94,7 +96,8 @@ describe("meters of suites 1 and 2 in a town", () => {
   test("are commanded by what is signed, in both suites", async () => {
     const anna = await enrolKeyHolder(meterkeep, "anna", "anna", "operations");
     const ben = await enrolKeyHolder(meterkeep, "ben", "ben", "security");
-    await approve(meterkeep, await planPolicyService(meterkeep), anna, ben);
+    people = [anna, ben];
+    await approve(meterkeep, await planPolicyService(meterkeep), ...people);
     const town = townControl(meterkeep.stateDirectory);
     const supplied = async (meter: string) =>
       (await town.truth()).find(({ systemTitle }) => systemTitle === meter)?.supplied;
@@ -119,6 +122,18 @@ describe("meters of suites 1 and 2 in a town", () => {
       assert.ok(sealed.length > 0);
       assert.ok(sealed.every(({ body }) => body?.signed === true));
     }
+  });
+
+  test("leave for good or with their keys, once two people have agreed, and are spoken to no more", async () => {
+    const api = await ownerClient(meterkeep);
+    const sold = report.meters.at(-1)?.meter as string;
+    const certified = new Set(report.meters.map(({ meter }) => meter));
+    const retired = (await api.meters()).find(
+      ({ systemTitle, takeover, role }) => takeover === "proven" && role === "home" && !certified.has(systemTitle),
+    )?.systemTitle as string;
+    await retire(meterkeep, api, retired, people);
+    await sell(meterkeep, api, sold, people);
+    await assertNeverContacted(meterkeep, api, [retired, sold]);
   });
 
   async function carryOut(who: readonly KeyHolder[], order: readonly string[]): Promise<void> {

@@ -359,10 +359,11 @@ test("a town of five profiles is taken over and read, and everything is done wit
       },
       PATIENCE,
     );
-    assert.deepEqual(held.map(({ purpose, state, origin }) => [purpose, state, origin]).sort(), [
-      ["M-Bus", "active", "generated"],
-      ["M-Bus-default", "active", "imported"],
-    ]);
+    // Where an answer came too late another value was given, and the first is active nowhere.
+    assert.deepEqual(
+      held.flatMap(({ purpose, state, origin }) => (state === "active" ? [`${purpose} ${origin}`] : [])).sort(),
+      ["M-Bus generated", "M-Bus-default imported"],
+    );
     assert.deepEqual((await truth(meter)).gas, { key: "encryptionKeySetAndTransferred", isRead: true });
     const counted = await work.done("m-bus-value", meter, { channel: 1 });
     assert.match(counted.target.sentence, /has counted [\d.]+ m³/);

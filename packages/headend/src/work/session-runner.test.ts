@@ -93,6 +93,37 @@ test("a meter whose record the custodian refuses is quarantined once, with the r
   assert.match(sentences.join(), /is quarantined now/);
 });
 
+test("the depot has a meter until it is taken over, and one that had left and came back is sought in the field", async () => {
+  await using database = await openHeadEndDatabase(1);
+  const { pool, scope } = database;
+  const { title, id } = await addressed(database);
+  await database.inventory.placeOnGrid({
+    utility: "utility",
+    island: "island",
+    substation: { id: "s", name: "S" },
+    feeders: [{ id: "f", name: "F", path: "depot", transformer: { id: "t", meter: title, ratedKva: 100 }, homes: [] }],
+  });
+  const queue = postgresWorkQueue(pool, scope);
+  let asked = 0;
+  const wait = () => {
+    asked += 1;
+    return Promise.reject(new CustodianCallError("meter-busy", "somebody else asks"));
+  };
+  const runner = testRunner(database, { custodian: { nextContact: wait }, onSession: () => undefined });
+  const turn = async () => {
+    await queue.due([id], NOW, LANES.takeover);
+    const [lease] = await queue.lease(randomUUID(), { any: 1, onDemand: 0 }, NOW + 3_600_000, 60);
+    return runner.run(lease!, new AbortController().signal);
+  };
+  await turn();
+  assert.equal(asked, 0);
+  await pool.query(
+    "insert into trust_history (utility_id, island_id, meter_id, state, decided_at, effective, reason, sentence) select utility_id, island_id, meter_id, 'retired', now(), now(), 'left', 'It left.' from meters",
+  );
+  await turn();
+  assert.equal(asked, 1);
+});
+
 test("a meter that the custodian says has left is not tried again: it is looked at anew, and then left alone", async () => {
   await using database = await openHeadEndDatabase(1);
   const { pool, scope } = database;

@@ -149,9 +149,8 @@ export class SessionRunner {
   #hold(lease: Lease, signal: AbortSignal): Promise<Finished> {
     const { takeover } = lease;
     if (takeover.phase === "not-applicable" || takeover.phase === "left") return Promise.resolve(this.#nothing(lease));
-    // The depot has the meter on its bench: until that is over there is nobody in the field to speak with.
     if (takeover.phase !== "done")
-      return lease.meter.path === "depot" ? Promise.resolve(this.#nothing(lease)) : this.#takeOver(lease, signal);
+      return isOnBench(lease) ? Promise.resolve(this.#nothing(lease)) : this.#takeOver(lease, signal);
     if (lease.onDemand === "command") return this.#command(lease, signal);
     return lease.onDemand === "rotate" ? this.#rotate(lease, signal) : this.#read(lease, signal);
   }
@@ -415,4 +414,12 @@ export function dayEnds(
     ...(isNewDay ? { eventsFrom: loggedTo === undefined ? "whole" : loggedTo - DAY_MILLISECONDS } : {}),
     ...(isNewDay || isLate ? { daysFrom: daysTo === undefined ? Math.max(0, ours) : daysTo + 1_000 } : {}),
   };
+}
+
+/**
+ * Whether the depot has the meter: until that is over there is nobody in the field to speak with. One that had left and has come
+ * back is wherever it is, and sought where it was read.
+ */
+function isOnBench({ meter, trustHistory }: Lease): boolean {
+  return meter.path === "depot" && !trustHistory.some(({ state }) => state === "retired");
 }
