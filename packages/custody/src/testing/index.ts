@@ -1,4 +1,4 @@
 export type { TrustedManufacturer } from "../shipment/manufacturer.ts";
-export { AuthorityWorld } from "./authority-world.ts";
+export { AuthorityWorld, OPERATOR } from "./authority-world.ts";
 export { sold } from "./meter-sale.ts";
 export { carryTakeover, HEAD_END, type TestCustody, withTestCustody } from "./test-custody.ts";
