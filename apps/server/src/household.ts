@@ -127,7 +127,7 @@ export function keepHouse(ports: HouseholdPorts): Household {
   loop(SLA_MILLISECONDS, async () => {
     for (const kind of METER_KINDS) {
       const { atSource } = clockOf(kind);
-      if (isTakenIn) await markSla(pool, scope, kind, atSource(now()), atSource(begunAt));
+      if (isTakenIn) await markSla(pool, scope, kind, context.zone, atSource(now()), atSource(begunAt));
     }
   });
   let islands: AsyncDisposable | undefined;

@@ -289,6 +289,11 @@ export const SERVER_CONFIG = {
     description: "The address of the push port, TCP and UDP: loopback, or what --listen says.",
   },
   pushPort: { kind: "integer", unit: "port", minimum: 0, maximum: 65_535, description: "The push port." },
+  timeZone: {
+    kind: "text",
+    description:
+      "IANA name of the utility's time zone: its days, and the deadlines of its service level, are by the clocks there.",
+  },
   keepReadings: {
     kind: "integer",
     unit: "days",

@@ -107,6 +107,7 @@ export { queueRotationContacts } from "./takeover/rotation-contacts.ts";
 export { TakeoverWatch } from "./takeover/takeover-watch.ts";
 export { takeoverStage } from "./takeover/view.ts";
 export { type SourceClock, type TownTime, townClock, WALL_SOURCE_CLOCK } from "./time/source-clock.ts";
+export { type TimeZone, timeZone, UTC } from "./time/time-zone.ts";
 export { judgeTrust, type Trust, type TrustFacts } from "./trust/trust.ts";
 export { trustAt } from "./trust/trust-at.ts";
 export { trustEvent, trustLine } from "./trust/trust-event.ts";

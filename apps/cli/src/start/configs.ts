@@ -12,6 +12,7 @@ import type {
   TownConfig,
   WorkerConfig,
 } from "@meterkeep/api/supervisor";
+import { CliError } from "../error.ts";
 import type { StoredCredential } from "./credentials.ts";
 import type { DatabaseUrls } from "./database.ts";
 import { type Directories, escrowFolder } from "./directories.ts";
@@ -221,6 +222,7 @@ export function serverConfig(sources: ConfigSources): ServerConfig {
     httpPort: config.port,
     pushHost: config.listen,
     pushPort: config.pushPort,
+    timeZone: knownTimeZone(config.timeZone),
     keepReadings: config.keepReadings,
     workers: config.workers,
     ...collecting(config),
@@ -244,6 +246,17 @@ export function serverConfig(sources: ConfigSources): ServerConfig {
     ...(config.state !== undefined && { commandOptions: commandOptions(directories.state) }),
     warnings: sources.warnings,
   };
+}
+
+/** @throws {CliError} `option-invalid` for a name that the time zone database does not have. */
+function knownTimeZone(name: string): string {
+  try {
+    return new Intl.DateTimeFormat("en", { timeZone: name }).resolvedOptions().timeZone;
+  } catch (cause) {
+    throw new CliError("option-invalid", `--time-zone: there is no time zone "${name}"; names are as Europe/Berlin`, {
+      cause,
+    });
+  }
 }
 
 /** Days that are collected: a day can be made whole until the last deadline of its service level. */

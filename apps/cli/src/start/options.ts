@@ -85,6 +85,12 @@ export const START_OPTIONS = {
     default: "127.0.0.1",
     description: "The address of the push port. Another than loopback opens it, and nothing else, to that network.",
   },
+  timeZone: {
+    kind: "text",
+    default: "UTC",
+    description:
+      "The utility's time zone, as Europe/Berlin. Days of the service level, and 08:00 and 24:00 by which they are to be held, are by the clocks there; a day has 92 or 100 quarters of an hour when clocks change.",
+  },
   keepReadings: {
     kind: "integer",
     unit: "days",

@@ -47,7 +47,7 @@ function Board({ board }: { board: SlaBoard }) {
         <ul className="panel-body sla-targets">
           {board.targets.map(({ share, dueAt, state, counted: mark }) => (
             <li key={dueAt} className={`sla-${state}`}>
-              <strong>{`${percent(share)} by ${clockTime(dueAt)}: ${STATES[state]}`}</strong>
+              <strong>{`${percent(share)} by ${clockTime(dueAt, board.timeZone)}: ${STATES[state]}`}</strong>
               <span>
                 {mark === undefined ? `${percent(board.share)} now` : `${percent(shareOf(mark))} at the deadline`}
               </span>
@@ -97,7 +97,7 @@ function Board({ board }: { board: SlaBoard }) {
           {board.history.length === 0 ? <li>No deadline has passed yet.</li> : null}
           {board.history.map(({ day, target, dueAt, held, wanted, excused, met }) => (
             <li key={`${day} ${dueAt}`} className={met ? "sla-met" : "sla-missed"}>
-              <strong>{`${day}, ${percent(target)} by ${clockTime(dueAt)}`}</strong>
+              <strong>{`${day}, ${percent(target)} by ${clockTime(dueAt, board.timeZone)}`}</strong>
               <span>{`${percent(shareOf({ held, wanted, excused }))}, ${met ? "met" : "missed"}`}</span>
             </li>
           ))}
@@ -147,7 +147,8 @@ function percent(share: number): string {
   return `${Math.floor(share * 1000) / 10} %`;
 }
 
-/** Deadlines count by UTC at the source. */
-function clockTime(at: string): string {
-  return at.slice(11, 16) === "00:00" ? "24:00" : at.slice(11, 16);
+/** Deadlines count by the clocks of the utility. */
+function clockTime(at: string, timeZone: string): string {
+  const time = new Intl.DateTimeFormat("en-GB", { timeZone, hour: "2-digit", minute: "2-digit" }).format(new Date(at));
+  return time === "00:00" ? "24:00" : time;
 }

@@ -17,6 +17,7 @@ import type {
   Scope,
   SourceClock,
   SqlPool,
+  TimeZone,
   WantedAt,
   WorkQueue,
 } from "@meterkeep/headend";
@@ -96,6 +97,8 @@ export interface Context {
   readonly hub: EventHub;
   readonly streams: EventStreams;
   clockOf(kind: MeterKind): SourceClock;
+  /** Of the utility: its days, and the deadlines of its service level. */
+  readonly zone: TimeZone;
   /** What the head-end should hold of its meters' intervals. */
   readonly wanted: WantedAt;
   readonly config: PublicConfig;

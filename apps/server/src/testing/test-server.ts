@@ -27,6 +27,7 @@ import {
   People,
   PushSources,
   postgresWorkQueue,
+  UTC,
   WALL_SOURCE_CLOCK,
   wantedIntervals,
 } from "@meterkeep/headend";
@@ -246,6 +247,7 @@ export async function startTestServer(
     hub,
     streams,
     clockOf: () => WALL_SOURCE_CLOCK,
+    zone: UTC,
     wanted: wantedIntervals(() => WALL_SOURCE_CLOCK, { days: 1, everySeconds: 0 }),
     config,
     warnings: () => [],

@@ -2,7 +2,10 @@
 import { type Static, Type } from "typebox";
 import { METER_KINDS, SystemTitleText, Timestamp, words } from "./scalars.ts";
 
-const Day = Type.String({ pattern: "^\\d{4}-\\d{2}-\\d{2}$", description: "A UTC day at the source, as 2026-11-20" });
+const Day = Type.String({
+  pattern: "^\\d{4}-\\d{2}-\\d{2}$",
+  description: "A day at the source in the utility's time zone, as 2026-11-20",
+});
 const Kind = words(METER_KINDS, "Simulated meters live in the town's time, real ones in ours");
 
 const share = Type.Number({
@@ -55,6 +58,7 @@ export const SlaBoard = Type.Object({
   asOf: Timestamp,
   kind: Kind,
   day: Day,
+  timeZone: Type.String({ description: "Of the day and its deadlines: an IANA name" }),
   sourceNow: Type.String({ format: "date-time", description: "The time at the source: deadlines count by it" }),
   ...counts,
   channels: Type.Array(Type.Object({ obis: Type.String(), ...intervals }), {

@@ -1,9 +1,10 @@
-import { Clock, dateTimeAt, instantOf, remote } from "@meterkeep/dlms";
+import { Clock, type DateTime, dateTimeAt, remote } from "@meterkeep/dlms";
 import { type FieldValue, object, whole } from "@meterkeep/guard";
 import { HeadEndError } from "../errors.ts";
 import type { MeterProfile } from "../profile/meter-profile.ts";
 import { instanceOf, logicalName } from "../profile/object-name.ts";
 import type { ReadResult } from "../reading/result.ts";
+import { instantIn } from "../session/meter-reader.ts";
 import { CLOCK_LIMITS, type ClockCheck, checkClock } from "../time/clock-check.ts";
 import { type Adjustment, keepAdjustment, MOST_ADJUSTMENTS, recentAdjustments } from "./clock-adjustments.ts";
 import type { Finding, Operation, OperationSession, ReadBack } from "./operation.ts";
@@ -110,7 +111,7 @@ async function readClock(
   const name = logicalName(on.profile.clock.obis);
   on.begin();
   const sent = on.now();
-  const at = instantOf(await remote(on.session, Clock, name).get("time"));
+  const at = instantIn(on.profile.timeZone, await remote(on.session, Clock, name).get("time"));
   if (at === undefined) throw new HeadEndError("meter-answer-unusable", "its clock does not say what time it is");
   const check = checkClock(at, on.clock.atSource(sent), on.clock.atSource(on.now()));
   const fact: ReadBack = {
@@ -128,7 +129,12 @@ async function readClock(
 async function correct(on: OperationSession, { offsetSeconds }: ClockCheck): Promise<void> {
   const clock = remote(on.session, Clock, logicalName(on.profile.clock.obis));
   if (on.profile.clock.corrected === "shift") await clock.call("shiftTime", Math.round(-offsetSeconds));
-  else await clock.set("time", dateTimeAt(Math.round(on.clock.atSource(on.now()) / 1000) * 1000));
+  else await clock.set("time", localTime(on, Math.round(on.clock.atSource(on.now()) / 1000) * 1000));
+}
+
+/** The time as clocks of such meters show it. */
+function localTime({ profile: { timeZone } }: OperationSession, instant: number): DateTime {
+  return dateTimeAt(instant, timeZone?.deviationAt(instant) ?? 0);
 }
 
 /** How long until no interval ends within two minutes, on the meter's clock or the right one: milliseconds on ours. */

@@ -12,6 +12,7 @@ import {
 } from "@meterkeep/dlms";
 import { type FieldValue, listOf, object, optional, shaped, text, Wrong, whole } from "@meterkeep/guard";
 import { eventFacts } from "../profile/event-codes.ts";
+import type { MeterProfile } from "../profile/meter-profile.ts";
 import { logicalName } from "../profile/object-name.ts";
 import type { EvidenceRecord, IntervalRecord } from "../reading/result.ts";
 import { counted } from "../reading/words.ts";
@@ -115,9 +116,10 @@ async function intervalsOf(
   rows: readonly ProfileRow[],
   evidence: EvidenceRecord,
 ): Promise<readonly IntervalRecord[]> {
-  const { columns } = on.profile.loadProfile;
+  const { loadProfile, timeZone } = on.profile;
+  const { columns } = loadProfile;
   await on.reader.learnScales(columns.flatMap((column) => (typeof column === "string" ? [] : [column.obis])));
-  return readRows(rows, on.profile.loadProfile, (code) => on.reader.scale(code), evidence).flatMap(
+  return readRows(rows, loadProfile, timeZone, (code) => on.reader.scale(code), evidence).flatMap(
     ({ intervals }) => intervals,
   );
 }
@@ -201,13 +203,13 @@ async function rowsOf(on: OperationSession, code: string, { from, to }: Window) 
     on.profile.loadProfile.access === "range"
       ? await readProfileRange(on.session, name, { from: dateTimeAt(from), to: dateTimeAt(to) })
       : (await readProfileEntries(on.session, name, { fromEntry: 1, toEntry: 0 })).filter((row) =>
-          isWithin(row, from, to),
+          isWithin(on.profile, row, from, to),
         );
   return { rows, columns, evidence: on.evidence() };
 }
 
-function isWithin([clock]: ProfileRow, from: number, to: number): boolean {
-  const at = clockOf(clock as Data | undefined);
+function isWithin({ timeZone }: MeterProfile, [clock]: ProfileRow, from: number, to: number): boolean {
+  const at = clockOf(clock as Data | undefined, timeZone);
   return at === undefined || (at >= from && at <= to);
 }
 

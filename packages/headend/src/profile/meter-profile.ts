@@ -1,3 +1,4 @@
+import { type TimeZone, timeZone } from "../time/time-zone.ts";
 import { EVENT_CODES, type EventCodes } from "./event-codes.ts";
 
 /** What a column of a load profile holds. */
@@ -50,6 +51,8 @@ export interface MeterProfile {
     /** How it is corrected: moved by so many seconds, or told the time. */
     readonly corrected: "shift" | "set";
   };
+  /** Where the clocks of such meters are kept, for those that do not say how far they are from UTC; absent where all do. */
+  readonly timeZone?: TimeZone;
   /** The association object of the client, whose list says what there is. */
   readonly association: { readonly obis: string; readonly version: 0 | 1 | 2 | 3 };
   /** Identifier and signature of the firmware that runs. */
@@ -249,6 +252,7 @@ export const METER_PROFILES = {
       { name: "control", obis: "0-0:99.98.6", codes: EVENT_CODES.india },
     ],
     id: "is15959",
+    timeZone: timeZone("Asia/Kolkata"),
     name: "IS 15959",
     clients: { public: 16, management: 1, reading: 32 },
     maxPduSizeBytes: 400,

@@ -4,13 +4,14 @@ import { after, before, test } from "node:test";
 import fc from "fast-check";
 import { type HeadEndDatabase, openHeadEndDatabase } from "../testing/database.ts";
 import { WALL_SOURCE_CLOCK } from "../time/source-clock.ts";
+import { timeZone, UTC } from "../time/time-zone.ts";
 import { missingIntervals } from "../view/missing.ts";
 import { LANES } from "../work/lease.ts";
 import { postgresWorkQueue } from "../work/postgres-queue.ts";
 import { sweepGaps } from "../work/sweep.ts";
 import { cover, intervalCount, missing, type Stretch } from "./coverage.ts";
 import { wantedIntervals, wantedOf } from "./gaps.ts";
-import { markSla, type SlaDay, slaBoard } from "./sla.ts";
+import { lastWholeDay, markSla, type SlaDay, slaBoard } from "./sla.ts";
 import { slaGaps } from "./sla-gaps.ts";
 
 const QUARTER = 900_000;
@@ -36,7 +37,8 @@ async function setCovered(meter: number, stretches: readonly Stretch[]): Promise
 
 const at = (hours: number, sourceNow = hours): SlaDay => ({
   kind: "simulated",
-  begin: BEGIN,
+  day: BEGIN,
+  zone: UTC,
   sourceNow: BEGIN + sourceNow * HOUR,
 });
 
@@ -109,11 +111,11 @@ test("what was held at a deadline is written down once, and what comes later doe
   const whole = { from: BEGIN, to: BEGIN + DAY };
   for (const meter of meters) await setCovered(meter.id, [whole]);
   await setCovered(meters[2]!.id, [{ from: BEGIN + 6 * QUARTER, to: BEGIN + DAY }]);
-  assert.equal(await markSla(pool, scope, "simulated", BEGIN + 31 * HOUR, BEGIN + 30 * HOUR), 0, "not yet");
-  assert.equal(await markSla(pool, scope, "simulated", BEGIN + 32 * HOUR, BEGIN + 30 * HOUR), 1);
+  assert.equal(await markSla(pool, scope, "simulated", UTC, BEGIN + 31 * HOUR, BEGIN + 30 * HOUR), 0, "not yet");
+  assert.equal(await markSla(pool, scope, "simulated", UTC, BEGIN + 32 * HOUR, BEGIN + 30 * HOUR), 1);
   await setCovered(meters[2]!.id, [whole]);
-  assert.equal(await markSla(pool, scope, "simulated", BEGIN + 33 * HOUR, BEGIN + 33 * HOUR), 0);
-  assert.equal(await markSla(pool, scope, "real", BEGIN + 33 * HOUR, BEGIN), 0, "there are no real meters");
+  assert.equal(await markSla(pool, scope, "simulated", UTC, BEGIN + 33 * HOUR, BEGIN + 33 * HOUR), 0);
+  assert.equal(await markSla(pool, scope, "real", UTC, BEGIN + 33 * HOUR, BEGIN), 0, "there are no real meters");
   const { targets, history } = await slaBoard(pool, scope, at(0, 33), BEGIN);
   assert.deepEqual(
     targets.map(({ share, state, counted }) => [share, state, counted?.held]),
@@ -137,6 +139,41 @@ test("what is wanted ends with the last interval that has settled, on the grid o
   assert.deepEqual(quarterly?.window, { from: BEGIN - 2 * DAY + 6 * HOUR, to: BEGIN + 6 * HOUR - QUARTER });
   const [daily] = wantedIntervals(() => WALL_SOURCE_CLOCK, { days: 2, everySeconds: 86_400 })(now);
   assert.deepEqual(daily?.window, { from: BEGIN - 2 * DAY, to: BEGIN });
+});
+
+test("days and deadlines are by the clocks of the utility, and a day in which they change has an hour more or less", async () => {
+  const { pool, scope } = database;
+  const zone = timeZone("Europe/Berlin");
+  const board = async (text: string) => {
+    const day = Date.parse(`${text}T00:00:00Z`);
+    const {
+      wanted,
+      meters,
+      targets,
+      timeZone: name,
+    } = await slaBoard(pool, scope, { kind: "simulated", day, zone, sourceNow: day + 2 * DAY }, 0);
+    return [name, wanted / meters, ...targets.map(({ dueAt }) => dueAt)];
+  };
+  assert.deepEqual(await board("2026-03-29"), [
+    "Europe/Berlin",
+    92,
+    "2026-03-30T06:00:00.000Z",
+    "2026-03-30T22:00:00.000Z",
+  ]);
+  assert.deepEqual(await board("2026-10-25"), [
+    "Europe/Berlin",
+    100,
+    "2026-10-26T07:00:00.000Z",
+    "2026-10-26T23:00:00.000Z",
+  ]);
+  assert.deepEqual(await board("2026-10-24"), [
+    "Europe/Berlin",
+    96,
+    "2026-10-25T07:00:00.000Z",
+    "2026-10-25T23:00:00.000Z",
+  ]);
+  assert.equal(lastWholeDay(zone, Date.parse("2026-07-01T22:30:00Z")), Date.parse("2026-07-01T00:00:00Z"));
+  assert.equal(lastWholeDay(zone, Date.parse("2026-07-01T21:30:00Z")), Date.parse("2026-06-30T00:00:00Z"));
 });
 
 test("a meter that has left is missed by nobody: not by the board, not by the list of gaps, not on its own page", async () => {

@@ -30,7 +30,7 @@ export async function slaGaps(
   const shown = found.slice(0, page.limit);
   return {
     kind: day.kind,
-    day: new Date(day.begin).toISOString().slice(0, 10),
+    day: new Date(day.day).toISOString().slice(0, 10),
     meters: shown.map((row) => ({
       systemTitle: row.title,
       label: row.label,

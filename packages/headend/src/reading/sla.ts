@@ -2,11 +2,12 @@ import type { MeterKind, SlaBoard, SlaTarget } from "@meterkeep/api";
 import type { Scope } from "../database/scope.ts";
 import { rows, type Sql } from "../database/sql.ts";
 import { findMeterProfile } from "../profile/meter-profile.ts";
+import type { TimeZone } from "../time/time-zone.ts";
 import { optional } from "../view/time-text.ts";
 import type { Stretch } from "./coverage.ts";
 import { GAPS, intervalsIn, SETTLE_SECONDS, wantedOf, wantedTable, wantedValues } from "./gaps.ts";
 
-/** So much of a day is to be held by a time of the day after it, UTC at the source. */
+/** So much of a day is to be held by a time of the day after it, by the clocks of the utility. */
 export const SLA_TARGETS = [
   { thousandths: 980, hours: 8 },
   { thousandths: 995, hours: 24 },
@@ -17,26 +18,33 @@ const DAY = 24 * HOUR;
 /** Days that the board looks back on. */
 const HISTORY_DAYS = 30;
 
-/** A UTC day at the source of one kind of meter, and what time it is there. */
+/** A day at the source of one kind of meter, in the time zone of the utility, and what time it is there. */
 export interface SlaDay {
   readonly kind: MeterKind;
-  /** Milliseconds since 1970 at which it begins. */
-  readonly begin: number;
+  /** Which day: the local time at which it begins, milliseconds since 1970 as if it were UTC. */
+  readonly day: number;
+  readonly zone: TimeZone;
   readonly sourceNow: number;
 }
 
 /** The last day that is over. */
-export function lastWholeDay(sourceNow: number): number {
-  return Math.floor(sourceNow / DAY) * DAY - DAY;
+export function lastWholeDay(zone: TimeZone, sourceNow: number): number {
+  return Math.floor((sourceNow - zone.deviationAt(sourceNow) * 60_000) / DAY) * DAY - DAY;
+}
+
+/** So many hours after a day's end by the clock on the wall: it has 23 or 25 itself when clocks change. */
+function hoursAfter({ day, zone }: Pick<SlaDay, "day" | "zone">, hours: number): number {
+  return zone.instantAt(day + DAY + hours * HOUR);
 }
 
 /** What is wanted of that day by now: intervals that have ended and settled. */
-export function wantedOfDay({ kind: wantedKind, begin, sourceNow }: SlaDay) {
+export function wantedOfDay(of: SlaDay) {
+  const from = of.zone.instantAt(of.day);
   return wantedOf((kind, periodSeconds): Stretch | undefined => {
-    if (kind !== wantedKind) return undefined;
+    if (kind !== of.kind) return undefined;
     const period = periodSeconds * 1000;
-    const settled = Math.floor((sourceNow - SETTLE_SECONDS * 1000) / period) * period;
-    return { from: begin, to: Math.max(begin, Math.min(begin + DAY, settled)) };
+    const settled = Math.floor((of.sourceNow - SETTLE_SECONDS * 1000) / period) * period;
+    return { from, to: Math.max(from, Math.min(hoursAfter(of, 0), settled)) };
   });
 }
 
@@ -58,11 +66,12 @@ export async function slaBoard(sql: Sql, scope: Scope, day: SlaDay, now: number)
   const marks = await marksOf(sql, scope, day);
   const total = countsOf(found);
   const sum = (pick: (row: FeederRow) => string): number => found.reduce((all, row) => all + Number(pick(row)), 0);
-  const dayText = textOf(day.begin);
+  const dayText = textOf(day.day);
   return {
     asOf: new Date(now).toISOString(),
     kind: day.kind,
     day: dayText,
+    timeZone: day.zone.name,
     sourceNow: new Date(day.sourceNow).toISOString(),
     ...total,
     channels: channelsOf(found, await lackingChannels(sql, scope, day)),
@@ -95,20 +104,21 @@ export async function markSla(
   sql: Sql,
   scope: Scope,
   kind: MeterKind,
+  zone: TimeZone,
   sourceNow: number,
   begunAt: number,
 ): Promise<number> {
   let marked = 0;
-  for (const begin of [lastWholeDay(sourceNow), lastWholeDay(sourceNow) - DAY]) {
-    const day: SlaDay = { kind, begin, sourceNow };
+  const last = lastWholeDay(zone, sourceNow);
+  for (const day of [last, last - DAY].map((one): SlaDay => ({ kind, day: one, zone, sourceNow }))) {
     const marks = await marksOf(sql, scope, day);
     const since = marks.reduce((newest, mark) => Math.max(newest, mark.counted_at.getTime()), 0) || begunAt;
     const passed = SLA_TARGETS.filter(({ hours }) => {
-      const dueAt = begin + DAY + hours * HOUR;
+      const dueAt = hoursAfter(day, hours);
       return dueAt > since && dueAt <= sourceNow;
     });
     const unmarked = passed.filter(
-      ({ thousandths }) => !marks.some((mark) => mark.day === textOf(begin) && mark.target === thousandths),
+      ({ thousandths }) => !marks.some((mark) => mark.day === textOf(day.day) && mark.target === thousandths),
     );
     if (unmarked.length === 0) continue;
     const { meters, wanted, held, excused, absent } = countsOf(await countFeeders(sql, scope, day));
@@ -116,9 +126,9 @@ export async function markSla(
     const written = await sql.query(INSERT_MARKS, [
       ...scope.place,
       kind,
-      textOf(begin),
+      textOf(day.day),
       unmarked.map(({ thousandths }) => thousandths),
-      unmarked.map(({ hours }) => new Date(begin + DAY + hours * HOUR)),
+      unmarked.map(({ hours }) => new Date(hoursAfter(day, hours))),
       new Date(sourceNow),
       meters,
       wanted,
@@ -170,17 +180,17 @@ function channelsOf(found: readonly FeederRow[], lacking: readonly LackingRow[])
   });
 }
 
-function targetsOf({ begin, sourceNow }: SlaDay, now: Counts, marks: readonly MarkRow[]): SlaTarget[] {
+function targetsOf(day: SlaDay, now: Counts, marks: readonly MarkRow[]): SlaTarget[] {
   return SLA_TARGETS.map(({ thousandths, hours }) => {
-    const dueAt = begin + DAY + hours * HOUR;
-    const mark = marks.find((one) => one.day === textOf(begin) && one.target === thousandths);
+    const dueAt = hoursAfter(day, hours);
+    const mark = marks.find((one) => one.day === textOf(day.day) && one.target === thousandths);
     const counted = mark && { at: mark.counted_at.toISOString(), ...countedOf(mark) };
-    const isOver = sourceNow >= begin + DAY + SETTLE_SECONDS * 1000;
+    const isOver = day.sourceNow >= hoursAfter(day, 0) + SETTLE_SECONDS * 1000;
     const met = counted === undefined ? isOver && isMet(thousandths, now) : isMet(thousandths, counted);
     return {
       share: thousandths / 1000,
       dueAt: new Date(dueAt).toISOString(),
-      state: met ? "met" : counted === undefined && sourceNow < dueAt ? "open" : "missed",
+      state: met ? "met" : counted === undefined && day.sourceNow < dueAt ? "open" : "missed",
       ...(counted === undefined ? {} : { counted }),
     };
   });
@@ -195,8 +205,8 @@ function isMet(thousandths: number, { held, wanted, excused }: Pick<Counts, "hel
   return held * 1000 >= (wanted - excused) * thousandths;
 }
 
-function textOf(begin: number): string {
-  return new Date(begin).toISOString().slice(0, 10);
+function textOf(day: number): string {
+  return new Date(day).toISOString().slice(0, 10);
 }
 
 async function countFeeders(sql: Sql, scope: Scope, day: SlaDay): Promise<readonly FeederRow[]> {
@@ -208,13 +218,13 @@ async function lackingChannels(sql: Sql, scope: Scope, day: SlaDay): Promise<rea
   return rows<LackingRow>(sql, COUNT_CHANNELS, [...scope.place, day.kind, ...wantedValues(wantedOfDay(day))]);
 }
 
-async function marksOf(sql: Sql, scope: Scope, { kind, begin }: SlaDay): Promise<readonly MarkRow[]> {
+async function marksOf(sql: Sql, scope: Scope, { kind, day }: SlaDay): Promise<readonly MarkRow[]> {
   return rows<MarkRow>(
     sql,
     `select to_char(day, 'YYYY-MM-DD') as day, target, due_at, counted_at, wanted, held, excused, absent from sla_marks
      where utility_id = $1 and island_id = $2 and kind = $3 and day > $4::date - $5::integer and day <= $4::date
      order by day desc, target desc`,
-    [...scope.place, kind, textOf(begin), HISTORY_DAYS],
+    [...scope.place, kind, textOf(day), HISTORY_DAYS],
   );
 }
 

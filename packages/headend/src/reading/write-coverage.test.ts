@@ -5,6 +5,7 @@ import { inTransaction } from "@meterkeep/postgres";
 import { METER_PROFILES } from "../profile/meter-profile.ts";
 import { evidenceHash } from "../session/ladder.ts";
 import { type HeadEndDatabase, openHeadEndDatabase } from "../testing/database.ts";
+import { UTC } from "../time/time-zone.ts";
 import { LANES } from "../work/lease.ts";
 import { postgresWorkQueue } from "../work/postgres-queue.ts";
 import { answeredRows } from "./answered-rows.ts";
@@ -20,7 +21,7 @@ const QUARTER = 900_000;
 const DAY = 86_400_000;
 const BEGIN = Date.parse("2026-11-20T00:00:00Z");
 const WHOLE = { from: BEGIN, to: BEGIN + DAY };
-const TODAY: SlaDay = { kind: "simulated", begin: BEGIN, sourceNow: BEGIN + DAY + QUARTER };
+const TODAY: SlaDay = { kind: "simulated", day: BEGIN, zone: UTC, sourceNow: BEGIN + DAY + QUARTER };
 const [DRAWN, FED] = ["1-0:1.8.0", "1-0:2.8.0"] as const;
 const EVERY = Array.from({ length: 96 }, (_, n) => n + 1);
 

@@ -16,7 +16,7 @@ const DAY_SECONDS = 86_400;
  * not as the companion profile says.
  */
 export function dayValuesQuestion(
-  { daily, loadProfile }: Pick<MeterProfile, "daily" | "loadProfile">,
+  { daily, loadProfile, timeZone }: Pick<MeterProfile, "daily" | "loadProfile" | "timeZone">,
   window: Window,
   scaleOf: (obis: string) => Scale,
   found: (values: readonly RegisterRecord[]) => void,
@@ -29,7 +29,7 @@ export function dayValuesQuestion(
     take([answer], evidence) {
       if (answer?.kind !== "data") return;
       const rows = rowsOf(decode(data, answer.value, { trailing: "ignore" }));
-      const read = readRows(rows, { columns: daily.columns, periodSeconds: DAY_SECONDS }, scaleOf, evidence);
+      const read = readRows(rows, { columns: daily.columns, periodSeconds: DAY_SECONDS }, timeZone, scaleOf, evidence);
       found(
         read
           .filter(({ at }) => at >= from && at <= to)

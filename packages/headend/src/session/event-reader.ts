@@ -14,6 +14,7 @@ import { eventFacts } from "../profile/event-codes.ts";
 import type { EventLogFacts, MeterProfile } from "../profile/meter-profile.ts";
 import { logicalName } from "../profile/object-name.ts";
 import type { EventRecord, EvidenceRecord } from "../reading/result.ts";
+import type { TimeZone } from "../time/time-zone.ts";
 import { clockOf, numberOf, rowsOf } from "./meter-reader.ts";
 import { type AnswerRecorder, ask, type Question } from "./question.ts";
 
@@ -43,7 +44,7 @@ export function wholeSecond(instant: number): DateTime {
  * not give is left out.
  */
 export function eventsQuestion(
-  profile: Pick<MeterProfile, "loadProfile">,
+  profile: Pick<MeterProfile, "loadProfile" | "timeZone">,
   window: Window | "whole",
   logs: readonly EventLogFacts[],
   found: (events: readonly EventRecord[]) => void,
@@ -54,19 +55,24 @@ export function eventsQuestion(
   return {
     items: logs.map(({ obis }) => ({ classId, logicalName: logicalName(obis), attributeId, ...selected })),
     take: (answers, evidence) =>
-      found(answers.flatMap((answer, at) => eventsOf(answer, logs[at] as EventLogFacts, window, evidence))),
+      found(
+        answers.flatMap((answer, at) =>
+          eventsOf(answer, logs[at] as EventLogFacts, profile.timeZone, window, evidence),
+        ),
+      ),
   };
 }
 
 function eventsOf(
   answer: ListItem,
   { name, codes }: EventLogFacts,
+  zone: TimeZone | undefined,
   window: Window | "whole",
   evidence: EvidenceRecord,
 ): readonly EventRecord[] {
   if (answer.kind !== "data") return [];
   return rowsOf(decode(data, answer.value, { trailing: "ignore" })).flatMap(([clock, code]): EventRecord[] => {
-    const [moment, number] = [clockOf(clock), numberOf(code)];
+    const [moment, number] = [clockOf(clock, zone), numberOf(code)];
     if (moment === undefined || number === undefined) return [];
     if (window !== "whole" && (moment < window.from || moment > window.to)) return [];
     const { category, severity } = eventFacts(codes, number);
@@ -77,7 +83,7 @@ function eventsOf(
 /** Reads event logs by themselves. */
 export async function readEvents(
   session: Pick<Session, "getList">,
-  profile: Pick<MeterProfile, "loadProfile">,
+  profile: Pick<MeterProfile, "loadProfile" | "timeZone">,
   window: Window,
   recorder: AnswerRecorder,
   logs: readonly EventLogFacts[],

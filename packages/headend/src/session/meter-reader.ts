@@ -1,4 +1,5 @@
 import {
+  CLOCK_STATUS,
   type Data,
   type DateTime,
   data,
@@ -21,6 +22,7 @@ import type { Meter } from "../inventory/meter.ts";
 import type { MeterProfile, PushSetupFacts } from "../profile/meter-profile.ts";
 import { logicalName } from "../profile/object-name.ts";
 import type { EvidenceRecord } from "../reading/result.ts";
+import type { TimeZone } from "../time/time-zone.ts";
 import type { Question } from "./question.ts";
 import type { Scale, ScalerTable } from "./scaler-table.ts";
 
@@ -128,7 +130,7 @@ export class MeterReader {
     const [clock, ...rest] = answers;
     const relay = this.#hasRelay ? rest.shift() : undefined;
     return {
-      clock: clockOf(dataOf(clock)),
+      clock: clockOf(dataOf(clock), this.#profile.timeZone),
       supplied: booleanOf(dataOf(relay)),
       values: registers.flatMap((obis, at) => {
         const count = numberOf(dataOf(rest[at]));
@@ -191,11 +193,22 @@ function dataOf(item: ListItem | undefined): Data | undefined {
   return item?.kind === "data" ? decode(data, item.value, { trailing: "ignore" }) : undefined;
 }
 
-/** The instant in an octet-string of twelve, or in a date-time. */
-export function clockOf(value: Data | undefined): number | undefined {
-  if (value?.type === "date-time") return instantOf(value.value);
+/**
+ * The instant in an octet-string of twelve, or in a date-time. One that does not say how far it is from UTC is of the time zone
+ * in which such meters keep their clocks; without that it is unknown.
+ */
+export function clockOf(value: Data | undefined, zone: TimeZone | undefined): number | undefined {
+  if (value?.type === "date-time") return instantIn(zone, value.value);
   if (value?.type !== "octet-string" || value.value.length !== 12) return undefined;
-  return instantOf(decode(dateTimeOctets, value.value));
+  return instantIn(zone, decode(dateTimeOctets, value.value));
+}
+
+/** The instant of a date-time of a meter in that time zone. */
+export function instantIn(zone: TimeZone | undefined, value: DateTime): number | undefined {
+  if (value.deviation !== undefined || zone === undefined) return instantOf(value);
+  const local = instantOf(value, 0);
+  const isSummer = ((value.status ?? 0) & CLOCK_STATUS.daylightSavingActive) !== 0;
+  return local === undefined ? undefined : zone.instantAt(local, isSummer);
 }
 
 /** The number in a Data item, whatever its type; undefined for anything that is none. */

@@ -2,6 +2,7 @@ import { ProfileDecoder, type ProfileRow, type ProfileRowView } from "@meterkeep
 import { HeadEndError } from "../errors.ts";
 import type { MeterProfile } from "../profile/meter-profile.ts";
 import type { EvidenceRecord, IntervalRecord } from "../reading/result.ts";
+import type { TimeZone } from "../time/time-zone.ts";
 import { clockOf, numberOf } from "./meter-reader.ts";
 import { type Scale, scaledValue } from "./scaler-table.ts";
 
@@ -27,34 +28,51 @@ type RowFacts = Pick<MeterProfile["loadProfile"], "columns" | "periodSeconds">;
 export function readRows(
   rows: readonly ProfileRow[],
   facts: RowFacts,
+  zone: TimeZone | undefined,
   scaleOf: (obis: string) => Scale,
   evidence: EvidenceRecord,
 ): readonly ReadRow[] {
   const read = rowReader(facts, scaleOf, evidence);
-  return rows.map((row) => read(viewOf(row)));
+  return rows.map((row) => read(viewOf(row, zone)));
 }
 
 /** The same of a profile's buffer as it came, which is long: no value becomes an object. @throws also DecodeError */
 export function readBuffer(
   buffer: Uint8Array,
   facts: RowFacts,
+  zone: TimeZone | undefined,
   scaleOf: (obis: string) => Scale,
   evidence: EvidenceRecord,
 ): readonly ReadRow[] {
   const read = rowReader(facts, scaleOf, evidence);
   const rows: ReadRow[] = [];
-  const decoder = new ProfileDecoder((row) => rows.push(read(row)), { nullData: "null" });
+  const decoder = new ProfileDecoder((row) => rows.push(read(zone === undefined ? row : viewIn(row, zone))), {
+    nullData: "null",
+  });
   decoder.push(buffer);
   decoder.end();
   return rows;
 }
 
-function viewOf(row: ProfileRow): RowView {
+/** The same row, with clocks that do not say how far they are from UTC in a time zone. */
+function viewIn(row: ProfileRowView, zone: TimeZone): RowView {
+  return {
+    columns: row.columns,
+    isSent: (column) => row.isSent(column),
+    number: (column) => row.number(column),
+    instant: (column) => {
+      const instant = row.instant(column);
+      return Number.isNaN(instant) && row.isSent(column) ? (clockOf(row.value(column), zone) ?? instant) : instant;
+    },
+  };
+}
+
+function viewOf(row: ProfileRow, zone: TimeZone | undefined): RowView {
   return {
     columns: row.length,
     isSent: (column) => row[column]?.type !== "null-data",
     number: (column) => numberOf(row[column]) ?? Number.NaN,
-    instant: (column) => clockOf(row[column]) ?? Number.NaN,
+    instant: (column) => clockOf(row[column], zone) ?? Number.NaN,
   };
 }
 

@@ -39,7 +39,7 @@ export async function readQuality(
       : await readProfileEntries(session, name, { fromEntry: 1, toEntry: 0 });
   const evidence = recorder.evidence();
   return rows.flatMap((row): QualityRecord[] => {
-    const at = clockOf(row[clockAt]);
+    const at = clockOf(row[clockAt], profile.timeZone);
     if (at === undefined || at < from || at > to) return [];
     const values = channels.flatMap((channel) => {
       const count = numberOf(row[channel.at]);

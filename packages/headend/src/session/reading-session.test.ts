@@ -199,6 +199,25 @@ test("what a meter answers without a row is told as lacking, channel by channel"
   assert.deepEqual(read.lacking, [{ obis: "1-0:1.8.0", from: NOON - 4 * QUARTER, to: NOON - 2 * QUARTER }]);
 });
 
+test("a meter that keeps to itself how far it is from UTC is read by the time zone of its kind", async () => {
+  const gap = { from: NOON - 2 * QUARTER, to: NOON };
+  const indian = { ...state(40), silentDeviation: -330 };
+  const entry = order("entry", [gap]);
+  const { timeZone } = METER_PROFILES.is15959;
+  const { read, error } = await holdReadingSession(
+    ports(indian),
+    { ...entry, profile: { ...entry.profile, timeZone } },
+    never,
+  );
+  assert.equal(error, undefined);
+  assert.deepEqual(
+    [read.clockOffsetSeconds, read.covered, read.intervals.map(({ at }) => at)],
+    [0, [gap], [NOON - QUARTER, NOON]],
+  );
+  const unknown = await holdReadingSession(ports(indian), entry, never);
+  assert.deepEqual([unknown.session.code, unknown.read.covered], ["meter-answer-unusable", []]);
+});
+
 /** A log whose lines stand behind each other as they were written, whatever the clock showed then. */
 const LOG = [
   { at: NOON - 30 * 86_400_000, code: 9 },

@@ -234,7 +234,7 @@ function rowsQuestion(order: ReadingOrder, reader: MeterReader, collected: Colle
     if (buffer === undefined) collected.refused.push(stretch);
     else
       collected.take(
-        readBuffer(buffer, order.profile.loadProfile, (obis) => reader.scale(obis), evidence),
+        readBuffer(buffer, order.profile.loadProfile, order.profile.timeZone, (obis) => reader.scale(obis), evidence),
         stretch,
       );
   });
@@ -250,7 +250,13 @@ async function readAlone(
 ): Promise<void> {
   recorder.begin();
   const rows = await reader.rowsInRange(stretch.from + 1000, stretch.to);
-  const read = readRows(rows, order.profile.loadProfile, (obis) => reader.scale(obis), recorder.evidence());
+  const read = readRows(
+    rows,
+    order.profile.loadProfile,
+    order.profile.timeZone,
+    (obis) => reader.scale(obis),
+    recorder.evidence(),
+  );
   collected.take(read, stretch);
 }
 
@@ -271,7 +277,13 @@ async function readNewest(
   recorder.begin();
   const wanted = intervalCount([{ from, to: Math.max(to, nowAtSource) }], periodSeconds);
   const { rows, fromOldest } = await reader.newestRows(wanted);
-  const read = readRows(rows, order.profile.loadProfile, (obis) => reader.scale(obis), recorder.evidence());
+  const read = readRows(
+    rows,
+    order.profile.loadProfile,
+    order.profile.timeZone,
+    (obis) => reader.scale(obis),
+    recorder.evidence(),
+  );
   const first = read[0]?.at;
   // A row may have been captured between the two requests and moved all others by one: what is before the first row
   // that came is only known to be absent when the first one was asked for.

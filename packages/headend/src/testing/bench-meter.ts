@@ -2,6 +2,7 @@ import type { SessionAdvance } from "@meterkeep/api/custodian";
 import {
   Clock,
   CosemServer,
+  type DateTime,
   DisconnectControl,
   d,
   dateTimeAt,
@@ -34,13 +35,20 @@ export interface BenchState {
   rows: readonly { readonly at: number; readonly wattHours: number }[];
   /** One row a midnight. */
   midnights?: BenchState["rows"];
+  /** Minutes from its local time to UTC, which it keeps to itself. */
+  silentDeviation?: number;
   /** Lines of its log, in the order in which they were written. */
   events?: readonly { readonly at: number; readonly code: number }[];
 }
 
+/** A time as the meter's clock shows it. */
+function clockText({ silentDeviation }: BenchState, at: number): DateTime {
+  return silentDeviation === undefined ? dateTimeAt(at) : { ...dateTimeAt(at, silentDeviation), deviation: undefined };
+}
+
 const model = deviceModel<BenchState>({
   objects: [
-    mount(CLOCK, Clock.serve<BenchState>({ get: { time: ({ now }) => dateTimeAt(now) } })),
+    mount(CLOCK, Clock.serve<BenchState>({ get: { time: (state) => clockText(state, state.now) } })),
     register(ENERGY, 30, ({ rows }) => rows.at(-1)?.wattHours ?? 0),
     register(POWER, 27, () => 420),
     mount(SWITCH, DisconnectControl.serve<BenchState>({ get: { outputState: ({ connected }) => connected } })),
@@ -88,7 +96,7 @@ function energyProfile(logicalName: string, capturePeriod: number, rowsOf: (stat
           instant: (row) => rows[row]?.at ?? 0,
           writeCell: (writer, row, column) => {
             const { at = 0, wattHours = 0 } = rows[row] ?? {};
-            if (column === 0) d.dateTime.encode(writer, dateTimeAt(at));
+            if (column === 0) d.dateTime.encode(writer, clockText(state, at));
             else d.doubleLongUnsigned.encode(writer, wattHours);
           },
         };
