@@ -175,7 +175,7 @@ test("a campaign goes from selection through dry run, release by somebody else, 
   await bens.waitForURL(/\/work\/./);
   await bens.getByText(/released by Ben/).waitFor();
   const holidays = bens.url();
-  await sign(bens, "special days", 12);
+  await sign(bens, "set 1 special days", 12);
 
   await page.goto(disconnection);
   await page.getByRole("heading", { name: "Report" }).waitFor();
