@@ -19,8 +19,9 @@ export interface Heard {
 /** Whether an APDU of the meter has to be signed: what was signed is answered signed, or not at all. */
 export function mustBeSigned({ turn }: Session, octets: Uint8Array): boolean {
   if (turn.isSigned) return true;
+  if (!turn.isProbing) return false;
   const form = protectionFormOf(octets[0] ?? 0);
-  return turn.isProbing && (form === "general-ciphering" || form === "general-signing");
+  return form === "general-ciphering" || form === "general-signing";
 }
 
 /** Takes what was opened in a session, in order: each counter once, over everybody who speaks to the meter. */
