@@ -28,5 +28,8 @@ test("what is little for all utilities together is refused where it is too much 
       const refusals = (await custody.store.ledger.read(0, 100_000)).filter(({ kind }) => kind === "seal-refused");
       assert.match(refusals.at(-1)?.body ?? "", /to stadtwerke count/);
     },
-    { ...memoryCustodyStore(), meterCount: async (utility) => (utility === undefined ? ALL : (FLEETS[utility] ?? 0)) },
+    {
+      ...memoryCustodyStore(),
+      provenMeterCount: async (utility) => (utility === undefined ? ALL : (FLEETS[utility] ?? 0)),
+    },
   ));

@@ -28,6 +28,7 @@ import {
 import type { LedgerDraft } from "@meterkeep/ledger";
 import type { Caller } from "../calls/caller.ts";
 import { CustodyError } from "../errors.ts";
+import type { CheckedFiles } from "../records/checked-files.ts";
 import { withSealMacs } from "../records/record-mac.ts";
 import type { SealRefusal } from "../session/seal-budget.ts";
 import type { Committer } from "../store/committer.ts";
@@ -48,7 +49,8 @@ import type { AuthorityRecords, CriticalSeal, OffCaps, OffCounts, SealCaps, Seal
 /** What judging critical requests needs. */
 export interface SealDependencies {
   readonly records: AuthorityRecords;
-  readonly store: Pick<CustodyStore, "meterCount">;
+  readonly store: Pick<CustodyStore, "provenMeterCount" | "provenMeterSample">;
+  readonly files: Pick<CheckedFiles, "load">;
   readonly documents: DocumentKeeper;
   readonly manifests: OpenManifests;
   readonly party: RelyingParty;
@@ -114,7 +116,7 @@ export class CriticalSeals {
     this.#dependencies = dependencies;
     this.#open = open;
     this.#book = book;
-    this.#fleet = new FleetSize(dependencies.store, dependencies.time);
+    this.#fleet = new FleetSize(dependencies);
   }
 
   static async open(dependencies: SealDependencies): Promise<CriticalSeals> {
@@ -122,9 +124,9 @@ export class CriticalSeals {
     return new CriticalSeals(dependencies, open, await SealBook.open(dependencies.records, dependencies.vault));
   }
 
-  /** Why nothing critical is sealed: the seals that count are not those that were written. */
+  /** Why nothing critical is sealed: the seals that count, or the meters that they count against, are not those that were written. */
   get spoilt(): string | undefined {
-    return this.#book.spoilt;
+    return this.#book.spoilt ?? this.#fleet.spoilt;
   }
 
   /** How many setups have seals that are not settled. */
@@ -260,6 +262,13 @@ export class CriticalSeals {
       effect: asked.effect,
       message: `${asked.summary}: ${message}`,
     });
+    if (this.#fleet.spoilt !== undefined)
+      return {
+        code: "command-token-not-accepted",
+        effect: asked.effect,
+        message: `${asked.summary}: the command token does not allow it; the custodian's ledger says why`,
+        detail: this.#fleet.spoilt,
+      };
     if (caps !== undefined) {
       const all = this.#book.offCounts(lived, direction);
       const own = this.#book.offCounts(lived, direction, place.utility);

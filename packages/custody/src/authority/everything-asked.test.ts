@@ -104,7 +104,7 @@ function withWorld(body: (world: AuthorityWorld, custody: TestCustody) => Promis
   const unlimited = { burst: Number.MAX_SAFE_INTEGER, perSecond: Number.MAX_SAFE_INTEGER };
   return withTestCustody(
     async (custody) => body(await AuthorityWorld.open(custody), custody),
-    { ...memoryCustodyStore(), meterCount: async () => 1000 },
+    { ...memoryCustodyStore(), provenMeterCount: async () => 1000 },
     { sealBudget: unlimited },
   );
 }

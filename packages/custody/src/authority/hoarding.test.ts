@@ -23,7 +23,7 @@ function withWorld(
   return withTestCustody(
     async (custody) => body(await AuthorityWorld.open(custody), custody),
     // Most of the fleet need not be there to be counted.
-    { ...memoryCustodyStore(), meterCount: async () => 1000 },
+    { ...memoryCustodyStore(), provenMeterCount: async () => 1000 },
     change,
   );
 }

@@ -26,7 +26,7 @@ function withWorld(
       await body(world, await world.meter(7), custody);
     },
     // Most of the fleet need not be there to be counted.
-    { ...memoryCustodyStore(), meterCount: async () => fleet },
+    { ...memoryCustodyStore(), provenMeterCount: async () => fleet },
     change,
   );
 }

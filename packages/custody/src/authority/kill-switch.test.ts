@@ -13,7 +13,7 @@ const METERS = 220;
 const IN_FLIGHT = 200;
 const FIRST = 50;
 /** Most of the fleet need not be there to be counted. */
-const largeFleet = () => ({ ...memoryCustodyStore(), meterCount: async () => 100_000 });
+const largeFleet = () => ({ ...memoryCustodyStore(), provenMeterCount: async () => 100_000 });
 
 test("MC-19: whoever throws the kill switch with hundreds of commands in flight sees none of them sealed afterwards", () =>
   withTestCustody(async (custody) => {

@@ -165,7 +165,7 @@ async function played(at: number | undefined, when: "before" | "after"): Promise
       await custody.restart();
       assert.equal((await scene.state()).trouble, undefined, told);
     },
-    { ...memoryCustodyStore(), meterCount: async () => SMALL_TOWN },
+    { ...memoryCustodyStore(), provenMeterCount: async () => SMALL_TOWN },
   );
   return commits;
 }

@@ -181,6 +181,8 @@ export function feedingStore(store: CustodyStore, feed: Pick<ChangeFeed, "note">
     counterLine: store.counterLine,
     unauthenticated: store.unauthenticated,
     meterCount: store.meterCount,
+    provenMeterCount: store.provenMeterCount,
+    provenMeterSample: store.provenMeterSample,
     shipmentMeters: store.shipmentMeters,
     ledger: store.ledger,
     authority: store.authority,

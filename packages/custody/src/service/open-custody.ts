@@ -280,6 +280,7 @@ export async function openCustodyIn(
   const deciding: SealDependencies = {
     records: store.authority,
     store,
+    files,
     documents: await DocumentKeeper.open({ records: store.authority, committer, vault, now }),
     manifests: new OpenManifests(store.authority),
     party: options.page ?? NO_PAGE,

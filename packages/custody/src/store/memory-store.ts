@@ -94,6 +94,8 @@ export function memoryCustodyStore(): CustodyStore {
       [...held.meters.values()].filter(
         (meter) => meter.standing === undefined && (utility === undefined || meter.utility === utility),
       ).length,
+    provenMeterCount: async (utility) => provenMeters(held, utility).length,
+    provenMeterSample: async (meters) => provenMeters(held).slice(0, meters),
     shipmentMeters: async ({ utility, island, shipment }, from, limit) =>
       [...held.meters.values()]
         .filter((meter) => meter.utility === utility && meter.island === island && meter.shipment?.id === shipment)
@@ -363,6 +365,17 @@ function conflictOf(draft: Held, { meter, checkValues }: StagedMeter): StageConf
   }
   const shared = checkValues.some((value) => (draft.checkValues.get(hex(value)) ?? systemTitle) !== systemTitle);
   return shared ? { systemTitle, problem: "key-shared" } : undefined;
+}
+
+function provenMeters(held: Held, utility?: string): string[] {
+  const masters = [...held.keys.values()].filter(
+    ({ purpose, setup, provenAt }) => purpose === 3 && setup === 0 && provenAt !== undefined,
+  );
+  const proven = new Set(masters.map(({ systemTitle }) => systemTitle));
+  return [...held.meters.values()]
+    .filter(({ standing, origin }) => standing === undefined && origin === "shipped")
+    .filter((meter) => proven.has(meter.systemTitle) && (utility === undefined || meter.utility === utility))
+    .map(({ systemTitle }) => systemTitle);
 }
 
 function addMeter(draft: Held, { meter, keys, checkValues }: StagedMeter): void {

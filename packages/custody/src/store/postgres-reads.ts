@@ -168,6 +168,27 @@ export async function countMeters(pool: Pool, utility?: string): Promise<number>
   return Number(rows[0]?.count);
 }
 
+// What a takeover ends with: a master of ours that the meter has shown to take.
+const PROVEN = `m.standing = 'in-service' and m.origin = 'shipped' and exists (select from meter_keys k
+  where k.system_title = m.system_title and k.setup = 0 and k.purpose = 3 and k.proven_ms is not null)`;
+
+export async function countProvenMeters(pool: Pool, utility?: string): Promise<number> {
+  const { rows } = await pool.query<{ count: string }>(
+    `select count(*) from meters m where ${PROVEN} and ($1::text is null or m.utility = $1)`,
+    [utility ?? null],
+  );
+  return Number(rows[0]?.count);
+}
+
+/** Draws among all rows alike, wherever they lie and whatever they say. */
+export async function sampleProvenMeters(pool: Pool, meters: number): Promise<string[]> {
+  const { rows } = await pool.query<{ title: string }>(
+    `select upper(encode(m.system_title, 'hex')) as title from meters m where ${PROVEN} order by random() limit $1`,
+    [meters],
+  );
+  return rows.map(({ title }) => title);
+}
+
 /** Meters of a shipment after line `from`. */
 export async function shipmentMeters(
   pool: Pool,

@@ -20,7 +20,15 @@ import { CustodyError } from "../errors.ts";
 import { fenced, isFenced } from "../standby/instance.ts";
 import { gatheredLoad } from "./gathered-load.ts";
 import { enrolmentsIn, markEnrolment, planEnrolment } from "./postgres-enrolments.ts";
-import { counterLine, countMeters, loadFiles, rowsWithoutMac, shipmentMeters } from "./postgres-reads.ts";
+import {
+  counterLine,
+  countMeters,
+  countProvenMeters,
+  loadFiles,
+  rowsWithoutMac,
+  sampleProvenMeters,
+  shipmentMeters,
+} from "./postgres-reads.ts";
 import { destroyKey, markRotation, rotationsIn } from "./postgres-rotations.ts";
 import {
   addKeys,
@@ -106,6 +114,8 @@ export function postgresCustodyStore(pool: Pool): CustodyStore {
       seals: await sealsWithoutMac(pool, limit),
     }),
     meterCount: (utility) => countMeters(pool, utility),
+    provenMeterCount: (utility) => countProvenMeters(pool, utility),
+    provenMeterSample: (meters) => sampleProvenMeters(pool, meters),
     shipmentMeters: (shipment, from, limit) => shipmentMeters(pool, shipment, from, limit),
     stageShipment: () => stageShipment(pool),
     ledger: postgresLedgerStore(pool),

@@ -277,6 +277,10 @@ export interface CustodyStore {
   unauthenticated(limit: number): Promise<Omit<Extract<Write, { kind: "adopt" }>, "kind">>;
   /** Meters in service, of all utilities or of one. */
   meterCount(utility?: string): Promise<number>;
+  /** Those of them that came with their master, and whose takeover by ours is proven. */
+  provenMeterCount(utility?: string): Promise<number>;
+  /** Titles of about so many of those, drawn at random. */
+  provenMeterSample(meters: number): Promise<string[]>;
   /** Meters of a shipment from line `from` + 1 on. */
   shipmentMeters(
     place: { readonly utility: string; readonly island: string; readonly shipment: string },
