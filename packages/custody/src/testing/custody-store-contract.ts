@@ -48,7 +48,11 @@ export function custodyStoreContract(
     });
     assert.equal(await store.load("5453540000009999"), undefined);
     assert.equal(await store.meterCount(), 1);
-    assert.deepEqual([await store.provenMeterCount(), await store.provenMeterSample(5)], [0, []], "nothing is proven yet");
+    assert.deepEqual(
+      [await store.provenMeterCount(), await store.provenMeterSample(5)],
+      [0, []],
+      "nothing is proven yet",
+    );
   });
 
   contract("a stage that is dropped leaves nothing, and one that is committed is whole", async (store) => {
