@@ -64,7 +64,7 @@ function withService(
           }),
         password: async () => {
           const { authority } = await bench.pki.issuerFor(PLACE, "P-256");
-          const subject = { kind: "named", fields: [{ field: "CN", text: NAME }] } as const;
+          const subject = { kind: "named", fields: [{ field: "CN", text: NAME }], entity: undefined } as const;
           const asked = { name: NAME, authority, profile: "concentrator", subject, hosts: ["127.0.0.1"] } as const;
           const order = { ...asked, hosts: [...asked.hosts], endsAt: bench.now + DAY_MS };
           return (await methods.makeEnrolmentPassword(order, caller("operator"))).password;

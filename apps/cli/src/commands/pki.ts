@@ -130,9 +130,9 @@ function registerRevocations(pki: Command, terminal: Terminal): void {
       await (await import("../pki/revocations.ts")).revocations(options, terminal);
     },
   );
-  operatorCommand(pki, "revocation", "start or stop a stage, go to the next one, or lift the cut of islands")
+  operatorCommand(pki, "revocation", "start or stop a stage, go to the next one, lift the cut of islands, or withdraw what has not begun")
     .argument("<plan>", "as `meterkeep pki revocations` shows it")
-    .argument("<move>", "start, stop, next or lift")
+    .argument("<move>", "start, stop, next, lift or withdraw")
     .action(async (plan: string, move: string, options: OperatorOptions) => {
       await (await import("../pki/revocations.ts")).moveRevocation(plan, move, options, terminal);
     });

@@ -15,6 +15,8 @@ export type IssueOptions = OperatorOptions & {
   readonly profile: string;
   readonly meter?: string;
   readonly subject?: string;
+  readonly hwType?: string;
+  readonly entity?: string;
   readonly host?: readonly string[];
   readonly out?: string;
 };
@@ -38,16 +40,22 @@ export async function print(terminal: Terminal, options: OperatorOptions, value:
 }
 
 /** Who a certificate is for, from `--meter` or `--subject`. @throws CliError `option-invalid` */
-export function subjectFrom({ meter, subject }: Pick<IssueOptions, "meter" | "subject">) {
+export function subjectFrom({
+  meter,
+  subject,
+  hwType,
+  entity,
+}: Pick<IssueOptions, "meter" | "subject" | "hwType" | "entity">) {
   if ((meter === undefined) === (subject === undefined))
     throw new CliError("option-invalid", "say who it is for: --meter TITLE or --subject CN=Name,O=Utility");
-  if (meter !== undefined) return { kind: "device", systemTitle: titleFrom(meter) } as const;
+  if (meter !== undefined) return { kind: "device", systemTitle: titleFrom(meter), hwType } as const;
   const fields = subject!.split(",").map((part) => {
     const [field = "", ...text] = part.split("=");
     if (text.length === 0) throw new CliError("option-invalid", `"${part}" is no field: CN=Name,O=Utility`);
     return { field: field.trim(), text: text.join("=").trim() };
   });
-  return { kind: "named", fields } as const;
+  const octets = entity === undefined ? undefined : fromHex(hexFrom(entity, "--entity"));
+  return { kind: "named", fields, entity: octets } as const;
 }
 
 /** @throws CliError `option-invalid` */

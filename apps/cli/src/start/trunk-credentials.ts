@@ -122,7 +122,7 @@ async function enrolmentPassword(
       name,
       authority,
       profile: "concentrator",
-      subject: { kind: "named", fields: [{ field: "CN", text: name }] },
+      subject: { kind: "named", fields: [{ field: "CN", text: name }], entity: undefined },
       hosts: ["127.0.0.1"],
       endsAt: Date.now() + DAY_MS,
     });
@@ -176,8 +176,8 @@ async function certify(
   const point = decode(publicKey, new Uint8Array(pair.publicKey.export({ type: "spki", format: "der" })));
   const request = await makeRequestWith(localSigner(pair.privateKey, point), name);
   const subject = profile.startsWith("dlms-")
-    ? ({ kind: "device", systemTitle: systemTitle(fromHex(name)) } as const)
-    : ({ kind: "named", fields: [{ field: "CN", text: name }] } as const);
+    ? ({ kind: "device", systemTitle: systemTitle(fromHex(name)), hwType: undefined } as const)
+    : ({ kind: "named", fields: [{ field: "CN", text: name }], entity: undefined } as const);
   const { results } = await custodian.issueCertificates({
     authority,
     items: [{ request, profile, subject }],

@@ -15,7 +15,7 @@ export function issuedPage(lines: readonly IssuedLine[]): string {
   const older =
     last === undefined
       ? ""
-      : `<p><a href="/pki/issued?before=${encodeURIComponent(last.orderedAt)}">Certificates before ${escaped(last.orderedAt)}</a></p>`;
+      : `<p><a href="/pki/issued?before=${encodeURIComponent(last.orderedAt)}&amp;authority=${escaped(last.authority)}&amp;serial=${escaped(last.serial)}">Older certificates</a></p>`;
   const rows = lines
     .map(
       (one) => `<tr>

@@ -9,7 +9,12 @@ import { issuedPage, PAGE_STYLE } from "./issued-page.ts";
 /** Everything here is for everybody: it is signed by its authority, and names no person and no device. */
 export const PUBLIC_PKI_PATH = "/pki";
 const OCSP_PATH = `${PUBLIC_PKI_PATH}/ocsp/`;
-const OPEN = { config: { access: "nobody-yet" }, schema: { hide: true } } as const;
+/** Requests of one address a minute that are not answered from what is kept: a fleet behind one address asks less. */
+const ASKED_A_MINUTE = 3_000;
+const OPEN = {
+  config: { access: "nobody-yet", rateLimit: { max: ASKED_A_MINUTE, timeWindow: "1 minute" } },
+  schema: { hide: true },
+} as const;
 
 /** Octets of published things that are kept, and how long one is given without asking the custodian again. */
 const KEPT_BYTES = 32 * 1024 * 1024;
@@ -115,10 +120,11 @@ export function servePublications(
       .send(Buffer.from(found.certificate));
   });
 
-  const issued = async (before: number) => {
+  const issued = async (query: IssuedQuery) => {
     const { authorities } = await custodian.authorities({});
     const names = new Map(authorities.map(({ authority, name }) => [authority, name]));
-    const { certificates } = await custodian.newestCertificates({ before, limit: PAGE_CERTIFICATES });
+    const from = placeOf(query, now());
+    const { certificates } = await custodian.newestCertificates({ ...from, limit: PAGE_CERTIFICATES });
     return certificates.map((one) => ({
       orderedAt: new Date(one.orderedAt).toISOString(),
       authority: one.authority,
@@ -129,15 +135,15 @@ export function servePublications(
       state: one.state,
     }));
   };
-  app.get<{ Querystring: { before?: string } }>(`${PUBLIC_PKI_PATH}/issued.json`, OPEN, async ({ query }, reply) => {
+  app.get<{ Querystring: IssuedQuery }>(`${PUBLIC_PKI_PATH}/issued.json`, OPEN, async ({ query }, reply) => {
     reply.header("cache-control", "public, max-age=60");
-    return { issued: await issued(momentOf(query.before, now())) };
+    return { issued: await issued(query) };
   });
-  app.get<{ Querystring: { before?: string } }>(`${PUBLIC_PKI_PATH}/issued`, OPEN, async ({ query }, reply) =>
+  app.get<{ Querystring: IssuedQuery }>(`${PUBLIC_PKI_PATH}/issued`, OPEN, async ({ query }, reply) =>
     reply
       .type("text/html; charset=utf-8")
       .header("cache-control", "public, max-age=60")
-      .send(issuedPage(await issued(momentOf(query.before, now())))),
+      .send(issuedPage(await issued(query))),
   );
   app.get(`${PUBLIC_PKI_PATH}/issued.css`, OPEN, async (_, reply) =>
     reply.type("text/css; charset=utf-8").header("cache-control", "public, max-age=86400").send(PAGE_STYLE),
@@ -167,6 +173,21 @@ export function servePublications(
     response.end(answer.octets);
     return true;
   };
+}
+
+/** From where a page goes on: a moment, and within it the last certificate of the page before. */
+interface IssuedQuery {
+  readonly before?: string;
+  readonly authority?: string;
+  readonly serial?: string;
+}
+
+function placeOf({ before, authority, serial }: IssuedQuery, now: number) {
+  const moment = momentOf(before, now);
+  if (authority === undefined && serial === undefined) return { before: moment, after: undefined };
+  if (!/^([0-9a-f]{2}){8,20}$/.test(serial ?? ""))
+    throw new ProblemError("body-invalid", "a page goes on behind an authority's certificate: authority and serial");
+  return { before: moment, after: { authority: identifier(authority ?? ""), serial: serial! } };
 }
 
 /** A moment in a query: RFC 3339, or now. */

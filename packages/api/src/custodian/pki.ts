@@ -80,8 +80,16 @@ export const adoptListRequest = record({ authority: hexText, shard: c.unsigned16
 
 /** Who a certificate is for: a device, or anybody by the short names of X.500. */
 export const certificateSubject = union({
-  device: record({ systemTitle: meterTitle }),
-  named: record({ fields: c.sequenceOf(record({ field: shortText, text: shortText }), { max: 8 }) }),
+  device: record({
+    systemTitle: meterTitle,
+    /** The type of the device, dotted, where its profile names it in subjectAltName. */
+    hwType: c.optional(shortText),
+  }),
+  named: record({
+    fields: c.sequenceOf(record({ field: shortText, text: shortText }), { max: 8 }),
+    /** The 8 octets of an entity, where its profile names one in x500UniqueIdentifier. */
+    entity: c.optional(c.bytes({ max: 8 })),
+  }),
 });
 
 const issuedOne = record({
@@ -143,8 +151,12 @@ export const certificatesResponse = record({
   certificates: c.sequenceOf(certificateView, { max: MAX_PAGE_CERTIFICATES }),
 });
 
-/** The newest certificates, before a moment. */
-export const newestCertificatesRequest = record({ before: time, limit: c.unsigned16 });
+/** The newest certificates, before a moment; `after` goes on within the moment, behind the last one of a page. */
+export const newestCertificatesRequest = record({
+  before: time,
+  after: c.optional(record({ authority: hexText, serial: hexText })),
+  limit: c.unsigned16,
+});
 
 export const revokeCertificatesRequest = record({
   authority: hexText,
@@ -185,8 +197,8 @@ export const assignmentsResponse = record({
 export const setAssignmentsRequest = record({ rows: c.sequenceOf(assignment, { max: 4096 }) });
 
 export const REVOCATION_STAGE_NAMES = ["refuse", "remove", "cut"] as const;
-export const REVOCATION_STATE_NAMES = ["planned", "running", "stopped", "done"] as const;
-export const REVOCATION_MOVE_NAMES = ["start", "stop", "next", "lift"] as const;
+export const REVOCATION_STATE_NAMES = ["planned", "running", "stopped", "done", "withdrawn"] as const;
+export const REVOCATION_MOVE_NAMES = ["start", "stop", "next", "lift", "withdraw"] as const;
 
 /** What revoking an authority would do, or one certificate of it. */
 export const revocationEffectRequest = record({ authority: hexText, serial: c.optional(hexText) });

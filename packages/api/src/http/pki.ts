@@ -117,7 +117,7 @@ export const RevocationList = Type.Object({
       plannedBy: Type.String(),
       plannedAt: Timestamp,
       stage: words(["refuse", "remove", "cut"]),
-      state: words(["planned", "running", "stopped", "done"]),
+      state: words(["planned", "running", "stopped", "done", "withdrawn"]),
       meters: Type.Integer(),
       finished: Type.Integer({ description: "Certificates revoked, meters freed or islands cut in this stage" }),
     }),

@@ -105,7 +105,7 @@ const MEMBERS: { readonly [P in FeedPort]: { readonly [M in keyof Ports[P]]: "re
     newestList: "reads",
   },
   "pki.assignments": { add: "changes", newest: "reads" },
-  "pki.passwords": { add: "changes", take: "changes" },
+  "pki.passwords": { add: "changes", take: "changes", giveBack: "changes" },
   "pki.plans": {
     add: "changes",
     move: "changes",

@@ -66,7 +66,7 @@ test("no other certificate of that PKI is heard, and none that has ended", () =>
           {
             request: await makeRequestWith(signer, "far-1"),
             profile: "worker",
-            subject: { kind: "named", fields: [{ field: "CN", text: "far-1" }] },
+            subject: { kind: "named", fields: [{ field: "CN", text: "far-1" }], entity: undefined },
           },
         ],
         hosts: [],

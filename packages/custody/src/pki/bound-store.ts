@@ -5,6 +5,7 @@ import {
   type AuthorityRecord,
   type EnrolmentPassword,
   type IslandCut,
+  type PlanState,
   type PkiStore,
   type Registry,
   type RevocationPlan,
@@ -28,6 +29,7 @@ export interface BindingParts {
   readonly journal: TrustJournal;
   /** A row was not believed; said once for each. */
   readonly onRefused: (what: string) => Promise<void>;
+  readonly now: () => number;
   /** What was revoked again, by whatever way: an adopted list, the ledger, the journal. */
   readonly onRevoked?: (authority: string, serials: readonly string[]) => void;
 }
@@ -55,6 +57,7 @@ export async function bindStore({
   journal,
   onRefused,
   onRevoked,
+  now,
 }: BindingParts): Promise<BoundStore> {
   const trust = new Remembered();
   const strange: number[] = [];
@@ -77,6 +80,12 @@ export async function bindStore({
   };
   // The process before may have died between the row and its line.
   for (const plan of await store.plans.list()) await hold(plan);
+  /** Whether the plan of an authority was taken back is what the journal says; how far it is, what the row says. */
+  const stateOf = (id: string, said: PlanState): PlanState => {
+    if (!trust.held.has(id)) return said;
+    if (trust.withdrawn.has(id)) return "withdrawn";
+    return said === "withdrawn" ? "stopped" : said;
+  };
   const revokeAgain: Registry["revokeAgain"] = async (authority, serials, at, reason) => {
     const again = await store.registry.revokeAgain(authority, serials, at, reason);
     if (again > 0) onRevoked?.(authority, serials);
@@ -92,8 +101,11 @@ export async function bindStore({
     for (const plan of trust.held.values())
       if (!known.has(plan.id)) {
         await refuse(`the plan of revocation ${plan.id} was taken out of the database`);
-        await store.plans.add({ ...plan, state: "stopped" });
+        await store.plans.add({ ...plan, state: stateOf(plan.id, "stopped") });
       }
+    for (const plan of await store.plans.list())
+      if (trust.withdrawn.has(plan.id) && plan.state !== "withdrawn")
+        await store.plans.move(plan.id, plan, { ...plan, state: "withdrawn" });
     if ((await store.registry.revokedCount()) >= trust.revoked.size) return 0;
     const again = await replay();
     if (again > 0) await onRefused(`${again} certificates were un-revoked in the database`);
@@ -178,6 +190,12 @@ export async function bindStore({
         await write({ kind: "password-used", at, hash: name });
         return found;
       },
+      giveBack: async (hash, at) => {
+        const name = toHex(hash);
+        if (!trust.used.has(name)) return;
+        await write({ kind: "password-returned", at, hash: name });
+        await passwords.giveBack(hash, at);
+      },
     },
     plans: {
       ...plans,
@@ -191,10 +209,16 @@ export async function bindStore({
         const sound = rows.map((row): RevocationPlan => {
           const { stage, state, finished } = row;
           const planned = trust.held.get(row.id);
-          return { ...row, ...planned, serial: planned ? undefined : row.serial, stage, state, finished };
+          const serial = planned ? undefined : row.serial;
+          return { ...row, ...planned, serial, stage, state: stateOf(row.id, state), finished };
         });
         const gone = [...trust.held.values()].filter(({ id }) => !rows.some((row) => row.id === id));
-        return [...sound, ...gone.map((plan) => ({ ...plan, state: "stopped" as const }))];
+        return [...sound, ...gone.map((plan) => ({ ...plan, state: stateOf(plan.id, "stopped") }))];
+      },
+      move: async (id, from, to) => {
+        // First what counts: a row that says otherwise is mended.
+        if (to.state === "withdrawn" && trust.held.has(id)) await write({ kind: "withdrawn", at: now(), plan: id });
+        return plans.move(id, from, to);
       },
       cut: async (plan, places, at) => {
         await plans.cut(plan, places, at);
@@ -222,6 +246,7 @@ class Remembered {
   /** Plans for whole authorities, by their ids. */
   readonly held = new Map<string, RevocationPlan>();
   readonly lifted = new Set<string>();
+  readonly withdrawn = new Set<string>();
   readonly used = new Set<string>();
   table = 0;
   /** The newest table with its octets, where its line has them. */
@@ -255,8 +280,14 @@ class Remembered {
             ? undefined
             : { number: line.number, octets: new Uint8Array(Buffer.from(line.octets, "base64")), addedAt: line.at };
         return;
+      case "withdrawn":
+        this.withdrawn.add(line.plan);
+        return;
       case "password-used":
         this.used.add(line.hash);
+        return;
+      case "password-returned":
+        this.used.delete(line.hash);
         return;
       default:
         line satisfies never;

@@ -116,6 +116,7 @@ export async function openPki(parts: PkiParts): Promise<Pki> {
     vault: parts.opened.vault,
     installation: parts.installation,
     journal,
+    now,
     onRevoked: (authority, serials) => tell(authority, serials),
     onRefused: async (what) => {
       onFailure(new Error(what));

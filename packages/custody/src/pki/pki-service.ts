@@ -20,6 +20,7 @@ import type { CustodianService } from "../service/service.ts";
 import { ANY_POLICY, profileOf } from "./development-tree.ts";
 import type { Pki } from "./open-pki.ts";
 import { revocationService } from "./revocation-service.ts";
+import { ENROLLED_OVER_EST } from "./enrollable.ts";
 import { hostNames, subjectOf, subjectText } from "./subjects.ts";
 import { authorityView, certificateView } from "./views.ts";
 
@@ -109,8 +110,8 @@ export function pkiService(pki: Pki, changes: Pick<Changes, "require">): PkiServ
       const found = await store.registry.search({ ...defined(query), limit: bounded(limit) }, now());
       return { certificates: found.map((one) => certificateView(one, now())) };
     },
-    newestCertificates: async ({ before, limit }) => {
-      const found = await store.registry.newest(before, bounded(limit));
+    newestCertificates: async ({ before, after, limit }) => {
+      const found = await store.registry.newest({ before, after }, bounded(limit));
       return { certificates: found.map((one) => certificateView(one, now())) };
     },
     revokeCertificates: async ({ authority, serials, reason }, caller) => {
@@ -149,6 +150,8 @@ export function pkiService(pki: Pki, changes: Pick<Changes, "require">): PkiServ
     },
     makeEnrolmentPassword: async ({ name, authority, profile, subject, hosts, endsAt }, caller) => {
       profileOf(profile);
+      if (!ENROLLED_OVER_EST.has(profile))
+        throw new PkiError("request-refused", `certificates of ${profile} are not given over EST`);
       const { utility, island } = await authorities.recordOf(authority);
       // Whoever is a worker asks what the head-end asks: that is not the operator's to give alone.
       if (profile === WORKER_PROFILE) {
@@ -194,14 +197,18 @@ async function issueBatch(
           "a worker makes its key itself and enrols with a password, which people agree to",
         );
       const names = profile.altName.kind === "hosts" ? hostNames(hosts) : [];
-      return { authority, profile, subject, publicKey, hosts: names, policies: [ANY_POLICY], requester: caller.name };
+      const { hwType } = item.subject.kind === "device" ? item.subject : {};
+      const device = hwType === undefined ? {} : { hwType };
+      const common = { authority, profile, subject, publicKey, hosts: names, policies: [ANY_POLICY] };
+      return { ...common, ...device, requester: caller.name };
     } catch (error) {
       return { message: reasonOf(error) };
     }
   });
   const fit = orders.flatMap((order) => ("profile" in order ? [order] : []));
   const issued = await pki.authorities.issueAll(fit).catch(async (error: unknown) => {
-    if (!(error instanceof PkiError) || fit.length < 2) throw error;
+    if (!(error instanceof PkiError)) throw error;
+    if (fit.length === 1) return [{ message: reasonOf(error) }];
     // One of them spoils the batch: each is tried alone.
     const each: (Certificate | { readonly message: string })[] = [];
     for (const order of fit)

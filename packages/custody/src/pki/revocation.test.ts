@@ -185,6 +185,29 @@ test("nothing of the tree changes before people have agreed, and stopping needs 
     assert.equal((await bench.pki.assignments())?.table.number, 1);
   }));
 
+test("what was planned and has not begun is taken back, and its authority issues again: by the journal, whatever a row says", () =>
+  withTestPki(
+    async (bench) => {
+      const authority = await issueMeters(bench);
+      const { id } = await bench.pki.revocations.plan({ authority }, "superseded", "person");
+      await assert.rejects(bench.pki.issuerFor(PLACE, "P-256"), code("authority-unknown"));
+      const planned = { stage: "refuse", state: "planned" } as const;
+      // Whoever owns the database takes nothing back.
+      await bench.store.plans.move(id, planned, { stage: "refuse", state: "withdrawn", finished: 0 });
+      await assert.rejects(bench.pki.issuerFor(PLACE, "P-256"), code("authority-unknown"));
+      await bench.store.plans.move(id, { stage: "refuse", state: "withdrawn" }, { ...planned, finished: 0 });
+      assert.equal((await bench.pki.revocations.move(id, "withdraw", "person")).state, "withdrawn");
+      await issueMeters(bench);
+      await bench.reopen();
+      await issueMeters(bench);
+      const again = await bench.pki.revocations.plan({ authority }, "superseded", "person");
+      await bench.pki.revocations.move(again.id, "start", "person");
+      await assert.rejects(bench.pki.revocations.move(again.id, "withdraw", "person"), code("revocation-refused"));
+      await assert.rejects(bench.pki.revocations.move(id, "lift", "person"), code("revocation-refused"));
+    },
+    { isForgiving: true },
+  ));
+
 test("in PostgreSQL the stages are the same, and meters are given out once", () =>
   withTestDatabase({ migrations: [{ component: "pki", directory: PKI_MIGRATIONS, grants: PKI_GRANTS }] }, ({ pool }) =>
     withTestPki(

@@ -4,8 +4,12 @@ import { type GeneralName, PkiError, type SubjectOf } from "@meterkeep/pki";
 
 /** Who a certificate is for, as the channel says it. */
 export type AskedSubject =
-  | { readonly kind: "device"; readonly systemTitle: Uint8Array }
-  | { readonly kind: "named"; readonly fields: readonly { readonly field: string; readonly text: string }[] };
+  | { readonly kind: "device"; readonly systemTitle: Uint8Array; readonly hwType?: string | undefined }
+  | {
+      readonly kind: "named";
+      readonly fields: readonly { readonly field: string; readonly text: string }[];
+      readonly entity?: Uint8Array | undefined;
+    };
 
 const FIELDS = ["CN", "O", "OU", "C", "L", "serialNumber"] as const;
 
@@ -22,7 +26,7 @@ export function subjectOf(asked: AskedSubject): SubjectOf {
       );
     names[known] = text;
   }
-  return { names };
+  return asked.entity === undefined ? { names } : { names, entity: asked.entity };
 }
 
 /** The same with its names and addresses as text, for a database. */

@@ -20,8 +20,12 @@ export type TrustLine =
   | { readonly kind: "lifted"; readonly at: number; readonly plan: string }
   /** A table of assignments was signed: its octets, base64, so that it outlives its row. Lines of before 2026-11 lack them. */
   | { readonly kind: "table"; readonly at: number; readonly number: number; readonly octets?: string }
+  /** A plan was taken back before it began: its authority issues again. */
+  | { readonly kind: "withdrawn"; readonly at: number; readonly plan: string }
   /** A one-time password of enrolment was used up: its hash, hex. */
-  | { readonly kind: "password-used"; readonly at: number; readonly hash: string };
+  | { readonly kind: "password-used"; readonly at: number; readonly hash: string }
+  /** Nothing was issued for it: it is good again. */
+  | { readonly kind: "password-returned"; readonly at: number; readonly hash: string };
 
 /** What may not be taken back, as it lies beside the database: a database from a backup is told all of it again. */
 export interface TrustJournal {

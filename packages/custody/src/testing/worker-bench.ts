@@ -72,7 +72,7 @@ export async function withWorkers(
         enrol: async (name, profile, hosts = []) => {
           const { privateKey: key } = generateKeyPairSync("ec", { namedCurve: "P-256" });
           const privateKey = key.export({ type: "pkcs8", format: "pem" }).toString();
-          const subject = { kind: "named", fields: [{ field: "CN", text: name }] } as const;
+          const subject = { kind: "named", fields: [{ field: "CN", text: name }], entity: undefined } as const;
           const order = { name, authority, profile, subject, hosts: [...hosts], endsAt: custody.now + 60_000 };
           const { password } = await service.makeEnrolmentPassword(order, OPERATOR);
           const signer = localSigner(key, { curve: "P-256", point: publicKeyOctets(key) });

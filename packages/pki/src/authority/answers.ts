@@ -42,6 +42,8 @@ export interface AnswerParts {
 export class Answers {
   readonly #parts: AnswerParts;
   readonly #kept = new Map<string, TimedAnswer>();
+  /** Answers that are being signed or looked up. */
+  readonly #asking = new Set<{ readonly name: string; isStale: boolean }>();
   /** Where the walk is: authorities that are left in this round, and the serial number after which the first goes on. */
   #round: string[] = [];
   #after: string | undefined;
@@ -63,14 +65,29 @@ export class Answers {
     }
     if (asked === undefined) return { octets: ocspError("unauthorized"), until: at };
     const serial = Buffer.from(asked).toString("hex");
-    const kept = this.#kept.get(`${authority}/${serial}`);
-    if (kept !== undefined && kept.until > at) return kept;
-    return (await this.#stored(issuer, authority, serial)) ?? (await this.#asked(issuer, authority, serial));
+    const name = `${authority}/${serial}`;
+    for (;;) {
+      const kept = this.#kept.get(name);
+      if (kept !== undefined && kept.until > at) return kept;
+      const asking = { name, isStale: false };
+      this.#asking.add(asking);
+      try {
+        const answer = (await this.#stored(issuer, authority, serial)) ?? (await this.#asked(issuer, authority, serial));
+        // Revoked while it was signed or looked up: what was true when that began is not given.
+        if (asking.isStale) continue;
+        if (answer.until > this.#parts.now()) this.#keep(name, answer);
+        return answer;
+      } finally {
+        this.#asking.delete(asking);
+      }
+    }
   }
 
   /** A certificate was revoked: the answer that called it good is not given again. */
   forget(authority: string, serial: string): void {
-    this.#kept.delete(`${authority}/${serial}`);
+    const name = `${authority}/${serial}`;
+    this.#kept.delete(name);
+    for (const asking of this.#asking) if (asking.name === name) asking.isStale = true;
   }
 
   /**
@@ -147,18 +164,14 @@ export class Answers {
       if (error instanceof PkiError || error instanceof DlmsError) return undefined;
       throw error;
     }
-    const answer = { octets: stored.octets, until: stored.until };
-    this.#keep(`${authority}/${serial}`, answer);
-    return answer;
+    return { octets: stored.octets, until: stored.until };
   }
 
   async #asked(issuer: OpenAuthority, authority: string, serial: string): Promise<TimedAnswer> {
     const status = await this.#statusOf(authority, serial);
-    const answer = await this.#signed(issuer, serial, status);
-    // Anybody may ask about numbers that were never given: their answers are not kept.
-    if (status.kind === "unknown") return { octets: answer.octets, until: this.#parts.now() };
-    this.#keep(`${authority}/${serial}`, answer);
-    return answer;
+    // Anybody may ask about numbers that were never given: nothing is signed for them, and nothing kept (RFC 5019, 2.2.3).
+    if (status.kind === "unknown") return { octets: ocspError("unauthorized"), until: this.#parts.now() };
+    return this.#signed(issuer, serial, status);
   }
 
   async #signed({ certificate, key }: OpenAuthority, serial: string, status: CertificateStatus): Promise<TimedAnswer> {

@@ -27,7 +27,7 @@ async function bench(store: Pick<PkiStore, "registry" | "answers"> = memoryPkiSt
   const clock = { at: START };
   const ledger: AuthorityEntry[] = [];
   const keys = new Map<string, Signer>();
-  const refusing = { ledger: false, signing: false };
+  const refusing = { ledger: false, signing: false, whileSigning: undefined as (() => Promise<void>) | undefined };
   const open = () =>
     new Authorities({
       registry,
@@ -36,9 +36,11 @@ async function bench(store: Pick<PkiStore, "registry" | "answers"> = memoryPkiSt
         keys.set(name, key);
         return {
           ...key,
-          sign: (octets) => {
+          sign: async (octets) => {
             if (refusing.signing) throw new Error("the process died");
-            return key.sign(octets);
+            const signature = key.sign(octets);
+            await refusing.whileSigning?.();
+            return signature;
           },
         };
       },
@@ -327,7 +329,7 @@ describe("publishing", () => {
   });
 
   test("answers are signed once and given many times, until the certificate is revoked", async () => {
-    const { authorities, order, tree, publisher, clock } = await bench();
+    const { authorities, order, tree, publisher, clock, refusing } = await bench();
     const { authority } = tree.issuing;
     const issuer = decodeCertificate(tree.issuing.certificate);
     const certificate = await authorities.issue(order());
@@ -341,13 +343,30 @@ describe("publishing", () => {
     publisher.forget(authority, serialOf(certificate));
     assert.equal(status(await publisher.answer(authority, request)).kind, "revoked");
     const stranger = randomBytes(16);
+    // Anybody may invent numbers: nothing is signed for them (RFC 5019, 2.2.3).
+    refusing.signing = true;
     const unknown = await publisher.answer(authority, makeOcspRequest(issuer, stranger));
-    assert.deepEqual(openOcspResponse(unknown, { issuer, serial: stranger, at: new Date(clock.at) }), {
-      kind: "unknown",
-    });
+    assert.deepEqual(unknown, ocspError("unauthorized"));
+    refusing.signing = false;
     assert.deepEqual(await publisher.answer(authority, Uint8Array.of(1, 2, 3)), ocspError("malformedRequest"));
     const other = makeOcspRequest(decodeCertificate(tree.utility.certificate), serial);
     assert.deepEqual(await publisher.answer(authority, other), ocspError("unauthorized"));
+  });
+
+  test("a certificate that is revoked while its answer is being signed is called good to nobody", async () => {
+    const { authorities, order, tree, publisher, clock, refusing } = await bench();
+    const { authority } = tree.issuing;
+    const issuer = decodeCertificate(tree.issuing.certificate);
+    const { serial } = await authorities.issue(order());
+    const kind = (octets: Uint8Array) => openOcspResponse(octets, { issuer, serial, at: new Date(clock.at) }).kind;
+    // As in a token that takes its time.
+    refusing.whileSigning = async () => {
+      refusing.whileSigning = undefined;
+      await authorities.revoke(authority, toHex(serial), "keyCompromise", "person");
+      publisher.forget(authority, toHex(serial));
+    };
+    assert.equal(kind(await publisher.answer(authority, makeOcspRequest(issuer, serial))), "revoked");
+    assert.equal(kind(await publisher.answer(authority, makeOcspRequest(issuer, serial))), "revoked");
   });
 
   test("answers are signed before anybody asks, so many at a time, and renewed before they end", async () => {

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { equalBytes, toHex } from "@meterkeep/dlms";
 import { PkiError } from "../errors.ts";
 import { lintCertificate } from "../profile/lint.ts";
+import type { CertificateProfile } from "../profile/profile.ts";
 import { type SubjectOf, systemTitleText } from "../profile/subject.ts";
 import type { AuthorityRecord } from "../registry/registry.ts";
 import type { RevocationReason } from "../revocation/reasons.ts";
@@ -10,8 +11,9 @@ import { deviceOf } from "../x509/device.ts";
 import { EXTENSIONS, extensionValue } from "../x509/extensions.ts";
 import { keyIdentifier } from "../x509/key-identifier.ts";
 import { nameText } from "../x509/name.ts";
+import { validatePath } from "../x509/path.ts";
 import { type AuthorityKey, isSignedBy } from "../x509/signature.ts";
-import { certificateOf, type PreparedCertificate, prepareCertificate, prepareRoot } from "./issue.ts";
+import { certificateOf, type PreparedCertificate, prepareCertificate, prepareRoot, requireFit } from "./issue.ts";
 import { OrderCount } from "./order-count.ts";
 import {
   type AdoptedAuthority,
@@ -109,6 +111,7 @@ export class Authorities {
     const issuer = above === undefined ? certificate : decodeCertificate(above.certificate);
     if (!isSignedBy(issuer.publicKey, certificate.signatureAlgorithm, certificate.toBeSigned, certificate.signature))
       throw new PkiError("issuer-unfit", `${nameText(issuer.subject)} did not sign this certificate`);
+    await this.#requireAdoptable(certificate, profile, parent);
     await this.#recordMade(adopted, certificate, certificate.toBeSigned);
     if (above !== undefined) {
       const prepared = { ...certificate, octets: certificate.toBeSigned };
@@ -249,8 +252,32 @@ export class Authorities {
     return open;
   }
 
-  /** An authority that may issue: neither it nor one above it was revoked, and nobody holds it. */
+  /** That what was signed elsewhere is what would have been signed here, and holds now: nobody would believe it else. */
+  async #requireAdoptable(certificate: Certificate, profile: CertificateProfile, parent?: string): Promise<void> {
+    const at = new Date(this.#deps.now());
+    const { notBefore, notAfter } = certificate.validity;
+    if (at < notBefore || at > notAfter)
+      throw new PkiError(
+        "issuer-unfit",
+        `the certificate is good from ${notBefore.toISOString()} to ${notAfter.toISOString()}, and not now`,
+      );
+    if (parent === undefined) return;
+    const line = await this.#requireStanding(parent);
+    const [issuer, ...above] = line.map((one) => decodeCertificate(one.certificate));
+    requireFit(issuer!, profile);
+    const options = { at, usage: "keyCertSign", anchors: [above.at(-1) ?? issuer!] } as const;
+    const verdict = validatePath(certificate, { ...options, intermediates: [issuer!, ...above] });
+    if (!verdict.isTrusted) throw new PkiError("issuer-unfit", `${verdict.message} (${verdict.problem})`);
+  }
+
+  /** An authority that may issue, with its key. */
   async #standing(authority: string): Promise<OpenAuthority> {
+    await this.#requireStanding(authority);
+    return this.open(authority);
+  }
+
+  /** The line of an authority that may issue: neither it nor one above it was revoked or has ended, and nobody holds it. */
+  async #requireStanding(authority: string): Promise<readonly AuthorityRecord[]> {
     const line = await this.lineOf(authority);
     for (const { parent, certificate, name } of line) {
       if (parent === undefined) continue;
@@ -264,7 +291,7 @@ export class Authorities {
     this.#requireInTime(line);
     const why = await this.#deps.heldBy?.(line.map((one) => one.authority));
     if (why !== undefined) throw new PkiError("authority-held", why);
-    return this.open(authority);
+    return line;
   }
 
   /** What an authority signs before or after its time nobody believes. */

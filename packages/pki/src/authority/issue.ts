@@ -81,7 +81,7 @@ export function prepareRoot(order: IssueOrder): PreparedCertificate {
 
 /** All of `issueCertificate` but the signature. */
 export function prepareCertificate(issuer: Certificate, order: IssueOrder): PreparedCertificate {
-  requireFit(issuer, order);
+  requireFit(issuer, order.profile);
   const issuerKey = extensionValue(EXTENSIONS.subjectKeyIdentifier, issuer.extensions);
   return prepare(withinIssuer(order, issuer), issuer.subject, issuerKey, issuer.publicKey.curve);
 }
@@ -189,8 +189,8 @@ function endOf({ profile, notBefore, notAfter }: IssueOrder): Date {
   return profile.validity === "no-end" ? NO_END : new Date(notBefore.getTime() + profile.validity.days * DAY_MS);
 }
 
-/** What the issuer's own certificate allows it to sign. */
-function requireFit(issuer: Certificate, { profile }: IssueOrder): void {
+/** What the issuer's own certificate allows it to sign. @throws PkiError `issuer-unfit` */
+export function requireFit(issuer: Certificate, profile: CertificateProfile): void {
   const unfit = (why: string): never => {
     throw new PkiError("issuer-unfit", `${nameText(issuer.subject)} cannot issue ${profile.name}: ${why}`);
   };

@@ -154,10 +154,15 @@ export function memoryRegistry(): Registry {
         }),
       );
     },
-    newest: async (before, limit) =>
+    newest: async ({ before, after }, limit) =>
       [...certificates.values()]
-        .filter(({ orderedAt, octets }) => orderedAt < before && octets !== undefined)
-        .sort((one, other) => other.orderedAt - one.orderedAt || compare(one.serial, other.serial))
+        .filter(
+          (one) =>
+            one.octets !== undefined &&
+            (one.orderedAt < before ||
+              (after !== undefined && one.orderedAt === before && byIssuer(one, after) > 0)),
+        )
+        .sort((one, other) => other.orderedAt - one.orderedAt || byIssuer(one, other))
         .slice(0, limit),
     newestList: async (authority, shard, kind) =>
       [...lists.values()]
@@ -180,7 +185,11 @@ export function memoryRegistry(): Registry {
 type Place = Pick<CertificateRecord, "notAfter" | "authority" | "serial">;
 
 function inOrder(one: Place, other: Place): number {
-  return one.notAfter - other.notAfter || compare(one.authority, other.authority) || compare(one.serial, other.serial);
+  return one.notAfter - other.notAfter || byIssuer(one, other);
+}
+
+function byIssuer(one: Omit<Place, "notAfter">, other: Omit<Place, "notAfter">): number {
+  return compare(one.authority, other.authority) || compare(one.serial, other.serial);
 }
 
 function compare(one: string, other: string): number {

@@ -41,6 +41,10 @@ export function memoryPkiStore(): PkiStore {
         passwords.set(toHex(hash), used);
         return used;
       },
+      giveBack: async (hash) => {
+        const found = passwords.get(toHex(hash));
+        if (found !== undefined) passwords.set(toHex(hash), { ...found, usedAt: undefined });
+      },
     },
     answers: {
       put: async (fresh) => {

@@ -29,7 +29,8 @@ export interface EnrolmentPassword {
 /** How far a revocation in stages is: refused by the platform, removed from meters, islands cut. */
 export const REVOCATION_STAGES = ["refuse", "remove", "cut"] as const;
 export type RevocationStage = (typeof REVOCATION_STAGES)[number];
-export const PLAN_STATES = ["planned", "running", "stopped", "done"] as const;
+/** `withdrawn`: taken back before it began. */
+export const PLAN_STATES = ["planned", "running", "stopped", "done", "withdrawn"] as const;
 export type PlanState = (typeof PLAN_STATES)[number];
 
 /** A revocation in stages. */
@@ -57,7 +58,7 @@ export function lastStage({ serial }: Pick<RevocationPlan, "serial">): Revocatio
 
 /** Whether a plan has come to its end. */
 export function isOver(plan: Pick<RevocationPlan, "serial" | "stage" | "state">): boolean {
-  return plan.stage === lastStage(plan) && plan.state === "done";
+  return plan.state === "withdrawn" || (plan.stage === lastStage(plan) && plan.state === "done");
 }
 
 /** A meter from which certificates are to be removed, and what came of it. */
@@ -134,6 +135,8 @@ export interface PkiStore {
     add(password: EnrolmentPassword): Promise<void>;
     /** Uses one up: gives it once, where it has not ended. */
     take(hash: Uint8Array, at: number): Promise<EnrolmentPassword | undefined>;
+    /** Makes one good again that was used and for which nothing was issued. */
+    giveBack(hash: Uint8Array, at: number): Promise<void>;
   };
   readonly plans: RevocationPlans;
   readonly answers: AnswerRecords;

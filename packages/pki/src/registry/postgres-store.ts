@@ -67,6 +67,9 @@ export function postgresPkiStore(client: SqlClient): PkiStore {
         const [row] = rows as readonly PasswordRow[];
         return row && passwordOf(row);
       },
+      giveBack: async (hash) => {
+        await client.query("update enrolment_passwords set used_ms = null where hash = $1", [Buffer.from(hash)]);
+      },
     },
     plans: plansIn(client),
     answers: answersIn(client),

@@ -37,11 +37,13 @@ export function viewsOf(client: SqlClient): Pick<Registry, "extent" | "meters" |
         ({ profile, before, count }): Ending => ({ profile, before: Number(before), count }),
       );
     },
-    newest: async (before, limit) => {
+    newest: async ({ before, after }, limit) => {
       const { rows } = await client.query(
-        `select ${COLUMNS} from certificates where ordered_ms < $1 and octets is not null
-         order by ordered_ms desc, authority, serial limit $2`,
-        [before, limit],
+        `select ${COLUMNS} from certificates
+         where ordered_ms <= $1 and (ordered_ms < $1 or (authority, serial) > ($2::bytea, $3::bytea)) and octets is not null
+         order by ordered_ms desc, authority, serial limit $4`,
+        // Behind nothing there is nothing of the moment itself: a row compared with null is not chosen.
+        [before, after === undefined ? null : bytes(after.authority), after === undefined ? null : bytes(after.serial), limit],
       );
       return (rows as readonly CertificateRow[]).map(certificateOf);
     },

@@ -89,6 +89,12 @@ export interface RevokedCertificate {
   readonly reason: RevocationReason;
 }
 
+/** Before a moment; with `after`, also what has that moment and stands behind that certificate. */
+export interface OrderPlace {
+  readonly before: number;
+  readonly after?: Pick<CertificateRecord, "authority" | "serial"> | undefined;
+}
+
 /** Where certificates are used, and how many. */
 export interface Extent {
   readonly utility: string;
@@ -160,8 +166,8 @@ export interface Registry {
   meters(authorities: readonly string[], after: string | undefined, limit: number): Promise<readonly MeterPlace[]>;
   /** How many valid certificates end before each moment, by profile. */
   endings(now: number, moments: readonly number[]): Promise<readonly Ending[]>;
-  /** The newest orders, before a moment: what a public page shows. */
-  newest(before: number, limit: number): Promise<readonly CertificateRecord[]>;
+  /** The newest certificates, from a place on: what a public page shows. Many have one moment, each has a place of its own. */
+  newest(from: OrderPlace, limit: number): Promise<readonly CertificateRecord[]>;
   /** The newest list of a shard, full or delta. */
   newestList(authority: string, shard: number, kind: "full" | "delta"): Promise<ListRecord | undefined>;
   /** @throws PkiError `serial-taken` where the number was given to another list */

@@ -227,7 +227,7 @@ export function openOcspResponse(
   const refuse = (why: string): never => {
     throw new PkiError("ocsp-refused", why);
   };
-  if (!equalBytes(responder.octets, issuer.octets) && !isResponderOf(responder, issuer))
+  if (!equalBytes(responder.octets, issuer.octets) && !isResponderOf(responder, issuer, at))
     return refuse("the responder may not answer for this issuer");
   const { status, bytes } = decode(ocspResponse, octets);
   if (status !== SUCCESSFUL || bytes === undefined) return refuse(`the responder answered with error ${status}`);
@@ -259,13 +259,15 @@ function makeCertId(hash: (typeof HASHES)[number], issuer: Certificate, serial: 
   };
 }
 
-/** Whether a certificate may answer for its issuer: signed by it, and for nothing else. */
-export function isResponderOf(certificate: Certificate, issuer: Certificate): boolean {
+/** Whether a certificate may answer for its issuer at a moment: signed by it, for nothing else, and within its time. */
+export function isResponderOf(certificate: Certificate, issuer: Certificate, at: Date): boolean {
   const usages = extensionValue(EXTENSIONS.extendedKeyUsage, certificate.extensions);
   const algorithm = SIGNATURE_ALGORITHM_OF[issuer.publicKey.curve];
   return (
     usages?.length === 1 &&
     usages[0] === OID.ocspSigning &&
+    at >= certificate.validity.notBefore &&
+    at <= certificate.validity.notAfter &&
     certificate.signatureAlgorithm === algorithm &&
     isSignedBy(issuer.publicKey, algorithm, certificate.toBeSigned, certificate.signature)
   );

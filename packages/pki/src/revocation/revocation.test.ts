@@ -185,8 +185,11 @@ describe("OCSP", () => {
     const forged = issueOcspResponse(issuing.certificate, stranger, { ...answer, status: { kind: "good" } });
     assert.throws(() => openOcspResponse(forged, { ...asked, responder: stranger.certificate }), code("ocsp-refused"));
     assert.throws(() => openOcspResponse(ocspError("tryLater"), asked), code("ocsp-refused"));
-    assert.ok(isResponderOf(responder.certificate, issuing.certificate));
-    assert.ok(!isResponderOf(device, issuing.certificate));
+    const { notBefore, notAfter } = responder.certificate.validity;
+    assert.ok(isResponderOf(responder.certificate, issuing.certificate, notBefore));
+    assert.ok(!isResponderOf(responder.certificate, issuing.certificate, new Date(notBefore.getTime() - 1)));
+    assert.ok(!isResponderOf(responder.certificate, issuing.certificate, new Date(notAfter.getTime() + 1)));
+    assert.ok(!isResponderOf(device, issuing.certificate, notBefore));
   });
 
   test("an answer changed in any octet is refused", () => {

@@ -29,7 +29,7 @@ export interface RevocationEffect {
 }
 
 /** What a person may do with a revocation that is under way. */
-export const REVOCATION_MOVES = ["start", "stop", "next", "lift"] as const;
+export const REVOCATION_MOVES = ["start", "stop", "next", "lift", "withdraw"] as const;
 export type RevocationMove = (typeof REVOCATION_MOVES)[number];
 
 /** What revocations in stages work with. */
@@ -56,8 +56,9 @@ export interface OpenRemoval {
  * Stages: *refuse* (the platform takes its certificates no more: they are revoked, batch by batch), *remove* (certificates
  * are removed from its meters, each by a contact of its own, and the stage ends by itself when none is left), *cut* (its
  * islands are cut; not for one certificate). In each the plan is
- * *planned*, *running*, *stopped* or *done*; a person moves it, `work` does the next batch, and whatever a dying process
- * left is found again in what is stored. An authority issues nothing from the moment it is planned for.
+ * *planned*, *running*, *stopped* or *done*, or *withdrawn* before it has begun; a person moves it, `work` does the next batch, and whatever a dying process
+ * left is found again in what is stored. An authority issues nothing from the moment it is planned for, unless the plan is
+ * withdrawn.
  */
 export class StagedRevocations {
   readonly #deps: StageDependencies;
@@ -114,7 +115,7 @@ export class StagedRevocations {
   }
 
   /**
-   * Starts, stops or resumes the stage, goes to the next one, or lifts the cut of islands.
+   * Starts, stops or resumes the stage, goes to the next one, lifts the cut of islands, or takes back what has not begun.
    *
    * @throws PkiError `revocation-refused` where the plan does not stand where that begins
    */
@@ -158,7 +159,8 @@ export class StagedRevocations {
   /** Why none of these authorities issues, where that is so. */
   async heldBy(authorities: readonly string[]): Promise<string | undefined> {
     const plan = (await this.list()).find(
-      ({ authority, serial }) => serial === undefined && authorities.includes(authority),
+      ({ authority, serial, state }) =>
+        serial === undefined && state !== "withdrawn" && authorities.includes(authority),
     );
     return plan && `${plan.plannedBy} is revoking it (revocation ${plan.id}, ${plan.reason})`;
   }
@@ -318,6 +320,9 @@ function moved(plan: RevocationPlan, move: RevocationMove): Place | undefined {
       const mayGo = state === "done" || (stage === "remove" && state !== "planned");
       return next !== undefined && mayGo ? { stage: next, state: "running", finished: 0 } : undefined;
     }
+    case "withdraw":
+      // Once it has run the authority itself is revoked, for good.
+      return state === "planned" ? { stage, state: "withdrawn", finished } : undefined;
     case "lift":
       return isOver(plan) && stage === "cut" ? { stage, state, finished } : undefined;
     default:

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { PkiError } from "../errors.ts";
 import type { PkiStore, RevocationPlan } from "../registry/pki-store.ts";
-import type { CertificateRecord } from "../registry/registry.ts";
+import type { CertificateRecord, OrderPlace } from "../registry/registry.ts";
 
 const AUTHORITY = "aa".repeat(20);
 const NOW = 1_000_000;
@@ -110,8 +110,40 @@ export function pkiStoreContract(
       { profile, before: NOW + 100, count: 3 },
     ]);
     assert.deepEqual(
-      (await registry.newest(5, 2)).map(({ orderedAt }) => orderedAt),
+      (await registry.newest({ before: 5 }, 2)).map(({ orderedAt }) => orderedAt),
       [4, 3],
+    );
+  });
+
+  contract("of certificates that were ordered in one moment each is on one page", async ({ registry }) => {
+    const batch = Array.from({ length: 25 }, (_, at) => order(at + 1, { orderedAt: at < 23 ? 7 : 6 }));
+    await registry.order(batch);
+    await registry.issued(
+      AUTHORITY,
+      batch.map(({ serial }) => ({ serial, octets: Uint8Array.of(1) })),
+    );
+    const seen: string[] = [];
+    for (let from: OrderPlace | undefined = { before: 8 }; from !== undefined; ) {
+      const page: readonly CertificateRecord[] = await registry.newest(from, 10);
+      seen.push(...page.map(({ serial }) => serial));
+      const last = page.at(-1);
+      from = last && { before: last.orderedAt, after: last };
+    }
+    assert.deepEqual(
+      seen,
+      batch.map(({ serial }) => serial),
+    );
+  });
+
+  contract("a plan that was withdrawn is over: another of the same authority may follow", async ({ plans }) => {
+    await plans.add(plan("p1"));
+    const withdrawn = { stage: "refuse", state: "withdrawn", finished: 0 } as const;
+    assert.equal(await plans.move("p1", { stage: "refuse", state: "planned" }, withdrawn), true);
+    await plans.add(plan("p2", { plannedAt: 2 }));
+    await assert.rejects(plans.add(plan("p3")), code("revocation-refused"));
+    assert.deepEqual(
+      (await plans.list()).map(({ state }) => state),
+      ["withdrawn", "planned"],
     );
   });
 
@@ -188,6 +220,9 @@ export function pkiStoreContract(
       tries.filter((one) => one !== undefined).map(({ name: who, usedAt }) => [who, usedAt]),
       [["anna", 50]],
     );
+    await passwords.giveBack(new Uint8Array(32).fill(1), 60);
+    assert.equal((await passwords.take(new Uint8Array(32).fill(1), 61))?.usedAt, 61, "given back it is good again");
+    assert.equal(await passwords.take(new Uint8Array(32).fill(1), 62), undefined, "once");
     assert.equal(await passwords.take(new Uint8Array(32).fill(2), 100), undefined);
     assert.equal(await passwords.take(new Uint8Array(32).fill(3), 50), undefined);
   });

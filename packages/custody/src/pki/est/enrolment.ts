@@ -2,18 +2,18 @@ import { equalBytes, toHex } from "@meterkeep/dlms";
 import {
   authorityId,
   type Certificate,
+  type CertificateProfile,
   type CertificateRecord,
   type CertificateRequest,
-  deviceOf,
   EXTENSIONS,
   extensionValue,
   type GeneralName,
+  OID,
   openRequest,
-  PROFILES,
-  type SubjectOf,
   subjectNames,
 } from "@meterkeep/pki";
 import { ANY_POLICY, profileOf } from "../development-tree.ts";
+import { ENROLLED_OVER_EST } from "../enrollable.ts";
 import type { Pki } from "../open-pki.ts";
 import { passwordHash } from "../pki-service.ts";
 import { hostNames, subjectFromText } from "../subjects.ts";
@@ -33,19 +33,33 @@ export interface Basic {
 export async function enrolByPassword(pki: Pki, { name, password }: Basic, request: Uint8Array): Promise<Certificate> {
   // Before the password is used up: who sent nonsense may try again.
   const { publicKey } = openRequest(request);
-  const used = await pki.store.passwords.take(passwordHash(name, password), pki.now());
+  const hash = passwordHash(name, password);
+  const used = await pki.store.passwords.take(hash, pki.now());
   if (used === undefined) throw new EstRefusal(401, "the password is not known, was used, or has ended");
-  const profile = profileOf(used.profile);
-  const { subject, hosts } = subjectFromText(used.subject);
-  return pki.authorities.issue({
-    authority: used.authority,
-    profile,
-    subject,
-    publicKey,
-    hosts: profile.altName.kind === "hosts" ? hostNames(hosts) : [],
-    policies: [ANY_POLICY],
-    requester: `est:${name}`,
-  });
+  try {
+    const profile = enrollable(used.profile);
+    const { subject, hosts } = subjectFromText(used.subject);
+    return await pki.authorities.issue({
+      authority: used.authority,
+      profile,
+      subject,
+      publicKey,
+      hosts: profile.altName.kind === "hosts" ? hostNames(hosts) : [],
+      policies: [ANY_POLICY],
+      requester: `est:${name}`,
+    });
+  } catch (error) {
+    // Nobody was given a certificate for it: whoever mends what was wrong tries again.
+    await pki.store.passwords.giveBack(hash, pki.now());
+    throw error;
+  }
+}
+
+/** The profile of an end that speaks TLS, and enrols by itself. Meters enrol over DLMS (ADR 0034). @throws EstRefusal */
+function enrollable(name: string): CertificateProfile {
+  const profile = profileOf(name);
+  if (!ENROLLED_OVER_EST.has(name)) throw new EstRefusal(403, `certificates of ${name} are not given over EST`);
+  return profile;
 }
 
 /**
@@ -59,11 +73,11 @@ export async function renewByCertificate(pki: Pki, shown: Uint8Array, request: U
   const current = await ownCertificate(pki, shown);
   const asked = openRequest(request);
   requireSameNames(asked, current.certificate);
-  const profile = profileOf(current.record.profile);
+  const profile = enrollable(current.record.profile);
   return pki.authorities.issue({
     authority: current.record.authority,
     profile,
-    subject: subjectOfCertificate(current.certificate),
+    subject: { names: subjectNames(current.certificate.subject) },
     publicKey: asked.publicKey,
     hosts: profile.altName.kind === "hosts" ? namesOf(current.certificate) : [],
     policies: [ANY_POLICY],
@@ -80,8 +94,10 @@ async function ownCertificate(pki: Pki, shown: Uint8Array) {
     authorityId(path[1]!),
     toHex(certificate.serial),
   );
-  if (record === undefined || PROFILES.get(record.profile)?.authority !== false)
-    throw new EstRefusal(403, "the certificate of the connection is not renewed over EST");
+  if (record === undefined) throw new EstRefusal(403, "the certificate of the connection is not in the registry");
+  const usages = extensionValue(EXTENSIONS.extendedKeyUsage, certificate.extensions) ?? [];
+  if (!usages.includes(OID.clientAuth))
+    throw new EstRefusal(403, "the certificate of the connection is not for clients of TLS");
   return { certificate, record };
 }
 
@@ -98,11 +114,6 @@ function requireSameNames(asked: CertificateRequest, current: Certificate): void
   });
   if (!isSame || (wanted !== "" && wanted !== held))
     throw new EstRefusal(400, "a renewal asks for the names of the certificate that it renews, and no others");
-}
-
-function subjectOfCertificate(certificate: Certificate): SubjectOf {
-  const device = deviceOf(certificate);
-  return device === undefined ? { names: subjectNames(certificate.subject) } : { systemTitle: device };
 }
 
 function namesOf({ extensions }: Certificate): readonly GeneralName[] {
