@@ -18,6 +18,7 @@ import { createPool } from "@meterkeep/postgres";
 import { withTestDatabase } from "@meterkeep/postgres/testing";
 import { startTestServer } from "../../apps/server/src/testing/test-server.ts";
 import { openPki, type Pki } from "../../packages/custody/src/pki/open-pki.ts";
+import { openTrustJournal } from "../../packages/custody/src/pki/trust-journal.ts";
 import { GroupCommitter } from "../../packages/custody/src/store/committer.ts";
 import { CUSTODY_MIGRATIONS, postgresCustodyStore } from "../../packages/custody/src/store/postgres-store.ts";
 import { openVault } from "../../packages/custody/src/vault/open-vault.ts";
@@ -123,7 +124,7 @@ await withTestDatabase({ migrations: CUSTODY_MIGRATIONS }, async ({ pool, adminU
     opened,
     committer,
     ledger: store.ledger,
-    journalFolder: folder,
+    journal: await openTrustJournal(folder, opened.vault),
     options: { developmentTree: PLACE, limits: { "line-1": Number.MAX_SAFE_INTEGER } },
     now: () => Date.now(),
     pace: async () => undefined,

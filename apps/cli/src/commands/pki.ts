@@ -64,7 +64,9 @@ function registerCertificates(pki: Command, terminal: Terminal): void {
     .argument("<request>", "PKCS #10, PEM; - for standard input")
     .requiredOption("--profile <profile>", "for example dlms-suite-1-signature, technician, tls-server")
     .option("--meter <title>", "the device it is for")
+    .option("--hw-type <oid>", "its type, dotted, where its profile names one (hardware modules, GBCS)")
     .option("--subject <fields>", "or who: CN=Name,O=Utility")
+    .option("--entity <hex>", "the 8 octets of an organisation's entity (GBCS)")
     .option("--host <name...>", "names and addresses of a TLS end")
     .option("--out <file>", "where the certificate goes; standard output unless given")
     .action(async (authority: string, request: string, options: IssueOptions) => {
@@ -74,7 +76,8 @@ function registerCertificates(pki: Command, terminal: Terminal): void {
     .argument("<authority>", "identifier of an issuing authority")
     .argument("<in>", 'lines of {"systemTitle", "profile", "request"} (base64 of PKCS #10); - for standard input')
     .argument("<out>", "lines of the same with certificate or refused; - for standard output")
-    .action(async (authority: string, from: string, to: string, options: OperatorOptions) => {
+    .option("--resume", "go on behind the last whole line of <out>: what was certified is not certified again")
+    .action(async (authority: string, from: string, to: string, options: OperatorOptions & { resume?: boolean }) => {
       await (await import("../pki/batch.ts")).batch(authority, from, to, options, terminal);
     });
   operatorCommand(pki, "search", "find certificates, those that end first before the others")
@@ -130,7 +133,11 @@ function registerRevocations(pki: Command, terminal: Terminal): void {
       await (await import("../pki/revocations.ts")).revocations(options, terminal);
     },
   );
-  operatorCommand(pki, "revocation", "start or stop a stage, go to the next one, lift the cut of islands, or withdraw what has not begun")
+  operatorCommand(
+    pki,
+    "revocation",
+    "start or stop a stage, go to the next one, lift the cut of islands, or withdraw what has not begun",
+  )
     .argument("<plan>", "as `meterkeep pki revocations` shows it")
     .argument("<move>", "start, stop, next, lift or withdraw")
     .action(async (plan: string, move: string, options: OperatorOptions) => {

@@ -1,4 +1,5 @@
-import { createReadStream, createWriteStream } from "node:fs";
+import { createReadStream, createWriteStream, existsSync } from "node:fs";
+import { truncate } from "node:fs/promises";
 import { createInterface } from "node:readline";
 import { finished } from "node:stream/promises";
 import { type Custodian, MAX_PAGE_CERTIFICATES } from "@meterkeep/api/custodian";
@@ -12,6 +13,8 @@ interface Line {
   readonly systemTitle: string;
   readonly profile: string;
   readonly request: string;
+  /** The type of the device, where its profile names it. */
+  readonly hwType?: string;
 }
 
 /** Pages under way at a time: the custodian signs one while the next is read. */
@@ -19,18 +22,21 @@ const UNDER_WAY = 2;
 
 /**
  * `meterkeep pki batch`: a production line's requests in, certificates out, in their order, a page in memory at a time.
- * What one line lacks is said in its place; the others get their certificates.
+ * What one line lacks is said in its place; the others get their certificates. With `resume` a run that was cut goes on
+ * behind the last whole line of its output: keys that were certified are not certified again.
  */
 export async function batch(
   authorityText: string,
   from: string,
   to: string,
-  options: OperatorOptions,
+  options: OperatorOptions & { readonly resume?: boolean },
   terminal: Terminal,
 ): Promise<void> {
   const authority = hexFrom(authorityText, "the authority");
+  const answered = options.resume === true ? await wholeLines(to) : 0;
   const input = from === "-" ? terminal.stdin : createReadStream(from);
-  const output: TerminalOutput = to === "-" ? terminal.stdout : createWriteStream(to, { mode: 0o644 });
+  const flags = options.resume === true ? "a" : "w";
+  const output: TerminalOutput = to === "-" ? terminal.stdout : createWriteStream(to, { mode: 0o644, flags });
   const counts = { issued: 0, refused: 0 };
   await asOperator(options.state, terminal, async (custodian) => {
     const pages: Promise<string>[] = [];
@@ -39,13 +45,20 @@ export async function batch(
     };
     let page: Line[] = [];
     const send = (): void => {
-      if (page.length > 0) pages.push(certified(custodian, authority, page, counts));
+      if (page.length > 0) {
+        const answered = certified(custodian, authority, page, counts);
+        // Awaited in its turn; what fails before that is not a failure that nobody hears of.
+        answered.catch(() => undefined);
+        pages.push(answered);
+      }
       page = [];
     };
-    let number = 0;
+    let [number, lines] = [0, 0];
     for await (const text of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })) {
       number += 1;
       if (text.trim() === "") continue;
+      lines += 1;
+      if (lines <= answered) continue;
       page.push(lineOf(text, number));
       if (page.length < MAX_PAGE_CERTIFICATES) continue;
       send();
@@ -62,20 +75,21 @@ export async function batch(
   if (counts.refused > 0) terminal.exitStatus = EXIT.refused;
 }
 
-async function certified(
+/** Certifies a page: what was answered, a line each, in the order of the page. */
+export async function certified(
   custodian: Pick<Custodian, "issueCertificates">,
   authority: string,
   page: readonly Line[],
   counts: { issued: number; refused: number },
 ): Promise<string> {
-  const items = page.map(({ systemTitle, profile, request }) => ({
-    request: new Uint8Array(Buffer.from(request, "base64")),
-    profile,
-    subject: { kind: "device", systemTitle: titleFrom(systemTitle) } as const,
-  }));
-  const { results } = await custodian.issueCertificates({ authority, items, hosts: [] });
-  return results
-    .map((result, at) => {
+  const asked = page.map(itemOf);
+  const items = asked.flatMap((one) => ("profile" in one ? [one] : []));
+  const { results } =
+    items.length === 0 ? { results: [] } : await custodian.issueCertificates({ authority, items, hosts: [] });
+  let next = 0;
+  return asked
+    .map((one, at) => {
+      const result = "profile" in one ? results[next++]! : one;
       const { systemTitle, profile } = page[at]!;
       if (result.kind === "issued") {
         counts.issued += 1;
@@ -86,6 +100,33 @@ async function certified(
       return `${JSON.stringify({ systemTitle, profile, refused: result.message })}\n`;
     })
     .join("");
+}
+
+/** Lines of the output of a run that was cut; the one that it was cut in is taken away. @throws CliError `option-invalid` */
+export async function wholeLines(path: string): Promise<number> {
+  if (path === "-") throw new CliError("option-invalid", "--resume goes on in a file, not in the standard output");
+  if (!existsSync(path)) return 0;
+  let [count, end, at] = [0, 0, 0];
+  for await (const chunk of createReadStream(path) as AsyncIterable<Buffer>) {
+    for (let found = chunk.indexOf(10); found >= 0; found = chunk.indexOf(10, found + 1)) {
+      count += 1;
+      end = at + found + 1;
+    }
+    at += chunk.length;
+  }
+  await truncate(path, end);
+  return count;
+}
+
+/** What is ordered by a line; what is wrong with it where that shows here. */
+function itemOf({ systemTitle, profile, request, hwType }: Line) {
+  try {
+    const subject = { kind: "device", systemTitle: titleFrom(systemTitle), hwType } as const;
+    return { request: new Uint8Array(Buffer.from(request, "base64")), profile, subject };
+  } catch (error) {
+    if (!(error instanceof CliError)) throw error;
+    return { kind: "refused", message: error.message } as const;
+  }
 }
 
 function lineOf(text: string, number: number): Line {

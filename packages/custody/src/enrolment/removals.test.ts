@@ -203,7 +203,11 @@ test("a removal is over by what the meter says that it holds: a meter that was n
     const { authority } = await pki.issuerFor(PLACE, "P-256");
     const key = await pki.keys.make("line", "P-256");
     const request = await makeRequestWith(key, "line");
-    const subject = { kind: "device", systemTitle: systemTitle(fromHex("5453540000000099")), hwType: undefined } as const;
+    const subject = {
+      kind: "device",
+      systemTitle: systemTitle(fromHex("5453540000000099")),
+      hwType: undefined,
+    } as const;
     const item = { request, profile: "dlms-suite-1-signature", subject };
     await custody.custody.service.issueCertificates({ authority, items: [item], hosts: [] }, OPERATOR);
     const id = await removing(custody, { authority });

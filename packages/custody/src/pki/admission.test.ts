@@ -134,7 +134,11 @@ describe("certificates by the operator's method", () => {
         return results.map(({ kind }) => kind);
       };
       assert.deepEqual(await kinds(line(1, Uint8Array.of(1, 2, 3)), line(9)), ["refused", "refused"]);
-      assert.deepEqual(await kinds(line(1, Uint8Array.of(1, 2, 3)), line(2), line(9)), ["refused", "issued", "refused"]);
+      assert.deepEqual(await kinds(line(1, Uint8Array.of(1, 2, 3)), line(2), line(9)), [
+        "refused",
+        "issued",
+        "refused",
+      ]);
       assert.deepEqual(await kinds(line(9)), ["refused"]);
     }));
 });

@@ -5,8 +5,8 @@ import {
   type AuthorityRecord,
   type EnrolmentPassword,
   type IslandCut,
-  type PlanState,
   type PkiStore,
+  type PlanState,
   type Registry,
   type RevocationPlan,
   replayRevocations,
@@ -76,6 +76,8 @@ export async function bindStore({
     trust.add(line);
   };
   const hold = async (plan: RevocationPlan): Promise<void> => {
+    // What was taken back before its line was written holds nobody.
+    if (plan.state === "withdrawn") return;
     if (plan.serial === undefined && !trust.held.has(plan.id)) await write({ kind: "held", at: plan.plannedAt, plan });
   };
   // The process before may have died between the row and its line.

@@ -26,7 +26,7 @@ import { AuthorityKeys } from "./authority-keys.ts";
 import { bindStore } from "./bound-store.ts";
 import { makeDevelopmentTree, type TreePlace } from "./development-tree.ts";
 import { type LedgerReplay, orderedOf, replayLedger } from "./ledger-replay.ts";
-import { openTrustJournal, revocationsOf } from "./trust-journal.ts";
+import { revocationsOf, type TrustJournal } from "./trust-journal.ts";
 
 /** How the PKI of a custodian is kept. */
 export interface PkiOptions {
@@ -45,8 +45,8 @@ export interface PkiParts {
   readonly opened: Pick<OpenedVault, "vault" | "signing">;
   readonly committer: Pick<Committer, "submit">;
   readonly ledger: Pick<LedgerReads, "read" | "size">;
-  /** Where revocations are kept beside the database. */
-  readonly journalFolder: string;
+  /** Where what nobody may take back is kept beside the database. */
+  readonly journal: TrustJournal;
   readonly options: PkiOptions;
   readonly now: () => number;
   /** Meters that are enrolled an hour, as measured. */
@@ -99,7 +99,7 @@ export interface Pki {
 
 /** Opens the PKI of a custodian: what was revoked stays revoked, whatever database was put back. */
 export async function openPki(parts: PkiParts): Promise<Pki> {
-  const { committer, options, now, onFailure } = parts;
+  const { committer, options, now, onFailure, journal } = parts;
   const address = options.address ?? DEFAULT_ADDRESS;
   const addressOf = (authority: string, shard: number) => `${address}/crl/${authority}/${shard}.crl`;
   const keys = new AuthorityKeys(parts.opened.vault, parts.installation, parts.opened.signing);
@@ -110,7 +110,6 @@ export async function openPki(parts: PkiParts): Promise<Pki> {
   const tell = (authority: string, serials: readonly string[]): void => {
     for (const hear of hearers) hear(authority, serials);
   };
-  const journal = await openTrustJournal(parts.journalFolder, parts.opened.vault);
   const store = await bindStore({
     store: parts.store,
     vault: parts.opened.vault,

@@ -18,9 +18,9 @@ import type { Caller } from "../calls/caller.ts";
 import { WORKER_PROFILE } from "../channel/remote-workers.ts";
 import type { CustodianService } from "../service/service.ts";
 import { ANY_POLICY, profileOf } from "./development-tree.ts";
+import { ENROLLED_OVER_EST } from "./enrollable.ts";
 import type { Pki } from "./open-pki.ts";
 import { revocationService } from "./revocation-service.ts";
-import { ENROLLED_OVER_EST } from "./enrollable.ts";
 import { hostNames, subjectOf, subjectText } from "./subjects.ts";
 import { authorityView, certificateView } from "./views.ts";
 

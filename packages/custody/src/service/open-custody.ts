@@ -50,6 +50,7 @@ import {
   type UseOfCounters,
 } from "../ledger/skipped-counters.ts";
 import { openPki, type Pki, type PkiOptions } from "../pki/open-pki.ts";
+import { openTrustJournal } from "../pki/trust-journal.ts";
 import { ReceiveWindows } from "../protocol/receive-windows.ts";
 import { SendCounters } from "../protocol/send-counters.ts";
 import { MeterKeyCache } from "../push/key-cache.ts";
@@ -302,7 +303,7 @@ export async function openCustodyIn(
     opened,
     committer,
     ledger: store.ledger,
-    journalFolder: second,
+    journal: await openTrustJournal(second, opened.vault),
     options: {
       ...kept,
       // The policy of enrolment bounds how many there are.

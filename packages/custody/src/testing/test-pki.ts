@@ -5,6 +5,7 @@ import { join } from "node:path";
 import type { LedgerDraft, LedgerEntry } from "@meterkeep/ledger";
 import { localSigner, memoryPkiStore, type PkiStore, type PublicKey, type Signer } from "@meterkeep/pki";
 import { openPki, type Pki, type PkiOptions } from "../pki/open-pki.ts";
+import { openTrustJournal, type TrustJournal } from "../pki/trust-journal.ts";
 import { memoryCustodyStore } from "../store/memory-store.ts";
 import { type OpenedVault, openVault, type VaultSource } from "../vault/open-vault.ts";
 
@@ -19,8 +20,8 @@ export interface TestPki {
   readonly folder: string;
   /** Refuses what the ledger is told, from now on. */
   isLedgerFull: boolean;
-  /** The process as it comes up again, on another store where one is given. */
-  reopen(store?: PkiStore): Promise<void>;
+  /** The process as it comes up again, on another store where one is given, and with another view of its journal. */
+  reopen(store?: PkiStore, journalAs?: (journal: TrustJournal) => TrustJournal): Promise<void>;
 }
 
 export const PLACE = { utility: "stadtwerke", island: "mainland" } as const;
@@ -48,7 +49,7 @@ export async function withTestPki(
     ledger: [],
     folder,
     isLedgerFull: false,
-    reopen: async (store = test.store) => {
+    reopen: async (store = test.store, journalAs = (journal) => journal) => {
       test.pki = await openPki({
         store,
         installation: custody.installation,
@@ -64,7 +65,7 @@ export async function withTestPki(
           read: async (after, limit) =>
             test.ledger.slice(after, after + limit).map((draft, at) => ledgerRow(draft, after + at + 1)),
         },
-        journalFolder: folder,
+        journal: journalAs(await openTrustJournal(folder, opened.vault)),
         options: change.options ?? { developmentTree: PLACE, limits: { "line-1": 1_000_000 } },
         now: () => test.now,
         pace: async () => test.pace,

@@ -72,7 +72,8 @@ export class Answers {
       const asking = { name, isStale: false };
       this.#asking.add(asking);
       try {
-        const answer = (await this.#stored(issuer, authority, serial)) ?? (await this.#asked(issuer, authority, serial));
+        const answer =
+          (await this.#stored(issuer, authority, serial)) ?? (await this.#asked(issuer, authority, serial));
         // Revoked while it was signed or looked up: what was true when that began is not given.
         if (asking.isStale) continue;
         if (answer.until > this.#parts.now()) this.#keep(name, answer);

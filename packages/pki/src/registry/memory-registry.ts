@@ -159,8 +159,7 @@ export function memoryRegistry(): Registry {
         .filter(
           (one) =>
             one.octets !== undefined &&
-            (one.orderedAt < before ||
-              (after !== undefined && one.orderedAt === before && byIssuer(one, after) > 0)),
+            (one.orderedAt < before || (after !== undefined && one.orderedAt === before && byIssuer(one, after) > 0)),
         )
         .sort((one, other) => other.orderedAt - one.orderedAt || byIssuer(one, other))
         .slice(0, limit),

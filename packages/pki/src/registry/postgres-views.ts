@@ -43,7 +43,12 @@ export function viewsOf(client: SqlClient): Pick<Registry, "extent" | "meters" |
          where ordered_ms <= $1 and (ordered_ms < $1 or (authority, serial) > ($2::bytea, $3::bytea)) and octets is not null
          order by ordered_ms desc, authority, serial limit $4`,
         // Behind nothing there is nothing of the moment itself: a row compared with null is not chosen.
-        [before, after === undefined ? null : bytes(after.authority), after === undefined ? null : bytes(after.serial), limit],
+        [
+          before,
+          after === undefined ? null : bytes(after.authority),
+          after === undefined ? null : bytes(after.serial),
+          limit,
+        ],
       );
       return (rows as readonly CertificateRow[]).map(certificateOf);
     },

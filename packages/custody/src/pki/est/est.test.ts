@@ -65,7 +65,13 @@ function withEst(body: (bench: EstBench) => Promise<void>): Promise<void> {
         password: async (name, profile = "technician", subject = `Technician ${name}`, hosts = []) => {
           const { authority } = await bench.pki.issuerFor(PLACE, "P-256");
           const fields = [{ field: "CN", text: subject }];
-          const asked = { name, authority, profile, subject: { kind: "named", fields, entity: undefined }, hosts: [...hosts] } as const;
+          const asked = {
+            name,
+            authority,
+            profile,
+            subject: { kind: "named", fields, entity: undefined },
+            hosts: [...hosts],
+          } as const;
           const made = await methods.makeEnrolmentPassword(
             { ...asked, endsAt: bench.now + 60_000 },
             caller("operator"),
