@@ -2,7 +2,7 @@ import { createReadStream, createWriteStream, existsSync } from "node:fs";
 import { truncate } from "node:fs/promises";
 import { createInterface } from "node:readline";
 import { finished } from "node:stream/promises";
-import { type Custodian, MAX_PAGE_CERTIFICATES } from "@meterkeep/api/custodian";
+import { type Custodian, type CustodianRequest, MAX_PAGE_CERTIFICATES } from "@meterkeep/api/custodian";
 import { CliError, EXIT } from "../error.ts";
 import { asOperator } from "../keys/operator.ts";
 import type { OperatorOptions } from "../operator/commands.ts";
@@ -16,6 +16,8 @@ interface Line {
   /** The type of the device, where its profile names it. */
   readonly hwType?: string;
 }
+
+type Item = CustodianRequest<"issueCertificates">["items"][number];
 
 /** Pages under way at a time: the custodian signs one while the next is read. */
 const UNDER_WAY = 2;
@@ -89,7 +91,7 @@ export async function certified(
   let next = 0;
   return asked
     .map((one, at) => {
-      const result = "profile" in one ? results[next++]! : one;
+      const result = "profile" in one ? results[next++]! : { kind: "refused" as const, ...one };
       const { systemTitle, profile } = page[at]!;
       if (result.kind === "issued") {
         counts.issued += 1;
@@ -119,13 +121,13 @@ export async function wholeLines(path: string): Promise<number> {
 }
 
 /** What is ordered by a line; what is wrong with it where that shows here. */
-function itemOf({ systemTitle, profile, request, hwType }: Line) {
+function itemOf({ systemTitle, profile, request, hwType }: Line): Item | { readonly message: string } {
   try {
     const subject = { kind: "device", systemTitle: titleFrom(systemTitle), hwType } as const;
     return { request: new Uint8Array(Buffer.from(request, "base64")), profile, subject };
   } catch (error) {
     if (!(error instanceof CliError)) throw error;
-    return { kind: "refused", message: error.message } as const;
+    return { message: error.message };
   }
 }
 
