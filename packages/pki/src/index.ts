@@ -80,6 +80,7 @@ export {
 export {
   applyDelta,
   type CrlOrder,
+  coversCertificate,
   crlOf,
   issueCrl,
   openCrl,

@@ -100,6 +100,11 @@ describe("the table of assignments", () => {
       );
       await bench.reopen();
       await issueMeter(bench, 6);
+      // Once it is revoked the one before it signs again.
+      const { revocations } = bench.pki;
+      await revocations.plan({ authority: second.authority }, "cACompromise", "person");
+      assert.equal((await bench.pki.assign(await rowsUpTo(bench, 5), "ceremony")).number, 4);
+      await assert.rejects(issueMeter(bench, 6), code("assignment-violated"));
     }));
 });
 

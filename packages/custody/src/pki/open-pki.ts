@@ -10,6 +10,7 @@ import {
   type Examination,
   examineCertificate,
   type KeyUsage,
+  type OpenAuthority,
   PkiError,
   type PkiStore,
   Publisher,
@@ -208,7 +209,7 @@ export async function openPki(parts: PkiParts): Promise<Pki> {
     },
     assignments: () => table.current(),
     assign: async (rows, principal) => {
-      const { record: scheme, key } = await authorities.open((await schemeOf(authorities)).authority);
+      const { record: scheme, key } = await openScheme(authorities);
       const number = await table.nextNumber();
       const content = { number, issuedAt: new Date(Math.floor(now() / 1000) * 1000), rows };
       const octets = await signAssignments(key, content);
@@ -245,11 +246,17 @@ export function isIssuerOf(
   return profile === wanted && utility === place.utility && island === place.island;
 }
 
-/** The newest scheme's authority: it signs tables of assignments. */
-async function schemeOf(authorities: Authorities): Promise<AuthorityRecord> {
-  const scheme = (await authorities.all()).findLast(isScheme);
-  if (scheme === undefined) throw new PkiError("authority-unknown", "there is no scheme authority yet");
-  return scheme;
+/** The newest scheme's authority that stands and whose key is here: it signs tables of assignments. */
+async function openScheme(authorities: Authorities): Promise<OpenAuthority> {
+  let refusal: unknown = new PkiError("authority-unknown", "there is no scheme authority yet");
+  for (const { authority } of (await authorities.all()).filter(isScheme).toReversed())
+    try {
+      return await authorities.openStanding(authority);
+    } catch (error) {
+      if (!(error instanceof PkiError)) throw error;
+      refusal = error;
+    }
+  throw refusal;
 }
 
 async function* recentRevocations({ read, size }: Pick<LedgerReads, "read" | "size">) {

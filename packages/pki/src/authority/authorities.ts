@@ -61,7 +61,7 @@ export class Authorities {
     const { signerOf, random, now } = this.#deps;
     const { name, profile, parent, keyName } = order;
     const key = await signerOf(keyName);
-    const above = parent === undefined ? undefined : await this.#standing(parent);
+    const above = parent === undefined ? undefined : await this.openStanding(parent);
     const serial = random(SERIAL_BYTES);
     const points = above && profile.distributionPoints === "allowed" ? this.#pointsOf(above.record, serial) : [];
     const content = {
@@ -140,7 +140,7 @@ export class Authorities {
     if (first === undefined) return [];
     if (orders.some(({ authority, requester }) => authority !== first.authority || requester !== first.requester))
       throw new RangeError("certificates are issued together for one authority and one requester");
-    const { record: issuer, certificate, key } = await this.#standing(first.authority);
+    const { record: issuer, certificate, key } = await this.openStanding(first.authority);
     const at = now();
     await this.#requireWithinLimit(first.requester, at, issuer, orders.length);
     const prepared = orders.map((order) => {
@@ -270,8 +270,8 @@ export class Authorities {
     if (!verdict.isTrusted) throw new PkiError("issuer-unfit", `${verdict.message} (${verdict.problem})`);
   }
 
-  /** An authority that may issue, with its key. */
-  async #standing(authority: string): Promise<OpenAuthority> {
+  /** An authority that may issue, with its key. @throws PkiError `authority-held`, `issuer-unfit`, and as `open` */
+  async openStanding(authority: string): Promise<OpenAuthority> {
     await this.#requireStanding(authority);
     return this.open(authority);
   }

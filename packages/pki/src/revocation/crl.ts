@@ -146,6 +146,21 @@ export function openCrl(octets: Uint8Array, issuer: Certificate, at?: Date): Rev
   };
 }
 
+/**
+ * Whether a list is about a certificate (RFC 5280 clause 6.3.3 (b)): a list of one shard is about those that name its
+ * address; a list over everything is about all. That a list of another shard does not name a certificate says nothing.
+ */
+export function coversCertificate(
+  { shard }: Pick<RevocationList, "shard">,
+  { extensions: own }: Pick<Certificate, "extensions">,
+): boolean {
+  if (shard === undefined) return true;
+  const points = extensionValue(EXTENSIONS.crlDistributionPoints, own) ?? [];
+  return points.some((point) =>
+    (point.name?.fullName ?? []).some((one) => one.kind === "uniformResourceIdentifier" && one.value === shard),
+  );
+}
+
 /** A full list brought up to date by a delta. @throws PkiError `crl-refused` when the delta begins after the list */
 export function applyDelta(full: RevocationList, delta: RevocationList): RevocationList {
   if (

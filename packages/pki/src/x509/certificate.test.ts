@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { X509Certificate } from "node:crypto";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { randomBytes, X509Certificate } from "node:crypto";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
@@ -9,13 +9,24 @@ import { DecodeError, DlmsError, decode, encode, fromHex } from "@meterkeep/dlms
 import "reflect-metadata";
 import { X509Certificate as PeculiarCertificate } from "@peculiar/x509";
 import fc from "fast-check";
+import { issueCertificate } from "../authority/issue.ts";
 import { PkiError } from "../errors.ts";
 import { lintCertificate } from "../profile/lint.ts";
 import { PROFILES } from "../profile/profiles.ts";
-import { ANY_POLICY, freshKey, issueDevice, makeTree, profileNamed } from "../testing/test-tree.ts";
+import {
+  ANY_POLICY,
+  BEGIN,
+  freshKey,
+  issueDevice,
+  makeTree,
+  profileNamed,
+  SYSTEM_TITLE,
+} from "../testing/test-tree.ts";
 import { decodeCertificate, toBeSigned } from "./certificate.ts";
+import { deviceOf } from "./device.ts";
 import { EXTENSIONS, extensionValue, hardwareModuleOf } from "./extensions.ts";
 import { nameText } from "./name.ts";
+import { validatePath } from "./path.ts";
 import { toPem } from "./pem.ts";
 import { publicKey } from "./public-key.ts";
 import { makeRequest, openRequest } from "./request.ts";
@@ -98,6 +109,56 @@ describe("certificates", () => {
     assert.throws(() => decode(publicKey, fromHex(compressed)), /uncompressed/);
     const k256 = `3056301006072a8648ce3d020106052b8104000a03420004${"11".repeat(64)}`;
     assert.throws(() => decode(publicKey, fromHex(k256)), /neither P-256 nor P-384/);
+  });
+
+  test("a whole certificate and a whole request whose key has explicit parameters are refused, though OpenSSL takes them", () => {
+    const run = (...args: readonly string[]) => execFileSync("openssl", args, { cwd: directory, stdio: "pipe" });
+    const curve = ["ecparam", "-name", "prime256v1", "-param_enc"] as const;
+    for (const encoding of ["named_curve", "explicit"]) {
+      run(...curve, encoding, "-genkey", "-noout", "-out", `${encoding}.key`);
+      const subject = ["-key", `${encoding}.key`, "-subj", "/CN=4D4B303000000001", "-outform", "DER"];
+      run("req", "-new", ...subject, "-out", `${encoding}.csr`);
+      run("req", "-new", "-x509", ...subject, "-out", `${encoding}.der`);
+    }
+    const octets = (file: string) => new Uint8Array(readFileSync(join(directory, file)));
+    openRequest(octets("named_curve.csr"));
+    assert.throws(() => openRequest(octets("explicit.csr")), DecodeError);
+    assert.throws(() => decodeCertificate(octets("explicit.der")), DecodeError);
+  });
+
+  test("every kind of end entity stands in one tree, and each is for what it is for and nothing else", () => {
+    const hosts = [{ kind: "dNSName", value: "end.example" }] as const;
+    const intermediates = [tree.scheme, tree.utility, tree.issuing, tree.issuing384].map((one) => one.certificate);
+    const options = { anchors: [tree.root.certificate], intermediates, at: new Date("2026-01-10T00:00:00Z") } as const;
+    let devices = 0;
+    for (const profile of PROFILES.values()) {
+      if (profile.authority !== false) continue;
+      const issuer = issuerFor(profile.name);
+      const { publicKey } = freshKey(profile.curve);
+      const subject =
+        profile.subject.kind === "named"
+          ? { names: { CN: profile.name, OU: "02" }, ...(profile.name.startsWith("gbcs") && { entity: SYSTEM_TITLE }) }
+          : { systemTitle: SYSTEM_TITLE };
+      const certificate = issueCertificate(issuer, {
+        profile,
+        subject,
+        publicKey,
+        serial: randomBytes(16),
+        notBefore: BEGIN,
+        hwType: "1.2.826.0.1.8641679.1.2.1.1",
+        hosts: profile.altName.kind === "hosts" ? hosts : [],
+        policies: [ANY_POLICY],
+      });
+      for (const usage of ["digitalSignature", "keyAgreement", "keyCertSign"] as const) {
+        const verdict = validatePath(certificate, { ...options, usage });
+        assert.equal(verdict.isTrusted, profile.keyUsage.includes(usage), `${profile.name} for ${usage}`);
+        if (verdict.isTrusted) assert.equal(verdict.path.length, 5);
+      }
+      const title = deviceOf(certificate);
+      assert.equal(title !== undefined, profile.subject.kind !== "named", profile.name);
+      if (title !== undefined) devices += 1;
+    }
+    assert.ok(devices > 10);
   });
 
   test("an end entity issues nothing, and an authority no other below its depth", () => {

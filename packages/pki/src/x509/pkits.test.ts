@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { describe, test } from "node:test";
 import { DlmsError, encode, fromHex, toHex } from "@meterkeep/dlms";
 import { PkiError } from "../errors.ts";
-import { applyDelta, issueCrl, openCrl } from "../revocation/crl.ts";
+import { applyDelta, coversCertificate, issueCrl, openCrl } from "../revocation/crl.ts";
 import { strangeList } from "../testing/strange-list.ts";
 import { BEGIN, freshKey } from "../testing/test-tree.ts";
 import { type Certificate, decodeCertificate, encodeCertificate, type ToBeSigned, toBeSigned } from "./certificate.ts";
@@ -29,6 +29,10 @@ interface Entity {
 }
 type Change = Partial<ToBeSigned> & { readonly spoil?: boolean };
 
+const pointTo = (value: string) =>
+  makeExtension(EXTENSIONS.crlDistributionPoints, false, [
+    { name: { fullName: [{ kind: "uniformResourceIdentifier", value }] } },
+  ]);
 const named = (text: string): Name => [textAttribute(OID.commonName, text)];
 const usage = (bits: readonly KeyUsage[], critical = true) => makeExtension(EXTENSIONS.keyUsage, critical, bits);
 const basic = (isAuthority: boolean, pathLength?: number, critical = true) =>
@@ -103,7 +107,9 @@ function byLists(...lists: readonly (readonly [Entity, Uint8Array])[]): Revoked 
     const opened = lists.flatMap(([{ certificate: of }, octets]): (readonly string[])[] => {
       if (of !== issuer) return [];
       try {
-        return [[...openCrl(octets, issuer, NOW).revocations].map(({ serial }) => toHex(serial))];
+        const list = openCrl(octets, issuer, NOW);
+        if (!coversCertificate(list, certificate)) return [];
+        return [[...list.revocations].map(({ serial }) => toHex(serial))];
       } catch (error) {
         if (error instanceof PkiError || error instanceof DlmsError) return [];
         throw error;
@@ -461,7 +467,7 @@ const CASES: readonly (readonly [string, string, () => string])[] = [
     "4.14.1 Valid distributionPoint Test1",
     "valid",
     () => {
-      const end = leaf(good);
+      const end = leaf(good, {}, [usage(["digitalSignature"]), pointTo(POINT)]);
       return judge(
         end,
         [good],
@@ -473,9 +479,19 @@ const CASES: readonly (readonly [string, string, () => string])[] = [
     "4.14.2 Invalid distributionPoint Test2",
     "revoked",
     () => {
-      const end = leaf(good);
+      const end = leaf(good, {}, [usage(["digitalSignature"]), pointTo(POINT)]);
       const list = issueCrl(good, { number: 1n, ...times, shard: POINT }, serials(end));
       return judge(end, [good], byLists(anchorList, [good, list]));
+    },
+  ],
+  [
+    "4.14.3 Invalid distributionPoint Test3",
+    "revoked",
+    () => {
+      // A list of another shard does not name it, and says nothing of it: its status is not known.
+      const end = leaf(good, {}, [usage(["digitalSignature"]), pointTo(POINT)]);
+      const other = issueCrl(good, { number: 1n, ...times, shard: `${POINT}x` }, []);
+      return judge(end, [good], byLists(anchorList, [good, other]));
     },
   ],
   [
@@ -554,7 +570,7 @@ const NOT_APPLICABLE = {
   "4.8.2 to 4.12.10":
     "any policy is as good as any other; what constrains policies is refused by 4.9.3, 4.10.7, 4.12.1",
   "4.13.1 to 4.13.38": "name constraints are refused by 4.13.2",
-  "4.14.3 to 4.14.21": "one address a shard, no reasons, no kinds of certificates in a distribution point",
+  "4.14.4 to 4.14.21": "one address a shard, no reasons, no kinds of certificates in a distribution point",
 } as const;
 
 describe("PKITS", () => {
