@@ -140,6 +140,9 @@ describe("certificates by the operator's method", () => {
         "refused",
       ]);
       assert.deepEqual(await kinds(line(9)), ["refused"]);
+      const service = pkiService(bench.pki, agreed);
+      const { results } = await service.issueCertificates({ authority, items: [line(9)], hosts: [] }, OPERATOR);
+      assert.ok(results[0]?.kind === "refused" && /\[assignment-violated\]$/.test(results[0].message));
     }));
 });
 

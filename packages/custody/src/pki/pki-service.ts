@@ -254,11 +254,12 @@ function defined<T extends object>(query: T): { [K in keyof T]: Exclude<T[K], un
 }
 
 function reasonOf(error: unknown): string {
-  if (error instanceof PkiError || error instanceof DlmsError) return error.message.slice(0, MOST_CHARACTERS);
+  if (error instanceof PkiError) return `${error.message.slice(0, MOST_CHARACTERS)} [${error.code}]`;
+  if (error instanceof DlmsError) return error.message.slice(0, MOST_CHARACTERS);
   throw error;
 }
 
-const MOST_CHARACTERS = 512;
+const MOST_CHARACTERS = 448;
 
 /** The same service: what the PKI refuses is a refusal of the call. */
 function refusing(service: PkiService): PkiService {
