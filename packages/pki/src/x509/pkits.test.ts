@@ -468,11 +468,8 @@ const CASES: readonly (readonly [string, string, () => string])[] = [
     "valid",
     () => {
       const end = leaf(good, {}, [usage(["digitalSignature"]), pointTo(POINT)]);
-      return judge(
-        end,
-        [good],
-        byLists(anchorList, [good, issueCrl(good, { number: 1n, ...times, shard: POINT }, [])]),
-      );
+      const list = issueCrl(good, { number: 1n, ...times, shard: POINT }, []);
+      return judge(end, [good], byLists(anchorList, [good, list]));
     },
   ],
   [
