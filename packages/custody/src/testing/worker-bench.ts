@@ -6,7 +6,10 @@ import { custodianClient } from "@meterkeep/api/custodian-channel";
 import { publicKeyOctets } from "@meterkeep/dlms-node";
 import { createChannelCredential, localSigner, makeRequestWith, toPem } from "@meterkeep/pki";
 import { listenOnChannel } from "../channel/server.ts";
+import { profileOf } from "../pki/development-tree.ts";
+import { ENROLLED_OVER_EST } from "../pki/enrollable.ts";
 import { enrolByPassword } from "../pki/est/enrolment.ts";
+import { hostNames } from "../pki/subjects.ts";
 import { caller, type TestCustody, withTestCustody } from "./test-custody.ts";
 import { TestMeter } from "./test-meter.ts";
 
@@ -41,7 +44,7 @@ export async function withWorkers(
     readonly authorities: string;
     readonly custody: TestCustody;
     readonly authority: string;
-    /** Makes a key and has it certified over a one-time password, as EST does. */
+    /** Makes a key and has it certified: over a one-time password, as EST does, where its profile may. */
     enrol(name: string, profile: string, hosts?: readonly string[]): Promise<WorkerCredential>;
     client(of: WorkerCredential): ReturnType<typeof custodianClient>;
   }) => Promise<void>,
@@ -73,10 +76,20 @@ export async function withWorkers(
           const { privateKey: key } = generateKeyPairSync("ec", { namedCurve: "P-256" });
           const privateKey = key.export({ type: "pkcs8", format: "pem" }).toString();
           const subject = { kind: "named", fields: [{ field: "CN", text: name }], entity: undefined } as const;
-          const order = { name, authority, profile, subject, hosts: [...hosts], endsAt: custody.now + 60_000 };
-          const { password } = await service.makeEnrolmentPassword(order, OPERATOR);
-          const signer = localSigner(key, { curve: "P-256", point: publicKeyOctets(key) });
-          const { octets } = await enrolByPassword(pki, { name, password }, await makeRequestWith(signer, name));
+          const publicKey = { curve: "P-256", point: publicKeyOctets(key) } as const;
+          const overEst = async (): Promise<Uint8Array> => {
+            const order = { name, authority, profile, subject, hosts: [...hosts], endsAt: custody.now + 60_000 };
+            const { password } = await service.makeEnrolmentPassword(order, OPERATOR);
+            const request = await makeRequestWith(localSigner(key, publicKey), name);
+            return (await enrolByPassword(pki, { name, password }, request)).octets;
+          };
+          // What listens has its certificate from whoever starts it.
+          const byOrder = async (): Promise<Uint8Array> => {
+            const names = { authority, subject: { names: { CN: name } }, hosts: hostNames(hosts) };
+            const order = { ...names, profile: profileOf(profile), publicKey, requester: OPERATOR.name };
+            return (await pki.authorities.issue(order)).octets;
+          };
+          const octets = await (ENROLLED_OVER_EST.has(profile) ? overEst() : byOrder());
           const chain = [octets, ...above.map((one) => one.certificate)];
           return { privateKey, certificate: chain.map((one) => toPem("CERTIFICATE", one)).join("") };
         },
