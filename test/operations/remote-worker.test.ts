@@ -22,7 +22,7 @@ import {
   wantedIntervals,
 } from "@meterkeep/headend";
 import type { MeterConnection } from "@meterkeep/meter";
-import { BENCH_NOW, type BenchMeter, benchMeter } from "@meterkeep/meter/testing";
+import { BENCH_NOW, benchMeter } from "@meterkeep/meter/testing";
 import { decodeCertificate } from "@meterkeep/pki";
 import { openTestDatabase } from "@meterkeep/postgres/testing";
 import { startGate } from "../../apps/server/src/gate/gate-process.ts";
@@ -33,6 +33,7 @@ import { OPERATOR, withWorkers } from "../../packages/custody/src/testing/worker
 import { testMeter } from "../../packages/headend/src/testing/database.ts";
 import { processFacts } from "../src/process-facts.ts";
 import { startWithTicket } from "../src/remote-worker.ts";
+import { served } from "../src/served-meter.ts";
 import { until } from "../src/until.ts";
 
 const HOST = "127.0.0.1";
@@ -44,22 +45,6 @@ const FACTOR = 900;
 const KILLS = 4;
 const LONGEST_PAUSE_MS = 2_000;
 const PATIENCE = { patienceMs: 300_000, everyMs: 200 } as const;
-
-/** What a meter on the bench answers on a socket, or to whoever holds its connection. */
-function served(bench: BenchMeter): ApduServer<MeterConnection> {
-  const following = new WeakMap<MeterConnection, readonly Uint8Array[]>();
-  return {
-    connect: (client, server) => bench.meter.connect(client, server),
-    handle: (connection, apdu) => {
-      const answer = bench.meter.serve(connection, apdu);
-      bench.memory.commit();
-      following.set(connection, answer.following ?? []);
-      return answer.response;
-    },
-    following: (connection) => following.get(connection) ?? [],
-    disconnect: (connection) => bench.meter.disconnect(connection),
-  };
-}
 
 /** Follows a call to the meter that has made it, as the server does with a connection that it holds. */
 function heldDial(meter: ApduServer<MeterConnection>): Dial {

@@ -13,7 +13,8 @@ import {
 } from "@meterkeep/dlms-node";
 import { clockOperation, meterOperations, NETWORKS, type Operation, parseRoute, routeDial } from "@meterkeep/headend";
 import type { MeterConnection } from "@meterkeep/meter";
-import { type OperationBench, withOperationBench } from "../src/operation-bench.ts";
+import { withOperationBench } from "../src/operation-bench.ts";
+import { served } from "../src/served-meter.ts";
 
 const DEVICE = 17;
 /** Datagrams are sent again soon: these get lost on purpose. */
@@ -23,22 +24,6 @@ const readProfile = meterOperations({ destinations: () => [], shelf: { load: () 
 ) as Operation;
 const HOUR_MS = 3_600_000;
 const timeText = (instant: number): string => `${new Date(instant).toISOString().slice(0, 19)}Z`;
-
-/** The meter on the bench, as what answers on a socket. */
-function served({ bench }: OperationBench): ApduServer<MeterConnection> {
-  const following = new WeakMap<MeterConnection, readonly Uint8Array[]>();
-  return {
-    connect: (client, server) => bench.meter.connect(client, server),
-    handle: (connection, apdu) => {
-      const answer = bench.meter.serve(connection, apdu);
-      bench.memory.commit();
-      following.set(connection, answer.following ?? []);
-      return answer.response;
-    },
-    following: (connection) => following.get(connection) ?? [],
-    disconnect: (connection) => bench.meter.disconnect(connection),
-  };
-}
 
 /** A gateway that has the meter behind it and takes nothing for itself. */
 function behindGateway(meter: ApduServer<MeterConnection>) {
@@ -101,7 +86,7 @@ for (const { name, route: routeTo } of WAYS)
       const directly = await at.run(readProfile, window);
       const kind = parseRoute(routeTo(1)).kind as "tcp" | "udp" | "hdlc";
       const isBehind = routeTo(1).includes("gateway");
-      const server = (isBehind ? behindGateway(served(at)) : served(at)) as unknown as ApduServer<never>;
+      const server = (isBehind ? behindGateway(served(at.bench)) : served(at.bench)) as unknown as ApduServer<never>;
       await using meter = await LISTENERS[kind](server);
       await using listener = kind === "udp" ? await losingRelay(meter.port) : meter;
       at.way = { route: parseRoute(routeTo(listener.port)), dial: routeDial({}, SOON) };
@@ -117,7 +102,7 @@ for (const { name, route: routeTo } of WAYS)
 
 test("a gateway that has no such meter behind it is silence, and an association that fails; nothing else is spoken with", () =>
   withOperationBench({}, async (at) => {
-    await using listener = await listenWrapper({ server: behindGateway(served(at)) });
+    await using listener = await listenWrapper({ server: behindGateway(served(at.bench)) });
     const short = { ...NETWORKS.lan, associationSeconds: 0.1 };
     at.way = {
       route: parseRoute(`tcp://127.0.0.1:${listener.port}?gateway=3/0C&network=lan`),
@@ -132,7 +117,7 @@ test("one meter that answers in another's place is found out, whichever way lead
       { systemTitle: "4D4B560100989682", logicalDeviceName: "MKV0010010000002" },
       async (other) => {
         for (const kind of ["tcp", "udp", "hdlc"] as const) {
-          await using listener = await LISTENERS[kind](served(other) as unknown as ApduServer<never>);
+          await using listener = await LISTENERS[kind](served(other.bench) as unknown as ApduServer<never>);
           const text = `${kind}://127.0.0.1:${listener.port}${kind === "hdlc" ? `?device=${DEVICE}` : ""}`;
           at.way = { route: parseRoute(text), dial: routeDial() };
           await assert.rejects(at.preview(clockOperation, { mostSeconds: 60 }));

@@ -252,13 +252,17 @@ test("a meter whose counter is far ahead is asked for it by the public client, a
     assert.ok(meter.lowestCounter > 9000);
   }));
 
+/** Up to where counters of the meter are reserved. */
+async function reservedOf({ store }: TestCustody): Promise<number> {
+  const place = { utility: "stadtwerke", island: "mainland", systemTitle: TITLE, setup: 0 };
+  return Math.max(0, ...(await store.counterLine(place)).counters.map(({ next }) => next));
+}
+
 test("a counter further ahead than is believed, or behind ours, changes none of ours, and the ledger has it", () =>
   withTestCustody(async (custody) => {
     const meter = new TestMeter({ systemTitle: TITLE });
     await custody.add(meter);
-    const place = { utility: "stadtwerke", island: "mainland", systemTitle: TITLE, setup: 0 };
-    const reserved = async () =>
-      Math.max(0, ...(await custody.store.counterLine(place)).counters.map(({ next }) => next));
+    const reserved = () => reservedOf(custody);
     /** A refusal that names a counter. */
     const refused = async (named: number) => {
       const { service } = custody.custody;
@@ -292,9 +296,7 @@ test("forged hints cost a meter so many counters and no more, whatever succeeds 
   withTestCustody(async (custody) => {
     const meter = new TestMeter({ systemTitle: TITLE });
     await custody.add(meter);
-    const place = { utility: "stadtwerke", island: "mainland", systemTitle: TITLE, setup: 0 };
-    const reserved = async () =>
-      Math.max(0, ...(await custody.store.counterLine(place)).counters.map(({ next }) => next));
+    const reserved = () => reservedOf(custody);
     const title = systemTitle(fromHex(TITLE));
     let contacts = 0;
     /** The carrier forges a refusal that names a counter, then lets an association succeed and loses it, in turn. */
