@@ -23,16 +23,11 @@ const RECOVERY_PATIENCE_MS = 300_000;
 type Victim = "custodian" | "server" | "depot" | "town" | "postgres" | "supervisor";
 
 /** At which step a takeover stands by the custodian's journal, which is durable before the octets of the step leave. */
-async function stepsByJournal(database: string): Promise<ReadonlyMap<string, TakeoverStep>> {
-  const pool = createPool(database, { applicationName: "kill test", maxConnections: 1 });
-  try {
-    const { rows } = await pool.query<{ title: string; step: TakeoverStep | null }>(
-      `select upper(encode(system_title, 'hex')) as title, journal::jsonb #>> '{contact,step}' as step from takeovers`,
-    );
-    return new Map(rows.flatMap(({ title, step }) => (step === null ? [] : [[title, step]])));
-  } finally {
-    await pool.end();
-  }
+async function stepsByJournal(pool: ReturnType<typeof createPool>): Promise<ReadonlyMap<string, TakeoverStep>> {
+  const { rows } = await pool.query<{ title: string; step: TakeoverStep | null }>(
+    `select upper(encode(system_title, 'hex')) as title, journal::jsonb #>> '{contact,step}' as step from takeovers`,
+  );
+  return new Map(rows.flatMap(({ title, step }) => (step === null ? [] : [[title, step]])));
 }
 
 /** A process that carries nothing for the depot's meters is killed at the steps of the others, and the other way round. */
@@ -45,11 +40,16 @@ async function startHeld(stateDirectory: string, victim: Victim, planned: readon
   const starting = startMeterkeep({ meters: HOMES, stateDirectory });
   const [meterkeep, holds] = await Promise.all([starting, armHolds(townControl(stateDirectory), planned, HOLD_MS)]);
   const { database } = custodianConfigOf(stateDirectory);
+  const pool = createPool(database, { applicationName: "kill test", maxConnections: 1 });
+  await using cleanup = new AsyncDisposableStack();
+  cleanup.defer(() => pool.end());
+  // Three installations start at once: a database with two cores for all of them may be slow to greet the first time.
+  await until("the journal can be read", () => pool.query("select").then(Boolean, () => undefined));
   const concerned = holds.filter((hold) => concerns(victim, hold));
   const begun = performance.now();
   let best = { steps: 0, at: begun };
   for (;;) {
-    const steps = await stepsByJournal(database);
+    const steps = await stepsByJournal(pool);
     const reached = concerned.filter(({ meter, step }) => steps.get(meter) === step);
     const now = performance.now();
     const count = new Set(reached.map(({ step }) => step)).size;

@@ -121,6 +121,8 @@ test("everything else about lengths and order is strict", () => {
     ["600ba109060760857405080901", "wrong-value", "aarq.applicationContextName.arc"],
     ["600ba10a060760857405080101", "truncated", "aarq.applicationContextName"],
     ["600ca10a06076085740508010100", "trailing-bytes", "aarq.applicationContextName"],
+    ["6328", "truncated", "rlre"],
+    ["6316800100be10040e0800065f1f0400001e5d04000007", "truncated", "rlre"],
     ["6215800100be0f040e0800065f1f0400001e5d04000007", "truncated", "rlrq.userInformation"],
   ];
   for (const [hex, code, path] of cases) assert.throws(() => decode(acseApdu, fromHex(hex)), { code, path }, hex);

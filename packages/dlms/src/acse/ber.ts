@@ -29,8 +29,8 @@ type SequenceOf<F extends BerFields> = StructOf<{ readonly [K in keyof F]: F[K][
 /**
  * A BER sequence without its own tag: a length and fields in their order, each with tag and length.
  *
- * With `lengths: "repaired"` a wrong length of the sequence or of its last field is read as "up to the end": widely used
- * servers count the ones around user-information of an RLRE too short. What stands inside must then still fit exactly.
+ * With `lengths: "repaired"` too small a length of the sequence or of its last field is read as "up to the end": widely
+ * used servers count the ones around user-information of an RLRE too short. What stands inside must then still fit exactly.
  */
 export function sequence<F extends BerFields>(
   fields: F,
@@ -134,8 +134,9 @@ export const oneBit: Codec<boolean> = map("one bit", restBytes, {
   encode: (bit) => Uint8Array.of(7, bit ? 0x80 : 0),
 });
 
+/** A length that may count too little: up to the end. One that counts more than there is tells of a cut message. */
 function repairedLength(r: Reader): number {
-  r.count();
+  r.length();
   return r.remaining;
 }
 
