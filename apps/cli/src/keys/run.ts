@@ -34,7 +34,9 @@ export async function rotate(titles: readonly string[], options: RotateOptions, 
     .filter((name) => name !== "")
     .map((name) => oneOf(TRANSFERABLE_PURPOSES, name.trim().toUpperCase(), "--purposes"));
   const days = numberOf(options.olderThan, "--older-than");
-  const madeBefore = days === undefined ? undefined : Date.now() - days * DAY_MILLISECONDS;
+  // Whole days, so that what people agreed to is the same when it is asked for again.
+  const today = Math.floor(Date.now() / DAY_MILLISECONDS) * DAY_MILLISECONDS;
+  const madeBefore = days === undefined ? undefined : today - days * DAY_MILLISECONDS;
   const meters = titles.map(titleOf);
   const answer = await asOperator(options.state, terminal, (custodian) =>
     custodian.planRotations({ meters, madeBefore, purposes, cause, reason: options.reason }),

@@ -1,5 +1,5 @@
 import type { MeterDetail, MeterSummary } from "@meterkeep/api";
-import type { EnrolmentState } from "@meterkeep/api/custodian";
+import { CustodianCallError, type EnrolmentState } from "@meterkeep/api/custodian";
 import { fromHex, manufacturerOf, systemTitle } from "@meterkeep/dlms";
 import {
   HeadEndError,
@@ -85,13 +85,18 @@ async function attach(context: Context, { body, request, reply }: Call<"attachMe
     { label: body.label, source: body.source },
     body.systemTitle,
   );
-  const outcome = await custodian.addMeter({
-    utility: scope.utility,
-    island: scope.island,
-    systemTitle: title,
-    sealed: JSON.stringify(body.sealed),
-    kind: "real",
-  });
+  const outcome = await custodian
+    .addMeter({
+      utility: scope.utility,
+      island: scope.island,
+      systemTitle: title,
+      sealed: JSON.stringify(body.sealed),
+      kind: "real",
+    })
+    .catch((cause: unknown) => {
+      if (!(cause instanceof CustodianCallError && cause.code === "approval-required")) throw cause;
+      throw new HeadEndError("sealed-keys-refused", cause.message, { cause });
+    });
   // In custody from an attempt that broke off before the inventory had it: go on where it was.
   if (outcome.kind === "refused" && outcome.code !== "meter-already-in-custody")
     throw new HeadEndError("sealed-keys-refused", `${outcome.code}: ${outcome.message}`);

@@ -176,17 +176,26 @@ export class Rotations {
     return { ...counts, meters, policy };
   }
 
-  async setPolicy(change: KeyPolicyChange, caller: Caller): Promise<KeyLifeReport> {
+  /** Sets the policy, once whoever has a say in it has said so. */
+  async setPolicy(change: KeyPolicyChange, caller: Caller, agreed: () => Promise<void>): Promise<KeyLifeReport> {
     const { committer, store, now } = this.#dependencies;
     const policy = changedPolicy(await this.#keyPolicy(), change);
+    await agreed();
     await committer.submit({ entries: [entry(now(), "key-policy-changed", caller.name, policy)] });
     await store.rotations.setPolicy(policy);
     this.#policy = policy;
     return this.report();
   }
 
-  /** Suspends, resumes, compromises or destroys one key. A key that is compromised gets a successor by itself. */
-  async change({ meter, purpose, version, client, command, reason }: ChangeKeyState, caller: Caller): Promise<void> {
+  /**
+   * Suspends, resumes, compromises or destroys one key, once whoever has a say in it has said so. A key that is compromised
+   * gets a successor by itself.
+   */
+  async change(
+    { meter, purpose, version, client, command, reason }: ChangeKeyState,
+    caller: Caller,
+    agreed: () => Promise<void>,
+  ): Promise<void> {
     const { committer, files, now, keyCache } = this.#dependencies;
     const title = systemTitleText(meter);
     const file = await files.load(title);
@@ -203,6 +212,7 @@ export class Rotations {
       throw new CallRefusal("key-transition-refused", `a key that is ${key.state} does not become ${to}`);
     if (command === "destroy" && isBelieved(file, key))
       throw new CallRefusal("key-transition-refused", `the ${purpose} may be on meter ${title}: it is kept`);
+    await agreed();
     await committer.submit(stateChange([key], to, caller.name, now(), reason)).catch((error: unknown) => {
       throw error instanceof CustodyError && error.code === "custody-write-conflict"
         ? new CallRefusal("key-transition-refused", error.message, { cause: error })

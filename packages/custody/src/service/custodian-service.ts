@@ -10,6 +10,7 @@ import { fromHex, type SystemTitle, systemTitle, systemTitleText } from "@meterk
 import type { LedgerEntry, TreeHead } from "@meterkeep/ledger";
 import type { Authority } from "../authority/authority.ts";
 import type { AuthorityService } from "../authority/authority-service.ts";
+import type { KeyControl } from "../authority/key-control.ts";
 import type { Backups } from "../backup/backups.ts";
 import { CallRefusal } from "../calls/call-refusal.ts";
 import type { Caller } from "../calls/caller.ts";
@@ -31,7 +32,13 @@ import type { CheckedFiles } from "../records/checked-files.ts";
 import type { Rotations } from "../rotation/rotations.ts";
 import type { Sessions } from "../session/sessions.ts";
 import type { FactoryMasters } from "../shipment/factory-masters.ts";
-import { addSingleMeter, type ImportDependencies, importShipment, type ShipmentToApprove } from "../shipment/import.ts";
+import {
+  addSingleMeter,
+  type ImportDependencies,
+  importShipment,
+  type MeterToApprove,
+  type ShipmentToApprove,
+} from "../shipment/import.ts";
 import type { TrustedManufacturer } from "../shipment/manufacturer.ts";
 import { ShipmentRefusal } from "../shipment/refusal.ts";
 import { takeMaster } from "../shipment/take-master.ts";
@@ -53,6 +60,7 @@ export interface CustodianParts {
   readonly sessions: Sessions;
   readonly contacts: Contacts;
   readonly rotations: Rotations;
+  readonly keyControl: Pick<KeyControl, "plan" | "state" | "policy">;
   readonly departures: Departures;
   readonly masters: FactoryMasters;
   readonly backups: Backups;
@@ -131,7 +139,10 @@ export function custodianService(parts: CustodianParts): CustodianService {
     addMeter: async ({ utility, island, systemTitle: title, sealed }, caller) => {
       const place = { utility, island, principal: caller.name };
       try {
-        const warnings = await addSingleMeter(importing, place, systemTitleText(title), sealed);
+        const approveMeter = async (about: MeterToApprove) => {
+          await parts.authority.changes.require("add-meter", { ...about }, caller, `meter ${about.meter}`);
+        };
+        const warnings = await addSingleMeter({ ...importing, approveMeter }, place, systemTitleText(title), sealed);
         return { kind: "added", warnings };
       } catch (error) {
         if (error instanceof ShipmentRefusal) return refused(error);
@@ -148,13 +159,17 @@ export function custodianService(parts: CustodianParts): CustodianService {
       if (lent !== undefined) return lent;
       return contacting.nextContact(request, caller);
     },
-    planRotations: (request, caller) => rotations.plan(request, caller),
+    planRotations: async (request, caller) => {
+      await parts.keyControl.plan(request, caller);
+      return rotations.plan(request, caller);
+    },
     rotationStates: (request) => rotations.states(request),
     compromisedSince: (request) => rotations.compromisedSince(request),
     keyLife: () => rotations.report(),
-    setKeyPolicy: (request, caller) => rotations.setPolicy(request, caller),
+    setKeyPolicy: (request, caller) =>
+      rotations.setPolicy(request, caller, () => parts.keyControl.policy(request, caller)),
     changeKeyState: async (request, caller) => {
-      await rotations.change(request, caller);
+      await rotations.change(request, caller, () => parts.keyControl.state(request, caller));
       return {};
     },
     departMeters: (request, caller) => parts.departures.depart(request, caller),

@@ -9,6 +9,7 @@ import { authorityService } from "../authority/authority-service.ts";
 import type { SealDependencies } from "../authority/critical-seals.ts";
 import { DocumentKeeper } from "../authority/document-keeper.ts";
 import { Enrolment } from "../authority/enrolment.ts";
+import { KeyControl } from "../authority/key-control.ts";
 import { OpenManifests } from "../authority/manifests.ts";
 import type { RelyingParty } from "../authority/people/passkey.ts";
 import { Backups } from "../backup/backups.ts";
@@ -403,6 +404,7 @@ export async function openCustodyIn(
     sessions,
     contacts,
     rotations,
+    keyControl: new KeyControl({ changes: authority.changes, ledger: store.ledger, committer, now }),
     departures,
     backups,
     leases,

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { KEY_PURPOSES, type KeyWarning, type ShipmentRefusalCode } from "@meterkeep/api/custodian";
 import { systemTitle as brandTitle, fromHex } from "@meterkeep/dlms";
 import type { LedgerDraft } from "@meterkeep/ledger";
@@ -34,6 +35,8 @@ export interface ImportDependencies {
    * Absent where nobody is asked.
    */
   readonly approve?: ((shipment: ShipmentToApprove) => Promise<void>) | undefined;
+  /** The same for a single meter, by its title and its keys. */
+  readonly approveMeter?: ((meter: MeterToApprove) => Promise<void>) | undefined;
   /** A meter that was added by hand stands aside: what memory has of its keys is void. */
   readonly forget: (systemTitle: string) => void;
 }
@@ -55,6 +58,15 @@ export interface ShipmentToApprove {
   readonly root: string;
   readonly utility: string;
   readonly island: string;
+}
+
+/** What people agree to when a single meter is taken in: these very keys, however they were sealed. */
+export interface MeterToApprove {
+  readonly meter: string;
+  readonly utility: string;
+  readonly island: string;
+  /** SHA-384 over the check values of its keys, hex: they are keyed, and the same each time. */
+  readonly keys: string;
 }
 
 /** What was imported. */
@@ -295,6 +307,8 @@ export async function addSingleMeter(
     const { conflict } = await stage.add([staged]);
     if (conflict !== undefined) throw refusalOf(conflict, 0);
     await stage.drop();
+    const { utility, island } = place;
+    await dependencies.approveMeter?.({ meter: systemTitle, utility, island, keys: digestOf(staged) });
     const purposes = staged.keys.map(({ purpose }) => KEY_PURPOSES[purpose]);
     await committer.submit({
       writes: [{ kind: "add-meter", ...staged }],
@@ -307,6 +321,12 @@ export async function addSingleMeter(
     if (refusal !== undefined) await recordRefusal(dependencies, place, "meter-refused", refusal);
     throw refusal ?? error;
   }
+}
+
+function digestOf({ checkValues }: StagedMeter): string {
+  const hash = createHash("sha384");
+  for (const value of checkValues) hash.update(value);
+  return hash.digest("hex");
 }
 
 /** What is not known of a meter that somebody added by hand stays empty: nobody vouches for it. */

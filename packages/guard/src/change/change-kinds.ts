@@ -49,7 +49,36 @@ export const CHANGE_KINDS = {
     "when-enrolled",
   ),
   "retire-meter": row("change", (body) => `retire meter ${said(body, "meter")} for good`, "when-enrolled"),
-  "destroy-keys": row("change", (body) => `destroy keys of ${said(body, "meter")} before their time`),
+  "destroy-keys": row("change", (body) =>
+    body["purpose"] === undefined
+      ? `destroy keys of ${said(body, "meter")} before their time`
+      : `destroy ${said(body, "purpose")} ${said(body, "version")} of ${said(body, "meter")} before its time`,
+  ),
+  "rotate-keys": row(
+    "change",
+    (body) => `give new keys to ${counted(body, "meters")} (${said(body, "cause")})`,
+    "when-enrolled",
+  ),
+  "change-key-state": row(
+    "change",
+    (body) =>
+      `${said(body, "command")} the ${said(body, "purpose")} ${said(body, "version")} of meter ${said(body, "meter")}`,
+    "when-enrolled",
+  ),
+  "change-key-policy": row(
+    "change",
+    (body) =>
+      `change keys by another policy: ${Object.entries(body)
+        .map(([name, value]) => `${name} ${String(value)}`)
+        .join(", ")}`,
+    "when-enrolled",
+  ),
+  "add-meter": row(
+    "change",
+    (body) =>
+      `take in meter ${said(body, "meter")} with keys that nobody vouches for, in ${said(body, "utility")}/${said(body, "island")}`,
+    "when-enrolled",
+  ),
   "import-shipment": row(
     "change",
     (body) => `take in ${said(body, "meters")} meters of ${said(body, "manufacturer")}`,
@@ -112,4 +141,10 @@ function row(
 function said(body: Facts, name: string): string {
   const value = body[name];
   return value === undefined ? `(no ${name})` : Array.isArray(value) ? value.join(", ") : String(value);
+}
+
+/** A long list by its length: those who approve see the facts themselves beside the words. */
+function counted(body: Facts, name: string): string {
+  const value = body[name];
+  return Array.isArray(value) && value.length > 3 ? `${value.length} ${name}` : said(body, name);
 }
