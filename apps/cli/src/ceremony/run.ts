@@ -128,6 +128,28 @@ function alone(folder: string): Disposable {
   return { [Symbol.dispose]: lock.release };
 }
 
+/**
+ * The secret of a ceremony that is finished, from enough of its shares, and who had them. It is in memory only; whoever
+ * asks for it zeroes it.
+ *
+ * @throws CliError `option-invalid`, `input-unreadable`
+ */
+export function secretOfHolders(
+  folder: string,
+  files: readonly string[],
+): { readonly secret: Uint8Array; readonly holders: readonly string[] } {
+  const ceremony = read(folder);
+  if (stateOf(ceremony) !== "finished")
+    throw new CliError("option-invalid", `the ceremony in ${folder} is ${stateOf(ceremony)}: finish it first`);
+  const shares = files.map(readShare);
+  const secret = joinSecret(ceremony, shares);
+  const holders = shares.map(({ index }) => {
+    const handed = ceremony.transcript.findLast((one) => one.step === "handed-out" && one.index === index);
+    return handed?.step === "handed-out" ? handed.to : `share ${index}`;
+  });
+  return { secret, holders };
+}
+
 function read(folder: string): Ceremony {
   try {
     const ceremony = JSON.parse(readFileSync(join(folder, FILE), "utf8")) as Ceremony;

@@ -183,6 +183,8 @@ function registerRoot(pki: Command, terminal: Terminal): void {
         "where the root is: its certificate, its register, and its key unless in a token",
       )
       .option("--passphrase-file <file>", "the passphrase of its key (mode 0600)")
+      .option("--ceremony <directory>", "the ceremony in which the passphrase was split, instead of its file")
+      .option("--share <files...>", "shares of that ceremony, as many as it takes")
       .option("--tokens-file <file>", "a token for its key instead, as for the vault; the first one is used");
   ceremony("make", "make a root: its key and its certificate")
     .argument("<name>", "its common name")

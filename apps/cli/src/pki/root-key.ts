@@ -10,15 +10,23 @@ import {
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { Token, type TokenOptions } from "@meterkeep/hsm";
 import { type AuthorityKey, localSigner, type PublicKey, signatureOf } from "@meterkeep/pki";
+import { secretOfHolders } from "../ceremony/run.ts";
 import { CliError } from "../error.ts";
 import { writeNew } from "./files.ts";
 
-/** Where the key of a root is: under a passphrase in its folder, or in a token. */
+/** Where the key of a root is: under a passphrase in its folder, which a file has or people have together, or in a token. */
 export interface RootKeyOptions {
   readonly folder: string;
   readonly passphraseFile?: string;
+  /** Where the ceremony is kept in which the passphrase was split. */
+  readonly ceremony?: string;
+  /** Shares of it, each on its holder's medium. */
+  readonly share?: readonly string[];
   readonly tokensFile?: string;
 }
+
+/** What is done with the key of a root, and who brought the shares that opened it; nobody where none did. */
+export type RootWork<T> = (key: AuthorityKey, holders: readonly string[]) => Promise<T>;
 
 /** What is in `root-key.json`: PKCS #8 under AES-256-GCM, under scrypt of the passphrase. */
 interface SealedKey {
@@ -37,9 +45,9 @@ const OTHERS = 0o077;
 const POINT_BYTES = 96;
 
 /** Makes the key pair of a root, and lends it. @throws CliError `option-invalid`, `input-unreadable` */
-export async function withNewRootKey<T>(options: RootKeyOptions, body: (key: AuthorityKey) => Promise<T>): Promise<T> {
+export async function withNewRootKey<T>(options: RootKeyOptions, body: RootWork<T>): Promise<T> {
   if (options.tokensFile !== undefined) return withToken(options.tokensFile, body);
-  const passphrase = passphraseOf(options);
+  const { passphrase, holders } = passphraseOf(options);
   const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-384" });
   const salt = randomBytes(16);
   const nonce = randomBytes(12);
@@ -54,18 +62,19 @@ export async function withNewRootKey<T>(options: RootKeyOptions, body: (key: Aut
     sealed: sealed.toString("base64"),
   };
   await writeNew(`${options.folder}/${FILE}`, `${JSON.stringify(content, undefined, 2)}\n`, 0o600);
-  return body(signerOf(privateKey));
+  return body(signerOf(privateKey), holders);
 }
 
 /** Lends the key of a root for as long as `body` takes. @throws CliError `option-invalid`, `input-unreadable` */
-export async function withRootKey<T>(options: RootKeyOptions, body: (key: AuthorityKey) => Promise<T>): Promise<T> {
+export async function withRootKey<T>(options: RootKeyOptions, body: RootWork<T>): Promise<T> {
   if (options.tokensFile !== undefined) return withToken(options.tokensFile, body);
   const path = `${options.folder}/${FILE}`;
   if (!existsSync(path))
     throw new CliError("input-unreadable", `${path} is not there: is the root's key in a token (--tokens-file)?`);
   const { scrypt, nonce, sealed } = JSON.parse(readPrivate(path)) as SealedKey;
   const octets = Buffer.from(sealed, "base64");
-  const key = keyOf(passphraseOf(options), Buffer.from(scrypt.salt, "base64"), scrypt);
+  const { passphrase, holders } = passphraseOf(options);
+  const key = keyOf(passphrase, Buffer.from(scrypt.salt, "base64"), scrypt);
   const decipher = createDecipheriv("aes-256-gcm", key, Buffer.from(nonce, "base64"));
   decipher.setAuthTag(octets.subarray(-16));
   let opened: Buffer;
@@ -76,7 +85,7 @@ export async function withRootKey<T>(options: RootKeyOptions, body: (key: Author
   }
   const privateKey = createPrivateKey({ key: opened, format: "der", type: "pkcs8" });
   opened.fill(0);
-  return body(signerOf(privateKey));
+  return body(signerOf(privateKey), holders);
 }
 
 function signerOf(privateKey: ReturnType<typeof createPrivateKey>): AuthorityKey {
@@ -86,16 +95,14 @@ function signerOf(privateKey: ReturnType<typeof createPrivateKey>): AuthorityKey
 }
 
 /** The key pair stays in the token: digests go in, signatures come out. */
-async function withToken<T>(path: string, body: (key: AuthorityKey) => Promise<T>): Promise<T> {
+async function withToken<T>(path: string, body: RootWork<T>): Promise<T> {
   await using token = new Token(tokenOf(path));
   const point = await token.calls.keyPair(LABEL, "P-384");
   if (point.length !== POINT_BYTES) throw new CliError("option-invalid", "the token's key is not on P-384");
   const publicKey: PublicKey = { curve: "P-384", point };
-  return await body({
-    publicKey,
-    sign: async (octets) =>
-      signatureOf(await token.calls.sign(LABEL, "P-384", createHash("sha384").update(octets).digest())),
-  });
+  const sign = async (octets: Uint8Array) =>
+    signatureOf(await token.calls.sign(LABEL, "P-384", createHash("sha384").update(octets).digest()));
+  return await body({ publicKey, sign }, []);
 }
 
 function tokenOf(path: string): TokenOptions {
@@ -110,10 +117,25 @@ function tokenOf(path: string): TokenOptions {
   return { library, label, pin: () => pin, sessions: 1, ...(env && { env }) };
 }
 
-function passphraseOf({ passphraseFile }: RootKeyOptions): string {
-  if (passphraseFile === undefined)
-    throw new CliError("option-invalid", "name the file with the passphrase of the root's key: --passphrase-file");
-  const passphrase = readPrivate(passphraseFile).trim();
+function passphraseOf({ passphraseFile, ceremony, share }: RootKeyOptions): {
+  readonly passphrase: string;
+  readonly holders: readonly string[];
+} {
+  const isShared = share !== undefined && ceremony !== undefined;
+  if (isShared === (passphraseFile !== undefined))
+    throw new CliError(
+      "option-invalid",
+      "say what opens the root's key: --passphrase-file FILE, or --ceremony FOLDER with --share FILE for each holder",
+    );
+  if (!isShared) return { passphrase: longEnough(readPrivate(passphraseFile!)), holders: [] };
+  const { secret, holders } = secretOfHolders(ceremony, share);
+  const passphrase = longEnough(Buffer.from(secret).toString("utf8"));
+  secret.fill(0);
+  return { passphrase, holders };
+}
+
+function longEnough(text: string): string {
+  const passphrase = text.trim();
   if (passphrase.length < MIN_CHARACTERS)
     throw new CliError("option-invalid", `a passphrase of a root has ${MIN_CHARACTERS} characters at least`);
   return passphrase;

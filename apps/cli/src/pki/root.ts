@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
-import { mkdir, rename, writeFile } from "node:fs/promises";
-import { fromHex } from "@meterkeep/dlms";
+import { mkdir } from "node:fs/promises";
+import { fromHex, toHex } from "@meterkeep/dlms";
 import {
   authorityId,
   type Certificate,
@@ -16,7 +16,6 @@ import {
   prepareCertificate,
   prepareCrl,
   prepareRoot,
-  type RevocationReason,
   textOf,
   toPem,
 } from "@meterkeep/pki";
@@ -25,16 +24,9 @@ import { type Terminal, write } from "../terminal.ts";
 import { readPem, writeNew } from "./files.ts";
 import { hexFrom, numberFrom, reasonFrom } from "./options.ts";
 import { type RootKeyOptions, withNewRootKey, withRootKey } from "./root-key.ts";
+import { readRegister, writeRegister } from "./root-register.ts";
 
 export type RootOptions = RootKeyOptions;
-
-/** What the root has done, beside its certificate: it has no database, and its next ceremony is in years. */
-interface Register {
-  readonly issued: readonly { readonly serial: string; readonly subject: string; readonly at: string }[];
-  readonly revoked: readonly { readonly serial: string; readonly reason: RevocationReason; readonly at: string }[];
-  /** The number of the last list. */
-  readonly lists: number;
-}
 
 const DAY_MS = 86_400_000;
 const ANY_POLICY = "2.5.29.32.0";
@@ -60,10 +52,11 @@ export async function makeRootInFolder(
       notBefore,
       notAfter: new Date(notBefore.getTime() + years * 365 * DAY_MS),
     });
-    return certificateOf(prepared, await key.sign(prepared.octets));
+    const made = certificateOf(prepared, await key.sign(prepared.octets));
+    await writeRegister(options.folder, key, { issued: [], revoked: [], lists: 0 });
+    return made;
   });
   await writeNew(`${options.folder}/root.crt`, toPem("CERTIFICATE", certificate.octets));
-  await writeRegister(options.folder, { issued: [], revoked: [], lists: 0 });
   await write(
     terminal.stdout,
     `${nameText(certificate.subject)} is made: ${authorityId(certificate)}\nIts certificate is ${options.folder}/root.crt. Put the folder, or the token, into its drawer when the ceremony is over.\n`,
@@ -81,25 +74,27 @@ export async function signWithRoot(
   const request = openRequest(await readPem("CERTIFICATE REQUEST", requestFile, terminal));
   const name = textOf(request.subject, OID.commonName);
   if (name === undefined) throw new CliError("option-invalid", `${requestFile} names nobody`);
-  const serial = randomBytes(16);
-  const register = readRegister(options.folder);
-  // First what will have been signed: a certificate that is not in the register could not be revoked.
-  const entry = { serial: serial.toString("hex"), subject: nameText(request.subject), at: new Date().toISOString() };
-  await writeRegister(options.folder, { ...register, issued: [...register.issued, entry] });
-  const certificate = await withRootKey(options, async (key) => {
+  const register = readRegister(options.folder, root);
+  const certificate = await withRootKey(options, async (key, holders) => {
     const prepared = prepareCertificate(root, {
       profile: profileOf(options.profile),
       subject: { names: { CN: name } },
       publicKey: request.publicKey,
-      serial,
+      serial: randomBytes(16),
       notBefore: wholeSeconds(),
       policies: [ANY_POLICY],
       distributionPoints: options.crl === undefined ? [] : [options.crl],
     });
+    // First what will have been signed: a certificate that is not in the register could not be revoked.
+    const entry = { serial: toHex(prepared.serial), subject: nameText(prepared.subject), at: isoNow(), holders };
+    await writeRegister(options.folder, key, { ...register, issued: [...register.issued, entry] });
     return certificateOf(prepared, await key.sign(prepared.octets));
   });
   await writeNew(out, toPem("CERTIFICATE", certificate.octets));
-  await write(terminal.stdout, `${nameText(certificate.subject)} is signed, serial ${entry.serial}: ${out}\n`);
+  await write(
+    terminal.stdout,
+    `${nameText(certificate.subject)} is signed, serial ${toHex(certificate.serial)}: ${out}\n`,
+  );
 }
 
 /** `meterkeep pki root revoke` */
@@ -108,8 +103,9 @@ export async function revokeWithRoot(
   options: RootOptions & { readonly reason: string },
   terminal: Terminal,
 ): Promise<void> {
-  const serial = hexFrom(serialText, "the serial number");
-  const register = readRegister(options.folder);
+  // As certificates have it: some programs print leading zeros, and some do not.
+  const serial = hexFrom(serialText, "the serial number").replace(/^(?:00)+/, "");
+  const register = readRegister(options.folder, rootOf(options.folder));
   if (!register.issued.some((one) => one.serial === serial))
     throw new CliError(
       "option-invalid",
@@ -117,8 +113,11 @@ export async function revokeWithRoot(
     );
   if (register.revoked.some((one) => one.serial === serial))
     throw new CliError("option-invalid", `${serial} was revoked before, for good`);
-  const entry = { serial, reason: reasonFrom(options.reason), at: new Date().toISOString() };
-  await writeRegister(options.folder, { ...register, revoked: [...register.revoked, entry] });
+  const reason = reasonFrom(options.reason);
+  await withRootKey(options, async (key, holders) => {
+    const entry = { serial, reason, at: isoNow(), holders };
+    await writeRegister(options.folder, key, { ...register, revoked: [...register.revoked, entry] });
+  });
   await write(terminal.stdout, `${serial} is in the register. Sign the list now: meterkeep pki root list\n`);
 }
 
@@ -129,12 +128,12 @@ export async function listOfRoot(
   terminal: Terminal,
 ): Promise<void> {
   const root = rootOf(options.folder);
-  const register = readRegister(options.folder);
+  const register = readRegister(options.folder, root);
   const number = register.lists + 1;
-  await writeRegister(options.folder, { ...register, lists: number });
   const thisUpdate = wholeSeconds();
   const nextUpdate = new Date(thisUpdate.getTime() + numberFrom(options.days, "--days") * DAY_MS);
   const list = await withRootKey(options, async (key) => {
+    await writeRegister(options.folder, key, { ...register, lists: number });
     const shard = options.crl === undefined ? {} : { shard: options.crl };
     const order = { number: BigInt(number), thisUpdate, nextUpdate, ...shard };
     const revocations = register.revoked.map(({ serial, reason, at }) => ({
@@ -158,16 +157,6 @@ function rootOf(folder: string): Certificate {
   return decodeCertificate(fromPem("CERTIFICATE", readFileSync(path, "utf8"))[0]!);
 }
 
-function readRegister(folder: string): Register {
-  return JSON.parse(readFileSync(`${folder}/register.json`, "utf8")) as Register;
-}
-
-async function writeRegister(folder: string, register: Register): Promise<void> {
-  const draft = `${folder}/register.json.new`;
-  await writeFile(draft, `${JSON.stringify(register, undefined, 2)}\n`, { mode: 0o600, flush: true });
-  await rename(draft, `${folder}/register.json`);
-}
-
 function profileOf(name: string) {
   const profile = PROFILES.get(name);
   if (profile === undefined || profile.authority === false)
@@ -177,4 +166,8 @@ function profileOf(name: string) {
 
 function wholeSeconds(): Date {
   return new Date(Math.floor(Date.now() / 1000) * 1000);
+}
+
+function isoNow(): string {
+  return new Date().toISOString();
 }

@@ -4,9 +4,7 @@ import { DlmsError, fromHex, toHex } from "@meterkeep/dlms";
 import {
   type Certificate,
   type CertificateOrder,
-  decodeCertificate,
   makeRequestWith,
-  openCrl,
   openRequest,
   PkiError,
   type RevocationReason,
@@ -17,6 +15,7 @@ import { CallRefusal } from "../calls/call-refusal.ts";
 import type { Caller } from "../calls/caller.ts";
 import { WORKER_PROFILE } from "../channel/remote-workers.ts";
 import type { CustodianService } from "../service/service.ts";
+import { adoptList } from "./adopt-list.ts";
 import { ANY_POLICY, profileOf } from "./development-tree.ts";
 import { ENROLLED_OVER_EST } from "./enrollable.ts";
 import type { Pki } from "./open-pki.ts";
@@ -94,15 +93,8 @@ export function pkiService(pki: Pki, changes: Pick<Changes, "require">): PkiServ
       const adopted = { ...place, keyName: named, certificate, requester: caller.name };
       return { authority: (await authorities.adopt(adopted)).authority };
     },
-    adoptList: async ({ authority, shard, octets }) => {
-      const record = await authorities.recordOf(authority);
-      const list = openCrl(octets, decodeCertificate(record.certificate));
-      if (shard >= SHARDS) throw new PkiError("crl-refused", `there are ${SHARDS} shards`);
-      const [thisUpdate, nextUpdate] = [list.thisUpdate.getTime(), list.nextUpdate.getTime()];
-      for (const { serial, revokedAt, reason } of list.revocations)
-        await store.registry.revokeAgain(authority, [toHex(serial)], revokedAt.getTime(), reason);
-      const kept = { authority, shard, number: list.number, since: list.since, thisUpdate, nextUpdate, octets };
-      await publisher.adopt(kept);
+    adoptList: async (list) => {
+      await adoptList(pki, list);
       return {};
     },
     issueCertificates: (request, caller) => issueBatch(pki, request, caller),

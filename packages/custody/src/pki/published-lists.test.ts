@@ -3,6 +3,8 @@ import { test } from "node:test";
 import { toHex } from "@meterkeep/dlms";
 import {
   type Certificate,
+  certificateOf,
+  crlOf,
   decodeCertificate,
   makeOcspRequest,
   memoryPkiStore,
@@ -10,9 +12,13 @@ import {
   openOcspResponse,
   PkiError,
   PROFILES,
+  prepareCertificate,
+  prepareCrl,
+  prepareRoot,
   shardOf,
 } from "@meterkeep/pki";
 import { freshKey, PLACE, type TestPki, testTitle, withTestPki } from "../testing/test-pki.ts";
+import { adoptList } from "./adopt-list.ts";
 
 const HOUR = 3_600_000;
 const SIGNATURE = PROFILES.get("dlms-suite-1-signature")!;
@@ -36,6 +42,61 @@ test("the list of a root in a drawer is given until its own end, and not a momen
     }
     bench.now = first.nextUpdate;
     await assert.rejects(list(), code("authority-offline"));
+  }));
+
+test("a list of a root that goes back is not published: neither an older one, nor one from which an entry was taken", () =>
+  withTestPki(async ({ pki, now }) => {
+    const root = freshKey("P-384");
+    const serial = (octet: number) => Uint8Array.from({ length: 16 }, () => octet);
+    const prepared = prepareRoot({
+      profile: PROFILES.get("root")!,
+      subject: { names: { CN: "National root" } },
+      publicKey: root.publicKey,
+      serial: serial(1),
+      notBefore: new Date(now),
+    });
+    const certificate = certificateOf(prepared, root.sign(prepared.octets));
+    const place = { name: "National root", utility: "*", island: "*", requester: "person" } as const;
+    const common = { ...place, profile: PROFILES.get("root")!, keyName: "offline:root" };
+    const { authority } = await pki.authorities.adopt({ ...common, certificate: certificate.octets });
+    const scheme = prepareCertificate(certificate, {
+      profile: PROFILES.get("scheme")!,
+      subject: { names: { CN: "National scheme" } },
+      publicKey: freshKey("P-384").publicKey,
+      serial: serial(2),
+      notBefore: new Date(now),
+      policies: ["2.5.29.32.0"],
+    });
+    const signed = certificateOf(scheme, root.sign(scheme.octets));
+    await pki.authorities.adopt({
+      ...common,
+      name: "National scheme",
+      profile: PROFILES.get("scheme")!,
+      keyName: "offline:scheme",
+      parent: authority,
+      certificate: signed.octets,
+    });
+    const publish = (number: number, entries: readonly number[], thisUpdate = now) => {
+      const times = { thisUpdate: new Date(thisUpdate), nextUpdate: new Date(thisUpdate + 400 * 24 * HOUR) };
+      const revocations = entries.map((octet) => ({
+        serial: serial(octet),
+        revokedAt: new Date(now),
+        reason: "cACompromise" as const,
+      }));
+      const octets = prepareCrl(certificate, { number: BigInt(number), ...times }, revocations);
+      return adoptList(pki, { authority, shard: 0, octets: crlOf(certificate, octets, root.sign(octets)) });
+    };
+    const refused = code("crl-refused");
+    await publish(1, [9]);
+    await assert.rejects(publish(1, [9]), refused, "the same number");
+    await assert.rejects(publish(2, []), refused, "what was on the list before, of which nobody here knows more");
+    await assert.rejects(publish(2, [9], now - 500 * 24 * HOUR), refused, "it has ended");
+    await pki.authorities.revoke(authority, toHex(serial(2)), "cACompromise", "person");
+    await assert.rejects(publish(2, [9]), refused, "what was revoked here by its stages");
+    await publish(2, [9, 2]);
+    await assert.rejects(publish(1, [9, 2]), refused, "an older number");
+    assert.equal((await pki.publisher.list(authority, 0, "full"))?.number, 2n);
+    assert.equal(await pki.store.registry.isRevoked(authority, toHex(serial(9))), true);
   }));
 
 /** What has become of a certificate's issuer: what everybody is told of it. */

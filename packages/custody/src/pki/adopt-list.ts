@@ -1,0 +1,67 @@
+import { toHex } from "@meterkeep/dlms";
+import {
+  coversCertificate,
+  decodeCertificate,
+  openCrl,
+  PkiError,
+  type Registry,
+  type RevocationList,
+  SHARDS,
+} from "@meterkeep/pki";
+import type { Pki } from "./open-pki.ts";
+
+/**
+ * Takes a list that a ceremony has signed, and revokes what it names. A list that goes back, because it was made of an
+ * older register or of one from which somebody took an entry, is not published: it would say of what is revoked that it is
+ * not.
+ *
+ * @throws PkiError `crl-refused`, `authority-unknown`
+ */
+export async function adoptList(
+  { authorities, publisher, store, now }: Pick<Pki, "authorities" | "publisher" | "store" | "now">,
+  { authority, shard, octets }: { readonly authority: string; readonly shard: number; readonly octets: Uint8Array },
+): Promise<void> {
+  const { registry } = store;
+  const issuer = decodeCertificate((await authorities.recordOf(authority)).certificate);
+  const list = openCrl(octets, issuer, new Date(now()));
+  if (shard >= SHARDS) throw new PkiError("crl-refused", `there are ${SHARDS} shards`);
+  const { number, since } = list;
+  const newest = await registry.newestList(authority, shard, since === undefined ? "full" : "delta");
+  if (newest !== undefined && newest.number >= number)
+    throw new PkiError("crl-refused", `list ${newest.number} was published before: this one is list ${number}`);
+  if (since === undefined) {
+    const wanted = await revokedUnder(registry, authority, list);
+    if (newest !== undefined)
+      for (const { serial } of openCrl(newest.octets, issuer).revocations) wanted.add(toHex(serial));
+    for (const { serial } of list.revocations) wanted.delete(toHex(serial));
+    const [missing] = wanted;
+    if (missing !== undefined)
+      throw new PkiError(
+        "crl-refused",
+        `${missing} was revoked, and this list does not name it: put it into the register that the list is made of`,
+      );
+  }
+  for (const { serial, revokedAt, reason } of list.revocations)
+    await registry.revokeAgain(authority, [toHex(serial)], revokedAt.getTime(), reason);
+  const [thisUpdate, nextUpdate] = [list.thisUpdate.getTime(), list.nextUpdate.getTime()];
+  await publisher.adopt({ authority, shard, number, since, thisUpdate, nextUpdate, octets });
+}
+
+/** Serial numbers of what was revoked here and what this list is about. */
+async function revokedUnder(
+  registry: Pick<Registry, "revoked" | "findAll">,
+  authority: string,
+  list: RevocationList,
+): Promise<Set<string>> {
+  const about = new Set<string>();
+  for (let shard = 0; shard < SHARDS; shard += 1) {
+    const revoked = await registry.revoked(authority, shard);
+    const found = await registry.findAll(
+      authority,
+      revoked.map(({ serial }) => serial),
+    );
+    for (const { serial, octets } of found)
+      if (octets !== undefined && coversCertificate(list, decodeCertificate(octets))) about.add(serial);
+  }
+  return about;
+}
