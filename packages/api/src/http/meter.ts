@@ -115,7 +115,7 @@ export const MeterDetail = Type.Object({
   ),
   incidents: Type.Array(
     Type.Object({
-      kind: words(["points-elsewhere", "foreign-traffic", "two-places", "false-delivery"]),
+      kind: words(["points-elsewhere", "foreign-traffic", "two-places", "moved", "false-delivery"]),
       place: Type.String(),
       sentence: Type.String(),
       at: Timestamp,

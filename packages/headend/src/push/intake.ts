@@ -341,6 +341,7 @@ export class PushIntake {
   /** Each meter and address once a batch: a flood must not become a flood of questions. */
   async #tellWatch(answers: readonly Answered[]): Promise<void> {
     const seen = new Set<string>();
+    const proven: { readonly meter: Meter; readonly address: string }[] = [];
     for (const { push, result, meter } of answers) {
       if (meter === undefined) continue;
       const isProven = result.kind === "opened" && result.authenticated;
@@ -350,9 +351,10 @@ export class PushIntake {
       seen.add(key);
       if (isProven) {
         this.#ports.onHeard(meter, push.address);
-        await this.#ports.watch.authenticated(meter, push.address);
+        proven.push({ meter, address: push.address });
       } else if (result.kind === "refused") await this.#ports.watch.refused(meter, push.address, result.code);
     }
+    if (proven.length > 0) await this.#ports.watch.authenticated(proven);
   }
 
   #refused(push: Waiting, meter: Meter, code: string): Judgement {

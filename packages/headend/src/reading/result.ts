@@ -72,6 +72,8 @@ export interface ReadResult {
   readonly uncovered?: readonly Stretch[];
   /** Up to when its event logs were read, milliseconds since 1970 UTC at the source. */
   readonly loggedTo?: number;
+  /** The push set-ups of its object list, where that was read. */
+  readonly pushSetUps?: readonly string[];
   /** The newest of the ends of days whose registers it gave. */
   readonly daysTo?: number;
   /** Of the profile that the intervals are from, seconds; absent where nobody knows, as in a push. */

@@ -194,7 +194,7 @@ test("what a clock was moved over is asked for again, and what comes then is hel
   assert.deepEqual([(await board()).held, await gaps()], [96, []]);
 });
 
-test("up to when logs and days are read is kept for the next lease, and a clock that was moved makes the log be read whole", async () => {
+test("up to when logs and days are read, and which push set-ups a meter has, is kept for the next lease; a clock that was moved makes the log be read whole", async () => {
   const { pool, scope, meters } = database;
   await forget();
   const kept = async () => {
@@ -202,11 +202,13 @@ test("up to when logs and days are read is kept for the next lease, and a clock 
     await queue.due([meters[0]!.id], Date.now(), LANES.onDemand);
     const [lease] = await queue.lease(randomUUID(), { any: 1, onDemand: 0 }, Date.now() + 1_000, 60);
     await queue.release({ meter: lease!.meter.id, epoch: lease!.epoch }, { dueAt: Infinity, lane: 2, attempts: 0 });
+    listed = lease?.pushSetUps?.listed;
     return [lease?.loggedTo, lease?.daysTo];
   };
-  assert.deepEqual(await kept(), [undefined, undefined]);
-  await answer([], undefined, { covered: [], loggedTo: BEGIN + DAY, daysTo: BEGIN });
-  assert.deepEqual(await kept(), [BEGIN + DAY, BEGIN]);
+  let listed: readonly string[] | undefined;
+  assert.deepEqual([await kept(), listed], [[undefined, undefined], undefined]);
+  await answer([], undefined, { covered: [], loggedTo: BEGIN + DAY, daysTo: BEGIN, pushSetUps: ["0-3:25.9.0"] });
+  assert.deepEqual([await kept(), listed], [[BEGIN + DAY, BEGIN], ["0-3:25.9.0"]]);
   await answer(EVERY);
   assert.deepEqual(await kept(), [BEGIN + DAY, BEGIN], "a session that did not look at them says nothing of them");
   await answer([], undefined, { uncovered: [{ from: BEGIN, to: BEGIN + QUARTER }] });

@@ -30,6 +30,13 @@ export async function writeCoverage(sql: Sql, scope: Scope, reads: readonly Mete
       readTo.map(({ read }) => dateOf(read?.daysTo)),
     ]);
   }
+  const listed = reads.filter(({ read }) => read?.pushSetUps !== undefined);
+  if (listed.length > 0)
+    await sql.query(PUT_PUSH_SET_UPS, [
+      ...scope.place,
+      listed.map(({ meter }) => meter),
+      listed.map(({ read }) => JSON.stringify(read?.pushSetUps)),
+    ]);
   if (lacking.length > 0) await writeChannels(sql, scope, reads);
   const doubtful = reads.filter(({ read }) => read?.lacking !== undefined || read?.events?.some(isPower) === true);
   if (doubtful.length > 0) await excuse(sql, scope, doubtful);
@@ -113,6 +120,11 @@ const ADD_COVERAGE = `
     logged_to = case when isempty(n.uncovered) then coalesce(n.logged_to, c.logged_to) end,
     days_to = greatest(c.days_to, n.days_to)
   from n
+  where c.utility_id = $1 and c.island_id = $2 and c.meter_id = n.meter_id`;
+
+const PUT_PUSH_SET_UPS = `
+  update interval_coverage c set push_set_ups = array(select jsonb_array_elements_text(n.listed)), listed_at = now()
+  from unnest($3::integer[], $4::jsonb[]) as n(meter_id, listed)
   where c.utility_id = $1 and c.island_id = $2 and c.meter_id = n.meter_id`;
 
 // `ADD_COVERAGE` has taken out what this answer says anew.

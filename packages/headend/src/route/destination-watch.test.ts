@@ -9,7 +9,7 @@ import { DestinationWatch, destinationIncidents } from "./destination-watch.ts";
 
 let database: HeadEndDatabase;
 before(async () => {
-  database = await openHeadEndDatabase(8);
+  database = await openHeadEndDatabase(12);
 });
 after(() => database[Symbol.asyncDispose]());
 
@@ -89,15 +89,15 @@ test("what is refused is somebody else's where the meter was never heard, and th
 test("a meter that moves is no incident, however often; one that goes to and fro is", async () => {
   const { watch, clock, kinds } = bench();
   const [mover, pair, slow] = database.meters.slice(2);
-  for (let n = 0; n < 50; n += 1) await watch.authenticated(mover!, `10.0.1.${n}`);
+  for (let n = 0; n < 50; n += 1) await watch.authenticated([{ meter: mover!, address: `10.0.1.${n}` }]);
   await watch.refused(mover!, "10.0.1.49", "replayed");
   assert.deepEqual(await kinds(2), []);
-  for (const address of ["a", "b", "a", "b"]) await watch.authenticated(pair!, address);
+  for (const address of ["a", "b", "a", "b"]) await watch.authenticated([{ meter: pair!, address }]);
   assert.deepEqual(await kinds(3), []);
-  await watch.authenticated(pair!, "a");
+  await watch.authenticated([{ meter: pair!, address: "a" }]);
   assert.deepEqual(await kinds(3), [["two-places", 1]]);
   for (const address of ["a", "b", "a", "b", "a", "b"]) {
-    await watch.authenticated(slow!, address);
+    await watch.authenticated([{ meter: slow!, address }]);
     clock.now += 3_700_000;
   }
   assert.deepEqual(await kinds(4), []);
@@ -107,9 +107,47 @@ test("what a concentrator brings and is refused is told, even where the meter ha
   const { watch, entries, kinds } = bench();
   const meter = database.meters[7]!;
   const way = "concentrator://dc-1/0/4D4B560000000007";
-  await watch.authenticated(meter, way);
+  await watch.authenticated([{ meter, address: way }]);
   await watch.refused(meter, way, "replayed");
   await watch.refused(meter, way, "not-authentic");
   assert.deepEqual(await kinds(7), [["false-delivery", 2]]);
   assert.equal(entries.length, 1);
+});
+
+test("whoever takes a meter's place once and stays is seen by what the meter still sends from where it was, after a restart too", async () => {
+  const meter = database.meters[8]!;
+  const { watch, clock, kinds } = bench();
+  await watch.authenticated([{ meter, address: "10.0.3.1" }]);
+  await watch.authenticated([{ meter, address: "10.0.3.99" }]);
+  // What was on its way when it moved comes after it, and is older than what came since.
+  clock.now += 30_000;
+  await watch.refused(meter, "10.0.3.1", "replayed");
+  assert.deepEqual(await kinds(8), []);
+  const restarted = bench();
+  restarted.clock.now = clock.now + 7_200_000;
+  await restarted.watch.refused(meter, "10.0.3.1", "replayed");
+  assert.deepEqual(await kinds(8), [["two-places", 1]]);
+  assert.match(
+    (await destinationIncidents(database.pool, database.scope, meter.id))[0]!.sentence,
+    /proves itself from 10\.0\.3\.99, and 10\.0\.3\.1, which it has left, still sends/,
+  );
+});
+
+test("going to and fro is counted over a restart", async () => {
+  const meter = database.meters[9]!;
+  for (const address of ["a", "b", "a", "b"]) await bench().watch.authenticated([{ meter, address }]);
+  const { watch, kinds } = bench();
+  assert.deepEqual(await kinds(9), []);
+  await watch.authenticated([{ meter, address: "a" }]);
+  assert.deepEqual(await kinds(9), [["two-places", 1]]);
+});
+
+test("a meter that is read at a fixed address of its own is an incident when it proves itself from elsewhere once", async () => {
+  const { watch, kinds } = bench();
+  const fixed = { ...database.meters[10]!, route: { kind: "tcp", host: "10.0.4.1", port: 4059 } } as const;
+  const behind = { ...database.meters[11]!, route: { ...fixed.route, gateway: { network: 0, device: "0A" } } };
+  for (const address of ["10.0.4.1", "10.0.4.7"])
+    await watch.authenticated([fixed, behind].map((meter) => ({ meter: meter as typeof fixed, address })));
+  assert.deepEqual(await kinds(10), [["moved", 1]]);
+  assert.deepEqual(await kinds(11), []);
 });

@@ -3,9 +3,16 @@ import type { Scope } from "../database/scope.ts";
 import { rows, type Sql } from "../database/sql.ts";
 import type { EventSink } from "../event/event-hub.ts";
 import type { Meter, MeterId } from "../inventory/meter.ts";
+import { type Place, Places, RETURN_MILLISECONDS } from "./places.ts";
 
 /** What is wrong with where a meter speaks to, or from where somebody speaks in its name. */
-export const DESTINATION_INCIDENTS = ["points-elsewhere", "foreign-traffic", "two-places", "false-delivery"] as const;
+export const DESTINATION_INCIDENTS = [
+  "points-elsewhere",
+  "foreign-traffic",
+  "two-places",
+  "moved",
+  "false-delivery",
+] as const;
 export type DestinationIncidentKind = (typeof DESTINATION_INCIDENTS)[number];
 
 /** An incident about a meter's destinations. */
@@ -30,31 +37,28 @@ export interface DestinationWatchPorts {
 }
 
 type Named = Pick<Meter, "id" | "title" | "label">;
-
-/** Where a meter was heard last, and how often that has changed of late. */
-interface Heard {
-  address: string;
-  readonly before: Map<string, number>;
-  returns: number[];
-}
+/** A meter as far as it matters whether it may be elsewhere. */
+type Heard = Named & Pick<Meter, "route" | "moving">;
 
 const THROUGH_CONCENTRATOR = /^concentrator:\/\/([^/]+)\//;
-const HOUR_MS = 3_600_000;
 /** Returns to an address that was left, within an hour: a meter that moves does not go to and fro. */
 const RETURNS = 3;
-/** Meters remembered; beyond, the one not heard for the longest time is forgotten. */
-const MOST_METERS = 100_000;
+/** What was on its way when a meter moved comes after it. */
+const UNDER_WAY_MILLISECONDS = 60_000;
 
 /**
- * Watches where meters push to and who speaks in their names. An address that changes with an authenticated exchange is no
- * incident; each incident is told once an hour, with an entry in the ledger before anything else.
+ * Watches where meters push to and who speaks in their names. A meter that is known to move may be elsewhere with an
+ * authenticated exchange; one that does not is an incident then, and so is one that still sends from where it has left, by which
+ * somebody is seen who took a meter's place once and stays. Each incident is told once an hour, with an entry in the ledger
+ * before anything else.
  */
 export class DestinationWatch {
   readonly #ports: DestinationWatchPorts;
-  readonly #heard = new Map<MeterId, Heard>();
+  readonly #places: Places;
 
   constructor(ports: DestinationWatchPorts) {
     this.#ports = ports;
+    this.#places = new Places(ports.sql, ports.scope);
   }
 
   /** A push set-up (class 40) was read: in an authenticated session, so it says what the meter does. */
@@ -76,32 +80,44 @@ export class DestinationWatch {
       await this.#tell(meter, "false-delivery", `concentrator ${concentrator}`, brought);
       return;
     }
-    if (await this.#isFamiliar(meter.id, address)) return;
+    const place = (await this.#places.of([meter.id])).get(meter.id);
+    const leftAt = place?.left.get(address);
+    if (place !== undefined && leftAt !== undefined) {
+      if (this.#ports.now() - leftAt < UNDER_WAY_MILLISECONDS) return;
+      const stays = `${meter.label} proves itself from ${shown(place.address)}, and ${shown(address)}, which it has left, still sends in its name what is refused (${code}): one of the two is not the meter and has its keys.`;
+      await this.#tell(meter, "two-places", address, stays);
+      return;
+    }
+    if (place?.address === address || (await this.#isFamiliar(meter.id, address))) return;
     const sentence = `${shown(address)} sent in the name of ${meter.label} what was refused (${code}), and the meter was never heard from there.`;
     await this.#tell(meter, "foreign-traffic", address, sentence);
   }
 
-  /** A meter was authenticated from an address. */
-  async authenticated(meter: Named, address: string): Promise<void> {
+  /** Meters were authenticated from addresses. */
+  async authenticated(all: readonly { readonly meter: Heard; readonly address: string }[]): Promise<void> {
     const at = this.#ports.now();
-    const heard = this.#heard.get(meter.id) ?? { address, before: new Map<string, number>(), returns: [] };
-    this.#heard.delete(meter.id);
-    this.#heard.set(meter.id, heard);
-    if (this.#heard.size > MOST_METERS) this.#heard.delete(this.#heard.keys().next().value as MeterId);
-    if (heard.address === address) return;
-    for (const [other, left] of heard.before) if (at - left > HOUR_MS) heard.before.delete(other);
-    const isReturn = heard.before.has(address);
-    heard.before.set(heard.address, at);
-    heard.address = address;
-    heard.returns = [...heard.returns.filter((time) => at - time < HOUR_MS), ...(isReturn ? [at] : [])];
-    if (heard.returns.length < RETURNS) return;
-    const places = [...heard.before.keys(), address].filter((one, n, all) => all.indexOf(one) === n);
-    const sentence = `${meter.label} proves itself from ${places.map(shown).join(" and ")} in turn: two have its keys, or somebody stands between.`;
-    await this.#tell(meter, "two-places", address, sentence);
+    const elsewhere = await this.#places.appeared(
+      all.map(({ meter, address }) => ({ meter: meter.id, address })),
+      at,
+    );
+    if (elsewhere.size === 0) return;
+    const meters = new Map(all.map(({ meter }) => [meter.id, meter]));
+    for (const [id, place] of elsewhere) await this.#judgeMove(meters.get(id) as Heard, place, at);
+  }
+
+  async #judgeMove(meter: Heard, { address, left, returns }: Place, at: number): Promise<void> {
+    if (returns.length >= RETURNS) {
+      const lately = [...left].filter(([, leftAt]) => at - leftAt < RETURN_MILLISECONDS).map(([other]) => other);
+      const sentence = `${meter.label} proves itself from ${[...lately, address].map(shown).join(" and ")} in turn: two have its keys, or somebody stands between.`;
+      await this.#tell(meter, "two-places", address, sentence);
+    } else if (!mayMove(meter)) {
+      const before = [...left.keys()].at(-1) ?? "";
+      const sentence = `${meter.label} does not move, and proves itself from ${shown(address)} now; it was at ${shown(before)}: somebody may have taken its place with its keys.`;
+      await this.#tell(meter, "moved", address, sentence);
+    }
   }
 
   async #isFamiliar(meter: MeterId, address: string): Promise<boolean> {
-    if (this.#heard.get(meter)?.address === address) return true;
     const found = await rows(this.#ports.sql, SELECT_FAMILIAR, [...this.#ports.scope.place, meter, address]);
     return found.length > 0;
   }
@@ -150,6 +166,15 @@ interface IncidentRow {
   readonly sentence: string;
   readonly at: Date;
   readonly count: number;
+}
+
+/**
+ * Whether a meter may push from elsewhere without anything being wrong: its network gives it other addresses, or what it sends
+ * passes through what others share. One that is read at a fixed address of its own is where it is.
+ */
+function mayMove({ route, moving }: Heard): boolean {
+  if (moving !== undefined || route === undefined) return true;
+  return route.kind === "concentrator" || route.kind === "dial-in" || route.gateway !== undefined;
 }
 
 /** What others have written is shown without what could disturb a page or a terminal. */

@@ -19,7 +19,7 @@ import {
 } from "@meterkeep/dlms";
 import { HeadEndError } from "../errors.ts";
 import type { Meter } from "../inventory/meter.ts";
-import type { MeterProfile, PushSetupFacts } from "../profile/meter-profile.ts";
+import type { MeterProfile } from "../profile/meter-profile.ts";
 import { logicalName } from "../profile/object-name.ts";
 import type { EvidenceRecord } from "../reading/result.ts";
 import type { TimeZone } from "../time/time-zone.ts";
@@ -30,15 +30,8 @@ const CLOCK: GetItem = { classId: 8, logicalName: "0.0.1.0.0.255", attributeId: 
 const REGISTER_CLASS = 3;
 const PROFILE_CLASS = 7;
 const DISCONNECT_CLASS = 70;
-const PUSH_SETUP_CLASS = 40;
 /** Of a profile. */
 const BUFFER = 2;
-
-/** Where a push set-up points to. */
-export interface PushDestinationRecord {
-  readonly obis: string;
-  readonly destination: string;
-}
 
 /** What one reading of the registers gave. */
 export interface RegisterSnapshot {
@@ -77,16 +70,6 @@ export class MeterReader {
     return {
       items: this.#snapshotItems(registers),
       take: (answers, evidence) => found(this.#snapshotOf(registers, answers), evidence),
-    };
-  }
-
-  /** Asks where each push set-up points to, as it writes it; those that the meter does not have are left out. */
-  destinationsQuestion(found: (destinations: readonly PushDestinationRecord[]) => void): Question {
-    const { pushSetups } = this.#profile;
-    return {
-      items: pushSetups.map(({ obis }) => attribute(PUSH_SETUP_CLASS, obis, 3)),
-      take: (answers) =>
-        found(answers.flatMap((answer, at) => destinationOf(answer, pushSetups[at] as PushSetupFacts))),
     };
   }
 
@@ -173,14 +156,6 @@ export class MeterReader {
   }
 }
 
-function destinationOf(answer: ListItem, { obis }: PushSetupFacts): readonly PushDestinationRecord[] {
-  const value = dataOf(answer);
-  const destination = value?.type === "structure" ? value.value[1] : undefined;
-  return destination?.type === "octet-string"
-    ? [{ obis, destination: Buffer.from(destination.value).toString("latin1") }]
-    : [];
-}
-
 function attribute(classId: number, obis: string, attributeId: number): GetItem {
   return { classId, logicalName: logicalName(obis), attributeId };
 }
@@ -189,7 +164,8 @@ function wholeSecond(instant: number): DateTime {
   return dateTimeAt(Math.floor(instant / 1000) * 1000);
 }
 
-function dataOf(item: ListItem | undefined): Data | undefined {
+/** What an item of a list says, where it was answered. */
+export function dataOf(item: ListItem | undefined): Data | undefined {
   return item?.kind === "data" ? decode(data, item.value, { trailing: "ignore" }) : undefined;
 }
 

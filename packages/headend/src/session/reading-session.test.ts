@@ -262,7 +262,7 @@ test("a day's session is one request, and all that it brings rests on one answer
     ...order("range", [{ from: NOON - 96 * QUARTER, to: NOON }]),
     eventsFrom: NOON - 86_400_000,
     daysFrom: NOON - 86_400_000,
-    looksAtDestinations: true,
+    pushSetUps: { listed: [], asksForList: false },
   };
   await holdReadingSession(shared, day, never);
   const { session, read } = await holdReadingSession(shared, day, never);
@@ -272,6 +272,24 @@ test("a day's session is one request, and all that it brings rests on one answer
   );
   assert.deepEqual([read.intervals.length, read.covered, read.registers.length], [96, day.gaps, 4]);
   assert.equal(new Set([...read.intervals, ...read.registers].map(({ evidence }) => evidence)).size, 1);
+});
+
+test("every push set-up of the meter's own list is looked at, not only those that its profile names", async () => {
+  const pushTo = { 0: "192.0.2.1:4059", 3: "198.51.100.7:4059" };
+  const meter = { ...state(4), pushTo };
+  const looks = (pushSetUps: NonNullable<ReadingOrder["pushSetUps"]>) =>
+    holdReadingSession(ports(meter), { ...order("range", []), pushSetUps }, never);
+  const first = await looks({ listed: [], asksForList: true });
+  assert.deepEqual(first.read.pushSetUps, ["0-0:25.9.0", "0-3:25.9.0"]);
+  const both = [
+    { obis: "0-0:25.9.0", destination: pushTo[0] },
+    { obis: "0-3:25.9.0", destination: pushTo[3] },
+  ];
+  assert.deepEqual(first.destinations, both);
+  const next = await looks({ listed: ["0-0:25.9.0", "0-3:25.9.0"], asksForList: false });
+  assert.deepEqual([next.destinations, next.read.pushSetUps], [both, undefined]);
+  const unlisted = await looks({ listed: [], asksForList: false });
+  assert.deepEqual(unlisted.destinations, [both[0]]);
 });
 
 test("a meter that takes no lists is asked one thing after the other, so that what came stays when the line breaks", async () => {

@@ -23,8 +23,14 @@ import { dayValuesQuestion } from "./day-values.ts";
 import { eventsQuestion, type Window } from "./event-reader.ts";
 import type { LadderEntry, SessionRecord } from "./ladder.ts";
 import type { Dial, MeterLine } from "./line.ts";
-import { MeterReader, type PushDestinationRecord, type RegisterSnapshot } from "./meter-reader.ts";
+import { MeterReader, type RegisterSnapshot } from "./meter-reader.ts";
 import { readBuffer, readRows } from "./profile-rows.ts";
+import {
+  destinationsQuestion,
+  type PushDestinationRecord,
+  pushSetUpListQuestion,
+  pushSetUpsOf,
+} from "./push-set-ups.ts";
 import { ask, type Question } from "./question.ts";
 import { type Scale, type ScalerTable, scaledValue } from "./scaler-table.ts";
 import { custodianOutcome, outcomeOf } from "./session-outcome.ts";
@@ -47,8 +53,8 @@ export interface ReadingOrder {
   readonly purpose: Extract<SessionPurpose, "read" | "verify">;
   /** Stretches of the load profile that are missing. */
   readonly gaps: readonly Stretch[];
-  /** Whether to look where its push set-ups point to. */
-  readonly looksAtDestinations?: boolean;
+  /** Where it is to be looked where its push set-ups point to: those that its list had, and whether to ask for the list anew. */
+  readonly pushSetUps?: { readonly listed: readonly string[]; readonly asksForList: boolean };
   /** From when on its event logs are to be read, milliseconds since 1970 UTC at the source; `whole` for all that they hold; absent: not now. */
   readonly eventsFrom?: number | "whole";
   /** From when on the registers at the ends of days are to be read, at the source; absent: not now. */
@@ -129,6 +135,7 @@ async function converse(
   if (order.profile.lists) await ask(session, recorder, now);
   else for (const question of now) await ask(session, recorder, [question]);
   for (const question of later) await ask(session, recorder, [question]);
+  await askUnknownSetUps(order, session, recorder, collected);
   if (needsWholeLogs(order, collected)) await ask(session, recorder, [eventsOf(order, collected, "whole")]);
   for (const stretch of collected.refused.splice(0)) await readAlone(order, reader, recorder, collected, stretch);
   if (order.purpose === "read" && order.gaps.length > 0 && order.profile.loadProfile.access === "entry")
@@ -152,7 +159,7 @@ function questionsOf(
   reader: MeterReader,
   collected: Collected,
 ): { readonly now: readonly Question[]; readonly later: readonly Question[] } {
-  const { profile, purpose, eventsFrom, daysFrom, looksAtDestinations } = order;
+  const { profile, purpose, eventsFrom, daysFrom, pushSetUps } = order;
   const scaleOf = (obis: string): Scale => reader.scale(obis);
   const [now, later]: [Question[], Question[]] = [[registersQuestion(ports, order, reader, collected)], []];
   if (purpose === "read" && profile.loadProfile.access === "range") {
@@ -172,13 +179,34 @@ function questionsOf(
         for (const { at } of values) collected.daysTo = Math.max(collected.daysTo ?? at, at);
       }),
     );
-  if (looksAtDestinations === true)
-    now.push(
-      reader.destinationsQuestion((destinations) => {
-        collected.destinations = destinations;
+  if (pushSetUps !== undefined) now.push(destinationsOf(collected, pushSetUpsOf(profile, pushSetUps.listed)));
+  // Long, and seldom: by itself.
+  if (pushSetUps?.asksForList === true)
+    later.push(
+      pushSetUpListQuestion(profile, (listed) => {
+        collected.pushSetUps = listed;
       }),
     );
   return { now, later };
+}
+
+function destinationsOf(collected: Collected, setUps: readonly string[]): Question {
+  return destinationsQuestion(setUps, (destinations) => {
+    collected.destinations.push(...destinations);
+  });
+}
+
+/** The meter's list may name push set-ups that nobody has asked for yet. */
+async function askUnknownSetUps(
+  { profile, pushSetUps }: ReadingOrder,
+  session: Parameters<typeof ask>[0],
+  recorder: SessionRecorder,
+  collected: Collected,
+): Promise<void> {
+  if (pushSetUps === undefined || collected.pushSetUps === undefined) return;
+  const asked = new Set(pushSetUpsOf(profile, pushSetUps.listed));
+  const unknown = collected.pushSetUps.filter((obis) => !asked.has(obis));
+  if (unknown.length > 0) await ask(session, recorder, [destinationsOf(collected, unknown)]);
 }
 
 function eventsOf({ profile }: ReadingOrder, collected: Collected, window: Window | "whole"): Question {
@@ -312,7 +340,9 @@ class Collected {
   /** Stretches that the meter did not give beside other things. */
   readonly refused: Stretch[] = [];
   readonly #profile: MeterProfile;
-  destinations: readonly PushDestinationRecord[] = [];
+  readonly destinations: PushDestinationRecord[] = [];
+  /** What its list has of push set-ups, where it was asked for and given. */
+  pushSetUps: readonly string[] | undefined;
   events: ReadResult["events"];
   /** The newest end of a day of which it gave the registers. */
   daysTo: number | undefined;
@@ -351,6 +381,7 @@ class Collected {
       ...(this.#outages.length === 0 ? {} : { outages: this.#outages }),
       ...(this.events === undefined ? {} : { events: this.events }),
       ...(this.daysTo === undefined ? {} : { daysTo: this.daysTo }),
+      ...(this.pushSetUps === undefined ? {} : { pushSetUps: this.pushSetUps }),
       ...(this.supply === undefined ? {} : { supply: this.supply }),
       ...(this.clock === undefined ? {} : { clockOffsetSeconds: this.clock.offsetSeconds }),
       ...(powerW === undefined ? {} : { powerW }),

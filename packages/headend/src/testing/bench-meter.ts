@@ -1,5 +1,6 @@
 import type { SessionAdvance } from "@meterkeep/api/custodian";
 import {
+  AssociationLnV1,
   Clock,
   CosemServer,
   type DateTime,
@@ -11,6 +12,7 @@ import {
   mount,
   onlyReading,
   type Protection,
+  PushSetup,
   Register,
   serveProfile,
 } from "@meterkeep/dlms";
@@ -25,6 +27,8 @@ const DAILY = "1.0.99.2.0.255";
 const EVENTS = "0.0.99.98.0.255";
 const SWITCH = "0.0.96.3.10.255";
 const CLOCK = "0.0.1.0.0.255";
+const ASSOCIATION = "0.0.40.0.0.255";
+const PUSH_SET_UPS = ["0.0.25.9.0.255", "0.1.25.9.0.255", "0.2.25.9.0.255", "0.3.25.9.0.255"];
 const PUBLIC_SAP = 16;
 
 /** What a meter on the test's bench is made of; it may change between sessions. */
@@ -37,6 +41,8 @@ export interface BenchState {
   midnights?: BenchState["rows"];
   /** Minutes from its local time to UTC, which it keeps to itself. */
   silentDeviation?: number;
+  /** Where its push set-ups point to, by instance of `0-b:25.9.0`. */
+  pushTo?: Readonly<Record<number, string>>;
   /** Lines of its log, in the order in which they were written. */
   events?: readonly { readonly at: number; readonly code: number }[];
 }
@@ -52,6 +58,8 @@ const model = deviceModel<BenchState>({
     register(ENERGY, 30, ({ rows }) => rows.at(-1)?.wattHours ?? 0),
     register(POWER, 27, () => 420),
     mount(SWITCH, DisconnectControl.serve<BenchState>({ get: { outputState: ({ connected }) => connected } })),
+    ...PUSH_SET_UPS.map((name, at) => pushSetUp(name, at)),
+    mount(ASSOCIATION, AssociationLnV1.serve<BenchState>({ get: { objectList } })),
     energyProfile(PROFILE, 900, ({ rows }) => rows),
     energyProfile(DAILY, 86_400, ({ midnights = [] }) => midnights),
     energyProfile(EVENTS, 0, ({ events = [] }) => events.map(({ at, code }) => ({ at, wattHours: code }))),
@@ -61,10 +69,32 @@ const model = deviceModel<BenchState>({
       name: "public",
       clientSap: PUBLIC_SAP,
       authentication: { kind: "none" },
-      access: onlyReading(CLOCK, ENERGY, POWER, SWITCH, PROFILE, DAILY, EVENTS),
+      access: onlyReading(CLOCK, ENERGY, POWER, SWITCH, PROFILE, DAILY, EVENTS, ASSOCIATION, ...PUSH_SET_UPS),
     },
   ],
 });
+
+function pushSetUp(name: string, instance: number) {
+  return mount(
+    name,
+    PushSetup.serve<BenchState>({
+      get: {
+        sendDestinationAndMethod: ({ pushTo }) => ({
+          transportService: "tcp",
+          destination: Buffer.from(pushTo?.[instance] ?? ""),
+          message: "aXdr",
+        }),
+      },
+    }),
+  );
+}
+
+/** Its clock, and the push set-ups that it says it has. */
+function objectList({ pushTo = {} }: BenchState) {
+  const accessRights = { attributeAccess: [], methodAccess: [] };
+  const setUps = Object.keys(pushTo).map((at) => ({ classId: 40, logicalName: PUSH_SET_UPS[Number(at)] as string }));
+  return [{ classId: 8, logicalName: CLOCK }, ...setUps].map((each) => ({ ...each, version: 0, accessRights }));
+}
 
 function register(logicalName: string, unit: number, value: (state: BenchState) => number) {
   return mount(

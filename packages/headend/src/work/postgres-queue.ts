@@ -155,7 +155,8 @@ const LEASE = `
      from trust_history h
      where h.utility_id = $1 and h.island_id = $2 and h.meter_id = m.meter_id) as history,
     ${stretchesJson(GAPS)} as gaps, extract(epoch from c.logged_to)::float8 * 1000 as logged_to,
-    extract(epoch from c.days_to)::float8 * 1000 as days_to
+    extract(epoch from c.days_to)::float8 * 1000 as days_to, c.push_set_ups,
+    extract(epoch from c.listed_at)::float8 * 1000 as listed_at
   from leased l
   join meters m on m.utility_id = $1 and m.island_id = $2 and m.meter_id = l.meter_id
   left join feeders f on (f.utility_id, f.island_id, f.feeder_id) = (m.utility_id, m.island_id, m.feeder_id)
@@ -177,6 +178,8 @@ interface LeaseRow extends MeterRow {
   readonly gaps: StretchesJson;
   readonly logged_to: number | null;
   readonly days_to: number | null;
+  readonly push_set_ups: readonly string[] | null;
+  readonly listed_at: number | null;
 }
 
 function leaseOfRow(row: LeaseRow): Lease {
@@ -191,5 +194,8 @@ function leaseOfRow(row: LeaseRow): Lease {
     gaps: stretchesOf(row.gaps),
     ...(row.logged_to === null ? {} : { loggedTo: row.logged_to }),
     ...(row.days_to === null ? {} : { daysTo: row.days_to }),
+    ...(row.push_set_ups === null || row.listed_at === null
+      ? {}
+      : { pushSetUps: { listed: row.push_set_ups, at: row.listed_at } }),
   };
 }

@@ -76,8 +76,8 @@ export interface SessionRunnerOptions {
 
 /** Who must wait no longer than this for its turn keeps its place: putting a lease back costs a statement. */
 const PATIENCE_MILLISECONDS = 500;
-/** How often it is looked where a meter pushes to. */
-const DESTINATIONS_EVERY_MS = 24 * 3_600_000;
+/** How often a meter is asked for its object list: a push set-up that was not there before comes with other firmware. */
+const LIST_EVERY_MILLISECONDS = 30 * DAY_MILLISECONDS;
 const NOT_AUTHENTIC = "meter-not-authentic";
 /** The custodian's word for a meter that was retired, transferred or returned. */
 const METER_LEFT = "meter-left";
@@ -94,8 +94,6 @@ const SPREAD = 0.3;
 export class SessionRunner {
   readonly #ports: SessionRunnerPorts;
   readonly #options: SessionRunnerOptions;
-  /** When push set-ups were last looked at: forgotten with the process, and then looked at again. */
-  readonly #lookedAt = new Map<MeterId, number>();
 
   constructor(ports: SessionRunnerPorts, options: SessionRunnerOptions) {
     this.#ports = ports;
@@ -224,6 +222,9 @@ export class SessionRunner {
     const clock = this.#ports.clockOf(meter.kind);
     const isReading = lease.onDemand !== "verify";
     const nowAtSource = clock.atSource(this.#ports.now());
+    const ends = isReading ? dayEnds(lease, nowAtSource) : {};
+    // With the logs, each day, and whenever somebody asks.
+    const looksAtDestinations = ends.eventsFrom !== undefined || lease.onDemand === "read";
     const outcome = await holdReadingSession(
       this.#ports,
       {
@@ -232,17 +233,14 @@ export class SessionRunner {
         profile,
         clock,
         purpose: isReading ? "read" : "verify",
-        ...(isReading ? dayEnds(lease, nowAtSource) : {}),
+        ...ends,
         gaps: lease.gaps,
-        looksAtDestinations: isReading && this.#isDestinationDue(meter.id),
+        ...(looksAtDestinations ? { pushSetUps: this.#setUpsOf(lease) } : {}),
       },
       signal,
     );
-    if (outcome.destinations.length > 0) {
-      this.#lookedAt.set(meter.id, this.#ports.now());
-      for (const { obis, destination } of outcome.destinations)
-        await this.#ports.watch.pushSetUp(meter, obis, destination);
-    }
+    for (const { obis, destination } of outcome.destinations)
+      await this.#ports.watch.pushSetUp(meter, obis, destination);
     return {
       lease,
       session: outcome.session,
@@ -256,9 +254,9 @@ export class SessionRunner {
     };
   }
 
-  #isDestinationDue(meter: MeterId): boolean {
-    const last = this.#lookedAt.get(meter);
-    return last === undefined || this.#ports.now() - last >= DESTINATIONS_EVERY_MS;
+  #setUpsOf({ pushSetUps }: Lease): NonNullable<ReadingOrder["pushSetUps"]> {
+    const asksForList = pushSetUps === undefined || this.#ports.now() - pushSetUps.at >= LIST_EVERY_MILLISECONDS;
+    return { listed: pushSetUps?.listed ?? [], asksForList };
   }
 
   #afterRead(lease: Lease, outcome: ReadingOutcome, clock: SourceClock, everySeconds: number): NextDue {
