@@ -27,6 +27,8 @@ export function memoryLedgerStore(): LedgerStore {
     },
     ofItself: async () => entries.filter(({ kind }) => kind.startsWith("ledger-")),
     ofKinds: async (kinds) => entries.filter(({ kind }) => kinds.includes(kind)),
+    ofMeters: async (meters, kinds) =>
+      entries.filter(({ kind, meter }) => kinds.includes(kind) && meter !== undefined && meters.includes(meter)),
     lastOf: async (kinds, principal, utility) =>
       entries.findLast(
         (entry) => kinds.includes(entry.kind) && entry.principal === principal && entry.utility === utility,

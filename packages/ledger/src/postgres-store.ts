@@ -58,6 +58,14 @@ export function postgresLedgerStore(client: SqlClient): LedgerStore {
       );
       return (rows as readonly LedgerRow[]).map(entryOfRow);
     },
+    ofMeters: async (meters, kinds) => {
+      const { rows } = await client.query(
+        `select sequence, at_ms, kind, principal, utility, island, meter, body, leaf
+         from ledger where kind = any($1) and meter = any($2) order by sequence`,
+        [[...kinds], [...meters]],
+      );
+      return (rows as readonly LedgerRow[]).map(entryOfRow);
+    },
     lastOf: async (kinds, principal, utility) => {
       const { rows } = await client.query(
         `select sequence, at_ms, kind, principal, utility, island, meter, body, leaf from ledger

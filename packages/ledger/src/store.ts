@@ -14,6 +14,8 @@ export interface LedgerReads extends StoredNodes {
   ofItself(): Promise<LedgerEntry[]>;
   /** The entries of those kinds, in order; who asks for many has an index for them. */
   ofKinds(kinds: readonly string[]): Promise<LedgerEntry[]>;
+  /** The entries of those kinds about those meters, in order; who asks has an index for them. */
+  ofMeters(meters: readonly string[], kinds: readonly string[]): Promise<LedgerEntry[]>;
   /** The last entry of those kinds by a principal about a utility; who asks has an index for them. */
   lastOf(kinds: readonly string[], principal: string, utility: string): Promise<LedgerEntry | undefined>;
 }

@@ -1,6 +1,12 @@
 import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
-import { type Exposure, type FieldReport, LEASE_OPERATIONS, type LeaseOperation } from "@meterkeep/api/custodian";
+import {
+  type CustodianRequest,
+  type Exposure,
+  type FieldReport,
+  LEASE_OPERATIONS,
+  type LeaseOperation,
+} from "@meterkeep/api/custodian";
 import { fromHex, type SystemTitle, systemTitle } from "@meterkeep/dlms";
 import { parseMeterAddress } from "../access/meter-address.ts";
 import { CliError } from "../error.ts";
@@ -126,10 +132,16 @@ export async function exposure(
 ): Promise<void> {
   if ((meter === undefined) === (options.person === undefined))
     throw new CliError("option-invalid", "name a meter, or --person: one of them");
-  const answer = await asOperator(options.state, terminal, (custodian) =>
-    custodian.exposure({ meter: meter === undefined ? undefined : titleOf(meter), person: options.person }),
-  );
-  const found = JSON.parse(answer.exposures) as readonly Exposure[];
+  const asked = { meter: meter === undefined ? undefined : titleOf(meter), person: options.person };
+  const found = await asOperator(options.state, terminal, async (custodian) => {
+    const rows: Exposure[] = [];
+    for (let from: CustodianRequest<"exposure">["from"]; ; ) {
+      const page = await custodian.exposure({ ...asked, from });
+      rows.push(...(JSON.parse(page.exposures) as readonly Exposure[]));
+      from = page.next;
+      if (from === undefined) return rows.sort((a, b) => a.from - b.from);
+    }
+  });
   const lines = found.map(
     ({ meter: of, who, keys, form, from, until, why }) =>
       `${of}  ${day(from)} to ${until === undefined ? "now       " : day(until)}  ${who}: ${keys}, ${form}; ${why}\n`,

@@ -1,6 +1,6 @@
 import { c } from "@meterkeep/dlms";
 import type { RotationPhase } from "./rotation.ts";
-import { handle, meterTitle, oneOf, record, shortText } from "./wire.ts";
+import { handle, meterTitle, oneOf, record, shortText, wholeNumber } from "./wire.ts";
 
 /** What a technician may do with a meter under a lease: read it, or set its clock besides. */
 export const LEASE_OPERATIONS = ["read", "set-clock"] as const;
@@ -31,13 +31,17 @@ export const loseHandheldRequest = record({ handheld: shortText, reason: shortTe
 /** JSON text: see `FieldReport`. */
 export const fieldReportResponse = record({ report: c.utf8({ max: 900_000 }) });
 
+/** Where a page of exposures begins: behind a meter, and behind so many rows of the one that follows it. */
+const exposurePlace = record({ after: c.optional(meterTitle), rows: wholeNumber });
 export const exposureRequest = record({
   /** One of the two. */
   meter: c.optional(meterTitle),
   person: c.optional(shortText),
+  /** The `next` of the former page. */
+  from: c.optional(exposurePlace),
 });
-/** JSON text: a list of `Exposure`. */
-export const exposureResponse = record({ exposures: c.utf8({ max: 900_000 }) });
+/** JSON text: a list of `Exposure`, and where to go on; absent at the end. */
+export const exposureResponse = record({ exposures: c.utf8({ max: 900_000 }), next: c.optional(exposurePlace) });
 
 /** A lease as it stands. */
 export interface LeaseState {
@@ -86,7 +90,10 @@ export interface Exposure {
   readonly who: string;
   readonly as: "factory" | "carrier" | "technician" | "handheld lost" | "backup" | "escrow" | "other owner";
   readonly keys: string;
-  /** `clear`: its octets; `derivable`: by who recorded the change and held the old master; `sealed`: not without the vault. */
+  /**
+   * `clear`: its octets; `derivable`: by who recorded the change and held what it went under; `sealed`: not without the vault,
+   * or the key that is named.
+   */
   readonly form: "clear" | "derivable" | "sealed";
   readonly from: number;
   /** When those keys no longer opened the meter; absent while they do. */

@@ -148,14 +148,16 @@ test("a meter that is sold goes with the keys that are on it, to its new owner a
     const meter = await taken(custody, "5453540000000403");
     const to = recipientOf(generateRecipientSecret());
     const { transfer } = await approved(world, transferred(to, meter));
-    const asked = { meter: titleOf(meter), person: undefined };
+    const asked = { meter: titleOf(meter), person: undefined, from: undefined };
     const { exposures } = await world.service.exposure(asked, OPERATOR);
     const known = JSON.parse(exposures) as readonly {
       readonly who: string;
       readonly as: string;
       readonly form: string;
+      readonly why: string;
     }[];
-    assert.ok(known.some(({ who, as, form }) => who === "New Owner" && as === "other owner" && form === "clear"));
+    const given = known.find(({ who, as, form }) => who === "New Owner" && as === "other owner" && form === "clear");
+    assert.match(given?.why ?? "", /as Anna and Ben agreed/);
     assert.ok(known.some(({ as, form }) => as === "escrow" && form === "sealed"));
     assert.ok(transfer !== undefined);
     const [shipped, ...others] = await opened(to, transfer);

@@ -76,7 +76,7 @@ export class Departures {
     }
     const recipient = recipientOf(request);
     const body = { meters: titles, recipient: recipient.keyId, to: request.recipient?.name ?? "", how };
-    await this.#dependencies.changes.require("export-keys", body, caller, reason, asked);
+    const { approvedBy } = await this.#dependencies.changes.require("export-keys", body, caller, reason, asked);
     const sender = await this.#dependencies.sender();
     // Before the counters are told that were used.
     for (const title of titles) await this.#dependencies.end(title);
@@ -86,6 +86,7 @@ export class Departures {
       shipment,
       recipient: recipient.keyId,
       to: request.recipient?.name ?? "",
+      approvedBy,
     });
     const { ecdsaPublicKey, mldsaPublicKey } = sender;
     return {

@@ -81,7 +81,8 @@ const reportOf = async ({ custody }: TestCustody) =>
   JSON.parse((await custody.service.fieldReport({}, OPERATOR)).report) as FieldReport;
 const exposureOf = async ({ custody }: TestCustody, request: object) =>
   JSON.parse(
-    (await custody.service.exposure({ meter: undefined, person: undefined, ...request }, OPERATOR)).exposures,
+    (await custody.service.exposure({ meter: undefined, person: undefined, from: undefined, ...request }, OPERATOR))
+      .exposures,
   ) as Exposure[];
 
 test("a lease has the meters' own keys for its handheld alone, counters that nobody else uses, and stands in the ledger before it leaves", () =>

@@ -10,6 +10,7 @@ import { Association } from "../conversation/association.ts";
 import type { ConversationDependencies } from "../conversation/dependencies.ts";
 import { Line } from "../conversation/line.ts";
 import type { KeyEscrow } from "../escrow/key-escrow.ts";
+import { CARRIED_KINDS } from "../exposure/carried.ts";
 import { counterObject, meterFacts } from "../protocol/meter-facts.ts";
 import { unsealKeys, workingKeys } from "../protocol/meter-keys.ts";
 import { type AttributeName, getRequest } from "../protocol/requests.ts";
@@ -217,9 +218,12 @@ export class Contacts {
         step: exchange.step,
         carrier: journal.contact?.carrier,
         ...(associate === undefined ? {} : { GUEK: associate.GUEK, GAK: associate.GAK }),
-        ...(secret === undefined ? {} : { secret: secret.key, lent: secret.key.purpose === SECRET.LLS }),
+        ...(secret === undefined ? {} : { secret: secret.key }),
       });
-      const apdu = await this.#perform(live, journal, effects, exchange, [opened]);
+      const isLent = secret?.key.purpose === SECRET.LLS;
+      // A password goes to the meter in clear: whoever carries it has it from then on.
+      const lent = isLent ? [contactEntry(live, now(), CARRIED_KINDS.lent, { key: secret.key })] : [];
+      const apdu = await this.#perform(live, journal, effects, exchange, [opened, ...lent]);
       const contact = this.#contacts.add(live);
       this.#byMeter.set(systemTitle, contact);
       const clientSap =
@@ -368,8 +372,8 @@ export class Contacts {
     const counters = countersOf(exchange);
     const sealed = [
       ...(isTransfer ? [transferEntry(live, exchange, now())] : []),
-      ...(exchange.kind === "change-secret"
-        ? [contactEntry(live, now(), "secret-change-sealed", { key: exchange.key })]
+      ...(exchange.kind === "change-secret" || exchange.kind === "set-child-key"
+        ? [carriedEntry(live, exchange, journal, now())]
         : []),
       ...(exchange.kind === "raise-policy"
         ? [contactEntry(live, now(), "policy-raise-sealed", { to: exchange.to })]
@@ -394,6 +398,17 @@ export class Contacts {
 
 function transferEntry(live: LiveContact, { keys, under, step: name }: Effect<"transfer">, at: number): LedgerDraft {
   return contactEntry(live, at, "key-transfer-sealed", { step: name, keys, under });
+}
+
+/** A secret goes under the working keys of the association, in which it lies in clear. */
+function carriedEntry(
+  live: LiveContact,
+  { kind, key }: Effect<"change-secret"> | Effect<"set-child-key">,
+  { contact }: Journal,
+  at: number,
+): LedgerDraft {
+  const what = kind === "change-secret" ? CARRIED_KINDS.secret : CARRIED_KINDS.child;
+  return contactEntry(live, at, what, { key, GUEK: contact?.GUEK });
 }
 
 function kindOf({ cause }: Journal): "takeover" | "rotation" {

@@ -44,6 +44,8 @@ export function ledgerStoreContract(
       assert.deepEqual(await store.read(0, 10), entries);
       assert.deepEqual(await store.read(1, 1), entries.slice(1, 2));
       assert.deepEqual(await store.ofKinds(["c", "a"]), [entries[0], entries[2]]);
+      assert.deepEqual(await store.ofMeters(["4D4B560000000001", "4D4B560000000002"], ["a", "b", "c"]), [entries[1]]);
+      assert.deepEqual(await store.ofMeters(["4D4B560000000001"], ["a"]), []);
       assert.deepEqual(await store.lastOf(["a", "b"], "head-end", "u"), entries[1]);
       for (const [principal, utility] of [
         ["head-end", "v"],

@@ -1,0 +1,99 @@
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { test } from "node:test";
+import type { CustodianRequest, Exposure } from "@meterkeep/api/custodian";
+import { fromHex, systemTitle } from "@meterkeep/dlms";
+import { withTestDatabase } from "@meterkeep/postgres/testing";
+import { CUSTODY_MIGRATIONS, postgresCustodyStore } from "../store/postgres-store.ts";
+import type { CustodyStore } from "../store/store.ts";
+import { OPERATOR } from "../testing/authority-world.ts";
+import { sealMeterKeys } from "../testing/shipment-writer.ts";
+import { TestChild } from "../testing/test-child.ts";
+import { carryTakeover, type TestCustody, withTestCustody } from "../testing/test-custody.ts";
+import { TestMeter } from "../testing/test-meter.ts";
+
+const TITLE = "5453540000000A01";
+const meterTitle = systemTitle(fromHex(TITLE));
+
+async function pages({ custody }: TestCustody, request: Partial<CustodianRequest<"exposure">>) {
+  const all: (readonly Exposure[])[] = [];
+  for (let from: CustodianRequest<"exposure">["from"]; ; ) {
+    const asked = { meter: undefined, person: undefined, ...request, from };
+    const page = await custody.service.exposure(asked, OPERATOR);
+    all.push(JSON.parse(page.exposures) as readonly Exposure[]);
+    from = page.next;
+    if (from === undefined) return all;
+  }
+}
+
+test("each lending of a password stands in the exposure ledger, by who carried it, until a later one was proven", async () => {
+  const there = (store?: CustodyStore) =>
+    withTestCustody(async (custody) => {
+      const meter = new TestMeter({ systemTitle: TITLE, secrets: true });
+      await custody.add(meter, { profile: "is15959" });
+      const { steps } = await carryTakeover(custody, meter);
+      assert.ok(steps.includes("prove-secret"));
+      const [rows] = await pages(custody, { meter: meterTitle });
+      const passwords = (rows ?? []).filter(({ keys }) => keys.startsWith("LLS"));
+      const carried = passwords.map(({ who, as, keys, form, until }) => [who, as, keys, form, until === undefined]);
+      const who = "whoever carries octets for the head-end";
+      assert.deepEqual(carried, [
+        [who, "carrier", "LLS 2 of client 34", "sealed", true],
+        [who, "carrier", "LLS 2 of client 34", "clear", true],
+        [who, "carrier", "LLS 1 of client 34", "clear", false],
+      ]);
+      assert.match(passwords[0]?.why ?? "", /under GUEK 2/);
+      // A secret that is never sent but as a proof lies under the working keys alone.
+      const secrets = (rows ?? []).filter(({ keys }) => keys.startsWith("HLS"));
+      assert.deepEqual(
+        secrets.map(({ keys, form }) => [keys, form]),
+        [["HLS 2 of client 48", "sealed"]],
+      );
+      const found = (await pages(custody, { person: "HEAD-END" })).flat();
+      assert.deepEqual(
+        found.map(({ keys, form }) => [keys, form]),
+        [...passwords, ...secrets].sort((a, b) => a.from - b.from).map(({ keys, form }) => [keys, form]),
+      );
+    }, store);
+  await there();
+  await withTestDatabase({ migrations: CUSTODY_MIGRATIONS }, ({ pool }) => there(postgresCustodyStore(pool)));
+});
+
+test("the key of a device that was told to its meter is told of as well", () =>
+  withTestCustody(async (custody) => {
+    const child = new TestChild(new Uint8Array(randomBytes(16)));
+    const meter = new TestMeter({ systemTitle: TITLE, child });
+    await custody.add(meter);
+    await carryTakeover(custody, meter);
+    const sealed = sealMeterKeys(custody.custody.recipient, TITLE, { 11: Uint8Array.of(1, ...child.defaultKey) });
+    await custody.custody.service.installChild({ meter: meterTitle, sealed }, OPERATOR);
+    await carryTakeover(custody, meter);
+    const [rows] = await pages(custody, { meter: meterTitle });
+    const told = (rows ?? []).filter(({ keys }) => keys === "M-Bus 1 of channel 1");
+    assert.deepEqual(
+      told.map(({ as, form }) => [as, form]),
+      [["carrier", "sealed"]],
+    );
+    assert.match(told[0]?.why ?? "", /under GUEK 3/);
+  }));
+
+test("a report that is longer than a page goes on where it ended, of one meter and of many: nothing is left out or told twice", () =>
+  withTestCustody(async (custody) => {
+    const holders = Array.from({ length: 40 }, (_, at) => `Carrier ${String(at).padStart(3, "0")} ${"x".repeat(200)}`);
+    for (let number = 0; number < 250; number += 1) {
+      const title = `54535400000B${number.toString(16).padStart(4, "0").toUpperCase()}`;
+      await custody.add(new TestMeter({ systemTitle: title }), { holders: number % 2 === 0 ? holders : ["Nobody"] });
+    }
+    const told = await pages(custody, { person: "carrier" });
+    assert.ok(told.length > 3, `${told.length} pages`);
+    const rows = told.flat();
+    assert.equal(rows.length, 125 * 40);
+    assert.equal(new Set(rows.map(({ meter, who }) => `${meter} ${who}`)).size, rows.length);
+    const one = new TestMeter({ systemTitle: TITLE });
+    const many = Array.from({ length: 4000 }, (_, at) => `Holder ${at}`);
+    await custody.add(one, { holders: many });
+    const ofOne = await pages(custody, { meter: meterTitle });
+    assert.ok(ofOne.length > 1);
+    assert.deepEqual(new Set(ofOne.flat().map(({ who }) => who)), new Set(many));
+    assert.equal(ofOne.flat().length, many.length);
+  }));
