@@ -42,14 +42,21 @@ export async function rotate(titles: readonly string[], options: RotateOptions, 
     custodian.planRotations({ meters, madeBefore, purposes, cause, reason: options.reason }),
   );
   const left = answer.asked - answer.planned;
-  const others = left === 0 ? "" : ` ${left} are not: not due, rotated just now, or not taken over.`;
+  const { marked } = answer;
+  const others =
+    left === 0
+      ? ""
+      : marked === undefined
+        ? ` ${left} are not: not due, rotated just now, or not taken over.`
+        : ` ${left} are not: where a change is under way its end brings them, where none was taken over the takeover does.`;
+  const compromised = marked === undefined ? "" : `Keys of ${marked} meters are marked compromised. `;
   await print(
     terminal,
     options,
     answer,
-    `New keys are planned for ${answer.planned} meters.${others} How it goes: meterkeep keys status\n`,
+    `${compromised}New keys are planned for ${answer.planned} meters.${others} How it goes: meterkeep keys status\n`,
   );
-  if (answer.planned === 0) terminal.exitStatus = EXIT.refused;
+  if (answer.planned === 0 && (marked ?? 0) === 0) terminal.exitStatus = EXIT.refused;
 }
 
 export type StatusOptions = OperatorOptions & {

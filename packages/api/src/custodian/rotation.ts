@@ -62,7 +62,12 @@ export const planRotationsRequest = record({
 });
 export type PlanRotations = Infer<typeof planRotationsRequest>;
 /** What came of planning; meters that are not planned for have a rotation under way, or no proven takeover. */
-export const planRotationsResponse = record({ planned: wholeNumber, asked: wholeNumber });
+export const planRotationsResponse = record({
+  planned: wholeNumber,
+  asked: wholeNumber,
+  /** Of a compromise: meters whose keys were marked, also where a change that is under way comes first. */
+  marked: c.optional(wholeNumber),
+});
 
 /** The most states of one page. */
 export const MAX_PAGE_ROTATIONS = 500;

@@ -43,13 +43,23 @@ export class CheckedFiles {
 
   /** A page of meters; those whose rows are refused are left out. */
   async loadPage(titles: readonly string[], after: string | undefined, limit: number): Promise<MeterFile[]> {
-    const sound: MeterFile[] = [];
-    for (const file of await this.#store.loadPage(titles, after, limit)) {
+    return (await this.nextPage(titles, after, limit)).files;
+  }
+
+  /** The same, with the title of the last one that was looked at: undefined where there are no more. */
+  async nextPage(
+    titles: readonly string[],
+    after: string | undefined,
+    limit: number,
+  ): Promise<{ readonly files: MeterFile[]; readonly last: string | undefined }> {
+    const page = await this.#store.loadPage(titles, after, limit);
+    const files: MeterFile[] = [];
+    for (const file of page) {
       const fault = await fileFault(this.#vault, file);
-      if (fault === undefined) sound.push(file);
+      if (fault === undefined) files.push(file);
       else await this.#refusal(file.meter, fault);
     }
-    return sound;
+    return { files, last: page.length < limit ? undefined : page.at(-1)?.meter.systemTitle };
   }
 
   /** The send counters of a setup. @throws CallRefusal `record-refused`. */

@@ -145,7 +145,7 @@ test("a key that is compromised, or a meter that has left, is not brought back b
       { meter, purpose: "GAK", version: 2, client: undefined, command: "compromise", reason: "a test" },
       OPERATOR,
     );
-    await query(`update meter_keys set state = 'active' where ${OF_METER} and state = 'compromised'`);
+    await query(`update meter_keys set state = 'active' where ${OF_METER} and state = 'compromised' and purpose = 2`);
     await custody.restart();
     await assert.rejects(open(custody), { code: "record-refused" });
 
@@ -156,7 +156,7 @@ test("a key that is compromised, or a meter that has left, is not brought back b
     );
     const ofOther = `system_title = '\\x${OTHER}'`;
     await query(`create table kept as select * from meter_keys where ${ofOther}`);
-    await query(`update meter_keys set state = 'active' where ${ofOther} and state = 'compromised'`);
+    await query(`update meter_keys set state = 'active' where ${ofOther} and state = 'compromised' and purpose = 2`);
     await custody.restart();
     await assert.rejects(open(custody, OTHER), { code: "record-refused" });
     await query(`delete from meter_keys where ${ofOther}; insert into meter_keys select * from kept`);

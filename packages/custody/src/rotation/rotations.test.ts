@@ -184,7 +184,7 @@ test("those at the greatest risk go first, and no faster than the rate", () =>
     );
     const { keys } = await service.describeKeys({ meter: three as never }, OPERATOR);
     assert.deepEqual(
-      keys.filter(({ state }) => state === "compromised").map(({ purpose }) => purpose),
+      [...new Set(keys.filter(({ state }) => state === "compromised").map(({ purpose }) => purpose))],
       ["GUEK", "GBEK", "GAK"],
       "the master only where somebody names it: what it carries is lost for good",
     );
@@ -310,6 +310,63 @@ test("after a compromise of the whole fleet new working keys bring every shield 
     await carryTakeover(custody, meter);
     assert.equal(await grade(), "shielded");
   }));
+
+test("a compromise of the fleet reaches a meter in the midst of a change, at whatever APDU: in the end its keys have successors", () =>
+  withTestCustody(async (custody) => {
+    const { service } = custody.custody;
+    const exchanges = 40;
+    for (let at = 0; at < exchanges; at += 1) {
+      const meter = new TestMeter({ systemTitle: `54535400000004${at.toString(16).padStart(2, "0").toUpperCase()}` });
+      await custody.add(meter);
+      // Even ones in the midst of a rotation of the broadcast key alone, odd ones in that of their takeover.
+      if (at % 2 === 0) {
+        await carryTakeover(custody, meter);
+        await service.planRotations(demand({ meters: [titleOf(meter)], purposes: ["GBEK"] }), OPERATOR);
+      }
+      await carrySome(custody, meter, at >> 1);
+      const { planned = 0, marked } = await service.planRotations(
+        demand({ meters: [titleOf(meter)], cause: "compromise" }),
+        OPERATOR,
+      );
+      assert.equal(marked, 1, `exchange ${at}`);
+      assert.ok(planned <= 1);
+      const before = (await custody.store.load(meter.systemTitle))?.keys.filter(
+        ({ purpose, version }) => purpose !== 3 && version > (at % 2 === 0 ? 1 : 0),
+      );
+      assert.ok(
+        before?.every(({ state }) => state === "compromised" || state === "deactivated"),
+        `exchange ${at}`,
+      );
+      const known = new Set(before?.map(({ purpose, version }) => `${purpose}/${version}`));
+      for (let contacts = 0; contacts < 4; contacts += 1) await carryTakeover(custody, meter);
+      const file = await custody.store.load(meter.systemTitle);
+      for (const purpose of [0, 1, 2]) {
+        const active = file?.keys.find((key) => key.purpose === purpose && key.state === "active");
+        assert.ok(active !== undefined && !known.has(`${purpose}/${active.version}`), `exchange ${at}, key ${purpose}`);
+      }
+      assert.ok(file?.rotations.every(({ endedAt }) => endedAt !== undefined));
+      // Nothing of it is refused as changed behind the ledger's back.
+      await service.describeKeys({ meter: titleOf(meter) }, OPERATOR);
+    }
+  }));
+
+/** A contact that dies after so many exchanges. */
+async function carrySome(custody: TestCustody, meter: TestMeter, exchanges: number): Promise<void> {
+  const { service } = custody.custody;
+  const next = await service.nextContact({ meter: titleOf(meter) }, HEAD_END);
+  if (next.kind !== "connect") return;
+  const line = meter.connect(next.clientSap, next.serverSap);
+  let { apdu } = next;
+  for (let left = exchanges; left > 0; left -= 1) {
+    const received = line.exchange(apdu);
+    if (received === undefined) break;
+    const event = { kind: "received", apdu: received } as const;
+    const answer = await service.advanceContact({ contact: next.contact, event }, HEAD_END);
+    if (answer.kind !== "send") return;
+    apdu = answer.apdu;
+  }
+  await service.advanceContact({ contact: next.contact, event: { kind: "lost", reason: "timed-out" } }, HEAD_END);
+}
 
 test("a report names keys that are weaker than they look", () =>
   withTestCustody(async (custody) => {

@@ -22,7 +22,6 @@ import { stateChange } from "../keys/key-state-change.ts";
 import { mayBecome, stateAfter } from "../keys/key-transition.ts";
 import { purposeName } from "../keys/purposes.ts";
 import type { CheckedFiles } from "../records/checked-files.ts";
-import { statesIn } from "../records/key-history.ts";
 import type { Committer } from "../store/committer.ts";
 import {
   CHILD,
@@ -36,6 +35,7 @@ import {
 import type { CustodyStore } from "../store/store.ts";
 import { isInService, journalOf } from "../takeover/view.ts";
 import type { Vault } from "../vault/vault.ts";
+import { compromised } from "./compromise.ts";
 import { ContactQueue } from "./contact-queue.ts";
 import { rotationStateOf } from "./view.ts";
 
@@ -60,8 +60,6 @@ const POLICY_MILLISECONDS = 600_000;
 const MOST_PLANNED_AT_A_LOOK = 5000;
 const MOST_DESTROYED_AT_A_LOOK = 200;
 const HYGIENE_PAGE = 100;
-const TOLD_PAGE = 500;
-const LAST_TITLE = "FFFFFFFFFFFFFFFF";
 
 /** What rotations are planned with. */
 export interface RotationDependencies {
@@ -101,45 +99,33 @@ export class Rotations {
       meters: request.meters.length,
       madeBefore: request.madeBefore,
     };
-    const at = now();
-    await committer.submit({ entries: [entry(at, "rotations-asked", caller.name, asked)] });
-    const planned = await store.rotations.plan({
-      meters: request.meters.map(systemTitleText),
-      madeBefore: request.madeBefore,
-      countAbove: undefined,
-      purposes,
-      cause,
-      risk: CAUSE_RISK[cause],
-      plannedBy: caller.name,
-      at,
-      limit: Number.MAX_SAFE_INTEGER,
-    });
-    await committer.submit({ entries: [entry(now(), "rotations-planned", caller.name, { cause, planned })] });
-    if (cause === "compromise") await this.#tellCompromised(at, caller, reason);
-    const wanted = request.meters.length === 0 ? await store.meterCount() : request.meters.length;
-    return { planned, asked: wanted };
-  }
-
-  /** Tells the ledger, meter by meter, of the keys that were marked with a plan: whoever unmarks one is noticed. */
-  async #tellCompromised(since: number, caller: Caller, reason: string): Promise<void> {
-    const { committer, files, store, now } = this.#dependencies;
-    let [at, after] = [since - 1, LAST_TITLE];
-    for (;;) {
-      const marked = await store.rotations.compromised(at, after, TOLD_PAGE);
-      const last = marked.at(-1);
-      if (last === undefined) return;
-      [at, after] = [last.at, last.systemTitle];
-      const titles = [...new Set(marked.map(({ systemTitle }) => systemTitle))];
-      const entries = (await files.loadPage(titles, undefined, titles.length)).flatMap(({ keys, history }) => {
-        const { states } = statesIn(keys, history);
-        const untold = keys.flatMap((key, index) => {
-          const told = states[index]?.state ?? key.state;
-          return key.state === "compromised" && told !== key.state ? [{ ...key, state: told }] : [];
-        });
-        return stateChange(untold, "compromised", caller.name, now(), reason).entries;
+    await committer.submit({ entries: [entry(now(), "rotations-asked", caller.name, asked)] });
+    const titles = request.meters.map(systemTitleText);
+    const planOf = (meters: readonly string[], madeBefore: number | undefined) =>
+      store.rotations.plan({
+        meters,
+        madeBefore,
+        countAbove: undefined,
+        purposes,
+        cause,
+        risk: CAUSE_RISK[cause],
+        plannedBy: caller.name,
+        at: now(),
+        limit: Number.MAX_SAFE_INTEGER,
       });
-      if (entries.length > 0) await committer.submit({ entries });
-    }
+    let planned = 0;
+    let marked: number | undefined;
+    if (cause === "compromise") {
+      const scope = { titles, madeBefore: request.madeBefore, purposes };
+      for await (const page of compromised(this.#dependencies, scope, caller, reason)) {
+        marked = (marked ?? 0) + page.marked;
+        // What was made before a time is not active any more.
+        planned += await planOf(page.meters, undefined);
+      }
+    } else planned = await planOf(titles, request.madeBefore);
+    await committer.submit({ entries: [entry(now(), "rotations-planned", caller.name, { cause, planned, marked })] });
+    const wanted = request.meters.length === 0 ? await store.meterCount() : request.meters.length;
+    return { planned, asked: wanted, ...(marked !== undefined && { marked }) };
   }
 
   async states(request: CustodianRequest<"rotationStates">): Promise<CustodianResponse<"rotationStates">> {
@@ -242,8 +228,7 @@ export class Rotations {
   /** Looks through a page of meters for keys that are weaker than they look. */
   async hygiene({ after }: CustodianRequest<"keyHygiene">, caller: Caller): Promise<CustodianResponse<"keyHygiene">> {
     const { committer, files, vault, now } = this.#dependencies;
-    const page = await files.loadPage([], after && systemTitleText(after), HYGIENE_PAGE);
-    const last = page.at(-1)?.meter.systemTitle;
+    const { files: page, last } = await files.nextPage([], after && systemTitleText(after), HYGIENE_PAGE);
     await committer.submit({
       entries: [entry(now(), "key-hygiene-checked", caller.name, { meters: page.length, last })],
     });
@@ -260,7 +245,7 @@ export class Rotations {
       const meter = systemTitle(fromHex(key.systemTitle));
       return why === undefined ? [] : [{ meter, purpose, version: key.version, message: `The ${purpose} ${why}.` }];
     });
-    const next = page.length < HYGIENE_PAGE || last === undefined ? {} : { next: systemTitle(fromHex(last)) };
+    const next = last === undefined ? {} : { next: systemTitle(fromHex(last)) };
     return { findings: findings.slice(0, 1000), ...next };
   }
 

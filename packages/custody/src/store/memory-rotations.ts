@@ -1,7 +1,8 @@
 import type { KeyPolicy } from "../keys/key-policy.ts";
+import { COMPROMISE_RISK, closedIn } from "./closed-changes.ts";
 import type { Held } from "./memory-held.ts";
 import { conflict, setupName } from "./memory-names.ts";
-import type { RotationRecord } from "./records.ts";
+import { PURPOSE, type Purpose, type RotationRecord } from "./records.ts";
 import type { RotationPlan, RotationRecords, Write } from "./store.ts";
 
 type WriteOf<K extends Write["kind"]> = Extract<Write, { kind: K }>;
@@ -42,14 +43,15 @@ export function rotationsOf(held: () => Held, change: (body: (draft: Held) => vo
     [...new Set(records.map(({ systemTitle }) => systemTitle))].sort();
   return {
     plan: async (plan) => {
-      const fitting = fittingMeters(held(), plan);
+      let planned = 0;
       change((draft) => {
-        for (const rotation of fitting) {
+        const raised = plan.cause === "compromise" ? waitingFor(draft, plan) : [];
+        const fitting = fittingMeters(draft, plan);
+        for (const rotation of [...raised, ...fitting])
           draft.rotations.set(setupName(rotation, rotation.rotation), rotation);
-          if (rotation.cause === "compromise") markCompromised(draft, rotation);
-        }
+        planned = raised.length + fitting.length;
       });
-      return fitting.length;
+      return planned;
     },
     due: async (begun, waiting) => {
       const open = all().filter(({ endedAt }) => endedAt === undefined);
@@ -119,17 +121,50 @@ export function rotationsOf(held: () => Held, change: (body: (draft: Held) => vo
   };
 }
 
-function markCompromised(draft: Held, { systemTitle, setup, purposes, plannedAt }: RotationRecord): void {
-  for (const [name, key] of draft.keys) {
-    const isMarked =
-      key.systemTitle === systemTitle &&
-      key.setup === setup &&
-      key.state === "active" &&
-      (purposes as readonly number[]).includes(key.purpose);
-    if (!isMarked) continue;
-    draft.keys.set(name, { ...key, state: "compromised" });
-    draft.changed.set(name, plannedAt);
+/** Plans that have not begun, at the risk and for the purposes of a greater cause. */
+function waitingFor(held: Held, plan: RotationPlan): RotationRecord[] {
+  return [...held.rotations.values()]
+    .filter(({ endedAt, begunAt }) => endedAt === undefined && begunAt === undefined)
+    .filter(({ systemTitle }) => plan.meters.length === 0 || plan.meters.includes(systemTitle))
+    .filter(({ systemTitle }) => held.meters.get(systemTitle)?.standing === undefined)
+    .map((rotation) => ({
+      ...rotation,
+      cause: plan.cause,
+      purposes: [...new Set([...rotation.purposes, ...plan.purposes])].sort(),
+      risk: Math.max(rotation.risk, plan.risk + 100 * compromisedOf(held, rotation.systemTitle).length),
+      plannedAt: plan.at,
+      plannedBy: plan.plannedBy,
+    }));
+}
+
+/** Plans what a change of keys that is over has left: successors of keys that became compromised meanwhile. */
+export function planSuccessors(draft: Held, writes: readonly Write[]): void {
+  for (const { systemTitle, at } of closedIn(writes)) {
+    const rotations = [...draft.rotations.values()].filter((one) => one.systemTitle === systemTitle);
+    const active = [...draft.keys.values()].filter((one) => one.systemTitle === systemTitle && one.state === "active");
+    const lost = compromisedOf(draft, systemTitle).filter(
+      ({ name, key: { setup, purpose, version } }) =>
+        setup === 0 &&
+        purpose <= 3 &&
+        !active.some((one) => one.setup === 0 && one.purpose === purpose && one.version > version) &&
+        !rotations.some(
+          ({ plannedAt, purposes }) =>
+            plannedAt >= (draft.changed.get(name) ?? 0) && (purposes as readonly number[]).includes(purpose),
+        ),
+    );
+    if (lost.length === 0) continue;
+    const purposes: readonly Purpose[] = lost.some(({ key }) => key.purpose === PURPOSE.KEK) ? [0, 1, 2, 3] : [0, 1, 2];
+    const plan = { meters: [systemTitle], madeBefore: undefined, countAbove: undefined, purposes, at, limit: 1 };
+    const cause = { cause: "compromise", risk: COMPROMISE_RISK, plannedBy: "custodian" } as const;
+    for (const rotation of fittingMeters(draft, { ...plan, ...cause }))
+      draft.rotations.set(setupName(rotation, rotation.rotation), rotation);
   }
+}
+
+function compromisedOf(held: Held, systemTitle: string) {
+  return [...held.keys]
+    .filter(([, key]) => key.systemTitle === systemTitle && key.state === "compromised")
+    .map(([name, key]) => ({ name, key }));
 }
 
 function fittingMeters(held: Held, plan: RotationPlan): RotationRecord[] {

@@ -6,7 +6,7 @@ import { MARK_KINDS } from "../records/marks.ts";
 import { enrolmentsOf, markEnrolment, newestEnrolment, planEnrolment } from "./memory-enrolments.ts";
 import type { Held } from "./memory-held.ts";
 import { conflict, setupName } from "./memory-names.ts";
-import { destroyKey, markRotation, rotationsOf } from "./memory-rotations.ts";
+import { destroyKey, markRotation, planSuccessors, rotationsOf } from "./memory-rotations.ts";
 import type {
   CounterMark,
   KeyRecord,
@@ -57,6 +57,7 @@ export function memoryCustodyStore(): CustodyStore {
       const draft = copyOf(held);
       checkStatesOnce(writes);
       for (const write of writes) apply(draft, write);
+      planSuccessors(draft, writes);
       if (growth !== undefined) {
         await ledger.append(growth);
         draft.ledger.push(...growth.entries);
@@ -243,7 +244,8 @@ function apply(draft: Held, write: Write): void {
     case "set-key-state": {
       const name = setupName(write.place, write.purpose, write.version);
       const key = draft.keys.get(name);
-      if (key === undefined) throw conflict(`no key ${name}`);
+      const hasGone = key?.state.startsWith("destroyed") || (key?.state === "compromised" && write.state !== key.state);
+      if (key === undefined || hasGone) throw conflict(`no key ${name}, or one that is compromised or destroyed since`);
       draft.keys.set(name, { ...key, state: write.state, provenAt: write.provenAt ?? key.provenAt });
       draft.changed.set(name, write.at);
       checkOneActive(draft, key);

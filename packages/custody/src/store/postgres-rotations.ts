@@ -1,6 +1,7 @@
 import type { Pool, PoolClient } from "pg";
 import { CustodyError } from "../errors.ts";
 import type { KeyPolicy } from "../keys/key-policy.ts";
+import { COMPROMISE_RISK, closedIn } from "./closed-changes.ts";
 import { titleOctets } from "./postgres-writes.ts";
 import type { PurposeNumber, SetupPlace } from "./records.ts";
 import type { KeyLifeCounts, RotationPlan, RotationRecords, Write } from "./store.ts";
@@ -35,8 +36,7 @@ export async function markRotation(client: PoolClient, write: WriteOf<"mark-rota
 }
 
 // A takeover that failed, or goes on, comes first: only where the newest journal is closed and nothing is open.
-const FITS = `m.origin = 'shipped' and m.standing = 'in-service'
-    and ($1::bytea[] = '{}' or m.system_title = any($1))
+const IS_FREE = `m.origin = 'shipped' and m.standing = 'in-service'
     and exists (select from takeovers t where (t.utility, t.island, t.system_title) = (m.utility, m.island, m.system_title)
       and t.setup = 0 and t.subject = 'keys' and t.closed_ms is not null)
     and not exists (select from takeovers t where (t.utility, t.island, t.system_title) = (m.utility, m.island,
@@ -44,7 +44,10 @@ const FITS = `m.origin = 'shipped' and m.standing = 'in-service'
     and exists (select from meter_keys k where (k.utility, k.island, k.system_title) = (m.utility, m.island, m.system_title)
       and k.setup = 0 and k.purpose = 3 and k.proven_ms is not null)
     and not exists (select from rotations r where (r.utility, r.island, r.system_title) = (m.utility, m.island,
-      m.system_title) and r.setup = 0 and r.ended_ms is null)
+      m.system_title) and r.setup = 0 and r.ended_ms is null)`;
+
+const FITS = `${IS_FREE}
+    and ($1::bytea[] = '{}' or m.system_title = any($1))
     and ($2::bigint is null or exists (select from meter_keys k where (k.utility, k.island, k.system_title)
       = (m.utility, m.island, m.system_title) and k.setup = 0 and k.purpose <= 3 and k.state = 'active'
       and k.created_ms < $2))
@@ -55,27 +58,61 @@ const FITS = `m.origin = 'shipped' and m.standing = 'in-service'
         = (m.utility, m.island, m.system_title, 0) and b.key_version < k.version), 0) > $3))`;
 
 // What can go wrong with a meter soonest goes first: keys that strangers may hold, then the oldest.
+const NEWEST = `coalesce((select max(rotation) from rotations r where (r.utility, r.island, r.system_title, r.setup)
+  = (m.utility, m.island, m.system_title, 0)), 0)`;
+const HELD = `100 * (select count(*)::integer from meter_keys k where (k.utility, k.island, k.system_title)
+  = (m.utility, m.island, m.system_title) and k.state = 'compromised')`;
+const ageAt = (at: string) => `(select least(99, (${at} - coalesce(min(k.created_ms), ${at})) / 86400000 / 30)::integer
+  from meter_keys k where (k.utility, k.island, k.system_title) = (m.utility, m.island, m.system_title) and k.setup = 0
+  and k.state = 'active')`;
+
 const PLAN = `
-  with planned as (
   insert into rotations (utility, island, system_title, setup, rotation, cause, purposes, risk, planned_ms, planned_by)
   select utility, island, system_title, 0, newest + 1, $4, $5::smallint[], $6::integer + held + age, $7, $8
   from (
-    select m.utility, m.island, m.system_title,
-      coalesce((select max(rotation) from rotations r where (r.utility, r.island, r.system_title, r.setup)
-        = (m.utility, m.island, m.system_title, 0)), 0) as newest,
-      100 * (select count(*)::integer from meter_keys k where (k.utility, k.island, k.system_title)
-        = (m.utility, m.island, m.system_title) and k.state = 'compromised') as held,
-      (select least(99, ($7 - coalesce(min(k.created_ms), $7)) / 86400000 / 30)::integer from meter_keys k where (k.utility, k.island,
-        k.system_title) = (m.utility, m.island, m.system_title) and k.setup = 0 and k.state = 'active') as age
+    select m.utility, m.island, m.system_title, ${NEWEST} as newest, ${HELD} as held, ${ageAt("$7")} as age
     from meters m where ${FITS}
   ) fitting order by held + age desc, system_title limit $9
-  on conflict do nothing returning utility, island, system_title, setup, cause, purposes, planned_ms
-  ), marked as (
-    update meter_keys k set state = 'compromised', changed_ms = p.planned_ms from planned p
-    where p.cause = 'compromise' and (k.utility, k.island, k.system_title, k.setup)
-      = (p.utility, p.island, p.system_title, p.setup) and k.purpose = any(p.purposes) and k.state = 'active'
-  )
-  select count(*)::integer as planned from planned`;
+  on conflict do nothing`;
+
+// What waits for a lesser cause does not wait any longer than what is planned now.
+const RAISE = `
+  update rotations r set cause = $2, planned_ms = $5, planned_by = $6, risk = greatest(r.risk, $4::integer + ${HELD}),
+    purposes = array(select distinct unnest(r.purposes || $3::smallint[]) order by 1)
+  from meters m where (r.utility, r.island, r.system_title) = (m.utility, m.island, m.system_title)
+    and ($1::bytea[] = '{}' or m.system_title = any($1)) and m.standing = 'in-service'
+    and r.setup = 0 and r.ended_ms is null and r.begun_ms is null`;
+
+/*
+ * Keys that became compromised while another change of the meter was open: those that nothing active follows, and that no
+ * rotation was to replace which was planned since. A master has carried the others, so that they go with it.
+ */
+const SUCCEED = `
+  insert into rotations (utility, island, system_title, setup, rotation, cause, purposes, risk, planned_ms, planned_by)
+  select m.utility, m.island, m.system_title, 0, ${NEWEST} + 1, 'compromise',
+    case when lost.master then '{0,1,2,3}'::smallint[] else '{0,1,2}'::smallint[] end,
+    $3::integer + ${HELD} + ${ageAt("$2::bigint")}, $2, 'custodian'
+  from meters m cross join lateral (
+    select count(*) as keys, bool_or(k.purpose = 3) as master from meter_keys k
+    where (k.utility, k.island, k.system_title, k.setup) = (m.utility, m.island, m.system_title, 0)
+      and k.purpose <= 3 and k.state = 'compromised'
+      and not exists (select from meter_keys later where (later.utility, later.island, later.system_title, later.setup,
+        later.purpose) = (k.utility, k.island, k.system_title, k.setup, k.purpose) and later.version > k.version
+        and later.state = 'active')
+      and not exists (select from rotations r where (r.utility, r.island, r.system_title, r.setup)
+        = (m.utility, m.island, m.system_title, 0) and r.planned_ms >= coalesce(k.changed_ms, 0)
+        and k.purpose = any(r.purposes))
+  ) lost
+  where m.system_title = any($1::bytea[]) and lost.keys > 0 and ${IS_FREE}
+  on conflict do nothing`;
+
+/** Plans what a change of keys that is over has left: successors of keys that became compromised meanwhile. */
+export async function planSuccessors(client: PoolClient, writes: readonly Write[]): Promise<void> {
+  const closed = closedIn(writes);
+  if (closed.length === 0) return;
+  const at = Math.max(...closed.map((one) => one.at));
+  await client.query(SUCCEED, [closed.map(({ systemTitle }) => titleOctets(systemTitle)), at, COMPROMISE_RISK]);
+}
 
 const DUE = `
   (select system_title, true as begun from rotations where ended_ms is null and begun_ms is not null
@@ -107,8 +144,13 @@ const WHOLE = ["*", "*"] as const;
 export function rotationsIn(pool: Pool): RotationRecords {
   return {
     plan: async (plan) => {
-      const { rows } = await pool.query<{ planned: number }>(PLAN, planValues(plan));
-      return rows[0]?.planned ?? 0;
+      const { meters, cause, purposes, risk, at, plannedBy } = plan;
+      const raised =
+        cause === "compromise"
+          ? await pool.query(RAISE, [meters.map(titleOctets), cause, purposes, risk, at, plannedBy])
+          : undefined;
+      const { rowCount } = await pool.query(PLAN, planValues(plan));
+      return (raised?.rowCount ?? 0) + (rowCount ?? 0);
     },
     due: async (begun, waiting) => {
       const { rows } = await pool.query<{ system_title: Buffer; begun: boolean }>(DUE, [begun, waiting]);

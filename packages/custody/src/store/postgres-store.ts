@@ -29,7 +29,7 @@ import {
   sampleProvenMeters,
   shipmentMeters,
 } from "./postgres-reads.ts";
-import { destroyKey, markRotation, rotationsIn } from "./postgres-rotations.ts";
+import { destroyKey, markRotation, planSuccessors, rotationsIn } from "./postgres-rotations.ts";
 import {
   addKeys,
   addMeters,
@@ -74,7 +74,7 @@ const CUSTODY_GRANTS = {
   set_aside_meters: "select",
   enrolments: "select, insert, update (begun_ms, ended_ms, outcome, expires_ms)",
   enrolment_policies: "select, insert, update (renew_after_days, renew_before_days, per_day)",
-  rotations: "select, insert, update (begun_ms, ended_ms, outcome)",
+  rotations: "select, insert, update (begun_ms, ended_ms, outcome, cause, purposes, risk, planned_ms, planned_by)",
   restorations: "select",
   custodian_instance: "select",
   key_policies: "select, insert, update (crypto_period_days, count_limit, per_hour, retain_days)",
@@ -161,6 +161,7 @@ async function commitAll(client: PoolClient, writes: readonly Write[], growth: G
     client,
     of("put-takeover").map(({ takeover }) => takeover),
   );
+  await planSuccessors(client, writes);
   await writeAuthority(client, writes.filter(isAuthorityWrite));
   if (growth !== undefined) await postgresLedgerStore(client).append(growth);
 }

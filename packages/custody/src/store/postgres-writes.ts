@@ -264,7 +264,8 @@ export async function setKeyStates(
        from unnest($1::text[], $2::text[], $3::bytea[], $4::smallint[], $5::smallint[], $6::int[], $7::text[], $8::bigint[],
          $9::bigint[]) as w (${PLACE}, purpose, version, state, proven_ms, changed_ms)
        where (k.utility, k.island, k.system_title, k.setup, k.purpose, k.version)
-         = (w.utility, w.island, w.system_title, w.setup, w.purpose, w.version)`,
+         = (w.utility, w.island, w.system_title, w.setup, w.purpose, w.version)
+         and k.state not in ('destroyed', 'destroyed-compromised') and (k.state <> 'compromised' or w.state = k.state)`,
       [
         ...places(batch.map(({ place }) => place)),
         batch.map(({ purpose }) => purpose),
@@ -277,7 +278,7 @@ export async function setKeyStates(
     if (rowCount !== batch.length)
       throw new CustodyError(
         "custody-write-conflict",
-        `${batch.length - (rowCount ?? 0)} keys to be changed are not there`,
+        `${batch.length - (rowCount ?? 0)} keys to be changed are not there, or compromised or destroyed since`,
       );
   }
 }

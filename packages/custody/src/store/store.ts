@@ -50,6 +50,7 @@ export type Write =
       /** Of the unicast, authentication and master keys among them. */
       readonly checkValues: readonly Uint8Array[];
     }
+  /** No key comes back from `compromised` or from what is destroyed: such a write is a conflict. */
   | {
       readonly kind: "set-key-state";
       readonly place: SetupPlace;
@@ -78,7 +79,10 @@ export type Write =
       readonly version: number;
       readonly at: number;
     }
-  /** A rotation has its journal from now on, or is over. */
+  /**
+   * A rotation has its journal from now on, or is over. With the end of one, or of a takeover, a successor is planned for
+   * what became compromised meanwhile and nothing active follows.
+   */
   | {
       readonly kind: "mark-rotation";
       readonly place: SetupPlace;
@@ -147,8 +151,8 @@ export interface KeyLifeCounts {
 /** Rotations and the policy behind them. */
 export interface RotationRecords {
   /**
-   * Plans rotations, those at the greatest risk first where there are more than the limit. For a compromise the keys that
-   * are to go are compromised from now on. @returns how many.
+   * Plans rotations, those at the greatest risk first where there are more than the limit. For a compromise plans that
+   * wait are raised to its risk and given its purposes. @returns how many were planned and raised.
    */
   plan(plan: RotationPlan): Promise<number>;
   /** Open rotations: those begun first, then by risk; at most so many of each. */

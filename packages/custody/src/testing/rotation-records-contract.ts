@@ -114,8 +114,82 @@ export function rotationRecordsContract(
       [true, false, false, false],
     );
     assert.equal((await store.rotations.due(10, 1)).length, 2);
-    const compromised = (await store.load(three))?.keys.map(({ state }) => state);
-    assert.deepEqual(compromised, Array(4).fill("compromised"), "known to strangers from now on");
+  });
+
+  contract("a compromise raises what waits for a lesser cause, and leaves alone what has begun", async (store) => {
+    const [one, two] = (await meters(store, 2)) as [SetupPlace, SetupPlace];
+    await store.rotations.plan(plan({ cause: "age", risk: 0, purposes: [1], plannedBy: "policy" }));
+    const begun = { begunAt: MADE + DAY, endedAt: undefined, outcome: undefined };
+    await store.commit([{ kind: "mark-rotation", place: two, rotation: 1, ...begun }]);
+    const lost = plan({ cause: "compromise", risk: 1000, purposes: [0, 1, 2], at: MADE + 2 * DAY });
+    assert.equal(await store.rotations.plan(lost), 1);
+    const of = async ({ systemTitle }: SetupPlace) => (await store.load(systemTitle))?.rotations[0];
+    const raised = await of(one);
+    assert.deepEqual(
+      [raised?.rotation, raised?.cause, raised?.purposes, raised?.plannedBy, raised?.plannedAt],
+      [1, "compromise", [0, 1, 2], "operator", MADE + 2 * DAY],
+    );
+    assert.ok((raised?.risk ?? 0) >= 1000);
+    assert.deepEqual([(await of(two))?.cause, (await of(two))?.purposes], ["age", [1]]);
+  });
+
+  contract("what became compromised while a change was open gets a successor with its end, once", async (store) => {
+    const [place] = (await meters(store, 1)) as [SetupPlace];
+    const { meter } = sampleMeter(1);
+    const set = (purpose: 0 | 2, version: number, state: "active" | "deactivated" | "compromised", at: number) =>
+      store.commit([{ kind: "set-key-state", place, purpose, version, state, at }]);
+    const mark = (rotation: number, begunAt: number, endedAt: number | undefined) => {
+      const outcome = endedAt === undefined ? undefined : ("proven" as const);
+      return store.commit([{ kind: "mark-rotation", place, rotation, begunAt, endedAt, outcome }]);
+    };
+    const newest = async () => (await store.load(place.systemTitle))?.rotations[0];
+    await store.rotations.plan(plan({ purposes: [1] }));
+    await mark(1, MADE + DAY, undefined);
+    for (const purpose of [PURPOSE.GUEK, PURPOSE.GAK] as const) await set(purpose, 1, "compromised", MADE + DAY + 5);
+    const lost = plan({ cause: "compromise", risk: 1000, purposes: [0, 1, 2], at: MADE + DAY + 6 });
+    assert.equal(await store.rotations.plan(lost), 0, "one is open");
+    await mark(1, MADE + DAY, MADE + DAY + 9);
+    const successor = await newest();
+    assert.deepEqual(
+      [successor?.rotation, successor?.cause, successor?.purposes, successor?.plannedBy, successor?.begunAt],
+      [2, "compromise", [0, 1, 2], "custodian", undefined],
+    );
+    assert.deepEqual(await store.rotations.due(9, 9), [{ systemTitle: place.systemTitle, begun: false }]);
+    await mark(2, MADE + DAY + 10, MADE + DAY + 11);
+    assert.equal((await newest())?.rotation, 2, "one that was planned for it and failed to bring it is not repeated");
+    await store.rotations.plan(plan({ at: MADE + 2 * DAY }));
+    await mark(3, MADE + 2 * DAY, undefined);
+    const next = sampleKey(meter, PURPOSE.GUEK, { version: 2, state: "pre-activation" });
+    await store.commit([{ kind: "add-keys", keys: [next], checkValues: [randomBytes(32)] }]);
+    await set(PURPOSE.GUEK, 2, "compromised", MADE + 2 * DAY + 1);
+    const after = sampleKey(meter, PURPOSE.GUEK, { version: 3, state: "pre-activation" });
+    await store.commit([{ kind: "add-keys", keys: [after], checkValues: [randomBytes(32)] }]);
+    await set(PURPOSE.GUEK, 3, "active", MADE + 2 * DAY + 2);
+    await mark(3, MADE + 2 * DAY, MADE + 2 * DAY + 3);
+    assert.equal((await newest())?.rotation, 3, "what an active key follows needs none");
+  });
+
+  contract("with the end of a takeover a key that became compromised during it gets its successor", async (store) => {
+    const [place] = (await meters(store, 1)) as [SetupPlace];
+    const opened = takeover(place, undefined) as Extract<Write, { kind: "put-takeover" }>;
+    await store.commit([{ ...opened, takeover: { ...opened.takeover, takeover: 2 } }]);
+    const lost = { state: "compromised", at: MADE + 5 } as const;
+    await store.commit([{ kind: "set-key-state", place, purpose: PURPOSE.GAK, version: 1, ...lost }]);
+    assert.equal(await store.rotations.plan(plan({ cause: "compromise" })), 0);
+    await store.commit([{ ...opened, takeover: { ...opened.takeover, takeover: 2, revision: 2, closedAt: MADE + 9 } }]);
+    assert.equal((await store.load(place.systemTitle))?.rotations[0]?.cause, "compromise");
+  });
+
+  contract("no key comes back from what is compromised, whoever has read it before", async (store) => {
+    const [place] = (await meters(store, 1)) as [SetupPlace];
+    const set = (state: "active" | "deactivated" | "compromised", provenAt?: number) =>
+      store.commit([
+        { kind: "set-key-state", place, purpose: PURPOSE.GUEK, version: 1, state, at: MADE, ...{ provenAt } },
+      ]);
+    await set("compromised");
+    await assert.rejects(set("deactivated"), conflict);
+    await assert.rejects(set("active"), conflict);
+    await set("compromised", MADE);
   });
 
   contract("by age and by use only those are planned that are due", async (store) => {
