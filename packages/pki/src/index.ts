@@ -53,6 +53,7 @@ export {
   type CertificateRemoval,
   type EnrolmentPassword,
   type IslandCut,
+  isAgainstAuthority,
   type PkiStore,
   PLAN_STATES,
   type PlanState,

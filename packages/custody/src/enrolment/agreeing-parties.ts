@@ -20,7 +20,8 @@ export async function agreeingWith(
   const journal = signingJournal(file);
   if (journal === undefined) return undefined;
   const { suite } = journal;
-  const believed = believedKeys({ believed: await identities.standing(journal.believed) }).digitalSignature;
+  const server = systemTitle(fromHex(file.meter.systemTitle));
+  const believed = believedKeys({ believed: await identities.standing(server, journal.believed) }).digitalSignature;
   if (believed.length === 0) return undefined;
   const { digitalSignature } = await clientKeys.pairs(file.meter, suite);
   return new Agreeing({
@@ -28,7 +29,7 @@ export async function agreeingWith(
     signing: digitalSignature.privateKey,
     believed,
     client: clientTitle(file.meter.utility),
-    server: systemTitle(fromHex(file.meter.systemTitle)),
+    server,
     setup: 0,
   });
 }

@@ -1,5 +1,5 @@
 import type { AnchorState } from "@meterkeep/api/custodian";
-import type { PkiStore } from "@meterkeep/pki";
+import { isAgainstAuthority, type PkiStore } from "@meterkeep/pki";
 import type { Pki } from "../pki/open-pki.ts";
 import type { MeterRecord } from "../store/records.ts";
 import type { EnrolmentJournal } from "./journal.ts";
@@ -24,9 +24,7 @@ export async function compromisedAnchors(
   plans: Pick<PkiStore["plans"], "list">,
   authorities: Pick<Pki["authorities"], "all">,
 ): Promise<ReadonlySet<string>> {
-  const fallen = new Set(
-    (await plans.list()).flatMap(({ authority, serial }) => (serial === undefined ? [authority] : [])),
-  );
+  const fallen = new Set((await plans.list()).filter(isAgainstAuthority).map(({ authority }) => authority));
   const roots = (await authorities.all()).filter(
     ({ authority, parent }) => parent === undefined && fallen.has(authority),
   );

@@ -4,6 +4,7 @@ import {
   type AuthorityRecord,
   type Certificate,
   decodeCertificate,
+  isAgainstAuthority,
   keyIdentifier,
   nameOctets,
   nameText,
@@ -26,7 +27,7 @@ import {
 } from "./journal.ts";
 
 type Place = Pick<MeterPlace, "utility" | "island">;
-type MeterPki = Pick<Pki, "authorities" | "issuerFor" | "store" | "now" | "revocations">;
+type MeterPki = Pick<Pki, "authorities" | "issuerFor" | "store" | "now" | "revocations" | "doubt" | "fallen">;
 
 /** A chain with the octets of its certificates. */
 export interface MeterChain extends Chain {
@@ -140,12 +141,12 @@ export class MeterAuthority {
     });
   }
 
-  /** Those of a meter's certificates that were not revoked. */
-  async standing(believed: EnrolmentJournal["believed"]): Promise<EnrolmentJournal["believed"]> {
-    const { registry } = this.#pki.store;
+  /** Those of a meter's certificates that stand: neither revoked nor under an authority that was, nor outside the table. */
+  async standing(device: SystemTitle, believed: EnrolmentJournal["believed"]): Promise<EnrolmentJournal["believed"]> {
+    const doubt = ({ authority, serial }: Credential) => this.#pki.doubt({ authority, serial, systemTitle: device });
     const standing = (all: readonly Credential[]) =>
-      Promise.all(all.map(async (one) => ((await registry.isRevoked(one.authority, one.serial)) ? [] : [one]))).then(
-        (found) => found.flat(),
+      Promise.all(all.map(async (one) => ((await doubt(one)) === undefined ? [one] : []))).then((found) =>
+        found.flat(),
       );
     const [digitalSignature, keyAgreement, tls] = await Promise.all([
       standing(believed.digitalSignature),
@@ -191,9 +192,11 @@ export class MeterAuthority {
     return this.#pki.revocations.removalsOf(title, serials);
   }
 
-  /** Whether a revocation has planned to free a meter and has not, running or not. */
+  /** Whether a revocation has planned to free a meter and has not, running or not; one that was withdrawn frees nobody. */
   async isAwaited(title: string): Promise<boolean> {
-    return (await this.#pki.store.plans.plansOf(title)).length > 0;
+    const planned = await this.#pki.store.plans.plansOf(title);
+    if (planned.length === 0) return false;
+    return (await this.#pki.revocations.list()).some(({ id, state }) => planned.includes(id) && state !== "withdrawn");
   }
 
   /** A meter has lost what a revocation takes from it, or will not. */
@@ -226,7 +229,7 @@ export class MeterAuthority {
     place: Place,
     curve: "P-256" | "P-384",
   ): Promise<{ readonly line: readonly AuthorityRecord[]; readonly issues: boolean }> {
-    const { authorities, issuerFor, revocations } = this.#pki;
+    const { authorities, issuerFor, revocations, fallen } = this.#pki;
     try {
       return { line: await authorities.lineOf((await issuerFor(place, curve)).authority), issues: true };
     } catch (error) {
@@ -234,18 +237,22 @@ export class MeterAuthority {
       const last = (await authorities.all()).findLast((one) => isIssuerOf(one, place, curve));
       if (last === undefined) throw error;
       const line = await authorities.lineOf(last.authority);
-      const held = await Promise.all(line.map(({ authority }) => revocations.heldBy([authority])));
-      // What lies below an authority that is being revoked falls with it.
-      return { line: line.slice(held.findLastIndex((why) => why !== undefined) + 1), issues: false };
+      const doubts = await Promise.all(
+        line.map(async ({ authority }) => (await revocations.heldBy([authority])) ?? fallen(authority)),
+      );
+      // What lies below an authority that is being revoked, or was, falls with it.
+      return { line: line.slice(doubts.findLastIndex((why) => why !== undefined) + 1), issues: false };
     }
   }
 
-  /** Every authority that is being revoked, or was, with those below it. */
+  /** Every authority that is being revoked, or was, with those below it: by a plan of ours, or by the list of a ceremony. */
   async #distrusted(): Promise<readonly string[]> {
-    const { revocations } = this.#pki;
-    const fallen = (await revocations.list()).filter(({ serial }) => serial === undefined);
-    const below = await Promise.all(fallen.map(({ authority }) => revocations.below(authority)));
-    return [...new Set(below.flat())].sort();
+    const { authorities, revocations, fallen } = this.#pki;
+    const plans = (await revocations.list()).filter(isAgainstAuthority);
+    const below = (await Promise.all(plans.map(({ authority }) => revocations.below(authority)))).flat();
+    for (const { authority } of await authorities.all())
+      if ((await fallen(authority)) !== undefined) below.push(authority);
+    return [...new Set(below)].sort();
   }
 
   async #clientCertificates(place: Place, suite: 1 | 2): Promise<Uint8Array[]> {

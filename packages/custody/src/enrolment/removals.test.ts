@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { fromHex, systemTitle, toHex } from "@meterkeep/dlms";
-import { makeRequestWith, type RevocationPlan } from "@meterkeep/pki";
+import { decodeCertificate, makeRequestWith, type RevocationPlan } from "@meterkeep/pki";
 import { CallRefusal } from "../calls/call-refusal.ts";
 import { memoryCustodyStore } from "../store/memory-store.ts";
 import { TestCertificates } from "../testing/test-certificates.ts";
@@ -213,4 +213,55 @@ test("a removal is over by what the meter says that it holds: a meter that was n
     const id = await removing(custody, { authority });
     await pki.tend();
     assert.equal((await standing(custody, id)).state, "done");
+  }));
+
+test("a plan that is withdrawn has taken trust from nobody: neither its meters nor their anchor are distrusted", () =>
+  withPki(async (custody) => {
+    const subject = await enrolled(custody, 1);
+    const { pki, service } = custody.custody;
+    const held = subject.certificates.held.length;
+    for (const profile of ["issuing-p256", "root"]) {
+      const one = (await pki.authorities.all()).find((found) => found.profile === profile);
+      const { id } = await pki.revocations.plan({ authority: one?.authority as string }, "cACompromise", "person");
+      await pki.revocations.move(id, "withdraw", "person");
+    }
+    const plan = { meters: [], cause: "authorities", reason: "look again" } as const;
+    await service.planEnrolments(plan, OPERATOR);
+    await carryTakeover(custody, subject.meter);
+    const [state] = (await service.enrolmentStates({ meters: [titleOf(subject)], after: undefined }, OPERATOR)).states;
+    assert.deepEqual([state?.anchor, state?.verdict], ["verified", "enrolled"]);
+    assert.equal(await opens(custody, subject), "open");
+    assert.equal(subject.certificates.held.length, held);
+  }));
+
+test("a meter is believed by its whole chain: no session when a ceremony's list names an authority above it", () =>
+  withPki(async (custody) => {
+    const subject = await enrolled(custody, 1);
+    const { pki, service } = custody.custody;
+    assert.equal(await opens(custody, subject), "open");
+    const scheme = (await pki.authorities.all()).find(({ profile }) => profile === "scheme");
+    const serial = toHex(decodeCertificate(scheme?.certificate as Uint8Array).serial);
+    // As `adoptList` does: no plan of ours says so, and no certificate below is revoked by itself.
+    await pki.store.registry.revokeAgain(scheme?.parent as string, [serial], custody.now, "cACompromise");
+    assert.equal(await opens(custody, subject), "identity-revoked");
+    await assert.rejects(pki.issuerFor(PLACE, "P-256"), /no authority issues/);
+    const all = { utility: undefined, authority: undefined, serial: undefined, keyIdentifier: undefined };
+    const rest = { subject: undefined, endsBefore: undefined, after: undefined, limit: 100 };
+    const query = { ...all, ...rest, systemTitle: subject.meter.systemTitle, state: "valid" } as const;
+    assert.deepEqual((await service.searchCertificates(query, OPERATOR)).certificates, []);
+  }));
+
+test("a meter is believed under the table as it is now: none when its title was given to another authority", () =>
+  withPki(async (custody) => {
+    const subject = await enrolled(custody, 1);
+    const { pki } = custody.custody;
+    const table = await pki.assignments();
+    assert.ok(table);
+    const title = fromHex(subject.meter.systemTitle);
+    const given = table.table.rows.map((row) => ({ ...row, ranges: [{ first: title, last: title }] }));
+    const elsewhere = { ...given[0]!, authority: new Uint8Array(20).fill(7), name: "another utility" };
+    await pki.assign([elsewhere], "person");
+    assert.equal(await opens(custody, subject), "identity-revoked");
+    await pki.assign(given, "person");
+    assert.equal(await opens(custody, subject), "open");
   }));

@@ -27,6 +27,7 @@ import { AuthorityKeys } from "./authority-keys.ts";
 import { bindStore } from "./bound-store.ts";
 import { makeDevelopmentTree, type TreePlace } from "./development-tree.ts";
 import { type LedgerReplay, orderedOf, replayLedger } from "./ledger-replay.ts";
+import { Standing, type StandingSubject } from "./standing.ts";
 import { revocationsOf, type TrustJournal } from "./trust-journal.ts";
 
 /** How the PKI of a custodian is kept. */
@@ -76,6 +77,10 @@ export interface Pki {
   readonly now: () => number;
   /** Judges a certificate of a peer: what speaks against it stands in the ledger when an authority stepped outside its table. */
   examine(octets: Uint8Array, usage: KeyUsage, device?: SystemTitle): Promise<Examination>;
+  /** What speaks against a certificate of the registry, by its whole chain; undefined where it stands. */
+  doubt(certificate: StandingSubject): Promise<string | undefined>;
+  /** Which authority was revoked by the one above it, this one or one above it; undefined where all of its line stand. */
+  fallen(authority: string): Promise<string | undefined>;
   /** The authority that issues for meters of a place, on a curve; the newest where there are several. @throws PkiError `authority-unknown` */
   issuerFor(place: TreePlace, curve: "P-256" | "P-384"): Promise<AuthorityRecord>;
   /** The table that counts now. */
@@ -149,7 +154,10 @@ export async function openPki(parts: PkiParts): Promise<Pki> {
     pace: parts.pace,
   });
   const publisher: Publisher = new Publisher(authorities, store, { addressOf, now });
+  const assignments = async () => (await table.current())?.index;
+  const standing = new Standing({ authorities, registry: store.registry, assignments });
   hearers.add((authority, serials) => {
+    standing.forget();
     for (const serial of serials) publisher.forget(authority, serial);
   });
   await replayRevocations(store.registry, revocationsOf(journal.read(() => undefined)));
@@ -190,7 +198,6 @@ export async function openPki(parts: PkiParts): Promise<Pki> {
     },
     record,
     examine: async (octets, usage, device) => {
-      const assignments = async () => (await table.current())?.index;
       const ports = { authorities, registry: store.registry, assignments, now };
       const found = await examineCertificate(ports, octets, usage, device);
       if (!found.isTrusted && found.problem === "assignment-violated") {
@@ -199,11 +206,14 @@ export async function openPki(parts: PkiParts): Promise<Pki> {
       }
       return found;
     },
+    doubt: (certificate) => standing.doubt(certificate),
+    fallen: (authority) => standing.fallen(authority),
     issuerFor: async (place, curve) => {
       const fitting = (await authorities.all()).filter((one) => isIssuerOf(one, place, curve));
       for (const one of fitting.toReversed()) {
         const line = (await authorities.lineOf(one.authority)).map(({ authority }) => authority);
-        if ((await revocations.heldBy(line)) === undefined) return one;
+        if ((await revocations.heldBy(line)) !== undefined) continue;
+        if ((await standing.fallen(one.authority)) === undefined) return one;
       }
       throw new PkiError("authority-unknown", `no authority issues for ${place.utility}/${place.island} on ${curve}`);
     },

@@ -4,6 +4,7 @@ import { DlmsError, fromHex, toHex } from "@meterkeep/dlms";
 import {
   type Certificate,
   type CertificateOrder,
+  type CertificateRecord,
   makeRequestWith,
   openRequest,
   PkiError,
@@ -100,7 +101,9 @@ export function pkiService(pki: Pki, changes: Pick<Changes, "require">): PkiServ
     issueCertificates: (request, caller) => issueBatch(pki, request, caller),
     searchCertificates: async ({ limit, ...query }) => {
       const found = await store.registry.search({ ...defined(query), limit: bounded(limit) }, now());
-      return { certificates: found.map((one) => certificateView(one, now())) };
+      // Who asks for what is valid acts on it: a certificate falls with the authorities above it, and with the table.
+      const standing = query.state === "valid" ? await standingOf(pki, found) : found;
+      return { certificates: standing.map((one) => certificateView(one, now())) };
     },
     newestCertificates: async ({ before, after, limit }) => {
       const found = await store.registry.newest({ before, after }, bounded(limit));
@@ -170,6 +173,16 @@ export function pkiService(pki: Pki, changes: Pick<Changes, "require">): PkiServ
     ...revocationService(pki, changes),
   };
   return refusing(service);
+}
+
+/** Of these, those against which nothing speaks. */
+async function standingOf(pki: Pick<Pki, "doubt">, all: readonly CertificateRecord[]): Promise<CertificateRecord[]> {
+  const standing: CertificateRecord[] = [];
+  for (const one of all) {
+    const systemTitle = one.systemTitle === undefined ? undefined : fromHex(one.systemTitle);
+    if ((await pki.doubt({ ...one, systemTitle })) === undefined) standing.push(one);
+  }
+  return standing;
 }
 
 /** A page of a batch: what one item lacks does not keep the others from their certificates. */

@@ -6,7 +6,7 @@ import type {
   SessionAdvance,
   SessionOutcome,
 } from "@meterkeep/api/custodian";
-import { COUNTERS_PER_ASSOCIATION, type SystemTitle, systemTitleText } from "@meterkeep/dlms";
+import { COUNTERS_PER_ASSOCIATION, fromHex, type SystemTitle, systemTitle, systemTitleText } from "@meterkeep/dlms";
 import { classify } from "@meterkeep/guard";
 import type { LedgerDraft } from "@meterkeep/ledger";
 import type { CriticalRefusal, CriticalSeals } from "../authority/critical-seals.ts";
@@ -171,9 +171,13 @@ export class Sessions {
     const journal = signingJournal(file);
     if (journal === undefined || meterFacts(file.meter.profile).signingClientSap === undefined) return undefined;
     const { suite } = journal;
-    const standing = await this.#dependencies.identities.standing(journal.believed);
+    const meter = systemTitle(fromHex(file.meter.systemTitle));
+    const standing = await this.#dependencies.identities.standing(meter, journal.believed);
     if (standing.digitalSignature.length === 0)
-      throw new CallRefusal("identity-revoked", `the certificates of meter ${file.meter.systemTitle} were revoked`);
+      throw new CallRefusal(
+        "identity-revoked",
+        `no certificate of meter ${file.meter.systemTitle} stands: it, or an authority above it, was revoked`,
+      );
     const pairs = await this.#dependencies.clientKeys.pairs(file.meter, suite);
     return { suite, title, pairs, believed: believedKeys({ believed: standing }) };
   }

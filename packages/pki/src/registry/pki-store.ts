@@ -61,6 +61,11 @@ export function isOver(plan: Pick<RevocationPlan, "serial" | "stage" | "state">)
   return plan.state === "withdrawn" || (plan.stage === lastStage(plan) && plan.state === "done");
 }
 
+/** Whether a plan takes trust from a whole authority: one that was withdrawn has taken it from nobody. */
+export function isAgainstAuthority(plan: Pick<RevocationPlan, "serial" | "state">): boolean {
+  return plan.serial === undefined && plan.state !== "withdrawn";
+}
+
 /** A meter from which certificates are to be removed, and what came of it. */
 export interface CertificateRemoval extends MeterPlace {
   readonly plan: string;

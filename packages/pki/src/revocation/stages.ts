@@ -2,7 +2,14 @@ import { toHex } from "@meterkeep/dlms";
 import type { Authorities } from "../authority/authorities.ts";
 import type { AuthorityDependencies } from "../authority/orders.ts";
 import { PkiError } from "../errors.ts";
-import { isOver, lastStage, type PkiStore, REVOCATION_STAGES, type RevocationPlan } from "../registry/pki-store.ts";
+import {
+  isAgainstAuthority,
+  isOver,
+  lastStage,
+  type PkiStore,
+  REVOCATION_STAGES,
+  type RevocationPlan,
+} from "../registry/pki-store.ts";
 import type { AuthorityRecord, CertificateRecord, Extent } from "../registry/registry.ts";
 import { decodeCertificate } from "../x509/certificate.ts";
 import type { RevocationReason } from "./reasons.ts";
@@ -158,10 +165,7 @@ export class StagedRevocations {
 
   /** Why none of these authorities issues, where that is so. */
   async heldBy(authorities: readonly string[]): Promise<string | undefined> {
-    const plan = (await this.list()).find(
-      ({ authority, serial, state }) =>
-        serial === undefined && state !== "withdrawn" && authorities.includes(authority),
-    );
+    const plan = (await this.list()).find((one) => isAgainstAuthority(one) && authorities.includes(one.authority));
     return plan && `${plan.plannedBy} is revoking it (revocation ${plan.id}, ${plan.reason})`;
   }
 
