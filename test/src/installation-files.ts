@@ -22,3 +22,11 @@ export function atDatabase(url: string, database: string): string {
   changed.pathname = `/${encodeURIComponent(database)}`;
   return changed.href;
 }
+
+/** The socket by which the owner of the machine speaks with the server. */
+export function ownerSocketOf(stateDirectory: string): string {
+  const { adminSocket } = JSON.parse(readFileSync(`${stateDirectory}/operator/config.json`, "utf8")) as {
+    readonly adminSocket: string;
+  };
+  return adminSocket;
+}

@@ -2,6 +2,8 @@ import { readFileSync } from "node:fs";
 import { custodianClient } from "@meterkeep/api/custodian-channel";
 import { apdu, encode, fromHex, systemTitle } from "@meterkeep/dlms";
 import { connectWrapper, TransportError } from "@meterkeep/dlms-node";
+import type { Thresholds } from "@meterkeep/guard";
+import { openPolicyKey } from "@meterkeep/headend";
 import { serverConfigOf } from "./installation-files.ts";
 import type { MeterTruth } from "./town-control.ts";
 import { until } from "./until.ts";
@@ -19,13 +21,39 @@ const DISCONNECT = encode(apdu, {
   },
 });
 
+/** Which of the acts of a manifest that disconnects: the only one. */
+const FIRST_ACT = 0;
+
 /** What no policy service has signed. */
 const FORGED_TOKEN = new Uint8Array(64).fill(0x5a);
 
 /** Somebody who has the head-end's credentials, and an association with one home. */
 export interface Thief extends AsyncDisposable {
-  /** Asks for the home to be switched off, by a token of their own. @returns the custodian's word for no, or `sealed` */
-  ask(): Promise<string>;
+  /**
+   * Asks for the home to be switched off: by a token of their own, or by one of the policy service's key, which is on the same
+   * disk, for a manifest. What is sealed goes to the meter. @returns the custodian's word for no, or `sealed`
+   */
+  ask(manifest?: string): Promise<string>;
+}
+
+/** What holds at the custodian, as the head-end is told. */
+export async function thresholdsOf(stateDirectory: string): Promise<Thresholds> {
+  const custodian = clientOf(stateDirectory);
+  try {
+    return JSON.parse((await custodian.authorityState({})).thresholds) as Thresholds;
+  } finally {
+    await custodian.close();
+  }
+}
+
+function clientOf(stateDirectory: string): ReturnType<typeof custodianClient> {
+  const { channel } = serverConfigOf(stateDirectory);
+  return custodianClient({
+    socketPath: channel.socketPath,
+    certificate: channel.certificate,
+    privateKey: readFileSync(channel.keyFile, "utf8"),
+    custodianCertificate: channel.custodianCertificate,
+  });
 }
 
 /** Opens a session with a home as whoever has stolen the head-end's key file would: past the head-end, at the custodian itself. */
@@ -33,13 +61,8 @@ export async function stolenHeadEnd(
   stateDirectory: string,
   { systemTitle: title, port }: Pick<MeterTruth, "systemTitle" | "port">,
 ): Promise<Thief> {
-  const { channel } = serverConfigOf(stateDirectory);
-  const custodian = custodianClient({
-    socketPath: channel.socketPath,
-    certificate: channel.certificate,
-    privateKey: readFileSync(channel.keyFile, "utf8"),
-    custodianCertificate: channel.custodianCertificate,
-  });
+  const { stateDirectory: own } = serverConfigOf(stateDirectory);
+  const custodian = clientOf(stateDirectory);
   const associated = async () => {
     const opened = await custodian.openSession({ meter: systemTitle(fromHex(title)), purpose: "configure" });
     const { session, clientSap, serverSap } = opened;
@@ -65,8 +88,18 @@ export async function stolenHeadEnd(
     }
   });
   return {
-    async ask() {
-      const [result] = await custodian.seal({ session, items: [{ apdu: DISCONNECT, token: FORGED_TOKEN }] });
+    async ask(manifest) {
+      const token =
+        manifest === undefined
+          ? FORGED_TOKEN
+          : await openPolicyKey(readFileSync(`${own}/policy.key`, "utf8")).token(
+              manifest,
+              systemTitle(fromHex(title)),
+              FIRST_ACT,
+              Date.now(),
+            );
+      const [result] = await custodian.seal({ session, items: [{ apdu: DISCONNECT, token }] });
+      if (result?.kind === "sealed") await line.exchange(result.apdu, AbortSignal.timeout(60_000));
       return result?.kind === "refused" ? result.code : (result?.kind ?? "nothing");
     },
     async [Symbol.asyncDispose]() {

@@ -1,12 +1,20 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import type { DrillReport, LedgerPage } from "@meterkeep/api";
+import type { BlastRadius, CampaignView, DrillReport } from "@meterkeep/api";
+import { commandRulesOf, type Thresholds } from "@meterkeep/guard";
 import { type ApiClient, ownerClient } from "../src/api-client.ts";
+import { type Attack, ask, askForHome, asOwner, entriesAfter, heldBy, quarantined, sign } from "../src/attack.ts";
+import { approve, enrolKeyHolder, type KeyHolder, planPolicyService, said } from "../src/authority.ts";
 import { type Meterkeep, startMeterkeep } from "../src/start-meterkeep.ts";
+import { stolenHeadEnd, thresholdsOf } from "../src/stolen-head-end.ts";
 import { type MeterTruth, townControl } from "../src/town-control.ts";
 import { until } from "../src/until.ts";
 
 const HOMES = 200;
+/** MC-02: of 200 homes. */
+const MOST_IN_TEN_MINUTES = 10;
+/** MC-06, tightened for the attacks: under its other caps a town this small cannot swing often. */
+const SIGN_CHANGES = 0;
 
 let meterkeep: Meterkeep;
 let api: ApiClient;
@@ -66,13 +74,7 @@ test("the APDU of each ask is a disconnect that decodes, and the refusal names t
 });
 
 test("each refusal stands in the custodian's ledger, with the principal whose credentials were used", async () => {
-  const entries: LedgerPage["entries"] = [];
-  for (let last = ledgerBefore; ; ) {
-    const page = await api.call("ledger", { query: { source: "custodian", after: last, limit: 500 } });
-    if (page.entries.length === 0) break;
-    entries.push(...page.entries);
-    last = Math.max(...page.entries.map(({ sequence }) => sequence));
-  }
+  const entries = await entriesAfter(api, "custodian", ledgerBefore);
   const refusals = entries.filter(({ kind }) => kind === "seal-refused");
   const homes = new Set(truthBefore.filter(({ role }) => role === "home").map(({ systemTitle }) => systemTitle));
   assert.deepEqual(new Set(refusals.map(({ meter }) => meter)), homes);
@@ -103,4 +105,154 @@ test("what was read back rests on sessions with the meters, and each read the di
     // Logical name of the disconnect control, 0-0:96.3.10.255, in the plain request.
     assert.ok(ladder.some(({ direction, plain }) => direction === "to-meter" && plain?.includes("000060030AFF")));
   }
+});
+
+// Attacks that are signed for real: from here on the thief has an order for everything, and people who sign whatever they see.
+
+let attack: Attack;
+let people: readonly KeyHolder[];
+/** Homes by feeder, in the order of their titles. */
+let streets: readonly (readonly string[])[];
+let mass: CampaignView;
+let manifest: string;
+let headEndBefore: number;
+
+const dark = async (): Promise<readonly string[]> => {
+  const truth = await townControl(meterkeep.stateDirectory).truth();
+  return truth.filter(({ role, supplied }) => role === "home" && !supplied).map(({ systemTitle }) => systemTitle);
+};
+
+test("three people and a policy service are enrolled; what swings may be tightened by one of them, at once", async () => {
+  const anna = await enrolKeyHolder(meterkeep, "anna", "Anna", "operations");
+  const ben = await enrolKeyHolder(meterkeep, "ben", "Ben", "security");
+  const cleo = await enrolKeyHolder(meterkeep, "cleo", "Cleo", "audit", anna, ben);
+  people = [anna, ben, cleo];
+  await approve(meterkeep, await planPolicyService(meterkeep), anna, ben);
+  attack = { at: meterkeep, api: await ownerClient(meterkeep, "request", "mallory") };
+  const present = await thresholdsOf(meterkeep.stateDirectory);
+  const tighter: Thresholds = { ...present, commands: { ...commandRulesOf(present), signChanges: SIGN_CHANGES } };
+  const body = JSON.stringify({ thresholds: JSON.stringify(tighter) });
+  const { hash } = await said<{ hash: string }>(meterkeep, "change", "plan", "tighten-thresholds", body);
+  await approve(meterkeep, hash, anna);
+  assert.equal(commandRulesOf(await thresholdsOf(meterkeep.stateDirectory)).signChanges, SIGN_CHANGES);
+  const homes = truthBefore.filter(({ role }) => role === "home");
+  streets = [...Map.groupBy(homes, ({ feeder }) => feeder).values()].map((all) =>
+    all.map(({ systemTitle }) => systemTitle).toSorted(),
+  );
+});
+
+test("slow drip, one transformer: home by home, each ordered and signed, until MC-03 has the street", async () => {
+  const done: string[] = [];
+  for (const street of streets.slice(0, 2)) {
+    const [first = "", second = ""] = street;
+    const off = await askForHome(attack, "disconnect", first, people.slice(0, 1));
+    assert.equal(off.campaign.state, "done", JSON.stringify(off.campaign));
+    done.push(first);
+    assert.deepEqual(heldBy(await askForHome(attack, "disconnect", second, people.slice(0, 1))), ["MC-03"]);
+  }
+  assert.deepEqual((await dark()).toSorted(), done.toSorted());
+});
+
+test("Uttar Pradesh: everybody in one call, released by another, signed by three: the caps leave a few homes dark, and no more", async () => {
+  headEndBefore = (await api.call("ledger", { query: { source: "head-end", limit: 1 } })).head!.size;
+  const beganAt = Date.now();
+  const held = await ask(attack, {
+    operation: "disconnect",
+    selection: { kind: "all" },
+    reason: "grid",
+    urgency: "emergency",
+  });
+  assert.equal(held.campaign.state, "quarantined");
+  assert.ok(
+    ["MC-01", "MC-02", "MC-03", "MC-16"].every((rule) => heldBy(held).includes(rule)),
+    heldBy(held).join(),
+  );
+  const { id } = await quarantined(attack, held);
+  mass = await asOwner(meterkeep, "releaseQuarantine", {
+    params: { id },
+    body: { reason: "somebody has talked to me" },
+  });
+  assert.equal(mass.campaign.state, "awaiting-approval", JSON.stringify(mass.dryRun.findings));
+  manifest = await sign(attack, mass, people);
+  // The head-end has done what it may when nothing of it is under way and it makes nothing else due.
+  let quiet = 0;
+  const carriedOut = await until(
+    "the head-end has come to its caps",
+    async () => {
+      const { campaign } = await api.call("campaign", { params: { id: mass.campaign.id } });
+      const { attempted, dispatched, done } = campaign.counts;
+      quiet = attempted + dispatched === 0 ? quiet + 1 : 0;
+      return done > 0 && quiet >= 5 && done;
+    },
+    { patienceMs: 300_000, everyMs: 1000 },
+  );
+  const [alarm] = (await entriesAfter(api, "head-end", headEndBefore)).filter(({ kind }) => kind === "command-alarm");
+  assert.ok(alarm !== undefined && alarm.principal === held.campaign.requester);
+  console.log(
+    `# ${HOMES} homes in one call: told after ${Date.parse(alarm.at) - beganAt} ms, ${carriedOut} switched off`,
+  );
+  assert.ok((await dark()).length <= MOST_IN_TEN_MINUTES);
+});
+
+test("who owns the head-end goes past its caps with the approved manifest, its key and true tokens, and comes to the custodian's", async () => {
+  const off = new Set(await dark());
+  const told: string[] = [];
+  for (const home of truthBefore.filter(({ role, systemTitle }) => role === "home" && !off.has(systemTitle))) {
+    await using thief = await stolenHeadEnd(meterkeep.stateDirectory, home);
+    told.push(await thief.ask(manifest));
+    if (told.at(-1) === "cap-reached") break;
+    assert.equal(told.at(-1), "sealed");
+  }
+  assert.equal(told.at(-1), "cap-reached");
+  const { used } = await said<BlastRadius>(meterkeep, "blast");
+  assert.deepEqual([used.tenMinutes, used.tenMinutesCap], [MOST_IN_TEN_MINUTES, MOST_IN_TEN_MINUTES]);
+  assert.equal((await dark()).length, MOST_IN_TEN_MINUTES);
+});
+
+test("oscillation: what was given back is not switched off again, and a fleet that swings is switched off no more", async () => {
+  const off = new Set(await dark());
+  const [[home = ""] = []] = streets;
+  assert.equal((await askForHome(attack, "reconnect", home, people.slice(0, 1))).campaign.state, "done");
+  const again = await askForHome(attack, "disconnect", home, people.slice(0, 1));
+  assert.deepEqual([again.campaign.state, heldBy(again)], ["quarantined", ["MC-05"]]);
+  const lit = truthBefore.find(({ role, systemTitle }) => role === "home" && !off.has(systemTitle));
+  const next = await askForHome(attack, "disconnect", lit?.systemTitle ?? "", people.slice(0, 1));
+  assert.ok(heldBy(next).includes("MC-06"), heldBy(next).join());
+  assert.equal((await dark()).length, MOST_IN_TEN_MINUTES - 1);
+});
+
+test("whose all that was: each home that went dark has its entry, with who asked, who released and who signed", async () => {
+  const stopped = await asOwner(meterkeep, "stopCampaign", {
+    params: { id: mass.campaign.id },
+    body: { reason: "it was an attack" },
+  });
+  assert.equal(stopped.campaign.state, "stopped");
+  const entries = await entriesAfter(api, "custodian", ledgerBefore);
+  const sealed = entries
+    .filter(({ kind }) => kind === "critical-sealed")
+    .map(({ meter, body }) => [meter, body] as const);
+  const ofMass = sealed.filter(([, body]) => (JSON.parse(body) as { manifest: string }).manifest === manifest);
+  const off = await dark();
+  for (const home of off)
+    assert.ok(
+      sealed.some(([meter]) => meter === home),
+      home,
+    );
+  assert.ok(ofMass.length > 0 && ofMass.length <= MOST_IN_TEN_MINUTES);
+  for (const [, body] of ofMass)
+    assert.deepEqual((JSON.parse(body) as { approvedBy: string[] }).approvedBy.toSorted(), ["Anna", "Ben", "Cleo"]);
+  const { campaign, releasedBy } = await api.call("campaign", { params: { id: mass.campaign.id } });
+  assert.match(campaign.requester, /mallory/);
+  assert.ok(releasedBy !== undefined && releasedBy !== campaign.requester);
+  const own = await entriesAfter(api, "head-end", headEndBefore);
+  for (const [kind, principal] of [
+    ["command-alarm", campaign.requester],
+    ["command-quarantined", campaign.requester],
+    ["quarantine-released", releasedBy],
+    ["campaign-stop", releasedBy],
+  ] as const)
+    assert.ok(
+      own.some((entry) => entry.kind === kind && entry.principal === principal),
+      kind,
+    );
 });
