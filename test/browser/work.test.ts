@@ -126,6 +126,24 @@ test("Rita comes in and admits Ben, who makes passkeys: one for the head-end, an
   await custodians.locator("#notice").filter({ hasText: "Approved, and done" }).waitFor();
 });
 
+test("a disconnection goes from selection through dry run and a signed approval to its report, by two people at keyboards", async () => {
+  const [meter = ""] = await readyHomes(meterkeep, 1);
+  const { page } = asks;
+  await workOrder(stateDirectory, "WO-7", "safety", [meter]);
+  await tryDry(page, { titles: meter, why: "safety", order: "WO-7" });
+  await page.getByText("1 person must approve it").waitFor();
+  await press(page, /^Ask for this$/);
+  await page.getByRole("link", { name: /Sign at the custodian/ }).waitFor();
+  await sign(approves.page, "disconnect the supply", 1);
+  await page.getByRole("heading", { name: "Report" }).waitFor();
+  await page.getByRole("status").filter({ hasText: "It is done" }).waitFor();
+  await page.getByRole("row").filter({ hasText: "disconnected" }).waitFor();
+  assert.match(await page.locator(".facts").innerText(), /Approved by\s+Ben/);
+  await accessible(page);
+  const home = (await townControl(stateDirectory).truth()).find(({ systemTitle }) => systemTitle === meter);
+  assert.equal(home?.supplied, false);
+});
+
 test("a campaign of three waves: who never asked for so many waits until somebody else releases it, and two people sign", async () => {
   const chosen = await readyHomes(meterkeep, 12);
   const { page } = asks;
@@ -182,24 +200,6 @@ test("what the guard sets aside is explained to who asked, and decided by somebo
   await rule.getByText("no work order was named").waitFor();
   assert.equal(await bens.getByRole("row", { name: /^MC-\d\d/ }).count(), 23);
   await accessible(bens);
-});
-
-test("a disconnection goes from selection through dry run and a signed approval to its report, by two people at keyboards", async () => {
-  const [meter = ""] = await readyHomes(meterkeep, 1);
-  const { page } = asks;
-  await workOrder(stateDirectory, "WO-7", "safety", [meter]);
-  await tryDry(page, { titles: meter, why: "safety", order: "WO-7" });
-  await page.getByText("1 person must approve it").waitFor();
-  await press(page, /^Ask for this$/);
-  await page.getByRole("link", { name: /Sign at the custodian/ }).waitFor();
-  await sign(approves.page, "disconnect the supply", 1);
-  await page.getByRole("heading", { name: "Report" }).waitFor();
-  await page.getByRole("status").filter({ hasText: "It is done" }).waitFor();
-  await page.getByRole("row").filter({ hasText: "disconnected" }).waitFor();
-  assert.match(await page.locator(".facts").innerText(), /Approved by\s+Ben/);
-  await accessible(page);
-  const home = (await townControl(stateDirectory).truth()).find(({ systemTitle }) => systemTitle === meter);
-  assert.equal(home?.supplied, false);
 });
 
 test("how far anybody reaches is on the page with live figures, for who asks and who approves alike", async () => {

@@ -63,7 +63,10 @@ export function createCommandWork(ports: CommandWorkPorts): CommandWork {
   const guard = new GuardView({ sql: pool, scope, census, custodian, policy, heard: ports.heard, now });
   const time = new OwnTime(now, () => performance.now(), 0);
   const holding = () => guard.holding();
-  const clockJump = () => time.jump;
+  const clockTrouble = () =>
+    time.jump === undefined
+      ? undefined
+      : `the clock was set by ${time.jump} ms since the start: start anew when it is right`;
   const said = (kind: string, by: string, body: unknown, sentence: string, severity: "notice" | "warning") =>
     record(ports, kind, by, body, undefined, { sentence, severity });
   const runner = new CampaignRunner({
@@ -92,7 +95,7 @@ export function createCommandWork(ports: CommandWorkPorts): CommandWork {
     billing,
     operations,
     holding,
-    clockJump,
+    clockTrouble,
     page: () => guard.page(),
     record: said,
     changed: () => void look().catch(onError),
@@ -111,7 +114,7 @@ export function createCommandWork(ports: CommandWorkPorts): CommandWork {
       operations,
       policy,
       holding,
-      clockJump,
+      clockTrouble,
       clockOf: ports.clockOf,
       now,
       record: (kind, body, sentence, meter) =>

@@ -63,6 +63,11 @@ export function applyChange(
       return document.frozen.since === body["since"]
         ? { next: { ...document, frozen: undefined } }
         : { problem: "it was frozen anew since" };
+    case "trust-clock":
+      // An approval of one start is none of the next.
+      return document.clockDoubt?.found === body["found"] && document.clockDoubt !== undefined
+        ? { next: { ...document, clockDoubt: undefined } }
+        : { problem: "that clock is not in doubt" };
     case "break-glass": {
       const { minutes, reason } = body;
       if (typeof minutes !== "number" || minutes < 1 || minutes > MOST_BREAK_GLASS_MINUTES)

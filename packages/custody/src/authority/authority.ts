@@ -23,7 +23,7 @@ import { applyChange, suspended } from "./apply-change.ts";
 import { APPROVAL_MILLISECONDS, acceptApproval, approvingOf, storedApproval } from "./approvals.ts";
 import { type ChangeState, Changes, requestIn } from "./changes.ts";
 import { CriticalSeals, type SealDependencies } from "./critical-seals.ts";
-import { type AuthorityDocument, capsLifted, thresholdsAt } from "./document.ts";
+import { type AuthorityDocument, capsLifted, clockDoubtOf, thresholdsAt } from "./document.ts";
 import type { Candidate } from "./enrolment.ts";
 import { lossHash, replacementFor } from "./lost-key.ts";
 import { partsOf, takeManifest } from "./manifests.ts";
@@ -66,7 +66,28 @@ export class Authority {
   }
 
   static async open(dependencies: SealDependencies): Promise<Authority> {
-    return new Authority(dependencies, await CriticalSeals.open(dependencies));
+    const authority = new Authority(dependencies, await CriticalSeals.open(dependencies));
+    await authority.#doubtClock();
+    return authority;
+  }
+
+  /**
+   * MC-08: a clock that is far ahead of the newest of what was written takes nothing off until two people have said that time has
+   * passed. The doubt is kept: what is written under that clock, and a start anew, do not end it. Where nobody is enrolled
+   * nothing can have been approved.
+   */
+  async #doubtClock(): Promise<void> {
+    const { documents, time, now } = this.#dependencies;
+    const { ahead } = time;
+    if (ahead === undefined || documents.spoilt !== undefined) return;
+    await documents.change((document) => {
+      if (document.approvers.length === 0 || document.clockDoubt !== undefined) return { entries: [] };
+      const clockDoubt = { written: now() - ahead, found: now() };
+      return {
+        next: { ...document, clockDoubt },
+        entries: [this.#entry("clock-doubted", "custodian", { ...clockDoubt, aheadMilliseconds: ahead })],
+      };
+    });
   }
 
   get document(): AuthorityDocument {
@@ -74,18 +95,16 @@ export class Authority {
   }
 
   /** Why nothing critical is sealed, whatever token comes with it. */
-  get trouble(): { readonly code: "authority-spoilt" | "clock-jumped"; readonly message: string } | undefined {
+  get trouble():
+    | { readonly code: "authority-spoilt" | "clock-jumped" | "clock-doubted"; readonly message: string }
+    | undefined {
     const { documents, time } = this.#dependencies;
     const spoilt = documents.spoilt ?? this.seals.spoilt;
     if (spoilt !== undefined) return { code: "authority-spoilt", message: spoilt };
     if (time.jump !== undefined)
       return { code: "clock-jumped", message: `the wall clock was set by ${time.jump} ms since the start` };
-    return time.behind === undefined
-      ? undefined
-      : {
-          code: "clock-jumped",
-          message: `the wall clock is ${time.behind} ms behind what was written before the start`,
-        };
+    const doubt = clockDoubtOf(this.document, time);
+    return doubt === undefined ? undefined : { code: "clock-doubted", message: doubt };
   }
 
   /** Whether everything critical is frozen; a custodian that is in doubt about its authority is as good as frozen. */

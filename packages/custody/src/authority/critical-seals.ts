@@ -36,7 +36,7 @@ import type { SetupPlace } from "../store/records.ts";
 import type { CustodyStore } from "../store/store.ts";
 import type { Vault } from "../vault/vault.ts";
 import { approvingOf } from "./approvals.ts";
-import { capsLifted, thresholdsAt } from "./document.ts";
+import { capsLifted, clockDoubtOf, thresholdsAt } from "./document.ts";
 import type { DocumentKeeper } from "./document-keeper.ts";
 import { FleetSize } from "./fleet-size.ts";
 import type { OpenManifests } from "./manifests.ts";
@@ -198,9 +198,8 @@ export class CriticalSeals {
     if (at >= header.notAfter) return notAccepted("the manifest's window is over");
     const present = thresholdsAt(documents.document, at);
     if (isCut(directionOf(header.operation))) {
-      const { behind } = time;
-      if (behind !== undefined && !capsLifted(documents.document, at))
-        return refusal("clock-jumped", `the clock is ${behind} ms behind what was written before the start`);
+      const doubt = clockDoubtOf(documents.document, time);
+      if (doubt !== undefined && !capsLifted(documents.document, at)) return refusal("clock-jumped", doubt);
       const closed = calendarProblem(header.reason, present, at);
       if (closed !== undefined) return notAccepted(`${closed} (MC-08)`);
     }

@@ -8,6 +8,7 @@ import {
   kinds,
   listOf,
   matching,
+  type OwnTime,
   object,
   optional,
   principalName,
@@ -44,6 +45,7 @@ export type Approver = FieldValue<typeof approver>;
 const policyService = object({ name: principalName, publicKey, enrolledAt: instant });
 const frozen = object({ since: instant, by: principalName, reason: text(512) });
 const breakGlass = object({ since: instant, until: instant, reason: text(512), change: hexOctets(48, 48) });
+const clockDoubt = object({ written: instant, found: instant });
 const pending = object({ thresholds, from: instant });
 
 /** Everything that decides what may be sealed, in one document: it is written, protected and put back as a whole or not at all. */
@@ -58,6 +60,8 @@ export const authorityDocument = object({
   pending: optional(pending),
   frozen: optional(frozen),
   breakGlass: optional(breakGlass),
+  /** The clock was found so far ahead of what was written last that only people know whether time has passed. */
+  clockDoubt: optional(clockDoubt),
 });
 export type AuthorityDocument = FieldValue<typeof authorityDocument>;
 
@@ -71,6 +75,7 @@ export const NO_AUTHORITY: AuthorityDocument = {
   pending: undefined,
   frozen: undefined,
   breakGlass: undefined,
+  clockDoubt: undefined,
 };
 
 /** Until so many have been enrolled, ever, the operator enrols them; afterwards only two people do. */
@@ -94,4 +99,15 @@ export function thresholdsAt({ thresholds: present, pending: next }: AuthorityDo
 /** Whether the caps are lifted at a moment. */
 export function capsLifted(document: AuthorityDocument, now: number): boolean {
   return document.breakGlass !== undefined && now < document.breakGlass.until;
+}
+
+/** Why nothing is taken off by this clock, which giving back does not wait for; undefined where it is believed. */
+export function clockDoubtOf(
+  { clockDoubt }: Pick<AuthorityDocument, "clockDoubt">,
+  { behind }: Pick<OwnTime, "behind">,
+): string | undefined {
+  if (behind !== undefined) return `the wall clock is ${behind} ms behind what was written before the start`;
+  if (clockDoubt === undefined) return undefined;
+  const { written, found } = clockDoubt;
+  return `the wall clock was ${found - written} ms ahead of what was written before the start: two people say that it is right (change trust-clock, found ${found})`;
 }

@@ -248,6 +248,7 @@ test("sealed commands that never reach a meter are counted for ever, until the m
     // Time alone gives nothing back, whatever the process does.
     custody.now += 400 * 24 * HOUR;
     await custody.restart();
+    await world.believeClock();
     custody.now += 48 * HOUR;
     assert.equal((await hoard(meters[10] as TestMeter)).kind, "refused");
     const { counts, unsettled } = await world.service.authorityState({}, OPERATOR);

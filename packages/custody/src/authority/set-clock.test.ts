@@ -52,3 +52,41 @@ test("MC-08: a clock that is set back while nobody runs opens no window that was
     };
     assert.equal(code, undefined);
   }));
+
+test("MC-08: a clock that is set forward while nobody runs opens no window, start after start, until two people believe it", () =>
+  withTestCustody(async (custody) => {
+    const world = await AuthorityWorld.open(custody);
+    const meter = await world.meter(3);
+    const then = custody.now;
+    custody.now += 8 * HOUR;
+    await custody.restart();
+    const off = await world.approved(DISCONNECT, [meter.systemTitle]);
+    const on = await world.approved(RECONNECT, [meter.systemTitle]);
+    const ask = () => world.command(meter, DISCONNECT_APDU, world.token(off, meter.systemTitle));
+    const first = await ask();
+    assert.ok(first.kind === "refused" && first.code === "clock-jumped", JSON.stringify(first));
+    // What was written under that clock believes it no more than before.
+    await custody.restart();
+    assert.equal((await ask()).kind, "refused");
+    const { trouble } = await world.service.authorityState({}, OPERATOR);
+    assert.equal(trouble?.code, "clock-doubted");
+    assert.match(trouble.message, /ms ahead of what was written before the start/);
+    assert.equal((await world.command(meter, RECONNECT_APDU, world.token(on, meter.systemTitle))).kind, "sealed");
+    const { written, found } = await world.believeClock();
+    assert.ok(written <= then && found - written >= 8 * HOUR);
+    const other = await world.meter(4);
+    const fresh = await world.approved(DISCONNECT, [other.systemTitle]);
+    const sealed = await world.command(other, DISCONNECT_APDU, world.token(fresh, other.systemTitle));
+    assert.equal(sealed.kind, "sealed", JSON.stringify(sealed));
+    assert.equal((await world.service.authorityState({}, OPERATOR)).trouble, undefined);
+  }));
+
+test("a custodian that was away for some minutes believes its clock", () =>
+  withTestCustody(async (custody) => {
+    const world = await AuthorityWorld.open(custody);
+    const meter = await world.meter(5);
+    custody.now += 10 * MINUTE;
+    await custody.restart();
+    const off = await world.approved(DISCONNECT, [meter.systemTitle]);
+    assert.equal((await world.command(meter, DISCONNECT_APDU, world.token(off, meter.systemTitle))).kind, "sealed");
+  }));

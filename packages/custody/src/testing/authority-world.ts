@@ -110,6 +110,15 @@ export class AuthorityWorld {
     return hash;
   }
 
+  /** Anna and Ben say that time has passed while nobody ran. */
+  async believeClock(): Promise<{ readonly written: number; readonly found: number }> {
+    const entries = await this.custody.store.ledger.read(0, 100_000);
+    const doubted = entries.findLast(({ kind }) => kind === "clock-doubted");
+    const { written, found } = JSON.parse(doubted?.body ?? "{}") as { written: number; found: number };
+    await this.change("trust-clock", { found });
+    return { written, found };
+  }
+
   /** Asks for what takes two people, has Anna and Ben approve it, and asks again. */
   async agreed<T>(ask: () => Promise<T>): Promise<T> {
     const hash = await ask().then(

@@ -28,6 +28,7 @@ export const CHANGE_KINDS = {
   "loosen-thresholds": row("change", (body) => `allow more, a day from now: ${said(body, "thresholds")}`),
   "tighten-thresholds": row("one", (body) => `allow less, at once: ${said(body, "thresholds")}`),
   thaw: row("change", (body) => `end the freeze of ${said(body, "since")}`),
+  "trust-clock": row("change", (body) => `believe the clock that was found at ${said(body, "found")} after a stop`),
   "break-glass": row(
     "breakGlass",
     (body) => `lift the caps for ${said(body, "minutes")} minutes: ${said(body, "reason")}`,

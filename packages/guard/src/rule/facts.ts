@@ -86,7 +86,8 @@ export interface FleetFacts {
   readonly signChanges: number;
   /** Frozen by a person, or since the clock was set. */
   readonly frozen: string | undefined;
-  readonly clockJumpMilliseconds: number | undefined;
+  /** Why the clock, ours or the custodian's, is not believed. */
+  readonly clockTrouble: string | undefined;
 }
 
 /** What somebody is used to ask for: meters in each hour of 28 days in which there were any, and in this one. */

@@ -35,15 +35,7 @@ export function oscillation({ thresholds, fleet, request }: GuardFacts): Finding
 /** MC-08: the hour, the day, the work order's day, and whether the clock can be believed. */
 export function calendar({ now, thresholds, fleet, request }: GuardFacts): Finding[] {
   const findings: Finding[] = [];
-  if (fleet.clockJumpMilliseconds !== undefined)
-    findings.push(
-      aboutRequest(
-        "MC-08",
-        "stop",
-        `the clock was set by ${fleet.clockJumpMilliseconds} ms since the start: start anew when it is right`,
-        request,
-      ),
-    );
+  if (fleet.clockTrouble !== undefined) findings.push(aboutRequest("MC-08", "stop", fleet.clockTrouble, request));
   const { workOrder, notBefore, reason } = request;
   const at = Math.max(now, notBefore);
   if (workOrder !== undefined && (at < workOrder.notBefore || at >= workOrder.notAfter))

@@ -50,7 +50,7 @@ export function facts(
       feeders: new Map(targets.map(({ feeder }) => [feeder, { ...part, ratedW: undefined, meters: 1000 }])),
       signChanges: 0,
       frozen: undefined,
-      clockJumpMilliseconds: undefined,
+      clockTrouble: undefined,
     },
     request: {
       operation: DISCONNECT,

@@ -1,5 +1,7 @@
 /** A wall clock that differs by more from the monotonic one was set: nothing critical is sealed under it. */
 const MOST_JUMP_MILLISECONDS = 60_000;
+/** Whoever was away for longer cannot tell a long stop from a clock that was set forward meanwhile: people say which it was. */
+const MOST_STOP_MILLISECONDS = 15 * 60_000;
 
 /**
  * A process's own notion of time, which nobody moves forward to reach a window or to let a cap run out (MC-08).
@@ -37,6 +39,15 @@ export class OwnTime {
   get behind(): number | undefined {
     const behind = this.#written - this.#wall();
     return behind > MOST_JUMP_MILLISECONDS ? Math.round(behind) : undefined;
+  }
+
+  /**
+   * How much later the start was than what was written before it, in milliseconds, where that is more than a start anew takes:
+   * whoever sets the clock forward while nobody runs would reach windows and hours before their time.
+   */
+  get ahead(): number | undefined {
+    const ahead = this.#written === 0 ? 0 : this.#wallAtStart - this.#written;
+    return ahead > MOST_STOP_MILLISECONDS ? Math.round(ahead) : undefined;
   }
 
   /** How far the wall clock was moved since the start, in milliseconds, where it is more than clocks drift. */

@@ -30,7 +30,12 @@ async function openBench(homes = HOMES) {
     capsLifted: false,
   };
   const now = (): number => bench.now;
-  const holding = async () => ({ thresholds: DEFAULT_THRESHOLDS, frozen: bench.frozen, capsLifted: bench.capsLifted });
+  const holding = async () => ({
+    thresholds: DEFAULT_THRESHOLDS,
+    frozen: bench.frozen,
+    clockDoubt: undefined,
+    capsLifted: bench.capsLifted,
+  });
   const manifest = async () => ({ state: bench.approved ? "approved" : "planned", approvedBy: [], people: 1 }) as never;
   const campaigns = new Campaigns({
     pool,
@@ -40,7 +45,7 @@ async function openBench(homes = HOMES) {
     billing: NO_BILLING,
     operations: commandOperations({ destinations: () => [], shelf: folderShelf("/nowhere") }),
     holding,
-    clockJump: () => undefined,
+    clockTrouble: () => undefined,
     page: async () => undefined,
     record: async (kind, by, _, sentence) => void entries.push({ kind, by, sentence }),
     changed: () => undefined,

@@ -40,7 +40,7 @@ export interface CommandPorts {
   readonly operations: CommandOperations;
   readonly policy: PolicyKey;
   holding(): Promise<Holding>;
-  clockJump(): number | undefined;
+  clockTrouble(): string | undefined;
   clockOf(kind: Lease["meter"]["kind"]): SourceClock;
   now(): number;
   record(kind: string, body: unknown, sentence: string, meter: string): Promise<void>;
@@ -167,14 +167,14 @@ export class CommandSessions {
 
   /** Everything that may have changed since it was asked for (MC-08 to MC-11), asked again. */
   async #refusal({ meter }: Lease, target: Target, command: CommandDocument) {
-    const { pool, scope, billing, now, holding, clockJump } = this.#ports;
-    const { thresholds, frozen } = await holding();
+    const { pool, scope, billing, now, holding, clockTrouble } = this.#ports;
+    const { thresholds, frozen, clockDoubt } = await holding();
     const at = now();
     const fleet: FleetFacts = {
       ...NOT_COUNTED,
       signChanges: await signChanges(pool, scope, at, target.direction),
       frozen,
-      clockJumpMilliseconds: clockJump(),
+      clockTrouble: clockTrouble() ?? clockDoubt,
     };
     const [found] = await expand(pool, scope, { kind: "list", meters: [meter.title] }, target.direction, at);
     if (found === undefined || found.leftOut !== undefined)

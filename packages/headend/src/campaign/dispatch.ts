@@ -75,7 +75,7 @@ async function roomOf(
   { thresholds, frozen, capsLifted }: Holding,
   now: number,
 ): Promise<Room> {
-  const held = { frozen, clockJumpMilliseconds: undefined };
+  const held = { frozen, clockTrouble: undefined };
   const fleet = await fleetFacts({ sql, scope, census }, now, held, direction);
   const sent = await firstRow<{ count: string; load: string }>(
     sql,

@@ -12,7 +12,7 @@ const DAY = 24 * HOUR;
 export async function fleetFacts(
   { sql, scope, census }: { readonly sql: Sql; readonly scope: Scope; readonly census: Pick<FleetCensus, "parts"> },
   now: number,
-  held: Pick<FleetFacts, "frozen" | "clockJumpMilliseconds">,
+  held: Pick<FleetFacts, "frozen" | "clockTrouble">,
   direction: Direction,
 ): Promise<FleetFacts> {
   const isFeed = isOfInjection(direction);

@@ -53,9 +53,12 @@ export class GuardView {
   /** The thresholds that the custodian holds to, and whether it is frozen. @throws where it does not answer */
   async holding(): Promise<Holding> {
     const { thresholds: written, frozen, trouble, breakGlass } = await this.#ports.custodian.authorityState({});
+    // Giving back does not wait for a clock.
+    const isDoubt = trouble?.code === "clock-doubted";
     return {
       thresholds: requireCanonical(written, thresholds, "the custodian's thresholds") as Thresholds,
-      frozen: frozen === undefined ? trouble?.message : `${frozen.reason} (${frozen.by})`,
+      frozen: frozen === undefined ? (isDoubt ? undefined : trouble?.message) : `${frozen.reason} (${frozen.by})`,
+      clockDoubt: isDoubt ? trouble?.message : undefined,
       capsLifted: breakGlass !== undefined,
     };
   }

@@ -59,6 +59,8 @@ export interface Requester {
 export interface Holding {
   readonly thresholds: Thresholds;
   readonly frozen: string | undefined;
+  /** Why the custodian takes nothing off by its clock. */
+  readonly clockDoubt: string | undefined;
   /** Whether people have lifted the caps for a while (break-glass). */
   readonly capsLifted: boolean;
 }
@@ -70,8 +72,8 @@ export interface ProposalPorts {
   readonly billing: Billing;
   readonly operations: CommandOperations;
   holding(): Promise<Holding>;
-  /** How far our clock was set since the start; undefined where it was not. */
-  clockJump(): number | undefined;
+  /** Why our own clock is not believed; undefined where it is. */
+  clockTrouble(): string | undefined;
   /** A campaign that asks for the same and is not over. */
   sameAs(sameness: Uint8Array): Promise<string | undefined>;
   now(): number;
@@ -128,8 +130,8 @@ export async function propose(
   const notBefore = order.notBefore === undefined ? now : Math.max(now, Date.parse(order.notBefore));
   const told = isCut(direction) ? await askBilling(ports.billing, order.workOrder, able) : NOT_ASKED;
   const selected = able.map((each) => ({ ...each, account: told.accounts.get(each.systemTitle) }));
-  const { thresholds, frozen, capsLifted } = await ports.holding();
-  const fleet = await fleetFacts(ports, now, { frozen, clockJumpMilliseconds: ports.clockJump() }, direction);
+  const { thresholds, frozen, clockDoubt, capsLifted } = await ports.holding();
+  const fleet = await fleetFacts(ports, now, { frozen, clockTrouble: ports.clockTrouble() ?? clockDoubt }, direction);
   const rules = commandRulesOf(thresholds);
   const isEmergency = order.urgency === "emergency";
   const sameness = samenessOf(order, selected);
