@@ -35,12 +35,21 @@ for (const complaint of await prepare(selected.map(({ name }) => name))) {
   console.error(complaint);
   counts.failed += 1;
 }
-// What starts whole installations takes longest: it begins, in parts that two lanes share evenly, and all else fills up.
-const queue = selected.toSorted((one, other) => Number(other.isolated) - Number(one.isolated)).flatMap(parts);
-const lane = async (): Promise<void> => {
-  for (let next = queue.shift(); next !== undefined; next = queue.shift()) add(await runGroup(next));
+// What starts whole installations waits as much as it computes: two of its parts run side by side, and a third lane does
+// what only computes. Who has nothing left of his own helps the others.
+const [installations, others] = [
+  selected.filter(({ isolated }) => isolated),
+  selected.filter(({ isolated }) => !isolated),
+];
+const queues = [installations.flatMap(parts), others.flatMap(parts)] as const;
+const lane = async (own: 0 | 1): Promise<void> => {
+  for (;;) {
+    const next = queues[own].shift() ?? queues[1 - own]?.shift();
+    if (next === undefined) return;
+    add(await runGroup(next));
+  }
 };
-await Promise.all(Array.from({ length: Math.min(2, availableParallelism()) }, lane));
+await Promise.all(availableParallelism() < 2 ? [lane(0)] : [lane(0), lane(0), lane(1)]);
 if (counts.skipped > 0) console.log(`${counts.skipped} skipped (the notices above say why)`);
 console.log(`${counts.passed} passed, ${counts.failed} failed`);
 process.exitCode = counts.failed === 0 ? 0 : 1;
