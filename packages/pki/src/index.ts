@@ -89,6 +89,7 @@ export {
   type Revocation,
   type RevocationList,
 } from "./revocation/crl.ts";
+export { type ListStatus, statusByLists } from "./revocation/list-status.ts";
 export {
   askedSerial,
   type CertificateStatus,
@@ -117,12 +118,19 @@ export {
   extensionValue,
   type GeneralName,
   hardwareModuleOf,
+  KEY_USAGES,
   type KeyUsage,
 } from "./x509/extensions.ts";
 export { nameOfIdentifier, OID } from "./x509/identifiers.ts";
 export { keyIdentifier } from "./x509/key-identifier.ts";
 export { type Name, nameText, textOf } from "./x509/name.ts";
-export { type PathOptions, type PathProblem, type PathVerdict, validatePath } from "./x509/path.ts";
+export {
+  type CertificateUse,
+  type PathOptions,
+  type PathProblem,
+  type PathVerdict,
+  validatePath,
+} from "./x509/path.ts";
 export { fromPem, toPem } from "./x509/pem.ts";
 export { type PublicKey, publicKey } from "./x509/public-key.ts";
 export { type CertificateRequest, makeRequest, makeRequestWith, openRequest } from "./x509/request.ts";

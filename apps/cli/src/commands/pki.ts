@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import type { OperatorOptions } from "../operator/commands.ts";
 import type { IssueOptions, MakeOptions, RevokeOptions, SearchOptions } from "../pki/options.ts";
 import type { RootOptions } from "../pki/root.ts";
+import type { VerifyOptions } from "../pki/verify.ts";
 import type { Terminal } from "../terminal.ts";
 import { operatorCommand } from "./status.ts";
 
@@ -169,6 +170,21 @@ function registerRevocations(pki: Command, terminal: Terminal): void {
 
 /** Commands of a ceremony: they speak with no Meterkeep, and are run on a machine without a network. */
 function registerRoot(pki: Command, terminal: Terminal): void {
+  pki
+    .command("verify")
+    .summary("judge a certificate by files alone, without a running Meterkeep")
+    .description(
+      "Judges a certificate by its path to an anchor and, with --crl, by the revocation lists of everybody in it.",
+    )
+    .argument("<file>", "the certificate (PEM); those that follow it in the file may stand between")
+    .requiredOption("--anchors <file>", "roots that are trusted (PEM)")
+    .option("--untrusted <files...>", "certificates that may stand between (PEM)")
+    .option("--crl <files...>", "revocation lists, full and delta (DER): who has none that holds is not believed")
+    .option("--use <use>", "what it is shown for: digitalSignature, keyAgreement, tls-client, ...", "digitalSignature")
+    .option("--at <moment>", "the moment by which it is judged, ISO 8601; now unless said")
+    .action(async (file: string, options: VerifyOptions) => {
+      await (await import("../pki/verify.ts")).verifyByFiles(file, options, terminal);
+    });
   const root = pki
     .command("root")
     .summary("ceremonies of an offline root")

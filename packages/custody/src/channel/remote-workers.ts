@@ -24,7 +24,7 @@ export interface RemoteWorker {
  * @param octets DER, as the connection has proven it
  */
 export async function remoteWorkerOf(pki: Pki, octets: Uint8Array): Promise<RemoteWorker | undefined> {
-  const seen = await pki.examine(octets, "digitalSignature");
+  const seen = await pki.examine(octets, "tls-client");
   if (!seen.isTrusted) return undefined;
   const { certificate, path } = seen;
   const authority = authorityId(path[1]!);

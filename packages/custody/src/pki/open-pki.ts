@@ -7,9 +7,9 @@ import {
   Authorities,
   type AuthorityEntry,
   type AuthorityRecord,
+  type CertificateUse,
   type Examination,
   examineCertificate,
-  type KeyUsage,
   type OpenAuthority,
   PkiError,
   type PkiStore,
@@ -76,7 +76,7 @@ export interface Pki {
   readonly address: string;
   readonly now: () => number;
   /** Judges a certificate of a peer: what speaks against it stands in the ledger when an authority stepped outside its table. */
-  examine(octets: Uint8Array, usage: KeyUsage, device?: SystemTitle): Promise<Examination>;
+  examine(octets: Uint8Array, usage: CertificateUse, device?: SystemTitle): Promise<Examination>;
   /** What speaks against a certificate of the registry, by its whole chain; undefined where it stands. */
   doubt(certificate: StandingSubject): Promise<string | undefined>;
   /** Which authority was revoked by the one above it, this one or one above it; undefined where all of its line stand. */

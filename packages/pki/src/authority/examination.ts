@@ -3,8 +3,7 @@ import type { AssignmentIndex } from "../assignment/table.ts";
 import type { Registry } from "../registry/registry.ts";
 import { type Certificate, decodeCertificate } from "../x509/certificate.ts";
 import { deviceOf } from "../x509/device.ts";
-import type { KeyUsage } from "../x509/extensions.ts";
-import { type PathProblem, validatePath } from "../x509/path.ts";
+import { type CertificateUse, type PathProblem, validatePath } from "../x509/path.ts";
 import { type Authorities, authorityId } from "./authorities.ts";
 
 /** What came of looking at a certificate that somebody showed. */
@@ -36,7 +35,7 @@ export interface ExaminationDependencies {
 export async function examineCertificate(
   { authorities, registry, assignments, now }: ExaminationDependencies,
   octets: Uint8Array,
-  usage: KeyUsage,
+  usage: CertificateUse,
   device?: Uint8Array,
 ): Promise<Examination> {
   const all = (await authorities.all()).map((record) => ({

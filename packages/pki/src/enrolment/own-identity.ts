@@ -77,7 +77,7 @@ async function certified(options: IdentityOptions, proof: Parameters<typeof enro
     anchors: fromPem("CERTIFICATE", place.authorities).map(decodeCertificate),
     intermediates: (await authoritiesOf(place)).map(decodeCertificate),
     at: new Date(options.now()),
-    usage: "digitalSignature",
+    usage: "tls-client",
   });
   if (!verdict.isTrusted)
     throw new PkiError("enrolment-refused", `the certificate for ${name} does not hold: ${verdict.message}`);

@@ -1,6 +1,5 @@
 import { fromHex } from "@meterkeep/dlms";
 import type { Issuer } from "../authority/issue.ts";
-import type { Certificate } from "../x509/certificate.ts";
 import { BEGIN } from "./test-tree.ts";
 
 const LATER = new Date("2028-01-01T00:00:00Z");
@@ -13,34 +12,41 @@ function tlv(tag: number, ...content: readonly Uint8Array[]): Uint8Array {
 }
 const UNKNOWN = fromHex("0603551d7f");
 const CRITICAL = fromHex("0101ff");
-const unknownExtension = () => tlv(0x30, UNKNOWN, CRITICAL, tlv(0x04, tlv(0x05)));
+/** An extension that nobody knows, and that has to be understood. */
+export const UNKNOWN_EXTENSION = tlv(0x30, UNKNOWN, CRITICAL, tlv(0x04, tlv(0x05)));
 
-/** A list of ours, with an unknown critical extension in its first entry, or of its own. */
-export function strangeList(issuer: Issuer, where: "entry" | "list", revoked: Certificate): Uint8Array {
+/** issuingDistributionPoint with these fields, critical. */
+export function issuingPoint(fields: Uint8Array): Uint8Array {
+  return tlv(0x30, fromHex("0603551d1c"), CRITICAL, tlv(0x04, tlv(0x30, fields)));
+}
+
+/** A list of an issuer as nobody here would write one. */
+export function strangeList(
+  issuer: Issuer,
+  list: {
+    readonly revoked: readonly Uint8Array[];
+    readonly isEntryStrange?: boolean;
+    readonly own?: readonly Uint8Array[];
+  },
+): Uint8Array {
   const text = (at: Date) => tlv(0x17, Buffer.from(`${at.toISOString().replaceAll(/[-:T]/g, "").slice(2, 14)}Z`));
   const ecdsa = tlv(0x30, fromHex("06082a8648ce3d040302"));
-  const entry = tlv(
-    0x30,
-    tlv(0x02, revoked.serial),
-    text(BEGIN),
-    ...(where === "entry" ? [tlv(0x30, unknownExtension())] : []),
-  );
+  const strange = list.isEntryStrange === true ? [tlv(0x30, UNKNOWN_EXTENSION)] : [];
+  const entries = list.revoked.map((serial) => tlv(0x30, tlv(0x02, serial), text(BEGIN), ...strange));
   const name = tlv(
     0x30,
     tlv(0x31, tlv(0x30, fromHex("0603550403"), ...issuer.certificate.subject.map((a) => a.value))),
   );
   const number = tlv(0x30, fromHex("0603551d14"), tlv(0x04, fromHex("020101")));
-  const own = where === "list" ? [number, unknownExtension()] : [number];
-  const list = tlv(
+  const unsigned = tlv(
     0x30,
     fromHex("020101"),
     ecdsa,
     name,
     text(BEGIN),
     text(LATER),
-    tlv(0x30, entry),
-    tlv(0xa0, tlv(0x30, ...own)),
+    ...(entries.length > 0 ? [tlv(0x30, ...entries)] : []),
+    tlv(0xa0, tlv(0x30, number, ...(list.own ?? []))),
   );
-  const signature = issuer.signer.sign(list);
-  return tlv(0x30, list, ecdsa, tlv(0x03, Uint8Array.of(0), signature));
+  return tlv(0x30, unsigned, ecdsa, tlv(0x03, Uint8Array.of(0), issuer.signer.sign(unsigned)));
 }

@@ -108,8 +108,11 @@ describe("paths", () => {
 
   test("what an issuer revoked is refused, also an authority, and before its signature is looked at", () => {
     const leaf = device();
-    assert.equal(problem(leaf, { isRevoked: (one) => one === leaf }), "revoked");
-    assert.equal(problem(leaf, { isRevoked: (one) => one === tree.utility.certificate }), "revoked");
+    assert.equal(problem(leaf, { statusOf: (one) => (one === leaf ? "revoked" : "good") }), "revoked");
+    const ofUtility = (status: "revoked" | "unknown") => (one: Certificate) =>
+      one === tree.utility.certificate ? status : ("good" as const);
+    assert.equal(problem(leaf, { statusOf: ofUtility("revoked") }), "revoked");
+    assert.equal(problem(leaf, { statusOf: ofUtility("unknown") }), "revocation-unknown");
   });
 
   test("a signature that does not hold is refused: the certificate changed, or another signed it", () => {

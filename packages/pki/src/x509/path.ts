@@ -1,6 +1,7 @@
 import { DlmsError, equalBytes, toHex } from "@meterkeep/dlms";
 import { type Certificate, NO_END } from "./certificate.ts";
 import { EXTENSIONS, extensionValue, type KeyUsage } from "./extensions.ts";
+import { OID } from "./identifiers.ts";
 import { nameText } from "./name.ts";
 import { SIGNATURE_ALGORITHM_OF } from "./public-key.ts";
 import { isSignedBy } from "./signature.ts";
@@ -19,6 +20,7 @@ export type PathProblem =
   | "not-yet-valid"
   | "expired"
   | "revoked"
+  | "revocation-unknown"
   | "signature-invalid";
 
 export type PathVerdict =
@@ -35,10 +37,18 @@ export interface PathOptions {
   /** Dates are judged at this moment. */
   readonly at: Date;
   /** What the end entity's key is about to be used for. */
-  readonly usage: KeyUsage;
-  /** Whether an issuer has revoked a serial number: the platform's registry, or the lists. */
-  readonly isRevoked?: (certificate: Certificate, issuer: Certificate) => boolean;
+  readonly usage: CertificateUse;
+  /** What an issuer says of a certificate of its own: by the platform's registry, or by lists (`statusByLists`). */
+  readonly statusOf?: (certificate: Certificate, issuer: Certificate) => "good" | "revoked" | "unknown";
 }
+
+/** What a certificate is shown for: a usage of its key, or an end of TLS, which its extendedKeyUsage has to allow. */
+export type CertificateUse = KeyUsage | "tls-client" | "tls-server";
+
+const TLS_PURPOSES: Partial<Readonly<Record<CertificateUse, string>>> = {
+  "tls-client": OID.clientAuth,
+  "tls-server": OID.serverAuth,
+};
 
 /** Root, scheme, utility, issuing, end entity: five; a few more for schemes with another level. */
 const MAX_PATH = 8;
@@ -82,8 +92,12 @@ function extend(path: readonly Certificate[], options: PathOptions): PathVerdict
 }
 
 function leafProblem(certificate: Certificate, { at, usage }: PathOptions): PathVerdict | undefined {
-  const usages = extensionValue(EXTENSIONS.keyUsage, certificate.extensions);
-  if (!usages?.includes(usage)) return refusal("usage-not-allowed", `${describe(certificate)} is not for ${usage}`);
+  const purpose = TLS_PURPOSES[usage];
+  const usages: readonly string[] | undefined = extensionValue(EXTENSIONS.keyUsage, certificate.extensions);
+  if (!usages?.includes(purpose === undefined ? usage : "digitalSignature"))
+    return refusal("usage-not-allowed", `${describe(certificate)} is not for ${usage}`);
+  if (purpose !== undefined && !extensionValue(EXTENSIONS.extendedKeyUsage, certificate.extensions)?.includes(purpose))
+    return refusal("usage-not-allowed", `${describe(certificate)} is not for ${usage}`);
   return fieldProblem(certificate, at);
 }
 
@@ -103,13 +117,20 @@ function linkProblem(
     );
   if (!extensionValue(EXTENSIONS.keyUsage, issuer.extensions)?.includes("keyCertSign"))
     return refusal("usage-not-allowed", `the key of ${describe(issuer)} may not sign certificates`);
+  const purpose = TLS_PURPOSES[options.usage];
+  const allowed = extensionValue(EXTENSIONS.extendedKeyUsage, issuer.extensions);
+  if (purpose !== undefined && allowed?.includes(purpose) === false)
+    return refusal("usage-not-allowed", `${describe(issuer)} issues nothing for ${options.usage}`);
   if (subject.publicKey.curve === "P-384" && issuer.publicKey.curve === "P-256")
     return refusal("curve-above-issuer", `${describe(subject)} is on P-384 under a key on P-256`);
   if (subject.signatureAlgorithm !== SIGNATURE_ALGORITHM_OF[issuer.publicKey.curve])
     return refusal("algorithm-mismatch", `${subject.signatureAlgorithm} by a key on ${issuer.publicKey.curve}`);
   const problem = fieldProblem(issuer, options.at);
   if (problem !== undefined) return problem;
-  if (options.isRevoked?.(subject, issuer)) return refusal("revoked", `${describe(subject)} was revoked by its issuer`);
+  const status = options.statusOf?.(subject, issuer) ?? "good";
+  if (status === "revoked") return refusal("revoked", `${describe(subject)} was revoked by its issuer`);
+  if (status === "unknown")
+    return refusal("revocation-unknown", `whether ${describe(subject)} was revoked is not known: it is not believed`);
   if (!isSignedBy(issuer.publicKey, subject.signatureAlgorithm, subject.toBeSigned, subject.signature))
     return refusal("signature-invalid", `${describe(subject)} was not signed by ${describe(issuer)}`);
   return undefined;

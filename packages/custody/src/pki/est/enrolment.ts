@@ -8,7 +8,6 @@ import {
   EXTENSIONS,
   extensionValue,
   type GeneralName,
-  OID,
   openRequest,
   subjectNames,
 } from "@meterkeep/pki";
@@ -87,7 +86,7 @@ export async function renewByCertificate(pki: Pki, shown: Uint8Array, request: U
 
 /** A certificate that this PKI issued, that holds now, and that its registry knows. @throws EstRefusal */
 async function ownCertificate(pki: Pki, shown: Uint8Array) {
-  const seen = await pki.examine(shown, "digitalSignature");
+  const seen = await pki.examine(shown, "tls-client");
   if (!seen.isTrusted) throw new EstRefusal(403, `the certificate of the connection does not hold: ${seen.problem}`);
   const { certificate, path } = seen;
   const record: CertificateRecord | undefined = await pki.store.registry.find(
@@ -95,9 +94,6 @@ async function ownCertificate(pki: Pki, shown: Uint8Array) {
     toHex(certificate.serial),
   );
   if (record === undefined) throw new EstRefusal(403, "the certificate of the connection is not in the registry");
-  const usages = extensionValue(EXTENSIONS.extendedKeyUsage, certificate.extensions) ?? [];
-  if (!usages.includes(OID.clientAuth))
-    throw new EstRefusal(403, "the certificate of the connection is not for clients of TLS");
   return { certificate, record };
 }
 
