@@ -8,11 +8,14 @@
  *   latency N MS          N calls take MS milliseconds longer
  *   device-error N        N calls fail with CKR_DEVICE_ERROR
  *   session-lost N        N calls fail with CKR_SESSION_HANDLE_INVALID
- *   wrong-handle N        N operations use another secret of the same session than the one named
+ *   wrong-handle N        N operations use another secret of the same session than the one named, or give its handle for a
+ *                         fresh one; attributes are read of another object
+ *   wrong-wrapping N      N secrets are wrapped under another key than the one named
+ *   pin-incorrect N       N logins fail with CKR_PIN_INCORRECT
  *   hang N                N calls never return
  *   gone N                N calls fail with CKR_TOKEN_NOT_PRESENT, and no slot has a token
  *
- * Only calls that use a key or find one are touched. The count is kept in the file, under a lock, so that it spans
+ * Only calls that use a key, make one or find one are touched, and logins. The count is kept in the file, under a lock, so that it spans
  * threads and processes.
  */
 #include <dlfcn.h>
@@ -40,12 +43,25 @@ static CK_OBJECT_HANDLE secrets[64];
 static CK_SESSION_HANDLE owners[64];
 static unsigned count;
 
-enum fault { NONE, LATENCY, DEVICE_ERROR, SESSION_LOST, WRONG_HANDLE, HANG, GONE };
+enum fault { NONE, LATENCY, DEVICE_ERROR, SESSION_LOST, HANG, GONE, WRONG_HANDLE, WRONG_WRAPPING, PIN_INCORRECT };
 
-static const char *const NAMES[] = {"none", "latency", "device-error", "session-lost", "wrong-handle", "hang", "gone"};
+static const char *const NAMES[] = {"none", "latency", "device-error", "session-lost", "hang", "gone",
+                                    "wrong-handle", "wrong-wrapping", "pin-incorrect"};
+
+/* What a call can suffer beside what all can. */
+enum { USES_HANDLE = 1, WRAPS = 2, LOGS_IN = 4 };
+
+static int can_suffer(enum fault fault, int kind) {
+  switch (fault) {
+    case WRONG_HANDLE: return kind & USES_HANDLE;
+    case WRONG_WRAPPING: return kind & WRAPS;
+    case PIN_INCORRECT: return kind & LOGS_IN;
+    default: return 1;
+  }
+}
 
 /* The fault that this call is to suffer, one less of them left in the file. */
-static enum fault next_fault(long *milliseconds, int takes_handle) {
+static enum fault next_fault(long *milliseconds, int kind) {
   const char *path = getenv("METERKEEP_SHIM_CONTROL");
   int file = path == NULL ? -1 : open(path, O_RDWR | O_CLOEXEC);
   if (file < 0) return NONE;
@@ -55,8 +71,8 @@ static enum fault next_fault(long *milliseconds, int takes_handle) {
   long times = 0;
   enum fault found = NONE;
   if (read(file, line, sizeof line - 1) > 0 && sscanf(line, "%31s %ld %ld", name, &times, milliseconds) >= 1)
-    for (int each = LATENCY; each <= GONE; each += 1)
-      if (strcmp(name, NAMES[each]) == 0 && times != 0 && (each != WRONG_HANDLE || takes_handle)) found = each;
+    for (int each = LATENCY; each <= PIN_INCORRECT; each += 1)
+      if (strcmp(name, NAMES[each]) == 0 && times != 0 && can_suffer(each, kind)) found = each;
   if (found != NONE && times > 0) {
     int length = snprintf(line, sizeof line, "%s %ld %ld\n", name, times - 1, *milliseconds);
     if (ftruncate(file, 0) == 0 && pwrite(file, line, (size_t)length, 0) != length) abort();
@@ -79,14 +95,15 @@ static CK_RV suffer(enum fault fault, long milliseconds) {
     case SESSION_LOST: return CKR_SESSION_HANDLE_INVALID;
     case HANG: for (;;) pause_for(3600000L);
     case GONE: return CKR_TOKEN_NOT_PRESENT;
+    case PIN_INCORRECT: return CKR_PIN_INCORRECT;
     default: return CKR_OK;
   }
 }
 
-#define BEFORE(takes_handle)                                  \
-  long milliseconds = 0;                                      \
-  enum fault fault = next_fault(&milliseconds, takes_handle); \
-  CK_RV failed = suffer(fault, milliseconds);                 \
+#define BEFORE(kind)                                  \
+  long milliseconds = 0;                              \
+  enum fault fault = next_fault(&milliseconds, kind); \
+  CK_RV failed = suffer(fault, milliseconds);         \
   if (failed != CKR_OK) return failed
 
 static CK_OBJECT_HANDLE another(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE key) {
@@ -143,6 +160,65 @@ static CK_RV derive(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism, CK_OB
   return real.C_DeriveKey(session, mechanism, fault == WRONG_HANDLE ? another(session, base) : base, template, attributes, key);
 }
 
+/* A key that nobody has asked for and nobody finds again. */
+static CK_OBJECT_HANDLE stray_wrapping_key(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE otherwise) {
+  CK_MECHANISM mechanism = {CKM_AES_KEY_GEN, NULL_PTR, 0};
+  CK_ULONG length = 32;
+  CK_BBOOL yes = CK_TRUE, no = CK_FALSE;
+  CK_ATTRIBUTE template[] = {
+    {CKA_VALUE_LEN, &length, sizeof length}, {CKA_TOKEN, &no, sizeof no}, {CKA_WRAP, &yes, sizeof yes}};
+  CK_OBJECT_HANDLE key = otherwise;
+  real.C_GenerateKey(session, &mechanism, template, 3, &key);
+  return key;
+}
+
+static CK_RV wrap(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism, CK_OBJECT_HANDLE wrapping, CK_OBJECT_HANDLE key,
+                  CK_BYTE_PTR wrapped, CK_ULONG_PTR room) {
+  BEFORE(USES_HANDLE | (mechanism->mechanism == CKM_AES_KEY_WRAP ? WRAPS : 0));
+  return real.C_WrapKey(session, mechanism, fault == WRONG_WRAPPING ? stray_wrapping_key(session, wrapping) : wrapping,
+                        fault == WRONG_HANDLE ? another(session, key) : key, wrapped, room);
+}
+
+static CK_RV generate(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism, CK_ATTRIBUTE_PTR template, CK_ULONG attributes,
+                      CK_OBJECT_HANDLE_PTR key) {
+  BEFORE(mechanism->mechanism == CKM_GENERIC_SECRET_KEY_GEN ? USES_HANDLE : 0);
+  CK_RV result = real.C_GenerateKey(session, mechanism, template, attributes, key);
+  if (result == CKR_OK && fault == WRONG_HANDLE) *key = another(session, *key);
+  return result;
+}
+
+static CK_RV generate_pair(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism, CK_ATTRIBUTE_PTR public_template,
+                           CK_ULONG public_attributes, CK_ATTRIBUTE_PTR private_template, CK_ULONG private_attributes,
+                           CK_OBJECT_HANDLE_PTR public_key, CK_OBJECT_HANDLE_PTR private_key) {
+  BEFORE(0);
+  return real.C_GenerateKeyPair(session, mechanism, public_template, public_attributes, private_template, private_attributes,
+                                public_key, private_key);
+}
+
+static CK_RV create(CK_SESSION_HANDLE session, CK_ATTRIBUTE_PTR template, CK_ULONG attributes, CK_OBJECT_HANDLE_PTR object) {
+  BEFORE(USES_HANDLE);
+  CK_RV result = real.C_CreateObject(session, template, attributes, object);
+  if (result == CKR_OK && fault == WRONG_HANDLE) *object = another(session, *object);
+  return result;
+}
+
+/* Asked for lengths it tells the truth: the binding asks twice, and what is wrong is what it takes away. */
+static CK_RV attribute_values(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object, CK_ATTRIBUTE_PTR template, CK_ULONG attributes) {
+  int gives_values = attributes > 0 && template[attributes - 1].pValue != NULL_PTR;
+  BEFORE(gives_values ? USES_HANDLE : 0);
+  CK_RV result = real.C_GetAttributeValue(session, object, template, attributes);
+  if (result == CKR_OK && fault == WRONG_HANDLE) {
+    CK_ATTRIBUTE_PTR last = &template[attributes - 1];
+    ((CK_BYTE_PTR)last->pValue)[last->ulValueLen - 1] ^= 1;
+  }
+  return result;
+}
+
+static CK_RV login(CK_SESSION_HANDLE session, CK_USER_TYPE user, CK_UTF8CHAR_PTR pin, CK_ULONG length) {
+  BEFORE(LOGS_IN);
+  return real.C_Login(session, user, pin, length);
+}
+
 static CK_RV find_init(CK_SESSION_HANDLE session, CK_ATTRIBUTE_PTR template, CK_ULONG attributes) {
   BEFORE(0);
   return real.C_FindObjectsInit(session, template, attributes);
@@ -180,6 +256,12 @@ CK_RV C_GetFunctionList(CK_FUNCTION_LIST_PTR_PTR list) {
     shim.C_DecryptInit = decrypt_init;
     shim.C_Decrypt = decrypt;
     shim.C_DeriveKey = derive;
+    shim.C_WrapKey = wrap;
+    shim.C_GenerateKey = generate;
+    shim.C_GenerateKeyPair = generate_pair;
+    shim.C_CreateObject = create;
+    shim.C_GetAttributeValue = attribute_values;
+    shim.C_Login = login;
     shim.C_FindObjectsInit = find_init;
     shim.C_OpenSession = open_session;
     shim.C_GetSlotList = slots;

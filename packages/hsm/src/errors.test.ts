@@ -31,6 +31,7 @@ const SORTED: readonly (readonly [name: string, value: number, failure: Failure]
 test("what a token returns is sorted by what to do next, and what nobody has named is permanent", () => {
   for (const [name, code, failure] of SORTED) assert.equal(failureOf({ code }), failure, name);
   assert.equal(failureOf({ code: 0x7fff_ffff }), "permanent");
+  assert.equal(failureOf(new Error("CKR_DEVICE_ERROR:48")), "transient", "C_CreateObject says it in its message alone");
 });
 
 test("what is no return value of a token is none of its failures, and an unknown code is a failure", () => {

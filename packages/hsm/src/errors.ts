@@ -45,6 +45,11 @@ const FAILURES: Readonly<Record<number, Failure>> = {
   // CKR_KEY_TYPE_INCONSISTENT, CKR_KEY_FUNCTION_NOT_PERMITTED: a handle that means another key now
   99: "session",
   104: "session",
+  // CKR_UNWRAPPING_KEY_HANDLE_INVALID, ..._TYPE_INCONSISTENT, CKR_WRAPPING_KEY_HANDLE_INVALID, ..._TYPE_INCONSISTENT
+  240: "session",
+  242: "session",
+  275: "session",
+  277: "session",
   // CKR_OBJECT_HANDLE_INVALID, CKR_KEY_HANDLE_INVALID, CKR_OPERATION_ACTIVE, CKR_OPERATION_NOT_INITIALIZED
   130: "session",
   96: "session",
@@ -77,7 +82,15 @@ const FAILURES: Readonly<Record<number, Failure>> = {
 
 /** Sorts what a PKCS#11 call threw; undefined for what is no return value of a token. */
 export function failureOf(error: unknown): Failure | undefined {
-  const { code } = error as { readonly code?: unknown };
-  if (error instanceof HsmError || typeof code !== "number") return undefined;
-  return FAILURES[code] ?? "permanent";
+  const code = returnValueOf(error);
+  return code === undefined ? undefined : (FAILURES[code] ?? "permanent");
+}
+
+/** The CKR value that was thrown. Of some functions the binding says it in the message alone. */
+export function returnValueOf(error: unknown): number | undefined {
+  if (error instanceof HsmError) return undefined;
+  const { code, message } = error as { readonly code?: unknown; readonly message?: unknown };
+  if (typeof code === "number") return code;
+  const [, number] = /^CKR_\w+:(\d+)$/.exec(String(message)) ?? [];
+  return number === undefined ? undefined : Number(number);
 }

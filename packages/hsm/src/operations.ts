@@ -63,6 +63,8 @@ export interface TokenOperations extends EncryptionKeyOperations {
   ensureWrappingKey(label: string): void;
   /** Makes a secret of 32 octets inside the token, and gives it wrapped. */
   makeSecret(wrappedUnder: string, octets?: Uint8Array): WrappedSecret;
+  /** Makes sure that a wrapped secret opens here and is what it should be, in a fresh session. @throws HsmError `hsm-key-wrong` */
+  checkSecret(secret: WrappedSecret): void;
   /**
    * HMAC-SHA-256 of each text under a secret, 32 octets each. With `isChecked` the secret behind the handle is compared
    * with its check value first, which costs one operation: for what would be lost under another one.

@@ -61,6 +61,7 @@ const PATIENCE_DEADLINES = 3;
 export class Token implements AsyncDisposable {
   readonly #options: TokenOptions;
   readonly #calls = new Map<number, Call>();
+  readonly #listeners = new Set<() => void>();
   #child: ChildProcess | undefined;
   #state: TokenState = { kind: "starting" };
   #nextId = 1;
@@ -94,6 +95,15 @@ export class Token implements AsyncDisposable {
       (...args: readonly unknown[]) =>
         this.#call(operation, args),
   });
+
+  /**
+   * Calls a listener when the token's process is gone or its PIN was refused: whoever has another token need not wait for
+   * this one. @returns what stops it
+   */
+  onDown(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
 
   /** Tries a PIN again after `pin-refused`: a person has seen to it. */
   retryPin(): void {
@@ -196,6 +206,7 @@ export class Token implements AsyncDisposable {
     for (const call of this.#calls.values()) clearTimeout(call.deadline);
     this.#why = why;
     this.#state = { kind: "down", why };
+    for (const listener of [...this.#listeners]) listener();
     this.#restart = setTimeout(() => void this.#start(), this.#pause);
     this.#pause = Math.min(this.#pause * 2, LONGEST_PAUSE_MS);
   }

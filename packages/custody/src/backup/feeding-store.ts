@@ -71,7 +71,14 @@ const MEMBERS: { readonly [P in FeedPort]: { readonly [M in keyof Ports[P]]: "re
   },
   checkpoints: { add: "changes", cosign: "changes", last: "reads", list: "reads" },
   vaultKeys: { insert: "changes", destroy: "changes", find: "reads" },
-  vaultSecrets: { insert: "changes", addCopies: "changes", destroy: "changes", find: "reads", all: "reads" },
+  vaultSecrets: {
+    insert: "changes",
+    addCopies: "changes",
+    replaceCopies: "changes",
+    destroy: "changes",
+    find: "reads",
+    all: "reads",
+  },
   installation: {
     insertRoot: "changes",
     insertNamedSecret: "changes",

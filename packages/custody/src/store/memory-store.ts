@@ -184,6 +184,13 @@ export function memoryCustodyStore(): CustodyStore {
         if (same === undefined) vaultSecrets = [...vaultSecrets, secret];
         return same ?? secret;
       },
+      replaceCopies: async (secret) => {
+        vaultSecrets = vaultSecrets.map((one) =>
+          isSameVersion(one, secret) && one.copies.size > 0
+            ? { ...one, copies: new Map([...one.copies, ...secret.copies]) }
+            : one,
+        );
+      },
       addCopies: async (secret) => {
         vaultSecrets = vaultSecrets.map((one) =>
           isSameVersion(one, secret) ? { ...one, copies: new Map([...secret.copies, ...one.copies]) } : one,

@@ -377,6 +377,8 @@ export interface VaultSecretRecords {
   insert(secret: VaultSecret): Promise<VaultSecret>;
   /** Adds copies to a stored secret; those that are there stay. */
   addCopies(secret: VaultSecret): Promise<void>;
+  /** Puts copies in the place of those that were found dead; what was destroyed stays so. */
+  replaceCopies(secret: VaultSecret): Promise<void>;
   /** Overwrites every copy of a version with nothing, for good: it is found no more, and none is stored in its place. */
   destroy(secret: Pick<VaultSecret, "utility" | "island" | "version">): Promise<void>;
 }

@@ -44,6 +44,15 @@ export function vaultSecretsIn(pool: Pool): VaultSecretRecords {
         [utility, island, version],
       );
     },
+    replaceCopies: ({ utility, island, version, copies }) =>
+      inTransaction(pool, async (client) => {
+        for (const [token, { octets }] of copies)
+          await client.query(
+            `update vault_secret_copies set wrapped = $5
+             where (utility, island, version, token) = ($1, $2, $3, $4) and octet_length(wrapped) > 0`,
+            [utility, island, version, token, Buffer.from(octets)],
+          );
+      }),
     addCopies: (secret) => inTransaction(pool, (client) => insertCopies(client, secret)),
   };
 }

@@ -26,7 +26,8 @@ export function softTokenMissing(): string | undefined {
 export type Fault =
   | { readonly kind: "none" }
   | { readonly kind: "latency"; readonly times: number; readonly milliseconds: number }
-  | { readonly kind: "device-error" | "session-lost" | "wrong-handle" | "hang" | "gone"; readonly times: number };
+  | { readonly kind: "device-error" | "session-lost" | "wrong-handle" | "hang" | "gone"; readonly times: number }
+  | { readonly kind: "wrong-wrapping" | "pin-incorrect"; readonly times: number };
 
 /** A directory of SoftHSM2 tokens of its own, with the shim before the library. Dispose to remove it. */
 export class SoftTokens implements Disposable {
@@ -51,6 +52,15 @@ export class SoftTokens implements Disposable {
     const all = ["--init-token", "--free", "--label", label, "--pin", PIN, "--so-pin", PIN];
     execFileSync("softhsm2-util", all, { env: { ...process.env, ...this.#env }, stdio: ["ignore", "ignore", "pipe"] });
     return { library: this.#shim, label, pin: () => PIN, env: this.#env, ...options };
+  }
+
+  /** Another token with the label of one that is gone with all it held. */
+  replace(label: string): void {
+    execFileSync("softhsm2-util", ["--delete-token", "--token", label], {
+      env: { ...process.env, ...this.#env },
+      stdio: ["ignore", "ignore", "pipe"],
+    });
+    this.make(label);
   }
 
   /** From now on calls of every token here suffer this. */

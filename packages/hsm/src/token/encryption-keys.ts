@@ -1,17 +1,15 @@
-import { createHash, timingSafeEqual } from "node:crypto";
+import { type CipherGCMTypes, createCipheriv, createHash, timingSafeEqual } from "node:crypto";
 import type { Handle, Mechanism, Template } from "pkcs11js";
-import { HsmError } from "../errors.ts";
+import { HsmError, returnValueOf } from "../errors.ts";
 import type { EncryptionKeyOperations, GcmRequest, WrappedEncryptionKey, WrappedSecret } from "../operations.ts";
 import type { TokenSession } from "./session.ts";
-import { mechanisms, templates } from "./templates.ts";
+import { mechanisms, templates, UNWRAP_REFUSALS } from "./templates.ts";
 
 const TAG_BYTES = 12;
 const IV_BYTES = 12;
 const CHECK_BYTES = 8;
 const BLOCK_BYTES = 16;
 const WRAP_OVERHEAD_BYTES = 8;
-/** CKR_GENERAL_ERROR (SoftHSM), CKR_WRAPPED_KEY_INVALID, CKR_WRAPPED_KEY_LEN_RANGE, CKR_ENCRYPTED_DATA_INVALID. */
-const UNWRAP_REFUSALS: ReadonlySet<unknown> = new Set([0x05, 0x110, 0x112, 0x40]);
 const CHECKED_TEXT = Buffer.from("meterkeep-encryption-key-check-1");
 /** No system title begins with three zeros, so that no APDU is ever protected under this vector. */
 const CHECKED_IV = Buffer.alloc(IV_BYTES);
@@ -60,7 +58,7 @@ export function encryptionKeysIn(
       try {
         return library.C_UnwrapKey(session.handle, keyWrap, wrapping, Buffer.from(octets), as);
       } catch (error) {
-        if (!UNWRAP_REFUSALS.has((error as { readonly code?: unknown }).code)) throw error;
+        if (!UNWRAP_REFUSALS.has(returnValueOf(error))) throw error;
         throw new HsmError("hsm-key-wrong", "a wrapped key does not belong where it stands", { cause: error });
       }
     });
@@ -73,6 +71,15 @@ export function encryptionKeysIn(
       if (hex(checkValueOf(handle)) === hex(key.checkValue)) return handle;
       throw new HsmError("hsm-key-wrong", "the token opened another key than the one that was asked for");
     });
+  }
+
+  function requireKey(handle: Handle, key: WrappedEncryptionKey): void {
+    try {
+      if (hex(checkValueOf(handle)) !== hex(key.checkValue))
+        throw new HsmError("hsm-key-wrong", "the token wrapped another key than the one that was asked for");
+    } finally {
+      library.C_DestroyObject(session.handle, handle);
+    }
   }
 
   function checkValueOf(handle: Handle): Uint8Array {
@@ -138,7 +145,10 @@ export function encryptionKeysIn(
               Buffer.alloc(octets.length + WRAP_OVERHEAD_BYTES),
             ),
           );
-          return { place, octets: copy(wrapped), checkValue: checkValueOf(plain) };
+          const key = { place, octets: copy(wrapped), checkValue: hostCheckValue(octets) };
+          // Under a fresh key of its place: what was wrapped under another one, or is another key, shows now.
+          requireKey(unwrapped(secret, key, template.encryptionKey), key);
+          return key;
         } finally {
           library.C_DestroyObject(session.handle, plain);
         }
@@ -157,6 +167,16 @@ export function encryptionKeysIn(
       }),
     gcm: (secret, requests) => requests.map((request) => answer(secret, request)),
   };
+}
+
+/** The check value of a key that is in clear here, as the token has it. */
+function hostCheckValue(octets: Uint8Array): Uint8Array {
+  const cipher = createCipheriv(`aes-${octets.length * 8}-gcm` as CipherGCMTypes, octets, CHECKED_IV, {
+    authTagLength: TAG_BYTES,
+  });
+  cipher.setAAD(CHECKED_TEXT);
+  cipher.final();
+  return new Uint8Array(cipher.getAuthTag().subarray(0, CHECK_BYTES));
 }
 
 /** A zero-length slice of something: an empty buffer is a null pointer to the binding, and that asks for the length. */

@@ -1,23 +1,33 @@
+import { createHash, createHmac, createPublicKey, verify } from "node:crypto";
 import type { Handle } from "pkcs11js";
-import { HsmError } from "../errors.ts";
+import { HsmError, returnValueOf } from "../errors.ts";
 import type { TokenCurve, TokenDescription, TokenOperations, TransportKey, WrappedSecret } from "../operations.ts";
 import { unpadded } from "./cryptoki.ts";
 import { encryptionKeysIn } from "./encryption-keys.ts";
 import { probeIn } from "./probe.ts";
 import type { TokenSession } from "./session.ts";
-import { CURVE_PARAMETERS, mechanisms, SECRET_BYTES, templates } from "./templates.ts";
+import { CURVE_PARAMETERS, mechanisms, SECRET_BYTES, templates, UNWRAP_REFUSALS } from "./templates.ts";
 
 const CHECK_BYTES = 8;
 const MAC_BYTES = 32;
 const CHECKED_TEXT = Buffer.from("meterkeep-vault-key-check-1");
 const WRAP_OVERHEAD_BYTES = 8;
 const COORDINATE_BYTES: Readonly<Record<TokenCurve, number>> = { "P-256": 32, "P-384": 48 };
+const PAIR_TEXT = Buffer.from("meterkeep-key-pair-check-1");
+const PAIR_HASHES: Readonly<Record<TokenCurve, string>> = { "P-256": "sha256", "P-384": "sha384" };
+/** SubjectPublicKeyInfo of a point, up to its x. */
+const POINT_PREFIXES: Readonly<Record<TokenCurve, Buffer>> = {
+  "P-256": Buffer.from("3059301306072a8648ce3d020106082a8648ce3d03010703420004", "hex"),
+  "P-384": Buffer.from("3076301006072a8648ce3d020106052b8104002203620004", "hex"),
+};
 
 /** Carries out operations in one session of a token. A method that throws may have left an operation active in it. */
 export function performIn(session: TokenSession): TokenOperations {
   const { library, ck } = session.cryptoki;
   const template = templates(ck);
   const mechanism = mechanisms(ck);
+  /** Pairs whose halves were seen to belong together. */
+  const matched = new Set<string>();
 
   function describe(): TokenDescription {
     const slot = session.slot;
@@ -48,7 +58,15 @@ export function performIn(session: TokenSession): TokenOperations {
             ...template.secret,
             { type: ck.CKA_VALUE, value: Buffer.from(from) },
           ]);
+    if (session.keeps(handle)) throw new HsmError("hsm-key-wrong", "the token gave another secret for a fresh one");
+    // Another object behind the handle would be sealed with from now on, and lost with what it belongs to.
+    if (from !== undefined)
+      requireCheckValue(handle, createHmac("sha256", from).update(CHECKED_TEXT).digest().subarray(0, CHECK_BYTES));
     return wrapAndDestroy(handle, wrappedUnder);
+  }
+
+  function checkSecret({ octets: wrapped, wrappedUnder, checkValue }: WrappedSecret): void {
+    requireOpens(wrapped, wrappedUnder, checkValue);
   }
 
   function macs(secret: WrappedSecret, texts: readonly Uint8Array[], isChecked = false): Uint8Array[] {
@@ -97,7 +115,26 @@ export function performIn(session: TokenSession): TokenOperations {
     if (!CURVE_PARAMETERS[curve].equals(parameters!))
       throw new HsmError("hsm-key-wrong", `the key labelled ${label} is not on ${curve}`);
     // An OCTET STRING around 04, x and y.
-    return point!.slice(-2 * COORDINATE_BYTES[curve]);
+    const octetsOfPoint = point!.slice(-2 * COORDINATE_BYTES[curve]);
+    requireMatch(label, curve, octetsOfPoint);
+    return octetsOfPoint;
+  }
+
+  /** A public key that was read of another object would be certified, and nothing could ever sign for it. */
+  function requireMatch(label: string, curve: TokenCurve, point: Uint8Array): void {
+    const name = `${label}/${hex(point)}`;
+    if (matched.has(name)) return;
+    const signature = sign(label, curve, createHash(PAIR_HASHES[curve]).update(PAIR_TEXT).digest());
+    let isPair = false;
+    try {
+      const spki = Buffer.concat([POINT_PREFIXES[curve], point]);
+      const key = createPublicKey({ key: spki, format: "der", type: "spki" });
+      isPair = verify(PAIR_HASHES[curve], PAIR_TEXT, { key, dsaEncoding: "ieee-p1363" }, signature);
+    } catch {
+      // No point of the curve.
+    }
+    if (!isPair) throw new HsmError("hsm-key-wrong", `the halves of the key pair ${label} do not belong together`);
+    matched.add(name);
   }
 
   function sign(label: string, curve: TokenCurve, digest: Uint8Array): Uint8Array {
@@ -127,7 +164,29 @@ export function performIn(session: TokenSession): TokenOperations {
     const wrapped = octets(library.C_WrapKey(session.handle, mechanism.keyWrap, wrapping, handle, room));
     const checkValue = mac(handle, CHECKED_TEXT).slice(0, CHECK_BYTES);
     library.C_DestroyObject(session.handle, handle);
+    requireOpens(wrapped, wrappedUnder, checkValue);
     return { octets: wrapped, wrappedUnder, checkValue };
+  }
+
+  /**
+   * Opens a wrapped secret in a fresh session, whose handles are looked up anew, and drops it: what was wrapped under
+   * another key by a wrong handle is found out now, and not when nothing else is left to open.
+   */
+  function requireOpens(wrapped: Uint8Array, wrappedUnder: string, checkValue: Uint8Array): void {
+    session.renew();
+    const wrapping = session.key(wrappedUnder, ck.CKO_SECRET_KEY);
+    let handle: Handle;
+    try {
+      handle = library.C_UnwrapKey(session.handle, mechanism.keyWrap, wrapping, Buffer.from(wrapped), template.secret);
+    } catch (cause) {
+      if (!UNWRAP_REFUSALS.has(returnValueOf(cause))) throw cause;
+      throw new HsmError("hsm-key-wrong", `what is wrapped under ${wrappedUnder} does not open`, { cause });
+    }
+    try {
+      requireCheckValue(handle, checkValue);
+    } finally {
+      library.C_DestroyObject(session.handle, handle);
+    }
   }
 
   function requireCheckValue(handle: Handle, wanted: Uint8Array): void {
@@ -151,6 +210,7 @@ export function performIn(session: TokenSession): TokenOperations {
     probe,
     ensureWrappingKey,
     makeSecret,
+    checkSecret,
     macs,
     transportKey,
     exportSecret,

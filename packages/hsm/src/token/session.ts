@@ -88,6 +88,11 @@ export class TokenSession {
     }
   }
 
+  /** Whether an object is one that is kept: what was just made is none. */
+  keeps(handle: Handle): boolean {
+    return [...this.#kept.values()].some((kept) => kept.equals(handle));
+  }
+
   /** An object of this session under a name of the caller's, made where it is not there; the oldest goes beyond `MAX_KEPT`. */
   keep(name: string, make: () => Handle): Handle {
     const known = this.#kept.get(name);

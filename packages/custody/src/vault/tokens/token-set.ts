@@ -17,6 +17,17 @@ const TRANSPORT_KEY = "meterkeep-transport-1";
 /** With several tokens a secret is used only once two can open it: one of them may be lost the next moment. */
 const MIN_COPIES = 2;
 
+/** A copy of which a token says this is no copy: another secret, or a key that is gone from it. */
+const DEAD: ReadonlySet<string> = new Set(["hsm-key-wrong", "hsm-key-missing"]);
+
+/** What was made for tokens that lacked a secret. */
+export interface MissingCopies {
+  readonly copies: ReadonlyMap<string, WrappedSecret>;
+  /** In the place of copies that were dead. */
+  readonly replaced: ReadonlyMap<string, WrappedSecret>;
+  readonly missing: number;
+}
+
 /** What happened to a token, for the ledger and for people. */
 export interface TokenIncident {
   readonly token: string;
@@ -162,27 +173,48 @@ export class TokenSet implements SigningTokens {
     return { ...made, copies };
   }
 
-  /** Copies for the tokens of this set that have none, made inside the tokens, and how many tokens still lack one. */
-  async missingCopies(
-    secret: VaultSecret,
-  ): Promise<{ readonly copies: ReadonlyMap<string, WrappedSecret>; readonly missing: number }> {
+  /**
+   * Copies for the tokens of this set that have none, made inside the tokens; with `isChecked` also for those whose copy
+   * does not open any more, or never did. `missing` tokens still lack one.
+   */
+  async missingCopies(secret: VaultSecret, isChecked = false): Promise<MissingCopies> {
     const copies = new Map<string, WrappedSecret>();
+    const replaced = new Map<string, WrappedSecret>();
     let missing = 0;
     for (const token of this.#tokens) {
       try {
         const name = await this.#nameOf(token);
-        if (secret.copies.has(name)) continue;
-        await token.calls.ensureWrappingKey(WRAPPING_KEY);
-        const transport = await token.calls.transportKey(TRANSPORT_KEY);
-        const envelope = await this.#withSecret(secret, ({ calls }, copy) => calls.exportSecret(copy, transport));
-        copies.set(name, await token.calls.importSecret(TRANSPORT_KEY, envelope, WRAPPING_KEY, secret.checkValue));
+        const copy = secret.copies.get(name);
+        if (copy !== undefined && !(isChecked && (await this.#isDead(token, copy)))) continue;
+        const others = new Map([...secret.copies].filter(([other]) => other !== name));
+        const made = await this.#copyFor(token, { ...secret, copies: others });
+        (copy === undefined ? copies : replaced).set(name, made);
       } catch (error) {
         // It is caught up when it answers again.
         missing += 1;
         this.#onIncident({ token: token.label, error: error as HsmError });
       }
     }
-    return { copies, missing };
+    return { copies, replaced, missing };
+  }
+
+  /** Whether a copy does not open in its token: a token that is in trouble says nothing about it. */
+  async #isDead(token: Token, copy: WrappedSecret): Promise<boolean> {
+    try {
+      await token.calls.checkSecret(copy);
+      return false;
+    } catch (error) {
+      if (!(error instanceof HsmError && DEAD.has(error.code))) throw error;
+      this.#onIncident({ token: token.label, error });
+      return true;
+    }
+  }
+
+  async #copyFor({ calls }: Token, secret: VaultSecret): Promise<WrappedSecret> {
+    await calls.ensureWrappingKey(WRAPPING_KEY);
+    const transport = await calls.transportKey(TRANSPORT_KEY);
+    const envelope = await this.#withSecret(secret, (from, copy) => from.calls.exportSecret(copy, transport));
+    return calls.importSecret(TRANSPORT_KEY, envelope, WRAPPING_KEY, secret.checkValue);
   }
 
   async publicKeys(label: string): Promise<Uint8Array[]> {
@@ -247,7 +279,7 @@ export class TokenSet implements SigningTokens {
     let last: unknown;
     for (const token of [...inTurn.filter(isReady), ...inTurn.filter((one) => !isReady(one))]) {
       try {
-        return await ask(token);
+        return await this.#whileUp(token, () => ask(token));
       } catch (error) {
         last = error;
         this.#onIncident({ token: token.label, error: error as HsmError });
@@ -255,6 +287,20 @@ export class TokenSet implements SigningTokens {
     }
     const why = last instanceof Error ? last.message : String(last);
     throw new CustodyError("vault-unavailable", `no token of the vault can do this now: ${why}`, { cause: last });
+  }
+
+  /** A token whose process is gone may answer later: nobody waits for it while another one is ready. */
+  async #whileUp<T>(token: Token, ask: () => Promise<T>): Promise<T> {
+    const { promise, reject } = Promise.withResolvers<never>();
+    const stop = token.onDown(() => {
+      if (this.#tokens.some((other) => other !== token && isReady(other)))
+        reject(new HsmError("hsm-failed", `token ${token.label} went down; another one was asked`));
+    });
+    try {
+      return await Promise.race([ask(), promise]);
+    } finally {
+      stop();
+    }
   }
 }
 

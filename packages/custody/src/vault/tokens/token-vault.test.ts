@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, describe, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { SecretKey } from "@meterkeep/dlms-node";
 import type { TokenOptions } from "@meterkeep/hsm";
 import { type Fault, SoftTokens, softTokenMissing } from "@meterkeep/hsm/testing";
@@ -106,6 +107,77 @@ describe("the vault of tokens", { skip: missing ?? false }, () => {
     });
   });
 
+  test("a copy that does not open in its token is found at the next look and made anew, whatever it claims", async () => {
+    const store = memoryCustodyStore();
+    const key = SecretKey.random(16);
+    const records = await opened(store, [one!, two!], ({ vault }) => sealAll(vault, [key], 1));
+    for (const secret of await store.vaultSecrets.all()) {
+      const dead = [...secret.copies].filter(([name]) => name.startsWith("two/"));
+      assert.equal(dead.length, 1);
+      const octets = (copy: { readonly octets: Uint8Array }) => copy.octets.map((octet) => octet ^ 1);
+      const copies = new Map(dead.map(([name, copy]) => [name, { ...copy, octets: octets(copy) }]));
+      await store.vaultSecrets.replaceCopies({ ...secret, copies });
+    }
+    await assert.rejects(
+      opened(store, [two!], async ({ vault }) => vault.unseal(records)),
+      { code: "vault-unavailable" },
+    );
+    await opened(store, [one!, two!], async ({ vault, tend }, events) => {
+      assert.deepEqual((await vault.unseal(records)).map(hex), [hex(key)]);
+      await tend();
+      assert.ok(events.includes("token-caught-up undefined"), events.join());
+    });
+    await opened(store, [two!], async ({ vault }) =>
+      assert.deepEqual((await vault.unseal(records)).map(hex), [hex(key)]),
+    );
+  });
+
+  test("while one process seals without a pause a token is taken away, another put in its place and caught up, and the other lost", async () => {
+    const shelf = new SoftTokens();
+    const options = shelf.make("shelf", { sessions: 2, deadlineMs: 4_000 });
+    const sealed: { readonly record: PlacedRecord; readonly key: string }[] = [];
+    await opened(memoryCustodyStore(), [two!, options], async ({ vault, tend }, events) => {
+      let isOver = false;
+      const sealing = (async () => {
+        while (!isOver) {
+          const key = SecretKey.random(16);
+          const [record] = await sealAll(vault, [key], sealed.length);
+          sealed.push({ record: record!, key: hex(key) });
+          assert.deepEqual((await vault.unseal([record!])).map(hex), [hex(key)]);
+        }
+      })();
+      /** So many more were sealed and opened, each without a failure that anybody saw. */
+      const more = async (count: number) => {
+        const wanted = sealed.length + count;
+        await Promise.race([
+          until(() => sealed.length >= wanted),
+          sealing.then(() => assert.ok(isOver, "sealing goes on")),
+        ]);
+      };
+      await more(8);
+      shelf.fault({ kind: "gone", times: -1 });
+      await more(8);
+      shelf.replace("shelf");
+      shelf.fault({ kind: "none" });
+      await until(async () => {
+        await tend();
+        return events.some((event) => event.startsWith("token-caught-up"));
+      });
+      await more(8);
+      // What the replacement was given opens everything: nothing else is left.
+      tokens.fault({ kind: "gone", times: -1 });
+      await more(8);
+      isOver = true;
+      await sealing;
+      const records = sealed.map(({ record }) => record);
+      assert.deepEqual(
+        (await vault.unseal(records)).map(hex),
+        sealed.map(({ key }) => key),
+      );
+    });
+    shelf[Symbol.dispose]();
+  });
+
   test("a catch-up that is cut off before or after any copy it keeps loses nothing, and is gone on with", async () => {
     const store = memoryCustodyStore();
     const islands = ["a", "b"];
@@ -185,6 +257,15 @@ const FAULTS: readonly Fault[] = [
   { kind: "hang", times: 1 },
   { kind: "gone", times: 3 },
 ];
+
+/** Waits for a condition with patience. */
+async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
+  for (let left = 1200; left > 0; left -= 1) {
+    if (await holds()) return;
+    await sleep(50);
+  }
+  assert.fail("waited a minute in vain");
+}
 
 async function sealAll(vault: Vault, keys: readonly SecretKey[], from: number): Promise<PlacedRecord[]> {
   const places = keys.map((_, at) => place(from + at));

@@ -1,3 +1,4 @@
+import { CustodyError } from "../../errors.ts";
 import type { VaultSecret, VaultSecretRecords } from "../../store/store.ts";
 import type { TokenSet } from "./token-set.ts";
 
@@ -18,6 +19,9 @@ export class VaultSecrets {
     if (found.length > 0) return found.at(-1)!;
     this.#known.delete(nameOf(utility, island));
     const made = await this.#tokens.make({ utility, island, version: 1 });
+    // Two places with one secret: a token gave what it had for what it was to make.
+    if ((await this.#records.all()).some(({ checkValue }) => Buffer.from(checkValue).equals(made.checkValue)))
+      throw new CustodyError("vault-unavailable", "a token made a secret that the vault has already");
     const stored = await this.#records.insert(made);
     this.#known.delete(nameOf(utility, island));
     return stored;
@@ -40,16 +44,17 @@ export class VaultSecrets {
     return (await this.#versions(utility, island)).find((secret) => secret.version === version);
   }
 
-  /** Gives every token every secret, as far as tokens answer; says how many copies were made and how many are missing still. */
+  /** Gives every token every secret that it lacks or cannot open, as far as tokens answer; says how many copies were made and how many are missing still. */
   async catchUp(): Promise<{ readonly made: number; readonly missing: number }> {
     let made = 0;
     let missing = 0;
     for (const secret of await this.#records.all()) {
-      const { copies, missing: left } = await this.#tokens.missingCopies(secret);
-      made += copies.size;
+      const { copies, replaced, missing: left } = await this.#tokens.missingCopies(secret, true);
+      made += copies.size + replaced.size;
       missing += left;
-      if (copies.size === 0) continue;
-      await this.#records.addCopies({ ...secret, copies });
+      if (copies.size + replaced.size === 0) continue;
+      if (copies.size > 0) await this.#records.addCopies({ ...secret, copies });
+      if (replaced.size > 0) await this.#records.replaceCopies({ ...secret, copies: replaced });
       this.#known.delete(nameOf(secret.utility, secret.island));
     }
     return { made, missing };
