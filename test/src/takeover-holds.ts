@@ -7,6 +7,7 @@ type OfRecovery = "probe" | "counter-hint" | "release" | "current-keys-associati
 /** Steps about what not every meter has: clients without keys of their own, a policy, devices at its M-Bus channels, a signature. */
 type OfSomeMeters =
   | "raise-policy"
+  | "find-clients"
   | "change-secret"
   | "prove-secret"
   | "refuse-old-secret"

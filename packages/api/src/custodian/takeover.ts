@@ -20,6 +20,7 @@ export const TAKEOVER_STEPS = [
   "refuse-old-keys",
   // After the keys: what the meter asks for by itself, and what clients without keys open it with.
   "raise-policy",
+  "find-clients",
   "change-secret",
   "prove-secret",
   "refuse-old-secret",

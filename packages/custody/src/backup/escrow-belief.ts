@@ -42,7 +42,7 @@ function secretsBelieved(journal: Journal, file: MeterFile, keys: readonly Escro
     const shipped = before === undefined ? versionsOf(file.keys, purpose, client) : before.belief;
     const belief = [...new Set([...versions, ...shipped])];
     const nextVersion = after(before?.nextVersion ?? 2, versions);
-    return secretWantedAnew({ purpose: purpose as SecretPurpose, client, belief, nextVersion });
+    return secretWantedAnew({ ...before, purpose: purpose as SecretPurpose, client, belief, nextVersion });
   });
   return [...untouched, ...anew];
 }

@@ -14,8 +14,8 @@ export interface MeterFacts {
   readonly arrays: boolean;
   /** Clients that open with a secret of their own. */
   readonly secretClients: readonly SecretClient[];
-  /** What security_policy is to ask for, in the version of the profile's security setup; absent where that is not known. */
-  readonly policy: number | undefined;
+  /** What security_policy is to ask for, in the version of the profile's security setup; `found` where the meter's answer is to tell that. */
+  readonly policy: number | "found";
 }
 
 /** A client that opens with a secret (class 15), and how it is given another. */
@@ -32,7 +32,7 @@ export interface SecretClient {
 }
 
 /** Authenticated and encrypted both ways: as a number of version 0, and as bits of version 1. */
-const FULL_POLICY = { 0: 3, 1: 0x6c } as const;
+export const FULL_POLICY = { 0: 3, 1: 0x6c } as const;
 
 const COMMON = { managementClientSap: 1, publicClientSap: 16, serverSap: 1 } as const;
 
@@ -83,7 +83,7 @@ export const LEAST_FACTS: MeterFacts = {
   form: "global",
   arrays: false,
   secretClients: [],
-  policy: undefined,
+  policy: "found",
 };
 
 /** The facts of a profile. */

@@ -204,7 +204,7 @@ export class Contacts {
       lastUsed: now(),
       meter: file.meter,
       place,
-      association: await this.#association(file, exchange),
+      association: await this.#association(file, journal, exchange),
       // What has no unicast key takes no counters, and its answers have none.
       line: new Line(this.#dependencies, place, associate?.GUEK ?? 0, file.windows),
       journal,
@@ -235,13 +235,13 @@ export class Contacts {
     }
   }
 
-  async #association(file: MeterFile, exchange: Exchange): Promise<Association> {
+  async #association(file: MeterFile, journal: Journal, exchange: Exchange): Promise<Association> {
     const { vault, clientTitle, random } = this.#dependencies;
     if (exchange.kind === "associate") return this.#secured(file, exchange);
     if (exchange.kind !== "associate-secret") return Association.open();
     const { key } = exchange;
     const [secret] = (await unsealKeys(vault, file.keys, [key])) as [SecretKey];
-    const client = secretClientOf(file.meter, key);
+    const client = secretClientOf({ ...file, journal }, key);
     return Association.withSecret(file.meter, client, secret, clientTitle(file.meter.utility), random);
   }
 
@@ -350,7 +350,7 @@ export class Contacts {
     { keys, step: name }: Effect<"prepare">,
   ): Promise<void> {
     const { vault, escrow, now } = this.#dependencies;
-    const prepared = await prepareTransfer(vault, live, keys, now());
+    const prepared = await prepareTransfer(vault, { meter: live.meter, place: live.place, journal }, keys, now());
     const entries = [contactEntry(live, now(), "keys-prepared", { step: name, keys })];
     await commitStep(this.#dependencies, live, { journal, effects, entries, prepared });
     await escrow.append(prepared.records);

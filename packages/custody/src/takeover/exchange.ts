@@ -30,6 +30,7 @@ const EXCHANGES = [
   "transfer-child-key",
   "set-child-key",
   "read-policy",
+  "find-clients",
   "raise-policy",
   "release",
 ] as const;
@@ -98,6 +99,11 @@ export async function beginExchange(
     case "read-policy":
       live.awaited = { kind: "policy" };
       return live.seal(getRequest(policyObject(securitySetupName(live.place.setup))), counter);
+    case "find-clients": {
+      const read = live.clientsToRead();
+      live.awaited = { kind: "clients", read };
+      return live.seal(getRequest(read.next as NonNullable<typeof read.next>), counter);
+    }
     case "raise-policy":
       live.awaited = { kind: "answer" };
       return live.seal(securityActivateRequest(securitySetupName(live.place.setup), exchange.to), counter);
@@ -111,7 +117,7 @@ export async function beginExchange(
 
 /** What gives a client its new secret. The octets are in it in clear, under the working keys that seal it. */
 async function secretRequest(vault: Vault, live: LiveContact, name: SecretName): Promise<Uint8Array> {
-  const client = secretClientOf(live.meter, name);
+  const client = secretClientOf(live, name);
   const [secret] = (await unsealKeys(vault, live.keys, [name])) as [SecretKey];
   using own = secret;
   const request = client.mechanism === "low" ? setPasswordRequest : changeHlsSecretRequest;

@@ -9,6 +9,7 @@ import type {
 import { type KeyName, PURPOSE, type Purpose } from "../store/records.ts";
 import type { MasterAgreement } from "./agreed-master.ts";
 import { type ChildChange, childWantedAnew } from "./child-change.ts";
+import type { ClientSearch, FoundClient } from "./client-search.ts";
 import type { PolicyChange } from "./policy-change.ts";
 import { type SecretChange, secretWantedAnew } from "./secret-change.ts";
 
@@ -36,6 +37,7 @@ export type ContactStage =
   | "refusing-old"
   | "reading-policy"
   | "raising-policy"
+  | "finding-clients"
   | "changing-secret"
   | "proving-secret"
   | "refusing-secret"
@@ -144,6 +146,8 @@ export interface Journal {
   readonly secrets?: readonly SecretChange[] | undefined;
   /** The keys of devices at its M-Bus channels, once they have been looked at. */
   readonly children?: readonly ChildChange[] | undefined;
+  /** The search for clients that the profile does not name; absent before the meter was asked. */
+  readonly search?: ClientSearch | undefined;
   /** The raising of the security policy; absent before it has been looked at. */
   readonly policy?: PolicyChange | undefined;
   /** Who carried the refusal that proved the old keys dead: whoever carries octets can forge one. */
@@ -192,6 +196,8 @@ export type TakeoverEvent = { readonly at: number } & (
   | { readonly kind: "transfer-answered"; readonly accepted: boolean; readonly detail: string }
   /** security_policy as the meter tells it, where it does. */
   | { readonly kind: "policy-read"; readonly value: number | undefined }
+  /** What its association objects tell of clients with secrets, and what they keep to themselves, in words. */
+  | { readonly kind: "clients-found"; readonly clients: readonly FoundClient[]; readonly hidden: readonly string[] }
   | { readonly kind: "released" }
   | { readonly kind: "lost"; readonly reason: LostReason }
 );
@@ -227,6 +233,7 @@ export type TakeoverEffect =
   /** Give the meter itself that same key. */
   | { readonly kind: "set-child-key"; readonly step: TakeoverStep; readonly key: SecretName }
   | { readonly kind: "read-policy"; readonly step: TakeoverStep }
+  | { readonly kind: "find-clients"; readonly step: TakeoverStep }
   | { readonly kind: "raise-policy"; readonly step: TakeoverStep; readonly to: number }
   /** The meter uses this key from now on, by its proof or by its word alone; the one before is kept, deactivated. */
   | { readonly kind: "key-active"; readonly key: KeyName; readonly proven: boolean }
@@ -299,6 +306,7 @@ export function rotationJournal(
     secrets: changes(PURPOSE.GUEK) ? before.secrets?.map(secretWantedAnew) : before.secrets,
     children: changes(PURPOSE.GUEK) ? before.children?.map(childWantedAnew) : before.children,
     policy: before.policy,
+    search: before.search,
   };
 }
 

@@ -6,6 +6,7 @@ import { Answers } from "../conversation/answers.ts";
 import type { Association } from "../conversation/association.ts";
 import type { Line } from "../conversation/line.ts";
 import { EvidenceHash } from "../evidence/evidence-hash.ts";
+import { meterFacts } from "../protocol/meter-facts.ts";
 import {
   type AttributeName,
   actionAnswer,
@@ -19,6 +20,7 @@ import type { KeyRecord, MeterRecord, RotationRecord, SetupPlace, TakeoverRecord
 import type { Agreeing } from "./agreeing.ts";
 import type { Journal, TakeoverEvent } from "./journal.ts";
 import type { PreparedTransfer } from "./prepared-transfer.ts";
+import { ClientsRead } from "./read-clients.ts";
 
 /** What the meter's next answer is for. */
 export type Awaited =
@@ -29,6 +31,8 @@ export type Awaited =
   /** To an ACTION or a SET. */
   | { readonly kind: "answer" }
   | { readonly kind: "policy" }
+  /** Questions about its clients, one after the other. */
+  | { readonly kind: "clients"; readonly read: ClientsRead }
   /** The meter's part of an agreement on a master. */
   | { readonly kind: "agreement" }
   | { readonly kind: "release" };
@@ -126,6 +130,8 @@ export class LiveContact {
         return this.#actAnswer(octets);
       case "policy":
         return this.#policyAnswer(octets);
+      case "clients":
+        return this.#clientsAnswer(octets, this.awaited.read);
       case "agreement":
         return this.#agreementAnswer(octets);
       case "release":
@@ -201,6 +207,23 @@ export class LiveContact {
     const said = readable(() => getResult(plain));
     const value = typeof said?.value === "number" ? said.value : undefined;
     return { kind: "event", event: { kind: "policy-read", value } };
+  }
+
+  /** What is to be asked about clients that the profile does not name. */
+  clientsToRead(): ClientsRead {
+    return new ClientsRead(
+      this.keys,
+      meterFacts(this.meter.profile).secretClients.map(({ object }) => object),
+    );
+  }
+
+  #clientsAnswer(octets: Uint8Array, read: ClientsRead): Outcome {
+    const plain = this.#answers.open(octets);
+    if (plain === undefined || readable(() => read.take(plain)) === undefined) return LOST;
+    const { next, clients, hidden } = read;
+    return next === undefined
+      ? { kind: "event", event: { kind: "clients-found", clients, hidden } }
+      : { kind: "ask", request: next };
   }
 
   /** Whether somebody is there to agree with on a master. */

@@ -18,6 +18,7 @@ const LADDER = [
   "transfer-master",
   "prove-master",
   "refuse-old-master",
+  "find-clients",
   "refuse-factory-keys",
   "done",
 ];
@@ -113,7 +114,7 @@ test("a refusal that names a counter is no proof that the factory keys are dead"
 });
 
 test("silence on factory keys counts only after the new keys got an answer", () => {
-  const none: Fault[] = Array.from({ length: 8 }, () => "none");
+  const none: Fault[] = Array.from({ length: 9 }, () => "none");
   const done = run("honest", [...none, "request-lost"]);
   const last = done.journal.steps.slice(-3).map((each) => `${each.step} ${each.outcome}`);
   assert.equal(done.journal.verdict, "proven");
@@ -180,6 +181,7 @@ test("liars are caught under any schedule of faults", () => {
 const changed = [
   "raise-policy passed",
   "raise-policy passed",
+  "find-clients passed",
   "change-secret passed",
   "change-secret passed",
   "refuse-factory-keys passed",
@@ -226,6 +228,32 @@ test("liars about secrets and policy are caught, and what is not proven is said;
   assert.match(why("keeps-old-secrets"), /it still opens with the old one/);
   assert.match(why("refuses-secrets"), /it refuses another one/);
   assert.match(why("keeps-policy"), /it stays at 0x00/);
+});
+
+test("clients that only the meter knows of get secrets of ours, under every fault at every exchange", () => {
+  for (const fault of FAULTS)
+    for (let place = 0; place < 40; place += 1) {
+      const before: Fault[] = Array.from({ length: place }, () => "none");
+      const { journal, meter } = run("honest", [...before, fault], { secrets: "found" });
+      assert.equal(journal.verdict, "proven", `${fault} at exchange ${place}`);
+      assert.equal(meter.policy, 0x6c, "the policy is found by what the meter tells of it");
+      assert.deepEqual(
+        journal.secrets?.map(({ client, object, unproven }) => [client, object, unproven]),
+        [
+          [34, "0.0.40.0.34.255", undefined],
+          [48, "0.0.40.0.48.255", undefined],
+        ],
+        `${fault} at exchange ${place}`,
+      );
+      for (const { client, belief } of journal.secrets ?? []) assert.equal(belief[0], meter.secrets.get(client));
+    }
+});
+
+test("a meter that never tells of its clients is taken over all the same, and that is said", () => {
+  const lost: Fault[] = Array.from({ length: 60 }, () => "none");
+  const silent = run("tells-no-clients", lost);
+  assert.equal(silent.journal.verdict, "proven");
+  assert.match(silent.journal.search?.unproven ?? "", /gave no answer/);
 });
 
 test("every fault at every step of secrets and policy ends with the secret on the meter known, or said to be unproven", () => {

@@ -2,6 +2,7 @@ import type { TakeoverStep } from "@meterkeep/api/custodian";
 import { PURPOSE } from "../store/records.ts";
 import { type Candidate, candidates, nextCandidate, type Pace, retryAfter } from "./candidates.ts";
 import { withChildren } from "./child-keys.ts";
+import { clientsFound, searchUnheard } from "./client-search.ts";
 import {
   afterRefusal,
   nextSecretContact,
@@ -32,7 +33,7 @@ import { concluded, judgePolicy, judgeTransfer, proceed, sendPrepared } from "./
  * Otherwise the order of proofs: old keys open an association; at takeover, the meter is who the shipment says; new working keys
  * (GUEK, GAK, GBEK) are prepared, transferred and proven by a fresh association; the new master alone, proven by a
  * transfer wrapped under it; the old master's death by refusal of one wrapped under it; then, under the new keys, the
- * security policy is raised and the secrets of clients are replaced; the old keys' death by refusal of an association; each
+ * security policy is raised, the meter is asked which clients open it with a secret, and these are replaced; the old keys' death by refusal of an association; each
  * client's secret by an association with the new one and the refusal of one with the old. Keys of M-Bus children go to device and meter
  * one after the other, and nothing proves them. Whatever gets lost on the way leaves `belief` wider, and the next contact tries what it holds, spaced.
  */
@@ -62,6 +63,8 @@ export function step(journal: Journal, event: TakeoverEvent, rules: TakeoverRule
       return judgeTransfer(journal, event, rules);
     case "policy-read":
       return judgePolicy(journal, event, rules);
+    case "clients-found":
+      return proceed(clientsFound(journal, event), event.at, rules);
     case "released":
       return closed(journal, event.at, rules);
     case "lost":
@@ -334,6 +337,8 @@ function dropContact(
     case "reading-policy":
     case "raising-policy":
       return policyUnheard(written);
+    case "finding-clients":
+      return searchUnheard(written);
     case "proving-secret":
     case "refusing-secret":
       return secretUnheard(written, contact);

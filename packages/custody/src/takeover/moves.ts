@@ -15,8 +15,8 @@ export interface TakeoverRules {
   readonly agreement: boolean;
   /** M-Bus channels whose device's default key is held. */
   readonly children: readonly number[];
-  /** Bits that security_policy must have; absent where the profile does not say. */
-  readonly policy: number | undefined;
+  /** Bits that security_policy must have; `found` where the profile is not known, and with it the version of the security setup. */
+  readonly policy: number | "found" | undefined;
 }
 
 /** A journal and what is to be done once it is durable. */

@@ -1,3 +1,4 @@
+import { FULL_POLICY } from "../protocol/meter-facts.ts";
 import type { Journal, TakeoverEffect, TakeoverEvent } from "./journal.ts";
 import { contactOf, inContact, noted, type Stepped, type TakeoverRules } from "./moves.ts";
 import type { PolicyChange } from "./policy-change.ts";
@@ -30,7 +31,7 @@ export function readPolicy(
 export function policyRead(
   journal: Journal,
   { at, value }: Extract<TakeoverEvent, { kind: "policy-read" }>,
-  { policy: wanted }: TakeoverRules,
+  { policy: rule }: TakeoverRules,
 ): readonly [Journal, ...TakeoverEffect[]] {
   const { step } = contactOf(journal);
   const policy = journal.policy ?? FRESH;
@@ -41,6 +42,7 @@ export function policyRead(
     },
   ];
   if (value === undefined) return settled("failed", "it does not tell its security policy", "it does not tell it");
+  const wanted = rule === "found" ? fullPolicy(value, policy) : rule;
   if (wanted === undefined || (value & wanted) === wanted)
     return settled("passed", `it asks for protection ${inHex(value)}, under its keys`);
   if (policy.asked >= MOST_ASKED)
@@ -61,7 +63,17 @@ export function policyAnswered(
   journal: Journal,
   { at, accepted, detail }: Extract<TakeoverEvent, { kind: "transfer-answered" }>,
 ): Journal {
-  return noted(journal, contactOf(journal).step, at, accepted ? "passed" : "refused", detail);
+  const said = noted(journal, contactOf(journal).step, at, accepted ? "passed" : "refused", detail);
+  return accepted || said.policy === undefined ? said : { ...said, policy: { ...said.policy, bitsRefused: true } };
+}
+
+/**
+ * What asks for everything in the version of the security setup that the meter's answer shows: version 0 counts from 0 to 3,
+ * the bits of version 1 begin at 4. None shows none: both are tried, and the meter refuses what it does not know.
+ */
+function fullPolicy(value: number, { bitsRefused }: PolicyChange): number {
+  if (value > 3) return FULL_POLICY[1];
+  return value > 0 || bitsRefused ? FULL_POLICY[0] : FULL_POLICY[1];
 }
 
 function inHex(value: number): string {

@@ -1,5 +1,6 @@
 import { type KeyName, PURPOSE, type Purpose } from "../store/records.ts";
 import { changeNextChild, childAnswered, childrenSettled, handChild } from "./child-keys.ts";
+import { findClients, searchSettled } from "./client-search.ts";
 import { changeNextSecret, secretAnswered, secretsSettled, sendSecret } from "./client-secrets.ts";
 import {
   changes,
@@ -62,6 +63,7 @@ export function proceed(journal: Journal, at: number, rules: TakeoverRules, done
   const shownSoFar = [...done, ...spared];
   const more =
     readPolicy(journal, rules, shownSoFar) ??
+    findClients(journal, shownSoFar) ??
     changeNextSecret(journal, shownSoFar) ??
     changeNextChild(journal, shownSoFar);
   if (more !== undefined) return more;
@@ -78,7 +80,8 @@ export function isComplete(journal: Journal, rules: TakeoverRules): boolean {
 
 /** Whether policy, secrets and children want nothing more. */
 function hasNothingBeside(journal: Journal, rules: TakeoverRules): boolean {
-  return policySettled(journal, rules) && secretsSettled(journal) && childrenSettled(journal);
+  const isToldOf = searchSettled(journal) && secretsSettled(journal);
+  return policySettled(journal, rules) && isToldOf && childrenSettled(journal);
 }
 
 /** Ends what is complete. */

@@ -11,6 +11,9 @@ export interface SecretChange {
   readonly purpose: SecretPurpose;
   /** The client's service access point. */
   readonly client: number;
+  /** Its association object and how it opens, where the meter has told them and not its profile. */
+  readonly object?: string | undefined;
+  readonly mechanism?: "low" | "high" | "high-sha256" | undefined;
   readonly state: "wanted" | "sent" | "changed" | "settled";
   /** The version that must go; absent where nobody told us its octets. */
   readonly old?: number | undefined;
@@ -31,8 +34,11 @@ export function secretWantedAnew({
   client,
   belief,
   nextVersion,
-}: Pick<SecretChange, "purpose" | "client" | "belief" | "nextVersion">): SecretChange {
+  object,
+  mechanism,
+}: Pick<SecretChange, "purpose" | "client" | "belief" | "nextVersion" | "object" | "mechanism">): SecretChange {
   const [old] = belief;
   const known = old === undefined ? {} : { old };
-  return { purpose, client, state: "wanted", ...known, belief, nextVersion, sent: 0, silent: 0 };
+  const told = object === undefined ? {} : { object, mechanism };
+  return { purpose, client, ...told, state: "wanted", ...known, belief, nextVersion, sent: 0, silent: 0 };
 }

@@ -70,11 +70,12 @@ test("a meter is taken over octet by octet, its ladder is the one of the contrac
         "prove-master passed",
         "refuse-old-master passed",
         "raise-policy passed",
+        "find-clients passed",
         "refuse-factory-keys passed",
         "done passed",
       ],
     );
-    assert.equal(steps.length, 13);
+    assert.equal(steps.length, 13 + 8, "one question for each place where an association object may be");
     await takenOver(custody, meter);
     const entries = await custody.store.ledger.read(0, 1000);
     assert.equal((await auditStored(custody.store.ledger)).fault, undefined);
@@ -127,6 +128,41 @@ test("a takeover replaces the secrets of clients and raises the policy, through 
     assert.equal(kinds.filter((kind) => kind === "secret-change-sealed").length, 2);
     assert.equal(kinds.filter((kind) => kind === "policy-raise-sealed").length, 1);
   }));
+
+test("of a profile that names no clients, and of one that nobody knows, those are found that the meter has; each gets a secret of ours", async () => {
+  const meters = [
+    ["idis-p2", 1],
+    ["metcom-mcs301", 0],
+    ["dsmr-5", 0],
+    ["somebody-elses", 0],
+    ["somebody-elses", 1],
+  ] as const;
+  for (const [profile, setupVersion] of meters)
+    await withTestCustody(async (custody) => {
+      const meter = secretMeter("5453540000000205", {
+        setupVersion,
+        policy: profile === "somebody-elses" ? 0 : 0x6c,
+      });
+      await custody.add(meter, { profile });
+      const { state, steps } = await carryTakeover(custody, meter);
+      assert.equal(state.verdict, "proven", profile);
+      assert.doesNotMatch(state.sentence, /Unproven/, `${profile}, security setup ${setupVersion}`);
+      assert.ok(["find-clients", "prove-secret", "refuse-old-secret"].every((one) => steps.includes(one)));
+      assert.equal(meter.policyBits, 0x6c, `${profile}, security setup ${setupVersion}`);
+      for (const [client, secret] of Object.entries(meter.secrets))
+        assert.notDeepEqual(secret, meter.factorySecrets[client], `${client} of ${profile}`);
+      // A rotation of the unicast key gives them others.
+      const before = meter.secrets;
+      custody.now += 86_400_000;
+      await custody.custody.service.planRotations(
+        { meters: [], madeBefore: undefined, purposes: [], cause: "demand", reason: "a test" },
+        { name: "operator", role: "operator" },
+      );
+      const again = await carryTakeover(custody, meter);
+      assert.equal(again.steps.includes("find-clients"), false, "it was asked once");
+      for (const [client, secret] of Object.entries(meter.secrets)) assert.notDeepEqual(secret, before[client]);
+    });
+});
 
 test("a meter that keeps the secrets it should change is taken over, and what it kept is said to be unproven", () =>
   withTestCustody(async (custody) => {

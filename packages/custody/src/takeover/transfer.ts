@@ -17,14 +17,14 @@ const CHILD_KEY_BYTES = 16;
 /** Generates the keys of a transfer. No key value is ever transferred twice: each has its own octets. */
 export async function prepareTransfer(
   vault: Vault,
-  { meter, place }: Pick<LiveContact, "meter" | "place">,
+  { meter, place, journal }: Pick<LiveContact, "meter" | "place" | "journal">,
   names: readonly KeyName[],
   at: number,
 ): Promise<PreparedTransfer> {
   const keys = names.map((name) =>
     name.client === undefined || name.purpose === CHILD.key
       ? SecretKey.random(name.purpose === CHILD.key ? CHILD_KEY_BYTES : keyBytesOfSuite(meter.securitySuite))
-      : freshSecret(secretClientOf(meter, { ...name, client: name.client })),
+      : freshSecret(secretClientOf({ meter, journal }, { ...name, client: name.client })),
   );
   try {
     return await keptKeys(vault, place, names, keys, at);

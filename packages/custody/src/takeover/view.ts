@@ -103,10 +103,11 @@ export function takeoverOutcome(meter: MeterRecord, journal: Journal): TakeoverO
 const MOST_SENTENCE = 1000;
 
 /** What a change could not prove beyond its keys, as sentences. A broadcast key never is. */
-export function unprovenOf({ verdict, secrets, children, policy }: Journal): string[] {
+export function unprovenOf({ verdict, secrets, children, policy, search }: Journal): string[] {
   if (verdict !== "proven") return [];
   const open = [
     ...(policy?.unproven === undefined ? [] : [`its security policy: ${policy.unproven}`]),
+    ...(search?.unproven === undefined ? [] : [`what clients it has: ${search.unproven}`]),
     ...(secrets ?? []).flatMap(({ client, purpose, unproven }) =>
       unproven === undefined
         ? []

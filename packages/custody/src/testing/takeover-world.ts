@@ -32,6 +32,7 @@ export type Character =
   | "refuses-secrets"
   | "refuses-child-keys"
   | "keeps-policy"
+  | "tells-no-clients"
   | "refuses-agreement";
 
 /** Clients of a meter that has some. */
@@ -39,6 +40,11 @@ const SECRETS = [
   { purpose: SECRET.LLS, client: 34, known: true },
   { purpose: SECRET.HLS, client: 48, known: true },
 ] as const;
+const FOUND: Extract<TakeoverEvent, { kind: "clients-found" }>["clients"] = SECRETS.map((secret) => ({
+  ...secret,
+  object: `0.0.40.0.${secret.client}.255`,
+  mechanism: secret.purpose === SECRET.LLS ? "low" : "high",
+}));
 const POLICY = 0x6c;
 
 /** What goes wrong with one exchange, or with us around it. */
@@ -161,8 +167,8 @@ export interface RunOptions {
   readonly preparing?: readonly PrepareFault[];
   /** The rotation of these purposes, of a meter that has been taken over; a takeover unless given. */
   readonly rotating?: readonly Purpose[];
-  /** Whether the meter has clients with secrets, and a policy to be raised; and whether the factory told them. */
-  readonly secrets?: "known" | "untold";
+  /** Whether the meter has clients with secrets, and a policy to be raised; whether the factory told them, or only the meter knows of them. */
+  readonly secrets?: "known" | "untold" | "found";
   /** Whether both sides can sign what a master comes from. */
   readonly agreement?: boolean;
   /** Whether a device with a default key that we hold is at its channel. */
@@ -180,6 +186,7 @@ const EXCHANGES: readonly string[] = [
   "transfer-child-key",
   "set-child-key",
   "read-policy",
+  "find-clients",
   "raise-policy",
   "release",
 ];
@@ -199,6 +206,7 @@ export function plannedRotation(purposes: readonly Purpose[], withSecrets = fals
     nextVersion: { 0: 3, 1: 5, 2: 3, 3: 3 },
     identity: "matched",
     proven,
+    search: { state: "settled", asked: 1 },
     verdict: "proven",
     ...(withSecrets ? { secrets: SECRETS.map(settledSecret) } : {}),
   };
@@ -211,12 +219,12 @@ export function plannedRotation(purposes: readonly Purpose[], withSecrets = fals
  * nothing goes wrong any more. After everything that happens, what is on the meter must be believed and held.
  */
 export function run(character: Character, faults: readonly Fault[], options: RunOptions = {}): Run {
-  const secrets = options.secrets === undefined ? [] : SECRETS;
+  const secrets = options.secrets === undefined || options.secrets === "found" ? [] : SECRETS;
   const rules: TakeoverRules = {
     pace: FAST,
     arrays: options.arrays ?? true,
     secrets: secrets.map((secret) => ({ ...secret, known: options.secrets === "known" })),
-    policy: options.secrets === undefined ? undefined : POLICY,
+    policy: options.secrets === undefined ? undefined : options.secrets === "found" ? "found" : POLICY,
     children: options.child === true ? [CHANNEL] : [],
     agreement: options.agreement ?? false,
   };
@@ -375,6 +383,9 @@ export function run(character: Character, faults: readonly Fault[], options: Run
         if (applies) meter.policy = effect.to;
         return { kind: "transfer-answered", at, accepted: true, detail: "success" };
       }
+      case "find-clients":
+        if (character === "tells-no-clients") return { kind: "lost", at, reason: "timed-out" };
+        return { kind: "clients-found", at, clients: options.secrets === "found" ? FOUND : [], hidden: [] };
       case "release":
         return { kind: "released", at };
       default:

@@ -119,7 +119,7 @@ export class TestMeter {
     this.channel = new MBusChannel(child ?? NO_CHILD, CHANNEL_SETTINGS);
     if (child !== undefined) this.channel.install(1);
     this.certificates = certificates;
-    this.#model = MODELS[setupVersion];
+    this.#model = MODELS[secrets === true ? "with" : "without"][setupVersion];
     this.#setupVersion = setupVersion;
     this.factorySecrets = secrets === true ? { optical: random16(), setting: random16() } : {};
     this.secrets = this.factorySecrets;
@@ -341,14 +341,25 @@ const text = (logicalName: string, value: (meter: TestMeter) => string) =>
     }),
   );
 
+const CLIENTS = { optical: { clientSap: 34, mechanism: 1 }, setting: { clientSap: 48, mechanism: 2 } } as const;
+/** joint-iso-ccitt(2) country(16) country-name(756) identified-organization(5) DLMS-UA(8) mechanism-name(2), without the last arc. */
+const MECHANISM_NAME = [0x60, 0x85, 0x74, 0x05, 0x08, 0x02] as const;
+
 /** The association object of a client, as the management client sees it. */
-const ofClient = (association: string) =>
+const ofClient = (association: "optical" | "setting") =>
   AssociationLnV1.serve<TestMeter>({
+    get: {
+      associatedPartnersId: () => ({ clientSap: CLIENTS[association].clientSap, serverSap: 1 }),
+      authenticationMechanismName: () => ({
+        type: "octet-string",
+        value: Uint8Array.of(...MECHANISM_NAME, CLIENTS[association].mechanism),
+      }),
+    },
     set: { secret: (octets, meter) => meter.changeSecret(association, octets) },
     call: { changeHlsSecret: (octets, meter) => meter.changeSecret(association, octets) },
   });
 
-const modelWith = (setup: ServedClass<TestMeter>): DeviceModel<TestMeter> =>
+const modelWith = (setup: ServedClass<TestMeter>, hasClients: boolean): DeviceModel<TestMeter> =>
   deviceModel<TestMeter>({
     objects: [
       text("0.0.42.0.0.255", (meter) => meter.logicalDeviceName),
@@ -364,8 +375,9 @@ const modelWith = (setup: ServedClass<TestMeter>): DeviceModel<TestMeter> =>
         "0.1.24.1.0.255",
         serveMBusClient<TestMeter>(1, (meter) => meter.channel),
       ),
-      mount("0.0.40.0.2.255", ofClient("optical")),
-      mount("0.0.40.0.3.255", ofClient("setting")),
+      ...(hasClients
+        ? [mount("0.0.40.0.2.255", ofClient("optical")), mount("0.0.40.0.3.255", ofClient("setting"))]
+        : []),
       mount(
         "0.0.96.3.10.255",
         DisconnectControl.serve<TestMeter>({
@@ -412,4 +424,6 @@ const modelWith = (setup: ServedClass<TestMeter>): DeviceModel<TestMeter> =>
     ],
   });
 
-const MODELS = { 0: modelWith(serveSecuritySetupV0()), 1: modelWith(serveSecuritySetup()) } as const;
+const modelsOf = (hasClients: boolean) =>
+  ({ 0: modelWith(serveSecuritySetupV0(), hasClients), 1: modelWith(serveSecuritySetup(), hasClients) }) as const;
+const MODELS = { with: modelsOf(true), without: modelsOf(false) } as const;
