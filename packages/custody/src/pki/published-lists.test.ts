@@ -167,6 +167,29 @@ test("a certificate that a restored registry lost is named by the replay, and re
     { isForgiving: true },
   ));
 
+test("a certificate that a restored registry lost is revoked in stages like any other, and one that nobody ordered is not", () =>
+  withTestPki(
+    async (bench) => {
+      const old = memoryPkiStore();
+      for (const one of await bench.pki.authorities.all()) await old.registry.addAuthority(one);
+      const certificate = await issueMeter(bench, 1);
+      const serial = toHex(certificate.serial);
+      const { authority } = await bench.pki.issuerFor(PLACE, "P-256");
+      await bench.reopen(old);
+      const { revocations } = bench.pki;
+      await assert.rejects(revocations.effect({ authority, serial: "ab".repeat(16) }), code("certificate-unknown"));
+      assert.equal((await revocations.effect({ authority, serial })).certificates, 1);
+      const { id } = await revocations.plan({ authority, serial }, "keyCompromise", "person");
+      await revocations.move(id, "start", "person");
+      await bench.pki.tend();
+      const plan = (await revocations.list()).find((one) => one.id === id);
+      assert.deepEqual([plan?.stage, plan?.state], ["refuse", "done"]);
+      const seen = await bench.pki.examine(certificate.octets, "digitalSignature");
+      assert.equal(seen.isTrusted === false && seen.problem, "revoked");
+    },
+    { isForgiving: true },
+  ));
+
 test("an authority that was made stands in the ledger with its certificate's serial number and a digest of what was signed", () =>
   withTestPki(async ({ pki, ledger }) => {
     const made = ledger.filter(({ kind }) => kind === "authority-made").map(({ body }) => body);

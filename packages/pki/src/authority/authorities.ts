@@ -213,6 +213,13 @@ export class Authorities {
     return revoked.length + again;
   }
 
+  /** Whether an authority was ever ordered to sign this, by the registry or, where that lost it, by the ledger. */
+  async wasOrdered(authority: string, serial: string): Promise<boolean> {
+    const { registry, orderedBefore } = this.#deps;
+    if ((await registry.find(authority, serial))?.octets !== undefined) return true;
+    return (await orderedBefore?.(authority, [serial]))?.has(serial) === true;
+  }
+
   /** The record of an authority. @throws PkiError `authority-unknown` */
   async recordOf(authority: string): Promise<AuthorityRecord> {
     const record = (await this.all()).find((one) => one.authority === authority);

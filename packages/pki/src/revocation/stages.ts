@@ -216,10 +216,11 @@ export class StagedRevocations {
   async concerned({ authority, serial }: RevocationSubject): Promise<readonly string[]> {
     if (serial === undefined) return this.below(authority);
     const { authorities, store } = this.#deps;
-    const found = await store.registry.find(authority, serial);
-    if (found?.octets === undefined)
+    if (!(await authorities.wasOrdered(authority, serial)))
       throw new PkiError("certificate-unknown", `authority ${authority} has issued no certificate ${serial}`);
-    const { utility, island } = found;
+    // Of one that a restored registry lost, its place is that of its authority.
+    const found = await store.registry.find(authority, serial);
+    const { utility, island } = found ?? (await authorities.recordOf(authority));
     const isThere = (wanted: string, one: string) => wanted === "*" || one === wanted;
     const all = await authorities.all();
     return all
