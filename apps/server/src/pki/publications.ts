@@ -11,10 +11,11 @@ export const PUBLIC_PKI_PATH = "/pki";
 const OCSP_PATH = `${PUBLIC_PKI_PATH}/ocsp/`;
 /** Requests of one address a minute that are not answered from what is kept: a fleet behind one address asks less. */
 const ASKED_A_MINUTE = 3_000;
-const OPEN = {
-  config: { access: "nobody-yet", rateLimit: { max: ASKED_A_MINUTE, timeWindow: "1 minute" } },
-  schema: { hide: true },
-} as const;
+const open = (max: number) =>
+  ({
+    config: { access: "nobody-yet", rateLimit: { max, timeWindow: "1 minute" } },
+    schema: { hide: true },
+  }) as const;
 
 /** Octets of published things that are kept, and how long one is given without asking the custodian again. */
 const KEPT_BYTES = 32 * 1024 * 1024;
@@ -33,13 +34,16 @@ export type AtOnce = (request: IncomingMessage, response: ServerResponse) => boo
  * custodian ahead of the question; this process only carries it, and keeps what it carried for a minute.
  *
  * @param isOurs whether the server answers to a name, as `secure` judges it
+ * @param askedAMinute requests of one address that are answered a minute; 3 000 unless said
  * @returns what answers a GET about a certificate from what is kept, at the speed of bare HTTP
  */
 export function servePublications(
   app: FastifyInstance,
   { custodian, now }: PublicContext,
   isOurs: (host: string | undefined) => boolean,
+  askedAMinute = ASKED_A_MINUTE,
 ): AtOnce {
+  const limited = open(askedAMinute);
   const kept = new AnswerCache(KEPT_BYTES, now);
   const published = async (
     name: string,
@@ -64,7 +68,7 @@ export function servePublications(
 
   app.get<{ Params: { authority: string; file: string } }>(
     `${PUBLIC_PKI_PATH}/crl/:authority/:file`,
-    OPEN,
+    limited,
     async ({ params, headers }, reply) => {
       const [, shard, isDelta] = /^(\d{1,3})(-delta)?\.crl$/.exec(params.file) ?? [];
       if (shard === undefined) throw new ProblemError("not-found", "lists are SHARD.crl and SHARD-delta.crl");
@@ -86,7 +90,7 @@ export function servePublications(
   app.addContentTypeParser("application/ocsp-request", { parseAs: "buffer" }, (_, body, done) => done(null, body));
   app.post<{ Params: { authority: string }; Body: Buffer }>(
     `${PUBLIC_PKI_PATH}/ocsp/:authority`,
-    OPEN,
+    limited,
     ({ params, body }, reply) => {
       if (!Buffer.isBuffer(body)) throw new ProblemError("media-type-unsupported", "send application/ocsp-request");
       const name = `ocsp/${params.authority}/${body.toString("base64")}`;
@@ -95,7 +99,7 @@ export function servePublications(
   );
   app.get<{ Params: { authority: string; "*": string } }>(
     `${PUBLIC_PKI_PATH}/ocsp/:authority/*`,
-    OPEN,
+    limited,
     ({ params, url }, reply) => {
       // Clients that encode base64 for a URL send %2F and %2B, others do not.
       const text = params["*"].replaceAll(" ", "+");
@@ -105,7 +109,7 @@ export function servePublications(
     },
   );
 
-  app.get<{ Params: { file: string } }>(`${PUBLIC_PKI_PATH}/ca/:file`, OPEN, async ({ params }, reply) => {
+  app.get<{ Params: { file: string } }>(`${PUBLIC_PKI_PATH}/ca/:file`, limited, async ({ params }, reply) => {
     const { authorities } = await custodian.authorities({});
     if (params.file === "all.pem") {
       const text = authorities.map(({ name, certificate }) => `# ${plain(name)}\n${pem(certificate)}`).join("");
@@ -135,17 +139,17 @@ export function servePublications(
       state: one.state,
     }));
   };
-  app.get<{ Querystring: IssuedQuery }>(`${PUBLIC_PKI_PATH}/issued.json`, OPEN, async ({ query }, reply) => {
+  app.get<{ Querystring: IssuedQuery }>(`${PUBLIC_PKI_PATH}/issued.json`, limited, async ({ query }, reply) => {
     reply.header("cache-control", "public, max-age=60");
     return { issued: await issued(query) };
   });
-  app.get<{ Querystring: IssuedQuery }>(`${PUBLIC_PKI_PATH}/issued`, OPEN, async ({ query }, reply) =>
+  app.get<{ Querystring: IssuedQuery }>(`${PUBLIC_PKI_PATH}/issued`, limited, async ({ query }, reply) =>
     reply
       .type("text/html; charset=utf-8")
       .header("cache-control", "public, max-age=60")
       .send(issuedPage(await issued(query))),
   );
-  app.get(`${PUBLIC_PKI_PATH}/issued.css`, OPEN, async (_, reply) =>
+  app.get(`${PUBLIC_PKI_PATH}/issued.css`, limited, async (_, reply) =>
     reply.type("text/css; charset=utf-8").header("cache-control", "public, max-age=86400").send(PAGE_STYLE),
   );
 
