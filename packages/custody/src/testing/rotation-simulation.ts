@@ -7,6 +7,8 @@ export interface FaultedRotation {
   readonly arrays: boolean;
   /** Whether the meter has clients with secrets, which go with its unicast key. */
   readonly secrets: boolean;
+  /** Whether a device at its M-Bus channel gets a key with it. */
+  readonly child: boolean;
   /** One of ours: at an exchange, or while keys are prepared. */
   readonly ours: { readonly fault: Fault | PrepareFault; readonly place: number };
   readonly meters: { readonly fault: Fault; readonly place: number };
@@ -39,26 +41,32 @@ const PREPARATIONS = 6;
 /** So many more where two secrets are changed and proven. */
 const SECRET_EXCHANGES = 10;
 const SECRET_PREPARATIONS = 2;
+/** And where a device and its meter are given a key. */
+const CHILD_EXCHANGES = 2;
+const CHILD_PREPARATIONS = 1;
 
 /** Every crash of ours at every place, crossed with every crash of the meter at every place, for every set of purposes. */
 export function rotationFaults(): readonly FaultedRotation[] {
   const all: readonly Purpose[] = [0, 1, 2, 3];
   const sets = Array.from({ length: 15 }, (_, at) => all.filter((purpose) => ((at + 1) & (1 << purpose)) !== 0));
   const places = (count: number) => Array.from({ length: count }, (_, place) => place);
-  const crossed = (rotating: readonly Purpose[], arrays: boolean, secrets: boolean) => {
-    const exchanges = places(EXCHANGES + (secrets ? SECRET_EXCHANGES : 0));
-    const preparations = places(PREPARATIONS + (secrets ? SECRET_PREPARATIONS : 0));
+  const crossed = (rotating: readonly Purpose[], arrays: boolean, secrets = false, child = false) => {
+    const exchanges = places(EXCHANGES + (secrets ? SECRET_EXCHANGES : 0) + (child ? CHILD_EXCHANGES : 0));
+    const preparations = places(PREPARATIONS + (secrets ? SECRET_PREPARATIONS : 0) + (child ? CHILD_PREPARATIONS : 0));
     const ours = [
       ...OURS_AT_EXCHANGES.flatMap((fault) => exchanges.map((place) => ({ fault, place }))),
       ...OURS_PREPARING.flatMap((fault) => preparations.map((place) => ({ fault, place }))),
     ];
     const meters = METERS.flatMap((fault) => exchanges.map((place) => ({ fault, place })));
-    return ours.flatMap((own) => meters.map((other) => ({ rotating, arrays, secrets, ours: own, meters: other })));
+    return ours.flatMap((own) =>
+      meters.map((other) => ({ rotating, arrays, secrets, child, ours: own, meters: other })),
+    );
   };
   return sets.flatMap((rotating) => [
-    ...crossed(rotating, true, false),
-    ...crossed(rotating, false, false),
+    ...crossed(rotating, true),
+    ...crossed(rotating, false),
     ...(rotating.includes(0) ? crossed(rotating, true, true) : []),
+    ...(rotating.includes(0) ? crossed(rotating, true, false, true) : []),
   ]);
 }
 
@@ -75,6 +83,7 @@ export function simulate(faulted: Iterable<FaultedRotation>): Simulated {
         arrays: one.arrays,
         preparing: preparingOf(one),
         ...(one.secrets ? { secrets: "known" } : {}),
+        child: one.child,
       });
       contacts += done.contacts;
       mostContacts = Math.max(mostContacts, done.contacts);
@@ -86,7 +95,12 @@ export function simulate(faulted: Iterable<FaultedRotation>): Simulated {
         const version = done.meter.secrets.get(client);
         return state === "settled" && version !== undefined && belief.includes(version);
       });
-      if (!known || !opens) stranded.push(nameOf(one));
+      const { device, meter: used } = done.meter.child;
+      // What is left of a device's key is said: the meter answers for it, and nobody can ask the device.
+      const isGiven = (done.journal.children ?? []).every(
+        ({ state, belief }) => state === "settled" && [device, used].every((one) => one === 0 || belief.includes(one)),
+      );
+      if (!known || !opens || !isGiven) stranded.push(nameOf(one));
     } catch (error) {
       const message = (error as Error).message;
       (message.includes("forgotten") || message.includes("escrow") ? forgotten : stranded).push(
@@ -99,7 +113,7 @@ export function simulate(faulted: Iterable<FaultedRotation>): Simulated {
 
 /** The meter's fault is counted in exchanges that happen, so that one of ours before it does not use it up. */
 function scheduleOf({ ours, meters }: FaultedRotation): Fault[] {
-  const length = EXCHANGES + SECRET_EXCHANGES + 1;
+  const length = EXCHANGES + SECRET_EXCHANGES + CHILD_EXCHANGES + 1;
   const schedule = Array.from({ length }, (): Fault => "none");
   schedule[meters.place] = meters.fault;
   if (isExchangeFault(ours.fault)) schedule.splice(ours.place, 0, ours.fault);
@@ -115,7 +129,7 @@ function isExchangeFault(fault: Fault | PrepareFault): fault is Fault {
   return (OURS_AT_EXCHANGES as readonly string[]).includes(fault);
 }
 
-function nameOf({ rotating, arrays, secrets, ours, meters }: FaultedRotation): string {
-  const how = `${arrays ? "in an array" : "one by one"}${secrets ? ", with secrets" : ""}`;
+function nameOf({ rotating, arrays, secrets, child, ours, meters }: FaultedRotation): string {
+  const how = `${arrays ? "in an array" : "one by one"}${secrets ? ", with secrets" : ""}${child ? ", with a device" : ""}`;
   return `${rotating.join("+")} ${how}, ours ${ours.fault} at ${ours.place}, the meter's ${meters.fault} at ${meters.place}`;
 }
