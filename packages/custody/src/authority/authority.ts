@@ -66,17 +66,15 @@ export class Authority {
   }
 
   static async open(dependencies: SealDependencies): Promise<Authority> {
-    const authority = new Authority(dependencies, await CriticalSeals.open(dependencies));
-    await authority.#doubtClock();
-    return authority;
+    return new Authority(dependencies, await CriticalSeals.open(dependencies));
   }
 
   /**
    * MC-08: a clock that is far ahead of the newest of what was written takes nothing off until two people have said that time has
    * passed. The doubt is kept: what is written under that clock, and a start anew, do not end it. Where nobody is enrolled
-   * nothing can have been approved.
+   * nothing can have been approved. To be asked at a start, unless the ledger is halted: nothing can be written then.
    */
-  async #doubtClock(): Promise<void> {
+  async doubtClock(): Promise<void> {
     const { documents, time, now } = this.#dependencies;
     const { ahead } = time;
     if (ahead === undefined || documents.spoilt !== undefined) return;

@@ -237,6 +237,7 @@ export async function openCustodyIn(
   });
   const isClean = await endedWithStop(store.ledger);
   await keeper.open();
+  const written = await lastWritten(store.ledger);
   if (early.length > 0) bursts.record(early).catch(onFailure);
   early = undefined;
   const escrow = await openFileEscrow(second);
@@ -288,15 +289,17 @@ export async function openCustodyIn(
     party: options.page ?? NO_PAGE,
     committer,
     vault,
-    time: new OwnTime(now, options.monotonic ?? now, await store.authority.lived(), await lastWritten(store.ledger)),
+    time: new OwnTime(now, options.monotonic ?? now, await store.authority.lived(), written),
     now,
   };
   const authority = await Authority.open(deciding);
   const enrolment = new Enrolment(deciding.documents, authority.changes, deciding.party, now, freshCode);
   const clientKeys = new ClientKeys(vault, store.installation);
   const lentMeters = new LentMeters();
-  if (keeper.state.halt === undefined)
+  if (keeper.state.halt === undefined) {
+    await authority.doubtClock();
     await acknowledgeRestorations({ store, files, committer, vault, escrow, use, now });
+  }
   const { developmentTree, ...kept } = options.pki ?? {};
   const pki = await openPki({
     store: store.pki,
