@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { MC_RULES, RULE_IDS } from "@meterkeep/guard";
+import { PLAUSIBILITY_RULES } from "@meterkeep/headend";
 import { ROOT } from "./run.ts";
 
 const TABLE_ROW = /^\| (MC-\d\d) \| [^|]+ \| ([^|]+) \| ([^|]+) \| ([^|]+) \|$/gm;
@@ -30,6 +31,32 @@ test("each rule is held to where docs/rules.md says, and the tests that it names
       if (![...sourceOf(file).matchAll(TEST_TITLE)].some(([, title]) => title?.includes(id)))
         wrong.push(`${id}: ${file} has no test of it`);
   }
+  assert.deepEqual(wrong, []);
+});
+
+const PLAUSIBILITY_ROW = /^\| (P-\d+) \| [^|]+ \| ([a-z]+) \| ([a-z, ]+) \| ([^|]+) \| ([^|]+) \|$/gm;
+
+test("each rule of plausibility is where docs/rules.md says, as grave as it says, and tests that it names say its id in a title", () => {
+  const table = readFileSync(`${ROOT}/docs/rules.md`, "utf8");
+  const rows = [...table.matchAll(PLAUSIBILITY_ROW)];
+  assert.deepEqual(
+    rows.map(([, id]) => id),
+    Object.keys(PLAUSIBILITY_RULES),
+  );
+  const wrong = rows.flatMap(([, id = "", severity = "", when = "", where = "", tests = ""]) => {
+    const rule = PLAUSIBILITY_RULES[id as keyof typeof PLAUSIBILITY_RULES];
+    return [
+      ...(rule.severity === severity && when.includes(rule.judged) ? [] : [`${id}: ${severity}, ${when}`]),
+      ...filesIn(where).flatMap((file) =>
+        sourceOf(file).includes(`"${id}"`) ? [] : [`${id}: ${file} does not name it`],
+      ),
+      ...filesIn(tests).flatMap((file) =>
+        [...sourceOf(file).matchAll(TEST_TITLE)].some(([, title]) => new RegExp(`${id}\\b`).test(title ?? ""))
+          ? []
+          : [`${id}: ${file} has no test of it`],
+      ),
+    ];
+  });
   assert.deepEqual(wrong, []);
 });
 

@@ -23,6 +23,7 @@ import type { Context } from "./handlers/context.ts";
 import { clockView } from "./handlers/status.ts";
 import { joinIslands } from "./islands.ts";
 import type { MeterWatch } from "./meter-watch.ts";
+import { keepPlausible } from "./plausible.ts";
 import type { PushListeners } from "./push-listeners.ts";
 import { oneAtATime, repeat } from "./repeat.ts";
 import type { WarningWatch } from "./warning-watch.ts";
@@ -39,6 +40,7 @@ const THIN_OUT_MILLISECONDS = 60_000;
 const FORGET_MILLISECONDS = 3_600_000;
 const NOTE_LEDGER_MILLISECONDS = 60_000;
 const PACK_MILLISECONDS = 10_000;
+const PLAUSIBILITY_MILLISECONDS = 60_000;
 const SLA_MILLISECONDS = 10_000;
 const SWEEP_MILLISECONDS = 60_000;
 
@@ -138,6 +140,10 @@ export function keepHouse(ports: HouseholdPorts): Household {
   loop(SWEEP_MILLISECONDS, async () => {
     if (isTakenIn) await sweepGaps(pool, scope, wanted(now()), now());
   });
+  const plausibility = keepPlausible(context, directory, logger);
+  loop(PLAUSIBILITY_MILLISECONDS, async () => {
+    if (isTakenIn) await plausibility.watch();
+  });
   let packedUntil: string | undefined;
   loop(PACK_MILLISECONDS, async () => {
     const sourceNow = (kind: MeterKind): number => clockOf(kind).atSource(now());
@@ -146,6 +152,8 @@ export function keepHouse(ports: HouseholdPorts): Household {
     const days = await packDays({ pool, scope, sourceNow }, closing.signal);
     packedUntil = until;
     if (days > 0) logger.info({ days }, "days that have ended were packed");
+    // They stand whole now, and no session waits for it.
+    await plausibility.judge(sourceNow, closing.signal);
   });
   loop(FORGET_MILLISECONDS, async () => {
     const { evidence, intervals, registers } = await forgetReadings(

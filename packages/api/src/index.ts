@@ -139,6 +139,12 @@ export {
   RevocationEffect,
   RevocationList,
 } from "./http/pki.ts";
+export {
+  PLAUSIBILITY_SEVERITIES,
+  PlausibilityFindingView,
+  PlausibilityQuery,
+  PlausibilityView,
+} from "./http/plausibility.ts";
 export { HTTP_PROBLEM_CODES, HTTP_PROBLEMS, type HttpProblemCode, Problem } from "./http/problem.ts";
 export {
   EvidenceView,

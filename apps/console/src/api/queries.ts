@@ -21,6 +21,7 @@ import type {
   Overview,
   PasskeyList,
   PersonList,
+  PlausibilityView,
   ProfileView,
   PublicConfig,
   PushSourceList,
@@ -246,6 +247,13 @@ export const slaQuery = queryOptions({
   queryKey: ["sla"],
   queryFn: ({ signal }) => getJson<SlaBoard>("/sla", signal),
   // A count of a moment: asked anew whenever the page is opened.
+  staleTime: 0,
+});
+
+/** Below the board's key: what is there and what of it is plausible are counted again together. */
+export const plausibilityQuery = queryOptions({
+  queryKey: ["sla", "plausibility"],
+  queryFn: ({ signal }) => getJson<PlausibilityView>("/plausibility?limit=100", signal),
   staleTime: 0,
 });
 

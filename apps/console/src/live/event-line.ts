@@ -43,6 +43,12 @@ const LINES: { readonly [K in keyof EventData]?: (data: EventData[K]) => Line | 
     sentence,
     severity: accepted ? "info" : "warning",
   }),
+  finding: ({ at, meter, rule, sentence }) => ({
+    at,
+    ...(meter === undefined ? {} : { meter }),
+    sentence: `${rule}: ${sentence}`,
+    severity: "warning",
+  }),
   import: ({ at, sentence, imported }) => ({ at, sentence, severity: imported ? "notice" : "warning" }),
   ledger: ({ at, meter, sentence, kind }) => ({
     at,

@@ -7,6 +7,7 @@ const TYPES = {
   takeover: true,
   session: true,
   push: true,
+  finding: true,
   ledger: true,
   import: true,
   warnings: true,

@@ -1,7 +1,7 @@
 /** Whether readings are there in time: the same count that makes the work, against 98 % by 08:00 and 99.5 % by 24:00. */
 import type { SlaBoard, SlaTarget } from "@meterkeep/api";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { slaGapsQuery, slaQuery } from "../api/queries.ts";
+import { plausibilityQuery, slaGapsQuery, slaQuery } from "../api/queries.ts";
 import { counted, formatCount } from "../format/quantity.ts";
 import { DataTable } from "../shell/data-table.tsx";
 import { Empty } from "../shell/empty.tsx";
@@ -92,6 +92,7 @@ function Board({ board }: { board: SlaBoard }) {
         </DataTable>
       </Panel>
       <Gaps />
+      <Implausible />
       <Panel name="history" title="Deadlines of the last days">
         <ul className="panel-body sla-targets">
           {board.history.length === 0 ? <li>No deadline has passed yet.</li> : null}
@@ -105,6 +106,42 @@ function Board({ board }: { board: SlaBoard }) {
       </Panel>
     </div>
   );
+}
+
+/** What rules find in what is held. */
+function Implausible() {
+  const { data, error } = useQuery(plausibilityQuery);
+  const [day] = data?.days ?? [];
+  return (
+    <Panel name="plausibility" title="What is not plausible">
+      {error === null ? null : <Failure error={error} />}
+      <p className="panel-body dim">
+        {day === undefined
+          ? "No day has been judged yet: each is when it is closed."
+          : `${day.day}: ${counted(day.meters, "meter")} judged, ${counted(day.findings, "finding")}. ${counted(data?.rereads.asked ?? 0, "day")} of meters asked for again, ${formatCount(data?.rereads.differs ?? 0)} differed.`}
+      </p>
+      {data === undefined || data.findings.length === 0 ? null : (
+        <DataTable label="What is not plausible" columns={["Rule", "About", "Day", "Severity", "Finding", "Score"]}>
+          {data.findings.map(({ rule, words, meter, about, from, foundAt, severity, sentence }) => (
+            <tr key={`${rule} ${about} ${from} ${foundAt}`}>
+              <th scope="row" title={words}>
+                {rule}
+              </th>
+              <td>{meter === undefined ? about : <MeterLink systemTitle={meter} label={about} />}</td>
+              <td>{from.slice(0, 10)}</td>
+              <td>{severity}</td>
+              <td>{sentence}</td>
+              <td>{scoreText(data.scores.find((one) => one.meter === meter)?.score)}</td>
+            </tr>
+          ))}
+        </DataTable>
+      )}
+    </Panel>
+  );
+}
+
+function scoreText(score: number | undefined): string {
+  return score === undefined ? "" : score.toFixed(0);
 }
 
 function Gaps() {

@@ -16,6 +16,7 @@ import { organisationHandlers } from "../handlers/organisation.ts";
 import { passkeyHandlers } from "../handlers/passkeys.ts";
 import { peopleHandlers } from "../handlers/people.ts";
 import { pkiHandlers } from "../handlers/pki.ts";
+import { plausibilityHandlers } from "../handlers/plausibility.ts";
 import { readingHandlers } from "../handlers/readings.ts";
 import { signInHandlers } from "../handlers/sign-in.ts";
 import { slaHandlers } from "../handlers/sla.ts";
@@ -83,6 +84,7 @@ export async function createApp(context: Context, options: AppOptions): Promise<
     ...meterHandlers(context),
     ...readingHandlers(context),
     ...slaHandlers(context),
+    ...plausibilityHandlers(context),
     ...announcementHandlers(context),
     ...auditHandlers(context),
     ...ledgerHandlers(context),

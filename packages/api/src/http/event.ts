@@ -14,6 +14,7 @@ export const EVENT_TYPES = [
   "takeover",
   "session",
   "push",
+  "finding",
   "ledger",
   "import",
   "warnings",
@@ -63,6 +64,15 @@ export const PushEvent = Type.Object({
   sentence: Type.String(),
 });
 export type PushEvent = Static<typeof PushEvent>;
+
+/** What a meter, a transformer or a cohort said is not plausible, gravely. */
+export const FindingEvent = Type.Object({
+  at: Timestamp,
+  rule: Type.String({ description: "`P-1` to `P-17`" }),
+  meter: Type.Optional(SystemTitleText),
+  sentence: Type.String(),
+});
+export type FindingEvent = Static<typeof FindingEvent>;
 
 export const LedgerEvent = Type.Object({
   source: words(["custodian", "head-end"]),
@@ -115,6 +125,7 @@ export interface EventData {
   readonly takeover: TakeoverEvent;
   readonly session: SessionEvent;
   readonly push: PushEvent;
+  readonly finding: FindingEvent;
   readonly ledger: LedgerEvent;
   readonly import: ImportEvent;
   readonly warnings: WarningsEvent;

@@ -24,6 +24,7 @@ import {
   RevocationEffect,
   RevocationList,
 } from "./pki.ts";
+import { PlausibilityQuery, PlausibilityView } from "./plausibility.ts";
 import {
   EvidenceView,
   EXPORT_FORMATS,
@@ -239,6 +240,17 @@ export const HTTP_ROUTES = {
       "Export every meter's intervals of a time as CSV, Parquet or IEC CIM XML; by default only what decisions may use",
     query: ExportQuery,
     media: Object.values(EXPORT_FORMATS),
+  },
+  plausibility: {
+    method: "GET",
+    path: "/plausibility",
+    access: "anyone",
+    scope: "read",
+    tag: "readings",
+    status: 200,
+    summary: "List what is not plausible in what meters say, by rules P-1 to P-17, and what their scores are",
+    query: PlausibilityQuery,
+    response: PlausibilityView,
   },
   sla: {
     method: "GET",

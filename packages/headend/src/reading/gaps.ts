@@ -76,6 +76,9 @@ export function wantedValues(wanted: readonly WantedWindow[]): unknown[] {
 /** What is wanted of a meter `m` (`wanted w`) and not covered (`interval_coverage c`). An interval stands for `(from, to]`. */
 export const GAPS = "(tstzmultirange(w.window_at_source) - c.covered)";
 
+/** What of it a session asks for: gaps, and what is to be asked for once more. */
+export const ASKED = `(${GAPS} + c.recheck)`;
+
 /** How many intervals end in a multirange. */
 export function intervalsIn(multirange: string): string {
   return `(select coalesce(sum(floor(extract(epoch from upper(r)) / w.period_seconds)

@@ -2,6 +2,7 @@ import type { IntervalQuality, ProtectionGrade } from "@meterkeep/api";
 import type { Scope } from "../database/scope.ts";
 import { rows, type Sql } from "../database/sql.ts";
 import type { MeterId } from "../inventory/meter.ts";
+import type { Stretch } from "./coverage.ts";
 import { dayOf, type HeldInterval, intervalsOf } from "./day/day-row.ts";
 import { daysBetween } from "./day/day-store.ts";
 import { intervalOfRow, SINGLE_COLUMNS, type SingleRow } from "./single-row.ts";
@@ -26,6 +27,8 @@ export async function heldIntervals(
   const held = new Map(meters.map((meter) => [meter, new Held(from, to)]));
   for (const row of await rows<DisputeRow>(sql, SELECT_DISPUTES, bounds))
     held.get(row.meter_id as MeterId)?.dispute(row);
+  for (const row of await rows<ImplausibleRow>(sql, SELECT_IMPLAUSIBLE, bounds))
+    held.get(row.meter_id as MeterId)?.doubt(row.from_at, row.to_at);
   const [first, last] = [from === undefined ? undefined : dayOf(from), to === undefined ? undefined : dayOf(to)];
   for (const { meter, day, part, packed } of await daysBetween(sql, scope, meters, first, last))
     held.get(meter)?.addDay(day, part, packed);
@@ -40,6 +43,7 @@ class Held {
   readonly #from: number | undefined;
   readonly #to: number | undefined;
   readonly #disputed = new Map<string, DisputeRow[]>();
+  readonly #doubted: Stretch[] = [];
   readonly #closed = new Set<number>();
 
   constructor(from: number | undefined, to: number | undefined) {
@@ -50,6 +54,11 @@ class Held {
   dispute(row: DisputeRow): void {
     const key = `${row.channel_id} ${row.at}`;
     this.#disputed.set(key, [...(this.#disputed.get(key) ?? []), row]);
+  }
+
+  /** What ends in the stretch is not plausible. */
+  doubt(from: number, to: number): void {
+    this.#doubted.push({ from, to });
   }
 
   addDay(day: number, part: number, packed: Uint8Array): void {
@@ -67,7 +76,9 @@ class Held {
     if ((this.#from !== undefined && at < this.#from) || (this.#to !== undefined && at > this.#to)) return;
     const key = `${channel} ${at}`;
     if (this.intervals.has(key)) return;
-    const quality = isDisputed(interval, this.#disputed.get(key)) ? "disputed" : isLate ? "late" : "actual";
+    const isDoubted =
+      isDisputed(interval, this.#disputed.get(key)) || this.#doubted.some((one) => at > one.from && at <= one.to);
+    const quality = isDoubted ? "disputed" : isLate ? "late" : "actual";
     this.intervals.set(key, { ...interval, quality });
   }
 }
@@ -90,6 +101,12 @@ export async function heldSpan(
     oldest: ends.length === 0 ? undefined : ends.reduce((one, other) => Math.min(one, other)),
     newest: ends.length === 0 ? undefined : ends.reduce((one, other) => Math.max(one, other)),
   };
+}
+
+interface ImplausibleRow {
+  readonly meter_id: number;
+  readonly from_at: number;
+  readonly to_at: number;
 }
 
 interface SpanRow {
@@ -132,6 +149,12 @@ const SELECT_SINGLES = `select ${SINGLE_COLUMNS} from interval_readings r ${WIND
 const SELECT_DISPUTES = `
   select r.meter_id, r.channel_id, ${AT_MS}, r.value, array_agg(distinct r.protection::text) as protections
   from interval_corrections r ${WINDOW} group by r.meter_id, r.channel_id, r.at, r.value`;
+
+const SELECT_IMPLAUSIBLE = `
+  select meter_id, extract(epoch from from_at)::float8 * 1000 as from_at, extract(epoch from to_at)::float8 * 1000 as to_at
+  from plausibility_findings
+  where utility_id = $1 and island_id = $2 and meter_id = any($3::integer[]) and disputes
+    and to_at >= $4::timestamptz and from_at < $5::timestamptz`;
 
 const SELECT_SPAN = `
   select coalesce(r.instants, 0) + coalesce(d.instants, 0) as instants, extract(epoch from r.oldest)::float8 * 1000 as oldest,

@@ -116,6 +116,7 @@ const ADD_COVERAGE = `
     doubted = c.doubted - (n.answered + n.uncovered) + (n.lacking - c.doubted),
     absent = c.absent - (n.answered + n.uncovered) + n.lacking * c.doubted,
     excused = c.excused - (n.answered + n.uncovered),
+    recheck = c.recheck - n.answered,
     -- What a log says of the time that a clock was moved over may stand anywhere in it.
     logged_to = case when isempty(n.uncovered) then coalesce(n.logged_to, c.logged_to) end,
     days_to = greatest(c.days_to, n.days_to)

@@ -4,7 +4,7 @@ import type { Scope } from "../database/scope.ts";
 import { firstRow, rows, type Sql } from "../database/sql.ts";
 import { METER_COLUMNS, type MeterRow, meterOfRow } from "../inventory/meter.ts";
 import {
-  GAPS,
+  ASKED,
   type StretchesJson,
   stretchesJson,
   stretchesOf,
@@ -154,7 +154,7 @@ const LEASE = `
     (select jsonb_agg(jsonb_build_array(extract(epoch from h.effective) * 1000, h.state) order by h.change_id)
      from trust_history h
      where h.utility_id = $1 and h.island_id = $2 and h.meter_id = m.meter_id) as history,
-    ${stretchesJson(GAPS)} as gaps, extract(epoch from c.logged_to)::float8 * 1000 as logged_to,
+    ${stretchesJson(ASKED)} as gaps, extract(epoch from c.logged_to)::float8 * 1000 as logged_to,
     extract(epoch from c.days_to)::float8 * 1000 as days_to, c.push_set_ups,
     extract(epoch from c.listed_at)::float8 * 1000 as listed_at
   from leased l

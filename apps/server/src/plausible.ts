@@ -1,0 +1,67 @@
+import { METER_KINDS, type MeterKind, type RecentEvent } from "@meterkeep/api";
+import {
+  drawRereads,
+  firstOpenDay,
+  judgeDays,
+  judgeRereads,
+  type MeterDirectory,
+  PLAUSIBILITY_RULES,
+  type PlausibilityFinding,
+  PlausibilityWatch,
+  writeFindings,
+} from "@meterkeep/headend";
+import type { Logger } from "pino";
+import type { Context } from "./handlers/context.ts";
+
+const DAY_MILLISECONDS = 86_400_000;
+/** So many findings of one look are a line each; the others are counted. */
+const MOST_LINES = 20;
+
+/** Judges what meters say: each day when it is closed, and every minute what cannot wait for that. */
+export interface Plausible {
+  judge(sourceNow: (kind: MeterKind) => number, signal: AbortSignal): Promise<void>;
+  watch(): Promise<void>;
+}
+
+/** Puts the rules of plausibility to work and tells what they find that is grave. */
+export function keepPlausible(context: Context, directory: Pick<MeterDirectory, "meters">, logger: Logger): Plausible {
+  const { pool, scope, hub, clockOf, now } = context;
+  const onFindings = (findings: readonly PlausibilityFinding[]): void => {
+    const grave = findings.filter(({ rule }) => severityOf(rule) !== "info" && severityOf(rule) !== "warn");
+    if (grave.length === 0) return;
+    const meters = new Map(directory.meters.map((meter) => [meter.id, meter]));
+    for (const { rule, subject, sentence } of grave.slice(0, MOST_LINES)) {
+      const meter = subject.kind === "meter" ? meters.get(subject.meter) : undefined;
+      hub.publish(
+        "finding",
+        { at: new Date(now()).toISOString(), rule, sentence, ...(meter === undefined ? {} : { meter: meter.title }) },
+        {
+          sentence: `${rule}: ${meter === undefined ? "" : `${meter.label}: `}${sentence}`,
+          severity: "warning" satisfies RecentEvent["severity"],
+          ...(meter === undefined ? {} : { meter: meter.title }),
+        },
+      );
+    }
+    logger.info({ findings: findings.length, grave: grave.length }, "what meters say is not plausible");
+  };
+  const watch = new PlausibilityWatch({ sql: pool, scope, clockOf, now, onFindings });
+  return {
+    async judge(sourceNow, signal) {
+      const cpu = (): number => process.cpuUsage().user / 1_000;
+      const meters = await judgeDays({ pool, scope, now, sourceNow, cpu, onFindings }, signal);
+      if (meters === 0) return;
+      for (const kind of METER_KINDS)
+        await drawRereads(pool, scope, kind, firstOpenDay(sourceNow(kind)) - DAY_MILLISECONDS, now(), Math.random);
+    },
+    async watch() {
+      await watch.look();
+      const differing = await judgeRereads(pool, scope, (kind) => clockOf(kind).atSource(now()), now());
+      const added = await writeFindings(pool, scope, differing, now());
+      if (added.length > 0) onFindings(added);
+    },
+  };
+}
+
+function severityOf(rule: PlausibilityFinding["rule"]): string {
+  return PLAUSIBILITY_RULES[rule].severity;
+}

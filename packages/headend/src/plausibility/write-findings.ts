@@ -1,0 +1,132 @@
+import type { Scope } from "../database/scope.ts";
+import { rows, type Sql } from "../database/sql.ts";
+import type { MeterId } from "../inventory/meter.ts";
+import { type PlausibilityFinding, type Subject, trustScore } from "./finding.ts";
+import { type FindingSeverity, PLAUSIBILITY_RULES, SCORE_LIMITS } from "./rules.ts";
+
+/** The name under which it is written that a meter's score is low. */
+export const LOW_SCORE = "score";
+
+/** Writes findings; one that is known of that subject and time already is left out. @returns those that are new. */
+export async function writeFindings(
+  sql: Sql,
+  scope: Scope,
+  findings: readonly PlausibilityFinding[],
+  foundAt: number,
+): Promise<readonly PlausibilityFinding[]> {
+  if (findings.length === 0) return [];
+  const entries = findings.map(({ rule, subject, stretch, confidence, sentence, data }) => {
+    const { severity, disputes } = PLAUSIBILITY_RULES[rule];
+    return { rule, ...subjectRow(subject), ...stretchRow(stretch), severity, confidence, disputes, sentence, data };
+  });
+  const added = await insert(sql, scope, entries, foundAt);
+  return findings.filter(({ rule, subject, stretch }) =>
+    added.has(keyOf(rule, subjectRow(subject), stretchRow(stretch).from_at)),
+  );
+}
+
+/**
+ * Marks what meters said in a stretch as disputed whose score is low: who has been implausible in many ways, or in a grave one,
+ * is not believed until that has faded. @returns whose score that is
+ */
+export async function disputeLowScores(
+  sql: Sql,
+  scope: Scope,
+  meters: readonly MeterId[],
+  stretch: { readonly from: number; readonly to: number },
+  foundAt: number,
+): Promise<ReadonlyMap<MeterId, number>> {
+  const low = new Map(
+    [...(await trustScores(sql, scope, meters, stretch.to))].filter(([, score]) => score < SCORE_LIMITS.disputed),
+  );
+  const entries = [...low].map(([meter, score]) => ({
+    rule: LOW_SCORE,
+    ...subjectRow({ kind: "meter", meter }),
+    ...stretchRow(stretch),
+    severity: "info",
+    confidence: 1,
+    disputes: true,
+    sentence: `Its score is ${score.toFixed(0)} of 100: what it says is disputed${score < SCORE_LIMITS.fieldVisit ? "; its keys are to be changed, and somebody has to go there" : ""}.`,
+    data: { score },
+  }));
+  if (entries.length > 0) await insert(sql, scope, entries, foundAt);
+  return low;
+}
+
+/** The scores of those meters of which anything was found that has not faded, as of a moment at the source. */
+export async function trustScores(
+  sql: Sql,
+  scope: Scope,
+  meters: readonly MeterId[],
+  now: number,
+): Promise<ReadonlyMap<MeterId, number>> {
+  const found = await rows<WeighedRow>(sql, SELECT_WEIGHED, [...scope.place, meters, new Date(now)]);
+  const byMeter = Map.groupBy(found, ({ meter_id }) => meter_id as MeterId);
+  return new Map([...byMeter].map(([meter, weighed]) => [meter, trustScore(weighed, now)]));
+}
+
+async function insert(
+  sql: Sql,
+  scope: Scope,
+  entries: readonly object[],
+  foundAt: number,
+): Promise<ReadonlySet<string>> {
+  const added = await rows<KeyRow>(sql, INSERT_FINDINGS, [...scope.place, new Date(foundAt), JSON.stringify(entries)]);
+  return new Set(added.map((row) => keyOf(row.rule, row, row.from_at.toISOString())));
+}
+
+interface SubjectRow {
+  readonly subject_kind: Subject["kind"];
+  readonly subject: string;
+  readonly meter_id: number | null;
+}
+
+function subjectRow(subject: Subject): SubjectRow {
+  const { kind } = subject;
+  switch (kind) {
+    case "meter":
+      return { subject_kind: kind, subject: String(subject.meter), meter_id: subject.meter };
+    case "transformer":
+      return { subject_kind: kind, subject: subject.transformer, meter_id: null };
+    case "cohort":
+      return { subject_kind: kind, subject: subject.cohort, meter_id: null };
+    default:
+      return kind satisfies never;
+  }
+}
+
+function stretchRow({ from, to }: { readonly from: number; readonly to: number }) {
+  return { from_at: new Date(from).toISOString(), to_at: new Date(to).toISOString() };
+}
+
+function keyOf(rule: string, { subject_kind, subject }: Omit<SubjectRow, "meter_id">, from: string): string {
+  return `${rule} ${subject_kind} ${subject} ${from}`;
+}
+
+interface KeyRow extends Omit<SubjectRow, "meter_id"> {
+  readonly rule: string;
+  readonly from_at: Date;
+}
+
+interface WeighedRow {
+  readonly meter_id: number;
+  readonly severity: FindingSeverity;
+  readonly confidence: number;
+  readonly at: number;
+}
+
+const INSERT_FINDINGS = `
+  insert into plausibility_findings (utility_id, island_id, rule, subject_kind, subject, meter_id, from_at, to_at, found_at,
+    severity, confidence, disputes, sentence, data)
+  select $1, $2, f.rule, f.subject_kind, f.subject, f.meter_id, f.from_at, f.to_at, $3, f.severity, f.confidence, f.disputes,
+    f.sentence, f.data
+  from jsonb_to_recordset($4) as f(rule text, subject_kind text, subject text, meter_id integer, from_at timestamptz,
+    to_at timestamptz, severity text, confidence real, disputes boolean, sentence text, data jsonb)
+  on conflict do nothing
+  returning rule, subject_kind, subject, from_at`;
+
+// After ten half-lives a thousandth is left.
+const SELECT_WEIGHED = `
+  select meter_id, severity, confidence, extract(epoch from to_at)::float8 * 1000 as at from plausibility_findings
+  where utility_id = $1 and island_id = $2 and meter_id = any($3::integer[]) and severity <> 'info'
+    and to_at > $4::timestamptz - interval '70 days' and from_at <= $4`;
