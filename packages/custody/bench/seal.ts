@@ -35,7 +35,8 @@ export async function sealingCustodian(keeping: KeyKeeping, { inDatabase = false
   };
   const [begun] = (await once(child, "message")) as [Begun];
   const client = custodianClient({ ...begun, ...begun.headEnd });
-  const opened = await client.openSession({ meter: systemTitle(fromHex(begun.systemTitle)), purpose: "read" });
+  const meter = systemTitle(fromHex(begun.systemTitle));
+  const opened = await client.openSession({ meter, purpose: "read" });
   const { session } = opened;
   for (let send: Uint8Array | undefined = opened.apdu; send !== undefined; ) {
     const { answer } = await ask<{ readonly answer: string }>({ exchange: toHex(send) });
@@ -43,7 +44,7 @@ export async function sealingCustodian(keeping: KeyKeeping, { inDatabase = false
     if (advance.kind === "failed") throw new Error(advance.message);
     send = advance.kind === "send" ? advance.apdu : undefined;
   }
-  return { child, client, session, ask };
+  return { child, client, session, meter, ask };
 }
 
 /**

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { generateKeyPairSync } from "node:crypto";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -33,7 +33,7 @@ let sites = 0;
 /** A state folder and an escrow are its own unless given. */
 function siteOn(
   { url }: { readonly url: string },
-  places: Partial<Pick<SiteOptions, "state" | "escrow" | "approvers">> = {},
+  places: Partial<Pick<SiteOptions, "folder" | "state" | "escrow" | "approvers">> = {},
 ): Promise<CustodySite> {
   sites += 1;
   const state = join(folder, `state-${sites}`);
@@ -247,6 +247,43 @@ test("with the change feed a lost site is as it was: keys, revocations, journals
     const state = after.meters[0]?.keys.find(({ purpose, version }) => purpose === "GBEK" && version === 1)?.state;
     assert.equal(state, "compromised");
     assert.ok(await reads(back, first));
+  } finally {
+    await back.stop();
+    await target.drop();
+  }
+});
+
+test("a site that is lost with all that stood in it is restored elsewhere, from a backup, a root key and a second storage that stood in three other places", async () => {
+  const [site, safe, second, elsewhere] = ["site", "safe", "second", "elsewhere"].map((name) => {
+    const place = join(folder, `lost-${name}`);
+    mkdirSync(place);
+    return place;
+  }) as [string, string, string, string];
+  const meter = new TestMeter({ systemTitle: "5453540000000621" });
+  let file = "";
+  {
+    await using database = await openTestDatabase({ migrations: CUSTODY_MIGRATIONS });
+    const lost = await siteOn(database, { folder: safe, state: join(site, "state"), escrow: second });
+    await lost.add(meter);
+    await carryTakeover(lost, meter);
+    const made = await makeBackup(lost);
+    file = join(elsewhere, "yesterday.backup");
+    renameSync(made.file, file);
+    await lost.custody.service.planRotations({ ...all, meters: [titleOf(meter)] }, OPERATOR);
+    await carryTakeover(lost, meter);
+    await lost.stop();
+    // The root key never stood in it, so that who carries the site away has no key.
+    const names = readdirSync(site, { recursive: true }).map(String);
+    assert.ok(names.length > 0 && names.every((name) => !/root|escrow|feed/.test(name)), names.join(", "));
+    rmSync(site, { recursive: true });
+    // And its database goes with it.
+  }
+  const target = await emptyDatabase();
+  const restored = await restoreInto(target, file, second);
+  assert.equal(restored.replayed?.broken, undefined);
+  const back = await siteOn(target, { folder: safe, state: join(elsewhere, "state"), escrow: second });
+  try {
+    assert.ok(await reads(back, meter), "under keys that were made after the backup");
   } finally {
     await back.stop();
     await target.drop();
