@@ -68,6 +68,7 @@ import { openRecipient } from "../shipment/open-recipient.ts";
 import { Uploads } from "../shipment/uploads.ts";
 import { becomeInstance } from "../standby/instance.ts";
 import { GroupCommitter } from "../store/committer.ts";
+import { gatheringFor } from "../store/gathering.ts";
 import { postgresCustodyStore } from "../store/postgres-store.ts";
 import type { CustodyStore } from "../store/store.ts";
 import { FIELD_PACE, type Pace } from "../takeover/candidates.ts";
@@ -213,10 +214,7 @@ export async function openCustodyIn(
     check: () => keeper.check(),
     onGrowth: () => void keeper.tick().catch(onFailure),
     onForeign: (error) => keeper.halt(error),
-    gather: (enough) => {
-      const timer = setTimeout(enough, GATHER_MILLISECONDS);
-      return () => clearTimeout(timer);
-    },
+    gather: gatheringFor(GATHER_MILLISECONDS),
   });
   const bursts = new EntryBursts(committer, now);
   // A token may be away when the vault is opened: nothing can be written down before there is a ledger to write it in.

@@ -11,6 +11,7 @@ import {
   type TreeHead,
 } from "@meterkeep/ledger";
 import { CustodyError } from "../errors.ts";
+import type { Gathering } from "./gathering.ts";
 import type { CustodyStore, Write } from "./store.ts";
 
 /** Writes and ledger entries that belong together: durable all, or none. */
@@ -41,7 +42,7 @@ export interface CommitterPorts {
   /** The stored ledger is not what this process has written: an older one was put back, or another. */
   readonly onForeign: (error: LedgerError) => void;
   /** Gives changes that can wait the time to become more: calls `enough` when it is over. @returns what ends it before. */
-  readonly gather: (enough: () => void) => () => void;
+  readonly gather: Gathering;
 }
 
 const ALONE: CommitterPorts = {
