@@ -203,6 +203,17 @@ describe("the PKI of a running Meterkeep", () => {
       [1, 2, 3].map((number) => [number !== 2, `4D4B30300000010${number}`]),
     );
     assert.match(await pki("search", "--meter", "4D4B303000000101"), /valid/);
+    const [one] = JSON.parse(await pki("search", "--meter", "4D4B303000000101", "--json")) as readonly {
+      readonly serial: string;
+      readonly keyIdentifier: string;
+    }[];
+    for (const wanted of [
+      ["--serial", one!.serial],
+      ["--key", one!.keyIdentifier, "--is", "valid"],
+      ["--subject", "CN=4D4B303000000101"],
+    ])
+      assert.match(await pki("search", ...wanted), new RegExp(one!.serial), wanted.join(" "));
+    assert.match(await pki("search", "--key", one!.keyIdentifier, "--is", "revoked"), /No certificate/);
     assert.match(await pki("expiry"), /dlms-suite-1-signature/);
   });
 
@@ -265,6 +276,23 @@ describe("the PKI of a running Meterkeep", () => {
     await pki("root", "list", at("root.crl"), "--crl", `${address}/crl/${root}/0.crl`, ...drawer);
     await pki("crl", root, at("root.crl"), "--publish");
     assert.match(await pki("authorities"), /National scheme[^\n]*revoked/);
+    const published = Buffer.from(await (await fetched(`crl/${root}/0.crl`)).arrayBuffer());
+    assert.deepEqual(published, readFileSync(at("root.crl")), "everybody gets the list of the ceremony");
+    const read = await openssl(
+      "crl",
+      "-inform",
+      "DER",
+      "-in",
+      "root.crl",
+      "-noout",
+      "-text",
+      "-CAfile",
+      "drawer/root.crt",
+    );
+    assert.match(read, /verify OK/);
+    assert.match(read, new RegExp(serial, "i"));
+    const before = ["pki", "crl", root, at("root.crl"), "--publish"];
+    assert.match((await meterkeep.command(before)).stderr, /crl-refused/, "it was published before");
     const wrong = await meterkeep.command([
       "pki",
       "root",

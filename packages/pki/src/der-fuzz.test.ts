@@ -42,7 +42,11 @@ describe("changed octets of every DER input", () => {
     ["a request", makeRequest(freshKey("P-256"), []), openRequest, true],
     [
       "a revocation list",
-      issueCrl(issuing, { number: 7n, thisUpdate: AT, nextUpdate: NEXT, shard: "http://x/1" }, revocations),
+      issueCrl(
+        issuing,
+        { number: 7n, thisUpdate: AT, nextUpdate: NEXT, shard: "http://x/1", freshest: "http://x/1-delta" },
+        revocations,
+      ),
       (octets) => [...openCrl(octets, issuer).revocations],
       true,
     ],

@@ -1,5 +1,6 @@
 import type { AuthorityView, CertificateView, KeyDescription, TakeoverState } from "@meterkeep/api/custodian";
 import { systemTitleText } from "@meterkeep/dlms";
+import { decodeCertificate } from "@meterkeep/pki";
 
 /** A component of a CycloneDX document, as far as we write one. */
 export interface Component {
@@ -98,7 +99,9 @@ export function protocolComponent({ name, protocol, cipher, group }: Negotiated)
 }
 
 /** An authority of the PKI. */
-export function authorityComponent({ authority, name, profile, keyPlace, state, createdAt }: AuthorityView): Component {
+export function authorityComponent(view: AuthorityView): Component {
+  const { authority, name, profile, keyPlace, state, certificate } = view;
+  const { validity } = decodeCertificate(certificate);
   return {
     type: "cryptographic-asset",
     name,
@@ -107,8 +110,9 @@ export function authorityComponent({ authority, name, profile, keyPlace, state, 
       assetType: "certificate",
       certificateProperties: {
         subjectName: name,
-        notValidBefore: timeText(createdAt),
-        signatureAlgorithmRef: refOf(profile === "issuing-p256" ? "ECDSA-P256" : "ECDSA-P384"),
+        notValidBefore: timeText(validity.notBefore.getTime()),
+        notValidAfter: timeText(validity.notAfter.getTime()),
+        signatureAlgorithmRef: signatureRefOf(certificate),
         certificateFormat: "X.509",
       },
     },
@@ -181,12 +185,18 @@ function certificateComponent(title: string, one: CertificateView): Component {
         subjectName: one.subject,
         notValidBefore: timeText(one.notBefore),
         notValidAfter: timeText(Math.min(one.notAfter, Date.UTC(9999, 11, 31))),
-        signatureAlgorithmRef: refOf(one.profile.includes("suite-2") ? "ECDSA-P384" : "ECDSA-P256"),
+        ...(one.certificate !== undefined && { signatureAlgorithmRef: signatureRefOf(one.certificate) }),
         certificateFormat: "X.509",
       },
     },
     properties: [property("state", one.state), property("serial", one.serial)],
   };
+}
+
+/** By what a certificate was signed: by the key of its issuer, which may be on another curve than its own. */
+function signatureRefOf(certificate: Uint8Array): string {
+  const { signatureAlgorithm } = decodeCertificate(certificate);
+  return refOf(signatureAlgorithm === "ecdsa-with-SHA384" ? "ECDSA-P384" : "ECDSA-P256");
 }
 
 /** The beginning of a document, up to its list of components. */

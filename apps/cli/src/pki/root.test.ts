@@ -6,12 +6,13 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { toHex } from "@meterkeep/dlms";
 import { decodeCertificate, fromPem, isSignedBy, localSigner, makeRequestWith, openCrl, toPem } from "@meterkeep/pki";
+import fc from "fast-check";
 import { beginCeremony, finishCeremony, handOut, verifyShares } from "../ceremony/run.ts";
 import { CliError } from "../error.ts";
 import type { Terminal } from "../terminal.ts";
 import { scratchTerminal } from "../testing/scratch-terminal.ts";
 import { listOfRoot, makeRootInFolder, type RootOptions, revokeWithRoot, signWithRoot } from "./root.ts";
-import type { RootRegister } from "./root-register.ts";
+import { type RootRegister, readRegister } from "./root-register.ts";
 
 const code = (wanted: string) => (error: unknown) => error instanceof CliError && error.code === wanted;
 
@@ -113,6 +114,24 @@ test("whoever takes a revocation out of a root's register is found out before th
       const again = { ...byFile, profile: "scheme" };
       await assert.rejects(signWithRoot(at("scheme.csr"), at("x.crt"), again, terminal), code("input-unreadable"));
     }
+    writeFileSync(path, sound);
+    const folder = at("drawer");
+    const root = decodeCertificate(fromPem("CERTIFICATE", readFileSync(at("drawer/root.crt"), "utf8"))[0]!);
+    const whole = readRegister(folder, root);
+    fc.assert(
+      fc.property(fc.nat(sound.length - 1), fc.integer({ min: 0, max: 255 }), fc.nat(20), (place, octet, cut) => {
+        const octets = Buffer.from(sound);
+        octets[place] = octet;
+        writeFileSync(path, Buffer.concat([octets.subarray(0, place + 1), octets.subarray(place + 1 + (cut % 3))]));
+        try {
+          assert.deepEqual(readRegister(folder, root), whole, "what is read is what was signed");
+        } catch (error) {
+          if (!(error instanceof CliError)) throw error;
+          assert.equal(error.code, "input-unreadable");
+        }
+      }),
+      { numRuns: 500 },
+    );
     writeFileSync(path, sound);
     await listOfRoot(at("root.crl"), { ...byFile, days: "400" }, terminal);
   }));

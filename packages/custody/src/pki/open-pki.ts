@@ -153,7 +153,8 @@ export async function openPki(parts: PkiParts): Promise<Pki> {
     now,
     pace: parts.pace,
   });
-  const publisher: Publisher = new Publisher(authorities, store, { addressOf, now });
+  const deltaAddressOf = (authority: string, shard: number) => `${address}/crl/${authority}/${shard}-delta.crl`;
+  const publisher: Publisher = new Publisher(authorities, store, { addressOf, deltaAddressOf, now });
   const assignments = async () => (await table.current())?.index;
   const standing = new Standing({ authorities, registry: store.registry, assignments });
   hearers.add((authority, serials) => {

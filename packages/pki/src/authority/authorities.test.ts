@@ -70,6 +70,7 @@ async function bench(store: Pick<PkiStore, "registry" | "answers"> = memoryPkiSt
   /** What publishes, as it comes up in a process of its own. */
   const publish = () =>
     new Publisher(authorities, store, {
+      deltaAddressOf: (authority, shard) => `http://lists/${authority}/${shard}-delta.crl`,
       addressOf: (id, shard) => `http://crl.example/${id}/${shard}.crl`,
       now: () => clock.at,
     });

@@ -14,6 +14,8 @@ const HOUR_MS = 3_600_000;
 export interface PublishingOptions {
   /** The address of a shard of an authority's lists, as its certificates name it. */
   readonly addressOf: (authority: string, shard: number) => string;
+  /** The address of its deltas, as its full lists name it. */
+  readonly deltaAddressOf: (authority: string, shard: number) => string;
   /** Full lists: a week unless said. */
   readonly fullHours?: number;
   /** Deltas: an hour unless said. */
@@ -209,7 +211,7 @@ export class Publisher {
     const nextUpdate = thisUpdate + hours * HOUR_MS;
     const content = {
       number,
-      ...(since !== undefined && { since }),
+      ...(since === undefined ? { freshest: this.#options.deltaAddressOf(authority, shard) } : { since }),
       thisUpdate: new Date(thisUpdate),
       nextUpdate: new Date(nextUpdate),
       shard: this.#options.addressOf(authority, shard),

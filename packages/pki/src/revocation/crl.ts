@@ -57,6 +57,8 @@ export interface CrlOrder {
   readonly nextUpdate: Date;
   /** The address of the shard, as its certificates name it; none for a list over everything. */
   readonly shard?: string;
+  /** For a full list: where its deltas lie, so that whoever has it finds them (RFC 5280 clause 5.2.6). */
+  readonly freshest?: string;
   /** For a delta: the number of the full list whose changes these are. */
   readonly since?: bigint;
 }
@@ -216,6 +218,11 @@ function listExtensions(order: CrlOrder, issuerKey: Uint8Array | undefined): Ext
     });
   if (order.since !== undefined)
     all.push({ id: OID.deltaCrlIndicator, critical: true, value: encode(number, octetsOf(order.since)) });
+  if (order.freshest !== undefined) {
+    const fullName = [{ kind: "uniformResourceIdentifier", value: order.freshest }] as const;
+    const value = encode(EXTENSIONS.crlDistributionPoints.codec, [{ name: { fullName } }]);
+    all.push({ id: OID.freshestCrl, critical: false, value });
+  }
   if (order.shard !== undefined) {
     const fullName = [{ kind: "uniformResourceIdentifier", value: order.shard }] as const;
     all.push({

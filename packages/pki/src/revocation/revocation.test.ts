@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -8,7 +8,7 @@ import { after, describe, test } from "node:test";
 import { DlmsError, toHex } from "@meterkeep/dlms";
 import fc from "fast-check";
 import { PkiError } from "../errors.ts";
-import { issueDevice, makeAuthority, makeTree } from "../testing/test-tree.ts";
+import { BEGIN, issueDevice, makeAuthority, makeTree } from "../testing/test-tree.ts";
 import { toPem } from "../x509/pem.ts";
 import { applyDelta, issueCrl, openCrl, type Revocation } from "./crl.ts";
 import { askedSerial, isResponderOf, issueOcspResponse, makeOcspRequest, ocspError, openOcspResponse } from "./ocsp.ts";
@@ -57,6 +57,37 @@ describe("revocation lists", () => {
       [...read.revocations].map(({ reason }) => reason),
       revocations.map(({ reason }) => reason),
     );
+  });
+
+  test("OpenSSL reads a delta, finds by the full list that there is one, and refuses what only the delta names", () => {
+    const shard = "http://lists.example/7.crl";
+    const point = { distributionPoints: [shard], subject: { names: { CN: "technician" } } } as const;
+    const lost = issueDevice(issuing, "technician", point);
+    const times = { thisUpdate: AT, nextUpdate: NEXT, shard } as const;
+    const freshest = "http://lists.example/7-delta.crl";
+    const full = issueCrl(issuing, { number: 5n, ...times, freshest }, revoked(2));
+    const entry = { serial: lost.serial, revokedAt: AT, reason: "keyCompromise" } as const;
+    const delta = issueCrl(issuing, { number: 6n, since: 5n, ...times }, [entry]);
+    const text = (octets: Uint8Array) =>
+      openssl("crl", "-inform", "DER", "-in", write("any.crl", octets), "-noout", "-text", "-CAfile", chain);
+    assert.match(text(full), /Freshest CRL:[\s\S]*7-delta\.crl/);
+    assert.match(text(delta), /Delta CRL Indicator: critical\s+5/);
+    assert.match(text(delta), new RegExp(toHex(lost.serial).replace(/^0+/, ""), "i"));
+    const files = [write("full.pem", toPem("X509 CRL", full)), write("delta.pem", toPem("X509 CRL", delta))] as const;
+    const leaf = write("technician.pem", toPem("CERTIFICATE", lost.octets));
+    const at = String(Math.floor(BEGIN.getTime() / 1000) + 86_400);
+    const verdict = (...lists: readonly string[]) => {
+      const crls = lists.flatMap((list) => ["-CRLfile", list]);
+      const args = ["verify", "-x509_strict", "-attime", at, "-extended_crl", "-use_deltas", "-crl_check", ...crls];
+      const { stdout, stderr } = spawnSync("openssl", [...args, "-CAfile", chain, leaf], { encoding: "utf8" });
+      return stdout + stderr;
+    };
+    // The certificate began with the year, and lists are judged by the same moment.
+    const early = { thisUpdate: BEGIN, nextUpdate: NEXT, shard } as const;
+    writeFileSync(files[0], toPem("X509 CRL", issueCrl(issuing, { number: 5n, ...early, freshest }, [])));
+    writeFileSync(files[1], toPem("X509 CRL", issueCrl(issuing, { number: 6n, since: 5n, ...early }, [entry])));
+    assert.match(verdict(files[0]), /: OK/);
+    assert.match(verdict(...files), /certificate revoked/);
   });
 
   test("OpenSSL refuses a meter's certificate that is on the list, and takes one that is not", () => {

@@ -24,6 +24,7 @@ export const OID = {
   subjectAltName: "2.5.29.17",
   issuerAltName: "2.5.29.18",
   basicConstraints: "2.5.29.19",
+  freshestCrl: "2.5.29.46",
   crlNumber: "2.5.29.20",
   reasonCode: "2.5.29.21",
   deltaCrlIndicator: "2.5.29.27",
