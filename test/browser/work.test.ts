@@ -167,7 +167,7 @@ test("a campaign of three waves: who never asked for so many waits until somebod
   await approve(meterkeep, await manifestOf(holidays), anna);
   await page
     .getByRole("region", { name: "3 waves" })
-    .getByText(/under way/)
+    .getByText(/under way|watched/)
     .waitFor();
 });
 

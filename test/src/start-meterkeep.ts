@@ -251,7 +251,8 @@ function readPids(stateDirectory: string): Record<string, number> {
 
 /** Runs a command of `meterkeep` with these variables. */
 export async function runCommandIn(args: readonly string[], variables: NodeJS.ProcessEnv) {
-  const child = spawn(process.execPath, [`${CHECKOUT}/apps/cli/src/main.ts`, ...args], {
+  // As people run it: by its launcher, which keeps what was compiled.
+  const child = spawn(process.execPath, [`${CHECKOUT}/apps/cli/bin/meterkeep.cjs`, ...args], {
     cwd: CHECKOUT,
     env: { ...cleanEnvironment(), ...variables },
     stdio: ["ignore", "pipe", "pipe"],

@@ -14,6 +14,7 @@ import {
   GuardView,
   type HeardRefusals,
   httpBilling,
+  MeterGroups,
   NO_BILLING,
   openPolicyKey,
   type PolicyKey,
@@ -48,6 +49,7 @@ export interface CommandWorkPorts {
 /** What judges, keeps and moves commands, and what carries one out under a lease. */
 export interface CommandWork {
   readonly campaigns: Campaigns;
+  readonly groups: MeterGroups;
   readonly guard: GuardView;
   /** For the worker that holds sessions. */
   readonly sessions: Omit<ConstructorParameters<typeof CommandSessions>[0], "dial">;
@@ -103,6 +105,7 @@ export function createCommandWork(ports: CommandWorkPorts): CommandWork {
   });
   return {
     campaigns,
+    groups: new MeterGroups({ pool, scope, now }),
     guard,
     look,
     sessions: {

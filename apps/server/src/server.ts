@@ -350,6 +350,7 @@ export async function startServer(config: ServerConfig, supervisor: Supervisor):
     custodianWatch,
     ledger,
     campaigns: commands.campaigns,
+    groups: commands.groups,
     guard: commands.guard,
     drills,
     hub,

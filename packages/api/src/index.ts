@@ -23,6 +23,8 @@ export {
   type ParameterShape,
   PolicyServiceView,
   PROTECTED_KINDS,
+  MeterGroup,
+  MeterGroupList,
   ProtectedSite,
   ProtectedSiteList,
   ProtectSite,

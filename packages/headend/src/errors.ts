@@ -1,6 +1,7 @@
 /** Every code a `HeadEndError` can carry, in the order of docs/errors.md. */
 export const HEADEND_ERROR_CODES = [
   "meter-unknown",
+  "group-unknown",
   "meter-exists",
   "meter-profile-unknown",
   "meter-address-unknown",

@@ -4,6 +4,7 @@ export { Campaigns } from "./campaign/campaigns.ts";
 export { type CommandOperations, commandOperations } from "./campaign/command-operations.ts";
 export { CommandSessions } from "./campaign/command-sessions.ts";
 export { FleetCensus } from "./campaign/fleet-census.ts";
+export { MeterGroups } from "./campaign/groups.ts";
 export { GuardView } from "./campaign/guard-view.ts";
 export { openPolicyKey, POLICY_SERVICE_NAME, type PolicyKey } from "./campaign/policy-key.ts";
 export type { Holding, Requester } from "./campaign/proposal.ts";

@@ -9,12 +9,23 @@ export interface AskOptions extends OperatorOptions {
   readonly reason: string;
   readonly feeder?: string;
   readonly transformer?: string;
+  readonly profile?: string;
+  readonly model?: string;
+  readonly firmware?: string;
+  readonly group?: string;
   readonly all?: boolean;
   readonly workOrder?: string;
   readonly note?: string;
   readonly emergency?: boolean;
   readonly parameters?: string;
   readonly dryRun?: boolean;
+}
+
+/** A group of meters on the command line. */
+export interface GroupOptions extends OperatorOptions {
+  readonly note?: string;
+  readonly more?: boolean;
+  readonly remove?: boolean;
 }
 
 /** `meterkeep command ask` */
@@ -56,6 +67,37 @@ export async function list({ state, json }: OperatorOptions, terminal: Terminal)
     (each) => `${each.id}  ${each.state}  ${each.words}, ${each.targets} meters, ${each.requester}: ${each.sentence}`,
   );
   await write(terminal.stdout, json === true ? `${JSON.stringify(campaigns)}\n` : `${lines.join("\n")}\n`);
+}
+
+/** `meterkeep command groups` */
+export async function groups({ state, json }: OperatorOptions, terminal: Terminal): Promise<void> {
+  const view = await runningServer(state, terminal).call("listGroups");
+  const lines = view.groups.map(
+    ({ name, meters, note, setBy }) => `${name}: ${meters} meters, by ${setBy}${note && `: ${note}`}`,
+  );
+  await write(terminal.stdout, json === true ? `${JSON.stringify(view.groups)}\n` : `${lines.join("\n")}\n`);
+}
+
+/** `meterkeep command group` */
+export async function group(
+  name: string,
+  meters: readonly string[],
+  { state, json, note, more, remove }: GroupOptions,
+  terminal: Terminal,
+): Promise<void> {
+  const server = runningServer(state, terminal);
+  if (remove === true) {
+    await server.call("removeGroup", { params: { name } });
+    await write(terminal.stdout, json === true ? "{}\n" : `There is no group ${name} any more.\n`);
+    return;
+  }
+  const body = {
+    meters: meters.map((meter) => meter.toUpperCase()),
+    ...(note !== undefined && { note }),
+    ...(more === true && { more }),
+  };
+  const put = await server.call("putGroup", { params: { name }, body });
+  await write(terminal.stdout, json === true ? `${JSON.stringify(put)}\n` : `${put.name}: ${put.meters} meters.\n`);
 }
 
 /** `meterkeep command pause`, `resume`, `stop` */
@@ -108,12 +150,27 @@ export async function rules({ state, json }: OperatorOptions, terminal: Terminal
   await write(terminal.stdout, json === true ? `${JSON.stringify(view)}\n` : `${lines.join("\n")}\n`);
 }
 
-function selectionOf(meters: readonly string[], { feeder, transformer, all }: AskOptions): CommandOrder["selection"] {
-  const chosen = [meters.length > 0, feeder !== undefined, transformer !== undefined, all === true].filter(Boolean);
-  if (chosen.length !== 1) throw new CliError("option-invalid", "name meters, or --feeder, --transformer or --all");
-  if (feeder !== undefined) return { kind: "feeder", feeder };
-  if (transformer !== undefined) return { kind: "transformer", transformer };
-  return all === true ? { kind: "all" } : { kind: "list", meters: meters.map((meter) => meter.toUpperCase()) };
+function selectionOf(
+  meters: readonly string[],
+  { feeder, transformer, profile, model, firmware, group, all }: AskOptions,
+): CommandOrder["selection"] {
+  const chosen: readonly (CommandOrder["selection"] | undefined)[] = [
+    meters.length === 0 ? undefined : { kind: "list", meters: meters.map((meter) => meter.toUpperCase()) },
+    feeder === undefined ? undefined : { kind: "feeder", feeder },
+    transformer === undefined ? undefined : { kind: "transformer", transformer },
+    profile === undefined ? undefined : { kind: "profile", profile },
+    model === undefined ? undefined : { kind: "model", model },
+    firmware === undefined ? undefined : { kind: "firmware", firmware },
+    group === undefined ? undefined : { kind: "group", group },
+    all === true ? { kind: "all" } : undefined,
+  ];
+  const [selection, ...others] = chosen.filter((each) => each !== undefined);
+  if (selection === undefined || others.length > 0)
+    throw new CliError(
+      "option-invalid",
+      "name meters, or --feeder, --transformer, --profile, --model, --firmware, --group or --all",
+    );
+  return selection;
 }
 
 function dryRunText({ words, targets, selected, loadAtRiskW, people, findings, waves, verdict }: DryRun): string {

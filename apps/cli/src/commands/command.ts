@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import type { AskOptions } from "../command/run.ts";
+import type { AskOptions, GroupOptions } from "../command/run.ts";
 import type { OperatorOptions } from "../operator/commands.ts";
 import type { Terminal } from "../terminal.ts";
 import { operatorCommand } from "./status.ts";
@@ -7,12 +7,16 @@ import { operatorCommand } from "./status.ts";
 /** `meterkeep command`, `meterkeep rules` and `meterkeep blast`: commands to meters, and how far anybody reaches. */
 export function registerCommand(program: Command, terminal: Terminal): void {
   const command = program.command("command").summary("ask for commands to meters; people approve them");
-  operatorCommand(command, "ask", "ask for a command on meters, a feeder, a transformer or all")
+  operatorCommand(command, "ask", "ask for a command on meters, a feeder, a transformer, a profile, model, firmware or group, or all")
     .argument("<operation>", "disconnect, reconnect, arm, limiter and others")
     .argument("[meters...]", "system titles")
     .requiredOption("--reason <word>", "arrears, move-out, safety, grid, restore, maintenance or test")
     .option("--feeder <id>", "all meters of a feeder")
     .option("--transformer <id>", "all meters of a transformer")
+    .option("--profile <name>", "all meters of a profile")
+    .option("--model <name>", "all meters of a model")
+    .option("--firmware <name>", "all meters that run a firmware")
+    .option("--group <name>", "the meters of a group")
     .option("--all", "all meters of the island")
     .option("--work-order <id>", "the billing system's work order")
     .option("--note <text>", "in words, for those who approve")
@@ -36,6 +40,20 @@ export function registerCommand(program: Command, terminal: Terminal): void {
     const { list } = await import("../command/run.ts");
     await list(options, terminal);
   });
+  operatorCommand(command, "groups", "list groups of meters").action(async (options: OperatorOptions) => {
+    const { groups } = await import("../command/run.ts");
+    await groups(options, terminal);
+  });
+  operatorCommand(command, "group", "make a group of meters, or say anew who is in it")
+    .argument("<name>", "its name")
+    .argument("[meters...]", "system titles")
+    .option("--note <text>", "what it is for")
+    .option("--more", "besides those who are in it already")
+    .option("--remove", "forget it")
+    .action(async (name: string, meters: string[], options: GroupOptions) => {
+      const { group } = await import("../command/run.ts");
+      await group(name, meters, options, terminal);
+    });
   for (const what of ["pause", "resume", "stop"] as const)
     operatorCommand(command, what, `${what} a campaign`)
       .argument("<id>", "the campaign")

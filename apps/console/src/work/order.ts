@@ -4,7 +4,7 @@ import { type Parameters, written } from "./parameter-shape.ts";
 
 export interface Draft {
   readonly operation: string;
-  /** `all`, `list`, `feeder:ID` or `transformer:ID`. */
+  /** `all`, `list`, or one of the others with what it is called: `feeder:ID`, `model:NAME`, `group:NAME`. */
   readonly place: string;
   readonly titles: string;
   readonly reason: CommandReason;
@@ -60,8 +60,20 @@ export function orderOf(draft: Draft): CommandOrder | undefined {
 function selectionOf({ place, titles }: Draft): Selection | undefined {
   if (place === "all") return { kind: "all" };
   const [kind, id = ""] = place.split(/:(.*)/s);
-  if (kind === "feeder") return { kind, feeder: id };
-  if (kind === "transformer") return { kind, transformer: id };
+  switch (kind) {
+    case "feeder":
+      return { kind, feeder: id };
+    case "transformer":
+      return { kind, transformer: id };
+    case "profile":
+      return { kind, profile: id };
+    case "model":
+      return { kind, model: id };
+    case "firmware":
+      return { kind, firmware: id };
+    case "group":
+      return { kind, group: id };
+  }
   const meters = [...new Set(titles.toUpperCase().split(/[\s,;]+/))].filter((title) => title !== "");
   return meters.length > 0 && meters.every((title) => /^[0-9A-F]{16}$/.test(title))
     ? { kind: "list", meters }

@@ -29,11 +29,14 @@ type Served =
   | "policyService"
   | "listProtectedSites"
   | "protectSite"
+  | "listGroups"
+  | "putGroup"
+  | "removeGroup"
   | "blastRadius";
 
 /** Commands, campaigns, what the guard has refused, and how far anybody reaches. */
 export function commandHandlers(context: Context): Pick<Handlers, Served> {
-  const { campaigns, guard, custodian } = context;
+  const { campaigns, groups, guard, custodian } = context;
   const decide = (what: "pause" | "resume" | "stop") => (call: Decided) =>
     campaigns.decide(call.params.id, what, whoAsks(call.request), call.body.reason);
   return {
@@ -76,6 +79,17 @@ export function commandHandlers(context: Context): Pick<Handlers, Served> {
       const { name } = loginOf(request);
       await record(context, "site-protected", name, { kind: body.kind, note: body.note ?? "" }, body.meter);
       return siteView(await guard.protect({ ...body, note: body.note ?? "", by: name }));
+    },
+    listGroups: async () => ({ groups: [...(await groups.list())] }),
+    putGroup: async ({ params, body, request }) => {
+      const { name: by } = loginOf(request);
+      const { meters, note = "", more = false } = body;
+      await record(context, "group-set", by, { group: params.name, meters: meters.length, more, note });
+      return groups.put({ name: params.name, meters, note, more, by });
+    },
+    removeGroup: async ({ params, request }) => {
+      await record(context, "group-removed", loginOf(request).name, { group: params.name });
+      await groups.remove(params.name);
     },
     blastRadius: () => guard.blastRadius(),
   };

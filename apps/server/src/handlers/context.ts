@@ -3,6 +3,7 @@ import type { Custodian } from "@meterkeep/api/custodian";
 import type { NegotiatedChannel } from "@meterkeep/api/custodian-channel";
 import type {
   Campaigns,
+  MeterGroups,
   Challenges,
   EventHub,
   GatewayPolicy,
@@ -92,6 +93,7 @@ export interface Context {
   readonly custodianWatch: CustodianWatch;
   readonly ledger: Ledger;
   readonly campaigns: Campaigns;
+  readonly groups: MeterGroups;
   readonly guard: GuardView;
   readonly drills: Drills;
   readonly hub: EventHub;

@@ -171,7 +171,7 @@ export async function startTestServer(
   const ledger = new Ledger(postgresLedgerStore(pool));
   const queue = postgresWorkQueue(pool, scope);
   const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
-  const { campaigns, guard, look } = createCommandWork({
+  const { campaigns, groups, guard, look } = createCommandWork({
     pool,
     scope,
     custodian: custodian as Custodian,
@@ -230,6 +230,7 @@ export async function startTestServer(
     custodianWatch,
     ledger,
     campaigns,
+    groups,
     guard,
     drills: new Drills({
       sql: pool,

@@ -10,11 +10,14 @@ import {
   CommandOrder,
   Decision,
   DryRun,
+  MeterGroup,
+  MeterGroupList,
   OperationList,
   PolicyServiceView,
   ProtectedSite,
   ProtectedSiteList,
   ProtectSite,
+  PutMeterGroup,
   QUARANTINE_STATES,
   QuarantineItem,
   QuarantineList,
@@ -22,8 +25,9 @@ import {
   TARGET_STATES,
 } from "./command.ts";
 import type { Route } from "./route.ts";
-import { Identifier, SystemTitleText, words } from "./scalars.ts";
+import { Identifier, PlainText, SystemTitleText, words } from "./scalars.ts";
 
+const groupParams = Type.Object({ name: PlainText({ minLength: 1, maxLength: 64 }) });
 const idParams = Type.Object({ id: Identifier });
 
 export const COMMAND_ROUTES = {
@@ -248,6 +252,38 @@ export const COMMAND_ROUTES = {
     summary: "Put a site on the register of those that are never switched off",
     body: ProtectSite,
     response: ProtectedSite,
+  },
+  listGroups: {
+    method: "GET",
+    path: "/groups",
+    access: "anyone",
+    scope: "read",
+    tag: "commands",
+    status: 200,
+    summary: "List groups of meters that commands can be asked for by their name",
+    response: MeterGroupList,
+  },
+  putGroup: {
+    method: "POST",
+    path: "/groups/:name",
+    access: "anyone",
+    scope: "request",
+    tag: "commands",
+    status: 200,
+    summary: "Make a group of meters, or say anew who is in it",
+    params: groupParams,
+    body: PutMeterGroup,
+    response: MeterGroup,
+  },
+  removeGroup: {
+    method: "DELETE",
+    path: "/groups/:name",
+    access: "anyone",
+    scope: "request",
+    tag: "commands",
+    status: 204,
+    summary: "Forget a group; its meters stay, and so does what was asked for them",
+    params: groupParams,
   },
   blastRadius: {
     method: "GET",

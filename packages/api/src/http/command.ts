@@ -4,7 +4,7 @@ import { Identifier, PlainText, SystemTitleText, Timestamp, words } from "./scal
 
 const Watts = (description: string) => Type.Integer({ minimum: 0, description });
 
-/** Which meters: all of the island's, those of a feeder or transformer, or these. What is not in service is left out and said. */
+/** Which meters: all of the island's, those of a feeder or transformer, of a profile, model, firmware or named group, or these. What is not in service is left out and said. */
 export const Selection = Type.Union(
   [
     Type.Object({ kind: Type.Literal("all") }, { additionalProperties: false }),
@@ -17,6 +17,22 @@ export const Selection = Type.Union(
       { additionalProperties: false },
     ),
     Type.Object(
+      { kind: Type.Literal("profile"), profile: PlainText({ minLength: 1, maxLength: 64 }) },
+      { additionalProperties: false },
+    ),
+    Type.Object(
+      { kind: Type.Literal("model"), model: PlainText({ minLength: 1, maxLength: 64 }) },
+      { additionalProperties: false },
+    ),
+    Type.Object(
+      { kind: Type.Literal("firmware"), firmware: PlainText({ minLength: 1, maxLength: 64 }) },
+      { additionalProperties: false },
+    ),
+    Type.Object(
+      { kind: Type.Literal("group"), group: PlainText({ minLength: 1, maxLength: 64 }) },
+      { additionalProperties: false },
+    ),
+    Type.Object(
       { kind: Type.Literal("list"), meters: Type.Array(SystemTitleText, { minItems: 1, maxItems: 20_000 }) },
       { additionalProperties: false },
     ),
@@ -24,6 +40,26 @@ export const Selection = Type.Union(
   { description: "Which meters" },
 );
 export type Selection = Static<typeof Selection>;
+
+/** Meters under a name. Who is in it counts when a command is asked for: what people approve is the list that it was then. */
+export const MeterGroup = Type.Object({
+  name: PlainText({ minLength: 1, maxLength: 64 }),
+  note: Type.String(),
+  meters: Type.Integer({ description: "How many" }),
+  setBy: Type.String(),
+  setAt: Timestamp,
+});
+export type MeterGroup = Static<typeof MeterGroup>;
+export const MeterGroupList = Type.Object({ groups: Type.Array(MeterGroup) });
+
+export const PutMeterGroup = Type.Object(
+  {
+    meters: Type.Array(SystemTitleText, { maxItems: 20_000 }),
+    note: Type.Optional(PlainText({ maxLength: 400 })),
+    more: Type.Optional(Type.Boolean({ description: "true: besides those who are in it already" })),
+  },
+  { additionalProperties: false },
+);
 
 /** Why (regulators' codes first) and whether the customer has to be told before. */
 export const COMMAND_REASONS = ["arrears", "move-out", "safety", "grid", "restore", "maintenance", "test"] as const;

@@ -41,7 +41,7 @@ export const commandRules = object({
   /** MC-16: so many standard deviations above one's own hourly mean. */
   noveltySigmas: whole(1, 100),
   /** MC-17 */
-  timeToLiveSeconds: object({ supply: whole(60, 900), other: whole(60, 86_400) }),
+  timeToLiveSeconds: object({ supply: whole(10, 900), other: whole(60, 86_400) }),
   /** MC-21: a limiter lets at least so much pass, in watts. */
   limiterLeastW: whole(0, 1_000_000),
   /** MC-21: where meters may be told to send; empty, wherever the head-end's own operations let them. */

@@ -5,6 +5,7 @@ import { METER_PROFILES } from "../profile/meter-profile.ts";
 import { commanded } from "./command-operations.ts";
 import { isOfInjection, UNKNOWN_LOAD_W } from "./expansion.ts";
 import { anyCommand, type ProposalPorts } from "./proposal.ts";
+import { selectionOn } from "./selection.ts";
 
 /** What a request would do that is far beyond a day's caps, said before it is looked at any closer. */
 export interface CommandAlarm {
@@ -50,20 +51,17 @@ async function selected(
   selection: Selection,
   isFeed: boolean,
 ): Promise<{ readonly meters: number; readonly loadW: number }> {
-  const row = await firstRow<{ readonly meters: string; readonly load_w: string }>(sql, SELECTED, [
+  const chosen = selectionOn(selection, 5);
+  const row = await firstRow<{ readonly meters: string; readonly load_w: string }>(sql, `${SELECTED} and ${chosen.sql}`, [
     ...scope.place,
-    selection.kind === "feeder" ? selection.feeder : null,
-    selection.kind === "transformer" ? selection.transformer : null,
-    selection.kind === "list" ? selection.meters.map((title) => Buffer.from(title, "hex")) : null,
     UNKNOWN_LOAD_W,
     isFeed ? -1 : 1,
+    ...chosen.values,
   ]);
   return { meters: Number(row?.meters ?? 0), loadW: Math.round(Number(row?.load_w ?? 0)) };
 }
 
 const SELECTED = `
-  select count(*) as meters, coalesce(sum(greatest(coalesce($7::integer * l.power_w, $6::integer), 0)), 0) as load_w
+  select count(*) as meters, coalesce(sum(greatest(coalesce($4::integer * l.power_w, $3::integer), 0)), 0) as load_w
   from meters m left join meter_latest l using (utility_id, island_id, meter_id)
-  where m.utility_id = $1 and m.island_id = $2 and m.role = 'home'
-    and ($3::text is null or m.feeder_id = $3) and ($4::text is null or m.transformer_id = $4)
-    and ($5::bytea[] is null or m.system_title = any($5))`;
+  where m.utility_id = $1 and m.island_id = $2 and m.role = 'home'`;

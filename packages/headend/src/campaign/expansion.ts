@@ -3,6 +3,7 @@ import { type Direction, flowOf, isRestoring, type TargetFacts } from "@meterkee
 import type { Scope } from "../database/scope.ts";
 import { rows, type Sql } from "../database/sql.ts";
 import type { MeterId } from "../inventory/meter.ts";
+import { selectionOn } from "./selection.ts";
 
 /** A meter that was selected, with what the guard wants to know of it; its account is asked for elsewhere. */
 export interface Selected extends TargetFacts {
@@ -43,14 +44,13 @@ export async function expand(
   direction: Direction,
   now: number,
 ): Promise<readonly Selected[]> {
-  const found = await rows<Row>(sql, EXPAND, [
+  const chosen = selectionOn(selection, 6);
+  const found = await rows<Row>(sql, `${EXPAND} and ${chosen.sql} order by m.system_title`, [
     ...scope.place,
-    selection.kind === "feeder" ? selection.feeder : null,
-    selection.kind === "transformer" ? selection.transformer : null,
-    selection.kind === "list" ? selection.meters.map((title) => Buffer.from(title, "hex")) : null,
     new Date(now - 86_400_000),
     direction === "none" ? flowOf("off") : flowOf(direction),
     direction === "none",
+    ...chosen.values,
   ]);
   // What injection there is to be lost, where it is about that.
   const sign = isOfInjection(direction) ? -1 : 1;
@@ -92,10 +92,7 @@ const EXPAND = `
   left join (
     select ct.meter_id, max(ct.attempted_at) as last_at, count(*) as today
     from campaign_targets ct join campaigns c using (utility_id, island_id, campaign_id)
-    where ct.utility_id = $1 and ct.island_id = $2 and ct.attempted_at > $6 and c.direction = any($7::text[])
+    where ct.utility_id = $1 and ct.island_id = $2 and ct.attempted_at > $3 and c.direction = any($4::text[])
     group by ct.meter_id
   ) s on s.meter_id = m.meter_id
-  where m.utility_id = $1 and m.island_id = $2 and (m.role = 'home' or ($8 and m.role = 'transformer'))
-    and ($3::text is null or m.feeder_id = $3) and ($4::text is null or m.transformer_id = $4)
-    and ($5::bytea[] is null or m.system_title = any($5))
-  order by m.system_title`;
+  where m.utility_id = $1 and m.island_id = $2 and (m.role = 'home' or ($5 and m.role = 'transformer'))`;

@@ -59,5 +59,7 @@ export const HEADEND_GRANTS = {
   campaign_history: "select, insert",
   command_quarantine: "select, insert, update (state, decided_by, decided_at, decision, released_as)",
   protected_sites: "select, insert",
+  meter_groups: "select, insert, update, delete",
+  meter_group_members: "select, insert, delete",
   custodian_told: "select, insert, update (sequence)",
 } as const;
