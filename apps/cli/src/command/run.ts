@@ -134,6 +134,19 @@ export async function blast({ state, json }: OperatorOptions, terminal: Terminal
   lines.push(
     `No feeder can lose more than ${(view.largestFeederShare * 100).toFixed(1)} % of its load. The custodian counts ${day} of ${dayCap} in 24 hours, ${tenMinutes} of ${tenMinutesCap} in ten minutes.`,
   );
+  for (const { kind, id, mostMeters, meters, mostLoadW, share } of view.parts)
+    lines.push(
+      `${kind} ${id}: ${mostMeters} of ${meters} meters in an hour, ${(mostLoadW / 1000).toFixed(1)} kW, ${(share * 100).toFixed(1)} % of its load.`,
+    );
+  const { cut, rekey, autonomyHours } = view.times;
+  if (cut !== undefined)
+    lines.push(
+      `Frozen ${cut.at}${cut.afterAlarmSeconds === undefined ? "" : `, ${cut.afterAlarmSeconds} s after the alarm`}${cut.freezeMilliseconds === undefined ? "" : `, in ${cut.freezeMilliseconds} ms`}.`,
+    );
+  if (rekey !== undefined)
+    lines.push(`New keys for everybody take ${rekey.minutes} minutes, at ${rekey.metersAnHour} meters an hour.`);
+  if (autonomyHours !== undefined)
+    lines.push(`Meters keep 95 % of their readings for ${autonomyHours} hours by themselves.`);
   await write(terminal.stdout, json === true ? `${JSON.stringify(view)}\n` : `${lines.join("\n")}\n`);
 }
 

@@ -7,7 +7,11 @@ import { operatorCommand } from "./status.ts";
 /** `meterkeep command`, `meterkeep rules` and `meterkeep blast`: commands to meters, and how far anybody reaches. */
 export function registerCommand(program: Command, terminal: Terminal): void {
   const command = program.command("command").summary("ask for commands to meters; people approve them");
-  operatorCommand(command, "ask", "ask for a command on meters, a feeder, a transformer, a profile, model, firmware or group, or all")
+  operatorCommand(
+    command,
+    "ask",
+    "ask for a command on meters, a feeder, a transformer, a profile, model, firmware or group, or all",
+  )
     .argument("<operation>", "disconnect, reconnect, arm, limiter and others")
     .argument("[meters...]", "system titles")
     .requiredOption("--reason <word>", "arrears, move-out, safety, grid, restore, maintenance or test")

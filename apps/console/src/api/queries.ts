@@ -17,6 +17,7 @@ import type {
   MachineTokenList,
   Me,
   MeterDetail,
+  MeterGroupList,
   OperationList,
   Overview,
   PasskeyList,
@@ -209,6 +210,11 @@ export const operationsQuery = queryOptions({
   queryKey: ["operations"],
   queryFn: ({ signal }) => getJson<OperationList>("/operations", signal),
   staleTime: Number.POSITIVE_INFINITY,
+});
+
+export const groupsQuery = queryOptions({
+  queryKey: ["groups"],
+  queryFn: ({ signal }) => getJson<MeterGroupList>("/groups", signal),
 });
 
 export const campaignsQuery = queryOptions({

@@ -1,5 +1,5 @@
 /** How much somebody or something could switch off under the caps, and the drill that last proved it. */
-import type { Reach } from "@meterkeep/api";
+import type { BlastRadius, Reach } from "@meterkeep/api";
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { blastQuery } from "../api/queries.ts";
@@ -22,6 +22,9 @@ const KINDS: Readonly<Record<Reach["kind"], string>> = {
   key: "A key",
   island: "The whole island",
   "policy-service": "The policy service",
+  firmware: "A firmware",
+  manufacturer: "A manufacturer",
+  authority: "An authority",
 };
 
 export function BlastPage() {
@@ -78,7 +81,63 @@ export function BlastPage() {
           </DataTable>
         </Panel>
       )}
+      {data === undefined ? null : (
+        <Panel name="parts" title="What a part of the grid can lose in an hour">
+          <DataTable
+            label="Feeders and transformers"
+            columns={["Part", "Meters", "Load", "At most", "Load of these", "Share"]}
+          >
+            {data.parts.map((part) => (
+              <tr key={`${part.kind} ${part.id}`}>
+                <th scope="row">
+                  {part.kind} {part.id}
+                </th>
+                <td>{formatCount(part.meters)}</td>
+                <td>
+                  <Amount of={formatPower(part.loadW)} />
+                </td>
+                <td>{formatCount(part.mostMeters)}</td>
+                <td>
+                  <Amount of={formatPower(part.mostLoadW)} />
+                </td>
+                <td>
+                  <Amount of={formatShare(part.share, 1)} />
+                </td>
+              </tr>
+            ))}
+          </DataTable>
+          <Times times={data.times} />
+        </Panel>
+      )}
     </>
+  );
+}
+
+/** How long things take, as measured here. */
+function Times({ times: { cut, rekey, autonomyHours } }: Pick<BlastRadius, "times">) {
+  return (
+    <dl className="panel-body facts">
+      <dt>From alarm to freeze</dt>
+      <dd>
+        {cut === undefined ? (
+          "nothing was frozen from here yet"
+        ) : (
+          <>
+            <When at={cut.at} />
+            {cut.afterAlarmSeconds === undefined ? "" : `, ${counted(cut.afterAlarmSeconds, "second")} after the alarm`}
+            {cut.freezeMilliseconds === undefined ? "" : `; the freeze itself took ${cut.freezeMilliseconds} ms`}
+          </>
+        )}
+      </dd>
+      <dt>New keys for everybody</dt>
+      <dd>
+        {rekey === undefined
+          ? "not measured yet"
+          : `${counted(rekey.minutes, "minute")}, at ${formatCount(rekey.metersAnHour)} meters an hour`}
+      </dd>
+      <dt>Readings kept while nobody reads</dt>
+      <dd>{autonomyHours === undefined ? "not known" : `95 % of them for ${counted(autonomyHours, "hour")}`}</dd>
+    </dl>
   );
 }
 

@@ -3,7 +3,7 @@ import { type CampaignView, COMMAND_REASONS, type CommandOrder, type DryRun } fr
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
-import { campaignsQuery, operationsQuery, overviewQuery } from "../api/queries.ts";
+import { campaignsQuery, groupsQuery, operationsQuery, overviewQuery } from "../api/queries.ts";
 import { postJson } from "../api/request.ts";
 import { Failure } from "../shell/failure.tsx";
 import { Panel } from "../shell/panel.tsx";
@@ -17,6 +17,8 @@ export function OrderForm() {
   const navigate = useNavigate();
   const queries = useQueryClient();
   const grid = useQuery(overviewQuery).data?.grid;
+  const groups = useQuery(groupsQuery).data?.groups ?? [];
+  const meters = useQuery(overviewQuery).data?.meters ?? [];
   const operations = useQuery(operationsQuery).data?.operations ?? [];
   const [draft, setDraft] = useState<Draft>(EMPTY_DRAFT);
   const tried = useMutation({ mutationFn: (order: CommandOrder) => postJson<DryRun>("/commands/dry-run", order) });
@@ -79,6 +81,16 @@ export function OrderForm() {
             {feeders.map(({ transformer: { id } }) => (
               <option key={id} value={`transformer:${id}`}>
                 transformer {id}
+              </option>
+            ))}
+            {kindsOf(meters).map(([kind, name]) => (
+              <option key={`${kind}:${name}`} value={`${kind}:${name}`}>
+                {kind} {name}
+              </option>
+            ))}
+            {groups.map(({ name, meters: count }) => (
+              <option key={name} value={`group:${name}`}>
+                group {name} ({count})
               </option>
             ))}
             <option value="all">all of this island</option>
@@ -163,4 +175,9 @@ export function OrderForm() {
       </form>
     </Panel>
   );
+}
+
+/** Profiles of the meters that there are. */
+function kindsOf(meters: readonly { readonly profile: string }[]): readonly (readonly [string, string])[] {
+  return [...new Set(meters.map(({ profile }) => profile))].toSorted().map((profile) => ["profile", profile] as const);
 }

@@ -64,8 +64,10 @@ export function commandHandlers(context: Context): Pick<Handlers, Served> {
     killSwitch: async ({ body, request }) => {
       // First of all: what is written about it comes after, and is never in the way.
       const { name } = loginOf(request);
+      const began = performance.now();
       await custodian.freeze({ reason: `${name}: ${body.reason}` });
-      await record(context, "kill-switch-on", name, { reason: body.reason });
+      const milliseconds = Math.ceil(performance.now() - began);
+      await record(context, "kill-switch-on", name, { reason: body.reason, milliseconds });
       return guard.rules();
     },
     rules: () => guard.rules(),

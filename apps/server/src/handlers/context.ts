@@ -3,7 +3,6 @@ import type { Custodian } from "@meterkeep/api/custodian";
 import type { NegotiatedChannel } from "@meterkeep/api/custodian-channel";
 import type {
   Campaigns,
-  MeterGroups,
   Challenges,
   EventHub,
   GatewayPolicy,
@@ -11,6 +10,7 @@ import type {
   Inventory,
   Logins,
   MachineTokens,
+  MeterGroups,
   MeterId,
   Passkeys,
   People,

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { CampaignView, LedgerPage, QuarantineList, RecentEventList, RuleList } from "@meterkeep/api";
+import type { CampaignView, DryRun, LedgerPage, QuarantineList, RecentEventList, RuleList } from "@meterkeep/api";
 import { takenOver } from "../testing/fleet.ts";
 import { startTestServer, type TestServer } from "../testing/test-server.ts";
 
@@ -8,16 +8,20 @@ const HOMES = 300_000;
 /** What a home counts as that was never read, in watts. */
 const UNREAD_W = 1000;
 
+/** Homes of one model: a third of the fleet. */
+const OF_MODEL = 100_000;
+
 /** A fleet in service, every meter of it taken over and reachable. */
 async function settle(server: TestServer): Promise<void> {
   const { pool, scope } = server.context;
   const place = [...scope.place];
   await pool.query(
     `insert into meters (utility_id, island_id, system_title, kind, role, label, profile, security_suite, manufacturer,
-       route, imported_at)
+       route, imported_at, model)
      select $1, $2, decode('4d4b56' || lpad(to_hex(n), 10, '0'), 'hex'), 'simulated', 'home', 'home ' || n, 'idis-p2', 0,
-       'Maker', 'tcp://127.0.0.1:9', now() from generate_series(1, $3::integer) n`,
-    [...place, HOMES],
+       'Maker', 'tcp://127.0.0.1:9', now(), case when n <= $4 then 'M-100' else 'M-300' end
+     from generate_series(1, $3::integer) n`,
+    [...place, HOMES, OF_MODEL],
   );
   await takenOver(server);
   await pool.query("analyze");
@@ -27,6 +31,17 @@ test("Uttar Pradesh: 300 000 disconnects in one call switch nobody off, are told
   await using server = await startTestServer();
   await settle(server);
   const uma = await server.person("Uma", ["operator"]);
+  const [tried, cpu] = [performance.now(), process.cpuUsage()];
+  const dry = await server.post(
+    "/api/v1/commands/dry-run",
+    { operation: "disconnect", selection: { kind: "model", model: "M-100" }, reason: "safety" },
+    { cookie: uma.cookie },
+  );
+  const { user, system } = process.cpuUsage(cpu);
+  assert.equal(((await dry.json()) as DryRun).selected, OF_MODEL);
+  console.log(
+    `# PF-8: a dry run of ${OF_MODEL} of ${HOMES} homes took ${((performance.now() - tried) / 1000).toFixed(1)} s, ${((user + system) / 1e6).toFixed(1)} s of CPU of the server`,
+  );
   const ravi = await server.person("Ravi", ["approver"]);
   const began = performance.now();
   const beganAt = Date.now();

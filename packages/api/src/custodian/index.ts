@@ -133,6 +133,7 @@ export {
 export {
   AUTHORITY_KEY_PLACES,
   AUTHORITY_STATES,
+  type AuthoritiesResponse,
   type AuthorityView,
   CERTIFICATE_REASONS,
   CERTIFICATE_STATES,

@@ -73,6 +73,7 @@ export const adoptAuthorityRequest = record({
   keyName: c.optional(shortText),
   certificate: der,
 });
+export type AuthoritiesResponse = Infer<typeof authoritiesResponse>;
 export const adoptAuthorityResponse = record({ authority: hexText });
 
 /** Takes lists that an authority in a drawer has signed. */

@@ -51,6 +51,7 @@ export const MeterGroup = Type.Object({
 });
 export type MeterGroup = Static<typeof MeterGroup>;
 export const MeterGroupList = Type.Object({ groups: Type.Array(MeterGroup) });
+export type MeterGroupList = Static<typeof MeterGroupList>;
 
 export const PutMeterGroup = Type.Object(
   {
@@ -402,7 +403,18 @@ export const ProtectSite = Type.Object(
 export type ProtectSite = Static<typeof ProtectSite>;
 
 /** How much somebody or something could switch off under the caps. */
-export const REACH_KINDS = ["person", "pair", "worker", "handheld", "key", "island", "policy-service"] as const;
+export const REACH_KINDS = [
+  "person",
+  "pair",
+  "worker",
+  "handheld",
+  "key",
+  "island",
+  "policy-service",
+  "firmware",
+  "manufacturer",
+  "authority",
+] as const;
 export const Reach = Type.Object({
   kind: words(REACH_KINDS),
   name: Type.String(),
@@ -434,5 +446,41 @@ export const BlastRadius = Type.Object({
   ),
   largestFeederShare: Type.Number({ description: "The most of one feeder's load that the caps let go, 0 to 1" }),
   reach: Type.Array(Reach),
+  parts: Type.Array(
+    Type.Object({
+      kind: words(["feeder", "transformer"]),
+      id: Type.String(),
+      meters: Type.Integer(),
+      loadW: Watts("What its homes draw"),
+      mostMeters: Type.Integer({ description: "That can be switched off in an hour, whoever asks" }),
+      mostLoadW: Watts("That can be switched off in an hour"),
+      share: Type.Number({ description: "Of its load, 0 to 1" }),
+    }),
+    { maxItems: 200, description: "Feeders and transformers: what each can lose under the caps" },
+  ),
+  times: Type.Object(
+    {
+      cut: Type.Optional(
+        Type.Object(
+          {
+            at: Timestamp,
+            freezeMilliseconds: Type.Optional(Type.Integer({ description: "From the call to the custodian's word" })),
+            afterAlarmSeconds: Type.Optional(Type.Integer({ description: "Since the alarm before it" })),
+          },
+          { description: "The last time that everything was frozen from here (TTC)" },
+        ),
+      ),
+      rekey: Type.Optional(
+        Type.Object(
+          { metersAnHour: Type.Integer(), minutes: Type.Integer() },
+          { description: "New keys for everybody, at the best rate that was seen here (RKT)" },
+        ),
+      ),
+      autonomyHours: Type.Optional(
+        Type.Integer({ description: "So long do meters keep 95 % of their readings while nobody reads them" }),
+      ),
+    },
+    { description: "How long things take, as measured here; what was never measured is absent" },
+  ),
 });
 export type BlastRadius = Static<typeof BlastRadius>;

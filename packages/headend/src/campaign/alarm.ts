@@ -52,12 +52,11 @@ async function selected(
   isFeed: boolean,
 ): Promise<{ readonly meters: number; readonly loadW: number }> {
   const chosen = selectionOn(selection, 5);
-  const row = await firstRow<{ readonly meters: string; readonly load_w: string }>(sql, `${SELECTED} and ${chosen.sql}`, [
-    ...scope.place,
-    UNKNOWN_LOAD_W,
-    isFeed ? -1 : 1,
-    ...chosen.values,
-  ]);
+  const row = await firstRow<{ readonly meters: string; readonly load_w: string }>(
+    sql,
+    `${SELECTED} and ${chosen.sql}`,
+    [...scope.place, UNKNOWN_LOAD_W, isFeed ? -1 : 1, ...chosen.values],
+  );
   return { meters: Number(row?.meters ?? 0), loadW: Math.round(Number(row?.load_w ?? 0)) };
 }
 

@@ -1,8 +1,10 @@
 import { type BlastRadius, type Reach, ROLE_NAMES, ROLES } from "@meterkeep/api";
-import type { AuthorityState, FieldReport } from "@meterkeep/api/custodian";
-import { capOf, commandRulesOf, loadCapW, type Thresholds } from "@meterkeep/guard";
+import type { AuthoritiesResponse, AuthorityState, FieldReport } from "@meterkeep/api/custodian";
+import { capOf, type Thresholds } from "@meterkeep/guard";
 import type { Scope } from "../database/scope.ts";
 import { firstRow, rows, type Sql } from "../database/sql.ts";
+import { type Home, partsOf, sumOf, suppliersOf } from "./blast-parts.ts";
+import { timesOf } from "./blast-times.ts";
 import { UNKNOWN_LOAD_W } from "./expansion.ts";
 
 /** What reach is computed from. */
@@ -14,6 +16,8 @@ export interface BlastSources {
   readonly authority: Pick<AuthorityState, "approvers" | "policyServices" | "counts" | "breakGlass">;
   /** The custodian's report on handhelds: JSON. */
   readonly field: { readonly report: string };
+  /** Who certifies meters. */
+  readonly authorities: AuthoritiesResponse["authorities"];
 }
 
 const TEN_MINUTES = 10;
@@ -29,12 +33,9 @@ const ASKING_TOKENS = ["request", "admin"];
 /** How far each person, pair, process, handheld, key and the island reach under the caps that hold now. */
 export async function reachOf(sources: BlastSources): Promise<BlastRadius> {
   const { sql, scope, now, thresholds, authority } = sources;
-  const homes = await rows<{ title: string; feeder: string; load_w: number }>(sql, HOMES, [
-    ...scope.place,
-    UNKNOWN_LOAD_W,
-  ]);
+  const homes = await rows<Home>(sql, HOMES, [...scope.place, UNKNOWN_LOAD_W]);
   const heaviest = homes.toSorted((one, other) => other.load_w - one.load_w);
-  const loadW = sum(homes);
+  const loadW = sumOf(homes);
   // While people have lifted the caps there are none.
   const isLifted = authority.breakGlass !== undefined;
   const day = isLifted ? homes.length : capOf(thresholds.offPerDay, homes.length);
@@ -45,7 +46,7 @@ export async function reachOf(sources: BlastSources): Promise<BlastRadius> {
   const capped = (meters: number): Pick<Reach, "meters" | "metersInTenMinutes" | "loadW" | "minutes" | "share"> => ({
     meters,
     metersInTenMinutes: Math.min(meters, tenMinutes),
-    loadW: sum(heaviest.slice(0, meters)),
+    loadW: sumOf(heaviest.slice(0, meters)),
     minutes: meters === 0 ? 0 : Math.max(1, (Math.ceil(meters / Math.max(1, tenMinutes)) - 1) * TEN_MINUTES),
     share: homes.length === 0 ? 0 : meters / homes.length,
   });
@@ -149,39 +150,17 @@ export async function reachOf(sources: BlastSources): Promise<BlastRadius> {
       undrilled: "There is nothing to be proven: it is every meter, by definition.",
     },
   ];
+  const parts = partsOf(homes, thresholds, day);
   return {
     asOf: new Date(now).toISOString(),
     meters: homes.length,
     loadW,
     used: authority.counts,
-    largestFeederShare: largestFeederShare(homes, thresholds, day, loadW),
-    reach,
+    largestFeederShare: Math.max(0, ...parts.filter(({ kind }) => kind === "feeder").map(({ share }) => share)),
+    reach: [...reach, ...(await suppliersOf(sql, scope, sources.authorities, homes.length))],
+    parts: [...parts],
+    times: await timesOf(sql, scope),
   };
-}
-
-/** The most of one feeder's load that the caps of an hour let go. */
-function largestFeederShare(homes: readonly Home[], thresholds: Thresholds, day: number, islandW: number): number {
-  const rules = commandRulesOf(thresholds);
-  let most = 0;
-  for (const [feeder, group] of Map.groupBy(homes, (home) => home.feeder)) {
-    const load = sum(group);
-    if (feeder === "" || load === 0) continue;
-    const meters = Math.min(day, capOf(rules.feederPerHour, group.length));
-    const heaviest = group.toSorted((one, other) => other.load_w - one.load_w).slice(0, meters);
-    // One meter alone is always possible, whatever it draws.
-    const bounded = meters > 1 ? Math.min(sum(heaviest), loadCapW(islandW, rules) * 6) : sum(heaviest);
-    most = Math.max(most, bounded / load);
-  }
-  return Math.min(1, most);
-}
-
-interface Home {
-  readonly feeder: string;
-  readonly load_w: number;
-}
-
-function sum(homes: readonly Pick<Home, "load_w">[]): number {
-  return Math.round(homes.reduce((total, { load_w }) => total + load_w, 0));
 }
 
 /** Who asks with who approves; where nobody is known to ask, those who approve, of whom each could be told to. */
@@ -206,6 +185,7 @@ function handhelds(report: string): readonly { readonly name: string; readonly m
 
 const HOMES = `
   select upper(encode(m.system_title, 'hex')) as title, coalesce(m.feeder_id, '') as feeder,
+    coalesce(m.transformer_id, '') as transformer,
     greatest(coalesce(l.power_w, $3::integer), 0) as load_w
   from meters m left join meter_latest l using (utility_id, island_id, meter_id)
   where m.utility_id = $1 and m.island_id = $2 and m.role = 'home'`;

@@ -40,6 +40,7 @@ function viewOf({ pool, scope }: HeadEndDatabase, heard = new HeardRefusals()): 
     census: new FleetCensus(pool, scope, () => NOW),
     custodian: {
       authorityState: async () => authority as unknown as Awaited<ReturnType<Custodian["authorityState"]>>,
+      authorities: async () => ({ authorities: [], address: "" }),
       fieldReport: async () => ({ report: JSON.stringify({ handhelds: [], leases }) }),
     },
     policy: openPolicyKey(privateKey.export({ format: "pem", type: "pkcs8" }).toString()),
@@ -59,7 +60,7 @@ test("the reach of whoever asks with whoever approves ends at the caps, and nobo
     );
   await admit("Rita", "operator");
   await admit("Ada", "auditor");
-  const { reach, used, meters } = await viewOf(database).blastRadius();
+  const { reach, used, meters, times } = await viewOf(database).blastRadius();
   assert.deepEqual([meters, used.day, used.dayCap], [HOMES, 1, 4]);
   const of = (kind: string) =>
     reach.filter((one) => one.kind === kind).map((one) => [one.name, one.meters, one.metersInTenMinutes]);
@@ -80,6 +81,12 @@ test("the reach of whoever asks with whoever approves ends at the caps, and nobo
   assert.deepEqual(of("key"), [["the keys of any one meter", 1, 1]]);
   // What was lent opens a meter until that has shown new keys.
   assert.deepEqual(of("handheld"), [["van 3", 2, 2]]);
+  assert.deepEqual(
+    of("firmware").map(([, count]) => count),
+    [HOMES],
+  );
+  // Of a load profile of 5 760 quarters of an hour.
+  assert.equal(times.autonomyHours, 1440);
   assert.deepEqual(of("island"), [[scope.island, HOMES, HOMES]]);
 });
 

@@ -22,7 +22,7 @@ export interface GuardViewPorts {
   readonly sql: Sql;
   readonly scope: Scope;
   readonly census: FleetCensus;
-  readonly custodian: Pick<Custodian, "authorityState" | "fieldReport">;
+  readonly custodian: Pick<Custodian, "authorityState" | "fieldReport" | "authorities">;
   readonly policy: PolicyKey;
   /** What was refused elsewhere. */
   readonly heard: Pick<HeardRefusals, "last">;
@@ -120,12 +120,13 @@ export class GuardView {
 
   async blastRadius(): Promise<BlastRadius> {
     const { sql, scope, custodian, now } = this.#ports;
-    const [{ thresholds: present }, authority, field] = await Promise.all([
+    const [{ thresholds: present }, authority, field, { authorities }] = await Promise.all([
       this.holding(),
       custodian.authorityState({}),
       custodian.fieldReport({}),
+      custodian.authorities({}),
     ]);
-    return reachOf({ sql, scope, now: now(), thresholds: present, authority, field });
+    return reachOf({ sql, scope, now: now(), thresholds: present, authority, field, authorities });
   }
 }
 

@@ -1,0 +1,48 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Selection } from "@meterkeep/api";
+import { openHeadEndDatabase, testTitle } from "../testing/database.ts";
+import { expand } from "./expansion.ts";
+import { MeterGroups } from "./groups.ts";
+
+const NOW = Date.UTC(2026, 10, 22, 4);
+
+test("meters are selected by profile, model, firmware and group, as they are when a command is asked for", async () => {
+  await using database = await openHeadEndDatabase(6);
+  const { pool, scope } = database;
+  await pool.query(
+    `update meters set role = 'home', model = case when meter_id % 2 = 0 then 'even' else 'odd' end,
+       firmware = case when meter_id % 3 = 0 then '2.0' else '1.0' end`,
+  );
+  const groups = new MeterGroups({ pool, scope, now: () => NOW });
+  const count = async (selection: Selection) => (await expand(pool, scope, selection, "off", NOW)).length;
+  const put = (meters: readonly number[], more = false) =>
+    groups.put({ name: "hill", meters: meters.map(testTitle), note: "steep", more, by: "Rita" });
+  assert.equal((await put([0, 1])).meters, 2);
+  assert.equal(await count({ kind: "group", group: "hill" }), 2);
+  await put([1, 2], true);
+  assert.deepEqual(
+    (await groups.list()).map(({ name, meters, setBy }) => [name, meters, setBy]),
+    [["hill", 3, "Rita"]],
+  );
+  assert.equal((await put([5])).meters, 1);
+  assert.equal(await count({ kind: "group", group: "dale" }), 0);
+  assert.equal(await count({ kind: "model", model: "even" }), 3);
+  assert.equal(await count({ kind: "firmware", firmware: "2.0" }), 2);
+  const { rows } = await pool.query<{ profile: string }>("select profile from meters limit 1");
+  assert.equal(await count({ kind: "profile", profile: rows[0]?.profile ?? "" }), 6);
+  assert.equal(await count({ kind: "all" }), 6);
+  assert.equal(await count({ kind: "list", meters: [testTitle(3)] }), 1);
+});
+
+test("a group with a meter that is not there is not made, and one that is forgotten is gone", async () => {
+  await using database = await openHeadEndDatabase(2);
+  const { pool, scope } = database;
+  const groups = new MeterGroups({ pool, scope, now: () => NOW });
+  const one = { name: "hill", note: "", more: false, by: "Rita" };
+  await assert.rejects(groups.put({ ...one, meters: [testTitle(0), testTitle(77)] }), { code: "meter-unknown" });
+  assert.deepEqual(await groups.list(), []);
+  await groups.put({ ...one, meters: [testTitle(0)] });
+  await groups.remove("hill");
+  await assert.rejects(groups.remove("hill"), { code: "group-unknown" });
+});
