@@ -1,19 +1,20 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Selection } from "@meterkeep/api";
-import { openHeadEndDatabase, testTitle } from "../testing/database.ts";
+import { openHeadEndDatabase, testMeter, testTitle } from "../testing/database.ts";
 import { expand } from "./expansion.ts";
 import { MeterGroups } from "./groups.ts";
 
 const NOW = Date.UTC(2026, 10, 22, 4);
 
 test("meters are selected by profile, model, firmware and group, as they are when a command is asked for", async () => {
-  await using database = await openHeadEndDatabase(6);
-  const { pool, scope } = database;
-  await pool.query(
-    `update meters set role = 'home', model = case when meter_id % 2 = 0 then 'even' else 'odd' end,
-       firmware = case when meter_id % 3 = 0 then '2.0' else '1.0' end`,
+  await using database = await openHeadEndDatabase(0);
+  const { pool, scope, inventory } = database;
+  const made = Array.from({ length: 6 }, (_, n) =>
+    testMeter(n, { model: n % 2 === 0 ? "even" : "odd", firmware: n % 3 === 0 ? "2.0" : "1.0" }),
   );
+  await inventory.add(made, new Date(NOW));
+  await pool.query("update meters set role = 'home'");
   const groups = new MeterGroups({ pool, scope, now: () => NOW });
   const count = async (selection: Selection) => (await expand(pool, scope, selection, "off", NOW)).length;
   const put = (meters: readonly number[], more = false) =>
