@@ -60,20 +60,12 @@ export function orderOf(draft: Draft): CommandOrder | undefined {
 function selectionOf({ place, titles }: Draft): Selection | undefined {
   if (place === "all") return { kind: "all" };
   const [kind, id = ""] = place.split(/:(.*)/s);
-  switch (kind) {
-    case "feeder":
-      return { kind, feeder: id };
-    case "transformer":
-      return { kind, transformer: id };
-    case "profile":
-      return { kind, profile: id };
-    case "model":
-      return { kind, model: id };
-    case "firmware":
-      return { kind, firmware: id };
-    case "group":
-      return { kind, group: id };
-  }
+  if (kind === "feeder") return { kind, feeder: id };
+  if (kind === "transformer") return { kind, transformer: id };
+  if (kind === "profile") return { kind, profile: id };
+  if (kind === "model") return { kind, model: id };
+  if (kind === "firmware") return { kind, firmware: id };
+  if (kind === "group") return { kind, group: id };
   const meters = [...new Set(titles.toUpperCase().split(/[\s,;]+/))].filter((title) => title !== "");
   return meters.length > 0 && meters.every((title) => /^[0-9A-F]{16}$/.test(title))
     ? { kind: "list", meters }
