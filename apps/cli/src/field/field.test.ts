@@ -7,7 +7,9 @@ import {
   encapsulate,
   generateKeyPairSync,
   hkdfSync,
+  type KeyObject,
   randomBytes,
+  sign,
   verify,
 } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
@@ -36,8 +38,15 @@ const gcm = (key: Uint8Array, data: Uint8Array, plain: Uint8Array): string => {
   return Buffer.concat([cipher.update(plain), cipher.final(), cipher.getAuthTag()]).toString("base64");
 };
 
+const custodian = () => ({
+  ecdsa: generateKeyPairSync("ec", { namedCurve: "P-384" }),
+  mldsa: generateKeyPairSync("ml-dsa-65"),
+});
+const CUSTODIAN = custodian();
+const der = (key: KeyObject) => key.export({ type: "spki", format: "der" }).toString("base64");
+
 /** A lease as the custodian's end of docs/formats/lease.md says. */
-function seal(publicFile: string, terms: object, keys: object): string {
+function seal(publicFile: string, terms: object, keys: object, by = CUSTODIAN): string {
   const to = JSON.parse(readFileSync(publicFile, "utf8")) as { keyId: string; ecdh: string; mlkem: string };
   const spki = (text: string) => createPublicKey({ key: Buffer.from(text, "base64"), format: "der", type: "spki" });
   const ephemeral = generateKeyPairSync("ec", { namedCurve: "P-384" });
@@ -49,7 +58,7 @@ function seal(publicFile: string, terms: object, keys: object): string {
   const wrapping = new Uint8Array(hkdfSync("sha384", Buffer.concat([z, sharedKey]), new Uint8Array(0), info, 32));
   const content = randomBytes(32);
   const text = JSON.stringify(terms);
-  return JSON.stringify({
+  const lease = {
     terms: text,
     key: {
       keyId: to.keyId,
@@ -58,6 +67,16 @@ function seal(publicFile: string, terms: object, keys: object): string {
       wrapped: gcm(wrapping, Buffer.from(to.keyId, "hex"), content),
     },
     sealed: gcm(content, Buffer.from(text), Buffer.from(JSON.stringify(keys))),
+  };
+  const hash = createHash("sha384").update(JSON.stringify(lease)).digest("hex");
+  const signed = Buffer.from(`meterkeep-lease-signature-1:${hash}`);
+  return JSON.stringify({
+    ...lease,
+    signed: {
+      ecdsa: sign("sha384", signed, { key: by.ecdsa.privateKey, dsaEncoding: "ieee-p1363" }).toString("base64"),
+      mldsa: sign(null, signed, by.mldsa.privateKey).toString("base64"),
+      by: { ecdsa: der(by.ecdsa.publicKey), mldsa: der(by.mldsa.publicKey) },
+    },
   });
 }
 
@@ -116,6 +135,13 @@ test("a handheld reads a meter under its lease, offline, with the lease's own co
   const other = join(folder, "other.json");
   await meterkeep("field", "key", "HH-2", "--out", other);
   await refused(/sealed to another handheld/, "read", METER, lease, other);
+  // Whoever knows a handheld's public keys can seal to it: its custodian alone can sign.
+  const forged = join(folder, "forged.lease");
+  writeFileSync(forged, seal(`${key}.pub`, terms, keys, custodian()));
+  await refused(/has signed it, and this handheld is/, "read", METER, forged);
+  const { signed: _, ...unsigned } = JSON.parse(readFileSync(lease, "utf8")) as { readonly signed: object };
+  writeFileSync(forged, JSON.stringify(unsigned));
+  await refused(/no custodian has signed it/, "read", METER, forged);
   const spent = join(folder, "spent.lease");
   const few = { ...terms, meters: [{ ...terms.meters[0], first: 2000, count: 4 }] };
   writeFileSync(spent, seal(`${key}.pub`, few, keys));

@@ -3,7 +3,8 @@ import type { LeaseOperation } from "@meterkeep/api/custodian";
 import { type FrameCounters, fromHex, systemTitle } from "@meterkeep/dlms";
 import type { KeptCounters } from "../access/kept-counters.ts";
 import { CliError, EXIT } from "../error.ts";
-import { type HandheldKey, openSealed, signedJournal, type WrappedKey } from "./handheld-key.ts";
+import { type LeaseFile, requireCustodian } from "./custodian-pin.ts";
+import { type HandheldKey, openSealed, signedJournal } from "./handheld-key.ts";
 
 /** A meter of a lease, and its keys. */
 export interface LentMeter {
@@ -55,9 +56,16 @@ interface Journal {
   readonly acts: readonly FieldAct[];
 }
 
-/** Opens a lease with the handheld's key. Its journal lies beside it and goes on from where it was. @throws CliError */
-export function openLease(file: string, key: HandheldKey): OpenLease {
-  const { terms: text, key: wrapped, sealed } = parsed(file);
+/**
+ * Opens a lease with the handheld's key, where its custodian has signed it. Its journal lies beside it and goes on from where it
+ * was. @throws CliError
+ *
+ * @param pinFile where the handheld keeps who its custodian is
+ */
+export function openLease(file: string, key: HandheldKey, pinFile: string): OpenLease {
+  const lease = parsed(file);
+  requireCustodian(lease, pinFile);
+  const { terms: text, key: wrapped, sealed } = lease;
   const terms = JSON.parse(text) as Terms;
   const keys = JSON.parse(openSealed(key, wrapped, text, sealed)) as readonly {
     readonly meter: string;
@@ -117,9 +125,9 @@ function readJournal(path: string, lease: string): Journal {
   return JSON.parse(text) as Journal;
 }
 
-function parsed(file: string): { readonly terms: string; readonly key: WrappedKey; readonly sealed: string } {
+function parsed(file: string): LeaseFile {
   try {
-    const value = JSON.parse(readFileSync(file, "utf8")) as ReturnType<typeof parsed>;
+    const value = JSON.parse(readFileSync(file, "utf8")) as LeaseFile;
     if (typeof value.terms === "string" && typeof value.sealed === "string") return value;
   } catch (cause) {
     throw new CliError("key-file-invalid", `${file} is no lease`, { cause });

@@ -42,7 +42,7 @@ export async function visit(
   terminal: Terminal,
 ): Promise<void> {
   const meter = title.replace(/[\s:-]/g, "").toUpperCase();
-  const lease = openLease(options.lease, readHandheldKey(options.key));
+  const lease = openLease(options.lease, readHandheldKey(options.key), `${options.key}.custodian`);
   const lent = lease.meterFor(meter, operation, Date.now());
   const access = await accessOf(lent, address, options, lease.counters.title, terminal);
   const act = { meter, at: Date.now(), operation, address };

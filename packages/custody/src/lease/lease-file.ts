@@ -1,6 +1,7 @@
 import { createCipheriv, createHash } from "node:crypto";
 import type { LeaseOperation } from "@meterkeep/api/custodian";
 import { newContentKey, type RecoveryRecipient, wrapContentKey } from "../backup/recovery-key.ts";
+import type { Sender } from "../departure/sender.ts";
 
 /** A meter of a lease: how it is reached as a client, and the counters that are the handheld's alone. */
 export interface LeasedMeter {
@@ -37,8 +38,16 @@ export interface LentKeys {
   readonly authenticationKey: string;
 }
 
-/** The text of a lease file: its terms, and the keys sealed to the handheld with the terms as additional data. */
-export function leaseFile(terms: LeaseTerms, keys: readonly LentKeys[], recipient: RecoveryRecipient): string {
+/**
+ * The text of a lease file: its terms, the keys sealed to the handheld with the terms as additional data, and over all of it
+ * the custodian's signatures, since whoever knows a handheld's public keys can seal to it.
+ */
+export function leaseFile(
+  terms: LeaseTerms,
+  keys: readonly LentKeys[],
+  recipient: RecoveryRecipient,
+  sender: Sender,
+): string {
   const text = JSON.stringify(terms);
   using contentKey = newContentKey();
   const plain = Buffer.from(JSON.stringify(keys), "utf8");
@@ -49,7 +58,21 @@ export function leaseFile(terms: LeaseTerms, keys: readonly LentKeys[], recipien
     return Buffer.concat([cipher.update(plain), cipher.final(), cipher.getAuthTag()]);
   });
   plain.fill(0);
-  return JSON.stringify({ terms: text, key: wrapContentKey(contentKey, recipient), sealed: sealed.toString("base64") });
+  const lease = { terms: text, key: wrapContentKey(contentKey, recipient), sealed: sealed.toString("base64") };
+  const { ecdsa, mldsa } = sender.sign(signedText(lease));
+  const by = { ecdsa: base64(sender.ecdsaPublicKey), mldsa: base64(sender.mldsaPublicKey) };
+  return JSON.stringify({ ...lease, signed: { ecdsa: base64(ecdsa), mldsa: base64(mldsa), by } });
+}
+
+/** What is signed of a lease: its octets as they stand in the file, by their hash. */
+export function signedText(lease: { readonly terms: string; readonly key: object; readonly sealed: string }): string {
+  const { terms, key, sealed } = lease;
+  const hash = createHash("sha384").update(JSON.stringify({ terms, key, sealed })).digest("hex");
+  return `meterkeep-lease-signature-1:${hash}`;
+}
+
+function base64(octets: Uint8Array): string {
+  return Buffer.from(octets).toString("base64");
 }
 
 /** SHA-256 of a text, hex. */

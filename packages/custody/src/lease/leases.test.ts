@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { createDecipheriv, generateKeyPairSync, type KeyObject, sign } from "node:crypto";
+import { createDecipheriv, createPublicKey, generateKeyPairSync, type KeyObject, sign, verify } from "node:crypto";
 import { test } from "node:test";
 import type { Exposure, FieldReport } from "@meterkeep/api/custodian";
 import { fromHex, systemTitle } from "@meterkeep/dlms";
@@ -12,6 +12,7 @@ import {
 import { Crash, caller, carryTakeover, HEAD_END, type TestCustody, withTestCustody } from "../testing/test-custody.ts";
 import { TestMeter } from "../testing/test-meter.ts";
 import type { LeaseTerms, LentKeys } from "./lease-file.ts";
+import { signedText } from "./lease-file.ts";
 
 const OPERATOR = caller("operator");
 const TITLES = ["5453540000000801", "5453540000000802"] as const;
@@ -92,6 +93,21 @@ test("a lease has the meters' own keys for its handheld alone, counters that nob
     assert.deepEqual([terms.lease, terms.technician, terms.until - terms.from], [lease, "Ada", 8 * 3_600_000]);
     for (const [at, meter] of meters.entries())
       assert.equal(keys[at]?.encryptionKey, Buffer.from(meter.keys[0] as Uint8Array).toString("hex"));
+    // Signed by the custodian, over every octet of it, with both keys.
+    const { signed, ...lent } = JSON.parse(file) as Parameters<typeof signedText>[0] & {
+      readonly signed: { readonly ecdsa: string; readonly mldsa: string; readonly by: Record<string, string> };
+    };
+    const signer = (name: string) =>
+      createPublicKey({ key: Buffer.from(signed.by[name] ?? "", "base64"), format: "der", type: "spki" });
+    const isSigned = (text: string) =>
+      verify(
+        "sha384",
+        Buffer.from(text),
+        { key: signer("ecdsa"), dsaEncoding: "ieee-p1363" },
+        Buffer.from(signed.ecdsa, "base64"),
+      ) && verify(null, Buffer.from(text), signer("mldsa"), Buffer.from(signed.mldsa, "base64"));
+    assert.ok(isSigned(signedText(lent)));
+    assert.equal(isSigned(signedText({ ...lent, terms: lent.terms.replace("Ada", "Eve") })), false);
     assert.throws(() => opened(file, newHandheld("other")), { code: "backup-not-authentic" });
     assert.throws(() => opened(file.replace('\\"until\\":1', '\\"until\\":2'), handheld));
     const [first] = terms.meters;

@@ -11,6 +11,7 @@ import type { Authority } from "../authority/authority.ts";
 import { CallRefusal } from "../calls/call-refusal.ts";
 import type { Caller } from "../calls/caller.ts";
 import type { ConversationDependencies } from "../conversation/dependencies.ts";
+import type { Sender } from "../departure/sender.ts";
 import { unsealKeys } from "../protocol/meter-keys.ts";
 import { type MeterFile, PURPOSE } from "../store/records.ts";
 import type { CustodyStore } from "../store/store.ts";
@@ -36,6 +37,8 @@ export interface LeaseDependencies
   readonly store: Pick<CustodyStore, "ledger" | "rotations">;
   readonly authority: Pick<Authority, "changes">;
   readonly lentMeters: LentMeters;
+  /** Who signs what leaves us: a handheld takes the leases of its custodian alone. */
+  readonly sender: () => Promise<Sender>;
 }
 
 interface SettledMeter {
@@ -146,7 +149,7 @@ export class Leases {
       client: Buffer.from(clientTitle(utility)).toString("hex").toUpperCase(),
       meters,
     };
-    const file = leaseFile(terms, await this.#lent(settled), handheld.recipient);
+    const file = leaseFile(terms, await this.#lent(settled), handheld.recipient, await this.#dependencies.sender());
     // Before it leaves: from here on the keys count as seen.
     await this.#write(FIELD_KINDS.given, caller, { terms, reason, file: textHash(file) });
     return { lease: terms.lease, file };

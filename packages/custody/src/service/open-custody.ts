@@ -352,7 +352,11 @@ export async function openCustodyIn(
   });
   const rotations = new Rotations({ store, files, committer, vault, now, keyCache });
   const masters = new FactoryMasters({ ledger: store.ledger, committer, vault, changes: authority.changes, now });
-  let sender: ReturnType<typeof openSender> | undefined;
+  let opening: ReturnType<typeof openSender> | undefined;
+  const sender = () => {
+    opening ??= openSender(vault, store.installation);
+    return opening;
+  };
   const departures = new Departures({
     files,
     committer,
@@ -364,10 +368,7 @@ export async function openCustodyIn(
       enrolmentContacts.endOf(title);
       await sessions.endOf(title);
     },
-    sender: () => {
-      sender ??= openSender(vault, store.installation);
-      return sender;
-    },
+    sender,
     now,
     forget,
   });
@@ -384,7 +385,7 @@ export async function openCustodyIn(
     feed,
     now,
   });
-  const leases = new Leases({ ...conversation, store, authority, lentMeters });
+  const leases = new Leases({ ...conversation, store, authority, lentMeters, sender });
   await leases.open();
   const service = custodianService({
     store,
