@@ -62,7 +62,7 @@ describe("enrolment over EST", () => {
       });
       await assert.rejects(
         renewByCertificate(bench.pki, server.octets, makeRequest(freshKey(), server.subject)),
-        (error) => refused(403)(error) && /clients of TLS/.test(String(error)),
+        (error) => refused(403)(error) && /usage-not-allowed/.test(String(error)),
       );
     }));
 

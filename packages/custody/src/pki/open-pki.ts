@@ -158,7 +158,7 @@ export async function openPki(parts: PkiParts): Promise<Pki> {
   const assignments = async () => (await table.current())?.index;
   const standing = new Standing({ authorities, registry: store.registry, assignments });
   hearers.add((authority, serials) => {
-    standing.forget();
+    standing.forget(authority, serials);
     for (const serial of serials) publisher.forget(authority, serial);
   });
   await replayRevocations(store.registry, revocationsOf(journal.read(() => undefined)));

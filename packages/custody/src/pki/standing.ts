@@ -2,6 +2,7 @@ import { toHex } from "@meterkeep/dlms";
 import {
   type AssignmentIndex,
   type Authorities,
+  type AuthorityRecord,
   type Certificate,
   decodeCertificate,
   type Registry,
@@ -37,6 +38,8 @@ interface Line {
 export class Standing {
   readonly #deps: StandingDependencies;
   #lines = new Map<string, Promise<Line>>();
+  /** Certificates of authorities that were looked at: what changes a line when it is revoked. */
+  readonly #watched = new Set<string>();
 
   constructor(dependencies: StandingDependencies) {
     this.#deps = dependencies;
@@ -57,9 +60,9 @@ export class Standing {
     return (await this.#lineOf(authority)).fallen;
   }
 
-  /** Something was revoked: lines are looked at again. */
-  forget(): void {
-    this.#lines = new Map();
+  /** These were revoked: where an authority is among them, lines are looked at again. A million meters are none. */
+  forget(authority: string, serials: readonly string[]): void {
+    if (serials.some((serial) => this.#watched.has(`${authority}/${serial}`))) this.#lines = new Map();
   }
 
   #lineOf(authority: string): Promise<Line> {
@@ -73,11 +76,16 @@ export class Standing {
   }
 
   async #read(authority: string): Promise<Line> {
-    const records = await this.#deps.authorities.lineOf(authority);
-    const path = records.map(({ certificate }) => decodeCertificate(certificate));
-    for (const [at, { parent, name }] of records.entries())
-      if (parent !== undefined && (await this.#deps.registry.isRevoked(parent, toHex(path[at]!.serial))))
-        return { path, fallen: `${name} was revoked by the authority above it` };
-    return { path, fallen: undefined };
+    const { authorities, registry } = this.#deps;
+    const [{ parent, name, certificate }] = (await authorities.lineOf(authority)) as readonly [AuthorityRecord];
+    const own = decodeCertificate(certificate);
+    if (parent === undefined) return { path: [own], fallen: undefined };
+    const serial = toHex(own.serial);
+    // Before it is asked about: what is revoked meanwhile is not missed.
+    this.#watched.add(`${parent}/${serial}`);
+    const isRevoked = await registry.isRevoked(parent, serial);
+    const above = await this.#lineOf(parent);
+    const fallen = isRevoked ? `${name} was revoked by the authority above it` : above.fallen;
+    return { path: [own, ...above.path], fallen };
   }
 }
