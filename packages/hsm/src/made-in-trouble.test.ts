@@ -115,6 +115,7 @@ describe("what a token makes while it is in trouble", { skip: missing ?? false }
       trouble();
       const secret = await first.calls.makeSecret(WRAPPING);
       const handed = async (left: number): Promise<WrappedSecret> => {
+        for (const tokens of [here!, there!]) tokens.fault({ kind: "none" });
         if (left > 0) trouble();
         const transport = await second.calls.transportKey(TRANSPORT);
         if (left > 0) trouble();
