@@ -1,98 +1,26 @@
 import assert from "node:assert/strict";
 import { generateKeyPairSync } from "node:crypto";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { after, test } from "node:test";
 import { fromHex, systemTitle } from "@meterkeep/dlms";
 import { approveChange } from "@meterkeep/ledger";
-import { connectionOf, createPool, provision, randomPassword } from "@meterkeep/postgres";
-import { openTestDatabase, testServerUrl } from "@meterkeep/postgres/testing";
+import { openTestDatabase } from "@meterkeep/postgres/testing";
 import { isSecret } from "../keys/purposes.ts";
 import { CUSTODY_MIGRATIONS } from "../store/postgres-store.ts";
-import { type CustodySite, openSite, type SiteOptions } from "../testing/custody-site.ts";
+import { backupWorld } from "../testing/backup-world.ts";
+import type { CustodySite } from "../testing/custody-site.ts";
 import { caller, carryTakeover, HEAD_END } from "../testing/test-custody.ts";
 import { TestMeter } from "../testing/test-meter.ts";
 import { requireSealedFile, verifyManifest } from "./manifest.ts";
-import { generateRecoveryKey, recoveryPrivateKey, recoveryRecipient } from "./recovery-key.ts";
-import { restoreDatabase } from "./restore-database.ts";
+import { generateRecoveryKey, recoveryPrivateKey } from "./recovery-key.ts";
 import { openBackup } from "./sealed-backup.ts";
 
 const OPERATOR = caller("operator");
-const recovery = generateRecoveryKey("safe");
-let folder: string;
-const clock = { now: 1_795_000_000_000 };
+const world = backupWorld();
+const { recovery, folder, clock, siteOn, makeBackup, emptyDatabase, restoreInto } = world;
 
-before(() => {
-  folder = mkdtempSync(join(tmpdir(), "meterkeep-backup-"));
-});
-after(() => rmSync(folder, { recursive: true }));
-
-let sites = 0;
-
-/** A state folder and an escrow are its own unless given. */
-function siteOn(
-  { url }: { readonly url: string },
-  places: Partial<Pick<SiteOptions, "folder" | "state" | "escrow" | "approvers">> = {},
-): Promise<CustodySite> {
-  sites += 1;
-  const state = join(folder, `state-${sites}`);
-  const escrow = join(folder, `escrow-${sites}`);
-  return openSite({
-    folder,
-    url,
-    state,
-    escrow,
-    clock,
-    recovery: [recoveryRecipient(recovery.publicText)],
-    ...places,
-  });
-}
-
-async function makeBackup({ custody }: Pick<CustodySite, "custody">) {
-  const { service } = custody;
-  const begun = await service.beginBackup({}, OPERATOR);
-  const parts: Uint8Array[] = [begun.header];
-  for (;;) {
-    const { octets, isLast } = await service.backupChunk({ backup: begun.backup }, OPERATOR);
-    parts.push(octets);
-    if (isLast) break;
-  }
-  const { manifest } = await service.finishBackup({ backup: begun.backup }, OPERATOR);
-  const file = join(folder, `${begun.id}.backup`);
-  writeFileSync(file, Buffer.concat(parts));
-  return { file, manifest };
-}
-
-/** An empty database as an installer makes it. */
-async function emptyDatabase() {
-  const server = await testServerUrl();
-  sites += 1;
-  const name = `restored_${process.pid}_${sites}`;
-  const owner = { role: `${name}_owner`, password: randomPassword() };
-  const [url] = await provision(server, [{ database: name, role: `${name}_role`, password: randomPassword(), owner }]);
-  return {
-    url: url as string,
-    ownerUrl: connectionOf(server, { database: name }, owner),
-    drop: async () => {
-      const admin = createPool(server, { applicationName: "drop" });
-      await admin.query(`drop database ${name} with (force)`);
-      await admin.query(`drop role ${name}_role, ${name}_owner`);
-      await admin.end();
-    },
-  };
-}
-
-const restoreInto = (target: { readonly url: string; readonly ownerUrl: string }, file: string, feedFolder?: string) =>
-  restoreDatabase({
-    file,
-    key: recoveryPrivateKey(recovery.privateText),
-    feedFolder,
-    database: target.url,
-    ownerDatabase: target.ownerUrl,
-    version: "test",
-    now: () => clock.now,
-  });
+after(() => world.dispose());
 
 const all = { meters: [], madeBefore: undefined, purposes: [], cause: "demand", reason: "a test" } as const;
 const titleOf = (meter: TestMeter) => systemTitle(fromHex(meter.systemTitle));

@@ -95,6 +95,14 @@ export class Departures {
     };
   }
 
+  /** A meter that had left leaves again, where the database was put back to before. @returns whether it was here */
+  async hadLeft(title: string, how: Request["how"], reason: string): Promise<boolean> {
+    const file = await this.#dependencies.files.load(title);
+    if (file === undefined || file.meter.standing !== undefined) return false;
+    await this.#commit([file], { how, reason }, { name: "custodian", role: "operator" }, { restored: true });
+    return true;
+  }
+
   /** The meters asked for, each known to the version of every key. */
   async #wanted({ meters, how }: Request): Promise<readonly MeterFile[]> {
     const titles = [...new Set(meters.map(systemTitleText))];
@@ -144,7 +152,7 @@ export class Departures {
 
   async #commit(
     files: readonly MeterFile[],
-    { how, reason, requester }: Request,
+    { how, reason, requester }: Pick<Request, "how" | "reason"> & Partial<Pick<Request, "requester">>,
     caller: Caller,
     more: object,
   ): Promise<void> {

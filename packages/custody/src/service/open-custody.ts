@@ -17,9 +17,11 @@ import { openFileFeed } from "../backup/change-feed.ts";
 import { drillCounters } from "../backup/drill-counters.ts";
 import { feedingStore } from "../backup/feeding-store.ts";
 import { holdings } from "../backup/holdings.ts";
+import { lossesOf, makeGood, sealsAgain } from "../backup/make-good.ts";
 import type { RecoveryRecipient } from "../backup/recovery-key.ts";
 import { acknowledgeRestorations } from "../backup/restoration.ts";
 import { postgresSnapshots, type SnapshotSource } from "../backup/snapshot.ts";
+import { notingStore, WITHDRAWALS, type Withdrawal, type WithdrawalJournal } from "../backup/withdrawals.ts";
 import type { BucketSize } from "../calls/token-bucket.ts";
 import type { ConversationDependencies } from "../conversation/dependencies.ts";
 import { Departures } from "../departure/departures.ts";
@@ -33,6 +35,7 @@ import { ENROLMENT_REQUESTER, MeterAuthority } from "../enrolment/meter-authorit
 import { enrolmentPace } from "../enrolment/pace.ts";
 import { Removals } from "../enrolment/removals.ts";
 import type { CustodyError } from "../errors.ts";
+import { openAuthenticJournal } from "../escrow/authentic-journal.ts";
 import { openFileEscrow } from "../escrow/file-escrow.ts";
 import { EntryBursts } from "../evidence/entry-bursts.ts";
 import { exposures } from "../exposure/exposures.ts";
@@ -209,7 +212,8 @@ export async function openCustodyIn(
   const { now, onFailure } = options;
   const second = options.escrowFolder ?? join(options.stateFolder, "escrow");
   const feed = await openFileFeed(second, onFailure);
-  const store = feedingStore(plainStore, feed, now);
+  let withdrawals: WithdrawalJournal | undefined;
+  const store = notingStore(feedingStore(plainStore, feed, now), () => withdrawals);
   const committer: GroupCommitter = new GroupCommitter(store, {
     check: () => keeper.check(),
     onGrowth: () => void keeper.tick().catch(onFailure),
@@ -278,6 +282,9 @@ export async function openCustodyIn(
     clientTitle: clientTitles(recipient.publicKeys.keyId),
   };
   const budget = new SealBudget(use.budget, bursts, now);
+  withdrawals = await openAuthenticJournal<Withdrawal>({ directory: second, ...WITHDRAWALS }, vault);
+  const losses = keeper.state.halt === undefined ? await lossesOf(store, now()) : [];
+  await sealsAgain(withdrawals, losses, { committer, now });
   const deciding: SealDependencies = {
     records: store.authority,
     store,
@@ -386,6 +393,17 @@ export async function openCustodyIn(
     now,
   });
   const leases = new Leases({ ...conversation, store, authority, lentMeters, sender });
+  await makeGood(withdrawals, losses, {
+    ledger: store.ledger,
+    rotations: store.rotations,
+    files,
+    committer,
+    authority,
+    documents: deciding.documents,
+    headEnds,
+    departures,
+    now,
+  });
   await leases.open();
   const service = custodianService({
     store,

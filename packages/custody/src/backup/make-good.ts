@@ -1,0 +1,279 @@
+import type { KeyState } from "@meterkeep/api/custodian";
+import type { ChangeRequest } from "@meterkeep/guard";
+import { type LedgerDraft, RESUMED } from "@meterkeep/ledger";
+import { applyChange, suspended } from "../authority/apply-change.ts";
+import type { Authority } from "../authority/authority.ts";
+import type { DocumentKeeper } from "../authority/document-keeper.ts";
+import { CallRefusal } from "../calls/call-refusal.ts";
+import type { Caller } from "../calls/caller.ts";
+import type { Departures } from "../departure/departures.ts";
+import { CustodyError } from "../errors.ts";
+import type { HeadEnds } from "../head-ends/head-ends.ts";
+import { stateChange } from "../keys/key-state-change.ts";
+import { mayBecome } from "../keys/key-transition.ts";
+import { purposeName } from "../keys/purposes.ts";
+import { FIELD_KINDS } from "../lease/field-record.ts";
+import type { CheckedFiles } from "../records/checked-files.ts";
+import type { Committer } from "../store/committer.ts";
+import type { MeterStanding, Purpose } from "../store/records.ts";
+import type { CustodyStore } from "../store/store.ts";
+import {
+  EXECUTED,
+  isLost,
+  KEY_STATES,
+  WITHDRAWING_CHANGES,
+  type Withdrawal,
+  type WithdrawalJournal,
+  type WithdrawingEntry,
+} from "./withdrawals.ts";
+
+/** Kind of the entry that ends it: what was lost is made good, and everything critical frozen. */
+export const MADE_GOOD = "ledger-made-good";
+
+const DAY_MILLISECONDS = 86_400_000;
+/** The longest that anything counts under a cap: what was lost before is of no concern to them. */
+const CONCERN_MILLISECONDS = 30 * DAY_MILLISECONDS;
+const RISK = 1000;
+const CUSTODIAN: Caller = { name: "custodian", role: "operator" };
+
+/** Something of this database's past that it does not know any more. */
+interface Loss {
+  readonly name: string;
+  /** From when on it may lack something. */
+  readonly since: number;
+}
+
+/** The losses that nothing has made good yet: restores from a backup, and ledgers that people let go on behind a witness. */
+export async function lossesOf(
+  { restorations, ledger }: Pick<CustodyStore, "restorations" | "ledger">,
+  now: number,
+): Promise<readonly Loss[]> {
+  const own = await ledger.ofItself();
+  const made = new Set(
+    own
+      .filter(({ kind }) => kind === MADE_GOOD)
+      .flatMap(({ body }) => (JSON.parse(body) as { readonly losses: readonly string[] }).losses),
+  );
+  const restored = (await restorations.list())
+    .filter(({ restoredAt }) => restoredAt > now - CONCERN_MILLISECONDS)
+    .map(({ backup, restoredAt, knownUntil }) => ({ name: `backup ${backup} at ${restoredAt}`, since: knownUntil }));
+  const resumed = own
+    .filter(({ kind, at }) => kind === RESUMED && at > now - CONCERN_MILLISECONDS)
+    .map(({ sequence, body }) => {
+      const { since } = JSON.parse(body) as { readonly since?: number | null };
+      return { name: `resumption ${sequence}`, since: since ?? 0 };
+    });
+  return [...restored, ...resumed].filter(({ name }) => !made.has(name));
+}
+
+/** Lines of the journal that may be lost. Clocks go wrong: a day more costs a look. */
+async function* linesSince(journal: WithdrawalJournal, losses: readonly Loss[]): AsyncGenerator<Withdrawal> {
+  const since = Math.min(...losses.map((loss) => loss.since)) - DAY_MILLISECONDS;
+  for await (const line of journal.read(() => undefined)) if (line.at >= since) yield line;
+}
+
+/**
+ * Seals that were made and are not in this database count again: to be called before seals are read. One that is there, or
+ * was refused then, is refused now.
+ */
+export async function sealsAgain(
+  journal: WithdrawalJournal,
+  losses: readonly Loss[],
+  { committer, now }: { readonly committer: Pick<Committer, "submit">; readonly now: () => number },
+): Promise<void> {
+  if (losses.length === 0) return;
+  for await (const line of linesSince(journal, losses)) {
+    if (line.kind === "manifest")
+      await refusedAsBefore(() => committer.submit({ writes: [{ kind: "add-manifest", manifest: line.manifest }] }));
+    if (line.kind !== "seal") continue;
+    const { seal } = line;
+    const { utility, island, systemTitle: meter, nonce, manifest, counter } = seal;
+    const body = { nonce, manifest, counter, restored: true };
+    const entry = { at: now(), kind: "critical-sealed", principal: "custodian", utility, island, meter, body };
+    const mac = new Uint8Array(Buffer.from(line.mac, "hex"));
+    // JSON has no undefined.
+    const whole = { ...seal, isSigned: seal.isSigned };
+    await refusedAsBefore(() =>
+      committer.submit({ writes: [{ kind: "seal-critical", seal: whole, mac, caps: undefined }], entries: [entry] }),
+    );
+  }
+}
+
+/** What makes good needs. */
+export interface MakeGoodDependencies {
+  readonly ledger: Pick<CustodyStore["ledger"], "ofKinds">;
+  readonly rotations: Pick<CustodyStore["rotations"], "plan">;
+  readonly files: Pick<CheckedFiles, "load">;
+  readonly committer: Pick<Committer, "submit">;
+  readonly authority: Pick<Authority, "document" | "freeze">;
+  readonly documents: Pick<DocumentKeeper, "change" | "spoilt">;
+  readonly headEnds: Pick<HeadEnds, "remove">;
+  readonly departures: Pick<Departures, "hadLeft">;
+  readonly now: () => number;
+}
+
+/**
+ * Makes good what a database lost that was put back, before anybody is served: everything critical is frozen until two
+ * people lift it, and what was withdrawn since is withdrawn again. Doing it again changes nothing: a process that dies on the
+ * way begins anew. What cannot be withdrawn again stands in the entry that ends it.
+ */
+export async function makeGood(
+  journal: WithdrawalJournal,
+  losses: readonly Loss[],
+  dependencies: MakeGoodDependencies,
+): Promise<void> {
+  if (losses.length === 0) return;
+  const { authority, documents, committer, ledger, now } = dependencies;
+  const names = losses.map(({ name }) => name);
+  // Where nobody is enrolled nothing can be approved, and nobody could thaw.
+  const isFrozen = documents.spoilt === undefined && authority.document.approvers.length > 0;
+  if (isFrozen) await authority.freeze(`the database lost what it knew: ${names.join(", ")}`, "custodian");
+  const kinds = ["approver-suspended", "head-end-removed", EXECUTED, ...Object.values(FIELD_KINDS)];
+  const known = new Set((await ledger.ofKinds(kinds)).map(nameOfEntry));
+  const left: string[] = [];
+  const lost = new Map<string, Set<Purpose>>();
+  let again = 0;
+  for await (const line of linesSince(journal, losses)) {
+    if (line.kind !== "entry" || known.has(nameOfEntry(line.entry))) continue;
+    const done = await withdrawn(dependencies, line.entry, lost);
+    if (done === "again") again += 1;
+    else if (done !== "known") left.push(`${line.entry.kind}: ${done}`);
+  }
+  for (const [title, purposes] of lost)
+    await dependencies.rotations.plan({
+      meters: [title],
+      madeBefore: undefined,
+      countAbove: undefined,
+      purposes: [...purposes].sort(),
+      cause: "compromise",
+      risk: RISK,
+      plannedBy: "restore",
+      at: now(),
+      limit: 1,
+    });
+  const body = { losses: names, frozen: isFrozen, again, left: left.slice(0, MOST_TOLD), leftInAll: left.length };
+  await committer.submit({ entries: [draft(now(), MADE_GOOD, body)] });
+}
+
+const MOST_TOLD = 32;
+
+/** `again`, `known`, or why it cannot be withdrawn. */
+async function withdrawn(
+  dependencies: MakeGoodDependencies,
+  entry: WithdrawingEntry,
+  lost: Map<string, Set<Purpose>>,
+): Promise<string> {
+  const { committer, headEnds, departures, now } = dependencies;
+  const said = JSON.parse(entry.body) as Readonly<Record<string, unknown>>;
+  const by = { since: now(), by: entry.principal, reason: textOf(said["reason"]) };
+  switch (entry.kind) {
+    case KEY_STATES:
+      return keysAgain(dependencies, entry, said["changes"] as readonly KeyChange[], lost);
+    case "approver-suspended":
+      return documentAgain(dependencies, entry, (document) => suspended(document, textOf(said["approver"]), by));
+    case EXECUTED: {
+      const { kind, body, hash } = said as { readonly hash: string } & Pick<ChangeRequest, "kind" | "body">;
+      if (!WITHDRAWING_CHANGES.has(kind)) return "known";
+      return documentAgain(dependencies, entry, (document) => applyChange(document, { kind, body }, hash, now()));
+    }
+    case "head-end-removed":
+      return asKnown(() => headEnds.remove({ name: textOf(said["name"]), reason: by.reason }, CUSTODIAN));
+    case "meter-departed":
+      return asKnown(() =>
+        departures.hadLeft(entry.meter ?? "", said["how"] as Exclude<MeterStanding, "in-service">, by.reason),
+      );
+    default:
+      // Leases are what the ledger says of them, and nothing else.
+      await committer.submit({ entries: [draft(now(), entry.kind, said, entry.principal)] });
+      return "again";
+  }
+}
+
+interface KeyChange {
+  readonly purpose: string;
+  readonly setup?: number;
+  readonly version: number;
+  readonly to: KeyState;
+}
+
+async function keysAgain(
+  { files, committer, now }: MakeGoodDependencies,
+  { meter = "" }: WithdrawingEntry,
+  changes: readonly KeyChange[],
+  lost: Map<string, Set<Purpose>>,
+): Promise<string> {
+  const gone = changes.filter(({ to }) => isLost(to));
+  try {
+    const file = await files.load(meter);
+    if (file === undefined) return `meter ${meter} is not in custody`;
+    const keys = file.keys.filter(
+      (key) =>
+        key.state !== "destroyed" &&
+        mayBecome(key.state, "compromised") &&
+        gone.some(
+          ({ purpose, setup = key.setup, version }) =>
+            purpose === purposeName(key.purpose) && setup === key.setup && version === key.version,
+        ),
+    );
+    if (keys.length === 0) return "known";
+    await committer.submit(stateChange(keys, "compromised", "custodian", now(), "compromised before a restore"));
+    for (const { setup, purpose } of keys) {
+      if (setup !== 0 || purpose > 3) continue;
+      const purposes = lost.get(meter) ?? new Set();
+      lost.set(meter, purposes.add(purpose as Purpose));
+    }
+    return "again";
+  } catch (error) {
+    if (error instanceof CallRefusal) return error.message;
+    throw error;
+  }
+}
+
+async function documentAgain(
+  { documents, now }: Pick<MakeGoodDependencies, "documents" | "now">,
+  { kind, principal, body }: WithdrawingEntry,
+  apply: (document: Parameters<typeof applyChange>[0]) => ReturnType<typeof applyChange>,
+): Promise<string> {
+  if (documents.spoilt !== undefined) return documents.spoilt;
+  let outcome = "again";
+  await documents.change((document) => {
+    const applied = apply(document);
+    if (applied === "elsewhere" || "problem" in applied) {
+      outcome = applied === "elsewhere" ? "another part changes it" : applied.problem;
+      return { entries: [] };
+    }
+    if (applied.next === document) outcome = "known";
+    const entries = outcome === "known" ? [] : [draft(now(), kind, JSON.parse(body) as object, principal)];
+    return { next: applied.next === document ? undefined : applied.next, entries };
+  });
+  return outcome;
+}
+
+async function asKnown(act: () => Promise<unknown>): Promise<string> {
+  try {
+    return (await act()) === false ? "known" : "again";
+  } catch (error) {
+    if (error instanceof CallRefusal) return "known";
+    throw error;
+  }
+}
+
+async function refusedAsBefore(act: () => Promise<void>): Promise<void> {
+  try {
+    await act();
+  } catch (error) {
+    if (!(error instanceof CustodyError && error.code === "custody-write-conflict")) throw error;
+  }
+}
+
+function textOf(said: unknown): string {
+  return typeof said === "string" ? said : "";
+}
+
+function nameOfEntry({ kind, body }: Pick<WithdrawingEntry, "kind" | "body">): string {
+  return `${kind} ${body}`;
+}
+
+function draft(at: number, kind: string, body: object, principal = "custodian"): LedgerDraft {
+  return { at, kind, principal, utility: "*", island: "*", body };
+}
