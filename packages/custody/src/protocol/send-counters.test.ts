@@ -1,22 +1,42 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { SecretKey } from "@meterkeep/dlms-node";
+import { withTestDatabase } from "@meterkeep/postgres/testing";
+import { withCounterMacs } from "../records/record-mac.ts";
 import { GroupCommitter } from "../store/committer.ts";
 import { memoryCustodyStore } from "../store/memory-store.ts";
+import { CUSTODY_MIGRATIONS, postgresCustodyStore } from "../store/postgres-store.ts";
+import type { CustodyStore } from "../store/store.ts";
+import { sampleMeter } from "../testing/samples.ts";
 import { softwareVault } from "../vault/software-vault.ts";
 import { FIRST_COUNTER, SendCounters } from "./send-counters.ts";
 
-const place = { utility: "u", island: "i", systemTitle: "5453540000000001", setup: 0 } as const;
+const sample = sampleMeter(1);
+const { utility, island, systemTitle } = sample.meter;
+const place = { utility, island, systemTitle, setup: 0 } as const;
+const LAST_COUNTER = 0xffff_ffff;
 
 /** A process over a store that others share with it. */
-function processes() {
-  const store = memoryCustodyStore();
+function processesOver(store: CustodyStore) {
   const vault = softwareVault(SecretKey.random(32), store.vaultKeys);
   return {
     store,
+    vault,
     begin: () =>
       new SendCounters({ committer: new GroupCommitter(store), files: store, vault, now: () => 1_795_000_000_000 }),
   };
+}
+const processes = () => processesOver(memoryCustodyStore());
+
+/** The rules of `dlms-security.md` 4.6, on what is kept in memory and in a database. */
+function onBoth(sentence: string, body: (all: ReturnType<typeof processesOver>) => Promise<void>): void {
+  const withMeter = async (store: CustodyStore) => {
+    await store.commit([{ kind: "add-meter", ...sample }]);
+    await body(processesOver(store));
+  };
+  test(`memory: ${sentence}`, () => withMeter(memoryCustodyStore()));
+  test(`PostgreSQL: ${sentence}`, () =>
+    withTestDatabase({ migrations: CUSTODY_MIGRATIONS }, ({ pool }) => withMeter(postgresCustodyStore(pool))));
 }
 
 test("counters begin above what a factory may have used, and never at 0", async () => {
@@ -25,25 +45,26 @@ test("counters begin above what a factory may have used, and never at 0", async 
   assert.ok(first > 0);
 });
 
-test("a new version of the key goes on above the setup's highest ever, in this process and in those after it", async () => {
-  const { begin } = processes();
-  const used = new Set<number>();
-  let highest = 0;
-  for (let process = 0; process < 4; process += 1) {
-    const counters = begin();
-    for (let keyVersion = 1; keyVersion <= 3; keyVersion += 1)
-      for (const count of [1, 3, 100]) {
-        const first = await counters.take(place, keyVersion, count);
-        for (let counter = first; counter < first + count; counter += 1) {
-          assert.ok(!used.has(counter), `${counter} is given out twice`);
-          used.add(counter);
+onBoth(
+  "whatever version of the key, counters go on above the setup's highest ever, in this process and in those after it",
+  async ({ begin }) => {
+    const used = new Set<number>();
+    let highest = 0;
+    for (let process = 0; process < 4; process += 1) {
+      const counters = begin();
+      for (let keyVersion = 1; keyVersion <= 3; keyVersion += 1)
+        for (const count of [1, 3, 100]) {
+          const first = await counters.take(place, keyVersion, count);
+          for (let counter = first; counter < first + count; counter += 1) {
+            assert.ok(!used.has(counter), `${counter} is given out twice`);
+            used.add(counter);
+          }
+          assert.ok(first > highest && first >= FIRST_COUNTER, `${first} after ${highest}`);
+          highest = Math.max(highest, first + count - 1);
         }
-        // Versions take turns: within one, blocks may be begun before others end, but never below one that ended.
-        assert.ok(first > highest || keyVersion === 1, `${first} after ${highest}`);
-        highest = Math.max(highest, first + count - 1);
-      }
-  }
-});
+    }
+  },
+);
 
 test("many at once get counters of their own, and what two processes reserve from one place only one of them gets", async () => {
   const { begin } = processes();
@@ -65,3 +86,25 @@ test("a hint raises counters as far as it is believed, and never lowers them", a
   assert.deepEqual(await counters.raise(place, first + 5000, 10_000), { ahead: 4999, isFollowed: true });
   assert.ok((await counters.take(place, 1, 1)) >= first + 5000);
 });
+
+onBoth(
+  "a line ends before its last counter, for every version of the key and every process: it never begins anew",
+  async ({ begin, store, vault }) => {
+    const stored = async (next: number) => {
+      const { counters } = await store.counterLine(place);
+      const from = Math.max(0, ...counters.map((counter) => counter.next));
+      const [counter] = await withCounterMacs(vault, [{ ...place, keyVersion: 1, next }]);
+      await store.commit([{ kind: "reserve-counters", from, counter: counter! }]);
+    };
+    await stored(LAST_COUNTER - 100);
+    const first = await begin().take(place, 1, 64);
+    assert.equal(first, LAST_COUNTER - 100);
+    for (const keyVersion of [1, 2])
+      await assert.rejects(begin().take(place, keyVersion, 1), { code: "counter-line-exhausted" });
+    const line = begin();
+    const { isFollowed } = await line.raise(place, LAST_COUNTER + 1, Number.MAX_SAFE_INTEGER);
+    await assert.rejects(line.take(place, 2, 1), { code: "counter-line-exhausted" }, `raised: ${isFollowed}`);
+    const { counters } = await store.counterLine(place);
+    assert.ok(counters.every(({ next }) => next <= LAST_COUNTER));
+  },
+);
