@@ -55,6 +55,8 @@ export interface MeterWorkPorts {
 /** What holds sessions with meters: in the server, or in a process of its own. */
 export interface MeterWork {
   readonly worker: Worker;
+  /** So many processes hold sessions over the same ways, this one included. */
+  shareWith(workers: number): void;
   close(): Promise<void>;
 }
 
@@ -73,6 +75,7 @@ export function createMeterWork(ports: MeterWorkPorts): MeterWork {
     const timer = setTimeout(enough, GATHER_MILLISECONDS);
     return () => clearTimeout(timer);
   });
+  const throttle = new Throttle();
   const runner = new SessionRunner(
     {
       custodian,
@@ -80,7 +83,7 @@ export function createMeterWork(ports: MeterWorkPorts): MeterWork {
       dial,
       scalers: new ScalerTable(),
       results,
-      throttle: new Throttle(),
+      throttle,
       watch: ports.destinations,
       moves: new Moves(pool, scope, now),
       ledger,
@@ -116,6 +119,7 @@ export function createMeterWork(ports: MeterWorkPorts): MeterWork {
   );
   return {
     worker,
+    shareWith: (workers) => throttle.shareWith(workers),
     close: async () => {
       await worker.close();
       await results.settled();

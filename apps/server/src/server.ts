@@ -249,7 +249,13 @@ export async function startServer(config: ServerConfig, supervisor: Supervisor):
   stack.defer(() => watch.changed.close());
   const takeNews = newsDesk({ hub, watch: () => watch, metrics: () => metrics, readBack: () => readBack, onError });
   stack.use(listenForNews(pool, scope, takeNews, onError));
-  stack.use(await announceWorker(pool, scope, owner, { onWork: () => work.worker.wake(), onError }));
+  stack.use(
+    await announceWorker(pool, scope, owner, {
+      onWork: () => work.worker.wake(),
+      onWorkers: (count) => work.shareWith(count),
+      onError,
+    }),
+  );
 
   const moves = new Moves(pool, scope, now);
   const follow = async (meter: Meter, address: string): Promise<void> => {

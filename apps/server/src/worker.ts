@@ -147,7 +147,13 @@ export async function runWorker(
     onSession: (session) => news.send({ kind: "session", session }),
     onError,
   });
-  stack.use(await announceWorker(pool, scope, owner, { onWork: () => work.worker.wake(), onError }));
+  stack.use(
+    await announceWorker(pool, scope, owner, {
+      onWork: () => work.worker.wake(),
+      onWorkers: (count) => work.shareWith(count),
+      onError,
+    }),
+  );
   const closing = new AbortController();
   const looking = repeat(CLOCK_MILLISECONDS, closing.signal, () => time.look(), onError);
   stack.defer(async () => {

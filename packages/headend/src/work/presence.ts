@@ -17,6 +17,8 @@ const LOOK_MILLISECONDS = { suspicious: 1_000, calm: 5_000 } as const;
 export interface PresencePorts {
   /** Somebody made work, or may have while nobody listened. */
   onWork(): void;
+  /** How many processes are here to hold sessions, this one included: told at each look. */
+  onWorkers?(count: number): void;
   /** The connection was lost, or could not be made anew; it is tried again. */
   onError(error: unknown): void;
 }
@@ -112,8 +114,9 @@ class Presence implements AsyncDisposable {
         // Every worker hears of it, this one too.
         if ((rowCount ?? 0) > 0) await client.query(`notify ${WORK_CHANNEL}`);
       }
-      const { rows } = await client.query<{ owner: string }>(MISSING, [utility, island, LOCK_CLASS]);
-      this.#missing = rows.map(({ owner }) => owner);
+      const { rows } = await client.query<{ owner: string; missing: boolean }>(ALL, [utility, island, LOCK_CLASS]);
+      this.#missing = rows.flatMap(({ owner, missing }) => (missing ? [owner] : []));
+      this.#ports.onWorkers?.(Math.max(1, rows.length - this.#missing.length));
     } catch (error) {
       // A connection that broke says so itself, and is made anew.
       if (this.#client === client) this.#ports.onError(error);
@@ -155,15 +158,19 @@ class Presence implements AsyncDisposable {
   }
 }
 
-/** Workers of a place, of class `$3`, whose lock nobody holds. */
-const IS_MISSING = `
-  w.utility_id = $1 and w.island_id = $2 and not exists (
+/** Workers of class `$3` whose lock nobody holds. */
+const IS_LOCKLESS = `
+  not exists (
     select from pg_locks l
     where l.locktype = 'advisory' and l.granted and l.objsubid = 2
       and l.database = (select oid from pg_database where datname = current_database())
       and l.classid = $3::bigint::oid and l.objid = (hashtext(w.owner::text)::bigint & 4294967295)::oid)`;
 
-const MISSING = `select w.owner from workers w where ${IS_MISSING}`;
+/** The same of a place. */
+const IS_MISSING = `w.utility_id = $1 and w.island_id = $2 and ${IS_LOCKLESS}`;
+
+const ALL = `
+  select w.owner, ${IS_LOCKLESS} as missing from workers w where w.utility_id = $1 and w.island_id = $2`;
 
 // A worker that died may have died of a meter: each death is a failure of those that it had. After the first they go on at
 // once, for it was hardly theirs; whoever is there at the next as well waits, twice as long each time.

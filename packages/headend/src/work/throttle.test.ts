@@ -16,6 +16,21 @@ test("a burst goes through, then each gets the time of its own token and keeps i
   assert.equal(throttle.admit(meter(9, "other"), false, 1_500), 1_500, "another cell is not concerned");
 });
 
+test("workers share what a way takes: together they begin and grow to its rate, however many come and go", () => {
+  const cell: WayLimit = { highest: 4, lowest: 1, step: 4, burst: 1 };
+  const throttle = new Throttle({ ...WAY_LIMITS, cell });
+  const apart = (from: number): readonly number[] =>
+    [0, 1, 2].map((n) => throttle.admit(meter(from + n, "t"), false, from * 1_000) - from * 1_000);
+  throttle.shareWith(4);
+  assert.deepEqual(apart(10), [0, 1_000, 2_000], "a quarter of four a second");
+  for (let n = 0; n < 100; n += 1) throttle.learn(meter(1, "t"), "answered");
+  assert.deepEqual(apart(20), [0, 1_000, 2_000], "and no more however well it goes");
+  throttle.shareWith(2);
+  assert.deepEqual(apart(30), [0, 500, 1_000]);
+  throttle.shareWith(0);
+  assert.deepEqual(apart(40), [0, 250, 500]);
+});
+
 test("meters behind one concentrator share its rate, wherever they stand", () => {
   const throttle = new Throttle({ ...WAY_LIMITS, concentrator: { highest: 1, lowest: 1, step: 1, burst: 1 } });
   const behind = (n: number, concentrator: string): Way => ({

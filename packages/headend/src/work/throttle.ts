@@ -39,7 +39,7 @@ const MOST_PROMISES = 20_000;
  * Decides when a session may begin, so that what fails is spared and what is slow is not overrun. One token bucket a
  * concentrator, cell and network: the rate grows by a fixed step while sessions are answered and is halved when most are not
  * (AIMD), so that several workers find a fair share without speaking with each other. Kept in memory alone: a new worker begins
- * at the highest rate and learns within a few dozen sessions.
+ * at its share of the highest rate, as soon as it knows how many there are, and learns within a few dozen sessions.
  *
  * A meter that must wait gets the time of its own token, which is kept for it until it comes.
  */
@@ -47,6 +47,7 @@ export class Throttle {
   readonly #limits: Readonly<Record<WayKind, WayLimit>>;
   readonly #buckets = new Map<string, Bucket>();
   readonly #promised = new Map<MeterId, number>();
+  #workers = 1;
 
   constructor(limits: Readonly<Record<WayKind, WayLimit>> = WAY_LIMITS) {
     this.#limits = limits;
@@ -76,6 +77,12 @@ export class Throttle {
     for (const bucket of this.#bucketsOf(meter)) bucket.learn(outcome);
   }
 
+  /** So many workers share each way: none begins, or grows, beyond its part of what the way takes. */
+  shareWith(workers: number): void {
+    this.#workers = Math.max(1, workers);
+    for (const bucket of this.#buckets.values()) bucket.shareWith(this.#workers);
+  }
+
   /** The rates that are below the highest, sessions a second. */
   get slowed(): ReadonlyMap<string, number> {
     const slow = [...this.#buckets].filter(([, bucket]) => bucket.isSlowed);
@@ -91,7 +98,7 @@ export class Throttle {
   #bucketsOf(meter: Way): readonly Bucket[] {
     return waysOf(meter).map(([kind, name]) => {
       const key = `${kind} ${name}`;
-      const bucket = this.#buckets.get(key) ?? new Bucket(this.#limits[kind]);
+      const bucket = this.#buckets.get(key) ?? new Bucket(this.#limits[kind], this.#workers);
       this.#buckets.set(key, bucket);
       return bucket;
     });
@@ -119,18 +126,28 @@ function waysOf({ transformer, route }: Way): readonly (readonly [WayKind, strin
 /** One rate. The bucket is kept as the time at which it will be full again (GCRA). */
 class Bucket {
   readonly #limit: WayLimit;
+  /** Its worker's part of the highest rate. */
+  #highest: number;
   rate: number;
   #fullAt = Number.NEGATIVE_INFINITY;
   #answered = 0;
   #silent = 0;
 
-  constructor(limit: WayLimit) {
+  constructor(limit: WayLimit, workers: number) {
     this.#limit = limit;
-    this.rate = limit.highest;
+    this.#highest = limit.highest / workers;
+    this.rate = this.#highest;
   }
 
   get isSlowed(): boolean {
-    return this.rate < this.#limit.highest;
+    return this.rate < this.#highest;
+  }
+
+  /** One that was at its highest stays there; one that was slowed down finds its way from where it is. */
+  shareWith(workers: number): void {
+    const highest = this.#limit.highest / workers;
+    this.rate = this.isSlowed ? Math.min(this.rate, highest) : highest;
+    this.#highest = highest;
   }
 
   /** When the next token is there. */
@@ -146,10 +163,10 @@ class Bucket {
   }
 
   learn(outcome: WayOutcome): void {
-    const { highest, lowest, step } = this.#limit;
+    const { lowest, step } = this.#limit;
     if (outcome === "answered") {
       this.#answered += 1;
-      this.rate = Math.min(highest, this.rate + step / Math.max(1, this.rate));
+      this.rate = Math.min(this.#highest, this.rate + step / Math.max(1, this.rate));
     } else this.#silent += 1;
     const samples = this.#answered + this.#silent;
     if (samples < SAMPLES) return;
