@@ -105,7 +105,14 @@ interface Decided {
 
 function whoAsks(request: FastifyRequest): Requester {
   const { id, name } = loginOf(request);
-  return { id, name };
+  return { id, name, network: networkOf(request.ip ?? "") };
+}
+
+/** The network of an address: /24 of IPv4, /48 of IPv6; nothing for this machine's own socket. */
+function networkOf(address: string): string {
+  const four = /(\d+\.\d+\.\d+)\.\d+$/.exec(address)?.[1];
+  if (four !== undefined) return `${four}.0/24`;
+  return address.includes(":") ? `${address.split(":").slice(0, 3).join(":")}::/48` : "";
 }
 
 function siteView({ kind, ...site }: Awaited<ReturnType<Context["guard"]["protectedSites"]>>[number]): ProtectedSite {

@@ -29,6 +29,9 @@ import { lossHash, replacementFor } from "./lost-key.ts";
 import { partsOf, takeManifest } from "./manifests.ts";
 import type { StoredApproval, StoredChange, StoredManifest } from "./store/records.ts";
 
+/** Whoever hands in more than people look at fills the disk, and hides among them what matters. */
+const MOST_WAITING = 100;
+
 /** How far a manifest has come. */
 export const MANIFEST_STATES = ["planned", "approved", "expired"] as const;
 export interface ManifestState {
@@ -176,6 +179,9 @@ export class Authority {
     if (now() >= header.notAfter) throw new CallRefusal("manifest-refused", "its window is over");
     const known = await records.manifest(hash);
     if (known !== undefined) return this.#manifestState(known);
+    const newest = await this.manifests(MOST_WAITING);
+    if (newest.length === MOST_WAITING && newest.every(({ state }) => state === "planned"))
+      throw new CallRefusal("manifest-refused", `${MOST_WAITING} manifests wait for people: have them looked at first`);
     const { utility, island, operation, targets, loadAtRiskW, requester, workOrder } = header;
     const submittedAt = now();
     const written = writeCanonical(manifestHeader, header);

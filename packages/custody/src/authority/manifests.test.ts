@@ -71,3 +71,16 @@ test("a manifest is kept in parts and read against its hash, whichever of them w
 async function* chunksOf(octets: Uint8Array): AsyncGenerator<Uint8Array> {
   for (let at = 0; at < octets.length; at += 65_536) yield octets.subarray(at, at + 65_536);
 }
+
+test("a head-end that hands in more manifests than people look at is refused, until one of them was signed", () =>
+  withTestCustody(async (custody) => {
+    const world = await AuthorityWorld.open(custody);
+    const [title = ""] = titles(1);
+    const submit = () => world.submit(world.manifest(DISCONNECT, [title]));
+    let last = "";
+    for (let at = 0; at < 100; at += 1) last = (await submit()).hash;
+    await assert.rejects(submit(), { code: "manifest-refused", message: /100 manifests wait/ });
+    await world.approve(last, world.anna);
+    await world.approve(last, world.ben);
+    assert.ok((await submit()).hash);
+  }));

@@ -95,6 +95,11 @@ export interface PrincipalFacts {
   readonly hours: readonly number[];
   readonly thisHour: number;
   readonly operations: ReadonlySet<string>;
+  /** Hours of the day, UTC, in which they have asked. */
+  readonly hoursOfDay: ReadonlySet<number>;
+  /** Networks from which they have asked, and the one of now; empty where nobody knows. */
+  readonly networks: ReadonlySet<string>;
+  readonly network: string;
 }
 
 /** All that the guard decides by. */

@@ -225,7 +225,7 @@ test("MC-16: more than mean and six deviations of one's own hours, or another ki
     targets: readonly TargetFacts[] = one,
   ) => ({
     ...facts([...targets]),
-    principal: { hours, thisHour, operations: new Set(operations) },
+    principal: { ...facts(one).principal, hours, thisHour, operations: new Set(operations) },
   });
   assert.deepEqual(said(asking(most - 1)), []);
   assert.deepEqual(said(asking(most)), ["MC-16 quarantine"]);
@@ -302,4 +302,18 @@ test("MC-21: a list of destinations is made and shortened at once, and neither g
   assert.ok(isNotLooser(of("a", "b"), of()));
   assert.ok(isNotLooser(of("a"), of("a", "b")));
   for (const next of [of(), of("a", "b", "c"), of("c")]) assert.ok(!isNotLooser(next, of("a", "b")));
+});
+
+test("MC-16: from a network they never asked from, or hours away from their own, somebody else looks at many", () => {
+  const habit = { ...facts(one).principal, networks: new Set(["10.1.2.0/24"]), hoursOfDay: new Set([9, 10, 11]) };
+  const at = (hour: number, network: string, targets: readonly TargetFacts[]) => {
+    const now = new Date(NOW).setUTCHours(hour);
+    const all = facts(targets);
+    return said({ ...all, now, principal: { ...habit, network } }).filter((each) => each.startsWith("MC-16"));
+  };
+  assert.deepEqual(at(10, "10.1.2.0/24", one), []);
+  assert.deepEqual(at(10, "10.9.9.0/24", one), ["MC-16 warn"]);
+  assert.deepEqual(at(10, "10.9.9.0/24", [target(1), target(2)]), ["MC-16 quarantine"]);
+  assert.deepEqual(at(13, "10.1.2.0/24", one), []);
+  assert.deepEqual(at(23, "", one), ["MC-16 warn"]);
 });

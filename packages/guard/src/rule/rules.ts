@@ -136,7 +136,7 @@ export const MC_RULES = {
   "MC-16": rule(
     "Novelty",
     "head-end",
-    "More than somebody ever asked for, or another kind of thing: another person looks first.",
+    "More than somebody ever asked for, another kind of thing, from another network or hours away from their own: another person looks first.",
     (_, { noveltySigmas }) => `${noveltySigmas} standard deviations above one's own hours of 28 days`,
     "releasable",
   ),

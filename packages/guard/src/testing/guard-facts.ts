@@ -41,7 +41,14 @@ export function facts(
   return {
     now: NOW,
     thresholds: DEFAULT_THRESHOLDS,
-    principal: { hours: [8, 9, 10, 9, 8, 9], thisHour: 0, operations: new Set(["disconnect", "reconnect"]) },
+    principal: {
+      hours: [8, 9, 10, 9, 8, 9],
+      thisHour: 0,
+      operations: new Set(["disconnect", "reconnect"]),
+      hoursOfDay: new Set(),
+      networks: new Set(),
+      network: "",
+    },
     fleet: {
       meters: fleet,
       loadW: fleet * 400,

@@ -48,6 +48,7 @@ export async function insertCampaign(sql: Sql, scope: Scope, proposal: Proposal,
     keeping.released?.from ?? null,
     keeping.released?.by ?? null,
     order.look === true,
+    keeping.requester.network ?? "",
   ]);
   if (goesOn) await insertTargets(sql, scope, proposal);
   await writeHistory(sql, scope, id, { at: keeping.at, by: keeping.requester.name, what: "asked", sentence });
@@ -224,9 +225,9 @@ const INSERT_CAMPAIGN = `
   insert into campaigns (utility_id, island_id, campaign_id, operation, parameters, words, command_class, direction,
     selection, sameness, requester, requester_id, reason, note, work_order, urgency, created_at, not_before, not_after,
     dry_run, targets, load_w, waves, manifest_hash, manifest, state, sentence, released_from, released_by,
-    looks)
+    looks, network)
   values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24,
-    $25, $26, $27, $28, $29, $30)`;
+    $25, $26, $27, $28, $29, $30, $31)`;
 
 const INSERT_TARGETS = `
   insert into campaign_targets (utility_id, island_id, campaign_id, meter_id, system_title, feeder, transformer, load_w,

@@ -184,7 +184,14 @@ export class CommandSessions {
       now: at,
       thresholds,
       fleet,
-      principal: { hours: [], thisHour: 0, operations: new Set() },
+      principal: {
+        hours: [],
+        thisHour: 0,
+        operations: new Set(),
+        hoursOfDay: new Set(),
+        networks: new Set(),
+        network: "",
+      },
       request: {
         operation: command,
         requester: target.requester,

@@ -75,18 +75,29 @@ function add(parts: Map<string, PartFacts>, id: string | undefined, more: Partia
 }
 
 /** What somebody is used to ask for. What was quarantined is no habit. */
-export async function principalFacts(sql: Sql, scope: Scope, requester: string, now: number): Promise<PrincipalFacts> {
-  const hours = await rows<{ hour: Date; meters: string; operations: readonly string[]; now: boolean }>(sql, HABIT, [
-    ...scope.place,
-    requester,
-    at(now - 28 * DAY),
-    at(now),
-  ]);
+export async function principalFacts(
+  sql: Sql,
+  scope: Scope,
+  { name, network = "" }: { readonly name: string; readonly network?: string },
+  now: number,
+): Promise<PrincipalFacts> {
+  const hours = await rows<HabitRow>(sql, HABIT, [...scope.place, name, at(now - 28 * DAY), at(now)]);
   return {
     hours: hours.filter((row) => !row.now).map(({ meters }) => Number(meters)),
     thisHour: Number(hours.find((row) => row.now)?.meters ?? 0),
     operations: new Set(hours.flatMap(({ operations }) => operations)),
+    hoursOfDay: new Set(hours.map(({ hour }) => hour.getUTCHours())),
+    networks: new Set(hours.flatMap(({ networks }) => networks).filter((each) => each !== "")),
+    network,
   };
+}
+
+interface HabitRow {
+  readonly hour: Date;
+  readonly meters: string;
+  readonly operations: readonly string[];
+  readonly networks: readonly string[];
+  readonly now: boolean;
 }
 
 interface OffPartRow {
@@ -133,6 +144,7 @@ const SIGN_CHANGES = `
 
 const HABIT = `
   select date_trunc('hour', created_at) as hour, sum(targets) as meters, array_agg(distinct operation) as operations,
+    array_agg(distinct network) as networks,
     date_trunc('hour', created_at) = date_trunc('hour', $5::timestamptz) as now
   from campaigns
   where utility_id = $1 and island_id = $2 and requester = $3 and created_at > $4 and state <> 'quarantined'

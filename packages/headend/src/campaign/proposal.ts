@@ -53,6 +53,8 @@ const MOST_PARTS = 200;
 export interface Requester {
   readonly id: string;
   readonly name: string;
+  /** The network from which it was asked; absent where it was on this machine. */
+  readonly network?: string;
 }
 
 /** What holds at the custodian now. */
@@ -151,7 +153,7 @@ export async function propose(
       now,
       thresholds,
       fleet,
-      principal: await principalFacts(sql, scope, requester.name, now),
+      principal: await principalFacts(sql, scope, requester, now),
       request: {
         operation: command ?? READ_ONLY,
         asked: order.operation,
