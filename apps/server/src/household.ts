@@ -150,10 +150,10 @@ export function keepHouse(ports: HouseholdPorts): Household {
     const until = METER_KINDS.map((kind) => firstOpenDay(sourceNow(kind))).join(" ");
     if (!isTakenIn || until === packedUntil) return;
     const days = await packDays({ pool, scope, sourceNow }, closing.signal);
-    packedUntil = until;
     if (days > 0) logger.info({ days }, "days that have ended were packed");
-    // They stand whole now, and no session waits for it.
+    // They stand whole now, and no session waits for it. A judging that fails is tried again.
     await plausibility.judge(sourceNow, closing.signal);
+    packedUntil = until;
   });
   loop(FORGET_MILLISECONDS, async () => {
     const { evidence, intervals, registers } = await forgetReadings(

@@ -8,7 +8,6 @@ import {
   PLAUSIBILITY_RULES,
   type PlausibilityFinding,
   PlausibilityWatch,
-  writeFindings,
 } from "@meterkeep/headend";
 import type { Logger } from "pino";
 import type { Context } from "./handlers/context.ts";
@@ -55,8 +54,7 @@ export function keepPlausible(context: Context, directory: Pick<MeterDirectory, 
     },
     async watch() {
       await watch.look();
-      const differing = await judgeRereads(pool, scope, (kind) => clockOf(kind).atSource(now()), now());
-      const added = await writeFindings(pool, scope, differing, now());
+      const added = await judgeRereads(pool, scope, (kind) => clockOf(kind).atSource(now()), now());
       if (added.length > 0) onFindings(added);
     },
   };

@@ -1,7 +1,7 @@
+import { DAY_MILLISECONDS } from "../reading/day/day-row.ts";
 import type { PlausibilityFinding } from "./finding.ts";
 import { median } from "./history.ts";
 
-const DAY = 86_400_000;
 const DRIFT = { low: 0.8, high: 1.25, leastMeters: 30 } as const;
 
 /** How a meter's day compares with the day before, and which cohorts it is of. */
@@ -32,7 +32,7 @@ export function judgeCohorts(day: number, changes: readonly DayChange[]): readon
       {
         rule: "P-15",
         subject: { kind: "cohort", cohort },
-        stretch: { from: day, to: day + DAY },
+        stretch: { from: day, to: day + DAY_MILLISECONDS },
         confidence: 1,
         sentence: `The ${own.length} meters of ${cohort} count ${percent} % ${drift < 1 ? "less" : "more"} than the day before, against the fleet.`,
         data: { meters: own.length, drift, fleet },

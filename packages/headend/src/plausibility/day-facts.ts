@@ -3,13 +3,13 @@ import { rows, type Sql } from "../database/sql.ts";
 import type { Meter, MeterId } from "../inventory/meter.ts";
 import { findMeterProfile, type MeterProfile } from "../profile/meter-profile.ts";
 import type { Stretch } from "../reading/coverage.ts";
+import { DAY_MILLISECONDS } from "../reading/day/day-row.ts";
 import { packedDays } from "../reading/day/day-store.ts";
 import { type MeterHistory, NO_HISTORY } from "./history.ts";
 import { type ChannelMeaning, type Direction, type MeterDay, meterDay } from "./meter-day.ts";
 import type { RegisterPoint } from "./meter-facts.ts";
 import type { MemberDay } from "./transformer-rules.ts";
 
-const DAY = 86_400_000;
 /** Codes of relays that opened and closed, of every family. */
 export const RELAY_CODES = { opened: [60, 62, 64, 301], closed: [61, 63, 302] } as const;
 const UNITS: Readonly<Record<string, number>> = { Wh: 1, kWh: 1_000, MWh: 1_000_000 };
@@ -36,8 +36,13 @@ export async function loadDay(
   day: number,
   channels: ReadonlyMap<number, ChannelMeaning>,
 ): Promise<readonly GroupMember[]> {
-  const values = [...scope.place, meters, new Date(day), new Date(day + DAY)];
-  const found = await rows<MeterRow>(sql, SELECT_METERS, [...scope.place, meters, new Date(day), new Date(day + DAY)]);
+  const values = [...scope.place, meters, new Date(day), new Date(day + DAY_MILLISECONDS)];
+  const found = await rows<MeterRow>(sql, SELECT_METERS, [
+    ...scope.place,
+    meters,
+    new Date(day),
+    new Date(day + DAY_MILLISECONDS),
+  ]);
   const packed = Map.groupBy(
     await packedDays(
       sql,
@@ -63,7 +68,7 @@ export async function loadDay(
     const history: MeterHistory = row.state ?? NO_HISTORY;
     const meter = row.meter_id as MeterId;
     // The registers of the day before say nothing of this day's beginning when there is a day between.
-    const isNext = history.day === day - DAY;
+    const isNext = history.day === day - DAY_MILLISECONDS;
     const before = {
       ...(isNext && history.drawnAt !== undefined ? { drawn: history.drawnAt } : {}),
       ...(isNext && history.fedAt !== undefined ? { fed: history.fedAt } : {}),
@@ -143,7 +148,7 @@ function openStretches(switched: readonly SwitchRow[], day: number): readonly St
       openedAt = undefined;
     }
   }
-  if (openedAt !== undefined) stretches.push({ from: openedAt, to: day + DAY });
+  if (openedAt !== undefined) stretches.push({ from: openedAt, to: day + DAY_MILLISECONDS });
   return stretches.filter(({ to }) => to > day);
 }
 

@@ -1,5 +1,6 @@
 import type { MeterId } from "../inventory/meter.ts";
 import type { Stretch } from "../reading/coverage.ts";
+import { DAY_MILLISECONDS } from "../reading/day/day-row.ts";
 import { type FindingSeverity, HALF_LIFE_DAYS, type PlausibilityRuleId, SEVERITY_WEIGHTS } from "./rules.ts";
 
 /** Who a finding is about. */
@@ -20,8 +21,6 @@ export interface PlausibilityFinding {
   readonly sentence: string;
   readonly data: Readonly<Record<string, number | string>>;
 }
-
-const DAY_MILLISECONDS = 86_400_000;
 
 /** The trust score of a meter, 0 to 100: what its findings leave of 100, each worth half after seven days. */
 export function trustScore(

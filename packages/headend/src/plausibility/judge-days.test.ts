@@ -15,7 +15,7 @@ import type { PlausibilityFinding } from "./finding.ts";
 import { judgeDays } from "./judge-days.ts";
 import { drawRereads, judgeRereads } from "./rereads.ts";
 import { PlausibilityWatch } from "./watch.ts";
-import { trustScores } from "./write-findings.ts";
+import { trustScores, writeFindings } from "./write-findings.ts";
 
 const DAY = 86_400_000;
 const QUARTER = 900_000;
@@ -171,6 +171,27 @@ test("P-12 and P-1 from what sessions stored: a home that counts a tenth is miss
   assert.ok(Math.abs(100 - week - (100 - score) / 2) < 1, "half is left after seven days");
 });
 
+test("a low score disputes each day until it has faded, whatever was found of that day", async () => {
+  const { pool, scope } = database;
+  const meter = (homes[3] as Meter).id;
+  const subject = { kind: "meter", meter } as const;
+  const stretch = { from: day, to: day + 3_600_000 };
+  const grave = (["P-9", "P-10"] as const).map(
+    (rule): PlausibilityFinding => ({ rule, subject, stretch, confidence: 1, sentence: "x", data: {} }),
+  );
+  await writeFindings(pool, scope, grave, Date.now());
+  const isDisputed: boolean[] = [];
+  for (let n = 0; n < 4; n += 1) {
+    const found = await pass();
+    assert.ok(found.every(({ subject: of }) => of.kind !== "meter" || of.meter !== meter));
+    const held = (await heldIntervals(pool, scope, [meter], day - DAY + 1, day)).get(meter) ?? [];
+    isDisputed.push(held.every(({ quality }) => quality === "disputed"));
+  }
+  assert.deepEqual(isDisputed, [true, true, true, false]);
+  const others = (await trustScores(pool, scope, [(homes[4] as Meter).id], day)).get((homes[4] as Meter).id);
+  assert.equal(others, undefined);
+});
+
 test("P-14: a meter that is asked again and says the same is believed; one that says otherwise, or of which a value was changed here, is not", async () => {
   const { pool, scope } = database;
   const ask = async () => {
@@ -207,8 +228,24 @@ test("P-14: a meter that is asked again and says the same is believed; one that 
   assert.deepEqual((await pool.query("select verdict from rereads")).rows, [{ verdict: "same" }]);
   const changed = await ask();
   await changed(7);
+  // Neither is written without the other.
+  const dying = {
+    query: pool.query.bind(pool),
+    connect: async () => {
+      const client = await pool.connect();
+      const query = (text: string, values: unknown[]) =>
+        text.includes("insert into plausibility_findings")
+          ? Promise.reject(new Error("the process ended"))
+          : client.query(text, values);
+      return new Proxy(client, { get: (of, name) => (name === "query" ? query : Reflect.get(of, name, of)) });
+    },
+  } as unknown as typeof pool;
+  await assert.rejects(judgeRereads(dying, scope, sourceNow, Date.now()), { message: "the process ended" });
   const [finding] = await judgeRereads(pool, scope, sourceNow, Date.now());
   assert.deepEqual([finding?.rule, finding?.subject.kind, finding?.data["differing"]], ["P-14", "meter", 96]);
+  const { rows: written } = await pool.query("select rule from plausibility_findings where rule = 'P-14'");
+  assert.deepEqual(written, [{ rule: "P-14" }]);
+  assert.deepEqual(await judgeRereads(pool, scope, sourceNow, Date.now()), [], "once");
 });
 
 test("P-8 and P-9 within a minute: what a log says of clocks and relays that nobody here moved, and cohorts whose relays open together", async () => {

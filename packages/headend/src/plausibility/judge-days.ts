@@ -3,7 +3,7 @@ import { inTransaction } from "@meterkeep/postgres";
 import type { Scope } from "../database/scope.ts";
 import { firstRow, rows, type Sql, type SqlClient, type SqlPool } from "../database/sql.ts";
 import type { MeterId } from "../inventory/meter.ts";
-import { dayText } from "../reading/day/day-row.ts";
+import { DAY_MILLISECONDS, dayText } from "../reading/day/day-row.ts";
 import { firstOpenDay } from "../reading/day/pack-days.ts";
 import { type DayChange, judgeCohorts } from "./cohort-rules.ts";
 import { type GroupMember, loadDay } from "./day-facts.ts";
@@ -14,7 +14,6 @@ import { judgeMeterDay, netTotal } from "./meter-rules.ts";
 import { judgeTransformerDay } from "./transformer-rules.ts";
 import { disputeLowScores, writeFindings } from "./write-findings.ts";
 
-const DAY = 86_400_000;
 /** Meters a transaction judges; a transformer's stay together. */
 const METERS_AT_ONCE = 500;
 /** Days that are made up for when nobody judged for a while. */
@@ -44,10 +43,11 @@ export interface JudgePorts {
 export async function judgeDays(ports: JudgePorts, signal?: AbortSignal): Promise<number> {
   let judged = 0;
   for (const kind of METER_KINDS) {
-    const newest = firstOpenDay(ports.sourceNow(kind)) - DAY;
+    const newest = firstOpenDay(ports.sourceNow(kind)) - DAY_MILLISECONDS;
     const last = await firstRow<{ day: number | null }>(ports.pool, SELECT_LAST, [...ports.scope.place, kind]);
-    const from = last?.day == null ? newest : Math.max(last.day + DAY, newest - (MOST_DAYS - 1) * DAY);
-    for (let day = from; day <= newest && signal?.aborted !== true; day += DAY)
+    const from =
+      last?.day == null ? newest : Math.max(last.day + DAY_MILLISECONDS, newest - (MOST_DAYS - 1) * DAY_MILLISECONDS);
+    for (let day = from; day <= newest && signal?.aborted !== true; day += DAY_MILLISECONDS)
       judged += await judgeDay(ports, kind, day, signal);
   }
   return judged;
@@ -135,8 +135,9 @@ async function judgeGroup(
   }
   const added = await writeFindings(sql, scope, findings, now());
   if (remembered.length > 0) await sql.query(PUT_HISTORY, [...scope.place, dayText(day), JSON.stringify(remembered)]);
-  const about = [...new Set(added.flatMap(({ subject }) => (subject.kind === "meter" ? [subject.meter] : [])))];
-  await disputeLowScores(sql, scope, about, { from: day, to: day + DAY }, now());
+  // A score is low until its findings have faded, whatever was found of this day.
+  const everybody = loaded.map(({ facts }) => facts.meter);
+  await disputeLowScores(sql, scope, everybody, { from: day, to: day + DAY_MILLISECONDS }, now());
   return { meters: loaded.length, findings: added };
 }
 
@@ -152,7 +153,7 @@ function entryOf(meter: MeterId, state: GroupMember["history"]): HistoryEntry {
 
 /** How the day compares with the one before, where both are held. */
 function changeOf({ day, history, cohorts }: GroupMember, at: number): DayChange | undefined {
-  const [today, before] = [netTotal(day), history.totals.find((one) => one.day === at - DAY)?.wattHours];
+  const [today, before] = [netTotal(day), history.totals.find((one) => one.day === at - DAY_MILLISECONDS)?.wattHours];
   if (today === undefined || before === undefined || before < LEAST_WH || today < 0) return undefined;
   return { ratio: today / before, cohorts };
 }

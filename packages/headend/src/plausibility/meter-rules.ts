@@ -1,11 +1,11 @@
 import type { Stretch } from "../reading/coverage.ts";
+import { DAY_MILLISECONDS } from "../reading/day/day-row.ts";
 import type { PlausibilityFinding } from "./finding.ts";
 import { type DayTotal, type MeterHistory, median } from "./history.ts";
 import { DIRECTIONS, type Direction, type MeterDay, netOf, resolutionOf, totalOf } from "./meter-day.ts";
 import type { MeterFacts, RegisterPoint } from "./meter-facts.ts";
 import type { PlausibilityRuleId } from "./rules.ts";
 
-const DAY = 86_400_000;
 /** What a phase can carry, A, and how far beyond that a meter may count; 230 V. */
 const MOST_AMPERES = 100;
 const NOMINAL_VOLTS = 230;
@@ -17,7 +17,7 @@ const SCORE = { days: 28, least: 7, most: 6 } as const;
 /** Who counts this little of a day less or more than usual is let be, Wh. */
 const SCORE_FLOOR_WH = 200;
 /** Runs of zeros are remembered by months of 30 days, this one and the one before. */
-const RUN_MONTH = 30 * DAY;
+const RUN_MONTH = 30 * DAY_MILLISECONDS;
 
 /** A finding of a meter's day; the whole day unless it says of which intervals. */
 type Found = Omit<PlausibilityFinding, "subject" | "stretch"> & { readonly stretch?: Stretch };
@@ -44,7 +44,7 @@ export function judgeMeterDay(
     ...throughOpenRelay(day, facts),
     ...feedsIn(day, facts, before),
   ];
-  const whole = { from: day.day, to: day.day + DAY };
+  const whole = { from: day.day, to: day.day + DAY_MILLISECONDS };
   const subject = { kind: "meter", meter: facts.meter } as const;
   return {
     findings: found.map(({ stretch = whole, ...finding }) => ({ ...finding, subject, stretch })),
@@ -66,7 +66,7 @@ function sumCheck(day: MeterDay, { registers }: MeterFacts, direction: Direction
   const at = (instant: number): number | undefined =>
     registers.find((point) => point.direction === direction && point.at === instant && point.source === "session")
       ?.wattHours;
-  const [start, end] = [at(day.day), at(day.day + DAY)];
+  const [start, end] = [at(day.day), at(day.day + DAY_MILLISECONDS)];
   if (start === undefined || end === undefined) return [];
   const { energy, register, registerBefore } = day[direction];
   const { sum, missing } = totalOf(energy);
@@ -279,7 +279,7 @@ function feedsIn(day: MeterDay, { role }: MeterFacts, { feeds, totals }: MeterHi
 function remembered(day: MeterDay, runs: ZeroRuns, before: MeterHistory): MeterHistory {
   const total = netTotal(day);
   const totals: readonly DayTotal[] = [
-    ...before.totals.filter((one) => one.day > day.day - SCORE.days * DAY),
+    ...before.totals.filter((one) => one.day > day.day - SCORE.days * DAY_MILLISECONDS),
     ...(total === undefined ? [] : [{ day: day.day, wattHours: total }]),
   ];
   const [drawnAt, fedAt] = [day.drawn.register?.at(-1), day.fed.register?.at(-1)];

@@ -1,20 +1,21 @@
 import type { MeterKind } from "@meterkeep/api";
+import { inTransaction } from "@meterkeep/postgres";
 import type { Scope } from "../database/scope.ts";
-import { rows, type Sql } from "../database/sql.ts";
+import { rows, type Sql, type SqlPool } from "../database/sql.ts";
 import type { MeterId } from "../inventory/meter.ts";
-import { dayText } from "../reading/day/day-row.ts";
+import { DAY_MILLISECONDS, dayText } from "../reading/day/day-row.ts";
 import { heldIntervals } from "../reading/held-intervals.ts";
 import type { PlausibilityFinding } from "./finding.ts";
+import { writeFindings } from "./write-findings.ts";
 
-const DAY = 86_400_000;
 /** One in so many of the meters' days is asked for again. */
-export const REREAD_SHARE = 0.001;
-/** A meter that does not answer in so long, at the source, does not say anything about it. */
-const PATIENCE_DAYS = 3;
+const REREAD_SHARE = 0.001;
+/** A meter that has not answered so long after the day began, at the source, does not say anything about it. */
+const PATIENCE_DAYS = 5;
 
 /**
- * P-14, first half: draws meters' days that ended one to three days ago, by chance and at least one, and has them asked for once
- * more with the next session. What is held stays what it is; a value that differs becomes a correction.
+ * P-14, first half: draws some meters, by chance and at least one, whose day before `newestDay` is asked for once more with their
+ * next session. What is held stays what it is; a value that differs becomes a correction.
  */
 export async function drawRereads(
   sql: Sql,
@@ -27,7 +28,7 @@ export async function drawRereads(
   const complete = await rows<DrawnRow>(sql, SELECT_COMPLETE, [
     ...scope.place,
     kind,
-    dayText(newestDay - DAY),
+    dayText(newestDay - DAY_MILLISECONDS),
     REREAD_SHARE,
     random() * 2 - 1,
   ]);
@@ -35,53 +36,58 @@ export async function drawRereads(
   const drawn = await rows<{ meter_id: number }>(sql, DRAW, [
     ...scope.place,
     complete.map(({ meter_id }) => meter_id),
-    dayText(newestDay - DAY),
+    dayText(newestDay - DAY_MILLISECONDS),
     new Date(now),
     complete.map(({ value_count }) => value_count),
-    new Date(newestDay - DAY),
+    new Date(newestDay - DAY_MILLISECONDS),
     new Date(newestDay),
   ]);
   return drawn.length;
 }
 
-/** P-14, second half: compares what came with what was held. @returns what is about meters that said otherwise. */
+/**
+ * P-14, second half: compares what came with what was held, and writes verdict and finding in one transaction.
+ *
+ * @returns what is new about meters that said otherwise.
+ */
 export async function judgeRereads(
-  sql: Sql,
+  pool: SqlPool,
   scope: Scope,
   sourceNow: (kind: MeterKind) => number,
   now: number,
 ): Promise<readonly PlausibilityFinding[]> {
-  const open = await rows<OpenRow>(sql, SELECT_OPEN, [...scope.place]);
-  const findings: PlausibilityFinding[] = [];
-  for (const row of open) {
-    const meter = row.meter_id as MeterId;
-    const stretch = { from: row.day, to: row.day + DAY };
-    if (!row.answered) {
-      const isOver = sourceNow(row.kind) - row.day > (PATIENCE_DAYS + 2) * DAY;
-      if (isOver) await settle(sql, scope, meter, row.day, "unanswered", now);
-      continue;
-    }
-    const held = (await heldIntervals(sql, scope, [meter], stretch.from + 1, stretch.to)).get(meter) ?? [];
-    const differing = Number(row.contradictions);
-    const added = held.length - row.held_values;
-    const isSame = differing === 0 && added === 0;
-    await settle(sql, scope, meter, row.day, isSame ? "same" : "differs", now);
-    if (isSame) continue;
-    const words = [
-      ...(differing > 0 ? [`${differing} values are others than it gave before`] : []),
-      ...(added > 0 ? [`${added} values came that are not here any more, or never were`] : []),
-      ...(added < 0 ? [`${-added} values that were here are not here any more`] : []),
-    ].join(", ");
-    findings.push({
-      rule: "P-14",
-      subject: { kind: "meter", meter },
-      stretch,
-      confidence: 1,
-      sentence: `Asked again for a day: ${words}. The meter, something on the way or the database was changed.`,
-      data: { differing, held: held.length, heldBefore: row.held_values },
-    });
+  const added: PlausibilityFinding[] = [];
+  for (const row of await rows<OpenRow>(pool, SELECT_OPEN, [...scope.place])) {
+    if (row.answered) added.push(...(await inTransaction(pool, (sql) => judgeAnswer(sql, scope, row, now))));
+    else if (sourceNow(row.kind) - row.day > PATIENCE_DAYS * DAY_MILLISECONDS)
+      await settle(pool, scope, row.meter_id as MeterId, row.day, "unanswered", now);
   }
-  return findings;
+  return added;
+}
+
+async function judgeAnswer(sql: Sql, scope: Scope, row: OpenRow, now: number): Promise<readonly PlausibilityFinding[]> {
+  const meter = row.meter_id as MeterId;
+  const stretch = { from: row.day, to: row.day + DAY_MILLISECONDS };
+  const held = (await heldIntervals(sql, scope, [meter], stretch.from + 1, stretch.to)).get(meter) ?? [];
+  const differing = Number(row.contradictions);
+  const more = held.length - row.held_values;
+  const isSame = differing === 0 && more === 0;
+  await settle(sql, scope, meter, row.day, isSame ? "same" : "differs", now);
+  if (isSame) return [];
+  const words = [
+    ...(differing > 0 ? [`${differing} values are others than it gave before`] : []),
+    ...(more > 0 ? [`${more} values came that are not here any more, or never were`] : []),
+    ...(more < 0 ? [`${-more} values that were here are not here any more`] : []),
+  ].join(", ");
+  const finding: PlausibilityFinding = {
+    rule: "P-14",
+    subject: { kind: "meter", meter },
+    stretch,
+    confidence: 1,
+    sentence: `Asked again for a day: ${words}. The meter, something on the way or the database was changed.`,
+    data: { differing, held: held.length, heldBefore: row.held_values },
+  };
+  return writeFindings(sql, scope, [finding], now);
 }
 
 async function settle(
@@ -99,7 +105,7 @@ async function settle(
     verdict,
     new Date(now),
     new Date(day),
-    new Date(day + DAY),
+    new Date(day + DAY_MILLISECONDS),
   ]);
 }
 

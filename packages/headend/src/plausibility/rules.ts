@@ -51,4 +51,3 @@ export const PLAUSIBILITY_RULES = {
 } as const satisfies Record<string, PlausibilityRule>;
 
 export type PlausibilityRuleId = keyof typeof PLAUSIBILITY_RULES;
-export const PLAUSIBILITY_RULE_IDS = Object.keys(PLAUSIBILITY_RULES) as readonly PlausibilityRuleId[];

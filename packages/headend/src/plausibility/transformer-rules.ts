@@ -1,10 +1,10 @@
+import { DAY_MILLISECONDS } from "../reading/day/day-row.ts";
 import type { PlausibilityFinding } from "./finding.ts";
 import { lineOf, type MeterHistory, median, type TransformerHistory, withPoint } from "./history.ts";
 import { type MeterDay, netOf, slotsOf } from "./meter-day.ts";
 import type { MeterFacts } from "./meter-facts.ts";
 import { kilo } from "./meter-rules.ts";
 
-const DAY = 86_400_000;
 /** A slow mean of how far a meter's voltage is from the median. */
 const OFFSET_KEEPS = 0.98;
 const VOLTAGE = { leastVolts: 4, deviations: 5, intervals: 8, leastCorrelation: 0.5, siblings: 4 } as const;
@@ -70,7 +70,7 @@ function judgeVoltages(members: readonly MemberDay[]): Pick<JudgedTransformer, "
       findings.push({
         rule: "P-11",
         subject: { kind: "meter", meter: facts.meter },
-        stretch: { from: day.day, to: day.day + DAY },
+        stretch: { from: day.day, to: day.day + DAY_MILLISECONDS },
         confidence: 1,
         sentence: `Its voltage ${how}, against the others at its transformer: it is elsewhere, or makes it up.`,
         data: { intervals: far, limitVolts: limit, correlation: correlation ?? "unknown" },
@@ -82,7 +82,7 @@ function judgeVoltages(members: readonly MemberDay[]): Pick<JudgedTransformer, "
       findings.push({
         rule: "P-13",
         subject: { kind: "meter", meter: facts.meter },
-        stretch: { from: day.day, to: day.day + DAY },
+        stretch: { from: day.day, to: day.day + DAY_MILLISECONDS },
         confidence: changed.confidence,
         sentence: `Its voltage ${changed.how}: what it counts may not be what flows.`,
         data: changed.data,
@@ -229,7 +229,7 @@ function judgeBalance(
       {
         rule: "P-12",
         subject: { kind: "transformer", transformer: name },
-        stretch: { from: day.day, to: day.day + DAY },
+        stretch: { from: day.day, to: day.day + DAY_MILLISECONDS },
         confidence: isMuch ? 1 : 0.7,
         sentence,
         data: { givenWh: given, takenWh: taken, lossesWh: lost, excess, intervals: judged, beyondAtOnce: atOnce },

@@ -2,6 +2,7 @@ import type { MeterKind } from "@meterkeep/api";
 import type { Scope } from "../database/scope.ts";
 import { rows, type Sql } from "../database/sql.ts";
 import type { MeterId } from "../inventory/meter.ts";
+import { DAY_MILLISECONDS } from "../reading/day/day-row.ts";
 import type { SourceClock } from "../time/source-clock.ts";
 import type { PlausibilityFinding } from "./finding.ts";
 import { writeFindings } from "./write-findings.ts";
@@ -10,7 +11,9 @@ const MINUTE = 60_000;
 /** Events are looked at again for as long: a transaction that was long under way shows older ones late. Known findings are left out. */
 const AGAIN_MILLISECONDS = 10 * MINUTE;
 /** How far back the first look goes. */
-const FIRST_MILLISECONDS = 24 * 60 * MINUTE;
+const FIRST_MILLISECONDS = DAY_MILLISECONDS;
+/** Commands that may explain what a log says are looked for so far back. */
+const COMMANDS_MILLISECONDS = 60 * DAY_MILLISECONDS;
 /** A command explains what a log says so much before or after it, at the source, and what the exchange takes on our clock. */
 const EXPLAINS = { relay: 10 * MINUTE, clock: 25 * MINUTE, wall: 2 * MINUTE } as const;
 const COHORT = { most: 3, within: 10 * MINUTE } as const;
@@ -64,7 +67,7 @@ export class PlausibilityWatch {
       await rows<CommandRow>(sql, SELECT_COMMANDS, [
         ...scope.place,
         [...new Set(events.map(({ meter_id }) => meter_id))],
-        new Date(now() - 60 * FIRST_MILLISECONDS),
+        new Date(now() - COMMANDS_MILLISECONDS),
       ]),
       ({ meter_id }) => meter_id,
     );

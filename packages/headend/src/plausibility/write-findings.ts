@@ -5,7 +5,7 @@ import { type PlausibilityFinding, type Subject, trustScore } from "./finding.ts
 import { type FindingSeverity, PLAUSIBILITY_RULES, SCORE_LIMITS } from "./rules.ts";
 
 /** The name under which it is written that a meter's score is low. */
-export const LOW_SCORE = "score";
+const LOW_SCORE = "score";
 
 /** Writes findings; one that is known of that subject and time already is left out. @returns those that are new. */
 export async function writeFindings(
@@ -27,7 +27,7 @@ export async function writeFindings(
 
 /**
  * Marks what meters said in a stretch as disputed whose score is low: who has been implausible in many ways, or in a grave one,
- * is not believed until that has faded. @returns whose score that is
+ * is not believed until that has faded.
  */
 export async function disputeLowScores(
   sql: Sql,
@@ -35,11 +35,11 @@ export async function disputeLowScores(
   meters: readonly MeterId[],
   stretch: { readonly from: number; readonly to: number },
   foundAt: number,
-): Promise<ReadonlyMap<MeterId, number>> {
-  const low = new Map(
-    [...(await trustScores(sql, scope, meters, stretch.to))].filter(([, score]) => score < SCORE_LIMITS.disputed),
+): Promise<void> {
+  const low = [...(await trustScores(sql, scope, meters, stretch.to))].filter(
+    ([, score]) => score < SCORE_LIMITS.disputed,
   );
-  const entries = [...low].map(([meter, score]) => ({
+  const entries = low.map(([meter, score]) => ({
     rule: LOW_SCORE,
     ...subjectRow({ kind: "meter", meter }),
     ...stretchRow(stretch),
@@ -50,7 +50,6 @@ export async function disputeLowScores(
     data: { score },
   }));
   if (entries.length > 0) await insert(sql, scope, entries, foundAt);
-  return low;
 }
 
 /** The scores of those meters of which anything was found that has not faded, as of a moment at the source. */
