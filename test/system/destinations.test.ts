@@ -12,7 +12,7 @@ import { townControl } from "../src/town-control.ts";
 import { until } from "../src/until.ts";
 
 const PATIENCE = { patienceMs: 180_000 };
-/** A day of the town takes five minutes, and a meter may have its turn late. */
+/** A day of the town takes 72 seconds, and a meter may have its turn late. */
 const A_DAY = { patienceMs: 600_000 };
 /** A little longer than a place is remembered at which a meter was not found. */
 const ANNOUNCES_EVERY_MS = 65_000;
@@ -29,7 +29,7 @@ let homes: readonly string[];
 /** One of whose alarm bits it is known what they mean. */
 let idis: string;
 before(async () => {
-  meterkeep = await startMeterkeep({ meters: 16, speed: 300 });
+  meterkeep = await startMeterkeep({ meters: 16, speed: 1200 });
   api = await ownerClient(meterkeep);
   await until(
     "all meters are taken over",

@@ -23,7 +23,7 @@ import type { Context } from "./handlers/context.ts";
 import { clockView } from "./handlers/status.ts";
 import { joinIslands } from "./islands.ts";
 import type { MeterWatch } from "./meter-watch.ts";
-import { keepPlausible } from "./plausible.ts";
+import { keepPlausibility } from "./plausibility.ts";
 import type { PushListeners } from "./push-listeners.ts";
 import { oneAtATime, repeat } from "./repeat.ts";
 import type { WarningWatch } from "./warning-watch.ts";
@@ -140,7 +140,7 @@ export function keepHouse(ports: HouseholdPorts): Household {
   loop(SWEEP_MILLISECONDS, async () => {
     if (isTakenIn) await sweepGaps(pool, scope, wanted(now()), now());
   });
-  const plausibility = keepPlausible(context, directory, logger);
+  const plausibility = keepPlausibility(context, directory, logger);
   loop(PLAUSIBILITY_MILLISECONDS, async () => {
     if (isTakenIn) await plausibility.watch();
   });

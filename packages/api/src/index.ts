@@ -86,6 +86,7 @@ export {
 } from "./http/ledger.ts";
 export {
   AttachMeter,
+  DESTINATION_INCIDENTS,
   MeterDetail,
   MeterIdentity,
   MeterList,

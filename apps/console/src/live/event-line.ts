@@ -43,7 +43,7 @@ const LINES: { readonly [K in keyof EventData]?: (data: EventData[K]) => Line | 
     sentence,
     severity: accepted ? "info" : "warning",
   }),
-  finding: ({ at, meter, rule, sentence }) => ({
+  implausible: ({ at, meter, rule, sentence }) => ({
     at,
     ...(meter === undefined ? {} : { meter }),
     sentence: `${rule}: ${sentence}`,

@@ -6,7 +6,7 @@
  */
 import type { MeterSummary, Overview, RecentEvent } from "@meterkeep/api";
 import type { QueryClient } from "@tanstack/react-query";
-import { drillQuery, type LedgerSource, overviewQuery, pushSourcesQuery } from "../api/queries.ts";
+import { drillQuery, type LedgerSource, overviewQuery, plausibilityQuery, pushSourcesQuery } from "../api/queries.ts";
 import { eventLine, joinLines } from "./event-line.ts";
 import { INITIAL_LIVE_STATE, type LiveEvent, type LiveState, step } from "./live-state.ts";
 import { mergeMeters, mergeWarnings, standsOutside } from "./merge.ts";
@@ -214,7 +214,7 @@ function keysTouchedBy(event: StreamEvent): readonly (readonly string[])[] {
     ];
   // A shipment brings meters, a grid or a refusal that stands among the warnings; who was a stranger may be one of its meters.
   if (is(event, "import")) return [overviewQuery.queryKey, pushSourcesQuery.queryKey];
-  if (is(event, "finding")) return [["sla", "plausibility"]];
+  if (is(event, "implausible")) return [plausibilityQuery.queryKey];
   // A push that belongs to no meter came from somebody new or unknown.
   if (is(event, "push") && event.data.meter === undefined) return [["push-sources"]];
   return [];

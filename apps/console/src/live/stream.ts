@@ -7,7 +7,7 @@ const TYPES = {
   takeover: true,
   session: true,
   push: true,
-  finding: true,
+  implausible: true,
   ledger: true,
   import: true,
   warnings: true,

@@ -14,7 +14,7 @@ export const EVENT_TYPES = [
   "takeover",
   "session",
   "push",
-  "finding",
+  "implausible",
   "ledger",
   "import",
   "warnings",
@@ -66,13 +66,13 @@ export const PushEvent = Type.Object({
 export type PushEvent = Static<typeof PushEvent>;
 
 /** What a meter, a transformer or a cohort said is not plausible, gravely. */
-export const FindingEvent = Type.Object({
+export const ImplausibleEvent = Type.Object({
   at: Timestamp,
   rule: Type.String({ description: "`P-1` to `P-17`" }),
   meter: Type.Optional(SystemTitleText),
   sentence: Type.String(),
 });
-export type FindingEvent = Static<typeof FindingEvent>;
+export type ImplausibleEvent = Static<typeof ImplausibleEvent>;
 
 export const LedgerEvent = Type.Object({
   source: words(["custodian", "head-end"]),
@@ -125,7 +125,7 @@ export interface EventData {
   readonly takeover: TakeoverEvent;
   readonly session: SessionEvent;
   readonly push: PushEvent;
-  readonly finding: FindingEvent;
+  readonly implausible: ImplausibleEvent;
   readonly ledger: LedgerEvent;
   readonly import: ImportEvent;
   readonly warnings: WarningsEvent;

@@ -4,6 +4,15 @@ import { KeyDescription, SealedMeterKeys } from "./custodian.ts";
 import { MeterSummary } from "./overview.ts";
 import { Identifier, PlainText, SystemTitleText, TakeoverStageName, Timestamp, TrustState, words } from "./scalars.ts";
 
+/** What is wrong with where a meter speaks to, or from where somebody speaks in its name. */
+export const DESTINATION_INCIDENTS = [
+  "points-elsewhere",
+  "foreign-traffic",
+  "two-places",
+  "moved",
+  "false-delivery",
+] as const;
+
 export const MeterIdentity = Type.Object({
   systemTitle: SystemTitleText,
   manufacturer: Type.String(),
@@ -115,7 +124,7 @@ export const MeterDetail = Type.Object({
   ),
   incidents: Type.Array(
     Type.Object({
-      kind: words(["points-elsewhere", "foreign-traffic", "two-places", "moved", "false-delivery"]),
+      kind: words(DESTINATION_INCIDENTS),
       place: Type.String(),
       sentence: Type.String(),
       at: Timestamp,

@@ -1,6 +1,7 @@
 import type { Scope } from "../database/scope.ts";
 import { rows, type Sql } from "../database/sql.ts";
 import type { Meter, MeterId } from "../inventory/meter.ts";
+import { RELAY_CODES } from "../profile/event-codes.ts";
 import { findMeterProfile, type MeterProfile } from "../profile/meter-profile.ts";
 import type { Stretch } from "../reading/coverage.ts";
 import { DAY_MILLISECONDS } from "../reading/day/day-row.ts";
@@ -10,8 +11,8 @@ import { type ChannelMeaning, type Direction, type MeterDay, meterDay } from "./
 import type { RegisterPoint } from "./meter-facts.ts";
 import type { MemberDay } from "./transformer-rules.ts";
 
-/** Codes of relays that opened and closed, of every family. */
-export const RELAY_CODES = { opened: [60, 62, 64, 301], closed: [61, 63, 302] } as const;
+/** Codes of relays that opened. */
+const OPENED: readonly number[] = Object.values(RELAY_CODES.opened).flat();
 const UNITS: Readonly<Record<string, number>> = { Wh: 1, kWh: 1_000, MWh: 1_000_000 };
 const DIRECTION_OF: Readonly<Record<string, Direction>> = {
   "1-0:1.8.0": "drawn",
@@ -57,7 +58,7 @@ export async function loadDay(
     ({ meter_id }) => meter_id,
   );
   const switched = Map.groupBy(
-    await rows<SwitchRow>(sql, SELECT_SWITCHED, [...values, [...RELAY_CODES.opened, ...RELAY_CODES.closed]]),
+    await rows<SwitchRow>(sql, SELECT_SWITCHED, [...values, [...OPENED, ...RELAY_CODES.closed]]),
     ({ meter_id }) => meter_id,
   );
   const qualities = Map.groupBy(await rows<QualityRow>(sql, SELECT_QUALITY, values), ({ meter_id }) => meter_id);
@@ -141,7 +142,7 @@ function openStretches(switched: readonly SwitchRow[], day: number): readonly St
   const stretches: Stretch[] = [];
   let openedAt: number | undefined;
   for (const { at, code } of switched) {
-    const isOpening = (RELAY_CODES.opened as readonly number[]).includes(code);
+    const isOpening = OPENED.includes(code);
     if (isOpening) openedAt ??= at;
     else if (openedAt !== undefined) {
       stretches.push({ from: openedAt, to: at });

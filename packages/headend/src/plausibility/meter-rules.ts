@@ -37,7 +37,7 @@ export function judgeMeterDay(
       ...spike(day, direction),
       ...agreement(day, facts, direction),
     ]),
-    ...zeroRun(runs, facts, before),
+    ...zeroRun(runs, day.drawn.energy.length, facts, before),
     ...flatLine(day, before),
     ...dayScore(day, before),
     ...times(facts),
@@ -168,11 +168,11 @@ function zeroRuns(day: MeterDay, { zeroRun: before }: MeterHistory): ZeroRuns {
 }
 
 /** P-5: longer without counting than twice its own longest run, and than a day, though it has voltage and supply. */
-function zeroRun(runs: ZeroRuns, facts: MeterFacts, before: MeterHistory): readonly Found[] {
+function zeroRun(runs: ZeroRuns, dayIntervals: number, facts: MeterFacts, before: MeterHistory): readonly Found[] {
   const own = before.longestZeroRuns.reduce((most, { intervals }) => Math.max(most, intervals), 0);
   const isLive = facts.supplied === true && (facts.voltage ?? 0) > NOMINAL_VOLTS / 2;
   if (facts.role !== "home" || !isLive || before.totals.length === 0) return [];
-  if (runs.longest <= Math.max(2 * own, 96)) return [];
+  if (runs.longest <= Math.max(2 * own, dayIntervals)) return [];
   const words = `It has voltage and supply and counted nothing for ${runs.longest} intervals; the longest before was ${own}`;
   return [finding("P-5", `${words}.`, { intervals: runs.longest, ownLongest: own })];
 }

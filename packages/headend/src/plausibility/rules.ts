@@ -1,6 +1,9 @@
+import type { PLAUSIBILITY_SEVERITIES } from "@meterkeep/api";
+
 /** How grave a finding is: what it takes from the trust score of who it is about. */
-export const FINDING_SEVERITIES = ["info", "warn", "alert", "critical"] as const;
-export type FindingSeverity = (typeof FINDING_SEVERITIES)[number];
+export type FindingSeverity = (typeof PLAUSIBILITY_SEVERITIES)[number];
+/** What somebody has to look at: it disputes what it is about, and is told. */
+const GRAVE: ReadonlySet<FindingSeverity> = new Set(["alert", "critical"]);
 
 /** What is taken off the score of 100 for a finding of full confidence; half of it is left after seven days. */
 export const SEVERITY_WEIGHTS: Readonly<Record<FindingSeverity, number>> = {
@@ -26,7 +29,7 @@ const rule = (
   words: string,
   severity: FindingSeverity,
   judged: PlausibilityRule["judged"] = "day",
-  disputes = severity === "alert" || severity === "critical",
+  disputes = GRAVE.has(severity),
 ): PlausibilityRule => ({ words, severity, judged, disputes });
 
 /** The rules of plausibility (docs/rules.md). */
@@ -51,3 +54,8 @@ export const PLAUSIBILITY_RULES = {
 } as const satisfies Record<string, PlausibilityRule>;
 
 export type PlausibilityRuleId = keyof typeof PLAUSIBILITY_RULES;
+
+/** Whether a finding of the rule is one that somebody has to look at. */
+export function isGrave(rule: PlausibilityRuleId): boolean {
+  return GRAVE.has(PLAUSIBILITY_RULES[rule].severity);
+}

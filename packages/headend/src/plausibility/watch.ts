@@ -2,6 +2,7 @@ import type { MeterKind } from "@meterkeep/api";
 import type { Scope } from "../database/scope.ts";
 import { rows, type Sql } from "../database/sql.ts";
 import type { MeterId } from "../inventory/meter.ts";
+import { RELAY_CODES } from "../profile/event-codes.ts";
 import { DAY_MILLISECONDS } from "../reading/day/day-row.ts";
 import type { SourceClock } from "../time/source-clock.ts";
 import type { PlausibilityFinding } from "./finding.ts";
@@ -18,7 +19,7 @@ const COMMANDS_MILLISECONDS = 60 * DAY_MILLISECONDS;
 const EXPLAINS = { relay: 10 * MINUTE, clock: 25 * MINUTE, wall: 2 * MINUTE } as const;
 const COHORT = { most: 3, within: 10 * MINUTE } as const;
 const GASP = { within: 2 * MINUTE, normalVolts: 180, leastSiblings: 3, share: 0.8 } as const;
-const SPONTANEOUS = { remote: [62, 301], own: [64] } as const;
+const REMOTELY: readonly number[] = RELAY_CODES.opened.remotely;
 
 export interface WatchPorts {
   readonly sql: Sql;
@@ -49,7 +50,7 @@ export class PlausibilityWatch {
     const events = await rows<EventRow>(sql, SELECT_EVENTS, [
       ...scope.place,
       new Date(since),
-      [...SPONTANEOUS.remote, ...SPONTANEOUS.own],
+      [...REMOTELY, ...RELAY_CODES.opened.byItself],
     ]);
     const gasps = await rows<GaspRow>(sql, SELECT_GASPS, [...scope.place, new Date(since)]);
     const found = [...(await this.#unexplained(events)), ...(await this.#contradictedGasps(gasps))];
@@ -81,7 +82,7 @@ export class PlausibilityWatch {
       );
     });
     const single = left
-      .filter(({ category, code }) => category === "clock" || (SPONTANEOUS.remote as readonly number[]).includes(code))
+      .filter(({ category, code }) => category === "clock" || REMOTELY.includes(code))
       .map(
         (event): PlausibilityFinding => ({
           rule: event.category === "clock" ? "P-8" : "P-9",

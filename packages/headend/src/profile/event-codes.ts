@@ -134,6 +134,12 @@ export const EVENT_CODES = {
 /** Codes of every family by which a meter says that power went and came back. */
 export const POWER_CODES = { down: [1, 101], up: [2, 102] } as const;
 
+/** Codes of every family by which a meter says that its relay opened or closed, by whom. */
+export const RELAY_CODES = {
+  opened: { byHand: [60], remotely: [62, 301], byItself: [64] },
+  closed: [61, 63, 302],
+} as const;
+
 /** What a code means; one that nobody knows here is ordinary and has its number for words. */
 export function eventFacts(codes: EventCodes, code: number): EventFacts {
   return codes[code] ?? event(`event ${code}`, "other", 0);

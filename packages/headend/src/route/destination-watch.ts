@@ -1,3 +1,4 @@
+import type { DESTINATION_INCIDENTS } from "@meterkeep/api";
 import type { Ledger } from "@meterkeep/ledger";
 import type { Scope } from "../database/scope.ts";
 import { rows, type Sql } from "../database/sql.ts";
@@ -5,14 +6,6 @@ import type { EventSink } from "../event/event-hub.ts";
 import type { Meter, MeterId } from "../inventory/meter.ts";
 import { type Place, Places, RETURN_MILLISECONDS } from "./places.ts";
 
-/** What is wrong with where a meter speaks to, or from where somebody speaks in its name. */
-export const DESTINATION_INCIDENTS = [
-  "points-elsewhere",
-  "foreign-traffic",
-  "two-places",
-  "moved",
-  "false-delivery",
-] as const;
 export type DestinationIncidentKind = (typeof DESTINATION_INCIDENTS)[number];
 
 /** An incident about a meter's destinations. */

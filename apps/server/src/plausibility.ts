@@ -1,42 +1,46 @@
-import { METER_KINDS, type MeterKind, type RecentEvent } from "@meterkeep/api";
+import { METER_KINDS, type MeterKind } from "@meterkeep/api";
 import {
+  DAY_MILLISECONDS,
   drawRereads,
   firstOpenDay,
+  isGrave,
   judgeDays,
   judgeRereads,
   type MeterDirectory,
-  PLAUSIBILITY_RULES,
   type PlausibilityFinding,
   PlausibilityWatch,
 } from "@meterkeep/headend";
 import type { Logger } from "pino";
 import type { Context } from "./handlers/context.ts";
 
-const DAY_MILLISECONDS = 86_400_000;
 /** So many findings of one look are a line each; the others are counted. */
 const MOST_LINES = 20;
 
 /** Judges what meters say: each day when it is closed, and every minute what cannot wait for that. */
-export interface Plausible {
+export interface Plausibility {
   judge(sourceNow: (kind: MeterKind) => number, signal: AbortSignal): Promise<void>;
   watch(): Promise<void>;
 }
 
 /** Puts the rules of plausibility to work and tells what they find that is grave. */
-export function keepPlausible(context: Context, directory: Pick<MeterDirectory, "meters">, logger: Logger): Plausible {
+export function keepPlausibility(
+  context: Context,
+  directory: Pick<MeterDirectory, "meters">,
+  logger: Logger,
+): Plausibility {
   const { pool, scope, hub, clockOf, now } = context;
   const onFindings = (findings: readonly PlausibilityFinding[]): void => {
-    const grave = findings.filter(({ rule }) => severityOf(rule) !== "info" && severityOf(rule) !== "warn");
+    const grave = findings.filter(({ rule }) => isGrave(rule));
     if (grave.length === 0) return;
     const meters = new Map(directory.meters.map((meter) => [meter.id, meter]));
     for (const { rule, subject, sentence } of grave.slice(0, MOST_LINES)) {
       const meter = subject.kind === "meter" ? meters.get(subject.meter) : undefined;
       hub.publish(
-        "finding",
+        "implausible",
         { at: new Date(now()).toISOString(), rule, sentence, ...(meter === undefined ? {} : { meter: meter.title }) },
         {
           sentence: `${rule}: ${meter === undefined ? "" : `${meter.label}: `}${sentence}`,
-          severity: "warning" satisfies RecentEvent["severity"],
+          severity: "warning",
           ...(meter === undefined ? {} : { meter: meter.title }),
         },
       );
@@ -58,8 +62,4 @@ export function keepPlausible(context: Context, directory: Pick<MeterDirectory, 
       if (added.length > 0) onFindings(added);
     },
   };
-}
-
-function severityOf(rule: PlausibilityFinding["rule"]): string {
-  return PLAUSIBILITY_RULES[rule].severity;
 }
