@@ -1,7 +1,7 @@
 // The HTTP API: schemas, their types, and the table of routes.
 
+export { BlastRadius, REACH_KINDS, Reach } from "./http/blast-radius.ts";
 export {
-  BlastRadius,
   CAMPAIGN_STATES,
   CampaignList,
   type CampaignState,
@@ -17,8 +17,6 @@ export {
   DryRun,
   FINDING_EFFECTS,
   Finding,
-  MeterGroup,
-  MeterGroupList,
   type NamedShape,
   OperationList,
   OperationView,
@@ -31,8 +29,6 @@ export {
   QUARANTINE_STATES,
   QuarantineItem,
   QuarantineList,
-  REACH_KINDS,
-  Reach,
   Refusal,
   RuleList,
   Selection,
@@ -103,6 +99,7 @@ export {
   QualityQuery,
   QualityView,
 } from "./http/meter-event.ts";
+export { MeterGroup, MeterGroupList } from "./http/meter-group.ts";
 export { ClockView, GridView, METER_PATHS, MeterSummary, Overview, OverviewCounts, Warning } from "./http/overview.ts";
 export {
   AdmitPerson,

@@ -78,13 +78,15 @@ export async function groups({ state, json }: OperatorOptions, terminal: Termina
   await write(terminal.stdout, json === true ? `${JSON.stringify(view.groups)}\n` : `${lines.join("\n")}\n`);
 }
 
-/** `meterkeep command group` */
+/** `meterkeep command group`. @throws CliError `option-invalid` where no meter is named: nobody empties a group by a typo. */
 export async function group(
   name: string,
   meters: readonly string[],
   { state, json, note, more, remove }: GroupOptions,
   terminal: Terminal,
 ): Promise<void> {
+  if (remove !== true && meters.length === 0)
+    throw new CliError("option-invalid", `name the meters of group ${name}, or give --remove to forget it`);
   const server = runningServer(state, terminal);
   if (remove === true) {
     await server.call("removeGroup", { params: { name } });
@@ -96,7 +98,7 @@ export async function group(
     ...(note !== undefined && { note }),
     ...(more === true && { more }),
   };
-  const put = await server.call("putGroup", { params: { name }, body });
+  const put = await server.call("setGroup", { params: { name }, body });
   await write(terminal.stdout, json === true ? `${JSON.stringify(put)}\n` : `${put.name}: ${put.meters} meters.\n`);
 }
 

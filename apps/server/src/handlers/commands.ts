@@ -1,6 +1,7 @@
 import { PROTECTED_KINDS, type ProtectedSite } from "@meterkeep/api";
 import { POLICY_SERVICE_NAME, type Requester } from "@meterkeep/headend";
 import type { FastifyRequest } from "fastify";
+import { askingNetwork } from "../http/asking-network.ts";
 import { loginOf } from "../http/login.ts";
 import type { Handlers } from "../http/mount.ts";
 import type { Context } from "./context.ts";
@@ -30,7 +31,7 @@ type Served =
   | "listProtectedSites"
   | "protectSite"
   | "listGroups"
-  | "putGroup"
+  | "setGroup"
   | "removeGroup"
   | "blastRadius";
 
@@ -83,7 +84,7 @@ export function commandHandlers(context: Context): Pick<Handlers, Served> {
       return siteView(await guard.protect({ ...body, note: body.note ?? "", by: name }));
     },
     listGroups: async () => ({ groups: [...(await groups.list())] }),
-    putGroup: async ({ params, body, request }) => {
+    setGroup: async ({ params, body, request }) => {
       const { name: by } = loginOf(request);
       const { meters, note = "", more = false } = body;
       await record(context, "group-set", by, { group: params.name, meters: meters.length, more, note });
@@ -105,14 +106,7 @@ interface Decided {
 
 function whoAsks(request: FastifyRequest): Requester {
   const { id, name } = loginOf(request);
-  return { id, name, network: networkOf(request.ip ?? "") };
-}
-
-/** The network of an address: /24 of IPv4, /48 of IPv6; nothing for this machine's own socket. */
-function networkOf(address: string): string {
-  const four = /(\d+\.\d+\.\d+)\.\d+$/.exec(address)?.[1];
-  if (four !== undefined) return `${four}.0/24`;
-  return address.includes(":") ? `${address.split(":").slice(0, 3).join(":")}::/48` : "";
+  return { id, name, network: askingNetwork(request.ip) };
 }
 
 function siteView({ kind, ...site }: Awaited<ReturnType<Context["guard"]["protectedSites"]>>[number]): ProtectedSite {

@@ -1,7 +1,7 @@
 /** The routes of commands, campaigns, quarantine and the guard: a part of the table in `routes.ts`. */
 import { Type } from "typebox";
+import { BlastRadius } from "./blast-radius.ts";
 import {
-  BlastRadius,
   CAMPAIGN_STATES,
   CampaignList,
   CampaignTargetDetail,
@@ -10,24 +10,22 @@ import {
   CommandOrder,
   Decision,
   DryRun,
-  MeterGroup,
-  MeterGroupList,
   OperationList,
   PolicyServiceView,
   ProtectedSite,
   ProtectedSiteList,
   ProtectSite,
-  PutMeterGroup,
   QUARANTINE_STATES,
   QuarantineItem,
   QuarantineList,
   RuleList,
   TARGET_STATES,
 } from "./command.ts";
+import { MeterGroup, MeterGroupList, SetMeterGroup } from "./meter-group.ts";
 import type { Route } from "./route.ts";
-import { Identifier, PlainText, SystemTitleText, words } from "./scalars.ts";
+import { Identifier, Name64, SystemTitleText, words } from "./scalars.ts";
 
-const groupParams = Type.Object({ name: PlainText({ minLength: 1, maxLength: 64 }) });
+const groupParams = Type.Object({ name: Name64 });
 const idParams = Type.Object({ id: Identifier });
 
 export const COMMAND_ROUTES = {
@@ -263,7 +261,7 @@ export const COMMAND_ROUTES = {
     summary: "List groups of meters that commands can be asked for by their name",
     response: MeterGroupList,
   },
-  putGroup: {
+  setGroup: {
     method: "POST",
     path: "/groups/:name",
     access: "anyone",
@@ -272,7 +270,7 @@ export const COMMAND_ROUTES = {
     status: 200,
     summary: "Make a group of meters, or say anew who is in it",
     params: groupParams,
-    body: PutMeterGroup,
+    body: SetMeterGroup,
     response: MeterGroup,
   },
   removeGroup: {

@@ -1,37 +1,17 @@
 /** Commands to meters: one call makes a campaign, whether of one meter or a hundred thousand (ADR 0024). */
 import { type Static, Type } from "typebox";
-import { Identifier, PlainText, SystemTitleText, Timestamp, words } from "./scalars.ts";
-
-const Watts = (description: string) => Type.Integer({ minimum: 0, description });
+import { Identifier, Name64, PlainText, SystemTitleText, Timestamp, Watts, words } from "./scalars.ts";
 
 /** Which meters: all of the island's, those of a feeder or transformer, of a profile, model, firmware or named group, or these. What is not in service is left out and said. */
 export const Selection = Type.Union(
   [
     Type.Object({ kind: Type.Literal("all") }, { additionalProperties: false }),
-    Type.Object(
-      { kind: Type.Literal("feeder"), feeder: PlainText({ minLength: 1, maxLength: 64 }) },
-      { additionalProperties: false },
-    ),
-    Type.Object(
-      { kind: Type.Literal("transformer"), transformer: PlainText({ minLength: 1, maxLength: 64 }) },
-      { additionalProperties: false },
-    ),
-    Type.Object(
-      { kind: Type.Literal("profile"), profile: PlainText({ minLength: 1, maxLength: 64 }) },
-      { additionalProperties: false },
-    ),
-    Type.Object(
-      { kind: Type.Literal("model"), model: PlainText({ minLength: 1, maxLength: 64 }) },
-      { additionalProperties: false },
-    ),
-    Type.Object(
-      { kind: Type.Literal("firmware"), firmware: PlainText({ minLength: 1, maxLength: 64 }) },
-      { additionalProperties: false },
-    ),
-    Type.Object(
-      { kind: Type.Literal("group"), group: PlainText({ minLength: 1, maxLength: 64 }) },
-      { additionalProperties: false },
-    ),
+    Type.Object({ kind: Type.Literal("feeder"), feeder: Name64 }, { additionalProperties: false }),
+    Type.Object({ kind: Type.Literal("transformer"), transformer: Name64 }, { additionalProperties: false }),
+    Type.Object({ kind: Type.Literal("profile"), profile: Name64 }, { additionalProperties: false }),
+    Type.Object({ kind: Type.Literal("model"), model: Name64 }, { additionalProperties: false }),
+    Type.Object({ kind: Type.Literal("firmware"), firmware: Name64 }, { additionalProperties: false }),
+    Type.Object({ kind: Type.Literal("group"), group: Name64 }, { additionalProperties: false }),
     Type.Object(
       { kind: Type.Literal("list"), meters: Type.Array(SystemTitleText, { minItems: 1, maxItems: 20_000 }) },
       { additionalProperties: false },
@@ -40,27 +20,6 @@ export const Selection = Type.Union(
   { description: "Which meters" },
 );
 export type Selection = Static<typeof Selection>;
-
-/** Meters under a name. Who is in it counts when a command is asked for: what people approve is the list that it was then. */
-export const MeterGroup = Type.Object({
-  name: PlainText({ minLength: 1, maxLength: 64 }),
-  note: Type.String(),
-  meters: Type.Integer({ description: "How many" }),
-  setBy: Type.String(),
-  setAt: Timestamp,
-});
-export type MeterGroup = Static<typeof MeterGroup>;
-export const MeterGroupList = Type.Object({ groups: Type.Array(MeterGroup) });
-export type MeterGroupList = Static<typeof MeterGroupList>;
-
-export const PutMeterGroup = Type.Object(
-  {
-    meters: Type.Array(SystemTitleText, { maxItems: 20_000 }),
-    note: Type.Optional(PlainText({ maxLength: 400 })),
-    more: Type.Optional(Type.Boolean({ description: "true: besides those who are in it already" })),
-  },
-  { additionalProperties: false },
-);
 
 /** Why (regulators' codes first) and whether the customer has to be told before. */
 export const COMMAND_REASONS = ["arrears", "move-out", "safety", "grid", "restore", "maintenance", "test"] as const;
@@ -401,86 +360,3 @@ export const ProtectSite = Type.Object(
   { additionalProperties: false },
 );
 export type ProtectSite = Static<typeof ProtectSite>;
-
-/** How much somebody or something could switch off under the caps. */
-export const REACH_KINDS = [
-  "person",
-  "pair",
-  "worker",
-  "handheld",
-  "key",
-  "island",
-  "policy-service",
-  "firmware",
-  "manufacturer",
-  "authority",
-] as const;
-export const Reach = Type.Object({
-  kind: words(REACH_KINDS),
-  name: Type.String(),
-  sentence: Type.String({ description: "What it takes, and what holds it" }),
-  meters: Type.Integer({ description: "In 24 hours" }),
-  metersInTenMinutes: Type.Integer(),
-  loadW: Watts("Of the largest loads among them"),
-  minutes: Type.Integer({ description: "Until all of them are reached" }),
-  share: Type.Number({ description: "Of the island's meters, 0 to 1" }),
-  bounds: Type.Array(Type.String(), { description: "The rules that bound it" }),
-  drill: Type.Optional(
-    Type.Object({ id: Identifier, at: Timestamp, sentence: Type.String() }, { description: "The last that proved it" }),
-  ),
-  undrilled: Type.Optional(Type.String({ description: "Why no drill can prove it" })),
-});
-export type Reach = Static<typeof Reach>;
-export const BlastRadius = Type.Object({
-  asOf: Timestamp,
-  meters: Type.Integer(),
-  loadW: Watts("What the island draws"),
-  used: Type.Object(
-    {
-      day: Type.Integer(),
-      dayCap: Type.Integer(),
-      tenMinutes: Type.Integer(),
-      tenMinutesCap: Type.Integer(),
-    },
-    { description: "What counts against the custodian's own caps now" },
-  ),
-  largestFeederShare: Type.Number({ description: "The most of one feeder's load that the caps let go, 0 to 1" }),
-  reach: Type.Array(Reach),
-  parts: Type.Array(
-    Type.Object({
-      kind: words(["feeder", "transformer"]),
-      id: Type.String(),
-      meters: Type.Integer(),
-      loadW: Watts("What its homes draw"),
-      mostMeters: Type.Integer({ description: "That can be switched off in an hour, whoever asks" }),
-      mostLoadW: Watts("That can be switched off in an hour"),
-      share: Type.Number({ description: "Of its load, 0 to 1" }),
-    }),
-    { maxItems: 200, description: "Feeders and transformers: what each can lose under the caps" },
-  ),
-  times: Type.Object(
-    {
-      cut: Type.Optional(
-        Type.Object(
-          {
-            at: Timestamp,
-            freezeMilliseconds: Type.Optional(Type.Integer({ description: "From the call to the custodian's word" })),
-            afterAlarmSeconds: Type.Optional(Type.Integer({ description: "Since the alarm before it" })),
-          },
-          { description: "The last time that everything was frozen from here (TTC)" },
-        ),
-      ),
-      rekey: Type.Optional(
-        Type.Object(
-          { metersAnHour: Type.Integer(), minutes: Type.Integer() },
-          { description: "New keys for everybody, at the best rate that was seen here (RKT)" },
-        ),
-      ),
-      autonomyHours: Type.Optional(
-        Type.Integer({ description: "So long do meters keep 95 % of their readings while nobody reads them" }),
-      ),
-    },
-    { description: "How long things take, as measured here; what was never measured is absent" },
-  ),
-});
-export type BlastRadius = Static<typeof BlastRadius>;

@@ -22,6 +22,11 @@ export function PlainText(limits: {
   return Type.String({ ...limits, pattern: "^[^\\u0000-\\u001f\\u007f-\\u009f]*$" });
 }
 
+/** A name of what people or the grid call something: a feeder, a profile, a group. */
+export const Name64 = PlainText({ minLength: 1, maxLength: 64 });
+
+export const Watts = (description: string) => Type.Integer({ minimum: 0, description });
+
 /** A ledger's sequence number: what a JSON number holds exactly. */
 export const Sequence = (description: string) =>
   Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description });

@@ -29,8 +29,11 @@ import { lossHash, replacementFor } from "./lost-key.ts";
 import { partsOf, takeManifest } from "./manifests.ts";
 import type { StoredApproval, StoredChange, StoredManifest } from "./store/records.ts";
 
-/** Whoever hands in more than people look at fills the disk, and hides among them what matters. */
-const MOST_WAITING = 100;
+/**
+ * So many manifests of one caller within a day may be without any approval, also those whose window is over: whoever hands in more
+ * than people look at fills the disk, and hides among them what matters.
+ */
+const MOST_UNAPPROVED = 100;
 
 /** How far a manifest has come. */
 export const MANIFEST_STATES = ["planned", "approved", "expired"] as const;
@@ -168,7 +171,7 @@ export class Authority {
     return candidate;
   }
 
-  /** Keeps a manifest that is to be approved; the same one again is the same. @throws CallRefusal `manifest-refused`. */
+  /** Keeps a manifest that is to be approved; the same one again is the same. @throws CallRefusal `manifest-refused`, `too-many-open`. */
   async submitManifest(chunks: AsyncIterable<Uint8Array>, caller: Caller): Promise<ManifestState> {
     const { documents, records, committer, now } = this.#dependencies;
     documents.requireSound();
@@ -179,9 +182,11 @@ export class Authority {
     if (now() >= header.notAfter) throw new CallRefusal("manifest-refused", "its window is over");
     const known = await records.manifest(hash);
     if (known !== undefined) return this.#manifestState(known);
-    const newest = await this.manifests(MOST_WAITING);
-    if (newest.length === MOST_WAITING && newest.every(({ state }) => state === "planned"))
-      throw new CallRefusal("manifest-refused", `${MOST_WAITING} manifests wait for people: have them looked at first`);
+    if ((await records.unapprovedManifests(caller.name, now() - APPROVAL_MILLISECONDS)) >= MOST_UNAPPROVED)
+      throw new CallRefusal(
+        "too-many-open",
+        `nobody has approved ${MOST_UNAPPROVED} manifests that ${caller.name} handed in within a day: "meterkeep manifest list" shows them; approve what is meant, or wait until they are a day old`,
+      );
     const { utility, island, operation, targets, loadAtRiskW, requester, workOrder } = header;
     const submittedAt = now();
     const written = writeCanonical(manifestHeader, header);

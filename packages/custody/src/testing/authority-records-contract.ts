@@ -77,6 +77,22 @@ export function authorityRecordsContract(
     assert.equal((await store.authority.change(change.hash))?.executedAt, 9);
   });
 
+  contract("manifests are counted that nobody approved, of one caller and from a time on", async (store) => {
+    const [old, mine, approved, other] = [
+      { ...manifestOf(), submittedAt: 9 },
+      { ...manifestOf(), submittedAt: 10 },
+      { ...manifestOf(), submittedAt: 11 },
+      { ...manifestOf(), submittedAt: 11, submittedBy: "somebody else" },
+    ];
+    const by = mine.submittedBy;
+    await store.commit([old, mine, approved, other].map((manifest) => ({ kind: "add-manifest" as const, manifest })));
+    assert.equal(await store.authority.unapprovedManifests(by, 10), 2);
+    const approval = { hash: approved.hash, approver: "anna", approval: "{}", receivedAt: 12 };
+    await store.commit([{ kind: "add-approval", approval }]);
+    assert.equal(await store.authority.unapprovedManifests(by, 10), 1);
+    assert.equal(await store.authority.unapprovedManifests(by, 0), 2);
+  });
+
   contract(
     "what can switch off counts until it is settled and then for its windows, in the same transaction",
     async (store) => {

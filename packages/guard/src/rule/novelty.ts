@@ -30,7 +30,7 @@ export function novelty({ now, thresholds, request, principal }: GuardFacts): Fi
     );
   const name = request.asked ?? request.operation.kind;
   const isHabitual = principal.hours.length >= HABIT_HOURS;
-  if (isHabitual && !principal.operations.has(name))
+  if (isHabitual && principal.operations.size > 0 && !principal.operations.has(name))
     findings.push(
       aboutRequest(
         "MC-16",

@@ -51,12 +51,14 @@ export interface CampaignRow {
   readonly released_by: string | null;
   /** It looks at each meter, and changes nothing. */
   readonly looks: boolean;
+  /** From where it was asked; empty on this machine. */
+  readonly network: string;
 }
 
 /** All columns but the manifest's octets. */
 export const CAMPAIGN_COLUMNS = `campaign_id, operation, parameters, words, command_class, direction, selection, requester,
   requester_id, reason, note, work_order, urgency, created_at, not_before, not_after, dry_run, targets, load_w, waves,
-  manifest_hash, state, sentence, submitted, wave, wave_begun_at, looked_at, released_from, released_by, looks`;
+  manifest_hash, state, sentence, submitted, wave, wave_begun_at, looked_at, released_from, released_by, looks, network`;
 
 export type TargetCounts = CampaignSummary["counts"];
 

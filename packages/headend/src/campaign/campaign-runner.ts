@@ -1,4 +1,4 @@
-import type { Custodian } from "@meterkeep/api/custodian";
+import { type Custodian, CustodianCallError } from "@meterkeep/api/custodian";
 import { commandRulesOf } from "@meterkeep/guard";
 import { inTransaction } from "@meterkeep/postgres";
 import type { Scope } from "../database/scope.ts";
@@ -41,7 +41,11 @@ export class CampaignRunner {
     this.#ports = ports;
   }
 
-  /** Looks at every open campaign until none moves. */
+  /**
+   * Looks at every open campaign until none moves. One whose manifest the custodian does not take holds up no other.
+   *
+   * @throws CustodianCallError what the first of those was refused with, after the last campaign
+   */
   async look(): Promise<void> {
     const { pool, scope } = this.#ports;
     await this.#notice();
@@ -52,7 +56,15 @@ export class CampaignRunner {
        order by direction in ('on', 'feed-on') desc, created_at`,
       [...scope.place],
     );
-    for (const { campaign_id } of open) while (await this.#move(campaign_id));
+    let refused: CustodianCallError | undefined;
+    for (const { campaign_id } of open)
+      try {
+        while (await this.#move(campaign_id));
+      } catch (error) {
+        if (!isOfManifest(error)) throw error;
+        refused ??= error;
+      }
+    if (refused !== undefined) throw refused;
   }
 
   /** Makes at most one move. @returns whether another may follow at once. */
@@ -351,3 +363,8 @@ const ASK_AGAIN = `
   join campaigns c using (utility_id, island_id, campaign_id) join work w using (utility_id, island_id, meter_id)
   where ct.utility_id = $1 and ct.island_id = $2 and ct.state = 'uncertain' and c.direction <> 'none'
     and c.not_after > $3 and w.leased_by is null and w.on_demand is null and w.attempts = 0`;
+
+/** Whether the custodian was there, and would not have this manifest. */
+function isOfManifest(error: unknown): error is CustodianCallError {
+  return error instanceof CustodianCallError && (error.code === "manifest-refused" || error.code === "too-many-open");
+}

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { CommandOrder } from "@meterkeep/api";
+import { CustodianCallError } from "@meterkeep/api/custodian";
 import { DEFAULT_THRESHOLDS } from "@meterkeep/guard";
 import { folderShelf } from "../firmware/shelf.ts";
 import { openHeadEndDatabase, testTitle } from "../testing/database.ts";
@@ -14,6 +15,7 @@ import { FleetCensus } from "./fleet-census.ts";
 const RITA = { id: "rita", name: "Rita" };
 const OTTO = { id: "otto", name: "Otto" };
 const HOMES = 40;
+const DAY = 86_400_000;
 
 /** A head-end's campaigns over a real database; what people sign at the custodian is said by `approved`. */
 async function openBench(homes = HOMES) {
@@ -29,6 +31,8 @@ async function openBench(homes = HOMES) {
     frozen: undefined as string | undefined,
     capsLifted: false,
   };
+  /** What the custodian answers to the next manifests. */
+  const refuse: CustodianCallError[] = [];
   const now = (): number => bench.now;
   const holding = async () => ({
     thresholds: DEFAULT_THRESHOLDS,
@@ -60,7 +64,11 @@ async function openBench(homes = HOMES) {
       custodian: {
         beginShipment: async () => ({ upload: new Uint8Array(16) }) as never,
         shipmentChunk: async () => ({}) as never,
-        submitManifest: async () => ({}) as never,
+        submitManifest: async () => {
+          const error = refuse.shift();
+          if (error !== undefined) throw error;
+          return {} as never;
+        },
         manifest,
       },
       holding,
@@ -68,7 +76,7 @@ async function openBench(homes = HOMES) {
       record: async (kind, _, sentence) => void entries.push({ kind, by: "runner", sentence }),
       wake: () => undefined,
     });
-  return { ...database, database, bench, campaigns, entries, newRunner };
+  return { ...database, database, bench, campaigns, entries, newRunner, refuse };
 }
 
 const all = (operation: string, reason: CommandOrder["reason"]): CommandOrder => ({
@@ -223,6 +231,58 @@ test("what another person releases from quarantine is for the time that it was a
   const [released] = await campaigns.quarantine("released", 1);
   assert.equal(released?.id, item?.id);
   await assert.rejects(campaigns.release(item?.id ?? "", OTTO, "again"), { code: "quarantine-unknown" });
+});
+
+test("MC-16: one command from another network makes no habit of it, and somebody else looks at the next for many", async () => {
+  const { database, bench, campaigns } = await openBench();
+  await using _ = database;
+  let next = 0;
+  const ask = async (network: string, meters: number) => {
+    const list = Array.from({ length: meters }, () => testTitle(next++));
+    const selection = { kind: "list", meters: list } as const;
+    const order: CommandOrder = {
+      operation: "clock",
+      parameters: { mostSeconds: 60 },
+      selection,
+      reason: "maintenance",
+    };
+    const { campaign, dryRun } = await campaigns.create(order, { ...RITA, network });
+    return [campaign.state, dryRun.findings.map(({ rule, effect }) => `${rule} ${effect}`).join()];
+  };
+  const home = "10.1.2.0/24";
+  const away = "10.9.9.0/24";
+  for (let day = 0; day < 5; day += 1) {
+    assert.deepEqual(await ask(home, 1), ["awaiting-approval", ""]);
+    bench.now += DAY;
+  }
+  assert.deepEqual(await ask(away, 1), ["awaiting-approval", "MC-16 warn"]);
+  assert.deepEqual(await ask(away, 2), ["quarantined", "MC-16 quarantine"]);
+  const [item] = await campaigns.quarantine("waiting", 1);
+  bench.now += 60_000;
+  assert.deepEqual(await ask(away, 2), ["quarantined", "MC-16 quarantine"]);
+  await campaigns.release(item?.id ?? "", OTTO, "she is at the other office");
+  assert.deepEqual(await ask(away, 2), ["awaiting-approval", ""]);
+});
+
+test("a manifest that the custodian does not take holds up no other campaign", async () => {
+  const { database, bench, campaigns, newRunner, refuse } = await openBench();
+  await using _ = database;
+  const order = (at: number): CommandOrder => ({
+    operation: "clock",
+    parameters: { mostSeconds: 60 },
+    selection: { kind: "list", meters: [testTitle(at)] },
+    reason: "maintenance",
+  });
+  const first = await campaigns.create(order(0), RITA);
+  refuse.push(new CustodianCallError("too-many-open", "nobody has approved 100"));
+  bench.now += 1_000;
+  const second = await campaigns.create(order(1), RITA);
+  bench.approved = true;
+  await assert.rejects(newRunner().look(), { code: "too-many-open" });
+  assert.equal((await campaigns.view(first.campaign.id)).campaign.state, "awaiting-approval");
+  assert.equal((await campaigns.view(second.campaign.id)).campaign.state, "running");
+  await newRunner().look();
+  assert.equal((await campaigns.view(first.campaign.id)).campaign.state, "running");
 });
 
 test("meters of transformers get what switches nothing, and are no homes to be switched", async () => {

@@ -300,7 +300,7 @@ export class Campaigns {
         ...(notBefore.getTime() > this.#ports.now() && { notBefore: notBefore.toISOString() }),
         hours: Math.max(1, Math.round((notAfter.getTime() - notBefore.getTime()) / HOUR)),
       },
-      { id: held.requester_id, name: held.requester },
+      { id: held.requester_id, name: held.requester, network: from.network },
       new Set(held.rules),
       { from: item, by: by.name, settle: (sql, as) => this.#settle(sql, held, { state: "released", as }, by, reason) },
     );

@@ -74,20 +74,24 @@ function add(parts: Map<string, PartFacts>, id: string | undefined, more: Partia
   });
 }
 
-/** What somebody is used to ask for. What was quarantined is no habit. */
+/**
+ * What somebody is used to ask for. What was quarantined is no habit, and what was asked for within a day is none yet, unless
+ * another person released it: one command for one meter would else make way for the next one for many (MC-16).
+ */
 export async function principalFacts(
   sql: Sql,
   scope: Scope,
   { name, network = "" }: { readonly name: string; readonly network?: string },
   now: number,
 ): Promise<PrincipalFacts> {
-  const hours = await rows<HabitRow>(sql, HABIT, [...scope.place, name, at(now - 28 * DAY), at(now)]);
+  const hours = await rows<HabitRow>(sql, HABIT, [...scope.place, name, at(now - 28 * DAY), at(now), at(now - DAY)]);
+  const settled = hours.filter((row) => row.settled);
   return {
     hours: hours.filter((row) => !row.now).map(({ meters }) => Number(meters)),
     thisHour: Number(hours.find((row) => row.now)?.meters ?? 0),
-    operations: new Set(hours.flatMap(({ operations }) => operations)),
-    hoursOfDay: new Set(hours.map(({ hour }) => hour.getUTCHours())),
-    networks: new Set(hours.flatMap(({ networks }) => networks).filter((each) => each !== "")),
+    operations: new Set(settled.flatMap(({ operations }) => operations)),
+    hoursOfDay: new Set(settled.map(({ hour }) => hour.getUTCHours())),
+    networks: new Set(settled.flatMap(({ networks }) => networks).filter((each) => each !== "")),
     network,
   };
 }
@@ -95,8 +99,11 @@ export async function principalFacts(
 interface HabitRow {
   readonly hour: Date;
   readonly meters: string;
+  /** Of what is habit. */
   readonly operations: readonly string[];
   readonly networks: readonly string[];
+  /** Whether something of this hour is habit. */
+  readonly settled: boolean;
   readonly now: boolean;
 }
 
@@ -142,9 +149,14 @@ const SIGN_CHANGES = `
     where ct.utility_id = $1 and ct.island_id = $2 and c.direction = any($4::text[]) and ct.attempted_at > $3
   ) moves`;
 
+/** The day is over in which somebody else could have looked at it, or somebody has. */
+const IS_HABIT = "(created_at < $6 or released_by is not null)";
+
 const HABIT = `
-  select date_trunc('hour', created_at) as hour, sum(targets) as meters, array_agg(distinct operation) as operations,
-    array_agg(distinct network) as networks,
+  select date_trunc('hour', created_at) as hour, sum(targets) as meters,
+    coalesce(array_agg(distinct operation) filter (where ${IS_HABIT}), '{}') as operations,
+    coalesce(array_agg(distinct network) filter (where ${IS_HABIT}), '{}') as networks,
+    bool_or(${IS_HABIT}) as settled,
     date_trunc('hour', created_at) = date_trunc('hour', $5::timestamptz) as now
   from campaigns
   where utility_id = $1 and island_id = $2 and requester = $3 and created_at > $4 and state <> 'quarantined'

@@ -132,6 +132,14 @@ export function authorityOf(held: () => { authority: HeldAuthority; ledger: Ledg
     manifest: async (hash) => held().authority.manifests.get(hash),
     manifestPart: async (hash, part) => held().authority.manifestParts.get(`${hash}/${part}`),
     manifests: async (limit) => newest(held().authority.manifests.values(), limit),
+    unapprovedManifests: async (submittedBy, since) => {
+      const { manifests, approvals } = held().authority;
+      const approved = new Set([...approvals.values()].map(({ hash }) => hash));
+      const theirs = [...manifests.values()].filter(
+        (one) => one.submittedBy === submittedBy && one.submittedAt >= since,
+      );
+      return theirs.filter(({ hash }) => !approved.has(hash)).length;
+    },
     change: async (hash) => held().authority.changes.get(hash),
     wasExecuted: async (hash) =>
       held().ledger.some(

@@ -66,6 +66,14 @@ export function authorityIn(pool: Pool): AuthorityRecords {
       );
       return rows.map(manifestOf);
     },
+    unapprovedManifests: async (submittedBy, since) => {
+      const { rows } = await pool.query<{ count: string }>(
+        `select count(*) from manifests m where submitted_by = $1 and submitted_ms >= $2
+           and not exists (select 1 from approvals a where a.hash = m.hash)`,
+        [submittedBy, since],
+      );
+      return Number(rows[0]?.count);
+    },
     change: async (hash) => {
       const { rows } = await pool.query<ChangeRow>(`${CHANGES} where hash = $1`, [octetsOf(hash)]);
       return rows.map(changeOf)[0];

@@ -144,6 +144,8 @@ export interface AuthorityRecords {
   manifestPart(hash: string, part: number): Promise<Uint8Array | undefined>;
   /** Newest first. */
   manifests(limit: number): Promise<readonly StoredManifest[]>;
+  /** How many manifests of somebody's, submitted at that time or later, nobody has approved. */
+  unapprovedManifests(submittedBy: string, since: number): Promise<number>;
   change(hash: string): Promise<StoredChange | undefined>;
   /** Whether the ledger has an entry that the change of that hash was executed. */
   wasExecuted(hash: string): Promise<boolean>;
