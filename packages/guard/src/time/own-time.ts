@@ -1,6 +1,6 @@
 /** A wall clock that differs by more from the monotonic one was set: nothing critical is sealed under it. */
 const MOST_JUMP_MILLISECONDS = 60_000;
-/** Whoever was away for longer cannot tell a long stop from a clock that was set forward meanwhile: people say which it was. */
+/** Whoever was away for longer cannot tell a long stop from a clock that was set forward meanwhile: people say which it was (ADR 0049). */
 const MOST_STOP_MILLISECONDS = 15 * 60_000;
 
 /**

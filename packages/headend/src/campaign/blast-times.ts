@@ -7,7 +7,7 @@ const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 /** An alarm before a freeze is what it was thrown for, where it is no older. */
 const MOST_BEFORE = 24 * HOUR;
-/** In trust.md 9: of all readings, so many are kept. */
+/** Share of all readings that must survive while an island is cut off (autonomy). */
 const KEPT_SHARE = 0.95;
 
 /**
