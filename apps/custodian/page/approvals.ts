@@ -125,7 +125,7 @@ function showSwitch({ frozen, breakGlass, trouble }: State): void {
       ? "Nothing is frozen. One person can freeze; two people thaw."
       : `Everything critical is frozen since ${when(frozen.since)} by ${frozen.by}: ${frozen.reason}`,
     ...(breakGlass === undefined ? [] : [`The caps are lifted until ${when(breakGlass.until)}: ${breakGlass.reason}`]),
-    ...(trouble === undefined ? [] : [`Nothing critical is sealed: ${trouble.message}`]),
+    ...(trouble === undefined ? [] : [`${trouble.message}.`]),
   ];
   element("switch-text").textContent = sentences.join(" ");
   element<HTMLButtonElement>("freeze").disabled = frozen !== undefined;

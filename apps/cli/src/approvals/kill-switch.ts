@@ -18,6 +18,20 @@ export async function thaw(options: ReasonOptions, terminal: Terminal): Promise<
   await planChange("thaw", JSON.stringify({ since: frozen.since }), options, terminal);
 }
 
+/** `meterkeep clock trust` */
+export async function trustClock(options: ReasonOptions, terminal: Terminal): Promise<void> {
+  const { clockDoubt, trouble } = await asOperator(options.state, terminal, (custodian) => custodian.authorityState({}));
+  if (clockDoubt === undefined)
+    throw new CliError("custodian-refused", trouble?.message ?? "the custodian does not doubt its clock");
+  const [written, found] = [clockDoubt.written, clockDoubt.found].map((at) => new Date(at).toISOString());
+  if (options.json !== true)
+    await write(
+      terminal.stdout,
+      `The start found the clock at ${found}; what was written last is of ${written}. Hold the machine's clock against another one.\n`,
+    );
+  await planChange("trust-clock", JSON.stringify({ found: clockDoubt.found }), options, terminal);
+}
+
 /** `meterkeep break-glass` */
 export async function breakGlass({ minutes, ...options }: BreakGlassOptions, terminal: Terminal): Promise<void> {
   const facts = { minutes: Number(minutes), reason: options.reason ?? "" };

@@ -36,7 +36,7 @@ function approvalText({ state, approvedBy, people, missing }: ManifestStateView 
 export function authorityText(state: AuthorityState): string {
   const { approvers, policyServices, frozen, breakGlass, trouble, counts, unsettled, page } = state;
   return lines(
-    ...(trouble === undefined ? [] : [`Nothing critical is sealed: ${trouble.message}`]),
+    ...(trouble === undefined ? [] : [trouble.message]),
     frozen === undefined
       ? "Nothing is frozen."
       : `Frozen since ${when(frozen.since)} by ${frozen.by}: ${frozen.reason}`,

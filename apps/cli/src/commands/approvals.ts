@@ -12,7 +12,7 @@ import type { OperatorOptions } from "../operator/commands.ts";
 import type { Terminal } from "../terminal.ts";
 import { operatorCommand } from "./status.ts";
 
-/** `meterkeep approvers`, `approve`, `manifest`, `change`, `kill-switch`, `break-glass`: what people agree to. */
+/** `meterkeep approvers`, `approve`, `manifest`, `change`, `kill-switch`, `clock`, `break-glass`: what people agree to. */
 export function registerApprovals(program: Command, terminal: Terminal): void {
   registerApprovers(program, terminal);
   signing(operatorCommand(program, "approve", "approve a manifest or a change with a user key"))
@@ -51,6 +51,14 @@ export function registerApprovals(program: Command, terminal: Terminal): void {
     .action(async (options: ReasonOptions) => {
       const { thaw } = await import("../approvals/kill-switch.ts");
       await thaw(options, terminal);
+    });
+  const clock = program.command("clock").summary("the custodian's clock, after a long stop");
+  operatorCommand(clock, "trust", "plan that the clock of a start is believed; two people approve it")
+    .option("--requester <name>", "who asks; never one who approves", "operator")
+    .option("--reason <text>", "why: for how long nobody ran, and what the clock was compared with", "")
+    .action(async (options: ReasonOptions) => {
+      const { trustClock } = await import("../approvals/kill-switch.ts");
+      await trustClock(options, terminal);
     });
   operatorCommand(program, "break-glass", "plan that the caps are lifted for a while; three people approve it")
     .requiredOption("--minutes <number>", "how long, 240 at most")

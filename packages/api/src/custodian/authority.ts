@@ -32,6 +32,9 @@ export const approverView = record({
 });
 export type ApproverView = Infer<typeof approverView>;
 
+/** Why a custodian seals nothing critical (the first two), or nothing that takes off: as its refusals say it. */
+export const TROUBLE_CODES = ["authority-spoilt", "clock-jumped", "clock-behind", "clock-doubted"] as const;
+
 /** Who may approve, what is frozen, and how much of the caps is used. */
 export const authorityState = record({
   approvers: c.sequenceOf(approverView, { max: 256 }),
@@ -46,12 +49,14 @@ export const authorityState = record({
   founding: c.boolean,
   /** Where the custodian's own page is; empty where it has none. */
   page: shortText,
-  /** Why nothing critical is sealed at all. */
-  trouble: c.optional(record({ code: shortText, message: longText })),
+  /** What is not sealed, and why: whole sentences. */
+  trouble: c.optional(record({ code: oneOf(TROUBLE_CODES), message: longText })),
   /** Commands that can switch off: how many count now, and how many may. */
   counts: record({ day: wholeNumber, dayCap: wholeNumber, tenMinutes: wholeNumber, tenMinutesCap: wholeNumber }),
   /** Security setups with sealed commands of which the meter has not shown what became. */
   unsettled: wholeNumber,
+  /** When what was written last was written, and where a start found the clock: until two people believe that. */
+  clockDoubt: c.optional(record({ written: time, found: time })),
 });
 export type AuthorityState = Infer<typeof authorityState>;
 

@@ -63,6 +63,8 @@ export const SEAL_REFUSAL_CODES = [
   "cap-reached",
   "command-not-due",
   "request-out-of-turn",
+  "clock-behind",
+  "clock-doubted",
 ] as const;
 export type SealRefusalCode = (typeof SEAL_REFUSAL_CODES)[number];
 

@@ -57,7 +57,7 @@ export function authorityService(parts: AuthorityParts): AuthorityService {
   });
   return {
     authorityState: async () => {
-      const { approvers, policyServices, pending, frozen, breakGlass } = authority.document;
+      const { approvers, policyServices, pending, frozen, breakGlass, clockDoubt } = authority.document;
       const present = thresholdsAt(authority.document, now());
       const { trouble } = authority;
       return {
@@ -73,6 +73,7 @@ export function authorityService(parts: AuthorityParts): AuthorityService {
         founding: isFounding(authority.document),
         page: party.origins[0] ?? "",
         ...(trouble && { trouble }),
+        ...(clockDoubt && { clockDoubt }),
         counts: await authority.seals.counts(),
         unsettled: authority.seals.unsettled,
       };

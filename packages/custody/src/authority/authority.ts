@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import type { Decision } from "@meterkeep/api/custodian";
+import type { AuthorityState, Decision } from "@meterkeep/api/custodian";
 import {
   approval,
   approvalStatement,
@@ -85,8 +85,9 @@ export class Authority {
     const { ahead } = time;
     if (ahead === undefined || documents.spoilt !== undefined) return;
     await documents.change((document) => {
-      if (document.approvers.length === 0 || document.clockDoubt !== undefined) return { entries: [] };
-      const clockDoubt = { written: now() - ahead, found: now() };
+      if (document.approvers.length === 0) return { entries: [] };
+      // A second leap does not hide behind the first: what was agreed to about the clock of one start is about no other.
+      const clockDoubt = { written: document.clockDoubt?.written ?? now() - ahead, found: now() };
       return {
         next: { ...document, clockDoubt },
         entries: [this.#entry("clock-doubted", "custodian", { ...clockDoubt, aheadMilliseconds: ahead })],
@@ -98,17 +99,17 @@ export class Authority {
     return this.#dependencies.documents.document;
   }
 
-  /** Why nothing critical is sealed, whatever token comes with it. */
-  get trouble():
-    | { readonly code: "authority-spoilt" | "clock-jumped" | "clock-doubted"; readonly message: string }
-    | undefined {
+  /** Why nothing critical is sealed, or nothing that takes off, whatever token comes with it: whole sentences. */
+  get trouble(): AuthorityState["trouble"] {
     const { documents, time } = this.#dependencies;
     const spoilt = documents.spoilt ?? this.seals.spoilt;
-    if (spoilt !== undefined) return { code: "authority-spoilt", message: spoilt };
-    if (time.jump !== undefined)
-      return { code: "clock-jumped", message: `the wall clock was set by ${time.jump} ms since the start` };
+    if (spoilt !== undefined) return { code: "authority-spoilt", message: `Nothing critical is sealed: ${spoilt}` };
+    if (time.jump !== undefined) {
+      const message = `Nothing critical is sealed: the wall clock was set by ${time.jump} ms since the start; start anew when it is right`;
+      return { code: "clock-jumped", message };
+    }
     const doubt = clockDoubtOf(this.document, time);
-    return doubt === undefined ? undefined : { code: "clock-doubted", message: doubt };
+    return doubt && { code: doubt.code, message: `Nothing is switched off, giving back goes on: ${doubt.message}` };
   }
 
   /** Whether everything critical is frozen; a custodian that is in doubt about its authority is as good as frozen. */

@@ -199,7 +199,7 @@ export class CriticalSeals {
     const present = thresholdsAt(documents.document, at);
     if (isCut(directionOf(header.operation))) {
       const doubt = clockDoubtOf(documents.document, time);
-      if (doubt !== undefined && !capsLifted(documents.document, at)) return refusal("clock-jumped", doubt);
+      if (doubt !== undefined && !capsLifted(documents.document, at)) return refusal(doubt.code, doubt.message);
       const closed = calendarProblem(header.reason, present, at);
       if (closed !== undefined) return notAccepted(`${closed} (MC-08)`);
     }

@@ -105,9 +105,16 @@ export function capsLifted(document: AuthorityDocument, now: number): boolean {
 export function clockDoubtOf(
   { clockDoubt }: Pick<AuthorityDocument, "clockDoubt">,
   { behind }: Pick<OwnTime, "behind">,
-): string | undefined {
-  if (behind !== undefined) return `the wall clock is ${behind} ms behind what was written before the start`;
+): { readonly code: "clock-behind" | "clock-doubted"; readonly message: string } | undefined {
+  if (behind !== undefined)
+    return {
+      code: "clock-behind",
+      message: `the wall clock is ${behind} ms behind what was written before the start: set it right`,
+    };
   if (clockDoubt === undefined) return undefined;
-  const { written, found } = clockDoubt;
-  return `the wall clock was ${found - written} ms ahead of what was written before the start: two people say that it is right (change trust-clock, found ${found})`;
+  const [written, found] = [clockDoubt.written, clockDoubt.found].map((at) => new Date(at).toISOString());
+  return {
+    code: "clock-doubted",
+    message: `a start found the wall clock at ${found}, and what was written last is of ${written}: set it right and start anew, or have two people approve \`meterkeep clock trust\``,
+  };
 }

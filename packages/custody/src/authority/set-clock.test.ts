@@ -39,9 +39,10 @@ test("MC-08: a clock that is set back while nobody runs opens no window that was
     custody.now = then + MINUTE;
     await custody.restart();
     const again = await world.command(meter, DISCONNECT_APDU, world.token(off, meter.systemTitle));
-    assert.ok(again.kind === "refused" && again.code === "clock-jumped", JSON.stringify(again));
+    assert.ok(again.kind === "refused" && again.code === "clock-behind", JSON.stringify(again));
     const { trouble } = await world.service.authorityState({}, OPERATOR);
-    assert.match(trouble?.message ?? "", /behind what was written/);
+    assert.equal(trouble?.code, "clock-behind");
+    assert.match(trouble.message, /^Nothing is switched off, giving back goes on: .* behind what was written/);
     assert.equal((await world.command(meter, RECONNECT_APDU, world.token(on, meter.systemTitle))).kind, "sealed");
     assert.equal(meter.supply, "connected");
     // Right again, without a start anew.
@@ -64,20 +65,44 @@ test("MC-08: a clock that is set forward while nobody runs opens no window, star
     const on = await world.approved(RECONNECT, [meter.systemTitle]);
     const ask = () => world.command(meter, DISCONNECT_APDU, world.token(off, meter.systemTitle));
     const first = await ask();
-    assert.ok(first.kind === "refused" && first.code === "clock-jumped", JSON.stringify(first));
+    assert.ok(first.kind === "refused" && first.code === "clock-doubted", JSON.stringify(first));
     // What was written under that clock believes it no more than before.
     await custody.restart();
     assert.equal((await ask()).kind, "refused");
-    const { trouble } = await world.service.authorityState({}, OPERATOR);
+    const { trouble, clockDoubt } = await world.service.authorityState({}, OPERATOR);
     assert.equal(trouble?.code, "clock-doubted");
-    assert.match(trouble.message, /ms ahead of what was written before the start/);
+    assert.match(trouble.message, /^Nothing is switched off, giving back goes on: .*meterkeep clock trust/);
     assert.equal((await world.command(meter, RECONNECT_APDU, world.token(on, meter.systemTitle))).kind, "sealed");
     const { written, found } = await world.believeClock();
     assert.ok(written <= then && found - written >= 8 * HOUR);
+    assert.deepEqual(clockDoubt, { written, found });
     const other = await world.meter(4);
     const fresh = await world.approved(DISCONNECT, [other.systemTitle]);
     const sealed = await world.command(other, DISCONNECT_APDU, world.token(fresh, other.systemTitle));
     assert.equal(sealed.kind, "sealed", JSON.stringify(sealed));
+    assert.equal((await world.service.authorityState({}, OPERATOR)).trouble, undefined);
+  }));
+
+test("MC-08: a second leap of the clock does not hide behind the doubt about the first", () =>
+  withTestCustody(async (custody) => {
+    const world = await AuthorityWorld.open(custody);
+    const meter = await world.meter(6);
+    custody.now += HOUR;
+    await custody.restart();
+    const first = (await world.service.authorityState({}, OPERATOR)).clockDoubt;
+    const planned = await world.plan("trust-clock", { found: first?.found });
+    await world.approve(planned, world.anna);
+    custody.now += 8 * HOUR;
+    await custody.restart();
+    const second = (await world.service.authorityState({}, OPERATOR)).clockDoubt;
+    assert.equal(second?.written, first?.written);
+    assert.ok(first !== undefined && second !== undefined && second.found - first.found >= 8 * HOUR);
+    await assert.rejects(world.approve(planned, world.ben), /that clock is not in doubt/);
+    const off = await world.approved(DISCONNECT, [meter.systemTitle]);
+    const refused = await world.command(meter, DISCONNECT_APDU, world.token(off, meter.systemTitle));
+    assert.ok(refused.kind === "refused" && refused.code === "clock-doubted", JSON.stringify(refused));
+    const { found } = await world.believeClock();
+    assert.equal(found, second.found);
     assert.equal((await world.service.authorityState({}, OPERATOR)).trouble, undefined);
   }));
 

@@ -38,7 +38,10 @@ const CUSTODIAN: Caller = { name: "custodian", role: "operator" };
 
 /** Something of this database's past that it does not know any more. */
 interface Loss {
+  /** As the entry that makes it good has it. */
   readonly name: string;
+  /** As people read it. */
+  readonly words: string;
   /** From when on it may lack something. */
   readonly since: number;
 }
@@ -56,20 +59,29 @@ export async function lossesOf(
   );
   const restored = (await restorations.list())
     .filter(({ restoredAt }) => restoredAt > now - CONCERN_MILLISECONDS)
-    .map(({ backup, restoredAt, knownUntil }) => ({ name: `backup ${backup} at ${restoredAt}`, since: knownUntil }));
+    .map(({ backup, restoredAt, knownUntil }) => ({
+      name: `backup ${backup} at ${restoredAt}`,
+      words: `backup ${backup}, put back at ${new Date(restoredAt).toISOString()}`,
+      since: knownUntil,
+    }));
   const resumed = own
     .filter(({ kind, at }) => kind === RESUMED && at > now - CONCERN_MILLISECONDS)
     .map(({ sequence, body }) => {
       const { since } = JSON.parse(body) as { readonly since?: number | null };
-      return { name: `resumption ${sequence}`, since: since ?? 0 };
+      const name = `resumption ${sequence}`;
+      return { name, words: name, since: since ?? 0 };
     });
   return [...restored, ...resumed].filter(({ name }) => !made.has(name));
 }
 
 /** Lines of the journal that may be lost. Clocks go wrong: a day more costs a look. */
-async function* linesSince(journal: WithdrawalJournal, losses: readonly Loss[]): AsyncGenerator<Withdrawal> {
+async function* linesSince(
+  journal: WithdrawalJournal,
+  losses: readonly Loss[],
+  onStrange: () => void,
+): AsyncGenerator<Withdrawal> {
   const since = Math.min(...losses.map((loss) => loss.since)) - DAY_MILLISECONDS;
-  for await (const line of journal.read(() => undefined)) if (line.at >= since) yield line;
+  for await (const line of journal.read(onStrange)) if (line.at >= since) yield line;
 }
 
 /**
@@ -82,7 +94,8 @@ export async function sealsAgain(
   { committer, now }: { readonly committer: Pick<Committer, "submit">; readonly now: () => number },
 ): Promise<void> {
   if (losses.length === 0) return;
-  for await (const line of linesSince(journal, losses)) {
+  // `makeGood` reads the same lines, and tells of those that are nobody's.
+  for await (const line of linesSince(journal, losses, () => undefined)) {
     if (line.kind === "manifest")
       await refusedAsBefore(() => committer.submit({ writes: [{ kind: "add-manifest", manifest: line.manifest }] }));
     if (line.kind !== "seal") continue;
@@ -115,7 +128,8 @@ export interface MakeGoodDependencies {
 /**
  * Makes good what a database lost that was put back, before anybody is served: everything critical is frozen until two
  * people lift it, and what was withdrawn since is withdrawn again. Doing it again changes nothing: a process that dies on the
- * way begins anew. What cannot be withdrawn again stands in the entry that ends it.
+ * way begins anew. What cannot be withdrawn again stands in the entry that ends it, and how many lines of the journal this
+ * vault has not written: each may be a withdrawal that somebody changed.
  */
 export async function makeGood(
   journal: WithdrawalJournal,
@@ -127,13 +141,20 @@ export async function makeGood(
   const names = losses.map(({ name }) => name);
   // Where nobody is enrolled nothing can be approved, and nobody could thaw.
   const isFrozen = documents.spoilt === undefined && authority.document.approvers.length > 0;
-  if (isFrozen) await authority.freeze(`the database lost what it knew: ${names.join(", ")}`, "custodian");
+  if (isFrozen) {
+    const lostIn = losses.map(({ words }) => words).join("; ");
+    await authority.freeze(`the database lost what it knew: ${lostIn}`, "custodian");
+  }
   const kinds = ["approver-suspended", "head-end-removed", EXECUTED, ...Object.values(FIELD_KINDS)];
   const known = new Set((await ledger.ofKinds(kinds)).map(nameOfEntry));
   const left: string[] = [];
   const lost = new Map<string, Set<Purpose>>();
   let again = 0;
-  for await (const line of linesSince(journal, losses)) {
+  let strange = 0;
+  const onStrange = () => {
+    strange += 1;
+  };
+  for await (const line of linesSince(journal, losses, onStrange)) {
     if (line.kind !== "entry" || known.has(nameOfEntry(line.entry))) continue;
     const done = await withdrawn(dependencies, line.entry, lost);
     if (done === "again") again += 1;
@@ -151,7 +172,7 @@ export async function makeGood(
       at: now(),
       limit: 1,
     });
-  const body = { losses: names, frozen: isFrozen, again, left: left.slice(0, MOST_TOLD), leftInAll: left.length };
+  const body = { losses: names, frozen: isFrozen, again, left: left.slice(0, MOST_TOLD), leftInAll: left.length, strange };
   await committer.submit({ entries: [draft(now(), MADE_GOOD, body)] });
 }
 

@@ -66,7 +66,7 @@ async function markPage(
 ): Promise<number> {
   let read = page;
   for (let left = MOST_TRIES; ; left -= 1) {
-    const lost = read.map(({ keys }) => keys.filter((key) => isLost(key, purposes))).filter(({ length }) => length > 0);
+    const lost = read.map(({ keys }) => keys.filter((key) => isToBeMarked(key, purposes))).filter(({ length }) => length > 0);
     const changes = lost.map((keys) => stateChange(keys, "compromised", caller.name, now(), reason));
     if (changes.length === 0) return 0;
     try {
@@ -94,7 +94,7 @@ function fits({ meter, keys }: MeterFile, { madeBefore }: CompromiseScope): bool
   );
 }
 
-function isLost({ setup, purpose, state }: KeyRecord, purposes: readonly Purpose[]): boolean {
+function isToBeMarked({ setup, purpose, state }: KeyRecord, purposes: readonly Purpose[]): boolean {
   return (
     setup === 0 &&
     (purposes as readonly number[]).includes(purpose) &&

@@ -27,8 +27,8 @@ export const CHANGE_KINDS = {
   "remove-policy-service": row("change", (body) => `accept no more command tokens of ${said(body, "name")}`),
   "loosen-thresholds": row("change", (body) => `allow more, a day from now: ${said(body, "thresholds")}`),
   "tighten-thresholds": row("one", (body) => `allow less, at once: ${said(body, "thresholds")}`),
-  thaw: row("change", (body) => `end the freeze of ${said(body, "since")}`),
-  "trust-clock": row("change", (body) => `believe the clock that was found at ${said(body, "found")} after a stop`),
+  thaw: row("change", (body) => `end the freeze of ${instantSaid(body, "since")}`),
+  "trust-clock": row("change", (body) => `believe the clock that was found at ${instantSaid(body, "found")} after a stop`),
   "break-glass": row(
     "breakGlass",
     (body) => `lift the caps for ${said(body, "minutes")} minutes: ${said(body, "reason")}`,
@@ -142,6 +142,13 @@ function row(
 function said(body: Facts, name: string): string {
   const value = body[name];
   return value === undefined ? `(no ${name})` : Array.isArray(value) ? value.join(", ") : String(value);
+}
+
+/** A moment as people compare it with their own clock. */
+function instantSaid(body: Facts, name: string): string {
+  const value = body[name];
+  const at = new Date(typeof value === "number" ? value : Number.NaN);
+  return Number.isNaN(at.getTime()) ? said(body, name) : at.toISOString();
 }
 
 /** A long list by its length: those who approve see the facts themselves beside the words. */

@@ -54,7 +54,7 @@ export class GuardView {
   async holding(): Promise<Holding> {
     const { thresholds: written, frozen, trouble, breakGlass } = await this.#ports.custodian.authorityState({});
     // Giving back does not wait for a clock.
-    const isDoubt = trouble?.code === "clock-doubted";
+    const isDoubt = trouble?.code === "clock-behind" || trouble?.code === "clock-doubted";
     return {
       thresholds: requireCanonical(written, thresholds, "the custodian's thresholds") as Thresholds,
       frozen: frozen === undefined ? (isDoubt ? undefined : trouble?.message) : `${frozen.reason} (${frozen.by})`,

@@ -36,7 +36,7 @@ function rulesOfSeal(code: string, sentence: string): readonly RuleId[] {
   const named = [...sentence.matchAll(/MC-\d\d/g)].map(([id]) => id as RuleId);
   if (named.length > 0) return named;
   if (code === "frozen") return ["MC-19"];
-  if (code === "clock-jumped") return ["MC-08"];
+  if (code === "clock-jumped" || code === "clock-behind" || code === "clock-doubted") return ["MC-08"];
   if (code === "command-not-due") return ["MC-12"];
   if (/have approved|same roles/.test(sentence)) return ["MC-07"];
   if (/not good now|window is over/.test(sentence)) return ["MC-17"];
