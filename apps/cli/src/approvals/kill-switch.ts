@@ -20,7 +20,9 @@ export async function thaw(options: ReasonOptions, terminal: Terminal): Promise<
 
 /** `meterkeep clock trust` */
 export async function trustClock(options: ReasonOptions, terminal: Terminal): Promise<void> {
-  const { clockDoubt, trouble } = await asOperator(options.state, terminal, (custodian) => custodian.authorityState({}));
+  const { clockDoubt, trouble } = await asOperator(options.state, terminal, (custodian) =>
+    custodian.authorityState({}),
+  );
   if (clockDoubt === undefined)
     throw new CliError("custodian-refused", trouble?.message ?? "the custodian does not doubt its clock");
   const [written, found] = [clockDoubt.written, clockDoubt.found].map((at) => new Date(at).toISOString());

@@ -23,14 +23,14 @@ export interface LeaseFile {
  * @throws CliError `lease-not-valid`
  */
 export function requireCustodian({ terms, key, sealed, signed }: LeaseFile, pinFile: string): void {
-  if (signed === undefined) throw refused("no custodian has signed it");
+  if (signed === undefined) throw refused("no custodian has signed it: get a new lease");
   const hash = createHash("sha384").update(JSON.stringify({ terms, key, sealed })).digest("hex");
   const text = Buffer.from(`meterkeep-lease-signature-1:${hash}`, "ascii");
   const ecdsa = { key: spki(signed.by.ecdsa), dsaEncoding: "ieee-p1363" } as const;
   const isWhole =
     verify("sha384", text, ecdsa, Buffer.from(signed.ecdsa, "base64")) &&
     verify(null, text, spki(signed.by.mldsa), Buffer.from(signed.mldsa, "base64"));
-  if (!isWhole) throw refused("it was changed after its custodian had signed it");
+  if (!isWhole) throw refused("somebody changed it on its way: get it anew, and tell whoever operates the custodian");
   const signer = createHash("sha256")
     .update(Buffer.from(signed.by.ecdsa, "base64"))
     .update(Buffer.from(signed.by.mldsa, "base64"))
@@ -39,7 +39,7 @@ export function requireCustodian({ terms, key, sealed, signed }: LeaseFile, pinF
   const pinned = readFileSync(pinFile, "utf8").trim();
   if (pinned !== signer)
     throw refused(
-      `custodian ${signer.slice(0, 16)} has signed it, and this handheld is ${pinned.slice(0, 16)}'s (${pinFile})`,
+      `custodian ${signer.slice(0, 16)} has signed it, and this handheld is ${pinned.slice(0, 16)}'s: get one of this handheld's custodian; if the handheld moved to another one, remove ${pinFile} before it takes the first lease there`,
     );
 }
 

@@ -131,7 +131,7 @@ test("a handheld reads a meter under its lease, offline, with the lease's own co
   await refused(/the lease is from/, "read", METER, over);
   // Somebody makes it last longer.
   writeFileSync(over, readFileSync(over, "utf8").replace(/\\"until\\":\d/, '\\"until\\":9'));
-  await refused(/it was changed/, "read", METER, over);
+  await refused(/somebody changed it on its way/, "read", METER, over);
   const other = join(folder, "other.json");
   await meterkeep("field", "key", "HH-2", "--out", other);
   await refused(/sealed to another handheld/, "read", METER, lease, other);

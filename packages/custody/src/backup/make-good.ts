@@ -16,6 +16,7 @@ import { FIELD_KINDS } from "../lease/field-record.ts";
 import type { CheckedFiles } from "../records/checked-files.ts";
 import type { Committer } from "../store/committer.ts";
 import type { MeterStanding, Purpose } from "../store/records.ts";
+import { CAUSE_RISK } from "../store/rotation-cause.ts";
 import type { CustodyStore } from "../store/store.ts";
 import {
   EXECUTED,
@@ -33,7 +34,6 @@ export const MADE_GOOD = "ledger-made-good";
 const DAY_MILLISECONDS = 86_400_000;
 /** The longest that anything counts under a cap: what was lost before is of no concern to them. */
 const CONCERN_MILLISECONDS = 30 * DAY_MILLISECONDS;
-const RISK = 1000;
 const CUSTODIAN: Caller = { name: "custodian", role: "operator" };
 
 /** Something of this database's past that it does not know any more. */
@@ -167,12 +167,19 @@ export async function makeGood(
       countAbove: undefined,
       purposes: [...purposes].sort(),
       cause: "compromise",
-      risk: RISK,
+      risk: CAUSE_RISK.compromise,
       plannedBy: "restore",
       at: now(),
       limit: 1,
     });
-  const body = { losses: names, frozen: isFrozen, again, left: left.slice(0, MOST_TOLD), leftInAll: left.length, strange };
+  const body = {
+    losses: names,
+    frozen: isFrozen,
+    again,
+    left: left.slice(0, MOST_TOLD),
+    leftInAll: left.length,
+    strange,
+  };
   await committer.submit({ entries: [draft(now(), MADE_GOOD, body)] });
 }
 

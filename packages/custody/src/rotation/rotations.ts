@@ -8,7 +8,6 @@ import {
   MAX_PAGE_COMPROMISED,
   MAX_PAGE_ROTATIONS,
   type PlanRotations,
-  type RotationCause,
   TRANSFERABLE_PURPOSES,
 } from "@meterkeep/api/custodian";
 import { fromHex, systemTitle, systemTitleText } from "@meterkeep/dlms";
@@ -32,6 +31,7 @@ import {
   type Purpose,
   type PurposeNumber,
 } from "../store/records.ts";
+import { ALL_PURPOSES, CAUSE_RISK, WITHOUT_MASTER } from "../store/rotation-cause.ts";
 import type { CustodyStore } from "../store/store.ts";
 import { isInService, journalOf } from "../takeover/view.ts";
 import type { Vault } from "../vault/vault.ts";
@@ -39,21 +39,6 @@ import { compromised } from "./compromise.ts";
 import { ContactQueue } from "./contact-queue.ts";
 import { rotationStateOf } from "./view.ts";
 
-/** What the cause adds to a meter's risk: what strangers may have goes before what is merely old. */
-const CAUSE_RISK: Readonly<Record<RotationCause, number>> = {
-  age: 0,
-  count: 100,
-  demand: 200,
-  exposure: 500,
-  compromise: 1000,
-};
-
-const ALL: readonly Purpose[] = [0, 1, 2, 3];
-/**
- * What goes after a compromise unless somebody names the master too: a master that is marked vouches for nothing ever
- * again, so it is marked when it is meant and never by default.
- */
-const WITHOUT_MASTER: readonly Purpose[] = [0, 1, 2];
 const DAY_MILLISECONDS = 86_400_000;
 /** How often policies are looked at, and how many rotations one look may plan. */
 const POLICY_MILLISECONDS = 600_000;
@@ -91,7 +76,7 @@ export class Rotations {
     const { committer, store, now } = this.#dependencies;
     const { cause, reason } = request;
     const named = request.purposes.map((name) => TRANSFERABLE_PURPOSES.indexOf(name) as Purpose);
-    const purposes = named.length > 0 ? named : cause === "compromise" ? WITHOUT_MASTER : ALL;
+    const purposes = named.length > 0 ? named : cause === "compromise" ? WITHOUT_MASTER : ALL_PURPOSES;
     const asked = {
       cause,
       reason,
@@ -269,7 +254,7 @@ export class Rotations {
     const planned = await store.rotations.plan({
       meters: [],
       ...which,
-      purposes: ALL,
+      purposes: ALL_PURPOSES,
       cause,
       risk: CAUSE_RISK[cause],
       plannedBy: "policy",

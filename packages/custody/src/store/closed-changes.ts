@@ -1,8 +1,5 @@
 import type { Write } from "./store.ts";
 
-/** What a compromise adds to the risk of a meter: it goes before what is merely old, used or lent. */
-export const COMPROMISE_RISK = 1000;
-
 /** Meters of whose working keys a change came to its end in a commit: a takeover or a rotation. */
 export function closedIn(writes: readonly Write[]): readonly { readonly systemTitle: string; readonly at: number }[] {
   return writes.flatMap((write) => {

@@ -1,8 +1,9 @@
 import type { KeyPolicy } from "../keys/key-policy.ts";
-import { COMPROMISE_RISK, closedIn } from "./closed-changes.ts";
+import { closedIn } from "./closed-changes.ts";
 import type { Held } from "./memory-held.ts";
 import { conflict, setupName } from "./memory-names.ts";
-import { PURPOSE, type Purpose, type RotationRecord } from "./records.ts";
+import { PURPOSE, type RotationRecord } from "./records.ts";
+import { ALL_PURPOSES, CAUSE_RISK, WITHOUT_MASTER } from "./rotation-cause.ts";
 import type { RotationPlan, RotationRecords, Write } from "./store.ts";
 
 type WriteOf<K extends Write["kind"]> = Extract<Write, { kind: K }>;
@@ -153,9 +154,9 @@ export function planSuccessors(draft: Held, writes: readonly Write[]): void {
         ),
     );
     if (lost.length === 0) continue;
-    const purposes: readonly Purpose[] = lost.some(({ key }) => key.purpose === PURPOSE.KEK) ? [0, 1, 2, 3] : [0, 1, 2];
+    const purposes = lost.some(({ key }) => key.purpose === PURPOSE.KEK) ? ALL_PURPOSES : WITHOUT_MASTER;
     const plan = { meters: [systemTitle], madeBefore: undefined, countAbove: undefined, purposes, at, limit: 1 };
-    const cause = { cause: "compromise", risk: COMPROMISE_RISK, plannedBy: "custodian" } as const;
+    const cause = { cause: "compromise", risk: CAUSE_RISK.compromise, plannedBy: "custodian" } as const;
     for (const rotation of fittingMeters(draft, { ...plan, ...cause }))
       draft.rotations.set(setupName(rotation, rotation.rotation), rotation);
   }

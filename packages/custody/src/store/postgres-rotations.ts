@@ -1,9 +1,10 @@
 import type { Pool, PoolClient } from "pg";
 import { CustodyError } from "../errors.ts";
 import type { KeyPolicy } from "../keys/key-policy.ts";
-import { COMPROMISE_RISK, closedIn } from "./closed-changes.ts";
+import { closedIn } from "./closed-changes.ts";
 import { titleOctets } from "./postgres-writes.ts";
 import type { PurposeNumber, SetupPlace } from "./records.ts";
+import { ALL_PURPOSES, CAUSE_RISK, WITHOUT_MASTER } from "./rotation-cause.ts";
 import type { KeyLifeCounts, RotationPlan, RotationRecords, Write } from "./store.ts";
 
 type WriteOf<K extends Write["kind"]> = Extract<Write, { kind: K }>;
@@ -90,7 +91,7 @@ const RAISE = `
 const SUCCEED = `
   insert into rotations (utility, island, system_title, setup, rotation, cause, purposes, risk, planned_ms, planned_by)
   select m.utility, m.island, m.system_title, 0, ${NEWEST} + 1, 'compromise',
-    case when lost.master then '{0,1,2,3}'::smallint[] else '{0,1,2}'::smallint[] end,
+    case when lost.master then '{${ALL_PURPOSES.join(",")}}'::smallint[] else '{${WITHOUT_MASTER.join(",")}}'::smallint[] end,
     $3::integer + ${HELD} + ${ageAt("$2::bigint")}, $2, 'custodian'
   from meters m cross join lateral (
     select count(*) as keys, bool_or(k.purpose = 3) as master from meter_keys k
@@ -111,7 +112,7 @@ export async function planSuccessors(client: PoolClient, writes: readonly Write[
   const closed = closedIn(writes);
   if (closed.length === 0) return;
   const at = Math.max(...closed.map((one) => one.at));
-  await client.query(SUCCEED, [closed.map(({ systemTitle }) => titleOctets(systemTitle)), at, COMPROMISE_RISK]);
+  await client.query(SUCCEED, [closed.map(({ systemTitle }) => titleOctets(systemTitle)), at, CAUSE_RISK.compromise]);
 }
 
 const DUE = `
