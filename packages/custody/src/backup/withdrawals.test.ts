@@ -21,7 +21,9 @@ const stateOf = ({ custody }: CustodySite) => custody.service.authorityState({},
 /** What stands in the entry that ended the last making good. */
 async function madeGood({ store }: CustodySite) {
   const entries = await store.ledger.ofKinds([MADE_GOOD]);
-  return entries.map(({ body }) => JSON.parse(body) as { frozen: boolean; again: number; leftInAll: number; strange: number });
+  return entries.map(
+    ({ body }) => JSON.parse(body) as { frozen: boolean; again: number; leftInAll: number; strange: number },
+  );
 }
 
 test("a database that is restored without the feed starts frozen, and forgets nothing that was withdrawn since its backup", async () => {
@@ -69,8 +71,8 @@ test("a database that is restored without the feed starts frozen, and forgets no
   // Somebody writes on second storage: a withdrawal becomes nobody's, and is told of.
   const journal = `${site.escrow}/${WITHDRAWALS.file}`;
   const lines = await readFile(journal, "utf8");
-  const forged = "AAAA" + lines.split("\n").find((line) => line.includes("key-states-changed"))?.slice(4);
-  await writeFile(journal, `${lines}\n${forged}\n`);
+  const line = lines.split("\n").find((one) => one.includes("key-states-changed")) ?? "";
+  await writeFile(journal, `${lines}\nAAAA${line.slice(4)}\n`);
 
   const target = await backups.emptyDatabase();
   await backups.restoreInto(target, file);

@@ -66,7 +66,9 @@ async function markPage(
 ): Promise<number> {
   let read = page;
   for (let left = MOST_TRIES; ; left -= 1) {
-    const lost = read.map(({ keys }) => keys.filter((key) => isToBeMarked(key, purposes))).filter(({ length }) => length > 0);
+    const lost = read
+      .map(({ keys }) => keys.filter((key) => isToBeMarked(key, purposes)))
+      .filter(({ length }) => length > 0);
     const changes = lost.map((keys) => stateChange(keys, "compromised", caller.name, now(), reason));
     if (changes.length === 0) return 0;
     try {

@@ -28,7 +28,10 @@ export const CHANGE_KINDS = {
   "loosen-thresholds": row("change", (body) => `allow more, a day from now: ${said(body, "thresholds")}`),
   "tighten-thresholds": row("one", (body) => `allow less, at once: ${said(body, "thresholds")}`),
   thaw: row("change", (body) => `end the freeze of ${instantSaid(body, "since")}`),
-  "trust-clock": row("change", (body) => `believe the clock that was found at ${instantSaid(body, "found")} after a stop`),
+  "trust-clock": row(
+    "change",
+    (body) => `believe the clock that was found at ${instantSaid(body, "found")} after a stop`,
+  ),
   "break-glass": row(
     "breakGlass",
     (body) => `lift the caps for ${said(body, "minutes")} minutes: ${said(body, "reason")}`,
