@@ -23,4 +23,5 @@ const NETWORKS: Readonly<Record<string, string>> = {
 
 test("a network has one name, however its addresses are written, and this machine has none", () => {
   for (const [address, network] of Object.entries(NETWORKS)) assert.equal(askingNetwork(address), network, address);
+  assert.equal(askingNetwork(undefined), "", "over the admin socket");
 });

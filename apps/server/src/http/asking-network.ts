@@ -6,11 +6,11 @@ const MAPPED = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i;
 /**
  * From which network somebody asks (MC-16): /24 of IPv4, /48 of IPv6, always written alike.
  *
- * @param address as the socket has it
+ * @param address as the socket has it; the admin socket, a path, has none, whatever the type of a request says
  * @returns "" for this machine itself, and for what is no address
  */
-export function askingNetwork(address: string): string {
-  const plain = address.split("%", 1)[0] ?? "";
+export function askingNetwork(address: string | undefined): string {
+  const plain = address?.split("%", 1)[0] ?? "";
   const four = MAPPED.exec(plain)?.[1] ?? plain;
   if (isIPv4(four)) return four.startsWith("127.") ? "" : `${four.split(".").slice(0, 3).join(".")}.0/24`;
   if (!isIPv6(plain)) return "";
