@@ -1,12 +1,14 @@
 import type { KeyState } from "@meterkeep/api/custodian";
 import type { ChangeRequest } from "@meterkeep/guard";
 import { type LedgerDraft, RESUMED } from "@meterkeep/ledger";
+import { PkiError } from "@meterkeep/pki";
 import { applyChange, suspended } from "../authority/apply-change.ts";
 import type { Authority } from "../authority/authority.ts";
 import type { DocumentKeeper } from "../authority/document-keeper.ts";
 import { CallRefusal } from "../calls/call-refusal.ts";
 import type { Caller } from "../calls/caller.ts";
 import type { Departures } from "../departure/departures.ts";
+import { READMITTED } from "../departure/readmission.ts";
 import { CustodyError } from "../errors.ts";
 import type { HeadEnds } from "../head-ends/head-ends.ts";
 import { stateChange } from "../keys/key-state-change.ts";
@@ -19,6 +21,7 @@ import type { MeterStanding, Purpose } from "../store/records.ts";
 import { CAUSE_RISK } from "../store/rotation-cause.ts";
 import type { CustodyStore } from "../store/store.ts";
 import {
+  DEPARTED,
   EXECUTED,
   isLost,
   KEY_STATES,
@@ -145,7 +148,7 @@ export async function makeGood(
     const lostIn = losses.map(({ words }) => words).join("; ");
     await authority.freeze(`the database lost what it knew: ${lostIn}`, "custodian");
   }
-  const kinds = ["approver-suspended", "head-end-removed", EXECUTED, ...Object.values(FIELD_KINDS)];
+  const kinds = ["approver-suspended", "head-end-removed", DEPARTED, EXECUTED, ...Object.values(FIELD_KINDS)];
   const known = new Set((await ledger.ofKinds(kinds)).map(nameOfEntry));
   const left: string[] = [];
   const lost = new Map<string, Set<Purpose>>();
@@ -154,12 +157,23 @@ export async function makeGood(
   const onStrange = () => {
     strange += 1;
   };
-  for await (const line of linesSince(journal, losses, onStrange)) {
-    if (line.kind !== "entry" || known.has(nameOfEntry(line.entry))) continue;
-    const done = await withdrawn(dependencies, line.entry, lost);
+  const withdraw = async (entry: WithdrawingEntry): Promise<void> => {
+    const done = await guarded(() => withdrawn(dependencies, entry, lost));
     if (done === "again") again += 1;
-    else if (done !== "known") left.push(`${line.entry.kind}: ${done}`);
+    else if (done !== "known") left.push(`${entry.kind}: ${done}`);
+  };
+  const departed = new Map<string, WithdrawingEntry>();
+  for await (const line of linesSince(journal, losses, onStrange)) {
+    if (line.kind !== "entry") continue;
+    const { entry } = line;
+    const { kind, meter = "" } = entry;
+    // Who left and came back is here: what counts is where a meter was in the end.
+    if (kind === READMITTED) departed.delete(meter);
+    else if (known.has(nameOfEntry(entry))) continue;
+    else if (kind === DEPARTED) departed.set(meter, entry);
+    else await withdraw(entry);
   }
+  for (const entry of departed.values()) await withdraw(entry);
   for (const [title, purposes] of lost)
     await dependencies.rotations.plan({
       meters: [title],
@@ -206,10 +220,10 @@ async function withdrawn(
     }
     case "head-end-removed":
       return asKnown(() => headEnds.remove({ name: textOf(said["name"]), reason: by.reason }, CUSTODIAN));
-    case "meter-departed":
-      return asKnown(() =>
-        departures.hadLeft(entry.meter ?? "", said["how"] as Exclude<MeterStanding, "in-service">, by.reason),
-      );
+    case DEPARTED: {
+      const how = said["how"] as Exclude<MeterStanding, "in-service">;
+      return (await departures.hadLeft(entry.meter ?? "", how, by.reason)) ? "again" : "known";
+    }
     default:
       // Leases are what the ledger says of them, and nothing else.
       await committer.submit({ entries: [draft(now(), entry.kind, said, entry.principal)] });
@@ -294,12 +308,24 @@ async function refusedAsBefore(act: () => Promise<void>): Promise<void> {
   }
 }
 
+/** What cannot be withdrawn keeps nobody from starting: it is told. That nothing can be written at all does. */
+async function guarded(act: () => Promise<string>): Promise<string> {
+  try {
+    return await act();
+  } catch (error) {
+    if (error instanceof CallRefusal || error instanceof PkiError) return error.message;
+    if (error instanceof CustodyError && error.code === "custody-write-conflict") return error.message;
+    throw error;
+  }
+}
+
 function textOf(said: unknown): string {
   return typeof said === "string" ? said : "";
 }
 
-function nameOfEntry({ kind, body }: Pick<WithdrawingEntry, "kind" | "body">): string {
-  return `${kind} ${body}`;
+/** The same words may be said again another day, and of another meter. */
+function nameOfEntry({ at, kind, meter, body }: Pick<WithdrawingEntry, "at" | "kind" | "meter" | "body">): string {
+  return `${at} ${kind} ${meter ?? ""} ${body}`;
 }
 
 function draft(at: number, kind: string, body: object, principal = "custodian"): LedgerDraft {

@@ -39,6 +39,9 @@ test("a database that is restored without the feed starts frozen, and forgets no
       keyKind: "signature",
       publicKey: Buffer.from(publicKey).toString("hex"),
     });
+  // The same was said of Carl before, and taken back.
+  await site.custody.service.suspendApprover({ approver: "carl", reason: "has left" }, OPERATOR);
+  await world.change("reinstate-approver", { approver: "carl" });
   const [stolen, retired, hoarded] = [await world.meter(1), await world.meter(2), await world.meter(3)];
   const { file } = await backups.makeBackup(site);
   backups.clock.now += 3_600_000;

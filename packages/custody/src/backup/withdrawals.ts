@@ -1,5 +1,6 @@
 import type { Growth, LedgerEntry } from "@meterkeep/ledger";
 import type { CriticalSeal, StoredManifest } from "../authority/store/records.ts";
+import { READMITTED } from "../departure/readmission.ts";
 import { CustodyError } from "../errors.ts";
 import type { AuthenticJournal } from "../escrow/authentic-journal.ts";
 import { FIELD_KINDS } from "../lease/field-record.ts";
@@ -21,11 +22,14 @@ export type Withdrawal =
 
 export type WithdrawalJournal = AuthenticJournal<Withdrawal>;
 
-/** Kinds that are noted whatever they say; of changes of keys and of executed changes only those that take something away. */
+export const DEPARTED = "meter-departed";
+
+/** Kinds that are noted whatever they say, and that a meter came back after it had left; of changes of keys and of executed changes only those that take something away. */
 const KINDS: ReadonlySet<string> = new Set([
   "approver-suspended",
   "head-end-removed",
-  "meter-departed",
+  DEPARTED,
+  READMITTED,
   ...Object.values(FIELD_KINDS),
 ]);
 export const KEY_STATES = "key-states-changed";

@@ -6,7 +6,10 @@ import type { Vault } from "../vault/vault.ts";
 export interface AuthenticJournal<T> {
   /** Durable when the promise is kept. */
   append(...lines: readonly T[]): Promise<void>;
-  /** Everything whose line is whole and was written by this vault; the others are told by their number. */
+  /**
+   * Everything that stood there when the reading began, whose line is whole and was written by this vault; the others are told
+   * by their number. Who writes for each line that is read comes to an end.
+   */
   read(onStrange: (line: number) => void): AsyncGenerator<T>;
 }
 
@@ -54,7 +57,10 @@ export async function openAuthenticJournal<T>(
       const handle = await open(path, "r");
       let number = 0;
       try {
-        for await (const line of createInterface({ input: handle.createReadStream({ autoClose: false }) })) {
+        const { size } = await handle.stat();
+        if (size === 0) return;
+        const input = handle.createReadStream({ autoClose: false, end: size - 1 });
+        for await (const line of createInterface({ input })) {
           number += 1;
           if (line === "") continue;
           const [mac, text = ""] = [line.slice(0, line.indexOf(" ")), line.slice(line.indexOf(" ") + 1)];

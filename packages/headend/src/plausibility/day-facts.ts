@@ -251,7 +251,7 @@ const SELECT_REGISTERS = `
   select r.meter_id, r.obis, extract(epoch from r.at)::float8 * 1000 as at, r.number_value as value, r.unit, r.source
   from register_readings r
   where ${OF_DAY} and r.obis = any(array['${[...Object.keys(DIRECTION_OF), VOLTAGE].join("', '")}']) and r.at >= $4 and r.at <= $5
-    and r.number_value is not null
+    and r.number_value is not null and r.protection = 'authenticated'
   order by r.at`;
 
 const SELECT_CONTRADICTIONS = `

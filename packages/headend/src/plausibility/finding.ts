@@ -1,7 +1,13 @@
 import type { MeterId } from "../inventory/meter.ts";
 import type { Stretch } from "../reading/coverage.ts";
 import { DAY_MILLISECONDS } from "../reading/day/day-row.ts";
-import { type FindingSeverity, HALF_LIFE_DAYS, type PlausibilityRuleId, SEVERITY_WEIGHTS } from "./rules.ts";
+import {
+  type FindingSeverity,
+  HALF_LIFE_DAYS,
+  MOST_OF_A_WARNING,
+  type PlausibilityRuleId,
+  SEVERITY_WEIGHTS,
+} from "./rules.ts";
 
 /** Who a finding is about. */
 export type Subject =
@@ -22,16 +28,30 @@ export interface PlausibilityFinding {
   readonly data: Readonly<Record<string, number | string>>;
 }
 
-/** The trust score of a meter, 0 to 100: what its findings leave of 100, each worth half after seven days. */
-export function trustScore(
-  findings: readonly { readonly severity: FindingSeverity; readonly confidence: number; readonly at: number }[],
-  now: number,
-): number {
-  const taken = findings.reduce(
-    (sum, { severity, confidence, at }) =>
-      sum +
-      SEVERITY_WEIGHTS[severity] * confidence * 0.5 ** (Math.max(0, now - at) / (HALF_LIFE_DAYS * DAY_MILLISECONDS)),
-    0,
-  );
+interface Weighed {
+  readonly rule: string;
+  readonly severity: FindingSeverity;
+  readonly confidence: number;
+  readonly at: number;
+}
+
+/**
+ * The trust score of a meter, 0 to 100: what its findings leave of 100, each worth half after seven days. Of a rule the gravest
+ * of each day counts, and one rule that only warns takes {@link MOST_OF_A_WARNING} at most: a habit, such as one strong load a
+ * day, is no reason to believe nobody. It takes two that warn, or one that alerts.
+ */
+export function trustScore(findings: readonly Weighed[], now: number): number {
+  const byRule = Map.groupBy(findings, ({ rule }) => rule);
+  let taken = 0;
+  for (const own of byRule.values()) {
+    const days = Map.groupBy(own, ({ at }) => Math.ceil(at / DAY_MILLISECONDS));
+    const ofRule = [...days.values()].reduce((sum, day) => sum + Math.max(...day.map((one) => worth(one, now))), 0);
+    taken += own.every(({ severity }) => severity === "warn") ? Math.min(MOST_OF_A_WARNING, ofRule) : ofRule;
+  }
   return Math.max(0, 100 - taken);
+}
+
+function worth({ severity, confidence, at }: Weighed, now: number): number {
+  const age = Math.max(0, now - at);
+  return SEVERITY_WEIGHTS[severity] * confidence * 0.5 ** (age / (HALF_LIFE_DAYS * DAY_MILLISECONDS));
 }

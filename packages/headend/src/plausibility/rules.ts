@@ -13,6 +13,8 @@ export const SEVERITY_WEIGHTS: Readonly<Record<FindingSeverity, number>> = {
   critical: 60,
 };
 export const HALF_LIFE_DAYS = 7;
+/** What one rule that warns takes off at most, however often it does. */
+export const MOST_OF_A_WARNING = 40;
 /** Below, what a meter says is disputed; below the second, its keys are to be changed and somebody has to go there. */
 export const SCORE_LIMITS = { disputed: 40, fieldVisit: 20 } as const;
 

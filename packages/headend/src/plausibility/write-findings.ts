@@ -109,6 +109,7 @@ interface KeyRow extends Omit<SubjectRow, "meter_id"> {
 
 interface WeighedRow {
   readonly meter_id: number;
+  readonly rule: string;
   readonly severity: FindingSeverity;
   readonly confidence: number;
   readonly at: number;
@@ -126,6 +127,6 @@ const INSERT_FINDINGS = `
 
 // After ten half-lives a thousandth is left.
 const SELECT_WEIGHED = `
-  select meter_id, severity, confidence, extract(epoch from to_at)::float8 * 1000 as at from plausibility_findings
+  select meter_id, rule, severity, confidence, extract(epoch from to_at)::float8 * 1000 as at from plausibility_findings
   where utility_id = $1 and island_id = $2 and meter_id = any($3::integer[]) and severity <> 'info'
     and to_at > $4::timestamptz - interval '70 days' and from_at <= $4`;
