@@ -1,8 +1,10 @@
+import { createHash } from "node:crypto";
 import { equalBytes, fromHex, toHex } from "@meterkeep/dlms";
-import { SecretKey } from "@meterkeep/dlms-node";
+import type { LedgerEntry, LedgerReads } from "@meterkeep/ledger";
 import {
   type AssignmentRecord,
   type AuthorityRecord,
+  decodeCertificate,
   type EnrolmentPassword,
   type IslandCut,
   type PkiStore,
@@ -18,15 +20,16 @@ import type { Vault } from "../vault/vault.ts";
 import { SerialSet } from "./serial-set.ts";
 import { revocationsOf, type TrustJournal, type TrustLine } from "./trust-journal.ts";
 
-/** From when authorities are bound: one without a MAC is refused afterwards. */
+/** The row by which installations of before the journal said so know that their authorities are bound. */
 const ADOPTED = "authentic-authorities-1";
 
 /** What a store is bound with. */
 export interface BindingParts {
   readonly store: PkiStore;
-  readonly vault: Pick<Vault, "authenticate" | "sealNamed" | "unsealNamed">;
-  readonly installation: Pick<InstallationRecords, "namedSecret" | "insertNamedSecret">;
+  readonly vault: Pick<Vault, "authenticate" | "unsealNamed">;
+  readonly installation: Pick<InstallationRecords, "namedSecret">;
   readonly journal: TrustJournal;
+  readonly ledger: Pick<LedgerReads, "ofKinds">;
   /** A row was not believed; said once for each. */
   readonly onRefused: (what: string) => Promise<void>;
   readonly now: () => number;
@@ -54,6 +57,7 @@ export async function bindStore({
   store,
   vault,
   installation,
+  ledger,
   journal,
   onRefused,
   onRevoked,
@@ -64,7 +68,6 @@ export async function bindStore({
   for await (const line of journal.read((number) => strange.push(number))) trust.add(line);
   if (strange.length > 0)
     await onRefused(`revocations.jsonl: lines ${strange.slice(0, 10).join(", ")} were not written by this vault`);
-  await adopt(store.registry, vault, installation);
   const told = new Set<string>();
   const refuse = async (what: string): Promise<void> => {
     if (told.has(what)) return;
@@ -75,6 +78,10 @@ export async function bindStore({
     await journal.append(line);
     trust.add(line);
   };
+  if (!trust.isBound) {
+    await adopt({ registry: store.registry, vault, installation, ledger, refuse });
+    await write({ kind: "authorities-bound", at: now() });
+  }
   const hold = async (plan: RevocationPlan): Promise<void> => {
     // What was taken back before its line was written holds nobody.
     if (plan.state === "withdrawn") return;
@@ -218,6 +225,9 @@ export async function bindStore({
         return [...sound, ...gone.map((plan) => ({ ...plan, state: stateOf(plan.id, "stopped") }))];
       },
       move: async (id, from, to) => {
+        // Who lost against somebody else has moved nothing: the journal forgets no line.
+        const row = (await plans.list()).find((one) => one.id === id);
+        if (row?.stage !== from.stage || row.state !== from.state) return false;
         // First what counts: a row that says otherwise is mended.
         if (to.state === "withdrawn" && trust.held.has(id)) await write({ kind: "withdrawn", at: now(), plan: id });
         return plans.move(id, from, to);
@@ -250,6 +260,8 @@ class Remembered {
   readonly lifted = new Set<string>();
   readonly withdrawn = new Set<string>();
   readonly used = new Set<string>();
+  /** Authorities have their MACs: one without is refused, whatever the database says of when it was made. */
+  isBound = false;
   table = 0;
   /** The newest table with its octets, where its line has them. */
   tableRecord: AssignmentRecord | undefined;
@@ -285,6 +297,9 @@ class Remembered {
       case "withdrawn":
         this.withdrawn.add(line.plan);
         return;
+      case "authorities-bound":
+        this.isBound = true;
+        return;
       case "password-used":
         this.used.add(line.hash);
         return;
@@ -297,12 +312,20 @@ class Remembered {
   }
 }
 
-/** Authorities from before they were bound get their MACs, once in the life of an installation. */
-async function adopt(
-  registry: Pick<Registry, "authorities" | "bindAuthority">,
-  vault: BindingParts["vault"],
-  installation: BindingParts["installation"],
-): Promise<void> {
+/**
+ * Authorities from before they were bound get their MACs, once in the life of an installation: those of which the ledger
+ * has the making, by certificate, key, name, profile, place and parent. The ledger is witnessed, the database is not.
+ */
+async function adopt({
+  registry,
+  vault,
+  installation,
+  ledger,
+  refuse,
+}: Pick<BindingParts, "vault" | "installation" | "ledger"> & {
+  readonly registry: Pick<Registry, "authorities" | "bindAuthority">;
+  readonly refuse: (what: string) => Promise<void>;
+}): Promise<void> {
   const done = await installation.namedSecret(ADOPTED);
   if (done !== undefined) {
     // Opens under this vault only: a row somebody else has put there means nothing.
@@ -310,11 +333,26 @@ async function adopt(
     return;
   }
   const unbound = (await registry.authorities()).filter(({ mac }) => mac === undefined);
+  if (unbound.length === 0) return;
+  const made = new Set((await ledger.ofKinds(["authority-made"])).map(madeText));
   const macs = await vault.authenticate(unbound.map(authorityText));
-  for (const [at, { authority }] of unbound.entries()) await registry.bindAuthority(authority, macs[at]!);
-  using secret = SecretKey.random(16);
-  await installation.insertNamedSecret(ADOPTED, await vault.sealNamed(ADOPTED, secret));
+  for (const [at, one] of unbound.entries())
+    if (made.has(recordText(one))) await registry.bindAuthority(one.authority, macs[at]!);
+    else await refuse(`the ledger has no making of authority ${one.authority} (${one.name})`);
 }
+
+/** What the ledger said when it was made, with all that its certificate says. */
+function recordText({ authority, name, profile, parent, keyName, utility, island, certificate }: AuthorityRecord) {
+  const digest = createHash("sha256").update(decodeCertificate(certificate).toBeSigned).digest("hex");
+  return JSON.stringify([authority, name, profile, parent ?? null, keyName, utility, island, digest]);
+}
+
+function madeText({ body, utility, island }: LedgerEntry): string {
+  const { authority, name, profile, parent, keyName, toBeSigned } = JSON.parse(body) as Readonly<Partial<Made>>;
+  return JSON.stringify([authority, name, profile, parent ?? null, keyName, utility, island, toBeSigned]);
+}
+
+type Made = Pick<AuthorityRecord, "authority" | "name" | "profile" | "parent" | "keyName"> & { toBeSigned: string };
 
 function isSameTable(one: AssignmentRecord, other: AssignmentRecord): boolean {
   return one.number === other.number && equalBytes(one.octets, other.octets);

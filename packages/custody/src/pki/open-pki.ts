@@ -46,7 +46,7 @@ export interface PkiParts {
   readonly installation: Pick<InstallationRecords, "namedSecret" | "insertNamedSecret">;
   readonly opened: Pick<OpenedVault, "vault" | "signing">;
   readonly committer: Pick<Committer, "submit">;
-  readonly ledger: Pick<LedgerReads, "read" | "size">;
+  readonly ledger: Pick<LedgerReads, "read" | "size" | "ofKinds">;
   /** Where what nobody may take back is kept beside the database. */
   readonly journal: TrustJournal;
   readonly options: PkiOptions;
@@ -74,6 +74,8 @@ export interface Pki {
   readonly publisher: Publisher;
   readonly revocations: StagedRevocations;
   readonly address: string;
+  /** What was done before: how much one person did alone today, for example. */
+  readonly ledger: Pick<LedgerReads, "ofKinds">;
   readonly now: () => number;
   /** Judges a certificate of a peer: what speaks against it stands in the ledger when an authority stepped outside its table. */
   examine(octets: Uint8Array, usage: CertificateUse, device?: SystemTitle): Promise<Examination>;
@@ -120,6 +122,7 @@ export async function openPki(parts: PkiParts): Promise<Pki> {
     store: parts.store,
     vault: parts.opened.vault,
     installation: parts.installation,
+    ledger: parts.ledger,
     journal,
     now,
     onRevoked: (authority, serials) => tell(authority, serials),
@@ -191,6 +194,7 @@ export async function openPki(parts: PkiParts): Promise<Pki> {
     publisher,
     revocations,
     address,
+    ledger: parts.ledger,
     now,
     onFailure,
     onRevoked: (hear) => {

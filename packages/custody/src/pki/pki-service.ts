@@ -21,6 +21,7 @@ import { ANY_POLICY, profileOf } from "./development-tree.ts";
 import { ENROLLED_OVER_EST } from "./enrollable.ts";
 import type { Pki } from "./open-pki.ts";
 import { revocationService } from "./revocation-service.ts";
+import { RevokingAlone } from "./revoking-alone.ts";
 import { hostNames, subjectOf, subjectText } from "./subjects.ts";
 import { authorityView, certificateView } from "./views.ts";
 
@@ -65,6 +66,7 @@ const MOST_FACT_CHARACTERS = 512;
  */
 export function pkiService(pki: Pki, changes: Pick<Changes, "require">): PkiService {
   const { authorities, keys, publisher, store, now } = pki;
+  const alone = new RevokingAlone({ pki, changes, ledger: pki.ledger });
   const service: PkiService = {
     authorities: async () => {
       const views = [];
@@ -110,7 +112,9 @@ export function pkiService(pki: Pki, changes: Pick<Changes, "require">): PkiServ
       return { certificates: found.map((one) => certificateView(one, now())) };
     },
     revokeCertificates: async ({ authority, serials, reason }, caller) => {
-      const revoked = await authorities.revokeAll(authority, serials, reason as RevocationReason, caller.name);
+      const revoking = { authority, serials, reason: reason as RevocationReason };
+      await alone.require(revoking, caller);
+      const revoked = await authorities.revokeAll(authority, serials, revoking.reason, caller.name);
       return { revoked };
     },
     publishedList: async ({ authority, shard, kind }) => {

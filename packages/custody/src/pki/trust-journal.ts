@@ -21,6 +21,8 @@ export type TrustLine =
   | { readonly kind: "table"; readonly at: number; readonly number: number; readonly octets?: string }
   /** A plan was taken back before it began: its authority issues again. */
   | { readonly kind: "withdrawn"; readonly at: number; readonly plan: string }
+  /** Authorities have their MACs from here on: one without is somebody else's. */
+  | { readonly kind: "authorities-bound"; readonly at: number }
   /** A one-time password of enrolment was used up: its hash, hex. */
   | { readonly kind: "password-used"; readonly at: number; readonly hash: string }
   /** Nothing was issued for it: it is good again. */

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { LedgerDraft, LedgerEntry } from "@meterkeep/ledger";
 import { localSigner, memoryPkiStore, type PkiStore, type PublicKey, type Signer } from "@meterkeep/pki";
-import { openPki, type Pki, type PkiOptions } from "../pki/open-pki.ts";
+import { openPki, type Pki, type PkiOptions, type PkiParts } from "../pki/open-pki.ts";
 import { openTrustJournal, type TrustJournal } from "../pki/trust-journal.ts";
 import { memoryCustodyStore } from "../store/memory-store.ts";
 import { type OpenedVault, openVault, type VaultSource } from "../vault/open-vault.ts";
@@ -33,6 +33,8 @@ export async function withTestPki(
     readonly store?: PkiStore;
     readonly vault?: VaultSource;
     readonly options?: PkiOptions;
+    /** Another view of the records of the installation. */
+    readonly installationAs?: (records: PkiParts["installation"]) => PkiParts["installation"];
     /** What should not happen is expected, and stands in the ledger. */
     readonly isForgiving?: boolean;
   } = {},
@@ -52,7 +54,7 @@ export async function withTestPki(
     reopen: async (store = test.store, journalAs = (journal) => journal) => {
       test.pki = await openPki({
         store,
-        installation: custody.installation,
+        installation: (change.installationAs ?? ((records) => records))(custody.installation),
         opened,
         committer: {
           submit: async ({ entries = [] }) => {
@@ -62,6 +64,8 @@ export async function withTestPki(
         },
         ledger: {
           size: async () => test.ledger.length,
+          ofKinds: async (kinds) =>
+            test.ledger.map((draft, at) => ledgerRow(draft, at + 1)).filter(({ kind }) => kinds.includes(kind)),
           read: async (after, limit) =>
             test.ledger.slice(after, after + limit).map((draft, at) => ledgerRow(draft, after + at + 1)),
         },

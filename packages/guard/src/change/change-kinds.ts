@@ -113,6 +113,12 @@ export const CHANGE_KINDS = {
     (body) => `revoke the authority ${said(body, "authority")} in stages (${said(body, "reason")})`,
     "when-enrolled",
   ),
+  "revoke-certificates": row(
+    "change",
+    (body) =>
+      `revoke ${said(body, "count")} certificates of the authority ${said(body, "authority")} (${said(body, "reason")})`,
+    "when-enrolled",
+  ),
   "move-revocation": row(
     "change",
     (body) => `${said(body, "move")} revocation ${said(body, "plan")} at its stage "${said(body, "stage")}"`,

@@ -72,6 +72,8 @@ export class StagedRevocations {
   /** The last certificate of the batch before, by plan and authority. */
   readonly #reached = new Map<string, Pick<CertificateRecord, "notAfter" | "authority" | "serial">>();
 
+  #turn: Promise<unknown> = Promise.resolve();
+
   constructor(dependencies: StageDependencies) {
     this.#deps = dependencies;
   }
@@ -94,7 +96,11 @@ export class StagedRevocations {
    *
    * @throws PkiError `authority-unknown`, `certificate-unknown`, `revocation-refused`
    */
-  async plan(subject: RevocationSubject, reason: RevocationReason, principal: string): Promise<RevocationPlan> {
+  plan(subject: RevocationSubject, reason: RevocationReason, principal: string): Promise<RevocationPlan> {
+    return this.#inTurn(() => this.#plan(subject, reason, principal));
+  }
+
+  async #plan(subject: RevocationSubject, reason: RevocationReason, principal: string): Promise<RevocationPlan> {
     const { store, record, now, newId } = this.#deps;
     const { authority, serial } = subject;
     const { meters, certificates } = await this.effect(subject);
@@ -126,7 +132,11 @@ export class StagedRevocations {
    *
    * @throws PkiError `revocation-refused` where the plan does not stand where that begins
    */
-  async move(id: string, move: RevocationMove, principal: string): Promise<RevocationPlan> {
+  move(id: string, move: RevocationMove, principal: string): Promise<RevocationPlan> {
+    return this.#inTurn(() => this.#move(id, move, principal));
+  }
+
+  async #move(id: string, move: RevocationMove, principal: string): Promise<RevocationPlan> {
     const { store, record, now } = this.#deps;
     const plan = await this.#planOf(id);
     const to = requireMoved(plan, move);
@@ -294,6 +304,13 @@ export class StagedRevocations {
     if (last === undefined) this.#reached.delete(name);
     else this.#reached.set(name, last);
     return page;
+  }
+
+  /** One at a time: who comes second is judged by what the first has done, and the ledger has no move that was not made. */
+  #inTurn<T>(act: () => Promise<T>): Promise<T> {
+    const turn = this.#turn.then(act);
+    this.#turn = turn.catch(() => undefined);
+    return turn;
   }
 
   async #planOf(id: string): Promise<RevocationPlan> {
