@@ -38,12 +38,7 @@ export async function loadDay(
   channels: ReadonlyMap<number, ChannelMeaning>,
 ): Promise<readonly GroupMember[]> {
   const values = [...scope.place, meters, new Date(day), new Date(day + DAY_MILLISECONDS)];
-  const found = await rows<MeterRow>(sql, SELECT_METERS, [
-    ...scope.place,
-    meters,
-    new Date(day),
-    new Date(day + DAY_MILLISECONDS),
-  ]);
+  const found = await rows<MeterRow>(sql, SELECT_METERS, values);
   const packed = Map.groupBy(
     await packedDays(
       sql,
