@@ -30,7 +30,10 @@ async function opensEvidence(page: Page, links: Locator, count: number): Promise
     await page.goto(new URL(address, page.url()).href);
     const evidence = page.getByRole("dialog", { name: "Evidence" });
     await evidence.getByRole("tab", { name: "On the wire" }).click();
-    assert.match(await evidence.innerText(), /0000\s+[0-9A-F]{2} [0-9A-F]{2}/, address);
+    await evidence
+      .getByText(/0000\s+[0-9A-F]{2} [0-9A-F]{2}/)
+      .first()
+      .waitFor();
     assert.match(await evidence.innerText(), /Trust then/, address);
   }
   return sample.length;
