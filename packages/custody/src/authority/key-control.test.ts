@@ -44,8 +44,6 @@ test("one person rotates so many meters a day, over any number of starts; more, 
         alone.map(({ principal, body }) => [principal, (JSON.parse(body) as { meters: number }).meters]),
         [199, 1, 200].map((meters) => ["operator", meters]),
       );
-      // What is under way in the store ends before the store does.
-      await custody.custody.ledger.checkpoint();
     }, store);
   await there();
   await withTestDatabase({ migrations: CUSTODY_MIGRATIONS }, ({ pool }) => there(postgresCustodyStore(pool)));

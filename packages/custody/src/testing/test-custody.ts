@@ -128,6 +128,8 @@ export async function withTestCustody(
     // Tokens are processes of their own.
     if (source.kind === "tokens") await test.custody?.close();
   } finally {
+    // What is under way in the store ends before the store does.
+    await test.custody?.ledger.checkpoint().catch(() => undefined);
     await opened.close();
     rmSync(folder, { recursive: true });
   }
