@@ -7,21 +7,15 @@ import type { Stretch } from "../reading/coverage.ts";
 import { DAY_MILLISECONDS } from "../reading/day/day-row.ts";
 import { packedDays } from "../reading/day/day-store.ts";
 import { type MeterHistory, NO_HISTORY } from "./history.ts";
-import { type ChannelMeaning, type Direction, type MeterDay, meterDay } from "./meter-day.ts";
+import { type ChannelMeaning, type MeterDay, meterDay } from "./meter-day.ts";
 import type { RegisterPoint } from "./meter-facts.ts";
+import { ENERGIES, factorOf, VOLTAGE } from "./quantity.ts";
 import type { MemberDay } from "./transformer-rules.ts";
 
 /** Codes of relays that opened. */
 const OPENED: readonly number[] = Object.values(RELAY_CODES.opened).flat();
-const UNITS: Readonly<Record<string, number>> = { Wh: 1, kWh: 1_000, MWh: 1_000_000 };
-const DIRECTION_OF: Readonly<Record<string, Direction>> = {
-  "1-0:1.8.0": "drawn",
-  "1-0:1.8.1": "drawn",
-  "1-0:1.8.2": "drawn",
-  "1-0:2.8.0": "fed",
-};
-const TOTALS: ReadonlySet<string> = new Set(["1-0:1.8.0", "1-0:2.8.0"]);
-const VOLTAGE = "1-0:32.7.0";
+/** What its registers tell: each direction in all or by tariff, and the voltage. */
+const READ = [...Object.keys(ENERGIES).filter((obis) => ENERGIES[obis]?.of !== "interval"), VOLTAGE];
 
 /** A meter of a group, with its transformer. */
 export interface GroupMember extends MemberDay {
@@ -114,15 +108,18 @@ function cohortsOf({ profile, model, firmware, route }: MeterRow): readonly stri
 function registersOf(read: readonly RegisterRow[]): readonly RegisterPoint[] {
   const sums = new Map<string, RegisterPoint>();
   const withTotal = new Set(
-    read.filter(({ obis }) => TOTALS.has(obis)).map(({ obis, at, source }) => `${DIRECTION_OF[obis]} ${at} ${source}`),
+    read
+      .filter(({ obis }) => ENERGIES[obis]?.of === "register")
+      .map(({ obis, at, source }) => `${ENERGIES[obis]?.direction} ${at} ${source}`),
   );
   const points: RegisterPoint[] = [];
   for (const { obis, at, value, unit, source } of read) {
-    const direction = DIRECTION_OF[obis];
-    const factor = UNITS[unit ?? ""];
-    if (direction === undefined || factor === undefined) continue;
+    const energy = ENERGIES[obis];
+    const factor = factorOf(unit ?? "");
+    if (energy === undefined || factor === undefined) continue;
+    const { direction, of } = energy;
     const point = { direction, at, wattHours: value * factor, source };
-    if (TOTALS.has(obis)) points.push(point);
+    if (of === "register") points.push(point);
     else {
       const key = `${direction} ${at} ${source}`;
       if (withTotal.has(key)) continue;
@@ -150,13 +147,14 @@ function openStretches(switched: readonly SwitchRow[], day: number): readonly St
 
 function contradicts(day: MeterDay, row: ContradictionRow, channels: ReadonlyMap<number, ChannelMeaning>): boolean {
   const { obis = "", unit = "" } = channels.get(row.channel_id) ?? {};
-  const direction = DIRECTION_OF[obis] ?? (obis === "1-0:1.29.0" ? "drawn" : obis === "1-0:2.29.0" ? "fed" : undefined);
-  const factor = UNITS[unit];
+  const quantity = ENERGIES[obis];
+  const factor = factorOf(unit);
   // Of what no rule looks at it is enough that there is another value.
-  if (direction === undefined || factor === undefined) return true;
-  const { register, energy } = day[direction];
+  if (quantity === undefined || quantity.of === "tariff" || factor === undefined) return true;
+  const { register, energy } = day[quantity.direction];
+  const held = quantity.of === "register" ? register : energy;
   const slot = (row.at - day.day) / (day.periodSeconds * 1_000) - 1;
-  return (register ?? energy)[slot] !== row.value * factor;
+  return held?.[slot] !== row.value * factor;
 }
 
 function offGridOf({ single_instants }: MeterRow, { loadProfile }: MeterProfile): number {
@@ -245,7 +243,7 @@ const OF_DAY = `r.utility_id = $1 and r.island_id = $2 and r.meter_id = any($3::
 const SELECT_REGISTERS = `
   select r.meter_id, r.obis, extract(epoch from r.at)::float8 * 1000 as at, r.number_value as value, r.unit, r.source
   from register_readings r
-  where ${OF_DAY} and r.obis = any(array['${[...Object.keys(DIRECTION_OF), VOLTAGE].join("', '")}']) and r.at >= $4 and r.at <= $5
+  where ${OF_DAY} and r.obis = any(array['${READ.join("', '")}']) and r.at >= $4 and r.at <= $5
     and r.number_value is not null and r.protection = 'authenticated'
   order by r.at`;
 

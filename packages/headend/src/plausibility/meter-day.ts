@@ -1,9 +1,6 @@
 import type { MeterProfile } from "../profile/meter-profile.ts";
 import { unpackDay } from "../reading/day/packed-day.ts";
-
-/** A direction in which energy flows. */
-export const DIRECTIONS = ["drawn", "fed"] as const;
-export type Direction = (typeof DIRECTIONS)[number];
+import { type Direction, ENERGIES, factorOf, VOLTAGES } from "./quantity.ts";
 
 /** One direction of a meter's day, by slot: NaN where nothing is held. */
 export interface EnergyDay {
@@ -32,12 +29,6 @@ export interface ChannelMeaning {
   readonly unit: string;
 }
 
-const REGISTERS: Readonly<Record<string, Direction>> = { "1-0:1.8.0": "drawn", "1-0:2.8.0": "fed" };
-const INTERVALS: Readonly<Record<string, Direction>> = { "1-0:1.29.0": "drawn", "1-0:2.29.0": "fed" };
-/** Instantaneous, mean by two ways of the standard: of the first phase, which every meter has. */
-const VOLTAGES: ReadonlySet<string> = new Set(["1-0:32.27.0", "1-0:32.24.0", "1-0:32.7.0"]);
-const FACTORS: Readonly<Record<string, number>> = { Wh: 1, kWh: 1_000, MWh: 1_000_000, V: 1, kV: 1_000 };
-
 /** Slots of a day: slot `n` ends `n + 1` periods after its start. */
 export function slotsOf(periodSeconds: number): number {
   return 86_400 / periodSeconds;
@@ -63,11 +54,11 @@ export function meterDay(
   for (const octets of packed)
     for (const { channel, periodSeconds: period, slots: at, values } of unpackDay(octets).channels) {
       const { obis, unit } = channels.get(channel) ?? { obis: "", unit: "" };
-      const factor = FACTORS[unit] ?? Number.NaN;
-      const [register, interval] = [REGISTERS[obis], INTERVALS[obis]];
+      const factor = factorOf(unit) ?? Number.NaN;
+      const quantity = ENERGIES[obis];
       let into: Float64Array | undefined;
-      if (register !== undefined) into = registers[register] ??= unknown();
-      else if (interval !== undefined) into = energies[interval] ??= unknown();
+      if (quantity?.of === "register") into = registers[quantity.direction] ??= unknown();
+      else if (quantity?.of === "interval") into = energies[quantity.direction] ??= unknown();
       else if (VOLTAGES.has(obis)) into = voltage;
       if (into === undefined || period !== periodSeconds) continue;
       for (let n = 0; n < at.length; n += 1) {

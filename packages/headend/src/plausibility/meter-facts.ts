@@ -1,6 +1,6 @@
 import type { Meter } from "../inventory/meter.ts";
 import type { Stretch } from "../reading/coverage.ts";
-import type { Direction } from "./meter-day.ts";
+import type { Direction } from "./quantity.ts";
 
 /** A register as it was read or pushed at a moment. */
 export interface RegisterPoint {

@@ -2,8 +2,9 @@ import type { Stretch } from "../reading/coverage.ts";
 import { DAY_MILLISECONDS } from "../reading/day/day-row.ts";
 import type { PlausibilityFinding } from "./finding.ts";
 import { type DayTotal, type MeterHistory, median } from "./history.ts";
-import { DIRECTIONS, type Direction, type MeterDay, netOf, resolutionOf, totalOf } from "./meter-day.ts";
+import { type MeterDay, netOf, resolutionOf, totalOf } from "./meter-day.ts";
 import type { MeterFacts, RegisterPoint } from "./meter-facts.ts";
+import { DIRECTIONS, type Direction } from "./quantity.ts";
 import type { PlausibilityRuleId } from "./rules.ts";
 
 /** What a phase can carry, A, and how far beyond that a meter may count; 230 V. */

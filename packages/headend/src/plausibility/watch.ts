@@ -6,6 +6,7 @@ import { RELAY_CODES } from "../profile/event-codes.ts";
 import { DAY_MILLISECONDS } from "../reading/day/day-row.ts";
 import type { SourceClock } from "../time/source-clock.ts";
 import type { PlausibilityFinding } from "./finding.ts";
+import { VOLTAGE } from "./quantity.ts";
 import { writeFindings } from "./write-findings.ts";
 
 const MINUTE = 60_000;
@@ -235,7 +236,7 @@ const SELECT_GASP_FACTS = `
     select count(distinct r.meter_id) as heard, count(distinct r.meter_id) filter (where r.number_value > $8) as normal
     from meters o
     join register_readings r on (r.utility_id, r.island_id, r.meter_id) = (o.utility_id, o.island_id, o.meter_id)
-      and r.obis = '1-0:32.7.0' and r.at between g.at - make_interval(secs => $7) and g.at + make_interval(secs => $7)
+      and r.obis = '${VOLTAGE}' and r.at between g.at - make_interval(secs => $7) and g.at + make_interval(secs => $7)
       and r.protection = 'authenticated'
     where o.utility_id = $1 and o.island_id = $2 and o.transformer_id = m.transformer_id and o.meter_id <> g.meter_id
   ) v`;
