@@ -30,6 +30,13 @@ async function issueMeter({ pki }: TestPki, number: number): Promise<Certificate
   return pki.authorities.issue({ ...order, publicKey: freshKey().publicKey });
 }
 
+/** A store as it was before anything was issued. */
+async function withAuthoritiesOnly(bench: TestPki) {
+  const store = memoryPkiStore();
+  for (const one of await bench.pki.authorities.all()) await store.registry.addAuthority(one);
+  return store;
+}
+
 test("the list of a root in a drawer is given until its own end, and not a moment longer", () =>
   withTestPki(async (bench) => {
     const [root] = await bench.pki.authorities.all();
@@ -118,8 +125,7 @@ test("a restored database's next lists name what was revoked, under numbers that
     async (bench) => {
       const certificate = await issueMeter(bench, 1);
       const { authority } = await bench.pki.issuerFor(PLACE, "P-256");
-      const old = memoryPkiStore();
-      for (const one of await bench.pki.authorities.all()) await old.registry.addAuthority(one);
+      const old = await withAuthoritiesOnly(bench);
       await told(bench, certificate);
       bench.now += 90 * HOUR;
       await bench.pki.authorities.revoke(authority, toHex(certificate.serial), "keyCompromise", "person");
@@ -137,8 +143,7 @@ test("a restored database's next lists name what was revoked, under numbers that
 test("a certificate that a restored registry lost is named by the replay, and revoked by the ledger's order for it", () =>
   withTestPki(
     async (bench) => {
-      const old = memoryPkiStore();
-      for (const one of await bench.pki.authorities.all()) await old.registry.addAuthority(one);
+      const old = await withAuthoritiesOnly(bench);
       const certificate = await issueMeter(bench, 1);
       const serial = toHex(certificate.serial);
       const { authority } = await bench.pki.issuerFor(PLACE, "P-256");
@@ -170,8 +175,7 @@ test("a certificate that a restored registry lost is named by the replay, and re
 test("a certificate that a restored registry lost is revoked in stages like any other, and one that nobody ordered is not", () =>
   withTestPki(
     async (bench) => {
-      const old = memoryPkiStore();
-      for (const one of await bench.pki.authorities.all()) await old.registry.addAuthority(one);
+      const old = await withAuthoritiesOnly(bench);
       const certificate = await issueMeter(bench, 1);
       const serial = toHex(certificate.serial);
       const { authority } = await bench.pki.issuerFor(PLACE, "P-256");

@@ -3,14 +3,12 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { fromHex } from "@meterkeep/dlms";
 import { withTestDatabase } from "@meterkeep/postgres/testing";
-import { openFileEscrow } from "../escrow/file-escrow.ts";
 import { memoryCustodyStore } from "../store/memory-store.ts";
 import { CUSTODY_MIGRATIONS, postgresCustodyStore } from "../store/postgres-store.ts";
 import type { CustodyStore } from "../store/store.ts";
 import { crossings, RotatedMeter } from "../testing/crossed-rotations.ts";
-import { allOf } from "../testing/key-escrow-contract.ts";
+import { escrowedOctets } from "../testing/escrowed-octets.ts";
 import { withTestCustody } from "../testing/test-custody.ts";
 
 /** Rotations of one meter after the other, each struck by one crossing; gives how many there were, and how often the custodian died. */
@@ -32,13 +30,7 @@ async function crossed(store: CustodyStore, take: (all: number) => number) {
           crashes += struck.crashes;
         }
         // Whatever was sent lay in escrow, although the custodian died between commit and escrow as well.
-        const escrow = await openFileEscrow(folder);
-        const kept = await allOf(escrow);
-        await escrow.close();
-        const secrets = await custody.vault.unseal(
-          kept.map((key) => ({ place: { ...key, systemTitle: fromHex(key.systemTitle) }, sealed: key.sealed })),
-        );
-        const octets = new Set(secrets.map((secret) => secret.lend((bytes) => Buffer.from(bytes).toString("hex"))));
+        const octets = await escrowedOctets(folder, custody.vault);
         for (const sent of one.meter.everSent) assert.ok(octets.has(sent), "a key was sent that is not in escrow");
       },
       store,

@@ -4,9 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fromHex, systemTitle } from "@meterkeep/dlms";
-import { openFileEscrow } from "../escrow/file-escrow.ts";
 import { memoryCustodyStore } from "../store/memory-store.ts";
-import { allOf } from "../testing/key-escrow-contract.ts";
+import { escrowedOctets } from "../testing/escrowed-octets.ts";
 import { caller, carryTakeover, HEAD_END, type TestCustody, withTestCustody } from "../testing/test-custody.ts";
 import { TestMeter } from "../testing/test-meter.ts";
 
@@ -33,13 +32,7 @@ test("every key that was ever sent to a meter is in escrow, and opens with the v
       const all = { meters: [], madeBefore: undefined, purposes: [], cause: "demand", reason: "a test" } as const;
       await custody.custody.service.planRotations(all, caller("operator"));
       await carryTakeover(custody, meter);
-      const escrow = await openFileEscrow(folder);
-      const kept = await allOf(escrow);
-      await escrow.close();
-      const secrets = await custody.vault.unseal(
-        kept.map((key) => ({ place: { ...key, systemTitle: fromHex(key.systemTitle) }, sealed: key.sealed })),
-      );
-      const octets = new Set(secrets.map((secret) => secret.lend((bytes) => Buffer.from(bytes).toString("hex"))));
+      const octets = await escrowedOctets(folder, custody.vault);
       assert.ok(meter.everSent.length >= 12);
       for (const sent of meter.everSent) assert.ok(octets.has(sent), "a key was sent that is not in escrow");
       for (const key of meter.keys) assert.ok(octets.has(Buffer.from(key).toString("hex")));
