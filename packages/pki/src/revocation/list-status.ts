@@ -57,7 +57,9 @@ function entriesOf({ revocations }: RevocationList, serial: string) {
 }
 
 function follows(delta: RevocationList, full: RevocationList): boolean {
-  return delta.since !== undefined && delta.since <= full.number && delta.number >= full.number;
+  return (
+    delta.shard === full.shard && delta.since !== undefined && delta.since <= full.number && delta.number >= full.number
+  );
 }
 
 function byNumber(one: RevocationList, other: RevocationList): number {
