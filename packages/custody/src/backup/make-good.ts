@@ -40,7 +40,7 @@ const CONCERN_MILLISECONDS = 30 * DAY_MILLISECONDS;
 const CUSTODIAN: Caller = { name: "custodian", role: "operator" };
 
 /** Something of this database's past that it does not know any more. */
-interface Loss {
+export interface Loss {
   /** As the entry that makes it good has it. */
   readonly name: string;
   /** As people read it. */

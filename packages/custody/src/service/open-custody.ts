@@ -13,15 +13,12 @@ import { KeyControl } from "../authority/key-control.ts";
 import { OpenManifests } from "../authority/manifests.ts";
 import type { RelyingParty } from "../authority/people/passkey.ts";
 import { Backups } from "../backup/backups.ts";
-import { openFileFeed } from "../backup/change-feed.ts";
 import { drillCounters } from "../backup/drill-counters.ts";
-import { feedingStore } from "../backup/feeding-store.ts";
 import { holdings } from "../backup/holdings.ts";
-import { lossesOf, makeGood, sealsAgain } from "../backup/make-good.ts";
 import type { RecoveryRecipient } from "../backup/recovery-key.ts";
 import { acknowledgeRestorations } from "../backup/restoration.ts";
+import { SecondStorage } from "../backup/second-storage.ts";
 import { postgresSnapshots, type SnapshotSource } from "../backup/snapshot.ts";
-import { notingStore, WITHDRAWALS, type Withdrawal, type WithdrawalJournal } from "../backup/withdrawals.ts";
 import type { BucketSize } from "../calls/token-bucket.ts";
 import type { ConversationDependencies } from "../conversation/dependencies.ts";
 import { Departures } from "../departure/departures.ts";
@@ -35,8 +32,6 @@ import { ENROLMENT_REQUESTER, MeterAuthority } from "../enrolment/meter-authorit
 import { enrolmentPace } from "../enrolment/pace.ts";
 import { Removals } from "../enrolment/removals.ts";
 import type { CustodyError } from "../errors.ts";
-import { openAuthenticJournal } from "../escrow/authentic-journal.ts";
-import { openFileEscrow } from "../escrow/file-escrow.ts";
 import { EntryBursts } from "../evidence/entry-bursts.ts";
 import { exposures } from "../exposure/exposures.ts";
 import { HeadEnds } from "../head-ends/head-ends.ts";
@@ -210,10 +205,13 @@ export async function openCustodyIn(
   { snapshots, check = () => undefined }: StoreExtras = {},
 ): Promise<Custody> {
   const { now, onFailure } = options;
-  const second = options.escrowFolder ?? join(options.stateFolder, "escrow");
-  const feed = await openFileFeed(second, onFailure);
-  let withdrawals: WithdrawalJournal | undefined;
-  const store = notingStore(feedingStore(plainStore, feed, now), () => withdrawals);
+  const secondStorage = await SecondStorage.open({
+    directory: options.escrowFolder ?? join(options.stateFolder, "escrow"),
+    store: plainStore,
+    now,
+    onFailure,
+  });
+  const { store, feed } = secondStorage;
   const committer: GroupCommitter = new GroupCommitter(store, {
     check: () => keeper.check(),
     onGrowth: () => void keeper.tick().catch(onFailure),
@@ -242,7 +240,8 @@ export async function openCustodyIn(
   const written = await lastWritten(store.ledger);
   if (early.length > 0) bursts.record(early).catch(onFailure);
   early = undefined;
-  const escrow = await openFileEscrow(second);
+  await secondStorage.unlock(vault, keeper.state.halt !== undefined);
+  const { escrow } = secondStorage;
   // A halted ledger is shown as it is stored, which is not what was written.
   const ledgerHead = () => (keeper.state.halt === undefined ? committer.head() : storedHead(store.ledger));
   const recipient = await openRecipient(vault, store.installation);
@@ -282,9 +281,7 @@ export async function openCustodyIn(
     clientTitle: clientTitles(recipient.publicKeys.keyId),
   };
   const budget = new SealBudget(use.budget, bursts, now);
-  withdrawals = await openAuthenticJournal<Withdrawal>({ directory: second, ...WITHDRAWALS }, vault);
-  const losses = keeper.state.halt === undefined ? await lossesOf(store, now()) : [];
-  await sealsAgain(withdrawals, losses, { committer, now });
+  await secondStorage.countSealsAgain({ committer, now });
   const deciding: SealDependencies = {
     records: store.authority,
     store,
@@ -312,7 +309,7 @@ export async function openCustodyIn(
     opened,
     committer,
     ledger: store.ledger,
-    journal: await openTrustJournal(second, opened.vault),
+    journal: await openTrustJournal(secondStorage.directory, opened.vault),
     options: {
       ...kept,
       // The policy of enrolment bounds how many there are.
@@ -393,7 +390,7 @@ export async function openCustodyIn(
     now,
   });
   const leases = new Leases({ ...conversation, store, authority, lentMeters, sender });
-  await makeGood(withdrawals, losses, {
+  await secondStorage.makeGood({
     ledger: store.ledger,
     rotations: store.rotations,
     files,
@@ -443,7 +440,7 @@ export async function openCustodyIn(
     ledgerHead,
     ledger: ledgerService(keeper, store, ledgerHead),
     headEndLedgers: new HeadEndLedgers({ ledger: store.ledger, committer, now }),
-    ledgerTrouble: () => troubleOf(keeper.state) ?? feedTrouble(feed.problem),
+    ledgerTrouble: () => troubleOf(keeper.state) ?? secondStorage.trouble,
     refusals: () => ({ sealBudget: budget.refused, records: files.refused, entriesCounted: bursts.counted }),
     facts: {
       version: options.version,
@@ -520,17 +517,10 @@ export async function openCustodyIn(
         await keeper.checkpoint();
       }
       await committer.close();
-      await escrow.close();
-      await feed.close();
+      await secondStorage.close();
       await opened.close();
     },
   };
-}
-
-function feedTrouble(problem: string | undefined) {
-  if (problem === undefined) return undefined;
-  const message = `changes are missing in the feed on second storage (${problem}): make a backup`;
-  return { code: "change-feed-broken", message: message.slice(0, 1024) };
 }
 
 function installationEntry(at: number, kind: string, body: unknown) {
