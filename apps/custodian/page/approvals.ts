@@ -137,6 +137,9 @@ function manifestCard(manifest: Manifest): HTMLElement {
     ["Meters", manifest.targets.toLocaleString()],
     ["Load at risk", `${(manifest.loadAtRiskW / 1000).toLocaleString()} kW`],
     ["Class", manifest.commandClass],
+    ...(header["doubted"] === undefined
+      ? []
+      : [["Not believed", `${Number(header["doubted"])} of these meters: their trust scores are low`] as const]),
     ["Window", `${when(Number(header["notBefore"]))} to ${when(Number(header["notAfter"]))}`],
     ["Reason", `${String(header["reason"])} ${String(header["workOrder"])}`],
     ["Dispersion", JSON.stringify(header["dispersion"])],

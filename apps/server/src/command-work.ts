@@ -14,14 +14,17 @@ import {
   GuardView,
   type HeardRefusals,
   httpBilling,
+  httpWeather,
   MeterGroups,
   NO_BILLING,
+  NO_WEATHER,
   openPolicyKey,
   type PolicyKey,
   postgresMemory,
   type Scope,
   type SourceClock,
   type SqlPool,
+  type WeatherOffice,
   type WorkQueue,
 } from "@meterkeep/headend";
 import type { Ledger } from "@meterkeep/ledger";
@@ -37,6 +40,7 @@ export interface CommandWorkPorts {
   readonly hub: Pick<EventHub, "publish">;
   readonly policy: PolicyKey;
   readonly billing: Billing;
+  readonly weather: WeatherOffice;
   readonly heard: HeardRefusals;
   /** What its operations need to know of this head-end. */
   readonly world: Parameters<typeof commandOperations>[0];
@@ -59,7 +63,7 @@ export interface CommandWork {
 
 /** Puts together what commands are made of. Nothing starts yet. */
 export function createCommandWork(ports: CommandWorkPorts): CommandWork {
-  const { pool, scope, custodian, queue, policy, billing, now, wake, onError } = ports;
+  const { pool, scope, custodian, queue, policy, billing, weather, now, wake, onError } = ports;
   const operations = commandOperations(ports.world);
   const census = new FleetCensus(pool, scope, now);
   const guard = new GuardView({ sql: pool, scope, census, custodian, policy, heard: ports.heard, now });
@@ -95,7 +99,9 @@ export function createCommandWork(ports: CommandWorkPorts): CommandWork {
     census,
     custodian,
     billing,
+    weather,
     operations,
+    clockOf: ports.clockOf,
     holding,
     clockTrouble,
     page: () => guard.page(),
@@ -114,6 +120,7 @@ export function createCommandWork(ports: CommandWorkPorts): CommandWork {
       custodian,
       memoryOf: postgresMemory(pool, scope, now),
       billing,
+      weather,
       operations,
       policy,
       holding,
@@ -159,5 +166,18 @@ export function billingIn(exchange: Pick<ExchangeFiles, "text">): Billing {
   return {
     workOrder: async (id) => (await present()).workOrder(id),
     accounts: async (meters) => (await present()).accounts(meters),
+  };
+}
+
+/** Where the weather office says where it is, and which place it speaks of. */
+const WEATHER = "weather.json";
+
+/** The weather office as it says itself where it is; looked up at each question, as billing is. */
+export function weatherIn(exchange: Pick<ExchangeFiles, "text">, now: () => number): WeatherOffice {
+  return {
+    forecast: async () => {
+      const text = await exchange.text(WEATHER);
+      return (text === undefined ? NO_WEATHER : httpWeather(JSON.parse(text), now)).forecast();
+    },
   };
 }

@@ -50,7 +50,7 @@ import { Ledger, postgresLedgerStore } from "@meterkeep/ledger";
 import { createPool, prepareSchema } from "@meterkeep/postgres";
 import packageJson from "../package.json" with { type: "json" };
 import { listenForOwner } from "./admin/admin-socket.ts";
-import { billingIn, createCommandWork, policyKeyIn } from "./command-work.ts";
+import { billingIn, createCommandWork, policyKeyIn, weatherIn } from "./command-work.ts";
 import { Commissioning } from "./commissioning.ts";
 import { CustodianWatch } from "./custodian-watch.ts";
 import { Drills } from "./drill/drills.ts";
@@ -194,6 +194,7 @@ export async function startServer(config: ServerConfig, supervisor: Supervisor):
       now,
     }),
   );
+  const exchangeFiles = new ExchangeFiles(config.exchangeDirectory);
   const commands = createCommandWork({
     pool,
     scope,
@@ -202,7 +203,8 @@ export async function startServer(config: ServerConfig, supervisor: Supervisor):
     queue,
     hub,
     policy: policyKeyIn(config.stateDirectory),
-    billing: billingIn(new ExchangeFiles(config.exchangeDirectory)),
+    billing: billingIn(exchangeFiles),
+    weather: weatherIn(exchangeFiles, now),
     heard,
     world: {
       destinations: mayPushTo,

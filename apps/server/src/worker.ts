@@ -27,7 +27,7 @@ import {
 import { Ledger, postgresLedgerStore } from "@meterkeep/ledger";
 import { createPool } from "@meterkeep/postgres";
 import type { Logger } from "pino";
-import { billingIn, createCommandWork, policyKeyIn } from "./command-work.ts";
+import { billingIn, createCommandWork, policyKeyIn, weatherIn } from "./command-work.ts";
 import { ExchangeFiles } from "./exchange-files.ts";
 import { createLogger } from "./log/logger.ts";
 import { createMeterWork, type MeterWork } from "./meter-work.ts";
@@ -112,6 +112,7 @@ export async function runWorker(
     hub: news,
     policy,
     billing: billingIn(exchange),
+    weather: weatherIn(exchange, () => Date.now()),
     heard: new HeardRefusals(),
     world: { destinations: mayPushTo, shelf },
     clockOf,

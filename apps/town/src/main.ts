@@ -2,9 +2,11 @@ import { join } from "node:path";
 import { setFlagsFromString } from "node:v8";
 import { runSupervised } from "@meterkeep/api/supervised";
 import { TOWN_CONFIG } from "@meterkeep/api/supervisor";
-import { openBilling } from "./billing.ts";
+import { billingBooks } from "./billing.ts";
 import { openControl } from "./control.ts";
+import { openOffice } from "./office.ts";
 import { startTown } from "./town.ts";
+import { weatherBooks } from "./weather-office.ts";
 
 // What the meters remember is for this process alone.
 process.umask(0o077);
@@ -26,7 +28,9 @@ await runSupervised(TOWN_CONFIG, async (config, supervisor) => {
     },
   });
   const control = await openControl(join(config.stateDirectory, "control.sock"), town);
-  const billing = await openBilling(config.stateDirectory, config.exchangeDirectory);
+  const offices = await Promise.all(
+    [billingBooks(), weatherBooks(town.weather, town.clock.now)].map((books) => openOffice(books, config)),
+  );
   const { factor } = town.clock.time;
   supervisor.send({
     type: "step",
@@ -36,7 +40,7 @@ await runSupervised(TOWN_CONFIG, async (config, supervisor) => {
   return {
     close: async () => {
       await control?.close();
-      await billing.close();
+      await Promise.all(offices.map((office) => office.close()));
       await town.close();
     },
   };

@@ -69,6 +69,7 @@ export interface Town {
   readonly clock: TownClock;
   readonly meters: ReadonlyMap<string, TownMeter>;
   readonly feeders: ReadonlyMap<string, Feeder>;
+  readonly weather: Weather;
   /** Closes listeners, connections and the memory; what was noted is committed. */
   close(): Promise<void>;
 }
@@ -153,6 +154,7 @@ export async function startTown(options: TownOptions): Promise<Town> {
       clock,
       meters,
       feeders,
+      weather,
       close: async () => {
         clearInterval(ticking);
         pusher.stop();

@@ -83,6 +83,7 @@ export type {
   PrincipalFacts,
   RequestFacts,
   TargetFacts,
+  Weather,
   WorkOrder,
 } from "./rule/facts.ts";
 export { isWaived, type Judgement, judge, judgeAtExecution } from "./rule/judge.ts";
@@ -90,6 +91,7 @@ export { calendarProblem } from "./rule/pace.ts";
 export { pickupDelays, pickupPerMinute, planWaves, stopsBecause, type WaveCounts, type WavePlan } from "./rule/plan.ts";
 export { MC_RULES, RULE_IDS, type RuleId, ruleWords } from "./rule/rules.ts";
 export { valueProblem } from "./rule/values.ts";
+export { asksWeather } from "./rule/weather.ts";
 export { type CommandRules, commandRules, DEFAULT_COMMAND_RULES } from "./threshold/command-rules.ts";
 export { type Approving, missingFor, type Requirement, requirement, requirementOf } from "./threshold/requirement.ts";
 export { capOf, type Share, shareOf } from "./threshold/share.ts";

@@ -9,6 +9,7 @@ export { GuardView } from "./campaign/guard-view.ts";
 export { openPolicyKey, POLICY_SERVICE_NAME, type PolicyKey } from "./campaign/policy-key.ts";
 export type { Holding, Requester } from "./campaign/proposal.ts";
 export { HeardRefusals } from "./campaign/refusals.ts";
+export { httpWeather, NO_WEATHER, type WeatherOffice } from "./campaign/weather.ts";
 export { HEADEND_MIGRATIONS } from "./database/migrations.ts";
 export { openScope, type Scope } from "./database/scope.ts";
 export { firstRow, rows, type Sql, type SqlPool } from "./database/sql.ts";

@@ -90,6 +90,7 @@ export async function makeManifest(
       createdAt: now,
       dispersion,
       waves: [...waves],
+      doubted: undefined,
       nonce: randomBytes(16).toString("hex"),
     },
     meters.map(

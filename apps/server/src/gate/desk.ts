@@ -32,7 +32,7 @@ export interface Desk {
 }
 
 /** Files of the exchange directory that workers read. */
-export const DESK_FILES = ["addresses.json", "billing.json"] as const;
+export const DESK_FILES = ["addresses.json", "billing.json", "weather.json"] as const;
 
 const MOST_BODY_OCTETS = 4_096;
 const FIRMWARE = /^\/firmware\/((?:makers\/)?[\w.-]{1,128})$/;

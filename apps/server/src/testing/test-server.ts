@@ -21,6 +21,7 @@ import {
   MachineTokens,
   MeterDirectory,
   NO_BILLING,
+  NO_WEATHER,
   openPolicyKey,
   openScope,
   Passkeys,
@@ -29,6 +30,7 @@ import {
   postgresWorkQueue,
   UTC,
   WALL_SOURCE_CLOCK,
+  type WeatherOffice,
   wantedIntervals,
 } from "@meterkeep/headend";
 import { Ledger, postgresLedgerStore } from "@meterkeep/ledger";
@@ -148,6 +150,7 @@ export async function startTestServer(
     readonly streams?: StreamLimits;
     readonly organisation?: OrganisationSettings;
     readonly billing?: Billing;
+    readonly weather?: WeatherOffice;
     /** The head-end of another utility in the database of that one. */
     readonly beside?: TestServer;
   } = {},
@@ -180,6 +183,7 @@ export async function startTestServer(
     hub,
     policy: openPolicyKey(privateKey.export({ format: "pem", type: "pkcs8" }).toString()),
     billing: options.billing ?? NO_BILLING,
+    weather: options.weather ?? NO_WEATHER,
     heard,
     world: { destinations: () => [], shelf: folderShelf(tmpdir()) },
     clockOf: () => WALL_SOURCE_CLOCK,

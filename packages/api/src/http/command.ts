@@ -100,6 +100,9 @@ export const DryRun = Type.Object({
   targets: Type.Integer({ description: "Left after what is set aside" }),
   loadAtRiskW: Watts("What the targets draw: what could be switched off"),
   people: Type.Integer({ description: "How many have to approve it" }),
+  doubted: Type.Optional(
+    Type.Integer({ description: "Of the targets: how many are not believed, their trust scores being low" }),
+  ),
   transformers: Type.Array(Share, { maxItems: 200 }),
   feeders: Type.Array(Share, { maxItems: 200 }),
   waves: Type.Array(Type.Object({ targets: Type.Integer(), soakSeconds: Type.Integer() })),

@@ -69,3 +69,16 @@ test("MC-10: what is switched off without a work order takes three people at the
     await world.approve(hash, cleo);
     assert.equal((await run()).kind, "sealed");
   }));
+
+test("MC-07: what is grave for a meter that the manifest says is not believed takes one person more", () =>
+  withTestCustody(async (custody) => {
+    const world = await AuthorityWorld.open(custody);
+    const meter = await world.meter(1);
+    const { hash } = await world.submit(world.manifest(DISCONNECT, [meter.systemTitle], { doubted: 1 }));
+    await world.approve(hash, world.anna);
+    const run = () => world.command(meter, DISCONNECT_APDU, world.token(hash, meter.systemTitle));
+    assert.equal((await run()).kind, "refused");
+    assert.match(await world.lastRefusal(), /1 of 2 people/);
+    await world.approve(hash, world.ben);
+    assert.equal((await run()).kind, "sealed");
+  }));

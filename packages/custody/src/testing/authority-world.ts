@@ -176,6 +176,7 @@ export class AuthorityWorld {
         createdAt: now,
         dispersion,
         waves: [...waves],
+        doubted: undefined,
         nonce: randomBytes(16).toString("hex"),
         ...change,
       },

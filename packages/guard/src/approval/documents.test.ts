@@ -62,6 +62,7 @@ const DOCUMENTS: Readonly<Record<string, readonly [field: Field<unknown>, writte
       createdAt: AT,
       dispersion: { kind: "none" },
       waves: [{ targets: 3, soakSeconds: 0 }],
+      doubted: 1,
       nonce: "01".repeat(16),
     }),
   ],

@@ -8,6 +8,7 @@ import {
   listOf,
   matching,
   object,
+  optional,
   text,
   whole,
 } from "../canonical/field.ts";
@@ -56,6 +57,8 @@ export const manifestHeader = object({
   dispersion,
   /** How many targets each wave has, and how long it is watched before the next one. Their sum is `targets`. */
   waves,
+  /** How many of the targets are not believed, their trust scores being low (MC-07); absent where all are. */
+  doubted: optional(whole(1, MAX_TARGETS)),
   /** Makes two manifests that ask for the same thing two. */
   nonce: hexOctets(16, 16),
 });

@@ -31,6 +31,7 @@ function header(change: Partial<ManifestHeader> = {}): ManifestHeader {
     createdAt: 1_794_999_000_000,
     dispersion: { kind: "geometric", meanSeconds: 300, capSeconds: 1800, seed: "ab".repeat(16) },
     waves: [{ targets, soakSeconds: 600 }],
+    doubted: undefined,
     nonce: "01".repeat(16),
     ...change,
   };
@@ -160,6 +161,14 @@ test("MC-07, MC-12, MC-13: how many people a manifest needs follows from what it
   assert.equal(people({ operation: activate, targets: 1 }), 1);
   assert.equal(people({ operation: activate, targets: 2 }), 2);
   assert.equal(people({ operation: { kind: "reconnect", instance: "000060030aff" }, targets: 5000 }), 1);
+  // MC-07: one more where a meter is not believed, for what is grave, and not beyond those who answer for haste.
+  const doubted = 1;
+  assert.equal(people({ targets: 10, doubted }), 2);
+  assert.equal(people({ targets: 11, doubted }), 3);
+  assert.equal(people({ operation: activate, targets: 1, doubted }), 2);
+  assert.equal(people({ targets: 2, dispersion: { kind: "none" }, doubted }), 3);
+  assert.equal(people({ operation: clock, targets: 1, doubted }), 1);
+  assert.equal(people({ operation: { kind: "reconnect", instance: "000060030aff" }, targets: 1, doubted }), 1);
 });
 
 test("the requester never counts, a person counts once, and two people bring two sets of roles", () => {

@@ -45,6 +45,12 @@ export function justification({ request }: GuardFacts): Finding[] {
       reason === "arrears" ? named.filter(({ account }) => account?.inArrears !== true) : [],
       (count) => `${count} without arrears`,
     ),
+    // A debt that a meter made up is none, whoever billed it.
+    ...aboutMeters(
+      "MC-10",
+      reason === "arrears" ? named.filter(({ isDoubted, isDisputed }) => isDoubted || isDisputed) : [],
+      (count) => `${count} whose own readings are disputed: they are no ground for arrears`,
+    ),
   ];
 }
 

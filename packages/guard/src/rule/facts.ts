@@ -23,6 +23,14 @@ export interface Account {
   readonly contractW: number | undefined;
 }
 
+/** What the weather office says of the hours to come, where the meters are. */
+export interface Weather {
+  /** Milliseconds since 1970 UTC: up to when it is said. */
+  readonly until: number;
+  readonly lowestCelsius: number;
+  readonly highestCelsius: number;
+}
+
 /** One meter of a request, as the head-end knows it. */
 export interface TargetFacts {
   readonly systemTitle: string;
@@ -36,6 +44,10 @@ export interface TargetFacts {
   /** Times that was switched in 24 hours. */
   readonly switchedToday: number;
   readonly account: Account | undefined;
+  /** Whether its trust score is so low that what it says is not believed. */
+  readonly isDoubted: boolean;
+  /** Whether something that it said in the time that a bill rests on is disputed. */
+  readonly isDisputed: boolean;
 }
 
 /** What is asked for, expanded. */
@@ -55,6 +67,8 @@ export interface RequestFacts {
   readonly workOrder: WorkOrder | undefined;
   /** Whether the billing system answered at all. */
   readonly billingAnswered: boolean;
+  /** Whether people have signed that some of the targets are not believed. */
+  readonly isDoubtSigned: boolean;
   /** A campaign that asks for the very same thing and is not over. */
   readonly sameAs: string | undefined;
 }
@@ -109,6 +123,8 @@ export interface GuardFacts {
   readonly request: RequestFacts;
   readonly fleet: FleetFacts;
   readonly principal: PrincipalFacts;
+  /** Undefined where the weather office said nothing that can be believed, or was not asked. */
+  readonly weather: Weather | undefined;
 }
 
 /** What a rule has found. `meters` are those it is about, or all of the request. */

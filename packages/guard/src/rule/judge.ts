@@ -2,19 +2,21 @@ import { isCut, isRestoring } from "../operation/direction.ts";
 import { directionOf } from "../operation/operation.ts";
 import { fleetCaps, loadCaps, partCaps } from "./caps.ts";
 import { justification, notice, protectedSites } from "./consent.ts";
+import { doubt, doubtSince } from "./doubt.ts";
 import type { Finding, GuardFacts, TargetFacts } from "./facts.ts";
 import { novelty } from "./novelty.ts";
 import { calendar, freeze, oscillation, repetition, toggles } from "./pace.ts";
 import { MC_RULES } from "./rules.ts";
 import { valueBounds } from "./values.ts";
+import { temperature } from "./weather.ts";
 
 type Look = (facts: GuardFacts) => readonly Finding[];
 
 /** Of what can switch off: looked at meter by meter first, since caps count what is left. */
 const OFF_METERS: readonly Look[] = [protectedSites, justification, notice, toggles];
-const OFF_REQUEST: readonly Look[] = [calendar, oscillation, fleetCaps, partCaps, loadCaps];
+const OFF_REQUEST: readonly Look[] = [calendar, temperature, oscillation, fleetCaps, partCaps, loadCaps];
 const ANY_METERS: readonly Look[] = [valueBounds];
-const ANY_REQUEST: readonly Look[] = [repetition, novelty];
+const ANY_REQUEST: readonly Look[] = [doubt, repetition, novelty];
 
 /** What the guard says of a request. */
 export interface Judgement {
@@ -56,11 +58,21 @@ export function judge(
 }
 
 /** What is asked once more at the very moment in which a meter is commanded; a cap that was kept then is kept by the pace. */
-const AT_EXECUTION: readonly Look[] = [freeze, calendar, oscillation, protectedSites, justification, notice, toggles];
+const ANY_AT_EXECUTION: readonly Look[] = [freeze, doubtSince];
+const OFF_AT_EXECUTION: readonly Look[] = [
+  ...ANY_AT_EXECUTION,
+  calendar,
+  temperature,
+  oscillation,
+  protectedSites,
+  justification,
+  notice,
+  toggles,
+];
 
 /** Why one target is not commanded now, or undefined where it is: nothing is decided on what was so at submission (MC-10). */
 export function judgeAtExecution(facts: GuardFacts): Finding | undefined {
-  const looks = isCut(directionOf(facts.request.operation)) ? AT_EXECUTION : [freeze];
+  const looks = isCut(directionOf(facts.request.operation)) ? OFF_AT_EXECUTION : ANY_AT_EXECUTION;
   for (const look of looks) {
     const finding = look(facts).find(({ effect }) => effect !== "warn");
     if (finding !== undefined) return finding;

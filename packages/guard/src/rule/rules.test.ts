@@ -13,6 +13,7 @@ import { pickupDelays, planWaves, stopsBecause } from "./plan.ts";
 // A test for each rule that is decided here, at the very numbers of headend.md 5.3. What else holds to them is in docs/rules.md.
 
 const MINUTE = 60_000;
+const MILD = { lowestCelsius: 4, highestCelsius: 12 };
 const one = [target(1)];
 /** So many homes, each on a transformer and a feeder of its own: nothing but the fleet's caps is about them. */
 const apart = (count: number): readonly TargetFacts[] =>
@@ -119,7 +120,7 @@ test("MC-08: nobody is switched off at night, on weekends, on holidays or before
   assert.ok(workOrder !== undefined);
   const always = { ...workOrder, notBefore: 0, notAfter: 2 * NOW };
   const at = (now: number, more: Partial<GuardFacts["request"]> = {}) =>
-    said({ ...facts(one, { workOrder: always, notBefore: now, ...more }), now });
+    said({ ...facts(one, { workOrder: always, notBefore: now, ...more }), now, weather: { until: 2 * NOW, ...MILD } });
   const day = Date.UTC(2026, 10, 18);
   assert.deepEqual([at(day + 8 * HOUR - 1), at(day + 9 * HOUR)], [["MC-08 stop"], []]);
   assert.deepEqual([at(day + 15 * HOUR - 1), at(day + 15 * HOUR)], [[], ["MC-08 stop"]]);
@@ -131,6 +132,69 @@ test("MC-08: nobody is switched off at night, on weekends, on holidays or before
   assert.deepEqual(said(withRules(facts(one), { calendar: holiday })), ["MC-08 stop"]);
   assert.deepEqual(said(withRules(facts(one), { calendar: { ...holiday, zone: "Moon/Tycho" } })), ["MC-08 stop"]);
   assert.deepEqual(said(withFleet(facts(one), { clockTrouble: "the clock was set" })), ["MC-08 stop"]);
+});
+
+test("MC-08: nobody is switched off in frost or great heat, nor while nobody says how cold it is; safety and the grid wait for no weather", () => {
+  const day = NOW + 24 * HOUR;
+  const weather = (lowestCelsius: number, highestCelsius: number, more: Partial<GuardFacts["request"]> = {}) => ({
+    ...facts(one, more),
+    weather: { until: day, lowestCelsius, highestCelsius },
+  });
+  const silent: GuardFacts = { ...facts(one), weather: undefined };
+  assert.deepEqual(
+    [said(weather(0, 35)), said(weather(-0.1, 20)), said(weather(10, 35.1))],
+    [[], ["MC-08 stop"], ["MC-08 stop"]],
+  );
+  assert.deepEqual(said(silent), ["MC-08 stop"]);
+  for (const refused of [weather(-0.1, 20), silent]) {
+    assert.equal(judgeAtExecution(refused)?.rule, "MC-08");
+    assert.equal(judge(refused, asPlanned, new Set(["MC-08"])).verdict, "quarantined", "nobody waives it");
+  }
+  assert.deepEqual(said({ ...facts(one, { operation: RECONNECT }), weather: undefined }), []);
+  const { workOrder } = facts(one).request;
+  assert.ok(workOrder !== undefined);
+  const unsafe = { reason: "safety", workOrder: { ...workOrder, reason: "safety" } };
+  assert.deepEqual(said({ ...facts(one, unsafe), weather: undefined }), []);
+  // What is for a day of which nobody knows the weather yet is asked for again when it is done.
+  const later = { workOrder: { ...workOrder, notAfter: day + 24 * HOUR }, notBefore: day };
+  assert.deepEqual(said(weather(4, 12, later)), ["MC-08 warn"]);
+  // People can decide that no temperature matters: then nobody is asked.
+  const any = { temperature: { leastCelsius: -100, mostCelsius: 100 } };
+  assert.deepEqual(said(withRules(silent, any)), []);
+  assert.deepEqual(said(withRules(silent, { temperature: { leastCelsius: -100, mostCelsius: 35 } })), ["MC-08 stop"]);
+});
+
+test("MC-08: temperatures come closer at once, and neither goes further away without two people and a day", () => {
+  const of = (temperature: { leastCelsius: number; mostCelsius: number } | undefined): Thresholds => ({
+    ...DEFAULT_THRESHOLDS,
+    commands: { ...DEFAULT_COMMAND_RULES, temperature },
+  });
+  assert.ok(isNotLooser(of({ leastCelsius: 5, mostCelsius: 30 }), of(undefined)));
+  for (const temperature of [
+    { leastCelsius: -1, mostCelsius: 35 },
+    { leastCelsius: 0, mostCelsius: 36 },
+  ])
+    assert.ok(!isNotLooser(of(temperature), of(undefined)));
+  assert.ok(!isNotLooser(of(undefined), of({ leastCelsius: 5, mostCelsius: 30 })));
+});
+
+test("MC-07: a meter that is not believed takes one person more for what is grave, and one of which that shows later is left alone", () => {
+  const doubted = [target(1, { isDoubted: true, account: undefined })];
+  const firmware: Operation = { kind: "firmware-activation", instance: "00002c0000ff", identifier: "I", sha384: "" };
+  const clock: Operation = { kind: "clock", instance: "0000010000ff", toleranceSeconds: 60 };
+  const of = (operation: Operation, isDoubtSigned = false) =>
+    facts(doubted, { operation, reason: "maintenance", isDoubtSigned });
+  const warned = found(of(firmware)).filter(({ rule }) => rule === "MC-07");
+  assert.deepEqual(
+    warned.map(({ effect, meters }) => [effect, meters.length]),
+    [["warn", 1]],
+  );
+  assert.deepEqual([judgeAtExecution(of(firmware))?.rule, judgeAtExecution(of(firmware, true))], ["MC-07", undefined]);
+  for (const harmless of [clock, RECONNECT]) {
+    assert.ok(!said(of(harmless)).some((each) => each.startsWith("MC-07")), harmless.kind);
+    assert.equal(judgeAtExecution(of(harmless)), undefined);
+  }
+  assert.deepEqual(said(facts(one)), []);
 });
 
 test("MC-09: a protected site is set aside, whoever waives what", () => {
@@ -160,6 +224,14 @@ test("MC-10: no work order, another reason, one that does not name the meter, no
   }
   const paid = target(1, { account: { inArrears: false, notifiedAt: NOW - 48 * HOUR, contractW: undefined } });
   assert.deepEqual(said(facts([paid])), ["MC-10 stop"]);
+  // What a meter says that is not believed is no ground for a debt, and a ground for anything else it need not be.
+  for (const more of [{ isDoubted: true }, { isDisputed: true }]) {
+    const disputed = [target(1, more)];
+    const refused = judgeAtExecution(facts(disputed, { isDoubtSigned: true }));
+    assert.deepEqual([judge(facts(disputed), asPlanned).verdict, refused?.rule], ["nothing-left", "MC-10"]);
+    const unsafe = facts(disputed, { reason: "safety", workOrder: { ...workOrder, reason: "safety" } });
+    assert.equal(judge(unsafe, asPlanned).verdict, "goes-on");
+  }
   assert.deepEqual(said(facts(one, { reason: "grid", isEmergency: true, workOrderId: "", workOrder: undefined })), []);
 });
 

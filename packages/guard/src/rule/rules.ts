@@ -1,4 +1,4 @@
-import type { CommandRules } from "../threshold/command-rules.ts";
+import { type CommandRules, DEFAULT_TEMPERATURE } from "../threshold/command-rules.ts";
 import { capOf, type Share } from "../threshold/share.ts";
 import { commandRulesOf, type Thresholds } from "../threshold/thresholds.ts";
 
@@ -78,17 +78,17 @@ export const MC_RULES = {
   ),
   "MC-07": rule(
     "Four eyes",
-    "custodian",
-    "People sign the hash of the expanded targets, their window and their operation; who asks does not approve.",
+    "both",
+    "People sign the hash of the expanded targets, their window and their operation; who asks does not approve. What is grave for a meter that is not believed takes one more.",
     ({ approvals }) =>
-      `${approvals.off} for up to ${approvals.offFew} meters, ${approvals.offBatch} beyond, ${approvals.c2Batch} for configuration of many, ${approvals.change} for changes of rules`,
+      `${approvals.off} for up to ${approvals.offFew} meters, ${approvals.offBatch} beyond, ${approvals.c2Batch} for configuration of many, ${approvals.change} for changes of rules; one more where a meter's trust score is low`,
   ),
   "MC-08": rule(
-    "Calendar",
+    "Calendar and weather",
     "both",
-    "Nobody loses supply at night, on weekends or on holidays, nor before the work order's day; a clock that was set decides nothing, here and at the custodian.",
-    (_, { calendar }) =>
-      `${clock(calendar.fromMinute)} to ${clock(calendar.toMinute)} ${calendar.zone}, weekdays ${calendar.weekdays.join(", ") || "none"}, ${calendar.holidays.length} holidays`,
+    "Nobody loses supply at night, on weekends or on holidays, nor before the work order's day, nor in frost or great heat, nor while the weather office is silent; a clock that was set decides nothing, here and at the custodian.",
+    (_, { calendar, temperature = DEFAULT_TEMPERATURE }) =>
+      `${clock(calendar.fromMinute)} to ${clock(calendar.toMinute)} ${calendar.zone}, weekdays ${calendar.weekdays.join(", ") || "none"}, ${calendar.holidays.length} holidays; from ${temperature.leastCelsius} to ${temperature.mostCelsius} °C`,
   ),
   "MC-09": rule(
     "Protected sites",
@@ -99,7 +99,7 @@ export const MC_RULES = {
   "MC-10": rule(
     "Work order",
     "both",
-    "A signed work order with a reason stands behind whatever is switched off; the debt is asked for again when it is done. What no order stands behind takes three people at the custodian.",
+    "A signed work order with a reason stands behind whatever is switched off; the debt is asked for again when it is done, and rests on no reading that is disputed. What no order stands behind takes three people at the custodian.",
     () => "a work order that names the meter; silence of the billing system refuses",
   ),
   "MC-11": rule(

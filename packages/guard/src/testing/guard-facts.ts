@@ -19,6 +19,8 @@ export function target(at: number, more: Partial<TargetFacts> = {}): TargetFacts
     lastSwitchedAt: undefined,
     switchedToday: 0,
     account: { inArrears: true, notifiedAt: NOW - 48 * HOUR, contractW: 10_000 },
+    isDoubted: false,
+    isDisputed: false,
     ...more,
   };
 }
@@ -41,6 +43,7 @@ export function facts(
   return {
     now: NOW,
     thresholds: DEFAULT_THRESHOLDS,
+    weather: { until: NOW + 24 * HOUR, lowestCelsius: 4, highestCelsius: 12 },
     principal: {
       hours: [8, 9, 10, 9, 8, 9],
       thisHour: 0,
@@ -70,6 +73,7 @@ export function facts(
       workOrderId: "WO-1",
       workOrder: order,
       billingAnswered: true,
+      isDoubtSigned: false,
       sameAs: undefined,
       ...more,
     },

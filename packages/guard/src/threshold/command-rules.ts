@@ -1,4 +1,4 @@
-import { type FieldValue, listOf, matching, object, text, whole } from "../canonical/field.ts";
+import { type FieldValue, listOf, matching, object, optional, text, whole } from "../canonical/field.ts";
 import { isShareNotLooser, share, shareOf } from "./share.ts";
 
 const minuteOfDay = whole(0, 1440);
@@ -30,6 +30,11 @@ export const commandRules = object({
     zone: text(64),
     holidays: listOf(matching(/^\d{4}-\d{2}-\d{2}$/, "a date: YYYY-MM-DD"), 400, 0),
   }),
+  /**
+   * MC-08: in whole degrees Celsius, whatever the next 24 hours bring; {@link DEFAULT_TEMPERATURE} where it is absent. From
+   * -100 to 100 is no bound, and nobody is asked.
+   */
+  temperature: optional(object({ leastCelsius: whole(-100, 100), mostCelsius: whole(-100, 100) })),
   /** MC-11: so long before must the customer have been told. */
   noticeHours: whole(0, 2160),
   /** MC-12 */
@@ -50,6 +55,10 @@ export const commandRules = object({
   wakeUpsPerDay: whole(0, 1000),
 });
 export type CommandRules = FieldValue<typeof commandRules>;
+type Temperature = NonNullable<CommandRules["temperature"]>;
+
+/** MC-08: neither in frost nor in great heat. */
+export const DEFAULT_TEMPERATURE = { leastCelsius: 0, mostCelsius: 35 } as const;
 
 /** What holds unless somebody decided otherwise. */
 export const DEFAULT_COMMAND_RULES: CommandRules = {
@@ -61,6 +70,7 @@ export const DEFAULT_COMMAND_RULES: CommandRules = {
   transformerLoadPermyriad: 2_000,
   signChanges: 20,
   calendar: { fromMinute: 480, toMinute: 900, weekdays: [1, 2, 3, 4], zone: "UTC", holidays: [] },
+  temperature: DEFAULT_TEMPERATURE,
   noticeHours: 24,
   dispersion: { meanSeconds: 300, capSeconds: 1800 },
   soakSeconds: { supply: 600, other: 60, firmware: 86_400 },
@@ -75,6 +85,10 @@ export const DEFAULT_COMMAND_RULES: CommandRules = {
 /** Whether no number of `next` allows more than `now` does. */
 export function areRulesNotLooser(next: CommandRules, now: CommandRules): boolean {
   const shares = ["offPerMonth", "transformerPerHour", "feederPerHour"] as const;
+  const [nextTemperature, nowTemperature] = [next, now].map(({ temperature = DEFAULT_TEMPERATURE }) => temperature) as [
+    Temperature,
+    Temperature,
+  ];
   const least = [
     [next.loadPermyriad, now.loadPermyriad],
     [next.loadFloorW, now.loadFloorW],
@@ -96,6 +110,8 @@ export function areRulesNotLooser(next: CommandRules, now: CommandRules): boolea
     [now.limiterLeastW, next.limiterLeastW],
     [now.calendar.fromMinute, next.calendar.fromMinute],
     [next.calendar.toMinute, now.calendar.toMinute],
+    [nowTemperature.leastCelsius, nextTemperature.leastCelsius],
+    [nextTemperature.mostCelsius, nowTemperature.mostCelsius],
   ] as const;
   return (
     shares.every((name) => isShareNotLooser(next[name], now[name])) &&

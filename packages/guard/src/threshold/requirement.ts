@@ -2,6 +2,7 @@ import { seenName } from "../approval/same-person.ts";
 import type { ManifestHeader } from "../manifest/header.ts";
 import { isCut, isRestoring } from "../operation/direction.ts";
 import { classOf, directionOf } from "../operation/operation.ts";
+import { isGrave } from "../rule/doubt.ts";
 import { FIRST_WAVES } from "../rule/plan.ts";
 import { commandRulesOf, type Thresholds } from "./thresholds.ts";
 
@@ -14,12 +15,16 @@ export interface Requirement {
 }
 
 /** What of a manifest's header decides who must approve it. */
-export type Asked = Pick<ManifestHeader, "operation" | "targets" | "dispersion" | "waves" | "workOrder">;
+export type Asked = Pick<ManifestHeader, "operation" | "targets" | "dispersion" | "waves" | "workOrder" | "doubted">;
 
-/** How many people a manifest needs, by what it does, on how many meters, and whether they could all fall at once, unwatched or unordered. */
+/**
+ * How many people a manifest needs, by what it does, on how many meters, whether some of them are not believed, and whether they
+ * could all fall at once, unwatched or unordered.
+ */
 export function requirementOf(asked: Asked, thresholds: Thresholds): Requirement {
   const { operation, targets } = asked;
-  const people = peopleFor(classOf(operation), directionOf(operation), targets, thresholds.approvals);
+  const usual = peopleFor(classOf(operation), directionOf(operation), targets, thresholds.approvals);
+  const people = (asked.doubted ?? 0) > 0 && isGrave(operation) ? usual + 1 : usual;
   const isHasty = fallTogether(asked, thresholds) || goUnwatched(asked, thresholds) || isUnordered(asked);
   return requirement(isHasty ? Math.max(people, thresholds.approvals.breakGlass) : people);
 }

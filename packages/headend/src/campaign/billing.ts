@@ -1,6 +1,6 @@
-import { createPublicKey, verify } from "node:crypto";
 import type { Account, WorkOrder } from "@meterkeep/guard";
 import { arrayAt, objectAt, stringAt } from "../inventory/json.ts";
+import { signedOffice, timeAt } from "./signed-office.ts";
 
 /** What the guard asks the billing system for. It throws where there is no answer that can be believed: silence refuses. */
 export interface Billing {
@@ -16,32 +16,11 @@ export const NO_BILLING: Billing = {
   accounts: () => Promise.reject(new Error("no billing system is set up")),
 };
 
-const PATIENCE_MILLISECONDS = 5_000;
 const PAGE = 5_000;
-const MOST_BYTES = 16 * 1024 * 1024;
 
-/**
- * The billing system over HTTP. Each answer is JSON with a signature over its octets (header `x-signature`, ECDSA P-256 with
- * SHA-256, r and s, base64): who stands on the line can be silent, and nothing else.
- */
+/** The billing system over HTTP, as {@link signedOffice} says: `GET /work-orders/ID`, `POST /accounts`. */
 export function httpBilling(address: string, publicKeyPem: string): Billing {
-  const key = createPublicKey(publicKeyPem);
-  const ask = async (path: string, body?: unknown): Promise<unknown> => {
-    const response = await fetch(new URL(path, address), {
-      method: body === undefined ? "GET" : "POST",
-      redirect: "error",
-      signal: AbortSignal.timeout(PATIENCE_MILLISECONDS),
-      ...(body === undefined ? {} : { body: JSON.stringify(body), headers: { "content-type": "application/json" } }),
-    });
-    if (response.status === 404) return undefined;
-    if (!response.ok) throw new Error(`the billing system answers ${response.status}`);
-    if (Number(response.headers.get("content-length") ?? 0) > MOST_BYTES) throw new Error("the answer is too long");
-    const octets = Buffer.from(await response.arrayBuffer());
-    const signature = Buffer.from(response.headers.get("x-signature") ?? "", "base64");
-    if (!verify("sha256", octets, { key, dsaEncoding: "ieee-p1363" }, signature))
-      throw new Error("the billing system's answer is not signed by it");
-    return JSON.parse(octets.toString("utf8"));
-  };
+  const ask = signedOffice("billing system", address, publicKeyPem);
   return {
     workOrder: async (id) => {
       const answer = await ask(`/work-orders/${encodeURIComponent(id)}`);
@@ -82,10 +61,4 @@ function accountIn(fields: Readonly<Record<string, unknown>>): Account {
     notifiedAt: notifiedAt === undefined ? undefined : timeAt(fields, "notifiedAt"),
     contractW: typeof contractW === "number" ? contractW : undefined,
   };
-}
-
-function timeAt(fields: Readonly<Record<string, unknown>>, name: string): number {
-  const at = Date.parse(stringAt(fields, name));
-  if (Number.isNaN(at)) throw new Error(`${name} is no time`);
-  return at;
 }

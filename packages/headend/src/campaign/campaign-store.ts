@@ -134,6 +134,7 @@ function manifestOf(scope: Scope, proposal: Proposal, { requester, at }: Keeping
     createdAt: at,
     dispersion,
     waves,
+    doubted: proposal.doubted,
     nonce: randomBytes(16).toString("hex"),
   };
   return writeManifest(

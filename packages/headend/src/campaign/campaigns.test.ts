@@ -2,15 +2,17 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { CommandOrder } from "@meterkeep/api";
 import { CustodianCallError } from "@meterkeep/api/custodian";
-import { DEFAULT_THRESHOLDS } from "@meterkeep/guard";
+import { DEFAULT_THRESHOLDS, type Weather } from "@meterkeep/guard";
 import { folderShelf } from "../firmware/shelf.ts";
 import { openHeadEndDatabase, testTitle } from "../testing/database.ts";
+import { WALL_SOURCE_CLOCK } from "../time/source-clock.ts";
 import { postgresWorkQueue } from "../work/postgres-queue.ts";
-import { NO_BILLING } from "./billing.ts";
+import { type Billing, NO_BILLING } from "./billing.ts";
 import { CampaignRunner } from "./campaign-runner.ts";
 import { Campaigns } from "./campaigns.ts";
 import { commandOperations } from "./command-operations.ts";
 import { FleetCensus } from "./fleet-census.ts";
+import { NO_WEATHER, type WeatherOffice } from "./weather.ts";
 
 const RITA = { id: "rita", name: "Rita" };
 const OTTO = { id: "otto", name: "Otto" };
@@ -18,7 +20,10 @@ const HOMES = 40;
 const DAY = 86_400_000;
 
 /** A head-end's campaigns over a real database; what people sign at the custodian is said by `approved`. */
-async function openBench(homes = HOMES) {
+async function openBench(
+  homes = HOMES,
+  offices: { readonly billing?: Billing; readonly weather?: WeatherOffice } = {},
+) {
   const database = await openHeadEndDatabase(homes);
   const { pool, scope } = database;
   await pool.query("update takeovers set phase = 'done'");
@@ -46,8 +51,10 @@ async function openBench(homes = HOMES) {
     scope,
     census: new FleetCensus(pool, scope, now),
     custodian: { manifest },
-    billing: NO_BILLING,
+    billing: offices.billing ?? NO_BILLING,
+    weather: offices.weather ?? NO_WEATHER,
     operations: commandOperations({ destinations: () => [], shelf: folderShelf("/nowhere") }),
+    clockOf: () => WALL_SOURCE_CLOCK,
     holding,
     clockTrouble: () => undefined,
     page: async () => undefined,
@@ -392,4 +399,85 @@ test("MC-14: a relay that reads back otherwise stops the campaign, and nobody el
   assert.deepEqual([ended.state, ended.counts.failed, ended.counts.stopped], ["stopped", 1, HOMES - 1]);
   const [spared] = await campaigns.targets(campaign.id, { state: "stopped", limit: 1 });
   assert.equal(spared?.rule, "MC-14");
+});
+
+/** A billing office with an order for everybody, who all owe and know. */
+const OWED: Billing = {
+  workOrder: async (id) => ({
+    id,
+    reason: id,
+    meters: new Set(Array.from({ length: HOMES }, (_, at) => testTitle(at))),
+    notBefore: 0,
+    notAfter: Number.MAX_SAFE_INTEGER,
+    cancelled: false,
+  }),
+  accounts: async (meters) =>
+    new Map(meters.map((meter) => [meter, { inArrears: true, notifiedAt: 0, contractW: undefined }])),
+};
+const cut = (at: number, reason: "arrears" | "safety"): CommandOrder => ({
+  operation: "disconnect",
+  reason,
+  workOrder: reason,
+  selection: { kind: "list", meters: [testTitle(at)] },
+});
+
+test("MC-08: the weather office's frost and its silence hold a cut for arrears, and its mild day lets it go on", async () => {
+  const office = { said: undefined as Weather | undefined };
+  const weather: WeatherOffice = {
+    forecast: async () => {
+      if (office.said === undefined) throw new Error("silence");
+      return office.said;
+    },
+  };
+  const { database, campaigns, bench } = await openBench(HOMES, { billing: OWED, weather });
+  await using _ = database;
+  const tried = async (reason: "arrears" | "safety") => {
+    const { verdict, findings } = await campaigns.dryRun(cut(0, reason), RITA);
+    return [verdict, ...findings.filter(({ effect }) => effect !== "warn").map(({ rule }) => rule)];
+  };
+  const until = bench.now + DAY;
+  assert.deepEqual(await tried("arrears"), ["quarantined", "MC-08"]);
+  office.said = { until, lowestCelsius: -0.5, highestCelsius: 8 };
+  assert.deepEqual(await tried("arrears"), ["quarantined", "MC-08"]);
+  assert.deepEqual(await tried("safety"), ["goes-on"]);
+  office.said = { until, lowestCelsius: 3, highestCelsius: 8 };
+  assert.deepEqual(await tried("arrears"), ["goes-on"]);
+});
+
+test("MC-07, MC-10: a meter that is not believed takes one person more, and what it said is no ground for arrears", async () => {
+  const mild = async () => ({ until: Number.MAX_SAFE_INTEGER, lowestCelsius: 10, highestCelsius: 20 });
+  const { database, pool, scope, campaigns, bench } = await openBench(HOMES, {
+    billing: OWED,
+    weather: { forecast: mild },
+  });
+  await using _ = database;
+  const found = (at: number, rule: string, severity: string, disputes: boolean) =>
+    pool.query(
+      `insert into plausibility_findings (utility_id, island_id, rule, subject_kind, subject, meter_id, from_at, to_at,
+         found_at, severity, confidence, disputes, sentence, data)
+       select $1, $2, $3, 'meter', meter_id::text, meter_id, $4, $4, $4, $5, 1, $6, '', '{}' from meters
+       where utility_id = $1 and island_id = $2 and system_title = $7`,
+      [...scope.place, rule, new Date(bench.now - 1000), severity, disputes, Buffer.from(testTitle(at), "hex")],
+    );
+  // One whose score has fallen below 40, one of whom a single day is disputed, and one who is only unusual.
+  for (const rule of ["P-9", "P-14"]) await found(0, rule, "critical", true);
+  await found(1, "P-1", "alert", true);
+  await found(2, "P-4", "warn", false);
+  const asked = async (at: number, reason: "arrears" | "safety") => {
+    const { verdict, people, doubted, findings } = await campaigns.dryRun(cut(at, reason), RITA);
+    return [verdict, people, doubted, ...findings.map(({ rule, effect }) => `${rule} ${effect}`)];
+  };
+  assert.deepEqual(await asked(0, "safety"), ["goes-on", 2, 1, "MC-07 warn"]);
+  assert.deepEqual(await asked(1, "safety"), ["goes-on", 1, undefined]);
+  assert.deepEqual(await asked(0, "arrears"), ["nothing-left", 0, undefined, "MC-10 stop"]);
+  assert.deepEqual(await asked(1, "arrears"), ["nothing-left", 0, undefined, "MC-10 stop"]);
+  assert.deepEqual(await asked(2, "arrears"), ["goes-on", 1, undefined]);
+  // What was disputed long ago has been billed long ago.
+  bench.now += 35 * DAY;
+  assert.deepEqual(await asked(1, "arrears"), ["goes-on", 1, undefined]);
+  bench.now -= 35 * DAY;
+  const { campaign } = await campaigns.create(cut(0, "safety"), RITA);
+  const { rows: kept } = await pool.query("select manifest from campaigns where campaign_id = $1", [campaign.id]);
+  const [header = ""] = String(kept[0]?.manifest).split("\n");
+  assert.equal(JSON.parse(header).doubted, 1, "people sign it");
 });

@@ -29,6 +29,7 @@ import { signChanges } from "./fleet-facts.ts";
 import type { PolicyKey } from "./policy-key.ts";
 import type { Holding } from "./proposal.ts";
 import type { SupplyRead } from "./supply.ts";
+import { askWeather, type WeatherOffice } from "./weather.ts";
 
 export interface CommandPorts {
   readonly pool: SqlPool;
@@ -37,6 +38,7 @@ export interface CommandPorts {
   readonly dial: Dial;
   readonly memoryOf: MemoryOf;
   readonly billing: Billing;
+  readonly weather: WeatherOffice;
   readonly operations: CommandOperations;
   readonly policy: PolicyKey;
   holding(): Promise<Holding>;
@@ -167,7 +169,7 @@ export class CommandSessions {
 
   /** Everything that may have changed since it was asked for (MC-08 to MC-11), asked again. */
   async #refusal({ meter }: Lease, target: Target, command: CommandDocument) {
-    const { pool, scope, billing, now, holding, clockTrouble } = this.#ports;
+    const { pool, scope, billing, weather, now, holding, clockTrouble } = this.#ports;
     const { thresholds, frozen, clockDoubt } = await holding();
     const at = now();
     const fleet: FleetFacts = {
@@ -176,14 +178,19 @@ export class CommandSessions {
       frozen,
       clockTrouble: clockTrouble() ?? clockDoubt,
     };
-    const [found] = await expand(pool, scope, { kind: "list", meters: [meter.title] }, target.direction, at);
+    const [found] = await expand(pool, scope, { kind: "list", meters: [meter.title] }, target.direction, {
+      now: at,
+      clockOf: this.#ports.clockOf,
+    });
     if (found === undefined || found.leftOut !== undefined)
       return { rule: "MC-10", sentence: found?.leftOut ?? "it is not in the inventory" } as const;
     const told = isCut(target.direction) ? await askAgain(billing, target.work_order, meter.title) : { answered: true };
+    const asked = { operation: command, reason: target.reason };
     const facts: GuardFacts = {
       now: at,
       thresholds,
       fleet,
+      weather: await askWeather(weather, asked, thresholds),
       principal: {
         hours: [],
         thisHour: 0,
@@ -193,9 +200,8 @@ export class CommandSessions {
         network: "",
       },
       request: {
-        operation: command,
+        ...asked,
         requester: target.requester,
-        reason: target.reason,
         isEmergency: target.urgency === "emergency",
         notBefore: at,
         targets: [{ ...found, account: told.account }],
@@ -203,6 +209,7 @@ export class CommandSessions {
         workOrderId: target.work_order,
         workOrder: told.workOrder,
         billingAnswered: told.answered,
+        isDoubtSigned: (target.dry_run.doubted ?? 0) > 0,
         sameAs: undefined,
       },
     };

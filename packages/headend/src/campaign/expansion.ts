@@ -1,8 +1,12 @@
-import type { Selection } from "@meterkeep/api";
+import type { MeterKind, Selection } from "@meterkeep/api";
 import { type Direction, flowOf, isRestoring, type TargetFacts } from "@meterkeep/guard";
 import type { Scope } from "../database/scope.ts";
 import { rows, type Sql } from "../database/sql.ts";
 import type { MeterId } from "../inventory/meter.ts";
+import { SCORE_LIMITS } from "../plausibility/rules.ts";
+import { trustScores } from "../plausibility/write-findings.ts";
+import { DAY_MILLISECONDS } from "../reading/day/day-row.ts";
+import type { SourceClock } from "../time/source-clock.ts";
 import { selectionOn } from "./selection.ts";
 
 /** A meter that was selected, with what the guard wants to know of it; its account is asked for elsewhere. */
@@ -16,6 +20,7 @@ export interface Selected extends TargetFacts {
 interface Row {
   readonly meter_id: MeterId;
   readonly title: string;
+  readonly kind: MeterKind;
   readonly profile: string;
   readonly feeder_id: string | null;
   readonly transformer_id: string | null;
@@ -26,7 +31,17 @@ interface Row {
   readonly protected_as: string | null;
   readonly last_at: Date | null;
   readonly today: string | null;
+  readonly is_disputed: boolean;
 }
+
+/** The moment, here and at those who measure. */
+export interface ExpandAt {
+  readonly now: number;
+  clockOf(kind: MeterKind): Pick<SourceClock, "atSource">;
+}
+
+/** What a bill rests on: a month, and some days of the next. */
+const BILLED_DAYS = 35;
 
 /** What a home draws, or feeds in, of which nobody has heard yet, in watts. */
 export const UNKNOWN_LOAD_W = 1000;
@@ -42,16 +57,23 @@ export async function expand(
   scope: Scope,
   selection: Selection,
   direction: Direction,
-  now: number,
+  { now, clockOf }: ExpandAt,
 ): Promise<readonly Selected[]> {
-  const chosen = selectionOn(selection, 6);
+  const chosen = selectionOn(selection, 7);
   const found = await rows<Row>(sql, `${EXPAND} and ${chosen.sql} order by m.system_title`, [
     ...scope.place,
-    new Date(now - 86_400_000),
+    new Date(now - DAY_MILLISECONDS),
     direction === "none" ? flowOf("off") : flowOf(direction),
     direction === "none",
+    new Date(now - BILLED_DAYS * DAY_MILLISECONDS),
     ...chosen.values,
   ]);
+  const scores = new Map<MeterId, number>();
+  for (const [kind, meters] of Map.groupBy(found, ({ kind: of }) => of)) {
+    const ids = meters.map(({ meter_id }) => meter_id);
+    for (const [meter, score] of await trustScores(sql, scope, ids, clockOf(kind).atSource(now)))
+      scores.set(meter, score);
+  }
   // What injection there is to be lost, where it is about that.
   const sign = isOfInjection(direction) ? -1 : 1;
   return found.map((row) => ({
@@ -65,6 +87,8 @@ export async function expand(
     lastSwitchedAt: row.last_at?.getTime(),
     switchedToday: Number(row.today ?? 0),
     account: undefined,
+    isDoubted: (scores.get(row.meter_id) ?? 100) < SCORE_LIMITS.disputed,
+    isDisputed: row.is_disputed,
     leftOut: leftOut(row, direction),
   }));
 }
@@ -82,8 +106,9 @@ function leftOut({ phase, trust, has_address }: Row, direction: Direction): stri
 }
 
 const EXPAND = `
-  select m.meter_id, upper(encode(m.system_title, 'hex')) as title, m.profile, m.feeder_id, m.transformer_id, l.power_w,
-    t.phase, tr.state::text as trust, m.route is not null as has_address, p.kind as protected_as, s.last_at, s.today
+  select m.meter_id, m.kind, upper(encode(m.system_title, 'hex')) as title, m.profile, m.feeder_id, m.transformer_id, l.power_w,
+    t.phase, tr.state::text as trust, m.route is not null as has_address, p.kind as protected_as, s.last_at, s.today,
+    d.meter_id is not null as is_disputed
   from meters m
   left join meter_latest l using (utility_id, island_id, meter_id)
   left join takeovers t using (utility_id, island_id, meter_id)
@@ -95,4 +120,8 @@ const EXPAND = `
     where ct.utility_id = $1 and ct.island_id = $2 and ct.attempted_at > $3 and c.direction = any($4::text[])
     group by ct.meter_id
   ) s on s.meter_id = m.meter_id
+  left join (
+    select distinct meter_id from plausibility_findings
+    where utility_id = $1 and island_id = $2 and meter_id is not null and disputes and found_at > $6
+  ) d on d.meter_id = m.meter_id
   where m.utility_id = $1 and m.island_id = $2 and (m.role = 'home' or ($5 and m.role = 'transformer'))`;

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Selection } from "@meterkeep/api";
 import { openHeadEndDatabase, testMeter, testTitle } from "../testing/database.ts";
+import { WALL_SOURCE_CLOCK } from "../time/source-clock.ts";
 import { expand } from "./expansion.ts";
 import { MeterGroups } from "./groups.ts";
 
@@ -16,7 +17,8 @@ test("meters are selected by profile, model, firmware and group, as they are whe
   await inventory.add(made, new Date(NOW));
   await pool.query("update meters set role = 'home'");
   const groups = new MeterGroups({ pool, scope, now: () => NOW });
-  const count = async (selection: Selection) => (await expand(pool, scope, selection, "off", NOW)).length;
+  const at = { now: NOW, clockOf: () => WALL_SOURCE_CLOCK };
+  const count = async (selection: Selection) => (await expand(pool, scope, selection, "off", at)).length;
   const put = (meters: readonly number[], more = false) =>
     groups.put({ name: "hill", meters: meters.map(testTitle), note: "steep", more, by: "Rita" });
   assert.equal((await put([0, 1])).meters, 2);

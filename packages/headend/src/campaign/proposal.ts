@@ -1,5 +1,5 @@
 import { createHash, randomBytes, randomUUID } from "node:crypto";
-import type { CommandOrder, DryRun, Finding as FindingView, Selection } from "@meterkeep/api";
+import type { CommandOrder, DryRun, Finding as FindingView, MeterKind, Selection } from "@meterkeep/api";
 import {
   type Account,
   type CommandClass,
@@ -33,12 +33,14 @@ import type { Scope } from "../database/scope.ts";
 import type { Sql } from "../database/sql.ts";
 import { HeadEndError } from "../errors.ts";
 import { METER_PROFILES } from "../profile/meter-profile.ts";
+import type { SourceClock } from "../time/source-clock.ts";
 import type { Billing } from "./billing.ts";
 import { canonicalText } from "./canonical-text.ts";
 import { type Commanded, type CommandOperations, commanded, commandFor, isSameCommand } from "./command-operations.ts";
 import { expand, type Selected } from "./expansion.ts";
 import type { FleetCensus } from "./fleet-census.ts";
 import { fleetFacts, principalFacts } from "./fleet-facts.ts";
+import { askWeather, type WeatherOffice } from "./weather.ts";
 
 const HOUR = 3_600_000;
 const DEFAULT_HOURS = 4;
@@ -72,7 +74,9 @@ export interface ProposalPorts {
   readonly scope: Scope;
   readonly census: FleetCensus;
   readonly billing: Billing;
+  readonly weather: WeatherOffice;
   readonly operations: CommandOperations;
+  clockOf(kind: MeterKind): SourceClock;
   holding(): Promise<Holding>;
   /** Why our own clock is not believed; undefined where it is. */
   clockTrouble(): string | undefined;
@@ -102,6 +106,8 @@ export interface Proposal {
   readonly targets: readonly PlannedTarget[];
   readonly waves: readonly WavePlan[];
   readonly dispersion: ManifestHeader["dispersion"];
+  /** How many of the targets are not believed; undefined where all are. */
+  readonly doubted: number | undefined;
   readonly loadW: number;
   readonly notBefore: number;
   readonly notAfter: number;
@@ -126,7 +132,10 @@ export async function propose(
   const looks = order.look === true;
   const known = looks ? undefined : anyCommand(what, Object.keys(METER_PROFILES));
   const direction = known === undefined ? "none" : directionOf(known);
-  const all = await expand(sql, scope, order.selection as Selection, direction, now);
+  const all = await expand(sql, scope, order.selection as Selection, direction, {
+    now,
+    clockOf: ports.clockOf,
+  });
   const command = known && anyCommand(what, [...profilesOf(all), ...Object.keys(METER_PROFILES)]);
   const { able, leftOut } = sorted(all, what, command, looks);
   const notBefore = order.notBefore === undefined ? now : Math.max(now, Date.parse(order.notBefore));
@@ -148,17 +157,18 @@ export async function propose(
   };
   // What three people have lifted at the custodian is not held against them here.
   const answered = capsLifted ? new Set<string>(RELEASABLE) : waived;
+  const asked = { operation: command ?? READ_ONLY, reason: order.reason };
   const judgement = judge(
     {
       now,
       thresholds,
       fleet,
+      weather: await askWeather(ports.weather, asked, thresholds),
       principal: await principalFacts(sql, scope, requester, now),
       request: {
-        operation: command ?? READ_ONLY,
+        ...asked,
         asked: order.operation,
         requester: requester.name,
-        reason: order.reason,
         isEmergency,
         notBefore,
         targets: selected,
@@ -166,6 +176,7 @@ export async function propose(
         workOrderId: order.workOrder ?? "",
         workOrder: told.workOrder,
         billingAnswered: told.answered,
+        isDoubtSigned: false,
         sameAs: command === undefined ? undefined : await ports.sameAs(sameness),
       },
     },
@@ -174,6 +185,7 @@ export async function propose(
   );
   const left = judgement.targets as readonly Selected[];
   const waves = planFor(left);
+  const doubted = left.filter(({ isDoubted }) => isDoubted).length || undefined;
   const dispersion = dispersionOf(direction, isEmergency, left, rules.dispersion);
   // What is not done needs no times: drawing those of a city takes seconds.
   const targets =
@@ -196,6 +208,7 @@ export async function propose(
     targets,
     waves,
     dispersion,
+    doubted,
     loadW: loadOf(left),
     notBefore,
     notAfter,
@@ -205,7 +218,7 @@ export async function propose(
     command === undefined || left.length === 0
       ? 0
       : requirementOf(
-          { operation: command, dispersion, targets: left.length, waves, workOrder: order.workOrder ?? "" },
+          { operation: command, dispersion, targets: left.length, waves, workOrder: order.workOrder ?? "", doubted },
           thresholds,
         ).people;
   return { ...proposal, dryRun: dryRunOf(proposal, { all, leftOut, people, seconds, waived: answered, fleet }) };
@@ -360,7 +373,7 @@ function dryRunOf(
     readonly fleet: { readonly transformers: Parts; readonly feeders: Parts };
   },
 ): DryRun {
-  const { targets, judgement, words, commandClass, direction, loadW, waves, notBefore } = proposal;
+  const { targets, judgement, words, commandClass, direction, loadW, waves, notBefore, doubted } = proposal;
   return {
     words,
     commandClass,
@@ -369,6 +382,7 @@ function dryRunOf(
     targets: targets.length,
     loadAtRiskW: loadW,
     people: seen.people,
+    ...(doubted !== undefined && { doubted }),
     transformers: shares(targets, "transformer", seen.fleet.transformers),
     feeders: shares(targets, "feeder", seen.fleet.feeders),
     waves: [...waves],

@@ -1,5 +1,12 @@
 import { derive, smooth } from "../noise.ts";
-import { dayOfYear, SLOTS_A_DAY } from "../time/calendar.ts";
+import {
+  dayOfInterval,
+  dayOfYear,
+  firstIntervalOf,
+  intervalAt,
+  SLOTS_A_DAY,
+  type UnixSeconds,
+} from "../time/calendar.ts";
 
 /** What all households of the town share on one day, by quarter hour in standard time. */
 export interface DayWeather {
@@ -35,6 +42,16 @@ export class Weather {
       }
     this.#days.set(day, made);
     return made;
+  }
+
+  /** How cold and how hot it becomes in the 24 hours after a moment, in degrees Celsius. */
+  extremesAfter(at: UnixSeconds): { readonly lowest: number; readonly highest: number } {
+    const first = intervalAt(at);
+    const temperatures = Array.from({ length: SLOTS_A_DAY }, (_, slot) => {
+      const day = dayOfInterval(first + slot);
+      return this.day(day).temperature[first + slot - firstIntervalOf(day)] ?? 0;
+    });
+    return { lowest: Math.min(...temperatures), highest: Math.max(...temperatures) };
   }
 
   #make(day: number): DayWeather {
