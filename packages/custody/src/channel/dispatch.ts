@@ -24,42 +24,52 @@ const BY_NUMBER = new Map(
 );
 
 /**
- * Answers one frame of a caller. It never throws: every failure is an error frame, and what is not offered, or not to
- * this caller, stands in the ledger before the caller hears of it.
+ * Answers one frame of a caller, at once where nothing has to be waited for. Every failure is an error frame, and what is not
+ * offered, or not to this caller, stands in the ledger before the caller hears of it.
+ *
+ * @throws DecodeError where the octets are no frame
  */
-export async function answer(octets: Uint8Array, caller: Caller, dispatching: Dispatching): Promise<Uint8Array> {
+export function answer(octets: Uint8Array, caller: Caller, dispatching: Dispatching): Promise<Uint8Array> | Uint8Array {
   const request = decode(frame, octets);
   const { correlation, method } = request;
-  try {
-    const payload = await carryOut(request, caller, dispatching);
-    return encode(frame, { kind: "response", correlation, method, payload });
-  } catch (error) {
+  const failed = (error: unknown): Uint8Array => {
     const { code, message } = outward(error, dispatching);
     return encode(frame, { kind: "error", correlation, method, payload: encode(callError, { code, message }) });
+  };
+  const given = (payload: Uint8Array): Uint8Array => encode(frame, { kind: "response", correlation, method, payload });
+  try {
+    const payload = carryOut(request, caller, dispatching);
+    return payload instanceof Promise ? payload.then(given).catch(failed) : given(payload);
+  } catch (error) {
+    return failed(error);
   }
 }
 
-async function carryOut(
+function carryOut(
   { kind, method, payload }: Frame,
   caller: Caller,
   dispatching: Dispatching,
-): Promise<Uint8Array> {
+): Promise<Uint8Array> | Uint8Array {
   if (kind !== "request") throw new CallRefusal("request-malformed", "only requests are answered here");
   const name = BY_NUMBER.get(method);
   if (name === undefined) {
     const asked = method === METHOD_BY_NAME ? askedName(payload) : `number ${method}`;
-    await record(dispatching, caller, "method-not-offered", asked);
-    throw new CallRefusal("method-not-offered", `there is no method "${asked}": nothing this custodian does gives it`);
+    const refusal = `there is no method "${asked}": nothing this custodian does gives it`;
+    return refused(dispatching, caller, asked, new CallRefusal("method-not-offered", refusal));
   }
   const { request, response, roles } = CUSTODIAN_METHODS[name];
-  if (!(roles as readonly string[]).includes(caller.role)) {
-    await record(dispatching, caller, "method-not-permitted", name);
-    throw new CallRefusal("method-not-permitted", `a ${caller.role} may not call ${name}`);
-  }
+  if (!(roles as readonly string[]).includes(caller.role))
+    return refused(
+      dispatching,
+      caller,
+      name,
+      new CallRefusal("method-not-permitted", `a ${caller.role} may not call ${name}`),
+    );
   // The table ties each name to its request and response; TypeScript cannot follow it through a lookup.
-  const call = dispatching.service[name] as (value: unknown, caller: Caller) => Promise<unknown>;
-  const value = await call(decode(request as Codec<unknown>, payload), caller);
-  return encode(response as Codec<unknown>, value);
+  const call = dispatching.service[name] as (value: unknown, caller: Caller) => unknown;
+  const value = call(decode(request as Codec<unknown>, payload), caller);
+  const encoded = (given: unknown): Uint8Array => encode(response as Codec<unknown>, given);
+  return value instanceof Promise ? value.then(encoded) : encoded(value);
 }
 
 function askedName(payload: Uint8Array): string {
@@ -67,16 +77,22 @@ function askedName(payload: Uint8Array): string {
   return name.replaceAll(/[^\w .-]/g, "?");
 }
 
-async function record({ bursts, now }: Dispatching, caller: Caller, kind: string, method: string): Promise<void> {
+async function refused(
+  { bursts, now }: Dispatching,
+  caller: Caller,
+  method: string,
+  refusal: CallRefusal,
+): Promise<never> {
   const entry: LedgerDraft = {
     at: now(),
-    kind,
+    kind: refusal.code,
     principal: caller.name,
     utility: "*",
     island: "*",
     body: { role: caller.role, method },
   };
   await bursts.record([entry]);
+  throw refusal;
 }
 
 function outward(

@@ -148,18 +148,25 @@ function serve(socket: TLSSocket, caller: Caller, dispatching: Dispatching): voi
   const writer = new FrameWriter(socket);
   const waiting: Uint8Array[] = [];
   let underWay = 0;
-  const handle = async (octets: Uint8Array): Promise<void> => {
-    underWay += 1;
+  const respond = (response: Uint8Array): void => {
+    if (!socket.destroyed) writer.write(response);
+  };
+  const handle = (octets: Uint8Array): void => {
+    let response: Promise<Uint8Array> | Uint8Array;
     try {
-      const response = await answer(octets, caller, dispatching);
-      if (!socket.destroyed) writer.write(response);
+      response = answer(octets, caller, dispatching);
     } catch {
       // Not even a frame: there is nobody to be answered.
       socket.destroy();
-    } finally {
-      underWay -= 1;
-      begin();
+      return;
     }
+    if (response instanceof Promise) {
+      underWay += 1;
+      void response.then(respond).finally(() => {
+        underWay -= 1;
+        begin();
+      });
+    } else respond(response);
   };
   /** A caller that asks and does not read must not fill our memory with answers: it waits until it has read. */
   const begin = (): void => {
@@ -167,7 +174,7 @@ function serve(socket: TLSSocket, caller: Caller, dispatching: Dispatching): voi
     while (underWay < MOST_UNDER_WAY && writer.queuedBytes + socket.writableLength <= MOST_UNREAD_BYTES) {
       const octets = waiting.shift();
       if (octets === undefined) break;
-      void handle(octets);
+      handle(octets);
     }
     if (waiting.length > 0) socket.pause();
     else if (socket.isPaused()) socket.resume();

@@ -133,7 +133,31 @@ test("a session reads a meter, and the ledger has it before the AARQ leaves and 
     const { toMeter, fromMeter, sha256, outcome } = JSON.parse(entry?.body ?? "") as Record<string, unknown>;
     assert.deepEqual([toMeter, fromMeter, outcome], [6, 5, "completed"]);
     assert.match(String(sha256), /^[0-9a-f]{64}$/);
-    await assert.rejects(service.seal({ session, items }, HEAD_END), { code: "session-unknown" });
+    await assert.rejects(async () => service.seal({ session, items }, HEAD_END), { code: "session-unknown" });
+  }));
+
+test("what is harmless and needs no waiting for is sealed in the same turn of the event loop, and refusals are not", () =>
+  withSession(async ({ custody, session }) => {
+    const { service } = custody.custody;
+    const harmless = { apdu: getRequest(LDN) };
+    const sealed = service.seal({ session, items: [harmless, harmless] }, HEAD_END);
+    assert.ok(!(sealed instanceof Promise));
+    assert.deepEqual(
+      sealed.map(({ kind }) => kind),
+      ["sealed", "sealed"],
+    );
+    // The ledger has a refusal before the caller hears of it.
+    const before = await custody.store.ledger.size();
+    const refused = service.seal({ session, items: [harmless, { apdu: set(22, "0.0.15.0.1.255", 4) }] }, HEAD_END);
+    assert.ok(refused instanceof Promise);
+    assert.deepEqual(
+      (await refused).map(({ kind }) => kind),
+      ["sealed", "refused"],
+    );
+    assert.equal((await custody.store.ledger.read(before, 10))[0]?.kind, "seal-refused");
+    const unknown = service.seal({ session: "0".repeat(24), items: [harmless] }, HEAD_END);
+    assert.ok(unknown instanceof Promise, "what goes wrong is a promise that is rejected");
+    await assert.rejects(unknown, { code: "session-unknown" });
   }));
 
 test("nothing is sealed after the closing entry: it counts what was asked for before, however the two race", () =>
@@ -151,7 +175,7 @@ test("nothing is sealed after the closing entry: it counts what was asked for be
       isClosed = true;
     });
     const [sealed, released] = await Promise.all([
-      sealing.then((results) => [isClosed, results.filter(({ kind }) => kind === "sealed").length]),
+      Promise.resolve(sealing).then((results) => [isClosed, results.filter(({ kind }) => kind === "sealed").length]),
       release.then(({ apdu }) => [isClosed, apdu.length > 0]),
       closing,
     ]);
@@ -344,10 +368,10 @@ test("a session belongs to the principal that opened it, and is closed when nobo
   withSession(async ({ custody, session }) => {
     const { service } = custody.custody;
     const items = [{ apdu: getRequest(LDN) }];
-    await assert.rejects(service.seal({ session, items }, DEPOT), { code: "session-unknown" });
+    await assert.rejects(async () => service.seal({ session, items }, DEPOT), { code: "session-unknown" });
     custody.now += IDLE_MILLISECONDS + 1;
     await custody.custody.sweep();
-    await assert.rejects(service.seal({ session, items }, HEAD_END), { code: "session-unknown" });
+    await assert.rejects(async () => service.seal({ session, items }, HEAD_END), { code: "session-unknown" });
     const last = (await custody.store.ledger.read(0, 1000)).at(-1);
     assert.deepEqual([last?.kind, JSON.parse(last?.body ?? "{}").outcome], ["session-closed", "abandoned"]);
   }));
@@ -364,7 +388,9 @@ test("what cannot be written to the ledger does not happen", () =>
     const again = await openSession(custody, meter);
     custody.crashAt(0, "before");
     const hostile = [{ apdu: action(70, "0.0.96.3.10.255", 1) }];
-    await assert.rejects(custody.custody.service.seal({ session: again.session, items: hostile }, HEAD_END));
+    await assert.rejects(async () =>
+      custody.custody.service.seal({ session: again.session, items: hostile }, HEAD_END),
+    );
   }));
 
 test("conformance and the longest APDU of the meter are told when the session is established", () =>

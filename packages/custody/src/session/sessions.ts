@@ -7,9 +7,6 @@ import type {
   SessionOutcome,
 } from "@meterkeep/api/custodian";
 import { COUNTERS_PER_ASSOCIATION, fromHex, type SystemTitle, systemTitle, systemTitleText } from "@meterkeep/dlms";
-import { classify } from "@meterkeep/guard";
-import type { LedgerDraft } from "@meterkeep/ledger";
-import type { CriticalRefusal, CriticalSeals } from "../authority/critical-seals.ts";
 import { CallRefusal } from "../calls/call-refusal.ts";
 import type { Caller } from "../calls/caller.ts";
 import { Counts } from "../calls/counts.ts";
@@ -18,7 +15,6 @@ import { isPermitted, requireRight, unknownMeter } from "../calls/required-right
 import type { SigningParties } from "../conversation/association.ts";
 import type { ConversationDependencies } from "../conversation/dependencies.ts";
 import { Line } from "../conversation/line.ts";
-import { transactionIdOf } from "../conversation/transaction-id.ts";
 import type { ClientKeys } from "../enrolment/client-keys.ts";
 import { believedKeys, signingJournal } from "../enrolment/identity.ts";
 import type { MeterAuthority } from "../enrolment/meter-authority.ts";
@@ -28,13 +24,13 @@ import { meterFacts } from "../protocol/meter-facts.ts";
 import { withWindowMacs } from "../records/record-mac.ts";
 import type { MeterFile, SetupPlace } from "../store/records.ts";
 import { settledKeys } from "../takeover/settled-keys.ts";
-import { type CriticalSealingDependencies, sealCritical } from "./critical-sealing.ts";
 import { CriticalTurn, type Shown } from "./critical-turn.ts";
 import { hear, mustBeSigned } from "./heard-answers.ts";
 import type { SealBudget } from "./seal-budget.ts";
-import { purposeRefusal, refusalOf } from "./seal-refusals.ts";
+import { type CriticalPort, Sealing } from "./sealing.ts";
 import { during, type Session } from "./session.ts";
-import { SessionAssociation, type ToSeal } from "./session-association.ts";
+import { SessionAssociation } from "./session-association.ts";
+import { sessionEntry } from "./session-entry.ts";
 import { SessionKeys } from "./session-keys.ts";
 import { asCallRefusal, asRefused, failureOf, sessionUnknown } from "./session-refusals.ts";
 
@@ -43,12 +39,6 @@ const SHARING_SESSIONS = 8;
 
 /** A session that nobody uses for so long is closed. */
 export const IDLE_MILLISECONDS = 5 * 60_000;
-
-/** Who decides about critical requests. */
-export type CriticalPort = Pick<
-  CriticalSeals,
-  "judge" | "record" | "answered" | "established" | "transacted" | "hasSigned" | "isFrozen"
->;
 
 /** What sessions need beyond any conversation: our own key pairs, for meters that prove themselves by signature. */
 export interface SessionDependencies extends ConversationDependencies {
@@ -71,7 +61,7 @@ export class Sessions {
   readonly #dependencies: SessionDependencies;
   readonly #budget: SealBudget;
   readonly #critical: CriticalPort;
-  readonly #sealing: CriticalSealingDependencies;
+  readonly #sealing: Sealing;
   readonly #sessions = new Handles<Session>();
   /** Openings under way, by principal. */
   readonly #opening = new Counts();
@@ -80,12 +70,8 @@ export class Sessions {
     this.#dependencies = dependencies;
     this.#budget = budget;
     this.#critical = critical;
-    this.#sealing = {
-      budget,
-      critical,
-      counter: (session) => this.#counters(session, 1),
-      refused: (session, caller, refusal) => this.#record(session, caller, [refusal]),
-    };
+    const counters = this.#counters.bind(this);
+    this.#sealing = new Sealing({ budget, critical, bursts: dependencies.bursts, now: dependencies.now, counters });
   }
 
   /** Opens a session. What a caller has opened and is opening counts against what it may have open. */
@@ -134,7 +120,7 @@ export class Sessions {
       const [first] = await Promise.all([
         line.take(COUNTERS_PER_ASSOCIATION, canWait),
         committer.submit({
-          entries: [entry("session-opened", caller, place, now(), { purpose, GUEK, GAK, mechanism })],
+          entries: [sessionEntry("session-opened", caller, place, now(), { purpose, GUEK, GAK, mechanism })],
           canWait,
         }),
       ]);
@@ -213,7 +199,7 @@ export class Sessions {
     line.proven(counters);
     // The same counter under the same key twice: the meter was reset, exchanged or copied, or its proof was shown elsewhere.
     if (line.isDoubtful)
-      await bursts.record([entry("receive-counter-not-new", caller, place, now(), { keyVersion, counters })]);
+      await bursts.record([sessionEntry("receive-counter-not-new", caller, place, now(), { keyVersion, counters })]);
     await this.#critical.established(
       place,
       { first: line.first, keyVersion, isProven, signs: association.signs },
@@ -221,49 +207,16 @@ export class Sessions {
     );
   }
 
-  async seal({ session, items }: CustodianRequest<"seal">, caller: Caller): Promise<SealResult[]> {
-    const open = this.#find(session, caller);
-    if (!open.association.established) throw new CallRefusal("session-not-established", "nothing can be sealed yet");
-    return await during(open, this.#seal(open, items, caller));
-  }
-
-  async #seal(open: Session, items: CustodianRequest<"seal">["items"], caller: Caller): Promise<SealResult[]> {
-    const [only, ...more] = items;
-    if (only?.token !== undefined && more.length === 0) {
-      const verdict = classify(only.apdu);
-      if (verdict.kind === "needs-token" && purposeRefusal(verdict, open) === undefined)
-        return [await sealCritical(this.#sealing, open, { apdu: only.apdu, token: only.token }, verdict, caller)];
+  /** Seals, in the same turn of the event loop where nothing has to be waited for. */
+  seal({ session, items }: CustodianRequest<"seal">, caller: Caller): Promise<SealResult[]> | SealResult[] {
+    try {
+      const open = this.#find(session, caller);
+      if (!open.association.established) throw new CallRefusal("session-not-established", "nothing can be sealed yet");
+      const sealing = this.#sealing.seal(open, items, caller);
+      return sealing instanceof Promise ? during(open, sealing) : sealing;
+    } catch (error) {
+      return Promise.reject(error);
     }
-    const judged = items.map(({ apdu, token }) => refusalOf(classify(apdu), token !== undefined, open));
-    const passing = judged.filter((refusal) => refusal === undefined).length;
-    const spent = passing === 0 ? undefined : this.#budget.spend(caller, open.place, passing);
-    const beyond = spent && (await spent);
-    const refusals = judged.map((refusal) => refusal ?? beyond);
-    const refused = judged.filter((refusal) => refusal !== undefined);
-    const counters = passing === 0 || beyond !== undefined ? 0 : this.#counters(open, passing);
-    const recorded = refused.length === 0 ? undefined : this.#record(open, caller, refused);
-    // Both join one commit, where there is anything to be committed.
-    const [first] =
-      typeof counters === "number" && recorded === undefined ? [counters] : await Promise.all([counters, recorded]);
-    open.refused += beyond === undefined ? refused.length : items.length;
-    if (beyond === undefined) open.turn.sealed(passing);
-    const toSeal = items
-      .filter((_, at) => refusals[at] === undefined)
-      .map(({ apdu }, at) => ({ apdu, counter: first + at }));
-    const sealing = this.#isProbe(open, toSeal) ? probe(open, toSeal[0]) : open.association.seal(toSeal);
-    const sealed = sealing instanceof Promise ? await sealing : sealing;
-    for (const octets of sealed) open.evidence.sent(octets);
-    let next = 0;
-    return refusals.map((refusal): SealResult => {
-      if (refusal !== undefined) return { kind: "refused", ...refusal };
-      next += 1;
-      return { kind: "sealed", apdu: sealed[next - 1] as Uint8Array };
-    });
-  }
-
-  /** Whether an ordinary request goes signed, for its answer to show which signed critical ones can be done no more. */
-  #isProbe({ association, turn, place }: Session, toSeal: readonly ToSeal[]): toSeal is readonly [ToSeal] {
-    return toSeal.length === 1 && association.signs && turn.mayProbe && this.#critical.hasSigned(place);
   }
 
   async openApdus({ session, apdus }: CustodianRequest<"open">, caller: Caller): Promise<OpenResult[]> {
@@ -370,15 +323,6 @@ export class Sessions {
     return line.takeAtHand(count) ?? line.take(count).catch(asRefused);
   }
 
-  /** One entry for each request that was refused, before the caller hears of it; of very many a sum. */
-  async #record(session: Session, caller: Caller, refused: readonly CriticalRefusal[]): Promise<void> {
-    const { bursts, now } = this.#dependencies;
-    const entries = refused.map(({ code, effect, message, detail }) =>
-      entry("seal-refused", caller, session.place, now(), { code, effect, message, ...(detail && { detail }) }),
-    );
-    await bursts.record(entries);
-  }
-
   async #end(handle: string, session: Session, outcome: SessionOutcome, reason?: string): Promise<void> {
     const { committer, vault, now } = this.#dependencies;
     this.#sessions.remove(handle);
@@ -391,7 +335,7 @@ export class Sessions {
     const body = { outcome, ...(reason === undefined ? {} : { reason }), refused, ...evidence.summary() };
     await committer.submit({
       writes: stored === undefined ? [] : [{ kind: "put-windows", windows: await withWindowMacs(vault, [stored]) }],
-      entries: [entry("session-closed", caller, place, now(), body)],
+      entries: [sessionEntry("session-closed", caller, place, now(), body)],
       canWait: this.#areMany,
     });
   }
@@ -400,16 +344,4 @@ export class Sessions {
 function placeOf({ meter }: MeterFile): SetupPlace {
   const { utility, island, systemTitle } = meter;
   return { utility, island, systemTitle, setup: 0 };
-}
-
-function entry(kind: string, caller: Caller, place: SetupPlace, at: number, body: unknown): LedgerDraft {
-  const { utility, island, systemTitle } = place;
-  return { at, kind, principal: caller.name, utility, island, meter: systemTitle, body };
-}
-
-/** Signs an ordinary request, which then has a transaction id. */
-async function probe({ association, turn }: Session, request: ToSeal): Promise<[Uint8Array]> {
-  const transactionId = transactionIdOf(request.counter);
-  turn.probed({ counter: request.counter, transactionId });
-  return [await association.sealSigned(request, transactionId)];
 }
