@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { createHash, generateKeyPairSync, sign } from "node:crypto";
 import { test } from "node:test";
+import { dateTimeAt, remote, SingleActionSchedule } from "@meterkeep/dlms";
 import { writeCanonical } from "@meterkeep/guard";
 import {
   type FirmwareRelease,
@@ -46,6 +47,7 @@ function operationsOf(shelf: FirmwareShelf) {
   return {
     transfer: operations.get("image-transfer") as Operation,
     activate: operations.get("image-activate") as Operation,
+    schedule: operations.get("image-schedule") as Operation,
   };
 }
 
@@ -58,7 +60,7 @@ const activation = (release: FirmwareRelease) => {
   return { sha384, identifier, imageBytes, firmware };
 };
 
-const { transfer, activate } = operationsOf(shelfOf(releaseOf(IMAGE), IMAGE));
+const { transfer, activate, schedule } = operationsOf(shelfOf(releaseOf(IMAGE), IMAGE));
 const RELEASE = releaseOf(IMAGE);
 const ON_THE_BENCH = { model: "MKV-I120" };
 
@@ -211,4 +213,51 @@ test("a meter that was given another image by somebody else is not activated, no
     assert.equal(result.outcome, "not-taken");
     assert.match(result.sentence, /it would activate/);
     assert.equal(at.bench.meter.firmware, "I120-2.4.1");
+  }));
+
+test("MC-12: a meter activates firmware by itself at its own moment, which the custodian seals and no other", () =>
+  withOperationBench(ON_THE_BENCH, async (at) => {
+    const windowMinutes = 60;
+    const { meter } = at.bench;
+    const clock = { hours: -(meter.clockTime(meter.now()).deviation ?? 0) / 60 };
+    const planned = { ...activation(RELEASE), windowMinutes, offsetMinutes: clock.hours * 60 };
+    const early = await at.run(schedule, planned);
+    assert.deepEqual([early.outcome, meter.settings.activateAt], ["not-taken", undefined]);
+    assert.equal((await at.run(transfer, asked(RELEASE))).outcome, "done");
+    // What people signed of its clock is not what the meter has.
+    const elsewhere = await at.run(schedule, { ...planned, offsetMinutes: planned.offsetMinutes + 60 });
+    assert.deepEqual([elsewhere.outcome, meter.settings.activateAt], ["not-taken", undefined]);
+    assert.match(elsewhere.sentence, /minutes ahead of UTC/);
+    const done = await at.run(schedule, planned);
+    assert.equal(done.outcome, "done", done.sentence);
+    const due = meter.settings.activateAt ?? 0;
+    const { now } = at.custody;
+    assert.ok(due * 1000 > now && due * 1000 < now + 2 * windowMinutes * 60_000);
+    assert.ok(done.readBack.every(({ holds }) => holds));
+    meter.tick(due - 1);
+    assert.equal(meter.firmware, "I120-2.4.1");
+    meter.tick(due);
+    assert.deepEqual([meter.firmware, meter.settings.activateAt], [FIRMWARE, undefined]);
+    at.custody.now = due * 1000;
+    assert.equal((await at.run(schedule, planned)).outcome, "unchanged");
+    assert.equal((await at.run(activate, activation(RELEASE))).outcome, "unchanged");
+  }));
+
+test("MC-20: a head-end that was taken over brings no meter to activate firmware at a moment that it chose", () =>
+  withOperationBench(ON_THE_BENCH, async (at) => {
+    assert.equal((await at.run(transfer, asked(RELEASE))).outcome, "done");
+    const deviation = at.bench.meter.clockTime(at.bench.meter.now()).deviation ?? 0;
+    const chosen: Operation = {
+      ...schedule,
+      run: async (on) => {
+        const { hundredths: _, ...moment } = dateTimeAt(on.now() + 600_000, deviation);
+        const time = { ...moment, hundredths: undefined };
+        await remote(on.session, SingleActionSchedule, "0.0.15.0.2.255").set("executionTime", [{ time, date: time }]);
+        return { outcome: "done", sentence: "", readBack: [], findings: [] };
+      },
+    };
+    await assert.rejects(at.run(chosen, { ...activation(RELEASE), windowMinutes: 60, offsetMinutes: -deviation }), {
+      code: "seal-refused",
+    });
+    assert.equal(at.bench.meter.settings.activateAt, undefined);
   }));

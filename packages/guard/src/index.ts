@@ -72,6 +72,7 @@ export {
   operationProblem,
   operationWords,
 } from "./operation/operation.ts";
+export { type AskedOn, ownMoment } from "./operation/own-moment.ts";
 export { isOffAllowed } from "./rule/calendar.ts";
 export { loadCapW, loadOf } from "./rule/caps.ts";
 export type {
@@ -88,7 +89,16 @@ export type {
 } from "./rule/facts.ts";
 export { isWaived, type Judgement, judge, judgeAtExecution } from "./rule/judge.ts";
 export { calendarProblem } from "./rule/pace.ts";
-export { pickupDelays, pickupPerMinute, planWaves, stopsBecause, type WaveCounts, type WavePlan } from "./rule/plan.ts";
+export {
+  isWatched,
+  pickupDelays,
+  pickupPerMinute,
+  planWaves,
+  soakOf,
+  stopsBecause,
+  type WaveCounts,
+  type WavePlan,
+} from "./rule/plan.ts";
 export { MC_RULES, RULE_IDS, type RuleId, ruleWords } from "./rule/rules.ts";
 export { valueProblem } from "./rule/values.ts";
 export { asksWeather } from "./rule/weather.ts";

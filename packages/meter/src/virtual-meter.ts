@@ -288,6 +288,12 @@ export class VirtualMeter implements ProfileOwner, PushOwner, SupplyOwner, Secur
   /** Lets time pass: limiter, schedules, and the way from the depot to the field. */
   tick(at: UnixSeconds): void {
     if (this.supply?.watches === true) this.supply.tick(at);
+    const { activateAt, ...rest } = this.#settings;
+    if (activateAt !== undefined && at >= activateAt) {
+      this.changeSettings(rest);
+      // Without an image that was verified there is nothing to be activated.
+      if (this.images.status === "verificationSuccessful") this.images.activate();
+    }
     const { acknowledgedAt } = this.#settings;
     if (this.inField || acknowledgedAt === undefined) return;
     if (at - Math.max(acknowledgedAt, this.#servedAt) >= LEFT_ALONE_SECONDS) this.#install(at);

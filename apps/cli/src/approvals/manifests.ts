@@ -5,12 +5,14 @@ import {
   delayOf,
   directionOf,
   isCut,
+  isWatched,
   type ManifestHeader,
   type ManifestTarget,
   operation as operationField,
   operationProblem,
   parseJson,
   planWaves,
+  soakOf,
   Wrong,
   writeManifest,
 } from "@meterkeep/guard";
@@ -116,10 +118,8 @@ function dispersionOf(operation: ManifestHeader["operation"], meters: number) {
 
 /** MC-13: what switches, and new firmware, comes in waves that are watched; anything else at once. */
 function wavesOf(operation: ManifestHeader["operation"], meters: number) {
-  const { supply, firmware } = DEFAULT_COMMAND_RULES.soakSeconds;
-  const isActivation = operation.kind === "firmware-activation";
-  if (!isActivation && !isCut(directionOf(operation))) return [{ targets: meters, soakSeconds: 0 }];
-  return planWaves(meters, meters, Number.POSITIVE_INFINITY, isActivation ? firmware : supply);
+  if (!isWatched(operation)) return [{ targets: meters, soakSeconds: 0 }];
+  return planWaves(meters, meters, Number.POSITIVE_INFINITY, soakOf(operation, DEFAULT_COMMAND_RULES.soakSeconds));
 }
 
 const sha384 = (octets: Uint8Array): Uint8Array => new Uint8Array(createHash("sha384").update(octets).digest());

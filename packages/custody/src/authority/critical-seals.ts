@@ -39,7 +39,7 @@ import { approvingOf } from "./approvals.ts";
 import { capsLifted, clockDoubtOf, thresholdsAt } from "./document.ts";
 import type { DocumentKeeper } from "./document-keeper.ts";
 import { FleetSize } from "./fleet-size.ts";
-import type { OpenManifests } from "./manifests.ts";
+import { type OpenManifests, sha384 } from "./manifests.ts";
 import { diesWith, OpenSeals, type ProvenSession } from "./open-seals.ts";
 import type { RelyingParty } from "./people/passkey.ts";
 import { isSigned } from "./people/user-signature.ts";
@@ -208,7 +208,10 @@ export class CriticalSeals {
     const stop = this.#stopped(manifestHash, header);
     if (stop !== undefined) return notAccepted(`${stop} (MC-13)`);
     const allowed = actsOf(header.operation)[token.act];
-    const difference = allowed === undefined ? "no such act" : differenceOf(allowed, asked, at);
+    const difference =
+      allowed === undefined
+        ? "no such act"
+        : differenceOf(allowed, asked, { now: at, meter: place.systemTitle, sha384 });
     if (allowed === undefined || difference !== undefined)
       return notAccepted(`the manifest allows something else: ${difference}`);
     const unbounded = valueProblem(header.operation, present);

@@ -1,6 +1,7 @@
 import { type DateTime, data, decode, fromHex, instantOf, toHex } from "@meterkeep/dlms";
 import { type Field, type FieldValue, hexOctets, kinds, object, oneOf, whole } from "../canonical/field.ts";
 import type { AskedAct } from "../classify.ts";
+import { type AskedOn, isOwnMoment } from "./own-moment.ts";
 
 /** What a request may do to one member of one object. */
 export const SERVICES = ["get", "set", "action"] as const;
@@ -22,6 +23,8 @@ const value = kinds({
   "seconds-within": { mostSeconds: whole(1, 900) },
   /** One block of a firmware image of so many: structure { number, octets }. */
   "image-block": { blocks: whole(1, 1_000_000) },
+  /** One execution time of a schedule: the meter's own moment in the next whole window, on a clock so far ahead of UTC. */
+  "own-moment": { windowMinutes: whole(1, 720), offsetMinutes: whole(-840, 840) },
 });
 
 /** An act that an operation allows, as a document. */
@@ -41,8 +44,8 @@ export function isRepeatable({ value: { kind }, classId, service, member }: Allo
 const IMAGE_TRANSFER = 18;
 const IMAGE_ACTIVATE = 4;
 
-/** What an act that was asked for has besides what is allowed, or undefined where it is just that. `now` is the custodian's own time. */
-export function differenceOf(allowed: AllowedAct, asked: AskedAct, now: number): string | undefined {
+/** What an act that was asked for has besides what is allowed, or undefined where it is just that. */
+export function differenceOf(allowed: AllowedAct, asked: AskedAct, on: AskedOn): string | undefined {
   if (asked.service !== allowed.service) return `a ${asked.service}, not a ${allowed.service}`;
   if (asked.classId !== allowed.classId || asked.member !== allowed.member)
     return `member ${asked.member} of class ${asked.classId}, not ${allowed.member} of class ${allowed.classId}`;
@@ -54,12 +57,14 @@ export function differenceOf(allowed: AllowedAct, asked: AskedAct, now: number):
     case "time-now": {
       const at = timeIn(asked.value);
       if (at === undefined) return "not a full date-time with its deviation";
-      return Math.abs(at - now) <= allowed.value.toleranceSeconds * 1000 ? undefined : "not the present time";
+      return Math.abs(at - on.now) <= allowed.value.toleranceSeconds * 1000 ? undefined : "not the present time";
     }
     case "seconds-within":
       return isWithin(asked.value, allowed.value.mostSeconds) ? undefined : "more seconds than that";
     case "image-block":
       return isBlock(asked.value, allowed.value.blocks) ? undefined : "not a block of the image";
+    case "own-moment":
+      return isOwnMoment(asked.value, allowed.value, on) ? undefined : "not the meter's own moment";
     default:
       return allowed.value satisfies never;
   }

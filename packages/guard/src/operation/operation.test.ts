@@ -1,11 +1,16 @@
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { test } from "node:test";
-import { data, dateTimeAt, encode, fromHex, toHex } from "@meterkeep/dlms";
+import { data, dateTimeAt, encode, fromHex, SingleActionSchedule, toHex } from "@meterkeep/dlms";
 import { classify } from "../classify.ts";
 import { differenceOf } from "./allowed-act.ts";
 import { actsOf, classOf, directionOf, type Operation, operationProblem, operationWords } from "./operation.ts";
+import { ownMoment } from "./own-moment.ts";
 
 const NOW = Date.UTC(2026, 10, 21, 10);
+const sha384 = (octets: Uint8Array) => new Uint8Array(createHash("sha384").update(octets).digest());
+const METER = "4D4B560000000001";
+const ON = { now: NOW, meter: METER, sha384 };
 
 function asked(hex: string) {
   const verdict = classify(fromHex(hex));
@@ -27,7 +32,7 @@ test("an operation allows its act and nothing beside it", () => {
     c101c10046000060030aff04001601: /a set, not a action/,
   };
   for (const [hex, difference] of Object.entries(differences)) {
-    const found = differenceOf(allowed, asked(hex), NOW);
+    const found = differenceOf(allowed, asked(hex), ON);
     if (difference === undefined) assert.equal(found, undefined, hex);
     else assert.match(found ?? "", difference, hex);
   }
@@ -40,10 +45,10 @@ test("a clock is set to the present time only, whichever form the time has", () 
   const at = (instant: number, deviation?: number) =>
     encode(data, { type: "date-time", value: dateTimeAt(instant, deviation) });
   const asText = Uint8Array.of(0x09, 0x0c, ...at(NOW).subarray(1));
-  assert.equal(differenceOf(allowed, set(at(NOW + 59_000)), NOW), undefined);
-  assert.equal(differenceOf(allowed, set(asText), NOW), undefined);
-  assert.match(differenceOf(allowed, set(at(NOW + 61_000)), NOW) ?? "", /not the present time/);
-  assert.match(differenceOf(allowed, set(fromHex("090101")), NOW) ?? "", /not a full date-time/);
+  assert.equal(differenceOf(allowed, set(at(NOW + 59_000)), ON), undefined);
+  assert.equal(differenceOf(allowed, set(asText), ON), undefined);
+  assert.match(differenceOf(allowed, set(at(NOW + 61_000)), ON) ?? "", /not the present time/);
+  assert.match(differenceOf(allowed, set(fromHex("090101")), ON) ?? "", /not a full date-time/);
 });
 
 test("a calendar that runs another script table than the tariff's is no calendar", () => {
@@ -108,4 +113,58 @@ test("more than configuration is not written as configuration", () => {
   });
   assert.equal(operationProblem(write(6)), undefined);
   assert.match(operationProblem(write(1)) ?? "", /more than configuration/);
+});
+
+test("MC-12: each meter activates firmware at its own moment of the next whole window, and at none that somebody chose", () => {
+  const windowMinutes = 120;
+  const schedule: Operation = {
+    ...{ kind: "firmware-schedule", instance: "00000f0002ff", identifier: "1.1", sha384: "" },
+    ...{ windowMinutes, offsetMinutes: 60 },
+  };
+  const [allowed] = actsOf(schedule);
+  assert.ok(allowed);
+  const executionTimes = SingleActionSchedule.attributes.executionTime.codec;
+  const written = (...local: readonly Date[]) =>
+    encode(
+      executionTimes,
+      local.map((at) => {
+        const { hundredths: _, ...moment } = dateTimeAt(at.getTime());
+        return { time: { ...moment, hundredths: undefined }, date: moment };
+      }),
+    );
+  const set = (octets: Uint8Array) => asked(`c101c1001600000f0002ff0400${toHex(octets)}`);
+  const difference = (octets: Uint8Array, on = ON) => differenceOf(allowed, set(octets), on);
+  const local = (at: number): Date => new Date(at + 60 * 60_000);
+  const own = ownMoment(windowMinutes, ON);
+  assert.equal(difference(written(local(own))), undefined);
+  // It is written at one end of a window and judged at the other.
+  const begin = Math.ceil(NOW / 7_200_000) * 7_200_000;
+  const last = { ...ON, now: begin - 5_000 };
+  const ofLast = ownMoment(windowMinutes, last);
+  assert.equal(
+    difference(written(local(ofLast)), { ...ON, now: begin + 5_000 }),
+    ofLast > begin + 5_000 ? undefined : "not the meter's own moment",
+  );
+  for (const other of [
+    written(local(own + 1000)),
+    written(local(own), local(own + 1000)),
+    written(new Date(own)),
+    written(),
+    written(local(ownMoment(windowMinutes, { ...ON, meter: "4D4B560000000002" }))),
+    // Any hour of that day.
+    Uint8Array.from(written(local(own)), (octet, at) => (at === 6 ? 255 : octet)),
+  ])
+    assert.equal(difference(other), "not the meter's own moment");
+  // Of many meters no tenth of the window has a fifth, and none is late by more than two windows.
+  const moments = Array.from({ length: 1000 }, (_, at) =>
+    ownMoment(windowMinutes, { ...ON, meter: `4D4B56${at.toString(16).padStart(10, "0").toUpperCase()}` }),
+  );
+  const tenths = Map.groupBy(moments, (at) => Math.floor((at % 7_200_000) / 720_000));
+  assert.equal(tenths.size, 10);
+  for (const group of tenths.values()) assert.ok(group.length < 200, `${group.length}`);
+  assert.ok(moments.every((at) => at > NOW && at < NOW + 2 * 7_200_000));
+  // Critical as activating is, and on the schedule of the disconnector no operation at all.
+  assert.deepEqual([classOf(schedule), directionOf(schedule)], ["C2", "none"]);
+  assert.equal(operationProblem(schedule), undefined);
+  assert.match(operationProblem({ ...schedule, instance: "00000f0001ff" }) ?? "", /image activation scheduler/);
 });

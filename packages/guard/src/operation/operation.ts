@@ -28,6 +28,7 @@ import { type OperationKind, operationKind } from "./operation-kind.ts";
 import { PARAMETER_OPERATIONS, pushDestinationAct } from "./parameter-operations.ts";
 
 const INTEGER_0 = "0f00";
+const IMAGE_ACTIVATION_SCHEDULER = "00000f0002ff";
 const MEMBER_OF_THRESHOLD = { normal: 4, emergency: 5 } as const;
 const writes = listOf(object({ ...memberFields, octets: dataValue }), 64);
 const acts = listOf(allowedAct, 64);
@@ -154,6 +155,27 @@ export const OPERATIONS = {
     acts: ({ instance }) => [exactAct("action", { classId: 18, instance, member: 4 }, INTEGER_0)],
     words: ({ identifier }) => `activate the firmware that was transferred, ${JSON.stringify(identifier)}`,
     direction: "none",
+  }),
+  "firmware-schedule": operationKind({
+    fields: {
+      /** The image activation scheduler. */
+      instance: logicalName,
+      identifier: text(64),
+      sha384: text(96),
+      /** Each meter activates it at a moment of its own in the next whole window of so many minutes. */
+      windowMinutes: whole(1, 720),
+      /** How far the meters' clocks are ahead of UTC. */
+      offsetMinutes: whole(-840, 840),
+    },
+    acts: ({ instance, windowMinutes, offsetMinutes }) => [
+      { service: "set", classId: 22, instance, member: 4, value: { kind: "own-moment", windowMinutes, offsetMinutes } },
+    ],
+    words: ({ identifier, windowMinutes }) =>
+      `let the firmware that was transferred, ${JSON.stringify(identifier)}, be activated by each meter at a moment of its own in ${windowMinutes} minutes`,
+    direction: "none",
+    // Another schedule of the class runs other scripts: that of the disconnector switches the supply.
+    problem: ({ instance }) =>
+      instance === IMAGE_ACTIVATION_SCHEDULER ? undefined : "it is not the image activation scheduler 0-0:15.0.2",
   }),
   configuration: operationKind({
     fields: { writes },

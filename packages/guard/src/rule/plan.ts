@@ -1,3 +1,5 @@
+import { isCut } from "../operation/direction.ts";
+import { directionOf, type Operation } from "../operation/operation.ts";
 import type { CommandRules } from "../threshold/command-rules.ts";
 
 /** One wave: how many, and how long they are watched before the next. */
@@ -6,6 +8,7 @@ export interface WavePlan {
   readonly soakSeconds: number;
 }
 
+const MINUTE_SECONDS = 60;
 /** A manifest has no more. */
 const MOST_WAVES = 32;
 /** MC-13: one, ten, then shares of the fleet. The custodian knows no fleet's shares, and holds to the first two. */
@@ -29,9 +32,25 @@ export function planWaves(targets: number, fleet: number, most: number, soakSeco
   return waves;
 }
 
+/**
+ * MC-13: how long a wave of an operation is watched before the next, in seconds. What is activated later is watched from then on:
+ * a meter's own moment comes within two windows.
+ */
+export function soakOf(operation: Operation, { supply, firmware, other }: CommandRules["soakSeconds"]): number {
+  if (isCut(directionOf(operation))) return supply;
+  if (operation.kind === "firmware-schedule") return Math.max(firmware, 2 * operation.windowMinutes * MINUTE_SECONDS);
+  return operation.kind === "firmware-activation" ? firmware : other;
+}
+
+/** MC-13: whether an operation comes in waves that are watched, whoever asks: what takes something off, and what brings new firmware to life. */
+export function isWatched(operation: Operation): boolean {
+  return (
+    isCut(directionOf(operation)) || operation.kind === "firmware-activation" || operation.kind === "firmware-schedule"
+  );
+}
+
 /** MC-15: so many of one transformer come back in a minute. */
 const PICKUP_SHARE = 0.1;
-const MINUTE_SECONDS = 60;
 
 /** MC-15: how many of the homes of one transformer may come back in a minute, whoever asks for it and in however many requests. */
 export const pickupPerMinute = (meters: number): number => Math.max(1, Math.floor(meters * PICKUP_SHARE));

@@ -111,7 +111,7 @@ export const MC_RULES = {
   "MC-12": rule(
     "Dispersion",
     "both",
-    "Each meter has a delay of its own that follows from a seed in the manifest; to do without takes three people.",
+    "Each meter has a delay of its own that follows from a seed in the manifest; to do without takes three people. Scheduled firmware comes alive at each meter's own moment.",
     (_, { dispersion }) => `${dispersion.meanSeconds} s in the mean, ${dispersion.capSeconds} s at most`,
   ),
   "MC-13": rule(

@@ -3,7 +3,7 @@ import type { ManifestHeader } from "../manifest/header.ts";
 import { isCut, isRestoring } from "../operation/direction.ts";
 import { classOf, directionOf } from "../operation/operation.ts";
 import { isGrave } from "../rule/doubt.ts";
-import { FIRST_WAVES } from "../rule/plan.ts";
+import { FIRST_WAVES, isWatched, soakOf } from "../rule/plan.ts";
 import { commandRulesOf, type Thresholds } from "./thresholds.ts";
 
 /** Who must have approved. */
@@ -38,10 +38,8 @@ function fallTogether({ operation, targets, dispersion }: Asked, thresholds: Thr
 
 /** MC-13: whether what switches, or new firmware, comes to many without the waves of the rules, each watched as long as they want. */
 function goUnwatched({ operation, targets, waves }: Asked, thresholds: Thresholds): boolean {
-  const { supply, firmware } = commandRulesOf(thresholds).soakSeconds;
-  const isActivation = operation.kind === "firmware-activation";
-  if (targets < 2 || !(isActivation || isCut(directionOf(operation)))) return false;
-  const soak = isActivation ? firmware : supply;
+  if (targets < 2 || !isWatched(operation)) return false;
+  const soak = soakOf(operation, commandRulesOf(thresholds).soakSeconds);
   const isTooLarge = FIRST_WAVES.some((most, at) => (waves[at]?.targets ?? 0) > most);
   return isTooLarge || waves.slice(0, -1).some(({ soakSeconds }) => soakSeconds < soak);
 }

@@ -24,6 +24,7 @@ import {
   planWaves,
   RULE_IDS,
   requirementOf,
+  soakOf,
   type TargetFacts,
   type Thresholds,
   type WavePlan,
@@ -32,6 +33,7 @@ import {
 import type { Scope } from "../database/scope.ts";
 import type { Sql } from "../database/sql.ts";
 import { HeadEndError } from "../errors.ts";
+import { sha384 } from "../operation/sha384.ts";
 import { METER_PROFILES } from "../profile/meter-profile.ts";
 import type { SourceClock } from "../time/source-clock.ts";
 import type { Billing } from "./billing.ts";
@@ -147,13 +149,12 @@ export async function propose(
   const isEmergency = order.urgency === "emergency";
   const sameness = samenessOf(order, selected);
   const planFor = (targets: readonly TargetFacts[]): readonly WavePlan[] => {
-    const soak = soakOf(command, direction, rules.soakSeconds);
     // Reading harms nobody: there is nothing to be watched between waves of it.
     if (command === undefined || isRestoring(direction) || isEmergency)
       return targets.length === 0 ? [] : [{ targets: targets.length, soakSeconds: 0 }];
     const isCapped = isCut(direction) && !capsLifted;
     const most = isCapped ? capOf(thresholds.offPerTenMinutes, fleet.meters) : Number.POSITIVE_INFINITY;
-    return planWaves(targets.length, fleet.meters, most, soak);
+    return planWaves(targets.length, fleet.meters, most, soakOf(command, rules.soakSeconds));
   };
   // What three people have lifted at the custodian is not held against them here.
   const answered = capsLifted ? new Set<string>(RELEASABLE) : waived;
@@ -295,15 +296,6 @@ function samenessOf({ operation, parameters, look }: CommandOrder, targets: read
   return new Uint8Array(hash.digest());
 }
 
-function soakOf(
-  command: CommandDocument | undefined,
-  direction: Direction,
-  { supply, firmware, other }: { readonly supply: number; readonly firmware: number; readonly other: number },
-): number {
-  if (isCut(direction)) return supply;
-  return command?.kind === "firmware-activation" ? firmware : other;
-}
-
 function peakOf(targets: readonly TargetFacts[], waves: readonly WavePlan[]) {
   const meters = Math.max(0, ...waves.map((wave) => wave.targets));
   const heaviest = targets.map(({ loadW }) => loadW).toSorted((one, other) => other - one);
@@ -344,8 +336,6 @@ function planned(
       (dispersion.kind === "listed" ? 0 : delayOf(dispersion, target.systemTitle, sha384)),
   }));
 }
-
-const sha384 = (octets: Uint8Array): Uint8Array => new Uint8Array(createHash("sha384").update(octets).digest());
 
 function pickupOf(targets: readonly Selected[]): ReadonlyMap<string, number> {
   const groups = Map.groupBy(targets, ({ transformer }) => transformer);

@@ -48,7 +48,7 @@ export const imageActivateOperation = (shelf: FirmwareShelf): Operation<Activate
       return { outcome: "unchanged", sentence, readBack: [before.fact], findings: [], firmware: before.running };
     }
     const { ready, image } = await readiness(shelf, on, of);
-    if (ready !== undefined) return failed(ready, [image]);
+    if (ready !== undefined) return notActivated(ready, [image]);
     try {
       await imageObject(on).call("imageActivate");
     } catch (error) {
@@ -58,7 +58,7 @@ export const imageActivateOperation = (shelf: FirmwareShelf): Operation<Activate
     const status = await settledStatus(on, "activationInitiated");
     const after = await runningFact(on, of.firmware);
     const facts = [{ ...after.fact, before: before.running }, await signatureFact(on)];
-    if (!after.fact.holds) return failed(`The meter still runs ${after.running} (${status}).`, facts);
+    if (!after.fact.holds) return notActivated(`The meter still runs ${after.running} (${status}).`, facts);
     await forgetImage(on);
     return {
       outcome: "done",
@@ -71,7 +71,7 @@ export const imageActivateOperation = (shelf: FirmwareShelf): Operation<Activate
 });
 
 /** Why the image cannot be activated; undefined where it can. */
-async function readiness(shelf: FirmwareShelf, on: OperationSession, of: ActivateParameters) {
+export async function readiness(shelf: FirmwareShelf, on: OperationSession, of: ActivateParameters) {
   const given = await givenImage(on);
   const status = await imageObject(on).get("imageTransferStatus");
   const { release } = await shelf.load(of.sha384);
@@ -85,7 +85,8 @@ async function readiness(shelf: FirmwareShelf, on: OperationSession, of: Activat
   return { ready: why && `${of.firmware} cannot be activated: ${why}.`, image };
 }
 
-function failed(sentence: string, readBack: OperationResult["readBack"]): OperationResult {
+/** Says that the image is not activated, and why, loudly. */
+export function notActivated(sentence: string, readBack: OperationResult["readBack"]): OperationResult {
   const findings = [{ code: "firmware-refused", severity: "alert", sentence }] as const;
   return { outcome: "not-taken", sentence, readBack, findings };
 }

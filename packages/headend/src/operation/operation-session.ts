@@ -63,7 +63,7 @@ export async function runOperation<P>(
   signal: AbortSignal,
 ): Promise<OperationHeld<OperationResult>> {
   const command = order.operation.command(order.parameters, order.profile);
-  const seal = command && tokens && commandSeal(command, tokens, ports.now);
+  const seal = command && tokens && commandSeal(command, tokens, order.meter.title, ports.now);
   const purpose = command === undefined ? "read" : "configure";
   return hold(ports, order, { purpose, seal }, signal, (on) => order.operation.run(on, order.parameters));
 }

@@ -6,6 +6,7 @@ import { clockOperation } from "./clock.ts";
 import { configurationDriftOperation, configurationOperation } from "./configuration.ts";
 import { gridLimitOperation, gridRestoreOperation } from "./grid-response.ts";
 import { imageActivateOperation } from "./image-activate.ts";
+import { imageScheduleOperation } from "./image-schedule.ts";
 import { imageTransferOperation } from "./image-transfer.ts";
 import { limiterOperation } from "./limiter.ts";
 import { injectionControlOperation, loadControlOperation } from "./load-control.ts";
@@ -50,6 +51,7 @@ export function meterOperations({ destinations, shelf }: OperationWorld): Readon
     mBusValueOperation as Operation,
     imageTransferOperation(shelf),
     imageActivateOperation(shelf),
+    imageScheduleOperation(shelf),
   ];
   return new Map(all.map((each) => [each.name, each]));
 }

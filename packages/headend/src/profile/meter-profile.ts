@@ -58,6 +58,8 @@ export interface MeterProfile {
   /** Identifier and signature of the firmware that runs. */
   readonly firmware: { readonly identifier: string; readonly signature: string };
   readonly imageTransfer?: string;
+  /** The single action schedule that activates an image (0-0:15.0.2). */
+  readonly imageSchedule?: string;
   readonly activityCalendar?: string;
   readonly specialDays?: string;
   /** The limiter, and the type of what it watches. */
@@ -105,6 +107,7 @@ const COMMON = {
   clock: { obis: "0-0:1.0.0", corrected: "shift" },
   firmware: { identifier: "1-0:0.2.0", signature: "1-0:0.2.8" },
   imageTransfer: "0-0:44.0.0",
+  imageSchedule: "0-0:15.0.2",
   activityCalendar: "0-0:13.0.0",
   specialDays: "0-0:11.0.0",
   limiter: { obis: "0-0:17.0.0", type: "double-long-unsigned", emergencyProfile: 1 },

@@ -67,6 +67,8 @@ export interface MeterSettings {
   readonly clockOffsetSeconds?: number;
   /** When the scheduled disconnection or reconnection is due, and which script it runs. */
   readonly scheduled?: { readonly at: UnixSeconds; readonly script: number };
+  /** When the image that was transferred is activated by the meter itself. */
+  readonly activateAt?: UnixSeconds;
   /** When a meter that is still in the depot acknowledged new keys last. */
   readonly acknowledgedAt?: UnixSeconds;
   /** Whether a depot meter has been handed over to the field. */

@@ -1,21 +1,22 @@
-import { DataClass, type ModelObject, mount, refuse, serveImageTransfer, servePushSetup } from "@meterkeep/dlms";
+import { DataClass, type ModelObject, mount, refuse, servePushSetup } from "@meterkeep/dlms";
 import type { CompanionProfile } from "../profile/companion-profile.ts";
 import type { PushKind } from "../push-schedule.ts";
 import { changePushSettings, pushSettings } from "../push-setup.ts";
 import type { VirtualMeter } from "../virtual-meter.ts";
 import { ALARM_REGISTER } from "../well-known.ts";
+import { firmwareObjects } from "./firmware.ts";
 import { portProtection } from "./port-protection.ts";
 
 /** The push setup of alarms. */
 export const ALARM_PUSH_SETUP = "0.4.25.9.0.255";
 
-/** Push setups, alarm register and image transfer. */
+/** Push setups, alarm register and firmware. */
 export function communicationObjects(profile: CompanionProfile): ModelObject<VirtualMeter>[] {
   return [
     pushSetup(profile.push.obis, "report"),
     pushSetup(ALARM_PUSH_SETUP, "alarm"),
     alarmRegister(),
-    imageTransfer(),
+    ...firmwareObjects(),
     portProtection(),
   ];
 }
@@ -49,13 +50,5 @@ function alarmRegister(): ModelObject<VirtualMeter> {
         },
       },
     }),
-  );
-}
-
-/** Image transfer; what is transferred does not survive a power cut, what is activated does. */
-function imageTransfer(): ModelObject<VirtualMeter> {
-  return mount(
-    "0.0.44.0.0.255",
-    serveImageTransfer<VirtualMeter>((meter) => meter.images),
   );
 }
