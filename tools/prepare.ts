@@ -15,6 +15,19 @@ const CERTIFICATES = ["packages/custody", "packages/ledger", "packages/pki", "pa
 const NEEDS: readonly Need[] = [
   { groups: ["packages/headend", "test/system"], file: "/usr/sbin/nats-server", debianPackage: "nats-server" },
   { groups: CERTIFICATES, file: "/usr/bin/openssl", debianPackage: "openssl" },
+  { groups: ["packages/custody"], file: "/usr/bin/pki", debianPackage: "strongswan-pki" },
+  {
+    // What its EST client reads EC keys with.
+    groups: ["packages/custody"],
+    file: "/usr/lib/ipsec/plugins/libstrongswan-openssl.so",
+    debianPackage: "libstrongswan-standard-plugins",
+  },
+  {
+    // What it speaks HTTP with.
+    groups: ["packages/custody"],
+    file: "/usr/lib/ipsec/plugins/libstrongswan-curl.so",
+    debianPackage: "libstrongswan-extra-plugins",
+  },
   { groups: ["test/system"], file: "/usr/bin/curl", debianPackage: "curl" },
   { groups: ["test/browser"], file: "/usr/bin/chromium", debianPackage: "chromium" },
   { groups: TOKENS, file: "/usr/lib/softhsm/libsofthsm2.so", debianPackage: "softhsm2" },

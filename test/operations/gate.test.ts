@@ -10,7 +10,7 @@ import { custodianClient } from "@meterkeep/api/custodian-channel";
 import { fromHex, systemTitle, toHex } from "@meterkeep/dlms";
 import { connectTls } from "@meterkeep/dlms-node";
 import { openPolicyKey } from "@meterkeep/headend";
-import { decodeCertificate } from "@meterkeep/pki";
+import { decodeCertificate, PROFILES } from "@meterkeep/pki";
 import { socketIn } from "@meterkeep/postgres";
 import { ExchangeFiles } from "../../apps/server/src/exchange-files.ts";
 import { deskClient } from "../../apps/server/src/gate/desk-client.ts";
@@ -183,6 +183,20 @@ test("whoever is no worker by the registry gets no further than the handshake", 
     plain.end("GET /settings HTTP/1.1\r\n\r\n");
     await once(plain.resume(), "close");
     assert.deepEqual(arrived, { lines: 0, database: 0 });
+  }));
+
+test("a worker is found among any number of certificates whose names begin like its own", () =>
+  withGate(async ({ enrol, tunnel, custody, authority }) => {
+    const { authorities } = custody.custody.pki;
+    const { publicKey } = decodeCertificate((await authorities.recordOf(authority)).certificate);
+    const order = { authority, publicKey, profile: PROFILES.get("technician")!, requester: "line" };
+    // Of a month, so that they come first.
+    const likeIt = Array.from({ length: 201 }, (_, at) => ({ ...order, subject: { names: { CN: `far-1${at}` } } }));
+    await authorities.issueAll(likeIt);
+    const sockets = await tunnel(await enrol("far-1", "worker"));
+    const { socket, answer } = await say(sockets.lines, "hallo");
+    assert.equal(answer, "lines hears hallo");
+    socket.destroy();
   }));
 
 test("a worker that is removed loses every stream at once, and comes in no more, while others stay", () =>

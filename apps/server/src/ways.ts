@@ -165,12 +165,12 @@ async function connect(
     cipher: stream.getCipher().name,
     group: (stream.getEphemeralKeyInfo() as { readonly name?: string } | null)?.name ?? "",
   };
-  return { stream, stands: standing(custodian, stream, `CN=${name}`, isConcentrator), negotiated };
+  return { stream, stands: standing(custodian, stream, isConcentrator), negotiated };
 }
 
 /** What a caller's certificate says: a TLS certificate of a device, by the profile, names its system title. */
 function meterCertificate(custodian: WaysPorts["custodian"], socket: TLSSocket, title: string): CallCertificate {
-  return { title, stands: standing(custodian, socket, `CN=${title}`, isMeterTls) };
+  return { title, stands: standing(custodian, socket, isMeterTls) };
 }
 
 const isConcentrator = (profile: string): boolean => profile === "concentrator";

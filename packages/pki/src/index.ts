@@ -54,6 +54,7 @@ export {
   type EnrolmentPassword,
   type IslandCut,
   isAgainstAuthority,
+  isOver,
   type PkiStore,
   PLAN_STATES,
   type PlanState,

@@ -1,11 +1,13 @@
 import { writeFileSync } from "node:fs";
 import { isIP } from "node:net";
+import type { CertificateView } from "@meterkeep/api/custodian";
 import { WORKER_TICKET, type WorkerTicket } from "@meterkeep/api/supervisor";
 import { toPem } from "@meterkeep/pki";
 import { CliError } from "../error.ts";
 import { asOperator } from "../keys/operator.ts";
 import type { OperatorOptions } from "../operator/commands.ts";
 import { operatorConfig, runningServer } from "../operator/server.ts";
+import { certificatesLike } from "../pki/certificates-like.ts";
 import { lineTo } from "../start/trunk-credentials.ts";
 import { type Terminal, write } from "../terminal.ts";
 
@@ -17,8 +19,6 @@ export interface EnrolOptions extends OperatorOptions {
 /** The profile of workers' certificates. */
 const PROFILE = "worker";
 const HOUR_MS = 3_600_000;
-/** Certificates of one name that are looked through: it has few. */
-const MOST_CERTIFICATES = 200;
 
 /** `meterkeep worker enrol`: writes what another machine needs to come in as this worker, once. */
 export async function enrolWorker(
@@ -77,20 +77,10 @@ export async function enrolWorker(
 export async function removeWorker(name: string, options: OperatorOptions, terminal: Terminal): Promise<void> {
   subjectOf(name);
   const revoked = await asOperator(options.state, terminal, async (custodian) => {
-    const { certificates } = await custodian.searchCertificates({
-      utility: undefined,
-      authority: undefined,
-      serial: undefined,
-      systemTitle: undefined,
-      keyIdentifier: undefined,
-      subject: `CN=${name}`,
-      state: "valid",
-      endsBefore: undefined,
-      limit: MOST_CERTIFICATES,
-      after: undefined,
-    });
-    // What begins so may be another's.
-    const own = certificates.filter(({ subject, profile }) => profile === PROFILE && subject === `CN=${name}`);
+    const own: CertificateView[] = [];
+    // What begins so may be another's, any number of them.
+    for await (const one of certificatesLike(custodian, { subject: `CN=${name}`, state: "valid" }))
+      if (one.profile === PROFILE && one.subject === `CN=${name}`) own.push(one);
     let count = 0;
     for (const { authority, serial } of own)
       count += (await custodian.revokeCertificates({ authority, serials: [serial], reason: "cessationOfOperation" }))

@@ -69,7 +69,7 @@ export async function openGate(options: GateOptions): Promise<Gate> {
     socket.setKeepAlive(true, KEEP_ALIVE_MILLISECONDS);
     const key = provenBy(socket);
     const known = guests.get(key);
-    const stands = known?.stands ?? standing(custodian, socket, `CN=${name}`, (profile) => profile === "worker");
+    const stands = known?.stands ?? standing(custodian, socket, (profile) => profile === "worker");
     // Who is here has been asked about within the last second.
     if (known === undefined && !(await stands())) {
       onWorker(name, "refused");

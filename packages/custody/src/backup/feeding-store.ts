@@ -101,7 +101,6 @@ const MEMBERS: { readonly [P in FeedPort]: { readonly [M in keyof Ports[P]]: "re
     search: "reads",
     orderedSince: "reads",
     isRevoked: "reads",
-    revokedCount: "reads",
     revoked: "reads",
     revokedIn: "reads",
     extent: "reads",

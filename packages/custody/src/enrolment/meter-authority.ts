@@ -3,6 +3,8 @@ import { fromHex, SECURITY_SUITES, type SystemTitle, systemTitleText, toHex } fr
 import {
   type AuthorityRecord,
   type Certificate,
+  type CertificateQuery,
+  type CertificateRecord,
   decodeCertificate,
   isAgainstAuthority,
   keyIdentifier,
@@ -27,7 +29,7 @@ import {
 } from "./journal.ts";
 
 type Place = Pick<MeterPlace, "utility" | "island">;
-type MeterPki = Pick<Pki, "authorities" | "issuerFor" | "store" | "now" | "revocations" | "doubt" | "fallen">;
+type MeterPki = Pick<Pki, "authorities" | "issuerFor" | "store" | "now" | "revocations" | "doubt" | "fallen" | "sound">;
 
 /** A chain with the octets of its certificates. */
 export interface MeterChain extends Chain {
@@ -71,7 +73,8 @@ const FINAL: readonly PkiErrorCode[] = ["assignment-violated", "profile-violated
 const PURPOSES = { digitalSignature: "signature", keyAgreement: "key-agreement", tls: "tls" } as const;
 const TLS_PROFILES: readonly string[] = ["dlms-suite-1-tls", "dlms-suite-2-tls"];
 const KEEP_MILLISECONDS = 60_000;
-const MOST_OF_A_KEY = 16;
+/** Of one key or one meter: it has few. */
+const PAGE_CERTIFICATES = 16;
 
 /**
  * The authorities of this installation, as enrolment sees them: what the meters of a place are to trust, and certificates
@@ -120,10 +123,7 @@ export class MeterAuthority {
     const wanted = toHex(keyIdentifier(key, profile.keyIdentifier));
     return refusals(async () => {
       const { authority, name } = await this.#pki.issuerFor(place, curve);
-      const found = await this.#pki.store.registry.search(
-        { keyIdentifier: wanted, limit: MOST_OF_A_KEY },
-        this.#pki.now(),
-      );
+      const found = await this.#allOf({ keyIdentifier: wanted });
       const title = systemTitleText(device);
       if (found.some((one) => one.systemTitle !== title || one.profile !== profile.name))
         throw new NotCertified("another device, or another use, has a certificate for this key", true);
@@ -132,8 +132,10 @@ export class MeterAuthority {
         one.revokedAt !== undefined && (one.authority === authority || one.reason === "keyCompromise");
       if (found.some(isSpoilt))
         throw new NotCertified("a certificate for this key was revoked", true, { wasRevoked: true });
-      const before = found.find((one) => one.authority === authority && one.octets !== undefined);
-      if (before?.octets !== undefined) return issuedOf(decodeCertificate(before.octets), authority, name);
+      for (const before of found.filter((one) => one.authority === authority && one.octets !== undefined)) {
+        const certificate = await this.#pki.sound(before);
+        if (certificate !== undefined) return issuedOf(certificate, authority, name);
+      }
       const subject = { systemTitle: device };
       const policies = profile.policies.presence === "absent" ? {} : { policies: [ANY_POLICY] };
       const order = { authority, profile, subject, publicKey: key, ...policies, requester: ENROLMENT_REQUESTER };
@@ -171,8 +173,7 @@ export class MeterAuthority {
    * knows where its private key has been. Again is as good as once.
    */
   async retireOrdered(title: string, { authority, serial }: Credential): Promise<void> {
-    const query = { systemTitle: title, state: "valid", limit: MOST_OF_A_KEY } as const;
-    const found = await this.#pki.store.registry.search(query, this.#pki.now());
+    const found = await this.#allOf({ systemTitle: title, state: "valid" });
     const ordered = found.filter(
       (one) =>
         TLS_PROFILES.includes(one.profile) &&
@@ -202,6 +203,18 @@ export class MeterAuthority {
   /** A meter has lost what a revocation takes from it, or will not. */
   freed(plan: string, title: string, outcome: string): Promise<void> {
     return this.#pki.revocations.freed(plan, title, outcome, ENROLMENT_REQUESTER);
+  }
+
+  /** All of them, and not the first of a page: somebody may have put others before the one that matters. */
+  async #allOf(query: Omit<CertificateQuery, "limit" | "after">): Promise<readonly CertificateRecord[]> {
+    const found: CertificateRecord[] = [];
+    for (let after: CertificateRecord | undefined; ; ) {
+      const from = { ...query, limit: PAGE_CERTIFICATES, ...(after && { after }) };
+      const page = await this.#pki.store.registry.search(from, this.#pki.now());
+      found.push(...page);
+      after = page.at(-1);
+      if (page.length < PAGE_CERTIFICATES) return found;
+    }
   }
 
   async #chain(place: Place, suite: 1 | 2): Promise<MeterChain> {

@@ -7,6 +7,8 @@ import {
   Authorities,
   type AuthorityEntry,
   type AuthorityRecord,
+  type Certificate,
+  type CertificateRecord,
   type CertificateUse,
   type Examination,
   examineCertificate,
@@ -27,6 +29,7 @@ import { AuthorityKeys } from "./authority-keys.ts";
 import { bindStore } from "./bound-store.ts";
 import { makeDevelopmentTree, type TreePlace } from "./development-tree.ts";
 import { type LedgerReplay, orderedOf, replayLedger } from "./ledger-replay.ts";
+import { soundCertificate } from "./sound-certificate.ts";
 import { Standing, type StandingSubject } from "./standing.ts";
 import { revocationsOf, type TrustJournal } from "./trust-journal.ts";
 
@@ -58,7 +61,7 @@ export interface PkiParts {
 
 /** Entries of the ledger that are looked through at each start for revocations that the registry missed: one that died between the two left at most a few. */
 const REPLAYED_ENTRIES = 20_000;
-/** How often the registry is counted against what was ever revoked. */
+/** How often the registry is held against what was ever revoked. */
 const MEND_MILLISECONDS = 3_600_000;
 /** Certificates a sweep whose answers are looked at: of a million each within the hours that an answer is good for. */
 const LOOKED_AT_A_SWEEP = 1_000;
@@ -83,6 +86,8 @@ export interface Pki {
   doubt(certificate: StandingSubject): Promise<string | undefined>;
   /** Which authority was revoked by the one above it, this one or one above it; undefined where all of its line stand. */
   fallen(authority: string): Promise<string | undefined>;
+  /** The certificate of a row, where it is what its authority signed; else it is told, and undefined. */
+  sound(record: CertificateRecord): Promise<Certificate | undefined>;
   /** The authority that issues for meters of a place, on a curve; the newest where there are several. @throws PkiError `authority-unknown` */
   issuerFor(place: TreePlace, curve: "P-256" | "P-384"): Promise<AuthorityRecord>;
   /** The table that counts now. */
@@ -137,7 +142,6 @@ export async function openPki(parts: PkiParts): Promise<Pki> {
     registry: store.registry,
     signerOf: (keyName) => keys.open(keyName),
     record: (entries) => committer.submit({ entries: [...entries] }),
-    journal: (revoked) => store.remember(revoked),
     orderedBefore: (authority, serials) => orderedOf(parts.ledger, authority, serials),
     onRevoked: tell,
     random: (count) => new Uint8Array(randomBytes(count)),
@@ -182,9 +186,13 @@ export async function openPki(parts: PkiParts): Promise<Pki> {
         mendedAt = now();
         await store.mend();
       }
-      while (await revocations.work());
-      cuts = await store.plans.cuts();
-      await publisher.signAhead(LOOKED_AT_A_SWEEP);
+      try {
+        while (await revocations.work());
+      } finally {
+        // One that cannot go on keeps nobody else waiting.
+        cuts = await store.plans.cuts();
+        await publisher.signAhead(LOOKED_AT_A_SWEEP);
+      }
     } while (isWanted);
   };
   return {
@@ -213,6 +221,13 @@ export async function openPki(parts: PkiParts): Promise<Pki> {
     },
     doubt: (certificate) => standing.doubt(certificate),
     fallen: (authority) => standing.fallen(authority),
+    sound: async (one) => {
+      const issuer = (await authorities.all()).find(({ authority }) => authority === one.authority);
+      const found = issuer && soundCertificate(one, issuer);
+      if (found === undefined && one.octets !== undefined)
+        await store.refuse(`the octets of certificates of authority ${one.authority} were changed in the database`);
+      return found;
+    },
     issuerFor: async (place, curve) => {
       const fitting = (await authorities.all()).filter((one) => isIssuerOf(one, place, curve));
       for (const one of fitting.toReversed()) {

@@ -4,6 +4,7 @@ import { DlmsError, fromHex, toHex } from "@meterkeep/dlms";
 import {
   type Certificate,
   type CertificateOrder,
+  type CertificateQuery,
   type CertificateRecord,
   makeRequestWith,
   openRequest,
@@ -23,7 +24,7 @@ import type { Pki } from "./open-pki.ts";
 import { revocationService } from "./revocation-service.ts";
 import { RevokingAlone } from "./revoking-alone.ts";
 import { hostNames, subjectOf, subjectText } from "./subjects.ts";
-import { authorityView, certificateView } from "./views.ts";
+import { authorityView, certificateViews } from "./views.ts";
 
 /** The methods by which others use the PKI. */
 export type PkiService = Pick<
@@ -102,14 +103,14 @@ export function pkiService(pki: Pki, changes: Pick<Changes, "require">): PkiServ
     },
     issueCertificates: (request, caller) => issueBatch(pki, request, caller),
     searchCertificates: async ({ limit, ...query }) => {
-      const found = await store.registry.search({ ...defined(query), limit: bounded(limit) }, now());
-      // Who asks for what is valid acts on it: a certificate falls with the authorities above it, and with the table.
-      const standing = query.state === "valid" ? await standingOf(pki, found) : found;
-      return { certificates: standing.map((one) => certificateView(one, now())) };
+      const asked = { ...defined(query), limit: bounded(limit) };
+      const found =
+        asked.state === "valid" ? await searchStanding(pki, asked) : await store.registry.search(asked, now());
+      return { certificates: await certificateViews(pki, found) };
     },
     newestCertificates: async ({ before, after, limit }) => {
       const found = await store.registry.newest({ before, after }, bounded(limit));
-      return { certificates: found.map((one) => certificateView(one, now())) };
+      return { certificates: await certificateViews(pki, found) };
     },
     revokeCertificates: async ({ authority, serials, reason }, caller) => {
       const revoking = { authority, serials, reason: reason as RevocationReason };
@@ -179,14 +180,29 @@ export function pkiService(pki: Pki, changes: Pick<Changes, "require">): PkiServ
   return refusing(service);
 }
 
-/** Of these, those against which nothing speaks. */
-async function standingOf(pki: Pick<Pki, "doubt">, all: readonly CertificateRecord[]): Promise<CertificateRecord[]> {
+/**
+ * A whole page of those against which nothing speaks. Who asks for what is valid acts on it: a certificate falls with the
+ * authorities above it, and with the table.
+ */
+async function searchStanding(
+  pki: Pick<Pki, "doubt" | "fallen" | "authorities" | "store" | "now">,
+  query: CertificateQuery,
+): Promise<CertificateRecord[]> {
+  const butOf: string[] = [];
+  // So that nobody walks through the million of an authority that fell.
+  for (const { authority } of await pki.authorities.all())
+    if ((await pki.fallen(authority)) !== undefined) butOf.push(authority);
   const standing: CertificateRecord[] = [];
-  for (const one of all) {
-    const systemTitle = one.systemTitle === undefined ? undefined : fromHex(one.systemTitle);
-    if ((await pki.doubt({ ...one, systemTitle })) === undefined) standing.push(one);
+  for (let { after } = query; ; ) {
+    const page = await pki.store.registry.search({ ...query, butOf, ...(after && { after }) }, pki.now());
+    for (const one of page) {
+      const systemTitle = one.systemTitle === undefined ? undefined : fromHex(one.systemTitle);
+      if ((await pki.doubt({ ...one, systemTitle })) === undefined) standing.push(one);
+      if (standing.length === query.limit) return standing;
+    }
+    after = page.at(-1);
+    if (page.length < query.limit) return standing;
   }
-  return standing;
 }
 
 /** A page of a batch: what one item lacks does not keep the others from their certificates. */

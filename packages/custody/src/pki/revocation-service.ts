@@ -1,5 +1,5 @@
 import { fromHex, systemTitle, systemTitleText } from "@meterkeep/dlms";
-import type { RevocationReason } from "@meterkeep/pki";
+import type { CertificateRemoval, RevocationReason } from "@meterkeep/pki";
 import type { Changes } from "../authority/changes.ts";
 import type { CustodianService } from "../service/service.ts";
 import type { Pki } from "./open-pki.ts";
@@ -57,13 +57,41 @@ export function revocationService(
       cuts: [...(await store.plans.cuts())],
     }),
     certificateRemovals: async ({ after, limit }) => {
-      const removals = [];
-      for (const { id, authority } of await revocations.removing()) {
-        const page = await store.plans.removals(id, after && systemTitleText(after), Math.min(limit, PAGE_METERS));
-        for (const { plan, systemTitle: title, utility, island } of page)
-          removals.push({ plan, authority, meter: systemTitle(fromHex(title)), utility, island });
-      }
-      return { removals: removals.slice(0, Math.min(limit, PAGE_METERS)) };
+      const most = Math.max(1, Math.min(limit, PAGE_METERS));
+      const removing = await revocations.removing();
+      const found: CertificateRemoval[] = [];
+      for (const { id } of removing)
+        found.push(...(await store.plans.removals(id, after && systemTitleText(after), most)));
+      const authorityOf = new Map(removing.map(({ id, authority }) => [id, authority]));
+      return {
+        removals: pageOf(found, most).map(({ plan, systemTitle: title, utility, island }) => ({
+          plan,
+          authority: authorityOf.get(plan)!,
+          meter: systemTitle(fromHex(title)),
+          utility,
+          island,
+        })),
+      };
     },
   };
+}
+
+/**
+ * The first of several plans' removals, in the order of the meters, since the next page begins behind a meter: of one that
+ * several plans free either all are there or none, unless it alone fills the page.
+ */
+function pageOf(removals: readonly CertificateRemoval[], most: number): readonly CertificateRemoval[] {
+  const sorted = removals.toSorted((one, other) =>
+    one.systemTitle === other.systemTitle
+      ? one.plan < other.plan
+        ? -1
+        : 1
+      : one.systemTitle < other.systemTitle
+        ? -1
+        : 1,
+  );
+  const cut = sorted[most]?.systemTitle;
+  const page = sorted.slice(0, most);
+  const whole = page.filter(({ systemTitle: title }) => title !== cut);
+  return whole.length > 0 ? whole : sorted.filter(({ systemTitle: title }) => title === cut).slice(0, PAGE_METERS);
 }

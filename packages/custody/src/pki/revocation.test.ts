@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { systemTitle, systemTitleText, toHex } from "@meterkeep/dlms";
+import { type SystemTitle, systemTitle, systemTitleText, toHex } from "@meterkeep/dlms";
 import {
   decodeCertificate,
   openCrl,
@@ -276,6 +276,89 @@ test("in PostgreSQL the stages are the same, and meters are given out once", () 
       { store: postgresPkiStore(pool) },
     ),
   ));
+
+test("pages of removals pass over no meter, however many revocations free it", () =>
+  withTestPki(async (bench) => {
+    const authority = await issueMeters(bench);
+    const service = pkiService(bench.pki, agreed);
+    const all = await bench.store.registry.search({ authority, state: "valid", limit: 100 }, bench.now);
+    const plans: string[] = [];
+    for (const { serial } of all.slice(0, 3)) {
+      const plan = await service.planRevocation({ authority, serial, reason: "keyCompromise" }, OPERATOR);
+      plans.push(plan.id);
+      await service.moveRevocation({ plan: plan.id, move: "start" }, OPERATOR);
+      await bench.pki.tend();
+      await service.moveRevocation({ plan: plan.id, move: "next" }, OPERATOR);
+    }
+    await bench.pki.revocations.freed(plans[0]!, systemTitleText(systemTitle(testTitle(1))), "gone", "test");
+    const wanted: string[] = [];
+    for (const { id } of await bench.pki.revocations.removing())
+      for (const one of await bench.store.plans.removals(id, undefined, 100)) wanted.push(`${one.systemTitle} ${id}`);
+    for (const limit of [1, 2, 4, 5, 7, 100]) {
+      const found: string[] = [];
+      for (let after: SystemTitle | undefined; ; ) {
+        const { removals } = await service.certificateRemovals({ after, limit }, OPERATOR);
+        found.push(...removals.map(({ meter, plan }) => `${systemTitleText(meter)} ${plan}`));
+        after = removals.at(-1)?.meter;
+        if (after === undefined) break;
+      }
+      assert.deepEqual(found.toSorted(), wanted.toSorted(), `pages of ${limit}`);
+    }
+  }));
+
+test("a page of what is valid is filled past what has fallen", () =>
+  withTestPki(async (bench) => {
+    const service = pkiService(bench.pki, agreed);
+    const authority = await issueMeters(bench);
+    bench.now += HOUR;
+    const profile = PROFILES.get("technician")!;
+    const { utility, island } = PLACE;
+    const { record: owner } = await bench.pki.authorities.openStanding(
+      (await bench.pki.authorities.all()).find((one) => one.profile === "utility")!.authority,
+    );
+    const made = await service.makeAuthority(
+      { utility, island, name: "second", profile: "issuing-p256", parent: owner.authority },
+      OPERATOR,
+    );
+    assert.equal(made.kind, "made");
+    const second = made.kind === "made" ? made.authority : "";
+    const order = { profile, subject: { names: { CN: "anna" } }, requester: "line-1" };
+    // The first of the order of ends, so that they fill the pages before.
+    for (let at = 0; at < 5; at += 1)
+      await bench.pki.authorities.issue({ ...order, authority, publicKey: freshKey().publicKey });
+    bench.now += HOUR;
+    for (let at = 0; at < 3; at += 1)
+      await bench.pki.authorities.issue({ ...order, authority: second, publicKey: freshKey().publicKey });
+    const { certificate } = await bench.pki.authorities.recordOf(authority);
+    const fallen = toHex(decodeCertificate(certificate).serial);
+    await bench.pki.store.registry.revokeAgain(owner.authority, [fallen], bench.now, "cACompromise");
+    const none = { utility: undefined, authority: undefined, serial: undefined, keyIdentifier: undefined };
+    const rest = { systemTitle: undefined, endsBefore: undefined, after: undefined };
+    const query = { ...none, ...rest, subject: "CN=anna", state: "valid" } as const;
+    for (const limit of [1, 2, 3, 50]) {
+      const { certificates } = await service.searchCertificates({ ...query, limit }, OPERATOR);
+      assert.equal(certificates.length, Math.min(limit, 3), `a page of ${limit}`);
+      assert.ok(certificates.every((one) => one.authority === second));
+    }
+    // Titles that the table gives to nobody here fall one by one, and not with their authority.
+    const titles = await bench.pki.assignments();
+    const rows = titles!.table.rows.map((row) => ({ ...row, ranges: [{ first: testTitle(11), last: testTitle(12) }] }));
+    for (let number = 1; number <= METERS; number += 1)
+      await bench.pki.authorities.issue({
+        authority: second,
+        profile: PROFILES.get("dlms-suite-1-signature")!,
+        subject: { systemTitle: testTitle(number) },
+        publicKey: freshKey().publicKey,
+        requester: "line-1",
+      });
+    await bench.pki.assign(rows, "person");
+    const meters = { ...none, ...rest, authority: second, subject: "CN=4D4B", state: "valid" } as const;
+    const found = await service.searchCertificates({ ...meters, limit: 2 }, OPERATOR);
+    assert.deepEqual(found.certificates.map((one) => one.systemTitle).sort(), [
+      systemTitleText(systemTitle(testTitle(11))),
+      systemTitleText(systemTitle(testTitle(12))),
+    ]);
+  }));
 
 test("the registry is held against the whole ledger: what somebody un-revoked, took out or put in shows, and is revoked again", () =>
   withTestDatabase(

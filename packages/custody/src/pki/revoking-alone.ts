@@ -1,7 +1,14 @@
 import { createHash } from "node:crypto";
 import { toHex } from "@meterkeep/dlms";
 import type { LedgerReads } from "@meterkeep/ledger";
-import { decodeCertificate, PkiError, PROFILES, type RevocationReason } from "@meterkeep/pki";
+import {
+  decodeCertificate,
+  EXTENSIONS,
+  extensionValue,
+  PkiError,
+  PROFILES,
+  type RevocationReason,
+} from "@meterkeep/pki";
 import type { Changes } from "../authority/changes.ts";
 import type { Caller } from "../calls/caller.ts";
 import type { Pki } from "./open-pki.ts";
@@ -89,8 +96,14 @@ export class RevokingAlone {
       )
         refuse(one.name);
     // One that was signed here and never adopted: a sub-CA elsewhere.
-    for (const { profile, subject } of await store.registry.findAll(authority, serials))
-      if ((PROFILES.get(profile)?.authority ?? false) !== false) refuse(subject);
+    for (const { profile, subject, octets } of await store.registry.findAll(authority, serials)) {
+      // What was signed says it, whatever its row says.
+      const isAuthority =
+        octets === undefined
+          ? (PROFILES.get(profile)?.authority ?? false) !== false
+          : extensionValue(EXTENSIONS.basicConstraints, decodeCertificate(octets).extensions)?.isAuthority === true;
+      if (isAuthority) refuse(subject);
+    }
   }
 
   /** As the ledger has it, so that a start gives nobody another day. */

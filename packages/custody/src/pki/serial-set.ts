@@ -15,9 +15,12 @@ export class SerialSet {
     return this.#size;
   }
 
-  add(authority: string, serial: string): void {
+  /** False where it was there. */
+  add(authority: string, serial: string): boolean {
     if (this.#size * 2 >= this.#places.length) this.#grow();
-    if (put(this.#places, hashOf(authority, serial))) this.#size += 1;
+    if (!put(this.#places, hashOf(authority, serial))) return false;
+    this.#size += 1;
+    return true;
   }
 
   has(authority: string, serial: string): boolean {

@@ -2,46 +2,15 @@ import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { describe, test } from "node:test";
 import { toHex } from "@meterkeep/dlms";
-import {
-  issueRoot,
-  makeRequest,
-  PKI_GRANTS,
-  PKI_MIGRATIONS,
-  PkiError,
-  PROFILES,
-  postgresPkiStore,
-} from "@meterkeep/pki";
-import { createPool } from "@meterkeep/postgres";
-import { withTestDatabase } from "@meterkeep/postgres/testing";
-import { freshKey, PLACE, type TestPki, testTitle, withTestPki } from "../testing/test-pki.ts";
+import { issueRoot, makeRequest, PkiError, PROFILES } from "@meterkeep/pki";
+import { withOwnedDatabase } from "../testing/owned-database.ts";
+import { freshKey, PLACE, type TestPki, testTitle } from "../testing/test-pki.ts";
 import { enrolByPassword } from "./est/enrolment.ts";
 import { EstRefusal } from "./est/refusal.ts";
 import { passwordHash } from "./pki-service.ts";
 
 const SIGNATURE = PROFILES.get("dlms-suite-1-signature")!;
 const PERSON = { name: "anna", password: "one two three" };
-
-type Sql = (text: string, values?: unknown[]) => Promise<readonly Record<string, unknown>[]>;
-
-/** A PKI in PostgreSQL, and its database in the hands of whoever owns it: no trigger, no grant is in the way. */
-function withOwnedDatabase(body: (bench: TestPki, sql: Sql) => Promise<void>): Promise<void> {
-  return withTestDatabase(
-    { migrations: [{ component: "pki", directory: PKI_MIGRATIONS, grants: PKI_GRANTS }] },
-    ({ pool, adminUrl }) =>
-      withTestPki(
-        async (bench) => {
-          const admin = createPool(adminUrl, { applicationName: "owner", maxConnections: 1 });
-          try {
-            await admin.query("set session_replication_role = replica");
-            await body(bench, async (text, values) => (await admin.query(text, values)).rows as never);
-          } finally {
-            await admin.end();
-          }
-        },
-        { store: postgresPkiStore(pool), isForgiving: true },
-      ),
-  );
-}
 
 async function issueMeter({ pki }: TestPki, number: number) {
   const { authority } = await pki.issuerFor(PLACE, "P-256");
@@ -216,7 +185,7 @@ describe("whoever owns the database of the PKI", () => {
       await assert.rejects(issueMeter(bench, 2), PkiError);
       assert.deepEqual(
         (await bench.pki.revocations.list()).map((plan) => [plan.id, plan.authority, plan.state]),
-        [[id, authority, "stopped"]],
+        [[id, authority, "planned"]],
       );
       await bench.pki.store.plans.lift(id, bench.now);
       await bench.reopen();

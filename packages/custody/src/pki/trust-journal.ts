@@ -1,4 +1,4 @@
-import type { IslandCut, JournaledRevocation, RevocationPlan } from "@meterkeep/pki";
+import type { IslandCut, JournaledRevocation, PlanState, RevocationPlan, RevocationStage } from "@meterkeep/pki";
 import { type AuthenticJournal, openAuthenticJournal } from "../escrow/authentic-journal.ts";
 import type { Vault } from "../vault/vault.ts";
 
@@ -8,7 +8,7 @@ const FILE = "revocations.jsonl";
 /** What nobody may take back by changing the database: a line each. */
 export type TrustLine =
   | (JournaledRevocation & { readonly kind?: undefined })
-  /** An authority issues nothing from here on: somebody is revoking it. */
+  /** A revocation was planned: of an authority, which issues nothing from here on, or of one certificate. */
   | { readonly kind: "held"; readonly at: number; readonly plan: RevocationPlan }
   | {
       readonly kind: "cut";
@@ -19,10 +19,29 @@ export type TrustLine =
   | { readonly kind: "lifted"; readonly at: number; readonly plan: string }
   /** A table of assignments was signed: its octets, base64, so that it outlives its row. Lines of before 2026-11 lack them. */
   | { readonly kind: "table"; readonly at: number; readonly number: number; readonly octets?: string }
-  /** A plan was taken back before it began: its authority issues again. */
+  /** Where a plan stands from here on. */
+  | {
+      readonly kind: "moved";
+      readonly at: number;
+      readonly plan: string;
+      readonly stage: RevocationStage;
+      readonly state: PlanState;
+      readonly finished: number;
+    }
+  /** A plan was taken back before it began. Lines of before 2026-11-22; `moved` says so since. */
   | { readonly kind: "withdrawn"; readonly at: number; readonly plan: string }
   /** Authorities have their MACs from here on: one without is somebody else's. */
   | { readonly kind: "authorities-bound"; readonly at: number }
+  /** Certificates whose octets do not say what they are for were ordered: what each of them is for. */
+  | {
+      readonly kind: "certified";
+      readonly at: number;
+      readonly authority: string;
+      readonly profile: string;
+      readonly serials: readonly string[];
+    }
+  /** Plans, revocations and what certificates are for count by their lines alone from here on. */
+  | { readonly kind: "rows-bound"; readonly at: number }
   /** A one-time password of enrolment was used up: its hash, hex. */
   | { readonly kind: "password-used"; readonly at: number; readonly hash: string }
   /** Nothing was issued for it: it is good again. */

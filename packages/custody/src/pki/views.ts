@@ -36,10 +36,19 @@ export async function authorityView(pki: Pki, record: AuthorityRecord): Promise<
   };
 }
 
-/** A certificate as the registry has it at a moment. */
-export function certificateView(record: CertificateRecord, now: number): CertificateView {
+/** Certificates as the registry has them now; the octets of each only where its authority has signed them. */
+export async function certificateViews(
+  pki: Pick<Pki, "sound" | "now">,
+  records: readonly CertificateRecord[],
+): Promise<CertificateView[]> {
+  const views: CertificateView[] = [];
+  for (const record of records) views.push(certificateView(record, (await pki.sound(record))?.octets, pki.now()));
+  return views;
+}
+
+function certificateView(record: CertificateRecord, octets: Uint8Array | undefined, now: number): CertificateView {
   const { authority, serial, utility, island, profile, subject, systemTitle, keyIdentifier, requester } = record;
-  const { notBefore, notAfter, orderedAt, revokedAt, reason, octets } = record;
+  const { notBefore, notAfter, orderedAt, revokedAt, reason } = record;
   return {
     authority,
     serial,

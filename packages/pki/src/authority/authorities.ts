@@ -177,7 +177,7 @@ export class Authorities {
     reason: RevocationReason,
     requester: string,
   ): Promise<number> {
-    const { registry, record, journal, orderedBefore, now } = this.#deps;
+    const { registry, record, orderedBefore, now } = this.#deps;
     const { utility, island } = await this.recordOf(authority);
     const found = (await registry.findAll(authority, serials)).filter(({ octets }) => octets !== undefined);
     const issued = new Set(found.map(({ serial }) => serial));
@@ -205,7 +205,6 @@ export class Authorities {
         body: { authority, reason, serials: wanted },
       },
     ]);
-    await journal?.({ at, authority, reason, serials: wanted });
     const known = fresh.map(({ serial }) => serial);
     const revoked = known.length === 0 ? [] : await registry.revoke(authority, known, at, reason);
     const again = lost.length === 0 ? 0 : await registry.revokeAgain(authority, lost, at, reason);

@@ -27,8 +27,6 @@ export interface AuthorityDependencies {
   readonly signerOf: (keyName: string) => Promise<AuthorityKey>;
   /** Writes to the ledger, durably and all or nothing; what it refuses does not happen. */
   readonly record: (entries: readonly AuthorityEntry[]) => Promise<void>;
-  /** Keeps revocations where the loss of the database does not reach them; called after the ledger, before the registry. */
-  readonly journal?: (revoked: JournaledRevocation) => Promise<void>;
   /** Which of these serial numbers of an authority were ever ordered, by the ledger: asked where the registry lost them. */
   readonly orderedBefore?: (authority: string, serials: readonly string[]) => Promise<ReadonlySet<string>>;
   /** Hears of what is revoked from now on: answers that called it good are given no more. */

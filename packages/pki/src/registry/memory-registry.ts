@@ -62,11 +62,12 @@ export function memoryRegistry(): Registry {
     findAll: async (authority, serials) =>
       serials.flatMap((serial) => certificates.get(`${authority}/${serial}`) ?? []),
     search: async (query, now) => {
-      const { utility, authority, serial, systemTitle, keyIdentifier, subject, state, endsBefore, limit, after } =
-        query;
+      const { utility, authority, butOf = [], serial, systemTitle, keyIdentifier, subject } = query;
+      const { state, endsBefore, limit, after } = query;
       const fits = (record: CertificateRecord): boolean =>
         (utility === undefined || record.utility === utility) &&
         (authority === undefined || record.authority === authority) &&
+        !butOf.includes(record.authority) &&
         (serial === undefined || record.serial === serial) &&
         (systemTitle === undefined || record.systemTitle === systemTitle) &&
         (keyIdentifier === undefined || record.keyIdentifier === keyIdentifier) &&
@@ -108,8 +109,6 @@ export function memoryRegistry(): Registry {
     },
     isRevoked: async (authority, serial) =>
       certificates.get(`${authority}/${serial}`)?.revokedAt !== undefined || alone.has(`${authority}/${serial}`),
-    revokedCount: async () =>
-      alone.size + [...certificates.values()].filter(({ revokedAt }) => revokedAt !== undefined).length,
     revoked: async (authority, shard) => revokedOf(authority, shard),
     revokedIn: async (authority, shard) => revokedOf(authority, shard).length,
     extent: async (wanted, now) => {

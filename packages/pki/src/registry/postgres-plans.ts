@@ -7,22 +7,24 @@ import type { CertificateRemoval, RevocationPlan, RevocationPlans } from "./pki-
 export function plansIn(client: SqlClient): RevocationPlans {
   return {
     add: async (plan) => {
-      const { rowCount } = await client.query(
-        `insert into revocation_plans (id, authority, reason, planned_by, planned_ms, stage, state, meters, finished, serial)
+      const { rowCount } = await client
+        .query(
+          `insert into revocation_plans (id, authority, reason, planned_by, planned_ms, stage, state, meters, finished, serial)
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) on conflict do nothing`,
-        [
-          plan.id,
-          bytes(plan.authority),
-          plan.reason,
-          plan.plannedBy,
-          plan.plannedAt,
-          plan.stage,
-          plan.state,
-          plan.meters,
-          plan.finished,
-          plan.serial === undefined ? null : bytes(plan.serial),
-        ],
-      );
+          [
+            plan.id,
+            bytes(plan.authority),
+            plan.reason,
+            plan.plannedBy,
+            plan.plannedAt,
+            plan.stage,
+            plan.state,
+            plan.meters,
+            plan.finished,
+            plan.serial === undefined ? null : bytes(plan.serial),
+          ],
+        )
+        .catch(unknownAuthority(plan));
       if (rowCount !== 1) throw new PkiError("revocation-refused", "a revocation of this authority is open");
     },
     list: async () => {
@@ -30,11 +32,13 @@ export function plansIn(client: SqlClient): RevocationPlans {
       return (rows as readonly PlanRow[]).map(planOf);
     },
     move: async (id, from, to) => {
-      const { rowCount } = await client.query(
-        `update revocation_plans set stage = $4, state = $5, finished = $6
-         where id = $1 and stage = $2 and state = $3`,
-        [id, from.stage, from.state, to.stage, to.state, to.finished],
-      );
+      const { rowCount } = await client
+        .query(
+          `update revocation_plans set stage = $4, state = $5, finished = $6
+           where id = $1 and stage = $2 and state = $3`,
+          [id, from.stage, from.state, to.stage, to.state, to.finished],
+        )
+        .catch(anotherOpen);
       return rowCount === 1;
     },
     addRemovals: async (plan, meters) => {
@@ -96,6 +100,25 @@ export function plansIn(client: SqlClient): RevocationPlans {
       );
     },
   };
+}
+
+const FOREIGN_KEY_VIOLATION = "23503";
+const UNIQUE_VIOLATION = "23505";
+
+function unknownAuthority({ authority }: Pick<RevocationPlan, "authority">): (error: unknown) => never {
+  return (error) => {
+    if (codeOf(error) !== FOREIGN_KEY_VIOLATION) throw error;
+    throw new PkiError("authority-unknown", `there is no authority ${authority}`, { cause: error });
+  };
+}
+
+function anotherOpen(error: unknown): never {
+  if (codeOf(error) !== UNIQUE_VIOLATION) throw error;
+  throw new PkiError("revocation-refused", "a revocation of this authority is open", { cause: error });
+}
+
+function codeOf(error: unknown): unknown {
+  return (error as { readonly code?: unknown }).code;
 }
 
 interface PlanRow extends Pick<RevocationPlan, "id" | "reason" | "stage" | "state" | "meters" | "finished"> {

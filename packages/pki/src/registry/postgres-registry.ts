@@ -135,12 +135,24 @@ export function postgresRegistry(client: SqlClient): Registry {
 }
 
 function conditionOf(query: CertificateQuery, now: number): { readonly condition: string; readonly values: unknown[] } {
-  const { utility, authority, serial, systemTitle, keyIdentifier, subject, state, endsBefore, after } = query;
+  const {
+    utility,
+    authority,
+    butOf = [],
+    serial,
+    systemTitle,
+    keyIdentifier,
+    subject,
+    state,
+    endsBefore,
+    after,
+  } = query;
   const values: unknown[] = [];
   const value = (one: unknown): string => `$${values.push(one)}`;
   const conditions = ["true"];
   if (utility !== undefined) conditions.push(`utility = ${value(utility)}`);
   if (authority !== undefined) conditions.push(`authority = ${value(bytes(authority))}`);
+  if (butOf.length > 0) conditions.push(`authority <> all(${value(butOf.map(bytes))}::bytea[])`);
   if (serial !== undefined) conditions.push(`serial = ${value(bytes(serial))}`);
   if (systemTitle !== undefined) conditions.push(`system_title = ${value(bytes(systemTitle))}`);
   if (keyIdentifier !== undefined) conditions.push(`key_identifier = ${value(bytes(keyIdentifier))}`);

@@ -51,6 +51,8 @@ export type CertificateState = "ordered" | "valid" | "revoked" | "expired";
 export interface CertificateQuery {
   readonly utility?: string;
   readonly authority?: string;
+  /** None of these authorities'. */
+  readonly butOf?: readonly string[];
   readonly serial?: string;
   readonly systemTitle?: string;
   readonly keyIdentifier?: string;
@@ -154,8 +156,6 @@ export interface Registry {
   revokeAgain(authority: string, serials: readonly string[], at: number, reason: RevocationReason): Promise<number>;
   /** Whether a serial number is revoked, issued here or not. */
   isRevoked(authority: string, serial: string): Promise<boolean>;
-  /** How many serial numbers are revoked, issued here or not. */
-  revokedCount(): Promise<number>;
   /** Everything of a shard that is revoked, issued here or not, each once, in the order of the moments of revocation. */
   revoked(authority: string, shard: number): Promise<readonly RevokedCertificate[]>;
   /** How many that are: it only grows, whatever moment a revocation that comes late bears. */

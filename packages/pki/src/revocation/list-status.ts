@@ -1,7 +1,7 @@
 import { DlmsError, toHex } from "@meterkeep/dlms";
 import { PkiError } from "../errors.ts";
 import type { Certificate } from "../x509/certificate.ts";
-import { applyDelta, coversCertificate, openCrl, type RevocationList } from "./crl.ts";
+import { coversCertificate, openCrl, type Revocation, type RevocationList } from "./crl.ts";
 import type { RevocationReason } from "./reasons.ts";
 
 /** What revocation lists say of a certificate. */
@@ -14,8 +14,9 @@ export type ListStatus =
 /**
  * What the lists of its issuer say of a certificate (RFC 5280 clause 6.3), for whoever has lists and no registry. A list
  * counts when its issuer's key has signed it, all that is critical in it is understood, it is good now, and it is about the
- * certificate: a list of a shard is about certificates that name its address. The newest full list counts, brought up to
- * date by the newest delta that follows it; a certificate that any list or delta names as revoked is revoked.
+ * certificate: a list of a shard is about certificates that name its address. What any of them names as revoked is revoked,
+ * also where a newer list leaves it out: nobody takes a revocation back, save a delta that says so (removeFromCRL), or a
+ * newer full list for one that was on hold alone. Without a full list nothing is good.
  *
  * @param lists DER, full lists and deltas in any order; those of other issuers are passed over
  */
@@ -26,7 +27,7 @@ export function statusByLists(
   at: Date,
 ): ListStatus {
   const wanted = toHex(certificate.serial);
-  const known: RevocationList[] = [];
+  const known: Known[] = [];
   const refusals: string[] = [];
   for (const octets of lists)
     try {
@@ -38,30 +39,25 @@ export function statusByLists(
       if (!(error instanceof PkiError || error instanceof DlmsError)) throw error;
       refusals.push(error.message);
     }
-  const fulls = known.filter(({ since }) => since === undefined).sort(byNumber);
-  const deltas = known.filter(({ since }) => since !== undefined).sort(byNumber);
-  const full = fulls.at(-1);
-  const delta = full && deltas.findLast((one) => follows(one, full));
-  const current = full && (delta === undefined ? full : applyDelta(full, delta));
-  const others = deltas.filter((one) => one !== delta);
-  for (const { revocations } of [...(current === undefined ? [] : [current]), ...others])
-    for (const { reason, revokedAt } of revocations)
-      if (reason !== "removeFromCRL") return { kind: "revoked", revokedAt, reason };
-  if (current !== undefined) return { kind: "good" };
+  for (const list of known)
+    for (const { reason, revokedAt } of list.revocations)
+      if (reason !== "removeFromCRL" && !known.some((later) => takesBack(later, list, reason)))
+        return { kind: "revoked", revokedAt, reason };
+  if (known.some(({ since }) => since === undefined)) return { kind: "good" };
   return { kind: "unknown", message: `no list says anything of it${refusals.length > 0 ? `: ${refusals[0]}` : ""}` };
 }
+
+/** A list, with the entries that are about the certificate. */
+type Known = Omit<RevocationList, "revocations"> & { readonly revocations: readonly Revocation[] };
 
 /** Entries about one serial number; every entry is read. */
 function entriesOf({ revocations }: RevocationList, serial: string) {
   return [...revocations].filter((one) => toHex(one.serial) === serial);
 }
 
-function follows(delta: RevocationList, full: RevocationList): boolean {
-  return (
-    delta.shard === full.shard && delta.since !== undefined && delta.since <= full.number && delta.number >= full.number
-  );
-}
-
-function byNumber(one: RevocationList, other: RevocationList): number {
-  return one.number < other.number ? -1 : one.number > other.number ? 1 : 0;
+/** Whether a later list of the same shard says that what an earlier one names is no longer revoked. */
+function takesBack(later: Known, earlier: Known, reason: RevocationReason): boolean {
+  if (later.number <= earlier.number || later.shard !== earlier.shard) return false;
+  if (later.since !== undefined) return later.revocations.some((one) => one.reason === "removeFromCRL");
+  return reason === "certificateHold" && later.revocations.length === 0;
 }

@@ -71,6 +71,9 @@ export class StagedRevocations {
   readonly #deps: StageDependencies;
   /** The last certificate of the batch before, by plan and authority. */
   readonly #reached = new Map<string, Pick<CertificateRecord, "notAfter" | "authority" | "serial">>();
+  /** How far an authority's certificates were looked at one by one, and of which all were, by plan and authority. */
+  readonly #walk = new Map<string, string>();
+  readonly #walked = new Set<string>();
 
   #turn: Promise<unknown> = Promise.resolve();
 
@@ -156,16 +159,21 @@ export class StagedRevocations {
   /** Does the next batch of every plan that runs; true while there is more. To be called again and again. */
   async work(): Promise<boolean> {
     let isMore = false;
+    const failures: unknown[] = [];
     for (const plan of await this.list()) {
       if (plan.state !== "running") continue;
-      const { isDone, finished } = await this.#batch(plan);
-      isMore ||= !isDone && plan.stage !== "remove";
-      await this.#deps.store.plans.move(plan.id, plan, {
-        stage: plan.stage,
-        state: isDone ? "done" : "running",
-        finished,
-      });
+      const { stage } = plan;
+      try {
+        const { isDone, finished } = await this.#batch(plan);
+        isMore ||= !isDone && stage !== "remove";
+        await this.#deps.store.plans.move(plan.id, plan, { stage, state: isDone ? "done" : "running", finished });
+      } catch (error) {
+        // Of an authority that a database from before it does not have, for example: the others go on.
+        failures.push(error);
+      }
     }
+    if (failures.length > 1) throw new AggregateError(failures, `${failures.length} revocations cannot go on now`);
+    if (failures.length === 1) throw failures[0];
     return isMore;
   }
 
@@ -301,9 +309,27 @@ export class StagedRevocations {
     let page = after === undefined ? [] : await registry.search({ ...query, after }, this.#deps.now());
     if (page.length === 0) page = await registry.search(query, this.#deps.now());
     const last = page.at(-1);
-    if (last === undefined) this.#reached.delete(name);
-    else this.#reached.set(name, last);
+    if (last === undefined) {
+      this.#reached.delete(name);
+      return this.#passedOver(plan, authority);
+    }
+    this.#reached.set(name, last);
     return page;
+  }
+
+  /** Those that a search for what is valid does not give, since somebody wrote into their rows that they were revoked: all are looked at, once. */
+  async #passedOver(plan: string, authority: string): Promise<readonly CertificateRecord[]> {
+    const name = `${plan}/${authority}`;
+    const { registry } = this.#deps.store;
+    while (!this.#walked.has(name)) {
+      const page = await registry.page(authority, this.#walk.get(name), this.#deps.now(), BATCH);
+      const last = page.at(-1);
+      if (last !== undefined) this.#walk.set(name, last.serial);
+      if (page.length < BATCH) this.#walked.add(name);
+      const left = page.filter(({ revokedAt }) => revokedAt === undefined);
+      if (left.length > 0) return left;
+    }
+    return [];
   }
 
   /** One at a time: who comes second is judged by what the first has done, and the ledger has no move that was not made. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { request as httpsRequest } from "node:https";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -25,7 +25,6 @@ import { pkiService } from "../pki-service.ts";
 import { listenForEnrolment } from "./server.ts";
 
 const STRONGSWAN = "/usr/bin/pki";
-const noClient = existsSync(STRONGSWAN) ? false : "no EST client here: apt-get install strongswan-pki";
 
 interface EstBench extends TestPki {
   readonly port: number;
@@ -159,7 +158,7 @@ async function strongswan(...args: readonly string[]): Promise<{ status: number;
   return { status, stdout: Buffer.concat(out), stderr: Buffer.concat(err).toString("utf8") };
 }
 
-test("strongSwan's EST client fetches the authorities, enrols by password once, and renews", { skip: noClient }, () =>
+test("strongSwan's EST client fetches the authorities, enrols by password once, and renews", () =>
   withEst(async (bench) => {
     const url = `https://localhost:${bench.port}`;
     const trust = ["--cacert", bench.at("root.pem")];
@@ -192,8 +191,7 @@ test("strongSwan's EST client fetches the authorities, enrols by password once, 
     const second = decodeCertificate(new Uint8Array(renewed.stdout));
     assert.equal(nameText(second.subject), "CN=Technician anna");
     assert.notDeepEqual(second.publicKey, first.publicKey);
-  }),
-);
+  }));
 
 test("the authorities come as CMS that OpenSSL reads, and the attributes say which key is wanted", () =>
   withEst(async (bench) => {
@@ -208,6 +206,34 @@ test("the authorities come as CMS that OpenSSL reads, and the attributes say whi
     assert.equal(attributes.headers["content-type"], "application/csrattrs");
     const asked = askedAttributes(new Uint8Array(Buffer.from(attributes.text, "base64")));
     assert.deepEqual(asked, [OID.idEcPublicKey, OID.ecdsaWithSha256]);
+  }));
+
+test("authorities that were revoked are given to nobody any more, nor those below them", () =>
+  withEst(async (bench) => {
+    const given = async () => {
+      const answer = await ask(bench, "cacerts");
+      const found = decodeCertsOnly(new Uint8Array(Buffer.from(answer.text, "base64")));
+      return new Set(found.map((octets) => nameText(decodeCertificate(octets).subject)));
+    };
+    const all = await bench.pki.authorities.all();
+    const names = new Set(all.map(({ certificate }) => nameText(decodeCertificate(certificate).subject)));
+    assert.deepEqual(await given(), names);
+    const { id } = await bench.pki.revocations.plan({ authority: all[0]!.authority }, "cACompromise", "anna");
+    assert.deepEqual(await given(), names, "a plan takes nothing from anybody");
+    await bench.pki.revocations.move(id, "withdraw", "anna");
+    const issuing = all.find(({ profile }) => profile === "issuing-p256")!;
+    const fall = async (authority: (typeof all)[number]) => {
+      const serial = toHex(decodeCertificate(authority.certificate).serial);
+      await bench.pki.store.registry.revokeAgain(authority.parent!, [serial], bench.now, "cACompromise");
+    };
+    await fall(issuing);
+    names.delete(nameText(decodeCertificate(issuing.certificate).subject));
+    assert.deepEqual(await given(), names);
+    await fall(all.find(({ profile }) => profile === "scheme")!);
+    assert.equal((await given()).size, 1, "the root is left");
+    const root = await bench.pki.revocations.plan({ authority: all[0]!.authority }, "cACompromise", "anna");
+    await bench.pki.revocations.move(root.id, "start", "anna");
+    assert.equal((await given()).size, 0);
   }));
 
 test("a certificate says what its password was made for, whatever the request asks", () =>

@@ -3,7 +3,7 @@ import { createServer, type Server } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import { DlmsError } from "@meterkeep/dlms";
-import { type Certificate, csrAttributesFor, encodeCertsOnly, PkiError } from "@meterkeep/pki";
+import { type Certificate, csrAttributesFor, encodeCertsOnly, isAgainstAuthority, PkiError } from "@meterkeep/pki";
 import { Counts } from "../../calls/counts.ts";
 import type { EntryBursts } from "../../evidence/entry-bursts.ts";
 import type { Pki } from "../open-pki.ts";
@@ -116,11 +116,10 @@ async function route({ pki }: EstOptions, request: IncomingMessage, response: Se
   if (request.method !== (isRead ? "GET" : "POST")) throw new EstRefusal(405, `${operation} takes another method`);
   switch (operation) {
     case "cacerts": {
-      const all = await pki.authorities.all();
-      return carry(
-        response,
-        all.map(({ certificate }) => certificate),
-      );
+      const standing: Uint8Array[] = [];
+      for (const { authority, certificate } of await pki.authorities.all())
+        if (await isTrusted(pki, authority)) standing.push(certificate);
+      return carry(response, standing);
     }
     case "csrattrs":
       return send(response, "application/csrattrs", csrAttributesFor("P-256"));
@@ -143,6 +142,14 @@ async function route({ pki }: EstOptions, request: IncomingMessage, response: Se
         `${operation} is not offered: make the key where it is used, and send a request for it`,
       );
   }
+}
+
+/** Neither revoked by the one above it, nor below one that was, nor by people: nobody stands above a root. */
+async function isTrusted(pki: Pki, authority: string): Promise<boolean> {
+  if ((await pki.fallen(authority)) !== undefined) return false;
+  const line = (await pki.authorities.lineOf(authority)).map((one) => one.authority);
+  const plans = (await pki.revocations.list()).filter((one) => isAgainstAuthority(one) && one.state !== "planned");
+  return !plans.some((one) => line.includes(one.authority));
 }
 
 function certified(response: ServerResponse, certificate: Certificate): void {
