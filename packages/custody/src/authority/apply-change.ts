@@ -135,15 +135,32 @@ export function suspended(
   id: string,
   suspension: NonNullable<Approver["suspended"]>,
 ): Applied {
+  // Whoever owns the head-end could otherwise leave nobody who thaws, enrols or reinstates anybody.
+  const { approvers } = document;
+  const known = approvers.find((one) => one.id === id);
+  if (known !== undefined && known.suspended === undefined && isTooFew(approvers.filter((one) => one !== known)))
+    return TOO_FEW;
+  return suspendedAgain(document, id, suspension);
+}
+
+/** The same of one who was suspended before a restore, however few are left: what was true stays true. */
+export function suspendedAgain(
+  document: AuthorityDocument,
+  id: string,
+  suspension: NonNullable<Approver["suspended"]>,
+): Applied {
   const { approvers } = document;
   const known = approvers.find((one) => one.id === id);
   if (known === undefined) return { problem: `no approver has the id ${id}` };
   if (known.suspended !== undefined) return { next: document };
-  // Whoever owns the head-end could otherwise leave nobody who thaws, enrols or reinstates anybody.
-  if (isTooFew(approvers.filter((one) => one !== known))) return TOO_FEW;
   return {
     next: { ...document, approvers: approvers.map((one) => (one === known ? { ...one, suspended: suspension } : one)) },
   };
+}
+
+/** Whether fewer people are left whose approvals count than it takes to thaw, to enrol or to reinstate anybody. */
+export function isLeftAlone({ approvers }: AuthorityDocument): boolean {
+  return isTooFew(approvers);
 }
 
 function reinstated(document: AuthorityDocument, id: string): Applied {

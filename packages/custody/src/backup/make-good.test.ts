@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { PkiError } from "@meterkeep/pki";
-import { type MakeGoodDependencies, makeGood } from "./make-good.ts";
+import { type MakeGoodDependencies, MakingGood } from "./make-good.ts";
 import { DEPARTED, type Withdrawal } from "./withdrawals.ts";
 
-const LOSSES = [{ name: "backup 1", words: "backup 1", since: 1_000 }];
+const LOSSES = [{ name: "backup 1", words: "backup 1", since: 1_000, sequence: undefined, isTold: false }];
 
 /** Makes good what stands in the journal over a custody that has nobody enrolled, and tells which meters departed again. */
 async function departedAgain(kinds: readonly string[], hadLeft: (meter: string) => boolean = () => true) {
@@ -29,7 +29,7 @@ async function departedAgain(kinds: readonly string[], hadLeft: (meter: string) 
   const read = async function* () {
     yield* lines;
   };
-  await makeGood({ read, append: async () => undefined }, LOSSES, dependencies);
+  await new MakingGood({ read, append: async () => undefined }, LOSSES, dependencies).begin();
   return { departed, told: told.at(-1) };
 }
 

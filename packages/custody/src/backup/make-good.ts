@@ -1,8 +1,7 @@
-import type { KeyState } from "@meterkeep/api/custodian";
 import type { ChangeRequest } from "@meterkeep/guard";
-import { type LedgerDraft, RESUMED } from "@meterkeep/ledger";
+import type { LedgerDraft } from "@meterkeep/ledger";
 import { PkiError } from "@meterkeep/pki";
-import { applyChange, suspended } from "../authority/apply-change.ts";
+import { applyChange, isLeftAlone, suspendedAgain } from "../authority/apply-change.ts";
 import type { Authority } from "../authority/authority.ts";
 import type { DocumentKeeper } from "../authority/document-keeper.ts";
 import { CallRefusal } from "../calls/call-refusal.ts";
@@ -10,82 +9,30 @@ import type { Caller } from "../calls/caller.ts";
 import type { Departures } from "../departure/departures.ts";
 import { READMITTED } from "../departure/readmission.ts";
 import { CustodyError } from "../errors.ts";
-import type { HeadEnds } from "../head-ends/head-ends.ts";
-import { stateChange } from "../keys/key-state-change.ts";
-import { mayBecome } from "../keys/key-transition.ts";
-import { purposeName } from "../keys/purposes.ts";
+import { ENROLLED, type HeadEnds, REMOVED } from "../head-ends/head-ends.ts";
 import { FIELD_KINDS } from "../lease/field-record.ts";
-import type { CheckedFiles } from "../records/checked-files.ts";
 import type { Committer } from "../store/committer.ts";
-import type { MeterStanding, Purpose } from "../store/records.ts";
-import { CAUSE_RISK } from "../store/rotation-cause.ts";
+import type { MeterStanding } from "../store/records.ts";
 import type { CustodyStore } from "../store/store.ts";
+import { type KeysAgain, type KeysAgainDependencies, keysAgain } from "./keys-again.ts";
+import { type Loss, MADE_GOOD, MAKING_GOOD } from "./losses.ts";
+import { keyPages, linesSince } from "./lost-lines.ts";
 import {
   DEPARTED,
   EXECUTED,
-  isLost,
   KEY_STATES,
+  nameOfEntry,
   WITHDRAWING_CHANGES,
-  type Withdrawal,
   type WithdrawalJournal,
   type WithdrawingEntry,
 } from "./withdrawals.ts";
 
-/** Kind of the entry that ends it: what was lost is made good, and everything critical frozen. */
-export const MADE_GOOD = "ledger-made-good";
-
-const DAY_MILLISECONDS = 86_400_000;
-/** The longest that anything counts under a cap: what was lost before is of no concern to them. */
-const CONCERN_MILLISECONDS = 30 * DAY_MILLISECONDS;
 const CUSTODIAN: Caller = { name: "custodian", role: "operator" };
-
-/** Something of this database's past that it does not know any more. */
-export interface Loss {
-  /** As the entry that makes it good has it. */
-  readonly name: string;
-  /** As people read it. */
-  readonly words: string;
-  /** From when on it may lack something. */
-  readonly since: number;
-}
-
-/** The losses that nothing has made good yet: restores from a backup, and ledgers that people let go on behind a witness. */
-export async function lossesOf(
-  { restorations, ledger }: Pick<CustodyStore, "restorations" | "ledger">,
-  now: number,
-): Promise<readonly Loss[]> {
-  const own = await ledger.ofItself();
-  const made = new Set(
-    own
-      .filter(({ kind }) => kind === MADE_GOOD)
-      .flatMap(({ body }) => (JSON.parse(body) as { readonly losses: readonly string[] }).losses),
-  );
-  const restored = (await restorations.list())
-    .filter(({ restoredAt }) => restoredAt > now - CONCERN_MILLISECONDS)
-    .map(({ backup, restoredAt, knownUntil }) => ({
-      name: `backup ${backup} at ${restoredAt}`,
-      words: `backup ${backup}, put back at ${new Date(restoredAt).toISOString()}`,
-      since: knownUntil,
-    }));
-  const resumed = own
-    .filter(({ kind, at }) => kind === RESUMED && at > now - CONCERN_MILLISECONDS)
-    .map(({ sequence, body }) => {
-      const { since } = JSON.parse(body) as { readonly since?: number | null };
-      const name = `resumption ${sequence}`;
-      return { name, words: name, since: since ?? 0 };
-    });
-  return [...restored, ...resumed].filter(({ name }) => !made.has(name));
-}
-
-/** Lines of the journal that may be lost. Clocks go wrong: a day more costs a look. */
-async function* linesSince(
-  journal: WithdrawalJournal,
-  losses: readonly Loss[],
-  onStrange: () => void,
-): AsyncGenerator<Withdrawal> {
-  const since = Math.min(...losses.map((loss) => loss.since)) - DAY_MILLISECONDS;
-  for await (const line of journal.read(onStrange)) if (line.at >= since) yield line;
-}
+/** Pages of keys that are made good before anybody is served: the rest goes on beside the service. */
+const PAGES_AT_START = 4;
+/** And so many at a sweep. */
+const PAGES_AT_A_SWEEP = 4;
+const MOST_TOLD = 32;
 
 /**
  * Seals that were made and are not in this database count again: to be called before seals are read. One that is there, or
@@ -97,10 +44,15 @@ export async function sealsAgain(
   { committer, now }: { readonly committer: Pick<Committer, "submit">; readonly now: () => number },
 ): Promise<void> {
   if (losses.length === 0) return;
-  // `makeGood` reads the same lines, and tells of those that are nobody's.
+  // `MakingGood` reads the same lines, and tells of those that are nobody's.
   for await (const line of linesSince(journal, losses, () => undefined)) {
-    if (line.kind === "manifest")
-      await refusedAsBefore(() => committer.submit({ writes: [{ kind: "add-manifest", manifest: line.manifest }] }));
+    if (line.kind === "manifest") {
+      const { manifest } = line;
+      const { utility, island, hash } = manifest;
+      const said = { at: now(), kind: "manifest-submitted", principal: "custodian", utility, island };
+      const entries = [{ ...said, body: { hash, restored: true } }];
+      await refusedAsBefore(() => committer.submit({ writes: [{ kind: "add-manifest", manifest }], entries }));
+    }
     if (line.kind !== "seal") continue;
     const { seal } = line;
     const { utility, island, systemTitle: meter, nonce, manifest, counter } = seal;
@@ -116,158 +68,194 @@ export async function sealsAgain(
 }
 
 /** What makes good needs. */
-export interface MakeGoodDependencies {
+export interface MakeGoodDependencies extends KeysAgainDependencies {
   readonly ledger: Pick<CustodyStore["ledger"], "ofKinds">;
-  readonly rotations: Pick<CustodyStore["rotations"], "plan">;
-  readonly files: Pick<CheckedFiles, "load">;
-  readonly committer: Pick<Committer, "submit">;
   readonly authority: Pick<Authority, "document" | "freeze">;
   readonly documents: Pick<DocumentKeeper, "change" | "spoilt">;
-  readonly headEnds: Pick<HeadEnds, "remove">;
+  readonly headEnds: Pick<HeadEnds, "again">;
   readonly departures: Pick<Departures, "hadLeft">;
-  readonly now: () => number;
 }
 
 /**
- * Makes good what a database lost that was put back, before anybody is served: everything critical is frozen until two
- * people lift it, and what was withdrawn since is withdrawn again. Doing it again changes nothing: a process that dies on the
- * way begins anew. What cannot be withdrawn again stands in the entry that ends it, and how many lines of the journal this
- * vault has not written: each may be a withdrawal that somebody changed.
+ * Makes good what a database lost that was put back: everything critical is frozen until two people lift it, and what was
+ * withdrawn since is withdrawn again. Doing it again changes nothing: a process that dies on the way begins anew. What cannot be
+ * withdrawn again stands in the entry that ends it, how many lines of the journal this vault has not written, and whether
+ * lines are gone: each may be a withdrawal that somebody took back.
+ *
+ * States: *frozen* (people, head-ends, handhelds and departures are made good before anybody is served, and the first keys),
+ * *going on* (a page of meters' keys after the other, beside the service), *made good*.
  */
-export async function makeGood(
-  journal: WithdrawalJournal,
-  losses: readonly Loss[],
-  dependencies: MakeGoodDependencies,
-): Promise<void> {
-  if (losses.length === 0) return;
-  const { authority, documents, committer, ledger, now } = dependencies;
-  const names = losses.map(({ name }) => name);
-  // Where nobody is enrolled nothing can be approved, and nobody could thaw.
-  const isFrozen = documents.spoilt === undefined && authority.document.approvers.length > 0;
-  if (isFrozen) {
-    const lostIn = losses.map(({ words }) => words).join("; ");
-    await authority.freeze(`the database lost what it knew: ${lostIn}`, "custodian");
+export class MakingGood {
+  readonly #dependencies: MakeGoodDependencies;
+  readonly #journal: WithdrawalJournal;
+  readonly #losses: readonly Loss[];
+  readonly #left: string[] = [];
+  #leftInAll = 0;
+  #again = 0;
+  #strange = 0;
+  #isBroken = false;
+  #isFrozen = false;
+  #pages: ReturnType<typeof keyPages> | undefined;
+
+  constructor(journal: WithdrawalJournal, losses: readonly Loss[], dependencies: MakeGoodDependencies) {
+    this.#journal = journal;
+    this.#losses = losses;
+    this.#dependencies = dependencies;
   }
-  const kinds = ["approver-suspended", "head-end-removed", DEPARTED, EXECUTED, ...Object.values(FIELD_KINDS)];
-  const known = new Set((await ledger.ofKinds(kinds)).map(nameOfEntry));
-  const left: string[] = [];
-  const lost = new Map<string, Set<Purpose>>();
-  let again = 0;
-  let strange = 0;
-  const onStrange = () => {
-    strange += 1;
-  };
-  const withdraw = async (entry: WithdrawingEntry): Promise<void> => {
-    const done = await guarded(() => withdrawn(dependencies, entry, lost));
-    if (done === "again") again += 1;
-    else if (done !== "known") left.push(`${entry.kind}: ${done}`);
-  };
-  const departed = new Map<string, WithdrawingEntry>();
-  for await (const line of linesSince(journal, losses, onStrange)) {
-    if (line.kind !== "entry") continue;
-    const { entry } = line;
-    const { kind, meter = "" } = entry;
-    // Who left and came back is here: what counts is where a meter was in the end.
-    if (kind === READMITTED) departed.delete(meter);
-    else if (known.has(nameOfEntry(entry))) continue;
-    else if (kind === DEPARTED) departed.set(meter, entry);
-    else await withdraw(entry);
+
+  /** Before anybody is served. */
+  async begin(): Promise<void> {
+    const losses = this.#losses;
+    if (losses.length === 0) return;
+    await this.#freeze();
+    await this.#entriesAgain();
+    this.#pages = keyPages(
+      linesSince(this.#journal, losses, () => undefined),
+      this.#isBroken,
+    );
+    await this.#step(PAGES_AT_START);
+    if (this.#pages === undefined) return;
+    const names = losses.map(({ name }) => name);
+    await this.#write(MAKING_GOOD, { losses: names, frozen: this.#isFrozen });
   }
-  for (const entry of departed.values()) await withdraw(entry);
-  for (const [title, purposes] of lost)
-    await dependencies.rotations.plan({
-      meters: [title],
-      madeBefore: undefined,
-      countAbove: undefined,
-      purposes: [...purposes].sort(),
-      cause: "compromise",
-      risk: CAUSE_RISK.compromise,
-      plannedBy: "restore",
-      at: now(),
-      limit: 1,
-    });
-  const body = {
-    losses: names,
-    frozen: isFrozen,
-    again,
-    left: left.slice(0, MOST_TOLD),
-    leftInAll: left.length,
-    strange,
-  };
-  await committer.submit({ entries: [draft(now(), MADE_GOOD, body)] });
+
+  /** Goes on with what is left of it; to be called every few seconds. */
+  async tend(): Promise<void> {
+    await this.#step(PAGES_AT_A_SWEEP);
+  }
+
+  /** Leaves off where it is: the next start begins anew. */
+  async close(): Promise<void> {
+    await this.#pages?.return(undefined);
+    this.#pages = undefined;
+  }
+
+  async #freeze(): Promise<void> {
+    const { authority, documents } = this.#dependencies;
+    // Where nobody is enrolled nothing can be approved, and nobody could thaw.
+    this.#isFrozen = documents.spoilt === undefined && authority.document.approvers.length > 0;
+    if (!this.#isFrozen || this.#losses.every(({ isTold }) => isTold)) return;
+    const lostIn = this.#losses.map(({ words }) => words).join("; ");
+    await authority.freeze(`the database lost what it knew: ${lostIn}`.slice(0, MOST_CHARACTERS), "custodian");
+  }
+
+  /** What stands in the ledger as an entry of its own, keys aside. */
+  async #entriesAgain(): Promise<void> {
+    const { ledger } = this.#dependencies;
+    const kinds = ["approver-suspended", ENROLLED, REMOVED, DEPARTED, EXECUTED, ...Object.values(FIELD_KINDS)];
+    const known = new Set((await ledger.ofKinds(kinds)).map(nameOfEntry));
+    // Who left and came back is here, and who was taken away and let in again: what counts is how it was in the end.
+    const inTheEnd = new Map<string, WithdrawingEntry>();
+    const readmitted: string[] = [];
+    const lines = linesSince(
+      this.#journal,
+      this.#losses,
+      () => {
+        this.#strange += 1;
+      },
+      () => {
+        this.#isBroken = true;
+      },
+    );
+    const withdrawn: WithdrawingEntry[] = [];
+    for await (const line of lines) {
+      if (line.kind !== "entry") continue;
+      const { entry } = line;
+      if (entry.kind === KEY_STATES) continue;
+      if (entry.kind === READMITTED) readmitted.push(entry.meter ?? "");
+      // Where lines are gone nobody knows what came last.
+      if (entry.kind === READMITTED && !this.#isBroken) inTheEnd.delete(placeOf(entry));
+      else if (entry.kind === DEPARTED) inTheEnd.set(placeOf(entry), entry);
+      else if (entry.kind === REMOVED || (entry.kind === ENROLLED && !this.#isBroken))
+        inTheEnd.set(placeOf(entry), entry);
+      else if (!known.has(nameOfEntry(entry))) withdrawn.push(entry);
+    }
+    for (const entry of [...withdrawn, ...[...inTheEnd.values()].filter((one) => !known.has(nameOfEntry(one)))])
+      await this.#withdraw(entry);
+    if (this.#isBroken && readmitted.length > 0)
+      this.#tell(`${readmitted.length} meters that came back: lines of the journal are gone, look where they are`);
+    const { documents, authority } = this.#dependencies;
+    if (this.#isFrozen && documents.spoilt === undefined && isLeftAlone(authority.document))
+      this.#tell(
+        "fewer than two approvers are left, as before: restore again with the change feed, which has who was enrolled since",
+      );
+  }
+
+  async #withdraw(entry: WithdrawingEntry): Promise<void> {
+    const done = await guarded(() => withdrawn(this.#dependencies, entry));
+    if (done === "again") this.#again += 1;
+    else if (done !== "known") this.#tell(`${entry.kind}: ${done}`);
+  }
+
+  #tell(...sentences: readonly string[]): void {
+    this.#leftInAll += sentences.length;
+    this.#left.push(...sentences.slice(0, MOST_TOLD - this.#left.length));
+  }
+
+  async #step(pages: number): Promise<void> {
+    for (let left = pages; left > 0 && this.#pages !== undefined; left -= 1) {
+      const { value, done } = await this.#pages.next();
+      if (done === true) return this.#end();
+      const { again, left: not }: KeysAgain = await keysAgain(this.#dependencies, value);
+      this.#again += again;
+      this.#tell(...not);
+    }
+  }
+
+  async #end(): Promise<void> {
+    this.#pages = undefined;
+    const body = {
+      losses: this.#losses.map(({ name }) => name),
+      frozen: this.#isFrozen,
+      again: this.#again,
+      left: this.#left,
+      leftInAll: this.#leftInAll,
+      strange: this.#strange,
+      ...(this.#isBroken && { broken: true }),
+    };
+    await this.#write(MADE_GOOD, body);
+  }
+
+  async #write(kind: string, body: object): Promise<void> {
+    const { committer, now } = this.#dependencies;
+    await committer.submit({ entries: [draft(now(), kind, body)] });
+  }
 }
 
-const MOST_TOLD = 32;
+/** The longest reason of a freeze. */
+const MOST_CHARACTERS = 512;
 
 /** `again`, `known`, or why it cannot be withdrawn. */
-async function withdrawn(
-  dependencies: MakeGoodDependencies,
-  entry: WithdrawingEntry,
-  lost: Map<string, Set<Purpose>>,
-): Promise<string> {
+async function withdrawn(dependencies: MakeGoodDependencies, entry: WithdrawingEntry): Promise<string> {
   const { committer, headEnds, departures, now } = dependencies;
   const said = JSON.parse(entry.body) as Readonly<Record<string, unknown>>;
   const by = { since: now(), by: entry.principal, reason: textOf(said["reason"]) };
   switch (entry.kind) {
-    case KEY_STATES:
-      return keysAgain(dependencies, entry, said["changes"] as readonly KeyChange[], lost);
     case "approver-suspended":
-      return documentAgain(dependencies, entry, (document) => suspended(document, textOf(said["approver"]), by));
+      return documentAgain(dependencies, entry, (document) => suspendedAgain(document, textOf(said["approver"]), by));
     case EXECUTED: {
       const { kind, body, hash } = said as { readonly hash: string } & Pick<ChangeRequest, "kind" | "body">;
       if (!WITHDRAWING_CHANGES.has(kind)) return "known";
-      return documentAgain(dependencies, entry, (document) => applyChange(document, { kind, body }, hash, now()));
+      return documentAgain(dependencies, entry, (document) => {
+        const applied = applyChange(document, { kind, body }, hash, now());
+        const gone = body["approver"] ?? body["replaces"];
+        // Whoever cannot be taken out here counts for nothing all the same.
+        return applied !== "elsewhere" && "problem" in applied && gone !== undefined
+          ? suspendedAgain(document, textOf(gone), { ...by, reason: `${kind} before a restore` })
+          : applied;
+      });
     }
-    case "head-end-removed":
-      return asKnown(() => headEnds.remove({ name: textOf(said["name"]), reason: by.reason }, CUSTODIAN));
+    case ENROLLED:
+    case REMOVED:
+      return (await headEnds.again(entry.body, CUSTODIAN)) ? "again" : "known";
     case DEPARTED: {
       const how = said["how"] as Exclude<MeterStanding, "in-service">;
       return (await departures.hadLeft(entry.meter ?? "", how, by.reason)) ? "again" : "known";
     }
     default:
       // Leases are what the ledger says of them, and nothing else.
-      await committer.submit({ entries: [draft(now(), entry.kind, said, entry.principal)] });
+      await committer.submit({ entries: [draft(now(), entry.kind, { ...said, restored: true }, entry.principal)] });
       return "again";
-  }
-}
-
-interface KeyChange {
-  readonly purpose: string;
-  readonly setup?: number;
-  readonly version: number;
-  readonly to: KeyState;
-}
-
-async function keysAgain(
-  { files, committer, now }: MakeGoodDependencies,
-  { meter = "" }: WithdrawingEntry,
-  changes: readonly KeyChange[],
-  lost: Map<string, Set<Purpose>>,
-): Promise<string> {
-  const gone = changes.filter(({ to }) => isLost(to));
-  try {
-    const file = await files.load(meter);
-    if (file === undefined) return `meter ${meter} is not in custody`;
-    const keys = file.keys.filter(
-      (key) =>
-        key.state !== "destroyed" &&
-        mayBecome(key.state, "compromised") &&
-        gone.some(
-          ({ purpose, setup = key.setup, version }) =>
-            purpose === purposeName(key.purpose) && setup === key.setup && version === key.version,
-        ),
-    );
-    if (keys.length === 0) return "known";
-    await committer.submit(stateChange(keys, "compromised", "custodian", now(), "compromised before a restore"));
-    for (const { setup, purpose } of keys) {
-      if (setup !== 0 || purpose > 3) continue;
-      const purposes = lost.get(meter) ?? new Set();
-      lost.set(meter, purposes.add(purpose as Purpose));
-    }
-    return "again";
-  } catch (error) {
-    if (error instanceof CallRefusal) return error.message;
-    throw error;
   }
 }
 
@@ -285,19 +273,11 @@ async function documentAgain(
       return { entries: [] };
     }
     if (applied.next === document) outcome = "known";
-    const entries = outcome === "known" ? [] : [draft(now(), kind, JSON.parse(body) as object, principal)];
+    const said = { ...(JSON.parse(body) as object), restored: true };
+    const entries = outcome === "known" ? [] : [draft(now(), kind, said, principal)];
     return { next: applied.next === document ? undefined : applied.next, entries };
   });
   return outcome;
-}
-
-async function asKnown(act: () => Promise<unknown>): Promise<string> {
-  try {
-    return (await act()) === false ? "known" : "again";
-  } catch (error) {
-    if (error instanceof CallRefusal) return "known";
-    throw error;
-  }
 }
 
 async function refusedAsBefore(act: () => Promise<void>): Promise<void> {
@@ -323,9 +303,10 @@ function textOf(said: unknown): string {
   return typeof said === "string" ? said : "";
 }
 
-/** The same words may be said again another day, and of another meter. */
-function nameOfEntry({ at, kind, meter, body }: Pick<WithdrawingEntry, "at" | "kind" | "meter" | "body">): string {
-  return `${at} ${kind} ${meter ?? ""} ${body}`;
+/** The meter, or the head-end, that an entry is about. */
+function placeOf({ kind, meter, body }: WithdrawingEntry): string {
+  if (kind === DEPARTED || kind === READMITTED) return `meter ${meter ?? ""}`;
+  return `head-end ${textOf((JSON.parse(body) as { readonly name?: string }).name)}`;
 }
 
 function draft(at: number, kind: string, body: object, principal = "custodian"): LedgerDraft {

@@ -1,27 +1,39 @@
-import { openAuthenticJournal } from "../escrow/authentic-journal.ts";
 import { openFileEscrow } from "../escrow/file-escrow.ts";
 import type { KeyEscrow } from "../escrow/key-escrow.ts";
+import type { Committer } from "../store/committer.ts";
 import type { CustodyStore } from "../store/store.ts";
 import type { Vault } from "../vault/vault.ts";
+import { BoundWithdrawals, type Broken, WITHDRAWALS_BROKEN } from "./bound-withdrawals.ts";
 import { type ChangeFeed, openFileFeed } from "./change-feed.ts";
 import { feedingStore } from "./feeding-store.ts";
-import { type Loss, lossesOf, type MakeGoodDependencies, makeGood, sealsAgain } from "./make-good.ts";
-import { notingStore, WITHDRAWALS, type Withdrawal, type WithdrawalJournal } from "./withdrawals.ts";
+import { type Loss, lossesOf } from "./losses.ts";
+import { type MakeGoodDependencies, MakingGood, sealsAgain } from "./make-good.ts";
+import { notingStore } from "./withdrawals.ts";
 
 /** Where second storage is, and what it is told of. */
 export interface SecondStoragePlace {
   /** On other storage than the database. */
   readonly directory: string;
+  /** The custodian's own folder. */
+  readonly stateFolder: string;
   readonly store: CustodyStore;
   readonly now: () => number;
   /** Hears of what should not happen. */
   readonly onFailure: (error: unknown) => void;
 }
 
-/** What is read and written there, once there is a vault to judge it by. */
-interface Unlocked {
+/** What it is opened with once there are a vault and a ledger to judge it by. */
+export interface SecondStorageKeys {
+  readonly vault: Pick<Vault, "authenticate">;
+  readonly committer: Pick<Committer, "submit">;
+  /** A halted ledger takes no entry: nothing is made good. */
+  readonly isHalted: boolean;
+}
+
+/** What is read and written there. */
+interface Unlocked extends SecondStorageKeys {
   readonly escrow: KeyEscrow;
-  readonly withdrawals: WithdrawalJournal;
+  readonly withdrawals: BoundWithdrawals;
   /** What the database lost and nothing has made good yet. */
   readonly losses: readonly Loss[];
 }
@@ -31,39 +43,39 @@ interface Unlocked {
  * was withdrawn; and what a database from before is told of it again.
  *
  * States: *fed* (changes are told to the feed; there is no vault yet, and nothing is withdrawn), *unlocked* (what is withdrawn is noted
- * first), *closed*.
+ * first), *making good* (what the database lost is withdrawn again, the keys of a large fleet beside the service), *closed*.
  */
 export class SecondStorage {
   readonly directory: string;
   readonly feed: ChangeFeed;
   /** The store as custody has it: whatever is written passes here. */
   readonly store: CustodyStore;
-  readonly #now: () => number;
+  readonly #place: SecondStoragePlace;
   #unlocked: Unlocked | undefined;
+  #making: { readonly good: MakingGood; readonly authority: MakeGoodDependencies["authority"] } | undefined;
+  /** What is wrong with the journal, in words, until people have gone on with it as it is. */
+  #broken: string | undefined;
 
-  private constructor({ directory, store, now }: SecondStoragePlace, feed: ChangeFeed) {
-    this.directory = directory;
+  private constructor(place: SecondStoragePlace, feed: ChangeFeed) {
+    this.#place = place;
+    this.directory = place.directory;
     this.feed = feed;
-    this.#now = now;
-    this.store = notingStore(feedingStore(store, feed, now), () => this.#unlocked?.withdrawals);
+    this.store = notingStore(feedingStore(place.store, feed, place.now), () => this.#unlocked?.withdrawals.journal);
   }
 
   static async open(place: SecondStoragePlace): Promise<SecondStorage> {
     return new SecondStorage(place, await openFileFeed(place.directory, place.onFailure));
   }
 
-  /**
-   * Opens what only the vault's owner writes.
-   *
-   * @param isHalted a halted ledger takes no entry: nothing is made good
-   * @throws CustodyError `escrow-failed`
-   */
-  async unlock(vault: Pick<Vault, "authenticate">, isHalted: boolean): Promise<void> {
+  /** Opens what only the vault's owner writes. @throws CustodyError `escrow-failed` */
+  async unlock(keys: SecondStorageKeys): Promise<void> {
     const { directory, store } = this;
+    const { stateFolder, now } = this.#place;
     const escrow = await openFileEscrow(directory);
-    const withdrawals = await openAuthenticJournal<Withdrawal>({ directory, ...WITHDRAWALS }, vault);
-    const losses = isHalted ? [] : await lossesOf(store, this.#now());
-    this.#unlocked = { escrow, withdrawals, losses };
+    const { ledger, authority: seals } = store;
+    const withdrawals = await BoundWithdrawals.open({ ...keys, directory, stateFolder, ledger, seals, now });
+    const losses = keys.isHalted ? [] : await withdrawals.begin(await lossesOf(store));
+    this.#unlocked = { ...keys, escrow, withdrawals, losses };
   }
 
   get escrow(): KeyEscrow {
@@ -71,26 +83,80 @@ export class SecondStorage {
   }
 
   /** Critical seals that the database lost count again: before any are read. */
-  async countSealsAgain(dependencies: Parameters<typeof sealsAgain>[2]): Promise<void> {
-    await sealsAgain(this.#open.withdrawals, this.#open.losses, dependencies);
+  async countSealsAgain(): Promise<void> {
+    const { withdrawals, losses, committer } = this.#open;
+    await sealsAgain(withdrawals.journal, losses, { committer, now: this.#place.now });
   }
 
-  /** Withdraws again what was withdrawn and the database lost: before anybody is served. */
+  /** Judges the journal, and withdraws again what was withdrawn and the database lost: before anybody is served. */
   async makeGood(dependencies: MakeGoodDependencies): Promise<void> {
-    await makeGood(this.#open.withdrawals, this.#open.losses, dependencies);
+    const { withdrawals, losses, isHalted } = this.#open;
+    if (isHalted) return;
+    await withdrawals.adopt();
+    const good = new MakingGood(withdrawals.journal, losses, dependencies);
+    this.#making = { good, authority: dependencies.authority };
+    await this.#tell(await withdrawals.check());
+    await good.begin();
+    await this.#note();
+  }
+
+  /** Goes on with what a start left over, and says where the journal ends; to be called every few seconds. */
+  async tend(): Promise<void> {
+    const { withdrawals } = this.#open;
+    if (this.#making === undefined) return;
+    await withdrawals.tend();
+    if (!withdrawals.isRead) await this.#tell(await withdrawals.check("all"));
+    else if (this.#broken === undefined && !(await withdrawals.isWhole())) await this.#tell(await withdrawals.check());
+    await this.#making.good.tend();
+    await this.#note();
   }
 
   /** What people should hear of. */
   get trouble(): { readonly code: string; readonly message: string } | undefined {
+    if (this.#broken !== undefined)
+      return { code: WITHDRAWALS_BROKEN, message: this.#broken.slice(0, MOST_CHARACTERS) };
     const { problem } = this.feed;
     if (problem === undefined) return undefined;
     const message = `changes are missing in the feed on second storage (${problem}): make a backup`;
     return { code: "change-feed-broken", message: message.slice(0, MOST_CHARACTERS) };
   }
 
+  /** Says where the journal ends, while the ledger can still be written. */
+  async finish(): Promise<void> {
+    await this.#making?.good.close();
+    if (this.#making !== undefined) await this.#note();
+  }
+
   async close(): Promise<void> {
     await this.#unlocked?.escrow.close();
     await this.feed.close();
+  }
+
+  /** A journal that is not what was written: loudly, and with everything critical at a standstill. */
+  async #tell({ problems, marks }: Broken): Promise<void> {
+    if (problems.length === 0) return;
+    const { committer } = this.#open;
+    const { now, onFailure } = this.#place;
+    const words = `the journal of withdrawals on second storage is not what was written: ${problems.slice(0, MOST_TOLD).join("; ")}`;
+    this.#broken = `${words}. Put the whole file back from a copy and start anew, or look what was withdrawn, and have two people thaw: it goes on from what is there`;
+    const body = { problems: problems.slice(0, MOST_TOLD), inAll: problems.length, marks };
+    const entry = { at: now(), kind: WITHDRAWALS_BROKEN, principal: "custodian", utility: "*", island: "*", body };
+    await committer.submit({ entries: [entry] });
+    onFailure(new Error(this.#broken));
+    const { authority } = this.#making ?? {};
+    if (authority !== undefined && authority.document.approvers.length > 0)
+      await authority.freeze(words.slice(0, MOST_REASON), "custodian");
+  }
+
+  /** While it is broken, what was known of it stays what it is held against; once people have thawed, it goes on from what is there. */
+  async #note(): Promise<void> {
+    const { withdrawals } = this.#open;
+    if (this.#broken !== undefined) {
+      if (this.#making?.authority.document.frozen !== undefined) return;
+      await withdrawals.accept();
+      this.#broken = undefined;
+    }
+    await withdrawals.note();
   }
 
   get #open(): Unlocked {
@@ -100,3 +166,6 @@ export class SecondStorage {
 }
 
 const MOST_CHARACTERS = 1024;
+/** The longest reason of a freeze. */
+const MOST_REASON = 512;
+const MOST_TOLD = 4;

@@ -2,13 +2,15 @@ import assert from "node:assert/strict";
 import { readFile, writeFile } from "node:fs/promises";
 import { after, test } from "node:test";
 import { fromHex, systemTitle } from "@meterkeep/dlms";
-import { openTestDatabase } from "@meterkeep/postgres/testing";
+import { createPool } from "@meterkeep/postgres";
+import { openTestDatabase, testServerUrl } from "@meterkeep/postgres/testing";
 import { CUSTODY_MIGRATIONS } from "../store/postgres-store.ts";
 import { AuthorityWorld, DISCONNECT, OPERATOR, person } from "../testing/authority-world.ts";
 import { backupWorld } from "../testing/backup-world.ts";
 import type { CustodySite } from "../testing/custody-site.ts";
+import { headEndFor, testCredential } from "../testing/key-service-bench.ts";
 import type { TestMeter } from "../testing/test-meter.ts";
-import { MADE_GOOD } from "./make-good.ts";
+import { MADE_GOOD } from "./losses.ts";
 import { WITHDRAWALS } from "./withdrawals.ts";
 
 const DISCONNECT_APDU = fromHex("c301c10046000060030aff01010f00");
@@ -103,6 +105,105 @@ test("a database that is restored without the feed starts frozen, and forgets no
     const later = await stateOf(back);
     assert.deepEqual([later.frozen, later.counts.day, later.unsettled], [undefined, 1, 1]);
     assert.equal((await madeGood(back)).length, 1);
+  } finally {
+    await back.stop();
+    await target.drop();
+  }
+});
+
+test("a restore of weeks later forgets no suspended key, no rights of a head-end, and no suspension that leaves too few; the journal does not grow by it", async () => {
+  await using database = await openTestDatabase({ migrations: CUSTODY_MIGRATIONS });
+  const site = await backups.siteOn(database);
+  const world = await AuthorityWorld.open(site);
+  const enrol = ({ id, name, roles, publicKey }: ReturnType<typeof person>) =>
+    world.change("enrol-approver", {
+      id,
+      name,
+      roles: [...roles],
+      keyKind: "signature",
+      publicKey: Buffer.from(publicKey).toString("hex"),
+    });
+  await enrol(person("Carl", "operations"));
+  const { service } = site.custody;
+  const wide = headEndFor("acme", testCredential("acme").certificate);
+  const gone = headEndFor("gone", testCredential("gone").certificate);
+  for (const headEnd of [wide, gone])
+    await world.agreed(() => service.enrolHeadEnd({ headEnd, reason: "a test" }, OPERATOR));
+  const [suspended, resumed] = [await world.meter(1), await world.meter(2)];
+  const { file } = await backups.makeBackup(site);
+  backups.clock.now += 3_600_000;
+
+  const gak = { purpose: "GAK", version: 2, client: undefined, reason: "a broken seal" } as const;
+  for (const meter of [suspended, resumed])
+    await service.changeKeyState({ ...gak, meter: titleOf(meter), command: "suspend" }, OPERATOR);
+  await world.agreed(() => service.changeKeyState({ ...gak, meter: titleOf(resumed), command: "resume" }, OPERATOR));
+  await service.removeHeadEnd({ name: "gone", reason: "stolen" }, OPERATOR);
+  const narrow = { ...wide, limits: { ...wide.limits, sessions: 7 } };
+  await service.removeHeadEnd({ name: "acme", reason: "too wide" }, OPERATOR);
+  await world.agreed(() => service.enrolHeadEnd({ headEnd: narrow, reason: "narrower" }, OPERATOR));
+  for (const one of [person("Dora", "security"), person("Emil", "security")]) await enrol(one);
+  for (const approver of ["carl", "anna"]) await service.suspendApprover({ approver, reason: "has left" }, OPERATOR);
+  await site.stop();
+  const linesThere = async () =>
+    (await readFile(`${site.escrow}/${WITHDRAWALS.file}`, "utf8")).split("\n").filter((line) => line !== "").length;
+  const before = await linesThere();
+
+  const target = await backups.emptyDatabase();
+  await backups.restoreInto(target, file);
+  backups.clock.now += 40 * 86_400_000;
+  const back = await backups.siteOn(target, { escrow: site.escrow });
+  try {
+    const now = await stateOf(back);
+    assert.match(now.frozen?.reason ?? "", /the database lost what it knew/);
+    const isOut = (id: string) => now.approvers.find((one) => one.id === id)?.suspended !== undefined;
+    assert.deepEqual([isOut("anna"), isOut("ben"), isOut("carl")], [true, false, true]);
+    const stateOfKey = async ({ systemTitle: title }: TestMeter) =>
+      (await back.store.load(title))?.keys.find(({ purpose, version }) => purpose === 2 && version === 2)?.state;
+    assert.deepEqual([await stateOfKey(suspended), await stateOfKey(resumed)], ["suspended", "active"]);
+    const { headEnds } = await back.custody.service.headEnds({}, OPERATOR);
+    assert.deepEqual(
+      headEnds.map(({ headEnd: { name, limits } }) => [name, limits.sessions]),
+      [["acme", 7]],
+    );
+    const [told] = (await madeGood(back)) as readonly {
+      readonly leftInAll: number;
+      readonly left?: readonly string[];
+    }[];
+    assert.match(told?.left?.join() ?? "", /^fewer than two approvers are left/);
+    assert.equal(await linesThere(), before, "what is done again is not noted again");
+  } finally {
+    await back.stop();
+    await target.drop();
+  }
+});
+
+test("a database that somebody put back without saying so, with the custodian's own folder, is behind its journal: it is a loss as any other", async () => {
+  await using database = await openTestDatabase({ migrations: CUSTODY_MIGRATIONS });
+  const site = await backups.siteOn(database);
+  const world = await AuthorityWorld.open(site);
+  await world.change("enrol-approver", {
+    ...{ id: "carl", name: "Carl", roles: ["operations"], keyKind: "signature" },
+    publicKey: Buffer.from(person("Carl", "operations").publicKey).toString("hex"),
+  });
+  const { file } = await backups.makeBackup(site);
+  await world.meter(1);
+  await site.custody.service.suspendApprover({ approver: "carl", reason: "has left" }, OPERATOR);
+  await site.stop();
+  const target = await backups.emptyDatabase();
+  await backups.restoreInto(target, file);
+  const owner = new URL(await testServerUrl());
+  owner.pathname = `/${target.database}`;
+  const thief = createPool(owner.href, { applicationName: "thief" });
+  await thief.query("delete from restorations");
+  await thief.end();
+  let back = await backups.siteOn(target, { escrow: site.escrow });
+  try {
+    const now = await stateOf(back);
+    assert.match(now.frozen?.reason ?? "", /the ledger has \d+ entries, and the journal of withdrawals knows of \d+/);
+    assert.ok(now.approvers.find(({ id }) => id === "carl")?.suspended !== undefined);
+    await back.stop();
+    back = await backups.siteOn(target, { escrow: site.escrow, state: back.state });
+    assert.equal((await madeGood(back)).length, 1, "it is no loss a second time");
   } finally {
     await back.stop();
     await target.drop();

@@ -3,6 +3,7 @@ import type { CriticalSeal, StoredManifest } from "../authority/store/records.ts
 import { READMITTED } from "../departure/readmission.ts";
 import { CustodyError } from "../errors.ts";
 import type { AuthenticJournal } from "../escrow/authentic-journal.ts";
+import { ENROLLED, REMOVED } from "../head-ends/head-ends.ts";
 import { FIELD_KINDS } from "../lease/field-record.ts";
 import type { CustodyStore, Write } from "../store/store.ts";
 
@@ -12,22 +13,35 @@ export const WITHDRAWALS = { file: "withdrawals.jsonl", domain: "meterkeep-withd
 /** An entry of the ledger by which somebody or something may less than before, or is elsewhere than before. */
 export type WithdrawingEntry = Pick<LedgerEntry, "at" | "kind" | "principal" | "utility" | "island" | "meter" | "body">;
 
-/** What a database from before may not forget: a line each. */
-export type Withdrawal =
-  | { readonly kind: "entry"; readonly at: number; readonly entry: WithdrawingEntry }
+/** What a database from before may not forget: a line each, with how many entries the ledger had when it was written. */
+export type Withdrawal = { readonly ledger?: number } & Noted;
+type Noted =
+  | {
+      readonly kind: "entry";
+      readonly at: number;
+      readonly entry: WithdrawingEntry;
+      /** In the ledger, of what was withdrawn before there was a journal to note it in. */
+      readonly sequence?: number;
+    }
   /** What critical requests are sealed under: without its targets it approves nothing. */
   | { readonly kind: "manifest"; readonly at: number; readonly manifest: StoredManifest }
   /** A critical request that was sealed: it counts until the meter has shown what became of it. */
-  | { readonly kind: "seal"; readonly at: number; readonly seal: CriticalSeal; readonly mac: string };
+  | { readonly kind: "seal"; readonly at: number; readonly seal: CriticalSeal; readonly mac: string }
+  /** The chain begins: what was written before it is bound by it. */
+  | { readonly kind: "begun"; readonly at: number };
 
 export type WithdrawalJournal = AuthenticJournal<Withdrawal>;
 
 export const DEPARTED = "meter-departed";
 
-/** Kinds that are noted whatever they say, and that a meter came back after it had left; of changes of keys and of executed changes only those that take something away. */
+/**
+ * Kinds that are noted whatever they say, with those by which a meter or a head-end comes back: what counts is where it was in
+ * the end. Of changes of keys and of executed changes only those that take something away, or end a suspension.
+ */
 const KINDS: ReadonlySet<string> = new Set([
   "approver-suspended",
-  "head-end-removed",
+  ENROLLED,
+  REMOVED,
   DEPARTED,
   READMITTED,
   ...Object.values(FIELD_KINDS),
@@ -77,26 +91,76 @@ async function noted(journal: WithdrawalJournal, lines: readonly Withdrawal[]): 
   }
 }
 
-function withdrawalsIn(writes: readonly Write[], growth: Growth | undefined): Withdrawal[] {
-  const seals = writes.flatMap((write): Withdrawal[] => {
-    if (write.kind === "add-manifest")
-      return [{ kind: "manifest", at: write.manifest.submittedAt, manifest: write.manifest }];
-    if (write.kind !== "seal-critical") return [];
-    const { seal, mac } = write;
-    return [{ kind: "seal", at: seal.sealedAt, seal, mac: Buffer.from(mac).toString("hex") }];
-  });
-  const entries = (growth?.entries ?? []).filter(withdraws).map((entry): Withdrawal => {
-    const { at, kind, principal, utility, island, meter, body } = entry;
-    return { kind: "entry", at, entry: { at, kind, principal, utility, island, meter, body } };
-  });
-  return [...seals, ...entries];
+/** A change of a key, as its entry has it. */
+export interface KeyChange {
+  readonly purpose: string;
+  /** Entries from before it was told have none. */
+  readonly setup?: number;
+  readonly version: number;
+  readonly from: string;
+  readonly to: string;
 }
 
-function withdraws({ kind, body }: LedgerEntry): boolean {
-  if (KINDS.has(kind)) return true;
-  if (kind === KEY_STATES)
-    return (JSON.parse(body) as { readonly changes: readonly { readonly to: string }[] }).changes.some(({ to }) =>
-      isLost(to),
-    );
-  return kind === EXECUTED && WITHDRAWING_CHANGES.has((JSON.parse(body) as { readonly kind: string }).kind);
+/** What a commit withdraws; not what it withdraws again after a restore, whose lines are there. */
+function withdrawalsIn(writes: readonly Write[], growth: Growth | undefined): Withdrawal[] {
+  const entries = growth?.entries ?? [];
+  const again = new Set(entries.flatMap((entry) => restoredName(entry) ?? []));
+  const seals = writes.flatMap((write): Withdrawal[] => {
+    if (write.kind === "add-manifest") {
+      const { manifest } = write;
+      return again.has(manifest.hash) ? [] : [{ kind: "manifest", at: manifest.submittedAt, manifest }];
+    }
+    if (write.kind !== "seal-critical" || again.has(write.seal.nonce)) return [];
+    return [sealLine(write)];
+  });
+  const ledger = growth && { ledger: growth.from.frontier.size };
+  return [...seals, ...entries.filter(withdraws).map(entryLineOf)].map((line) => ({ ...line, ...ledger }));
+}
+
+/** The line of a seal. */
+export function sealLine({ seal, mac }: { readonly seal: CriticalSeal; readonly mac: Uint8Array }): Withdrawal {
+  return { kind: "seal", at: seal.sealedAt, seal, mac: Buffer.from(mac).toString("hex") };
+}
+
+/** The line of an entry of the ledger. */
+export function entryLineOf({ at, kind, principal, utility, island, meter, body }: LedgerEntry): Withdrawal & {
+  readonly kind: "entry";
+} {
+  return { kind: "entry", at, entry: { at, kind, principal, utility, island, meter, body } };
+}
+
+/** What a manifest or a seal is called whose entry says that it is from before a restore. */
+function restoredName({ kind, body }: LedgerEntry): string | undefined {
+  if (kind !== "critical-sealed" && kind !== "manifest-submitted") return undefined;
+  const said = JSON.parse(body) as { readonly restored?: boolean; readonly nonce?: string; readonly hash?: string };
+  return said.restored === true ? (kind === "critical-sealed" ? said.nonce : said.hash) : undefined;
+}
+
+/** Whether an entry takes something away that a restore may not forget, for the first time. */
+export function withdraws({ kind, body }: Pick<LedgerEntry, "kind" | "body">): boolean {
+  if (!KINDS.has(kind) && kind !== KEY_STATES && kind !== EXECUTED) return false;
+  const said = JSON.parse(body) as {
+    readonly restored?: boolean;
+    readonly kind?: string;
+    readonly changes?: readonly KeyChange[];
+  };
+  if (said.restored === true) return false;
+  if (kind === KEY_STATES) return (said.changes ?? []).some((change) => isWithdrawn(change) || isResumed(change));
+  return kind !== EXECUTED || WITHDRAWING_CHANGES.has(said.kind ?? "");
+}
+
+/** Whether a key was taken out of use, for good or for a time, by a change of its state. */
+export function isWithdrawn({ to }: Pick<KeyChange, "to">): boolean {
+  return isLost(to) || to === SUSPENDED;
+}
+
+export function isResumed({ from, to }: Pick<KeyChange, "from" | "to">): boolean {
+  return from === SUSPENDED && to !== SUSPENDED;
+}
+
+export const SUSPENDED = "suspended";
+
+/** Tells an entry from others: the same words may be said again another day, and of another meter. */
+export function nameOfEntry({ at, kind, meter, body }: Pick<WithdrawingEntry, "at" | "kind" | "meter" | "body">) {
+  return `${at} ${kind} ${meter ?? ""} ${body}`;
 }

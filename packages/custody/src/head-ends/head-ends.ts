@@ -23,8 +23,8 @@ import {
   rightsOf,
 } from "./head-end.ts";
 
-const ENROLLED = "head-end-enrolled";
-const REMOVED = "head-end-removed";
+export const ENROLLED = "head-end-enrolled";
+export const REMOVED = "head-end-removed";
 
 /** The most head-ends of one installation. */
 const MOST_HEAD_ENDS = 256;
@@ -50,6 +50,8 @@ interface EntryBody {
   readonly reason: string;
   /** Absent: removed. */
   readonly headEnd?: HeadEndJson;
+  /** Done again after a restore. */
+  readonly restored?: true;
   /** Hex. */
   readonly mac: string;
 }
@@ -152,10 +154,35 @@ export class HeadEnds {
     });
   }
 
-  async #inTurn(change: () => Promise<void>): Promise<void> {
+  /**
+   * What was done last about a head-end, as its entry had it, done again where the database was put back to before: it is removed,
+   * or has the rights that people agreed to then. One that is not here is not given back.
+   *
+   * @returns whether that changed anything
+   */
+  again(body: string, caller: Caller): Promise<boolean> {
+    const { name, reason, headEnd } = JSON.parse(body) as EntryBody;
+    return this.#inTurn(async () => {
+      const known = this.#enrolled.get(name);
+      if (known === undefined) return false;
+      const enrolled = new Map(this.#enrolled);
+      if (headEnd === undefined) {
+        await this.#write(REMOVED, name, reason, undefined, caller, true);
+        enrolled.delete(name);
+      } else {
+        if (JSON.stringify(headEndJson(known.record)) === JSON.stringify(headEnd)) return false;
+        const entry = await this.#write(ENROLLED, name, reason, headEnd, caller, true);
+        enrolled.set(name, this.#enrolledOf(headEndOf(headEnd), entry, reason));
+      }
+      this.#enrolled = enrolled;
+      return true;
+    });
+  }
+
+  #inTurn<T>(change: () => Promise<T>): Promise<T> {
     const turn = this.#turn.then(change);
     this.#turn = turn.catch(() => undefined);
-    await turn;
+    return turn;
   }
 
   /** One certificate is one head-end: else the order of a list would decide who it is. */
@@ -175,10 +202,12 @@ export class HeadEnds {
     reason: string,
     headEnd: HeadEndJson | undefined,
     caller: Caller,
+    isRestored = false,
   ): Promise<LedgerDraft> {
     const { committer, now } = this.#dependencies;
     const revision = this.#revision + 1;
-    const said = { revision, name, reason, ...(headEnd !== undefined && { headEnd }) };
+    const restored = isRestored ? ({ restored: true } as const) : {};
+    const said = { revision, name, reason, ...(headEnd !== undefined && { headEnd }), ...restored };
     const at = now();
     const draft = { at, kind, principal: caller.name, utility: "*", island: "*" };
     const mac = Buffer.from(await this.#mac(draft, said)).toString("hex");

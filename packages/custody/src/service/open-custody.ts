@@ -207,6 +207,7 @@ export async function openCustodyIn(
   const { now, onFailure } = options;
   const secondStorage = await SecondStorage.open({
     directory: options.escrowFolder ?? join(options.stateFolder, "escrow"),
+    stateFolder: options.stateFolder,
     store: plainStore,
     now,
     onFailure,
@@ -240,7 +241,7 @@ export async function openCustodyIn(
   const written = await lastWritten(store.ledger);
   if (early.length > 0) bursts.record(early).catch(onFailure);
   early = undefined;
-  await secondStorage.unlock(vault, keeper.state.halt !== undefined);
+  await secondStorage.unlock({ vault, committer, isHalted: keeper.state.halt !== undefined });
   const { escrow } = secondStorage;
   // A halted ledger is shown as it is stored, which is not what was written.
   const ledgerHead = () => (keeper.state.halt === undefined ? committer.head() : storedHead(store.ledger));
@@ -281,7 +282,7 @@ export async function openCustodyIn(
     clientTitle: clientTitles(recipient.publicKeys.keyId),
   };
   const budget = new SealBudget(use.budget, bursts, now);
-  await secondStorage.countSealsAgain({ committer, now });
+  await secondStorage.countSealsAgain();
   const deciding: SealDependencies = {
     records: store.authority,
     store,
@@ -502,7 +503,10 @@ export async function openCustodyIn(
         await removals.sweep();
       }
       await backups.sweep();
-      if (keeper.state.halt === undefined) await leases.sweep();
+      if (keeper.state.halt === undefined) {
+        await leases.sweep();
+        await secondStorage.tend();
+      }
       await opened.tend();
     },
     close: async () => {
@@ -513,6 +517,7 @@ export async function openCustodyIn(
       await backups.closeAll();
       if (keeper.state.halt === undefined) {
         await bursts.sweep(true);
+        await secondStorage.finish();
         await committer.submit({ entries: [installationEntry(now(), "custodian-stopped", {})] });
         await keeper.checkpoint();
       }

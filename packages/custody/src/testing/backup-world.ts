@@ -61,6 +61,7 @@ export function backupWorld() {
       { database: name, role: `${name}_role`, password: randomPassword(), owner },
     ]);
     return {
+      database: name,
       url: url as string,
       ownerUrl: connectionOf(server, { database: name }, owner),
       drop: async () => {

@@ -65,6 +65,8 @@ export async function withTestCustody(
       | "keeping"
       | "manufacturers"
       | "escrowFolder"
+      | "stateFolder"
+      | "onFailure"
       | "monotonic"
       | "page"
       | "pki"
@@ -94,10 +96,10 @@ export async function withTestCustody(
         separateUser: false,
         pace: TEST_PACE,
         now: () => test.now,
-        ...change,
         onFailure: (error) => {
           if (!(error instanceof Crash)) throw error;
         },
+        ...change,
       });
     },
     add: (meter, change) => addToCustody(test.store, test.vault, meter, test.now, change),

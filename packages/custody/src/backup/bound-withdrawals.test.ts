@@ -1,0 +1,162 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, rmSync, unlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { memoryCustodyStore } from "../store/memory-store.ts";
+import { AuthorityWorld, OPERATOR, person } from "../testing/authority-world.ts";
+import { type TestCustody, withTestCustody } from "../testing/test-custody.ts";
+import { WITHDRAWALS_BROKEN } from "./bound-withdrawals.ts";
+import { WITHDRAWALS } from "./withdrawals.ts";
+
+/** Custody with a second storage that tests write on; what it complains of is kept. */
+async function withJournal(
+  body: (bench: {
+    readonly custody: TestCustody;
+    readonly world: AuthorityWorld;
+    readonly path: string;
+    readonly stateFolder: string;
+    readonly lines: () => string[];
+    readonly write: (lines: readonly string[]) => void;
+    readonly complaints: string[];
+    readonly frozen: () => Promise<string | undefined>;
+  }) => Promise<void>,
+): Promise<void> {
+  const stateFolder = mkdtempSync(join(tmpdir(), "meterkeep-state-"));
+  const escrowFolder = join(stateFolder, "second");
+  const path = join(escrowFolder, WITHDRAWALS.file);
+  const complaints: string[] = [];
+  const onFailure = (error: unknown) => complaints.push(String(error));
+  try {
+    await withTestCustody(
+      async (custody) => {
+        const world = await AuthorityWorld.open(custody);
+        for (const who of [person("Carl", "operations"), person("Dora", "security"), person("Emil", "security")])
+          await world.change("enrol-approver", {
+            id: who.id,
+            name: who.name,
+            roles: [...who.roles],
+            keyKind: "signature",
+            publicKey: Buffer.from(who.publicKey).toString("hex"),
+          });
+        await body({
+          custody,
+          world,
+          path,
+          stateFolder,
+          lines: () =>
+            readFileSync(path, "utf8")
+              .split("\n")
+              .filter((line) => line !== ""),
+          write: (lines) => writeFileSync(path, lines.map((line) => `\n${line}\n`).join("")),
+          complaints,
+          frozen: async () => (await world.service.authorityState({}, OPERATOR)).frozen?.reason,
+        });
+      },
+      memoryCustodyStore(),
+      { stateFolder, escrowFolder, onFailure },
+    );
+  } finally {
+    rmSync(stateFolder, { recursive: true });
+  }
+}
+
+const broken = async ({ store }: TestCustody) =>
+  (await store.ledger.ofKinds([WITHDRAWALS_BROKEN])).map(
+    ({ body }) => JSON.parse(body) as { readonly problems: readonly string[]; readonly accepted?: boolean },
+  );
+
+test("a journal whose last lines were cut off freezes everything critical, start after start, until two people thaw", () =>
+  withJournal(async ({ custody, world, lines, write, complaints, frozen }) => {
+    await world.service.suspendApprover({ approver: "carl", reason: "has left" }, OPERATOR);
+    await custody.custody.sweep();
+    const whole = lines();
+    write(whole.slice(0, -1));
+    await custody.restart();
+    assert.match(
+      (await frozen()) ?? "",
+      /^the journal of withdrawals on second storage is not what was written: by the ledger it had \d+ lines/,
+    );
+    assert.match(complaints.join(), /have two people thaw/);
+    const { ledgerTrouble } = await world.service.status({}, OPERATOR);
+    assert.equal(ledgerTrouble?.code, "withdrawals-broken");
+    await custody.restart();
+    assert.ok((await broken(custody)).length >= 2, "nobody has accepted it");
+    const since = (await world.service.authorityState({}, OPERATOR)).frozen?.since;
+    await world.change("thaw", { since });
+    await custody.custody.sweep();
+    await custody.restart();
+    assert.equal(await frozen(), undefined);
+    assert.equal((await world.service.status({}, OPERATOR)).ledgerTrouble, undefined);
+  }));
+
+test("a whole file that is put back is believed again", () =>
+  withJournal(async ({ custody, world, lines, write, frozen }) => {
+    await world.service.suspendApprover({ approver: "carl", reason: "has left" }, OPERATOR);
+    await custody.custody.sweep();
+    const whole = lines();
+    write(whole.slice(0, -1));
+    await custody.restart();
+    assert.notEqual(await frozen(), undefined);
+    write(whole);
+    const told = (await broken(custody)).length;
+    await custody.restart();
+    assert.equal((await broken(custody)).length, told);
+    assert.equal((await world.service.status({}, OPERATOR)).ledgerTrouble, undefined);
+  }));
+
+test("a line that is taken out or moved is found at the next start, and a file that is deleted while the custodian runs at the next look", () =>
+  withJournal(async ({ custody, world, path, lines, write, frozen }) => {
+    for (const approver of ["carl", "dora"])
+      await world.service.suspendApprover({ approver, reason: "has left" }, OPERATOR);
+    await custody.custody.sweep();
+    const [first = "", second = "", ...others] = lines();
+    write([first, ...others, second]);
+    await custody.restart();
+    assert.match((await frozen()) ?? "", /line \d+ of the file has the number 3 where 2 follows|it had \d+ lines/);
+    write([first, second, ...others]);
+    await custody.restart();
+    await world.change("thaw", { since: (await world.service.authorityState({}, OPERATOR)).frozen?.since });
+    await custody.custody.sweep();
+    unlinkSync(path);
+    await custody.custody.sweep();
+    assert.match((await frozen()) ?? "", /by the ledger it had \d+ lines, and they are not there/);
+    // What is withdrawn is noted all the same.
+    await world.service.suspendApprover({ approver: "emil", reason: "has left" }, OPERATOR);
+    assert.match(readFileSync(path, "utf8"), /approver-suspended/);
+  }));
+
+test("what was withdrawn since the journal was noted last is missed as well, and written into it", () =>
+  withJournal(async ({ custody, world, lines, write, frozen }) => {
+    await custody.custody.sweep();
+    const before = lines();
+    await world.service.suspendApprover({ approver: "carl", reason: "has left" }, OPERATOR);
+    write(before);
+    await custody.restart();
+    assert.match((await frozen()) ?? "", /1 withdrawals of the ledger were not in it/);
+    assert.match(lines().join(), /approver-suspended/);
+  }));
+
+test("at an upgrade what is withdrawn already is written into the journal once, a line a thing, and nothing is frozen", () =>
+  withJournal(async ({ custody, world, path, stateFolder, lines, frozen }) => {
+    await world.service.suspendApprover({ approver: "carl", reason: "has left" }, OPERATOR);
+    await world.change("remove-approver", { approver: "dora" });
+    // As an installation from before it is: no journal, and nothing of one in the ledger.
+    const { ledger } = custody.store;
+    const read = ledger.lastOf;
+    const isOld = { now: true };
+    Object.assign(ledger, {
+      lastOf: async (kinds: readonly string[], principal: string, utility: string) => {
+        const found = await read(kinds, principal, utility);
+        return isOld.now && found?.kind.startsWith("withdrawals-") ? undefined : found;
+      },
+    });
+    unlinkSync(path);
+    unlinkSync(join(stateFolder, "withdrawals-head.json"));
+    await custody.restart();
+    isOld.now = false;
+    const said = () => lines().filter((line) => /approver-suspended|remove-approver/.test(line)).length;
+    assert.deepEqual([said(), await frozen()], [2, undefined]);
+    await custody.restart();
+    assert.deepEqual([said(), await frozen()], [2, undefined]);
+  }));

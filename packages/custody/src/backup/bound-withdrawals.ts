@@ -1,0 +1,325 @@
+import { readFile, rename, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { LedgerDraft } from "@meterkeep/ledger";
+import type { AuthorityRecords } from "../authority/store/records.ts";
+import {
+  type HeadedJournal,
+  type JournalBreak,
+  type JournalHead,
+  openAuthenticJournal,
+} from "../escrow/authentic-journal.ts";
+import { sameMac } from "../records/record-mac.ts";
+import type { Committer } from "../store/committer.ts";
+import type { CustodyStore } from "../store/store.ts";
+import { boundData } from "../vault/key-place.ts";
+import type { Vault } from "../vault/vault.ts";
+import { type Loss, MADE_GOOD, namedIn } from "./losses.ts";
+import { entryLineOf, nameOfEntry, sealLine, WITHDRAWALS, type Withdrawal, withdraws } from "./withdrawals.ts";
+
+/** The journal was begun: what the ledger had by then is written into it, and losses of before are over. */
+const BEGUN = "withdrawals-begun";
+/** All of that is written into it. */
+const ADOPTED = "withdrawals-adopted";
+/** Where it ended. */
+const NOTED = "withdrawals-noted";
+/** It is not what was written. */
+export const WITHDRAWALS_BROKEN = "withdrawals-broken";
+
+/** The file of the state folder that says where it ended: a restored database does not know. */
+const HEAD_FILE = "withdrawals-head.json";
+/** Entries of the ledger that are looked through before anybody is served, and at each sweep after that. */
+const ADOPTED_AT_START = 20_000;
+const ADOPTED_AT_A_SWEEP = 200_000;
+const PAGE = 5000;
+/** A journal of so many octets is read as a whole before anybody is served. */
+const READ_AT_START_OCTETS = 32 * 1024 * 1024;
+
+/** What binds the journal. */
+export interface BoundDependencies {
+  /** On second storage. */
+  readonly directory: string;
+  /** The custodian's own folder, on neither. */
+  readonly stateFolder: string;
+  readonly ledger: Pick<CustodyStore["ledger"], "read" | "size" | "lastOf" | "ofKinds" | "ofItself">;
+  readonly seals: Pick<AuthorityRecords, "countingSeals" | "manifest">;
+  readonly committer: Pick<Committer, "submit">;
+  readonly vault: Pick<Vault, "authenticate">;
+  readonly now: () => number;
+}
+
+/** Where it ended, by the ledger, and how far the ledger went then. */
+interface Noted {
+  readonly head: JournalHead;
+  readonly sequence: number;
+}
+
+/** What is wrong with the journal. */
+export interface Broken {
+  /** Whole sentences. */
+  readonly problems: readonly string[];
+  /** Tell each of them from every other one. */
+  readonly marks: readonly string[];
+}
+
+/**
+ * The journal of withdrawals, held against what others know of it: where it ended stands in the ledger and in the state
+ * folder, and every withdrawal that the ledger has since is in it. So whoever writes on second storage, or puts the database
+ * back, or both, takes nothing out of it unnoticed while one of the three is what it was.
+ */
+export class BoundWithdrawals {
+  readonly journal: HeadedJournal<Withdrawal>;
+  readonly #dependencies: BoundDependencies;
+  #noted: Noted | undefined;
+  #near: JournalHead | "not ours" | undefined;
+  #isRead = false;
+  /** The sequence up to which the ledger is written into it; undefined once all is. */
+  #adopting: { readonly to: number; at: number; readonly known: ReadonlySet<string> } | undefined;
+
+  private constructor(
+    dependencies: BoundDependencies,
+    journal: HeadedJournal<Withdrawal>,
+    noted: Noted | undefined,
+    near: JournalHead | "not ours" | undefined,
+  ) {
+    this.#dependencies = dependencies;
+    this.journal = journal;
+    this.#noted = noted;
+    this.#near = near;
+  }
+
+  static async open(dependencies: BoundDependencies): Promise<BoundWithdrawals> {
+    const { directory, vault, ledger } = dependencies;
+    const last = await ledger.lastOf([NOTED], "custodian", "*");
+    const noted = last && { head: JSON.parse(last.body) as JournalHead, sequence: last.sequence };
+    const near = await nearHead(dependencies);
+    const journal = await openAuthenticJournal<Withdrawal>({ directory, ...WITHDRAWALS, kept: noted?.head }, vault);
+    return new BoundWithdrawals(dependencies, journal, noted, near);
+  }
+
+  /**
+   * Begins the chain where it has not begun, as of the ledger that stands there then.
+   *
+   * @returns which losses are still to be made good: not those of a custodian from before that has served since
+   */
+  async begin(known: readonly Loss[]): Promise<readonly Loss[]> {
+    const { ledger, committer, now } = this.#dependencies;
+    const losses = [...known, ...(await this.#ahead())];
+    const begun = await ledger.lastOf([BEGUN], "custodian", "*");
+    if (begun !== undefined) {
+      const { before, to } = JSON.parse(begun.body) as { readonly before: readonly string[]; readonly to: number };
+      if ((await ledger.lastOf([ADOPTED], "custodian", "*")) === undefined) await this.#beginAdopting(to);
+      return losses.filter(({ name }) => !before.includes(name));
+    }
+    const served = losses.length === 0 ? undefined : await ledger.lastOf(["custodian-started"], "custodian", "*");
+    const isOld = ({ sequence }: Loss) => sequence !== undefined && served !== undefined && served.sequence > sequence;
+    const to = await ledger.size();
+    await this.journal.append({ kind: "begun", at: now() });
+    await committer.submit({
+      entries: [entry(now(), BEGUN, { to, before: losses.filter(isOld).map(({ name }) => name) })],
+    });
+    await this.#beginAdopting(to);
+    return losses.filter((loss) => !isOld(loss));
+  }
+
+  /** What of the ledger was withdrawn before there was a journal is written into it, as much as a start may take. */
+  async adopt(most = ADOPTED_AT_START): Promise<void> {
+    const adopting = this.#adopting;
+    if (adopting === undefined) return;
+    const { ledger, committer, now } = this.#dependencies;
+    for (let left = most; left > 0; left -= PAGE) {
+      const page = await ledger.read(adopting.at, Math.min(PAGE, adopting.to - adopting.at));
+      const lines = page
+        .filter((one) => withdraws(one) && !adopting.known.has(nameOfEntry(one)))
+        .map((one) => ({ ...entryLineOf(one), sequence: one.sequence }));
+      if (lines.length > 0) await this.journal.append(...lines);
+      adopting.at = page.at(-1)?.sequence ?? adopting.to;
+      if (adopting.at < adopting.to) continue;
+      await this.#adoptSeals();
+      await committer.submit({ entries: [entry(now(), ADOPTED, {})] });
+      this.#adopting = undefined;
+      return;
+    }
+  }
+
+  /** What is not as it was written, of what nobody has accepted yet: by its end, and where it is short or is wanted, by every line. */
+  async check(part: "end" | "all" = "end"): Promise<Broken> {
+    const told = new Set<string>();
+    for (const { body } of await this.#dependencies.ledger.ofKinds([WITHDRAWALS_BROKEN])) {
+      const said = JSON.parse(body) as Broken & { readonly accepted?: boolean };
+      if (said.accepted === true) for (const mark of said.marks) told.add(mark);
+    }
+    const [problems, marks]: [string[], string[]] = [[], []];
+    const add = (mark: string, problem: string): void => {
+      if (told.has(mark)) return;
+      problems.push(problem);
+      marks.push(mark);
+    };
+    for (const [where, head] of [
+      ["the ledger", this.#noted?.head],
+      ["the state folder", this.#near],
+    ] as const)
+      if (head === "not ours")
+        add(`head ${HEAD_FILE}`, `${HEAD_FILE} in the state folder was not written by this custodian`);
+      else if (head !== undefined && !(await this.journal.holds(head)))
+        add(`cut ${head.lines} ${head.link}`, `by ${where} it had ${head.lines} lines, and they are not there`);
+    const missing = await this.#complete();
+    if (missing.length > 0)
+      add(`missing ${missing.join()}`, `${missing.length} withdrawals of the ledger were not in it, and are again`);
+    const head = await this.journal.head();
+    this.#isRead = part === "all" || head === undefined || head.from < READ_AT_START_OCTETS;
+    if (this.#isRead)
+      for (const { mark, line, expected, found } of await this.#breaks())
+        add(mark, `line ${line} of the file has the number ${found} where ${expected} follows`);
+    return { problems, marks };
+  }
+
+  /** Whether a start has read all of it; a long one is read beside the service. */
+  get isRead(): boolean {
+    return this.#isRead;
+  }
+
+  /** Whether it still ends behind where it was last noted. */
+  async isWhole(): Promise<boolean> {
+    return this.#noted === undefined || (await this.journal.holds(this.#noted.head));
+  }
+
+  /** Says in the ledger and in the state folder where it ends, where that has changed. */
+  async note(): Promise<void> {
+    const { ledger, committer, now } = this.#dependencies;
+    const head = await this.journal.head();
+    if (head === undefined) return;
+    if (head.link !== this.#noted?.head.link) {
+      // What the ledger has by now is in the journal by now.
+      const sequence = await ledger.size();
+      await committer.submit({ entries: [entry(now(), NOTED, head)] });
+      this.#noted = { head, sequence };
+    }
+    if (typeof this.#near !== "object" || this.#near.link !== head.link) {
+      await keepNear(this.#dependencies, head);
+      this.#near = head;
+    }
+  }
+
+  /** Goes on with what is written into it; to be called every few seconds. */
+  tend(): Promise<void> {
+    return this.adopt(ADOPTED_AT_A_SWEEP);
+  }
+
+  /** Every break there is: who accepts them is told of none of them again. */
+  async accept(): Promise<void> {
+    const { committer, now } = this.#dependencies;
+    const marks = (await this.#breaks()).map(({ mark }) => mark);
+    await committer.submit({ entries: [entry(now(), WITHDRAWALS_BROKEN, { problems: [], marks, accepted: true })] });
+  }
+
+  /** A journal that knows of a longer ledger than this one: the database was put back, and nobody has said so. */
+  async #ahead(): Promise<readonly Loss[]> {
+    const { ledger } = this.#dependencies;
+    const size = await ledger.size();
+    const none = () => undefined;
+    let [longest, since] = [size, 0];
+    for await (const line of this.journal.read(none, none, this.#noted?.head)) {
+      if (line.ledger === undefined || line.ledger <= size) continue;
+      if (since === 0) since = line.at;
+      longest = Math.max(longest, line.ledger);
+    }
+    if (longest === size) return [];
+    const name = `journal of ${longest} entries`;
+    if (namedIn(await ledger.ofItself(), MADE_GOOD).has(name)) return [];
+    const words = `the ledger has ${size} entries, and the journal of withdrawals knows of ${longest}`;
+    return [{ name, words, since, sequence: undefined, isTold: false }];
+  }
+
+  async #beginAdopting(to: number): Promise<void> {
+    let at = 0;
+    const known = new Set<string>();
+    for await (const line of this.journal.read(() => undefined)) {
+      if (line.kind !== "entry") continue;
+      if (line.sequence === undefined) known.add(nameOfEntry(line.entry));
+      else at = Math.max(at, line.sequence);
+    }
+    this.#adopting = { to, at, known };
+  }
+
+  /** Seals that count, with what they are sealed under. */
+  async #adoptSeals(): Promise<void> {
+    const { seals } = this.#dependencies;
+    const known = new Set<string>();
+    for await (const line of this.journal.read(() => undefined))
+      if (line.kind === "seal") known.add(line.seal.nonce);
+      else if (line.kind === "manifest") known.add(line.manifest.hash);
+    const counting = (await seals.countingSeals()).seals.filter(({ nonce }) => !known.has(nonce));
+    const lines: Withdrawal[] = [];
+    for (const hash of new Set(counting.map(({ manifest }) => manifest))) {
+      const manifest = known.has(hash) ? undefined : await seals.manifest(hash);
+      if (manifest !== undefined) lines.push({ kind: "manifest", at: manifest.submittedAt, manifest });
+    }
+    for (const { mac, ...seal } of counting) if (mac !== undefined) lines.push(sealLine({ seal, mac }));
+    if (lines.length > 0) await this.journal.append(...lines);
+  }
+
+  /** Withdrawals of the ledger that the journal lacks since it was noted last: written into it, and told by their sequence. */
+  async #complete(): Promise<readonly number[]> {
+    const { ledger } = this.#dependencies;
+    if (this.#adopting !== undefined) return [];
+    const from = this.#noted?.sequence ?? Number.POSITIVE_INFINITY;
+    const size = await ledger.size();
+    if (from >= size) return [];
+    const known = new Set<string>();
+    const none = () => undefined;
+    for await (const line of this.journal.read(none, none, this.#noted?.head))
+      if (line.kind === "entry") known.add(nameOfEntry(line.entry));
+    const missing: number[] = [];
+    for (let at = from; at < size; ) {
+      const page = await ledger.read(at, PAGE);
+      const lines = page.filter((one) => withdraws(one) && !known.has(nameOfEntry(one)));
+      if (lines.length > 0) await this.journal.append(...lines.map(entryLineOf));
+      missing.push(...lines.map(({ sequence }) => sequence));
+      at = page.at(-1)?.sequence ?? size;
+    }
+    return missing;
+  }
+
+  async #breaks(): Promise<readonly JournalBreak[]> {
+    const breaks: JournalBreak[] = [];
+    for await (const _ of this.journal.read(
+      () => undefined,
+      (broken) => {
+        if (breaks.length < MOST_BREAKS) breaks.push(broken);
+      },
+    ));
+    return breaks;
+  }
+}
+
+const MOST_BREAKS = 100;
+
+async function nearHead({ stateFolder, vault }: BoundDependencies): Promise<JournalHead | "not ours" | undefined> {
+  try {
+    const said = JSON.parse(await readFile(join(stateFolder, HEAD_FILE), "utf8")) as JournalHead & { mac: string };
+    const { lines, link, from, mac } = said;
+    return sameMac(await macOf(vault, { lines, link, from }), Buffer.from(mac, "hex"))
+      ? { lines, link, from }
+      : "not ours";
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    if (error instanceof SyntaxError || error instanceof TypeError) return "not ours";
+    throw error;
+  }
+}
+
+async function keepNear({ stateFolder, vault }: BoundDependencies, head: JournalHead): Promise<void> {
+  const mac = Buffer.from(await macOf(vault, head)).toString("hex");
+  const path = join(stateFolder, HEAD_FILE);
+  await writeFile(`${path}.new`, JSON.stringify({ ...head, mac }), { mode: 0o600, flush: true });
+  await rename(`${path}.new`, path);
+}
+
+async function macOf(vault: Pick<Vault, "authenticate">, { lines, link, from }: JournalHead): Promise<Uint8Array> {
+  const text = boundData("meterkeep-withdrawal-head-1", String(lines), link, String(from));
+  return (await vault.authenticate([text]))[0] as Uint8Array;
+}
+
+function entry(at: number, kind: string, body: object): LedgerDraft {
+  return { at, kind, principal: "custodian", utility: "*", island: "*", body };
+}

@@ -1,0 +1,79 @@
+import { createHash } from "node:crypto";
+import type { FileHandle } from "node:fs/promises";
+
+const CHUNK_OCTETS = 1 << 16;
+/** Lines that are judged together. */
+const AT_ONCE = 512;
+/** `MAC NUMBER LINK JSON`. */
+const CHAINED = /^(\S+) (\d{1,15}) ([A-Za-z0-9+/]{43}=) (.*)$/s;
+const LINE_FEED = 0x0a;
+
+/** A line of an authentic journal, as it stands in its file. */
+export interface JournalLine {
+  /** From 1, of those of the file that are read. */
+  readonly line: number;
+  /** Its first octet in the file, and the one after its last. */
+  readonly from: number;
+  readonly end: number;
+  readonly mac: string;
+  /** What the MAC is of. */
+  readonly bound: string;
+  readonly json: string;
+  /** Its number, and the link of the line before it; undefined in a line from before there was a chain, `MAC JSON`. */
+  readonly chained: { readonly number: number; readonly previous: string } | undefined;
+}
+
+/** What the MAC of a line is of. */
+export function boundText(number: number, previous: string, json: string): string {
+  return `${number} ${previous} ${json}`;
+}
+
+/** What lines from before there was a chain are bound to the next by. */
+export function linkAfter(previous: string, mac: string): string {
+  return createHash("sha256").update(`${previous} ${mac}`).digest("base64");
+}
+
+/** The lines between two places of a file, in order, empty ones left out. */
+export async function* journalLines(
+  handle: FileHandle,
+  from: number,
+  end: number,
+): AsyncGenerator<readonly JournalLine[]> {
+  let lines: JournalLine[] = [];
+  let line = 0;
+  let [at, rest] = [from, Buffer.alloc(0)];
+  const take = (octets: Buffer): void => {
+    line += 1;
+    if (octets.length > 0) lines.push(lineOf(octets.toString("utf8"), line, at, at + octets.length));
+    at += octets.length + 1;
+  };
+  for (let read = from; read < end; ) {
+    const chunk = Buffer.alloc(Math.min(CHUNK_OCTETS, end - read));
+    const { bytesRead } = await handle.read(chunk, 0, chunk.length, read);
+    if (bytesRead === 0) break;
+    read += bytesRead;
+    rest = Buffer.concat([rest, chunk.subarray(0, bytesRead)]);
+    let begin = 0;
+    for (let feed = rest.indexOf(LINE_FEED); feed >= 0; feed = rest.indexOf(LINE_FEED, begin)) {
+      take(rest.subarray(begin, feed));
+      begin = feed + 1;
+    }
+    rest = rest.subarray(begin);
+    if (lines.length < AT_ONCE) continue;
+    yield lines;
+    lines = [];
+  }
+  take(rest);
+  if (lines.length > 0) yield lines;
+}
+
+function lineOf(text: string, line: number, from: number, end: number): JournalLine {
+  const [, mac, number, previous, json] = CHAINED.exec(text) ?? [];
+  if (mac !== undefined && number !== undefined && previous !== undefined && json !== undefined) {
+    const chained = { number: Number(number), previous };
+    return { line, from, end, mac, json, chained, bound: boundText(chained.number, previous, json) };
+  }
+  const space = text.indexOf(" ");
+  const bare = text.slice(space + 1);
+  return { line, from, end, mac: text.slice(0, space), json: bare, bound: bare, chained: undefined };
+}
