@@ -51,8 +51,9 @@ export class SessionKeys {
     ]) as [PlacedRecord, PlacedRecord];
     const tokenKey = await vault.tokenKey(unicast);
     const sealed = tokenKey === undefined ? [unicast, authentication] : [authentication];
-    const opened = new SessionKeys(vault.unsealer(sealed), tokenKey);
-    if (keeping === "session") opened.#held = opened.#working(await opened.#unseal());
+    if (keeping === "call") return new SessionKeys(vault.unsealer(sealed), tokenKey);
+    const opened = new SessionKeys(() => vault.unseal(sealed), tokenKey);
+    opened.#held = opened.#working(await opened.#unseal());
     return opened;
   }
 

@@ -35,71 +35,10 @@ export function openEnvelope(key: KeyObject, data: Uint8Array, sealed: Uint8Arra
   const additional = Buffer.allocUnsafe(HEADER_BYTES + data.length);
   additional.set(sealed.subarray(0, HEADER_BYTES));
   additional.set(data, HEADER_BYTES);
-  const nonce = sealed.subarray(HEADER_BYTES, bodyAt);
-  return opened(key, nonce, additional, sealed.subarray(bodyAt, tagAt), sealed.subarray(tagAt));
-}
-
-/**
- * An envelope made ready to be opened again and again: what the tag covers beside the text (header and `data`), then nonce,
- * ciphertext and tag, in one array. Nothing in it is secret.
- */
-export interface PreparedEnvelope {
-  readonly keyVersion: number;
-  readonly octets: Uint8Array;
-  readonly additionalBytes: number;
-}
-
-/** Makes an envelope ready. @throws CustodyError `vault-record-not-authentic` */
-export function prepareEnvelope(data: Uint8Array, sealed: Uint8Array): PreparedEnvelope {
-  const keyVersion = envelopeKeyVersion(sealed);
-  const additionalBytes = HEADER_BYTES + data.length;
-  const octets = new Uint8Array(sealed.length + data.length);
-  octets.set(sealed.subarray(0, HEADER_BYTES));
-  octets.set(data, HEADER_BYTES);
-  octets.set(sealed.subarray(HEADER_BYTES), additionalBytes);
-  return { keyVersion, octets, additionalBytes };
-}
-
-/**
- * Opens prepared envelopes. Each is copied to one place, whose views stay while envelopes have the same lengths: small arrays
- * live in V8's own heap, and each that is handed to OpenSSL would be moved out of it first.
- */
-export class EnvelopeOpener {
-  #place = new Uint8Array(0);
-  #additional = this.#place;
-  #nonce = this.#place;
-  #text = this.#place;
-  #tag = this.#place;
-
-  /** @throws CustodyError `vault-record-not-authentic` when it was altered, moved or is another's */
-  open(key: KeyObject, { octets, additionalBytes }: PreparedEnvelope): SecretKey {
-    if (this.#place.length !== octets.length || this.#additional.length !== additionalBytes)
-      this.#divide(octets.length, additionalBytes);
-    this.#place.set(octets);
-    return opened(key, this.#nonce, this.#additional, this.#text, this.#tag);
-  }
-
-  #divide(length: number, additionalBytes: number): void {
-    const [textAt, tagAt] = [additionalBytes + NONCE_BYTES, length - TAG_BYTES];
-    this.#place = new Uint8Array(new ArrayBuffer(length));
-    this.#additional = this.#place.subarray(0, additionalBytes);
-    this.#nonce = this.#place.subarray(additionalBytes, textAt);
-    this.#text = this.#place.subarray(textAt, tagAt);
-    this.#tag = this.#place.subarray(tagAt);
-  }
-}
-
-function opened(
-  key: KeyObject,
-  nonce: Uint8Array,
-  additional: Uint8Array,
-  text: Uint8Array,
-  tag: Uint8Array,
-): SecretKey {
-  const decipher = createDecipheriv("aes-256-gcm", key, nonce, OPTIONS);
+  const decipher = createDecipheriv("aes-256-gcm", key, sealed.subarray(HEADER_BYTES, bodyAt), OPTIONS);
   decipher.setAAD(additional);
-  decipher.setAuthTag(tag);
-  const plain = decipher.update(text);
+  decipher.setAuthTag(sealed.subarray(tagAt));
+  const plain = decipher.update(sealed.subarray(bodyAt, tagAt));
   try {
     decipher.final();
   } catch (cause) {

@@ -3,7 +3,8 @@ import { SecretKey } from "@meterkeep/dlms-node";
 import { CustodyError } from "../errors.ts";
 import type { VaultKeyRecord, VaultKeys } from "../store/store.ts";
 import { counterTexts, derivedKeys } from "./derivation.ts";
-import { EnvelopeOpener, envelopeKeyVersion, openEnvelope, prepareEnvelope, sealEnvelope } from "./envelope.ts";
+import { envelopeKeyVersion, openEnvelope, sealEnvelope } from "./envelope.ts";
+import { HeldKeys } from "./held-keys.ts";
 import { boundData, keyPlaceData } from "./key-place.ts";
 import type { PlacedKey, PlacedRecord, Unsealer, Vault } from "./vault.ts";
 
@@ -23,7 +24,7 @@ export function softwareVault(rootKey: SecretKey, vaultKeys: VaultKeys): Vault {
   const checking = derived(rootKey, "check-values").keyObject();
   const authenticating = derived(rootKey, "records").keyObject();
   const opened = new OpenedVaultKeys(wrapping, vaultKeys);
-  const opener = new EnvelopeOpener();
+  const held = new HeldKeys();
   return {
     kind: "software",
     seal: async (keys: readonly PlacedKey[]) => {
@@ -38,7 +39,7 @@ export function softwareVault(rootKey: SecretKey, vaultKeys: VaultKeys): Vault {
       const wanted = records.map(({ place, sealed }) => opened.atHand(place, envelopeKeyVersion(sealed)));
       return wanted.includes(undefined) ? unsealAll(records, opened) : openAll(records, wanted as KeyObject[]);
     },
-    unsealer: (records) => unsealerOf(records, opened, opener),
+    unsealer: (records) => unsealerOf(records, opened, held),
     tokenKey: async () => undefined,
     checkValues: async (keys) =>
       keys.map((key) => key.lend((bytes) => new Uint8Array(createHmac("sha256", checking).update(bytes).digest()))),
@@ -70,27 +71,33 @@ function openAll(records: readonly PlacedRecord[], objects: readonly KeyObject[]
 }
 
 async function unsealAll(records: readonly PlacedRecord[], opened: OpenedVaultKeys): Promise<SecretKey[]> {
-  const objects: KeyObject[] = [];
-  for (const { place, sealed } of records) objects.push(await opened.version(place, envelopeKeyVersion(sealed)));
-  return openAll(records, objects);
+  return openAll(records, await openedFor(records, opened));
 }
 
-function unsealerOf(records: readonly PlacedRecord[], opened: OpenedVaultKeys, opener: EnvelopeOpener): Unsealer {
-  const prepared = records.map(({ place, sealed }) => {
-    const { utility, island } = place;
-    return { cell: { utility, island }, envelope: prepareEnvelope(keyPlaceData(place), sealed) };
-  });
-  /** The vault keys, found once. */
-  let found: readonly KeyObject[] | undefined;
-  const open = (objects: readonly KeyObject[]): SecretKey[] =>
-    prepared.map(({ envelope }, at) => opener.open(objects[at] as KeyObject, envelope));
-  const find = async (): Promise<SecretKey[]> => {
-    const objects: KeyObject[] = [];
-    for (const { cell, envelope } of prepared) objects.push(await opened.version(cell, envelope.keyVersion));
-    found = objects;
-    return open(objects);
+/** The vault key of each record. */
+async function openedFor(records: readonly PlacedRecord[], opened: OpenedVaultKeys): Promise<KeyObject[]> {
+  const objects: KeyObject[] = [];
+  for (const { place, sealed } of records) objects.push(await opened.version(place, envelopeKeyVersion(sealed)));
+  return objects;
+}
+
+/** Opens the records the first time, and from then on what it holds of them instead, where they have one vault key. */
+function unsealerOf(records: readonly PlacedRecord[], opened: OpenedVaultKeys, held: HeldKeys): Unsealer {
+  for (const { sealed } of records) envelopeKeyVersion(sealed);
+  /** Let go of once their keys are held: a session may be open for long, and there are many. */
+  let rows = records;
+  let open: Unsealer | undefined;
+  const first = async (asked: readonly PlacedRecord[]): Promise<SecretKey[]> => {
+    const objects = await openedFor(asked, opened);
+    const keys = openAll(asked, objects);
+    const [object] = objects;
+    if (object !== undefined && objects.every((other) => other === object)) {
+      open = held.hold(object, keys);
+      rows = [];
+    }
+    return keys;
   };
-  return () => (found === undefined ? find() : open(found));
+  return () => (open === undefined ? first(rows) : open());
 }
 
 /** In the place of a utility: no utility has this name. */

@@ -52,7 +52,7 @@ export interface Vault {
   unseal(records: readonly PlacedRecord[]): Promise<SecretKey[]> | SecretKey[];
   /**
    * What unseals these records as often as it is called, as `unseal` does: for keys that are in clear for one use at a time.
-   * What does not depend on a key is worked out once.
+   * After the first time that may be from an envelope of this process for all of them (`HeldKeys`).
    *
    * @throws CustodyError `vault-record-not-authentic` where a record is none of this vault
    */
