@@ -136,6 +136,28 @@ test("a session reads a meter, and the ledger has it before the AARQ leaves and 
     await assert.rejects(async () => service.seal({ session, items }, HEAD_END), { code: "session-unknown" });
   }));
 
+test("with keys unsealed for each call a session reads as with keys that are kept", () =>
+  withTestCustody(
+    async (custody) => {
+      const meter = new TestMeter({ systemTitle: TITLE });
+      await custody.add(meter);
+      await carryTakeover(custody, meter);
+      const { session, line } = await openSession(custody, meter);
+      const { service } = custody.custody;
+      for (let read = 0; read < 3; read += 1) {
+        const [sealed] = (await service.seal({ session, items: [{ apdu: getRequest(LDN) }] }, HEAD_END)) as [Sealed];
+        const apdus = [line.exchange(sealed.apdu) as Uint8Array];
+        const [opened] = await service.open({ session, apdus }, HEAD_END);
+        assert.ok(opened?.kind === "opened" && opened.authenticated && opened.encrypted);
+        assert.equal(textOf(getResult(opened.apdu)), meter.logicalDeviceName);
+      }
+      assert.ok(line.exchange((await service.releaseSession({ session }, HEAD_END)).apdu));
+      await service.closeSession({ session, outcome: "completed" }, HEAD_END);
+    },
+    undefined,
+    { keeping: () => "call" },
+  ));
+
 test("what is harmless and needs no waiting for is sealed in the same turn of the event loop, and refusals are not", () =>
   withSession(async ({ custody, session }) => {
     const { service } = custody.custody;
