@@ -3,7 +3,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { SecretKey } from "@meterkeep/dlms-node";
 import { withTestDatabase } from "@meterkeep/postgres/testing";
 import { EntryBursts } from "../src/evidence/entry-bursts.ts";
 import { CheckedFiles } from "../src/records/checked-files.ts";
@@ -12,6 +11,7 @@ import { generateRecipientSecret, recipientOf } from "../src/shipment/recipient.
 import { GroupCommitter } from "../src/store/committer.ts";
 import { CUSTODY_MIGRATIONS, postgresCustodyStore } from "../src/store/postgres-store.ts";
 import { manyMeters, shipmentLines, testManufacturer } from "../src/testing/shipment-writer.ts";
+import { freshRootKeys, RootKeyRing } from "../src/vault/root-keys.ts";
 import { softwareVault } from "../src/vault/software-vault.ts";
 
 // How long a shipment takes to import into PostgreSQL, and how much memory: `--meters N`, 20 000 unless given. The database of
@@ -38,7 +38,7 @@ try {
   await pipeline(Readable.from(pieces()), createWriteStream(file));
   await withTestDatabase({ migrations: CUSTODY_MIGRATIONS }, async ({ pool }) => {
     const store = postgresCustodyStore(pool);
-    const vault = softwareVault(SecretKey.random(32), store.vaultKeys);
+    const vault = softwareVault(new RootKeyRing(freshRootKeys()), store.vaultKeys);
     const trust = { manufacturers: [maker.trusted], recipient };
     const [committer, now] = [new GroupCommitter(store), () => Date.now()];
     const bursts = new EntryBursts(committer, now);

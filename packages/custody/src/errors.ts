@@ -5,6 +5,7 @@ export const CUSTODY_ERROR_CODES = [
   "root-key-missing",
   "root-key-wrong",
   "vault-root-lost",
+  "vault-rewrap-refused",
   "vault-record-not-authentic",
   "vault-key-unknown",
   "vault-unavailable",

@@ -70,7 +70,7 @@ const MEMBERS: { readonly [P in FeedPort]: { readonly [M in keyof Ports[P]]: "re
     policy: "reads",
   },
   checkpoints: { add: "changes", cosign: "changes", last: "reads", list: "reads" },
-  vaultKeys: { insert: "changes", destroy: "changes", find: "reads" },
+  vaultKeys: { insert: "changes", destroy: "changes", find: "reads", all: "reads" },
   vaultSecrets: {
     insert: "changes",
     addCopies: "changes",
@@ -85,6 +85,7 @@ const MEMBERS: { readonly [P in FeedPort]: { readonly [M in keyof Ports[P]]: "re
     inUse: "reads",
     root: "reads",
     namedSecret: "reads",
+    namedSecrets: "reads",
   },
   "pki.registry": {
     addAuthority: "changes",

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { SecretKey } from "@meterkeep/dlms-node";
 import { withTestDatabase } from "@meterkeep/postgres/testing";
 import { withCounterMacs } from "../records/record-mac.ts";
 import { GroupCommitter } from "../store/committer.ts";
@@ -8,6 +7,7 @@ import { memoryCustodyStore } from "../store/memory-store.ts";
 import { CUSTODY_MIGRATIONS, postgresCustodyStore } from "../store/postgres-store.ts";
 import type { CustodyStore } from "../store/store.ts";
 import { sampleMeter } from "../testing/samples.ts";
+import { freshRootKeys, RootKeyRing } from "../vault/root-keys.ts";
 import { softwareVault } from "../vault/software-vault.ts";
 import { FIRST_COUNTER, SendCounters } from "./send-counters.ts";
 
@@ -18,7 +18,7 @@ const LAST_COUNTER = 0xffff_ffff;
 
 /** A process over a store that others share with it. */
 function processesOver(store: CustodyStore) {
-  const vault = softwareVault(SecretKey.random(32), store.vaultKeys);
+  const vault = softwareVault(new RootKeyRing(freshRootKeys()), store.vaultKeys);
   return {
     store,
     vault,

@@ -19,6 +19,7 @@ import type { RecoveryRecipient } from "../backup/recovery-key.ts";
 import { acknowledgeRestorations } from "../backup/restoration.ts";
 import { SecondStorage } from "../backup/second-storage.ts";
 import { postgresSnapshots, type SnapshotSource } from "../backup/snapshot.ts";
+import type { Caller } from "../calls/caller.ts";
 import type { BucketSize } from "../calls/token-bucket.ts";
 import type { ConversationDependencies } from "../conversation/dependencies.ts";
 import { Departures } from "../departure/departures.ts";
@@ -72,6 +73,9 @@ import type { CustodyStore } from "../store/store.ts";
 import { FIELD_PACE, type Pace } from "../takeover/candidates.ts";
 import { Contacts } from "../takeover/contacts.ts";
 import { openVault, type VaultSource } from "../vault/open-vault.ts";
+import { type Resealed, resealMeterKeys } from "../vault/resealing.ts";
+import { changeRoot, type RootChanged } from "../vault/root-change.ts";
+import type { RootKeySource } from "../vault/root-key.ts";
 import { clientTitles } from "./client-title.ts";
 import { custodianService } from "./custodian-service.ts";
 import type { CustodianService } from "./service.ts";
@@ -133,6 +137,10 @@ export interface Custody {
   readonly pki: Pki;
   /** Head-ends of other vendors, for the key service. */
   readonly headEnds: HeadEnds;
+  /** Gives the vault another root key, as the owner of the schema: for a process that serves nobody. */
+  rewrapVault(next: RootKeySource, caller: Caller, reason: string): Promise<RootChanged>;
+  /** Seals meter keys anew that lie under former vault keys; as the owner of the schema as well. */
+  resealMeterKeys(caller: Caller, onPage?: (done: Resealed) => void): Promise<Resealed>;
   /** Closes at once what a caller has left open that is known to have gone. */
   gone(name: string): Promise<void>;
   /** Closes what was left open by callers that went away; to be called every few seconds. */
@@ -485,6 +493,11 @@ export async function openCustodyIn(
     recipient: recipient.publicKeys,
     rootKeyCreated: created,
     meters,
+    rewrapVault: (next, caller, reason) => {
+      keeper.check();
+      return changeRoot({ opened, changes: authority.changes, committer, now }, next, caller, reason);
+    },
+    resealMeterKeys: (caller, onPage) => resealMeterKeys({ store, vault, committer, now }, caller, onPage),
     gone: async (name) => {
       contacts.endOfCaller(name);
       enrolmentContacts.endOfCaller(name);

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { SecretKey } from "@meterkeep/dlms-node";
 import { withTestDatabase } from "@meterkeep/postgres/testing";
 import { EntryBursts } from "../evidence/entry-bursts.ts";
 import { FIRST_COUNTER, SendCounters } from "../protocol/send-counters.ts";
@@ -16,6 +15,7 @@ import {
   testMeters,
   writeShipment,
 } from "../testing/shipment-writer.ts";
+import { freshRootKeys, RootKeyRing } from "../vault/root-keys.ts";
 import { softwareVault } from "../vault/software-vault.ts";
 import { addSingleMeter, type ImportDependencies, importShipment } from "./import.ts";
 import { generateRecipientSecret, recipientOf } from "./recipient.ts";
@@ -30,7 +30,7 @@ type TestImport = ImportDependencies & { readonly store: CustodyStore; readonly 
 function withCustody(body: (custody: TestImport) => Promise<void>) {
   return withTestDatabase({ migrations: CUSTODY_MIGRATIONS }, async ({ pool }) => {
     const store = postgresCustodyStore(pool);
-    const vault = softwareVault(SecretKey.random(32), store.vaultKeys);
+    const vault = softwareVault(new RootKeyRing(freshRootKeys()), store.vaultKeys);
     const trust = { manufacturers: [maker.trusted], recipient };
     const [committer, now] = [new GroupCommitter(store), () => 1_795_000_000_000];
     const forgotten: string[] = [];

@@ -57,10 +57,20 @@ export function memoryCustodyStore(): CustodyStore {
       const draft = copyOf(held);
       checkStatesOnce(writes);
       for (const write of writes) apply(draft, write);
+      const vault = rewrapOf(writes, root, vaultKeys, named);
       planSuccessors(draft, writes);
       if (growth !== undefined) {
         await ledger.append(growth);
         draft.ledger.push(...growth.entries);
+      }
+      if (vault !== undefined) {
+        root = vault.root;
+        for (const { name, sealed } of vault.secrets) named.set(name, sealed);
+        for (const record of [...vault.vaultKeys, ...vault.newVaultKeys]) {
+          const name = JSON.stringify([record.utility, record.island]);
+          const others = (vaultKeys.get(name) ?? []).filter(({ version }) => version !== record.version);
+          vaultKeys.set(name, [...others, record]);
+        }
       }
       held = draft;
     },
@@ -151,6 +161,7 @@ export function memoryCustodyStore(): CustodyStore {
     pki: memoryPkiStore(),
     restorations: { list: async () => [] },
     vaultKeys: {
+      all: async () => [...vaultKeys.values()].flat().filter(({ sealed }) => sealed.length > 0),
       find: async (utility, island) =>
         (vaultKeys.get(JSON.stringify([utility, island])) ?? []).filter(({ sealed }) => sealed.length > 0),
       destroy: async ({ utility, island, version }) => {
@@ -211,12 +222,29 @@ export function memoryCustodyStore(): CustodyStore {
         return root;
       },
       namedSecret: async (name) => named.get(name),
+      namedSecrets: async () => [...named].map(([name, sealed]) => ({ name, sealed })),
       insertNamedSecret: async (name, sealed) => {
         if (!named.has(name)) named.set(name, sealed);
         return named.get(name) as Uint8Array;
       },
     },
   };
+}
+
+/** The change of the root key among writes, which leaves nothing behind. */
+function rewrapOf(
+  writes: readonly Write[],
+  root: RootRecord | undefined,
+  vaultKeys: ReadonlyMap<string, readonly VaultKeyRecord[]>,
+  named: ReadonlyMap<string, Uint8Array>,
+): Extract<Write, { kind: "rewrap-vault" }> | undefined {
+  const write = writes.find((one) => one.kind === "rewrap-vault");
+  if (write === undefined) return undefined;
+  const kept = [...vaultKeys.values()].flat().filter(({ sealed }) => sealed.length > 0);
+  const isPresent = root !== undefined && Buffer.from(root.proof).equals(write.formerProof);
+  if (!isPresent || kept.length !== write.vaultKeys.length || named.size !== write.secrets.length)
+    throw conflict("the vault is not what it was when its root key was to be changed");
+  return write;
 }
 
 /** One statement changes all states of a commit: it would change a key once. */
@@ -238,6 +266,15 @@ function apply(draft: Held, write: Write): void {
       for (const meter of write.meters) draft.meters.set(meter.systemTitle, meter);
       for (const window of write.windows) draft.windows.set(setupName(window, window.keyVersion), window);
       for (const seal of write.seals) draft.authority.seals.set(seal.nonce, seal);
+      return;
+    case "rewrap-vault":
+      return;
+    case "reseal-keys":
+      for (const { former, sealed, ...place } of write.keys) {
+        const name = setupName(place, place.purpose, place.version);
+        const key = draft.keys.get(name);
+        if (key !== undefined && Buffer.from(key.sealed).equals(former)) draft.keys.set(name, { ...key, sealed });
+      }
       return;
     case "put-windows":
       for (const window of write.windows) {

@@ -29,6 +29,7 @@ import {
   sampleProvenMeters,
   shipmentMeters,
 } from "./postgres-reads.ts";
+import { resealKeys, rewrapVault } from "./postgres-rewrap.ts";
 import { destroyKey, markRotation, planSuccessors, rotationsIn } from "./postgres-rotations.ts";
 import {
   addKeys,
@@ -134,6 +135,8 @@ export function postgresCustodyStore(pool: Pool): CustodyStore {
 async function commitAll(client: PoolClient, writes: readonly Write[], growth: Growth | undefined): Promise<void> {
   const of = <K extends Write["kind"]>(kind: K) =>
     writes.filter((write): write is Extract<Write, { kind: K }> => write.kind === kind);
+  for (const write of of("rewrap-vault")) await rewrapVault(client, write);
+  for (const { keys } of of("reseal-keys")) await resealKeys(client, keys);
   await reserveCounters(client, of("reserve-counters"));
   for (const write of of("adopt")) {
     await adoptRows(client, write);
@@ -274,6 +277,13 @@ function vaultKeysIn(pool: Pool): CustodyStore["vaultKeys"] {
   };
   return {
     find,
+    all: async () => {
+      const { rows } = await pool.query<VaultKeyRecord>(
+        `select utility, island, version, sealed from vault_keys where octet_length(sealed) > 0
+         order by utility, island, version`,
+      );
+      return rows.map((row) => ({ ...row, sealed: new Uint8Array(row.sealed) }));
+    },
     destroy: async ({ utility, island, version }) => {
       await pool.query(
         "update vault_keys set sealed = '' where (utility, island, version) = ($1, $2, $3) and octet_length(sealed) > 0",
@@ -329,6 +339,13 @@ function installationIn(pool: Pool): InstallationRecords {
       return (await root()) as RootRecord;
     },
     namedSecret,
+    namedSecrets: async () => {
+      const { rows } = await pool.query<{ name: string; sealed: Buffer }>(
+        "select name, sealed from named_secrets where utility = $1 and island = $2 order by name",
+        [...WHOLE],
+      );
+      return rows.map(({ name, sealed }) => ({ name, sealed: new Uint8Array(sealed) }));
+    },
     insertNamedSecret: async (name, sealed) => {
       await pool.query(
         "insert into named_secrets (utility, island, name, sealed) values ($1, $2, $3, $4) on conflict do nothing",

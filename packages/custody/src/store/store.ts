@@ -103,6 +103,21 @@ export type Write =
       readonly outcome: "enrolled" | "freed" | "failed" | undefined;
       readonly expiresAt: number | undefined;
     }
+  /**
+   * Another root key has the vault from now on: its record takes the place of the one with `formerProof`, and so does all that
+   * was sealed under it. A conflict where anything would be left behind.
+   */
+  | {
+      readonly kind: "rewrap-vault";
+      readonly formerProof: Uint8Array;
+      readonly root: RootRecord;
+      readonly vaultKeys: readonly VaultKeyRecord[];
+      readonly newVaultKeys: readonly VaultKeyRecord[];
+      readonly secrets: readonly NamedSecret[];
+      readonly at: number;
+    }
+  /** Keys sealed anew, each where its octets are still those that were read. */
+  | { readonly kind: "reseal-keys"; readonly keys: readonly ResealedKey[] }
   /** Revision 1 opens a takeover; another one replaces the revision before it. */
   | { readonly kind: "put-takeover"; readonly takeover: StoredTakeover }
   | {
@@ -111,6 +126,17 @@ export type Write =
       readonly keys: readonly KeyRecord[];
       readonly checkValues: readonly Uint8Array[];
     };
+
+/** A key that is sealed under another vault key than before. */
+export interface ResealedKey extends SetupPlace, Pick<KeyRecord, "purpose" | "version" | "sealed"> {
+  readonly former: Uint8Array;
+}
+
+/** A secret of the installation as it lies in the store. */
+export interface NamedSecret {
+  readonly name: string;
+  readonly sealed: Uint8Array;
+}
 
 /** Rotations to be planned, for every meter that they fit and that has none open. */
 export interface RotationPlan {
@@ -327,6 +353,8 @@ export interface InstallationRecords {
   /** Stores it unless there is one: returns what is stored then. */
   insertRoot(root: RootRecord): Promise<RootRecord>;
   namedSecret(name: string): Promise<Uint8Array | undefined>;
+  /** All of them, by name. */
+  namedSecrets(): Promise<readonly NamedSecret[]>;
   insertNamedSecret(name: string, sealed: Uint8Array): Promise<Uint8Array>;
 }
 
@@ -349,6 +377,8 @@ export interface VaultKeyRecord {
 
 /** Where the software vault keeps its vault keys. */
 export interface VaultKeys {
+  /** Every one that was not destroyed, by utility, island and version. */
+  all(): Promise<readonly VaultKeyRecord[]>;
   /** All versions for an utility and island. */
   find(utility: string, island: string): Promise<readonly VaultKeyRecord[]>;
   /** Stores a version durably unless there is one already: returns what is stored then. */

@@ -1,44 +1,77 @@
-import { randomBytes } from "node:crypto";
 import type { SecretKey } from "@meterkeep/dlms-node";
-import type { RootRecord, VaultKeys } from "../store/store.ts";
+import { CustodyError } from "../errors.ts";
+import type { InstallationRecords, RootRecord, VaultKeys } from "../store/store.ts";
 import type { Opening } from "./opening.ts";
-import { DEFAULT_SCRYPT, type RootKeySource, rootKeyFromFile, rootKeyFromPassphrase } from "./root-key.ts";
+import { rewrapped } from "./rewrap.ts";
+import { type RootKeySource, rootKeyFromFile, rootKeyFromPassphrase, settleRootKey } from "./root-key.ts";
+import { derivedRootKeys, freshRootKeys, openRootKeys, RootKeyRing, rootKeyId, sealRootKeys } from "./root-keys.ts";
+import { freshScrypt, type RootParameters, readParameters, writeParameters } from "./root-parameters.ts";
 import { softwareVault } from "./software-vault.ts";
 
-const SALT_BYTES = 16;
 const nothing = async (): Promise<void> => undefined;
 
-/** Opens the vault in software; a root key file is made where there is none and nothing was founded with one. */
+/**
+ * Opens the vault in software; a root key file is made where there is none and nothing was founded with one. A change of the
+ * root key that was cut off when it was durable is ended.
+ *
+ * @throws CustodyError `root-key-wrong`
+ */
 export async function openSoftwareVault(
-  vaultKeys: VaultKeys,
+  records: { readonly installation: InstallationRecords; readonly vaultKeys: VaultKeys },
   source: RootKeySource,
   stored: RootRecord | undefined,
 ): Promise<Opening> {
-  const parameters = stored?.parameters ?? newParameters(source);
   const isFirst = stored === undefined;
-  const { key, created } = await rootKey(source, parameters, isFirst);
+  const known: RootParameters = isFirst
+    ? source.kind === "passphrase"
+      ? { scrypt: freshScrypt() }
+      : {}
+    : readParameters(stored.parameters);
+  if (source.kind === "file" && known.keys !== undefined) await settleRootKey(source.path, known.keys.root);
+  const { key, created } = await rootKey(source, known, isFirst);
   using root = key;
+  const id = rootKeyId(root);
+  if (known.keys !== undefined && known.keys.root !== id) throw wrongRootKey(source, id, known.keys.root);
+  const keys =
+    known.keys !== undefined
+      ? openRootKeys(root, known.keys.version, known.keys.sealed)
+      : isFirst
+        ? freshRootKeys()
+        : derivedRootKeys(root);
+  const parameters =
+    isFirst && known.keys === undefined
+      ? { ...known, keys: { version: keys.version, root: id, sealed: sealRootKeys(root, keys) } }
+      : known;
+  const ring = new RootKeyRing(keys);
   return {
-    vault: softwareVault(root, vaultKeys),
-    parameters,
+    vault: softwareVault(ring, records.vaultKeys),
+    parameters: writeParameters(parameters),
     created: created || (source.kind === "passphrase" && isFirst),
+    rootId: id,
+    rewrap: (next, at) => rewrapped({ ...records, ring, source, rootId: id }, next, at),
     tend: nothing,
     close: nothing,
   };
 }
 
-function newParameters(source: RootKeySource): string {
-  if (source.kind === "file") return "";
-  return JSON.stringify({ ...DEFAULT_SCRYPT, salt: randomBytes(SALT_BYTES).toString("base64url") });
+/** What is given opens another vault, or this one at another time. */
+export function wrongRootKey(source: RootKeySource, given: string, wanted: string): CustodyError {
+  const what = source.kind === "file" ? `the root key ${source.path}` : "the passphrase";
+  return new CustodyError(
+    "root-key-wrong",
+    `${what} (${given}) does not open this vault: the root key ${wanted} does, which a backup from before may not have`,
+  );
 }
 
 async function rootKey(
   source: RootKeySource,
-  parameters: string,
+  { scrypt }: RootParameters,
   mayCreate: boolean,
 ): Promise<{ readonly key: SecretKey; readonly created: boolean }> {
   if (source.kind === "file") return rootKeyFromFile(source.path, mayCreate);
-  const { salt, ...costs } = JSON.parse(parameters) as typeof DEFAULT_SCRYPT & { readonly salt: string };
+  if (scrypt === undefined)
+    throw new CustodyError("root-key-wrong", "the vault's record says of no passphrase how it becomes the root key");
+  const { salt, ...costs } = scrypt;
   return {
     key: rootKeyFromPassphrase(source.passphrase, { ...costs, salt: Buffer.from(salt, "base64url") }),
     created: false,

@@ -2,6 +2,8 @@ import { SecretKey } from "@meterkeep/dlms-node";
 import { CustodyError } from "../errors.ts";
 import type { InstallationRecords, RootRecord, VaultKeys, VaultSecretRecords } from "../store/store.ts";
 import { openSoftwareVault } from "./open-software-vault.ts";
+import type { Opening } from "./opening.ts";
+import { ROOT_PROOF, ROOT_PROOF_BYTES } from "./rewrap.ts";
 import { markFounded, type RootKeySource } from "./root-key.ts";
 import { openTokenVault, type TokensSource, type VaultEvent } from "./tokens/open-token-vault.ts";
 import type { SigningTokens } from "./tokens/token-set.ts";
@@ -11,7 +13,7 @@ import type { Vault } from "./vault.ts";
 export type VaultSource = RootKeySource | TokensSource;
 
 /** An open vault, and what to say about what it rests on. */
-export interface OpenedVault {
+export interface OpenedVault extends Pick<Opening, "rootId" | "rewrap"> {
   readonly vault: Vault;
   readonly rootKey: VaultSource["kind"];
   /** Where the vault is in tokens: they sign, too. */
@@ -22,9 +24,6 @@ export interface OpenedVault {
   tend(): Promise<void>;
   close(): Promise<void>;
 }
-
-const PROOF = "root-proof";
-const PROOF_BYTES = 16;
 
 /**
  * Opens the vault, or founds it where there is none.
@@ -55,11 +54,11 @@ export async function openVault(
       "vault-root-lost",
       "the database holds a custodian's rows but not the root record of its vault: restore the whole database from one backup, a new vault would open nothing in it",
     );
-  const opening =
+  const opening: Opening =
     source.kind === "tokens"
       ? await openTokenVault(vaultSecrets, source, onEvent)
-      : await openSoftwareVault(vaultKeys, source, stored);
-  const { vault, parameters, created, signing, tend, close } = opening;
+      : await openSoftwareVault({ installation, vaultKeys }, source, stored);
+  const { vault, parameters, created, signing, rootId, rewrap, tend, close } = opening;
   try {
     if (stored === undefined) await found(vault, installation, { kind: source.kind, parameters, createdAt: now });
     else await prove(vault, stored, source);
@@ -68,7 +67,16 @@ export async function openVault(
     await close();
     throw error;
   }
-  return { vault, rootKey: source.kind, created, ...(signing && { signing }), tend, close };
+  return {
+    vault,
+    rootKey: source.kind,
+    created,
+    ...(signing && { signing }),
+    ...(rootId !== undefined && { rootId }),
+    ...(rewrap && { rewrap }),
+    tend,
+    close,
+  };
 }
 
 const NAMES: Readonly<Record<VaultSource["kind"], string>> = {
@@ -78,13 +86,13 @@ const NAMES: Readonly<Record<VaultSource["kind"], string>> = {
 };
 
 async function found(vault: Vault, installation: InstallationRecords, root: Omit<RootRecord, "proof">): Promise<void> {
-  using secret = SecretKey.random(PROOF_BYTES);
-  await installation.insertRoot({ ...root, proof: await vault.sealNamed(PROOF, secret) });
+  using secret = SecretKey.random(ROOT_PROOF_BYTES);
+  await installation.insertRoot({ ...root, proof: await vault.sealNamed(ROOT_PROOF, secret) });
 }
 
 async function prove(vault: Vault, stored: RootRecord, source: VaultSource): Promise<void> {
   try {
-    (await vault.unsealNamed(PROOF, stored.proof))[Symbol.dispose]();
+    (await vault.unsealNamed(ROOT_PROOF, stored.proof))[Symbol.dispose]();
   } catch (cause) {
     if (cause instanceof CustodyError && cause.code === "vault-unavailable") throw cause;
     throw new CustodyError("root-key-wrong", `${described(source)} does not open this vault`, { cause });

@@ -1,3 +1,5 @@
+import type { Rewrap } from "./rewrap.ts";
+import type { RootKeySource } from "./root-key.ts";
 import type { SigningTokens } from "./tokens/token-set.ts";
 import type { Vault } from "./vault.ts";
 
@@ -9,6 +11,10 @@ export interface Opening {
   /** True when something new was made for it. */
   readonly created: boolean;
   readonly signing?: SigningTokens;
+  /** Which root key it is, 16 hex digits; of a vault in software. */
+  readonly rootId?: string;
+  /** Works out a change of the root key; of a vault in software. */
+  readonly rewrap?: (next: RootKeySource, at: number) => Promise<Rewrap>;
   tend(): Promise<void>;
   close(): Promise<void>;
 }

@@ -1,11 +1,11 @@
 import { scryptSync } from "node:crypto";
 import { constants, existsSync } from "node:fs";
-import { type FileHandle, open } from "node:fs/promises";
+import { type FileHandle, open, rename } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import { SecretKey } from "@meterkeep/dlms-node";
 import { CustodyError } from "../errors.ts";
 import { readPrivateFile, requirePrivate } from "./private-file.ts";
-import { VAULT_KEY_BYTES } from "./software-vault.ts";
+import { rootKeyId, VAULT_KEY_BYTES } from "./root-keys.ts";
 
 /** Where the root key comes from. */
 export type RootKeySource =
@@ -73,6 +73,46 @@ function markerOf(path: string): string {
   return `${path}.founded`;
 }
 
+/**
+ * The root key that shall take the place of the one in a file: made beside it, under another name, or found there from a
+ * change that was cut off.
+ */
+export async function nextRootKey(path: string): Promise<SecretKey> {
+  return (await readBeside(nextOf(path))) ?? createRootKey(nextOf(path));
+}
+
+/**
+ * Ends a change of the root key in a file, where one was made durable: the key beside it that has `id` takes its place, and
+ * the former one is set aside. Otherwise nothing happens. @returns where the former one is then
+ */
+export async function settleRootKey(path: string, id: string): Promise<string | undefined> {
+  using next = await readBeside(nextOf(path));
+  if (next === undefined || rootKeyId(next) !== id) return undefined;
+  const former = await setRootKeyAside(path);
+  await rename(nextOf(path), path);
+  await syncFolderOf(path);
+  return former;
+}
+
+/** Keeps a root key under a name of its own, since backups from before open with it alone. @returns where; undefined where there is none */
+export async function setRootKeyAside(path: string): Promise<string | undefined> {
+  using present = await readBeside(path);
+  if (present === undefined) return undefined;
+  const former = `${path}.former-${rootKeyId(present)}`;
+  await rename(path, former);
+  await syncFolderOf(path);
+  return former;
+}
+
+function nextOf(path: string): string {
+  return `${path}.next`;
+}
+
+/** The root key of a file that may not be there. */
+async function readBeside(path: string): Promise<SecretKey | undefined> {
+  return existsSync(path) ? (await rootKeyFromFile(path, false)).key : undefined;
+}
+
 /** Reads a passphrase from a file with mode 0600. @throws CustodyError `root-key-permissions`, `root-key-missing`. */
 export async function readPassphrase(path: string): Promise<string> {
   return (await readPrivateFile(path, "passphrase file")).replace(/\r?\n$/, "");
@@ -114,6 +154,10 @@ async function writeDurably(path: string, text: string): Promise<void> {
     await file.close();
   }
   // The name must be durable before a vault depends on it.
+  await syncFolderOf(path);
+}
+
+async function syncFolderOf(path: string): Promise<void> {
   const folder = await open(dirname(path), constants.O_RDONLY);
   try {
     await folder.sync();

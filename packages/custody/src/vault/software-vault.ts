@@ -1,29 +1,28 @@
-import { createHmac, hkdfSync, type KeyObject } from "node:crypto";
+import { createHmac, type KeyObject } from "node:crypto";
 import { SecretKey } from "@meterkeep/dlms-node";
 import { CustodyError } from "../errors.ts";
 import type { VaultKeyRecord, VaultKeys } from "../store/store.ts";
 import { counterTexts, derivedKeys } from "./derivation.ts";
 import { envelopeKeyVersion, openEnvelope, sealEnvelope } from "./envelope.ts";
 import { HeldKeys } from "./held-keys.ts";
-import { boundData, keyPlaceData } from "./key-place.ts";
+import { keyPlaceData } from "./key-place.ts";
+import {
+  MASTERS,
+  openNamedSecret,
+  openVaultKey,
+  type RootKeyRing,
+  sealNamedSecret,
+  sealVaultKey,
+  VAULT_KEY_BYTES,
+} from "./root-keys.ts";
 import type { PlacedKey, PlacedRecord, Unsealer, Vault } from "./vault.ts";
 
-/** Octets of the root key and of every vault key: AES-256. */
-export const VAULT_KEY_BYTES = 32;
-
-const ROOT_VERSION = 1;
-
 /**
- * The vault in software: root key, then a vault key for each utility and island, then the meter keys.
- *
- * Nothing is sealed under the root key itself but under keys derived from it for one use each (HKDF-SHA-256).
+ * The vault in software: root key, then the keys that it opens, then a vault key for each utility and island, then the meter
+ * keys. When the ring's keys are replaced it goes on under the new ones.
  */
-export function softwareVault(rootKey: SecretKey, vaultKeys: VaultKeys): Vault {
-  const wrapping = derived(rootKey, "vault-keys").keyObject();
-  const naming = derived(rootKey, "named-secrets").keyObject();
-  const checking = derived(rootKey, "check-values").keyObject();
-  const authenticating = derived(rootKey, "records").keyObject();
-  const opened = new OpenedVaultKeys(wrapping, vaultKeys);
+export function softwareVault(ring: RootKeyRing, vaultKeys: VaultKeys): Vault {
+  const opened = new OpenedVaultKeys(ring, vaultKeys);
   const held = new HeldKeys();
   return {
     kind: "software",
@@ -42,23 +41,23 @@ export function softwareVault(rootKey: SecretKey, vaultKeys: VaultKeys): Vault {
     unsealer: (records) => unsealerOf(records, opened, held),
     tokenKey: async () => undefined,
     checkValues: async (keys) =>
-      keys.map((key) => key.lend((bytes) => new Uint8Array(createHmac("sha256", checking).update(bytes).digest()))),
+      keys.map((key) =>
+        key.lend((bytes) => new Uint8Array(createHmac("sha256", ring.current.checking).update(bytes).digest())),
+      ),
     authenticate: async (texts) =>
-      texts.map((text) => new Uint8Array(createHmac("sha256", authenticating).update(text).digest())),
-    sealNamed: async (name, secret) =>
-      secret.lend((bytes) => sealEnvelope(naming, ROOT_VERSION, boundData("meterkeep-vault-1/named", name), bytes)),
-    unsealNamed: async (name, sealed) => openEnvelope(naming, boundData("meterkeep-vault-1/named", name), sealed),
+      texts.map((text) => new Uint8Array(createHmac("sha256", ring.current.authenticating).update(text).digest())),
+    sealNamed: async (name, secret) => sealNamedSecret(ring.current, name, secret),
+    unsealNamed: async (name, sealed) => openNamedSecret(ring.current, name, sealed),
     takeMaster: async (name, master) => {
       const place = { utility: MASTERS, island: name, version: 1 };
       if ((await vaultKeys.find(place.utility, place.island)).length > 0) return;
-      const sealed = master.lend((bytes) => sealEnvelope(wrapping, ROOT_VERSION, masterData(name), bytes));
-      await vaultKeys.insert({ ...place, sealed });
+      await vaultKeys.insert({ ...place, sealed: sealVaultKey(ring.current, place, master) });
     },
     destroyMaster: (name) => vaultKeys.destroy({ utility: MASTERS, island: name, version: 1 }),
     derive: async (name, inputs) => {
       const [record] = await vaultKeys.find(MASTERS, name);
       if (record === undefined) throw new CustodyError("vault-key-unknown", `the vault has no master ${name}`);
-      using master = openEnvelope(wrapping, masterData(name), record.sealed);
+      using master = openVaultKey(ring.current, record);
       const key = master.keyObject();
       const macs = inputs.flatMap(counterTexts).map((text) => createHmac("sha256", key).update(text).digest());
       return derivedKeys(inputs, macs);
@@ -100,21 +99,6 @@ function unsealerOf(records: readonly PlacedRecord[], opened: OpenedVaultKeys, h
   return () => (open === undefined ? first(rows) : open());
 }
 
-/** In the place of a utility: no utility has this name. */
-const MASTERS = "*masters";
-
-function masterData(name: string): Buffer {
-  return boundData("meterkeep-vault-1/master", name);
-}
-
-function derived(rootKey: SecretKey, use: string): SecretKey {
-  return rootKey.lend((bytes) =>
-    SecretKey.take(
-      new Uint8Array(hkdfSync("sha256", bytes, new Uint8Array(0), `meterkeep-root-1/${use}`, VAULT_KEY_BYTES)),
-    ),
-  );
-}
-
 interface OpenedVaultKey {
   readonly version: number;
   readonly object: KeyObject;
@@ -125,14 +109,17 @@ type Cell = Pick<VaultKeyRecord, "utility" | "island">;
 
 /** Vault keys as node:crypto holds them, by utility and island: one is read once and made at first use. */
 class OpenedVaultKeys {
-  readonly #wrapping: KeyObject;
+  readonly #ring: RootKeyRing;
   readonly #store: VaultKeys;
+  /** The version of the root keys under which they were read: under others there are newer ones. */
+  #root: number;
   readonly #opening = new Map<string, Promise<readonly OpenedVaultKey[]>>();
   /** Those that were opened, by utility and island. */
   readonly #opened = new Map<string, Map<string, readonly OpenedVaultKey[]>>();
 
-  constructor(wrapping: KeyObject, store: VaultKeys) {
-    this.#wrapping = wrapping;
+  constructor(ring: RootKeyRing, store: VaultKeys) {
+    this.#ring = ring;
+    this.#root = ring.current.version;
     this.#store = store;
   }
 
@@ -158,6 +145,11 @@ class OpenedVaultKeys {
   }
 
   async #all(utility: string, island: string, make: boolean): Promise<readonly OpenedVaultKey[]> {
+    if (this.#root !== this.#ring.current.version) {
+      this.#root = this.#ring.current.version;
+      this.#opening.clear();
+      this.#opened.clear();
+    }
     const name = JSON.stringify([utility, island]);
     let keys = this.#opening.get(name);
     if (keys === undefined) {
@@ -186,16 +178,11 @@ class OpenedVaultKeys {
   async #make(utility: string, island: string): Promise<VaultKeyRecord> {
     using key = SecretKey.random(VAULT_KEY_BYTES);
     const place = { utility, island, version: 1 };
-    const sealed = key.lend((bytes) => sealEnvelope(this.#wrapping, ROOT_VERSION, vaultKeyData(place), bytes));
-    return this.#store.insert({ ...place, sealed });
+    return this.#store.insert({ ...place, sealed: sealVaultKey(this.#ring.current, place, key) });
   }
 
   #open(record: VaultKeyRecord): OpenedVaultKey {
-    using key = openEnvelope(this.#wrapping, vaultKeyData(record), record.sealed);
+    using key = openVaultKey(this.#ring.current, record);
     return { version: record.version, object: key.keyObject() };
   }
-}
-
-function vaultKeyData(record: Omit<VaultKeyRecord, "sealed">): Buffer {
-  return boundData("meterkeep-vault-1/vault-key", record.utility, record.island, String(record.version));
 }

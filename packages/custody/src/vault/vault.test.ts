@@ -12,19 +12,21 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { SecretKey } from "@meterkeep/dlms-node";
 import { withTestDatabase } from "@meterkeep/postgres/testing";
 import { openRecipient } from "../shipment/open-recipient.ts";
 import { memoryCustodyStore } from "../store/memory-store.ts";
 import { CUSTODY_MIGRATIONS, postgresCustodyStore } from "../store/postgres-store.ts";
 import { vaultContract } from "../testing/vault-contract.ts";
 import { openVault } from "./open-vault.ts";
+import { freshRootKeys, RootKeyRing } from "./root-keys.ts";
 import { softwareVault } from "./software-vault.ts";
 
-vaultContract("software vault", (body) => body(softwareVault(SecretKey.random(32), memoryCustodyStore().vaultKeys)));
+vaultContract("software vault", (body) =>
+  body(softwareVault(new RootKeyRing(freshRootKeys()), memoryCustodyStore().vaultKeys)),
+);
 vaultContract("software vault in PostgreSQL", (body) =>
   withTestDatabase({ migrations: CUSTODY_MIGRATIONS }, ({ pool }) =>
-    body(softwareVault(SecretKey.random(32), postgresCustodyStore(pool).vaultKeys)),
+    body(softwareVault(new RootKeyRing(freshRootKeys()), postgresCustodyStore(pool).vaultKeys)),
   ),
 );
 

@@ -37,6 +37,11 @@ export const CHANGE_KINDS = {
     (body) => `lift the caps for ${said(body, "minutes")} minutes: ${said(body, "reason")}`,
   ),
   ceremony: row("change", (body) => `hold the ceremony ${said(body, "ceremony")}: ${said(body, "purpose")}`),
+  "rewrap-vault": row(
+    "change",
+    (body) => `give the vault another root key (${said(body, "to")}) in the place of ${said(body, "root")}`,
+    "when-enrolled",
+  ),
   "export-keys": row(
     "change",
     (body) => `give ${said(body, "meters")} meters with their keys to ${said(body, "recipient")}`,

@@ -1,0 +1,60 @@
+import type { LedgerDraft } from "@meterkeep/ledger";
+import type { Changes } from "../authority/changes.ts";
+import type { Caller } from "../calls/caller.ts";
+import { CustodyError } from "../errors.ts";
+import type { Committer } from "../store/committer.ts";
+import type { OpenedVault } from "./open-vault.ts";
+import type { RootKeySource } from "./root-key.ts";
+
+/** The entry of a vault that has another root key, and of meter keys that were sealed anew since. */
+export const ROOT_CHANGED = "vault-root-changed";
+
+/** What came of a change of the root key. */
+export interface RootChanged {
+  /** Ids of root keys, 16 hex digits each. */
+  readonly from: string;
+  readonly to: string;
+  readonly vaultKeys: number;
+  readonly secrets: number;
+  /** Where the former root key's file is kept; undefined where it was in none. */
+  readonly former: string | undefined;
+}
+
+export interface RootChangeDependencies {
+  readonly opened: Pick<OpenedVault, "rewrap" | "rootId" | "rootKey">;
+  readonly changes: Pick<Changes, "require">;
+  readonly committer: Committer;
+  readonly now: () => number;
+}
+
+/**
+ * Gives the vault another root key (ADR 0052): all that it is made of is sealed anew in one commit with the entry that says
+ * so. The former root key opens nothing of the database from then on, and every backup from before.
+ *
+ * @throws CallRefusal `approval-required`; CustodyError `vault-rewrap-refused` where the vault is in tokens
+ */
+export async function changeRoot(
+  { opened, changes, committer, now }: RootChangeDependencies,
+  next: RootKeySource,
+  caller: Caller,
+  reason: string,
+): Promise<RootChanged> {
+  const { rewrap, rootId, rootKey } = opened;
+  if (rewrap === undefined || rootId === undefined)
+    throw new CustodyError(
+      "vault-rewrap-refused",
+      "the vault is in tokens, which have no root key: put another token into the tokens file, and take the old one out when the new one has caught up",
+    );
+  // Worked out first: what cannot be done must not burn an approval.
+  const { write, from, to, adopt } = await rewrap(next, now());
+  const body = { root: from, to: next.kind };
+  const { hash, approvedBy } = await changes.require("rewrap-vault", body, caller, reason);
+  const counts = { vaultKeys: write.vaultKeys.length, secrets: write.secrets.length };
+  const said = { from, to, was: rootKey, is: next.kind, ...counts, reason, ...(hash && { change: hash, approvedBy }) };
+  await committer.submit({ writes: [write], entries: [entry(now(), ROOT_CHANGED, caller, said)] });
+  return { from, to, ...counts, former: await adopt() };
+}
+
+export function entry(at: number, kind: string, caller: Caller, body: unknown): LedgerDraft {
+  return { at, kind, principal: caller.name, utility: "*", island: "*", body };
+}
