@@ -41,10 +41,7 @@ export async function collectSecrets(stateDirectory: string): Promise<CustodySec
     const store = postgresCustodyStore(pool);
     const { vault } = await openVault(store, { kind: "file", path: config.rootKeyFile }, Date.now());
     const rootKey = Buffer.from(readFileSync(config.rootKeyFile, "latin1").trim(), "hex");
-    const derived = ["vault-keys", "named-secrets", "check-values", "records"].map((use) => ({
-      use,
-      octets: derive(rootKey, use),
-    }));
+    const derived = rootKeysIn(rootKey, (await store.installation.root())!.parameters);
     const secrets: CustodySecret[] = [
       { kind: "root key", name: "root key", octets: rootKey },
       ...derived.map(({ use, octets }) => ({ kind: "derived key", name: `root key for ${use}`, octets }) as const),
@@ -53,7 +50,8 @@ export async function collectSecrets(stateDirectory: string): Promise<CustodySec
     ];
     for (const { utility, island, version } of await vaultKeyPlaces(pool)) {
       const [record] = (await store.vaultKeys.find(utility, island)).filter((key) => key.version === version);
-      const octets = openVaultKey(derived[0]!.octets, { utility, island, version }, record!.sealed);
+      const fields = ["meterkeep-vault-1/vault-key", utility, island, String(version)];
+      const octets = openEnvelope(derived[1]!.octets, fields, record!.sealed);
       secrets.push({ kind: "vault key", name: `vault key ${utility}/${island}/${version}`, octets });
     }
     using recipient = await vault.unsealNamed("recipient-1", (await store.installation.namedSecret("recipient-1"))!);
@@ -85,7 +83,19 @@ export async function collectSecrets(stateDirectory: string): Promise<CustodySec
   }
 }
 
-/** What the vault derives from its root key (packages/custody/src/vault/software-vault.ts). */
+/** What a root key opens, in the order in which it lies there (packages/custody/src/vault/root-keys.ts). */
+const USES = ["vault-keys", "named-secrets", "check-values", "records"] as const;
+
+function rootKeysIn(rootKey: Uint8Array, parameters: string) {
+  const { root, sealed } = (JSON.parse(parameters) as { keys: { readonly root: string; readonly sealed: string } })
+    .keys;
+  const fields = ["meterkeep-vault-1/root-keys", root];
+  const plain = openEnvelope(derive(rootKey, "root-keys"), fields, Buffer.from(sealed, "base64"));
+  const keys = USES.map((use, at) => ({ use, octets: plain.subarray(at * 32, (at + 1) * 32) }));
+  return [{ use: "its envelope", octets: derive(rootKey, "root-keys") }, ...keys];
+}
+
+/** What follows from the root key alone. */
 function derive(rootKey: Uint8Array, use: string): Uint8Array {
   return new Uint8Array(hkdfSync("sha256", rootKey, new Uint8Array(0), `meterkeep-root-1/${use}`, 32));
 }
@@ -98,17 +108,13 @@ async function vaultKeyPlaces(pool: ReturnType<typeof createPool>) {
 }
 
 /** form(1) ‖ key version(4) ‖ nonce(12) ‖ ciphertext ‖ tag(16), bound to its place (packages/custody/src/vault/envelope.ts). */
-function openVaultKey(
-  wrapping: Uint8Array,
-  { utility, island, version }: { readonly utility: string; readonly island: string; readonly version: number },
-  sealed: Uint8Array,
-): Uint8Array {
-  const place = ["meterkeep-vault-1/vault-key", utility, island, String(version)].flatMap((field) => {
+function openEnvelope(key: Uint8Array, fields: readonly string[], sealed: Uint8Array): Uint8Array {
+  const place = fields.flatMap((field) => {
     const length = Buffer.alloc(4);
     length.writeUInt32BE(Buffer.byteLength(field));
     return [length, Buffer.from(field)];
   });
-  const decipher = createDecipheriv("aes-256-gcm", wrapping, sealed.subarray(5, 17), { authTagLength: 16 });
+  const decipher = createDecipheriv("aes-256-gcm", key, sealed.subarray(5, 17), { authTagLength: 16 });
   decipher.setAAD(Buffer.concat([sealed.subarray(0, 5), ...place]));
   decipher.setAuthTag(sealed.subarray(-16));
   return Buffer.concat([decipher.update(sealed.subarray(17, -16)), decipher.final()]);

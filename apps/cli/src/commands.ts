@@ -21,6 +21,7 @@ import { registerShipment } from "./commands/shipment.ts";
 import { registerStart } from "./commands/start.ts";
 import { registerStatus } from "./commands/status.ts";
 import { registerToken } from "./commands/token.ts";
+import { registerVault } from "./commands/vault.ts";
 import { registerWorker } from "./commands/worker.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -49,6 +50,7 @@ export const COMMANDS: readonly RegisterCommand[] = [
   registerCbom,
   registerLedger,
   registerBackup,
+  registerVault,
   registerField,
   registerHeadEnds,
   registerWorker,

@@ -8,6 +8,7 @@ import type { CustodianConfig } from "@meterkeep/api/supervisor";
 import {
   CUSTODY_MIGRATIONS,
   type Custody,
+  type CustodyOptions,
   type EstService,
   FIELD_PACE,
   type KeepingOf,
@@ -19,6 +20,7 @@ import {
   type Pace,
   recoveryRecipient,
   trustedManufacturer,
+  type VaultSource,
 } from "@meterkeep/custody";
 import { createPool, prepareSchema } from "@meterkeep/postgres";
 import { anchorsOf } from "./anchors.ts";
@@ -49,41 +51,19 @@ export async function startCustodian(config: CustodianConfig, supervisor: Superv
   });
   try {
     await prepareSchema({ pool, ownerUrl: config.ownerDatabase, sources: CUSTODY_MIGRATIONS, version: VERSION });
-    const custody = await openCustody(
-      pool,
-      {
-        vault: await vaultSource(config),
-        manufacturers: config.manufacturers.map(trustedManufacturer),
-        stateFolder: config.stateDirectory,
-        escrowFolder: config.escrowDirectory,
-        version: VERSION,
-        separateUser: config.separateUser,
-        pace: paceOf(config),
-        keeping: keepingOf(config),
-        sealBudget: config.sealBudget,
-        mostSessions: Math.floor(getHeapStatistics().heap_size_limit / HEAP_BYTES_A_SESSION),
-        ledger: ledgerOptions(config),
-        pki: pkiOptions(config),
-        recovery: (config.recovery ?? []).map(recoveryRecipient),
-        now: () => Date.now(),
-        monotonic: () => performance.now(),
-        page: config.pagePort === undefined ? undefined : pagePlace(config.pagePort),
-        onFailure: (error) => console.error(error),
+    const custody = await openCustody(pool, custodyOptions(config, await vaultSource(config)), {
+      holder: `${hostname()} ${process.pid}`,
+      silentMilliseconds: config.standbyAfter,
+      // Standing by is what a standby is for: whoever waits for it to be ready waits no longer.
+      onWaiting: () => {
+        if (config.standbyAfter !== undefined) supervisor.send({ type: "ready", facts: { "stands by": true } });
       },
-      {
-        holder: `${hostname()} ${process.pid}`,
-        silentMilliseconds: config.standbyAfter,
-        // Standing by is what a standby is for: whoever waits for it to be ready waits no longer.
-        onWaiting: () => {
-          if (config.standbyAfter !== undefined) supervisor.send({ type: "ready", facts: { "stands by": true } });
-        },
-        onTaken: () => supervisor.send({ type: "took-over" }),
-        onLost: (error) => {
-          supervisor.send({ type: "failed", code: error.code, message: error.message });
-          process.exit(1);
-        },
+      onTaken: () => supervisor.send({ type: "took-over" }),
+      onLost: (error) => {
+        supervisor.send({ type: "failed", code: error.code, message: error.message });
+        process.exit(1);
       },
-    );
+    });
     const { halt } = custody.ledger.state;
     if (halt !== undefined) supervisor.send({ type: "step", text: `The custodian uses no key: ${halt.message}` });
     if (custody.rootKeyCreated) supervisor.send({ type: "step", text: rootKeySentence(config) });
@@ -136,6 +116,29 @@ export async function startCustodian(config: CustodianConfig, supervisor: Superv
     await pool.end();
     throw error;
   }
+}
+
+/** What custody is opened with by a configuration. */
+export function custodyOptions(config: CustodianConfig, vault: VaultSource): CustodyOptions {
+  return {
+    vault,
+    manufacturers: config.manufacturers.map(trustedManufacturer),
+    stateFolder: config.stateDirectory,
+    escrowFolder: config.escrowDirectory,
+    version: VERSION,
+    separateUser: config.separateUser,
+    pace: paceOf(config),
+    keeping: keepingOf(config),
+    sealBudget: config.sealBudget,
+    mostSessions: Math.floor(getHeapStatistics().heap_size_limit / HEAP_BYTES_A_SESSION),
+    ledger: ledgerOptions(config),
+    pki: pkiOptions(config),
+    recovery: (config.recovery ?? []).map(recoveryRecipient),
+    now: () => Date.now(),
+    monotonic: () => performance.now(),
+    page: config.pagePort === undefined ? undefined : pagePlace(config.pagePort),
+    onFailure: (error) => console.error(error),
+  };
 }
 
 /** Listens for enrolment over EST, where that is wanted; while the ledger is halted nobody enrols. */

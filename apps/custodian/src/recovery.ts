@@ -17,6 +17,7 @@ import {
 import { connectWrapper } from "@meterkeep/dlms-node";
 import { keysFromJson } from "@meterkeep/ledger";
 import { connectionOf, launchEmbedded, provision, randomPassword } from "@meterkeep/postgres";
+import { type ResealJob, type RewrapJob, reseal, rewrap } from "./rewrap.ts";
 import { vaultSource } from "./vault-source.ts";
 import { VERSION } from "./version.ts";
 
@@ -37,6 +38,8 @@ export type RecoveryJob =
       readonly ownerDatabase: string;
       readonly feedFolder?: string;
     } & BackupFiles)
+  | RewrapJob
+  | ResealJob
   | ({
       readonly action: "drill";
       readonly recoveryKey: string;
@@ -62,6 +65,10 @@ export async function runRecovery(job: RecoveryJob, onStep: (text: string) => vo
       const key = recoveryPrivateKey(recoveryKey);
       return restoreDatabase({ file, key, database, ownerDatabase, feedFolder, version: VERSION, now: Date.now });
     }
+    case "rewrap":
+      return rewrap(job, onStep);
+    case "reseal":
+      return reseal(job, onStep);
     case "drill":
       await verify({ ...job, action: "verify" });
       return drill(job, onStep);

@@ -29,5 +29,7 @@ export { type TrustedManufacturer, trustedManufacturer } from "./shipment/manufa
 export { CUSTODY_MIGRATIONS, postgresCustodyStore } from "./store/postgres-store.ts";
 export { FIELD_PACE, type Pace } from "./takeover/candidates.ts";
 export { type OpenedVault, openVault, type VaultSource } from "./vault/open-vault.ts";
-export { readPassphrase } from "./vault/root-key.ts";
+export type { Resealed } from "./vault/resealing.ts";
+export type { RootChanged } from "./vault/root-change.ts";
+export { type RootKeySource, readPassphrase } from "./vault/root-key.ts";
 export { readTokensFile } from "./vault/tokens/tokens-file.ts";

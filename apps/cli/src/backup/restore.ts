@@ -1,28 +1,17 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
-import { acquireLock, createPool, launchEmbedded, resolveStateDirectory } from "@meterkeep/postgres";
-import packageJson from "../../package.json" with { type: "json" };
-import { checkoutDirectory } from "../start/checkout.ts";
-import { provisionDatabases } from "../start/database.ts";
-import { escrowFolder, makeDirectories, writePrivate } from "../start/directories.ts";
-import { openInstallation } from "../start/installation.ts";
-import { resolveOptions } from "../start/options.ts";
-import { chooseUsers } from "../start/users.ts";
+import { createPool } from "@meterkeep/postgres";
+import { type AtRestOptions, withInstallationAtRest } from "../start/at-rest.ts";
+import { escrowFolder, writePrivate } from "../start/directories.ts";
 import { type Terminal, write } from "../terminal.ts";
 import { inRecoveryProcess } from "./recovery-process.ts";
 import { filesOf } from "./run.ts";
 
 /** What `meterkeep restore` is told; the rest is what `meterkeep start` takes. */
-export interface RestoreOptions {
+export interface RestoreOptions extends AtRestOptions {
   readonly recoveryKey: string;
   readonly rootKey?: string;
   readonly replace?: boolean;
-  readonly state?: string;
-  readonly databaseUrl?: string;
-  readonly databaseSuffix?: string;
-  readonly escrowDirectory?: string;
-  readonly utility?: string;
-  readonly island?: string;
   readonly json?: boolean;
 }
 
@@ -39,43 +28,22 @@ interface Restored {
  * escrow. Meterkeep must not run in the state directory; `meterkeep start` goes on from there.
  */
 export async function restore(folder: string, options: RestoreOptions, terminal: Terminal): Promise<void> {
-  const { state, databaseUrl, databaseSuffix, escrowDirectory, utility, island } = options;
-  const config = resolveOptions({ state, databaseUrl, databaseSuffix, escrowDirectory, utility, island }, terminal.env);
-  const isRoot = process.getuid?.() === 0;
-  const place = resolveStateDirectory({
-    checkout: checkoutDirectory(),
-    isRoot,
-    ...(config.state !== undefined && { requested: config.state }),
-  });
-  await using closing = new AsyncDisposableStack();
-  const lock = acquireLock(`${place.path}/lock`, `the state directory ${place.path}`);
-  closing.defer(() => lock.release());
-  const users = chooseUsers(config.userIds, isRoot);
-  const record = openInstallation(place.path, config, packageJson.version);
-  const directories = makeDirectories(place.path, users);
-  if (options.rootKey !== undefined)
-    writePrivate(`${directories.custodian}/root.key`, readFileSync(options.rootKey, "utf8"), users.custodian);
-  let adminUrl = config.databaseUrl;
-  if (adminUrl === undefined) {
-    const server = await launchEmbedded({
-      stateDirectory: directories.postgres,
-      socketDirectory: directories.sockets.postgres,
-      log: () => undefined,
+  const restored = await withInstallationAtRest(options, terminal, async (installation) => {
+    const { config, directories, users, record, adminUrl, provision } = installation;
+    if (options.rootKey !== undefined)
+      writePrivate(`${directories.custodian}/root.key`, readFileSync(options.rootKey, "utf8"), users.custodian);
+    if (options.replace === true) await setAside(adminUrl, `meterkeep_custodian${config.databaseSuffix ?? ""}`);
+    const custodian = await provision();
+    record.note("made");
+    const feedFolder = config.escrowDirectory === undefined ? undefined : escrowFolder(resolve(config.escrowDirectory));
+    return inRecoveryProcess<Restored>({
+      action: "restore",
+      ...filesOf(folder),
+      recoveryKey: readFileSync(options.recoveryKey, "utf8"),
+      database: custodian.role,
+      ownerDatabase: custodian.owner,
+      ...(feedFolder !== undefined && { feedFolder }),
     });
-    closing.defer(() => server.stop());
-    adminUrl = server.adminUrl;
-  }
-  if (options.replace === true) await setAside(adminUrl, `meterkeep_custodian${config.databaseSuffix ?? ""}`);
-  const { custodian } = await provisionDatabases(adminUrl, directories, users, config);
-  record.note("made");
-  const feedFolder = config.escrowDirectory === undefined ? undefined : escrowFolder(resolve(config.escrowDirectory));
-  const restored = await inRecoveryProcess<Restored>({
-    action: "restore",
-    ...filesOf(folder),
-    recoveryKey: readFileSync(options.recoveryKey, "utf8"),
-    database: custodian.role,
-    ownerDatabase: custodian.owner,
-    ...(feedFolder !== undefined && { feedFolder }),
   });
   const { backup, entries, backupEntries, knownUntil, replayed } = restored;
   const after =

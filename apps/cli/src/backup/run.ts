@@ -73,7 +73,12 @@ export async function verifyBackup(
   terminal: Terminal,
 ): Promise<void> {
   const verified = await inRecoveryProcess<{
-    readonly facts: { readonly backup: string; readonly createdAt: number; readonly ledgerSize: number };
+    readonly facts: {
+      readonly backup: string;
+      readonly createdAt: number;
+      readonly ledgerSize: number;
+      readonly rootKey?: string;
+    };
     readonly log: string;
     readonly keysGiven: boolean;
     readonly lines?: number;
@@ -85,12 +90,13 @@ export async function verifyBackup(
   });
   const { facts, log, keysGiven, lines } = verified;
   const compare = keysGiven ? "" : " (compare the name with `meterkeep ledger keys`)";
+  const vault = facts.rootKey === undefined ? "" : ` Root key ${facts.rootKey} opens its vault.`;
   const opened = lines === undefined ? "Not opened: no --recovery-key was given." : `Opened: ${lines} lines.`;
   await print(
     terminal,
     options,
     verified,
-    `Backup ${facts.backup} of ${new Date(facts.createdAt).toISOString()}, ledger up to entry ${facts.ledgerSize}.\nSigned by ${log}${compare}. ${opened}\n`,
+    `Backup ${facts.backup} of ${new Date(facts.createdAt).toISOString()}, ledger up to entry ${facts.ledgerSize}.${vault}\nSigned by ${log}${compare}. ${opened}\n`,
   );
 }
 

@@ -21,6 +21,8 @@ export interface BackupDependencies {
   /** Absent where the store has none: in memory. */
   readonly snapshots: SnapshotSource | undefined;
   readonly recipients: readonly RecoveryRecipient[];
+  /** Which root key opens the vault, where it has one. */
+  readonly rootKey?: string | undefined;
   readonly committer: Committer;
   readonly reads: LedgerReads;
   readonly checkpoints: Pick<CheckpointStore, "list">;
@@ -117,7 +119,7 @@ export class Backups {
     { backup }: CustodianRequest<"finishBackup">,
     caller: Caller,
   ): Promise<CustodianResponse<"finishBackup">> {
-    const { committer, keeper, reads, checkpoints, recipients, now } = this.#dependencies;
+    const { committer, keeper, reads, checkpoints, recipients, rootKey, now } = this.#dependencies;
     const live = this.#find(backup, caller);
     if (!live.isDone) throw new CallRefusal("backup-unknown", "this backup is not complete yet");
     this.#live.remove(backup);
@@ -128,6 +130,7 @@ export class Backups {
       octets: live.octets,
       ledgerSize: live.snapshot.ledgerSize,
       recipients: recipients.map(({ name, keyId }) => ({ name, keyId })),
+      ...(rootKey !== undefined && { rootKey }),
     };
     live.sealer[Symbol.dispose]();
     const before = await reads.size();

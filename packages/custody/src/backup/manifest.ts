@@ -35,6 +35,8 @@ export interface BackupFacts {
   /** Entries of the ledger that are in it. */
   readonly ledgerSize: number;
   readonly recipients: readonly { readonly name: string; readonly keyId: string }[];
+  /** Which root key opens the vault in it, 16 hex digits; none where the vault is in tokens, and in backups from before it was said. */
+  readonly rootKey?: string;
 }
 
 /**

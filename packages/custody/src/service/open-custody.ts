@@ -391,6 +391,7 @@ export async function openCustodyIn(
   const backups = new Backups({
     snapshots,
     recipients: options.recovery ?? [],
+    rootKey: opened.rootId,
     committer,
     reads: store.ledger,
     checkpoints: store.checkpoints,
