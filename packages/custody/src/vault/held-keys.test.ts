@@ -5,6 +5,7 @@ import { test } from "node:test";
 import { SecretKey } from "@meterkeep/dlms-node";
 import { memoryCustodyStore } from "../store/memory-store.ts";
 import { HeldKeys } from "./held-keys.ts";
+import { freshRootKeys, RootKeyRing } from "./root-keys.ts";
 import { softwareVault } from "./software-vault.ts";
 
 const vaultKey = (): KeyObject => createSecretKey(randomBytes(32));
@@ -69,7 +70,7 @@ test("no nonce is used twice under a key, and each vault key and each process ha
 });
 
 test("a vault opens each row once, and from then on one envelope for all; rows of two islands it opens each time", async () => {
-  const vault = softwareVault(SecretKey.random(32), memoryCustodyStore().vaultKeys);
+  const vault = softwareVault(new RootKeyRing(freshRootKeys()), memoryCustodyStore().vaultKeys);
   const place = { utility: "u", island: "i", systemTitle: randomBytes(8), setup: 0, purpose: 0, version: 1 };
   const sealedAt = async (...islands: readonly string[]) => {
     const keys = islands.map((island, purpose) => ({
