@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { promisify } from "node:util";
+import { complaintsOf } from "../../apps/cli/src/testing/cyclonedx-schema.ts";
 import { type Meterkeep, startMeterkeep } from "../src/start-meterkeep.ts";
 import { until } from "../src/until.ts";
 
@@ -167,6 +168,7 @@ describe("the PKI of a running Meterkeep", () => {
       readonly components?: readonly Component[];
     }
     const bom = JSON.parse(stdout) as { specVersion: string; components: Component[] };
+    assert.deepEqual(complaintsOf(bom), [], "it fits the official schema");
     const propertyOf = (component: Component | undefined, name: string) =>
       component?.properties?.find((one) => one.name === `meterkeep:${name}`)?.value;
     assert.equal(bom.specVersion, "1.6");

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import type { EnrolmentReport, EnrolmentState } from "@meterkeep/api/custodian";
-import { startMeterkeep } from "../src/start-meterkeep.ts";
+import { ownerClient } from "../src/api-client.ts";
+import { type Meterkeep, startMeterkeep } from "../src/start-meterkeep.ts";
 import { until } from "../src/until.ts";
 
 const METERS = 30;
@@ -26,6 +27,33 @@ interface Plan {
   readonly meters: number;
 }
 
+/** What-if names the load of just the meters that the authority has certified, as they were read last. */
+async function requireLoad(
+  meterkeep: Pick<Meterkeep, "command" | "address">,
+  authority: string,
+  titles: ReadonlySet<string>,
+): Promise<void> {
+  const api = await ownerClient(meterkeep, "read");
+  const measured = async () =>
+    (await api.meters()).flatMap(({ systemTitle, powerW }) =>
+      titles.has(systemTitle) && powerW !== undefined ? [`${systemTitle} ${powerW}`] : [],
+    );
+  await until(
+    "what-if's load is the sum of what its meters measured, between two looks at which nothing was read",
+    async () => {
+      const before = await measured();
+      const effect = await api.call("revocationEffect", { params: { authority } });
+      if (before.length === 0 || before.sort().join() !== (await measured()).sort().join()) return false;
+      const watts = before.map((one) => Math.abs(Number(one.split(" ")[1])));
+      assert.equal(effect.metersWithoutLoad, effect.meters - watts.length);
+      assert.ok(Math.abs(effect.loadW - watts.reduce((sum, one) => sum + one, 0)) < 0.001, JSON.stringify(effect));
+      assert.ok(effect.loadW > 0);
+      return true;
+    },
+    PATIENTLY,
+  );
+}
+
 test("our own certificate as a client of the meters is revoked: they lose it one by one, take another, and the stage ends by itself", async (context: TestContext) => {
   await using meterkeep = await startMeterkeep({ meters: METERS, speed: 60 });
   const json = async <T>(...args: readonly string[]): Promise<T> => {
@@ -48,6 +76,8 @@ test("our own certificate as a client of the meters is revoked: they lose it one
   const found = await json<Found[]>("pki", "search", "--authority", issuing, "--is", "valid", "--limit", "500");
   const client = found.find(({ systemTitle = "" }) => systemTitle !== "" && !meters.has(systemTitle));
   assert.ok(client, "we are a client of the meters by a certificate of our own");
+
+  await requireLoad(meterkeep, issuing, new Set(found.map(({ systemTitle = "" }) => systemTitle)));
 
   const revoke = ["pki", "revoke-authority", issuing, "--certificate", client.serial] as const;
   const effect = await json<{ meters: number; certificates: number; metersPerHour: number; hoursToEnrol: number }>(
