@@ -126,6 +126,22 @@ test("Rita comes in and admits Ben, who makes passkeys: one for the head-end, an
   await custodians.locator("#notice").filter({ hasText: "Approved, and done" }).waitFor();
 });
 
+test("what meters have in common is offered with how many there are, and those that are listed are kept under a name, by keyboard", async () => {
+  const homes = await readyHomes(meterkeep, 2);
+  const { page } = asks;
+  await page.goto(`${meterkeep.address}/work`);
+  for (const kind of ["feeder", "transformer", "profile", "model", "firmware"])
+    await page
+      .getByRole("option", { name: new RegExp(`^${kind} .+ \\(\\d+\\)$`) })
+      .first()
+      .waitFor({ state: "attached" });
+  await type(page, /^System titles/, homes.join(" "));
+  await type(page, /^Keep these 2 as a group/, "hill");
+  await press(page, /^Keep as group$/);
+  await page.getByRole("option", { name: "group hill (2)" }).waitFor({ state: "attached" });
+  assert.equal(await page.getByLabel("Which meters").inputValue(), "group:hill");
+});
+
 test("a disconnection goes from selection through dry run and a signed approval to its report, by two people at keyboards", async () => {
   const [meter = ""] = await readyHomes(meterkeep, 1);
   const { page } = asks;

@@ -123,7 +123,7 @@ export async function asOwner<Id extends RouteId>(
       socketPath: ownerSocketOf(stateDirectory),
       method,
       path: API_PREFIX + filled,
-      headers: { "content-type": "application/json" },
+      headers: body === undefined ? {} : { "content-type": "application/json" },
     },
     (response) => {
       response.setEncoding("utf8");
@@ -136,6 +136,6 @@ export async function asOwner<Id extends RouteId>(
     },
   );
   sent.on("error", reject);
-  sent.end(JSON.stringify(body));
+  sent.end(body === undefined ? undefined : JSON.stringify(body));
   return promise;
 }

@@ -304,3 +304,32 @@ test("stale queue: what waited when the server was killed is dropped by the next
   assert.equal(counts.stale, waiting);
   assert.deepEqual((await dark()).toSorted(), off.toSorted());
 });
+
+test("MC-19: a drill throws the kill switch for real at the thief's first act, says how long the cut took, and two people thaw it", async () => {
+  const { drill } = await asOwner(meterkeep, "startCutDrill");
+  const cut = await until(
+    "the drill is over",
+    async () => {
+      const now = await api.call("drill", { params: { id: drill } });
+      return (now.state === "done" || now.state === "failed") && now;
+    },
+    { patienceMs: 180_000, everyMs: 250 },
+  );
+  assert.deepEqual([cut.failure, cut.sealed], [undefined, 0]);
+  assert.ok(cut.cut !== undefined && cut.cut.freezeMilliseconds <= cut.cut.afterFirstActMilliseconds);
+  console.log(
+    `# cut: ${cut.cut.afterFirstActMilliseconds} ms after the first act, ${cut.cut.freezeMilliseconds} ms at the custodian`,
+  );
+  const { times, reach } = await api.call("blastRadius");
+  assert.deepEqual([times.cut?.drill, times.cut?.freezeMilliseconds], [drill, cut.cut.freezeMilliseconds]);
+  const proven = reach.find(({ kind }) => kind === "policy-service")?.drill;
+  assert.equal(proven?.id, drill);
+  assert.match(proven?.sentence ?? "", /frozen \d+ ms after the first act/);
+  const frozen = async () => (await api.call("rules")).frozen;
+  assert.match((await frozen())?.reason ?? "", /a drill that measures the cut/);
+  const { hash } = await said<{ hash: string }>(meterkeep, "kill-switch", "thaw");
+  await approve(meterkeep, hash, ...people.slice(0, 1));
+  assert.notEqual(await frozen(), undefined, "one person thaws nothing");
+  await approve(meterkeep, hash, ...people.slice(1, 2));
+  assert.equal(await frozen(), undefined);
+});

@@ -57,6 +57,7 @@ import { Drills } from "./drill/drills.ts";
 import { ReadBack } from "./drill/read-back.ts";
 import { ExchangeFiles } from "./exchange-files.ts";
 import type { Context } from "./handlers/context.ts";
+import { throwKillSwitch } from "./handlers/kill-switch.ts";
 import { signInUrl } from "./handlers/sign-in.ts";
 import { keepHouse } from "./household.ts";
 import { createApp } from "./http/app.ts";
@@ -302,6 +303,11 @@ export async function startServer(config: ServerConfig, supervisor: Supervisor):
         : (drill) => supervisor.send({ type: "run-drill", drill, kind: "break-in" }),
     targets: async () =>
       directory.meters.filter(({ kind, role }) => kind === "simulated" && role === "home").map(({ title }) => title),
+    freeze: (drill, by, sinceFirstAct) =>
+      throwKillSwitch({ custodian, ledger, scope, now, hub }, by, "a drill that measures the cut", () => ({
+        drill,
+        afterFirstActMilliseconds: sinceFirstAct(),
+      })),
     readBack: (homes, onRead) => readBack.read(homes, onRead),
     now,
     onError,

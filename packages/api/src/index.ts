@@ -99,7 +99,7 @@ export {
   QualityQuery,
   QualityView,
 } from "./http/meter-event.ts";
-export { MeterGroup, MeterGroupList } from "./http/meter-group.ts";
+export { METER_KIND_NAMES, MeterGroup, MeterGroupList } from "./http/meter-group.ts";
 export { ClockView, GridView, METER_PATHS, MeterSummary, Overview, OverviewCounts, Warning } from "./http/overview.ts";
 export {
   AdmitPerson,

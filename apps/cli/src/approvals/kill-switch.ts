@@ -4,11 +4,13 @@ import { type Terminal, write } from "../terminal.ts";
 import { planChange } from "./changes.ts";
 import type { BreakGlassOptions, ReasonOptions } from "./options.ts";
 
+/** What is said while everything is frozen. */
+export const FROZEN_SENTENCE = "Everything critical is frozen. Two people thaw it: meterkeep kill-switch thaw\n";
+
 /** `meterkeep kill-switch on` */
 export async function freeze({ state, json, reason = "" }: ReasonOptions, terminal: Terminal): Promise<void> {
   await asOperator(state, terminal, (custodian) => custodian.freeze({ reason }));
-  const text = "Everything critical is frozen. Two people thaw it: meterkeep kill-switch thaw\n";
-  await write(terminal.stdout, json === true ? `${JSON.stringify({ frozen: true })}\n` : text);
+  await write(terminal.stdout, json === true ? `${JSON.stringify({ frozen: true })}\n` : FROZEN_SENTENCE);
 }
 
 /** `meterkeep kill-switch thaw` */

@@ -143,7 +143,7 @@ export async function blast({ state, json }: OperatorOptions, terminal: Terminal
   const { cut, rekey, autonomyHours } = view.times;
   if (cut !== undefined)
     lines.push(
-      `Frozen ${cut.at}${cut.afterAlarmSeconds === undefined ? "" : `, ${cut.afterAlarmSeconds} s after the alarm`}${cut.freezeMilliseconds === undefined ? "" : `, in ${cut.freezeMilliseconds} ms`}.`,
+      `Frozen ${cut.at}${cut.afterFirstActMilliseconds === undefined ? "" : ` in a drill, ${cut.afterFirstActMilliseconds} ms after the first act was seen`}${cut.afterAlarmSeconds === undefined ? "" : `, ${cut.afterAlarmSeconds} s after the alarm`}${cut.freezeMilliseconds === undefined ? "" : `, in ${cut.freezeMilliseconds} ms`}.`,
     );
   if (rekey !== undefined)
     lines.push(`New keys for everybody take ${rekey.minutes} minutes, at ${rekey.metersAnHour} meters an hour.`);

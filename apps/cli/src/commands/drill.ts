@@ -9,14 +9,15 @@ export function registerDrill(program: Command, terminal: Terminal): void {
     .command("drill")
     .summary("attack the simulated town and see what holds")
     .description("Attack the simulated town and see what holds. Real meters are never targets.");
-  operatorCommand(
-    drill,
-    "break-in",
-    "use the head-end's stolen credentials to switch off the town and take a key",
-  ).action(async (options: OperatorOptions) => {
-    const { drillBreakIn } = await import("../operator/commands.ts");
-    await drillBreakIn(options, terminal);
-  });
+  operatorCommand(drill, "break-in", "use the head-end's stolen credentials to switch off the town and take a key")
+    .option(
+      "--throw-kill-switch",
+      "freeze everything critical for real at the thief's first act, and measure it; two people have to thaw it",
+    )
+    .action(async (options: OperatorOptions & { throwKillSwitch?: boolean }) => {
+      const { drillBreakIn } = await import("../operator/commands.ts");
+      await drillBreakIn(options, terminal);
+    });
   operatorCommand(drill, "restore", "restore a backup beside the running custodian, and compare")
     .requiredOption("--backup <directory>", "the backup's folder, or that of all backups: the newest then")
     .requiredOption("--recovery-key <file>", "what opens it")

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type DrillReport, TOKEN_SCOPE_NAMES } from "@meterkeep/api";
+import { FROZEN_SENTENCE } from "../approvals/kill-switch.ts";
 import { type KeyOptions, openKeys } from "../decode/keys.ts";
 import { CliError, EXIT } from "../error.ts";
 import { asOperator } from "../keys/operator.ts";
@@ -143,9 +144,14 @@ export async function withdrawToken(id: string, options: OperatorOptions, termin
 const LOOK_MILLISECONDS = 300;
 
 /** `meterkeep drill break-in` */
-export async function drillBreakIn(options: OperatorOptions, terminal: Terminal): Promise<void> {
+export async function drillBreakIn(
+  options: OperatorOptions & { readonly throwKillSwitch?: boolean },
+  terminal: Terminal,
+): Promise<void> {
   const server = runningServer(options.state, terminal);
-  const { drill } = await server.call("startDrill");
+  const freezes = options.throwKillSwitch === true;
+  if (freezes) await write(terminal.stderr, "Everything critical is frozen for real from the first act on.\n");
+  const { drill } = await server.call(freezes ? "startCutDrill" : "startDrill");
   let report: DrillReport;
   let said = "";
   do {
@@ -158,6 +164,7 @@ export async function drillBreakIn(options: OperatorOptions, terminal: Terminal)
     }
   } while (!isOver(report));
   await print(terminal, options, report, drillText(report, server.address));
+  if (report.cut !== undefined) await write(terminal.stderr, FROZEN_SENTENCE);
   if (report.state === "failed" || report.sealed > 0 || report.dark > 0) terminal.exitStatus = EXIT.refused;
 }
 

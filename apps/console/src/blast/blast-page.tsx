@@ -125,6 +125,9 @@ function Times({ times: { cut, rekey, autonomyHours } }: Pick<BlastRadius, "time
           <>
             <When at={cut.at} />
             {cut.afterAlarmSeconds === undefined ? "" : `, ${counted(cut.afterAlarmSeconds, "second")} after the alarm`}
+            {cut.afterFirstActMilliseconds === undefined
+              ? ""
+              : `, in a drill, ${cut.afterFirstActMilliseconds} ms after the first act was seen`}
             {cut.freezeMilliseconds === undefined ? "" : `; the freeze itself took ${cut.freezeMilliseconds} ms`}
           </>
         )}

@@ -1,9 +1,9 @@
 /** What is asked for, tried dry before it is asked: meters and load are seen before anything happens. */
-import { type CampaignView, COMMAND_REASONS, type CommandOrder, type DryRun } from "@meterkeep/api";
+import { type CampaignView, COMMAND_REASONS, type CommandOrder, type DryRun, type MeterGroup } from "@meterkeep/api";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
-import { campaignsQuery, groupsQuery, operationsQuery, overviewQuery } from "../api/queries.ts";
+import { campaignsQuery, groupsQuery, operationsQuery } from "../api/queries.ts";
 import { postJson } from "../api/request.ts";
 import { Failure } from "../shell/failure.tsx";
 import { Panel } from "../shell/panel.tsx";
@@ -16,9 +16,7 @@ import { parametersToStartFrom } from "./parameter-shape.ts";
 export function OrderForm() {
   const navigate = useNavigate();
   const queries = useQueryClient();
-  const grid = useQuery(overviewQuery).data?.grid;
-  const groups = useQuery(groupsQuery).data?.groups ?? [];
-  const meters = useQuery(overviewQuery).data?.meters ?? [];
+  const { groups = [], kinds = [] } = useQuery(groupsQuery).data ?? {};
   const operations = useQuery(operationsQuery).data?.operations ?? [];
   const [draft, setDraft] = useState<Draft>(EMPTY_DRAFT);
   const tried = useMutation({ mutationFn: (order: CommandOrder) => postJson<DryRun>("/commands/dry-run", order) });
@@ -35,7 +33,6 @@ export function OrderForm() {
     tried.reset();
   };
   const order = orderOf(draft);
-  const feeders = grid?.feeders ?? [];
   const shape = operations.find(({ name }) => name === draft.operation)?.shape;
   return (
     <Panel name="order" title="Ask for a command">
@@ -73,19 +70,9 @@ export function OrderForm() {
             onChange={(event) => change({ place: event.currentTarget.value })}
           >
             <option value="list">those listed below</option>
-            {feeders.map(({ id, name }) => (
-              <option key={id} value={`feeder:${id}`}>
-                feeder {name}
-              </option>
-            ))}
-            {feeders.map(({ transformer: { id } }) => (
-              <option key={id} value={`transformer:${id}`}>
-                transformer {id}
-              </option>
-            ))}
-            {kindsOf(meters).map(([kind, name]) => (
-              <option key={`${kind}:${name}`} value={`${kind}:${name}`}>
-                {kind} {name}
+            {kinds.map(({ kind, id, name, meters }) => (
+              <option key={`${kind}:${id}`} value={`${kind}:${id}`}>
+                {kind} {name} ({meters})
               </option>
             ))}
             {groups.map(({ name, meters: count }) => (
@@ -107,6 +94,9 @@ export function OrderForm() {
               onChange={(event) => change({ titles: event.currentTarget.value })}
             />
           </label>
+        ) : null}
+        {draft.place === "list" && order?.selection.kind === "list" ? (
+          <KeepAsGroup meters={order.selection.meters} kept={(name) => change({ place: `group:${name}` })} />
         ) : null}
         <label>
           Why
@@ -177,7 +167,32 @@ export function OrderForm() {
   );
 }
 
-/** Profiles of the meters that there are. */
-function kindsOf(meters: readonly { readonly profile: string }[]): readonly (readonly [string, string])[] {
-  return [...new Set(meters.map(({ profile }) => profile))].toSorted().map((profile) => ["profile", profile] as const);
+/** Puts the meters that are listed under a name, to be commanded together from then on. */
+function KeepAsGroup({ meters, kept }: { readonly meters: readonly string[]; readonly kept: (name: string) => void }) {
+  const queries = useQueryClient();
+  const [name, setName] = useState("");
+  const put = useMutation({
+    mutationFn: () => postJson<MeterGroup>(`/groups/${encodeURIComponent(name.trim())}`, { meters: [...meters] }),
+    onSuccess: async (group) => {
+      await queries.invalidateQueries({ queryKey: groupsQuery.queryKey });
+      kept(group.name);
+    },
+  });
+  return (
+    <div className="wide">
+      <label>
+        Keep these {meters.length} as a group named
+        <input className="field" maxLength={64} value={name} onChange={(event) => setName(event.currentTarget.value)} />
+      </label>
+      <button
+        type="button"
+        className="button"
+        disabled={name.trim() === "" || put.isPending}
+        onClick={() => put.mutate()}
+      >
+        {put.isPending ? "Keeping …" : "Keep as group"}
+      </button>
+      {put.error === null ? null : <Failure error={put.error} />}
+    </div>
+  );
 }

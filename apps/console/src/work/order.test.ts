@@ -12,6 +12,8 @@ test("a draft becomes an order once its meters can be read, each named once", ()
     note: "two months",
   });
   assert.deepEqual(orderOf({ ...EMPTY_DRAFT, place: "feeder:F:1" })?.selection, { kind: "feeder", feeder: "F:1" });
+  for (const kind of ["transformer", "profile", "model", "firmware", "group"])
+    assert.deepEqual(orderOf({ ...EMPTY_DRAFT, place: `${kind}:X` })?.selection, { kind, [kind]: "X" });
   assert.deepEqual(
     orderOf({ ...EMPTY_DRAFT, place: "all", parameters: { powerW: 500, minutes: undefined } })?.parameters,
     {

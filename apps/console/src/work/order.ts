@@ -1,5 +1,11 @@
 /** A command as it is being written, and what of it can be asked for. */
-import type { CommandOrder, CommandReason, OperationView, Selection } from "@meterkeep/api";
+import {
+  type CommandOrder,
+  type CommandReason,
+  METER_KIND_NAMES,
+  type OperationView,
+  type Selection,
+} from "@meterkeep/api";
 import { type Parameters, written } from "./parameter-shape.ts";
 
 export interface Draft {
@@ -57,15 +63,17 @@ export function orderOf(draft: Draft): CommandOrder | undefined {
   };
 }
 
+/** Selections by one name, which their member of that kind says. */
+const NAMED = [...METER_KIND_NAMES, "group"] as const;
+
+function isNamed(kind: string | undefined): kind is (typeof NAMED)[number] {
+  return (NAMED as readonly (string | undefined)[]).includes(kind);
+}
+
 function selectionOf({ place, titles }: Draft): Selection | undefined {
   if (place === "all") return { kind: "all" };
   const [kind, id = ""] = place.split(/:(.*)/s);
-  if (kind === "feeder") return { kind, feeder: id };
-  if (kind === "transformer") return { kind, transformer: id };
-  if (kind === "profile") return { kind, profile: id };
-  if (kind === "model") return { kind, model: id };
-  if (kind === "firmware") return { kind, firmware: id };
-  if (kind === "group") return { kind, group: id };
+  if (isNamed(kind)) return { kind, [kind]: id } as Selection;
   const meters = [...new Set(titles.toUpperCase().split(/[\s,;]+/))].filter((title) => title !== "");
   return meters.length > 0 && meters.every((title) => /^[0-9A-F]{16}$/.test(title))
     ? { kind: "list", meters }

@@ -29,6 +29,7 @@ function bench(more: Partial<DrillsPorts> = {}) {
       for (const meter of homes)
         onRead({ meter, supply: "connected", session: "11111111-1111-4111-8111-111111111111" });
     },
+    freeze: async () => assert.fail("nobody asked for it"),
     now: () => Date.now(),
     onError: (error) => assert.fail(String(error)),
     ...more,
@@ -107,6 +108,45 @@ test("a meter that is on its way from the depot holds nobody up, and is told whe
   const after = await drills.report(id);
   assert.deepEqual([after?.readBack, after?.onItsWay, after?.items[0]?.supply], [1, 0, "connected"]);
   assert.equal(after?.sentence, "1 asked, 0 sealed, 0 homes dark (1 read back).");
+});
+
+test("a drill that may throw the kill switch throws it at the first act that is seen, once, and says how long the cut took", async () => {
+  const thrown: unknown[] = [];
+  const frozen = Promise.withResolvers<number>();
+  let at = 1000;
+  const { drills, say } = bench({
+    now: () => at,
+    freeze: async (drill, by, sinceFirstAct) => {
+      const milliseconds = await frozen.promise;
+      thrown.push([drill, by, sinceFirstAct()]);
+      return milliseconds;
+    },
+  });
+  const id = await drills.start("Uma", true);
+  say(id, { type: "begin", principal: "head-end", homes: 1 });
+  assert.equal((await drills.report(id))?.cut, undefined);
+  say(id, item());
+  at = 1040;
+  say(id, { type: "item", item: { ask: "Hand over a master key", outcome: "refused", code: "method-not-offered" } });
+  const ended = drills.ended(id, 0);
+  frozen.resolve(7);
+  await ended;
+  assert.deepEqual(thrown, [[id, "Uma", 40]]);
+  const report = await drills.report(id);
+  assert.deepEqual(report?.cut, { freezeMilliseconds: 7, afterFirstActMilliseconds: 40 });
+  assert.equal(report?.sentence, "2 asked, 0 sealed, 0 homes dark; frozen 40 ms after the first act (1 read back).");
+});
+
+test("a drill whose kill switch does not hold has failed, and one of which nothing was seen has frozen nothing", async () => {
+  const deaf = bench({ freeze: () => Promise.reject(new Error("the custodian does not answer")) });
+  const id = await deaf.drills.start("Uma", true);
+  deaf.say(id, item());
+  await deaf.drills.ended(id, 0);
+  assert.deepEqual((await deaf.drills.report(id))?.failure, "the custodian does not answer");
+  const silent = bench();
+  const other = await silent.drills.start("Uma", true);
+  await silent.drills.ended(other, 0);
+  assert.match((await silent.drills.report(other))?.failure ?? "", /nothing was frozen/);
 });
 
 test("one drill at a time, and none where nobody can start its process", async () => {

@@ -22,12 +22,20 @@ export interface DrillsPorts {
   /** Simulated homes, by system title: the only targets there are. */
   targets(): Promise<readonly string[]>;
   /** Reads the supply of homes back from the meters themselves; who is on its way is told at once, and later again. */
+  /** Throws the kill switch for a drill, so many milliseconds after its first act was seen; gives how long the custodian took. */
+  freeze(drill: string, by: string, sinceFirstAct: () => number): Promise<number>;
   readBack(homes: readonly string[], onRead: (read: SupplyRead) => void): Promise<void>;
   now(): number;
   onError(error: unknown): void;
 }
 
 type Running = { -readonly [K in keyof DrillReport]: DrillReport[K] };
+
+/** The kill switch of a drill: it is thrown when the thief's first act is seen, and once. */
+interface Cut {
+  readonly by: string;
+  thrown: Promise<void> | undefined;
+}
 
 /**
  * Drills: a thief's process asks the custodian for everything, and the meters are read afterwards.
@@ -39,6 +47,7 @@ export class Drills {
   readonly #ports: DrillsPorts;
   #running: Running | undefined;
   #targets: ReadonlySet<string> = new Set();
+  #cut: Cut | undefined;
 
   constructor(ports: DrillsPorts) {
     this.#ports = ports;
@@ -66,9 +75,10 @@ export class Drills {
       );
   }
 
-  /** Starts one. @returns its id. */
-  async start(by: string): Promise<string> {
+  /** Starts one. With `freezes` it throws the kill switch for real, which two people thaw. @returns its id. */
+  async start(by: string, freezes = false): Promise<string> {
     this.refuseSecond();
+    this.#cut = freezes ? { by, thrown: undefined } : undefined;
     const { sql, scope, launch, now, targets } = this.#ports;
     const id = randomUUID();
     const startedAt = new Date(now()).toISOString();
@@ -113,6 +123,7 @@ export class Drills {
     const running = this.#running;
     if (running?.id !== drill) return;
     try {
+      if (this.#cut !== undefined) await this.#frozen(this.#cut);
       if (status !== 0) throw new Error(message ?? `the drill process ended with ${status ?? "a signal"}`);
       await this.#readBack(running);
       await this.#finish(running, "done");
@@ -154,6 +165,27 @@ export class Drills {
     if (item.outcome === "sealed") running.sealed += 1;
     if (item.outcome === "refused") running.refused += 1;
     running.sentence = sentenceOf(running);
+    if (this.#cut !== undefined && this.#cut.thrown === undefined) {
+      this.#cut.thrown = this.#throw(running, this.#cut);
+      // It is waited for at the end, which says why it failed.
+      this.#cut.thrown.catch(() => undefined);
+    }
+  }
+
+  /** The first act was seen: from here on the clock runs that says how long a cut takes. */
+  async #throw(running: Running, { by }: Cut): Promise<void> {
+    const { freeze, now } = this.#ports;
+    const seenAt = now();
+    const since = (): number => now() - seenAt;
+    const freezeMilliseconds = await freeze(running.id, by, since);
+    running.cut = { freezeMilliseconds, afterFirstActMilliseconds: since() };
+    running.sentence = sentenceOf(running);
+    this.#tell(running);
+  }
+
+  async #frozen({ thrown }: Cut): Promise<void> {
+    if (thrown === undefined) throw new Error("the thief asked for nothing, and nothing was frozen");
+    await thrown;
   }
 
   async #readBack(running: Running): Promise<void> {
@@ -210,8 +242,9 @@ export class Drills {
 }
 
 function sentenceOf(report: Running): string {
-  const { asked, sealed, dark, readBack, onItsWay = 0, state } = report;
-  const counts = `${asked} asked, ${sealed} sealed, ${dark} ${dark === 1 ? "home" : "homes"} dark`;
+  const { asked, sealed, dark, readBack, onItsWay = 0, state, cut } = report;
+  const frozen = cut === undefined ? "" : `; frozen ${cut.afterFirstActMilliseconds} ms after the first act`;
+  const counts = `${asked} asked, ${sealed} sealed, ${dark} ${dark === 1 ? "home" : "homes"} dark${frozen}`;
   if (state === "failed") return `${counts}; the drill failed.`;
   if (state !== "done") return counts;
   const away = onItsWay === 0 ? "" : `, ${onItsWay} on the way into service and asked then`;

@@ -5,6 +5,7 @@ import { askingNetwork } from "../http/asking-network.ts";
 import { loginOf } from "../http/login.ts";
 import type { Handlers } from "../http/mount.ts";
 import type { Context } from "./context.ts";
+import { throwKillSwitch } from "./kill-switch.ts";
 import { record } from "./record.ts";
 
 const CAMPAIGNS = 50;
@@ -37,7 +38,7 @@ type Served =
 
 /** Commands, campaigns, what the guard has refused, and how far anybody reaches. */
 export function commandHandlers(context: Context): Pick<Handlers, Served> {
-  const { campaigns, groups, guard, custodian } = context;
+  const { campaigns, groups, guard } = context;
   const decide = (what: "pause" | "resume" | "stop") => (call: Decided) =>
     campaigns.decide(call.params.id, what, whoAsks(call.request), call.body.reason);
   return {
@@ -63,12 +64,7 @@ export function commandHandlers(context: Context): Pick<Handlers, Served> {
     releaseQuarantine: ({ params, body, request }) => campaigns.release(params.id, whoAsks(request), body.reason),
     discardQuarantine: ({ params, body, request }) => campaigns.discard(params.id, whoAsks(request), body.reason),
     killSwitch: async ({ body, request }) => {
-      // First of all: what is written about it comes after, and is never in the way.
-      const { name } = loginOf(request);
-      const began = performance.now();
-      await custodian.freeze({ reason: `${name}: ${body.reason}` });
-      const milliseconds = Math.ceil(performance.now() - began);
-      await record(context, "kill-switch-on", name, { reason: body.reason, milliseconds });
+      await throwKillSwitch(context, loginOf(request).name, body.reason);
       return guard.rules();
     },
     rules: () => guard.rules(),
@@ -83,7 +79,10 @@ export function commandHandlers(context: Context): Pick<Handlers, Served> {
       await record(context, "site-protected", name, { kind: body.kind, note: body.note ?? "" }, body.meter);
       return siteView(await guard.protect({ ...body, note: body.note ?? "", by: name }));
     },
-    listGroups: async () => ({ groups: [...(await groups.list())] }),
+    listGroups: async () => {
+      const [all, kinds] = await Promise.all([groups.list(), groups.kinds()]);
+      return { groups: [...all], kinds };
+    },
     setGroup: async ({ params, body, request }) => {
       const { name: by } = loginOf(request);
       const { meters, note = "", more = false } = body;

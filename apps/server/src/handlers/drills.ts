@@ -5,15 +5,20 @@ import type { Context } from "./context.ts";
 import { record } from "./record.ts";
 
 /** The break-in drill. */
-export function drillHandlers(context: Context): Pick<Handlers, "startDrill" | "listDrills" | "drill"> {
+export function drillHandlers(
+  context: Context,
+): Pick<Handlers, "startDrill" | "startCutDrill" | "listDrills" | "drill"> {
   const { drills } = context;
+  const start = async (name: string, freezes: boolean) => {
+    drills.refuseSecond();
+    const said = `${name} started a drill that throws the kill switch: two people have to thaw what is critical.`;
+    const words = freezes ? ({ sentence: said, severity: "warning" } as const) : undefined;
+    await record(context, "drill-started", name, { kind: "break-in", freezes }, undefined, words);
+    return { drill: await drills.start(name, freezes) };
+  };
   return {
-    startDrill: async ({ request }) => {
-      const { name } = loginOf(request);
-      drills.refuseSecond();
-      await record(context, "drill-started", name, { kind: "break-in" });
-      return { drill: await drills.start(name) };
-    },
+    startDrill: ({ request }) => start(loginOf(request).name, false),
+    startCutDrill: ({ request }) => start(loginOf(request).name, true),
     listDrills: async () => ({ drills: [...(await drills.list())] }),
     drill: async ({ params }) => {
       const report = await drills.report(params.id);

@@ -245,6 +245,7 @@ export async function startTestServer(
       onError: (error) => {
         throw error;
       },
+      freeze: async () => 0,
       readBack: async () => undefined,
       now,
       ...options.drills,

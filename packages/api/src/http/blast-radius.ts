@@ -66,6 +66,10 @@ export const BlastRadius = Type.Object({
             at: Timestamp,
             freezeMilliseconds: Type.Optional(Type.Integer({ description: "From the call to the custodian's word" })),
             afterAlarmSeconds: Type.Optional(Type.Integer({ description: "Since the alarm before it" })),
+            afterFirstActMilliseconds: Type.Optional(
+              Type.Integer({ description: "In a drill: since the thief's first act was seen" }),
+            ),
+            drill: Type.Optional(Identifier),
           },
           { description: "The last time that everything was frozen from here (TTC)" },
         ),

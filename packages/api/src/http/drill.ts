@@ -42,6 +42,15 @@ export const DrillReport = Type.Object({
         "Homes whose meter is still being taken over or has not come from the depot; they are read back when it is there",
     }),
   ),
+  cut: Type.Optional(
+    Type.Object(
+      {
+        freezeMilliseconds: Type.Integer({ description: "From the call to the custodian's word" }),
+        afterFirstActMilliseconds: Type.Integer({ description: "Since the thief's first act was seen" }),
+      },
+      { description: "Where the drill threw the kill switch: how long the cut took. Two people thaw it" },
+    ),
+  ),
   sentence: Type.String({ description: "For example 201 asked, 0 sealed, 0 homes dark" }),
   failure: Type.Optional(Type.String()),
   items: Type.Array(DrillItem),

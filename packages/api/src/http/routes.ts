@@ -474,6 +474,17 @@ export const HTTP_ROUTES = {
     summary: "Start the break-in drill against the simulated town",
     response: DrillStarted,
   },
+  startCutDrill: {
+    method: "POST",
+    path: "/drills/break-in/cut",
+    access: "anyone",
+    scope: "freeze",
+    tag: "drills",
+    status: 202,
+    summary:
+      "Start the break-in drill and throw the kill switch for real at its first act: everything critical stands still until two people thaw it",
+    response: DrillStarted,
+  },
   listDrills: {
     method: "GET",
     path: "/drills",

@@ -13,6 +13,13 @@ export interface Home {
   readonly load_w: number;
 }
 
+/** Who certifies meters, and how many are below each that stands. */
+export interface Certifying {
+  readonly authorities: AuthoritiesResponse["authorities"];
+  /** By the id of the authority. */
+  readonly certified: ReadonlyMap<string, number>;
+}
+
 type Part = BlastRadius["parts"][number];
 
 /** Of very many parts, so many are listed, those that can lose most of their load first. */
@@ -52,13 +59,17 @@ export function partsOf(homes: readonly Home[], thresholds: Thresholds, day: num
 export async function suppliersOf(
   sql: Sql,
   scope: Scope,
-  authorities: AuthoritiesResponse["authorities"],
-  fleet: number,
+  { authorities, certified }: Certifying,
+  heaviest: readonly Home[],
 ): Promise<readonly Reach[]> {
-  const made = await rows<MadeRow>(sql, MADE, [...scope.place, UNKNOWN_LOAD_W]);
-  const row = (kind: Reach["kind"], name: string, sentence: string, of: readonly MadeRow[]): Reach => {
-    const meters = of.reduce((sum, each) => sum + Number(each.meters), 0);
-    const loadW = of.reduce((sum, each) => sum + Math.round(Number(each.load_w)), 0);
+  const fleet = heaviest.length;
+  const found = await rows<MadeRow>(sql, MADE, [...scope.place, UNKNOWN_LOAD_W]);
+  const row = (
+    kind: Reach["kind"],
+    name: string,
+    sentence: string,
+    { meters, loadW }: Pick<Reach, "meters" | "loadW">,
+  ): Reach => {
     const undrilled = "Nobody here makes it, or can: it is every meter of that kind, by definition.";
     const share = fleet === 0 ? 0 : meters / fleet;
     return {
@@ -74,27 +85,34 @@ export async function suppliersOf(
       undrilled,
     };
   };
-  const certified = made.filter(({ security_suite }) => security_suite > 0);
+  const made = (of: readonly MadeRow[]): Pick<Reach, "meters" | "loadW"> => ({
+    meters: of.reduce((sum, each) => sum + Number(each.meters), 0),
+    loadW: of.reduce((sum, each) => sum + Math.round(Number(each.load_w)), 0),
+  });
+  const below = (authority: string): Pick<Reach, "meters" | "loadW"> => {
+    const meters = Math.min(fleet, certified.get(authority) ?? 0);
+    return { meters, loadW: sumOf(heaviest.slice(0, meters)) };
+  };
   return [
-    ...[...Map.groupBy(made, ({ firmware }) => firmware ?? "not said")].map(([name, of]) =>
+    ...[...Map.groupBy(found, ({ firmware }) => firmware ?? "not said")].map(([name, of]) =>
       row(
         "firmware",
         name,
         "Whoever wrote it has every meter that runs it; waves of activation are what bounds it.",
-        of,
+        made(of),
       ),
     ),
-    ...[...Map.groupBy(made, ({ manufacturer }) => manufacturer)].map(([name, of]) =>
-      row("manufacturer", name, "Whoever signs its firmware has every meter of it, by no cap.", of),
+    ...[...Map.groupBy(found, ({ manufacturer }) => manufacturer)].map(([name, of]) =>
+      row("manufacturer", name, "Whoever signs its firmware has every meter of it, by no cap.", made(of)),
     ),
     ...authorities
       .filter(({ state }) => state === "standing")
-      .map(({ name, profile }) =>
+      .map(({ authority, name, profile }) =>
         row(
           "authority",
           `${name} (${profile})`,
           "Whoever has its key can certify others in the place of meters with certificates; keys of the others do not hang on it.",
-          certified,
+          below(authority),
         ),
       ),
   ];
@@ -108,14 +126,13 @@ export function sumOf(homes: readonly Pick<Home, "load_w">[]): number {
 interface MadeRow {
   readonly firmware: string | null;
   readonly manufacturer: string;
-  readonly security_suite: number;
   readonly meters: string;
   readonly load_w: string;
 }
 
 const MADE = `
-  select m.firmware, m.manufacturer, m.security_suite, count(*) as meters,
+  select m.firmware, m.manufacturer, count(*) as meters,
     sum(greatest(coalesce(l.power_w, $3::integer), 0)) as load_w
   from meters m left join meter_latest l using (utility_id, island_id, meter_id)
   where m.utility_id = $1 and m.island_id = $2 and m.role = 'home'
-  group by 1, 2, 3 order by 4 desc`;
+  group by 1, 2 order by 3 desc`;

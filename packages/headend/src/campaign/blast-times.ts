@@ -32,7 +32,11 @@ async function lastCut(sql: Sql): Promise<BlastRadius["times"]["cut"]> {
   ]);
   if (frozen === undefined) return undefined;
   const at = Number(frozen.at_ms);
-  const { milliseconds } = JSON.parse(frozen.body) as { readonly milliseconds?: number };
+  const { milliseconds, drill, afterFirstActMilliseconds } = JSON.parse(frozen.body) as {
+    readonly milliseconds?: number;
+    readonly drill?: string;
+    readonly afterFirstActMilliseconds?: number;
+  };
   const alarm = await firstRow<{ at_ms: string }>(sql, `${ENTRIES} order by sequence desc limit 1`, [
     "command-alarm",
     at,
@@ -41,6 +45,8 @@ async function lastCut(sql: Sql): Promise<BlastRadius["times"]["cut"]> {
   return {
     at: new Date(at).toISOString(),
     ...(milliseconds !== undefined && { freezeMilliseconds: milliseconds }),
+    ...(drill !== undefined && { drill }),
+    ...(afterFirstActMilliseconds !== undefined && { afterFirstActMilliseconds }),
     ...(alarm !== undefined && { afterAlarmSeconds: Math.round((at - Number(alarm.at_ms)) / 1000) }),
   };
 }

@@ -1,14 +1,14 @@
 import { type BlastRadius, type Reach, ROLE_NAMES, ROLES } from "@meterkeep/api";
-import type { AuthoritiesResponse, AuthorityState, FieldReport } from "@meterkeep/api/custodian";
+import type { AuthorityState, FieldReport } from "@meterkeep/api/custodian";
 import { capOf, type Thresholds } from "@meterkeep/guard";
 import type { Scope } from "../database/scope.ts";
 import { firstRow, rows, type Sql } from "../database/sql.ts";
-import { type Home, partsOf, sumOf, suppliersOf } from "./blast-parts.ts";
+import { type Certifying, type Home, partsOf, sumOf, suppliersOf } from "./blast-parts.ts";
 import { timesOf } from "./blast-times.ts";
 import { UNKNOWN_LOAD_W } from "./expansion.ts";
 
 /** What reach is computed from. */
-export interface BlastSources {
+export interface BlastSources extends Certifying {
   readonly sql: Sql;
   readonly scope: Scope;
   readonly now: number;
@@ -16,8 +16,6 @@ export interface BlastSources {
   readonly authority: Pick<AuthorityState, "approvers" | "policyServices" | "counts" | "breakGlass">;
   /** The custodian's report on handhelds: JSON. */
   readonly field: { readonly report: string };
-  /** Who certifies meters. */
-  readonly authorities: AuthoritiesResponse["authorities"];
 }
 
 const TEN_MINUTES = 10;
@@ -157,7 +155,7 @@ export async function reachOf(sources: BlastSources): Promise<BlastRadius> {
     loadW,
     used: authority.counts,
     largestFeederShare: Math.max(0, ...parts.filter(({ kind }) => kind === "feeder").map(({ share }) => share)),
-    reach: [...reach, ...(await suppliersOf(sql, scope, sources.authorities, homes.length))],
+    reach: [...reach, ...(await suppliersOf(sql, scope, sources, heaviest))],
     parts: [...parts],
     times: await timesOf(sql, scope),
   };

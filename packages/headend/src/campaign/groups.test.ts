@@ -30,6 +30,16 @@ test("meters are selected by profile, model, firmware and group, as they are whe
   );
   assert.equal((await put([5])).meters, 1);
   assert.equal(await count({ kind: "group", group: "dale" }), 0);
+  const kinds = (await groups.kinds()).map(({ kind, id, meters }) => [kind, id, meters]);
+  assert.deepEqual(
+    kinds.filter(([kind]) => kind === "model" || kind === "firmware"),
+    [
+      ["firmware", "1.0", 4],
+      ["firmware", "2.0", 2],
+      ["model", "even", 3],
+      ["model", "odd", 3],
+    ],
+  );
   assert.equal(await count({ kind: "model", model: "even" }), 3);
   assert.equal(await count({ kind: "firmware", firmware: "2.0" }), 2);
   const { rows } = await pool.query<{ profile: string }>("select profile from meters limit 1");

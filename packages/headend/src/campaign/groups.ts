@@ -1,4 +1,4 @@
-import type { MeterGroup } from "@meterkeep/api";
+import type { MeterGroup, MeterGroupList } from "@meterkeep/api";
 import { inTransaction } from "@meterkeep/postgres";
 import type { Scope } from "../database/scope.ts";
 import { firstRow, rows, type SqlPool } from "../database/sql.ts";
@@ -21,6 +21,15 @@ export class MeterGroups {
   async list(): Promise<readonly MeterGroup[]> {
     const { pool, scope } = this.#ports;
     return (await rows<Row>(pool, `${GROUPS} group by 1, 2, 3, 4 order by 1`, [...scope.place])).map(groupOf);
+  }
+
+  /** What meters have in common: by each of these they can be selected, the most frequent first. */
+  async kinds(): Promise<MeterGroupList["kinds"]> {
+    const { pool, scope } = this.#ports;
+    return (await rows<KindRow>(pool, KINDS, [...scope.place, MOST_KINDS])).map((row) => ({
+      ...row,
+      meters: Number(row.meters),
+    }));
   }
 
   /**
@@ -75,6 +84,22 @@ export class MeterGroups {
     if (gone.rowCount !== 1) throw new HeadEndError("group-unknown", `there is no group ${JSON.stringify(name)}`);
   }
 }
+
+/** Nobody chooses from a longer list. */
+const MOST_KINDS = 2000;
+
+interface KindRow extends Omit<MeterGroupList["kinds"][number], "meters"> {
+  readonly meters: string;
+}
+
+const KINDS = `
+  select k.kind, k.id, case when k.kind = 'feeder' then coalesce(min(f.name), k.id) else k.id end as name, count(*) as meters
+  from meters m
+  cross join lateral (values ('feeder', m.feeder_id), ('transformer', m.transformer_id), ('profile', m.profile),
+    ('model', m.model), ('firmware', m.firmware)) as k(kind, id)
+  left join feeders f on (f.utility_id, f.island_id, f.feeder_id) = (m.utility_id, m.island_id, m.feeder_id)
+  where m.utility_id = $1 and m.island_id = $2 and m.role in ('home', 'transformer') and k.id is not null
+  group by 1, 2 order by 1, 4 desc, 2 limit $3`;
 
 interface Row {
   readonly name: string;

@@ -12,6 +12,13 @@ import { HeardRefusals } from "./refusals.ts";
 
 const NOW = Date.UTC(2026, 10, 18, 10);
 const HOMES = 40;
+/** Two that certify meters, one below the other, and one that is revoked. */
+const AUTHORITIES = [
+  { authority: "aa", name: "Devices", profile: "root", state: "standing" },
+  { authority: "bb", name: "Batch 7", profile: "issuing", state: "standing" },
+  { authority: "cc", name: "Lost", profile: "issuing", state: "revoked" },
+];
+const BELOW: Readonly<Record<string, number>> = { aa: 12, bb: 5, cc: 7 };
 
 function viewOf({ pool, scope }: HeadEndDatabase, heard = new HeardRefusals()): GuardView {
   const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
@@ -40,7 +47,8 @@ function viewOf({ pool, scope }: HeadEndDatabase, heard = new HeardRefusals()): 
     census: new FleetCensus(pool, scope, () => NOW),
     custodian: {
       authorityState: async () => authority as unknown as Awaited<ReturnType<Custodian["authorityState"]>>,
-      authorities: async () => ({ authorities: [], address: "" }),
+      authorities: async () => ({ authorities: AUTHORITIES as never, address: "" }),
+      revocationEffect: async ({ authority: id }) => ({ meters: BELOW[id] ?? 0 }) as never,
       fieldReport: async () => ({ report: JSON.stringify({ handhelds: [], leases }) }),
     },
     policy: openPolicyKey(privateKey.export({ format: "pem", type: "pkcs8" }).toString()),
@@ -85,6 +93,11 @@ test("the reach of whoever asks with whoever approves ends at the caps, and nobo
     of("firmware").map(([, count]) => count),
     [HOMES],
   );
+  // Of an authority those meters that are below it, and no others that happen to have certificates.
+  assert.deepEqual(of("authority"), [
+    ["Devices (root)", 12, 12],
+    ["Batch 7 (issuing)", 5, 5],
+  ]);
   // Of a load profile of 5 760 quarters of an hour.
   assert.equal(times.autonomyHours, 1440);
   assert.deepEqual(of("island"), [[scope.island, HOMES, HOMES]]);

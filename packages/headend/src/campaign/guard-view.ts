@@ -22,7 +22,7 @@ export interface GuardViewPorts {
   readonly sql: Sql;
   readonly scope: Scope;
   readonly census: FleetCensus;
-  readonly custodian: Pick<Custodian, "authorityState" | "fieldReport" | "authorities">;
+  readonly custodian: Pick<Custodian, "authorityState" | "fieldReport" | "authorities" | "revocationEffect">;
   readonly policy: PolicyKey;
   /** What was refused elsewhere. */
   readonly heard: Pick<HeardRefusals, "last">;
@@ -126,7 +126,16 @@ export class GuardView {
       custodian.fieldReport({}),
       custodian.authorities({}),
     ]);
-    return reachOf({ sql, scope, now: now(), thresholds: present, authority, field, authorities });
+    const standing = authorities.filter(({ state }) => state === "standing");
+    const certified = new Map(
+      await Promise.all(
+        standing.map(async ({ authority: id }): Promise<[string, number]> => {
+          const { meters } = await custodian.revocationEffect({ authority: id, serial: undefined });
+          return [id, meters];
+        }),
+      ),
+    );
+    return reachOf({ sql, scope, now: now(), thresholds: present, authority, field, authorities, certified });
   }
 }
 
