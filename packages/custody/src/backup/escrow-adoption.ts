@@ -6,6 +6,7 @@ import type { EscrowedKey, KeyEscrow } from "../escrow/key-escrow.ts";
 import { isUnique } from "../keys/purposes.ts";
 import type { Committer } from "../store/committer.ts";
 import type { KeyRecord, MeterFile, Purpose, SetupPlace, TakeoverRecord } from "../store/records.ts";
+import { RESTORED_RISK } from "../store/rotation-cause.ts";
 import type { CustodyStore, Write } from "../store/store.ts";
 import { nextTakeover, openedRecord, rotationMarks } from "../takeover/commit-step.ts";
 import { isFinal, rotationJournal } from "../takeover/journal.ts";
@@ -173,7 +174,7 @@ async function widen(
       countAbove: undefined,
       purposes: ALL,
       cause: "exposure",
-      risk: RISK,
+      risk: RESTORED_RISK,
       plannedBy: "restore",
       at: now(),
       limit: 1,
@@ -186,8 +187,6 @@ async function widen(
   const marks = widened.cause === "takeover" ? [] : rotationMarks(plan, takeover, widened, now());
   return { writes: [{ kind: "put-takeover", takeover }, ...marks], entries: [mark] };
 }
-
-const RISK = 900;
 
 function recordOf(key: EscrowedKey): KeyRecord {
   return { ...key, state: "pre-activation", origin: "generated", provenAt: undefined };

@@ -3,6 +3,7 @@ import { mayBecome } from "../keys/key-transition.ts";
 import type { CheckedFiles } from "../records/checked-files.ts";
 import type { Committer } from "../store/committer.ts";
 import { type MeterFile, PURPOSE } from "../store/records.ts";
+import { CAUSE_RISK, LOST_HANDHELD_RISK } from "../store/rotation-cause.ts";
 import type { CustodyStore } from "../store/store.ts";
 import type { Candidate } from "../takeover/candidates.ts";
 import type { RecordedLease } from "./field-record.ts";
@@ -10,7 +11,7 @@ import type { LeasedMeter } from "./lease-file.ts";
 
 const WORKING = [PURPOSE.GUEK, PURPOSE.GAK, PURPOSE.GBEK] as const;
 /** A lost handheld before all that is planned otherwise; within each, by the age of the keys. */
-const RISK = { exposure: 500, compromise: 10_000 } as const;
+const RISK = { exposure: CAUSE_RISK.exposure, compromise: LOST_HANDHELD_RISK } as const;
 const DAY_MILLISECONDS = 86_400_000;
 /** Five years, the longest crypto-period: age never lifts a return over a loss. */
 const MOST_DAYS = 1826;

@@ -10,6 +10,11 @@ export const CAUSE_RISK: Readonly<Record<RotationCause, number>> = {
   compromise: 1000,
 };
 
+/** What goes before every other cause: keys that somebody has who was lent them, and lost them. */
+export const LOST_HANDHELD_RISK = 10_000;
+/** After a restore: keys that may have changed since the backup go before what is merely exposed, after what is compromised. */
+export const RESTORED_RISK = 900;
+
 export const ALL_PURPOSES: readonly Purpose[] = [0, 1, 2, 3];
 /**
  * What goes after a compromise unless somebody names the master too: a master that is marked vouches for nothing ever

@@ -53,8 +53,9 @@ export async function attackFleet({ fleet, targets, meters }: AttackSize): Promi
       child.send(message);
       return ((await answer) as [{ readonly said: T }])[0].said;
     };
-    await using client = closing(custodianClient({ ...attacked, ...attacked.headEnd }));
+    // Written in the process that listens, which says nothing meanwhile.
     const octets = Buffer.from(await ask<string>({ manifest: true }), "base64");
+    await using client = closing(custodianClient({ ...attacked, ...attacked.headEnd }));
     const submitting = performance.now();
     const manifest = await submit(client, octets);
     const submitMilliseconds = Math.round(performance.now() - submitting);
