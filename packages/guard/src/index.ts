@@ -112,7 +112,8 @@ export {
   type Thresholds,
   thresholds,
 } from "./threshold/thresholds.ts";
-export { OwnTime } from "./time/own-time.ts";
+export { OwnTime, type Stopped } from "./time/own-time.ts";
+export { steadyClock } from "./time/steady-clock.ts";
 export {
   type CommandToken,
   MOST_TOKEN_MILLISECONDS,

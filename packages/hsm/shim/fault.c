@@ -11,6 +11,7 @@
  *   wrong-handle N        N operations use another secret of the same session than the one named, or give its handle for a
  *                         fresh one; attributes are read of another object
  *   wrong-wrapping N      N secrets are wrapped under another key than the one named
+ *   general-error N       N calls that unwrap fail with CKR_GENERAL_ERROR
  *   pin-incorrect N       N logins fail with CKR_PIN_INCORRECT
  *   hang N                N calls never return
  *   gone N                N calls fail with CKR_TOKEN_NOT_PRESENT, and no slot has a token
@@ -43,18 +44,19 @@ static CK_OBJECT_HANDLE secrets[64];
 static CK_SESSION_HANDLE owners[64];
 static unsigned count;
 
-enum fault { NONE, LATENCY, DEVICE_ERROR, SESSION_LOST, HANG, GONE, WRONG_HANDLE, WRONG_WRAPPING, PIN_INCORRECT };
+enum fault { NONE, LATENCY, DEVICE_ERROR, SESSION_LOST, HANG, GONE, WRONG_HANDLE, WRONG_WRAPPING, GENERAL_ERROR, PIN_INCORRECT };
 
 static const char *const NAMES[] = {"none", "latency", "device-error", "session-lost", "hang", "gone",
-                                    "wrong-handle", "wrong-wrapping", "pin-incorrect"};
+                                    "wrong-handle", "wrong-wrapping", "general-error", "pin-incorrect"};
 
 /* What a call can suffer beside what all can. */
-enum { USES_HANDLE = 1, WRAPS = 2, LOGS_IN = 4 };
+enum { USES_HANDLE = 1, WRAPS = 2, LOGS_IN = 4, UNWRAPS = 8 };
 
 static int can_suffer(enum fault fault, int kind) {
   switch (fault) {
     case WRONG_HANDLE: return kind & USES_HANDLE;
     case WRONG_WRAPPING: return kind & WRAPS;
+    case GENERAL_ERROR: return kind & UNWRAPS;
     case PIN_INCORRECT: return kind & LOGS_IN;
     default: return 1;
   }
@@ -95,6 +97,7 @@ static CK_RV suffer(enum fault fault, long milliseconds) {
     case SESSION_LOST: return CKR_SESSION_HANDLE_INVALID;
     case HANG: for (;;) pause_for(3600000L);
     case GONE: return CKR_TOKEN_NOT_PRESENT;
+    case GENERAL_ERROR: return CKR_GENERAL_ERROR;
     case PIN_INCORRECT: return CKR_PIN_INCORRECT;
     default: return CKR_OK;
   }
@@ -124,7 +127,7 @@ static CK_RV sign(CK_SESSION_HANDLE session, CK_BYTE_PTR data, CK_ULONG length, 
 
 static CK_RV unwrap(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism, CK_OBJECT_HANDLE wrapping, CK_BYTE_PTR wrapped,
                     CK_ULONG length, CK_ATTRIBUTE_PTR template, CK_ULONG attributes, CK_OBJECT_HANDLE_PTR key) {
-  BEFORE(0);
+  BEFORE(UNWRAPS);
   CK_RV result = real.C_UnwrapKey(session, mechanism, wrapping, wrapped, length, template, attributes, key);
   if (result == CKR_OK) {
     unsigned at = __atomic_fetch_add(&count, 1, __ATOMIC_RELAXED) % 64;

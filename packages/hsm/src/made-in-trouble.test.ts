@@ -47,6 +47,16 @@ describe("what a token makes while it is in trouble", { skip: missing ?? false }
     here!.fault({ kind: "none" });
   });
 
+  test("a token that says CKR_GENERAL_ERROR to all it is to unwrap has a copy that is dead only where it opens others", async () => {
+    const secret = await first.calls.makeSecret(WRAPPING);
+    here!.fault({ kind: "general-error", times: -1 });
+    await assert.rejects(first.calls.checkSecret(secret), code("hsm-failed"));
+    here!.fault({ kind: "none" });
+    await first.calls.checkSecret(secret);
+    const dead = { ...secret, octets: Uint8Array.from(secret.octets, (octet) => octet ^ 1) };
+    await assert.rejects(first.calls.checkSecret(dead), code("hsm-key-wrong"));
+  });
+
   test("a copy that a second token wrapped wrongly never counts", async () => {
     const secret = await first.calls.makeSecret(WRAPPING);
     await second.calls.ensureWrappingKey(WRAPPING);

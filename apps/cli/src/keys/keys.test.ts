@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { scratchTerminal } from "../testing/scratch-terminal.ts";
 import { reportText, statesText } from "./print.ts";
-import { rotate } from "./run.ts";
+import { momentOf, rotate } from "./run.ts";
 
 const ASKED = { cause: "demand", reason: "a test" };
 
@@ -37,4 +37,27 @@ test("the report has each number with what it counts", () => {
   assert.match(text, /9 planned, 3 under way, 41 proven, 1 failed/);
   assert.match(text, /^Due {10}2 with a key older than 730 days$/m);
   assert.equal(statesText([]), "");
+});
+
+test("what people agreed to by its age is the same moment when it is asked for again, midnight or not, and for a day", async () => {
+  const [DAY, midnight] = [86_400_000, Date.UTC(2026, 10, 23)];
+  const planned = midnight - 600_000 - 90 * DAY;
+  const changeAs = (state: string, body: object) => ({
+    kind: "rotate-keys",
+    state,
+    document: JSON.stringify({ body: { meters: "every meter", cause: "demand", madeBefore: planned, ...body } }),
+  });
+  const asked = { cause: "demand", purposes: [] as readonly string[] };
+  const momentAt = (now: number, ...changes: readonly object[]) =>
+    momentOf({ changes: async () => ({ changes }) } as never, 90, asked, now);
+  assert.equal(await momentAt(midnight - 600_000), planned);
+  assert.equal(await momentAt(midnight + 600_000, changeAs("approved", {})), planned);
+  const later = midnight + 600_000 - 90 * DAY;
+  for (const other of [
+    changeAs("executed", {}),
+    changeAs("approved", { cause: "compromise" }),
+    changeAs("planned", { purposes: ["GAK"] }),
+  ])
+    assert.equal(await momentAt(midnight + 600_000, other), later);
+  assert.equal(await momentAt(midnight + 600_000 + DAY, changeAs("approved", {})), later + DAY, "it has expired");
 });

@@ -34,13 +34,12 @@ export async function rotate(titles: readonly string[], options: RotateOptions, 
     .filter((name) => name !== "")
     .map((name) => oneOf(TRANSFERABLE_PURPOSES, name.trim().toUpperCase(), "--purposes"));
   const days = numberOf(options.olderThan, "--older-than");
-  // Whole days, so that what people agreed to is the same when it is asked for again.
-  const today = Math.floor(Date.now() / DAY_MILLISECONDS) * DAY_MILLISECONDS;
-  const madeBefore = days === undefined ? undefined : today - days * DAY_MILLISECONDS;
   const meters = titles.map(titleOf);
-  const answer = await asOperator(options.state, terminal, (custodian) =>
-    custodian.planRotations({ meters, madeBefore, purposes, cause, reason: options.reason }),
-  );
+  const answer = await asOperator(options.state, terminal, async (custodian) => {
+    const asked = { meters, purposes, cause, reason: options.reason };
+    const madeBefore = days === undefined ? undefined : await momentOf(custodian, days, { cause, purposes });
+    return custodian.planRotations({ ...asked, madeBefore });
+  });
   const left = answer.asked - answer.planned;
   const { marked } = answer;
   const others =
@@ -57,6 +56,42 @@ export async function rotate(titles: readonly string[], options: RotateOptions, 
     `${compromised}New keys are planned for ${answer.planned} meters.${others} How it goes: meterkeep keys status\n`,
   );
   if (answer.planned === 0 && (marked ?? 0) === 0) terminal.exitStatus = EXIT.refused;
+}
+
+/**
+ * The moment that keys are older than: so many days ago, or what it was when the same was asked for within the day in which people
+ * may agree to it, since they agree to a moment.
+ */
+export async function momentOf(
+  custodian: Pick<Custodian, "changes">,
+  days: number,
+  asked: { readonly cause: string; readonly purposes: readonly string[] },
+  now = Date.now(),
+): Promise<number> {
+  const moment = now - days * DAY_MILLISECONDS;
+  const { changes } = await custodian.changes({ limit: MOST_CHANGES });
+  for (const { kind, state, document } of changes) {
+    if (kind !== "rotate-keys" || (state !== "planned" && state !== "approved")) continue;
+    const { body } = JSON.parse(document) as { readonly body: PlannedRotation };
+    const isSame =
+      body.meters === "every meter" &&
+      body.cause === asked.cause &&
+      (body.purposes ?? []).join() === asked.purposes.join();
+    const before = body.madeBefore ?? Number.POSITIVE_INFINITY;
+    if (isSame && before <= moment && before > moment - DAY_MILLISECONDS) return before;
+  }
+  return moment;
+}
+
+/** As many as a page has. */
+const MOST_CHANGES = 100;
+
+/** What people agree to. */
+interface PlannedRotation {
+  readonly meters: unknown;
+  readonly cause: string;
+  readonly purposes?: readonly string[];
+  readonly madeBefore?: number;
 }
 
 export type StatusOptions = OperatorOptions & {

@@ -35,6 +35,9 @@ import type { StoredApproval, StoredChange, StoredManifest } from "./store/recor
  */
 const MOST_UNAPPROVED = 100;
 
+/** A stop that is shorter changes no document. */
+const WORTH_COUNTING_MILLISECONDS = 1000;
+
 /** How far a manifest has come. */
 export const MANIFEST_STATES = ["planned", "approved", "expired"] as const;
 export interface ManifestState {
@@ -76,21 +79,25 @@ export class Authority {
   }
 
   /**
-   * MC-08: a clock that is far ahead of the newest of what was written takes nothing off until two people have said that time has
-   * passed. The doubt is kept: what is written under that clock, and a start anew, do not end it. Where nobody is enrolled
+   * MC-08: a clock that is far ahead of the newest of what was written, at one start or at several that no lived time lies between,
+   * takes nothing off until two people have said that time has passed. The doubt is kept: what is written under that clock, and a start anew, do not end it. Where nobody is enrolled
    * nothing can have been approved. To be asked at a start, unless the ledger is halted: nothing can be written then.
    */
   async doubtClock(): Promise<void> {
     const { documents, time, now } = this.#dependencies;
-    const { ahead } = time;
-    if (ahead === undefined || documents.spoilt !== undefined) return;
+    if (documents.spoilt !== undefined) return;
     await documents.change((document) => {
       if (document.approvers.length === 0) return { entries: [] };
+      const { isDoubted, nowMilliseconds, milliseconds, at } = time.stopped(document.stopped);
+      if (!isDoubted) {
+        const next = { ...document, stopped: { milliseconds, at } };
+        return { next: nowMilliseconds >= WORTH_COUNTING_MILLISECONDS ? next : undefined, entries: [] };
+      }
       // A second leap does not hide behind the first: what was agreed to about the clock of one start is about no other.
-      const clockDoubt = { written: document.clockDoubt?.written ?? now() - ahead, found: now() };
+      const clockDoubt = { written: document.clockDoubt?.written ?? now() - milliseconds, found: now() };
       return {
-        next: { ...document, clockDoubt },
-        entries: [this.#entry("clock-doubted", "custodian", { ...clockDoubt, aheadMilliseconds: ahead })],
+        next: { ...document, clockDoubt, stopped: { milliseconds: 0, at } },
+        entries: [this.#entry("clock-doubted", "custodian", { ...clockDoubt, aheadMilliseconds: milliseconds })],
       };
     });
   }

@@ -46,6 +46,7 @@ const policyService = object({ name: principalName, publicKey, enrolledAt: insta
 const frozen = object({ since: instant, by: principalName, reason: text(512) });
 const breakGlass = object({ since: instant, until: instant, reason: text(512), change: hexOctets(48, 48) });
 const clockDoubt = object({ written: instant, found: instant });
+const stopped = object({ milliseconds: whole(0, Number.MAX_SAFE_INTEGER), at: instant });
 const pending = object({ thresholds, from: instant });
 
 /** Everything that decides what may be sealed, in one document: it is written, protected and put back as a whole or not at all. */
@@ -62,6 +63,8 @@ export const authorityDocument = object({
   breakGlass: optional(breakGlass),
   /** The clock was found so far ahead of what was written last that only people know whether time has passed. */
   clockDoubt: optional(clockDoubt),
+  /** For how long nobody ran, over starts, as far as lived time has not paid for it. */
+  stopped: optional(stopped),
 });
 export type AuthorityDocument = FieldValue<typeof authorityDocument>;
 
@@ -76,6 +79,7 @@ export const NO_AUTHORITY: AuthorityDocument = {
   frozen: undefined,
   breakGlass: undefined,
   clockDoubt: undefined,
+  stopped: undefined,
 };
 
 /** Until so many have been enrolled, ever, the operator enrols them; afterwards only two people do. */
@@ -115,6 +119,6 @@ export function clockDoubtOf(
   const [written, found] = [clockDoubt.written, clockDoubt.found].map((at) => new Date(at).toISOString());
   return {
     code: "clock-doubted",
-    message: `a start found the wall clock at ${found}, and what was written last is of ${written}: set it right and start anew, or have two people approve \`meterkeep clock trust\``,
+    message: `a start found the wall clock at ${found}, and nobody is known to have run since ${written}, stops before it included: set it right and start anew, or have two people approve \`meterkeep clock trust\``,
   };
 }

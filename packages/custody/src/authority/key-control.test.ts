@@ -122,3 +122,25 @@ test("a head-end adds no meter that people have not agreed to, with these very k
     // What it cannot take in anyway it has nobody look at.
     assert.equal((await add(meter)).kind, "refused");
   }));
+
+test("one person enrols so many meters a day and stops the waves; the fleet, and every other policy, take two", () =>
+  withTestCustody(async (custody) => {
+    const world = await AuthorityWorld.open(custody);
+    const { service } = custody.custody;
+    const enrol = (count: number) =>
+      service.planEnrolments({ meters: titles(count), cause: "demand", reason: "a test" }, OPERATOR);
+    await enrol(ALONE_METERS_A_DAY - 1);
+    await assert.rejects(enrol(2), REFUSED);
+    await assert.rejects(planning(custody)(2), REFUSED, "it is one sum");
+    await world.agreed(() => enrol(0));
+    await assert.rejects(enrol(0), REFUSED);
+    const change = (asked: { perDay?: number; renewAfterDays?: number }) =>
+      service.setEnrolmentPolicy(
+        { perDay: undefined, renewAfterDays: undefined, renewBeforeDays: undefined, ...asked },
+        OPERATOR,
+      );
+    assert.equal((await change({ perDay: 0 })).policy.perDay, 0);
+    await assert.rejects(change({ perDay: 10 }), REFUSED);
+    await assert.rejects(change({ perDay: 0, renewAfterDays: 30 }), REFUSED);
+    assert.equal((await world.agreed(() => change({ perDay: 10 }))).policy.perDay, 10);
+  }));

@@ -1,4 +1,10 @@
-import type { ChangeKeyState, KeyPolicyChange, PlanRotations } from "@meterkeep/api/custodian";
+import type {
+  ChangeKeyState,
+  EnrolmentPolicyChange,
+  KeyPolicyChange,
+  PlanEnrolments,
+  PlanRotations,
+} from "@meterkeep/api/custodian";
 import { systemTitleText } from "@meterkeep/dlms";
 import type { ChangeKindName, Facts } from "@meterkeep/guard";
 import type { LedgerDraft, LedgerEntry } from "@meterkeep/ledger";
@@ -73,9 +79,38 @@ export class KeyControl {
 
   /** @throws CallRefusal `approval-required` */
   policy(change: KeyPolicyChange, caller: Caller): Promise<void> {
-    const given = Object.entries(change).filter((entry): entry is [string, number] => entry[1] !== undefined);
     return this.#inTurn(async () => {
-      await this.#dependencies.changes.require("change-key-policy", Object.fromEntries(given), caller);
+      await this.#dependencies.changes.require("change-key-policy", givenOf(change), caller);
+    });
+  }
+
+  /**
+   * The key of a device at a meter's M-Bus channel.
+   *
+   * @param check the key's check value, hex: it comes sealed anew each time
+   * @throws CallRefusal `approval-required` beyond what one may do in a day
+   */
+  child(child: { readonly meter: string; readonly channel: number; readonly check: string }, caller: Caller) {
+    const reason = `a device at M-Bus channel ${child.channel}`;
+    return this.#inTurn(() =>
+      this.#alonePermits({ kind: "install-child", body: { ...child }, meters: 1, reason }, caller),
+    );
+  }
+
+  /** @throws CallRefusal `approval-required` for the fleet, and beyond what one may do in a day. */
+  enrolments({ meters, cause, reason }: PlanEnrolments, caller: Caller): Promise<void> {
+    const titles = meters.map(systemTitleText).sort();
+    const body = { meters: titles.length === 0 ? "every meter" : titles, cause };
+    const touched = titles.length === 0 ? Number.POSITIVE_INFINITY : titles.length;
+    return this.#inTurn(() => this.#alonePermits({ kind: "enrol-meters", body, meters: touched, reason }, caller));
+  }
+
+  /** Stopping the waves is one person's. @throws CallRefusal `approval-required` */
+  enrolmentPolicy(change: EnrolmentPolicyChange, caller: Caller): Promise<void> {
+    const given = givenOf(change);
+    return this.#inTurn(async () => {
+      if (change.perDay === 0 && Object.keys(given).length === 1) return;
+      await this.#dependencies.changes.require("change-enrolment-policy", given, caller);
     });
   }
 
@@ -112,4 +147,10 @@ export class KeyControl {
     this.#turn = turn.catch(() => undefined);
     return turn;
   }
+}
+
+function givenOf(change: object): Readonly<Record<string, number>> {
+  return Object.fromEntries(
+    Object.entries(change).filter((entry): entry is [string, number] => entry[1] !== undefined),
+  );
 }

@@ -115,3 +115,57 @@ test("a custodian that was away for some minutes believes its clock", () =>
     const off = await world.approved(DISCONNECT, [meter.systemTitle]);
     assert.equal((await world.command(meter, DISCONNECT_APDU, world.token(off, meter.systemTitle))).kind, "sealed");
   }));
+
+test("MC-08: a clock that is set while the custodian runs is doubted at once, and after a start anew as well, whatever was written under it", async () => {
+  let set = 0;
+  let running: { readonly now: number } = { now: 1_795_000_000_000 };
+  await withTestCustody(
+    async (custody) => {
+      running = custody;
+      const world = await AuthorityWorld.open(custody);
+      const meter = await world.meter(7);
+      set = 8 * HOUR;
+      custody.now += set;
+      // Whatever is written now, is.
+      await world.service.suspendApprover({ approver: "nobody", reason: "a test" }, OPERATOR).catch(() => undefined);
+      await world.meter(8);
+      const [newest] = (await custody.store.ledger.read(0, 100_000)).slice(-1);
+      assert.ok(custody.now - (newest?.at ?? 0) >= 7 * HOUR, "no entry has the time that was set");
+      assert.equal((await world.service.authorityState({}, OPERATOR)).trouble?.code, "clock-jumped");
+      await custody.restart();
+      assert.equal((await world.service.authorityState({}, OPERATOR)).trouble?.code, "clock-doubted");
+      const off = await world.approved(DISCONNECT, [meter.systemTitle]);
+      const refused = await world.command(meter, DISCONNECT_APDU, world.token(off, meter.systemTitle));
+      assert.ok(refused.kind === "refused" && refused.code === "clock-doubted", JSON.stringify(refused));
+      await world.believeClock();
+      await custody.restart();
+      assert.equal((await world.service.authorityState({}, OPERATOR)).trouble, undefined);
+    },
+    undefined,
+    { monotonic: () => running.now - set },
+  );
+});
+
+test("MC-08: leaps of some minutes a start add up, and time lived pays for them", () =>
+  withTestCustody(async (custody) => {
+    const world = await AuthorityWorld.open(custody);
+    const trouble = async () => (await world.service.authorityState({}, OPERATOR)).trouble?.code;
+    const stop = async (minutes: number) => {
+      await custody.custody.close();
+      custody.now += minutes * MINUTE;
+      await custody.restart();
+    };
+    await stop(9);
+    assert.equal(await trouble(), undefined);
+    // A day lived pays for a quarter of an hour.
+    custody.now += 24 * HOUR;
+    await stop(9);
+    assert.equal(await trouble(), undefined);
+    await stop(7);
+    assert.equal(await trouble(), "clock-doubted");
+    await world.believeClock();
+    await stop(9);
+    assert.equal(await trouble(), undefined, "people have said that time passed: it is counted anew");
+    await stop(9);
+    assert.equal(await trouble(), "clock-doubted");
+  }));

@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { test } from "node:test";
 import { fromHex, systemTitle } from "@meterkeep/dlms";
+import { ALONE_METERS_A_DAY } from "../authority/key-control.ts";
+import { AuthorityWorld } from "../testing/authority-world.ts";
 import { sealMeterKeys } from "../testing/shipment-writer.ts";
 import { TestChild } from "../testing/test-child.ts";
 import { caller, carryTakeover, type TestCustody, withTestCustody } from "../testing/test-custody.ts";
@@ -108,4 +110,20 @@ test("a key that was sealed for another meter, or is another's, is not taken; no
     });
     await assert.rejects(install(custody, child, 9), { code: "request-malformed" });
     assert.deepEqual(await childKeys(custody), []);
+  }));
+
+test("one person takes in devices as far as the day goes; beyond it two agree to that very key, sealed anew or not", () =>
+  withChild(async (custody, _, child) => {
+    const world = await AuthorityWorld.open(custody);
+    const others = Array.from({ length: ALONE_METERS_A_DAY - 1 }, (_each, at) =>
+      systemTitle(fromHex(`5453540000${(0x5000 + at).toString(16).padStart(6, "0")}`)),
+    );
+    const asked = { meters: others, madeBefore: undefined, purposes: [], cause: "demand", reason: "a test" } as const;
+    await custody.custody.service.planRotations({ ...asked, purposes: [] }, OPERATOR);
+    await install(custody, child);
+    const second = newChild();
+    await assert.rejects(install(custody, newChild(), 2), { code: "approval-required" });
+    const { channel } = await world.agreed(() => install(custody, second, 2));
+    assert.equal(channel, 2);
+    await assert.rejects(install(custody, newChild(), 2), { code: "approval-required" });
   }));

@@ -23,16 +23,22 @@ export interface ChildDependencies {
   readonly rotations: Pick<Rotations, "plan">;
   readonly recipient: Recipient;
   readonly now: () => number;
+  /** Whoever has a say in it has said so. @throws CallRefusal `approval-required` */
+  readonly agreed: (child: {
+    readonly meter: string;
+    readonly channel: number;
+    readonly check: string;
+  }) => Promise<void>;
 }
 
 /**
  * Takes in the default key of a device at one of a meter's M-Bus channels, and plans the rotation that gives device and meter a key of
  * ours: under new working keys, so that nobody who had the old ones reads along. Another device at a channel supersedes the one before.
  *
- * @throws CallRefusal `unknown-meter`, `meter-not-taken-over`, `keys-unsettled`, `request-malformed`
+ * @throws CallRefusal `unknown-meter`, `meter-not-taken-over`, `keys-unsettled`, `request-malformed`, `approval-required`
  */
 export async function installChild(
-  { files, committer, vault, rotations, recipient, now }: ChildDependencies,
+  { files, committer, vault, rotations, recipient, now, agreed }: ChildDependencies,
   { meter, sealed }: CustodianRequest<"installChild">,
   caller: Caller,
 ): Promise<CustodianResponse<"installChild">> {
@@ -42,6 +48,8 @@ export async function installChild(
   settledKeys(file);
   const { client: channel, key } = openedChild(sealed, title, recipient);
   using secret = key;
+  const checkValues = await vault.checkValues([secret]);
+  await agreed({ meter: title, channel, check: Buffer.from(checkValues[0] as Uint8Array).toString("hex") });
   const before = newestDefaults(file.keys).find(({ setup }) => setup === channel);
   const version = (before?.version ?? 0) + 1;
   const { utility, island, systemTitle } = file.meter;
@@ -66,10 +74,7 @@ export async function installChild(
     `another device is at M-Bus channel ${channel}`,
   );
   await committer.submit({
-    writes: [
-      ...superseded.writes,
-      { kind: "add-keys", keys: [record], checkValues: await vault.checkValues([secret]) },
-    ],
+    writes: [...superseded.writes, { kind: "add-keys", keys: [record], checkValues }],
     entries: [
       ...superseded.entries,
       {

@@ -130,9 +130,15 @@ export class Enrolments {
     return { ...counts, policy: await this.#currentPolicy() };
   }
 
-  async setPolicy(change: CustodianRequest<"setEnrolmentPolicy">, caller: Caller): Promise<EnrolmentReport> {
+  /** Sets the policy, once whoever has a say in it has said so. */
+  async setPolicy(
+    change: CustodianRequest<"setEnrolmentPolicy">,
+    caller: Caller,
+    agreed: () => Promise<void>,
+  ): Promise<EnrolmentReport> {
     const { committer, store, now } = this.#dependencies;
     const policy = changedEnrolmentPolicy(await this.#currentPolicy(), change);
+    await agreed();
     await committer.submit({ entries: [entry(now(), "enrolment-policy-changed", caller.name, policy)] });
     await store.enrolments.setPolicy(policy);
     this.#policy = policy;

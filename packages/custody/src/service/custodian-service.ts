@@ -60,7 +60,7 @@ export interface CustodianParts {
   readonly sessions: Sessions;
   readonly contacts: Contacts;
   readonly rotations: Rotations;
-  readonly keyControl: Pick<KeyControl, "plan" | "state" | "policy">;
+  readonly keyControl: KeyControl;
   readonly departures: Departures;
   readonly masters: FactoryMasters;
   readonly backups: Backups;
@@ -219,7 +219,17 @@ export function custodianService(parts: CustodianParts): CustodianService {
     giveLease: (request, caller) => parts.leases.give(request, caller),
     returnLease: (request, caller) => parts.leases.return(request, caller),
     installChild: (request, caller) =>
-      installChild({ ...importing, files, rotations, recipient: importing.trust.recipient }, request, caller),
+      installChild(
+        {
+          ...importing,
+          files,
+          rotations,
+          recipient: importing.trust.recipient,
+          agreed: (child) => parts.keyControl.child(child, caller),
+        },
+        request,
+        caller,
+      ),
     takeFactoryMaster: (request, caller) =>
       takeMaster({ ...importing, masters: parts.masters, changes: parts.authority.changes }, request, caller),
     factoryMasters: async () => ({ masters: [...(await parts.masters.list())] }),
@@ -229,7 +239,7 @@ export function custodianService(parts: CustodianParts): CustodianService {
     exposure: parts.exposure,
     drillCounters: parts.drillCounters,
     ...parts.authorityMethods,
-    ...enrolmentService(parts.enrolments),
+    ...enrolmentService(parts.enrolments, parts.keyControl),
     ...parts.ledger,
     noteHeadEndLedger: (request, caller) => parts.headEndLedgers.note(request, caller),
     ...pkiService(parts.pki, parts.authority.changes),

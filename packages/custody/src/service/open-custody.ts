@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { RecipientKey } from "@meterkeep/api/custodian";
 import { nodeRandom } from "@meterkeep/dlms-node";
-import { OwnTime } from "@meterkeep/guard";
+import { OwnTime, steadyClock } from "@meterkeep/guard";
 import { DEFAULT_KEEPER_SETTINGS, type LedgerDraft, type LedgerKeeper } from "@meterkeep/ledger";
 import type { Pool } from "pg";
 import { Authority, freshCode } from "../authority/authority.ts";
@@ -212,7 +212,9 @@ export async function openCustodyIn(
   options: CustodyOptions,
   { snapshots, check = () => undefined }: StoreExtras = {},
 ): Promise<Custody> {
-  const { now, onFailure } = options;
+  const { onFailure, monotonic = options.now } = options;
+  // Nothing is written by a clock that was set while this process runs.
+  const now = steadyClock(options.now, monotonic);
   const secondStorage = await SecondStorage.open({
     directory: options.escrowFolder ?? join(options.stateFolder, "escrow"),
     stateFolder: options.stateFolder,
@@ -236,6 +238,8 @@ export async function openCustodyIn(
     else bursts.record([entry]).catch(onFailure);
   });
   const { vault, rootKey, created } = opened;
+  // Before this start writes anything itself, by its own clock.
+  const written = await lastWritten(store.ledger);
   const keeper = await keeperIn(store, {
     ...opened,
     now,
@@ -246,7 +250,6 @@ export async function openCustodyIn(
   });
   const isClean = await endedWithStop(store.ledger);
   await keeper.open();
-  const written = await lastWritten(store.ledger);
   if (early.length > 0) bursts.record(early).catch(onFailure);
   early = undefined;
   await secondStorage.unlock({ vault, committer, isHalted: keeper.state.halt !== undefined });
@@ -300,7 +303,7 @@ export async function openCustodyIn(
     party: options.page ?? NO_PAGE,
     committer,
     vault,
-    time: new OwnTime(now, options.monotonic ?? now, await store.authority.lived(), written),
+    time: new OwnTime(options.now, monotonic, await store.authority.lived(), written),
     now,
   };
   const authority = await Authority.open(deciding);

@@ -82,6 +82,24 @@ export const CHANGE_KINDS = {
         .join(", ")}`,
     "when-enrolled",
   ),
+  "install-child": row(
+    "change",
+    (body) => `take in the key of the device at M-Bus channel ${said(body, "channel")} of meter ${said(body, "meter")}`,
+    "when-enrolled",
+  ),
+  "enrol-meters": row(
+    "change",
+    (body) => `give new certificates to ${counted(body, "meters")} (${said(body, "cause")})`,
+    "when-enrolled",
+  ),
+  "change-enrolment-policy": row(
+    "change",
+    (body) =>
+      `change certificates by another policy: ${Object.entries(body)
+        .map(([name, value]) => `${name} ${String(value)}`)
+        .join(", ")}`,
+    "when-enrolled",
+  ),
   "add-meter": row(
     "change",
     (body) =>

@@ -1,7 +1,16 @@
-/** A wall clock that differs by more from the monotonic one was set: nothing critical is sealed under it. */
-const MOST_JUMP_MILLISECONDS = 60_000;
-/** Whoever was away for longer cannot tell a long stop from a clock that was set forward meanwhile: people say which it was (ADR 0049). */
-const MOST_STOP_MILLISECONDS = 15 * 60_000;
+import { MOST_JUMP_MILLISECONDS } from "./steady-clock.ts";
+
+/** Whoever was away for longer, all starts together, cannot tell a long stop from a clock that was set forward meanwhile: people say which it was (ADR 0049). */
+const MOST_STOPPED_MILLISECONDS = 15 * 60_000;
+/** So much time lived pays for one unit of it: a quarter of an hour a day. */
+const LIVED_FOR_STOPPED = 96;
+
+/** For how long nobody ran, over starts, and since when that is counted on. */
+export interface Stopped {
+  readonly milliseconds: number;
+  /** By the clock of the start that counted it last. */
+  readonly at: number;
+}
 
 /**
  * A process's own notion of time, which nobody moves forward to reach a window or to let a cap run out (MC-08).
@@ -42,12 +51,17 @@ export class OwnTime {
   }
 
   /**
-   * How much later the start was than what was written before it, in milliseconds, where that is more than a start anew takes:
-   * whoever sets the clock forward while nobody runs would reach windows and hours before their time.
+   * For how long nobody ran, this start's stop and those before it that lived time has not paid for; and whether that is more than
+   * starts anew take: whoever sets the clock forward while nobody runs, at once or a little a start, would reach windows and hours
+   * before their time.
    */
-  get ahead(): number | undefined {
-    const ahead = this.#written === 0 ? 0 : this.#wallAtStart - this.#written;
-    return ahead > MOST_STOP_MILLISECONDS ? Math.round(ahead) : undefined;
+  stopped(before: Stopped | undefined): Stopped & { readonly nowMilliseconds: number; readonly isDoubted: boolean } {
+    const nowMilliseconds = Math.max(0, Math.round(this.#written === 0 ? 0 : this.#wallAtStart - this.#written));
+    const lived = before === undefined ? 0 : Math.max(0, this.#written - before.at);
+    const left = Math.max(0, (before?.milliseconds ?? 0) - Math.floor(lived / LIVED_FOR_STOPPED));
+    const milliseconds = left + nowMilliseconds;
+    const isDoubted = milliseconds > MOST_STOPPED_MILLISECONDS;
+    return { milliseconds, at: this.#wallAtStart, nowMilliseconds, isDoubted };
   }
 
   /** How far the wall clock was moved since the start, in milliseconds, where it is more than clocks drift. */

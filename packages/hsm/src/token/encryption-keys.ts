@@ -1,15 +1,17 @@
-import { type CipherGCMTypes, createCipheriv, createHash, timingSafeEqual } from "node:crypto";
+import { type CipherGCMTypes, createCipheriv, createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import type { Handle, Mechanism, Template } from "pkcs11js";
-import { HsmError, returnValueOf } from "../errors.ts";
+import { HsmError } from "../errors.ts";
 import type { EncryptionKeyOperations, GcmRequest, WrappedEncryptionKey, WrappedSecret } from "../operations.ts";
 import type { TokenSession } from "./session.ts";
-import { mechanisms, templates, UNWRAP_REFUSALS } from "./templates.ts";
+import { mechanisms, templates } from "./templates.ts";
+import { isUnwrapRefusal } from "./unwrap-refusal.ts";
 
 const TAG_BYTES = 12;
 const IV_BYTES = 12;
 const CHECK_BYTES = 8;
 const BLOCK_BYTES = 16;
 const WRAP_OVERHEAD_BYTES = 8;
+const FRESH_BYTES = 16;
 const CHECKED_TEXT = Buffer.from("meterkeep-encryption-key-check-1");
 /** No system title begins with three zeros, so that no APDU is ever protected under this vector. */
 const CHECKED_IV = Buffer.alloc(IV_BYTES);
@@ -58,10 +60,21 @@ export function encryptionKeysIn(
       try {
         return library.C_UnwrapKey(session.handle, keyWrap, wrapping, Buffer.from(octets), as);
       } catch (error) {
-        if (!UNWRAP_REFUSALS.has(returnValueOf(error))) throw error;
+        if (!isUnwrapRefusal(error, () => unwrapFresh(wrapping))) throw error;
         throw new HsmError("hsm-key-wrong", "a wrapped key does not belong where it stands", { cause: error });
       }
     });
+  }
+
+  /** A token that does this is in no trouble. */
+  function unwrapFresh(wrapping: Handle): void {
+    const value = { type: ck.CKA_VALUE, value: randomBytes(FRESH_BYTES) };
+    const fresh = library.C_CreateObject(session.handle, [...template.leavingKey, value]);
+    const room = Buffer.alloc(FRESH_BYTES + WRAP_OVERHEAD_BYTES);
+    const wrapped = copy(library.C_WrapKey(session.handle, keyWrap, wrapping, fresh, room));
+    library.C_DestroyObject(session.handle, fresh);
+    const handle = library.C_UnwrapKey(session.handle, keyWrap, wrapping, Buffer.from(wrapped), template.encryptionKey);
+    library.C_DestroyObject(session.handle, handle);
   }
 
   /** The key as an object of this session: unwrapped once, and kept only when it is the one it should be. */

@@ -1,12 +1,13 @@
 import { createHash, createHmac, createPublicKey, verify } from "node:crypto";
 import type { Handle } from "pkcs11js";
-import { HsmError, returnValueOf } from "../errors.ts";
+import { HsmError } from "../errors.ts";
 import type { TokenCurve, TokenDescription, TokenOperations, TransportKey, WrappedSecret } from "../operations.ts";
 import { unpadded } from "./cryptoki.ts";
 import { encryptionKeysIn } from "./encryption-keys.ts";
 import { probeIn } from "./probe.ts";
 import type { TokenSession } from "./session.ts";
-import { CURVE_PARAMETERS, mechanisms, SECRET_BYTES, templates, UNWRAP_REFUSALS } from "./templates.ts";
+import { CURVE_PARAMETERS, mechanisms, SECRET_BYTES, templates } from "./templates.ts";
+import { isUnwrapRefusal } from "./unwrap-refusal.ts";
 
 const CHECK_BYTES = 8;
 const MAC_BYTES = 32;
@@ -179,7 +180,7 @@ export function performIn(session: TokenSession): TokenOperations {
     try {
       handle = library.C_UnwrapKey(session.handle, mechanism.keyWrap, wrapping, Buffer.from(wrapped), template.secret);
     } catch (cause) {
-      if (!UNWRAP_REFUSALS.has(returnValueOf(cause))) throw cause;
+      if (!isUnwrapRefusal(cause, () => unwrapFresh(wrapping))) throw cause;
       throw new HsmError("hsm-key-wrong", `what is wrapped under ${wrappedUnder} does not open`, { cause });
     }
     try {
@@ -187,6 +188,22 @@ export function performIn(session: TokenSession): TokenOperations {
     } finally {
       library.C_DestroyObject(session.handle, handle);
     }
+  }
+
+  /** A token that does this is in no trouble. */
+  function unwrapFresh(wrapping: Handle): void {
+    const fresh = library.C_GenerateKey(session.handle, mechanism.makeSecret, template.freshSecret);
+    const room = Buffer.alloc(SECRET_BYTES + WRAP_OVERHEAD_BYTES);
+    const wrapped = octets(library.C_WrapKey(session.handle, mechanism.keyWrap, wrapping, fresh, room));
+    library.C_DestroyObject(session.handle, fresh);
+    const handle = library.C_UnwrapKey(
+      session.handle,
+      mechanism.keyWrap,
+      wrapping,
+      Buffer.from(wrapped),
+      template.secret,
+    );
+    library.C_DestroyObject(session.handle, handle);
   }
 
   function requireCheckValue(handle: Handle, wanted: Uint8Array): void {

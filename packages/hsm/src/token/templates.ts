@@ -7,8 +7,6 @@ const TRANSPORT_BITS = 3072;
 const KEY_ID_BYTES = 20;
 const PUBLIC_EXPONENT = Buffer.from([1, 0, 1]);
 export const SECRET_BYTES = 32;
-/** CKR_GENERAL_ERROR (SoftHSM), CKR_WRAPPED_KEY_INVALID, CKR_WRAPPED_KEY_LEN_RANGE, CKR_ENCRYPTED_DATA_INVALID. */
-export const UNWRAP_REFUSALS: ReadonlySet<unknown> = new Set([0x05, 0x110, 0x112, 0x40]);
 
 /** CKA_EC_PARAMS of the named curves. */
 export const CURVE_PARAMETERS: Readonly<Record<TokenCurve, Buffer>> = {
