@@ -67,7 +67,7 @@ export function performIn(session: TokenSession): TokenOperations {
   }
 
   function checkSecret({ octets: wrapped, wrappedUnder, checkValue }: WrappedSecret): void {
-    requireOpens(wrapped, wrappedUnder, checkValue);
+    requireOpens(wrapped, wrappedUnder, checkValue, unwrapFresh);
   }
 
   function macs(secret: WrappedSecret, texts: readonly Uint8Array[], isChecked = false): Uint8Array[] {
@@ -172,15 +172,22 @@ export function performIn(session: TokenSession): TokenOperations {
   /**
    * Opens a wrapped secret in a fresh session, whose handles are looked up anew, and drops it: what was wrapped under
    * another key by a wrong handle is found out now, and not when nothing else is left to open.
+   *
+   * @param works throws where the token opens nothing at all: needless for what it has wrapped just now
    */
-  function requireOpens(wrapped: Uint8Array, wrappedUnder: string, checkValue: Uint8Array): void {
+  function requireOpens(
+    wrapped: Uint8Array,
+    wrappedUnder: string,
+    checkValue: Uint8Array,
+    works: (wrapping: Handle) => void = () => undefined,
+  ): void {
     session.renew();
     const wrapping = session.key(wrappedUnder, ck.CKO_SECRET_KEY);
     let handle: Handle;
     try {
       handle = library.C_UnwrapKey(session.handle, mechanism.keyWrap, wrapping, Buffer.from(wrapped), template.secret);
     } catch (cause) {
-      if (!isUnwrapRefusal(cause, () => unwrapFresh(wrapping))) throw cause;
+      if (!isUnwrapRefusal(cause, () => works(wrapping))) throw cause;
       throw new HsmError("hsm-key-wrong", `what is wrapped under ${wrappedUnder} does not open`, { cause });
     }
     try {
