@@ -143,6 +143,9 @@ test("the custodian makes its root key, says so, tells the world its public keys
     assert.deepEqual(kinds, [
       "ledger-key-announced",
       "ledger-witnesses",
+      "withdrawals-begun",
+      "withdrawals-adopted",
+      "withdrawals-noted",
       "custodian-started",
       "custodian-stopped",
       "custodian-started",

@@ -43,6 +43,9 @@ interface Channel {
   restart(): Promise<void>;
 }
 
+/** Sequence of the entry that ends the first start. */
+const STARTED = 6;
+
 async function withChannel(body: (channel: Channel) => Promise<void>): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "meterkeep-channel-"));
   const socketPath = join(folder, "channel.sock");
@@ -93,7 +96,7 @@ test("calls are pipelined, answered each with its own, and what they say arrives
     assert.deepEqual([status.meters, status.vault, status.rootKey, status.killSwitch], [3, "software", "file", false]);
     assert.match(status.recipient.keyId, /^[0-9a-f]{64}$/);
     const { entries } = await headEnd.ledgerEntries({ after: 0, limit: 10 });
-    assert.equal(entries[2]?.kind, "custodian-started");
+    assert.equal(entries[STARTED - 1]?.kind, "custodian-started");
     await assert.rejects(headEnd.describeKeys({ meter: systemTitle(new Uint8Array(8)) }), code("unknown-meter"));
   }));
 
@@ -102,7 +105,7 @@ test("a method that does not exist is refused, and who asked for what stands in 
     const headEnd = client(HEAD_END);
     for (const name of ["exportKey", "wrapKey", "sign", "mac", "__proto__"])
       await assert.rejects(headEnd.askByName(name), code("method-not-offered"));
-    const entries = await custody.store.ledger.read(3, 100);
+    const entries = await custody.store.ledger.read(STARTED, 100);
     assert.deepEqual(
       entries.map(({ kind, principal, body }) => [kind, principal, (JSON.parse(body) as { method: string }).method]),
       ["exportKey", "wrapKey", "sign", "mac", "__proto__"].map((name) => ["method-not-offered", "head-end", name]),
@@ -117,7 +120,7 @@ test("a principal may call what its role allows and nothing else, whatever it sa
     await assert.rejects(depot.ledgerEntries({ after: 0, limit: 1 }), code("method-not-permitted"));
     await assert.rejects(operator.seal({ session: "x", items: [] }), code("method-not-permitted"));
     await assert.rejects(operator.nextContact({ meter }), code("method-not-permitted"));
-    const entries = await custody.store.ledger.read(3, 10);
+    const entries = await custody.store.ledger.read(STARTED, 10);
     assert.deepEqual(
       entries.map(({ kind, principal }) => `${kind} ${principal}`),
       ["bench 1", "bench 1", "operator", "operator"].map((name) => `method-not-permitted ${name}`),
@@ -265,7 +268,7 @@ test("a shipment goes through the channel in chunks, is refused whole or importe
       outcome.kind === "refused" && outcome.code === "shipment-manufacturer-unknown",
       "nobody is trusted by a file",
     );
-    assert.equal((await custody.store.ledger.read(3, 5))[0]?.kind, "shipment-refused");
+    assert.equal((await custody.store.ledger.read(STARTED, 5))[0]?.kind, "shipment-refused");
     await assert.rejects(headEnd.commitShipment({ upload: "00" }), code("upload-unknown"));
     const page = await headEnd.shipmentMeters({ utility: "stadtwerke", island: "mainland", shipment: "00", from: 0 });
     assert.deepEqual(page.meters, []);

@@ -212,9 +212,9 @@ export async function openCustodyIn(
   options: CustodyOptions,
   { snapshots, check = () => undefined }: StoreExtras = {},
 ): Promise<Custody> {
-  const { onFailure, monotonic = options.now } = options;
+  const { onFailure, monotonic } = options;
   // Nothing is written by a clock that was set while this process runs.
-  const now = steadyClock(options.now, monotonic);
+  const now = monotonic === undefined ? options.now : steadyClock(options.now, monotonic);
   const secondStorage = await SecondStorage.open({
     directory: options.escrowFolder ?? join(options.stateFolder, "escrow"),
     stateFolder: options.stateFolder,
@@ -303,7 +303,7 @@ export async function openCustodyIn(
     party: options.page ?? NO_PAGE,
     committer,
     vault,
-    time: new OwnTime(options.now, monotonic, await store.authority.lived(), written),
+    time: new OwnTime(options.now, monotonic ?? options.now, await store.authority.lived(), written),
     now,
   };
   const authority = await Authority.open(deciding);
