@@ -1,5 +1,5 @@
-import { MOST_JUMP_MILLISECONDS } from "./steady-clock.ts";
-
+/** A wall clock that differs by more from the monotonic one was set: nothing critical is sealed under it. */
+const MOST_JUMP_MILLISECONDS = 60_000;
 /** Whoever was away for longer, all starts together, cannot tell a long stop from a clock that was set forward meanwhile: people say which it was (ADR 0049). */
 const MOST_STOPPED_MILLISECONDS = 15 * 60_000;
 /** So much time lived pays for one unit of it: a quarter of an hour a day. */
