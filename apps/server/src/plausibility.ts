@@ -1,8 +1,5 @@
-import { METER_KINDS, type MeterKind } from "@meterkeep/api";
+import type { MeterKind } from "@meterkeep/api";
 import {
-  DAY_MILLISECONDS,
-  drawRereads,
-  firstOpenDay,
   isGrave,
   judgeDays,
   judgeRereads,
@@ -51,10 +48,7 @@ export function keepPlausibility(
   return {
     async judge(sourceNow, signal) {
       const cpu = (): number => process.cpuUsage().user / 1_000;
-      const meters = await judgeDays({ pool, scope, now, sourceNow, cpu, onFindings }, signal);
-      if (meters === 0) return;
-      for (const kind of METER_KINDS)
-        await drawRereads(pool, scope, kind, firstOpenDay(sourceNow(kind)) - DAY_MILLISECONDS, now(), Math.random);
+      await judgeDays({ pool, scope, now, sourceNow, cpu, random: Math.random, onFindings }, signal);
     },
     async watch() {
       await watch.look();

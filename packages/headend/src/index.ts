@@ -72,7 +72,7 @@ export { type PasskeyRecord, Passkeys } from "./people/passkeys.ts";
 export { People, type Person } from "./people/people.ts";
 export type { PlausibilityFinding } from "./plausibility/finding.ts";
 export { judgeDays } from "./plausibility/judge-days.ts";
-export { drawRereads, judgeRereads } from "./plausibility/rereads.ts";
+export { judgeRereads } from "./plausibility/rereads.ts";
 export { isGrave, PLAUSIBILITY_RULES } from "./plausibility/rules.ts";
 export { plausibilityView } from "./plausibility/view.ts";
 export { PlausibilityWatch } from "./plausibility/watch.ts";

@@ -17,6 +17,7 @@ import { measurementObjects } from "./objects/measurement.ts";
 import { securityObjects } from "./objects/security.ts";
 import { supplyObjects } from "./objects/supply.ts";
 import { tariffObjects } from "./objects/tariff.ts";
+import { transformerRatioObjects } from "./objects/transformer-ratio.ts";
 import type { ProductionRecord } from "./production.ts";
 import type { CompanionProfile } from "./profile/companion-profile.ts";
 import { companionProfile } from "./profile/companion-profiles.ts";
@@ -40,7 +41,7 @@ export function meterObjects(kind: MeterKind): readonly ModelObject<VirtualMeter
     ...measurementObjects(profile, kind.phases, relay),
     ...securityObjects(profile),
     ...tariffObjects(),
-    ...(relay ? [...supplyObjects(), ...loadRelayObjects(), ...mBusObjects(profile)] : []),
+    ...(relay ? [...supplyObjects(), ...loadRelayObjects(), ...mBusObjects(profile)] : transformerRatioObjects()),
     ...communicationObjects(profile),
   ];
 }

@@ -3,6 +3,7 @@ import { rows, type Sql } from "../database/sql.ts";
 import type { Meter, MeterId } from "../inventory/meter.ts";
 import { RELAY_CODES } from "../profile/event-codes.ts";
 import { findMeterProfile, type MeterProfile } from "../profile/meter-profile.ts";
+import { TRANSFORMER_RATIOS } from "../profile/transformer-ratios.ts";
 import type { Stretch } from "../reading/coverage.ts";
 import { DAY_MILLISECONDS } from "../reading/day/day-row.ts";
 import { packedDays } from "../reading/day/day-store.ts";
@@ -16,6 +17,9 @@ import type { MemberDay } from "./transformer-rules.ts";
 const OPENED: readonly number[] = Object.values(RELAY_CODES.opened).flat();
 /** What its registers tell: each direction in all or by tariff, and the voltage. */
 const READ = [...Object.keys(ENERGIES).filter((obis) => ENERGIES[obis]?.of !== "interval"), VOLTAGE];
+
+/** What is told of instrument transformers. */
+const RATIOS = Object.values(TRANSFORMER_RATIOS).flatMap(({ numerator, denominator }) => [numerator, denominator]);
 
 /** A meter of a group, with its transformer. */
 export interface GroupMember extends MemberDay {
@@ -79,6 +83,7 @@ export async function loadDay(
           role: row.role,
           phases: row.phase === "L1" || row.phase === "L2" || row.phase === "L3" ? 1 : 3,
           ratedKva: row.role === "transformer" ? (row.rated_kva ?? undefined) : undefined,
+          ratios: ratiosOf(row.ratios ?? {}),
           registers: registersOf(read),
           open: openStretches(switched.get(row.meter_id) ?? [], day),
           supplied: row.supply === null || row.supply === "unknown" ? undefined : row.supply === "connected",
@@ -102,6 +107,19 @@ function cohortsOf({ profile, model, firmware, route }: MeterRow): readonly stri
     ...(firmware === null ? [] : [`firmware ${model ?? "of no model"} ${firmware}`]),
     ...(concentrator === undefined ? [] : [`concentrator ${concentrator}`]),
   ];
+}
+
+/** What the meter said last of its instrument transformers: numerator over denominator, which is one where it names none. */
+function ratiosOf(told: Readonly<Record<string, number>>): MemberDay["facts"]["ratios"] {
+  const ratio = ({
+    numerator,
+    denominator,
+  }: (typeof TRANSFORMER_RATIOS)["current" | "voltage"]): number | undefined => {
+    const value = (told[numerator] ?? Number.NaN) / (told[denominator] ?? 1);
+    return value > 1 && Number.isFinite(value) ? value : undefined;
+  };
+  const [current, voltage] = [ratio(TRANSFORMER_RATIOS.current), ratio(TRANSFORMER_RATIOS.voltage)];
+  return { ...(current === undefined ? {} : { current }), ...(voltage === undefined ? {} : { voltage }) };
 }
 
 /** Totals, and where a meter has none of a moment the sum of its tariffs. */
@@ -194,6 +212,7 @@ interface MeterRow {
   readonly supply: "connected" | "disconnected" | "unknown" | null;
   readonly absent_seconds: string;
   readonly single_instants: readonly number[] | null;
+  readonly ratios: Readonly<Record<string, number>> | null;
   readonly judged_to: number | null;
   readonly state: MeterHistory | null;
 }
@@ -229,6 +248,11 @@ const SELECT_METERS = `
      from unnest(c.absent * tstzmultirange(tstzrange($4, $5, '(]'))) r) as absent_seconds,
     (select array_agg(distinct extract(epoch from i.at)::float8) from interval_readings i
      where i.utility_id = $1 and i.island_id = $2 and i.meter_id = m.meter_id and i.at > $4 and i.at <= $5) as single_instants,
+    (select jsonb_object_agg(n.obis, n.number_value) from (
+      select distinct on (r.obis) r.obis, r.number_value from register_readings r
+      where r.utility_id = $1 and r.island_id = $2 and r.meter_id = m.meter_id and r.obis = any(array['${RATIOS.join("', '")}'])
+        and r.number_value is not null and r.protection = 'authenticated'
+      order by r.obis, r.at desc) n) as ratios,
     extract(epoch from h.day)::float8 * 1000 as judged_to, h.state
   from unnest($3::integer[]) as w(meter_id)
   join meters m on m.utility_id = $1 and m.island_id = $2 and m.meter_id = w.meter_id

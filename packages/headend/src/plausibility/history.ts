@@ -27,6 +27,10 @@ export interface MeterHistory {
   /** Length of the run of zeros that was going on, in intervals, and the longest of each month that is over: two of them. */
   readonly zeroRun: number;
   readonly longestZeroRuns: readonly { readonly from: number; readonly intervals: number }[];
+  /** Days of the last 28 with equal values in a row, and how many at most. */
+  readonly flatRuns?: readonly { readonly day: number; readonly intervals: number }[];
+  /** The smallest steps in which its values were ever told, Wh. */
+  readonly stepWh?: number;
   /** Spread of the energy of an interval, Wh². */
   readonly variance: number;
   /** Whether it has ever fed in. */

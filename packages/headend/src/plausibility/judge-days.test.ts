@@ -13,7 +13,7 @@ import { type HeadEndDatabase, openHeadEndDatabase, testTitle } from "../testing
 import { numbers } from "../testing/synthetic-street.ts";
 import type { PlausibilityFinding } from "./finding.ts";
 import { judgeDays } from "./judge-days.ts";
-import { drawRereads, judgeRereads } from "./rereads.ts";
+import { judgeRereads } from "./rereads.ts";
 import { PlausibilityWatch } from "./watch.ts";
 import { trustScores, writeFindings } from "./write-findings.ts";
 
@@ -114,6 +114,7 @@ async function pass(
     now: Date.now,
     sourceNow,
     cpu: () => process.cpuUsage().user / 1_000,
+    random: () => 0.5,
     onFindings: (all) => found.push(...all),
   });
   day += DAY;
@@ -131,9 +132,38 @@ test("days that are closed are judged once, and what is remembered of them leads
     Array.from({ length: 4 }, () => ({ meters: HOMES + 1, findings: 0 })),
   );
   day -= DAY;
-  const again = await judgeDays({ pool, scope, now: Date.now, sourceNow, cpu: () => 0, onFindings: () => undefined });
+  const again = await judgeDays({
+    pool,
+    scope,
+    now: Date.now,
+    sourceNow,
+    cpu: () => 0,
+    random: () => 0.5,
+    onFindings: () => undefined,
+  });
   day += DAY;
   assert.equal(again, 0);
+});
+
+test("P-3: what a meter says of its current transformers is what its intervals are held against", async () => {
+  const { pool, scope } = database;
+  const meter = homes[1] as Meter;
+  const found: PlausibilityFinding[] = [];
+  const judge = async (told: Partial<ReadResult>): Promise<readonly string[]> => {
+    found.length = 0;
+    for (const one of [...homes, transformer]) if (one !== meter) await tell(one, ordinary());
+    const energies = ordinary().map((wattHours) => 100 * wattHours);
+    await tell(meter, energies, told);
+    await packDays({ pool, scope, sourceNow });
+    const onFindings = (all: readonly PlausibilityFinding[]): void => void found.push(...all);
+    await judgeDays({ pool, scope, now: Date.now, sourceNow, cpu: () => 0, random: () => 0.5, onFindings });
+    day += DAY;
+    return [...new Set(found.filter(({ rule }) => rule === "P-3").map(({ rule }) => rule))];
+  };
+  assert.deepEqual(await judge({ registers: [] }), ["P-3"], "more than 100 A");
+  const record = evidence();
+  const ratio = (obis: string, value: number) => ({ obis, value, unit: undefined, at: day, evidence: record });
+  assert.deepEqual(await judge({ registers: [ratio("1-0:0.4.2", 1_000), ratio("1-0:0.4.5", 5)] }), []);
 });
 
 test("P-12 and P-1 from what sessions stored: a home that counts a tenth is missing, and one whose registers say otherwise disputes its day", async () => {
@@ -156,7 +186,15 @@ test("P-12 and P-1 from what sessions stored: a home that counts a tenth is miss
     const { pool, scope } = database;
     await packDays({ pool, scope, sourceNow });
     const all: PlausibilityFinding[] = [];
-    await judgeDays({ pool, scope, now: Date.now, sourceNow, cpu: () => 0, onFindings: (one) => all.push(...one) });
+    await judgeDays({
+      pool,
+      scope,
+      now: Date.now,
+      sourceNow,
+      cpu: () => 0,
+      random: () => 0.5,
+      onFindings: (one) => all.push(...one),
+    });
     day += DAY;
     return all;
   })();
@@ -197,9 +235,10 @@ test("P-14: a meter that is asked again and says the same is believed; one that 
   const ask = async () => {
     await pass();
     const newest = day - DAY;
-    const drawn = await drawRereads(pool, scope, "simulated", newest, Date.now() - 1_000, () => 0.5);
-    assert.equal(drawn, 1, "one in a thousand, and one at least");
-    const { rows: asked } = await pool.query("select meter_id from rereads where verdict is null");
+    const { rows: asked } = await pool.query("select meter_id from rereads where verdict is null and day = $1", [
+      new Date(newest - DAY),
+    ]);
+    assert.equal(asked.length, 1, "one in a thousand, and one at least");
     const meter = [...homes, transformer].find(({ id }) => id === asked[0].meter_id) as Meter;
     const held = (await heldIntervals(pool, scope, [meter.id], newest - DAY + 1, newest)).get(meter.id) ?? [];
     return async (change: number): Promise<void> => {
@@ -225,7 +264,9 @@ test("P-14: a meter that is asked again and says the same is believed; one that 
   assert.deepEqual(await judgeRereads(pool, scope, sourceNow, Date.now()), [], "nobody has answered yet");
   await honest(0);
   assert.deepEqual(await judgeRereads(pool, scope, sourceNow, Date.now()), []);
-  assert.deepEqual((await pool.query("select verdict from rereads")).rows, [{ verdict: "same" }]);
+  assert.deepEqual((await pool.query("select verdict from rereads where verdict <> 'unanswered'")).rows, [
+    { verdict: "same" },
+  ]);
   const changed = await ask();
   await changed(7);
   // Neither is written without the other.
@@ -246,6 +287,26 @@ test("P-14: a meter that is asked again and says the same is believed; one that 
   const { rows: written } = await pool.query("select rule from plausibility_findings where rule = 'P-14'");
   assert.deepEqual(written, [{ rule: "P-14" }]);
   assert.deepEqual(await judgeRereads(pool, scope, sourceNow, Date.now()), [], "once");
+});
+
+test("P-14: a day whose draw fails has its draw with the next look, and its meters are judged once", async () => {
+  const { pool, scope } = database;
+  for (const meter of [...homes, transformer]) await tell(meter, ordinary());
+  await packDays({ pool, scope, sourceNow });
+  const judge = (random: () => number) =>
+    judgeDays({ pool, scope, now: Date.now, sourceNow, cpu: () => 0, random, onFindings: () => undefined });
+  const drawn = async (): Promise<number> =>
+    (await pool.query("select 1 from rereads where day = $1", [new Date(day - DAY)])).rows.length;
+  const dying = judge(() => {
+    throw new Error("the process ended");
+  });
+  await assert.rejects(dying, { message: "the process ended" });
+  assert.equal(await drawn(), 0);
+  assert.equal(await judge(() => 0.5), 0);
+  assert.equal(await drawn(), 1);
+  assert.equal(await judge(() => 0.5), 0);
+  assert.equal(await drawn(), 1);
+  day += DAY;
 });
 
 test("P-8 and P-9 within a minute: what a log says of clocks and relays that nobody here moved, and cohorts whose relays open together", async () => {

@@ -11,6 +11,7 @@ import type { PlausibilityFinding } from "./finding.ts";
 import { NO_TRANSFORMER_HISTORY, type TransformerHistory } from "./history.ts";
 import type { ChannelMeaning } from "./meter-day.ts";
 import { judgeMeterDay, netTotal } from "./meter-rules.ts";
+import { drawRereads } from "./rereads.ts";
 import { judgeTransformerDay } from "./transformer-rules.ts";
 import { disputeLowScores, writeFindings } from "./write-findings.ts";
 
@@ -30,6 +31,8 @@ export interface JudgePorts {
   sourceNow(kind: MeterKind): number;
   /** Milliseconds of computing of this process so far. */
   cpu(): number;
+  /** From 0 to 1: whom P-14 draws. */
+  random(): number;
   /** What was found, when it is written. */
   onFindings(findings: readonly PlausibilityFinding[]): void;
 }
@@ -76,15 +79,12 @@ async function judgeDay(
   const drifts = await writeFindings(pool, scope, judgeCohorts(day, changes), ports.now());
   if (drifts.length > 0) ports.onFindings(drifts);
   const cost = Math.round(ports.cpu() - begun);
-  await pool.query(INSERT_DAY, [
-    ...scope.place,
-    kind,
-    dayText(day),
-    new Date(ports.now()),
-    meters,
-    findings + drifts.length,
-    cost,
-  ]);
+  const judgedAt = new Date(ports.now());
+  await inTransaction(pool, async (sql) => {
+    await sql.query(INSERT_DAY, [...scope.place, kind, dayText(day), judgedAt, meters, findings + drifts.length, cost]);
+    // A day that is judged has had its draw: a draw that fails is done again with the day, of whose meters none is judged twice.
+    await drawRereads(sql, scope, kind, day, ports.now(), ports.random);
+  });
   return meters;
 }
 

@@ -19,6 +19,8 @@ export interface MeterFacts {
   readonly phases: 1 | 3;
   /** Of a transformer meter: what its transformer is rated for. */
   readonly ratedKva: number | undefined;
+  /** How much more flows than it measures, by its instrument transformers, where it says that it is behind any. */
+  readonly ratios: { readonly current?: number; readonly voltage?: number };
   /** Registers of the day, both of its midnights included, by time. */
   readonly registers: readonly RegisterPoint[];
   /** When its relay was open, as its log says. */

@@ -37,6 +37,7 @@ function judge({ energy = ORDINARY, register, fed = NOTHING, day = MONDAY, facts
     role: "home",
     phases: 1,
     ratedKva: undefined,
+    ratios: {},
     registers: [],
     open: [],
     supplied: true,
@@ -103,6 +104,18 @@ test("P-3: an interval holds no more than the fuses let pass, or the transformer
   });
 });
 
+test("P-3: behind instrument transformers an interval holds what those are made for, and no more", () => {
+  const behind = (ratios: MeterFacts["ratios"]) => (wattHours: number) =>
+    rulesOf({
+      energy: with_({ 40: wattHours }, new Float64Array(SLOTS).fill(0.9 * wattHours)),
+      facts: { ratios, phases: 3 },
+    });
+  const current = behind({ current: 250 / 5 });
+  assert.deepEqual([current(50_000), current(57_000)], [[], ["P-3"]]);
+  const both = behind({ current: 200 / 5, voltage: 20_000 / 100 });
+  assert.deepEqual([both(2_200_000), both(2_300_000)], [[], ["P-3"]]);
+});
+
 test("P-4: an interval that is nearly three times the third highest stands out, and little ones never do", () => {
   assert.deepEqual(rulesOf({ energy: with_({ 40: 600 }) }), ["P-4"]);
   assert.deepEqual(rulesOf({ energy: with_({ 40: 400 }) }), []);
@@ -132,6 +145,24 @@ test("P-6: twelve equal intervals are noted where they usually vary", () => {
   assert.deepEqual(rulesOf({ energy: still, history: { variance: 2 } }), []);
   const { findings } = judge({ energy: still, history: { variance: 600 } });
   assert.deepEqual(findings[0]?.stretch, { from: MONDAY + 20 * QUARTER, to: MONDAY + 32 * QUARTER });
+});
+
+test("P-6: a day that is one round value over and over is noted by the steps of the days before", () => {
+  const round = new Float64Array(SLOTS).fill(1_000);
+  const before = judge({ history: { variance: 600 } }).history;
+  assert.deepEqual(rulesOf({ energy: round, day: MONDAY + DAY, history: before }), ["P-6"]);
+});
+
+test("P-6: a load that is switched is at one value for as long as it mostly is, and no longer than twice that", () => {
+  const lit = (slots: number): Float64Array => ORDINARY.map((value, slot) => (slot < slots ? 120 : value));
+  let history: MeterHistory = { ...NO_HISTORY, variance: 600 };
+  const found: (readonly string[])[] = [];
+  for (const [n, slots] of [40, 38, 40, 40, 41, 82].entries()) {
+    const judged = judge({ energy: lit(slots), day: MONDAY + n * DAY, history });
+    found.push(judged.findings.flatMap(({ rule }) => (rule === "P-6" ? [rule] : [])));
+    history = { ...judged.history, variance: 600 };
+  }
+  assert.deepEqual(found, [["P-6"], ["P-6"], ["P-6"], [], [], ["P-6"]]);
 });
 
 test("P-7: a day is held against the days of its type by median, so that a weekend is not held against a week", () => {

@@ -9,11 +9,17 @@ import type { PlausibilityRuleId } from "./rules.ts";
 
 /** What a phase can carry, A, and how far beyond that a meter may count; 230 V. */
 const MOST_AMPERES = 100;
+/** What a meter behind current transformers can carry: 5 A and a fifth more (EN 50470-3). */
+const MOST_SECONDARY_AMPERES = 6;
 const NOMINAL_VOLTS = 230;
+/** Between a phase and neutral behind voltage transformers of 100 V. */
+const SECONDARY_VOLTS = 100 / Math.sqrt(3);
 const HEADROOM = 1.1;
 const TRANSFORMER_HEADROOM = 1.5;
 const SPIKE = { ratio: 1.8, fromWh: 100 } as const;
 const FLAT_INTERVALS = 12;
+/** What it has done on so many days is its habit. */
+const FLAT_HABIT_DAYS = 3;
 const SCORE = { days: 28, least: 7, most: 6 } as const;
 /** Who counts this little of a day less or more than usual is let be, Wh. */
 const SCORE_FLOOR_WH = 200;
@@ -30,6 +36,7 @@ export function judgeMeterDay(
   before: MeterHistory,
 ): { readonly findings: readonly PlausibilityFinding[]; readonly history: MeterHistory } {
   const runs = zeroRuns(day, before);
+  const flat = flatRun(day);
   const found: readonly Found[] = [
     ...DIRECTIONS.flatMap((direction) => [
       ...sumCheck(day, facts, direction),
@@ -39,7 +46,7 @@ export function judgeMeterDay(
       ...agreement(day, facts, direction),
     ]),
     ...zeroRun(runs, day.drawn.energy.length, facts, before),
-    ...flatLine(day, before),
+    ...flatLine(day, flat, before),
     ...dayScore(day, before),
     ...times(facts),
     ...throughOpenRelay(day, facts),
@@ -49,7 +56,7 @@ export function judgeMeterDay(
   const subject = { kind: "meter", meter: facts.meter } as const;
   return {
     findings: found.map(({ stretch = whole, ...finding }) => ({ ...finding, subject, stretch })),
-    history: remembered(day, runs, before),
+    history: remembered(day, runs, flat, before),
   };
 }
 
@@ -111,12 +118,14 @@ function isRollover(before: number, after: number): boolean {
   return limit >= 1e6 && before > 0.95 * limit && after < 0.05 * limit;
 }
 
-/** P-3: more than fuses let pass, or than a transformer gives. */
-function bound(day: MeterDay, { phases, ratedKva }: MeterFacts, direction: Direction): readonly Found[] {
+/** P-3: more than fuses let pass, than instrument transformers are made for, or than a transformer gives. */
+function bound(day: MeterDay, { phases, ratedKva, ratios }: MeterFacts, direction: Direction): readonly Found[] {
   const hours = day.periodSeconds / 3_600;
+  const amperes = ratios.current === undefined ? MOST_AMPERES : MOST_SECONDARY_AMPERES * ratios.current;
+  const volts = ratios.voltage === undefined ? NOMINAL_VOLTS : SECONDARY_VOLTS * ratios.voltage;
   const most =
     ratedKva === undefined
-      ? HEADROOM * phases * NOMINAL_VOLTS * MOST_AMPERES * hours
+      ? HEADROOM * phases * volts * amperes * hours
       : TRANSFORMER_HEADROOM * ratedKva * 1_000 * hours;
   return day[direction].energy.reduce<Found[]>((found, wattHours, slot) => {
     if (!(wattHours > most)) return found;
@@ -178,32 +187,54 @@ function zeroRun(runs: ZeroRuns, dayIntervals: number, facts: MeterFacts, before
   return [finding("P-5", `${words}.`, { intervals: runs.longest, ownLongest: own })];
 }
 
-/** P-6: twelve equal values in a row where values usually vary. */
-function flatLine(day: MeterDay, { variance }: MeterHistory): readonly Found[] {
+interface FlatRun {
+  readonly intervals: number;
+  readonly wattHours: number;
+  readonly stretch: Stretch;
+}
+
+/** The longest run of equal values that are not zero. */
+function flatRun(day: MeterDay): FlatRun | undefined {
   const { energy } = day.drawn;
-  const resolution = resolutionOf(energy);
-  if (variance <= 4 * resolution * resolution) return [];
-  let run = 1;
+  let [longest, run] = [undefined as FlatRun | undefined, 1];
   for (let slot = 1; slot <= energy.length; slot += 1) {
     const value = energy[slot - 1] as number;
     if (slot < energy.length && energy[slot] === value && value > 0) {
       run += 1;
       continue;
     }
-    if (run >= FLAT_INTERVALS) {
-      const stretch = { from: endOf(day, slot - 1 - run), to: endOf(day, slot - 1) };
-      return [
-        finding(
-          "P-6",
-          `${run} intervals in a row are ${kilo(value)} each; they usually vary.`,
-          { intervals: run, wattHours: value, variance },
-          { stretch },
-        ),
-      ];
-    }
+    if (run >= FLAT_INTERVALS && run > (longest?.intervals ?? 0))
+      longest = {
+        intervals: run,
+        wattHours: value,
+        stretch: { from: endOf(day, slot - 1 - run), to: endOf(day, slot - 1) },
+      };
     run = 1;
   }
-  return [];
+  return longest;
+}
+
+/**
+ * P-6: twelve equal values in a row where values usually vary. The steps in which it counts are those of all its days: a day that
+ * is one value over and over shows none. A load that is switched is as long at one value most days: what it did on three of its
+ * days before it may do twice as long.
+ */
+function flatLine(
+  day: MeterDay,
+  flat: FlatRun | undefined,
+  { variance, stepWh, flatRuns = [] }: MeterHistory,
+): readonly Found[] {
+  if (flat === undefined || variance <= 4 * stepOf(day, stepWh) ** 2) return [];
+  const { intervals, wattHours, stretch } = flat;
+  const usual = flatRuns.map((one) => one.intervals).sort((one, other) => other - one)[FLAT_HABIT_DAYS - 1] ?? 0;
+  if (intervals <= 2 * usual) return [];
+  const words = `${intervals} intervals in a row are ${kilo(wattHours)} each; they usually vary.`;
+  return [finding("P-6", words, { intervals, wattHours, variance, usual }, { stretch })];
+}
+
+/** The steps in which its values are told, as far as its days show. */
+function stepOf({ drawn: { energy } }: MeterDay, before: number | undefined): number {
+  return Math.min(before ?? Number.POSITIVE_INFINITY, resolutionOf(energy));
 }
 
 /** P-7: the day's energy against the days of its type before, by median and median deviation. */
@@ -277,7 +308,7 @@ function feedsIn(day: MeterDay, { role }: MeterFacts, { feeds, totals }: MeterHi
   return [finding("P-17", `It fed in ${kilo(sum)}, for the first time.`, { wattHours: sum })];
 }
 
-function remembered(day: MeterDay, runs: ZeroRuns, before: MeterHistory): MeterHistory {
+function remembered(day: MeterDay, runs: ZeroRuns, flat: FlatRun | undefined, before: MeterHistory): MeterHistory {
   const total = netTotal(day);
   const totals: readonly DayTotal[] = [
     ...before.totals.filter((one) => one.day > day.day - SCORE.days * DAY_MILLISECONDS),
@@ -292,6 +323,11 @@ function remembered(day: MeterDay, runs: ZeroRuns, before: MeterHistory): MeterH
     totals,
     zeroRun: runs.open,
     longestZeroRuns: withRun(before.longestZeroRuns, day.day, runs.ended),
+    flatRuns: [
+      ...(before.flatRuns ?? []).filter((one) => one.day > day.day - SCORE.days * DAY_MILLISECONDS),
+      ...(flat === undefined ? [] : [{ day: day.day, intervals: flat.intervals }]),
+    ],
+    ...(totalOf(day.drawn.energy).sum > 0 ? { stepWh: stepOf(day, before.stepWh) } : {}),
     variance: slowVariance(day, before),
     feeds: before.feeds || totalOf(day.fed.energy).sum > 0,
   };

@@ -292,6 +292,22 @@ test("every push set-up of the meter's own list is looked at, not only those tha
   assert.deepEqual(unlisted.destinations, [both[0]]);
 });
 
+test("a meter whose own list has instrument transformers is asked what they are with the list, and not every day", async () => {
+  const looks = (meter: BenchState, asksForList: boolean) =>
+    holdReadingSession(ports(meter), { ...order("range", []), pushSetUps: { listed: [], asksForList } }, never);
+  const ratiosOf = async (meter: BenchState, asksForList: boolean) =>
+    (await looks(meter, asksForList)).read.registers.flatMap(({ obis, value }) =>
+      obis.startsWith("1-0:0.") ? [[obis, value]] : [],
+    );
+  const behind = [
+    ["1-0:0.4.2", 250],
+    ["1-0:0.4.5", 5],
+  ];
+  assert.deepEqual(await ratiosOf({ ...state(4), ratio: [250, 5] }, true), behind);
+  assert.deepEqual(await ratiosOf({ ...state(4), ratio: [250, 5] }, false), []);
+  assert.deepEqual(await ratiosOf(state(4), true), []);
+});
+
 test("a meter that takes no lists is asked one thing after the other, so that what came stays when the line breaks", async () => {
   const single = order("range", [{ from: NOON - QUARTER, to: NOON }]);
   const plain = { ...single, profile: { ...single.profile, lists: false }, eventsFrom: 0, daysFrom: 0 };

@@ -27,9 +27,11 @@ import { MeterReader, type RegisterSnapshot } from "./meter-reader.ts";
 import { readBuffer, readRows } from "./profile-rows.ts";
 import {
   destinationsQuestion,
+  type ListedObjects,
+  objectListQuestion,
   type PushDestinationRecord,
-  pushSetUpListQuestion,
   pushSetUpsOf,
+  ratiosQuestion,
 } from "./push-set-ups.ts";
 import { ask, type Question } from "./question.ts";
 import { type Scale, type ScalerTable, scaledValue } from "./scaler-table.ts";
@@ -135,7 +137,7 @@ async function converse(
   if (order.profile.lists) await ask(session, recorder, now);
   else for (const question of now) await ask(session, recorder, [question]);
   for (const question of later) await ask(session, recorder, [question]);
-  await askUnknownSetUps(order, session, recorder, collected);
+  await askListed(ports, order, session, recorder, collected);
   if (needsWholeLogs(order, collected)) await ask(session, recorder, [eventsOf(order, collected, "whole")]);
   for (const stretch of collected.refused.splice(0)) await readAlone(order, reader, recorder, collected, stretch);
   if (order.purpose === "read" && order.gaps.length > 0 && order.profile.loadProfile.access === "entry")
@@ -183,8 +185,8 @@ function questionsOf(
   // Long, and seldom: by itself.
   if (pushSetUps?.asksForList === true)
     later.push(
-      pushSetUpListQuestion(profile, (listed) => {
-        collected.pushSetUps = listed;
+      objectListQuestion(profile, (listed) => {
+        collected.listed = listed;
       }),
     );
   return { now, later };
@@ -196,17 +198,24 @@ function destinationsOf(collected: Collected, setUps: readonly string[]): Questi
   });
 }
 
-/** The meter's list may name push set-ups that nobody has asked for yet. */
-async function askUnknownSetUps(
-  { profile, pushSetUps }: ReadingOrder,
+/** The meter's list may name push set-ups that nobody has asked for yet, and says what instrument transformers it is behind. */
+async function askListed(
+  ports: ReadingPorts,
+  order: ReadingOrder,
   session: Parameters<typeof ask>[0],
   recorder: SessionRecorder,
   collected: Collected,
 ): Promise<void> {
-  if (pushSetUps === undefined || collected.pushSetUps === undefined) return;
+  const { profile, pushSetUps, clock } = order;
+  if (pushSetUps === undefined || collected.listed === undefined) return;
   const asked = new Set(pushSetUpsOf(profile, pushSetUps.listed));
-  const unknown = collected.pushSetUps.filter((obis) => !asked.has(obis));
+  const unknown = collected.listed.pushSetUps.filter((obis) => !asked.has(obis));
   if (unknown.length > 0) await ask(session, recorder, [destinationsOf(collected, unknown)]);
+  const ratios = ratiosQuestion(collected.listed.ratios, (values, evidence) => {
+    const at = collected.clockShown ?? clock.atSource(ports.now());
+    for (const { obis, value } of values) collected.registers.push({ obis, value, unit: undefined, at, evidence });
+  });
+  await ask(session, recorder, [ratios]);
 }
 
 function eventsOf({ profile }: ReadingOrder, collected: Collected, window: Window | "whole"): Question {
@@ -341,8 +350,8 @@ class Collected {
   readonly refused: Stretch[] = [];
   readonly #profile: MeterProfile;
   readonly destinations: PushDestinationRecord[] = [];
-  /** What its list has of push set-ups, where it was asked for and given. */
-  pushSetUps: readonly string[] | undefined;
+  /** What was looked for in its object list, where that was asked for and given. */
+  listed: ListedObjects | undefined;
   events: ReadResult["events"];
   /** The newest end of a day of which it gave the registers. */
   daysTo: number | undefined;
@@ -381,7 +390,7 @@ class Collected {
       ...(this.#outages.length === 0 ? {} : { outages: this.#outages }),
       ...(this.events === undefined ? {} : { events: this.events }),
       ...(this.daysTo === undefined ? {} : { daysTo: this.daysTo }),
-      ...(this.pushSetUps === undefined ? {} : { pushSetUps: this.pushSetUps }),
+      ...(this.listed === undefined ? {} : { pushSetUps: this.listed.pushSetUps }),
       ...(this.supply === undefined ? {} : { supply: this.supply }),
       ...(this.clock === undefined ? {} : { clockOffsetSeconds: this.clock.offsetSeconds }),
       ...(powerW === undefined ? {} : { powerW }),

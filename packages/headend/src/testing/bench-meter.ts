@@ -3,6 +3,7 @@ import {
   AssociationLnV1,
   Clock,
   CosemServer,
+  DataClass,
   type DateTime,
   DisconnectControl,
   d,
@@ -29,6 +30,7 @@ const SWITCH = "0.0.96.3.10.255";
 const CLOCK = "0.0.1.0.0.255";
 const ASSOCIATION = "0.0.40.0.0.255";
 const PUSH_SET_UPS = ["0.0.25.9.0.255", "0.1.25.9.0.255", "0.2.25.9.0.255", "0.3.25.9.0.255"];
+const RATIOS = ["1.0.0.4.2.255", "1.0.0.4.5.255"];
 const PUBLIC_SAP = 16;
 
 /** What a meter on the test's bench is made of; it may change between sessions. */
@@ -43,6 +45,8 @@ export interface BenchState {
   silentDeviation?: number;
   /** Where its push set-ups point to, by instance of `0-b:25.9.0`. */
   pushTo?: Readonly<Record<number, string>>;
+  /** What its current transformers multiply and divide by, where it is behind some. */
+  ratio?: readonly [numerator: number, denominator: number];
   /** Lines of its log, in the order in which they were written. */
   events?: readonly { readonly at: number; readonly code: number }[];
 }
@@ -59,6 +63,7 @@ const model = deviceModel<BenchState>({
     register(POWER, 27, () => 420),
     mount(SWITCH, DisconnectControl.serve<BenchState>({ get: { outputState: ({ connected }) => connected } })),
     ...PUSH_SET_UPS.map((name, at) => pushSetUp(name, at)),
+    ...RATIOS.map((name, at) => ratioOf(name, at)),
     mount(ASSOCIATION, AssociationLnV1.serve<BenchState>({ get: { objectList } })),
     energyProfile(PROFILE, 900, ({ rows }) => rows),
     energyProfile(DAILY, 86_400, ({ midnights = [] }) => midnights),
@@ -69,7 +74,18 @@ const model = deviceModel<BenchState>({
       name: "public",
       clientSap: PUBLIC_SAP,
       authentication: { kind: "none" },
-      access: onlyReading(CLOCK, ENERGY, POWER, SWITCH, PROFILE, DAILY, EVENTS, ASSOCIATION, ...PUSH_SET_UPS),
+      access: onlyReading(
+        CLOCK,
+        ENERGY,
+        POWER,
+        SWITCH,
+        PROFILE,
+        DAILY,
+        EVENTS,
+        ASSOCIATION,
+        ...PUSH_SET_UPS,
+        ...RATIOS,
+      ),
     },
   ],
 });
@@ -89,11 +105,25 @@ function pushSetUp(name: string, instance: number) {
   );
 }
 
-/** Its clock, and the push set-ups that it says it has. */
-function objectList({ pushTo = {} }: BenchState) {
+function ratioOf(name: string, at: number) {
+  return mount(
+    name,
+    DataClass.serve<BenchState>({
+      get: { value: ({ ratio }) => ({ type: "long-unsigned", value: ratio?.[at] ?? 0 }) },
+    }),
+  );
+}
+
+/** Its clock, and the push set-ups and ratios that it says it has. */
+function objectList({ pushTo = {}, ratio }: BenchState) {
   const accessRights = { attributeAccess: [], methodAccess: [] };
   const setUps = Object.keys(pushTo).map((at) => ({ classId: 40, logicalName: PUSH_SET_UPS[Number(at)] as string }));
-  return [{ classId: 8, logicalName: CLOCK }, ...setUps].map((each) => ({ ...each, version: 0, accessRights }));
+  const ratios = ratio === undefined ? [] : RATIOS.map((name) => ({ classId: 1, logicalName: name }));
+  return [{ classId: 8, logicalName: CLOCK }, ...setUps, ...ratios].map((each) => ({
+    ...each,
+    version: 0,
+    accessRights,
+  }));
 }
 
 function register(logicalName: string, unit: number, value: (state: BenchState) => number) {

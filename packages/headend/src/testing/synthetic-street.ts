@@ -148,6 +148,7 @@ export class SyntheticStreet {
       role: "home",
       phases: 1,
       ratedKva: undefined,
+      ratios: {},
       registers: [
         { ...point, at: this.#day, wattHours: start },
         { ...point, at: this.#day + DAY, wattHours: end },

@@ -1,0 +1,5 @@
+/** Ratios of the instrument transformers before a meter (Blue Book part 1, electricity-related general purpose objects): what it is multiplied and divided by. */
+export const TRANSFORMER_RATIOS = {
+  current: { numerator: "1-0:0.4.2", denominator: "1-0:0.4.5" },
+  voltage: { numerator: "1-0:0.4.3", denominator: "1-0:0.4.6" },
+} as const;
