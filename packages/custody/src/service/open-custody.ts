@@ -58,6 +58,7 @@ import { Pushes } from "../push/pushes.ts";
 import { adoptRecords } from "../records/adopt.ts";
 import { CheckedFiles } from "../records/checked-files.ts";
 import { Rotations } from "../rotation/rotations.ts";
+import { RefusingMeters } from "../session/refusing-meters.ts";
 import { DEFAULT_SEAL_BUDGET, SealBudget } from "../session/seal-budget.ts";
 import type { KeepingOf } from "../session/session-keys.ts";
 import { Sessions } from "../session/sessions.ts";
@@ -342,7 +343,14 @@ export async function openCustodyIn(
     agreeing: (file) => agreeingWith({ ...conversation, clientKeys, identities: meterAuthority }, file),
   });
   const sessions = new Sessions(
-    { ...conversation, clientKeys, lentMeters, identities: meterAuthority, mostSessions },
+    {
+      ...conversation,
+      clientKeys,
+      lentMeters,
+      identities: meterAuthority,
+      refusing: new RefusingMeters({ rotations: store.rotations, committer, now }),
+      mostSessions,
+    },
     budget,
     authority.seals,
   );

@@ -1,7 +1,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { SealResult } from "@meterkeep/api/custodian";
-import { apdu, type Data, decode, encode, fromHex, logicalNameOctets, systemTitle } from "@meterkeep/dlms";
+import {
+  apdu,
+  type Data,
+  decode,
+  encode,
+  fromHex,
+  logicalNameOctets,
+  systemTitle,
+  systemTitleText,
+} from "@meterkeep/dlms";
 import { getRequest, getResult, keyTransferRequest, textOf } from "../protocol/requests.ts";
 import { carryTakeover, DEPOT, HEAD_END, type TestCustody, withTestCustody } from "../testing/test-custody.ts";
 import { type TestCharacter, TestMeter } from "../testing/test-meter.ts";
@@ -79,6 +88,46 @@ const set = (classId: number, logicalName: string, attributeId: number) =>
       },
     },
   });
+
+test("a meter whose counter is ahead of ours refuses, and is asked for its counter by a rotation that the third refusal plans", () =>
+  withSession(async ({ custody, meter, session }) => {
+    const { service } = custody.custody;
+    await service.closeSession({ session, outcome: "completed" }, HEAD_END);
+    const due = async () => (await service.contactsDue({ limit: 9 }, HEAD_END)).meters.map(systemTitleText);
+    meter.usedUpTo(5_000);
+    for (let refusal = 1; refusal <= 3; refusal += 1) {
+      assert.deepEqual(await due(), [], `before refusal ${refusal}`);
+      await assert.rejects(openSession(custody, meter));
+    }
+    assert.deepEqual(await due(), [TITLE]);
+    const planned = (await custody.store.ledger.read(0, 1000)).filter(({ kind }) => kind === "rotations-planned");
+    assert.deepEqual(
+      planned.map(({ principal, meter: whose }) => [principal, whose]),
+      [["policy", TITLE]],
+    );
+    assert.equal((await carryTakeover(custody, meter)).state.verdict, "proven");
+    await openSession(custody, meter);
+  }));
+
+test("refusals that a proof comes between are no reason to ask a meter for its counter", () =>
+  withSession(async ({ custody, meter }) => {
+    const title = systemTitle(fromHex(TITLE));
+    const { service } = custody.custody;
+    const refused = async (): Promise<void> => {
+      const opened = await service.openSession({ meter: title, purpose: "read" }, HEAD_END);
+      const received = (meter.connect(opened.clientSap, opened.serverSap).exchange(opened.apdu) as Uint8Array).map(
+        (octet, at, all) => (at === all.length - 1 ? octet ^ 1 : octet),
+      );
+      const advance = await service.advanceSession({ session: opened.session, received }, HEAD_END);
+      assert.equal(advance.kind, "failed");
+    };
+    for (let round = 0; round < 3; round += 1) {
+      await refused();
+      await refused();
+      await openSession(custody, meter);
+    }
+    assert.deepEqual((await service.contactsDue({ limit: 9 }, HEAD_END)).meters, []);
+  }));
 
 test("a push may overtake a response and be overtaken by it: each counter is taken once, also after a crash", () =>
   withSession(async ({ custody, meter, session, line }) => {

@@ -26,6 +26,7 @@ import type { MeterFile, SetupPlace } from "../store/records.ts";
 import { settledKeys } from "../takeover/settled-keys.ts";
 import { CriticalTurn, type Shown } from "./critical-turn.ts";
 import { hear, mustBeSigned } from "./heard-answers.ts";
+import type { RefusingMeters } from "./refusing-meters.ts";
 import type { SealBudget } from "./seal-budget.ts";
 import { type CriticalPort, Sealing } from "./sealing.ts";
 import { during, type Session } from "./session.ts";
@@ -46,6 +47,7 @@ export interface SessionDependencies extends ConversationDependencies {
   /** What of a meter's certificates stands. */
   readonly identities: Pick<MeterAuthority, "standing">;
   readonly lentMeters: Pick<LentMeters, "requireNotLent">;
+  readonly refusing: Pick<RefusingMeters, "proven" | "refused">;
   /** Sessions open at once, over all callers: no head-end may fill the memory of all. */
   readonly mostSessions: number;
 }
@@ -183,6 +185,7 @@ export class Sessions {
       }
       case "failed":
         await this.#end(session, open, "failed", `${effect.error.code}: ${effect.error.message}`);
+        await this.#dependencies.refusing.refused(open.place);
         return failureOf(effect.error);
       default:
         throw new CallRefusal("session-not-established", "nothing is awaited from the meter in this session");
@@ -195,7 +198,8 @@ export class Sessions {
     counters: readonly number[],
     caller: Caller,
   ) {
-    const { bursts, now } = this.#dependencies;
+    const { bursts, now, refusing } = this.#dependencies;
+    refusing.proven(place);
     line.proven(counters);
     // The same counter under the same key twice: the meter was reset, exchanged or copied, or its proof was shown elsewhere.
     if (line.isDoubtful)

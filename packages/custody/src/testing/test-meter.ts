@@ -315,6 +315,11 @@ export class TestMeter {
   get lowestCounter(): number {
     return this.#lowest;
   }
+
+  /** Somebody else has used counters up to this one: it takes none below. */
+  usedUpTo(counter: number): void {
+    this.#lowest = counter + 1;
+  }
 }
 
 const NEVER = new Uint8Array(randomBytes(16));
