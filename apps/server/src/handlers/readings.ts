@@ -7,6 +7,7 @@ import {
   intervalsAsCsv,
   intervalsAsParquet,
   loggedEvents,
+  type Meter,
   profileReadings,
   qualityReadings,
   registerReadings,
@@ -50,7 +51,8 @@ export function readingHandlers(context: Context): Pick<Handlers, Served> {
         to: timeOf("to", to),
         limit: limit ?? DEFAULT_LIMIT,
       }),
-    exportIntervals: async ({ query, reply }) => exports.answer(query, reply),
+    exportIntervals: async ({ query, reply }) =>
+      exports.answer(query, query.meter === undefined ? undefined : (await inventory.get(query.meter)).id, reply),
     evidence: async ({ params }) => {
       const found = await evidenceView(pool, scope, params.hash);
       if (found === undefined) throw new ProblemError("evidence-unknown", `no reading rests on ${params.hash}`);
@@ -75,11 +77,12 @@ class Exports {
   }
 
   /** Answers with a stream that ends with the export, or with the caller's patience. */
-  answer({ format, from, to, trust }: ExportQuery, reply: FastifyReply): void {
+  answer({ format, from, to, trust }: ExportQuery, meter: Meter["id"] | undefined, reply: FastifyReply): void {
     const window = {
       from: requiredTime("from", from).getTime(),
       to: requiredTime("to", to).getTime(),
       trust: trust ?? "trusted",
+      ...(meter === undefined ? {} : { meter }),
     } as const;
     if (window.from > window.to) throw new ProblemError("body-invalid", "querystring/to: it is before from");
     if (this.#running >= MOST_EXPORTS)

@@ -17,6 +17,8 @@ test("intervals are exported in three forms; an unknown one, and times that run 
     assert.match(response.headers.get("content-type") ?? "", type);
     assert.equal((await response.text()).slice(0, beginning.length), beginning);
   }
+  const unknown = `format=csv&${window}&meter=4D4B5600000000FF`;
+  assert.equal((await server.get(`${API_PREFIX}/export/intervals?${unknown}`, { cookie })).status, 404);
   for (const query of [
     `format=xlsx&${window}`,
     "format=csv",

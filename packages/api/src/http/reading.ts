@@ -54,6 +54,7 @@ export const ExportQuery = Type.Object(
     from: Timestamp,
     to: Timestamp,
     trust: Type.Optional(words(TRUST_FILTERS, "trusted, unless given: only what decisions may use")),
+    meter: Type.Optional(SystemTitleText),
   },
   { additionalProperties: false },
 );

@@ -5,6 +5,8 @@ import { parquetReadObjects } from "hyparquet";
 import { rows } from "../database/sql.ts";
 import type { ArrivedInterval } from "../reading/arrived-interval.ts";
 import { ChannelTable } from "../reading/channels.ts";
+import { dayRow } from "../reading/day/day-row.ts";
+import { ensureMonths, insertDays } from "../reading/day/day-store.ts";
 import { packDays } from "../reading/day/pack-days.ts";
 import { writeIntervals } from "../reading/write-intervals.ts";
 import { type HeadEndDatabase, openHeadEndDatabase } from "../testing/database.ts";
@@ -104,6 +106,112 @@ test("the Parquet file holds the same rows as the CSV, typed, however many group
   });
   assert.equal(all.length, 39 * 3_000);
   assert.ok(large.length > 2, "a group is handed over before the next one is read");
+});
+
+test("an export is of one moment: what arrives or is packed while it is taken is in none of it", async () => {
+  await using database = await openHeadEndDatabase(130);
+  const { pool, scope, meters } = database;
+  const channels = new ChannelTable(pool, scope);
+  await channels.prepare([{ obis: "1-0:1.8.0", unit: "Wh" }]);
+  const value = ({ id }: { readonly id: ArrivedInterval["meter"] }, slot: number): ArrivedInterval => ({
+    meter: id,
+    channel: channels.number("1-0:1.8.0", "Wh"),
+    at: START + slot * QUARTER,
+    value: slot,
+    status: 0,
+    evidence: 1,
+    protection: "authenticated",
+    trustAtCapture: "trusted",
+    periodSeconds: 900,
+  });
+  const arrive = (slots: readonly number[]): Promise<unknown> =>
+    inTransaction(pool, (sql) =>
+      writeIntervals(
+        sql,
+        scope,
+        meters.flatMap((meter) => slots.map((slot) => value(meter, slot))),
+      ),
+    );
+  await rows(pool, "update trust set state = 'trusted'");
+  await arrive([1, 2, 3]);
+  const counts: number[] = [];
+  for await (const { channels: held } of exportedMeters(pool, scope, WINDOW)) {
+    // The first page is out: the others are asked for when everything is another.
+    if (counts.length === 0) {
+      await arrive([4, 5]);
+      await packDays({ pool, scope, sourceNow: () => START + 2 * 86_400_000 });
+    }
+    counts.push(held[0]?.intervals.length ?? 0);
+  }
+  assert.deepEqual([...new Set(counts)], [3]);
+  assert.equal(counts.length, 130);
+  const next = await Array.fromAsync(exportedMeters(pool, scope, WINDOW));
+  assert.deepEqual([...new Set(next.map(({ channels: held }) => held[0]?.intervals.length))], [5]);
+});
+
+test("an export that is broken off gives its connection back, and the next one its own moment", async () => {
+  await using database = await openHeadEndDatabase(3);
+  await fill(database);
+  const { pool, scope } = database;
+  // More than there are connections.
+  for (let n = 0; n < 12; n += 1) for await (const _ of exportedMeters(pool, scope, WINDOW)) break;
+  const { rows: open } = await pool.query("select 1 from pg_stat_activity where state like 'idle in transaction%'");
+  assert.deepEqual(open, []);
+  assert.equal((await Array.fromAsync(exportedMeters(pool, scope, WINDOW))).length, 2);
+});
+
+test("a year of one meter comes a month at a time, and no more days stand in memory than of a fleet's day", async () => {
+  await using database = await openHeadEndDatabase(3);
+  const { pool, scope, meters } = database;
+  const channels = new ChannelTable(pool, scope);
+  await channels.prepare([{ obis: "1-0:1.8.0", unit: "Wh" }]);
+  const channel = channels.number("1-0:1.8.0", "Wh");
+  const of = { status: 0, evidence: 1, protection: "authenticated", trustAtCapture: "trusted" } as const;
+  const DAYS = 365;
+  const days = Array.from({ length: DAYS }, (_, n) => START - (DAYS - n) * 86_400_000);
+  await ensureMonths(pool, days);
+  for (const meter of meters)
+    await inTransaction(pool, (sql) =>
+      insertDays(
+        sql,
+        scope,
+        days.map((day, n) => {
+          const intervals = Array.from({ length: 96 }, (_, slot) => ({
+            channel,
+            at: day + (slot + 1) * QUARTER,
+            value: 96 * n + slot,
+            ...of,
+          }));
+          return { meter: meter.id, ...dayRow(day, 900, intervals, "closed") };
+        }),
+      ),
+    );
+  await rows(pool, "update trust set state = 'trusted'");
+  let most = 0;
+  const counting = {
+    connect: async () => {
+      const client = await pool.connect();
+      const query = async (text: string, values?: unknown[]) => {
+        const answer = await client.query(text, values);
+        if (text.includes("packed")) most = Math.max(most, answer.rows.length);
+        return answer;
+      };
+      return { query, release: (broken?: boolean) => client.release(broken) };
+    },
+  } as unknown as typeof pool;
+  const year = { from: START - DAYS * 86_400_000 + 1, to: START, trust: "trusted" } as const;
+  const one: number[] = [];
+  const meter = meters[1]?.id as ArrivedInterval["meter"];
+  for await (const { channels: held } of exportedMeters(counting, scope, { ...year, meter }))
+    for (const { intervals } of held) for (const interval of intervals) one.push(interval.value);
+  assert.deepEqual(
+    one,
+    Array.from({ length: DAYS * 96 }, (_, n) => n),
+  );
+  let all = 0;
+  for await (const { channels: held } of exportedMeters(counting, scope, year)) all += held[0]?.intervals.length ?? 0;
+  assert.equal(all, 3 * DAYS * 96);
+  assert.ok(most > 20 && most <= 32, `${most} days at a time`);
 });
 
 /**

@@ -1,8 +1,10 @@
 import type { TrustStateName } from "@meterkeep/api";
 import type { Scope } from "../database/scope.ts";
-import { rows, type Sql } from "../database/sql.ts";
+import { rows, type Sql, type SqlPool } from "../database/sql.ts";
 import type { MeterId } from "../inventory/meter.ts";
 import { findMeterProfile } from "../profile/meter-profile.ts";
+import type { Stretch } from "../reading/coverage.ts";
+import { DAY_MILLISECONDS } from "../reading/day/day-row.ts";
 import { heldIntervals, type QualifiedInterval } from "../reading/held-intervals.ts";
 import { isDecisive } from "../trust/trust-at.ts";
 
@@ -12,6 +14,8 @@ export interface ExportWindow {
   readonly to: number;
   /** `trusted` keeps what decisions may use. */
   readonly trust: "trusted" | "all";
+  /** Of one meter alone. */
+  readonly meter?: MeterId;
 }
 
 /** One value as it goes out. */
@@ -26,7 +30,7 @@ export interface ExportedChannel {
   readonly intervals: readonly ExportedInterval[];
 }
 
-/** A meter and what an export has of it. */
+/** A meter and what an export has of it, or of a month of it. */
 export interface ExportedMeter {
   readonly systemTitle: string;
   readonly serialNumber: string | undefined;
@@ -35,24 +39,65 @@ export interface ExportedMeter {
   readonly channels: readonly ExportedChannel[];
 }
 
-const METERS_A_PAGE = 100;
+/** Days of meters that stand in memory at a time. */
+const METER_DAYS_A_PAGE = 100;
+const MOST_DAYS_A_PART = 31;
+/** Whoever takes nothing for so long is broken off: while a moment is held, the database can tidy nothing up. */
+const MOST_IDLE_MINUTES = 10;
 
-/** The meters of an island in the order of their numbers, a page at a time: memory does not grow with the fleet. */
-export async function* exportedMeters(sql: Sql, scope: Scope, window: ExportWindow): AsyncGenerator<ExportedMeter> {
+/**
+ * The meters of an island in the order of their numbers, as they are at one moment: what arrives, is packed or is judged meanwhile
+ * is in none of it or in all. Memory grows neither with the fleet nor with the window: of more than a month a meter comes in
+ * parts, one after the other.
+ */
+export async function* exportedMeters(
+  pool: Pick<SqlPool, "connect">,
+  scope: Scope,
+  window: ExportWindow,
+): AsyncGenerator<ExportedMeter> {
+  const sql = await pool.connect();
+  let isWhole = false;
+  try {
+    await sql.query("begin transaction isolation level repeatable read read only");
+    await sql.query(`set local idle_in_transaction_session_timeout = '${MOST_IDLE_MINUTES}min'`);
+    yield* metersOf(sql, scope, window);
+    await sql.query("commit");
+    isWhole = true;
+  } finally {
+    // Whoever has broken off, or was broken off, leaves a transaction that nobody else may go on with.
+    sql.release(!isWhole);
+  }
+}
+
+async function* metersOf(sql: Sql, scope: Scope, window: ExportWindow): AsyncGenerator<ExportedMeter> {
   const channels = await rows<ChannelRow>(sql, SELECT_CHANNELS, [...scope.place]);
   const names = new Map(channels.map((row) => [row.channel_id, row]));
+  const parts = partsOf(window);
+  const days = Math.min(MOST_DAYS_A_PART, Math.ceil((window.to - window.from + 1) / DAY_MILLISECONDS) + 1);
+  const atOnce = parts.length > 1 ? 1 : Math.max(1, Math.floor(METER_DAYS_A_PAGE / days));
   for (let after = 0; ; ) {
-    const page = await rows<MeterRow>(sql, NEXT_METERS, [...scope.place, after, METERS_A_PAGE]);
+    const page = await rows<MeterRow>(sql, NEXT_METERS, [...scope.place, after, atOnce, window.meter ?? null]);
     const last = page.at(-1);
     if (last === undefined) return;
     after = last.meter_id;
     const ids = page.map(({ meter_id }) => meter_id as MeterId);
-    const held = await heldIntervals(sql, scope, ids, window.from, window.to);
-    for (const row of page) {
-      const meter = exportedMeter(row, held.get(row.meter_id as MeterId) ?? [], names, window);
-      if (meter.channels.length > 0) yield meter;
+    for (const { from, to } of parts) {
+      const held = await heldIntervals(sql, scope, ids, from, to);
+      for (const row of page) {
+        const meter = exportedMeter(row, held.get(row.meter_id as MeterId) ?? [], names, window);
+        if (meter.channels.length > 0) yield meter;
+      }
     }
   }
+}
+
+/** The window by months, both ends of each included. */
+function partsOf({ from, to }: Stretch): readonly Stretch[] {
+  const length = MOST_DAYS_A_PART * DAY_MILLISECONDS;
+  const parts: Stretch[] = [];
+  for (let begin = from; begin <= to; begin += length)
+    parts.push({ from: begin, to: Math.min(to, begin + length - 1) });
+  return parts;
 }
 
 function exportedMeter(
@@ -96,4 +141,5 @@ const SELECT_CHANNELS = "select channel_id, obis, unit from channels where utili
 const NEXT_METERS = `
   select m.meter_id, upper(encode(m.system_title, 'hex')) as title, m.serial_number, m.profile, t.state
   from meters m join trust t using (utility_id, island_id, meter_id)
-  where m.utility_id = $1 and m.island_id = $2 and m.meter_id > $3 order by m.meter_id limit $4`;
+  where m.utility_id = $1 and m.island_id = $2 and m.meter_id > $3
+    and ($5::integer is null or m.meter_id = $5) order by m.meter_id limit $4`;

@@ -30,10 +30,11 @@ export async function heldIntervals(
   for (const row of await rows<ImplausibleRow>(sql, SELECT_IMPLAUSIBLE, bounds))
     held.get(row.meter_id as MeterId)?.doubt(row.from_at, row.to_at);
   const [first, last] = [from === undefined ? undefined : dayOf(from), to === undefined ? undefined : dayOf(to)];
+  // Looked for before the days, into which they may be packed meanwhile: what is found twice counts once.
+  const singles = await rows<SingleRow>(sql, SELECT_SINGLES, bounds);
   for (const { meter, day, part, packed } of await daysBetween(sql, scope, meters, first, last))
     held.get(meter)?.addDay(day, part, packed);
-  for (const row of await rows<SingleRow>(sql, SELECT_SINGLES, bounds))
-    held.get(row.meter_id as MeterId)?.addSingle(row);
+  for (const row of singles) held.get(row.meter_id as MeterId)?.addSingle(row);
   return new Map([...held].map(([meter, { intervals }]) => [meter, [...intervals.values()]]));
 }
 
