@@ -65,10 +65,18 @@ export async function ownerClient(
   scope: TokenScopeName = "operate",
   name = "system test",
 ): Promise<ApiClient> {
-  const { status, stdout, stderr } = await meterkeep.command(["token", "create", name, "--scope", scope, "--json"]);
+  return clientOf(meterkeep.address, { authorization: `Bearer ${await ownerToken(meterkeep, scope, name)}` });
+}
+
+/** A machine token, made as the machine's owner. */
+export async function ownerToken(
+  { command }: Pick<Meterkeep, "command">,
+  scope: TokenScopeName,
+  name: string,
+): Promise<string> {
+  const { status, stdout, stderr } = await command(["token", "create", name, "--scope", scope, "--json"]);
   if (status !== 0) throw new Error(`meterkeep token create: ${stderr}`);
-  const { token } = JSON.parse(stdout) as { readonly token: string };
-  return clientOf(meterkeep.address, { authorization: `Bearer ${token}` });
+  return (JSON.parse(stdout) as { readonly token: string }).token;
 }
 
 function clientOf(address: string, headers: Readonly<Record<string, string>>): ApiClient {

@@ -36,13 +36,27 @@ export type TownRequest =
   | {
       readonly do: "fault";
       readonly meter: string;
-      readonly fault: "delay" | "drop" | "crash-before" | "crash-after" | null;
+      readonly fault:
+        | "delay"
+        | "drop"
+        | "reorder"
+        | "duplicate"
+        | "truncate"
+        | "flip"
+        | "flip-request"
+        | "reset"
+        | "crash-before"
+        | "crash-after"
+        | null;
       readonly amount?: number;
       readonly scope?: "any" | "association" | "key-transfer";
       readonly times?: number;
       readonly after?: number;
     }
+  | { readonly do: "measured"; readonly meter: string; readonly from: number; readonly to: number }
   | { readonly do: "roll-clock"; readonly meter: string; readonly seconds: number }
+  | { readonly do: "roll-counter"; readonly meter: string; readonly to: number }
+  | { readonly do: "power-cycle"; readonly meter: string }
   | { readonly do: "capture-period"; readonly meter: string; readonly seconds: number }
   | { readonly do: "gas-meter"; readonly meter: string; readonly defaultKey: string }
   | { readonly do: "key-fault"; readonly meter: string; readonly fault: string | number }

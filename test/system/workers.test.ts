@@ -7,11 +7,14 @@ import { startNatsServer } from "@meterkeep/headend/testing/nats-server";
 import { auditStored, postgresLedgerStore } from "@meterkeep/ledger";
 import { createPool } from "@meterkeep/postgres";
 import type { Pool } from "pg";
-import { type ApiClient, ownerClient } from "../src/api-client.ts";
+import { type ApiClient, ownerClient, ownerToken } from "../src/api-client.ts";
 import { serverConfigOf } from "../src/installation-files.ts";
+import { NatsConsumer, toldOverHttp } from "../src/nats-consumer.ts";
 import { processFacts } from "../src/process-facts.ts";
 import { type RemoteWorkerUnderTest, startRemoteWorker } from "../src/remote-worker.ts";
 import { freePort, type Meterkeep, startMeterkeep } from "../src/start-meterkeep.ts";
+import { compareDay } from "../src/stored-and-measured.ts";
+import { townControl } from "../src/town-control.ts";
 import { until } from "../src/until.ts";
 
 const METERS = 32;
@@ -24,7 +27,9 @@ const CALLERS = 4;
 const WAYS = [/^udp:/, /^hdlc:/, /^tcp:.*gateway=/, /^concentrator:/, /^dial-in:/];
 const KILLS = 8;
 const LONGEST_PAUSE_MS = 1_500;
-const DAY_AND_MINUTE_MS = 86_460_000;
+const DAY_MS = 86_400_000;
+const DAY_AND_MINUTE_MS = DAY_MS + 60_000;
+const INTERVALS_A_DAY = 96;
 const PATIENCE = { patienceMs: 300_000, everyMs: 250 } as const;
 
 function workersOf(meterkeep: Meterkeep): readonly number[] {
@@ -126,41 +131,19 @@ async function waysOfMeters(api: ApiClient): Promise<ReadonlyMap<string, RegExp>
   return found;
 }
 
-/** What a consumer at NATS has heard of one island: each number once, in order, however often it came. */
-class Consumer {
-  readonly heard = new Map<string, { last: number; readonly bodies: string[] }>();
-  gaps = 0;
-  again = 0;
-
-  async take({ origin, announcements }: Consignment): Promise<void> {
-    const head = this.heard.get(origin) ?? { last: 0, bodies: [] };
-    this.heard.set(origin, head);
-    for (const { sequence, body } of announcements) {
-      if (sequence <= head.last) {
-        this.again += 1;
-        continue;
-      }
-      this.gaps += sequence - head.last - 1;
-      head.last = sequence;
-      head.bodies.push(body);
-    }
+/** Of every day since the kills began all is stored as the meters themselves measured it, but for what is told to be missing. */
+async function assertAsMeasured(meterkeep: Meterkeep, api: ApiClient, first: string, last: string): Promise<void> {
+  const town = townControl(meterkeep.stateDirectory);
+  const token = await ownerToken(meterkeep, "read", "truth");
+  const meters = (await api.meters()).filter(({ takeover }) => takeover === "proven").map((meter) => meter.systemTitle);
+  let held = 0;
+  for (let day = Date.parse(first); day <= Date.parse(last); day += DAY_MS) {
+    const text = new Date(day).toISOString().slice(0, 10);
+    const { right, faults } = await compareDay(meterkeep, town, { api, token }, meters, text);
+    assert.deepEqual(faults, []);
+    held = right;
   }
-}
-
-/** Everything that an island tells over HTTP, page by page, up to a number. */
-async function toldOverHttp(api: ApiClient, origin: string, last: number): Promise<readonly unknown[]> {
-  const bodies: unknown[] = [];
-  for (let after = 0; after < last; ) {
-    const query = { origin, after, limit: 500 };
-    const { announcements } = await api.call("announcements", { query });
-    assert.ok(announcements.length > 0, `${origin} tells nothing after ${after} of ${last}`);
-    for (const { sequence, body } of announcements) {
-      assert.equal(sequence, after + 1);
-      after = sequence;
-      bodies.push(body);
-    }
-  }
-  return bodies.slice(0, last);
+  assert.ok(held >= meters.length * INTERVALS_A_DAY, `${held} values of the last day`);
 }
 
 test("workers that are killed at any moment, and whoever holds the lines of some meters, lose nothing, and nothing that matters is done twice, whatever way leads to a meter", async () => {
@@ -199,14 +182,11 @@ test("workers that are killed at any moment, and whoever holds the lines of some
   assertApart(meterkeep, far);
   const api = await ownerClient(meterkeep);
   await using line = await openNats({ url: nats.url }, "consumer");
-  const consumer = new Consumer();
+  const consumer = new NatsConsumer();
   const enough = new AbortController();
-  const hearing = (async () => {
-    while (!enough.signal.aborted)
-      // It is away for a while: whoever hears comes again.
-      await line.hear((one) => consumer.take(one), enough.signal).catch(() => sleep(500));
-  })();
+  const hearing = consumer.hear(line, enough.signal);
   await until("meters are under way", async () => (await api.meters()).length > 0, PATIENCE);
+  const first = (await api.call("sla")).day;
   // Takeovers and readings are under way meanwhile, and everybody's turn to die comes when it comes.
   for (let kill = 0; kill < KILLS; kill += 1) {
     await sleep(Math.random() * LONGEST_PAUSE_MS);
@@ -254,6 +234,7 @@ test("workers that are killed at any moment, and whoever holds the lines of some
   assert.equal(board.meters + board.notInService, (await api.meters()).length);
   assert.ok(board.meters >= inService);
   assert.deepEqual((await api.call("slaGaps", { query: { day: board.day } })).meters, []);
+  await assertAsMeasured(meterkeep, api, first, board.day);
   const { origin } = await api.call("announcements", { query: { limit: 1 } });
   const { last } = (await api.call("announcements", { query: { limit: 1 } })).origins[0]!;
   await until("everything told so far has been heard", () => (consumer.heard.get(origin)?.last ?? 0) >= last, PATIENCE);

@@ -1,6 +1,13 @@
 import { chmodSync, rmSync } from "node:fs";
 import { createServer, type Socket } from "node:net";
-import { hangGasMeter, KEY_FAULTS, type KeyTransferFault, type LineFault, readsGas } from "@meterkeep/meter";
+import {
+  hangGasMeter,
+  KEY_FAULTS,
+  type KeyTransferFault,
+  type LineFault,
+  measuredBetween,
+  readsGas,
+} from "@meterkeep/meter";
 import { TownError } from "./errors.ts";
 import type { Town, TownMeter } from "./town.ts";
 
@@ -63,6 +70,10 @@ function perform(town: Town, request: Fields): object {
   switch (request["do"]) {
     case "truth":
       return { now: town.clock.now(), meters: [...town.meters.values()].map(truthOf) };
+    case "measured": {
+      const { meter } = meterOf(town, request);
+      return { columns: measuredBetween(meter, count(request["from"]) ?? 0, count(request["to"]) ?? 0) };
+    }
     case "fault":
       meterOf(town, request).meter.faults.arm(armedOf(request));
       return {};
@@ -165,6 +176,8 @@ const LINE_FAULTS: readonly LineFault["kind"][] = [
   "reorder",
   "duplicate",
   "truncate",
+  "flip",
+  "flip-request",
   "reset",
   "crash-before",
   "crash-after",
@@ -178,16 +191,28 @@ function armedOf(request: Fields): Parameters<TownMeter["meter"]["faults"]["arm"
     throw malformed(`no such fault: ${JSON.stringify(request["fault"])}`);
   }
   const amount = count(request["amount"]) ?? 0;
-  const fault: LineFault =
-    kind === "delay" ? { kind, milliseconds: amount } : kind === "truncate" ? { kind, octets: amount } : { kind };
   const times = count(request["times"]);
   const after = count(request["after"]);
   return {
-    fault,
+    fault: faultOf(kind, amount),
     scope: SCOPES.find((scope) => scope === request["scope"]) ?? "any",
     ...(times === undefined ? {} : { times }),
     ...(after === undefined ? {} : { after }),
   };
+}
+
+function faultOf(kind: LineFault["kind"], amount: number): LineFault {
+  switch (kind) {
+    case "delay":
+      return { kind, milliseconds: amount };
+    case "truncate":
+      return { kind, octets: amount };
+    case "flip":
+    case "flip-request":
+      return { kind, bit: amount };
+    default:
+      return { kind };
+  }
 }
 
 function keyFaultOf(value: unknown): KeyTransferFault {

@@ -2,7 +2,7 @@ import type { Socket } from "node:net";
 import { TLSSocket } from "node:tls";
 import { encodeWrapper } from "@meterkeep/dlms";
 import { onOctets, TransportError, type WrapperApdu, WrapperFrames } from "@meterkeep/dlms-node";
-import type { LineFault, MeterConnection, Served, VirtualMeter } from "@meterkeep/meter";
+import { flipped, type LineFault, type MeterConnection, type Served, type VirtualMeter } from "@meterkeep/meter";
 
 /** How patient a meter is. */
 export interface LinePatience {
@@ -183,6 +183,12 @@ export class MeterLine {
       case "truncate":
         if (answer !== undefined) write(answer.subarray(0, fault.octets));
         socket.end();
+        return;
+      case "flip":
+        if (answer !== undefined) this.#writeInTurn(flipped(answer, fault.bit), write);
+        return;
+      case "flip-request":
+        if (answer !== undefined) this.#writeInTurn(answer, write);
         return;
       case "reset":
         this.hangUp();

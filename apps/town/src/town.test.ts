@@ -5,7 +5,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import { describe, test } from "node:test";
-import { DisconnectControl, openPush, Register, remote } from "@meterkeep/dlms";
+import { DisconnectControl, dateTimeAt, openPush, Register, readProfileRange, remote } from "@meterkeep/dlms";
 import {
   listenForPushesTcp,
   listenForPushesUdp,
@@ -13,6 +13,7 @@ import {
   type ReceivedPush,
   TransportError,
 } from "@meterkeep/dlms-node";
+import { measuredBetween } from "@meterkeep/meter";
 import fc from "fast-check";
 import { openControl } from "./control.ts";
 import { type BenchTown, benchTown } from "./testing/bench-town.ts";
@@ -255,5 +256,42 @@ test("the control socket tells the truth and sets faults, and answers nonsense w
     }
     socket.destroy();
     await control.close();
+  });
+});
+
+test("what was measured is what a client reads of the load profile, and a wrong bit on the line makes nothing of it be believed", async () => {
+  await withTown(benchTown(6), async (town, bench) => {
+    const record = bench.records.find(({ depot, role, profile }) => !depot && role === "home" && profile !== "is15959");
+    assert.ok(record !== undefined);
+    const own = town.meters.get(record.systemTitle)?.meter;
+    const port = bench.addresses().meters.find(({ systemTitle }) => systemTitle === record.systemTitle)?.port ?? 0;
+    assert.ok(own !== undefined);
+    const to = Math.floor(own.now() / 900) * 900;
+    const from = to - 8 * 900;
+    const [drawn] = measuredBetween(own, from, to);
+    assert.deepEqual(
+      drawn?.values.map(([at]) => at),
+      Array.from({ length: 8 }, (_, n) => from + (n + 1) * 900),
+    );
+    let firstCounter = 1;
+    for (const fault of ["flip", "flip-request"] as const)
+      for (const bit of [40, 90, 200]) {
+        own.faults.arm({ fault: { kind: fault, bit }, scope: "any" });
+        await assert.rejects(
+          openTcpSession({ record, port, firstCounter, responseTimeoutMilliseconds: 500 }),
+          `${fault} ${bit}`,
+        );
+        firstCounter += 100;
+      }
+    own.faults.arm(undefined);
+    await using client = await openTcpSession({ record, port, firstCounter });
+    const rows = await readProfileRange(client.session, "1.0.99.1.0.255", {
+      from: dateTimeAt((from + 1) * 1000),
+      to: dateTimeAt(to * 1000),
+    });
+    assert.deepEqual(
+      rows.map((row) => (row[2] as { readonly value: number }).value),
+      drawn?.values.map(([, count]) => count),
+    );
   });
 });

@@ -9,7 +9,7 @@ import {
   type Transmit,
   type TransmitLine,
 } from "@meterkeep/dlms-node";
-import { type LineFault, type MeterConnection, SERVER_SAP, type VirtualMeter } from "@meterkeep/meter";
+import { flipped, type LineFault, type MeterConnection, SERVER_SAP, type VirtualMeter } from "@meterkeep/meter";
 import type { Durability } from "./meter-line.ts";
 
 /** How meters are reached that have no wrapper port of their own. */
@@ -109,6 +109,16 @@ function send(meter: VirtualMeter, fault: LineFault | undefined, apdu: Uint8Arra
       return;
     case "delay":
       setTimeout(() => line.send(apdu), fault.milliseconds).unref();
+      return;
+    case "duplicate":
+      line.send(apdu);
+      line.send(apdu);
+      return;
+    case "flip":
+      line.send(flipped(apdu, fault.bit));
+      return;
+    case "truncate":
+      line.send(apdu.subarray(0, fault.octets));
       return;
     case "reset":
       line.drop();

@@ -32,6 +32,10 @@ export type LineFault =
   | { readonly kind: "duplicate" }
   /** The answer breaks off after so many octets, and the connection ends. */
   | { readonly kind: "truncate"; readonly octets: number }
+  /** A bit of the answer is another, counted from its first octet on and over again. */
+  | { readonly kind: "flip"; readonly bit: number }
+  /** The same of the request, before the meter sees it. */
+  | { readonly kind: "flip-request"; readonly bit: number }
   /** The connection is reset instead of the answer. */
   | { readonly kind: "reset" }
   /** The meter loses power before it has applied anything, and comes up again. */
@@ -85,4 +89,12 @@ export class Faults {
     if (armed.times !== undefined && this.#struck >= armed.times) this.#armed = undefined;
     return armed.fault;
   }
+}
+
+/** A copy of what travels in which one bit is another. */
+export function flipped(octets: Uint8Array, bit: number): Uint8Array {
+  const copy = Uint8Array.from(octets);
+  const at = bit % (8 * copy.length);
+  if (copy.length > 0) copy[at >> 3] = (copy[at >> 3] as number) ^ (1 << (at & 7));
+  return copy;
 }

@@ -4,6 +4,7 @@ export {
   CERTIFICATE_FAULTS,
   type CertificateFault,
   type FaultScope,
+  flipped,
   type KeyTransferFault,
   type LineFault,
 } from "./faults.ts";
@@ -36,6 +37,7 @@ export {
 } from "./production.ts";
 export type { CompanionProfile } from "./profile/companion-profile.ts";
 export { COMPANION_PROFILES, companionProfile } from "./profile/companion-profiles.ts";
+export { type MeasuredColumn, measuredBetween } from "./profile/measured.ts";
 export type { PushKind } from "./push-schedule.ts";
 export { INTERVAL_SECONDS, intervalAt, localMidnight, type UnixSeconds } from "./time/calendar.ts";
 export {

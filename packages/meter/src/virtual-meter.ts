@@ -19,7 +19,14 @@ import {
 import { constantTimeEqual, nodeCiphers, nodeKeyWrap, nodeRandom } from "@meterkeep/dlms-node";
 import type { TlsCredentials } from "./certificates/meter-certificates.ts";
 import { EventLogs } from "./event-log.ts";
-import { type CertificateFault, type FaultScope, Faults, type KeyTransferFault, type LineFault } from "./faults.ts";
+import {
+  type CertificateFault,
+  type FaultScope,
+  Faults,
+  flipped,
+  type KeyTransferFault,
+  type LineFault,
+} from "./faults.ts";
 import { imageReceiver } from "./firmware-image.ts";
 import type { Consumption } from "./load/consumption.ts";
 import { HomeConsumption } from "./load/home.ts";
@@ -319,9 +326,10 @@ export class VirtualMeter implements ProfileOwner, PushOwner, SupplyOwner, Secur
     this.#servedAt = this.now();
     this.#struck = this.faults.strike(apdu[0] === AARQ_TAG ? "association" : undefined);
     if (this.#struck?.kind === "crash-before") return { response: undefined, fault: this.#struck };
-    this.#associating = apdu[0] === AARQ_TAG;
+    const heard = this.#struck?.kind === "flip-request" ? flipped(apdu, this.#struck.bit) : apdu;
+    this.#associating = heard[0] === AARQ_TAG;
     if (this.#associating && this.portGuard.isLocked) return { response: undefined, fault: undefined };
-    const response = this.#server.handle(connection, apdu);
+    const response = this.#server.handle(connection, heard);
     return { response, following: this.#server.following(connection), fault: this.#struck };
   }
 
