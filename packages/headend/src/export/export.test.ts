@@ -54,6 +54,12 @@ async function textOf(parts: AsyncIterable<string>): Promise<string> {
   return text;
 }
 
+async function allOf<T>(parts: AsyncIterable<T>): Promise<readonly T[]> {
+  const all: T[] = [];
+  for await (const part of parts) all.push(part);
+  return all;
+}
+
 test("an export has what decisions may use, of packed days and single values, and the rest where it is asked for", async () => {
   await using database = await openHeadEndDatabase(3);
   await fill(database);
@@ -145,7 +151,7 @@ test("an export is of one moment: what arrives or is packed while it is taken is
   }
   assert.deepEqual([...new Set(counts)], [3]);
   assert.equal(counts.length, 130);
-  const next = await Array.fromAsync(exportedMeters(pool, scope, WINDOW));
+  const next = await allOf(exportedMeters(pool, scope, WINDOW));
   assert.deepEqual([...new Set(next.map(({ channels: held }) => held[0]?.intervals.length))], [5]);
 });
 
@@ -157,7 +163,7 @@ test("an export that is broken off gives its connection back, and the next one i
   for (let n = 0; n < 12; n += 1) for await (const _ of exportedMeters(pool, scope, WINDOW)) break;
   const { rows: open } = await pool.query("select 1 from pg_stat_activity where state like 'idle in transaction%'");
   assert.deepEqual(open, []);
-  assert.equal((await Array.fromAsync(exportedMeters(pool, scope, WINDOW))).length, 2);
+  assert.equal((await allOf(exportedMeters(pool, scope, WINDOW))).length, 2);
 });
 
 test("a year of one meter comes a month at a time, and no more days stand in memory than of a fleet's day", async () => {

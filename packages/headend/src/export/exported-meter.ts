@@ -56,16 +56,17 @@ export async function* exportedMeters(
   window: ExportWindow,
 ): AsyncGenerator<ExportedMeter> {
   const sql = await pool.connect();
-  let isWhole = false;
+  let broken: Error | undefined;
   try {
     await sql.query("begin transaction isolation level repeatable read read only");
     await sql.query(`set local idle_in_transaction_session_timeout = '${MOST_IDLE_MINUTES}min'`);
     yield* metersOf(sql, scope, window);
-    await sql.query("commit");
-    isWhole = true;
   } finally {
-    // Whoever has broken off, or was broken off, leaves a transaction that nobody else may go on with.
-    sql.release(!isWhole);
+    // Also where whoever reads has broken off: nothing was written.
+    await sql.query("rollback").catch((error: Error) => {
+      broken = error;
+    });
+    sql.release(broken);
   }
 }
 
