@@ -123,7 +123,7 @@ test("a role that takes all connections it can get leaves the other's", () =>
         },
         { code: "53300" },
       );
-      assert.equal(taken.length, 20);
+      assert.equal(taken.length, 80);
       await withClient(other!, (client) => client.query("select 1"));
     } finally {
       for (const client of taken) await client.end();

@@ -25,9 +25,10 @@ const MIN_SERVER_VERSION = 150_000;
 
 /**
  * Connections that one role may have at once, so that one process that is not itself any more leaves the others theirs
- * of the embedded server's 60. A process works with eight; those of one that was killed are still open when it is started again.
+ * of the embedded server's 170. The head-end is a server and eight workers, with eight each and one that listens; those of a
+ * process that was killed are still open when it is started again.
  */
-const ROLE_CONNECTIONS = 20;
+const ROLE_CONNECTIONS = 80;
 /** An owner lays out its schema over one connection and is then locked out. */
 const OWNER_CONNECTIONS = 4;
 /** What makes large objects, which anybody may do by default and which no quota of a table's bounds. */

@@ -5,7 +5,7 @@
 export const SERVER_SETTINGS = {
   listen_addresses: "",
   unix_socket_permissions: "0777",
-  max_connections: "60",
+  max_connections: "170",
   shared_buffers: "48MB",
   work_mem: "4MB",
   maintenance_work_mem: "32MB",
