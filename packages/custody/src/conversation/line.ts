@@ -1,7 +1,7 @@
 import { accepted, type ReceiveWindow } from "../protocol/receive-window.ts";
 import type { HeldWindow, ReceiveWindows } from "../protocol/receive-windows.ts";
 import type { SendCounters } from "../protocol/send-counters.ts";
-import type { SetupPlace, WindowRecord } from "../store/records.ts";
+import type { MeterFile, SetupPlace, WindowRecord } from "../store/records.ts";
 
 /** What a line needs. */
 export interface LineDependencies {
@@ -30,12 +30,17 @@ export class Line {
   #private: ReceiveWindow | undefined;
   #isDoubtful = false;
 
-  /** `stored` are the meter's windows as just loaded. */
-  constructor(dependencies: LineDependencies, place: SetupPlace, keyVersion: number, stored: readonly WindowRecord[]) {
+  /** `file` is the meter's, as just loaded. */
+  constructor(
+    dependencies: LineDependencies,
+    place: SetupPlace,
+    keyVersion: number,
+    file: Pick<MeterFile, "windows" | "accepted">,
+  ) {
     this.#dependencies = dependencies;
     this.place = place;
     this.keyVersion = keyVersion;
-    dependencies.receiveWindows.learn(stored);
+    dependencies.receiveWindows.learn(file.windows, file.accepted);
     this.#window = dependencies.receiveWindows.hold(place, keyVersion);
   }
 

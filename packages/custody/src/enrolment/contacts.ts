@@ -195,7 +195,7 @@ export class EnrolmentContacts {
     const facts = meterFacts(meter.profile);
     const association = await this.#association(file, journal, keys, associate.by);
     const place = placeOf(file);
-    const line = new Line(this.#dependencies, place, keys.GUEK, file.windows);
+    const line = new Line(this.#dependencies, place, keys.GUEK, file);
     const common = { caller, lastUsed: now(), meter, place, line };
     const live = new LiveEnrolment({ ...common, association, chain, plan, journal, record });
     try {

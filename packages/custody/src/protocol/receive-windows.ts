@@ -1,7 +1,14 @@
-import type { SetupPlace, WindowRecord } from "../store/records.ts";
+import type { AcceptedMark, SetupPlace, WindowRecord } from "../store/records.ts";
 import { accepted, type ReceiveWindow, windowOctets, windowOf } from "./receive-window.ts";
 
 const MOST_WINDOWS = 50_000;
+/**
+ * How far a window goes, or for how long, before the ledger has another mark of it: what was accepted since the last one is all
+ * that can be brought once more by who puts an older row back. A session takes about a dozen counters; a meter that pushes each
+ * quarter of an hour has four marks a day.
+ */
+export const MARK_COUNTERS = 64;
+export const MARK_MILLISECONDS = 6 * 3_600_000;
 /** How many that somebody holds are passed over to find one that may be forgotten. */
 const MOST_PASSED_OVER = 16;
 
@@ -19,6 +26,8 @@ class MeterWindow {
   readonly place: SetupPlace;
   readonly keyVersion: number;
   window: ReceiveWindow | undefined;
+  /** What the ledger knows, or will when the commit under way is durable. */
+  marked: Pick<AcceptedMark, "highest" | "at"> | undefined;
   holders = 0;
 
   constructor({ utility, island, systemTitle, setup }: SetupPlace, keyVersion: number, window?: ReceiveWindow) {
@@ -50,14 +59,33 @@ class MeterWindow {
 export class ReceiveWindows {
   readonly #windows = new Map<string, MeterWindow>();
 
-  /** Takes over what is stored, where nothing newer is known. */
-  learn(stored: readonly WindowRecord[]): void {
+  /** Takes over what is stored, and the ledger's marks of it, where nothing newer is known. */
+  learn(stored: readonly WindowRecord[], accepted: readonly AcceptedMark[]): void {
     for (const { highest, seen, keyVersion, ...place } of stored) {
       const name = nameOf(place, keyVersion);
-      const known = this.#windows.get(name);
-      if (known === undefined) this.#keep(name, new MeterWindow(place, keyVersion, windowOf(highest, seen)));
-      else known.window ??= windowOf(highest, seen);
+      const known = this.#windows.get(name) ?? new MeterWindow(place, keyVersion);
+      known.window ??= windowOf(highest, seen);
+      known.marked ??= accepted.find((mark) => mark.setup === place.setup && mark.keyVersion === keyVersion);
+      if (!this.#windows.has(name)) this.#keep(name, known);
     }
+  }
+
+  /**
+   * Those of these windows that the ledger has to have a mark of now; it is taken to have one from then on. Of what came without
+   * a tag it has none: anybody could raise it.
+   */
+  due(windows: readonly WindowRecord[], at: number): WindowRecord[] {
+    return windows.filter(({ keyVersion, highest, ...place }) => {
+      const window = this.#windows.get(nameOf(place, keyVersion));
+      if (window === undefined || keyVersion <= 0) return false;
+      const { marked } = window;
+      const isDue =
+        marked === undefined ||
+        highest - marked.highest >= MARK_COUNTERS ||
+        (highest > marked.highest && at - marked.at >= MARK_MILLISECONDS);
+      if (isDue) window.marked = { highest, at };
+      return isDue;
+    });
   }
 
   /** Forgets a meter whose keys others have taken the place of. */

@@ -68,7 +68,7 @@ export class MeterKeyCache {
   }
 
   async #unseal(file: MeterFile): Promise<void> {
-    this.#windows.learn(file.windows);
+    this.#windows.learn(file.windows, file.accepted);
     const sets: PushKeySet[] = [];
     for (const { GUEK, GAK } of pushCandidates(file)) {
       const unicast = file.keys.find((key) => key.purpose === PURPOSE.GUEK && key.version === GUEK);

@@ -22,7 +22,7 @@ import { beyondRights, isPermitted } from "../calls/required-right.ts";
 import type { ConversationDependencies } from "../conversation/dependencies.ts";
 import { type CipherKey, withTokens } from "../conversation/token-ciphers.ts";
 import { EvidenceHash } from "../evidence/evidence-hash.ts";
-import { withWindowMacs } from "../records/record-mac.ts";
+import { keptWindows } from "../records/kept-windows.ts";
 import type { WindowRecord } from "../store/records.ts";
 import { TokenKey } from "../vault/vault.ts";
 import type { MeterKeyCache } from "./key-cache.ts";
@@ -129,7 +129,7 @@ export class Pushes {
     evidence: EvidenceHash,
     windows: readonly WindowRecord[],
   ): Promise<void> {
-    const { committer, bursts, vault, now } = this.#dependencies;
+    const { committer, bursts, now } = this.#dependencies;
     const [first] = rings.values();
     const places = [...rings.values()].map(({ place }) => `${place.utility}/${place.island}`);
     const one = new Set(places).size === 1 && first !== undefined;
@@ -142,10 +142,8 @@ export class Pushes {
       island: one ? first.place.island : "*",
       body: { opened, refused: fromMeter - opened, sha256 },
     };
-    await committer.submit({
-      writes: windows.length === 0 ? [] : [{ kind: "put-windows", windows: await withWindowMacs(vault, windows) }],
-      entries: bursts.admit([entry]),
-    });
+    const { writes, entries } = await keptWindows(this.#dependencies, windows);
+    await committer.submit({ writes, entries: [...entries, ...bursts.admit([entry])] });
   }
 }
 

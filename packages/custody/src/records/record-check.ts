@@ -4,7 +4,7 @@ import { purposeName } from "../keys/purposes.ts";
 import type { CounterLine, MeterFile, SetupPlace, StoredCounter } from "../store/records.ts";
 import type { Vault } from "../vault/vault.ts";
 import { statesIn } from "./key-history.ts";
-import { sameMac, withCounterMacs, withMeterMacs, withTakeoverMacs, withWindowMacs } from "./record-mac.ts";
+import { acceptedMacs, sameMac, withCounterMacs, withMeterMacs, withTakeoverMacs, withWindowMacs } from "./record-mac.ts";
 
 /** What is wrong with a row. */
 export interface RecordFault {
@@ -19,6 +19,7 @@ export async function fileFault(vault: Authenticating, file: MeterFile): Promise
   return (
     (await meterFault(vault, file)) ??
     (await windowFault(vault, file)) ??
+    (await acceptedFault(vault, file)) ??
     statesFault(file) ??
     (await takeoverFault(vault, file))
   );
@@ -34,6 +35,27 @@ async function windowFault(vault: Authenticating, { windows }: MeterFile): Promi
   const at = windows.findIndex(({ mac }, index) => !sameMac(mac, authentic[index]?.mac));
   const window = windows[at];
   return window && notAuthentic(`the window of counters under version ${window.keyVersion}, setup ${window.setup}`);
+}
+
+/** Judges windows by how far the ledger says that they had gone; what it says of one from before the meter was taken in is of another. */
+async function acceptedFault(
+  vault: Authenticating,
+  { meter, windows, accepted }: MeterFile,
+): Promise<RecordFault | undefined> {
+  const { utility, island, systemTitle } = meter;
+  const marks = accepted.filter(({ at }) => at >= meter.createdAt);
+  const macs = await acceptedMacs(
+    vault,
+    marks.map(({ setup, keyVersion, highest: to }) => ({ utility, island, systemTitle, setup, keyVersion, highest: to })),
+  );
+  for (const [index, { setup, keyVersion, highest: to, mac }] of marks.entries()) {
+    const what = `the window of counters under version ${keyVersion}, setup ${setup}`;
+    if (!sameMac(macs[index], Buffer.from(mac, "hex"))) return notAuthentic(`the ledger's mark of ${what}`);
+    const stored = windows.find((one) => one.setup === setup && one.keyVersion === keyVersion);
+    if (stored === undefined) return putBack(`${what} is gone, by the ledger it had gone to ${to}`);
+    if (stored.highest < to) return putBack(`${what} stands at ${stored.highest}, by the ledger it had gone to ${to}`);
+  }
+  return undefined;
 }
 
 /** Judges states of keys and the meter's standing: they are what the ledger's entries come to. */

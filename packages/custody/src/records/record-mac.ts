@@ -49,6 +49,23 @@ export async function withWindowMacs(
   return records.map((record, at) => ({ ...record, mac: macs[at] }));
 }
 
+/** MACs of the ledger's marks of windows: how far each has gone, in its place. */
+export function acceptedMacs(
+  vault: Pick<Vault, "authenticate">,
+  windows: readonly (SetupPlace & Pick<WindowRecord, "keyVersion" | "highest">)[],
+): Promise<Uint8Array[]> {
+  return vault.authenticate(
+    windows.map((window) =>
+      boundData(
+        "meterkeep-record-1/accepted-mark",
+        ...placeFields(window),
+        String(window.keyVersion),
+        String(window.highest),
+      ),
+    ),
+  );
+}
+
 /** Binds seals to all they say, what became of them included. */
 export async function withSealMacs(
   vault: Pick<Vault, "authenticate">,

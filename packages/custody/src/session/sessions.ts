@@ -21,7 +21,7 @@ import type { MeterAuthority } from "../enrolment/meter-authority.ts";
 import { EvidenceHash } from "../evidence/evidence-hash.ts";
 import type { LentMeters } from "../lease/lent-meters.ts";
 import { meterFacts } from "../protocol/meter-facts.ts";
-import { withWindowMacs } from "../records/record-mac.ts";
+import { keptWindows } from "../records/kept-windows.ts";
 import type { MeterFile, SetupPlace } from "../store/records.ts";
 import { settledKeys } from "../takeover/settled-keys.ts";
 import { CriticalTurn, type Shown } from "./critical-turn.ts";
@@ -113,7 +113,7 @@ export class Sessions {
       { meter: file.meter, facts, client, random, isDedicated, signing },
       keys,
     );
-    const line = new Line(this.#dependencies, place, GUEK, file.windows);
+    const line = new Line(this.#dependencies, place, GUEK, file);
     const mechanism = signing === undefined ? 5 : 7;
     const clientSap = signing === undefined ? facts.managementClientSap : (facts.signingClientSap as number);
     try {
@@ -235,13 +235,9 @@ export class Sessions {
 
   /** Makes the counters that were accepted durable. */
   async #committed({ line }: Session): Promise<void> {
-    const { committer, vault } = this.#dependencies;
     const stored = line.record();
     if (stored === undefined) return;
-    await committer.submit({
-      writes: [{ kind: "put-windows", windows: await withWindowMacs(vault, [stored]) }],
-      entries: [],
-    });
+    await this.#dependencies.committer.submit(await keptWindows(this.#dependencies, [stored]));
   }
 
   async #settled({ place, keyVersion }: Session, answer: Shown, caller: Caller): Promise<void> {
@@ -328,7 +324,7 @@ export class Sessions {
   }
 
   async #end(handle: string, session: Session, outcome: SessionOutcome, reason?: string): Promise<void> {
-    const { committer, vault, now } = this.#dependencies;
+    const { committer, now } = this.#dependencies;
     this.#sessions.remove(handle);
     // Nobody finds it any more; what was begun before is sealed, counted and hashed before the entry says what was.
     if (session.underWay > 0) await new Promise<void>((resolve) => session.waiting.push(resolve));
@@ -337,9 +333,10 @@ export class Sessions {
     using _ = line;
     const stored = line.record();
     const body = { outcome, ...(reason === undefined ? {} : { reason }), refused, ...evidence.summary() };
+    const { writes, entries } = await keptWindows(this.#dependencies, stored === undefined ? [] : [stored]);
     await committer.submit({
-      writes: stored === undefined ? [] : [{ kind: "put-windows", windows: await withWindowMacs(vault, [stored]) }],
-      entries: [sessionEntry("session-closed", caller, place, now(), body)],
+      writes,
+      entries: [...entries, sessionEntry("session-closed", caller, place, now(), body)],
       canWait: this.#areMany,
     });
   }

@@ -2,12 +2,14 @@ import { memoryCheckpointStore, memoryLedgerStore } from "@meterkeep/ledger";
 import { memoryPkiStore } from "@meterkeep/pki";
 import { applyAuthority, authorityOf, copyOfAuthority, noAuthority } from "../authority/store/memory-authority.ts";
 import { CustodyError } from "../errors.ts";
-import { MARK_KINDS } from "../records/marks.ts";
+import { COUNTERS_ACCEPTED, MARK_KINDS } from "../records/marks.ts";
 import { enrolmentsOf, markEnrolment, newestEnrolment, planEnrolment } from "./memory-enrolments.ts";
 import type { Held } from "./memory-held.ts";
 import { conflict, setupName } from "./memory-names.ts";
 import { destroyKey, markRotation, planSuccessors, rotationsOf } from "./memory-rotations.ts";
+import { newestOfEach } from "./newest-marks.ts";
 import type {
+  AcceptedMark,
   CounterMark,
   KeyRecord,
   MeterFile,
@@ -464,6 +466,12 @@ function fileOf(held: Held, systemTitle: string): MeterFile | undefined {
     rotations: newest(own(held.rotations.values()).sort((a, b) => b.rotation - a.rotation)),
     marks: Object.values(MARK_KINDS).flatMap((kind) => marksOf<TakeoverMark>(held, kind, systemTitle)),
     windows: own(held.windows.values()),
+    accepted: newestOfEach(
+      held.ledger
+        .filter(({ kind, meter: title }) => kind === COUNTERS_ACCEPTED && title === systemTitle)
+        .map(({ body, at }) => ({ ...(JSON.parse(body) as Omit<AcceptedMark, "at">), at }))
+        .reverse(),
+    ),
     history: held.ledger.flatMap(({ kind, meter, body }): StateEntry[] =>
       meter === systemTitle &&
       (kind === "key-states-changed" || kind === "meter-departed" || kind === "meter-readmitted")

@@ -1,6 +1,8 @@
 import type { Pool } from "pg";
 import { titleOctets } from "./postgres-writes.ts";
+import { newestOfEach } from "./newest-marks.ts";
 import type {
+  AcceptedMark,
   CounterLine,
   CounterMark,
   EnrolmentRecord,
@@ -94,6 +96,7 @@ interface FileRow extends MeterRow {
   readonly enrolment: EnrolmentRow | null;
   readonly marks: readonly TakeoverMark[] | null;
   readonly windows: readonly WindowRow[] | null;
+  readonly accepted: readonly (readonly [body: Omit<AcceptedMark, "at">, at: number])[] | null;
   /** JSON text: it is parsed here, and not by the database as well. */
   readonly history: string | null;
 }
@@ -108,6 +111,9 @@ const OWN = "where (x.utility, x.island, x.system_title) = (m.utility, m.island,
 const OF_METER = "meter = upper(encode(m.system_title, 'hex'))";
 // Nearly every mark is of setup 0, and of those only the newest is read as JSON. Bodies are as `marks.ts` has them written.
 const OF_FIRST_SETUP = `(body like '{"setup":0,%')`;
+
+// Of windows under the newest versions of the key: under others nothing is taken any more.
+const MOST_MARKS = 8;
 
 // One round trip a meter: opening a session reads all of this.
 const FILE = `
@@ -135,6 +141,9 @@ const FILE = `
         order by kind, body->'setup', sequence desc)) newest) as marks,
     (select jsonb_agg(jsonb_build_array(setup, key_version, highest, encode(seen, 'hex'), encode(mac, 'hex')))
       from receive_windows x ${OWN}) as windows,
+    (select jsonb_agg(jsonb_build_array(body, at_ms) order by sequence desc) from (
+      select sequence, body::jsonb as body, at_ms from ledger where ${OF_METER} and kind = 'counters-accepted'
+        order by sequence desc limit ${MOST_MARKS}) newest) as accepted,
     (select '[' || string_agg('{"kind":"' || kind || '","body":' || body || '}', ',' order by sequence) || ']' from ledger
       where ${OF_METER} and kind in ('key-states-changed', 'meter-departed', 'meter-readmitted')) as history
   from meters m`;
@@ -369,6 +378,7 @@ function fileOf(row: FileRow): MeterFile {
         ...(mac === null ? {} : { mac: octets(mac) }),
       }),
     ),
+    accepted: newestOfEach((row.accepted ?? []).map(([body, at]) => ({ ...body, at }))),
     history: row.history === null ? [] : (JSON.parse(row.history) as readonly StateEntry[]),
   };
 }

@@ -180,6 +180,14 @@ export interface WindowRecord extends SetupPlace {
   readonly mac?: Uint8Array | undefined;
 }
 
+/** What the ledger says of how far a window of accepted counters had gone. */
+export interface AcceptedMark extends Pick<WindowRecord, "setup" | "keyVersion" | "highest"> {
+  /** Hex. */
+  readonly mac: string;
+  /** When it was written. */
+  readonly at: number;
+}
+
 /** An entry of the ledger from which the states of a meter's keys, or its standing, follow. */
 export interface StateEntry {
   readonly kind: "key-states-changed" | "meter-departed" | "meter-readmitted";
@@ -216,6 +224,8 @@ export interface MeterFile {
   /** The ledger's newest mark of each setup and subject. */
   readonly marks: readonly TakeoverMark[];
   readonly windows: readonly WindowRecord[];
+  /** The ledger's newest mark of each window, of those that were used last. */
+  readonly accepted: readonly AcceptedMark[];
   /** What the ledger says of its keys' states and its standing, in its order. */
   readonly history: readonly StateEntry[];
 }

@@ -206,7 +206,7 @@ export class Contacts {
       place,
       association: await this.#association(file, journal, exchange),
       // What has no unicast key takes no counters, and its answers have none.
-      line: new Line(this.#dependencies, place, associate?.GUEK ?? 0, file.windows),
+      line: new Line(this.#dependencies, place, associate?.GUEK ?? 0, file),
       journal,
       record: record ?? openedRecord(place, now()),
       keys: file.keys,
