@@ -59,6 +59,7 @@ function example(language: string, heading: string): string {
 }
 
 /** Why a tool cannot be tried here, or nothing. */
+/** For the JDK alone, which is larger than all else that the tests want together: nobody installs it for one of them. */
 async function missing(...command: readonly [string, ...string[]]): Promise<string | undefined> {
   const [tool, ...args] = command;
   return run(tool, args).then(
@@ -67,8 +68,7 @@ async function missing(...command: readonly [string, ...string[]]): Promise<stri
   );
 }
 
-test("a head-end is enrolled by one command, and its first question is answered to curl", async (context) => {
-  const skip = await missing("curl", "--version");
+test("a head-end is enrolled by one command, and its first question is answered to curl", async () => {
   const added = await meterkeep.command([
     "head-ends",
     "add",
@@ -80,7 +80,6 @@ test("a head-end is enrolled by one command, and its first question is answered 
   ]);
   assert.equal(added.status, 0, added.stderr);
   assert.match((await meterkeep.command(["head-ends", "list"])).stdout, /^hes-1 .*read, verify in demo, all meters/);
-  if (skip !== undefined) return context.skip(skip);
   const script = example("sh", "curl")
     .replaceAll("https://127.0.0.1:8423", address)
     .replaceAll("4D4B560000000001", meter.systemTitle);
@@ -89,9 +88,7 @@ test("a head-end is enrolled by one command, and its first question is answered 
   assert.match(stdout, /"kind":"opened","session":"[0-9a-f]{24}".*"apdu":"60/);
 });
 
-test("the Python of the guide reads a meter without a key", async (context) => {
-  const skip = await missing("python3", "-c", "import ssl; assert ssl.HAS_TLSv1_3");
-  if (skip !== undefined) return context.skip(skip);
+test("the Python of the guide reads a meter without a key", async () => {
   writeFileSync(join(folder, "read_meter.py"), example("python", "Python"));
   const args = ["read_meter.py", address, meter.systemTitle, "127.0.0.1", meter.port];
   const { stdout } = await run("python3", args, { cwd: folder });
@@ -109,9 +106,7 @@ test("the Java of the guide reads a meter without a key", async (context) => {
   assert.equal(stdout.trim(), meter.logicalDeviceName);
 });
 
-test("a head-end that is removed is asked for nothing any more", async (context) => {
-  const skip = await missing("curl", "--version");
-  if (skip !== undefined) return context.skip(skip);
+test("a head-end that is removed is asked for nothing any more", async () => {
   const removed = await meterkeep.command(["head-ends", "remove", "hes-1"]);
   assert.equal(removed.status, 0, removed.stderr);
   const files = ["--cacert", "key-service.crt", "--cert", "hes-1.crt", "--key", "hes-1.key"];

@@ -108,6 +108,10 @@ test("a handheld reads a meter under its lease, offline, with the lease's own co
   assert.equal(read.status, 0, read.err);
   assert.match(read.out, /Active energy import/);
   assert.match(read.out, /client 1, mechanism gmac; authenticated and encrypted/);
+  // What the first lease pins is shown, once, for a person to compare.
+  const id = readFileSync(`${key}.custodian`, "utf8").trim();
+  const shown = /takes those of this custodian alone,\n {2}([0-9a-f ]+)\n/.exec(read.err)?.[1];
+  assert.equal(shown?.replaceAll(" ", ""), id);
   const { text = "", signature = "" } = JSON.parse(readFileSync(`${lease}.journal`, "utf8")) as Record<string, string>;
   const { signing } = JSON.parse(readFileSync(`${key}.pub`, "utf8")) as { signing: string };
   const spki = createPublicKey({ key: Buffer.from(signing, "base64"), format: "der", type: "spki" });
@@ -125,6 +129,7 @@ test("a handheld reads a meter under its lease, offline, with the lease's own co
     assert.match(err, why);
   };
   await refused(/does not allow to set-clock/, "set-clock");
+  assert.doesNotMatch((await visit("set-clock")).err, /first lease/);
   await refused(/not in the lease/, "read", "4D4B530000000002");
   const over = join(folder, "yesterday.lease");
   writeFileSync(over, seal(`${key}.pub`, { ...terms, until: Date.now() - 1 }, keys));

@@ -40,6 +40,8 @@ interface Terms {
 /** An open lease on its handheld. */
 export interface OpenLease {
   readonly terms: Terms;
+  /** The id of its custodian, where it is the first lease of this handheld. */
+  readonly firstOf: string | undefined;
   /** The meter, where the lease allows this operation now. @throws CliError `lease-not-valid` */
   meterFor(title: string, operation: LeaseOperation, now: number): LentMeter;
   /** Counters of the lease, written down before they are used. */
@@ -64,7 +66,7 @@ interface Journal {
  */
 export function openLease(file: string, key: HandheldKey, pinFile: string): OpenLease {
   const lease = parsed(file);
-  requireCustodian(lease, pinFile);
+  const firstOf = requireCustodian(lease, pinFile);
   const { terms: text, key: wrapped, sealed } = lease;
   const terms = JSON.parse(text) as Terms;
   const keys = JSON.parse(openSealed(key, wrapped, text, sealed)) as readonly {
@@ -88,6 +90,7 @@ export function openLease(file: string, key: HandheldKey, pinFile: string): Open
   });
   return {
     terms,
+    firstOf,
     journal: path,
     note: (act) => keep({ ...journal, acts: [...journal.acts, act] }),
     meterFor: (title, operation, now) => {

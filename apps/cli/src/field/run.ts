@@ -14,6 +14,7 @@ import { asOperator } from "../keys/operator.ts";
 import type { OperatorOptions } from "../operator/commands.ts";
 import { type Terminal, write } from "../terminal.ts";
 import { startBridge } from "./bridge.ts";
+import { custodianId, type LeaseFile, readAloud } from "./custodian-pin.ts";
 import { makeHandheldKey } from "./handheld-key.ts";
 import { serialDevice } from "./serial-device.ts";
 
@@ -90,11 +91,17 @@ export async function lend(
     custodian.giveLease({ handheld, meters: meters.map(titleOf), operations, hours, reason }),
   );
   writeFileSync(options.out, given.file, { mode: 0o600, flag: "wx" });
+  const { signed } = JSON.parse(given.file) as LeaseFile;
+  const custodian = signed && custodianId(signed.by);
+  const whose =
+    custodian === undefined
+      ? ""
+      : `A handheld that takes its first lease shows this custodian: ${readAloud(custodian)}\n`;
   await print(
     terminal,
     options,
-    { lease: given.lease, file: options.out },
-    `Lease ${given.lease} for ${meters.length} meters is in ${options.out}: it opens on ${handheld} alone. Its keys are rotated when it ends.\n`,
+    { lease: given.lease, file: options.out, ...(custodian !== undefined && { custodian }) },
+    `Lease ${given.lease} for ${meters.length} meters is in ${options.out}: it opens on ${handheld} alone. Its keys are rotated when it ends.\n${whose}`,
   );
 }
 

@@ -16,6 +16,7 @@ import { discover } from "../read/discover.ts";
 import { readText } from "../read/print.ts";
 import { associationInWords } from "../read/run.ts";
 import { type Terminal, write } from "../terminal.ts";
+import { readAloud } from "./custodian-pin.ts";
 import { readHandheldKey } from "./handheld-key.ts";
 import { type LentMeter, openLease } from "./lease.ts";
 import { serialDevice } from "./serial-device.ts";
@@ -42,7 +43,13 @@ export async function visit(
   terminal: Terminal,
 ): Promise<void> {
   const meter = title.replace(/[\s:-]/g, "").toUpperCase();
-  const lease = openLease(options.lease, readHandheldKey(options.key), `${options.key}.custodian`);
+  const pinFile = `${options.key}.custodian`;
+  const lease = openLease(options.lease, readHandheldKey(options.key), pinFile);
+  if (lease.firstOf !== undefined)
+    await write(
+      terminal.stderr,
+      `The first lease of this handheld: from now on it takes those of this custodian alone,\n  ${readAloud(lease.firstOf)}\nCompare it with what \`meterkeep field lend\` has said there. If it is another: go to no meter with this lease, remove ${pinFile}, and tell whoever operates the custodian.\n`,
+    );
   const lent = lease.meterFor(meter, operation, Date.now());
   const access = await accessOf(lent, address, options, lease.counters.title, terminal);
   const act = { meter, at: Date.now(), operation, address };

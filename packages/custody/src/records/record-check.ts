@@ -4,7 +4,14 @@ import { purposeName } from "../keys/purposes.ts";
 import type { CounterLine, MeterFile, SetupPlace, StoredCounter } from "../store/records.ts";
 import type { Vault } from "../vault/vault.ts";
 import { statesIn } from "./key-history.ts";
-import { acceptedMacs, sameMac, withCounterMacs, withMeterMacs, withTakeoverMacs, withWindowMacs } from "./record-mac.ts";
+import {
+  acceptedMacs,
+  sameMac,
+  withCounterMacs,
+  withMeterMacs,
+  withTakeoverMacs,
+  withWindowMacs,
+} from "./record-mac.ts";
 
 /** What is wrong with a row. */
 export interface RecordFault {
@@ -46,7 +53,14 @@ async function acceptedFault(
   const marks = accepted.filter(({ at }) => at >= meter.createdAt);
   const macs = await acceptedMacs(
     vault,
-    marks.map(({ setup, keyVersion, highest: to }) => ({ utility, island, systemTitle, setup, keyVersion, highest: to })),
+    marks.map(({ setup, keyVersion, highest: to }) => ({
+      utility,
+      island,
+      systemTitle,
+      setup,
+      keyVersion,
+      highest: to,
+    })),
   );
   for (const [index, { setup, keyVersion, highest: to, mac }] of marks.entries()) {
     const what = `the window of counters under version ${keyVersion}, setup ${setup}`;

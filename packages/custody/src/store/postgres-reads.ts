@@ -1,6 +1,6 @@
 import type { Pool } from "pg";
-import { titleOctets } from "./postgres-writes.ts";
 import { newestOfEach } from "./newest-marks.ts";
+import { titleOctets } from "./postgres-writes.ts";
 import type {
   AcceptedMark,
   CounterLine,
