@@ -143,7 +143,7 @@ export class Pushes {
       body: { opened, refused: fromMeter - opened, sha256 },
     };
     const { writes, entries } = await keptWindows(this.#dependencies, windows);
-    await committer.submit({ writes, entries: [...entries, ...bursts.admit([entry])] });
+    await committer.submit({ writes, entries: [...bursts.admit([entry]), ...entries] });
   }
 }
 

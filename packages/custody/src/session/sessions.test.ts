@@ -443,7 +443,7 @@ test("a session belongs to the principal that opened it, and is closed when nobo
     custody.now += IDLE_MILLISECONDS + 1;
     await custody.custody.sweep();
     await assert.rejects(async () => service.seal({ session, items }, HEAD_END), { code: "session-unknown" });
-    const last = (await custody.store.ledger.read(0, 1000)).at(-1);
+    const last = (await custody.store.ledger.read(0, 1000)).findLast(({ kind }) => kind === "session-closed");
     assert.deepEqual([last?.kind, JSON.parse(last?.body ?? "{}").outcome], ["session-closed", "abandoned"]);
   }));
 
@@ -483,7 +483,7 @@ test("a challenge that would make an APDU authentic, is our own, or is too short
       const received = meter.connect(opened.clientSap, opened.serverSap).exchange(opened.apdu) as Uint8Array;
       const advance = await service.advanceSession({ session: opened.session, received }, HEAD_END);
       assert.equal(advance.kind, "failed", `${challenge.length} octets`);
-      const last = (await custody.store.ledger.read(0, 1000)).at(-1);
+      const last = (await custody.store.ledger.read(0, 1000)).findLast(({ kind }) => kind === "session-closed");
       assert.match(last?.body ?? "", /server-not-authentic.*challenge/);
     });
 });

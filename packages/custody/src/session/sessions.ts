@@ -336,7 +336,7 @@ export class Sessions {
     const { writes, entries } = await keptWindows(this.#dependencies, stored === undefined ? [] : [stored]);
     await committer.submit({
       writes,
-      entries: [...entries, sessionEntry("session-closed", caller, place, now(), body)],
+      entries: [sessionEntry("session-closed", caller, place, now(), body), ...entries],
       canWait: this.#areMany,
     });
   }

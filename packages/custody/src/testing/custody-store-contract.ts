@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { test } from "node:test";
-import { EMPTY_EDGE, growthOf } from "@meterkeep/ledger";
+import { EMPTY_EDGE, edgeOf, growthOf } from "@meterkeep/ledger";
 import { CustodyError } from "../errors.ts";
-import { counterMark, takeoverMark } from "../records/marks.ts";
+import { acceptedMark, counterMark, takeoverMark } from "../records/marks.ts";
 import { GroupCommitter } from "../store/committer.ts";
 import { PURPOSE, type SetupPlace, type StoredTakeover } from "../store/records.ts";
 import type { CustodyStore, ReserveCounters, StagedMeter } from "../store/store.ts";
@@ -44,6 +44,7 @@ export function custodyStoreContract(
       enrolment: undefined,
       marks: [],
       windows: [window],
+      accepted: [],
       history: [],
     });
     assert.equal(await store.load("5453540000009999"), undefined);
@@ -53,6 +54,23 @@ export function custodyStoreContract(
       [0, []],
       "nothing is proven yet",
     );
+  });
+
+  contract("of each window the ledger's newest mark comes back with the meter", async (store) => {
+    const sample = sampleMeter(1);
+    const place = placeOf(await imported(store, sample));
+    const window = { ...place, seen: new Uint8Array(128) };
+    const marks = [
+      acceptedMark({ ...window, keyVersion: 1, highest: 7 }, new Uint8Array(32), 1000),
+      acceptedMark({ ...window, keyVersion: 2, highest: 9 }, new Uint8Array(32), 1001),
+      acceptedMark({ ...window, keyVersion: 1, highest: 71 }, new Uint8Array(32), 1002),
+    ];
+    await store.commit([], growthOf(await edgeOf(store.ledger), marks));
+    const mac = "00".repeat(32);
+    assert.deepEqual((await store.load(sample.meter.systemTitle))?.accepted, [
+      { setup: 0, keyVersion: 1, highest: 71, mac, at: 1002 },
+      { setup: 0, keyVersion: 2, highest: 9, mac, at: 1001 },
+    ]);
   });
 
   contract("a stage that is dropped leaves nothing, and one that is committed is whole", async (store) => {
