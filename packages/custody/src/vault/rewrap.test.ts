@@ -8,10 +8,12 @@ import { SecretKey } from "@meterkeep/dlms-node";
 import { withCredentials } from "@meterkeep/postgres";
 import { openTestDatabase, type TestDatabase } from "@meterkeep/postgres/testing";
 import pg from "pg";
+import { verifyManifest } from "../backup/manifest.ts";
 import { memoryCustodyStore } from "../store/memory-store.ts";
 import { CUSTODY_MIGRATIONS, postgresCustodyStore } from "../store/postgres-store.ts";
 import type { CustodyStore } from "../store/store.ts";
 import { AuthorityWorld, OPERATOR } from "../testing/authority-world.ts";
+import { backupWorld } from "../testing/backup-world.ts";
 import { type CustodySite, openSite } from "../testing/custody-site.ts";
 import { cutDatabase } from "../testing/cut-database.ts";
 import { carryTakeover, HEAD_END, withTestCustody } from "../testing/test-custody.ts";
@@ -301,5 +303,40 @@ test("another root key takes two people where anybody approves, and what is not 
     );
   } finally {
     rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+test("a backup from before says which root key opens it; with the feed it opens with the new one, and its role overwrites nothing once its custodian has started", async () => {
+  const world = backupWorld();
+  const target = await world.emptyDatabase();
+  try {
+    await using database = await openTestDatabase({ migrations: CUSTODY_MIGRATIONS });
+    const places = { state: join(world.folder, "state"), escrow: join(world.folder, "escrow") };
+    const rootKey = join(world.folder, "root.key");
+    const meter = new TestMeter(METER);
+    const first = await world.siteOn(database, places);
+    await first.add(meter);
+    await carryTakeover(first, meter);
+    const { file, manifest } = await world.makeBackup(first);
+    await first.stop();
+    const owner = await world.siteOn({ url: await ownerUrlOf(database) }, places);
+    const { from, to } = await owner.custody.rewrapVault({ kind: "file", path: rootKey }, OPERATOR, "");
+    assert.equal(verifyManifest(manifest).facts.rootKey, from);
+    assert.ok((await owner.custody.resealMeterKeys(OPERATOR)).keys > 0);
+    await owner.stop();
+    const { replayed } = await world.restoreInto(target, file, places.escrow);
+    assert.deepEqual([replayed?.broken, replayed?.refused], [undefined, 0]);
+    const back = await world.siteOn(target, {
+      escrow: join(world.folder, "escrow"),
+      state: join(world.folder, "elsewhere"),
+    });
+    const { rootId } = await openVault(back.store, { kind: "file", path: rootKey }, 1);
+    assert.equal(rootId, to);
+    await reads(back, meter);
+    await assert.rejects(back.custody.rewrapVault({ kind: "file", path: rootKey }, OPERATOR, ""), { code: "42501" });
+    await back.stop();
+  } finally {
+    await target.drop();
+    world.dispose();
   }
 });
