@@ -42,7 +42,9 @@ const SIGNATURE = PROFILES.get("dlms-suite-1-signature")!;
 const line = (what: string, figure: string): void => console.log(`  ${what.padEnd(58)} ${figure}`);
 const mib = (): string => {
   globalThis.gc?.();
-  return `${(process.memoryUsage().rss / 2 ** 20).toFixed(0)} MiB`;
+  const { rss, heapUsed, arrayBuffers } = process.memoryUsage();
+  const [resident, objects, octets] = [rss, heapUsed, arrayBuffers].map((bytes) => (bytes / 2 ** 20).toFixed(0));
+  return `${resident} MiB resident, ${objects} of them objects in use and ${octets} their octets`;
 };
 const rate = (count: number, ms: number): string => `${Math.round((count * 1000) / ms).toLocaleString("en")} a second`;
 

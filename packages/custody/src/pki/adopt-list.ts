@@ -5,10 +5,14 @@ import {
   openCrl,
   PkiError,
   type Registry,
+  type Revocation,
   type RevocationList,
   SHARDS,
 } from "@meterkeep/pki";
 import type { Pki } from "./open-pki.ts";
+
+/** Serial numbers that one entry of the ledger names. */
+const ENTRY_SERIALS = 500;
 
 /**
  * Takes a list that a ceremony has signed, and revokes what it names. A list that goes back, because it was made of an
@@ -18,12 +22,16 @@ import type { Pki } from "./open-pki.ts";
  * @throws PkiError `crl-refused`, `authority-unknown`
  */
 export async function adoptList(
-  { authorities, publisher, store, now }: Pick<Pki, "authorities" | "publisher" | "store" | "now">,
+  { authorities, publisher, store, record, now }: Pick<Pki, "authorities" | "publisher" | "store" | "record" | "now">,
   { authority, shard, octets }: { readonly authority: string; readonly shard: number; readonly octets: Uint8Array },
+  requester: string,
 ): Promise<void> {
   const { registry } = store;
   const issuer = decodeCertificate((await authorities.recordOf(authority)).certificate);
   const list = openCrl(octets, issuer, new Date(now()));
+  for (const { serial, reason } of list.revocations)
+    if (reason === "removeFromCRL")
+      throw new PkiError("crl-refused", `it takes ${toHex(serial)} off the lists: nothing here is un-revoked`);
   if (shard >= SHARDS) throw new PkiError("crl-refused", `there are ${SHARDS} shards`);
   const { number, since } = list;
   const newest = await registry.newestList(authority, shard, since === undefined ? "full" : "delta");
@@ -41,6 +49,14 @@ export async function adoptList(
         `${missing} was revoked, and this list does not name it: put it into the register that the list is made of`,
       );
   }
+  const fresh: Revocation[] = [];
+  for (const one of list.revocations) if (!(await registry.isRevoked(authority, toHex(one.serial)))) fresh.push(one);
+  // As every revocation: the ledger has it first.
+  for (const [reason, all] of Map.groupBy(fresh, (one) => one.reason))
+    for (let from = 0; from < all.length; from += ENTRY_SERIALS) {
+      const serials = all.slice(from, from + ENTRY_SERIALS).map(({ serial }) => toHex(serial));
+      await record("certificates-revoked", requester, { authority, reason, serials, list: String(number) });
+    }
   for (const { serial, revokedAt, reason } of list.revocations)
     await registry.revokeAgain(authority, [toHex(serial)], revokedAt.getTime(), reason);
   const [thisUpdate, nextUpdate] = [list.thisUpdate.getTime(), list.nextUpdate.getTime()];

@@ -97,8 +97,8 @@ export function pkiService(pki: Pki, changes: Pick<Changes, "require">): PkiServ
       const adopted = { ...place, keyName: named, certificate, requester: caller.name };
       return { authority: (await authorities.adopt(adopted)).authority };
     },
-    adoptList: async (list) => {
-      await adoptList(pki, list);
+    adoptList: async (list, caller) => {
+      await adoptList(pki, list, caller.name);
       return {};
     },
     issueCertificates: (request, caller) => issueBatch(pki, request, caller),

@@ -52,7 +52,7 @@ test("the list of a root in a drawer is given until its own end, and not a momen
   }));
 
 test("a list of a root that goes back is not published: neither an older one, nor one from which an entry was taken", () =>
-  withTestPki(async ({ pki, now }) => {
+  withTestPki(async ({ pki, now, ledger }) => {
     const root = freshKey("P-384");
     const serial = (octet: number) => Uint8Array.from({ length: 16 }, () => octet);
     const prepared = prepareRoot({
@@ -83,18 +83,32 @@ test("a list of a root that goes back is not published: neither an older one, no
       parent: authority,
       certificate: signed.octets,
     });
-    const publish = (number: number, entries: readonly number[], thisUpdate = now) => {
+    const publish = (
+      number: number,
+      entries: readonly number[],
+      thisUpdate = now,
+      reason: "cACompromise" | "removeFromCRL" = "cACompromise",
+    ) => {
       const times = { thisUpdate: new Date(thisUpdate), nextUpdate: new Date(thisUpdate + 400 * 24 * HOUR) };
       const revocations = entries.map((octet) => ({
         serial: serial(octet),
         revokedAt: new Date(now),
-        reason: "cACompromise" as const,
+        reason,
       }));
       const octets = prepareCrl(certificate, { number: BigInt(number), ...times }, revocations);
-      return adoptList(pki, { authority, shard: 0, octets: crlOf(certificate, octets, root.sign(octets)) });
+      return adoptList(pki, { authority, shard: 0, octets: crlOf(certificate, octets, root.sign(octets)) }, "anna");
     };
     const refused = code("crl-refused");
+    await assert.rejects(
+      publish(1, [9], now, "removeFromCRL"),
+      refused,
+      "nothing is un-revoked, nor revoked by saying so",
+    );
+    assert.equal(await pki.store.registry.isRevoked(authority, toHex(serial(9))), false);
     await publish(1, [9]);
+    const entry = ledger.findLast(({ kind }) => kind === "certificates-revoked");
+    assert.deepEqual(entry?.body, { authority, reason: "cACompromise", serials: [toHex(serial(9))], list: "1" });
+    assert.equal(entry?.principal, "anna");
     await assert.rejects(publish(1, [9]), refused, "the same number");
     await assert.rejects(publish(2, []), refused, "what was on the list before, of which nobody here knows more");
     await assert.rejects(publish(2, [9], now - 500 * 24 * HOUR), refused, "it has ended");
