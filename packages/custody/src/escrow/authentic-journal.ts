@@ -75,11 +75,20 @@ const NOTHING: Followed = { lines: 0, link: Buffer.alloc(32).toString("base64"),
  * A file with one line of JSON each: a MAC of the vault over its number, the MAC of the line before it, and what it says. So
  * nobody who can write there says anything, takes a line out, or moves one, unnoticed.
  */
-export async function openAuthenticJournal<T>(place: JournalPlace, vault: Pick<Vault, "authenticate">) {
+export async function openAuthenticJournal<T>(
+  place: JournalPlace,
+  vault: Pick<Vault, "authenticate">,
+): Promise<HeadedJournal<T>> {
   await mkdir(place.directory, { recursive: true, mode: 0o700 });
   const journal = new FileJournal<T>(`${place.directory}/${place.file}`, place.domain, vault);
   await journal.open(place.kept);
-  return journal as HeadedJournal<T>;
+  // A port: whoever puts something before it takes its members one by one.
+  return {
+    append: (...lines) => journal.append(...lines),
+    read: (onStrange, onBreak, after) => journal.read(onStrange, onBreak, after),
+    head: () => journal.head(),
+    holds: (head) => journal.holds(head),
+  };
 }
 
 class FileJournal<T> implements HeadedJournal<T> {
