@@ -87,6 +87,14 @@ export const certificatesQuery = (asked: Readonly<Record<string, string>>, after
 
 export const meQuery = queryOptions({ queryKey: ["me"], queryFn: ({ signal }) => getJson<Me>("/me", signal) });
 
+/** Asked when the stream is refused: whether that is for want of a login. Never kept. */
+export const stillSignedInQuery = queryOptions({
+  queryKey: ["me", "still"],
+  queryFn: ({ signal }) => getJson<Me>("/me", signal),
+  staleTime: 0,
+  retry: false,
+});
+
 export const configQuery = queryOptions({
   queryKey: ["config"],
   queryFn: ({ signal }) => getJson<PublicConfig>("/config/public", signal),

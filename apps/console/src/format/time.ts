@@ -5,6 +5,7 @@ const formatters = (timeZone: string | undefined) => {
   return {
     clock: new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", ...zone }),
     seconds: new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit", ...zone }),
+    year: new Intl.DateTimeFormat("en-GB", { year: "numeric", ...zone }),
     day: new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", ...zone }),
     weekday: new Intl.DateTimeFormat("en-GB", { weekday: "short", day: "numeric", month: "short", ...zone }),
     full: new Intl.DateTimeFormat("en-GB", {
@@ -29,7 +30,9 @@ export interface TimeFormat {
   day(time: Instant): string;
   /** `Sat 21 Nov` */
   weekday(time: Instant): string;
-  /** `14:30` on the day of `now`, else `21 Nov 14:30` */
+  /** `21 Nov` in the year of `now`, else `21 Nov 2027` */
+  date(time: Instant, now: Instant): string;
+  /** `14:30` on the day of `now`, else `21 Nov 14:30`, and in another year `21 Nov 2027 14:30` */
   near(time: Instant, now: Instant): string;
   /** `21 Nov 2026, 14:30:07 UTC` */
   full(time: Instant): string;
@@ -44,18 +47,23 @@ export function milliseconds(time: Instant): number {
 
 /** Makes the format of a time zone; without one, of the reader's machine. A text that is no time is shown as it is. */
 export function timeFormat(timeZone?: string): TimeFormat {
-  const { clock, seconds, day, weekday, full } = formatters(timeZone);
+  const { clock, seconds, year, day, weekday, full } = formatters(timeZone);
   const safely = (time: Instant, format: Intl.DateTimeFormat) => {
     const at = milliseconds(time);
     return Number.isNaN(at) ? String(time) : format.format(at);
   };
+  const date = (time: Instant, now: Instant) =>
+    safely(time, year) === safely(now, year) || Number.isNaN(milliseconds(time))
+      ? safely(time, day)
+      : `${safely(time, day)} ${safely(time, year)}`;
   return {
     clock: (time) => safely(time, clock),
     seconds: (time) => safely(time, seconds),
     day: (time) => safely(time, day),
     weekday: (time) => safely(time, weekday),
+    date,
     near: (time, now) =>
-      safely(time, day) === safely(now, day) ? safely(time, clock) : `${safely(time, day)} ${safely(time, clock)}`,
+      date(time, now) === date(now, now) ? safely(time, clock) : `${date(time, now)} ${safely(time, clock)}`,
     full: (time) => safely(time, full),
   };
 }

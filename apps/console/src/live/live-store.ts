@@ -6,7 +6,14 @@
  */
 import type { MeterSummary, Overview, RecentEvent } from "@meterkeep/api";
 import type { QueryClient } from "@tanstack/react-query";
-import { drillQuery, type LedgerSource, overviewQuery, plausibilityQuery, pushSourcesQuery } from "../api/queries.ts";
+import {
+  drillQuery,
+  type LedgerSource,
+  overviewQuery,
+  plausibilityQuery,
+  pushSourcesQuery,
+  stillSignedInQuery,
+} from "../api/queries.ts";
 import { eventLine, joinLines } from "./event-line.ts";
 import { INITIAL_LIVE_STATE, type LiveEvent, type LiveState, step } from "./live-state.ts";
 import { mergeMeters, mergeWarnings, standsOutside } from "./merge.ts";
@@ -72,7 +79,12 @@ export class LiveStore {
     this.#snapshot = { ...this.#snapshot, heardAt: Date.now() };
     openStream(
       overview.lastEventId,
-      { heard: (event) => this.#take(event), broken: () => this.#advance({ kind: "broken" }) },
+      {
+        heard: (event) => this.#take(event),
+        broken: () => this.#advance({ kind: "broken" }),
+        // A login that ended is noticed, as with every other answer, by who looks at the answers (main.tsx).
+        refused: () => void this.#queries.prefetchQuery(stillSignedInQuery),
+      },
       this.#abort.signal,
     );
     // Silence makes no event: only a look at the clock notices it. Nothing is asked of the server.

@@ -27,6 +27,8 @@ export interface StreamListener {
   heard(event: StreamEvent): void;
   /** The connection broke off; another attempt follows by itself. */
   broken(): void;
+  /** The server refused another attempt, or there is none; the stream cannot say why, so ask whether the login has ended. */
+  refused(): void;
 }
 
 /** Longest pause between attempts after the browser gave up by itself, ms. */
@@ -48,7 +50,9 @@ export function openStream(lastEventId: string, listener: StreamListener, signal
     source.addEventListener("error", () => {
       listener.broken();
       // A refused connection closes the source for good (503, or no server): this is the one retry of ours.
-      if (source.readyState === EventSource.CLOSED) retry = setTimeout(connect, RETRY_MS);
+      if (source.readyState !== EventSource.CLOSED) return;
+      retry = setTimeout(connect, RETRY_MS);
+      listener.refused();
     });
     signal.addEventListener(
       "abort",

@@ -39,7 +39,7 @@ export function Machines() {
                   <span className="dim">
                     {SCOPES[scope]}; made {localTime.near(createdAt, Date.now())},{" "}
                     {lastUsedAt === undefined ? "not used yet" : `used ${localTime.near(lastUsedAt, Date.now())}`}
-                    {expiresAt === undefined ? "" : `, valid until ${localTime.day(expiresAt)}`}
+                    {expiresAt === undefined ? "" : `, valid until ${localTime.date(expiresAt, Date.now())}`}
                   </span>
                 </p>
                 <button

@@ -1,27 +1,20 @@
 import type { DryRun } from "@meterkeep/api";
 import { counted, formatPower, spoken } from "../format/quantity.ts";
+import { dryRunWords } from "./dry-run-words.ts";
 import { RuleLinks } from "./rule-link.tsx";
 import { Stake } from "./stake.tsx";
 
-const VERDICTS: Readonly<Record<DryRun["verdict"], string>> = {
-  "goes-on": "The guard lets it go on.",
-  quarantined: "The guard sets it aside: somebody else has to release it.",
-  "nothing-left": "Nothing is left to do.",
-};
-
 /** What a command would do, and what the guard finds. */
 export function DryRunView({ dryRun }: { dryRun: DryRun }) {
-  const { words, targets, loadAtRiskW, selected, people, waves, findings, leftOut, verdict } = dryRun;
+  const { words, targets, loadAtRiskW, findings, leftOut } = dryRun;
+  const { verdict, approval, hasStake } = dryRunWords(dryRun);
   return (
     <div className="dry-run">
       <p>
-        <strong>{words}</strong>. {VERDICTS[verdict]}
+        <strong>{words}</strong>. {verdict}
       </p>
-      <Stake meters={targets} loadW={loadAtRiskW} />
-      <p>
-        {`${counted(selected, "meter")} selected, ${counted(waves.length, "wave")}, `}
-        {people === 0 ? "nobody has to approve it." : `${counted(people, "person", "people")} must approve it.`}
-      </p>
+      {hasStake ? <Stake meters={targets} loadW={loadAtRiskW} /> : null}
+      <p>{approval}</p>
       {findings.length === 0 ? null : (
         <ul className="findings" aria-label="What the guard finds">
           {findings.map(({ rule, effect, sentence, meters, loadW }) => (

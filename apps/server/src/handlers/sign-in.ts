@@ -22,11 +22,14 @@ export function signInHandlers(
     signOut: async ({ request, reply }) => {
       const cookie = request.cookies[SESSION_COOKIE];
       if (cookie !== undefined) await logins.endSession(cookie);
+      await context.streams.endOfThoseOut();
       reply.clearCookie(SESSION_COOKIE, { path: "/" });
     },
     newSignInLink: async ({ request }) => {
       await record(context, "login-recovered", loginOf(request).name, {});
-      return { url: signInUrl(context.config.url, await logins.newLink("recover")) };
+      const link = await logins.newLink("recover");
+      await context.streams.endOfThoseOut();
+      return { url: signInUrl(context.config.url, link) };
     },
   };
 }

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { request } from "node:http";
 import { test } from "node:test";
 import { startTestServer, type TestServer } from "../testing/test-server.ts";
 
@@ -99,3 +100,38 @@ test("a token has so many streams and no more, and machines leave people their o
   assert.equal(streams.open, 5);
   for (const abort of aborts) abort.abort();
 });
+
+test("a stream ends with its login: signed out, withdrawn, or its sign-in replaced by the owner's", async () => {
+  await using server = await startTestServer();
+  const { tokens, streams } = server.context;
+  const watch = async (headers: Record<string, string>): Promise<string> => {
+    const response = await fetch(`${server.url}/api/v1/events`, { headers });
+    assert.equal(response.status, 200);
+    return response.text();
+  };
+  const open = async (count: number): Promise<void> => {
+    while (streams.open < count) await new Promise((resolve) => setImmediate(resolve));
+  };
+  const person = await server.signIn();
+  const made = await tokens.create("a program", "read", undefined);
+  const [ofPerson, ofMachine] = [watch({ cookie: person }), watch({ authorization: `Bearer ${made.token}` })];
+  await open(2);
+  await ownersLink(server);
+  await ofPerson;
+  assert.equal(streams.open, 1, "the machine's goes on");
+  await tokens.withdraw(made.record.id);
+  await streams.endOfThoseOut();
+  await ofMachine;
+  assert.equal(streams.open, 0);
+});
+
+/** Has the owner of the machine make a sign-in link, which ends the administrator's logins. */
+function ownersLink({ adminSocket }: TestServer): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    request({ socketPath: adminSocket, method: "POST", path: "/api/v1/admin/sign-in-link" }, (response) => {
+      response.resume().on("end", resolve);
+    })
+      .on("error", reject)
+      .end();
+  });
+}

@@ -20,8 +20,8 @@ export interface StreamLimits {
 export class EventStreams {
   readonly #hub: EventHub;
   readonly #limits: StreamLimits;
-  /** How each is closed, and who watches. */
-  readonly #open = new Map<() => void, Login>();
+  /** How each is closed, who watches, and whether that login is still one. */
+  readonly #open = new Map<() => void, { readonly login: Login; readonly isStillIn: () => Promise<boolean> }>();
 
   constructor(hub: EventHub, limits: StreamLimits) {
     this.#hub = hub;
@@ -52,7 +52,10 @@ export class EventStreams {
       else raw.write(frame(event));
     };
     const stopWatching = this.#hub.watch(write);
-    const heartbeat = setInterval(() => raw.write(heartbeatFrame()), HEARTBEAT_MILLISECONDS);
+    const heartbeat = setInterval(() => {
+      raw.write(heartbeatFrame());
+      void this.#endIfOut(close);
+    }, HEARTBEAT_MILLISECONDS);
     const end = (): void => {
       clearInterval(heartbeat);
       stopWatching();
@@ -62,7 +65,7 @@ export class EventStreams {
       raw.end();
       end();
     };
-    this.#open.set(close, login);
+    this.#open.set(close, { login, isStillIn: request.isStillIn });
     raw.on("error", end);
     raw.on("close", end);
     raw.write("retry: 2000\n\n");
@@ -71,12 +74,23 @@ export class EventStreams {
 
   /** Ends the streams of somebody whose login has ended. */
   endOf(id: string): void {
-    for (const [close, login] of [...this.#open]) if (login.id === id) close();
+    for (const [close, { login }] of [...this.#open]) if (login.id === id) close();
+  }
+
+  /** Ends the streams of every login that is none any more: withdrawn, signed out, expired. Each is asked at its heartbeat anyway. */
+  async endOfThoseOut(): Promise<void> {
+    await Promise.all([...this.#open.keys()].map((close) => this.#endIfOut(close)));
   }
 
   /** Ends all streams: the server is closing. */
   close(): void {
     for (const close of [...this.#open.keys()]) close();
+  }
+
+  async #endIfOut(close: () => void): Promise<void> {
+    const open = this.#open.get(close);
+    // A database that does not answer is no login that ended.
+    if (open !== undefined && !(await open.isStillIn().catch(() => true))) close();
   }
 
   /** A machine that takes what it can get must not cost people the page on which they would see it. */
@@ -85,8 +99,8 @@ export class EventStreams {
     if (this.#open.size >= all)
       throw new ProblemError("too-many-streams", `${all} streams are open; close a page and try again`);
     if (login.kind !== "machine") return;
-    const machines = [...this.#open.values()].filter(({ kind }) => kind === "machine");
-    if (machines.filter(({ id }) => id === login.id).length >= perToken)
+    const machines = [...this.#open.values()].filter((open) => open.login.kind === "machine");
+    if (machines.filter((open) => open.login.id === login.id).length >= perToken)
       throw new ProblemError("too-many-streams", `this token has ${perToken} streams open; close one and try again`);
     if (machines.length >= all - forPeople)
       throw new ProblemError("too-many-streams", `machines have ${all - forPeople} streams open; try again later`);

@@ -33,6 +33,8 @@ declare module "fastify" {
   interface FastifyRequest {
     /** Who asks; set wherever the route is not open to everybody. */
     login: Login | undefined;
+    /** Whether what the request showed is a login still: for what goes on after its answer has begun. */
+    isStillIn: () => Promise<boolean>;
   }
 }
 
@@ -49,6 +51,7 @@ export interface Doorkeepers {
  */
 export function requireLogin(app: FastifyInstance, doorkeepers: Doorkeepers): void {
   app.decorateRequest("login", undefined);
+  app.decorateRequest("isStillIn", async () => false);
   app.addHook("onRequest", async (request) => {
     const access = request.routeOptions.config.access;
     const isAsset = access === "asset" && !request.url.startsWith("/api/");
@@ -60,6 +63,7 @@ export function requireLogin(app: FastifyInstance, doorkeepers: Doorkeepers): vo
         "open the sign-in link that `meterkeep start` printed, or send a token",
       );
     request.login = login;
+    request.isStillIn = async () => (await whoAsks(request, doorkeepers)) !== undefined;
     // What the console has no file for, under the API's own addresses, is not there: that may be said.
     if (login !== OWNER_LOGIN && !request.is404 && access !== "asset") refuse(request, login, doorkeepers.now());
   });
