@@ -212,8 +212,8 @@ describe("npm start", () => {
     running = await start();
     assert.deepEqual(warnings(running.text()), []);
     assert.ok(!running.text().includes("/sign-in#"));
-    const recover = /without a session or passkey: (npx meterkeep admin recover.*)/.exec(running.text())![1]!;
-    const { stdout } = await inShell(recover);
+    const recover = /without a session or passkey: (npx meterkeep admin recover.*) \(it ends/.exec(running.text())![1]!;
+    const { stdout } = await inShell(`${recover} --yes`);
     api = await signIn(/http:\S+\/sign-in#\S+/.exec(stdout)![0]);
     assert.equal((await api.call("me")).kind, "person");
     await running.interrupt();

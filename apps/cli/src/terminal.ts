@@ -1,3 +1,4 @@
+import { createInterface } from "node:readline";
 import type { Readable, Writable } from "node:stream";
 
 /** A stream of characters that may be a terminal. */
@@ -31,4 +32,21 @@ export async function write(output: TerminalOutput, text: string): Promise<void>
       else resolve();
     });
   });
+}
+
+/** Asks whoever is at the terminal, yes or no, no unless said; undefined where nobody is. */
+export async function confirmed(
+  { stdin, stderr, interrupted }: Pick<Terminal, "stdin" | "stderr" | "interrupted">,
+  question: string,
+): Promise<boolean | undefined> {
+  if (stdin.isTTY !== true) return undefined;
+  const lines = createInterface({ input: stdin, output: stderr, signal: interrupted });
+  lines.setPrompt(`${question} [y/N] `);
+  lines.prompt();
+  // Whoever closes the terminal, or stops the command, has not said yes.
+  const answer = await new Promise<string>((resolve) => {
+    lines.once("line", resolve).once("close", () => resolve(""));
+  });
+  lines.close();
+  return /^y(es)?$/i.test(answer.trim());
 }

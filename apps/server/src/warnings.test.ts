@@ -8,7 +8,7 @@ const SUMMARY: CustodianSummary = { reachable: true, separateUser: true, asOf: "
 
 test("a new root key is warned of as what it is: a file to back up, a passphrase to keep, tokens to have two of", () => {
   for (const [rootKey, text, fix] of [
-    ["file", /lies in a file/, /Back up custodian\/root\.key/],
+    ["file", /lies in a file/, /Back up custodian\/root\.key .* vault rewrap --to-passphrase-file/],
     ["passphrase", /follows from the passphrase/, /Keep the passphrase/],
     ["tokens", /inside the tokens/, /second token/],
   ] as const) {

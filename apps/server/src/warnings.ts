@@ -5,7 +5,7 @@ import type { ServerConfig } from "@meterkeep/api/supervisor";
 const NEW_ROOT_KEY = {
   file: {
     text: "The vault's root key was made by this start and lies in a file that only the custodian can read.",
-    fix: "Back up custodian/root.key of the state directory (./var unless --state says otherwise), or start with --passphrase-file.",
+    fix: "Back up custodian/root.key of the state directory (./var unless --state says otherwise) apart from this machine. For a passphrase in its place, stop Meterkeep and `npx meterkeep vault rewrap --to-passphrase-file FILE --reason …`.",
   },
   passphrase: {
     text: "The vault was made by this start, under a root key that follows from the passphrase.",

@@ -4,7 +4,7 @@ import { FROZEN_SENTENCE } from "../approvals/kill-switch.ts";
 import { type KeyOptions, openKeys } from "../decode/keys.ts";
 import { CliError, EXIT } from "../error.ts";
 import { asOperator } from "../keys/operator.ts";
-import { type Terminal, write } from "../terminal.ts";
+import { confirmed, type Terminal, write } from "../terminal.ts";
 import { keyWarnings } from "./key-warnings.ts";
 import { metersText, meterText, overviewText } from "./print.ts";
 import { sealMeterKeys } from "./seal-keys.ts";
@@ -92,8 +92,27 @@ export async function addMeter(
   );
 }
 
-/** `meterkeep admin recover` */
-export async function recoverAdmin(options: OperatorOptions, terminal: Terminal): Promise<void> {
+/** `meterkeep admin recover`: asks first, since whoever only wants a link loses more than they came for. */
+export async function recoverAdmin(
+  options: OperatorOptions & { readonly yes?: boolean },
+  terminal: Terminal,
+): Promise<void> {
+  if (options.yes !== true) {
+    const isSure = await confirmed(
+      terminal,
+      "This ends every session of the administrator, in every browser, and deletes the administrator's passkeys.\nGo on?",
+    );
+    if (isSure === undefined)
+      throw new CliError(
+        "option-invalid",
+        "a new link ends every session of the administrator and deletes the administrator's passkeys: say --yes where nobody can be asked",
+      );
+    if (!isSure) {
+      await write(terminal.stderr, "Nothing was changed.\n");
+      terminal.exitStatus = EXIT.refused;
+      return;
+    }
+  }
   const link = await runningServer(options.state, terminal).call("newSignInLink");
   const text = `Sign in with this link; it works once, within an hour. Older sessions and passkeys have ended.\n${link.url}\n`;
   await print(terminal, options, link, text);

@@ -57,7 +57,7 @@ export function textReporter(output: TerminalOutput, colour: boolean): Reporter 
       );
       line("");
       if (facts.signIn !== undefined) line(`Sign in, once, with    ${paint(36, facts.signIn)}`);
-      else line(`Sign in as before; without a session or passkey: ${facts.recover}`);
+      else line(`Sign in as before; without a session or passkey: ${facts.recover} (it ends those that there are)`);
       line("");
       line(`Approve and freeze at  ${paint(36, facts.approvals)}, the custodian's own page`);
       line("");

@@ -80,8 +80,8 @@ export function SignInPage() {
             <div className="sign-in-lost">
               <h2>The link is gone, or was used?</h2>
               <p className="dim">
-                On the machine that runs Meterkeep, this prints a new one. With the --state that it was started with, if
-                there was one:
+                On the machine that runs Meterkeep, this prints a new one; it ends all sessions of the administrator and
+                deletes the administrator's passkeys. With the --state that it was started with, if there was one:
               </p>
               <Command text="npx meterkeep admin recover" />
             </div>
