@@ -36,7 +36,7 @@ export interface AskedAct extends Act {
 /** The judgement over one whole plain APDU. */
 export type Verdict =
   /** Harmless: it may be sealed without a token. */
-  | { readonly kind: "allowed"; readonly acts: readonly Act[] }
+  | { readonly kind: "allowed" }
   /** It does something: `gravest` decides which token it takes. */
   | {
       readonly kind: "needs-token";
@@ -46,6 +46,10 @@ export type Verdict =
       readonly confirmed: boolean;
     }
   | { readonly kind: "refused"; readonly code: GuardRefusalCode; readonly message: string };
+
+const ALLOWED: Verdict = { kind: "allowed" };
+/** It goes on with what was judged when it began. */
+const GOES_ON = ALLOWED;
 
 /** More attributes or methods than this in one request are not asked for by anybody honest. */
 const MAX_LISTED = 256;
@@ -66,9 +70,7 @@ export function classify(octets: Uint8Array): Verdict {
   }
   switch (request.kind) {
     case "get-request":
-      return request.value.kind === "next"
-        ? goesOn(`asks for block ${request.value.value.blockNumber + 1}`)
-        : judge(request.value.value.invokeIdAndPriority.confirmed, readActs(request.value));
+      return request.value.kind === "next" ? GOES_ON : judgeReads(request.value);
     case "set-request":
       switch (request.value.kind) {
         case "normal": {
@@ -100,7 +102,7 @@ export function classify(octets: Uint8Array): Verdict {
             : refused("not-decodable", "a list of parameters that is not as long as that of methods");
         }
         case "next-pblock":
-          return goesOn("asks for the next block of an answer");
+          return GOES_ON;
         default:
           return inBlocks(request.value.kind);
       }
@@ -124,15 +126,17 @@ type Target = { readonly classId: number; readonly instanceId: Uint8Array };
 type Attribute = Target & { readonly attributeId: number };
 type Method = Target & { readonly methodId: number };
 
-function readActs(request: GetRequest): AskedAct[] {
-  switch (request.kind) {
-    case "normal":
-      return [readAct(request.value.attribute, request.value.access !== undefined)];
-    case "with-list":
-      return request.value.attributes.map(({ attribute, access }) => readAct(attribute, access !== undefined));
-    default:
-      return request satisfies never;
-  }
+/** Reading is nearly all that is asked: what is harmless needs nothing said about it. */
+function judgeReads(request: GetRequest): Verdict {
+  const { invokeIdAndPriority } = request.value;
+  const asked = request.kind === "normal" ? [request.value] : request.value.attributes;
+  const isHarmless = asked.every(({ attribute }) => !holdsSecret(attribute.classId, attribute.attributeId));
+  return isHarmless && isSealable(asked.length)
+    ? ALLOWED
+    : judge(
+        invokeIdAndPriority.confirmed,
+        asked.map(({ attribute, access }) => readAct(attribute, access !== undefined)),
+      );
 }
 
 function readAct(attribute: Attribute, hasSelection: boolean): AskedAct {
@@ -201,15 +205,14 @@ function judgeCalls(
 }
 
 function judge(confirmed: boolean, acts: readonly AskedAct[]): Verdict {
-  if (acts.length === 0 || acts.length > MAX_LISTED)
+  if (!isSealable(acts.length))
     return refused("not-decodable", `a list of ${acts.length} items; 1 to ${MAX_LISTED} are sealed`);
   const gravest = acts.reduce((worst, act) => (classOf(act) > classOf(worst) ? act : worst));
-  return gravest.effect === "read" ? { kind: "allowed", acts } : { kind: "needs-token", gravest, acts, confirmed };
+  return gravest.effect === "read" ? ALLOWED : { kind: "needs-token", gravest, acts, confirmed };
 }
 
-/** Goes on with what was judged when it began. */
-function goesOn(summary: string): Verdict {
-  return { kind: "allowed", acts: [{ effect: "read", summary }] };
+function isSealable(listed: number): boolean {
+  return listed > 0 && listed <= MAX_LISTED;
 }
 
 function classOf(act: Act): string {
