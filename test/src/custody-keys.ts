@@ -41,9 +41,11 @@ export async function collectSecrets(stateDirectory: string): Promise<CustodySec
     const store = postgresCustodyStore(pool);
     const { vault } = await openVault(store, { kind: "file", path: config.rootKeyFile }, Date.now());
     const rootKey = Buffer.from(readFileSync(config.rootKeyFile, "latin1").trim(), "hex");
-    const derived = rootKeysIn(rootKey, (await store.installation.root())!.parameters);
+    const [envelope, ...derived] = rootKeysIn(rootKey, (await store.installation.root())!.parameters);
     const secrets: CustodySecret[] = [
       { kind: "root key", name: "root key", octets: rootKey },
+      // It opens the others at a start and is let go.
+      { kind: "root key", name: "root key for the envelope", octets: envelope },
       ...derived.map(({ use, octets }) => ({ kind: "derived key", name: `root key for ${use}`, octets }) as const),
       { kind: "database password", name: "database password", octets: passwordOf(config.database) },
       ...halves("channel key", "channel key", createPrivateKey(readFileSync(config.keyFile))),
@@ -51,7 +53,7 @@ export async function collectSecrets(stateDirectory: string): Promise<CustodySec
     for (const { utility, island, version } of await vaultKeyPlaces(pool)) {
       const [record] = (await store.vaultKeys.find(utility, island)).filter((key) => key.version === version);
       const fields = ["meterkeep-vault-1/vault-key", utility, island, String(version)];
-      const octets = openEnvelope(derived[1]!.octets, fields, record!.sealed);
+      const octets = openEnvelope(derived[0]!.octets, fields, record!.sealed);
       secrets.push({ kind: "vault key", name: `vault key ${utility}/${island}/${version}`, octets });
     }
     using recipient = await vault.unsealNamed("recipient-1", (await store.installation.namedSecret("recipient-1"))!);
@@ -86,13 +88,17 @@ export async function collectSecrets(stateDirectory: string): Promise<CustodySec
 /** What a root key opens, in the order in which it lies there (packages/custody/src/vault/root-keys.ts). */
 const USES = ["vault-keys", "named-secrets", "check-values", "records"] as const;
 
-function rootKeysIn(rootKey: Uint8Array, parameters: string) {
+/** The key of their envelope, then those that it holds. */
+function rootKeysIn(
+  rootKey: Uint8Array,
+  parameters: string,
+): [Uint8Array, ...{ readonly use: string; readonly octets: Uint8Array }[]] {
   const { root, sealed } = (JSON.parse(parameters) as { keys: { readonly root: string; readonly sealed: string } })
     .keys;
   const fields = ["meterkeep-vault-1/root-keys", root];
-  const plain = openEnvelope(derive(rootKey, "root-keys"), fields, Buffer.from(sealed, "base64"));
-  const keys = USES.map((use, at) => ({ use, octets: plain.subarray(at * 32, (at + 1) * 32) }));
-  return [{ use: "its envelope", octets: derive(rootKey, "root-keys") }, ...keys];
+  const envelope = derive(rootKey, "root-keys");
+  const plain = openEnvelope(envelope, fields, Buffer.from(sealed, "base64"));
+  return [envelope, ...USES.map((use, at) => ({ use, octets: plain.subarray(at * 32, (at + 1) * 32) }))];
 }
 
 /** What follows from the root key alone. */
