@@ -1,16 +1,21 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fromHex, systemTitle } from "@meterkeep/dlms";
+import { LARGEST_BLOCK } from "../protocol/send-counters.ts";
 import { memoryCustodyStore } from "../store/memory-store.ts";
 import { AuthorityWorld, DISCONNECT, OPERATOR } from "../testing/authority-world.ts";
 import { TestCertificates } from "../testing/test-certificates.ts";
-import { carryTakeover, HEAD_END, type TestCustody, withTestCustody } from "../testing/test-custody.ts";
+import { Crash, carryTakeover, HEAD_END, type TestCustody, withTestCustody } from "../testing/test-custody.ts";
 import { TestMeter } from "../testing/test-meter.ts";
 
 // A head-end that was taken over hoards sealed commands: it withholds them, and tries to have them counted as done or dead.
 
 const DISCONNECT_APDU = fromHex("c301c10046000060030aff01010f00");
 const GET_APDU = fromHex("c001c1000100002a0000ff0200");
+/** The next block of an action's answer, under the number that the command bears as well. */
+const NEXT_BLOCK_APDU = fromHex("c302c100000001");
+/** Refused: it takes a token. */
+const SET_APDU = fromHex("c101c1001600000f0001ff04000100");
 const MONTH = 32 * 24 * 3_600_000;
 
 type World = AuthorityWorld;
@@ -86,6 +91,69 @@ test("an answer from another session of the meter settles nothing, and what was 
     assert.deepEqual(await unsettled(world), [0, 0]);
     assert.equal(meter.supply, "connected");
   }));
+
+const kindsOf = (results: Awaited<ReturnType<Open["seal"]>>) =>
+  results.map((result) => (result.kind === "refused" ? result.code : result.kind));
+
+for (const { waitsFor, items } of [
+  { waitsFor: "the ledger", items: [{ apdu: SET_APDU }, { apdu: NEXT_BLOCK_APDU }] },
+  { waitsFor: "counters", items: new Array<{ apdu: Uint8Array }>(LARGEST_BLOCK / 8).fill({ apdu: NEXT_BLOCK_APDU }) },
+])
+  test(`a harmless call that waits for ${waitsFor} lets no critical one pass, whose answer its own would be taken for`, () =>
+    withWorld(async (world) => {
+      const meter = await world.meter(7);
+      const session = await world.session(meter);
+      const token = await tokenFor(world, meter);
+      const waiting = session.seal(...items);
+      const [critical] = await session.seal({ apdu: DISCONNECT_APDU, token });
+      assert.equal(critical?.kind === "refused" ? critical.code : "sealed", "request-out-of-turn");
+      const harmless = (await waiting).filter((result) => result.kind === "sealed");
+      assert.equal(harmless.length, items.filter(({ apdu }) => apdu === NEXT_BLOCK_APDU).length);
+      for (const { apdu } of harmless) await session.open(session.line.exchange(apdu));
+      // Each was answered once, and nothing was there that the answers could settle.
+      const off = await sealed(session, DISCONNECT_APDU, token);
+      assert.deepEqual(await unsettled(world), [1, 1]);
+      assert.equal((await session.open(session.line.exchange(off)))?.kind, "opened");
+      assert.deepEqual([await unsettled(world), meter.supply], [[1, 0], "disconnected"]);
+    }));
+
+test("a critical call that waits lets no harmless one pass", () =>
+  withWorld(async (world) => {
+    const meter = await world.meter(7);
+    const session = await world.session(meter);
+    const critical = session.seal({ apdu: DISCONNECT_APDU, token: await tokenFor(world, meter) });
+    const harmless = await session.seal({ apdu: SET_APDU }, { apdu: NEXT_BLOCK_APDU });
+    assert.deepEqual(kindsOf(harmless), ["command-token-missing", "request-out-of-turn"]);
+    assert.deepEqual(kindsOf(await critical), ["sealed"]);
+    assert.deepEqual(await unsettled(world), [1, 1]);
+  }));
+
+test("a harmless call whose waiting fails holds nothing critical back: it has sealed nothing", () =>
+  withWorld(async (world, custody) => {
+    const meter = await world.meter(7);
+    const session = await world.session(meter);
+    const token = await tokenFor(world, meter);
+    custody.crashAt(0, "before");
+    await assert.rejects(session.seal({ apdu: SET_APDU }, { apdu: GET_APDU }), Crash);
+    assert.deepEqual(kindsOf(await session.seal({ apdu: DISCONNECT_APDU, token })), ["sealed"]);
+  }));
+
+test("a harmless call that waited is refused where something critical has begun all the same", () =>
+  withWorld(
+    async (world, custody) => {
+      const meter = await signingMeter(custody);
+      const [session, other] = [await world.session(meter), await world.session(meter)];
+      const answer = other.line.exchange(await sealed(other, GET_APDU));
+      const token = await tokenFor(world, meter);
+      const waiting = session.seal({ apdu: SET_APDU }, { apdu: GET_APDU });
+      // Another session's answer is authentic here as well, and taken for that of what waits.
+      assert.equal((await session.open(answer))?.kind, "opened");
+      assert.deepEqual(kindsOf(await session.seal({ apdu: DISCONNECT_APDU, token })), ["sealed"]);
+      assert.deepEqual(kindsOf(await waiting), ["command-token-missing", "request-out-of-turn"]);
+      assert.match(await world.lastRefusal(), /^request-out-of-turn/);
+    },
+    { pki: { developmentTree: { utility: "stadtwerke", island: "mainland" } } },
+  ));
 
 test("a session in which others have had a turn seals nothing critical: no answer would be its own for certain", () =>
   withWorld(async (world) => {

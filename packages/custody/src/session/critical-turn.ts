@@ -67,9 +67,14 @@ export class CriticalTurn {
     this.#hasProbed = true;
   }
 
-  /** So many harmless requests were sealed. */
+  /** So many harmless requests are sealed, or will be once what they wait for is durable: nothing critical comes between. */
   sealed(requests: number): void {
     this.#unanswered += requests;
+  }
+
+  /** So many of those are not sealed after all. */
+  dropped(requests: number): void {
+    this.#unanswered = Math.max(0, this.#unanswered - requests);
   }
 
   /** Begins to judge a critical request; false where an earlier one has no answer yet. */

@@ -6,7 +6,7 @@ import { transactionIdOf } from "../conversation/transaction-id.ts";
 import type { EntryBursts } from "../evidence/entry-bursts.ts";
 import { type CriticalRequest, type CriticalSealingDependencies, sealCritical } from "./critical-sealing.ts";
 import type { SealBudget, SealRefusal } from "./seal-budget.ts";
-import { purposeRefusal, refusalOf } from "./seal-refusals.ts";
+import { outOfTurn, purposeRefusal, refusalOf } from "./seal-refusals.ts";
 import type { Session } from "./session.ts";
 import type { ToSeal } from "./session-association.ts";
 import { sessionEntry } from "./session-entry.ts";
@@ -36,6 +36,8 @@ interface Judged {
   readonly refused: readonly SealRefusal[];
   /** Why none of those that pass is sealed all the same. */
   readonly beyond: Promise<SealRefusal> | undefined;
+  /** How many the session's turn has counted as sealed. */
+  readonly counted: number;
   /** The first counter of those that pass. */
   readonly counters: Promise<number> | number;
 }
@@ -69,10 +71,13 @@ export class Sealing {
     const refused = judged.filter((refusal) => refusal !== undefined);
     const passing = judged.length - refused.length;
     const beyond = passing === 0 ? undefined : this.#dependencies.budget.spend(caller, open.place, passing);
-    const counters = passing === 0 || beyond !== undefined ? 0 : this.#dependencies.counters(open, passing);
+    const counted = beyond === undefined ? passing : 0;
+    const counters = counted === 0 ? 0 : this.#dependencies.counters(open, counted);
+    // At once, whatever they wait for: a critical request must not begin between their judging and their sealing.
+    open.turn.sealed(counted);
     if (typeof counters === "number" && refused.length === 0 && beyond === undefined)
       return this.#protect(open, items, counters);
-    return this.#sealLater(open, items, { judged, refused, beyond, counters }, caller);
+    return this.#sealLater(open, items, { judged, refused, beyond, counted, counters }, caller);
   }
 
   async #sealAlone(open: Session, request: CriticalRequest, verdict: NeedsToken, caller: Caller) {
@@ -83,18 +88,28 @@ export class Sealing {
   async #sealLater(
     open: Session,
     items: CustodianRequest<"seal">["items"],
-    { judged, refused, ...rest }: Judged,
+    { judged, refused, counted, ...rest }: Judged,
     caller: Caller,
   ): Promise<SealResult[]> {
     const recorded = refused.length === 0 ? undefined : this.#record(open, caller, refused);
     // Both join one commit, where there is anything to be committed.
-    const [beyond, first] = await Promise.all([rest.beyond, rest.counters, recorded]);
-    open.refused += beyond === undefined ? refused.length : items.length;
-    const toSeal = beyond === undefined ? items.filter((_, at) => judged[at] === undefined) : [];
+    const [beyond, first] = await Promise.all([rest.beyond, rest.counters, recorded]).catch((error: unknown) => {
+      open.turn.dropped(counted);
+      throw error;
+    });
+    // An answer from elsewhere may have been taken for theirs meanwhile, and a critical request have begun.
+    const late = counted > 0 && !open.turn.isFree ? outOfTurn({ kind: "allowed" }) : undefined;
+    const none = beyond ?? late;
+    open.refused += none === undefined ? refused.length : items.length;
+    const toSeal = none === undefined ? items.filter((_, at) => judged[at] === undefined) : [];
     const sealed = await this.#protect(open, toSeal, first);
+    if (late !== undefined) {
+      open.turn.dropped(counted);
+      await this.#record(open, caller, new Array<SealRefusal>(counted).fill(late));
+    }
     let next = 0;
     return judged.map((refusal): SealResult => {
-      const reason = refusal ?? beyond;
+      const reason = refusal ?? none;
       if (reason !== undefined) return { kind: "refused", ...reason };
       next += 1;
       return sealed[next - 1] as SealResult;
@@ -108,7 +123,6 @@ export class Sealing {
     first: number,
   ): Promise<SealResult[]> | SealResult[] {
     if (items.length === 0) return [];
-    open.turn.sealed(items.length);
     const toSeal = items.map(({ apdu }, at) => ({ apdu, counter: first + at }));
     const given = (sealed: readonly Uint8Array[]): SealResult[] =>
       sealed.map((apdu) => {
