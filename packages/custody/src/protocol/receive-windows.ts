@@ -26,7 +26,7 @@ class MeterWindow {
   readonly place: SetupPlace;
   readonly keyVersion: number;
   window: ReceiveWindow | undefined;
-  /** What the ledger knows, or will when the commit under way is durable. */
+  /** What the ledger knows. */
   marked: Pick<AcceptedMark, "highest" | "at"> | undefined;
   holders = 0;
 
@@ -71,21 +71,28 @@ export class ReceiveWindows {
   }
 
   /**
-   * Those of these windows that the ledger has to have a mark of now; it is taken to have one from then on. Of what came without
-   * a tag it has none: anybody could raise it.
+   * Those of these windows that the ledger has to have a mark of now, which it has once `marked` says so. Of what came without a
+   * tag it has none: anybody could raise it.
    */
   due(windows: readonly WindowRecord[], at: number): WindowRecord[] {
     return windows.filter(({ keyVersion, highest, ...place }) => {
       const window = this.#windows.get(nameOf(place, keyVersion));
       if (window === undefined || keyVersion <= 0) return false;
       const { marked } = window;
-      const isDue =
+      return (
         marked === undefined ||
         highest - marked.highest >= MARK_COUNTERS ||
-        (highest > marked.highest && at - marked.at >= MARK_MILLISECONDS);
-      if (isDue) window.marked = { highest, at };
-      return isDue;
+        (highest > marked.highest && at - marked.at >= MARK_MILLISECONDS)
+      );
     });
+  }
+
+  /** The ledger has marks of these windows, of this moment. */
+  marked(windows: readonly WindowRecord[], at: number): void {
+    for (const { keyVersion, highest, ...place } of windows) {
+      const window = this.#windows.get(nameOf(place, keyVersion));
+      if (window !== undefined && (window.marked?.highest ?? 0) <= highest) window.marked = { highest, at };
+    }
   }
 
   /** Forgets a meter whose keys others have taken the place of. */
@@ -119,11 +126,6 @@ export class ReceiveWindows {
     if (!window.accept(counter)) return false;
     this.#keep(name, window);
     return true;
-  }
-
-  /** The window as it must be stored, where there is one. */
-  record(place: SetupPlace, keyVersion: number): WindowRecord | undefined {
-    return this.#windows.get(nameOf(place, keyVersion))?.record;
   }
 
   #keep(name: string, window: MeterWindow): void {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { apdu, decode, encode, fromHex, type SystemTitle, systemTitle } from "@meterkeep/dlms";
-import { carryTakeover, HEAD_END, type TestCustody, withTestCustody } from "../testing/test-custody.ts";
+import { Crash, carryTakeover, HEAD_END, type TestCustody, withTestCustody } from "../testing/test-custody.ts";
 import { TestMeter } from "../testing/test-meter.ts";
 
 const TITLE = "5453540000000007";
@@ -36,6 +36,40 @@ test("a push is opened once: not twice in a batch, not later, not after a crash"
     assert.deepEqual(await outcome(custody, two, late), ["opened", "opened"]);
     await custody.restart();
     assert.deepEqual(await outcome(custody, one, two, late), ["replayed", "replayed", "replayed"]);
+  }));
+
+test("a push whose call had to wait does not put back what another call has made durable meanwhile", () =>
+  withMeter(async (custody, meter) => {
+    const foreign = new TestMeter({ systemTitle: "5453540000000008" });
+    await custody.add(foreign, { island: "elsewhere" });
+    const [one, two, three] = [meter.push("authenticated"), meter.push("authenticated"), meter.push("authenticated")];
+    assert.deepEqual(await outcome(custody, three, foreign.push("authenticated")), ["opened", "opened"]);
+    // What is beyond its rights is in the ledger before this call goes on.
+    const rights = { sessions: 1, permits: ({ island }: { readonly island: string }) => island === "mainland" };
+    const items = [one, foreign.push("authenticated")].map((octets) => ({ apdu: octets, transport: "tcp" as const }));
+    const waiting = custody.custody.service.openPush({ items }, { ...HEAD_END, name: "vendor", rights });
+    assert.deepEqual(await outcome(custody, two), ["opened"]);
+    assert.deepEqual(
+      (await waiting).map(({ kind }) => kind),
+      ["opened", "refused"],
+    );
+    await custody.restart();
+    assert.deepEqual(await outcome(custody, one, two, three), ["replayed", "replayed", "replayed"]);
+  }));
+
+test("a window whose mark could not be written is marked with the next push", () =>
+  withMeter(async (custody, meter) => {
+    const marks = async () => (await custody.store.ledger.ofMeters([TITLE], ["counters-accepted"])).length;
+    custody.crashAt(0, "before");
+    await assert.rejects(open(custody, meter.push("authenticated")), Crash);
+    assert.equal(await marks(), 0);
+    assert.deepEqual(await outcome(custody, meter.push("authenticated"), meter.push("authenticated")), [
+      "opened",
+      "opened",
+    ]);
+    assert.equal(await marks(), 1);
+    await open(custody, meter.push("authenticated"));
+    assert.equal(await marks(), 1);
   }));
 
 test("pushes may overtake each other within a window, and not beyond it", () =>

@@ -22,8 +22,8 @@ import { beyondRights, isPermitted } from "../calls/required-right.ts";
 import type { ConversationDependencies } from "../conversation/dependencies.ts";
 import { type CipherKey, withTokens } from "../conversation/token-ciphers.ts";
 import { EvidenceHash } from "../evidence/evidence-hash.ts";
-import { keptWindows } from "../records/kept-windows.ts";
-import type { WindowRecord } from "../store/records.ts";
+import type { HeldWindow } from "../protocol/receive-windows.ts";
+import { keepWindows } from "../records/kept-windows.ts";
 import { TokenKey } from "../vault/vault.ts";
 import type { MeterKeyCache } from "./key-cache.ts";
 import type { PushKeyRing, PushKeySet } from "./key-ring.ts";
@@ -64,7 +64,11 @@ export class Pushes {
     }
     const rings = await this.#cache.rings(addressed.map(({ title }) => title));
     const evidence = new EvidenceHash();
-    const windows = new Map<string, WindowRecord>();
+    const windows = new Map<string, HeldWindow>();
+    using held = new DisposableStack();
+    held.defer(() => {
+      for (const window of windows.values()) window[Symbol.dispose]();
+    });
     const found = await this.#unprotectAll(addressed, rings);
     const beyond: LedgerDraft[] = [];
     let opened = 0;
@@ -81,7 +85,7 @@ export class Pushes {
       results[at] = result;
     }
     if (beyond.length > 0) await this.#dependencies.bursts.record(beyond);
-    if (evidence.summary().fromMeter > 0) await this.#commit(caller, rings, opened, evidence, [...windows.values()]);
+    if (evidence.summary().fromMeter > 0) await this.#commit(caller, rings, opened, evidence, windows.values());
     return results;
   }
 
@@ -98,7 +102,7 @@ export class Pushes {
     return asksTokens ? withTokens(work) : work(nodeCiphers as Ciphers<CipherKey>);
   }
 
-  #openOne(found: Found, title: string, { place }: PushKeyRing, windows: Map<string, WindowRecord>): PushResult {
+  #openOne(found: Found, title: string, { place }: PushKeyRing, windows: Map<string, HeldWindow>): PushResult {
     const { clientTitle, receiveWindows } = this.#dependencies;
     const meter = systemTitle(fromHex(title));
     const refused = (code: PushRefusalCode): PushResult => ({ kind: "refused", code, meter });
@@ -109,8 +113,8 @@ export class Pushes {
     const authenticated = unprotected.tag === "verified";
     const line = authenticated ? unicastVersion : -unicastVersion;
     if (!receiveWindows.accept(place, line, unprotected.counter)) return refused("replayed");
-    const window = receiveWindows.record(place, line);
-    if (window !== undefined) windows.set(`${title}/${line}`, window);
+    const name = `${title}/${line}`;
+    if (!windows.has(name)) windows.set(name, receiveWindows.hold(place, line));
     return {
       kind: "opened",
       meter,
@@ -127,9 +131,9 @@ export class Pushes {
     rings: ReadonlyMap<string, PushKeyRing>,
     opened: number,
     evidence: EvidenceHash,
-    windows: readonly WindowRecord[],
+    windows: Iterable<HeldWindow>,
   ): Promise<void> {
-    const { committer, bursts, now } = this.#dependencies;
+    const { bursts, now } = this.#dependencies;
     const [first] = rings.values();
     const places = [...rings.values()].map(({ place }) => `${place.utility}/${place.island}`);
     const one = new Set(places).size === 1 && first !== undefined;
@@ -142,8 +146,9 @@ export class Pushes {
       island: one ? first.place.island : "*",
       body: { opened, refused: fromMeter - opened, sha256 },
     };
-    const { writes, entries } = await keptWindows(this.#dependencies, windows);
-    await committer.submit({ writes, entries: [...bursts.admit([entry]), ...entries] });
+    // As they are by now: others have taken counters of the same windows meanwhile, and may have made them durable.
+    const records = [...windows].map((window) => window.record()).filter((record) => record !== undefined);
+    await keepWindows(this.#dependencies, records, { entries: bursts.admit([entry]) });
   }
 }
 

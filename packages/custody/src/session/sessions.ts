@@ -21,7 +21,7 @@ import type { MeterAuthority } from "../enrolment/meter-authority.ts";
 import { EvidenceHash } from "../evidence/evidence-hash.ts";
 import type { LentMeters } from "../lease/lent-meters.ts";
 import { meterFacts } from "../protocol/meter-facts.ts";
-import { keptWindows } from "../records/kept-windows.ts";
+import { keepWindows } from "../records/kept-windows.ts";
 import type { MeterFile, SetupPlace } from "../store/records.ts";
 import { settledKeys } from "../takeover/settled-keys.ts";
 import { CriticalTurn, type Shown } from "./critical-turn.ts";
@@ -237,7 +237,7 @@ export class Sessions {
   async #committed({ line }: Session): Promise<void> {
     const stored = line.record();
     if (stored === undefined) return;
-    await this.#dependencies.committer.submit(await keptWindows(this.#dependencies, [stored]));
+    await keepWindows(this.#dependencies, [stored]);
   }
 
   async #settled({ place, keyVersion }: Session, answer: Shown, caller: Caller): Promise<void> {
@@ -324,7 +324,7 @@ export class Sessions {
   }
 
   async #end(handle: string, session: Session, outcome: SessionOutcome, reason?: string): Promise<void> {
-    const { committer, now } = this.#dependencies;
+    const { now } = this.#dependencies;
     this.#sessions.remove(handle);
     // Nobody finds it any more; what was begun before is sealed, counted and hashed before the entry says what was.
     if (session.underWay > 0) await new Promise<void>((resolve) => session.waiting.push(resolve));
@@ -333,10 +333,8 @@ export class Sessions {
     using _ = line;
     const stored = line.record();
     const body = { outcome, ...(reason === undefined ? {} : { reason }), refused, ...evidence.summary() };
-    const { writes, entries } = await keptWindows(this.#dependencies, stored === undefined ? [] : [stored]);
-    await committer.submit({
-      writes,
-      entries: [sessionEntry("session-closed", caller, place, now(), body), ...entries],
+    await keepWindows(this.#dependencies, stored === undefined ? [] : [stored], {
+      entries: [sessionEntry("session-closed", caller, place, now(), body)],
       canWait: this.#areMany,
     });
   }

@@ -113,9 +113,14 @@ function firstOfEach<T>(values: readonly T[], name: (value: T) => string): T[] {
   return [...new Map([...values].reverse().map((value) => [name(value), value])).values()];
 }
 
-/** Stores windows; the last one given for a place counts. */
+/** Stores windows; of several for a place the one that has gone furthest counts, and of those the last given. */
 export async function putWindows(client: PoolClient, windows: readonly WindowRecord[]): Promise<void> {
-  const batch = firstOfEach([...windows].reverse(), (w) => `${w.systemTitle}/${w.setup}/${w.keyVersion}`);
+  const furthest = new Map<string, WindowRecord>();
+  for (const window of windows) {
+    const name = `${window.systemTitle}/${window.setup}/${window.keyVersion}`;
+    if ((furthest.get(name)?.highest ?? 0) <= window.highest) furthest.set(name, window);
+  }
+  const batch = [...furthest.values()];
   if (batch.length === 0) return;
   await client.query(
     `insert into receive_windows (${PLACE}, key_version, highest, seen, mac)

@@ -5,7 +5,7 @@ import { EMPTY_EDGE, edgeOf, growthOf } from "@meterkeep/ledger";
 import { CustodyError } from "../errors.ts";
 import { acceptedMark, counterMark, takeoverMark } from "../records/marks.ts";
 import { GroupCommitter } from "../store/committer.ts";
-import { PURPOSE, type SetupPlace, type StoredTakeover } from "../store/records.ts";
+import { PURPOSE, type SetupPlace, type StoredTakeover, type WindowRecord } from "../store/records.ts";
 import type { CustodyStore, ReserveCounters, StagedMeter } from "../store/store.ts";
 import { sampleEntry, sampleKey, sampleMeter, sampleShipment as shipment } from "./samples.ts";
 
@@ -249,6 +249,22 @@ export function custodyStoreContract(
     // Two batches may pass each other on their way: a window never goes back.
     await store.commit([{ kind: "put-windows", windows: [own({ ...window, highest: 39 })] }]);
     assert.deepEqual((await store.load(place.systemTitle))?.windows, [own(window)]);
+  });
+
+  contract("of windows of one place in one commit the one that has gone furthest is kept", async (store) => {
+    const place = placeOf(await imported(store, sampleMeter(1)));
+    const window = (keyVersion: number, highest: number, seen: number) => ({
+      ...{ ...place, keyVersion, highest, seen: new Uint8Array(128).fill(seen) },
+      mac: new Uint8Array(32),
+    });
+    const put = (...windows: readonly WindowRecord[]) => ({ kind: "put-windows", windows }) as const;
+    await store.commit([put(window(1, 164, 1), window(2, 7, 1)), put(window(1, 100, 2)), put(window(2, 7, 3))]);
+    const kept = (await store.load(place.systemTitle))?.windows ?? [];
+    // Of those that have gone equally far the last, which has seen more.
+    assert.deepEqual(kept.map(({ keyVersion, highest, seen }) => [keyVersion, highest, seen[0]]).sort(), [
+      [1, 164, 1],
+      [2, 7, 3],
+    ]);
   });
 
   contract(
