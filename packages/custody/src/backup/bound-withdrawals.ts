@@ -13,7 +13,7 @@ import type { Committer } from "../store/committer.ts";
 import type { CustodyStore } from "../store/store.ts";
 import { boundData } from "../vault/key-place.ts";
 import type { Vault } from "../vault/vault.ts";
-import { type Loss, MADE_GOOD, namedIn } from "./losses.ts";
+import { BEHIND, type Loss, MADE_GOOD, namedIn } from "./losses.ts";
 import { entryLineOf, nameOfEntry, sealLine, WITHDRAWALS, type Withdrawal, withdraws } from "./withdrawals.ts";
 
 /** The journal was begun: what the ledger had by then is written into it, and losses of before are over. */
@@ -103,7 +103,13 @@ export class BoundWithdrawals {
    */
   async begin(known: readonly Loss[]): Promise<readonly Loss[]> {
     const { ledger, committer, now } = this.#dependencies;
-    const losses = [...known, ...(await this.#ahead())];
+    const ahead = await this.#ahead(known);
+    // First of all: with what a start writes the ledger soon is as long again, and where the journal ends is noted anew.
+    if (ahead !== undefined) {
+      const { name, words, since } = ahead;
+      await committer.submit({ entries: [entry(now(), BEHIND, { name, words, since })] });
+    }
+    const losses = ahead === undefined ? known : [...known, ahead];
     const begun = await ledger.lastOf([BEGUN], "custodian", "*");
     if (begun !== undefined) {
       const { before, to } = JSON.parse(begun.body) as { readonly before: readonly string[]; readonly to: number };
@@ -213,7 +219,7 @@ export class BoundWithdrawals {
   }
 
   /** A journal that knows of a longer ledger than this one: the database was put back, and nobody has said so. */
-  async #ahead(): Promise<readonly Loss[]> {
+  async #ahead(known: readonly Loss[]): Promise<Loss | undefined> {
     const { ledger } = this.#dependencies;
     const size = await ledger.size();
     const none = () => undefined;
@@ -223,11 +229,12 @@ export class BoundWithdrawals {
       if (since === 0) since = line.at;
       longest = Math.max(longest, line.ledger);
     }
-    if (longest === size) return [];
+    if (longest === size) return undefined;
     const name = `journal of ${longest} entries`;
-    if (namedIn(await ledger.ofItself(), MADE_GOOD).has(name)) return [];
+    if (known.some((loss) => loss.name === name)) return undefined;
+    if (namedIn(await ledger.ofItself(), MADE_GOOD).has(name)) return undefined;
     const words = `the ledger has ${size} entries, and the journal of withdrawals knows of ${longest}`;
-    return [{ name, words, since, sequence: undefined, isTold: false }];
+    return { name, words, since, sequence: undefined, isTold: false };
   }
 
   async #beginAdopting(to: number): Promise<void> {

@@ -6,6 +6,8 @@ import type { CustodyStore } from "../store/store.ts";
 export const MADE_GOOD = "ledger-made-good";
 /** Kind of the entry that says that it goes on beside the service: it is frozen already. */
 export const MAKING_GOOD = "ledger-making-good";
+/** Kind of the entry that says that the journal of withdrawals knows of a longer ledger: soon nothing else tells of it. */
+export const BEHIND = "ledger-behind-journal";
 
 /** Something of this database's past that it does not know any more. */
 export interface Loss {
@@ -22,8 +24,8 @@ export interface Loss {
 }
 
 /**
- * The losses that nothing has made good yet, however long ago: restores from a backup, and ledgers that people let go on behind a
- * witness.
+ * The losses that nothing has made good yet, however long ago: restores from a backup, ledgers that people let go on behind a
+ * witness, and ledgers that were found behind the journal of withdrawals.
  */
 export async function lossesOf({
   restorations,
@@ -52,7 +54,10 @@ export async function lossesOf({
       const name = `resumption ${sequence}`;
       return { name, words: name, since: since ?? 0, sequence };
     });
-  return [...restored, ...resumed]
+  const behind = own
+    .filter(({ kind }) => kind === BEHIND)
+    .map(({ sequence, body }) => ({ ...(JSON.parse(body) as Pick<Loss, "name" | "words" | "since">), sequence }));
+  return [...restored, ...resumed, ...behind]
     .filter(({ name }) => !made.has(name))
     .map((loss) => ({ ...loss, isTold: told.has(loss.name) }));
 }

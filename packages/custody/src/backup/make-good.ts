@@ -96,6 +96,7 @@ export class MakingGood {
   #isBroken = false;
   #isFrozen = false;
   #pages: ReturnType<typeof keyPages> | undefined;
+  #isMadeGood = false;
 
   constructor(journal: WithdrawalJournal, losses: readonly Loss[], dependencies: MakeGoodDependencies) {
     this.#journal = journal;
@@ -117,6 +118,11 @@ export class MakingGood {
     if (this.#pages === undefined) return;
     const names = losses.map(({ name }) => name);
     await this.#write(MAKING_GOOD, { losses: names, frozen: this.#isFrozen });
+  }
+
+  /** Whether something is left to be made good, by the next start where this one has left off. */
+  get isGoingOn(): boolean {
+    return this.#losses.length > 0 && !this.#isMadeGood;
   }
 
   /** Goes on with what is left of it; to be called every few seconds. */
@@ -214,6 +220,7 @@ export class MakingGood {
       ...(this.#isBroken && { broken: true }),
     };
     await this.#write(MADE_GOOD, body);
+    this.#isMadeGood = true;
   }
 
   async #write(kind: string, body: object): Promise<void> {

@@ -151,6 +151,8 @@ export class SecondStorage {
   /** While it is broken, what was known of it stays what it is held against; once people have thawed, it goes on from what is there. */
   async #note(): Promise<void> {
     const { withdrawals } = this.#open;
+    // The next start has to find what is still to be made good, and what was wrong with the journal that says so.
+    if (this.#making?.good.isGoingOn === true) return;
     if (this.#broken !== undefined) {
       if (this.#making?.authority.document.frozen !== undefined) return;
       await withdrawals.accept();

@@ -1,0 +1,156 @@
+import assert from "node:assert/strict";
+import { createHmac } from "node:crypto";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import type { LedgerDraft } from "@meterkeep/ledger";
+import { GroupCommitter } from "../store/committer.ts";
+import { memoryCustodyStore } from "../store/memory-store.ts";
+import type { MeterFile } from "../store/records.ts";
+import type { CustodyStore } from "../store/store.ts";
+import { MADE_GOOD } from "./losses.ts";
+import type { MakeGoodDependencies } from "./make-good.ts";
+import { SecondStorage } from "./second-storage.ts";
+import { KEY_STATES } from "./withdrawals.ts";
+
+const NOW = 5_000_000_000;
+
+/** Databases that come and go over one second storage, and the states that keys were put to since the last of them came. */
+async function withStorage(
+  body: (bench: {
+    readonly states: Map<string, string>;
+    /** A custodian's start on a database, up to where losses are known. */
+    readonly start: (store: CustodyStore) => Promise<{
+      readonly storage: SecondStorage;
+      readonly submit: (...entries: readonly LedgerDraft[]) => Promise<unknown>;
+      readonly makeGood: () => Promise<void>;
+    }>;
+  }) => Promise<void>,
+): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), "meterkeep-second-"));
+  const states = new Map<string, string>();
+  const vault = {
+    authenticate: async (texts: readonly Uint8Array[]) =>
+      texts.map((text) => new Uint8Array(createHmac("sha256", "a test").update(text).digest())),
+  };
+  try {
+    await body({
+      states,
+      start: async (plain) => {
+        const onFailure = (error: unknown) => assert.fail(String(error));
+        const directory = join(folder, "second");
+        const storage = await SecondStorage.open({
+          directory,
+          stateFolder: folder,
+          store: plain,
+          now: () => NOW,
+          onFailure,
+        });
+        const committer = new GroupCommitter(storage.store);
+        await storage.unlock({ vault, committer, isHalted: false });
+        const dependencies = {
+          ledger: storage.store.ledger,
+          documents: { spoilt: undefined },
+          authority: { document: { approvers: [] } },
+          rotations: { plan: async () => 0 },
+          files: {
+            loadPage: async (titles: readonly string[]) =>
+              titles.map((systemTitle) => {
+                const state = states.get(systemTitle) ?? "active";
+                const key = { utility: "u", island: "i", systemTitle, setup: 0, purpose: 0, version: 1, state };
+                return { meter: { systemTitle }, keys: [key] } as unknown as MeterFile;
+              }),
+          },
+          committer: {
+            submit: async ({ writes = [], entries = [] }) => {
+              for (const { place, state } of writes as unknown as { place: { systemTitle: string }; state: string }[])
+                states.set(place.systemTitle, state);
+              return committer.submit({ entries });
+            },
+          },
+          now: () => NOW,
+        } as unknown as MakeGoodDependencies;
+        return {
+          storage,
+          submit: (...entries) => committer.submit({ entries }),
+          makeGood: () => storage.makeGood(dependencies),
+        };
+      },
+    });
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+const entry = (kind: string, body: object = {}, meter?: string): LedgerDraft => ({
+  at: NOW,
+  kind,
+  principal: "operator",
+  utility: "*",
+  island: "*",
+  ...(meter !== undefined && { meter }),
+  body,
+});
+
+const compromise = (meter: string) =>
+  entry(KEY_STATES, { changes: [{ purpose: "GUEK", setup: 0, version: 1, from: "active", to: "compromised" }] }, meter);
+
+/** The same database as it was when it had so many entries. */
+async function putBack({ ledger }: CustodyStore, size: number): Promise<CustodyStore> {
+  const store = memoryCustodyStore();
+  const entries = (await ledger.read(0, size)).map(({ body, at, kind, principal, utility, island, meter }) => ({
+    ...{ at, kind, principal, utility, island, meter },
+    body: JSON.parse(body) as object,
+  }));
+  await new GroupCommitter(store).submit({ entries: entries as LedgerDraft[] });
+  assert.equal(await store.ledger.size(), size);
+  return store;
+}
+
+const madeGood = async ({ ledger }: CustodyStore) => (await ledger.ofKinds([MADE_GOOD])).length;
+
+test("a database that was put back by file is made good, whatever starts end while keys are left", () =>
+  withStorage(async ({ states, start }) => {
+    const first = memoryCustodyStore();
+    const before = await start(first);
+    await before.makeGood();
+    const size = await first.ledger.size();
+    const meters = Array.from({ length: 2_600 }, (_, n) => `M${n}`);
+    await before.submit(entry("custodian-started"));
+    await before.submit(...meters.map(compromise));
+    await before.storage.finish();
+
+    const back = await putBack(first, size);
+    const one = await start(back);
+    await one.makeGood();
+    assert.ok(states.size > 0 && states.size < meters.length, `${states.size} meters at the start`);
+    await one.storage.finish();
+    const two = await start(back);
+    await two.makeGood();
+    assert.equal(await madeGood(back), 0);
+    for (let sweeps = 0; sweeps < 4; sweeps += 1) await two.storage.tend();
+    assert.deepEqual([states.size, await madeGood(back)], [meters.length, 1]);
+    await two.storage.finish();
+    const three = await start(back);
+    await three.makeGood();
+    assert.equal(await madeGood(back), 1, "it is no loss a second time");
+  }));
+
+test("a short loss is not forgotten where the start that found it wrote more than was lost, and died", () =>
+  withStorage(async ({ states, start }) => {
+    const first = memoryCustodyStore();
+    const before = await start(first);
+    await before.makeGood();
+    const size = await first.ledger.size();
+    await before.submit(entry("custodian-started"));
+    await before.submit(compromise("M1"));
+    await before.storage.finish();
+
+    const back = await putBack(first, size);
+    const one = await start(back);
+    await one.submit(...Array.from({ length: 10 }, () => entry("custodian-started")));
+    const two = await start(back);
+    await two.makeGood();
+    assert.deepEqual([states.get("M1"), await madeGood(back)], ["compromised", 1]);
+  }));
