@@ -1,6 +1,6 @@
 import { readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { LedgerDraft } from "@meterkeep/ledger";
+import type { LedgerDraft, LedgerEntry } from "@meterkeep/ledger";
 import type { AuthorityRecords } from "../authority/store/records.ts";
 import {
   type HeadedJournal,
@@ -31,6 +31,8 @@ const HEAD_FILE = "withdrawals-head.json";
 const ADOPTED_AT_START = 20_000;
 const ADOPTED_AT_A_SWEEP = 200_000;
 const PAGE = 5000;
+/** Entries of the ledger after which it is noted anew where a journal ends that has not grown: a start reads those that follow. */
+const MOST_AHEAD = 10_000;
 /** A journal of so many octets is read as a whole before anybody is served. */
 const READ_AT_START_OCTETS = 32 * 1024 * 1024;
 
@@ -51,6 +53,12 @@ export interface BoundDependencies {
 interface Noted {
   readonly head: JournalHead;
   readonly sequence: number;
+}
+
+/** Entries that say where it ended and no more have been written when it had ended. */
+function notedIn(last: LedgerEntry): Noted {
+  const { sequence = last.sequence, ...head } = JSON.parse(last.body) as JournalHead & { readonly sequence?: number };
+  return { head, sequence };
 }
 
 /** What is wrong with the journal. */
@@ -90,7 +98,7 @@ export class BoundWithdrawals {
   static async open(dependencies: BoundDependencies): Promise<BoundWithdrawals> {
     const { directory, vault, ledger } = dependencies;
     const last = await ledger.lastOf([NOTED], "custodian", "*");
-    const noted = last && { head: JSON.parse(last.body) as JournalHead, sequence: last.sequence };
+    const noted = last && notedIn(last);
     const near = await nearHead(dependencies);
     const journal = await openAuthenticJournal<Withdrawal>({ directory, ...WITHDRAWALS, kept: noted?.head }, vault);
     return new BoundWithdrawals(dependencies, journal, noted, near);
@@ -189,15 +197,15 @@ export class BoundWithdrawals {
     return this.#noted === undefined || (await this.journal.holds(this.#noted.head));
   }
 
-  /** Says in the ledger and in the state folder where it ends, where that has changed. */
+  /** Says in the ledger and in the state folder where it ends, where that has changed or the ledger is far ahead of it. */
   async note(): Promise<void> {
     const { ledger, committer, now } = this.#dependencies;
+    // What the ledger has by now is in the journal by now; what is withdrawn while its end is looked up may not be.
+    const sequence = await ledger.size();
     const head = await this.journal.head();
     if (head === undefined) return;
-    if (head.link !== this.#noted?.head.link) {
-      // What the ledger has by now is in the journal by now.
-      const sequence = await ledger.size();
-      await committer.submit({ entries: [entry(now(), NOTED, head)] });
+    if (head.link !== this.#noted?.head.link || sequence - this.#noted.sequence > MOST_AHEAD) {
+      await committer.submit({ entries: [entry(now(), NOTED, { ...head, sequence })] });
       this.#noted = { head, sequence };
     }
     if (typeof this.#near !== "object" || this.#near.link !== head.link) {
@@ -272,19 +280,22 @@ export class BoundWithdrawals {
     const from = this.#noted?.sequence ?? Number.POSITIVE_INFINITY;
     const size = await ledger.size();
     if (from >= size) return [];
-    const known = new Set<string>();
-    const none = () => undefined;
-    for await (const line of this.journal.read(none, none, this.#noted?.head))
-      if (line.kind === "entry") known.add(nameOfEntry(line.entry));
-    const missing: number[] = [];
+    const missing = new Map<string, LedgerEntry>();
     for (let at = from; at < size; ) {
       const page = await ledger.read(at, PAGE);
-      const lines = page.filter((one) => withdraws(one) && !known.has(nameOfEntry(one)));
-      if (lines.length > 0) await this.journal.append(...lines.map(entryLineOf));
-      missing.push(...lines.map(({ sequence }) => sequence));
+      for (const one of page) if (withdraws(one)) missing.set(nameOfEntry(one), one);
       at = page.at(-1)?.sequence ?? size;
     }
-    return missing;
+    const none = () => undefined;
+    // A line that was written when the end was noted, and its entry after that, stands before the end.
+    for (const after of [this.#noted?.head, undefined]) {
+      if (missing.size === 0) return [];
+      for await (const line of this.journal.read(none, none, after))
+        if (line.kind === "entry") missing.delete(nameOfEntry(line.entry));
+    }
+    const lines = [...missing.values()];
+    if (lines.length > 0) await this.journal.append(...lines.map(entryLineOf));
+    return lines.map(({ sequence }) => sequence);
   }
 
   async #breaks(): Promise<readonly JournalBreak[]> {

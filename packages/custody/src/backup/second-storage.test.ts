@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { test } from "node:test";
 import type { LedgerDraft } from "@meterkeep/ledger";
 import { GroupCommitter } from "../store/committer.ts";
@@ -12,7 +12,7 @@ import type { CustodyStore } from "../store/store.ts";
 import { MADE_GOOD } from "./losses.ts";
 import type { MakeGoodDependencies } from "./make-good.ts";
 import { SecondStorage } from "./second-storage.ts";
-import { KEY_STATES } from "./withdrawals.ts";
+import { KEY_STATES, WITHDRAWALS } from "./withdrawals.ts";
 
 const NOW = 5_000_000_000;
 
@@ -20,6 +20,10 @@ const NOW = 5_000_000_000;
 async function withStorage(
   body: (bench: {
     readonly states: Map<string, string>;
+    /** What people were told; a test that wants some takes them away. */
+    readonly complaints: string[];
+    /** The file of the journal of withdrawals. */
+    readonly journal: string;
     /** A custodian's start on a database, up to where losses are known. */
     readonly start: (store: CustodyStore) => Promise<{
       readonly storage: SecondStorage;
@@ -30,6 +34,7 @@ async function withStorage(
 ): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "meterkeep-second-"));
   const states = new Map<string, string>();
+  const complaints: string[] = [];
   const vault = {
     authenticate: async (texts: readonly Uint8Array[]) =>
       texts.map((text) => new Uint8Array(createHmac("sha256", "a test").update(text).digest())),
@@ -37,8 +42,10 @@ async function withStorage(
   try {
     await body({
       states,
+      complaints,
+      journal: join(folder, "second", WITHDRAWALS.file),
       start: async (plain) => {
-        const onFailure = (error: unknown) => assert.fail(String(error));
+        const onFailure = (error: unknown) => complaints.push(String(error));
         const directory = join(folder, "second");
         const storage = await SecondStorage.open({
           directory,
@@ -78,6 +85,7 @@ async function withStorage(
         };
       },
     });
+    assert.deepEqual(complaints, []);
   } finally {
     rmSync(folder, { recursive: true });
   }
@@ -153,4 +161,55 @@ test("a short loss is not forgotten where the start that found it wrote more tha
     const two = await start(back);
     await two.makeGood();
     assert.deepEqual([states.get("M1"), await madeGood(back)], ["compromised", 1]);
+  }));
+
+test("a start reads no more of the ledger than was written since the last stop, however long nothing was withdrawn", () =>
+  withStorage(async ({ start }) => {
+    const store = memoryCustodyStore();
+    let rows = 0;
+    const { read } = store.ledger;
+    store.ledger.read = async (after, limit) => {
+      const page = await read(after, limit);
+      rows += page.length;
+      return page;
+    };
+    const one = await start(store);
+    await one.makeGood();
+    await one.submit(...Array.from({ length: 12_000 }, () => entry("session-closed")));
+    await one.storage.finish();
+    rows = 0;
+    const two = await start(store);
+    await two.makeGood();
+    assert.ok(rows < 100, `${rows} entries`);
+  }));
+
+test("what is withdrawn while the journal's end is noted is missed where its line is cut off, and is not where it is there", () =>
+  withStorage(async ({ start, complaints, journal }) => {
+    for (const [when, isCut] of [
+      ["before", true],
+      ["after", true],
+      ["before", false],
+      ["after", false],
+    ] as const) {
+      const store = memoryCustodyStore();
+      const one = await start(store);
+      await one.makeGood();
+      await one.submit(compromise("first"));
+      const { size } = store.ledger;
+      store.ledger.size = async () => {
+        store.ledger.size = size;
+        const before = await size();
+        await one.submit(compromise("second"));
+        return when === "before" ? size() : before;
+      };
+      await one.storage.finish();
+      assert.equal(store.ledger.size, size, "it was withdrawn meanwhile");
+      const lines = readFileSync(journal, "utf8").split("\n");
+      if (isCut) writeFileSync(journal, lines.filter((line) => !line.includes("second")).join("\n"));
+      await (await start(store)).makeGood();
+      const told = /it had \d+ lines|1 withdrawals of the ledger were not in it/.test(complaints.splice(0).join());
+      assert.equal(told, isCut, when);
+      rmSync(journal);
+      rmSync(join(dirname(dirname(journal)), "withdrawals-head.json"));
+    }
   }));
