@@ -93,12 +93,22 @@ export class MakingGood {
   #leftInAll = 0;
   #again = 0;
   #strange = 0;
-  #isBroken = false;
+  readonly #isBroken: boolean;
   #isFrozen = false;
   #pages: ReturnType<typeof keyPages> | undefined;
   #isMadeGood = false;
 
-  constructor(journal: WithdrawalJournal, losses: readonly Loss[], dependencies: MakeGoodDependencies) {
+  /**
+   * @param isBroken lines of the journal are gone, and nobody has accepted that: nothing that gives back is believed, of lines
+   *   before the gap neither, since what came last may be in it
+   */
+  constructor(
+    journal: WithdrawalJournal,
+    losses: readonly Loss[],
+    dependencies: MakeGoodDependencies,
+    isBroken: boolean,
+  ) {
+    this.#isBroken = isBroken;
     this.#journal = journal;
     this.#losses = losses;
     this.#dependencies = dependencies;
@@ -159,9 +169,7 @@ export class MakingGood {
       () => {
         this.#strange += 1;
       },
-      () => {
-        this.#isBroken = true;
-      },
+      () => undefined,
     );
     const withdrawn: WithdrawingEntry[] = [];
     for await (const line of lines) {

@@ -101,8 +101,10 @@ const entry = (kind: string, body: object = {}, meter?: string): LedgerDraft => 
   body,
 });
 
-const compromise = (meter: string) =>
-  entry(KEY_STATES, { changes: [{ purpose: "GUEK", setup: 0, version: 1, from: "active", to: "compromised" }] }, meter);
+const change = (meter: string, from: string, to: string) =>
+  entry(KEY_STATES, { changes: [{ purpose: "GUEK", setup: 0, version: 1, from, to }] }, meter);
+
+const compromise = (meter: string) => change(meter, "active", "compromised");
 
 /** The same database as it was when it had so many entries. */
 async function putBack({ ledger }: CustodyStore, size: number): Promise<CustodyStore> {
@@ -212,4 +214,42 @@ test("what is withdrawn while the journal's end is noted is missed where its lin
       rmSync(journal);
       rmSync(join(dirname(dirname(journal)), "withdrawals-head.json"));
     }
+  }));
+
+test("no resumption is believed of a journal that lines were cut off, and all are again once people have gone on with it", () =>
+  withStorage(async ({ states, start, complaints, journal }) => {
+    const first = memoryCustodyStore();
+    const before = await start(first);
+    await before.makeGood();
+    await before.submit(compromise("gone"));
+    await before.submit(compromise("here"));
+    await before.storage.finish();
+    const size = await first.ledger.size();
+    await before.submit(entry("custodian-started"));
+    await before.submit(change("M1", "active", "suspended"));
+    await before.submit(change("M1", "suspended", "active"));
+    await before.submit(change("M1", "active", "suspended"));
+    await before.storage.finish();
+    const lines = readFileSync(journal, "utf8").split("\n");
+    const last = lines.findLastIndex((line) => line.includes("M1"));
+    writeFileSync(journal, lines.filter((line, at) => at < last && !line.includes("gone")).join("\n"));
+
+    const back = await putBack(first, size);
+    const one = await start(back);
+    await one.makeGood();
+    assert.deepEqual([states.get("M1"), complaints.splice(0).length], ["suspended", 1]);
+    const isBroken = async ({ ledger }: CustodyStore) =>
+      (await ledger.ofKinds([MADE_GOOD])).map(({ body }) => (JSON.parse(body) as { broken?: true }).broken ?? false);
+    assert.deepEqual(await isBroken(back), [true]);
+
+    // Nobody is enrolled who would have to thaw: it goes on from there, with a gap in its midst.
+    await one.storage.finish();
+    const accepted = await back.ledger.size();
+    await one.submit(entry("custodian-started"));
+    await one.submit(change("M2", "active", "suspended"));
+    await one.submit(change("M2", "suspended", "active"));
+    await one.storage.finish();
+    const later = await putBack(back, accepted);
+    await (await start(later)).makeGood();
+    assert.deepEqual([states.get("M2"), await isBroken(later)], [undefined, [true, false]]);
   }));

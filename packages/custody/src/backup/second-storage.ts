@@ -93,9 +93,11 @@ export class SecondStorage {
     const { withdrawals, losses, isHalted } = this.#open;
     if (isHalted) return;
     await withdrawals.adopt();
-    const good = new MakingGood(withdrawals.journal, losses, dependencies);
+    // What gives back is believed of a whole journal only: where something was lost, all of it is read first.
+    const broken = await withdrawals.check(losses.length > 0 ? "all" : "end");
+    const good = new MakingGood(withdrawals.journal, losses, dependencies, broken.problems.length > 0);
     this.#making = { good, authority: dependencies.authority };
-    await this.#tell(await withdrawals.check());
+    await this.#tell(broken);
     await good.begin();
     await this.#note();
   }
