@@ -461,7 +461,7 @@ export async function openCustodyIn(
     ledgerHead,
     ledger: ledgerService(keeper, store, ledgerHead),
     headEndLedgers: new HeadEndLedgers({ ledger: store.ledger, committer, now }),
-    ledgerTrouble: () => troubleOf(keeper.state) ?? secondStorage.trouble,
+    ledgerTrouble: () => troubleOf(keeper.state, secondStorage.trouble),
     refusals: () => ({ sealBudget: budget.refused, records: files.refused, entriesCounted: bursts.counted }),
     facts: {
       version: options.version,
