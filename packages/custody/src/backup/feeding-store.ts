@@ -55,6 +55,7 @@ const MEMBERS: { readonly [P in FeedPort]: { readonly [M in keyof Ports[P]]: "re
     setPolicy: "changes",
     due: "reads",
     titles: "reads",
+    plannedSince: "reads",
     counts: "reads",
     gone: "reads",
     compromised: "reads",

@@ -8,10 +8,18 @@ import type { CustodyStore } from "../store/store.ts";
 const REFUSALS = 3;
 /** So many a day are helped: where more refuse, it is not the meters, and somebody has to look. */
 const MOST_A_DAY = 200;
-const DAY_MILLISECONDS = 86_400_000;
+/** So many an hour: who forges refusals on the line must not use up at once what the day has for meters in need. */
+const MOST_AN_HOUR = 40;
+const HOUR_MILLISECONDS = 3_600_000;
+const DAY_MILLISECONDS = 24 * HOUR_MILLISECONDS;
+/** A meter is helped once in so long: a contact that did not help it does not help it tomorrow. */
+const REST_MILLISECONDS = 7 * DAY_MILLISECONDS;
+
+const POLICY = "policy";
+const CAUSE = "demand";
 
 export interface RefusingMetersPorts {
-  readonly rotations: Pick<CustodyStore["rotations"], "plan">;
+  readonly rotations: Pick<CustodyStore["rotations"], "plan" | "plannedSince">;
   readonly committer: Pick<Committer, "submit">;
   now(): number;
 }
@@ -19,13 +27,15 @@ export interface RefusingMetersPorts {
 /**
  * Meters in service that refuse our associations one after the other: somebody else has used their counters up, or they were reset.
  * Only a contact of takeover may ask a meter for its counter, within what hints may cost, and prove it (`headend.md` 1.4); so a
- * rotation of the key that the counter belongs to is planned, which begins with that. What is counted is memory: a restart
- * counts anew.
+ * rotation of the key that the counter belongs to is planned, which begins with that. Octets that anybody on the line can make
+ * count as a refusal, so that what is planned has a cap an hour, a day and a meter, which a restart does not begin anew.
+ * Refusals in a row are memory.
  */
 export class RefusingMeters {
   readonly #ports: RefusingMetersPorts;
   readonly #refusals = new Map<string, number>();
-  #helped: readonly number[] = [];
+  /** When a meter was last helped, or is being; by system title. */
+  #helped: Promise<Map<string, number>> | undefined;
 
   constructor(ports: RefusingMetersPorts) {
     this.#ports = ports;
@@ -40,30 +50,39 @@ export class RefusingMeters {
   async refused(place: SetupPlace): Promise<void> {
     const { systemTitle, utility, island } = place;
     const count = (this.#refusals.get(systemTitle) ?? 0) + 1;
-    this.#refusals.set(systemTitle, count % REFUSALS);
-    if (count < REFUSALS) return;
+    if (count < REFUSALS) {
+      this.#refusals.set(systemTitle, count);
+      return;
+    }
+    this.#refusals.delete(systemTitle);
     const { rotations, committer, now } = this.#ports;
     const at = now();
-    this.#helped = this.#helped.filter((one) => one > at - DAY_MILLISECONDS);
-    if (this.#helped.length >= MOST_A_DAY) return;
-    const planned = await rotations.plan({
-      meters: [systemTitle],
-      madeBefore: undefined,
-      countAbove: undefined,
-      purposes: [PURPOSE.GUEK],
-      cause: "demand",
-      risk: CAUSE_RISK.demand,
-      plannedBy: "policy",
-      at,
-      limit: 1,
-    });
+    const helped = await this.#known(at);
+    // Taken before anything is waited for: of many at once only so many find room.
+    if (!hasRoom(helped, systemTitle, at)) return;
+    helped.set(systemTitle, at);
+    let planned = 0;
+    try {
+      planned = await rotations.plan({
+        meters: [systemTitle],
+        madeBefore: undefined,
+        countAbove: undefined,
+        purposes: [PURPOSE.GUEK],
+        cause: CAUSE,
+        risk: CAUSE_RISK[CAUSE],
+        plannedBy: POLICY,
+        at,
+        limit: 1,
+      });
+    } finally {
+      if (planned === 0) helped.delete(systemTitle);
+    }
     if (planned === 0) return;
-    this.#helped = [...this.#helped, at];
-    const body = { cause: "demand", reason: `the meter refused ${REFUSALS} associations in a row`, planned };
+    const body = { cause: CAUSE, reason: `the meter refused ${REFUSALS} associations in a row`, planned };
     const planning: LedgerDraft = {
       at,
       kind: "rotations-planned",
-      principal: "policy",
+      principal: POLICY,
       utility,
       island,
       meter: systemTitle,
@@ -71,4 +90,27 @@ export class RefusingMeters {
     };
     await committer.submit({ entries: [planning] });
   }
+
+  /** The meters that rest, as the rotations of this policy say which were planned before a start. */
+  async #known(at: number): Promise<Map<string, number>> {
+    this.#helped ??= this.#ports.rotations
+      .plannedSince(POLICY, CAUSE, at - REST_MILLISECONDS)
+      .then((planned) => new Map(planned.map((one) => [one.systemTitle, one.at])));
+    try {
+      return await this.#helped;
+    } catch (error) {
+      this.#helped = undefined;
+      throw error;
+    }
+  }
+}
+
+function hasRoom(helped: Map<string, number>, systemTitle: string, at: number): boolean {
+  let [anHour, aDay] = [0, 0];
+  for (const [title, helpedAt] of helped) {
+    if (helpedAt <= at - REST_MILLISECONDS) helped.delete(title);
+    if (helpedAt > at - DAY_MILLISECONDS) aDay += 1;
+    if (helpedAt > at - HOUR_MILLISECONDS) anHour += 1;
+  }
+  return aDay < MOST_A_DAY && anHour < MOST_AN_HOUR && !helped.has(systemTitle);
 }

@@ -77,6 +77,11 @@ export function rotationsOf(held: () => Held, change: (body: (draft: Held) => vo
         .filter((title) => title > (after ?? ""))
         .slice(0, limit);
     },
+    plannedSince: async (plannedBy, cause, at) =>
+      all()
+        .filter((one) => one.plannedBy === plannedBy && one.cause === cause && one.plannedAt > at)
+        .sort((a, b) => a.plannedAt - b.plannedAt || (a.systemTitle < b.systemTitle ? -1 : 1))
+        .map(({ systemTitle, plannedAt }) => ({ systemTitle, at: plannedAt })),
     counts: async (madeBefore) => {
       const keys = [...held().keys.values()];
       const active = keys.filter(({ state }) => state === "active");

@@ -165,6 +165,14 @@ export function rotationsIn(pool: Pool): RotationRecords {
       );
       return rows.map((row) => titleText(row.system_title));
     },
+    plannedSince: async (plannedBy, cause, at) => {
+      const { rows } = await pool.query<{ system_title: Buffer; planned_ms: string }>(
+        `select system_title, planned_ms from rotations where planned_by = $1 and cause = $2 and planned_ms > $3
+         order by planned_ms, system_title`,
+        [plannedBy, cause, at],
+      );
+      return rows.map((row) => ({ systemTitle: titleText(row.system_title), at: Number(row.planned_ms) }));
+    },
     counts: async (madeBefore) => {
       const { rows } = await pool.query<KeyLifeCounts & { under_way: number }>(COUNTS, [madeBefore]);
       const { under_way: underWay, ...counts } = rows[0] as KeyLifeCounts & { under_way: number };

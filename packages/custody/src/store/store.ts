@@ -189,6 +189,12 @@ export interface RotationRecords {
     after: string | undefined,
     limit: number,
   ): Promise<readonly string[]>;
+  /** Rotations for a cause that somebody planned after a time, in the order of their planning. */
+  plannedSince(
+    plannedBy: string,
+    cause: RotationCause,
+    at: number,
+  ): Promise<readonly { readonly systemTitle: string; readonly at: number }[]>;
   counts(madeBefore: number): Promise<KeyLifeCounts>;
   /** Keys that went before a time and are not destroyed. */
   gone(before: number, limit: number): Promise<readonly (SetupPlace & { purpose: PurposeNumber; version: number })[]>;

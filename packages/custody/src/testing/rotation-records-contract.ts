@@ -69,6 +69,23 @@ export function rotationRecordsContract(
   const contract = (sentence: string, body: (store: CustodyStore) => Promise<void>) =>
     test(`${name}: ${sentence}`, () => withStore(body));
 
+  contract("what somebody planned for a cause after a time is told, in its order", async (store) => {
+    const [one, two, three] = (await meters(store, 3)) as [SetupPlace, SetupPlace, SetupPlace];
+    const by = { plannedBy: "policy" } as const;
+    await store.rotations.plan(plan({ ...by, meters: [three.systemTitle], at: MADE + DAY }));
+    await store.rotations.plan(plan({ ...by, meters: [one.systemTitle], at: MADE + 2 * DAY }));
+    await store.rotations.plan(plan({ meters: [two.systemTitle], at: MADE + 2 * DAY }));
+    assert.deepEqual(await store.rotations.plannedSince("policy", "demand", MADE), [
+      { systemTitle: three.systemTitle, at: MADE + DAY },
+      { systemTitle: one.systemTitle, at: MADE + 2 * DAY },
+    ]);
+    assert.deepEqual(
+      (await store.rotations.plannedSince("policy", "demand", MADE + DAY)).map(({ systemTitle }) => systemTitle),
+      [one.systemTitle],
+    );
+    assert.deepEqual(await store.rotations.plannedSince("policy", "age", MADE), []);
+  });
+
   contract("rotations are planned for meters whose takeover is over and that have none open", async (store) => {
     const [one, two] = (await meters(store, 2)) as [SetupPlace, SetupPlace];
     await meters(store, 1, false);
