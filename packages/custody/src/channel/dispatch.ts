@@ -19,6 +19,9 @@ import type { Custody } from "../service/open-custody.ts";
 /** What answering a frame needs. */
 export type Dispatching = Pick<Custody, "service" | "bursts" | "now" | "onFailure">;
 
+/** What `callError` takes of a message, in octets of UTF-8. */
+const MOST_MESSAGE_BYTES = 1024;
+
 const BY_NUMBER = new Map(
   (Object.keys(CUSTODIAN_METHODS) as CustodianMethod[]).map((name) => [CUSTODIAN_METHODS[name].number as number, name]),
 );
@@ -99,14 +102,19 @@ function outward(
   error: unknown,
   { onFailure }: Dispatching,
 ): { readonly code: CustodianCallCode; readonly message: string } {
-  if (error instanceof CallRefusal) return { code: error.code, message: error.message.slice(0, MOST_CHARACTERS) };
+  if (error instanceof CallRefusal) return { code: error.code, message: shortened(error.message) };
   if (error instanceof DlmsError && error.name === "DecodeError")
-    return { code: "request-malformed", message: error.message.slice(0, MOST_CHARACTERS) };
+    return { code: "request-malformed", message: shortened(error.message) };
   if (error instanceof CustodyError && (error.code === "custody-closed" || error.code === "custody-fenced"))
     return { code: "custodian-closing", message: "the custodian is closing; ask again when it is back" };
-  if (isHalt(error)) return { code: "ledger-halted", message: error.message.slice(0, MOST_CHARACTERS) };
+  if (isHalt(error)) return { code: "ledger-halted", message: shortened(error.message) };
   onFailure(error);
   return { code: "custodian-failed", message: "the custodian could not do this; its own log says why" };
 }
 
-const MOST_CHARACTERS = 512;
+/** A message within what an error frame takes: as many whole characters as there is room for. */
+function shortened(message: string): string {
+  const octets = new Uint8Array(MOST_MESSAGE_BYTES);
+  const { written } = new TextEncoder().encodeInto(message.toWellFormed(), octets);
+  return new TextDecoder().decode(octets.subarray(0, written));
+}

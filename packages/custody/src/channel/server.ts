@@ -162,10 +162,18 @@ function serve(socket: TLSSocket, caller: Caller, dispatching: Dispatching): voi
     }
     if (response instanceof Promise) {
       underWay += 1;
-      void response.then(respond).finally(() => {
-        underWay -= 1;
-        begin();
-      });
+      // An answer that cannot be made ends the connection of who asked, never the custodian.
+      const unanswered = (error: unknown): void => {
+        socket.destroy();
+        dispatching.onFailure(error);
+      };
+      void response
+        .then(respond)
+        .catch(unanswered)
+        .finally(() => {
+          underWay -= 1;
+          begin();
+        });
     } else respond(response);
   };
   /** A caller that asks and does not read must not fill our memory with answers: it waits until it has read. */
