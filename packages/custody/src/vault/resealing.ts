@@ -11,6 +11,8 @@ import type { Vault } from "./vault.ts";
 /** The entry of meter keys that lie under the newest vault keys, all of them. */
 export const RESEALED = "meter-keys-resealed";
 const PAGE = 200;
+/** Of one row, that it is altered or names a vault key there never was. */
+const NO_RECORD_OF_OURS: readonly string[] = ["vault-record-not-authentic", "vault-key-unknown"];
 
 /** What was sealed anew. */
 export interface Resealed {
@@ -40,7 +42,7 @@ export async function resealMeterKeys(
   for (const { utility, island, version } of await store.vaultKeys.all())
     newest.set(cellName(utility, island), Math.max(version, newest.get(cellName(utility, island)) ?? 0));
   const isOld = ({ utility, island, sealed }: KeyRecord): boolean =>
-    sealed.length > 0 && envelopeKeyVersion(sealed) < (newest.get(cellName(utility, island)) ?? 0);
+    sealed.length > 0 && (versionOf(sealed) ?? -1) < (newest.get(cellName(utility, island)) ?? 0);
   let done: Resealed = { meters: 0, keys: 0, failed: 0 };
   for (let after: string | undefined; ; ) {
     const files = await store.loadPage([], after, PAGE);
@@ -77,6 +79,16 @@ async function sealedAnew(vault: Pick<Vault, "seal" | "unseal">, key: KeyRecord)
     using same = again!;
     if (!own.equals(same)) return undefined;
     return { utility, island, systemTitle, setup, purpose, version, former, sealed: sealed! };
+  } catch (error) {
+    if (error instanceof CustodyError && NO_RECORD_OF_OURS.includes(error.code)) return undefined;
+    throw error;
+  }
+}
+
+/** The vault key that an envelope lies under; undefined where it is none. */
+function versionOf(sealed: Uint8Array): number | undefined {
+  try {
+    return envelopeKeyVersion(sealed);
   } catch (error) {
     if (error instanceof CustodyError && error.code === "vault-record-not-authentic") return undefined;
     throw error;
