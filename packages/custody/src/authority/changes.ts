@@ -92,35 +92,71 @@ export class Changes {
     reason = "",
     { requester = caller.name, always = false }: ChangeAsked = {},
   ): Promise<ApprovedChange> {
-    const { records, documents, now } = this.#dependencies;
-    const written = writeCanonical(facts, body);
-    if (!always && CHANGE_KINDS[kind].control === "when-enrolled" && documents.document.approvers.length === 0) {
+    const { documents, now } = this.#dependencies;
+    if (!always && this.#isFree(kind)) {
       await documents.change(() => ({ entries: [this.#entry("done-without-approvers", caller.name, { kind, body })] }));
       return { hash: undefined, approvedBy: [] };
     }
-    const open = (await records.changes(MOST_LOOKED_AT))
-      .map((stored) => ({ ...stored, request: requestIn(stored) }))
-      .filter(({ executedAt, request }) => executedAt === undefined && now() < request.expiresAt);
-    const same = open.find(({ request }) => request.kind === kind && writeCanonical(facts, request.body) === written);
-    if (same === undefined && caller.role === "head-end") requireRoom(open, caller);
-    const hash = same?.hash ?? (await this.plan(kind, body, requester, reason, caller));
+    const hash = await this.#planned(kind, body, caller, reason, requester);
     let approvedBy: readonly string[] = [];
     await documents.change(async (document) => {
-      const stored = (await records.change(hash)) as StoredChange;
-      await this.requireExecutedOnce(stored);
-      const state = await this.stateOf(stored, document);
-      if (state.state !== "approved")
-        throw new CallRefusal(
-          "approval-required",
-          `${CHANGE_KINDS[kind].words(body)}: ${state.missing ?? state.state}. Approve change ${hash} and ask again`,
-        );
-      approvedBy = state.approvedBy;
+      approvedBy = await this.#approvedBy(hash, kind, body, document);
       return {
         writes: [{ kind: "execute-change", hash, at: now() }],
         entries: [this.#entry("change-executed", caller.name, { hash, kind, body, approvedBy })],
       };
     });
     return { hash, approvedBy };
+  }
+
+  /**
+   * As `require`, and burns nothing: for what makes something that must not lie about while people think, and is required
+   * when it is made.
+   *
+   * @throws CallRefusal `approval-required`; `too-many-open` where a head-end has planned more than people can look at.
+   */
+  async requireApproved(kind: ChangeKindName, body: Facts, caller: Caller, reason = ""): Promise<void> {
+    if (this.#isFree(kind)) return;
+    const hash = await this.#planned(kind, body, caller, reason, caller.name);
+    await this.#approvedBy(hash, kind, body, this.#dependencies.documents.document);
+  }
+
+  /** Whether nobody is enrolled to approve, and the kind allows that. */
+  #isFree(kind: ChangeKindName): boolean {
+    return (
+      CHANGE_KINDS[kind].control === "when-enrolled" && this.#dependencies.documents.document.approvers.length === 0
+    );
+  }
+
+  /** The hash of a change that is open, or is planned by this. */
+  async #planned(
+    kind: ChangeKindName,
+    body: Facts,
+    caller: Caller,
+    reason: string,
+    requester: string,
+  ): Promise<string> {
+    const { records, now } = this.#dependencies;
+    const written = writeCanonical(facts, body);
+    const open = (await records.changes(MOST_LOOKED_AT))
+      .map((stored) => ({ ...stored, request: requestIn(stored) }))
+      .filter(({ executedAt, request }) => executedAt === undefined && now() < request.expiresAt);
+    const same = open.find(({ request }) => request.kind === kind && writeCanonical(facts, request.body) === written);
+    if (same === undefined && caller.role === "head-end") requireRoom(open, caller);
+    return same?.hash ?? (await this.plan(kind, body, requester, reason, caller));
+  }
+
+  /** Who agreed to a change. @throws CallRefusal `approval-required` */
+  async #approvedBy(hash: string, kind: ChangeKindName, body: Facts, document: AuthorityDocument) {
+    const stored = (await this.#dependencies.records.change(hash)) as StoredChange;
+    await this.requireExecutedOnce(stored);
+    const { state, missing, approvedBy } = await this.stateOf(stored, document);
+    if (state !== "approved")
+      throw new CallRefusal(
+        "approval-required",
+        `${CHANGE_KINDS[kind].words(body)}: ${missing ?? state}. Approve change ${hash} and ask again`,
+      );
+    return approvedBy;
   }
 
   /** Plans a change; gives its hash. @throws CallRefusal `change-refused`. */

@@ -1,7 +1,14 @@
 import { SecretKey } from "@meterkeep/dlms-node";
 import { CustodyError } from "../errors.ts";
 import type { InstallationRecords, RootRecord, VaultKeyRecord, VaultKeys, Write } from "../store/store.ts";
-import { nextRootKey, type RootKeySource, rootKeyFromPassphrase, setRootKeyAside, settleRootKey } from "./root-key.ts";
+import {
+  dropNextRootKey,
+  nextRootKey,
+  type RootKeySource,
+  rootKeyFromPassphrase,
+  setRootKeyAside,
+  settleRootKey,
+} from "./root-key.ts";
 import {
   MASTERS,
   nextRootKeys,
@@ -16,7 +23,7 @@ import {
   sealVaultKey,
   VAULT_KEY_BYTES,
 } from "./root-keys.ts";
-import { freshScrypt, type RootParameters, writeParameters } from "./root-parameters.ts";
+import { freshScrypt, type RootParameters, readParameters, writeParameters } from "./root-parameters.ts";
 
 /** Name of the secret that tells a right root key from a wrong one. */
 export const ROOT_PROOF = "root-proof";
@@ -30,6 +37,8 @@ export interface Rewrap {
   readonly to: string;
   /** Goes on under the new root key: to be called when the write is durable. @returns where the former key's file is kept. */
   adopt(): Promise<string | undefined>;
+  /** Removes the new root key's file: to be called when the write is known not to have happened. */
+  drop(): Promise<void>;
 }
 
 interface Present {
@@ -46,16 +55,42 @@ interface Present {
  *
  * A root key in a file is new and lies beside the former one until the change is durable.
  *
- * @throws CustodyError `vault-record-not-authentic` where anything does not open now: nothing is changed then
+ * @throws CustodyError `vault-record-not-authentic` where anything does not open now: nothing is changed then;
+ * `root-key-wrong` where the root key or passphrase is the present one
  */
 export async function rewrapped(present: Present, next: RootKeySource, at: number): Promise<Rewrap> {
-  const { installation, vaultKeys, ring, source, rootId } = present;
+  const { installation, rootId } = present;
   const stored = await installation.root();
   if (stored === undefined) throw new CustodyError("vault-root-lost", "the vault has no root record");
+  const known = readParameters(stored.parameters);
+  requireAnother(next, known, rootId);
+  const scrypt = next.kind === "passphrase" ? freshScrypt() : undefined;
+  using root = await rootKeyOf(next, scrypt, known.keys?.root ?? rootId);
+  try {
+    return await rewrappedUnder(root, scrypt, present, stored, next, at);
+  } catch (error) {
+    if (next.kind === "file") await dropNextRootKey(next.path, rootKeyId(root));
+    throw error;
+  }
+}
+
+/** Under a salt of its own a passphrase gives another root key each time, and who knew it would know it still. */
+function requireAnother(next: RootKeySource, { scrypt }: RootParameters, rootId: string): void {
+  if (next.kind !== "passphrase" || scrypt === undefined) return;
+  using same = rootKeyOfPassphrase(next.passphrase, scrypt);
+  if (rootKeyId(same) === rootId) throw new CustodyError("root-key-wrong", "the new passphrase is the present one");
+}
+
+async function rewrappedUnder(
+  root: SecretKey,
+  scrypt: RootParameters["scrypt"],
+  { installation, vaultKeys, ring, source, rootId }: Present,
+  stored: RootRecord,
+  next: RootKeySource,
+  at: number,
+): Promise<Rewrap> {
   const former = ring.current;
   const keys = nextRootKeys(former);
-  const scrypt = next.kind === "passphrase" ? freshScrypt() : undefined;
-  using root = await rootKeyOf(next, scrypt);
   const to = rootKeyId(root);
   if (to === rootId) throw new CustodyError("root-key-wrong", "the new root key is the present one");
   const sealed = sealRootKeys(root, keys);
@@ -98,13 +133,22 @@ export async function rewrapped(present: Present, next: RootKeySource, at: numbe
       if (next.kind === "file") return settleRootKey(next.path, to);
       return source.kind === "file" ? setRootKeyAside(source.path) : undefined;
     },
+    drop: async () => (next.kind === "file" ? dropNextRootKey(next.path, to) : undefined),
   };
 }
 
-async function rootKeyOf(source: RootKeySource, scrypt: RootParameters["scrypt"]): Promise<SecretKey> {
-  if (source.kind === "file") return nextRootKey(source.path);
-  const { salt, ...costs } = scrypt as NonNullable<typeof scrypt>;
-  return rootKeyFromPassphrase(source.passphrase, { ...costs, salt: Buffer.from(salt, "base64url") });
+async function rootKeyOf(
+  source: RootKeySource,
+  scrypt: RootParameters["scrypt"],
+  presentId: string,
+): Promise<SecretKey> {
+  if (source.kind === "file") return nextRootKey(source.path, presentId);
+  return rootKeyOfPassphrase(source.passphrase, scrypt as NonNullable<typeof scrypt>);
+}
+
+function rootKeyOfPassphrase(passphrase: string, scrypt: NonNullable<RootParameters["scrypt"]>): SecretKey {
+  const { salt, ...costs } = scrypt;
+  return rootKeyFromPassphrase(passphrase, { ...costs, salt: Buffer.from(salt, "base64url") });
 }
 
 function sealedAnew(former: RootKeys, keys: RootKeys, record: VaultKeyRecord): VaultKeyRecord {

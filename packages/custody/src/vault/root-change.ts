@@ -22,7 +22,7 @@ export interface RootChanged {
 
 export interface RootChangeDependencies {
   readonly opened: Pick<OpenedVault, "rewrap" | "rootId" | "rootKey">;
-  readonly changes: Pick<Changes, "require">;
+  readonly changes: Pick<Changes, "require" | "requireApproved">;
   readonly committer: Committer;
   readonly now: () => number;
 }
@@ -45,14 +45,35 @@ export async function changeRoot(
       "vault-rewrap-refused",
       "the vault is in tokens, which have no root key: put another token into the tokens file, and take the old one out when the new one has caught up",
     );
-  // Worked out first: what cannot be done must not burn an approval.
-  const { write, from, to, adopt } = await rewrap(next, now());
-  const body = { root: from, to: next.kind };
-  const { hash, approvedBy } = await changes.require("rewrap-vault", body, caller, reason);
+  const body = { root: rootId, to: next.kind };
+  // Asked first: no root key is made, and lies in clear, while people think about it.
+  await changes.requireApproved("rewrap-vault", body, caller, reason);
+  // Worked out before the approval is burnt: what cannot be done must not burn one.
+  const { write, from, to, adopt, drop } = await rewrap(next, now());
+  const { hash, approvedBy } = await changes
+    .require("rewrap-vault", body, caller, reason)
+    .catch(async (error: unknown) => {
+      await drop();
+      throw error;
+    });
   const counts = { vaultKeys: write.vaultKeys.length, secrets: write.secrets.length };
   const said = { from, to, was: rootKey, is: next.kind, ...counts, reason, ...(hash && { change: hash, approvedBy }) };
-  await committer.submit({ writes: [write], entries: [entry(now(), ROOT_CHANGED, caller, said)] });
+  await committer
+    .submit({ writes: [write], entries: [entry(now(), ROOT_CHANGED, caller, said)] })
+    .catch(async (error: unknown) => {
+      if (isUndone(error)) await drop();
+      throw error;
+    });
   return { from, to, ...counts, former: await adopt() };
+}
+
+/**
+ * Whether a commit that failed is known not to have happened: the database said no. Where its answer is missing it may have
+ * happened, and the new root key is all that opens the vault then: the next start knows, by the record.
+ */
+function isUndone(error: unknown): boolean {
+  if (error instanceof CustodyError) return error.code === "custody-write-conflict";
+  return (error as { severity?: string } | undefined)?.severity === "ERROR";
 }
 
 export function entry(at: number, kind: string, caller: Caller, body: unknown): LedgerDraft {

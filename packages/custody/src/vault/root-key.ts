@@ -1,7 +1,7 @@
-import { scryptSync } from "node:crypto";
+import { randomBytes, scryptSync } from "node:crypto";
 import { constants, existsSync } from "node:fs";
-import { type FileHandle, open, rename } from "node:fs/promises";
-import { basename, dirname } from "node:path";
+import { type FileHandle, link, open, readdir, rename, rm } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
 import { SecretKey } from "@meterkeep/dlms-node";
 import { CustodyError } from "../errors.ts";
 import { readPrivateFile, requirePrivate } from "./private-file.ts";
@@ -24,6 +24,8 @@ export interface ScryptParameters {
 export const DEFAULT_SCRYPT: Omit<ScryptParameters, "salt"> = { cost: 131_072, blockSize: 8, parallelization: 1 };
 
 const OWNER_ONLY = 0o600;
+/** In the name of a file that is being written. */
+const PART = ".part-";
 
 /**
  * Reads the root key, or makes it where `mayCreate`: 32 octets as 64 hex digits in a file with mode 0600.
@@ -74,11 +76,30 @@ function markerOf(path: string): string {
 }
 
 /**
- * The root key that shall take the place of the one in a file: made beside it, under another name, or found there from a
- * change that was cut off.
+ * The root key that shall take the place of the one in a file: made beside it, under another name. One that lies there was
+ * never used, and who knows for how long others could read it: it is removed.
+ *
+ * @param presentId of the root key that opens the vault by its record
+ * @throws CustodyError `root-key-wrong` where what lies there opens the vault: it is not removed
  */
-export async function nextRootKey(path: string): Promise<SecretKey> {
-  return (await readBeside(nextOf(path))) ?? createRootKey(nextOf(path));
+export async function nextRootKey(path: string, presentId: string): Promise<SecretKey> {
+  using left = await readNext(path);
+  if (left !== undefined && rootKeyId(left) === presentId)
+    throw new CustodyError("root-key-wrong", `${nextOf(path)} is the present root key of the vault: open it with that`);
+  await rm(nextOf(path), { force: true });
+  // What a power cut left of one that was being written, or a second name of one.
+  const folder = dirname(path);
+  for (const name of await readdir(folder))
+    if (name.startsWith(`${basename(path)}.`) && name.includes(PART)) await rm(join(folder, name), { force: true });
+  return createRootKey(nextOf(path));
+}
+
+/** Removes a root key that was made and is not used: the change it was for is known not to have happened. */
+export async function dropNextRootKey(path: string, id: string): Promise<void> {
+  using next = await readNext(path);
+  if (next === undefined || rootKeyId(next) !== id) return;
+  await rm(nextOf(path));
+  await syncFolderOf(path);
 }
 
 /**
@@ -86,7 +107,9 @@ export async function nextRootKey(path: string): Promise<SecretKey> {
  * the former one is set aside. Otherwise nothing happens. @returns where the former one is then
  */
 export async function settleRootKey(path: string, id: string): Promise<string | undefined> {
-  using next = await readBeside(nextOf(path));
+  using present = await readBeside(path);
+  if (present !== undefined && rootKeyId(present) === id) return undefined;
+  using next = await readNext(path);
   if (next === undefined || rootKeyId(next) !== id) return undefined;
   const former = await setRootKeyAside(path);
   await rename(nextOf(path), path);
@@ -106,6 +129,14 @@ export async function setRootKeyAside(path: string): Promise<string | undefined>
 
 function nextOf(path: string): string {
   return `${path}.next`;
+}
+
+/** The next root key beside a file; undefined where there is none, or one that was torn when it was written: no vault has that. */
+async function readNext(path: string): Promise<SecretKey | undefined> {
+  return readBeside(nextOf(path)).catch((error: unknown) => {
+    if (error instanceof CustodyError && error.code === "root-key-malformed") return undefined;
+    throw error;
+  });
 }
 
 /** The root key of a file that may not be there. */
@@ -143,15 +174,22 @@ async function createRootKey(path: string): Promise<SecretKey> {
   return key;
 }
 
-/** A new file for its owner alone, name and all on the disk when this resolves. */
+/** A new file for its owner alone, name and all on the disk when this resolves; a power cut leaves all of it under its name, or nothing. */
 async function writeDurably(path: string, text: string): Promise<void> {
-  const file = await open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, OWNER_ONLY);
+  const part = `${path}${PART}${randomBytes(8).toString("hex")}`;
   try {
-    await file.chmod(OWNER_ONLY);
-    await file.writeFile(text);
-    await file.sync();
+    const file = await open(part, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, OWNER_ONLY);
+    try {
+      await file.chmod(OWNER_ONLY);
+      await file.writeFile(text);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    // Not renamed: that would overwrite what another process has made there since.
+    await link(part, path);
   } finally {
-    await file.close();
+    await rm(part, { force: true });
   }
   // The name must be durable before a vault depends on it.
   await syncFolderOf(path);
