@@ -146,6 +146,20 @@ describe("certificates by the operator's method", () => {
     }));
 });
 
+test("nobody is given an authority's certificate for a key of its own by the operator's method", () =>
+  withTestPki(async (bench) => {
+    const service = pkiService(bench.pki, agreed);
+    const authorities = [...PROFILES.values()].filter(({ authority }) => authority !== false);
+    assert.ok(authorities.length >= 5);
+    for (const { authority } of await bench.pki.authorities.all())
+      for (const { name, curve } of authorities) {
+        const items = [{ profile: name, request: makeRequest(freshKey(curve), []), subject: named("CN", "mine") }];
+        const { results } = await service.issueCertificates({ authority, items, hosts: [] }, OPERATOR);
+        assert.ok(results[0]?.kind === "refused" && /\[request-refused\]$/.test(results[0].message), name);
+      }
+    assert.equal(bench.ledger.filter(({ kind }) => kind === "certificate-ordered").length, 0);
+  }));
+
 describe("an adopted authority", () => {
   /** A root in a drawer, and what it signs. */
   async function drawer(bench: TestPki) {

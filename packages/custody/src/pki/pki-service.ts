@@ -221,6 +221,9 @@ async function issueBatch(
           "request-refused",
           "a worker makes its key itself and enrols with a password, which people agree to",
         );
+      // Whoever had one would issue by itself, and the ledger would know nothing of it.
+      if (profile.authority !== false)
+        throw new PkiError("request-refused", `${profile.name} is an authority's: people agree to one (makeAuthority)`);
       const names = profile.altName.kind === "hosts" ? hostNames(hosts) : [];
       const { hwType } = item.subject.kind === "device" ? item.subject : {};
       const device = hwType === undefined ? {} : { hwType };
