@@ -169,7 +169,10 @@ export function bindRegistry(parts: RegistryParts): BoundRegistry {
       inTurn(async () => {
         const fresh = serials.filter((serial) => !trust.isRevoked(authority, serial));
         if (fresh.length > 0) await write({ at, authority, reason, serials: fresh });
-        return putBack(authority, serials, at, reason);
+        const again = await putBack(authority, serials, at, reason);
+        // A row that called itself revoked before its line was written is not put back, and yet it is news.
+        if (again === 0 && fresh.length > 0) onRevoked?.(authority, fresh);
+        return again;
       }),
     isRevoked: async (authority, serial) => trust.isRevoked(authority, serial),
     revoked: async (authority, shard) => {
