@@ -142,7 +142,10 @@ export function bindRegistry(parts: RegistryParts): BoundRegistry {
   };
   /** Whether rows are just what the journal has of a shard. */
   const isAsSaid = (authority: string, shard: number, rows: readonly RevokedCertificate[]): boolean =>
-    rows.length === trust.revokedIn(authority, shard) && rows.every((row) => trust.says({ authority, ...row }));
+    rows.length === trust.revokedIn(authority, shard) &&
+    new Set(rows.map(({ serial }) => serial)).size === rows.length &&
+    // Its serial number says the shard: a row that was moved would be on no list, and another in its place on two.
+    rows.every((row) => shardOf(fromHex(row.serial)) === shard && trust.says({ authority, ...row }));
   return {
     order: async (records) => {
       const roles = records.filter(({ profile }) => ENROLLED_OVER_EST.has(profile));

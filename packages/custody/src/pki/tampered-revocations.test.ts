@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { toHex } from "@meterkeep/dlms";
-import { decodeCertificate, PROFILES } from "@meterkeep/pki";
+import { type Certificate, decodeCertificate, openCrl, PROFILES, shardOf } from "@meterkeep/pki";
 import { withOwnedDatabase } from "../testing/owned-database.ts";
 import { freshKey, PLACE, type TestPki, testTitle } from "../testing/test-pki.ts";
 
@@ -17,6 +17,7 @@ const problem = async ({ pki }: TestPki, octets: Uint8Array): Promise<string | u
   const seen = await pki.examine(octets, "digitalSignature");
   return seen.isTrusted ? undefined : seen.problem;
 };
+const refusals = ({ ledger }: TestPki) => ledger.filter(({ kind }) => kind === "record-refused").length;
 
 describe("whoever owns the database of the PKI", () => {
   test("keeps no revocation from being heard of by writing it into its row first", () =>
@@ -32,5 +33,26 @@ describe("whoever owns the database of the PKI", () => {
       await bench.pki.store.registry.revokeAgain(parent!, [serial], bench.now, "cACompromise");
       assert.ok((await bench.pki.fallen(authority)) !== undefined);
       assert.equal(await problem(bench, meter.octets), "revoked");
+    }));
+
+  test("takes no revocation off its shard's list by putting another into that shard", () =>
+    withOwnedDatabase(async (bench, sql) => {
+      const { authority, certificate } = await bench.pki.issuerFor(PLACE, "P-256");
+      const first = await issueMeter(bench, 1);
+      let other = await issueMeter(bench, 2);
+      while (shardOf(other.serial) === shardOf(first.serial)) other = await issueMeter(bench, 2);
+      for (const { serial } of [first, other])
+        await bench.pki.authorities.revoke(authority, toHex(serial), "keyCompromise", "person");
+      const move = ({ serial }: Certificate, shard: number) =>
+        sql("update certificates set shard = $2 where serial = $1", [Buffer.from(serial), shard]);
+      const listed = async ({ serial }: Certificate) => {
+        const list = (await bench.pki.publisher.list(authority, shardOf(serial), "full"))!;
+        return [...openCrl(list.octets, decodeCertificate(certificate)).revocations].map((one) => toHex(one.serial));
+      };
+      await move(first, shardOf(other.serial));
+      await move(other, shardOf(first.serial));
+      assert.deepEqual(await listed(first), [toHex(first.serial)]);
+      assert.deepEqual(await listed(other), [toHex(other.serial)]);
+      assert.ok(refusals(bench) > 0);
     }));
 });
