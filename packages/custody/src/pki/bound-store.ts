@@ -145,6 +145,8 @@ function boundPasswords(
   passwords: PkiStore["passwords"],
   { vault, trust, write, refuse }: Pick<BindingParts, "vault"> & Pick<PlanParts, "trust" | "write" | "refuse">,
 ): PkiStore["passwords"] {
+  /** Those of which the line is being written: whoever comes meanwhile is late. */
+  const taking = new Set<string>();
   return {
     add: async (password) => passwords.add(await withMac(vault, password, passwordText)),
     take: async (hash, at) => {
@@ -156,11 +158,20 @@ function boundPasswords(
         await refuse(`password ${name.slice(0, 16)} of ${found.name} was not made here, or was changed`);
         return undefined;
       }
-      if (trust.used.has(name)) {
+      if (found.endsAt <= at) {
+        await refuse(`password ${name.slice(0, 16)} of ${found.name} was given by the database after its end`);
+        return undefined;
+      }
+      if (trust.used.has(name) || taking.has(name)) {
         await refuse(`password ${name.slice(0, 16)} of ${found.name} was made good again after its use`);
         return undefined;
       }
-      await write({ kind: "password-used", at, hash: name });
+      taking.add(name);
+      try {
+        await write({ kind: "password-used", at, hash: name });
+      } finally {
+        taking.delete(name);
+      }
       return found;
     },
     giveBack: async (hash, at) => {

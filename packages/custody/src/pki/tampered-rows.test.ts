@@ -164,6 +164,18 @@ describe("whoever owns the database of the PKI", () => {
       await assert.rejects(enrol(bench), refused);
     }));
 
+  test("gets one certificate for a password, however many ask at once and whatever its row takes", () =>
+    withOwnedDatabase(async (bench, sql) => {
+      await sql(
+        "create function keep() returns trigger language plpgsql as $$ begin new.used_ms := null; return new; end $$",
+      );
+      await sql("create trigger keep before update on enrolment_passwords for each row execute function keep()");
+      await sql("alter table enrolment_passwords enable always trigger keep");
+      await addPassword(bench);
+      const all = await Promise.allSettled(Array.from({ length: 8 }, () => enrol(bench)));
+      assert.equal(all.filter(({ status }) => status === "fulfilled").length, 1);
+    }));
+
   test("neither lets an authority that is being revoked issue again, nor opens an island that is cut", () =>
     withOwnedDatabase(async (bench, sql) => {
       await issueMeter(bench, 1);
