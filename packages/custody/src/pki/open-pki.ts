@@ -28,6 +28,7 @@ import { AssignmentDesk, isScheme } from "./assignment-desk.ts";
 import { AuthorityKeys } from "./authority-keys.ts";
 import { bindStore } from "./bound-store.ts";
 import { makeDevelopmentTree, type TreePlace } from "./development-tree.ts";
+import { ordersOf } from "./ledger-orders.ts";
 import { type LedgerReplay, orderedOf, replayLedger } from "./ledger-replay.ts";
 import { soundCertificate } from "./sound-certificate.ts";
 import { Standing, type StandingSubject } from "./standing.ts";
@@ -159,6 +160,7 @@ export async function openPki(parts: PkiParts): Promise<Pki> {
     newId,
     now,
     pace: parts.pace,
+    ordersOf: (wanted) => ordersOf(parts.ledger, wanted),
   });
   const deltaAddressOf = (authority: string, shard: number) => `${address}/crl/${authority}/${shard}-delta.crl`;
   const publisher: Publisher = new Publisher(authorities, store, { addressOf, deltaAddressOf, now });

@@ -55,4 +55,40 @@ describe("whoever owns the database of the PKI", () => {
       assert.deepEqual(await listed(other), [toHex(other.serial)]);
       assert.ok(refusals(bench) > 0);
     }));
+
+  for (const [what, statement] of [
+    ["ends", "update certificates set not_after_ms = 5"],
+    ["deletes", "delete from certificates"],
+    ["empties", "update certificates set octets = null"],
+  ] as const)
+    test(`keeps nothing from falling with its root who ${what} every row`, () =>
+      withOwnedDatabase(async (bench, sql) => {
+        const meter = await issueMeter(bench, 1);
+        const { authority } = await bench.pki.issuerFor(PLACE, "P-256");
+        const all = await bench.pki.authorities.all();
+        const root = all.find(({ parent }) => parent === undefined)!;
+        await sql(statement);
+        const { id } = await bench.pki.revocations.plan({ authority: root.authority }, "cACompromise", "person");
+        await bench.pki.revocations.move(id, "start", "person");
+        await bench.pki.tend();
+        assert.equal((await bench.pki.revocations.list())[0]?.state, "done");
+        const { registry } = bench.pki.store;
+        for (const { parent, certificate, name } of all)
+          if (parent !== undefined)
+            assert.ok(await registry.isRevoked(parent, toHex(decodeCertificate(certificate).serial)), name);
+        assert.ok(await registry.isRevoked(authority, toHex(meter.serial)), "the meter's own");
+        assert.equal(await problem(bench, meter.octets), "revoked");
+      }));
+
+  test("of what has truly ended nothing is revoked with its authority", () =>
+    withOwnedDatabase(async (bench) => {
+      const meter = await issueMeter(bench, 1);
+      const { authority } = await bench.pki.issuerFor(PLACE, "P-256");
+      bench.now = meter.validity.notAfter.getTime() + 1;
+      const { id } = await bench.pki.revocations.plan({ authority }, "cACompromise", "person");
+      await bench.pki.revocations.move(id, "start", "person");
+      await bench.pki.tend();
+      assert.equal((await bench.pki.revocations.list())[0]?.state, "done");
+      assert.equal(await bench.pki.store.registry.isRevoked(authority, toHex(meter.serial)), false);
+    }));
 });

@@ -1,4 +1,4 @@
-import { toHex } from "@meterkeep/dlms";
+import { DlmsError, toHex } from "@meterkeep/dlms";
 import type { Authorities } from "../authority/authorities.ts";
 import type { AuthorityDependencies } from "../authority/orders.ts";
 import { PkiError } from "../errors.ts";
@@ -11,7 +11,8 @@ import {
   type RevocationPlan,
 } from "../registry/pki-store.ts";
 import type { AuthorityRecord, CertificateRecord, Extent } from "../registry/registry.ts";
-import { decodeCertificate } from "../x509/certificate.ts";
+import { type Certificate, decodeCertificate } from "../x509/certificate.ts";
+import { isSignedBy } from "../x509/signature.ts";
 import type { RevocationReason } from "./reasons.ts";
 
 /** Certificates that are revoked, and meters that are planned for, together. */
@@ -48,6 +49,8 @@ export interface StageDependencies extends Pick<AuthorityDependencies, "now"> {
   readonly newId: () => string;
   /** Meters that are enrolled an hour, as measured; undefined where there were too few to say. */
   readonly pace: () => Promise<number | undefined>;
+  /** Serial numbers that these authorities were ever ordered to sign, by authority, whatever became of their rows. */
+  readonly ordersOf?: (authorities: ReadonlySet<string>) => AsyncIterable<ReadonlyMap<string, readonly string[]>>;
 }
 
 /** Certificates that a meter is to lose, and the revocation that says so. */
@@ -274,7 +277,10 @@ export class StagedRevocations {
     }
   }
 
-  /** First the authority itself falls, where the one above it can say so; then each of its certificates, for those who look no further. */
+  /**
+   * First the authority falls and each below it, where the one above can say so, by its own record and not by a row of its
+   * certificate; then each of their certificates, for those who look no further; at last what has lost its row.
+   */
   async #refuse(plan: RevocationPlan): Promise<{ readonly isDone: boolean; readonly finished: number }> {
     const { authorities } = this.#deps;
     // Whose process died while it was planned: once its certificates are revoked nobody knows whose they were.
@@ -284,17 +290,44 @@ export class StagedRevocations {
       await authorities.revokeAll(plan.authority, [plan.serial], reason, plan.plannedBy);
       return { isDone: true, finished: 1 };
     }
-    const { parent, certificate } = await authorities.recordOf(plan.authority);
-    if (parent !== undefined)
-      await authorities.revoke(parent, toHex(decodeCertificate(certificate).serial), reason, plan.plannedBy);
-    for (const authority of await this.below(plan.authority)) {
+    const below = await this.below(plan.authority);
+    let { finished } = plan;
+    const failures: unknown[] = [];
+    for (const authority of below)
+      try {
+        const { parent, certificate } = await authorities.recordOf(authority);
+        if (parent === undefined) continue;
+        const serial = toHex(decodeCertificate(certificate).serial);
+        const isNew = await authorities.revoke(parent, serial, reason, plan.plannedBy);
+        if (isNew && authority !== plan.authority) finished += 1;
+      } catch (error) {
+        // The others fall all the same; the stage does not end without it.
+        failures.push(error);
+      }
+    for (const authority of below) {
       const page = await this.#validAfter(plan.id, authority);
       if (page.length === 0) continue;
       const serials = page.map(({ serial }) => serial);
       const revoked = await authorities.revokeAll(authority, serials, reason, plan.plannedBy);
-      return { isDone: false, finished: plan.finished + revoked };
+      return { isDone: false, finished: finished + revoked };
     }
-    return { isDone: true, finished: plan.finished };
+    finished += await this.#refuseLost(below, reason, plan.plannedBy);
+    if (failures.length > 0) throw new AggregateError(failures, `${failures.length} authorities could not be revoked`);
+    return { isDone: true, finished };
+  }
+
+  /** What was ordered and has no certificate in its row, or no row: it may be out there. How many those were. */
+  async #refuseLost(below: readonly string[], reason: RevocationReason, principal: string): Promise<number> {
+    const { authorities, store, ordersOf } = this.#deps;
+    let revoked = 0;
+    for await (const page of ordersOf?.(new Set(below)) ?? [])
+      for (const [authority, serials] of page) {
+        const rows = await store.registry.findAll(authority, serials);
+        const known = new Set(rows.filter(({ octets }) => octets !== undefined).map(({ serial }) => serial));
+        const lost = serials.filter((serial) => !known.has(serial));
+        if (lost.length > 0) revoked += await authorities.revokeAll(authority, lost, reason, principal);
+      }
+    return revoked;
   }
 
   /**
@@ -317,16 +350,18 @@ export class StagedRevocations {
     return page;
   }
 
-  /** Those that a search for what is valid does not give, since somebody wrote into their rows that they were revoked: all are looked at, once. */
+  /** Those that a search for what is valid does not give, since somebody wrote into their rows that they were revoked or have ended: all are looked at, once. */
   async #passedOver(plan: string, authority: string): Promise<readonly CertificateRecord[]> {
     const name = `${plan}/${authority}`;
     const { registry } = this.#deps.store;
+    const issuer = decodeCertificate((await this.#deps.authorities.recordOf(authority)).certificate);
     while (!this.#walked.has(name)) {
-      const page = await registry.page(authority, this.#walk.get(name), this.#deps.now(), BATCH);
+      // Of whatever date: anybody may have written it there.
+      const page = await registry.page(authority, this.#walk.get(name), Number.MIN_SAFE_INTEGER, BATCH);
       const last = page.at(-1);
       if (last !== undefined) this.#walk.set(name, last.serial);
       if (page.length < BATCH) this.#walked.add(name);
-      const left = page.filter(({ revokedAt }) => revokedAt === undefined);
+      const left = page.filter((one) => one.revokedAt === undefined && !hasEnded(one, issuer, this.#deps.now()));
       if (left.length > 0) return left;
     }
     return [];
@@ -343,6 +378,19 @@ export class StagedRevocations {
     const plan = (await this.list()).find((one) => one.id === id);
     if (plan === undefined) throw new PkiError("revocation-refused", `there is no revocation ${id}`);
     return plan;
+  }
+}
+
+/** Whether what its authority signed says that it has ended: the date of its row does not. */
+function hasEnded({ serial, notAfter, octets }: CertificateRecord, issuer: Certificate, at: number): boolean {
+  if (notAfter >= at || octets === undefined) return false;
+  try {
+    const { signatureAlgorithm, toBeSigned, signature, ...own } = decodeCertificate(octets);
+    const isItself = toHex(own.serial) === serial && own.validity.notAfter.getTime() < at;
+    return isItself && isSignedBy(issuer.publicKey, signatureAlgorithm, toBeSigned, signature);
+  } catch (error) {
+    if (error instanceof DlmsError || error instanceof PkiError) return false;
+    throw error;
   }
 }
 
