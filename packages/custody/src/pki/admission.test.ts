@@ -160,6 +160,15 @@ test("nobody is given an authority's certificate for a key of its own by the ope
     assert.equal(bench.ledger.filter(({ kind }) => kind === "certificate-ordered").length, 0);
   }));
 
+test("nothing is revoked for the reason that takes revocations back", () =>
+  withTestPki(async (bench) => {
+    const { serial } = await issueMeter(bench, 1);
+    const { authority } = await bench.pki.issuerFor(PLACE, "P-256");
+    const revoking = { authority, serials: [toHex(serial)], reason: "removeFromCRL" as never };
+    await assert.rejects(pkiService(bench.pki, agreed).revokeCertificates(revoking, OPERATOR), /\[request-refused\]/);
+    assert.equal(await bench.pki.store.registry.isRevoked(authority, toHex(serial)), false);
+  }));
+
 describe("an adopted authority", () => {
   /** A root in a drawer, and what it signs. */
   async function drawer(bench: TestPki) {
