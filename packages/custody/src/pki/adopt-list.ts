@@ -15,9 +15,9 @@ import type { Pki } from "./open-pki.ts";
 const ENTRY_SERIALS = 500;
 
 /**
- * Takes a list that a ceremony has signed, and revokes what it names. A list that goes back, because it was made of an
- * older register or of one from which somebody took an entry, is not published: it would say of what is revoked that it is
- * not.
+ * Takes a list that a ceremony has signed, full or delta, and revokes what it names. A list that goes back, because it
+ * was made of an older register or of one from which somebody took an entry, is not published: it would say of what is
+ * revoked that it is not.
  *
  * @throws PkiError `crl-refused`, `authority-unknown`
  */
@@ -37,18 +37,25 @@ export async function adoptList(
   const newest = await registry.newestList(authority, shard, since === undefined ? "full" : "delta");
   if (newest !== undefined && newest.number >= number)
     throw new PkiError("crl-refused", `list ${newest.number} was published before: this one is list ${number}`);
-  if (since === undefined) {
-    const wanted = await revokedUnder(registry, authority, list);
-    if (newest !== undefined)
-      for (const { serial } of openCrl(newest.octets, issuer).revocations) wanted.add(toHex(serial));
-    for (const { serial } of list.revocations) wanted.delete(toHex(serial));
-    const [missing] = wanted;
-    if (missing !== undefined)
-      throw new PkiError(
-        "crl-refused",
-        `${missing} was revoked, and this list does not name it: put it into the register that the list is made of`,
-      );
-  }
+  const full = since === undefined ? newest : await registry.newestList(authority, shard, "full");
+  if (since !== undefined && (full?.number !== since || number <= since))
+    throw new PkiError(
+      "crl-refused",
+      `it begins at list ${since}, and the newest full one is ${full?.number ?? "none"}`,
+    );
+  const wanted = await revokedUnder(registry, authority, list);
+  if (newest !== undefined)
+    for (const { serial } of openCrl(newest.octets, issuer).revocations) wanted.add(toHex(serial));
+  // A delta need not repeat what the list that it begins at names.
+  if (since !== undefined && full !== undefined)
+    for (const { serial } of openCrl(full.octets, issuer).revocations) wanted.delete(toHex(serial));
+  for (const { serial } of list.revocations) wanted.delete(toHex(serial));
+  const [missing] = wanted;
+  if (missing !== undefined)
+    throw new PkiError(
+      "crl-refused",
+      `${missing} was revoked, and this list does not name it: put it into the register that the list is made of`,
+    );
   const fresh: Revocation[] = [];
   for (const one of list.revocations) if (!(await registry.isRevoked(authority, toHex(one.serial)))) fresh.push(one);
   // As every revocation: the ledger has it first.

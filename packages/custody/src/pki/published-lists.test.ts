@@ -88,6 +88,7 @@ test("a list of a root that goes back is not published: neither an older one, no
       entries: readonly number[],
       thisUpdate = now,
       reason: "cACompromise" | "removeFromCRL" = "cACompromise",
+      since?: number,
     ) => {
       const times = { thisUpdate: new Date(thisUpdate), nextUpdate: new Date(thisUpdate + 400 * 24 * HOUR) };
       const revocations = entries.map((octet) => ({
@@ -95,7 +96,11 @@ test("a list of a root that goes back is not published: neither an older one, no
         revokedAt: new Date(now),
         reason,
       }));
-      const octets = prepareCrl(certificate, { number: BigInt(number), ...times }, revocations);
+      const octets = prepareCrl(
+        certificate,
+        { number: BigInt(number), ...times, ...(since !== undefined && { since: BigInt(since) }) },
+        revocations,
+      );
       return adoptList(pki, { authority, shard: 0, octets: crlOf(certificate, octets, root.sign(octets)) }, "anna");
     };
     const refused = code("crl-refused");
@@ -118,6 +123,13 @@ test("a list of a root that goes back is not published: neither an older one, no
     await assert.rejects(publish(1, [9, 2]), refused, "an older number");
     assert.equal((await pki.publisher.list(authority, 0, "full"))?.number, 2n);
     assert.equal(await pki.store.registry.isRevoked(authority, toHex(serial(9))), true);
+    const delta = (number: number, entries: readonly number[], since: number) =>
+      publish(number, entries, now, "cACompromise", since);
+    await assert.rejects(delta(3, [8], 1), refused, "it begins at a list that is not the newest");
+    await delta(3, [8], 2);
+    await assert.rejects(delta(4, [], 2), refused, "it lacks what the delta before it named");
+    await delta(4, [8], 2);
+    assert.equal((await pki.publisher.list(authority, 0, "delta"))?.number, 4n);
   }));
 
 /** What has become of a certificate's issuer: what everybody is told of it. */
