@@ -6,6 +6,7 @@ import {
   type AuthorityRecord,
   decodeCertificate,
   type EnrolmentPassword,
+  PkiError,
   type PkiStore,
   type Registry,
 } from "@meterkeep/pki";
@@ -90,6 +91,14 @@ export async function bindStore(parts: BindingParts): Promise<BoundStore> {
     return sound;
   };
   const { assignments, answers } = store;
+  /** The journal has it already: a row that somebody has put in its place stops nothing. */
+  const put = async (record: AssignmentRecord): Promise<void> => {
+    try {
+      await assignments.add(record);
+    } catch (error) {
+      if (!(error instanceof PkiError) || error.code !== "serial-taken") throw error;
+    }
+  };
   const bound = { trust, write, refuse, now };
   const { mend: mendPlans, ...plans } = bindPlans({ plans: store.plans, ...bound });
   const { mend: mendRegistry, ...certificates } = bindRegistry({
@@ -122,16 +131,19 @@ export async function bindStore(parts: BindingParts): Promise<BoundStore> {
       newest: async () => {
         const row = await assignments.newest();
         const kept = trust.tableRecord;
-        if (kept === undefined || (row !== undefined && (row.number > kept.number || isSameTable(row, kept))))
-          return row;
-        await refuse(`table ${kept.number} of assignments was not in the database, or another was in its place`);
-        if (row?.number !== kept.number) await assignments.add(kept);
+        if (kept === undefined || (row !== undefined && isSameTable(row, kept))) return row;
+        await refuse(
+          row !== undefined && row.number > kept.number
+            ? `table ${row.number} of assignments was not made here: ${kept.number} is the newest`
+            : `table ${kept.number} of assignments was not in the database, or another was in its place`,
+        );
+        await put(kept);
         return kept;
       },
       add: async (record) => {
         const octets = Buffer.from(record.octets).toString("base64");
         await write({ kind: "table", at: record.addedAt, number: record.number, octets });
-        await assignments.add(record);
+        await put(record);
       },
     },
     // Each is signed: who reads one verifies it, and holds it against what was revoked.

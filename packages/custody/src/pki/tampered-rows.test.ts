@@ -122,9 +122,26 @@ describe("whoever owns the database of the PKI", () => {
       await issueMeter(bench, 2);
       await sql("insert into assignment_tables select 3, octets, added_ms from assignment_tables where number = 1");
       await bench.reopen();
-      await assert.rejects(issueMeter(bench, 1), refused, "a former table under a new number: fails closed");
+      await assert.rejects(issueMeter(bench, 6), refused, "a former table under a new number is not taken for it");
       await bench.pki.assign([{ authority: Buffer.from(owner.authority, "hex"), name: "us", ranges }], "ceremony");
       await issueMeter(bench, 1);
+    }));
+
+  test("stops no table of assignments by a row of any number", () =>
+    withOwnedDatabase(async (bench, sql) => {
+      const { table } = (await bench.pki.assignments())!;
+      for (const number of [2_147_483_647, 2_147_483_646, table.number + 1])
+        await sql("insert into assignment_tables values ($1, $2, 1)", [number, Buffer.of(0)]);
+      await bench.reopen();
+      await issueMeter(bench, 1);
+      assert.equal((await bench.pki.assign(table.rows, "ceremony")).number, table.number + 1);
+      await issueMeter(bench, 2);
+      await bench.reopen();
+      await issueMeter(bench, 3);
+      assert.equal((await bench.pki.assignments())?.table.number, table.number + 1);
+      assert.ok(
+        bench.ledger.some(({ kind, body }) => kind === "record-refused" && /2147483647/.test(String(body["message"]))),
+      );
     }));
 
   test("makes no password that enrols, and no used one good again", () =>
