@@ -1,5 +1,6 @@
 import { toHex } from "@meterkeep/dlms";
 import {
+  type AuthorityRecord,
   coversCertificate,
   decodeCertificate,
   openCrl,
@@ -10,6 +11,7 @@ import {
   SHARDS,
 } from "@meterkeep/pki";
 import type { Pki } from "./open-pki.ts";
+import { soundCertificate } from "./sound-certificate.ts";
 
 /** Serial numbers that one entry of the ledger names. */
 const ENTRY_SERIALS = 500;
@@ -27,7 +29,8 @@ export async function adoptList(
   requester: string,
 ): Promise<void> {
   const { registry } = store;
-  const issuer = decodeCertificate((await authorities.recordOf(authority)).certificate);
+  const bound = await authorities.recordOf(authority);
+  const issuer = decodeCertificate(bound.certificate);
   const list = openCrl(octets, issuer, new Date(now()));
   for (const { serial, reason } of list.revocations)
     if (reason === "removeFromCRL")
@@ -43,7 +46,7 @@ export async function adoptList(
       "crl-refused",
       `it begins at list ${since}, and the newest full one is ${full?.number ?? "none"}`,
     );
-  const wanted = await revokedUnder(registry, authority, list);
+  const wanted = await revokedUnder(registry, bound, list, shard);
   if (newest !== undefined)
     for (const { serial } of openCrl(newest.octets, issuer).revocations) wanted.add(toHex(serial));
   // A delta need not repeat what the list that it begins at names.
@@ -70,12 +73,18 @@ export async function adoptList(
   await publisher.adopt({ authority, shard, number, since, thisUpdate, nextUpdate, octets });
 }
 
-/** Serial numbers of what was revoked here and what this list is about. */
+/**
+ * Serial numbers of what was revoked here and what this list is about.
+ *
+ * @param of the shard that the list is published for
+ */
 async function revokedUnder(
   registry: Pick<Registry, "revoked" | "findAll">,
-  authority: string,
+  issuer: AuthorityRecord,
   list: RevocationList,
+  of: number,
 ): Promise<Set<string>> {
+  const { authority } = issuer;
   const about = new Set<string>();
   for (let shard = 0; shard < SHARDS; shard += 1) {
     const revoked = await registry.revoked(authority, shard);
@@ -83,8 +92,17 @@ async function revokedUnder(
       authority,
       revoked.map(({ serial }) => serial),
     );
-    for (const { serial, octets } of found)
-      if (octets !== undefined && coversCertificate(list, decodeCertificate(octets))) about.add(serial);
+    const rows = new Map(found.map((one) => [one.serial, one]));
+    for (const { serial } of revoked) {
+      const row = rows.get(serial);
+      const certificate = row && soundCertificate(row, issuer);
+      // What cannot be read may be what it is about; what the registry lost, or never had, where its number goes there.
+      const isAbout =
+        certificate === undefined
+          ? row !== undefined || list.shard === undefined || shard === of
+          : coversCertificate(list, certificate);
+      if (isAbout) about.add(serial);
+    }
   }
   return about;
 }

@@ -79,7 +79,7 @@ export interface Pki {
   readonly revocations: StagedRevocations;
   readonly address: string;
   /** What was done before: how much one person did alone today, for example. */
-  readonly ledger: Pick<LedgerReads, "ofKinds">;
+  readonly ledger: Pick<LedgerReads, "ofKinds" | "read" | "size">;
   readonly now: () => number;
   /** Judges a certificate of a peer: what speaks against it stands in the ledger when an authority stepped outside its table. */
   examine(octets: Uint8Array, usage: CertificateUse, device?: SystemTitle): Promise<Examination>;

@@ -11,6 +11,7 @@ import {
 } from "@meterkeep/pki";
 import type { Changes } from "../authority/changes.ts";
 import type { Caller } from "../calls/caller.ts";
+import { orderedProfiles } from "./ledger-replay.ts";
 import type { Pki } from "./open-pki.ts";
 
 /**
@@ -26,9 +27,9 @@ const NAMED_CERTIFICATES = 50;
 
 /** What revoking is held against. */
 export interface RevokingDependencies {
-  readonly pki: Pick<Pki, "authorities" | "store" | "record" | "now">;
+  readonly pki: Pick<Pki, "authorities" | "store" | "sound" | "record" | "now">;
   readonly changes: Pick<Changes, "require">;
-  readonly ledger: Pick<LedgerReads, "ofKinds">;
+  readonly ledger: Pick<LedgerReads, "ofKinds" | "read" | "size">;
 }
 
 /** What somebody wants to revoke on the spot. */
@@ -96,14 +97,18 @@ export class RevokingAlone {
       )
         refuse(one.name);
     // One that was signed here and never adopted: a sub-CA elsewhere.
-    for (const { profile, subject, octets } of await store.registry.findAll(authority, serials)) {
+    const unread: string[] = [];
+    for (const record of await store.registry.findAll(authority, serials)) {
       // What was signed says it, whatever its row says.
-      const isAuthority =
-        octets === undefined
-          ? (PROFILES.get(profile)?.authority ?? false) !== false
-          : extensionValue(EXTENSIONS.basicConstraints, decodeCertificate(octets).extensions)?.isAuthority === true;
-      if (isAuthority) refuse(subject);
+      const certificate = await this.#deps.pki.sound(record);
+      if (certificate === undefined) unread.push(record.serial);
+      else if (extensionValue(EXTENSIONS.basicConstraints, certificate.extensions)?.isAuthority === true)
+        refuse(record.subject);
     }
+    if (unread.length === 0) return;
+    // What nobody signed, or somebody else's octets, says nothing: the ledger has what was ordered.
+    for (const [serial, profile] of await orderedProfiles(this.#deps.ledger, authority, unread))
+      if ((PROFILES.get(profile ?? "")?.authority ?? false) !== false) refuse(serial);
   }
 
   /** As the ledger has it, so that a start gives nobody another day. */

@@ -2,12 +2,14 @@ import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { describe, test } from "node:test";
 import { toHex } from "@meterkeep/dlms";
-import { issueRoot, makeRequest, PkiError, PROFILES } from "@meterkeep/pki";
+import { issueCertificate, issueCrl, issueRoot, makeRequest, PkiError, PROFILES } from "@meterkeep/pki";
 import { withOwnedDatabase } from "../testing/owned-database.ts";
+import { caller } from "../testing/test-custody.ts";
 import { freshKey, PLACE, type TestPki, testTitle } from "../testing/test-pki.ts";
+import { adoptList } from "./adopt-list.ts";
 import { enrolByPassword } from "./est/enrolment.ts";
 import { EstRefusal } from "./est/refusal.ts";
-import { passwordHash } from "./pki-service.ts";
+import { passwordHash, pkiService } from "./pki-service.ts";
 
 const SIGNATURE = PROFILES.get("dlms-suite-1-signature")!;
 const PERSON = { name: "anna", password: "one two three" };
@@ -39,6 +41,43 @@ const problem = async ({ pki }: TestPki, octets: Uint8Array): Promise<string | u
   return seen.isTrusted ? undefined : seen.problem;
 };
 const refusals = ({ ledger }: TestPki) => ledger.filter(({ kind }) => kind === "record-refused").length;
+
+/** A root whose key is in a drawer: its certificates and lists come from a ceremony. */
+async function drawerRoot({ pki, now }: TestPki) {
+  const signer = freshKey("P-384");
+  const certificate = issueRoot(signer, {
+    profile: PROFILES.get("root")!,
+    subject: { names: { CN: "National root" } },
+    serial: new Uint8Array(16).fill(1),
+    notBefore: new Date(now),
+  });
+  const common = { utility: "*", island: "*", requester: "person" } as const;
+  const { authority } = await pki.authorities.adopt({
+    ...common,
+    name: "National root",
+    profile: PROFILES.get("root")!,
+    keyName: "offline:root",
+    certificate: certificate.octets,
+  });
+  return {
+    authority,
+    certificate,
+    certify: async (serial: Uint8Array) => {
+      const order = { profile: PROFILES.get("scheme")!, subject: { names: { CN: "National scheme" } }, serial };
+      const { publicKey } = freshKey("P-384");
+      const made = { ...order, publicKey, notBefore: new Date(now), policies: ["2.5.29.32.0"] };
+      const { octets } = issueCertificate({ certificate, signer }, made);
+      const scheme = { ...common, name: "National scheme", profile: order.profile, keyName: "offline:scheme" };
+      await pki.authorities.adopt({ ...scheme, parent: authority, certificate: octets });
+    },
+    publish: (number: number, serials: readonly Uint8Array[]) => {
+      const times = { thisUpdate: new Date(now), nextUpdate: new Date(now + 400 * 24 * 3_600_000) };
+      const named = serials.map((serial) => ({ serial, revokedAt: new Date(now), reason: "cACompromise" as const }));
+      const octets = issueCrl({ certificate, signer }, { number: BigInt(number), ...times }, named);
+      return adoptList(pki, { authority, shard: 0, octets }, "anna");
+    },
+  };
+}
 
 describe("whoever owns the database of the PKI", () => {
   test("makes no authority that is believed, and changes none", () =>
@@ -140,8 +179,38 @@ describe("whoever owns the database of the PKI", () => {
       await issueMeter(bench, 3);
       assert.equal((await bench.pki.assignments())?.table.number, table.number + 1);
       assert.ok(
-        bench.ledger.some(({ kind, body }) => kind === "record-refused" && /2147483647/.test(String(body["message"]))),
+        bench.ledger.some(({ kind, body }) => kind === "record-refused" && /2147483647/.test(JSON.stringify(body))),
       );
+    }));
+
+  test("keeps no certificate from being revoked by what its row has for octets", () =>
+    withOwnedDatabase(async (bench, sql) => {
+      const { authority } = await bench.pki.issuerFor(PLACE, "P-256");
+      const service = pkiService(bench.pki, { require: async () => ({ hash: undefined, approvedBy: [] }) });
+      const [utility] = await sql("select certificate from authorities where profile = 'utility'");
+      for (const [at, octets] of [Buffer.of(0), utility!["certificate"]].entries()) {
+        const serial = toHex((await issueMeter(bench, at + 1)).serial);
+        await sql("update certificates set octets = $1, profile = 'utility' where serial = $2", [
+          octets,
+          Buffer.from(serial, "hex"),
+        ]);
+        const revoking = { authority, serials: [serial], reason: "keyCompromise" };
+        assert.deepEqual(await service.revokeCertificates(revoking, caller("operator")), { revoked: 1 });
+      }
+    }));
+
+  test("neither stops a ceremony's list by octets of a row, nor has it taken for complete", () =>
+    withOwnedDatabase(async (bench, sql) => {
+      const root = await drawerRoot(bench);
+      const serial = new Uint8Array(16).fill(2);
+      await root.certify(serial);
+      await bench.pki.authorities.revoke(root.authority, toHex(serial), "cACompromise", "person");
+      await sql("update certificates set octets = $1 where serial = $2", [Buffer.of(0), Buffer.from(serial)]);
+      await assert.rejects(root.publish(1, []), /was revoked, and this list does not name it/);
+      await root.publish(1, [serial]);
+      await sql("delete from certificates");
+      await assert.rejects(root.publish(2, []), /was revoked, and this list does not name it/);
+      await root.publish(2, [serial]);
     }));
 
   test("makes no password that enrols, and no used one good again", () =>
