@@ -95,6 +95,9 @@ export function bindRegistry(parts: RegistryParts): BoundRegistry {
     if (revokedAt !== undefined) return !trust.says({ authority, serial, revokedAt, reason });
     return trust.isRevoked(authority, serial);
   };
+  /** An order that was revoked before anybody signed it: the row of such a one never says so. */
+  const isUnsigned = ({ octets, revokedAt }: CertificateRecord): boolean =>
+    octets === undefined && revokedAt === undefined;
   /** When and why, of those that the journal has. */
   const saidOf = async (isWanted: (authority: string, serial: string) => boolean) => {
     const said = new Map<string, RevokedCertificate>();
@@ -109,7 +112,7 @@ export function bindRegistry(parts: RegistryParts): BoundRegistry {
   const mended = async (records: readonly CertificateRecord[]): Promise<readonly CertificateRecord[]> => {
     const strange = records.filter(isStrange);
     if (strange.length === 0) return records;
-    for (const { authority } of strange)
+    for (const { authority } of strange.filter((record) => !isUnsigned(record)))
       await refuse(`revocations of authority ${authority} are not in the database as they were made`);
     const names = new Set(strange.map(({ authority, serial }) => `${authority}/${serial}`));
     const said = await saidOf((authority, serial) => names.has(`${authority}/${serial}`));
@@ -128,7 +131,8 @@ export function bindRegistry(parts: RegistryParts): BoundRegistry {
         const again = await read();
         if (
           again.some(
-            ({ authority, serial, revokedAt }) => revokedAt === undefined && trust.isRevoked(authority, serial),
+            (one) =>
+              one.revokedAt === undefined && !isUnsigned(one) && trust.isRevoked(one.authority, one.serial),
           )
         )
           if ((await replay()) > 0) return mended(await read());
