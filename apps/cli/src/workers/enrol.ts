@@ -1,6 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { isIP } from "node:net";
-import type { CertificateView } from "@meterkeep/api/custodian";
+import type { CertificateView, Custodian } from "@meterkeep/api/custodian";
 import { WORKER_TICKET, type WorkerTicket } from "@meterkeep/api/supervisor";
 import { toPem } from "@meterkeep/pki";
 import { CliError } from "../error.ts";
@@ -77,10 +77,7 @@ export async function enrolWorker(
 export async function removeWorker(name: string, options: OperatorOptions, terminal: Terminal): Promise<void> {
   subjectOf(name);
   const revoked = await asOperator(options.state, terminal, async (custodian) => {
-    const own: CertificateView[] = [];
-    // What begins so may be another's, any number of them.
-    for await (const one of certificatesLike(custodian, { subject: `CN=${name}`, state: "valid" }))
-      if (one.profile === PROFILE && one.subject === `CN=${name}`) own.push(one);
+    const own = await certificatesOfWorker(custodian, name);
     let count = 0;
     for (const { authority, serial } of own)
       count += (await custodian.revokeCertificates({ authority, serials: [serial], reason: "cessationOfOperation" }))
@@ -90,6 +87,21 @@ export async function removeWorker(name: string, options: OperatorOptions, termi
   if (revoked === 0) throw new CliError("option-invalid", `no worker ${name} has a certificate`);
   const text = `${name} is cut off, and comes in no more: ${revoked} of its certificates ${revoked === 1 ? "was" : "were"} revoked.\n`;
   await print(terminal, options, { removed: name, revoked }, text);
+}
+
+/**
+ * What a worker has that was not revoked. In any other state: a row that calls one expired keeps it from nothing, and
+ * what is revoked says the custodian's journal.
+ */
+export async function certificatesOfWorker(
+  custodian: Pick<Custodian, "searchCertificates">,
+  name: string,
+): Promise<readonly CertificateView[]> {
+  const own: CertificateView[] = [];
+  // What begins so may be another's, any number of them.
+  for await (const one of certificatesLike(custodian, { subject: `CN=${name}` }))
+    if (one.profile === PROFILE && one.subject === `CN=${name}` && one.state !== "revoked") own.push(one);
+  return own;
 }
 
 function subjectOf(name: string) {
