@@ -173,9 +173,11 @@ export class MeterAuthority {
    * knows where its private key has been. Again is as good as once.
    */
   async retireOrdered(title: string, { authority, serial }: Credential): Promise<void> {
-    const found = await this.#allOf({ systemTitle: title, state: "valid" });
+    // In any state: a row that calls it expired keeps nothing from being taken away.
+    const found = await this.#allOf({ systemTitle: title });
     const ordered = found.filter(
       (one) =>
+        one.revokedAt === undefined &&
         TLS_PROFILES.includes(one.profile) &&
         one.requester !== ENROLMENT_REQUESTER &&
         (one.authority !== authority || one.serial !== serial),

@@ -6,6 +6,8 @@ import {
   type CertificateOrder,
   type CertificateQuery,
   type CertificateRecord,
+  decodeCertificate,
+  deviceOf,
   makeRequestWith,
   openRequest,
   PkiError,
@@ -199,12 +201,23 @@ async function searchStanding(
   for (let { after } = query; ; ) {
     const page = await pki.store.registry.search({ ...query, butOf, ...(after && { after }) }, pki.now());
     for (const one of page) {
-      const systemTitle = one.systemTitle === undefined ? undefined : fromHex(one.systemTitle);
-      if ((await pki.doubt({ ...one, systemTitle })) === undefined) standing.push(one);
+      if ((await pki.doubt({ ...one, systemTitle: titleOf(one) })) === undefined) standing.push(one);
       if (standing.length === query.limit) return standing;
     }
     after = page.at(-1);
     if (page.length < query.limit) return standing;
+  }
+}
+
+/** The device of a certificate, by what was signed: its row may name none, to escape the table. */
+function titleOf({ octets, systemTitle }: CertificateRecord): Uint8Array | undefined {
+  const said = systemTitle === undefined ? undefined : fromHex(systemTitle);
+  if (octets === undefined) return said;
+  try {
+    return deviceOf(decodeCertificate(octets)) ?? said;
+  } catch (error) {
+    if (error instanceof DlmsError || error instanceof PkiError) return said;
+    throw error;
   }
 }
 

@@ -28,7 +28,7 @@ export function soundCertificate(record: CertificateRecord, issuer: AuthorityRec
     const isItself =
       toHex(serial) === record.serial &&
       toHex(key) === record.keyIdentifier &&
-      (record.systemTitle === undefined || (device && systemTitleText(systemTitle(device))) === record.systemTitle);
+      (device && systemTitleText(systemTitle(device))) === record.systemTitle;
     return isItself && isSignedBy(publicKey, signatureAlgorithm, toBeSigned, signature) ? certificate : undefined;
   } catch (error) {
     if (error instanceof DlmsError || error instanceof PkiError) return undefined;
