@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { describe, test } from "node:test";
-import { toHex } from "@meterkeep/dlms";
-import { issueCertificate, issueCrl, issueRoot, makeRequest, PkiError, PROFILES } from "@meterkeep/pki";
+import { systemTitle, systemTitleText, toHex } from "@meterkeep/dlms";
+import { decodeCertificate, issueCertificate, issueCrl, issueRoot, makeOcspRequest, makeRequest, openOcspResponse, PkiError, PROFILES } from "@meterkeep/pki";
+import { MeterAuthority } from "../enrolment/meter-authority.ts";
 import { withOwnedDatabase } from "../testing/owned-database.ts";
 import { caller } from "../testing/test-custody.ts";
 import { freshKey, PLACE, type TestPki, testTitle } from "../testing/test-pki.ts";
@@ -194,7 +195,7 @@ describe("whoever owns the database of the PKI", () => {
           octets,
           Buffer.from(serial, "hex"),
         ]);
-        const revoking = { authority, serials: [serial], reason: "keyCompromise" };
+        const revoking = { authority, serials: [serial], reason: "keyCompromise" } as const;
         assert.deepEqual(await service.revokeCertificates(revoking, caller("operator")), { revoked: 1 });
       }
     }));
@@ -211,6 +212,69 @@ describe("whoever owns the database of the PKI", () => {
       await sql("delete from certificates");
       await assert.rejects(root.publish(2, []), /was revoked, and this list does not name it/);
       await root.publish(2, [serial]);
+    }));
+
+  test("has no answer given for longer than it holds", () =>
+    withOwnedDatabase(async (bench, sql) => {
+      const { serial } = await issueMeter(bench, 1);
+      const { authority, certificate } = await bench.pki.issuerFor(PLACE, "P-256");
+      const issuer = decodeCertificate(certificate);
+      await bench.pki.tend();
+      await sql("update ocsp_answers set until_ms = 8000000000000000");
+      const asked = () => bench.pki.publisher.timedAnswer(authority, makeOcspRequest(issuer, serial));
+      assert.ok((await asked()).until <= bench.now + 24 * 3_600_000);
+      bench.now += 60 * 3_600_000;
+      const { octets } = await asked();
+      assert.deepEqual(openOcspResponse(octets, { issuer, serial, at: new Date(bench.now) }), { kind: "good" });
+    }));
+
+  test("is not suspected where an order was revoked that nobody had signed", () =>
+    withOwnedDatabase(async (bench, sql) => {
+      const serial = toHex((await issueMeter(bench, 1)).serial);
+      const { authority } = await bench.pki.issuerFor(PLACE, "P-256");
+      // As of a process that died before it signed.
+      await sql("update certificates set octets = null where serial = $1", [Buffer.from(serial, "hex")]);
+      await bench.pki.authorities.revoke(authority, serial, "keyCompromise", "person");
+      const found = await bench.pki.store.registry.find(authority, serial);
+      assert.deepEqual([found?.revokedAt, found?.reason], [bench.now, "keyCompromise"]);
+      assert.equal(refusals(bench), 0);
+    }));
+
+  test("neither has a meter's key escape the table by taking its title, nor its retiring by its end", () =>
+    withOwnedDatabase(async (bench, sql) => {
+      const { authority } = await bench.pki.issuerFor(PLACE, "P-256");
+      const issued = await bench.pki.authorities.issue({
+        authority,
+        profile: PROFILES.get("dlms-suite-1-tls")!,
+        subject: { systemTitle: testTitle(1) },
+        requester: "line-1",
+        publicKey: freshKey().publicKey,
+        policies: ["2.5.29.32.0"],
+      });
+      const serial = toHex(issued.serial);
+      const named = { utility: undefined, authority, serial, keyIdentifier: undefined, systemTitle: undefined };
+      const query = { ...named, subject: undefined, state: "valid", endsBefore: undefined, after: undefined } as const;
+      const service = pkiService(bench.pki, { require: async () => ({ hash: undefined, approvedBy: [] }) });
+      const valid = async () =>
+        (await service.searchCertificates({ ...query, limit: 10 }, caller("operator"))).certificates;
+      assert.equal((await valid()).length, 1);
+      await sql("create temporary table kept as select * from certificates");
+      await sql("update certificates set system_title = null");
+      assert.equal((await valid())[0]?.certificate, undefined, "it is not what its row says");
+      const { table } = (await bench.pki.assignments())!;
+      const ranges = [{ first: testTitle(5), last: testTitle(9) }];
+      await bench.pki.assign(
+        table.rows.map((row) => ({ ...row, ranges })),
+        "ceremony",
+      );
+      assert.deepEqual(await valid(), []);
+      await sql("delete from certificates");
+      await sql("insert into certificates select * from kept");
+      await sql("update certificates set not_after_ms = 5");
+      const meters = new MeterAuthority(bench.pki, {} as never, () => systemTitle(testTitle(2)));
+      const own = { authority, serial: "00".repeat(16) } as never;
+      await meters.retireOrdered(systemTitleText(systemTitle(testTitle(1))), own);
+      assert.ok(await bench.pki.store.registry.isRevoked(authority, serial));
     }));
 
   test("makes no password that enrols, and no used one good again", () =>

@@ -7,7 +7,7 @@ import {
   type CertificateStatus,
   ocspError,
   ocspResponseOf,
-  openOcspResponse,
+  openTimedOcspResponse,
   prepareOcspResponse,
 } from "../revocation/ocsp.ts";
 import type { Authorities, OpenAuthority } from "./authorities.ts";
@@ -154,18 +154,18 @@ export class Answers {
     const at = now();
     if (stored === undefined || stored.until <= at) return undefined;
     try {
-      const status = openOcspResponse(stored.octets, {
+      const { status, nextUpdate } = openTimedOcspResponse(stored.octets, {
         issuer: certificate,
         serial: fromHex(serial),
         at: new Date(at),
       });
       const isRevoked = await registry.isRevoked(authority, serial);
       if ((status.kind === "revoked") !== isRevoked || status.kind === "unknown") return undefined;
+      return { octets: stored.octets, until: Math.min(stored.until, nextUpdate?.getTime() ?? at) };
     } catch (error) {
       if (error instanceof PkiError || error instanceof DlmsError) return undefined;
       throw error;
     }
-    return { octets: stored.octets, until: stored.until };
   }
 
   async #asked(issuer: OpenAuthority, authority: string, serial: string): Promise<TimedAnswer> {

@@ -223,6 +223,14 @@ export function openOcspResponse(
     readonly at: Date;
   },
 ): CertificateStatus {
+  return openTimedOcspResponse(octets, asked).status;
+}
+
+/** As `openOcspResponse`, with the moment until which the answer holds, where it names one. */
+export function openTimedOcspResponse(
+  octets: Uint8Array,
+  asked: Parameters<typeof openOcspResponse>[1],
+): { readonly status: CertificateStatus; readonly nextUpdate: Date | undefined } {
   const { issuer, responder = issuer, serial, at } = asked;
   const refuse = (why: string): never => {
     throw new PkiError("ocsp-refused", why);
@@ -245,7 +253,7 @@ export function openOcspResponse(
   if (found === undefined) return refuse("the answer is about another certificate");
   if (at < found.thisUpdate || (found.nextUpdate && at > found.nextUpdate))
     return refuse("the answer is not of this time");
-  return found.status;
+  return { status: found.status, nextUpdate: found.nextUpdate };
 }
 
 function makeCertId(hash: (typeof HASHES)[number], issuer: Certificate, serial: Uint8Array): CertId {
