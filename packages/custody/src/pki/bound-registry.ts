@@ -131,8 +131,7 @@ export function bindRegistry(parts: RegistryParts): BoundRegistry {
         const again = await read();
         if (
           again.some(
-            (one) =>
-              one.revokedAt === undefined && !isUnsigned(one) && trust.isRevoked(one.authority, one.serial),
+            (one) => one.revokedAt === undefined && !isUnsigned(one) && trust.isRevoked(one.authority, one.serial),
           )
         )
           if ((await replay()) > 0) return mended(await read());

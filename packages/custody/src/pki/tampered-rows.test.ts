@@ -2,7 +2,19 @@ import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { describe, test } from "node:test";
 import { systemTitle, systemTitleText, toHex } from "@meterkeep/dlms";
-import { decodeCertificate, issueCertificate, issueCrl, issueRoot, makeOcspRequest, makeRequest, openOcspResponse, PkiError, PROFILES } from "@meterkeep/pki";
+import {
+  decodeCertificate,
+  issueCertificate,
+  issueCrl,
+  issueRoot,
+  makeOcspRequest,
+  makeRequest,
+  openCrl,
+  openOcspResponse,
+  PkiError,
+  PROFILES,
+  shardOf,
+} from "@meterkeep/pki";
 import { MeterAuthority } from "../enrolment/meter-authority.ts";
 import { withOwnedDatabase } from "../testing/owned-database.ts";
 import { caller } from "../testing/test-custody.ts";
@@ -212,6 +224,44 @@ describe("whoever owns the database of the PKI", () => {
       await sql("delete from certificates");
       await assert.rejects(root.publish(2, []), /was revoked, and this list does not name it/);
       await root.publish(2, [serial]);
+    }));
+
+  test("has no list served that its authority did not sign for that shard and those moments", () =>
+    withOwnedDatabase(async (bench, sql) => {
+      const { serial } = await issueMeter(bench, 1);
+      const { authority, certificate } = await bench.pki.issuerFor(PLACE, "P-256");
+      const issuer = decodeCertificate(certificate);
+      const shard = shardOf(serial);
+      const list = () => bench.pki.publisher.list(authority, shard, "full");
+      const named = async () =>
+        [...openCrl((await list())!.octets, issuer, new Date(bench.now)).revocations].map((one) => toHex(one.serial));
+      const before = (await list())!;
+      await bench.pki.authorities.revoke(authority, toHex(serial), "keyCompromise", "person");
+      bench.now += 90 * 3_600_000;
+      assert.deepEqual(await named(), [toHex(serial)]);
+      await named();
+      for (const octets of [before.octets, Uint8Array.of(0)]) {
+        await sql("update revocation_lists set octets = $1 where shard = $2", [Buffer.from(octets), shard]);
+        assert.deepEqual(await named(), [toHex(serial)]);
+      }
+      const other = (shard + 1) % 64;
+      await bench.pki.publisher.list(authority, other, "full");
+      await sql("delete from revocation_lists where shard = $1", [shard]);
+      await sql(
+        `insert into revocation_lists select authority, $1, number, since, this_update_ms, next_update_ms, octets
+         from revocation_lists where shard = $2`,
+        [shard, other],
+      );
+      assert.deepEqual(await named(), [toHex(serial)], "another shard's");
+      await sql("update revocation_lists set this_update_ms = 8000000000000000, next_update_ms = 8000000000000000");
+      bench.now += 1000 * 3_600_000;
+      assert.deepEqual(await named(), [toHex(serial)], "one that has ended");
+      const root = await drawerRoot(bench);
+      await root.publish(1, []);
+      assert.ok(await bench.pki.publisher.list(root.authority, 0, "full"));
+      const rows = "update revocation_lists set octets = $1 where authority = $2";
+      await sql(rows, [Buffer.from(before.octets), Buffer.from(root.authority, "hex")]);
+      await assert.rejects(bench.pki.publisher.list(root.authority, 0, "full"), /holds/);
     }));
 
   test("has no answer given for longer than it holds", () =>

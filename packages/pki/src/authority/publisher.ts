@@ -1,9 +1,10 @@
+import { createHash } from "node:crypto";
 import { DlmsError, fromHex, toHex } from "@meterkeep/dlms";
 import { PkiError } from "../errors.ts";
 import type { PkiStore } from "../registry/pki-store.ts";
 import type { ListRecord, Registry, RevokedCertificate } from "../registry/registry.ts";
 import { crlOf, openCrl, prepareCrl, type RevocationList } from "../revocation/crl.ts";
-import type { Certificate } from "../x509/certificate.ts";
+import { type Certificate, decodeCertificate } from "../x509/certificate.ts";
 import { Answers, type TimedAnswer } from "./answers.ts";
 import type { Authorities, OpenAuthority } from "./authorities.ts";
 import { SHARDS } from "./shards.ts";
@@ -43,7 +44,9 @@ export class Publisher {
   readonly #options: Required<PublishingOptions>;
   readonly #making = new Map<string, Promise<void>>();
   /** How many the newest lists of a shard name, by what they are: a list that was signed does not change. */
-  readonly #named = new Map<string, { readonly number: bigint; readonly count: number }>();
+  readonly #named = new Map<string, { readonly digest: string; readonly count: number }>();
+  /** Digests of the lists that were served last, which their authorities had signed. */
+  readonly #signed = new Map<string, string>();
   readonly #answers: Answers;
 
   constructor(
@@ -79,14 +82,27 @@ export class Publisher {
    */
   async list(authority: string, shard: number, kind: "full" | "delta"): Promise<ListRecord | undefined> {
     // Anybody may ask: what is not there is not remembered.
-    const { name } = await this.#authorities.recordOf(authority);
+    const { name, certificate } = await this.#authorities.recordOf(authority);
+    const issuer = decodeCertificate(certificate);
+    const address = this.#options.addressOf(authority, shard);
     await this.#inTurn(`${authority}/${shard}`, () => this.#publishShard(authority, shard));
     const full = await this.#registry.newestList(authority, shard, "full");
-    if (full === undefined || full.nextUpdate <= this.#options.now())
+    if (full === undefined || full.nextUpdate <= this.#options.now() || !this.#isSigned(full, issuer, address))
       throw new PkiError("authority-offline", `${name} has no list of shard ${shard} that holds: a ceremony signs one`);
     if (kind === "full") return full;
     const delta = await this.#registry.newestList(authority, shard, "delta");
-    return delta?.since === full.number && delta.nextUpdate > this.#options.now() ? delta : undefined;
+    if (delta?.since !== full.number || delta.nextUpdate <= this.#options.now()) return undefined;
+    return this.#isSigned(delta, issuer, address) ? delta : undefined;
+  }
+
+  /** Whether a list that is served is one that its authority signed; what this process has read is not read again. */
+  #isSigned(list: ListRecord, issuer: Certificate, address: string): boolean {
+    const name = `${list.authority}/${list.shard}/${list.since === undefined ? "full" : "delta"}`;
+    const digest = digestOf([list]);
+    if (this.#signed.get(name) === digest) return true;
+    if (opened(list, issuer, address) === undefined) return false;
+    this.#signed.set(name, digest);
+    return true;
   }
 
   /** Shards of which lists are being looked at or made now. */
@@ -159,7 +175,7 @@ export class Publisher {
     const isDue = follows !== undefined && at >= follows.thisUpdate + (deltaHours * HOUR_MS) / 2;
     // By how many there are and not by when: a revocation may come to the registry after a list, with a moment before it.
     if (!isDue && (await this.#registry.revokedIn(authority, shard)) <= named) return undefined;
-    const base = opened(full, issuer.certificate);
+    const base = opened(full, issuer.certificate, this.#options.addressOf(authority, shard));
     const listed = new Set(Array.from(base?.revocations ?? [], ({ serial }) => toHex(serial)));
     const revoked = (await this.#registry.revoked(authority, shard)).filter(({ serial }) => !listed.has(serial));
     await this.#write({ ...order, revoked, since: full.number, hours: deltaHours });
@@ -169,16 +185,16 @@ export class Publisher {
   /** How many a full list and the delta after it name; undefined where one of them is not what its authority signed. */
   #countOf(full: ListRecord, delta: ListRecord | undefined, issuer: Certificate): number | undefined {
     const name = `${full.authority}/${full.shard}`;
-    const { number } = delta ?? full;
+    const digest = digestOf(delta === undefined ? [full] : [full, delta]);
     const known = this.#named.get(name);
-    if (known?.number === number) return known.count;
+    if (known?.digest === digest) return known.count;
     let count = 0;
     for (const list of delta === undefined ? [full] : [full, delta]) {
-      const read = opened(list, issuer);
+      const read = opened(list, issuer, this.#options.addressOf(list.authority, list.shard));
       if (read === undefined) return undefined;
       count += read.revocations.length;
     }
-    this.#named.set(name, { number, count });
+    this.#named.set(name, { digest, count });
     return count;
   }
 
@@ -222,13 +238,36 @@ export class Publisher {
   }
 }
 
-/** A stored list as its authority signed it; undefined where it did not, or the row says something else than the list. */
-function opened(list: ListRecord, issuer: Certificate): RevocationList | undefined {
+/**
+ * A stored list as its authority signed it; undefined where it did not, or the row says something else than the list.
+ *
+ * @param address of the shard that the list is to be about; a list over everything is about each
+ */
+function opened(list: ListRecord, issuer: Certificate, address: string): RevocationList | undefined {
   try {
     const read = openCrl(list.octets, issuer);
-    return read.number === list.number && read.since === list.since ? read : undefined;
+    const isItself =
+      read.number === list.number &&
+      read.since === list.since &&
+      (read.shard === undefined || read.shard === address) &&
+      isMoment(list.thisUpdate, read.thisUpdate) &&
+      isMoment(list.nextUpdate, read.nextUpdate);
+    return isItself ? read : undefined;
   } catch (error) {
     if (error instanceof PkiError || error instanceof DlmsError) return undefined;
     throw error;
   }
+}
+
+/** All that rows of lists say: whoever owns the database can put other octets under a number that was looked at. */
+function digestOf(lists: readonly ListRecord[]): string {
+  const hash = createHash("sha256");
+  for (const { shard, number, since, thisUpdate, nextUpdate, octets } of lists)
+    hash.update(`${[shard, number, since, thisUpdate, nextUpdate, octets.length].join("/")}\n`).update(octets);
+  return hash.digest("hex");
+}
+
+/** Lists have whole seconds. */
+function isMoment(row: number, signed: Date): boolean {
+  return Math.floor(row / 1000) === Math.floor(signed.getTime() / 1000);
 }
