@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { text } from "node:stream/consumers";
 import { after, before, describe, test } from "node:test";
 import type { LedgerState } from "@meterkeep/api";
 import type { Verification } from "@meterkeep/ledger";
@@ -138,6 +140,27 @@ describe("the ledger of a running Meterkeep, and the backup that brings it back"
     const drill = ["--backup", join(west, "backups"), "--recovery-key", join(west, "safe.json")];
     const findings = JSON.parse(await run("drill", "restore", ...drill, "--json")) as readonly { passed: boolean }[];
     assert.ok(findings.length > 0 && findings.every(({ passed }) => passed), JSON.stringify(findings, undefined, 1));
+  });
+
+  test("a drill that is ended by its service manager leaves no restored key behind", async () => {
+    const drill = ["drill", "restore", "--backup", join(west, "backups"), "--recovery-key", join(west, "safe.json")];
+    const child = spawn(process.execPath, [`${CHECKOUT}/apps/cli/src/main.ts`, ...drill, "--state", state], {
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    const ended = once(child, "exit");
+    const complaint = text(child.stderr);
+    let scratch: string | undefined;
+    for await (const line of createInterface({ input: child.stdout })) {
+      const found = / runs in (\/\S+)\.$/.exec(line)?.[1];
+      if (found === undefined) continue;
+      scratch = found;
+      assert.ok(existsSync(scratch));
+      child.kill("SIGTERM");
+    }
+    assert.deepEqual(await ended, [1, null]);
+    assert.match(await complaint, /the drill was broken off; what it restored is gone again/);
+    assert.ok(scratch !== undefined, "it said where it restores to");
+    assert.ok(!existsSync(scratch), scratch);
   });
 
   test("a custodian whose site is lost is restored elsewhere from backup, root key and second storage: no witness objects, every meter is read on under its rotated keys", async () => {

@@ -1,5 +1,4 @@
-import { chmodSync, createReadStream, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { chmodSync, createReadStream, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { custodianClient } from "@meterkeep/api/custodian-channel";
 import { parseSettings } from "@meterkeep/api/settings";
@@ -17,6 +16,7 @@ import {
 import { connectWrapper } from "@meterkeep/dlms-node";
 import { keysFromJson } from "@meterkeep/ledger";
 import { connectionOf, launchEmbedded, provision, randomPassword } from "@meterkeep/postgres";
+import { openDrillScratch } from "./drill-scratch.ts";
 import { type ResealJob, type RewrapJob, reseal, rewrap } from "./rewrap.ts";
 import { vaultSource } from "./vault-source.ts";
 import { VERSION } from "./version.ts";
@@ -51,8 +51,16 @@ export type RecoveryJob =
 
 const LINE_MILLISECONDS = 10_000;
 
-/** Does a job. @throws CustodyError, and what the database throws */
-export async function runRecovery(job: RecoveryJob, onStep: (text: string) => void): Promise<unknown> {
+/**
+ * Does a job. A drill that `signal` ends leaves nothing behind; the other jobs do not look at it, for they may be cut off anywhere.
+ *
+ * @throws CustodyError, what the database throws, and the signal's reason
+ */
+export async function runRecovery(
+  job: RecoveryJob,
+  onStep: (text: string) => void,
+  signal: AbortSignal,
+): Promise<unknown> {
   switch (job.action) {
     case "key":
       return generateRecoveryKey(job.name);
@@ -71,7 +79,7 @@ export async function runRecovery(job: RecoveryJob, onStep: (text: string) => vo
       return reseal(job, onStep);
     case "drill":
       await verify({ ...job, action: "verify" });
-      return drill(job, onStep);
+      return drill(job, onStep, signal);
     default:
       throw new Error(`no such action: ${JSON.stringify(job satisfies never)}`);
   }
@@ -93,11 +101,14 @@ function keysIn(text: string) {
   return (value.keys ?? [value]).map(keysFromJson);
 }
 
-async function drill(job: Extract<RecoveryJob, { action: "drill" }>, onStep: (text: string) => void) {
+async function drill(
+  job: Extract<RecoveryJob, { action: "drill" }>,
+  onStep: (text: string) => void,
+  signal: AbortSignal,
+) {
   const config = parseSettings(CUSTODIAN_CONFIG, JSON.parse(readFileSync(job.custodian, "utf8")));
-  const scratch = mkdtempSync(join(tmpdir(), "meterkeep-drill-"));
   await using closing = new AsyncDisposableStack();
-  closing.defer(() => rmSync(scratch, { recursive: true, force: true }));
+  const { path: scratch } = closing.use(openDrillScratch());
   // PostgreSQL runs as another user where this one is root; what is in it is closed again, folder by folder.
   chmodSync(scratch, 0o711);
   const server = await launchEmbedded({
@@ -106,6 +117,7 @@ async function drill(job: Extract<RecoveryJob, { action: "drill" }>, onStep: (te
     durable: false,
   });
   closing.defer(() => server.stop());
+  signal.throwIfAborted();
   onStep(`A scratch PostgreSQL ${server.version} runs in ${scratch}.`);
   const live = custodianClient({
     socketPath: job.channel.socketPath,
@@ -115,11 +127,15 @@ async function drill(job: Extract<RecoveryJob, { action: "drill" }>, onStep: (te
   });
   closing.defer(() => live.close());
   let databases = 0;
-  // Awaited here: what it needs is closed when this function ends.
-  return await drillRestore({
+  const vault = await vaultSource(config);
+  signal.throwIfAborted();
+  const ended = new Promise<never>((_, reject) => {
+    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+  });
+  const findings = drillRestore({
     file: job.file,
     key: recoveryPrivateKey(job.recoveryKey),
-    vault: await vaultSource(config),
+    vault,
     stateFolder: config.stateDirectory,
     escrowFolder: config.escrowDirectory ?? join(config.stateDirectory, "escrow"),
     scratch,
@@ -141,6 +157,8 @@ async function drill(job: Extract<RecoveryJob, { action: "drill" }>, onStep: (te
     now: Date.now,
     onStep,
   });
+  // Awaited here: what it needs is closed when this function ends. Broken off, it fails over what is gone, unheard.
+  return await Promise.race([findings, ended]);
 }
 
 async function connect(host: string, port: number, clientSap: number, serverSap: number): Promise<MeterLine> {

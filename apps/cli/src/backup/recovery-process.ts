@@ -13,14 +13,20 @@ interface Line {
 /**
  * Has a process of the custodian's do a job with backups (apps/custodian, recovery.ts): what opens keys is never this one.
  *
+ * @param signal ends the job; only for those that clean up, since what is not given goes on without this process
  * @throws CliError `custodian-refused` with its words
  */
-export async function inRecoveryProcess<T>(job: object, onStep: (text: string) => void = () => undefined): Promise<T> {
+export async function inRecoveryProcess<T>(
+  job: object,
+  onStep: (text: string) => void = () => undefined,
+  signal?: AbortSignal,
+): Promise<T> {
   const child = spawn(
     process.execPath,
     ["--disable-warning=ExperimentalWarning", `${checkoutDirectory()}/apps/custodian/src/recovery-main.ts`],
     { stdio: ["pipe", "pipe", "inherit"], cwd: "/" },
   );
+  signal?.addEventListener("abort", () => child.kill("SIGTERM"), { once: true });
   child.stdin.end(JSON.stringify(job));
   let last: Line = {};
   for await (const text of createInterface({ input: child.stdout })) {

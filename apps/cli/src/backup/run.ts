@@ -9,6 +9,7 @@ import { operatorConfig } from "../operator/server.ts";
 import { checkoutDirectory } from "../start/checkout.ts";
 import { RECOVERY_FILE } from "../start/recovery-settings.ts";
 import { type Terminal, write } from "../terminal.ts";
+import { hearTermination } from "../termination.ts";
 import { inRecoveryProcess } from "./recovery-process.ts";
 
 /** Names of the two files of a backup in its folder. */
@@ -89,7 +90,7 @@ export async function verifyBackup(
     ...(options.recoveryKey !== undefined && { recoveryKey: readFileSync(options.recoveryKey, "utf8") }),
   });
   const { facts, log, keysGiven, lines } = verified;
-  const compare = keysGiven ? "" : " (compare the name with `meterkeep ledger keys`)";
+  const compare = keysGiven ? "" : " (compare the name with `npx meterkeep ledger keys`)";
   const vault = facts.rootKey === undefined ? "" : ` Root key ${facts.rootKey} opens its vault.`;
   const opened = lines === undefined ? "Not opened: no --recovery-key was given." : `Opened: ${lines} lines.`;
   await print(
@@ -108,6 +109,7 @@ export async function drillRestore(
   const { channel, exchangeDirectory } = operatorConfig(options.state, terminal);
   const most = options.meters === undefined ? DEFAULT_METERS : Number(options.meters);
   if (!Number.isInteger(most) || most < 0) throw new CliError("option-invalid", "--meters must be a whole number");
+  using ending = hearTermination(terminal);
   const findings = await inRecoveryProcess<readonly { readonly passed: boolean }[]>(
     {
       action: "drill",
@@ -118,6 +120,7 @@ export async function drillRestore(
       meters: (await simulatedHomes(exchangeDirectory)).slice(0, most),
     },
     options.json === true ? undefined : (step) => void write(terminal.stdout, `${step}\n`),
+    ending.signal,
   );
   if (options.json === true) await write(terminal.stdout, `${JSON.stringify(findings)}\n`);
   if (findings.some(({ passed }) => !passed)) terminal.exitStatus = EXIT.refused;

@@ -1,5 +1,6 @@
 import packageJson from "../../package.json" with { type: "json" };
 import { mayColour, type Terminal, write } from "../terminal.ts";
+import { hearTermination } from "../termination.ts";
 import { checkoutDirectory } from "./checkout.ts";
 import { optionName, resolveOptions, START_OPTIONS, type StartConfig, variableName } from "./options.ts";
 import { jsonReporter, textReporter } from "./reporter.ts";
@@ -17,21 +18,17 @@ export async function runStart(
       ? textReporter(terminal.stdout, mayColour(terminal, terminal.stdout))
       : jsonReporter(terminal.stdout);
   if (given.json === undefined) await write(terminal.stdout, `Meterkeep ${packageJson.version}\n`);
-  const terminated = new AbortController();
-  const terminate = (): void => terminated.abort();
-  for (const signal of ["SIGTERM", "SIGHUP"] as const) process.once(signal, terminate);
+  using ending = hearTermination(terminal);
   try {
     await start(config, {
       checkout: checkoutDirectory(),
       version: packageJson.version,
       reporter,
-      signal: AbortSignal.any([terminal.interrupted, terminated.signal]),
+      signal: ending.signal,
     });
   } catch (error) {
     // Who stops a start that is still under way gets no complaint about what did not become ready.
-    if (!terminal.interrupted.aborted && !terminated.signal.aborted) throw error;
-  } finally {
-    for (const signal of ["SIGTERM", "SIGHUP"] as const) process.off(signal, terminate);
+    if (!ending.signal.aborted) throw error;
   }
 }
 
