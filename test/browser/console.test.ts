@@ -281,6 +281,17 @@ test("a lost stream says as of when, nothing stays green, and the page goes on w
   await page.close();
 });
 
+// The last: from here on nobody is signed in.
+test("a page whose login ends while it is open turns to the sign-in by itself, and knows where it was", async () => {
+  const { page } = await open("/drill");
+  await page.getByText("live", { exact: true }).waitFor();
+  const { status, stderr } = await meterkeep.command(["admin", "recover", "--yes"]);
+  assert.equal(status, 0, stderr);
+  await page.waitForURL(/\/sign-in\?next=%2Fdrill/);
+  await page.getByRole("heading", { name: "Open the link from your terminal" }).waitFor();
+  await page.close();
+});
+
 /** Opens the first meter at a station, by the list. */
 async function openMeter(station: string): Promise<WatchedPage> {
   const opened = await open("/");

@@ -82,7 +82,7 @@ test("a head-end is enrolled by one command, and its first question is answered 
   assert.match((await meterkeep.command(["head-ends", "list"])).stdout, /^hes-1 .*read, verify in demo, all meters/);
   const script = example("sh", "curl")
     .replaceAll("https://127.0.0.1:8423", address)
-    .replaceAll("4D4B560000000001", meter.systemTitle);
+    .replace(/^TITLE=.*$/m, `TITLE=${meter.systemTitle}`);
   const { stdout } = await run("/bin/sh", ["-ec", script], { cwd: folder });
   assert.match(stdout, /"principal":"head-end:hes-1"/);
   assert.match(stdout, /"kind":"opened","session":"[0-9a-f]{24}".*"apdu":"60/);

@@ -86,6 +86,13 @@ async function refresh(): Promise<void> {
     })),
     ...state.changes.map((change) => ({ at: change.submittedAt, state: change.state, make: () => changeCard(change) })),
   ].sort((one, other) => other.at - one.at);
+  // What nobody could use yet is not offered.
+  const isFounded = state.approvers.length > 0;
+  element("nobody").hidden = isFounded;
+  for (const id of ["who", "loss"]) element(id).hidden = !isFounded;
+  element("switch").hidden = !isFounded && state.frozen === undefined;
+  element("open-none").hidden = documents.some((one) => one.state === "planned");
+  element("past").hidden = documents.every((one) => one.state === "planned");
   const focused = document.activeElement?.id;
   for (const [list, isOpen] of [
     ["open", true],

@@ -15,6 +15,7 @@ const STATUS: CustodianStatus = {
   ledgerHead: { size: 0, root: zero },
   meters: 1,
   killSwitch: false,
+  founding: false,
   refusals: { sealBudget: 0, records: 0, entriesCounted: 0 },
 };
 

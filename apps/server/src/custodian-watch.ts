@@ -73,6 +73,7 @@ export class CustodianWatch {
       separateUser: status.separateUser,
       meters: status.meters,
       killSwitch: status.killSwitch,
+      founding: status.founding,
       ...(status.capsLifted && {
         capsLifted: { ...status.capsLifted, until: new Date(status.capsLifted.until).toISOString() },
       }),

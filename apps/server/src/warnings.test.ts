@@ -20,6 +20,13 @@ test("a new root key is warned of as what it is: a file to back up, a passphrase
   assert.deepEqual(currentWarnings(CONFIG, { ...SUMMARY, rootKey: "tokens", rootKeyCreated: false }), []);
 });
 
+test("as long as nobody is enrolled to approve, the page asks for that", () => {
+  const [warning, ...others] = currentWarnings(CONFIG, { ...SUMMARY, founding: true });
+  assert.deepEqual([warning?.code, others], ["nobody-approves", []]);
+  assert.match(warning?.fix ?? "", /npx meterkeep approvers invite/);
+  assert.deepEqual(currentWarnings(CONFIG, { ...SUMMARY, founding: false }), []);
+});
+
 test("a custodian that is away is warned of, and a push port beyond this machine", () => {
   const codes = currentWarnings({ ...CONFIG, pushHost: "192.0.2.1" }, { ...SUMMARY, reachable: false }).map(
     ({ code }) => code,

@@ -44,18 +44,24 @@ export function currentWarnings(
       text: "The custodian's kill switch is on: every critical command is frozen.",
       fix: "Two people release it.",
     });
+  if (custodian.founding === true)
+    found.push({
+      code: "nobody-approves",
+      text: "Nobody is enrolled to approve: whoever operates this machine changes the keys of the whole fleet alone, and nothing that switches off can be approved.",
+      fix: "Enrol two people with different roles, each with `npx meterkeep approvers invite ID --name NAME --roles ROLES`.",
+    });
   if (custodian.capsLifted !== undefined)
     found.push({
       code: "caps-lifted",
       text: `Break-glass: the custodian's caps on commands that can switch off are lifted until ${custodian.capsLifted.until}: ${custodian.capsLifted.reason}`,
-      fix: "It ends by itself. `meterkeep kill-switch on` freezes everything critical at once.",
+      fix: "It ends by itself. `npx meterkeep kill-switch on` freezes everything critical at once.",
     });
   const { ledgerTrouble } = custodian;
   if (ledgerTrouble !== undefined)
     found.push({
       code: ledgerTrouble.code,
       text: `The custodian's ledger: ${ledgerTrouble.message}`,
-      fix: "`meterkeep ledger state` shows its witnesses; the key administrator's guide says what to do about each.",
+      fix: "`npx meterkeep ledger state` shows its witnesses; the key administrator's guide says what to do about each.",
     });
   if (!isLoopback(config.pushHost))
     found.push({

@@ -8,9 +8,12 @@ import { openUserKey, signedStatement } from "./user-key.ts";
 
 /** `meterkeep approvers list` */
 export async function listApprovers({ state, json }: OperatorOptions, terminal: Terminal): Promise<void> {
-  const authority = await asOperator(state, terminal, (custodian) => custodian.authorityState({}));
+  const { authority, changes } = await asOperator(state, terminal, async (custodian) => ({
+    authority: await custodian.authorityState({}),
+    ...(await custodian.changes({ limit: 50 })),
+  }));
   const shown = { ...authority, approvers: authority.approvers.map(({ credentialId: _, ...rest }) => rest) };
-  await write(terminal.stdout, json === true ? `${JSON.stringify(shown)}\n` : authorityText(authority));
+  await write(terminal.stdout, json === true ? `${JSON.stringify(shown)}\n` : authorityText(authority, changes));
 }
 
 /** `meterkeep approvers invite` */
@@ -41,7 +44,7 @@ export async function replace(lost: string, options: ReplaceOptions, terminal: T
   const text =
     "link" in outcome
       ? `${outcome.name} makes a passkey here, once, within a quarter of an hour, on this machine:\n${outcome.link}\nThen two others who may approve sign it on the same page.\n`
-      : `Planned: two others who may approve agree to it with\n  meterkeep approve ${outcome.change}\n`;
+      : `Planned: two others who may approve agree to it with\n  npx meterkeep approve ${outcome.change}\n`;
   await write(terminal.stdout, json === true ? `${JSON.stringify(outcome)}\n` : text);
 }
 
@@ -52,7 +55,7 @@ export async function suspend(
   terminal: Terminal,
 ): Promise<void> {
   await asOperator(state, terminal, (custodian) => custodian.suspendApprover({ approver: id, reason }));
-  const text = `Nothing of ${id} counts from now on. To reinstate: meterkeep change plan reinstate-approver '{"approver":"${id}"}'\n`;
+  const text = `Nothing of ${id} counts from now on. To reinstate: npx meterkeep change plan reinstate-approver '{"approver":"${id}"}'\n`;
   await write(terminal.stdout, json === true ? `${JSON.stringify({ suspended: id })}\n` : text);
 }
 
@@ -67,7 +70,7 @@ export async function enrol(id: string, options: EnrolOptions, terminal: Termina
   });
   const text = outcome.enrolled
     ? `${name} can approve from now on.\n`
-    : `Planned: two who may approve agree to it with\n  meterkeep approve ${outcome.change}\n`;
+    : `Planned: two who may approve agree to it with\n  npx meterkeep approve ${outcome.change}\n`;
   await write(terminal.stdout, json === true ? `${JSON.stringify(outcome)}\n` : text);
 }
 

@@ -14,7 +14,7 @@ export async function planChange(
   const planned = await asOperator(state, terminal, (custodian) =>
     custodian.planChange({ kind, body: facts, requester, reason }),
   );
-  const text = `Planned. Who may approve agrees to it on the custodian's own page, or with\n  meterkeep approve ${planned.hash} --as ID --key FILE\n`;
+  const text = `Planned. Who may approve agrees to it on the custodian's own page, or with\n  npx meterkeep approve ${planned.hash} --as ID --key FILE\n`;
   await write(terminal.stdout, json === true ? `${JSON.stringify(planned)}\n` : text);
 }
 

@@ -5,7 +5,7 @@ import { planChange } from "./changes.ts";
 import type { BreakGlassOptions, ReasonOptions } from "./options.ts";
 
 /** What is said while everything is frozen. */
-export const FROZEN_SENTENCE = "Everything critical is frozen. Two people thaw it: meterkeep kill-switch thaw\n";
+export const FROZEN_SENTENCE = "Everything critical is frozen. Two people thaw it: npx meterkeep kill-switch thaw\n";
 
 /** `meterkeep kill-switch on` */
 export async function freeze({ state, json, reason = "" }: ReasonOptions, terminal: Terminal): Promise<void> {

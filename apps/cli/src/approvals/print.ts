@@ -33,15 +33,21 @@ function approvalText({ state, approvedBy, people, missing }: ManifestStateView 
 }
 
 /** Who may approve, what is frozen and how much of the caps is used. */
-export function authorityText(state: AuthorityState): string {
+export function authorityText(state: AuthorityState, changes: readonly ChangeStateView[] = []): string {
   const { approvers, policyServices, frozen, breakGlass, trouble, counts, unsettled, page } = state;
   return lines(
     ...(trouble === undefined ? [] : [trouble.message]),
     frozen === undefined
       ? "Nothing is frozen."
       : `Frozen since ${when(frozen.since)} by ${frozen.by}: ${frozen.reason}`,
+    ...changes
+      .filter(({ state: is }) => is === "planned" || is === "approved")
+      .map(
+        ({ words, hash, approvedBy, people }) =>
+          `Waits for approval, ${approvedBy.length} of ${people}: ${words}\n  npx meterkeep approve ${hash} --as ID --key FILE`,
+      ),
     ...(breakGlass === undefined ? [] : [`THE CAPS ARE LIFTED until ${when(breakGlass.until)}: ${breakGlass.reason}`]),
-    ...(approvers.length === 0 ? ["Nobody may approve yet: `meterkeep approvers invite`."] : []),
+    ...(approvers.length === 0 ? ["Nobody may approve yet: `npx meterkeep approvers invite`."] : []),
     ...approvers.map(
       ({ id, name, roles, key, suspended }) =>
         `  ${id}  ${name} (${roles.join(", ")}), ${suspended === undefined ? key : `suspended: ${suspended.reason}`}`,

@@ -50,7 +50,7 @@ export async function restore(folder: string, options: RestoreOptions, terminal:
     replayed === undefined
       ? "No change feed was given (--escrow-directory): what was done since the backup is known by the escrow alone."
       : `The change feed gave ${entries - backupEntries} entries more${replayed.broken === undefined ? "" : `, and then broke off: ${replayed.broken}`}.`;
-  const text = `Backup ${backup} is restored, as of ${new Date(knownUntil).toISOString()}, ledger up to entry ${entries}. ${after}\nStart with \`meterkeep start\` and the same options: it adopts the escrow and leaves out counters first. Where people are enrolled it starts frozen, and mostly doubts its clock: \`meterkeep approvers list\` says so, two people end it by \`meterkeep kill-switch thaw\` and \`meterkeep clock trust\` (docs/guides/resilience.md).\n`;
+  const text = `Backup ${backup} is restored, as of ${new Date(knownUntil).toISOString()}, ledger up to entry ${entries}. ${after}\nStart with \`npx meterkeep start\` and the same options: it adopts the escrow and leaves out counters first. Where people are enrolled it starts frozen, and mostly doubts its clock: \`npx meterkeep approvers list\` says so, two people end it by \`npx meterkeep kill-switch thaw\` and \`npx meterkeep clock trust\` (docs/guides/resilience.md).\n`;
   await write(terminal.stdout, options.json === true ? `${JSON.stringify(restored)}\n` : text);
 }
 

@@ -50,7 +50,7 @@ export async function beginCeremony(secretFile: string, options: BeginOptions, t
   const ceremony = begin(secret, { purpose, shares, threshold }, now());
   secret.fill(0);
   await keep(folder, ceremony);
-  await tell(terminal, ceremony, `Hand out each share: meterkeep ceremony share 1 --folder ${folder} --to FILE`);
+  await tell(terminal, ceremony, `Hand out each share: npx meterkeep ceremony share 1 --folder ${folder} --to FILE`);
 }
 
 /** `meterkeep ceremony share` */
@@ -99,7 +99,7 @@ export async function finishCeremony(
   const planned = await asOperator(state, terminal, (custodian) =>
     custodian.planChange({ kind: "ceremony", body, requester, reason: "the transcript of a ceremony" }),
   );
-  await write(terminal.stdout, `Who was there signs it into the ledger: meterkeep approve ${planned.hash}\n`);
+  await write(terminal.stdout, `Who was there signs it into the ledger: npx meterkeep approve ${planned.hash}\n`);
 }
 
 /** `meterkeep ceremony abort` */

@@ -66,7 +66,12 @@ export async function list({ state, json }: OperatorOptions, terminal: Terminal)
   const lines = campaigns.map(
     (each) => `${each.id}  ${each.state}  ${each.words}, ${each.targets} meters, ${each.requester}: ${each.sentence}`,
   );
-  await write(terminal.stdout, json === true ? `${JSON.stringify(campaigns)}\n` : `${lines.join("\n")}\n`);
+  await write(
+    terminal.stdout,
+    json === true
+      ? `${JSON.stringify(campaigns)}\n`
+      : `${lines.join("\n") || "Nothing was asked for yet: npx meterkeep command ask"}\n`,
+  );
 }
 
 /** `meterkeep command groups` */
@@ -75,7 +80,12 @@ export async function groups({ state, json }: OperatorOptions, terminal: Termina
   const lines = view.groups.map(
     ({ name, meters, note, setBy }) => `${name}: ${meters} meters, by ${setBy}${note && `: ${note}`}`,
   );
-  await write(terminal.stdout, json === true ? `${JSON.stringify(view.groups)}\n` : `${lines.join("\n")}\n`);
+  await write(
+    terminal.stdout,
+    json === true
+      ? `${JSON.stringify(view.groups)}\n`
+      : `${lines.join("\n") || "No groups. Make one: npx meterkeep command group NAME …"}\n`,
+  );
 }
 
 /** `meterkeep command group`. @throws CliError `option-invalid` where no meter is named: nobody empties a group by a typo. */
@@ -120,7 +130,7 @@ export async function policyService({ state, json }: OperatorOptions, terminal: 
   const text = view.enrolled
     ? `The custodian accepts tokens of "${view.name}".\n`
     : `The custodian does not accept tokens of "${view.name}" yet. Plan it, and let two people approve:\n` +
-      `  meterkeep change plan enrol-policy-service '${JSON.stringify({ name: view.name, publicKey: view.publicKey })}'\n`;
+      `  npx meterkeep change plan enrol-policy-service '${JSON.stringify({ name: view.name, publicKey: view.publicKey })}'\n`;
   await write(terminal.stdout, json === true ? `${JSON.stringify(view)}\n` : text);
 }
 
@@ -190,7 +200,7 @@ function selectionOf(
 
 function dryRunText({ words, targets, selected, loadAtRiskW, people, findings, waves, verdict }: DryRun): string {
   return [
-    `${words}: ${targets} of ${selected} meters, ${(loadAtRiskW / 1000).toFixed(1)} kW at risk, ${people} to approve, ${waves.length} waves: ${verdict}`,
+    `${words}: ${targets} of ${selected} meters, ${(loadAtRiskW / 1000).toFixed(1)} kW at risk, ${people} to approve, ${waves.length} ${waves.length === 1 ? "wave" : "waves"}: ${verdict}`,
     ...findings.map(({ rule, effect, sentence }) => `  ${rule} ${effect}: ${sentence}`),
     "",
   ].join("\n");
@@ -199,7 +209,7 @@ function dryRunText({ words, targets, selected, loadAtRiskW, people, findings, w
 function campaignText({ campaign, manifest, dryRun }: CampaignView): string {
   return [
     `${campaign.id}  ${campaign.state}: ${campaign.sentence}`,
-    ...(manifest === undefined ? [] : [`  Approve: meterkeep approve ${manifest.hash}`]),
+    ...(manifest === undefined ? [] : [`  Approve: npx meterkeep approve ${manifest.hash}`]),
     `  ${dryRunText(dryRun)}`,
   ].join("\n");
 }

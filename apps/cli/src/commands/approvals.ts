@@ -22,7 +22,10 @@ export function registerApprovals(program: Command, terminal: Terminal): void {
       await approve(hash, options, terminal);
     });
   registerManifests(program, terminal);
-  const changes = program.command("change").summary("plan changes of the custodian's own rules");
+  const changes = program
+    .command("change")
+    .summary("plan changes of the custodian's own rules")
+    .description("Plan changes of the custodian's own rules, which others approve.");
   operatorCommand(changes, "plan", "plan a change, to be approved by others")
     .argument("<kind>", "what is to be changed: loosen-thresholds, remove-approver, export-keys and others")
     .argument("<facts>", "the facts of the change, as JSON")
@@ -38,7 +41,10 @@ export function registerApprovals(program: Command, terminal: Terminal): void {
       await listChanges(options, terminal);
     },
   );
-  const killSwitch = program.command("kill-switch").summary("freeze everything critical, at once");
+  const killSwitch = program
+    .command("kill-switch")
+    .summary("freeze everything critical, at once")
+    .description("Freeze everything critical, at once and alone; two people thaw it.");
   operatorCommand(killSwitch, "on", "freeze every critical command, whatever token it comes with")
     .option("--reason <text>", "why, for the ledger", "asked for by the operator")
     .action(async (options: ReasonOptions) => {
@@ -52,7 +58,12 @@ export function registerApprovals(program: Command, terminal: Terminal): void {
       const { thaw } = await import("../approvals/kill-switch.ts");
       await thaw(options, terminal);
     });
-  const clock = program.command("clock").summary("the custodian's clock, after a long stop");
+  const clock = program
+    .command("clock")
+    .summary("the custodian's clock, after a long stop")
+    .description(
+      "Have the custodian's clock believed after a long stop: until then it seals nothing that switches off.",
+    );
   operatorCommand(clock, "trust", "plan that the clock of a start is believed; two people approve it")
     .option("--requester <name>", "who asks; never one who approves", "operator")
     .option("--reason <text>", "why: for how long nobody ran, and what the clock was compared with", "")
@@ -71,7 +82,10 @@ export function registerApprovals(program: Command, terminal: Terminal): void {
 }
 
 function registerApprovers(program: Command, terminal: Terminal): void {
-  const approvers = program.command("approvers").summary("who may approve, and what is frozen");
+  const approvers = program
+    .command("approvers")
+    .summary("who may approve, and what is frozen")
+    .description("Show who may approve and what is frozen, and enrol, replace and suspend approvers.");
   operatorCommand(approvers, "list", "show who may approve, what is frozen and how much of the caps is used").action(
     async (options: OperatorOptions) => {
       const { listApprovers } = await import("../approvals/approvers.ts");
@@ -111,7 +125,10 @@ function registerApprovers(program: Command, terminal: Terminal): void {
 }
 
 function registerManifests(program: Command, terminal: Terminal): void {
-  const manifests = program.command("manifest").summary("what is to be done on meters, for people to approve");
+  const manifests = program
+    .command("manifest")
+    .summary("what is to be done on meters, for people to approve")
+    .description("Show and make manifests: what is to be done on which meters, as people approve it.");
   operatorCommand(manifests, "list", "show manifests and who has approved them").action(
     async (options: OperatorOptions) => {
       const { listManifests } = await import("../approvals/manifests.ts");

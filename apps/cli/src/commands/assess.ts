@@ -5,9 +5,9 @@ import { type Terminal, write } from "../terminal.ts";
 
 const EXAMPLES = `
 Examples:
-  meterkeep assess tcp://192.168.1.30:4059 --key-file my.json --report sample.html --report sample.json
-  meterkeep assess tcp://192.168.1.30:4059                       what can be tested without keys
-  meterkeep assess tcp://192.168.1.30:4059 --key-file my.json --check replayed-request lowered-counter
+  npx meterkeep assess tcp://192.168.1.30:4059 --key-file my.json --report sample.html --report sample.json
+  npx meterkeep assess tcp://192.168.1.30:4059                       what can be tested without keys
+  npx meterkeep assess tcp://192.168.1.30:4059 --key-file my.json --check replayed-request lowered-counter
 
 Exit status: 0 no check failed, 1 a check failed or the meter could not be met, 2 called wrongly.
 Test samples, not meters in service: the counter moves on, and what a check writes is what stood there.

@@ -6,7 +6,10 @@ import { operatorCommand } from "./status.ts";
 
 /** `meterkeep command`, `meterkeep rules` and `meterkeep blast`: commands to meters, and how far anybody reaches. */
 export function registerCommand(program: Command, terminal: Terminal): void {
-  const command = program.command("command").summary("ask for commands to meters; people approve them");
+  const command = program
+    .command("command")
+    .summary("ask for commands to meters; people approve them")
+    .description("Ask for commands to meters: the guard judges them, people approve them, campaigns carry them out.");
   operatorCommand(
     command,
     "ask",

@@ -4,11 +4,11 @@ import type { Terminal } from "../terminal.ts";
 
 const EXAMPLES = `
 Examples:
-  meterkeep decode 7EA0…7E                        a telegram as hex
-  meterkeep decode telegram.hex --key-file my.json
-  meterkeep decode /dev/ttyUSB0 --serial 2400-8E1
-  meterkeep decode tcp://192.168.1.20:5000 --json  one JSON object a telegram
-  pbpaste | meterkeep decode
+  npx meterkeep decode 7EA0…7E                        a telegram as hex
+  npx meterkeep decode telegram.hex --key-file my.json
+  npx meterkeep decode /dev/ttyUSB0 --serial 2400-8E1
+  npx meterkeep decode tcp://192.168.1.20:5000 --json  one JSON object a telegram
+  pbpaste | npx meterkeep decode
 
 Exit status: 0 decoded, 1 something was refused, 2 called wrongly.
 `;

@@ -5,10 +5,10 @@ import type { Terminal } from "../terminal.ts";
 
 const EXAMPLES = `
 Examples:
-  meterkeep read tcp://192.168.1.30:4059                        what everybody may read
-  meterkeep read tcp://192.168.1.30:4059 --key-file my.json     as the management client
-  meterkeep read tcp://192.168.1.30:4059 --key-file my.json --rows 8
-  meterkeep read tcp://[fe80::1]:4059 --password 12345678 --client 2 --json
+  npx meterkeep read tcp://192.168.1.30:4059                        what everybody may read
+  npx meterkeep read tcp://192.168.1.30:4059 --key-file my.json     as the management client
+  npx meterkeep read tcp://192.168.1.30:4059 --key-file my.json --rows 8
+  npx meterkeep read tcp://[fe80::1]:4059 --password 12345678 --client 2 --json
 
 Exit status: 0 read, 1 the meter or the line refused, 2 called wrongly.
 `;

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { test } from "node:test";
 import { resolveOptions } from "../start/options.ts";
 import { checkClock } from "./clock.ts";
-import { checkTools } from "./parts.ts";
+import { checkBinding, checkTools } from "./parts.ts";
 import { checkPlatform, type Platform } from "./platform.ts";
 import { checkPort, describePortProblem } from "./ports.ts";
 import { checkState } from "./state.ts";
@@ -105,4 +105,9 @@ test("looking at a state directory that is not there leaves none behind, and one
   } finally {
     rmSync(base, { recursive: true });
   }
+});
+
+test("whether tokens can be spoken with is said, with the command that builds the binding", () => {
+  const { status, text, fix } = checkBinding("/nonexistent");
+  assert.deepEqual([status, /npm rebuild pkcs11js/.test(fix ?? "")], ["optional", true], text);
 });

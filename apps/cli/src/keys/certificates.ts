@@ -51,7 +51,7 @@ export async function enrol(titles: readonly string[], options: EnrolOptions, te
   const answer = await asOperator(options.state, terminal, (custodian) =>
     custodian.planEnrolments({ meters, cause, reason: options.reason }),
   );
-  const text = `Certificates are planned for ${answer.planned} meters. How it goes: meterkeep keys certificates\n`;
+  const text = `Certificates are planned for ${answer.planned} meters. How it goes: npx meterkeep keys certificates\n`;
   await print(terminal, options, answer, text);
   if (answer.planned === 0) terminal.exitStatus = EXIT.refused;
 }

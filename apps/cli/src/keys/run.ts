@@ -48,12 +48,13 @@ export async function rotate(titles: readonly string[], options: RotateOptions, 
       : marked === undefined
         ? ` ${left} are not: not due, rotated just now, or not taken over.`
         : ` ${left} are not: where a change is under way its end brings them, where none was taken over the takeover does.`;
-  const compromised = marked === undefined ? "" : `Keys of ${marked} meters are marked compromised. `;
+  const compromised =
+    marked === undefined ? "" : `Keys of ${marked} ${marked === 1 ? "meter" : "meters"} are marked compromised. `;
   await print(
     terminal,
     options,
     answer,
-    `${compromised}New keys are planned for ${answer.planned} meters.${others} How it goes: meterkeep keys status\n`,
+    `${compromised}New keys are planned for ${answer.planned} ${answer.planned === 1 ? "meter" : "meters"}.${others} How it goes: npx meterkeep keys status\n`,
   );
   if (answer.planned === 0 && (marked ?? 0) === 0) terminal.exitStatus = EXIT.refused;
 }
@@ -108,8 +109,21 @@ export async function status(titles: readonly string[], options: StatusOptions, 
     rotations: await statesOf(custodian, titles.map(titleOf), filter),
   }));
   const shown = rotations.map((state) => ({ ...state, meter: systemTitleText(state.meter) }));
-  await print(terminal, options, { ...report, rotations: shown }, `${reportText(report)}${statesText(shown)}`);
+  await print(
+    terminal,
+    options,
+    { ...report, rotations: shown },
+    `${reportText(report)}${statesText(shown) || `${NONE_SHOWN[filter]}\n`}`,
+  );
 }
+
+/** What a list that is empty says, by what was asked for. */
+const NONE_SHOWN = {
+  open: "No rotation is open.",
+  unknown: "Of every meter it is known which keys it holds.",
+  failed: "No meter has failed to change its keys.",
+  all: "No key was ever rotated.",
+} as const;
 
 async function statesOf(
   custodian: Pick<Custodian, "rotationStates">,
@@ -163,7 +177,7 @@ export async function changeState(
   await asOperator(options.state, terminal, (custodian) =>
     custodian.changeKeyState({ meter: titleOf(key.meter), purpose, version, client, command, reason }),
   );
-  const next = command === "compromise" ? " Its successor is planned: meterkeep keys status" : "";
+  const next = command === "compromise" ? " Its successor is planned: npx meterkeep keys status" : "";
   await print(terminal, options, { changed: true }, `Done; the ledger says so.${next}\n`);
 }
 

@@ -1,4 +1,4 @@
-import { createReadStream, createWriteStream, readFileSync } from "node:fs";
+import { createReadStream, createWriteStream, readFileSync, statSync } from "node:fs";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { LedgerState } from "@meterkeep/api";
@@ -66,7 +66,12 @@ export async function exportLedger(file: string, options: OperatorOptions, termi
   const server = runningServer(options.state, terminal);
   const lines = withLineFeeds(exportLines(await sourceOf(server), new Date()));
   if (file === "-") for await (const line of lines) await write(terminal.stdout, line);
-  else await pipeline(Readable.from(lines), createWriteStream(file, { mode: 0o600 }));
+  else {
+    await pipeline(Readable.from(lines), createWriteStream(file, { mode: 0o600 }));
+    const { size } = statSync(file);
+    const text = `${file}: ${size} octets. Check them, anywhere: npx meterkeep ledger verify ${file}\n`;
+    await write(terminal.stdout, options.json === true ? `${JSON.stringify({ file, octets: size })}\n` : text);
+  }
 }
 
 /** `meterkeep ledger verify` */

@@ -150,7 +150,7 @@ export async function listTokens(options: OperatorOptions, terminal: Terminal): 
     terminal,
     options,
     tokens,
-    lines.length === 0 ? "No tokens. Make one: meterkeep token create NAME\n" : lines.join(""),
+    lines.length === 0 ? "No tokens. Make one: npx meterkeep token create NAME\n" : lines.join(""),
   );
 }
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { MeterDetail, RegisterReading } from "@meterkeep/api";
-import { meterText } from "./print.ts";
+import type { MeterDetail, MeterSummary, RegisterReading } from "@meterkeep/api";
+import { metersText, meterText } from "./print.ts";
 
 const DETAIL = {
   meter: { systemTitle: "4D4B5000000007E9", label: "Mine", kind: "real" },
@@ -39,4 +39,22 @@ test("a meter is shown with the newest value of each register, and without words
   assert.doesNotMatch(text, /: 7 Wh/);
   assert.ok(text.indexOf("1-0:1.8.0") < text.indexOf("1-0:2.8.0"));
   assert.match(meterText(DETAIL, []), /Readings: none yet/);
+});
+
+test("the list of meters says why each is trusted as it is, and marks times that are simulated", () => {
+  const meter = {
+    systemTitle: "4D4B5000000007E9",
+    label: "Mine",
+    kind: "simulated",
+    trust: "held",
+    trustSentence: "Nobody has spoken with it yet.",
+    takeover: "shipped",
+    supply: "unknown",
+    stale: true,
+    lastReadingAt: "2026-11-21T12:00:00Z",
+  } as unknown as MeterSummary;
+  const text = metersText([meter, { ...meter, kind: "real", stale: false }]);
+  assert.match(text, /last reading.*why/);
+  assert.match(text, /2026-11-21T12:00:00Z \(simulated time, stale\).*Nobody has spoken with it yet\./);
+  assert.match(text, /real .*2026-11-21T12:00:00Z {2,}│? *Nobody|real .*2026-11-21T12:00:00Z [^(]*Nobody/);
 });

@@ -22,7 +22,7 @@ export function overviewText(overview: Overview, address: string): string {
 /** Meters, one a line. */
 export function metersText(meters: readonly MeterSummary[]): string {
   const table = new Table({
-    head: ["system title", "label", "kind", "trust", "takeover", "supply", "power", "last reading"],
+    head: ["system title", "label", "kind", "trust", "takeover", "supply", "power", "last reading", "why"],
     style: { head: [], border: [], compact: true },
   });
   for (const meter of meters)
@@ -34,9 +34,17 @@ export function metersText(meters: readonly MeterSummary[]): string {
       meter.takeover,
       meter.supply,
       meter.powerW === undefined ? "" : `${Math.round(meter.powerW)} W`,
-      `${meter.lastReadingAt ?? "never"}${meter.stale ? " (stale)" : ""}`,
+      lastReadingText(meter),
+      meter.trustSentence,
     ]);
   return `${table.toString()}\n`;
+}
+
+/** A simulated meter's times are those of its town. */
+function lastReadingText({ lastReadingAt, kind, stale }: MeterSummary): string {
+  if (lastReadingAt === undefined) return "never";
+  const marks = [kind === "simulated" && "simulated time", stale && "stale"].filter((mark) => mark !== false);
+  return marks.length === 0 ? lastReadingAt : `${lastReadingAt} (${marks.join(", ")})`;
 }
 
 /** One meter: who it is, its keys, how far it is trusted and why, and the newest value of each register. */

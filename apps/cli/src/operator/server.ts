@@ -56,12 +56,14 @@ export function operatorConfig(state: string | undefined, terminal: Pick<Termina
 
 function readConfig(file: string, directory: string): OperatorConfig {
   if (!existsSync(file))
-    throw notRunning(`Meterkeep has not been started in ${directory}: run \`meterkeep start\`, or name its --state`);
+    throw notRunning(
+      `Meterkeep has not been started in ${directory}: run \`npx meterkeep start\`, or name its --state`,
+    );
   try {
     return parseSettings(OPERATOR_CONFIG, JSON.parse(readFileSync(file, "utf8")));
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === "EACCES")
-      throw notRunning(`${file} belongs to somebody else: run this as who ran \`meterkeep start\``, cause);
+      throw notRunning(`${file} belongs to somebody else: run this as who ran \`npx meterkeep start\``, cause);
     throw cause;
   }
 }
@@ -83,7 +85,7 @@ function ask(socketPath: string, method: string, path: string, body: unknown): P
     });
   });
   sent.on("error", (cause) =>
-    reject(notRunning("Meterkeep does not run here now: start it with `meterkeep start`", cause)),
+    reject(notRunning("Meterkeep does not run here now: start it with `npx meterkeep start`", cause)),
   );
   sent.end(text);
   return promise;

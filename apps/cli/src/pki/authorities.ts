@@ -40,7 +40,7 @@ export async function requestAuthority(
   );
   if (made.kind !== "requested") return;
   await writeNew(file, toPem("CERTIFICATE REQUEST", made.request));
-  const next = `Carry ${file} to the root, then: meterkeep pki authority adopt "${name}" CERTIFICATE --profile ${profile} --key ${made.keyName} --parent ROOT\n`;
+  const next = `Carry ${file} to the root, then: npx meterkeep pki authority adopt "${name}" CERTIFICATE --profile ${profile} --key ${made.keyName} --parent ROOT\n`;
   await print(terminal, options, { keyName: made.keyName, file }, `The key is ${made.keyName}.\n${next}`);
 }
 

@@ -45,7 +45,7 @@ export async function revokeAuthority(
     custodian.planRevocation({ authority, serial, reason: reasonFrom(options.reason) }),
   );
   const held = serial === undefined ? "It issues nothing from now on. " : "";
-  const text = `${planText(plan)}\n${held}Nothing is revoked yet: meterkeep pki revocation ${plan.id} start\n`;
+  const text = `${planText(plan)}\n${held}Nothing is revoked yet: npx meterkeep pki revocation ${plan.id} start\n`;
   await print(terminal, options, plan, text);
 }
 

@@ -57,7 +57,7 @@ export function readRegister(folder: string, root: Certificate): RootRegister {
   if (isSigned) throw refused(path, "was not signed by this root, or was changed since");
   throw new CliError(
     "input-unreadable",
-    `${path} is not signed: if it is of a version that signed none, \`meterkeep pki root sign-register\` shows what it says and signs that; if a ceremony has signed it since, somebody took the signature away: put back the copy that was kept then`,
+    `${path} is not signed: if it is of a version that signed none, \`npx meterkeep pki root sign-register\` shows what it says and signs that; if a ceremony has signed it since, somebody took the signature away: put back the copy that was kept then`,
   );
 }
 
@@ -76,7 +76,7 @@ export function readUnsignedRegister(folder: string): RootRegister {
   } catch (cause) {
     throw refused(path, "cannot be read", cause);
   }
-  throw new CliError("option-invalid", `${path} has a signature: the next \`meterkeep pki root\` looks at it`);
+  throw new CliError("option-invalid", `${path} has a signature: the next \`npx meterkeep pki root\` looks at it`);
 }
 
 /** Every field of what nobody has signed yet, looked at. @throws RangeError, TypeError, CliError */

@@ -118,7 +118,7 @@ export async function revokeWithRoot(
     const entry = { serial, reason, at: isoNow(), holders };
     await writeRegister(options.folder, key, { ...register, revoked: [...register.revoked, entry] });
   });
-  await write(terminal.stdout, `${serial} is in the register. Sign the list now: meterkeep pki root list\n`);
+  await write(terminal.stdout, `${serial} is in the register. Sign the list now: npx meterkeep pki root list\n`);
 }
 
 /** `meterkeep pki root sign-register`: without a digest it shows what would be signed, with it, it signs just that. */
@@ -137,7 +137,7 @@ export async function signRegister(
     ];
     await write(
       terminal.stdout,
-      `${lines.join("\n")}\nHold each line against the minutes of the ceremonies, above all what was revoked. Then: meterkeep pki root sign-register --seen ${digest}\n`,
+      `${lines.join("\n")}\nHold each line against the minutes of the ceremonies, above all what was revoked. Then: npx meterkeep pki root sign-register --seen ${digest}\n`,
     );
     return;
   }
@@ -176,13 +176,14 @@ export async function listOfRoot(
   await writeNew(out, list);
   await write(
     terminal.stdout,
-    `${out}: list ${number} with ${register.revoked.length} entries, good until ${nextUpdate.toISOString()}\nPublish it: meterkeep pki crl ${authorityId(root)} ${out} --shard ${SHARD_OF_ALL} --publish\n`,
+    `${out}: list ${number} with ${register.revoked.length} entries, good until ${nextUpdate.toISOString()}\nPublish it: npx meterkeep pki crl ${authorityId(root)} ${out} --shard ${SHARD_OF_ALL} --publish\n`,
   );
 }
 
 function rootOf(folder: string): Certificate {
   const path = `${folder}/root.crt`;
-  if (!existsSync(path)) throw new CliError("input-unreadable", `${path} is not there: \`meterkeep pki root make\``);
+  if (!existsSync(path))
+    throw new CliError("input-unreadable", `${path} is not there: \`npx meterkeep pki root make\``);
   return decodeCertificate(fromPem("CERTIFICATE", readFileSync(path, "utf8"))[0]!);
 }
 

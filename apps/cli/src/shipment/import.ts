@@ -32,7 +32,7 @@ export async function importShipment(file: string, options: OperatorOptions, ter
     }
   }
   const text = isNew
-    ? `Shipment ${shipment} is handed over. What becomes of it: meterkeep meter list, and the page's events.\n`
+    ? `Shipment ${shipment} is handed over. What becomes of it: npx meterkeep meter list, and the page's events.\n`
     : `Shipment ${shipment} was handed over before: nothing is done twice.\n`;
   await write(terminal.stdout, options.json === true ? `${JSON.stringify({ shipment, isNew })}\n` : text);
 }

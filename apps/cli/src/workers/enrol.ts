@@ -67,8 +67,8 @@ export async function enrolWorker(
   });
   writeFileSync(file, `${JSON.stringify(ticket, undefined, 2)}\n`, { mode: 0o600, flag: "wx" });
   const text = `Wrote ${file}. It lets one machine in as the worker ${name}, once, within ${hours} hours; take it there and run
-  meterkeep worker join ${file} --state DIR
-  meterkeep worker start --state DIR
+  npx meterkeep worker join ${file} --state DIR
+  npx meterkeep worker start --state DIR
 `;
   await print(terminal, options, { enrolled: name, file, hours }, text);
 }

@@ -26,7 +26,7 @@ export async function joinWorker(file: string, options: JoinOptions, terminal: T
   await openIdentity(directories, ticket, user, password);
   writePrivate(directories.ticketFile, JSON.stringify(ticket, undefined, 2), user);
   const text = `This machine is the worker ${ticket.name} of ${ticket.gate.host}. Start it with
-  meterkeep worker start --state ${options.state}
+  npx meterkeep worker start --state ${options.state}
 `;
   await write(terminal.stdout, options.json === true ? `${JSON.stringify({ joined: ticket.name })}\n` : text);
 }
@@ -67,7 +67,7 @@ function ticketIn(file: string): WorkerTicket {
   } catch (cause) {
     throw new CliError(
       "input-unreadable",
-      `${file} is not what \`meterkeep worker enrol\` writes: ${(cause as Error).message}`,
+      `${file} is not what \`npx meterkeep worker enrol\` writes: ${(cause as Error).message}`,
       { cause },
     );
   }

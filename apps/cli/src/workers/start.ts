@@ -34,7 +34,7 @@ export async function startWorker(options: StartWorkerOptions, terminal: Termina
     );
   const directories = makeWorkerDirectories(state, user);
   if (!existsSync(directories.ticketFile))
-    throw new CliError("option-invalid", `${state} is no worker's: \`meterkeep worker join\` comes first`);
+    throw new CliError("option-invalid", `${state} is no worker's: \`npx meterkeep worker join\` comes first`);
   const ticket = JSON.parse(readFileSync(directories.ticketFile, "utf8")) as KeptTicket;
   using stack = new DisposableStack();
   const lock = acquireLock(`${directories.state}/lock`, `the state directory ${directories.state}`);

@@ -52,7 +52,7 @@ export function BlastPage() {
         <Panel name="reach" title="Within reach">
           <DataTable
             label="Who reaches how much"
-            columns={["Who", "Meters", "Share", "Load", "In 10 minutes", "Takes", "Held by", "Proven by"]}
+            columns={["Who", "Meters", "Share", "Load", "In 10 minutes", "Takes", "Held by, and proven by"]}
             className="blast-table"
           >
             {data.reach.map((one) => (
@@ -63,7 +63,15 @@ export function BlastPage() {
                 </th>
                 <td>{formatCount(one.meters)}</td>
                 <td>
-                  <meter min={0} max={1} value={one.share} aria-label={`Share of the island for ${one.name}`} />{" "}
+                  <meter
+                    min={0}
+                    max={1}
+                    low={0.1}
+                    high={0.5}
+                    optimum={0}
+                    value={one.share}
+                    aria-label={`Share of the island for ${one.name}`}
+                  />{" "}
                   <Amount of={formatShare(one.share, 1)} />
                 </td>
                 <td>
@@ -72,10 +80,11 @@ export function BlastPage() {
                 <td>{formatCount(one.metersInTenMinutes)}</td>
                 <td>{one.meters === 0 ? "" : counted(one.minutes, "minute")}</td>
                 <td className="blast-words">
-                  <RuleLinks rules={one.bounds} />
-                  {one.sentence}
+                  <RuleLinks rules={one.bounds} /> {one.sentence}
+                  <p className="dim">
+                    {one.drill === undefined ? (one.undrilled ?? "no drill yet") : <DrillLink drill={one.drill} />}
+                  </p>
                 </td>
-                <td>{one.drill === undefined ? (one.undrilled ?? "no drill yet") : <DrillLink drill={one.drill} />}</td>
               </tr>
             ))}
           </DataTable>

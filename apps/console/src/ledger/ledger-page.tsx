@@ -31,7 +31,10 @@ const MOST_PAGES = 8;
 
 export function LedgerPage() {
   const [source, setSource] = useState<LedgerSource>("custodian");
-  const [routine, setRoutine] = useState(false);
+  const [wanted, setRoutine] = useState<boolean>();
+  // Where nothing but bookkeeping is in sight, it is shown until somebody says otherwise: an empty page tells nothing.
+  const [nothingElse, setNothingElse] = useState(false);
+  const routine = source === "custodian" && (wanted ?? nothingElse);
   const { data, error, fetchNextPage, hasNextPage, isFetchingNextPage, refetch } = useInfiniteQuery({
     queryKey: ["ledger", source, routine, "pages"],
     queryFn: ({ pageParam, client }) => client.fetchQuery({ ...ledgerQuery(source, routine, pageParam), staleTime: 0 }),
@@ -46,6 +49,10 @@ export function LedgerPage() {
   useEffect(() => {
     if (isScant && hasNextPage && !isFetchingNextPage && error === null) void fetchNextPage();
   }, [isScant, hasNextPage, isFetchingNextPage, error, fetchNextPage]);
+  const isBare = data !== undefined && entries.length === 0 && (head?.size ?? 0) > 0 && !(isScant && hasNextPage);
+  useEffect(() => {
+    if (isBare) setNothingElse(true);
+  }, [isBare]);
   const check = useLeafCheck(entries, !routine);
   const newer = useNewer(source, entries[0]?.sequence);
 
@@ -70,7 +77,7 @@ export function LedgerPage() {
         title={<>{SOURCES[source]}'s entries</>}
         beside={
           <>
-            <LeafVerdict check={check} />
+            {entries.length === 0 ? null : <LeafVerdict check={check} />}
             {source === "custodian" ? (
               <label className="ledger-routine">
                 <input
@@ -100,7 +107,7 @@ export function LedgerPage() {
             {data === undefined ? (
               <p className="dim">Fetching the entries …</p>
             ) : (
-              <Empty command="npx meterkeep status">
+              <Empty command="npx meterkeep ledger verify">
                 {(head?.size ?? 0) === 0
                   ? "Nothing has been written yet. The first use of a key is the first entry."
                   : "The newest entries are bookkeeping of sessions, pushes and counters: show it, or look further back."}
@@ -137,7 +144,7 @@ export function LedgerPage() {
 }
 
 function LeafVerdict({ check }: { check: LeafCheck | undefined }) {
-  if (check === undefined || check.checked === 0) return <span className="dim">computing the hashes …</span>;
+  if (check === undefined) return <span className="dim">computing the hashes …</span>;
   return check.broken.length === 0 ? (
     <span className="leaf-verdict tone-trusted" role="status">
       <IconLink size={16} aria-hidden /> {formatCount(check.checked)} hashes computed again in this browser, all fit

@@ -4,6 +4,9 @@ import { localTime } from "../live/live-context.tsx";
 import { keyed } from "../shell/keyed.ts";
 import { Panel } from "../shell/panel.tsx";
 
+/** As the route is written of a meter whose address changes. */
+const MOVES = /[?&]moves=yes$/;
+
 /** Who it says it is, where that was checked against, and how it is reached. */
 export function Identity({ detail }: { detail: MeterDetail }) {
   const { identity, profile, destinations, incidents, intervals } = detail;
@@ -31,7 +34,9 @@ export function Identity({ detail }: { detail: MeterDetail }) {
     ...destinations.map(({ purpose, address, authenticated }): readonly [string, ReactNode] => [
       { read: "Read at", depot: "Depot bench", "push-source": "Pushes from" }[purpose],
       <>
-        <code>{address}</code> {authenticated ? "" : <span className="dim">not authenticated</span>}
+        <code>{address.replace(MOVES, "")}</code>
+        {MOVES.test(address) ? ", and from wherever it proves itself next" : ""}{" "}
+        {authenticated ? "" : <span className="dim">not authenticated</span>}
       </>,
     ]),
     ...incidents.map(({ sentence, at, count }): readonly [string, ReactNode] => [

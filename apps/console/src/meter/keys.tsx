@@ -53,7 +53,18 @@ export function Keys({ keys }: { keys: MeterDetail["keys"] }) {
                   {origin} <When at={createdAt} />
                 </span>
               </td>
-              <td>{provenAt !== undefined ? <When at={provenAt} /> : state === "active" ? "not yet" : "–"}</td>
+              <td>
+                {provenAt !== undefined ? (
+                  <When at={provenAt} />
+                ) : state !== "active" ? (
+                  "–"
+                ) : purpose === "GBEK" ? (
+                  // What everybody has proves nobody: no meter protects an answer with it.
+                  <span className="dim">cannot be</span>
+                ) : (
+                  "not yet"
+                )}
+              </td>
             </tr>
           ))}
         </DataTable>

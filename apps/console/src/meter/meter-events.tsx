@@ -7,6 +7,7 @@ import { localTime, useTownTime } from "../live/live-context.tsx";
 import { DataTable } from "../shell/data-table.tsx";
 import { Empty } from "../shell/empty.tsx";
 import { Failure } from "../shell/failure.tsx";
+import { TownClockMark } from "../shell/marks.tsx";
 import { Panel } from "../shell/panel.tsx";
 
 const GRAVE = 3;
@@ -18,7 +19,7 @@ export function MeterEvents({ systemTitle }: { systemTitle: string }) {
   const [shown, setShown] = useState(FIRST);
   const events = data?.events ?? [];
   return (
-    <Panel name="meter-events" title="Its event logs">
+    <Panel name="meter-events" title="Its event logs" beside={<TownClockMark />}>
       {error === null ? null : <Failure error={error} retry={() => void refetch()} />}
       {data !== undefined && events.length === 0 ? (
         <div className="panel-body">

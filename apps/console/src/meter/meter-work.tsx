@@ -23,6 +23,7 @@ import { DataTable } from "../shell/data-table.tsx";
 import { Failure } from "../shell/failure.tsx";
 import { Panel } from "../shell/panel.tsx";
 import { steppedUp } from "../sign-in/step-up.ts";
+import { operationTitle } from "../work/operation-title.ts";
 import { ParameterFields } from "../work/parameter-fields.tsx";
 import { type Parameters, written } from "../work/parameter-shape.ts";
 import { ReadData } from "./read-data.tsx";
@@ -49,7 +50,7 @@ export function MeterWork({ systemTitle, profile }: MeterWorkProps) {
           <select className="field" value={operation.name} onChange={(event) => setChosen(event.currentTarget.value)}>
             {operations.map(({ name }) => (
               <option key={name} value={name}>
-                {name.replaceAll("-", " ")}
+                {operationTitle(name)}
               </option>
             ))}
           </select>

@@ -1,6 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { expiryQuery } from "../api/queries.ts";
-import { formatCount } from "../format/quantity.ts";
+import { counted, formatCount } from "../format/quantity.ts";
 import { DataTable } from "../shell/data-table.tsx";
 import { Empty } from "../shell/empty.tsx";
 import { Failure } from "../shell/failure.tsx";
@@ -23,7 +23,7 @@ export function ExpiryPanel({ onPick }: { onPick: (withinDays: number | undefine
               key: String(days),
               head: (
                 <button type="button" className="text-button" onClick={() => onPick(days)}>
-                  {days < 365 ? `${days} days` : `${Math.round(days / 365)} years`}
+                  {days < 365 ? counted(days, "day") : counted(Math.round(days / 365), "year")}
                 </button>
               ),
             })),

@@ -41,6 +41,11 @@ export function WallClock() {
   return differs ? <span className="dim">wall clock</span> : null;
 }
 
+/** Beside times that are the meters' own, where these are simulated. */
+export function TownClockMark() {
+  return useLive(({ clock }) => clock?.simulated === true) ? <span className="dim">simulated time</span> : null;
+}
+
 const PROTECTION = {
   authenticated: { word: "authenticated", Icon: IconShieldCheck, says: "its tag was verified" },
   confidential: { word: "confidential only", Icon: IconLock, says: "encrypted, but anybody could have changed it" },

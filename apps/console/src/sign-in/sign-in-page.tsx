@@ -20,7 +20,10 @@ export function SignInPage() {
   const enter = async (me: Me) => {
     queries.clear();
     queries.setQueryData(meQuery.queryKey, me);
-    await navigate({ to: nextPath(search.next), replace: true });
+    const next = nextPath(search.next);
+    // The description of the API is no page of the console.
+    if (next.startsWith("/api/")) location.replace(next);
+    else await navigate({ to: next, replace: true });
   };
   const claim = useMutation({ mutationFn: (token: string) => postJson<Me>("/sign-in", { token }), onSuccess: enter });
   const passkey = useMutation({ mutationFn: signInWithPasskey, onSuccess: enter });

@@ -62,11 +62,12 @@ export const EventList = memo(function EventList({ meters }: { meters: ReadonlyM
                         {nameOf(event.meter)}
                       </Link>
                     )}{" "}
-                    {event.meter === undefined ? event.sentence : withoutName(event.sentence, nameOf(event.meter))}{" "}
+                    {event.meter === undefined ? event.sentence : withoutName(event.sentence, nameOf(event.meter))}
                     {count === 1 ? null : (
                       <span className="dim">
-                        and {full ? "over " : ""}
-                        {formatCount(count - 1)} more like it
+                        {" "}
+                        ({full ? "over " : ""}
+                        {formatCount(count - 1)} more like it)
                       </span>
                     )}
                   </p>

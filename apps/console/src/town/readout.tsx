@@ -20,7 +20,7 @@ export function Readout({ meter }: { meter: MeterSummary | undefined }) {
       <strong>{meter.label}</strong>
       <code className="dim">{meter.systemTitle}</code>
       <TrustMark trust={meter.trust} />
-      <span>{SUPPLY_WORDS[meter.supply]}</span>
+      {meter.role === "transformer" ? null : <span>{SUPPLY_WORDS[meter.supply]}</span>}
       {meter.powerW === undefined ? null : <Amount of={formatPower(meter.powerW)} />}
       {meter.energyWh === undefined ? null : <Amount of={formatEnergy(meter.energyWh)} />}
       {meter.lastReadingAt === undefined || now === undefined ? null : (

@@ -1,4 +1,5 @@
 /** A command as it is being written, and what of it can be asked for. */
+
 import {
   type CommandOrder,
   type CommandReason,
@@ -6,6 +7,7 @@ import {
   type OperationView,
   type Selection,
 } from "@meterkeep/api";
+import { operationTitle } from "./operation-title.ts";
 import { type Parameters, written } from "./parameter-shape.ts";
 
 export interface Draft {
@@ -43,7 +45,7 @@ export function offered(operations: readonly OperationView[]): readonly Operatio
 
 /** An operation in words, without the parameters of its example. */
 export function saysOf({ name, words, example }: OperationView): string {
-  return Object.keys(example).length === 0 ? words : name.replaceAll("-", " ");
+  return Object.keys(example).length === 0 ? words : operationTitle(name);
 }
 
 /** What is asked for; undefined while it cannot be asked. */

@@ -53,7 +53,9 @@ export function QuarantineCard({ item, me }: { item: QuarantineItem; me: Me }) {
         </div>
       ) : (
         <p className="dim">
-          {me.name === requester ? "Somebody else decides about it." : "An approver decides about it."}
+          {me.name === requester
+            ? "Somebody else decides about it."
+            : "Somebody with the role approver decides about it (page People)."}
         </p>
       )}
       {error === null ? null : <Failure error={error} />}

@@ -17,7 +17,7 @@ export function SignLink({ manifest, words }: SignLinkProps) {
         <code>{hash.slice(0, 16)}…</code>
       </p>
       {page === undefined ? (
-        <p className="dim">This custodian has no page: people sign with the command meterkeep approve.</p>
+        <p className="dim">This custodian has no page: people sign with the command npx meterkeep approve.</p>
       ) : (
         <a className="button primary" href={page} target="_blank" rel="noreferrer">
           <IconExternalLink size={17} aria-hidden /> Sign at the custodian

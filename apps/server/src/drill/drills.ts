@@ -71,7 +71,7 @@ export class Drills {
     if (this.#ports.launch === undefined)
       throw new ProblemError(
         "supervisor-unavailable",
-        "drills run under `meterkeep start`, which starts their process",
+        "drills run under `npx meterkeep start`, which starts their process",
       );
   }
 

@@ -235,8 +235,19 @@ test("every answer carries the strict headers, and no page loads anything from e
 test("the description of the API needs neither a script nor a style of its own, and escapes what it shows", async () => {
   const html = await (await server.get("/api/docs", { cookie: await server.signIn() })).text();
   assert.doesNotMatch(html, /<script|<style|\sstyle=|\son\w+=|javascript:|https?:\/\//i);
-  const hostile = docsPage({ info: { title: "<script>", version: "\"'&" }, paths: {} });
-  assert.ok(!hostile.includes("<script>"));
+  const hostile = docsPage({ info: { title: "<script>", version: "\"'&", description: "`<b>`" }, paths: {} }, {});
+  assert.ok(!hostile.includes("<script>") && hostile.includes("<code>&lt;b&gt;</code>"));
+});
+
+test("the type of a problem leads to its line in the description, and a browser without a login to the sign-in", async () => {
+  const refused = await server.get("/api/v1/meters");
+  const { type } = (await refused.json()) as { type: string };
+  const { pathname, hash } = new URL(type, server.url);
+  const html = await (await server.get(pathname, { cookie: await server.signIn() })).text();
+  assert.ok(html.includes(`id="${hash.slice(1)}"`), type);
+  const browser = await fetch(server.url + pathname, { headers: { accept: "text/html" }, redirect: "manual" });
+  assert.deepEqual([browser.status, browser.headers.get("location")], [302, "/sign-in?next=/api/docs"]);
+  assert.equal((await server.get(pathname)).status, 401, "a program is told as ever");
 });
 
 test("bad input gets a problem with a stable code that says where", async () => {

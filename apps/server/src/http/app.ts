@@ -1,7 +1,7 @@
 import fastifyCookie from "@fastify/cookie";
 import fastifyRateLimit from "@fastify/rate-limit";
 import type { Problem } from "@meterkeep/api";
-import { type FastifyInstance, type FastifyReply, fastify, LogController } from "fastify";
+import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify, LogController } from "fastify";
 import type { Logger } from "pino";
 import { announcementHandlers } from "../handlers/announcements.ts";
 import { auditHandlers } from "../handlers/audit.ts";
@@ -64,6 +64,9 @@ export async function createApp(context: Context, options: AppOptions): Promise<
   app.setErrorHandler((error, request, reply) => {
     const problem = problemOf(error, request.id);
     if (problem.status >= 500) request.log.error({ err: error, req: request }, problem.title);
+    // Who opens the description in a browser is led to the sign-in, and back.
+    if (problem.code === "sign-in-required" && isDocsInBrowser(request))
+      return reply.redirect("/sign-in?next=/api/docs");
     return refuse(reply, problem);
   });
   app.setNotFoundHandler((request) => {
@@ -101,6 +104,10 @@ export async function createApp(context: Context, options: AppOptions): Promise<
   const atOnce = servePublications(app, context, namesOf(options.hostNames));
   await serveConsole(app, options.consoleDirectory);
   return Object.assign(app, { atOnce });
+}
+
+function isDocsInBrowser({ url, headers }: FastifyRequest): boolean {
+  return url === "/api/docs" && headers.accept?.includes("text/html") === true;
 }
 
 function refuse(reply: FastifyReply, problem: Problem): FastifyReply {

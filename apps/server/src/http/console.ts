@@ -6,7 +6,7 @@ import { ProblemError } from "./problem-error.ts";
 
 const ABSENT = `<!doctype html><html lang="en"><meta charset="utf-8"><title>Meterkeep</title>
 <h1>Meterkeep is running</h1>
-<p>The console has not been built yet. <code>meterkeep start</code> builds it when it starts; by hand it is
+<p>The console has not been built yet. <code>npx meterkeep start</code> builds it when it starts; by hand it is
 <code>npm run build -w apps/console</code>. Then reload this page.</p>
 <p>The HTTP API works meanwhile: <a href="/api/docs">/api/docs</a>, with a login.</p></html>`;
 

@@ -45,8 +45,14 @@ interface Listed extends Operation {
 /** Fields deeper than this are not spelled out: the JSON document has them. */
 const DEPTH = 4;
 
-/** The description of an API as one page of HTML: no script, no style of its own, every text escaped. */
-export function docsPage(api: OpenApi): string {
+/** What the API answers with in place of what was asked for, by code. */
+type Problems = Readonly<Record<string, { readonly status: number; readonly title: string }>>;
+
+/**
+ * The description of an API as one page of HTML: no script, no style of its own, every text escaped. Each problem has an
+ * anchor of its own, `problem-CODE`: the `type` of an answer leads there.
+ */
+export function docsPage(api: OpenApi, problems: Problems): string {
   const operations = Object.entries(api.paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(
       ([method, operation]): Listed => ({ ...operation, method: method.toUpperCase(), path }),
@@ -65,15 +71,21 @@ export function docsPage(api: OpenApi): string {
 <body>
 <header>
 <h1>${text(api.info.title)} API <small>${text(api.info.version)}</small></h1>
-<p>${text(api.info.description ?? "")}</p>
+<p>${withCode(api.info.description ?? "")}</p>
 <p>The same for programs: <a href="/api/openapi.json">OpenAPI 3.1</a>. A program sends a token that
-<code>meterkeep token create NAME --scope read</code> prints: <code>curl -H "Authorization: Bearer $TOKEN" …</code></p>
+<code>npx meterkeep token create NAME --scope read</code> prints: <code>curl -H "Authorization: Bearer $TOKEN" …</code></p>
 </header>
 <nav aria-label="Operations">${tags.map((tag) => `<section><h2>${text(tag)}</h2><ul>${ofTag(tag).map(link).join("")}</ul></section>`).join("")}</nav>
-<main>${tags.map((tag) => `<h2>${text(tag)}</h2>${ofTag(tag).map(article).join("\n")}`).join("\n")}</main>
+<main>${tags.map((tag) => `<h2>${text(tag)}</h2>${ofTag(tag).map(article).join("\n")}`).join("\n")}
+<h2>problems</h2>
+<table><thead><tr><th scope="col">code</th><th scope="col">status</th><th scope="col">what</th></tr></thead><tbody>${Object.entries(problems).map(problem).join("")}</tbody></table></main>
 </body>
 </html>
 `;
+}
+
+function problem([code, { status, title }]: readonly [string, Problems[string]]): string {
+  return `<tr id="problem-${text(code)}"><th scope="row"><code>${text(code)}</code></th><td>${status}</td><td>${text(title)}</td></tr>`;
 }
 
 function link({ operationId, method, path }: Listed): string {
@@ -142,4 +154,9 @@ const ENTITIES: Readonly<Record<string, string>> = {
 
 function text(raw: string): string {
   return raw.replace(/[&<>"']/g, (letter) => ENTITIES[letter] as string);
+}
+
+/** As `text`, what stands between backticks as code. */
+function withCode(raw: string): string {
+  return text(raw).replace(/`([^`]+)`/g, "<code>$1</code>");
 }

@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import fastifySwagger from "@fastify/swagger";
+import { HTTP_PROBLEMS } from "@meterkeep/api";
 import type { FastifyInstance } from "fastify";
 import { docsPage, type OpenApi } from "./docs-page.ts";
 import { SESSION_COOKIE } from "./login.ts";
@@ -35,7 +36,7 @@ export async function describeApi(app: FastifyInstance, version: string): Promis
   const style = await readFile(STYLE, "utf8");
   app.get("/api/openapi.json", READ, async () => app.swagger());
   app.get("/api/docs", READ, async (_request, reply) =>
-    reply.type("text/html; charset=utf-8").send(docsPage(app.swagger() as unknown as OpenApi)),
+    reply.type("text/html; charset=utf-8").send(docsPage(app.swagger() as unknown as OpenApi, HTTP_PROBLEMS)),
   );
   app.get("/api/docs/style.css", READ, async (_request, reply) => reply.type("text/css; charset=utf-8").send(style));
 }

@@ -60,7 +60,7 @@ export function requireLogin(app: FastifyInstance, doorkeepers: Doorkeepers): vo
     if (login === undefined)
       throw new ProblemError(
         "sign-in-required",
-        "open the sign-in link that `meterkeep start` printed, or send a token",
+        "open the sign-in link that `npx meterkeep start` printed, or send a token",
       );
     request.login = login;
     request.isStillIn = async () => (await whoAsks(request, doorkeepers)) !== undefined;

@@ -51,7 +51,7 @@ const FASTIFY_PROBLEMS: Readonly<Record<string, HttpProblemCode>> = {
 export function problemOf(error: unknown, requestId: string): Problem {
   const { code, detail } = classify(error);
   const { status, title } = HTTP_PROBLEMS[code];
-  return { type: `/errors#${code}`, title, status, code, detail, instance: `request:${requestId}` };
+  return { type: `/api/docs#problem-${code}`, title, status, code, detail, instance: `request:${requestId}` };
 }
 
 function classify(error: unknown): { readonly code: HttpProblemCode; readonly detail: string } {

@@ -64,6 +64,7 @@ export function scriptedCustodian(more: Partial<Calls> = {}): Calls {
     ledgerHead: { size: 0, root: zero },
     meters: 1,
     killSwitch: false,
+    founding: false,
     refusals: { sealBudget: 0, records: 0, entriesCounted: 0 },
   };
   return {

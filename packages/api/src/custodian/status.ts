@@ -32,6 +32,8 @@ export const custodianStatus = record({
   meters: wholeNumber,
   /** True while every critical command is frozen, whatever token it comes with. */
   killSwitch: c.boolean,
+  /** True until the first approvers are enrolled: until then nobody has to approve a change of keys or rules. */
+  founding: c.boolean,
   /** While people have lifted the caps (break-glass): until when, and why. */
   capsLifted: c.optional(record({ until: time, reason: longText })),
   /** What was refused since this start, for alarms: each should stay 0. */

@@ -13,6 +13,9 @@ export const CustodianSummary = Type.Object({
   ),
   meters: Type.Optional(Type.Integer()),
   killSwitch: Type.Optional(Type.Boolean({ description: "Everything critical is frozen" })),
+  founding: Type.Optional(
+    Type.Boolean({ description: "Nobody is enrolled to approve: changes of keys and rules take one person" }),
+  ),
   capsLifted: Type.Optional(
     Type.Object(
       { until: Timestamp, reason: Type.String() },

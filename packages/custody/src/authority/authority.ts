@@ -193,7 +193,7 @@ export class Authority {
     if ((await records.unapprovedManifests(caller.name, now() - APPROVAL_MILLISECONDS)) >= MOST_UNAPPROVED)
       throw new CallRefusal(
         "too-many-open",
-        `nobody has approved ${MOST_UNAPPROVED} manifests that ${caller.name} handed in within a day: "meterkeep manifest list" shows them; approve what is meant, or wait until they are a day old`,
+        `nobody has approved ${MOST_UNAPPROVED} manifests that ${caller.name} handed in within a day: "npx meterkeep manifest list" shows them; approve what is meant, or wait until they are a day old`,
       );
     const { utility, island, operation, targets, loadAtRiskW, requester, workOrder } = header;
     const submittedAt = now();

@@ -119,6 +119,6 @@ export function clockDoubtOf(
   const [written, found] = [clockDoubt.written, clockDoubt.found].map((at) => new Date(at).toISOString());
   return {
     code: "clock-doubted",
-    message: `a start found the wall clock at ${found}, and nobody is known to have run since ${written}, stops before it included: set it right and start anew, or have two people approve \`meterkeep clock trust\``,
+    message: `a start found the wall clock at ${found}, and nobody is known to have run since ${written}, stops before it included: set it right and start anew, or have two people approve \`npx meterkeep clock trust\``,
   };
 }

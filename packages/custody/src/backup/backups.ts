@@ -64,7 +64,7 @@ export class Backups {
     if (snapshots === undefined || recipients.length === 0)
       throw new CallRefusal(
         "backup-not-possible",
-        "nobody could open a backup: no recovery recipient is configured (meterkeep backup key)",
+        "nobody could open a backup: no recovery recipient is configured (npx meterkeep backup key)",
       );
     if (this.#live.size >= MOST_BACKUPS) throw new CallRefusal("too-many-open", `${MOST_BACKUPS} backups are open`);
     const id = randomBytes(ID_BYTES).toString("hex");

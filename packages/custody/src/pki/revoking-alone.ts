@@ -87,7 +87,7 @@ export class RevokingAlone {
     const refuse = (name: string): never => {
       throw new PkiError(
         "revocation-refused",
-        `${name} is an authority: everything below it would fall at once. Plan its revocation in stages (meterkeep pki revoke-authority)`,
+        `${name} is an authority: everything below it would fall at once. Plan its revocation in stages (npx meterkeep pki revoke-authority)`,
       );
     };
     for (const one of await authorities.all())

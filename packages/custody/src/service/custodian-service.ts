@@ -10,6 +10,7 @@ import { fromHex, type SystemTitle, systemTitle, systemTitleText } from "@meterk
 import type { LedgerEntry, TreeHead } from "@meterkeep/ledger";
 import type { Authority } from "../authority/authority.ts";
 import type { AuthorityService } from "../authority/authority-service.ts";
+import { isFounding } from "../authority/document.ts";
 import type { KeyControl } from "../authority/key-control.ts";
 import type { Backups } from "../backup/backups.ts";
 import { CallRefusal } from "../calls/call-refusal.ts";
@@ -73,7 +74,7 @@ export interface CustodianParts {
   readonly enrolments: Enrolments;
   readonly enrolmentContacts: EnrolmentContacts;
   readonly pushes: Pushes;
-  readonly authority: Pick<Authority, "isFrozen" | "capsLifted" | "changes">;
+  readonly authority: Pick<Authority, "isFrozen" | "capsLifted" | "changes" | "document">;
   readonly authorityMethods: AuthorityService;
   readonly pki: Pki;
   readonly headEnds: HeadEnds;
@@ -115,13 +116,14 @@ export function custodianService(parts: CustodianParts): CustodianService {
       const meters = await store.meterCount();
       const ledgerHead = await parts.ledgerHead();
       const trouble = parts.ledgerTrouble();
-      const { isFrozen, capsLifted } = parts.authority;
+      const { isFrozen, capsLifted, document } = parts.authority;
       return {
         ...facts,
         ledgerHead,
         ...(trouble && { ledgerTrouble: trouble }),
         meters,
         killSwitch: isFrozen,
+        founding: isFounding(document),
         ...(capsLifted && { capsLifted }),
         refusals: parts.refusals(),
       };

@@ -87,7 +87,7 @@ export class Logins {
       if (link === undefined)
         throw new HeadEndError(
           "sign-in-refused",
-          "this link has been used, has expired or never was one; run `meterkeep admin recover` for another, or ask who admits people",
+          "this link has been used, has expired or never was one; run `npx meterkeep admin recover` for another, or ask who admits people",
         );
       return this.#open(sql, link.person_id, now, undefined);
     });
