@@ -10,6 +10,7 @@ import { usePageTitle } from "../shell/page-title.ts";
 import { Panel } from "../shell/panel.tsx";
 import { Amount } from "../shell/quantity.tsx";
 import { When } from "../shell/when.tsx";
+import { useFeederName } from "../town/feeder-name.ts";
 import { RuleLinks } from "../work/rule-link.tsx";
 import "../pki/pki.css";
 import "./blast.css";
@@ -30,6 +31,7 @@ const KINDS: Readonly<Record<Reach["kind"], string>> = {
 export function BlastPage() {
   usePageTitle("Blast radius");
   const { data, error, refetch } = useQuery(blastQuery);
+  const feederName = useFeederName();
   return (
     <>
       <div className="page-head">
@@ -99,7 +101,7 @@ export function BlastPage() {
             {data.parts.map((part) => (
               <tr key={`${part.kind} ${part.id}`}>
                 <th scope="row">
-                  {part.kind} {part.id}
+                  {part.kind} {part.kind === "feeder" ? feederName(part.id) : part.id}
                 </th>
                 <td>{formatCount(part.meters)}</td>
                 <td>

@@ -1,5 +1,6 @@
 /** Whether readings are there in time: the same count that makes the work, against 98 % by 08:00 and 99.5 % by 24:00. */
 import type { SlaBoard, SlaTarget } from "@meterkeep/api";
+import { obisInWords, parseObis } from "@meterkeep/dlms";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { plausibilityQuery, slaGapsQuery, slaQuery } from "../api/queries.ts";
 import { counted, formatCount } from "../format/quantity.ts";
@@ -8,6 +9,7 @@ import { Empty } from "../shell/empty.tsx";
 import { Failure } from "../shell/failure.tsx";
 import { usePageTitle } from "../shell/page-title.ts";
 import { Panel } from "../shell/panel.tsx";
+import { useFeederName } from "../town/feeder-name.ts";
 import "../pki/pki.css";
 import "./sla.css";
 import { MeterLink } from "../shell/meter-link.tsx";
@@ -41,6 +43,7 @@ export function SlaPage() {
 }
 
 function Board({ board }: { board: SlaBoard }) {
+  const feederName = useFeederName();
   return (
     <div className="sla-stack">
       <Panel name="targets" title="Targets of the day">
@@ -65,7 +68,7 @@ function Board({ board }: { board: SlaBoard }) {
         >
           {board.feeders.map(({ feeder = "none", share, held, wanted, excused, absent, complete, meters }) => (
             <tr key={feeder}>
-              <th scope="row">{feeder}</th>
+              <th scope="row">{feederName(feeder)}</th>
               <td>{percent(share)}</td>
               <td>{`${formatCount(held)} of ${formatCount(wanted)}`}</td>
               <td>{formatCount(excused)}</td>
@@ -82,7 +85,9 @@ function Board({ board }: { board: SlaBoard }) {
         >
           {board.channels.map(({ obis, held, wanted, excused, absent, missing }) => (
             <tr key={obis}>
-              <th scope="row">{obis}</th>
+              <th scope="row">
+                {wordsOf(obis)} <code>{obis}</code>
+              </th>
               <td>{`${formatCount(held)} of ${formatCount(wanted)}`}</td>
               <td>{formatCount(excused)}</td>
               <td>{formatCount(absent)}</td>
@@ -188,4 +193,9 @@ function percent(share: number): string {
 function clockTime(at: string, timeZone: string): string {
   const time = new Intl.DateTimeFormat("en-GB", { timeZone, hour: "2-digit", minute: "2-digit" }).format(new Date(at));
   return time === "00:00" ? "24:00" : time;
+}
+
+function wordsOf(text: string): string {
+  const code = parseObis(text);
+  return code === undefined ? "" : obisInWords(code);
 }
