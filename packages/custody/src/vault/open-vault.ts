@@ -29,7 +29,7 @@ export interface OpenedVault extends Pick<Opening, "rootId" | "rewrap"> {
  * Opens the vault, or founds it where there is none.
  *
  * @param onEvent hears what happens to the vault's tokens, for the ledger
- * @throws CustodyError `root-key-wrong` when this is not what the vault was founded with, `vault-root-lost` when there is
+ * @throws CustodyError `root-key-wrong` when this is not what opens the vault now, `vault-root-lost` when there is
  * an installation and no vault, and what the source's own opening throws
  */
 export async function openVault(
@@ -47,7 +47,7 @@ export async function openVault(
   if (stored !== undefined && stored.kind !== source.kind)
     throw new CustodyError(
       "root-key-wrong",
-      `the vault was founded with ${NAMES[stored.kind]}, not with ${NAMES[source.kind]}`,
+      `the vault is opened by ${OPENED_BY[stored.kind].words} now, not by ${OPENED_BY[source.kind].words}: start ${OPENED_BY[stored.kind].how}`,
     );
   if (stored === undefined && (await installation.inUse()))
     throw new CustodyError(
@@ -79,10 +79,11 @@ export async function openVault(
   };
 }
 
-const NAMES: Readonly<Record<VaultSource["kind"], string>> = {
-  file: "a file",
-  passphrase: "a passphrase",
-  tokens: "tokens",
+/** What opens a vault, and how to start with it. */
+const OPENED_BY: Readonly<Record<VaultSource["kind"], { readonly words: string; readonly how: string }>> = {
+  file: { words: "a root key in a file", how: "without `--passphrase-file` and `--tokens-file`" },
+  passphrase: { words: "a passphrase", how: "with `--passphrase-file`" },
+  tokens: { words: "tokens", how: "with `--tokens-file`" },
 };
 
 async function found(vault: Vault, installation: InstallationRecords, root: Omit<RootRecord, "proof">): Promise<void> {

@@ -120,5 +120,8 @@ test("a passphrase opens the vault it founded, and no other does", async () => {
   await openVault(store, source, 1);
   await openVault(store, source, 2);
   await assert.rejects(openVault(store, { ...source, passphrase: "incorrect" }, 3), { code: "root-key-wrong" });
-  await assert.rejects(openVault(store, { kind: "file", path: "/nowhere" }, 3), { code: "root-key-wrong" });
+  await assert.rejects(openVault(store, { kind: "file", path: "/nowhere" }, 3), {
+    code: "root-key-wrong",
+    message: /opened by a passphrase now, not by a root key in a file: start with `--passphrase-file`/,
+  });
 });
