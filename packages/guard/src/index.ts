@@ -45,7 +45,8 @@ export {
 } from "./classify.ts";
 export { type CommandClass, EFFECT_TABLE, EFFECTS, type Effect, type EffectRow, effectOf } from "./effect.ts";
 export { GUARD_ERROR_CODES, GuardError, type GuardErrorCode } from "./errors.ts";
-export { delayOf, type Sha384 } from "./manifest/dispersion.ts";
+export type { Sha384 } from "./hash-fraction.ts";
+export { delayOf } from "./manifest/dispersion.ts";
 export {
   type Dispersion,
   MAX_TARGETS,
@@ -72,7 +73,7 @@ export {
   operationProblem,
   operationWords,
 } from "./operation/operation.ts";
-export { type AskedOn, ownMoment } from "./operation/own-moment.ts";
+export { type AskedOn, ownMoment, ownMomentFields } from "./operation/own-moment.ts";
 export { isOffAllowed } from "./rule/calendar.ts";
 export { loadCapW, loadOf } from "./rule/caps.ts";
 export type {

@@ -1,9 +1,10 @@
 import { NOT_CANONICAL, parseJson, readCanonical, utf8Text, writeCanonical } from "../canonical/canonical-json.ts";
 import { Wrong } from "../canonical/field.ts";
 import { GuardError } from "../errors.ts";
+import type { Sha384 } from "../hash-fraction.ts";
 import { isRestoring } from "../operation/direction.ts";
 import { classOf, directionOf, operationProblem } from "../operation/operation.ts";
-import { delayOf, type Sha384 } from "./dispersion.ts";
+import { delayOf } from "./dispersion.ts";
 import { type ManifestHeader, type ManifestTarget, manifestHeader, manifestTarget } from "./header.ts";
 
 const NEWLINE = 0x0a;

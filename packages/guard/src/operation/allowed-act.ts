@@ -1,7 +1,7 @@
 import { type DateTime, data, decode, fromHex, instantOf, toHex } from "@meterkeep/dlms";
 import { type Field, type FieldValue, hexOctets, kinds, object, oneOf, whole } from "../canonical/field.ts";
 import type { AskedAct } from "../classify.ts";
-import { type AskedOn, isOwnMoment } from "./own-moment.ts";
+import { type AskedOn, isOwnMoment, ownMomentFields } from "./own-moment.ts";
 
 /** What a request may do to one member of one object. */
 export const SERVICES = ["get", "set", "action"] as const;
@@ -24,7 +24,7 @@ const value = kinds({
   /** One block of a firmware image of so many: structure { number, octets }. */
   "image-block": { blocks: whole(1, 1_000_000) },
   /** One execution time of a schedule: the meter's own moment in the next whole window, on a clock so far ahead of UTC. */
-  "own-moment": { windowMinutes: whole(1, 720), offsetMinutes: whole(-840, 840) },
+  "own-moment": ownMomentFields,
 });
 
 /** An act that an operation allows, as a document. */

@@ -115,6 +115,10 @@ test("more than configuration is not written as configuration", () => {
   assert.match(operationProblem(write(1)) ?? "", /more than configuration/);
 });
 
+function titleOf(at: number): string {
+  return `4D4B56${at.toString(16).padStart(10, "0").toUpperCase()}`;
+}
+
 test("MC-12: each meter activates firmware at its own moment of the next whole window, and at none that somebody chose", () => {
   const windowMinutes = 120;
   const schedule: Operation = {
@@ -139,11 +143,19 @@ test("MC-12: each meter activates firmware at its own moment of the next whole w
   assert.equal(difference(written(local(own))), undefined);
   // It is written at one end of a window and judged at the other.
   const begin = Math.ceil(NOW / 7_200_000) * 7_200_000;
-  const last = { ...ON, now: begin - 5_000 };
-  const ofLast = ownMoment(windowMinutes, last);
+  const judged = begin + 5_000;
+  const momentOf = (meter: string): number => ownMoment(windowMinutes, { ...ON, now: begin - 5_000, meter });
+  const meterWhere = (isOne: (moment: number) => boolean): string => {
+    for (let at = 0; at < 100_000; at += 1) if (isOne(momentOf(titleOf(at)))) return titleOf(at);
+    return assert.fail("no meter has such a moment");
+  };
+  const still = meterWhere((moment) => moment > judged);
+  assert.equal(difference(written(local(momentOf(still))), { ...ON, now: judged, meter: still }), undefined);
+  // Nothing is written for a moment that is over.
+  const over = meterWhere((moment) => moment <= judged);
   assert.equal(
-    difference(written(local(ofLast)), { ...ON, now: begin + 5_000 }),
-    ofLast > begin + 5_000 ? undefined : "not the meter's own moment",
+    difference(written(local(momentOf(over))), { ...ON, now: judged, meter: over }),
+    "not the meter's own moment",
   );
   for (const other of [
     written(local(own + 1000)),
@@ -156,9 +168,7 @@ test("MC-12: each meter activates firmware at its own moment of the next whole w
   ])
     assert.equal(difference(other), "not the meter's own moment");
   // Of many meters no tenth of the window has a fifth, and none is late by more than two windows.
-  const moments = Array.from({ length: 1000 }, (_, at) =>
-    ownMoment(windowMinutes, { ...ON, meter: `4D4B56${at.toString(16).padStart(10, "0").toUpperCase()}` }),
-  );
+  const moments = Array.from({ length: 1000 }, (_, at) => ownMoment(windowMinutes, { ...ON, meter: titleOf(at) }));
   const tenths = Map.groupBy(moments, (at) => Math.floor((at % 7_200_000) / 720_000));
   assert.equal(tenths.size, 10);
   for (const group of tenths.values()) assert.ok(group.length < 200, `${group.length}`);

@@ -25,6 +25,7 @@ import { scriptsOfDays, TARIFF_SCRIPTS } from "./calendar-scripts.ts";
 import type { Direction } from "./direction.ts";
 import { GRID_OPERATIONS } from "./grid-operations.ts";
 import { type OperationKind, operationKind } from "./operation-kind.ts";
+import { ownMomentFields } from "./own-moment.ts";
 import { PARAMETER_OPERATIONS, pushDestinationAct } from "./parameter-operations.ts";
 
 const INTEGER_0 = "0f00";
@@ -162,10 +163,7 @@ export const OPERATIONS = {
       instance: logicalName,
       identifier: text(64),
       sha384: text(96),
-      /** Each meter activates it at a moment of its own in the next whole window of so many minutes. */
-      windowMinutes: whole(1, 720),
-      /** How far the meters' clocks are ahead of UTC. */
-      offsetMinutes: whole(-840, 840),
+      ...ownMomentFields,
     },
     acts: ({ instance, windowMinutes, offsetMinutes }) => [
       { service: "set", classId: 22, instance, member: 4, value: { kind: "own-moment", windowMinutes, offsetMinutes } },

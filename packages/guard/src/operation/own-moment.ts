@@ -1,5 +1,14 @@
 import { data, decode, fromHex } from "@meterkeep/dlms";
-import type { Sha384 } from "../manifest/dispersion.ts";
+import { whole } from "../canonical/field.ts";
+import { hashFraction, type Sha384 } from "../hash-fraction.ts";
+
+/** What people sign of own moments, as members of a document. */
+export const ownMomentFields = {
+  /** Each meter has a moment of its own in the next whole window of so many minutes. */
+  windowMinutes: whole(1, 720),
+  /** How far the meters' clocks are ahead of UTC: 60 is Central European winter time. */
+  offsetMinutes: whole(-840, 840),
+} as const;
 
 /** On which meter something is asked for, and when. */
 export interface AskedOn {
@@ -21,10 +30,8 @@ const WILD = 0xff;
  */
 export function ownMoment(windowMinutes: number, { now, meter, sha384 }: AskedOn): number {
   const begin = (Math.floor(now / (windowMinutes * MINUTE)) + 1) * windowMinutes * MINUTE;
-  const digest = sha384(Uint8Array.of(...fromHex(meter), ...new TextEncoder().encode(` ${begin}`)));
-  let numerator = 0;
-  for (const octet of digest.subarray(0, 6)) numerator = numerator * 256 + octet;
-  return begin + Math.floor((numerator / 2 ** 48) * windowMinutes * 60) * 1000;
+  const fraction = hashFraction(Uint8Array.of(...fromHex(meter), ...new TextEncoder().encode(` ${begin}`)), sha384);
+  return begin + Math.floor(fraction * windowMinutes * 60) * 1000;
 }
 
 /** Whether the execution times of a schedule (class 22) are the own moment of the meter and nothing else, on a clock that is so far ahead of UTC. */

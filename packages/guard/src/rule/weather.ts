@@ -1,12 +1,9 @@
 import { directionOf } from "../operation/operation.ts";
-import { DEFAULT_TEMPERATURE } from "../threshold/command-rules.ts";
+import { ANY_TEMPERATURE, DEFAULT_TEMPERATURE } from "../threshold/command-rules.ts";
 import { commandRulesOf, type Thresholds } from "../threshold/thresholds.ts";
 import type { Finding, GuardFacts, RequestFacts } from "./facts.ts";
 import { aboutRequest } from "./finding.ts";
 import { WITHOUT_NOTICE } from "./pace.ts";
-
-/** Temperatures that no place on earth has: whoever writes both of them down has decided that the weather is not asked. */
-export const ANY_TEMPERATURE = { leastCelsius: -100, mostCelsius: 100 } as const;
 
 /** MC-08: nobody loses supply in frost or in great heat, nor while nobody says how cold it is. */
 export function temperature({ now, thresholds, weather, request }: GuardFacts): Finding[] {

@@ -1,6 +1,10 @@
 import { type FieldValue, listOf, matching, object, optional, text, whole } from "../canonical/field.ts";
 import { isShareNotLooser, share, shareOf } from "./share.ts";
 
+/** Temperatures that no place on earth has: whoever writes both of them down has decided that the weather is not asked. */
+export const ANY_TEMPERATURE = { leastCelsius: -100, mostCelsius: 100 } as const;
+
+const celsius = whole(ANY_TEMPERATURE.leastCelsius, ANY_TEMPERATURE.mostCelsius);
 const minuteOfDay = whole(0, 1440);
 
 /**
@@ -32,9 +36,9 @@ export const commandRules = object({
   }),
   /**
    * MC-08: in whole degrees Celsius, whatever the next 24 hours bring; {@link DEFAULT_TEMPERATURE} where it is absent. From
-   * -100 to 100 is no bound, and nobody is asked.
+   * the one to the other of {@link ANY_TEMPERATURE} is no bound, and nobody is asked.
    */
-  temperature: optional(object({ leastCelsius: whole(-100, 100), mostCelsius: whole(-100, 100) })),
+  temperature: optional(object({ leastCelsius: celsius, mostCelsius: celsius })),
   /** MC-11: so long before must the customer have been told. */
   noticeHours: whole(0, 2160),
   /** MC-12 */

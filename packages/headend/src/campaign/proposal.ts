@@ -186,7 +186,8 @@ export async function propose(
   );
   const left = judgement.targets as readonly Selected[];
   const waves = planFor(left);
-  const doubted = left.filter(({ isDoubted }) => isDoubted).length || undefined;
+  const doubting = left.filter(({ isDoubted }) => isDoubted).length;
+  const doubted = doubting === 0 ? undefined : doubting;
   const dispersion = dispersionOf(direction, isEmergency, left, rules.dispersion);
   // What is not done needs no times: drawing those of a city takes seconds.
   const targets =

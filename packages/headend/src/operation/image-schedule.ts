@@ -1,5 +1,5 @@
 import { Clock, dateTimeAt, instantOf, remote, SingleActionSchedule } from "@meterkeep/dlms";
-import { type FieldValue, hexOctets, object, ownMoment, text, whole } from "@meterkeep/guard";
+import { type FieldValue, hexOctets, object, ownMoment, ownMomentFields, text, whole } from "@meterkeep/guard";
 import { HeadEndError } from "../errors.ts";
 import type { FirmwareShelf } from "../firmware/shelf.ts";
 import { instanceOf, logicalName } from "../profile/object-name.ts";
@@ -16,10 +16,7 @@ const parameters = object({
   imageBytes: whole(1, 64 * 1024 * 1024),
   /** The name under which the meter reports it once it runs. */
   firmware: text(32),
-  /** Each meter activates it at a moment of its own in the next whole window of so many minutes. */
-  windowMinutes: whole(1, 720),
-  /** How far the meters' clocks are ahead of UTC: 60 is Central European winter time. */
-  offsetMinutes: whole(-840, 840),
+  ...ownMomentFields,
 });
 type ScheduleParameters = FieldValue<typeof parameters>;
 

@@ -7,14 +7,17 @@ import type { MeterFacts, RegisterPoint } from "./meter-facts.ts";
 import { DIRECTIONS, type Direction } from "./quantity.ts";
 import type { PlausibilityRuleId } from "./rules.ts";
 
-/** What a phase can carry, A, and how far beyond that a meter may count; 230 V. */
+/** What a phase can carry, A. */
 const MOST_AMPERES = 100;
 /** What a meter behind current transformers can carry: 5 A and a fifth more (EN 50470-3). */
 const MOST_SECONDARY_AMPERES = 6;
+/** Between a phase and neutral. */
 const NOMINAL_VOLTS = 230;
-/** Between a phase and neutral behind voltage transformers of 100 V. */
+/** The same behind voltage transformers of 100 V between phases. */
 const SECONDARY_VOLTS = 100 / Math.sqrt(3);
+/** So far beyond what its connection carries a meter may count. */
 const HEADROOM = 1.1;
+/** So far beyond what its transformer is rated for. */
 const TRANSFORMER_HEADROOM = 1.5;
 const SPIKE = { ratio: 1.8, fromWh: 100 } as const;
 const FLAT_INTERVALS = 12;
@@ -196,7 +199,8 @@ interface FlatRun {
 /** The longest run of equal values that are not zero. */
 function flatRun(day: MeterDay): FlatRun | undefined {
   const { energy } = day.drawn;
-  let [longest, run] = [undefined as FlatRun | undefined, 1];
+  let longest: FlatRun | undefined;
+  let run = 1;
   for (let slot = 1; slot <= energy.length; slot += 1) {
     const value = energy[slot - 1] as number;
     if (slot < energy.length && energy[slot] === value && value > 0) {
