@@ -1,6 +1,6 @@
 import { CliError } from "../error.ts";
 import { asOperator } from "../keys/operator.ts";
-import type { OperatorOptions } from "../operator/commands.ts";
+import type { OperatorOptions } from "../operator/options.ts";
 import { type Terminal, write } from "../terminal.ts";
 import type { EnrolOptions, InviteOptions, ReasonOptions, ReplaceOptions } from "./options.ts";
 import { authorityText } from "./print.ts";

@@ -1,5 +1,5 @@
 import { asOperator } from "../keys/operator.ts";
-import type { OperatorOptions } from "../operator/commands.ts";
+import type { OperatorOptions } from "../operator/options.ts";
 import { type Terminal, write } from "../terminal.ts";
 import type { ReasonOptions } from "./options.ts";
 import { changeText } from "./print.ts";

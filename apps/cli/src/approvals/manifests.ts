@@ -18,7 +18,7 @@ import {
 } from "@meterkeep/guard";
 import { CliError } from "../error.ts";
 import { asOperator } from "../keys/operator.ts";
-import type { OperatorOptions } from "../operator/commands.ts";
+import type { OperatorOptions } from "../operator/options.ts";
 import { type Terminal, write } from "../terminal.ts";
 import type { MakeOptions } from "./options.ts";
 import { manifestText } from "./print.ts";

@@ -1,4 +1,4 @@
-import type { OperatorOptions } from "../operator/commands.ts";
+import type { OperatorOptions } from "../operator/options.ts";
 
 /** Where a user key is. */
 export interface KeyChoice {

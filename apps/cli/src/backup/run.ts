@@ -4,7 +4,7 @@ import { join, resolve } from "node:path";
 import { simulatedHomes } from "../drill/targets.ts";
 import { CliError, EXIT } from "../error.ts";
 import { asOperator } from "../keys/operator.ts";
-import type { OperatorOptions } from "../operator/commands.ts";
+import type { OperatorOptions } from "../operator/options.ts";
 import { operatorConfig } from "../operator/server.ts";
 import { checkoutDirectory } from "../start/checkout.ts";
 import { RECOVERY_FILE } from "../start/recovery-settings.ts";

@@ -6,7 +6,7 @@ import type { CustodianClient } from "@meterkeep/api/custodian-channel";
 import { type SystemTitle, systemTitleText } from "@meterkeep/dlms";
 import { CliError } from "../error.ts";
 import { asOperator } from "../keys/operator.ts";
-import type { OperatorOptions } from "../operator/commands.ts";
+import type { OperatorOptions } from "../operator/options.ts";
 import { type RunningServer, runningServer } from "../operator/server.ts";
 import { type Terminal, type TerminalOutput, write } from "../terminal.ts";
 import {

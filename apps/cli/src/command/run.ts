@@ -1,6 +1,6 @@
 import { type CampaignView, COMMAND_REASONS, type CommandOrder, type DryRun, URGENCIES } from "@meterkeep/api";
 import { CliError } from "../error.ts";
-import type { OperatorOptions } from "../operator/commands.ts";
+import type { OperatorOptions } from "../operator/options.ts";
 import { runningServer } from "../operator/server.ts";
 import { type Terminal, write } from "../terminal.ts";
 

@@ -8,7 +8,7 @@ import type {
   ReplaceOptions,
   SignOptions,
 } from "../approvals/options.ts";
-import type { OperatorOptions } from "../operator/commands.ts";
+import type { OperatorOptions } from "../operator/options.ts";
 import type { Terminal } from "../terminal.ts";
 import { operatorCommand } from "./status.ts";
 

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import type { AskOptions, GroupOptions } from "../command/run.ts";
-import type { OperatorOptions } from "../operator/commands.ts";
+import type { OperatorOptions } from "../operator/options.ts";
 import type { Terminal } from "../terminal.ts";
 import { operatorCommand } from "./status.ts";
 

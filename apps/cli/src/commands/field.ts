@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import type { BridgeOptions } from "../field/run.ts";
 import type { VisitOptions } from "../field/visit.ts";
-import type { OperatorOptions } from "../operator/commands.ts";
+import type { OperatorOptions } from "../operator/options.ts";
 import type { Terminal } from "../terminal.ts";
 import { operatorCommand } from "./status.ts";
 

@@ -3,7 +3,7 @@ import type { EnrolmentPolicyOptions, EnrolOptions } from "../keys/certificates.
 import type { ChildOptions } from "../keys/child.ts";
 import type { MasterStateOptions } from "../keys/master.ts";
 import type { HygieneOptions, PolicyOptions, RotateOptions, StatusOptions } from "../keys/run.ts";
-import type { OperatorOptions } from "../operator/commands.ts";
+import type { OperatorOptions } from "../operator/options.ts";
 import type { Terminal } from "../terminal.ts";
 import { operatorCommand } from "./status.ts";
 

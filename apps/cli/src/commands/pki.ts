@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import type { OperatorOptions } from "../operator/commands.ts";
+import type { OperatorOptions } from "../operator/options.ts";
 import type { IssueOptions, MakeOptions, RevokeOptions, SearchOptions } from "../pki/options.ts";
 import type { RootOptions } from "../pki/root.ts";
 import type { VerifyOptions } from "../pki/verify.ts";

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import type { OperatorOptions } from "../operator/commands.ts";
+import type { OperatorOptions } from "../operator/options.ts";
 import type { Terminal } from "../terminal.ts";
 
 /** `meterkeep status`: how the Meterkeep on this machine is. */

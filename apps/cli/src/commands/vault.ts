@@ -11,7 +11,7 @@ export function registerVault(program: Command, terminal: Terminal): void {
   atRest(vault.command("rewrap"))
     .summary("give the vault another root key")
     .description(
-      "Give the vault another root key: a new one in a file, or a passphrase (which may be a credential of systemd). All that was sealed under the former one is sealed anew in one commit; what is cut off changes nothing, or is ended by the next start. Where people approve, plan it first, while Meterkeep runs: meterkeep change plan rewrap-vault.",
+      "Give the vault another root key: a new one in a file, or a passphrase (which may be a credential of systemd). All that was sealed under the former one is sealed anew in one commit; what is cut off changes nothing, or is ended by the next start. Where people approve, the first call plans it and says its hash; once it is approved, while Meterkeep runs, a second call does it.",
     )
     .option("--to-root-key", "a new root key, made in the place of the present one, which is kept under another name")
     .option("--to-passphrase-file <file>", "a passphrase, from a file (mode 0600)")

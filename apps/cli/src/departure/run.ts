@@ -3,7 +3,7 @@ import { type DepartedMeters, type Departure, MAX_DEPARTING_METERS } from "@mete
 import { fromHex, type SystemTitle, systemTitle } from "@meterkeep/dlms";
 import { CliError } from "../error.ts";
 import { asOperator } from "../keys/operator.ts";
-import type { OperatorOptions } from "../operator/commands.ts";
+import type { OperatorOptions } from "../operator/options.ts";
 import { type Terminal, write } from "../terminal.ts";
 
 export type DepartOptions = OperatorOptions & {

@@ -11,7 +11,7 @@ import { fromHex, type SystemTitle, systemTitle } from "@meterkeep/dlms";
 import { parseMeterAddress } from "../access/meter-address.ts";
 import { CliError } from "../error.ts";
 import { asOperator } from "../keys/operator.ts";
-import type { OperatorOptions } from "../operator/commands.ts";
+import type { OperatorOptions } from "../operator/options.ts";
 import { type Terminal, write } from "../terminal.ts";
 import { startBridge } from "./bridge.ts";
 import { custodianId, type LeaseFile, readAloud } from "./custodian-pin.ts";

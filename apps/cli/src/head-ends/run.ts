@@ -10,7 +10,7 @@ import {
 import { fromHex, type SystemTitle, systemTitle, systemTitleText } from "@meterkeep/dlms";
 import { CliError } from "../error.ts";
 import { asOperator } from "../keys/operator.ts";
-import type { OperatorOptions } from "../operator/commands.ts";
+import type { OperatorOptions } from "../operator/options.ts";
 import { runningServer } from "../operator/server.ts";
 import { type Terminal, write } from "../terminal.ts";
 

@@ -7,7 +7,7 @@ import {
 import { type SystemTitle, systemTitleText } from "@meterkeep/dlms";
 import Table from "cli-table3";
 import { CliError, EXIT } from "../error.ts";
-import type { OperatorOptions } from "../operator/commands.ts";
+import type { OperatorOptions } from "../operator/options.ts";
 import type { Terminal } from "../terminal.ts";
 import { asOperator } from "./operator.ts";
 import { numberOf, print, titleOf } from "./run.ts";

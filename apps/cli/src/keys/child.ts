@@ -1,7 +1,7 @@
 import { readFileSync, statSync } from "node:fs";
 import { fromHex, systemTitle } from "@meterkeep/dlms";
 import { CliError } from "../error.ts";
-import type { OperatorOptions } from "../operator/commands.ts";
+import type { OperatorOptions } from "../operator/options.ts";
 import { sealChildKey } from "../operator/seal-keys.ts";
 import { type Terminal, write } from "../terminal.ts";
 import { asOperator } from "./operator.ts";

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { type Custodian, MASTER_COMMANDS } from "@meterkeep/api/custodian";
 import { CliError } from "../error.ts";
-import type { OperatorOptions } from "../operator/commands.ts";
+import type { OperatorOptions } from "../operator/options.ts";
 import { type Terminal, write } from "../terminal.ts";
 import { asOperator } from "./operator.ts";
 

@@ -9,7 +9,7 @@ import {
 } from "@meterkeep/api/custodian";
 import { fromHex, type SystemTitle, systemTitle, systemTitleText } from "@meterkeep/dlms";
 import { CliError, EXIT } from "../error.ts";
-import type { OperatorOptions } from "../operator/commands.ts";
+import type { OperatorOptions } from "../operator/options.ts";
 import { type Terminal, write } from "../terminal.ts";
 import { asOperator } from "./operator.ts";
 import { reportText, statesText } from "./print.ts";

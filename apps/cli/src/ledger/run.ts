@@ -5,7 +5,7 @@ import type { LedgerState } from "@meterkeep/api";
 import { type ExportSource, exportLines, keysFromJson, type Verification, verifyExport } from "@meterkeep/ledger";
 import { CliError, EXIT } from "../error.ts";
 import { asOperator } from "../keys/operator.ts";
-import type { OperatorOptions } from "../operator/commands.ts";
+import type { OperatorOptions } from "../operator/options.ts";
 import { remoteServer } from "../operator/remote-server.ts";
 import { type RunningServer, runningServer } from "../operator/server.ts";
 import { type Terminal, write } from "../terminal.ts";

@@ -6,15 +6,10 @@ import { CliError, EXIT } from "../error.ts";
 import { asOperator } from "../keys/operator.ts";
 import { confirmed, type Terminal, write } from "../terminal.ts";
 import { keyWarnings } from "./key-warnings.ts";
+import type { OperatorOptions } from "./options.ts";
 import { metersText, meterText, overviewText } from "./print.ts";
 import { sealMeterKeys } from "./seal-keys.ts";
 import { runningServer } from "./server.ts";
-
-/** Options of every command that speaks with a running Meterkeep. */
-export interface OperatorOptions {
-  readonly state?: string;
-  readonly json?: boolean;
-}
 
 /** Prints a value as JSON, or as text for people. */
 async function print(terminal: Terminal, options: OperatorOptions, value: unknown, text: string): Promise<void> {

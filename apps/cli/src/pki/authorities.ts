@@ -1,7 +1,7 @@
 import type { AuthorityView, Custodian } from "@meterkeep/api/custodian";
 import { toPem } from "@meterkeep/pki";
 import { asOperator } from "../keys/operator.ts";
-import type { OperatorOptions } from "../operator/commands.ts";
+import type { OperatorOptions } from "../operator/options.ts";
 import type { Terminal } from "../terminal.ts";
 import { readPem, readText, writeNew } from "./files.ts";
 import { hexFrom, type MakeOptions, print } from "./options.ts";

@@ -7,7 +7,7 @@ import { DlmsError, systemTitleText, toHex } from "@meterkeep/dlms";
 import { keyIdentifier, openRequest, PkiError, PROFILES } from "@meterkeep/pki";
 import { CliError, EXIT } from "../error.ts";
 import { asOperator } from "../keys/operator.ts";
-import type { OperatorOptions } from "../operator/commands.ts";
+import type { OperatorOptions } from "../operator/options.ts";
 import { type Terminal, type TerminalOutput, write } from "../terminal.ts";
 import { hexFrom, titleFrom } from "./options.ts";
 

@@ -4,7 +4,7 @@ import { toPem } from "@meterkeep/pki";
 import Table from "cli-table3";
 import { CliError, EXIT } from "../error.ts";
 import { asOperator } from "../keys/operator.ts";
-import type { OperatorOptions } from "../operator/commands.ts";
+import type { OperatorOptions } from "../operator/options.ts";
 import type { Terminal } from "../terminal.ts";
 import { readPem, writeNew } from "./files.ts";
 import {

@@ -1,7 +1,7 @@
 import { CERTIFICATE_REASONS } from "@meterkeep/api/custodian";
 import { fromHex, type SystemTitle, systemTitle } from "@meterkeep/dlms";
 import { CliError } from "../error.ts";
-import type { OperatorOptions } from "../operator/commands.ts";
+import type { OperatorOptions } from "../operator/options.ts";
 import { type Terminal, write } from "../terminal.ts";
 
 export type MakeOptions = OperatorOptions & {

@@ -4,7 +4,7 @@ import { REVOCATION_MOVE_NAMES, type RevocationPlanView } from "@meterkeep/api/c
 import Table from "cli-table3";
 import { EXIT } from "../error.ts";
 import { asOperator } from "../keys/operator.ts";
-import type { OperatorOptions } from "../operator/commands.ts";
+import type { OperatorOptions } from "../operator/options.ts";
 import { runningServer } from "../operator/server.ts";
 import type { Terminal } from "../terminal.ts";
 import { writeNew } from "./files.ts";

@@ -1,7 +1,7 @@
 import { chmodSync, copyFileSync, existsSync, openSync, readSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { CliError, EXIT } from "../error.ts";
-import type { OperatorOptions } from "../operator/commands.ts";
+import type { OperatorOptions } from "../operator/options.ts";
 import { operatorConfig } from "../operator/server.ts";
 import { type Terminal, write } from "../terminal.ts";
 

@@ -68,7 +68,7 @@ export async function reseal(options: VaultOptions, terminal: Terminal): Promise
   const failed =
     done.failed === 0
       ? ""
-      : ` ${done.failed} do not open in their place and stay as they are: \`meterkeep ledger\` says so.`;
+      : ` ${done.failed} do not open in their place and stay as they are: the entry \`meter-keys-resealed\` names the first 32 (\`meterkeep ledger export\`).`;
   const text = `${done.keys} keys of ${done.meters} meters are sealed anew, under vault keys that no backup from before has.${failed}\n`;
   await write(terminal.stdout, options.json === true ? `${JSON.stringify(done)}\n` : text);
 }

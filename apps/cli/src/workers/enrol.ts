@@ -5,7 +5,7 @@ import { WORKER_TICKET, type WorkerTicket } from "@meterkeep/api/supervisor";
 import { toPem } from "@meterkeep/pki";
 import { CliError } from "../error.ts";
 import { asOperator } from "../keys/operator.ts";
-import type { OperatorOptions } from "../operator/commands.ts";
+import type { OperatorOptions } from "../operator/options.ts";
 import { operatorConfig, runningServer } from "../operator/server.ts";
 import { certificatesLike } from "../pki/certificates-like.ts";
 import { lineTo } from "../start/trunk-credentials.ts";
