@@ -6,7 +6,7 @@ import { custodianConfigOf, serverConfigOf } from "../src/installation-files.ts"
 import { startMeterkeep } from "../src/start-meterkeep.ts";
 import { townControl } from "../src/town-control.ts";
 import { profileOf } from "./profile/parts.ts";
-import { cpuSeconds, machineLoad, option, processesOf } from "./usage.ts";
+import { cpuSeconds, machineLoad, option, processesOf, yardstick } from "./usage.ts";
 
 // Sessions as a utility holds them once a day: association with mechanism 5, clock, relay, registers, 96 intervals on two
 // channels, the registers at the end of the day, four event logs, all sealed and opened by the custodian in its own process,
@@ -148,6 +148,7 @@ const done = after.done - before.done;
 console.log(
   `${meters} homes, ${rate} of them a second with a new day (time ${speed} times as fast), ${workers === 0 ? "sessions in the server" : `${workers} workers`}, ${sessions} at once, ${dead} % dead, ${flapping} % flapping, ${elapsed.toFixed(0)} s, load of the machine ${machineLoad()}`,
 );
+console.log(`a core of this machine is worth ${yardstick()}`);
 console.log(
   `  daily sessions             ${(done / elapsed).toFixed(1)} a second, ${((after.intervals - before.intervals) / done).toFixed(1)} interval values each (a day of two channels is 192)`,
 );

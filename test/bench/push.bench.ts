@@ -7,7 +7,7 @@ import { collectSecrets } from "../src/custody-keys.ts";
 import { makeAlarm, makePush, type PushingMeter } from "../src/pushing-meter.ts";
 import { startMeterkeep } from "../src/start-meterkeep.ts";
 import { until } from "../src/until.ts";
-import { cpuSeconds, machineLoad, option, processesOf } from "./usage.ts";
+import { cpuSeconds, machineLoad, option, processesOf, yardstick } from "./usage.ts";
 
 // Authenticated notifications a second that are opened by the custodian, judged, and stored with their evidence, every
 // process real; then last-gasps of a fleet that loses its power together. They are made before the clock starts, and come
@@ -111,6 +111,7 @@ const frame = (n: number, make: (meter: PushingMeter, counter: number) => Uint8A
   return encodeWrapper(1, 102, make(meters[n % meters.length] as PushingMeter, counter));
 };
 console.log(`${meters.length} meters, ${ADDRESSES} addresses, load of the machine ${machineLoad()}`);
+console.log(`a core of this machine is worth ${yardstick()}`);
 const reports = Array.from({ length: rate * seconds }, (_, n) =>
   frame(n, (meter, at) => makePush(meter, at, { energyWh: n, now: new Date(now.getTime() + n) })),
 );

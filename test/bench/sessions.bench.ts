@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { ask } from "../src/api-client.ts";
 import { startMeterkeep } from "../src/start-meterkeep.ts";
-import { cpuSeconds, machineLoad, option, processesOf } from "./usage.ts";
+import { cpuSeconds, machineLoad, option, processesOf, yardstick } from "./usage.ts";
 
 // Full secured sessions a second against the virtual town, every process real and on its own: association with mechanism 5
 // and authenticated encryption, clock, relay, registers, the missing part of the load profile, release, all stored with
@@ -59,6 +59,7 @@ const rate = (value: number): string => (value / elapsed).toFixed(1);
 console.log(
   `${meters} homes, time ${speed} times as fast, ${elapsed.toFixed(0)} s measured, load of the machine ${machineLoad()}`,
 );
+console.log(`a core of this machine is worth ${yardstick()}`);
 console.log(
   `  full secured sessions      ${rate(sessions)} a second (${rate(after.other - before.other)} that failed or were takeovers)`,
 );

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { ownerClient, signIn } from "../src/api-client.ts";
 import { startMeterkeep } from "../src/start-meterkeep.ts";
-import { machineLoad, megabytes, option, processesOf } from "./usage.ts";
+import { machineLoad, megabytes, option, processesOf, yardstick } from "./usage.ts";
 
 // From `meterkeep start` in an empty directory to the first trusted reading, and to all meters taken over and read; the
 // peak memory of all processes together on the way. `--meters N`, 200 unless given. Installation is not counted, the
@@ -55,6 +55,7 @@ const { counts } = await api.call("overview");
 
 const show = (value: number | undefined): string => (value === undefined ? "not reached" : `${value.toFixed(1)} s`);
 console.log(`${meters} homes from an empty directory, load of the machine ${machineLoad()}`);
+console.log(`a core of this machine is worth ${yardstick()}`);
 console.log(`  everything runs                 ${show(ready)}`);
 console.log(`  first trusted reading           ${show(firstTrusted)}`);
 console.log(

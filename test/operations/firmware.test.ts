@@ -219,13 +219,13 @@ test("MC-12: a meter activates firmware by itself at its own moment, which the c
   withOperationBench(ON_THE_BENCH, async (at) => {
     const windowMinutes = 60;
     const { meter } = at.bench;
-    const clock = { hours: -(meter.clockTime(meter.now()).deviation ?? 0) / 60 };
-    const planned = { ...activation(RELEASE), windowMinutes, offsetMinutes: clock.hours * 60 };
+    const offsetMinutes = -(meter.clockTime(meter.now()).deviation ?? 0);
+    const planned = { ...activation(RELEASE), windowMinutes, offsetMinutes };
     const early = await at.run(schedule, planned);
     assert.deepEqual([early.outcome, meter.settings.activateAt], ["not-taken", undefined]);
     assert.equal((await at.run(transfer, asked(RELEASE))).outcome, "done");
     // What people signed of its clock is not what the meter has.
-    const elsewhere = await at.run(schedule, { ...planned, offsetMinutes: planned.offsetMinutes + 60 });
+    const elsewhere = await at.run(schedule, { ...planned, offsetMinutes: offsetMinutes + 60 });
     assert.deepEqual([elsewhere.outcome, meter.settings.activateAt], ["not-taken", undefined]);
     assert.match(elsewhere.sentence, /minutes ahead of UTC/);
     const done = await at.run(schedule, planned);

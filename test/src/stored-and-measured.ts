@@ -43,7 +43,7 @@ export async function compareDay(
  * Holds what the head-end exports of some meters, whatever it thinks of it, against what each of them truly measured in the
  * intervals that end in `(from, to]`: every value that is not in a gap that the head-end tells of is there, once, and right.
  */
-export async function compareWithMeasured(
+async function compareWithMeasured(
   { address }: Pick<Meterkeep, "address">,
   town: Pick<TownControl, "ask">,
   token: string,

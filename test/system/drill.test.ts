@@ -317,9 +317,6 @@ test("MC-19: a drill throws the kill switch for real at the thief's first act, s
   );
   assert.deepEqual([cut.failure, cut.sealed], [undefined, 0]);
   assert.ok(cut.cut !== undefined && cut.cut.freezeMilliseconds <= cut.cut.afterFirstActMilliseconds);
-  console.log(
-    `# cut: ${cut.cut.afterFirstActMilliseconds} ms after the first act, ${cut.cut.freezeMilliseconds} ms at the custodian`,
-  );
   const { times, reach } = await api.call("blastRadius");
   assert.deepEqual([times.cut?.drill, times.cut?.freezeMilliseconds], [drill, cut.cut.freezeMilliseconds]);
   const proven = reach.find(({ kind }) => kind === "policy-service")?.drill;

@@ -58,8 +58,10 @@ function example(language: string, heading: string): string {
   return text;
 }
 
-/** Why a tool cannot be tried here, or nothing. */
-/** For the JDK alone, which is larger than all else that the tests want together: nobody installs it for one of them. */
+/**
+ * Why a tool cannot be tried here, or nothing. For the JDK alone, which is larger than all else that the tests want together:
+ * nobody installs it for one of them.
+ */
 async function missing(...command: readonly [string, ...string[]]): Promise<string | undefined> {
   const [tool, ...args] = command;
   return run(tool, args).then(

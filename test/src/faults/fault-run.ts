@@ -14,7 +14,7 @@ import { type TownControl, townControl } from "../town-control.ts";
 import { until } from "../until.ts";
 import { CommandLoad } from "./command-load.ts";
 import { Intruders } from "./intruders.ts";
-import { any, METER_FAULTS } from "./line-faults.ts";
+import { any, METER_FAULTS, shuffled } from "./line-faults.ts";
 
 /** How large the town is, how fast its time runs, and for how long everything fails. */
 export interface FaultRunOptions {
@@ -55,7 +55,7 @@ const MISCHIEF = ["drop", "lie", "swap", "replay", "substitute", "double", "inve
 const [NATS_ROUNDS, NATS_AWAY_ROUNDS] = [30, 3];
 
 /**
- * Everything that `headend.md` names goes wrong at once, for a while: meters that are dead, flap, answer late, twice, in another
+ * Everything that a head-end meets in the field goes wrong at once, for a while: meters that are dead, flap, answer late, twice, in another
  * order, with wrong bits or half, lose power before or after they have done what was asked, whose clocks jump and whose counters are
  * elsewhere; a concentrator that drops, lies and replays; server, custodian, workers, PostgreSQL and the concentrator killed, NATS
  * away and back; connections that say nothing, and pushes in the names of others. Meanwhile all is read and homes are commanded.
@@ -97,8 +97,8 @@ export async function runFaults(options: FaultRunOptions): Promise<FaultRun> {
   const firstDay = await dayAtSource(await ownerClient(meterkeep, "read", "calendar"));
 
   // One of each kind comes first, in an order of chance; from then on whatever comes.
-  const kinds = Object.keys(METER_FAULTS).sort(() => Math.random() - 0.5);
-  const mischief = [...MISCHIEF].sort(() => Math.random() - 0.5);
+  const kinds = shuffled(Object.keys(METER_FAULTS));
+  const mischief = shuffled(MISCHIEF);
   const end = performance.now() + options.minutes * 60_000;
   let [killAt, commandAt] = [performance.now() + 1_000 * options.killSeconds, performance.now()];
   let isNatsAway = false;

@@ -2,11 +2,16 @@ import type { TownRequest } from "../town-control.ts";
 
 /** Any one of some. */
 export const any = <T>(of: readonly T[]): T => of[Math.floor(Math.random() * of.length)] as T;
+/** The same, in an order of chance. */
+export function shuffled<T>(of: readonly T[]): T[] {
+  const left = [...of];
+  return of.map(() => left.splice(below(left.length), 1)[0] as T);
+}
 const below = (limit: number): number => Math.floor(Math.random() * limit);
 
-/** How far a clock jumps: what is let be, corrected, and an incident (headend.md 7.4), both ways; AMI.19. */
+/** How far a clock jumps: what is let be, corrected, and an incident (`CLOCK_LIMITS`), both ways; AMI.19. */
 const CLOCK_JUMPS_SECONDS = [3, -3, 40, -40, 600, -600, 3_600, -3_600] as const;
-/** How far a counter goes ahead of what the custodian knows: within what is believed of a hint (headend.md 1.4). */
+/** How far a counter goes ahead of what the custodian knows: within what is believed of a hint (`commit-step.ts`). */
 const MOST_COUNTER_JUMP = 400;
 const MOST_BITS = 4_096;
 

@@ -21,9 +21,9 @@ export interface DrillsPorts {
   readonly launch: ((drill: string) => void) | undefined;
   /** Simulated homes, by system title: the only targets there are. */
   targets(): Promise<readonly string[]>;
-  /** Reads the supply of homes back from the meters themselves; who is on its way is told at once, and later again. */
   /** Throws the kill switch for a drill, so many milliseconds after its first act was seen; gives how long the custodian took. */
   freeze(drill: string, by: string, sinceFirstAct: () => number): Promise<number>;
+  /** Reads the supply of homes back from the meters themselves; who is on its way is told at once, and later again. */
   readBack(homes: readonly string[], onRead: (read: SupplyRead) => void): Promise<void>;
   now(): number;
   onError(error: unknown): void;
