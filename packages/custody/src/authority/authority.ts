@@ -88,10 +88,10 @@ export class Authority {
     if (documents.spoilt !== undefined) return;
     await documents.change((document) => {
       if (document.approvers.length === 0) return { entries: [] };
-      const { isDoubted, nowMilliseconds, milliseconds, at } = time.stopped(document.stopped);
+      const { isDoubted, thisStopMilliseconds, milliseconds, at } = time.stopped(document.stopped);
       if (!isDoubted) {
         const next = { ...document, stopped: { milliseconds, at } };
-        return { next: nowMilliseconds >= WORTH_COUNTING_MILLISECONDS ? next : undefined, entries: [] };
+        return { next: thisStopMilliseconds >= WORTH_COUNTING_MILLISECONDS ? next : undefined, entries: [] };
       }
       // A second leap does not hide behind the first: what was agreed to about the clock of one start is about no other.
       const clockDoubt = { written: document.clockDoubt?.written ?? now() - milliseconds, found: now() };

@@ -29,6 +29,10 @@ export const approverKey = kinds({
 });
 export type ApproverKey = FieldValue<typeof approverKey>;
 
+/** The longest reason of a suspension, a freeze or a broken glass. */
+export const MOST_REASON_CHARACTERS = 512;
+const reason = text(MOST_REASON_CHARACTERS);
+
 /** Somebody who may approve. */
 export const approver = object({
   id: approverId,
@@ -38,13 +42,13 @@ export const approver = object({
   key: approverKey,
   enrolledAt: instant,
   /** They have left, or are thought to have lost their key: nothing of theirs counts until two people reinstate them. */
-  suspended: optional(object({ since: instant, by: principalName, reason: text(512) })),
+  suspended: optional(object({ since: instant, by: principalName, reason })),
 });
 export type Approver = FieldValue<typeof approver>;
 
 const policyService = object({ name: principalName, publicKey, enrolledAt: instant });
-const frozen = object({ since: instant, by: principalName, reason: text(512) });
-const breakGlass = object({ since: instant, until: instant, reason: text(512), change: hexOctets(48, 48) });
+const frozen = object({ since: instant, by: principalName, reason });
+const breakGlass = object({ since: instant, until: instant, reason, change: hexOctets(48, 48) });
 const clockDoubt = object({ written: instant, found: instant });
 const stopped = object({ milliseconds: whole(0, Number.MAX_SAFE_INTEGER), at: instant });
 const pending = object({ thresholds, from: instant });

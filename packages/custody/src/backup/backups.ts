@@ -1,9 +1,10 @@
 import { randomBytes } from "node:crypto";
 import type { CustodianRequest, CustodianResponse } from "@meterkeep/api/custodian";
-import type { CheckpointStore, LedgerDraft, LedgerEntry, LedgerKeeper, LedgerReads } from "@meterkeep/ledger";
+import type { CheckpointStore, LedgerEntry, LedgerKeeper, LedgerReads } from "@meterkeep/ledger";
 import { CallRefusal } from "../calls/call-refusal.ts";
 import type { Caller } from "../calls/caller.ts";
 import { Handles } from "../calls/handles.ts";
+import { installationEntry } from "../ledger/installation-entry.ts";
 import type { Committer } from "../store/committer.ts";
 import type { ChangeFeed } from "./change-feed.ts";
 import { BACKUP_CREATED, type BackupFacts, manifestOf } from "./manifest.ts";
@@ -70,7 +71,7 @@ export class Backups {
     const id = randomBytes(ID_BYTES).toString("hex");
     const createdAt = now();
     const body = { backup: id, recipients: recipients.map(({ name, keyId }) => ({ name, keyId })) };
-    await committer.submit({ entries: [entry(createdAt, "backup-begun", caller.name, body)] });
+    await committer.submit({ entries: [installationEntry(createdAt, "backup-begun", caller.name, body)] });
     // The checkpoint is in the snapshot: whoever opens it can verify the ledger that came with it.
     await keeper.checkpoint();
     // Before the snapshot: what is noted in the new segment may be in it already, nothing is missing between them.
@@ -134,7 +135,7 @@ export class Backups {
     };
     live.sealer[Symbol.dispose]();
     const before = await reads.size();
-    await committer.submit({ entries: [entry(now(), BACKUP_CREATED, caller.name, facts)] });
+    await committer.submit({ entries: [installationEntry(now(), BACKUP_CREATED, caller.name, facts)] });
     await keeper.checkpoint();
     const note = keeper.state.checkpoint?.note;
     const written = await entryOf(reads, before, live.id);
@@ -176,8 +177,4 @@ async function entryOf(reads: LedgerReads, after: number, backup: string): Promi
     if (found !== undefined || page.length === 0) return found;
     from = (page.at(-1) as LedgerEntry).sequence;
   }
-}
-
-function entry(at: number, kind: string, principal: string, body: unknown): LedgerDraft {
-  return { at, kind, principal, utility: "*", island: "*", body };
 }

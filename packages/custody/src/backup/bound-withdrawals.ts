@@ -1,6 +1,6 @@
 import { readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { LedgerDraft, LedgerEntry } from "@meterkeep/ledger";
+import type { LedgerEntry } from "@meterkeep/ledger";
 import type { AuthorityRecords } from "../authority/store/records.ts";
 import {
   type HeadedJournal,
@@ -8,6 +8,7 @@ import {
   type JournalHead,
   openAuthenticJournal,
 } from "../escrow/authentic-journal.ts";
+import { installationEntry } from "../ledger/installation-entry.ts";
 import { sameMac } from "../records/record-mac.ts";
 import type { Committer } from "../store/committer.ts";
 import type { CustodyStore } from "../store/store.ts";
@@ -115,7 +116,7 @@ export class BoundWithdrawals {
     // First of all: with what a start writes the ledger soon is as long again, and where the journal ends is noted anew.
     if (ahead !== undefined) {
       const { name, words, since } = ahead;
-      await committer.submit({ entries: [entry(now(), BEHIND, { name, words, since })] });
+      await committer.submit({ entries: [installationEntry(now(), BEHIND, "custodian", { name, words, since })] });
     }
     const losses = ahead === undefined ? known : [...known, ahead];
     const begun = await ledger.lastOf([BEGUN], "custodian", "*");
@@ -129,7 +130,9 @@ export class BoundWithdrawals {
     const to = await ledger.size();
     await this.journal.append({ kind: "begun", at: now() });
     await committer.submit({
-      entries: [entry(now(), BEGUN, { to, before: losses.filter(isOld).map(({ name }) => name) })],
+      entries: [
+        installationEntry(now(), BEGUN, "custodian", { to, before: losses.filter(isOld).map(({ name }) => name) }),
+      ],
     });
     await this.#beginAdopting(to);
     return losses.filter((loss) => !isOld(loss));
@@ -149,14 +152,17 @@ export class BoundWithdrawals {
       adopting.at = page.at(-1)?.sequence ?? adopting.to;
       if (adopting.at < adopting.to) continue;
       await this.#adoptSeals();
-      await committer.submit({ entries: [entry(now(), ADOPTED, {})] });
+      await committer.submit({ entries: [installationEntry(now(), ADOPTED, "custodian", {})] });
       this.#adopting = undefined;
       return;
     }
   }
 
-  /** What is not as it was written, of what nobody has accepted yet: by its end, and where it is short or is wanted, by every line. */
-  async check(part: "end" | "all" = "end"): Promise<Broken> {
+  /**
+   * What is not as it was written, of what nobody has accepted yet: by its end, and where it is short or is wanted, by every
+   * line. What the ledger has withdrawn and it lacks is written into it.
+   */
+  async checkAndComplete(part: "end" | "all" = "end"): Promise<Broken> {
     const told = new Set<string>();
     for (const { body } of await this.#dependencies.ledger.ofKinds([WITHDRAWALS_BROKEN])) {
       const said = JSON.parse(body) as Broken & { readonly accepted?: boolean };
@@ -176,7 +182,7 @@ export class BoundWithdrawals {
         add(`head ${HEAD_FILE}`, `${HEAD_FILE} in the state folder was not written by this custodian`);
       else if (head !== undefined && !(await this.journal.holds(head)))
         add(`cut ${head.lines} ${head.link}`, `by ${where} it had ${head.lines} lines, and they are not there`);
-    const missing = await this.#complete();
+    const missing = await this.#addMissing();
     if (missing.length > 0)
       add(`missing ${missing.join()}`, `${missing.length} withdrawals of the ledger were not in it, and are again`);
     const head = await this.journal.head();
@@ -205,7 +211,7 @@ export class BoundWithdrawals {
     const head = await this.journal.head();
     if (head === undefined) return;
     if (head.link !== this.#noted?.head.link || sequence - this.#noted.sequence > MOST_AHEAD) {
-      await committer.submit({ entries: [entry(now(), NOTED, { ...head, sequence })] });
+      await committer.submit({ entries: [installationEntry(now(), NOTED, "custodian", { ...head, sequence })] });
       this.#noted = { head, sequence };
     }
     if (typeof this.#near !== "object" || this.#near.link !== head.link) {
@@ -223,7 +229,9 @@ export class BoundWithdrawals {
   async accept(): Promise<void> {
     const { committer, now } = this.#dependencies;
     const marks = (await this.#breaks()).map(({ mark }) => mark);
-    await committer.submit({ entries: [entry(now(), WITHDRAWALS_BROKEN, { problems: [], marks, accepted: true })] });
+    await committer.submit({
+      entries: [installationEntry(now(), WITHDRAWALS_BROKEN, "custodian", { problems: [], marks, accepted: true })],
+    });
   }
 
   /** A journal that knows of a longer ledger than this one: the database was put back, and nobody has said so. */
@@ -274,7 +282,7 @@ export class BoundWithdrawals {
   }
 
   /** Withdrawals of the ledger that the journal lacks since it was noted last: written into it, and told by their sequence. */
-  async #complete(): Promise<readonly number[]> {
+  async #addMissing(): Promise<readonly number[]> {
     const { ledger } = this.#dependencies;
     if (this.#adopting !== undefined) return [];
     const from = this.#noted?.sequence ?? Number.POSITIVE_INFINITY;
@@ -336,8 +344,4 @@ async function keepNear({ stateFolder, vault }: BoundDependencies, head: Journal
 async function macOf(vault: Pick<Vault, "authenticate">, { lines, link, from }: JournalHead): Promise<Uint8Array> {
   const text = boundData("meterkeep-withdrawal-head-1", String(lines), link, String(from));
   return (await vault.authenticate([text]))[0] as Uint8Array;
-}
-
-function entry(at: number, kind: string, body: object): LedgerDraft {
-  return { at, kind, principal: "custodian", utility: "*", island: "*", body };
 }

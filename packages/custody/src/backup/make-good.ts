@@ -1,8 +1,8 @@
 import type { ChangeRequest } from "@meterkeep/guard";
-import type { LedgerDraft } from "@meterkeep/ledger";
 import { PkiError } from "@meterkeep/pki";
 import { applyChange, isLeftAlone, suspendedAgain } from "../authority/apply-change.ts";
 import type { Authority } from "../authority/authority.ts";
+import { MOST_REASON_CHARACTERS } from "../authority/document.ts";
 import type { DocumentKeeper } from "../authority/document-keeper.ts";
 import { CallRefusal } from "../calls/call-refusal.ts";
 import type { Caller } from "../calls/caller.ts";
@@ -11,6 +11,7 @@ import { READMITTED } from "../departure/readmission.ts";
 import { CustodyError } from "../errors.ts";
 import { ENROLLED, type HeadEnds, REMOVED } from "../head-ends/head-ends.ts";
 import { FIELD_KINDS } from "../lease/field-record.ts";
+import { installationEntry } from "../ledger/installation-entry.ts";
 import type { Committer } from "../store/committer.ts";
 import type { MeterStanding } from "../store/records.ts";
 import type { CustodyStore } from "../store/store.ts";
@@ -152,7 +153,7 @@ export class MakingGood {
     this.#isFrozen = documents.spoilt === undefined && authority.document.approvers.length > 0;
     if (!this.#isFrozen || this.#losses.every(({ isTold }) => isTold)) return;
     const lostIn = this.#losses.map(({ words }) => words).join("; ");
-    await authority.freeze(`the database lost what it knew: ${lostIn}`.slice(0, MOST_CHARACTERS), "custodian");
+    await authority.freeze(`the database lost what it knew: ${lostIn}`.slice(0, MOST_REASON_CHARACTERS), "custodian");
   }
 
   /** What stands in the ledger as an entry of its own, keys aside. */
@@ -233,12 +234,9 @@ export class MakingGood {
 
   async #write(kind: string, body: object): Promise<void> {
     const { committer, now } = this.#dependencies;
-    await committer.submit({ entries: [draft(now(), kind, body)] });
+    await committer.submit({ entries: [installationEntry(now(), kind, "custodian", body)] });
   }
 }
-
-/** The longest reason of a freeze. */
-const MOST_CHARACTERS = 512;
 
 /** `again`, `known`, or why it cannot be withdrawn. */
 async function withdrawn(dependencies: MakeGoodDependencies, entry: WithdrawingEntry): Promise<string> {
@@ -269,7 +267,9 @@ async function withdrawn(dependencies: MakeGoodDependencies, entry: WithdrawingE
     }
     default:
       // Leases are what the ledger says of them, and nothing else.
-      await committer.submit({ entries: [draft(now(), entry.kind, { ...said, restored: true }, entry.principal)] });
+      await committer.submit({
+        entries: [installationEntry(now(), entry.kind, entry.principal, { ...said, restored: true })],
+      });
       return "again";
   }
 }
@@ -289,7 +289,7 @@ async function documentAgain(
     }
     if (applied.next === document) outcome = "known";
     const said = { ...(JSON.parse(body) as object), restored: true };
-    const entries = outcome === "known" ? [] : [draft(now(), kind, said, principal)];
+    const entries = outcome === "known" ? [] : [installationEntry(now(), kind, principal, said)];
     return { next: applied.next === document ? undefined : applied.next, entries };
   });
   return outcome;
@@ -322,8 +322,4 @@ function textOf(said: unknown): string {
 function placeOf({ kind, meter, body }: WithdrawingEntry): string {
   if (kind === DEPARTED || kind === READMITTED) return `meter ${meter ?? ""}`;
   return `head-end ${textOf((JSON.parse(body) as { readonly name?: string }).name)}`;
-}
-
-function draft(at: number, kind: string, body: object, principal = "custodian"): LedgerDraft {
-  return { at, kind, principal, utility: "*", island: "*", body };
 }

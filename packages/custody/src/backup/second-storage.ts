@@ -1,5 +1,7 @@
+import { MOST_REASON_CHARACTERS } from "../authority/document.ts";
 import { openFileEscrow } from "../escrow/file-escrow.ts";
 import type { KeyEscrow } from "../escrow/key-escrow.ts";
+import { installationEntry } from "../ledger/installation-entry.ts";
 import type { Committer } from "../store/committer.ts";
 import type { CustodyStore } from "../store/store.ts";
 import type { Vault } from "../vault/vault.ts";
@@ -94,7 +96,7 @@ export class SecondStorage {
     if (isHalted) return;
     await withdrawals.adopt();
     // What gives back is believed of a whole journal only: where something was lost, all of it is read first.
-    const broken = await withdrawals.check(losses.length > 0 ? "all" : "end");
+    const broken = await withdrawals.checkAndComplete(losses.length > 0 ? "all" : "end");
     const good = new MakingGood(withdrawals.journal, losses, dependencies, broken.problems.length > 0);
     this.#making = { good, authority: dependencies.authority };
     await this.#tell(broken);
@@ -107,8 +109,9 @@ export class SecondStorage {
     const { withdrawals } = this.#open;
     if (this.#making === undefined) return;
     await withdrawals.tend();
-    if (!withdrawals.isRead) await this.#tell(await withdrawals.check("all"));
-    else if (this.#broken === undefined && !(await withdrawals.isWhole())) await this.#tell(await withdrawals.check());
+    if (!withdrawals.isRead) await this.#tell(await withdrawals.checkAndComplete("all"));
+    else if (this.#broken === undefined && !(await withdrawals.isWhole()))
+      await this.#tell(await withdrawals.checkAndComplete());
     await this.#making.good.tend();
     await this.#note();
   }
@@ -142,12 +145,12 @@ export class SecondStorage {
     const words = `the journal of withdrawals on second storage is not what was written: ${problems.slice(0, MOST_TOLD).join("; ")}`;
     this.#broken = `${words}. Put the whole file back from a copy and start anew, or look what was withdrawn, and have two people thaw: it goes on from what is there`;
     const body = { problems: problems.slice(0, MOST_TOLD), inAll: problems.length, marks };
-    const entry = { at: now(), kind: WITHDRAWALS_BROKEN, principal: "custodian", utility: "*", island: "*", body };
+    const entry = installationEntry(now(), WITHDRAWALS_BROKEN, "custodian", body);
     await committer.submit({ entries: [entry] });
     onFailure(new Error(this.#broken));
     const { authority } = this.#making ?? {};
     if (authority !== undefined && authority.document.approvers.length > 0)
-      await authority.freeze(words.slice(0, MOST_REASON), "custodian");
+      await authority.freeze(words.slice(0, MOST_REASON_CHARACTERS), "custodian");
   }
 
   /** While it is broken, what was known of it stays what it is held against; once people have thawed, it goes on from what is there. */
@@ -170,6 +173,4 @@ export class SecondStorage {
 }
 
 const MOST_CHARACTERS = 1024;
-/** The longest reason of a freeze. */
-const MOST_REASON = 512;
 const MOST_TOLD = 4;

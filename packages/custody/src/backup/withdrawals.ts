@@ -150,11 +150,11 @@ export function withdraws({ kind, body }: Pick<LedgerEntry, "kind" | "body">): b
 }
 
 /** Whether a key was taken out of use, for good or for a time, by a change of its state. */
-export function isWithdrawn({ to }: Pick<KeyChange, "to">): boolean {
+function isWithdrawn({ to }: Pick<KeyChange, "to">): boolean {
   return isLost(to) || to === SUSPENDED;
 }
 
-export function isResumed({ from, to }: Pick<KeyChange, "from" | "to">): boolean {
+function isResumed({ from, to }: Pick<KeyChange, "from" | "to">): boolean {
   return from === SUSPENDED && to !== SUSPENDED;
 }
 

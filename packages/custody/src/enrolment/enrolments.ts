@@ -7,8 +7,8 @@ import type {
 } from "@meterkeep/api/custodian";
 import { MAX_PAGE_ENROLMENTS } from "@meterkeep/api/custodian";
 import { systemTitleText } from "@meterkeep/dlms";
-import type { LedgerDraft } from "@meterkeep/ledger";
 import type { Caller } from "../calls/caller.ts";
+import { installationEntry } from "../ledger/installation-entry.ts";
 import { SIGNING_PROFILES } from "../protocol/meter-facts.ts";
 import type { CheckedFiles } from "../records/checked-files.ts";
 import { ContactQueue } from "../rotation/contact-queue.ts";
@@ -70,7 +70,7 @@ export class Enrolments {
     const { committer, now } = this.#dependencies;
     const { cause, reason, meters } = request;
     const asked = { cause, reason, meters: meters.length };
-    await committer.submit({ entries: [entry(now(), "enrolments-asked", caller.name, asked)] });
+    await committer.submit({ entries: [installationEntry(now(), "enrolments-asked", caller.name, asked)] });
     const planned = await this.#plan(cause, meters.map(systemTitleText), caller.name, Number.MAX_SAFE_INTEGER);
     return { planned };
   }
@@ -139,7 +139,7 @@ export class Enrolments {
     const { committer, store, now } = this.#dependencies;
     const policy = changedEnrolmentPolicy(await this.#currentPolicy(), change);
     await agreed();
-    await committer.submit({ entries: [entry(now(), "enrolment-policy-changed", caller.name, policy)] });
+    await committer.submit({ entries: [installationEntry(now(), "enrolment-policy-changed", caller.name, policy)] });
     await store.enrolments.setPolicy(policy);
     this.#policy = policy;
     return this.report();
@@ -171,7 +171,7 @@ export class Enrolments {
       limit,
     });
     if (planned > 0)
-      await committer.submit({ entries: [entry(at, "enrolments-planned", plannedBy, { cause, planned })] });
+      await committer.submit({ entries: [installationEntry(at, "enrolments-planned", plannedBy, { cause, planned })] });
     return planned;
   }
 
@@ -179,8 +179,4 @@ export class Enrolments {
     this.#policy ??= (await this.#dependencies.store.enrolments.policy()) ?? DEFAULT_ENROLMENT_POLICY;
     return this.#policy;
   }
-}
-
-function entry(at: number, kind: string, principal: string, body: object): LedgerDraft {
-  return { at, kind, principal, utility: "*", island: "*", body };
 }

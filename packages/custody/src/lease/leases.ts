@@ -6,12 +6,12 @@ import {
   MAX_LEASE_HOURS,
 } from "@meterkeep/api/custodian";
 import { systemTitleText } from "@meterkeep/dlms";
-import type { LedgerDraft } from "@meterkeep/ledger";
 import type { Authority } from "../authority/authority.ts";
 import { CallRefusal } from "../calls/call-refusal.ts";
 import type { Caller } from "../calls/caller.ts";
 import type { ConversationDependencies } from "../conversation/dependencies.ts";
 import type { Sender } from "../departure/sender.ts";
+import { installationEntry } from "../ledger/installation-entry.ts";
 import { unsealKeys } from "../protocol/meter-keys.ts";
 import { type MeterFile, PURPOSE } from "../store/records.ts";
 import type { CustodyStore } from "../store/store.ts";
@@ -270,7 +270,7 @@ export class Leases {
 
   async #write(kind: string, { name }: Pick<Caller, "name">, body: object): Promise<void> {
     const { committer, now } = this.#dependencies;
-    await committer.submit({ entries: [entry(now(), kind, name, body)] });
+    await committer.submit({ entries: [installationEntry(now(), kind, name, body)] });
     await this.#field();
   }
 }
@@ -289,8 +289,4 @@ function requireFree(titles: readonly string[], leases: FieldRecord["leases"]): 
         `meter ${taken.meter} is lent to ${terms.technician} until it is returned`,
       );
   }
-}
-
-function entry(at: number, kind: string, principal: string, body: object): LedgerDraft {
-  return { at, kind, principal, utility: "*", island: "*", body };
 }

@@ -81,17 +81,17 @@ export function revocationService(
  * several plans free either all are there or none, unless it alone fills the page.
  */
 function pageOf(removals: readonly CertificateRemoval[], most: number): readonly CertificateRemoval[] {
-  const sorted = removals.toSorted((one, other) =>
-    one.systemTitle === other.systemTitle
-      ? one.plan < other.plan
-        ? -1
-        : 1
-      : one.systemTitle < other.systemTitle
-        ? -1
-        : 1,
+  const sorted = removals.toSorted(
+    (one, other) => inOrder(one.systemTitle, other.systemTitle) || inOrder(one.plan, other.plan),
   );
   const cut = sorted[most]?.systemTitle;
   const page = sorted.slice(0, most);
   const whole = page.filter(({ systemTitle: title }) => title !== cut);
   return whole.length > 0 ? whole : sorted.filter(({ systemTitle: title }) => title === cut).slice(0, PAGE_METERS);
+}
+
+/** By code units. */
+function inOrder(one: string, other: string): number {
+  if (one === other) return 0;
+  return one < other ? -1 : 1;
 }

@@ -60,12 +60,12 @@ export class ReceiveWindows {
   readonly #windows = new Map<string, MeterWindow>();
 
   /** Takes over what is stored, and the ledger's marks of it, where nothing newer is known. */
-  learn(stored: readonly WindowRecord[], accepted: readonly AcceptedMark[]): void {
+  learn(stored: readonly WindowRecord[], marks: readonly AcceptedMark[]): void {
     for (const { highest, seen, keyVersion, ...place } of stored) {
       const name = nameOf(place, keyVersion);
       const known = this.#windows.get(name) ?? new MeterWindow(place, keyVersion);
       known.window ??= windowOf(highest, seen);
-      known.marked ??= accepted.find((mark) => mark.setup === place.setup && mark.keyVersion === keyVersion);
+      known.marked ??= marks.find((mark) => mark.setup === place.setup && mark.keyVersion === keyVersion);
       if (!this.#windows.has(name)) this.#keep(name, known);
     }
   }

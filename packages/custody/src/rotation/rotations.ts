@@ -11,7 +11,6 @@ import {
   TRANSFERABLE_PURPOSES,
 } from "@meterkeep/api/custodian";
 import { fromHex, systemTitle, systemTitleText } from "@meterkeep/dlms";
-import type { LedgerDraft } from "@meterkeep/ledger";
 import { CallRefusal } from "../calls/call-refusal.ts";
 import type { Caller } from "../calls/caller.ts";
 import { CustodyError } from "../errors.ts";
@@ -20,6 +19,7 @@ import { changedPolicy, DEFAULT_KEY_POLICY, type KeyPolicy } from "../keys/key-p
 import { stateChange } from "../keys/key-state-change.ts";
 import { mayBecome, stateAfter } from "../keys/key-transition.ts";
 import { purposeName } from "../keys/purposes.ts";
+import { installationEntry } from "../ledger/installation-entry.ts";
 import type { CheckedFiles } from "../records/checked-files.ts";
 import type { Committer } from "../store/committer.ts";
 import {
@@ -84,7 +84,7 @@ export class Rotations {
       meters: request.meters.length,
       madeBefore: request.madeBefore,
     };
-    await committer.submit({ entries: [entry(now(), "rotations-asked", caller.name, asked)] });
+    await committer.submit({ entries: [installationEntry(now(), "rotations-asked", caller.name, asked)] });
     const titles = request.meters.map(systemTitleText);
     const planOf = (meters: readonly string[], madeBefore: number | undefined) =>
       store.rotations.plan({
@@ -108,7 +108,9 @@ export class Rotations {
         planned += await planOf(page.meters, undefined);
       }
     } else planned = await planOf(titles, request.madeBefore);
-    await committer.submit({ entries: [entry(now(), "rotations-planned", caller.name, { cause, planned, marked })] });
+    await committer.submit({
+      entries: [installationEntry(now(), "rotations-planned", caller.name, { cause, planned, marked })],
+    });
     const wanted = request.meters.length === 0 ? await store.meterCount() : request.meters.length;
     return { planned, asked: wanted, ...(marked !== undefined && { marked }) };
   }
@@ -152,7 +154,7 @@ export class Rotations {
     const { committer, store, now } = this.#dependencies;
     const policy = changedPolicy(await this.#keyPolicy(), change);
     await agreed();
-    await committer.submit({ entries: [entry(now(), "key-policy-changed", caller.name, policy)] });
+    await committer.submit({ entries: [installationEntry(now(), "key-policy-changed", caller.name, policy)] });
     await store.rotations.setPolicy(policy);
     this.#policy = policy;
     return this.report();
@@ -215,7 +217,7 @@ export class Rotations {
     const { committer, files, vault, now } = this.#dependencies;
     const { files: page, last } = await files.nextPage([], after && systemTitleText(after), HYGIENE_PAGE);
     await committer.submit({
-      entries: [entry(now(), "key-hygiene-checked", caller.name, { meters: page.length, last })],
+      entries: [installationEntry(now(), "key-hygiene-checked", caller.name, { meters: page.length, last })],
     });
     const held = page.flatMap(({ keys }) => keys.filter(({ sealed }) => sealed.length > 0));
     const placed = held.map((key) => ({
@@ -262,7 +264,9 @@ export class Rotations {
       limit: MOST_PLANNED_AT_A_LOOK,
     });
     if (planned > 0)
-      await committer.submit({ entries: [entry(now(), "rotations-planned", "policy", { cause, planned })] });
+      await committer.submit({
+        entries: [installationEntry(now(), "rotations-planned", "policy", { cause, planned })],
+      });
   }
 
   async #destroyBefore(before: number): Promise<void> {
@@ -310,8 +314,4 @@ function isBelieved(file: MeterFile, { purpose, version, setup }: KeyRecord): bo
     );
   }
   return journal.belief[purpose as Purpose].includes(version);
-}
-
-function entry(at: number, kind: string, principal: string, body: object): LedgerDraft {
-  return { at, kind, principal, utility: "*", island: "*", body };
 }

@@ -40,6 +40,7 @@ import { Leases } from "../lease/leases.ts";
 import { LentMeters } from "../lease/lent-meters.ts";
 import { gatedService } from "../ledger/gate.ts";
 import { HeadEndLedgers } from "../ledger/head-end-ledgers.ts";
+import { installationEntry } from "../ledger/installation-entry.ts";
 import { ledgerService } from "../ledger/ledger-service.ts";
 import { keeperIn, type LedgerOptions, storedHead, troubleOf } from "../ledger/open-keeper.ts";
 import {
@@ -234,7 +235,7 @@ export async function openCustodyIn(
   // A token may be away when the vault is opened: nothing can be written down before there is a ledger to write it in.
   let early: LedgerDraft[] | undefined = [];
   const opened = await openVault(store, options.vault, now(), (kind, body) => {
-    const entry = installationEntry(now(), kind, body);
+    const entry = installationEntry(now(), kind, "custodian", body);
     if (early !== undefined) early.push(entry);
     else bursts.record([entry]).catch(onFailure);
   });
@@ -483,8 +484,8 @@ export async function openCustodyIn(
     meters,
   };
   if (keeper.state.halt === undefined) {
-    const started = installationEntry(now(), "custodian-started", body);
-    const unclean = installationEntry(now(), UNCLEAN_START, { counters: countersOfWindow(use) });
+    const started = installationEntry(now(), "custodian-started", "custodian", body);
+    const unclean = installationEntry(now(), UNCLEAN_START, "custodian", { counters: countersOfWindow(use) });
     await committer.submit({ entries: isClean ? [started] : [unclean, started] });
     // Before the first call: what happens from here on is after something a witness has seen.
     await keeper.checkpoint();
@@ -543,7 +544,7 @@ export async function openCustodyIn(
       if (keeper.state.halt === undefined) {
         await bursts.sweep(true);
         await secondStorage.finish();
-        await committer.submit({ entries: [installationEntry(now(), "custodian-stopped", {})] });
+        await committer.submit({ entries: [installationEntry(now(), "custodian-stopped", "custodian", {})] });
         await keeper.checkpoint();
       }
       await committer.close();
@@ -551,10 +552,6 @@ export async function openCustodyIn(
       await opened.close();
     },
   };
-}
-
-function installationEntry(at: number, kind: string, body: unknown) {
-  return { at, kind, principal: "custodian", utility: "*", island: "*", body };
 }
 
 /** When the newest entry of the ledger was written; 0 where there is none. */

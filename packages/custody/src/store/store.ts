@@ -114,7 +114,6 @@ export type Write =
       readonly vaultKeys: readonly VaultKeyRecord[];
       readonly newVaultKeys: readonly VaultKeyRecord[];
       readonly secrets: readonly NamedSecret[];
-      readonly at: number;
     }
   /** Keys sealed anew, each where its octets are still those that were read. */
   | { readonly kind: "reseal-keys"; readonly keys: readonly ResealedKey[] }

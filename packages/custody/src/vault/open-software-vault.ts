@@ -48,14 +48,14 @@ export async function openSoftwareVault(
     parameters: writeParameters(parameters),
     created: created || (source.kind === "passphrase" && isFirst),
     rootId: id,
-    rewrap: (next, at) => rewrapped({ ...records, ring, source, rootId: id }, next, at),
+    rewrap: (next) => rewrapped({ ...records, ring, source, rootId: id }, next),
     tend: nothing,
     close: nothing,
   };
 }
 
 /** What is given opens another vault, or this one at another time. */
-export function wrongRootKey(source: RootKeySource, given: string, wanted: string): CustodyError {
+function wrongRootKey(source: RootKeySource, given: string, wanted: string): CustodyError {
   const what = source.kind === "file" ? `the root key ${source.path}` : "the passphrase";
   return new CustodyError(
     "root-key-wrong",

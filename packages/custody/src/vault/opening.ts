@@ -14,7 +14,7 @@ export interface Opening {
   /** Which root key it is, 16 hex digits; of a vault in software. */
   readonly rootId?: string;
   /** Works out a change of the root key; of a vault in software. */
-  readonly rewrap?: (next: RootKeySource, at: number) => Promise<Rewrap>;
+  readonly rewrap?: (next: RootKeySource) => Promise<Rewrap>;
   tend(): Promise<void>;
   close(): Promise<void>;
 }

@@ -1,16 +1,18 @@
 import { fromHex } from "@meterkeep/dlms";
 import type { Caller } from "../calls/caller.ts";
 import { CustodyError } from "../errors.ts";
+import { installationEntry } from "../ledger/installation-entry.ts";
 import type { Committer } from "../store/committer.ts";
 import type { KeyRecord } from "../store/records.ts";
 import type { CustodyStore, ResealedKey } from "../store/store.ts";
 import { envelopeKeyVersion } from "./envelope.ts";
-import { entry } from "./root-change.ts";
 import type { Vault } from "./vault.ts";
 
-/** The entry of meter keys that lie under the newest vault keys, all of them. */
-export const RESEALED = "meter-keys-resealed";
+/** The entry of meter keys that lie under the newest vault keys, all of them but those it names. */
+const RESEALED = "meter-keys-resealed";
 const PAGE = 200;
+/** Keys that the entry names of those that do not open. */
+const MOST_TOLD = 32;
 /** Of one row, that it is altered or names a vault key there never was. */
 const NO_RECORD_OF_OURS: readonly string[] = ["vault-record-not-authentic", "vault-key-unknown"];
 
@@ -25,7 +27,7 @@ export interface Resealed {
 export interface ResealingDependencies {
   readonly store: Pick<CustodyStore, "loadPage" | "vaultKeys">;
   readonly vault: Pick<Vault, "seal" | "unseal">;
-  readonly committer: Committer;
+  readonly committer: Pick<Committer, "submit">;
   readonly now: () => number;
 }
 
@@ -44,14 +46,20 @@ export async function resealMeterKeys(
   const isOld = ({ utility, island, sealed }: KeyRecord): boolean =>
     sealed.length > 0 && (versionOf(sealed) ?? -1) < (newest.get(cellName(utility, island)) ?? 0);
   let done: Resealed = { meters: 0, keys: 0, failed: 0 };
+  const left: Pick<KeyRecord, "systemTitle" | "setup" | "purpose" | "version">[] = [];
   for (let after: string | undefined; ; ) {
     const files = await store.loadPage([], after, PAGE);
     const resealed: ResealedKey[] = [];
     let failed = 0;
     for (const key of files.flatMap(({ keys }) => keys.filter(isOld))) {
       const anew = await sealedAnew(vault, key);
-      if (anew === undefined) failed += 1;
-      else resealed.push(anew);
+      if (anew !== undefined) {
+        resealed.push(anew);
+        continue;
+      }
+      failed += 1;
+      const { systemTitle, setup, purpose, version } = key;
+      if (left.length < MOST_TOLD) left.push({ systemTitle, setup, purpose, version });
     }
     if (resealed.length > 0) await committer.submit({ writes: [{ kind: "reseal-keys", keys: resealed }] });
     done = {
@@ -63,7 +71,9 @@ export async function resealMeterKeys(
     if (files.length < PAGE) break;
     after = files.at(-1)?.meter.systemTitle;
   }
-  await committer.submit({ entries: [entry(now(), RESEALED, caller, done)] });
+  await committer.submit({
+    entries: [installationEntry(now(), RESEALED, caller.name, { ...done, ...(left.length > 0 && { left }) })],
+  });
   return done;
 }
 

@@ -215,7 +215,7 @@ test("a process that dies between the change and the names of its files is ended
       const owner = await siteBy(ownerUrl);
       const source = { kind: "file", path: rootKey } as const;
       const { rewrap } = await openVault(owner.store, source, 1);
-      const { write, to, from } = await rewrap!(source, 1);
+      const { write, to, from } = await rewrap!(source);
       await owner.store.commit([write]);
       await owner.stop();
       assert.ok(existsSync(`${rootKey}.next`));
@@ -231,7 +231,7 @@ test("a process that dies between the change and the names of its files is ended
     const owner = await siteBy(ownerUrl);
     const source = { kind: "file", path: rootKey } as const;
     const { rewrap, rootId } = await openVault(owner.store, source, 1);
-    await rewrap!(source, 1);
+    await rewrap!(source);
     await owner.stop();
     const back = await siteBy(database.url);
     assert.equal((await openVault(back.store, source, 1)).rootId, rootId);
@@ -261,7 +261,7 @@ test("a vault goes from a file to a passphrase, to another one, and back; one fr
       let source: Parameters<typeof openVault>[1] = file;
       for (const next of [words("a"), words("b"), file]) {
         const opened = await openVault(store, source, 1);
-        const { write, adopt } = await opened.rewrap!(next, 2);
+        const { write, adopt } = await opened.rewrap!(next);
         await store.commit([write]);
         await adopt();
         // The vault that is open goes on, and one that is opened anew is the same.

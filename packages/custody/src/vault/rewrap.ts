@@ -58,7 +58,7 @@ interface Present {
  * @throws CustodyError `vault-record-not-authentic` where anything does not open now: nothing is changed then;
  * `root-key-wrong` where the root key or passphrase is the present one
  */
-export async function rewrapped(present: Present, next: RootKeySource, at: number): Promise<Rewrap> {
+export async function rewrapped(present: Present, next: RootKeySource): Promise<Rewrap> {
   const { installation, rootId } = present;
   const stored = await installation.root();
   if (stored === undefined) throw new CustodyError("vault-root-lost", "the vault has no root record");
@@ -67,7 +67,7 @@ export async function rewrapped(present: Present, next: RootKeySource, at: numbe
   const scrypt = next.kind === "passphrase" ? freshScrypt() : undefined;
   using root = await rootKeyOf(next, scrypt, known.keys?.root ?? rootId);
   try {
-    return await rewrappedUnder(root, scrypt, present, stored, next, at);
+    return await rewrappedUnder(root, scrypt, present, stored, next);
   } catch (error) {
     if (next.kind === "file") await dropNextRootKey(next.path, rootKeyId(root));
     throw error;
@@ -87,7 +87,6 @@ async function rewrappedUnder(
   { installation, vaultKeys, ring, source, rootId }: Present,
   stored: RootRecord,
   next: RootKeySource,
-  at: number,
 ): Promise<Rewrap> {
   const former = ring.current;
   const keys = nextRootKeys(former);
@@ -122,7 +121,6 @@ async function rewrappedUnder(
     vaultKeys: kept.map((one) => sealedAnew(former, keys, one)),
     newVaultKeys: newVersions(keys, kept),
     secrets,
-    at,
   };
   return {
     write,

@@ -1,13 +1,13 @@
-import type { LedgerDraft } from "@meterkeep/ledger";
 import type { Changes } from "../authority/changes.ts";
 import type { Caller } from "../calls/caller.ts";
 import { CustodyError } from "../errors.ts";
+import { installationEntry } from "../ledger/installation-entry.ts";
 import type { Committer } from "../store/committer.ts";
 import type { OpenedVault } from "./open-vault.ts";
 import type { RootKeySource } from "./root-key.ts";
 
-/** The entry of a vault that has another root key, and of meter keys that were sealed anew since. */
-export const ROOT_CHANGED = "vault-root-changed";
+/** The entry of a vault that has another root key. */
+const ROOT_CHANGED = "vault-root-changed";
 
 /** What came of a change of the root key. */
 export interface RootChanged {
@@ -49,7 +49,7 @@ export async function changeRoot(
   // Asked first: no root key is made, and lies in clear, while people think about it.
   await changes.requireApproved("rewrap-vault", body, caller, reason);
   // Worked out before the approval is burnt: what cannot be done must not burn one.
-  const { write, from, to, adopt, drop } = await rewrap(next, now());
+  const { write, from, to, adopt, drop } = await rewrap(next);
   const { hash, approvedBy } = await changes
     .require("rewrap-vault", body, caller, reason)
     .catch(async (error: unknown) => {
@@ -59,7 +59,7 @@ export async function changeRoot(
   const counts = { vaultKeys: write.vaultKeys.length, secrets: write.secrets.length };
   const said = { from, to, was: rootKey, is: next.kind, ...counts, reason, ...(hash && { change: hash, approvedBy }) };
   await committer
-    .submit({ writes: [write], entries: [entry(now(), ROOT_CHANGED, caller, said)] })
+    .submit({ writes: [write], entries: [installationEntry(now(), ROOT_CHANGED, caller.name, said)] })
     .catch(async (error: unknown) => {
       if (isUndone(error)) await drop();
       throw error;
@@ -74,8 +74,4 @@ export async function changeRoot(
 function isUndone(error: unknown): boolean {
   if (error instanceof CustodyError) return error.code === "custody-write-conflict";
   return (error as { severity?: string } | undefined)?.severity === "ERROR";
-}
-
-export function entry(at: number, kind: string, caller: Caller, body: unknown): LedgerDraft {
-  return { at, kind, principal: caller.name, utility: "*", island: "*", body };
 }

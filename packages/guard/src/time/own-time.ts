@@ -55,13 +55,15 @@ export class OwnTime {
    * starts anew take: whoever sets the clock forward while nobody runs, at once or a little a start, would reach windows and hours
    * before their time.
    */
-  stopped(before: Stopped | undefined): Stopped & { readonly nowMilliseconds: number; readonly isDoubted: boolean } {
-    const nowMilliseconds = Math.max(0, Math.round(this.#written === 0 ? 0 : this.#wallAtStart - this.#written));
+  stopped(
+    before: Stopped | undefined,
+  ): Stopped & { readonly thisStopMilliseconds: number; readonly isDoubted: boolean } {
+    const thisStopMilliseconds = Math.max(0, Math.round(this.#written === 0 ? 0 : this.#wallAtStart - this.#written));
     const lived = before === undefined ? 0 : Math.max(0, this.#written - before.at);
     const left = Math.max(0, (before?.milliseconds ?? 0) - Math.floor(lived / LIVED_FOR_STOPPED));
-    const milliseconds = left + nowMilliseconds;
+    const milliseconds = left + thisStopMilliseconds;
     const isDoubted = milliseconds > MOST_STOPPED_MILLISECONDS;
-    return { milliseconds, at: this.#wallAtStart, nowMilliseconds, isDoubted };
+    return { milliseconds, at: this.#wallAtStart, thisStopMilliseconds, isDoubted };
   }
 
   /** How far the wall clock was moved since the start, in milliseconds, where it is more than clocks drift. */
