@@ -98,6 +98,8 @@ async function runGroup({ name, files, isolated }: Group): Promise<typeof counts
       "--test-concurrency=1",
       // Only for what hangs: no test takes a tenth of it.
       `--test-timeout=${HANGING_MS}`,
+      // A test that failed may leave something running: it has failed, and the others have not.
+      "--test-force-exit",
       "--test-reporter=dot",
       "--test-reporter-destination=stdout",
       `--test-reporter=${ROOT}/tools/totals.ts`,

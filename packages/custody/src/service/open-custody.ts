@@ -191,8 +191,11 @@ export async function openCustody(pool: Pool, options: CustodyOptions, settings:
     return {
       ...custody,
       close: async () => {
-        await custody.close();
-        await instance.release();
+        try {
+          await custody.close();
+        } finally {
+          await instance.release();
+        }
       },
     };
   } catch (error) {
@@ -536,6 +539,11 @@ export async function openCustodyIn(
       await opened.tend();
     },
     close: async () => {
+      // Whatever cannot be written any more, because the database is away, all is let go.
+      await using closing = new AsyncDisposableStack();
+      closing.defer(() => opened.close());
+      closing.defer(() => secondStorage.close());
+      closing.defer(() => committer.close());
       contacts.closeAll();
       enrolmentContacts.closeAll();
       await sessions.closeAll();
@@ -547,9 +555,6 @@ export async function openCustodyIn(
         await committer.submit({ entries: [installationEntry(now(), "custodian-stopped", "custodian", {})] });
         await keeper.checkpoint();
       }
-      await committer.close();
-      await secondStorage.close();
-      await opened.close();
     },
   };
 }

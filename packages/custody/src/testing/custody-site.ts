@@ -75,8 +75,11 @@ export async function openSite(options: SiteOptions): Promise<CustodySite> {
     stop: async () => {
       if (!isOpen) return;
       isOpen = false;
-      await custody.close();
-      await pool.end();
+      try {
+        await custody.close();
+      } finally {
+        await pool.end();
+      }
     },
   };
 }
