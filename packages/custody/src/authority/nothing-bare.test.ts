@@ -277,8 +277,10 @@ async function setsOf(custody: TestCustody, title: string): Promise<Uint8Array[]
     const octets = key?.lend((bytes) => Uint8Array.from(bytes)) as Uint8Array;
     held.set(record.purpose, [...(held.get(record.purpose) ?? []), octets]);
   }
-  const [first] = [...held.values()];
+  const versions = Math.max(...[0, 1, 2, 3].map((purpose) => held.get(purpose)?.length ?? 0));
   // A key may have changed alone, the others of its set stay as they were.
   const at = (purpose: number, version: number) => held.get(purpose)?.[version] ?? held.get(purpose)?.at(-1);
-  return (first ?? []).map((_, version) => [0, 1, 2, 3].map((purpose) => at(purpose, version) as Uint8Array));
+  return Array.from({ length: versions }, (_, version) =>
+    [0, 1, 2, 3].map((purpose) => at(purpose, version) as Uint8Array),
+  );
 }
