@@ -126,7 +126,7 @@ function Implausible() {
           : `${day.day}: ${counted(day.meters, "meter")} judged, ${counted(day.findings, "finding")}. ${counted(data?.rereads.asked ?? 0, "day")} of meters asked for again, ${formatCount(data?.rereads.differs ?? 0)} differed.`}
       </p>
       {data === undefined || data.findings.length === 0 ? null : (
-        <DataTable label="What is not plausible" columns={["Rule", "About", "Day", "Severity", "Finding", "Score"]}>
+        <DataTable label="What the rules found" columns={["Rule", "About", "Day", "Severity", "Finding", "Score"]}>
           {data.findings.map(({ rule, words, meter, about, from, foundAt, severity, sentence }) => (
             <tr key={`${rule} ${about} ${from} ${foundAt}`}>
               <th scope="row" title={words}>
