@@ -164,7 +164,7 @@ test("a campaign of three waves: who never asked for so many waits until somebod
   const chosen = await readyHomes(meterkeep, 12);
   const { page } = asks;
   const { page: bens } = approves;
-  await tryDry(page, { what: "special", titles: chosen.join(" "), why: "maintenance" });
+  await tryDry(page, { what: "write special", titles: chosen.join(" "), why: "maintenance" });
   await page.getByText("12 meters selected, 3 waves").waitFor();
   await page.getByText("The guard sets it aside").waitFor();
   await press(page, /^Ask for this$/);
