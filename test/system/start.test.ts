@@ -44,7 +44,7 @@ const warnings = (text: string): string[] => linesAfter(text, "!").filter((line)
 
 describe("npm start", () => {
   const stateDirectory = makeStateDirectory();
-  let ports: { readonly http: number; readonly push: number };
+  let ports: { readonly http: number; readonly push: number; readonly approvals: number };
   let running: NpmStart;
   let link: string;
   let api: ApiClient;
@@ -52,11 +52,12 @@ describe("npm start", () => {
   const start = (...more: readonly string[]): Promise<NpmStart> =>
     npmStart([
       ...["--state", stateDirectory, "--port", String(ports.http), "--push-port", String(ports.push)],
+      ...["--approvals-port", String(ports.approvals)],
       ...more,
     ]);
 
   before(async () => {
-    ports = { http: await freePort(), push: await freePort() };
+    ports = { http: await freePort(), push: await freePort(), approvals: await freePort() };
     running = await start("--meters", String(HOMES));
   });
   after(async () => {
@@ -171,8 +172,7 @@ describe("npm start", () => {
       .flatMap((list) => list ?? [])
       .filter(({ internal, scopeid }) => !internal && !scopeid);
     for (const { address } of outside)
-      for (const port of [ports.http, ports.push])
-        assert.equal(await connects(address, port), false, `${address}:${port}`);
+      for (const port of Object.values(ports)) assert.equal(await connects(address, port), false, `${address}:${port}`);
   });
 
   test("a second instance is refused with the holder's name, by directory and by port, and harms nothing", async () => {
@@ -190,6 +190,8 @@ describe("npm start", () => {
         "--port",
         String(ports.http),
         "--push-port",
+        String(await freePort()),
+        "--approvals-port",
         String(await freePort()),
       ]);
       assert.equal(await other.interrupt(), 1);

@@ -5,7 +5,7 @@ import { describe, test } from "node:test";
 import { Register, remote, type Session } from "@meterkeep/dlms";
 import { onOctets, TransportError } from "@meterkeep/dlms-node";
 import type { LineFault, ProductionRecord, VirtualMeter } from "@meterkeep/meter";
-import { benchTown } from "./testing/bench-town.ts";
+import { BENCH_HOST, benchTown } from "./testing/bench-town.ts";
 import { openTcpSession } from "./testing/client.ts";
 import { startTown } from "./town.ts";
 
@@ -80,7 +80,7 @@ describe("faults on the line", () => {
     await withMeter(async (on) => {
       assert.equal(typeof (await readWith(on, { kind: "delay", milliseconds: 30 }, 1000)), "number");
       on.meter.faults.arm({ fault: { kind: "duplicate" }, scope: "association", times: 1 });
-      const socket = connect(on.port, "127.0.0.1");
+      const socket = connect(on.port, BENCH_HOST);
       const received: Uint8Array[] = [];
       let bytes = 0;
       const aarq = Buffer.from("601da109060760857405080101be10040e01000000065f1f0400001c1f0000", "hex");

@@ -16,7 +16,7 @@ import {
 import { measuredBetween } from "@meterkeep/meter";
 import fc from "fast-check";
 import { openControl } from "./control.ts";
-import { type BenchTown, benchTown } from "./testing/bench-town.ts";
+import { BENCH_HOST, type BenchTown, benchTown } from "./testing/bench-town.ts";
 import { openTcpSession } from "./testing/client.ts";
 import { startTown, type Town } from "./town.ts";
 
@@ -130,17 +130,17 @@ describe("a town", () => {
       const bytes = fc.uint8Array({ maxLength: 200 });
       const messages = fc.sample(fc.oneof(bytes, bytes.map(frame)), { numRuns: 60, seed: 5 });
       for (const message of messages) {
-        const socket = connect(port, "127.0.0.1");
+        const socket = connect(port, BENCH_HOST);
         socket.on("error", () => undefined);
         socket.write(message);
         socket.end();
         await closed(socket);
       }
-      const slow = connect(port, "127.0.0.1");
+      const slow = connect(port, BENCH_HOST);
       slow.write(Buffer.of(0, 1, 0));
       const drip = setInterval(() => slow.writable && slow.write(Buffer.of(16)), 30);
       await closed(slow).finally(() => clearInterval(drip));
-      const silent = connect(port, "127.0.0.1");
+      const silent = connect(port, BENCH_HOST);
       await closed(silent);
       await using client = await openTcpSession({ record, port, firstCounter: 1 });
       await remote(client.session, Register, "1.0.1.8.0.255").get("value");

@@ -26,8 +26,9 @@ interface Started {
 }
 
 async function begin(checkout: ScratchCheckout, given: Readonly<Record<string, string>> = {}): Promise<Started> {
-  const [port, pushPort] = [await freePort(), await freePort()];
-  const config = resolveOptions({ meters: "3", port: String(port), pushPort: String(pushPort), ...given }, {});
+  const [port, pushPort, approvalsPort] = [await freePort(), await freePort(), await freePort()];
+  const ports = { port: String(port), pushPort: String(pushPort), approvalsPort: String(approvalsPort) };
+  const config = resolveOptions({ meters: "3", ...ports, ...given }, {});
   const stopping = new AbortController();
   const lines: string[] = [];
   const running = Promise.withResolvers<RunningFacts>();

@@ -17,8 +17,11 @@ const METER = "4D4B560000000001";
 const SEALED = { alg: "ECDH-P384/HKDF-SHA384/A256GCM", recipient: "ab", epk: "AA", nonce: "AA", sealed: "AA" };
 
 let server: TestServer;
+/** A login that every test may read with: so many are let in a minute, and no more. */
+let reader: string;
 before(async () => {
   server = await startTestServer();
+  reader = await server.signIn();
 });
 after(() => server[Symbol.asyncDispose]());
 
@@ -182,33 +185,30 @@ test("who asks for no scope gets a token that only reads", async () => {
 });
 
 test("a gateway's address that is not in a permitted network is refused with a code of its own", async () => {
-  const cookie = await server.signIn();
   const body = { systemTitle: "4D4B560000000077", label: "Gateway", sealed: SEALED };
   for (const source of ["tcp://127.0.0.1:5432", "tcp://[::1]:22", "tcp://169.254.169.254:80", "tcp://8.8.8.8:53"]) {
-    const answer = await problem(await server.post("/api/v1/meters", { ...body, source }, { cookie }));
+    const answer = await problem(await server.post("/api/v1/meters", { ...body, source }, { cookie: reader }));
     assert.deepEqual([answer.status, answer.code], [422, "gateway-refused"], source);
   }
-  assert.equal((await server.get("/api/v1/meters/4D4B560000000077", { cookie })).status, 404);
+  assert.equal((await server.get("/api/v1/meters/4D4B560000000077", { cookie: reader })).status, 404);
 });
 
 test("tokens and sessions are not in the database as they are", async () => {
-  const cookie = await server.signIn();
   const { rows } = await server.context.pool.query(
     "select encode(session_hash, 'escape') as a, session_hash from person_sessions",
   );
-  assert.ok(!JSON.stringify(rows).includes(cookie.split("=")[1] as string));
+  assert.ok(!JSON.stringify(rows).includes(reader.split("=")[1] as string));
 });
 
 test("another site's page can do nothing with our cookie", async () => {
-  const cookie = await server.signIn();
   for (const headers of [{ origin: "https://evil.example" }, { origin: "null" }, { origin: "http://localhost:1" }])
     assert.equal(
-      (await problem(await server.post("/api/v1/tokens", { name: "x" }, { cookie, ...headers }))).code,
+      (await problem(await server.post("/api/v1/tokens", { name: "x" }, { cookie: reader, ...headers }))).code,
       "origin-refused",
     );
   const bare = await fetch(`${server.url}/api/v1/sign-out`, {
     method: "POST",
-    headers: { cookie, "sec-fetch-site": "cross-site" },
+    headers: { cookie: reader, "sec-fetch-site": "cross-site" },
   });
   assert.equal(bare.status, 403);
 });
@@ -220,9 +220,8 @@ test("a name that is not ours is not answered, whatever its page asks", async ()
 });
 
 test("every answer carries the strict headers, and no page loads anything from elsewhere", async () => {
-  const cookie = await server.signIn();
   for (const path of ["/", "/api/v1/me", "/healthz", "/api/docs", "/api/docs/style.css", "/api/openapi.json"]) {
-    const { headers } = await server.get(path, { cookie });
+    const { headers } = await server.get(path, { cookie: reader });
     const policy = headers.get("content-security-policy") ?? "";
     assert.match(policy, /^default-src 'self'; .*frame-ancestors 'none'/, path);
     assert.doesNotMatch(policy, /unsafe|nonce|sha\d/, path);
@@ -233,7 +232,7 @@ test("every answer carries the strict headers, and no page loads anything from e
 });
 
 test("the description of the API needs neither a script nor a style of its own, and escapes what it shows", async () => {
-  const html = await (await server.get("/api/docs", { cookie: await server.signIn() })).text();
+  const html = await (await server.get("/api/docs", { cookie: reader })).text();
   assert.doesNotMatch(html, /<script|<style|\sstyle=|\son\w+=|javascript:|https?:\/\//i);
   const hostile = docsPage({ info: { title: "<script>", version: "\"'&", description: "`<b>`" }, paths: {} }, {});
   assert.ok(!hostile.includes("<script>") && hostile.includes("<code>&lt;b&gt;</code>"));
@@ -243,7 +242,7 @@ test("the type of a problem leads to its line in the description, and a browser 
   const refused = await server.get("/api/v1/meters");
   const { type } = (await refused.json()) as { type: string };
   const { pathname, hash } = new URL(type, server.url);
-  const html = await (await server.get(pathname, { cookie: await server.signIn() })).text();
+  const html = await (await server.get(pathname, { cookie: reader })).text();
   assert.ok(html.includes(`id="${hash.slice(1)}"`), type);
   const browser = await fetch(server.url + pathname, { headers: { accept: "text/html" }, redirect: "manual" });
   assert.deepEqual([browser.status, browser.headers.get("location")], [302, "/sign-in?next=/api/docs"]);
@@ -305,17 +304,21 @@ test("an error of ours says nothing outside, and its request's id", async () => 
 });
 
 test("a real meter is attached with sealed keys, once, and marked as what it is", async () => {
-  const cookie = await server.signIn();
   const body = { systemTitle: METER, label: "My meter", sealed: SEALED, layout: "none" };
-  const attached = await server.post("/api/v1/meters", body, { cookie });
+  const attached = await server.post("/api/v1/meters", body, { cookie: reader });
   assert.equal(attached.status, 201);
   const line = (await attached.json()) as { kind: string; trust: string; takeover: string; stale: boolean };
   assert.deepEqual([line.kind, line.trust, line.takeover, line.stale], ["real", "held", "not-applicable", true]);
-  assert.equal((await problem(await server.post("/api/v1/meters", body, { cookie }))).code, "meter-exists");
+  assert.equal((await problem(await server.post("/api/v1/meters", body, { cookie: reader }))).code, "meter-exists");
   const refused = { ...body, systemTitle: "4D4B56FFFFFFFFFF" };
-  assert.equal((await problem(await server.post("/api/v1/meters", refused, { cookie }))).code, "meter-refused");
-  assert.equal((await problem(await server.get("/api/v1/meters/4D4B56FFFFFFFFFF", { cookie }))).code, "meter-unknown");
-  const detail = (await (await server.get(`/api/v1/meters/${METER}`, { cookie })).json()) as { keys: unknown[] };
+  assert.equal((await problem(await server.post("/api/v1/meters", refused, { cookie: reader }))).code, "meter-refused");
+  assert.equal(
+    (await problem(await server.get("/api/v1/meters/4D4B56FFFFFFFFFF", { cookie: reader }))).code,
+    "meter-unknown",
+  );
+  const detail = (await (await server.get(`/api/v1/meters/${METER}`, { cookie: reader })).json()) as {
+    keys: unknown[];
+  };
   assert.deepEqual(detail.keys, [
     { purpose: "GUEK", version: 1, state: "active", origin: "imported", createdAt: "1970-01-01T00:00:00.000Z" },
   ]);
@@ -378,8 +381,7 @@ test("the overview is whole from the first moment, without a meter in it", async
 });
 
 test("the description is OpenAPI 3.1 of every route, with problems", async () => {
-  const cookie = await server.signIn();
-  const api = (await (await server.get("/api/openapi.json", { cookie })).json()) as {
+  const api = (await (await server.get("/api/openapi.json", { cookie: reader })).json()) as {
     openapi: string;
     paths: Record<
       string,
@@ -396,7 +398,7 @@ test("the description is OpenAPI 3.1 of every route, with problems", async () =>
     if (scope !== undefined) assert.deepEqual(security, [{ session: [] }, ...tokens], operationId);
   }
   assert.ok(!JSON.stringify(api).includes('"$ref":"def-'));
-  const page = await server.get("/api/docs", { cookie });
+  const page = await server.get("/api/docs", { cookie: reader });
   assert.equal(page.status, 200);
   const html = await page.text();
   for (const { operationId } of described) assert.ok(html.includes(`<article id="${operationId}">`), operationId);

@@ -5,6 +5,15 @@ import { join } from "node:path";
 import { type ProductionRecord, productionLine } from "@meterkeep/meter";
 import type { TownOptions } from "../town.ts";
 
+/**
+ * Where a test's towns listen. Linux has a network of loopback addresses: with one of its own, no head-end of another test that
+ * looks for a town which is no longer there finds this one at its port.
+ */
+export const BENCH_HOST =
+  process.platform === "linux"
+    ? `127.${[16, 8, 0].map((shift) => (process.pid >> shift) & 0xff || 1).join(".")}`
+    : "127.0.0.1";
+
 /** Directories and production file of a town for tests. */
 export interface BenchTown extends Disposable {
   readonly records: readonly ProductionRecord[];
@@ -43,7 +52,7 @@ export function benchTown(homes: number, changes: Partial<TownOptions> = {}): Be
       stateDirectory,
       exchangeDirectory,
       productionFile,
-      host: "127.0.0.1",
+      host: BENCH_HOST,
       basePort: 0,
       speed: 60,
       pushHost: "127.0.0.1",

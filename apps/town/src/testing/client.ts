@@ -9,6 +9,7 @@ import {
 } from "@meterkeep/dlms";
 import { connectWrapper, nodeCiphers, nodeRandom } from "@meterkeep/dlms-node";
 import { CLIENT_SAPS, companionProfile, type FactoryKeys, type ProductionRecord, SERVER_SAP } from "@meterkeep/meter";
+import { BENCH_HOST } from "./bench-town.ts";
 
 /** A session over TCP, closed with its connection. */
 export interface TcpSession extends AsyncDisposable {
@@ -39,7 +40,7 @@ const CLIENT_TITLE = systemTitle(
 export async function openTcpSession(options: TcpClientOptions): Promise<TcpSession> {
   const { record, port, firstCounter, keys = record.keys } = options;
   const connection = await connectWrapper({
-    host: "127.0.0.1",
+    host: BENCH_HOST,
     port,
     clientSap: CLIENT_SAPS.management,
     serverSap: SERVER_SAP,

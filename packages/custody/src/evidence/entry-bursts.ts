@@ -3,7 +3,7 @@ import type { LedgerDraft } from "@meterkeep/ledger";
 import { TokenBuckets } from "../calls/token-bucket.ts";
 import type { Committer } from "../store/committer.ts";
 
-/** Entries of one kind that one principal causes with one meter, before they are only counted. */
+/** Entries of one kind and code that one principal causes with one meter, before they are only counted. */
 const OF_METER = { burst: 32, perSecond: 0.1 } as const;
 /** The same over all meters: a town of thousands may be refused something once each. */
 const OF_PRINCIPAL = { burst: 8192, perSecond: 20 } as const;
@@ -20,7 +20,7 @@ interface Burst {
 }
 
 /**
- * Entries that a hostile caller can cause as often as it likes. The first ones are written as they are; of more in a row
+ * Entries that a hostile caller can cause as often as it likes. The first ones of each kind and code are written as they are; of more in a row
  * the ledger gets one entry that counting begins (`entries-counted-from-here`), and one with the number and a hash over
  * all of them when the burst is over (`entries-counted`). So the ledger's growth is bounded, and every refusal was
  * preceded by an entry that says it or that more of its kind follow.
@@ -73,8 +73,9 @@ export class EntryBursts {
   }
 
   #admitOne(draft: LedgerDraft): LedgerDraft[] {
-    const { kind, principal, meter } = draft;
-    const whose = `${kind}/${principal}`;
+    const { kind, principal, meter, body } = draft;
+    // By code too: whoever is refused often for one reason must not hide the first time it is another.
+    const whose = `${kind}/${codeOf(body)}/${principal}`;
     const ofMeter = meter === undefined ? undefined : `${whose}/${meter}`;
     if (ofMeter !== undefined && !this.#ofMeter.take(ofMeter, 1)) return this.#count(ofMeter, draft, meter);
     if (!this.#ofPrincipal.take(whose, 1)) return this.#count(whose, draft, undefined);
@@ -93,6 +94,12 @@ export class EntryBursts {
     const body = { of: draft.kind, first: draft.body };
     return [{ ...about(burst), at: draft.at, kind: "entries-counted-from-here", body }];
   }
+}
+
+/** The code of a refusal, or nothing. */
+function codeOf(body: unknown): string {
+  const { code = "" } = (body ?? {}) as { readonly code?: unknown };
+  return typeof code === "string" ? code : "";
 }
 
 function about({ first, meter }: Burst): Pick<LedgerDraft, "principal" | "utility" | "island" | "meter"> {

@@ -557,6 +557,10 @@ test("refusals that come by the thousand are counted in the ledger, each precede
       [said.length, said.filter((kind) => kind === "seal-refused").length, said.at(-1)],
       [33, 32, "entries-counted-from-here"],
     );
+    // What is refused for another reason is not lost among them.
+    const token = new Uint8Array(64);
+    await service.seal({ session, items: [{ apdu: action(70, "0.0.96.3.10.255", 1), token }] }, HEAD_END);
+    assert.deepEqual((await kinds(custody, before)).slice(33), ["seal-refused"]);
     custody.now += 60_000;
     await custody.custody.sweep();
     const last = (await custody.store.ledger.read(0, 10_000)).at(-1);
