@@ -38,8 +38,19 @@ export function warm(stateDirectory: string): void {
   }
 }
 
-/** With owners and modes: each process reads and writes what is its own. */
+/**
+ * With owners and modes: each process reads and writes what is its own. What was compiled is ten thousand files that are
+ * written once and replaced whole, so they are the same files under another name where the file system can do that.
+ */
 function copy(from: string, to: string): void {
-  const paths = [...globSync(COMPILED, { cwd: from }), ...PAGES].filter((path) => existsSync(`${from}/${path}`));
-  execFileSync("cp", ["-a", "--parents", ...paths, to], { cwd: from, stdio: "ignore" });
+  const compiled = globSync(COMPILED, { cwd: from });
+  const pages = PAGES.filter((path) => existsSync(`${from}/${path}`));
+  const put = (how: string, paths: readonly string[]): void =>
+    void execFileSync("cp", [how, "--parents", ...paths, to], { cwd: from, stdio: "ignore" });
+  put("-a", pages);
+  try {
+    put("-al", compiled);
+  } catch {
+    put("-af", compiled);
+  }
 }
