@@ -4,10 +4,11 @@
  */
 import { existsSync, globSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { check } from "./check.ts";
 import { prepare } from "./prepare.ts";
 import { capture, ROOT } from "./run.ts";
+import type { Totals } from "./totals.ts";
 
 interface Group {
   readonly name: string;
@@ -17,6 +18,8 @@ interface Group {
 }
 
 const HANGING_MS = 600_000;
+/** Files that take longer are named with what they take. */
+const LONG_MS = 10_000;
 /** As many files as a lane takes at a time: of those that start installations, and of the others. */
 const FILES_A_PART = { isolated: 5, together: 30 };
 
@@ -106,15 +109,15 @@ async function runGroup({ name, files, isolated }: Group): Promise<typeof counts
       `--test-reporter-destination=${report}`,
       ...files,
     ]);
-    const result = existsSync(report)
-      ? (JSON.parse(readFileSync(report, "utf8") || "{}") as Partial<typeof counts>)
-      : {};
+    const result = existsSync(report) ? (JSON.parse(readFileSync(report, "utf8") || "{}") as Partial<Totals>) : {};
     const failed = result.failed ?? 0;
     console.log(`\n# ${name}\n${output.trimEnd()}`);
     const seconds = Math.round((performance.now() - begun) / 1_000);
     console.log(
       `${name}: ${result.passed ?? 0} passed, ${failed} failed, ${result.skipped ?? 0} skipped in ${seconds} s`,
     );
+    for (const [file, milliseconds] of Object.entries(result.milliseconds ?? {}))
+      if (milliseconds > LONG_MS) console.log(`  ${relative(ROOT, file)}: ${Math.round(milliseconds / 1_000)} s`);
     // A process that dies outside a test fails the group although no test has.
     return {
       passed: result.passed ?? 0,
