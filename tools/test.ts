@@ -20,8 +20,29 @@ interface Group {
 const HANGING_MS = 600_000;
 /** Files that take longer are named with what they take. */
 const LONG_MS = 10_000;
-/** As many files as a lane takes at a time: of those that start installations, and of the others. */
-const FILES_A_PART = { isolated: 5, together: 30 };
+/** As many files as a lane takes at a time, of those that start no installations: the others it takes one by one. */
+const FILES_A_PART = 30;
+/**
+ * What comes first, by the beginning of its name: the shortest that starts an installation, which leaves the built pages and
+ * compiled sources that all others start with; beside it what starts none; then what takes longest, so that no lane ends alone.
+ */
+const FIRST = [
+  "test/system/roles",
+  "test/operations",
+  "test/package",
+  "test/system/kill",
+  "test/system/drill",
+  "test/browser/accessibility",
+  "test/browser/console",
+  "test/browser/work",
+  "test/system/workers",
+  "test/system/operations",
+  "test/system/rotation",
+  "test/system/revocation",
+  "packages/custody",
+  "apps/cli",
+  "apps/server",
+];
 
 // What one test has compiled, the others need not compile again.
 process.env["NODE_COMPILE_CACHE"] = `${ROOT}/var/compile-cache`;
@@ -45,7 +66,7 @@ const [installations, others] = [
   selected.filter(({ isolated }) => isolated),
   selected.filter(({ isolated }) => !isolated),
 ];
-const queues = [installations.flatMap(parts), others.flatMap(parts)] as const;
+const queues = [ordered(installations.flatMap(parts)), ordered(others.flatMap(parts))] as const;
 const lane = async (own: 0 | 1): Promise<void> => {
   for (;;) {
     const next = queues[own].shift() ?? queues[1 - own]?.shift();
@@ -80,13 +101,24 @@ function groups(): Group[] {
 
 /** A group in parts that may run side by side, so that no lane waits for another's largest group. */
 function parts(group: Group): Group[] {
-  const count = Math.ceil(group.files.length / FILES_A_PART[group.isolated ? "isolated" : "together"]);
+  if (group.isolated)
+    return group.files.map((file) => ({ ...group, name: file.replace(/\.test\.ts$/, ""), files: [file] }));
+  const count = Math.ceil(group.files.length / FILES_A_PART);
   if (count <= 1) return [group];
   return Array.from({ length: count }, (_, part) => ({
     ...group,
     name: `${group.name} ${part + 1}/${count}`,
     files: group.files.filter((_, place) => place % count === part),
   }));
+}
+
+/** In the order of {@link FIRST}; all else stays in its own. */
+function ordered(queue: readonly Group[]): Group[] {
+  const rank = ({ name }: Group): number => {
+    const place = FIRST.findIndex((prefix) => name.startsWith(prefix));
+    return place < 0 ? FIRST.length : place;
+  };
+  return queue.toSorted((one, other) => rank(one) - rank(other));
 }
 
 async function runGroup({ name, files, isolated }: Group): Promise<typeof counts> {
