@@ -18,6 +18,7 @@ import {
 import type { LedgerDraft } from "@meterkeep/ledger";
 import { CallRefusal } from "../calls/call-refusal.ts";
 import type { Caller } from "../calls/caller.ts";
+import { installationEntry } from "../ledger/installation-entry.ts";
 import type { Write } from "../store/store.ts";
 import { applyChange, suspended } from "./apply-change.ts";
 import { APPROVAL_MILLISECONDS, acceptApproval, approvingOf, storedApproval } from "./approvals.ts";
@@ -332,7 +333,7 @@ export class Authority {
   }
 
   #entry(kind: string, principal: string, body: unknown): LedgerDraft {
-    return { at: this.#dependencies.now(), kind, principal, utility: "*", island: "*", body };
+    return installationEntry(this.#dependencies.now(), kind, principal, body);
   }
 }
 

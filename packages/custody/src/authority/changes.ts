@@ -14,6 +14,7 @@ import {
 } from "@meterkeep/guard";
 import { CallRefusal } from "../calls/call-refusal.ts";
 import type { Caller } from "../calls/caller.ts";
+import { installationEntry } from "../ledger/installation-entry.ts";
 import { applyChange, peopleFor } from "./apply-change.ts";
 import { approvingOf } from "./approvals.ts";
 import { type AuthorityDocument, thresholdsAt } from "./document.ts";
@@ -217,7 +218,7 @@ export class Changes {
   }
 
   #entry(kind: string, principal: string, body: unknown) {
-    return { at: this.#dependencies.now(), kind, principal, utility: "*", island: "*", body };
+    return installationEntry(this.#dependencies.now(), kind, principal, body);
   }
 }
 

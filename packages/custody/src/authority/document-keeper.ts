@@ -1,6 +1,7 @@
 import { readCanonical, Wrong, writeCanonical } from "@meterkeep/guard";
 import type { LedgerDraft } from "@meterkeep/ledger";
 import { CallRefusal } from "../calls/call-refusal.ts";
+import { installationEntry } from "../ledger/installation-entry.ts";
 import { sameMac } from "../records/record-mac.ts";
 import type { Committer } from "../store/committer.ts";
 import type { Write } from "../store/store.ts";
@@ -97,10 +98,7 @@ export class DocumentKeeper {
     const mark: AuthorityMark = { revision, mac: Buffer.from(mac).toString("hex") };
     await committer.submit({
       writes: [...(change.writes ?? []), { kind: "put-authority", authority: { revision, document, mac } }],
-      entries: [
-        ...change.entries,
-        { at: now(), kind: "authority-recorded", principal: "custodian", utility: "*", island: "*", body: mark },
-      ],
+      entries: [...change.entries, installationEntry(now(), "authority-recorded", "custodian", mark)],
     });
     this.#document = change.next;
     this.#revision = revision;

@@ -1,6 +1,7 @@
 import { approval, type Facts, NO_DOCUMENT, readCanonical, Wrong } from "@meterkeep/guard";
 import { CallRefusal } from "../calls/call-refusal.ts";
 import type { Caller } from "../calls/caller.ts";
+import { installationEntry } from "../ledger/installation-entry.ts";
 import { approverIn, enrolled } from "./apply-change.ts";
 import { FRESH_MILLISECONDS } from "./approvals.ts";
 import type { Changes } from "./changes.ts";
@@ -132,8 +133,8 @@ export class Enrolment {
       if (applied === "elsewhere" || "problem" in applied)
         throw new CallRefusal("change-refused", applied === "elsewhere" ? "" : applied.problem);
       isEnrolled = true;
-      const entry = { at: this.#now(), kind: "approver-enrolled-by-operator", principal: by.name };
-      return { next: applied.next, entries: [{ ...entry, utility: "*", island: "*", body }] };
+      const entry = installationEntry(this.#now(), "approver-enrolled-by-operator", by.name, body);
+      return { next: applied.next, entries: [entry] };
     });
     if (isEnrolled) return { enrolled: true, change: undefined };
     // Who wants in does not vote on it.

@@ -9,6 +9,7 @@ import { systemTitleText } from "@meterkeep/dlms";
 import type { ChangeKindName, Facts } from "@meterkeep/guard";
 import type { LedgerDraft, LedgerEntry } from "@meterkeep/ledger";
 import type { Caller } from "../calls/caller.ts";
+import { installationEntry } from "../ledger/installation-entry.ts";
 import type { Changes } from "./changes.ts";
 
 /**
@@ -124,9 +125,7 @@ export class KeyControl {
     }
     const at = now();
     const said = { act: kind, meters, done: done + meters, most: ALONE_METERS_A_DAY };
-    await committer.submit({
-      entries: [{ at, kind: ALONE, principal: caller.name, utility: "*", island: "*", body: said }],
-    });
+    await committer.submit({ entries: [installationEntry(at, ALONE, caller.name, said)] });
     alone.push({ at, meters });
   }
 

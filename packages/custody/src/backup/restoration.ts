@@ -1,5 +1,5 @@
-import type { LedgerDraft } from "@meterkeep/ledger";
 import type { KeyEscrow } from "../escrow/key-escrow.ts";
+import { installationEntry } from "../ledger/installation-entry.ts";
 import { countersSince, RESTORED, type UseOfCounters } from "../ledger/skipped-counters.ts";
 import type { CustodyStore, Restoration } from "../store/store.ts";
 import { type AdoptionDependencies, adoptEscrow } from "./escrow-adoption.ts";
@@ -28,14 +28,7 @@ export async function acknowledgeRestorations(dependencies: RestorationDependenc
     if (said.some((one) => one.backup === backup && one.restoredAt === restoredAt)) continue;
     const adopted = await adoptEscrow(dependencies, escrow, knownUntil);
     const counters = countersSince(now() - knownUntil, use);
-    const entry: LedgerDraft = {
-      at: now(),
-      kind: RESTORED,
-      principal: "custodian",
-      utility: "*",
-      island: "*",
-      body: { backup, restoredAt, knownUntil, counters, adopted },
-    };
-    await committer.submit({ entries: [entry] });
+    const body = { backup, restoredAt, knownUntil, counters, adopted };
+    await committer.submit({ entries: [installationEntry(now(), RESTORED, "custodian", body)] });
   }
 }

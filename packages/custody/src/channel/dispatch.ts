@@ -9,11 +9,11 @@ import {
   namedRequest,
 } from "@meterkeep/api/custodian";
 import { type Codec, DlmsError, decode, encode } from "@meterkeep/dlms";
-import type { LedgerDraft } from "@meterkeep/ledger";
 import { CallRefusal } from "../calls/call-refusal.ts";
 import type { Caller } from "../calls/caller.ts";
 import { CustodyError } from "../errors.ts";
 import { isHalt } from "../ledger/halts.ts";
+import { installationEntry } from "../ledger/installation-entry.ts";
 import type { Custody } from "../service/open-custody.ts";
 
 /** What answering a frame needs. */
@@ -86,15 +86,7 @@ async function refused(
   method: string,
   refusal: CallRefusal,
 ): Promise<never> {
-  const entry: LedgerDraft = {
-    at: now(),
-    kind: refusal.code,
-    principal: caller.name,
-    utility: "*",
-    island: "*",
-    body: { role: caller.role, method },
-  };
-  await bursts.record([entry]);
+  await bursts.record([installationEntry(now(), refusal.code, caller.name, { role: caller.role, method })]);
   throw refusal;
 }
 

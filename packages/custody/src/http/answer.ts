@@ -11,6 +11,7 @@ import { systemTitleText } from "@meterkeep/dlms";
 import { CustodyError } from "../errors.ts";
 import type { EnrolledHeadEnd } from "../head-ends/head-ends.ts";
 import { isHalt } from "../ledger/halts.ts";
+import { installationEntry } from "../ledger/installation-entry.ts";
 import type { Custody } from "../service/open-custody.ts";
 import { readJson } from "./body.ts";
 import { keyServiceOperations } from "./operations.ts";
@@ -50,8 +51,8 @@ export function answerer(answering: Answering): (request: IncomingMessage, by: E
     const route = ROUTES.get(path);
     if (route === undefined) {
       const said = `${request.method} ${path}`.replaceAll(/[^\w ./-]/g, "?").slice(0, 128);
-      const about = { at: now(), kind: "method-not-offered", principal: by.caller.name, utility: "*", island: "*" };
-      await bursts.record([{ ...about, body: { role: by.caller.role, method: said } }]);
+      const body = { role: by.caller.role, method: said };
+      await bursts.record([installationEntry(now(), "method-not-offered", by.caller.name, body)]);
       throw new RequestProblem(
         "not-found",
         `${path.slice(0, 128)} is not offered: nothing this custodian does gives it`,

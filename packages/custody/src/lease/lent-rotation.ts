@@ -55,16 +55,7 @@ export async function rotateLent(
     });
   if (planned > 0)
     await committer.submit({
-      entries: [
-        {
-          at,
-          kind: "rotations-planned",
-          principal: "lease",
-          utility: "*",
-          island: "*",
-          body: { cause, planned, reason },
-        },
-      ],
+      entries: [installationEntry(at, "rotations-planned", "lease", { cause, planned, reason })],
     });
 }
 
@@ -107,3 +98,5 @@ function daysInUse({ keys }: MeterFile, { GUEK }: Pick<LeasedMeter, "GUEK">, at:
   const since = key?.provenAt ?? key?.createdAt ?? at;
   return Math.min(MOST_DAYS, Math.max(0, Math.floor((at - since) / DAY_MILLISECONDS)));
 }
+
+import { installationEntry } from "../ledger/installation-entry.ts";

@@ -1,9 +1,9 @@
 import type { CustodianRequest, CustodianResponse, KeyState, MasterCommand } from "@meterkeep/api/custodian";
-import type { LedgerDraft } from "@meterkeep/ledger";
 import type { Changes } from "../authority/changes.ts";
 import { CallRefusal } from "../calls/call-refusal.ts";
 import type { Caller } from "../calls/caller.ts";
 import { mayBecome, stateAfter } from "../keys/key-transition.ts";
+import { installationEntry } from "../ledger/installation-entry.ts";
 import type { Committer } from "../store/committer.ts";
 import type { CustodyStore } from "../store/store.ts";
 import type { Vault } from "../vault/vault.ts";
@@ -92,15 +92,7 @@ export class FactoryMasters {
       if (command === "destroy")
         await changes.require("destroy-keys", { meter: `master ${master} of ${manufacturer}` }, caller, reason);
       const body = { master, manufacturer, manufacturerKey, from: held.state, to, reason };
-      const entry: LedgerDraft = {
-        at: now(),
-        kind: MASTER_CHANGED,
-        principal: caller.name,
-        utility: "*",
-        island: "*",
-        body,
-      };
-      await committer.submit({ entries: [entry] });
+      await committer.submit({ entries: [installationEntry(now(), MASTER_CHANGED, caller.name, body)] });
       this.#held = undefined;
     }
     if (command === "destroy") await vault.destroyMaster(name);

@@ -3,6 +3,7 @@ import type { Changes } from "../authority/changes.ts";
 import { CallRefusal } from "../calls/call-refusal.ts";
 import type { Caller } from "../calls/caller.ts";
 import { CustodyError } from "../errors.ts";
+import { installationEntry } from "../ledger/installation-entry.ts";
 import type { Committer } from "../store/committer.ts";
 import type { Vault } from "../vault/vault.ts";
 import { masterName, openFactoryMaster } from "./factory-master.ts";
@@ -43,8 +44,7 @@ export async function takeMaster(
   if (await isHeld(vault, name)) return { master, manufacturer: manufacturer.name };
   const about = { master, manufacturer: manufacturer.name, manufacturerKey: manufacturer.keyId };
   await changes.require("take-factory-master", about, caller, `master ${master}`);
-  const entry = (kind: string) => ({ at: now(), kind, principal: caller.name, utility: "*", island: "*", body: about });
-  await committer.submit({ entries: [entry(MASTER_ACCEPTED)] });
+  await committer.submit({ entries: [installationEntry(now(), MASTER_ACCEPTED, caller.name, about)] });
   masters.learn();
   await vault.takeMaster(name, secret);
   return { master, manufacturer: manufacturer.name };
