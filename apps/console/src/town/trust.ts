@@ -9,7 +9,7 @@ export interface TrustLook {
   readonly tone: "trusted" | "provisional" | "held" | "degraded" | "quarantined";
   readonly shape: "circle" | "diamond" | "square" | "triangle" | "octagon" | "cross" | "bar";
   readonly outline: "solid" | "dashed" | "double";
-  /** What the state allows, in words (trust.md 2.3). */
+  /** What the state allows, in words. */
   readonly means: string;
 }
 

@@ -5,7 +5,7 @@ import type { CampaignView, CommandOrder } from "@meterkeep/api";
 import { takenOver } from "../testing/fleet.ts";
 import { startTestServer, type TestPerson, type TestServer } from "../testing/test-server.ts";
 
-// What headend.md 5.3 asks to be replayed, over HTTP against a server with a thousand homes in service. Uttar Pradesh has a
+// The attacks that docs/rules.md is there for, over HTTP against a server with a thousand homes in service. Uttar Pradesh has a
 // file of its own; what a head-end that was taken over tries at the custodian is in hostile-head-end.test.ts.
 
 const HOMES = 1000;

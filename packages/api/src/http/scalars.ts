@@ -42,7 +42,7 @@ export const Obis = Type.String({
 
 export const Identifier = Type.String({ format: "uuid" });
 
-/** Trust of a source, `trust.md` 2.3: never of one session. */
+/** Trust of a source: never of one session. */
 export const TRUST_STATES = [
   "held",
   "provisional",

@@ -11,7 +11,7 @@ export interface KeyPolicy {
   readonly retainDays: number;
 }
 
-/** Two years; half of all counters (`headend.md` 1.4); 25 million meters in two years at 1 500 an hour; 400 days. */
+/** Two years; half of all counters; 25 million meters in two years at 1 500 an hour; 400 days. */
 export const DEFAULT_KEY_POLICY: KeyPolicy = {
   cryptoPeriodDays: 730,
   countLimit: 2 ** 31,

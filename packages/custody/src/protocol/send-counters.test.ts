@@ -28,7 +28,7 @@ function processesOver(store: CustodyStore) {
 }
 const processes = () => processesOver(memoryCustodyStore());
 
-/** The rules of `dlms-security.md` 4.6, on what is kept in memory and in a database. */
+/** The rules of counters that we send under, on what is kept in memory and in a database. */
 function onBoth(sentence: string, body: (all: ReturnType<typeof processesOver>) => Promise<void>): void {
   const withMeter = async (store: CustodyStore) => {
     await store.commit([{ kind: "add-meter", ...sample }]);

@@ -26,7 +26,7 @@ export interface RefusingMetersPorts {
 
 /**
  * Meters in service that refuse our associations one after the other: somebody else has used their counters up, or they were reset.
- * Only a contact of takeover may ask a meter for its counter, within what hints may cost, and prove it (`headend.md` 1.4); so a
+ * Only a contact of takeover may ask a meter for its counter, within what hints may cost, and prove it; so a
  * rotation of the key that the counter belongs to is planned, which begins with that. Octets that anybody on the line can make
  * count as a refusal, so that what is planned has a cap an hour, a day and a meter, which a restart does not begin anew.
  * Refusals in a row are memory.

@@ -3,7 +3,7 @@ import type { Journal } from "./journal.ts";
 
 /** How often a meter may be tried with keys it may not hold. */
 export interface Pace {
-  /** Between two tries with the same keys: `trust.md` 1.4 asks for an hour, the slower of the limits known. */
+  /** Between two tries with the same keys: an hour is the slower of the limits known. */
   readonly sameKeysMilliseconds: number;
   /** Between any two tries that were refused. */
   readonly anyKeysMilliseconds: number;

@@ -12,7 +12,7 @@ import type { LiveContact } from "./live-contact.ts";
 import type { PreparedTransfer } from "./prepared-transfer.ts";
 
 /**
- * What hints may cost a meter of its counters (`headend.md` 1.4): so many when its takeover is opened, and so many more
+ * What hints may cost a meter of its counters: so many when its takeover is opened, and so many more
  * each day from then on, all hints taken together. An association in between gives nothing back: whoever carries the
  * octets can forge a hint and let the association that follows succeed, as often as it likes.
  */

@@ -10,7 +10,7 @@ import { judge, judgeAtExecution } from "./judge.ts";
 import { usualMost } from "./novelty.ts";
 import { pickupDelays, planWaves, stopsBecause } from "./plan.ts";
 
-// A test for each rule that is decided here, at the very numbers of headend.md 5.3. What else holds to them is in docs/rules.md.
+// A test for each rule of docs/rules.md that is decided here, at its very numbers. What else holds to them stands there.
 
 const MINUTE = 60_000;
 const MILD = { lowestCelsius: 4, highestCelsius: 12 };

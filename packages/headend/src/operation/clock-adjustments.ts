@@ -8,7 +8,7 @@ export interface Adjustment {
   readonly seconds: number;
 }
 
-/** With more than so many in 30 days a clock is an incident (headend.md 7.4). */
+/** With more than so many in 30 days a clock is an incident. */
 export const MOST_ADJUSTMENTS = 3;
 
 const TOPIC = "clock-adjustments";

@@ -23,7 +23,7 @@ const RECENT_MILLISECONDS = 3_600_000;
 const SHORTEST_INTERVAL_SECONDS = 5 * 60;
 
 /**
- * Brings the clock back (headend.md 7.4): up to 5 s is let be, up to 900 s is corrected away from the ends of intervals,
+ * Brings the clock back: up to 5 s is let be, up to 900 s is corrected away from the ends of intervals,
  * more is an incident and not corrected. A clock that is corrected often, or now this way and now that, is one as well, and
  * moved only under what was approved as grave: more than 60 s.
  */

@@ -27,7 +27,7 @@ interface Transfer {
 }
 
 const TOPIC = "image-transfer";
-/** No image is sent more often than this, whatever the meter says is missing (headend.md 7.5). */
+/** No image is sent more often than this, whatever the meter says is missing. */
 const MOST_SENT = 3;
 /** What is left of a transfer after so long in one session is for the next one. */
 const SESSION_MILLISECONDS = 240_000;

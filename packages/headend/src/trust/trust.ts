@@ -1,7 +1,7 @@
 import type { TrustStateName } from "@meterkeep/api";
 import type { TakeoverGrade, TakeoverPhase, TakeoverVerdict } from "@meterkeep/api/custodian";
 
-/** What is known about a source that its trust follows from (`trust.md` 1.3 and 2.3). */
+/** What is known about a source that its trust follows from. */
 export interface TrustFacts {
   readonly phase: TakeoverPhase;
   readonly grade: TakeoverGrade;
