@@ -455,6 +455,7 @@ export { shownValue } from "./telegram/shown.ts";
 export type { Telegram, TelegramMeter } from "./telegram/telegram.ts";
 export { numberOf, plainValue, textOf } from "./telegram/value.ts";
 export { TELEGRAM_WARNING_CODES, type TelegramWarning, type TelegramWarningCode } from "./telegram/warning.ts";
+export { Turn } from "./turn.ts";
 export { type Apdu, apdu, type PlainApdu } from "./xdlms/apdu.ts";
 export { CONFORMANCE_BITS, type Conformance, type ConformanceBit } from "./xdlms/conformance.ts";
 export type { InitiateRequest, InitiateResponse } from "./xdlms/initiate.ts";

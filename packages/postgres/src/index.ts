@@ -27,3 +27,4 @@ export {
 } from "./provision.ts";
 export { prepareSchema } from "./schema.ts";
 export { isReachableByOthers, resolveStateDirectory, type StateDirectory } from "./state-directory.ts";
+export { isUniqueViolation } from "./unique-violation.ts";

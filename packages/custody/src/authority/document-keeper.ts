@@ -1,3 +1,4 @@
+import { Turn } from "@meterkeep/dlms";
 import { readCanonical, Wrong, writeCanonical } from "@meterkeep/guard";
 import type { LedgerDraft } from "@meterkeep/ledger";
 import { CallRefusal } from "../calls/call-refusal.ts";
@@ -38,7 +39,7 @@ export class DocumentKeeper {
   #revision: number;
   #spoilt: string | undefined;
   /** Changes go one after the other. */
-  #last: Promise<unknown> = Promise.resolve();
+  readonly #turn = new Turn();
 
   private constructor(dependencies: DocumentDependencies, stored: StoredAuthority | undefined, read: Read) {
     this.#dependencies = dependencies;
@@ -74,9 +75,7 @@ export class DocumentKeeper {
 
   /** Decides over the document as it is and makes what was decided durable, one after the other. */
   change(of: (document: AuthorityDocument) => DocumentChange | Promise<DocumentChange>): Promise<void> {
-    const run = this.#last.then(() => this.#change(of));
-    this.#last = run.catch(() => undefined);
-    return run;
+    return this.#turn.run(() => this.#change(of));
   }
 
   /** Writes entries beside any change. */

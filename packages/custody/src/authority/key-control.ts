@@ -5,7 +5,7 @@ import type {
   PlanEnrolments,
   PlanRotations,
 } from "@meterkeep/api/custodian";
-import { systemTitleText } from "@meterkeep/dlms";
+import { systemTitleText, Turn } from "@meterkeep/dlms";
 import type { ChangeKindName, Facts } from "@meterkeep/guard";
 import type { LedgerDraft, LedgerEntry } from "@meterkeep/ledger";
 import type { Caller } from "../calls/caller.ts";
@@ -45,7 +45,7 @@ interface Act {
 export class KeyControl {
   readonly #dependencies: KeyControlDependencies;
   #alone: { readonly at: number; readonly meters: number }[] | undefined;
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #turn = new Turn();
 
   constructor(dependencies: KeyControlDependencies) {
     this.#dependencies = dependencies;
@@ -142,9 +142,7 @@ export class KeyControl {
 
   /** One at a time: what is counted is written before the next is judged. */
   #inTurn(act: () => Promise<void>): Promise<void> {
-    const turn = this.#turn.then(act);
-    this.#turn = turn.catch(() => undefined);
-    return turn;
+    return this.#turn.run(act);
   }
 }
 

@@ -1,6 +1,7 @@
 import { constants } from "node:fs";
 import { type FileHandle, mkdir, open, readdir } from "node:fs/promises";
 import { createInterface } from "node:readline";
+import { Turn } from "@meterkeep/dlms";
 import { feedChange, feedLine } from "./feed-line.ts";
 
 const SYNC_MILLISECONDS = 1000;
@@ -51,11 +52,8 @@ export async function openFileFeed(directory: string, onFailure: (error: unknown
   } catch (error) {
     await failed(error);
   }
-  let turn: Promise<void> = Promise.resolve();
-  const inTurn = (act: () => Promise<void>): Promise<void> => {
-    turn = turn.then(act).catch(failed);
-    return turn;
-  };
+  const turn = new Turn();
+  const inTurn = (act: () => Promise<void>): Promise<void> => turn.run(() => act().catch(failed));
   const sync = async (): Promise<void> => {
     if (isSynced || file === undefined) return;
     isSynced = true;

@@ -1,4 +1,5 @@
 import { type FileHandle, mkdir, open } from "node:fs/promises";
+import { Turn } from "@meterkeep/dlms";
 import type { Vault } from "../vault/vault.ts";
 import { boundText, type JournalLine, journalLines, linkAfter } from "./journal-line.ts";
 
@@ -96,7 +97,7 @@ class FileJournal<T> implements HeadedJournal<T> {
   readonly #domain: string;
   readonly #vault: Pick<Vault, "authenticate">;
   #end = NOTHING;
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #turn = new Turn();
 
   constructor(path: string, domain: string, vault: Pick<Vault, "authenticate">) {
     this.#path = path;
@@ -225,7 +226,7 @@ class FileJournal<T> implements HeadedJournal<T> {
   }
 
   #inTurn<R>(act: (handle: FileHandle) => Promise<R>): Promise<R> {
-    const turn = this.#turn.then(async () => {
+    return this.#turn.run(async () => {
       const handle = await this.#opened();
       try {
         return await act(handle);
@@ -233,8 +234,6 @@ class FileJournal<T> implements HeadedJournal<T> {
         await handle.close();
       }
     });
-    this.#turn = turn.catch(() => undefined);
-    return turn;
   }
 }
 

@@ -1,5 +1,6 @@
 import type { X509Certificate } from "node:crypto";
 import type { CustodianRequest, CustodianResponse, HeadEnd } from "@meterkeep/api/custodian";
+import { Turn } from "@meterkeep/dlms";
 import type { LedgerDraft, LedgerEntry } from "@meterkeep/ledger";
 import { OID } from "@meterkeep/pki";
 import type { Changes } from "../authority/changes.ts";
@@ -75,7 +76,7 @@ export class HeadEnds {
   #enrolled: ReadonlyMap<string, Enrolled> = new Map();
   #revision = 0;
   /** Changes go one after the other. */
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #turn = new Turn();
 
   constructor(dependencies: HeadEndDependencies) {
     this.#dependencies = dependencies;
@@ -181,9 +182,7 @@ export class HeadEnds {
   }
 
   #inTurn<T>(change: () => Promise<T>): Promise<T> {
-    const turn = this.#turn.then(change);
-    this.#turn = turn.catch(() => undefined);
-    return turn;
+    return this.#turn.run(change);
   }
 
   /** One certificate is one head-end: else the order of a list would decide who it is. */

@@ -5,7 +5,7 @@ import {
   type FieldReport,
   MAX_LEASE_HOURS,
 } from "@meterkeep/api/custodian";
-import { systemTitleText } from "@meterkeep/dlms";
+import { systemTitleText, Turn } from "@meterkeep/dlms";
 import type { Authority } from "../authority/authority.ts";
 import { CallRefusal } from "../calls/call-refusal.ts";
 import type { Caller } from "../calls/caller.ts";
@@ -57,7 +57,7 @@ interface SettledMeter {
 export class Leases {
   readonly #dependencies: LeaseDependencies;
   /** What changes the field goes one after the other: each looks at what the ledger says, and writes what follows. */
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #turn = new Turn();
 
   constructor(dependencies: LeaseDependencies) {
     this.#dependencies = dependencies;
@@ -93,9 +93,7 @@ export class Leases {
   }
 
   #inTurn<T>(act: () => Promise<T>): Promise<T> {
-    const turn = this.#turn.then(act);
-    this.#turn = turn.catch(() => undefined);
-    return turn;
+    return this.#turn.run(act);
   }
 
   async #enrol(

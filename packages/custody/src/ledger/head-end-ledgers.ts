@@ -1,5 +1,5 @@
 import type { CustodianRequest, CustodianResponse } from "@meterkeep/api/custodian";
-import { fromHex, toHex } from "@meterkeep/dlms";
+import { fromHex, Turn, toHex } from "@meterkeep/dlms";
 import { EMPTY_ROOT, isGrownFrom, type LedgerReads, type TreeHead } from "@meterkeep/ledger";
 import { CallRefusal } from "../calls/call-refusal.ts";
 import type { Caller } from "../calls/caller.ts";
@@ -38,7 +38,7 @@ export class HeadEndLedgers {
   readonly #dependencies: HeadEndLedgerDependencies;
   readonly #entries: TokenBuckets;
   /** They are judged one after the other. */
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #turn = new Turn();
 
   constructor(dependencies: HeadEndLedgerDependencies) {
     this.#dependencies = dependencies;
@@ -50,9 +50,7 @@ export class HeadEndLedgers {
     request: CustodianRequest<"noteHeadEndLedger">,
     caller: Caller,
   ): Promise<CustodianResponse<"noteHeadEndLedger">> {
-    const turn = this.#turn.then(() => this.#judge(request, caller));
-    this.#turn = turn.catch(() => undefined);
-    return turn;
+    return this.#turn.run(() => this.#judge(request, caller));
   }
 
   async #judge(

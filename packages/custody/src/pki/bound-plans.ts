@@ -1,3 +1,4 @@
+import { Turn } from "@meterkeep/dlms";
 import { isOver, PkiError, type RevocationPlan, type RevocationPlans } from "@meterkeep/pki";
 import type { Remembered } from "./remembered.ts";
 import type { TrustLine } from "./trust-journal.ts";
@@ -23,12 +24,8 @@ export interface BoundPlans extends RevocationPlans {
  * the only one that counts is how far a stage has come, for people to see.
  */
 export function bindPlans({ plans, trust, write, refuse, now }: PlanParts): BoundPlans {
-  let turn: Promise<unknown> = Promise.resolve();
-  const inTurn = <T>(act: () => Promise<T>): Promise<T> => {
-    const acted = turn.then(act);
-    turn = acted.catch(() => undefined);
-    return acted;
-  };
+  const turn = new Turn();
+  const inTurn = <T>(act: () => Promise<T>): Promise<T> => turn.run(act);
   /** The row of a plan, as the journal has it: whatever was there instead. */
   const mirror = async (plan: RevocationPlan): Promise<void> => {
     const row = (await plans.list()).find(({ id }) => id === plan.id);

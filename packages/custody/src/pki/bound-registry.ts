@@ -1,4 +1,4 @@
-import { fromHex } from "@meterkeep/dlms";
+import { fromHex, Turn } from "@meterkeep/dlms";
 import {
   type CertificateRecord,
   type Registry,
@@ -58,13 +58,9 @@ export type BoundRegistry = Pick<
  */
 export function bindRegistry(parts: RegistryParts): BoundRegistry {
   const { registry, trust, journal, write, refuse, onRefused, onRevoked, now } = parts;
-  let turn: Promise<unknown> = Promise.resolve();
+  const turn = new Turn();
   /** Whoever looks closer waits for the row of a revocation whose line is written. */
-  const inTurn = <T>(act: () => Promise<T>): Promise<T> => {
-    const acted = turn.then(act);
-    turn = acted.catch(() => undefined);
-    return acted;
-  };
+  const inTurn = <T>(act: () => Promise<T>): Promise<T> => turn.run(act);
   const lines = () => revocationsOf(journal.read(() => undefined));
   const putBack: Registry["revokeAgain"] = async (authority, serials, at, reason) => {
     const again = await registry.revokeAgain(authority, serials, at, reason);

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { toHex } from "@meterkeep/dlms";
+import { Turn, toHex } from "@meterkeep/dlms";
 import type { LedgerReads } from "@meterkeep/ledger";
 import {
   decodeCertificate,
@@ -46,7 +46,7 @@ export interface Revoking {
 export class RevokingAlone {
   readonly #deps: RevokingDependencies;
   #alone: { readonly at: number; readonly certificates: number }[] | undefined;
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #turn = new Turn();
 
   constructor(dependencies: RevokingDependencies) {
     this.#deps = dependencies;
@@ -57,9 +57,7 @@ export class RevokingAlone {
    * @throws CallRefusal `approval-required` beyond what one may do in a day
    */
   require(revoking: Revoking, caller: Caller): Promise<void> {
-    const turn = this.#turn.then(() => this.#require(revoking, caller));
-    this.#turn = turn.catch(() => undefined);
-    return turn;
+    return this.#turn.run(() => this.#require(revoking, caller));
   }
 
   async #require({ authority, serials, reason }: Revoking, caller: Caller): Promise<void> {

@@ -17,6 +17,7 @@ import {
   sealApdu,
   stepAssociation,
   systemTitle,
+  Turn,
   toHex,
 } from "@meterkeep/dlms";
 import { type SigningParties, signedProof } from "../conversation/association.ts";
@@ -59,7 +60,7 @@ export class SessionAssociation {
   /** What was agreed: an APDU that was asked for before the release is still protected by it. */
   #settled: Extract<AssociationState<CipherKey>, { kind: "established" }> | undefined;
   /** Steps go one after the other. */
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #turn = new Turn();
 
   constructor({ meter, facts, client, random, isDedicated, signing }: SessionParties, keys: SessionKeys) {
     const suite = signing?.suite ?? (isSecuritySuiteId(meter.securitySuite) ? meter.securitySuite : 0);
@@ -95,16 +96,14 @@ export class SessionAssociation {
   }
 
   /** Takes one event; the machine answers each with one effect, or none where the event has no place. */
-  async take(event: AssociationEvent): Promise<AssociationEffect | undefined> {
-    const turn = this.#turn.then(async () => {
+  take(event: AssociationEvent): Promise<AssociationEffect | undefined> {
+    return this.#turn.run(async () => {
       const state = this.#state;
       const [next, effect] = await this.#keys.use((keys) => stepAssociation(this.#withKeys(state, keys), event));
       this.#state = withoutKeys(next);
       if (this.#state.kind === "established") this.#settled = this.#state;
       return effect;
     });
-    this.#turn = turn.catch(() => undefined);
-    return turn;
   }
 
   /** Protects APDUs, in order. */

@@ -1,6 +1,7 @@
 import { encodeApdu } from "../cosem/service-octets.ts";
 import { BLOCK_OVERHEAD_BYTES, isBlock } from "../gbt/transfer.ts";
 import { encodeBlocks } from "../link/block-transfer.ts";
+import { Turn } from "../turn.ts";
 import type { ConformanceBit } from "../xdlms/conformance.ts";
 import type { InvokeIdAndPriority } from "../xdlms/invoke-id.ts";
 import { type DataNotification, dataNotificationConfirm } from "../xdlms/notification.ts";
@@ -9,7 +10,6 @@ import { BlockCarrier, type BlockLine, type BlockTransferSettings } from "./bloc
 import type { Associator, Cancellation, Exchange, ExchangeEvent, Line, Negotiated, Protection } from "./ports.ts";
 import { refusalOf } from "./refusal.ts";
 import { SessionError } from "./session-error.ts";
-import { Turn } from "./turn.ts";
 
 /** What a session is made of: who carries octets, and who holds the keys. */
 export interface SessionOptions {

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { type RoleName, rolesApart } from "@meterkeep/api";
 import { seenName } from "@meterkeep/guard";
-import { inTransaction } from "@meterkeep/postgres";
+import { inTransaction, isUniqueViolation } from "@meterkeep/postgres";
 import type { Scope } from "../database/scope.ts";
 import { rows, type Sql, type SqlPool } from "../database/sql.ts";
 import { HeadEndError } from "../errors.ts";
@@ -37,8 +37,6 @@ export interface EndedLogins {
 const KEPT_NAMES = /^(token |owner of this machine$|meterkeep|head-end$|depot$|operator$|page$)/i;
 /** What nobody sees makes no other name. */
 const INVISIBLE = /\p{Cf}/u;
-/** SQLSTATE unique_violation. */
-const TAKEN = "23505";
 
 /** Who there is: admitted, given roles that go together, and let go. Nobody is ever deleted: the ledger names them. */
 export class People {
@@ -97,7 +95,7 @@ export class People {
         [...this.#scope.place, id, name, [...roles], subject ?? null, by, this.#now()],
       );
     } catch (cause) {
-      if ((cause as { code?: string }).code !== TAKEN) throw cause;
+      if (!isUniqueViolation(cause)) throw cause;
       throw new HeadEndError("person-exists", `"${name}", or that subject, is or was somebody's: take another`, {
         cause,
       });

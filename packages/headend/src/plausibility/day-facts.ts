@@ -3,7 +3,7 @@ import { rows, type Sql } from "../database/sql.ts";
 import type { Meter, MeterId } from "../inventory/meter.ts";
 import { RELAY_CODES } from "../profile/event-codes.ts";
 import { findMeterProfile, type MeterProfile } from "../profile/meter-profile.ts";
-import { TRANSFORMER_RATIOS } from "../profile/transformer-ratios.ts";
+import { RATIO_CODES, TRANSFORMER_RATIOS } from "../profile/transformer-ratios.ts";
 import type { Stretch } from "../reading/coverage.ts";
 import { DAY_MILLISECONDS } from "../reading/day/day-row.ts";
 import { packedDays } from "../reading/day/day-store.ts";
@@ -17,9 +17,6 @@ import type { MemberDay } from "./transformer-rules.ts";
 const OPENED: readonly number[] = Object.values(RELAY_CODES.opened).flat();
 /** What its registers tell: each direction in all or by tariff, and the voltage. */
 const READ = [...Object.keys(ENERGIES).filter((obis) => ENERGIES[obis]?.of !== "interval"), VOLTAGE];
-
-/** What is told of instrument transformers. */
-const RATIOS = Object.values(TRANSFORMER_RATIOS).flatMap(({ numerator, denominator }) => [numerator, denominator]);
 
 /** A meter of a group, with its transformer. */
 export interface GroupMember extends MemberDay {
@@ -250,7 +247,7 @@ const SELECT_METERS = `
      where i.utility_id = $1 and i.island_id = $2 and i.meter_id = m.meter_id and i.at > $4 and i.at <= $5) as single_instants,
     (select jsonb_object_agg(n.obis, n.number_value) from (
       select distinct on (r.obis) r.obis, r.number_value from register_readings r
-      where r.utility_id = $1 and r.island_id = $2 and r.meter_id = m.meter_id and r.obis = any(array['${RATIOS.join("', '")}'])
+      where r.utility_id = $1 and r.island_id = $2 and r.meter_id = m.meter_id and r.obis = any(array['${RATIO_CODES.join("', '")}'])
         and r.number_value is not null and r.protection = 'authenticated'
       order by r.obis, r.at desc) n) as ratios,
     extract(epoch from h.day)::float8 * 1000 as judged_to, h.state

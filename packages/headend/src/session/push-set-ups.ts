@@ -1,7 +1,7 @@
 import { AssociationLn, DataClass, data, decode, type ListItem, PushSetup, Register } from "@meterkeep/dlms";
 import type { MeterProfile } from "../profile/meter-profile.ts";
 import { logicalName, obisOf } from "../profile/object-name.ts";
-import { TRANSFORMER_RATIOS } from "../profile/transformer-ratios.ts";
+import { RATIO_CODES } from "../profile/transformer-ratios.ts";
 import type { EvidenceRecord } from "../reading/result.ts";
 import { dataOf, numberOf } from "./meter-reader.ts";
 import type { Question } from "./question.ts";
@@ -78,11 +78,6 @@ export function objectListQuestion(
     },
   };
 }
-
-const RATIO_CODES = Object.values(TRANSFORMER_RATIOS).flatMap(({ numerator, denominator }): string[] => [
-  numerator,
-  denominator,
-]);
 
 function isRatio({ obis, classId }: ListedObjects["ratios"][number]): boolean {
   return RATIO_CODES.includes(obis) && (classId === DataClass.id || classId === Register.id);

@@ -10,6 +10,13 @@ export interface SqlClient {
   ): Promise<{ readonly rows: readonly unknown[]; readonly rowCount: number | null }>;
 }
 
+const UNIQUE_VIOLATION = "23505";
+
+/** Whether the database refused a row because its key is there already. */
+export function isUniqueViolation(error: unknown): boolean {
+  return (error as { readonly code?: unknown }).code === UNIQUE_VIOLATION;
+}
+
 export const COLUMNS = `authority, serial, utility, island, profile, subject, system_title, key_identifier, requester,
   not_before_ms, not_after_ms, ordered_ms, octets, shard, revoked_ms, reason`;
 

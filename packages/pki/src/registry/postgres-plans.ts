@@ -1,6 +1,6 @@
 import { toHex } from "@meterkeep/dlms";
 import { PkiError } from "../errors.ts";
-import { bytes, type SqlClient } from "./certificate-rows.ts";
+import { bytes, isUniqueViolation, type SqlClient } from "./certificate-rows.ts";
 import type { CertificateRemoval, RevocationPlan, RevocationPlans } from "./pki-store.ts";
 
 /** Revocations in stages, in PostgreSQL. */
@@ -103,22 +103,17 @@ export function plansIn(client: SqlClient): RevocationPlans {
 }
 
 const FOREIGN_KEY_VIOLATION = "23503";
-const UNIQUE_VIOLATION = "23505";
 
 function unknownAuthority({ authority }: Pick<RevocationPlan, "authority">): (error: unknown) => never {
   return (error) => {
-    if (codeOf(error) !== FOREIGN_KEY_VIOLATION) throw error;
+    if ((error as { readonly code?: unknown }).code !== FOREIGN_KEY_VIOLATION) throw error;
     throw new PkiError("authority-unknown", `there is no authority ${authority}`, { cause: error });
   };
 }
 
 function anotherOpen(error: unknown): never {
-  if (codeOf(error) !== UNIQUE_VIOLATION) throw error;
+  if (!isUniqueViolation(error)) throw error;
   throw new PkiError("revocation-refused", "a revocation of this authority is open", { cause: error });
-}
-
-function codeOf(error: unknown): unknown {
-  return (error as { readonly code?: unknown }).code;
 }
 
 interface PlanRow extends Pick<RevocationPlan, "id" | "reason" | "stage" | "state" | "meters" | "finished"> {

@@ -8,14 +8,13 @@ import {
   columnsOf,
   INSERT_CERTIFICATES,
   IS_WANTED,
+  isUniqueViolation,
   type SqlClient,
   WANTED,
 } from "./certificate-rows.ts";
 import { revocationsIn } from "./postgres-revocations.ts";
 import { viewsOf } from "./postgres-views.ts";
 import type { AuthorityRecord, CertificateQuery, CertificateRecord, ListRecord, Registry } from "./registry.ts";
-
-const UNIQUE_VIOLATION = "23505";
 
 /** The registry in PostgreSQL. */
 export function postgresRegistry(client: SqlClient): Registry {
@@ -223,8 +222,7 @@ function listOf(row: ListRow): ListRecord {
 
 function taken(what: string): (error: unknown) => never {
   return (error) => {
-    if ((error as { readonly code?: unknown }).code === UNIQUE_VIOLATION)
-      throw new PkiError("serial-taken", `${what} was given before`, { cause: error });
+    if (isUniqueViolation(error)) throw new PkiError("serial-taken", `${what} was given before`, { cause: error });
     throw error;
   };
 }

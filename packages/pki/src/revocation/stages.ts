@@ -1,4 +1,4 @@
-import { DlmsError, toHex } from "@meterkeep/dlms";
+import { DlmsError, Turn, toHex } from "@meterkeep/dlms";
 import type { Authorities } from "../authority/authorities.ts";
 import type { AuthorityDependencies } from "../authority/orders.ts";
 import { PkiError } from "../errors.ts";
@@ -78,7 +78,7 @@ export class StagedRevocations {
   readonly #walk = new Map<string, string>();
   readonly #walked = new Set<string>();
 
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #turn = new Turn();
 
   constructor(dependencies: StageDependencies) {
     this.#deps = dependencies;
@@ -369,9 +369,7 @@ export class StagedRevocations {
 
   /** One at a time: who comes second is judged by what the first has done, and the ledger has no move that was not made. */
   #inTurn<T>(act: () => Promise<T>): Promise<T> {
-    const turn = this.#turn.then(act);
-    this.#turn = turn.catch(() => undefined);
-    return turn;
+    return this.#turn.run(act);
   }
 
   async #planOf(id: string): Promise<RevocationPlan> {

@@ -1,3 +1,4 @@
+import { Turn } from "@meterkeep/dlms";
 import { FieldError } from "../field-error.ts";
 import type { ByteLine } from "./byte-line.ts";
 
@@ -30,12 +31,11 @@ export async function openBridge(port: number): Promise<ByteLine> {
   const { line, address, link, optical } = JSON.parse(opened.headers.get("x-meterkeep-line") ?? "{}") as BridgeFacts;
   const reader = opened.body?.getReader();
   if (reader === undefined) throw new FieldError("The bridge gives no octets.");
-  let turn: Promise<unknown> = Promise.resolve();
-  const inTurn = (work: () => Promise<unknown>): Promise<void> => {
-    const next = turn.then(work).then(() => undefined);
-    turn = next.catch(() => undefined);
-    return next;
-  };
+  const turn = new Turn();
+  const inTurn = (work: () => Promise<unknown>): Promise<void> =>
+    turn.run(async () => {
+      await work();
+    });
   return {
     address,
     link,

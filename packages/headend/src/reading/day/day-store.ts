@@ -1,4 +1,4 @@
-import { CopyRows, copyInto } from "@meterkeep/postgres";
+import { CopyRows, copyInto, isUniqueViolation } from "@meterkeep/postgres";
 import type { Scope } from "../../database/scope.ts";
 import { rows, type Sql, type SqlClient } from "../../database/sql.ts";
 import type { MeterId } from "../../inventory/meter.ts";
@@ -26,9 +26,6 @@ export interface DayKey {
 
 /** So many rows in one go are copied: twice to five times as fast as a statement. */
 const WORTH_A_COPY = 50;
-
-/** SQLSTATE unique_violation. */
-const UNIQUE_VIOLATION = "23505";
 
 /**
  * Adds rows inside the caller's transaction, and says which of them it added: what is there stays as it is.
@@ -86,7 +83,7 @@ async function copyDays(sql: SqlClient, scope: Scope, days: readonly MeterDayRow
     return true;
   } catch (error) {
     await sql.query("rollback to copied_days");
-    if ((error as { code?: unknown }).code === UNIQUE_VIOLATION) return false;
+    if (isUniqueViolation(error)) return false;
     throw error;
   }
 }
