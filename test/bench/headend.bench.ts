@@ -8,14 +8,16 @@ import { townControl } from "../src/town-control.ts";
 import { profileOf } from "./profile/parts.ts";
 import { cpuSeconds, machineLoad, option, processesOf, yardstick } from "./usage.ts";
 
-// Sessions as a utility holds them once a day: association with mechanism 5, clock, relay, registers, 96 intervals on two
+// Sessions as a utility holds them once a day: association, clock, relay, registers, 96 intervals on two
 // channels, the registers at the end of the day, four event logs, all sealed and opened by the custodian in its own process,
 // validated and stored with evidence, against virtual meters on the same machine. The town's time runs so fast that `--rate`
 // meters a second have a new day to read: as long as the head-end keeps up, each session brings one day, and where it does
 // not, more (printed). Meters do not push. `--meters N`, `--rate N` a second, `--minutes N`, `--workers N` processes,
 // `--sessions N` at once in each, `--dead N` and `--flapping N` percent of the meters that are silent, always or every other
 // ten seconds. Twice a second a meter that is neither is asked for its supply on demand: how long that takes beside the batch
-// is the head-end's share and the meter's. `--profile N` looks for N seconds afterwards where the time goes, part by part.
+// is the head-end's share and the meter's. `--mechanism 5` has homes without certificates alone, which prove themselves by GMAC
+// as the targets have it, `--mechanism 7` those with certificates; without it one home in seven has certificates, as in any town.
+// `--profile N` looks for N seconds afterwards where the time goes, part by part.
 
 const meters = option("meters", 600);
 const rate = option("rate", 300);
@@ -26,7 +28,11 @@ const flapping = option("flapping", 0);
 // As a start has them, and one for each that is waited for in vain.
 const sessions = option("sessions", 96 + Math.ceil((meters * (dead + flapping)) / 100));
 const profiled = option("profile", 0);
+const mechanism = option("mechanism", 0);
 const speed = Math.round((rate * 86_400) / meters);
+const PROFILES: Readonly<Record<number, string>> = { 0: "idis-p2=1", 5: "idis-p2=1,idis-p3=0", 7: "idis-p3=1" };
+const homes = PROFILES[mechanism];
+if (homes === undefined) throw new Error("--mechanism is 5 or 7");
 const WARM_UP_SECONDS = 10;
 const FLAP_MILLISECONDS = 10_000;
 const ASK_MILLISECONDS = 500;
@@ -36,7 +42,7 @@ await using meterkeep = await startMeterkeep({
   speed,
   readyWithinMs: 600_000,
   options: [
-    ...["--read-every", "86400", "--profiles", "idis-p2=1"],
+    ...["--read-every", "86400", "--profiles", homes],
     ...["--workers", String(workers), "--sessions", String(sessions)],
   ],
   ...(profiled > 0 ? { preload: "test/bench/profile/launch.ts" } : {}),
@@ -88,9 +94,14 @@ async function sample() {
   const { rows } = await pool.query<{ name: string; inserted: string }>(
     "select relname as name, sum(n_tup_ins) as inserted from pg_stat_user_tables group by relname",
   );
+  const { rows: opened } = await keysPool.query<{ mechanism: number; sessions: number }>(
+    `select (body::json ->> 'mechanism')::int as mechanism, count(*)::int as sessions
+     from ledger where kind = 'session-opened' group by 1 order by 1`,
+  );
+  const mechanisms = new Map(opened.map((row) => [row.mechanism, row.sessions]));
   const inserted = new Map(rows.map(({ name, inserted: count }) => [name, Number(count)]));
   const octets = { "head-end": await octetsIn(pool), custodian: await octetsIn(keysPool) };
-  return { at: performance.now(), done, other: all - done, intervals, cpu, inserted, octets };
+  return { at: performance.now(), done, other: all - done, intervals, cpu, mechanisms, inserted, octets };
 }
 
 /** What a database takes on its disk. */
@@ -151,6 +162,9 @@ console.log(
 console.log(`a core of this machine is worth ${yardstick()}`);
 console.log(
   `  daily sessions             ${(done / elapsed).toFixed(1)} a second, ${((after.intervals - before.intervals) / done).toFixed(1)} interval values each (a day of two channels is 192)`,
+);
+console.log(
+  `  mechanisms                 ${[...after.mechanisms].map(([name, count]) => `${count - (before.mechanisms.get(name) ?? 0)} sessions of mechanism ${name}`).join(", ")}, as the custodian's ledger has them`,
 );
 const rowsOf = [...after.inserted]
   .map(([name, count]) => [name, (count - (before.inserted.get(name) ?? 0)) / done] as const)

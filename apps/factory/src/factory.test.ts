@@ -248,6 +248,11 @@ describe("the Merkle tree", () => {
 test("a town is made of the profiles that were ordered, in their shares, and of none that there is not", () => {
   const mix = parseProfileMix("idis-p2=3,metcom-mcs301=1,landis-gyr-e350");
   const counts = new Map<string, number>();
+  for (const { homes } of planTown(2000, 7, true, parseProfileMix("idis-p2=1,idis-p3=0")))
+    assert.ok(
+      homes.every(({ profile }) => profile === "idis-p2"),
+      "a share of none is none, anchor or not",
+    );
   for (const { homes } of planTown(2000, 7, false, mix))
     for (const { profile } of homes) counts.set(profile, (counts.get(profile) ?? 0) + 1);
   assert.deepEqual([...counts.keys()].sort(), ["idis-p2", "landis-gyr-e350", "metcom-mcs301"]);

@@ -48,7 +48,7 @@ const USUAL_MIX: ProfileMix = [
 /** Ratings in kVA that transformers are made with. */
 const RATINGS = [50, 100, 160, 250, 400, 630, 1000, 1600, 2500, 4000, 6300, 10_000, 25_000, 63_000, 125_000] as const;
 
-/** Of the meters that would be of IDIS package 2, so many are of package 3, with certificates; of those so many of suite 2. */
+/** Of the meters that would be of IDIS package 2, so many are of package 3, with certificates, where the mix says nothing of that; of those so many of suite 2. */
 const CERTIFIED = 0.15;
 const SUITE_2 = 0.25;
 
@@ -61,6 +61,7 @@ const TAGLESS_EVERY = 12;
  */
 export function planTown(homes: number, seed: number, hasAnchor = false, mix = USUAL_MIX): readonly PlannedFeeder[] {
   let tagless = 0;
+  const isDrawn = mix.some(({ profile }) => profile === "idis-p3");
   return FEEDERS.map((feeder, n) => {
     const count = Math.floor(homes / FEEDERS.length) + (n < homes % FEEDERS.length ? 1 : 0);
     const planned = Array.from({ length: count }, (_, home): PlannedMeter => {
@@ -69,7 +70,7 @@ export function planTown(homes: number, seed: number, hasAnchor = false, mix = U
       const threePhase = ["heatPump", "car", "prosumer", "shop"].includes(kind) || uniform(meterSeed, 1) < 0.25;
       const draw = uniform(meterSeed, 2);
       const keyFault = feeder.path === "depot" ? (LIARS[home + 1] ?? "none") : "none";
-      const isCertified = hasAnchor && keyFault === "none" && uniform(meterSeed, 5) < CERTIFIED;
+      const isCertified = hasAnchor && !isDrawn && keyFault === "none" && uniform(meterSeed, 5) < CERTIFIED;
       const drawn = profileAt(mix, draw);
       const profile = drawn === "idis-p2" && isCertified ? "idis-p3" : drawn;
       const withoutTag = profile === "dsmr-5" && tagless++ % TAGLESS_EVERY === 5;
