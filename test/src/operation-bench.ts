@@ -192,7 +192,6 @@ function makeBench(
     advanceSession: as("advanceSession"),
     seal: as("seal"),
     open: as("open"),
-    releaseSession: as("releaseSession"),
     closeSession: as("closeSession"),
   };
   const directly: Dial = async (_, { clientSap, serverSap }) => {

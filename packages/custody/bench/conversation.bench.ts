@@ -57,8 +57,8 @@ async function session({ custody: { service } }: TestCustody, meter: TestMeter):
     const [answer] = await service.open({ ...of, apdus: [line.exchange(sealed.apdu) as Uint8Array] }, HEAD_END);
     if (answer?.kind !== "opened") throw new Error("not opened");
   }
-  line.exchange((await service.releaseSession(of, HEAD_END)).apdu);
-  await service.closeSession({ ...of, outcome: "completed" }, HEAD_END);
+  const { apdu } = await service.closeSession({ ...of, outcome: "completed", releases: true }, HEAD_END);
+  line.exchange(apdu as Uint8Array);
 }
 
 async function measure(name: string, meters: readonly TestMeter[], work: (meter: TestMeter) => Promise<void>) {

@@ -104,5 +104,13 @@ export type OpenResult = Infer<typeof openResponse>[number];
 export const releaseSessionRequest = record({ session: handle });
 export const releaseSessionResponse = record({ apdu });
 
-export const closeSessionRequest = record({ session: handle, outcome: oneOf(SESSION_OUTCOMES) });
-export const closeSessionResponse = record({});
+export const closeSessionRequest = record({
+  session: handle,
+  outcome: oneOf(SESSION_OUTCOMES),
+  /** Whether the association is released with it, in one call. */
+  releases: c.optional(c.boolean),
+});
+export const closeSessionResponse = record({
+  /** The RLRQ, where one was asked for. */
+  apdu: c.optional(apdu),
+});

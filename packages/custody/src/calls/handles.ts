@@ -38,13 +38,15 @@ export class Handles<T extends { readonly caller: Caller; lastUsed: number }> {
     return this.#held.get(handle);
   }
 
-  remove(handle: string): void {
+  /** Forgets a thing; false where it was forgotten before. */
+  remove(handle: string): boolean {
     const thing = this.#held.get(handle);
-    if (thing === undefined) return;
+    if (thing === undefined) return false;
     this.#held.delete(handle);
     const left = this.countOf(thing.caller) - 1;
     if (left > 0) this.#counts.set(thing.caller.name, left);
     else this.#counts.delete(thing.caller.name);
+    return true;
   }
 
   /** What nobody has used since `before`, with its name. */

@@ -189,10 +189,7 @@ export function custodianService(parts: CustodianParts): CustodianService {
     seal: (request, caller) => sessions.seal(request, caller),
     open: (request, caller) => sessions.openApdus(request, caller),
     releaseSession: (request, caller) => sessions.release(request, caller),
-    closeSession: async (request, caller) => {
-      await sessions.close(request, caller);
-      return {};
-    },
+    closeSession: (request, caller) => sessions.close(request, caller),
     enrolHeadEnd: async (request, caller) => {
       await headEnds.enrol(request, caller);
       return {};

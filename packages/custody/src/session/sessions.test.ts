@@ -185,6 +185,42 @@ test("a session reads a meter, and the ledger has it before the AARQ leaves and 
     await assert.rejects(async () => service.seal({ session, items }, HEAD_END), { code: "session-unknown" });
   }));
 
+test("a session is released and closed in one call: the closing entry counts the RLRQ, and comes before it", () =>
+  withSession(async ({ custody, session, line }) => {
+    const { service } = custody.custody;
+    const before = await custody.store.ledger.size();
+    const ending = { session, outcome: "completed", releases: true } as const;
+    // Whoever asks twice at once gets one release, and the ledger one closing entry.
+    const [one, other] = await Promise.allSettled([
+      service.closeSession(ending, HEAD_END),
+      service.closeSession(ending, HEAD_END),
+    ]);
+    const entries = await custody.store.ledger.read(before, 10);
+    assert.equal(entries.filter(({ kind }) => kind === "session-closed").length, 1);
+    const { toMeter, outcome } = JSON.parse(entries[0]?.body ?? "") as Record<string, unknown>;
+    assert.deepEqual([toMeter, outcome], [3, "completed"]);
+    assert.ok(one.status === "fulfilled" && line.exchange(one.value.apdu as Uint8Array));
+    assert.equal(other.status, "rejected");
+    await assert.rejects(async () => service.closeSession(ending, HEAD_END), { code: "session-unknown" });
+  }));
+
+test("a session whose release cannot be sealed is closed all the same, and whoever asked hears why", () =>
+  withTestCustody(async (custody) => {
+    const meter = new TestMeter({ systemTitle: TITLE });
+    await custody.add(meter);
+    await carryTakeover(custody, meter);
+    const { service } = custody.custody;
+    const asked = { meter: systemTitle(fromHex(TITLE)), purpose: "read" } as const;
+    const { session } = await service.openSession(asked, HEAD_END);
+    const before = await custody.store.ledger.size();
+    const ending = service.closeSession({ session, outcome: "failed", releases: true }, HEAD_END);
+    await assert.rejects(ending, { code: "session-not-established" });
+    assert.equal((await custody.store.ledger.read(before, 10))[0]?.kind, "session-closed");
+    await assert.rejects(async () => service.advanceSession({ session, received: new Uint8Array(1) }, HEAD_END), {
+      code: "session-unknown",
+    });
+  }));
+
 test("with keys unsealed for each call a session reads as with keys that are kept", () =>
   withTestCustody(
     async (custody) => {

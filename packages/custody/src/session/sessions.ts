@@ -266,10 +266,18 @@ export class Sessions {
     return { apdu: effect.apdu };
   }
 
-  async close({ session, outcome }: CustodianRequest<"closeSession">, caller: Caller): Promise<void> {
+  /** Closes a session whatever comes of its release, where one is asked for; the RLRQ leaves when the closing entry has it. */
+  async close(
+    { session, outcome, releases = false }: CustodianRequest<"closeSession">,
+    caller: Caller,
+  ): Promise<CustodianResponse<"closeSession">> {
     const open = this.#sessions.find(session, caller, this.#dependencies.now());
     if (open === undefined) throw sessionUnknown();
-    await this.#end(session, open, outcome);
+    try {
+      return releases ? await this.release({ session }, caller) : {};
+    } finally {
+      await this.#end(session, open, outcome);
+    }
   }
 
   /** Closes what nobody has used for long. */
@@ -325,7 +333,8 @@ export class Sessions {
 
   async #end(handle: string, session: Session, outcome: SessionOutcome, reason?: string): Promise<void> {
     const { now } = this.#dependencies;
-    this.#sessions.remove(handle);
+    // Whoever came first ends it: a session has one closing entry.
+    if (!this.#sessions.remove(handle)) return;
     // Nobody finds it any more; what was begun before is sealed, counted and hashed before the entry says what was.
     if (session.underWay > 0) await new Promise<void>((resolve) => session.waiting.push(resolve));
     session.association.dispose();

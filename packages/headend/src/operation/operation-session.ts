@@ -15,7 +15,8 @@ import type { SessionRecord } from "../session/ladder.ts";
 import type { Dial } from "../session/line.ts";
 import { MeterReader } from "../session/meter-reader.ts";
 import type { ScalerTable } from "../session/scaler-table.ts";
-import { custodianOutcome, outcomeOf } from "../session/session-outcome.ts";
+import { SessionEnd } from "../session/session-end.ts";
+import { outcomeOf } from "../session/session-outcome.ts";
 import { SessionRecorder } from "../session/session-recorder.ts";
 import type { SourceClock } from "../time/source-clock.ts";
 import { type CommandTokens, commandSeal } from "./command-seal.ts";
@@ -98,31 +99,35 @@ async function hold<P, R extends OperationResult | OperationPreview>(
   let error: unknown;
   try {
     const opened = await custodian.openSession({ meter: meter.systemTitle, purpose: means.purpose });
+    const end = new SessionEnd(custodian, opened);
     try {
       await using line = await dial(order.route, opened, signal);
-      const associator = new CustodianAssociator(custodian, opened, provingLine(line, grades), means.seal);
+      const associator = new CustodianAssociator(custodian, opened, end, provingLine(line, grades), means.seal);
       await using session = await openSession({
         exchange: line.exchange,
         associator,
         signal,
         onExchange: recorder.observe,
       });
-      result = await body({
-        session,
-        reader: new MeterReader(session, meter, profile, ports.scalers),
-        meter,
-        profile,
-        clock,
-        memory: ports.memoryOf(meter),
-        begin: () => recorder.begin(),
-        evidence: () => recorder.evidence(),
-        now,
-        pause: (milliseconds) => wait(milliseconds, undefined, { signal }),
-      });
+      result = await end.during(
+        body({
+          session,
+          reader: new MeterReader(session, meter, profile, ports.scalers),
+          meter,
+          profile,
+          clock,
+          memory: ports.memoryOf(meter),
+          begin: () => recorder.begin(),
+          evidence: () => recorder.evidence(),
+          now,
+          pause: (milliseconds) => wait(milliseconds, undefined, { signal }),
+        }),
+      );
     } catch (cause) {
       error = cause;
+      end.failed(cause);
     }
-    await custodian.closeSession({ session: opened.session, outcome: custodianOutcome(error) });
+    await end.close();
   } catch (cause) {
     error ??= cause;
   }

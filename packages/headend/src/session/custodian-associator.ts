@@ -3,12 +3,10 @@ import type { Custodian, OpenedSession } from "@meterkeep/api/custodian";
 import type { AssociationStep, Associator, Negotiated, Protection } from "@meterkeep/dlms";
 import { HeadEndError } from "../errors.ts";
 import type { MeterLine } from "./line.ts";
+import type { SessionEnd } from "./session-end.ts";
 
 /** The custodian's part of a reading session. */
-export type SessionCustodian = Pick<
-  Custodian,
-  "openSession" | "advanceSession" | "seal" | "open" | "releaseSession" | "closeSession"
->;
+export type SessionCustodian = Pick<Custodian, "openSession" | "advanceSession" | "seal" | "open" | "closeSession">;
 
 /** How received octets turned out to be protected, by the octets themselves. */
 export type ProtectionRecord = WeakMap<Uint8Array, ProtectionGrade>;
@@ -39,17 +37,20 @@ const NO_TOKENS: TokenFor = async () => undefined;
 export class CustodianAssociator implements Associator {
   readonly #custodian: SessionCustodian;
   readonly #opened: OpenedSession;
+  readonly #end: Pick<SessionEnd, "release">;
   readonly #record: Pick<ProtectionRecord, "set">;
   readonly #tokenFor: TokenFor;
 
   constructor(
     custodian: SessionCustodian,
     opened: OpenedSession,
+    end: Pick<SessionEnd, "release">,
     record: Pick<ProtectionRecord, "set">,
     tokenFor: TokenFor = NO_TOKENS,
   ) {
     this.#custodian = custodian;
     this.#opened = opened;
+    this.#end = end;
     this.#record = record;
     this.#tokenFor = tokenFor;
   }
@@ -83,8 +84,9 @@ export class CustodianAssociator implements Associator {
     }
   }
 
-  async release(): Promise<Uint8Array> {
-    return (await this.#custodian.releaseSession({ session: this.#opened.session })).apdu;
+  /** Ends the custodian's session with the association: nothing is sealed or opened in it after this. */
+  release(): Promise<Uint8Array> {
+    return this.#end.release();
   }
 
   /** Whatever the meter answers, the line ends now. */

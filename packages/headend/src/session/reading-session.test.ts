@@ -356,7 +356,21 @@ test("a line that breaks off keeps what was read before, and the custodian is to
   assert.deepEqual([session.outcome, session.code], ["lost", "connection-closed"]);
   assert.ok(read.registers.length > 0);
   assert.deepEqual(read.covered, [{ from: NOON - 300 * QUARTER, to: NOON - 100 * QUARTER }]);
-  assert.deepEqual(calls, ["open", "close lost"]);
+  assert.deepEqual(calls, ["open", "release and close lost"]);
+});
+
+test("a session that went well is closed in one call with its release, and the meter hears that", async () => {
+  const calls: string[] = [];
+  const { session, error } = await holdReadingSession(ports(state(4), calls), order("range", []), never);
+  assert.equal(error, undefined);
+  assert.deepEqual(calls, ["open", "release and close completed"]);
+  assert.deepEqual(
+    session.ladder.slice(-2).map(({ toMeter, step }) => [toMeter, step]),
+    [
+      [true, "release"],
+      [false, "release"],
+    ],
+  );
 });
 
 test("a meter that cannot be reached costs a session row and nothing else", async () => {

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { SessionPurpose, SupplyState } from "@meterkeep/api";
-import { openSession } from "@meterkeep/dlms";
+import { openSession, type Session } from "@meterkeep/dlms";
 import { codeOf } from "../errors.ts";
 import type { Meter } from "../inventory/meter.ts";
 import type { MeterProfile } from "../profile/meter-profile.ts";
@@ -22,7 +22,7 @@ import {
 import { dayValuesQuestion } from "./day-values.ts";
 import { eventsQuestion, type Window } from "./event-reader.ts";
 import type { LadderEntry, SessionRecord } from "./ladder.ts";
-import type { Dial, MeterLine } from "./line.ts";
+import type { Dial } from "./line.ts";
 import { MeterReader, type RegisterSnapshot } from "./meter-reader.ts";
 import { readBuffer, readRows } from "./profile-rows.ts";
 import {
@@ -35,7 +35,8 @@ import {
 } from "./push-set-ups.ts";
 import { ask, type Question } from "./question.ts";
 import { type Scale, type ScalerTable, scaledValue } from "./scaler-table.ts";
-import { custodianOutcome, outcomeOf } from "./session-outcome.ts";
+import { SessionEnd } from "./session-end.ts";
+import { outcomeOf } from "./session-outcome.ts";
 import { SessionRecorder } from "./session-recorder.ts";
 
 export interface ReadingPorts {
@@ -91,21 +92,22 @@ export async function holdReadingSession(
   let error: unknown;
   try {
     const opened = await ports.custodian.openSession({ meter: order.meter.systemTitle, purpose: "read" });
+    const end = new SessionEnd(ports.custodian, opened);
     try {
       await using line = await ports.dial(order.route, opened, signal);
-      await converse(
-        ports,
-        order,
-        line,
-        new CustodianAssociator(ports.custodian, opened, provingLine(line, grades)),
-        recorder,
-        collected,
+      // Released at the end; a meter that refuses that has given its readings all the same.
+      await using session = await openSession({
+        exchange: line.exchange,
+        associator: new CustodianAssociator(ports.custodian, opened, end, provingLine(line, grades)),
         signal,
-      );
+        onExchange: recorder.observe,
+      });
+      await end.during(converse(ports, order, session, recorder, collected));
     } catch (cause) {
       error = cause;
+      end.failed(cause);
     }
-    await ports.custodian.closeSession({ session: opened.session, outcome: custodianOutcome(error) });
+    await end.close();
   } catch (cause) {
     error ??= cause;
   }
@@ -117,19 +119,10 @@ export async function holdReadingSession(
 async function converse(
   ports: ReadingPorts,
   order: ReadingOrder,
-  line: MeterLine,
-  associator: CustodianAssociator,
+  session: Session,
   recorder: SessionRecorder,
   collected: Collected,
-  signal: AbortSignal,
 ): Promise<void> {
-  // Released at the end; a meter that refuses that has given its readings all the same.
-  await using session = await openSession({
-    exchange: line.exchange,
-    associator,
-    signal,
-    onExchange: recorder.observe,
-  });
   const reader = new MeterReader(session, order.meter, order.profile, ports.scalers);
   await reader.learnScales(scaledObjects(order));
   const { now, later } = questionsOf(ports, order, reader, collected);
@@ -202,7 +195,7 @@ function destinationsOf(collected: Collected, setUps: readonly string[]): Questi
 async function askListed(
   ports: ReadingPorts,
   order: ReadingOrder,
-  session: Parameters<typeof ask>[0],
+  session: Session,
   recorder: SessionRecorder,
   collected: Collected,
 ): Promise<void> {

@@ -220,10 +220,9 @@ export function openCustodian(calls: string[] = []): SessionCustodian {
     },
     open: async ({ apdus }) =>
       apdus.map((apdu) => ({ kind: "opened", apdu, authenticated: true, encrypted: true, counter: 1 })),
-    releaseSession: async () => ({ apdu: await associator.release() }),
-    closeSession: async ({ outcome }) => {
-      calls.push(`close ${outcome}`);
-      return {};
+    closeSession: async ({ outcome, releases }) => {
+      calls.push(`${releases === true ? "release and close" : "close"} ${outcome}`);
+      return releases === true ? { apdu: await associator.release() } : {};
     },
   };
 }

@@ -41,7 +41,6 @@ export interface SessionRunnerPorts {
     | "advanceSession"
     | "seal"
     | "open"
-    | "releaseSession"
     | "closeSession"
     | "rotationStates"
     | "enrolmentStates"

@@ -1,0 +1,53 @@
+import type { OpenedSession } from "@meterkeep/api/custodian";
+import { HeadEndError } from "../errors.ts";
+import type { SessionCustodian } from "./custodian-associator.ts";
+import { custodianOutcome } from "./session-outcome.ts";
+
+/**
+ * How a session with the custodian ends, once: in one call with the release of its association where there is one, by itself
+ * where there is none. What went wrong `during` it is its outcome.
+ */
+export class SessionEnd {
+  readonly #custodian: Pick<SessionCustodian, "closeSession">;
+  readonly #session: string;
+  #error: unknown;
+  #closing: ReturnType<SessionCustodian["closeSession"]> | undefined;
+
+  constructor(custodian: Pick<SessionCustodian, "closeSession">, { session }: Pick<OpenedSession, "session">) {
+    this.#custodian = custodian;
+    this.#session = session;
+  }
+
+  /** The session has failed, for the first time: its outcome, where it is not closed yet. */
+  failed(error: unknown): void {
+    this.#error ??= error;
+  }
+
+  /** What is done in the association: whether it failed is known before the release. */
+  async during<T>(work: Promise<T>): Promise<T> {
+    try {
+      return await work;
+    } catch (error) {
+      this.failed(error);
+      throw error;
+    }
+  }
+
+  /** Closes the session and gives the RLRQ for the meter: the last that this session seals. */
+  async release(): Promise<Uint8Array> {
+    const { apdu } = await this.#close(true);
+    if (apdu === undefined) throw new HeadEndError("seal-refused", "the custodian gave no release");
+    return apdu;
+  }
+
+  /** Closes the session, where its release has not. @throws what the custodian said of its end, whoever asked for that */
+  async close(): Promise<void> {
+    await this.#close(false);
+  }
+
+  #close(releases: boolean): ReturnType<SessionCustodian["closeSession"]> {
+    const outcome = custodianOutcome(this.#error);
+    this.#closing ??= this.#custodian.closeSession({ session: this.#session, outcome, releases });
+    return this.#closing;
+  }
+}
