@@ -132,7 +132,7 @@ test("a phone becomes a handheld by touch of its passkey, and nothing of its key
     });
     return Object.keys(value).sort();
   });
-  assert.deepEqual(kept, ["keyId", "name", "passkey", "publicText", "wrapped"]);
+  assert.deepEqual(kept, ["custodian", "keyId", "name", "passkey", "publicText", "wrapped"]);
   const saving = page.waitForEvent("download");
   await page.getByRole("button", { name: "Save its public keys" }).tap();
   const file = join(folder, "phone.pub");

@@ -17,6 +17,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { startSampleMeter } from "../assess/testing/sample-meter.ts";
+import { startVirtualMeter } from "../assess/testing/virtual-meter.ts";
 import { run } from "../program.ts";
 import { scratchTerminal } from "../testing/scratch-terminal.ts";
 
@@ -95,7 +96,17 @@ test("a handheld reads a meter under its lease, offline, with the lease's own co
     until: Date.now() + HOUR,
     operations: ["read"],
     client: "4D4B430102030405",
-    meters: [{ meter: METER, label: "MKS0001", profile: "unknown", securitySuite: 0, first: 1000, count: 64 }],
+    meters: [
+      {
+        meter: METER,
+        label: "MKS0001",
+        profile: "unknown",
+        securitySuite: 0,
+        clients: { read: 1 },
+        first: 1000,
+        count: 64,
+      },
+    ],
   };
   const hex = (octets: Uint8Array) => Buffer.from(octets).toString("hex");
   const { encryptionKey, authenticationKey } = meter.keys;
@@ -152,3 +163,53 @@ test("a handheld reads a meter under its lease, offline, with the lease's own co
   writeFileSync(spent, seal(`${key}.pub`, few, keys));
   await refused(/a new lease is needed/, "read", METER, spent);
 });
+
+const LEAST: readonly (readonly [profile: string, reading: number])[] = [
+  ["idis-p2", 2],
+  ["metcom-mcs301", 2],
+  ["is15959", 32],
+  ["dsmr-5", 1],
+  ["landis-gyr-e350", 1],
+];
+
+for (const [profile, reading] of LEAST)
+  test(`a lease reads a meter of ${profile} as client ${reading}, and sets its clock as the management client alone`, async () => {
+    await using meter = await startVirtualMeter(profile);
+    const key = join(folder, `${profile}.json`);
+    assert.equal((await meterkeep("field", "key", `HH-${profile}`, "--out", key)).status, 0);
+    const hex = (octets: Uint8Array) => Buffer.from(octets).toString("hex");
+    const { encryptionKey, authenticationKey } = meter.keys;
+    const title = meter.meter.record.systemTitle;
+    const keys = [{ meter: title, encryptionKey: hex(encryptionKey), authenticationKey: hex(authenticationKey) }];
+    let first = 1000;
+    const visit = async (operation: string, clients: object) => {
+      first += 64;
+      const lease = join(folder, `${profile}-${first}.lease`);
+      const leased = { meter: title, label: profile, profile, securitySuite: 0, clients, first, count: 64 };
+      const terms = {
+        format: "meterkeep-lease-1",
+        lease: `${first}`,
+        technician: "Ada",
+        handheld: `HH-${profile}`,
+        from: Date.now() - HOUR,
+        until: Date.now() + HOUR,
+        operations: ["read", "set-clock"],
+        client: "4D4B430102030405",
+        meters: [leased],
+      };
+      writeFileSync(lease, seal(`${key}.pub`, terms, keys));
+      return meterkeep("field", operation, title, meter.address, "--lease", lease, "--key", key);
+    };
+    const clients = { read: reading, "set-clock": 1 };
+    const read = await visit("read", clients);
+    assert.equal(read.status, 0, read.err);
+    assert.match(read.out, new RegExp(`client ${reading}, mechanism gmac; authenticated and encrypted`));
+    assert.match(read.out, /Active energy import/);
+    const set = await visit("set-clock", clients);
+    assert.equal(set.status, 0, set.err);
+    if (reading === 1) return;
+    const beyond = await visit("set-clock", { "set-clock": reading });
+    assert.notEqual(beyond.status, 0, "the meter itself gives its reading client no right to write");
+    const unnamed = await visit("read", {});
+    assert.match(unnamed.err, /names no client/);
+  });

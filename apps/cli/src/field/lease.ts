@@ -12,6 +12,8 @@ export interface LentMeter {
   readonly label: string;
   readonly profile: string;
   readonly securitySuite: number;
+  /** The client that each operation is done as. */
+  readonly clients?: Readonly<Partial<Record<LeaseOperation, number>>>;
   readonly first: number;
   readonly count: number;
   readonly encryptionKey: Uint8Array;

@@ -8,10 +8,9 @@ import {
   type SecuritySuiteId,
   systemTitle,
 } from "@meterkeep/dlms";
-import { profileClient } from "../access/access-profile.ts";
 import { type MeterAccess, resolveAccess } from "../access/meter-access.ts";
 import { openMeter } from "../access/open-meter.ts";
-import { CliError } from "../error.ts";
+import { CliError, EXIT } from "../error.ts";
 import { discover } from "../read/discover.ts";
 import { readText } from "../read/print.ts";
 import { associationInWords } from "../read/run.ts";
@@ -51,7 +50,7 @@ export async function visit(
       `The first lease of this handheld: from now on it takes those of this custodian alone,\n  ${readAloud(lease.firstOf)}\nCompare it with what \`meterkeep field lend\` has said there. If it is another: go to no meter with this lease, remove ${pinFile}, and tell whoever operates the custodian.\n`,
     );
   const lent = lease.meterFor(meter, operation, Date.now());
-  const access = await accessOf(lent, address, options, lease.counters.title, terminal);
+  const access = await accessOf(lent, operation, address, options, lease.counters.title, terminal);
   const act = { meter, at: Date.now(), operation, address };
   try {
     await using opened = await openMeter(access, { counters: lease.counters, signal: terminal.interrupted });
@@ -73,14 +72,20 @@ export async function visit(
   await write(terminal.stderr, `The journal is in ${lease.journal}: hand it in with \`npx meterkeep field return\`.\n`);
 }
 
-/** The access that a lease gives: mechanism 5, authenticated and encrypted, as the custodian's own client. */
+/** The access that a lease gives: mechanism 5, authenticated and encrypted, as the client that it names for the operation. */
 async function accessOf(
-  { meter, profile, securitySuite, encryptionKey, authenticationKey }: LentMeter,
+  { meter, profile, securitySuite, clients, encryptionKey, authenticationKey }: LentMeter,
+  operation: LeaseOperation,
   address: string,
   { link, optical, timeout }: VisitOptions,
   client: MeterAccess["title"] & {},
   terminal: Terminal,
 ): Promise<MeterAccess> {
+  const clientSap = clients?.[operation];
+  if (clientSap === undefined)
+    throw new CliError("lease-not-valid", "the lease names no client of the meter for this: have it lent anew", {
+      exitStatus: EXIT.refused,
+    });
   const serial = serialDevice(address);
   const known = BUILT_IN_PROFILES.some(({ id }) => id === profile);
   const base = await resolveAccess(
@@ -98,7 +103,7 @@ async function accessOf(
   return {
     ...base,
     ...(serial !== undefined && { serial: { path: serial, optical: optical === true } }),
-    clientSap: profileClient(base.profile, "management")?.sap ?? 1,
+    clientSap,
     mechanism: "gmac",
     keys: { encryptionKey, authenticationKey },
     suite: securitySuite as SecuritySuiteId,

@@ -6,6 +6,8 @@ import { type FieldPasskey, makePasskey, wrappingKey } from "./passkey.ts";
 export interface StoredHandheld {
   readonly name: string;
   readonly keyId: string;
+  /** The id of the custodian whose leases it takes; absent where an older page made it. Its keys open under this one alone. */
+  readonly custodian?: string;
   readonly passkey: FieldPasskey;
   readonly wrapped: Readonly<Record<KeyRole, { readonly iv: Octets; readonly octets: ArrayBuffer }>>;
   /** As the custodian takes it (docs/formats/lease.md). */
@@ -46,14 +48,14 @@ interface Decapsulation {
 }
 
 /**
- * Makes a handheld of this device: three key pairs, of which the private halves are at once wrapped under what the
- * passkey's authenticator gives for a touch of its owner.
+ * Makes a handheld of this device, for leases of one custodian: three key pairs, of which the private halves are at once wrapped
+ * under what the passkey's authenticator gives for a touch of its owner.
  */
-export async function makeHandheld(name: string): Promise<StoredHandheld> {
+export async function makeHandheld(name: string, custodian: string): Promise<StoredHandheld> {
   const passkey = await makePasskey(name);
   const wrapping = await wrappingKey(passkey);
   const made = {} as Record<KeyRole, { spki: Octets; stored: StoredHandheld["wrapped"][KeyRole] }>;
-  for (const role of Object.keys(ROLES) as KeyRole[]) made[role] = await makePair(role, wrapping);
+  for (const role of Object.keys(ROLES) as KeyRole[]) made[role] = await makePair(role, wrapping, custodian);
   const { ecdh, mlkem, signing } = made;
   const keyId = toHexText(await crypto.subtle.digest("SHA-256", joined(ecdh.spki, mlkem.spki)));
   const text = {
@@ -67,13 +69,14 @@ export async function makeHandheld(name: string): Promise<StoredHandheld> {
   return {
     name,
     keyId,
+    custodian,
     passkey,
     wrapped: { ecdh: ecdh.stored, mlkem: mlkem.stored, signing: signing.stored },
     publicText: `${JSON.stringify(text)}\n`,
   };
 }
 
-async function makePair(role: KeyRole, wrapping: CryptoKey) {
+async function makePair(role: KeyRole, wrapping: CryptoKey, custodian: string) {
   const { algorithm, usages } = ROLES[role];
   const others = role === "mlkem" ? ["encapsulateBits"] : role === "signing" ? ["verify"] : [];
   let pair: CryptoKeyPair;
@@ -84,17 +87,25 @@ async function makePair(role: KeyRole, wrapping: CryptoKey) {
   }
   const spki = new Uint8Array(await crypto.subtle.exportKey("spki", pair.publicKey));
   const iv = crypto.getRandomValues(new Uint8Array(12));
-  const octets = await crypto.subtle.wrapKey("pkcs8", pair.privateKey, wrapping, { name: "AES-GCM", iv });
+  // Whoever writes another custodian into the device's storage leaves keys that do not open.
+  const binding = { name: "AES-GCM", iv, additionalData: utf8(custodian) };
+  const octets = await crypto.subtle.wrapKey("pkcs8", pair.privateKey, wrapping, binding);
   return { spki, stored: { iv, octets } };
 }
 
 /** Asks the owner, and opens the handheld for one visit. @throws FieldError */
-export async function openHandheld({ name, keyId, passkey, wrapped }: StoredHandheld): Promise<OpenHandheld> {
+export async function openHandheld({
+  name,
+  keyId,
+  custodian = "",
+  passkey,
+  wrapped,
+}: StoredHandheld): Promise<OpenHandheld> {
   const wrapping = await wrappingKey(passkey);
   const opened = async (role: KeyRole): Promise<CryptoKey> => {
     const { algorithm, usages } = ROLES[role];
     const { iv, octets } = wrapped[role];
-    const unwrapping = { name: "AES-GCM", iv };
+    const unwrapping = { name: "AES-GCM", iv, additionalData: utf8(custodian) };
     return crypto.subtle.unwrapKey("pkcs8", octets, wrapping, unwrapping, algorithm, false, usages as never);
   };
   try {

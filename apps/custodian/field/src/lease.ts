@@ -1,5 +1,12 @@
+import { type LeaseSignatures, requireSignedBy } from "./custodian.ts";
 import { FieldError } from "./field-error.ts";
-import { type OpenHandheld, openSealed, signedJournal, type WrappedContentKey } from "./handheld.ts";
+import {
+  type OpenHandheld,
+  openSealed,
+  type StoredHandheld,
+  signedJournal,
+  type WrappedContentKey,
+} from "./handheld.ts";
 import type { FieldMemory, StoredLease } from "./memory.ts";
 import { fromHexText, type Octets } from "./octets.ts";
 
@@ -12,6 +19,8 @@ export interface LeasedMeter {
   readonly label: string;
   readonly profile: string;
   readonly securitySuite: number;
+  /** The client that each operation is done as: the one with the least rights that can. */
+  readonly clients: Readonly<Partial<Record<FieldOperation, number>>>;
   readonly first: number;
   readonly count: number;
 }
@@ -47,6 +56,7 @@ interface LeaseFile {
   readonly terms: string;
   readonly key: WrappedContentKey;
   readonly sealed: string;
+  readonly signed?: LeaseSignatures;
 }
 
 interface Journal {
@@ -58,7 +68,7 @@ interface Journal {
 /** Counters that are written down at once, for one visit. What it does not use is the next one's. */
 export const COUNTERS_A_VISIT = 96;
 
-/** The terms in a lease file. They are bound to its keys, and believed when these have opened. @throws FieldError */
+/** The terms in a lease file, to be shown. What is done follows {@link verifiedTerms}. @throws FieldError */
 export function termsOf(file: string): LeaseTerms {
   try {
     const terms = JSON.parse(fileOf(file).terms) as LeaseTerms & { readonly format: string };
@@ -67,6 +77,36 @@ export function termsOf(file: string): LeaseTerms {
     throw new FieldError("This is no lease.", { cause });
   }
   throw new FieldError("This is no lease.");
+}
+
+/**
+ * The terms of a lease that this handheld's custodian has signed, whole, for this handheld.
+ *
+ * Asked at every visit too, since what lies in a browser's storage may be written by others.
+ * @throws FieldError
+ */
+export async function verifiedTerms({ custodian, name }: StoredHandheld, file: string): Promise<LeaseTerms> {
+  const terms = termsOf(file);
+  if (custodian === undefined)
+    throw new FieldError(
+      "An older page made this handheld, which knows no custodian: save or hand in its journal, make its keys anew and have them enrolled.",
+    );
+  const { terms: text, key, sealed, signed } = fileOf(file);
+  await requireSignedBy(custodian, JSON.stringify({ terms: text, key, sealed }), signed);
+  if (terms.handheld !== name) throw new FieldError(`This lease is for the handheld ${terms.handheld}.`);
+  const { from, until, operations, client, meters } = terms;
+  const isWhole =
+    from < until &&
+    /^[0-9A-F]{16}$/.test(client) &&
+    operations.length > 0 &&
+    meters.length > 0 &&
+    meters.every(({ meter, first, count, clients }) => {
+      const numbers = [first, count, ...operations.map((operation) => clients?.[operation])];
+      return /^[0-9A-F]{16}$/.test(meter) && numbers.every((one) => Number.isSafeInteger(one) && Number(one) > 0);
+    });
+  if (!isWhole)
+    throw new FieldError("The lease does not say all that this page needs: update the page, then have it lent anew.");
+  return terms;
 }
 
 /** What the journal has of a lease so far. */

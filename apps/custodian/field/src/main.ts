@@ -1,3 +1,4 @@
+import { servingCustodian } from "./custodian.ts";
 import { FieldError } from "./field-error.ts";
 import { makeHandheld, openHandheld } from "./handheld.ts";
 import {
@@ -8,6 +9,7 @@ import {
   type LeasedMeter,
   refusalOf,
   termsOf,
+  verifiedTerms,
 } from "./lease.ts";
 import { openBridge } from "./line/bridge.ts";
 import type { ByteLine } from "./line/byte-line.ts";
@@ -49,7 +51,9 @@ async function act(what: () => Promise<string>): Promise<void> {
 async function enrol(): Promise<string> {
   const name = element<HTMLInputElement>("name").value.trim();
   if (name === "") throw new FieldError("Give the device a name first.");
-  await memory.keep("handheld", await makeHandheld(name));
+  if ((await memory.get("lease")) !== undefined)
+    throw new FieldError("Hand the lease of before back first: it opens under the keys of before alone.");
+  await memory.keep("handheld", await makeHandheld(name, await servingCustodian()));
   return "Its keys are made. Save the public ones and have them enrolled.";
 }
 
@@ -59,16 +63,17 @@ async function takeLease(): Promise<string> {
   if (chosen === undefined) return "";
   const file = await chosen.text();
   input.value = "";
-  const terms = termsOf(file);
   const stored = await memory.get("handheld");
-  const [first] = terms.meters;
-  if (stored === undefined || first === undefined) throw new FieldError("Make this device a handheld first.");
+  if (stored === undefined) throw new FieldError("Make this device a handheld first.");
+  const terms = await verifiedTerms(stored, file);
+  const [first] = terms.meters as [LeasedMeter];
+  if (Date.now() >= terms.until) throw new FieldError("This lease is over: have it lent anew.");
   const before = await memory.get("lease");
   if (before !== undefined && termsOf(before.file).lease === terms.lease)
     throw new FieldError("This lease is here already.");
   if (before?.journal !== undefined)
     throw new FieldError("Hand the lease of before back first: its journal would be lost.");
-  // What is in clear is bound to the keys: that these open says that nobody changed it.
+  // That it opens here is seen here, and not at the first meter.
   await keysFor(await openHandheld(stored), file, first.meter);
   await memory.keep("lease", { file, journal: undefined, readings: {} });
   return `The lease has ${terms.meters.length} meters.`;
@@ -77,8 +82,8 @@ async function takeLease(): Promise<string> {
 async function visit(meter: LeasedMeter, operation: FieldOperation): Promise<string> {
   const [handheld, lease] = [await memory.get("handheld"), await memory.get("lease")];
   if (handheld === undefined || lease === undefined) throw new FieldError("No lease is on this device.");
-  const { client, ...terms } = termsOf(lease.file);
-  const refusal = refusalOf({ client, ...terms }, operation, Date.now());
+  const terms = await verifiedTerms(handheld, lease.file);
+  const refusal = refusalOf(terms, operation, Date.now());
   if (refusal !== undefined) throw new FieldError(refusal);
   // First, while the tap still counts: a browser asks for a port only then.
   await using line = await lineToMeter();
@@ -96,7 +101,7 @@ async function visit(meter: LeasedMeter, operation: FieldOperation): Promise<str
   const done = { meter: meter.meter, at: Date.now(), operation, address: line.address };
   const keys = await keysFor(opened, lease.file, meter.meter);
   try {
-    const reading = await visitMeter(line, operation, meter, client, keys, counters);
+    const reading = await visitMeter(line, operation, meter, terms.client, keys, counters);
     await journal.settle(meter.meter, next);
     await journal.note({ ...done, outcome: "done" });
     if (reading === undefined) return `The clock of ${meter.label} is set.`;

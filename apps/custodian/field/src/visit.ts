@@ -2,7 +2,6 @@ import {
   type AssociationConfig,
   BUILT_IN_PROFILES,
   Clock,
-  clientOf,
   type Data,
   DataClass,
   data,
@@ -42,7 +41,6 @@ export interface VisitCounters {
 }
 
 const STANDARD: MeterFacts = { id: "standard", title: "clients of the Green Book" };
-const MANAGEMENT_SAP = 1;
 const SERVER_SAP = 1;
 const MOST_PDU_BYTES = 0xffff;
 const CHALLENGE_BYTES = 32;
@@ -53,7 +51,7 @@ const OBJECT_LIST = { classId: 15, logicalName: "0.0.40.0.0.255", attributeId: 2
 const DEVICE_NAME = "0.0.42.0.0.255";
 const CLOCK = "0.0.1.0.0.255";
 
-/** Reads a meter, or sets its clock, as the custodian's own client: mechanism 5, authenticated and encrypted. */
+/** Reads a meter, or sets its clock, as the client that the lease names for it: mechanism 5, authenticated and encrypted. */
 export async function visitMeter(
   line: ByteLine,
   operation: FieldOperation,
@@ -63,7 +61,8 @@ export async function visitMeter(
   counters: VisitCounters,
 ): Promise<MeterReading | undefined> {
   const profile = BUILT_IN_PROFILES.find(({ id }) => id === meter.profile) ?? STANDARD;
-  const clientSap = clientOf(profile, "management")?.sap ?? MANAGEMENT_SAP;
+  const clientSap = meter.clients[operation];
+  if (clientSap === undefined) throw new FieldError("The lease names no client of the meter for this.");
   const link = await openLink(line, { profile, clientSap, serverSap: profile.serverSap ?? SERVER_SAP });
   try {
     const config = configOf(meter, profile, client, keys);

@@ -45,14 +45,14 @@ const FIELD = { name: "field page", role: "operator" } as const;
  * The one call takes a journal, which a handheld has signed.
  */
 export async function serveField(
-  custody: Pick<Custody, "service" | "onFailure">,
+  custody: Pick<Custody, "service" | "onFailure" | "sender">,
   { port, directory, origin = `http://localhost:${port}` }: FieldPlace,
 ): Promise<PageServer> {
   return listenForPage(
     {
       headers: HEADERS,
       origin,
-      file: (path) => fileOf(directory, path),
+      file: (path) => (path === "/custodian.json" ? whoServes(custody) : fileOf(directory, path)),
       call: (path) => (path === "/api/return" ? (asked) => handIn(custody, asked) : undefined),
       isRefusal: (error) => error.name === "CallRefusal",
       onFailure: custody.onFailure,
@@ -60,6 +60,12 @@ export async function serveField(
     port,
     MOST_BODY_BYTES,
   );
+}
+
+/** Whose leases a handheld takes that is made here: what `meterkeep field lend` says as well. */
+async function whoServes({ sender }: Pick<Custody, "sender">): Promise<PageFile> {
+  const { keyId } = await sender();
+  return { type: "application/json", text: JSON.stringify({ custodian: keyId }) };
 }
 
 async function handIn({ service }: Pick<Custody, "service">, asked: Readonly<Record<string, unknown>>) {

@@ -10,6 +10,8 @@ export interface LeasedMeter {
   readonly label: string;
   readonly profile: string;
   readonly securitySuite: number;
+  /** The client (SAP) that each operation is done as: the one with the least rights that can. */
+  readonly clients: Readonly<Partial<Record<LeaseOperation, number>>>;
   readonly GUEK: number;
   readonly GAK: number;
   readonly first: number;

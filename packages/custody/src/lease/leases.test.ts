@@ -111,6 +111,7 @@ test("a lease has the meters' own keys for its handheld alone, counters that nob
     assert.throws(() => opened(file, newHandheld("other")), { code: "backup-not-authentic" });
     assert.throws(() => opened(file.replace('\\"until\\":1', '\\"until\\":2'), handheld));
     const [first] = terms.meters;
+    assert.deepEqual(first?.clients, { read: 2 }, "the client that may only read");
     const reading = () => custody.custody.service.openSession({ meter: titles[0] as never, purpose: "read" }, HEAD_END);
     await assert.rejects(reading(), { code: "meter-lent" }, "a reading would use counters above the handheld's");
     await custody.restart();

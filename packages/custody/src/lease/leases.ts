@@ -3,6 +3,7 @@ import {
   type CustodianRequest,
   type CustodianResponse,
   type FieldReport,
+  type LeaseOperation,
   MAX_LEASE_HOURS,
 } from "@meterkeep/api/custodian";
 import { systemTitleText, Turn } from "@meterkeep/dlms";
@@ -12,6 +13,7 @@ import type { Caller } from "../calls/caller.ts";
 import type { ConversationDependencies } from "../conversation/dependencies.ts";
 import type { Sender } from "../departure/sender.ts";
 import { installationEntry } from "../ledger/installation-entry.ts";
+import { meterFacts } from "../protocol/meter-facts.ts";
 import { unsealKeys } from "../protocol/meter-keys.ts";
 import { type MeterFile, PURPOSE } from "../store/records.ts";
 import type { CustodyStore } from "../store/store.ts";
@@ -135,7 +137,7 @@ export class Leases {
     // First: a reading between the handheld's counters and the entry would use higher ones.
     using _lending = lentMeters.lend(titles, { technician, until });
     const meters: LeasedMeter[] = [];
-    for (const one of settled) meters.push(await this.#leased(one));
+    for (const one of settled) meters.push(await this.#leased(one, operations));
     const terms: LeaseTerms = {
       format: "meterkeep-lease-1",
       lease: randomBytes(12).toString("hex"),
@@ -243,11 +245,20 @@ export class Leases {
     return { file, keys };
   }
 
-  async #leased({ file: { meter }, keys: { GUEK, GAK } }: SettledMeter): Promise<LeasedMeter> {
+  async #leased(
+    { file: { meter }, keys: { GUEK, GAK } }: SettledMeter,
+    operations: readonly LeaseOperation[],
+  ): Promise<LeasedMeter> {
     const { utility, island, systemTitle, profile, securitySuite, logicalDeviceName } = meter;
     const place = { utility, island, systemTitle, setup: 0 };
     const first = await this.#dependencies.sendCounters.take(place, GUEK, COUNTERS);
-    return { meter: systemTitle, label: logicalDeviceName, profile, securitySuite, GUEK, GAK, first, count: COUNTERS };
+    const facts = meterFacts(profile);
+    const reading = facts.readingClientSap ?? facts.managementClientSap;
+    const clients = Object.fromEntries(
+      operations.map((operation) => [operation, operation === "read" ? reading : facts.managementClientSap]),
+    );
+    const label = logicalDeviceName;
+    return { meter: systemTitle, label, profile, securitySuite, clients, GUEK, GAK, first, count: COUNTERS };
   }
 
   async #lent(settled: readonly SettledMeter[]): Promise<readonly LentKeys[]> {

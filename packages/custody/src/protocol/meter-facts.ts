@@ -4,6 +4,8 @@ import { SECRET, type SecretPurpose } from "../store/records.ts";
 /** What the custodian must know of a companion profile to converse with its meters. */
 export interface MeterFacts {
   readonly managementClientSap: number;
+  /** The client that may only read, under the management client's security setup: the technicians'. */
+  readonly readingClientSap?: number;
   readonly publicClientSap: number;
   readonly serverSap: number;
   /** The client that proves itself by signature, of meters that hold certificates. */
@@ -38,16 +40,31 @@ const COMMON = { managementClientSap: 1, publicClientSap: 16, serverSap: 1 } as 
 
 /** Companion profiles by the id that shipments use. */
 const PROFILES: Readonly<Record<string, MeterFacts>> = {
-  "idis-p2": { ...COMMON, form: "general-global", arrays: true, secretClients: [], policy: FULL_POLICY[1] },
+  "idis-p2": {
+    ...COMMON,
+    form: "general-global",
+    arrays: true,
+    secretClients: [],
+    policy: FULL_POLICY[1],
+    readingClientSap: 2,
+  },
   "idis-p3": {
     ...COMMON,
     form: "general-global",
     arrays: true,
     secretClients: [],
     policy: FULL_POLICY[1],
+    readingClientSap: 2,
     signingClientSap: 3,
   },
-  "metcom-mcs301": { ...COMMON, form: "global", arrays: false, secretClients: [], policy: FULL_POLICY[0] },
+  "metcom-mcs301": {
+    ...COMMON,
+    form: "global",
+    arrays: false,
+    secretClients: [],
+    policy: FULL_POLICY[0],
+    readingClientSap: 2,
+  },
   "landis-gyr-e350": { ...COMMON, form: "global", arrays: true, secretClients: [], policy: FULL_POLICY[0] },
   "dsmr-5": { ...COMMON, form: "global", arrays: false, secretClients: [], policy: FULL_POLICY[0] },
   is15959: {
@@ -74,6 +91,7 @@ const PROFILES: Readonly<Record<string, MeterFacts>> = {
       },
     ],
     policy: FULL_POLICY[0],
+    readingClientSap: 32,
   },
 };
 

@@ -23,7 +23,7 @@ import type { Caller } from "../calls/caller.ts";
 import type { BucketSize } from "../calls/token-bucket.ts";
 import type { ConversationDependencies } from "../conversation/dependencies.ts";
 import { Departures } from "../departure/departures.ts";
-import { openSender } from "../departure/sender.ts";
+import { openSender, type Sender } from "../departure/sender.ts";
 import { agreeingWith } from "../enrolment/agreeing-parties.ts";
 import { compromisedAnchors } from "../enrolment/anchor.ts";
 import { ClientKeys } from "../enrolment/client-keys.ts";
@@ -131,6 +131,8 @@ export interface Custody {
   /** Hears of what should not happen. */
   readonly onFailure: (error: unknown) => void;
   readonly recipient: RecipientKey;
+  /** Who signs leases and shipments of ours. */
+  readonly sender: () => Promise<Pick<Sender, "keyId">>;
   readonly rootKeyCreated: boolean;
   readonly meters: number;
   /** How the ledger is kept. */
@@ -506,6 +508,7 @@ export async function openCustodyIn(
     bursts,
     now,
     onFailure,
+    sender,
     recipient: recipient.publicKeys,
     rootKeyCreated: created,
     meters,
