@@ -79,14 +79,16 @@ export class CampaignRunner {
     if (seen === undefined) return false;
     const approval = await this.#approval(seen);
     const due: { readonly meters: MeterId[]; readonly kind: "command" | "verify" }[] = [];
-    const move = await inTransaction(pool, async (sql): Promise<Move | undefined> => {
+    const move = await inTransaction(pool, async (sql): Promise<Move | "moved" | undefined> => {
       const row = await firstRow<CampaignRow>(
         sql,
         `select ${CAMPAIGN_COLUMNS} from campaigns where utility_id = $1 and island_id = $2 and campaign_id = $3
          for update skip locked`,
         [...scope.place, id],
       );
-      if (row === undefined || row.state !== seen.state) return undefined;
+      // Whoever has the row makes its move. Who finds it moved goes on from there: the other may have passed it by meanwhile.
+      if (row === undefined) return undefined;
+      if (row.state !== seen.state) return "moved";
       if (row.state === "running") {
         await this.#keepPace(sql, row, holding);
         await this.#dropStale(sql, row);
@@ -115,7 +117,7 @@ export class CampaignRunner {
         await this.#ports.queue.due(meters, now(), LANES.onDemand, kind);
         this.#ports.wake();
       }
-    return move !== undefined && move.kind !== "dispatch";
+    return move === "moved" || (move !== undefined && move.kind !== "dispatch");
   }
 
   /** Hands the manifest in where that was not done, and asks how far its approvals are. */

@@ -35,6 +35,8 @@ async function openBench(
     approved: false,
     frozen: undefined as string | undefined,
     capsLifted: false,
+    /** What happens while a runner waits for the custodian. */
+    meanwhile: async (): Promise<void> => undefined,
   };
   /** What the custodian answers to the next manifests. */
   const refuse: CustodianCallError[] = [];
@@ -45,7 +47,10 @@ async function openBench(
     clockDoubt: undefined,
     capsLifted: bench.capsLifted,
   });
-  const manifest = async () => ({ state: bench.approved ? "approved" : "planned", approvedBy: [], people: 1 }) as never;
+  const manifest = async () => {
+    await bench.meanwhile();
+    return { state: bench.approved ? "approved" : "planned", approvedBy: [], people: 1 } as never;
+  };
   const campaigns = new Campaigns({
     pool,
     scope,
@@ -62,11 +67,11 @@ async function openBench(
     changed: () => undefined,
     now,
   });
-  const newRunner = () =>
+  const newRunner = (census: Pick<FleetCensus, "parts"> = new FleetCensus(pool, scope, now)) =>
     new CampaignRunner({
       pool,
       scope,
-      census: new FleetCensus(pool, scope, now),
+      census: census as FleetCensus,
       queue: postgresWorkQueue(pool, scope),
       custodian: {
         beginShipment: async () => ({ upload: new Uint8Array(16) }) as never,
@@ -134,6 +139,23 @@ test("MC-15: reconnecting everybody waits for approval, then comes a few of a tr
   assert.equal((await campaigns.view(campaign.id)).campaign.counts.dispatched, 5);
   const { rowCount } = await pool.query("select 1 from work where on_demand = 'command'");
   assert.equal(rowCount, 5);
+});
+
+test("a runner that finds its campaign moved by another, which died before it handed anything out, goes on in the same look", async () => {
+  const { database, bench, campaigns, newRunner } = await openBench();
+  await using _ = database;
+  const { campaign } = await campaigns.create(all("reconnect", "restore"), RITA);
+  bench.approved = true;
+  bench.meanwhile = async () => {
+    bench.meanwhile = async () => undefined;
+    const dying = newRunner({ parts: () => Promise.reject(new Error("killed")) });
+    await assert.rejects(dying.look(), /killed/);
+    assert.equal((await campaigns.view(campaign.id)).campaign.state, "running");
+  };
+  await newRunner().look();
+  const { history, campaign: now } = await campaigns.view(campaign.id);
+  assert.equal(history.filter(({ what }) => what === "wave").length, 1);
+  assert.equal(now.counts.dispatched, 1);
 });
 
 test("MC-15: a pause and a short outage put off what waits, and do not bunch it or drop it", async () => {
