@@ -24,6 +24,8 @@ export interface MeterTruth {
   readonly clockOffsetSeconds: number;
   /** What runs. */
   readonly firmware: string;
+  /** How far the image is that it was given last, by class 18. */
+  readonly image: string;
   /** The gas meter that is installed: how far its channel is with its key, and whether what it sends can be read. */
   readonly gas: { readonly key: string; readonly isRead: boolean } | null;
   readonly port: number;
@@ -61,6 +63,7 @@ export type TownRequest =
   | { readonly do: "gas-meter"; readonly meter: string; readonly defaultKey: string }
   | { readonly do: "key-fault"; readonly meter: string; readonly fault: string | number }
   | { readonly do: "push-destination"; readonly meter: string; readonly destination: string }
+  | { readonly do: "eavesdrop" | "replay"; readonly meter: string }
   | { readonly do: "silence" | "call-again" | "sleep" | "wake"; readonly meter: string }
   | { readonly do: "push"; readonly meter: string; readonly kind: "alarm" | "report" };
 

@@ -109,6 +109,11 @@ function perform(town: Town, request: Fields): object {
     case "call-again":
       meterOf(town, request).line.hangUp();
       return {};
+    case "eavesdrop":
+      meterOf(town, request).line.eavesdrop();
+      return {};
+    case "replay":
+      return { requests: meterOf(town, request).line.replay() };
     case "silence":
       meterOf(town, request).meter.pushes.stop();
       return {};
@@ -152,6 +157,7 @@ function truthOf({ meter, line, port, depotPort, caller }: TownMeter): object {
     lastReceivedCounter: meter.security.lastReceived,
     clockOffsetSeconds: meter.clock.offset / 1000,
     firmware: meter.firmware,
+    image: meter.images.status,
     gas: meter.mBus.isInstalled ? { key: meter.mBus.keyStatus, isRead: readsGas(meter.settings) } : null,
     port,
     depotPort: depotPort ?? null,

@@ -2,15 +2,17 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect } from "node:net";
 import { describe, test } from "node:test";
-import { Register, remote, type Session } from "@meterkeep/dlms";
+import { DisconnectControl, Register, remote, type Session } from "@meterkeep/dlms";
 import { onOctets, TransportError } from "@meterkeep/dlms-node";
 import type { LineFault, ProductionRecord, VirtualMeter } from "@meterkeep/meter";
+import type { MeterLine } from "./meter-line.ts";
 import { BENCH_HOST, benchTown } from "./testing/bench-town.ts";
 import { openTcpSession } from "./testing/client.ts";
 import { startTown } from "./town.ts";
 
 interface OnTheLine {
   readonly meter: VirtualMeter;
+  readonly line: MeterLine;
   readonly record: ProductionRecord;
   readonly port: number;
 }
@@ -22,7 +24,7 @@ async function withMeter(work: (on: OnTheLine) => Promise<void>): Promise<void> 
     const record = bench.records[2];
     const found = town.meters.get(record?.systemTitle ?? "");
     assert.ok(record !== undefined && found !== undefined);
-    await work({ meter: found.meter, record, port: found.port });
+    await work({ meter: found.meter, line: found.line, record, port: found.port });
   } finally {
     await town.close();
   }
@@ -98,6 +100,23 @@ describe("faults on the line", () => {
       assert.deepEqual(all.subarray(0, all.length / 2), all.subarray(all.length / 2));
       socket.destroy();
       await once(socket, "close");
+    });
+  });
+
+  test("send again what somebody heard: a disconnect that was sealed once switches nothing twice", async () => {
+    await withMeter(async ({ meter, line, record, port }) => {
+      assert.equal(line.replay(), 0, "nobody has listened");
+      line.eavesdrop();
+      {
+        await using client = await openTcpSession({ record, port, firstCounter: 1000 });
+        const relay = remote(client.session, DisconnectControl, "0.0.96.3.10.255");
+        await relay.call("remoteDisconnect");
+        await relay.call("remoteReconnect");
+      }
+      const { runs } = meter.supply ?? {};
+      assert.equal(runs, 2);
+      assert.ok(line.replay() >= 4, "the association, both calls and the end were heard");
+      assert.deepEqual([meter.supply?.runs, meter.supply?.connected], [2, true]);
     });
   });
 });

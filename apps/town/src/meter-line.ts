@@ -23,6 +23,8 @@ export const LINE_PATIENCE: LinePatience = {
 
 /** Pairs of client and server that one connection may speak for. */
 const MAX_SAP_PAIRS = 4;
+/** Requests that who listens keeps: some sessions' worth. */
+const MAX_HEARD = 200;
 
 /** Lets answers out only when what they rest on is in memory. */
 export interface Durability {
@@ -42,6 +44,8 @@ export class MeterLine {
   #socket: Socket | undefined;
   #held: Uint8Array | undefined;
   #waiting: { readonly socket: Socket; readonly timer: NodeJS.Timeout } | undefined;
+  /** What somebody on the line has heard, the newest last; nobody listens unless told to. */
+  #heard: WrapperApdu[] | undefined;
 
   constructor(meter: VirtualMeter, durability: Durability, patience: LinePatience = LINE_PATIENCE) {
     this.#meter = meter;
@@ -52,6 +56,25 @@ export class MeterLine {
   /** Whether somebody is connected. */
   get taken(): boolean {
     return this.#socket !== undefined;
+  }
+
+  /** Somebody listens on the line from now on, and keeps the last requests as they travel. */
+  eavesdrop(): void {
+    this.#heard ??= [];
+  }
+
+  /** Who listens sends everything it heard once more, on a connection of its own. @returns how many requests */
+  replay(): number {
+    const connections = new Map<string, MeterConnection>();
+    const heard = this.#heard ?? [];
+    for (const { source, destination, apdu } of heard) {
+      const pair = `${source} ${destination}`;
+      const connection = connections.get(pair) ?? this.#meter.connect(source, destination);
+      connections.set(pair, connection);
+      this.#meter.serve(connection, apdu);
+    }
+    for (const connection of connections.values()) this.#meter.disconnect(connection);
+    return heard.length;
   }
 
   /** Takes a connection, or refuses it where the line is taken. */
@@ -133,6 +156,10 @@ export class MeterLine {
       if (connections.size >= MAX_SAP_PAIRS) throw new TransportError("frame-malformed", "too many pairs of SAPs");
       connection = this.#meter.connect(source, destination);
       connections.set(pair, connection);
+    }
+    if (this.#heard !== undefined) {
+      this.#heard.push({ ...frame, apdu: Uint8Array.from(apdu) });
+      if (this.#heard.length > MAX_HEARD) this.#heard.shift();
     }
     const served = this.#meter.serve(connection, apdu);
     this.#durability.afterCommit(() => this.#send(socket, frame, served));

@@ -1,10 +1,13 @@
+import { createPublicKey } from "node:crypto";
 import type { CampaignView, CommandOrder, RouteAnswer } from "@meterkeep/api";
+import { firmwareImage } from "@meterkeep/meter";
 import type { createPool } from "@meterkeep/postgres";
 import { type ApiClient, ask, ownerClient } from "../api-client.ts";
 import { approve, enrolKeyHolder, type KeyHolder, planPolicyService, said } from "../authority.ts";
 import { workOrder } from "../billing-office.ts";
+import { shelve, townMaker, trustMaker } from "../firmware-shelf.ts";
 import type { Meterkeep } from "../start-meterkeep.ts";
-import type { TownControl } from "../town-control.ts";
+import type { MeterTruth, TownControl } from "../town-control.ts";
 import { until } from "../until.ts";
 import { any } from "./line-faults.ts";
 
@@ -14,6 +17,8 @@ type Sql = Pick<ReturnType<typeof createPool>, "query">;
 const MOST_OF_ONE_TOKEN = 2;
 /** What was not done in this time is stale. */
 const COMMAND_HOURS = 0.1;
+/** An image of so many octets, in blocks that each profile takes. */
+const [IMAGE_BYTES, BLOCK_BYTES] = [24 * 1024, 256];
 const ENDED = ["done", "refused", "failed", "stale", "uncertain", "stopped"];
 const PATIENCE = { patienceMs: 3_600_000, everyMs: 1_000 } as const;
 
@@ -31,6 +36,7 @@ export class CommandLoad {
   #switching: Promise<void> = Promise.resolve();
   #asker: { readonly api: ApiClient; left: number } | undefined;
   #askers = 0;
+  #image: { readonly id: string; readonly meters: readonly string[]; readonly running: string } | undefined;
 
   private constructor(
     meterkeep: Meterkeep,
@@ -139,10 +145,15 @@ export class CommandLoad {
       return;
     }
     this.#switched.push({ meter, turn });
+    await this.#agree(asker.api, id);
+  }
+
+  /** Has as many people sign as it takes. */
+  async #agree(api: ApiClient, id: string): Promise<void> {
     const view = await until<CampaignView>(
       "the manifest is at the custodian, or the request has ended",
       async () => {
-        const seen = await asker.api.call("campaign", { params: { id } }).catch(() => undefined);
+        const seen = await api.call("campaign", { params: { id } }).catch(() => undefined);
         const isThere = (seen?.manifest?.people ?? 0) > 0;
         return seen !== undefined && (isThere || seen.campaign.state !== "awaiting-approval") && seen;
       },
@@ -150,6 +161,64 @@ export class CommandLoad {
     );
     const { hash, people = 1 } = view.manifest ?? {};
     if (hash !== undefined) await approve(this.#meterkeep, hash, ...this.#people.slice(0, people));
+  }
+
+  /** Has all homes that run one firmware given the next one's image, block by block, while everything fails; nobody activates it. */
+  giveImage(truth: readonly MeterTruth[]): void {
+    const homes = truth.filter(({ systemTitle }) => this.#homes.includes(systemTitle));
+    const [running = "", meters = []] =
+      [...Map.groupBy(homes, ({ firmware }) => firmware)].toSorted(
+        ([, one], [, other]) => other.length - one.length,
+      )[0] ?? [];
+    const [model = ""] = running.split("-");
+    const { stateDirectory } = this.#meterkeep;
+    const maker = townMaker(stateDirectory);
+    trustMaker(stateDirectory, createPublicKey(maker).export({ type: "spki", format: "pem" }).toString());
+    const firmware = `${model}-2.9.0`;
+    const image = firmwareImage(firmware, IMAGE_BYTES, maker);
+    const facts = { firmware, models: [`MKV-${model}`], identifier: `${model}-290` };
+    const { sha384, identifier, imageBytes } = shelve(stateDirectory, image, facts, maker);
+    this.#switching = this.#switching
+      .then(async () => {
+        const api = await ownerClient(this.#meterkeep, "request", "images");
+        const titles = meters.map(({ systemTitle }) => systemTitle);
+        const { campaign } = await api.call("createCommand", {
+          body: {
+            operation: "image-transfer",
+            parameters: { sha384, identifier, imageBytes, blockBytes: BLOCK_BYTES },
+            selection: { kind: "list", meters: titles },
+            reason: "maintenance",
+          },
+        });
+        this.#count(`image for ${titles.length} homes ${campaign.state}`);
+        if (campaign.state === "quarantined") return;
+        this.#image = { id: campaign.id, meters: titles, running };
+        await this.#agree(api, campaign.id);
+      })
+      .catch(() => this.#count("image: nobody there"));
+  }
+
+  /** Whoever is said to have the image has verified it, and everybody runs what they ran. */
+  async #compareImages(sql: Sql, truth: readonly MeterTruth[]): Promise<readonly string[]> {
+    const image = this.#image;
+    if (image === undefined) return [];
+    const { rows } = await sql.query<{ title: string; state: string; losses: number; sentence: string }>(
+      `select upper(system_title) as title, state, losses, sentence from campaign_targets where campaign_id = $1`,
+      [image.id],
+    );
+    const states = [...Map.groupBy(rows, ({ state }) => state)].map(([state, of]) => `${of.length} ${state}`);
+    console.log(
+      `image: ${states.join(", ")}; ${rows.reduce((sum, { losses }) => sum + losses, 0)} sessions of it were lost`,
+    );
+    const done = new Set(rows.filter(({ state }) => state === "done").map(({ title }) => title));
+    return truth
+      .filter(({ systemTitle }) => image.meters.includes(systemTitle))
+      .flatMap(({ systemTitle, firmware, image: status }) => [
+        ...(firmware === image.running ? [] : [`${systemTitle} runs ${firmware}, and nobody activated it`]),
+        ...(done.has(systemTitle) && status !== "verificationSuccessful"
+          ? [`${systemTitle} is said to have the image, and says ${status}`]
+          : []),
+      ]);
   }
 
   /** Waits until each command has come to its end, and gives what is wrong with that: one that is lost, or meters that have switched otherwise. */
@@ -165,12 +234,14 @@ export class CommandLoad {
       PATIENCE,
     );
     const total = targets.reduce((sum, { n }) => sum + n, 0);
-    const wanted = this.#campaigns.length * this.#homes.length + this.#switched.length;
+    const wanted =
+      this.#campaigns.length * this.#homes.length + this.#switched.length + (this.#image?.meters.length ?? 0);
     const words = targets.map(({ state, n }) => `${n} ${state}`).join(", ");
     console.log(`commands: ${this.#campaigns.length} to ${this.#homes.length} homes: ${words}`);
     return [
       ...(total < wanted ? [`${total} targets, and ${wanted} were accepted`] : []),
       ...(await this.#compareWithMeters(sql, town)),
+      ...(await this.#compareImages(sql, await town.truth())),
     ];
   }
 

@@ -14,6 +14,7 @@ import { type TownControl, townControl } from "../town-control.ts";
 import { until } from "../until.ts";
 import { CommandLoad } from "./command-load.ts";
 import { Intruders } from "./intruders.ts";
+import { KeyLoad } from "./key-load.ts";
 import { any, METER_FAULTS, shuffled } from "./line-faults.ts";
 
 /** How large the town is, how fast its time runs, and for how long everything fails. */
@@ -57,7 +58,7 @@ const [NATS_ROUNDS, NATS_AWAY_ROUNDS] = [30, 3];
 /**
  * Everything that a head-end meets in the field goes wrong at once, for a while: meters that are dead, flap, answer late, twice, in another
  * order, with wrong bits or half, lose power before or after they have done what was asked, whose clocks jump and whose counters are
- * elsewhere; a concentrator that drops, lies and replays; server, custodian, workers, PostgreSQL and the concentrator killed, NATS
+ * elsewhere, who are given new keys and an image meanwhile, and on whose lines somebody sends again what he heard; a concentrator that drops, lies and replays; server, custodian, workers, PostgreSQL and the concentrator killed, NATS
  * away and back; connections that say nothing, and pushes in the names of others. Meanwhile all is read and homes are commanded.
  * Then the faults end, but for the dead, and everything is counted against what the meters themselves have measured and done.
  */
@@ -88,9 +89,13 @@ export async function runFaults(options: FaultRunOptions): Promise<FaultRun> {
   const injected = new Map<string, number>();
   const count = (what: string): void => void injected.set(what, (injected.get(what) ?? 0) + 1);
   const commands = await CommandLoad.begin(meterkeep, token, victims, count);
+  const keys = new KeyLoad(meterkeep, town, count);
   using intruders = new Intruders([meterkeep.ports.push, callPort, callTlsPort, meterkeep.ports.http]);
   await town.ask([...dead].map((meter) => ({ do: "fault", meter, fault: "drop" })));
   count("silence for ever");
+  await town.ask(victims.map((meter) => ({ do: "eavesdrop", meter })));
+  const everybody = await town.truth();
+  commands.giveImage(everybody.filter(({ systemTitle }) => !dead.has(systemTitle)));
   const killed = ["server", "postgres", "custodian", "concentrator"].concat(
     Array.from({ length: options.workers }, (_, n) => `worker-${n + 1}`),
   );
@@ -140,10 +145,14 @@ export async function runFaults(options: FaultRunOptions): Promise<FaultRun> {
       commandAt = performance.now() + 1_000 * options.commandSeconds;
       await commands.askAll(round % 2 === 0 ? "attributes" : "clock");
       commands.switchNext();
+      keys.rotateNext(living);
     }
     await sleep(ROUND_MILLISECONDS);
   }
-  await commands.rest();
+  await Promise.all([commands.rest(), keys.rest()]);
+  // Whatever was sealed for any of them once, disconnects too.
+  await town.ask(victims.map((meter) => ({ do: "replay", meter })));
+  count("everything heard on the lines, sent once more at the end");
   await endFaults(meterkeep, town, victims, dead);
   if (isNatsAway) await nats.start();
   count(`slow connections ended by us: ${intruders.ended > 0 ? "yes" : "no"}`);
@@ -185,6 +194,7 @@ export async function runFaults(options: FaultRunOptions): Promise<FaultRun> {
     const audit = await auditStored(postgresLedgerStore(pool));
     if (audit.fault !== undefined) faults.push(`the ledger: ${JSON.stringify(audit.fault)}`);
     faults.push(...(await commands.faults(pool, town)), ...(await announcedFaults(calm, consumer)));
+    faults.push(...(await keys.faults(everybody.length, dead)));
   } finally {
     await pool.end();
     enough.abort();

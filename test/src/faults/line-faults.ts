@@ -44,5 +44,6 @@ export const METER_FAULTS: Readonly<Record<string, (meter: string, lastReceivedC
   "power cycle": (meter) => ({ do: "power-cycle", meter }),
   "clock jump": (meter) => ({ do: "roll-clock", meter, seconds: any(CLOCK_JUMPS_SECONDS) }),
   "counter ahead": (meter, last) => ({ do: "roll-counter", meter, to: last + 1 + below(MOST_COUNTER_JUMP) }),
+  "requests heard before, sent again": (meter) => ({ do: "replay", meter }),
   alarm: (meter) => ({ do: "push", meter, kind: "alarm" }),
 };
