@@ -143,6 +143,44 @@ test("a town of five thousand homes has few elements, is walked by keys and by p
   await page.close();
 });
 
+test("a fleet that is too large for a picture is its feeders and pages of meters, used by keyboard and free of violations", async () => {
+  const { page, complaints } = await browser.open("about:blank");
+  await page.route("**/api/v1/overview", async (route) => {
+    const response = await route.fetch();
+    const { grid, ...overview } = (await response.json()) as Overview;
+    const feeders = grid?.feeders.map(({ id, name, homes }) => ({
+      ...{ id, name, homes: homes.length, connected: homes.length, disconnected: 0, stale: 0, quarantined: 0 },
+    }));
+    await route.fulfill({ response, json: { ...overview, meters: [], feeders } });
+  });
+  await page.goto(meterkeep.address);
+  const rows = page.locator("section[aria-labelledby=list-title] tbody tr");
+  await rows.first().waitFor();
+  const all = await rows.count();
+  const first = page.locator("section[aria-labelledby=feeders-title] tbody tr").first();
+  const [name, homes] = [await first.locator("th").innerText(), Number(await first.locator("td").first().innerText())];
+  await tabTo(page, new RegExp(`^${name}$`));
+  await page.keyboard.press("Enter");
+  await page.getByRole("heading", { name: `Meters on ${name}` }).waitFor();
+  await page.waitForFunction(
+    (count) => document.querySelectorAll("section[aria-labelledby=list-title] tbody tr").length < count,
+    all,
+  );
+  // The meter of its transformer stands on it as well.
+  assert.ok((await rows.count()) - homes <= 1, `${await rows.count()} lines of ${homes} homes`);
+  await tabTo(page, /^Find a meter/);
+  await page.keyboard.type("nobody is called so");
+  await page.keyboard.press("Enter");
+  await page.getByText("No meter is like that.").waitFor();
+  const { violations } = await new AxeBuilder({ page }).withTags(RULES).analyze();
+  assert.deepEqual(
+    violations.map(({ id }) => id),
+    [],
+  );
+  assert.deepEqual(complaints, []);
+  await page.close();
+});
+
 /** Goes on with Tab until something of that name has the focus. */
 async function tabTo(of: Page, name: RegExp): Promise<void> {
   for (let presses = 0; presses < 80; presses += 1) {

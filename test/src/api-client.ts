@@ -2,6 +2,7 @@ import { request } from "node:http";
 import {
   API_PREFIX,
   HTTP_ROUTES,
+  type MeterList,
   type MeterSummary,
   type Problem,
   type RouteAnswer,
@@ -96,7 +97,18 @@ function clientOf(address: string, headers: Readonly<Record<string, string>>): A
     if (answer.status < 200 || answer.status > 299) throw problemOf(answer);
     return (answer.text === "" ? undefined : JSON.parse(answer.text)) as never;
   };
-  return { call, meters: async () => (await call("listMeters")).meters };
+  return {
+    call,
+    meters: async () => {
+      const all: MeterSummary[] = [];
+      for (let after: string | undefined = "0"; after !== undefined; ) {
+        const page: MeterList = await call("listMeters", { query: { after, limit: 5_000 } });
+        all.push(...page.meters);
+        after = page.next;
+      }
+      return all;
+    },
+  };
 }
 
 /** One HTTP request, just as it is said. */

@@ -100,7 +100,17 @@ export {
   QualityView,
 } from "./http/meter-event.ts";
 export { METER_KIND_NAMES, MeterGroup, MeterGroupList } from "./http/meter-group.ts";
-export { ClockView, GridView, METER_PATHS, MeterSummary, Overview, OverviewCounts, Warning } from "./http/overview.ts";
+export {
+  ClockView,
+  FeederLine,
+  GridView,
+  METER_PATHS,
+  MeterSummary,
+  OVERVIEW_MOST_METERS,
+  Overview,
+  OverviewCounts,
+  Warning,
+} from "./http/overview.ts";
 export {
   AdmitPerson,
   AdmittedPerson,

@@ -9,8 +9,8 @@ import { slaGaps } from "../src/reading/sla-gaps.ts";
 import { testMeter } from "../src/testing/database.ts";
 import { WALL_SOURCE_CLOCK } from "../src/time/source-clock.ts";
 import { timeZone } from "../src/time/time-zone.ts";
-import { overviewCounts } from "../src/view/counts.ts";
-import { meterSummaries } from "../src/view/meter-summary.ts";
+import { feederLines, overviewCounts } from "../src/view/counts.ts";
+import { meterPage } from "../src/view/meter-summary.ts";
 
 // What the pages that look at the whole fleet cost where it is large: the board of the service level, a page of its gaps, and the
 // overview. `--meters N`, 300 000 unless given; one meter in fifty lacks an hour of the day, one in a thousand all of it. Prints
@@ -109,7 +109,14 @@ console.log(`held ${board.held}, missing ${board.missing} of ${board.wanted}; ${
 await time("board of the service level", () => slaBoard(sql, scope, day, Date.now()));
 await time("its gaps, a page of 500 meters", () => slaGaps(sql, scope, day, { after: 0, limit: 500 }));
 await time("its gaps, the last page", () => slaGaps(sql, scope, day, { after: meters - 20_000, limit: 500 }));
-await time("overview: a line of each meter", () => meterSummaries(sql, scope, clockOf, Date.now()));
-const lines = await meterSummaries(sql, scope, clockOf, Date.now());
-await time("overview: totals of those lines", () => overviewCounts(sql, scope, lines, 0, new Date(DAY)));
-console.log(`the overview's lines as JSON: ${(Buffer.byteLength(JSON.stringify(lines)) / 1e6).toFixed(0)} MB`);
+const page = { after: meters - 20_000, limit: 100, find: "quarantined" } as const;
+await time("overview: totals", () => overviewCounts(sql, scope, clockOf, Date.now(), 0, new Date(DAY)));
+await time("overview: a line of each feeder", () => feederLines(sql, scope, clockOf, Date.now()));
+await time("meters, a page of 100 lines", () =>
+  meterPage(sql, scope, clockOf, Date.now(), { after: meters - 20_000, limit: 100 }),
+);
+await time("meters, words that none of them has", () => meterPage(sql, scope, clockOf, Date.now(), page));
+const feeders = await feederLines(sql, scope, clockOf, Date.now());
+console.log(
+  `the overview's lines of feeders as JSON: ${(Buffer.byteLength(JSON.stringify(feeders)) / 1e6).toFixed(1)} MB`,
+);

@@ -18,6 +18,7 @@ import type {
   Me,
   MeterDetail,
   MeterGroupList,
+  MeterList,
   OperationList,
   Overview,
   PasskeyList,
@@ -45,6 +46,14 @@ export const overviewQuery = queryOptions({
   queryKey: ["overview"],
   queryFn: ({ signal }) => getJson<Overview>("/overview", signal),
 });
+
+/** A page of meters: `asked` as the route's query, `after` as the page before gave it. */
+export const meterPageQuery = (asked: Readonly<Record<string, string>>, after: string) =>
+  queryOptions({
+    queryKey: ["meter-page", asked, after],
+    queryFn: ({ signal }) =>
+      getJson<MeterList>(`/meters?${new URLSearchParams({ ...asked, after, limit: "100" })}`, signal),
+  });
 
 /** Asked for again while keys in the field are open: their rotations are followed to the end. */
 export const fieldQuery = queryOptions({

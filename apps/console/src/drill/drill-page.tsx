@@ -39,7 +39,8 @@ export function DrillPage() {
     [overview?.meters],
   );
   const [chosen, setChosen] = useState(0);
-  const homes = overview?.grid?.feeders.reduce((sum, feeder) => sum + feeder.homes.length, 0) ?? 0;
+  const inGrid = overview?.grid?.feeders.reduce((sum, feeder) => sum + feeder.homes.length, 0);
+  const homes = inGrid ?? overview?.feeders?.reduce((sum, feeder) => sum + feeder.homes, 0) ?? 0;
   const wall = wallOf(report, report.state === "done" || report.state === "failed" ? 0 : homes + 1);
   usePageTitle(`Drill, ${drillSentence(report)}`);
   const verdict = drillVerdict(report);

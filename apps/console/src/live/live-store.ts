@@ -163,7 +163,7 @@ export class LiveStore {
     for (const key of touched) this.#old.ask(key);
     // The page was opened while the town was being imported: whatever happens may have brought its grid.
     const overview = this.#queries.getQueryData(overviewQuery.queryKey);
-    if (overview !== undefined && (overview.grid === undefined || standsOutside(overview, meters.values())))
+    if (overview !== undefined && standsOutside(overview, meters.values()))
       for (const { queryKey } of [overviewQuery, pushSourcesQuery]) this.#old.ask(JSON.stringify(queryKey));
     this.#notify();
   }

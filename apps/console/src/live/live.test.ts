@@ -144,6 +144,10 @@ test("a meter of a feeder that the page has not seen makes it read the grid agai
   assert.ok(standsOutside(seen, [sampleMeter("B")]));
   assert.ok(standsOutside(seen, [sampleMeter("A", { feeder: "F2" })]));
   assert.ok(standsOutside(overview, [sampleMeter("A")]));
+  // A fleet that is counted instead of listed takes no lines, and is not asked for again by each of them.
+  const large = { ...overview, meters: [], feeders: [] } as unknown as Overview;
+  assert.ok(!standsOutside(large, [sampleMeter("B")]));
+  assert.equal(mergeMeters(large, new Map([["B", sampleMeter("B")]]), "x"), large);
 });
 
 test("an answer is read again at once, and once more after a burst, not for each event of it", () => {

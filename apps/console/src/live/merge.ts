@@ -3,7 +3,8 @@ import type { MeterSummary, Overview, WarningsEvent } from "@meterkeep/api";
 
 /** The overview with the given lines replaced or added; the same object when nothing changed. */
 export function mergeMeters(overview: Overview, changed: ReadonlyMap<string, MeterSummary>, asOf: string): Overview {
-  if (changed.size === 0) return overview;
+  // A large fleet is counted, not listed: there are no lines to replace.
+  if (changed.size === 0 || overview.feeders !== undefined) return overview;
   const known = new Set<string>();
   const meters = overview.meters.map((meter) => {
     known.add(meter.systemTitle);
@@ -18,8 +19,10 @@ export function mergeWarnings(overview: Overview, { warnings, custodian }: Warni
   return { ...overview, warnings, custodian };
 }
 
-/** Whether one of the town's meters has no place in the overview's grid: the grid is read before its meters have one. */
+/** Whether there is no grid yet, or one of the town's meters has no place in it: the grid is read before its meters have one. */
 export function standsOutside(overview: Overview, meters: Iterable<MeterSummary>): boolean {
+  if (overview.feeders !== undefined) return false;
+  if (overview.grid === undefined) return true;
   const feeders = new Map(overview.grid?.feeders.map((feeder) => [feeder.id, feeder]));
   for (const { systemTitle, kind, role, feeder: id } of meters) {
     if (kind === "real") continue;

@@ -86,7 +86,7 @@ export const MeterList = memo(function MeterList({ meters, found, filter, change
 });
 
 /** The rows by themselves: what is typed into the fields does not draw them again before it changes them. */
-const MeterTable = memo(function MeterTable({ rows }: { rows: readonly MeterSummary[] }) {
+export const MeterTable = memo(function MeterTable({ rows }: { rows: readonly MeterSummary[] }) {
   const now = useTownTime();
   return (
     <div className="scroll-x">

@@ -5,7 +5,7 @@ import { attentionFirst, Haystacks, isEmptyFilter, type MeterFilter, select } fr
 import { nextSteps } from "./next-steps.ts";
 import { sampleMeter } from "./sample.ts";
 import { countStages, stageOf } from "./stage.ts";
-import { feederFacts, meterSentence, supplySentence, townFacts } from "./summary.ts";
+import { feederFacts, meterSentence, supplySentence, townFacts, worstFirst } from "./summary.ts";
 
 const grid: GridView = {
   substation: { id: "S", name: "North" },
@@ -102,5 +102,16 @@ test("what to do next begins with what has not been done", () => {
   assert.deepEqual(
     seasoned.map(({ to }) => to),
     ["/ledger"],
+  );
+});
+
+test("feeders of a large fleet come with dark homes first, then lost trust, then silence", () => {
+  const line = (id: string, disconnected: number, quarantined: number, stale: number) => ({
+    ...{ id, name: id, homes: 9, connected: 9 - disconnected, disconnected, quarantined, stale },
+  });
+  const feeders = [line("calm", 0, 0, 0), line("stale", 0, 0, 4), line("lost", 0, 1, 0), line("dark", 1, 0, 0)];
+  assert.deepEqual(
+    worstFirst(feeders).map(({ id }) => id),
+    ["dark", "lost", "stale", "calm"],
   );
 });

@@ -1,5 +1,5 @@
 /** The town in a few sentences, counted from the meters on the page so that words and picture never disagree. */
-import type { GridView, MeterSummary } from "@meterkeep/api";
+import type { FeederLine, GridView, MeterSummary } from "@meterkeep/api";
 import { counted } from "../format/quantity.ts";
 import { stageOf } from "./stage.ts";
 
@@ -41,6 +41,14 @@ export function feederFacts(grid: GridView, meters: ReadonlyMap<string, MeterSum
       ratedW: transformer.ratedKva * 1000,
     };
   });
+}
+
+/** Feeders with dark homes first, then those with lost trust, then stale ones; the rest as the grid has them. */
+export function worstFirst(feeders: readonly FeederLine[]): readonly FeederLine[] {
+  return feeders.toSorted(
+    (one, other) =>
+      other.disconnected - one.disconnected || other.quarantined - one.quarantined || other.stale - one.stale,
+  );
 }
 
 export interface TownFacts {

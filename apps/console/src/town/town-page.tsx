@@ -15,6 +15,7 @@ import { AttachedMeters } from "./attached.tsx";
 import { Diagram } from "./diagram.tsx";
 import { EventList } from "./event-list.tsx";
 import { Haystacks, isEmptyFilter, type MeterFilter, select } from "./filter.ts";
+import { LargeTown } from "./large-town.tsx";
 import { Legend } from "./legend.tsx";
 import { LoadChart } from "./load-chart.tsx";
 import { MeterList } from "./meter-list.tsx";
@@ -32,6 +33,7 @@ export function TownPage() {
   const { data } = useSuspenseQuery(overviewQuery);
   // A large town is drawn in slices: a key or a click that comes in between goes first.
   const overview = useDeferredValue(data);
+  if (overview.feeders !== undefined) return <LargeTown overview={overview} feeders={overview.feeders} />;
   return <Town overview={overview} />;
 }
 

@@ -5,6 +5,7 @@ import {
   HeadEndError,
   type Meter,
   meterDetail,
+  meterPage,
   meterSummaries,
   missingIntervals,
   parseGatewayAddress,
@@ -17,6 +18,8 @@ import { ProblemError } from "../http/problem-error.ts";
 import type { Context } from "./context.ts";
 import { record } from "./record.ts";
 
+const DEFAULT_LIMIT = 1_000;
+
 /** Meters, attaching a real one, and sessions. */
 export function meterHandlers(
   context: Context,
@@ -25,13 +28,12 @@ export function meterHandlers(
   return {
     listMeters: async ({ query }) => {
       const now = context.now();
-      const all = await meterSummaries(pool, scope, context.clockOf, now);
-      const meters = all.filter(
-        (meter) =>
-          (query.kind === undefined || meter.kind === query.kind) &&
-          (query.trust === undefined || meter.trust === query.trust),
-      );
-      return { asOf: new Date(now).toISOString(), meters };
+      const page = await meterPage(pool, scope, context.clockOf, now, {
+        ...query,
+        after: Math.min(Number(query.after ?? 0), 2 ** 31 - 1),
+        limit: query.limit ?? DEFAULT_LIMIT,
+      });
+      return { asOf: new Date(now).toISOString(), ...page, meters: [...page.meters] };
     },
     attachMeter: (call) => attach(context, call),
     meter: async ({ params }) => detail(context, await inventory.get(params.systemTitle)),

@@ -1,5 +1,5 @@
-import type { ClockView, GridView, Overview } from "@meterkeep/api";
-import { meterSummaries, overviewCounts } from "@meterkeep/headend";
+import { type ClockView, type GridView, OVERVIEW_MOST_METERS, type Overview } from "@meterkeep/api";
+import { feederLines, meterSummaries, overviewCounts } from "@meterkeep/headend";
 import type { Handlers } from "../http/mount.ts";
 import type { Context } from "./context.ts";
 
@@ -19,21 +19,26 @@ export function statusHandlers(
   };
 }
 
+const DAY_MILLISECONDS = 86_400_000;
+
 async function overview(context: Context): Promise<Overview> {
   const { pool, scope, hub, inventory } = context;
   // Before anything is read: an event that comes meanwhile is sent again and not lost.
   const lastEventId = hub.lastId;
   const now = context.now();
-  const meters = await meterSummaries(pool, scope, context.clockOf, now);
-  const grid = await inventory.grid();
-  const midnight = new Date(now - 86_400_000);
+  const since = new Date(now - DAY_MILLISECONDS);
+  const counts = await overviewCounts(pool, scope, context.clockOf, now, context.pushSources.strangers, since);
+  const isLarge = counts.meters > OVERVIEW_MOST_METERS;
+  const meters = isLarge ? [] : await meterSummaries(pool, scope, context.clockOf, now);
+  const grid = isLarge ? undefined : await inventory.grid();
   return {
     asOf: new Date(now).toISOString(),
     lastEventId,
     clock: clockView(context, now),
     ...(grid === undefined ? {} : { grid: gridView(grid) }),
     meters: [...meters],
-    counts: await overviewCounts(pool, scope, meters, context.pushSources.strangers, midnight),
+    ...(isLarge ? { feeders: [...(await feederLines(pool, scope, context.clockOf, now))] } : {}),
+    counts,
     warnings: [...context.warnings()],
     custodian: context.custodianWatch.summary,
   };

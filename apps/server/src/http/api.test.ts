@@ -5,11 +5,15 @@ import {
   API_PREFIX,
   HTTP_PROBLEMS,
   HTTP_ROUTES,
+  type MeterList,
+  OVERVIEW_MOST_METERS,
+  type Overview,
   type Problem,
   type Route,
   TOKEN_SCOPE_NAMES,
   TOKEN_SCOPES,
 } from "@meterkeep/api";
+import { refreshStatistics } from "@meterkeep/headend";
 import { startTestServer, type TestServer } from "../testing/test-server.ts";
 import { docsPage } from "./docs-page.ts";
 
@@ -358,6 +362,36 @@ test("what people do is in the head-end's ledger, a leaf of its tree, before it 
   assert.equal(page.entries[0]?.sequence, page.head.size);
   assert.match(page.head.root, /^[0-9a-f]{64}$/);
   assert.match(page.entries[0]?.body ?? "", /audit me/);
+});
+
+test("a fleet that is too large for a line of each meter is told by its feeders, and its meters come in pages", async () => {
+  await using large = await startTestServer();
+  const { inventory, pool, scope } = large.context;
+  const title = (n: number): string => `4D4B56${n.toString(16).toUpperCase().padStart(10, "0")}`;
+  const shipped = { kind: "simulated", profile: "idis-p2", securitySuite: 0, manufacturer: "Maker" } as const;
+  const meters = Array.from({ length: OVERVIEW_MOST_METERS + 1 }, (_, n) => ({
+    ...{ ...shipped, systemTitle: title(n), holders: ["Maker"], shipment: "5".repeat(32) },
+  }));
+  for (let first = 0; first < meters.length; first += 5_000)
+    await inventory.add(meters.slice(first, first + 5_000), new Date());
+  await pool.query(
+    `insert into feeders (utility_id, island_id, feeder_id, name, substation_id, substation_name, path, position)
+     values ($1, $2, 'F1', 'Feeder 1', 'S1', 'Substation', 'wan', 0)`,
+    [...scope.place],
+  );
+  // As whoever imports a shipment does.
+  await refreshStatistics(pool);
+  const cookie = await large.signIn();
+  const read = async <T>(path: string): Promise<T> =>
+    (await (await large.get(`/api/v1${path}`, { cookie })).json()) as T;
+  const overview = await read<Overview>("/overview");
+  assert.deepEqual([overview.meters.length, overview.grid, overview.feeders?.length], [0, undefined, 1]);
+  assert.equal(overview.counts.meters, meters.length);
+  assert.equal(overview.counts.byTakeover["shipped"], meters.length);
+  const first = await read<MeterList>("/meters");
+  assert.equal(first.meters.length, 1_000);
+  const last = await read<MeterList>(`/meters?after=${first.next}&limit=5000&find=${title(4_711)}`);
+  assert.deepEqual([last.meters.map(({ systemTitle }) => systemTitle), last.next], [[title(4_711)], undefined]);
 });
 
 test("the overview is whole from the first moment, without a meter in it", async () => {

@@ -2,7 +2,17 @@
 import { type Static, Type } from "typebox";
 import { KeyDescription, SealedMeterKeys } from "./custodian.ts";
 import { MeterSummary } from "./overview.ts";
-import { Identifier, PlainText, SystemTitleText, TakeoverStageName, Timestamp, TrustState, words } from "./scalars.ts";
+import {
+  Identifier,
+  METER_KINDS,
+  PlainText,
+  SUPPLY_STATES,
+  SystemTitleText,
+  TakeoverStageName,
+  Timestamp,
+  TrustState,
+  words,
+} from "./scalars.ts";
 
 /** What is wrong with where a meter speaks to, or from where somebody speaks in its name. */
 export const DESTINATION_INCIDENTS = [
@@ -142,7 +152,30 @@ export const MeterDetail = Type.Object({
 });
 export type MeterDetail = Static<typeof MeterDetail>;
 
-export const MeterList = Type.Object({ asOf: Timestamp, meters: Type.Array(MeterSummary) });
+export const MeterListQuery = Type.Object(
+  {
+    kind: Type.Optional(words(METER_KINDS)),
+    trust: Type.Optional(TrustState),
+    supply: Type.Optional(words(SUPPLY_STATES)),
+    feeder: Type.Optional(PlainText({ maxLength: 80 })),
+    find: Type.Optional(
+      PlainText({
+        maxLength: 120,
+        description: "Words that each occur in label, system title, profile, feeder, trust, supply or kind",
+      }),
+    ),
+    after: Type.Optional(Type.String({ pattern: "^[0-9]{1,10}$", description: "`next` of the page before" })),
+    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 5_000, description: "1 000 unless given" })),
+  },
+  { additionalProperties: false },
+);
+export type MeterListQuery = Static<typeof MeterListQuery>;
+
+export const MeterList = Type.Object({
+  asOf: Timestamp,
+  meters: Type.Array(MeterSummary),
+  next: Type.Optional(Type.String({ description: "There is more: ask again with it as `after`" })),
+});
 export type MeterList = Static<typeof MeterList>;
 
 /** Attach a real meter. Its keys come sealed to the custodian and pass through here unread. */

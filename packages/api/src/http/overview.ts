@@ -96,12 +96,36 @@ export const Warning = Type.Object({
 });
 export type Warning = Static<typeof Warning>;
 
+/** A feeder in one line, where there are too many meters for a line of each. */
+export const FeederLine = Type.Object({
+  id: Type.String(),
+  name: Type.String(),
+  homes: Type.Integer(),
+  connected: Type.Integer(),
+  disconnected: Type.Integer(),
+  stale: Type.Integer(),
+  quarantined: Type.Integer({ description: "Meters that lost their trust, or never gained it" }),
+  transformerMeter: Type.Optional(SystemTitleText),
+  loadW: Type.Optional(Type.Number({ description: "Power of its transformer meter's newest reading, W" })),
+  loadAt: Type.Optional(Timestamp),
+  loadTrust: Type.Optional(TrustState),
+});
+export type FeederLine = Static<typeof FeederLine>;
+
+/** So many meters an overview tells one by one; of a larger fleet it has feeders, and `/meters` the meters, a page at a time. */
+export const OVERVIEW_MOST_METERS = 10_000;
+
 export const Overview = Type.Object({
   asOf: Timestamp,
   lastEventId: Type.String({ description: "Open the event stream with this as Last-Event-ID and miss nothing" }),
   clock: ClockView,
   grid: Type.Optional(GridView),
-  meters: Type.Array(MeterSummary),
+  meters: Type.Array(MeterSummary, {
+    description: `A line of each meter; empty, as is the grid, where there are more than ${OVERVIEW_MOST_METERS}`,
+  }),
+  feeders: Type.Optional(
+    Type.Array(FeederLine, { description: "In place of grid and meters, where there are so many" }),
+  ),
   counts: OverviewCounts,
   warnings: Type.Array(Warning),
   custodian: CustodianSummary,

@@ -8,7 +8,7 @@ import { DrillList, DrillReport, DrillStarted } from "./drill.ts";
 import { RecentEventList } from "./event.ts";
 import { FieldView, HandheldParams, LoseHandheld } from "./field.ts";
 import { LedgerCheckpoints, LedgerPage, LedgerProof, LedgerState, LedgerWindow } from "./ledger.ts";
-import { AttachMeter, MeterDetail, MeterList } from "./meter.ts";
+import { AttachMeter, MeterDetail, MeterList, MeterListQuery } from "./meter.ts";
 import { MeterEventList, MeterEventQuery, QualityQuery, QualityView } from "./meter-event.ts";
 import { MeterSummary, Overview } from "./overview.ts";
 import { Health, PublicConfig } from "./people.ts";
@@ -35,7 +35,7 @@ import {
   ReadingWindow,
 } from "./reading.ts";
 import type { Route } from "./route.ts";
-import { Identifier, METER_KINDS, Sequence, Sha256, SystemTitleText, TrustState, words } from "./scalars.ts";
+import { Identifier, Sequence, Sha256, SystemTitleText } from "./scalars.ts";
 import { SessionDetail, SessionList } from "./session.ts";
 import { SlaBoard, SlaGapList, SlaGapQuery, SlaQuery } from "./sla.ts";
 
@@ -115,11 +115,8 @@ export const HTTP_ROUTES = {
     scope: "read",
     tag: "meters",
     status: 200,
-    summary: "List meters",
-    query: Type.Object(
-      { kind: Type.Optional(words(METER_KINDS)), trust: Type.Optional(TrustState) },
-      { additionalProperties: false },
-    ),
+    summary: "List meters, a page at a time",
+    query: MeterListQuery,
     response: MeterList,
   },
   attachMeter: {

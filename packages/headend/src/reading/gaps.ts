@@ -79,10 +79,14 @@ export const GAPS = "(tstzmultirange(w.window_at_source) - c.covered)";
 /** What of it a session asks for: gaps, and what is to be asked for once more. */
 export const ASKED = `(${GAPS} + c.recheck)`;
 
+/** How many intervals have ended by a moment, since 1970. */
+export function endedBy(moment: string): string {
+  return `floor(extract(epoch from ${moment}) / w.period_seconds)`;
+}
+
 /** How many intervals end in a multirange. */
 export function intervalsIn(multirange: string): string {
-  return `(select coalesce(sum(floor(extract(epoch from upper(r)) / w.period_seconds)
-    - floor(extract(epoch from lower(r)) / w.period_seconds)), 0)::bigint from unnest(${multirange}) r)`;
+  return `(select coalesce(sum(${endedBy("upper(r)")} - ${endedBy("lower(r)")}), 0)::bigint from unnest(${multirange}) r)`;
 }
 
 /** A multirange as JSON, for {@link stretchesOf}. */

@@ -5,7 +5,7 @@ import { findMeterProfile } from "../profile/meter-profile.ts";
 import type { TimeZone } from "../time/time-zone.ts";
 import { optional } from "../view/time-text.ts";
 import type { Stretch } from "./coverage.ts";
-import { GAPS, intervalsIn, SETTLE_SECONDS, wantedOf, wantedTable, wantedValues } from "./gaps.ts";
+import { endedBy, GAPS, intervalsIn, SETTLE_SECONDS, wantedOf, wantedTable, wantedValues } from "./gaps.ts";
 
 /** So much of a day is to be held by a time of the day after it, by the clocks of the utility. */
 export const SLA_TARGETS = [
@@ -275,8 +275,9 @@ const countIn = (multirange: string): string => `
 const COUNT_FEEDERS = `
   with ${wantedTable(4)}, meter as (
     select m.feeder_id, m.profile, t.phase = 'done' as in_service, w.profile is not null as readable,
-      case when w.profile is null then 0 else ${intervalsIn("tstzmultirange(w.window_at_source)")} end as wanted,
-      case when w.profile is null then 0 else ${intervalsIn(GAPS)} end as missing,
+      case when w.profile is null then 0
+        else (${endedBy("upper(w.window_at_source)")} - ${endedBy("lower(w.window_at_source)")})::bigint end as wanted,
+      case when w.profile is null or c.covered @> w.window_at_source then 0 else ${intervalsIn(GAPS)} end as missing,
       ${countIn("c.excused")} as excused, ${countIn("c.absent")} as absent
     from ${READ_METERS}
   )
