@@ -32,10 +32,9 @@ export async function openBridge(port: number): Promise<ByteLine> {
   const reader = opened.body?.getReader();
   if (reader === undefined) throw new FieldError("The bridge gives no octets.");
   const turn = new Turn();
-  const inTurn = (work: () => Promise<unknown>): Promise<void> =>
-    turn.run(async () => {
-      await work();
-    });
+  const inTurn = async (work: () => Promise<unknown>): Promise<void> => {
+    await turn.run(work);
+  };
   return {
     address,
     link,
@@ -55,7 +54,8 @@ export async function openBridge(port: number): Promise<ByteLine> {
     set: (settings) => inTurn(() => post(`/lines/${line}/settings`, "application/json", JSON.stringify(settings))),
     close: async () => {
       ending.abort();
-      await turn;
+      const pass = await turn.take();
+      pass();
     },
   };
 }
