@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { connect as connectPlain } from "node:net";
@@ -10,25 +9,17 @@ import { connect } from "node:tls";
 import { CustodianCallError } from "@meterkeep/api/custodian";
 import { type CustodianClient, custodianClient } from "@meterkeep/api/custodian-channel";
 import { fromHex, systemTitle } from "@meterkeep/dlms";
-import { createChannelCredential } from "@meterkeep/pki";
 import { fileOf, testManufacturer, testMeters, writeShipment } from "../testing/shipment-writer.ts";
+import { testCredential } from "../testing/test-credential.ts";
 import { type TestCustody, withTestCustody } from "../testing/test-custody.ts";
 import { TestMeter } from "../testing/test-meter.ts";
 import { type ChannelServer, listenOnChannel, type Principal } from "./server.ts";
 
-const credential = (name: string) =>
-  createChannelCredential({
-    name,
-    serial: randomBytes(16),
-    notBefore: new Date("2026-01-01T00:00:00Z"),
-    notAfter: new Date("2056-01-01T00:00:00Z"),
-  });
-
-const CUSTODIAN = credential("custodian");
-const HEAD_END = credential("head-end");
-const DEPOT = credential("depot");
-const OPERATOR = credential("operator");
-const STRANGER = credential("head-end");
+const CUSTODIAN = testCredential("custodian");
+const HEAD_END = testCredential("head-end");
+const DEPOT = testCredential("depot");
+const OPERATOR = testCredential("operator");
+const STRANGER = testCredential("head-end");
 
 const PRINCIPALS: readonly Principal[] = [
   { name: "head-end", role: "head-end", certificate: HEAD_END.certificate },

@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -9,18 +8,10 @@ import { connect } from "node:tls";
 import { CUSTODIAN_METHODS, callError, frame } from "@meterkeep/api/custodian";
 import { FrameCutter } from "@meterkeep/api/custodian-channel";
 import { decode, encode } from "@meterkeep/dlms";
-import { createChannelCredential } from "@meterkeep/pki";
 import { CallRefusal } from "../calls/call-refusal.ts";
 import type { CustodianService } from "../service/service.ts";
+import { testCredential } from "../testing/test-credential.ts";
 import { listenOnChannel } from "./server.ts";
-
-const credential = (name: string) =>
-  createChannelCredential({
-    name,
-    serial: randomBytes(16),
-    notBefore: new Date("2026-01-01T00:00:00Z"),
-    notAfter: new Date("2056-01-01T00:00:00Z"),
-  });
 
 function request(): Buffer {
   const { number, request } = CUSTODIAN_METHODS.shipmentMeters;
@@ -38,7 +29,7 @@ async function withChannel(
   body: (asking: ReturnType<typeof connect>) => Promise<void>,
 ): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "mk-"));
-  const [custodian, headEnd] = [credential("custodian"), credential("head-end")];
+  const [custodian, headEnd] = [testCredential("custodian"), testCredential("head-end")];
   const server = await listenOnChannel({
     socketPath: join(folder, "channel.sock"),
     ...custodian,

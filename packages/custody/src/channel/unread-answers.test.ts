@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,19 +8,11 @@ import { connect } from "node:tls";
 import { CUSTODIAN_METHODS, frame } from "@meterkeep/api/custodian";
 import { FrameCutter } from "@meterkeep/api/custodian-channel";
 import { encode } from "@meterkeep/dlms";
-import { createChannelCredential } from "@meterkeep/pki";
 import type { CustodianService } from "../service/service.ts";
+import { testCredential } from "../testing/test-credential.ts";
 import { listenOnChannel } from "./server.ts";
 
 const REQUESTS = 1_000;
-
-const credential = (name: string) =>
-  createChannelCredential({
-    name,
-    serial: randomBytes(16),
-    notBefore: new Date("2026-01-01T00:00:00Z"),
-    notAfter: new Date("2056-01-01T00:00:00Z"),
-  });
 
 const METERS = Array.from({ length: 100 }, () => ({
   systemTitle: new Uint8Array(8),
@@ -50,7 +41,7 @@ function requests(): Buffer {
 
 test("a caller that asks and does not read is answered no further, until it reads: then all of it is answered", async () => {
   const folder = mkdtempSync(join(tmpdir(), "mk-"));
-  const [custodian, headEnd] = [credential("custodian"), credential("head-end")];
+  const [custodian, headEnd] = [testCredential("custodian"), testCredential("head-end")];
   let begun = 0;
   const service = {
     shipmentMeters: async () => {

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { AuthorityWorld } from "../testing/authority-world.ts";
-import { headEndFor, testCredential } from "../testing/key-service-bench.ts";
+import { headEndFor } from "../testing/key-service-bench.ts";
+import { testCredential } from "../testing/test-credential.ts";
 import { caller, withTestCustody } from "../testing/test-custody.ts";
 
 const OPERATOR = caller("operator");

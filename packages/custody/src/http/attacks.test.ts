@@ -6,7 +6,8 @@ import { apdu, encode, fromHex, logicalNameOctets, systemTitle } from "@meterkee
 import fc from "fast-check";
 import { DEFAULT_LIMITS } from "../head-ends/head-end.ts";
 import { getRequest } from "../protocol/requests.ts";
-import { headEndFor, testCredential, withKeyService } from "../testing/key-service-bench.ts";
+import { headEndFor, withKeyService } from "../testing/key-service-bench.ts";
+import { testCredential } from "../testing/test-credential.ts";
 import { MAX_BODY_BYTES } from "./body.ts";
 
 const hex = (octets: Uint8Array) => Buffer.from(octets).toString("hex").toUpperCase();

@@ -3,7 +3,8 @@ import { X509Certificate } from "node:crypto";
 import { test } from "node:test";
 import { KEY_SERVICE_ROUTES, responseValidator } from "@meterkeep/api/key-service";
 import { getRequest, getResult, textOf } from "../protocol/requests.ts";
-import { testCredential, withKeyService } from "../testing/key-service-bench.ts";
+import { withKeyService } from "../testing/key-service-bench.ts";
+import { testCredential } from "../testing/test-credential.ts";
 
 const LDN = getRequest({ classId: 1, logicalName: "0.0.42.0.0.255", attributeId: 2 });
 const hex = (octets: Uint8Array) => Buffer.from(octets).toString("hex").toUpperCase();

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, fork } from "node:child_process";
-import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -10,24 +9,16 @@ import { fileURLToPath } from "node:url";
 import { custodianClient } from "@meterkeep/api/custodian-channel";
 import type { CustodianConfig, ProcessMessage } from "@meterkeep/api/supervisor";
 import { fromHex, systemTitle } from "@meterkeep/dlms";
-import { createChannelCredential } from "@meterkeep/pki";
 import { createPool } from "@meterkeep/postgres";
 import { openTestDatabase } from "@meterkeep/postgres/testing";
 import { CUSTODY_MIGRATIONS } from "../store/postgres-store.ts";
 import { openSite } from "../testing/custody-site.ts";
+import { testCredential } from "../testing/test-credential.ts";
 import { carryTakeover } from "../testing/test-custody.ts";
 import { TestMeter } from "../testing/test-meter.ts";
 
 const MAIN = fileURLToPath(new URL("../../../../apps/custodian/src/main.ts", import.meta.url));
 const METER = systemTitle(fromHex("5453540000000701"));
-
-const credential = (name: string) =>
-  createChannelCredential({
-    name,
-    serial: randomBytes(16),
-    notBefore: new Date("2026-01-01T00:00:00Z"),
-    notAfter: new Date("2056-01-01T00:00:00Z"),
-  });
 
 interface Node {
   readonly child: ChildProcess;
@@ -54,11 +45,11 @@ function counterOf(aarq: Uint8Array): number {
 
 test("the primary is killed under load and a standby goes on, with counters above all that were used; one that was stopped and wakes up writes nothing more", async () => {
   const folder = mkdtempSync(join(tmpdir(), "meterkeep-standby-"));
-  const headEnd = credential("head-end");
+  const headEnd = testCredential("head-end");
   await using database = await openTestDatabase({ migrations: CUSTODY_MIGRATIONS });
   const children: ChildProcess[] = [];
   const start = (name: string, change: Partial<CustodianConfig> = {}): Node => {
-    const own = credential("custodian");
+    const own = testCredential("custodian");
     const state = join(folder, name);
     mkdirSync(state, { mode: 0o700 });
     writeFileSync(join(state, "channel.key"), own.privateKey, { mode: 0o600 });

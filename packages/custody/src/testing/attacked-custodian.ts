@@ -1,11 +1,10 @@
-import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createChannelCredential } from "@meterkeep/pki";
 import { listenOnChannel } from "../channel/server.ts";
 import { memoryCustodyStore } from "../store/memory-store.ts";
 import { AuthorityWorld, DISCONNECT } from "./authority-world.ts";
+import { testCredential } from "./test-credential.ts";
 import { withTestCustody } from "./test-custody.ts";
 import type { TestMeter } from "./test-meter.ts";
 
@@ -46,13 +45,6 @@ export interface AttackOutcome {
 
 const [fleet = 0, meterCount = 0, targets = 0] = process.argv.slice(2).map(Number);
 const UNLIMITED = { sealBudget: { burst: Number.MAX_SAFE_INTEGER, perSecond: Number.MAX_SAFE_INTEGER } };
-const credential = (name: string) =>
-  createChannelCredential({
-    name,
-    serial: randomBytes(16),
-    notBefore: new Date("2026-01-01T00:00:00Z"),
-    notAfter: new Date("2056-01-01T00:00:00Z"),
-  });
 const store = memoryCustodyStore();
 
 await withTestCustody(
@@ -65,7 +57,7 @@ await withTestCustody(
     }
     const folder = mkdtempSync(join(tmpdir(), "meterkeep-attack-"));
     const socketPath = join(folder, "channel.sock");
-    const [own, headEnd] = [credential("custodian"), credential("head-end")];
+    const [own, headEnd] = [testCredential("custodian"), testCredential("head-end")];
     const principals = [{ name: "head-end", role: "head-end", certificate: headEnd.certificate }] as const;
     const server = await listenOnChannel({ ...custody.custody, socketPath, ...own, principals });
     let line: ReturnType<TestMeter["connect"]> | undefined;

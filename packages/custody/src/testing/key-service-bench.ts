@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { Agent, request } from "node:https";
 import { connect, type TLSSocket } from "node:tls";
@@ -9,26 +8,17 @@ import {
   type KeyServiceResults,
   type KeyServiceRouteName,
 } from "@meterkeep/api/key-service";
-import { type ChannelCredential, createChannelCredential } from "@meterkeep/pki";
+import type { ChannelCredential } from "@meterkeep/pki";
 import { DEFAULT_LIMITS } from "../head-ends/head-end.ts";
 import { octetsOf, octetsText } from "../http/octets.ts";
 import { type KeyServiceOptions, listenForHeadEnds } from "../http/server.ts";
 import { testAuthority } from "./test-authority.ts";
+import { testCredential } from "./test-credential.ts";
 import { caller, carryTakeover, type TestCustody, withTestCustody } from "./test-custody.ts";
 import { TestMeter } from "./test-meter.ts";
 
 const TITLE = "5453540000000007";
 const OPERATOR = caller("operator");
-
-/** A credential that nobody has enrolled yet. */
-export function testCredential(name: string): ChannelCredential {
-  return createChannelCredential({
-    name,
-    serial: randomBytes(16),
-    notBefore: new Date("2026-01-01T00:00:00Z"),
-    notAfter: new Date("2056-01-01T00:00:00Z"),
-  });
-}
 
 /** An answer as it came. */
 export interface RawAnswer {

@@ -1,27 +1,21 @@
-import { generateKeyPairSync, randomBytes } from "node:crypto";
+import { generateKeyPairSync } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { custodianClient } from "@meterkeep/api/custodian-channel";
 import { publicKeyOctets } from "@meterkeep/dlms-node";
-import { createChannelCredential, localSigner, makeRequestWith, toPem } from "@meterkeep/pki";
+import { localSigner, makeRequestWith, toPem } from "@meterkeep/pki";
 import { listenOnChannel } from "../channel/server.ts";
 import { profileOf } from "../pki/development-tree.ts";
 import { ENROLLED_OVER_EST } from "../pki/enrollable.ts";
 import { enrolByPassword } from "../pki/est/enrolment.ts";
 import { hostNames } from "../pki/subjects.ts";
+import { testCredential } from "./test-credential.ts";
 import { caller, type TestCustody, withTestCustody } from "./test-custody.ts";
 import { TestMeter } from "./test-meter.ts";
 
 export const OPERATOR = caller("operator");
-const credential = (name: string): WorkerCredential =>
-  createChannelCredential({
-    name,
-    serial: randomBytes(16),
-    notBefore: new Date("2026-01-01T00:00:00Z"),
-    notAfter: new Date("2056-01-01T00:00:00Z"),
-  });
-const [CUSTODIAN, HEAD_END] = [credential("custodian"), credential("head-end")];
+const [CUSTODIAN, HEAD_END] = [testCredential("custodian"), testCredential("head-end")];
 export const HOME = new TestMeter({ systemTitle: "5453540000000001" });
 
 const PRINCIPALS = [{ name: "head-end", role: "head-end", certificate: HEAD_END.certificate }] as const;
