@@ -51,13 +51,13 @@ export interface BoundDependencies {
 }
 
 /** Where it ended, by the ledger, and how far the ledger went then. */
-interface Noted {
+interface NotedEnd {
   readonly head: JournalHead;
   readonly sequence: number;
 }
 
 /** Entries that say where it ended and no more have been written when it had ended. */
-function notedIn(last: LedgerEntry): Noted {
+function notedIn(last: LedgerEntry): NotedEnd {
   const { sequence = last.sequence, ...head } = JSON.parse(last.body) as JournalHead & { readonly sequence?: number };
   return { head, sequence };
 }
@@ -78,8 +78,8 @@ export interface Broken {
 export class BoundWithdrawals {
   readonly journal: HeadedJournal<Withdrawal>;
   readonly #dependencies: BoundDependencies;
-  #noted: Noted | undefined;
-  #near: JournalHead | "not ours" | undefined;
+  #noted: NotedEnd | undefined;
+  #inFolder: JournalHead | "not ours" | undefined;
   #isRead = false;
   /** The sequence up to which the ledger is written into it; undefined once all is. */
   #adopting: { readonly to: number; at: number; readonly known: ReadonlySet<string> } | undefined;
@@ -87,22 +87,22 @@ export class BoundWithdrawals {
   private constructor(
     dependencies: BoundDependencies,
     journal: HeadedJournal<Withdrawal>,
-    noted: Noted | undefined,
-    near: JournalHead | "not ours" | undefined,
+    noted: NotedEnd | undefined,
+    inFolder: JournalHead | "not ours" | undefined,
   ) {
     this.#dependencies = dependencies;
     this.journal = journal;
     this.#noted = noted;
-    this.#near = near;
+    this.#inFolder = inFolder;
   }
 
   static async open(dependencies: BoundDependencies): Promise<BoundWithdrawals> {
     const { directory, vault, ledger } = dependencies;
     const last = await ledger.lastOf([NOTED], "custodian", "*");
     const noted = last && notedIn(last);
-    const near = await nearHead(dependencies);
+    const inFolder = await headInFolder(dependencies);
     const journal = await openAuthenticJournal<Withdrawal>({ directory, ...WITHDRAWALS, kept: noted?.head }, vault);
-    return new BoundWithdrawals(dependencies, journal, noted, near);
+    return new BoundWithdrawals(dependencies, journal, noted, inFolder);
   }
 
   /**
@@ -176,7 +176,7 @@ export class BoundWithdrawals {
     };
     for (const [where, head] of [
       ["the ledger", this.#noted?.head],
-      ["the state folder", this.#near],
+      ["the state folder", this.#inFolder],
     ] as const)
       if (head === "not ours")
         add(`head ${HEAD_FILE}`, `${HEAD_FILE} in the state folder was not written by this custodian`);
@@ -214,9 +214,9 @@ export class BoundWithdrawals {
       await committer.submit({ entries: [installationEntry(now(), NOTED, "custodian", { ...head, sequence })] });
       this.#noted = { head, sequence };
     }
-    if (typeof this.#near !== "object" || this.#near.link !== head.link) {
-      await keepNear(this.#dependencies, head);
-      this.#near = head;
+    if (typeof this.#inFolder !== "object" || this.#inFolder.link !== head.link) {
+      await keepInFolder(this.#dependencies, head);
+      this.#inFolder = head;
     }
   }
 
@@ -320,7 +320,7 @@ export class BoundWithdrawals {
 
 const MOST_BREAKS = 100;
 
-async function nearHead({ stateFolder, vault }: BoundDependencies): Promise<JournalHead | "not ours" | undefined> {
+async function headInFolder({ stateFolder, vault }: BoundDependencies): Promise<JournalHead | "not ours" | undefined> {
   try {
     const said = JSON.parse(await readFile(join(stateFolder, HEAD_FILE), "utf8")) as JournalHead & { mac: string };
     const { lines, link, from, mac } = said;
@@ -334,7 +334,7 @@ async function nearHead({ stateFolder, vault }: BoundDependencies): Promise<Jour
   }
 }
 
-async function keepNear({ stateFolder, vault }: BoundDependencies, head: JournalHead): Promise<void> {
+async function keepInFolder({ stateFolder, vault }: BoundDependencies, head: JournalHead): Promise<void> {
   const mac = Buffer.from(await macOf(vault, head)).toString("hex");
   const path = join(stateFolder, HEAD_FILE);
   await writeFile(`${path}.new`, JSON.stringify({ ...head, mac }), { mode: 0o600, flush: true });

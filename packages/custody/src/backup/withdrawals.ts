@@ -14,8 +14,8 @@ export const WITHDRAWALS = { file: "withdrawals.jsonl", domain: "meterkeep-withd
 export type WithdrawingEntry = Pick<LedgerEntry, "at" | "kind" | "principal" | "utility" | "island" | "meter" | "body">;
 
 /** What a database from before may not forget: a line each, with how many entries the ledger had when it was written. */
-export type Withdrawal = { readonly ledger?: number } & Noted;
-type Noted =
+export type Withdrawal = { readonly ledger?: number } & Withdrawn;
+type Withdrawn =
   | {
       readonly kind: "entry";
       readonly at: number;
