@@ -99,7 +99,7 @@ export {
   QualityQuery,
   QualityView,
 } from "./http/meter-event.ts";
-export { METER_KIND_NAMES, MeterGroup, MeterGroupList } from "./http/meter-group.ts";
+export { MeterGroup, MeterGroupList, SELECTABLE_BY } from "./http/meter-group.ts";
 export {
   ClockView,
   FeederLine,

@@ -3,8 +3,8 @@
 import {
   type CommandOrder,
   type CommandReason,
-  METER_KIND_NAMES,
   type OperationView,
+  SELECTABLE_BY,
   type Selection,
 } from "@meterkeep/api";
 import { operationTitle } from "./operation-title.ts";
@@ -66,7 +66,7 @@ export function orderOf(draft: Draft): CommandOrder | undefined {
 }
 
 /** Selections by one name, which their member of that kind says. */
-const NAMED = [...METER_KIND_NAMES, "group"] as const;
+const NAMED = [...SELECTABLE_BY, "group"] as const;
 
 function isNamed(kind: string | undefined): kind is (typeof NAMED)[number] {
   return (NAMED as readonly (string | undefined)[]).includes(kind);

@@ -12,12 +12,12 @@ export const MeterGroup = Type.Object({
 });
 export type MeterGroup = Static<typeof MeterGroup>;
 /** By what of themselves meters are selected, beside groups. */
-export const METER_KIND_NAMES = ["feeder", "transformer", "profile", "model", "firmware"] as const;
+export const SELECTABLE_BY = ["feeder", "transformer", "profile", "model", "firmware"] as const;
 export const MeterGroupList = Type.Object({
   groups: Type.Array(MeterGroup),
   kinds: Type.Array(
     Type.Object({
-      kind: words(METER_KIND_NAMES),
+      kind: words(SELECTABLE_BY),
       id: Type.String({ description: "As a selection names it" }),
       name: Type.String({ description: "As people call it" }),
       meters: Type.Integer({ description: "How many" }),
