@@ -21,6 +21,12 @@ test("a secret that others can read is a failure with its chmod, whether it is t
   const [key] = checkFileModes(state, undefined);
   assert.equal(key!.status, "failed");
   assert.match(key!.fix!, new RegExp(`^chmod 600 ${state}/custodian/root\\.key`));
+  // One that a rewrap has set aside opens every backup from before.
+  chmodSync(`${state}/custodian/root.key`, 0o600);
+  const former = `${state}/custodian/root.key.former-00112233aabbccdd`;
+  writeFileSync(former, "", { mode: 0o644 });
+  assert.match(checkFileModes(state, undefined)[0]!.fix!, /^chmod 600 .*\/root\.key\.former-00112233aabbccdd,/);
+  chmodSync(former, 0o600);
   chmodSync(`${state}/custodian`, 0o755);
   assert.match(checkFileModes(state, undefined)[0]!.fix!, /^chmod 700 .*\/custodian,/);
   writeFileSync(`${state}/pass`, "", { mode: 0o644 });

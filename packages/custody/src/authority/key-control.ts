@@ -9,6 +9,7 @@ import { systemTitleText, Turn } from "@meterkeep/dlms";
 import type { ChangeKindName, Facts } from "@meterkeep/guard";
 import type { LedgerDraft, LedgerEntry } from "@meterkeep/ledger";
 import type { Caller } from "../calls/caller.ts";
+import { DAY_MILLISECONDS } from "../day.ts";
 import { installationEntry } from "../ledger/installation-entry.ts";
 import type { Changes } from "./changes.ts";
 
@@ -17,7 +18,6 @@ import type { Changes } from "./changes.ts";
  * largest lease, so that a lost handheld or a broken seal waits for nobody.
  */
 export const ALONE_METERS_A_DAY = 200;
-const DAY_MILLISECONDS = 86_400_000;
 /** The kind of the entry for what somebody did alone. */
 const ALONE = "done-by-one";
 

@@ -1,10 +1,10 @@
 import { type Direction, flowOf, isCut, type WaveCounts } from "@meterkeep/guard";
+import { DAY_MILLISECONDS } from "../day.ts";
 import { sameMac, withSealMacs } from "../records/record-mac.ts";
 import type { Vault } from "../vault/vault.ts";
 import {
   type AuthorityRecords,
   type CriticalSeal,
-  DAY_MILLISECONDS,
   MONTH_MILLISECONDS,
   type OffCounts,
   type SealOutcome,

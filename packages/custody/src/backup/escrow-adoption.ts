@@ -1,6 +1,7 @@
 import { fromHex } from "@meterkeep/dlms";
 import type { LedgerDraft } from "@meterkeep/ledger";
 import { CallRefusal } from "../calls/call-refusal.ts";
+import { DAY_MILLISECONDS } from "../day.ts";
 import { CustodyError } from "../errors.ts";
 import type { EscrowedKey, KeyEscrow } from "../escrow/key-escrow.ts";
 import { isUnique } from "../keys/purposes.ts";
@@ -16,7 +17,6 @@ import type { Vault } from "../vault/vault.ts";
 import { believing } from "./escrow-belief.ts";
 
 const AT_ONCE = 100;
-const DAY_MILLISECONDS = 86_400_000;
 const ALL: readonly Purpose[] = [0, 1, 2, 3];
 
 /** What adopting an escrow needs. */

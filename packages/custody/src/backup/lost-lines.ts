@@ -1,3 +1,4 @@
+import { DAY_MILLISECONDS } from "../day.ts";
 import type { JournalBreak } from "../escrow/authentic-journal.ts";
 import { KEYS_AGAIN_PAGE, type WantedStates } from "./keys-again.ts";
 import type { Loss } from "./losses.ts";
@@ -9,8 +10,6 @@ import {
   type Withdrawal,
   type WithdrawalJournal,
 } from "./withdrawals.ts";
-
-const DAY_MILLISECONDS = 86_400_000;
 
 /** Lines of the journal that may be lost. Clocks go wrong: a day more costs a look. */
 export async function* linesSince(

@@ -8,6 +8,7 @@ import type {
 import { MAX_PAGE_ENROLMENTS } from "@meterkeep/api/custodian";
 import { systemTitleText } from "@meterkeep/dlms";
 import type { Caller } from "../calls/caller.ts";
+import { DAY_MILLISECONDS } from "../day.ts";
 import { installationEntry } from "../ledger/installation-entry.ts";
 import { SIGNING_PROFILES } from "../protocol/meter-facts.ts";
 import type { CheckedFiles } from "../records/checked-files.ts";
@@ -17,7 +18,6 @@ import type { CustodyStore } from "../store/store.ts";
 import { changedEnrolmentPolicy, DEFAULT_ENROLMENT_POLICY, type EnrolmentPolicy, URGENT_RISK } from "./policy.ts";
 import { enrolmentStateOf } from "./view.ts";
 
-const DAY_MILLISECONDS = 86_400_000;
 const HOURS_A_DAY = 24;
 /** How often policies are looked at, and how many enrolments one look may plan. */
 const POLICY_MILLISECONDS = 600_000;

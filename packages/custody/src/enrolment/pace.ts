@@ -1,7 +1,7 @@
+import { DAY_MILLISECONDS } from "../day.ts";
 import type { EnrolmentRecords } from "../store/store.ts";
 import { DEFAULT_ENROLMENT_POLICY } from "./policy.ts";
 
-const DAY_MILLISECONDS = 86_400_000;
 const HOUR_MILLISECONDS = 3_600_000;
 const HOURS_A_DAY = 24;
 /** How far back the pace of enrolment is measured. */

@@ -4,6 +4,8 @@ import type { FileHandle } from "node:fs/promises";
 const CHUNK_OCTETS = 1 << 16;
 /** Lines that are judged together. */
 const AT_ONCE = 512;
+/** No journal has a line so long: somebody else has written it, and it is not kept in memory. */
+const MOST_LINE_OCTETS = 64 * 1024 * 1024;
 /** `MAC NUMBER LINK JSON`. */
 const CHAINED = /^(\S+) (\d{1,15}) ([A-Za-z0-9+/]{43}=) (.*)$/s;
 const LINE_FEED = 0x0a;
@@ -33,37 +35,52 @@ export function linkAfter(previous: string, mac: string): string {
   return createHash("sha256").update(`${previous} ${mac}`).digest("base64");
 }
 
-/** The lines between two places of a file, in order, empty ones left out. */
+/**
+ * The lines between two places of a file, in order, empty ones left out; each octet is looked at once, however long its line is.
+ *
+ * @param most octets of a line that are kept: a longer one has no MAC and says nothing
+ */
 export async function* journalLines(
   handle: FileHandle,
   from: number,
   end: number,
+  most = MOST_LINE_OCTETS,
 ): AsyncGenerator<readonly JournalLine[]> {
   let lines: JournalLine[] = [];
   let line = 0;
-  let [at, rest] = [from, Buffer.alloc(0)];
-  const take = (octets: Buffer): void => {
+  let at = from;
+  let pieces: Buffer[] = [];
+  let length = 0;
+  const add = (piece: Buffer): void => {
+    length += piece.length;
+    if (length > most) pieces = [];
+    else if (piece.length > 0) pieces.push(piece);
+  };
+  const take = (): void => {
     line += 1;
-    if (octets.length > 0) lines.push(lineOf(octets.toString("utf8"), line, at, at + octets.length));
-    at += octets.length + 1;
+    const text = length > most ? "" : Buffer.concat(pieces).toString("utf8");
+    if (length > 0) lines.push(lineOf(text, line, at, at + length));
+    at += length + 1;
+    [pieces, length] = [[], 0];
   };
   for (let read = from; read < end; ) {
     const chunk = Buffer.alloc(Math.min(CHUNK_OCTETS, end - read));
     const { bytesRead } = await handle.read(chunk, 0, chunk.length, read);
     if (bytesRead === 0) break;
     read += bytesRead;
-    rest = Buffer.concat([rest, chunk.subarray(0, bytesRead)]);
+    const octets = chunk.subarray(0, bytesRead);
     let begin = 0;
-    for (let feed = rest.indexOf(LINE_FEED); feed >= 0; feed = rest.indexOf(LINE_FEED, begin)) {
-      take(rest.subarray(begin, feed));
+    for (let feed = octets.indexOf(LINE_FEED); feed >= 0; feed = octets.indexOf(LINE_FEED, begin)) {
+      add(octets.subarray(begin, feed));
+      take();
       begin = feed + 1;
     }
-    rest = rest.subarray(begin);
+    add(octets.subarray(begin));
     if (lines.length < AT_ONCE) continue;
     yield lines;
     lines = [];
   }
-  take(rest);
+  take();
   if (lines.length > 0) yield lines;
 }
 

@@ -1,3 +1,4 @@
+import { DAY_MILLISECONDS } from "../day.ts";
 import { stateChange } from "../keys/key-state-change.ts";
 import { mayBecome } from "../keys/key-transition.ts";
 import type { CheckedFiles } from "../records/checked-files.ts";
@@ -12,7 +13,6 @@ import type { LeasedMeter } from "./lease-file.ts";
 const WORKING = [PURPOSE.GUEK, PURPOSE.GAK, PURPOSE.GBEK] as const;
 /** A lost handheld before all that is planned otherwise; within each, by the age of the keys. */
 const RISK = { exposure: CAUSE_RISK.exposure, compromise: LOST_HANDHELD_RISK } as const;
-const DAY_MILLISECONDS = 86_400_000;
 /** Five years, the longest crypto-period: age never lifts a return over a loss. */
 const MOST_DAYS = 1826;
 

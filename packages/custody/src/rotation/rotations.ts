@@ -13,6 +13,7 @@ import {
 import { fromHex, systemTitle, systemTitleText } from "@meterkeep/dlms";
 import { CallRefusal } from "../calls/call-refusal.ts";
 import type { Caller } from "../calls/caller.ts";
+import { DAY_MILLISECONDS } from "../day.ts";
 import { CustodyError } from "../errors.ts";
 import { weakness } from "../keys/key-hygiene.ts";
 import { changedPolicy, DEFAULT_KEY_POLICY, type KeyPolicy } from "../keys/key-policy.ts";
@@ -39,7 +40,6 @@ import { compromised } from "./compromise.ts";
 import { ContactQueue } from "./contact-queue.ts";
 import { rotationStateOf } from "./view.ts";
 
-const DAY_MILLISECONDS = 86_400_000;
 /** How often policies are looked at, and how many rotations one look may plan. */
 const POLICY_MILLISECONDS = 600_000;
 const MOST_PLANNED_AT_A_LOOK = 5000;

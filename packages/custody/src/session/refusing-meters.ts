@@ -1,4 +1,5 @@
 import type { LedgerDraft } from "@meterkeep/ledger";
+import { DAY_MILLISECONDS } from "../day.ts";
 import type { Committer } from "../store/committer.ts";
 import { PURPOSE, type SetupPlace } from "../store/records.ts";
 import { CAUSE_RISK } from "../store/rotation-cause.ts";
@@ -11,7 +12,6 @@ const MOST_A_DAY = 200;
 /** So many an hour: who forges refusals on the line must not use up at once what the day has for meters in need. */
 const MOST_AN_HOUR = 40;
 const HOUR_MILLISECONDS = 3_600_000;
-const DAY_MILLISECONDS = 24 * HOUR_MILLISECONDS;
 /** A meter is helped once in so long: a contact that did not help it does not help it tomorrow. */
 const REST_MILLISECONDS = 7 * DAY_MILLISECONDS;
 

@@ -1,5 +1,6 @@
 import type { LedgerDraft } from "@meterkeep/ledger";
 import type { ConversationDependencies } from "../conversation/dependencies.ts";
+import { DAY_MILLISECONDS } from "../day.ts";
 import { purposeName } from "../keys/purposes.ts";
 import { takeoverMark } from "../records/marks.ts";
 import { withTakeoverMacs } from "../records/record-mac.ts";
@@ -18,7 +19,6 @@ import type { PreparedTransfer } from "./prepared-transfer.ts";
  */
 const HINT_AHEAD = 10_000;
 const HINT_AHEAD_A_DAY = 2000;
-const DAY_MILLISECONDS = 86_400_000;
 
 /** What a step of a takeover is made durable with. */
 export type StepDependencies = Pick<ConversationDependencies, "committer" | "vault" | "sendCounters" | "now"> & {

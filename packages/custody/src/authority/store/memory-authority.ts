@@ -1,12 +1,12 @@
 import { type Direction, flowOf } from "@meterkeep/guard";
 import type { LedgerEntry } from "@meterkeep/ledger";
+import { DAY_MILLISECONDS } from "../../day.ts";
 import { conflict, setupName } from "../../store/memory-names.ts";
 import {
   type AuthorityMark,
   type AuthorityRecords,
   type AuthorityWrite,
   type CriticalSeal,
-  DAY_MILLISECONDS,
   MONTH_MILLISECONDS,
   type OffCaps,
   type SealCaps,

@@ -1,5 +1,6 @@
 import { type Direction, flowOf } from "@meterkeep/guard";
 import type { Pool, PoolClient } from "pg";
+import { DAY_MILLISECONDS } from "../../day.ts";
 import { CustodyError } from "../../errors.ts";
 import { titleOctets } from "../../store/postgres-writes.ts";
 import {
@@ -7,7 +8,6 @@ import {
   type AuthorityRecords,
   type AuthorityWrite,
   type CriticalSeal,
-  DAY_MILLISECONDS,
   MONTH_MILLISECONDS,
   type SealOutcome,
   type StoredApproval,

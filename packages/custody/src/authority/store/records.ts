@@ -1,4 +1,5 @@
 import type { Direction } from "@meterkeep/guard";
+import { DAY_MILLISECONDS } from "../../day.ts";
 import type { SetupPlace } from "../../store/records.ts";
 
 /** The one document that says who may approve and what is held back, as stored. */
@@ -165,7 +166,6 @@ export interface AuthorityRecords {
   lived(): Promise<number>;
 }
 
-/** Windows of the caps, in milliseconds lived. */
-export const DAY_MILLISECONDS = 86_400_000;
+/** Windows of the caps besides a day, in milliseconds lived. */
 export const TEN_MINUTES_MILLISECONDS = 600_000;
 export const MONTH_MILLISECONDS = 30 * DAY_MILLISECONDS;
