@@ -15,6 +15,7 @@ import {
 import { CallRefusal } from "../calls/call-refusal.ts";
 import type { Caller } from "../calls/caller.ts";
 import { installationEntry } from "../ledger/installation-entry.ts";
+import type { Change } from "../store/committer.ts";
 import { applyChange, peopleFor } from "./apply-change.ts";
 import { approvingOf } from "./approvals.ts";
 import { type AuthorityDocument, thresholdsAt } from "./document.ts";
@@ -44,6 +45,8 @@ export interface ChangeAsked {
   readonly requester?: string | undefined;
   /** Not without approvals, although the kind would allow it while nobody is enrolled to approve. */
   readonly always?: boolean | undefined;
+  /** What is done by it, where that is one commit with the burning of the approval; the part that required it does it otherwise. */
+  readonly doing?: ((approved: ApprovedChange) => Pick<Change, "writes" | "entries">) | undefined;
 }
 
 /** A change that people agreed to and that is burnt: it is not there a second time. */
@@ -91,20 +94,24 @@ export class Changes {
     body: Facts,
     caller: Caller,
     reason = "",
-    { requester = caller.name, always = false }: ChangeAsked = {},
+    { requester = caller.name, always = false, doing = () => ({}) }: ChangeAsked = {},
   ): Promise<ApprovedChange> {
     const { documents, now } = this.#dependencies;
     if (!always && this.#isFree(kind)) {
-      await documents.change(() => ({ entries: [this.#entry("done-without-approvers", caller.name, { kind, body })] }));
-      return { hash: undefined, approvedBy: [] };
+      const nobody = { hash: undefined, approvedBy: [] };
+      const { writes = [], entries = [] } = doing(nobody);
+      const said = this.#entry("done-without-approvers", caller.name, { kind, body });
+      await documents.change(() => ({ writes, entries: [said, ...entries] }));
+      return nobody;
     }
     const hash = await this.#planned(kind, body, caller, reason, requester);
     let approvedBy: readonly string[] = [];
     await documents.change(async (document) => {
       approvedBy = await this.#approvedBy(hash, kind, body, document);
+      const { writes = [], entries = [] } = doing({ hash, approvedBy });
       return {
-        writes: [{ kind: "execute-change", hash, at: now() }],
-        entries: [this.#entry("change-executed", caller.name, { hash, kind, body, approvedBy })],
+        writes: [{ kind: "execute-change", hash, at: now() }, ...writes],
+        entries: [this.#entry("change-executed", caller.name, { hash, kind, body, approvedBy }), ...entries],
       };
     });
     return { hash, approvedBy };

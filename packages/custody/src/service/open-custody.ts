@@ -514,7 +514,7 @@ export async function openCustodyIn(
     meters,
     rewrapVault: (next, caller, reason) => {
       keeper.check();
-      return changeRoot({ opened, changes: authority.changes, committer, now }, next, caller, reason);
+      return changeRoot({ opened, changes: authority.changes, now }, next, caller, reason);
     },
     resealMeterKeys: (caller, onPage) => resealMeterKeys({ store, vault, committer, now }, caller, onPage),
     gone: async (name) => {

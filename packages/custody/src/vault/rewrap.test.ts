@@ -307,6 +307,41 @@ test("another root key takes two people where anybody approves, and what is not 
   }
 });
 
+test("a change of the root key that does not come through burns no approval: who asks again is not sent to people again", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "meterkeep-rewrap-"));
+  const path = join(folder, "root.key");
+  const store = memoryCustodyStore();
+  let isPulled = true;
+  const pulled: CustodyStore = {
+    ...store,
+    commit: async (writes, growth) => {
+      if (!isPulled || !writes.some(({ kind }) => kind === "rewrap-vault")) return store.commit(writes, growth);
+      isPulled = false;
+      throw new Error("the plug was pulled");
+    },
+  };
+  try {
+    await withTestCustody(
+      async (custody) => {
+        const world = await AuthorityWorld.open(custody);
+        const change = () => custody.custody.rewrapVault({ kind: "passphrase", passphrase: "x" }, OPERATOR, "a test");
+        await assert.rejects(world.agreed(change), /the plug was pulled/);
+        const executed = async () => {
+          const entries = await custody.store.ledger.ofKinds(["change-executed", "vault-root-changed"]);
+          return entries.filter(({ body }) => /rewrap-vault|passphrase/.test(body)).map(({ kind }) => kind);
+        };
+        assert.deepEqual(await executed(), []);
+        await change();
+        assert.deepEqual(await executed(), ["change-executed", "vault-root-changed"]);
+      },
+      pulled,
+      { vault: { kind: "file", path } },
+    );
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
 test("a backup from before says which root key opens it; with the feed it opens with the new one, and its role overwrites nothing once its custodian has started", async () => {
   const world = backupWorld();
   const target = await world.emptyDatabase();

@@ -1,8 +1,8 @@
-import type { Changes } from "../authority/changes.ts";
+import type { ApprovedChange, Changes } from "../authority/changes.ts";
+import { CallRefusal } from "../calls/call-refusal.ts";
 import type { Caller } from "../calls/caller.ts";
 import { CustodyError } from "../errors.ts";
 import { installationEntry } from "../ledger/installation-entry.ts";
-import type { Committer } from "../store/committer.ts";
 import type { OpenedVault } from "./open-vault.ts";
 import type { RootKeySource } from "./root-key.ts";
 
@@ -23,7 +23,6 @@ export interface RootChanged {
 export interface RootChangeDependencies {
   readonly opened: Pick<OpenedVault, "rewrap" | "rootId" | "rootKey">;
   readonly changes: Pick<Changes, "require" | "requireApproved">;
-  readonly committer: Committer;
   readonly now: () => number;
 }
 
@@ -34,7 +33,7 @@ export interface RootChangeDependencies {
  * @throws CallRefusal `approval-required`; CustodyError `vault-rewrap-refused` where the vault is in tokens
  */
 export async function changeRoot(
-  { opened, changes, committer, now }: RootChangeDependencies,
+  { opened, changes, now }: RootChangeDependencies,
   next: RootKeySource,
   caller: Caller,
   reason: string,
@@ -48,22 +47,25 @@ export async function changeRoot(
   const body = { root: rootId, to: next.kind };
   // Asked first: no root key is made, and lies in clear, while people think about it.
   await changes.requireApproved("rewrap-vault", body, caller, reason);
-  // Worked out before the approval is burnt: what cannot be done must not burn one.
   const { write, from, to, adopt, drop } = await rewrap(next);
-  const { hash, approvedBy } = await changes
-    .require("rewrap-vault", body, caller, reason)
-    .catch(async (error: unknown) => {
-      await drop();
-      throw error;
-    });
   const counts = { vaultKeys: write.vaultKeys.length, secrets: write.secrets.length };
-  const said = { from, to, was: rootKey, is: next.kind, ...counts, reason, ...(hash && { change: hash, approvedBy }) };
-  await committer
-    .submit({ writes: [write], entries: [installationEntry(now(), ROOT_CHANGED, caller.name, said)] })
-    .catch(async (error: unknown) => {
-      if (isUndone(error)) await drop();
-      throw error;
-    });
+  // One commit: an approval is burnt by what it was for, and by nothing else.
+  const doing = ({ hash, approvedBy }: ApprovedChange) => {
+    const said = {
+      from,
+      to,
+      was: rootKey,
+      is: next.kind,
+      ...counts,
+      reason,
+      ...(hash && { change: hash, approvedBy }),
+    };
+    return { writes: [write], entries: [installationEntry(now(), ROOT_CHANGED, caller.name, said)] };
+  };
+  await changes.require("rewrap-vault", body, caller, reason, { doing }).catch(async (error: unknown) => {
+    if (isUndone(error)) await drop();
+    throw error;
+  });
   return { from, to, ...counts, former: await adopt() };
 }
 
@@ -72,6 +74,7 @@ export async function changeRoot(
  * happened, and the new root key is all that opens the vault then: the next start knows, by the record.
  */
 function isUndone(error: unknown): boolean {
+  if (error instanceof CallRefusal) return true;
   if (error instanceof CustodyError) return error.code === "custody-write-conflict";
   return (error as { severity?: string } | undefined)?.severity === "ERROR";
 }
